@@ -1,1 +1,4 @@
+//! `topup`: a self-hosted wallet and top-up service over PostgreSQL.
 
+pub mod domain;
+pub mod providers;

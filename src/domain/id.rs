@@ -1,0 +1,52 @@
+//! Ids: UUIDv7 inside, a prefix at the edge (`tuo_0192…`), so that an id tells what it names.
+
+use uuid::Uuid;
+
+/// What an id names; decides its prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdKind {
+    TopUpOrder,
+    Wallet,
+    Transfer,
+    Hold,
+    Event,
+    Flow,
+    Payment,
+    Refund,
+    Grant,
+    BankAccount,
+    Adjustment,
+}
+
+impl IdKind {
+    #[must_use]
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::TopUpOrder => "tuo_",
+            Self::Wallet => "wal_",
+            Self::Transfer => "trf_",
+            Self::Hold => "hold_",
+            Self::Event => "evt_",
+            Self::Flow => "flw_",
+            Self::Payment => "pay_",
+            Self::Refund => "rfd_",
+            Self::Grant => "grt_",
+            Self::BankAccount => "bac_",
+            Self::Adjustment => "adj_",
+        }
+    }
+
+    /// The id as the API shows it: the prefix and 32 lower-case hex digits.
+    #[must_use]
+    pub fn show(self, id: Uuid) -> String {
+        format!("{}{}", self.prefix(), id.as_simple())
+    }
+
+    /// Reads what [`IdKind::show`] wrote; anything else is `None`, which callers answer as "not found".
+    #[must_use]
+    pub fn parse(self, text: &str) -> Option<Uuid> {
+        let digits = text.strip_prefix(self.prefix())?;
+        let plain = digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        if plain { Uuid::try_parse(digits).ok() } else { None }
+    }
+}

@@ -1,0 +1,10 @@
+//! The rules: money, wallets, orders and payments, without async, I/O or a clock.
+//!
+//! Everything here can be tested without a database. Time comes in as an argument; what
+//! comes out is either a new state or a refusal that says why not.
+
+pub mod customer;
+pub mod id;
+pub mod money;
+pub mod payment;
+pub mod product;

@@ -1,0 +1,225 @@
+//! Payment providers: one trait, one file or folder per company, one registry.
+//!
+//! # Adding a provider
+//! 1. Write `providers/<company>.rs` with a type that implements [`PaymentProvider`].
+//! 2. Add one line to [`Registry::from_config`].
+//!
+//! Nothing else knows a company by name: orders, settlement, notifications and refunds speak to the trait.
+//! `bank_transfer.rs` is the smallest example: a provider without a counterpart to call.
+//!
+//! # The contract
+//! - A call that ends in `Ok(Observation::Failed { .. })` is final. `Err` means *unknown*: the caller asks
+//!   again, with the same request key, and never concludes anything about the money.
+//! - Nothing here opens a transaction or knows one: the order is committed before `create` is called.
+//! - `read` never moves money. `capture` may, and is called only after the order was committed as `processing`.
+//! - A notification is a fact only when [`PaymentProvider::verify`] says so; the raw bytes are what was signed.
+
+mod error;
+
+pub use error::{NotificationError, ProviderError};
+
+use std::fmt::Debug;
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::domain::money::{Currency, Money};
+use crate::domain::payment::{Channel, Notification, Observation, RefundFact};
+
+/// What a provider can do at all; the catalogue narrows it per product and country.
+#[derive(Debug, Clone)]
+pub struct Capabilities {
+    /// Currencies that the company takes; `None` = no limit of its own.
+    pub currencies: Option<Vec<Currency>>,
+    /// Smallest and largest amount per currency, where the company states one.
+    pub limits: Vec<(Currency, Option<Money>, Option<Money>)>,
+    /// Whether an attempt can be ended at the provider so that it can no longer be paid.
+    pub can_cancel: bool,
+    pub can_refund: bool,
+    /// Whether anybody sends us notifications (bank transfers have none).
+    pub notifies: bool,
+}
+
+/// What is asked of a provider when an order is to be paid. Everything in it is stored with the
+/// attempt, so that a call that was cut off is repeated with the same bytes and the same key.
+#[derive(Debug, Clone)]
+pub struct AttemptRequest {
+    pub order_id: Uuid,
+    /// 1 for the first attempt; a new one only when the last is known dead.
+    pub attempt: i32,
+    /// The idempotency key at the provider: order id and attempt, at most 64 characters.
+    pub request_key: String,
+    pub amount: Money,
+    /// Shown to the payer, ASCII letters, digits, space, `.:-` only.
+    pub description: String,
+    pub flow: CardFlow,
+    /// Where the payer's browser goes afterwards; a page of the caller's. Never evidence of anything.
+    pub return_url: String,
+    pub cancel_url: String,
+    pub customer_email: Option<String>,
+    /// BCP 47, e.g. `en`, `vi`, `zh`.
+    pub locale: Option<String>,
+    /// The payer's address as we saw it (VNPay requires one).
+    pub payer_ip: IpAddr,
+    /// VNPay: preselected bank.
+    pub bank_code: Option<String>,
+    /// When the attempt was first sent; signs VNPay's CreateDate and is needed to query it later.
+    pub created_at: DateTime<Utc>,
+    /// When the order expires on our side.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// How a card is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CardFlow {
+    /// The provider's hosted page.
+    #[default]
+    Checkout,
+    /// The provider's script in the caller's page (card pop-up).
+    Elements,
+}
+
+/// What the payer has to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NextAction {
+    Redirect {
+        url: String,
+    },
+    /// For the company's script in the browser. The value is a bearer secret for one payment: never logged.
+    ClientSecret {
+        value: String,
+        publishable_key: String,
+    },
+    /// Nothing at a provider: the caller shows our bank details.
+    BankTransfer,
+}
+
+/// A created attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// What the provider calls it; every later call and notification is matched by it.
+    pub provider_reference: String,
+    pub next_action: NextAction,
+    /// When the provider stops taking it, where it says.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// An attempt as it is stored, for reading, capturing, cancelling.
+#[derive(Debug, Clone)]
+pub struct AttemptRef {
+    pub order_id: Uuid,
+    pub attempt: i32,
+    pub request_key: String,
+    pub provider_reference: String,
+    pub amount: Money,
+    pub flow: CardFlow,
+    pub created_at: DateTime<Utc>,
+}
+
+/// Money of one payment to be given back.
+#[derive(Debug, Clone)]
+pub struct RefundRequest {
+    /// Our id; the idempotency key at the provider.
+    pub refund_id: Uuid,
+    /// As [`crate::domain::payment::PaymentFact::payment_id`].
+    pub payment_id: String,
+    pub attempt: AttemptRef,
+    /// What was paid in all: some protocols tell full from partial refunds.
+    pub paid: Money,
+    pub amount: Money,
+    pub reason: String,
+    /// Who asked, for protocols that want a name; `[A-Za-z0-9._-]`.
+    pub requested_by: String,
+    pub created_at: DateTime<Utc>,
+}
+
+/// A notification as it came: nothing parsed, nothing trusted.
+#[derive(Debug, Clone)]
+pub struct RawNotification {
+    /// Header names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The query as sent, without the `?`.
+    pub query: String,
+    pub body: Vec<u8>,
+}
+
+impl RawNotification {
+    /// The first header of that name (lower case).
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+}
+
+/// What became of a notification; a provider turns it into the exact answer that its company expects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Recorded now, success or failure alike.
+    Recorded,
+    /// Known already, or nothing to do.
+    AlreadySettled,
+    /// Signed, but about an attempt that we do not know.
+    UnknownOrder,
+    /// Signed, but amount or currency is not the order's; kept for an operator.
+    AmountMismatch,
+    /// The signature is wrong or missing, or it is for another merchant.
+    BadSignature,
+    /// We could not verify or process it: the company shall send it again.
+    TryAgain,
+}
+
+/// The answer to a notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    pub status: u16,
+    pub content_type: &'static str,
+    pub body: String,
+}
+
+/// One way to have an order paid. See the module for the contract.
+#[async_trait]
+pub trait PaymentProvider: Debug + Send + Sync {
+    /// The provider's name in paths, counterparts and records: `stripe`, `paypal`, `vnpay`, `bank`.
+    fn name(&self) -> &'static str;
+
+    fn channel(&self) -> Channel;
+
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Our account there, as facts name it; part of a payment's identity.
+    fn merchant_account(&self) -> &str;
+
+    /// Whether the credentials move real money (`sk_live_…`); refused on a database stamped `test`.
+    fn is_live(&self) -> bool;
+
+    /// Starts an attempt. Repeating it with the same request gives the same attempt.
+    async fn create(&self, request: &AttemptRequest) -> Result<Created, ProviderError>;
+
+    /// Reads the truth about an attempt, without moving money.
+    async fn read(&self, attempt: &AttemptRef) -> Result<Observation, ProviderError>;
+
+    /// Takes the money of an attempt that [`Observation::ReadyToCapture`] was seen for. Companies that
+    /// take it themselves only read.
+    async fn capture(&self, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
+        self.read(attempt).await
+    }
+
+    /// Ends an attempt so that it can no longer be paid, and says what it turned out to be: a payer may
+    /// have been faster ([`Observation::Paid`]).
+    async fn cancel(&self, attempt: &AttemptRef) -> Result<Observation, ProviderError>;
+
+    /// Gives money back. Repeating it with the same id gives the same refund.
+    async fn refund(&self, request: &RefundRequest) -> Result<RefundFact, ProviderError>;
+
+    /// Reads where a refund stands. `provider_refund_id` is as [`RefundFact::refund_id`].
+    async fn read_refund(&self, request: &RefundRequest, provider_refund_id: &str)
+    -> Result<RefundFact, ProviderError>;
+
+    /// Verifies a notification and says what it states.
+    async fn verify(&self, raw: &RawNotification) -> Result<Notification, NotificationError>;
+
+    /// The reply that this company expects.
+    fn reply(&self, outcome: Outcome) -> Reply;
+}
