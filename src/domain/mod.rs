@@ -4,7 +4,13 @@
 //! comes out is either a new state or a refusal that says why not.
 
 pub mod customer;
+pub mod entry;
+pub mod grant;
+pub mod guard;
+pub mod hold;
 pub mod id;
 pub mod money;
 pub mod payment;
+pub mod posting;
 pub mod product;
+pub mod wallet;

@@ -1,0 +1,2 @@
+DROP TABLE events, worker_marks, spend_guards, holds, grant_uses, grants, entries, entry_kinds, wallets, environment;
+DROP FUNCTION entries_are_append_only();

@@ -1,0 +1,1 @@
+DROP TABLE billing_profiles, bank_accounts, channel_rules, top_up_options, agreements, products;

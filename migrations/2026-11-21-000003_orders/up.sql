@@ -1,0 +1,247 @@
+CREATE TABLE top_up_orders (
+    id uuid PRIMARY KEY,
+    customer_id text NOT NULL,
+    currency text NOT NULL,
+    product text NOT NULL DEFAULT '',
+    channel text NOT NULL,
+    provider text NOT NULL,
+    merchant_account text NOT NULL,
+    status text NOT NULL CONSTRAINT top_up_orders_status
+        CHECK (status IN ('pending', 'processing', 'completed', 'cancelled', 'failed', 'expired')),
+    -- The plain reason when it is stuck, held for review, refused or failed.
+    reason text,
+    -- What the payer pays; frozen with fee, tax, bonus and merchant account when the order is created.
+    amount numeric(24, 8) NOT NULL CONSTRAINT top_up_orders_amount CHECK (amount > 0),
+    fee numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT top_up_orders_fee CHECK (fee >= 0),
+    tax numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT top_up_orders_tax CHECK (tax >= 0),
+    bonus numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT top_up_orders_bonus CHECK (bonus >= 0),
+    -- What the wallet gets of it, or got: a bank transfer credits what arrived.
+    credited_amount numeric(24, 8) NOT NULL,
+    -- What was proven to have arrived; set on completion.
+    received_amount numeric(24, 8),
+    reference text NOT NULL CONSTRAINT top_up_orders_reference_once UNIQUE,
+    agreement_version text NOT NULL,
+    return_url text,
+    card_flow text CONSTRAINT top_up_orders_card_flow CHECK (card_flow IN ('checkout', 'elements')),
+    remitter_name text,
+    remitter_bank text,
+    remarks text,
+    bank_account_id uuid REFERENCES bank_accounts (id),
+    vnpay_bank_code text,
+    payer_ip text NOT NULL,
+    locale text,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    completed_at timestamptz,
+    -- When a worker asks the provider next, and how often it has; null: no more.
+    ask_at timestamptz,
+    asked integer NOT NULL DEFAULT 0,
+    version bigint NOT NULL DEFAULT 1,
+    CONSTRAINT top_up_orders_completed CHECK ((status = 'completed') = (completed_at IS NOT NULL)),
+    CONSTRAINT top_up_orders_remitter CHECK (channel <> 'bank_transfer' OR (remitter_name IS NOT NULL AND remitter_bank IS NOT NULL AND bank_account_id IS NOT NULL)),
+    CONSTRAINT top_up_orders_credit CHECK (credited_amount >= 0)
+);
+CREATE INDEX top_up_orders_by_customer ON top_up_orders (customer_id, created_at, id);
+CREATE INDEX top_up_orders_by_time ON top_up_orders (created_at, id);
+CREATE INDEX top_up_orders_to_ask ON top_up_orders (ask_at) WHERE ask_at IS NOT NULL;
+CREATE INDEX top_up_orders_to_expire ON top_up_orders (expires_at) WHERE status = 'pending';
+
+CREATE TABLE attempts (
+    order_id uuid NOT NULL REFERENCES top_up_orders (id),
+    n integer NOT NULL CONSTRAINT attempts_n CHECK (n > 0),
+    provider text NOT NULL,
+    request_key text NOT NULL CONSTRAINT attempts_request_key_once UNIQUE,
+    provider_reference text,
+    next_action jsonb,
+    status text NOT NULL DEFAULT 'open' CONSTRAINT attempts_status CHECK (status IN ('open', 'dead', 'paid')),
+    created_at timestamptz NOT NULL,
+    sent_at timestamptz,
+    -- Somebody is calling the provider until then; a crash frees it by the clock.
+    leased_until timestamptz,
+    PRIMARY KEY (order_id, n),
+    CONSTRAINT attempts_reference_once UNIQUE (provider, provider_reference)
+);
+CREATE UNIQUE INDEX attempts_one_alive ON attempts (order_id) WHERE status = 'open';
+
+-- The timeline of an order.
+CREATE TABLE order_events (
+    seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    order_id uuid NOT NULL REFERENCES top_up_orders (id),
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    event text NOT NULL,
+    status text NOT NULL,
+    actor text NOT NULL,
+    detail text
+);
+CREATE INDEX order_events_by_order ON order_events (order_id, seq);
+
+-- An operator's statement that a bank transfer arrived; above the threshold somebody else confirms it.
+CREATE TABLE approvals (
+    order_id uuid PRIMARY KEY REFERENCES top_up_orders (id),
+    received_amount numeric(24, 8) NOT NULL CONSTRAINT approvals_amount CHECK (received_amount > 0),
+    bank_transaction_id text NOT NULL,
+    bank_account_id uuid NOT NULL REFERENCES bank_accounts (id),
+    received_on date NOT NULL,
+    note text,
+    second_needed boolean NOT NULL,
+    proposed_by text NOT NULL,
+    proposed_at timestamptz NOT NULL,
+    approved_by text,
+    approved_at timestamptz,
+    CONSTRAINT approvals_second_pair_of_eyes CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by),
+    CONSTRAINT approvals_approved CHECK ((approved_by IS NULL) = (approved_at IS NULL))
+);
+
+-- Verified facts that money arrived. Never dropped: what serves no order says why.
+CREATE TABLE payments (
+    id uuid PRIMARY KEY,
+    provider text NOT NULL,
+    merchant_account text NOT NULL,
+    payment_id text NOT NULL,
+    currency text NOT NULL,
+    amount numeric(24, 8) NOT NULL CONSTRAINT payments_amount CHECK (amount > 0),
+    applied numeric(24, 8) NOT NULL DEFAULT 0,
+    refunded numeric(24, 8) NOT NULL DEFAULT 0,
+    -- The order that it names, whether or not it was applied to it.
+    order_id uuid REFERENCES top_up_orders (id),
+    unapplied_reason text,
+    live boolean NOT NULL,
+    received_at timestamptz NOT NULL,
+    CONSTRAINT payments_once UNIQUE (provider, merchant_account, payment_id),
+    CONSTRAINT payments_applied_within CHECK (applied >= 0 AND applied <= amount),
+    CONSTRAINT payments_refunded_within CHECK (refunded >= 0 AND refunded <= amount),
+    CONSTRAINT payments_unapplied_says_why CHECK (applied = amount OR unapplied_reason IS NOT NULL)
+);
+CREATE INDEX payments_unapplied ON payments (received_at, id) WHERE unapplied_reason IS NOT NULL;
+CREATE INDEX payments_by_order ON payments (order_id);
+
+CREATE TABLE payment_applications (
+    payment_id uuid NOT NULL REFERENCES payments (id),
+    n integer NOT NULL,
+    order_id uuid REFERENCES top_up_orders (id),
+    customer_id text NOT NULL,
+    wallet_id uuid NOT NULL,
+    amount numeric(24, 8) NOT NULL CONSTRAINT payment_applications_amount CHECK (amount > 0),
+    fee numeric(24, 8) NOT NULL DEFAULT 0,
+    tax numeric(24, 8) NOT NULL DEFAULT 0,
+    applied_by text NOT NULL,
+    applied_at timestamptz NOT NULL,
+    PRIMARY KEY (payment_id, n)
+);
+CREATE INDEX payment_applications_by_order ON payment_applications (order_id);
+
+CREATE TABLE transfers (
+    customer_id text NOT NULL,
+    id uuid NOT NULL,
+    currency text NOT NULL,
+    amount numeric(24, 8) NOT NULL CONSTRAINT transfers_amount CHECK (amount > 0),
+    from_product text NOT NULL,
+    to_product text NOT NULL,
+    order_id uuid REFERENCES top_up_orders (id),
+    created_at timestamptz NOT NULL,
+    CONSTRAINT transfers_pkey PRIMARY KEY (customer_id, id),
+    CONSTRAINT transfers_elsewhere CHECK (from_product <> to_product)
+);
+CREATE INDEX transfers_by_time ON transfers (customer_id, created_at, id);
+
+CREATE TABLE refunds (
+    id uuid PRIMARY KEY,
+    order_id uuid REFERENCES top_up_orders (id),
+    payment_id uuid NOT NULL REFERENCES payments (id),
+    customer_id text,
+    provider text NOT NULL,
+    provider_refund_id text,
+    currency text NOT NULL,
+    amount numeric(24, 8) NOT NULL CONSTRAINT refunds_amount CHECK (amount > 0),
+    status text NOT NULL CONSTRAINT refunds_status CHECK (status IN ('pending', 'succeeded', 'failed')),
+    reason text NOT NULL,
+    failure text,
+    -- False for one that was started at the provider's dashboard and adopted.
+    ours boolean NOT NULL,
+    proposed_by text NOT NULL,
+    approved_by text,
+    second_needed boolean NOT NULL DEFAULT false,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    ask_at timestamptz,
+    asked integer NOT NULL DEFAULT 0,
+    CONSTRAINT refunds_at_provider_once UNIQUE (provider, provider_refund_id),
+    CONSTRAINT refunds_second_pair_of_eyes CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by)
+);
+CREATE INDEX refunds_by_order ON refunds (order_id);
+CREATE INDEX refunds_to_ask ON refunds (ask_at) WHERE ask_at IS NOT NULL;
+
+CREATE TABLE disputes (
+    id uuid PRIMARY KEY,
+    payment_id uuid REFERENCES payments (id),
+    order_id uuid REFERENCES top_up_orders (id),
+    customer_id text,
+    provider text NOT NULL,
+    dispute_id text NOT NULL,
+    currency text NOT NULL,
+    amount numeric(24, 8) NOT NULL,
+    status text NOT NULL CONSTRAINT disputes_status CHECK (status IN ('open', 'won', 'lost')),
+    reason text,
+    taken_back numeric(24, 8) NOT NULL DEFAULT 0,
+    restored boolean NOT NULL DEFAULT false,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT disputes_once UNIQUE (provider, dispute_id)
+);
+
+-- Money corrections by operators; above the threshold a second operator.
+CREATE TABLE adjustments (
+    id uuid PRIMARY KEY,
+    customer_id text NOT NULL,
+    currency text NOT NULL,
+    product text NOT NULL DEFAULT '',
+    amount numeric(24, 8) NOT NULL CONSTRAINT adjustments_not_zero CHECK (amount <> 0),
+    reason text NOT NULL,
+    second_needed boolean NOT NULL,
+    proposed_by text NOT NULL,
+    approved_by text,
+    created_at timestamptz NOT NULL,
+    booked_at timestamptz,
+    CONSTRAINT adjustments_second_pair_of_eyes CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by)
+);
+
+-- Notifications as they came, stored once verified and before they are processed.
+CREATE TABLE provider_events (
+    id uuid PRIMARY KEY,
+    provider text NOT NULL,
+    event_id text NOT NULL,
+    event_type text NOT NULL,
+    headers jsonb NOT NULL,
+    query text NOT NULL,
+    body bytea NOT NULL,
+    received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    processed_at timestamptz,
+    outcome text,
+    error text,
+    CONSTRAINT provider_events_once UNIQUE (provider, event_id)
+);
+CREATE INDEX provider_events_unprocessed ON provider_events (received_at) WHERE processed_at IS NULL;
+
+-- A key commits with what it made, and finds it again.
+CREATE TABLE idempotency_keys (
+    caller text NOT NULL,
+    operation text NOT NULL,
+    key text NOT NULL,
+    fingerprint bytea NOT NULL,
+    resource_id uuid NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (caller, operation, key)
+);
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
+
+CREATE TABLE audit_log (
+    seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    actor text NOT NULL,
+    action text NOT NULL,
+    subject text NOT NULL,
+    detail jsonb NOT NULL DEFAULT '{}'
+);
+CREATE TRIGGER audit_log_no_change BEFORE UPDATE OR DELETE ON audit_log
+    FOR EACH ROW EXECUTE FUNCTION entries_are_append_only();

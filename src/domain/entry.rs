@@ -1,0 +1,174 @@
+//! Entries: the immutable lines of the ledger, and how a customer sees them (account flows).
+
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+/// What an entry records. The numbers stand in `entries.kind` and in the table `entry_kinds`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EntryKind {
+    Recharge,
+    Usage,
+    Capture,
+    Reversal,
+    Refund,
+    RefundReturned,
+    TransferIn,
+    TransferOut,
+    Grant,
+    Expire,
+    Adjust,
+    Bonus,
+}
+
+impl EntryKind {
+    pub const ALL: [Self; 12] = [
+        Self::Recharge,
+        Self::Usage,
+        Self::Capture,
+        Self::Reversal,
+        Self::Refund,
+        Self::RefundReturned,
+        Self::TransferIn,
+        Self::TransferOut,
+        Self::Grant,
+        Self::Expire,
+        Self::Adjust,
+        Self::Bonus,
+    ];
+
+    /// The number in the column.
+    #[must_use]
+    pub fn code(self) -> i16 {
+        match self {
+            Self::Recharge => 1,
+            Self::Usage => 2,
+            Self::Capture => 3,
+            Self::Reversal => 4,
+            Self::Refund => 5,
+            Self::RefundReturned => 6,
+            Self::TransferIn => 7,
+            Self::TransferOut => 8,
+            Self::Grant => 9,
+            Self::Expire => 10,
+            Self::Adjust => 11,
+            Self::Bonus => 12,
+        }
+    }
+
+    #[must_use]
+    pub fn from_code(code: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+
+    /// How the customer sees it.
+    #[must_use]
+    pub fn flow_type(self) -> FlowType {
+        match self {
+            Self::Recharge => FlowType::Recharge,
+            Self::Usage | Self::Capture => FlowType::Consume,
+            Self::Reversal | Self::Refund | Self::RefundReturned => FlowType::Refund,
+            Self::TransferIn => FlowType::TransferIn,
+            Self::TransferOut => FlowType::TransferOut,
+            Self::Grant | Self::Bonus => FlowType::Grant,
+            Self::Expire => FlowType::Expire,
+            Self::Adjust => FlowType::Adjust,
+        }
+    }
+}
+
+/// The type of an account flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FlowType {
+    Recharge,
+    Consume,
+    Refund,
+    TransferIn,
+    TransferOut,
+    Grant,
+    Expire,
+    Adjust,
+}
+
+impl FlowType {
+    pub const ALL: [Self; 8] = [
+        Self::Recharge,
+        Self::Consume,
+        Self::Refund,
+        Self::TransferIn,
+        Self::TransferOut,
+        Self::Grant,
+        Self::Expire,
+        Self::Adjust,
+    ];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Recharge => "recharge",
+            Self::Consume => "consume",
+            Self::Refund => "refund",
+            Self::TransferIn => "transfer_in",
+            Self::TransferOut => "transfer_out",
+            Self::Grant => "grant",
+            Self::Expire => "expire",
+            Self::Adjust => "adjust",
+        }
+    }
+
+    /// The kinds of entry behind it.
+    pub fn kinds(self) -> impl Iterator<Item = EntryKind> {
+        EntryKind::ALL.into_iter().filter(move |kind| kind.flow_type() == self)
+    }
+}
+
+impl FromStr for FlowType {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|flow| flow.as_str() == text).ok_or(())
+    }
+}
+
+/// Everything about an entry that is not arithmetic: what it was for and how a repeat is recognised.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Label {
+    pub kind: EntryKind,
+    /// The caller's dedupe key: unique per customer and kind, 1–200 characters.
+    pub key: String,
+    /// A hash of what was asked, so that the same key with another content is noticed.
+    pub fingerprint: i64,
+    /// The other side of the book: `provider:stripe`, `usage`, `transfer`, ….
+    pub counterpart: String,
+    /// The order, transfer or hold that it belongs to, as shown by the API.
+    pub reference: Option<String>,
+    pub description: Option<String>,
+    pub metadata: Option<serde_json::Value>,
+    pub occurred_at: Option<DateTime<Utc>>,
+}
+
+/// One immutable line of the ledger.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub wallet_id: Uuid,
+    /// Gapless within the wallet, from 1.
+    pub seq: i64,
+    pub label: Label,
+    /// Signed: change of paid + change of granted − change of debt.
+    pub amount: Decimal,
+    /// The signed change of granted credit in it.
+    pub granted: Decimal,
+    /// The signed change of debt in it.
+    pub debt: Decimal,
+    /// paid + granted − debt, after it.
+    pub balance_after: Decimal,
+    /// All paid money that ever came in, after it; with `paid_out` it tells which top-up paid for what.
+    pub paid_in: Decimal,
+    pub paid_out: Decimal,
+    /// Never runs backwards within a wallet.
+    pub created_at: DateTime<Utc>,
+    /// Which grants it took from (negative) or gave back to (positive).
+    pub grant_uses: Vec<(Uuid, Decimal)>,
+}

@@ -1,0 +1,66 @@
+//! Grants: promotional credit with its own expiry and priority.
+
+use std::cmp::Ordering;
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::posting::NewGrant;
+
+/// A grant with something remaining (or reserved by an open hold).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grant {
+    pub id: Uuid,
+    pub amount: Decimal,
+    pub remaining: Decimal,
+    /// Reserved by open holds; capturable even past the expiry.
+    pub held: Decimal,
+    /// Lower burns first.
+    pub priority: i16,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub reason: String,
+    pub order_id: Option<Uuid>,
+    pub created_by: String,
+    pub created_at: DateTime<Utc>,
+}
+
+impl Grant {
+    #[must_use]
+    pub fn opened(new: &NewGrant, now: DateTime<Utc>) -> Self {
+        Self {
+            id: new.id,
+            amount: new.amount,
+            remaining: new.amount,
+            held: Decimal::ZERO,
+            priority: new.priority,
+            expires_at: new.expires_at,
+            reason: new.reason.clone(),
+            order_id: new.order_id,
+            created_by: new.created_by.clone(),
+            created_at: now,
+        }
+    }
+
+    /// Whether its time is over: at its second, not after it.
+    #[must_use]
+    pub fn is_lapsed(&self, now: DateTime<Utc>) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+
+    #[must_use]
+    pub fn unheld(&self) -> Decimal {
+        self.remaining - self.held
+    }
+}
+
+/// Burn order: priority, then earliest expiry (never last), then oldest.
+#[must_use]
+pub fn burn_order(a: &Grant, b: &Grant) -> Ordering {
+    let expiry = |grant: &Grant| grant.expires_at.unwrap_or(DateTime::<Utc>::MAX_UTC);
+    a.priority
+        .cmp(&b.priority)
+        .then_with(|| expiry(a).cmp(&expiry(b)))
+        .then_with(|| a.created_at.cmp(&b.created_at))
+        .then_with(|| a.id.cmp(&b.id))
+}

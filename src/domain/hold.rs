@@ -1,0 +1,80 @@
+//! Holds: an amount reserved for a running call.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::posting::{Change, WalletKey};
+
+/// The longest a hold may live, from now: 24 hours. The reserved part of a grant stays capturable that long.
+pub const MAX_HOLD_SECONDS: i64 = 24 * 60 * 60;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HoldStatus {
+    Open,
+    Captured,
+    Released,
+    Expired,
+}
+
+impl HoldStatus {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Captured => "captured",
+            Self::Released => "released",
+            Self::Expired => "expired",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Open, Self::Captured, Self::Released, Self::Expired].into_iter().find(|status| status.as_str() == text)
+    }
+}
+
+/// An amount reserved; what was reserved of which grant is fixed at opening.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hold {
+    pub id: Uuid,
+    pub wallet: WalletKey,
+    pub wallet_id: Uuid,
+    pub key: String,
+    pub fingerprint: i64,
+    pub amount: Decimal,
+    /// Reserved parts of grants, in burn order; the rest of the amount is paid money.
+    pub grant_parts: Vec<(Uuid, Decimal)>,
+    pub description: Option<String>,
+    pub metadata: Option<serde_json::Value>,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+    pub status: HoldStatus,
+    /// What was captured in all, beyond the hold's amount included.
+    pub captured: Option<Decimal>,
+    pub closed_at: Option<DateTime<Utc>>,
+}
+
+impl Hold {
+    #[must_use]
+    pub fn granted(&self) -> Decimal {
+        self.grant_parts.iter().map(|(_, amount)| *amount).sum()
+    }
+
+    /// Whether what is asked for has happened before: captures by the same amount and releases are idempotent
+    /// by state, and there is nothing left to release of an expired hold.
+    #[must_use]
+    pub fn already_is(&self, change: &Change) -> bool {
+        match change {
+            Change::Capture { amount, .. } => self.captured == Some(*amount),
+            Change::Release { .. } => matches!(self.status, HoldStatus::Released | HoldStatus::Expired),
+            _ => false,
+        }
+    }
+
+    /// Whether it reserves nothing any more, by the clock.
+    #[must_use]
+    pub fn is_lapsed(&self, now: DateTime<Utc>) -> bool {
+        self.status == HoldStatus::Open && self.expires_at <= now
+    }
+}

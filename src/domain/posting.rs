@@ -1,0 +1,128 @@
+//! Postings: what the ledger can be asked to do, and what it answers.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::customer::CustomerId;
+use super::entry::{Entry, Label};
+use super::hold::Hold;
+use super::money::Currency;
+use super::product::Product;
+
+/// The identity of a wallet. Its order is the order in which writers lock wallets.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WalletKey {
+    pub customer: CustomerId,
+    pub currency: Currency,
+    pub product: Product,
+}
+
+/// What to do when a deduction exceeds what is available.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnInsufficient {
+    Refuse,
+    /// Book it all the same: what is short becomes debt. For usage that has already happened.
+    Book,
+}
+
+/// One change of one wallet. Amounts are greater than zero unless said otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// Paid money comes in; it repays debt first.
+    Credit { amount: Decimal },
+    /// Consumption: granted credit in burn order, then paid money.
+    Deduct { amount: Decimal, on_insufficient: OnInsufficient },
+    /// Unheld paid money leaves; never granted credit, never into debt.
+    Withdraw { amount: Decimal },
+    /// Money is taken back by force (dispute, wrong approval): unheld paid money, the rest becomes debt.
+    TakeBack { amount: Decimal },
+    /// Promotional credit comes in; it does not repay debt.
+    Grant { grant: NewGrant },
+    OpenHold { id: Uuid, amount: Decimal, expires_at: DateTime<Utc> },
+    /// The actual amount of a hold, zero or more: less frees the rest, more is taken from what is available.
+    Capture { hold_id: Uuid, amount: Decimal },
+    Release { hold_id: Uuid },
+    Extend { hold_id: Uuid, expires_at: DateTime<Utc> },
+    /// Gives back what a deduction took, into the same parts.
+    Reverse { parts: ReversedParts },
+    /// No change of its own: lapsed holds and grants are expired, as before every posting.
+    Sweep,
+}
+
+/// A grant as it is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewGrant {
+    pub id: Uuid,
+    pub amount: Decimal,
+    /// Lower burns first.
+    pub priority: i16,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub reason: String,
+    pub order_id: Option<Uuid>,
+    pub created_by: String,
+}
+
+/// What a reversal gives back, decided from the original entry by [`super::reversal`].
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ReversedParts {
+    pub debt: Decimal,
+    pub paid: Decimal,
+    pub grants: Vec<(Uuid, Decimal)>,
+}
+
+/// One request to the ledger.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Posting {
+    pub wallet: WalletKey,
+    pub change: Change,
+    pub label: Label,
+}
+
+/// The answer to one posting.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    Booked(Booked),
+    /// The same key with the same content was booked before; this is what it was.
+    Replayed(Booked),
+    Refused(Refusal),
+}
+
+/// What was booked: an entry, a hold, or both (a captured hold).
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Booked {
+    pub entry: Option<Entry>,
+    pub hold: Option<Hold>,
+}
+
+/// What a short wallet had to offer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shortfall {
+    pub wallet: WalletKey,
+    pub required: Decimal,
+    pub available: Decimal,
+    pub held: Decimal,
+}
+
+/// Why a posting was not booked. A refusal changes nothing and burns no key.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    #[error("the balance is too low")]
+    Insufficient(Shortfall),
+    #[error("this key was used before with another content")]
+    KeyReused,
+    #[error("the wallet is frozen")]
+    Frozen,
+    #[error("the spending cap of this {period} is reached")]
+    CapReached { period: &'static str, cap: Decimal, spent: Decimal, required: Decimal },
+    #[error("the wallet would exceed what the ledger can hold")]
+    TooLarge,
+    #[error("there is no such hold")]
+    HoldNotFound,
+    #[error("the hold has expired")]
+    HoldExpired,
+    #[error("the hold is already {status}")]
+    HoldClosed { status: &'static str },
+    #[error("more than was taken cannot be given back")]
+    MoreThanTaken,
+}

@@ -1,0 +1,558 @@
+//! What [`super::post`] reads and locks.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::AstPass;
+use diesel::sql_types::{Array, BigInt, Bool, Int2, Jsonb, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::DedupeKey;
+use crate::domain::customer::CustomerId;
+use crate::domain::entry::{Entry, EntryKind, Label};
+use crate::domain::grant::{Grant, burn_order};
+use crate::domain::guard::{LowBalance, SpendGuard};
+use crate::domain::hold::{Hold, HoldStatus};
+use crate::domain::posting::{Booked, Change, Posting, WalletKey};
+use crate::domain::product::Product;
+use crate::domain::wallet::Wallet;
+use crate::storage::schema::{entries, grants, holds, spend_guards};
+use crate::storage::statement::{Cached, StaticSql};
+use crate::storage::{StorageError, currency_from_column};
+
+/// Wallet keys as three arrays, the way `unnest` takes them.
+#[derive(Debug, Default)]
+pub(super) struct KeyArrays {
+    pub customers: Vec<String>,
+    pub currencies: Vec<String>,
+    pub products: Vec<String>,
+}
+
+impl<'k> FromIterator<&'k WalletKey> for KeyArrays {
+    fn from_iter<I: IntoIterator<Item = &'k WalletKey>>(keys: I) -> Self {
+        let mut arrays = Self::default();
+        for key in keys {
+            arrays.customers.push(key.customer.as_str().to_owned());
+            arrays.currencies.push(key.currency.code().to_owned());
+            arrays.products.push(key.product.as_column().to_owned());
+        }
+        arrays
+    }
+}
+
+struct CreateWallets {
+    keys: KeyArrays,
+    ids: Vec<Uuid>,
+}
+
+impl StaticSql for CreateWallets {
+    type Row = ();
+
+    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at) SELECT c, cu, p, i, clock_timestamp(), clock_timestamp() FROM unnest(");
+        out.push_bind_param::<Array<Text>, _>(&self.keys.customers)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.keys.currencies)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.keys.products)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.ids)?;
+        out.push_sql(") AS k (c, cu, p, i) ON CONFLICT (customer_id, currency, product) DO NOTHING");
+        Ok(())
+    }
+}
+
+/// Makes the wallets that are not there yet. Before any lock is taken, in key order: two writers that make
+/// the same wallets cannot wait for each other.
+pub(super) async fn create_missing_wallets(
+    conn: &mut AsyncPgConnection,
+    mut keys: Vec<WalletKey>,
+) -> Result<(), StorageError> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    keys.sort();
+    keys.dedup();
+    let ids = keys.iter().map(|_| Uuid::now_v7()).collect();
+    Cached(CreateWallets { keys: keys.iter().collect(), ids }).execute(conn).await?;
+    Ok(())
+}
+
+struct LockWallets(KeyArrays);
+
+impl StaticSql for LockWallets {
+    type Row = (
+        Text,
+        Text,
+        Text,
+        SqlUuid,
+        Bool,
+        Bool,
+        Nullable<Numeric>,
+        Numeric,
+        Numeric,
+        Numeric,
+        Numeric,
+        Numeric,
+        Numeric,
+        Numeric,
+        BigInt,
+        BigInt,
+        Timestamptz,
+        Timestamptz,
+    );
+
+    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        // The order is the one in which every writer locks wallets; byte order, as in Rust.
+        out.push_sql("SELECT w.customer_id, w.currency, w.product, w.id, w.guarded, w.frozen, w.low_balance_threshold, w.fast_floor, w.granted, w.held, w.debt, w.paid, w.paid_in, w.paid_out, w.entry_seq, w.version, w.updated_at, clock_timestamp() FROM wallets w JOIN unnest(");
+        out.push_bind_param::<Array<Text>, _>(&self.0.customers)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.0.currencies)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.0.products)?;
+        out.push_sql(") AS k (customer_id, currency, product) USING (customer_id, currency, product) ORDER BY w.customer_id COLLATE \"C\", w.currency COLLATE \"C\", w.product COLLATE \"C\" FOR UPDATE OF w");
+        Ok(())
+    }
+}
+
+#[derive(Queryable)]
+struct WalletRow {
+    customer_id: String,
+    currency: String,
+    product: String,
+    id: Uuid,
+    guarded: bool,
+    frozen: bool,
+    low_balance_threshold: Option<Decimal>,
+    fast_floor: Decimal,
+    granted: Decimal,
+    held: Decimal,
+    debt: Decimal,
+    paid: Decimal,
+    paid_in: Decimal,
+    paid_out: Decimal,
+    entry_seq: i64,
+    version: i64,
+    updated_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+}
+
+impl WalletRow {
+    fn into_wallet(self) -> Result<Wallet, StorageError> {
+        Ok(Wallet {
+            key: wallet_key(&self.customer_id, &self.currency, &self.product)?,
+            id: self.id,
+            paid: self.paid,
+            granted: self.granted,
+            held: self.held,
+            debt: self.debt,
+            paid_in: self.paid_in,
+            paid_out: self.paid_out,
+            entry_seq: self.entry_seq,
+            version: self.version,
+            frozen: self.frozen,
+            guard: None,
+            low_balance: self
+                .low_balance_threshold
+                .map(|threshold| LowBalance { threshold, armed: !self.fast_floor.is_zero() }),
+            grants: Vec::new(),
+            updated_at: self.updated_at,
+        })
+    }
+}
+
+/// Reads a wallet's identity out of columns.
+pub(super) fn wallet_key(customer: &str, currency: &str, product: &str) -> Result<WalletKey, StorageError> {
+    Ok(WalletKey {
+        customer: CustomerId::new(customer)
+            .ok_or_else(|| StorageError::Corrupt(format!("customer id {customer:?}")))?,
+        currency: currency_from_column(currency)?,
+        product: Product::from_column(product),
+    })
+}
+
+/// Locks wallets in key order and reads them with their grants (and `restored` ones, used up or not) and
+/// guards; also the database's clock under the last lock.
+pub(super) async fn lock_wallets(
+    conn: &mut AsyncPgConnection,
+    keys: &[WalletKey],
+    restored: Vec<Uuid>,
+) -> Result<(BTreeMap<WalletKey, Wallet>, DateTime<Utc>), StorageError> {
+    let rows: Vec<WalletRow> = Cached(LockWallets(keys.iter().collect())).load(conn).await?;
+    let now = rows.iter().map(|row| row.now).max().unwrap_or_else(Utc::now);
+    let with_grants: Vec<(String, Uuid)> = rows
+        .iter()
+        .filter(|row| row.granted > Decimal::ZERO || row.held > Decimal::ZERO)
+        .map(|row| (row.customer_id.clone(), row.id))
+        .collect();
+    let guarded: Vec<(String, Uuid)> =
+        rows.iter().filter(|row| row.guarded).map(|row| (row.customer_id.clone(), row.id)).collect();
+
+    let mut grants = read_grants(conn, &with_grants, restored).await?;
+    let mut guards = read_guards(conn, &guarded).await?;
+    let mut wallets = BTreeMap::new();
+    for row in rows {
+        let mut wallet = row.into_wallet()?;
+        wallet.grants = grants.remove(&wallet.id).unwrap_or_default();
+        wallet.grants.sort_by(burn_order);
+        wallet.guard = guards.remove(&wallet.id);
+        wallets.insert(wallet.key.clone(), wallet);
+    }
+    Ok((wallets, now))
+}
+
+/// Locks one wallet for a use case that must look before it posts; `None` when there is none yet.
+///
+/// # Errors
+/// Of the database.
+pub async fn lock_wallet(
+    conn: &mut AsyncPgConnection,
+    key: &WalletKey,
+) -> Result<Option<(Wallet, DateTime<Utc>)>, StorageError> {
+    let (mut wallets, now) = lock_wallets(conn, std::slice::from_ref(key), Vec::new()).await?;
+    Ok(wallets.remove(key).map(|wallet| (wallet, now)))
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = grants)]
+struct GrantRow {
+    wallet_id: Uuid,
+    id: Uuid,
+    amount: Decimal,
+    remaining: Decimal,
+    held: Decimal,
+    priority: i16,
+    expires_at: Option<DateTime<Utc>>,
+    reason: String,
+    order_id: Option<Uuid>,
+    created_by: String,
+    created_at: DateTime<Utc>,
+}
+
+async fn read_grants(
+    conn: &mut AsyncPgConnection,
+    of: &[(String, Uuid)],
+    restored: Vec<Uuid>,
+) -> Result<HashMap<Uuid, Vec<Grant>>, StorageError> {
+    let mut by_wallet: HashMap<Uuid, Vec<Grant>> = HashMap::new();
+    if of.is_empty() && restored.is_empty() {
+        return Ok(by_wallet);
+    }
+    let customers: Vec<&String> = of.iter().map(|(customer, _)| customer).collect();
+    let ids: Vec<Uuid> = of.iter().map(|(_, id)| *id).collect();
+    let live = grants::customer_id.eq_any(customers).and(grants::wallet_id.eq_any(ids)).and(grants::remaining.gt(Decimal::ZERO));
+    let rows: Vec<GrantRow> = grants::table
+        .filter(live.or(grants::id.eq_any(restored)))
+        .select(GrantRow::as_select())
+        .load(conn)
+        .await?;
+    for row in rows {
+        by_wallet.entry(row.wallet_id).or_default().push(Grant {
+            id: row.id,
+            amount: row.amount,
+            remaining: row.remaining,
+            held: row.held,
+            priority: row.priority,
+            expires_at: row.expires_at,
+            reason: row.reason,
+            order_id: row.order_id,
+            created_by: row.created_by,
+            created_at: row.created_at,
+        });
+    }
+    Ok(by_wallet)
+}
+
+async fn read_guards(
+    conn: &mut AsyncPgConnection,
+    of: &[(String, Uuid)],
+) -> Result<HashMap<Uuid, SpendGuard>, StorageError> {
+    if of.is_empty() {
+        return Ok(HashMap::new());
+    }
+    type Row = (Uuid, Option<Decimal>, Option<Decimal>, NaiveDate, Decimal, NaiveDate, Decimal);
+    let customers: Vec<&String> = of.iter().map(|(customer, _)| customer).collect();
+    let ids: Vec<Uuid> = of.iter().map(|(_, id)| *id).collect();
+    let rows: Vec<Row> = spend_guards::table
+        .filter(spend_guards::customer_id.eq_any(customers).and(spend_guards::wallet_id.eq_any(ids)))
+        .select((
+            spend_guards::wallet_id,
+            spend_guards::daily_cap,
+            spend_guards::monthly_cap,
+            spend_guards::day,
+            spend_guards::spent_today,
+            spend_guards::month,
+            spend_guards::spent_this_month,
+        ))
+        .load(conn)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, daily_cap, monthly_cap, day, spent_today, month, spent_this_month)| {
+            (id, SpendGuard { daily_cap, monthly_cap, day, spent_today, month, spent_this_month })
+        })
+        .collect())
+}
+
+/// A hold as the table has it.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = holds)]
+pub struct HoldRow {
+    customer_id: String,
+    key: String,
+    id: Uuid,
+    wallet_id: Uuid,
+    currency: String,
+    product: String,
+    fingerprint: i64,
+    amount: Decimal,
+    grant_parts: Option<serde_json::Value>,
+    description: Option<String>,
+    metadata: Option<serde_json::Value>,
+    created_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    status: String,
+    captured: Option<Decimal>,
+    closed_at: Option<DateTime<Utc>>,
+}
+
+impl HoldRow {
+    /// The hold in the domain's words.
+    ///
+    /// # Errors
+    /// [`StorageError::Corrupt`].
+    pub fn into_hold(self) -> Result<Hold, StorageError> {
+        let status = HoldStatus::parse(&self.status).ok_or_else(|| StorageError::Corrupt(self.status.clone()))?;
+        let parts: Vec<(Uuid, Decimal)> = match self.grant_parts {
+            None => Vec::new(),
+            Some(json) => super::write::grant_parts_from_json(&json)?,
+        };
+        Ok(Hold {
+            id: self.id,
+            wallet: wallet_key(&self.customer_id, &self.currency, &self.product)?,
+            wallet_id: self.wallet_id,
+            key: self.key,
+            fingerprint: self.fingerprint,
+            amount: self.amount,
+            grant_parts: parts,
+            description: self.description,
+            metadata: self.metadata,
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+            status,
+            captured: self.captured,
+            closed_at: self.closed_at,
+        })
+    }
+}
+
+/// Locks the holds that postings name, in id order.
+pub(super) async fn lock_holds(
+    conn: &mut AsyncPgConnection,
+    mut ids: Vec<Uuid>,
+) -> Result<HashMap<Uuid, Hold>, StorageError> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    ids.sort();
+    ids.dedup();
+    let rows: Vec<HoldRow> = holds::table
+        .filter(holds::id.eq_any(ids))
+        .order(holds::id)
+        .select(HoldRow::as_select())
+        .for_update()
+        .load(conn)
+        .await?;
+    rows.into_iter().map(|row| row.into_hold().map(|hold| (hold.id, hold))).collect()
+}
+
+/// Locks the open holds of these wallets whose time is over. One that another writer has locked is left to
+/// that writer: waiting here would turn the lock order round.
+pub(super) async fn lock_lapsed_holds(
+    conn: &mut AsyncPgConnection,
+    wallets: &BTreeMap<WalletKey, Wallet>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Hold>, StorageError> {
+    let holding: Vec<&Wallet> = wallets.values().filter(|wallet| wallet.held > Decimal::ZERO).collect();
+    if holding.is_empty() {
+        return Ok(Vec::new());
+    }
+    let customers: Vec<&str> = holding.iter().map(|wallet| wallet.key.customer.as_str()).collect();
+    let ids: Vec<Uuid> = holding.iter().map(|wallet| wallet.id).collect();
+    // A hold lives 24 hours at most, so older rows cannot be open; the bound keeps the index scan short.
+    let oldest = now - chrono::Duration::seconds(2 * crate::domain::hold::MAX_HOLD_SECONDS);
+    let rows: Vec<HoldRow> = holds::table
+        .filter(holds::customer_id.eq_any(customers))
+        .filter(holds::expires_at.le(now).and(holds::expires_at.gt(oldest)))
+        .filter(holds::status.eq("open").and(holds::wallet_id.eq_any(ids)))
+        .order(holds::id)
+        .select(HoldRow::as_select())
+        .for_update()
+        .skip_locked()
+        .load(conn)
+        .await?;
+    rows.into_iter().map(HoldRow::into_hold).collect()
+}
+
+struct FindEntries {
+    customers: Vec<String>,
+    kinds: Vec<i16>,
+    keys: Vec<String>,
+}
+
+impl StaticSql for FindEntries {
+    type Row = (
+        Text,
+        SqlUuid,
+        BigInt,
+        Int2,
+        Text,
+        BigInt,
+        Text,
+        Nullable<Text>,
+        Nullable<Text>,
+        Nullable<Jsonb>,
+        Nullable<Timestamptz>,
+        Numeric,
+        Nullable<Numeric>,
+        Nullable<Numeric>,
+        Numeric,
+        Numeric,
+        Numeric,
+        Timestamptz,
+    );
+
+    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT e.customer_id, e.wallet_id, e.seq, e.kind, e.key, e.fingerprint, e.counterpart, e.reference, e.description, e.metadata, e.occurred_at, e.amount, e.granted, e.debt, e.balance_after, e.paid_in, e.paid_out, e.created_at FROM unnest(");
+        out.push_bind_param::<Array<Text>, _>(&self.customers)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Int2>, _>(&self.kinds)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.keys)?;
+        out.push_sql(") AS k (customer_id, kind, key) JOIN entries e USING (customer_id, kind, key)");
+        Ok(())
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = entries)]
+pub(crate) struct EntryRow {
+    pub customer_id: String,
+    pub wallet_id: Uuid,
+    pub seq: i64,
+    pub kind: i16,
+    pub key: String,
+    pub fingerprint: i64,
+    pub counterpart: String,
+    pub reference: Option<String>,
+    pub description: Option<String>,
+    pub metadata: Option<serde_json::Value>,
+    pub occurred_at: Option<DateTime<Utc>>,
+    pub amount: Decimal,
+    pub granted: Option<Decimal>,
+    pub debt: Option<Decimal>,
+    pub balance_after: Decimal,
+    pub paid_in: Decimal,
+    pub paid_out: Decimal,
+    pub created_at: DateTime<Utc>,
+}
+
+impl EntryRow {
+    pub(crate) fn into_entry(self) -> Result<Entry, StorageError> {
+        let kind = EntryKind::from_code(self.kind)
+            .ok_or_else(|| StorageError::Corrupt(format!("entry kind {}", self.kind)))?;
+        Ok(Entry {
+            wallet_id: self.wallet_id,
+            seq: self.seq,
+            label: Label {
+                kind,
+                key: self.key,
+                fingerprint: self.fingerprint,
+                counterpart: self.counterpart,
+                reference: self.reference,
+                description: self.description,
+                metadata: self.metadata,
+                occurred_at: self.occurred_at,
+            },
+            amount: self.amount,
+            granted: self.granted.unwrap_or_default(),
+            debt: self.debt.unwrap_or_default(),
+            balance_after: self.balance_after,
+            paid_in: self.paid_in,
+            paid_out: self.paid_out,
+            created_at: self.created_at,
+            grant_uses: Vec::new(),
+        })
+    }
+}
+
+/// What was booked before under the keys of these postings. Read after the wallets are locked, so that a
+/// writer who was faster is seen.
+pub(super) async fn find_known(
+    conn: &mut AsyncPgConnection,
+    postings: &[Posting],
+) -> Result<HashMap<DedupeKey, (i64, Booked)>, StorageError> {
+    let mut wanted = FindEntries { customers: Vec::new(), kinds: Vec::new(), keys: Vec::new() };
+    let mut hold_customers: Vec<&str> = Vec::new();
+    let mut hold_keys: Vec<&str> = Vec::new();
+    for posting in postings {
+        match posting.change {
+            Change::OpenHold { .. } => {
+                hold_customers.push(posting.wallet.customer.as_str());
+                hold_keys.push(&posting.label.key);
+            }
+            Change::Capture { .. } | Change::Release { .. } | Change::Extend { .. } | Change::Sweep => {}
+            _ => {
+                wanted.customers.push(posting.wallet.customer.as_str().to_owned());
+                wanted.kinds.push(posting.label.kind.code());
+                wanted.keys.push(posting.label.key.clone());
+            }
+        }
+    }
+    let mut known = HashMap::new();
+    if !wanted.keys.is_empty() {
+        let rows: Vec<EntryRow> = Cached(wanted).load(conn).await?;
+        for row in rows {
+            let customer = row.customer_id.clone();
+            let entry = row.into_entry()?;
+            let key = (customer, Some(entry.label.kind), entry.label.key.clone());
+            known.insert(key, (entry.label.fingerprint, Booked { entry: Some(entry), hold: None }));
+        }
+    }
+    if !hold_keys.is_empty() {
+        let rows: Vec<HoldRow> = holds::table
+            .filter(holds::customer_id.eq_any(hold_customers).and(holds::key.eq_any(hold_keys)))
+            .select(HoldRow::as_select())
+            .load(conn)
+            .await?;
+        for row in rows {
+            let hold = row.into_hold()?;
+            let key = (hold.wallet.customer.as_str().to_owned(), None, hold.key.clone());
+            known.insert(key, (hold.fingerprint, Booked { entry: None, hold: Some(hold) }));
+        }
+    }
+    Ok(known)
+}
+
+/// The entry of a customer by its kind and key.
+///
+/// # Errors
+/// Of the database.
+pub async fn find_entry(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    kind: EntryKind,
+    key: &str,
+) -> Result<Option<Entry>, StorageError> {
+    let wanted = FindEntries {
+        customers: vec![customer.as_str().to_owned()],
+        kinds: vec![kind.code()],
+        keys: vec![key.to_owned()],
+    };
+    let rows: Vec<EntryRow> = Cached(wanted).load(conn).await?;
+    rows.into_iter().next().map(EntryRow::into_entry).transpose()
+}

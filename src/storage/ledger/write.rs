@@ -1,0 +1,395 @@
+//! What [`super::post`] writes: a fixed number of statements, whatever the number of postings.
+
+use chrono::{DateTime, Utc};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::AstPass;
+use diesel::sql_types::{Array, BigInt, Bool, Int2, Jsonb, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::load::KeyArrays;
+use crate::domain::entry::Entry;
+use crate::domain::grant::Grant;
+use crate::domain::hold::Hold;
+use crate::domain::wallet::{Effects, Wallet};
+use crate::storage::StorageError;
+use crate::storage::schema::{events, grant_uses, grants, holds, spend_guards};
+use crate::storage::statement::{Cached, StaticSql};
+
+/// Writes wallets and all that their changes brought about.
+pub(super) async fn all(
+    conn: &mut AsyncPgConnection,
+    changed: &[(&Wallet, &Effects)],
+    new_holds: &[Uuid],
+) -> Result<(), StorageError> {
+    let wallets: Vec<&Wallet> = changed.iter().map(|(wallet, _)| *wallet).collect();
+    if wallets.is_empty() {
+        return Ok(());
+    }
+    let written = Cached(UpdateWallets::new(&wallets)).execute(conn).await?;
+    if written != wallets.len() {
+        return Err(StorageError::Corrupt(format!("{written} of {} locked wallets were written", wallets.len())));
+    }
+    let with_entries: Vec<(&Wallet, &Entry)> = changed
+        .iter()
+        .flat_map(|(wallet, effects)| effects.entries.iter().map(move |entry| (*wallet, entry)))
+        .collect();
+    if !with_entries.is_empty() {
+        Cached(InsertEntries::new(&with_entries)).execute(conn).await?;
+    }
+    write_grants(conn, &wallets, &with_entries).await?;
+    write_holds(conn, changed, new_holds).await?;
+    write_guards(conn, &wallets).await?;
+    write_alerts(conn, changed).await
+}
+
+#[derive(Default)]
+struct UpdateWallets {
+    keys: KeyArrays,
+    slow: Vec<bool>,
+    floors: Vec<Decimal>,
+    granted: Vec<Decimal>,
+    held: Vec<Decimal>,
+    debt: Vec<Decimal>,
+    paid: Vec<Decimal>,
+    paid_in: Vec<Decimal>,
+    paid_out: Vec<Decimal>,
+    entry_seq: Vec<i64>,
+    version: Vec<i64>,
+    updated_at: Vec<DateTime<Utc>>,
+}
+
+impl UpdateWallets {
+    fn new(wallets: &[&Wallet]) -> Self {
+        let mut rows = Self { keys: wallets.iter().map(|wallet| &wallet.key).collect(), ..Self::default() };
+        for wallet in wallets {
+            rows.slow.push(wallet.slow());
+            rows.floors.push(wallet.fast_floor());
+            rows.granted.push(wallet.granted);
+            rows.held.push(wallet.held);
+            rows.debt.push(wallet.debt);
+            rows.paid.push(wallet.paid);
+            rows.paid_in.push(wallet.paid_in);
+            rows.paid_out.push(wallet.paid_out);
+            rows.entry_seq.push(wallet.entry_seq);
+            rows.version.push(wallet.version);
+            rows.updated_at.push(wallet.updated_at);
+        }
+        rows
+    }
+}
+
+impl StaticSql for UpdateWallets {
+    type Row = ();
+
+    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("UPDATE wallets w SET slow = n.slow, fast_floor = n.fast_floor, granted = n.granted, held = n.held, debt = n.debt, paid = n.paid, paid_in = n.paid_in, paid_out = n.paid_out, entry_seq = n.entry_seq, version = n.version, updated_at = n.updated_at FROM unnest(");
+        out.push_bind_param::<Array<Text>, _>(&self.keys.customers)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.keys.currencies)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.keys.products)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Bool>, _>(&self.slow)?;
+        for numbers in
+            [&self.floors, &self.granted, &self.held, &self.debt, &self.paid, &self.paid_in, &self.paid_out]
+        {
+            out.push_sql(", ");
+            out.push_bind_param::<Array<Numeric>, _>(numbers)?;
+        }
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.entry_seq)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.version)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Timestamptz>, _>(&self.updated_at)?;
+        out.push_sql(") AS n (customer_id, currency, product, slow, fast_floor, granted, held, debt, paid, paid_in, paid_out, entry_seq, version, updated_at) WHERE w.customer_id = n.customer_id AND w.currency = n.currency AND w.product = n.product");
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct InsertEntries {
+    created_at: Vec<DateTime<Utc>>,
+    seq: Vec<i64>,
+    fingerprints: Vec<i64>,
+    wallet_ids: Vec<Uuid>,
+    kinds: Vec<i16>,
+    customers: Vec<String>,
+    amounts: Vec<Decimal>,
+    balances: Vec<Decimal>,
+    paid_in: Vec<Decimal>,
+    paid_out: Vec<Decimal>,
+    counterparts: Vec<String>,
+    keys: Vec<String>,
+    granted: Vec<Option<Decimal>>,
+    debt: Vec<Option<Decimal>>,
+    references: Vec<Option<String>>,
+    descriptions: Vec<Option<String>>,
+    metadata: Vec<Option<serde_json::Value>>,
+    occurred_at: Vec<Option<DateTime<Utc>>>,
+}
+
+impl InsertEntries {
+    fn new(entries: &[(&Wallet, &Entry)]) -> Self {
+        let mut rows = Self::default();
+        for (wallet, entry) in entries {
+            let label = &entry.label;
+            rows.created_at.push(entry.created_at);
+            rows.seq.push(entry.seq);
+            rows.fingerprints.push(label.fingerprint);
+            rows.wallet_ids.push(entry.wallet_id);
+            rows.kinds.push(label.kind.code());
+            rows.customers.push(wallet.key.customer.as_str().to_owned());
+            rows.amounts.push(entry.amount);
+            rows.balances.push(entry.balance_after);
+            rows.paid_in.push(entry.paid_in);
+            rows.paid_out.push(entry.paid_out);
+            rows.counterparts.push(label.counterpart.clone());
+            rows.keys.push(label.key.clone());
+            // Absent parts take no room in the row.
+            rows.granted.push(Some(entry.granted).filter(|part| !part.is_zero()));
+            rows.debt.push(Some(entry.debt).filter(|part| !part.is_zero()));
+            rows.references.push(label.reference.clone());
+            rows.descriptions.push(label.description.clone());
+            rows.metadata.push(label.metadata.clone());
+            rows.occurred_at.push(label.occurred_at);
+        }
+        rows
+    }
+}
+
+impl StaticSql for InsertEntries {
+    type Row = ();
+
+    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key, granted, debt, reference, description, metadata, occurred_at) SELECT * FROM unnest(");
+        out.push_bind_param::<Array<Timestamptz>, _>(&self.created_at)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.seq)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.fingerprints)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.wallet_ids)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Int2>, _>(&self.kinds)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.customers)?;
+        for numbers in [&self.amounts, &self.balances, &self.paid_in, &self.paid_out] {
+            out.push_sql(", ");
+            out.push_bind_param::<Array<Numeric>, _>(numbers)?;
+        }
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.counterparts)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.keys)?;
+        for parts in [&self.granted, &self.debt] {
+            out.push_sql(", ");
+            out.push_bind_param::<Array<Nullable<Numeric>>, _>(parts)?;
+        }
+        for texts in [&self.references, &self.descriptions] {
+            out.push_sql(", ");
+            out.push_bind_param::<Array<Nullable<Text>>, _>(texts)?;
+        }
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<Jsonb>>, _>(&self.metadata)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<Timestamptz>>, _>(&self.occurred_at)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+/// Grants are few and slow wallets' only: one row at a time is plain, and upserts both new and used ones.
+async fn write_grants(
+    conn: &mut AsyncPgConnection,
+    wallets: &[&Wallet],
+    entries: &[(&Wallet, &Entry)],
+) -> Result<(), StorageError> {
+    let rows: Vec<_> = wallets
+        .iter()
+        .flat_map(|wallet| wallet.grants.iter().map(move |grant| grant_values(wallet, grant)))
+        .collect();
+    if !rows.is_empty() {
+        diesel::insert_into(grants::table)
+            .values(rows)
+            .on_conflict((grants::customer_id, grants::id))
+            .do_update()
+            .set((
+                grants::remaining.eq(diesel::upsert::excluded(grants::remaining)),
+                grants::held.eq(diesel::upsert::excluded(grants::held)),
+            ))
+            .execute(conn)
+            .await?;
+    }
+    let uses: Vec<_> = entries
+        .iter()
+        .flat_map(|(wallet, entry)| {
+            entry.grant_uses.iter().map(move |(grant_id, amount)| {
+                (
+                    grant_uses::customer_id.eq(wallet.key.customer.as_str()),
+                    grant_uses::wallet_id.eq(entry.wallet_id),
+                    grant_uses::seq.eq(entry.seq),
+                    grant_uses::grant_id.eq(*grant_id),
+                    grant_uses::amount.eq(*amount),
+                )
+            })
+        })
+        .collect();
+    if !uses.is_empty() {
+        diesel::insert_into(grant_uses::table).values(uses).execute(conn).await?;
+    }
+    Ok(())
+}
+
+type GrantValues<'a> = (
+    diesel::dsl::Eq<grants::customer_id, &'a str>,
+    diesel::dsl::Eq<grants::id, Uuid>,
+    diesel::dsl::Eq<grants::wallet_id, Uuid>,
+    diesel::dsl::Eq<grants::amount, Decimal>,
+    diesel::dsl::Eq<grants::remaining, Decimal>,
+    diesel::dsl::Eq<grants::held, Decimal>,
+    diesel::dsl::Eq<grants::priority, i16>,
+    diesel::dsl::Eq<grants::expires_at, Option<DateTime<Utc>>>,
+    diesel::dsl::Eq<grants::reason, &'a str>,
+    diesel::dsl::Eq<grants::order_id, Option<Uuid>>,
+    diesel::dsl::Eq<grants::created_by, &'a str>,
+    diesel::dsl::Eq<grants::created_at, DateTime<Utc>>,
+);
+
+fn grant_values<'a>(wallet: &'a Wallet, grant: &'a Grant) -> GrantValues<'a> {
+    (
+        grants::customer_id.eq(wallet.key.customer.as_str()),
+        grants::id.eq(grant.id),
+        grants::wallet_id.eq(wallet.id),
+        grants::amount.eq(grant.amount),
+        grants::remaining.eq(grant.remaining),
+        grants::held.eq(grant.held),
+        grants::priority.eq(grant.priority),
+        grants::expires_at.eq(grant.expires_at),
+        grants::reason.eq(grant.reason.as_str()),
+        grants::order_id.eq(grant.order_id),
+        grants::created_by.eq(grant.created_by.as_str()),
+        grants::created_at.eq(grant.created_at),
+    )
+}
+
+/// New holds are inserted in their last state; known ones are updated to theirs.
+async fn write_holds(
+    conn: &mut AsyncPgConnection,
+    changed: &[(&Wallet, &Effects)],
+    new: &[Uuid],
+) -> Result<(), StorageError> {
+    let mut last: std::collections::BTreeMap<Uuid, &Hold> = std::collections::BTreeMap::new();
+    for hold in changed.iter().flat_map(|(_, effects)| effects.holds.iter()) {
+        last.insert(hold.id, hold);
+    }
+    let mut inserts = Vec::new();
+    for hold in last.values() {
+        if new.contains(&hold.id) {
+            inserts.push((
+                holds::customer_id.eq(hold.wallet.customer.as_str()),
+                holds::key.eq(&hold.key),
+                holds::id.eq(hold.id),
+                holds::wallet_id.eq(hold.wallet_id),
+                holds::currency.eq(hold.wallet.currency.code()),
+                holds::product.eq(hold.wallet.product.as_column()),
+                holds::fingerprint.eq(hold.fingerprint),
+                holds::amount.eq(hold.amount),
+                holds::granted.eq(hold.granted()),
+                holds::grant_parts.eq(grant_parts_to_json(&hold.grant_parts)),
+                holds::description.eq(&hold.description),
+                holds::metadata.eq(&hold.metadata),
+                holds::created_at.eq(hold.created_at),
+                holds::expires_at.eq(hold.expires_at),
+                holds::status.eq(hold.status.as_str()),
+                holds::captured.eq(hold.captured),
+                holds::closed_at.eq(hold.closed_at),
+            ));
+        } else {
+            diesel::update(holds::table.filter(
+                holds::customer_id.eq(hold.wallet.customer.as_str()).and(holds::key.eq(&hold.key)),
+            ))
+            .set((
+                holds::status.eq(hold.status.as_str()),
+                holds::captured.eq(hold.captured),
+                holds::closed_at.eq(hold.closed_at),
+                holds::expires_at.eq(hold.expires_at),
+            ))
+            .execute(conn)
+            .await?;
+        }
+    }
+    if !inserts.is_empty() {
+        diesel::insert_into(holds::table).values(inserts).execute(conn).await?;
+    }
+    Ok(())
+}
+
+fn grant_parts_to_json(parts: &[(Uuid, Decimal)]) -> Option<serde_json::Value> {
+    (!parts.is_empty()).then(|| {
+        parts.iter().map(|(id, amount)| json!({"grant_id": id, "amount": amount.normalize().to_string()})).collect()
+    })
+}
+
+/// Reads what [`grant_parts_to_json`] wrote.
+pub(super) fn grant_parts_from_json(json: &serde_json::Value) -> Result<Vec<(Uuid, Decimal)>, StorageError> {
+    let part = |part: &serde_json::Value| {
+        let id = part.get("grant_id")?.as_str()?.parse().ok()?;
+        let amount = part.get("amount")?.as_str()?.parse().ok()?;
+        Some((id, amount))
+    };
+    json.as_array()
+        .and_then(|parts| parts.iter().map(part).collect::<Option<Vec<_>>>())
+        .ok_or_else(|| StorageError::Corrupt("grant parts of a hold".to_owned()))
+}
+
+async fn write_guards(conn: &mut AsyncPgConnection, wallets: &[&Wallet]) -> Result<(), StorageError> {
+    for wallet in wallets {
+        if let Some(guard) = &wallet.guard {
+            diesel::update(spend_guards::table.filter(
+                spend_guards::customer_id
+                    .eq(wallet.key.customer.as_str())
+                    .and(spend_guards::wallet_id.eq(wallet.id)),
+            ))
+            .set((
+                spend_guards::day.eq(guard.day),
+                spend_guards::spent_today.eq(guard.spent_today),
+                spend_guards::month.eq(guard.month),
+                spend_guards::spent_this_month.eq(guard.spent_this_month),
+            ))
+            .execute(conn)
+            .await?;
+        }
+    }
+    Ok(())
+}
+
+async fn write_alerts(conn: &mut AsyncPgConnection, changed: &[(&Wallet, &Effects)]) -> Result<(), StorageError> {
+    let rows: Vec<_> = changed
+        .iter()
+        .filter(|(_, effects)| effects.low_balance_crossed)
+        .map(|(wallet, _)| {
+            (
+                events::id.eq(Uuid::now_v7()),
+                events::customer_id.eq(wallet.key.customer.as_str()),
+                events::kind.eq("balance.low"),
+                events::data.eq(json!({
+                    "customer_id": wallet.key.customer.as_str(),
+                    "currency": wallet.key.currency.code(),
+                    "product": wallet.key.product.code(),
+                    "available": wallet.available().normalize().to_string(),
+                    "threshold": wallet.low_balance.as_ref().map(|low| low.threshold.normalize().to_string()),
+                    "version": wallet.version,
+                })),
+            )
+        })
+        .collect();
+    if !rows.is_empty() {
+        diesel::insert_into(events::table).values(rows).execute(conn).await?;
+    }
+    Ok(())
+}

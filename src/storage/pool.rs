@@ -1,0 +1,95 @@
+//! Connections to PostgreSQL, pooled; TLS when the URL asks for it.
+
+use diesel::ConnectionError;
+use diesel_async::AsyncPgConnection;
+use diesel_async::pooled_connection::deadpool::{Object, Pool as Deadpool};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
+use futures_util::FutureExt;
+use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::StorageError;
+
+/// A pool of connections; cloning shares it.
+#[derive(Clone)]
+pub struct Pool {
+    inner: Deadpool<AsyncPgConnection>,
+    url: Arc<SecretString>,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool").field("status", &self.inner.status()).finish_non_exhaustive()
+    }
+}
+
+/// A connection borrowed from the pool.
+pub type Pooled = Object<AsyncPgConnection>;
+
+impl Pool {
+    /// A pool of at most `size` connections; none is opened yet.
+    ///
+    /// # Errors
+    /// When the pool cannot be built.
+    pub fn new(url: &SecretString, size: usize) -> Result<Self, StorageError> {
+        let mut config = ManagerConfig::default();
+        config.custom_setup = Box::new(|url| {
+            let url = url.to_owned();
+            async move { establish(&url).await }.boxed()
+        });
+        let manager = AsyncDieselConnectionManager::new_with_config(url.expose_secret(), config);
+        let inner = Deadpool::builder(manager)
+            .max_size(size)
+            .wait_timeout(Some(Duration::from_secs(10)))
+            .create_timeout(Some(Duration::from_secs(10)))
+            .recycle_timeout(Some(Duration::from_secs(5)))
+            .runtime(deadpool::Runtime::Tokio1)
+            .build()
+            .map_err(|error| StorageError::Unreachable(error.to_string()))?;
+        Ok(Self { inner, url: Arc::new(url.clone()) })
+    }
+
+    /// Borrows a connection, waiting at most 10 s for one.
+    ///
+    /// # Errors
+    /// [`StorageError::Unreachable`].
+    pub async fn get(&self) -> Result<Pooled, StorageError> {
+        self.inner.get().await.map_err(|error| StorageError::Unreachable(error.to_string()))
+    }
+
+    /// Opens a connection of one's own, outside the pool.
+    ///
+    /// # Errors
+    /// [`StorageError::Unreachable`].
+    pub async fn dedicated(&self) -> Result<AsyncPgConnection, StorageError> {
+        connect(&self.url).await
+    }
+
+    /// Closes the pool; connections end as they are returned.
+    pub fn close(&self) {
+        self.inner.close();
+    }
+}
+
+/// Opens one connection.
+///
+/// # Errors
+/// [`StorageError::Unreachable`].
+pub async fn connect(url: &SecretString) -> Result<AsyncPgConnection, StorageError> {
+    establish(url.expose_secret()).await.map_err(|error| StorageError::Unreachable(error.to_string()))
+}
+
+async fn establish(url: &str) -> Result<AsyncPgConnection, ConnectionError> {
+    let bad = |error: &dyn std::fmt::Display| ConnectionError::BadConnection(error.to_string());
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| bad(&error))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let tls = tokio_postgres_rustls::MakeRustlsConnect::new(tls);
+    let (client, connection) = tokio_postgres::connect(url, tls).await.map_err(|error| bad(&error))?;
+    AsyncPgConnection::try_from_client_and_connection(client, connection).await
+}

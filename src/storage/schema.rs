@@ -1,0 +1,458 @@
+//! The tables, as the migrations leave them.
+
+diesel::table! {
+    adjustments (id) {
+        id -> Uuid,
+        customer_id -> Text,
+        currency -> Text,
+        product -> Text,
+        amount -> Numeric,
+        reason -> Text,
+        second_needed -> Bool,
+        proposed_by -> Text,
+        approved_by -> Nullable<Text>,
+        created_at -> Timestamptz,
+        booked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    agreements (version) {
+        version -> Text,
+        url -> Text,
+        active -> Bool,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    approvals (order_id) {
+        order_id -> Uuid,
+        received_amount -> Numeric,
+        bank_transaction_id -> Text,
+        bank_account_id -> Uuid,
+        received_on -> Date,
+        note -> Nullable<Text>,
+        second_needed -> Bool,
+        proposed_by -> Text,
+        proposed_at -> Timestamptz,
+        approved_by -> Nullable<Text>,
+        approved_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    attempts (order_id, n) {
+        order_id -> Uuid,
+        n -> Int4,
+        provider -> Text,
+        request_key -> Text,
+        provider_reference -> Nullable<Text>,
+        next_action -> Nullable<Jsonb>,
+        status -> Text,
+        created_at -> Timestamptz,
+        sent_at -> Nullable<Timestamptz>,
+        leased_until -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    audit_log (seq) {
+        seq -> Int8,
+        at -> Timestamptz,
+        actor -> Text,
+        action -> Text,
+        subject -> Text,
+        detail -> Jsonb,
+    }
+}
+
+diesel::table! {
+    bank_accounts (id) {
+        id -> Uuid,
+        currency -> Text,
+        bank_name -> Text,
+        account_name -> Text,
+        account_number -> Text,
+        branch -> Nullable<Text>,
+        cnaps_code -> Nullable<Text>,
+        swift_bic -> Nullable<Text>,
+        bank_address -> Nullable<Text>,
+        active -> Bool,
+        version -> Int8,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    billing_profiles (customer_id) {
+        customer_id -> Text,
+        name -> Text,
+        email -> Text,
+        country -> Text,
+        address -> Nullable<Text>,
+        tax_id -> Nullable<Text>,
+        company -> Nullable<Text>,
+        version -> Int8,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    channel_rules (channel, currency, product) {
+        channel -> Text,
+        currency -> Text,
+        product -> Text,
+        enabled -> Bool,
+        countries -> Array<Text>,
+        minimum -> Nullable<Numeric>,
+        maximum -> Nullable<Numeric>,
+        rank -> Int4,
+        fee_percent -> Numeric,
+        tax_percent -> Numeric,
+        bonus_percent -> Numeric,
+        processing_time -> Text,
+        version -> Int8,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    disputes (id) {
+        id -> Uuid,
+        payment_id -> Nullable<Uuid>,
+        order_id -> Nullable<Uuid>,
+        customer_id -> Nullable<Text>,
+        provider -> Text,
+        dispute_id -> Text,
+        currency -> Text,
+        amount -> Numeric,
+        status -> Text,
+        reason -> Nullable<Text>,
+        taken_back -> Numeric,
+        restored -> Bool,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    entries (customer_id, wallet_id, seq) {
+        created_at -> Timestamptz,
+        seq -> Int8,
+        fingerprint -> Int8,
+        wallet_id -> Uuid,
+        kind -> Int2,
+        customer_id -> Text,
+        amount -> Numeric,
+        balance_after -> Numeric,
+        paid_in -> Numeric,
+        paid_out -> Numeric,
+        counterpart -> Text,
+        key -> Text,
+        granted -> Nullable<Numeric>,
+        debt -> Nullable<Numeric>,
+        reference -> Nullable<Text>,
+        description -> Nullable<Text>,
+        metadata -> Nullable<Jsonb>,
+        occurred_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    entry_kinds (kind) {
+        kind -> Int2,
+        name -> Text,
+        flow_type -> Text,
+    }
+}
+
+diesel::table! {
+    environment (singleton) {
+        singleton -> Bool,
+        stamp -> Text,
+        stamped_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    events (seq) {
+        seq -> Int8,
+        id -> Uuid,
+        customer_id -> Text,
+        #[sql_name = "type"]
+        kind -> Text,
+        data -> Jsonb,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    grant_uses (customer_id, wallet_id, seq, grant_id) {
+        customer_id -> Text,
+        wallet_id -> Uuid,
+        seq -> Int8,
+        grant_id -> Uuid,
+        amount -> Numeric,
+    }
+}
+
+diesel::table! {
+    grants (customer_id, id) {
+        customer_id -> Text,
+        id -> Uuid,
+        wallet_id -> Uuid,
+        amount -> Numeric,
+        remaining -> Numeric,
+        held -> Numeric,
+        priority -> Int2,
+        expires_at -> Nullable<Timestamptz>,
+        reason -> Text,
+        order_id -> Nullable<Uuid>,
+        created_by -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    holds (customer_id, key) {
+        customer_id -> Text,
+        key -> Text,
+        id -> Uuid,
+        wallet_id -> Uuid,
+        currency -> Text,
+        product -> Text,
+        fingerprint -> Int8,
+        amount -> Numeric,
+        granted -> Numeric,
+        grant_parts -> Nullable<Jsonb>,
+        description -> Nullable<Text>,
+        metadata -> Nullable<Jsonb>,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        status -> Text,
+        captured -> Nullable<Numeric>,
+        closed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (caller, operation, key) {
+        caller -> Text,
+        operation -> Text,
+        key -> Text,
+        fingerprint -> Bytea,
+        resource_id -> Uuid,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    order_events (seq) {
+        seq -> Int8,
+        order_id -> Uuid,
+        at -> Timestamptz,
+        event -> Text,
+        status -> Text,
+        actor -> Text,
+        detail -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    payment_applications (payment_id, n) {
+        payment_id -> Uuid,
+        n -> Int4,
+        order_id -> Nullable<Uuid>,
+        customer_id -> Text,
+        wallet_id -> Uuid,
+        amount -> Numeric,
+        fee -> Numeric,
+        tax -> Numeric,
+        applied_by -> Text,
+        applied_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    payments (id) {
+        id -> Uuid,
+        provider -> Text,
+        merchant_account -> Text,
+        payment_id -> Text,
+        currency -> Text,
+        amount -> Numeric,
+        applied -> Numeric,
+        refunded -> Numeric,
+        order_id -> Nullable<Uuid>,
+        unapplied_reason -> Nullable<Text>,
+        live -> Bool,
+        received_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    products (code) {
+        code -> Text,
+        name -> Text,
+        active -> Bool,
+        returnable -> Bool,
+        version -> Int8,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    provider_events (id) {
+        id -> Uuid,
+        provider -> Text,
+        event_id -> Text,
+        event_type -> Text,
+        headers -> Jsonb,
+        query -> Text,
+        body -> Bytea,
+        received_at -> Timestamptz,
+        processed_at -> Nullable<Timestamptz>,
+        outcome -> Nullable<Text>,
+        error -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    refunds (id) {
+        id -> Uuid,
+        order_id -> Nullable<Uuid>,
+        payment_id -> Uuid,
+        customer_id -> Nullable<Text>,
+        provider -> Text,
+        provider_refund_id -> Nullable<Text>,
+        currency -> Text,
+        amount -> Numeric,
+        status -> Text,
+        reason -> Text,
+        failure -> Nullable<Text>,
+        ours -> Bool,
+        proposed_by -> Text,
+        approved_by -> Nullable<Text>,
+        second_needed -> Bool,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        ask_at -> Nullable<Timestamptz>,
+        asked -> Int4,
+    }
+}
+
+diesel::table! {
+    spend_guards (customer_id, wallet_id) {
+        customer_id -> Text,
+        wallet_id -> Uuid,
+        daily_cap -> Nullable<Numeric>,
+        monthly_cap -> Nullable<Numeric>,
+        day -> Date,
+        spent_today -> Numeric,
+        month -> Date,
+        spent_this_month -> Numeric,
+        set_by -> Text,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    top_up_options (currency, product) {
+        currency -> Text,
+        product -> Text,
+        presets -> Array<Numeric>,
+        minimum -> Numeric,
+        maximum -> Numeric,
+        order_ttl_minutes -> Int4,
+        version -> Int8,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    top_up_orders (id) {
+        id -> Uuid,
+        customer_id -> Text,
+        currency -> Text,
+        product -> Text,
+        channel -> Text,
+        provider -> Text,
+        merchant_account -> Text,
+        status -> Text,
+        reason -> Nullable<Text>,
+        amount -> Numeric,
+        fee -> Numeric,
+        tax -> Numeric,
+        bonus -> Numeric,
+        credited_amount -> Numeric,
+        received_amount -> Nullable<Numeric>,
+        reference -> Text,
+        agreement_version -> Text,
+        return_url -> Nullable<Text>,
+        card_flow -> Nullable<Text>,
+        remitter_name -> Nullable<Text>,
+        remitter_bank -> Nullable<Text>,
+        remarks -> Nullable<Text>,
+        bank_account_id -> Nullable<Uuid>,
+        vnpay_bank_code -> Nullable<Text>,
+        payer_ip -> Text,
+        locale -> Nullable<Text>,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        completed_at -> Nullable<Timestamptz>,
+        ask_at -> Nullable<Timestamptz>,
+        asked -> Int4,
+        version -> Int8,
+    }
+}
+
+diesel::table! {
+    transfers (customer_id, id) {
+        customer_id -> Text,
+        id -> Uuid,
+        currency -> Text,
+        amount -> Numeric,
+        from_product -> Text,
+        to_product -> Text,
+        order_id -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    wallets (customer_id, currency, product) {
+        customer_id -> Text,
+        currency -> Text,
+        product -> Text,
+        id -> Uuid,
+        created_at -> Timestamptz,
+        guarded -> Bool,
+        frozen -> Bool,
+        slow -> Bool,
+        low_balance_threshold -> Nullable<Numeric>,
+        fast_floor -> Numeric,
+        granted -> Numeric,
+        held -> Numeric,
+        debt -> Numeric,
+        paid -> Numeric,
+        paid_in -> Numeric,
+        paid_out -> Numeric,
+        entry_seq -> Int8,
+        version -> Int8,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    worker_marks (worker) {
+        worker -> Text,
+        reached -> Timestamptz,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(adjustments, agreements, approvals, attempts, audit_log, bank_accounts, billing_profiles, channel_rules, disputes, entries, entry_kinds, environment, events, grant_uses, grants, holds, idempotency_keys, order_events, payment_applications, payments, products, provider_events, refunds, spend_guards, top_up_options, top_up_orders, transfers, wallets, worker_marks);
