@@ -6,6 +6,7 @@ pub mod ledger;
 pub mod pool;
 pub mod schema;
 pub mod statement;
+pub mod transaction;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 pub use diesel_async::AsyncPgConnection as Connection;

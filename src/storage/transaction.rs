@@ -1,0 +1,58 @@
+//! Transactions that run again when PostgreSQL asks for it.
+
+use std::future::Future;
+
+use diesel_async::{AsyncConnection, AsyncPgConnection};
+
+use super::StorageError;
+use super::pool::Pool;
+
+/// How often a transaction runs before a serialization failure or deadlock is given up as unavailable.
+const TRIES: u32 = 5;
+
+/// An async closure over `T` whose future has a name, so that it can be required to be `Send`.
+pub trait Work<T, R>: AsyncFn(T) -> R + Fn(T) -> <Self as Work<T, R>>::Fut {
+    type Fut: Future<Output = R>;
+}
+
+impl<F, T, Fut, R> Work<T, R> for F
+where
+    F: AsyncFn(T) -> R + Fn(T) -> Fut,
+    Fut: Future<Output = R>,
+{
+    type Fut = Fut;
+}
+
+/// An error of a transaction's body that can tell whether the database asked to run it again.
+pub trait TransactionError: From<diesel::result::Error> + From<StorageError> + Send {
+    fn is_transient(&self) -> bool;
+}
+
+impl TransactionError for StorageError {
+    fn is_transient(&self) -> bool {
+        Self::is_transient(self)
+    }
+}
+
+/// Runs `work` in one READ COMMITTED transaction: commits when it is `Ok`, rolls back when it is `Err`. A
+/// serialization failure or deadlock is retried here, so callers never see one as a refusal.
+///
+/// # Errors
+/// Of `work`, and of the database.
+pub async fn transact<R, E, F>(pool: &Pool, work: F) -> Result<R, E>
+where
+    for<'c> F: Work<&'c mut AsyncPgConnection, Result<R, E>, Fut: Send> + Send + Sync,
+    E: TransactionError,
+    R: Send,
+{
+    let mut tries = 1;
+    loop {
+        let mut conn = pool.get().await?;
+        let conn: &mut AsyncPgConnection = &mut conn;
+        let done = conn.transaction::<R, E, _>(async |conn| work(conn).await).await;
+        match done {
+            Err(error) if error.is_transient() && tries < TRIES => tries += 1,
+            done => return done,
+        }
+    }
+}
