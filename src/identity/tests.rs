@@ -77,6 +77,16 @@ async fn a_long_lived_token_is_verified_anew_from_time_to_time() {
     verifier.verify_at(&token, NOW + REVERIFY_SECONDS).await.unwrap();
 }
 
+/// Waits for what happens in the background.
+async fn soon(condition: impl AsyncFn() -> bool) {
+    let met = async {
+        while !condition().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), met).await.unwrap();
+}
+
 struct Signer {
     kid: &'static str,
     key: rcgen::KeyPair,
@@ -121,9 +131,7 @@ impl Endpoint {
     }
 
     async fn requested(&self) {
-        while self.requests().await == 0 {
-            tokio::task::yield_now().await;
-        }
+        soon(async || self.requests().await > 0).await;
     }
 
     fn verifier(&self) -> Verifier {
@@ -195,9 +203,7 @@ async fn a_key_taken_back_stops_being_good() {
     // The keys are old now: they are still used for this answer, and fetched again beside it.
     verifier.verify_at(&token, stale).await.unwrap();
     endpoint.requested().await;
-    while verifier.cached_at(&digest(&other).unwrap(), stale).is_some() {
-        tokio::task::yield_now().await;
-    }
+    soon(async || verifier.cached_at(&digest(&other).unwrap(), stale).is_none()).await;
     assert_eq!(verifier.verify_at(&token, stale).await, Err(TokenError::UnknownKey), "though it was known");
     verifier.verify_at(&two.token("alice"), stale).await.unwrap();
 }
