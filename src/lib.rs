@@ -1,5 +1,10 @@
 //! `topup`: a self-hosted wallet and top-up service over PostgreSQL.
 
+pub mod app;
 pub mod domain;
+
+pub mod http;
+pub mod identity;
 pub mod providers;
 pub mod storage;
+pub mod telemetry;

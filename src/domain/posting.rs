@@ -30,22 +30,47 @@ pub enum OnInsufficient {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// Paid money comes in; it repays debt first.
-    Credit { amount: Decimal },
+    Credit {
+        amount: Decimal,
+    },
     /// Consumption: granted credit in burn order, then paid money.
-    Deduct { amount: Decimal, on_insufficient: OnInsufficient },
+    Deduct {
+        amount: Decimal,
+        on_insufficient: OnInsufficient,
+    },
     /// Unheld paid money leaves; never granted credit, never into debt.
-    Withdraw { amount: Decimal },
+    Withdraw {
+        amount: Decimal,
+    },
     /// Money is taken back by force (dispute, wrong approval): unheld paid money, the rest becomes debt.
-    TakeBack { amount: Decimal },
+    TakeBack {
+        amount: Decimal,
+    },
     /// Promotional credit comes in; it does not repay debt.
-    Grant { grant: NewGrant },
-    OpenHold { id: Uuid, amount: Decimal, expires_at: DateTime<Utc> },
+    Grant {
+        grant: NewGrant,
+    },
+    OpenHold {
+        id: Uuid,
+        amount: Decimal,
+        expires_at: DateTime<Utc>,
+    },
     /// The actual amount of a hold, zero or more: less frees the rest, more is taken from what is available.
-    Capture { hold_id: Uuid, amount: Decimal },
-    Release { hold_id: Uuid },
-    Extend { hold_id: Uuid, expires_at: DateTime<Utc> },
+    Capture {
+        hold_id: Uuid,
+        amount: Decimal,
+    },
+    Release {
+        hold_id: Uuid,
+    },
+    Extend {
+        hold_id: Uuid,
+        expires_at: DateTime<Utc>,
+    },
     /// Gives back what a deduction took, into the same parts.
-    Reverse { parts: ReversedParts },
+    Reverse {
+        parts: ReversedParts,
+    },
     /// No change of its own: lapsed holds and grants are expired, as before every posting.
     Sweep,
 }

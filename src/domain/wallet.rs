@@ -15,9 +15,7 @@ use super::entry::{Entry, EntryKind, Label};
 use super::grant::{Grant, burn_order};
 use super::guard::{LowBalance, SpendGuard};
 use super::hold::{Hold, HoldStatus};
-use super::posting::{
-    Booked, Change, NewGrant, OnInsufficient, Posting, Refusal, ReversedParts, Shortfall, WalletKey,
-};
+use super::posting::{Booked, Change, NewGrant, OnInsufficient, Posting, Refusal, ReversedParts, Shortfall, WalletKey};
 
 /// No running total may pass this: ten times below what the columns hold.
 const MAX_TOTAL: Decimal = Decimal::from_parts(0xA4C6_8000, 0x3_8D7E, 0, false, 0);
@@ -409,7 +407,7 @@ impl Wallet {
     }
 
     /// Expires the unheld rest of every grant whose time is over; run again it finds nothing.
-    fn expire_grants(&mut self, now: DateTime<Utc>, effects: &mut Effects) {
+    pub fn expire_grants(&mut self, now: DateTime<Utc>, effects: &mut Effects) {
         let lapsed: Vec<(Uuid, Decimal)> = self
             .grants
             .iter()

@@ -2,6 +2,7 @@
 //!
 //! A balance changes in one place: [`ledger::post`].
 
+pub mod idempotency;
 pub mod ledger;
 pub mod pool;
 pub mod schema;

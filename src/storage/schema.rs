@@ -455,4 +455,34 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(adjustments, agreements, approvals, attempts, audit_log, bank_accounts, billing_profiles, channel_rules, disputes, entries, entry_kinds, environment, events, grant_uses, grants, holds, idempotency_keys, order_events, payment_applications, payments, products, provider_events, refunds, spend_guards, top_up_options, top_up_orders, transfers, wallets, worker_marks);
+diesel::allow_tables_to_appear_in_same_query!(
+    adjustments,
+    agreements,
+    approvals,
+    attempts,
+    audit_log,
+    bank_accounts,
+    billing_profiles,
+    channel_rules,
+    disputes,
+    entries,
+    entry_kinds,
+    environment,
+    events,
+    grant_uses,
+    grants,
+    holds,
+    idempotency_keys,
+    order_events,
+    payment_applications,
+    payments,
+    products,
+    provider_events,
+    refunds,
+    spend_guards,
+    top_up_options,
+    top_up_orders,
+    transfers,
+    wallets,
+    worker_marks
+);

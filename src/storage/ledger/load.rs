@@ -19,7 +19,7 @@ use crate::domain::guard::{LowBalance, SpendGuard};
 use crate::domain::hold::{Hold, HoldStatus};
 use crate::domain::posting::{Booked, Change, Posting, WalletKey};
 use crate::domain::product::Product;
-use crate::domain::wallet::Wallet;
+use crate::domain::wallet::{Effects, Wallet};
 use crate::storage::schema::{entries, grants, holds, spend_guards};
 use crate::storage::statement::{Cached, StaticSql};
 use crate::storage::{StorageError, currency_from_column};
@@ -82,33 +82,39 @@ pub(super) async fn create_missing_wallets(
     Ok(())
 }
 
+/// The columns of [`WalletRow`].
+const WALLET_COLUMNS: &str = "SELECT w.customer_id, w.currency, w.product, w.id, w.guarded, w.frozen, w.low_balance_threshold, w.fast_floor, w.granted, w.held, w.debt, w.paid, w.paid_in, w.paid_out, w.entry_seq, w.version, w.updated_at, clock_timestamp() FROM wallets w ";
+
+type WalletSql = (
+    Text,
+    Text,
+    Text,
+    SqlUuid,
+    Bool,
+    Bool,
+    Nullable<Numeric>,
+    Numeric,
+    Numeric,
+    Numeric,
+    Numeric,
+    Numeric,
+    Numeric,
+    Numeric,
+    BigInt,
+    BigInt,
+    Timestamptz,
+    Timestamptz,
+);
+
 struct LockWallets(KeyArrays);
 
 impl StaticSql for LockWallets {
-    type Row = (
-        Text,
-        Text,
-        Text,
-        SqlUuid,
-        Bool,
-        Bool,
-        Nullable<Numeric>,
-        Numeric,
-        Numeric,
-        Numeric,
-        Numeric,
-        Numeric,
-        Numeric,
-        Numeric,
-        BigInt,
-        BigInt,
-        Timestamptz,
-        Timestamptz,
-    );
+    type Row = WalletSql;
 
     fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         // The order is the one in which every writer locks wallets; byte order, as in Rust.
-        out.push_sql("SELECT w.customer_id, w.currency, w.product, w.id, w.guarded, w.frozen, w.low_balance_threshold, w.fast_floor, w.granted, w.held, w.debt, w.paid, w.paid_in, w.paid_out, w.entry_seq, w.version, w.updated_at, clock_timestamp() FROM wallets w JOIN unnest(");
+        out.push_sql(WALLET_COLUMNS);
+        out.push_sql("JOIN unnest(");
         out.push_bind_param::<Array<Text>, _>(&self.0.customers)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<Text>, _>(&self.0.currencies)?;
@@ -183,6 +189,15 @@ pub(super) async fn lock_wallets(
     restored: Vec<Uuid>,
 ) -> Result<(BTreeMap<WalletKey, Wallet>, DateTime<Utc>), StorageError> {
     let rows: Vec<WalletRow> = Cached(LockWallets(keys.iter().collect())).load(conn).await?;
+    complete(conn, rows, restored).await
+}
+
+/// Adds grants and guards to wallet rows.
+async fn complete(
+    conn: &mut AsyncPgConnection,
+    rows: Vec<WalletRow>,
+    restored: Vec<Uuid>,
+) -> Result<(BTreeMap<WalletKey, Wallet>, DateTime<Utc>), StorageError> {
     let now = rows.iter().map(|row| row.now).max().unwrap_or_else(Utc::now);
     let with_grants: Vec<(String, Uuid)> = rows
         .iter()
@@ -203,6 +218,41 @@ pub(super) async fn lock_wallets(
         wallets.insert(wallet.key.clone(), wallet);
     }
     Ok((wallets, now))
+}
+
+struct ReadWallets(String);
+
+impl StaticSql for ReadWallets {
+    type Row = WalletSql;
+
+    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(WALLET_COLUMNS);
+        out.push_sql("WHERE w.customer_id = ");
+        out.push_bind_param::<Text, _>(&self.0)?;
+        Ok(())
+    }
+}
+
+/// Reads a customer's wallets as they are now: what has lapsed is taken off, though no sweep has written it yet.
+///
+/// # Errors
+/// Of the database.
+pub async fn read_wallets(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<Vec<Wallet>, StorageError> {
+    let rows: Vec<WalletRow> = Cached(ReadWallets(customer.as_str().to_owned())).load(conn).await?;
+    let (mut wallets, now) = complete(conn, rows, Vec::new()).await?;
+    for lapsed in lapsed_holds(conn, &wallets, now, false).await? {
+        if let Some(wallet) = wallets.get_mut(&lapsed.wallet) {
+            wallet.expire_hold(&lapsed, now, &mut Effects::default());
+        }
+    }
+    Ok(wallets
+        .into_values()
+        .map(|mut wallet| {
+            let (version, updated_at) = (wallet.version, wallet.updated_at);
+            wallet.expire_grants(now, &mut Effects::default());
+            Wallet { version, updated_at, ..wallet }
+        })
+        .collect())
 }
 
 /// Locks one wallet for a use case that must look before it posts; `None` when there is none yet.
@@ -244,12 +294,12 @@ async fn read_grants(
     }
     let customers: Vec<&String> = of.iter().map(|(customer, _)| customer).collect();
     let ids: Vec<Uuid> = of.iter().map(|(_, id)| *id).collect();
-    let live = grants::customer_id.eq_any(customers).and(grants::wallet_id.eq_any(ids)).and(grants::remaining.gt(Decimal::ZERO));
-    let rows: Vec<GrantRow> = grants::table
-        .filter(live.or(grants::id.eq_any(restored)))
-        .select(GrantRow::as_select())
-        .load(conn)
-        .await?;
+    let live = grants::customer_id
+        .eq_any(customers)
+        .and(grants::wallet_id.eq_any(ids))
+        .and(grants::remaining.gt(Decimal::ZERO));
+    let rows: Vec<GrantRow> =
+        grants::table.filter(live.or(grants::id.eq_any(restored))).select(GrantRow::as_select()).load(conn).await?;
     for row in rows {
         by_wallet.entry(row.wallet_id).or_default().push(Grant {
             id: row.id,
@@ -299,7 +349,7 @@ async fn read_guards(
 }
 
 /// A hold as the table has it.
-#[derive(Queryable, Selectable)]
+#[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = holds)]
 pub struct HoldRow {
     customer_id: String,
@@ -377,6 +427,15 @@ pub(super) async fn lock_lapsed_holds(
     wallets: &BTreeMap<WalletKey, Wallet>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Hold>, StorageError> {
+    lapsed_holds(conn, wallets, now, true).await
+}
+
+async fn lapsed_holds(
+    conn: &mut AsyncPgConnection,
+    wallets: &BTreeMap<WalletKey, Wallet>,
+    now: DateTime<Utc>,
+    lock: bool,
+) -> Result<Vec<Hold>, StorageError> {
     let holding: Vec<&Wallet> = wallets.values().filter(|wallet| wallet.held > Decimal::ZERO).collect();
     if holding.is_empty() {
         return Ok(Vec::new());
@@ -385,16 +444,14 @@ pub(super) async fn lock_lapsed_holds(
     let ids: Vec<Uuid> = holding.iter().map(|wallet| wallet.id).collect();
     // A hold lives 24 hours at most, so older rows cannot be open; the bound keeps the index scan short.
     let oldest = now - chrono::Duration::seconds(2 * crate::domain::hold::MAX_HOLD_SECONDS);
-    let rows: Vec<HoldRow> = holds::table
+    let lapsed = holds::table
         .filter(holds::customer_id.eq_any(customers))
         .filter(holds::expires_at.le(now).and(holds::expires_at.gt(oldest)))
         .filter(holds::status.eq("open").and(holds::wallet_id.eq_any(ids)))
         .order(holds::id)
-        .select(HoldRow::as_select())
-        .for_update()
-        .skip_locked()
-        .load(conn)
-        .await?;
+        .select(HoldRow::as_select());
+    let rows: Vec<HoldRow> =
+        if lock { lapsed.for_update().skip_locked().load(conn).await? } else { lapsed.load(conn).await? };
     rows.into_iter().map(HoldRow::into_hold).collect()
 }
 

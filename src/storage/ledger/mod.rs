@@ -25,7 +25,7 @@ use crate::domain::hold::Hold;
 use crate::domain::posting::{Booked, Change, OnInsufficient, Outcome, Posting, Refusal, Shortfall, WalletKey};
 use crate::domain::wallet::{Effects, Wallet};
 
-pub use load::{find_entry, lock_wallet};
+pub use load::{HoldRow, find_entry, lock_wallet, read_wallets};
 
 /// What a deduplicated posting is known by: customer, kind of entry (or none for holds), key.
 type DedupeKey = (String, Option<EntryKind>, String);
@@ -130,7 +130,9 @@ impl Book {
 
 fn named_hold(change: &Change) -> Option<Uuid> {
     match change {
-        Change::Capture { hold_id, .. } | Change::Release { hold_id } | Change::Extend { hold_id, .. } => Some(*hold_id),
+        Change::Capture { hold_id, .. } | Change::Release { hold_id } | Change::Extend { hold_id, .. } => {
+            Some(*hold_id)
+        }
         _ => None,
     }
 }

@@ -94,8 +94,7 @@ impl StaticSql for UpdateWallets {
         out.push_bind_param::<Array<Text>, _>(&self.keys.products)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<Bool>, _>(&self.slow)?;
-        for numbers in
-            [&self.floors, &self.granted, &self.held, &self.debt, &self.paid, &self.paid_in, &self.paid_out]
+        for numbers in [&self.floors, &self.granted, &self.held, &self.debt, &self.paid, &self.paid_in, &self.paid_out]
         {
             out.push_sql(", ");
             out.push_bind_param::<Array<Numeric>, _>(numbers)?;
@@ -209,10 +208,8 @@ async fn write_grants(
     wallets: &[&Wallet],
     entries: &[(&Wallet, &Entry)],
 ) -> Result<(), StorageError> {
-    let rows: Vec<_> = wallets
-        .iter()
-        .flat_map(|wallet| wallet.grants.iter().map(move |grant| grant_values(wallet, grant)))
-        .collect();
+    let rows: Vec<_> =
+        wallets.iter().flat_map(|wallet| wallet.grants.iter().map(move |grant| grant_values(wallet, grant))).collect();
     if !rows.is_empty() {
         diesel::insert_into(grants::table)
             .values(rows)
@@ -310,9 +307,9 @@ async fn write_holds(
                 holds::closed_at.eq(hold.closed_at),
             ));
         } else {
-            diesel::update(holds::table.filter(
-                holds::customer_id.eq(hold.wallet.customer.as_str()).and(holds::key.eq(&hold.key)),
-            ))
+            diesel::update(
+                holds::table.filter(holds::customer_id.eq(hold.wallet.customer.as_str()).and(holds::key.eq(&hold.key))),
+            )
             .set((
                 holds::status.eq(hold.status.as_str()),
                 holds::captured.eq(hold.captured),
@@ -351,9 +348,7 @@ async fn write_guards(conn: &mut AsyncPgConnection, wallets: &[&Wallet]) -> Resu
     for wallet in wallets {
         if let Some(guard) = &wallet.guard {
             diesel::update(spend_guards::table.filter(
-                spend_guards::customer_id
-                    .eq(wallet.key.customer.as_str())
-                    .and(spend_guards::wallet_id.eq(wallet.id)),
+                spend_guards::customer_id.eq(wallet.key.customer.as_str()).and(spend_guards::wallet_id.eq(wallet.id)),
             ))
             .set((
                 spend_guards::day.eq(guard.day),

@@ -1,0 +1,57 @@
+//! Who calls, and for which customer.
+
+use super::error::Error;
+use crate::domain::customer::CustomerId;
+
+/// A verified caller.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub subject: String,
+    pub is_customer: bool,
+    pub is_service: bool,
+    pub is_operator: bool,
+}
+
+impl Caller {
+    /// How the caller stands in timelines, audit log and idempotency scopes: `operator:alice`.
+    #[must_use]
+    pub fn actor(&self) -> String {
+        let role = if self.is_operator {
+            "operator"
+        } else if self.is_service {
+            "service"
+        } else {
+            "customer"
+        };
+        format!("{role}:{}", self.subject)
+    }
+
+    /// Whether the caller may act for any customer.
+    #[must_use]
+    pub fn is_staff(&self) -> bool {
+        self.is_operator || self.is_service
+    }
+
+    /// The customer that a call is about: a customer's own, or the one that a service or operator names.
+    ///
+    /// # Errors
+    /// 422 when staff names none or a malformed one; 404 when a customer names somebody else.
+    pub fn customer(&self, named: Option<&str>) -> Result<CustomerId, Error> {
+        let rule = "must be 1 to 64 of A-Z a-z 0-9 _ . : @ -";
+        match named {
+            Some(named) => {
+                let id = CustomerId::new(named).ok_or_else(|| Error::field("?customer_id", "malformed", rule))?;
+                if self.is_staff() || (self.is_customer && id.as_str() == self.subject) {
+                    Ok(id)
+                } else {
+                    Err(Error::NotFound("customer"))
+                }
+            }
+            None if self.is_customer => CustomerId::new(&self.subject).ok_or_else(|| Error::Forbidden {
+                code: "not_a_customer",
+                detail: "the token's sub is not a customer id".to_owned(),
+            }),
+            None => Err(Error::field("?customer_id", "required", "a service or operator must name the customer")),
+        }
+    }
+}

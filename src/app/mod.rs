@@ -1,0 +1,30 @@
+//! Use cases: load, ask the domain, save. The only layer that opens a transaction.
+//!
+//! One use case is one function that reads from top to bottom. Nothing here knows HTTP.
+
+pub mod balances;
+pub mod caller;
+pub mod error;
+pub mod idempotency;
+
+use std::sync::Arc;
+
+pub use caller::Caller;
+pub use error::{Error, Problems};
+pub use idempotency::{IdempotencyKey, Made};
+
+use crate::storage::pool::Pool;
+
+/// What every use case needs; cloning shares it.
+#[derive(Debug, Clone)]
+pub struct App {
+    pub pool: Pool,
+    pub settings: Arc<Settings>,
+}
+
+/// Rules of the house that the operator sets.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How browsers and providers reach us, without a trailing slash.
+    pub public_url: String,
+}

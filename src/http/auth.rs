@@ -1,0 +1,159 @@
+//! Who may call what.
+//!
+//! Every path needs a token unless [`PUBLIC`] says otherwise. The scope is checked by the handler's first
+//! argument, an [`Allowed`], before anything else of the request is looked at.
+
+use std::future::{Ready, ready};
+use std::sync::Arc;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError, web};
+
+use super::problem::Failure;
+use crate::app::Caller;
+use crate::identity::{Decision, Limiter, Principal, Scope, Scopes, Verifier};
+
+/// What needs no token: exact paths, and prefixes that end with a slash. Providers authenticate by signature.
+pub const PUBLIC: [&str; 8] =
+    ["/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/", "/v1/providers/"];
+
+/// Whether a path needs no token.
+#[must_use]
+pub fn is_public(path: &str) -> bool {
+    PUBLIC
+        .iter()
+        .any(|public| path == *public || (public.len() > 1 && public.ends_with('/') && path.starts_with(public)))
+}
+
+/// Verifies tokens and counts calls.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    pub verifier: Arc<Verifier>,
+    pub customers: Arc<Limiter>,
+    pub services: Arc<Limiter>,
+}
+
+/// Middleware: answers 401, 429 or 503, or lets the verified caller in.
+///
+/// # Errors
+/// Of the inner service.
+pub async fn authenticate<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    if is_public(request.path()) || request.method() == actix_web::http::Method::OPTIONS {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    }
+    let Some(gate) = request.app_data::<web::Data<Gate>>().cloned() else {
+        return Ok(refuse(request, &Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "no gate")));
+    };
+    let principal = match principal(&gate, request.headers()).await {
+        Ok(principal) => principal,
+        Err(failure) => {
+            let challenge = failure.status_code() == StatusCode::UNAUTHORIZED;
+            let mut response = refuse(request, &failure);
+            if challenge {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            return Ok(response);
+        }
+    };
+    tracing::Span::current().record("caller", principal.subject.as_str());
+    let staff = principal.scopes.contains(Scope::Service) || principal.scopes.contains(Scope::Operator);
+    let limiter = if staff { &gate.services } else { &gate.customers };
+    let decision = limiter.check(&principal.credential);
+    if let Some(decision) = decision.as_ref().filter(|decision| !decision.allowed) {
+        let failure = Failure::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "too many requests; slow down")
+            .retry_after(decision.retry_after_seconds.unwrap_or(1));
+        let mut response = refuse(request, &failure);
+        limit_headers(response.headers_mut(), decision);
+        return Ok(response);
+    }
+    request.extensions_mut().insert(principal);
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    if let Some(decision) = decision {
+        limit_headers(response.headers_mut(), &decision);
+    }
+    Ok(response)
+}
+
+async fn principal(gate: &Gate, headers: &HeaderMap) -> Result<Arc<Principal>, Failure> {
+    let unauthorized = |detail: String| Failure::new(StatusCode::UNAUTHORIZED, "unauthorized", detail);
+    let token = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .ok_or_else(|| unauthorized("send Authorization: Bearer <token>".to_owned()))?;
+    if let Some(principal) = gate.verifier.cached(token) {
+        return Ok(principal);
+    }
+    gate.verifier.verify(token).await.map_err(|error| {
+        if error.is_unavailable() {
+            Failure::new(StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable", error.to_string()).retry_after(5)
+        } else {
+            unauthorized(error.to_string())
+        }
+    })
+}
+
+fn refuse(request: ServiceRequest, failure: &Failure) -> ServiceResponse<BoxBody> {
+    request.into_response(failure.error_response())
+}
+
+/// RateLimit headers as in draft-ietf-httpapi-ratelimit-headers-07.
+fn limit_headers(headers: &mut HeaderMap, decision: &Decision) {
+    for (name, value) in [
+        ("ratelimit-limit", u64::from(decision.limit)),
+        ("ratelimit-remaining", u64::from(decision.remaining)),
+        ("ratelimit-reset", decision.reset_after_seconds),
+    ] {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
+    }
+}
+
+const CUSTOMER: u8 = 1;
+const SERVICE: u8 = 2;
+const OPERATOR: u8 = 4;
+
+/// The verified caller, if one of the scopes in the mask is theirs; 403 otherwise.
+#[derive(Debug)]
+pub struct Allowed<const SCOPES: u8>(pub Caller);
+
+/// A customer for itself, or staff for a named customer.
+pub type AsCustomer = Allowed<{ CUSTOMER | SERVICE | OPERATOR }>;
+pub type AsService = Allowed<SERVICE>;
+pub type AsStaff = Allowed<{ SERVICE | OPERATOR }>;
+pub type AsOperator = Allowed<OPERATOR>;
+
+impl<const SCOPES: u8> FromRequest for Allowed<SCOPES> {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let extensions = request.extensions();
+        let Some(principal) = extensions.get::<Arc<Principal>>() else {
+            return ready(Err(Failure::new(StatusCode::UNAUTHORIZED, "unauthorized", "a token is needed")));
+        };
+        if mask(principal.scopes) & SCOPES == 0 {
+            let detail = "the token's scope does not allow this operation";
+            return ready(Err(Failure::new(StatusCode::FORBIDDEN, "insufficient_scope", detail)));
+        }
+        ready(Ok(Self(Caller {
+            subject: principal.subject.clone(),
+            is_customer: principal.scopes.contains(Scope::Customer),
+            is_service: principal.scopes.contains(Scope::Service),
+            is_operator: principal.scopes.contains(Scope::Operator),
+        })))
+    }
+}
+
+fn mask(scopes: Scopes) -> u8 {
+    let bit = |scope, bit| if scopes.contains(scope) { bit } else { 0 };
+    bit(Scope::Customer, CUSTOMER) | bit(Scope::Service, SERVICE) | bit(Scope::Operator, OPERATOR)
+}

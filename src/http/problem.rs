@@ -1,0 +1,326 @@
+//! RFC 9457 problem details for every failure, actix's own included.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::{StatusCode, header};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpResponse, ResponseError};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::amount::{Amount, SignedAmount};
+use super::request_id::RequestId;
+use crate::app::Error;
+use crate::app::error::FieldError;
+use crate::domain::posting::Shortfall;
+use crate::providers::ProviderError;
+
+/// Why a request failed (RFC 9457).
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Problem {
+    /// Names the kind of problem; ends with `code`.
+    #[serde(rename = "type")]
+    #[schema(max_length = 128, example = "urn:topup:problem:validation_failed")]
+    pub kind: String,
+    /// A short text for the kind of problem.
+    #[schema(max_length = 128, example = "Unprocessable Content")]
+    pub title: String,
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599, example = 422)]
+    pub status: u16,
+    /// What happened here, for people.
+    #[schema(max_length = 2000, example = "the request is not valid")]
+    pub detail: String,
+    /// The path that was called.
+    #[schema(max_length = 2000, example = "/v1/top-up-orders")]
+    pub instance: String,
+    /// Stable and for programs: branch on this.
+    #[schema(max_length = 64, pattern = "^[a-z0-9_]+$", example = "validation_failed")]
+    pub code: String,
+    /// Quote it when you ask for help.
+    #[schema(max_length = 128, example = "019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
+    pub request_id: String,
+    /// What is wrong with which field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 100)]
+    pub errors: Vec<ProblemField>,
+    /// With `insufficient_funds`: which wallet, and how much is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub insufficient_funds: Option<InsufficientFunds>,
+    /// With `spend_cap_reached`: which cap.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub spend_cap: Option<SpendCap>,
+}
+
+/// One thing wrong with one field.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ProblemField {
+    /// A JSON pointer into the body, or `?name` for a query parameter.
+    #[schema(max_length = 256, example = "/amount")]
+    pub pointer: String,
+    #[schema(max_length = 64, pattern = "^[a-z0-9_]+$", example = "too_precise")]
+    pub code: String,
+    /// The rule.
+    #[schema(max_length = 1000, example = "has more decimals than the currency keeps")]
+    pub detail: String,
+}
+
+/// Which wallet is short, and by how much.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct InsufficientFunds {
+    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
+    pub currency: String,
+    /// Null for the main wallet.
+    #[schema(max_length = 32, example = "whatsapp")]
+    pub product: Option<String>,
+    pub required: Amount,
+    pub available: SignedAmount,
+    pub held: Amount,
+    pub shortfall: Amount,
+}
+
+/// Which spending cap is reached.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SpendCap {
+    /// `day` or `month`, in UTC.
+    #[schema(max_length = 8, example = "day")]
+    pub period: String,
+    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
+    pub currency: String,
+    pub cap: Amount,
+    pub spent: Amount,
+    pub required: Amount,
+}
+
+/// A problem on its way out: [`fill_in`] adds the path and the request id.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    errors: Vec<FieldError>,
+    insufficient_funds: Option<InsufficientFunds>,
+    spend_cap: Option<SpendCap>,
+    retry_after: Option<u64>,
+}
+
+impl Failure {
+    #[must_use]
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            insufficient_funds: None,
+            spend_cap: None,
+            retry_after: None,
+        }
+    }
+
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// The problem as it is shown.
+    #[must_use]
+    pub fn problem(&self, instance: &str, request_id: &str) -> Problem {
+        Problem {
+            kind: format!("urn:topup:problem:{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: self.status.as_u16(),
+            detail: self.detail.clone(),
+            instance: instance.to_owned(),
+            code: self.code.to_owned(),
+            request_id: request_id.to_owned(),
+            errors: self
+                .errors
+                .iter()
+                .map(|error| ProblemField {
+                    pointer: error.pointer.clone(),
+                    code: error.code.to_owned(),
+                    detail: error.detail.clone(),
+                })
+                .collect(),
+            insufficient_funds: self.insufficient_funds.clone(),
+            spend_cap: self.spend_cap.clone(),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let detail = error.to_string();
+        match error {
+            Error::Invalid(errors) => {
+                Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "validation_failed", detail) }
+            }
+            Error::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not_found", detail),
+            Error::Conflict { code, detail } => Self::new(StatusCode::CONFLICT, code, detail),
+            Error::Unprocessable { code, detail } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail),
+            Error::BadRequest { code, detail } => Self::new(StatusCode::BAD_REQUEST, code, detail),
+            Error::Forbidden { code, detail } => Self::new(StatusCode::FORBIDDEN, code, detail),
+            Error::PreconditionFailed => Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", detail),
+            Error::InsufficientFunds(short) => Self {
+                insufficient_funds: Some(insufficient_funds(&short)),
+                ..Self::new(StatusCode::PAYMENT_REQUIRED, "insufficient_funds", detail)
+            },
+            Error::SpendCap { period, cap, spent, required, currency } => Self {
+                spend_cap: Some(SpendCap {
+                    period: period.to_owned(),
+                    currency: currency.code().to_owned(),
+                    cap: Amount::of(cap, currency),
+                    spent: Amount::of(spent, currency),
+                    required: Amount::of(required, currency),
+                }),
+                ..Self::new(StatusCode::PAYMENT_REQUIRED, "spend_cap_reached", detail)
+            },
+            Error::Provider(error) => provider_failure(&error),
+            Error::Unavailable { code, detail, retry_after_seconds } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(retry_after_seconds)
+            }
+            Error::Storage(error) => {
+                // The cause is for our log alone.
+                tracing::error!(error = %error, "storage failed");
+                if error.is_connection_lost() || error.is_transient() {
+                    Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", "the database is busy or away")
+                        .retry_after(1)
+                } else {
+                    Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "an internal error happened")
+                }
+            }
+        }
+    }
+}
+
+/// What a short wallet had to offer, as it is shown.
+#[must_use]
+pub fn insufficient_funds(short: &Shortfall) -> InsufficientFunds {
+    let currency = short.wallet.currency;
+    InsufficientFunds {
+        currency: currency.code().to_owned(),
+        product: short.wallet.product.code().map(str::to_owned),
+        required: Amount::of(short.required, currency),
+        available: SignedAmount::of(short.available, currency),
+        held: Amount::of(short.held, currency),
+        shortfall: Amount::of(short.required - short.available, currency),
+    }
+}
+
+fn provider_failure(error: &ProviderError) -> Failure {
+    tracing::warn!(error = %error, "provider call failed");
+    let again = "the order is kept; repeat the request with the same Idempotency-Key to go on";
+    match error {
+        ProviderError::Unavailable { provider, .. } | ProviderError::Mismatch { provider, .. } => Failure::new(
+            StatusCode::BAD_GATEWAY,
+            "provider_unavailable",
+            format!("{provider} did not answer properly: {again}"),
+        )
+        .retry_after(5),
+        ProviderError::Busy { provider, retry_after_seconds, .. } => Failure::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "provider_busy",
+            format!("{provider} asks to try later: {again}"),
+        )
+        .retry_after(retry_after_seconds.unwrap_or(5)),
+        ProviderError::Credentials { provider } => Failure::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "provider_misconfigured",
+            format!("{provider} cannot be used at the moment; choose another channel"),
+        )
+        .retry_after(300),
+        ProviderError::Refused { provider, .. } => Failure::new(
+            StatusCode::BAD_GATEWAY,
+            "provider_refused",
+            format!("{provider} refused this payment; choose another channel or amount"),
+        ),
+        ProviderError::Unsupported { provider, .. } => Failure::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "provider_unsupported",
+            format!("{provider} does not support this"),
+        ),
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code, self.detail)
+    }
+}
+
+impl ResponseError for Failure {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::new(self.status);
+        response.extensions_mut().insert(self.clone());
+        response
+    }
+}
+
+/// What a failure that is actix's own (no route, wrong method, body too large) is called.
+fn by_status(status: StatusCode) -> Failure {
+    let (code, detail) = match status {
+        StatusCode::NOT_FOUND => ("not_found", "there is nothing at this path"),
+        StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "this path does not take this method"),
+        StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "the body is larger than this operation takes"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("unsupported_media_type", "the body must be application/json"),
+        StatusCode::BAD_REQUEST => ("bad_request", "the request cannot be read"),
+        StatusCode::NOT_ACCEPTABLE => ("not_acceptable", "the answer has another media type"),
+        _ if status.is_server_error() => ("internal_error", "an internal error happened"),
+        _ => ("request_failed", "the request failed"),
+    };
+    Failure::new(status, code, detail)
+}
+
+/// Middleware: renders every failure as problem+json, with the path and the request id.
+///
+/// # Errors
+/// Never: an error becomes a response.
+pub async fn fill_in<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let instance = request.path().to_owned();
+    let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    let http_request = request.request().clone();
+    let response = match next.call(request).await {
+        Ok(response) if !is_ours(response.response()) => return Ok(response.map_into_boxed_body()),
+        Ok(response) => response.map_into_boxed_body(),
+        Err(error) => ServiceResponse::new(http_request, error.error_response()),
+    };
+    let (http_request, response) = response.into_parts();
+    let failure = response.extensions().get::<Failure>().cloned().unwrap_or_else(|| by_status(response.status()));
+    let mut filled = HttpResponse::build(response.status());
+    for (name, value) in response.headers() {
+        if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
+            filled.append_header((name.clone(), value.clone()));
+        }
+    }
+    if let Some(seconds) = failure.retry_after {
+        filled.insert_header((header::RETRY_AFTER, seconds));
+    }
+    let body = serde_json::to_vec(&failure.problem(&instance, &request_id)).unwrap_or_default();
+    let filled = filled
+        .insert_header((header::CONTENT_TYPE, "application/problem+json"))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(body);
+    Ok(ServiceResponse::new(http_request, filled))
+}
+
+/// A failure that has a body of its own already (a provider's expected reply, a page) is left alone.
+fn is_ours<B: MessageBody>(response: &HttpResponse<B>) -> bool {
+    let failed = response.status().is_client_error() || response.status().is_server_error();
+    let marked = response.extensions().get::<Failure>().is_some();
+    failed && (marked || !response.extensions().contains::<OwnBody>())
+}
+
+/// Marks an error response whose body must go out as it is.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnBody;

@@ -1,0 +1,236 @@
+//! Keys from a JWKS endpoint (RFC 7517): fetched when first needed, kept, and fetched again when they change.
+//!
+//! - One fetch at a time; whoever needs it at the same moment waits for that one.
+//! - A `kid` that we do not have leads to at most one fetch per [`REFETCH_SECONDS`]: strangers can invent as many as
+//!   they like.
+//! - While the endpoint is down, what we have stays good.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use jsonwebtoken::Algorithm;
+use sha2::{Digest, Sha256};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use url::Url;
+
+use super::keys::{Jwk, Key};
+use super::settings::SettingsError;
+use super::token::TokenError;
+
+/// Shortest time between two fetches once we have keys.
+pub(super) const REFETCH_SECONDS: u64 = 30;
+/// The same while we have none: nobody can be served, so the endpoint's return should be noticed soon.
+pub(super) const FIRST_FETCH_SECONDS: u64 = 2;
+/// Keys older than this are fetched again in the background, so that a key taken back stops being good.
+pub(super) const STALE_SECONDS: u64 = 600;
+const TIMEOUT: Duration = Duration::from_secs(5);
+const MAX_BYTES: usize = 256 * 1024;
+
+pub(super) struct Jwks {
+    url: Url,
+    client: reqwest::Client,
+    set: RwLock<Option<Arc<KeySet>>>,
+    /// Changes with the content of the key set; outcomes verified under another generation are void.
+    generation: AtomicU64,
+    gate: Arc<Mutex<Gate>>,
+    /// How many fetches have ended, well or badly.
+    finished: AtomicU64,
+    failing: AtomicBool,
+}
+
+struct KeySet {
+    content: Content,
+    generation: u64,
+    fetched_at: i64,
+}
+
+/// What the endpoint answered: the keys that we take, and a digest of all of it.
+struct Content {
+    keys: Vec<NamedKey>,
+    digest: [u8; 32],
+}
+
+struct NamedKey {
+    kid: Option<String>,
+    key: Arc<Key>,
+}
+
+/// Held during a fetch.
+#[derive(Default)]
+struct Gate {
+    last: Option<i64>,
+    wait: u64,
+}
+
+impl Gate {
+    fn allows(&self, now: i64) -> bool {
+        // The distance either way: a clock that was set back must not close the gate for hours.
+        self.last.is_none_or(|last| now.abs_diff(last) >= self.wait)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum FetchError {
+    #[error("no answer: {0}")]
+    Http(#[from] reqwest::Error),
+    #[error("answered with status {0}")]
+    Status(u16),
+    #[error("the answer is longer than {MAX_BYTES} bytes")]
+    TooLong,
+    #[error("the answer is not a JWKS")]
+    NotJwks,
+}
+
+impl Jwks {
+    pub fn new(url: Url) -> Result<Self, SettingsError> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(TIMEOUT)
+            .user_agent(concat!("topup/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| SettingsError::HttpClient(error.to_string()))?;
+        Ok(Self {
+            url,
+            client,
+            set: RwLock::new(None),
+            generation: AtomicU64::new(0),
+            gate: Arc::default(),
+            finished: AtomicU64::new(0),
+            failing: AtomicBool::new(false),
+        })
+    }
+
+    /// 0 until keys were fetched for the first time.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// The key for a token with this `kid` and algorithm, and the generation it belongs to.
+    ///
+    /// # Errors
+    /// [`TokenError::UnknownKey`] when the endpoint does not offer it; [`TokenError::KeysUnavailable`] when that
+    /// cannot be told because the endpoint is out of reach.
+    pub async fn key_for(
+        self: &Arc<Self>,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+        now: i64,
+    ) -> Result<(Arc<Key>, u64), TokenError> {
+        // Counted before looking, so that a fetch which ends in between is not repeated.
+        let seen = self.finished.load(Ordering::Acquire);
+        if let Some(set) = self.current()
+            && let Some(key) = set.find(kid, algorithm)
+        {
+            if now.abs_diff(set.fetched_at) >= STALE_SECONDS {
+                self.refresh_in_background(now);
+            }
+            return Ok((key, set.generation));
+        }
+        self.refresh(seen, now).await;
+        let set = self.current().ok_or(TokenError::KeysUnavailable)?;
+        match set.find(kid, algorithm) {
+            Some(key) => Ok((key, set.generation)),
+            None if self.failing.load(Ordering::Acquire) => Err(TokenError::KeysUnavailable),
+            None => Err(TokenError::UnknownKey),
+        }
+    }
+
+    fn current(&self) -> Option<Arc<KeySet>> {
+        self.set.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn refresh_in_background(self: &Arc<Self>, now: i64) {
+        if let Ok(gate) = Arc::clone(&self.gate).try_lock_owned()
+            && gate.allows(now)
+        {
+            tokio::spawn(Arc::clone(self).fetch_holding(gate, now));
+        }
+    }
+
+    async fn refresh(self: &Arc<Self>, seen: u64, now: i64) {
+        let gate = Arc::clone(&self.gate).lock_owned().await;
+        if self.finished.load(Ordering::Acquire) != seen || !gate.allows(now) {
+            return;
+        }
+        // A task of its own: a caller who hangs up must not cut off the fetch that others wait for.
+        if tokio::spawn(Arc::clone(self).fetch_holding(gate, now)).await.is_err() {
+            tracing::error!("the task that fetches the JWKS ended early");
+        }
+    }
+
+    async fn fetch_holding(self: Arc<Self>, mut gate: OwnedMutexGuard<Gate>, now: i64) {
+        let before = self.current();
+        let fetched = self.fetch().await;
+        self.failing.store(fetched.is_err(), Ordering::Release);
+        gate.last = Some(now);
+        gate.wait = REFETCH_SECONDS;
+        match fetched {
+            Ok(content) => {
+                if before.is_none() {
+                    // The first fetch answers no unknown `kid`: a rotation right after it is looked up at once.
+                    gate.last = None;
+                }
+                self.keep(content, before.as_deref(), now);
+            }
+            Err(error) => {
+                if before.is_none() {
+                    gate.wait = FIRST_FETCH_SECONDS;
+                }
+                tracing::warn!(%error, host = self.url.host_str(), "the JWKS could not be fetched");
+            }
+        }
+        self.finished.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn keep(&self, content: Content, before: Option<&KeySet>, now: i64) {
+        let generation = match before {
+            Some(before) if before.content.digest == content.digest => before.generation,
+            Some(before) => before.generation.wrapping_add(1),
+            None => 1,
+        };
+        if before.is_none_or(|before| before.generation != generation) {
+            tracing::info!(keys = content.keys.len(), host = self.url.host_str(), "the JWKS was read");
+        }
+        let set = Arc::new(KeySet { content, generation, fetched_at: now });
+        *self.set.write().unwrap_or_else(PoisonError::into_inner) = Some(set);
+        self.generation.store(generation, Ordering::Release);
+    }
+
+    async fn fetch(&self) -> Result<Content, FetchError> {
+        #[derive(serde::Deserialize)]
+        struct Document {
+            keys: Vec<serde_json::Value>,
+        }
+
+        // The URL may hold a credential, and the error goes to the log.
+        let without_url = reqwest::Error::without_url;
+        let mut response = self.client.get(self.url.clone()).send().await.map_err(without_url)?;
+        if !response.status().is_success() {
+            return Err(FetchError::Status(response.status().as_u16()));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(without_url)? {
+            if body.len().saturating_add(chunk.len()) > MAX_BYTES {
+                return Err(FetchError::TooLong);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let document: Document = serde_json::from_slice(&body).map_err(|_| FetchError::NotJwks)?;
+        // One key of a kind that we do not know must not take the others with it (RFC 7517 §5).
+        let jwks = document.keys.into_iter().filter_map(|value| serde_json::from_value::<Jwk>(value).ok());
+        let keys = jwks.filter_map(|jwk| jwk.key().map(|key| NamedKey { kid: jwk.kid, key: Arc::new(key) })).collect();
+        Ok(Content { keys, digest: Sha256::digest(&body).into() })
+    }
+}
+
+impl KeySet {
+    /// By `kid`; a token without one is served only where there is nothing to choose.
+    fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<Arc<Key>> {
+        let fits =
+            |named: &&NamedKey| named.key.algorithm == algorithm && (kid.is_none() || named.kid.as_deref() == kid);
+        let mut fitting = self.content.keys.iter().filter(fits);
+        let named = fitting.next()?;
+        (kid.is_some() || fitting.next().is_none()).then(|| Arc::clone(&named.key))
+    }
+}

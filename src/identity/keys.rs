@@ -1,0 +1,105 @@
+//! Our keys, each bound to the one algorithm that it is used with.
+
+use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::settings::SettingsError;
+
+/// RFC 7518 §3.2: an HS256 key is at least as long as the hash, 256 bits.
+pub(super) const MIN_SECRET_BYTES: usize = 32;
+/// RFC 7518 §3.3: 2048 bits or more.
+const MIN_RSA_BYTES: usize = 256;
+const ED25519_BYTES: usize = 32;
+
+#[derive(Clone)]
+pub(super) struct Key {
+    pub algorithm: Algorithm,
+    pub decoding: DecodingKey,
+}
+
+impl Key {
+    pub fn from_secret(secret: &SecretString) -> Result<Self, SettingsError> {
+        check_secret(secret)?;
+        let decoding = DecodingKey::from_secret(secret.expose_secret().as_bytes());
+        Ok(Self { algorithm: Algorithm::HS256, decoding })
+    }
+
+    /// An RSA key (`PUBLIC KEY` or `RSA PUBLIC KEY`) is used with RS256, an Ed25519 key with EdDSA.
+    pub fn from_pem(pem: &str) -> Result<Self, SettingsError> {
+        if pem.contains("PRIVATE KEY-----") {
+            return Err(SettingsError::PrivateKey);
+        }
+        if !pem.contains("PUBLIC KEY-----") {
+            return Err(SettingsError::UnreadablePublicKey);
+        }
+        // Environment files cannot hold line breaks, so they are often written as `\n`.
+        let pem = pem.trim().replace("\\n", "\n");
+        let key = DecodingKey::from_rsa_pem(pem.as_bytes())
+            .map(|decoding| Self { algorithm: Algorithm::RS256, decoding })
+            .or_else(|_| {
+                DecodingKey::from_ed_pem(pem.as_bytes()).map(|decoding| Self { algorithm: Algorithm::EdDSA, decoding })
+            })
+            .map_err(|_| SettingsError::UnreadablePublicKey)?;
+        if key.is_strong() { Ok(key) } else { Err(SettingsError::WeakPublicKey) }
+    }
+
+    fn is_strong(&self) -> bool {
+        let rsa = self.algorithm == Algorithm::RS256;
+        match self.decoding.kind() {
+            DecodingKeyKind::SecretOrDer(bytes) if rsa => bytes.len() >= MIN_RSA_BYTES,
+            DecodingKeyKind::SecretOrDer(bytes) => bytes.len() == ED25519_BYTES,
+            DecodingKeyKind::RsaModulusExponent { n, .. } => {
+                n.iter().skip_while(|byte| **byte == 0).count() >= MIN_RSA_BYTES
+            }
+        }
+    }
+}
+
+pub(super) fn check_secret(secret: &SecretString) -> Result<(), SettingsError> {
+    let secret = secret.expose_secret();
+    if secret.len() < MIN_SECRET_BYTES {
+        return Err(SettingsError::ShortSecret { bytes: secret.len() });
+    }
+    // A public key taken for a secret would let everybody sign.
+    if secret.trim_start().starts_with("-----BEGIN") {
+        return Err(SettingsError::SecretIsPem);
+    }
+    Ok(())
+}
+
+/// One entry of a JWKS (RFC 7517 §4; OKP: RFC 8037 §2), as far as it matters here.
+#[derive(Deserialize)]
+pub(super) struct Jwk {
+    kty: String,
+    pub kid: Option<String>,
+    #[serde(rename = "use")]
+    usage: Option<String>,
+    key_ops: Option<Vec<String>>,
+    alg: Option<String>,
+    crv: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    x: Option<String>,
+}
+
+impl Jwk {
+    /// The key, if it is one for signatures that we accept: RSA with RS256, or Ed25519.
+    pub fn key(&self) -> Option<Key> {
+        let signs = self.usage.as_deref().is_none_or(|usage| usage == "sig")
+            && self.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"));
+        let meant_for = |names: &[&str]| self.alg.as_deref().is_none_or(|alg| names.contains(&alg));
+        let key = match self.kty.as_str() {
+            "RSA" if meant_for(&["RS256"]) => Key {
+                algorithm: Algorithm::RS256,
+                decoding: DecodingKey::from_rsa_components(self.n.as_deref()?, self.e.as_deref()?).ok()?,
+            },
+            // RFC 9864 names EdDSA with this curve `Ed25519`.
+            "OKP" if self.crv.as_deref() == Some("Ed25519") && meant_for(&["EdDSA", "Ed25519"]) => {
+                Key { algorithm: Algorithm::EdDSA, decoding: DecodingKey::from_ed_components(self.x.as_deref()?).ok()? }
+            }
+            _ => return None,
+        };
+        (signs && key.is_strong()).then_some(key)
+    }
+}

@@ -1,0 +1,187 @@
+//! How often a caller may call.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use governor::clock::{Clock, DefaultClock, Reference};
+use governor::middleware::StateInformationMiddleware;
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota, RateLimiter};
+
+use super::principal::Credential;
+
+/// The window that a limit is meant for. Also how long a caller who has stopped is remembered.
+const WINDOW_SECONDS: u64 = 60;
+
+/// The answer for one request, with what the `RateLimit` and `RateLimit-Policy` fields
+/// (draft-ietf-httpapi-ratelimit-headers) and `Retry-After` say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    pub allowed: bool,
+    /// Requests per minute, which is also the largest burst (`q`; its window `w` is 60).
+    pub limit: u32,
+    /// Requests that would be allowed right now (`r`).
+    pub remaining: u32,
+    /// Seconds until the whole limit is available again, rounded up (`t`).
+    pub reset_after_seconds: u64,
+    /// Seconds until one more request is allowed, rounded up; `None` when this one was.
+    pub retry_after_seconds: Option<u64>,
+}
+
+/// Counts requests per credential (GCRA, by `governor`): a burst of the whole limit, then an even flow.
+///
+/// Memory is bounded by the credentials seen in the last two minutes: those that are back at their full limit are
+/// dropped once a minute. Only verified callers have a credential, so strangers cannot fill it.
+pub struct Limiter<C: Clock = DefaultClock>(Option<Counted<C>>);
+
+struct Counted<C: Clock> {
+    limit: NonZeroU32,
+    counts: RateLimiter<Credential, DashMapStateStore<Credential>, C, StateInformationMiddleware>,
+    start: C::Instant,
+    /// Seconds after `start`.
+    swept_at: AtomicU64,
+}
+
+impl Limiter {
+    /// `per_minute`: requests per minute and credential; `None` = no limit.
+    #[must_use]
+    pub fn new(per_minute: Option<NonZeroU32>) -> Self {
+        Self::with_clock(per_minute, DefaultClock::default())
+    }
+}
+
+impl<C: Clock + Clone> Limiter<C> {
+    fn with_clock(per_minute: Option<NonZeroU32>, clock: C) -> Self {
+        Self(per_minute.map(|limit| {
+            let start = clock.now();
+            let counts = RateLimiter::new(Quota::per_minute(limit), DashMapStateStore::default(), clock);
+            Counted { limit, counts, start, swept_at: AtomicU64::new(0) }
+        }))
+    }
+
+    /// Counts one request of this caller; `None` when there is no limit and so nothing to tell.
+    #[must_use]
+    pub fn check(&self, credential: &Credential) -> Option<Decision> {
+        self.0.as_ref().map(|counted| counted.check(credential))
+    }
+}
+
+impl<C: Clock> Counted<C> {
+    fn check(&self, credential: &Credential) -> Decision {
+        let now = self.counts.clock().now();
+        self.sweep(now);
+        let limit = self.limit.get();
+        let (remaining, wait) = match self.counts.check_key(credential) {
+            Ok(state) => (state.remaining_burst_capacity(), None),
+            Err(refused) => (0, Some(whole_seconds(refused.wait_time_from(now)).max(1))),
+        };
+        let used = u64::from(limit.saturating_sub(remaining));
+        Decision {
+            allowed: wait.is_none(),
+            limit,
+            remaining,
+            reset_after_seconds: used.saturating_mul(WINDOW_SECONDS).div_ceil(u64::from(limit)),
+            retry_after_seconds: wait,
+        }
+    }
+
+    fn sweep(&self, now: C::Instant) {
+        let seconds = Duration::from(now.duration_since(self.start)).as_secs();
+        let swept_at = self.swept_at.load(Ordering::Relaxed);
+        let due = seconds.saturating_sub(swept_at) >= WINDOW_SECONDS;
+        // Whoever changes the time does the work; everybody else goes on.
+        if due && self.swept_at.compare_exchange(swept_at, seconds, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            self.counts.retain_recent();
+            self.counts.shrink_to_fit();
+        }
+    }
+}
+
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
+}
+
+impl<C: Clock> fmt::Debug for Limiter<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limiter").field("per_minute", &self.0.as_ref().map(|counted| counted.limit)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use governor::clock::FakeRelativeClock;
+
+    use super::*;
+
+    fn limiter(per_minute: u32) -> (Limiter<FakeRelativeClock>, FakeRelativeClock) {
+        let clock = FakeRelativeClock::default();
+        (Limiter::with_clock(NonZeroU32::new(per_minute), clock.clone()), clock)
+    }
+
+    fn caller(name: &str) -> Credential {
+        Credential::of(None, name)
+    }
+
+    #[test]
+    fn the_burst_is_spent_and_comes_back_evenly() {
+        let (limiter, clock) = limiter(3);
+        let alice = caller("alice");
+        let answers: Vec<_> = (0..3).map(|_| limiter.check(&alice).unwrap()).collect();
+        assert_eq!(answers.iter().map(|a| a.remaining).collect::<Vec<_>>(), [2, 1, 0]);
+        assert_eq!(answers.iter().map(|a| a.reset_after_seconds).collect::<Vec<_>>(), [20, 40, 60]);
+        assert!(answers.iter().all(|a| a.allowed && a.limit == 3 && a.retry_after_seconds.is_none()));
+
+        let refused = limiter.check(&alice).unwrap();
+        assert_eq!(
+            refused,
+            Decision { allowed: false, limit: 3, remaining: 0, reset_after_seconds: 60, retry_after_seconds: Some(20) }
+        );
+        clock.advance(Duration::from_millis(19_500));
+        assert_eq!(limiter.check(&alice).unwrap().retry_after_seconds, Some(1), "rounded up, never 0");
+        clock.advance(Duration::from_millis(500));
+        assert!(limiter.check(&alice).unwrap().allowed);
+        assert!(!limiter.check(&alice).unwrap().allowed);
+    }
+
+    #[test]
+    fn callers_do_not_share() {
+        let (limiter, _clock) = limiter(1);
+        assert!(limiter.check(&caller("alice")).unwrap().allowed);
+        assert!(!limiter.check(&caller("alice")).unwrap().allowed);
+        assert!(limiter.check(&caller("bob")).unwrap().allowed);
+    }
+
+    #[test]
+    fn without_a_limit_there_is_nothing_to_tell() {
+        let limiter = Limiter::new(None);
+        assert!((0..10_000).all(|_| limiter.check(&caller("service")).is_none()));
+    }
+
+    #[test]
+    fn callers_who_stopped_are_forgotten() {
+        let (limiter, clock) = limiter(60);
+        for n in 0..1000 {
+            assert!(limiter.check(&caller(&format!("c{n}"))).unwrap().allowed);
+        }
+        let kept = || limiter.0.as_ref().unwrap().counts.len();
+        assert_eq!(kept(), 1000);
+        clock.advance(Duration::from_secs(61));
+        assert!(limiter.check(&caller("late")).unwrap().allowed);
+        assert_eq!(kept(), 1);
+    }
+
+    #[test]
+    fn forgetting_gives_nobody_a_fresh_limit() {
+        let (limiter, clock) = limiter(2);
+        let alice = caller("alice");
+        clock.advance(Duration::from_secs(59));
+        assert!(limiter.check(&alice).unwrap().allowed);
+        assert!(limiter.check(&alice).unwrap().allowed);
+        clock.advance(Duration::from_secs(1));
+        assert!(!limiter.check(&alice).unwrap().allowed, "the sweep of this second keeps her");
+    }
+}

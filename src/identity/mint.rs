@@ -1,0 +1,66 @@
+//! Our own tokens, for `topup token` and the first run.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+
+use super::keys::check_secret;
+use super::principal::Scope;
+use super::settings::SettingsError;
+use crate::domain::customer::CustomerId;
+
+/// Why no token was made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MintError {
+    #[error(transparent)]
+    Secret(#[from] SettingsError),
+    #[error("the subject must be 1 to 64 characters of A-Z a-z 0-9 _ . : @ -")]
+    Subject,
+    #[error("the life of the token must be at least one second, and end within the calendar")]
+    Ttl,
+    #[error("the token cannot be signed")]
+    Signing,
+}
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    sub: &'a str,
+    scope: &'static str,
+    iat: i64,
+    exp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<&'a str>,
+}
+
+/// Signs a token with HS256 that is good from now on for `ttl` (whole seconds, at least one).
+///
+/// # Errors
+/// When the secret is one that [`super::Verifier`] would refuse, or the subject or the life is out of range.
+pub fn mint(
+    secret: &SecretString,
+    subject: &str,
+    scope: Scope,
+    ttl: Duration,
+    issuer: Option<&str>,
+    audience: Option<&str>,
+) -> Result<String, MintError> {
+    check_secret(secret)?;
+    if CustomerId::new(subject).is_none() {
+        return Err(MintError::Subject);
+    }
+    let iat = Utc::now().timestamp();
+    let exp = i64::try_from(ttl.as_secs())
+        .ok()
+        .filter(|seconds| *seconds > 0)
+        .and_then(|seconds| iat.checked_add(seconds))
+        .filter(|exp| chrono::DateTime::from_timestamp(*exp, 0).is_some())
+        .ok_or(MintError::Ttl)?;
+    let claims = Claims { sub: subject, scope: scope.as_str(), iat, exp, iss: issuer, aud: audience };
+    let key = EncodingKey::from_secret(secret.expose_secret().as_bytes());
+    jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).map_err(|_| MintError::Signing)
+}

@@ -1,0 +1,172 @@
+//! What a verified token says about its bearer.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+
+use crate::domain::customer::CustomerId;
+
+/// What a caller may do; one word of the `scope` claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    Customer,
+    Service,
+    Operator,
+}
+
+impl Scope {
+    pub const ALL: [Self; 3] = [Self::Customer, Self::Service, Self::Operator];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Service => "service",
+            Self::Operator => "operator",
+        }
+    }
+
+    const fn bit(self) -> u8 {
+        match self {
+            Self::Customer => 1,
+            Self::Service => 2,
+            Self::Operator => 4,
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The scopes of a token. Empty is possible: such a caller is known, and may do nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Scopes(u8);
+
+impl Scopes {
+    /// Reads a `scope` claim (RFC 8693 §4.2: words between spaces). Words that are not ours are passed over,
+    /// for identity providers put their own (`openid`, `email`) beside them.
+    #[must_use]
+    pub fn parse(claim: &str) -> Self {
+        claim.split(' ').filter_map(|word| Scope::ALL.into_iter().find(|scope| scope.as_str() == word)).collect()
+    }
+
+    #[must_use]
+    pub const fn contains(self, scope: Scope) -> bool {
+        self.0 & scope.bit() != 0
+    }
+
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = Scope> {
+        Scope::ALL.into_iter().filter(move |scope| self.contains(*scope))
+    }
+}
+
+impl FromIterator<Scope> for Scopes {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        Self(scopes.into_iter().fold(0, |bits, scope| bits | scope.bit()))
+    }
+}
+
+impl From<Scope> for Scopes {
+    fn from(scope: Scope) -> Self {
+        Self(scope.bit())
+    }
+}
+
+impl fmt::Debug for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+/// Stable name of a caller for rate limits: the same for every token of one subject of one issuer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Credential([u8; 16]);
+
+impl Credential {
+    pub(super) fn of(issuer: Option<&str>, subject: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(issuer.unwrap_or_default());
+        // A subject holds no NUL, so the last NUL always parts the two.
+        hash.update([0]);
+        hash.update(subject);
+        let digest: [u8; 32] = hash.finalize().into();
+        let mut id = [0; 16];
+        id.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+        Self(id)
+    }
+
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credential({})", hex::encode(self.0))
+    }
+}
+
+/// Who is calling, by a token that was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// The token's `sub`: 1–64 of `[A-Za-z0-9_.:@-]`.
+    pub subject: String,
+    pub scopes: Scopes,
+    pub credential: Credential,
+    /// The token's `exp`, without any leeway.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Principal {
+    /// The customer that this caller *is*; `None` for callers that are not customers (services, operators).
+    #[must_use]
+    pub fn customer_id(&self) -> Option<CustomerId> {
+        if self.scopes.contains(Scope::Customer) { CustomerId::new(&self.subject) } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_words_are_scopes() {
+        let scopes = Scopes::parse("openid operator  Customer service.read customer");
+        assert_eq!(scopes.iter().collect::<Vec<_>>(), [Scope::Customer, Scope::Operator]);
+        assert!(!scopes.contains(Scope::Service));
+        assert!(Scopes::parse("").is_empty());
+        assert!(Scopes::parse("customers customer,service").is_empty());
+    }
+
+    #[test]
+    fn a_credential_tells_issuer_and_subject_apart() {
+        let one = Credential::of(Some("https://id.example"), "alice");
+        assert_eq!(one, Credential::of(Some("https://id.example"), "alice"));
+        assert_ne!(one, Credential::of(Some("https://id.example"), "bob"));
+        assert_ne!(one, Credential::of(None, "alice"));
+        assert_ne!(Credential::of(Some("ab"), "c"), Credential::of(Some("a"), "bc"));
+    }
+
+    #[test]
+    fn only_a_customer_is_a_customer() {
+        let principal = |scopes| Principal {
+            subject: "cust_1".to_owned(),
+            scopes,
+            credential: Credential::of(None, "cust_1"),
+            expires_at: DateTime::UNIX_EPOCH,
+        };
+        assert_eq!(principal(Scope::Customer.into()).customer_id(), CustomerId::new("cust_1"));
+        assert_eq!(principal(Scope::Service.into()).customer_id(), None);
+        assert_eq!(principal(Scopes::default()).customer_id(), None);
+    }
+}

@@ -1,0 +1,136 @@
+//! A token's parts, and every reason to refuse one.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use jsonwebtoken::errors::ErrorKind;
+use serde::{Deserialize, Deserializer};
+
+use super::principal::{Credential, Principal, Scopes};
+use crate::domain::customer::CustomerId;
+
+/// Longest token looked at, in bytes; it bounds the work that an unknown caller can cause.
+pub(super) const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+/// Why a token was not accepted. The messages are fit for a caller and never repeat what the token holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    #[error("The token is not a well-formed JSON Web Token.")]
+    Malformed,
+    #[error("The token is signed with an algorithm that is not accepted here.")]
+    UnsupportedAlgorithm,
+    #[error("The token is signed with a key that is not known here.")]
+    UnknownKey,
+    #[error("The token's signature is not valid.")]
+    BadSignature,
+    #[error("The token has expired.")]
+    Expired,
+    #[error("The token is not valid yet.")]
+    NotYetValid,
+    #[error("The token lacks the claim `{0}`.")]
+    MissingClaim(&'static str),
+    #[error("The token's claim `{0}` has a form that is not accepted.")]
+    InvalidClaim(&'static str),
+    #[error("The token comes from another issuer.")]
+    WrongIssuer,
+    #[error("The token is meant for another audience.")]
+    WrongAudience,
+    /// Nothing is known about the token: answer 503, not 401, lest clients throw away a good token.
+    #[error("The token cannot be verified at the moment: the signing keys are out of reach.")]
+    KeysUnavailable,
+}
+
+impl TokenError {
+    /// Whether the fault is ours and the same token may be good later (503 instead of 401).
+    #[must_use]
+    pub const fn is_unavailable(self) -> bool {
+        matches!(self, Self::KeysUnavailable)
+    }
+}
+
+/// What of the JOSE header is looked at before anything is verified, to select one of our keys.
+#[derive(Deserialize)]
+pub(super) struct Header {
+    pub alg: String,
+    pub kid: Option<String>,
+    crit: Option<serde::de::IgnoredAny>,
+}
+
+impl Header {
+    pub fn read(token: &str) -> Result<Self, TokenError> {
+        let mut parts = token.split('.');
+        let (Some(header), Some(_), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+            return Err(TokenError::Malformed);
+        };
+        let bytes = URL_SAFE_NO_PAD.decode(header).map_err(|_| TokenError::Malformed)?;
+        let header: Self = serde_json::from_slice(&bytes).map_err(|_| TokenError::Malformed)?;
+        // RFC 7515 §4.1.11: an extension marked critical and not understood makes the token invalid.
+        if header.crit.is_some() { Err(TokenError::Malformed) } else { Ok(header) }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Claims {
+    sub: Option<String>,
+    iss: Option<String>,
+    scope: Option<String>,
+    #[serde(default, deserialize_with = "numeric_date")]
+    exp: Option<i64>,
+    #[serde(default, deserialize_with = "numeric_date")]
+    nbf: Option<i64>,
+}
+
+impl Claims {
+    /// The principal, and the Unix second from which on the token is refused.
+    ///
+    /// `now` is a Unix time in seconds. A token is good while `now < exp + leeway`: RFC 7519 §4.1.4 refuses it
+    /// "on or after" `exp`, where `jsonwebtoken` itself would still take it during that second.
+    pub fn accept(self, now: i64, leeway: i64) -> Result<(Principal, i64), TokenError> {
+        let subject = self.sub.ok_or(TokenError::MissingClaim("sub"))?;
+        if CustomerId::new(&subject).is_none() {
+            return Err(TokenError::InvalidClaim("sub"));
+        }
+        let exp = self.exp.ok_or(TokenError::MissingClaim("exp"))?;
+        let expires_at: DateTime<Utc> = DateTime::from_timestamp(exp, 0).ok_or(TokenError::InvalidClaim("exp"))?;
+        let refused_from = exp.saturating_add(leeway);
+        if now >= refused_from {
+            return Err(TokenError::Expired);
+        }
+        if self.nbf.is_some_and(|nbf| nbf > now.saturating_add(leeway)) {
+            return Err(TokenError::NotYetValid);
+        }
+        let scopes = self.scope.as_deref().map(Scopes::parse).unwrap_or_default();
+        let credential = Credential::of(self.iss.as_deref(), &subject);
+        Ok((Principal { subject, scopes, credential, expires_at }, refused_from))
+    }
+}
+
+/// A NumericDate (RFC 7519 §2): seconds since 1970, possibly with a fraction, which is cut off.
+fn numeric_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    use serde::de::Error;
+    let Some(number) = Option::<serde_json::Number>::deserialize(deserializer)? else { return Ok(None) };
+    let whole = number.as_i64().or_else(|| {
+        let seconds = Duration::try_from_secs_f64(number.as_f64()?).ok()?;
+        i64::try_from(seconds.as_secs()).ok()
+    });
+    whole.map(Some).ok_or_else(|| D::Error::custom("not a date"))
+}
+
+pub(super) fn from_library(error: &jsonwebtoken::errors::Error) -> TokenError {
+    match error.kind() {
+        ErrorKind::InvalidToken | ErrorKind::Base64(_) | ErrorKind::Json(_) | ErrorKind::Utf8(_) => {
+            TokenError::Malformed
+        }
+        ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName | ErrorKind::UnsupportedAlgorithm => {
+            TokenError::UnsupportedAlgorithm
+        }
+        ErrorKind::InvalidIssuer => TokenError::WrongIssuer,
+        ErrorKind::InvalidAudience => TokenError::WrongAudience,
+        ErrorKind::MissingRequiredClaim(claim) if claim == "iss" => TokenError::MissingClaim("iss"),
+        ErrorKind::MissingRequiredClaim(claim) if claim == "aud" => TokenError::MissingClaim("aud"),
+        // Whatever else the library comes to say, the signature has not been shown to be good.
+        _ => TokenError::BadSignature,
+    }
+}

@@ -1,0 +1,158 @@
+//! Verifies a token once, and knows it afterwards.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::Utc;
+use jsonwebtoken::{Algorithm, Validation};
+use moka::sync::Cache;
+use sha2::{Digest, Sha256};
+
+use super::jwks::Jwks;
+use super::keys::Key;
+use super::principal::Principal;
+use super::settings::{IdentitySettings, SettingsError};
+use super::token::{Claims, Header, MAX_TOKEN_BYTES, TokenError, from_library};
+
+const CACHED_TOKENS: u64 = 100_000;
+/// A known token is verified anew this often: cheap, and it brings us back to the JWKS, where its key may be gone.
+pub(super) const REVERIFY_SECONDS: i64 = 300;
+
+/// Decides whether a bearer token is good. One per process, shared by all requests.
+pub struct Verifier {
+    local: Vec<Key>,
+    jwks: Option<Arc<Jwks>>,
+    issuer: Option<String>,
+    audience: Option<String>,
+    leeway: i64,
+    known: Cache<[u8; 32], Known>,
+}
+
+#[derive(Clone)]
+struct Known {
+    principal: Arc<Principal>,
+    /// Unix second from which on this says nothing any more; never after the token's own end.
+    good_until: i64,
+    /// The JWKS generation it was verified under; `None` for our own keys.
+    generation: Option<u64>,
+}
+
+impl Verifier {
+    /// Builds the keys; nothing is fetched yet.
+    ///
+    /// # Errors
+    /// When there is no key, or one that is too weak or of the wrong kind: better not to start than to let anybody in.
+    pub fn new(settings: IdentitySettings) -> Result<Self, SettingsError> {
+        settings.check()?;
+        let local = settings.local_keys()?;
+        settings.warn();
+        Ok(Self {
+            local,
+            jwks: settings.jwks_url.map(Jwks::new).transpose()?.map(Arc::new),
+            issuer: settings.issuer,
+            audience: settings.audience,
+            leeway: i64::try_from(settings.leeway.as_secs()).map_err(|_| SettingsError::LongLeeway)?,
+            known: Cache::new(CACHED_TOKENS),
+        })
+    }
+
+    /// The principal of a token that was verified before and is still good. Does not wait and does not allocate.
+    #[must_use]
+    pub fn cached(&self, token: &str) -> Option<Arc<Principal>> {
+        self.cached_at(&digest(token)?, Utc::now().timestamp())
+    }
+
+    /// The principal of a token; from memory where possible.
+    ///
+    /// # Errors
+    /// Why the token is not accepted, or [`TokenError::KeysUnavailable`] when that cannot be told now.
+    pub async fn verify(&self, token: &str) -> Result<Arc<Principal>, TokenError> {
+        self.verify_at(token, Utc::now().timestamp()).await
+    }
+
+    pub(super) fn cached_at(&self, digest: &[u8; 32], now: i64) -> Option<Arc<Principal>> {
+        let known = self.known.get(digest)?;
+        let same_keys = known.generation.is_none_or(|under| self.generation() == Some(under));
+        if now < known.good_until && same_keys {
+            return Some(known.principal);
+        }
+        self.known.invalidate(digest);
+        None
+    }
+
+    /// `now` is a Unix time in seconds.
+    pub(super) async fn verify_at(&self, token: &str, now: i64) -> Result<Arc<Principal>, TokenError> {
+        let digest = digest(token).ok_or(TokenError::Malformed)?;
+        if let Some(principal) = self.cached_at(&digest, now) {
+            return Ok(principal);
+        }
+        let (claims, generation) = self.verify_signature(token, now).await?;
+        let (principal, refused_from) = claims.accept(now, self.leeway)?;
+        let principal = Arc::new(principal);
+        let good_until = refused_from.min(now.saturating_add(REVERIFY_SECONDS));
+        self.known.insert(digest, Known { principal: Arc::clone(&principal), good_until, generation });
+        Ok(principal)
+    }
+
+    async fn verify_signature(&self, token: &str, now: i64) -> Result<(Claims, Option<u64>), TokenError> {
+        let header = Header::read(token)?;
+        let algorithm = match header.alg.as_str() {
+            "HS256" => Algorithm::HS256,
+            "RS256" => Algorithm::RS256,
+            "EdDSA" => Algorithm::EdDSA,
+            _ => return Err(TokenError::UnsupportedAlgorithm),
+        };
+        let mut refusal = TokenError::UnsupportedAlgorithm;
+        for key in self.local.iter().filter(|key| key.algorithm == algorithm) {
+            match self.decode(token, key) {
+                // Another of our keys may fit.
+                Err(TokenError::BadSignature) => refusal = TokenError::BadSignature,
+                other => return other.map(|claims| (claims, None)),
+            }
+        }
+        match &self.jwks {
+            Some(jwks) if algorithm != Algorithm::HS256 => {
+                let (key, generation) = jwks.key_for(header.kid.as_deref(), algorithm, now).await?;
+                Ok((self.decode(token, &key)?, Some(generation)))
+            }
+            _ => Err(refusal),
+        }
+    }
+
+    /// Signature, issuer and audience. Time is left to [`Claims::accept`].
+    fn decode(&self, token: &str, key: &Key) -> Result<Claims, TokenError> {
+        let mut validation = Validation::new(key.algorithm);
+        validation.required_spec_claims.clear();
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        if let Some(issuer) = &self.issuer {
+            validation.set_issuer(&[issuer]);
+            validation.required_spec_claims.insert("iss".to_owned());
+        }
+        if let Some(audience) = &self.audience {
+            validation.validate_aud = true;
+            validation.set_audience(&[audience]);
+            validation.required_spec_claims.insert("aud".to_owned());
+        }
+        let decoded = jsonwebtoken::decode(token, &key.decoding, &validation).map_err(|error| from_library(&error))?;
+        Ok(decoded.claims)
+    }
+
+    fn generation(&self) -> Option<u64> {
+        self.jwks.as_ref().map(|jwks| jwks.generation())
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier")
+            .field("issuer", &self.issuer)
+            .field("audience", &self.audience)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a token is remembered by; `None` for one too long to look at.
+pub(super) fn digest(token: &str) -> Option<[u8; 32]> {
+    (token.len() <= MAX_TOKEN_BYTES).then(|| Sha256::digest(token).into())
+}

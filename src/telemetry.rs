@@ -1,0 +1,182 @@
+//! Logs and metrics of the process.
+//!
+//! Logs go to standard error, so that commands which print a result (`topup token`, `topup openapi`) can be piped.
+
+use std::io::{self, IsTerminal};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing::Subscriber;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people at a terminal.
+    #[default]
+    Pretty,
+    /// One JSON object a line, for collectors.
+    Json,
+}
+
+/// Why logs or metrics could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    #[error("the log filter is not valid: {0}")]
+    Filter(#[from] tracing_subscriber::filter::ParseError),
+    #[error("the log cannot be set up: {0}")]
+    Log(String),
+    #[error("the metrics cannot be set up: {0}")]
+    Metrics(String),
+}
+
+/// Sends logs to standard error. `filter` is written like `info,topup=debug` (tracing-subscriber's `EnvFilter`).
+/// A second call changes nothing, so that tests can start many servers in one process.
+///
+/// # Errors
+/// When the filter cannot be read.
+pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
+    let filter = EnvFilter::try_new(filter)?;
+    let colours = io::stderr().is_terminal();
+    match subscriber(format, filter, colours, io::stderr).try_init() {
+        Err(_) if tracing::dispatcher::has_been_set() => Ok(()),
+        outcome => outcome.map_err(|error| TelemetryError::Log(error.to_string())),
+    }
+}
+
+fn subscriber<W>(format: LogFormat, filter: EnvFilter, colours: bool, writer: W) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    let registry = tracing_subscriber::registry().with(filter);
+    match format {
+        LogFormat::Pretty => Box::new(registry.with(lines.with_ansi(colours))),
+        LogFormat::Json => Box::new(registry.with(lines.json().flatten_event(true).with_span_list(false))),
+    }
+}
+
+/// Bucket bounds of every histogram whose name ends in `_seconds`: from a cached balance to a slow provider.
+const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// How often recorded values are folded into their buckets when nobody scrapes; without it memory would grow.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+static METRICS: Mutex<Option<MetricsHandle>> = Mutex::new(None);
+
+/// Reads what the `metrics` macros recorded.
+#[derive(Clone, Debug)]
+pub struct MetricsHandle(PrometheusHandle);
+
+impl MetricsHandle {
+    /// Everything recorded so far, in Prometheus' text format (version 0.0.4).
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+}
+
+/// Installs the recorder behind the `metrics` macros; there is one per process, and a second call hands out the same.
+///
+/// # Errors
+/// When somebody else installed another recorder before, or the thread for its upkeep cannot be started.
+pub fn install_metrics() -> Result<MetricsHandle, TelemetryError> {
+    let mut installed = METRICS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(handle) = installed.as_ref() {
+        return Ok(handle.clone());
+    }
+    let failed = |error: &dyn std::fmt::Display| TelemetryError::Metrics(error.to_string());
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+        .and_then(PrometheusBuilder::install_recorder)
+        .map_err(|error| failed(&error))?;
+    let upkeep = handle.clone();
+    std::thread::Builder::new()
+        .name("metrics-upkeep".to_owned())
+        .spawn(move || {
+            loop {
+                std::thread::sleep(UPKEEP);
+                upkeep.run_upkeep();
+            }
+        })
+        .map_err(|error| failed(&error))?;
+    Ok(installed.insert(MetricsHandle(handle)).clone())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(format: LogFormat, filter: &str) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = subscriber(format, EnvFilter::try_new(filter).unwrap(), false, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            let span = tracing::info_span!("request", request_id = "req_1");
+            let _entered = span.enter();
+            tracing::info!(order = "tuo_1", "order completed");
+            tracing::debug!("not asked for");
+        });
+        let bytes = lines.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn json_lines_carry_fields_and_span() {
+        let text = logged(LogFormat::Json, "info");
+        let line: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
+        assert_eq!(line["message"], "order completed");
+        assert_eq!(line["order"], "tuo_1");
+        assert_eq!(line["span"]["request_id"], "req_1");
+        assert_eq!(line["level"], "INFO");
+    }
+
+    #[test]
+    fn pretty_lines_are_plain_text_without_a_terminal() {
+        let text = logged(LogFormat::Pretty, "info");
+        assert!(text.contains("order completed") && text.contains("req_1"), "{text}");
+        assert!(!text.contains('\u{1b}') && !text.contains("not asked for"), "{text}");
+        assert!(logged(LogFormat::Pretty, "debug").contains("not asked for"));
+    }
+
+    #[test]
+    fn logs_can_be_set_up_twice_but_not_with_nonsense() {
+        init(LogFormat::Json, "off").unwrap();
+        init(LogFormat::Pretty, "off").unwrap();
+        assert!(matches!(init(LogFormat::Pretty, "topup=loudly"), Err(TelemetryError::Filter(_))));
+    }
+
+    #[test]
+    fn both_handles_read_the_one_recorder() {
+        let first = install_metrics().unwrap();
+        let second = install_metrics().unwrap();
+        metrics::counter!("telemetry_test_orders_total").increment(3);
+        metrics::histogram!("telemetry_test_wait_seconds").record(0.02);
+        for handle in [first, second] {
+            let text = handle.render();
+            assert!(text.contains("telemetry_test_orders_total 3"), "{text}");
+            assert!(text.contains("telemetry_test_wait_seconds_bucket{le=\"0.025\"} 1"), "{text}");
+            assert!(text.contains("telemetry_test_wait_seconds_bucket{le=\"0.01\"} 0"), "{text}");
+        }
+    }
+}
