@@ -2,23 +2,33 @@
 //!
 //! # Adding a provider
 //! 1. Write `providers/<company>.rs` with a type that implements [`PaymentProvider`].
-//! 2. Add one line to [`Registry::from_config`].
+//! 2. Add its settings to [`settings::ProviderSettings`] and one line to [`Registry::new`].
 //!
 //! Nothing else knows a company by name: orders, settlement, notifications and refunds speak to the trait.
-//! `bank_transfer.rs` is the smallest example: a provider without a counterpart to call.
+//! `bank_transfer.rs` is the smallest example: a provider without a counterpart to call. Money on the wire
+//! needs a table of its own (companies differ from ISO 4217 and from each other).
 //!
 //! # The contract
 //! - A call that ends in `Ok(Observation::Failed { .. })` is final. `Err` means *unknown*: the caller asks
 //!   again, with the same request key, and never concludes anything about the money.
 //! - Nothing here opens a transaction or knows one: the order is committed before `create` is called.
 //! - `read` never moves money. `capture` may, and is called only after the order was committed as `processing`.
+//! - [`Observation::Paid`] carries what really arrived, even when it is not what was asked for: settlement
+//!   compares, and keeps the difference on record. All other answers about another order or amount are
+//!   [`ProviderError::Mismatch`].
 //! - A notification is a fact only when [`PaymentProvider::verify`] says so; the raw bytes are what was signed.
 
+mod bank_transfer;
 mod error;
+mod http;
+mod registry;
+pub mod settings;
+mod stripe;
 
 pub use error::{NotificationError, ProviderError};
+pub use registry::Registry;
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::net::IpAddr;
 
 use async_trait::async_trait;
@@ -82,7 +92,7 @@ pub enum CardFlow {
 }
 
 /// What the payer has to do next.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum NextAction {
     Redirect {
         url: String,
@@ -94,6 +104,16 @@ pub enum NextAction {
     },
     /// Nothing at a provider: the caller shows our bank details.
     BankTransfer,
+}
+
+impl Debug for NextAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Redirect { url } => f.debug_struct("Redirect").field("url", url).finish(),
+            Self::ClientSecret { .. } => f.write_str("ClientSecret([REDACTED])"),
+            Self::BankTransfer => f.write_str("BankTransfer"),
+        }
+    }
 }
 
 /// A created attempt.

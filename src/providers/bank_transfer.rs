@@ -1,0 +1,96 @@
+//! Bank transfers: nobody to call. The money is what an operator says arrived.
+
+use async_trait::async_trait;
+
+use super::{
+    AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, Outcome, PaymentProvider,
+    ProviderError, RawNotification, RefundRequest, Reply,
+};
+use crate::domain::payment::{Channel, Notification, Observation, RefundFact};
+
+const NAME: &str = "bank";
+
+#[derive(Debug)]
+pub struct BankTransfer {
+    capabilities: Capabilities,
+}
+
+impl BankTransfer {
+    #[must_use]
+    pub fn new() -> Self {
+        let capabilities = Capabilities {
+            currencies: None,
+            limits: Vec::new(),
+            can_cancel: true,
+            // Money goes back by a transfer that operators make, not by a call.
+            can_refund: false,
+            notifies: false,
+        };
+        Self { capabilities }
+    }
+}
+
+impl Default for BankTransfer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn no_refunds() -> ProviderError {
+    ProviderError::Unsupported { provider: NAME, detail: "a bank transfer is returned by a bank transfer".to_owned() }
+}
+
+#[async_trait]
+impl PaymentProvider for BankTransfer {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn channel(&self) -> Channel {
+        Channel::BankTransfer
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn merchant_account(&self) -> &str {
+        NAME
+    }
+
+    fn is_live(&self) -> bool {
+        false
+    }
+
+    async fn create(&self, request: &AttemptRequest) -> Result<Created, ProviderError> {
+        Ok(Created {
+            provider_reference: request.request_key.clone(),
+            next_action: NextAction::BankTransfer,
+            expires_at: None,
+        })
+    }
+
+    async fn read(&self, _: &AttemptRef) -> Result<Observation, ProviderError> {
+        Ok(Observation::Pending { note: None })
+    }
+
+    async fn cancel(&self, _: &AttemptRef) -> Result<Observation, ProviderError> {
+        Ok(Observation::Cancelled)
+    }
+
+    async fn refund(&self, _: &RefundRequest) -> Result<RefundFact, ProviderError> {
+        Err(no_refunds())
+    }
+
+    async fn read_refund(&self, _: &RefundRequest, _: &str) -> Result<RefundFact, ProviderError> {
+        Err(no_refunds())
+    }
+
+    async fn verify(&self, _: &RawNotification) -> Result<Notification, NotificationError> {
+        Err(NotificationError::BadSignature("banks send no notifications"))
+    }
+
+    fn reply(&self, _: Outcome) -> Reply {
+        Reply { status: 404, content_type: "text/plain", body: String::new() }
+    }
+}

@@ -1,0 +1,60 @@
+//! Which providers this installation offers.
+
+use std::sync::Arc;
+
+use super::bank_transfer::BankTransfer;
+use super::settings::{ProviderSettings, SettingsError};
+use super::stripe::Stripe;
+use super::{PaymentProvider, settings};
+use crate::domain::payment::Channel;
+
+/// The providers whose credentials are complete.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    providers: Vec<Arc<dyn PaymentProvider>>,
+}
+
+impl Registry {
+    /// One line per provider. One whose secrets are unset or empty, the notifications' secret included,
+    /// is left out: its channel is not offered.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when what is set cannot be used.
+    pub fn new(settings: &ProviderSettings) -> Result<Self, SettingsError> {
+        settings::base_url(&settings.public_url, "public URL")?;
+        let mut registry = Self { providers: vec![Arc::new(BankTransfer::new())] };
+        registry.add("stripe", settings.stripe.as_ref(), |s| s.missing(), |s| Stripe::new(s, settings.timeouts))?;
+        Ok(registry)
+    }
+
+    /// The provider that an order of this channel is paid through; `None` where it is not offered.
+    #[must_use]
+    pub fn by_channel(&self, channel: Channel) -> Option<&Arc<dyn PaymentProvider>> {
+        self.iter().find(|provider| provider.channel() == channel)
+    }
+
+    /// The provider of that [`PaymentProvider::name`]; `None` where it is not offered.
+    #[must_use]
+    pub fn by_name(&self, name: &str) -> Option<&Arc<dyn PaymentProvider>> {
+        self.iter().find(|provider| provider.name() == name)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn PaymentProvider>> {
+        self.providers.iter()
+    }
+
+    fn add<S, P: PaymentProvider + 'static>(
+        &mut self,
+        name: &'static str,
+        settings: Option<&S>,
+        missing: impl Fn(&S) -> Option<&'static str>,
+        build: impl Fn(&S) -> Result<P, SettingsError>,
+    ) -> Result<(), SettingsError> {
+        let Some(settings) = settings else { return Ok(()) };
+        match missing(settings) {
+            Some(missing) => tracing::warn!(provider = name, missing, "not offered"),
+            None => self.providers.push(Arc::new(build(settings)?)),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,157 @@
+//! What each provider needs to work. An empty secret is no secret: such a provider is not offered.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// The Stripe API version that our calls and our webhook endpoint are pinned to. Up to 2026-09-30.endive
+/// the card filter is called `payment_method_types`, which every tool that speaks Stripe knows; later
+/// versions work as well ([`StripeSettings::api_version`]).
+pub const STRIPE_API_VERSION: &str = "2026-02-25.clover";
+pub const STRIPE_BASE_URL: &str = "https://api.stripe.com";
+pub const PAYPAL_BASE_URL: &str = "https://api-m.paypal.com";
+pub const VNPAY_PAY_URL: &str = "https://pay.vnpay.vn/vpcpay.html";
+pub const VNPAY_API_URL: &str = "https://merchant.vnpay.vn/merchant_webapi/api/transaction";
+
+/// Everything that [`super::Registry::new`] needs. A provider that is `None` is not offered.
+#[derive(Debug, Clone)]
+pub struct ProviderSettings {
+    /// How browsers reach this service, without a trailing slash: return pages are below it.
+    pub public_url: String,
+    pub timeouts: Timeouts,
+    pub stripe: Option<StripeSettings>,
+    pub paypal: Option<PaypalSettings>,
+    pub vnpay: Option<VnpaySettings>,
+}
+
+/// How long a provider may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    pub connect: Duration,
+    /// One try, from the first byte sent to the last received.
+    pub request: Duration,
+    /// A call with all its repetitions: no repetition starts that could end later.
+    pub call: Duration,
+    /// Before the first repetition; doubles for each further one.
+    pub backoff: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(3),
+            request: Duration::from_secs(15),
+            call: Duration::from_secs(25),
+            backoff: Duration::from_millis(500),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct StripeSettings {
+    pub secret_key: SecretString,
+    /// Goes to browsers; needed for [`super::CardFlow::Elements`] only.
+    pub publishable_key: String,
+    pub webhook_secret: Option<SecretString>,
+    pub base_url: String,
+    /// `<date>.<name>`, sent as `Stripe-Version`.
+    pub api_version: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct PaypalSettings {
+    pub client_id: String,
+    pub client_secret: SecretString,
+    /// Ours, from the developer dashboard: part of every signed message.
+    pub webhook_id: Option<String>,
+    pub base_url: String,
+    /// Tests only: roots that replace the public ones, and the certificate may be fetched from
+    /// `base_url`'s origin too.
+    pub cert_roots_pem: Option<Vec<u8>>,
+    pub verify: PaypalVerify,
+}
+
+/// How PayPal's notifications are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PaypalVerify {
+    /// By certificate, here; PayPal's preferred way.
+    #[default]
+    Offline,
+    /// By asking PayPal.
+    Postback,
+}
+
+#[derive(Debug, Clone)]
+pub struct VnpaySettings {
+    pub tmn_code: String,
+    pub hash_secret: SecretString,
+    pub pay_url: String,
+    pub api_url: String,
+    /// Our own address, which VNPay wants to be told when it is asked.
+    pub server_ip: IpAddr,
+}
+
+impl VnpaySettings {
+    /// Stands for "our server" where the real address is not known.
+    pub const UNKNOWN_SERVER_IP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+}
+
+/// Why the settings cannot be used at all (a missing secret is no error: the channel is not offered).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    #[error("{setting} is not an absolute http(s) URL")]
+    BadUrl { setting: &'static str },
+    #[error("the PayPal webhook id must be the one of the developer dashboard; WEBHOOK_ID is the simulator's")]
+    SimulatorWebhookId,
+    #[error("the PayPal test roots are not PEM certificates")]
+    BadRoots,
+    #[error("the HTTP client cannot be set up: {0}")]
+    Client(String),
+}
+
+impl StripeSettings {
+    /// The first thing that is missing for the channel to be offered.
+    pub(super) fn missing(&self) -> Option<&'static str> {
+        first_missing(&[
+            ("secret key", is_set(&self.secret_key)),
+            ("webhook secret", self.webhook_secret.as_ref().is_some_and(is_set)),
+        ])
+    }
+}
+
+impl PaypalSettings {
+    pub(super) fn missing(&self) -> Option<&'static str> {
+        first_missing(&[
+            ("client id", !self.client_id.trim().is_empty()),
+            ("client secret", is_set(&self.client_secret)),
+            ("webhook id", self.webhook_id.as_ref().is_some_and(|id| !id.trim().is_empty())),
+        ])
+    }
+}
+
+impl VnpaySettings {
+    pub(super) fn missing(&self) -> Option<&'static str> {
+        first_missing(&[
+            ("terminal code", !self.tmn_code.trim().is_empty()),
+            ("hash secret", is_set(&self.hash_secret)),
+        ])
+    }
+}
+
+fn is_set(secret: &SecretString) -> bool {
+    !secret.expose_secret().trim().is_empty()
+}
+
+fn first_missing(parts: &[(&'static str, bool)]) -> Option<&'static str> {
+    parts.iter().find(|(_, present)| !present).map(|(name, _)| *name)
+}
+
+/// Checks a base URL and takes the trailing slash off, so that paths can be appended.
+pub(super) fn base_url(text: &str, setting: &'static str) -> Result<String, SettingsError> {
+    let parsed = url::Url::parse(text).map_err(|_| SettingsError::BadUrl { setting })?;
+    if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
+        return Err(SettingsError::BadUrl { setting });
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}

@@ -1,0 +1,77 @@
+//! Stripe's events (docs.stripe.com/api/events/types) as facts. The signature is checked before.
+
+use chrono::DateTime;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::mapping;
+use super::wire::{Dispute, Event, PaymentIntent, Refund, Session};
+use crate::domain::payment::{Fact, Notification, Observation};
+use crate::providers::NotificationError;
+
+/// Reads an event.
+///
+/// # Errors
+/// [`NotificationError::Malformed`] when it is of a kind we need but says nothing usable.
+pub(super) fn parse(body: &[u8]) -> Result<Notification, NotificationError> {
+    // Only the place: serde's own text quotes the event.
+    let event: Event = serde_json::from_slice(body).map_err(|error| {
+        NotificationError::Malformed(format!("no event at line {} column {}", error.line(), error.column()))
+    })?;
+    let created_at = event.created.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    let fact = fact(&event.kind, event.data.object)
+        .map_err(|reason| NotificationError::Malformed(format!("{} {}: {reason}", event.kind, event.id)))?;
+    Ok(Notification { event_id: event.id, event_type: event.kind, created_at, fact })
+}
+
+fn fact(kind: &str, object: Value) -> Result<Fact, String> {
+    match kind {
+        "checkout.session.completed"
+        | "checkout.session.async_payment_succeeded"
+        | "checkout.session.async_payment_failed"
+        | "checkout.session.expired" => session(kind, &read(object)?),
+        "payment_intent.succeeded"
+        | "payment_intent.payment_failed"
+        | "payment_intent.requires_action"
+        | "payment_intent.processing"
+        | "payment_intent.canceled" => intent(kind, &read(object)?),
+        "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {
+            mapping::refund(&read::<Refund>(object)?).map(Fact::Refund)
+        }
+        "charge.dispute.created"
+        | "charge.dispute.updated"
+        | "charge.dispute.closed"
+        | "charge.dispute.funds_withdrawn"
+        | "charge.dispute.funds_reinstated" => mapping::dispute(&read::<Dispute>(object)?).map(Fact::Dispute),
+        // `charge.refunded` among them: it is cumulative, the refund's own events say the same by id.
+        _ => Ok(Fact::Ignored),
+    }
+}
+
+fn session(kind: &str, session: &Session) -> Result<Fact, String> {
+    // Subscriptions and card set-ups of the same account are not ours.
+    if session.mode.as_deref().is_some_and(|mode| mode != "payment") {
+        return Ok(Fact::Ignored);
+    }
+    let observation = match kind {
+        "checkout.session.async_payment_failed" if session.payment_status != "paid" => {
+            Observation::Failed { reason: "the delayed payment failed".to_owned() }
+        }
+        "checkout.session.expired" if session.payment_status != "paid" => Observation::Expired,
+        _ => mapping::session(session)?,
+    };
+    Ok(Fact::Attempt { locator: mapping::session_locator(session), observation })
+}
+
+fn intent(kind: &str, intent: &PaymentIntent) -> Result<Fact, String> {
+    // A session lets its PaymentIntent go when it expires; `checkout.session.expired` is what counts,
+    // for it names the attempt, while this one names the order only.
+    if kind == "payment_intent.canceled" && mapping::belongs_to_checkout(intent) {
+        return Ok(Fact::Ignored);
+    }
+    Ok(Fact::Attempt { locator: mapping::intent_locator(intent), observation: mapping::intent(intent)? })
+}
+
+fn read<T: DeserializeOwned>(object: Value) -> Result<T, String> {
+    serde_json::from_value(object).map_err(|_| "the object has another shape".to_owned())
+}

@@ -1,0 +1,163 @@
+//! What Stripe's objects mean in the house's words.
+
+use uuid::Uuid;
+
+use super::money;
+use super::wire::{Dispute, Expandable, Metadata, PaymentIntent, Refund, Session};
+use super::{MERCHANT_ACCOUNT, META_FLOW, META_ORDER, META_REFUND};
+use crate::domain::id::IdKind;
+use crate::domain::payment::{
+    AttemptLocator, DisputeFact, DisputeStatus, Observation, PaymentFact, RefundFact, RefundStatus,
+};
+
+/// Why an object says nothing usable: unknown words, a currency we do not know, a missing part.
+pub(super) type Unreadable = String;
+
+/// What a Checkout Session says. `paid` decides, whatever the status: money is never overlooked.
+pub(super) fn session(session: &Session) -> Result<Observation, Unreadable> {
+    match (session.payment_status.as_str(), session.status.as_deref()) {
+        ("paid", _) => session_paid(session).map(Observation::Paid),
+        ("unpaid", Some("expired")) => Ok(Observation::Expired),
+        ("unpaid", Some("complete")) => Ok(delayed(session)),
+        ("unpaid", Some("open") | None) => Ok(Observation::Pending { note: note(session) }),
+        (payment, status) => Err(format!("session with payment_status {payment:?} and status {status:?}")),
+    }
+}
+
+fn session_paid(session: &Session) -> Result<PaymentFact, Unreadable> {
+    let payment_id = session.payment_intent.as_ref().and_then(Expandable::id).ok_or("paid without a PaymentIntent")?;
+    let (Some(units), Some(currency)) = (session.amount_total, session.currency.as_deref()) else {
+        return Err("paid without an amount".to_owned());
+    };
+    let amount = money::from_wire(units, currency).map_err(|error| error.to_string())?;
+    Ok(PaymentFact {
+        payment_id: payment_id.to_owned(),
+        amount,
+        merchant_account: MERCHANT_ACCOUNT.to_owned(),
+        live: session.livemode,
+    })
+}
+
+/// A completed session that is not paid: a delayed method, whose end the expanded PaymentIntent tells.
+fn delayed(session: &Session) -> Observation {
+    let Some(Expandable::Object(intent)) = &session.payment_intent else {
+        return Observation::InFlight { reason: "delayed payment method".to_owned() };
+    };
+    match intent.status.as_str() {
+        // The page is closed, so the payer cannot try again.
+        "requires_payment_method" | "canceled" => Observation::Failed { reason: last_error(intent) },
+        status => Observation::InFlight { reason: status.to_owned() },
+    }
+}
+
+fn note(session: &Session) -> Option<String> {
+    match &session.payment_intent {
+        Some(Expandable::Object(intent)) => intent_note(intent),
+        _ => None,
+    }
+}
+
+/// What a PaymentIntent says (docs.stripe.com/payments/paymentintents/lifecycle).
+pub(super) fn intent(intent: &PaymentIntent) -> Result<Observation, Unreadable> {
+    match intent.status.as_str() {
+        "requires_payment_method" | "requires_confirmation" | "requires_action" => {
+            Ok(Observation::Pending { note: intent_note(intent) })
+        }
+        "processing" => Ok(Observation::InFlight { reason: "processing".to_owned() }),
+        // We never ask for manual capture, so somebody else changed this one.
+        "requires_capture" => Ok(Observation::Review { reason: "requires_capture".to_owned() }),
+        "succeeded" => {
+            let units = intent.amount_received.filter(|received| *received > 0).unwrap_or(intent.amount);
+            let amount = money::from_wire(units, &intent.currency).map_err(|error| error.to_string())?;
+            Ok(Observation::Paid(PaymentFact {
+                payment_id: intent.id.clone(),
+                amount,
+                merchant_account: MERCHANT_ACCOUNT.to_owned(),
+                live: intent.livemode,
+            }))
+        }
+        "canceled" => Ok(Observation::Cancelled),
+        other => Err(format!("PaymentIntent with status {other:?}")),
+    }
+}
+
+fn intent_note(intent: &PaymentIntent) -> Option<String> {
+    match intent.status.as_str() {
+        "requires_action" | "requires_confirmation" | "processing" => Some(intent.status.clone()),
+        _ => intent.last_payment_error.as_ref().map(|_| last_error(intent)),
+    }
+}
+
+/// Stripe's codes of the last attempt, e.g. `card_declined (insufficient_funds)`.
+fn last_error(intent: &PaymentIntent) -> String {
+    let error = intent.last_payment_error.as_ref();
+    let code = error.and_then(|error| error.code.clone()).unwrap_or_else(|| intent.status.clone());
+    match error.and_then(|error| error.decline_code.as_deref()) {
+        Some(decline) => format!("{code} ({decline})"),
+        None => code,
+    }
+}
+
+pub(super) fn refund(refund: &Refund) -> Result<RefundFact, Unreadable> {
+    let status = match refund.status.as_deref() {
+        // A legacy refund without a status is one that went through at once.
+        Some("succeeded") | None => RefundStatus::Succeeded,
+        Some("pending" | "requires_action") => RefundStatus::Pending,
+        Some("failed" | "canceled") => RefundStatus::Failed,
+        Some(other) => return Err(format!("refund with status {other:?}")),
+    };
+    Ok(RefundFact {
+        refund_id: refund.id.clone(),
+        payment_id: refund.payment_intent.as_ref().and_then(Expandable::id).map(str::to_owned),
+        our_refund_id: meta(refund.metadata.as_ref(), META_REFUND).and_then(|id| IdKind::Refund.parse(id)),
+        amount: money::from_wire(refund.amount, &refund.currency).map_err(|error| error.to_string())?,
+        status,
+        reason: refund.failure_reason.clone().or_else(|| refund.pending_reason.clone()),
+    })
+}
+
+pub(super) fn dispute(dispute: &Dispute) -> Result<DisputeFact, Unreadable> {
+    let status = match dispute.status.as_str() {
+        "won" | "warning_closed" | "prevented" => DisputeStatus::Won,
+        "lost" => DisputeStatus::Lost,
+        // Every other word, appeals included, means that somebody still decides.
+        _ => DisputeStatus::Open,
+    };
+    Ok(DisputeFact {
+        dispute_id: dispute.id.clone(),
+        payment_id: dispute.payment_intent.as_ref().and_then(Expandable::id).map(str::to_owned),
+        amount: money::from_wire(dispute.amount, &dispute.currency).map_err(|error| error.to_string())?,
+        status,
+        reason: dispute.reason.clone(),
+    })
+}
+
+pub(super) fn session_locator(session: &Session) -> AttemptLocator {
+    AttemptLocator { provider_reference: Some(session.id.clone()), order_id: session_order(session) }
+}
+
+/// A PaymentIntent that a Checkout Session made is not what we stored with the attempt.
+pub(super) fn intent_locator(intent: &PaymentIntent) -> AttemptLocator {
+    let of_checkout = belongs_to_checkout(intent);
+    AttemptLocator {
+        provider_reference: (!of_checkout).then(|| intent.id.clone()),
+        order_id: order_of(intent.metadata.as_ref()),
+    }
+}
+
+pub(super) fn belongs_to_checkout(intent: &PaymentIntent) -> bool {
+    meta(intent.metadata.as_ref(), META_FLOW) == Some("checkout")
+}
+
+pub(super) fn session_order(session: &Session) -> Option<Uuid> {
+    let named = session.client_reference_id.as_deref().and_then(|id| IdKind::TopUpOrder.parse(id));
+    named.or_else(|| order_of(session.metadata.as_ref()))
+}
+
+pub(super) fn order_of(metadata: Option<&Metadata>) -> Option<Uuid> {
+    meta(metadata, META_ORDER).and_then(|id| IdKind::TopUpOrder.parse(id))
+}
+
+fn meta<'a>(metadata: Option<&'a Metadata>, key: &str) -> Option<&'a str> {
+    metadata.and_then(|entries| entries.get(key)).map(String::as_str)
+}

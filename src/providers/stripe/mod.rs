@@ -1,0 +1,274 @@
+//! Cards through Stripe: Checkout Sessions (hosted page) and PaymentIntents (Elements).
+
+mod client;
+mod event;
+mod mapping;
+mod money;
+mod request;
+mod signature;
+mod wire;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
+
+use self::client::StripeClient;
+use self::wire::{Expandable, PaymentIntent, Refund, Session};
+use super::settings::{SettingsError, StripeSettings, Timeouts};
+use super::{
+    AttemptRef, AttemptRequest, Capabilities, CardFlow, Created, NextAction, NotificationError, Outcome,
+    PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply,
+};
+use crate::domain::id::IdKind;
+use crate::domain::money::Money;
+use crate::domain::payment::{Channel, Notification, Observation, RefundFact};
+
+const NAME: &str = "stripe";
+/// Stripe's objects do not name our account, and a rolled key must not make an old payment a new one.
+const MERCHANT_ACCOUNT: &str = "default";
+
+const META_ORDER: &str = "order_id";
+const META_ATTEMPT: &str = "attempt";
+const META_FLOW: &str = "flow";
+const META_REFUND: &str = "refund_id";
+
+#[derive(Debug)]
+pub struct Stripe {
+    client: StripeClient,
+    publishable_key: String,
+    webhook_secret: SecretString,
+    live: bool,
+    dialect: request::Dialect,
+    capabilities: Capabilities,
+}
+
+impl Stripe {
+    /// # Errors
+    /// [`SettingsError`] for an unusable base URL.
+    pub fn new(settings: &StripeSettings, timeouts: Timeouts) -> Result<Self, SettingsError> {
+        Ok(Self {
+            client: StripeClient::new(settings, timeouts)?,
+            publishable_key: settings.publishable_key.trim().to_owned(),
+            webhook_secret: settings.webhook_secret.clone().unwrap_or_default(),
+            live: settings.secret_key.expose_secret().contains("_live_"),
+            dialect: request::Dialect::of(&settings.api_version),
+            capabilities: Capabilities {
+                currencies: None,
+                limits: Vec::new(),
+                can_cancel: true,
+                can_refund: true,
+                notifies: true,
+            },
+        })
+    }
+
+    async fn read_session(&self, id: &str) -> Result<Session, ProviderError> {
+        let path = format!("/v1/checkout/sessions/{id}?expand%5B0%5D=payment_intent");
+        let session: Session = self.client.get(&path).await?;
+        self.require(session.id == id, "another session")?;
+        Ok(session)
+    }
+
+    async fn read_intent(&self, id: &str) -> Result<PaymentIntent, ProviderError> {
+        let intent: PaymentIntent = self.client.get(&format!("/v1/payment_intents/{id}")).await?;
+        self.require(intent.id == id, "another PaymentIntent")?;
+        Ok(intent)
+    }
+
+    /// Whether a session is about that order. What was paid is reported as it is: settlement compares it.
+    fn about(&self, session: &Session, order_id: Uuid, amount: Money) -> Result<(), ProviderError> {
+        let stated = mapping::session_order(session);
+        self.require(stated.is_none_or(|stated| stated == order_id), "another order's session")?;
+        if session.payment_status != "paid"
+            && let (Some(units), Some(currency)) = (session.amount_total, session.currency.as_deref())
+        {
+            self.require(money::from_wire(units, currency) == Ok(amount), "a session with another amount")?;
+        }
+        Ok(())
+    }
+
+    fn intent_about(&self, intent: &PaymentIntent, order_id: Uuid, amount: Money) -> Result<(), ProviderError> {
+        let stated = mapping::order_of(intent.metadata.as_ref());
+        self.require(stated.is_none_or(|stated| stated == order_id), "another order's PaymentIntent")?;
+        let asked = money::from_wire(intent.amount, &intent.currency);
+        self.require(intent.status == "succeeded" || asked == Ok(amount), "a PaymentIntent with another amount")
+    }
+
+    fn require(&self, holds: bool, otherwise: &str) -> Result<(), ProviderError> {
+        if holds { Ok(()) } else { Err(mismatch(otherwise)) }
+    }
+
+    fn session_state(&self, session: &Session, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
+        self.about(session, attempt.order_id, attempt.amount)?;
+        mapping::session(session).map_err(|reason| self.client.unavailable(&reason))
+    }
+
+    fn intent_state(&self, intent: &PaymentIntent, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
+        self.intent_about(intent, attempt.order_id, attempt.amount)?;
+        mapping::intent(intent).map_err(|reason| self.client.unavailable(&reason))
+    }
+
+    async fn create_session(&self, request: &AttemptRequest) -> Result<Created, ProviderError> {
+        let form = request::session(request, self.dialect)?;
+        let session: Session = self.client.post("/v1/checkout/sessions", &form, &request.request_key).await?;
+        self.about(&session, request.order_id, request.amount)?;
+        let url = session.url.ok_or_else(|| self.client.unavailable("a session without a page"))?;
+        Ok(Created {
+            provider_reference: session.id,
+            next_action: NextAction::Redirect { url },
+            expires_at: session.expires_at.and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
+        })
+    }
+
+    async fn create_intent(&self, request: &AttemptRequest) -> Result<Created, ProviderError> {
+        if self.publishable_key.is_empty() {
+            let detail = "no publishable key is configured for the card pop-up".to_owned();
+            return Err(ProviderError::Unsupported { provider: NAME, detail });
+        }
+        let form = request::intent(request, self.dialect)?;
+        let intent: PaymentIntent = self.client.post("/v1/payment_intents", &form, &request.request_key).await?;
+        self.intent_about(&intent, request.order_id, request.amount)?;
+        let value = intent.client_secret.ok_or_else(|| self.client.unavailable("no client secret"))?;
+        Ok(Created {
+            provider_reference: intent.id,
+            next_action: NextAction::ClientSecret { value, publishable_key: self.publishable_key.clone() },
+            expires_at: None,
+        })
+    }
+
+    fn refund_fact(&self, refund: &Refund, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
+        let fact = mapping::refund(refund).map_err(|reason| self.client.unavailable(&reason))?;
+        let ours = fact.our_refund_id.is_none_or(|id| id == request.refund_id);
+        let payment = refund.payment_intent.as_ref().and_then(Expandable::id);
+        self.require(ours && payment.is_none_or(|id| id == request.payment_id), "another refund")?;
+        self.require(fact.amount == request.amount, "a refund of another amount")?;
+        Ok(RefundFact { our_refund_id: Some(request.refund_id), payment_id: Some(request.payment_id.clone()), ..fact })
+    }
+}
+
+fn mismatch(detail: &str) -> ProviderError {
+    ProviderError::Mismatch { provider: NAME, detail: detail.to_owned() }
+}
+
+/// After a cancellation: over is over, whoever ended it.
+fn ended(observation: Observation) -> Observation {
+    match observation {
+        Observation::Expired => Observation::Cancelled,
+        other => other,
+    }
+}
+
+/// Neither a session nor a PaymentIntent can be ended twice, so the key only joins repetitions of one call;
+/// a fixed one would have Stripe replay a stored error for a day.
+fn fresh_key() -> String {
+    Uuid::now_v7().to_string()
+}
+
+#[async_trait]
+impl PaymentProvider for Stripe {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn channel(&self) -> Channel {
+        Channel::Card
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn merchant_account(&self) -> &str {
+        MERCHANT_ACCOUNT
+    }
+
+    fn is_live(&self) -> bool {
+        self.live
+    }
+
+    async fn create(&self, request: &AttemptRequest) -> Result<Created, ProviderError> {
+        match request.flow {
+            CardFlow::Checkout => self.create_session(request).await,
+            CardFlow::Elements => self.create_intent(request).await,
+        }
+    }
+
+    async fn read(&self, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
+        let id = client::path_segment(&attempt.provider_reference)?;
+        match attempt.flow {
+            CardFlow::Checkout => self.session_state(&self.read_session(id).await?, attempt),
+            CardFlow::Elements => self.intent_state(&self.read_intent(id).await?, attempt),
+        }
+    }
+
+    async fn cancel(&self, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
+        let id = client::path_segment(&attempt.provider_reference)?;
+        let (observation, refused) = match attempt.flow {
+            CardFlow::Checkout => {
+                let path = format!("/v1/checkout/sessions/{id}/expire");
+                match self.client.post::<Session>(&path, &[], &fresh_key()).await {
+                    Ok(session) => {
+                        self.require(session.id == id, "another session")?;
+                        (self.session_state(&session, attempt)?, None)
+                    }
+                    // Paid, ended before, or out of reach: the session itself tells.
+                    Err(refused) => (self.session_state(&self.read_session(id).await?, attempt)?, Some(refused)),
+                }
+            }
+            CardFlow::Elements => {
+                let path = format!("/v1/payment_intents/{id}/cancel");
+                let form = [("cancellation_reason".to_owned(), "requested_by_customer".to_owned())];
+                match self.client.post::<PaymentIntent>(&path, &form, &fresh_key()).await {
+                    Ok(intent) => {
+                        self.require(intent.id == id, "another PaymentIntent")?;
+                        (self.intent_state(&intent, attempt)?, None)
+                    }
+                    Err(refused) => (self.intent_state(&self.read_intent(id).await?, attempt)?, Some(refused)),
+                }
+            }
+        };
+        match (ended(observation), refused) {
+            // Still payable, so it is not cancelled, whatever Stripe answered.
+            (Observation::Pending { .. }, refused) => {
+                Err(refused.unwrap_or_else(|| self.client.unavailable("cancelled, yet still open")))
+            }
+            (observation, _) => Ok(observation),
+        }
+    }
+
+    async fn refund(&self, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
+        let form = request::refund(request)?;
+        let key = IdKind::Refund.show(request.refund_id);
+        let refund: Refund = self.client.post("/v1/refunds", &form, &key).await?;
+        self.refund_fact(&refund, request)
+    }
+
+    async fn read_refund(
+        &self,
+        request: &RefundRequest,
+        provider_refund_id: &str,
+    ) -> Result<RefundFact, ProviderError> {
+        let id = client::path_segment(provider_refund_id)?;
+        let refund: Refund = self.client.get(&format!("/v1/refunds/{id}")).await?;
+        self.require(refund.id == id, "another refund")?;
+        self.refund_fact(&refund, request)
+    }
+
+    async fn verify(&self, raw: &RawNotification) -> Result<Notification, NotificationError> {
+        let header =
+            raw.header("stripe-signature").ok_or(NotificationError::BadSignature("no Stripe-Signature header"))?;
+        signature::verify(header, &raw.body, &self.webhook_secret, Utc::now())?;
+        event::parse(&raw.body)
+    }
+
+    fn reply(&self, outcome: Outcome) -> Reply {
+        // Any 2xx ends the retries. What is on record for an operator needs none.
+        let status = match outcome {
+            Outcome::Recorded | Outcome::AlreadySettled | Outcome::UnknownOrder | Outcome::AmountMismatch => 200,
+            Outcome::BadSignature => 400,
+            Outcome::TryAgain => 503,
+        };
+        Reply { status, content_type: "application/json", body: "{}".to_owned() }
+    }
+}

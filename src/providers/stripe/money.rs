@@ -1,0 +1,70 @@
+//! Stripe's own table of minor units, which is not ISO 4217's (docs.stripe.com/currencies).
+
+use crate::domain::money::{Currency, Money, MoneyError};
+
+/// Charged in whole units. UGX is listed here by Stripe; ISK, HUF and TWD are charged with two decimals.
+const ZERO_DECIMAL: [&str; 16] =
+    ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"];
+
+/// Three decimals of which the last must be zero.
+const THREE_DECIMAL: [&str; 5] = ["BHD", "JOD", "KWD", "OMR", "TND"];
+
+fn exponent(currency: Currency) -> u32 {
+    if ZERO_DECIMAL.contains(&currency.code()) {
+        0
+    } else if THREE_DECIMAL.contains(&currency.code()) {
+        3
+    } else {
+        2
+    }
+}
+
+/// The amount in Stripe's minor unit.
+///
+/// # Errors
+/// [`MoneyError::TooPrecise`] when Stripe cannot charge that exactly; it is never rounded.
+pub(super) fn to_wire(amount: Money) -> Result<i64, MoneyError> {
+    let exponent = exponent(amount.currency());
+    let units = amount.to_units(exponent)?;
+    if exponent == 3 && units % 10 != 0 { Err(MoneyError::TooPrecise) } else { Ok(units) }
+}
+
+/// The inverse; `currency` as Stripe writes it, in lower case.
+///
+/// # Errors
+/// [`MoneyError::UnknownCurrency`], [`MoneyError::TooLarge`].
+pub(super) fn from_wire(units: i64, currency: &str) -> Result<Money, MoneyError> {
+    let currency: Currency = currency.to_ascii_uppercase().parse()?;
+    Money::from_units(units, exponent(currency), currency)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn stripes_units_differ_from_iso() {
+        for (amount, code, units) in [
+            ("500000", "VND", 500_000),
+            ("10.05", "USD", 1005),
+            ("500", "UGX", 500),
+            ("5", "ISK", 500),
+            ("100", "TWD", 10_000),
+            ("1.23", "KWD", 1230),
+        ] {
+            let money = Money::new(amount.parse().unwrap(), code.parse().unwrap()).unwrap();
+            assert_eq!(to_wire(money), Ok(units), "{code}");
+            assert_eq!(from_wire(units, &code.to_lowercase()), Ok(money), "{code}");
+        }
+    }
+
+    #[test]
+    fn what_stripe_cannot_charge_is_refused() {
+        let refused = |amount: &str, code: &str| {
+            to_wire(Money::new(amount.parse().unwrap(), code.parse().unwrap()).unwrap()).unwrap_err()
+        };
+        assert_eq!(refused("1.234", "KWD"), MoneyError::TooPrecise);
+        assert_eq!(refused("0.5", "VND"), MoneyError::TooPrecise);
+    }
+}

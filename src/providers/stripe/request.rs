@@ -1,0 +1,132 @@
+//! The forms that we send to Stripe.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{META_ATTEMPT, META_FLOW, META_ORDER, META_REFUND, NAME, money};
+use crate::domain::id::IdKind;
+use crate::domain::money::{Money, MoneyError};
+use crate::providers::{AttemptRequest, ProviderError, RefundRequest};
+
+pub(super) type Form = Vec<(String, String)>;
+
+/// What a configured API version calls the card filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// `payment_method_types`, until 2026-09-30.endive removed it.
+    Types,
+    /// `allowed_payment_method_types`.
+    AllowedTypes,
+}
+
+impl Dialect {
+    /// Versions start with their date, so text order is time order.
+    pub fn of(api_version: &str) -> Self {
+        if api_version >= "2026-09-30" { Self::AllowedTypes } else { Self::Types }
+    }
+
+    fn card_filter(self) -> (String, String) {
+        let name = match self {
+            Self::Types => "payment_method_types[0]",
+            Self::AllowedTypes => "allowed_payment_method_types[0]",
+        };
+        pair(name, "card")
+    }
+}
+
+/// Checkout's languages (docs.stripe.com/api/checkout/sessions/create#create_checkout_session-locale).
+const LOCALES: [&str; 41] = [
+    "bg", "cs", "da", "de", "el", "en", "en-GB", "es", "es-419", "et", "fi", "fil", "fr", "fr-CA", "hr", "hu", "id",
+    "it", "ja", "ko", "lt", "lv", "ms", "mt", "nb", "nl", "pl", "pt", "pt-BR", "ro", "ru", "sk", "sl", "sv", "th",
+    "tr", "vi", "zh", "zh-HK", "zh-TW", "auto",
+];
+
+/// `POST /v1/checkout/sessions`. No `ui_mode`: the hosted page is the default, and its name changed.
+pub(super) fn session(request: &AttemptRequest, dialect: Dialect) -> Result<Form, ProviderError> {
+    let order = IdKind::TopUpOrder.show(request.order_id);
+    let mut form = vec![
+        pair("mode", "payment"),
+        dialect.card_filter(),
+        pair("line_items[0][quantity]", "1"),
+        pair("line_items[0][price_data][currency]", &request.amount.currency().code().to_ascii_lowercase()),
+        pair("line_items[0][price_data][unit_amount]", &units(request.amount)?.to_string()),
+        pair("line_items[0][price_data][product_data][name]", &request.description),
+        pair("success_url", &request.return_url),
+        pair("cancel_url", &request.cancel_url),
+        pair("client_reference_id", &order),
+        pair("expires_at", &session_expiry(request).timestamp().to_string()),
+        // Its default follows a dashboard switch, by which a payer could be charged another currency.
+        pair("adaptive_pricing[enabled]", "false"),
+        pair("payment_intent_data[description]", &request.description),
+    ];
+    metadata(&mut form, "metadata", request, "checkout");
+    metadata(&mut form, "payment_intent_data[metadata]", request, "checkout");
+    if let Some(email) = &request.customer_email {
+        form.push(pair("customer_email", email));
+    }
+    if let Some(locale) = request.locale.as_deref().and_then(checkout_locale) {
+        form.push(pair("locale", locale));
+    }
+    Ok(form)
+}
+
+/// `POST /v1/payment_intents`, for Elements.
+pub(super) fn intent(request: &AttemptRequest, dialect: Dialect) -> Result<Form, ProviderError> {
+    let mut form = vec![
+        pair("amount", &units(request.amount)?.to_string()),
+        pair("currency", &request.amount.currency().code().to_ascii_lowercase()),
+        dialect.card_filter(),
+        pair("description", &request.description),
+    ];
+    metadata(&mut form, "metadata", request, "elements");
+    if let Some(email) = &request.customer_email {
+        form.push(pair("receipt_email", email));
+    }
+    Ok(form)
+}
+
+/// `POST /v1/refunds`. The amount is always stated: without one Stripe refunds all that is left.
+pub(super) fn refund(request: &RefundRequest) -> Result<Form, ProviderError> {
+    // Stripe's field takes three words only; the real reason stays with us.
+    let reason = match request.reason.as_str() {
+        reason @ ("duplicate" | "fraudulent") => reason,
+        _ => "requested_by_customer",
+    };
+    Ok(vec![
+        pair("payment_intent", &request.payment_id),
+        pair("amount", &units(request.amount)?.to_string()),
+        pair("reason", reason),
+        pair(&format!("metadata[{META_REFUND}]"), &IdKind::Refund.show(request.refund_id)),
+        pair(&format!("metadata[{META_ORDER}]"), &IdKind::TopUpOrder.show(request.attempt.order_id)),
+    ])
+}
+
+/// Stripe takes 30 minutes to 24 hours from when the call arrives, which is a little after `created_at`.
+/// Money of a page that outlives the order is still credited, so the longer end is the safe one.
+fn session_expiry(request: &AttemptRequest) -> DateTime<Utc> {
+    let earliest = request.created_at + TimeDelta::minutes(32);
+    let latest = request.created_at + TimeDelta::hours(24);
+    request.expires_at.clamp(earliest, latest)
+}
+
+fn metadata(form: &mut Form, prefix: &str, request: &AttemptRequest, flow: &str) {
+    form.push(pair(&format!("{prefix}[{META_ORDER}]"), &IdKind::TopUpOrder.show(request.order_id)));
+    form.push(pair(&format!("{prefix}[{META_ATTEMPT}]"), &request.attempt.to_string()));
+    form.push(pair(&format!("{prefix}[{META_FLOW}]"), flow));
+}
+
+/// The language itself where Stripe has it, else its first part (`vi-VN` → `vi`).
+fn checkout_locale(locale: &str) -> Option<&'static str> {
+    let known = |wanted: &str| LOCALES.into_iter().find(|known| known.eq_ignore_ascii_case(wanted));
+    known(locale).or_else(|| known(locale.split(['-', '_']).next().unwrap_or(locale)))
+}
+
+fn units(amount: Money) -> Result<i64, ProviderError> {
+    money::to_wire(amount).map_err(|error: MoneyError| ProviderError::Unsupported {
+        provider: NAME,
+        detail: format!("{amount}: {error}"),
+    })
+}
+
+fn pair(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}

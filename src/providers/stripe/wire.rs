@@ -1,0 +1,137 @@
+//! Stripe's JSON, as far as we read it. Unknown fields are ignored: Stripe adds some in every version.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// An id, or the object itself where the call asked to expand it.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Expandable<T> {
+    Id(String),
+    Object(Box<T>),
+}
+
+pub(super) type Metadata = HashMap<String, String>;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Session {
+    pub id: String,
+    pub mode: Option<String>,
+    pub url: Option<String>,
+    pub status: Option<String>,
+    #[serde(default)]
+    pub payment_status: String,
+    pub payment_intent: Option<Expandable<PaymentIntent>>,
+    pub amount_total: Option<i64>,
+    pub currency: Option<String>,
+    pub expires_at: Option<i64>,
+    pub client_reference_id: Option<String>,
+    pub metadata: Option<Metadata>,
+    #[serde(default)]
+    pub livemode: bool,
+}
+
+// No `Debug`: the client secret must not reach a log.
+#[derive(Deserialize)]
+pub(super) struct PaymentIntent {
+    pub id: String,
+    pub status: String,
+    pub amount: i64,
+    pub amount_received: Option<i64>,
+    pub currency: String,
+    pub client_secret: Option<String>,
+    pub last_payment_error: Option<PaymentError>,
+    pub metadata: Option<Metadata>,
+    #[serde(default)]
+    pub livemode: bool,
+}
+
+impl std::fmt::Debug for PaymentIntent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaymentIntent").field("id", &self.id).field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct PaymentError {
+    pub code: Option<String>,
+    pub decline_code: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Refund {
+    pub id: String,
+    pub status: Option<String>,
+    pub amount: i64,
+    pub currency: String,
+    pub payment_intent: Option<Expandable<Value>>,
+    pub failure_reason: Option<String>,
+    pub pending_reason: Option<String>,
+    pub metadata: Option<Metadata>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Dispute {
+    pub id: String,
+    pub status: String,
+    pub amount: i64,
+    pub currency: String,
+    pub payment_intent: Option<Expandable<Value>>,
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Event {
+    pub id: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub created: Option<i64>,
+    pub data: EventData,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct EventData {
+    pub object: Value,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ErrorBody {
+    pub error: ApiError,
+}
+
+/// `message` is left out on purpose: it quotes what was sent.
+#[derive(Debug, Deserialize)]
+pub(super) struct ApiError {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub code: Option<String>,
+    pub decline_code: Option<String>,
+    pub param: Option<String>,
+}
+
+impl<T: HasId> Expandable<T> {
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Self::Id(id) => Some(id),
+            Self::Object(object) => object.id(),
+        }
+    }
+}
+
+pub(super) trait HasId {
+    fn id(&self) -> Option<&str>;
+}
+
+impl HasId for PaymentIntent {
+    fn id(&self) -> Option<&str> {
+        Some(&self.id)
+    }
+}
+
+impl HasId for Value {
+    fn id(&self) -> Option<&str> {
+        self.get("id").and_then(Value::as_str)
+    }
+}
