@@ -1,0 +1,129 @@
+//! Settings and requests that the tests share.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use topup::domain::id::IdKind;
+use topup::domain::money::Money;
+use topup::providers::settings::{ProviderSettings, StripeSettings, Timeouts};
+use topup::providers::{AttemptRef, AttemptRequest, CardFlow, RawNotification, RefundRequest};
+use uuid::Uuid;
+use wiremock::Request;
+
+pub const ORDER: &str = "0197f2c0a1b27c3d8e4f5a6b7c8d9e0f";
+pub const REFUND: &str = "0197f2c0a1b27c3d8e4f5a6b7c8d9eff";
+
+pub fn order_id() -> Uuid {
+    ORDER.parse().unwrap()
+}
+
+pub fn order() -> String {
+    IdKind::TopUpOrder.show(order_id())
+}
+
+pub fn refund_id() -> String {
+    IdKind::Refund.show(REFUND.parse().unwrap())
+}
+
+pub fn at() -> DateTime<Utc> {
+    "2026-11-21T08:30:00Z".parse().unwrap()
+}
+
+pub fn money(amount: &str, currency: &str) -> Money {
+    Money::new(amount.parse().unwrap(), currency.parse().unwrap()).unwrap()
+}
+
+/// Short enough that a test of a time-out is over at once.
+pub fn timeouts() -> Timeouts {
+    Timeouts {
+        connect: Duration::from_millis(500),
+        request: Duration::from_millis(300),
+        call: Duration::from_secs(5),
+        backoff: Duration::from_millis(5),
+    }
+}
+
+pub fn nothing() -> ProviderSettings {
+    ProviderSettings {
+        public_url: "https://topup.test".to_owned(),
+        timeouts: timeouts(),
+        stripe: None,
+        paypal: None,
+        vnpay: None,
+    }
+}
+
+pub fn stripe(base_url: &str) -> StripeSettings {
+    StripeSettings {
+        secret_key: "sk_test_123".into(),
+        publishable_key: "pk_test_123".to_owned(),
+        webhook_secret: Some("whsec_test_secret".into()),
+        base_url: base_url.to_owned(),
+        api_version: "2026-02-25.clover".to_owned(),
+    }
+}
+
+pub fn request(amount: Money, flow: CardFlow) -> AttemptRequest {
+    AttemptRequest {
+        order_id: order_id(),
+        attempt: 1,
+        request_key: format!("{ORDER}-1"),
+        amount,
+        description: "Wallet top-up".to_owned(),
+        flow,
+        return_url: "https://shop.test/done?a=1&s={CHECKOUT_SESSION_ID}".to_owned(),
+        cancel_url: "https://shop.test/back".to_owned(),
+        customer_email: Some("an@shop.test".to_owned()),
+        locale: Some("vi-VN".to_owned()),
+        payer_ip: "203.0.113.7".parse().unwrap(),
+        bank_code: None,
+        created_at: at(),
+        expires_at: at() + TimeDelta::minutes(15),
+    }
+}
+
+pub fn attempt(provider_reference: &str, amount: Money, flow: CardFlow) -> AttemptRef {
+    AttemptRef {
+        order_id: order_id(),
+        attempt: 1,
+        request_key: format!("{ORDER}-1"),
+        provider_reference: provider_reference.to_owned(),
+        amount,
+        flow,
+        created_at: at(),
+    }
+}
+
+pub fn refund(attempt: AttemptRef, payment_id: &str, amount: Money, created_at: DateTime<Utc>) -> RefundRequest {
+    RefundRequest {
+        refund_id: REFUND.parse().unwrap(),
+        payment_id: payment_id.to_owned(),
+        paid: attempt.amount,
+        attempt,
+        amount,
+        reason: "the customer asked".to_owned(),
+        requested_by: "an.operator".to_owned(),
+        created_at,
+    }
+}
+
+pub fn notification(headers: &[(&str, &str)], body: &[u8]) -> RawNotification {
+    RawNotification {
+        headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        query: String::new(),
+        body: body.to_vec(),
+    }
+}
+
+/// The fields of a form as the company reads them.
+pub fn form(request: &Request) -> Vec<(String, String)> {
+    form_urlencoded::parse(&request.body).into_owned().collect()
+}
+
+pub fn field<'a>(form: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+}
+
+pub fn header<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    request.headers.get(name).and_then(|value| value.to_str().ok())
+}
