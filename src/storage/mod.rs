@@ -4,6 +4,7 @@
 
 pub mod idempotency;
 pub mod ledger;
+pub mod orders;
 pub mod pool;
 pub mod schema;
 pub mod statement;
