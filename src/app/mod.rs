@@ -6,6 +6,7 @@ pub mod balances;
 pub mod caller;
 pub mod error;
 pub mod idempotency;
+pub mod settlement;
 
 use std::sync::Arc;
 
@@ -13,12 +14,15 @@ pub use caller::Caller;
 pub use error::{Error, Problems};
 pub use idempotency::{IdempotencyKey, Made};
 
+use crate::domain::money::Money;
+use crate::providers::Registry;
 use crate::storage::pool::Pool;
 
 /// What every use case needs; cloning shares it.
 #[derive(Debug, Clone)]
 pub struct App {
     pub pool: Pool,
+    pub providers: Registry,
     pub settings: Arc<Settings>,
 }
 
@@ -27,4 +31,10 @@ pub struct App {
 pub struct Settings {
     /// How browsers and providers reach us, without a trailing slash.
     pub public_url: String,
+    /// Whether this installation moves real money; as the database is stamped.
+    pub live: bool,
+    /// Operator moves above the amount of their currency need a second operator.
+    pub second_approval_above: Vec<Money>,
+    /// How many orders of one customer may wait for money at a time.
+    pub open_orders_per_customer: i64,
 }

@@ -1,6 +1,6 @@
 //! Postings: what the ledger can be asked to do, and what it answers.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -50,10 +50,11 @@ pub enum Change {
     Grant {
         grant: NewGrant,
     },
+    /// Reserves an amount for so long from now.
     OpenHold {
         id: Uuid,
         amount: Decimal,
-        expires_at: DateTime<Utc>,
+        lifetime: Duration,
     },
     /// The actual amount of a hold, zero or more: less frees the rest, more is taken from what is available.
     Capture {
@@ -63,9 +64,10 @@ pub enum Change {
     Release {
         hold_id: Uuid,
     },
+    /// Lets a hold live so long from now, if that is later than it would.
     Extend {
         hold_id: Uuid,
-        expires_at: DateTime<Utc>,
+        lifetime: Duration,
     },
     /// Gives back what a deduction took, into the same parts.
     Reverse {
@@ -100,6 +102,8 @@ pub struct ReversedParts {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Posting {
     pub wallet: WalletKey,
+    /// Where a deduction is taken from as a whole when `wallet` is short; never split over both.
+    pub fallback: Option<WalletKey>,
     pub change: Change,
     pub label: Label,
 }
@@ -116,6 +120,8 @@ pub enum Outcome {
 /// What was booked: an entry, a hold, or both (a captured hold).
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Booked {
+    /// The wallet that was moved.
+    pub wallet: Option<WalletKey>,
     pub entry: Option<Entry>,
     pub hold: Option<Hold>,
 }

@@ -136,8 +136,8 @@ impl Wallet {
             Change::Withdraw { amount } => self.withdraw(*amount, label, now, effects),
             Change::TakeBack { amount } => Ok(self.take_back(*amount, label, now, effects)),
             Change::Grant { grant } => self.grant(grant, label, now, effects),
-            Change::OpenHold { id, amount, expires_at } => {
-                self.open_hold(*id, *amount, *expires_at, label, now, effects)
+            Change::OpenHold { id, amount, lifetime } => {
+                self.open_hold(*id, *amount, now + *lifetime, label, now, effects)
             }
             Change::Capture { amount, .. } => {
                 let hold = open(hold, now)?;
@@ -146,13 +146,13 @@ impl Wallet {
             Change::Release { .. } => {
                 let closed = self.close_hold(open(hold, now)?, HoldStatus::Released, None, now);
                 effects.holds.push(closed.clone());
-                Ok(Booked { entry: None, hold: Some(closed) })
+                Ok(Booked { wallet: Some(self.key.clone()), entry: None, hold: Some(closed) })
             }
-            Change::Extend { expires_at, .. } => {
+            Change::Extend { lifetime, .. } => {
                 let mut extended = open(hold, now)?.clone();
-                extended.expires_at = extended.expires_at.max(*expires_at);
+                extended.expires_at = extended.expires_at.max(now + *lifetime);
                 effects.holds.push(extended.clone());
-                Ok(Booked { entry: None, hold: Some(extended) })
+                Ok(Booked { wallet: Some(self.key.clone()), entry: None, hold: Some(extended) })
             }
             Change::Reverse { parts } => self.reverse(parts, label, now, effects),
             Change::Sweep => Ok(Booked::default()),
@@ -284,7 +284,7 @@ impl Wallet {
             closed_at: None,
         };
         effects.holds.push(hold.clone());
-        Ok(Booked { entry: None, hold: Some(hold) })
+        Ok(Booked { wallet: Some(self.key.clone()), entry: None, hold: Some(hold) })
     }
 
     fn capture(
@@ -333,7 +333,7 @@ impl Wallet {
         } else {
             None
         };
-        Ok(Booked { entry, hold: Some(closed) })
+        Ok(Booked { wallet: Some(self.key.clone()), entry, hold: Some(closed) })
     }
 
     fn reverse(
@@ -463,7 +463,7 @@ impl Wallet {
             grant_uses,
         };
         effects.entries.push(entry.clone());
-        Booked { entry: Some(entry), hold: None }
+        Booked { wallet: Some(self.key.clone()), entry: Some(entry), hold: None }
     }
 
     fn add_paid(&mut self, amount: Decimal) {

@@ -2,13 +2,18 @@
 //!
 //! A balance changes in one place: [`ledger::post`].
 
+pub mod approvals;
+pub mod events;
 pub mod idempotency;
 pub mod ledger;
 pub mod orders;
+pub mod payments;
 pub mod pool;
+pub mod provider_events;
 pub mod schema;
 pub mod statement;
 pub mod transaction;
+pub mod transfers;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 pub use diesel_async::AsyncPgConnection as Connection;

@@ -577,7 +577,7 @@ pub(super) async fn find_known(
             let customer = row.customer_id.clone();
             let entry = row.into_entry()?;
             let key = (customer, Some(entry.label.kind), entry.label.key.clone());
-            known.insert(key, (entry.label.fingerprint, Booked { entry: Some(entry), hold: None }));
+            known.insert(key, (entry.label.fingerprint, Booked { wallet: None, entry: Some(entry), hold: None }));
         }
     }
     if !hold_keys.is_empty() {
@@ -589,7 +589,10 @@ pub(super) async fn find_known(
         for row in rows {
             let hold = row.into_hold()?;
             let key = (hold.wallet.customer.as_str().to_owned(), None, hold.key.clone());
-            known.insert(key, (hold.fingerprint, Booked { entry: None, hold: Some(hold) }));
+            known.insert(
+                key,
+                (hold.fingerprint, Booked { wallet: Some(hold.wallet.clone()), entry: None, hold: Some(hold) }),
+            );
         }
     }
     Ok(known)

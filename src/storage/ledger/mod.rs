@@ -60,7 +60,8 @@ impl Book {
         let hold_ids: Vec<Uuid> = postings.iter().filter_map(|posting| named_hold(&posting.change)).collect();
         let mut holds = load::lock_holds(conn, hold_ids).await?;
 
-        let mut keys: Vec<WalletKey> = postings.iter().map(|posting| posting.wallet.clone()).collect();
+        let mut keys: Vec<WalletKey> =
+            postings.iter().flat_map(|p| std::iter::once(&p.wallet).chain(&p.fallback)).cloned().collect();
         keys.sort();
         keys.dedup();
         let needed: Vec<WalletKey> =
@@ -87,25 +88,21 @@ impl Book {
         let dedupe = dedupe_key(posting);
         if let Some((fingerprint, booked)) = dedupe.as_ref().and_then(|key| self.known.get(key)) {
             return if *fingerprint == posting.label.fingerprint {
-                Outcome::Replayed(booked.clone())
+                Outcome::Replayed(self.with_wallet(booked.clone(), posting))
             } else {
                 Outcome::Refused(Refusal::KeyReused)
             };
         }
-        let Some(wallet) = self.wallets.get_mut(&posting.wallet) else {
-            return Outcome::Refused(refused_without_wallet(posting));
-        };
-        let named = named_hold(&posting.change);
-        let hold = named.and_then(|id| self.holds.get(&id)).cloned();
+        let hold = named_hold(&posting.change).and_then(|id| self.holds.get(&id)).cloned();
         if let Some(done) = hold.as_ref().filter(|hold| hold.already_is(&posting.change)) {
-            return Outcome::Replayed(Booked { entry: None, hold: Some(done.clone()) });
+            let booked = Booked { wallet: Some(done.wallet.clone()), entry: None, hold: Some(done.clone()) };
+            return Outcome::Replayed(booked);
         }
-        let effects = self.effects.entry(posting.wallet.clone()).or_default();
-        match wallet.apply(posting, hold.as_ref(), self.now, effects) {
+        match self.apply_with_fallback(posting, hold.as_ref()) {
             Err(refusal) => Outcome::Refused(refusal),
             Ok(booked) => {
                 if let Some(hold) = &booked.hold {
-                    if named.is_none() {
+                    if matches!(posting.change, Change::OpenHold { .. }) {
                         self.new_holds.push(hold.id);
                     }
                     self.holds.insert(hold.id, hold.clone());
@@ -116,6 +113,47 @@ impl Book {
                 Outcome::Booked(booked)
             }
         }
+    }
+
+    /// The whole amount from one wallet or from the other. What is to be booked in any case becomes debt of
+    /// the first, when neither has enough. The first wallet's refusal is the one that is told.
+    fn apply_with_fallback(&mut self, posting: &Posting, hold: Option<&Hold>) -> Result<Booked, Refusal> {
+        let Some(fallback) = &posting.fallback else { return self.apply(&posting.wallet, posting, hold) };
+        let (Change::Deduct { amount, on_insufficient }, label) = (&posting.change, &posting.label) else {
+            return self.apply(&posting.wallet, posting, hold);
+        };
+        let refusing = Posting {
+            change: Change::Deduct { amount: *amount, on_insufficient: OnInsufficient::Refuse },
+            label: label.clone(),
+            wallet: posting.wallet.clone(),
+            fallback: None,
+        };
+        let first = self.apply(&posting.wallet, &refusing, None);
+        if !matches!(first, Err(Refusal::Insufficient(_))) {
+            return first;
+        }
+        match self.apply(fallback, &refusing, None) {
+            Ok(booked) => Ok(booked),
+            Err(_) if *on_insufficient == OnInsufficient::Book => self.apply(&posting.wallet, posting, None),
+            Err(_) => first,
+        }
+    }
+
+    fn apply(&mut self, key: &WalletKey, posting: &Posting, hold: Option<&Hold>) -> Result<Booked, Refusal> {
+        let Some(wallet) = self.wallets.get_mut(key) else { return Err(refused_without_wallet(key, posting)) };
+        let effects = self.effects.entry(key.clone()).or_default();
+        wallet.apply(posting, hold, self.now, effects)
+    }
+
+    /// Entries know their wallet by id only; a replayed posting names the wallets that it can have been.
+    fn with_wallet(&self, mut booked: Booked, posting: &Posting) -> Booked {
+        if let Some(entry) = booked.entry.as_ref().filter(|_| booked.wallet.is_none()) {
+            booked.wallet = std::iter::once(&posting.wallet)
+                .chain(&posting.fallback)
+                .find(|key| self.wallets.get(key).is_some_and(|wallet| wallet.id == entry.wallet_id))
+                .cloned();
+        }
+        booked
     }
 
     async fn write(self, conn: &mut AsyncPgConnection) -> Result<(), StorageError> {
@@ -166,11 +204,11 @@ fn dedupe_key(posting: &Posting) -> Option<DedupeKey> {
     Some((posting.wallet.customer.as_str().to_owned(), kind, posting.label.key.clone()))
 }
 
-fn refused_without_wallet(posting: &Posting) -> Refusal {
+fn refused_without_wallet(key: &WalletKey, posting: &Posting) -> Refusal {
     match &posting.change {
         Change::Deduct { amount, .. } | Change::Withdraw { amount } | Change::OpenHold { amount, .. } => {
             Refusal::Insufficient(Shortfall {
-                wallet: posting.wallet.clone(),
+                wallet: key.clone(),
                 required: *amount,
                 available: rust_decimal::Decimal::ZERO,
                 held: rust_decimal::Decimal::ZERO,

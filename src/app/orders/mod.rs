@@ -1,0 +1,9 @@
+//! Top-up orders: create, read, cancel, verify; operators' approval of bank transfers.
+
+pub mod approve;
+pub mod cancel;
+pub mod create;
+pub mod pay;
+pub mod read;
+
+pub use read::OrderView;

@@ -1,0 +1,103 @@
+//! Orders as their customer (or an operator) reads them.
+
+use chrono::{DateTime, Utc};
+use diesel_async::AsyncPgConnection;
+use uuid::Uuid;
+
+use crate::app::{App, Caller, Error, settlement};
+use crate::domain::customer::CustomerId;
+use crate::domain::order::Order;
+use crate::storage::orders::{self, Attempt, OrderFilter, TimelineEntry};
+
+/// An order with what its payer has to do next.
+#[derive(Debug, Clone)]
+pub struct OrderView {
+    pub order: Order,
+    /// As [`super::pay`] stored it; absent once there is nothing to do.
+    pub next_action: Option<serde_json::Value>,
+    pub timeline: Vec<TimelineEntry>,
+}
+
+/// One order of a customer with its timeline; staff who name no customer may read any.
+///
+/// # Errors
+/// 404 when it is not there or not theirs.
+pub async fn get(app: &App, caller: &Caller, customer: Option<&str>, id: Option<Uuid>) -> Result<OrderView, Error> {
+    let mut conn = app.pool.get().await?;
+    let order = owned(&mut conn, caller, customer, id).await?;
+    view(&mut conn, order).await
+}
+
+/// Reads an order for a caller who may see it.
+///
+/// # Errors
+/// 404 when it is not there or not theirs.
+pub async fn owned(
+    conn: &mut AsyncPgConnection,
+    caller: &Caller,
+    customer: Option<&str>,
+    id: Option<Uuid>,
+) -> Result<Order, Error> {
+    let missing = || Error::NotFound("order");
+    let order = orders::find(conn, id.ok_or_else(missing)?).await?.ok_or_else(missing)?;
+    let theirs = if caller.is_staff() && customer.is_none() {
+        true
+    } else {
+        caller.customer(customer).map_err(|_| missing())? == order.customer
+    };
+    if theirs { Ok(order) } else { Err(missing()) }
+}
+
+/// Adds next action and timeline to an order.
+///
+/// # Errors
+/// Of the database.
+pub async fn view(conn: &mut AsyncPgConnection, order: Order) -> Result<OrderView, Error> {
+    let attempt = orders::last_attempt(conn, order.id).await?;
+    let timeline = orders::timeline(conn, order.id).await?;
+    let next_action = next_action(&order, attempt.as_ref());
+    Ok(OrderView { order, next_action, timeline })
+}
+
+/// What is left for the payer to do: nothing, once the order is not pending.
+#[must_use]
+pub fn next_action(order: &Order, attempt: Option<&Attempt>) -> Option<serde_json::Value> {
+    let pending = order.status == crate::domain::order::OrderStatus::Pending;
+    attempt.filter(|attempt| pending && attempt.status == "open").and_then(|attempt| attempt.next_action.clone())
+}
+
+/// A page of orders, newest first.
+///
+/// # Errors
+/// Of the database.
+pub async fn list(
+    app: &App,
+    filter: &OrderFilter,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> Result<Vec<Order>, Error> {
+    let mut conn = app.pool.get().await?;
+    Ok(orders::list(&mut conn, filter, after, limit).await?)
+}
+
+/// Asks the provider about an order now. Asking a bank transfer changes nothing: only an operator knows.
+///
+/// # Errors
+/// 404; of the provider.
+pub async fn verify(app: &App, caller: &Caller, customer: Option<&str>, id: Option<Uuid>) -> Result<OrderView, Error> {
+    let order = {
+        let mut conn = app.pool.get().await?;
+        owned(&mut conn, caller, customer, id).await?
+    };
+    settlement::settle(app, order.id, &caller.actor()).await?;
+    get(app, caller, customer, id).await
+}
+
+/// The customer of an order, for callers that were let in by other means (a return page).
+///
+/// # Errors
+/// 404.
+pub async fn customer_of(app: &App, id: Uuid) -> Result<CustomerId, Error> {
+    let mut conn = app.pool.get().await?;
+    orders::find(&mut conn, id).await?.map(|order| order.customer).ok_or(Error::NotFound("order"))
+}

@@ -1,0 +1,344 @@
+//! Settlement: the one path on which an order learns about its money.
+//!
+//! Notification, return page, poll and the customer's `verify` all end in [`observe`], which decides under
+//! the order's row lock and commits payment, credit and the order's move together. Whoever comes second
+//! finds the payment recorded and changes nothing.
+
+use chrono::{Duration, Utc};
+use diesel_async::AsyncPgConnection;
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::idempotency::fingerprint64;
+use super::{App, Error};
+use crate::domain::entry::{EntryKind, Label};
+use crate::domain::id::IdKind;
+use crate::domain::order::{Order, OrderStatus, Verdict, judge};
+use crate::domain::payment::{Observation, PaymentFact};
+use crate::domain::posting::{Change, NewGrant, Outcome, Posting};
+use crate::providers::{AttemptRef, CardFlow};
+use crate::storage::orders::{self, Attempt};
+use crate::storage::payments::{self, Application, Payment};
+use crate::storage::transaction::transact;
+use crate::storage::{ledger, payments as payment_store};
+
+/// What an observation came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settled {
+    pub order: Order,
+    pub step: Step,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The order moved, or money was recorded.
+    Recorded,
+    /// The money was recorded before.
+    Known,
+    /// Money arrived that does not fit the order; it waits for an operator.
+    Mismatch,
+    /// `processing` is committed: the money may be taken now.
+    Capture,
+    /// Nothing to do.
+    Unchanged,
+}
+
+/// Asks the provider about an order and settles what it says, capturing where the provider wants that.
+/// `actor` names who asked, for the timeline.
+///
+/// # Errors
+/// 404 for an unknown order; of the provider (the order stays as it was).
+pub async fn settle(app: &App, order_id: Uuid, actor: &str) -> Result<Settled, Error> {
+    let (order, attempt) = {
+        let mut conn = app.pool.get().await?;
+        let order = orders::find(&mut conn, order_id).await?.ok_or(Error::NotFound("order"))?;
+        (order, orders::last_attempt(&mut conn, order_id).await?)
+    };
+    let Some(reference) = attempt.as_ref().and_then(attempt_ref(&order)) else {
+        return Ok(Settled { order, step: Step::Unchanged });
+    };
+    let Some(provider) = app.providers.by_name(&order.provider) else {
+        return Err(Error::Unavailable {
+            code: "channel_not_offered",
+            detail: format!("{} is not configured at the moment", order.provider),
+            retry_after_seconds: 300,
+        });
+    };
+    let observation = provider.read(&reference).await?;
+    let settled = observe(app, order_id, &observation, actor).await?;
+    if settled.step != Step::Capture {
+        return Ok(settled);
+    }
+    // `processing` is committed, so a cancellation cannot come between.
+    let observation = provider.capture(&reference).await?;
+    observe(app, order_id, &observation, actor).await
+}
+
+/// The attempt as providers take it; `None` while the provider has not been reached.
+pub fn attempt_ref(order: &Order) -> impl Fn(&Attempt) -> Option<AttemptRef> + '_ {
+    |attempt| {
+        Some(AttemptRef {
+            order_id: order.id,
+            attempt: attempt.n,
+            request_key: attempt.request_key.clone(),
+            provider_reference: attempt.provider_reference.clone()?,
+            amount: order.money().ok()?,
+            flow: card_flow(order),
+            created_at: attempt.created_at,
+        })
+    }
+}
+
+/// How the order's card is taken.
+#[must_use]
+pub fn card_flow(order: &Order) -> CardFlow {
+    if order.card_flow.as_deref() == Some("elements") { CardFlow::Elements } else { CardFlow::Checkout }
+}
+
+/// Settles one observation of an order, in one transaction.
+///
+/// # Errors
+/// 404 for an unknown order; of the database.
+pub async fn observe(app: &App, order_id: Uuid, observation: &Observation, actor: &str) -> Result<Settled, Error> {
+    transact(&app.pool, async |conn| {
+        let order = orders::lock(conn, order_id).await?.ok_or(Error::NotFound("order"))?;
+        record(conn, order, observation, app.settings.live, actor).await
+    })
+    .await
+}
+
+async fn record(
+    conn: &mut AsyncPgConnection,
+    mut order: Order,
+    observation: &Observation,
+    live: bool,
+    actor: &str,
+) -> Result<Settled, Error> {
+    if let Observation::Paid(fact) = observation
+        && let Some(known) = payments::lock(conn, &order.provider, &fact.merchant_account, &fact.payment_id).await?
+    {
+        // A mismatch stays one however often it is told; the operator decides.
+        let step = if known.applied.is_zero() { Step::Mismatch } else { Step::Known };
+        return Ok(Settled { order, step });
+    }
+    let step = match judge(&order, observation, live) {
+        Verdict::Complete(fact) => {
+            let payment = payment_of(&order, &fact, None);
+            if !payments::insert(conn, &payment).await? {
+                return Ok(Settled { order, step: Step::Known });
+            }
+            complete(conn, &mut order, &payment, payment.amount, actor).await?;
+            Step::Recorded
+        }
+        Verdict::Keep(fact, reason) => {
+            let payment = payment_of(&order, &fact, Some(reason.clone()));
+            if !payments::insert(conn, &payment).await? {
+                return Ok(Settled { order, step: Step::Known });
+            }
+            orders::note(conn, &order, "payment_unapplied", actor, Some(&reason)).await?;
+            Step::Mismatch
+        }
+        Verdict::Become(status, reason) => {
+            move_to(conn, &mut order, status, Some(reason), actor).await?;
+            Step::Recorded
+        }
+        Verdict::Capture => {
+            if order.status == OrderStatus::Pending {
+                move_to(conn, &mut order, OrderStatus::Processing, Some("taking the payment".to_owned()), actor)
+                    .await?;
+            }
+            Step::Capture
+        }
+        Verdict::Note(text) => {
+            let last = orders::timeline(conn, order.id).await?.pop();
+            if last.is_none_or(|last| last.detail.as_deref() != Some(&text)) {
+                orders::note(conn, &order, "checked", actor, Some(&text)).await?;
+            }
+            Step::Unchanged
+        }
+        Verdict::Nothing => Step::Unchanged,
+    };
+    Ok(Settled { order, step })
+}
+
+fn payment_of(order: &Order, fact: &PaymentFact, unapplied: Option<String>) -> Payment {
+    Payment {
+        id: Uuid::now_v7(),
+        provider: order.provider.clone(),
+        merchant_account: fact.merchant_account.clone(),
+        payment_id: fact.payment_id.clone(),
+        currency: fact.amount.currency().code().to_owned(),
+        amount: fact.amount.amount(),
+        applied: Decimal::ZERO,
+        refunded: Decimal::ZERO,
+        order_id: Some(order.id),
+        // Until it is applied, in the same transaction, this is what it is.
+        unapplied_reason: Some(unapplied.unwrap_or_else(|| "being applied".to_owned())),
+        live: fact.live,
+        received_at: Utc::now(),
+    }
+}
+
+/// Keeps a verified payment that belongs to no order that we know.
+///
+/// # Errors
+/// Of the database.
+pub async fn keep_unmatched(app: &App, provider: &str, fact: &PaymentFact, reason: &str) -> Result<bool, Error> {
+    let payment = Payment {
+        id: Uuid::now_v7(),
+        provider: provider.to_owned(),
+        merchant_account: fact.merchant_account.clone(),
+        payment_id: fact.payment_id.clone(),
+        currency: fact.amount.currency().code().to_owned(),
+        amount: fact.amount.amount(),
+        applied: Decimal::ZERO,
+        refunded: Decimal::ZERO,
+        order_id: None,
+        unapplied_reason: Some(reason.to_owned()),
+        live: fact.live,
+        received_at: Utc::now(),
+    };
+    let mut conn = app.pool.get().await?;
+    Ok(payment_store::insert(&mut conn, &payment).await?)
+}
+
+/// Completes a locked order with `received` of a recorded payment: credit, bonus, application, move and
+/// timeline, all in the caller's transaction.
+///
+/// # Errors
+/// Of the database; a ledger that refuses the credit refuses all of it.
+pub async fn complete(
+    conn: &mut AsyncPgConnection,
+    order: &mut Order,
+    payment: &Payment,
+    received: Decimal,
+    actor: &str,
+) -> Result<(), Error> {
+    let (credited, fee, tax, bonus) = order.split(received);
+    let shown = IdKind::TopUpOrder.show(order.id);
+    let n = payments::count_applications(conn, payment.id).await? + 1;
+    let counterpart = if order.provider == "bank" {
+        format!("bank:{}", payment.merchant_account)
+    } else {
+        format!("provider:{}", order.provider)
+    };
+    let label = |kind, counterpart: String| Label {
+        kind,
+        key: format!("{}:{n}", IdKind::Payment.show(payment.id)),
+        fingerprint: fingerprint64(&[&shown, &credited.normalize().to_string()]),
+        counterpart,
+        reference: Some(shown.clone()),
+        description: None,
+        metadata: None,
+        occurred_at: None,
+    };
+    let mut postings = vec![Posting {
+        wallet: order.wallet(),
+        fallback: None,
+        change: Change::Credit { amount: credited },
+        label: label(EntryKind::Recharge, counterpart),
+    }];
+    if bonus > Decimal::ZERO {
+        let grant = NewGrant {
+            id: Uuid::now_v7(),
+            amount: bonus,
+            priority: 100,
+            expires_at: None,
+            reason: "top-up bonus".to_owned(),
+            order_id: Some(order.id),
+            created_by: "system".to_owned(),
+        };
+        postings.push(Posting {
+            wallet: order.wallet(),
+            fallback: None,
+            change: Change::Grant { grant },
+            label: label(EntryKind::Bonus, "promotion".to_owned()),
+        });
+    }
+    let mut wallet_id = None;
+    for outcome in ledger::post(conn, &postings).await? {
+        match outcome {
+            Outcome::Booked(booked) => wallet_id = wallet_id.or(booked.entry.map(|entry| entry.wallet_id)),
+            Outcome::Replayed(_) => {
+                return Err(Error::conflict("already_credited", "this payment was credited before"));
+            }
+            Outcome::Refused(refusal) => return Err(Error::refused(refusal, order.currency)),
+        }
+    }
+    let application = Application {
+        payment_id: payment.id,
+        n: i32::try_from(n).unwrap_or(i32::MAX),
+        order_id: Some(order.id),
+        customer_id: order.customer.as_str().to_owned(),
+        wallet_id: wallet_id.unwrap_or_default(),
+        amount: received,
+        fee,
+        tax,
+        applied_by: actor.to_owned(),
+        applied_at: Utc::now(),
+    };
+    let rest = payment.amount - payment.applied - received;
+    let unapplied = (rest > Decimal::ZERO).then_some("a rest of the transfer serves no order yet");
+    payments::apply(conn, &application, unapplied).await?;
+
+    order.credited_amount = credited;
+    order.received_amount = Some(received);
+    order.bonus = bonus;
+    let late = !order.status.is_open();
+    let detail = format!(
+        "{} {} credited{}",
+        credited.normalize(),
+        order.currency,
+        if late { format!(", although the order was {}", order.status) } else { String::new() }
+    );
+    move_to(conn, order, OrderStatus::Completed, None, actor).await?;
+    orders::note(conn, order, "credited", actor, Some(&detail)).await?;
+    Ok(())
+}
+
+/// Moves a locked order, with its timeline and what follows from the move.
+///
+/// # Errors
+/// 409 when the table of moves does not allow it.
+pub async fn move_to(
+    conn: &mut AsyncPgConnection,
+    order: &mut Order,
+    status: OrderStatus,
+    reason: Option<String>,
+    actor: &str,
+) -> Result<(), Error> {
+    if order.status != status && !order.status.may_become(status) {
+        return Err(Error::conflict(
+            "order_moved_on",
+            format!("the order is {} and cannot become {status}", order.status),
+        ));
+    }
+    let now = orders::clock(conn).await?;
+    order.status = status;
+    order.reason = reason;
+    order.updated_at = now;
+    order.version += 1;
+    order.completed_at = (status == OrderStatus::Completed).then_some(now);
+    match status {
+        OrderStatus::Completed => {
+            order.ask_at = None;
+            orders::close_attempt(conn, order.id, true).await?;
+        }
+        OrderStatus::Failed => {
+            order.ask_at = None;
+            orders::close_attempt(conn, order.id, false).await?;
+        }
+        // Money may still come: the provider is asked for a while.
+        OrderStatus::Cancelled | OrderStatus::Expired if order.provider != "bank" => {
+            order.asked = 0;
+            order.ask_at = Some(now + Duration::seconds(60));
+        }
+        OrderStatus::Cancelled | OrderStatus::Expired => order.ask_at = None,
+        OrderStatus::Pending | OrderStatus::Processing => {}
+    }
+    orders::update(conn, order).await?;
+    let reason = order.reason.clone();
+    orders::note(conn, order, status.as_str(), actor, reason.as_deref()).await?;
+    crate::storage::events::order_updated(conn, order).await?;
+    Ok(())
+}
