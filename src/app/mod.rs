@@ -6,13 +6,16 @@ pub mod balances;
 pub mod caller;
 pub mod error;
 pub mod idempotency;
+pub mod poster;
 pub mod settlement;
+pub mod usage;
 
 use std::sync::Arc;
 
 pub use caller::Caller;
 pub use error::{Error, Problems};
 pub use idempotency::{IdempotencyKey, Made};
+pub use poster::{Poster, PosterSettings};
 
 use crate::domain::money::Money;
 use crate::providers::Registry;
@@ -23,6 +26,7 @@ use crate::storage::pool::Pool;
 pub struct App {
     pub pool: Pool,
     pub providers: Registry,
+    pub poster: Poster,
     pub settings: Arc<Settings>,
 }
 

@@ -1,0 +1,174 @@
+//! The poster: usage and holds of many requests, written by few transactions.
+//!
+//! Requests put their postings into a bounded queue. A lane takes what is there and writes it in one flush;
+//! while that is on its way to the disk, the next one is collected and sent after it on the same connection.
+//! There is no timer: an idle service writes a single posting at once. No answer leaves before its commit.
+//!
+//! A flush goes through the fast path first ([`crate::storage::ledger::fast`]); what that does not settle is
+//! decided by [`crate::storage::ledger::post`] under locks. Order is kept within one request; between requests
+//! none is promised. A caller who goes away changes nothing: what was queued is booked.
+//!
+//! The lanes run on a thread of their own, beside the HTTP workers: the tasks that drive their connections
+//! wake up on the same core as the lane that waits for them.
+
+mod lane;
+mod slow;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Notify, oneshot};
+
+use crate::app::Error;
+use crate::domain::posting::{Outcome, Posting};
+use crate::storage::StorageError;
+use crate::storage::pool::Pool;
+
+/// How the poster works.
+#[derive(Debug, Clone)]
+pub struct PosterSettings {
+    /// Connections that flushes are pipelined on.
+    pub lanes: usize,
+    /// Flushes outstanding on one connection.
+    pub pipeline: usize,
+    /// Postings waiting, beyond which callers are told to come back. Bounds memory.
+    pub queue: usize,
+    /// Postings in one flush, unless one request brings more.
+    pub flush: usize,
+    /// False: every request is written by a transaction of its own. For comparison only.
+    pub batching: bool,
+}
+
+impl Default for PosterSettings {
+    fn default() -> Self {
+        Self { lanes: 1, pipeline: 2, queue: 20_000, flush: 1_000, batching: true }
+    }
+}
+
+/// The postings of one request and who waits for their outcomes.
+struct Job {
+    postings: Vec<Posting>,
+    reply: oneshot::Sender<Result<Vec<Outcome>, StorageError>>,
+}
+
+/// The handle that use cases hold; cloning shares it.
+#[derive(Clone)]
+pub struct Poster {
+    queue: Arc<Queue>,
+}
+
+impl std::fmt::Debug for Poster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Poster").field("waiting", &self.queue.waiting.load(Ordering::Relaxed)).finish_non_exhaustive()
+    }
+}
+
+struct Queue {
+    jobs: Mutex<VecDeque<Job>>,
+    /// Postings in `jobs`.
+    waiting: AtomicUsize,
+    arrived: Notify,
+    closed: AtomicBool,
+    stopped: Notify,
+    lanes_running: AtomicUsize,
+    settings: PosterSettings,
+}
+
+impl Poster {
+    /// Starts the lanes on their own thread. They connect when the first posting comes.
+    ///
+    /// # Errors
+    /// When the thread or its runtime cannot be started.
+    pub fn start(pool: &Pool, settings: PosterSettings) -> std::io::Result<Self> {
+        let lanes = settings.lanes.max(1);
+        let queue = Arc::new(Queue {
+            jobs: Mutex::new(VecDeque::new()),
+            waiting: AtomicUsize::new(0),
+            arrived: Notify::new(),
+            closed: AtomicBool::new(false),
+            stopped: Notify::new(),
+            lanes_running: AtomicUsize::new(lanes),
+            settings,
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (shared, pool) = (Arc::clone(&queue), pool.clone());
+        std::thread::Builder::new().name("poster".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                let lanes = (0..lanes).map(|_| lane::run(&shared, &pool));
+                futures_util::future::join_all(lanes).await;
+            });
+        })?;
+        Ok(Self { queue })
+    }
+
+    /// Books the postings of one request, in order, and answers each on its own.
+    ///
+    /// # Errors
+    /// 503 `poster_full` when too much is waiting, 503 when the database is away or the service stops. Whether
+    /// anything was booked is then told by the same request with the same ids.
+    pub async fn post(&self, postings: Vec<Posting>) -> Result<Vec<Outcome>, Error> {
+        let (reply, outcome) = oneshot::channel();
+        self.queue.push(Job { postings, reply })?;
+        let gone = Error::Unavailable {
+            code: "shutting_down",
+            detail: "the service is stopping; repeat the request".to_owned(),
+            retry_after_seconds: 2,
+        };
+        Ok(outcome.await.map_err(|_| gone)??)
+    }
+
+    /// Takes no more postings and waits until all that were taken are answered.
+    pub async fn drain(&self) {
+        self.queue.closed.store(true, Ordering::SeqCst);
+        self.queue.arrived.notify_waiters();
+        self.queue.arrived.notify_one();
+        loop {
+            let stopped = self.queue.stopped.notified();
+            if self.queue.lanes_running.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            stopped.await;
+        }
+    }
+}
+
+impl Queue {
+    fn push(&self, job: Job) -> Result<(), Error> {
+        let unavailable =
+            |code, detail: &str| Error::Unavailable { code, detail: detail.to_owned(), retry_after_seconds: 1 };
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(unavailable("shutting_down", "the service is stopping; repeat the request"));
+        }
+        if self.waiting.load(Ordering::Relaxed) + job.postings.len() > self.settings.queue {
+            return Err(unavailable("poster_full", "too many postings are waiting; repeat the request in a moment"));
+        }
+        self.waiting.fetch_add(job.postings.len(), Ordering::Relaxed);
+        jobs.push_back(job);
+        drop(jobs);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Takes whole jobs, up to the size of a flush but at least one.
+    fn take(&self) -> Vec<Job> {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = Vec::new();
+        let mut size = 0;
+        while let Some(job) = jobs.front() {
+            let count = job.postings.len();
+            if !taken.is_empty() && size + count > self.settings.flush {
+                break;
+            }
+            size += count;
+            taken.extend(jobs.pop_front());
+        }
+        self.waiting.fetch_sub(size, Ordering::Relaxed);
+        taken
+    }
+
+    fn is_drained(&self) -> bool {
+        self.closed.load(Ordering::SeqCst) && self.jobs.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+}

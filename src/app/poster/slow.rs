@@ -1,0 +1,50 @@
+//! What the fast path does not settle: lock, decide, write. An item that fails for a reason of its own never
+//! fails its neighbours: the flush is split until the item stands alone.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::domain::posting::{Outcome, Posting};
+use crate::storage::pool::Pool;
+use crate::storage::transaction::transact;
+use crate::storage::{StorageError, ledger};
+
+/// Posts in order, in one transaction if that goes well; one answer per posting.
+pub(super) async fn post(pool: &Pool, postings: &[&Posting]) -> Vec<Result<Outcome, StorageError>> {
+    let owned: Vec<Posting> = postings.iter().map(|posting| (*posting).clone()).collect();
+    halves(pool, &owned).await
+}
+
+fn halves<'a>(
+    pool: &'a Pool,
+    postings: &'a [Posting],
+) -> Pin<Box<dyn Future<Output = Vec<Result<Outcome, StorageError>>> + Send + 'a>> {
+    Box::pin(async move {
+        let mut tries = 0;
+        loop {
+            let error = match transact(pool, async |conn| ledger::post(conn, postings).await).await {
+                Ok(outcomes) => return outcomes.into_iter().map(Ok).collect(),
+                Err(error) => error,
+            };
+            tries += 1;
+            // A key that another process wrote a moment ago is found and replayed the next time; after a lost
+            // connection the keys tell what was booked.
+            let again = error.violated_unique().is_some() || error.is_connection_lost();
+            if again && tries < 3 {
+                continue;
+            }
+            if postings.len() <= 1 || error.is_connection_lost() {
+                let detail = error.to_string();
+                let mut first = Some(error);
+                return postings
+                    .iter()
+                    .map(|_| Err(first.take().unwrap_or_else(|| StorageError::Unreachable(detail.clone()))))
+                    .collect();
+            }
+            let (left, right) = postings.split_at(postings.len() / 2);
+            let mut outcomes = halves(pool, left).await;
+            outcomes.extend(halves(pool, right).await);
+            return outcomes;
+        }
+    })
+}
