@@ -189,13 +189,14 @@ fn a_pid_file_that_names_another_process_is_coped_with() {
         std::os::unix::fs::chown(&path, Some(owner_ids(&owner).0), Some(owner_ids(&owner).1))
             .unwrap();
     }
-    let cluster = Cluster::start_blocking(&folder.options()).unwrap();
-    assert!(!cluster.adopted());
-    ask(&cluster, "SELECT 1").unwrap();
-    cluster.stop_blocking().unwrap();
-    assert!(innocent.try_wait().unwrap().is_none(), "it was signalled");
+    let cluster = Cluster::start_blocking(&folder.options());
+    let untouched = innocent.try_wait().unwrap().is_none();
     innocent.kill().unwrap();
     innocent.wait().unwrap();
+    let cluster = cluster.unwrap();
+    assert!(!cluster.adopted() && untouched);
+    ask(&cluster, "SELECT 1").unwrap();
+    cluster.stop_blocking().unwrap();
 }
 
 fn owner_ids(owner: &fs::Metadata) -> (u32, u32) {
