@@ -30,9 +30,7 @@ impl Account {
         if !uid.is_root() {
             return match User::from_uid(uid) {
                 Ok(Some(user)) => Ok(Self::of(user, false)),
-                _ => Err(EmbeddedError::NoAccount(format!(
-                    "user id {uid} has no name on this machine"
-                ))),
+                _ => Err(EmbeddedError::NoAccount(format!("user id {uid} has no name on this machine"))),
             };
         }
         ["postgres", "nobody"]
@@ -40,11 +38,7 @@ impl Account {
             .filter_map(|name| User::from_name(name).ok().flatten())
             .find(|user| !user.uid.is_root())
             .map(|user| Self::of(user, true))
-            .ok_or_else(|| {
-                EmbeddedError::NoAccount(
-                    "it refuses root, and neither postgres nor nobody exists".into(),
-                )
-            })
+            .ok_or_else(|| EmbeddedError::NoAccount("it refuses root, and neither postgres nor nobody exists".into()))
     }
 
     /// As root, whoever owns the folder already: PostgreSQL opens its data for their owner alone.
@@ -61,12 +55,7 @@ impl Account {
     }
 
     fn of(user: User, dropped: bool) -> Self {
-        Self {
-            uid: user.uid.as_raw(),
-            gid: user.gid.as_raw(),
-            name: user.name,
-            dropped,
-        }
+        Self { uid: user.uid.as_raw(), gid: user.gid.as_raw(), name: user.name, dropped }
     }
 
     /// A child of this user, in a process group of its own so that Ctrl-C on our terminal does not
@@ -75,11 +64,7 @@ impl Account {
         let mut command = Command::new(program);
         command
             .env_clear()
-            .envs(
-                PASSED_ON
-                    .iter()
-                    .filter_map(|name| Some((name, std::env::var_os(name)?))),
-            )
+            .envs(PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
             .env("LC_ALL", "C")
             .current_dir("/")
             .process_group(0)

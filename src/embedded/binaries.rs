@@ -32,23 +32,16 @@ pub(super) fn find_binaries_for(data: &Path) -> Result<PathBuf, EmbeddedError> {
         return find_binaries();
     };
     let version = version.trim();
-    match choose(named(), candidates(), |bin| {
-        major_version(bin).as_deref() == Some(version)
-    }) {
+    match choose(named(), candidates(), |bin| major_version(bin).as_deref() == Some(version)) {
         Err(EmbeddedError::NotInstalled { .. }) if find_binaries().is_ok() => {
-            Err(EmbeddedError::OtherVersion {
-                data: data.to_path_buf(),
-                version: version.to_owned(),
-            })
+            Err(EmbeddedError::OtherVersion { data: data.to_path_buf(), version: version.to_owned() })
         }
         chosen => chosen,
     }
 }
 
 fn named() -> Option<PathBuf> {
-    std::env::var_os("TOPUP_PG_BIN")
-        .filter(|folder| !folder.is_empty())
-        .map(PathBuf::from)
+    std::env::var_os("TOPUP_PG_BIN").filter(|folder| !folder.is_empty()).map(PathBuf::from)
 }
 
 fn choose(
@@ -62,9 +55,7 @@ fn choose(
     candidates
         .filter_map(|folder| with_binaries(&folder))
         .find(|folder| fits(folder))
-        .ok_or(EmbeddedError::NotInstalled {
-            install: install_command(),
-        })
+        .ok_or(EmbeddedError::NotInstalled { install: install_command() })
 }
 
 fn candidates() -> impl Iterator<Item = PathBuf> {
@@ -73,21 +64,12 @@ fn candidates() -> impl Iterator<Item = PathBuf> {
     on_path
         .into_iter()
         .chain(std::iter::once_with(told_by_pg_config).flatten())
-        .chain(
-            VERSIONED
-                .iter()
-                .flat_map(|(parent, before, after)| versions_in(parent, before, after)),
-        )
+        .chain(VERSIONED.iter().flat_map(|(parent, before, after)| versions_in(parent, before, after)))
         .chain([PathBuf::from("/usr/local/pgsql/bin")])
 }
 
 fn told_by_pg_config() -> Option<PathBuf> {
-    let output = Command::new("pg_config")
-        .arg("--bindir")
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
+    let output = Command::new("pg_config").arg("--bindir").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     let folder = String::from_utf8(output.stdout).ok()?;
     Some(PathBuf::from(folder.trim()))
 }
@@ -109,19 +91,13 @@ fn versions_in(parent: &str, before: &str, after: &str) -> Vec<PathBuf> {
 /// The folder itself, or, where its `initdb` is only a link, the folder it leads to: that one has
 /// psql and pgbench beside it, and the libraries that the binaries look for relative to themselves.
 fn with_binaries(folder: &Path) -> Option<PathBuf> {
-    let has_both = |folder: &Path| {
-        ["initdb", "postgres"]
-            .iter()
-            .all(|name| is_executable(&folder.join(name)))
-    };
+    let has_both = |folder: &Path| ["initdb", "postgres"].iter().all(|name| is_executable(&folder.join(name)));
     if !folder.is_absolute() || !has_both(folder) {
         return None;
     }
     let real = fs::canonicalize(folder.join("initdb")).ok()?;
     match real.parent() {
-        Some(home) if real.file_name() == Some(OsStr::new("initdb")) && has_both(home) => {
-            Some(home.to_path_buf())
-        }
+        Some(home) if real.file_name() == Some(OsStr::new("initdb")) && has_both(home) => Some(home.to_path_buf()),
         _ => Some(folder.to_path_buf()),
     }
 }
@@ -132,28 +108,15 @@ fn is_executable(file: &Path) -> bool {
 
 /// `postgres --version` says "postgres (PostgreSQL) 15.14 (Debian …)": the answer is "15".
 fn major_version(bin: &Path) -> Option<String> {
-    let output = Command::new(bin.join("postgres"))
-        .arg("--version")
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
+    let output =
+        Command::new(bin.join("postgres")).arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let (_, version) = text.split_once("(PostgreSQL) ")?;
-    Some(
-        version
-            .chars()
-            .take_while(char::is_ascii_digit)
-            .collect::<String>(),
-    )
+    Some(version.chars().take_while(char::is_ascii_digit).collect::<String>())
 }
 
 fn install_command() -> &'static str {
-    if cfg!(target_os = "macos") {
-        "brew install postgresql@17"
-    } else {
-        "apt-get install postgresql"
-    }
+    if cfg!(target_os = "macos") { "brew install postgresql@17" } else { "apt-get install postgresql" }
 }
 
 #[cfg(test)]
@@ -164,10 +127,7 @@ mod tests {
     #[test]
     fn absent_binaries_are_one_sentence_with_the_command() {
         let empty = std::env::temp_dir();
-        let error = choose(None, [empty, PathBuf::from("relative")].into_iter(), |_| {
-            true
-        })
-        .unwrap_err();
+        let error = choose(None, [empty, PathBuf::from("relative")].into_iter(), |_| true).unwrap_err();
         let said = error.to_string();
         assert!(said.contains(install_command()), "{said}");
         assert_eq!(said.matches(". ").count(), 0, "{said}");

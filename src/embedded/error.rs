@@ -21,23 +21,13 @@ pub enum EmbeddedError {
     #[error("{} cannot be used: {why}.", path.display())]
     UnusableFolder { path: PathBuf, why: String },
     #[error("Could not {doing} {}: {source}.", path.display())]
-    Io {
-        doing: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
     #[error("initdb failed:\n{0}")]
     Initdb(String),
     #[error("PostgreSQL ended while it was starting; its last words were:\n{log}")]
     EndedAtStart { log: String },
-    #[error(
-        "PostgreSQL did not accept connections within {seconds} s ({why}); its last words were:\n{log}"
-    )]
-    NotReady {
-        seconds: u64,
-        why: String,
-        log: String,
-    },
+    #[error("PostgreSQL did not accept connections within {seconds} s ({why}); its last words were:\n{log}")]
+    NotReady { seconds: u64, why: String, log: String },
     #[error(
         "The cluster in {} is in use by another process that runs it without durable commits.",
         .0.display()
@@ -58,10 +48,6 @@ pub enum EmbeddedError {
 impl EmbeddedError {
     /// Names what was being done, and to which path, when the operating system said no.
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io {
-            doing,
-            path: path.to_path_buf(),
-            source,
-        }
+        move |source| Self::Io { doing, path: path.to_path_buf(), source }
     }
 }

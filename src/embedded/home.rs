@@ -1,8 +1,6 @@
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{
-    DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown, lchown,
-};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown, lchown};
 use std::path::{Path, PathBuf};
 
 use nix::libc::O_NOFOLLOW;
@@ -20,17 +18,8 @@ const LONGEST_LOG: u64 = 16 << 20;
 const LOG: &str = "postgres.log";
 const OLDER_LOG: &str = "postgres.log.1";
 /// What may stand in a cluster's folder.
-const OURS: [&str; 9] = [
-    "data",
-    "data.new",
-    "run",
-    LOG,
-    OLDER_LOG,
-    "start.lock",
-    "users.lock",
-    "postmaster.lock",
-    "lost+found",
-];
+const OURS: [&str; 9] =
+    ["data", "data.new", "run", LOG, OLDER_LOG, "start.lock", "users.lock", "postmaster.lock", "lost+found"];
 
 /// The folder of one cluster: PostgreSQL's data, its log, our locks and (if the path is short
 /// enough) its socket. Mode 0700, owned by the account that PostgreSQL runs as.
@@ -52,16 +41,10 @@ impl Home {
         fs::create_dir_all(parent).map_err(EmbeddedError::io("create", parent))?;
         let asked = match fs::canonicalize(&asked) {
             Ok(existing) => existing,
-            Err(_) => fs::canonicalize(parent)
-                .map_err(EmbeddedError::io("resolve", parent))?
-                .join(name),
+            Err(_) => fs::canonicalize(parent).map_err(EmbeddedError::io("resolve", parent))?.join(name),
         };
         let account = Account::for_folder(&asked)?;
-        let dir = if account.dropped {
-            reachable(asked, &account)?
-        } else {
-            asked
-        };
+        let dir = if account.dropped { reachable(asked, &account)? } else { asked };
         if dir.to_str().is_none() {
             return Err(unusable(&dir, "its name is not UTF-8"));
         }
@@ -77,11 +60,7 @@ impl Home {
             socket_dir = PathBuf::from(format!("/tmp/topup-{}", fingerprint(&dir)));
         }
         private_dir(&socket_dir, &account)?;
-        Ok(Self {
-            dir,
-            socket_dir,
-            account,
-        })
+        Ok(Self { dir, socket_dir, account })
     }
 
     pub(super) fn data(&self) -> PathBuf {
@@ -127,8 +106,7 @@ impl Home {
     pub(super) fn open_log(&self) -> Result<File, EmbeddedError> {
         let path = self.dir.join(LOG);
         if fs::symlink_metadata(&path).is_ok_and(|meta| meta.len() > LONGEST_LOG) {
-            fs::rename(&path, self.dir.join(OLDER_LOG))
-                .map_err(EmbeddedError::io("rename", &path))?;
+            fs::rename(&path, self.dir.join(OLDER_LOG)).map_err(EmbeddedError::io("rename", &path))?;
         }
         self.open(LOG)
     }
@@ -146,12 +124,8 @@ impl Home {
         };
         let text = read().unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
-        let mut lines: Vec<&str> = text
-            .lines()
-            .filter(|line| !line.contains("FATAL:  the database system is "))
-            .rev()
-            .take(20)
-            .collect();
+        let mut lines: Vec<&str> =
+            text.lines().filter(|line| !line.contains("FATAL:  the database system is ")).rev().take(20).collect();
         lines.reverse();
         lines.join("\n")
     }
@@ -161,9 +135,7 @@ impl Home {
 /// that was put there stays there, even when the way to the asked-for folder is opened later.
 fn reachable(asked: PathBuf, account: &Account) -> Result<PathBuf, EmbeddedError> {
     let substitute = Path::new(REACHABLE).join(fingerprint(&asked));
-    let open = asked
-        .parent()
-        .is_some_and(|parent| account.can_enter(parent));
+    let open = asked.parent().is_some_and(|parent| account.can_enter(parent));
     if open && !substitute.exists() {
         return Ok(asked);
     }
@@ -204,11 +176,9 @@ fn private_dir(dir: &Path, account: &Account) -> Result<(), EmbeddedError> {
         if !(account.dropped && meta.uid() == 0) {
             return Err(unusable(dir, "it belongs to another user"));
         }
-        lchown(dir, Some(account.uid), Some(account.gid))
-            .map_err(EmbeddedError::io("hand over", dir))?;
+        lchown(dir, Some(account.uid), Some(account.gid)).map_err(EmbeddedError::io("hand over", dir))?;
     }
-    fs::set_permissions(dir, Permissions::from_mode(0o700))
-        .map_err(EmbeddedError::io("close to others", dir))
+    fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(EmbeddedError::io("close to others", dir))
 }
 
 fn socket_in(dir: &Path) -> PathBuf {
@@ -222,8 +192,5 @@ fn fingerprint(path: &Path) -> String {
 }
 
 fn unusable(path: &Path, why: &str) -> EmbeddedError {
-    EmbeddedError::UnusableFolder {
-        path: path.to_path_buf(),
-        why: why.to_owned(),
-    }
+    EmbeddedError::UnusableFolder { path: path.to_path_buf(), why: why.to_owned() }
 }

@@ -38,15 +38,8 @@ impl Kept {
         let bin = find_binaries_for(&home.data())?;
         initialise(&home, &bin, options.durable, &locks)?;
         let session = Session::new(&home.socket_dir)?;
-        let mut start = Start {
-            home: &home,
-            bin: &bin,
-            options,
-            session: &session,
-            alone,
-            started: None,
-            why: String::new(),
-        };
+        let mut start =
+            Start { home: &home, bin: &bin, options, session: &session, alone, started: None, why: String::new() };
         let ready = until(deadline, || match start.step() {
             Ok(ControlFlow::Continue(())) => None,
             Ok(ControlFlow::Break(())) => Some(Ok(())),
@@ -65,12 +58,7 @@ impl Kept {
 
         let adopted = started.is_none();
         tracing::info!(data_dir = %home.dir.display(), adopted, "embedded PostgreSQL is running");
-        let kept = Self {
-            home,
-            adopted,
-            started,
-            locks,
-        };
+        let kept = Self { home, adopted, started, locks };
         Ok((bin, kept))
     }
 
@@ -114,9 +102,7 @@ impl Start<'_> {
         match &mut self.started {
             Some(postmaster) => {
                 if !postmaster.is_alive() {
-                    return Err(EmbeddedError::EndedAtStart {
-                        log: self.home.last_words(),
-                    });
+                    return Err(EmbeddedError::EndedAtStart { log: self.home.last_words() });
                 }
             }
             // There may be one that is starting, recovering or shutting down; then this waits.
@@ -171,9 +157,6 @@ fn initialise(home: &Home, bin: &Path, durable: bool, locks: &Locks) -> Result<(
         return Err(EmbeddedError::Initdb(said));
     }
     home.rewrite(&unfinished.join("pg_hba.conf"), settings::ACCESS)?;
-    home.rewrite(
-        &unfinished.join("pg_ident.conf"),
-        &settings::identities(&home.account),
-    )?;
+    home.rewrite(&unfinished.join("pg_ident.conf"), &settings::identities(&home.account))?;
     fs::rename(&unfinished, &data).map_err(EmbeddedError::io("rename", &unfinished))
 }

@@ -19,11 +19,7 @@ pub(super) struct Locks {
 
 impl Locks {
     pub(super) fn open(home: &Home) -> Result<Self, EmbeddedError> {
-        Ok(Self {
-            change: home.open("start.lock")?,
-            users: home.open("users.lock")?,
-            dir: home.dir.clone(),
-        })
+        Ok(Self { change: home.open("start.lock")?, users: home.open("users.lock")?, dir: home.dir.clone() })
     }
 
     /// Waits until nobody else is starting or stopping the cluster.
@@ -33,21 +29,16 @@ impl Locks {
             Err(TryLockError::WouldBlock) => None,
             Err(TryLockError::Error(error)) => Some(Err(error)),
         });
-        free.ok_or_else(|| EmbeddedError::Locked(self.dir.clone()))?
-            .map_err(EmbeddedError::io("lock", &self.dir))
+        free.ok_or_else(|| EmbeddedError::Locked(self.dir.clone()))?.map_err(EmbeddedError::io("lock", &self.dir))
     }
 
     /// For the standard input of a child, which then holds the lock as well.
     pub(super) fn copy_of_change(&self) -> Result<File, EmbeddedError> {
-        self.change
-            .try_clone()
-            .map_err(EmbeddedError::io("copy the lock of", &self.dir))
+        self.change.try_clone().map_err(EmbeddedError::io("copy the lock of", &self.dir))
     }
 
     pub(super) fn end_change(&self) -> Result<(), EmbeddedError> {
-        self.change
-            .unlock()
-            .map_err(EmbeddedError::io("unlock", &self.dir))
+        self.change.unlock().map_err(EmbeddedError::io("unlock", &self.dir))
     }
 
     /// Whether no other process uses the cluster. Only while [`Self::begin_change`] holds, and it
@@ -61,9 +52,7 @@ impl Locks {
     }
 
     pub(super) fn share(&self) -> Result<(), EmbeddedError> {
-        self.users
-            .lock_shared()
-            .map_err(EmbeddedError::io("lock", &self.dir))
+        self.users.lock_shared().map_err(EmbeddedError::io("lock", &self.dir))
     }
 }
 

@@ -111,10 +111,7 @@ impl Cluster {
     ///
     /// # Errors
     /// As [`Self::start`].
-    pub async fn throwaway_with(
-        durable: bool,
-        settings: &[(&str, &str)],
-    ) -> Result<Self, EmbeddedError> {
+    pub async fn throwaway_with(durable: bool, settings: &[(&str, &str)]) -> Result<Self, EmbeddedError> {
         let settings = owned(settings);
         aside(move || Self::throwaway_here(durable, &settings)).await
     }
@@ -123,10 +120,7 @@ impl Cluster {
     ///
     /// # Errors
     /// As [`Self::start`].
-    pub fn throwaway_blocking(
-        durable: bool,
-        settings: &[(&str, &str)],
-    ) -> Result<Self, EmbeddedError> {
+    pub fn throwaway_blocking(durable: bool, settings: &[(&str, &str)]) -> Result<Self, EmbeddedError> {
         let settings = owned(settings);
         aside_blocking(move || Self::throwaway_here(durable, &settings))
     }
@@ -196,19 +190,13 @@ impl Cluster {
 
     fn start_here(options: &ClusterOptions) -> Result<Self, EmbeddedError> {
         let (bin_dir, kept) = Kept::start(options)?;
-        Ok(Self {
-            bin_dir,
-            kind: Kind::Kept(kept),
-        })
+        Ok(Self { bin_dir, kind: Kind::Kept(kept) })
     }
 
     fn throwaway_here(durable: bool, extra: &[(String, String)]) -> Result<Self, EmbeddedError> {
         let bin_dir = find_binaries()?;
         let throwaway = Throwaway::start(&bin_dir, durable, extra)?;
-        Ok(Self {
-            bin_dir,
-            kind: Kind::Throwaway(throwaway),
-        })
+        Ok(Self { bin_dir, kind: Kind::Throwaway(throwaway) })
     }
 
     fn stop_here(self) -> Result<(), EmbeddedError> {
@@ -220,10 +208,7 @@ impl Cluster {
 }
 
 fn owned(settings: &[(&str, &str)]) -> Vec<(String, String)> {
-    settings
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
+    settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// Runs blocking work on a thread of its own and awaits it. If the caller stops waiting, the work
@@ -235,17 +220,13 @@ async fn aside<T: Send + 'static>(
     thread(move || {
         let _ = send.send(work());
     })?;
-    receive
-        .await
-        .unwrap_or_else(|_| Err(EmbeddedError::Thread("it panicked".into())))
+    receive.await.unwrap_or_else(|_| Err(EmbeddedError::Thread("it panicked".into())))
 }
 
 fn aside_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, EmbeddedError> + Send + 'static,
 ) -> Result<T, EmbeddedError> {
-    thread(work)?
-        .join()
-        .unwrap_or_else(|_| Err(EmbeddedError::Thread("it panicked".into())))
+    thread(work)?.join().unwrap_or_else(|_| Err(EmbeddedError::Thread("it panicked".into())))
 }
 
 fn thread<T: Send + 'static>(

@@ -29,11 +29,7 @@ pub(super) struct Postmaster {
 
 impl Postmaster {
     /// Starts `postgres` on the folder; `None` while any process of an earlier one is still there.
-    pub(super) fn spawn(
-        home: &Home,
-        bin: &Path,
-        arguments: &[String],
-    ) -> Result<Option<Self>, EmbeddedError> {
+    pub(super) fn spawn(home: &Home, bin: &Path, arguments: &[String]) -> Result<Option<Self>, EmbeddedError> {
         let Some(lock) = lock(home)? else {
             return Ok(None);
         };
@@ -67,17 +63,13 @@ pub(super) fn stop(home: &Home) -> Result<(), EmbeddedError> {
         Ok(Some(_)) => Some(Ok(())),
         Err(error) => Some(Err(error)),
     };
-    for (signal, patience) in [
-        (Signal::SIGINT, FAST_SHUTDOWN),
-        (Signal::SIGQUIT, IMMEDIATE_SHUTDOWN),
-    ] {
+    for (signal, patience) in [(Signal::SIGINT, FAST_SHUTDOWN), (Signal::SIGQUIT, IMMEDIATE_SHUTDOWN)] {
         let mut sent_to = None;
         let ended = until(Instant::now() + patience, || {
             let ended = gone();
             // It may be so young that it has not written its pid file yet.
             let pid = pid_of(home);
-            if ended.is_none() && pid != sent_to && pid.is_some_and(|pid| kill(pid, signal).is_ok())
-            {
+            if ended.is_none() && pid != sent_to && pid.is_some_and(|pid| kill(pid, signal).is_ok()) {
                 sent_to = pid;
             }
             ended
@@ -114,11 +106,8 @@ fn is_postmaster(pid: i32, data: &Path) -> bool {
     }
     let command_line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let mut arguments = command_line.split(|byte| *byte == 0);
-    let program = arguments
-        .next()
-        .and_then(|program| program.rsplit(|byte| *byte == b'/').next());
-    program == Some(b"postgres")
-        && arguments.any(|argument| argument == data.as_os_str().as_bytes())
+    let program = arguments.next().and_then(|program| program.rsplit(|byte| *byte == b'/').next());
+    program == Some(b"postgres") && arguments.any(|argument| argument == data.as_os_str().as_bytes())
 }
 
 /// PostgreSQL removes the files of a dead postmaster itself unless their process id has meanwhile
@@ -131,11 +120,7 @@ fn forget_the_dead(home: &Home) -> Result<(), EmbeddedError> {
     let socket = home.socket();
     let mut socket_lock = socket.clone().into_os_string();
     socket_lock.push(".lock");
-    for path in [
-        home.data().join("postmaster.pid"),
-        socket_lock.into(),
-        socket,
-    ] {
+    for path in [home.data().join("postmaster.pid"), socket_lock.into(), socket] {
         match fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(EmbeddedError::io("remove", &path)(error));

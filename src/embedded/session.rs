@@ -27,11 +27,7 @@ impl Session {
             .build()
             .map_err(|error| EmbeddedError::Thread(error.to_string()))?;
         let mut config = Config::new();
-        config
-            .host_path(socket_dir)
-            .port(PORT)
-            .user(ROLE)
-            .dbname("postgres");
+        config.host_path(socket_dir).port(PORT).user(ROLE).dbname("postgres");
         Ok(Self { runtime, config })
     }
 
@@ -51,9 +47,7 @@ impl Session {
     /// Creates the database `topup` unless it exists. Only one process at a time may do so.
     pub(super) fn create_database(&self) -> Result<(), EmbeddedError> {
         self.ask(CREATION, async |client| {
-            let found = client
-                .query_opt("SELECT 1 FROM pg_database WHERE datname = 'topup'", &[])
-                .await?;
+            let found = client.query_opt("SELECT 1 FROM pg_database WHERE datname = 'topup'", &[]).await?;
             if found.is_none() {
                 client.batch_execute("CREATE DATABASE topup").await?;
             }
@@ -81,10 +75,6 @@ impl Session {
         // A socket accepts connections even if nobody is there to speak.
         self.runtime
             .block_on(async { tokio::time::timeout(patience, conversation).await })
-            .unwrap_or_else(|_| {
-                Err(EmbeddedError::NoAnswer {
-                    seconds: patience.as_secs(),
-                })
-            })
+            .unwrap_or_else(|_| Err(EmbeddedError::NoAnswer { seconds: patience.as_secs() }))
     }
 }

@@ -28,11 +28,7 @@ pub(super) fn initdb_arguments(durable: bool) -> Vec<&'static str> {
 
 /// `postgres` options after the data folder: ours, then the caller's, then those that keep it
 /// private, which nothing may override.
-pub(super) fn postgres_arguments(
-    durable: bool,
-    socket_dir: &Path,
-    extra: &[(String, String)],
-) -> Vec<String> {
+pub(super) fn postgres_arguments(durable: bool, socket_dir: &Path, extra: &[(String, String)]) -> Vec<String> {
     let switch = if durable { "on" } else { "off" };
     let mut settings: Vec<(&str, &str)> = vec![
         ("fsync", switch),
@@ -52,17 +48,10 @@ pub(super) fn postgres_arguments(
     if !durable {
         settings.extend([("wal_level", "minimal"), ("max_wal_senders", "0")]);
     }
-    settings.extend(
-        extra
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str())),
-    );
+    settings.extend(extra.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let port = PORT.to_string();
     // The value is a list of folders: quotes keep a comma or a blank from dividing it.
-    let folder = format!(
-        "\"{}\"",
-        socket_dir.display().to_string().replace('"', "\"\"")
-    );
+    let folder = format!("\"{}\"", socket_dir.display().to_string().replace('"', "\"\""));
     settings.extend([
         ("listen_addresses", ""),
         ("port", port.as_str()),
@@ -71,10 +60,7 @@ pub(super) fn postgres_arguments(
         ("logging_collector", "off"),
         ("log_destination", "stderr"),
     ]);
-    settings
-        .into_iter()
-        .flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")])
-        .collect()
+    settings.into_iter().flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]).collect()
 }
 
 /// `pg_hba.conf`: the socket only, and the operating system says who is calling.
@@ -82,28 +68,19 @@ pub(super) const ACCESS: &str = "local all all peer map=topup\n";
 
 /// `pg_ident.conf`: who may be the role.
 pub(super) fn identities(account: &Account) -> String {
-    format!(
-        "topup \"{}\" {ROLE}\ntopup root {ROLE}\n",
-        account.name.replace('"', "\"\"")
-    )
+    format!("topup \"{}\" {ROLE}\ntopup root {ROLE}\n", account.name.replace('"', "\"\""))
 }
 
 /// A URL for libpq and tokio-postgres; the folder of the socket stands where a host would, with
 /// everything escaped that a URL gives a meaning to.
 pub(super) fn url(socket_dir: &Path, database: &str) -> String {
-    format!(
-        "postgresql://{ROLE}@{}:{PORT}/{}",
-        escaped(&socket_dir.display().to_string()),
-        escaped(database)
-    )
+    format!("postgresql://{ROLE}@{}:{PORT}/{}", escaped(&socket_dir.display().to_string()), escaped(database))
 }
 
 fn escaped(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                char::from(byte).to_string()
-            }
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
             _ => format!("%{byte:02X}"),
         })
         .collect()
@@ -131,9 +108,7 @@ mod tests {
     fn privacy_cannot_be_overridden() {
         let extra = [("listen_addresses".to_owned(), "*".to_owned())];
         let arguments = postgres_arguments(true, Path::new("/tmp/x"), &extra);
-        let last = arguments
-            .iter()
-            .rfind(|argument| argument.starts_with("listen_addresses="));
+        let last = arguments.iter().rfind(|argument| argument.starts_with("listen_addresses="));
         assert_eq!(last.unwrap(), "listen_addresses=");
     }
 }

@@ -57,11 +57,7 @@ pub(super) struct Throwaway {
 }
 
 impl Throwaway {
-    pub(super) fn start(
-        bin: &Path,
-        durable: bool,
-        extra: &[(String, String)],
-    ) -> Result<Self, EmbeddedError> {
+    pub(super) fn start(bin: &Path, durable: bool, extra: &[(String, String)]) -> Result<Self, EmbeddedError> {
         let account = Account::of_this_process()?;
         let dir = place(&account).join(format!("topup-{:016x}", rand::random::<u64>()));
         let socket_dir = dir.join("run");
@@ -79,12 +75,7 @@ impl Throwaway {
             .spawn()
             .map_err(EmbeddedError::io("run", Path::new("/bin/sh")))?;
         let lifeline = watchdog.stdin.take();
-        let mut cluster = Self {
-            dir,
-            socket_dir,
-            watchdog,
-            lifeline,
-        };
+        let mut cluster = Self { dir, socket_dir, watchdog, lifeline };
         cluster.await_ready()?;
         Ok(cluster)
     }
@@ -94,9 +85,7 @@ impl Throwaway {
         let mut why = String::new();
         let answer = until(Instant::now() + START, || {
             if let Ok(Some(_)) = self.watchdog.try_wait() {
-                return Some(Err(EmbeddedError::EndedAtStart {
-                    log: self.last_words(),
-                }));
+                return Some(Err(EmbeddedError::EndedAtStart { log: self.last_words() }));
             }
             match session.is_durable() {
                 Ok(_) => Some(Ok(())),
@@ -128,9 +117,7 @@ impl Throwaway {
     /// Ends the cluster and waits until its folder is gone.
     pub(super) fn stop(mut self) -> Result<(), EmbeddedError> {
         drop(self.lifeline.take());
-        let ended = until(Instant::now() + STOP, || {
-            (!matches!(self.watchdog.try_wait(), Ok(None))).then_some(())
-        });
+        let ended = until(Instant::now() + STOP, || (!matches!(self.watchdog.try_wait(), Ok(None))).then_some(()));
         if ended.is_some() {
             return Ok(());
         }
@@ -146,10 +133,7 @@ impl Throwaway {
 /// `/tmp`.
 fn place(account: &Account) -> PathBuf {
     let asked = std::env::temp_dir();
-    if asked.is_absolute()
-        && asked.to_str().is_some_and(|path| path.len() <= 60)
-        && account.can_enter(&asked)
-    {
+    if asked.is_absolute() && asked.to_str().is_some_and(|path| path.len() <= 60) && account.can_enter(&asked) {
         asked
     } else {
         PathBuf::from("/tmp")

@@ -14,12 +14,7 @@ fn data_survive_a_restart() {
     let options = ClusterOptions::new(folder.0.join("not/there/yet"));
     let cluster = Cluster::start_blocking(&options).unwrap();
     assert!(!cluster.adopted());
-    for setting in [
-        "fsync",
-        "synchronous_commit",
-        "full_page_writes",
-        "data_checksums",
-    ] {
+    for setting in ["fsync", "synchronous_commit", "full_page_writes", "data_checksums"] {
         assert_eq!(ask(&cluster, &format!("SHOW {setting}")).unwrap(), "on");
     }
     ask(&cluster, "CREATE TABLE t AS SELECT 42 AS n").unwrap();
@@ -41,9 +36,7 @@ async fn it_works_within_a_runtime() {
     assert!(same.adopted());
     same.stop_blocking().unwrap();
     let url = cluster.url("topup");
-    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
-        .await
-        .unwrap();
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
     let connection = tokio::spawn(connection);
     client.simple_query("SELECT 1").await.unwrap();
     // A fast shutdown does not wait for sessions that are open.
@@ -60,10 +53,7 @@ fn one_left_behind_is_adopted_and_stopped() {
     }
     let folder = Folder::new();
     let options = ClusterOptions::new(folder.0.join("pg"));
-    let mut other = Other::play(
-        "kept::one_left_behind_is_adopted_and_stopped",
-        &options.data_dir,
-    );
+    let mut other = Other::play("kept::one_left_behind_is_adopted_and_stopped", &options.data_dir);
     let postmaster = other.told();
     other.kill_hard();
 
@@ -100,17 +90,12 @@ fn starts_at_the_same_instant_share_one() {
             thread::spawn(move || Cluster::start_blocking(&options).unwrap())
         })
         .collect();
-    let clusters: Vec<_> = starts
-        .into_iter()
-        .map(|start| start.join().unwrap())
-        .collect();
+    let clusters: Vec<_> = starts.into_iter().map(|start| start.join().unwrap()).collect();
     let started = clusters.iter().filter(|cluster| !cluster.adopted()).count();
     assert_eq!(started, 1);
     let url = clusters.first().unwrap().url("topup");
-    let stops: Vec<_> = clusters
-        .into_iter()
-        .map(|cluster| thread::spawn(move || cluster.stop_blocking().unwrap()))
-        .collect();
+    let stops: Vec<_> =
+        clusters.into_iter().map(|cluster| thread::spawn(move || cluster.stop_blocking().unwrap())).collect();
     stops.into_iter().for_each(|stop| stop.join().unwrap());
     ask_url(&url, "SELECT 1").unwrap_err();
 }
@@ -123,10 +108,7 @@ fn an_initialisation_that_was_cut_off_is_done_again() {
     }
     let folder = Folder::new();
     let options = ClusterOptions::new(folder.0.join("pg"));
-    let other = Other::play(
-        "kept::an_initialisation_that_was_cut_off_is_done_again",
-        &options.data_dir,
-    );
+    let other = Other::play("kept::an_initialisation_that_was_cut_off_is_done_again", &options.data_dir);
     let begun = options.data_dir.join("data.new/PG_VERSION");
     eventually("initdb has begun", || begun.exists());
     other.kill_hard();
@@ -142,20 +124,14 @@ fn an_initialisation_that_was_cut_off_is_done_again() {
 fn a_start_that_was_cut_off_is_taken_up() {
     if let Some(folder) = part() {
         let options = ClusterOptions::new(folder);
-        Cluster::start_blocking(&options)
-            .unwrap()
-            .stop_blocking()
-            .unwrap();
+        Cluster::start_blocking(&options).unwrap().stop_blocking().unwrap();
         println!("told: stopped");
         let _ = Cluster::start_blocking(&options);
         tell("started");
     }
     let folder = Folder::new();
     let options = ClusterOptions::new(folder.0.join("pg"));
-    let mut other = Other::play(
-        "kept::a_start_that_was_cut_off_is_taken_up",
-        &options.data_dir,
-    );
+    let mut other = Other::play("kept::a_start_that_was_cut_off_is_taken_up", &options.data_dir);
     other.told();
     let pid_file = options.data_dir.join("data/postmaster.pid");
     eventually("postgres is about to start", || pid_file.exists());
@@ -181,13 +157,9 @@ fn a_pid_file_that_names_another_process_is_coped_with() {
     // A process of the same user, which PostgreSQL itself would take for the postmaster.
     let mut innocent = as_owner(&owner, "sleep").arg("600").spawn().unwrap();
     let reused = |text: &str| text.replacen(&old, &innocent.id().to_string(), 1);
-    for (path, text) in [
-        (data.join("postmaster.pid"), reused(&pid_file)),
-        (socket_lock, reused(&lock_file)),
-    ] {
+    for (path, text) in [(data.join("postmaster.pid"), reused(&pid_file)), (socket_lock, reused(&lock_file))] {
         fs::write(&path, text).unwrap();
-        std::os::unix::fs::chown(&path, Some(owner_ids(&owner).0), Some(owner_ids(&owner).1))
-            .unwrap();
+        std::os::unix::fs::chown(&path, Some(owner_ids(&owner).0), Some(owner_ids(&owner).1)).unwrap();
     }
     let cluster = Cluster::start_blocking(&folder.options());
     let untouched = innocent.try_wait().unwrap().is_none();
@@ -234,10 +206,7 @@ fn a_killed_postmaster_is_recovered_from() {
 fn one_without_durable_commits_is_not_used_for_money() {
     let folder = Folder::new();
     let loose = Cluster::start_blocking(&folder.options()).unwrap();
-    let durable = ClusterOptions {
-        durable: true,
-        ..folder.options()
-    };
+    let durable = ClusterOptions { durable: true, ..folder.options() };
     let refused = Cluster::start_blocking(&durable).unwrap_err();
     assert!(matches!(refused, EmbeddedError::NotDurable(_)), "{refused}");
     drop(loose);
@@ -250,34 +219,21 @@ fn one_without_durable_commits_is_not_used_for_money() {
 #[test]
 fn a_failed_start_says_what_postgres_said() {
     let folder = Folder::new();
-    let options = ClusterOptions {
-        extra_settings: vec![("work_mem".into(), "plenty".into())],
-        ..folder.options()
-    };
+    let options = ClusterOptions { extra_settings: vec![("work_mem".into(), "plenty".into())], ..folder.options() };
     let error = Cluster::start_blocking(&options).unwrap_err().to_string();
-    assert!(
-        error.contains("work_mem") && error.contains("plenty"),
-        "{error}"
-    );
+    assert!(error.contains("work_mem") && error.contains("plenty"), "{error}");
 }
 
 #[test]
 fn a_start_does_not_wait_for_ever() {
     let folder = Folder::new();
     let cluster = Cluster::start_blocking(&folder.options()).unwrap();
-    let stopped = Command::new("kill")
-        .args(["-STOP", &pid(&cluster)])
-        .status();
+    let stopped = Command::new("kill").args(["-STOP", &pid(&cluster)]).status();
     assert!(stopped.unwrap().success());
-    let hurried = ClusterOptions {
-        start_timeout: Duration::from_millis(300),
-        ..folder.options()
-    };
+    let hurried = ClusterOptions { start_timeout: Duration::from_millis(300), ..folder.options() };
     let error = Cluster::start_blocking(&hurried).unwrap_err();
     assert!(matches!(error, EmbeddedError::NotReady { .. }), "{error}");
-    let woken = Command::new("kill")
-        .args(["-CONT", &pid(&cluster)])
-        .status();
+    let woken = Command::new("kill").args(["-CONT", &pid(&cluster)]).status();
     assert!(woken.unwrap().success());
     cluster.stop_blocking().unwrap();
 }

@@ -37,8 +37,7 @@ fn only_the_socket_is_open_and_only_to_its_user() {
         ..folder.options()
     })
     .unwrap();
-    let throwaway =
-        Cluster::throwaway_blocking(false, &[("unix_socket_permissions", "0777")]).unwrap();
+    let throwaway = Cluster::throwaway_blocking(false, &[("unix_socket_permissions", "0777")]).unwrap();
     for cluster in [kept, throwaway] {
         assert_eq!(ask(&cluster, "SHOW listen_addresses").unwrap(), "");
         let data = fs::metadata(cluster.data_dir().join("data")).unwrap();
@@ -67,14 +66,8 @@ fn only_the_socket_is_open_and_only_to_its_user() {
 #[test]
 fn a_deep_folder_has_its_socket_in_a_short_one() {
     let folder = Folder::new();
-    let deep = folder
-        .0
-        .join("d".repeat(60))
-        .join("ü, \"quoted\" %".repeat(4));
-    let options = ClusterOptions {
-        data_dir: deep.clone(),
-        ..folder.options()
-    };
+    let deep = folder.0.join("d".repeat(60)).join("ü, \"quoted\" %".repeat(4));
+    let options = ClusterOptions { data_dir: deep.clone(), ..folder.options() };
     let cluster = Cluster::start_blocking(&options).unwrap();
     let socket_dir = cluster.socket_dir().to_path_buf();
     assert_eq!(cluster.data_dir(), deep);
@@ -95,10 +88,7 @@ fn a_socket_folder_of_somebody_else_is_refused() {
     }
     let folder = Folder::new();
     let deep = folder.0.join("d".repeat(120));
-    let options = ClusterOptions {
-        data_dir: deep,
-        ..folder.options()
-    };
+    let options = ClusterOptions { data_dir: deep, ..folder.options() };
     let cluster = Cluster::start_blocking(&options).unwrap();
     let socket_dir = cluster.socket_dir().to_path_buf();
     cluster.stop_blocking().unwrap();

@@ -18,10 +18,7 @@ impl Folder {
 
     /// Options for a cluster in here; not durable, for these tests do not pull the plug.
     pub fn options(&self) -> ClusterOptions {
-        ClusterOptions {
-            durable: false,
-            ..ClusterOptions::new(self.0.join("pg"))
-        }
+        ClusterOptions { durable: false, ..ClusterOptions::new(self.0.join("pg")) }
     }
 }
 
@@ -37,14 +34,10 @@ pub fn ask(cluster: &Cluster, sql: &str) -> Result<String, String> {
 }
 
 pub fn ask_url(url: &str, sql: &str) -> Result<String, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
-            .await
-            .map_err(|error| format!("{error:?}"))?;
+        let (client, connection) =
+            tokio_postgres::connect(url, tokio_postgres::NoTls).await.map_err(|error| format!("{error:?}"))?;
         let connection = tokio::spawn(connection);
         let rows = client.simple_query(sql).await;
         drop(client);

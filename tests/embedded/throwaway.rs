@@ -59,11 +59,7 @@ fn it_dies_with_its_process() {
 
 #[test]
 fn settings_are_taken() {
-    let cluster = Cluster::throwaway_blocking(
-        true,
-        &[("work_mem", "7MB"), ("application_name", "it's a b")],
-    )
-    .unwrap();
+    let cluster = Cluster::throwaway_blocking(true, &[("work_mem", "7MB"), ("application_name", "it's a b")]).unwrap();
     assert_eq!(ask(&cluster, "SHOW fsync").unwrap(), "on");
     assert_eq!(ask(&cluster, "SHOW work_mem").unwrap(), "7MB");
     assert_eq!(ask(&cluster, "SHOW application_name").unwrap(), "it's a b");
@@ -74,8 +70,5 @@ fn settings_are_taken() {
 fn a_failed_start_says_what_postgres_said_and_leaves_nothing() {
     let error = Cluster::throwaway_blocking(false, &[("work_mem", "plenty")]).unwrap_err();
     let error = error.to_string();
-    assert!(
-        error.contains("work_mem") && error.contains("plenty"),
-        "{error}"
-    );
+    assert!(error.contains("work_mem") && error.contains("plenty"), "{error}");
 }
