@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod domain;
+pub mod embedded;
 
 pub mod http;
 pub mod identity;

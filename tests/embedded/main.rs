@@ -1,0 +1,7 @@
+//! The embedded clusters against the real PostgreSQL of this machine.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod kept;
+mod privacy;
+mod support;
+mod throwaway;
