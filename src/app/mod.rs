@@ -4,6 +4,7 @@
 
 pub mod balances;
 pub mod caller;
+pub mod catalogue;
 pub mod error;
 pub mod idempotency;
 

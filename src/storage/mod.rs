@@ -2,6 +2,9 @@
 //!
 //! A balance changes in one place: [`ledger::post`].
 
+pub mod audit;
+pub mod billing_profiles;
+pub mod catalogue;
 pub mod idempotency;
 pub mod ledger;
 pub mod orders;

@@ -102,10 +102,11 @@ impl OrderRow {
             product: Product::from_column(&self.product),
             channel: self.channel.parse().map_err(|()| corrupt("channel"))?,
             status: OrderStatus::parse(&self.status).ok_or_else(|| corrupt("status"))?,
-            remitter: self
-                .remitter_name
-                .zip(self.remitter_bank)
-                .map(|(name, bank)| Remitter { name, bank, remarks: self.remarks }),
+            remitter: self.remitter_name.zip(self.remitter_bank).map(|(name, bank)| Remitter {
+                name,
+                bank,
+                remarks: self.remarks,
+            }),
             id: self.id,
             provider: self.provider,
             merchant_account: self.merchant_account,
@@ -249,7 +250,8 @@ pub async fn list(
         query = query
             .filter(orders::created_at.lt(created_at).or(orders::created_at.eq(created_at).and(orders::id.lt(id))));
     }
-    let rows: Vec<OrderRow> = query.order((orders::created_at.desc(), orders::id.desc())).limit(limit).load(conn).await?;
+    let rows: Vec<OrderRow> =
+        query.order((orders::created_at.desc(), orders::id.desc())).limit(limit).load(conn).await?;
     rows.into_iter().map(OrderRow::into_order).collect()
 }
 
