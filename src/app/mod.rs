@@ -4,10 +4,15 @@
 
 pub mod balances;
 pub mod caller;
+pub mod catalogue;
 pub mod error;
+pub mod flows;
 pub mod idempotency;
+pub mod notifications;
+pub mod orders;
 pub mod poster;
 pub mod settlement;
+pub mod transfers;
 pub mod usage;
 
 use std::sync::Arc;
@@ -17,7 +22,9 @@ pub use error::{Error, Problems};
 pub use idempotency::{IdempotencyKey, Made};
 pub use poster::{Poster, PosterSettings};
 
-use crate::domain::money::Money;
+use rust_decimal::Decimal;
+
+use crate::domain::money::{Currency, Money};
 use crate::providers::Registry;
 use crate::storage::pool::Pool;
 
@@ -41,4 +48,12 @@ pub struct Settings {
     pub second_approval_above: Vec<Money>,
     /// How many orders of one customer may wait for money at a time.
     pub open_orders_per_customer: i64,
+}
+
+impl Settings {
+    /// Whether an operator's move of this amount needs a second operator.
+    #[must_use]
+    pub fn needs_second_operator(&self, currency: Currency, amount: Decimal) -> bool {
+        self.second_approval_above.iter().any(|above| above.currency() == currency && amount.abs() > above.amount())
+    }
 }

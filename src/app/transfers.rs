@@ -51,9 +51,10 @@ pub async fn create(app: &App, new: &NewTransfer, key: &IdempotencyKey) -> Resul
 
 async fn check_products(conn: &mut AsyncPgConnection, new: &NewTransfer) -> Result<(), Error> {
     for (pointer, product, leaves) in [("/from_product", &new.from, true), ("/to_product", &new.to, false)] {
-        let Some(code) = product.code() else { continue };
-        let found = catalogue::product(conn, code).await?;
-        match found {
+        if product.is_main() {
+            continue;
+        }
+        match catalogue::products::find(conn, product).await? {
             None => return Err(Error::field(pointer, "unknown_product", "is not a product of this platform")),
             Some(found) if leaves && !found.returnable => {
                 return Err(Error::field(pointer, "not_returnable", "money of this product is spent there only"));
@@ -72,11 +73,7 @@ async fn check_products(conn: &mut AsyncPgConnection, new: &NewTransfer) -> Resu
 ///
 /// # Errors
 /// 402 when unheld paid money is short.
-pub async fn book(
-    conn: &mut AsyncPgConnection,
-    new: &NewTransfer,
-    order_id: Option<Uuid>,
-) -> Result<Transfer, Error> {
+pub async fn book(conn: &mut AsyncPgConnection, new: &NewTransfer, order_id: Option<Uuid>) -> Result<Transfer, Error> {
     let id = Uuid::now_v7();
     let shown = IdKind::Transfer.show(id);
     let amount: Decimal = new.amount.amount();
@@ -96,8 +93,18 @@ pub async fn book(
         occurred_at: None,
     };
     let postings = [
-        Posting { wallet: wallet(&new.from), fallback: None, change: Change::Withdraw { amount }, label: label(EntryKind::TransferOut) },
-        Posting { wallet: wallet(&new.to), fallback: None, change: Change::Credit { amount }, label: label(EntryKind::TransferIn) },
+        Posting {
+            wallet: wallet(&new.from),
+            fallback: None,
+            change: Change::Withdraw { amount },
+            label: label(EntryKind::TransferOut),
+        },
+        Posting {
+            wallet: wallet(&new.to),
+            fallback: None,
+            change: Change::Credit { amount },
+            label: label(EntryKind::TransferIn),
+        },
     ];
     let mut created_at: Option<DateTime<Utc>> = None;
     for outcome in ledger::post(conn, &postings).await? {

@@ -3,6 +3,9 @@
 //! Everything here can be tested without a database. Time comes in as an argument; what
 //! comes out is either a new state or a refusal that says why not.
 
+pub mod billing_profile;
+pub mod catalogue;
+pub mod country;
 pub mod customer;
 pub mod entry;
 pub mod grant;
@@ -10,6 +13,7 @@ pub mod guard;
 pub mod hold;
 pub mod id;
 pub mod money;
+pub mod offer;
 pub mod order;
 pub mod payment;
 pub mod posting;

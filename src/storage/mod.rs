@@ -3,7 +3,11 @@
 //! A balance changes in one place: [`ledger::post`].
 
 pub mod approvals;
+pub mod audit;
+pub mod billing_profiles;
+pub mod catalogue;
 pub mod events;
+pub mod flows;
 pub mod idempotency;
 pub mod ledger;
 pub mod orders;

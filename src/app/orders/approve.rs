@@ -163,7 +163,7 @@ async fn credit(
     approval: &Approval,
     actor: &str,
 ) -> Result<(), Error> {
-    let account = crate::storage::catalogue::bank_account(conn, approval.bank_account_id)
+    let account = crate::storage::catalogue::bank_accounts::find(conn, approval.bank_account_id)
         .await?
         .ok_or_else(|| Error::field("/bank_account_id", "unknown", "is not one of our bank accounts"))?;
     if account.currency != order.currency {

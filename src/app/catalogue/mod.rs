@@ -1,0 +1,103 @@
+//! What is offered to a customer: read by the options, the quote and the order alike.
+
+use diesel_async::AsyncPgConnection;
+
+use super::{App, Error, Problems};
+use crate::domain::catalogue::Price;
+use crate::domain::customer::CustomerId;
+use crate::domain::money::{Currency, Money};
+use crate::domain::offer::{ChannelOffer, Offer};
+use crate::domain::payment::Channel;
+use crate::domain::product::Product;
+use crate::storage::billing_profiles;
+use crate::storage::catalogue::{agreements, bank_accounts, channel_rules, products, top_up_options};
+
+/// Where a request names its currency and product, for the answer that finds fault with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    Body,
+    Query,
+}
+
+impl Place {
+    fn pointer(self, field: &str) -> String {
+        match self {
+            Self::Body => format!("/{field}"),
+            Self::Query => format!("?{field}"),
+        }
+    }
+}
+
+/// The channels that this installation can serve: the providers with complete credentials, and the wallet.
+#[must_use]
+pub fn offered_channels(app: &App) -> Vec<ChannelOffer> {
+    let providers = app.providers.iter().map(|provider| {
+        let can = provider.capabilities();
+        ChannelOffer { channel: provider.channel(), currencies: can.currencies.clone(), limits: can.limits.clone() }
+    });
+    providers.chain([ChannelOffer::unlimited(Channel::Balance)]).collect()
+}
+
+/// Everything that decides about an order of `currency` into `product` (or the main wallet): options,
+/// agreement, rules, the customer's billing profile, our bank account. Reads only; takes no lock.
+///
+/// `offered` is what [`offered_channels`] says. The gates (profile, agreement, channel, amount) are the
+/// caller's to check on the [`Offer`], so that one answer can name all that is wrong.
+///
+/// # Errors
+/// 422 naming `currency` (`currency_not_offered`) or `product` (`unknown_product`, `product_inactive`) at `place`.
+pub async fn offer(
+    conn: &mut AsyncPgConnection,
+    offered: Vec<ChannelOffer>,
+    customer: &CustomerId,
+    currency: Currency,
+    product: &Product,
+    place: Place,
+) -> Result<Offer, Error> {
+    if !product.is_main() {
+        match products::find(conn, product).await? {
+            None => return Err(Error::field(place.pointer("product"), "unknown_product", "there is no such product")),
+            Some(info) if !info.active => {
+                let detail = "the product takes no money at the moment";
+                return Err(Error::field(place.pointer("product"), "product_inactive", detail));
+            }
+            Some(_) => {}
+        }
+    }
+    let Some(options) = top_up_options::for_wallet(conn, currency, product).await? else {
+        let detail = format!("{currency} is not offered");
+        return Err(Error::field(place.pointer("currency"), "currency_not_offered", detail));
+    };
+    let accounts = bank_accounts::active(conn).await?;
+    let with_account: Vec<Currency> = accounts.iter().map(|account| account.currency).collect();
+    let offered = offered
+        .into_iter()
+        .map(|offer| match offer.channel {
+            // A transfer needs an account of ours to go to.
+            Channel::BankTransfer => ChannelOffer { currencies: Some(with_account.clone()), ..offer },
+            _ => offer,
+        })
+        .collect();
+    Ok(Offer {
+        currency,
+        product: product.clone(),
+        options,
+        agreement: agreements::active(conn).await?,
+        profile: billing_profiles::find(conn, customer).await?,
+        bank_account: accounts.into_iter().find(|account| account.currency == currency),
+        rules: channel_rules::for_product(conn, product).await?,
+        offered,
+    })
+}
+
+/// Notes why an amount cannot be paid through a channel (`/channel`, `/amount`), or answers what it costs.
+/// Whether the billing profile is there at all is not looked at.
+pub fn check(offer: &Offer, channel: Channel, amount: Money, problems: &mut Problems) -> Option<Price> {
+    let verdict = offer.eligibility(channel, Some(amount));
+    if let Some(refusal) = &verdict.refusal {
+        let pointer = if refusal.is_about_amount() { "/amount" } else { "/channel" };
+        problems.add(pointer, refusal.code(), refusal.sentence(channel));
+        return None;
+    }
+    offer.price(channel, amount).and_then(|price| problems.money("/amount", price))
+}

@@ -1,0 +1,148 @@
+//! Notifications of providers: verified, stored as they came, then settled.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::settlement::{self, Step};
+use super::{App, Error};
+use crate::domain::payment::{AttemptLocator, Fact, Notification, Observation};
+use crate::providers::{NotificationError, Outcome, PaymentProvider, RawNotification, Reply};
+use crate::storage::orders;
+use crate::storage::provider_events::{self as store, ProviderEvent};
+
+/// Takes one notification and answers it in the provider's own words.
+///
+/// # Errors
+/// 503 when the provider is not configured: nothing is verified with an empty key.
+pub async fn receive(app: &App, provider: &str, raw: &RawNotification) -> Result<Reply, Error> {
+    let Some(provider) = app.providers.by_name(provider) else {
+        return Err(Error::Unavailable {
+            code: "channel_not_offered",
+            detail: "this provider is not configured".to_owned(),
+            retry_after_seconds: 300,
+        });
+    };
+    let outcome = match provider.verify(raw).await {
+        // A badly signed notification writes nothing, dedupe state included.
+        Err(NotificationError::BadSignature(why)) => {
+            tracing::warn!(provider = provider.name(), why, "a notification with a bad signature");
+            Outcome::BadSignature
+        }
+        Err(error @ (NotificationError::Malformed(_) | NotificationError::CouldNotVerify(_))) => {
+            tracing::warn!(provider = provider.name(), error = %error, "a notification could not be taken");
+            Outcome::TryAgain
+        }
+        Ok(notification) => match process(app, provider.as_ref(), raw, &notification).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                tracing::error!(provider = provider.name(), error = %error, "a notification was not processed");
+                Outcome::TryAgain
+            }
+        },
+    };
+    metrics::counter!("topup_notifications_total", "provider" => provider.name(), "outcome" => word(outcome))
+        .increment(1);
+    Ok(provider.reply(outcome))
+}
+
+async fn process(
+    app: &App,
+    provider: &dyn PaymentProvider,
+    raw: &RawNotification,
+    notification: &Notification,
+) -> Result<Outcome, Error> {
+    let stored = ProviderEvent {
+        id: Uuid::now_v7(),
+        provider: provider.name(),
+        event_id: &notification.event_id,
+        event_type: &notification.event_type,
+        headers: raw.headers.iter().map(|(name, value)| json!([name, value])).collect(),
+        query: &raw.query,
+        body: &raw.body,
+    };
+    let (event, before) = {
+        let mut conn = app.pool.get().await?;
+        store::store(&mut conn, &stored).await?
+    };
+    // What was recorded needs no second look. Everything else, a failure above all, is processed again.
+    if before.as_deref() == Some(word(Outcome::Recorded)) {
+        return Ok(Outcome::AlreadySettled);
+    }
+    match apply(app, provider, notification).await {
+        Ok(outcome) => {
+            let mut conn = app.pool.get().await?;
+            store::finish(&mut conn, event, word(outcome)).await?;
+            Ok(outcome)
+        }
+        Err(error) => {
+            let mut conn = app.pool.get().await?;
+            store::fail(&mut conn, event, &error.to_string()).await?;
+            Err(error)
+        }
+    }
+}
+
+async fn apply(app: &App, provider: &dyn PaymentProvider, notification: &Notification) -> Result<Outcome, Error> {
+    let actor = format!("provider:{}", provider.name());
+    match &notification.fact {
+        Fact::Attempt { locator, observation } => attempt(app, provider, locator, observation, &actor).await,
+        Fact::Refund(_) | Fact::Dispute(_) | Fact::Ignored => Ok(Outcome::AlreadySettled),
+    }
+}
+
+async fn attempt(
+    app: &App,
+    provider: &dyn PaymentProvider,
+    locator: &AttemptLocator,
+    observation: &Observation,
+    actor: &str,
+) -> Result<Outcome, Error> {
+    let Some(order) = locate(app, provider.name(), locator).await? else {
+        if let Observation::Paid(fact) = observation {
+            let reason = "the payment names no order of this provider";
+            settlement::keep_unmatched(app, provider.name(), fact, reason).await?;
+        }
+        return Ok(Outcome::UnknownOrder);
+    };
+    // A payment that was final before is believed only when the provider, asked, says so too.
+    let settled = match observation {
+        Observation::ReadyToCapture => settlement::settle(app, order.id, actor).await?,
+        Observation::Paid(_) if order.failed => settlement::settle(app, order.id, actor).await?,
+        _ => settlement::observe(app, order.id, observation, actor).await?,
+    };
+    Ok(match settled.step {
+        Step::Recorded | Step::Capture => Outcome::Recorded,
+        Step::Known | Step::Unchanged => Outcome::AlreadySettled,
+        Step::Mismatch => Outcome::AmountMismatch,
+    })
+}
+
+struct Located {
+    id: Uuid,
+    failed: bool,
+}
+
+/// The order of this very provider that the notification is about; one of another provider is nobody's.
+async fn locate(app: &App, provider: &str, locator: &AttemptLocator) -> Result<Option<Located>, Error> {
+    let mut conn = app.pool.get().await?;
+    let by_reference = match &locator.provider_reference {
+        Some(reference) => orders::attempt_by_reference(&mut conn, provider, reference).await?,
+        None => None,
+    };
+    let Some(id) = by_reference.map(|attempt| attempt.order_id).or(locator.order_id) else { return Ok(None) };
+    let order = orders::find(&mut conn, id).await?;
+    Ok(order
+        .filter(|order| order.provider == provider)
+        .map(|order| Located { id: order.id, failed: order.status == crate::domain::order::OrderStatus::Failed }))
+}
+
+fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Recorded => "recorded",
+        Outcome::AlreadySettled => "already_settled",
+        Outcome::UnknownOrder => "unknown_order",
+        Outcome::AmountMismatch => "amount_mismatch",
+        Outcome::BadSignature => "bad_signature",
+        Outcome::TryAgain => "try_again",
+    }
+}

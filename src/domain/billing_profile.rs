@@ -1,0 +1,113 @@
+//! The billing profile: who is billed, and from which country.
+
+use chrono::{DateTime, Utc};
+
+use super::country::Country;
+use super::customer::CustomerId;
+
+/// A customer's billing details; required before the first order.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BillingProfile {
+    pub customer: CustomerId,
+    pub name: String,
+    pub email: Email,
+    pub country: Country,
+    pub address: Option<String>,
+    pub tax_id: Option<String>,
+    pub company: Option<String>,
+    pub version: i64,
+    pub updated_at: DateTime<Utc>,
+}
+
+// Personal data stays out of logs.
+impl std::fmt::Debug for BillingProfile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BillingProfile")
+            .field("customer", &self.customer)
+            .field("country", &self.country)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An address that mail could be sent to. Whether it arrives is not known.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Email(String);
+
+impl std::fmt::Debug for Email {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Email(…)")
+    }
+}
+
+impl Email {
+    /// The one constructor: a dot-atom of at most 64 ASCII characters, `@`, and a domain of at least two
+    /// labels; 254 characters at most (RFC 5321 §4.5.3.1). Quoted local parts and address literals are refused.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let (local, domain) = text.rsplit_once('@')?;
+        let atom = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b);
+        let local_part =
+            (1..=64).contains(&local.len()) && local.split('.').all(|word| !word.is_empty() && word.bytes().all(atom));
+        let label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        let labels = domain.split('.').all(label) && domain.contains('.');
+        let top_level = domain.rsplit('.').next().is_some_and(|last| !last.bytes().all(|b| b.is_ascii_digit()));
+        (text.len() <= 254 && local_part && labels && top_level).then(|| Self(text.to_owned()))
+    }
+
+    /// What a column holds.
+    #[must_use]
+    pub fn from_column(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plausible_addresses_only() {
+        for good in ["a@b.vn", "first.last+tag@sub.example.com", "o'neil@example.co.uk", "x@xn--mnchen-3ya.de"] {
+            assert!(Email::new(good).is_some(), "{good}");
+        }
+        for bad in [
+            "",
+            "a",
+            "a@",
+            "@b.vn",
+            "a@b",
+            "a b@c.vn",
+            "a@b..vn",
+            ".a@b.vn",
+            "a..b@c.vn",
+            "a@-b.vn",
+            "a@b.vn ",
+            "a@b.vn\n",
+            "a@[127.0.0.1]",
+            "a@127.0.0.1",
+            "\"a\"@b.vn",
+            "a@b@c.vn",
+            "ä@b.vn",
+            "a@b.vn, c@d.vn",
+        ] {
+            assert!(Email::new(bad).is_none(), "{bad}");
+        }
+        assert!(Email::new(&format!("{}@b.vn", "a".repeat(65))).is_none());
+    }
+
+    #[test]
+    fn debug_output_shows_no_personal_data() {
+        assert_eq!(format!("{:?}", Email::from_column("a@b.vn")), "Email(…)");
+    }
+}

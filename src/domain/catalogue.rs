@@ -1,0 +1,241 @@
+//! What operators offer: products, amounts, channels and their price, bank accounts, the agreement.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::country::Country;
+use super::money::{Currency, Money, MoneyError};
+use super::payment::Channel;
+use super::product::Product;
+
+/// A product as customers and operators see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProductInfo {
+    pub product: Product,
+    pub name: String,
+    /// Whether money may be added to it.
+    pub active: bool,
+    /// Whether paid money may go back to the main wallet.
+    pub returnable: bool,
+    pub version: i64,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// What a customer accepts with every order. A version never changes its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreement {
+    pub version: String,
+    pub url: String,
+    pub active: bool,
+    pub created_at: DateTime<Utc>,
+}
+
+/// Which amounts a customer may choose in a currency; presets are a convenience, any amount in range is taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopUpOptions {
+    pub currency: Currency,
+    /// The main wallet's row is the default for products that have none.
+    pub product: Product,
+    pub presets: Vec<Money>,
+    pub minimum: Money,
+    pub maximum: Money,
+    /// How long an order waits for its money: 30–1440 minutes.
+    pub order_ttl_minutes: i32,
+    pub version: i64,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// On which terms a channel is offered in a currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelRule {
+    pub channel: Channel,
+    pub currency: Currency,
+    /// The main wallet's row is the default for products that have none.
+    pub product: Product,
+    pub enabled: bool,
+    /// Empty: every country.
+    pub countries: Vec<Country>,
+    pub minimum: Option<Money>,
+    pub maximum: Option<Money>,
+    /// The eligible channel with the lowest rank is recommended.
+    pub rank: i32,
+    pub fee: Percent,
+    pub tax: Percent,
+    pub bonus: Percent,
+    pub processing_time: String,
+    pub version: i64,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Our account that customers transfer to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BankAccount {
+    pub id: Uuid,
+    pub currency: Currency,
+    pub bank_name: String,
+    pub account_name: String,
+    pub account_number: String,
+    pub branch: Option<String>,
+    /// China's clearing code of the branch.
+    pub cnaps_code: Option<String>,
+    pub swift_bic: Option<String>,
+    pub bank_address: Option<String>,
+    pub active: bool,
+    pub version: i64,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A share in percent: 0–100, at most four decimals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Percent(Decimal);
+
+impl Percent {
+    /// The one constructor; `None` when out of range or too fine.
+    #[must_use]
+    pub fn new(share: Decimal) -> Option<Self> {
+        let share = share.normalize();
+        (share >= Decimal::ZERO && share <= Decimal::ONE_HUNDRED && share.scale() <= 4).then_some(Self(share))
+    }
+
+    #[must_use]
+    pub fn value(self) -> Decimal {
+        self.0
+    }
+
+    #[must_use]
+    pub fn is_zero(self) -> bool {
+        self.0.is_zero()
+    }
+
+    /// This share of an amount, rounded half to even at the currency's minor unit.
+    ///
+    /// # Errors
+    /// [`MoneyError`] beyond the cap of amounts.
+    pub fn of(self, amount: Money) -> Result<Money, MoneyError> {
+        let scaled = amount.amount().checked_mul(self.0).ok_or(MoneyError::TooLarge)? / Decimal::ONE_HUNDRED;
+        let rounded = scaled
+            .round_dp_with_strategy(amount.currency().exponent(), rust_decimal::RoundingStrategy::MidpointNearestEven);
+        Money::new(rounded, amount.currency())
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What an order costs and brings, all in its currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Price {
+    /// What the payer pays.
+    pub amount: Money,
+    pub fee: Money,
+    pub tax: Money,
+    /// Granted on top; not part of what is credited.
+    pub bonus: Money,
+    /// amount − fee − tax: what the wallet gets as paid money.
+    pub credited: Money,
+}
+
+/// The price of an amount under a rule.
+///
+/// # Errors
+/// [`MoneyError::NotPositive`] when fee and tax leave nothing to credit, [`MoneyError::TooLarge`].
+pub fn price(rule: &ChannelRule, amount: Money) -> Result<Price, MoneyError> {
+    let fee = rule.fee.of(amount)?;
+    let tax = rule.tax.of(amount)?;
+    let bonus = rule.bonus.of(amount)?;
+    let left = amount.checked_sub(fee)?.checked_sub(tax)?;
+    let credited = Money::positive(left.amount(), left.currency())?;
+    Ok(Price { amount, fee, tax, bonus, credited })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn money(text: &str, currency: &str) -> Money {
+        Money::new(text.parse().unwrap(), currency.parse().unwrap()).unwrap()
+    }
+
+    fn rule(currency: &str, fee: &str, tax: &str, bonus: &str) -> ChannelRule {
+        let percent = |text: &str| Percent::new(text.parse().unwrap()).unwrap();
+        ChannelRule {
+            channel: Channel::Card,
+            currency: currency.parse().unwrap(),
+            product: Product::main(),
+            enabled: true,
+            countries: Vec::new(),
+            minimum: None,
+            maximum: None,
+            rank: 1,
+            fee: percent(fee),
+            tax: percent(tax),
+            bonus: percent(bonus),
+            processing_time: "instant".to_owned(),
+            version: 1,
+            updated_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn fee_and_tax_come_off_and_the_bonus_stands_beside() {
+        let price = price(&rule("USD", "2.9", "10", "5"), money("100", "USD")).unwrap();
+        assert_eq!(price.fee, money("2.90", "USD"));
+        assert_eq!(price.tax, money("10", "USD"));
+        assert_eq!(price.bonus, money("5", "USD"));
+        assert_eq!(price.credited, money("87.10", "USD"));
+    }
+
+    #[test]
+    fn shares_round_half_to_even_at_the_minor_unit() {
+        // 2.5 % of 0.60 is 0.015, of 1.00 is 0.025: both halves go to 0.02.
+        assert_eq!(price(&rule("USD", "2.5", "0", "0"), money("0.60", "USD")).unwrap().fee, money("0.02", "USD"));
+        assert_eq!(price(&rule("USD", "2.5", "0", "0"), money("1", "USD")).unwrap().fee, money("0.02", "USD"));
+        assert_eq!(price(&rule("VND", "0.5", "0", "0"), money("10100", "VND")).unwrap().fee, money("50", "VND"));
+    }
+
+    #[test]
+    fn an_order_that_would_credit_nothing_has_no_price() {
+        for (fee, tax) in [("100", "0"), ("60", "60"), ("50", "50")] {
+            assert_eq!(price(&rule("USD", fee, tax, "0"), money("10", "USD")), Err(MoneyError::NotPositive));
+        }
+    }
+
+    #[test]
+    fn percents_have_bounds() {
+        for bad in ["-0.1", "100.0001", "1.00001"] {
+            assert_eq!(Percent::new(bad.parse().unwrap()), None, "{bad}");
+        }
+        assert_eq!(Percent::new("2.90000".parse().unwrap()).unwrap().to_string(), "2.9");
+    }
+
+    proptest! {
+        #[test]
+        fn every_unit_paid_is_credited_or_named(
+            units in 1_i64..1_000_000_000_000, fee in 0_i64..=500_000, tax in 0_i64..=500_000, bonus in 0_i64..=1_000_000,
+            code in prop::sample::select(vec!["USD", "CNY", "VND"]),
+        ) {
+            let currency: Currency = code.parse().unwrap();
+            let amount = Money::from_units(units, currency.exponent(), currency).unwrap();
+            let percent = |units| Percent::new(Decimal::new(units, 4)).unwrap();
+            let rule = ChannelRule { fee: percent(fee), tax: percent(tax), bonus: percent(bonus), ..rule(code, "0", "0", "0") };
+            if let Ok(price) = price(&rule, amount) {
+                let parts = price.credited.amount() + price.fee.amount() + price.tax.amount();
+                prop_assert_eq!(parts, amount.amount());
+                for part in [price.credited, price.fee, price.tax, price.bonus] {
+                    prop_assert!(part.amount() >= Decimal::ZERO);
+                    prop_assert!(part.require_minor_unit().is_ok());
+                }
+            } else {
+                prop_assert!(fee + tax > 400_000, "a modest share always leaves something");
+            }
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! What the catalogue offers to one customer in one currency, for the main wallet or one product: which
+//! channels, on which terms, and why not the others.
+//!
+//! That VNPay is for customers in Vietnam or PayPal takes USD is data (rules), not code.
+
+use std::fmt;
+
+use super::billing_profile::BillingProfile;
+use super::catalogue::{Agreement, BankAccount, ChannelRule, Price, TopUpOptions, price};
+use super::country::Country;
+use super::money::{Currency, Money, MoneyError};
+use super::payment::Channel;
+use super::product::Product;
+
+/// A channel that this installation can serve, and what it can take at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelOffer {
+    pub channel: Channel,
+    /// `None`: no limit of its own.
+    pub currencies: Option<Vec<Currency>>,
+    /// Smallest and largest amount, where the provider states one.
+    pub limits: Vec<(Currency, Option<Money>, Option<Money>)>,
+}
+
+impl ChannelOffer {
+    /// A channel without limits of its own.
+    #[must_use]
+    pub fn unlimited(channel: Channel) -> Self {
+        Self { channel, currencies: None, limits: Vec::new() }
+    }
+}
+
+/// Everything that decides about an order before it is made.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    pub currency: Currency,
+    /// The main wallet, or a product that is active.
+    pub product: Product,
+    pub options: TopUpOptions,
+    /// `None` until an operator has published one: nothing can be ordered.
+    pub agreement: Option<Agreement>,
+    /// `None` until the customer has filled it in: nothing can be ordered.
+    pub profile: Option<BillingProfile>,
+    /// Our account for transfers in this currency.
+    pub bank_account: Option<BankAccount>,
+    /// The rules of every channel and currency that count for this product.
+    pub rules: Vec<ChannelRule>,
+    /// What this installation can serve.
+    pub offered: Vec<ChannelOffer>,
+}
+
+/// Whether a channel can be chosen, and in which range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Eligibility {
+    pub channel: Channel,
+    /// `None`: eligible.
+    pub refusal: Option<Ineligible>,
+    pub minimum: Money,
+    pub maximum: Money,
+    /// `None` where no rule offers the channel.
+    pub processing_time: Option<String>,
+    pub recommended: bool,
+}
+
+impl Eligibility {
+    #[must_use]
+    pub fn is_eligible(&self) -> bool {
+        self.refusal.is_none()
+    }
+
+    /// Why not, as a sentence for the customer.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        self.refusal.as_ref().map(|refusal| refusal.sentence(self.channel))
+    }
+}
+
+/// Why a channel cannot be chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ineligible {
+    /// A wallet is not paid from itself.
+    ProductsOnly,
+    /// No credentials, or no bank account: an operator's matter.
+    NotSetUp,
+    /// No enabled rule for this wallet.
+    NotOffered,
+    /// Offered, in these currencies.
+    OtherCurrency(Vec<Currency>),
+    /// Depends on the country, which is not known yet.
+    CountryUnknown(Vec<Country>),
+    OtherCountry(Vec<Country>),
+    BelowMinimum(Money),
+    AboveMaximum(Money),
+}
+
+impl Ineligible {
+    /// The stable code of validation errors.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::ProductsOnly => "products_only",
+            Self::NotSetUp => "channel_not_available",
+            Self::NotOffered => "channel_not_offered",
+            Self::OtherCurrency(_) => "channel_wrong_currency",
+            Self::CountryUnknown(_) => "billing_profile_required",
+            Self::OtherCountry(_) => "channel_wrong_country",
+            Self::BelowMinimum(_) => "below_minimum",
+            Self::AboveMaximum(_) => "above_maximum",
+        }
+    }
+
+    /// Whether another amount would do.
+    #[must_use]
+    pub fn is_about_amount(&self) -> bool {
+        matches!(self, Self::BelowMinimum(_) | Self::AboveMaximum(_))
+    }
+
+    /// The reason in plain words.
+    #[must_use]
+    pub fn sentence(&self, channel: Channel) -> String {
+        let name = match channel {
+            Channel::Card => "Card payment",
+            Channel::Paypal => "PayPal",
+            Channel::Vnpay => "VNPay",
+            Channel::BankTransfer => "Bank transfer",
+            Channel::Balance => "Payment from the wallet",
+        };
+        match self {
+            Self::ProductsOnly => format!("{name} is for products; the main wallet cannot pay into itself."),
+            Self::NotSetUp => format!("{name} is not available at the moment."),
+            Self::NotOffered => format!("{name} is not offered here."),
+            Self::OtherCurrency(taken) => {
+                format!("{name} takes {} only.", Listed(taken.iter().map(|currency| currency.code())))
+            }
+            Self::CountryUnknown(countries) => format!(
+                "{name} is only for customers in {}; fill in the billing profile first.",
+                Listed(countries.iter().map(|country| country.name()))
+            ),
+            Self::OtherCountry(countries) => {
+                format!("{name} is only for customers in {}.", Listed(countries.iter().map(|country| country.name())))
+            }
+            Self::BelowMinimum(minimum) => format!("{name} takes {minimum} or more."),
+            Self::AboveMaximum(maximum) => format!("{name} takes {maximum} at most."),
+        }
+    }
+}
+
+/// Words as a person lists them: `a, b or c`.
+struct Listed<I>(I);
+
+impl<'a, I: Iterator<Item = &'a str> + Clone> fmt::Display for Listed<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words = self.0.clone().peekable();
+        let mut first = true;
+        while let Some(word) = words.next() {
+            if !first {
+                f.write_str(if words.peek().is_some() { ", " } else { " or " })?;
+            }
+            f.write_str(word)?;
+            first = false;
+        }
+        Ok(())
+    }
+}
+
+impl Offer {
+    /// The rule of a channel in this currency: the product's own before the default.
+    #[must_use]
+    pub fn rule(&self, channel: Channel) -> Option<&ChannelRule> {
+        self.rule_in(channel, self.currency)
+    }
+
+    fn rule_in(&self, channel: Channel, currency: Currency) -> Option<&ChannelRule> {
+        let of = |product: &Product| {
+            self.rules
+                .iter()
+                .find(|rule| rule.channel == channel && rule.currency == currency && rule.product == *product)
+        };
+        of(&self.product).or_else(|| of(&Product::main()))
+    }
+
+    /// Every channel, in the order of [`Channel::ALL`]; `amount` narrows to those that take it.
+    #[must_use]
+    pub fn channels(&self, amount: Option<Money>) -> Vec<Eligibility> {
+        let mut all: Vec<_> = Channel::ALL.into_iter().map(|channel| self.judge(channel, amount)).collect();
+        let rank = |channel| self.rule(channel).map(|rule| rule.rank);
+        // The first of the lowest rank wins, so that equal ranks give a stable answer.
+        if let Some(best) = all.iter_mut().filter(|one| one.is_eligible()).min_by_key(|one| rank(one.channel)) {
+            best.recommended = true;
+        }
+        all
+    }
+
+    /// One channel, for this amount.
+    #[must_use]
+    pub fn eligibility(&self, channel: Channel, amount: Option<Money>) -> Eligibility {
+        let found = self.channels(amount).into_iter().find(|one| one.channel == channel);
+        found.unwrap_or_else(|| self.judge(channel, amount))
+    }
+
+    /// What an amount costs through a channel; `None` where no rule says.
+    #[must_use]
+    pub fn price(&self, channel: Channel, amount: Money) -> Option<Result<Price, MoneyError>> {
+        self.rule(channel).map(|rule| price(rule, amount))
+    }
+
+    fn judge(&self, channel: Channel, amount: Option<Money>) -> Eligibility {
+        let rule = self.rule(channel);
+        let offered = self.offered.iter().find(|offered| offered.channel == channel);
+        let (minimum, maximum) = self.range(rule, offered);
+        Eligibility {
+            channel,
+            refusal: self.refusal(channel, rule, offered, minimum, maximum, amount),
+            minimum,
+            maximum,
+            processing_time: rule.map(|rule| rule.processing_time.clone()),
+            recommended: false,
+        }
+    }
+
+    fn refusal(
+        &self,
+        channel: Channel,
+        rule: Option<&ChannelRule>,
+        offered: Option<&ChannelOffer>,
+        minimum: Money,
+        maximum: Money,
+        amount: Option<Money>,
+    ) -> Option<Ineligible> {
+        if channel == Channel::Balance && self.product.is_main() {
+            return Some(Ineligible::ProductsOnly);
+        }
+        let Some(offered) = offered else { return Some(Ineligible::NotSetUp) };
+        let Some(rule) = rule.filter(|rule| rule.enabled) else {
+            let elsewhere = self.currencies_of(channel, offered);
+            return Some(if elsewhere.is_empty() {
+                Ineligible::NotOffered
+            } else {
+                Ineligible::OtherCurrency(elsewhere)
+            });
+        };
+        let takes = |currency| offered.currencies.as_ref().is_none_or(|taken| taken.contains(&currency));
+        if !takes(self.currency) || minimum.amount() > maximum.amount() {
+            return Some(Ineligible::NotSetUp);
+        }
+        if !rule.countries.is_empty() {
+            match self.profile.as_ref().map(|profile| profile.country) {
+                None => return Some(Ineligible::CountryUnknown(rule.countries.clone())),
+                Some(country) if !rule.countries.contains(&country) => {
+                    return Some(Ineligible::OtherCountry(rule.countries.clone()));
+                }
+                Some(_) => {}
+            }
+        }
+        match amount {
+            Some(amount) if amount.amount() < minimum.amount() => Some(Ineligible::BelowMinimum(minimum)),
+            Some(amount) if amount.amount() > maximum.amount() => Some(Ineligible::AboveMaximum(maximum)),
+            _ => None,
+        }
+    }
+
+    /// The other currencies in which a customer could choose the channel.
+    fn currencies_of(&self, channel: Channel, offered: &ChannelOffer) -> Vec<Currency> {
+        let mut currencies: Vec<_> = self
+            .rules
+            .iter()
+            .filter(|rule| rule.channel == channel)
+            .map(|rule| rule.currency)
+            .filter(|currency| self.rule_in(channel, *currency).is_some_and(|rule| rule.enabled))
+            .filter(|currency| offered.currencies.as_ref().is_none_or(|taken| taken.contains(currency)))
+            .collect();
+        currencies.sort();
+        currencies.dedup();
+        currencies
+    }
+
+    /// The narrowest of what options, rule and provider allow.
+    fn range(&self, rule: Option<&ChannelRule>, offered: Option<&ChannelOffer>) -> (Money, Money) {
+        let own = offered.and_then(|offered| offered.limits.iter().find(|limit| limit.0 == self.currency));
+        let minimums = [rule.and_then(|rule| rule.minimum), own.and_then(|own| own.1)];
+        let maximums = [rule.and_then(|rule| rule.maximum), own.and_then(|own| own.2)];
+        let minimum = minimums
+            .into_iter()
+            .flatten()
+            .fold(self.options.minimum, |most, next| if next.amount() > most.amount() { next } else { most });
+        let maximum = maximums
+            .into_iter()
+            .flatten()
+            .fold(self.options.maximum, |least, next| if next.amount() < least.amount() { next } else { least });
+        (minimum, maximum)
+    }
+}

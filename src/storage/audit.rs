@@ -1,0 +1,31 @@
+//! The audit log: who changed what, written with the change.
+
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde_json::Value;
+
+use super::StorageError;
+use super::schema::audit_log;
+
+/// Writes one line. `actor` as the caller is named everywhere (`operator:alice`), `subject` as `product:whatsapp`.
+///
+/// # Errors
+/// Of the database.
+pub async fn record(
+    conn: &mut AsyncPgConnection,
+    actor: &str,
+    action: &str,
+    subject: &str,
+    detail: &Value,
+) -> Result<(), StorageError> {
+    diesel::insert_into(audit_log::table)
+        .values((
+            audit_log::actor.eq(actor),
+            audit_log::action.eq(action),
+            audit_log::subject.eq(subject),
+            audit_log::detail.eq(detail),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! On which terms channels are offered.
+
+use chrono::{DateTime, Utc};
+use diesel::dsl::now;
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+
+use super::money;
+use crate::domain::catalogue::{ChannelRule, Percent};
+use crate::domain::money::Currency;
+use crate::domain::payment::Channel;
+use crate::domain::product::Product;
+use crate::storage::schema::channel_rules as rules;
+use crate::storage::{StorageError, currency_from_column};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = rules, check_for_backend(diesel::pg::Pg))]
+struct Row {
+    channel: String,
+    currency: String,
+    product: String,
+    enabled: bool,
+    countries: Vec<String>,
+    minimum: Option<Decimal>,
+    maximum: Option<Decimal>,
+    rank: i32,
+    fee_percent: Decimal,
+    tax_percent: Decimal,
+    bonus_percent: Decimal,
+    processing_time: String,
+    version: i64,
+    updated_at: DateTime<Utc>,
+}
+
+fn percent(share: Decimal) -> Result<Percent, StorageError> {
+    Percent::new(share).ok_or_else(|| StorageError::Corrupt(format!("percent {share}")))
+}
+
+impl TryFrom<Row> for ChannelRule {
+    type Error = StorageError;
+
+    fn try_from(row: Row) -> Result<Self, StorageError> {
+        let corrupt = |what: &str, text: &str| StorageError::Corrupt(format!("{what} {text}"));
+        let currency = currency_from_column(&row.currency)?;
+        let country = |code: String| code.parse().map_err(|_| corrupt("country", &code));
+        Ok(Self {
+            channel: row.channel.parse().map_err(|()| corrupt("channel", &row.channel))?,
+            currency,
+            product: Product::from_column(&row.product),
+            enabled: row.enabled,
+            countries: row.countries.into_iter().map(country).collect::<Result<_, _>>()?,
+            minimum: row.minimum.map(|minimum| money(minimum, currency)).transpose()?,
+            maximum: row.maximum.map(|maximum| money(maximum, currency)).transpose()?,
+            rank: row.rank,
+            fee: percent(row.fee_percent)?,
+            tax: percent(row.tax_percent)?,
+            bonus: percent(row.bonus_percent)?,
+            processing_time: row.processing_time,
+            version: row.version,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = rules, treat_none_as_null = true)]
+struct Columns<'a> {
+    channel: &'a str,
+    currency: &'a str,
+    product: &'a str,
+    enabled: bool,
+    countries: Vec<&'a str>,
+    minimum: Option<Decimal>,
+    maximum: Option<Decimal>,
+    rank: i32,
+    fee_percent: Decimal,
+    tax_percent: Decimal,
+    bonus_percent: Decimal,
+    processing_time: &'a str,
+}
+
+impl<'a> From<&'a ChannelRule> for Columns<'a> {
+    fn from(rule: &'a ChannelRule) -> Self {
+        Self {
+            channel: rule.channel.as_str(),
+            currency: rule.currency.code(),
+            product: rule.product.as_column(),
+            enabled: rule.enabled,
+            countries: rule.countries.iter().map(|country| country.code()).collect(),
+            minimum: rule.minimum.map(|minimum| minimum.amount()),
+            maximum: rule.maximum.map(|maximum| maximum.amount()),
+            rank: rule.rank,
+            fee_percent: rule.fee.value(),
+            tax_percent: rule.tax.value(),
+            bonus_percent: rule.bonus.value(),
+            processing_time: &rule.processing_time,
+        }
+    }
+}
+
+/// All rules, by currency, product and rank.
+///
+/// # Errors
+/// Of the database.
+pub async fn list(conn: &mut AsyncPgConnection) -> Result<Vec<ChannelRule>, StorageError> {
+    let rows: Vec<Row> = rules::table
+        .order((rules::currency, rules::product, rules::rank, rules::channel))
+        .select(Row::as_select())
+        .load(conn)
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// The rules that count for a product, its own and the defaults, in every currency.
+///
+/// # Errors
+/// Of the database.
+pub async fn for_product(conn: &mut AsyncPgConnection, product: &Product) -> Result<Vec<ChannelRule>, StorageError> {
+    let rows: Vec<Row> = rules::table
+        .filter(rules::product.eq_any([product.as_column(), ""]))
+        .select(Row::as_select())
+        .load(conn)
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// # Errors
+/// Of the database.
+pub async fn lock(
+    conn: &mut AsyncPgConnection,
+    channel: Channel,
+    currency: Currency,
+    product: &Product,
+) -> Result<Option<ChannelRule>, StorageError> {
+    let key = (channel.as_str(), currency.code(), product.as_column());
+    let row: Option<Row> = rules::table.find(key).for_update().select(Row::as_select()).first(conn).await.optional()?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// `None` when it is there already.
+///
+/// # Errors
+/// Of the database.
+pub async fn insert(conn: &mut AsyncPgConnection, new: &ChannelRule) -> Result<Option<ChannelRule>, StorageError> {
+    let row: Option<Row> = diesel::insert_into(rules::table)
+        .values(Columns::from(new))
+        .on_conflict_do_nothing()
+        .returning(Row::as_returning())
+        .get_result(conn)
+        .await
+        .optional()?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// # Errors
+/// Of the database.
+pub async fn update(conn: &mut AsyncPgConnection, new: &ChannelRule) -> Result<ChannelRule, StorageError> {
+    let key = (new.channel.as_str(), new.currency.code(), new.product.as_column());
+    let row: Row = diesel::update(rules::table.find(key))
+        .set((Columns::from(new), rules::version.eq(rules::version + 1), rules::updated_at.eq(now)))
+        .returning(Row::as_returning())
+        .get_result(conn)
+        .await?;
+    row.try_into()
+}

@@ -1,0 +1,138 @@
+//! Which amounts a customer may choose.
+
+use chrono::{DateTime, Utc};
+use diesel::dsl::now;
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+
+use super::money;
+use crate::domain::catalogue::TopUpOptions;
+use crate::domain::money::Currency;
+use crate::domain::product::Product;
+use crate::storage::schema::top_up_options as options;
+use crate::storage::{StorageError, currency_from_column};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = options, check_for_backend(diesel::pg::Pg))]
+struct Row {
+    currency: String,
+    product: String,
+    presets: Vec<Decimal>,
+    minimum: Decimal,
+    maximum: Decimal,
+    order_ttl_minutes: i32,
+    version: i64,
+    updated_at: DateTime<Utc>,
+}
+
+impl TryFrom<Row> for TopUpOptions {
+    type Error = StorageError;
+
+    fn try_from(row: Row) -> Result<Self, StorageError> {
+        let currency = currency_from_column(&row.currency)?;
+        Ok(Self {
+            currency,
+            product: Product::from_column(&row.product),
+            presets: row.presets.into_iter().map(|preset| money(preset, currency)).collect::<Result<_, _>>()?,
+            minimum: money(row.minimum, currency)?,
+            maximum: money(row.maximum, currency)?,
+            order_ttl_minutes: row.order_ttl_minutes,
+            version: row.version,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = options)]
+struct Columns<'a> {
+    currency: &'a str,
+    product: &'a str,
+    presets: Vec<Decimal>,
+    minimum: Decimal,
+    maximum: Decimal,
+    order_ttl_minutes: i32,
+}
+
+impl<'a> From<&'a TopUpOptions> for Columns<'a> {
+    fn from(options: &'a TopUpOptions) -> Self {
+        Self {
+            currency: options.currency.code(),
+            product: options.product.as_column(),
+            presets: options.presets.iter().map(|preset| preset.amount()).collect(),
+            minimum: options.minimum.amount(),
+            maximum: options.maximum.amount(),
+            order_ttl_minutes: options.order_ttl_minutes,
+        }
+    }
+}
+
+/// All options, by currency, the main wallet's first.
+///
+/// # Errors
+/// Of the database.
+pub async fn list(conn: &mut AsyncPgConnection) -> Result<Vec<TopUpOptions>, StorageError> {
+    let rows: Vec<Row> =
+        options::table.order((options::currency, options::product)).select(Row::as_select()).load(conn).await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// The options that count for a wallet: the product's own, or else the main wallet's.
+///
+/// # Errors
+/// Of the database.
+pub async fn for_wallet(
+    conn: &mut AsyncPgConnection,
+    currency: Currency,
+    product: &Product,
+) -> Result<Option<TopUpOptions>, StorageError> {
+    let row: Option<Row> = options::table
+        .filter(options::currency.eq(currency.code()))
+        .filter(options::product.eq_any([product.as_column(), ""]))
+        .order(options::product.desc())
+        .select(Row::as_select())
+        .first(conn)
+        .await
+        .optional()?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// # Errors
+/// Of the database.
+pub async fn lock(
+    conn: &mut AsyncPgConnection,
+    currency: Currency,
+    product: &Product,
+) -> Result<Option<TopUpOptions>, StorageError> {
+    let key = (currency.code(), product.as_column());
+    let row: Option<Row> =
+        options::table.find(key).for_update().select(Row::as_select()).first(conn).await.optional()?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// `None` when it is there already.
+///
+/// # Errors
+/// Of the database.
+pub async fn insert(conn: &mut AsyncPgConnection, new: &TopUpOptions) -> Result<Option<TopUpOptions>, StorageError> {
+    let row: Option<Row> = diesel::insert_into(options::table)
+        .values(Columns::from(new))
+        .on_conflict_do_nothing()
+        .returning(Row::as_returning())
+        .get_result(conn)
+        .await
+        .optional()?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// # Errors
+/// Of the database.
+pub async fn update(conn: &mut AsyncPgConnection, new: &TopUpOptions) -> Result<TopUpOptions, StorageError> {
+    let row: Row = diesel::update(options::table.find((new.currency.code(), new.product.as_column())))
+        .set((Columns::from(new), options::version.eq(options::version + 1), options::updated_at.eq(now)))
+        .returning(Row::as_returning())
+        .get_result(conn)
+        .await?;
+    row.try_into()
+}
