@@ -20,6 +20,7 @@ use std::sync::Arc;
 pub use caller::Caller;
 pub use error::{Error, Problems};
 pub use idempotency::{IdempotencyKey, Made};
+pub use orders::OrderView;
 pub use poster::{Poster, PosterSettings};
 
 use rust_decimal::Decimal;

@@ -1,12 +1,19 @@
 //! The edge: parse, one use case, render. Actix only; no rules.
 
+pub mod account_flows;
+pub mod admin;
 pub mod amount;
 pub mod auth;
 pub mod balances;
 pub mod extract;
 pub mod openapi;
+pub mod order_view;
 pub mod page;
 pub mod problem;
+pub mod providers;
 pub mod request_id;
 pub mod respond;
 pub mod routes;
+pub mod top_up_orders;
+pub mod transfers;
+pub mod usage;

@@ -46,3 +46,17 @@ pub fn decode_cursor<P: DeserializeOwned>(cursor: Option<&str>, filters: &str) -
         Err(bad("belongs to other filters: start again without a cursor"))
     }
 }
+
+/// Cuts a list that was read one longer than its page: the page, and the cursor where there is more.
+pub fn cut<'r, T, P: Serialize>(
+    rows: &'r mut Vec<T>,
+    limit: i64,
+    filters: &str,
+    position: impl Fn(&T) -> P,
+) -> (&'r [T], Option<String>) {
+    let limit = usize::try_from(limit).unwrap_or(rows.len());
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let cursor = rows.last().filter(|_| more).map(|last| encode_cursor(&position(last), filters));
+    (rows, cursor)
+}

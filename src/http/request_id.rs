@@ -63,3 +63,9 @@ impl tracing_actix_web::RootSpanBuilder for RequestSpan {
         }
     }
 }
+
+/// The id of a request, for answers that carry problems inside.
+#[must_use]
+pub fn of(request: &actix_web::HttpRequest) -> String {
+    request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
+}

@@ -5,8 +5,10 @@ use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
 use crate::app::{App, Caller, Error, settlement};
+use crate::domain::catalogue::BankAccount;
 use crate::domain::customer::CustomerId;
 use crate::domain::order::Order;
+use crate::storage::catalogue::bank_accounts;
 use crate::storage::orders::{self, Attempt, OrderFilter, TimelineEntry};
 
 /// An order with what its payer has to do next.
@@ -100,4 +102,24 @@ pub async fn verify(app: &App, caller: &Caller, customer: Option<&str>, id: Opti
 pub async fn customer_of(app: &App, id: Uuid) -> Result<CustomerId, Error> {
     let mut conn = app.pool.get().await?;
     orders::find(&mut conn, id).await?.map(|order| order.customer).ok_or(Error::NotFound("order"))
+}
+
+/// Our account that an order's transfer goes to.
+///
+/// # Errors
+/// Of the database.
+pub async fn bank_account(app: &App, order: &Order) -> Result<Option<BankAccount>, Error> {
+    let Some(id) = order.bank_account_id else { return Ok(None) };
+    let mut conn = app.pool.get().await?;
+    Ok(bank_accounts::find(&mut conn, id).await?)
+}
+
+/// An order of this provider, for a payer's browser that comes back with its id.
+///
+/// # Errors
+/// Of the database.
+pub async fn by_provider(app: &App, provider: &str, id: Option<Uuid>) -> Result<Option<Order>, Error> {
+    let Some(id) = id else { return Ok(None) };
+    let mut conn = app.pool.get().await?;
+    Ok(orders::find(&mut conn, id).await?.filter(|order| order.provider == provider))
 }

@@ -1,0 +1,132 @@
+//! What payment companies call: notifications, and pages that payers come back to.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, LOCATION};
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
+
+use super::problem::{Failure, OwnBody};
+use crate::app::{App, notifications, orders, settlement};
+use crate::domain::id::IdKind;
+use crate::providers::RawNotification;
+
+async fn receive(app: &App, provider: &str, request: &HttpRequest, body: web::Bytes) -> Result<HttpResponse, Failure> {
+    let headers = request
+        .headers()
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
+    let raw = RawNotification { headers, query: request.query_string().to_owned(), body: body.to_vec() };
+    let reply = notifications::receive(app, provider, &raw).await?;
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::build(status).insert_header((CONTENT_TYPE, reply.content_type)).body(reply.body);
+    response.extensions_mut().insert(OwnBody);
+    Ok(response)
+}
+
+/// Stripe's notifications
+///
+/// Signed by Stripe; verified over the raw body.
+#[utoipa::path(
+    tag = "provider-webhooks",
+    operation_id = "receiveStripeNotification",
+    request_body(content = String, content_type = "application/json", description = "An event, as Stripe sends it"),
+    responses((status = 200, description = "Taken"), (status = 400, description = "Bad signature"), (status = 503, description = "Not configured, or try again"))
+)]
+#[post("/v1/providers/stripe/notifications")]
+pub async fn stripe_notification(
+    request: HttpRequest,
+    body: web::Bytes,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    receive(&app, "stripe", &request, body).await
+}
+
+/// PayPal's notifications
+///
+/// Signed by PayPal; verified by certificate or by asking PayPal.
+#[utoipa::path(
+    tag = "provider-webhooks",
+    operation_id = "receivePaypalNotification",
+    request_body(content = String, content_type = "application/json", description = "An event, as PayPal sends it"),
+    responses((status = 200, description = "Taken"), (status = 400, description = "Bad signature"), (status = 503, description = "Not configured, or try again"))
+)]
+#[post("/v1/providers/paypal/notifications")]
+pub async fn paypal_notification(
+    request: HttpRequest,
+    body: web::Bytes,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    receive(&app, "paypal", &request, body).await
+}
+
+/// VNPay's IPN
+///
+/// Signed by VNPay in the query; answered with RspCode and Message as VNPay expects.
+#[utoipa::path(
+    tag = "provider-webhooks",
+    operation_id = "receiveVnpayIpn",
+    responses((status = 200, description = "RspCode and Message"), (status = 503, description = "Not configured"))
+)]
+#[get("/v1/providers/vnpay/ipn")]
+pub async fn vnpay_ipn(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Failure> {
+    receive(&app, "vnpay", &request, web::Bytes::new()).await
+}
+
+/// The page that a payer comes back to from PayPal
+///
+/// Never evidence: it makes us ask PayPal (and capture), then sends the browser on.
+#[utoipa::path(
+    tag = "provider-webhooks",
+    operation_id = "returnFromPaypal",
+    params(("order" = Option<String>, Query, description = "The order", max_length = 64)),
+    responses((status = 303, description = "On to the order's return_url"), (status = 200, description = "A plain page"))
+)]
+#[get("/v1/providers/paypal/return")]
+pub async fn paypal_return(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Failure> {
+    come_back(&app, &request, "paypal").await
+}
+
+/// The page that a payer comes back to from VNPay
+///
+/// Never evidence: it shows where the order stands, and sends the browser on.
+#[utoipa::path(
+    tag = "provider-webhooks",
+    operation_id = "returnFromVnpay",
+    params(("order" = Option<String>, Query, description = "The order", max_length = 64)),
+    responses((status = 303, description = "On to the order's return_url"), (status = 200, description = "A plain page"))
+)]
+#[get("/v1/providers/vnpay/return")]
+pub async fn vnpay_return(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Failure> {
+    come_back(&app, &request, "vnpay").await
+}
+
+async fn come_back(app: &App, request: &HttpRequest, provider: &str) -> Result<HttpResponse, Failure> {
+    let named = form_urlencoded::parse(request.query_string().as_bytes())
+        .find(|(name, _)| name == "order")
+        .and_then(|(_, value)| IdKind::TopUpOrder.parse(&value));
+    let Some(found) = orders::read::by_provider(app, provider, named).await? else {
+        return Err(crate::app::Error::NotFound("order").into());
+    };
+    // What the browser brought is not looked at; the provider is asked. A failure here costs nothing: the
+    // notification and the worker come by themselves.
+    if provider == "paypal"
+        && let Err(error) = settlement::settle(app, found.id, "payer's return").await
+    {
+        tracing::info!(order = %found.id, error = %error, "the provider could not be asked on return");
+    }
+    match &found.return_url {
+        Some(url) => {
+            let shown = IdKind::TopUpOrder.show(found.id);
+            let mut target = url::Url::parse(url).map_err(|_| crate::app::Error::NotFound("order"))?;
+            target.query_pairs_mut().append_pair("order", &shown);
+            Ok(HttpResponse::SeeOther().insert_header((LOCATION, target.to_string())).finish())
+        }
+        None => Ok(HttpResponse::Ok()
+            .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
+            .insert_header(("content-security-policy", "default-src 'none'"))
+            .body(
+                "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Thank you</title>\
+                 <p>Thank you. You can close this page; your balance is updated as soon as the payment is confirmed.",
+            )),
+    }
+}
