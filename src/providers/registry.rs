@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::bank_transfer::BankTransfer;
 use super::settings::{ProviderSettings, SettingsError};
 use super::stripe::Stripe;
+use super::vnpay::Vnpay;
 use super::{PaymentProvider, settings};
 use crate::domain::payment::Channel;
 
@@ -21,9 +22,15 @@ impl Registry {
     /// # Errors
     /// [`SettingsError`] when what is set cannot be used.
     pub fn new(settings: &ProviderSettings) -> Result<Self, SettingsError> {
-        settings::base_url(&settings.public_url, "public URL")?;
+        let public_url = settings::base_url(&settings.public_url, "public URL")?;
         let mut registry = Self { providers: vec![Arc::new(BankTransfer::new())] };
         registry.add("stripe", settings.stripe.as_ref(), |s| s.missing(), |s| Stripe::new(s, settings.timeouts))?;
+        registry.add(
+            "vnpay",
+            settings.vnpay.as_ref(),
+            |s| s.missing(),
+            |s| Vnpay::new(s, &public_url, settings.timeouts),
+        )?;
         Ok(registry)
     }
 
