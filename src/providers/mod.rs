@@ -21,6 +21,7 @@
 mod bank_transfer;
 mod error;
 mod http;
+mod paypal;
 mod registry;
 pub mod settings;
 mod stripe;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::bank_transfer::BankTransfer;
+use super::paypal::Paypal;
 use super::settings::{ProviderSettings, SettingsError};
 use super::stripe::Stripe;
 use super::vnpay::Vnpay;
@@ -24,13 +25,10 @@ impl Registry {
     pub fn new(settings: &ProviderSettings) -> Result<Self, SettingsError> {
         let public_url = settings::base_url(&settings.public_url, "public URL")?;
         let mut registry = Self { providers: vec![Arc::new(BankTransfer::new())] };
-        registry.add("stripe", settings.stripe.as_ref(), |s| s.missing(), |s| Stripe::new(s, settings.timeouts))?;
-        registry.add(
-            "vnpay",
-            settings.vnpay.as_ref(),
-            |s| s.missing(),
-            |s| Vnpay::new(s, &public_url, settings.timeouts),
-        )?;
+        let timeouts = settings.timeouts;
+        registry.add("stripe", settings.stripe.as_ref(), |s| s.missing(), |s| Stripe::new(s, timeouts))?;
+        registry.add("paypal", settings.paypal.as_ref(), |s| s.missing(), |s| Paypal::new(s, &public_url, timeouts))?;
+        registry.add("vnpay", settings.vnpay.as_ref(), |s| s.missing(), |s| Vnpay::new(s, &public_url, timeouts))?;
         Ok(registry)
     }
 

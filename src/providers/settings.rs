@@ -120,6 +120,16 @@ impl StripeSettings {
     }
 }
 
+impl PaypalSettings {
+    pub(super) fn missing(&self) -> Option<&'static str> {
+        first_missing(&[
+            ("client id", !self.client_id.trim().is_empty()),
+            ("client secret", is_set(&self.client_secret)),
+            ("webhook id", self.webhook_id.as_ref().is_some_and(|id| !id.trim().is_empty())),
+        ])
+    }
+}
+
 impl VnpaySettings {
     pub(super) fn missing(&self) -> Option<&'static str> {
         first_missing(&[
