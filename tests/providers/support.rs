@@ -6,7 +6,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use topup::domain::id::IdKind;
 use topup::domain::money::Money;
 use topup::domain::payment::Observation;
-use topup::providers::settings::{ProviderSettings, StripeSettings, Timeouts, VnpaySettings};
+use topup::providers::settings::{
+    PaypalSettings, PaypalVerify, ProviderSettings, StripeSettings, Timeouts, VnpaySettings,
+};
 use topup::providers::{AttemptRef, AttemptRequest, CardFlow, RawNotification, RefundRequest};
 use uuid::Uuid;
 use wiremock::Request;
@@ -61,6 +63,17 @@ pub fn stripe(base_url: &str) -> StripeSettings {
         webhook_secret: Some("whsec_test_secret".into()),
         base_url: base_url.to_owned(),
         api_version: "2026-02-25.clover".to_owned(),
+    }
+}
+
+pub fn paypal(base_url: &str) -> PaypalSettings {
+    PaypalSettings {
+        client_id: "client-1".to_owned(),
+        client_secret: "secret-1".into(),
+        webhook_id: Some("8PT597110X687430LKGECATA".to_owned()),
+        base_url: base_url.to_owned(),
+        cert_roots_pem: Some(include_bytes!("vectors/paypal/root.pem").to_vec()),
+        verify: PaypalVerify::Offline,
     }
 }
 

@@ -94,16 +94,11 @@ mod tests {
             "https://evilpaypal.com/x",
             "https://api.paypal.com@evil.test/x",
             "https://user:pw@api.paypal.com/x",
-            "https://api.paypal.com\\@evil.test/x",
             "http://127.0.0.1:9000/x",
             "file:///etc/passwd",
             "",
         ] {
-            assert!(
-                certificate_url(bad, None)
-                    .is_none_or(|url| url.host_str() == Some("api.paypal.com") && bad.contains('\\')),
-                "{bad}"
-            );
+            assert!(certificate_url(bad, None).is_none(), "{bad}");
         }
     }
 
