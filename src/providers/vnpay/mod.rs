@@ -156,8 +156,12 @@ impl PaymentProvider for Vnpay {
         self.server.refund(request).await
     }
 
-    async fn read_refund(&self, request: &RefundRequest, _: &str) -> Result<RefundFact, ProviderError> {
-        self.server.read_refund(request).await
+    async fn read_refund(
+        &self,
+        request: &RefundRequest,
+        provider_refund_id: &str,
+    ) -> Result<RefundFact, ProviderError> {
+        self.server.read_refund(request, provider_refund_id).await
     }
 
     async fn verify(&self, raw: &RawNotification) -> Result<Notification, NotificationError> {

@@ -52,7 +52,7 @@ impl Server {
 
     /// What VNPay knows about an attempt.
     pub async fn read(&self, attempt: &AttemptRef, live: bool) -> Result<Observation, ProviderError> {
-        let Some(answer) = self.query(attempt).await? else {
+        let Some(answer) = self.query(attempt, None).await? else {
             // The payer has not opened the link, or VNPay is not yet aware of it: no conclusion.
             return Ok(Observation::Pending { note: Some("not known to VNPay".to_owned()) });
         };
@@ -77,7 +77,7 @@ impl Server {
     /// Sends a refund, unless VNPay already has it: a second one would be money twice.
     pub async fn refund(&self, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
         if Utc::now() - request.created_at > FIRST_SENDING
-            && let Some(fact) = self.find_refund(request).await?
+            && let Some(fact) = self.find_refund(request, None).await?
         {
             return Ok(fact);
         }
@@ -88,20 +88,30 @@ impl Server {
                 self.require_genuine(&answer, Command::Refund, &request.attempt)?;
                 self.refund_fact(&answer, request)
             }
-            // One is under way: this one, or a parallel one before it. The next try asks first which.
-            "94" => Err(busy("a refund of this payment is being processed", 300)),
+            // This very request was sent before, or a parallel refund is under way: VNPay can tell which.
+            "94" => {
+                let found = self.find_refund(request, None).await?;
+                found.ok_or_else(|| busy("a refund of this payment is being processed", 300))
+            }
             code => Err(self.refused(code)),
         }
     }
 
-    /// Where a refund stands. The question is about the payment: VNPay answers with its last movement.
-    pub async fn read_refund(&self, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
+    /// Where a refund stands.
+    pub async fn read_refund(&self, request: &RefundRequest, id: &str) -> Result<RefundFact, ProviderError> {
+        let number = (id != own_id(request)).then_some(id);
         let unknown = || fact(request, own_id(request), RefundStatus::Pending, Some("not yet known to VNPay"));
-        Ok(self.find_refund(request).await?.unwrap_or_else(unknown))
+        Ok(self.find_refund(request, number).await?.unwrap_or_else(unknown))
     }
 
-    async fn find_refund(&self, request: &RefundRequest) -> Result<Option<RefundFact>, ProviderError> {
-        let Some(answer) = self.query(&request.attempt).await? else { return Ok(None) };
+    /// Without VNPay's number of the refund, the question is about the payment, and VNPay answers with
+    /// its last movement.
+    async fn find_refund(
+        &self,
+        request: &RefundRequest,
+        number: Option<&str>,
+    ) -> Result<Option<RefundFact>, ProviderError> {
+        let Some(answer) = self.query(&request.attempt, number).await? else { return Ok(None) };
         let is_refund = matches!(answer.text("vnp_TransactionType"), FULL_REFUND | PARTIAL_REFUND);
         let same_amount = mapping::amount_from_wire(answer.text("vnp_Amount")) == Some(request.amount);
         // Where VNPay echoes the words of the refund, they tell two refunds of one amount apart.
@@ -149,7 +159,7 @@ impl Server {
     }
 
     /// `None` when VNPay does not know the transaction.
-    async fn query(&self, attempt: &AttemptRef) -> Result<Option<Answer>, ProviderError> {
+    async fn query(&self, attempt: &AttemptRef, number: Option<&str>) -> Result<Option<Answer>, ProviderError> {
         if let Some(wait) = self.throttle.wait(Instant::now()) {
             return Err(busy(TOO_OFTEN, wait.as_secs() + 1));
         }
@@ -158,6 +168,8 @@ impl Server {
             ("vnp_RequestId", Uuid::now_v7().as_simple().to_string()),
             ("vnp_OrderInfo", format!("Query {}", attempt.provider_reference)),
         ]);
+        // Not part of what is signed.
+        fields.extend(number.map(|number| ("vnp_TransactionNo", number.to_owned())));
         let answer = self.send(Command::Query, &fields).await?;
         match answer.text("vnp_ResponseCode") {
             "00" => {
