@@ -21,9 +21,11 @@
 mod bank_transfer;
 mod error;
 mod http;
+mod paypal;
 mod registry;
 pub mod settings;
 mod stripe;
+mod vnpay;
 
 pub use error::{NotificationError, ProviderError};
 pub use registry::Registry;
@@ -35,6 +37,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use crate::domain::id::IdKind;
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment::{Channel, Notification, Observation, RefundFact};
 
@@ -242,4 +245,10 @@ pub trait PaymentProvider: Debug + Send + Sync {
 
     /// The reply that this company expects.
     fn reply(&self, outcome: Outcome) -> Reply;
+}
+
+/// Our page that a company's own page leads back to: `{public}/v1/providers/{name}/return?order=tuo_…`.
+/// It shows or redirects; what the browser brings there is never evidence.
+fn return_page(public_url: &str, name: &str, order_id: Uuid) -> String {
+    format!("{public_url}/v1/providers/{name}/return?order={}", IdKind::TopUpOrder.show(order_id))
 }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::bank_transfer::BankTransfer;
+use super::paypal::Paypal;
 use super::settings::{ProviderSettings, SettingsError};
 use super::stripe::Stripe;
+use super::vnpay::Vnpay;
 use super::{PaymentProvider, settings};
 use crate::domain::payment::Channel;
 
@@ -21,9 +23,12 @@ impl Registry {
     /// # Errors
     /// [`SettingsError`] when what is set cannot be used.
     pub fn new(settings: &ProviderSettings) -> Result<Self, SettingsError> {
-        settings::base_url(&settings.public_url, "public URL")?;
+        let public_url = settings::base_url(&settings.public_url, "public URL")?;
         let mut registry = Self { providers: vec![Arc::new(BankTransfer::new())] };
-        registry.add("stripe", settings.stripe.as_ref(), |s| s.missing(), |s| Stripe::new(s, settings.timeouts))?;
+        let timeouts = settings.timeouts;
+        registry.add("stripe", settings.stripe.as_ref(), |s| s.missing(), |s| Stripe::new(s, timeouts))?;
+        registry.add("paypal", settings.paypal.as_ref(), |s| s.missing(), |s| Paypal::new(s, &public_url, timeouts))?;
+        registry.add("vnpay", settings.vnpay.as_ref(), |s| s.missing(), |s| Vnpay::new(s, &public_url, timeouts))?;
         Ok(registry)
     }
 

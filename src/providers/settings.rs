@@ -120,6 +120,25 @@ impl StripeSettings {
     }
 }
 
+impl PaypalSettings {
+    pub(super) fn missing(&self) -> Option<&'static str> {
+        first_missing(&[
+            ("client id", !self.client_id.trim().is_empty()),
+            ("client secret", is_set(&self.client_secret)),
+            ("webhook id", self.webhook_id.as_ref().is_some_and(|id| !id.trim().is_empty())),
+        ])
+    }
+}
+
+impl VnpaySettings {
+    pub(super) fn missing(&self) -> Option<&'static str> {
+        first_missing(&[
+            ("terminal code", !self.tmn_code.trim().is_empty()),
+            ("hash secret", is_set(&self.hash_secret)),
+        ])
+    }
+}
+
 fn is_set(secret: &SecretString) -> bool {
     !secret.expose_secret().trim().is_empty()
 }
@@ -135,4 +154,9 @@ pub(super) fn base_url(text: &str, setting: &'static str) -> Result<String, Sett
         return Err(SettingsError::BadUrl { setting });
     }
     Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// The host of a URL that [`base_url`] accepted.
+pub(super) fn host(url: &str) -> Option<String> {
+    url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned))
 }

@@ -283,20 +283,6 @@ async fn sessions_are_read_as_money_first() {
     }
 }
 
-fn short(observation: &Observation) -> String {
-    match observation {
-        Observation::Pending { note: Some(note) } => format!("Pending {note}"),
-        Observation::Pending { note: None } => "Pending".to_owned(),
-        Observation::ReadyToCapture => "ReadyToCapture".to_owned(),
-        Observation::InFlight { .. } => "InFlight".to_owned(),
-        Observation::Review { .. } => "Review".to_owned(),
-        Observation::Paid(fact) => format!("Paid {} {}", fact.payment_id, fact.amount),
-        Observation::Failed { reason } => format!("Failed {reason}"),
-        Observation::Cancelled => "Cancelled".to_owned(),
-        Observation::Expired => "Expired".to_owned(),
-    }
-}
-
 #[tokio::test]
 async fn payment_intents_are_read() {
     for (status, expected) in [

@@ -5,7 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use topup::domain::id::IdKind;
 use topup::domain::money::Money;
-use topup::providers::settings::{ProviderSettings, StripeSettings, Timeouts};
+use topup::domain::payment::Observation;
+use topup::providers::settings::{
+    PaypalSettings, PaypalVerify, ProviderSettings, StripeSettings, Timeouts, VnpaySettings,
+};
 use topup::providers::{AttemptRef, AttemptRequest, CardFlow, RawNotification, RefundRequest};
 use uuid::Uuid;
 use wiremock::Request;
@@ -60,6 +63,27 @@ pub fn stripe(base_url: &str) -> StripeSettings {
         webhook_secret: Some("whsec_test_secret".into()),
         base_url: base_url.to_owned(),
         api_version: "2026-02-25.clover".to_owned(),
+    }
+}
+
+pub fn paypal(base_url: &str) -> PaypalSettings {
+    PaypalSettings {
+        client_id: "client-1".to_owned(),
+        client_secret: "secret-1".into(),
+        webhook_id: Some("8PT597110X687430LKGECATA".to_owned()),
+        base_url: base_url.to_owned(),
+        cert_roots_pem: Some(include_bytes!("vectors/paypal/root.pem").to_vec()),
+        verify: PaypalVerify::Offline,
+    }
+}
+
+pub fn vnpay(api_url: &str) -> VnpaySettings {
+    VnpaySettings {
+        tmn_code: "DEMOV210".to_owned(),
+        hash_secret: "SECRETSECRETSECRETSECRETSECRET12".into(),
+        pay_url: "https://sandbox.vnpayment.vn/paymentv2/vpcpay.html".to_owned(),
+        api_url: api_url.to_owned(),
+        server_ip: "127.0.0.1".parse().unwrap(),
     }
 }
 
@@ -126,4 +150,19 @@ pub fn field<'a>(form: &'a [(String, String)], name: &str) -> Option<&'a str> {
 
 pub fn header<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     request.headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// An observation in a word, for tables.
+pub fn short(observation: &Observation) -> String {
+    match observation {
+        Observation::Pending { note: Some(note) } => format!("Pending {note}"),
+        Observation::Pending { note: None } => "Pending".to_owned(),
+        Observation::ReadyToCapture => "ReadyToCapture".to_owned(),
+        Observation::InFlight { .. } => "InFlight".to_owned(),
+        Observation::Review { .. } => "Review".to_owned(),
+        Observation::Paid(fact) => format!("Paid {} {}", fact.payment_id, fact.amount),
+        Observation::Failed { reason } => format!("Failed {reason}"),
+        Observation::Cancelled => "Cancelled".to_owned(),
+        Observation::Expired => "Expired".to_owned(),
+    }
 }

@@ -1,0 +1,151 @@
+//! What PayPal's objects mean in the house's words.
+
+use super::money;
+use super::wire::{Amount, Capture, Dispute, Order, Refund, SupplementaryData};
+use crate::domain::id::IdKind;
+use crate::domain::money::Money;
+use crate::domain::payment::{
+    AttemptLocator, DisputeFact, DisputeStatus, Observation, PaymentFact, RefundFact, RefundStatus,
+};
+
+/// Why an object says nothing usable: unknown words, a missing part.
+pub(super) type Unreadable = String;
+
+/// Our account as facts name it; part of what identifies a payment.
+#[derive(Debug, Clone)]
+pub(super) struct Account {
+    pub name: String,
+    pub live: bool,
+}
+
+/// What an order says. `COMPLETED` does not prove payment: the captures do.
+pub(super) fn order(order: &Order, account: &Account) -> Result<Observation, Unreadable> {
+    let captures = order.purchase_units.iter().filter_map(|unit| unit.payments.as_ref()).flat_map(|p| &p.captures);
+    // Of several captures the one that moved most counts: one may have been declined before.
+    let seen: Vec<Observation> = captures.map(|one| capture(one, account)).collect::<Result<_, _>>()?;
+    let rank = |observation: &Observation| match observation {
+        Observation::Paid(_) => 2,
+        Observation::InFlight { .. } => 1,
+        _ => 0,
+    };
+    let best = seen.into_iter().max_by_key(rank);
+    match (order.status.as_deref().unwrap_or_default(), best) {
+        (_, Some(moved @ (Observation::Paid(_) | Observation::InFlight { .. }))) => Ok(moved),
+        ("COMPLETED", Some(observation)) => Ok(observation),
+        ("COMPLETED", None) => Err("completed without a capture".to_owned()),
+        ("APPROVED", _) => Ok(Observation::ReadyToCapture),
+        (status @ ("CREATED" | "SAVED" | "PAYER_ACTION_REQUIRED"), declined) => {
+            let note = declined.map(|_| "declined".to_owned());
+            Ok(Observation::Pending { note: note.or_else(|| (status == "SAVED").then(|| status.to_owned())) })
+        }
+        ("VOIDED", _) => Ok(Observation::Cancelled),
+        (other, _) => Err(format!("order with status {other:?}")),
+    }
+}
+
+pub(super) fn capture(capture: &Capture, account: &Account) -> Result<Observation, Unreadable> {
+    let reason = capture.status_details.as_ref().and_then(|details| details.reason.clone());
+    Ok(match capture.status.as_str() {
+        // What was given back later has its own facts; the money did arrive.
+        "COMPLETED" | "PARTIALLY_REFUNDED" | "REFUNDED" => Observation::Paid(PaymentFact {
+            payment_id: capture.id.clone(),
+            amount: amount(capture.amount.as_ref())?,
+            merchant_account: account.name.clone(),
+            live: account.live,
+        }),
+        "PENDING" => Observation::InFlight { reason: reason.unwrap_or_else(|| "PENDING".to_owned()) },
+        status @ ("DECLINED" | "FAILED" | "DENIED") => {
+            Observation::Failed { reason: reason.unwrap_or_else(|| status.to_owned()) }
+        }
+        other => return Err(format!("capture with status {other:?}")),
+    })
+}
+
+/// What a refused capture means for the payment; `None` when it means nothing certain.
+pub(super) fn capture_issue(issue: &str) -> Option<Observation> {
+    let pending = || Some(Observation::Pending { note: Some(issue.to_owned()) });
+    match issue {
+        // The payer is sent back to PayPal, and may approve the same order again with other money.
+        "ORDER_NOT_APPROVED"
+        | "PAYER_ACTION_REQUIRED"
+        | "INSTRUMENT_DECLINED"
+        | "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING" => pending(),
+        "ORDER_COMPLETION_IN_PROGRESS" => Some(Observation::InFlight { reason: issue.to_owned() }),
+        "TRANSACTION_REFUSED"
+        | "COMPLIANCE_VIOLATION"
+        | "PAYER_CANNOT_PAY"
+        | "PAYER_ACCOUNT_RESTRICTED"
+        | "PAYER_ACCOUNT_LOCKED_OR_CLOSED"
+        | "TRANSACTION_LIMIT_EXCEEDED"
+        | "TRANSACTION_RECEIVING_LIMIT_EXCEEDED"
+        | "MAX_NUMBER_OF_PAYMENT_ATTEMPTS_EXCEEDED"
+        | "PAYEE_BLOCKED_TRANSACTION" => Some(Observation::Failed { reason: issue.to_owned() }),
+        "ORDER_EXPIRED" => Some(Observation::Expired),
+        "ORDER_VOIDED" => Some(Observation::Cancelled),
+        _ => None,
+    }
+}
+
+pub(super) fn refund(refund: &Refund) -> Result<RefundFact, Unreadable> {
+    let status = match refund.status.as_deref() {
+        // A reversal's resource may have none: PayPal took the money already.
+        Some("COMPLETED") | None => RefundStatus::Succeeded,
+        Some("PENDING") => RefundStatus::Pending,
+        Some("FAILED" | "CANCELLED") => RefundStatus::Failed,
+        Some(other) => return Err(format!("refund with status {other:?}")),
+    };
+    Ok(RefundFact {
+        refund_id: refund.id.clone(),
+        payment_id: capture_of(refund),
+        our_refund_id: refund.custom_id.as_deref().and_then(|id| IdKind::Refund.parse(id)),
+        amount: amount(refund.amount.as_ref())?,
+        status,
+        reason: refund.status_details.as_ref().and_then(|details| details.reason.clone()),
+    })
+}
+
+/// The capture that a refund takes from: named, or the end of the link upwards.
+fn capture_of(refund: &Refund) -> Option<String> {
+    let related = refund.supplementary_data.as_ref().and_then(|data| data.related_ids.as_ref());
+    let up = || refund.links.iter().find(|link| link.rel == "up").and_then(|link| link.href.rsplit('/').next());
+    let named = related.and_then(|ids| ids.capture_id.as_deref());
+    named.or_else(up).filter(|id| !id.is_empty()).map(str::to_owned)
+}
+
+pub(super) fn dispute(dispute: &Dispute) -> Result<DisputeFact, Unreadable> {
+    let outcome = dispute.dispute_outcome.as_ref().and_then(|outcome| outcome.outcome_code.as_deref());
+    let status = match (dispute.status.as_deref(), outcome) {
+        (Some("RESOLVED"), Some("RESOLVED_BUYER_FAVOUR" | "ACCEPTED")) => DisputeStatus::Lost,
+        // With a payout PayPal pays the buyer, not we; a denied claim is none.
+        (
+            Some("RESOLVED"),
+            Some("RESOLVED_SELLER_FAVOUR" | "RESOLVED_WITH_PAYOUT" | "CANCELED_BY_BUYER" | "DENIED"),
+        ) => DisputeStatus::Won,
+        // Also a resolution in a word that we do not know: a person decides, the money stays frozen.
+        _ => DisputeStatus::Open,
+    };
+    let transaction = dispute.disputed_transactions.first();
+    Ok(DisputeFact {
+        dispute_id: dispute.dispute_id.clone(),
+        payment_id: transaction.and_then(|transaction| transaction.seller_transaction_id.clone()),
+        amount: amount(dispute.dispute_amount.as_ref())?,
+        status,
+        reason: dispute.reason.clone(),
+    })
+}
+
+pub(super) fn amount(amount: Option<&Amount>) -> Result<Money, Unreadable> {
+    let amount = amount.ok_or("no amount")?;
+    money::from_wire(&amount.value, &amount.currency_code).map_err(|error| error.to_string())
+}
+
+pub(super) fn locator(order_id: Option<&str>, custom_id: Option<&str>) -> AttemptLocator {
+    AttemptLocator {
+        provider_reference: order_id.map(str::to_owned),
+        order_id: custom_id.and_then(|id| IdKind::TopUpOrder.parse(id)),
+    }
+}
+
+pub(super) fn related_order(data: Option<&SupplementaryData>) -> Option<&str> {
+    data.and_then(|data| data.related_ids.as_ref()).and_then(|ids| ids.order_id.as_deref())
+}

@@ -1,0 +1,222 @@
+//! PayPal: Orders v2 (create, approve, capture), Payments v2 (refunds), Webhooks v1.
+
+mod certificate;
+mod client;
+mod event;
+mod mapping;
+mod money;
+mod request;
+mod transmission;
+mod verify;
+mod wire;
+
+use async_trait::async_trait;
+use chrono::Utc;
+
+use self::client::{PaypalClient, path_segment};
+use self::mapping::Account;
+use self::verify::Verifier;
+use self::wire::{Order, Refund};
+use super::settings::{self, PaypalSettings, SettingsError, Timeouts};
+use super::{
+    AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, Outcome, PaymentProvider,
+    ProviderError, RawNotification, RefundRequest, Reply,
+};
+use crate::domain::id::IdKind;
+use crate::domain::money::Money;
+use crate::domain::payment::{Channel, Notification, Observation, RefundFact};
+use uuid::Uuid;
+
+const NAME: &str = "paypal";
+
+#[derive(Debug)]
+pub struct Paypal {
+    client: PaypalClient,
+    verifier: Verifier,
+    account: Account,
+    public_url: String,
+    capabilities: Capabilities,
+}
+
+impl Paypal {
+    /// # Errors
+    /// [`SettingsError`] for unusable URLs or roots, or the simulator's webhook id.
+    pub fn new(settings: &PaypalSettings, public_url: &str, timeouts: Timeouts) -> Result<Self, SettingsError> {
+        let client = PaypalClient::new(settings, timeouts)?;
+        let host = settings::host(&client.base_url).unwrap_or_default();
+        Ok(Self {
+            verifier: Verifier::new(settings, &client.base_url)?,
+            // PayPal's objects name the merchant in ways that differ by call; our client id is one account's.
+            account: Account {
+                name: settings.client_id.trim().to_owned(),
+                live: host.ends_with(".paypal.com") && !host.contains("sandbox"),
+            },
+            client,
+            public_url: settings::base_url(public_url, "public URL")?,
+            capabilities: Capabilities {
+                currencies: Some(money::supported()),
+                limits: Vec::new(),
+                can_cancel: true,
+                can_refund: true,
+                notifies: true,
+            },
+        })
+    }
+
+    async fn read_order(&self, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
+        let id = path_segment(&attempt.provider_reference)?;
+        let order: Order = self.client.get(&format!("/v2/checkout/orders/{id}")).await?;
+        self.state(&order, attempt)
+    }
+
+    fn state(&self, order: &Order, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
+        require(order.id == attempt.provider_reference, "another order")?;
+        let observation = mapping::order(order, &self.account).map_err(|reason| self.client.unavailable(&reason))?;
+        let paid = matches!(observation, Observation::Paid(_));
+        self.about(order, attempt.order_id, (!paid).then_some(attempt.amount))?;
+        Ok(observation)
+    }
+
+    /// Whether a PayPal order is about ours. What was paid is reported as it is: settlement compares it.
+    fn about(&self, order: &Order, order_id: Uuid, amount: Option<Money>) -> Result<(), ProviderError> {
+        let Some(unit) = order.purchase_units.first() else { return Ok(()) };
+        let ours = IdKind::TopUpOrder.show(order_id);
+        require(unit.custom_id.as_ref().is_none_or(|stated| *stated == ours), "another customer's order")?;
+        match (&unit.amount, amount) {
+            (Some(stated), Some(amount)) => {
+                require(mapping::amount(Some(stated)) == Ok(amount), "an order of another amount")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn refund_fact(&self, refund: &Refund, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
+        let fact = mapping::refund(refund).map_err(|reason| self.client.unavailable(&reason))?;
+        require(fact.our_refund_id.is_none_or(|id| id == request.refund_id), "another refund")?;
+        require(fact.payment_id.as_ref().is_none_or(|id| *id == request.payment_id), "a refund of another capture")?;
+        require(fact.amount == request.amount, "a refund of another amount")?;
+        Ok(RefundFact { our_refund_id: Some(request.refund_id), payment_id: Some(request.payment_id.clone()), ..fact })
+    }
+}
+
+fn require(holds: bool, otherwise: &str) -> Result<(), ProviderError> {
+    if holds { Ok(()) } else { Err(mismatch(otherwise)) }
+}
+
+fn mismatch(detail: &str) -> ProviderError {
+    ProviderError::Mismatch { provider: NAME, detail: detail.to_owned() }
+}
+
+#[async_trait]
+impl PaymentProvider for Paypal {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn channel(&self) -> Channel {
+        Channel::Paypal
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn merchant_account(&self) -> &str {
+        &self.account.name
+    }
+
+    fn is_live(&self) -> bool {
+        self.account.live
+    }
+
+    async fn create(&self, request: &AttemptRequest) -> Result<Created, ProviderError> {
+        let body = request::order(request, &self.public_url)?.to_string();
+        let order: Order = self.client.post("/v2/checkout/orders", body, Some(&request.request_key)).await?;
+        path_segment(&order.id)?;
+        self.about(&order, request.order_id, Some(request.amount))?;
+        // Which of the two comes depends on whether a payment source was sent, and on PayPal's mood.
+        let link = order.links.into_iter().find(|link| matches!(link.rel.as_str(), "payer-action" | "approve"));
+        let url = link.ok_or_else(|| self.client.unavailable("an order without a page for the payer"))?.href;
+        Ok(Created { provider_reference: order.id, next_action: NextAction::Redirect { url }, expires_at: None })
+    }
+
+    async fn read(&self, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
+        self.read_order(attempt).await
+    }
+
+    /// The same request key wherever the wish came from, return page or notification: one capture.
+    async fn capture(&self, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
+        let id = path_segment(&attempt.provider_reference)?;
+        let path = format!("/v2/checkout/orders/{id}/capture");
+        let key = format!("{}-capture", attempt.request_key);
+        match self.client.post::<Order>(&path, "{}".to_owned(), Some(&key)).await {
+            // A short answer has no captures in it; the order itself has.
+            Ok(order) if order.purchase_units.is_empty() => {
+                require(order.id == id, "another order")?;
+                self.read_order(attempt).await
+            }
+            Ok(order) => self.state(&order, attempt),
+            Err(ProviderError::Refused { code, .. }) if code == "ORDER_ALREADY_CAPTURED" => {
+                self.read_order(attempt).await
+            }
+            Err(ProviderError::Refused { provider, code, detail }) => {
+                mapping::capture_issue(&code).ok_or(ProviderError::Refused { provider, code, detail })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// PayPal cannot cancel an order, and need not: without our capture no money moves.
+    async fn cancel(&self, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
+        match self.read_order(attempt).await {
+            Ok(Observation::Pending { .. } | Observation::ReadyToCapture | Observation::Expired) => {
+                Ok(Observation::Cancelled)
+            }
+            // Forgotten at PayPal: an order that was paid is kept.
+            Err(ProviderError::Refused { code, .. })
+                if matches!(code.as_str(), "INVALID_RESOURCE_ID" | "RESOURCE_NOT_FOUND") =>
+            {
+                Ok(Observation::Cancelled)
+            }
+            other => other,
+        }
+    }
+
+    async fn refund(&self, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
+        let capture = path_segment(&request.payment_id)?;
+        let body = request::refund(request)?.to_string();
+        let key = IdKind::Refund.show(request.refund_id);
+        let path = format!("/v2/payments/captures/{capture}/refund");
+        let refund: Refund = self.client.post(&path, body, Some(&key)).await?;
+        if refund.amount.is_none() {
+            return self.read_refund(request, &refund.id).await;
+        }
+        self.refund_fact(&refund, request)
+    }
+
+    async fn read_refund(
+        &self,
+        request: &RefundRequest,
+        provider_refund_id: &str,
+    ) -> Result<RefundFact, ProviderError> {
+        let id = path_segment(provider_refund_id)?;
+        let refund: Refund = self.client.get(&format!("/v2/payments/refunds/{id}")).await?;
+        require(refund.id == id, "another refund")?;
+        self.refund_fact(&refund, request)
+    }
+
+    async fn verify(&self, raw: &RawNotification) -> Result<Notification, NotificationError> {
+        self.verifier.verify(&self.client, raw, Utc::now()).await?;
+        event::parse(&raw.body, &self.account)
+    }
+
+    fn reply(&self, outcome: Outcome) -> Reply {
+        // Any 2xx ends the retries. What is on record for an operator needs none.
+        let status = match outcome {
+            Outcome::Recorded | Outcome::AlreadySettled | Outcome::UnknownOrder | Outcome::AmountMismatch => 200,
+            Outcome::BadSignature => 400,
+            Outcome::TryAgain => 503,
+        };
+        Reply { status, content_type: "application/json", body: "{}".to_owned() }
+    }
+}

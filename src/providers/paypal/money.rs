@@ -1,0 +1,73 @@
+//! PayPal's own currencies and decimals (developer.paypal.com/reference/currency-codes), which are not ISO 4217's.
+
+use crate::domain::money::{Currency, Money, MoneyError, parse_plain_decimal};
+
+/// BRL, CNY and MYR for accounts of that country only; VND is not among them.
+const SUPPORTED: [&str; 24] = [
+    "AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "ILS", "JPY", "MXN", "MYR", "NOK",
+    "NZD", "PHP", "PLN", "SEK", "SGD", "THB", "TWD", "USD",
+];
+
+/// "Decimal amounts cause an error", although ISO 4217 gives HUF and TWD two.
+const NO_DECIMALS: [&str; 3] = ["HUF", "JPY", "TWD"];
+
+pub(super) fn supported() -> Vec<Currency> {
+    SUPPORTED.iter().filter_map(|code| code.parse().ok()).collect()
+}
+
+/// The amount as PayPal writes it: `10.00`, `500` for JPY.
+///
+/// # Errors
+/// [`MoneyError::UnknownCurrency`] for one that PayPal does not take, [`MoneyError::TooPrecise`] below its
+/// smallest unit, [`MoneyError::NotPositive`].
+pub(super) fn to_wire(amount: Money) -> Result<String, MoneyError> {
+    let code = amount.currency().code();
+    if !SUPPORTED.contains(&code) {
+        return Err(MoneyError::UnknownCurrency);
+    }
+    let decimals = if NO_DECIMALS.contains(&code) { 0 } else { 2 };
+    let mut value = Money::positive(amount.amount(), amount.currency())?.amount();
+    if value.scale() > decimals {
+        return Err(MoneyError::TooPrecise);
+    }
+    value.rescale(decimals);
+    Ok(value.to_string())
+}
+
+/// The inverse, for what PayPal states: any plain decimal.
+///
+/// # Errors
+/// [`MoneyError`] when it is not one, or the currency is unknown.
+pub(super) fn from_wire(value: &str, code: &str) -> Result<Money, MoneyError> {
+    Money::new(parse_plain_decimal(value)?, code.parse()?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn money(amount: &str, code: &str) -> Money {
+        Money::new(amount.parse().unwrap(), code.parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn decimals_follow_paypals_table() {
+        for (amount, code, written) in [
+            ("10", "USD", "10.00"),
+            ("10.05", "USD", "10.05"),
+            ("500", "JPY", "500"),
+            ("500", "HUF", "500"),
+            ("500", "TWD", "500"),
+        ] {
+            assert_eq!(to_wire(money(amount, code)).unwrap(), written);
+            assert_eq!(from_wire(written, code), Ok(money(amount, code)));
+        }
+        assert_eq!(to_wire(money("0.5", "TWD")), Err(MoneyError::TooPrecise));
+        assert_eq!(to_wire(money("1.001", "USD")), Err(MoneyError::TooPrecise));
+        assert_eq!(to_wire(money("0", "USD")), Err(MoneyError::NotPositive));
+        assert_eq!(to_wire(money("500000", "VND")), Err(MoneyError::UnknownCurrency));
+        assert_eq!(supported().len(), SUPPORTED.len());
+        assert!(from_wire("1e2", "USD").is_err());
+    }
+}

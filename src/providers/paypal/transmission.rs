@@ -1,0 +1,114 @@
+//! What PayPal signs of a notification, and where its certificate may lie
+//! (developer.paypal.com/api/rest/webhooks/rest, "verify webhook signatures").
+
+use url::{Host, Url};
+
+use crate::providers::{NotificationError, RawNotification};
+
+const ALGORITHM: &str = "SHA256withRSA";
+const DOMAIN: &str = "paypal.com";
+
+/// The five headers of a notification, all required.
+#[derive(Debug)]
+pub(super) struct Transmission<'a> {
+    pub id: &'a str,
+    pub time: &'a str,
+    pub signature: &'a str,
+    pub certificate_url: &'a str,
+    pub algorithm: &'a str,
+}
+
+impl<'a> Transmission<'a> {
+    pub fn of(raw: &'a RawNotification) -> Result<Self, NotificationError> {
+        let need = |name: &str| {
+            raw.header(name)
+                .filter(|value| !value.is_empty())
+                .ok_or(NotificationError::BadSignature("a transmission header is missing"))
+        };
+        let this = Self {
+            id: need("paypal-transmission-id")?,
+            time: need("paypal-transmission-time")?,
+            signature: need("paypal-transmission-sig")?,
+            certificate_url: need("paypal-cert-url")?,
+            algorithm: need("paypal-auth-algo")?,
+        };
+        if this.algorithm.eq_ignore_ascii_case(ALGORITHM) {
+            Ok(this)
+        } else {
+            Err(NotificationError::BadSignature("another algorithm than SHA256withRSA"))
+        }
+    }
+
+    /// The signed message: the body goes in by its CRC-32 (IEEE), in decimal. The webhook id is ours from
+    /// the settings, never the request's.
+    pub fn message(&self, webhook_id: &str, body: &[u8]) -> String {
+        format!("{}|{}|{webhook_id}|{}", self.id, self.time, crc32fast::hash(body))
+    }
+}
+
+/// Whether the certificate may be fetched from there: PayPal's hosts over HTTPS, and in tests the played
+/// PayPal's own origin. Anything else would let a sender choose whom we ask.
+pub(super) fn certificate_url(text: &str, test_base: Option<&str>) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return None;
+    }
+    let paypals = url.scheme() == "https"
+        && url.port().is_none()
+        && url.domain().is_some_and(|host| host == DOMAIN || host.ends_with(".paypal.com"));
+    let played = test_base
+        .and_then(|base| Url::parse(base).ok())
+        .is_some_and(|base| base.origin() == url.origin() && (url.scheme() == "https" || is_loopback(&url)));
+    (paypals || played).then_some(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn certificates_lie_at_paypals_only() {
+        for good in [
+            "https://api.paypal.com/v1/notifications/certs/CERT-360caa42-fca2a594-1d93a270",
+            "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1",
+            "https://API.PayPal.com:443/x",
+            "https://paypal.com/x",
+        ] {
+            assert!(certificate_url(good, None).is_some(), "{good}");
+        }
+        for bad in [
+            "http://api.paypal.com/x",
+            "https://api.paypal.com:8443/x",
+            "https://evil.test/x",
+            "https://api.paypal.com.evil.test/x",
+            "https://evilpaypal.com/x",
+            "https://api.paypal.com@evil.test/x",
+            "https://user:pw@api.paypal.com/x",
+            "http://127.0.0.1:9000/x",
+            "file:///etc/passwd",
+            "",
+        ] {
+            assert!(certificate_url(bad, None).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_played_paypal_is_believed_on_its_own_origin_only() {
+        let base = Some("http://127.0.0.1:9000");
+        assert!(certificate_url("http://127.0.0.1:9000/certs/1", base).is_some());
+        assert!(certificate_url("http://127.0.0.1:9001/certs/1", base).is_none());
+        assert!(certificate_url("http://10.0.0.1/certs/1", Some("http://10.0.0.1")).is_none());
+        assert!(certificate_url("https://sandbox.test/certs/1", Some("https://sandbox.test/v1")).is_some());
+        assert!(certificate_url("https://api.paypal.com/x", base).is_some());
+    }
+}

@@ -1,0 +1,160 @@
+//! Whether a notification is PayPal's: by its certificate, or by asking PayPal.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
+use moka::sync::Cache;
+use rustls_pki_types::{CertificateDer, TrustAnchor};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::certificate::{self, Distrust};
+use super::client::PaypalClient;
+use super::transmission::{Transmission, certificate_url};
+use crate::providers::http::Retry;
+use crate::providers::settings::{PaypalSettings, PaypalVerify, SettingsError};
+use crate::providers::{NotificationError, ProviderError, RawNotification};
+
+const CERTIFICATE_LIFE: Duration = Duration::from_secs(24 * 3600);
+const CERTIFICATES_KEPT: u64 = 32;
+/// The simulator's; anybody can have it sign.
+const SIMULATOR_WEBHOOK_ID: &str = "WEBHOOK_ID";
+
+type Chain = Arc<Vec<CertificateDer<'static>>>;
+
+pub(super) struct Verifier {
+    webhook_id: String,
+    way: PaypalVerify,
+    roots: Vec<TrustAnchor<'static>>,
+    /// The roots are a test's: certificates may lie at the base URL, and nothing else is believed.
+    test_base: Option<String>,
+    chains: Cache<String, Chain>,
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier").field("way", &self.way).field("test_base", &self.test_base).finish_non_exhaustive()
+    }
+}
+
+#[derive(Serialize)]
+struct Question<'a> {
+    auth_algo: &'a str,
+    cert_url: &'a str,
+    transmission_id: &'a str,
+    transmission_sig: &'a str,
+    transmission_time: &'a str,
+    webhook_id: &'a str,
+    /// PayPal's bytes, unmodified: it computes the signature over them.
+    webhook_event: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Verdict {
+    verification_status: String,
+}
+
+impl Verifier {
+    pub fn new(settings: &PaypalSettings, base_url: &str) -> Result<Self, SettingsError> {
+        let webhook_id = settings.webhook_id.as_deref().unwrap_or_default().trim().to_owned();
+        if webhook_id.eq_ignore_ascii_case(SIMULATOR_WEBHOOK_ID) {
+            return Err(SettingsError::SimulatorWebhookId);
+        }
+        let roots = match &settings.cert_roots_pem {
+            Some(pem) => certificate::roots_from_pem(pem).ok_or(SettingsError::BadRoots)?,
+            None => certificate::public_roots(),
+        };
+        Ok(Self {
+            webhook_id,
+            way: settings.verify,
+            roots,
+            test_base: settings.cert_roots_pem.as_ref().map(|_| base_url.to_owned()),
+            chains: Cache::builder().max_capacity(CERTIFICATES_KEPT).time_to_live(CERTIFICATE_LIFE).build(),
+        })
+    }
+
+    /// # Errors
+    /// [`NotificationError::BadSignature`] when it is not PayPal's, [`NotificationError::CouldNotVerify`]
+    /// when nobody can tell now: PayPal then sends it again.
+    pub async fn verify(
+        &self,
+        client: &PaypalClient,
+        raw: &RawNotification,
+        now: DateTime<Utc>,
+    ) -> Result<(), NotificationError> {
+        let transmission = Transmission::of(raw)?;
+        if self.way == PaypalVerify::Postback {
+            return self.ask(client, &transmission, raw).await;
+        }
+        let signature = STANDARD
+            .decode(transmission.signature)
+            .map_err(|_| NotificationError::BadSignature("the signature is not base64"))?;
+        let url = certificate_url(transmission.certificate_url, self.test_base.as_deref())
+            .ok_or(NotificationError::BadSignature("the certificate does not lie at PayPal"))?;
+        let chain = self.chain(client, url.as_str()).await?;
+        let message = transmission.message(&self.webhook_id, &raw.body);
+        match certificate::verify(&chain, &self.roots, message.as_bytes(), &signature, now) {
+            Ok(()) => {
+                // Kept only now: an outage can answer with something else for a while.
+                self.chains.insert(url.to_string(), chain);
+                Ok(())
+            }
+            // PayPal has served certificates without their intermediates; then PayPal itself tells.
+            Err(Distrust::UnknownIssuer) if self.test_base.is_none() => self.ask(client, &transmission, raw).await,
+            Err(Distrust::UnknownIssuer) => Err(NotificationError::BadSignature("the certificate's issuer is unknown")),
+            Err(Distrust::Certainly(why)) => Err(NotificationError::BadSignature(why)),
+        }
+    }
+
+    async fn chain(&self, client: &PaypalClient, url: &str) -> Result<Chain, NotificationError> {
+        if let Some(known) = self.chains.get(url) {
+            return Ok(known);
+        }
+        let answer = client.http.send(client.http.get(url), Retry::Safe).await.map_err(could_not)?;
+        if !answer.is_success() {
+            return Err(NotificationError::CouldNotVerify(format!("the certificate: status {}", answer.status)));
+        }
+        certificate::certificates_from_pem(&answer.body)
+            .map(Arc::new)
+            .ok_or_else(|| NotificationError::CouldNotVerify("the certificate is not PEM".to_owned()))
+    }
+
+    async fn ask(
+        &self,
+        client: &PaypalClient,
+        transmission: &Transmission<'_>,
+        raw: &RawNotification,
+    ) -> Result<(), NotificationError> {
+        let event: &RawValue = serde_json::from_slice(&raw.body)
+            .map_err(|_| NotificationError::BadSignature("the body is not JSON, so PayPal did not sign it"))?;
+        let question = Question {
+            auth_algo: transmission.algorithm,
+            cert_url: transmission.certificate_url,
+            transmission_id: transmission.id,
+            transmission_sig: transmission.signature,
+            transmission_time: transmission.time,
+            webhook_id: &self.webhook_id,
+            webhook_event: event,
+        };
+        let question = serde_json::to_string(&question)
+            .map_err(|_| NotificationError::CouldNotVerify("the question cannot be written".to_owned()))?;
+        let answer = client.post("/v1/notifications/verify-webhook-signature", question, None).await;
+        match answer {
+            Ok(Verdict { verification_status }) if verification_status == "SUCCESS" => Ok(()),
+            Ok(_) => Err(NotificationError::BadSignature("PayPal says that it is not its own")),
+            // PayPal finds the headers themselves wrong.
+            Err(ProviderError::Refused { .. }) => {
+                Err(NotificationError::BadSignature("PayPal does not know such a signature"))
+            }
+            Err(error) => Err(could_not(error)),
+        }
+    }
+}
+
+fn could_not(error: ProviderError) -> NotificationError {
+    NotificationError::CouldNotVerify(error.to_string())
+}

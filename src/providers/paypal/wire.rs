@@ -1,0 +1,129 @@
+//! PayPal's JSON, as far as we read it (Orders v2, Payments v2, Webhooks v1). Unknown fields are ignored.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Amount {
+    pub currency_code: String,
+    pub value: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Link {
+    pub href: String,
+    pub rel: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Order {
+    pub id: String,
+    pub status: Option<String>,
+    #[serde(default)]
+    pub links: Vec<Link>,
+    #[serde(default)]
+    pub purchase_units: Vec<PurchaseUnit>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct PurchaseUnit {
+    pub custom_id: Option<String>,
+    pub amount: Option<Amount>,
+    pub payments: Option<Payments>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Payments {
+    #[serde(default)]
+    pub captures: Vec<Capture>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Capture {
+    pub id: String,
+    pub status: String,
+    pub status_details: Option<StatusDetails>,
+    pub amount: Option<Amount>,
+    pub custom_id: Option<String>,
+    pub supplementary_data: Option<SupplementaryData>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct StatusDetails {
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct SupplementaryData {
+    pub related_ids: Option<RelatedIds>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RelatedIds {
+    pub order_id: Option<String>,
+    pub capture_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Refund {
+    pub id: String,
+    pub status: Option<String>,
+    pub status_details: Option<StatusDetails>,
+    pub amount: Option<Amount>,
+    pub custom_id: Option<String>,
+    pub supplementary_data: Option<SupplementaryData>,
+    #[serde(default)]
+    pub links: Vec<Link>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Dispute {
+    pub dispute_id: String,
+    pub status: Option<String>,
+    pub reason: Option<String>,
+    pub dispute_amount: Option<Amount>,
+    pub dispute_outcome: Option<DisputeOutcome>,
+    #[serde(default)]
+    pub disputed_transactions: Vec<DisputedTransaction>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct DisputeOutcome {
+    pub outcome_code: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct DisputedTransaction {
+    pub seller_transaction_id: Option<String>,
+}
+
+/// What `CHECKOUT.PAYMENT-APPROVAL.REVERSED` is about.
+#[derive(Debug, Deserialize)]
+pub(super) struct ApprovalReversed {
+    pub order_id: String,
+    #[serde(default)]
+    pub purchase_units: Vec<PurchaseUnit>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Event {
+    pub id: String,
+    pub event_type: String,
+    pub create_time: Option<String>,
+    pub resource: Value,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ErrorBody {
+    pub name: String,
+    pub debug_id: Option<String>,
+    #[serde(default)]
+    pub details: Vec<ErrorDetail>,
+}
+
+/// Descriptions are left out: they are prose, and may quote what was sent.
+#[derive(Debug, Deserialize)]
+pub(super) struct ErrorDetail {
+    pub issue: Option<String>,
+    pub field: Option<String>,
+}

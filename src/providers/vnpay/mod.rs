@@ -1,0 +1,210 @@
+//! VNPay PAY 2.1.0: a signed link, a signed GET notification (IPN), and a server-to-server API to ask
+//! (querydr) and to give back. What the browser brings to the return page is never a fact here.
+
+mod mapping;
+mod server;
+mod signing;
+mod throttle;
+mod wire;
+
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+
+use self::mapping::Statement;
+use self::server::Server;
+use self::signing::value;
+use super::settings::{self, SettingsError, Timeouts, VnpaySettings};
+use super::{
+    AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, Outcome, PaymentProvider,
+    ProviderError, RawNotification, RefundRequest, Reply, return_page,
+};
+use crate::domain::money::Money;
+use crate::domain::payment::{Channel, Fact, Notification, Observation, RefundFact};
+
+const NAME: &str = "vnpay";
+const VERSION: &str = "2.1.0";
+
+#[derive(Debug)]
+pub struct Vnpay {
+    tmn_code: String,
+    hash_secret: SecretString,
+    pay_url: String,
+    public_url: String,
+    live: bool,
+    server: Server,
+    capabilities: Capabilities,
+}
+
+impl Vnpay {
+    /// # Errors
+    /// [`SettingsError`] for unusable URLs.
+    pub fn new(settings: &VnpaySettings, public_url: &str, timeouts: Timeouts) -> Result<Self, SettingsError> {
+        let pay_url = settings::base_url(&settings.pay_url, "VNPay pay URL")?;
+        let dong = mapping::dong().map_err(|error| SettingsError::Client(error.to_string()))?;
+        let largest = Money::from_units(mapping::MAX_DONG, 0, dong).ok();
+        Ok(Self {
+            tmn_code: settings.tmn_code.trim().to_owned(),
+            hash_secret: settings.hash_secret.clone(),
+            live: settings::host(&pay_url).is_some_and(|host| host == "vnpay.vn" || host.ends_with(".vnpay.vn")),
+            pay_url,
+            public_url: settings::base_url(public_url, "public URL")?,
+            server: Server::new(settings, timeouts)?,
+            capabilities: Capabilities {
+                currencies: Some(vec![dong]),
+                limits: vec![(dong, None, largest)],
+                // A link that is out can be paid until its ExpireDate.
+                can_cancel: false,
+                can_refund: true,
+                notifies: true,
+            },
+        })
+    }
+
+    fn parameters(&self, request: &AttemptRequest) -> Result<signing::Parameters, ProviderError> {
+        let amount = mapping::amount_to_wire(request.amount)
+            .map_err(|error| unsupported(format!("{}: {error}", request.amount)))?;
+        let locale = if request.locale.as_deref().is_some_and(|wanted| wanted.starts_with("vi")) { "vn" } else { "en" };
+        let mut parameters = vec![
+            ("vnp_Version", VERSION.to_owned()),
+            ("vnp_Command", "pay".to_owned()),
+            ("vnp_TmnCode", self.tmn_code.clone()),
+            ("vnp_Amount", amount),
+            ("vnp_CreateDate", mapping::stamp(request.created_at)),
+            ("vnp_ExpireDate", mapping::stamp(request.expires_at)),
+            ("vnp_CurrCode", "VND".to_owned()),
+            ("vnp_IpAddr", address(request.payer_ip)),
+            ("vnp_Locale", locale.to_owned()),
+            ("vnp_OrderInfo", request.description.chars().take(255).collect()),
+            ("vnp_OrderType", "other".to_owned()),
+            ("vnp_ReturnUrl", harmless(&return_page(&self.public_url, NAME, request.order_id))),
+            ("vnp_TxnRef", mapping::transaction_reference(request.order_id, request.attempt)),
+        ];
+        if let Some(bank) = &request.bank_code {
+            if !(3..=20).contains(&bank.len()) || !bank.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+                return Err(unsupported("a bank code is 3 to 20 letters and digits".to_owned()));
+            }
+            parameters.push(("vnp_BankCode", bank.clone()));
+        }
+        Ok(parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+}
+
+fn unsupported(detail: String) -> ProviderError {
+    ProviderError::Unsupported { provider: NAME, detail }
+}
+
+/// 7 to 45 characters: `::1` is too short as it stands.
+fn address(ip: IpAddr) -> String {
+    match ip.to_canonical() {
+        IpAddr::V6(v6) if v6.to_string().len() < 7 => v6.segments().map(|part| format!("{part:x}")).join(":"),
+        other => other.to_string(),
+    }
+}
+
+/// VNPay's own samples encode these characters in different ways, and so compute different signatures;
+/// percent-encoded beforehand they mean the same URL, and all agree.
+fn harmless(url: &str) -> String {
+    const DISPUTED: [(char, &str); 6] =
+        [('*', "%2A"), ('~', "%7E"), ('!', "%21"), ('\'', "%27"), ('(', "%28"), (')', "%29")];
+    DISPUTED.into_iter().fold(url.to_owned(), |url, (character, encoded)| url.replace(character, encoded))
+}
+
+#[async_trait]
+impl PaymentProvider for Vnpay {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn channel(&self) -> Channel {
+        Channel::Vnpay
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn merchant_account(&self) -> &str {
+        &self.tmn_code
+    }
+
+    fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Makes no call: the link is the whole of it.
+    async fn create(&self, request: &AttemptRequest) -> Result<Created, ProviderError> {
+        let parameters = self.parameters(request)?;
+        let query = signing::signed_query(&self.hash_secret, &parameters);
+        Ok(Created {
+            provider_reference: mapping::transaction_reference(request.order_id, request.attempt),
+            next_action: NextAction::Redirect { url: format!("{}?{query}", self.pay_url) },
+            expires_at: Some(request.expires_at),
+        })
+    }
+
+    async fn read(&self, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
+        self.server.read(attempt, self.live).await
+    }
+
+    async fn cancel(&self, _: &AttemptRef) -> Result<Observation, ProviderError> {
+        Err(unsupported("a payment link cannot be called back".to_owned()))
+    }
+
+    async fn refund(&self, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
+        self.server.refund(request).await
+    }
+
+    async fn read_refund(
+        &self,
+        request: &RefundRequest,
+        provider_refund_id: &str,
+    ) -> Result<RefundFact, ProviderError> {
+        self.server.read_refund(request, provider_refund_id).await
+    }
+
+    async fn verify(&self, raw: &RawNotification) -> Result<Notification, NotificationError> {
+        if raw.query.is_empty() {
+            return Err(NotificationError::Malformed("no input".to_owned()));
+        }
+        let parameters = signing::verified(&self.hash_secret, &raw.query)
+            .ok_or(NotificationError::BadSignature("vnp_SecureHash does not match"))?;
+        if value(&parameters, "vnp_TmnCode") != Some(self.tmn_code.as_str()) {
+            return Err(NotificationError::BadSignature("for another terminal"));
+        }
+        let need =
+            |name: &str| value(&parameters, name).ok_or_else(|| NotificationError::Malformed(format!("no {name}")));
+        let said = Statement {
+            response_code: Some(need("vnp_ResponseCode")?),
+            transaction_status: need("vnp_TransactionStatus")?,
+            transaction_reference: need("vnp_TxnRef")?,
+            transaction_no: value(&parameters, "vnp_TransactionNo").unwrap_or("0"),
+            amount: mapping::amount_from_wire(need("vnp_Amount")?)
+                .ok_or_else(|| NotificationError::Malformed("vnp_Amount is not a number".to_owned()))?,
+        };
+        let observation = mapping::observation(&said, &self.tmn_code, self.live)
+            .map_err(|reason| NotificationError::Malformed(reason.to_owned()))?;
+        Ok(Notification {
+            // VNPay has no event id; these three make one notification what it is.
+            event_id: format!("{}:{}:{}", said.transaction_reference, said.transaction_no, said.transaction_status),
+            event_type: "ipn".to_owned(),
+            created_at: value(&parameters, "vnp_PayDate").and_then(mapping::read_stamp),
+            fact: Fact::Attempt { locator: mapping::locator(said.transaction_reference), observation },
+        })
+    }
+
+    /// Only 00 and 02 end VNPay's repetitions. Its words, its spelling.
+    fn reply(&self, outcome: Outcome) -> Reply {
+        let (code, message) = match outcome {
+            Outcome::Recorded => ("00", "Confirm Success"),
+            Outcome::AlreadySettled => ("02", "Order already confirmed"),
+            Outcome::UnknownOrder => ("01", "Order not found"),
+            Outcome::AmountMismatch => ("04", "invalid amount"),
+            Outcome::BadSignature => ("97", "Invalid signature"),
+            Outcome::TryAgain => ("99", "Unknow error"),
+        };
+        let body = format!(r#"{{"RspCode":"{code}","Message":"{message}"}}"#);
+        Reply { status: 200, content_type: "application/json", body }
+    }
+}
