@@ -7,5 +7,6 @@ pub mod embedded;
 pub mod http;
 pub mod identity;
 pub mod providers;
+pub mod sandbox;
 pub mod storage;
 pub mod telemetry;

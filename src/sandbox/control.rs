@@ -1,0 +1,153 @@
+//! The control API: what the buttons do, by JSON. The module doc of `sandbox` lists the calls.
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::desk::{Company, Options, Unplayable};
+use super::faults::Fault;
+use super::server::World;
+use std::sync::Arc;
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config.service(
+        web::scope("/control/{company}")
+            .route("/actions", web::get().to(actions))
+            .route("/payments", web::get().to(payments))
+            .route("/payments/{id}/{action}", web::post().to(act))
+            .route("/faults", web::get().to(faults))
+            .route("/faults", web::post().to(add_fault))
+            .route("/faults", web::delete().to(clear_faults))
+            .route("/requests", web::get().to(requests))
+            .route("/deliveries", web::get().to(deliveries))
+            .route("/deliveries/{event}/resend", web::post().to(resend))
+            .route("/notifications/mute", web::post().to(mute))
+            .route("/switches/{name}", web::post().to(switch)),
+    );
+}
+
+type Here = web::Data<World>;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mute {
+    muted: bool,
+}
+
+fn with_company(
+    world: &World,
+    name: &str,
+    run: impl FnOnce(Arc<dyn Company>) -> Result<Value, Unplayable>,
+) -> HttpResponse {
+    let Some(company) = world.company(name) else {
+        let text = format!("the company {name} is not played here");
+        return HttpResponse::NotFound().json(json!({ "error": text }));
+    };
+    match run(company) {
+        Ok(value) => HttpResponse::Ok().json(value),
+        Err(error) => {
+            let body = json!({ "error": error.to_string() });
+            match error {
+                Unplayable::NotFound(_) | Unplayable::NoSuchAction(_) => {
+                    HttpResponse::NotFound().json(body)
+                }
+                Unplayable::Refused(_) => HttpResponse::Conflict().json(body),
+            }
+        }
+    }
+}
+
+fn options(body: &[u8]) -> Result<Options, Unplayable> {
+    if body.is_empty() {
+        return Ok(Options::default());
+    }
+    serde_json::from_slice::<Map<String, Value>>(body)
+        .map(Options)
+        .map_err(|error| Unplayable::Refused(format!("the options are not a JSON object: {error}")))
+}
+
+async fn actions(world: Here, company: web::Path<String>) -> HttpResponse {
+    with_company(&world, &company, |company| {
+        let list = company
+            .actions()
+            .iter()
+            .map(|(action, what)| json!({ "action": action, "does": what }));
+        Ok(Value::Array(list.collect()))
+    })
+}
+
+async fn payments(world: Here, company: web::Path<String>) -> HttpResponse {
+    with_company(&world, &company, |company| Ok(company.payments()))
+}
+
+async fn act(
+    world: Here,
+    path: web::Path<(String, String, String)>,
+    body: web::Bytes,
+) -> HttpResponse {
+    let (company, id, action) = path.into_inner();
+    with_company(&world, &company, |company| {
+        let acted = company.act(&id, &action, &options(&body)?)?;
+        Ok(json!({ "payment": acted.object, "redirect": acted.redirect }))
+    })
+}
+
+async fn faults(world: Here, company: web::Path<String>) -> HttpResponse {
+    with_company(&world, &company, |company| {
+        Ok(json!(company.desk().faults.list()))
+    })
+}
+
+async fn add_fault(world: Here, company: web::Path<String>, body: web::Bytes) -> HttpResponse {
+    with_company(&world, &company, |company| {
+        let fault: Fault = serde_json::from_slice(&body)
+            .map_err(|error| Unplayable::Refused(format!("not a fault: {error}")))?;
+        company.desk().faults.add(fault);
+        Ok(json!(company.desk().faults.list()))
+    })
+}
+
+async fn clear_faults(world: Here, company: web::Path<String>) -> HttpResponse {
+    with_company(&world, &company, |company| {
+        company.desk().faults.clear();
+        Ok(json!([]))
+    })
+}
+
+async fn requests(world: Here, company: web::Path<String>) -> HttpResponse {
+    with_company(&world, &company, |company| {
+        Ok(json!(company.desk().journal.list()))
+    })
+}
+
+async fn deliveries(world: Here, company: web::Path<String>) -> HttpResponse {
+    with_company(&world, &company, |company| {
+        Ok(json!(company.desk().outbox.list()))
+    })
+}
+
+async fn resend(world: Here, path: web::Path<(String, String)>) -> HttpResponse {
+    let (company, event) = path.into_inner();
+    with_company(&world, &company, |company| {
+        match company.desk().outbox.resend(&event) {
+            true => Ok(json!({ "event": event })),
+            false => Err(Unplayable::NotFound(event.clone())),
+        }
+    })
+}
+
+async fn mute(world: Here, company: web::Path<String>, body: web::Bytes) -> HttpResponse {
+    with_company(&world, &company, |company| {
+        let mute: Mute = serde_json::from_slice(&body)
+            .map_err(|error| Unplayable::Refused(format!("wanted {{\"muted\":bool}}: {error}")))?;
+        company.desk().outbox.mute(mute.muted);
+        Ok(json!({ "muted": mute.muted }))
+    })
+}
+
+async fn switch(world: Here, path: web::Path<(String, String)>, body: web::Bytes) -> HttpResponse {
+    let (company, name) = path.into_inner();
+    with_company(&world, &company, |company| {
+        company.switch(&name, &options(&body)?)
+    })
+}

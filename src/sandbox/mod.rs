@@ -1,0 +1,177 @@
+//! The payment companies, played locally.
+
+mod config;
+mod control;
+mod desk;
+mod faults;
+mod html;
+mod index;
+mod journal;
+mod outbox;
+mod replays;
+mod reply;
+mod server;
+mod stripe;
+mod tools;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use serde_json::Value;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+
+pub use self::config::{
+    PaypalCredentials, SandboxConfig, SandboxError, StripeCredentials, VnpayCredentials,
+};
+use self::desk::Desk;
+use self::outbox::{Job, Outbox, Schedule};
+use self::server::World;
+use self::stripe::Stripe;
+
+/// The running sandbox.
+pub struct Sandbox {
+    address: SocketAddr,
+    public_url: String,
+    service_url: Arc<RwLock<String>>,
+    server: ServerHandle,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Sandbox")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sandbox {
+    /// Starts to listen and serves until [`Sandbox::stop`]. Needs a Tokio runtime.
+    ///
+    /// # Errors
+    /// The address is not loopback, a key is live or empty, the port is taken.
+    pub async fn start(config: SandboxConfig) -> Result<Self, SandboxError> {
+        config.check()?;
+        let (listener, address) = server::listen(config.bind).map_err(SandboxError::Bind)?;
+        let public_url = match &config.public_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("http://{address}"),
+        };
+        let service_url = Arc::new(RwLock::new(config.service_url.clone()));
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(SandboxError::Client)?;
+        let (jobs, queue) = unbounded_channel();
+        let post = PostRoom {
+            jobs,
+            service_url: Arc::clone(&service_url),
+            delay: config.retry_delay,
+        };
+
+        let stripe = config.stripe.map(|credentials| {
+            let desk = post.desk(5, true, any_2xx, stripe::failure);
+            Arc::new(Stripe::new(desk, credentials, public_url.clone()))
+        });
+        let world = Arc::new(World {
+            stripe,
+            public_url: public_url.clone(),
+        });
+        let running = server::build(listener, Arc::clone(&world)).map_err(SandboxError::Bind)?;
+        let server = running.handle();
+        let tasks = vec![
+            tokio::spawn(async move {
+                if let Err(error) = running.await {
+                    tracing::error!(%error, "the payment sandbox stopped");
+                }
+            }),
+            tokio::spawn(outbox::run(queue, client)),
+            tokio::spawn(keep_time(world)),
+        ];
+        Ok(Self {
+            address,
+            public_url,
+            service_url,
+            server,
+            tasks,
+        })
+    }
+
+    /// Where notifications go from now on: the service's base address.
+    pub fn set_service_url(&self, url: impl Into<String>) {
+        *self
+            .service_url
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = url.into();
+    }
+
+    /// How a browser reaches the sandbox, without a slash at the end.
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// For `TOPUP_STRIPE_BASE_URL`.
+    pub fn stripe_base_url(&self) -> String {
+        format!("http://{}/stripe", self.address)
+    }
+
+    /// Closes the port and drops what was not yet sent.
+    pub async fn stop(self) {
+        self.server.stop(false).await;
+        for task in self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// Makes each company's desk.
+struct PostRoom {
+    jobs: UnboundedSender<Job>,
+    service_url: Arc<RwLock<String>>,
+    delay: Duration,
+}
+
+impl PostRoom {
+    fn desk(
+        &self,
+        attempts: u32,
+        doubling: bool,
+        settled: fn(u16, &str) -> bool,
+        failure: fn(u16) -> Value,
+    ) -> Desk {
+        let schedule = Schedule {
+            attempts,
+            delay: self.delay,
+            doubling,
+        };
+        let service_url = Arc::clone(&self.service_url);
+        Desk {
+            journal: Default::default(),
+            faults: Default::default(),
+            outbox: Outbox::new(self.jobs.clone(), schedule, settled, service_url),
+            failure,
+            reseal: Box::new(|_| ()),
+        }
+    }
+}
+
+fn any_2xx(status: u16, _: &str) -> bool {
+    (200..300).contains(&status)
+}
+
+/// What time alone brings about happens within a second.
+async fn keep_time(world: Arc<World>) {
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        second.tick().await;
+        if let Some(stripe) = &world.stripe {
+            stripe.tick();
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Stripe, played: Checkout, PaymentIntents, refunds, disputes, events.
+
+mod api;
+mod dashboard;
+mod form;
+mod gate;
+mod list;
+mod model;
+mod money;
+mod movements;
+mod page;
+mod problem;
+mod render;
+mod rules;
+mod scenes;
+mod signature;
+
+use std::sync::Mutex;
+
+use actix_web::web;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use self::model::{Books, Draft, Event, newest_first};
+use super::config::StripeCredentials;
+use super::desk::{Acted, Company, Desk, Options, Unplayable};
+use super::outbox::{Notification, Outgoing};
+use super::replays::Replays;
+use super::reply::Reply;
+use super::tools::{lock, random_id, unix_now};
+
+pub(super) use self::problem::failure;
+
+pub(super) struct Stripe {
+    pub desk: Desk,
+    credentials: StripeCredentials,
+    /// How a browser reaches the payment pages.
+    public_url: String,
+    replays: Replays<Reply>,
+    books: Mutex<Books>,
+}
+
+impl Stripe {
+    pub fn new(desk: Desk, credentials: StripeCredentials, public_url: String) -> Self {
+        let (replays, books) = (Replays::new(), Mutex::default());
+        Self {
+            desk,
+            credentials,
+            public_url,
+            replays,
+            books,
+        }
+    }
+
+    pub fn routes(config: &mut web::ServiceConfig) {
+        api::routes(config);
+        page::routes(config);
+        dashboard::routes(config);
+    }
+
+    /// Runs on the books with nobody else at them, then sends the events that came of it.
+    /// `cause` is the API request behind it: its id and idempotency key.
+    fn with_books<R>(
+        &self,
+        cause: Option<(&str, Option<&str>)>,
+        run: impl FnOnce(&mut Books) -> R,
+    ) -> R {
+        let mut books = lock(&self.books);
+        books.expire_old_sessions(&self.public_url);
+        let result = run(&mut books);
+        for draft in std::mem::take(&mut books.drafts) {
+            self.publish(&mut books, draft, cause);
+        }
+        result
+    }
+
+    /// The event as the webhook endpoint gets it and as `GET /v1/events` lists it.
+    fn publish(&self, books: &mut Books, draft: Draft, cause: Option<(&str, Option<&str>)>) {
+        let Draft {
+            kind,
+            object,
+            previous,
+            payment,
+            silent,
+        } = draft;
+        let (id, created) = (random_id("evt_1", 23), unix_now());
+        let mut data = json!({ "object": object });
+        if let (Some(previous), Some(fields)) = (previous, data.as_object_mut()) {
+            fields.insert("previous_attributes".to_owned(), previous);
+        }
+        let (request, key) = cause.map_or((None, None), |(request, key)| (Some(request), key));
+        let body = json!({
+            "id": id,
+            "object": "event",
+            "api_version": books.api_version.as_deref().unwrap_or("2026-10-28.endive"),
+            "created": created,
+            "data": data,
+            "livemode": false,
+            "pending_webhooks": 1,
+            "request": { "id": request, "idempotency_key": key },
+            "type": kind
+        });
+        let bytes = body.to_string().into_bytes();
+        let secret = self.credentials.webhook_secret.clone();
+        let make = move |service: &str| Outgoing {
+            method: reqwest::Method::POST,
+            url: format!("{service}/v1/providers/stripe/notifications"),
+            headers: vec![
+                ("Content-Type", "application/json; charset=utf-8".to_owned()),
+                (
+                    "User-Agent",
+                    "Stripe/1.0 (+https://stripe.com/docs/webhooks)".to_owned(),
+                ),
+                (
+                    "Stripe-Signature",
+                    signature::header(secret.expose_secret(), unix_now(), &bytes),
+                ),
+            ],
+            body: bytes.clone(),
+        };
+        books.events.push(Event {
+            id: id.clone(),
+            kind: kind.to_owned(),
+            body,
+        });
+        let make = std::sync::Arc::new(make);
+        let notification = Notification {
+            event: id,
+            kind: kind.to_owned(),
+            payment,
+            make,
+        };
+        self.desk.outbox.post(notification, silent);
+    }
+
+    /// What time alone brings about: sessions past their end expire.
+    pub fn tick(&self) {
+        self.with_books(None, |_| ());
+    }
+}
+
+impl Company for Stripe {
+    fn name(&self) -> &'static str {
+        "stripe"
+    }
+
+    fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    fn act(&self, id: &str, action: &str, options: &Options) -> Result<Acted, Unplayable> {
+        self.play(id, action, options)
+    }
+
+    fn actions(&self) -> &'static [(&'static str, &'static str)] {
+        scenes::ACTIONS
+    }
+
+    fn payments(&self) -> Value {
+        self.with_books(None, |books| {
+            let sessions: Vec<Value> = newest_first(&books.sessions, |session| session.created)
+                .into_iter()
+                .map(|session| render::session(books, session, &self.public_url))
+                .collect();
+            let intents: Vec<Value> = newest_first(&books.intents, |intent| intent.created)
+                .into_iter()
+                .map(|intent| render::intent(intent, &self.public_url))
+                .collect();
+            let refunds: Vec<Value> = books.refunds.values().map(render::refund).collect();
+            let disputes: Vec<Value> = books.disputes.values().map(render::dispute).collect();
+            json!({
+                "sessions": sessions, "payment_intents": intents,
+                "refunds": refunds, "disputes": disputes
+            })
+        })
+    }
+}

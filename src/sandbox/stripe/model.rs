@@ -1,0 +1,204 @@
+//! Stripe's objects, as far as a top-up meets them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::sandbox::tools::{random_id, unix_now};
+
+pub(super) type Metadata = BTreeMap<String, String>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SessionStatus {
+    Open,
+    Complete,
+    Expired,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Session {
+    pub id: String,
+    pub created: i64,
+    pub expires_at: i64,
+    pub status: SessionStatus,
+    pub paid: bool,
+    pub amount: i64,
+    pub currency: String,
+    pub product: String,
+    pub success_url: String,
+    pub cancel_url: Option<String>,
+    pub client_reference_id: Option<String>,
+    pub customer_email: Option<String>,
+    pub locale: Option<String>,
+    pub adaptive_pricing: bool,
+    pub methods: Vec<String>,
+    pub metadata: Metadata,
+    /// Made at the buyer's first try, as Stripe does; null until then.
+    pub intent: Option<String>,
+    pub intent_metadata: Metadata,
+    pub intent_description: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum IntentStatus {
+    RequiresPaymentMethod,
+    RequiresAction,
+    Processing,
+    Succeeded,
+    Canceled,
+}
+
+/// What becomes of the refunds of a payment that are asked for from now on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RefundMode {
+    #[default]
+    Succeeds,
+    StaysPending,
+    FailsAtOnce,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Intent {
+    pub id: String,
+    pub client_secret: String,
+    pub created: i64,
+    pub amount: i64,
+    pub currency: String,
+    pub status: IntentStatus,
+    pub metadata: Metadata,
+    pub description: Option<String>,
+    pub receipt_email: Option<String>,
+    pub methods: Vec<String>,
+    pub last_payment_error: Option<Value>,
+    /// Where the bank sends the buyer back to after 3-D Secure.
+    pub return_url: Option<String>,
+    pub latest_charge: Option<String>,
+    pub canceled_at: Option<i64>,
+    pub cancellation_reason: Option<String>,
+    pub session: Option<String>,
+    pub refund_mode: RefundMode,
+    /// The notifications of this payment are made, but not sent.
+    pub silent: bool,
+}
+
+impl Intent {
+    pub fn new(amount: i64, currency: &str) -> Self {
+        let id = random_id("pi_3", 23);
+        Self {
+            client_secret: random_id(&format!("{id}_secret_"), 24),
+            id,
+            created: unix_now(),
+            amount,
+            currency: currency.to_owned(),
+            status: IntentStatus::RequiresPaymentMethod,
+            metadata: Metadata::new(),
+            description: None,
+            receipt_email: None,
+            methods: vec!["card".to_owned()],
+            last_payment_error: None,
+            return_url: None,
+            latest_charge: None,
+            canceled_at: None,
+            cancellation_reason: None,
+            session: None,
+            refund_mode: RefundMode::default(),
+            silent: false,
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Charge {
+    pub id: String,
+    pub created: i64,
+    pub intent: String,
+    pub amount: i64,
+    pub amount_refunded: i64,
+    pub currency: String,
+    pub disputed: bool,
+    pub metadata: Metadata,
+    /// `(code, message, decline_code)` of a charge that did not go through.
+    pub failure: Option<(String, String)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RefundStatus {
+    Pending,
+    Succeeded,
+    Failed,
+    Canceled,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Refund {
+    pub id: String,
+    pub created: i64,
+    pub charge: String,
+    pub intent: String,
+    pub amount: i64,
+    pub currency: String,
+    pub status: RefundStatus,
+    pub reason: Option<String>,
+    pub failure_reason: Option<&'static str>,
+    pub metadata: Metadata,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Dispute {
+    pub id: String,
+    pub created: i64,
+    pub charge: String,
+    pub intent: String,
+    pub amount: i64,
+    pub currency: String,
+    pub status: &'static str,
+    pub metadata: Metadata,
+}
+
+/// An event as `GET /v1/events` shows it.
+#[derive(Debug, Clone)]
+pub(super) struct Event {
+    pub id: String,
+    pub kind: String,
+    pub body: Value,
+}
+
+/// An event that an action brought about, not yet sent.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub kind: &'static str,
+    pub object: Value,
+    pub previous: Option<Value>,
+    pub payment: String,
+    pub silent: bool,
+}
+
+/// All that Stripe knows of this merchant.
+#[derive(Debug, Default)]
+pub(super) struct Books {
+    pub sessions: BTreeMap<String, Session>,
+    pub intents: BTreeMap<String, Intent>,
+    pub charges: BTreeMap<String, Charge>,
+    pub refunds: BTreeMap<String, Refund>,
+    pub disputes: BTreeMap<String, Dispute>,
+    /// Oldest first.
+    pub events: Vec<Event>,
+    pub drafts: Vec<Draft>,
+    /// The version of the last API call: the endpoint's `api_version` is taken to be the same.
+    pub api_version: Option<String>,
+}
+
+/// The newest first, as every list of Stripe's is.
+pub(super) fn newest_first<T>(
+    things: &BTreeMap<String, T>,
+    created: impl Fn(&T) -> i64,
+) -> Vec<&T> {
+    let mut list: Vec<&T> = things.values().collect();
+    list.sort_by_key(|thing| std::cmp::Reverse(created(thing)));
+    list
+}

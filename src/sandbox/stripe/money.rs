@@ -1,0 +1,75 @@
+//! Stripe's currencies and amounts (docs.stripe.com/currencies).
+
+use super::problem::Problem;
+
+/// Lower case, as they must be sent.
+pub(super) const CURRENCIES: &[&str] = &[
+    "usd", "aed", "afn", "all", "amd", "ang", "aoa", "ars", "aud", "awg", "azn", "bam", "bbd",
+    "bdt", "bgn", "bhd", "bif", "bmd", "bnd", "bob", "brl", "bsd", "bwp", "byn", "bzd", "cad",
+    "cdf", "chf", "clp", "cny", "cop", "crc", "cve", "czk", "djf", "dkk", "dop", "dzd", "egp",
+    "etb", "eur", "fjd", "fkp", "gbp", "gel", "gip", "gmd", "gnf", "gtq", "gyd", "hkd", "hnl",
+    "htg", "huf", "idr", "ils", "inr", "isk", "jmd", "jod", "jpy", "kes", "kgs", "khr", "kmf",
+    "krw", "kwd", "kyd", "kzt", "lak", "lbp", "lkr", "lrd", "lsl", "mad", "mdl", "mga", "mkd",
+    "mmk", "mnt", "mop", "mur", "mvr", "mwk", "mxn", "myr", "mzn", "nad", "ngn", "nio", "nok",
+    "npr", "nzd", "omr", "pab", "pen", "pgk", "php", "pkr", "pln", "pyg", "qar", "ron", "rsd",
+    "rub", "rwf", "sar", "sbd", "scr", "sek", "sgd", "shp", "sle", "sos", "srd", "std", "szl",
+    "thb", "tjs", "tnd", "top", "try", "ttd", "twd", "tzs", "uah", "ugx", "uyu", "uzs", "vnd",
+    "vuv", "wst", "xaf", "xcd", "xof", "xpf", "yer", "zar", "zmw",
+];
+
+const ZERO_DECIMAL: &[&str] = &[
+    "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv",
+    "xaf", "xof", "xpf",
+];
+
+const THREE_DECIMAL: &[&str] = &["kwd", "bhd", "jod", "omr", "tnd"];
+
+/// Whether Stripe would take the amount, in the currency's minor unit.
+pub(super) fn check_amount(amount: i64, currency: &str, param: &str) -> Result<(), Problem> {
+    // Half a US dollar is the one minimum Stripe states; others depend on the day's rate.
+    let least = if currency == "usd" { 50 } else { 1 };
+    if amount < least {
+        return Err(Problem::invalid(format!(
+            "Amount must convert to at least 50 cents. {amount} {currency} is too little."
+        ))
+        .code("amount_too_small")
+        .param(param));
+    }
+    let most = match currency {
+        "idr" => 999_999_999_999,
+        currency if ZERO_DECIMAL.contains(&currency) => 9_999_999_999,
+        _ => 99_999_999,
+    };
+    if amount > most {
+        return Err(Problem::invalid(format!(
+            "Amount must be no more than {most} in the minor unit of {currency}."
+        ))
+        .code("amount_too_large")
+        .param(param));
+    }
+    if THREE_DECIMAL.contains(&currency) && amount % 10 != 0 {
+        return Err(Problem::invalid(format!(
+            "Amount in {currency} must be a multiple of ten: its last digit must be 0."
+        ))
+        .param(param));
+    }
+    Ok(())
+}
+
+/// For people: `12.34 USD`, `500000 VND`.
+pub(super) fn shown(amount: i64, currency: &str) -> String {
+    let code = currency.to_uppercase();
+    let digits = if ZERO_DECIMAL.contains(&currency) {
+        0
+    } else if THREE_DECIMAL.contains(&currency) {
+        3
+    } else {
+        2
+    };
+    if digits == 0 {
+        return format!("{amount} {code}");
+    }
+    let padded = format!("{amount:0>width$}", width = digits + 1);
+    let (whole, fraction) = padded.split_at(padded.len() - digits);
+    format!("{whole}.{fraction} {code}")
+}

@@ -1,0 +1,592 @@
+//! The scenes a person (or a test) can play on a payment: one per button.
+
+use serde_json::Value;
+
+use super::gate::Call;
+use super::model::{
+    Books, Intent, IntentStatus, Metadata, RefundMode, RefundStatus, SessionStatus,
+};
+use super::problem::Problem;
+use super::{Stripe, render};
+use crate::sandbox::desk::{Acted, Options, Unplayable};
+
+/// The one-time password that the played bank accepts.
+pub(super) const OTP: &str = "123456";
+
+pub(super) const ACTIONS: &[(&str, &str)] = &[
+    ("pay", "the card is charged"),
+    (
+        "pay-3ds",
+        "the bank asks for a one-time password; then `otp`",
+    ),
+    ("otp", "answers 3-D Secure; option `otp`, 123456 is right"),
+    (
+        "decline",
+        "card_declined, the payment stays open; option `decline_code`",
+    ),
+    (
+        "pay-twice",
+        "paid, and a second PaymentIntent with the same metadata is paid too",
+    ),
+    (
+        "pay-notify-twice",
+        "paid, and every event about it is sent twice",
+    ),
+    (
+        "pay-late",
+        "expires (or is cancelled) first, and is paid all the same",
+    ),
+    (
+        "pay-delayed",
+        "completed but unpaid, as with a bank debit; then delayed-succeed or -fail",
+    ),
+    ("delayed-succeed", "the delayed money arrives"),
+    ("delayed-fail", "the delayed money does not arrive"),
+    ("pay-never-notify", "paid, but no event is ever sent"),
+    (
+        "cancel",
+        "the buyer goes back to the shop; nothing happens to the payment",
+    ),
+    (
+        "expire",
+        "the session expires now (a bare PaymentIntent is cancelled)",
+    ),
+    (
+        "refund",
+        "refunded from the dashboard; option `amount` in the minor unit",
+    ),
+    (
+        "refund-succeed",
+        "a pending refund arrives; the id may be the refund's",
+    ),
+    (
+        "refund-fail",
+        "the latest refund fails after all; the id may be the refund's",
+    ),
+    ("refund-cancel", "the latest refund is cancelled"),
+    (
+        "refunds-succeed",
+        "refunds of this payment succeed from now on",
+    ),
+    (
+        "refunds-pending",
+        "refunds of this payment stay pending from now on",
+    ),
+    (
+        "refunds-refused",
+        "refunds of this payment fail at once from now on",
+    ),
+    (
+        "dispute-open",
+        "the buyer disputes it, the money is withdrawn; option `amount`",
+    ),
+    (
+        "inquiry-open",
+        "the buyer's bank only asks, no money is withdrawn",
+    ),
+    ("inquiry-close", "the question is settled"),
+    ("dispute-update", "the dispute is under review"),
+    ("dispute-win", "won, the money comes back"),
+    ("dispute-lose", "lost"),
+];
+
+/// What an id given from outside stands for.
+struct Subject {
+    session: Option<String>,
+    intent: Option<String>,
+    refund: Option<String>,
+}
+
+impl Stripe {
+    pub(super) fn play(
+        &self,
+        id: &str,
+        action: &str,
+        options: &Options,
+    ) -> Result<Acted, Unplayable> {
+        let acted = self.with_books(None, |books| {
+            let subject = find(books, id).ok_or_else(|| Unplayable::NotFound(id.to_owned()))?;
+            self.play_on(books, &subject, action, options)
+        })?;
+        if action == "pay-notify-twice" {
+            self.notify_again(id);
+        }
+        Ok(acted)
+    }
+
+    fn play_on(
+        &self,
+        books: &mut Books,
+        subject: &Subject,
+        action: &str,
+        options: &Options,
+    ) -> Result<Acted, Unplayable> {
+        if !ACTIONS.iter().any(|(name, _)| *name == action) {
+            return Err(Unplayable::NoSuchAction(action.to_owned()));
+        }
+        let session = subject.session.as_deref();
+        // Neither leads to an attempt, so neither makes a PaymentIntent.
+        match (action, session) {
+            ("cancel", _) => return Ok(self.acted(books, subject, back(books, session))),
+            ("expire", Some(id)) => {
+                require_open(books, id)?;
+                self.expire_session(books, id);
+                return Ok(self.acted(books, subject, None));
+            }
+            _ => {}
+        }
+        let made = session.and_then(|id| self.intent_of_session(books, id));
+        let Some(intent) = made.or_else(|| subject.intent.clone()) else {
+            return Err(Unplayable::NotFound("(no PaymentIntent)".to_owned()));
+        };
+        let redirect = match action {
+            "pay" | "pay-twice" | "pay-never-notify" | "pay-notify-twice" | "pay-late"
+            | "pay-3ds" | "pay-delayed" | "decline" => {
+                self.attempt(books, session, &intent, action, options)?
+            }
+            "otp" => self.answer_otp(books, &intent, options)?,
+            _ => {
+                self.afterwards(books, &intent, subject.refund.as_deref(), action, options)?;
+                None
+            }
+        };
+        let subject = Subject {
+            intent: Some(intent),
+            session: subject.session.clone(),
+            refund: None,
+        };
+        Ok(self.acted(books, &subject, redirect))
+    }
+
+    /// The buyer tries to pay. Says where the browser goes.
+    fn attempt(
+        &self,
+        books: &mut Books,
+        session: Option<&str>,
+        intent: &str,
+        action: &str,
+        options: &Options,
+    ) -> Result<Option<String>, Unplayable> {
+        const COMPLETED: Option<&str> = Some("checkout.session.completed");
+        if action != "pay-late" {
+            require_payable(books, session, intent)?;
+        }
+        match action {
+            "pay" | "pay-notify-twice" => self.succeed(books, intent, COMPLETED),
+            "pay-never-notify" => {
+                if let Some(intent) = books.intents.get_mut(intent) {
+                    intent.silent = true;
+                }
+                self.succeed(books, intent, COMPLETED);
+            }
+            "pay-twice" => {
+                self.succeed(books, intent, COMPLETED);
+                self.pay_second(books, intent);
+            }
+            "pay-late" => {
+                require_unpaid(books, intent)?;
+                match session.and_then(|id| books.sessions.get(id)) {
+                    Some(found) if found.status == SessionStatus::Open => {
+                        let id = found.id.clone();
+                        self.expire_session(books, &id);
+                    }
+                    Some(_) => {}
+                    None => self.cancel(books, intent, Some("abandoned")),
+                }
+                self.succeed(books, intent, COMPLETED);
+            }
+            "pay-3ds" => {
+                self.ask_for_otp(books, intent);
+                let secret = books
+                    .intents
+                    .get(intent)
+                    .map(|found| found.client_secret.clone());
+                return Ok(secret.map(|secret| {
+                    format!(
+                        "{}/stripe/3ds/{intent}?client_secret={secret}",
+                        self.public_url
+                    )
+                }));
+            }
+            "pay-delayed" => {
+                if let Some(found) = books.intents.get_mut(intent) {
+                    found.status = IntentStatus::Processing;
+                }
+                self.tell_intent(books, intent, "payment_intent.processing");
+                self.complete_session(books, intent, false, "checkout.session.completed");
+            }
+            _ => {
+                let reason = options.text("decline_code").unwrap_or("generic_decline");
+                let message = "Your card was declined.";
+                self.decline(books, intent, "card_declined", Some(reason), message);
+                return Ok(None);
+            }
+        }
+        Ok(onward(books, session, intent))
+    }
+
+    /// A second payment for the same order: the same metadata, another PaymentIntent.
+    fn pay_second(&self, books: &mut Books, first: &str) {
+        let Some(first) = books.intents.get(first) else {
+            return;
+        };
+        let mut second = Intent::new(first.amount, &first.currency);
+        second.metadata = first.metadata.clone();
+        second.description = first.description.clone();
+        let id = second.id.clone();
+        books.intents.insert(id.clone(), second);
+        self.succeed(books, &id, None);
+    }
+
+    fn answer_otp(
+        &self,
+        books: &mut Books,
+        intent: &str,
+        options: &Options,
+    ) -> Result<Option<String>, Unplayable> {
+        let Some(found) = books.intents.get(intent) else {
+            return Err(Unplayable::NotFound(intent.to_owned()));
+        };
+        if found.status != IntentStatus::RequiresAction {
+            return Err(Unplayable::Refused(
+                "this payment waits for no password".to_owned(),
+            ));
+        }
+        let session = found.session.clone();
+        if options.text("otp") == Some(OTP) {
+            self.succeed(books, intent, Some("checkout.session.completed"));
+            return Ok(onward(books, session.as_deref(), intent));
+        }
+        let message = "We are unable to authenticate your payment method. Please choose a \
+                       different payment method and try again.";
+        self.decline(
+            books,
+            intent,
+            "payment_intent_authentication_failure",
+            None,
+            message,
+        );
+        Ok(None)
+    }
+
+    /// What happens to a payment after the buyer has gone.
+    fn afterwards(
+        &self,
+        books: &mut Books,
+        intent: &str,
+        refund: Option<&str>,
+        action: &str,
+        options: &Options,
+    ) -> Result<(), Unplayable> {
+        let charge = books
+            .intents
+            .get(intent)
+            .and_then(|found| found.latest_charge.clone());
+        let charge = charge.ok_or_else(|| Unplayable::Refused("nothing was paid yet".to_owned()));
+        let processing = books
+            .intents
+            .get(intent)
+            .is_some_and(|it| it.status == IntentStatus::Processing);
+        match action {
+            "delayed-succeed" if processing => {
+                self.succeed(
+                    books,
+                    intent,
+                    Some("checkout.session.async_payment_succeeded"),
+                );
+            }
+            "delayed-fail" if processing => {
+                let message = "The customer's bank account could not be debited.";
+                self.decline(books, intent, "processing_error", None, message);
+                let event = "checkout.session.async_payment_failed";
+                self.complete_session(books, intent, false, event);
+            }
+            "delayed-succeed" | "delayed-fail" => {
+                return Err(Unplayable::Refused(
+                    "no delayed payment is under way".to_owned(),
+                ));
+            }
+            "expire" => self.cancel(books, intent, Some("abandoned")),
+            "refund" => {
+                let amount = options.integer("amount");
+                self.refund(books, &charge?, amount, None, Metadata::new())
+                    .map_err(|problem| Unplayable::Refused(problem.message().to_owned()))?;
+            }
+            "refund-succeed" | "refund-fail" | "refund-cancel" => {
+                let status = match action {
+                    "refund-succeed" => RefundStatus::Succeeded,
+                    "refund-fail" => RefundStatus::Failed,
+                    _ => RefundStatus::Canceled,
+                };
+                let id = refund
+                    .map(str::to_owned)
+                    .or_else(|| latest_refund(books, intent, status));
+                let Some(id) = id else {
+                    return Err(Unplayable::Refused(
+                        "no such refund is under way".to_owned(),
+                    ));
+                };
+                self.settle_refund(books, &id, status);
+            }
+            "refunds-succeed" | "refunds-pending" | "refunds-refused" => {
+                if let Some(found) = books.intents.get_mut(intent) {
+                    found.refund_mode = match action {
+                        "refunds-pending" => RefundMode::StaysPending,
+                        "refunds-refused" => RefundMode::FailsAtOnce,
+                        _ => RefundMode::Succeeds,
+                    };
+                }
+            }
+            "dispute-open" | "inquiry-open" => {
+                let inquiry = action == "inquiry-open";
+                self.open_dispute(books, &charge?, options.integer("amount"), inquiry);
+            }
+            _ => self.judge(books, intent, action)?,
+        }
+        Ok(())
+    }
+
+    fn judge(&self, books: &mut Books, intent: &str, action: &str) -> Result<(), Unplayable> {
+        let open = books
+            .disputes
+            .values()
+            .find(|dispute| {
+                dispute.intent == intent
+                    && !matches!(dispute.status, "won" | "lost" | "warning_closed")
+            })
+            .map(|dispute| dispute.id.clone());
+        let Some(id) = open else {
+            return Err(Unplayable::Refused("no dispute is open".to_owned()));
+        };
+        let status = match action {
+            "dispute-win" => "won",
+            "dispute-lose" => "lost",
+            "inquiry-close" => "warning_closed",
+            _ => "under_review",
+        };
+        self.move_dispute(books, &id, status);
+        Ok(())
+    }
+
+    /// What Stripe.js asks for when the buyer confirms in the card pop-up: the test cards and test
+    /// payment methods decide (docs.stripe.com/testing).
+    pub(super) fn confirm(&self, books: &mut Books, id: &str, call: &Call) -> Result<(), Problem> {
+        let Some(intent) = books.intents.get_mut(id) else {
+            return Err(Problem::missing("payment_intent", id, "intent"));
+        };
+        if intent.session.is_some() {
+            return Err(Problem::impossible(
+                "payment_intent_unexpected_state",
+                "You cannot confirm PaymentIntents created by Checkout.",
+            ));
+        }
+        if !matches!(
+            intent.status,
+            IntentStatus::RequiresPaymentMethod | IntentStatus::RequiresAction
+        ) {
+            return Err(Problem::impossible(
+                "payment_intent_unexpected_state",
+                "You cannot confirm this PaymentIntent because it has already succeeded or was \
+                 canceled.",
+            )
+            .with("payment_intent", render::intent(intent, &self.public_url)));
+        }
+        let form = &call.form;
+        intent.return_url = form.owned("return_url");
+        let number = form
+            .text("payment_method_data[card][number]")
+            .map(|number| {
+                number
+                    .chars()
+                    .filter(char::is_ascii_digit)
+                    .collect::<String>()
+            });
+        let decline = match (form.text("payment_method"), number.as_deref()) {
+            (Some("pm_card_visa" | "pm_card_mastercard"), _) | (None, Some("4242424242424242")) => {
+                self.succeed(books, id, None);
+                return Ok(());
+            }
+            (Some("pm_card_authenticationRequired" | "pm_card_threeDSecure2Required"), _)
+            | (None, Some("4000002500003155" | "4000002760003184")) => {
+                self.ask_for_otp(books, id);
+                return Ok(());
+            }
+            (Some("pm_card_visa_chargeDeclinedInsufficientFunds"), _)
+            | (None, Some("4000000000009995")) => "insufficient_funds",
+            (Some("pm_card_visa_chargeDeclined" | "pm_card_chargeDeclined"), _)
+            | (None, Some("4000000000000002")) => "generic_decline",
+            (Some(other), _) => {
+                return Err(Problem::missing("PaymentMethod", other, "payment_method"));
+            }
+            (None, Some(_)) => {
+                return Err(Problem::card(
+                    "incorrect_number",
+                    "Your card number is incorrect.",
+                ));
+            }
+            (None, None) => {
+                return Err(Problem::impossible(
+                    "payment_intent_unexpected_state",
+                    "You cannot confirm this PaymentIntent because it's missing a payment method.",
+                ));
+            }
+        };
+        let message = "Your card was declined.";
+        self.decline(books, id, "card_declined", Some(decline), message);
+        let problem = Problem::card("card_declined", message).with("decline_code", decline.into());
+        Err(match books.intents.get(id) {
+            Some(intent) => {
+                problem.with("payment_intent", render::intent(intent, &self.public_url))
+            }
+            None => problem,
+        })
+    }
+
+    fn acted(&self, books: &Books, subject: &Subject, redirect: Option<String>) -> Acted {
+        let session = subject
+            .session
+            .as_ref()
+            .and_then(|id| books.sessions.get(id));
+        let intent = subject.intent.as_ref().and_then(|id| books.intents.get(id));
+        let object = match (session, intent) {
+            (Some(session), _) => render::session(books, session, &self.public_url),
+            (None, Some(intent)) => render::intent(intent, &self.public_url),
+            (None, None) => Value::Null,
+        };
+        Acted { object, redirect }
+    }
+
+    fn notify_again(&self, id: &str) {
+        let payment = self.with_books(None, |books| {
+            let subject = find(books, id)?;
+            subject.session.or(subject.intent)
+        });
+        let Some(payment) = payment else { return };
+        for delivery in self.desk.outbox.list() {
+            if delivery.payment == payment {
+                self.desk.outbox.resend(&delivery.event);
+            }
+        }
+    }
+}
+
+/// By session, PaymentIntent, charge, refund or dispute id, or by the merchant's own reference.
+fn find(books: &Books, id: &str) -> Option<Subject> {
+    if let Some(refund) = books.refunds.get(id) {
+        let session = books
+            .intents
+            .get(&refund.intent)
+            .and_then(|it| it.session.clone());
+        let (intent, refund) = (Some(refund.intent.clone()), Some(refund.id.clone()));
+        return Some(Subject {
+            session,
+            intent,
+            refund,
+        });
+    }
+    let session = books
+        .sessions
+        .values()
+        .find(|session| session.id == id || session.client_reference_id.as_deref() == Some(id));
+    if let Some(session) = session {
+        let (session, intent) = (Some(session.id.clone()), session.intent.clone());
+        return Some(Subject {
+            session,
+            intent,
+            refund: None,
+        });
+    }
+    let charge = books.charges.get(id).map(|charge| &charge.intent);
+    let dispute = books.disputes.get(id).map(|dispute| &dispute.intent);
+    let id = charge.or(dispute).map_or(id, String::as_str);
+    let intent = books.intents.get(id).or_else(|| {
+        books
+            .intents
+            .values()
+            .find(|intent| intent.metadata.values().any(|value| value == id))
+    })?;
+    let (session, intent) = (intent.session.clone(), Some(intent.id.clone()));
+    Some(Subject {
+        session,
+        intent,
+        refund: None,
+    })
+}
+
+fn latest_refund(books: &Books, intent: &str, becomes: RefundStatus) -> Option<String> {
+    let waiting = |status| match becomes {
+        // Even a refund that has succeeded can fail when the bank sends it back.
+        RefundStatus::Failed => {
+            matches!(status, RefundStatus::Pending | RefundStatus::Succeeded)
+        }
+        _ => status == RefundStatus::Pending,
+    };
+    books
+        .refunds
+        .values()
+        .filter(|refund| refund.intent == intent && waiting(refund.status))
+        .max_by_key(|refund| refund.created)
+        .map(|refund| refund.id.clone())
+}
+
+fn require_open(books: &Books, session: &str) -> Result<(), Unplayable> {
+    match books.sessions.get(session).map(|session| session.status) {
+        Some(SessionStatus::Open) => Ok(()),
+        Some(SessionStatus::Complete) => Err(Unplayable::Refused(
+            "this session is complete already".to_owned(),
+        )),
+        Some(SessionStatus::Expired) => {
+            Err(Unplayable::Refused("this session has expired".to_owned()))
+        }
+        None => Err(Unplayable::NotFound(session.to_owned())),
+    }
+}
+
+fn require_unpaid(books: &Books, intent: &str) -> Result<(), Unplayable> {
+    match books.intents.get(intent).map(|intent| intent.status) {
+        Some(IntentStatus::Succeeded | IntentStatus::Processing) => Err(Unplayable::Refused(
+            "this payment is paid already".to_owned(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn require_payable(books: &Books, session: Option<&str>, intent: &str) -> Result<(), Unplayable> {
+    if let Some(session) = session {
+        require_open(books, session)?;
+    }
+    require_unpaid(books, intent)?;
+    if books
+        .intents
+        .get(intent)
+        .is_some_and(|it| it.status == IntentStatus::Canceled)
+    {
+        return Err(Unplayable::Refused("this payment was cancelled".to_owned()));
+    }
+    Ok(())
+}
+
+/// Where the browser goes after the buyer is done.
+fn onward(books: &Books, session: Option<&str>, intent: &str) -> Option<String> {
+    match session.and_then(|id| books.sessions.get(id)) {
+        Some(session) => Some(
+            session
+                .success_url
+                .replace("{CHECKOUT_SESSION_ID}", &session.id)
+                .replace("%7BCHECKOUT_SESSION_ID%7D", &session.id),
+        ),
+        None => {
+            let intent = books.intents.get(intent)?;
+            let mut url = url::Url::parse(intent.return_url.as_deref()?).ok()?;
+            url.query_pairs_mut()
+                .append_pair("payment_intent", &intent.id)
+                .append_pair("payment_intent_client_secret", &intent.client_secret)
+                .append_pair("redirect_status", "succeeded");
+            Some(url.to_string())
+        }
+    }
+}
+
+fn back(books: &Books, session: Option<&str>) -> Option<String> {
+    books.sessions.get(session?)?.cancel_url.clone()
+}
