@@ -13,6 +13,7 @@ mod reply;
 mod server;
 mod stripe;
 mod tools;
+mod vnpay;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -31,6 +32,7 @@ use self::desk::Desk;
 use self::outbox::{Job, Outbox, Schedule};
 use self::server::World;
 use self::stripe::Stripe;
+use self::vnpay::Vnpay;
 
 /// The running sandbox.
 pub struct Sandbox {
@@ -79,8 +81,13 @@ impl Sandbox {
             let desk = post.desk(5, true, any_2xx, stripe::failure);
             Arc::new(Stripe::new(desk, credentials, public_url.clone()))
         });
+        let vnpay = config.vnpay.map(|credentials| {
+            let desk = post.desk(10, false, vnpay::settled, vnpay::failure);
+            Arc::new(Vnpay::new(desk, credentials))
+        });
         let world = Arc::new(World {
             stripe,
+            vnpay,
             public_url: public_url.clone(),
         });
         let running = server::build(listener, Arc::clone(&world)).map_err(SandboxError::Bind)?;
@@ -119,6 +126,19 @@ impl Sandbox {
     /// For `TOPUP_STRIPE_BASE_URL`.
     pub fn stripe_base_url(&self) -> String {
         format!("http://{}/stripe", self.address)
+    }
+
+    /// For `TOPUP_VNPAY_PAY_URL`.
+    pub fn vnpay_pay_url(&self) -> String {
+        format!("{}/vnpay/paymentv2/vpcpay.html", self.public_url)
+    }
+
+    /// For `TOPUP_VNPAY_API_URL`.
+    pub fn vnpay_api_url(&self) -> String {
+        format!(
+            "http://{}/vnpay/merchant_webapi/api/transaction",
+            self.address
+        )
     }
 
     /// Closes the port and drops what was not yet sent.

@@ -8,11 +8,13 @@ use actix_web::{App, HttpServer, web};
 
 use super::desk::Company;
 use super::stripe::Stripe;
+use super::vnpay::Vnpay;
 use super::{control, index};
 
 /// What runs: the companies that have credentials.
 pub(super) struct World {
     pub stripe: Option<Arc<Stripe>>,
+    pub vnpay: Option<Arc<Vnpay>>,
     pub public_url: String,
 }
 
@@ -21,6 +23,9 @@ impl World {
         let mut companies: Vec<Arc<dyn Company>> = Vec::new();
         if let Some(stripe) = self.stripe.clone() {
             companies.push(stripe);
+        }
+        if let Some(vnpay) = self.vnpay.clone() {
+            companies.push(vnpay);
         }
         companies
     }
@@ -43,6 +48,11 @@ pub(super) fn build(listener: TcpListener, world: Arc<World>) -> std::io::Result
             app = app
                 .app_data(web::Data::from(Arc::clone(stripe)))
                 .configure(Stripe::routes);
+        }
+        if let Some(vnpay) = &world.vnpay {
+            app = app
+                .app_data(web::Data::from(Arc::clone(vnpay)))
+                .configure(Vnpay::routes);
         }
         app
     };

@@ -10,3 +10,4 @@ mod harness;
 mod start;
 mod stripe;
 mod stripe_scenes;
+mod vnpay;

@@ -1,0 +1,188 @@
+//! VNPay PAY 2.1.0, played: the pay page, IPN and return, querydr and refund.
+
+mod api;
+mod dashboard;
+mod fields;
+mod model;
+mod page;
+mod scenes;
+mod sign;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use actix_web::web;
+use chrono::{DateTime, Utc};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use self::model::{Order, Try};
+use super::config::VnpayCredentials;
+use super::desk::{Acted, Company, Desk, Options, Unplayable};
+use super::outbox::{Notification, Outgoing};
+use super::tools::lock;
+
+#[derive(Debug, Default)]
+struct Books {
+    /// Oldest first. A reference may come back on another day.
+    orders: Vec<Order>,
+    /// `(day, vnp_RequestId)`: unique per day.
+    requests: BTreeSet<(String, String)>,
+    /// Seconds that querydr is closed after one accepted call; 0: never.
+    throttle: i64,
+    throttled_until: Option<DateTime<Utc>>,
+}
+
+impl Books {
+    /// By reference (the latest of that name) or by transaction number.
+    fn order(&mut self, id: &str) -> Option<&mut Order> {
+        self.orders.iter_mut().rev().find(|order| {
+            order.txn_ref == id || order.tries.iter().any(|one| one.number.to_string() == id)
+        })
+    }
+}
+
+pub(super) struct Vnpay {
+    pub desk: Desk,
+    credentials: VnpayCredentials,
+    books: Mutex<Books>,
+}
+
+/// What VNPay says when it breaks.
+pub(super) fn failure(_: u16) -> Value {
+    json!({ "vnp_ResponseCode": "99", "vnp_Message": "Unknown error" })
+}
+
+/// Whether the answer to an IPN ends the calls.
+pub(super) fn settled(status: u16, answer: &str) -> bool {
+    let code = serde_json::from_str::<Value>(answer)
+        .ok()
+        .and_then(|body| Some(body.get("RspCode")?.as_str()?.to_owned()));
+    status == 200 && matches!(code.as_deref(), Some("00" | "02"))
+}
+
+impl Vnpay {
+    pub fn new(mut desk: Desk, credentials: VnpayCredentials) -> Self {
+        let secret = credentials.hash_secret.clone();
+        desk.reseal = Box::new(move |answer| sign::seal_answer(secret.expose_secret(), answer));
+        Self {
+            desk,
+            credentials,
+            books: Mutex::default(),
+        }
+    }
+
+    pub fn routes(config: &mut web::ServiceConfig) {
+        page::routes(config);
+        api::routes(config);
+        dashboard::routes(config);
+    }
+
+    /// The signed parameters of IPN and return URL for one try.
+    fn result_query(&self, order: &Order, one: &Try) -> String {
+        let paid = one.outcome.status == "00";
+        let number = one.number.to_string();
+        let fields = [
+            ("vnp_TmnCode", self.credentials.tmn_code.clone()),
+            ("vnp_Amount", one.amount.to_string()),
+            ("vnp_BankCode", order.bank_code.clone()),
+            (
+                "vnp_BankTranNo",
+                if paid {
+                    format!("VNP{number}")
+                } else {
+                    String::new()
+                },
+            ),
+            ("vnp_CardType", "ATM".to_owned()),
+            ("vnp_PayDate", one.pay_date.clone()),
+            ("vnp_OrderInfo", order.info.clone()),
+            ("vnp_TransactionNo", number),
+            ("vnp_ResponseCode", one.outcome.response.to_owned()),
+            ("vnp_TransactionStatus", one.outcome.status.to_owned()),
+            ("vnp_TxnRef", order.txn_ref.clone()),
+        ];
+        let fields: BTreeMap<String, String> = fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        let query = sign::query(&fields);
+        let seal = sign::seal(self.credentials.hash_secret.expose_secret(), &query);
+        format!("{query}&vnp_SecureHash={seal}")
+    }
+
+    /// Where the browser goes with the result.
+    fn return_url(&self, order: &Order, one: &Try) -> String {
+        // Parsed, so that a space in it becomes part of a legal Location header.
+        let base = url::Url::parse(&order.return_url).map(String::from);
+        let base = base.unwrap_or_else(|_| order.return_url.clone());
+        let joint = if base.contains('?') { '&' } else { '?' };
+        format!("{base}{joint}{}", self.result_query(order, one))
+    }
+
+    /// Tells of a try that is about to be the order's next.
+    fn notify(&self, order: &Order, one: &Try) {
+        let query = self.result_query(order, one);
+        let make = move |service: &str| Outgoing {
+            method: reqwest::Method::GET,
+            url: format!("{service}/v1/providers/vnpay/ipn?{query}"),
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        let notification = Notification {
+            event: event_id(order, order.tries.len()),
+            kind: format!("ipn {}/{}", one.outcome.response, one.outcome.status),
+            payment: order.txn_ref.clone(),
+            make: Arc::new(make),
+        };
+        self.desk.outbox.post(notification, order.silent);
+    }
+}
+
+/// VNPay's notifications have no id; ours are the order's tries, counted from 0.
+fn event_id(order: &Order, index: usize) -> String {
+    format!("{}-{index}", order.txn_ref)
+}
+
+impl Company for Vnpay {
+    fn name(&self) -> &'static str {
+        "vnpay"
+    }
+
+    fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    fn act(&self, id: &str, action: &str, options: &Options) -> Result<Acted, Unplayable> {
+        self.play(id, action, options)
+    }
+
+    fn actions(&self) -> &'static [(&'static str, &'static str)] {
+        scenes::ACTIONS
+    }
+
+    fn payments(&self) -> Value {
+        let books = lock(&self.books);
+        json!({ "orders": books.orders.iter().rev().map(Order::shown).collect::<Vec<_>>() })
+    }
+
+    /// `throttle` with `seconds`: after one accepted querydr every other is answered 94 for so
+    /// long, as VNPay's own test system does. 0 switches it off.
+    fn switch(&self, name: &str, options: &Options) -> Result<Value, Unplayable> {
+        let seconds = options
+            .integer("seconds")
+            .filter(|seconds| (0..=86_400).contains(seconds));
+        match (name, seconds) {
+            ("throttle", Some(seconds)) => {
+                let mut books = lock(&self.books);
+                books.throttle = seconds;
+                books.throttled_until = None;
+                Ok(json!({ "throttle": seconds }))
+            }
+            ("throttle", None) => Err(Unplayable::Refused(
+                "wanted {\"seconds\": 0 to 86400}".to_owned(),
+            )),
+            _ => Err(Unplayable::NoSuchAction(name.to_owned())),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The scenes a person (or a test) can play on a VNPay order: one per button.
+
+use chrono::Duration;
+
+use super::model::{Order, Outcome, RefundMode, Try};
+use super::{Vnpay, event_id};
+use crate::sandbox::desk::{Acted, Options, Unplayable};
+use crate::sandbox::tools::{lock, now};
+
+/// What the played bank accepts.
+pub(super) const OTP: &str = "123456";
+
+pub(super) const ACTIONS: &[(&str, &str)] = &[
+    ("pay", "paid: 00/00"),
+    ("wrong-otp", "ResponseCode 13"),
+    ("insufficient", "ResponseCode 51"),
+    ("cancel", "the buyer cancels: ResponseCode 24"),
+    ("timeout", "the payment window passes: ResponseCode 11"),
+    (
+        "fail",
+        "any refusal; option `code` (09, 10, 12, 65, 75, 79, 99)",
+    ),
+    ("suspicious", "money taken, but suspicious: 07/07"),
+    (
+        "reversed",
+        "the bank debited, VNPay has no success: TransactionStatus 04",
+    ),
+    (
+        "pay-short",
+        "paid, but IPN and querydr name half the amount; option `amount` (VND x 100)",
+    ),
+    ("pay-late", "the window passes, and it is paid all the same"),
+    ("pay-twice", "two payments with their own TransactionNo"),
+    ("pay-never-notify", "paid, but no IPN is ever sent"),
+    ("fail-then-pay", "ResponseCode 51 first, then paid"),
+    ("notify-again", "the latest IPN once more"),
+    (
+        "refunds-succeed",
+        "refunds of this order succeed from now on",
+    ),
+    (
+        "refunds-pending",
+        "refunds of this order stay under way (05) from now on",
+    ),
+    (
+        "refunds-refused",
+        "refunds of this order are refused by the bank (09) from now on",
+    ),
+    ("refund-succeed", "the refund under way arrives"),
+    (
+        "refund-fail",
+        "the latest refund is refused by the bank after all",
+    ),
+];
+
+impl Vnpay {
+    pub(super) fn play(
+        &self,
+        id: &str,
+        action: &str,
+        options: &Options,
+    ) -> Result<Acted, Unplayable> {
+        let mut books = lock(&self.books);
+        let Some(order) = books.order(id) else {
+            return Err(Unplayable::NotFound(id.to_owned()));
+        };
+        let amount = order.amount;
+        let tries = match action {
+            "pay" | "pay-never-notify" => vec![(Outcome::PAID, amount)],
+            "wrong-otp" => vec![(Outcome::failed("13"), amount)],
+            "insufficient" => vec![(Outcome::failed("51"), amount)],
+            "cancel" => vec![(Outcome::failed("24"), amount)],
+            "timeout" => {
+                order.expires = now() - Duration::seconds(1);
+                vec![(Outcome::failed("11"), amount)]
+            }
+            "fail" => vec![(refusal(options)?, amount)],
+            "suspicious" => vec![(
+                Outcome {
+                    response: "07",
+                    status: "07",
+                },
+                amount,
+            )],
+            "reversed" => vec![(
+                Outcome {
+                    response: "00",
+                    status: "04",
+                },
+                amount,
+            )],
+            "pay-short" => {
+                // Whole VND: the last two digits are the factor 100.
+                let short = options.integer("amount").unwrap_or(amount / 200 * 100);
+                vec![(Outcome::PAID, short)]
+            }
+            "pay-late" => {
+                order.expires = now() - Duration::seconds(1);
+                vec![(Outcome::PAID, amount)]
+            }
+            "pay-twice" => vec![(Outcome::PAID, amount), (Outcome::PAID, amount)],
+            "fail-then-pay" => vec![(Outcome::failed("51"), amount), (Outcome::PAID, amount)],
+            _ => {
+                self.afterwards(order, action)?;
+                return Ok(Acted {
+                    object: order.shown(),
+                    redirect: None,
+                });
+            }
+        };
+        if order.finished() {
+            return Err(Unplayable::Refused("this order is paid already".to_owned()));
+        }
+        if action != "pay-late" && action != "timeout" && order.expires <= now() {
+            return Err(Unplayable::Refused(
+                "the payment window has passed".to_owned(),
+            ));
+        }
+        order.silent = action == "pay-never-notify";
+        let mut redirect = None;
+        for (outcome, amount) in tries {
+            let one = Try::new(outcome, amount);
+            self.notify(order, &one);
+            redirect = Some(self.return_url(order, &one));
+            order.tries.push(one);
+        }
+        Ok(Acted {
+            object: order.shown(),
+            redirect,
+        })
+    }
+
+    fn afterwards(&self, order: &mut Order, action: &str) -> Result<(), Unplayable> {
+        let refused = |text: &str| Err(Unplayable::Refused(text.to_owned()));
+        match action {
+            "notify-again" => {
+                let latest = order.tries.len().checked_sub(1);
+                let sent = latest.is_some_and(|it| self.desk.outbox.resend(&event_id(order, it)));
+                if !sent {
+                    return refused("there is nothing to tell yet");
+                }
+            }
+            "refunds-succeed" => order.refund_mode = RefundMode::Succeeds,
+            "refunds-pending" => order.refund_mode = RefundMode::StaysPending,
+            "refunds-refused" => order.refund_mode = RefundMode::Refused,
+            "refund-succeed" | "refund-fail" => {
+                let succeeds = action == "refund-succeed";
+                let refund = order.refunds.iter_mut().rev().find(|refund| {
+                    matches!(refund.status, "05" | "06") || !succeeds && refund.status == "00"
+                });
+                match refund {
+                    Some(refund) => refund.status = if succeeds { "00" } else { "09" },
+                    None => return refused("no refund is under way"),
+                }
+            }
+            _ => return Err(Unplayable::NoSuchAction(action.to_owned())),
+        }
+        Ok(())
+    }
+}
+
+fn refusal(options: &Options) -> Result<Outcome, Unplayable> {
+    const CODES: &[&str] = &[
+        "09", "10", "11", "12", "13", "24", "51", "65", "75", "79", "99",
+    ];
+    let wanted = options.text("code").unwrap_or("99");
+    match CODES.iter().find(|code| **code == wanted) {
+        Some(code) => Ok(Outcome::failed(code)),
+        None => Err(Unplayable::Refused(format!(
+            "VNPay has no refusal {wanted}"
+        ))),
+    }
+}
