@@ -73,9 +73,7 @@ impl StripeCredentials {
         filled("Stripe webhook secret", self.webhook_secret.expose_secret())?;
         let live = |key: &str| {
             let key = key.trim_start();
-            ["sk_live_", "rk_live_", "pk_live_"]
-                .iter()
-                .any(|prefix| key.starts_with(prefix))
+            ["sk_live_", "rk_live_", "pk_live_"].iter().any(|prefix| key.starts_with(prefix))
         };
         if live(secret) || live(&self.publishable_key) {
             return Err(SandboxError::LiveCredentials("Stripe"));

@@ -48,9 +48,7 @@ fn with_company(
         Err(error) => {
             let body = json!({ "error": error.to_string() });
             match error {
-                Unplayable::NotFound(_) | Unplayable::NoSuchAction(_) => {
-                    HttpResponse::NotFound().json(body)
-                }
+                Unplayable::NotFound(_) | Unplayable::NoSuchAction(_) => HttpResponse::NotFound().json(body),
                 Unplayable::Refused(_) => HttpResponse::Conflict().json(body),
             }
         }
@@ -68,10 +66,7 @@ fn options(body: &[u8]) -> Result<Options, Unplayable> {
 
 async fn actions(world: Here, company: web::Path<String>) -> HttpResponse {
     with_company(&world, &company, |company| {
-        let list = company
-            .actions()
-            .iter()
-            .map(|(action, what)| json!({ "action": action, "does": what }));
+        let list = company.actions().iter().map(|(action, what)| json!({ "action": action, "does": what }));
         Ok(Value::Array(list.collect()))
     })
 }
@@ -80,11 +75,7 @@ async fn payments(world: Here, company: web::Path<String>) -> HttpResponse {
     with_company(&world, &company, |company| Ok(company.payments()))
 }
 
-async fn act(
-    world: Here,
-    path: web::Path<(String, String, String)>,
-    body: web::Bytes,
-) -> HttpResponse {
+async fn act(world: Here, path: web::Path<(String, String, String)>, body: web::Bytes) -> HttpResponse {
     let (company, id, action) = path.into_inner();
     with_company(&world, &company, |company| {
         let acted = company.act(&id, &action, &options(&body)?)?;
@@ -93,15 +84,13 @@ async fn act(
 }
 
 async fn faults(world: Here, company: web::Path<String>) -> HttpResponse {
-    with_company(&world, &company, |company| {
-        Ok(json!(company.desk().faults.list()))
-    })
+    with_company(&world, &company, |company| Ok(json!(company.desk().faults.list())))
 }
 
 async fn add_fault(world: Here, company: web::Path<String>, body: web::Bytes) -> HttpResponse {
     with_company(&world, &company, |company| {
-        let fault: Fault = serde_json::from_slice(&body)
-            .map_err(|error| Unplayable::Refused(format!("not a fault: {error}")))?;
+        let fault: Fault =
+            serde_json::from_slice(&body).map_err(|error| Unplayable::Refused(format!("not a fault: {error}")))?;
         company.desk().faults.add(fault);
         Ok(json!(company.desk().faults.list()))
     })
@@ -115,24 +104,18 @@ async fn clear_faults(world: Here, company: web::Path<String>) -> HttpResponse {
 }
 
 async fn requests(world: Here, company: web::Path<String>) -> HttpResponse {
-    with_company(&world, &company, |company| {
-        Ok(json!(company.desk().journal.list()))
-    })
+    with_company(&world, &company, |company| Ok(json!(company.desk().journal.list())))
 }
 
 async fn deliveries(world: Here, company: web::Path<String>) -> HttpResponse {
-    with_company(&world, &company, |company| {
-        Ok(json!(company.desk().outbox.list()))
-    })
+    with_company(&world, &company, |company| Ok(json!(company.desk().outbox.list())))
 }
 
 async fn resend(world: Here, path: web::Path<(String, String)>) -> HttpResponse {
     let (company, event) = path.into_inner();
-    with_company(&world, &company, |company| {
-        match company.desk().outbox.resend(&event) {
-            true => Ok(json!({ "event": event })),
-            false => Err(Unplayable::NotFound(event.clone())),
-        }
+    with_company(&world, &company, |company| match company.desk().outbox.resend(&event) {
+        true => Ok(json!({ "event": event })),
+        false => Err(Unplayable::NotFound(event.clone())),
     })
 }
 
@@ -147,7 +130,5 @@ async fn mute(world: Here, company: web::Path<String>, body: web::Bytes) -> Http
 
 async fn switch(world: Here, path: web::Path<(String, String)>, body: web::Bytes) -> HttpResponse {
     let (company, name) = path.into_inner();
-    with_company(&world, &company, |company| {
-        company.switch(&name, &options(&body)?)
-    })
+    with_company(&world, &company, |company| company.switch(&name, &options(&body)?))
 }

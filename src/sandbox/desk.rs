@@ -64,19 +64,13 @@ pub(super) struct Options(pub Map<String, Value>);
 impl Options {
     /// Absent and empty are the same: an HTML form sends its empty fields.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)?
-            .as_str()
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
+        self.0.get(name)?.as_str().map(str::trim).filter(|text| !text.is_empty())
     }
 
     /// A number, as JSON or as the text of a form field.
     pub fn integer(&self, name: &str) -> Option<i64> {
         let value = self.0.get(name)?;
-        value
-            .as_i64()
-            .or_else(|| value.as_str()?.trim().parse().ok())
+        value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
     }
 
     pub fn flag(&self, name: &str) -> Option<bool> {
@@ -143,15 +137,8 @@ impl Desk {
                 };
                 let half = text.chars().count() / 2;
                 let text = text.chars().take(half).collect();
-                let body = Body::Text {
-                    content_type: "application/json",
-                    text,
-                };
-                Reply {
-                    status: fault.status.unwrap_or(status),
-                    headers: Vec::new(),
-                    body,
-                }
+                let body = Body::Text { content_type: "application/json", text };
+                Reply { status: fault.status.unwrap_or(status), headers: Vec::new(), body }
             }
             (FaultKind::OtherOrder, Some(mut real)) => {
                 if let Body::Json(value) = &mut real.body {
@@ -165,9 +152,7 @@ impl Desk {
                 "<!doctype html><title>Maintenance</title><h1>We will be back soon</h1>".to_owned(),
             ),
             (FaultKind::Timeout, _) => Reply::json(504, (self.failure)(504)),
-            (FaultKind::Status | FaultKind::Slow | FaultKind::OtherOrder, _) => {
-                self.status_reply(fault)
-            }
+            (FaultKind::Status | FaultKind::Slow | FaultKind::OtherOrder, _) => self.status_reply(fault),
         }
     }
 

@@ -60,10 +60,9 @@ pub(super) enum FaultKind {
 impl Fault {
     pub fn processed(&self) -> bool {
         self.stored
-            || self.processed.unwrap_or(matches!(
-                self.kind,
-                FaultKind::Slow | FaultKind::HalfJson | FaultKind::OtherOrder
-            ))
+            || self
+                .processed
+                .unwrap_or(matches!(self.kind, FaultKind::Slow | FaultKind::HalfJson | FaultKind::OtherOrder))
     }
 }
 
@@ -89,9 +88,7 @@ impl Faults {
     pub fn take(&self, operation: &str) -> Option<Fault> {
         let mut waiting = lock(&self.waiting);
         waiting.retain(|fault| fault.times > 0);
-        let fault = waiting
-            .iter_mut()
-            .find(|fault| fault.operation == "*" || fault.operation == operation)?;
+        let fault = waiting.iter_mut().find(|fault| fault.operation == "*" || fault.operation == operation)?;
         fault.times = fault.times.saturating_sub(1);
         Some(fault.clone())
     }

@@ -55,10 +55,8 @@ pub(super) fn escape(text: &str) -> String {
 
 /// Term and description pairs.
 pub(super) fn facts(facts: &[(&str, &str)]) -> String {
-    let rows: String = facts
-        .iter()
-        .map(|(term, text)| format!("<dt>{}</dt><dd>{}</dd>", escape(term), escape(text)))
-        .collect();
+    let rows: String =
+        facts.iter().map(|(term, text)| format!("<dt>{}</dt><dd>{}</dd>", escape(term), escape(text))).collect();
     format!("<dl>{rows}</dl>")
 }
 
@@ -90,16 +88,9 @@ pub(super) fn field(id: &str, label: &str, value: &str) -> String {
 
 /// A hidden field.
 pub(super) fn hidden(name: &str, value: &str) -> String {
-    format!(
-        "<input type=\"hidden\" name=\"{}\" value=\"{}\">",
-        escape(name),
-        escape(value)
-    )
+    format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">", escape(name), escape(value))
 }
 
 pub(super) fn notice(text: &str) -> String {
-    format!(
-        "<p class=\"notice\" id=\"notice\" role=\"status\">{}</p>",
-        escape(text)
-    )
+    format!("<p class=\"notice\" id=\"notice\" role=\"status\">{}</p>", escape(text))
 }

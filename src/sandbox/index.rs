@@ -22,11 +22,7 @@ async fn show(world: web::Data<World>) -> HttpResponse {
             .actions()
             .iter()
             .map(|(action, what)| {
-                format!(
-                    "<tr><td><code>{}</code></td><td>{}</td></tr>",
-                    html::escape(action),
-                    html::escape(what)
-                )
+                format!("<tr><td><code>{}</code></td><td>{}</td></tr>", html::escape(action), html::escape(what))
             })
             .collect();
         content += &format!(

@@ -41,11 +41,7 @@ impl Received {
             let value = request.headers().get(name)?.to_str().ok()?;
             Some(value.to_owned())
         };
-        let mut headers: Vec<String> = request
-            .headers()
-            .keys()
-            .map(|name| name.as_str().to_owned())
-            .collect();
+        let mut headers: Vec<String> = request.headers().keys().map(|name| name.as_str().to_owned()).collect();
         headers.sort();
         let path = match request.query_string() {
             "" => request.path().to_owned(),

@@ -8,6 +8,7 @@ mod html;
 mod index;
 mod journal;
 mod outbox;
+mod paypal;
 mod replays;
 mod reply;
 mod server;
@@ -25,11 +26,10 @@ use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
-pub use self::config::{
-    PaypalCredentials, SandboxConfig, SandboxError, StripeCredentials, VnpayCredentials,
-};
+pub use self::config::{PaypalCredentials, SandboxConfig, SandboxError, StripeCredentials, VnpayCredentials};
 use self::desk::Desk;
 use self::outbox::{Job, Outbox, Schedule};
+use self::paypal::Paypal;
 use self::server::World;
 use self::stripe::Stripe;
 use self::vnpay::Vnpay;
@@ -38,6 +38,7 @@ use self::vnpay::Vnpay;
 pub struct Sandbox {
     address: SocketAddr,
     public_url: String,
+    paypal_roots: String,
     service_url: Arc<RwLock<String>>,
     server: ServerHandle,
     tasks: Vec<JoinHandle<()>>,
@@ -45,10 +46,7 @@ pub struct Sandbox {
 
 impl fmt::Debug for Sandbox {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Sandbox")
-            .field("address", &self.address)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Sandbox").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
@@ -71,25 +69,28 @@ impl Sandbox {
             .build()
             .map_err(SandboxError::Client)?;
         let (jobs, queue) = unbounded_channel();
-        let post = PostRoom {
-            jobs,
-            service_url: Arc::clone(&service_url),
-            delay: config.retry_delay,
-        };
+        let post = PostRoom { jobs, service_url: Arc::clone(&service_url), delay: config.retry_delay };
 
         let stripe = config.stripe.map(|credentials| {
             let desk = post.desk(5, true, any_2xx, stripe::failure);
             Arc::new(Stripe::new(desk, credentials, public_url.clone()))
         });
+        let paypal = match config.paypal {
+            Some(credentials) => {
+                let desk = post.desk(5, true, any_2xx, paypal::failure);
+                let api_url = format!("http://{address}/paypal");
+                let paypal =
+                    Paypal::new(desk, credentials, public_url.clone(), api_url).map_err(SandboxError::Certificate)?;
+                Some(Arc::new(paypal))
+            }
+            None => None,
+        };
+        let paypal_roots = paypal.as_ref().map(|paypal| paypal.roots_pem()).unwrap_or_default();
         let vnpay = config.vnpay.map(|credentials| {
             let desk = post.desk(10, false, vnpay::settled, vnpay::failure);
             Arc::new(Vnpay::new(desk, credentials))
         });
-        let world = Arc::new(World {
-            stripe,
-            vnpay,
-            public_url: public_url.clone(),
-        });
+        let world = Arc::new(World { stripe, paypal, vnpay, public_url: public_url.clone() });
         let running = server::build(listener, Arc::clone(&world)).map_err(SandboxError::Bind)?;
         let server = running.handle();
         let tasks = vec![
@@ -101,21 +102,12 @@ impl Sandbox {
             tokio::spawn(outbox::run(queue, client)),
             tokio::spawn(keep_time(world)),
         ];
-        Ok(Self {
-            address,
-            public_url,
-            service_url,
-            server,
-            tasks,
-        })
+        Ok(Self { address, public_url, paypal_roots, service_url, server, tasks })
     }
 
     /// Where notifications go from now on: the service's base address.
     pub fn set_service_url(&self, url: impl Into<String>) {
-        *self
-            .service_url
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = url.into();
+        *self.service_url.write().unwrap_or_else(PoisonError::into_inner) = url.into();
     }
 
     /// How a browser reaches the sandbox, without a slash at the end.
@@ -128,6 +120,17 @@ impl Sandbox {
         format!("http://{}/stripe", self.address)
     }
 
+    /// For `TOPUP_PAYPAL_BASE_URL`.
+    pub fn paypal_base_url(&self) -> String {
+        format!("http://{}/paypal", self.address)
+    }
+
+    /// For `TOPUP_PAYPAL_CERT_ROOTS`: the certificate authority (PEM) of the played PayPal, new
+    /// with every process; empty when PayPal is not played.
+    pub fn paypal_cert_roots_pem(&self) -> String {
+        self.paypal_roots.clone()
+    }
+
     /// For `TOPUP_VNPAY_PAY_URL`.
     pub fn vnpay_pay_url(&self) -> String {
         format!("{}/vnpay/paymentv2/vpcpay.html", self.public_url)
@@ -135,10 +138,7 @@ impl Sandbox {
 
     /// For `TOPUP_VNPAY_API_URL`.
     pub fn vnpay_api_url(&self) -> String {
-        format!(
-            "http://{}/vnpay/merchant_webapi/api/transaction",
-            self.address
-        )
+        format!("http://{}/vnpay/merchant_webapi/api/transaction", self.address)
     }
 
     /// Closes the port and drops what was not yet sent.
@@ -158,18 +158,8 @@ struct PostRoom {
 }
 
 impl PostRoom {
-    fn desk(
-        &self,
-        attempts: u32,
-        doubling: bool,
-        settled: fn(u16, &str) -> bool,
-        failure: fn(u16) -> Value,
-    ) -> Desk {
-        let schedule = Schedule {
-            attempts,
-            delay: self.delay,
-            doubling,
-        };
+    fn desk(&self, attempts: u32, doubling: bool, settled: fn(u16, &str) -> bool, failure: fn(u16) -> Value) -> Desk {
+        let schedule = Schedule { attempts, delay: self.delay, doubling };
         let service_url = Arc::clone(&self.service_url);
         Desk {
             journal: Default::default(),

@@ -99,10 +99,7 @@ pub(super) struct Outbox {
 
 impl fmt::Debug for Outbox {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Outbox")
-            .field("schedule", &self.schedule)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Outbox").field("schedule", &self.schedule).finish_non_exhaustive()
     }
 }
 
@@ -113,14 +110,7 @@ impl Outbox {
         settled: fn(u16, &str) -> bool,
         service_url: Arc<RwLock<String>>,
     ) -> Arc<Self> {
-        Arc::new(Self {
-            rows: Mutex::default(),
-            muted: AtomicBool::new(false),
-            jobs,
-            schedule,
-            settled,
-            service_url,
-        })
+        Arc::new(Self { rows: Mutex::default(), muted: AtomicBool::new(false), jobs, schedule, settled, service_url })
     }
 
     pub fn mute(&self, muted: bool) {
@@ -129,33 +119,15 @@ impl Outbox {
 
     /// Puts the notification on record and, unless it is withheld, on its way.
     pub fn post(self: &Arc<Self>, notification: Notification, withheld: bool) {
-        let Notification {
-            event,
-            kind,
-            payment,
-            make,
-        } = notification;
+        let Notification { event, kind, payment, make } = notification;
         let withheld = withheld || self.muted.load(Ordering::SeqCst);
-        let progress = if withheld {
-            Progress::Withheld
-        } else {
-            Progress::Pending
-        };
-        let delivery = Delivery {
-            event: event.clone(),
-            kind,
-            payment,
-            progress,
-            attempts: Vec::new(),
-        };
+        let progress = if withheld { Progress::Withheld } else { Progress::Pending };
+        let delivery = Delivery { event: event.clone(), kind, payment, progress, attempts: Vec::new() };
         let mut rows = lock(&self.rows);
         if rows.len() >= KEPT {
             rows.pop_front();
         }
-        rows.push_back(Row {
-            delivery,
-            make: Arc::clone(&make),
-        });
+        rows.push_back(Row { delivery, make: Arc::clone(&make) });
         drop(rows);
         if !withheld {
             self.send(event, make);
@@ -178,19 +150,12 @@ impl Outbox {
 
     fn send(self: &Arc<Self>, event: String, make: Make) {
         // Refused only once the sandbox is stopping, when nobody waits for it any more.
-        let _ = self.jobs.send(Job {
-            outbox: Arc::clone(self),
-            event,
-            make,
-        });
+        let _ = self.jobs.send(Job { outbox: Arc::clone(self), event, make });
     }
 
     /// Oldest first.
     pub fn list(&self) -> Vec<Delivery> {
-        lock(&self.rows)
-            .iter()
-            .map(|row| row.delivery.clone())
-            .collect()
+        lock(&self.rows).iter().map(|row| row.delivery.clone()).collect()
     }
 
     fn note(&self, event: &str, attempt: Attempt, progress: Progress) {
@@ -202,10 +167,7 @@ impl Outbox {
     }
 
     fn base(&self) -> String {
-        let url = self
-            .service_url
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let url = self.service_url.read().unwrap_or_else(PoisonError::into_inner);
         url.trim_end_matches('/').to_owned()
     }
 }
@@ -228,11 +190,7 @@ pub(super) async fn run(mut jobs: UnboundedReceiver<Job>, client: reqwest::Clien
 }
 
 async fn deliver(job: Job, client: reqwest::Client) {
-    let Job {
-        outbox,
-        event,
-        make,
-    } = job;
+    let Job { outbox, event, make } = job;
     let mut delay = outbox.schedule.delay;
     for attempt in 1..=outbox.schedule.attempts {
         let (status, answer) = send_once(&client, make(&outbox.base())).await;
@@ -242,15 +200,7 @@ async fn deliver(job: Job, client: reqwest::Client) {
             (false, true) => Progress::GivenUp,
             (false, false) => Progress::Pending,
         };
-        outbox.note(
-            &event,
-            Attempt {
-                at: now(),
-                status,
-                answer,
-            },
-            progress,
-        );
+        outbox.note(&event, Attempt { at: now(), status, answer }, progress);
         if progress != Progress::Pending {
             return;
         }
@@ -262,10 +212,7 @@ async fn deliver(job: Job, client: reqwest::Client) {
 }
 
 async fn send_once(client: &reqwest::Client, outgoing: Outgoing) -> (Option<u16>, String) {
-    let mut request = client
-        .request(outgoing.method, outgoing.url)
-        .timeout(PATIENCE)
-        .body(outgoing.body);
+    let mut request = client.request(outgoing.method, outgoing.url).timeout(PATIENCE).body(outgoing.body);
     for (name, value) in outgoing.headers {
         request = request.header(name, value);
     }

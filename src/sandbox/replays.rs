@@ -42,30 +42,20 @@ pub(super) struct Claim<D> {
 
 impl<D: Clone> Replays<D> {
     pub fn new() -> Self {
-        Self {
-            entries: Arc::default(),
-        }
+        Self { entries: Arc::default() }
     }
 
     pub fn claim(&self, key: &str, fingerprint: &str) -> Claimed<D> {
         let mut entries = lock(&self.entries);
         match entries.get(key) {
             Some(entry) if entry.fingerprint != fingerprint => Claimed::Different,
-            Some(Entry {
-                done: Some(done), ..
-            }) => Claimed::Again(done.clone()),
+            Some(Entry { done: Some(done), .. }) => Claimed::Again(done.clone()),
             Some(_) => Claimed::InFlight,
             None => {
-                let entry = Entry {
-                    fingerprint: fingerprint.to_owned(),
-                    done: None,
-                };
+                let entry = Entry { fingerprint: fingerprint.to_owned(), done: None };
                 entries.insert(key.to_owned(), entry);
                 drop(entries);
-                Claimed::First(Claim {
-                    entries: Arc::clone(&self.entries),
-                    key: Some(key.to_owned()),
-                })
+                Claimed::First(Claim { entries: Arc::clone(&self.entries), key: Some(key.to_owned()) })
             }
         }
     }

@@ -15,30 +15,16 @@ pub(super) struct Reply {
 #[derive(Debug, Clone)]
 pub(super) enum Body {
     Json(Value),
-    Text {
-        content_type: &'static str,
-        text: String,
-    },
+    Text { content_type: &'static str, text: String },
 }
 
 impl Reply {
     pub fn json(status: u16, body: Value) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: Body::Json(body),
-        }
+        Self { status, headers: Vec::new(), body: Body::Json(body) }
     }
 
     pub fn html(status: u16, text: String) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: Body::Text {
-                content_type: "text/html; charset=utf-8",
-                text,
-            },
-        }
+        Self { status, headers: Vec::new(), body: Body::Text { content_type: "text/html; charset=utf-8", text } }
     }
 
     /// 303: the browser follows with GET, so that a reload never repeats a payment.
@@ -57,9 +43,7 @@ impl Reply {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = HttpResponse::build(status);
         for (name, value) in &self.headers {
-            if let (Ok(name), Ok(value)) =
-                (HeaderName::try_from(*name), HeaderValue::from_str(value))
-            {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::from_str(value)) {
                 response.insert_header((name, value));
             }
         }

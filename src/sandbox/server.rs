@@ -7,6 +7,7 @@ use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
 
 use super::desk::Company;
+use super::paypal::Paypal;
 use super::stripe::Stripe;
 use super::vnpay::Vnpay;
 use super::{control, index};
@@ -14,6 +15,7 @@ use super::{control, index};
 /// What runs: the companies that have credentials.
 pub(super) struct World {
     pub stripe: Option<Arc<Stripe>>,
+    pub paypal: Option<Arc<Paypal>>,
     pub vnpay: Option<Arc<Vnpay>>,
     pub public_url: String,
 }
@@ -24,6 +26,9 @@ impl World {
         if let Some(stripe) = self.stripe.clone() {
             companies.push(stripe);
         }
+        if let Some(paypal) = self.paypal.clone() {
+            companies.push(paypal);
+        }
         if let Some(vnpay) = self.vnpay.clone() {
             companies.push(vnpay);
         }
@@ -31,9 +36,7 @@ impl World {
     }
 
     pub fn company(&self, name: &str) -> Option<Arc<dyn Company>> {
-        self.companies()
-            .into_iter()
-            .find(|company| company.name() == name)
+        self.companies().into_iter().find(|company| company.name() == name)
     }
 }
 
@@ -45,23 +48,18 @@ pub(super) fn build(listener: TcpListener, world: Arc<World>) -> std::io::Result
             .configure(index::routes)
             .configure(control::routes);
         if let Some(stripe) = &world.stripe {
-            app = app
-                .app_data(web::Data::from(Arc::clone(stripe)))
-                .configure(Stripe::routes);
+            app = app.app_data(web::Data::from(Arc::clone(stripe))).configure(Stripe::routes);
+        }
+        if let Some(paypal) = &world.paypal {
+            app = app.app_data(web::Data::from(Arc::clone(paypal))).configure(Paypal::routes);
         }
         if let Some(vnpay) = &world.vnpay {
-            app = app
-                .app_data(web::Data::from(Arc::clone(vnpay)))
-                .configure(Vnpay::routes);
+            app = app.app_data(web::Data::from(Arc::clone(vnpay))).configure(Vnpay::routes);
         }
         app
     };
     // One worker: the sandbox serves one person or one test. No signals: its owner stops it.
-    Ok(HttpServer::new(app)
-        .workers(1)
-        .disable_signals()
-        .listen(listener)?
-        .run())
+    Ok(HttpServer::new(app).workers(1).disable_signals().listen(listener)?.run())
 }
 
 /// A loopback listener and its actual address.

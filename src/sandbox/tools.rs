@@ -24,22 +24,17 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// `prefix` and `length` random letters and digits.
 pub(super) fn random_id(prefix: &str, length: usize) -> String {
-    format!(
-        "{prefix}{}",
-        Alphanumeric.sample_string(&mut rand::rng(), length)
-    )
+    format!("{prefix}{}", Alphanumeric.sample_string(&mut rand::rng(), length))
 }
 
 /// `length` capitals and digits, as PayPal's ids are (`^[A-Z0-9]+$`).
 pub(super) fn random_capitals(length: usize) -> String {
     const ALPHABET: &[char] = &[
-        'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'J', 'K', 'L', 'M', 'N', 'P', 'Q', 'R', 'S', 'T',
-        'U', 'V', 'W', 'X', 'Y', 'Z', '1', '2', '3', '4', '5', '6', '7', '8', '9',
+        'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'J', 'K', 'L', 'M', 'N', 'P', 'Q', 'R', 'S', 'T', 'U', 'V', 'W', 'X',
+        'Y', 'Z', '1', '2', '3', '4', '5', '6', '7', '8', '9',
     ];
     let mut rng = rand::rng();
-    (0..length)
-        .filter_map(|_| ALPHABET.get(rng.random_range(0..ALPHABET.len())))
-        .collect()
+    (0..length).filter_map(|_| ALPHABET.get(rng.random_range(0..ALPHABET.len()))).collect()
 }
 
 /// `digits` random digits, the first not 0.

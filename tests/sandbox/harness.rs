@@ -3,9 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use topup::sandbox::{
-    PaypalCredentials, Sandbox, SandboxConfig, StripeCredentials, VnpayCredentials,
-};
+use topup::sandbox::{PaypalCredentials, Sandbox, SandboxConfig, StripeCredentials, VnpayCredentials};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
@@ -31,10 +29,7 @@ pub fn config(service_url: &str) -> SandboxConfig {
         client_secret: PAYPAL_SECRET.into(),
         webhook_id: PAYPAL_WEBHOOK.to_owned(),
     });
-    config.vnpay = Some(VnpayCredentials {
-        tmn_code: VNPAY_TERMINAL.to_owned(),
-        hash_secret: VNPAY_SECRET.into(),
-    });
+    config.vnpay = Some(VnpayCredentials { tmn_code: VNPAY_TERMINAL.to_owned(), hash_secret: VNPAY_SECRET.into() });
     config
 }
 
@@ -52,21 +47,10 @@ impl Stage {
 
     pub async fn answering(answer: ResponseTemplate) -> Self {
         let service = MockServer::start().await;
-        Mock::given(any())
-            .respond_with(answer)
-            .mount(&service)
-            .await;
+        Mock::given(any()).respond_with(answer).mount(&service).await;
         let sandbox = Sandbox::start(config(&service.uri())).await.unwrap();
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
-        Self {
-            sandbox,
-            service,
-            http,
-        }
+        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { sandbox, service, http }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -78,15 +62,7 @@ impl Stage {
     }
 
     pub async fn post(&self, path: &str, body: Value) -> (u16, Value) {
-        answer(
-            self.http
-                .post(self.url(path))
-                .json(&body)
-                .send()
-                .await
-                .unwrap(),
-        )
-        .await
+        answer(self.http.post(self.url(path)).json(&body).send().await.unwrap()).await
     }
 
     /// Plays a scene through the control API, which must take it.
@@ -98,9 +74,7 @@ impl Stage {
     }
 
     pub async fn fault(&self, company: &str, fault: Value) {
-        let (status, body) = self
-            .post(&format!("/control/{company}/faults"), fault)
-            .await;
+        let (status, body) = self.post(&format!("/control/{company}/faults"), fault).await;
         assert_eq!(status, 200, "{body}");
     }
 
@@ -114,11 +88,7 @@ impl Stage {
         let mut received = Vec::new();
         let deadline = Instant::now() + Duration::from_secs(10);
         while received.len() < count {
-            assert!(
-                Instant::now() < deadline,
-                "{} of {count} notifications",
-                received.len()
-            );
+            assert!(Instant::now() < deadline, "{} of {count} notifications", received.len());
             tokio::time::sleep(Duration::from_millis(5)).await;
             received = self.received().await;
         }
@@ -143,10 +113,7 @@ impl Stage {
 pub async fn answer(response: reqwest::Response) -> (u16, Value) {
     let status = response.status().as_u16();
     let text = response.text().await.unwrap();
-    (
-        status,
-        serde_json::from_str(&text).unwrap_or(Value::String(text)),
-    )
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }
 
 pub fn kinds(received: &[Request]) -> Vec<String> {
@@ -154,11 +121,7 @@ pub fn kinds(received: &[Request]) -> Vec<String> {
         .iter()
         .map(|request| {
             let body: Value = serde_json::from_slice(&request.body).unwrap();
-            body["type"]
-                .as_str()
-                .or(body["event_type"].as_str())
-                .unwrap()
-                .to_owned()
+            body["type"].as_str().or(body["event_type"].as_str()).unwrap().to_owned()
         })
         .collect();
     kinds.sort();

@@ -13,34 +13,22 @@ async fn never_beside_live_keys() {
         let mut config = config("http://127.0.0.1:1");
         config.stripe.as_mut().unwrap().secret_key = key.into();
         let error = Sandbox::start(config).await.unwrap_err();
-        assert!(
-            matches!(error, SandboxError::LiveCredentials("Stripe")),
-            "{key}: {error}"
-        );
+        assert!(matches!(error, SandboxError::LiveCredentials("Stripe")), "{key}: {error}");
     }
     let mut config = config("http://127.0.0.1:1");
     config.stripe.as_mut().unwrap().publishable_key = "pk_live_x".to_owned();
-    assert!(matches!(
-        Sandbox::start(config).await.unwrap_err(),
-        SandboxError::LiveCredentials("Stripe")
-    ));
+    assert!(matches!(Sandbox::start(config).await.unwrap_err(), SandboxError::LiveCredentials("Stripe")));
 }
 
 #[tokio::test]
 async fn loopback_only_and_never_with_an_empty_secret() {
     let mut open = config("http://127.0.0.1:1");
     open.bind = SocketAddr::from(([0, 0, 0, 0], 0));
-    assert!(matches!(
-        Sandbox::start(open).await.unwrap_err(),
-        SandboxError::NotLoopback(_)
-    ));
+    assert!(matches!(Sandbox::start(open).await.unwrap_err(), SandboxError::NotLoopback(_)));
 
     let mut empty = config("http://127.0.0.1:1");
     empty.vnpay.as_mut().unwrap().hash_secret = "".into();
-    assert!(matches!(
-        Sandbox::start(empty).await.unwrap_err(),
-        SandboxError::EmptyCredential(_)
-    ));
+    assert!(matches!(Sandbox::start(empty).await.unwrap_err(), SandboxError::EmptyCredential(_)));
 }
 
 #[tokio::test]
@@ -63,16 +51,10 @@ async fn only_the_companies_with_credentials_are_played() {
 #[tokio::test]
 async fn unknown_actions_payments_and_faults_are_refused() {
     let stage = Stage::new().await;
-    let (status, _) = stage
-        .post("/control/stripe/payments/cs_none/pay", json!({}))
-        .await;
+    let (status, _) = stage.post("/control/stripe/payments/cs_none/pay", json!({})).await;
     assert_eq!(status, 404);
-    let (status, _) = stage
-        .post("/control/stripe/faults", json!({"operation": "x"}))
-        .await;
+    let (status, _) = stage.post("/control/stripe/faults", json!({"operation": "x"})).await;
     assert_eq!(status, 409);
-    let (status, _) = stage
-        .post("/control/stripe/deliveries/evt_none/resend", json!({}))
-        .await;
+    let (status, _) = stage.post("/control/stripe/deliveries/evt_none/resend", json!({})).await;
     assert_eq!(status, 404);
 }

@@ -10,10 +10,7 @@ pub const OLD: &str = "2026-02-25.clover";
 pub const NEW: &str = "2026-10-28.endive";
 
 pub fn unix_now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs()
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
 pub fn session_form() -> Vec<(String, String)> {
@@ -23,14 +20,8 @@ pub fn session_form() -> Vec<(String, String)> {
         ("line_items[0][quantity]", "1"),
         ("line_items[0][price_data][currency]", "usd"),
         ("line_items[0][price_data][unit_amount]", "10000"),
-        (
-            "line_items[0][price_data][product_data][name]",
-            "Wallet top-up",
-        ),
-        (
-            "success_url",
-            "https://shop.test/back?session={CHECKOUT_SESSION_ID}",
-        ),
+        ("line_items[0][price_data][product_data][name]", "Wallet top-up"),
+        ("success_url", "https://shop.test/back?session={CHECKOUT_SESSION_ID}"),
         ("cancel_url", "https://shop.test/cancelled"),
         ("client_reference_id", "tuo_1"),
         ("metadata[top_up_order]", "tuo_1"),
@@ -94,12 +85,8 @@ impl Stage {
     }
 
     pub async fn new_intent(&self) -> Value {
-        let form = [
-            ("amount", "500000"),
-            ("currency", "vnd"),
-            ("metadata[top_up_order]", "tuo_2"),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let form = [("amount", "500000"), ("currency", "vnd"), ("metadata[top_up_order]", "tuo_2")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
         let (status, intent) = self.stripe("/payment_intents", &form).await;
         assert_eq!(status, 200, "{intent}");
         intent
@@ -124,18 +111,11 @@ async fn a_session_is_as_the_api_shows_it() {
     assert!(url.starts_with(&stage.url("/stripe/pay/cs_test_")), "{url}");
 
     let id = session["id"].as_str().unwrap();
-    let (status, expired) = stage
-        .stripe(&format!("/checkout/sessions/{id}/expire"), &[])
-        .await;
+    let (status, expired) = stage.stripe(&format!("/checkout/sessions/{id}/expire"), &[]).await;
     assert_eq!((status, &expired["status"]), (200, &json!("expired")));
     assert_eq!(expired["url"], Value::Null);
-    let (status, again) = stage
-        .stripe(&format!("/checkout/sessions/{id}/expire"), &[])
-        .await;
-    assert_eq!(
-        (status, &again["error"]["type"]),
-        (400, &json!("invalid_request_error"))
-    );
+    let (status, again) = stage.stripe(&format!("/checkout/sessions/{id}/expire"), &[]).await;
+    assert_eq!((status, &again["error"]["type"]), (400, &json!("invalid_request_error")));
 }
 
 #[tokio::test]
@@ -147,97 +127,22 @@ async fn a_request_that_stripe_would_refuse_is_refused() {
     let soon = (unix_now() + 60).to_string();
     let late = (unix_now() + 25 * 3_600).to_string();
     let cases: Vec<(&str, Vec<(String, String)>, &str, &str)> = vec![
-        (
-            "unknown",
-            with(form(), "colour", "red"),
-            "parameter_unknown",
-            "colour",
-        ),
-        (
-            "deep unknown",
-            with(form(), "line_items[0][size]", "1"),
-            "parameter_unknown",
-            "line_items[0][size]",
-        ),
-        (
-            "missing",
-            without(form(), "mode"),
-            "parameter_missing",
-            "mode",
-        ),
-        (
-            "missing item",
-            without(form(), price),
-            "parameter_missing",
-            price,
-        ),
-        (
-            "fraction",
-            with(form(), price, "100.5"),
-            "parameter_invalid_integer",
-            price,
-        ),
-        (
-            "plus sign",
-            with(form(), price, "+100"),
-            "parameter_invalid_integer",
-            price,
-        ),
-        (
-            "empty",
-            with(form(), "client_reference_id", ""),
-            "parameter_invalid_empty",
-            "client_reference_id",
-        ),
+        ("unknown", with(form(), "colour", "red"), "parameter_unknown", "colour"),
+        ("deep unknown", with(form(), "line_items[0][size]", "1"), "parameter_unknown", "line_items[0][size]"),
+        ("missing", without(form(), "mode"), "parameter_missing", "mode"),
+        ("missing item", without(form(), price), "parameter_missing", price),
+        ("fraction", with(form(), price, "100.5"), "parameter_invalid_integer", price),
+        ("plus sign", with(form(), price, "+100"), "parameter_invalid_integer", price),
+        ("empty", with(form(), "client_reference_id", ""), "parameter_invalid_empty", "client_reference_id"),
         ("upper case", with(form(), currency, "USD"), "", currency),
-        (
-            "too little",
-            with(form(), price, "49"),
-            "amount_too_small",
-            price,
-        ),
-        (
-            "relative",
-            with(form(), "success_url", "/back"),
-            "url_invalid",
-            "success_url",
-        ),
-        (
-            "script",
-            with(form(), "success_url", "javascript:alert(1)"),
-            "url_invalid",
-            "success_url",
-        ),
-        (
-            "flag",
-            with(form(), "adaptive_pricing[enabled]", "no"),
-            "",
-            "adaptive_pricing[enabled]",
-        ),
-        (
-            "too soon",
-            with(form(), "expires_at", &soon),
-            "",
-            "expires_at",
-        ),
-        (
-            "too late",
-            with(form(), "expires_at", &late),
-            "",
-            "expires_at",
-        ),
-        (
-            "dialect",
-            with(form(), "payment_method_types[0]", "card"),
-            "parameter_unknown",
-            "payment_method_types[0]",
-        ),
-        (
-            "long metadata",
-            with(form(), "metadata[k]", &"x".repeat(501)),
-            "",
-            "metadata[k]",
-        ),
+        ("too little", with(form(), price, "49"), "amount_too_small", price),
+        ("relative", with(form(), "success_url", "/back"), "url_invalid", "success_url"),
+        ("script", with(form(), "success_url", "javascript:alert(1)"), "url_invalid", "success_url"),
+        ("flag", with(form(), "adaptive_pricing[enabled]", "no"), "", "adaptive_pricing[enabled]"),
+        ("too soon", with(form(), "expires_at", &soon), "", "expires_at"),
+        ("too late", with(form(), "expires_at", &late), "", "expires_at"),
+        ("dialect", with(form(), "payment_method_types[0]", "card"), "parameter_unknown", "payment_method_types[0]"),
+        ("long metadata", with(form(), "metadata[k]", &"x".repeat(501)), "", "metadata[k]"),
     ];
     for (name, form, code, param) in cases {
         let (status, body) = stage.stripe("/checkout/sessions", &form).await;
@@ -255,11 +160,7 @@ async fn a_request_that_stripe_would_refuse_is_refused() {
 #[tokio::test]
 async fn the_two_dialects_follow_the_version() {
     let stage = Stage::new().await;
-    let old = with(
-        without(session_form(), "allowed_payment_method_types[0]"),
-        "payment_method_types[0]",
-        "card",
-    );
+    let old = with(without(session_form(), "allowed_payment_method_types[0]"), "payment_method_types[0]", "card");
     for (form, version, expected) in [
         (&old, OLD, 200),
         (&old, NEW, 400),
@@ -268,9 +169,7 @@ async fn the_two_dialects_follow_the_version() {
         (&session_form(), "2026-10-28", 400),
         (&session_form(), "latest", 400),
     ] {
-        let response = stage
-            .stripe_raw("/checkout/sessions", form, None, version)
-            .await;
+        let response = stage.stripe_raw("/checkout/sessions", form, None, version).await;
         assert_eq!(response.status(), expected, "{version}");
     }
 }
@@ -280,47 +179,17 @@ async fn keys_versions_and_bodies_are_checked() {
     let stage = Stage::new().await;
     let url = format!("{}/v1/checkout/sessions", stage.sandbox.stripe_base_url());
     let base = || stage.http.post(&url).header("Stripe-Version", NEW);
-    let status =
-        |request: reqwest::RequestBuilder| async { request.send().await.unwrap().status() };
+    let status = |request: reqwest::RequestBuilder| async { request.send().await.unwrap().status() };
 
     assert_eq!(status(base().form(&session_form())).await, 401);
-    assert_eq!(
-        status(base().bearer_auth("sk_test_other").form(&session_form())).await,
-        401
-    );
-    assert_eq!(
-        status(base().bearer_auth(STRIPE_PUBLISHABLE).form(&session_form())).await,
-        403
-    );
-    assert_eq!(
-        status(
-            base()
-                .basic_auth(STRIPE_KEY, Some(""))
-                .form(&session_form())
-        )
-        .await,
-        200
-    );
-    assert_eq!(
-        status(
-            base()
-                .bearer_auth(STRIPE_KEY)
-                .json(&json!({"mode": "payment"}))
-        )
-        .await,
-        400
-    );
-    let no_version = stage
-        .http
-        .post(&url)
-        .bearer_auth(STRIPE_KEY)
-        .form(&session_form());
+    assert_eq!(status(base().bearer_auth("sk_test_other").form(&session_form())).await, 401);
+    assert_eq!(status(base().bearer_auth(STRIPE_PUBLISHABLE).form(&session_form())).await, 403);
+    assert_eq!(status(base().basic_auth(STRIPE_KEY, Some("")).form(&session_form())).await, 200);
+    assert_eq!(status(base().bearer_auth(STRIPE_KEY).json(&json!({"mode": "payment"}))).await, 400);
+    let no_version = stage.http.post(&url).bearer_auth(STRIPE_KEY).form(&session_form());
     assert_eq!(status(no_version).await, 400);
     let (status, body) = stage.stripe_get("/checkout/sessions/cs_test_none").await;
-    assert_eq!(
-        (status, &body["error"]["code"]),
-        (404, &json!("resource_missing"))
-    );
+    assert_eq!((status, &body["error"]["code"]), (404, &json!("resource_missing")));
     let (status, _) = stage.stripe_get("/customers").await;
     assert_eq!(status, 404);
 }
@@ -328,19 +197,11 @@ async fn keys_versions_and_bodies_are_checked() {
 #[tokio::test]
 async fn brackets_may_be_encoded_or_not() {
     let stage = Stage::new().await;
-    let encoded = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(session_form())
-        .finish();
-    for body in [
-        encoded.clone(),
-        encoded.replace("%5B", "[").replace("%5D", "]"),
-    ] {
+    let encoded = form_urlencoded::Serializer::new(String::new()).extend_pairs(session_form()).finish();
+    for body in [encoded.clone(), encoded.replace("%5B", "[").replace("%5D", "]")] {
         let request = stage
             .http
-            .post(format!(
-                "{}/v1/checkout/sessions",
-                stage.sandbox.stripe_base_url()
-            ))
+            .post(format!("{}/v1/checkout/sessions", stage.sandbox.stripe_base_url()))
             .bearer_auth(STRIPE_KEY)
             .header("Stripe-Version", NEW)
             .header("Content-Type", "application/x-www-form-urlencoded")
@@ -362,22 +223,13 @@ async fn the_same_key_gives_the_same_answer() {
     assert_eq!(again.headers()["idempotent-replayed"], "true");
     assert_eq!(again.text().await.unwrap(), first);
 
-    let other = stage
-        .stripe_raw(
-            path,
-            &with(form.clone(), "locale", "vi"),
-            Some("order-1"),
-            NEW,
-        )
-        .await;
+    let other = stage.stripe_raw(path, &with(form.clone(), "locale", "vi"), Some("order-1"), NEW).await;
     assert_eq!(other.status(), 400);
     let (_, body) = answer(other).await;
     assert_eq!(body["error"]["type"], "idempotency_error");
 
     // A refused request does not use its key up.
-    let bad = stage
-        .stripe_raw(path, &without(form.clone(), "mode"), Some("order-2"), NEW)
-        .await;
+    let bad = stage.stripe_raw(path, &without(form.clone(), "mode"), Some("order-2"), NEW).await;
     assert_eq!(bad.status(), 400);
     let good = stage.stripe_raw(path, &form, Some("order-2"), NEW).await;
     assert_eq!(good.status(), 200);
@@ -391,16 +243,12 @@ async fn the_same_key_gives_the_same_answer() {
 async fn a_stored_500_is_replayed_and_a_key_in_flight_conflicts() {
     let stage = Stage::new().await;
     let (form, path) = (session_form(), "/checkout/sessions");
-    let stored =
-        json!({"operation": "create_session", "kind": "status", "status": 500, "stored": true});
+    let stored = json!({"operation": "create_session", "kind": "status", "status": 500, "stored": true});
     stage.fault("stripe", stored).await;
     for expected in [None, Some("true")] {
         let reply = stage.stripe_raw(path, &form, Some("broken"), NEW).await;
         assert_eq!(reply.status(), 500);
-        let replayed = reply
-            .headers()
-            .get("idempotent-replayed")
-            .map(|it| it.to_str().unwrap());
+        let replayed = reply.headers().get("idempotent-replayed").map(|it| it.to_str().unwrap());
         assert_eq!(replayed, expected);
     }
 
@@ -427,30 +275,17 @@ async fn calls_misbehave_on_order() {
     let stage = Stage::new().await;
     let id = stage.new_session().await;
     let path = format!("/checkout/sessions/{id}");
-    stage.fault("stripe", json!({"operation": "get_session", "kind": "status", "status": 503, "should_retry": false})).await;
     stage
-        .fault("stripe", json!({"operation": "*", "kind": "html"}))
+        .fault("stripe", json!({"operation": "get_session", "kind": "status", "status": 503, "should_retry": false}))
         .await;
-    stage
-        .fault(
-            "stripe",
-            json!({"operation": "get_session", "kind": "half_json"}),
-        )
-        .await;
-    stage
-        .fault(
-            "stripe",
-            json!({"operation": "get_session", "kind": "other_order"}),
-        )
-        .await;
+    stage.fault("stripe", json!({"operation": "*", "kind": "html"})).await;
+    stage.fault("stripe", json!({"operation": "get_session", "kind": "half_json"})).await;
+    stage.fault("stripe", json!({"operation": "get_session", "kind": "other_order"})).await;
 
     let (status, body) = stage.stripe_get(&path).await;
     assert_eq!((status, &body["error"]["type"]), (503, &json!("api_error")));
     let (status, body) = stage.stripe_get(&path).await;
-    assert!(
-        status == 200 && body.as_str().unwrap().contains("<h1>"),
-        "{body}"
-    );
+    assert!(status == 200 && body.as_str().unwrap().contains("<h1>"), "{body}");
     let (status, body) = stage.stripe_get(&path).await;
     assert!(status == 200 && body.is_string(), "{body}");
     let (status, body) = stage.stripe_get(&path).await;
@@ -461,55 +296,32 @@ async fn calls_misbehave_on_order() {
     assert_eq!(body["id"], id.as_str());
 
     // A timeout that took effect: the caller hears nothing, the session is there.
-    stage
-        .fault(
-            "stripe",
-            json!({"operation": "create_session", "kind": "timeout", "processed": true}),
-        )
-        .await;
+    stage.fault("stripe", json!({"operation": "create_session", "kind": "timeout", "processed": true})).await;
     let request = stage
         .http
-        .post(format!(
-            "{}/v1/checkout/sessions",
-            stage.sandbox.stripe_base_url()
-        ))
+        .post(format!("{}/v1/checkout/sessions", stage.sandbox.stripe_base_url()))
         .bearer_auth(STRIPE_KEY)
         .header("Stripe-Version", NEW)
         .header("Idempotency-Key", "lost")
         .timeout(std::time::Duration::from_millis(300))
         .form(&session_form());
     assert!(request.send().await.unwrap_err().is_timeout());
-    let again = stage
-        .stripe_raw("/checkout/sessions", &session_form(), Some("lost"), NEW)
-        .await;
+    let again = stage.stripe_raw("/checkout/sessions", &session_form(), Some("lost"), NEW).await;
     assert_eq!(again.headers()["idempotent-replayed"], "true");
 }
 
 #[tokio::test]
 async fn the_request_log_names_headers_but_holds_no_secret() {
     let stage = Stage::new().await;
-    stage
-        .stripe_raw("/checkout/sessions", &session_form(), Some("key-7"), NEW)
-        .await;
+    stage.stripe_raw("/checkout/sessions", &session_form(), Some("key-7"), NEW).await;
     let intent = stage.new_intent().await;
     let secret = intent["client_secret"].as_str().unwrap();
-    let path = format!(
-        "/payment_intents/{}?client_secret={secret}",
-        intent["id"].as_str().unwrap()
-    );
+    let path = format!("/payment_intents/{}?client_secret={secret}", intent["id"].as_str().unwrap());
     assert_eq!(stage.stripe_get(&path).await.0, 200);
     let (_, log) = stage.get("/control/stripe/requests").await;
     assert_eq!(log[0]["operation"], "create_session");
     assert_eq!(log[0]["idempotency_key"], "key-7");
-    assert!(
-        log[0]["headers"]
-            .as_array()
-            .unwrap()
-            .contains(&json!("authorization"))
-    );
+    assert!(log[0]["headers"].as_array().unwrap().contains(&json!("authorization")));
     let text = log.to_string();
-    assert!(
-        !text.contains(STRIPE_KEY) && !text.contains(secret),
-        "{text}"
-    );
+    assert!(!text.contains(STRIPE_KEY) && !text.contains(secret), "{text}");
 }

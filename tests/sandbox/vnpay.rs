@@ -36,10 +36,7 @@ fn pay_fields(txn_ref: &str) -> Fields {
         ("vnp_Locale", "vn".to_owned()),
         ("vnp_OrderInfo", format!("Nap tien vi {txn_ref}")),
         ("vnp_OrderType", "other".to_owned()),
-        (
-            "vnp_ReturnUrl",
-            "https://shop.test/vnpay/return?x=1&y=a b".to_owned(),
-        ),
+        ("vnp_ReturnUrl", "https://shop.test/vnpay/return?x=1&y=a b".to_owned()),
         ("vnp_TmnCode", VNPAY_TERMINAL.to_owned()),
         ("vnp_TxnRef", txn_ref.to_owned()),
         ("vnp_Version", "2.1.0".to_owned()),
@@ -60,9 +57,7 @@ fn signed(fields: &Fields) -> String {
 
 /// Takes a signed query apart, insisting that its signature is right.
 fn verified(query: &str) -> BTreeMap<String, String> {
-    let mut fields: BTreeMap<String, String> = form_urlencoded::parse(query.as_bytes())
-        .into_owned()
-        .collect();
+    let mut fields: BTreeMap<String, String> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     fields.retain(|name, _| name.starts_with("vnp_"));
     let seal = fields.remove("vnp_SecureHash").unwrap();
     let text: Vec<String> = fields
@@ -86,10 +81,7 @@ impl Stage {
 
     async fn new_order(&self, txn_ref: &str) -> Fields {
         let fields = pay_fields(txn_ref);
-        assert_eq!(
-            self.open(&signed(&fields)).await,
-            format!("/vnpay/pay/{txn_ref}")
-        );
+        assert_eq!(self.open(&signed(&fields)).await, format!("/vnpay/pay/{txn_ref}"));
         fields
     }
 
@@ -130,10 +122,7 @@ fn refund(order: &Fields, request_id: &str, kind: &str, amount: i64) -> Value {
 }
 
 fn check_answer(body: &Value, names: &str) {
-    let text: Vec<&str> = names
-        .split('|')
-        .map(|name| body[format!("vnp_{name}")].as_str().unwrap_or(""))
-        .collect();
+    let text: Vec<&str> = names.split('|').map(|name| body[format!("vnp_{name}")].as_str().unwrap_or("")).collect();
     assert_eq!(body["vnp_SecureHash"], hmac(&text.join("|")), "{body}");
 }
 
@@ -147,17 +136,9 @@ async fn the_published_vector_has_a_right_signature_but_its_window_decides() {
     let seal = "3b78d9866171b316c83b47341bf4be645a44d51e189189e2feefa1821be7456b2bb741a78f625b392cea513ca9a3a1a25ec43fe3d56629f802a0f84e817bcfcd";
     let location = stage.open(&format!("{vector}{seal}")).await;
     // Opened by the day's clock: right in its quarter of an hour, too late after it.
-    assert!(
-        location == "/vnpay/pay/TOPUP01JABC" || location.ends_with("code=15"),
-        "{location}"
-    );
+    assert!(location == "/vnpay/pay/TOPUP01JABC" || location.ends_with("code=15"), "{location}");
     let wrong = seal.replace('3', "4");
-    assert!(
-        stage
-            .open(&format!("{vector}{wrong}"))
-            .await
-            .ends_with("code=70")
-    );
+    assert!(stage.open(&format!("{vector}{wrong}")).await.ends_with("code=70"));
 }
 
 #[tokio::test]
@@ -181,22 +162,13 @@ async fn a_pay_url_that_vnpay_would_refuse_is_refused() {
     ];
     let yesterday = vietnam(-24 * 60);
     cases.push(("window", "vnp_ExpireDate", Some(&yesterday), "15"));
-    for name in [
-        "vnp_ExpireDate",
-        "vnp_IpAddr",
-        "vnp_Locale",
-        "vnp_OrderType",
-        "vnp_TxnRef",
-    ] {
+    for name in ["vnp_ExpireDate", "vnp_IpAddr", "vnp_Locale", "vnp_OrderType", "vnp_TxnRef"] {
         cases.push((name, name, None, "03"));
     }
     for (case, name, value, code) in cases {
         let mut fields = pay_fields("STRICT1");
         match value {
-            Some(value) => fields.insert(
-                Box::leak(name.to_owned().into_boxed_str()),
-                value.to_owned(),
-            ),
+            Some(value) => fields.insert(Box::leak(name.to_owned().into_boxed_str()), value.to_owned()),
             None => fields.remove(name),
         };
         let location = stage.open(&signed(&fields)).await;
@@ -224,12 +196,7 @@ async fn a_reference_is_used_once_a_day() {
 async fn paying_on_the_page_calls_the_ipn_and_returns_signed() {
     let stage = Stage::new().await;
     stage.new_order("PAGE1").await;
-    let page = stage
-        .http
-        .get(stage.url("/vnpay/pay/PAGE1"))
-        .send()
-        .await
-        .unwrap();
+    let page = stage.http.get(stage.url("/vnpay/pay/PAGE1")).send().await.unwrap();
     let page = page.text().await.unwrap();
     for id in [
         "pay",
@@ -251,35 +218,18 @@ async fn paying_on_the_page_calls_the_ipn_and_returns_signed() {
         let request = stage.http.post(stage.url(path)).form(&[(name, value)]);
         async { request.send().await.unwrap() }
     };
-    let otp = post(
-        "/vnpay/pay/PAGE1/card",
-        "card-number",
-        "9704198526191432198",
-    )
-    .await;
+    let otp = post("/vnpay/pay/PAGE1/card", "card-number", "9704198526191432198").await;
     assert!(otp.text().await.unwrap().contains("id=\"otp-submit\""));
     let wrong = post("/vnpay/pay/PAGE1/otp", "otp", "1").await;
     let location = wrong.headers()["location"].to_str().unwrap().to_owned();
     let result = verified(location.split_once('?').unwrap().1);
-    assert_eq!(
-        (
-            &*result["vnp_ResponseCode"],
-            &*result["vnp_TransactionStatus"]
-        ),
-        ("13", "02")
-    );
+    assert_eq!((&*result["vnp_ResponseCode"], &*result["vnp_TransactionStatus"]), ("13", "02"));
 
     let paid = post("/vnpay/pay/PAGE1/otp", "otp", "123456").await;
     let location = paid.headers()["location"].to_str().unwrap().to_owned();
     assert!(location.starts_with("https://shop.test/vnpay/return?x=1&y=a%20b&vnp_Amount="));
     let result = verified(location.split_once('?').unwrap().1);
-    assert_eq!(
-        (
-            &*result["vnp_ResponseCode"],
-            &*result["vnp_TransactionStatus"]
-        ),
-        ("00", "00")
-    );
+    assert_eq!((&*result["vnp_ResponseCode"], &*result["vnp_TransactionStatus"]), ("00", "00"));
     assert_eq!(result["vnp_Amount"], "50000000");
 
     for request in stage.receives(2).await {
@@ -289,29 +239,20 @@ async fn paying_on_the_page_calls_the_ipn_and_returns_signed() {
         assert_eq!(ipn["vnp_TxnRef"], "PAGE1");
         assert_eq!(ipn["vnp_TmnCode"], VNPAY_TERMINAL);
     }
-    let log = stage
-        .deliveries("vnpay", |list| {
-            list.iter().all(|row| row["progress"] == "delivered")
-        })
-        .await;
+    let log = stage.deliveries("vnpay", |list| list.iter().all(|row| row["progress"] == "delivered")).await;
     assert_eq!(log.len(), 2);
 }
 
 #[tokio::test]
 async fn only_00_and_02_end_the_calls() {
     for (code, calls) in [("00", 1), ("02", 1), ("01", 10), ("97", 10), ("99", 10)] {
-        let reply =
-            ResponseTemplate::new(200).set_body_json(json!({"RspCode": code, "Message": "x"}));
+        let reply = ResponseTemplate::new(200).set_body_json(json!({"RspCode": code, "Message": "x"}));
         let stage = Stage::answering(reply).await;
         stage.new_order("RETRY1").await;
         stage.play("vnpay", "RETRY1", "pay", json!({})).await;
         let ended = |list: &[Value]| !list.is_empty() && list[0]["progress"] != "pending";
         let log = stage.deliveries("vnpay", ended).await;
-        assert_eq!(
-            log[0]["attempts"].as_array().unwrap().len(),
-            calls,
-            "{code}"
-        );
+        assert_eq!(log[0]["attempts"].as_array().unwrap().len(), calls, "{code}");
     }
 }
 
@@ -325,14 +266,8 @@ async fn every_scene_says_what_it_is_named_for() {
         ("reversed", &[("00", "04", "50000000")]),
         ("pay-short", &[("00", "00", "25000000")]),
         ("pay-late", &[("00", "00", "50000000")]),
-        (
-            "pay-twice",
-            &[("00", "00", "50000000"), ("00", "00", "50000000")],
-        ),
-        (
-            "fail-then-pay",
-            &[("51", "02", "50000000"), ("00", "00", "50000000")],
-        ),
+        ("pay-twice", &[("00", "00", "50000000"), ("00", "00", "50000000")]),
+        ("fail-then-pay", &[("51", "02", "50000000"), ("00", "00", "50000000")]),
         ("pay-never-notify", &[]),
     ];
     for (number, (action, expected)) in cases.iter().enumerate() {
@@ -355,13 +290,7 @@ async fn every_scene_says_what_it_is_named_for() {
         ipns.sort_by_key(|ipn| std::cmp::Reverse(ipn["vnp_ResponseCode"].clone()));
         let found: Vec<(&str, &str, &str)> = ipns
             .iter()
-            .map(|ipn| {
-                (
-                    &*ipn["vnp_ResponseCode"],
-                    &*ipn["vnp_TransactionStatus"],
-                    &*ipn["vnp_Amount"],
-                )
-            })
+            .map(|ipn| (&*ipn["vnp_ResponseCode"], &*ipn["vnp_TransactionStatus"], &*ipn["vnp_Amount"]))
             .collect();
         assert_eq!(&found, expected, "{action}");
         if *action == "pay-twice" {
@@ -381,11 +310,7 @@ async fn querydr_is_strict_signed_and_throttled_on_demand() {
     let paid = stage.transaction(&querydr(&order, "q2")).await;
     check_answer(&paid, QUERY_ANSWER);
     assert_eq!(
-        (
-            &paid["vnp_ResponseCode"],
-            &paid["vnp_TransactionStatus"],
-            &paid["vnp_TransactionType"]
-        ),
+        (&paid["vnp_ResponseCode"], &paid["vnp_TransactionStatus"], &paid["vnp_TransactionType"]),
         (&json!("00"), &json!("00"), &json!("01"))
     );
     assert_eq!(paid["vnp_Amount"], "50000000");
@@ -393,11 +318,7 @@ async fn querydr_is_strict_signed_and_throttled_on_demand() {
     let here = &stage;
     let code = |body: Value| async move {
         let answer = here.transaction(&body).await;
-        assert_eq!(
-            answer["vnp_SecureHash"],
-            Value::Null,
-            "errors carry no signature"
-        );
+        assert_eq!(answer["vnp_SecureHash"], Value::Null, "errors carry no signature");
         answer["vnp_ResponseCode"].as_str().unwrap().to_owned()
     };
     assert_eq!(code(querydr(&order, "q2")).await, "94");
@@ -406,10 +327,7 @@ async fn querydr_is_strict_signed_and_throttled_on_demand() {
         body[name] = value;
         body
     };
-    assert_eq!(
-        code(changed("vnp_SecureHash", json!("0".repeat(128)))).await,
-        "97"
-    );
+    assert_eq!(code(changed("vnp_SecureHash", json!("0".repeat(128)))).await, "97");
     assert_eq!(code(changed("vnp_TmnCode", json!("OTHER"))).await, "02");
     assert_eq!(code(changed("vnp_Colour", json!("red"))).await, "03");
     assert_eq!(code(changed("vnp_IpAddr", json!("home"))).await, "03");
@@ -417,44 +335,26 @@ async fn querydr_is_strict_signed_and_throttled_on_demand() {
     unknown.insert("vnp_TxnRef", "NOBODY".to_owned());
     assert_eq!(code(querydr(&unknown, "q4")).await, "91");
 
-    let (status, _) = stage
-        .post("/control/vnpay/switches/throttle", json!({"seconds": 300}))
-        .await;
+    let (status, _) = stage.post("/control/vnpay/switches/throttle", json!({"seconds": 300})).await;
     assert_eq!(status, 200);
-    assert_eq!(
-        stage.transaction(&querydr(&order, "q5")).await["vnp_ResponseCode"],
-        "00"
-    );
+    assert_eq!(stage.transaction(&querydr(&order, "q5")).await["vnp_ResponseCode"], "00");
     assert_eq!(code(querydr(&order, "q6")).await, "94");
-    stage
-        .post("/control/vnpay/switches/throttle", json!({"seconds": 0}))
-        .await;
-    assert_eq!(
-        stage.transaction(&querydr(&order, "q7")).await["vnp_ResponseCode"],
-        "00"
-    );
+    stage.post("/control/vnpay/switches/throttle", json!({"seconds": 0})).await;
+    assert_eq!(stage.transaction(&querydr(&order, "q7")).await["vnp_ResponseCode"], "00");
 }
 
 #[tokio::test]
 async fn somebody_elses_answer_is_signed_and_the_log_hides_seals() {
     let stage = Stage::new().await;
     let order = stage.new_order("OTHER1").await;
-    stage
-        .fault(
-            "vnpay",
-            json!({"operation": "querydr", "kind": "other_order"}),
-        )
-        .await;
+    stage.fault("vnpay", json!({"operation": "querydr", "kind": "other_order"})).await;
     let answer = stage.transaction(&querydr(&order, "o1")).await;
     check_answer(&answer, QUERY_ANSWER);
     assert_ne!(answer["vnp_TxnRef"], "OTHER1");
     let (_, log) = stage.get("/control/vnpay/requests").await;
     assert_eq!(log[0]["operation"], "pay_page");
     assert_eq!(log[1]["operation"], "querydr");
-    assert!(
-        !log.to_string()
-            .contains(querydr(&order, "o1")["vnp_SecureHash"].as_str().unwrap())
-    );
+    assert!(!log.to_string().contains(querydr(&order, "o1")["vnp_SecureHash"].as_str().unwrap()));
 }
 
 #[tokio::test]
@@ -462,61 +362,26 @@ async fn refunds_succeed_wait_and_are_refused() {
     let stage = Stage::new().await;
     let order = stage.new_order("REFUND1").await;
     let here = &stage;
-    let code =
-        |body: Value| async move { here.transaction(&body).await["vnp_ResponseCode"].clone() };
+    let code = |body: Value| async move { here.transaction(&body).await["vnp_ResponseCode"].clone() };
     assert_eq!(code(refund(&order, "r0", "02", 50_000_000)).await, "95");
     stage.play("vnpay", "REFUND1", "pay", json!({})).await;
-    let part = stage
-        .transaction(&refund(&order, "r1", "03", 10_000_000))
-        .await;
+    let part = stage.transaction(&refund(&order, "r1", "03", 10_000_000)).await;
     check_answer(&part, REFUND_ANSWER);
-    assert_eq!(
-        (&part["vnp_ResponseCode"], &part["vnp_TransactionStatus"]),
-        (&json!("00"), &json!("00"))
-    );
+    assert_eq!((&part["vnp_ResponseCode"], &part["vnp_TransactionStatus"]), (&json!("00"), &json!("00")));
     assert_eq!(part["vnp_TransactionType"], "03");
-    assert_eq!(
-        code(refund(&order, "r2", "03", 50_000_000)).await,
-        "03",
-        "more than is left"
-    );
+    assert_eq!(code(refund(&order, "r2", "03", 50_000_000)).await, "03", "more than is left");
 
-    stage
-        .play("vnpay", "REFUND1", "refunds-pending", json!({}))
-        .await;
-    let waits = stage
-        .transaction(&refund(&order, "r3", "03", 20_000_000))
-        .await;
-    assert_eq!(
-        (&waits["vnp_ResponseCode"], &waits["vnp_TransactionStatus"]),
-        (&json!("00"), &json!("05"))
-    );
+    stage.play("vnpay", "REFUND1", "refunds-pending", json!({})).await;
+    let waits = stage.transaction(&refund(&order, "r3", "03", 20_000_000)).await;
+    assert_eq!((&waits["vnp_ResponseCode"], &waits["vnp_TransactionStatus"]), (&json!("00"), &json!("05")));
     assert_eq!(code(refund(&order, "r4", "03", 10_000_000)).await, "94");
-    stage
-        .play("vnpay", "REFUND1", "refund-succeed", json!({}))
-        .await;
+    stage.play("vnpay", "REFUND1", "refund-succeed", json!({})).await;
     let query = stage.transaction(&querydr(&order, "r5")).await;
-    assert_eq!(
-        (
-            &query["vnp_TransactionType"],
-            &query["vnp_TransactionStatus"]
-        ),
-        (&json!("03"), &json!("00"))
-    );
+    assert_eq!((&query["vnp_TransactionType"], &query["vnp_TransactionStatus"]), (&json!("03"), &json!("00")));
 
-    stage
-        .play("vnpay", "REFUND1", "refunds-refused", json!({}))
-        .await;
-    let refused = stage
-        .transaction(&refund(&order, "r6", "03", 20_000_000))
-        .await;
+    stage.play("vnpay", "REFUND1", "refunds-refused", json!({})).await;
+    let refused = stage.transaction(&refund(&order, "r6", "03", 20_000_000)).await;
     assert_eq!(refused["vnp_TransactionStatus"], "09");
-    stage
-        .play("vnpay", "REFUND1", "refunds-succeed", json!({}))
-        .await;
-    assert_eq!(
-        code(refund(&order, "r7", "03", 20_000_000)).await,
-        "00",
-        "the refused one does not count"
-    );
+    stage.play("vnpay", "REFUND1", "refunds-succeed", json!({})).await;
+    assert_eq!(code(refund(&order, "r7", "03", 20_000_000)).await, "00", "the refused one does not count");
 }

@@ -16,20 +16,11 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
             .route("/checkout/sessions", web::post().to(create_session))
             .route("/checkout/sessions", web::get().to(list_sessions))
             .route("/checkout/sessions/{id}", web::get().to(get_session))
-            .route(
-                "/checkout/sessions/{id}/expire",
-                web::post().to(expire_session),
-            )
+            .route("/checkout/sessions/{id}/expire", web::post().to(expire_session))
             .route("/payment_intents", web::post().to(create_intent))
             .route("/payment_intents/{id}", web::get().to(get_intent))
-            .route(
-                "/payment_intents/{id}/confirm",
-                web::post().to(confirm_intent),
-            )
-            .route(
-                "/payment_intents/{id}/cancel",
-                web::post().to(cancel_intent),
-            )
+            .route("/payment_intents/{id}/confirm", web::post().to(confirm_intent))
+            .route("/payment_intents/{id}/cancel", web::post().to(cancel_intent))
             .route("/charges/{id}", web::get().to(get_charge))
             .route("/refunds", web::post().to(create_refund))
             .route("/refunds", web::get().to(list_refunds))
@@ -53,10 +44,7 @@ async fn unknown(stripe: Here, request: HttpRequest, body: web::Bytes) -> HttpRe
     );
     let refuse = || Err::<(), _>(Problem::invalid(message).status(404).into_reply());
     let never = |(), _| Problem::invalid("").into_reply();
-    stripe
-        .desk
-        .answer("unknown", &request, &body, refuse, never)
-        .await
+    stripe.desk.answer("unknown", &request, &body, refuse, never).await
 }
 
 async fn create_session(stripe: Here, request: HttpRequest, body: web::Bytes) -> HttpResponse {
@@ -66,16 +54,7 @@ async fn create_session(stripe: Here, request: HttpRequest, body: web::Bytes) ->
         books.sessions.insert(session.id.clone(), session);
         object
     };
-    stripe
-        .call(
-            "create_session",
-            &request,
-            &body,
-            Access::Secret,
-            rules::create_session,
-            work,
-        )
-        .await
+    stripe.call("create_session", &request, &body, Access::Secret, rules::create_session, work).await
 }
 
 fn new_session(call: &Call) -> Result<Session, Problem> {
@@ -84,26 +63,18 @@ fn new_session(call: &Call) -> Result<Session, Problem> {
     if items > 100 {
         return Err(Problem::invalid("A session takes at most 100 line items.").param("line_items"));
     }
-    let currency = form
-        .owned("line_items[0][price_data][currency]")
-        .unwrap_or_default();
+    let currency = form.owned("line_items[0][price_data][currency]").unwrap_or_default();
     let mut amount = 0_i64;
     for item in 0..items {
         let field = |name: &str| format!("line_items[{item}]{name}");
         let param = field("[price_data][unit_amount]");
         // Counted items are 0, 1, 2 …: a gap would leave money out unseen.
-        let (Some(unit), Some(quantity)) =
-            (form.integer(&param), form.integer(&field("[quantity]")))
-        else {
-            return Err(
-                Problem::invalid("Line items must be numbered without gaps, from 0.")
-                    .param("line_items"),
-            );
+        let (Some(unit), Some(quantity)) = (form.integer(&param), form.integer(&field("[quantity]"))) else {
+            return Err(Problem::invalid("Line items must be numbered without gaps, from 0.").param("line_items"));
         };
         if form.text(&field("[price_data][currency]")) != Some(currency.as_str()) {
             return Err(
-                Problem::invalid("All line items must have the same currency.")
-                    .param(field("[price_data][currency]")),
+                Problem::invalid("All line items must have the same currency.").param(field("[price_data][currency]"))
             );
         }
         amount = amount.saturating_add(unit.saturating_mul(quantity));
@@ -138,9 +109,7 @@ fn new_session(call: &Call) -> Result<Session, Problem> {
         paid: false,
         amount,
         currency,
-        product: form
-            .owned("line_items[0][price_data][product_data][name]")
-            .unwrap_or_default(),
+        product: form.owned("line_items[0][price_data][product_data][name]").unwrap_or_default(),
         success_url: form.owned("success_url").unwrap_or_default(),
         cancel_url: form.owned("cancel_url"),
         client_reference_id: form.owned("client_reference_id"),
@@ -176,12 +145,7 @@ fn check_size(metadata: &super::model::Metadata, param: &str) -> Result<(), Prob
 }
 
 impl Stripe {
-    fn shown_session(
-        &self,
-        books: &Books,
-        session: &Session,
-        call: &Call,
-    ) -> Result<Value, Problem> {
+    fn shown_session(&self, books: &Books, session: &Session, call: &Call) -> Result<Value, Problem> {
         let object = render::session(books, session, &self.public_url);
         render::expand(books, object, call.expand(), &self.public_url)
     }
@@ -195,12 +159,7 @@ impl Stripe {
         if call.browser
             && let Some(fields) = object.as_object_mut()
         {
-            for name in [
-                "metadata",
-                "latest_charge",
-                "application_fee_amount",
-                "review",
-            ] {
+            for name in ["metadata", "latest_charge", "application_fee_amount", "review"] {
                 fields.remove(name);
             }
         }
@@ -213,16 +172,7 @@ async fn get_session(stripe: Here, request: HttpRequest, id: Id) -> HttpResponse
         Some(session) => stripe.shown_session(books, session, call),
         None => Err(Problem::missing("checkout.session", &id, "session")),
     };
-    stripe
-        .call(
-            "get_session",
-            &request,
-            &[],
-            Access::Secret,
-            rules::only_expand,
-            work,
-        )
-        .await
+    stripe.call("get_session", &request, &[], Access::Secret, rules::only_expand, work).await
 }
 
 async fn list_sessions(stripe: Here, request: HttpRequest) -> HttpResponse {
@@ -230,37 +180,17 @@ async fn list_sessions(stripe: Here, request: HttpRequest) -> HttpResponse {
         let sessions = newest_first(&books.sessions, |session| session.created)
             .into_iter()
             .filter(|session| {
-                call.form
-                    .text("payment_intent")
-                    .is_none_or(|intent| session.intent.as_deref() == Some(intent))
+                call.form.text("payment_intent").is_none_or(|intent| session.intent.as_deref() == Some(intent))
             })
             .map(|session| render::session(books, session, &stripe.public_url))
-            .filter(|session| {
-                call.form
-                    .text("status")
-                    .is_none_or(|status| session["status"] == status)
-            })
+            .filter(|session| call.form.text("status").is_none_or(|status| session["status"] == status))
             .collect();
         super::list::page(call, "/v1/checkout/sessions", sessions)
     };
-    stripe
-        .call(
-            "list_sessions",
-            &request,
-            &[],
-            Access::Secret,
-            rules::list_sessions,
-            work,
-        )
-        .await
+    stripe.call("list_sessions", &request, &[], Access::Secret, rules::list_sessions, work).await
 }
 
-async fn expire_session(
-    stripe: Here,
-    request: HttpRequest,
-    body: web::Bytes,
-    id: Id,
-) -> HttpResponse {
+async fn expire_session(stripe: Here, request: HttpRequest, body: web::Bytes, id: Id) -> HttpResponse {
     let work = |stripe: &Stripe, books: &mut Books, call: &Call| {
         let Some(session) = books.sessions.get(&*id) else {
             return Err(Problem::missing("checkout.session", &id, "session"));
@@ -279,25 +209,13 @@ async fn expire_session(
             None => Err(Problem::missing("checkout.session", &id, "session")),
         }
     };
-    stripe
-        .call(
-            "expire_session",
-            &request,
-            &body,
-            Access::Secret,
-            rules::only_expand,
-            work,
-        )
-        .await
+    stripe.call("expire_session", &request, &body, Access::Secret, rules::only_expand, work).await
 }
 
 async fn create_intent(stripe: Here, request: HttpRequest, body: web::Bytes) -> HttpResponse {
     let work = |stripe: &Stripe, books: &mut Books, call: &Call| {
         let form = &call.form;
-        let (amount, currency) = (
-            form.integer("amount").unwrap_or(0),
-            form.owned("currency").unwrap_or_default(),
-        );
+        let (amount, currency) = (form.integer("amount").unwrap_or(0), form.owned("currency").unwrap_or_default());
         money::check_amount(amount, &currency, "amount")?;
         let metadata = form.map("metadata");
         check_size(&metadata, "metadata")?;
@@ -317,16 +235,7 @@ async fn create_intent(stripe: Here, request: HttpRequest, body: web::Bytes) -> 
         books.intents.insert(id.clone(), intent);
         stripe.shown_intent(books, &id, call)
     };
-    stripe
-        .call(
-            "create_payment_intent",
-            &request,
-            &body,
-            Access::Secret,
-            rules::create_intent,
-            work,
-        )
-        .await
+    stripe.call("create_payment_intent", &request, &body, Access::Secret, rules::create_intent, work).await
 }
 
 async fn get_intent(stripe: Here, request: HttpRequest, id: Id) -> HttpResponse {
@@ -334,16 +243,7 @@ async fn get_intent(stripe: Here, request: HttpRequest, id: Id) -> HttpResponse 
         check_client_secret(books, &id, call)?;
         stripe.shown_intent(books, &id, call)
     };
-    stripe
-        .call(
-            "get_payment_intent",
-            &request,
-            &[],
-            Access::Browser,
-            rules::get_intent,
-            work,
-        )
-        .await
+    stripe.call("get_payment_intent", &request, &[], Access::Browser, rules::get_intent, work).await
 }
 
 /// A browser proves with the client secret that the payment is its own.
@@ -352,11 +252,8 @@ fn check_client_secret(books: &Books, id: &str, call: &Call) -> Result<(), Probl
     if given.is_none() && !call.browser {
         return Ok(());
     }
-    let fits = books
-        .intents
-        .get(id)
-        .zip(given)
-        .is_some_and(|(intent, given)| same_secret(&intent.client_secret, given));
+    let fits =
+        books.intents.get(id).zip(given).is_some_and(|(intent, given)| same_secret(&intent.client_secret, given));
     if fits {
         return Ok(());
     }
@@ -367,35 +264,16 @@ fn check_client_secret(books: &Books, id: &str, call: &Call) -> Result<(), Probl
     .param("client_secret"))
 }
 
-async fn confirm_intent(
-    stripe: Here,
-    request: HttpRequest,
-    body: web::Bytes,
-    id: Id,
-) -> HttpResponse {
+async fn confirm_intent(stripe: Here, request: HttpRequest, body: web::Bytes, id: Id) -> HttpResponse {
     let work = |stripe: &Stripe, books: &mut Books, call: &Call| {
         check_client_secret(books, &id, call)?;
         stripe.confirm(books, &id, call)?;
         stripe.shown_intent(books, &id, call)
     };
-    stripe
-        .call(
-            "confirm_payment_intent",
-            &request,
-            &body,
-            Access::Browser,
-            rules::confirm_intent,
-            work,
-        )
-        .await
+    stripe.call("confirm_payment_intent", &request, &body, Access::Browser, rules::confirm_intent, work).await
 }
 
-async fn cancel_intent(
-    stripe: Here,
-    request: HttpRequest,
-    body: web::Bytes,
-    id: Id,
-) -> HttpResponse {
+async fn cancel_intent(stripe: Here, request: HttpRequest, body: web::Bytes, id: Id) -> HttpResponse {
     let work = |stripe: &Stripe, books: &mut Books, call: &Call| {
         let Some(intent) = books.intents.get(&*id) else {
             return Err(Problem::missing("payment_intent", &id, "intent"));
@@ -407,10 +285,7 @@ async fn cancel_intent(
                  Session instead.",
             ));
         }
-        if matches!(
-            intent.status,
-            IntentStatus::Succeeded | IntentStatus::Canceled
-        ) {
+        if matches!(intent.status, IntentStatus::Succeeded | IntentStatus::Canceled) {
             let status = json!(intent.status);
             return Err(Problem::impossible(
                 "payment_intent_unexpected_state",
@@ -427,38 +302,15 @@ async fn cancel_intent(
         stripe.cancel(books, &id, call.form.text("cancellation_reason"));
         stripe.shown_intent(books, &id, call)
     };
-    stripe
-        .call(
-            "cancel_payment_intent",
-            &request,
-            &body,
-            Access::Secret,
-            rules::cancel_intent,
-            work,
-        )
-        .await
+    stripe.call("cancel_payment_intent", &request, &body, Access::Secret, rules::cancel_intent, work).await
 }
 
 async fn get_charge(stripe: Here, request: HttpRequest, id: Id) -> HttpResponse {
     let work = |stripe: &Stripe, books: &mut Books, call: &Call| match books.charges.get(&*id) {
-        Some(charge) => render::expand(
-            books,
-            render::charge(charge),
-            call.expand(),
-            &stripe.public_url,
-        ),
+        Some(charge) => render::expand(books, render::charge(charge), call.expand(), &stripe.public_url),
         None => Err(Problem::missing("charge", &id, "id")),
     };
-    stripe
-        .call(
-            "get_charge",
-            &request,
-            &[],
-            Access::Secret,
-            rules::only_expand,
-            work,
-        )
-        .await
+    stripe.call("get_charge", &request, &[], Access::Secret, rules::only_expand, work).await
 }
 
 async fn create_refund(stripe: Here, request: HttpRequest, body: web::Bytes) -> HttpResponse {
@@ -480,25 +332,11 @@ async fn create_refund(stripe: Here, request: HttpRequest, body: web::Bytes) -> 
         let (amount, reason) = (form.integer("amount"), form.owned("reason"));
         let id = stripe.refund(books, &charge, amount, reason, metadata)?;
         match books.refunds.get(&id) {
-            Some(refund) => render::expand(
-                books,
-                render::refund(refund),
-                call.expand(),
-                &stripe.public_url,
-            ),
+            Some(refund) => render::expand(books, render::refund(refund), call.expand(), &stripe.public_url),
             None => Err(Problem::missing("refund", &id, "refund")),
         }
     };
-    stripe
-        .call(
-            "create_refund",
-            &request,
-            &body,
-            Access::Secret,
-            rules::create_refund,
-            work,
-        )
-        .await
+    stripe.call("create_refund", &request, &body, Access::Secret, rules::create_refund, work).await
 }
 
 fn charge_to_refund(books: &Books, intent: &str) -> Result<String, Problem> {
@@ -507,32 +345,16 @@ fn charge_to_refund(books: &Books, intent: &str) -> Result<String, Problem> {
     };
     match (&found.latest_charge, found.status) {
         (Some(charge), IntentStatus::Succeeded) => Ok(charge.clone()),
-        _ => Err(Problem::refused(
-            "This PaymentIntent does not have a successful charge to refund.",
-        )),
+        _ => Err(Problem::refused("This PaymentIntent does not have a successful charge to refund.")),
     }
 }
 
 async fn get_refund(stripe: Here, request: HttpRequest, id: Id) -> HttpResponse {
     let work = |stripe: &Stripe, books: &mut Books, call: &Call| match books.refunds.get(&*id) {
-        Some(refund) => render::expand(
-            books,
-            render::refund(refund),
-            call.expand(),
-            &stripe.public_url,
-        ),
+        Some(refund) => render::expand(books, render::refund(refund), call.expand(), &stripe.public_url),
         None => Err(Problem::missing("refund", &id, "refund")),
     };
-    stripe
-        .call(
-            "get_refund",
-            &request,
-            &[],
-            Access::Secret,
-            rules::only_expand,
-            work,
-        )
-        .await
+    stripe.call("get_refund", &request, &[], Access::Secret, rules::only_expand, work).await
 }
 
 async fn list_refunds(stripe: Here, request: HttpRequest) -> HttpResponse {
@@ -546,90 +368,40 @@ async fn list_refunds(stripe: Here, request: HttpRequest) -> HttpResponse {
             .collect();
         super::list::page(call, "/v1/refunds", refunds)
     };
-    stripe
-        .call(
-            "list_refunds",
-            &request,
-            &[],
-            Access::Secret,
-            rules::list_refunds,
-            work,
-        )
-        .await
+    stripe.call("list_refunds", &request, &[], Access::Secret, rules::list_refunds, work).await
 }
 
 async fn get_dispute(stripe: Here, request: HttpRequest, id: Id) -> HttpResponse {
     let work = |stripe: &Stripe, books: &mut Books, call: &Call| match books.disputes.get(&*id) {
-        Some(dispute) => render::expand(
-            books,
-            render::dispute(dispute),
-            call.expand(),
-            &stripe.public_url,
-        ),
+        Some(dispute) => render::expand(books, render::dispute(dispute), call.expand(), &stripe.public_url),
         None => Err(Problem::missing("dispute", &id, "dispute")),
     };
-    stripe
-        .call(
-            "get_dispute",
-            &request,
-            &[],
-            Access::Secret,
-            rules::only_expand,
-            work,
-        )
-        .await
+    stripe.call("get_dispute", &request, &[], Access::Secret, rules::only_expand, work).await
 }
 
 async fn list_events(stripe: Here, request: HttpRequest) -> HttpResponse {
     let work = |_: &Stripe, books: &mut Books, call: &Call| {
         let types = call.form.map("types");
         let asked = |kind: &str| {
-            call.form
-                .text("type")
-                .is_none_or(|pattern| fits(pattern, kind))
+            call.form.text("type").is_none_or(|pattern| fits(pattern, kind))
                 && (types.is_empty() || types.values().any(|pattern| fits(pattern, kind)))
         };
         let events = books.events.iter().rev();
-        let events = events
-            .filter(|event| asked(&event.kind))
-            .map(|event| event.body.clone())
-            .collect();
+        let events = events.filter(|event| asked(&event.kind)).map(|event| event.body.clone()).collect();
         super::list::page(call, "/v1/events", events)
     };
-    stripe
-        .call(
-            "list_events",
-            &request,
-            &[],
-            Access::Secret,
-            rules::list_events,
-            work,
-        )
-        .await
+    stripe.call("list_events", &request, &[], Access::Secret, rules::list_events, work).await
 }
 
 /// `charge.dispute.*` stands for all of its kind.
 fn fits(pattern: &str, kind: &str) -> bool {
-    pattern
-        .strip_suffix('*')
-        .map_or(pattern == kind, |prefix| kind.starts_with(prefix))
+    pattern.strip_suffix('*').map_or(pattern == kind, |prefix| kind.starts_with(prefix))
 }
 
 async fn get_event(stripe: Here, request: HttpRequest, id: Id) -> HttpResponse {
     let work = |_: &Stripe, books: &mut Books, _: &Call| {
         let event = books.events.iter().find(|event| event.id == *id);
-        event
-            .map(|event| event.body.clone())
-            .ok_or_else(|| Problem::missing("event", &id, "id"))
+        event.map(|event| event.body.clone()).ok_or_else(|| Problem::missing("event", &id, "id"))
     };
-    stripe
-        .call(
-            "get_event",
-            &request,
-            &[],
-            Access::Secret,
-            rules::only_expand,
-            work,
-        )
-        .await
+    stripe.call("get_event", &request, &[], Access::Secret, rules::only_expand, work).await
 }

@@ -24,11 +24,7 @@ async fn show(stripe: Here) -> HttpResponse {
     Reply::html(200, stripe.dashboard(None)).into_response()
 }
 
-async fn act(
-    stripe: Here,
-    path: web::Path<(String, String)>,
-    fields: web::Form<Map<String, Value>>,
-) -> HttpResponse {
+async fn act(stripe: Here, path: web::Path<(String, String)>, fields: web::Form<Map<String, Value>>) -> HttpResponse {
     let (id, action) = path.into_inner();
     let options = Options(fields.into_inner());
     if action == "resend" {
@@ -88,17 +84,9 @@ impl Stripe {
 }
 
 fn payment_row(books: &Books, intent: &Intent, number: u32) -> String {
-    let charge = intent
-        .latest_charge
-        .as_ref()
-        .and_then(|id| books.charges.get(id));
+    let charge = intent.latest_charge.as_ref().and_then(|id| books.charges.get(id));
     let button = |action: &str, label: &str| {
-        html::button(
-            &format!("/stripe/dashboard/{}/{action}", intent.id),
-            &format!("{action}-{number}"),
-            label,
-            false,
-        )
+        html::button(&format!("/stripe/dashboard/{}/{action}", intent.id), &format!("{action}-{number}"), label, false)
     };
     let status = serde_json::to_value(intent.status).unwrap_or_default();
     let mut state = status.as_str().unwrap_or_default().to_owned();
@@ -145,11 +133,7 @@ fn payment_row(books: &Books, intent: &Intent, number: u32) -> String {
 
 fn after(books: &Books, charge: &Charge) -> String {
     let mut text = String::new();
-    for refund in books
-        .refunds
-        .values()
-        .filter(|refund| refund.charge == charge.id)
-    {
+    for refund in books.refunds.values().filter(|refund| refund.charge == charge.id) {
         let status = serde_json::to_value(refund.status).unwrap_or_default();
         text += &format!(
             "; refund {} {}",
@@ -157,11 +141,7 @@ fn after(books: &Books, charge: &Charge) -> String {
             status.as_str().unwrap_or_default()
         );
     }
-    for dispute in books
-        .disputes
-        .values()
-        .filter(|dispute| dispute.charge == charge.id)
-    {
+    for dispute in books.disputes.values().filter(|dispute| dispute.charge == charge.id) {
         text += &format!("; dispute {}", dispute.status);
     }
     text

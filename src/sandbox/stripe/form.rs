@@ -31,19 +31,11 @@ pub(super) enum Kind {
 }
 
 pub(super) const fn need(name: &'static str, kind: Kind) -> Rule {
-    Rule {
-        name,
-        kind,
-        required: true,
-    }
+    Rule { name, kind, required: true }
 }
 
 pub(super) const fn may(name: &'static str, kind: Kind) -> Rule {
-    Rule {
-        name,
-        kind,
-        required: false,
-    }
+    Rule { name, kind, required: false }
 }
 
 #[derive(Debug, Default, Clone)]
@@ -57,9 +49,7 @@ impl Form {
         let mut fields = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(raw) {
             if name.is_empty() {
-                return Err(Problem::invalid(
-                    "Invalid request: a parameter has no name.",
-                ));
+                return Err(Problem::invalid("Invalid request: a parameter has no name."));
             }
             let mut name = name.into_owned();
             if let Some(array) = name.strip_suffix("[]") {
@@ -71,9 +61,7 @@ impl Form {
                 return Err(Problem::invalid(format!("Invalid parameter name: {name}")));
             }
             if fields.insert(name.clone(), value.into_owned()).is_some() {
-                return Err(
-                    Problem::invalid(format!("Received {name} more than once.")).param(name)
-                );
+                return Err(Problem::invalid(format!("Received {name} more than once.")).param(name));
             }
         }
         Ok(Self { fields })
@@ -83,11 +71,9 @@ impl Form {
     pub fn check(&self, rules: &[Rule]) -> Result<(), Problem> {
         for (name, value) in &self.fields {
             let Some(rule) = rules.iter().find(|rule| fits(rule.name, name)) else {
-                return Err(
-                    Problem::invalid(format!("Received unknown parameter: {name}"))
-                        .code("parameter_unknown")
-                        .param(name),
-                );
+                return Err(Problem::invalid(format!("Received unknown parameter: {name}"))
+                    .code("parameter_unknown")
+                    .param(name));
             };
             check_value(rule.kind, name, value)?;
         }
@@ -111,20 +97,12 @@ impl Form {
         let mut indexes: BTreeSet<&str> = self
             .fields
             .keys()
-            .filter_map(|name| {
-                name.strip_prefix(array)?
-                    .strip_prefix('[')?
-                    .split(']')
-                    .next()
-            })
+            .filter_map(|name| name.strip_prefix(array)?.strip_prefix('[')?.split(']').next())
             .collect();
         if indexes.is_empty() {
             indexes.insert("0");
         }
-        indexes
-            .into_iter()
-            .map(|index| format!("{array}[{index}]{rest}"))
-            .collect()
+        indexes.into_iter().map(|index| format!("{array}[{index}]{rest}")).collect()
     }
 
     pub fn text(&self, name: &str) -> Option<&str> {
@@ -144,10 +122,7 @@ impl Form {
         self.fields
             .iter()
             .filter_map(|(name, value)| {
-                let key = name
-                    .strip_prefix(prefix)?
-                    .strip_prefix('[')?
-                    .strip_suffix(']')?;
+                let key = name.strip_prefix(prefix)?.strip_prefix('[')?.strip_suffix(']')?;
                 Some((key.to_owned(), value.clone()))
             })
             .collect()
@@ -156,11 +131,8 @@ impl Form {
     /// How many entries an array or a map has.
     pub fn count(&self, prefix: &str) -> usize {
         let opening = format!("{prefix}[");
-        let keys: BTreeSet<&str> = self
-            .fields
-            .keys()
-            .filter_map(|name| name.strip_prefix(&opening)?.split(']').next())
-            .collect();
+        let keys: BTreeSet<&str> =
+            self.fields.keys().filter_map(|name| name.strip_prefix(&opening)?.split(']').next()).collect();
         keys.len()
     }
 
@@ -179,29 +151,19 @@ fn well_formed(name: &str) -> bool {
         None => (name, None),
     };
     let plain = |text: &str| !text.is_empty() && !text.contains(['[', ']']);
-    plain(head)
-        && keys.is_none_or(|keys| {
-            keys.strip_suffix(']')
-                .is_some_and(|keys| keys.split("][").all(plain))
-        })
+    plain(head) && keys.is_none_or(|keys| keys.strip_suffix(']').is_some_and(|keys| keys.split("][").all(plain)))
 }
 
 fn fits(pattern: &str, name: &str) -> bool {
-    let segments = |text: &str| -> Vec<String> {
-        text.split('[')
-            .map(|part| part.trim_end_matches(']').to_owned())
-            .collect()
-    };
+    let segments =
+        |text: &str| -> Vec<String> { text.split('[').map(|part| part.trim_end_matches(']').to_owned()).collect() };
     let (pattern, name) = (segments(pattern), segments(name));
     pattern.len() == name.len()
-        && pattern
-            .iter()
-            .zip(&name)
-            .all(|(expected, found)| match expected.as_str() {
-                "#" => found.parse::<u16>().is_ok(),
-                "*" => true,
-                exact => exact == found,
-            })
+        && pattern.iter().zip(&name).all(|(expected, found)| match expected.as_str() {
+            "#" => found.parse::<u16>().is_ok(),
+            "*" => true,
+            exact => exact == found,
+        })
 }
 
 fn check_value(kind: Kind, name: &str, value: &str) -> Result<(), Problem> {
@@ -217,37 +179,28 @@ fn check_value(kind: Kind, name: &str, value: &str) -> Result<(), Problem> {
     let bad = |message: String| Err(Problem::invalid(message).param(name));
     let length = value.chars().count();
     match kind {
-        Kind::Text(most) if length > most => bad(format!(
-            "Invalid string: {name} must be at most {most} characters"
-        )),
+        Kind::Text(most) if length > most => bad(format!("Invalid string: {name} must be at most {most} characters")),
         Kind::Integer(low, high) => match value.parse::<i64>() {
             Ok(number) if (low..=high).contains(&number) && number.to_string() == value => Ok(()),
-            Ok(number) if number < low => Err(Problem::invalid(format!(
-                "Invalid integer: {name} must be at least {low}"
-            ))
-            .code("parameter_invalid_integer")
-            .param(name)),
-            _ => Err(Problem::invalid(format!("Invalid integer: {value}"))
-                .code("parameter_invalid_integer")
-                .param(name)),
+            Ok(number) if number < low => {
+                Err(Problem::invalid(format!("Invalid integer: {name} must be at least {low}"))
+                    .code("parameter_invalid_integer")
+                    .param(name))
+            }
+            _ => {
+                Err(Problem::invalid(format!("Invalid integer: {value}")).code("parameter_invalid_integer").param(name))
+            }
         },
-        Kind::Flag if !matches!(value, "true" | "false") => {
-            bad(format!("Invalid boolean: {value}"))
+        Kind::Flag if !matches!(value, "true" | "false") => bad(format!("Invalid boolean: {value}")),
+        Kind::OneOf(values) if !values.contains(&value) => {
+            bad(format!("Invalid {name}: must be one of {}", values.join(", ")))
         }
-        Kind::OneOf(values) if !values.contains(&value) => bad(format!(
-            "Invalid {name}: must be one of {}",
-            values.join(", ")
-        )),
         Kind::Url => match url::Url::parse(value) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(()),
-            _ => Err(Problem::invalid("Not a valid URL")
-                .code("url_invalid")
-                .param(name)),
+            _ => Err(Problem::invalid("Not a valid URL").code("url_invalid").param(name)),
         },
         Kind::Email if !value.contains('@') || length > 512 => {
-            Err(Problem::invalid(format!("Invalid email address: {value}"))
-                .code("email_invalid")
-                .param(name))
+            Err(Problem::invalid(format!("Invalid email address: {value}")).code("email_invalid").param(name))
         }
         Kind::Currency if !super::money::CURRENCIES.contains(&value) => bad(format!(
             "Invalid currency: {value}. Stripe currently supports these currencies: {}",
@@ -256,14 +209,10 @@ fn check_value(kind: Kind, name: &str, value: &str) -> Result<(), Problem> {
         Kind::Metadata => {
             let key = name.rsplit('[').next().unwrap_or("").trim_end_matches(']');
             if key.chars().count() > 40 {
-                return bad(format!(
-                    "Metadata keys must be at most 40 characters: {key}"
-                ));
+                return bad(format!("Metadata keys must be at most 40 characters: {key}"));
             }
             if length > 500 {
-                return bad(format!(
-                    "Metadata values can have up to 500 characters ({key})"
-                ));
+                return bad(format!("Metadata values can have up to 500 characters ({key})"));
             }
             Ok(())
         }

@@ -72,9 +72,7 @@ impl Stripe {
             }
             reply
         };
-        self.desk
-            .answer(operation, request, body, prepare, run)
-            .await
+        self.desk.answer(operation, request, body, prepare, run).await
     }
 
     fn execute(
@@ -105,26 +103,13 @@ impl Stripe {
         access: Access,
         rules: fn(&Version) -> Vec<Rule>,
     ) -> Result<Ready, Reply> {
-        let browser = self
-            .authorize(request, access)
-            .map_err(Problem::into_reply)?;
+        let browser = self.authorize(request, access).map_err(Problem::into_reply)?;
         let (form, version) = read(request, body, browser, rules).map_err(Problem::into_reply)?;
         let key = idempotency_key(request).map_err(Problem::into_reply)?;
-        let call = Call {
-            form,
-            version,
-            browser,
-            request_id: random_id("req_", 14),
-            key,
-        };
+        let call = Call { form, version, browser, request_id: random_id("req_", 14), key };
         let mut claim = None;
         if let Some(key) = &call.key {
-            let fingerprint = format!(
-                "{} {} {}",
-                request.method(),
-                request.path(),
-                call.form.fingerprint()
-            );
+            let fingerprint = format!("{} {} {}", request.method(), request.path(), call.form.fingerprint());
             match self.replays.claim(key, &fingerprint) {
                 Claimed::First(first) => claim = Some(first),
                 Claimed::Again(reply) => {
@@ -134,10 +119,7 @@ impl Stripe {
                     return Err(decorated(Problem::key_in_use(key).into_reply(), &call));
                 }
                 Claimed::Different => {
-                    return Err(decorated(
-                        Problem::other_parameters(key).into_reply(),
-                        &call,
-                    ));
+                    return Err(decorated(Problem::other_parameters(key).into_reply(), &call));
                 }
             }
         }
@@ -167,9 +149,7 @@ impl Stripe {
             };
         }
         let shown: String = key.chars().take(7).collect();
-        Err(Problem::unauthorized(format!(
-            "Invalid API Key provided: {shown}****"
-        )))
+        Err(Problem::unauthorized(format!("Invalid API Key provided: {shown}****")))
     }
 }
 
@@ -178,9 +158,7 @@ fn presented_key(request: &HttpRequest) -> Option<String> {
     if let Some(key) = header.strip_prefix("Bearer ") {
         return Some(key.trim().to_owned());
     }
-    let decoded = STANDARD
-        .decode(header.strip_prefix("Basic ")?.trim())
-        .ok()?;
+    let decoded = STANDARD.decode(header.strip_prefix("Basic ")?.trim()).ok()?;
     let text = String::from_utf8(decoded).ok()?;
     Some(text.split(':').next().unwrap_or("").to_owned())
 }
@@ -191,15 +169,11 @@ fn read(
     browser: bool,
     rules: fn(&Version) -> Vec<Rule>,
 ) -> Result<(Form, Option<Version>), Problem> {
-    let header = request
-        .headers()
-        .get("stripe-version")
-        .and_then(|value| value.to_str().ok());
+    let header = request.headers().get("stripe-version").and_then(|value| value.to_str().ok());
     let version = match header {
-        Some(text) => Some(
-            Version::parse(text)
-                .ok_or_else(|| Problem::invalid(format!("Invalid Stripe API version: {text}")))?,
-        ),
+        Some(text) => {
+            Some(Version::parse(text).ok_or_else(|| Problem::invalid(format!("Invalid Stripe API version: {text}")))?)
+        }
         // Stripe.js leaves the version to the account.
         None if browser => None,
         None => {
@@ -210,16 +184,9 @@ fn read(
         }
     };
     let post = request.method() == actix_web::http::Method::POST;
-    let raw = if post {
-        body
-    } else {
-        request.query_string().as_bytes()
-    };
+    let raw = if post { body } else { request.query_string().as_bytes() };
     if post && !body.is_empty() {
-        let kind = request
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok());
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if !kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {
             return Err(Problem::invalid(
                 "Invalid request (check that your POST content type is \
@@ -229,9 +196,7 @@ fn read(
         }
     }
     if post && !request.query_string().is_empty() {
-        return Err(Problem::invalid(
-            "A POST carries its parameters in the body.",
-        ));
+        return Err(Problem::invalid("A POST carries its parameters in the body."));
     }
     let form = Form::decode(raw)?;
     // The rules of the newest version hold for a browser without one.
@@ -249,9 +214,7 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
         return Ok(None);
     };
     if values.next().is_some() {
-        return Err(Problem::invalid(
-            "The Idempotency-Key header was sent more than once.",
-        ));
+        return Err(Problem::invalid("The Idempotency-Key header was sent more than once."));
     }
     // On GET and DELETE the header has no effect.
     if request.method() != actix_web::http::Method::POST {
@@ -259,9 +222,7 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
     }
     let key = value.to_str().unwrap_or("");
     if key.is_empty() || key.len() > 255 {
-        return Err(Problem::invalid(
-            "Idempotency keys must be between 1 and 255 characters long.",
-        ));
+        return Err(Problem::invalid("Idempotency keys must be between 1 and 255 characters long."));
     }
     Ok(Some(key.to_owned()))
 }

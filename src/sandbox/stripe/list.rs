@@ -9,10 +9,7 @@ use super::problem::Problem;
 /// `ending_before` say.
 pub(super) fn page(call: &Call, url: &str, objects: Vec<Value>) -> Result<Value, Problem> {
     let form = &call.form;
-    let limit = form
-        .integer("limit")
-        .and_then(|limit| usize::try_from(limit).ok())
-        .unwrap_or(10);
+    let limit = form.integer("limit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(10);
     let bound = |name: &str, holds: fn(i64, i64) -> bool, created: i64| {
         form.integer(name).is_none_or(|bound| holds(created, bound))
     };

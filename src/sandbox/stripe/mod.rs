@@ -43,13 +43,7 @@ pub(super) struct Stripe {
 impl Stripe {
     pub fn new(desk: Desk, credentials: StripeCredentials, public_url: String) -> Self {
         let (replays, books) = (Replays::new(), Mutex::default());
-        Self {
-            desk,
-            credentials,
-            public_url,
-            replays,
-            books,
-        }
+        Self { desk, credentials, public_url, replays, books }
     }
 
     pub fn routes(config: &mut web::ServiceConfig) {
@@ -60,11 +54,7 @@ impl Stripe {
 
     /// Runs on the books with nobody else at them, then sends the events that came of it.
     /// `cause` is the API request behind it: its id and idempotency key.
-    fn with_books<R>(
-        &self,
-        cause: Option<(&str, Option<&str>)>,
-        run: impl FnOnce(&mut Books) -> R,
-    ) -> R {
+    fn with_books<R>(&self, cause: Option<(&str, Option<&str>)>, run: impl FnOnce(&mut Books) -> R) -> R {
         let mut books = lock(&self.books);
         books.expire_old_sessions(&self.public_url);
         let result = run(&mut books);
@@ -76,13 +66,7 @@ impl Stripe {
 
     /// The event as the webhook endpoint gets it and as `GET /v1/events` lists it.
     fn publish(&self, books: &mut Books, draft: Draft, cause: Option<(&str, Option<&str>)>) {
-        let Draft {
-            kind,
-            object,
-            previous,
-            payment,
-            silent,
-        } = draft;
+        let Draft { kind, object, previous, payment, silent } = draft;
         let (id, created) = (random_id("evt_1", 23), unix_now());
         let mut data = json!({ "object": object });
         if let (Some(previous), Some(fields)) = (previous, data.as_object_mut()) {
@@ -107,29 +91,14 @@ impl Stripe {
             url: format!("{service}/v1/providers/stripe/notifications"),
             headers: vec![
                 ("Content-Type", "application/json; charset=utf-8".to_owned()),
-                (
-                    "User-Agent",
-                    "Stripe/1.0 (+https://stripe.com/docs/webhooks)".to_owned(),
-                ),
-                (
-                    "Stripe-Signature",
-                    signature::header(secret.expose_secret(), unix_now(), &bytes),
-                ),
+                ("User-Agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)".to_owned()),
+                ("Stripe-Signature", signature::header(secret.expose_secret(), unix_now(), &bytes)),
             ],
             body: bytes.clone(),
         };
-        books.events.push(Event {
-            id: id.clone(),
-            kind: kind.to_owned(),
-            body,
-        });
+        books.events.push(Event { id: id.clone(), kind: kind.to_owned(), body });
         let make = std::sync::Arc::new(make);
-        let notification = Notification {
-            event: id,
-            kind: kind.to_owned(),
-            payment,
-            make,
-        };
+        let notification = Notification { event: id, kind: kind.to_owned(), payment, make };
         self.desk.outbox.post(notification, silent);
     }
 

@@ -194,10 +194,7 @@ pub(super) struct Books {
 }
 
 /// The newest first, as every list of Stripe's is.
-pub(super) fn newest_first<T>(
-    things: &BTreeMap<String, T>,
-    created: impl Fn(&T) -> i64,
-) -> Vec<&T> {
+pub(super) fn newest_first<T>(things: &BTreeMap<String, T>, created: impl Fn(&T) -> i64) -> Vec<&T> {
     let mut list: Vec<&T> = things.values().collect();
     list.sort_by_key(|thing| std::cmp::Reverse(created(thing)));
     list

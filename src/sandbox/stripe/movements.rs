@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::model::{
-    Books, Charge, Dispute, Draft, Intent, IntentStatus, Refund, RefundMode, RefundStatus,
-    SessionStatus,
+    Books, Charge, Dispute, Draft, Intent, IntentStatus, Refund, RefundMode, RefundStatus, SessionStatus,
 };
 use super::problem::Problem;
 use super::{Stripe, money, render};
@@ -39,17 +38,8 @@ impl Stripe {
     }
 
     /// The session of this payment is over and, if `paid`, its money is here.
-    pub(super) fn complete_session(
-        &self,
-        books: &mut Books,
-        intent: &str,
-        paid: bool,
-        event: &'static str,
-    ) {
-        let session = books
-            .intents
-            .get(intent)
-            .and_then(|intent| intent.session.clone());
+    pub(super) fn complete_session(&self, books: &mut Books, intent: &str, paid: bool, event: &'static str) {
+        let session = books.intents.get(intent).and_then(|intent| intent.session.clone());
         if let Some(session) = session.and_then(|id| books.sessions.get_mut(&id)) {
             session.status = SessionStatus::Complete;
             session.paid = paid;
@@ -155,10 +145,7 @@ impl Stripe {
         if charge.disputed {
             return Err(Problem::impossible(
                 "charge_disputed",
-                format!(
-                    "Charge {} has been charged back; cannot issue a refund.",
-                    charge.id
-                ),
+                format!("Charge {} has been charged back; cannot issue a refund.", charge.id),
             ));
         }
         if left == 0 {
@@ -176,10 +163,7 @@ impl Stripe {
             ))
             .param("amount"));
         }
-        let mode = books
-            .intents
-            .get(&charge.intent)
-            .map(|intent| intent.refund_mode);
+        let mode = books.intents.get(&charge.intent).map(|intent| intent.refund_mode);
         let status = match mode.unwrap_or_default() {
             RefundMode::Succeeds => RefundStatus::Succeeded,
             RefundMode::StaysPending => RefundStatus::Pending,
@@ -252,11 +236,7 @@ impl Stripe {
             intent: charge.intent.clone(),
             amount: amount.unwrap_or(charge.amount),
             currency: charge.currency.clone(),
-            status: if inquiry {
-                "warning_needs_response"
-            } else {
-                "needs_response"
-            },
+            status: if inquiry { "warning_needs_response" } else { "needs_response" },
             metadata: charge.metadata.clone(),
         };
         let id = dispute.id.clone();
@@ -306,13 +286,7 @@ impl Stripe {
         tell(books, kind, object, None, Some(id), id);
     }
 
-    fn tell_refund(
-        &self,
-        books: &mut Books,
-        id: &str,
-        kind: &'static str,
-        previous: Option<Value>,
-    ) {
+    fn tell_refund(&self, books: &mut Books, id: &str, kind: &'static str, previous: Option<Value>) {
         let Some(refund) = books.refunds.get(id) else {
             return;
         };
@@ -326,14 +300,7 @@ impl Stripe {
         };
         let (object, intent) = (render::charge(charge), charge.intent.clone());
         let previous = json!({ "amount_refunded": before, "refunded": false });
-        tell(
-            books,
-            "charge.refunded",
-            object,
-            Some(previous),
-            Some(&intent),
-            &intent,
-        );
+        tell(books, "charge.refunded", object, Some(previous), Some(&intent), &intent);
     }
 
     fn tell_dispute(&self, books: &mut Books, id: &str, kind: &'static str) {
@@ -364,14 +331,7 @@ impl Books {
             };
             let object = render::session(self, session, public_url);
             let intent = session.intent.clone();
-            tell(
-                self,
-                "checkout.session.expired",
-                object,
-                None,
-                intent.as_deref(),
-                &id,
-            );
+            tell(self, "checkout.session.expired", object, None, intent.as_deref(), &id);
         }
     }
 }
@@ -389,11 +349,5 @@ fn tell(
     let silent = intent.is_some_and(|intent| intent.silent);
     let payment = intent.and_then(|intent| intent.session.clone());
     let payment = payment.unwrap_or_else(|| otherwise.to_owned());
-    books.drafts.push(Draft {
-        kind,
-        object,
-        previous,
-        payment,
-        silent,
-    });
+    books.drafts.push(Draft { kind, object, previous, payment, silent });
 }

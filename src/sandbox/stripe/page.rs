@@ -20,20 +20,11 @@ use crate::sandbox::tools::same_secret;
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/stripe/pay/{session}", web::get().to(checkout))
-        .route(
-            "/stripe/pay/{session}/{action}",
-            web::post().to(checkout_action),
-        )
+        .route("/stripe/pay/{session}/{action}", web::post().to(checkout_action))
         .route("/stripe/elements/{intent}", web::get().to(elements))
-        .route(
-            "/stripe/elements/{intent}/{action}",
-            web::post().to(elements_action),
-        )
+        .route("/stripe/elements/{intent}/{action}", web::post().to(elements_action))
         .route("/stripe/3ds/{intent}", web::get().to(three_d_secure))
-        .route(
-            "/stripe/3ds/{intent}/otp",
-            web::post().to(three_d_secure_answer),
-        );
+        .route("/stripe/3ds/{intent}/otp", web::post().to(three_d_secure_answer));
 }
 
 type Here = web::Data<Stripe>;
@@ -48,11 +39,7 @@ async fn checkout(stripe: Here, id: web::Path<String>) -> HttpResponse {
     stripe.checkout_page(&id, None).into_response()
 }
 
-async fn checkout_action(
-    stripe: Here,
-    path: web::Path<(String, String)>,
-    fields: Fields,
-) -> HttpResponse {
+async fn checkout_action(stripe: Here, path: web::Path<(String, String)>, fields: Fields) -> HttpResponse {
     let (id, action) = path.into_inner();
     let options = Options(fields.into_inner());
     let reply = match stripe.play(&id, &action, &options) {
@@ -69,32 +56,20 @@ impl Stripe {
     fn checkout_page(&self, id: &str, trouble: Option<&Unplayable>) -> Reply {
         let found = self.with_books(None, |books| {
             let session = books.sessions.get(id)?.clone();
-            let intent = session
-                .intent
-                .as_ref()
-                .and_then(|id| books.intents.get(id))
-                .cloned();
+            let intent = session.intent.as_ref().and_then(|id| books.intents.get(id)).cloned();
             Some((session, intent))
         });
         let Some((session, intent)) = found else {
-            return Reply::html(
-                404,
-                html::page("Stripe", &html::notice("There is no such page.")),
-            );
+            return Reply::html(404, html::page("Stripe", &html::notice("There is no such page.")));
         };
         let target = |action: &str| format!("/stripe/pay/{}/{action}", session.id);
-        let button =
-            |action: &str, label: &str| html::button(&target(action), action, label, false);
+        let button = |action: &str, label: &str| html::button(&target(action), action, label, false);
         let mut content = summary(&session);
         content += &match trouble {
             Some(trouble) => html::notice(&trouble.to_string()),
-            None => {
-                state_of(&session, intent.as_ref()).map_or_else(String::new, |t| html::notice(&t))
-            }
+            None => state_of(&session, intent.as_ref()).map_or_else(String::new, |t| html::notice(&t)),
         };
-        let delayed = intent
-            .as_ref()
-            .is_some_and(|it| it.status == IntentStatus::Processing);
+        let delayed = intent.as_ref().is_some_and(|it| it.status == IntentStatus::Processing);
         if session.status == SessionStatus::Open {
             content += &html::button(&target("pay"), "pay", "Pay", true);
             content += &button("pay-3ds", "Pay with 3-D Secure");
@@ -122,11 +97,7 @@ fn summary(session: &Session) -> String {
     format!(
         "<p class=\"amount\" id=\"amount\">{}</p>{}",
         html::escape(&money::shown(session.amount, &session.currency)),
-        html::facts(&[
-            ("For", &session.product),
-            ("Order", reference),
-            ("Session", &session.id)
-        ])
+        html::facts(&[("For", &session.product), ("Order", reference), ("Session", &session.id)])
     )
 }
 
@@ -146,16 +117,10 @@ fn state_of(session: &Session, intent: Option<&Intent>) -> Option<String> {
 }
 
 async fn elements(stripe: Here, id: web::Path<String>, query: web::Query<Secret>) -> HttpResponse {
-    stripe
-        .elements_page(&id, query.client_secret.as_deref(), None)
-        .into_response()
+    stripe.elements_page(&id, query.client_secret.as_deref(), None).into_response()
 }
 
-async fn elements_action(
-    stripe: Here,
-    path: web::Path<(String, String)>,
-    fields: Fields,
-) -> HttpResponse {
+async fn elements_action(stripe: Here, path: web::Path<(String, String)>, fields: Fields) -> HttpResponse {
     let (id, action) = path.into_inner();
     let options = Options(fields.into_inner());
     let secret = options.text("client_secret");
@@ -181,11 +146,7 @@ impl Stripe {
     /// The client secret is what lets a browser at a payment.
     fn knows(&self, id: &str, secret: Option<&str>) -> bool {
         self.with_books(None, |books| {
-            books
-                .intents
-                .get(id)
-                .zip(secret)
-                .is_some_and(|(intent, secret)| same_secret(&intent.client_secret, secret))
+            books.intents.get(id).zip(secret).is_some_and(|(intent, secret)| same_secret(&intent.client_secret, secret))
         })
     }
 
@@ -205,10 +166,7 @@ impl Stripe {
             "<p class=\"amount\" id=\"amount\">{}</p>{}",
             html::escape(&money::shown(intent.amount, &intent.currency)),
             html::facts(&[
-                (
-                    "For",
-                    intent.description.as_deref().unwrap_or("(no description)")
-                ),
+                ("For", intent.description.as_deref().unwrap_or("(no description)")),
                 ("Payment", &intent.id)
             ])
         );
@@ -225,10 +183,7 @@ impl Stripe {
         if let Some(text) = trouble.as_deref().or(state) {
             content += &html::notice(text);
         }
-        if matches!(
-            intent.status,
-            IntentStatus::RequiresPaymentMethod | IntentStatus::RequiresAction
-        ) {
+        if matches!(intent.status, IntentStatus::RequiresPaymentMethod | IntentStatus::RequiresAction) {
             content += &button("pay", "Pay", true);
             content += &button("pay-3ds", "Pay with 3-D Secure", false);
             content += &button("decline", "Card declined", false);
@@ -245,33 +200,20 @@ impl Stripe {
         if !self.knows(id, secret) {
             return wrong_secret();
         }
-        let fields = html::hidden("client_secret", secret.unwrap_or(""))
-            + &html::field("otp", "One-time password", "");
+        let fields = html::hidden("client_secret", secret.unwrap_or("")) + &html::field("otp", "One-time password", "");
         let target = format!("/stripe/3ds/{id}/otp");
         let content = trouble.map_or_else(String::new, html::notice)
-            + &format!(
-                "<p>Your bank asks whether it is you. The password is {OTP}; any other is wrong.</p>"
-            )
+            + &format!("<p>Your bank asks whether it is you. The password is {OTP}; any other is wrong.</p>")
             + &html::button_with(&target, "otp-submit", "Submit", true, &fields);
         Reply::html(200, html::page("Your bank: 3-D Secure", &content))
     }
 }
 
-async fn three_d_secure(
-    stripe: Here,
-    id: web::Path<String>,
-    query: web::Query<Secret>,
-) -> HttpResponse {
-    stripe
-        .otp_page(&id, query.client_secret.as_deref(), None)
-        .into_response()
+async fn three_d_secure(stripe: Here, id: web::Path<String>, query: web::Query<Secret>) -> HttpResponse {
+    stripe.otp_page(&id, query.client_secret.as_deref(), None).into_response()
 }
 
-async fn three_d_secure_answer(
-    stripe: Here,
-    id: web::Path<String>,
-    fields: Fields,
-) -> HttpResponse {
+async fn three_d_secure_answer(stripe: Here, id: web::Path<String>, fields: Fields) -> HttpResponse {
     let options = Options(fields.into_inner());
     let secret = options.text("client_secret");
     if !stripe.knows(&id, secret) {
@@ -282,10 +224,7 @@ async fn three_d_secure_answer(
         (Ok(acted), session) => match (acted.redirect, session) {
             (Some(url), _) => Reply::see_other(&url),
             (None, Some(session)) => Reply::see_other(&format!("/stripe/pay/{session}")),
-            (None, None) => Reply::see_other(&format!(
-                "/stripe/elements/{id}?client_secret={}",
-                secret.unwrap_or("")
-            )),
+            (None, None) => Reply::see_other(&format!("/stripe/elements/{id}?client_secret={}", secret.unwrap_or(""))),
         },
         (Err(error), _) => stripe.otp_page(&id, secret, Some(&error.to_string())),
     };

@@ -19,23 +19,12 @@ pub(super) struct Problem {
 
 impl Problem {
     fn new(status: u16, kind: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            kind,
-            code: None,
-            message: message.into(),
-            param: None,
-            more: Map::new(),
-            validation: false,
-        }
+        Self { status, kind, code: None, message: message.into(), param: None, more: Map::new(), validation: false }
     }
 
     /// The request is malformed.
     pub fn invalid(message: impl Into<String>) -> Self {
-        Self {
-            validation: true,
-            ..Self::new(400, "invalid_request_error", message)
-        }
+        Self { validation: true, ..Self::new(400, "invalid_request_error", message) }
     }
 
     /// The request is well formed, but cannot be done now.
@@ -49,27 +38,17 @@ impl Problem {
     }
 
     pub fn unauthorized(message: impl Into<String>) -> Self {
-        Self {
-            validation: true,
-            ..Self::new(401, "invalid_request_error", message)
-        }
+        Self { validation: true, ..Self::new(401, "invalid_request_error", message) }
     }
 
     pub fn forbidden(message: impl Into<String>) -> Self {
-        Self {
-            validation: true,
-            ..Self::new(403, "invalid_request_error", message)
-        }
+        Self { validation: true, ..Self::new(403, "invalid_request_error", message) }
     }
 
     pub fn missing(object: &str, id: &str, param: &str) -> Self {
-        Self::new(
-            404,
-            "invalid_request_error",
-            format!("No such {object}: '{id}'"),
-        )
-        .code("resource_missing")
-        .param(param)
+        Self::new(404, "invalid_request_error", format!("No such {object}: '{id}'"))
+            .code("resource_missing")
+            .param(param)
     }
 
     /// 402: the card was declined.
@@ -83,10 +62,7 @@ impl Problem {
              first used with. Try using a key other than '{key}' if you meant to execute a \
              different request."
         );
-        Self {
-            validation: true,
-            ..Self::new(400, "idempotency_error", message)
-        }
+        Self { validation: true, ..Self::new(400, "idempotency_error", message) }
     }
 
     pub fn key_in_use(key: &str) -> Self {
@@ -95,11 +71,7 @@ impl Problem {
              probably means you submitted twice, and the other request is still going through): \
              {key}. Please try again later."
         );
-        Self {
-            validation: true,
-            ..Self::new(409, "idempotency_error", message)
-        }
-        .code("idempotency_key_in_use")
+        Self { validation: true, ..Self::new(409, "idempotency_error", message) }.code("idempotency_key_in_use")
     }
 
     pub fn code(mut self, code: &'static str) -> Self {
@@ -132,10 +104,7 @@ impl Problem {
         error.insert("message".to_owned(), self.message.into());
         if let Some(code) = self.code {
             error.insert("code".to_owned(), code.into());
-            let page = format!(
-                "https://docs.stripe.com/error-codes#{}",
-                code.replace('_', "-")
-            );
+            let page = format!("https://docs.stripe.com/error-codes#{}", code.replace('_', "-"));
             error.insert("doc_url".to_owned(), page.into());
         }
         if let Some(param) = self.param {
@@ -152,22 +121,14 @@ impl Problem {
 /// What Stripe says when it breaks.
 pub(in crate::sandbox) fn failure(status: u16) -> Value {
     let (kind, code, message) = match status {
-        429 => (
-            "invalid_request_error",
-            Some("rate_limit"),
-            "Request rate limit exceeded.",
-        ),
+        429 => ("invalid_request_error", Some("rate_limit"), "Request rate limit exceeded."),
         409 => (
             "invalid_request_error",
             Some("lock_timeout"),
             "This object cannot be accessed right now because another API request is currently accessing it.",
         ),
         401 => ("invalid_request_error", None, "Invalid API Key provided."),
-        402 => (
-            "card_error",
-            Some("card_declined"),
-            "Your card was declined.",
-        ),
+        402 => ("card_error", Some("card_declined"), "Your card was declined."),
         status if status >= 500 => ("api_error", None, "An unknown error occurred."),
         _ => ("invalid_request_error", None, "The request was refused."),
     };

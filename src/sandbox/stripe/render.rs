@@ -3,17 +3,12 @@
 
 use serde_json::{Value, json};
 
-use super::model::{
-    Books, Charge, Dispute, Intent, IntentStatus, Refund, RefundStatus, Session, SessionStatus,
-};
+use super::model::{Books, Charge, Dispute, Intent, IntentStatus, Refund, RefundStatus, Session, SessionStatus};
 use super::problem::Problem;
 
 pub(super) fn session(books: &Books, session: &Session, public_url: &str) -> Value {
     let open = session.status == SessionStatus::Open;
-    let created = session
-        .intent
-        .as_ref()
-        .filter(|id| books.intents.contains_key(*id));
+    let created = session.intent.as_ref().filter(|id| books.intents.contains_key(*id));
     let first = json!({
         "id": session.id,
         "object": "checkout.session",
@@ -84,10 +79,7 @@ pub(super) fn session(books: &Books, session: &Session, public_url: &str) -> Val
 pub(super) fn intent(intent: &Intent, public_url: &str) -> Value {
     let succeeded = intent.status == IntentStatus::Succeeded;
     let next_action = (intent.status == IntentStatus::RequiresAction).then(|| {
-        let page = format!(
-            "{public_url}/stripe/3ds/{}?client_secret={}",
-            intent.id, intent.client_secret
-        );
+        let page = format!("{public_url}/stripe/3ds/{}?client_secret={}", intent.id, intent.client_secret);
         match &intent.return_url {
             Some(back) => json!({
                 "type": "redirect_to_url",
@@ -243,19 +235,15 @@ pub(super) fn expand(
         for step in path.split('.') {
             at = at.and_then(|value| value.get_mut(step));
             let Some(place) = at.as_deref_mut() else {
-                return Err(Problem::invalid(format!(
-                    "This property cannot be expanded ({path})."
-                ))
-                .param("expand"));
+                return Err(Problem::invalid(format!("This property cannot be expanded ({path}).")).param("expand"));
             };
             if let Some(id) = place.as_str() {
                 match by_id(books, id, public_url) {
                     Some(whole) => *place = whole,
                     None => {
-                        return Err(Problem::invalid(format!(
-                            "This property cannot be expanded ({path})."
-                        ))
-                        .param("expand"));
+                        return Err(
+                            Problem::invalid(format!("This property cannot be expanded ({path}).")).param("expand")
+                        );
                     }
                 }
             } else if place.is_null() {
@@ -271,12 +259,7 @@ fn by_id(books: &Books, id: &str, public_url: &str) -> Option<Value> {
     let found = books.intents.get(id).map(|found| intent(found, public_url));
     let found = found.or_else(|| books.charges.get(id).map(charge));
     let found = found.or_else(|| books.refunds.get(id).map(refund));
-    found.or_else(|| {
-        books
-            .sessions
-            .get(id)
-            .map(|found| session(books, found, public_url))
-    })
+    found.or_else(|| books.sessions.get(id).map(|found| session(books, found, public_url)))
 }
 
 fn suffix(id: &str) -> &str {

@@ -36,19 +36,12 @@ impl Version {
 const AMOUNT: Kind = Kind::Integer(0, 999_999_999_999);
 
 const LOCALES: &[&str] = &[
-    "auto", "bg", "cs", "da", "de", "el", "en", "en-GB", "es", "es-419", "et", "fi", "fil", "fr",
-    "fr-CA", "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "mt", "nb", "nl", "pl", "pt",
-    "pt-BR", "ro", "ru", "sk", "sl", "sv", "th", "tr", "vi", "zh", "zh-HK", "zh-TW",
+    "auto", "bg", "cs", "da", "de", "el", "en", "en-GB", "es", "es-419", "et", "fi", "fil", "fr", "fr-CA", "hr", "hu",
+    "id", "it", "ja", "ko", "lt", "lv", "ms", "mt", "nb", "nl", "pl", "pt", "pt-BR", "ro", "ru", "sk", "sl", "sv",
+    "th", "tr", "vi", "zh", "zh-HK", "zh-TW",
 ];
 
-const METHODS: &[&str] = &[
-    "card",
-    "link",
-    "alipay",
-    "wechat_pay",
-    "us_bank_account",
-    "sepa_debit",
-];
+const METHODS: &[&str] = &["card", "link", "alipay", "wechat_pay", "us_bank_account", "sepa_debit"];
 
 fn methods(version: &Version) -> Rule {
     match version.filters_methods() {
@@ -58,25 +51,15 @@ fn methods(version: &Version) -> Rule {
 }
 
 pub(super) fn create_session(version: &Version) -> Vec<Rule> {
-    let hosted: &[&str] = if version.renamed_ui_modes() {
-        &["hosted_page"]
-    } else {
-        &["hosted"]
-    };
+    let hosted: &[&str] = if version.renamed_ui_modes() { &["hosted_page"] } else { &["hosted"] };
     vec![
         need("mode", Kind::OneOf(&["payment"])),
         need("success_url", Kind::Url),
         need("line_items[#][quantity]", Kind::Integer(1, 999_999)),
         need("line_items[#][price_data][currency]", Kind::Currency),
         need("line_items[#][price_data][unit_amount]", AMOUNT),
-        need(
-            "line_items[#][price_data][product_data][name]",
-            Kind::Text(250),
-        ),
-        may(
-            "line_items[#][price_data][product_data][description]",
-            Kind::Text(500),
-        ),
+        need("line_items[#][price_data][product_data][name]", Kind::Text(250)),
+        may("line_items[#][price_data][product_data][description]", Kind::Text(500)),
         may("cancel_url", Kind::Url),
         may("client_reference_id", Kind::Text(200)),
         may("customer_email", Kind::Email),
@@ -86,15 +69,9 @@ pub(super) fn create_session(version: &Version) -> Vec<Rule> {
         may("payment_intent_data[metadata][*]", Kind::Metadata),
         may("payment_intent_data[description]", Kind::Text(1000)),
         may("payment_intent_data[receipt_email]", Kind::Email),
-        may(
-            "payment_intent_data[statement_descriptor_suffix]",
-            Kind::Text(22),
-        ),
+        may("payment_intent_data[statement_descriptor_suffix]", Kind::Text(22)),
         may("adaptive_pricing[enabled]", Kind::Flag),
-        may(
-            "submit_type",
-            Kind::OneOf(&["auto", "book", "donate", "pay"]),
-        ),
+        may("submit_type", Kind::OneOf(&["auto", "book", "donate", "pay"])),
         may("ui_mode", Kind::OneOf(hosted)),
         may("currency", Kind::Currency),
         may("expand[#]", Kind::Text(100)),
@@ -107,14 +84,8 @@ pub(super) fn create_intent(version: &Version) -> Vec<Rule> {
         need("amount", AMOUNT),
         need("currency", Kind::Currency),
         may("automatic_payment_methods[enabled]", Kind::Flag),
-        may(
-            "automatic_payment_methods[allow_redirects]",
-            Kind::OneOf(&["always", "never"]),
-        ),
-        may(
-            "capture_method",
-            Kind::OneOf(&["automatic", "automatic_async"]),
-        ),
+        may("automatic_payment_methods[allow_redirects]", Kind::OneOf(&["always", "never"])),
+        may("capture_method", Kind::OneOf(&["automatic", "automatic_async"])),
         may("description", Kind::Text(1000)),
         may("metadata[*]", Kind::Metadata),
         may("receipt_email", Kind::Email),
@@ -132,15 +103,9 @@ pub(super) fn confirm_intent(_: &Version) -> Vec<Rule> {
         may("payment_method_data[type]", Kind::OneOf(&["card"])),
         may("payment_method_data[card][number]", Kind::Text(25)),
         may("payment_method_data[card][exp_month]", Kind::Integer(1, 12)),
-        may(
-            "payment_method_data[card][exp_year]",
-            Kind::Integer(0, 9_999),
-        ),
+        may("payment_method_data[card][exp_year]", Kind::Integer(0, 9_999)),
         may("payment_method_data[card][cvc]", Kind::Text(4)),
-        may(
-            "payment_method_data[billing_details][name]",
-            Kind::Text(200),
-        ),
+        may("payment_method_data[billing_details][name]", Kind::Text(200)),
         may("payment_method_data[billing_details][email]", Kind::Email),
         may("return_url", Kind::Url),
         may("use_stripe_sdk", Kind::Flag),
@@ -149,16 +114,8 @@ pub(super) fn confirm_intent(_: &Version) -> Vec<Rule> {
 }
 
 pub(super) fn cancel_intent(_: &Version) -> Vec<Rule> {
-    const REASONS: &[&str] = &[
-        "duplicate",
-        "fraudulent",
-        "requested_by_customer",
-        "abandoned",
-    ];
-    vec![
-        may("cancellation_reason", Kind::OneOf(REASONS)),
-        may("expand[#]", Kind::Text(100)),
-    ]
+    const REASONS: &[&str] = &["duplicate", "fraudulent", "requested_by_customer", "abandoned"];
+    vec![may("cancellation_reason", Kind::OneOf(REASONS)), may("expand[#]", Kind::Text(100))]
 }
 
 /// Exactly one of `payment_intent` and `charge` is needed; the handler sees to it.
@@ -180,10 +137,7 @@ pub(super) fn only_expand(_: &Version) -> Vec<Rule> {
 }
 
 pub(super) fn get_intent(_: &Version) -> Vec<Rule> {
-    vec![
-        may("expand[#]", Kind::Text(100)),
-        may("client_secret", Kind::Text(200)),
-    ]
+    vec![may("expand[#]", Kind::Text(100)), may("client_secret", Kind::Text(200))]
 }
 
 pub(super) fn list_sessions(version: &Version) -> Vec<Rule> {

@@ -3,9 +3,7 @@
 use serde_json::Value;
 
 use super::gate::Call;
-use super::model::{
-    Books, Intent, IntentStatus, Metadata, RefundMode, RefundStatus, SessionStatus,
-};
+use super::model::{Books, Intent, IntentStatus, Metadata, RefundMode, RefundStatus, SessionStatus};
 use super::problem::Problem;
 use super::{Stripe, render};
 use crate::sandbox::desk::{Acted, Options, Unplayable};
@@ -15,75 +13,27 @@ pub(super) const OTP: &str = "123456";
 
 pub(super) const ACTIONS: &[(&str, &str)] = &[
     ("pay", "the card is charged"),
-    (
-        "pay-3ds",
-        "the bank asks for a one-time password; then `otp`",
-    ),
+    ("pay-3ds", "the bank asks for a one-time password; then `otp`"),
     ("otp", "answers 3-D Secure; option `otp`, 123456 is right"),
-    (
-        "decline",
-        "card_declined, the payment stays open; option `decline_code`",
-    ),
-    (
-        "pay-twice",
-        "paid, and a second PaymentIntent with the same metadata is paid too",
-    ),
-    (
-        "pay-notify-twice",
-        "paid, and every event about it is sent twice",
-    ),
-    (
-        "pay-late",
-        "expires (or is cancelled) first, and is paid all the same",
-    ),
-    (
-        "pay-delayed",
-        "completed but unpaid, as with a bank debit; then delayed-succeed or -fail",
-    ),
+    ("decline", "card_declined, the payment stays open; option `decline_code`"),
+    ("pay-twice", "paid, and a second PaymentIntent with the same metadata is paid too"),
+    ("pay-notify-twice", "paid, and every event about it is sent twice"),
+    ("pay-late", "expires (or is cancelled) first, and is paid all the same"),
+    ("pay-delayed", "completed but unpaid, as with a bank debit; then delayed-succeed or -fail"),
     ("delayed-succeed", "the delayed money arrives"),
     ("delayed-fail", "the delayed money does not arrive"),
     ("pay-never-notify", "paid, but no event is ever sent"),
-    (
-        "cancel",
-        "the buyer goes back to the shop; nothing happens to the payment",
-    ),
-    (
-        "expire",
-        "the session expires now (a bare PaymentIntent is cancelled)",
-    ),
-    (
-        "refund",
-        "refunded from the dashboard; option `amount` in the minor unit",
-    ),
-    (
-        "refund-succeed",
-        "a pending refund arrives; the id may be the refund's",
-    ),
-    (
-        "refund-fail",
-        "the latest refund fails after all; the id may be the refund's",
-    ),
+    ("cancel", "the buyer goes back to the shop; nothing happens to the payment"),
+    ("expire", "the session expires now (a bare PaymentIntent is cancelled)"),
+    ("refund", "refunded from the dashboard; option `amount` in the minor unit"),
+    ("refund-succeed", "a pending refund arrives; the id may be the refund's"),
+    ("refund-fail", "the latest refund fails after all; the id may be the refund's"),
     ("refund-cancel", "the latest refund is cancelled"),
-    (
-        "refunds-succeed",
-        "refunds of this payment succeed from now on",
-    ),
-    (
-        "refunds-pending",
-        "refunds of this payment stay pending from now on",
-    ),
-    (
-        "refunds-refused",
-        "refunds of this payment fail at once from now on",
-    ),
-    (
-        "dispute-open",
-        "the buyer disputes it, the money is withdrawn; option `amount`",
-    ),
-    (
-        "inquiry-open",
-        "the buyer's bank only asks, no money is withdrawn",
-    ),
+    ("refunds-succeed", "refunds of this payment succeed from now on"),
+    ("refunds-pending", "refunds of this payment stay pending from now on"),
+    ("refunds-refused", "refunds of this payment fail at once from now on"),
+    ("dispute-open", "the buyer disputes it, the money is withdrawn; option `amount`"),
+    ("inquiry-open", "the buyer's bank only asks, no money is withdrawn"),
     ("inquiry-close", "the question is settled"),
     ("dispute-update", "the dispute is under review"),
     ("dispute-win", "won, the money comes back"),
@@ -98,12 +48,7 @@ struct Subject {
 }
 
 impl Stripe {
-    pub(super) fn play(
-        &self,
-        id: &str,
-        action: &str,
-        options: &Options,
-    ) -> Result<Acted, Unplayable> {
+    pub(super) fn play(&self, id: &str, action: &str, options: &Options) -> Result<Acted, Unplayable> {
         let acted = self.with_books(None, |books| {
             let subject = find(books, id).ok_or_else(|| Unplayable::NotFound(id.to_owned()))?;
             self.play_on(books, &subject, action, options)
@@ -140,21 +85,15 @@ impl Stripe {
             return Err(Unplayable::NotFound("(no PaymentIntent)".to_owned()));
         };
         let redirect = match action {
-            "pay" | "pay-twice" | "pay-never-notify" | "pay-notify-twice" | "pay-late"
-            | "pay-3ds" | "pay-delayed" | "decline" => {
-                self.attempt(books, session, &intent, action, options)?
-            }
+            "pay" | "pay-twice" | "pay-never-notify" | "pay-notify-twice" | "pay-late" | "pay-3ds" | "pay-delayed"
+            | "decline" => self.attempt(books, session, &intent, action, options)?,
             "otp" => self.answer_otp(books, &intent, options)?,
             _ => {
                 self.afterwards(books, &intent, subject.refund.as_deref(), action, options)?;
                 None
             }
         };
-        let subject = Subject {
-            intent: Some(intent),
-            session: subject.session.clone(),
-            refund: None,
-        };
+        let subject = Subject { intent: Some(intent), session: subject.session.clone(), refund: None };
         Ok(self.acted(books, &subject, redirect))
     }
 
@@ -197,16 +136,10 @@ impl Stripe {
             }
             "pay-3ds" => {
                 self.ask_for_otp(books, intent);
-                let secret = books
-                    .intents
-                    .get(intent)
-                    .map(|found| found.client_secret.clone());
-                return Ok(secret.map(|secret| {
-                    format!(
-                        "{}/stripe/3ds/{intent}?client_secret={secret}",
-                        self.public_url
-                    )
-                }));
+                let secret = books.intents.get(intent).map(|found| found.client_secret.clone());
+                return Ok(
+                    secret.map(|secret| format!("{}/stripe/3ds/{intent}?client_secret={secret}", self.public_url))
+                );
             }
             "pay-delayed" => {
                 if let Some(found) = books.intents.get_mut(intent) {
@@ -238,19 +171,12 @@ impl Stripe {
         self.succeed(books, &id, None);
     }
 
-    fn answer_otp(
-        &self,
-        books: &mut Books,
-        intent: &str,
-        options: &Options,
-    ) -> Result<Option<String>, Unplayable> {
+    fn answer_otp(&self, books: &mut Books, intent: &str, options: &Options) -> Result<Option<String>, Unplayable> {
         let Some(found) = books.intents.get(intent) else {
             return Err(Unplayable::NotFound(intent.to_owned()));
         };
         if found.status != IntentStatus::RequiresAction {
-            return Err(Unplayable::Refused(
-                "this payment waits for no password".to_owned(),
-            ));
+            return Err(Unplayable::Refused("this payment waits for no password".to_owned()));
         }
         let session = found.session.clone();
         if options.text("otp") == Some(OTP) {
@@ -259,13 +185,7 @@ impl Stripe {
         }
         let message = "We are unable to authenticate your payment method. Please choose a \
                        different payment method and try again.";
-        self.decline(
-            books,
-            intent,
-            "payment_intent_authentication_failure",
-            None,
-            message,
-        );
+        self.decline(books, intent, "payment_intent_authentication_failure", None, message);
         Ok(None)
     }
 
@@ -278,22 +198,12 @@ impl Stripe {
         action: &str,
         options: &Options,
     ) -> Result<(), Unplayable> {
-        let charge = books
-            .intents
-            .get(intent)
-            .and_then(|found| found.latest_charge.clone());
+        let charge = books.intents.get(intent).and_then(|found| found.latest_charge.clone());
         let charge = charge.ok_or_else(|| Unplayable::Refused("nothing was paid yet".to_owned()));
-        let processing = books
-            .intents
-            .get(intent)
-            .is_some_and(|it| it.status == IntentStatus::Processing);
+        let processing = books.intents.get(intent).is_some_and(|it| it.status == IntentStatus::Processing);
         match action {
             "delayed-succeed" if processing => {
-                self.succeed(
-                    books,
-                    intent,
-                    Some("checkout.session.async_payment_succeeded"),
-                );
+                self.succeed(books, intent, Some("checkout.session.async_payment_succeeded"));
             }
             "delayed-fail" if processing => {
                 let message = "The customer's bank account could not be debited.";
@@ -302,9 +212,7 @@ impl Stripe {
                 self.complete_session(books, intent, false, event);
             }
             "delayed-succeed" | "delayed-fail" => {
-                return Err(Unplayable::Refused(
-                    "no delayed payment is under way".to_owned(),
-                ));
+                return Err(Unplayable::Refused("no delayed payment is under way".to_owned()));
             }
             "expire" => self.cancel(books, intent, Some("abandoned")),
             "refund" => {
@@ -318,13 +226,9 @@ impl Stripe {
                     "refund-fail" => RefundStatus::Failed,
                     _ => RefundStatus::Canceled,
                 };
-                let id = refund
-                    .map(str::to_owned)
-                    .or_else(|| latest_refund(books, intent, status));
+                let id = refund.map(str::to_owned).or_else(|| latest_refund(books, intent, status));
                 let Some(id) = id else {
-                    return Err(Unplayable::Refused(
-                        "no such refund is under way".to_owned(),
-                    ));
+                    return Err(Unplayable::Refused("no such refund is under way".to_owned()));
                 };
                 self.settle_refund(books, &id, status);
             }
@@ -350,10 +254,7 @@ impl Stripe {
         let open = books
             .disputes
             .values()
-            .find(|dispute| {
-                dispute.intent == intent
-                    && !matches!(dispute.status, "won" | "lost" | "warning_closed")
-            })
+            .find(|dispute| dispute.intent == intent && !matches!(dispute.status, "won" | "lost" | "warning_closed"))
             .map(|dispute| dispute.id.clone());
         let Some(id) = open else {
             return Err(Unplayable::Refused("no dispute is open".to_owned()));
@@ -380,10 +281,7 @@ impl Stripe {
                 "You cannot confirm PaymentIntents created by Checkout.",
             ));
         }
-        if !matches!(
-            intent.status,
-            IntentStatus::RequiresPaymentMethod | IntentStatus::RequiresAction
-        ) {
+        if !matches!(intent.status, IntentStatus::RequiresPaymentMethod | IntentStatus::RequiresAction) {
             return Err(Problem::impossible(
                 "payment_intent_unexpected_state",
                 "You cannot confirm this PaymentIntent because it has already succeeded or was \
@@ -395,12 +293,7 @@ impl Stripe {
         intent.return_url = form.owned("return_url");
         let number = form
             .text("payment_method_data[card][number]")
-            .map(|number| {
-                number
-                    .chars()
-                    .filter(char::is_ascii_digit)
-                    .collect::<String>()
-            });
+            .map(|number| number.chars().filter(char::is_ascii_digit).collect::<String>());
         let decline = match (form.text("payment_method"), number.as_deref()) {
             (Some("pm_card_visa" | "pm_card_mastercard"), _) | (None, Some("4242424242424242")) => {
                 self.succeed(books, id, None);
@@ -411,18 +304,17 @@ impl Stripe {
                 self.ask_for_otp(books, id);
                 return Ok(());
             }
-            (Some("pm_card_visa_chargeDeclinedInsufficientFunds"), _)
-            | (None, Some("4000000000009995")) => "insufficient_funds",
-            (Some("pm_card_visa_chargeDeclined" | "pm_card_chargeDeclined"), _)
-            | (None, Some("4000000000000002")) => "generic_decline",
+            (Some("pm_card_visa_chargeDeclinedInsufficientFunds"), _) | (None, Some("4000000000009995")) => {
+                "insufficient_funds"
+            }
+            (Some("pm_card_visa_chargeDeclined" | "pm_card_chargeDeclined"), _) | (None, Some("4000000000000002")) => {
+                "generic_decline"
+            }
             (Some(other), _) => {
                 return Err(Problem::missing("PaymentMethod", other, "payment_method"));
             }
             (None, Some(_)) => {
-                return Err(Problem::card(
-                    "incorrect_number",
-                    "Your card number is incorrect.",
-                ));
+                return Err(Problem::card("incorrect_number", "Your card number is incorrect."));
             }
             (None, None) => {
                 return Err(Problem::impossible(
@@ -435,18 +327,13 @@ impl Stripe {
         self.decline(books, id, "card_declined", Some(decline), message);
         let problem = Problem::card("card_declined", message).with("decline_code", decline.into());
         Err(match books.intents.get(id) {
-            Some(intent) => {
-                problem.with("payment_intent", render::intent(intent, &self.public_url))
-            }
+            Some(intent) => problem.with("payment_intent", render::intent(intent, &self.public_url)),
             None => problem,
         })
     }
 
     fn acted(&self, books: &Books, subject: &Subject, redirect: Option<String>) -> Acted {
-        let session = subject
-            .session
-            .as_ref()
-            .and_then(|id| books.sessions.get(id));
+        let session = subject.session.as_ref().and_then(|id| books.sessions.get(id));
         let intent = subject.intent.as_ref().and_then(|id| books.intents.get(id));
         let object = match (session, intent) {
             (Some(session), _) => render::session(books, session, &self.public_url),
@@ -473,44 +360,25 @@ impl Stripe {
 /// By session, PaymentIntent, charge, refund or dispute id, or by the merchant's own reference.
 fn find(books: &Books, id: &str) -> Option<Subject> {
     if let Some(refund) = books.refunds.get(id) {
-        let session = books
-            .intents
-            .get(&refund.intent)
-            .and_then(|it| it.session.clone());
+        let session = books.intents.get(&refund.intent).and_then(|it| it.session.clone());
         let (intent, refund) = (Some(refund.intent.clone()), Some(refund.id.clone()));
-        return Some(Subject {
-            session,
-            intent,
-            refund,
-        });
+        return Some(Subject { session, intent, refund });
     }
-    let session = books
-        .sessions
-        .values()
-        .find(|session| session.id == id || session.client_reference_id.as_deref() == Some(id));
+    let session =
+        books.sessions.values().find(|session| session.id == id || session.client_reference_id.as_deref() == Some(id));
     if let Some(session) = session {
         let (session, intent) = (Some(session.id.clone()), session.intent.clone());
-        return Some(Subject {
-            session,
-            intent,
-            refund: None,
-        });
+        return Some(Subject { session, intent, refund: None });
     }
     let charge = books.charges.get(id).map(|charge| &charge.intent);
     let dispute = books.disputes.get(id).map(|dispute| &dispute.intent);
     let id = charge.or(dispute).map_or(id, String::as_str);
-    let intent = books.intents.get(id).or_else(|| {
-        books
-            .intents
-            .values()
-            .find(|intent| intent.metadata.values().any(|value| value == id))
-    })?;
+    let intent = books
+        .intents
+        .get(id)
+        .or_else(|| books.intents.values().find(|intent| intent.metadata.values().any(|value| value == id)))?;
     let (session, intent) = (intent.session.clone(), Some(intent.id.clone()));
-    Some(Subject {
-        session,
-        intent,
-        refund: None,
-    })
+    Some(Subject { session, intent, refund: None })
 }
 
 fn latest_refund(books: &Books, intent: &str, becomes: RefundStatus) -> Option<String> {
@@ -532,21 +400,17 @@ fn latest_refund(books: &Books, intent: &str, becomes: RefundStatus) -> Option<S
 fn require_open(books: &Books, session: &str) -> Result<(), Unplayable> {
     match books.sessions.get(session).map(|session| session.status) {
         Some(SessionStatus::Open) => Ok(()),
-        Some(SessionStatus::Complete) => Err(Unplayable::Refused(
-            "this session is complete already".to_owned(),
-        )),
-        Some(SessionStatus::Expired) => {
-            Err(Unplayable::Refused("this session has expired".to_owned()))
-        }
+        Some(SessionStatus::Complete) => Err(Unplayable::Refused("this session is complete already".to_owned())),
+        Some(SessionStatus::Expired) => Err(Unplayable::Refused("this session has expired".to_owned())),
         None => Err(Unplayable::NotFound(session.to_owned())),
     }
 }
 
 fn require_unpaid(books: &Books, intent: &str) -> Result<(), Unplayable> {
     match books.intents.get(intent).map(|intent| intent.status) {
-        Some(IntentStatus::Succeeded | IntentStatus::Processing) => Err(Unplayable::Refused(
-            "this payment is paid already".to_owned(),
-        )),
+        Some(IntentStatus::Succeeded | IntentStatus::Processing) => {
+            Err(Unplayable::Refused("this payment is paid already".to_owned()))
+        }
         _ => Ok(()),
     }
 }
@@ -556,11 +420,7 @@ fn require_payable(books: &Books, session: Option<&str>, intent: &str) -> Result
         require_open(books, session)?;
     }
     require_unpaid(books, intent)?;
-    if books
-        .intents
-        .get(intent)
-        .is_some_and(|it| it.status == IntentStatus::Canceled)
-    {
+    if books.intents.get(intent).is_some_and(|it| it.status == IntentStatus::Canceled) {
         return Err(Unplayable::Refused("this payment was cancelled".to_owned()));
     }
     Ok(())

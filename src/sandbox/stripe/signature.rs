@@ -14,7 +14,8 @@ mod tests {
     /// Made with Stripe's own library (npm stripe 23.1.0).
     #[test]
     fn signs_like_the_official_library() {
-        let body = "{\"id\":\"evt_1\",\"object\":\"event\",\"type\":\"checkout.session.completed\",\"note\":\"nạp tiền ✓\"}";
+        let body =
+            "{\"id\":\"evt_1\",\"object\":\"event\",\"type\":\"checkout.session.completed\",\"note\":\"nạp tiền ✓\"}";
         assert_eq!(
             super::header("whsec_test_secret", 1_700_000_000, body.as_bytes()),
             "t=1700000000,v1=9ea7bc0a48f1282def732cb43873e4b620bc98639631f2453cbb8eb190335da8"

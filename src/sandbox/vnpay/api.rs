@@ -12,10 +12,7 @@ use crate::sandbox::reply::Reply;
 use crate::sandbox::tools::{lock, now, random_digits, random_id, same_secret};
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config.route(
-        "/vnpay/merchant_webapi/api/transaction",
-        web::post().to(transaction),
-    );
+    config.route("/vnpay/merchant_webapi/api/transaction", web::post().to(transaction));
 }
 
 /// What the API answers instead of a result; never signed.
@@ -25,34 +22,13 @@ struct Refusal {
     message: &'static str,
 }
 
-const TERMINAL: Refusal = Refusal {
-    code: "02",
-    message: "Invalid TmnCode",
-};
-const FORMAT: Refusal = Refusal {
-    code: "03",
-    message: "Invalid data format",
-};
-const NOT_FOUND: Refusal = Refusal {
-    code: "91",
-    message: "Transaction not found",
-};
-const DUPLICATE: Refusal = Refusal {
-    code: "94",
-    message: "Request is duplicated",
-};
-const REFUND_UNDER_WAY: Refusal = Refusal {
-    code: "94",
-    message: "A refund of this transaction is being processed",
-};
-const NOT_PAID: Refusal = Refusal {
-    code: "95",
-    message: "The transaction was not successful at VNPAY",
-};
-const CHECKSUM: Refusal = Refusal {
-    code: "97",
-    message: "Invalid checksum",
-};
+const TERMINAL: Refusal = Refusal { code: "02", message: "Invalid TmnCode" };
+const FORMAT: Refusal = Refusal { code: "03", message: "Invalid data format" };
+const NOT_FOUND: Refusal = Refusal { code: "91", message: "Transaction not found" };
+const DUPLICATE: Refusal = Refusal { code: "94", message: "Request is duplicated" };
+const REFUND_UNDER_WAY: Refusal = Refusal { code: "94", message: "A refund of this transaction is being processed" };
+const NOT_PAID: Refusal = Refusal { code: "95", message: "The transaction was not successful at VNPAY" };
+const CHECKSUM: Refusal = Refusal { code: "97", message: "Invalid checksum" };
 
 /// A request whose form and seal are right.
 #[derive(Debug)]
@@ -66,11 +42,7 @@ impl Asked {
     }
 }
 
-async fn transaction(
-    vnpay: web::Data<Vnpay>,
-    request: HttpRequest,
-    body: web::Bytes,
-) -> HttpResponse {
+async fn transaction(vnpay: web::Data<Vnpay>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
     // The fault queue tells the two commands apart by their names.
     let command = serde_json::from_slice::<Value>(&body)
         .ok()
@@ -99,10 +71,7 @@ async fn transaction(
             Err(refusal) => vnpay.refusal(&command, refusal),
         }
     };
-    vnpay
-        .desk
-        .answer(operation, &request, &body, prepare, work)
-        .await
+    vnpay.desk.answer(operation, &request, &body, prepare, work).await
 }
 
 impl Vnpay {
@@ -121,10 +90,7 @@ impl Vnpay {
     }
 
     fn admit_api(&self, request: &HttpRequest, body: &[u8]) -> Result<Asked, Refusal> {
-        let kind = request
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok());
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if !kind.is_some_and(|kind| kind.starts_with("application/json")) {
             return Err(FORMAT);
         }
@@ -143,15 +109,11 @@ impl Vnpay {
         if body.values().any(|value| !value.is_string()) {
             return Err(FORMAT);
         }
-        let values = body
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str().unwrap_or("")));
+        let values = body.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap_or("")));
         if fields::first_bad(expected, values).is_some() {
             return Err(FORMAT);
         }
-        let asked = Asked {
-            body: Value::Object(body),
-        };
+        let asked = Asked { body: Value::Object(body) };
         if asked.text("vnp_TmnCode") != self.credentials.tmn_code {
             return Err(TERMINAL);
         }
@@ -186,21 +148,13 @@ impl Vnpay {
     /// About the transaction of that number; without one, about the latest: the last refund, else
     /// the payment, else the last try.
     fn answer_about(&self, order: &Order, number: &str) -> Value {
-        let refund = order
-            .refunds
-            .iter()
-            .rev()
-            .find(|refund| matches!(number, "" | "0") || refund.number.to_string() == number);
+        let refund =
+            order.refunds.iter().rev().find(|refund| matches!(number, "" | "0") || refund.number.to_string() == number);
         if let Some(refund) = refund {
             return self.result(order, "querydr", refund_facts(refund));
         }
-        let named = order
-            .tries
-            .iter()
-            .find(|one| one.number.to_string() == number);
-        let one = named
-            .or_else(|| order.paid())
-            .or_else(|| order.tries.last());
+        let named = order.tries.iter().find(|one| one.number.to_string() == number);
+        let one = named.or_else(|| order.paid()).or_else(|| order.tries.last());
         let facts = match one {
             Some(one) => Facts {
                 amount: one.amount,
@@ -225,22 +179,13 @@ impl Vnpay {
         let order = named(books, asked).ok_or(NOT_FOUND)?;
         let number = asked.text("vnp_TransactionNo");
         let paid = order.tries.iter().find(|one| {
-            one.outcome == Outcome::PAID
-                && (matches!(number, "" | "0") || one.number.to_string() == number)
+            one.outcome == Outcome::PAID && (matches!(number, "" | "0") || one.number.to_string() == number)
         });
         let Some(paid) = paid else {
-            let known = matches!(number, "" | "0")
-                || order
-                    .tries
-                    .iter()
-                    .any(|one| one.number.to_string() == number);
+            let known = matches!(number, "" | "0") || order.tries.iter().any(|one| one.number.to_string() == number);
             return Err(if known { NOT_PAID } else { NOT_FOUND });
         };
-        if order
-            .refunds
-            .iter()
-            .any(|refund| matches!(refund.status, "05" | "06"))
-        {
+        if order.refunds.iter().any(|refund| matches!(refund.status, "05" | "06")) {
             return Err(REFUND_UNDER_WAY);
         }
         let amount = asked.text("vnp_Amount").parse::<i64>().unwrap_or(0);
@@ -311,10 +256,7 @@ fn refund_facts(refund: &Refund) -> Facts {
 /// `vnp_RequestId` must not repeat within a day.
 fn first_use(books: &mut Books, asked: &Asked) -> Result<(), Refusal> {
     let day = stamp(now()).chars().take(8).collect();
-    match books
-        .requests
-        .insert((day, asked.text("vnp_RequestId").to_owned()))
-    {
+    match books.requests.insert((day, asked.text("vnp_RequestId").to_owned())) {
         true => Ok(()),
         false => Err(DUPLICATE),
     }
@@ -323,7 +265,6 @@ fn first_use(books: &mut Books, asked: &Asked) -> Result<(), Refusal> {
 /// By reference and by the date of the original pay URL.
 fn named<'a>(books: &'a mut Books, asked: &Asked) -> Option<&'a mut Order> {
     books.orders.iter_mut().rev().find(|order| {
-        order.txn_ref == asked.text("vnp_TxnRef")
-            && order.create_date == asked.text("vnp_TransactionDate")
+        order.txn_ref == asked.text("vnp_TxnRef") && order.create_date == asked.text("vnp_TransactionDate")
     })
 }

@@ -11,9 +11,7 @@ use crate::sandbox::reply::Reply;
 use crate::sandbox::tools::lock;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config
-        .route("/vnpay/dashboard", web::get().to(show))
-        .route("/vnpay/dashboard/{id}/{action}", web::post().to(act));
+    config.route("/vnpay/dashboard", web::get().to(show)).route("/vnpay/dashboard/{id}/{action}", web::post().to(act));
 }
 
 async fn show(vnpay: web::Data<Vnpay>) -> HttpResponse {
@@ -31,13 +29,7 @@ async fn act(vnpay: web::Data<Vnpay>, path: web::Path<(String, String)>) -> Http
 
 impl Vnpay {
     fn dashboard(&self, trouble: Option<&str>) -> String {
-        let rows: String = lock(&self.books)
-            .orders
-            .iter()
-            .rev()
-            .zip(1..)
-            .map(|(it, n)| row(it, n))
-            .collect();
+        let rows: String = lock(&self.books).orders.iter().rev().zip(1..).map(|(it, n)| row(it, n)).collect();
         let content = trouble.map_or_else(String::new, html::notice)
             + "<table id=\"payments\"><tr><th>Order</th><th>Amount</th><th>Tries and refunds</th>\
                <th>Do</th></tr>"
@@ -52,16 +44,9 @@ fn row(order: &Order, number: u32) -> String {
         let target = format!("/vnpay/dashboard/{}/{action}", order.txn_ref);
         html::button(&target, &format!("{action}-{number}"), label, false)
     };
-    let tries = order.tries.iter().map(|one| {
-        format!(
-            "{} {}/{}",
-            one.number, one.outcome.response, one.outcome.status
-        )
-    });
-    let refunds = order
-        .refunds
-        .iter()
-        .map(|refund| format!("refund {} {}", shown_amount(refund.amount), refund.status));
+    let tries = order.tries.iter().map(|one| format!("{} {}/{}", one.number, one.outcome.response, one.outcome.status));
+    let refunds =
+        order.refunds.iter().map(|refund| format!("refund {} {}", shown_amount(refund.amount), refund.status));
     let history: Vec<String> = tries.chain(refunds).collect();
     let mut buttons = String::new();
     if !order.tries.is_empty() {

@@ -23,25 +23,16 @@ pub(super) enum Kind {
 impl Kind {
     pub fn takes(self, value: &str) -> bool {
         let length = value.chars().count();
-        let alphanumeric = |extra: &'static str| {
-            value
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
-        };
+        let alphanumeric = |extra: &'static str| value.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c));
         let digits = || value.bytes().all(|byte| byte.is_ascii_digit());
         match self {
             Kind::Exactly(text) => value == text,
             Kind::OneOf(texts) => texts.contains(&value),
             Kind::Digits(least, most) => (least..=most).contains(&length) && digits(),
             Kind::Stamp => instant(value).is_some(),
-            Kind::Reference(least, most) => {
-                (least..=most).contains(&length) && alphanumeric(".:_-")
-            }
+            Kind::Reference(least, most) => (least..=most).contains(&length) && alphanumeric(".:_-"),
             Kind::Plain(least, most) => (least..=most).contains(&length) && alphanumeric(" .:,_-"),
-            Kind::Address => {
-                (7..=45).contains(&length) && value.parse::<std::net::IpAddr>().is_ok()
-                    || value == "::1"
-            }
+            Kind::Address => (7..=45).contains(&length) && value.parse::<std::net::IpAddr>().is_ok() || value == "::1",
             Kind::Url => {
                 (10..=255).contains(&length)
                     && url::Url::parse(value)
@@ -60,11 +51,7 @@ pub(super) struct Field {
 }
 
 const fn need(name: &'static str, kind: Kind) -> Field {
-    Field {
-        name,
-        kind,
-        required: true,
-    }
+    Field { name, kind, required: true }
 }
 
 pub(super) const PAY: &[Field] = &[
@@ -81,11 +68,7 @@ pub(super) const PAY: &[Field] = &[
     need("vnp_OrderType", Kind::Reference(1, 100)),
     need("vnp_ReturnUrl", Kind::Url),
     need("vnp_TxnRef", Kind::Reference(1, 100)),
-    Field {
-        name: "vnp_BankCode",
-        kind: Kind::Reference(3, 20),
-        required: false,
-    },
+    Field { name: "vnp_BankCode", kind: Kind::Reference(3, 20), required: false },
     need("vnp_SecureHash", Kind::Reference(128, 128)),
 ];
 
@@ -99,11 +82,7 @@ pub(super) const QUERYDR: &[Field] = &[
     need("vnp_TransactionDate", Kind::Stamp),
     need("vnp_CreateDate", Kind::Stamp),
     need("vnp_IpAddr", Kind::Address),
-    Field {
-        name: "vnp_TransactionNo",
-        kind: Kind::MaybeDigits(15),
-        required: false,
-    },
+    Field { name: "vnp_TransactionNo", kind: Kind::MaybeDigits(15), required: false },
     need("vnp_SecureHash", Kind::Reference(128, 128)),
 ];
 

@@ -36,9 +36,10 @@ struct Books {
 impl Books {
     /// By reference (the latest of that name) or by transaction number.
     fn order(&mut self, id: &str) -> Option<&mut Order> {
-        self.orders.iter_mut().rev().find(|order| {
-            order.txn_ref == id || order.tries.iter().any(|one| one.number.to_string() == id)
-        })
+        self.orders
+            .iter_mut()
+            .rev()
+            .find(|order| order.txn_ref == id || order.tries.iter().any(|one| one.number.to_string() == id))
     }
 }
 
@@ -55,9 +56,8 @@ pub(super) fn failure(_: u16) -> Value {
 
 /// Whether the answer to an IPN ends the calls.
 pub(super) fn settled(status: u16, answer: &str) -> bool {
-    let code = serde_json::from_str::<Value>(answer)
-        .ok()
-        .and_then(|body| Some(body.get("RspCode")?.as_str()?.to_owned()));
+    let code =
+        serde_json::from_str::<Value>(answer).ok().and_then(|body| Some(body.get("RspCode")?.as_str()?.to_owned()));
     status == 200 && matches!(code.as_deref(), Some("00" | "02"))
 }
 
@@ -65,11 +65,7 @@ impl Vnpay {
     pub fn new(mut desk: Desk, credentials: VnpayCredentials) -> Self {
         let secret = credentials.hash_secret.clone();
         desk.reseal = Box::new(move |answer| sign::seal_answer(secret.expose_secret(), answer));
-        Self {
-            desk,
-            credentials,
-            books: Mutex::default(),
-        }
+        Self { desk, credentials, books: Mutex::default() }
     }
 
     pub fn routes(config: &mut web::ServiceConfig) {
@@ -86,14 +82,7 @@ impl Vnpay {
             ("vnp_TmnCode", self.credentials.tmn_code.clone()),
             ("vnp_Amount", one.amount.to_string()),
             ("vnp_BankCode", order.bank_code.clone()),
-            (
-                "vnp_BankTranNo",
-                if paid {
-                    format!("VNP{number}")
-                } else {
-                    String::new()
-                },
-            ),
+            ("vnp_BankTranNo", if paid { format!("VNP{number}") } else { String::new() }),
             ("vnp_CardType", "ATM".to_owned()),
             ("vnp_PayDate", one.pay_date.clone()),
             ("vnp_OrderInfo", order.info.clone()),
@@ -102,10 +91,8 @@ impl Vnpay {
             ("vnp_TransactionStatus", one.outcome.status.to_owned()),
             ("vnp_TxnRef", order.txn_ref.clone()),
         ];
-        let fields: BTreeMap<String, String> = fields
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect();
+        let fields: BTreeMap<String, String> =
+            fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let query = sign::query(&fields);
         let seal = sign::seal(self.credentials.hash_secret.expose_secret(), &query);
         format!("{query}&vnp_SecureHash={seal}")
@@ -169,9 +156,7 @@ impl Company for Vnpay {
     /// `throttle` with `seconds`: after one accepted querydr every other is answered 94 for so
     /// long, as VNPay's own test system does. 0 switches it off.
     fn switch(&self, name: &str, options: &Options) -> Result<Value, Unplayable> {
-        let seconds = options
-            .integer("seconds")
-            .filter(|seconds| (0..=86_400).contains(seconds));
+        let seconds = options.integer("seconds").filter(|seconds| (0..=86_400).contains(seconds));
         match (name, seconds) {
             ("throttle", Some(seconds)) => {
                 let mut books = lock(&self.books);
@@ -179,9 +164,7 @@ impl Company for Vnpay {
                 books.throttled_until = None;
                 Ok(json!({ "throttle": seconds }))
             }
-            ("throttle", None) => Err(Unplayable::Refused(
-                "wanted {\"seconds\": 0 to 86400}".to_owned(),
-            )),
+            ("throttle", None) => Err(Unplayable::Refused("wanted {\"seconds\": 0 to 86400}".to_owned())),
             _ => Err(Unplayable::NoSuchAction(name.to_owned())),
         }
     }

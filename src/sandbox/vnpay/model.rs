@@ -14,16 +14,10 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    pub const PAID: Self = Self {
-        response: "00",
-        status: "00",
-    };
+    pub const PAID: Self = Self { response: "00", status: "00" };
 
     pub const fn failed(response: &'static str) -> Self {
-        Self {
-            response,
-            status: "02",
-        }
+        Self { response, status: "02" }
     }
 }
 
@@ -40,17 +34,8 @@ pub(super) struct Try {
 
 impl Try {
     pub fn new(outcome: Outcome, amount: i64) -> Self {
-        let number = if outcome.response == "24" {
-            0
-        } else {
-            random_digits(8)
-        };
-        Self {
-            number,
-            outcome,
-            amount,
-            pay_date: stamp(now()),
-        }
+        let number = if outcome.response == "24" { 0 } else { random_digits(8) };
+        Self { number, outcome, amount, pay_date: stamp(now()) }
     }
 }
 
@@ -103,17 +88,11 @@ impl Order {
 
     /// Whether the buyer may still try.
     pub fn finished(&self) -> bool {
-        self.tries
-            .iter()
-            .any(|one| matches!(one.outcome.status, "00" | "04" | "07"))
+        self.tries.iter().any(|one| matches!(one.outcome.status, "00" | "04" | "07"))
     }
 
     pub fn refunded(&self) -> i64 {
-        self.refunds
-            .iter()
-            .filter(|refund| refund.status != "09")
-            .map(|refund| refund.amount)
-            .sum()
+        self.refunds.iter().filter(|refund| refund.status != "09").map(|refund| refund.amount).sum()
     }
 
     /// For the control API, which is ours and not VNPay's.
@@ -150,10 +129,7 @@ impl Order {
 /// `yyyyMMddHHmmss` in Vietnam: a fixed +07:00.
 pub(super) fn stamp(at: DateTime<Utc>) -> String {
     match FixedOffset::east_opt(7 * 3_600) {
-        Some(vietnam) => at
-            .with_timezone(&vietnam)
-            .format("%Y%m%d%H%M%S")
-            .to_string(),
+        Some(vietnam) => at.with_timezone(&vietnam).format("%Y%m%d%H%M%S").to_string(),
         None => String::new(),
     }
 }
@@ -165,12 +141,7 @@ pub(super) fn instant(stamp: &str) -> Option<DateTime<Utc>> {
     }
     let local = NaiveDateTime::parse_from_str(stamp, "%Y%m%d%H%M%S").ok()?;
     let vietnam = FixedOffset::east_opt(7 * 3_600)?;
-    Some(
-        local
-            .and_local_timezone(vietnam)
-            .single()?
-            .with_timezone(&Utc),
-    )
+    Some(local.and_local_timezone(vietnam).single()?.with_timezone(&Utc))
 }
 
 /// For people: `500000 VND`.

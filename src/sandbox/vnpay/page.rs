@@ -45,10 +45,7 @@ struct ErrorQuery {
 async fn open(vnpay: Here, request: HttpRequest) -> HttpResponse {
     let prepare = || vnpay.admit(request.query_string());
     let show = |txn_ref: String, _| Reply::see_other(&format!("/vnpay/pay/{txn_ref}"));
-    vnpay
-        .desk
-        .answer("pay_page", &request, &[], prepare, show)
-        .await
+    vnpay.desk.answer("pay_page", &request, &[], prepare, show).await
 }
 
 fn refused(code: &str, field: Option<&str>) -> Reply {
@@ -56,9 +53,7 @@ fn refused(code: &str, field: Option<&str>) -> Reply {
         let field: String = form_urlencoded::byte_serialize(field.as_bytes()).collect();
         format!("&field={field}")
     });
-    Reply::see_other(&format!(
-        "/vnpay/paymentv2/Payment/Error.html?code={code}{field}"
-    ))
+    Reply::see_other(&format!("/vnpay/paymentv2/Payment/Error.html?code={code}{field}"))
 }
 
 impl Vnpay {
@@ -67,16 +62,11 @@ impl Vnpay {
     fn admit(&self, query: &str) -> Result<String, Reply> {
         let mut parameters = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            if parameters
-                .insert(name.to_string(), value.into_owned())
-                .is_some()
-            {
+            if parameters.insert(name.to_string(), value.into_owned()).is_some() {
                 return Err(refused("03", Some(&name)));
             }
         }
-        let pairs = parameters
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         if let Some(bad) = fields::first_bad(fields::PAY, pairs) {
             return Err(refused("03", Some(&bad)));
         }
@@ -98,18 +88,12 @@ impl Vnpay {
         };
         let (txn_ref, create_date) = (text("vnp_TxnRef"), text("vnp_CreateDate"));
         let mut books = lock(&self.books);
-        let same_day = books
-            .orders
-            .iter()
-            .find(|order| order.txn_ref == txn_ref && day(&order.create_date) == day(&create_date));
+        let same_day =
+            books.orders.iter().find(|order| order.txn_ref == txn_ref && day(&order.create_date) == day(&create_date));
         if let Some(known) = same_day {
             // The same link may be opened again until it is paid.
             let again = known.query == signed && !known.finished() && known.expires > now();
-            return if again {
-                Ok(txn_ref)
-            } else {
-                Err(refused("01", Some("vnp_TxnRef")))
-            };
+            return if again { Ok(txn_ref) } else { Err(refused("01", Some("vnp_TxnRef"))) };
         }
         if expires <= now() {
             return Err(refused("15", None));
@@ -123,9 +107,7 @@ impl Vnpay {
             return_url: text("vnp_ReturnUrl"),
             bank_code: match text("vnp_BankCode") {
                 // These name a kind of payment; the bank is the buyer's choice.
-                kind if matches!(kind.as_str(), "" | "VNPAYQR" | "VNBANK" | "INTCARD") => {
-                    "NCB".to_owned()
-                }
+                kind if matches!(kind.as_str(), "" | "VNPAYQR" | "VNBANK" | "INTCARD") => "NCB".to_owned(),
                 bank => bank,
             },
             query: signed,
@@ -140,10 +122,7 @@ impl Vnpay {
     fn page(&self, txn_ref: &str, trouble: Option<&str>) -> Reply {
         let order = lock(&self.books).order(txn_ref).cloned();
         let Some(order) = order else {
-            return Reply::html(
-                404,
-                html::page("VNPay", &html::notice("There is no such order.")),
-            );
+            return Reply::html(404, html::page("VNPay", &html::notice("There is no such order.")));
         };
         let mut content = summary(&order);
         content += &trouble.map_or_else(String::new, html::notice);
@@ -152,8 +131,7 @@ impl Vnpay {
             return Reply::html(200, html::page("VNPay", &content));
         }
         let target = |action: &str| format!("/vnpay/pay/{}/{action}", order.txn_ref);
-        let button =
-            |action: &str, label: &str| html::button(&target(action), action, label, false);
+        let button = |action: &str, label: &str| html::button(&target(action), action, label, false);
         if order.expires <= now() {
             content += &html::notice("The payment window has passed.");
             content += &button("pay-late", "Pay all the same");
@@ -209,11 +187,7 @@ async fn show(vnpay: Here, txn_ref: web::Path<String>) -> HttpResponse {
     vnpay.page(&txn_ref, None).into_response()
 }
 
-async fn act(
-    vnpay: Here,
-    path: web::Path<(String, String)>,
-    form: web::Form<Map<String, Value>>,
-) -> HttpResponse {
+async fn act(vnpay: Here, path: web::Path<(String, String)>, form: web::Form<Map<String, Value>>) -> HttpResponse {
     let (txn_ref, action) = path.into_inner();
     let options = Options(form.into_inner());
     let action = match action.as_str() {

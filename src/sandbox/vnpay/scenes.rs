@@ -16,50 +16,24 @@ pub(super) const ACTIONS: &[(&str, &str)] = &[
     ("insufficient", "ResponseCode 51"),
     ("cancel", "the buyer cancels: ResponseCode 24"),
     ("timeout", "the payment window passes: ResponseCode 11"),
-    (
-        "fail",
-        "any refusal; option `code` (09, 10, 12, 65, 75, 79, 99)",
-    ),
+    ("fail", "any refusal; option `code` (09, 10, 12, 65, 75, 79, 99)"),
     ("suspicious", "money taken, but suspicious: 07/07"),
-    (
-        "reversed",
-        "the bank debited, VNPay has no success: TransactionStatus 04",
-    ),
-    (
-        "pay-short",
-        "paid, but IPN and querydr name half the amount; option `amount` (VND x 100)",
-    ),
+    ("reversed", "the bank debited, VNPay has no success: TransactionStatus 04"),
+    ("pay-short", "paid, but IPN and querydr name half the amount; option `amount` (VND x 100)"),
     ("pay-late", "the window passes, and it is paid all the same"),
     ("pay-twice", "two payments with their own TransactionNo"),
     ("pay-never-notify", "paid, but no IPN is ever sent"),
     ("fail-then-pay", "ResponseCode 51 first, then paid"),
     ("notify-again", "the latest IPN once more"),
-    (
-        "refunds-succeed",
-        "refunds of this order succeed from now on",
-    ),
-    (
-        "refunds-pending",
-        "refunds of this order stay under way (05) from now on",
-    ),
-    (
-        "refunds-refused",
-        "refunds of this order are refused by the bank (09) from now on",
-    ),
+    ("refunds-succeed", "refunds of this order succeed from now on"),
+    ("refunds-pending", "refunds of this order stay under way (05) from now on"),
+    ("refunds-refused", "refunds of this order are refused by the bank (09) from now on"),
     ("refund-succeed", "the refund under way arrives"),
-    (
-        "refund-fail",
-        "the latest refund is refused by the bank after all",
-    ),
+    ("refund-fail", "the latest refund is refused by the bank after all"),
 ];
 
 impl Vnpay {
-    pub(super) fn play(
-        &self,
-        id: &str,
-        action: &str,
-        options: &Options,
-    ) -> Result<Acted, Unplayable> {
+    pub(super) fn play(&self, id: &str, action: &str, options: &Options) -> Result<Acted, Unplayable> {
         let mut books = lock(&self.books);
         let Some(order) = books.order(id) else {
             return Err(Unplayable::NotFound(id.to_owned()));
@@ -75,20 +49,8 @@ impl Vnpay {
                 vec![(Outcome::failed("11"), amount)]
             }
             "fail" => vec![(refusal(options)?, amount)],
-            "suspicious" => vec![(
-                Outcome {
-                    response: "07",
-                    status: "07",
-                },
-                amount,
-            )],
-            "reversed" => vec![(
-                Outcome {
-                    response: "00",
-                    status: "04",
-                },
-                amount,
-            )],
+            "suspicious" => vec![(Outcome { response: "07", status: "07" }, amount)],
+            "reversed" => vec![(Outcome { response: "00", status: "04" }, amount)],
             "pay-short" => {
                 // Whole VND: the last two digits are the factor 100.
                 let short = options.integer("amount").unwrap_or(amount / 200 * 100);
@@ -102,19 +64,14 @@ impl Vnpay {
             "fail-then-pay" => vec![(Outcome::failed("51"), amount), (Outcome::PAID, amount)],
             _ => {
                 self.afterwards(order, action)?;
-                return Ok(Acted {
-                    object: order.shown(),
-                    redirect: None,
-                });
+                return Ok(Acted { object: order.shown(), redirect: None });
             }
         };
         if order.finished() {
             return Err(Unplayable::Refused("this order is paid already".to_owned()));
         }
         if action != "pay-late" && action != "timeout" && order.expires <= now() {
-            return Err(Unplayable::Refused(
-                "the payment window has passed".to_owned(),
-            ));
+            return Err(Unplayable::Refused("the payment window has passed".to_owned()));
         }
         order.silent = action == "pay-never-notify";
         let mut redirect = None;
@@ -124,10 +81,7 @@ impl Vnpay {
             redirect = Some(self.return_url(order, &one));
             order.tries.push(one);
         }
-        Ok(Acted {
-            object: order.shown(),
-            redirect,
-        })
+        Ok(Acted { object: order.shown(), redirect })
     }
 
     fn afterwards(&self, order: &mut Order, action: &str) -> Result<(), Unplayable> {
@@ -145,9 +99,11 @@ impl Vnpay {
             "refunds-refused" => order.refund_mode = RefundMode::Refused,
             "refund-succeed" | "refund-fail" => {
                 let succeeds = action == "refund-succeed";
-                let refund = order.refunds.iter_mut().rev().find(|refund| {
-                    matches!(refund.status, "05" | "06") || !succeeds && refund.status == "00"
-                });
+                let refund = order
+                    .refunds
+                    .iter_mut()
+                    .rev()
+                    .find(|refund| matches!(refund.status, "05" | "06") || !succeeds && refund.status == "00");
                 match refund {
                     Some(refund) => refund.status = if succeeds { "00" } else { "09" },
                     None => return refused("no refund is under way"),
@@ -160,14 +116,10 @@ impl Vnpay {
 }
 
 fn refusal(options: &Options) -> Result<Outcome, Unplayable> {
-    const CODES: &[&str] = &[
-        "09", "10", "11", "12", "13", "24", "51", "65", "75", "79", "99",
-    ];
+    const CODES: &[&str] = &["09", "10", "11", "12", "13", "24", "51", "65", "75", "79", "99"];
     let wanted = options.text("code").unwrap_or("99");
     match CODES.iter().find(|code| **code == wanted) {
         Some(code) => Ok(Outcome::failed(code)),
-        None => Err(Unplayable::Refused(format!(
-            "VNPay has no refusal {wanted}"
-        ))),
+        None => Err(Unplayable::Refused(format!("VNPay has no refusal {wanted}"))),
     }
 }

@@ -9,12 +9,10 @@ use crate::sandbox::tools::hmac_sha512;
 /// The query of pay URL, return URL and IPN in the order it is signed: sorted by name, empty
 /// values dropped, form-encoded (space as `+`).
 pub(super) fn query(parameters: &BTreeMap<String, String>) -> String {
-    let filled = parameters.iter().filter(|(name, value)| {
-        !value.is_empty() && name.as_str() != "vnp_SecureHash" && name.starts_with("vnp_")
-    });
-    form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(filled)
-        .finish()
+    let filled = parameters
+        .iter()
+        .filter(|(name, value)| !value.is_empty() && name.as_str() != "vnp_SecureHash" && name.starts_with("vnp_"));
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(filled).finish()
 }
 
 /// Lower-case hex of the signature over `text`.
@@ -135,10 +133,7 @@ mod tests {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
         assert_eq!(
-            super::seal(
-                "SECRETSECRETSECRETSECRETSECRET12",
-                &super::query(&parameters)
-            ),
+            super::seal("SECRETSECRETSECRETSECRETSECRET12", &super::query(&parameters)),
             "3b78d9866171b316c83b47341bf4be645a44d51e189189e2feefa1821be7456b2bb741a78f625b392cea513ca9a3a1a25ec43fe3d56629f802a0f84e817bcfcd"
         );
     }
