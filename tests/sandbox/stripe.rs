@@ -9,11 +9,13 @@ use crate::harness::{STRIPE_KEY, STRIPE_PUBLISHABLE, Stage, answer};
 pub const OLD: &str = "2026-02-25.clover";
 pub const NEW: &str = "2026-10-28.endive";
 
+type Form = Vec<(String, String)>;
+
 pub fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-pub fn session_form() -> Vec<(String, String)> {
+pub fn session_form() -> Form {
     let expires = (unix_now() + 3_600).to_string();
     [
         ("mode", "payment"),
@@ -34,13 +36,13 @@ pub fn session_form() -> Vec<(String, String)> {
     .to_vec()
 }
 
-pub fn with(mut form: Vec<(String, String)>, name: &str, value: &str) -> Vec<(String, String)> {
+pub fn with(mut form: Form, name: &str, value: &str) -> Form {
     form.retain(|(known, _)| known != name);
     form.push((name.to_owned(), value.to_owned()));
     form
 }
 
-pub fn without(mut form: Vec<(String, String)>, name: &str) -> Vec<(String, String)> {
+pub fn without(mut form: Form, name: &str) -> Form {
     form.retain(|(known, _)| known != name);
     form
 }
@@ -126,7 +128,7 @@ async fn a_request_that_stripe_would_refuse_is_refused() {
     let currency = "line_items[0][price_data][currency]";
     let soon = (unix_now() + 60).to_string();
     let late = (unix_now() + 25 * 3_600).to_string();
-    let cases: Vec<(&str, Vec<(String, String)>, &str, &str)> = vec![
+    let cases: Vec<(&str, Form, &str, &str)> = vec![
         ("unknown", with(form(), "colour", "red"), "parameter_unknown", "colour"),
         ("deep unknown", with(form(), "line_items[0][size]", "1"), "parameter_unknown", "line_items[0][size]"),
         ("missing", without(form(), "mode"), "parameter_missing", "mode"),

@@ -23,6 +23,9 @@ fn vietnam(offset_minutes: i64) -> String {
     at.with_timezone(&zone).format("%Y%m%d%H%M%S").to_string()
 }
 
+/// Response code, transaction status, amount.
+type Told = (&'static str, &'static str, &'static str);
+
 type Fields = BTreeMap<&'static str, String>;
 
 fn pay_fields(txn_ref: &str) -> Fields {
@@ -259,7 +262,7 @@ async fn only_00_and_02_end_the_calls() {
 #[tokio::test]
 async fn every_scene_says_what_it_is_named_for() {
     let stage = Stage::new().await;
-    let cases: &[(&str, &[(&str, &str, &str)])] = &[
+    let cases: &[(&str, &[Told])] = &[
         ("insufficient", &[("51", "02", "50000000")]),
         ("cancel", &[("24", "02", "50000000")]),
         ("suspicious", &[("07", "07", "50000000")]),

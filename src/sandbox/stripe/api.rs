@@ -7,7 +7,7 @@ use super::Stripe;
 use super::gate::{Access, Call};
 use super::model::{Books, Intent, IntentStatus, Session, SessionStatus, newest_first};
 use super::problem::Problem;
-use super::{money, render, rules};
+use super::{after, money, render, rules};
 use crate::sandbox::tools::{random_id, same_secret, unix_now};
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -21,19 +21,19 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
             .route("/payment_intents/{id}", web::get().to(get_intent))
             .route("/payment_intents/{id}/confirm", web::post().to(confirm_intent))
             .route("/payment_intents/{id}/cancel", web::post().to(cancel_intent))
-            .route("/charges/{id}", web::get().to(get_charge))
-            .route("/refunds", web::post().to(create_refund))
-            .route("/refunds", web::get().to(list_refunds))
-            .route("/refunds/{id}", web::get().to(get_refund))
-            .route("/disputes/{id}", web::get().to(get_dispute))
-            .route("/events", web::get().to(list_events))
-            .route("/events/{id}", web::get().to(get_event))
+            .route("/charges/{id}", web::get().to(after::get_charge))
+            .route("/refunds", web::post().to(after::create_refund))
+            .route("/refunds", web::get().to(after::list_refunds))
+            .route("/refunds/{id}", web::get().to(after::get_refund))
+            .route("/disputes/{id}", web::get().to(after::get_dispute))
+            .route("/events", web::get().to(after::list_events))
+            .route("/events/{id}", web::get().to(after::get_event))
             .default_service(web::to(unknown)),
     );
 }
 
-type Here = web::Data<Stripe>;
-type Id = web::Path<String>;
+pub(super) type Here = web::Data<Stripe>;
+pub(super) type Id = web::Path<String>;
 
 async fn unknown(stripe: Here, request: HttpRequest, body: web::Bytes) -> HttpResponse {
     let message = format!(
@@ -137,7 +137,7 @@ fn methods(call: &Call) -> Vec<String> {
     methods
 }
 
-fn check_size(metadata: &super::model::Metadata, param: &str) -> Result<(), Problem> {
+pub(super) fn check_size(metadata: &super::model::Metadata, param: &str) -> Result<(), Problem> {
     if metadata.len() > 50 {
         return Err(Problem::invalid("Metadata can have up to 50 keys.").param(param));
     }
@@ -303,105 +303,4 @@ async fn cancel_intent(stripe: Here, request: HttpRequest, body: web::Bytes, id:
         stripe.shown_intent(books, &id, call)
     };
     stripe.call("cancel_payment_intent", &request, &body, Access::Secret, rules::cancel_intent, work).await
-}
-
-async fn get_charge(stripe: Here, request: HttpRequest, id: Id) -> HttpResponse {
-    let work = |stripe: &Stripe, books: &mut Books, call: &Call| match books.charges.get(&*id) {
-        Some(charge) => render::expand(books, render::charge(charge), call.expand(), &stripe.public_url),
-        None => Err(Problem::missing("charge", &id, "id")),
-    };
-    stripe.call("get_charge", &request, &[], Access::Secret, rules::only_expand, work).await
-}
-
-async fn create_refund(stripe: Here, request: HttpRequest, body: web::Bytes) -> HttpResponse {
-    let work = |stripe: &Stripe, books: &mut Books, call: &Call| {
-        let form = &call.form;
-        let charge = match (form.text("charge"), form.text("payment_intent")) {
-            (Some(charge), None) if books.charges.contains_key(charge) => charge.to_owned(),
-            (Some(charge), None) => return Err(Problem::missing("charge", charge, "charge")),
-            (None, Some(intent)) => charge_to_refund(books, intent)?,
-            _ => {
-                return Err(Problem::invalid(
-                    "One of the following params should be provided for this request: \
-                     payment_intent or charge.",
-                ));
-            }
-        };
-        let metadata = form.map("metadata");
-        check_size(&metadata, "metadata")?;
-        let (amount, reason) = (form.integer("amount"), form.owned("reason"));
-        let id = stripe.refund(books, &charge, amount, reason, metadata)?;
-        match books.refunds.get(&id) {
-            Some(refund) => render::expand(books, render::refund(refund), call.expand(), &stripe.public_url),
-            None => Err(Problem::missing("refund", &id, "refund")),
-        }
-    };
-    stripe.call("create_refund", &request, &body, Access::Secret, rules::create_refund, work).await
-}
-
-fn charge_to_refund(books: &Books, intent: &str) -> Result<String, Problem> {
-    let Some(found) = books.intents.get(intent) else {
-        return Err(Problem::missing("payment_intent", intent, "payment_intent"));
-    };
-    match (&found.latest_charge, found.status) {
-        (Some(charge), IntentStatus::Succeeded) => Ok(charge.clone()),
-        _ => Err(Problem::refused("This PaymentIntent does not have a successful charge to refund.")),
-    }
-}
-
-async fn get_refund(stripe: Here, request: HttpRequest, id: Id) -> HttpResponse {
-    let work = |stripe: &Stripe, books: &mut Books, call: &Call| match books.refunds.get(&*id) {
-        Some(refund) => render::expand(books, render::refund(refund), call.expand(), &stripe.public_url),
-        None => Err(Problem::missing("refund", &id, "refund")),
-    };
-    stripe.call("get_refund", &request, &[], Access::Secret, rules::only_expand, work).await
-}
-
-async fn list_refunds(stripe: Here, request: HttpRequest) -> HttpResponse {
-    let work = |_: &Stripe, books: &mut Books, call: &Call| {
-        let asked = |name: &str, value: &str| call.form.text(name).is_none_or(|of| of == value);
-        let refunds = newest_first(&books.refunds, |refund| refund.created)
-            .into_iter()
-            .filter(|refund| asked("payment_intent", &refund.intent))
-            .filter(|refund| asked("charge", &refund.charge))
-            .map(render::refund)
-            .collect();
-        super::list::page(call, "/v1/refunds", refunds)
-    };
-    stripe.call("list_refunds", &request, &[], Access::Secret, rules::list_refunds, work).await
-}
-
-async fn get_dispute(stripe: Here, request: HttpRequest, id: Id) -> HttpResponse {
-    let work = |stripe: &Stripe, books: &mut Books, call: &Call| match books.disputes.get(&*id) {
-        Some(dispute) => render::expand(books, render::dispute(dispute), call.expand(), &stripe.public_url),
-        None => Err(Problem::missing("dispute", &id, "dispute")),
-    };
-    stripe.call("get_dispute", &request, &[], Access::Secret, rules::only_expand, work).await
-}
-
-async fn list_events(stripe: Here, request: HttpRequest) -> HttpResponse {
-    let work = |_: &Stripe, books: &mut Books, call: &Call| {
-        let types = call.form.map("types");
-        let asked = |kind: &str| {
-            call.form.text("type").is_none_or(|pattern| fits(pattern, kind))
-                && (types.is_empty() || types.values().any(|pattern| fits(pattern, kind)))
-        };
-        let events = books.events.iter().rev();
-        let events = events.filter(|event| asked(&event.kind)).map(|event| event.body.clone()).collect();
-        super::list::page(call, "/v1/events", events)
-    };
-    stripe.call("list_events", &request, &[], Access::Secret, rules::list_events, work).await
-}
-
-/// `charge.dispute.*` stands for all of its kind.
-fn fits(pattern: &str, kind: &str) -> bool {
-    pattern.strip_suffix('*').map_or(pattern == kind, |prefix| kind.starts_with(prefix))
-}
-
-async fn get_event(stripe: Here, request: HttpRequest, id: Id) -> HttpResponse {
-    let work = |_: &Stripe, books: &mut Books, _: &Call| {
-        let event = books.events.iter().find(|event| event.id == *id);
-        event.map(|event| event.body.clone()).ok_or_else(|| Problem::missing("event", &id, "id"))
-    };
-    stripe.call("get_event", &request, &[], Access::Secret, rules::only_expand, work).await
 }

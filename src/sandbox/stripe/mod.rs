@@ -1,6 +1,8 @@
 //! Stripe, played: Checkout, PaymentIntents, refunds, disputes, events.
 
+mod after;
 mod api;
+mod confirm;
 mod dashboard;
 mod form;
 mod gate;
