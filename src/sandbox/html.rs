@@ -10,7 +10,7 @@ main{max-width:44rem;margin:2rem auto;padding:1.5rem;background:var(--paper);bor
 main.wide{max-width:72rem}h1{font-size:1.3rem;margin:0 0 .25rem}h2{font-size:1rem;margin:1.5rem 0 .5rem}\
 .amount{font-size:2rem;font-weight:650;margin:.25rem 0}dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem}\
 dt{opacity:.7}dd{margin:0;overflow-wrap:anywhere}form{display:inline-block;margin:.2rem .3rem .2rem 0;vertical-align:top}\
-form.block{display:block}label{display:block;margin:.5rem 0}input,button{font:inherit;padding:.5rem .8rem;border:1px solid var(--line);\
+form.fields{display:block}.n{white-space:nowrap}label{display:block;margin:.5rem 0}input,button{font:inherit;padding:.5rem .8rem;border:1px solid var(--line);\
 border-radius:7px;background:var(--paper);color:inherit}button{cursor:pointer}button.main{background:var(--go);border-color:var(--go);\
 color:var(--paper);font-weight:600}button:focus-visible,input:focus-visible,a:focus-visible{outline:3px solid var(--go);outline-offset:2px}\
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.4rem .5rem;border-bottom:1px solid var(--line);vertical-align:top;\
@@ -68,8 +68,10 @@ pub(super) fn button(target: &str, id: &str, label: &str, main: bool) -> String 
 /// A button with more fields (HTML made by the caller) before it.
 pub(super) fn button_with(target: &str, id: &str, label: &str, main: bool, fields: &str) -> String {
     let class = if main { " class=\"main\"" } else { "" };
+    // A form to fill in stands on its own line; single buttons stand beside each other.
+    let form = if fields.contains("<label") { " class=\"fields\"" } else { "" };
     format!(
-        "<form method=\"post\" action=\"{}\">{fields}<button id=\"{}\"{class}>{}</button></form>",
+        "<form method=\"post\" action=\"{}\"{form}>{fields}<button id=\"{}\"{class}>{}</button></form>",
         escape(target),
         escape(id),
         escape(label)

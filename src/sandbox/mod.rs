@@ -1,4 +1,60 @@
-//! The payment companies, played locally.
+//! Stripe, PayPal and VNPay, played on this machine over HTTP.
+//!
+//! The sandbox is an independent party: it shares no code with the rest of the crate, speaks each
+//! company's wire format, keeps state, checks our requests as strictly as the company would, and
+//! tells our service what happened by notifications signed the company's way. Our real provider
+//! code talks to it unchanged; only the base URLs differ. It makes money from nothing, so it
+//! listens on loopback only and never starts beside live keys.
+//!
+//! # In a browser
+//! `GET /` lists what is here. A top-up order's redirect leads to a payment page:
+//!
+//! | company | payment page | what the merchant sees |
+//! |---|---|---|
+//! | Stripe | `/stripe/pay/{session}`, card pop-up `/stripe/elements/{payment_intent}?client_secret=…` | `/stripe/dashboard` |
+//! | PayPal | `/paypal/checkoutnow?token={order}` | `/paypal/dashboard` |
+//! | VNPay | `/vnpay/paymentv2/vpcpay.html?…` | `/vnpay/dashboard` |
+//!
+//! Every button has the name of its action as its `id` (`#pay`, `#decline`, `#approve`, `#cancel`),
+//! one-time passwords are typed into `#otp` and sent with `#otp-submit` (123456 is right), `#amount`
+//! and `#notice` hold what is paid and what happened. On a dashboard ids end in the row's number.
+//! The page modules list them all.
+//!
+//! # By API, for tests and demos
+//! `{company}` is `stripe`, `paypal` or `vnpay`; bodies and answers are JSON.
+//!
+//! | call | does |
+//! |---|---|
+//! | `GET /control/{company}/actions` | the scenes that can be played, with what each does |
+//! | `POST /control/{company}/payments/{id}/{action}` | plays one. `{id}` is any id of the company's about the payment (session, order, capture, refund, TxnRef …) or our own reference. Answers `{"payment", "redirect"}`: the redirect is where the browser would go |
+//! | `GET /control/{company}/payments` | everything the company knows |
+//! | `POST /control/{company}/faults` | `{"operation","kind","times"?,"status"?,"processed"?,"delay_ms"?,"stored"?,"should_retry"?}`: the next `times` (1) calls of that operation (`*`: any) go wrong |
+//! | `GET`, `DELETE /control/{company}/faults` | those still waiting; forget them |
+//! | `GET /control/{company}/requests` | what was received, with the names of headers, without secrets |
+//! | `GET /control/{company}/deliveries` | the notifications, each with its attempts and our answers |
+//! | `POST /control/{company}/deliveries/{event}/resend` | one again |
+//! | `POST /control/{company}/notifications/mute` | `{"muted": true}`: notifications are made, but not sent |
+//! | `POST /control/vnpay/switches/throttle` | `{"seconds"}`: querydr answers 94 for so long after an accepted one |
+//! | `POST /control/paypal/switches/tokens` | `{"lifetime"?, "revoke"?}`: seconds of new tokens; forget the old |
+//!
+//! Faults: `timeout` (no answer; with `"processed": true` the call took effect all the same), `slow`
+//! (right, after `delay_ms`; its idempotency key is in flight meanwhile), `status` (the company's
+//! own error; `"stored": true` keeps it under the key, as Stripe does with a 500), `html`,
+//! `half_json`, `other_order` (right, but about somebody else's payment; signed where the company
+//! signs).
+//!
+//! Operations. Stripe: `create_session`, `get_session`, `list_sessions`, `expire_session`,
+//! `create_payment_intent`, `get_payment_intent`, `confirm_payment_intent`,
+//! `cancel_payment_intent`, `create_refund`, `get_refund`, `list_refunds`, `get_charge`,
+//! `get_dispute`, `list_events`, `get_event`. PayPal: `token`, `create_order`, `get_order`,
+//! `capture_order`, `get_capture`, `refund_capture`, `get_refund`, `verify_webhook_signature`,
+//! `certificate`. VNPay: `pay_page`, `querydr`, `refund`.
+//!
+//! # Inside
+//! One folder per company, alike: `model` (its objects), `movements` or `scenes` (what can happen to
+//! them), the API with its gate (who may call, what may be sent, which key was seen), `render` (its
+//! JSON) and the pages. Beside them what all share: `desk` (how one call is answered), `replays`
+//! (idempotency), `faults`, `journal`, `outbox` (delivery with retries), `html`.
 
 mod config;
 mod control;

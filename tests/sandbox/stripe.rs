@@ -230,6 +230,9 @@ async fn the_same_key_gives_the_same_answer() {
     let (_, body) = answer(other).await;
     assert_eq!(body["error"]["type"], "idempotency_error");
 
+    let wrong = stage.stripe_raw(path, &without(form.clone(), "mode"), Some("order-1"), NEW).await;
+    assert_eq!(answer(wrong).await.1["error"]["type"], "idempotency_error", "the key is looked at first");
+
     // A refused request does not use its key up.
     let bad = stage.stripe_raw(path, &without(form.clone(), "mode"), Some("order-2"), NEW).await;
     assert_eq!(bad.status(), 400);

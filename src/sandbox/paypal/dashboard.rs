@@ -100,7 +100,7 @@ fn row(books: &Books, order: &Order, number: u32) -> String {
     let total = order.total();
     let total = total.map_or_else(String::new, |it| format!("{} {}", it.text(), it.currency));
     format!(
-        "<tr><td>{}</td><td>{}</td><td>{}</td><td>{buttons}</td></tr>",
+        "<tr><td>{}</td><td class=\"n\">{}</td><td>{}</td><td>{buttons}</td></tr>",
         html::escape(&order.id),
         html::escape(&total),
         html::escape(&state)

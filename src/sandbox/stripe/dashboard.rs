@@ -123,7 +123,7 @@ fn payment_row(books: &Books, intent: &Intent, number: u32) -> String {
         buttons += &button("delayed-fail", "The delayed money does not arrive");
     }
     format!(
-        "<tr><td>{}<br>{}</td><td>{}</td><td>{}</td><td>{buttons}</td></tr>",
+        "<tr><td>{}<br>{}</td><td class=\"n\">{}</td><td>{}</td><td>{buttons}</td></tr>",
         html::escape(&intent.id),
         html::escape(intent.session.as_deref().unwrap_or("no session")),
         html::escape(&money::shown(intent.amount, &intent.currency)),

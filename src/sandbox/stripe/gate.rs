@@ -104,7 +104,7 @@ impl Stripe {
         rules: fn(&Version) -> Vec<Rule>,
     ) -> Result<Ready, Reply> {
         let browser = self.authorize(request, access).map_err(Problem::into_reply)?;
-        let (form, version) = read(request, body, browser, rules).map_err(Problem::into_reply)?;
+        let (form, version) = read(request, body, browser).map_err(Problem::into_reply)?;
         let key = idempotency_key(request).map_err(Problem::into_reply)?;
         let call = Call { form, version, browser, request_id: random_id("req_", 14), key };
         let mut claim = None;
@@ -123,7 +123,12 @@ impl Stripe {
                 }
             }
         }
-        Ok(Ready { call, claim })
+        // After the key: a key that comes with other parameters is refused for that, whatever they
+        // are. A refusal here drops the claim, so that the key can be used again.
+        match check(&call, rules) {
+            Ok(()) => Ok(Ready { call, claim }),
+            Err(problem) => Err(decorated(problem.into_reply(), &call)),
+        }
     }
 
     /// True when the caller is a browser with the publishable key.
@@ -163,12 +168,7 @@ fn presented_key(request: &HttpRequest) -> Option<String> {
     Some(text.split(':').next().unwrap_or("").to_owned())
 }
 
-fn read(
-    request: &HttpRequest,
-    body: &[u8],
-    browser: bool,
-    rules: fn(&Version) -> Vec<Rule>,
-) -> Result<(Form, Option<Version>), Problem> {
+fn read(request: &HttpRequest, body: &[u8], browser: bool) -> Result<(Form, Option<Version>), Problem> {
     let header = request.headers().get("stripe-version").and_then(|value| value.to_str().ok());
     let version = match header {
         Some(text) => {
@@ -199,13 +199,16 @@ fn read(
         return Err(Problem::invalid("A POST carries its parameters in the body."));
     }
     let form = Form::decode(raw)?;
+    Ok((form, version))
+}
+
+fn check(call: &Call, rules: fn(&Version) -> Vec<Rule>) -> Result<(), Problem> {
     // The rules of the newest version hold for a browser without one.
     let newest = Version::parse("2026-10-28.endive");
-    match version.as_ref().or(newest.as_ref()) {
-        Some(version) => form.check(&rules(version))?,
-        None => form.check(&[])?,
+    match call.version.as_ref().or(newest.as_ref()) {
+        Some(version) => call.form.check(&rules(version)),
+        None => call.form.check(&[]),
     }
-    Ok((form, version))
 }
 
 fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {

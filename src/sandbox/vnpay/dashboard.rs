@@ -61,7 +61,7 @@ fn row(order: &Order, number: u32) -> String {
         buttons += &button("refund-fail", "Refund is refused");
     }
     format!(
-        "<tr><td>{}</td><td>{}</td><td>{}</td><td>{buttons}</td></tr>",
+        "<tr><td>{}</td><td class=\"n\">{}</td><td>{}</td><td>{buttons}</td></tr>",
         html::escape(&order.txn_ref),
         html::escape(&shown_amount(order.amount)),
         html::escape(&history.join("; "))
