@@ -4,6 +4,7 @@
 
 pub mod balances;
 pub mod caller;
+pub mod check;
 pub mod error;
 pub mod idempotency;
 pub mod poster;

@@ -2,8 +2,12 @@
 //!
 //! A balance changes in one place: [`ledger::post`].
 
+<<<<<<< HEAD
 pub mod approvals;
 pub mod events;
+=======
+pub mod check;
+>>>>>>> 9307b12 (Check the book: every rule, its figures and totals)
 pub mod idempotency;
 pub mod ledger;
 pub mod orders;
