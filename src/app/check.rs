@@ -6,8 +6,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use rust_decimal::Decimal;
 
 use super::Error;
-use crate::storage::{Connection, check};
 use crate::storage::pool::Pool;
+use crate::storage::{Connection, check};
 
 pub use crate::storage::check::{Disagreement, Figure, LISTED, Rule, Total};
 
