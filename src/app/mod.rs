@@ -5,6 +5,7 @@
 pub mod balances;
 pub mod caller;
 pub mod catalogue;
+pub mod check;
 pub mod error;
 pub mod flows;
 pub mod idempotency;

@@ -2,12 +2,16 @@
 //!
 //! A balance changes in one place: [`ledger::post`].
 
+<<<<<<< HEAD
+=======
 pub mod approvals;
 pub mod audit;
 pub mod billing_profiles;
 pub mod catalogue;
+pub mod check;
 pub mod events;
 pub mod flows;
+>>>>>>> check
 pub mod idempotency;
 pub mod ledger;
 pub mod orders;

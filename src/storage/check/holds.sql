@@ -1,0 +1,28 @@
+-- Holds against their wallets, their own parts, and the entries of what was captured.
+SELECT 'hold_without_wallet' AS rule, 'hold_' || replace(h.id::text, '-', '') AS subject, h.customer_id AS customer,
+       'wal_' || replace(h.wallet_id::text, '-', '') || ' in ' || h.currency || coalesce(' of ' || nullif(h.product, ''), '') AS expected,
+       'no such wallet' AS found
+FROM holds h
+WHERE NOT EXISTS (SELECT FROM wallets w WHERE w.customer_id = h.customer_id AND w.id = h.wallet_id
+                  AND w.currency = h.currency AND w.product = h.product)
+UNION ALL
+SELECT 'hold_parts', 'hold_' || replace(h.id::text, '-', ''), h.customer_id,
+       trim_scale(p.amount)::text, trim_scale(h.granted)::text
+FROM holds h
+CROSS JOIN LATERAL (SELECT coalesce(sum((part ->> 'amount')::numeric), 0)
+                    FROM jsonb_array_elements(h.grant_parts) AS part) AS p (amount)
+WHERE (h.granted <> 0 OR h.grant_parts IS NOT NULL)
+  AND (p.amount <> h.granted OR h.granted < 0 OR h.granted > h.amount)
+UNION ALL
+SELECT CASE WHEN h.id IS NULL THEN 'capture_without_hold' ELSE 'hold_captured' END,
+       coalesce('hold_' || replace(h.id::text, '-', ''), 'wal_' || replace(e.wallet_id::text, '-', '') || ':' || e.seq),
+       coalesce(h.customer_id, e.customer_id),
+       CASE WHEN h.id IS NULL THEN 'a captured hold' ELSE trim_scale(-h.captured)::text END,
+       CASE WHEN e.seq IS NULL THEN 'no entry' WHEN e.entries > 1 THEN e.entries || ' entries'
+            ELSE trim_scale(e.amount)::text END
+FROM (SELECT customer_id, wallet_id, id, captured, 'hold_' || replace(id::text, '-', '') AS key
+      FROM holds WHERE status = 'captured' AND captured <> 0) AS h
+FULL JOIN (SELECT customer_id, wallet_id, key, min(seq) AS seq, count(*) AS entries, sum(amount) AS amount
+           FROM entries WHERE kind = 3 GROUP BY customer_id, wallet_id, key) AS e
+    ON e.customer_id = h.customer_id AND e.wallet_id = h.wallet_id AND e.key = h.key
+WHERE e.entries IS DISTINCT FROM 1 OR h.captured IS DISTINCT FROM -e.amount

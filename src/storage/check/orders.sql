@@ -1,0 +1,61 @@
+-- An order is completed exactly when money was applied to it, and credited what was applied less fee and tax.
+WITH applied AS (
+    SELECT order_id, count(*) AS applications, count(*) FILTER (WHERE amount > fee + tax) AS credits,
+           sum(amount - fee - tax) AS net
+    FROM payment_applications WHERE order_id IS NOT NULL GROUP BY order_id
+), moved AS (
+    SELECT order_id, count(*) AS transfers, sum(amount) AS amount
+    FROM transfers WHERE order_id IS NOT NULL GROUP BY order_id
+), recharged AS (
+    SELECT e.customer_id, e.reference, count(*) AS entries, sum(e.amount) AS amount
+    FROM entries e WHERE e.kind = 1 GROUP BY e.customer_id, e.reference
+), judged AS (
+    SELECT o.id, o.customer_id, o.status, o.status = 'completed' AS completed, o.credited_amount,
+           CASE WHEN o.channel = 'balance' THEN coalesce(m.transfers, 0) ELSE coalesce(a.applications, 0) END AS proofs,
+           CASE WHEN o.channel = 'balance' THEN coalesce(a.applications, 0) ELSE coalesce(m.transfers, 0) END AS misplaced,
+           coalesce(a.credits, 0) AS credits, coalesce(a.net, 0) AS net,
+           coalesce(a.net, 0) + coalesce(m.amount, 0) AS received,
+           coalesce(r.entries, 0) AS entries, coalesce(r.amount, 0) AS recharged
+    FROM top_up_orders o
+    LEFT JOIN applied a ON a.order_id = o.id
+    LEFT JOIN moved m ON m.order_id = o.id
+    LEFT JOIN recharged r ON r.customer_id = o.customer_id AND r.reference = 'tuo_' || replace(o.id::text, '-', '')
+)
+SELECT v.rule, 'tuo_' || replace(j.id::text, '-', '') AS subject, j.customer_id AS customer, v.expected, v.found
+FROM judged j
+CROSS JOIN LATERAL (VALUES
+    ('order_completed', NOT j.completed OR j.proofs > 0, 'money applied', 'completed with none'),
+    ('order_not_completed', j.completed OR (j.proofs = 0 AND j.entries = 0), 'no money',
+     j.status || ' with ' || j.proofs || ' applied, ' || j.entries || ' recharged'),
+    ('order_channel', j.misplaced = 0, 'payments, or a transfer from the balance', j.misplaced || ' of the other sort'),
+    ('order_credited', NOT j.completed OR j.proofs = 0 OR j.received = j.credited_amount,
+     trim_scale(j.received)::text, trim_scale(j.credited_amount)::text),
+    ('order_recharge_count', j.entries = j.credits, j.credits || ' entries', j.entries || ' entries'),
+    ('order_recharge_amount', j.entries = 0 OR j.recharged = j.net, trim_scale(j.net)::text, trim_scale(j.recharged)::text)
+) AS v (rule, agrees, expected, found)
+WHERE NOT v.agrees
+UNION ALL
+SELECT 'recharge_without_order', 'wal_' || replace(e.wallet_id::text, '-', '') || ':' || e.seq, e.customer_id,
+       'an order, or a payment applied to the wallet', coalesce(e.reference, 'no reference')
+FROM entries e
+WHERE e.kind = 1
+  AND NOT EXISTS (SELECT FROM top_up_orders o
+                  WHERE 'tuo_' || replace(o.id::text, '-', '') = e.reference AND o.customer_id = e.customer_id)
+  AND NOT EXISTS (SELECT FROM payment_applications a
+                  WHERE a.order_id IS NULL AND a.customer_id = e.customer_id
+                    AND 'pay_' || replace(a.payment_id::text, '-', '') || ':' || a.n = e.key)
+UNION ALL
+SELECT 'second_operator', 'tuo_' || replace(p.order_id::text, '-', ''), o.customer_id,
+       'approved by somebody other than ' || p.proposed_by, coalesce(p.approved_by, 'nobody')
+FROM approvals p JOIN top_up_orders o ON o.id = p.order_id
+WHERE p.second_needed AND (p.approved_by = p.proposed_by OR (p.approved_by IS NULL AND o.status = 'completed'))
+UNION ALL
+SELECT 'second_operator', 'rfd_' || replace(r.id::text, '-', ''), r.customer_id,
+       'approved by somebody other than ' || r.proposed_by, coalesce(r.approved_by, 'nobody')
+FROM refunds r
+WHERE r.second_needed AND (r.approved_by = r.proposed_by OR (r.approved_by IS NULL AND r.status = 'succeeded'))
+UNION ALL
+SELECT 'second_operator', 'adj_' || replace(j.id::text, '-', ''), j.customer_id,
+       'approved by somebody other than ' || j.proposed_by, coalesce(j.approved_by, 'nobody')
+FROM adjustments j
+WHERE j.second_needed AND (j.approved_by = j.proposed_by OR (j.approved_by IS NULL AND j.booked_at IS NOT NULL))

@@ -1,0 +1,33 @@
+-- Payments against what was applied and refunded of them.
+WITH applied AS (
+    SELECT payment_id, sum(amount) AS amount FROM payment_applications GROUP BY payment_id
+), refunded AS (
+    SELECT payment_id, sum(amount) AS amount FROM refunds WHERE status IN ('pending', 'succeeded') GROUP BY payment_id
+)
+SELECT v.rule, 'pay_' || replace(p.id::text, '-', '') AS subject, NULL::text AS customer, v.expected, v.found
+FROM payments p
+LEFT JOIN applied a ON a.payment_id = p.id
+LEFT JOIN refunded r ON r.payment_id = p.id
+CROSS JOIN LATERAL (VALUES
+    ('payment_applied', p.applied = coalesce(a.amount, 0), trim_scale(coalesce(a.amount, 0))::text, trim_scale(p.applied)::text),
+    ('payment_refunded', p.refunded = coalesce(r.amount, 0), trim_scale(coalesce(r.amount, 0))::text, trim_scale(p.refunded)::text),
+    ('payment_within', greatest(p.applied, p.refunded, a.amount, r.amount) <= p.amount,
+     'at most ' || trim_scale(p.amount), trim_scale(greatest(p.applied, p.refunded, a.amount, r.amount))::text),
+    ('payment_reason', p.applied = p.amount OR p.unapplied_reason IS NOT NULL, 'a reason', 'none, with '
+     || trim_scale(p.amount - p.applied) || ' unapplied')
+) AS v (rule, agrees, expected, found)
+WHERE NOT v.agrees
+UNION ALL
+SELECT 'application_wallet', 'pay_' || replace(a.payment_id::text, '-', '') || ':' || a.n, a.customer_id,
+       'a wallet in ' || p.currency, coalesce(w.currency, 'no such wallet')
+FROM payment_applications a
+JOIN payments p ON p.id = a.payment_id
+LEFT JOIN wallets w ON w.customer_id = a.customer_id AND w.id = a.wallet_id
+WHERE w.currency IS DISTINCT FROM p.currency
+UNION ALL
+SELECT 'application_to_wallet', 'pay_' || replace(a.payment_id::text, '-', '') || ':' || a.n, a.customer_id,
+       trim_scale(a.amount - a.fee - a.tax)::text, coalesce(trim_scale(e.amount)::text, 'no entry')
+FROM payment_applications a
+LEFT JOIN entries e ON e.customer_id = a.customer_id AND e.wallet_id = a.wallet_id AND e.kind = 1
+    AND e.key = 'pay_' || replace(a.payment_id::text, '-', '') || ':' || a.n
+WHERE a.order_id IS NULL AND a.amount <> a.fee + a.tax AND e.amount IS DISTINCT FROM a.amount - a.fee - a.tax

@@ -1,0 +1,127 @@
+//! Every rule by its name, with what it says, and the statement that looks for what breaks it.
+
+/// An equation that must hold.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rule {
+    pub name: &'static str,
+    /// The equation in words.
+    pub says: &'static str,
+}
+
+/// Rules that one statement looks at together.
+#[derive(Debug)]
+pub struct Step {
+    pub name: &'static str,
+    pub rules: &'static [Rule],
+    pub(super) sql: &'static str,
+}
+
+const fn rule(name: &'static str, says: &'static str) -> Rule {
+    Rule { name, says }
+}
+
+/// All steps, in the order in which they run.
+pub const STEPS: &[Step] = &[
+    Step {
+        name: "wallets",
+        sql: include_str!("wallets.sql"),
+        rules: &[
+            rule("wallet_balance", "paid + granted - debt is the sum of the entries"),
+            rule("wallet_granted", "granted is the sum of the entries' granted parts"),
+            rule("wallet_grants", "granted is what remains of the grants"),
+            rule("wallet_debt", "debt is the sum of the entries' debt parts"),
+            rule("wallet_paid_in", "paid_in is all paid money that the entries brought"),
+            rule("wallet_paid_out", "paid_out is all paid money that the entries took"),
+            rule("wallet_paid", "paid is paid_in - paid_out"),
+            rule("wallet_entry_count", "entry_seq is the number of entries"),
+            rule("wallet_last_entry", "entry_seq is the number of the last entry"),
+            rule("wallet_held", "held is the sum of the open holds"),
+            rule("wallet_held_grants", "what open holds reserve of grants is what the grants have reserved"),
+            rule("wallet_parts", "no part of a balance is below zero, and what is held is there"),
+            rule("wallet_slow", "slow is set exactly with grants, debt, a guard, or when frozen"),
+            rule("wallet_fast_floor", "fast_floor is nothing or the low-balance threshold"),
+            rule("entries_without_wallet", "every entry belongs to a wallet"),
+        ],
+    },
+    Step {
+        name: "entries",
+        sql: include_str!("entries.sql"),
+        rules: &[
+            rule("entry_seq", "entries are numbered from 1 without a gap"),
+            rule("entry_time", "created_at never runs backwards within a wallet"),
+            rule("entry_balance", "balance_after is the running sum"),
+            rule("entry_paid_in", "paid_in is the running sum of the paid money that came"),
+            rule("entry_paid_out", "paid_out is the running sum of the paid money that went"),
+            rule("entry_sign", "the amount has the sign of its kind"),
+            rule("entry_counterpart", "the counterpart fits the kind"),
+            rule("entry_kind", "the kind is known"),
+        ],
+    },
+    Step {
+        name: "grants",
+        sql: include_str!("grants.sql"),
+        rules: &[
+            rule("grant_remaining", "what remains of a grant is the sum of its uses"),
+            rule("grant_amount", "a grant's amount is what its own entry brought"),
+            rule("grant_held", "what is held of a grant is what open holds reserve of it"),
+            rule("grant_parts", "0 <= held <= remaining <= amount"),
+            rule("grant_without_wallet", "every grant belongs to a wallet"),
+            rule("grant_use_without_grant", "what is used or held of a grant is of a grant of that wallet"),
+            rule("entry_grant_uses", "an entry's granted part is the sum of its uses of grants"),
+        ],
+    },
+    Step {
+        name: "holds",
+        sql: include_str!("holds.sql"),
+        rules: &[
+            rule("hold_without_wallet", "every hold belongs to a wallet of its currency and product"),
+            rule("hold_parts", "a hold's granted part is the sum of what it reserves of grants"),
+            rule("hold_captured", "a captured hold has one entry, over what was captured"),
+            rule("capture_without_hold", "every capture entry has its captured hold"),
+        ],
+    },
+    Step {
+        name: "transfers",
+        sql: include_str!("transfers.sql"),
+        rules: &[
+            rule("transfer_entries", "a transfer has one entry out and one in, over its amount"),
+            rule("transfer_entry_without_transfer", "every transfer entry has its transfer"),
+            rule("transfers_net_to_zero", "a customer's transfers net to zero in every currency"),
+        ],
+    },
+    Step {
+        name: "orders",
+        sql: include_str!("orders.sql"),
+        rules: &[
+            rule("order_completed", "a completed order has money applied to it"),
+            rule("order_not_completed", "an order that is not completed has none"),
+            rule("order_channel", "an order is paid the way its channel says"),
+            rule("order_credited", "credited_amount is what was applied less fee and tax"),
+            rule("order_recharge_count", "an order has one recharge entry per application"),
+            rule("order_recharge_amount", "an order's recharge entries are what was applied less fee and tax"),
+            rule("recharge_without_order", "every recharge entry has its order or application"),
+            rule("second_operator", "what needs a second operator was approved by another one"),
+        ],
+    },
+    Step {
+        name: "payments",
+        sql: include_str!("payments.sql"),
+        rules: &[
+            rule("payment_applied", "applied is the sum of the applications"),
+            rule("payment_refunded", "refunded is the sum of the refunds that are pending or succeeded"),
+            rule("payment_within", "never more is applied or refunded than was paid"),
+            rule("payment_reason", "a payment that is not wholly applied says why"),
+            rule("application_wallet", "an application goes to a wallet in the payment's currency"),
+            rule("application_to_wallet", "an application without an order has its recharge entry"),
+        ],
+    },
+];
+
+/// Totals that are computed from both ends, per currency.
+pub const FIGURES: &[Rule] = &[
+    rule("balances", "the balances of all wallets are the sum of all entries"),
+    rule("granted", "the granted parts of all wallets are what remains of all grants"),
+    rule("held", "the held parts of all wallets are all open holds"),
+    rule("payments_credited", "applied payments are what was credited against the provider, and fee and tax"),
+    rule("refunds_debited", "refunds are what was debited against the provider, less what was returned"),
+];

@@ -1,0 +1,48 @@
+-- Every wallet against its entries, its grants and its open holds; each table is read once.
+WITH by_entries AS (
+    SELECT e.customer_id, e.wallet_id,
+           count(*) AS entries, max(e.seq) AS last,
+           sum(e.amount) AS amount, sum(e.granted) AS granted, sum(e.debt) AS debt,
+           sum(greatest(p.paid, 0)) AS paid_in, sum(greatest(-p.paid, 0)) AS paid_out
+    FROM entries e
+    CROSS JOIN LATERAL (SELECT e.amount - coalesce(e.granted, 0) + coalesce(e.debt, 0)) AS p (paid)
+    GROUP BY e.customer_id, e.wallet_id
+), by_grants AS (
+    SELECT customer_id, wallet_id, sum(remaining) AS remaining, sum(held) AS held
+    FROM grants GROUP BY customer_id, wallet_id
+), by_holds AS (
+    SELECT customer_id, wallet_id, sum(amount) AS amount, sum(granted) AS granted
+    FROM holds WHERE status = 'open' GROUP BY customer_id, wallet_id
+)
+SELECT v.rule,
+       'wal_' || replace(w.id::text, '-', '') AS subject,
+       w.customer_id AS customer,
+       trim_scale(v.expected)::text AS expected,
+       trim_scale(v.found)::text AS found
+FROM wallets w
+LEFT JOIN by_entries e ON e.customer_id = w.customer_id AND e.wallet_id = w.id
+LEFT JOIN by_grants g ON g.customer_id = w.customer_id AND g.wallet_id = w.id
+LEFT JOIN by_holds h ON h.customer_id = w.customer_id AND h.wallet_id = w.id
+CROSS JOIN LATERAL (VALUES
+    ('wallet_balance', coalesce(e.amount, 0), w.paid + w.granted - w.debt),
+    ('wallet_granted', coalesce(e.granted, 0), w.granted),
+    ('wallet_grants', coalesce(g.remaining, 0), w.granted),
+    ('wallet_debt', coalesce(e.debt, 0), w.debt),
+    ('wallet_paid_in', coalesce(e.paid_in, 0), w.paid_in),
+    ('wallet_paid_out', coalesce(e.paid_out, 0), w.paid_out),
+    ('wallet_paid', w.paid_in - w.paid_out, w.paid),
+    ('wallet_entry_count', coalesce(e.entries, 0)::numeric, w.entry_seq::numeric),
+    ('wallet_last_entry', coalesce(e.last, 0)::numeric, w.entry_seq::numeric),
+    ('wallet_held', coalesce(h.amount, 0), w.held),
+    ('wallet_held_grants', coalesce(h.granted, 0), coalesce(g.held, 0)),
+    ('wallet_parts', 0, least(0, w.paid, w.granted, w.held, w.debt, w.paid - (w.held - coalesce(g.held, 0)))),
+    ('wallet_slow', (w.granted > 0 OR w.debt > 0 OR w.guarded OR w.frozen)::integer::numeric, w.slow::integer::numeric),
+    ('wallet_fast_floor',
+     CASE WHEN w.fast_floor = 0 THEN 0 ELSE coalesce(w.low_balance_threshold, 0) END, w.fast_floor)
+) AS v (rule, expected, found)
+WHERE v.expected IS DISTINCT FROM v.found
+UNION ALL
+SELECT 'entries_without_wallet', 'wal_' || replace(e.wallet_id::text, '-', ''), e.customer_id,
+       'a wallet', e.entries || ' entries'
+FROM by_entries e
+WHERE NOT EXISTS (SELECT FROM wallets w WHERE w.customer_id = e.customer_id AND w.id = e.wallet_id)

@@ -1,0 +1,11 @@
+//! The ledger and its check, on real PostgreSQL: random histories must leave nothing that disagrees, and
+//! whatever is tampered with must be named.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
+
+mod clean;
+mod fixture;
+mod history;
+mod regressions;
+mod support;
+mod tampering;
