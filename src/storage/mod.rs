@@ -10,6 +10,7 @@ pub mod ledger;
 pub mod orders;
 pub mod pool;
 pub mod schema;
+pub mod seed;
 pub mod statement;
 pub mod transaction;
 
