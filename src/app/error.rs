@@ -42,6 +42,9 @@ pub enum Error {
     /// 412: somebody else changed it meanwhile.
     #[error("the resource has changed since it was read")]
     PreconditionFailed,
+    /// 428: a change must name the version that it replaces.
+    #[error("send If-Match with the ETag of the version that is to be replaced")]
+    PreconditionRequired,
     /// 402: the wallet is short.
     #[error("the balance of the {} is too low", .0.wallet.product)]
     InsufficientFunds(Box<Shortfall>),
@@ -146,6 +149,12 @@ impl Problems {
     pub fn optional_text(&mut self, pointer: &str, text: Option<&str>, max: usize) -> Option<String> {
         let text = text.map(str::trim).filter(|text| !text.is_empty())?;
         self.text(pointer, text, 1, max)
+    }
+
+    /// Ends the collection where something needed could not be read, which was noted.
+    #[must_use]
+    pub fn into_error(self) -> Error {
+        Error::Invalid(self.0)
     }
 
     /// Ends the collection.

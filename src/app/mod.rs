@@ -3,6 +3,7 @@
 //! One use case is one function that reads from top to bottom. Nothing here knows HTTP.
 
 pub mod balances;
+pub mod billing_profiles;
 pub mod caller;
 pub mod catalogue;
 pub mod check;
@@ -12,7 +13,11 @@ pub mod idempotency;
 pub mod notifications;
 pub mod orders;
 pub mod poster;
+pub mod precondition;
+pub mod quotes;
+pub mod seed;
 pub mod settlement;
+pub mod top_up_options;
 pub mod transfers;
 pub mod usage;
 
@@ -23,6 +28,7 @@ pub use error::{Error, Problems};
 pub use idempotency::{IdempotencyKey, Made};
 pub use orders::OrderView;
 pub use poster::{Poster, PosterSettings};
+pub use precondition::{Expected, Saved};
 
 use rust_decimal::Decimal;
 

@@ -91,6 +91,8 @@ pub enum Ineligible {
     OtherCountry(Vec<Country>),
     BelowMinimum(Money),
     AboveMaximum(Money),
+    /// Fee and tax would eat it up.
+    NothingToCredit,
 }
 
 impl Ineligible {
@@ -106,13 +108,14 @@ impl Ineligible {
             Self::OtherCountry(_) => "channel_wrong_country",
             Self::BelowMinimum(_) => "below_minimum",
             Self::AboveMaximum(_) => "above_maximum",
+            Self::NothingToCredit => "nothing_to_credit",
         }
     }
 
     /// Whether another amount would do.
     #[must_use]
     pub fn is_about_amount(&self) -> bool {
-        matches!(self, Self::BelowMinimum(_) | Self::AboveMaximum(_))
+        matches!(self, Self::BelowMinimum(_) | Self::AboveMaximum(_) | Self::NothingToCredit)
     }
 
     /// The reason in plain words.
@@ -141,6 +144,7 @@ impl Ineligible {
             }
             Self::BelowMinimum(minimum) => format!("{name} takes {minimum} or more."),
             Self::AboveMaximum(maximum) => format!("{name} takes {maximum} at most."),
+            Self::NothingToCredit => format!("{name} of so little would leave nothing after fee and tax."),
         }
     }
 }
@@ -255,6 +259,7 @@ impl Offer {
         match amount {
             Some(amount) if amount.amount() < minimum.amount() => Some(Ineligible::BelowMinimum(minimum)),
             Some(amount) if amount.amount() > maximum.amount() => Some(Ineligible::AboveMaximum(maximum)),
+            Some(amount) if price(rule, amount).is_err() => Some(Ineligible::NothingToCredit),
             _ => None,
         }
     }

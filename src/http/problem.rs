@@ -165,6 +165,7 @@ impl From<Error> for Failure {
             Error::BadRequest { code, detail } => Self::new(StatusCode::BAD_REQUEST, code, detail),
             Error::Forbidden { code, detail } => Self::new(StatusCode::FORBIDDEN, code, detail),
             Error::PreconditionFailed => Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", detail),
+            Error::PreconditionRequired => Self::new(StatusCode::PRECONDITION_REQUIRED, "if_match_required", detail),
             Error::InsufficientFunds(short) => Self {
                 insufficient_funds: Some(insufficient_funds(&short)),
                 ..Self::new(StatusCode::PAYMENT_REQUIRED, "insufficient_funds", detail)

@@ -2,8 +2,6 @@
 //!
 //! A balance changes in one place: [`ledger::post`].
 
-<<<<<<< HEAD
-=======
 pub mod approvals;
 pub mod audit;
 pub mod billing_profiles;
@@ -11,7 +9,6 @@ pub mod catalogue;
 pub mod check;
 pub mod events;
 pub mod flows;
->>>>>>> check
 pub mod idempotency;
 pub mod ledger;
 pub mod orders;
@@ -19,6 +16,7 @@ pub mod payments;
 pub mod pool;
 pub mod provider_events;
 pub mod schema;
+pub mod seed;
 pub mod statement;
 pub mod transaction;
 pub mod transfers;

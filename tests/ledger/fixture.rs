@@ -86,7 +86,7 @@ async fn fill(pool: &Pool) {
     let hold = |id: Uuid, amount: &str| Change::OpenHold {
         id,
         amount: dec(amount),
-        expires_at: Utc::now() + Duration::hours(20),
+        lifetime: Duration::hours(20),
     };
     let key = |payment: Uuid| format!("{}:1", shown("pay", payment));
     let bank = format!("bank:{}", BANK.as_simple());

@@ -100,7 +100,7 @@ pub fn posting(wallet: &WalletKey, kind: EntryKind, key: &str, counterpart: &str
         metadata: None,
         occurred_at: None,
     };
-    Posting { wallet: wallet.clone(), change, label }
+    Posting { wallet: wallet.clone(), fallback: None, change, label }
 }
 
 pub async fn book(pool: &Pool, postings: Vec<Posting>) -> Vec<Outcome> {

@@ -1,16 +1,25 @@
-//! What is offered to a customer: read by the options, the quote and the order alike.
+//! What is offered to a customer: read by the options, the quote and the order alike. Below: what operators
+//! change.
+
+pub mod agreements;
+pub mod bank_accounts;
+pub mod channel_rules;
+pub mod products;
+pub mod top_up_options;
+
+use std::sync::Arc;
 
 use diesel_async::AsyncPgConnection;
 
 use super::{App, Error, Problems};
 use crate::domain::catalogue::Price;
 use crate::domain::customer::CustomerId;
-use crate::domain::money::{Currency, Money};
+use crate::domain::money::{Currency, Money, parse_plain_decimal};
 use crate::domain::offer::{ChannelOffer, Offer};
 use crate::domain::payment::Channel;
 use crate::domain::product::Product;
-use crate::storage::billing_profiles;
-use crate::storage::catalogue::{agreements, bank_accounts, channel_rules, products, top_up_options};
+use crate::providers::PaymentProvider;
+use crate::storage::{billing_profiles, catalogue as store};
 
 /// Where a request names its currency and product, for the answer that finds fault with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +40,11 @@ impl Place {
 /// The channels that this installation can serve: the providers with complete credentials, and the wallet.
 #[must_use]
 pub fn offered_channels(app: &App) -> Vec<ChannelOffer> {
-    let providers = app.providers.iter().map(|provider| {
-        let can = provider.capabilities();
-        ChannelOffer { channel: provider.channel(), currencies: can.currencies.clone(), limits: can.limits.clone() }
-    });
-    providers.chain([ChannelOffer::unlimited(Channel::Balance)]).collect()
+    let of = |provider: &Arc<dyn PaymentProvider>| {
+        let own = provider.capabilities();
+        ChannelOffer { channel: provider.channel(), currencies: own.currencies.clone(), limits: own.limits.clone() }
+    };
+    app.providers.iter().map(of).chain([ChannelOffer::unlimited(Channel::Balance)]).collect()
 }
 
 /// Everything that decides about an order of `currency` into `product` (or the main wallet): options,
@@ -45,7 +54,7 @@ pub fn offered_channels(app: &App) -> Vec<ChannelOffer> {
 /// caller's to check on the [`Offer`], so that one answer can name all that is wrong.
 ///
 /// # Errors
-/// 422 naming `currency` (`currency_not_offered`) or `product` (`unknown_product`, `product_inactive`) at `place`.
+/// 422 naming `currency` (`currency_not_offered`) or `product` (`unknown_product`, `inactive_product`) at `place`.
 pub async fn offer(
     conn: &mut AsyncPgConnection,
     offered: Vec<ChannelOffer>,
@@ -55,20 +64,20 @@ pub async fn offer(
     place: Place,
 ) -> Result<Offer, Error> {
     if !product.is_main() {
-        match products::find(conn, product).await? {
+        match store::product(conn, product.as_column()).await? {
             None => return Err(Error::field(place.pointer("product"), "unknown_product", "there is no such product")),
             Some(info) if !info.active => {
                 let detail = "the product takes no money at the moment";
-                return Err(Error::field(place.pointer("product"), "product_inactive", detail));
+                return Err(Error::field(place.pointer("product"), "inactive_product", detail));
             }
             Some(_) => {}
         }
     }
-    let Some(options) = top_up_options::for_wallet(conn, currency, product).await? else {
+    let Some(options) = store::top_up_options::for_wallet(conn, currency, product).await? else {
         let detail = format!("{currency} is not offered");
         return Err(Error::field(place.pointer("currency"), "currency_not_offered", detail));
     };
-    let accounts = bank_accounts::active(conn).await?;
+    let accounts = store::bank_accounts::active(conn).await?;
     let with_account: Vec<Currency> = accounts.iter().map(|account| account.currency).collect();
     let offered = offered
         .into_iter()
@@ -82,10 +91,10 @@ pub async fn offer(
         currency,
         product: product.clone(),
         options,
-        agreement: agreements::active(conn).await?,
+        agreement: store::agreements::active(conn).await?,
         profile: billing_profiles::find(conn, customer).await?,
         bank_account: accounts.into_iter().find(|account| account.currency == currency),
-        rules: channel_rules::for_product(conn, product).await?,
+        rules: store::channel_rules::for_product(conn, product).await?,
         offered,
     })
 }
@@ -100,4 +109,26 @@ pub fn check(offer: &Offer, channel: Channel, amount: Money, problems: &mut Prob
         return None;
     }
     offer.price(channel, amount).and_then(|price| problems.money("/amount", price))
+}
+
+/// Reads a channel, or notes what is wrong with it.
+pub(super) fn channel(problems: &mut Problems, pointer: &str, text: &str) -> Option<Channel> {
+    let rule = "must be card, paypal, vnpay, bank_transfer or balance";
+    text.parse().map_err(|()| problems.add(pointer, "unknown_channel", rule)).ok()
+}
+
+/// Reads a product's code; nothing, or an empty text, is the main wallet.
+pub(super) fn product_or_main(problems: &mut Problems, pointer: &str, code: Option<&str>) -> Option<Product> {
+    let Some(code) = code.filter(|code| !code.is_empty()) else { return Some(Product::main()) };
+    let product = Product::new(code);
+    if product.is_none() {
+        problems.add(pointer, "malformed", "must be 1 to 32 of a-z 0-9 _ -");
+    }
+    product
+}
+
+/// Reads an amount that fits the currency's minor unit and is greater than zero.
+pub(super) fn amount(problems: &mut Problems, pointer: &str, text: &str, currency: Currency) -> Option<Money> {
+    let read = parse_plain_decimal(text).and_then(|amount| Money::positive(amount, currency));
+    problems.money(pointer, read.and_then(Money::require_minor_unit))
 }

@@ -1,0 +1,64 @@
+//! What customers accept with every order. A version never changes; one of them is active.
+
+use serde_json::json;
+
+use crate::app::{App, Caller, Error, Problems};
+use crate::domain::catalogue::Agreement;
+use crate::storage::audit;
+use crate::storage::catalogue::agreements as store;
+use crate::storage::transaction::transact;
+
+/// All versions, newest first.
+///
+/// # Errors
+/// Of the database.
+pub async fn list(app: &App) -> Result<Vec<Agreement>, Error> {
+    Ok(store::list(&mut *app.pool.get().await?).await?)
+}
+
+/// Publishes a version and makes it the active one.
+///
+/// # Errors
+/// 422 naming every field that is wrong; 409 `agreement_exists`.
+pub async fn publish(app: &App, caller: &Caller, version: &str, url: &str) -> Result<Agreement, Error> {
+    let mut problems = Problems::new();
+    if version.is_empty()
+        || version.len() > 32
+        || !version.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    {
+        problems.add("/version", "malformed", "must be 1 to 32 of A-Z a-z 0-9 . _ -");
+    }
+    let link = url::Url::parse(url).ok().filter(|link| matches!(link.scheme(), "https" | "http") && link.has_host());
+    if link.is_none() || url.len() > 500 {
+        problems.add("/url", "malformed", "must be an absolute http(s) address of at most 500 characters");
+    }
+    problems.finish()?;
+    transact(&app.pool, async |conn| {
+        let made = store::insert(conn, version, url).await?;
+        if made.is_none() {
+            return Err(Error::conflict("agreement_exists", "this version is published already and never changes"));
+        }
+        let active = store::activate(conn, version).await?.ok_or(Error::NotFound("agreement"))?;
+        let (subject, detail) = (format!("agreement:{version}"), json!({"url": url}));
+        audit::record(conn, &caller.actor(), "agreement.published", &subject, &detail).await?;
+        Ok(active)
+    })
+    .await
+}
+
+/// Makes a published version the active one; the same again changes nothing.
+///
+/// # Errors
+/// 404.
+pub async fn activate(app: &App, caller: &Caller, version: &str) -> Result<Agreement, Error> {
+    transact(&app.pool, async |conn| {
+        let before = store::active(conn).await?.map(|active| active.version);
+        let active = store::activate(conn, version).await?.ok_or(Error::NotFound("agreement"))?;
+        if before.as_deref() != Some(version) {
+            let (subject, detail) = (format!("agreement:{version}"), json!({"before": before}));
+            audit::record(conn, &caller.actor(), "agreement.activated", &subject, &detail).await?;
+        }
+        Ok(active)
+    })
+    .await
+}

@@ -1,0 +1,235 @@
+//! On which terms channels are offered, per currency and wallet.
+
+use chrono::DateTime;
+use serde_json::{Value, json};
+
+use super::{amount, channel, product_or_main};
+use crate::app::{App, Caller, Error, Expected, Problems, Saved};
+use crate::domain::catalogue::{ChannelRule, Percent};
+use crate::domain::country::Country;
+use crate::domain::money::{Currency, Money, format_amount, parse_plain_decimal};
+use crate::domain::payment::Channel;
+use crate::storage::audit;
+use crate::storage::catalogue::{channel_rules as store, products};
+use crate::storage::transaction::transact;
+
+/// Which rule.
+#[derive(Debug, Clone)]
+pub struct RuleName {
+    pub channel: String,
+    pub currency: String,
+    pub product: Option<String>,
+}
+
+/// A rule as it is sent; nothing of it is checked.
+#[derive(Debug, Clone)]
+pub struct RuleInput {
+    pub enabled: bool,
+    pub countries: Vec<String>,
+    pub minimum: Option<String>,
+    pub maximum: Option<String>,
+    pub rank: i32,
+    pub fee_percent: String,
+    pub tax_percent: String,
+    pub bonus_percent: String,
+    pub processing_time: String,
+}
+
+/// All rules, by currency, product and rank.
+///
+/// # Errors
+/// Of the database.
+pub async fn list(app: &App) -> Result<Vec<ChannelRule>, Error> {
+    Ok(store::list(&mut *app.pool.get().await?).await?)
+}
+
+/// Makes or replaces the rule of a channel and currency, for the main wallet (and products by default) or one
+/// product.
+///
+/// # Errors
+/// 422 naming every field that is wrong; 412 and 428 as [`Expected::check`].
+pub async fn put(
+    app: &App,
+    caller: &Caller,
+    name: &RuleName,
+    expected: &Expected,
+    input: &RuleInput,
+) -> Result<Saved<ChannelRule>, Error> {
+    let new = validate(name, input)?;
+    transact(&app.pool, async |conn| {
+        if !new.product.is_main() && products::find(conn, new.product.as_column()).await?.is_none() {
+            return Err(Error::field("?product", "unknown_product", "there is no such product"));
+        }
+        let current = store::lock(conn, new.channel, new.currency, &new.product).await?;
+        expected.check(current.as_ref().map(|current| current.version))?;
+        let value = match &current {
+            Some(_) => store::update(conn, &new).await?,
+            // Somebody else made it meanwhile.
+            None => store::insert(conn, &new).await?.ok_or(Error::PreconditionFailed)?,
+        };
+        let detail = json!({"before": current.as_ref().map(describe), "after": describe(&value)});
+        let subject = format!("channel_rule:{}:{}:{}", value.channel, value.currency, value.product.as_column());
+        audit::record(conn, &caller.actor(), "channel_rule.saved", &subject, &detail).await?;
+        Ok(Saved { value, created: current.is_none() })
+    })
+    .await
+}
+
+fn validate(name: &RuleName, input: &RuleInput) -> Result<ChannelRule, Error> {
+    let mut problems = Problems::new();
+    let channel = channel(&mut problems, "/channel", &name.channel);
+    let currency = problems.money("/currency", name.currency.parse::<Currency>());
+    let product = product_or_main(&mut problems, "?product", name.product.as_deref());
+    let (Some(channel), Some(currency), Some(product)) = (channel, currency, product) else {
+        return Err(problems.into_error());
+    };
+    let mut bound = |pointer, text: &Option<String>| {
+        text.as_deref().and_then(|text| amount(&mut problems, pointer, text, currency))
+    };
+    let (minimum, maximum) = (bound("/minimum", &input.minimum), bound("/maximum", &input.maximum));
+    if minimum.zip(maximum).is_some_and(|(minimum, maximum)| minimum.amount() > maximum.amount()) {
+        problems.add("/maximum", "below_minimum", "must not be below the minimum");
+    }
+    let countries = countries(&mut problems, &input.countries);
+    if !(0..=1_000_000).contains(&input.rank) {
+        problems.add("/rank", "out_of_range", "must be 0 to 1000000");
+    }
+    let fee = percent(&mut problems, "/fee_percent", &input.fee_percent);
+    let tax = percent(&mut problems, "/tax_percent", &input.tax_percent);
+    let bonus = percent(&mut problems, "/bonus_percent", &input.bonus_percent);
+    let processing_time = problems.text("/processing_time", &input.processing_time, 1, 100);
+    let (Some(fee), Some(tax), Some(bonus), Some(processing_time)) = (fee, tax, bonus, processing_time) else {
+        return Err(problems.into_error());
+    };
+    if fee.value() + tax.value() >= rust_decimal::Decimal::ONE_HUNDRED {
+        problems.add("/fee_percent", "out_of_range", "fee and tax together must leave something to credit");
+    }
+    if channel == Channel::Balance && !(fee.is_zero() && tax.is_zero() && bonus.is_zero()) {
+        problems.add("/channel", "no_price", "a payment from the wallet is a transfer: its percentages must be 0");
+    }
+    problems.finish()?;
+    Ok(ChannelRule {
+        channel,
+        currency,
+        product,
+        enabled: input.enabled,
+        countries,
+        minimum,
+        maximum,
+        rank: input.rank,
+        fee,
+        tax,
+        bonus,
+        processing_time,
+        version: 1,
+        updated_at: DateTime::UNIX_EPOCH,
+    })
+}
+
+fn countries(problems: &mut Problems, codes: &[String]) -> Vec<Country> {
+    let mut found = Vec::new();
+    for (at, code) in codes.iter().enumerate().take(250) {
+        match code.parse::<Country>() {
+            Ok(country) if found.contains(&country) => {
+                problems.add(format!("/countries/{at}"), "duplicate", "is there already");
+            }
+            Ok(country) => found.push(country),
+            Err(error) => problems.add(format!("/countries/{at}"), "unknown_country", error.to_string()),
+        }
+    }
+    if codes.len() > 250 {
+        problems.add("/countries", "too_many", "must be 250 at most");
+    }
+    found
+}
+
+fn percent(problems: &mut Problems, pointer: &str, text: &str) -> Option<Percent> {
+    let share = problems.money(pointer, parse_plain_decimal(text))?;
+    let percent = Percent::new(share);
+    if percent.is_none() {
+        problems.add(pointer, "out_of_range", "must be 0 to 100 with at most four decimals");
+    }
+    percent
+}
+
+fn describe(rule: &ChannelRule) -> Value {
+    let show = |money: Money| format_amount(money.amount(), money.currency());
+    json!({
+        "enabled": rule.enabled,
+        "countries": rule.countries.iter().map(|country| country.code()).collect::<Vec<_>>(),
+        "minimum": rule.minimum.map(show),
+        "maximum": rule.maximum.map(show),
+        "rank": rule.rank,
+        "fee_percent": rule.fee.to_string(),
+        "tax_percent": rule.tax.to_string(),
+        "bonus_percent": rule.bonus.to_string(),
+        "processing_time": rule.processing_time,
+        "version": rule.version,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn name(channel: &str, currency: &str) -> RuleName {
+        RuleName { channel: channel.to_owned(), currency: currency.to_owned(), product: None }
+    }
+
+    fn input() -> RuleInput {
+        RuleInput {
+            enabled: true,
+            countries: vec!["VN".to_owned()],
+            minimum: Some("10".to_owned()),
+            maximum: None,
+            rank: 1,
+            fee_percent: "2.9".to_owned(),
+            tax_percent: "0".to_owned(),
+            bonus_percent: "0".to_owned(),
+            processing_time: "instant".to_owned(),
+        }
+    }
+
+    fn broken(name: &RuleName, input: &RuleInput) -> Vec<(String, &'static str)> {
+        match validate(name, input) {
+            Err(Error::Invalid(errors)) => errors.into_iter().map(|error| (error.pointer, error.code)).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn every_broken_field_is_named_at_once() {
+        let input = RuleInput {
+            countries: vec!["VN".to_owned(), "vn".to_owned(), "VN".to_owned()],
+            minimum: Some("10.001".to_owned()),
+            rank: -1,
+            fee_percent: "2.90001".to_owned(),
+            tax_percent: "-1".to_owned(),
+            processing_time: String::new(),
+            ..input()
+        };
+        let expected = [
+            ("/minimum", "too_precise"),
+            ("/countries/1", "unknown_country"),
+            ("/countries/2", "duplicate"),
+            ("/rank", "out_of_range"),
+            ("/fee_percent", "out_of_range"),
+            ("/tax_percent", "not_a_plain_decimal"),
+            ("/processing_time", "required"),
+        ];
+        assert_eq!(broken(&name("card", "USD"), &input), expected.map(|(p, code)| (p.to_owned(), code)));
+    }
+
+    #[test]
+    fn something_is_always_credited() {
+        let input = RuleInput { fee_percent: "60".to_owned(), tax_percent: "40".to_owned(), ..input() };
+        assert_eq!(broken(&name("card", "USD"), &input), [("/fee_percent".to_owned(), "out_of_range")]);
+    }
+
+    #[test]
+    fn a_transfer_has_no_price() {
+        assert_eq!(broken(&name("balance", "USD"), &input()), [("/channel".to_owned(), "no_price")]);
+        assert!(validate(&name("card", "USD"), &input()).is_ok());
+    }
+}

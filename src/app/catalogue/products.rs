@@ -1,0 +1,85 @@
+//! Products.
+
+use chrono::DateTime;
+use serde_json::{Value, json};
+
+use crate::app::{App, Caller, Error, Expected, Problems, Saved};
+use crate::domain::catalogue::ProductInfo;
+use crate::domain::product::Product;
+use crate::storage::audit;
+use crate::storage::catalogue::products as store;
+use crate::storage::transaction::transact;
+
+/// A product as it is sent; nothing of it is checked.
+#[derive(Debug, Clone)]
+pub struct ProductInput {
+    pub name: String,
+    pub active: bool,
+    pub returnable: bool,
+}
+
+/// All products, by code.
+///
+/// # Errors
+/// Of the database.
+pub async fn list(app: &App) -> Result<Vec<ProductInfo>, Error> {
+    Ok(store::list(&mut *app.pool.get().await?).await?)
+}
+
+/// The products that take money, by code.
+///
+/// # Errors
+/// Of the database.
+pub async fn list_active(app: &App) -> Result<Vec<ProductInfo>, Error> {
+    let mut products = list(app).await?;
+    products.retain(|product| product.active);
+    Ok(products)
+}
+
+/// Makes or replaces a product.
+///
+/// # Errors
+/// 422 naming every field that is wrong; 412 and 428 as [`Expected::check`].
+pub async fn put(
+    app: &App,
+    caller: &Caller,
+    code: &str,
+    expected: &Expected,
+    input: &ProductInput,
+) -> Result<Saved<ProductInfo>, Error> {
+    let mut problems = Problems::new();
+    let product = Product::new(code);
+    if product.is_none() {
+        problems.add("/code", "malformed", "must be 1 to 32 of a-z 0-9 _ -");
+    }
+    let name = problems.text("/name", &input.name, 1, 100);
+    let (Some(product), Some(name)) = (product, name) else { return Err(problems.into_error()) };
+    let new = ProductInfo {
+        product,
+        name,
+        active: input.active,
+        returnable: input.returnable,
+        version: 1,
+        updated_at: DateTime::UNIX_EPOCH,
+    };
+    transact(&app.pool, async |conn| {
+        let current = store::lock(conn, &new.product).await?;
+        expected.check(current.as_ref().map(|current| current.version))?;
+        let value = match &current {
+            Some(_) => store::update(conn, &new).await?,
+            // Somebody else made it meanwhile.
+            None => store::insert(conn, &new).await?.ok_or(Error::PreconditionFailed)?,
+        };
+        let detail = json!({"before": current.as_ref().map(describe), "after": describe(&value)});
+        let subject = format!("product:{}", value.product.as_column());
+        audit::record(conn, &caller.actor(), "product.saved", &subject, &detail).await?;
+        Ok(Saved { value, created: current.is_none() })
+    })
+    .await
+}
+
+fn describe(info: &ProductInfo) -> Value {
+    json!({
+        "name": info.name, "active": info.active, "returnable": info.returnable, "version": info.version,
+    })
+}

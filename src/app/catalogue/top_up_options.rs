@@ -1,0 +1,152 @@
+//! Which amounts a customer may choose, per currency and wallet.
+
+use chrono::DateTime;
+use serde_json::{Value, json};
+
+use super::{amount, product_or_main};
+use crate::app::{App, Caller, Error, Expected, Problems, Saved};
+use crate::domain::catalogue::TopUpOptions;
+use crate::domain::money::{Currency, Money, format_amount};
+use crate::storage::audit;
+use crate::storage::catalogue::{products, top_up_options as store};
+use crate::storage::transaction::transact;
+
+/// Options as they are sent; nothing of them is checked.
+#[derive(Debug, Clone)]
+pub struct OptionsInput {
+    pub presets: Vec<String>,
+    pub minimum: String,
+    pub maximum: String,
+    pub order_ttl_minutes: i32,
+}
+
+/// All options, by currency, the main wallet's first.
+///
+/// # Errors
+/// Of the database.
+pub async fn list(app: &App) -> Result<Vec<TopUpOptions>, Error> {
+    Ok(store::list(&mut *app.pool.get().await?).await?)
+}
+
+/// Makes or replaces the options of a currency, for the main wallet (and products by default) or one product.
+///
+/// # Errors
+/// 422 naming every field that is wrong; 412 and 428 as [`Expected::check`].
+pub async fn put(
+    app: &App,
+    caller: &Caller,
+    currency: &str,
+    product: Option<&str>,
+    expected: &Expected,
+    input: &OptionsInput,
+) -> Result<Saved<TopUpOptions>, Error> {
+    let new = validate(currency, product, input)?;
+    transact(&app.pool, async |conn| {
+        if !new.product.is_main() && products::find(conn, new.product.as_column()).await?.is_none() {
+            return Err(Error::field("?product", "unknown_product", "there is no such product"));
+        }
+        let current = store::lock(conn, new.currency, &new.product).await?;
+        expected.check(current.as_ref().map(|current| current.version))?;
+        let value = match &current {
+            Some(_) => store::update(conn, &new).await?,
+            // Somebody else made it meanwhile.
+            None => store::insert(conn, &new).await?.ok_or(Error::PreconditionFailed)?,
+        };
+        let detail = json!({"before": current.as_ref().map(describe), "after": describe(&value)});
+        let subject = format!("top_up_options:{}:{}", value.currency, value.product.as_column());
+        audit::record(conn, &caller.actor(), "top_up_options.saved", &subject, &detail).await?;
+        Ok(Saved { value, created: current.is_none() })
+    })
+    .await
+}
+
+fn validate(currency: &str, product: Option<&str>, input: &OptionsInput) -> Result<TopUpOptions, Error> {
+    let mut problems = Problems::new();
+    let currency = problems.money("/currency", currency.parse::<Currency>());
+    let product = product_or_main(&mut problems, "?product", product);
+    let (Some(currency), Some(product)) = (currency, product) else { return Err(problems.into_error()) };
+    let minimum = amount(&mut problems, "/minimum", &input.minimum, currency);
+    let maximum = amount(&mut problems, "/maximum", &input.maximum, currency);
+    if !(30..=1440).contains(&input.order_ttl_minutes) {
+        problems.add("/order_ttl_minutes", "out_of_range", "must be 30 to 1440 minutes");
+    }
+    if input.presets.len() > 20 {
+        problems.add("/presets", "too_many", "must be 20 at most");
+    }
+    let mut presets: Vec<Money> = Vec::new();
+    for (at, preset) in input.presets.iter().enumerate().take(20) {
+        let pointer = format!("/presets/{at}");
+        let Some(preset) = amount(&mut problems, &pointer, preset, currency) else { continue };
+        if presets.contains(&preset) {
+            problems.add(&pointer, "duplicate", "is there already");
+        }
+        let below = minimum.is_some_and(|minimum| preset.amount() < minimum.amount());
+        if below || maximum.is_some_and(|maximum| preset.amount() > maximum.amount()) {
+            problems.add(&pointer, "out_of_range", "must lie between minimum and maximum");
+        }
+        presets.push(preset);
+    }
+    let (Some(minimum), Some(maximum)) = (minimum, maximum) else { return Err(problems.into_error()) };
+    if minimum.amount() > maximum.amount() {
+        problems.add("/maximum", "below_minimum", "must not be below the minimum");
+    }
+    problems.finish()?;
+    Ok(TopUpOptions {
+        currency,
+        product,
+        presets,
+        minimum,
+        maximum,
+        order_ttl_minutes: input.order_ttl_minutes,
+        version: 1,
+        updated_at: DateTime::UNIX_EPOCH,
+    })
+}
+
+fn describe(options: &TopUpOptions) -> Value {
+    let show = |money: &Money| format_amount(money.amount(), money.currency());
+    json!({
+        "presets": options.presets.iter().map(show).collect::<Vec<_>>(),
+        "minimum": show(&options.minimum),
+        "maximum": show(&options.maximum),
+        "order_ttl_minutes": options.order_ttl_minutes,
+        "version": options.version,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn input(presets: &[&str], minimum: &str, maximum: &str) -> OptionsInput {
+        OptionsInput {
+            presets: presets.iter().map(|&preset| preset.to_owned()).collect(),
+            minimum: minimum.to_owned(),
+            maximum: maximum.to_owned(),
+            order_ttl_minutes: 60,
+        }
+    }
+
+    fn broken(currency: &str, input: &OptionsInput) -> Vec<(String, &'static str)> {
+        match validate(currency, None, input) {
+            Err(Error::Invalid(errors)) => errors.into_iter().map(|error| (error.pointer, error.code)).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn presets_lie_in_range_once() {
+        let found = broken("CNY", &input(&["50", "5", "50.00", "2000"], "10", "1000"));
+        let expected = [("/presets/1", "out_of_range"), ("/presets/2", "duplicate"), ("/presets/3", "out_of_range")];
+        assert_eq!(found, expected.map(|(pointer, code)| (pointer.to_owned(), code)));
+    }
+
+    #[test]
+    fn amounts_fit_the_minor_unit_and_the_range_is_one() {
+        assert_eq!(broken("VND", &input(&[], "0.5", "100")), [("/minimum".to_owned(), "too_precise")]);
+        assert_eq!(broken("CNY", &input(&[], "100", "10")), [("/maximum".to_owned(), "below_minimum")]);
+        assert_eq!(broken("cny", &input(&[], "1", "10")), [("/currency".to_owned(), "unknown_currency")]);
+        assert!(validate("CNY", Some("gpu"), &input(&["10"], "10", "10")).is_ok());
+    }
+}

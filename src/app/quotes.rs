@@ -1,0 +1,70 @@
+//! The price before the order.
+
+use super::catalogue::{self, Place};
+use super::{App, Error, Problems};
+use crate::domain::catalogue::Price;
+use crate::domain::customer::CustomerId;
+use crate::domain::money::{Currency, Money, parse_plain_decimal};
+use crate::domain::offer::Eligibility;
+use crate::domain::payment::Channel;
+use crate::domain::product::Product;
+
+/// What a price is asked for; nothing of it is checked.
+#[derive(Debug, Clone)]
+pub struct QuoteInput {
+    pub currency: String,
+    pub amount: String,
+    pub channel: Option<String>,
+    pub product: Option<String>,
+}
+
+/// What an amount costs through each channel.
+#[derive(Debug, Clone)]
+pub struct Quote {
+    pub amount: Money,
+    pub product: Product,
+    /// The channel asked for, or else the recommended one.
+    pub chosen: Option<Channel>,
+    /// Every channel; its price where a rule states one and leaves something to credit.
+    pub channels: Vec<(Eligibility, Option<Price>)>,
+}
+
+impl Quote {
+    /// The price through the chosen channel.
+    #[must_use]
+    pub fn price(&self) -> Option<Price> {
+        let chosen = self.chosen?;
+        self.channels.iter().find(|(one, _)| one.channel == chosen).and_then(|(_, price)| *price)
+    }
+}
+
+/// Prices an amount. Nothing is stored; the order freezes its own price when it is made.
+///
+/// # Errors
+/// 422 naming every field that is wrong. A channel that cannot be chosen is no error: the quote says why.
+pub async fn quote(app: &App, customer: &CustomerId, input: &QuoteInput) -> Result<Quote, Error> {
+    let mut problems = Problems::new();
+    let currency = problems.money("/currency", input.currency.parse::<Currency>());
+    let amount = match currency {
+        Some(currency) => catalogue::amount(&mut problems, "/amount", &input.amount, currency),
+        None => problems.money("/amount", parse_plain_decimal(&input.amount)).and(None),
+    };
+    let channel = input.channel.as_deref().and_then(|channel| catalogue::channel(&mut problems, "/channel", channel));
+    let product = catalogue::product_or_main(&mut problems, "/product", input.product.as_deref());
+    let (Some(amount), Some(product)) = (amount, product) else { return Err(problems.into_error()) };
+    problems.finish()?;
+
+    let mut conn = app.pool.get().await?;
+    let offered = catalogue::offered_channels(app);
+    let offer = catalogue::offer(&mut conn, offered, customer, amount.currency(), &product, Place::Body).await?;
+    let channels: Vec<_> = offer
+        .channels(Some(amount))
+        .into_iter()
+        .map(|one| {
+            let price = offer.price(one.channel, amount).and_then(Result::ok);
+            (one, price)
+        })
+        .collect();
+    let recommended = channels.iter().find(|(one, _)| one.recommended).map(|(one, _)| one.channel);
+    Ok(Quote { amount, product, chosen: channel.or(recommended), channels })
+}
