@@ -9,6 +9,8 @@ pub mod catalogue;
 pub mod check;
 pub mod error;
 pub mod flows;
+pub mod grants;
+pub mod holds;
 pub mod idempotency;
 pub mod notifications;
 pub mod orders;

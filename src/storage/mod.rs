@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod check;
 pub mod events;
 pub mod flows;
+pub mod grants;
 pub mod idempotency;
 pub mod ledger;
 pub mod orders;
