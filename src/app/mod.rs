@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod check;
 pub mod error;
 pub mod flows;
+pub mod health;
 pub mod idempotency;
 pub mod notifications;
 pub mod orders;
