@@ -2,7 +2,8 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{account_flows, admin, balances, docs, health, providers, top_up_orders, transfers, usage};
+use super::{account_flows, admin, balances, providers, top_up_orders, transfers, usage};
+use super::{docs, health};
 
 /// Registers every operation.
 pub fn configure(config: &mut ServiceConfig) {
@@ -26,9 +27,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(providers::paypal_notification)
         .service(providers::vnpay_ipn)
         .service(providers::paypal_return)
-        .service(providers::vnpay_return)
-        .service(health::get_health)
-        .service(health::get_readiness)
-        .service(health::get_metrics);
+        .service(providers::vnpay_return);
+    config.service(health::get_health).service(health::get_readiness).service(health::get_metrics);
     docs::configure(config);
 }
