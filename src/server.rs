@@ -67,6 +67,9 @@ impl Server {
 
     async fn start_on(config: &Config, database: &Database) -> Result<Started, StartError> {
         let environment = database.prepare(config).await?;
+        if database.is_embedded() && !environment.is_live() {
+            database.seed().await?;
+        }
         let keys = Keys::load(config, database.is_embedded())?;
         if keys.generated && environment.is_live() {
             return Err(StartError::GeneratedKeyOnLive);

@@ -3,8 +3,10 @@
 //! Results go to standard output, everything else to standard error. A command that fails says why in one sentence,
 //! with the next step. Exit codes: 0 done, 1 failed (or, of a check, "does not agree"), 2 wrong usage.
 
+mod check;
 mod migrate;
 mod openapi;
+mod seed;
 mod serve;
 mod token;
 mod welcome;
@@ -35,6 +37,10 @@ enum Command {
     Serve,
     /// Bring the database to the schema of this version
     Migrate,
+    /// Recompute every balance, hold, grant, order and payment; fails when anything disagrees
+    Check,
+    /// Add the demo catalogue, where it is missing
+    Seed,
     /// Print the OpenAPI document
     Openapi(openapi::Arguments),
     /// Print a token signed with the configured key
@@ -68,6 +74,8 @@ async fn dispatch(CommandLine { command, config }: CommandLine) -> Outcome {
     match command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(config).await,
         Command::Migrate => migrate::run(config).await,
+        Command::Check => check::run(config).await,
+        Command::Seed => seed::run(config).await,
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Token(arguments) => token::run(&config, &arguments),
     }

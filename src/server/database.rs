@@ -3,10 +3,12 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::StartError;
+use crate::app::seed;
 use crate::config::Config;
 use crate::domain::environment::Environment;
 use crate::embedded::{Cluster, ClusterOptions};
-use crate::storage::{environment, migrations, pool};
+use crate::storage::pool::{self, Pool};
+use crate::storage::{environment, migrations};
 
 /// Where the data are, and the cluster behind it if it is ours.
 #[derive(Debug)]
@@ -78,6 +80,22 @@ impl Database {
             (None, None) => environment::stamp(&mut conn, self.usual_stamp(config)).await?,
         };
         Ok((ran, stamp))
+    }
+
+    /// Adds the demo catalogue, where it is missing.
+    ///
+    /// # Errors
+    /// On a database stamped live.
+    pub async fn seed(&self) -> Result<(), StartError> {
+        Ok(seed::demo(&self.pool()?).await?)
+    }
+
+    /// A small pool, for commands.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub fn pool(&self) -> Result<Pool, StartError> {
+        Ok(Pool::new(&self.url, 4)?)
     }
 
     fn usual_stamp(&self, config: &Config) -> Environment {

@@ -53,6 +53,8 @@ pub enum StartError {
     Origin(String),
     #[error("cannot listen on {0}: {1}; choose another address with TOPUP_BIND")]
     Listen(SocketAddr, std::io::Error),
+    #[error("the demo catalogue cannot be added: {0}")]
+    Seed(#[from] crate::app::Error),
     #[error("a thread cannot be started: {0}")]
     Thread(std::io::Error),
     #[error("the HTTP server cannot start: {0}")]
