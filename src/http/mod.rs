@@ -6,7 +6,6 @@ pub mod amount;
 pub mod auth;
 pub mod balances;
 pub mod billing_profiles;
-pub mod channel;
 pub mod etag;
 pub mod extract;
 pub mod openapi;

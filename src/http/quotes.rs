@@ -6,14 +6,15 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::amount::Amount;
 use super::auth::{Allowed, AsCustomer};
-use super::channel::ChannelName;
 use super::extract::{JsonBody, QueryParams};
 use super::problem::Failure;
 use super::top_up_options::amount;
+use super::top_up_orders::PaymentChannel;
 use crate::app::App;
 use crate::app::quotes::{self, QuoteInput};
 use crate::domain::catalogue::Price;
 use crate::domain::offer::Eligibility;
+use crate::domain::payment::Channel;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -33,8 +34,8 @@ pub struct QuoteRequest {
     currency: String,
     amount: Amount,
     /// The channel to price; absent: the recommended one.
-    #[schema(max_length = 32, pattern = "^(card|paypal|vnpay|bank_transfer|balance)$", example = "bank_transfer")]
-    channel: Option<String>,
+    #[schema(nullable = false)]
+    channel: Option<PaymentChannel>,
     /// The product to top up; absent: the main wallet.
     #[schema(max_length = 32, pattern = "^[a-z0-9_-]{0,32}$", example = "whatsapp")]
     product: Option<String>,
@@ -53,7 +54,7 @@ pub struct Quote {
     /// The channel asked for, or else the recommended one; absent when no channel can be used.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    channel: Option<ChannelName>,
+    channel: Option<PaymentChannel>,
     /// Through that channel; absent, as the other figures, where it has no price.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -77,7 +78,7 @@ pub struct Quote {
 /// A channel and its price.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct QuotedChannel {
-    channel: ChannelName,
+    channel: PaymentChannel,
     eligible: bool,
     /// Why not, for the customer; null when eligible.
     #[schema(max_length = 5000, example = "VNPay takes VND only.")]
@@ -127,7 +128,7 @@ impl From<quotes::Quote> for Quote {
             currency: quote.amount.currency().code().to_owned(),
             product: quote.product.code().map(str::to_owned),
             amount: amount(quote.amount),
-            channel: quote.chosen.map(ChannelName::from),
+            channel: quote.chosen.map(PaymentChannel::from),
             fee: price.map(|price| amount(price.fee)),
             tax: price.map(|price| amount(price.tax)),
             bonus: price.map(|price| amount(price.bonus)),
@@ -158,6 +159,7 @@ pub async fn create_quote(
 ) -> Result<HttpResponse, Failure> {
     let customer = caller.customer(query.customer_id.as_deref())?;
     let QuoteRequest { currency, amount, channel, product } = body.value;
+    let channel = channel.map(Channel::from);
     let quote = quotes::quote(&app, &customer, &QuoteInput { currency, amount: amount.0, channel, product }).await?;
     Ok(HttpResponse::Ok().json(Quote::from(quote)))
 }

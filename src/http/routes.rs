@@ -2,7 +2,9 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{account_flows, admin, balances, billing_profiles, products, providers, quotes, top_up_options, top_up_orders};
+use super::{
+    account_flows, admin, balances, billing_profiles, products, providers, quotes, top_up_options, top_up_orders,
+};
 use super::{transfers, usage};
 
 /// Registers every operation.

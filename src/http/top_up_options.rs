@@ -6,9 +6,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::amount::Amount;
 use super::auth::{Allowed, AsCustomer};
-use super::channel::ChannelName;
 use super::extract::QueryParams;
 use super::problem::Failure;
+use super::top_up_orders::PaymentChannel;
 use crate::app::{App, top_up_options};
 use crate::domain::catalogue::Agreement;
 use crate::domain::money::Money;
@@ -69,7 +69,7 @@ impl From<Agreement> for AgreementLink {
 /// Whether a channel can be chosen.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ChannelOption {
-    channel: ChannelName,
+    channel: PaymentChannel,
     eligible: bool,
     /// Why not, for the customer; null when eligible.
     #[schema(max_length = 5000, example = "VNPay takes VND only.")]

@@ -11,10 +11,10 @@ use crate::app::catalogue::channel_rules::{self, RuleInput, RuleName};
 use crate::domain::catalogue::ChannelRule;
 use crate::http::amount::Amount;
 use crate::http::auth::{Allowed, AsOperator};
-use crate::http::channel::ChannelName;
 use crate::http::etag::{IfMatch, saved};
 use crate::http::extract::{JsonBody, QueryParams};
 use crate::http::problem::Failure;
+use crate::http::top_up_orders::PaymentChannel;
 
 /// All rules.
 #[derive(Debug, Serialize, ToSchema)]
@@ -26,7 +26,7 @@ pub struct AdminChannelRuleList {
 /// On which terms a channel is offered.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AdminChannelRule {
-    channel: ChannelName,
+    channel: PaymentChannel,
     #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
     currency: String,
     /// Null for the main wallet, and products that have no rule of their own.
