@@ -41,7 +41,7 @@ pub async fn create(app: &App, new: &NewGrant, key: &IdempotencyKey) -> Result<M
             let grant = store::find(conn, &new.customer, id).await?.ok_or(Error::NotFound("grant"))?;
             return Ok(Made::again(grant));
         }
-        if !new.product.is_main() && catalogue::products::find(conn, new.product.as_column()).await?.is_none() {
+        if !new.product.is_main() && catalogue::products::find(conn, &new.product).await?.is_none() {
             return Err(Error::field("/product", "unknown_product", "there is no such product"));
         }
         let now = clock(conn).await?;

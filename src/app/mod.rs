@@ -10,6 +10,7 @@ pub mod check;
 pub mod error;
 pub mod flows;
 pub mod grants;
+pub mod health;
 pub mod holds;
 pub mod idempotency;
 pub mod notifications;

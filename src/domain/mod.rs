@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod country;
 pub mod customer;
 pub mod entry;
+pub mod environment;
 pub mod grant;
 pub mod guard;
 pub mod hold;

@@ -1,3 +1,8 @@
 //! What operators call, under `/v1/admin`.
 
+pub mod agreements;
+pub mod bank_accounts;
+pub mod channel_rules;
+pub mod products;
+pub mod top_up_options;
 pub mod top_up_orders;
