@@ -1,7 +1,7 @@
 //! Builds the whole from a [`Config`] and runs it until it is stopped.
 //!
 //! What starts: database, stamp, sandbox, providers, keys, HTTP. What stops first is what gives work to the others:
-//! HTTP drains, then the poster, then the sandbox, then the pool, and PostgreSQL last.
+//! HTTP drains, then the workers, then the poster, then the sandbox, then the pool, and PostgreSQL last.
 
 mod database;
 mod error;
@@ -26,6 +26,10 @@ use crate::providers::Registry;
 use crate::sandbox::Sandbox;
 use crate::storage::pool::Pool;
 use crate::telemetry;
+use crate::workers::Workers;
+
+/// How long a worker rests after a turn that found nothing to do.
+const WORKERS_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The service, built from settings.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +49,7 @@ pub struct RunningServer {
     database: Database,
     sandbox: Option<Sandbox>,
     web: web::RunningWeb,
+    workers: Workers,
 }
 
 impl Server {
@@ -89,7 +94,9 @@ impl Server {
             web::start(listener, config, origins, app, Arc::new(verifier))
         });
         match built {
-            Ok((app, web)) => Ok(Started { base_url, public_url, app, environment, development_key, sandbox, web }),
+            Ok((app, web, workers)) => {
+                Ok(Started { base_url, public_url, app, environment, development_key, sandbox, web, workers })
+            }
             Err(error) => {
                 if let Some(sandbox) = sandbox {
                     sandbox.stop().await;
@@ -106,12 +113,13 @@ impl Server {
         public_url: String,
         offer: &crate::providers::settings::ProviderSettings,
         serve: impl FnOnce(App) -> Result<web::RunningWeb, StartError>,
-    ) -> Result<(App, web::RunningWeb), StartError> {
+    ) -> Result<(App, web::RunningWeb, Workers), StartError> {
         let providers = Registry::new(offer)?;
         offer::check_stamp(&providers, environment)?;
         let app = app(config, database.url(), environment, public_url, providers)?;
         let web = serve(app.clone())?;
-        Ok((app, web))
+        let workers = Workers::start(&app, WORKERS_PAUSE);
+        Ok((app, web, workers))
     }
 }
 
@@ -124,6 +132,7 @@ struct Started {
     development_key: Option<SigningKey>,
     sandbox: Option<Sandbox>,
     web: web::RunningWeb,
+    workers: Workers,
 }
 
 impl Started {
@@ -137,6 +146,7 @@ impl Started {
             database,
             sandbox: self.sandbox,
             web: self.web,
+            workers: self.workers,
         }
     }
 }
@@ -165,6 +175,7 @@ impl RunningServer {
     /// When PostgreSQL does not stop.
     pub async fn stop(self) -> Result<(), StartError> {
         self.web.stop().await;
+        self.workers.stop().await;
         self.app.poster.drain().await;
         if let Some(sandbox) = self.sandbox {
             sandbox.stop().await;

@@ -7,6 +7,7 @@ pub mod billing_profiles;
 pub mod caller;
 pub mod catalogue;
 pub mod check;
+pub mod chores;
 pub mod error;
 pub mod flows;
 pub mod grants;

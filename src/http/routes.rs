@@ -5,7 +5,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{
     account_flows, admin, balances, billing_profiles, products, providers, quotes, top_up_options, top_up_orders,
 };
-use super::{docs, health};
+use super::{docs, grants, health, holds, reversals};
 use super::{transfers, usage};
 
 /// Registers every operation.
@@ -23,6 +23,14 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(account_flows::list_account_flows)
         .service(usage::create_usage)
         .service(usage::create_usage_batch)
+        .service(reversals::create_usage_reversal)
+        .service(holds::create_hold)
+        .service(holds::get_hold)
+        .service(holds::capture_hold)
+        .service(holds::release_hold)
+        .service(holds::extend_hold)
+        .service(grants::create_grant)
+        .service(grants::list_grants)
         .service(admin::top_up_orders::admin_list_top_up_orders)
         .service(admin::top_up_orders::approve_top_up_order)
         .service(admin::top_up_orders::reject_top_up_order)

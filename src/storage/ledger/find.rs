@@ -1,5 +1,6 @@
 //! Looking things up in the ledger.
 
+use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
@@ -9,10 +10,10 @@ use super::find_entry;
 use super::load::{EntryRow, HoldRow, wallet_key};
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::{Entry, EntryKind};
-use crate::domain::hold::{Hold, HoldStatus};
+use crate::domain::hold::{Hold, HoldStatus, MAX_HOLD_SECONDS};
 use crate::domain::posting::WalletKey;
 use crate::storage::StorageError;
-use crate::storage::schema::{entries, grant_uses, holds, wallets};
+use crate::storage::schema::{entries, grant_uses, holds, wallets, worker_marks};
 
 /// A usage by its id, or a capture by its hold's, with the grants that it took from.
 ///
@@ -96,3 +97,40 @@ pub async fn find_hold(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<
     let at = hold.expires_at;
     Ok(Some(if lapsed { Hold { status: HoldStatus::Expired, closed_at: Some(at), ..hold } } else { hold }))
 }
+
+/// Wallets with open holds whose time is over, for the sweep. A mark remembers how far back nothing is open
+/// any more, so that the scan stays short whatever is behind it.
+///
+/// # Errors
+/// Of the database.
+pub async fn wallets_with_lapsed_holds(
+    conn: &mut AsyncPgConnection,
+    limit: i64,
+) -> Result<Vec<WalletKey>, StorageError> {
+    let now = crate::storage::orders::clock(conn).await?;
+    let mark: Option<DateTime<Utc>> =
+        worker_marks::table.find(HOLDS_MARK).select(worker_marks::reached).first(conn).await.optional()?;
+    let from = mark.unwrap_or(now - Duration::seconds(2 * MAX_HOLD_SECONDS));
+    let rows: Vec<(String, String, String)> = holds::table
+        .filter(holds::expires_at.gt(from).and(holds::expires_at.le(now)))
+        .filter(holds::status.eq("open"))
+        .order(holds::expires_at)
+        .limit(limit)
+        .select((holds::customer_id, holds::currency, holds::product))
+        .load(conn)
+        .await?;
+    if rows.is_empty() {
+        // A hold that commits late has its expiry in the future of its own statement; a minute is ample.
+        let reached = now - Duration::seconds(60);
+        diesel::insert_into(worker_marks::table)
+            .values((worker_marks::worker.eq(HOLDS_MARK), worker_marks::reached.eq(reached)))
+            .on_conflict(worker_marks::worker)
+            .do_update()
+            .set(worker_marks::reached.eq(reached))
+            .execute(conn)
+            .await?;
+    }
+    rows.iter().map(|(customer, currency, product)| wallet_key(customer, currency, product)).collect()
+}
+
+const HOLDS_MARK: &str = "holds";

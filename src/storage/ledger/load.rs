@@ -172,7 +172,10 @@ impl WalletRow {
 }
 
 /// Reads a wallet's identity out of columns.
-pub(super) fn wallet_key(customer: &str, currency: &str, product: &str) -> Result<WalletKey, StorageError> {
+///
+/// # Errors
+/// [`StorageError::Corrupt`].
+pub fn wallet_key(customer: &str, currency: &str, product: &str) -> Result<WalletKey, StorageError> {
     Ok(WalletKey {
         customer: CustomerId::new(customer)
             .ok_or_else(|| StorageError::Corrupt(format!("customer id {customer:?}")))?,
