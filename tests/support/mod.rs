@@ -12,7 +12,6 @@
 
 mod reply;
 
-use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -107,7 +106,7 @@ pub struct TestApp {
     pub server: RunningServer,
     pub database: String,
     client: reqwest::Client,
-    finished: Cell<bool>,
+    guard: Guard,
 }
 
 impl TestApp {
@@ -132,7 +131,7 @@ impl TestApp {
             .timeout(Duration::from_secs(30))
             .build()
             .unwrap();
-        Ok(Self { server, database: database.to_owned(), client, finished: Cell::new(false) })
+        Ok(Self { server, database: database.to_owned(), client, guard: Guard(false) })
     }
 
     pub fn url(&self) -> &str {
@@ -216,9 +215,18 @@ impl TestApp {
 
     /// Everything stops; for tests that have made the books disagree.
     pub async fn stop(self) {
-        self.finished.set(true);
-        let Self { server, .. } = self;
+        let Self { server, mut guard, .. } = self;
+        guard.0 = true;
         server.stop().await.unwrap();
+    }
+}
+
+/// Makes sure that no test forgets to look at the books.
+struct Guard(bool);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        assert!(self.0 || std::thread::panicking(), "end the test with `app.finish().await`");
     }
 }
 
