@@ -20,4 +20,5 @@ pub mod payment;
 pub mod posting;
 pub mod product;
 pub mod reference;
+pub mod reversal;
 pub mod wallet;

@@ -102,8 +102,8 @@ pub struct Failure {
     code: &'static str,
     detail: String,
     errors: Vec<FieldError>,
-    insufficient_funds: Option<InsufficientFunds>,
-    spend_cap: Option<SpendCap>,
+    insufficient_funds: Option<Box<InsufficientFunds>>,
+    spend_cap: Option<Box<SpendCap>>,
     retry_after: Option<u64>,
 }
 
@@ -147,8 +147,8 @@ impl Failure {
                     detail: error.detail.clone(),
                 })
                 .collect(),
-            insufficient_funds: self.insufficient_funds.clone(),
-            spend_cap: self.spend_cap.clone(),
+            insufficient_funds: self.insufficient_funds.as_deref().cloned(),
+            spend_cap: self.spend_cap.as_deref().cloned(),
         }
     }
 }
@@ -168,17 +168,17 @@ impl From<Error> for Failure {
             Error::PreconditionFailed => Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", detail),
             Error::PreconditionRequired => Self::new(StatusCode::PRECONDITION_REQUIRED, "if_match_required", detail),
             Error::InsufficientFunds(short) => Self {
-                insufficient_funds: Some(insufficient_funds(&short)),
+                insufficient_funds: Some(Box::new(insufficient_funds(&short))),
                 ..Self::new(StatusCode::PAYMENT_REQUIRED, "insufficient_funds", detail)
             },
             Error::SpendCap { period, cap, spent, required, currency } => Self {
-                spend_cap: Some(SpendCap {
+                spend_cap: Some(Box::new(SpendCap {
                     period: period.to_owned(),
                     currency: currency.code().to_owned(),
                     cap: Amount::of(cap, currency),
                     spent: Amount::of(spent, currency),
                     required: Amount::of(required, currency),
-                }),
+                })),
                 ..Self::new(StatusCode::PAYMENT_REQUIRED, "spend_cap_reached", detail)
             },
             Error::Provider(error) => provider_failure(&error),

@@ -10,6 +10,7 @@ pub mod check;
 pub mod environment;
 pub mod events;
 pub mod flows;
+pub mod grants;
 pub mod idempotency;
 pub mod ledger;
 pub mod migrations;

@@ -148,7 +148,7 @@ fn holds() -> Vec<Tampering> {
     let captured = is(&shown("hold", CAPTURED));
     let update = |set: &str| format!("UPDATE holds SET {set} WHERE id = '{CAPTURED}'");
     let capture =
-        format!("SELECT 'wal_' || replace(wallet_id::text, '-', '') || ':' || seq FROM entries WHERE kind = 3");
+        "SELECT 'wal_' || replace(wallet_id::text, '-', '') || ':' || seq FROM entries WHERE kind = 3".to_owned();
     vec![
         tampering("hold_without_wallet", update("product = 'gpu'"), captured.clone()),
         tampering("hold_without_wallet", update(&format!("wallet_id = {NOBODY}")), captured.clone()),
@@ -255,7 +255,7 @@ fn payments() -> Vec<Tampering> {
         tampering("payment_refunded", update(PAYMENT, "refunded = 13"), payment.clone()),
         tampering(
             "payment_refunded",
-            format!("UPDATE refunds SET status = 'pending' WHERE status = 'failed'"),
+            "UPDATE refunds SET status = 'pending' WHERE status = 'failed'".to_owned(),
             payment.clone(),
         ),
         tampering("payment_within", update(PAYMENT, "amount = 99"), payment),
