@@ -221,7 +221,7 @@ fn render(usage: &Usage) -> BookedUsage {
         (status = 402, description = "`insufficient_funds` or `spend_cap_reached`"),
         (status = 409, description = "The wallet is frozen"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["service"]))
 )]
 #[post("/v1/usage")]
 pub async fn create_usage(
@@ -247,7 +247,7 @@ pub async fn create_usage(
         {"id": "msg-0003", "customer_id": "demo", "currency": "CNY", "amount": "0.12345678"}
     ]})),
     responses((status = 200, description = "What became of each item", body = UsageBatchResult)),
-    security(("bearer" = []))
+    security(("bearer" = ["service"]))
 )]
 #[post("/v1/usage/batch")]
 pub async fn create_usage_batch(

@@ -1,0 +1,181 @@
+//! The OpenAPI document, as generators need it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::support::TestApp;
+
+const METHODS: [&str; 7] = ["get", "put", "post", "patch", "delete", "head", "options"];
+
+/// Path, method, operation.
+pub fn operations() -> Vec<(String, String, Value)> {
+    let paths = topup::http::openapi::document()["paths"].as_object().unwrap();
+    let mut operations = Vec::new();
+    for (path, item) in paths {
+        for (method, operation) in item.as_object().unwrap() {
+            assert!(METHODS.contains(&method.as_str()), "{path} has {method}");
+            operations.push((path.clone(), method.clone(), operation.clone()));
+        }
+    }
+    operations
+}
+
+fn walk(value: &Value, at: &str, visit: &mut dyn FnMut(&str, &str, &Value)) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                visit(at, name, field);
+                walk(field, &format!("{at}/{name}"), visit);
+            }
+        }
+        Value::Array(items) => {
+            for (n, item) in items.iter().enumerate() {
+                walk(item, &format!("{at}/{n}"), visit);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Not within examples, which may hold any field.
+fn is_schema(at: &str) -> bool {
+    !at.contains("/example")
+}
+
+#[test]
+fn the_committed_document_is_the_generated_one() {
+    let committed = include_str!("../../openapi/openapi.json");
+    assert!(
+        committed == topup::http::openapi::text(),
+        "the API has changed: look at what clients will see, then run `cargo run -- openapi > openapi/openapi.json`"
+    );
+}
+
+#[test]
+fn it_is_the_same_every_time_and_sorted() {
+    let document = topup::http::openapi::document();
+    assert_eq!(document["openapi"], "3.1.0");
+    for map in ["/paths", "/components/schemas"] {
+        let names: Vec<&String> = document.pointer(map).unwrap().as_object().unwrap().keys().collect();
+        assert!(names.is_sorted(), "{map}: {names:?}");
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere_and_every_component_is_used() {
+    let document = topup::http::openapi::document();
+    let mut used = BTreeSet::new();
+    walk(document, "", &mut |at, name, value| {
+        if name == "$ref" {
+            let target = value.as_str().unwrap();
+            assert!(document.pointer(target.strip_prefix('#').unwrap()).is_some(), "{at}: {target} is missing");
+            used.insert(target.to_owned());
+        }
+    });
+    for name in document.pointer("/components/schemas").unwrap().as_object().unwrap().keys() {
+        assert!(used.contains(&format!("#/components/schemas/{name}")), "nothing refers to the schema {name}");
+    }
+}
+
+#[test]
+fn operations_are_named_once_tagged_once_and_described() {
+    let described: BTreeSet<&str> = topup::http::openapi::document()["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|tag| !tag["description"].as_str().unwrap().is_empty())
+        .map(|tag| tag["name"].as_str().unwrap())
+        .collect();
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    for (path, method, operation) in operations() {
+        let at = format!("{method} {path}");
+        let name = operation["operationId"].as_str().unwrap_or_else(|| panic!("{at} has no operationId")).to_owned();
+        let camel = name.starts_with(|c: char| c.is_ascii_lowercase()) && name.bytes().all(|b| b.is_ascii_alphanumeric());
+        assert!(camel, "{at}: {name} is not camelCase");
+        if let Some(other) = names.insert(name.clone(), at.clone()) {
+            panic!("{name} is both {other} and {at}");
+        }
+        let tags = operation["tags"].as_array().unwrap();
+        assert_eq!(tags.len(), 1, "{at}: {tags:?}");
+        assert!(described.contains(tags[0].as_str().unwrap()), "{at}: the tag {} is not described", tags[0]);
+        for field in ["summary", "description"] {
+            assert!(operation[field].as_str().is_some_and(|text| !text.is_empty()), "{at} has no {field}");
+        }
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let described = parameter.get("$ref").is_some() || parameter["description"].is_string();
+            assert!(described, "{at}: the parameter {} is not described", parameter["name"]);
+        }
+    }
+}
+
+#[test]
+fn generators_find_nothing_that_they_stumble_over() {
+    let document = topup::http::openapi::document();
+    let mut found = Vec::new();
+    walk(document, "", &mut |at, name, value| {
+        if !is_schema(at) {
+            return;
+        }
+        let stumbles = matches!(name, "oneOf" | "allOf" | "anyOf" | "discriminator")
+            || (name == "format" && matches!(value.as_str(), Some("decimal" | "double" | "float")))
+            || (name == "type" && value == "array" && !at.is_empty() && needs_max_items(document, at));
+        if stumbles {
+            found.push(format!("{at}/{name}"));
+        }
+    });
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+fn needs_max_items(document: &Value, at: &str) -> bool {
+    document.pointer(at).is_some_and(|schema| schema.get("items").is_some() && schema.get("maxItems").is_none())
+}
+
+#[test]
+fn failures_are_shared_and_complete() {
+    for (path, method, operation) in operations() {
+        let at = format!("{method} {path}");
+        let responses = operation["responses"].as_object().unwrap();
+        assert!(responses.keys().any(|status| status.starts_with('2') || status.starts_with('3')), "{at} never succeeds");
+        assert!(!responses.contains_key("default"), "{at} has a default response");
+        for (status, response) in responses {
+            let failure = status.parse::<u16>().unwrap() >= 400;
+            assert_eq!(response.get("$ref").is_some(), failure, "{at} {status}");
+            assert!(failure || response.pointer("/headers/X-Request-Id").is_some(), "{at} {status}");
+        }
+        let wanted: &[&str] = match operation["security"].as_array().unwrap().is_empty() {
+            true => &[],
+            false => &["401", "403", "429", "500", "503"],
+        };
+        for status in wanted {
+            assert!(responses.contains_key(*status), "{at} lacks {status}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn it_is_served_with_a_reader() {
+    let app = TestApp::spawn().await;
+    let anyone = app.anonymous();
+    let served = anyone.get("/openapi.json").await.expect(200);
+    assert_eq!(served.text, topup::http::openapi::text());
+    assert_eq!(served.header("content-type"), Some("application/json"));
+    for path in ["/", "/docs"] {
+        assert_eq!(anyone.get(path).await.expect(302).header("location"), Some("/docs/"));
+    }
+    assert!(anyone.get("/docs/").await.expect(200).text.contains("swagger-ui"));
+    let settings = anyone.get("/docs/swagger-initializer.js").await.expect(200).text;
+    for setting in [
+        r#""url": "/openapi.json""#,
+        r#""validatorUrl": "none""#,
+        r#""persistAuthorization": true"#,
+        r#""tryItOutEnabled": true"#,
+        r#""deepLinking": true"#,
+    ] {
+        assert!(settings.contains(setting), "{setting} is missing: {settings}");
+    }
+    for asset in ["swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js"] {
+        anyone.get(&format!("/docs/{asset}")).await.expect(200);
+    }
+    app.finish().await;
+}
