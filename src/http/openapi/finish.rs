@@ -76,7 +76,7 @@ fn info() -> Value {
 
 fn finish_operation(path: &str, operation: &mut Value) {
     let secured = secure(path, operation);
-    share_idempotency_key(operation);
+    share_parameters(operation);
     let statuses = statuses(path, operation, secured);
     let answers = |status: &str| operation.pointer(&format!("/responses/{status}")).is_some();
     let replays = has_parameter(operation, "header", "Idempotency-Key") || (answers("200") && answers("201"));
@@ -136,11 +136,16 @@ fn secure(path: &str, operation: &mut Value) -> bool {
     true
 }
 
-fn share_idempotency_key(operation: &mut Value) {
+fn share_parameters(operation: &mut Value) {
     let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
     for parameter in parameters.into_iter().flatten() {
         if is_parameter(parameter, "header", "Idempotency-Key") {
             *parameter = json!({ "$ref": "#/components/parameters/IdempotencyKey" });
+        }
+        let name = parameter.get("name").and_then(Value::as_str);
+        let usual = shared::PARAMETERS.iter().find(|(usual, _)| Some(*usual) == name);
+        if let (Some((_, meaning)), Some(parameter)) = (usual, parameter.as_object_mut()) {
+            parameter.entry("description").or_insert_with(|| json!(meaning));
         }
     }
 }

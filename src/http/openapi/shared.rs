@@ -3,9 +3,10 @@
 use serde_json::{Map, Value, json};
 
 /// Tags in the order in which they are shown, with what they are about.
-pub(super) const TAGS: [(&str, &str); 19] = [
+pub(super) const TAGS: [(&str, &str); 20] = [
     ("balances", "What a customer has: wallets, their parts, and how they change."),
     ("top-up-options", "What can be topped up, and how: presets, limits, channels, agreement, prices."),
+    ("products", "What can hold a balance of its own."),
     ("billing-profile", "Who pays: name and address, needed before the first order."),
     ("top-up-orders", "Orders that add money to a wallet, from creation to completion."),
     ("transfers", "Money moved between the main wallet and products."),
@@ -23,6 +24,14 @@ pub(super) const TAGS: [(&str, &str); 19] = [
     ("webhooks", "Events that are delivered to your endpoints."),
     ("provider-webhooks", "For payment companies: notifications and return pages."),
     ("operations", "For the platform that runs the service."),
+];
+
+/// What a parameter of this name means wherever it occurs, for handlers that say nothing else.
+pub(super) const PARAMETERS: [(&str, &str); 4] = [
+    ("currency", "Only this currency."),
+    ("limit", "How many at most; 20 when absent."),
+    ("created_from", "Created then or later."),
+    ("created_to", "Created before then."),
 ];
 
 /// A failure that operations share.

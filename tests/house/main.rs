@@ -1,0 +1,215 @@
+//! Holds the house's import rule: imports only point down, and each technology has its rooms.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each part of the crate may import from it, besides itself. A part that is not here is refused, so that a new
+/// one is given its place.
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
+    ("domain", &[]),
+    ("storage", &["domain"]),
+    ("providers", &["domain"]),
+    ("identity", &["domain"]),
+    ("embedded", &[]),
+    ("app", &["domain", "storage", "providers"]),
+    ("http", &["domain", "providers", "identity", "app"]),
+    ("workers", &["domain", "storage", "providers", "app"]),
+    ("sandbox", &[]),
+    ("telemetry", &[]),
+    ("config", &["domain", "telemetry"]),
+    (
+        "server",
+        &[
+            "domain", "storage", "providers", "identity", "embedded", "app", "http", "workers", "sandbox", "telemetry",
+            "config",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "domain", "storage", "providers", "identity", "embedded", "app", "http", "workers", "sandbox", "telemetry",
+            "config", "server",
+        ],
+    ),
+    ("main", &["cli"]),
+    ("lib", &[]),
+];
+
+/// Where a library may be used at all.
+const ROOMS: [(&str, &[&str]); 8] = [
+    ("actix_web", &["http", "sandbox", "server"]),
+    ("actix_cors", &["server"]),
+    ("utoipa", &["http"]),
+    ("reqwest", &["providers", "identity", "workers", "sandbox"]),
+    ("diesel", &["storage"]),
+    ("diesel_async", &["storage"]),
+    ("tokio_postgres", &["storage", "embedded"]),
+    ("clap", &["config", "telemetry", "cli"]),
+];
+
+/// Files that may do what their room may not, and why.
+const EXCEPTIONS: [(&str, &str, &str); 1] =
+    [("app/error.rs", "diesel", "a transaction's error must be made from diesel's; nothing else of it is used")];
+
+/// A source file without its comments and its tests.
+struct Source {
+    /// Below `src`, as `http/routes.rs`.
+    name: String,
+    part: String,
+    code: String,
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(read(&root, path));
+            }
+        }
+    }
+    assert!(found.len() > 50, "the sources were not found");
+    found
+}
+
+fn read(root: &Path, path: PathBuf) -> Source {
+    let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+    let part = name.split('/').next().unwrap().trim_end_matches(".rs").to_owned();
+    let text = fs::read_to_string(&path).unwrap();
+    // Test modules stand last, or in files of their own.
+    let code = text.split("#[cfg(test)]").next().unwrap();
+    let is_test = name.ends_with("tests.rs") || name.contains("/tests/");
+    let code = if is_test { "" } else { code };
+    let code = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    Source { name, part, code }
+}
+
+/// The names that follow `crate::` (or `topup::` in main), also those in braces.
+fn imported(code: &str, root: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for (at, _) in code.match_indices(root) {
+        let before = code[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':' || c == '$') {
+            continue;
+        }
+        let rest = &code[at + root.len()..];
+        match rest.strip_prefix('{') {
+            Some(group) => names.extend(first_names(group)),
+            None => names.extend(first_name(rest)),
+        }
+    }
+    names
+}
+
+fn first_name(text: &str) -> Option<String> {
+    let name: String = text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    (!name.is_empty()).then_some(name)
+}
+
+/// The first name of each item of a `{a::b, c::{d, e}}` group, up to its closing brace.
+fn first_names(group: &str) -> Vec<String> {
+    let (mut depth, mut names, mut item) = (0_usize, Vec::new(), String::new());
+    for c in group.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => names.extend(first_name(std::mem::take(&mut item).trim_start())),
+            _ if depth == 0 => item.push(c),
+            _ => {}
+        }
+    }
+    names.extend(first_name(item.trim_start()));
+    names
+}
+
+#[test]
+fn imports_only_point_down() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        let allowed = MAY_IMPORT.iter().find(|(part, _)| *part == source.part);
+        let (_, allowed) = allowed.unwrap_or_else(|| panic!("{} has no place in the house", source.name));
+        let root = if source.part == "main" { "topup::" } else { "crate::" };
+        for name in imported(&source.code, root) {
+            if name != source.part && !allowed.contains(&name.as_str()) {
+                wrong.push(format!("{} imports {name}", source.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// `super` from the top file of a part would leave it.
+#[test]
+fn nobody_climbs_out_of_its_part() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        let folders = source.name.matches('/').count();
+        let is_top = source.name.ends_with("/mod.rs");
+        let room = if is_top { folders - 1 } else { folders };
+        let climbs = source.code.split("super::").skip(1).count();
+        let highest = (1..8).take_while(|n| source.code.contains(&"super::".repeat(*n))).last().unwrap_or(0);
+        if climbs > 0 && highest > room {
+            wrong.push(format!("{} climbs {highest} of {room}", source.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn each_library_stays_in_its_rooms() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        for (library, rooms) in ROOMS {
+            let excepted = EXCEPTIONS.iter().any(|(file, name, _)| *file == source.name && *name == library);
+            if uses(&source.code, library) && !rooms.contains(&source.part.as_str()) && !excepted {
+                wrong.push(format!("{} uses {library}", source.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+fn uses(code: &str, library: &str) -> bool {
+    let path = format!("{library}::");
+    code.match_indices(&path).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+    })
+}
+
+#[test]
+fn every_exception_is_still_needed() {
+    for (file, library, reason) in EXCEPTIONS {
+        let source = sources().into_iter().find(|source| source.name == file).unwrap_or_else(|| panic!("{file} is gone"));
+        assert!(uses(&source.code, library), "{file} needs no exception for {library} any more ({reason})");
+    }
+}
+
+#[test]
+fn what_is_imported_is_seen() {
+    let code = "use crate::{app::App, http::{self, auth}};\nuse crate::storage::pool;\nlet x = crate::domain::id::IdKind;";
+    let names: Vec<String> = imported(code, "crate::").into_iter().collect();
+    assert_eq!(names, ["app", "domain", "http", "storage"]);
+    assert!(uses("use diesel::prelude::*;", "diesel") && !uses("use my_diesel::x;", "diesel"));
+}
+
+/// Files are small enough to read in one sitting.
+#[test]
+fn files_can_be_read_in_one_sitting() {
+    const LINES: usize = 650;
+    let long: Vec<String> = sources()
+        .iter()
+        .map(|source| (source.code.lines().count(), &source.name))
+        .filter(|(lines, _)| *lines > LINES)
+        .map(|(lines, name)| format!("{name}: {lines} lines"))
+        .collect();
+    assert!(long.is_empty(), "{long:#?}");
+}
