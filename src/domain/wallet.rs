@@ -100,26 +100,31 @@ impl Wallet {
         effects: &mut Effects,
     ) -> Result<Booked, Refusal> {
         let now = now.max(self.updated_at);
-        self.expire_grants(now, effects);
         let before = self.available();
-        let booked = self.decide(posting, hold, now, effects)?;
         self.expire_grants(now, effects);
-        if posting.change != Change::Sweep {
-            self.version += 1;
-            self.updated_at = now;
+        let booked = self.decide(posting, hold, now, effects);
+        if booked.is_ok() {
+            self.expire_grants(now, effects);
+            if posting.change != Change::Sweep {
+                self.version += 1;
+                self.updated_at = now;
+            }
         }
+        // What lapsed can cross the threshold too, whatever becomes of the posting.
         self.watch_low_balance(before, effects);
-        Ok(booked)
+        booked
     }
 
     /// Expires one lapsed hold: what it reserved is free again. Not a posting: nobody asked for it.
     pub fn expire_hold(&mut self, hold: &Hold, now: DateTime<Utc>, effects: &mut Effects) {
         let now = now.max(self.updated_at);
+        let before = self.available();
         let closed = self.close_hold(hold, HoldStatus::Expired, None, now);
         effects.holds.push(closed);
         self.version += 1;
         self.updated_at = now;
         self.expire_grants(now, effects);
+        self.watch_low_balance(before, effects);
     }
 
     fn decide(

@@ -44,12 +44,15 @@ pub enum StorageError {
 }
 
 impl StorageError {
-    /// Serialization failures and deadlocks: the same transaction may succeed when run again.
+    /// Serialization failures and deadlocks: the same transaction may succeed when run again. So may one whose
+    /// key somebody else wrote at the same time through another wallet: the next run finds it.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Database(DieselError::DatabaseError(kind, info)) => {
-                matches!(kind, DatabaseErrorKind::SerializationFailure) || info.message().contains("deadlock detected")
+                matches!(kind, DatabaseErrorKind::SerializationFailure)
+                    || info.message().contains("deadlock detected")
+                    || matches!(self.violated_unique(), Some("entries_key_once" | "holds_pkey"))
             }
             _ => false,
         }

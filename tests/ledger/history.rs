@@ -1,1 +1,405 @@
+//! Random histories from several connections at once, through transactions and through the poster. Whatever
+//! happens, the book must be clean while it happens and afterwards, and hold exactly what was answered.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use chrono::{Duration, Utc};
+use diesel_async::SimpleAsyncConnection;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use rust_decimal::Decimal;
+use topup::app::{Poster, PosterSettings};
+use topup::domain::entry::{Entry, EntryKind};
+use topup::domain::posting::{Change, NewGrant, OnInsufficient, Outcome, Posting, ReversedParts, WalletKey};
+use topup::storage::StorageError;
+use topup::storage::ledger::post;
+use topup::storage::pool::Pool;
+use topup::storage::transaction::transact;
+use uuid::Uuid;
+
+use crate::fixture::shown;
+use crate::support::{ask, assert_clean, book, database, posting, wallet};
+
+const WORKERS: u64 = 6;
+
+/// What all workers know.
+struct World {
+    pool: Pool,
+    poster: Poster,
+    wallets: Vec<WalletKey>,
+    next: AtomicU64,
+    holds: Mutex<Vec<(WalletKey, Uuid)>>,
+    /// Deductions that nobody has reversed yet.
+    deductions: Mutex<Vec<(WalletKey, Entry)>>,
+    booked: Mutex<Vec<Entry>>,
+    over: AtomicBool,
+}
+
+impl World {
+    fn wallet(&self, rng: &mut StdRng) -> WalletKey {
+        self.wallets[rng.random_range(0..self.wallets.len())].clone()
+    }
+
+    /// Another wallet of the same customer and currency.
+    fn other(&self, than: &WalletKey, rng: &mut StdRng) -> WalletKey {
+        let others: Vec<&WalletKey> = self
+            .wallets
+            .iter()
+            .filter(|key| key.customer == than.customer && key.currency == than.currency && *key != than)
+            .collect();
+        others[rng.random_range(0..others.len())].clone()
+    }
+
+    fn hold(&self, rng: &mut StdRng) -> Option<(WalletKey, Uuid)> {
+        let holds = self.holds.lock().unwrap();
+        (!holds.is_empty()).then(|| {
+            let recent = holds.len().saturating_sub(12);
+            holds[rng.random_range(recent..holds.len())].clone()
+        })
+    }
+
+    /// Mostly a new key; now and then one that is or was in use, by whichever wallet.
+    fn key(&self, rng: &mut StdRng) -> String {
+        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        let back = if rng.random_bool(0.1) { rng.random_range(0..20) } else { 0 };
+        format!("k{}", next.saturating_sub(back))
+    }
+
+    fn learn(&self, postings: &[Posting], outcomes: &[Outcome]) {
+        assert_eq!(postings.len(), outcomes.len());
+        for (posting, outcome) in postings.iter().zip(outcomes) {
+            let Outcome::Booked(booked) = outcome else { continue };
+            let key = || booked.wallet.clone().expect("what was booked names its wallet");
+            if let (Some(hold), Change::OpenHold { .. }) = (&booked.hold, &posting.change) {
+                self.holds.lock().unwrap().push((key(), hold.id));
+            }
+            if let Some(entry) = &booked.entry {
+                self.booked.lock().unwrap().push(entry.clone());
+                if entry.label.kind == EntryKind::Usage {
+                    self.deductions.lock().unwrap().push((key(), entry.clone()));
+                }
+            }
+        }
+    }
+}
+
+fn amount(rng: &mut StdRng, upto: i64) -> Decimal {
+    let scale = [0, 2, 8][rng.random_range(0..3)];
+    Decimal::new(rng.random_range(1..=upto * 10_i64.pow(scale)), scale)
+}
+
+fn deduct(rng: &mut StdRng, on_insufficient: OnInsufficient) -> Change {
+    Change::Deduct { amount: amount(rng, 30), on_insufficient }
+}
+
+/// Usage, holds and their ends: what requests send through the poster.
+fn metered(world: &World, rng: &mut StdRng) -> Posting {
+    let key = world.key(rng);
+    let at = world.wallet(rng);
+    let hold = world.hold(rng);
+    let of_hold = |hold: (WalletKey, Uuid), change: Change| {
+        posting(&hold.0, EntryKind::Capture, &shown("hold", hold.1), "usage", change)
+    };
+    let mut made = match (rng.random_range(0..100), hold) {
+        (0..25, _) => posting(&at, EntryKind::Usage, &key, "usage", deduct(rng, OnInsufficient::Refuse)),
+        (25..35, _) => {
+            let mut made = posting(&at, EntryKind::Usage, &key, "usage", deduct(rng, OnInsufficient::Refuse));
+            made.fallback = Some(world.other(&at, rng));
+            made
+        }
+        (35..45, _) => posting(&at, EntryKind::Usage, &key, "usage", deduct(rng, OnInsufficient::Book)),
+        (70..85, Some(hold)) => {
+            let upto = amount(rng, 30);
+            let amount = if rng.random_bool(0.1) { Decimal::ZERO } else { upto };
+            let hold_id = hold.1;
+            of_hold(hold, Change::Capture { hold_id, amount })
+        }
+        (85..95, Some(hold)) => {
+            let hold_id = hold.1;
+            of_hold(hold, Change::Release { hold_id })
+        }
+        (95..100, Some(hold)) => {
+            let hold_id = hold.1;
+            of_hold(hold, Change::Extend { hold_id, lifetime: Duration::seconds(2) })
+        }
+        _ => {
+            let (amount, lifetime) = (amount(rng, 20), Duration::seconds(rng.random_range(1..3)));
+            let change = Change::OpenHold { id: Uuid::now_v7(), amount, lifetime };
+            posting(&at, EntryKind::Usage, &key, "usage", change)
+        }
+    };
+    // A key in use is sometimes asked for with another content.
+    made.label.fingerprint = i64::from(rng.random_bool(0.05));
+    if matches!(made.change, Change::Deduct { on_insufficient: OnInsufficient::Refuse, .. }) {
+        made.label.description = Some("refuse".to_owned());
+    }
+    made
+}
+
+/// Everything else that one posting can be.
+fn unmetered(world: &World, rng: &mut StdRng) -> Posting {
+    let key = world.key(rng);
+    let at = world.wallet(rng);
+    let adjust = |change| posting(&at, EntryKind::Adjust, &key, "adjustment", change);
+    match rng.random_range(0..100) {
+        0..40 => adjust(Change::Credit { amount: amount(rng, 60) }),
+        40..50 => adjust(Change::Withdraw { amount: amount(rng, 40) }),
+        50..57 => adjust(Change::TakeBack { amount: amount(rng, 40) }),
+        57..75 => {
+            let lives = [None, Some(0), Some(200), Some(1_000), Some(86_400_000)][rng.random_range(0..5)];
+            let grant = NewGrant {
+                id: Uuid::now_v7(),
+                amount: amount(rng, 30),
+                priority: rng.random_range(0..3),
+                expires_at: lives.map(|lives| Utc::now() + Duration::milliseconds(lives)),
+                reason: "random".to_owned(),
+                order_id: None,
+                created_by: "test".to_owned(),
+            };
+            posting(&at, EntryKind::Grant, &key, "promotion", Change::Grant { grant })
+        }
+        75..90 => {
+            let taken = {
+                let mut deductions = world.deductions.lock().unwrap();
+                let some = deductions.len();
+                (some > 0).then(|| deductions.swap_remove(rng.random_range(0..some)))
+            };
+            match taken {
+                None => posting(&at, EntryKind::Usage, "sweep", "usage", Change::Sweep),
+                Some((at, entry)) => {
+                    let parts = ReversedParts {
+                        debt: entry.debt,
+                        paid: -entry.amount + entry.granted - entry.debt,
+                        grants: entry.grant_uses.iter().map(|(id, used)| (*id, -*used)).collect(),
+                    };
+                    posting(&at, EntryKind::Reversal, &entry.label.key, "usage", Change::Reverse { parts })
+                }
+            }
+        }
+        _ => posting(&at, EntryKind::Usage, "sweep", "usage", Change::Sweep),
+    }
+}
+
+/// A payment applied to a wallet, with all its rows.
+async fn recharge(world: &World, rng: &mut StdRng) {
+    let (at, payment, amount) = (world.wallet(rng), Uuid::now_v7(), amount(rng, 80));
+    let credit = Change::Credit { amount };
+    let postings =
+        vec![posting(&at, EntryKind::Recharge, &format!("{}:1", shown("pay", payment)), "provider:stripe", credit)];
+    let rows = format!(
+        "INSERT INTO payments (id, provider, merchant_account, payment_id, currency, amount, applied, live, received_at)
+         VALUES ('{payment}', 'stripe', 'm', '{payment}', '{currency}', {amount}, {amount}, false, now());
+         INSERT INTO payment_applications (payment_id, n, customer_id, wallet_id, amount, applied_by, applied_at)
+         SELECT '{payment}', 1, customer_id, id, {amount}, 'test', now() FROM wallets
+         WHERE customer_id = '{customer}' AND currency = '{currency}' AND product = '{product}'",
+        customer = at.customer,
+        currency = at.currency,
+        product = at.product.as_column(),
+    );
+    let (asked, rows) = (&postings, &rows);
+    let outcomes = transact::<_, StorageError, _>(&world.pool, async |conn| {
+        let outcomes = post(conn, asked).await?;
+        conn.batch_execute(rows).await?;
+        Ok(outcomes)
+    })
+    .await
+    .unwrap();
+    world.learn(&postings, &outcomes);
+}
+
+/// Both entries or none.
+async fn transfer(world: &World, rng: &mut StdRng) {
+    let (from, transfer, amount) = (world.wallet(rng), Uuid::now_v7(), amount(rng, 30));
+    let to = world.other(&from, rng);
+    let key = shown("trf", transfer);
+    let mut postings = vec![
+        posting(&from, EntryKind::TransferOut, &key, "transfer", Change::Withdraw { amount }),
+        posting(&to, EntryKind::TransferIn, &key, "transfer", Change::Credit { amount }),
+    ];
+    for posting in &mut postings {
+        posting.label.reference = Some(key.clone());
+    }
+    let row = format!(
+        "INSERT INTO transfers (customer_id, id, currency, amount, from_product, to_product, created_at)
+         VALUES ('{}', '{transfer}', '{}', {amount}, '{}', '{}', now())",
+        from.customer,
+        from.currency,
+        from.product.as_column(),
+        to.product.as_column(),
+    );
+    let (asked, row) = (&postings, &row);
+    let done = transact::<_, StorageError, _>(&world.pool, async |conn| {
+        let outcomes = post(conn, asked).await?;
+        if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Refused(_))) {
+            return Err(StorageError::Corrupt("refused".to_owned()));
+        }
+        conn.batch_execute(row).await?;
+        Ok(outcomes)
+    })
+    .await;
+    match done {
+        Ok(outcomes) => world.learn(&postings, &outcomes),
+        Err(StorageError::Corrupt(why)) if why == "refused" => {}
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// What an operator may do beside the ledger.
+async fn freeze(world: &World, rng: &mut StdRng) {
+    let (at, frozen) = (world.wallet(rng), rng.random_bool(0.3));
+    let sql = format!(
+        "UPDATE wallets SET frozen = {frozen}, slow = granted > 0 OR debt > 0 OR guarded OR {frozen}
+         WHERE customer_id = '{}' AND currency = '{}' AND product = '{}'",
+        at.customer,
+        at.currency,
+        at.product.as_column(),
+    );
+    world.pool.get().await.unwrap().batch_execute(&sql).await.unwrap();
+}
+
+async fn step(world: &World, rng: &mut StdRng) {
+    let batch = rng.random_range(1..6);
+    match rng.random_range(0..100) {
+        0..8 => recharge(world, rng).await,
+        8..18 => transfer(world, rng).await,
+        18..20 => freeze(world, rng).await,
+        20..60 => {
+            let postings: Vec<Posting> = (0..batch).map(|_| metered(world, rng)).collect();
+            let outcomes = world.poster.post(postings.clone()).await.unwrap();
+            world.learn(&postings, &outcomes);
+        }
+        _ => {
+            let one = |rng: &mut StdRng| if rng.random_bool(0.5) { metered(world, rng) } else { unmetered(world, rng) };
+            let postings: Vec<Posting> = (0..batch).map(|_| one(rng)).collect();
+            let outcomes = book(&world.pool, postings.clone()).await;
+            world.learn(&postings, &outcomes);
+        }
+    }
+}
+
+async fn live_through(seed: u64, steps: usize) {
+    println!("seed {seed}");
+    let (pool, _) = database(12).await;
+    let wallets: Vec<WalletKey> = ["ann", "ben"]
+        .into_iter()
+        .flat_map(|customer| ["USD", "VND"].map(|currency| (customer, currency)))
+        .flat_map(|(customer, currency)| ["", "gpu"].map(|product| wallet(customer, currency, product)))
+        .collect();
+    let opening = wallets.iter().zip(0..).map(|(at, n)| {
+        let credit = Change::Credit { amount: Decimal::from(100) };
+        posting(at, EntryKind::Adjust, &format!("opening {n}"), "adjustment", credit)
+    });
+    let opening: Vec<Posting> = opening.collect();
+    let outcomes = book(&pool, opening.clone()).await;
+    // One guarded wallet, two with an alert.
+    pool.get()
+        .await
+        .unwrap()
+        .batch_execute(
+            "INSERT INTO spend_guards (customer_id, wallet_id, daily_cap, day, month, set_by, updated_at)
+             SELECT customer_id, id, 300, now(), date_trunc('month', now()), 'test', now() FROM wallets
+             WHERE customer_id = 'ann' AND currency = 'VND' AND product = '';
+             UPDATE wallets SET guarded = true, slow = true
+             WHERE customer_id = 'ann' AND currency = 'VND' AND product = '';
+             UPDATE wallets SET low_balance_threshold = 40, fast_floor = 40 WHERE customer_id = 'ben' AND product = 'gpu';",
+        )
+        .await
+        .unwrap();
+
+    let world = Arc::new(World {
+        poster: Poster::start(&pool, PosterSettings { lanes: 2, ..PosterSettings::default() }).unwrap(),
+        pool: pool.clone(),
+        wallets: wallets.clone(),
+        next: AtomicU64::new(100),
+        holds: Mutex::default(),
+        deductions: Mutex::default(),
+        booked: Mutex::default(),
+        over: AtomicBool::new(false),
+    });
+    world.learn(&opening, &outcomes);
+
+    let workers: Vec<_> = (0..WORKERS)
+        .map(|worker| {
+            let world = Arc::clone(&world);
+            tokio::spawn(async move {
+                let mut rng = StdRng::seed_from_u64(seed * 1_000 + worker);
+                for _ in 0..steps {
+                    step(&world, &mut rng).await;
+                }
+            })
+        })
+        .collect();
+    let watcher = tokio::spawn({
+        let world = Arc::clone(&world);
+        async move {
+            while !world.over.load(Ordering::Relaxed) {
+                assert_clean(&world.pool).await;
+            }
+        }
+    });
+    for worker in workers {
+        worker.await.unwrap();
+    }
+    world.over.store(true, Ordering::Relaxed);
+    watcher.await.unwrap();
+    world.poster.drain().await;
+
+    assert_clean(&pool).await;
+    the_book_holds_what_was_answered(&world).await;
+    what_lapses_is_swept(&world).await;
+}
+
+async fn the_book_holds_what_was_answered(world: &World) {
+    let line = |wallet: Uuid, seq: i64, amount: Decimal, balance: Decimal| {
+        format!("{} {seq} {} {}", wallet.as_simple(), amount.normalize(), balance.normalize())
+    };
+    let mut answered: Vec<String> = world
+        .booked
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|entry| line(entry.wallet_id, entry.seq, entry.amount, entry.balance_after))
+        .collect();
+    // Nobody asks for an expiry.
+    let mut written = ask(
+        &world.pool,
+        "SELECT concat_ws(' ', replace(wallet_id::text, '-', ''), seq, trim_scale(amount), trim_scale(balance_after))
+         FROM entries WHERE kind <> 10",
+    )
+    .await;
+    answered.sort();
+    written.sort();
+    assert_eq!(answered, written);
+    let bold = ask(&world.pool, "SELECT key FROM entries WHERE description = 'refuse' AND debt > 0").await;
+    assert_eq!(bold, Vec::<String>::new(), "deductions that were to be refused made debt");
+}
+
+async fn what_lapses_is_swept(world: &World) {
+    ask(
+        &world.pool,
+        "SELECT pg_sleep(greatest(0, extract(epoch FROM max(expires_at) - clock_timestamp()))::double precision)
+         FROM (SELECT expires_at FROM holds WHERE status = 'open'
+               UNION ALL SELECT expires_at FROM grants WHERE expires_at < now() + interval '1 hour') AS s",
+    )
+    .await;
+    let sweep = |at| posting(at, EntryKind::Usage, "sweep", "usage", Change::Sweep);
+    let sweeps: Vec<Posting> = world.wallets.iter().map(sweep).collect();
+    book(&world.pool, sweeps).await;
+    let left = ask(
+        &world.pool,
+        "SELECT id FROM holds WHERE status = 'open'
+         UNION ALL SELECT id FROM wallets WHERE held <> 0
+         UNION ALL SELECT id FROM grants WHERE held <> 0 OR (remaining > 0 AND expires_at <= now())",
+    )
+    .await;
+    assert_eq!(left, Vec::<String>::new());
+    assert_clean(&world.pool).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_histories_leave_a_clean_book() {
+    for seed in 1..=3 {
+        live_through(seed, 120).await;
+    }
+}

@@ -1,1 +1,163 @@
+//! What the ledger once got wrong.
 
+use chrono::{Duration, Utc};
+use diesel_async::SimpleAsyncConnection;
+use rust_decimal::Decimal;
+use topup::domain::entry::EntryKind::{Adjust, Capture, Grant, Usage};
+use topup::domain::posting::{Change, NewGrant, OnInsufficient, Outcome, Posting, WalletKey};
+use topup::storage::ledger::{fast, post};
+use topup::storage::pool::Pool;
+use uuid::Uuid;
+
+use crate::fixture::shown;
+use crate::support::{ask, assert_clean, book, database, dec, posting, wallet};
+
+fn deduct(at: &WalletKey, key: &str) -> Posting {
+    let change = Change::Deduct { amount: dec("1"), on_insufficient: OnInsufficient::Refuse };
+    posting(at, Usage, key, "usage", change)
+}
+
+fn hold(at: &WalletKey, key: &str, lifetime: Duration) -> Posting {
+    posting(at, Usage, key, "usage", Change::OpenHold { id: Uuid::now_v7(), amount: dec("2"), lifetime })
+}
+
+fn capture(opened: &Posting) -> Posting {
+    let Change::OpenHold { id: hold_id, amount, .. } = opened.change else { panic!("{opened:?}") };
+    posting(&opened.wallet, Capture, &shown("hold", hold_id), "usage", Change::Capture { hold_id, amount })
+}
+
+async fn credited(pool: &Pool, wallets: &[&WalletKey]) {
+    for (at, n) in wallets.iter().zip(0..) {
+        let credit = posting(at, Adjust, &format!("opening {n}"), "adjustment", Change::Credit { amount: dec("50") });
+        assert!(matches!(book(pool, vec![credit]).await[..], [Outcome::Booked(_)]));
+    }
+}
+
+/// Waits until some session waits for a lock of another.
+async fn until_somebody_waits(pool: &Pool) {
+    while ask(pool, "SELECT count(*) FROM pg_locks WHERE NOT granted").await != ["1"] {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// In a small table the planner reads wallets as they lie; the second of two was once locked first then, and
+/// [`post`], which locks the first one first, ended in a deadlock with it.
+#[tokio::test]
+async fn the_fast_path_locks_in_key_order() {
+    let (pool, _) = database(4).await;
+    let (first, second) = (wallet("ann", "USD", ""), wallet("ben", "USD", ""));
+    credited(&pool, &[&second, &first]).await;
+    let others = "INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at)
+        SELECT 'other-' || n, 'USD', '', gen_random_uuid(), now(), now() FROM generate_series(1, 100) AS n;
+        ANALYZE wallets";
+    pool.get().await.unwrap().batch_execute(others).await.unwrap();
+
+    let holds = [hold(&first, "a", Duration::hours(1)), hold(&second, "b", Duration::hours(1))];
+    let flushes =
+        [vec![deduct(&first, "a"), deduct(&second, "b")], holds.to_vec(), holds.iter().map(capture).collect()];
+    for postings in flushes {
+        let mut other = pool.get().await.unwrap();
+        other.batch_execute("BEGIN; SELECT FROM wallets WHERE customer_id = 'ann' FOR UPDATE").await.unwrap();
+        let flush = tokio::spawn({
+            let pool = pool.clone();
+            async move {
+                let (conn, postings) = (pool.get().await.unwrap(), [&postings[0], &postings[1]]);
+                match postings[0].change {
+                    Change::OpenHold { .. } => fast::open_holds(&conn, &postings).await,
+                    Change::Capture { .. } => fast::captures(&conn, &postings).await,
+                    _ => fast::usage(&conn, &postings).await,
+                }
+            }
+        });
+        until_somebody_waits(&pool).await;
+        other
+            .batch_execute("SELECT FROM wallets WHERE customer_id = 'ben' FOR UPDATE NOWAIT; COMMIT")
+            .await
+            .expect("whoever waits for the first wallet has not locked the second");
+        assert!(flush.await.unwrap().unwrap().iter().all(Option::is_some));
+    }
+    assert_clean(&pool).await;
+}
+
+/// A key is unique per customer, wallets are locked one by one: two writers can bring the same key at once.
+#[tokio::test]
+async fn one_key_through_two_wallets_at_once_is_booked_once() {
+    let (pool, _) = database(4).await;
+    let (main, product) = (wallet("ann", "USD", ""), wallet("ann", "USD", "gpu"));
+    credited(&pool, &[&main, &product]).await;
+    let pairs = [
+        (deduct(&main, "k"), deduct(&product, "k")),
+        (hold(&main, "k", Duration::hours(1)), hold(&product, "k", Duration::hours(1))),
+    ];
+    for (faster, slower) in pairs {
+        let mut other = pool.get().await.unwrap();
+        other.batch_execute("BEGIN").await.unwrap();
+        assert!(matches!(post(&mut other, &[faster]).await.unwrap()[..], [Outcome::Booked(_)]));
+        let late = tokio::spawn({
+            let pool = pool.clone();
+            async move { book(&pool, vec![slower]).await }
+        });
+        until_somebody_waits(&pool).await;
+        other.batch_execute("COMMIT").await.unwrap();
+        assert!(matches!(late.await.unwrap()[..], [Outcome::Replayed(_)]));
+    }
+    assert_clean(&pool).await;
+}
+
+/// A hold counts in its own wallet, whatever wallet a posting names.
+#[tokio::test]
+async fn a_hold_is_captured_from_its_own_wallet() {
+    let (pool, _) = database(2).await;
+    let (main, product) = (wallet("ann", "USD", ""), wallet("ann", "USD", "gpu"));
+    credited(&pool, &[&main, &product]).await;
+    let opened = hold(&main, "h", Duration::hours(1));
+    book(&pool, vec![opened.clone(), hold(&product, "other", Duration::hours(1))]).await;
+    let astray = Posting { wallet: product, ..capture(&opened) };
+    assert!(matches!(book(&pool, vec![astray]).await[..], [Outcome::Booked(_)]));
+    let held = ask(&pool, "SELECT trim_scale(held) FROM wallets ORDER BY product").await;
+    assert_eq!(held, ["0", "2"]);
+    assert_clean(&pool).await;
+}
+
+/// After an outage of days, what lapsed meanwhile must still be found.
+#[tokio::test]
+async fn a_hold_that_lapsed_long_ago_is_released() {
+    let (pool, _) = database(2).await;
+    let main = wallet("ann", "USD", "");
+    credited(&pool, &[&main]).await;
+    book(&pool, vec![hold(&main, "h", Duration::hours(1))]).await;
+    let lapse = "UPDATE holds SET expires_at = now() - interval '5 days';
+        INSERT INTO worker_marks (worker, reached) VALUES ('holds', now() - interval '6 days')";
+    pool.get().await.unwrap().batch_execute(lapse).await.unwrap();
+    book(&pool, vec![posting(&main, Usage, "sweep", "usage", Change::Sweep)]).await;
+    assert_eq!(ask(&pool, "SELECT status FROM holds").await, ["expired"]);
+    assert_eq!(ask(&pool, "SELECT trim_scale(held) FROM wallets").await, ["0"]);
+    assert_clean(&pool).await;
+}
+
+/// Credit that expires can be what takes a balance below the threshold, and a sweep is what finds out.
+#[tokio::test]
+async fn an_expiry_raises_the_low_balance_alert_once() {
+    let (pool, _) = database(2).await;
+    let main = wallet("ann", "USD", "");
+    let grant = NewGrant {
+        id: Uuid::now_v7(),
+        amount: Decimal::from(100),
+        priority: 100,
+        expires_at: Some(Utc::now() + Duration::days(1)),
+        reason: "welcome".to_owned(),
+        order_id: None,
+        created_by: "test".to_owned(),
+    };
+    book(&pool, vec![posting(&main, Grant, "g", "promotion", Change::Grant { grant })]).await;
+    let lapse = "UPDATE wallets SET low_balance_threshold = 40, fast_floor = 40;
+        UPDATE grants SET expires_at = now() - interval '1 second'";
+    pool.get().await.unwrap().batch_execute(lapse).await.unwrap();
+    for _ in 0..2 {
+        book(&pool, vec![posting(&main, Usage, "sweep", "usage", Change::Sweep)]).await;
+    }
+    // A refused posting expires and alerts, too.
+    assert!(matches!(book(&pool, vec![deduct(&main, "u")]).await[..], [Outcome::Refused(_)]));
+    assert_eq!(ask(&pool, "SELECT count(*) FROM events WHERE type = 'balance.low'").await, ["1"]);
+    assert_clean(&pool).await;
+}

@@ -23,7 +23,13 @@ static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 pub fn url(database: &str) -> SecretString {
     CLUSTER
-        .get_or_init(|| Cluster::throwaway_blocking(false, &[("max_connections", "200")]).unwrap())
+        .get_or_init(|| {
+            Cluster::throwaway_blocking(
+                false,
+                &[("max_connections", "200"), ("log_min_messages", "error"), ("log_min_error_statement", "panic")],
+            )
+            .unwrap()
+        })
         .url(database)
         .into()
 }

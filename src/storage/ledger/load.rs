@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, NaiveDate, Utc};
+use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::AstPass;
@@ -202,15 +203,13 @@ async fn complete(
     restored: Vec<Uuid>,
 ) -> Result<(BTreeMap<WalletKey, Wallet>, DateTime<Utc>), StorageError> {
     let now = rows.iter().map(|row| row.now).max().unwrap_or_else(Utc::now);
-    let with_grants: Vec<(String, Uuid)> = rows
-        .iter()
-        .filter(|row| row.granted > Decimal::ZERO || row.held > Decimal::ZERO)
-        .map(|row| (row.customer_id.clone(), row.id))
-        .collect();
+    let customers: Vec<String> = rows.iter().map(|row| row.customer_id.clone()).collect();
+    let with_grants: Vec<Uuid> =
+        rows.iter().filter(|row| row.granted > Decimal::ZERO || row.held > Decimal::ZERO).map(|row| row.id).collect();
     let guarded: Vec<(String, Uuid)> =
         rows.iter().filter(|row| row.guarded).map(|row| (row.customer_id.clone(), row.id)).collect();
 
-    let mut grants = read_grants(conn, &with_grants, restored).await?;
+    let mut grants = read_grants(conn, customers, with_grants, restored).await?;
     let mut guards = read_guards(conn, &guarded).await?;
     let mut wallets = BTreeMap::new();
     for row in rows {
@@ -288,21 +287,22 @@ struct GrantRow {
 
 async fn read_grants(
     conn: &mut AsyncPgConnection,
-    of: &[(String, Uuid)],
+    customers: Vec<String>,
+    of: Vec<Uuid>,
     restored: Vec<Uuid>,
 ) -> Result<HashMap<Uuid, Vec<Grant>>, StorageError> {
     let mut by_wallet: HashMap<Uuid, Vec<Grant>> = HashMap::new();
     if of.is_empty() && restored.is_empty() {
         return Ok(by_wallet);
     }
-    let customers: Vec<&String> = of.iter().map(|(customer, _)| customer).collect();
-    let ids: Vec<Uuid> = of.iter().map(|(_, id)| *id).collect();
-    let live = grants::customer_id
-        .eq_any(customers)
-        .and(grants::wallet_id.eq_any(ids))
-        .and(grants::remaining.gt(Decimal::ZERO));
-    let rows: Vec<GrantRow> =
-        grants::table.filter(live.or(grants::id.eq_any(restored))).select(GrantRow::as_select()).load(conn).await?;
+    // Every index leads with the customer; an id alone would read the whole table.
+    let mine = grants::table.filter(grants::customer_id.eq_any(customers)).select(GrantRow::as_select()).into_boxed();
+    let live = grants::wallet_id.eq_any(of).and(grants::remaining.gt(Decimal::ZERO));
+    let rows: Vec<GrantRow> = if restored.is_empty() {
+        mine.filter(live).load(conn).await?
+    } else {
+        mine.filter(live.or(grants::id.eq_any(restored))).load(conn).await?
+    };
     for row in rows {
         by_wallet.entry(row.wallet_id).or_default().push(Grant {
             id: row.id,
@@ -433,6 +433,11 @@ pub(super) async fn lock_lapsed_holds(
     lapsed_holds(conn, wallets, now, true).await
 }
 
+/// Whose row in `worker_marks` tells up to when every lapsed hold has been swept. The worker moves it only past
+/// holds that are closed, and keeps it so far behind the clock that no open transaction can still add to what it
+/// has passed.
+pub const HOLD_SWEEPER: &str = "holds";
+
 async fn lapsed_holds(
     conn: &mut AsyncPgConnection,
     wallets: &BTreeMap<WalletKey, Wallet>,
@@ -445,11 +450,17 @@ async fn lapsed_holds(
     }
     let customers: Vec<&str> = holding.iter().map(|wallet| wallet.key.customer.as_str()).collect();
     let ids: Vec<Uuid> = holding.iter().map(|wallet| wallet.id).collect();
-    // A hold lives 24 hours at most, so older rows cannot be open; the bound keeps the index scan short.
+    // What the sweeper has passed is not open any more, nor is anything else that lapsed long ago while it kept
+    // up; the bound keeps the index scan short. Where nobody has swept, nothing is too old.
     let oldest = now - chrono::Duration::seconds(2 * crate::domain::hold::MAX_HOLD_SECONDS);
+    let swept = sql::<Timestamptz>("least(coalesce((SELECT reached FROM worker_marks WHERE worker = ")
+        .bind::<Text, _>(HOLD_SWEEPER)
+        .sql("), '-infinity'), ")
+        .bind::<Timestamptz, _>(oldest)
+        .sql(")");
     let lapsed = holds::table
         .filter(holds::customer_id.eq_any(customers))
-        .filter(holds::expires_at.le(now).and(holds::expires_at.gt(oldest)))
+        .filter(holds::expires_at.le(now).and(holds::expires_at.gt(swept)))
         .filter(holds::status.eq("open").and(holds::wallet_id.eq_any(ids)))
         .order(holds::id)
         .select(HoldRow::as_select());

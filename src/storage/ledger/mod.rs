@@ -27,7 +27,7 @@ use crate::domain::posting::{Booked, Change, OnInsufficient, Outcome, Posting, R
 use crate::domain::wallet::{Effects, Wallet};
 
 pub use find::{find_deduction, find_hold, find_reversals, key_of_wallet, wallets_with_lapsed_holds};
-pub use load::{HoldRow, find_entry, lock_wallet, read_wallets, wallet_key as key_from_columns};
+pub use load::{HOLD_SWEEPER, HoldRow, find_entry, lock_wallet, read_wallets, wallet_key as key_from_columns};
 
 /// What a deduplicated posting is known by: customer, kind of entry (or none for holds), key.
 type DedupeKey = (String, Option<EntryKind>, String);

@@ -6,7 +6,7 @@
 //! unique within one call; a key that the ledger knows already fails the statement as a whole.
 //!
 //! A statement is its own transaction, so several can be in flight on one connection (pipelining). Wallets are
-//! handed over in key order and looked up one by one in that order, which is the order in which all writers lock.
+//! handed over in key order and locked in that order, which is the order in which all writers lock.
 
 mod capture;
 mod holds;
@@ -21,6 +21,10 @@ use crate::domain::posting::{Posting, WalletKey};
 pub use capture::captures;
 pub use holds::open_holds;
 pub use usage::usage;
+
+/// Goes on from the arrays of keys, totals and counts. An UPDATE locks in whatever order its plan joins, which in
+/// a small table is not that of the arrays; so the rows are locked first, in the order of all writers.
+const LOCKED_IN_ORDER: &str = ") WITH ORDINALITY AS t (customer_id, currency, product, amount, items, g) JOIN wallets w USING (customer_id, currency, product) ORDER BY t.g FOR UPDATE OF w), moved AS (";
 
 /// Items of one flush, by wallet in key order, each wallet's in the order sent.
 struct Groups<'p> {
