@@ -8,13 +8,14 @@ use super::Error;
 use crate::domain::billing_profile::{BillingProfile, Email};
 use crate::domain::catalogue::{BankAccount, ChannelRule, Percent, ProductInfo, TopUpOptions};
 use crate::domain::customer::CustomerId;
+use crate::domain::environment::Environment;
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment::Channel;
 use crate::domain::product::Product;
 use crate::storage::catalogue::{agreements, bank_accounts, channel_rules, products, top_up_options};
 use crate::storage::pool::Pool;
 use crate::storage::transaction::transact;
-use crate::storage::{StorageError, billing_profiles, seed as store};
+use crate::storage::{StorageError, billing_profiles, environment};
 
 /// The customer that the demo's tokens and examples name.
 pub const DEMO_CUSTOMER: &str = "demo";
@@ -56,7 +57,7 @@ const RULES: [Rule; 10] = [
 pub async fn demo(pool: &Pool) -> Result<(), Error> {
     let (options, rules, accounts, profile) = (options()?, rules()?, accounts()?, profile()?);
     transact(pool, async |conn| {
-        if store::is_live(conn).await? {
+        if environment::read(conn).await?.is_some_and(Environment::is_live) {
             return Err(Error::conflict("live_database", "the demo catalogue is not for a database stamped live"));
         }
         for product in products() {

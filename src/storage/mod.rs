@@ -19,7 +19,6 @@ pub mod payments;
 pub mod pool;
 pub mod provider_events;
 pub mod schema;
-pub mod seed;
 pub mod statement;
 pub mod transaction;
 pub mod transfers;

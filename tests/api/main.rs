@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod catalogue;
 mod document;
 mod edge;
 mod every_operation;
