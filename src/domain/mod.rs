@@ -19,4 +19,5 @@ pub mod payment;
 pub mod posting;
 pub mod product;
 pub mod reference;
+pub mod refund;
 pub mod wallet;

@@ -83,11 +83,7 @@ async fn fill(pool: &Pool) {
     let credit = |amount: &str| Change::Credit { amount: dec(amount) };
     let withdraw = |amount: &str| Change::Withdraw { amount: dec(amount) };
     let deduct = |amount: &str| Change::Deduct { amount: dec(amount), on_insufficient: OnInsufficient::Book };
-    let hold = |id: Uuid, amount: &str| Change::OpenHold {
-        id,
-        amount: dec(amount),
-        lifetime: Duration::hours(20),
-    };
+    let hold = |id: Uuid, amount: &str| Change::OpenHold { id, amount: dec(amount), lifetime: Duration::hours(20) };
     let key = |payment: Uuid| format!("{}:1", shown("pay", payment));
     let bank = format!("bank:{}", BANK.as_simple());
 

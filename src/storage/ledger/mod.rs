@@ -25,7 +25,7 @@ use crate::domain::hold::Hold;
 use crate::domain::posting::{Booked, Change, OnInsufficient, Outcome, Posting, Refusal, Shortfall, WalletKey};
 use crate::domain::wallet::{Effects, Wallet};
 
-pub use load::{HoldRow, find_entry, lock_wallet, read_wallets};
+pub use load::{HoldRow, find_entry, grant_of_order, lock_wallet, read_wallets};
 
 /// What a deduplicated posting is known by: customer, kind of entry (or none for holds), key.
 type DedupeKey = (String, Option<EntryKind>, String);
@@ -178,6 +178,7 @@ fn named_hold(change: &Change) -> Option<Uuid> {
 fn restored_grants(change: &Change) -> Vec<Uuid> {
     match change {
         Change::Reverse { parts } => parts.grants.iter().map(|(id, _)| *id).collect(),
+        Change::RestoreGrant { grant_id, .. } => vec![*grant_id],
         _ => Vec::new(),
     }
 }
