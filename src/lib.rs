@@ -1,6 +1,8 @@
 //! `topup`: a self-hosted wallet and top-up service over PostgreSQL.
 
 pub mod app;
+pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod embedded;
 
@@ -8,5 +10,6 @@ pub mod http;
 pub mod identity;
 pub mod providers;
 pub mod sandbox;
+pub mod server;
 pub mod storage;
 pub mod telemetry;

@@ -90,6 +90,10 @@ CREATE TABLE entries (
         ELSE false END)
 );
 CREATE INDEX entries_by_kind_and_time ON entries (customer_id, kind, created_at, wallet_id, seq);
+-- What was given back of a usage, so that it is never more than was taken.
+CREATE INDEX entries_reversals ON entries (customer_id, reference) WHERE kind = 4;
+-- Which money coming in paid for what: consumption lies in a range of paid_in.
+CREATE INDEX entries_paid_in ON entries (customer_id, wallet_id, paid_in) WHERE kind IN (1, 4, 6, 7, 11);
 
 CREATE FUNCTION entries_are_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -165,6 +169,12 @@ CREATE TABLE holds (
 CREATE INDEX holds_by_id ON holds (id);
 CREATE INDEX holds_by_expiry ON holds (expires_at);
 CREATE INDEX holds_by_customer_and_expiry ON holds (customer_id, expires_at);
+
+-- Called where a statement of the fast path finds that it must not go on: it fails as a whole.
+CREATE FUNCTION fast_path_refused() RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the fast path does not take this' USING ERRCODE = 'TP001';
+END $$;
 
 -- Caps on what a customer may spend in one wallet, per UTC day and month.
 CREATE TABLE spend_guards (

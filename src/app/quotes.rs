@@ -9,12 +9,12 @@ use crate::domain::offer::Eligibility;
 use crate::domain::payment::Channel;
 use crate::domain::product::Product;
 
-/// What a price is asked for; nothing of it is checked.
+/// What a price is asked for; amount and names are not checked yet.
 #[derive(Debug, Clone)]
 pub struct QuoteInput {
     pub currency: String,
     pub amount: String,
-    pub channel: Option<String>,
+    pub channel: Option<Channel>,
     pub product: Option<String>,
 }
 
@@ -49,7 +49,6 @@ pub async fn quote(app: &App, customer: &CustomerId, input: &QuoteInput) -> Resu
         Some(currency) => catalogue::amount(&mut problems, "/amount", &input.amount, currency),
         None => problems.money("/amount", parse_plain_decimal(&input.amount)).and(None),
     };
-    let channel = input.channel.as_deref().and_then(|channel| catalogue::channel(&mut problems, "/channel", channel));
     let product = catalogue::product_or_main(&mut problems, "/product", input.product.as_deref());
     let (Some(amount), Some(product)) = (amount, product) else { return Err(problems.into_error()) };
     problems.finish()?;
@@ -66,5 +65,5 @@ pub async fn quote(app: &App, customer: &CustomerId, input: &QuoteInput) -> Resu
         })
         .collect();
     let recommended = channels.iter().find(|(one, _)| one.recommended).map(|(one, _)| one.channel);
-    Ok(Quote { amount, product, chosen: channel.or(recommended), channels })
+    Ok(Quote { amount, product, chosen: input.channel.or(recommended), channels })
 }

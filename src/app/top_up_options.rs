@@ -1,18 +1,21 @@
 //! What a customer may choose: amounts, and every channel with the reason where it is not for them.
 
 use super::catalogue::{self, Place};
-use super::{App, Error};
+use super::{App, Error, Problems};
 use crate::domain::customer::CustomerId;
 use crate::domain::money::Currency;
 use crate::domain::offer::Offer;
-use crate::domain::product::Product;
 
-/// What is offered to a customer.
+/// What is offered to a customer, in a currency, for the main wallet or a product.
 ///
 /// # Errors
-/// 422 for a currency or product that is not offered.
-pub async fn get(app: &App, customer: &CustomerId, currency: Currency, product: &Product) -> Result<Offer, Error> {
+/// 422 for a currency or product that is malformed or not offered.
+pub async fn get(app: &App, customer: &CustomerId, currency: &str, product: Option<&str>) -> Result<Offer, Error> {
+    let mut problems = Problems::new();
+    let currency = problems.money("?currency", currency.parse::<Currency>());
+    let product = catalogue::product_or_main(&mut problems, "?product", product);
+    let (Some(currency), Some(product)) = (currency, product) else { return Err(problems.into_error()) };
     let mut conn = app.pool.get().await?;
     let offered = catalogue::offered_channels(app);
-    catalogue::offer(&mut conn, offered, customer, currency, product, Place::Query).await
+    catalogue::offer(&mut conn, offered, customer, currency, &product, Place::Query).await
 }

@@ -54,7 +54,7 @@ async fn check_products(conn: &mut AsyncPgConnection, new: &NewTransfer) -> Resu
         if product.is_main() {
             continue;
         }
-        match catalogue::products::find(conn, product.as_column()).await? {
+        match catalogue::products::find(conn, product).await? {
             None => return Err(Error::field(pointer, "unknown_product", "is not a product of this platform")),
             Some(found) if leaves && !found.returnable => {
                 return Err(Error::field(pointer, "not_returnable", "money of this product is spent there only"));

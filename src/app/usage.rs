@@ -6,10 +6,13 @@ use rust_decimal::Decimal;
 use super::idempotency::fingerprint64;
 use super::{App, Error};
 use crate::domain::customer::CustomerId;
-use crate::domain::entry::{EntryKind, Label};
+use crate::domain::entry::{Entry, EntryKind, Label};
 use crate::domain::money::{Currency, Money};
-use crate::domain::posting::{Change, OnInsufficient, Outcome, Posting, WalletKey};
+use crate::domain::posting::{Booked, Change, OnInsufficient, Outcome, Posting, Refusal, WalletKey};
 use crate::domain::product::Product;
+use crate::domain::reversal::parts_to_give_back;
+use crate::storage::ledger;
+use crate::storage::transaction::transact;
 
 /// One usage as a service reports it.
 #[derive(Debug, Clone)]
@@ -117,4 +120,88 @@ fn read_outcome(outcome: Outcome, currency: Currency) -> Result<Usage, Error> {
         created_at: entry.created_at,
         replayed,
     })
+}
+
+/// A reversal as a service asks for it.
+#[derive(Debug, Clone)]
+pub struct NewReversal {
+    /// The caller's id: 1–128 characters, unique per customer.
+    pub id: String,
+    pub customer: CustomerId,
+    /// The usage's id, or the hold's for a capture.
+    pub usage_id: String,
+    /// All that is left when absent.
+    pub amount: Option<Decimal>,
+}
+
+/// A reversal that was booked, now or before.
+#[derive(Debug, Clone)]
+pub struct Reversal {
+    pub id: String,
+    pub currency: Currency,
+    /// What was given back, positive.
+    pub amount: Decimal,
+    pub product: Product,
+    pub balance_after: Decimal,
+    pub created_at: DateTime<Utc>,
+    pub replayed: bool,
+}
+
+/// Gives a deduction back, into the parts that it was taken from; never more than it was.
+///
+/// # Errors
+/// 404 for an unknown usage; 422 `more_than_taken`, and when the id was used with another content.
+pub async fn reverse(app: &App, new: &NewReversal) -> Result<Reversal, Error> {
+    let asked = new.amount.map(|amount| amount.normalize().to_string()).unwrap_or_default();
+    let fingerprint = fingerprint64(&[&new.usage_id, &asked]);
+    transact(&app.pool, async |conn| {
+        let missing = || Error::NotFound("usage");
+        let original = ledger::find_deduction(conn, &new.customer, &new.usage_id).await?.ok_or_else(missing)?;
+        let wallet = ledger::key_of_wallet(conn, &new.customer, original.wallet_id).await?.ok_or_else(missing)?;
+        // Under the wallet's lock, so that two reversals count each other.
+        ledger::lock_wallet(conn, &wallet).await?;
+        let known = ledger::find_entry(conn, &new.customer, EntryKind::Reversal, &new.id).await?;
+        if let Some(entry) = known {
+            if entry.label.fingerprint != fingerprint {
+                return Err(Error::refused(Refusal::KeyReused, wallet.currency));
+            }
+            return Ok(reversal(&entry, &wallet, true));
+        }
+        let reversed = ledger::find_reversals(conn, &new.customer, &new.usage_id).await?;
+        let parts = parts_to_give_back(&original, &reversed, new.amount)
+            .map_err(|refusal| Error::refused(refusal, wallet.currency))?;
+        let posting = Posting {
+            wallet: wallet.clone(),
+            fallback: None,
+            change: Change::Reverse { parts },
+            label: Label {
+                kind: EntryKind::Reversal,
+                key: new.id.clone(),
+                fingerprint,
+                counterpart: "usage".to_owned(),
+                reference: Some(new.usage_id.clone()),
+                description: None,
+                metadata: None,
+                occurred_at: None,
+            },
+        };
+        match ledger::post(conn, &[posting]).await?.pop() {
+            Some(Outcome::Booked(Booked { entry: Some(entry), .. })) => Ok(reversal(&entry, &wallet, false)),
+            Some(Outcome::Refused(refusal)) => Err(Error::refused(refusal, wallet.currency)),
+            _ => Err(missing()),
+        }
+    })
+    .await
+}
+
+fn reversal(entry: &Entry, wallet: &WalletKey, replayed: bool) -> Reversal {
+    Reversal {
+        id: entry.label.key.clone(),
+        currency: wallet.currency,
+        amount: entry.amount,
+        product: wallet.product.clone(),
+        balance_after: entry.balance_after,
+        created_at: entry.created_at,
+        replayed,
+    }
 }

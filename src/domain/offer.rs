@@ -295,3 +295,6 @@ impl Offer {
         (minimum, maximum)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,14 @@ pub struct WalletKey {
     pub product: Product,
 }
 
+impl WalletKey {
+    /// Stands where a posting names a hold, whose wallet the ledger looks up.
+    #[must_use]
+    pub fn of_the_hold() -> Self {
+        Self { customer: CustomerId::nobody(), currency: Currency::none(), product: Product::main() }
+    }
+}
+
 /// What to do when a deduction exceeds what is available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnInsufficient {
@@ -111,6 +119,7 @@ pub struct ReversedParts {
 /// One request to the ledger.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Posting {
+    /// The wallet to change. A posting that names a hold is about the hold's wallet; there this is not looked at.
     pub wallet: WalletKey,
     /// Where a deduction is taken from as a whole when `wallet` is short; never split over both.
     pub fallback: Option<WalletKey>,

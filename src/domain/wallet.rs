@@ -366,6 +366,11 @@ impl Wallet {
             guard.spend(amount, now);
         }
         effects.holds.push(closed.clone());
+        let label = &Label {
+            description: label.description.clone().or_else(|| hold.description.clone()),
+            metadata: label.metadata.clone().or_else(|| hold.metadata.clone()),
+            ..label.clone()
+        };
         let entry = if amount > Decimal::ZERO {
             self.record(label, -amount, uses, Decimal::ZERO, now, effects).entry
         } else {

@@ -93,7 +93,7 @@ impl From<&Wallet> for Balance {
     operation_id = "listBalances",
     params(BalancesQuery),
     responses((status = 200, description = "The wallets", body = BalanceList)),
-    security(("bearer" = []))
+    security(("bearer" = ["customer", "service", "operator"]))
 )]
 #[get("/v1/balances")]
 pub async fn list_balances(

@@ -2,6 +2,7 @@
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::{StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, ResponseError};
@@ -101,8 +102,8 @@ pub struct Failure {
     code: &'static str,
     detail: String,
     errors: Vec<FieldError>,
-    insufficient_funds: Option<InsufficientFunds>,
-    spend_cap: Option<SpendCap>,
+    insufficient_funds: Option<Box<InsufficientFunds>>,
+    spend_cap: Option<Box<SpendCap>>,
     retry_after: Option<u64>,
 }
 
@@ -146,8 +147,8 @@ impl Failure {
                     detail: error.detail.clone(),
                 })
                 .collect(),
-            insufficient_funds: self.insufficient_funds.clone(),
-            spend_cap: self.spend_cap.clone(),
+            insufficient_funds: self.insufficient_funds.as_deref().cloned(),
+            spend_cap: self.spend_cap.as_deref().cloned(),
         }
     }
 }
@@ -167,17 +168,17 @@ impl From<Error> for Failure {
             Error::PreconditionFailed => Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", detail),
             Error::PreconditionRequired => Self::new(StatusCode::PRECONDITION_REQUIRED, "if_match_required", detail),
             Error::InsufficientFunds(short) => Self {
-                insufficient_funds: Some(insufficient_funds(&short)),
+                insufficient_funds: Some(Box::new(insufficient_funds(&short))),
                 ..Self::new(StatusCode::PAYMENT_REQUIRED, "insufficient_funds", detail)
             },
             Error::SpendCap { period, cap, spent, required, currency } => Self {
-                spend_cap: Some(SpendCap {
+                spend_cap: Some(Box::new(SpendCap {
                     period: period.to_owned(),
                     currency: currency.code().to_owned(),
                     cap: Amount::of(cap, currency),
                     spent: Amount::of(spent, currency),
                     required: Amount::of(required, currency),
-                }),
+                })),
                 ..Self::new(StatusCode::PAYMENT_REQUIRED, "spend_cap_reached", detail)
             },
             Error::Provider(error) => provider_failure(&error),
@@ -283,36 +284,45 @@ fn by_status(status: StatusCode) -> Failure {
 /// Middleware: renders every failure as problem+json, with the path and the request id.
 ///
 /// # Errors
-/// Never: an error becomes a response.
+/// Of the inner service, as an error that renders as a problem.
 pub async fn fill_in<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let instance = request.path().to_owned();
     let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-    let http_request = request.request().clone();
-    let response = match next.call(request).await {
-        Ok(response) if !is_ours(response.response()) => return Ok(response.map_into_boxed_body()),
-        Ok(response) => response.map_into_boxed_body(),
-        Err(error) => ServiceResponse::new(http_request, error.error_response()),
-    };
-    let (http_request, response) = response.into_parts();
+    match next.call(request).await {
+        Ok(response) if !is_ours(response.response()) => Ok(response.map_into_boxed_body()),
+        Ok(response) => {
+            let (request, response) = response.into_parts();
+            let filled = fill(&response.map_into_boxed_body(), &instance, &request_id);
+            Ok(ServiceResponse::new(request, filled))
+        }
+        // The request is gone with the service that failed: routing takes it alone, and panics on a second holder.
+        Err(error) => {
+            let filled = fill(&error.error_response(), &instance, &request_id);
+            Err(InternalError::from_response(error, filled).into())
+        }
+    }
+}
+
+fn fill(response: &HttpResponse, instance: &str, request_id: &str) -> HttpResponse {
     let failure = response.extensions().get::<Failure>().cloned().unwrap_or_else(|| by_status(response.status()));
     let mut filled = HttpResponse::build(response.status());
-    for (name, value) in response.headers() {
-        if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
-            filled.append_header((name.clone(), value.clone()));
-        }
+    // What spoke about the old body.
+    let dropped = [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CONTENT_ENCODING];
+    for (name, value) in response.headers().iter().filter(|(name, _)| !dropped.contains(name)) {
+        filled.append_header((name.clone(), value.clone()));
     }
     if let Some(seconds) = failure.retry_after {
         filled.insert_header((header::RETRY_AFTER, seconds));
     }
-    let body = serde_json::to_vec(&failure.problem(&instance, &request_id)).unwrap_or_default();
-    let filled = filled
+    let body = serde_json::to_vec(&failure.problem(instance, request_id)).unwrap_or_default();
+    filled
         .insert_header((header::CONTENT_TYPE, "application/problem+json"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .body(body);
-    Ok(ServiceResponse::new(http_request, filled))
+        .insert_header(("x-request-id", request_id))
+        .body(body)
 }
 
 /// A failure that has a body of its own already (a provider's expected reply, a page) is left alone.

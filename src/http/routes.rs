@@ -2,7 +2,11 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{account_flows, admin, balances, providers, top_up_orders, transfers, usage};
+use super::{
+    account_flows, admin, balances, billing_profiles, products, providers, quotes, top_up_options, top_up_orders,
+};
+use super::{docs, health};
+use super::{transfers, usage};
 
 /// Registers every operation.
 pub fn configure(config: &mut ServiceConfig) {
@@ -34,4 +38,25 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(providers::vnpay_ipn)
         .service(providers::paypal_return)
         .service(providers::vnpay_return);
+    config
+        .service(products::list_products)
+        .service(top_up_options::get_top_up_options)
+        .service(quotes::create_quote)
+        .service(billing_profiles::get_billing_profile)
+        .service(billing_profiles::save_billing_profile);
+    config
+        .service(admin::products::admin_list_products)
+        .service(admin::products::admin_save_product)
+        .service(admin::top_up_options::admin_list_top_up_options)
+        .service(admin::top_up_options::admin_save_top_up_options)
+        .service(admin::channel_rules::admin_list_channel_rules)
+        .service(admin::channel_rules::admin_save_channel_rule)
+        .service(admin::bank_accounts::admin_list_bank_accounts)
+        .service(admin::bank_accounts::admin_create_bank_account)
+        .service(admin::bank_accounts::admin_update_bank_account)
+        .service(admin::agreements::admin_list_agreements)
+        .service(admin::agreements::admin_publish_agreement)
+        .service(admin::agreements::admin_activate_agreement);
+    config.service(health::get_health).service(health::get_readiness).service(health::get_metrics);
+    docs::configure(config);
 }

@@ -8,10 +8,13 @@ pub mod billing_profiles;
 pub mod catalogue;
 pub mod check;
 pub mod disputes;
+pub mod environment;
 pub mod events;
 pub mod flows;
+pub mod grants;
 pub mod idempotency;
 pub mod ledger;
+pub mod migrations;
 pub mod orders;
 pub mod payments;
 pub mod pool;
@@ -38,6 +41,8 @@ pub enum StorageError {
     /// The database holds what our own code never writes.
     #[error("the database holds something unexpected: {0}")]
     Corrupt(String),
+    #[error("the database cannot be migrated: {0}")]
+    Migration(String),
 }
 
 impl StorageError {

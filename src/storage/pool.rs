@@ -24,19 +24,32 @@ impl std::fmt::Debug for Pool {
     }
 }
 
+/// How busy a pool is: connections it may have, has, has unused, and callers that wait for one.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolStatus {
+    pub limit: usize,
+    pub open: usize,
+    pub idle: usize,
+    pub waiting: usize,
+}
+
 /// A connection borrowed from the pool.
 pub type Pooled = Object<AsyncPgConnection>;
 
 impl Pool {
-    /// A pool of at most `size` connections; none is opened yet.
+    /// A pool of at most `size` connections; none is opened yet. Call it inside a tokio runtime: connections are
+    /// driven there, whoever asks for them, for the runtimes of actix's workers end before everybody is done.
     ///
     /// # Errors
-    /// When the pool cannot be built.
+    /// When the pool cannot be built, or there is no runtime.
     pub fn new(url: &SecretString, size: usize) -> Result<Self, StorageError> {
+        let runtime = tokio::runtime::Handle::try_current()
+            .map_err(|error| StorageError::Unreachable(format!("no runtime: {error}")))?;
         let mut config = ManagerConfig::default();
-        config.custom_setup = Box::new(|url| {
+        config.custom_setup = Box::new(move |url| {
             let url = url.to_owned();
-            async move { establish(&url).await }.boxed()
+            let opened = runtime.spawn(async move { establish(&url).await });
+            async move { opened.await.map_err(|error| ConnectionError::BadConnection(error.to_string()))? }.boxed()
         });
         let manager = AsyncDieselConnectionManager::new_with_config(url.expose_secret(), config);
         let inner = Deadpool::builder(manager)
@@ -64,6 +77,13 @@ impl Pool {
     /// [`StorageError::Unreachable`].
     pub async fn dedicated(&self) -> Result<AsyncPgConnection, StorageError> {
         connect(&self.url).await
+    }
+
+    /// How busy the pool is.
+    #[must_use]
+    pub fn status(&self) -> PoolStatus {
+        let status = self.inner.status();
+        PoolStatus { limit: status.max_size, open: status.size, idle: status.available, waiting: status.waiting }
     }
 
     /// Closes the pool; connections end as they are returned.

@@ -302,6 +302,7 @@ async fn calls_misbehave_on_order() {
 
     // A timeout that took effect: the caller hears nothing, the session is there.
     stage.fault("stripe", json!({"operation": "create_session", "kind": "timeout", "processed": true})).await;
+    let form = session_form();
     let request = stage
         .http
         .post(format!("{}/v1/checkout/sessions", stage.sandbox.stripe_base_url()))
@@ -309,9 +310,9 @@ async fn calls_misbehave_on_order() {
         .header("Stripe-Version", NEW)
         .header("Idempotency-Key", "lost")
         .timeout(std::time::Duration::from_millis(300))
-        .form(&session_form());
+        .form(&form);
     assert!(request.send().await.unwrap_err().is_timeout());
-    let again = stage.stripe_raw("/checkout/sessions", &session_form(), Some("lost"), NEW).await;
+    let again = stage.stripe_raw("/checkout/sessions", &form, Some("lost"), NEW).await;
     assert_eq!(again.headers()["idempotent-replayed"], "true");
 }
 

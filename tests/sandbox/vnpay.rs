@@ -372,6 +372,7 @@ async fn refunds_succeed_wait_and_are_refused() {
     check_answer(&part, REFUND_ANSWER);
     assert_eq!((&part["vnp_ResponseCode"], &part["vnp_TransactionStatus"]), (&json!("00"), &json!("00")));
     assert_eq!(part["vnp_TransactionType"], "03");
+    assert_eq!(part["vnp_OrderInfo"], "Hoan tien");
     assert_eq!(code(refund(&order, "r2", "03", 50_000_000)).await, "03", "more than is left");
 
     stage.play("vnpay", "REFUND1", "refunds-pending", json!({})).await;

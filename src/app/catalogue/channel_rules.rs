@@ -57,7 +57,7 @@ pub async fn put(
 ) -> Result<Saved<ChannelRule>, Error> {
     let new = validate(name, input)?;
     transact(&app.pool, async |conn| {
-        if !new.product.is_main() && products::find(conn, new.product.as_column()).await?.is_none() {
+        if !new.product.is_main() && products::find(conn, &new.product).await?.is_none() {
             return Err(Error::field("?product", "unknown_product", "there is no such product"));
         }
         let current = store::lock(conn, new.channel, new.currency, &new.product).await?;

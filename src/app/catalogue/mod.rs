@@ -7,8 +7,6 @@ pub mod channel_rules;
 pub mod products;
 pub mod top_up_options;
 
-use std::sync::Arc;
-
 use diesel_async::AsyncPgConnection;
 
 use super::{App, Error, Problems};
@@ -18,7 +16,6 @@ use crate::domain::money::{Currency, Money, parse_plain_decimal};
 use crate::domain::offer::{ChannelOffer, Offer};
 use crate::domain::payment::Channel;
 use crate::domain::product::Product;
-use crate::providers::PaymentProvider;
 use crate::storage::{billing_profiles, catalogue as store};
 
 /// Where a request names its currency and product, for the answer that finds fault with them.
@@ -40,11 +37,11 @@ impl Place {
 /// The channels that this installation can serve: the providers with complete credentials, and the wallet.
 #[must_use]
 pub fn offered_channels(app: &App) -> Vec<ChannelOffer> {
-    let of = |provider: &Arc<dyn PaymentProvider>| {
-        let own = provider.capabilities();
-        ChannelOffer { channel: provider.channel(), currencies: own.currencies.clone(), limits: own.limits.clone() }
-    };
-    app.providers.iter().map(of).chain([ChannelOffer::unlimited(Channel::Balance)]).collect()
+    let providers = app.providers.iter().map(|provider| {
+        let can = provider.capabilities();
+        ChannelOffer { channel: provider.channel(), currencies: can.currencies.clone(), limits: can.limits.clone() }
+    });
+    providers.chain([ChannelOffer::unlimited(Channel::Balance)]).collect()
 }
 
 /// Everything that decides about an order of `currency` into `product` (or the main wallet): options,
@@ -64,7 +61,7 @@ pub async fn offer(
     place: Place,
 ) -> Result<Offer, Error> {
     if !product.is_main() {
-        match store::product(conn, product.as_column()).await? {
+        match store::products::find(conn, product).await? {
             None => return Err(Error::field(place.pointer("product"), "unknown_product", "there is no such product")),
             Some(info) if !info.active => {
                 let detail = "the product takes no money at the moment";

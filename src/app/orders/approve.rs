@@ -227,5 +227,5 @@ pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Resul
     })
     .await?;
     let mut conn = app.pool.get().await?;
-    Ok(view(&mut conn, order).await?)
+    view(&mut conn, order).await
 }

@@ -40,7 +40,7 @@ pub async fn cancel(app: &App, caller: &Caller, customer: Option<&str>, id: Opti
     if order.status == OrderStatus::Completed {
         return Err(not_cancellable(order.status));
     }
-    Ok(view(&mut conn, order).await?)
+    view(&mut conn, order).await
 }
 
 fn not_cancellable(status: OrderStatus) -> Error {

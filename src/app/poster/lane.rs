@@ -10,7 +10,7 @@ use futures_util::stream::FuturesUnordered;
 
 use super::{Job, Queue, slow};
 use crate::domain::entry::EntryKind;
-use crate::domain::posting::{Booked, Change, OnInsufficient, Outcome, Posting};
+use crate::domain::posting::{Booked, Change, Outcome, Posting};
 use crate::storage::StorageError;
 use crate::storage::ledger::fast;
 use crate::storage::pool::Pool;
@@ -114,13 +114,12 @@ async fn try_fast(
     outcomes: &mut [Option<Result<Outcome, StorageError>>],
 ) -> bool {
     let mut seen: HashSet<(&str, Option<EntryKind>, &str)> = HashSet::with_capacity(postings.len());
-    let (mut usage, mut holds) = (Vec::new(), Vec::new());
+    let (mut usage, mut holds, mut captures) = (Vec::new(), Vec::new(), Vec::new());
     for (at, posting) in postings.iter().enumerate() {
         let (into, kind) = match posting.change {
-            Change::Deduct { on_insufficient: OnInsufficient::Refuse | OnInsufficient::Book, .. } => {
-                (&mut usage, Some(posting.label.kind))
-            }
+            Change::Deduct { .. } => (&mut usage, Some(posting.label.kind)),
             Change::OpenHold { .. } => (&mut holds, None),
+            Change::Capture { .. } => (&mut captures, Some(posting.label.kind)),
             _ => continue,
         };
         // The second of two with one key is decided after the first is booked.
@@ -129,13 +128,14 @@ async fn try_fast(
         }
     }
     let pick = |ats: &[usize]| ats.iter().filter_map(|at| postings.get(*at).copied()).collect::<Vec<_>>();
-    let (for_usage, for_holds) = (pick(&usage), pick(&holds));
-    let (booked, opened) = tokio::join!(
+    let (for_usage, for_holds, for_captures) = (pick(&usage), pick(&holds), pick(&captures));
+    let (booked, opened, captured) = tokio::join!(
         async { if for_usage.is_empty() { Ok(Vec::new()) } else { fast::usage(conn, &for_usage).await } },
         async { if for_holds.is_empty() { Ok(Vec::new()) } else { fast::open_holds(conn, &for_holds).await } },
+        async { if for_captures.is_empty() { Ok(Vec::new()) } else { fast::captures(conn, &for_captures).await } },
     );
     let mut alive = true;
-    for (ats, answers) in [(usage, booked), (holds, opened)] {
+    for (ats, answers) in [(usage, booked), (holds, opened), (captures, captured)] {
         match answers {
             Ok(answers) => take_answers(&ats, answers, outcomes),
             Err(error) => {

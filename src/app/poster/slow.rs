@@ -9,16 +9,15 @@ use crate::storage::pool::Pool;
 use crate::storage::transaction::transact;
 use crate::storage::{StorageError, ledger};
 
+type Answers = Vec<Result<Outcome, StorageError>>;
+
 /// Posts in order, in one transaction if that goes well; one answer per posting.
-pub(super) async fn post(pool: &Pool, postings: &[&Posting]) -> Vec<Result<Outcome, StorageError>> {
+pub(super) async fn post(pool: &Pool, postings: &[&Posting]) -> Answers {
     let owned: Vec<Posting> = postings.iter().map(|posting| (*posting).clone()).collect();
     halves(pool, &owned).await
 }
 
-fn halves<'a>(
-    pool: &'a Pool,
-    postings: &'a [Posting],
-) -> Pin<Box<dyn Future<Output = Vec<Result<Outcome, StorageError>>> + Send + 'a>> {
+fn halves<'a>(pool: &'a Pool, postings: &'a [Posting]) -> Pin<Box<dyn Future<Output = Answers> + Send + 'a>> {
     Box::pin(async move {
         let mut tries = 0;
         loop {

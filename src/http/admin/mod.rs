@@ -1,7 +1,12 @@
 //! What operators call, under `/v1/admin`.
 
+pub mod agreements;
+pub mod bank_accounts;
+pub mod channel_rules;
 pub mod disputes;
+pub mod products;
 pub mod refunds;
+pub mod top_up_options;
 pub mod top_up_orders;
 
 use uuid::Uuid;

@@ -79,7 +79,9 @@ pub(super) fn capture_issue(issue: &str) -> Option<Observation> {
         | "TRANSACTION_LIMIT_EXCEEDED"
         | "TRANSACTION_RECEIVING_LIMIT_EXCEEDED"
         | "MAX_NUMBER_OF_PAYMENT_ATTEMPTS_EXCEEDED"
-        | "PAYEE_BLOCKED_TRANSACTION" => Some(Observation::Failed { reason: issue.to_owned() }),
+        | "PAYEE_BLOCKED_TRANSACTION"
+        | "TRANSACTION_BLOCKED_BY_PAYEE"
+        | "DECLINED_DUE_TO_RELATED_TXN" => Some(Observation::Failed { reason: issue.to_owned() }),
         "ORDER_EXPIRED" => Some(Observation::Expired),
         "ORDER_VOIDED" => Some(Observation::Cancelled),
         _ => None,

@@ -158,3 +158,62 @@ impl Verifier {
 fn could_not(error: ProviderError) -> NotificationError {
     NotificationError::CouldNotVerify(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use wiremock::matchers::path;
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    use super::*;
+    use crate::providers::settings::Timeouts;
+
+    const URL: &str = "https://api.paypal.com/cert";
+
+    /// With public roots, a certificate at PayPal whose issuer is not in the file.
+    async fn verdict(status: &str) -> Result<(), NotificationError> {
+        let server = MockServer::start().await;
+        let token = serde_json::json!({"access_token": "A21", "expires_in": 3600});
+        Mock::given(path("/v1/oauth2/token"))
+            .respond_with(ResponseTemplate::new(200).set_body_json(token))
+            .mount(&server)
+            .await;
+        let answer = serde_json::json!({"verification_status": status});
+        Mock::given(path("/v1/notifications/verify-webhook-signature"))
+            .respond_with(ResponseTemplate::new(200).set_body_json(answer))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let settings = PaypalSettings {
+            client_id: "client".to_owned(),
+            client_secret: "secret".into(),
+            webhook_id: Some("8PT597110X687430LKGECATA".to_owned()),
+            base_url: server.uri(),
+            cert_roots_pem: None,
+            verify: PaypalVerify::Offline,
+        };
+        let client = PaypalClient::new(&settings, Timeouts::default()).unwrap();
+        let verifier = Verifier::new(&settings, &server.uri()).unwrap();
+        let pem = include_bytes!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/providers/vectors/paypal/leaf-without-intermediate.pem"
+        ));
+        verifier.chains.insert(URL.to_owned(), Arc::new(certificate::certificates_from_pem(pem).unwrap()));
+        let headers = [
+            ("paypal-transmission-id", "1"),
+            ("paypal-transmission-time", "2026-11-21T08:35:01Z"),
+            ("paypal-transmission-sig", "AAAA"),
+            ("paypal-cert-url", URL),
+            ("paypal-auth-algo", "SHA256withRSA"),
+        ];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let raw = RawNotification { headers, query: String::new(), body: b"{}".to_vec() };
+        verifier.verify(&client, &raw, "2026-11-21T08:35:02Z".parse().unwrap()).await
+    }
+
+    #[tokio::test]
+    async fn a_chain_without_its_intermediates_is_paypals_to_judge() {
+        assert_eq!(verdict("SUCCESS").await, Ok(()));
+        assert!(matches!(verdict("FAILURE").await, Err(NotificationError::BadSignature(_))));
+    }
+}

@@ -137,7 +137,7 @@ impl Vnpay {
         let throttle = books.throttle;
         let answer = {
             let order = named(books, asked).ok_or(NOT_FOUND)?;
-            self.answer_about(order, asked.text("vnp_TransactionNo"))
+            self.answer_about(order, asked.text("vnp_TransactionNo"))?
         };
         if throttle > 0 {
             books.throttled_until = Some(now() + Duration::seconds(throttle));
@@ -147,13 +147,16 @@ impl Vnpay {
 
     /// About the transaction of that number; without one, about the latest: the last refund, else
     /// the payment, else the last try.
-    fn answer_about(&self, order: &Order, number: &str) -> Value {
+    fn answer_about(&self, order: &Order, number: &str) -> Result<Value, Refusal> {
         let refund =
             order.refunds.iter().rev().find(|refund| matches!(number, "" | "0") || refund.number.to_string() == number);
         if let Some(refund) = refund {
-            return self.result(order, "querydr", refund_facts(refund));
+            return Ok(self.result(order, "querydr", refund_facts(refund)));
         }
         let named = order.tries.iter().find(|one| one.number.to_string() == number);
+        if named.is_none() && !matches!(number, "" | "0") {
+            return Err(NOT_FOUND);
+        }
         let one = named.or_else(|| order.paid()).or_else(|| order.tries.last());
         let facts = match one {
             Some(one) => Facts {
@@ -162,6 +165,7 @@ impl Vnpay {
                 number: one.number.to_string(),
                 kind: "01".to_owned(),
                 status: one.outcome.status,
+                info: None,
             },
             None => Facts {
                 amount: order.amount,
@@ -169,9 +173,10 @@ impl Vnpay {
                 number: "0".to_owned(),
                 kind: "01".to_owned(),
                 status: "01",
+                info: None,
             },
         };
-        self.result(order, "querydr", facts)
+        Ok(self.result(order, "querydr", facts))
     }
 
     fn refund(&self, books: &mut Books, asked: &Asked) -> Result<Value, Refusal> {
@@ -196,6 +201,7 @@ impl Vnpay {
         }
         let refund = Refund {
             number: random_digits(8),
+            info: asked.text("vnp_OrderInfo").to_owned(),
             kind: asked.text("vnp_TransactionType").to_owned(),
             amount,
             status: match order.refund_mode {
@@ -219,7 +225,7 @@ impl Vnpay {
             "vnp_TmnCode": self.credentials.tmn_code,
             "vnp_TxnRef": order.txn_ref,
             "vnp_Amount": facts.amount.to_string(),
-            "vnp_OrderInfo": order.info,
+            "vnp_OrderInfo": facts.info.as_ref().unwrap_or(&order.info),
             "vnp_BankCode": order.bank_code,
             "vnp_PayDate": facts.date,
             "vnp_TransactionNo": facts.number,
@@ -241,6 +247,8 @@ struct Facts {
     number: String,
     kind: String,
     status: &'static str,
+    /// Where it differs from the order's.
+    info: Option<String>,
 }
 
 fn refund_facts(refund: &Refund) -> Facts {
@@ -250,6 +258,7 @@ fn refund_facts(refund: &Refund) -> Facts {
         number: refund.number.to_string(),
         kind: refund.kind.clone(),
         status: refund.status,
+        info: Some(refund.info.clone()),
     }
 }
 

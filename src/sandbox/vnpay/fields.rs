@@ -15,6 +15,8 @@ pub(super) enum Kind {
     /// Vietnamese without diacritics, no special characters.
     Plain(usize, usize),
     Address,
+    /// Who asks: a user name or an e-mail address.
+    Who(usize, usize),
     Url,
     /// Empty or 0 when the merchant does not know VNPay's number.
     MaybeDigits(usize),
@@ -32,7 +34,8 @@ impl Kind {
             Kind::Stamp => instant(value).is_some(),
             Kind::Reference(least, most) => (least..=most).contains(&length) && alphanumeric(".:_-"),
             Kind::Plain(least, most) => (least..=most).contains(&length) && alphanumeric(" .:,_-"),
-            Kind::Address => (7..=45).contains(&length) && value.parse::<std::net::IpAddr>().is_ok() || value == "::1",
+            Kind::Address => (7..=45).contains(&length) && value.parse::<std::net::IpAddr>().is_ok(),
+            Kind::Who(least, most) => (least..=most).contains(&length) && alphanumeric(" .:_@-"),
             Kind::Url => {
                 (10..=255).contains(&length)
                     && url::Url::parse(value)
@@ -97,7 +100,7 @@ pub(super) const REFUND: &[Field] = &[
     need("vnp_OrderInfo", Kind::Plain(1, 255)),
     need("vnp_TransactionNo", Kind::MaybeDigits(15)),
     need("vnp_TransactionDate", Kind::Stamp),
-    need("vnp_CreateBy", Kind::Plain(1, 245)),
+    need("vnp_CreateBy", Kind::Who(1, 245)),
     need("vnp_CreateDate", Kind::Stamp),
     need("vnp_IpAddr", Kind::Address),
     need("vnp_SecureHash", Kind::Reference(128, 128)),

@@ -42,6 +42,8 @@ impl Try {
 #[derive(Debug, Clone)]
 pub(super) struct Refund {
     pub number: u64,
+    /// The merchant's words.
+    pub info: String,
     /// `02` full, `03` partial.
     pub kind: String,
     /// VND × 100.

@@ -9,9 +9,6 @@ pub mod channel_rules;
 pub mod products;
 pub mod top_up_options;
 
-pub use bank_accounts::find as bank_account;
-pub use products::find as product;
-
 use rust_decimal::Decimal;
 
 use super::StorageError;

@@ -62,8 +62,9 @@ pub async fn list(conn: &mut AsyncPgConnection) -> Result<Vec<ProductInfo>, Stor
 ///
 /// # Errors
 /// Of the database.
-pub async fn find(conn: &mut AsyncPgConnection, code: &str) -> Result<Option<ProductInfo>, StorageError> {
-    let row: Option<Row> = products::table.find(code).select(Row::as_select()).first(conn).await.optional()?;
+pub async fn find(conn: &mut AsyncPgConnection, product: &Product) -> Result<Option<ProductInfo>, StorageError> {
+    let row: Option<Row> =
+        products::table.find(product.as_column()).select(Row::as_select()).first(conn).await.optional()?;
     Ok(row.map(Into::into))
 }
 

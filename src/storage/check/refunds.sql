@@ -1,5 +1,5 @@
--- Refunds and disputes against the entries that they made. An overlap (disputed money that was refunded too) may
--- leave what one of them gave with the other, so a failed one is judged by its order: nothing in force, nothing given.
+-- Refunds and disputes against the entries that they made. Where disputed money was refunded too, one of them gave
+-- for both, so what must have come back is judged by the order: nothing in force, nothing given.
 WITH moved AS (
     SELECT customer_id, key,
            -sum(amount) FILTER (WHERE kind IN (5, 6)) AS refund,
@@ -22,15 +22,16 @@ SELECT v.rule, r.shown AS subject, r.customer_id AS customer,
        trim_scale(v.expected)::text AS expected, trim_scale(v.found)::text AS found
 FROM records r
 LEFT JOIN moved m ON m.customer_id = r.customer_id AND m.key = r.shown
-LEFT JOIN of_order o ON o.order_id = r.order_id
 CROSS JOIN LATERAL (VALUES
     (CASE r.what WHEN 'refund' THEN 'refund_debited' ELSE 'dispute_taken_back' END,
      coalesce(CASE r.what WHEN 'refund' THEN m.refund ELSE m.dispute END, 0), r.given),
-    (CASE r.what WHEN 'refund' THEN 'refund_bonus' ELSE 'dispute_bonus' END, coalesce(m.bonus, 0), r.bonus_taken),
-    (CASE r.what WHEN 'refund' THEN 'refund_failed' ELSE 'dispute_won' END, 0,
-     CASE WHEN r.in_force OR o.in_force THEN 0 ELSE coalesce(o.given + o.bonus, r.given + r.bonus_taken) END)
+    (CASE r.what WHEN 'refund' THEN 'refund_bonus' ELSE 'dispute_bonus' END, coalesce(m.bonus, 0), r.bonus_taken)
 ) AS v (rule, expected, found)
 WHERE v.expected <> v.found
+UNION ALL
+SELECT 'given_back', 'tuo_' || replace(o.id::text, '-', ''), o.customer_id, '0', trim_scale(g.given + g.bonus)::text
+FROM of_order g JOIN top_up_orders o ON o.id = g.order_id
+WHERE NOT g.in_force AND (g.given <> 0 OR g.bonus <> 0)
 UNION ALL
 SELECT 'refund_entry_without_refund', 'wal_' || replace(e.wallet_id::text, '-', '') || ':' || e.seq, e.customer_id,
        'a refund or dispute', e.key

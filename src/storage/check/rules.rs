@@ -122,10 +122,9 @@ pub const STEPS: &[Step] = &[
         rules: &[
             rule("refund_debited", "what the wallet gave for a refund is what its entries took and returned"),
             rule("refund_bonus", "what a refund took of the bonus is what its entries revoked and restored"),
-            rule("refund_failed", "a wallet that gave for a refund has its money back when the refund failed"),
             rule("dispute_taken_back", "what the wallet gave for a dispute is what its entries took and returned"),
             rule("dispute_bonus", "what a dispute took of the bonus is what its entries revoked and restored"),
-            rule("dispute_won", "a wallet that gave for a dispute has its money back when the dispute is won"),
+            rule("given_back", "where every refund failed and every dispute is won, the wallet has all of it back"),
             rule("refund_entry_without_refund", "every entry of a refund or dispute has its refund or dispute"),
         ],
     },

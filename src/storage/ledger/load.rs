@@ -255,23 +255,6 @@ pub async fn read_wallets(conn: &mut AsyncPgConnection, customer: &CustomerId) -
         .collect())
 }
 
-/// The grant that an order brought as its bonus.
-///
-/// # Errors
-/// Of the database.
-pub async fn grant_of_order(
-    conn: &mut AsyncPgConnection,
-    customer: &CustomerId,
-    order_id: Uuid,
-) -> Result<Option<Uuid>, StorageError> {
-    Ok(grants::table
-        .filter(grants::customer_id.eq(customer.as_str()).and(grants::order_id.eq(order_id)))
-        .select(grants::id)
-        .first(conn)
-        .await
-        .optional()?)
-}
-
 /// Locks one wallet for a use case that must look before it posts; `None` when there is none yet.
 ///
 /// # Errors

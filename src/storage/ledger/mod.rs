@@ -10,6 +10,7 @@
 //! Locks are always taken in this order: holds by id, then wallets by key.
 
 pub mod fast;
+mod find;
 mod load;
 mod write;
 
@@ -25,7 +26,8 @@ use crate::domain::hold::Hold;
 use crate::domain::posting::{Booked, Change, OnInsufficient, Outcome, Posting, Refusal, Shortfall, WalletKey};
 use crate::domain::wallet::{Effects, Wallet};
 
-pub use load::{HoldRow, find_entry, grant_of_order, lock_wallet, read_wallets};
+pub use find::{find_deduction, find_hold, find_reversals, grant_of_order, key_of_wallet};
+pub use load::{HoldRow, find_entry, lock_wallet, read_wallets};
 
 /// What a deduplicated posting is known by: customer, kind of entry (or none for holds), key.
 type DedupeKey = (String, Option<EntryKind>, String);
@@ -60,8 +62,13 @@ impl Book {
         let hold_ids: Vec<Uuid> = postings.iter().filter_map(|posting| named_hold(&posting.change)).collect();
         let mut holds = load::lock_holds(conn, hold_ids).await?;
 
-        let mut keys: Vec<WalletKey> =
-            postings.iter().flat_map(|p| std::iter::once(&p.wallet).chain(&p.fallback)).cloned().collect();
+        let mut keys: Vec<WalletKey> = postings
+            .iter()
+            .filter(|posting| named_hold(&posting.change).is_none())
+            .flat_map(|posting| std::iter::once(&posting.wallet).chain(&posting.fallback))
+            .chain(holds.values().map(|hold| &hold.wallet))
+            .cloned()
+            .collect();
         keys.sort();
         keys.dedup();
         let needed: Vec<WalletKey> =
@@ -118,7 +125,8 @@ impl Book {
     /// The whole amount from one wallet or from the other. What is to be booked in any case becomes debt of
     /// the first, when neither has enough. The first wallet's refusal is the one that is told.
     fn apply_with_fallback(&mut self, posting: &Posting, hold: Option<&Hold>) -> Result<Booked, Refusal> {
-        let Some(fallback) = &posting.fallback else { return self.apply(&posting.wallet, posting, hold) };
+        let wallet = hold.map_or(&posting.wallet, |hold| &hold.wallet);
+        let Some(fallback) = &posting.fallback else { return self.apply(wallet, posting, hold) };
         let (Change::Deduct { amount, on_insufficient }, label) = (&posting.change, &posting.label) else {
             return self.apply(&posting.wallet, posting, hold);
         };

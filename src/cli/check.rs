@@ -1,0 +1,35 @@
+//! `topup check`.
+
+use std::process::ExitCode;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Failed, Outcome};
+use crate::app::check::{self, Report};
+use crate::config::Config;
+use crate::server::{self, Database};
+
+pub async fn run(config: Config) -> Outcome {
+    server::log(&config)?;
+    let database = Database::open(&config).await?;
+    let checked = check(&config, &database).await;
+    let closed = database.close().await;
+    let report = checked?;
+    closed?;
+    print!("{}", check::render(&report));
+    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn check(config: &Config, database: &Database) -> Result<Report, Failed> {
+    database.prepare(config).await?;
+    // Draws on standard error, and only where that is a terminal.
+    let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template("{bar:20} {pos}/{len} {msg}")?);
+    let report = check::run(&database.pool()?, &mut |progress| {
+        bar.set_length(u64::try_from(progress.of).unwrap_or(u64::MAX));
+        bar.set_position(u64::try_from(progress.done).unwrap_or(u64::MAX));
+        bar.set_message(progress.step);
+    })
+    .await;
+    bar.finish_and_clear();
+    Ok(report?)
+}

@@ -1,0 +1,87 @@
+//! The command line: one file per command.
+//!
+//! Results go to standard output, everything else to standard error. A command that fails says why in one sentence,
+//! with the next step. Exit codes: 0 done, 1 failed (or, of a check, "does not agree"), 2 wrong usage.
+
+mod check;
+mod migrate;
+mod openapi;
+mod seed;
+mod serve;
+mod token;
+mod welcome;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::config::Config;
+
+/// A failed command: the sentence for the person at the terminal.
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+type Outcome = Result<ExitCode, Failed>;
+
+/// Wallets and top-ups over PostgreSQL. Without a command: `serve`.
+#[derive(Debug, Parser)]
+#[command(name = "topup", version, about)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    config: Config,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API until SIGTERM or Ctrl-C (the default)
+    Serve,
+    /// Bring the database to the schema of this version
+    Migrate,
+    /// Recompute every balance, hold, grant, order and payment; fails when anything disagrees
+    Check,
+    /// Add the demo catalogue, where it is missing
+    Seed,
+    /// Print the OpenAPI document
+    Openapi(openapi::Arguments),
+    /// Print a token signed with the configured key
+    Token(token::Arguments),
+}
+
+/// Runs what the command line says.
+#[must_use]
+pub fn run() -> ExitCode {
+    match dotenvy::dotenv() {
+        Err(error) if !error.not_found() => return fail(&format!("the file .env cannot be read: {error}")),
+        _ => {}
+    }
+    let command = CommandLine::command().mut_args(|argument| argument.global(true));
+    let matches = Config::without_empty_variables(command).get_matches();
+    let parsed = match CommandLine::from_arg_matches(&matches) {
+        Ok(parsed) => parsed,
+        Err(error) => error.exit(),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("the runtime cannot start: {error}")),
+    };
+    match runtime.block_on(dispatch(parsed)) {
+        Ok(code) => code,
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+async fn dispatch(CommandLine { command, config }: CommandLine) -> Outcome {
+    match command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::run(config).await,
+        Command::Migrate => migrate::run(config).await,
+        Command::Check => check::run(config).await,
+        Command::Seed => seed::run(config).await,
+        Command::Openapi(arguments) => openapi::run(&arguments),
+        Command::Token(arguments) => token::run(&config, &arguments),
+    }
+}
+
+fn fail(sentence: &str) -> ExitCode {
+    eprintln!("topup: {sentence}");
+    ExitCode::FAILURE
+}

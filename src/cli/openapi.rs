@@ -1,0 +1,31 @@
+//! `topup openapi`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::Outcome;
+use crate::http::openapi;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Print nothing, but fail when the document is not what this file holds
+    #[arg(long, value_name = "FILE")]
+    check: Option<PathBuf>,
+}
+
+pub fn run(arguments: &Arguments) -> Outcome {
+    let document = openapi::text();
+    let Some(file) = &arguments.check else {
+        std::io::stdout().write_all(document.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let name = file.display();
+    let committed = std::fs::read_to_string(file).map_err(|error| format!("{name} cannot be read: {error}"))?;
+    if committed == document {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let line = committed.lines().zip(document.lines()).take_while(|(one, other)| one == other).count() + 1;
+    Err(format!("{name} is not the document of this version (line {line}): write it with `topup openapi > {name}`")
+        .into())
+}

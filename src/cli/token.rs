@@ -1,0 +1,78 @@
+//! `topup token`.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::Outcome;
+use crate::config::Config;
+use crate::identity::Scope;
+use crate::server::Keys;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// What the token may do
+    #[arg(long, value_enum)]
+    role: Role,
+    /// Whose token it is: for a customer, the customer's id
+    #[arg(long, value_name = "NAME")]
+    sub: String,
+    /// How long it is good, as 30s, 15m, 1h or 7d
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time)]
+    ttl: Duration,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Role {
+    Customer,
+    Service,
+    Operator,
+}
+
+impl From<Role> for Scope {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Customer => Self::Customer,
+            Role::Service => Self::Service,
+            Role::Operator => Self::Operator,
+        }
+    }
+}
+
+pub fn run(config: &Config, arguments: &Arguments) -> Outcome {
+    let keys = Keys::load(config, config.database_url.is_none())?;
+    let key = keys.signing.ok_or(
+        "tokens are signed by your identity provider here: ask it for one, or set TOPUP_JWT_SECRET to sign some yourself",
+    )?;
+    println!("{}", key.token(&arguments.sub, arguments.role.into(), arguments.ttl)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    let rule = "must be a number and one of s, m, h, d, as in 1h";
+    let (number, seconds) = match text.char_indices().next_back() {
+        Some((at, 's')) => (text.get(..at), 1),
+        Some((at, 'm')) => (text.get(..at), 60),
+        Some((at, 'h')) => (text.get(..at), 3600),
+        Some((at, 'd')) => (text.get(..at), 86_400),
+        _ => (None, 1),
+    };
+    let number: u32 = number.and_then(|number| number.parse().ok()).ok_or(rule)?;
+    Ok(Duration::from_secs(u64::from(number) * seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lives_are_read() {
+        let read = |text| time(text).map(|time| time.as_secs()).ok();
+        assert_eq!(read("30s"), Some(30));
+        assert_eq!(read("15m"), Some(900));
+        assert_eq!(read("1h"), Some(3600));
+        assert_eq!(read("7d"), Some(604_800));
+        for bad in ["", "h", "1", "-1h", "1.5h", "1w", "1 h", "99999999999s"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+}

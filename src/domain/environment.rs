@@ -1,0 +1,44 @@
+//! What a database is for: trying out, or real money.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The stamp of a database, given at its first migration. Sandboxes and generated keys work with `test` only,
+/// live credentials with `live` only, so that play money and real money never meet in one ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    Test,
+    Live,
+}
+
+impl Environment {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Live => "live",
+        }
+    }
+
+    #[must_use]
+    pub fn is_live(self) -> bool {
+        self == Self::Live
+    }
+}
+
+impl fmt::Display for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Environment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Test, Self::Live]
+            .into_iter()
+            .find(|stamp| stamp.as_str() == text)
+            .ok_or_else(|| "must be `test` or `live`".to_owned())
+    }
+}

@@ -1,0 +1,62 @@
+//! `/openapi.json`, Swagger UI at `/docs/`, and what answers where no route does.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use utoipa_actix_web::service_config::ServiceConfig;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use super::openapi;
+use super::problem::Failure;
+
+const PLACE: &str = "/docs/";
+
+/// Registers the document and its reader. They are not part of the document.
+pub fn configure(config: &mut ServiceConfig) {
+    let reader = SwaggerUi::new("/docs/{_:.*}").config(
+        Config::new(["/openapi.json"])
+            .validator_url("none")
+            .persist_authorization(true)
+            .try_it_out_enabled(true)
+            .deep_linking(true)
+            .display_request_duration(true)
+            .display_operation_id(true)
+            .filter(true),
+    );
+    config.map(|config| {
+        config
+            .route("/openapi.json", web::get().to(document))
+            .route("/", web::get().to(to_docs))
+            .route("/docs", web::get().to(to_docs))
+            .service(reader)
+    });
+    config.default_service(web::to(nothing_here));
+}
+
+async fn document() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .body(openapi::text())
+}
+
+async fn to_docs() -> HttpResponse {
+    HttpResponse::Found().insert_header((header::LOCATION, PLACE)).finish()
+}
+
+/// Handlers are registered one method at a time, so a wrong method ends here like a wrong path: told apart by
+/// whether the path is known.
+async fn nothing_here(request: HttpRequest) -> HttpResponse {
+    let Some(route) = request.match_pattern() else {
+        return Failure::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path").error_response();
+    };
+    let mut allowed = openapi::methods(&route);
+    if allowed.is_empty() {
+        allowed.push("GET".to_owned());
+    }
+    let detail = format!("this path takes {}", allowed.join(", "));
+    let mut response = Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).error_response();
+    if let Ok(allowed) = header::HeaderValue::from_str(&allowed.join(", ")) {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
+}

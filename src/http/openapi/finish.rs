@@ -1,0 +1,191 @@
+//! What is added to the generated document, and in which shape it leaves.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::shared;
+
+const METHODS: [&str; 7] = ["get", "put", "post", "patch", "delete", "head", "options"];
+const SCOPES: [&str; 3] = ["customer", "service", "operator"];
+
+pub(super) fn finish(generated: Value) -> Value {
+    let mut paths: Vec<(String, Value)> = generated
+        .get("paths")
+        .and_then(Value::as_object)
+        .map(|paths| paths.iter().map(|(path, item)| (path.clone(), item.clone())).collect())
+        .unwrap_or_default();
+    paths.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let mut tags = BTreeSet::new();
+    for (path, item) in &mut paths {
+        for (_, operation) in item.as_object_mut().into_iter().flatten().filter(|(m, _)| METHODS.contains(&m.as_str()))
+        {
+            tags.extend(texts(operation.get("tags")));
+            finish_operation(path, operation);
+        }
+    }
+    let tags: Vec<Value> = shared::TAGS
+        .iter()
+        .filter(|(name, _)| tags.contains(*name))
+        .map(|(name, description)| json!({ "name": name, "description": description }))
+        .collect();
+    let mut schemas: Vec<(String, Value)> = generated
+        .pointer("/components/schemas")
+        .and_then(Value::as_object)
+        .map(|schemas| schemas.iter().map(|(name, schema)| (name.clone(), schema.clone())).collect())
+        .unwrap_or_default();
+    schemas.sort_by(|(one, _), (other, _)| one.cmp(other));
+    json!({
+        "openapi": "3.1.0",
+        "info": info(),
+        "servers": [{ "url": "/", "description": "This server" }],
+        "tags": tags,
+        "paths": Map::from_iter(paths),
+        "components": {
+            "schemas": Map::from_iter(schemas),
+            "responses": shared::responses(),
+            "headers": shared::headers(),
+            "parameters": shared::parameters(),
+            "securitySchemes": { "bearer": {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "A JSON Web Token with `sub`, `exp` and `scope` (`customer`, `service`, `operator`). \
+                                On a development server `topup token --role customer --sub demo` prints one.",
+            } },
+        },
+    })
+}
+
+fn info() -> Value {
+    json!({
+        "title": "topup",
+        "version": env!("CARGO_PKG_VERSION"),
+        "description": "Wallets and top-ups: customers add money by card, PayPal, VNPay or bank transfer, move it to \
+                        products, and spend it as usage.\n\n\
+                        **Amounts** are decimal strings beside a `currency`. **Lists** are newest first, with an opaque \
+                        cursor that is tied to its filters. **Failures** are `application/problem+json` (RFC 9457): branch on \
+                        `code`. **Times** are RFC 3339 in UTC. Fields that a request does not know are refused; answers may \
+                        gain fields.\n\n\
+                        A customer's token reaches that customer's objects only; a service or operator names the customer \
+                        with `customer_id`.",
+        "contact": { "name": "The operator of this installation" },
+        "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+    })
+}
+
+fn finish_operation(path: &str, operation: &mut Value) {
+    let secured = secure(path, operation);
+    share_idempotency_key(operation);
+    let statuses = statuses(path, operation, secured);
+    let answers = |status: &str| operation.pointer(&format!("/responses/{status}")).is_some();
+    let replays = has_parameter(operation, "header", "Idempotency-Key") || (answers("200") && answers("201"));
+    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
+    for (status, response) in responses.iter_mut() {
+        match shared_failure(status) {
+            Some(reference) => *response = reference,
+            None => succeed(response, replays),
+        }
+    }
+    for status in statuses {
+        if let Some(reference) = shared::failure_ref(status) {
+            responses.insert(status.to_string(), reference);
+        }
+    }
+    let mut sorted: Vec<(String, Value)> = std::mem::take(responses).into_iter().collect();
+    sorted.sort_by(|(one, _), (other, _)| one.cmp(other));
+    responses.extend(sorted);
+}
+
+fn shared_failure(status: &str) -> Option<Value> {
+    status.parse::<u16>().ok().filter(|status| *status >= 400).and_then(shared::failure_ref)
+}
+
+/// Every answer carries the request's id; one to a repeated request says so.
+fn succeed(response: &mut Value, replays: bool) {
+    let Some(response) = response.as_object_mut() else { return };
+    let headers = response.entry("headers").or_insert_with(|| json!({}));
+    if let Some(headers) = headers.as_object_mut() {
+        headers.insert("X-Request-Id".to_owned(), shared::header_ref("XRequestId"));
+        if replays {
+            headers.insert("Idempotent-Replayed".to_owned(), shared::header_ref("IdempotentReplayed"));
+        }
+    }
+}
+
+/// Turns the scopes that a handler names into `x-scopes` and a sentence, for OpenAPI gives scopes of `http` schemes
+/// no meaning and reads several as all of them. Answers whether a token is needed.
+fn secure(path: &str, operation: &mut Value) -> bool {
+    let Some(operation) = operation.as_object_mut() else { return false };
+    let named = operation.get("security").and_then(|security| security.pointer("/0/bearer")).cloned();
+    let Some(named) = named else {
+        operation.insert("security".to_owned(), json!([]));
+        return false;
+    };
+    let named = match texts(Some(&named)) {
+        usual if usual.is_empty() && path.starts_with("/v1/admin/") => vec!["operator".to_owned()],
+        usual if usual.is_empty() => SCOPES.map(str::to_owned).to_vec(),
+        named => named,
+    };
+    let scopes: Vec<&str> = SCOPES.into_iter().filter(|scope| named.iter().any(|name| name == scope)).collect();
+    let description = operation.get("description").and_then(Value::as_str).unwrap_or_default().trim_end();
+    let description = format!("{description}\n\nToken scope: {}.", scopes.join(", ")).trim_start().to_owned();
+    operation.insert("description".to_owned(), json!(description));
+    operation.insert("security".to_owned(), json!([{ "bearer": [] }]));
+    operation.insert("x-scopes".to_owned(), json!(scopes));
+    true
+}
+
+fn share_idempotency_key(operation: &mut Value) {
+    let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten() {
+        if is_parameter(parameter, "header", "Idempotency-Key") {
+            *parameter = json!({ "$ref": "#/components/parameters/IdempotencyKey" });
+        }
+    }
+}
+
+/// The failures that follow from the shape of the request.
+fn statuses(path: &str, operation: &Value, secured: bool) -> BTreeSet<u16> {
+    let mut statuses = BTreeSet::new();
+    if secured {
+        statuses.extend([401, 403, 429, 500, 503]);
+    }
+    if operation.get("requestBody").is_some() {
+        statuses.extend([400, 413, 415, 422]);
+    }
+    if parameters(operation).any(|parameter| parameter.get("in").and_then(Value::as_str) == Some("query")) {
+        statuses.insert(422);
+    }
+    if path.contains('{') || has_parameter(operation, "query", "customer_id") {
+        statuses.insert(404);
+    }
+    if has_parameter(operation, "header", "Idempotency-Key") {
+        statuses.extend([400, 409, 422]);
+    }
+    if has_parameter(operation, "header", "If-Match") {
+        statuses.extend([412, 428]);
+    }
+    statuses
+}
+
+fn parameters(operation: &Value) -> impl Iterator<Item = &Value> {
+    operation.get("parameters").and_then(Value::as_array).into_iter().flatten()
+}
+
+fn has_parameter(operation: &Value, place: &str, name: &str) -> bool {
+    let shared = name == "Idempotency-Key";
+    parameters(operation)
+        .any(|parameter| is_parameter(parameter, place, name) || (shared && parameter.get("$ref").is_some()))
+}
+
+fn is_parameter(parameter: &Value, place: &str, name: &str) -> bool {
+    let is = |key: &str, wanted: &str| {
+        parameter.get(key).and_then(Value::as_str).is_some_and(|found| found.eq_ignore_ascii_case(wanted))
+    };
+    is("in", place) && is("name", name)
+}
+
+fn texts(value: Option<&Value>) -> Vec<String> {
+    value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}

@@ -1,0 +1,216 @@
+//! Builds the whole from a [`Config`] and runs it until it is stopped.
+//!
+//! What starts: database, stamp, sandbox, providers, keys, HTTP. What stops first is what gives work to the others:
+//! HTTP drains, then the poster, then the sandbox, then the pool, and PostgreSQL last.
+
+mod database;
+mod error;
+mod keys;
+mod offer;
+mod web;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+pub use self::database::Database;
+pub use self::error::StartError;
+pub use self::keys::{Keys, SigningKey};
+
+use crate::app::{App, Poster, PosterSettings, Settings};
+use crate::config::Config;
+use crate::domain::environment::Environment;
+use crate::identity::Verifier;
+use crate::providers::Registry;
+use crate::sandbox::Sandbox;
+use crate::storage::pool::Pool;
+use crate::telemetry;
+
+/// The service, built from settings.
+#[derive(Debug, Clone, Copy)]
+pub struct Server;
+
+/// A running server. Dropping it leaves it running; [`RunningServer::stop`] ends it in good order.
+#[derive(Debug)]
+pub struct RunningServer {
+    /// Where it listens, as a URL that works on this machine, without a slash at the end.
+    pub base_url: String,
+    /// How browsers reach it.
+    pub public_url: String,
+    pub app: App,
+    pub environment: Environment,
+    /// The key that was generated for trying out; `None` where keys are configured.
+    pub development_key: Option<SigningKey>,
+    database: Database,
+    sandbox: Option<Sandbox>,
+    web: web::RunningWeb,
+}
+
+impl Server {
+    /// Starts everything and answers once requests are served.
+    ///
+    /// # Errors
+    /// [`StartError`]: one sentence that says what to do. Whatever had started is stopped again.
+    pub async fn start(config: Config) -> Result<RunningServer, StartError> {
+        let database = Database::open(&config).await?;
+        match Self::start_on(&config, &database).await {
+            Ok(started) => Ok(started.with(database)),
+            Err(error) => {
+                if let Err(error) = database.close().await {
+                    tracing::warn!(%error, "the database did not stop");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn start_on(config: &Config, database: &Database) -> Result<Started, StartError> {
+        let environment = database.prepare(config).await?;
+        if database.is_embedded() && !environment.is_live() {
+            database.seed().await?;
+        }
+        let keys = Keys::load(config, database.is_embedded())?;
+        if keys.generated && environment.is_live() {
+            return Err(StartError::GeneratedKeyOnLive);
+        }
+        let development_key = keys.signing.clone().filter(|_| keys.generated);
+        let verifier = Verifier::new(keys.identity(config))?;
+        let origins = web::check_origins(&config.cors_origins)?;
+        let listener = listen(config.bind)?;
+        let base_url = base_url(listener.local_addr().map_err(|source| StartError::Listen(config.bind, source))?);
+        let public_url = config
+            .public_url
+            .as_ref()
+            .map_or_else(|| base_url.clone(), |url| url.as_str().trim_end_matches('/').to_owned());
+        let (offer, sandbox) =
+            offer::build(config, database.is_embedded(), environment, &base_url, &public_url).await?;
+        let built = Self::build(config, database, environment, public_url.clone(), &offer, |app| {
+            web::start(listener, config, origins, app, Arc::new(verifier))
+        });
+        match built {
+            Ok((app, web)) => Ok(Started { base_url, public_url, app, environment, development_key, sandbox, web }),
+            Err(error) => {
+                if let Some(sandbox) = sandbox {
+                    sandbox.stop().await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn build(
+        config: &Config,
+        database: &Database,
+        environment: Environment,
+        public_url: String,
+        offer: &crate::providers::settings::ProviderSettings,
+        serve: impl FnOnce(App) -> Result<web::RunningWeb, StartError>,
+    ) -> Result<(App, web::RunningWeb), StartError> {
+        let providers = Registry::new(offer)?;
+        offer::check_stamp(&providers, environment)?;
+        let app = app(config, database.url(), environment, public_url, providers)?;
+        let web = serve(app.clone())?;
+        Ok((app, web))
+    }
+}
+
+/// Everything but the database, which outlives a failed start.
+struct Started {
+    base_url: String,
+    public_url: String,
+    app: App,
+    environment: Environment,
+    development_key: Option<SigningKey>,
+    sandbox: Option<Sandbox>,
+    web: web::RunningWeb,
+}
+
+impl Started {
+    fn with(self, database: Database) -> RunningServer {
+        RunningServer {
+            base_url: self.base_url,
+            public_url: self.public_url,
+            app: self.app,
+            environment: self.environment,
+            development_key: self.development_key,
+            database,
+            sandbox: self.sandbox,
+            web: self.web,
+        }
+    }
+}
+
+impl RunningServer {
+    /// Where the payment companies are played; `None` where they are not.
+    #[must_use]
+    pub fn sandbox_url(&self) -> Option<&str> {
+        self.sandbox.as_ref().map(Sandbox::public_url)
+    }
+
+    /// Whether PostgreSQL is our own.
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
+        self.database.is_embedded()
+    }
+
+    /// Resolves when the HTTP server has ended by itself, which it does only when something is badly wrong.
+    pub async fn ended(&mut self) {
+        self.web.ended().await;
+    }
+
+    /// Takes no more connections, lets requests under way end, and stops the rest; PostgreSQL last.
+    ///
+    /// # Errors
+    /// When PostgreSQL does not stop.
+    pub async fn stop(self) -> Result<(), StartError> {
+        self.web.stop().await;
+        self.app.poster.drain().await;
+        if let Some(sandbox) = self.sandbox {
+            sandbox.stop().await;
+        }
+        self.app.pool.close();
+        self.database.close().await
+    }
+}
+
+fn app(
+    config: &Config,
+    url: &SecretString,
+    environment: Environment,
+    public_url: String,
+    providers: Registry,
+) -> Result<App, StartError> {
+    let pool = Pool::new(url, config.database_pool_size.get())?;
+    let poster = Poster::start(&pool, PosterSettings::default()).map_err(StartError::Thread)?;
+    let settings = Settings {
+        public_url,
+        live: environment.is_live(),
+        second_approval_above: config.second_approval_above.clone(),
+        open_orders_per_customer: i64::from(config.open_orders_per_customer),
+    };
+    Ok(App { pool, providers, poster, settings: Arc::new(settings) })
+}
+
+/// Logs as configured; for commands that work rather than print.
+///
+/// # Errors
+/// When the filter cannot be read.
+pub fn log(config: &Config) -> Result<(), StartError> {
+    Ok(telemetry::init(config.log_format, &config.log)?)
+}
+
+fn listen(bind: SocketAddr) -> Result<TcpListener, StartError> {
+    let failed = |source| StartError::Listen(bind, source);
+    let listener = TcpListener::bind(bind).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    Ok(listener)
+}
+
+/// A listener on every address is reached by the loopback one.
+fn base_url(mut address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    format!("http://{address}")
+}

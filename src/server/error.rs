@@ -1,0 +1,71 @@
+//! Why a start failed: one sentence each, with what to do next.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::domain::environment::Environment;
+use crate::embedded::EmbeddedError;
+use crate::identity;
+use crate::providers::settings;
+use crate::sandbox::SandboxError;
+use crate::storage::StorageError;
+use crate::telemetry::TelemetryError;
+
+/// Why the service did not start, or a command could not work.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Embedded(#[from] EmbeddedError),
+    #[error("the database cannot be used: {0}")]
+    Storage(#[from] StorageError),
+    #[error("the database lacks {0} migrations of this version: run `topup migrate`, then start again")]
+    Pending(usize),
+    #[error("the database was never stamped test or live: run `topup migrate`, then start again")]
+    Unstamped,
+    #[error(
+        "the database is stamped {stamp}, but {wanted} is asked for: use a database of its own for each, \
+         or correct TOPUP_ENVIRONMENT (a stamp can be changed by `topup migrate` only while nothing was ever booked)"
+    )]
+    OtherStamp { stamp: Environment, wanted: Environment },
+    #[error(
+        "{provider} is configured with {credentials} credentials, but the database is stamped {stamp}: \
+         use the credentials or the database of the right environment (TOPUP_ENVIRONMENT, then `topup migrate`)"
+    )]
+    WrongCredentials { provider: &'static str, credentials: Environment, stamp: Environment },
+    #[error("the sandbox makes money from nothing and refuses a database stamped live: set TOPUP_SANDBOX=off")]
+    SandboxOnLive,
+    #[error("a database stamped live refuses generated development keys: set TOPUP_JWT_SECRET or another JWT key")]
+    GeneratedKeyOnLive,
+    #[error(
+        "no key to verify tokens with: set TOPUP_JWT_SECRET (at least 32 bytes, for example from `openssl rand -hex 32`), \
+         TOPUP_JWT_PUBLIC_KEY or TOPUP_JWT_JWKS_URL"
+    )]
+    NoKey,
+    #[error("the file {path} cannot be used: {source}")]
+    File { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Identity(#[from] identity::SettingsError),
+    #[error(transparent)]
+    Provider(#[from] settings::SettingsError),
+    #[error("{0}: see TOPUP_SANDBOX and TOPUP_SANDBOX_BIND")]
+    Sandbox(String),
+    #[error("TOPUP_CORS_ORIGINS: {0} is not an origin such as https://app.example.com")]
+    Origin(String),
+    #[error("cannot listen on {0}: {1}; choose another address with TOPUP_BIND")]
+    Listen(SocketAddr, std::io::Error),
+    #[error("the demo catalogue cannot be added: {0}")]
+    Seed(#[from] crate::app::Error),
+    #[error("a thread cannot be started: {0}")]
+    Thread(std::io::Error),
+    #[error("the HTTP server cannot start: {0}")]
+    Web(std::io::Error),
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+}
+
+impl From<SandboxError> for StartError {
+    fn from(error: SandboxError) -> Self {
+        let source = std::error::Error::source(&error).map(|source| format!(" ({source})")).unwrap_or_default();
+        Self::Sandbox(format!("{error}{source}"))
+    }
+}

@@ -1,0 +1,154 @@
+//! The keys that tokens are verified with, and the one that we sign our own with.
+
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use rand::RngCore;
+use secrecy::SecretString;
+
+use super::StartError;
+use crate::config::Config;
+use crate::identity::{IdentitySettings, MintError, Scope, mint};
+
+const GENERATED: &str = "development-jwt-secret";
+
+/// What our own tokens are signed with.
+#[derive(Debug, Clone)]
+pub struct SigningKey {
+    secret: SecretString,
+    issuer: Option<String>,
+    audience: Option<String>,
+}
+
+impl SigningKey {
+    /// Signs a token that this installation accepts.
+    ///
+    /// # Errors
+    /// When subject or life are out of range.
+    pub fn token(&self, subject: &str, scope: Scope, ttl: Duration) -> Result<String, MintError> {
+        mint(&self.secret, subject, scope, ttl, self.issuer.as_deref(), self.audience.as_deref())
+    }
+}
+
+/// The configured keys, or a generated one.
+#[derive(Debug)]
+pub struct Keys {
+    /// Whether the secret was made here; good for trying out only.
+    pub generated: bool,
+    pub signing: Option<SigningKey>,
+    secret: Option<SecretString>,
+    public_key: Option<String>,
+}
+
+impl Keys {
+    /// Takes what is configured. Without any key, and with the embedded cluster only, a secret is generated once and
+    /// kept, readable by its owner alone, in the data folder.
+    ///
+    /// # Errors
+    /// [`StartError::NoKey`], or when a file cannot be read or written.
+    pub fn load(config: &Config, embedded: bool) -> Result<Self, StartError> {
+        let jwt = &config.jwt;
+        let nothing = jwt.secret.is_none() && jwt.public_key.is_none() && jwt.jwks_url.is_none();
+        if nothing && !embedded {
+            return Err(StartError::NoKey);
+        }
+        let secret = if nothing { Some(generated(&config.data_dir)?) } else { jwt.secret.clone() };
+        let signing = secret.clone().map(|secret| SigningKey {
+            secret,
+            issuer: jwt.issuer.clone(),
+            audience: jwt.audience.clone(),
+        });
+        let public_key = jwt.public_key.as_deref().map(pem).transpose()?;
+        Ok(Self { generated: nothing, signing, secret, public_key })
+    }
+
+    /// What [`crate::identity::Verifier`] is made from.
+    #[must_use]
+    pub fn identity(&self, config: &Config) -> IdentitySettings {
+        IdentitySettings {
+            hs256_secret: self.secret.clone(),
+            public_key_pem: self.public_key.clone(),
+            jwks_url: config.jwt.jwks_url.clone(),
+            issuer: config.jwt.issuer.clone(),
+            audience: config.jwt.audience.clone(),
+            leeway: Duration::from_secs(config.jwt.leeway_seconds),
+        }
+    }
+}
+
+/// The text itself, or that of the file it names.
+fn pem(setting: &str) -> Result<String, StartError> {
+    if setting.contains("-----BEGIN") {
+        return Ok(setting.to_owned());
+    }
+    fs::read_to_string(setting).map_err(file(Path::new(setting)))
+}
+
+fn generated(data_dir: &Path) -> Result<SecretString, StartError> {
+    let path = data_dir.join(GENERATED);
+    match read(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        secret => return secret.map_err(file(&path)),
+    }
+    fs::create_dir_all(data_dir).map_err(file(data_dir))?;
+    let mut bytes = [0_u8; 32];
+    rand::rng().fill_bytes(&mut bytes);
+    // Written aside and linked into place: of two processes that start at once, both read the same whole secret.
+    let aside = data_dir.join(format!(".{GENERATED}.{}", std::process::id()));
+    let made = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&aside)
+        .and_then(|mut file| file.write_all(hex::encode(bytes).as_bytes()))
+        .and_then(|()| match fs::hard_link(&aside, &path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            linked => linked,
+        });
+    let removed = fs::remove_file(&aside);
+    made.and(removed).map_err(file(&path))?;
+    read(&path).map_err(file(&path))
+}
+
+fn read(path: &Path) -> io::Result<SecretString> {
+    let secret = fs::read_to_string(path)?;
+    // A copy or a careless chmod may have opened it.
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    Ok(SecretString::from(secret.trim()))
+}
+
+fn file(path: &Path) -> impl FnOnce(io::Error) -> StartError {
+    move |source| StartError::File { path: path.to_path_buf(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn a_generated_secret_stays_and_is_private() {
+        let dir = std::env::temp_dir().join(format!("topup-keys-{}", uuid::Uuid::now_v7()));
+        let first = generated(&dir).unwrap();
+        let second = generated(&dir).unwrap();
+        assert_eq!(first.expose_secret(), second.expose_secret());
+        assert_eq!(first.expose_secret().len(), 64);
+        let mode = fs::metadata(dir.join(GENERATED)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 1, "nothing is left aside");
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn only_the_embedded_cluster_generates() {
+        let config = Config::from_arguments(&["--data-dir", "/nonexistent"]).unwrap();
+        assert!(matches!(Keys::load(&config, false), Err(StartError::NoKey)));
+    }
+}

@@ -1,0 +1,47 @@
+//! The stamp of the database: test or live.
+
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use super::StorageError;
+use super::schema::{environment, payments, top_up_orders, wallets};
+use crate::domain::environment::Environment;
+
+/// Reads the stamp; `None` before the first one.
+///
+/// # Errors
+/// Of the database; [`StorageError::Corrupt`] for an unknown stamp.
+pub async fn read(conn: &mut AsyncPgConnection) -> Result<Option<Environment>, StorageError> {
+    let stamp: Option<String> = environment::table.select(environment::stamp).first(conn).await.optional()?;
+    stamp.map(|stamp| stamp.parse().map_err(|_| StorageError::Corrupt(format!("environment {stamp}")))).transpose()
+}
+
+/// Stamps a database that has no stamp, or none that matters yet: while there is neither a wallet nor an order
+/// nor a payment, a stamp can be corrected. Answers the stamp that holds.
+///
+/// # Errors
+/// Of the database.
+pub async fn stamp(conn: &mut AsyncPgConnection, wanted: Environment) -> Result<Environment, StorageError> {
+    if let Some(stamp) = read(conn).await?
+        && (stamp == wanted || is_used(conn).await?)
+    {
+        return Ok(stamp);
+    }
+    diesel::insert_into(environment::table)
+        .values((environment::singleton.eq(true), environment::stamp.eq(wanted.as_str())))
+        .on_conflict(environment::singleton)
+        .do_update()
+        .set(environment::stamp.eq(wanted.as_str()))
+        .execute(conn)
+        .await?;
+    Ok(wanted)
+}
+
+async fn is_used(conn: &mut AsyncPgConnection) -> Result<bool, StorageError> {
+    use diesel::dsl::exists;
+    let wallets = diesel::select(exists(wallets::table.select(wallets::id))).get_result::<bool>(conn).await?;
+    let orders =
+        diesel::select(exists(top_up_orders::table.select(top_up_orders::id))).get_result::<bool>(conn).await?;
+    let payments = diesel::select(exists(payments::table.select(payments::id))).get_result::<bool>(conn).await?;
+    Ok(wallets || orders || payments)
+}

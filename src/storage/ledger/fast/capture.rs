@@ -1,0 +1,158 @@
+//! Capturing holds of paid money, up to what they reserved.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::AstPass;
+use diesel::sql_types::{Array, BigInt, Int4, Jsonb, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::super::load::wallet_key;
+use crate::domain::entry::Entry;
+use crate::domain::hold::{Hold, HoldStatus};
+use crate::domain::posting::{Booked, Change, Posting};
+use crate::storage::StorageError;
+use crate::storage::statement::{Cached, StaticSql};
+
+struct CaptureHolds {
+    ids: Vec<Uuid>,
+    amounts: Vec<Decimal>,
+    fingerprints: Vec<i64>,
+}
+
+impl StaticSql for CaptureHolds {
+    type Row = (
+        SqlUuid,
+        Text,
+        Text,
+        Text,
+        Text,
+        SqlUuid,
+        Numeric,
+        Nullable<Text>,
+        Nullable<Jsonb>,
+        Timestamptz,
+        Timestamptz,
+        BigInt,
+        BigInt,
+        Numeric,
+        Numeric,
+        Numeric,
+        Timestamptz,
+        Int4,
+    );
+
+    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        // Holds are closed first, in id order, then their wallets: the order of all writers. A hold whose
+        // wallet cannot be moved here fails the statement: a closed hold without its wallet is lost money.
+        out.push_sql("WITH closed AS (UPDATE holds h SET status = 'captured', captured = a.amount, closed_at = clock_timestamp() FROM ROWS FROM (unnest(");
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.ids)?;
+        out.push_sql("), unnest(");
+        out.push_bind_param::<Array<Numeric>, _>(&self.amounts)?;
+        out.push_sql("), unnest(");
+        out.push_bind_param::<Array<BigInt>, _>(&self.fingerprints)?;
+        out.push_sql(")) WITH ORDINALITY AS a (id, amount, asked, n) WHERE h.id = a.id AND h.status = 'open' AND h.expires_at > clock_timestamp() AND h.granted = 0 AND a.amount > 0 AND a.amount <= h.amount RETURNING a.n, a.amount AS taken, a.asked, h.*), \
+             total AS (SELECT customer_id, currency, product, sum(amount) AS held, sum(taken) AS taken, count(*) AS items FROM closed GROUP BY 1, 2, 3 ORDER BY customer_id COLLATE \"C\", currency COLLATE \"C\", product COLLATE \"C\"), \
+             moved AS (UPDATE wallets w SET held = w.held - t.held, paid = w.paid - t.taken, paid_out = w.paid_out + t.taken, entry_seq = w.entry_seq + t.items, version = w.version + t.items, updated_at = greatest(clock_timestamp(), w.updated_at) FROM total t WHERE w.customer_id = t.customer_id AND w.currency = t.currency AND w.product = t.product AND NOT w.slow AND (w.low_balance_threshold IS NULL OR w.fast_floor > 0) RETURNING w.id, w.paid + t.taken AS paid, w.paid_in, w.paid_out - t.taken AS paid_out, w.entry_seq - t.items AS seq, w.updated_at), \
+             placed AS (SELECT c.*, coalesce(m.seq, fast_path_refused()) + row_number() OVER wallet AS seq, sum(c.taken) OVER wallet AS running, m.paid, m.paid_in, m.paid_out, m.updated_at AS moved_at FROM closed c LEFT JOIN moved m ON m.id = c.wallet_id WINDOW wallet AS (PARTITION BY c.wallet_id ORDER BY c.n)), \
+             booked AS (INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key, reference, description, metadata) SELECT moved_at, seq, asked, wallet_id, 3, customer_id, -taken, paid - running, paid_in, paid_out + running, 'usage', 'hold_' || replace(id::text, '-', ''), 'hold_' || replace(id::text, '-', ''), description, metadata FROM placed) \
+             SELECT id, customer_id, key, currency, product, wallet_id, amount, description, metadata, created_at, expires_at, fingerprint, seq, paid - running, paid_in, paid_out + running, moved_at, n::int4 FROM placed");
+        Ok(())
+    }
+}
+
+#[derive(Queryable)]
+struct Captured {
+    id: Uuid,
+    customer_id: String,
+    key: String,
+    currency: String,
+    product: String,
+    wallet_id: Uuid,
+    amount: Decimal,
+    description: Option<String>,
+    metadata: Option<serde_json::Value>,
+    created_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    fingerprint: i64,
+    seq: i64,
+    balance_after: Decimal,
+    paid_in: Decimal,
+    paid_out: Decimal,
+    at: DateTime<Utc>,
+    n: i32,
+}
+
+/// Captures holds of paid money. Answers per posting: booked, or `None` where [`super::super::post`] must
+/// decide. No hold may be named twice in one call.
+///
+/// # Errors
+/// As [`super::usage`].
+pub async fn captures(conn: &AsyncPgConnection, postings: &[&Posting]) -> Result<Vec<Option<Booked>>, StorageError> {
+    let asked = |posting: &Posting| match posting.change {
+        Change::Capture { hold_id, amount } => (hold_id, amount),
+        _ => (Uuid::nil(), Decimal::ZERO),
+    };
+    let mut order: Vec<usize> = (0..postings.len()).collect();
+    order.sort_by_key(|at| postings.get(*at).map(|posting| asked(posting).0));
+    let mut statement = CaptureHolds {
+        ids: Vec::with_capacity(order.len()),
+        amounts: Vec::with_capacity(order.len()),
+        fingerprints: Vec::with_capacity(order.len()),
+    };
+    for posting in order.iter().filter_map(|at| postings.get(*at)) {
+        let (id, amount) = asked(posting);
+        statement.ids.push(id);
+        statement.amounts.push(amount);
+        statement.fingerprints.push(posting.label.fingerprint);
+    }
+    let rows: Vec<Captured> = Cached(statement).load(&mut &*conn).await?;
+    let mut by_place: BTreeMap<usize, Captured> =
+        rows.into_iter().filter_map(|row| Some((usize::try_from(row.n).ok()?, row))).collect();
+    let mut answers = vec![None; postings.len()];
+    for (at, place) in order.into_iter().zip(1_usize..) {
+        let (Some(row), Some(posting)) = (by_place.remove(&place), postings.get(at)) else { continue };
+        if let Some(answer) = answers.get_mut(at) {
+            *answer = Some(booked(row, posting, asked(posting).1)?);
+        }
+    }
+    Ok(answers)
+}
+
+fn booked(row: Captured, posting: &Posting, taken: Decimal) -> Result<Booked, StorageError> {
+    let wallet = wallet_key(&row.customer_id, &row.currency, &row.product)?;
+    let entry = Entry {
+        wallet_id: row.wallet_id,
+        seq: row.seq,
+        label: posting.label.clone(),
+        amount: -taken,
+        granted: Decimal::ZERO,
+        debt: Decimal::ZERO,
+        balance_after: row.balance_after,
+        paid_in: row.paid_in,
+        paid_out: row.paid_out,
+        created_at: row.at,
+        grant_uses: Vec::new(),
+    };
+    let hold = Hold {
+        id: row.id,
+        wallet: wallet.clone(),
+        wallet_id: row.wallet_id,
+        key: row.key,
+        fingerprint: row.fingerprint,
+        amount: row.amount,
+        grant_parts: Vec::new(),
+        description: row.description,
+        metadata: row.metadata,
+        created_at: row.created_at,
+        expires_at: row.expires_at,
+        status: HoldStatus::Captured,
+        captured: Some(taken),
+        closed_at: Some(row.at),
+    };
+    Ok(Booked { wallet: Some(wallet), entry: Some(entry), hold: Some(hold) })
+}

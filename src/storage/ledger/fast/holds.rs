@@ -1,0 +1,137 @@
+//! Opening holds on paid money.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::AstPass;
+use diesel::sql_types::{Array, BigInt, Int4, Jsonb, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::super::load::KeyArrays;
+use super::group;
+use crate::domain::hold::{Hold, HoldStatus};
+use crate::domain::posting::{Booked, Change, Posting};
+use crate::storage::StorageError;
+use crate::storage::statement::{Cached, StaticSql};
+
+struct OpenHolds {
+    keys: KeyArrays,
+    totals: Vec<Decimal>,
+    counts: Vec<i64>,
+    groups: Vec<i32>,
+    ids: Vec<Uuid>,
+    amounts: Vec<Decimal>,
+    seconds: Vec<i64>,
+    dedupe_keys: Vec<String>,
+    fingerprints: Vec<i64>,
+    descriptions: Vec<Option<String>>,
+    metadata: Vec<Option<serde_json::Value>>,
+    items: i32,
+}
+
+impl StaticSql for OpenHolds {
+    type Row = (Int4, SqlUuid, Timestamptz);
+
+    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("WITH moved AS (UPDATE wallets w SET held = w.held + t.amount, version = w.version + t.items, updated_at = greatest(clock_timestamp(), w.updated_at) FROM unnest(");
+        out.push_bind_param::<Array<Text>, _>(&self.keys.customers)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.keys.currencies)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.keys.products)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Numeric>, _>(&self.totals)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.counts)?;
+        out.push_sql(") WITH ORDINALITY AS t (customer_id, currency, product, amount, items, g) WHERE w.customer_id = t.customer_id AND w.currency = t.currency AND w.product = t.product AND NOT w.slow AND w.paid - w.held - t.amount >= w.fast_floor RETURNING t.g::int4 AS g, w.id, w.customer_id, w.currency, w.product, w.updated_at), opened AS (INSERT INTO holds (customer_id, key, id, wallet_id, currency, product, fingerprint, amount, description, metadata, created_at, expires_at) SELECT m.customer_id, i.key, i.id, m.id, m.currency, m.product, i.fingerprint, i.amount, i.description, i.metadata, m.updated_at, m.updated_at + i.seconds * interval '1 second' FROM ROWS FROM (unnest(");
+        out.push_bind_param::<Array<Int4>, _>(&self.groups)?;
+        out.push_sql("), unnest(");
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.ids)?;
+        out.push_sql("), unnest(");
+        out.push_bind_param::<Array<Numeric>, _>(&self.amounts)?;
+        out.push_sql("), unnest(");
+        out.push_bind_param::<Array<BigInt>, _>(&self.seconds)?;
+        out.push_sql("), unnest(");
+        out.push_bind_param::<Array<Text>, _>(&self.dedupe_keys)?;
+        out.push_sql("), unnest(");
+        out.push_bind_param::<Array<BigInt>, _>(&self.fingerprints)?;
+        out.push_sql("), unnest(");
+        out.push_bind_param::<Array<Nullable<Text>>, _>(&self.descriptions)?;
+        out.push_sql("), unnest(");
+        out.push_bind_param::<Array<Nullable<Jsonb>>, _>(&self.metadata)?;
+        out.push_sql("), generate_series(1, ");
+        out.push_bind_param::<Int4, _>(&self.items)?;
+        out.push_sql(")) AS i (g, id, amount, seconds, key, fingerprint, description, metadata, n) JOIN moved m ON m.g = i.g) SELECT g, id, updated_at FROM moved");
+        Ok(())
+    }
+}
+
+/// Opens holds on paid money. Answers as [`usage`].
+///
+/// # Errors
+/// As [`usage`].
+pub async fn open_holds(conn: &AsyncPgConnection, postings: &[&Posting]) -> Result<Vec<Option<Booked>>, StorageError> {
+    let asked = |posting: &Posting| match &posting.change {
+        Change::OpenHold { id, amount, lifetime } => (*id, *amount, *lifetime),
+        _ => (Uuid::nil(), Decimal::ZERO, chrono::Duration::zero()),
+    };
+    let groups = group(postings, |posting| asked(posting).1);
+    let mut statement = OpenHolds {
+        keys: groups.keys.iter().copied().collect(),
+        totals: groups.totals.clone(),
+        counts: groups.counts.clone(),
+        groups: Vec::with_capacity(postings.len()),
+        ids: Vec::with_capacity(postings.len()),
+        amounts: Vec::with_capacity(postings.len()),
+        seconds: Vec::with_capacity(postings.len()),
+        dedupe_keys: Vec::with_capacity(postings.len()),
+        fingerprints: Vec::with_capacity(postings.len()),
+        descriptions: Vec::with_capacity(postings.len()),
+        metadata: Vec::with_capacity(postings.len()),
+        items: i32::try_from(postings.len()).unwrap_or(i32::MAX),
+    };
+    for (at, number, _, _) in &groups.items {
+        let Some(posting) = postings.get(*at) else { continue };
+        let (id, amount, lifetime) = asked(posting);
+        statement.groups.push(*number);
+        statement.ids.push(id);
+        statement.amounts.push(amount);
+        statement.seconds.push(lifetime.num_seconds());
+        statement.dedupe_keys.push(posting.label.key.clone());
+        statement.fingerprints.push(posting.label.fingerprint);
+        statement.descriptions.push(posting.label.description.clone());
+        statement.metadata.push(posting.label.metadata.clone());
+    }
+    let moved: Vec<(i32, Uuid, DateTime<Utc>)> = Cached(statement).load(&mut &*conn).await?;
+    let moved: BTreeMap<i32, (Uuid, DateTime<Utc>)> =
+        moved.into_iter().map(|(group, id, at)| (group, (id, at))).collect();
+    let mut answers = vec![None; postings.len()];
+    for (at, number, _, _) in groups.items {
+        let (Some((wallet_id, now)), Some(posting)) = (moved.get(&number), postings.get(at)) else { continue };
+        let (id, amount, lifetime) = asked(posting);
+        let hold = Hold {
+            id,
+            wallet: posting.wallet.clone(),
+            wallet_id: *wallet_id,
+            key: posting.label.key.clone(),
+            fingerprint: posting.label.fingerprint,
+            amount,
+            grant_parts: Vec::new(),
+            description: posting.label.description.clone(),
+            metadata: posting.label.metadata.clone(),
+            created_at: *now,
+            expires_at: *now + lifetime,
+            status: HoldStatus::Open,
+            captured: None,
+            closed_at: None,
+        };
+        if let Some(answer) = answers.get_mut(at) {
+            *answer = Some(Booked { wallet: Some(posting.wallet.clone()), entry: None, hold: Some(hold) });
+        }
+    }
+    Ok(answers)
+}

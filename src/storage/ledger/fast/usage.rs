@@ -1,0 +1,149 @@
+//! Ordinary deductions.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::AstPass;
+use diesel::sql_types::{Array, BigInt, Int4, Jsonb, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::super::load::KeyArrays;
+use super::group;
+use crate::domain::entry::Entry;
+use crate::domain::posting::{Booked, Change, Posting};
+use crate::storage::StorageError;
+use crate::storage::statement::{Cached, StaticSql};
+
+/// What a moved wallet was before its group, as the statements answer it.
+#[derive(Queryable)]
+struct Moved {
+    group: i32,
+    wallet_id: Uuid,
+    paid: Decimal,
+    paid_in: Decimal,
+    paid_out: Decimal,
+    seq: i64,
+    at: DateTime<Utc>,
+}
+
+struct MoveUsage {
+    keys: KeyArrays,
+    totals: Vec<Decimal>,
+    counts: Vec<i64>,
+    groups: Vec<i32>,
+    places: Vec<i64>,
+    running: Vec<Decimal>,
+    amounts: Vec<Decimal>,
+    dedupe_keys: Vec<String>,
+    fingerprints: Vec<i64>,
+    descriptions: Vec<Option<String>>,
+    metadata: Vec<Option<serde_json::Value>>,
+    occurred_at: Vec<Option<DateTime<Utc>>>,
+    items: i32,
+}
+
+impl StaticSql for MoveUsage {
+    type Row = (Int4, SqlUuid, Numeric, Numeric, Numeric, BigInt, Timestamptz);
+
+    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("WITH moved AS (UPDATE wallets w SET paid = w.paid - t.amount, paid_out = w.paid_out + t.amount, entry_seq = w.entry_seq + t.items, version = w.version + t.items, updated_at = greatest(clock_timestamp(), w.updated_at) FROM unnest(");
+        out.push_bind_param::<Array<Text>, _>(&self.keys.customers)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.keys.currencies)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.keys.products)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Numeric>, _>(&self.totals)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.counts)?;
+        out.push_sql(") WITH ORDINALITY AS t (customer_id, currency, product, amount, items, g) WHERE w.customer_id = t.customer_id AND w.currency = t.currency AND w.product = t.product AND NOT w.slow AND w.paid - w.held - t.amount >= w.fast_floor RETURNING t.g::int4 AS g, w.id, w.customer_id, w.paid + t.amount AS paid, w.paid_in, w.paid_out - t.amount AS paid_out, w.entry_seq - t.items AS seq, w.updated_at), booked AS (INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key, description, metadata, occurred_at) SELECT m.updated_at, m.seq + i.place, i.fingerprint, m.id, 2, m.customer_id, -i.amount, m.paid - i.running, m.paid_in, m.paid_out + i.running, 'usage', i.key, i.description, i.metadata, i.occurred_at FROM ROWS FROM (unnest(");
+        // generate_series tells the planner of many rows, so that it joins by hash however long the arrays are.
+        out.push_bind_param::<Array<Int4>, _>(&self.groups)?;
+        out.push_sql("), unnest(");
+        out.push_bind_param::<Array<BigInt>, _>(&self.places)?;
+        out.push_sql("), unnest(");
+        out.push_bind_param::<Array<Numeric>, _>(&self.running)?;
+        out.push_sql("), unnest(");
+        out.push_bind_param::<Array<Numeric>, _>(&self.amounts)?;
+        out.push_sql("), unnest(");
+        out.push_bind_param::<Array<Text>, _>(&self.dedupe_keys)?;
+        out.push_sql("), unnest(");
+        out.push_bind_param::<Array<BigInt>, _>(&self.fingerprints)?;
+        out.push_sql("), unnest(");
+        out.push_bind_param::<Array<Nullable<Text>>, _>(&self.descriptions)?;
+        out.push_sql("), unnest(");
+        out.push_bind_param::<Array<Nullable<Jsonb>>, _>(&self.metadata)?;
+        out.push_sql("), unnest(");
+        out.push_bind_param::<Array<Nullable<Timestamptz>>, _>(&self.occurred_at)?;
+        out.push_sql("), generate_series(1, ");
+        out.push_bind_param::<Int4, _>(&self.items)?;
+        out.push_sql(")) AS i (g, place, running, amount, key, fingerprint, description, metadata, occurred_at, n) JOIN moved m ON m.g = i.g) SELECT g, id, paid, paid_in, paid_out, seq, updated_at FROM moved");
+        Ok(())
+    }
+}
+
+/// Books ordinary deductions. Answers per posting: booked, or `None` where [`super::post`] must decide.
+///
+/// # Errors
+/// Nothing was booked; a lost connection leaves that open, and the keys settle it.
+pub async fn usage(conn: &AsyncPgConnection, postings: &[&Posting]) -> Result<Vec<Option<Booked>>, StorageError> {
+    let amount = |posting: &Posting| match posting.change {
+        Change::Deduct { amount, .. } => amount,
+        _ => Decimal::ZERO,
+    };
+    let groups = group(postings, amount);
+    let mut statement = MoveUsage {
+        keys: groups.keys.iter().copied().collect(),
+        totals: groups.totals.clone(),
+        counts: groups.counts.clone(),
+        groups: Vec::with_capacity(postings.len()),
+        places: Vec::with_capacity(postings.len()),
+        running: Vec::with_capacity(postings.len()),
+        amounts: Vec::with_capacity(postings.len()),
+        dedupe_keys: Vec::with_capacity(postings.len()),
+        fingerprints: Vec::with_capacity(postings.len()),
+        descriptions: Vec::with_capacity(postings.len()),
+        metadata: Vec::with_capacity(postings.len()),
+        occurred_at: Vec::with_capacity(postings.len()),
+        items: i32::try_from(postings.len()).unwrap_or(i32::MAX),
+    };
+    for (at, number, place, running) in &groups.items {
+        let Some(posting) = postings.get(*at) else { continue };
+        statement.groups.push(*number);
+        statement.places.push(*place);
+        statement.running.push(*running);
+        statement.amounts.push(amount(posting));
+        statement.dedupe_keys.push(posting.label.key.clone());
+        statement.fingerprints.push(posting.label.fingerprint);
+        statement.descriptions.push(posting.label.description.clone());
+        statement.metadata.push(posting.label.metadata.clone());
+        statement.occurred_at.push(posting.label.occurred_at);
+    }
+    let moved: Vec<Moved> = Cached(statement).load(&mut &*conn).await?;
+    let moved: BTreeMap<i32, Moved> = moved.into_iter().map(|row| (row.group, row)).collect();
+    let mut answers = vec![None; postings.len()];
+    for (at, number, place, running) in groups.items {
+        let (Some(wallet), Some(posting)) = (moved.get(&number), postings.get(at)) else { continue };
+        let entry = Entry {
+            wallet_id: wallet.wallet_id,
+            seq: wallet.seq + place,
+            label: posting.label.clone(),
+            amount: -amount(posting),
+            granted: Decimal::ZERO,
+            debt: Decimal::ZERO,
+            balance_after: wallet.paid - running,
+            paid_in: wallet.paid_in,
+            paid_out: wallet.paid_out + running,
+            created_at: wallet.at,
+            grant_uses: Vec::new(),
+        };
+        if let Some(answer) = answers.get_mut(at) {
+            *answer = Some(Booked { wallet: Some(posting.wallet.clone()), entry: Some(entry), hold: None });
+        }
+    }
+    Ok(answers)
+}

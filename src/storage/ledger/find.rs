@@ -1,0 +1,115 @@
+//! Looking things up in the ledger.
+
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::find_entry;
+use super::load::{EntryRow, HoldRow, wallet_key};
+use crate::domain::customer::CustomerId;
+use crate::domain::entry::{Entry, EntryKind};
+use crate::domain::hold::{Hold, HoldStatus};
+use crate::domain::posting::WalletKey;
+use crate::storage::StorageError;
+use crate::storage::schema::{entries, grant_uses, grants, holds, wallets};
+
+/// A usage by its id, or a capture by its hold's, with the grants that it took from.
+///
+/// # Errors
+/// Of the database.
+pub async fn find_deduction(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    id: &str,
+) -> Result<Option<Entry>, StorageError> {
+    let found = match find_entry(conn, customer, EntryKind::Usage, id).await? {
+        Some(entry) => Some(entry),
+        None => find_entry(conn, customer, EntryKind::Capture, id).await?,
+    };
+    let Some(mut entry) = found else { return Ok(None) };
+    if !entry.granted.is_zero() {
+        entry.grant_uses = uses(conn, customer, &entry).await?;
+    }
+    Ok(Some(entry))
+}
+
+async fn uses(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    entry: &Entry,
+) -> Result<Vec<(Uuid, Decimal)>, StorageError> {
+    Ok(grant_uses::table
+        .filter(grant_uses::customer_id.eq(customer.as_str()))
+        .filter(grant_uses::wallet_id.eq(entry.wallet_id).and(grant_uses::seq.eq(entry.seq)))
+        .order(grant_uses::grant_id)
+        .select((grant_uses::grant_id, grant_uses::amount))
+        .load(conn)
+        .await?)
+}
+
+/// What was given back of a usage so far.
+///
+/// # Errors
+/// Of the database.
+pub async fn find_reversals(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    usage_id: &str,
+) -> Result<Vec<Entry>, StorageError> {
+    let rows: Vec<EntryRow> = entries::table
+        .filter(entries::customer_id.eq(customer.as_str()).and(entries::reference.eq(usage_id)))
+        .filter(entries::kind.eq(EntryKind::Reversal.code()))
+        .select(EntryRow::as_select())
+        .load(conn)
+        .await?;
+    rows.into_iter().map(EntryRow::into_entry).collect()
+}
+
+/// The identity of a customer's wallet.
+///
+/// # Errors
+/// Of the database.
+pub async fn key_of_wallet(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    id: Uuid,
+) -> Result<Option<WalletKey>, StorageError> {
+    let row: Option<(String, String)> = wallets::table
+        .filter(wallets::customer_id.eq(customer.as_str()).and(wallets::id.eq(id)))
+        .select((wallets::currency, wallets::product))
+        .first(conn)
+        .await
+        .optional()?;
+    row.map(|(currency, product)| wallet_key(customer.as_str(), &currency, &product)).transpose()
+}
+
+/// A hold by our id, as it is now: open holds whose time is over have expired.
+///
+/// # Errors
+/// Of the database.
+pub async fn find_hold(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Hold>, StorageError> {
+    let row = holds::table.filter(holds::id.eq(id)).select(HoldRow::as_select()).first(conn).await.optional()?;
+    let Some(hold) = row.map(HoldRow::into_hold).transpose()? else { return Ok(None) };
+    let now = crate::storage::orders::clock(conn).await?;
+    let lapsed = hold.is_lapsed(now);
+    let at = hold.expires_at;
+    Ok(Some(if lapsed { Hold { status: HoldStatus::Expired, closed_at: Some(at), ..hold } } else { hold }))
+}
+
+/// The grant that an order brought as its bonus.
+///
+/// # Errors
+/// Of the database.
+pub async fn grant_of_order(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    order_id: Uuid,
+) -> Result<Option<Uuid>, StorageError> {
+    Ok(grants::table
+        .filter(grants::customer_id.eq(customer.as_str()).and(grants::order_id.eq(order_id)))
+        .select(grants::id)
+        .first(conn)
+        .await
+        .optional()?)
+}
