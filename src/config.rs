@@ -314,7 +314,7 @@ mod tests {
         let config = Config::from_arguments(&["--second-approval-above", "CNY:50000,USD:7000.50"]).unwrap();
         let shown: Vec<String> =
             config.second_approval_above.iter().map(|m| format!("{} {}", m.currency().code(), m.amount())).collect();
-        assert_eq!(shown, ["CNY 50000", "USD 7000.50"]);
+        assert_eq!(shown, ["CNY 50000", "USD 7000.5"]);
         for bad in ["CNY", "CNY:", "XXY:1", "CNY:1e3", "CNY:-1"] {
             assert!(Config::from_arguments(&["--second-approval-above", bad]).is_err(), "{bad}");
         }

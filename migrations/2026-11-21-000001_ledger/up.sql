@@ -54,7 +54,11 @@ INSERT INTO entry_kinds (kind, name, flow_type) VALUES
     (9, 'grant', 'grant'),
     (10, 'expire', 'expire'),
     (11, 'adjust', 'adjust'),
-    (12, 'bonus', 'grant');
+    (12, 'bonus', 'grant'),
+    (13, 'bonus_revoked', 'expire'),
+    (14, 'bonus_restored', 'grant'),
+    (15, 'dispute', 'refund'),
+    (16, 'dispute_returned', 'refund');
 
 -- One immutable row per movement; the counterpart in the row is the other side of the book.
 -- amount = change of paid + change of granted - change of debt.
@@ -80,8 +84,8 @@ CREATE TABLE entries (
     CONSTRAINT entries_pkey PRIMARY KEY (customer_id, wallet_id, seq),
     CONSTRAINT entries_key_once UNIQUE (customer_id, kind, key),
     CONSTRAINT entries_sign CHECK (CASE
-        WHEN kind IN (1, 4, 6, 7, 9, 12) THEN amount > 0
-        WHEN kind IN (2, 3, 5, 8, 10) THEN amount < 0
+        WHEN kind IN (1, 4, 6, 7, 9, 12, 14, 16) THEN amount > 0
+        WHEN kind IN (2, 3, 5, 8, 10, 13, 15) THEN amount < 0
         WHEN kind = 11 THEN amount <> 0
         ELSE false END)
 );

@@ -19,6 +19,8 @@ CREATE TABLE top_up_orders (
     credited_amount numeric(24, 8) NOT NULL,
     -- What was proven to have arrived; set on completion.
     received_amount numeric(24, 8),
+    -- What of it has gone back, or is on its way back, to the payer.
+    refunded_amount numeric(24, 8) NOT NULL DEFAULT 0,
     reference text NOT NULL CONSTRAINT top_up_orders_reference_once UNIQUE,
     agreement_version text NOT NULL,
     return_url text,
@@ -40,7 +42,8 @@ CREATE TABLE top_up_orders (
     version bigint NOT NULL DEFAULT 1,
     CONSTRAINT top_up_orders_completed CHECK ((status = 'completed') = (completed_at IS NOT NULL)),
     CONSTRAINT top_up_orders_remitter CHECK (channel <> 'bank_transfer' OR (remitter_name IS NOT NULL AND remitter_bank IS NOT NULL AND bank_account_id IS NOT NULL)),
-    CONSTRAINT top_up_orders_credit CHECK (credited_amount >= 0)
+    CONSTRAINT top_up_orders_credit CHECK (credited_amount >= 0),
+    CONSTRAINT top_up_orders_refunded_within CHECK (refunded_amount BETWEEN 0 AND coalesce(received_amount, 0))
 );
 CREATE INDEX top_up_orders_by_customer ON top_up_orders (customer_id, created_at, id);
 CREATE INDEX top_up_orders_by_time ON top_up_orders (created_at, id);
@@ -153,16 +156,25 @@ CREATE TABLE refunds (
     provider text NOT NULL,
     provider_refund_id text,
     currency text NOT NULL,
+    -- What goes back to the payer.
     amount numeric(24, 8) NOT NULL CONSTRAINT refunds_amount CHECK (amount > 0),
-    status text NOT NULL CONSTRAINT refunds_status CHECK (status IN ('pending', 'succeeded', 'failed')),
+    -- What the wallet gave for it in paid money (or debt) and of the order's bonus, less what it got back.
+    debited numeric(24, 8) NOT NULL DEFAULT 0,
+    bonus_taken numeric(24, 8) NOT NULL DEFAULT 0,
+    status text NOT NULL CONSTRAINT refunds_status
+        CHECK (status IN ('awaiting_second_approval', 'pending', 'succeeded', 'failed')),
     reason text NOT NULL,
     failure text,
     -- False for one that was started at the provider's dashboard and adopted.
     ours boolean NOT NULL,
+    -- An operator let the wallet go into debt for it.
+    override_balance boolean NOT NULL DEFAULT false,
     proposed_by text NOT NULL,
     approved_by text,
     second_needed boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL,
+    -- When it was debited, on approval where one was needed.
+    started_at timestamptz,
     updated_at timestamptz NOT NULL,
     ask_at timestamptz,
     asked integer NOT NULL DEFAULT 0,
@@ -170,6 +182,8 @@ CREATE TABLE refunds (
     CONSTRAINT refunds_second_pair_of_eyes CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by)
 );
 CREATE INDEX refunds_by_order ON refunds (order_id);
+CREATE INDEX refunds_by_payment ON refunds (payment_id);
+CREATE INDEX refunds_by_time ON refunds (created_at, id);
 CREATE INDEX refunds_to_ask ON refunds (ask_at) WHERE ask_at IS NOT NULL;
 
 CREATE TABLE disputes (
@@ -183,12 +197,16 @@ CREATE TABLE disputes (
     amount numeric(24, 8) NOT NULL,
     status text NOT NULL CONSTRAINT disputes_status CHECK (status IN ('open', 'won', 'lost')),
     reason text,
+    -- What the wallet gave for it, less what it got back.
     taken_back numeric(24, 8) NOT NULL DEFAULT 0,
+    bonus_taken numeric(24, 8) NOT NULL DEFAULT 0,
     restored boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     CONSTRAINT disputes_once UNIQUE (provider, dispute_id)
 );
+CREATE INDEX disputes_by_order ON disputes (order_id);
+CREATE INDEX disputes_by_time ON disputes (created_at, id);
 
 -- Money corrections by operators; above the threshold a second operator.
 CREATE TABLE adjustments (

@@ -4,7 +4,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::settlement::{self, Step};
-use super::{App, Error};
+use super::{App, Error, disputes, refunds};
 use crate::domain::payment::{AttemptLocator, Fact, Notification, Observation};
 use crate::providers::{NotificationError, Outcome, PaymentProvider, RawNotification, Reply};
 use crate::storage::orders;
@@ -86,7 +86,9 @@ async fn apply(app: &App, provider: &dyn PaymentProvider, notification: &Notific
     let actor = format!("provider:{}", provider.name());
     match &notification.fact {
         Fact::Attempt { locator, observation } => attempt(app, provider, locator, observation, &actor).await,
-        Fact::Refund(_) | Fact::Dispute(_) | Fact::Ignored => Ok(Outcome::AlreadySettled),
+        Fact::Refund(fact) => refunds::observe(app, provider.name(), fact, notification.created_at).await,
+        Fact::Dispute(fact) => disputes::observe(app, provider.name(), fact, notification.created_at).await,
+        Fact::Ignored => Ok(Outcome::AlreadySettled),
     }
 }
 

@@ -21,10 +21,16 @@ pub enum EntryKind {
     Expire,
     Adjust,
     Bonus,
+    /// The bonus of an order whose money went back.
+    BonusRevoked,
+    BonusRestored,
+    /// Money that a payer disputes at the payment company.
+    Dispute,
+    DisputeReturned,
 }
 
 impl EntryKind {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Recharge,
         Self::Usage,
         Self::Capture,
@@ -37,6 +43,10 @@ impl EntryKind {
         Self::Expire,
         Self::Adjust,
         Self::Bonus,
+        Self::BonusRevoked,
+        Self::BonusRestored,
+        Self::Dispute,
+        Self::DisputeReturned,
     ];
 
     /// The number in the column.
@@ -55,6 +65,10 @@ impl EntryKind {
             Self::Expire => 10,
             Self::Adjust => 11,
             Self::Bonus => 12,
+            Self::BonusRevoked => 13,
+            Self::BonusRestored => 14,
+            Self::Dispute => 15,
+            Self::DisputeReturned => 16,
         }
     }
 
@@ -69,11 +83,13 @@ impl EntryKind {
         match self {
             Self::Recharge => FlowType::Recharge,
             Self::Usage | Self::Capture => FlowType::Consume,
-            Self::Reversal | Self::Refund | Self::RefundReturned => FlowType::Refund,
+            Self::Reversal | Self::Refund | Self::RefundReturned | Self::Dispute | Self::DisputeReturned => {
+                FlowType::Refund
+            }
             Self::TransferIn => FlowType::TransferIn,
             Self::TransferOut => FlowType::TransferOut,
-            Self::Grant | Self::Bonus => FlowType::Grant,
-            Self::Expire => FlowType::Expire,
+            Self::Grant | Self::Bonus | Self::BonusRestored => FlowType::Grant,
+            Self::Expire | Self::BonusRevoked => FlowType::Expire,
             Self::Adjust => FlowType::Adjust,
         }
     }

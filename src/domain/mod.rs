@@ -20,5 +20,6 @@ pub mod payment;
 pub mod posting;
 pub mod product;
 pub mod reference;
+pub mod refund;
 pub mod reversal;
 pub mod wallet;

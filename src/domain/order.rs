@@ -99,6 +99,8 @@ pub struct Order {
     pub credited_amount: Decimal,
     /// What was proven to have arrived.
     pub received_amount: Option<Decimal>,
+    /// What of it has gone back, or is on its way back, to the payer.
+    pub refunded_amount: Decimal,
     pub reference: String,
     pub agreement_version: String,
     pub return_url: Option<String>,

@@ -112,6 +112,8 @@ pub struct RefundFact {
     pub amount: Money,
     pub status: RefundStatus,
     pub reason: Option<String>,
+    /// The company took the money back by itself; where the payment is disputed, it is that money.
+    pub reversal: bool,
 }
 
 /// Where a dispute (chargeback) stands.

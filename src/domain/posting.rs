@@ -58,6 +58,16 @@ pub enum Change {
     Grant {
         grant: NewGrant,
     },
+    /// Takes back what is left of a grant and not held, this much at most; nothing is left: nothing is booked.
+    RevokeGrant {
+        grant_id: Uuid,
+        amount: Decimal,
+    },
+    /// Gives a grant back what was revoked of it.
+    RestoreGrant {
+        grant_id: Uuid,
+        amount: Decimal,
+    },
     /// Reserves an amount for so long from now.
     OpenHold {
         id: Uuid,

@@ -141,6 +141,8 @@ impl Wallet {
             Change::Withdraw { amount } => self.withdraw(*amount, label, now, effects),
             Change::TakeBack { amount } => Ok(self.take_back(*amount, label, now, effects)),
             Change::Grant { grant } => self.grant(grant, label, now, effects),
+            Change::RevokeGrant { grant_id, amount } => Ok(self.revoke_grant(*grant_id, *amount, label, now, effects)),
+            Change::RestoreGrant { grant_id, amount } => self.restore_grant(*grant_id, *amount, label, now, effects),
             Change::OpenHold { id, amount, lifetime } => {
                 self.open_hold(*id, *amount, now + *lifetime, label, now, effects)
             }
@@ -245,6 +247,42 @@ impl Wallet {
         self.grants.sort_by(burn_order);
         self.granted += new.amount;
         Ok(self.record(label, new.amount, vec![(new.id, new.amount)], Decimal::ZERO, now, effects))
+    }
+
+    fn revoke_grant(
+        &mut self,
+        id: Uuid,
+        amount: Decimal,
+        label: &Label,
+        now: DateTime<Utc>,
+        effects: &mut Effects,
+    ) -> Booked {
+        let left = self.grants.iter().find(|grant| grant.id == id).map_or(Decimal::ZERO, Grant::unheld);
+        let taken = left.min(amount);
+        if taken <= Decimal::ZERO {
+            return Booked { wallet: Some(self.key.clone()), entry: None, hold: None };
+        }
+        self.take_from_grant(id, taken);
+        self.record(label, -taken, vec![(id, -taken)], Decimal::ZERO, now, effects)
+    }
+
+    fn restore_grant(
+        &mut self,
+        id: Uuid,
+        amount: Decimal,
+        label: &Label,
+        now: DateTime<Utc>,
+        effects: &mut Effects,
+    ) -> Result<Booked, Refusal> {
+        let parts = [(id, amount)];
+        if self.grants_cannot_take(&parts) {
+            return Err(Refusal::MoreThanTaken);
+        }
+        if let Some(grant) = self.grants.iter_mut().find(|grant| grant.id == id) {
+            grant.remaining += amount;
+        }
+        self.granted += amount;
+        Ok(self.record(label, amount, parts.to_vec(), Decimal::ZERO, now, effects))
     }
 
     fn open_hold(

@@ -36,6 +36,8 @@ pub struct TopUpOrder {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     received_amount: Option<Amount>,
+    /// What of it went back, or is on its way back, to the payer.
+    refunded_amount: Amount,
     /// Null for the main wallet.
     #[schema(max_length = 32, example = "whatsapp")]
     product: Option<String>,
@@ -252,6 +254,7 @@ fn render(order: &Order, timeline: Vec<OrderEvent>, next_action: Option<NextActi
         bonus: Amount::of(order.bonus, currency),
         credited_amount: Amount::of(order.credited_amount, currency),
         received_amount: order.received_amount.map(|amount| Amount::of(amount, currency)),
+        refunded_amount: Amount::of(order.refunded_amount, currency),
         product: order.product.code().map(str::to_owned),
         reference: order.reference.clone(),
         agreement_version: order.agreement_version.clone(),

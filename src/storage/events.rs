@@ -28,6 +28,7 @@ pub async fn order_updated(conn: &mut AsyncPgConnection, order: &Order) -> Resul
                 "currency": order.currency.code(),
                 "amount": format_amount(order.amount, order.currency),
                 "credited_amount": format_amount(order.credited_amount, order.currency),
+                "refunded_amount": format_amount(order.refunded_amount, order.currency),
                 "product": order.product.code(),
                 "version": order.version,
             })),

@@ -32,6 +32,7 @@ struct OrderRow {
     bonus: Decimal,
     credited_amount: Decimal,
     received_amount: Option<Decimal>,
+    refunded_amount: Decimal,
     reference: String,
     agreement_version: String,
     return_url: Option<String>,
@@ -71,6 +72,7 @@ impl From<&Order> for OrderRow {
             bonus: order.bonus,
             credited_amount: order.credited_amount,
             received_amount: order.received_amount,
+            refunded_amount: order.refunded_amount,
             reference: order.reference.clone(),
             agreement_version: order.agreement_version.clone(),
             return_url: order.return_url.clone(),
@@ -117,6 +119,7 @@ impl OrderRow {
             bonus: self.bonus,
             credited_amount: self.credited_amount,
             received_amount: self.received_amount,
+            refunded_amount: self.refunded_amount,
             reference: self.reference,
             agreement_version: self.agreement_version,
             return_url: self.return_url,
@@ -396,6 +399,20 @@ pub async fn last_attempt(conn: &mut AsyncPgConnection, order_id: Uuid) -> Resul
     Ok(attempts::table
         .filter(attempts::order_id.eq(order_id))
         .order(attempts::n.desc())
+        .select(Attempt::as_select())
+        .first(conn)
+        .await
+        .optional()?)
+}
+
+/// The attempt that was paid, as far as we know; the newest one of an order that was paid late.
+///
+/// # Errors
+/// Of the database.
+pub async fn paid_attempt(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<Option<Attempt>, StorageError> {
+    Ok(attempts::table
+        .filter(attempts::order_id.eq(order_id))
+        .order((attempts::status.eq("paid").desc(), attempts::n.desc()))
         .select(Attempt::as_select())
         .first(conn)
         .await

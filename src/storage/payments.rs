@@ -150,3 +150,74 @@ pub async fn apply(
 pub async fn count_applications(conn: &mut AsyncPgConnection, payment: Uuid) -> Result<i64, StorageError> {
     Ok(applications::table.filter(applications::payment_id.eq(payment)).count().get_result(conn).await?)
 }
+
+/// A payment by the provider's id alone; those are unique at the provider, whatever account it was paid to.
+///
+/// # Errors
+/// Of the database.
+pub async fn by_provider_id(
+    conn: &mut AsyncPgConnection,
+    provider: &str,
+    payment_id: &str,
+) -> Result<Option<Payment>, StorageError> {
+    Ok(payments::table
+        .filter(payments::provider.eq(provider).and(payments::payment_id.eq(payment_id)))
+        .order(payments::received_at)
+        .select(Payment::as_select())
+        .first(conn)
+        .await
+        .optional()?)
+}
+
+/// Reads a payment by our id.
+///
+/// # Errors
+/// Of the database.
+pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Payment>, StorageError> {
+    Ok(payments::table.find(id).select(Payment::as_select()).first(conn).await.optional()?)
+}
+
+/// The payment that completed an order.
+///
+/// # Errors
+/// Of the database.
+pub async fn application_to_order(
+    conn: &mut AsyncPgConnection,
+    order_id: Uuid,
+) -> Result<Option<Application>, StorageError> {
+    Ok(applications::table
+        .filter(applications::order_id.eq(order_id))
+        .order(applications::applied_at)
+        .select(Application::as_select())
+        .first(conn)
+        .await
+        .optional()?)
+}
+
+/// The first order that a payment completed.
+///
+/// # Errors
+/// Of the database.
+pub async fn order_served(conn: &mut AsyncPgConnection, payment: Uuid) -> Result<Option<Uuid>, StorageError> {
+    let found: Option<Option<Uuid>> = applications::table
+        .filter(applications::payment_id.eq(payment).and(applications::order_id.is_not_null()))
+        .order(applications::n)
+        .select(applications::order_id)
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(found.flatten())
+}
+
+/// Moves what has been refunded of a locked payment by `amount`, back when it is negative. The CHECK refuses
+/// more than there is.
+///
+/// # Errors
+/// Of the database.
+pub async fn add_refunded(conn: &mut AsyncPgConnection, payment: Uuid, amount: Decimal) -> Result<(), StorageError> {
+    diesel::update(payments::table.find(payment))
+        .set(payments::refunded.eq(payments::refunded + amount))
+        .execute(conn)
+        .await?;
+    Ok(())
+}

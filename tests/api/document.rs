@@ -92,7 +92,8 @@ fn operations_are_named_once_tagged_once_and_described() {
     for (path, method, operation) in operations() {
         let at = format!("{method} {path}");
         let name = operation["operationId"].as_str().unwrap_or_else(|| panic!("{at} has no operationId")).to_owned();
-        let camel = name.starts_with(|c: char| c.is_ascii_lowercase()) && name.bytes().all(|b| b.is_ascii_alphanumeric());
+        let camel =
+            name.starts_with(|c: char| c.is_ascii_lowercase()) && name.bytes().all(|b| b.is_ascii_alphanumeric());
         assert!(camel, "{at}: {name} is not camelCase");
         if let Some(other) = names.insert(name.clone(), at.clone()) {
             panic!("{name} is both {other} and {at}");
@@ -139,7 +140,10 @@ fn failures_are_shared_and_complete() {
     for (path, method, operation) in operations() {
         let at = format!("{method} {path}");
         let responses = operation["responses"].as_object().unwrap();
-        assert!(responses.keys().any(|status| status.starts_with('2') || status.starts_with('3')), "{at} never succeeds");
+        assert!(
+            responses.keys().any(|status| status.starts_with('2') || status.starts_with('3')),
+            "{at} never succeeds"
+        );
         assert!(!responses.contains_key("default"), "{at} has a default response");
         for (status, response) in responses {
             let failure = status.parse::<u16>().unwrap() >= 400;

@@ -23,7 +23,8 @@ async fn balancers_and_collectors_need_no_token() {
 #[tokio::test]
 async fn readiness_follows_the_database_and_liveness_does_not() {
     let app = TestApp::spawn().await;
-    let sql = "DELETE FROM __diesel_schema_migrations WHERE version = (SELECT max(version) FROM __diesel_schema_migrations)";
+    let sql =
+        "DELETE FROM __diesel_schema_migrations WHERE version = (SELECT max(version) FROM __diesel_schema_migrations)";
     crate::support::execute(&app.database, sql).await;
     let refused = app.anonymous().get("/readyz").await.problem(503, "not_ready");
     assert!(refused["detail"].as_str().unwrap().contains("topup migrate"));
@@ -50,7 +51,9 @@ async fn failures_of_the_framework_are_problems_too() {
     Reply::of(json().body("{\"currency\": ")).await.problem(400, "malformed_json");
     Reply::of(json().body("{} {}")).await.is_a_problem();
     Reply::of(json().body(" ".repeat(70_000))).await.problem(413, "body_too_large");
-    Reply::of(alice.request(Method::POST, "/v1/transfers").json(&json!({}))).await.problem(400, "idempotency_key_required");
+    Reply::of(alice.request(Method::POST, "/v1/transfers").json(&json!({})))
+        .await
+        .problem(400, "idempotency_key_required");
     let unknown = json!({ "currency": "CNY", "amount": "1.00", "to_product": "sms", "colour": "red" });
     alice.post("/v1/transfers", &unknown).await.names("/colour", "invalid_value");
     alice.get("/v1/balances?colour=red").await.names("?colour", "invalid_value");

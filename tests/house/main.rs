@@ -22,15 +22,34 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
     (
         "server",
         &[
-            "domain", "storage", "providers", "identity", "embedded", "app", "http", "workers", "sandbox", "telemetry",
+            "domain",
+            "storage",
+            "providers",
+            "identity",
+            "embedded",
+            "app",
+            "http",
+            "workers",
+            "sandbox",
+            "telemetry",
             "config",
         ],
     ),
     (
         "cli",
         &[
-            "domain", "storage", "providers", "identity", "embedded", "app", "http", "workers", "sandbox", "telemetry",
-            "config", "server",
+            "domain",
+            "storage",
+            "providers",
+            "identity",
+            "embedded",
+            "app",
+            "http",
+            "workers",
+            "sandbox",
+            "telemetry",
+            "config",
+            "server",
         ],
     ),
     ("main", &["cli"]),
@@ -188,14 +207,16 @@ fn uses(code: &str, library: &str) -> bool {
 #[test]
 fn every_exception_is_still_needed() {
     for (file, library, reason) in EXCEPTIONS {
-        let source = sources().into_iter().find(|source| source.name == file).unwrap_or_else(|| panic!("{file} is gone"));
+        let source =
+            sources().into_iter().find(|source| source.name == file).unwrap_or_else(|| panic!("{file} is gone"));
         assert!(uses(&source.code, library), "{file} needs no exception for {library} any more ({reason})");
     }
 }
 
 #[test]
 fn what_is_imported_is_seen() {
-    let code = "use crate::{app::App, http::{self, auth}};\nuse crate::storage::pool;\nlet x = crate::domain::id::IdKind;";
+    let code =
+        "use crate::{app::App, http::{self, auth}};\nuse crate::storage::pool;\nlet x = crate::domain::id::IdKind;";
     let names: Vec<String> = imported(code, "crate::").into_iter().collect();
     assert_eq!(names, ["app", "domain", "http", "storage"]);
     assert!(uses("use diesel::prelude::*;", "diesel") && !uses("use my_diesel::x;", "diesel"));

@@ -4,7 +4,8 @@ use chrono::{Duration, Utc};
 use diesel_async::SimpleAsyncConnection;
 use tokio::sync::OnceCell;
 use topup::domain::entry::EntryKind::{
-    Adjust, Bonus, Capture, Grant, Recharge, Refund, RefundReturned, Reversal, TransferIn, TransferOut, Usage,
+    Adjust, Bonus, BonusRevoked, Capture, Dispute, DisputeReturned, Grant, Recharge, Refund, RefundReturned, Reversal,
+    TransferIn, TransferOut, Usage,
 };
 use topup::domain::posting::{Change, NewGrant, OnInsufficient, Outcome, Posting, ReversedParts};
 use topup::storage::pool::Pool;
@@ -27,6 +28,8 @@ pub const TRANSFER: Uuid = id(31);
 pub const ORDER_TRANSFER: Uuid = id(32);
 pub const REFUND: Uuid = id(41);
 pub const FAILED_REFUND: Uuid = id(42);
+pub const DISPUTE: Uuid = id(43);
+pub const WON_DISPUTE: Uuid = id(44);
 pub const ADJUSTMENT: Uuid = id(51);
 pub const GRANT: Uuid = id(61);
 pub const BONUS: Uuid = id(62);
@@ -83,6 +86,7 @@ async fn fill(pool: &Pool) {
     let credit = |amount: &str| Change::Credit { amount: dec(amount) };
     let withdraw = |amount: &str| Change::Withdraw { amount: dec(amount) };
     let deduct = |amount: &str| Change::Deduct { amount: dec(amount), on_insufficient: OnInsufficient::Book };
+    let revoke = |amount: &str| Change::RevokeGrant { grant_id: BONUS, amount: dec(amount) };
     let hold = |id: Uuid, amount: &str| Change::OpenHold { id, amount: dec(amount), lifetime: Duration::hours(20) };
     let key = |payment: Uuid| format!("{}:1", shown("pay", payment));
     let bank = format!("bank:{}", BANK.as_simple());
@@ -113,9 +117,20 @@ async fn fill(pool: &Pool) {
             ),
             posting(&product, Capture, "release", "usage", Change::Release { hold_id: RELEASED }),
             posting(&debtor, Usage, "u2", "usage", deduct("54")),
-            posting(&main, Refund, "r1", "refund:stripe", withdraw("7")),
-            posting(&main, Refund, "r2", "refund:stripe", withdraw("6")),
-            posting(&main, RefundReturned, "r2", "refund:stripe", credit("6")),
+            posting(&main, Refund, &shown("rfd", REFUND), "refund:stripe", withdraw("6.79")),
+            posting(&main, BonusRevoked, &shown("rfd", REFUND), "promotion", revoke("0.5")),
+            posting(&main, Refund, &shown("rfd", FAILED_REFUND), "refund:stripe", withdraw("6")),
+            posting(&main, RefundReturned, &shown("rfd", FAILED_REFUND), "refund:stripe", credit("6")),
+            posting(&main, Dispute, &shown("dsp", DISPUTE), "dispute:stripe", Change::TakeBack { amount: dec("4") }),
+            posting(&main, BonusRevoked, &shown("dsp", DISPUTE), "promotion", revoke("0.2")),
+            posting(
+                &main,
+                Dispute,
+                &shown("dsp", WON_DISPUTE),
+                "dispute:stripe",
+                Change::TakeBack { amount: dec("3") },
+            ),
+            posting(&main, DisputeReturned, &shown("dsp", WON_DISPUTE), "dispute:stripe", credit("3")),
             posting(&main, Adjust, "a", "adjustment", Change::TakeBack { amount: dec("1") }),
         ],
     )
@@ -154,9 +169,13 @@ async fn fill(pool: &Pool) {
          INSERT INTO transfers (customer_id, id, currency, amount, from_product, to_product, order_id, created_at)
          VALUES ('alice', '{TRANSFER}', 'USD', 10, '', 'whatsapp', NULL, now()),
                 ('alice', '{ORDER_TRANSFER}', 'USD', 30, '', 'whatsapp', '{BALANCE_ORDER}', now());
-         INSERT INTO refunds (id, order_id, payment_id, customer_id, provider, provider_refund_id, currency, amount, status, reason, ours, proposed_by, approved_by, second_needed, created_at, updated_at)
-         VALUES ('{REFUND}', '{ORDER}', '{PAYMENT}', 'alice', 'stripe', 're_1', 'USD', 7, 'succeeded', 'asked', true, 'carol', 'dave', true, now(), now()),
-                ('{FAILED_REFUND}', '{ORDER}', '{PAYMENT}', 'alice', 'stripe', 're_2', 'USD', 6, 'failed', 'asked', true, 'carol', NULL, false, now(), now());
+         INSERT INTO refunds (id, order_id, payment_id, customer_id, provider, provider_refund_id, currency, amount, debited, bonus_taken, status, reason, ours, proposed_by, approved_by, second_needed, created_at, updated_at)
+         VALUES ('{REFUND}', '{ORDER}', '{PAYMENT}', 'alice', 'stripe', 're_1', 'USD', 7, 6.79, 0.5, 'succeeded', 'asked', true, 'carol', 'dave', true, now(), now()),
+                ('{FAILED_REFUND}', '{ORDER}', '{PAYMENT}', 'alice', 'stripe', 're_2', 'USD', 6, 0, 0, 'failed', 'asked', true, 'carol', NULL, false, now(), now());
+         UPDATE top_up_orders SET received_amount = amount, refunded_amount = 7 WHERE id = '{ORDER}';
+         INSERT INTO disputes (id, payment_id, order_id, customer_id, provider, dispute_id, currency, amount, status, taken_back, bonus_taken, restored, created_at, updated_at)
+         VALUES ('{DISPUTE}', '{PAYMENT}', '{ORDER}', 'alice', 'stripe', 'du_1', 'USD', 4, 'open', 4, 0.2, false, now(), now()),
+                ('{WON_DISPUTE}', '{PAYMENT}', '{ORDER}', 'alice', 'stripe', 'du_2', 'USD', 3, 'won', 0, 0, true, now(), now());
          INSERT INTO adjustments (id, customer_id, currency, amount, reason, second_needed, proposed_by, approved_by, created_at, booked_at)
          VALUES ('{ADJUSTMENT}', 'alice', 'USD', -1, 'correction', true, 'carol', 'dave', now(), now());
          UPDATE wallets SET low_balance_threshold = 5, fast_floor = 5 WHERE customer_id = 'alice' AND product = 'whatsapp';",

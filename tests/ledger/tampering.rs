@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use topup::storage::check::{FIGURES, STEPS};
 
 use crate::fixture::{
-    ADJUSTMENT, BALANCE_ORDER, BANK_ORDER, BONUS, CAPTURED, GRANT, LAPSED, OPEN, ORDER, PAYMENT, PENDING_ORDER, REFUND,
-    TO_WALLET, TRANSFER, UNAPPLIED, filled, shown,
+    ADJUSTMENT, BALANCE_ORDER, BANK_ORDER, BONUS, CAPTURED, DISPUTE, GRANT, LAPSED, OPEN, ORDER, PAYMENT,
+    PENDING_ORDER, REFUND, TO_WALLET, TRANSFER, UNAPPLIED, filled, shown,
 };
 use crate::support::{ask, execute, report};
 
@@ -267,8 +267,48 @@ fn payments() -> Vec<Tampering> {
         tampering("payments_credited", application("fee = 1"), is("USD provider:stripe")),
         tampering(
             "refunds_debited",
-            "UPDATE refunds SET status = 'pending' WHERE status = 'failed'".to_owned(),
+            "UPDATE refunds SET debited = 6 WHERE status = 'failed'".to_owned(),
             is("USD refund:stripe"),
+        ),
+        tampering(
+            "disputes_debited",
+            "UPDATE disputes SET taken_back = 5 WHERE status = 'open'".to_owned(),
+            is("USD dispute:stripe"),
+        ),
+    ]
+}
+
+fn refunds() -> Vec<Tampering> {
+    let (refund, dispute) = (is(&shown("rfd", REFUND)), is(&shown("dsp", DISPUTE)));
+    let entry = |kind: i32, key: &str| {
+        format!(
+            "SELECT 'wal_' || replace(wallet_id::text, '-', '') || ':' || seq FROM entries WHERE kind = {kind} AND key = '{key}'"
+        )
+    };
+    let rekey = |kind: i32, key: &str| format!("UPDATE entries SET key = 'x' WHERE kind = {kind} AND key = '{key}'");
+    let (rfd, dsp) = (shown("rfd", REFUND), shown("dsp", DISPUTE));
+    vec![
+        tampering("refund_debited", format!("UPDATE refunds SET debited = 7 WHERE id = '{REFUND}'"), refund.clone()),
+        tampering("refund_debited", rekey(5, &rfd), refund.clone()),
+        tampering("refund_bonus", format!("UPDATE refunds SET bonus_taken = 0 WHERE id = '{REFUND}'"), refund.clone()),
+        tampering("refund_bonus", rekey(13, &rfd), refund),
+        tampering(
+            "dispute_taken_back",
+            "UPDATE disputes SET taken_back = 3 WHERE status = 'open'".to_owned(),
+            dispute.clone(),
+        ),
+        tampering("dispute_bonus", rekey(13, &dsp), dispute),
+        tampering(
+            "given_back",
+            "UPDATE refunds SET status = 'failed'; UPDATE disputes SET status = 'won'".to_owned(),
+            is(&shown("tuo", ORDER)),
+        ),
+        tampering("refund_entry_without_refund", rekey(5, &rfd), entry(5, &rfd)),
+        tampering("refund_entry_without_refund", rekey(15, &dsp), entry(15, &dsp)),
+        tampering(
+            "order_refunded",
+            format!("UPDATE top_up_orders SET refunded_amount = 6 WHERE id = '{ORDER}'"),
+            is(&shown("tuo", ORDER)),
         ),
     ]
 }
@@ -282,7 +322,10 @@ fn sums() -> Vec<Tampering> {
 }
 
 fn all() -> Vec<Tampering> {
-    [wallets(), entries(), grants(), holds(), transfers(), orders(), payments(), sums()].into_iter().flatten().collect()
+    [wallets(), entries(), grants(), holds(), transfers(), orders(), payments(), refunds(), sums()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 #[tokio::test]

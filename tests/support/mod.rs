@@ -173,17 +173,23 @@ impl TestApp {
         }
         // What was ordered only opens the order; what arrives is credited.
         let order = caller
-            .post("/v1/top-up-orders", &json!({
-                "currency": currency, "amount": "100", "channel": "bank_transfer", "agreement_accepted": true,
-                "bank_transfer": { "remitter_name": customer, "remitter_bank": "Test Bank" },
-            }))
+            .post(
+                "/v1/top-up-orders",
+                &json!({
+                    "currency": currency, "amount": "100", "channel": "bank_transfer", "agreement_accepted": true,
+                    "bank_transfer": { "remitter_name": customer, "remitter_bank": "Test Bank" },
+                }),
+            )
             .await
             .expect(201);
         let id = order["id"].as_str().unwrap().to_owned();
         self.operator()
-            .post(&format!("/v1/admin/top-up-orders/{id}/approve"), &json!({
-                "received_amount": amount, "bank_transaction_id": Uuid::now_v7(), "received_on": "2026-11-21",
-            }))
+            .post(
+                &format!("/v1/admin/top-up-orders/{id}/approve"),
+                &json!({
+                    "received_amount": amount, "bank_transaction_id": Uuid::now_v7(), "received_on": "2026-11-21",
+                }),
+            )
             .await
             .expect(200);
         id

@@ -187,6 +187,7 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
         bonus: price.bonus.amount(),
         credited_amount: price.credited.amount(),
         received_amount: None,
+        refunded_amount: rust_decimal::Decimal::ZERO,
         reference: make_reference(rand::random()),
         agreement_version: offer.agreement.as_ref().map(|agreement| agreement.version.clone()).unwrap_or_default(),
         return_url: new.return_url.clone(),

@@ -55,6 +55,7 @@ fn fact(kind: &str, resource: Value, account: &Account) -> Result<Fact, String> 
             let mut fact = mapping::refund(&read::<Refund>(resource)?)?;
             // Whatever the resource's own word: with this event the money is gone.
             fact.status = RefundStatus::Succeeded;
+            fact.reversal = true;
             fact.reason = fact.reason.or_else(|| Some("reversed by PayPal".to_owned()));
             Ok(Fact::Refund(fact))
         }

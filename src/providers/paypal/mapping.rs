@@ -103,6 +103,7 @@ pub(super) fn refund(refund: &Refund) -> Result<RefundFact, Unreadable> {
         amount: amount(refund.amount.as_ref())?,
         status,
         reason: refund.status_details.as_ref().and_then(|details| details.reason.clone()),
+        reversal: false,
     })
 }
 

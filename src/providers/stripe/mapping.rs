@@ -113,6 +113,7 @@ pub(super) fn refund(refund: &Refund) -> Result<RefundFact, Unreadable> {
         amount: money::from_wire(refund.amount, &refund.currency).map_err(|error| error.to_string())?,
         status,
         reason: refund.failure_reason.clone().or_else(|| refund.pending_reason.clone()),
+        reversal: false,
     })
 }
 

@@ -249,6 +249,7 @@ fn fact(request: &RefundRequest, refund_id: String, status: RefundStatus, reason
         amount: request.amount,
         status,
         reason: reason.map(str::to_owned),
+        reversal: false,
     }
 }
 

@@ -22,8 +22,8 @@ WITH chain AS (
            c.paid_in = c.paid_in_sum OR c.paid_in = c.paid_in_before + greatest(c.paid, 0) AS paid_in_agrees,
            c.paid_out = c.paid_out_sum OR c.paid_out = c.paid_out_before + greatest(-c.paid, 0) AS paid_out_agrees,
            CASE
-               WHEN c.kind IN (1, 4, 6, 7, 9, 12) THEN c.amount > 0
-               WHEN c.kind IN (2, 3, 5, 8, 10) THEN c.amount < 0
+               WHEN c.kind IN (1, 4, 6, 7, 9, 12, 14, 16) THEN c.amount > 0
+               WHEN c.kind IN (2, 3, 5, 8, 10, 13, 15) THEN c.amount < 0
                ELSE c.amount <> 0
            END AS sign_agrees,
            CASE
@@ -31,7 +31,8 @@ WITH chain AS (
                WHEN c.kind IN (2, 3, 4) THEN c.counterpart = 'usage'
                WHEN c.kind IN (5, 6) THEN c.counterpart LIKE 'refund:_%'
                WHEN c.kind IN (7, 8) THEN c.counterpart = 'transfer'
-               WHEN c.kind IN (9, 10, 12) THEN c.counterpart = 'promotion'
+               WHEN c.kind IN (9, 10, 12, 13, 14) THEN c.counterpart = 'promotion'
+               WHEN c.kind IN (15, 16) THEN c.counterpart LIKE 'dispute:_%'
                ELSE c.counterpart NOT IN ('', 'usage', 'transfer', 'promotion')
            END AS counterpart_agrees,
            c.kind IN (SELECT kind FROM entry_kinds) AS kind_agrees

@@ -10,9 +10,11 @@ WITH booked AS MATERIALIZED (
     FROM payment_applications a JOIN payments p ON p.id = a.payment_id
     GROUP BY 1, 2
 ), refunded AS (
-    SELECT currency, 'refund:' || provider AS counterpart, sum(amount) AS amount
-    FROM refunds WHERE status IN ('pending', 'succeeded') AND customer_id IS NOT NULL
-    GROUP BY 1, 2
+    SELECT currency, 'refund:' || provider AS counterpart, sum(debited) AS amount
+    FROM refunds WHERE customer_id IS NOT NULL GROUP BY 1, 2
+), disputed AS (
+    SELECT currency, 'dispute:' || provider AS counterpart, sum(taken_back) AS amount
+    FROM disputes WHERE customer_id IS NOT NULL GROUP BY 1, 2
 )
 SELECT 'balances' AS name, currency, NULL::text AS counterpart,
        coalesce(b.amount, 0) AS expected, coalesce(w.amount, 0) AS found
@@ -35,4 +37,8 @@ UNION ALL
 SELECT 'refunds_debited', currency, counterpart, coalesce(-c.amount, 0), coalesce(r.amount, 0)
 FROM (SELECT currency, counterpart, sum(amount) AS amount FROM booked WHERE kind IN (5, 6) GROUP BY 1, 2) AS c
 FULL JOIN refunded r USING (currency, counterpart)
+UNION ALL
+SELECT 'disputes_debited', currency, counterpart, coalesce(-c.amount, 0), coalesce(d.amount, 0)
+FROM (SELECT currency, counterpart, sum(amount) AS amount FROM booked WHERE kind IN (15, 16) GROUP BY 1, 2) AS c
+FULL JOIN disputed d USING (currency, counterpart)
 ORDER BY 1, 2, 3

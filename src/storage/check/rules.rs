@@ -97,6 +97,7 @@ pub const STEPS: &[Step] = &[
             rule("order_not_completed", "an order that is not completed has none"),
             rule("order_channel", "an order is paid the way its channel says"),
             rule("order_credited", "credited_amount is what was applied less fee and tax"),
+            rule("order_refunded", "refunded_amount is the sum of the refunds that are pending or succeeded"),
             rule("order_recharge_count", "an order has one recharge entry per application"),
             rule("order_recharge_amount", "an order's recharge entries are what was applied less fee and tax"),
             rule("recharge_without_order", "every recharge entry has its order or application"),
@@ -115,6 +116,18 @@ pub const STEPS: &[Step] = &[
             rule("application_to_wallet", "an application without an order has its recharge entry"),
         ],
     },
+    Step {
+        name: "refunds",
+        sql: include_str!("refunds.sql"),
+        rules: &[
+            rule("refund_debited", "what the wallet gave for a refund is what its entries took and returned"),
+            rule("refund_bonus", "what a refund took of the bonus is what its entries revoked and restored"),
+            rule("dispute_taken_back", "what the wallet gave for a dispute is what its entries took and returned"),
+            rule("dispute_bonus", "what a dispute took of the bonus is what its entries revoked and restored"),
+            rule("given_back", "where every refund failed and every dispute is won, the wallet has all of it back"),
+            rule("refund_entry_without_refund", "every entry of a refund or dispute has its refund or dispute"),
+        ],
+    },
 ];
 
 /// Totals that are computed from both ends, per currency.
@@ -123,5 +136,6 @@ pub const FIGURES: &[Rule] = &[
     rule("granted", "the granted parts of all wallets are what remains of all grants"),
     rule("held", "the held parts of all wallets are all open holds"),
     rule("payments_credited", "applied payments are what was credited against the provider, and fee and tax"),
+    rule("disputes_debited", "disputes are what was debited against the provider, less what was returned"),
     rule("refunds_debited", "refunds are what was debited against the provider, less what was returned"),
 ];

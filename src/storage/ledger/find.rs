@@ -7,13 +7,13 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::find_entry;
-use super::load::{EntryRow, HoldRow, wallet_key};
+use super::load::{EntryRow, HOLD_SWEEPER, HoldRow, wallet_key};
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::{Entry, EntryKind};
-use crate::domain::hold::{Hold, HoldStatus, MAX_HOLD_SECONDS};
+use crate::domain::hold::{Hold, HoldStatus};
 use crate::domain::posting::WalletKey;
 use crate::storage::StorageError;
-use crate::storage::schema::{entries, grant_uses, holds, wallets, worker_marks};
+use crate::storage::schema::{entries, grant_uses, grants, holds, wallets, worker_marks};
 
 /// A usage by its id, or a capture by its hold's, with the grants that it took from.
 ///
@@ -109,8 +109,8 @@ pub async fn wallets_with_lapsed_holds(
 ) -> Result<Vec<WalletKey>, StorageError> {
     let now = crate::storage::orders::clock(conn).await?;
     let mark: Option<DateTime<Utc>> =
-        worker_marks::table.find(HOLDS_MARK).select(worker_marks::reached).first(conn).await.optional()?;
-    let from = mark.unwrap_or(now - Duration::seconds(2 * MAX_HOLD_SECONDS));
+        worker_marks::table.find(HOLD_SWEEPER).select(worker_marks::reached).first(conn).await.optional()?;
+    let from = mark.unwrap_or(DateTime::UNIX_EPOCH);
     let rows: Vec<(String, String, String)> = holds::table
         .filter(holds::expires_at.gt(from).and(holds::expires_at.le(now)))
         .filter(holds::status.eq("open"))
@@ -120,10 +120,10 @@ pub async fn wallets_with_lapsed_holds(
         .load(conn)
         .await?;
     if rows.is_empty() {
-        // A hold that commits late has its expiry in the future of its own statement; a minute is ample.
-        let reached = now - Duration::seconds(60);
+        // A hold that commits late had its expiry in the future of its own statement: ten minutes are ample.
+        let reached = now - Duration::minutes(10);
         diesel::insert_into(worker_marks::table)
-            .values((worker_marks::worker.eq(HOLDS_MARK), worker_marks::reached.eq(reached)))
+            .values((worker_marks::worker.eq(HOLD_SWEEPER), worker_marks::reached.eq(reached)))
             .on_conflict(worker_marks::worker)
             .do_update()
             .set(worker_marks::reached.eq(reached))
@@ -133,4 +133,19 @@ pub async fn wallets_with_lapsed_holds(
     rows.iter().map(|(customer, currency, product)| wallet_key(customer, currency, product)).collect()
 }
 
-const HOLDS_MARK: &str = "holds";
+/// The grant that an order brought as its bonus.
+///
+/// # Errors
+/// Of the database.
+pub async fn grant_of_order(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    order_id: Uuid,
+) -> Result<Option<Uuid>, StorageError> {
+    Ok(grants::table
+        .filter(grants::customer_id.eq(customer.as_str()).and(grants::order_id.eq(order_id)))
+        .select(grants::id)
+        .first(conn)
+        .await
+        .optional()?)
+}

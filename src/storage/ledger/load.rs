@@ -436,7 +436,7 @@ pub(super) async fn lock_lapsed_holds(
 /// Whose row in `worker_marks` tells up to when every lapsed hold has been swept. The worker moves it only past
 /// holds that are closed, and keeps it so far behind the clock that no open transaction can still add to what it
 /// has passed.
-pub const HOLD_SWEEPER: &str = "holds";
+pub(super) const HOLD_SWEEPER: &str = "holds";
 
 async fn lapsed_holds(
     conn: &mut AsyncPgConnection,

@@ -26,8 +26,8 @@ use crate::domain::hold::Hold;
 use crate::domain::posting::{Booked, Change, OnInsufficient, Outcome, Posting, Refusal, Shortfall, WalletKey};
 use crate::domain::wallet::{Effects, Wallet};
 
-pub use find::{find_deduction, find_hold, find_reversals, key_of_wallet, wallets_with_lapsed_holds};
-pub use load::{HOLD_SWEEPER, HoldRow, find_entry, lock_wallet, read_wallets, wallet_key as key_from_columns};
+pub use find::{find_deduction, find_hold, find_reversals, grant_of_order, key_of_wallet, wallets_with_lapsed_holds};
+pub use load::{HoldRow, find_entry, lock_wallet, read_wallets, wallet_key as key_from_columns};
 
 /// What a deduplicated posting is known by: customer, kind of entry (or none for holds), key.
 type DedupeKey = (String, Option<EntryKind>, String);
@@ -186,6 +186,7 @@ fn named_hold(change: &Change) -> Option<Uuid> {
 fn restored_grants(change: &Change) -> Vec<Uuid> {
     match change {
         Change::Reverse { parts } => parts.grants.iter().map(|(id, _)| *id).collect(),
+        Change::RestoreGrant { grant_id, .. } => vec![*grant_id],
         _ => Vec::new(),
     }
 }

@@ -1,0 +1,210 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use uuid::Uuid;
+
+use super::RefundState::{AwaitingSecondApproval, Failed, Pending, Succeeded};
+use super::*;
+use crate::domain::customer::CustomerId;
+use crate::domain::entry::{EntryKind, Label};
+use crate::domain::order::OrderStatus;
+use crate::domain::payment::Channel;
+use crate::domain::posting::{Booked, Change, NewGrant, Posting, Refusal, WalletKey};
+use crate::domain::product::Product;
+use crate::domain::wallet::{Effects, Wallet};
+
+fn dec(text: &str) -> Decimal {
+    text.parse().unwrap()
+}
+
+fn now() -> DateTime<Utc> {
+    "2026-11-21T00:00:00Z".parse().unwrap()
+}
+
+/// 100 received, 97 of it credited after fee and tax, and a bonus of 10.
+fn order() -> Order {
+    Order {
+        id: Uuid::nil(),
+        customer: CustomerId::new("alice").unwrap(),
+        currency: "USD".parse().unwrap(),
+        product: Product::main(),
+        channel: Channel::Card,
+        provider: "stripe".to_owned(),
+        merchant_account: "default".to_owned(),
+        status: OrderStatus::Completed,
+        reason: None,
+        amount: dec("100"),
+        fee: dec("2"),
+        tax: dec("1"),
+        bonus: dec("10"),
+        credited_amount: dec("97"),
+        received_amount: Some(dec("100")),
+        refunded_amount: Decimal::ZERO,
+        reference: "R".to_owned(),
+        agreement_version: "1".to_owned(),
+        return_url: None,
+        card_flow: None,
+        remitter: None,
+        bank_account_id: None,
+        vnpay_bank_code: None,
+        payer_ip: "::1".to_owned(),
+        locale: None,
+        created_at: now(),
+        expires_at: now(),
+        updated_at: now(),
+        completed_at: Some(now()),
+        ask_at: None,
+        asked: 0,
+        version: 1,
+    }
+}
+
+fn gone(refunded: &str, disputed: &str, debited: &str, bonus_taken: &str) -> Gone {
+    Gone { refunded: dec(refunded), disputed: dec(disputed), debited: dec(debited), bonus_taken: dec(bonus_taken) }
+}
+
+fn due(money: &str, bonus: &str) -> Due {
+    Due { money: dec(money), bonus: dec(bonus) }
+}
+
+#[test]
+fn the_table_of_moves_knows_no_way_back() {
+    let allowed = [
+        (AwaitingSecondApproval, Pending),
+        (AwaitingSecondApproval, Failed),
+        (Pending, Succeeded),
+        (Pending, Failed),
+        (Succeeded, Failed),
+    ];
+    for from in RefundState::ALL {
+        for to in RefundState::ALL {
+            assert_eq!(from.may_become(to), allowed.contains(&(from, to)), "{from:?} -> {to:?}");
+        }
+        assert_eq!(RefundState::parse(from.as_str()), Some(from));
+    }
+}
+
+#[test]
+fn parts_are_pro_rata_and_add_up_to_the_whole() {
+    assert_eq!(gone("33.33", "0", "0", "0").due(&order()), due("32.33", "3.33"));
+    assert_eq!(gone("66.66", "0", "32.33", "3.33").due(&order()), due("32.33", "3.34"));
+    assert_eq!(gone("100", "0", "64.66", "6.67").due(&order()), due("32.34", "3.33"));
+}
+
+#[test]
+fn what_failed_is_due_to_the_wallet() {
+    assert_eq!(gone("0", "0", "97", "4").due(&order()), due("-97", "-4"));
+    // Of the bonus only 4 were left to take; half of it is still covered by the half that stays gone.
+    assert_eq!(gone("50", "0", "97", "4").due(&order()), due("-48.5", "1"));
+}
+
+#[test]
+fn disputed_money_that_is_refunded_too_is_taken_once() {
+    assert_eq!(gone("0", "100", "0", "0").due(&order()), due("97", "10"));
+    assert_eq!(gone("100", "100", "97", "10").due(&order()), due("0", "0"));
+    // The question of the payer's bank is closed by that refund: nothing comes back to the wallet.
+    assert_eq!(gone("100", "0", "97", "10").due(&order()), due("0", "0"));
+}
+
+#[test]
+fn what_is_refundable_is_what_neither_refund_nor_dispute_took() {
+    let order = order();
+    assert_eq!(gone("30", "0", "0", "0").refundable(&order, dec("100"), dec("30")), dec("70"));
+    assert_eq!(gone("30", "50", "0", "0").refundable(&order, dec("100"), dec("30")), dec("20"));
+    assert_eq!(gone("30", "90", "0", "0").refundable(&order, dec("100"), dec("30")), dec("0"));
+    // The payment serves another order too, and was refunded there.
+    assert_eq!(gone("0", "0", "0", "0").refundable(&order, dec("250"), dec("200")), dec("50"));
+}
+
+#[test]
+fn questions_grow_rare_and_end() {
+    let minutes = |asked| next_question(Pending, asked, Duration::days(30)).map(|wait| wait.num_minutes());
+    assert_eq!([0, 1, 5, 9, 1000].map(minutes), [1, 2, 32, 360, 360].map(Some));
+    let days = |age| next_question(Succeeded, 0, Duration::days(age)).map(|wait| wait.num_days());
+    assert_eq!([0, 1, 5, 14].map(days), [Some(1), Some(2), Some(2), None]);
+    assert_eq!(next_question(Failed, 0, Duration::zero()), None);
+}
+
+#[test]
+fn old_news_of_a_dispute_are_none() {
+    use DisputeStatus::{Lost, Open, Won};
+    let news = [(Open, Won), (Open, Lost), (Lost, Won)];
+    for from in [Open, Won, Lost] {
+        for to in [Open, Won, Lost] {
+            assert_eq!(dispute_may_become(from, to), news.contains(&(from, to)), "{from:?} -> {to:?}");
+        }
+    }
+}
+
+fn wallet() -> Wallet {
+    Wallet {
+        key: WalletKey {
+            customer: CustomerId::new("alice").unwrap(),
+            currency: "USD".parse().unwrap(),
+            product: Product::main(),
+        },
+        id: Uuid::from_u128(1),
+        paid: Decimal::ZERO,
+        granted: Decimal::ZERO,
+        held: Decimal::ZERO,
+        debt: Decimal::ZERO,
+        paid_in: Decimal::ZERO,
+        paid_out: Decimal::ZERO,
+        entry_seq: 0,
+        version: 0,
+        frozen: false,
+        guard: None,
+        low_balance: None,
+        grants: Vec::new(),
+        updated_at: now(),
+    }
+}
+
+fn apply(wallet: &mut Wallet, kind: EntryKind, change: Change) -> Result<Booked, Refusal> {
+    let label = Label {
+        kind,
+        key: "k".to_owned(),
+        fingerprint: 0,
+        counterpart: "promotion".to_owned(),
+        reference: None,
+        description: None,
+        metadata: None,
+        occurred_at: None,
+    };
+    let posting = Posting { wallet: wallet.key.clone(), fallback: None, change, label };
+    wallet.apply(&posting, None, now(), &mut Effects::default())
+}
+
+#[test]
+fn hard_case_46_a_bonus_is_revoked_as_far_as_it_is_left_and_restored() {
+    let (id, amount) = (Uuid::from_u128(9), dec("10"));
+    let grant = NewGrant {
+        id,
+        amount,
+        priority: 100,
+        expires_at: None,
+        reason: "top-up bonus".to_owned(),
+        order_id: Some(Uuid::nil()),
+        created_by: "system".to_owned(),
+    };
+    let mut wallet = wallet();
+    apply(&mut wallet, EntryKind::Bonus, Change::Grant { grant }).unwrap();
+    // 3 are spent, and 2 reserved by a running call.
+    let spent = Change::Deduct { amount: dec("3"), on_insufficient: crate::domain::posting::OnInsufficient::Refuse };
+    apply(&mut wallet, EntryKind::Usage, spent).unwrap();
+    let hold = Change::OpenHold { id: Uuid::from_u128(7), amount: dec("2"), lifetime: Duration::hours(1) };
+    apply(&mut wallet, EntryKind::Usage, hold).unwrap();
+
+    let revoke = |amount: &str| Change::RevokeGrant { grant_id: id, amount: dec(amount) };
+    let entry = apply(&mut wallet, EntryKind::BonusRevoked, revoke("10")).unwrap().entry.unwrap();
+    assert_eq!((entry.amount, entry.granted, entry.debt), (dec("-5"), dec("-5"), Decimal::ZERO));
+    assert_eq!(entry.grant_uses, [(id, dec("-5"))]);
+    assert_eq!((wallet.granted, wallet.held, wallet.available()), (dec("2"), dec("2"), dec("0")));
+    assert_eq!(apply(&mut wallet, EntryKind::BonusRevoked, revoke("1")).unwrap().entry, None);
+
+    let restore = |amount: &str| Change::RestoreGrant { grant_id: id, amount: dec(amount) };
+    let refused = apply(&mut wallet, EntryKind::BonusRestored, restore("8.00000001"));
+    assert_eq!(refused, Err(Refusal::MoreThanTaken));
+    let entry = apply(&mut wallet, EntryKind::BonusRestored, restore("5")).unwrap().entry.unwrap();
+    assert_eq!((entry.amount, entry.granted), (dec("5"), dec("5")));
+    assert_eq!((wallet.granted, wallet.available()), (dec("7"), dec("5")));
+}
