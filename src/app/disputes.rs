@@ -1,8 +1,8 @@
 //! Disputes (chargebacks): while one is open or lost the order's wallet has given the money back; won, it gets
 //! it back, once.
 
+use crate::storage::Connection;
 use chrono::{DateTime, Utc};
-use diesel_async::AsyncPgConnection;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -15,12 +15,12 @@ use crate::domain::order::Order;
 use crate::domain::payment::{DisputeFact, DisputeStatus};
 use crate::domain::refund::dispute_may_become;
 use crate::providers::Outcome;
-use crate::storage::disputes::{self, DisputeFilter, status_word};
+use crate::storage::disputes;
 use crate::storage::orders;
 use crate::storage::payments::Payment;
 use crate::storage::transaction::transact;
 
-pub use crate::storage::disputes::Dispute;
+pub use crate::storage::disputes::{Dispute, DisputeFilter, status_word};
 
 /// Takes a verified word about a dispute.
 ///
@@ -47,7 +47,7 @@ pub async fn observe(
 }
 
 async fn open(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     mut order: Option<Order>,
     payment: &Payment,
     fact: &DisputeFact,
@@ -87,7 +87,7 @@ async fn open(
 }
 
 async fn follow(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     mut order: Option<Order>,
     payment: &Payment,
     mut dispute: Dispute,
@@ -123,7 +123,7 @@ fn source(dispute: &Dispute) -> Source {
 }
 
 async fn tell(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     order: Option<&mut Order>,
     payment: &Payment,
     dispute: &Dispute,

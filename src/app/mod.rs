@@ -36,6 +36,9 @@ pub use orders::OrderView;
 pub use poster::{Poster, PosterSettings};
 pub use precondition::{Expected, Saved};
 
+pub use crate::storage::StorageError;
+pub(crate) use crate::storage::currency_from_column;
+
 use rust_decimal::Decimal;
 
 use crate::domain::money::{Currency, Money};

@@ -4,8 +4,8 @@
 //! the order's row lock and commits payment, credit and the order's move together. Whoever comes second
 //! finds the payment recorded and changes nothing.
 
+use crate::storage::Connection;
 use chrono::{Duration, Utc};
-use diesel_async::AsyncPgConnection;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -108,7 +108,7 @@ pub async fn observe(app: &App, order_id: Uuid, observation: &Observation, actor
 }
 
 async fn record(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     mut order: Order,
     observation: &Observation,
     live: bool,
@@ -208,7 +208,7 @@ pub async fn keep_unmatched(app: &App, provider: &str, fact: &PaymentFact, reaso
 /// # Errors
 /// Of the database; a ledger that refuses the credit refuses all of it.
 pub async fn complete(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     order: &mut Order,
     payment: &Payment,
     received: Decimal,
@@ -301,7 +301,7 @@ pub async fn complete(
 /// # Errors
 /// 409 when the table of moves does not allow it.
 pub async fn move_to(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     order: &mut Order,
     status: OrderStatus,
     reason: Option<String>,

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::storage::Connection;
 use chrono::{DateTime, Duration, Utc};
-use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
 use super::pay;
@@ -89,7 +89,7 @@ async fn customer_email(app: &App, customer: &CustomerId) -> Result<Option<Strin
 }
 
 /// Checks everything that can be wrong, and names all of it at once.
-async fn validate(conn: &mut AsyncPgConnection, app: &App, new: &NewOrder) -> Result<(Offer, Price), Error> {
+async fn validate(conn: &mut Connection, app: &App, new: &NewOrder) -> Result<(Offer, Price), Error> {
     let mut problems = Problems::new();
     let currency = problems.money("/currency", new.currency.parse::<Currency>());
     let product = match new.product.as_deref() {
@@ -231,12 +231,7 @@ fn first_attempt(order: &Order) -> Attempt {
 }
 
 /// A product paid from the wallet: the transfer, and the order completed with it.
-async fn pay_from_wallet(
-    conn: &mut AsyncPgConnection,
-    order: &mut Order,
-    amount: Money,
-    actor: &str,
-) -> Result<(), Error> {
+async fn pay_from_wallet(conn: &mut Connection, order: &mut Order, amount: Money, actor: &str) -> Result<(), Error> {
     let transfer =
         NewTransfer { customer: order.customer.clone(), amount, from: Product::main(), to: order.product.clone() };
     transfers::book(conn, &transfer, Some(order.id)).await?;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use diesel_async::AsyncPgConnection;
+use crate::storage::Connection;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
@@ -48,7 +48,7 @@ async fn fail_waiting(queue: &Queue, error: &StorageError) {
     }
 }
 
-async fn serve(queue: &Queue, pool: &Pool, conn: &AsyncPgConnection) {
+async fn serve(queue: &Queue, pool: &Pool, conn: &Connection) {
     let mut flushes = FuturesUnordered::new();
     let mut lost = false;
     loop {
@@ -71,7 +71,7 @@ async fn serve(queue: &Queue, pool: &Pool, conn: &AsyncPgConnection) {
 }
 
 /// Writes jobs and answers them; false when the connection was lost on the way.
-async fn flush(jobs: Vec<Job>, pool: &Pool, conn: &AsyncPgConnection, batching: bool) -> bool {
+async fn flush(jobs: Vec<Job>, pool: &Pool, conn: &Connection, batching: bool) -> bool {
     metrics::histogram!("topup_poster_flush_postings")
         .record(f64::from(u32::try_from(jobs.iter().map(|job| job.postings.len()).sum::<usize>()).unwrap_or(u32::MAX)));
     if !batching {
@@ -109,7 +109,7 @@ async fn flush(jobs: Vec<Job>, pool: &Pool, conn: &AsyncPgConnection, batching: 
 
 /// Sends what the fast path can take, all statements at once on the one connection.
 async fn try_fast(
-    conn: &AsyncPgConnection,
+    conn: &Connection,
     postings: &[&Posting],
     outcomes: &mut [Option<Result<Outcome, StorageError>>],
 ) -> bool {

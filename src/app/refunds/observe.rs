@@ -1,7 +1,7 @@
 //! What providers tell about refunds by themselves.
 
+use crate::storage::Connection;
 use chrono::{DateTime, Duration, Utc};
-use diesel_async::AsyncPgConnection;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -55,7 +55,7 @@ fn news(fact: &RefundFact) -> News {
     News { status: fact.status, provider_refund_id: Some(fact.refund_id.clone()), reason: fact.reason.clone() }
 }
 
-async fn find(conn: &mut AsyncPgConnection, provider: &str, fact: &RefundFact) -> Result<Option<Refund>, Error> {
+async fn find(conn: &mut Connection, provider: &str, fact: &RefundFact) -> Result<Option<Refund>, Error> {
     let ours = match fact.our_refund_id {
         Some(id) => refunds::find(conn, id).await?.filter(|refund| refund.provider == provider),
         None => None,
@@ -117,10 +117,7 @@ pub(in crate::app) async fn payment(
 ///
 /// # Errors
 /// Of the database.
-pub(in crate::app) async fn lock(
-    conn: &mut AsyncPgConnection,
-    payment_id: Uuid,
-) -> Result<(Option<Order>, Payment), Error> {
+pub(in crate::app) async fn lock(conn: &mut Connection, payment_id: Uuid) -> Result<(Option<Order>, Payment), Error> {
     let order = match payments::order_served(conn, payment_id).await? {
         Some(order) => orders::lock(conn, order).await?,
         None => None,
@@ -134,7 +131,7 @@ fn try_again(detail: &str) -> Error {
 }
 
 async fn record(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     mut order: Option<Order>,
     payment: &Payment,
     fact: &RefundFact,
@@ -203,7 +200,7 @@ async fn record(
 /// # Errors
 /// Of the database.
 pub(in crate::app) async fn note(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     order: Option<&Order>,
     payment: &Payment,
     event: &str,
