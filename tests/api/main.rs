@@ -9,3 +9,5 @@ mod document;
 mod edge;
 mod every_operation;
 mod lifecycle;
+mod races;
+mod stage;
