@@ -25,7 +25,9 @@ pub(super) async fn send(app: &App, id: Uuid) {
             let mut conn = app.pool.get().await?;
             refunds::find(&mut conn, id).await?.ok_or(Error::NotFound("refund"))?
         };
-        if refund.state()? == RefundState::Pending && refund.provider_refund_id.is_none() {
+        // What people send by hand has no time to be asked about.
+        let is_theirs = refund.ask_at.is_some() && refund.provider_refund_id.is_none();
+        if refund.state()? == RefundState::Pending && is_theirs {
             ask(app, &refund).await?;
         }
         Ok::<(), Error>(())
