@@ -177,6 +177,10 @@ pub(super) async fn conclude(app: &App, id: Uuid, news: &News, actor: &str) -> R
         };
         payments::lock_by_id(conn, known.payment_id).await?;
         let mut refund = refunds::lock(conn, id).await?.ok_or(Error::NotFound("refund"))?;
+        // A refusal says that our request made no refund. One that the provider has told us of meanwhile was made.
+        if news.provider_refund_id.is_none() && refund.provider_refund_id.is_some() {
+            return Ok(false);
+        }
         take_news(conn, order.as_mut(), &mut refund, news, actor).await
     })
     .await

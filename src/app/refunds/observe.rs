@@ -61,9 +61,18 @@ async fn find(conn: &mut Connection, provider: &str, fact: &RefundFact) -> Resul
         None => None,
     };
     match ours {
+        // We took an answer for a refusal and gave the money back, yet the refund was made: it is a new one to us.
+        Some(refused) if was_given_up(&refused)? && fact.status != RefundStatus::Failed => {
+            Ok(refunds::by_provider_id(conn, provider, &fact.refund_id).await?)
+        }
         Some(refund) => Ok(Some(refund)),
         None => Ok(refunds::by_provider_id(conn, provider, &fact.refund_id).await?),
     }
+}
+
+/// Whether a refund failed without ever having had a name at its provider.
+fn was_given_up(refund: &Refund) -> Result<bool, Error> {
+    Ok(refund.state()? == RefundState::Failed && refund.provider_refund_id.is_none())
 }
 
 enum Adopted {
@@ -123,6 +132,9 @@ pub(in crate::app) async fn lock(conn: &mut Connection, payment_id: Uuid) -> Res
         None => None,
     };
     let payment = payments::lock_by_id(conn, payment_id).await?.ok_or(Error::NotFound("payment"))?;
+    if order.is_none() && payments::order_served(conn, payment_id).await?.is_some() {
+        return Err(try_again("the payment was given to an order just now"));
+    }
     Ok((order, payment))
 }
 
