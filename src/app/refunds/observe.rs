@@ -6,15 +6,15 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::book::{self, News};
-use crate::app::{App, Error};
+use crate::app::{App, Error, disputes};
 use crate::domain::order::Order;
 use crate::domain::payment::{RefundFact, RefundStatus};
 use crate::domain::refund::RefundState;
 use crate::providers::Outcome;
+use crate::storage::orders;
 use crate::storage::payments::{self, Payment};
 use crate::storage::refunds::{self, Refund};
 use crate::storage::transaction::transact;
-use crate::storage::{disputes, orders};
 
 /// Takes a verified word about a refund. One that we do not know was started at the provider's dashboard: it is
 /// adopted, and the wallet gives for it, by force.
@@ -96,7 +96,7 @@ async fn adopt(
         if let Some(known) = find(conn, provider, fact).await? {
             return Ok(Adopted::KnownMeanwhile(Box::new(known)));
         }
-        record(conn, order, &payment, fact, actor).await.map(Adopted::Done)
+        record(conn, order, &payment, fact, told_at, actor).await.map(Adopted::Done)
     })
     .await
 }
@@ -147,12 +147,11 @@ async fn record(
     mut order: Option<Order>,
     payment: &Payment,
     fact: &RefundFact,
+    told_at: Option<DateTime<Utc>>,
     actor: &str,
 ) -> Result<Outcome, Error> {
-    if fact.reversal && disputes::holds_payment(conn, payment.id).await? {
-        // The disputed money itself: the wallet gave it when the dispute was opened.
-        note(conn, order.as_ref(), payment, "dispute_reversed", actor, &fact.amount.to_string()).await?;
-        return Ok(Outcome::AlreadySettled);
+    if fact.reversal {
+        return disputes::reversed(conn, order, payment, fact, told_at, actor).await;
     }
     if refunds::has_unnamed(conn, payment.id, fact.amount.amount()).await? {
         return Err(try_again("this may be a refund of ours that is being sent"));
