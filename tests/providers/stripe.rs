@@ -444,14 +444,20 @@ async fn refunds_and_disputes_become_facts() {
         ("warning_closed", DisputeStatus::Won),
         ("lost", DisputeStatus::Lost),
     ] {
-        let object = json!({"id": "du_1", "object": "dispute", "status": status, "amount": 1005, "currency": "usd",
-            "charge": "ch_1", "payment_intent": "pi_1", "reason": "fraudulent"});
-        let Fact::Dispute(said) = fact(&*provider, "charge.dispute.closed", &object).await else { panic!() };
+        let Fact::Dispute(said) = fact(&*provider, "charge.dispute.closed", &dispute(status)).await else { panic!() };
         assert_eq!((said.status, said.payment_id.as_deref()), (expected, Some("pi_1")));
+    }
+    for asking in ["warning_needs_response", "warning_under_review"] {
+        assert_eq!(fact(&*provider, "charge.dispute.created", &dispute(asking)).await, Fact::Ignored, "{asking}");
     }
     for kind in ["charge.refunded", "charge.succeeded", "payment_intent.created", "a.kind.of.tomorrow"] {
         assert_eq!(fact(&*provider, kind, &json!({"id": "x"})).await, Fact::Ignored, "{kind}");
     }
+}
+
+fn dispute(status: &str) -> Value {
+    json!({"id": "du_1", "object": "dispute", "status": status, "amount": 1005, "currency": "usd",
+        "charge": "ch_1", "payment_intent": "pi_1", "reason": "fraudulent"})
 }
 
 #[tokio::test]
