@@ -117,8 +117,10 @@ async fn record(
     if let Observation::Paid(fact) = observation
         && let Some(known) = payments::lock(conn, &order.provider, &fact.merchant_account, &fact.payment_id).await?
     {
-        // A mismatch stays one however often it is told; the operator decides.
-        let step = if known.applied.is_zero() { Step::Mismatch } else { Step::Known };
+        // A mismatch stays one however often it is told; the operator decides. Nor does another sum under a
+        // known id say what we know.
+        let same = known.amount == fact.amount.amount() && known.currency == fact.amount.currency().code();
+        let step = if same && !known.applied.is_zero() { Step::Known } else { Step::Mismatch };
         return Ok(Settled { order, step });
     }
     let step = match judge(&order, observation, live) {
