@@ -326,17 +326,16 @@ pub async fn move_to(
             order.ask_at = None;
             orders::close_attempt(conn, order.id, true).await?;
         }
-        OrderStatus::Failed => {
-            order.ask_at = None;
-            orders::close_attempt(conn, order.id, false).await?;
-        }
-        // Money may still come: the provider is asked for a while.
-        OrderStatus::Cancelled | OrderStatus::Expired if order.provider != "bank" => {
+        // Money may still come, even for a failed one (VNPay's link can be tried again): the provider is asked for
+        // a while.
+        OrderStatus::Cancelled | OrderStatus::Expired | OrderStatus::Failed => {
             order.asked = 0;
-            order.ask_at = Some(now + Duration::seconds(60));
+            order.ask_at = (order.provider != "bank").then(|| now + Duration::seconds(60));
         }
-        OrderStatus::Cancelled | OrderStatus::Expired => order.ask_at = None,
         OrderStatus::Pending | OrderStatus::Processing => {}
+    }
+    if status == OrderStatus::Failed {
+        orders::close_attempt(conn, order.id, false).await?;
     }
     orders::update(conn, order).await?;
     let reason = order.reason.clone();
