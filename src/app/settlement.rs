@@ -64,7 +64,12 @@ pub async fn settle(app: &App, order_id: Uuid, actor: &str) -> Result<Settled, E
             retry_after_seconds: 300,
         });
     };
-    let observation = provider.read(&reference).await?;
+    let mut observation = provider.read(&reference).await?;
+    // Given up here, yet still payable there: ending it failed before, so it is ended now.
+    let given_up = matches!(order.status, OrderStatus::Cancelled | OrderStatus::Expired);
+    if given_up && matches!(observation, Observation::Pending { .. }) && provider.capabilities().can_cancel {
+        observation = provider.cancel(&reference).await?;
+    }
     let settled = observe(app, order_id, &observation, actor).await?;
     if settled.step != Step::Capture {
         return Ok(settled);
