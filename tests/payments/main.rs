@@ -5,7 +5,9 @@
 mod support;
 
 mod companies;
+mod faults;
 mod settlement;
 mod signing;
 mod stage;
 mod trust;
+mod workers;

@@ -206,6 +206,10 @@ impl Stage {
         self.company(Method::POST, &format!("/control/{company}/faults"), fault).await.expect(200);
     }
 
+    pub async fn forget_faults(&self, company: &str) {
+        self.company(Method::DELETE, &format!("/control/{company}/faults"), &json!({})).await.expect(200);
+    }
+
     /// Notifications are made from now on, but not sent.
     pub async fn mute(&self, company: &str, muted: bool) {
         let path = format!("/control/{company}/notifications/mute");

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use topup::config::SandboxMode;
 
 use crate::companies::{capture_behind_our_back, paypal_order};
-use crate::signing::{paid_session, stripe_event, stripe_says, stripe_sends, vnpay_calls, vnpay_ipn, vnpay_query, vnpay_says};
+use crate::signing::{
+    paid_session, stripe_event, stripe_says, stripe_sends, vnpay_calls, vnpay_ipn, vnpay_query, vnpay_says,
+};
 use crate::stage::{STRIPE_WEBHOOK, Stage, VNPAY_SECRET, Way, known_keys, until};
 use crate::support::{Reply, TestApp};
 
@@ -90,6 +92,7 @@ async fn case_06_without_its_secret_a_channel_is_closed() {
             config.sandbox = SandboxMode::Off;
             // Never called: the channel is closed before.
             config.paypal.base_url = Some("http://127.0.0.1:9".parse().unwrap());
+            config.vnpay.pay_url = Some("http://127.0.0.1:9/pay".parse().unwrap());
             change(config);
         })
         .await;
@@ -109,13 +112,15 @@ async fn case_06_without_its_secret_a_channel_is_closed() {
         refused.names("/channel", "channel_not_available");
 
         // Signed with the right key, with an empty one, or not at all: nobody looks.
-        let stage_free = async |request: reqwest::RequestBuilder| Reply::of(request).await;
-        let event = stripe_event("checkout.session.completed", &paid_session("cs_test_1", "tuo_1", 2000, "usd")).to_string();
+        let event =
+            stripe_event("checkout.session.completed", &paid_session("cs_test_1", "tuo_1", 2000, "usd")).to_string();
         for key in [STRIPE_WEBHOOK, ""] {
             let request = match company {
                 "stripe" => {
                     let request = app.anonymous().request(Method::POST, "/v1/providers/stripe/notifications");
-                    request.header("stripe-signature", crate::signing::stripe_signature(key, &event)).body(event.clone())
+                    request
+                        .header("stripe-signature", crate::signing::stripe_signature(key, &event))
+                        .body(event.clone())
                 }
                 "paypal" => {
                     app.anonymous().request(Method::POST, "/v1/providers/paypal/notifications").body(event.clone())
@@ -126,7 +131,7 @@ async fn case_06_without_its_secret_a_channel_is_closed() {
                     app.anonymous().request(Method::GET, &format!("/v1/providers/vnpay/ipn?{query}"))
                 }
             };
-            let reply = stage_free(request).await.problem(503, "channel_not_offered");
+            let reply = Reply::of(request).await.problem(503, "channel_not_offered");
             assert!(reply.header("retry-after").is_some());
         }
         app.finish().await;
@@ -164,11 +169,7 @@ async fn case_07_a_providers_word_counts_for_its_own_orders_only() {
         })
         .collect();
     kept.sort();
-    assert_eq!(kept, [
-        r#""paypal" "20.00" "USD""#,
-        r#""stripe" "20.00" "USD""#,
-        r#""vnpay" "20" "VND""#
-    ]);
+    assert_eq!(kept, [r#""paypal" "20.00" "USD""#, r#""stripe" "20.00" "USD""#, r#""vnpay" "20" "VND""#]);
     let outcomes = stage.ask("SELECT DISTINCT outcome FROM provider_events").await;
     assert!(outcomes.contains(&"unknown_order".to_owned()), "{outcomes:?}");
     stage.finish().await;
