@@ -49,8 +49,8 @@ pub async fn expire_orders(app: &App) -> Result<usize, Error> {
     Ok(done)
 }
 
-/// Asks providers about orders that have been pending too long, and for a week about expired and cancelled
-/// ones: a lost notification costs minutes, not a ticket.
+/// Asks providers about orders that have been pending too long, and for a week about expired, cancelled and
+/// failed ones: a lost notification costs minutes, not a ticket.
 ///
 /// # Errors
 /// Of the database. One order's broken answer never stops the others.
@@ -85,8 +85,8 @@ async fn ask(app: &App, order: Order) {
 fn next_question(order: &Order, status: OrderStatus, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let given_up = order.expires_at + Duration::days(7);
     match status {
-        OrderStatus::Completed | OrderStatus::Failed => None,
-        OrderStatus::Cancelled | OrderStatus::Expired if now > given_up => None,
+        OrderStatus::Completed => None,
+        OrderStatus::Cancelled | OrderStatus::Expired | OrderStatus::Failed if now > given_up => None,
         _ => {
             let doublings = u32::try_from(order.asked.clamp(0, 6)).unwrap_or(6);
             let minutes = 2_i64.saturating_pow(doublings).min(60);

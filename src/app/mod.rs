@@ -25,6 +25,7 @@ pub mod seed;
 pub mod settlement;
 pub mod top_up_options;
 pub mod transfers;
+pub mod unapplied_payments;
 pub mod usage;
 
 use std::sync::Arc;

@@ -64,7 +64,12 @@ pub async fn settle(app: &App, order_id: Uuid, actor: &str) -> Result<Settled, E
             retry_after_seconds: 300,
         });
     };
-    let observation = provider.read(&reference).await?;
+    let mut observation = provider.read(&reference).await?;
+    // Given up here, yet still payable there: ending it failed before, so it is ended now.
+    let given_up = matches!(order.status, OrderStatus::Cancelled | OrderStatus::Expired);
+    if given_up && matches!(observation, Observation::Pending { .. }) && provider.capabilities().can_cancel {
+        observation = provider.cancel(&reference).await?;
+    }
     let settled = observe(app, order_id, &observation, actor).await?;
     if settled.step != Step::Capture {
         return Ok(settled);
@@ -117,8 +122,10 @@ async fn record(
     if let Observation::Paid(fact) = observation
         && let Some(known) = payments::lock(conn, &order.provider, &fact.merchant_account, &fact.payment_id).await?
     {
-        // A mismatch stays one however often it is told; the operator decides.
-        let step = if known.applied.is_zero() { Step::Mismatch } else { Step::Known };
+        // A mismatch stays one however often it is told; the operator decides. Nor does another sum under a
+        // known id say what we know.
+        let same = known.amount == fact.amount.amount() && known.currency == fact.amount.currency().code();
+        let step = if same && !known.applied.is_zero() { Step::Known } else { Step::Mismatch };
         return Ok(Settled { order, step });
     }
     let step = match judge(&order, observation, live) {
@@ -324,17 +331,16 @@ pub async fn move_to(
             order.ask_at = None;
             orders::close_attempt(conn, order.id, true).await?;
         }
-        OrderStatus::Failed => {
-            order.ask_at = None;
-            orders::close_attempt(conn, order.id, false).await?;
-        }
-        // Money may still come: the provider is asked for a while.
-        OrderStatus::Cancelled | OrderStatus::Expired if order.provider != "bank" => {
+        // Money may still come, even for a failed one (VNPay's link can be tried again): the provider is asked for
+        // a while.
+        OrderStatus::Cancelled | OrderStatus::Expired | OrderStatus::Failed => {
             order.asked = 0;
-            order.ask_at = Some(now + Duration::seconds(60));
+            order.ask_at = (order.provider != "bank").then(|| now + Duration::seconds(60));
         }
-        OrderStatus::Cancelled | OrderStatus::Expired => order.ask_at = None,
         OrderStatus::Pending | OrderStatus::Processing => {}
+    }
+    if status == OrderStatus::Failed {
+        orders::close_attempt(conn, order.id, false).await?;
     }
     orders::update(conn, order).await?;
     let reason = order.reason.clone();

@@ -41,6 +41,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::refunds::mark_refund_sent)
         .service(admin::refunds::reject_refund)
         .service(admin::disputes::list_disputes)
+        .service(admin::unapplied_payments::list_unapplied_payments)
         .service(providers::stripe_notification)
         .service(providers::paypal_notification)
         .service(providers::vnpay_ipn)

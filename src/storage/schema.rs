@@ -47,6 +47,7 @@ diesel::table! {
         n -> Int4,
         provider -> Text,
         request_key -> Text,
+        customer_email -> Nullable<Text>,
         provider_reference -> Nullable<Text>,
         next_action -> Nullable<Jsonb>,
         status -> Text,

@@ -1,5 +1,4 @@
-//! Loops that need no request: expire orders, ask providers about lost payments and refunds under way,
-//! sweep holds and grants.
+//! Loops that need no request: expire orders, ask providers about lost payments and refunds, sweep holds and grants.
 //!
 //! Each turn takes a bounded share of the work with `SKIP LOCKED`, so that several processes share it, and one
 //! item that fails never stops the others.

@@ -139,7 +139,7 @@ pub(super) fn dispute(dispute: &Dispute) -> Result<DisputeFact, Unreadable> {
 }
 
 pub(super) fn session_locator(session: &Session) -> AttemptLocator {
-    AttemptLocator { provider_reference: Some(session.id.clone()), order_id: session_order(session) }
+    AttemptLocator { provider_reference: Some(session.id.clone()), order_id: session_order(session), amount: None }
 }
 
 /// A PaymentIntent that a Checkout Session made is not what we stored with the attempt.
@@ -148,6 +148,7 @@ pub(super) fn intent_locator(intent: &PaymentIntent) -> AttemptLocator {
     AttemptLocator {
         provider_reference: (!of_checkout).then(|| intent.id.clone()),
         order_id: order_of(intent.metadata.as_ref()),
+        amount: None,
     }
 }
 
