@@ -112,7 +112,7 @@ pub async fn book(conn: &mut AsyncPgConnection, new: &NewTransfer, order_id: Opt
             Outcome::Booked(booked) | Outcome::Replayed(booked) => {
                 created_at = created_at.max(booked.entry.map(|entry| entry.created_at));
             }
-            Outcome::Refused(refusal) => return Err(Error::refused(refusal, new.amount.currency())),
+            Outcome::Refused(refusal) => return Err(Error::refused(refusal)),
         }
     }
     let transfer = Transfer {
