@@ -25,6 +25,7 @@ pub mod refunds;
 pub mod seed;
 pub mod settlement;
 pub mod spend_guards;
+pub mod stream;
 pub mod top_up_options;
 pub mod transfers;
 pub mod usage;
@@ -37,6 +38,7 @@ pub use idempotency::{IdempotencyKey, Made};
 pub use orders::OrderView;
 pub use poster::{Poster, PosterSettings};
 pub use precondition::{Expected, Saved};
+pub use stream::Streams;
 
 use rust_decimal::Decimal;
 
@@ -50,6 +52,7 @@ pub struct App {
     pub pool: Pool,
     pub providers: Registry,
     pub poster: Poster,
+    pub streams: Streams,
     pub settings: Arc<Settings>,
 }
 

@@ -25,6 +25,7 @@ pub mod respond;
 pub mod reversals;
 pub mod routes;
 pub mod spend_guards;
+pub mod stream;
 pub mod top_up_options;
 pub mod top_up_orders;
 pub mod transfers;

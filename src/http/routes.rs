@@ -6,12 +6,13 @@ use super::{
     account_flows, admin, balances, billing_profiles, products, providers, quotes, top_up_options, top_up_orders,
 };
 use super::{docs, grants, health, holds, low_balance_alerts, reversals, spend_guards};
-use super::{transfers, usage};
+use super::{stream, transfers, usage};
 
 /// Registers every operation.
 pub fn configure(config: &mut ServiceConfig) {
     config
         .service(balances::list_balances)
+        .service(stream::stream_balances)
         .service(top_up_orders::create_top_up_order)
         .service(top_up_orders::list_top_up_orders)
         .service(top_up_orders::get_top_up_order)

@@ -222,15 +222,16 @@ async fn complete(
     Ok((wallets, now))
 }
 
-struct ReadWallets(String);
+struct ReadWallets(Vec<String>);
 
 impl StaticSql for ReadWallets {
     type Row = WalletSql;
 
     fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(WALLET_COLUMNS);
-        out.push_sql("WHERE w.customer_id = ");
-        out.push_bind_param::<Text, _>(&self.0)?;
+        out.push_sql("WHERE w.customer_id = ANY (");
+        out.push_bind_param::<Array<Text>, _>(&self.0)?;
+        out.push_sql(")");
         Ok(())
     }
 }
@@ -240,7 +241,19 @@ impl StaticSql for ReadWallets {
 /// # Errors
 /// Of the database.
 pub async fn read_wallets(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<Vec<Wallet>, StorageError> {
-    let rows: Vec<WalletRow> = Cached(ReadWallets(customer.as_str().to_owned())).load(conn).await?;
+    read_wallets_of(conn, [customer]).await
+}
+
+/// As [`read_wallets`], of several customers at once.
+///
+/// # Errors
+/// Of the database.
+pub async fn read_wallets_of(
+    conn: &mut AsyncPgConnection,
+    customers: impl IntoIterator<Item = &CustomerId>,
+) -> Result<Vec<Wallet>, StorageError> {
+    let customers = customers.into_iter().map(|customer| customer.as_str().to_owned()).collect();
+    let rows: Vec<WalletRow> = Cached(ReadWallets(customers)).load(conn).await?;
     let (mut wallets, now) = complete(conn, rows, Vec::new()).await?;
     for lapsed in lapsed_holds(conn, &wallets, now, false).await? {
         if let Some(wallet) = wallets.get_mut(&lapsed.wallet) {

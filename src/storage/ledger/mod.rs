@@ -27,8 +27,11 @@ use crate::domain::hold::Hold;
 use crate::domain::posting::{Booked, Change, OnInsufficient, Outcome, Posting, Refusal, Shortfall, WalletKey};
 use crate::domain::wallet::{Effects, Wallet};
 
-pub use find::{find_deduction, find_hold, find_reversals, grant_of_order, key_of_wallet, wallets_with_lapsed_holds};
-pub use load::{HoldRow, find_entry, lock_wallet, read_wallets, wallet_key as key_from_columns};
+pub use find::{
+    find_deduction, find_hold, find_reversals, grant_of_order, key_of_wallet, wallet_versions,
+    wallets_with_lapsed_holds,
+};
+pub use load::{HoldRow, find_entry, lock_wallet, read_wallets, read_wallets_of, wallet_key as key_from_columns};
 
 /// What a deduplicated posting is known by: customer, kind of entry (or none for holds), key.
 type DedupeKey = (String, Option<EntryKind>, String);
