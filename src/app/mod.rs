@@ -10,6 +10,7 @@ pub mod check;
 pub mod chores;
 pub mod disputes;
 pub mod error;
+pub mod explain;
 pub mod flows;
 pub mod grants;
 pub mod health;

@@ -8,6 +8,7 @@ pub mod balances;
 pub mod billing_profiles;
 pub mod docs;
 pub mod etag;
+pub mod explain;
 pub mod extract;
 pub mod grants;
 pub mod health;

@@ -5,7 +5,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{
     account_flows, admin, balances, billing_profiles, products, providers, quotes, top_up_options, top_up_orders,
 };
-use super::{docs, grants, health, holds, low_balance_alerts, reversals, spend_guards};
+use super::{docs, explain, grants, health, holds, low_balance_alerts, reversals, spend_guards};
 use super::{stream, transfers, usage};
 
 /// Registers every operation.
@@ -67,6 +67,9 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::agreements::admin_publish_agreement)
         .service(admin::agreements::admin_activate_agreement);
     config
+        .service(explain::get_account_flow_paid_by)
+        .service(explain::list_account_flow_paid_for)
+        .service(explain::list_top_up_order_paid_for)
         .service(spend_guards::list_spend_guards)
         .service(spend_guards::save_spend_guard)
         .service(spend_guards::remove_spend_guard)

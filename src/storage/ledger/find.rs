@@ -35,7 +35,7 @@ pub async fn find_deduction(
     Ok(Some(entry))
 }
 
-async fn uses(
+pub(super) async fn uses(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     entry: &Entry,

@@ -9,6 +9,7 @@
 //!
 //! Locks are always taken in this order: holds by id, then wallets by key.
 
+pub mod explain;
 pub mod fast;
 mod find;
 mod load;
@@ -31,7 +32,9 @@ pub use find::{
     find_deduction, find_hold, find_reversals, grant_of_order, key_of_wallet, wallet_versions,
     wallets_with_lapsed_holds,
 };
-pub use load::{HoldRow, find_entry, lock_wallet, read_wallets, read_wallets_of, wallet_key as key_from_columns};
+pub use load::{
+    HoldRow, find_entries, find_entry, lock_wallet, read_wallets, read_wallets_of, wallet_key as key_from_columns,
+};
 
 /// What a deduplicated posting is known by: customer, kind of entry (or none for holds), key.
 type DedupeKey = (String, Option<EntryKind>, String);
