@@ -149,6 +149,7 @@ CREATE TABLE transfers (
     CONSTRAINT transfers_elsewhere CHECK (from_product <> to_product)
 );
 CREATE INDEX transfers_by_time ON transfers (customer_id, created_at, id);
+CREATE INDEX transfers_by_order ON transfers (order_id) WHERE order_id IS NOT NULL;
 
 CREATE TABLE refunds (
     id uuid PRIMARY KEY,

@@ -4,9 +4,8 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::orders::cancel::end_at_provider;
 use super::{App, Error, settlement};
-use crate::domain::entry::{EntryKind, Label};
 use crate::domain::order::{Order, OrderStatus};
-use crate::domain::posting::{Change, Posting, WalletKey};
+use crate::domain::posting::{Posting, WalletKey};
 use crate::storage::transaction::transact;
 use crate::storage::{grants, ledger, orders};
 
@@ -112,27 +111,9 @@ pub async fn sweep_wallets(app: &App) -> Result<usize, Error> {
     wallets.sort();
     wallets.dedup();
     let count = wallets.len();
-    let sweeps: Vec<Posting> = wallets.into_iter().map(sweep).collect();
+    let sweeps: Vec<Posting> = wallets.into_iter().map(Posting::sweep).collect();
     if !sweeps.is_empty() {
         transact(&app.pool, async |conn| Ok::<_, Error>(ledger::post(conn, &sweeps).await?)).await?;
     }
     Ok(count)
-}
-
-fn sweep(wallet: WalletKey) -> Posting {
-    Posting {
-        wallet,
-        fallback: None,
-        change: Change::Sweep,
-        label: Label {
-            kind: EntryKind::Expire,
-            key: "sweep".to_owned(),
-            fingerprint: 0,
-            counterpart: "promotion".to_owned(),
-            reference: None,
-            description: None,
-            metadata: None,
-            occurred_at: None,
-        },
-    }
 }

@@ -83,7 +83,7 @@ pub async fn create(app: &App, new: &NewGrant, key: &IdempotencyKey) -> Result<M
         };
         for outcome in ledger::post(conn, &[posting]).await? {
             if let Outcome::Refused(refusal) = outcome {
-                return Err(Error::refused(refusal, new.amount.currency()));
+                return Err(Error::refused(refusal));
             }
         }
         key.record(conn, id).await?;

@@ -269,7 +269,7 @@ pub async fn complete(
             Outcome::Replayed(_) => {
                 return Err(Error::conflict("already_credited", "this payment was credited before"));
             }
-            Outcome::Refused(refusal) => return Err(Error::refused(refusal, order.currency)),
+            Outcome::Refused(refusal) => return Err(Error::refused(refusal)),
         }
     }
     let application = Application {

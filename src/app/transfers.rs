@@ -114,7 +114,7 @@ pub async fn book(conn: &mut Connection, new: &NewTransfer, order_id: Option<Uui
             Outcome::Booked(booked) | Outcome::Replayed(booked) => {
                 created_at = created_at.max(booked.entry.map(|entry| entry.created_at));
             }
-            Outcome::Refused(refusal) => return Err(Error::refused(refusal, new.amount.currency())),
+            Outcome::Refused(refusal) => return Err(Error::refused(refusal)),
         }
     }
     let transfer = Transfer {

@@ -188,6 +188,7 @@ diesel::table! {
         kind -> Text,
         data -> Jsonb,
         created_at -> Timestamptz,
+        position -> Nullable<Int8>,
     }
 }
 

@@ -112,7 +112,7 @@ pub(in crate::app) async fn align(
                 moved.money -= entry.amount - entry.granted;
             }
             Outcome::Replayed(_) => return Err(Error::conflict("already_booked", "this was booked before")),
-            Outcome::Refused(refusal) => return Err(Error::refused(refusal, order.currency)),
+            Outcome::Refused(refusal) => return Err(Error::refused(refusal)),
         }
     }
     Ok(moved)
