@@ -19,7 +19,7 @@ pub use self::error::StartError;
 pub use self::keys::{Keys, SigningKey};
 
 use crate::app::{App, Poster, PosterSettings, Settings};
-use crate::config::Config;
+use crate::config::{Config, PosterConfig, PosterMode};
 use crate::domain::environment::Environment;
 use crate::identity::Verifier;
 use crate::providers::Registry;
@@ -193,7 +193,7 @@ fn app(
     providers: Registry,
 ) -> Result<App, StartError> {
     let pool = Pool::new(url, config.database_pool_size.get())?;
-    let poster = Poster::start(&pool, PosterSettings::default()).map_err(StartError::Thread)?;
+    let poster = Poster::start(&pool, poster_settings(&config.poster)).map_err(StartError::Thread)?;
     let settings = Settings {
         public_url,
         live: environment.is_live(),
@@ -201,6 +201,16 @@ fn app(
         open_orders_per_customer: i64::from(config.open_orders_per_customer),
     };
     Ok(App { pool, providers, poster, settings: Arc::new(settings) })
+}
+
+fn poster_settings(config: &PosterConfig) -> PosterSettings {
+    PosterSettings {
+        batching: config.mode == PosterMode::On,
+        lanes: config.lanes.get(),
+        pipeline: config.pipeline.get(),
+        queue: config.queue.get(),
+        ..PosterSettings::default()
+    }
 }
 
 /// Logs as configured; for commands that work rather than print.
