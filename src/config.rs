@@ -93,6 +93,8 @@ pub struct Config {
     #[arg(long, env = "TOPUP_SANDBOX_BIND", value_name = "ADDRESS", default_value = "127.0.0.1:8090")]
     pub sandbox_bind: SocketAddr,
 
+    #[command(flatten, next_help_heading = "Usage and holds")]
+    pub poster: PosterConfig,
     #[command(flatten, next_help_heading = "Who may call")]
     pub jwt: JwtConfig,
     #[command(flatten, next_help_heading = "Card: Stripe")]
@@ -101,6 +103,42 @@ pub struct Config {
     pub paypal: PaypalConfig,
     #[command(flatten, next_help_heading = "VNPay")]
     pub vnpay: VnpayConfig,
+}
+
+/// How usage and holds are written.
+#[derive(Debug, Clone, Args)]
+pub struct PosterConfig {
+    /// Whether usage and holds of concurrent requests are written together. `off`: one transaction per request, which
+    /// is slower; for comparison.
+    #[arg(id = "poster", long = "poster", env = "TOPUP_POSTER", value_name = "MODE", value_enum, default_value_t)]
+    pub mode: PosterMode,
+    /// Database connections that write them, beside the pool's.
+    #[arg(
+        id = "poster-lanes",
+        long = "poster-lanes",
+        env = "TOPUP_POSTER_LANES",
+        value_name = "N",
+        default_value = "1"
+    )]
+    pub lanes: NonZeroUsize,
+    /// Transactions that may be on their way at a time, on each of these connections.
+    #[arg(
+        id = "poster-pipeline",
+        long = "poster-pipeline",
+        env = "TOPUP_POSTER_PIPELINE",
+        value_name = "N",
+        default_value = "2"
+    )]
+    pub pipeline: NonZeroUsize,
+    /// Usages and holds that may wait to be written; beyond it callers are told to come back (503). Bounds memory.
+    #[arg(
+        id = "poster-queue",
+        long = "poster-queue",
+        env = "TOPUP_POSTER_QUEUE",
+        value_name = "N",
+        default_value = "20000"
+    )]
+    pub queue: NonZeroUsize,
 }
 
 /// Keys for tokens; several may be configured beside each other.
@@ -218,6 +256,14 @@ pub struct VnpayConfig {
 pub enum SandboxMode {
     #[default]
     Auto,
+    On,
+    Off,
+}
+
+/// Whether concurrent usage and holds are written together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum PosterMode {
+    #[default]
     On,
     Off,
 }

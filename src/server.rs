@@ -20,7 +20,7 @@ pub use self::keys::{Keys, SigningKey};
 
 use crate::app::stream::StreamSettings;
 use crate::app::{App, Poster, PosterSettings, Settings, Streams};
-use crate::config::Config;
+use crate::config::{Config, PosterConfig, PosterMode};
 use crate::domain::environment::Environment;
 use crate::identity::Verifier;
 use crate::providers::Registry;
@@ -196,7 +196,7 @@ fn app(
     providers: Registry,
 ) -> Result<App, StartError> {
     let pool = Pool::new(url, config.database_pool_size.get())?;
-    let poster = Poster::start(&pool, PosterSettings::default()).map_err(StartError::Thread)?;
+    let poster = Poster::start(&pool, poster_settings(&config.poster)).map_err(StartError::Thread)?;
     let settings = Settings {
         public_url,
         live: environment.is_live(),
@@ -207,6 +207,16 @@ fn app(
         StreamSettings { total: usize::from(config.streams), per_customer: usize::from(config.streams_per_customer) };
     let streams = Streams::start(&pool, streams);
     Ok(App { pool, providers, poster, streams, settings: Arc::new(settings) })
+}
+
+fn poster_settings(config: &PosterConfig) -> PosterSettings {
+    PosterSettings {
+        batching: config.mode == PosterMode::On,
+        lanes: config.lanes.get(),
+        pipeline: config.pipeline.get(),
+        queue: config.queue.get(),
+        ..PosterSettings::default()
+    }
 }
 
 /// Logs as configured; for commands that work rather than print.

@@ -58,7 +58,7 @@ const REVERSAL: &str = "reversal:";
 /// # Errors
 /// Of the database.
 pub(in crate::app) async fn reversed(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     order: Option<Order>,
     payment: &Payment,
     fact: &RefundFact,
@@ -87,7 +87,7 @@ pub(in crate::app) async fn reversed(
 }
 
 /// A chargeback of this payment that waits for its dispute's name.
-async fn unnamed(conn: &mut AsyncPgConnection, payment: &Payment) -> Result<Option<Dispute>, Error> {
+async fn unnamed(conn: &mut Connection, payment: &Payment) -> Result<Option<Dispute>, Error> {
     let mut known = disputes::of_payment(conn, payment.id).await?.into_iter();
     Ok(known
         .find(|dispute| dispute.dispute_id.starts_with(REVERSAL) && dispute.status != status_word(DisputeStatus::Won)))
@@ -95,7 +95,7 @@ async fn unnamed(conn: &mut AsyncPgConnection, payment: &Payment) -> Result<Opti
 
 /// The dispute behind a reversal: nothing more is taken for it than the reversal took.
 async fn name(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     mut order: Option<Order>,
     payment: &Payment,
     mut reversal: Dispute,

@@ -131,7 +131,7 @@ fn of_hold(hold_id: Uuid, change: Change, asked: &str) -> Posting {
 }
 
 async fn run(app: &App, posting: Posting) -> Result<HoldDone, Error> {
-    let (booked, replayed): (Booked, bool) = match app.poster.post(vec![posting]).await?.pop() {
+    let (booked, replayed): (Booked, bool) = match app.poster.post(vec![posting]).await?.pop().transpose()? {
         Some(Outcome::Booked(booked)) => (booked, false),
         Some(Outcome::Replayed(booked)) => (booked, true),
         Some(Outcome::Refused(refusal)) => return Err(Error::refused(refusal)),

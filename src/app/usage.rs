@@ -89,8 +89,8 @@ impl NewUsage {
 /// 402 when the wallet is short or a spending cap is reached; 422 when the id was used with another content.
 pub async fn book(app: &App, new: NewUsage) -> Result<Usage, Error> {
     let currency = new.amount.currency();
-    let outcome = app.poster.post(vec![new.posting()]).await?.pop();
-    outcome.map_or(Err(Error::NotFound("usage")), |outcome| read_outcome(outcome, currency))
+    let answer = app.poster.post(vec![new.posting()]).await?.pop();
+    read_outcome(answer.ok_or(Error::NotFound("usage"))??, currency)
 }
 
 /// Books the usages of one request, in order; each has its own answer.
@@ -99,8 +99,8 @@ pub async fn book(app: &App, new: NewUsage) -> Result<Usage, Error> {
 /// Only when none was decided: the queue is full, the database is away.
 pub async fn book_all(app: &App, new: Vec<NewUsage>) -> Result<Vec<Result<Usage, Error>>, Error> {
     let currencies: Vec<Currency> = new.iter().map(|usage| usage.amount.currency()).collect();
-    let outcomes = app.poster.post(new.into_iter().map(NewUsage::posting).collect()).await?;
-    Ok(outcomes.into_iter().zip(currencies).map(|(outcome, currency)| read_outcome(outcome, currency)).collect())
+    let answers = app.poster.post(new.into_iter().map(NewUsage::posting).collect()).await?;
+    Ok(answers.into_iter().zip(currencies).map(|(answer, currency)| read_outcome(answer?, currency)).collect())
 }
 
 fn read_outcome(outcome: Outcome, currency: Currency) -> Result<Usage, Error> {

@@ -4,7 +4,8 @@ use std::future::{Future, Ready, ready};
 use std::net::IpAddr;
 use std::pin::Pin;
 
-use actix_web::dev::Payload;
+use actix_web::body::{BodyStream, to_bytes_limited};
+use actix_web::dev::{Decompress, Payload};
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest, web};
@@ -14,16 +15,16 @@ use serde_path_to_error::{Path, Segment};
 use super::problem::Failure;
 use crate::app::{Caller, Error, IdempotencyKey};
 
-/// A JSON body. Unknown fields are refused by the type (`deny_unknown_fields`); the size limit is the
-/// route's `PayloadConfig`.
+/// A JSON body. Unknown fields are refused by the type (`deny_unknown_fields`). It may have `LIMIT` bytes, unpacked;
+/// 0 stands for the configured limit of ordinary requests.
 #[derive(Debug)]
-pub struct JsonBody<T> {
+pub struct JsonBody<T, const LIMIT: usize = 0> {
     pub value: T,
     /// The bytes as sent: what an idempotency fingerprint is made of.
     pub bytes: web::Bytes,
 }
 
-impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
+impl<T: DeserializeOwned + 'static, const LIMIT: usize> FromRequest for JsonBody<T, LIMIT> {
     type Error = Failure;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
 
@@ -34,24 +35,45 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.split(';').next())
             .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
-        let bytes = web::Bytes::from_request(request, payload);
+        let bytes = read(request, payload, LIMIT);
         Box::pin(async move {
             if !is_json {
                 let detail = "send Content-Type: application/json";
                 return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
             }
-            let bytes = bytes.await.map_err(|error| {
-                if error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE {
-                    let detail = "the body is larger than this operation takes";
-                    Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
-                } else {
-                    Failure::new(StatusCode::BAD_REQUEST, "unreadable_body", "the body could not be read")
-                }
-            })?;
+            let bytes = bytes.await?;
             let value = parse(&bytes)?;
             Ok(Self { value, bytes })
         })
     }
+}
+
+type ReadBody = Pin<Box<dyn Future<Output = Result<web::Bytes, Failure>>>>;
+
+fn read(request: &HttpRequest, payload: &mut Payload, limit: usize) -> ReadBody {
+    let unreadable = || Failure::new(StatusCode::BAD_REQUEST, "unreadable_body", "the body could not be read");
+    let too_large = |limit: Option<usize>| {
+        let most = limit.map_or_else(String::new, |limit| format!(": at most {limit} bytes"));
+        let detail = format!("the body is larger than this operation takes{most}");
+        Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+    };
+    if limit == 0 {
+        let bytes = web::Bytes::from_request(request, payload);
+        return Box::pin(async move {
+            bytes.await.map_err(|error| match error.as_response_error().status_code() {
+                StatusCode::PAYLOAD_TOO_LARGE => too_large(None),
+                _ => unreadable(),
+            })
+        });
+    }
+    // The extractor of actix takes its limit from the application alone.
+    let body = BodyStream::new(Decompress::from_headers(payload.take(), request.headers()));
+    Box::pin(async move {
+        match to_bytes_limited(body, limit).await {
+            Ok(bytes) => bytes.map_err(|_| unreadable()),
+            Err(_) => Err(too_large(Some(limit))),
+        }
+    })
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {

@@ -136,6 +136,8 @@ pub enum UsageResultStatus {
 
 /// The most items of one batch.
 const MAX_ITEMS: usize = 1000;
+/// So many items with a description and metadata each fit.
+const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// Checks one usage; problems are named below `at` (`/items/3` in a batch).
 fn validate(asked: CreateUsage, at: &str, problems: &mut Problems) -> Option<NewUsage> {
@@ -252,7 +254,7 @@ pub async fn create_usage(
 #[post("/v1/usage/batch")]
 pub async fn create_usage_batch(
     _: AsService,
-    body: JsonBody<CreateUsageBatch>,
+    body: JsonBody<CreateUsageBatch, MAX_BATCH_BYTES>,
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {

@@ -40,7 +40,7 @@ fn creation(way: Way) -> &'static str {
 /// The caller is told what to do: a stable code, in words, and when to come again.
 #[track_caller]
 fn is_a_way_on(reply: Reply) -> Reply {
-    let reply = reply.is_a_problem();
+    let reply = reply.must_be_a_problem();
     let code = reply["code"].as_str().unwrap();
     match reply.status {
         502 => assert_eq!(code, "provider_unavailable", "{}", reply.text),

@@ -3,17 +3,21 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::storage::Connection;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::{Job, Queue, slow};
+use super::{Answer, Job, Queue, slow};
 use crate::domain::entry::EntryKind;
-use crate::domain::posting::{Booked, Change, Outcome, Posting};
+use crate::domain::posting::{Booked, Change, Outcome, Posting, WalletKey};
 use crate::storage::StorageError;
 use crate::storage::ledger::fast;
 use crate::storage::pool::Pool;
+
+/// Between two tries to reach the database.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Runs until the queue is closed and empty.
 pub(super) async fn run(queue: &Arc<Queue>, pool: &Pool) {
@@ -36,16 +40,22 @@ pub(super) async fn run(queue: &Arc<Queue>, pool: &Pool) {
     }
 }
 
-/// Without a database nothing waits for long: those who wait are told, and the next try is made when somebody comes.
+/// Without a database nothing waits for long: those who wait are told. While nobody does, nothing is tried.
 async fn fail_waiting(queue: &Queue, error: &StorageError) {
-    if queue.take().is_empty() {
+    let mut jobs = queue.take();
+    if jobs.is_empty() {
         queue.arrived.notified().await;
+        return;
     }
-    let detail = error.to_string();
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    for job in queue.take() {
-        let _gone = job.reply.send(Err(StorageError::Unreachable(detail.clone())));
+    while !jobs.is_empty() {
+        for Job { postings, reply } in jobs {
+            let answers = postings.iter().map(|_| Err(StorageError::Unreachable(error.to_string()))).collect();
+            let _gone = reply.send(answers);
+        }
+        jobs = queue.take();
     }
+    // A database that starts again is not helped by callers that come back at once.
+    tokio::time::sleep(PAUSE).await;
 }
 
 async fn serve(queue: &Queue, pool: &Pool, conn: &Connection) {
@@ -57,7 +67,7 @@ async fn serve(queue: &Queue, pool: &Pool, conn: &Connection) {
             if jobs.is_empty() {
                 break;
             }
-            flushes.push(flush(jobs, pool, conn, queue.settings.batching));
+            flushes.push(flush(jobs, pool, conn));
         }
         if flushes.is_empty() && (lost || queue.is_drained()) {
             return;
@@ -71,51 +81,71 @@ async fn serve(queue: &Queue, pool: &Pool, conn: &Connection) {
 }
 
 /// Writes jobs and answers them; false when the connection was lost on the way.
-async fn flush(jobs: Vec<Job>, pool: &Pool, conn: &Connection, batching: bool) -> bool {
-    metrics::histogram!("topup_poster_flush_postings")
-        .record(f64::from(u32::try_from(jobs.iter().map(|job| job.postings.len()).sum::<usize>()).unwrap_or(u32::MAX)));
-    if !batching {
-        for job in jobs {
-            let outcomes = slow::post(pool, &job.postings.iter().collect::<Vec<_>>()).await;
-            let _gone = job.reply.send(outcomes.into_iter().collect());
-        }
-        return true;
-    }
+async fn flush(jobs: Vec<Job>, pool: &Pool, conn: &Connection) -> bool {
     let postings: Vec<&Posting> = jobs.iter().flat_map(|job| &job.postings).collect();
-    let mut outcomes: Vec<Option<Result<Outcome, StorageError>>> = postings.iter().map(|_| None).collect();
-    let alive = try_fast(conn, &postings, &mut outcomes).await;
-
-    let rest: Vec<usize> = outcomes.iter().enumerate().filter(|(_, o)| o.is_none()).map(|(at, _)| at).collect();
-    if !rest.is_empty() {
-        let undecided: Vec<&Posting> = rest.iter().filter_map(|at| postings.get(*at).copied()).collect();
-        for (at, outcome) in rest.into_iter().zip(slow::post(pool, &undecided).await) {
-            if let Some(slot) = outcomes.get_mut(at) {
-                *slot = Some(outcome);
-            }
-        }
-    }
-    let mut outcomes = outcomes.into_iter();
+    metrics::histogram!("topup_poster_flush_postings")
+        .record(f64::from(u32::try_from(postings.len()).unwrap_or(u32::MAX)));
+    let waits: Vec<bool> = jobs.iter().flat_map(|job| waiting_for_others(&job.postings)).collect();
+    let (settled, alive) = try_fast(conn, &postings, &waits).await;
+    let mut answers = settle_rest(pool, &postings, settled).await.into_iter();
     for job in jobs {
-        let mine: Result<Vec<Outcome>, StorageError> = outcomes
-            .by_ref()
-            .take(job.postings.len())
-            .map(|outcome| outcome.unwrap_or_else(|| Err(StorageError::Unreachable("no outcome".to_owned()))))
-            .collect();
         // A caller who went away is no reason to stop.
-        let _gone = job.reply.send(mine);
+        let _gone = job.reply.send(answers.by_ref().take(job.postings.len()).collect());
     }
     alive
 }
 
-/// Sends what the fast path can take, all statements at once on the one connection.
-async fn try_fast(
-    conn: &Connection,
-    postings: &[&Posting],
-    outcomes: &mut [Option<Result<Outcome, StorageError>>],
-) -> bool {
+/// Writes the postings of one request by a transaction of their own. A caller who goes away does not stop it.
+/// `None` when the runtime ended on the way.
+pub(super) async fn alone(pool: Pool, postings: Vec<Posting>) -> Option<Vec<Answer>> {
+    let written = tokio::spawn(async move {
+        let waits = waiting_for_others(&postings);
+        let postings: Vec<&Posting> = postings.iter().collect();
+        let settled = match pool.get().await {
+            Ok(conn) => try_fast(&conn, &postings, &waits).await.0,
+            Err(_) => postings.iter().map(|_| None).collect(),
+        };
+        // The connection is back in the pool by now: whoever keeps one while asking for another may wait for ever.
+        settle_rest(&pool, &postings, settled).await
+    });
+    written.await.ok()
+}
+
+/// Which postings of one request may not be booked before the ones before them: an earlier one may turn to their
+/// wallet, and the fast path, which settles what it can at once, would serve them first.
+fn waiting_for_others(postings: &[Posting]) -> Vec<bool> {
+    let mut turned_to: HashSet<&WalletKey> = HashSet::new();
+    postings
+        .iter()
+        .map(|posting| {
+            let waits = turned_to.contains(&posting.wallet);
+            turned_to.extend(&posting.fallback);
+            waits
+        })
+        .collect()
+}
+
+/// What the fast path has booked, in the places of the postings.
+type Settled = Vec<Option<Booked>>;
+
+async fn settle_rest(pool: &Pool, postings: &[&Posting], settled: Settled) -> Vec<Answer> {
+    let rest: Vec<&Posting> =
+        postings.iter().zip(&settled).filter(|(_, booked)| booked.is_none()).map(|(posting, _)| *posting).collect();
+    let mut decided = if rest.is_empty() { Vec::new() } else { slow::post(pool, &rest).await }.into_iter();
+    settled
+        .into_iter()
+        .map(|booked| match booked {
+            Some(booked) => Ok(Outcome::Booked(booked)),
+            None => decided.next().unwrap_or_else(|| Err(StorageError::Unreachable("no answer".to_owned()))),
+        })
+        .collect()
+}
+
+/// Sends what the fast path can take, all statements at once on the one connection; false when it was lost.
+async fn try_fast(conn: &Connection, postings: &[&Posting], waits: &[bool]) -> (Settled, bool) {
     let mut seen: HashSet<(&str, Option<EntryKind>, &str)> = HashSet::with_capacity(postings.len());
     let (mut usage, mut holds, mut captures) = (Vec::new(), Vec::new(), Vec::new());
-    for (at, posting) in postings.iter().enumerate() {
+    for (at, (posting, waits)) in postings.iter().zip(waits).enumerate() {
         let (into, kind) = match posting.change {
             Change::Deduct { .. } => (&mut usage, Some(posting.label.kind)),
             Change::OpenHold { .. } => (&mut holds, None),
@@ -123,7 +153,7 @@ async fn try_fast(
             _ => continue,
         };
         // The second of two with one key is decided after the first is booked.
-        if seen.insert((posting.wallet.customer.as_str(), kind, posting.label.key.as_str())) {
+        if seen.insert((posting.wallet.customer.as_str(), kind, posting.label.key.as_str())) && !waits {
             into.push(at);
         }
     }
@@ -134,10 +164,17 @@ async fn try_fast(
         async { if for_holds.is_empty() { Ok(Vec::new()) } else { fast::open_holds(conn, &for_holds).await } },
         async { if for_captures.is_empty() { Ok(Vec::new()) } else { fast::captures(conn, &for_captures).await } },
     );
+    let mut settled: Settled = postings.iter().map(|_| None).collect();
     let mut alive = true;
     for (ats, answers) in [(usage, booked), (holds, opened), (captures, captured)] {
         match answers {
-            Ok(answers) => take_answers(&ats, answers, outcomes),
+            Ok(answers) => {
+                for (at, answer) in ats.iter().zip(answers) {
+                    if let Some(slot) = settled.get_mut(*at) {
+                        *slot = answer;
+                    }
+                }
+            }
             Err(error) => {
                 // A repeated key is ordinary; everything else is worth a line. The slow path decides either way.
                 if error.violated_unique().is_none() {
@@ -147,13 +184,5 @@ async fn try_fast(
             }
         }
     }
-    alive
-}
-
-fn take_answers(ats: &[usize], answers: Vec<Option<Booked>>, outcomes: &mut [Option<Result<Outcome, StorageError>>]) {
-    for (at, answer) in ats.iter().zip(answers) {
-        if let (Some(slot), Some(booked)) = (outcomes.get_mut(*at), answer) {
-            *slot = Some(Ok(Outcome::Booked(booked)));
-        }
-    }
+    (settled, alive)
 }

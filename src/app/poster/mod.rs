@@ -36,7 +36,8 @@ pub struct PosterSettings {
     pub queue: usize,
     /// Postings in one flush, unless one request brings more.
     pub flush: usize,
-    /// False: every request is written by a transaction of its own. For comparison only.
+    /// False: every request is written by a transaction of its own, as many at a time as the pool has connections.
+    /// For comparison only.
     pub batching: bool,
 }
 
@@ -46,16 +47,20 @@ impl Default for PosterSettings {
     }
 }
 
-/// The postings of one request and who waits for their outcomes.
+/// What became of one posting, or why that is not known.
+pub type Answer = Result<Outcome, StorageError>;
+
+/// The postings of one request and who waits for their answers.
 struct Job {
     postings: Vec<Posting>,
-    reply: oneshot::Sender<Result<Vec<Outcome>, StorageError>>,
+    reply: oneshot::Sender<Vec<Answer>>,
 }
 
 /// The handle that use cases hold; cloning shares it.
 #[derive(Clone)]
 pub struct Poster {
     queue: Arc<Queue>,
+    pool: Pool,
 }
 
 impl std::fmt::Debug for Poster {
@@ -76,12 +81,12 @@ struct Queue {
 }
 
 impl Poster {
-    /// Starts the lanes on their own thread. They connect when the first posting comes.
+    /// Starts the lanes on their own thread.
     ///
     /// # Errors
     /// When the thread or its runtime cannot be started.
     pub fn start(pool: &Pool, settings: PosterSettings) -> std::io::Result<Self> {
-        let lanes = settings.lanes.max(1);
+        let lanes = if settings.batching { settings.lanes.max(1) } else { 0 };
         let queue = Arc::new(Queue {
             jobs: Mutex::new(VecDeque::new()),
             waiting: AtomicUsize::new(0),
@@ -91,31 +96,37 @@ impl Poster {
             lanes_running: AtomicUsize::new(lanes),
             settings,
         });
+        let poster = Self { queue, pool: pool.clone() };
+        if lanes == 0 {
+            return Ok(poster);
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (shared, pool) = (Arc::clone(&queue), pool.clone());
+        let (shared, pool) = (Arc::clone(&poster.queue), pool.clone());
         std::thread::Builder::new().name("poster".to_owned()).spawn(move || {
             runtime.block_on(async {
                 let lanes = (0..lanes).map(|_| lane::run(&shared, &pool));
                 futures_util::future::join_all(lanes).await;
             });
         })?;
-        Ok(Self { queue })
+        Ok(poster)
     }
 
-    /// Books the postings of one request, in order, and answers each on its own.
+    /// Books the postings of one request, in order, and answers each on its own; what went wrong with one of them
+    /// is its answer alone.
     ///
     /// # Errors
     /// 503 `poster_full` when too much is waiting, 503 when the database is away or the service stops. Whether
     /// anything was booked is then told by the same request with the same ids.
-    pub async fn post(&self, postings: Vec<Posting>) -> Result<Vec<Outcome>, Error> {
+    pub async fn post(&self, postings: Vec<Posting>) -> Result<Vec<Answer>, Error> {
+        if !self.queue.settings.batching {
+            if self.queue.closed.load(Ordering::SeqCst) {
+                return Err(stopping());
+            }
+            return decided(lane::alone(self.pool.clone(), postings).await.ok_or_else(stopping)?);
+        }
         let (reply, outcome) = oneshot::channel();
         self.queue.push(Job { postings, reply })?;
-        let gone = Error::Unavailable {
-            code: "shutting_down",
-            detail: "the service is stopping; repeat the request".to_owned(),
-            retry_after_seconds: 2,
-        };
-        Ok(outcome.await.map_err(|_| gone)??)
+        decided(outcome.await.map_err(|_| stopping())?)
     }
 
     /// Takes no more postings and waits until all that were taken are answered.
@@ -133,13 +144,28 @@ impl Poster {
     }
 }
 
+fn unavailable(code: &'static str, detail: &str) -> Error {
+    Error::Unavailable { code, detail: detail.to_owned(), retry_after_seconds: 1 }
+}
+
+fn stopping() -> Error {
+    unavailable("shutting_down", "the service is stopping; repeat the request")
+}
+
+/// A request of which nothing was decided because the database is away has failed as a whole.
+fn decided(answers: Vec<Answer>) -> Result<Vec<Answer>, Error> {
+    let lost = |answer: &Answer| answer.as_ref().err().is_some_and(StorageError::is_connection_lost);
+    if !answers.is_empty() && answers.iter().all(lost) {
+        return Err(answers.into_iter().find_map(Answer::err).map_or_else(stopping, Error::Storage));
+    }
+    Ok(answers)
+}
+
 impl Queue {
     fn push(&self, job: Job) -> Result<(), Error> {
-        let unavailable =
-            |code, detail: &str| Error::Unavailable { code, detail: detail.to_owned(), retry_after_seconds: 1 };
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         if self.closed.load(Ordering::SeqCst) {
-            return Err(unavailable("shutting_down", "the service is stopping; repeat the request"));
+            return Err(stopping());
         }
         if self.waiting.load(Ordering::Relaxed) + job.postings.len() > self.settings.queue {
             return Err(unavailable("poster_full", "too many postings are waiting; repeat the request in a moment"));

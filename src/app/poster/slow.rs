@@ -4,12 +4,13 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::domain::posting::{Outcome, Posting};
+use super::Answer;
+use crate::domain::posting::Posting;
 use crate::storage::pool::Pool;
 use crate::storage::transaction::transact;
 use crate::storage::{StorageError, ledger};
 
-type Answers = Vec<Result<Outcome, StorageError>>;
+type Answers = Vec<Answer>;
 
 /// Posts in order, in one transaction if that goes well; one answer per posting.
 pub(super) async fn post(pool: &Pool, postings: &[&Posting]) -> Answers {
