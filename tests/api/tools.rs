@@ -1,13 +1,12 @@
 //! What several of these tests do.
 
-use std::time::{Duration, Instant};
-
 use diesel::sql_types::Text;
 use diesel::{QueryableByName, sql_query};
 use diesel_async::RunQueryDsl;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+pub use crate::stage::until;
 use crate::support::{Reply, TestApp};
 
 /// One column of what the database holds, as text.
@@ -20,15 +19,6 @@ pub async fn ask(app: &TestApp, sql: &str) -> Vec<String> {
     let sql = format!("SELECT answer::text FROM ({sql}) AS a (answer)");
     let rows: Vec<Answer> = sql_query(sql).load(&mut app.server.app.pool.get().await.unwrap()).await.unwrap();
     rows.into_iter().map(|row| row.answer).collect()
-}
-
-/// Waits for a condition, for as long as nobody would wait.
-pub async fn until(what: &str, mut met: impl AsyncFnMut() -> bool) {
-    let started = Instant::now();
-    while !met().await {
-        assert!(started.elapsed() < Duration::from_secs(30), "it never came to it: {what}");
-        tokio::task::yield_now().await;
-    }
 }
 
 pub fn usage(customer: &str, id: &str, amount: &str) -> Value {
