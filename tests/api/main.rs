@@ -4,7 +4,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bank_transfers;
 mod catalogue;
+mod crash;
 mod disputes;
 mod document;
 mod edge;
