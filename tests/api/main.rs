@@ -13,6 +13,8 @@ mod document;
 mod edge;
 mod every_operation;
 mod lifecycle;
+mod others;
 mod races;
 mod refunds;
 mod stage;
+mod unreadable;
