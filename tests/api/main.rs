@@ -4,7 +4,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bad_input;
+mod bank_transfers;
 mod catalogue;
+mod crash;
 mod disputes;
 mod document;
 mod edge;
@@ -14,8 +17,10 @@ mod grants;
 mod guards;
 mod holds;
 mod lifecycle;
+mod others;
 mod races;
 mod refunds;
 mod stage;
 mod stream;
 mod tools;
+mod unreadable;
