@@ -4,6 +4,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod browser;
+mod chromium;
 mod companies;
 mod faults;
 mod settlement;
