@@ -158,7 +158,7 @@ async fn execute(browser: &Browser, tag: &str, operation: &str) -> String {
     let block = format!("#operations-{tag}-{operation}");
     browser.click(&format!("{block} .opblock-summary-control")).await;
     browser.click(&format!("{block} .execute")).await;
-    let status = browser.text(&format!("{block} .live-responses-table td.response-col_status")).await;
+    let status = browser.text(&format!("{block} .live-responses-table tr.response .response-col_status")).await;
     browser.photograph(&format!("swagger-{operation}")).await;
     status.split_whitespace().next().unwrap().to_owned()
 }
