@@ -77,7 +77,8 @@ impl Process {
         loop {
             line.clear();
             assert_ne!(process.output.read_line(&mut line).unwrap(), 0, "chromedriver has ended");
-            if let Some((_, port)) = line.trim_end().trim_end_matches('.').rsplit_once("started successfully on port ") {
+            if let Some((_, port)) = line.trim_end().trim_end_matches('.').rsplit_once("started successfully on port ")
+            {
                 let url = format!("http://127.0.0.1:{port}");
                 return (process, url);
             }

@@ -332,7 +332,7 @@ pub fn events(order: &Value) -> Vec<&str> {
 
 /// Looks again and again until there is an answer.
 pub async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(40);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(found) = look().await {
             return found;
