@@ -104,14 +104,7 @@ pub struct Config {
 pub struct PosterConfig {
     /// Whether usage and holds of concurrent requests are written together. `off`: one transaction per request, which
     /// is slower; for comparison.
-    #[arg(
-        id = "poster",
-        long = "poster",
-        env = "TOPUP_POSTER",
-        value_name = "MODE",
-        value_enum,
-        default_value_t
-    )]
+    #[arg(id = "poster", long = "poster", env = "TOPUP_POSTER", value_name = "MODE", value_enum, default_value_t)]
     pub mode: PosterMode,
     /// Database connections that write them, beside the pool's.
     #[arg(
