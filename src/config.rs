@@ -64,6 +64,12 @@ pub struct Config {
     /// Seconds that requests under way have to end after SIGTERM or Ctrl-C.
     #[arg(long, env = "TOPUP_SHUTDOWN_SECONDS", value_name = "SECONDS", default_value = "30")]
     pub shutdown_seconds: u64,
+    /// Balance streams that may be open at a time in this process.
+    #[arg(long, env = "TOPUP_STREAMS", value_name = "N", default_value = "1000")]
+    pub streams: u16,
+    /// Balance streams of one customer that may be open at a time in this process.
+    #[arg(long, env = "TOPUP_STREAMS_PER_CUSTOMER", value_name = "N", default_value = "10")]
+    pub streams_per_customer: u16,
     /// What is logged, as in `info,topup=debug`.
     #[arg(long, env = "TOPUP_LOG", value_name = "FILTER", default_value = "info,actix_server=warn")]
     pub log: String,

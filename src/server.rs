@@ -1,7 +1,7 @@
 //! Builds the whole from a [`Config`] and runs it until it is stopped.
 //!
 //! What starts: database, stamp, sandbox, providers, keys, HTTP. What stops first is what gives work to the others:
-//! HTTP drains, then the workers, then the poster, then the sandbox, then the pool, and PostgreSQL last.
+//! streams end, HTTP drains, then the workers, then the poster, then the sandbox, then the pool, and PostgreSQL last.
 
 mod database;
 mod error;
@@ -18,7 +18,8 @@ pub use self::database::Database;
 pub use self::error::StartError;
 pub use self::keys::{Keys, SigningKey};
 
-use crate::app::{App, Poster, PosterSettings, Settings};
+use crate::app::stream::StreamSettings;
+use crate::app::{App, Poster, PosterSettings, Settings, Streams};
 use crate::config::{Config, PosterConfig, PosterMode};
 use crate::domain::environment::Environment;
 use crate::identity::Verifier;
@@ -174,6 +175,8 @@ impl RunningServer {
     /// # Errors
     /// When PostgreSQL does not stop.
     pub async fn stop(self) -> Result<(), StartError> {
+        // Streams have no end of their own that HTTP could wait for.
+        self.app.streams.close();
         self.web.stop().await;
         self.workers.stop().await;
         self.app.poster.drain().await;
@@ -200,7 +203,10 @@ fn app(
         second_approval_above: config.second_approval_above.clone(),
         open_orders_per_customer: i64::from(config.open_orders_per_customer),
     };
-    Ok(App { pool, providers, poster, settings: Arc::new(settings) })
+    let streams =
+        StreamSettings { total: usize::from(config.streams), per_customer: usize::from(config.streams_per_customer) };
+    let streams = Streams::start(&pool, streams);
+    Ok(App { pool, providers, poster, streams, settings: Arc::new(settings) })
 }
 
 fn poster_settings(config: &PosterConfig) -> PosterSettings {

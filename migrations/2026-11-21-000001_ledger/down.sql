@@ -1,3 +1,5 @@
 DROP TABLE events, worker_marks, spend_guards, holds, grant_uses, grants, entries, entry_kinds, wallets, environment;
 DROP FUNCTION entries_are_append_only();
 DROP FUNCTION fast_path_refused();
+DROP FUNCTION place_event();
+DROP SEQUENCE event_positions;

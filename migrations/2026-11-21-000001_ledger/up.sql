@@ -93,7 +93,7 @@ CREATE INDEX entries_by_kind_and_time ON entries (customer_id, kind, created_at,
 -- What was given back of a usage, so that it is never more than was taken.
 CREATE INDEX entries_reversals ON entries (customer_id, reference) WHERE kind = 4;
 -- Which money coming in paid for what: consumption lies in a range of paid_in.
-CREATE INDEX entries_paid_in ON entries (customer_id, wallet_id, paid_in) WHERE kind IN (1, 4, 6, 7, 11);
+CREATE INDEX entries_paid_in ON entries (customer_id, wallet_id, paid_in) WHERE kind IN (1, 4, 6, 7, 11, 16);
 
 CREATE FUNCTION entries_are_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -205,6 +205,20 @@ CREATE TABLE events (
     customer_id text NOT NULL,
     type text NOT NULL,
     data jsonb NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- Grows in the order in which a customer's events become visible, which seq does not: whoever reads on after
+    -- the last position that it knows misses nothing.
+    position bigint
 );
-CREATE INDEX events_by_customer ON events (customer_id, seq);
+CREATE INDEX events_by_customer ON events (customer_id, position);
+CREATE SEQUENCE event_positions;
+
+-- At the end of the transaction, when it has all its other locks: nobody who waits here can be waited for.
+CREATE FUNCTION place_event() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('events of ' || NEW.customer_id, 0));
+    UPDATE events SET position = nextval('event_positions') WHERE seq = NEW.seq;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER events_placed AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION place_event();

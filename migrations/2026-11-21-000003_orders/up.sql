@@ -55,6 +55,8 @@ CREATE TABLE attempts (
     n integer NOT NULL CONSTRAINT attempts_n CHECK (n > 0),
     provider text NOT NULL,
     request_key text NOT NULL CONSTRAINT attempts_request_key_once UNIQUE,
+    -- As it was when the order was made: a call that was cut off is repeated with the same bytes.
+    customer_email text,
     provider_reference text,
     next_action jsonb,
     status text NOT NULL DEFAULT 'open' CONSTRAINT attempts_status CHECK (status IN ('open', 'dead', 'paid')),
@@ -147,6 +149,7 @@ CREATE TABLE transfers (
     CONSTRAINT transfers_elsewhere CHECK (from_product <> to_product)
 );
 CREATE INDEX transfers_by_time ON transfers (customer_id, created_at, id);
+CREATE INDEX transfers_by_order ON transfers (order_id) WHERE order_id IS NOT NULL;
 
 CREATE TABLE refunds (
     id uuid PRIMARY KEY,

@@ -18,9 +18,12 @@ pub async fn list(
 ) -> Result<Vec<Wallet>, Error> {
     let mut conn = app.pool.get().await?;
     let mut wallets = ledger::read_wallets(&mut conn, customer).await?;
-    wallets.retain(|wallet| {
-        currency.is_none_or(|currency| wallet.key.currency == currency)
-            && product.is_none_or(|product| wallet.key.product.as_column() == product)
-    });
+    wallets.retain(|wallet| is_asked_for(wallet, currency, product));
     Ok(wallets)
+}
+
+/// Whether a wallet passes the filters of a list; the empty product is the main wallet.
+pub(super) fn is_asked_for(wallet: &Wallet, currency: Option<Currency>, product: Option<&str>) -> bool {
+    currency.is_none_or(|currency| wallet.key.currency == currency)
+        && product.is_none_or(|product| wallet.key.product.as_column() == product)
 }

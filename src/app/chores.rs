@@ -4,9 +4,8 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::orders::cancel::end_at_provider;
 use super::{App, Error, settlement};
-use crate::domain::entry::{EntryKind, Label};
 use crate::domain::order::{Order, OrderStatus};
-use crate::domain::posting::{Change, Posting, WalletKey};
+use crate::domain::posting::{Posting, WalletKey};
 use crate::storage::transaction::transact;
 use crate::storage::{grants, ledger, orders};
 
@@ -49,8 +48,8 @@ pub async fn expire_orders(app: &App) -> Result<usize, Error> {
     Ok(done)
 }
 
-/// Asks providers about orders that have been pending too long, and for a week about expired and cancelled
-/// ones: a lost notification costs minutes, not a ticket.
+/// Asks providers about orders that have been pending too long, and for a week about expired, cancelled and
+/// failed ones: a lost notification costs minutes, not a ticket.
 ///
 /// # Errors
 /// Of the database. One order's broken answer never stops the others.
@@ -85,8 +84,8 @@ async fn ask(app: &App, order: Order) {
 fn next_question(order: &Order, status: OrderStatus, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let given_up = order.expires_at + Duration::days(7);
     match status {
-        OrderStatus::Completed | OrderStatus::Failed => None,
-        OrderStatus::Cancelled | OrderStatus::Expired if now > given_up => None,
+        OrderStatus::Completed => None,
+        OrderStatus::Cancelled | OrderStatus::Expired | OrderStatus::Failed if now > given_up => None,
         _ => {
             let doublings = u32::try_from(order.asked.clamp(0, 6)).unwrap_or(6);
             let minutes = 2_i64.saturating_pow(doublings).min(60);
@@ -112,27 +111,9 @@ pub async fn sweep_wallets(app: &App) -> Result<usize, Error> {
     wallets.sort();
     wallets.dedup();
     let count = wallets.len();
-    let sweeps: Vec<Posting> = wallets.into_iter().map(sweep).collect();
+    let sweeps: Vec<Posting> = wallets.into_iter().map(Posting::sweep).collect();
     if !sweeps.is_empty() {
         transact(&app.pool, async |conn| Ok::<_, Error>(ledger::post(conn, &sweeps).await?)).await?;
     }
     Ok(count)
-}
-
-fn sweep(wallet: WalletKey) -> Posting {
-    Posting {
-        wallet,
-        fallback: None,
-        change: Change::Sweep,
-        label: Label {
-            kind: EntryKind::Expire,
-            key: "sweep".to_owned(),
-            fingerprint: 0,
-            counterpart: "promotion".to_owned(),
-            reference: None,
-            description: None,
-            metadata: None,
-            occurred_at: None,
-        },
-    }
 }

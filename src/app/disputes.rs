@@ -1,8 +1,8 @@
 //! Disputes (chargebacks): while one is open or lost the order's wallet has given the money back; won, it gets
 //! it back, once.
 
+use crate::storage::Connection;
 use chrono::{DateTime, Utc};
-use diesel_async::AsyncPgConnection;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -12,15 +12,15 @@ use super::{App, Error};
 use crate::domain::entry::EntryKind;
 use crate::domain::id::IdKind;
 use crate::domain::order::Order;
-use crate::domain::payment::{DisputeFact, DisputeStatus};
+use crate::domain::payment::{DisputeFact, DisputeStatus, RefundFact};
 use crate::domain::refund::dispute_may_become;
 use crate::providers::Outcome;
-use crate::storage::disputes::{self, DisputeFilter, status_word};
+use crate::storage::disputes;
 use crate::storage::orders;
 use crate::storage::payments::Payment;
 use crate::storage::transaction::transact;
 
-pub use crate::storage::disputes::Dispute;
+pub use crate::storage::disputes::{Dispute, DisputeFilter, status_word};
 
 /// Takes a verified word about a dispute.
 ///
@@ -39,15 +39,82 @@ pub async fn observe(
     transact(&app.pool, async |conn| {
         let (order, payment) = lock(conn, payment_id).await?;
         match disputes::lock(conn, provider, &fact.dispute_id).await? {
-            None => open(conn, order, &payment, fact, &actor).await,
             Some(known) => follow(conn, order, &payment, known, fact, &actor).await,
+            None => match unnamed(conn, &payment).await? {
+                Some(reversal) => name(conn, order, &payment, reversal, fact, &actor).await,
+                None => open(conn, order, &payment, fact, &actor).await,
+            },
         }
     })
     .await
 }
 
+/// How a chargeback stands in the books that was told as a reversal only, before the dispute had a name.
+const REVERSAL: &str = "reversal:";
+
+/// Takes a verified word that the provider took a payment back by itself. It is the disputed money: where the
+/// dispute is known the wallet has given it already; where not, it is a lost dispute until one claims it.
+///
+/// # Errors
+/// Of the database.
+pub(in crate::app) async fn reversed(
+    conn: &mut Connection,
+    order: Option<Order>,
+    payment: &Payment,
+    fact: &RefundFact,
+    told_at: Option<DateTime<Utc>>,
+    actor: &str,
+) -> Result<Outcome, Error> {
+    let known = disputes::of_payment(conn, payment.id).await?.into_iter().next();
+    let covered = match &known {
+        // A word from before it was won, which took its time.
+        Some(known) if known.state()? == DisputeStatus::Won => told_at.is_some_and(|at| at <= known.updated_at),
+        Some(_) => true,
+        None => false,
+    };
+    if covered {
+        note(conn, order.as_ref(), payment, "dispute_reversed", actor, &fact.amount.to_string()).await?;
+        return Ok(Outcome::Recorded);
+    }
+    let lost = DisputeFact {
+        dispute_id: format!("{REVERSAL}{}", fact.refund_id),
+        payment_id: fact.payment_id.clone(),
+        amount: fact.amount,
+        status: DisputeStatus::Lost,
+        reason: fact.reason.clone(),
+    };
+    open(conn, order, payment, &lost, actor).await
+}
+
+/// A chargeback of this payment that waits for its dispute's name.
+async fn unnamed(conn: &mut Connection, payment: &Payment) -> Result<Option<Dispute>, Error> {
+    let mut known = disputes::of_payment(conn, payment.id).await?.into_iter();
+    Ok(known
+        .find(|dispute| dispute.dispute_id.starts_with(REVERSAL) && dispute.status != status_word(DisputeStatus::Won)))
+}
+
+/// The dispute behind a reversal: nothing more is taken for it than the reversal took.
+async fn name(
+    conn: &mut Connection,
+    mut order: Option<Order>,
+    payment: &Payment,
+    mut reversal: Dispute,
+    fact: &DisputeFact,
+    actor: &str,
+) -> Result<Outcome, Error> {
+    reversal.dispute_id.clone_from(&fact.dispute_id);
+    if fact.status == DisputeStatus::Won {
+        return follow(conn, order, payment, reversal, fact, actor).await;
+    }
+    status_word(fact.status).clone_into(&mut reversal.status);
+    reversal.reason = fact.reason.clone().or(reversal.reason);
+    reversal.updated_at = orders::clock(conn).await?;
+    disputes::update(conn, &reversal).await?;
+    tell(conn, order.as_mut(), payment, &reversal, actor).await
+}
+
 async fn open(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     mut order: Option<Order>,
     payment: &Payment,
     fact: &DisputeFact,
@@ -87,7 +154,7 @@ async fn open(
 }
 
 async fn follow(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     mut order: Option<Order>,
     payment: &Payment,
     mut dispute: Dispute,
@@ -123,7 +190,7 @@ fn source(dispute: &Dispute) -> Source {
 }
 
 async fn tell(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     order: Option<&mut Order>,
     payment: &Payment,
     dispute: &Dispute,

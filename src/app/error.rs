@@ -1,9 +1,7 @@
 //! Every way in which a use case can end badly, with the stable code that callers branch on.
 
-use rust_decimal::Decimal;
-
-use crate::domain::money::{Currency, MoneyError};
-use crate::domain::posting::{Refusal, Shortfall};
+use crate::domain::money::MoneyError;
+use crate::domain::posting::{CapReached, Refusal, Shortfall};
 use crate::providers::ProviderError;
 use crate::storage::StorageError;
 use crate::storage::transaction::TransactionError;
@@ -49,8 +47,8 @@ pub enum Error {
     #[error("the balance of the {} is too low", .0.wallet.product)]
     InsufficientFunds(Box<Shortfall>),
     /// 402: a spending cap is reached.
-    #[error("the spending cap of this {period} is reached")]
-    SpendCap { period: &'static str, cap: Decimal, spent: Decimal, required: Decimal, currency: Currency },
+    #[error("the spending cap of this {} is reached", .0.period)]
+    SpendCap(Box<CapReached>),
     /// 502 or 503: the payment company. What was committed before the call stays.
     #[error(transparent)]
     Provider(#[from] ProviderError),
@@ -86,12 +84,10 @@ impl Error {
 
     /// What a refusal of the ledger means to a caller.
     #[must_use]
-    pub fn refused(refusal: Refusal, currency: Currency) -> Self {
+    pub fn refused(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Insufficient(shortfall) => Self::InsufficientFunds(Box::new(shortfall)),
-            Refusal::CapReached { period, cap, spent, required } => {
-                Self::SpendCap { period, cap, spent, required, currency }
-            }
+            Refusal::CapReached(cap) => Self::SpendCap(cap),
             Refusal::KeyReused => Self::Unprocessable {
                 code: "idempotency_key_reused",
                 detail: "this id was used before with another content".to_owned(),

@@ -1,7 +1,9 @@
 //! Account flows: every movement, as the customer sees it.
 
 use super::{App, Error};
-use crate::storage::flows::{self as store, Flow, FlowFilter, FlowPosition};
+use crate::storage::flows::{self as store, FlowPosition};
+
+pub use crate::storage::flows::{Flow, FlowFilter};
 
 /// A page of flows, newest first.
 ///

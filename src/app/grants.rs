@@ -11,10 +11,12 @@ use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::domain::posting::{Change, NewGrant as Granted, Outcome, Posting, WalletKey};
 use crate::domain::product::Product;
-use crate::storage::grants::{self as store, GrantRow};
+use crate::storage::grants as store;
 use crate::storage::orders::clock;
 use crate::storage::transaction::transact;
 use crate::storage::{catalogue, ledger};
+
+pub use crate::storage::grants::GrantRow;
 
 /// A grant as it is asked for.
 #[derive(Debug, Clone)]
@@ -81,7 +83,7 @@ pub async fn create(app: &App, new: &NewGrant, key: &IdempotencyKey) -> Result<M
         };
         for outcome in ledger::post(conn, &[posting]).await? {
             if let Outcome::Refused(refusal) = outcome {
-                return Err(Error::refused(refusal, new.amount.currency()));
+                return Err(Error::refused(refusal));
             }
         }
         key.record(conn, id).await?;

@@ -131,11 +131,10 @@ fn of_hold(hold_id: Uuid, change: Change, asked: &str) -> Posting {
 }
 
 async fn run(app: &App, posting: Posting) -> Result<HoldDone, Error> {
-    let fallback_currency = posting.wallet.currency;
     let (booked, replayed): (Booked, bool) = match app.poster.post(vec![posting]).await?.pop().transpose()? {
         Some(Outcome::Booked(booked)) => (booked, false),
         Some(Outcome::Replayed(booked)) => (booked, true),
-        Some(Outcome::Refused(refusal)) => return Err(Error::refused(refusal, fallback_currency)),
+        Some(Outcome::Refused(refusal)) => return Err(Error::refused(refusal)),
         None => return Err(Error::NotFound("hold")),
     };
     let hold = booked.hold.ok_or(Error::NotFound("hold"))?;

@@ -3,7 +3,7 @@
 //! The key row commits with the resource and holds its id. Scope of a key: who calls, which operation. A
 //! refused request leaves no row, so it does not burn its key.
 
-use diesel_async::AsyncPgConnection;
+use crate::storage::Connection;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -58,7 +58,7 @@ impl IdempotencyKey {
     ///
     /// # Errors
     /// 409 at once when another request with this key is under way; 422 when it was used with another content.
-    pub async fn claim(&self, conn: &mut AsyncPgConnection) -> Result<Option<Uuid>, Error> {
+    pub async fn claim(&self, conn: &mut Connection) -> Result<Option<Uuid>, Error> {
         if !store::try_lock(conn, &self.caller, self.operation, &self.key).await? {
             return Err(Error::conflict(
                 "idempotency_in_flight",
@@ -79,7 +79,7 @@ impl IdempotencyKey {
     ///
     /// # Errors
     /// Of the database.
-    pub async fn record(&self, conn: &mut AsyncPgConnection, resource: Uuid) -> Result<(), Error> {
+    pub async fn record(&self, conn: &mut Connection, resource: Uuid) -> Result<(), Error> {
         Ok(store::insert(conn, &self.caller, self.operation, &self.key, &self.fingerprint, resource).await?)
     }
 }

@@ -10,11 +10,13 @@ pub mod check;
 pub mod chores;
 pub mod disputes;
 pub mod error;
+pub mod explain;
 pub mod flows;
 pub mod grants;
 pub mod health;
 pub mod holds;
 pub mod idempotency;
+pub mod low_balance_alerts;
 pub mod notifications;
 pub mod orders;
 pub mod poster;
@@ -23,8 +25,11 @@ pub mod quotes;
 pub mod refunds;
 pub mod seed;
 pub mod settlement;
+pub mod spend_guards;
+pub mod stream;
 pub mod top_up_options;
 pub mod transfers;
+pub mod unapplied_payments;
 pub mod usage;
 
 use std::sync::Arc;
@@ -35,6 +40,10 @@ pub use idempotency::{IdempotencyKey, Made};
 pub use orders::OrderView;
 pub use poster::{Poster, PosterSettings};
 pub use precondition::{Expected, Saved};
+pub use stream::Streams;
+
+pub use crate::storage::StorageError;
+pub(crate) use crate::storage::currency_from_column;
 
 use rust_decimal::Decimal;
 
@@ -48,6 +57,7 @@ pub struct App {
     pub pool: Pool,
     pub providers: Registry,
     pub poster: Poster,
+    pub streams: Streams,
     pub settings: Arc<Settings>,
 }
 

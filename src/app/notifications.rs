@@ -5,6 +5,8 @@ use uuid::Uuid;
 
 use super::settlement::{self, Step};
 use super::{App, Error, disputes, refunds};
+use crate::domain::money::{Money, MoneyError};
+use crate::domain::order::OrderStatus;
 use crate::domain::payment::{AttemptLocator, Fact, Notification, Observation};
 use crate::providers::{NotificationError, Outcome, PaymentProvider, RawNotification, Reply};
 use crate::storage::orders;
@@ -106,6 +108,11 @@ async fn attempt(
         }
         return Ok(Outcome::UnknownOrder);
     };
+    // News about another sum are not about this order. Money of another sum is settled: it is kept.
+    let another_sum = locator.amount.is_some_and(|stated| Ok(stated) != order.amount);
+    if another_sum && !matches!(observation, Observation::Paid(_)) {
+        return Ok(Outcome::AmountMismatch);
+    }
     // A payment that was final before is believed only when the provider, asked, says so too.
     let settled = match observation {
         Observation::ReadyToCapture => settlement::settle(app, order.id, actor).await?,
@@ -121,6 +128,7 @@ async fn attempt(
 
 struct Located {
     id: Uuid,
+    amount: Result<Money, MoneyError>,
     failed: bool,
 }
 
@@ -133,9 +141,11 @@ async fn locate(app: &App, provider: &str, locator: &AttemptLocator) -> Result<O
     };
     let Some(id) = by_reference.map(|attempt| attempt.order_id).or(locator.order_id) else { return Ok(None) };
     let order = orders::find(&mut conn, id).await?;
-    Ok(order
-        .filter(|order| order.provider == provider)
-        .map(|order| Located { id: order.id, failed: order.status == crate::domain::order::OrderStatus::Failed }))
+    Ok(order.filter(|order| order.provider == provider).map(|order| Located {
+        id: order.id,
+        amount: order.money(),
+        failed: order.status == OrderStatus::Failed,
+    }))
 }
 
 fn word(outcome: Outcome) -> &'static str {

@@ -4,8 +4,8 @@
 //! the order's row lock and commits payment, credit and the order's move together. Whoever comes second
 //! finds the payment recorded and changes nothing.
 
+use crate::storage::Connection;
 use chrono::{Duration, Utc};
-use diesel_async::AsyncPgConnection;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -64,7 +64,12 @@ pub async fn settle(app: &App, order_id: Uuid, actor: &str) -> Result<Settled, E
             retry_after_seconds: 300,
         });
     };
-    let observation = provider.read(&reference).await?;
+    let mut observation = provider.read(&reference).await?;
+    // Given up here, yet still payable there: ending it failed before, so it is ended now.
+    let given_up = matches!(order.status, OrderStatus::Cancelled | OrderStatus::Expired);
+    if given_up && matches!(observation, Observation::Pending { .. }) && provider.capabilities().can_cancel {
+        observation = provider.cancel(&reference).await?;
+    }
     let settled = observe(app, order_id, &observation, actor).await?;
     if settled.step != Step::Capture {
         return Ok(settled);
@@ -108,7 +113,7 @@ pub async fn observe(app: &App, order_id: Uuid, observation: &Observation, actor
 }
 
 async fn record(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     mut order: Order,
     observation: &Observation,
     live: bool,
@@ -117,8 +122,10 @@ async fn record(
     if let Observation::Paid(fact) = observation
         && let Some(known) = payments::lock(conn, &order.provider, &fact.merchant_account, &fact.payment_id).await?
     {
-        // A mismatch stays one however often it is told; the operator decides.
-        let step = if known.applied.is_zero() { Step::Mismatch } else { Step::Known };
+        // A mismatch stays one however often it is told; the operator decides. Nor does another sum under a
+        // known id say what we know.
+        let same = known.amount == fact.amount.amount() && known.currency == fact.amount.currency().code();
+        let step = if same && !known.applied.is_zero() { Step::Known } else { Step::Mismatch };
         return Ok(Settled { order, step });
     }
     let step = match judge(&order, observation, live) {
@@ -208,7 +215,7 @@ pub async fn keep_unmatched(app: &App, provider: &str, fact: &PaymentFact, reaso
 /// # Errors
 /// Of the database; a ledger that refuses the credit refuses all of it.
 pub async fn complete(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     order: &mut Order,
     payment: &Payment,
     received: Decimal,
@@ -262,7 +269,7 @@ pub async fn complete(
             Outcome::Replayed(_) => {
                 return Err(Error::conflict("already_credited", "this payment was credited before"));
             }
-            Outcome::Refused(refusal) => return Err(Error::refused(refusal, order.currency)),
+            Outcome::Refused(refusal) => return Err(Error::refused(refusal)),
         }
     }
     let application = Application {
@@ -301,7 +308,7 @@ pub async fn complete(
 /// # Errors
 /// 409 when the table of moves does not allow it.
 pub async fn move_to(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     order: &mut Order,
     status: OrderStatus,
     reason: Option<String>,
@@ -324,17 +331,16 @@ pub async fn move_to(
             order.ask_at = None;
             orders::close_attempt(conn, order.id, true).await?;
         }
-        OrderStatus::Failed => {
-            order.ask_at = None;
-            orders::close_attempt(conn, order.id, false).await?;
-        }
-        // Money may still come: the provider is asked for a while.
-        OrderStatus::Cancelled | OrderStatus::Expired if order.provider != "bank" => {
+        // Money may still come, even for a failed one (VNPay's link can be tried again): the provider is asked for
+        // a while.
+        OrderStatus::Cancelled | OrderStatus::Expired | OrderStatus::Failed => {
             order.asked = 0;
-            order.ask_at = Some(now + Duration::seconds(60));
+            order.ask_at = (order.provider != "bank").then(|| now + Duration::seconds(60));
         }
-        OrderStatus::Cancelled | OrderStatus::Expired => order.ask_at = None,
         OrderStatus::Pending | OrderStatus::Processing => {}
+    }
+    if status == OrderStatus::Failed {
+        orders::close_attempt(conn, order.id, false).await?;
     }
     orders::update(conn, order).await?;
     let reason = order.reason.clone();

@@ -1,7 +1,7 @@
 //! Transfers: wallet to product, and back where the product allows it.
 
+use crate::storage::Connection;
 use chrono::{DateTime, Utc};
-use diesel_async::AsyncPgConnection;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -14,8 +14,10 @@ use crate::domain::money::Money;
 use crate::domain::posting::{Change, Outcome, Posting, WalletKey};
 use crate::domain::product::Product;
 use crate::storage::transaction::transact;
-use crate::storage::transfers::{self as store, Transfer};
+use crate::storage::transfers as store;
 use crate::storage::{catalogue, ledger};
+
+pub use crate::storage::transfers::Transfer;
 
 /// A transfer as it is asked for.
 #[derive(Debug, Clone)]
@@ -49,7 +51,7 @@ pub async fn create(app: &App, new: &NewTransfer, key: &IdempotencyKey) -> Resul
     .await
 }
 
-async fn check_products(conn: &mut AsyncPgConnection, new: &NewTransfer) -> Result<(), Error> {
+async fn check_products(conn: &mut Connection, new: &NewTransfer) -> Result<(), Error> {
     for (pointer, product, leaves) in [("/from_product", &new.from, true), ("/to_product", &new.to, false)] {
         if product.is_main() {
             continue;
@@ -73,7 +75,7 @@ async fn check_products(conn: &mut AsyncPgConnection, new: &NewTransfer) -> Resu
 ///
 /// # Errors
 /// 402 when unheld paid money is short.
-pub async fn book(conn: &mut AsyncPgConnection, new: &NewTransfer, order_id: Option<Uuid>) -> Result<Transfer, Error> {
+pub async fn book(conn: &mut Connection, new: &NewTransfer, order_id: Option<Uuid>) -> Result<Transfer, Error> {
     let id = Uuid::now_v7();
     let shown = IdKind::Transfer.show(id);
     let amount: Decimal = new.amount.amount();
@@ -112,7 +114,7 @@ pub async fn book(conn: &mut AsyncPgConnection, new: &NewTransfer, order_id: Opt
             Outcome::Booked(booked) | Outcome::Replayed(booked) => {
                 created_at = created_at.max(booked.entry.map(|entry| entry.created_at));
             }
-            Outcome::Refused(refusal) => return Err(Error::refused(refusal, new.amount.currency())),
+            Outcome::Refused(refusal) => return Err(Error::refused(refusal)),
         }
     }
     let transfer = Transfer {

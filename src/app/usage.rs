@@ -107,7 +107,7 @@ fn read_outcome(outcome: Outcome, currency: Currency) -> Result<Usage, Error> {
     let (booked, replayed) = match outcome {
         Outcome::Booked(booked) => (booked, false),
         Outcome::Replayed(booked) => (booked, true),
-        Outcome::Refused(refusal) => return Err(Error::refused(refusal, currency)),
+        Outcome::Refused(refusal) => return Err(Error::refused(refusal)),
     };
     let entry = booked.entry.ok_or(Error::NotFound("usage"))?;
     Ok(Usage {
@@ -163,13 +163,12 @@ pub async fn reverse(app: &App, new: &NewReversal) -> Result<Reversal, Error> {
         let known = ledger::find_entry(conn, &new.customer, EntryKind::Reversal, &new.id).await?;
         if let Some(entry) = known {
             if entry.label.fingerprint != fingerprint {
-                return Err(Error::refused(Refusal::KeyReused, wallet.currency));
+                return Err(Error::refused(Refusal::KeyReused));
             }
             return Ok(reversal(&entry, &wallet, true));
         }
         let reversed = ledger::find_reversals(conn, &new.customer, &new.usage_id).await?;
-        let parts = parts_to_give_back(&original, &reversed, new.amount)
-            .map_err(|refusal| Error::refused(refusal, wallet.currency))?;
+        let parts = parts_to_give_back(&original, &reversed, new.amount).map_err(Error::refused)?;
         let posting = Posting {
             wallet: wallet.clone(),
             fallback: None,
@@ -187,7 +186,7 @@ pub async fn reverse(app: &App, new: &NewReversal) -> Result<Reversal, Error> {
         };
         match ledger::post(conn, &[posting]).await?.pop() {
             Some(Outcome::Booked(Booked { entry: Some(entry), .. })) => Ok(reversal(&entry, &wallet, false)),
-            Some(Outcome::Refused(refusal)) => Err(Error::refused(refusal, wallet.currency)),
+            Some(Outcome::Refused(refusal)) => Err(Error::refused(refusal)),
             _ => Err(missing()),
         }
     })

@@ -188,3 +188,11 @@ pub struct Entry {
     /// Which grants it took from (negative) or gave back to (positive).
     pub grant_uses: Vec<(Uuid, Decimal)>,
 }
+
+impl Entry {
+    /// The signed change of paid money in it.
+    #[must_use]
+    pub fn paid(&self) -> Decimal {
+        self.amount - self.granted + self.debt
+    }
+}

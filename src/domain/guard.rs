@@ -1,11 +1,12 @@
 //! Spend guards (a cap per UTC day and month) and the low-balance alert.
 
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, Utc};
 use rust_decimal::Decimal;
 
-use super::posting::Refusal;
+use super::posting::{CapReached, Refusal, WalletKey};
 
-/// Caps on consumption from one wallet. Periods are UTC days and months.
+/// Caps on the consumption of a product, or from the main wallet. A product's usage counts against the product's
+/// caps even where the main wallet pays for it as the fallback. Periods are UTC days and months.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SpendGuard {
     pub daily_cap: Option<Decimal>,
@@ -22,13 +23,17 @@ impl SpendGuard {
     ///
     /// # Errors
     /// [`Refusal::CapReached`] with the cap of the shorter period first.
-    pub fn allow(&self, amount: Decimal, held: Decimal, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub fn allow(&self, wallet: &WalletKey, amount: Decimal, held: Decimal, now: DateTime<Utc>) -> Result<(), Refusal> {
         let (today, this_month) = self.spent(now);
-        for (period, cap, spent) in [("day", self.daily_cap, today), ("month", self.monthly_cap, this_month)] {
+        let periods =
+            [("day", self.daily_cap, today, day_ends(now)), ("month", self.monthly_cap, this_month, month_ends(now))];
+        for (period, cap, spent, resets_at) in periods {
             if let Some(cap) = cap
                 && spent + held + amount > cap
             {
-                return Err(Refusal::CapReached { period, cap, spent: spent + held, required: amount });
+                let (wallet, spent) = (wallet.clone(), spent + held);
+                let reached = CapReached { wallet, period, cap, spent, required: amount, resets_at };
+                return Err(Refusal::CapReached(Box::new(reached)));
             }
         }
         Ok(())
@@ -64,6 +69,30 @@ pub fn first_of_month(now: DateTime<Utc>) -> NaiveDate {
     now.date_naive().with_day(1).unwrap_or_else(|| now.date_naive())
 }
 
+/// When the UTC day began.
+#[must_use]
+pub fn day_began(now: DateTime<Utc>) -> DateTime<Utc> {
+    now.date_naive().and_time(NaiveTime::MIN).and_utc()
+}
+
+/// When the UTC month began.
+#[must_use]
+pub fn month_began(now: DateTime<Utc>) -> DateTime<Utc> {
+    first_of_month(now).and_time(NaiveTime::MIN).and_utc()
+}
+
+/// When the UTC day ends and its cap is fresh again.
+#[must_use]
+pub fn day_ends(now: DateTime<Utc>) -> DateTime<Utc> {
+    day_began(now).checked_add_days(Days::new(1)).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+/// When the UTC month ends and its cap is fresh again.
+#[must_use]
+pub fn month_ends(now: DateTime<Utc>) -> DateTime<Utc> {
+    month_began(now).checked_add_months(Months::new(1)).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
 /// One alert per downward crossing of the threshold; recovery arms it again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LowBalance {
@@ -72,10 +101,66 @@ pub struct LowBalance {
 }
 
 impl LowBalance {
+    /// A new threshold. A balance that is below it already crosses nothing: the alert waits for its recovery.
+    #[must_use]
+    pub fn new(threshold: Decimal, available: Decimal) -> Self {
+        Self { threshold, armed: available >= threshold }
+    }
+
     /// Takes note of a change of what is available; true when the alert fires.
     pub fn observe(&mut self, before: Decimal, after: Decimal) -> bool {
         let fires = self.armed && before >= self.threshold && after < self.threshold;
         self.armed = after >= self.threshold;
         fires
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn periods_are_utc_days_and_months() {
+        let now: DateTime<Utc> = "2027-02-28T23:59:59.9Z".parse().unwrap();
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        assert_eq!(day_began(now), at("2027-02-28T00:00:00Z"));
+        assert_eq!(day_ends(now), at("2027-03-01T00:00:00Z"));
+        assert_eq!(month_began(now), at("2027-02-01T00:00:00Z"));
+        assert_eq!(month_ends(now), at("2027-03-01T00:00:00Z"));
+        assert_eq!(month_ends(at("2026-12-31T12:00:00Z")), at("2027-01-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn a_new_day_starts_at_nothing_and_the_month_goes_on() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let (evening, midnight) = (at("2026-11-21T23:59:59Z"), at("2026-11-22T00:00:00Z"));
+        let mut guard = SpendGuard {
+            daily_cap: Some(Decimal::TEN),
+            monthly_cap: None,
+            day: evening.date_naive(),
+            spent_today: Decimal::ZERO,
+            month: first_of_month(evening),
+            spent_this_month: Decimal::ZERO,
+        };
+        guard.spend(Decimal::TEN, evening);
+        assert_eq!(guard.spent(evening), (Decimal::TEN, Decimal::TEN));
+        assert_eq!(guard.spent(midnight), (Decimal::ZERO, Decimal::TEN));
+        assert_eq!(guard.spent(at("2026-12-01T00:00:00Z")), (Decimal::ZERO, Decimal::ZERO));
+        guard.give_back(Decimal::ONE, midnight);
+        assert_eq!(guard.spent(midnight), (Decimal::ZERO, Decimal::from(9)));
+    }
+
+    #[test]
+    fn one_alert_per_crossing() {
+        let ten = Decimal::TEN;
+        let mut low = LowBalance::new(ten, Decimal::from(20));
+        assert!(!low.observe(Decimal::from(20), ten), "the threshold itself is not below it");
+        assert!(low.observe(ten, Decimal::from(9)));
+        assert!(!low.observe(Decimal::from(9), Decimal::from(3)));
+        assert!(!low.observe(Decimal::from(3), Decimal::from(15)), "recovery alerts nobody");
+        assert!(low.observe(Decimal::from(15), Decimal::ZERO));
+        assert!(!LowBalance::new(ten, Decimal::ZERO).armed);
     }
 }

@@ -9,6 +9,7 @@ pub mod country;
 pub mod customer;
 pub mod entry;
 pub mod environment;
+pub mod explain;
 pub mod grant;
 pub mod guard;
 pub mod hold;

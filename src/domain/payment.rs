@@ -90,6 +90,8 @@ pub struct AttemptLocator {
     pub provider_reference: Option<String>,
     /// Our order id as the provider echoes it.
     pub order_id: Option<Uuid>,
+    /// What the attempt is over, where the provider says so whatever became of it (VNPay).
+    pub amount: Option<Money>,
 }
 
 /// Where a refund at the provider stands.

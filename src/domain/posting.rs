@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::customer::CustomerId;
-use super::entry::{Entry, Label};
+use super::entry::{Entry, EntryKind, Label};
 use super::hold::Hold;
 use super::money::Currency;
 use super::product::Product;
@@ -127,6 +127,24 @@ pub struct Posting {
     pub label: Label,
 }
 
+impl Posting {
+    /// Writes down what has lapsed in a wallet, and nothing else.
+    #[must_use]
+    pub fn sweep(wallet: WalletKey) -> Self {
+        let label = Label {
+            kind: EntryKind::Expire,
+            key: "sweep".to_owned(),
+            fingerprint: 0,
+            counterpart: "promotion".to_owned(),
+            reference: None,
+            description: None,
+            metadata: None,
+            occurred_at: None,
+        };
+        Self { wallet, fallback: None, change: Change::Sweep, label }
+    }
+}
+
 /// The answer to one posting.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
@@ -154,6 +172,21 @@ pub struct Shortfall {
     pub held: Decimal,
 }
 
+/// Which spending cap is in the way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CapReached {
+    /// The wallet that the cap belongs to.
+    pub wallet: WalletKey,
+    /// `day` or `month`.
+    pub period: &'static str,
+    pub cap: Decimal,
+    /// In this period so far, with what open holds reserve.
+    pub spent: Decimal,
+    pub required: Decimal,
+    /// When the period ends.
+    pub resets_at: DateTime<Utc>,
+}
+
 /// Why a posting was not booked. A refusal changes nothing and burns no key.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refusal {
@@ -163,8 +196,8 @@ pub enum Refusal {
     KeyReused,
     #[error("the wallet is frozen")]
     Frozen,
-    #[error("the spending cap of this {period} is reached")]
-    CapReached { period: &'static str, cap: Decimal, spent: Decimal, required: Decimal },
+    #[error("the spending cap of this {} is reached", .0.period)]
+    CapReached(Box<CapReached>),
     #[error("the wallet would exceed what the ledger can hold")]
     TooLarge,
     #[error("there is no such hold")]

@@ -193,9 +193,7 @@ impl Wallet {
         if on_insufficient == OnInsufficient::Refuse {
             self.require_not_frozen()?;
             self.require_available(amount)?;
-            if let Some(guard) = &self.guard {
-                guard.allow(amount, self.held, now)?;
-            }
+            self.require_within_caps(amount, now)?;
         }
         let uses = self.burn_grants(amount);
         let from_grants: Decimal = uses.iter().map(|(_, used)| *used).sum();
@@ -296,9 +294,7 @@ impl Wallet {
     ) -> Result<Booked, Refusal> {
         self.require_not_frozen()?;
         self.require_available(amount)?;
-        if let Some(guard) = &self.guard {
-            guard.allow(amount, self.held, now)?;
-        }
+        self.require_within_caps(amount, now)?;
         let mut grant_parts = Vec::new();
         let mut rest = amount;
         for grant in &mut self.grants {
@@ -342,9 +338,7 @@ impl Wallet {
         if beyond > Decimal::ZERO {
             self.require_not_frozen()?;
             self.require_available(beyond)?;
-            if let Some(guard) = &self.guard {
-                guard.allow(beyond, self.held, now)?;
-            }
+            self.require_within_caps(beyond, now)?;
         }
         // What the hold reserved is taken in the order in which it was reserved: its grants, then paid.
         let mut within = amount.min(hold.amount);
@@ -477,6 +471,23 @@ impl Wallet {
                 occurred_at: None,
             };
             self.record(&label, -amount, vec![(id, -amount)], Decimal::ZERO, now, effects);
+        }
+    }
+
+    /// Whether the caps, if there are any, leave room for `amount`.
+    ///
+    /// # Errors
+    /// [`Refusal::CapReached`].
+    pub fn require_within_caps(&self, amount: Decimal, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let now = now.max(self.updated_at);
+        self.guard.as_ref().map_or(Ok(()), |guard| guard.allow(&self.key, amount, self.held, now))
+    }
+
+    /// Counts consumption of this product that another wallet paid for.
+    pub fn count_spent_elsewhere(&mut self, amount: Decimal, now: DateTime<Utc>) {
+        let now = now.max(self.updated_at);
+        if let Some(guard) = &mut self.guard {
+            guard.spend(amount, now);
         }
     }
 

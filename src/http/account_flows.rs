@@ -10,11 +10,11 @@ use super::auth::{Allowed, AsCustomer};
 use super::extract::QueryParams;
 use super::page;
 use super::problem::Failure;
+use crate::app::flows::{Flow, FlowFilter};
 use crate::app::{App, Error, flows};
 use crate::domain::entry::{EntryKind, FlowType};
 use crate::domain::id::IdKind;
 use crate::domain::product::Product;
-use crate::storage::flows::{Flow, FlowFilter};
 
 /// The type of a flow.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -167,7 +167,7 @@ pub async fn list_account_flows(
 
 /// A flow as it is shown. Usage has no reference of its own: its id is the key.
 pub(super) fn render(flow: &Flow) -> Result<AccountFlow, Error> {
-    let currency = crate::storage::currency_from_column(&flow.currency)?;
+    let currency = crate::app::currency_from_column(&flow.currency)?;
     let kind = EntryKind::from_code(flow.kind).ok_or(Error::NotFound("flow"))?;
     let own_key = matches!(kind, EntryKind::Usage).then(|| flow.key.clone());
     Ok(AccountFlow {

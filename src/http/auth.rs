@@ -13,6 +13,8 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError, web};
 
+use chrono::{DateTime, Utc};
+
 use super::problem::Failure;
 use crate::app::Caller;
 use crate::identity::{Decision, Limiter, Principal, Scope, Scopes, Verifier};
@@ -150,6 +152,21 @@ impl<const SCOPES: u8> FromRequest for Allowed<SCOPES> {
             is_service: principal.scopes.contains(Scope::Service),
             is_operator: principal.scopes.contains(Scope::Operator),
         })))
+    }
+}
+
+/// When the caller's token ends.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenEnd(pub DateTime<Utc>);
+
+impl FromRequest for TokenEnd {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let missing = || Failure::new(StatusCode::UNAUTHORIZED, "unauthorized", "a token is needed");
+        let ends = request.extensions().get::<Arc<Principal>>().map(|principal| Self(principal.expires_at));
+        ready(ends.ok_or_else(missing))
     }
 }
 

@@ -13,13 +13,13 @@ use super::page;
 use super::problem::Failure;
 use super::respond::created;
 use super::transfers::product;
+use crate::app::grants::GrantRow;
 use crate::app::grants::{self, NewGrant};
 use crate::app::{App, Error, Problems};
 use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
 use crate::domain::money::{Currency, Money, parse_plain_decimal};
 use crate::domain::product::Product;
-use crate::storage::grants::GrantRow;
 
 /// Promotional credit to give.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -85,7 +85,7 @@ pub struct GrantPage {
 }
 
 fn render(row: &GrantRow) -> Result<Grant, Error> {
-    let currency = crate::storage::currency_from_column(&row.currency)?;
+    let currency = crate::app::currency_from_column(&row.currency)?;
     Ok(Grant {
         id: IdKind::Grant.show(row.id),
         customer_id: row.customer_id.clone(),
@@ -115,7 +115,7 @@ fn render(row: &GrantRow) -> Result<Grant, Error> {
         (status = 200, description = "The same grant again (`Idempotent-Replayed: true`)", body = Grant),
         (status = 409, description = "The same key in flight"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["service", "operator"]))
 )]
 #[post("/v1/grants")]
 pub async fn create_grant(

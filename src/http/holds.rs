@@ -143,7 +143,7 @@ fn answer(done: &HoldDone) -> HttpResponse {
         (status = 402, description = "`insufficient_funds` or `spend_cap_reached`"),
         (status = 409, description = "The wallet is frozen"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["service"]))
 )]
 #[post("/v1/holds")]
 pub async fn create_hold(
@@ -194,7 +194,7 @@ struct HoldPath {
     operation_id = "getHold",
     params(HoldPath),
     responses((status = 200, description = "The hold", body = Hold)),
-    security(("bearer" = []))
+    security(("bearer" = ["service"]))
 )]
 #[get("/v1/holds/{hold_id}")]
 pub async fn get_hold(_: AsService, path: web::Path<HoldPath>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
@@ -225,7 +225,7 @@ pub struct CaptureHold {
         (status = 402, description = "The part beyond the hold is not available"),
         (status = 409, description = "`hold_expired` or `hold_closed`"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["service"]))
 )]
 #[post("/v1/holds/{hold_id}/capture")]
 pub async fn capture_hold(
@@ -252,7 +252,7 @@ pub async fn capture_hold(
         (status = 200, description = "The released (or expired) hold", body = Hold),
         (status = 409, description = "`hold_closed`: it was captured"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["service"]))
 )]
 #[post("/v1/holds/{hold_id}/release")]
 pub async fn release_hold(
@@ -286,7 +286,7 @@ pub struct ExtendHold {
         (status = 200, description = "The extended hold", body = Hold),
         (status = 409, description = "`hold_expired` or `hold_closed`"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["service"]))
 )]
 #[post("/v1/holds/{hold_id}/extend")]
 pub async fn extend_hold(

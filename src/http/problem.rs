@@ -6,6 +6,7 @@ use actix_web::error::InternalError;
 use actix_web::http::{StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, ResponseError};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,7 +14,7 @@ use super::amount::{Amount, SignedAmount};
 use super::request_id::RequestId;
 use crate::app::Error;
 use crate::app::error::FieldError;
-use crate::domain::posting::Shortfall;
+use crate::domain::posting::{CapReached, Shortfall};
 use crate::providers::ProviderError;
 
 /// Why a request failed (RFC 9457).
@@ -90,9 +91,15 @@ pub struct SpendCap {
     pub period: String,
     #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
     pub currency: String,
+    /// Null for the main wallet.
+    #[schema(max_length = 32, example = "whatsapp")]
+    pub product: Option<String>,
     pub cap: Amount,
+    /// In this period so far, with what open holds reserve.
     pub spent: Amount,
     pub required: Amount,
+    /// When the period ends.
+    pub resets_at: DateTime<Utc>,
 }
 
 /// A problem on its way out: [`fill_in`] adds the path and the request id.
@@ -171,14 +178,8 @@ impl From<Error> for Failure {
                 insufficient_funds: Some(Box::new(insufficient_funds(&short))),
                 ..Self::new(StatusCode::PAYMENT_REQUIRED, "insufficient_funds", detail)
             },
-            Error::SpendCap { period, cap, spent, required, currency } => Self {
-                spend_cap: Some(Box::new(SpendCap {
-                    period: period.to_owned(),
-                    currency: currency.code().to_owned(),
-                    cap: Amount::of(cap, currency),
-                    spent: Amount::of(spent, currency),
-                    required: Amount::of(required, currency),
-                })),
+            Error::SpendCap(reached) => Self {
+                spend_cap: Some(Box::new(spend_cap(&reached))),
                 ..Self::new(StatusCode::PAYMENT_REQUIRED, "spend_cap_reached", detail)
             },
             Error::Provider(error) => provider_failure(&error),
@@ -210,6 +211,19 @@ pub fn insufficient_funds(short: &Shortfall) -> InsufficientFunds {
         available: SignedAmount::of(short.available, currency),
         held: Amount::of(short.held, currency),
         shortfall: Amount::of(short.required - short.available, currency),
+    }
+}
+
+fn spend_cap(reached: &CapReached) -> SpendCap {
+    let currency = reached.wallet.currency;
+    SpendCap {
+        period: reached.period.to_owned(),
+        currency: currency.code().to_owned(),
+        product: reached.wallet.product.code().map(str::to_owned),
+        cap: Amount::of(reached.cap, currency),
+        spent: Amount::of(reached.spent, currency),
+        required: Amount::of(reached.required, currency),
+        resets_at: reached.resets_at,
     }
 }
 

@@ -64,7 +64,7 @@ pub struct UsageReversal {
         (status = 200, description = "Given back before (`Idempotent-Replayed: true`)", body = UsageReversal),
         (status = 404, description = "No such usage"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["service"]))
 )]
 #[post("/v1/usage/reversals")]
 pub async fn create_usage_reversal(

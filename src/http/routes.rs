@@ -5,13 +5,14 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{
     account_flows, admin, balances, billing_profiles, products, providers, quotes, top_up_options, top_up_orders,
 };
-use super::{docs, grants, health, holds, reversals};
-use super::{transfers, usage};
+use super::{docs, explain, grants, health, holds, low_balance_alerts, reversals, spend_guards};
+use super::{stream, transfers, usage};
 
 /// Registers every operation.
 pub fn configure(config: &mut ServiceConfig) {
     config
         .service(balances::list_balances)
+        .service(stream::stream_balances)
         .service(top_up_orders::create_top_up_order)
         .service(top_up_orders::list_top_up_orders)
         .service(top_up_orders::get_top_up_order)
@@ -41,6 +42,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::refunds::mark_refund_sent)
         .service(admin::refunds::reject_refund)
         .service(admin::disputes::list_disputes)
+        .service(admin::unapplied_payments::list_unapplied_payments)
         .service(providers::stripe_notification)
         .service(providers::paypal_notification)
         .service(providers::vnpay_ipn)
@@ -65,6 +67,16 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::agreements::admin_list_agreements)
         .service(admin::agreements::admin_publish_agreement)
         .service(admin::agreements::admin_activate_agreement);
+    config
+        .service(explain::get_account_flow_paid_by)
+        .service(explain::list_account_flow_paid_for)
+        .service(explain::list_top_up_order_paid_for)
+        .service(spend_guards::list_spend_guards)
+        .service(spend_guards::save_spend_guard)
+        .service(spend_guards::remove_spend_guard)
+        .service(low_balance_alerts::list_low_balance_alerts)
+        .service(low_balance_alerts::save_low_balance_alert)
+        .service(low_balance_alerts::remove_low_balance_alert);
     config.service(health::get_health).service(health::get_readiness).service(health::get_metrics);
     docs::configure(config);
 }

@@ -12,13 +12,13 @@ use super::order_view::{OrderPage, TopUpOrder, order_bodies, order_body};
 use super::page;
 use super::problem::Failure;
 use super::respond::created;
+use crate::app::orders::OrderFilter;
 use crate::app::orders::create::NewOrder;
 use crate::app::{App, orders};
 use crate::domain::id::IdKind;
 use crate::domain::order::Remitter;
 use crate::domain::payment::Channel;
 use crate::providers::CardFlow;
-use crate::storage::orders::OrderFilter;
 
 /// How an order is paid.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]

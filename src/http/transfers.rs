@@ -13,12 +13,12 @@ use super::page;
 use super::problem::Failure;
 use super::respond::created;
 use super::top_up_orders::CustomerQuery;
+use crate::app::transfers::Transfer as Row;
 use crate::app::transfers::{self, NewTransfer};
 use crate::app::{App, Error, Problems};
 use crate::domain::id::IdKind;
 use crate::domain::money::{Currency, Money, parse_plain_decimal};
 use crate::domain::product::Product;
-use crate::storage::transfers::Transfer as Row;
 
 /// Money to move between two wallets of one customer.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -69,7 +69,7 @@ pub struct TransferPage {
 }
 
 fn render(row: &Row) -> Result<Transfer, Error> {
-    let currency = crate::storage::currency_from_column(&row.currency)?;
+    let currency = crate::app::currency_from_column(&row.currency)?;
     Ok(Transfer {
         id: IdKind::Transfer.show(row.id),
         customer_id: row.customer_id.clone(),

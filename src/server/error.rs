@@ -16,7 +16,7 @@ use crate::telemetry::TelemetryError;
 pub enum StartError {
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
-    #[error("the database cannot be used: {0}")]
+    #[error("the database cannot be used: {0}; see that DATABASE_URL is right and PostgreSQL runs there")]
     Storage(#[from] StorageError),
     #[error("the database lacks {0} migrations of this version: run `topup migrate`, then start again")]
     Pending(usize),

@@ -88,14 +88,17 @@ pub async fn lock(
         .optional()?)
 }
 
-/// Whether a payment is disputed and the dispute not won.
+/// The disputes of a payment that the caller has locked, the one that changed last first.
 ///
 /// # Errors
 /// Of the database.
-pub async fn holds_payment(conn: &mut AsyncPgConnection, payment_id: Uuid) -> Result<bool, StorageError> {
-    let disputed = disputes::table
-        .filter(disputes::payment_id.eq(payment_id).and(disputes::status.ne(status_word(DisputeStatus::Won))));
-    Ok(diesel::select(diesel::dsl::exists(disputed)).get_result(conn).await?)
+pub async fn of_payment(conn: &mut AsyncPgConnection, payment_id: Uuid) -> Result<Vec<Dispute>, StorageError> {
+    Ok(disputes::table
+        .filter(disputes::payment_id.eq(payment_id))
+        .order((disputes::updated_at.desc(), disputes::id.desc()))
+        .select(Dispute::as_select())
+        .load(conn)
+        .await?)
 }
 
 /// What a list is narrowed to.

@@ -1,12 +1,18 @@
 //! Events for outgoing webhooks and the event stream; written with the change that they tell of.
 
+use chrono::{DateTime, Utc};
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::query_builder::AstPass;
+use diesel::sql_types::{Array, BigInt, Jsonb, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::StorageError;
 use super::schema::events;
+use super::statement::{Cached, StaticSql};
+use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
 use crate::domain::money::format_amount;
 use crate::domain::order::Order;
@@ -36,4 +42,65 @@ pub async fn order_updated(conn: &mut AsyncPgConnection, order: &Order) -> Resul
         .execute(conn)
         .await?;
     Ok(())
+}
+
+/// An event as it is sent.
+#[derive(Debug, Clone, PartialEq, Queryable)]
+pub struct Event {
+    pub customer_id: String,
+    /// Grows in the order in which the customer's events became visible.
+    pub position: i64,
+    pub id: Uuid,
+    pub kind: String,
+    pub data: serde_json::Value,
+    pub created_at: DateTime<Utc>,
+}
+
+struct After {
+    customers: Vec<String>,
+    positions: Vec<i64>,
+    limit: i64,
+}
+
+impl StaticSql for After {
+    type Row = (Text, BigInt, SqlUuid, Text, Jsonb, Timestamptz);
+
+    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT e.customer_id, e.position, e.id, e.type, e.data, e.created_at FROM unnest(");
+        out.push_bind_param::<Array<Text>, _>(&self.customers)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.positions)?;
+        out.push_sql(") AS k (customer_id, position) CROSS JOIN LATERAL (SELECT * FROM events WHERE customer_id = k.customer_id AND position > k.position ORDER BY position LIMIT ");
+        out.push_bind_param::<BigInt, _>(&self.limit)?;
+        out.push_sql(") e ORDER BY e.position");
+        Ok(())
+    }
+}
+
+/// The events of customers after the positions given, at most `limit` of each customer, the oldest first.
+///
+/// # Errors
+/// Of the database.
+pub async fn after(
+    conn: &mut AsyncPgConnection,
+    positions: impl IntoIterator<Item = (CustomerId, i64)>,
+    limit: i64,
+) -> Result<Vec<Event>, StorageError> {
+    let (customers, positions) =
+        positions.into_iter().map(|(customer, position)| (customer.as_str().to_owned(), position)).unzip();
+    Ok(Cached(After { customers, positions, limit }).load(conn).await?)
+}
+
+/// The position of a customer's last event; 0 where there is none.
+///
+/// # Errors
+/// Of the database.
+pub async fn last_position(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<i64, StorageError> {
+    let last: Option<Option<i64>> = events::table
+        .filter(events::customer_id.eq(customer.as_str()))
+        .select(diesel::dsl::max(events::position))
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(last.flatten().unwrap_or(0))
 }

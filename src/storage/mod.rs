@@ -21,6 +21,7 @@ pub mod pool;
 pub mod provider_events;
 pub mod refunds;
 pub mod schema;
+pub mod spend_guards;
 pub mod statement;
 pub mod transaction;
 pub mod transfers;

@@ -375,6 +375,8 @@ pub struct Attempt {
     pub n: i32,
     pub provider: String,
     pub request_key: String,
+    /// As it was when the order was made.
+    pub customer_email: Option<String>,
     pub provider_reference: Option<String>,
     pub next_action: Option<serde_json::Value>,
     /// `open`, `dead` or `paid`.

@@ -110,6 +110,10 @@ async fn establish(url: &str) -> Result<AsyncPgConnection, ConnectionError> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     let tls = tokio_postgres_rustls::MakeRustlsConnect::new(tls);
-    let (client, connection) = tokio_postgres::connect(url, tls).await.map_err(|error| bad(&error))?;
+    let (client, connection) = tokio_postgres::connect(url, tls).await.map_err(|error| {
+        // What tokio-postgres says alone is "error connecting to server"; why stands in the cause.
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        ConnectionError::BadConnection(format!("{error}{cause}"))
+    })?;
     AsyncPgConnection::try_from_client_and_connection(client, connection).await
 }

@@ -47,6 +47,7 @@ diesel::table! {
         n -> Int4,
         provider -> Text,
         request_key -> Text,
+        customer_email -> Nullable<Text>,
         provider_reference -> Nullable<Text>,
         next_action -> Nullable<Jsonb>,
         status -> Text,
@@ -187,6 +188,7 @@ diesel::table! {
         kind -> Text,
         data -> Jsonb,
         created_at -> Timestamptz,
+        position -> Nullable<Int8>,
     }
 }
 

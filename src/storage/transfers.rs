@@ -66,3 +66,12 @@ pub async fn list(
     }
     Ok(query.load(conn).await?)
 }
+
+/// The transfer that paid an order from the main wallet.
+///
+/// # Errors
+/// Of the database.
+pub async fn of_order(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<Option<Transfer>, StorageError> {
+    let transfer = transfers::table.filter(transfers::order_id.eq(order_id)).select(Transfer::as_select());
+    Ok(transfer.first(conn).await.optional()?)
+}

@@ -1,4 +1,4 @@
-//! Loops that need no request: expire orders, ask providers about lost payments, sweep holds and grants.
+//! Loops that need no request: expire orders, ask providers about lost payments and refunds, sweep holds and grants.
 //!
 //! Each turn takes a bounded share of the work with `SKIP LOCKED`, so that several processes share it, and one
 //! item that fails never stops the others.
@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::app::{App, Error, chores};
+use crate::app::{App, Error, chores, refunds};
 
 /// The running loops.
 #[derive(Debug)]
@@ -38,6 +38,12 @@ impl Workers {
                 "ask_providers",
                 tokio::spawn(run("ask_providers", every, stopped.clone(), app.clone(), |app| async move {
                     chores::ask_providers(&app).await
+                })),
+            ),
+            spawn(
+                "ask_refunds",
+                tokio::spawn(run("ask_refunds", every, stopped.clone(), app.clone(), |app| async move {
+                    refunds::ask_due(&app).await
                 })),
             ),
             spawn(

@@ -49,7 +49,7 @@ async fn failures_of_the_framework_are_problems_too() {
     Reply::of(transfer().body("{}")).await.problem(415, "unsupported_media_type");
     Reply::of(transfer().header("content-type", "text/plain").body("{}")).await.problem(415, "unsupported_media_type");
     Reply::of(json().body("{\"currency\": ")).await.problem(400, "malformed_json");
-    Reply::of(json().body("{} {}")).await.is_a_problem();
+    Reply::of(json().body("{} {}")).await.must_be_a_problem();
     Reply::of(json().body(" ".repeat(70_000))).await.problem(413, "body_too_large");
     Reply::of(alice.request(Method::POST, "/v1/transfers").json(&json!({})))
         .await

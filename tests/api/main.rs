@@ -5,7 +5,11 @@
 mod support;
 
 mod catalogue;
+mod disputes;
 mod document;
 mod edge;
 mod every_operation;
 mod lifecycle;
+mod races;
+mod refunds;
+mod stage;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use topup::domain::payment::{Channel, DisputeStatus, Fact, Observation, RefundStatus};
 use topup::providers::settings::{ProviderSettings, StripeSettings};
 use topup::providers::{CardFlow, NextAction, NotificationError, PaymentProvider, ProviderError, Registry};
-use wiremock::matchers::{method, path};
+use wiremock::matchers::{method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::support::*;
@@ -339,7 +339,7 @@ fn stripe_refund(status: &str) -> Value {
 #[tokio::test]
 async fn refunds_carry_our_id_and_an_amount() {
     let paid = attempt("cs_test_1", money("10.05", "USD"), CardFlow::Checkout);
-    let asked = refund(paid, "pi_1", money("5", "USD"), at());
+    let asked = refund(paid, "pi_1", money("5", "USD"), chrono::Utc::now());
     for (status, expected) in [
         ("pending", RefundStatus::Pending),
         ("requires_action", RefundStatus::Pending),
@@ -368,6 +368,35 @@ async fn refunds_carry_our_id_and_an_amount() {
     answers(&server, "POST", "/v1/refunds", refused(400, "charge_already_refunded")).await;
     let Err(ProviderError::Refused { code, .. }) = provider.refund(&asked).await else { panic!() };
     assert_eq!(code, "charge_already_refunded");
+}
+
+/// The key may be forgotten by now, so what was sent once is looked for before it is sent again.
+#[tokio::test]
+async fn a_refund_of_long_ago_is_found_and_not_made_again() {
+    let paid = attempt("cs_test_1", money("10.05", "USD"), CardFlow::Checkout);
+    let asked = refund(paid, "pi_1", money("5", "USD"), at());
+    let another = with(stripe_refund("succeeded"), json!({"id": "re_2", "metadata": {}}));
+    let page = |data: &[Value], more: bool| ok(json!({"object": "list", "data": data, "has_more": more}));
+    let list = || Mock::given(method("GET")).and(path("/v1/refunds")).and(query_param("payment_intent", "pi_1"));
+
+    let (server, provider) = played().await;
+    let second = list().and(query_param("starting_after", "re_2"));
+    second.respond_with(page(&[stripe_refund("pending")], false)).with_priority(1).mount(&server).await;
+    list().respond_with(page(std::slice::from_ref(&another), true)).mount(&server).await;
+    let fact = provider.refund(&asked).await.unwrap();
+    assert_eq!((fact.refund_id.as_str(), fact.status), ("re_1", RefundStatus::Pending));
+    assert!(server.received_requests().await.unwrap().iter().all(|sent| sent.method == "GET"));
+
+    let (server, provider) = played().await;
+    list().respond_with(page(&[another], false)).mount(&server).await;
+    answers(&server, "POST", "/v1/refunds", ok(stripe_refund("succeeded"))).await;
+    assert_eq!(provider.refund(&asked).await.unwrap().refund_id, "re_1");
+    // Nobody knows what is there: nothing is sent.
+    let (server, provider) = played().await;
+    answers(&server, "GET", "/v1/refunds", ResponseTemplate::new(500)).await;
+    answers(&server, "POST", "/v1/refunds", ok(stripe_refund("succeeded"))).await;
+    assert!(matches!(provider.refund(&asked).await, Err(ProviderError::Unavailable { .. })));
+    assert!(server.received_requests().await.unwrap().iter().all(|sent| sent.method == "GET"));
 }
 
 /// Signs as `stripe.webhooks.generateTestHeaderString` does; the vectors are in the unit tests.
@@ -426,6 +455,11 @@ async fn a_sessions_own_payment_intent_is_found_by_the_order() {
     assert_eq!(fact(&*provider, "payment_intent.canceled", &object).await, Fact::Ignored);
 }
 
+fn dispute(status: &str) -> Value {
+    json!({"id": "du_1", "object": "dispute", "status": status, "amount": 1005, "currency": "usd",
+        "charge": "ch_1", "payment_intent": "pi_1", "reason": "fraudulent"})
+}
+
 #[tokio::test]
 async fn refunds_and_disputes_become_facts() {
     let (_server, provider) = played().await;
@@ -444,10 +478,11 @@ async fn refunds_and_disputes_become_facts() {
         ("warning_closed", DisputeStatus::Won),
         ("lost", DisputeStatus::Lost),
     ] {
-        let object = json!({"id": "du_1", "object": "dispute", "status": status, "amount": 1005, "currency": "usd",
-            "charge": "ch_1", "payment_intent": "pi_1", "reason": "fraudulent"});
-        let Fact::Dispute(said) = fact(&*provider, "charge.dispute.closed", &object).await else { panic!() };
+        let Fact::Dispute(said) = fact(&*provider, "charge.dispute.closed", &dispute(status)).await else { panic!() };
         assert_eq!((said.status, said.payment_id.as_deref()), (expected, Some("pi_1")));
+    }
+    for asking in ["warning_needs_response", "warning_under_review"] {
+        assert_eq!(fact(&*provider, "charge.dispute.created", &dispute(asking)).await, Fact::Ignored, "{asking}");
     }
     for kind in ["charge.refunded", "charge.succeeded", "payment_intent.created", "a.kind.of.tomorrow"] {
         assert_eq!(fact(&*provider, kind, &json!({"id": "x"})).await, Fact::Ignored, "{kind}");

@@ -43,14 +43,14 @@ impl Reply {
     /// The answer is a problem as RFC 9457 and the house want it, of this status and code.
     #[track_caller]
     pub fn problem(self, status: u16, code: &str) -> Self {
-        let reply = self.expect(status).is_a_problem();
+        let reply = self.expect(status).must_be_a_problem();
         assert_eq!(reply.body["code"], code, "{} {}: {}", reply.method, reply.path, reply.text);
         reply
     }
 
     /// The answer is a problem, whichever.
     #[track_caller]
-    pub fn is_a_problem(self) -> Self {
+    pub fn must_be_a_problem(self) -> Self {
         let context = format!("{} {}: {} {}", self.method, self.path, self.status, self.text);
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{context}");
         assert_eq!(self.body["status"], self.status, "{context}");

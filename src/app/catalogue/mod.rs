@@ -7,7 +7,7 @@ pub mod channel_rules;
 pub mod products;
 pub mod top_up_options;
 
-use diesel_async::AsyncPgConnection;
+use crate::storage::Connection;
 
 use super::{App, Error, Problems};
 use crate::domain::catalogue::Price;
@@ -53,7 +53,7 @@ pub fn offered_channels(app: &App) -> Vec<ChannelOffer> {
 /// # Errors
 /// 422 naming `currency` (`currency_not_offered`) or `product` (`unknown_product`, `inactive_product`) at `place`.
 pub async fn offer(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     offered: Vec<ChannelOffer>,
     customer: &CustomerId,
     currency: Currency,

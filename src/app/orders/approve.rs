@@ -1,7 +1,7 @@
 //! Bank transfers: an operator states what arrived, or rejects.
 
+use crate::storage::Connection;
 use chrono::{NaiveDate, Utc};
-use diesel_async::AsyncPgConnection;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -100,7 +100,7 @@ fn check_state(order: &Order, statement: &Statement) -> Result<(), Error> {
 
 /// True when a second operator is needed.
 async fn propose(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     app: &App,
     order: &mut Order,
     statement: &Statement,
@@ -136,7 +136,7 @@ async fn propose(
 }
 
 async fn confirm(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     order: &mut Order,
     proposal: Approval,
     statement: &Statement,
@@ -157,12 +157,7 @@ async fn confirm(
     credit(conn, order, &proposal, actor).await
 }
 
-async fn credit(
-    conn: &mut AsyncPgConnection,
-    order: &mut Order,
-    approval: &Approval,
-    actor: &str,
-) -> Result<(), Error> {
+async fn credit(conn: &mut Connection, order: &mut Order, approval: &Approval, actor: &str) -> Result<(), Error> {
     let account = crate::storage::catalogue::bank_accounts::find(conn, approval.bank_account_id)
         .await?
         .ok_or_else(|| Error::field("/bank_account_id", "unknown", "is not one of our bank accounts"))?;

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::storage::Connection;
 use chrono::{DateTime, Duration, Utc};
-use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
 use super::pay;
@@ -68,28 +68,21 @@ pub async fn create(app: &App, new: &NewOrder, key: &IdempotencyKey, actor: &str
         if order.channel == Channel::Balance {
             pay_from_wallet(conn, &mut order, price.amount, actor).await?;
         } else {
-            orders::insert_attempt(conn, &first_attempt(&order)).await?;
+            orders::insert_attempt(conn, &first_attempt(&order, &offer)).await?;
         }
         key.record(conn, order.id).await?;
         Ok::<_, Error>(Made::new(order))
     })
     .await?;
 
-    let email = customer_email(app, &new.customer).await?;
-    pay::start(app, &made.value, email.as_deref(), actor).await?;
+    pay::start(app, &made.value, actor).await?;
     let mut conn = app.pool.get().await?;
     let order = orders::find(&mut conn, made.value.id).await?.ok_or(Error::NotFound("order"))?;
     Ok(Made { value: view(&mut conn, order).await?, replayed: made.replayed })
 }
 
-async fn customer_email(app: &App, customer: &CustomerId) -> Result<Option<String>, Error> {
-    let mut conn = app.pool.get().await?;
-    let profile = crate::storage::billing_profiles::find(&mut conn, customer).await?;
-    Ok(profile.map(|profile| profile.email.as_str().to_owned()))
-}
-
 /// Checks everything that can be wrong, and names all of it at once.
-async fn validate(conn: &mut AsyncPgConnection, app: &App, new: &NewOrder) -> Result<(Offer, Price), Error> {
+async fn validate(conn: &mut Connection, app: &App, new: &NewOrder) -> Result<(Offer, Price), Error> {
     let mut problems = Problems::new();
     let currency = problems.money("/currency", new.currency.parse::<Currency>());
     let product = match new.product.as_deref() {
@@ -215,12 +208,13 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
     }
 }
 
-fn first_attempt(order: &Order) -> Attempt {
+fn first_attempt(order: &Order, offer: &Offer) -> Attempt {
     Attempt {
         order_id: order.id,
         n: 1,
         provider: order.provider.clone(),
         request_key: format!("{}-1", order.id.as_simple()),
+        customer_email: offer.profile.as_ref().map(|profile| profile.email.as_str().to_owned()),
         provider_reference: None,
         next_action: None,
         status: "open".to_owned(),
@@ -231,12 +225,7 @@ fn first_attempt(order: &Order) -> Attempt {
 }
 
 /// A product paid from the wallet: the transfer, and the order completed with it.
-async fn pay_from_wallet(
-    conn: &mut AsyncPgConnection,
-    order: &mut Order,
-    amount: Money,
-    actor: &str,
-) -> Result<(), Error> {
+async fn pay_from_wallet(conn: &mut Connection, order: &mut Order, amount: Money, actor: &str) -> Result<(), Error> {
     let transfer =
         NewTransfer { customer: order.customer.clone(), amount, from: Product::main(), to: order.product.clone() };
     transfers::book(conn, &transfer, Some(order.id)).await?;

@@ -6,4 +6,5 @@ pub mod create;
 pub mod pay;
 pub mod read;
 
+pub use crate::storage::orders::OrderFilter;
 pub use read::OrderView;

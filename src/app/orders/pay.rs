@@ -21,7 +21,7 @@ const LEASE_SECONDS: i32 = 40;
 /// # Errors
 /// 409 while another request is calling; of the provider. When the provider refuses for good the order is
 /// failed; otherwise it stays as it was.
-pub async fn start(app: &App, order: &Order, email: Option<&str>, actor: &str) -> Result<(), Error> {
+pub async fn start(app: &App, order: &Order, actor: &str) -> Result<(), Error> {
     let attempt = {
         let mut conn = app.pool.get().await?;
         let Some(attempt) = orders::last_attempt(&mut conn, order.id).await? else { return Ok(()) };
@@ -43,7 +43,7 @@ pub async fn start(app: &App, order: &Order, email: Option<&str>, actor: &str) -
             retry_after_seconds: 300,
         });
     };
-    match provider.create(&request(app, order, &attempt, email)?).await {
+    match provider.create(&request(app, order, &attempt)?).await {
         Ok(created) => {
             let action = action_json(&created.next_action);
             let order = transact(&app.pool, async |conn| {
@@ -78,7 +78,7 @@ pub async fn start(app: &App, order: &Order, email: Option<&str>, actor: &str) -
     }
 }
 
-fn request(app: &App, order: &Order, attempt: &Attempt, email: Option<&str>) -> Result<AttemptRequest, Error> {
+fn request(app: &App, order: &Order, attempt: &Attempt) -> Result<AttemptRequest, Error> {
     let amount = order.money().map_err(|error| Error::field("/amount", error.code(), error.to_string()))?;
     let shown = IdKind::TopUpOrder.show(order.id);
     let back = order.return_url.clone().unwrap_or_else(|| format!("{}/docs", app.settings.public_url));
@@ -91,7 +91,7 @@ fn request(app: &App, order: &Order, attempt: &Attempt, email: Option<&str>) -> 
         flow: settlement::card_flow(order),
         return_url: with_order(&back, &shown),
         cancel_url: with_order(&back, &shown),
-        customer_email: email.map(str::to_owned),
+        customer_email: attempt.customer_email.clone(),
         locale: order.locale.clone(),
         payer_ip: order.payer_ip.parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         bank_code: order.vnpay_bank_code.clone(),

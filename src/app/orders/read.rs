@@ -1,7 +1,7 @@
 //! Orders as their customer (or an operator) reads them.
 
+use crate::storage::Connection;
 use chrono::{DateTime, Utc};
-use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
 use crate::app::{App, Caller, Error, settlement};
@@ -35,7 +35,7 @@ pub async fn get(app: &App, caller: &Caller, customer: Option<&str>, id: Option<
 /// # Errors
 /// 404 when it is not there or not theirs.
 pub async fn owned(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     caller: &Caller,
     customer: Option<&str>,
     id: Option<Uuid>,
@@ -54,7 +54,7 @@ pub async fn owned(
 ///
 /// # Errors
 /// Of the database.
-pub async fn view(conn: &mut AsyncPgConnection, order: Order) -> Result<OrderView, Error> {
+pub async fn view(conn: &mut Connection, order: Order) -> Result<OrderView, Error> {
     let attempt = orders::last_attempt(conn, order.id).await?;
     let timeline = orders::timeline(conn, order.id).await?;
     let next_action = next_action(&order, attempt.as_ref());

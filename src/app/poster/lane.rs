@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use diesel_async::AsyncPgConnection;
+use crate::storage::Connection;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
@@ -58,7 +58,7 @@ async fn fail_waiting(queue: &Queue, error: &StorageError) {
     tokio::time::sleep(PAUSE).await;
 }
 
-async fn serve(queue: &Queue, pool: &Pool, conn: &AsyncPgConnection) {
+async fn serve(queue: &Queue, pool: &Pool, conn: &Connection) {
     let mut flushes = FuturesUnordered::new();
     let mut lost = false;
     loop {
@@ -81,7 +81,7 @@ async fn serve(queue: &Queue, pool: &Pool, conn: &AsyncPgConnection) {
 }
 
 /// Writes jobs and answers them; false when the connection was lost on the way.
-async fn flush(jobs: Vec<Job>, pool: &Pool, conn: &AsyncPgConnection) -> bool {
+async fn flush(jobs: Vec<Job>, pool: &Pool, conn: &Connection) -> bool {
     let postings: Vec<&Posting> = jobs.iter().flat_map(|job| &job.postings).collect();
     metrics::histogram!("topup_poster_flush_postings")
         .record(f64::from(u32::try_from(postings.len()).unwrap_or(u32::MAX)));
@@ -142,7 +142,7 @@ async fn settle_rest(pool: &Pool, postings: &[&Posting], settled: Settled) -> Ve
 }
 
 /// Sends what the fast path can take, all statements at once on the one connection; false when it was lost.
-async fn try_fast(conn: &AsyncPgConnection, postings: &[&Posting], waits: &[bool]) -> (Settled, bool) {
+async fn try_fast(conn: &Connection, postings: &[&Posting], waits: &[bool]) -> (Settled, bool) {
     let mut seen: HashSet<(&str, Option<EntryKind>, &str)> = HashSet::with_capacity(postings.len());
     let (mut usage, mut holds, mut captures) = (Vec::new(), Vec::new(), Vec::new());
     for (at, (posting, waits)) in postings.iter().zip(waits).enumerate() {

@@ -10,6 +10,7 @@ use crate::domain::payment::RefundStatus;
 use crate::domain::refund::{RefundState, next_question, refusal_is_final};
 use crate::providers::{ProviderError, RefundRequest};
 use crate::storage::refunds::{self, Refund};
+use crate::storage::transaction::transact;
 use crate::storage::{StorageError, currency_from_column, orders, payments};
 
 /// How long one process may be talking about a refund before another one may; more than any call takes.
@@ -25,7 +26,9 @@ pub(super) async fn send(app: &App, id: Uuid) {
             let mut conn = app.pool.get().await?;
             refunds::find(&mut conn, id).await?.ok_or(Error::NotFound("refund"))?
         };
-        if refund.state()? == RefundState::Pending && refund.provider_refund_id.is_none() {
+        // What people send by hand has no time to be asked about.
+        let is_theirs = refund.ask_at.is_some() && refund.provider_refund_id.is_none();
+        if refund.state()? == RefundState::Pending && is_theirs {
             ask(app, &refund).await?;
         }
         Ok::<(), Error>(())
@@ -41,15 +44,17 @@ pub(super) async fn send(app: &App, id: Uuid) {
 /// # Errors
 /// Of the database, when nothing could be claimed.
 pub async fn ask_due(app: &App) -> Result<usize, Error> {
-    let due = {
-        let mut conn = app.pool.get().await?;
-        refunds::claim_to_ask(&mut conn, ROUND, LEASE_SECONDS).await?
-    };
-    for refund in &due {
+    // One transaction: what is locked here is leased before anybody else may look.
+    let due =
+        transact(&app.pool, async |conn| Ok::<_, Error>(refunds::claim_to_ask(conn, ROUND, LEASE_SECONDS).await?))
+            .await?;
+    // At the same time: one after the other could take longer than the lease.
+    let asked = due.iter().map(async |refund| {
         if let Err(error) = ask(app, refund).await {
             tracing::error!(refund = %refund.id, error = %error, "a refund was not asked about");
         }
-    }
+    });
+    futures_util::future::join_all(asked).await;
     Ok(due.len())
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Locks are taken in this order: order, payment, refund or dispute, wallet. The caller holds all but the last.
 
+use crate::storage::Connection;
 use chrono::{DateTime, Utc};
-use diesel_async::AsyncPgConnection;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -56,7 +56,7 @@ pub(in crate::app) enum Direction {
 /// # Errors
 /// 402 or 409 of the wallet, for [`Direction::Ask`].
 pub(in crate::app) async fn align(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     order: &Order,
     source: &Source,
     direction: Direction,
@@ -112,7 +112,7 @@ pub(in crate::app) async fn align(
                 moved.money -= entry.amount - entry.granted;
             }
             Outcome::Replayed(_) => return Err(Error::conflict("already_booked", "this was booked before")),
-            Outcome::Refused(refusal) => return Err(Error::refused(refusal, order.currency)),
+            Outcome::Refused(refusal) => return Err(Error::refused(refusal)),
         }
     }
     Ok(moved)
@@ -123,7 +123,7 @@ pub(in crate::app) async fn align(
 /// # Errors
 /// Of the database.
 pub(in crate::app) async fn tell(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     order: &mut Order,
     event: &str,
     actor: &str,
@@ -143,11 +143,7 @@ pub(in crate::app) async fn tell(
 ///
 /// # Errors
 /// 402 or 409 of the wallet, unless an operator overrides it or the money is gone already.
-pub(super) async fn start(
-    conn: &mut AsyncPgConnection,
-    order: Option<&Order>,
-    refund: &mut Refund,
-) -> Result<(), Error> {
+pub(super) async fn start(conn: &mut Connection, order: Option<&Order>, refund: &mut Refund) -> Result<(), Error> {
     // Money that left at the provider's dashboard is gone, whatever the wallet says.
     let direction = if refund.override_balance || !refund.ours { Direction::Force } else { Direction::Ask };
     payments::add_refunded(conn, refund.payment_id, refund.amount).await?;
@@ -181,6 +177,10 @@ pub(super) async fn conclude(app: &App, id: Uuid, news: &News, actor: &str) -> R
         };
         payments::lock_by_id(conn, known.payment_id).await?;
         let mut refund = refunds::lock(conn, id).await?.ok_or(Error::NotFound("refund"))?;
+        // A refusal says that our request made no refund. One that the provider has told us of meanwhile was made.
+        if news.provider_refund_id.is_none() && refund.provider_refund_id.is_some() {
+            return Ok(false);
+        }
         take_news(conn, order.as_mut(), &mut refund, news, actor).await
     })
     .await
@@ -191,7 +191,7 @@ pub(super) async fn conclude(app: &App, id: Uuid, news: &News, actor: &str) -> R
 /// # Errors
 /// Of the database.
 pub(super) async fn take_news(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     order: Option<&mut Order>,
     refund: &mut Refund,
     news: &News,

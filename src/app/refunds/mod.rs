@@ -12,8 +12,8 @@ pub use ask::ask_due;
 pub use observe::observe;
 pub(in crate::app) use observe::{lock, note, payment};
 
+use crate::storage::Connection;
 use chrono::{DateTime, Duration, Utc};
-use diesel_async::AsyncPgConnection;
 use rust_decimal::Decimal;
 use serde_json::json;
 use uuid::Uuid;
@@ -26,11 +26,11 @@ use crate::domain::order::{Order, OrderStatus};
 use crate::domain::payment::{Channel, RefundStatus};
 use crate::domain::refund::RefundState;
 use crate::storage::payments::{self, Payment};
-use crate::storage::refunds::{self, RefundFilter};
+use crate::storage::refunds;
 use crate::storage::transaction::transact;
 use crate::storage::{StorageError, audit, orders};
 
-pub use crate::storage::refunds::Refund;
+pub use crate::storage::refunds::{Refund, RefundFilter};
 
 /// A refund as an operator asks for it.
 #[derive(Debug, Clone)]
@@ -226,7 +226,7 @@ pub async fn list(
 }
 
 /// Locks a completed order and the payment that completed it.
-async fn refundable_order(conn: &mut AsyncPgConnection, id: Uuid) -> Result<(Order, Payment), Error> {
+async fn refundable_order(conn: &mut Connection, id: Uuid) -> Result<(Order, Payment), Error> {
     let order = orders::lock(conn, id).await?.ok_or(Error::NotFound("order"))?;
     if order.status != OrderStatus::Completed {
         let detail = format!("only a completed order is refunded; this one is {}", order.status);
@@ -242,12 +242,7 @@ async fn refundable_order(conn: &mut AsyncPgConnection, id: Uuid) -> Result<(Ord
     Ok((order, payment))
 }
 
-async fn require_left(
-    conn: &mut AsyncPgConnection,
-    order: &Order,
-    payment: &Payment,
-    amount: Decimal,
-) -> Result<(), Error> {
+async fn require_left(conn: &mut Connection, order: &Order, payment: &Payment, amount: Decimal) -> Result<(), Error> {
     let gone = refunds::gone(conn, order.id).await?;
     let left = gone.refundable(order, payment.amount, payment.refunded);
     if amount <= left {
@@ -262,7 +257,7 @@ async fn require_left(
 }
 
 async fn draft(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     new: &NewRefund,
     order: &Order,
     payment: &Payment,
@@ -312,7 +307,7 @@ fn is_sent_by_provider(app: &App, refund: &Refund) -> bool {
     app.providers.by_name(&refund.provider).is_none_or(|provider| provider.capabilities().can_refund)
 }
 
-async fn on_record(conn: &mut AsyncPgConnection, actor: &str, action: &str, refund: &Refund) -> Result<(), Error> {
+async fn on_record(conn: &mut Connection, actor: &str, action: &str, refund: &Refund) -> Result<(), Error> {
     let detail = json!({
         "order_id": refund.order_id.map(|id| IdKind::TopUpOrder.show(id)),
         "amount": refund.amount.normalize().to_string(),

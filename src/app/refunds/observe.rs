@@ -1,20 +1,20 @@
 //! What providers tell about refunds by themselves.
 
+use crate::storage::Connection;
 use chrono::{DateTime, Duration, Utc};
-use diesel_async::AsyncPgConnection;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::book::{self, News};
-use crate::app::{App, Error};
+use crate::app::{App, Error, disputes};
 use crate::domain::order::Order;
 use crate::domain::payment::{RefundFact, RefundStatus};
 use crate::domain::refund::RefundState;
 use crate::providers::Outcome;
+use crate::storage::orders;
 use crate::storage::payments::{self, Payment};
 use crate::storage::refunds::{self, Refund};
 use crate::storage::transaction::transact;
-use crate::storage::{disputes, orders};
 
 /// Takes a verified word about a refund. One that we do not know was started at the provider's dashboard: it is
 /// adopted, and the wallet gives for it, by force.
@@ -55,15 +55,24 @@ fn news(fact: &RefundFact) -> News {
     News { status: fact.status, provider_refund_id: Some(fact.refund_id.clone()), reason: fact.reason.clone() }
 }
 
-async fn find(conn: &mut AsyncPgConnection, provider: &str, fact: &RefundFact) -> Result<Option<Refund>, Error> {
+async fn find(conn: &mut Connection, provider: &str, fact: &RefundFact) -> Result<Option<Refund>, Error> {
     let ours = match fact.our_refund_id {
         Some(id) => refunds::find(conn, id).await?.filter(|refund| refund.provider == provider),
         None => None,
     };
     match ours {
+        // We took an answer for a refusal and gave the money back, yet the refund was made: it is a new one to us.
+        Some(refused) if was_given_up(&refused)? && fact.status != RefundStatus::Failed => {
+            Ok(refunds::by_provider_id(conn, provider, &fact.refund_id).await?)
+        }
         Some(refund) => Ok(Some(refund)),
         None => Ok(refunds::by_provider_id(conn, provider, &fact.refund_id).await?),
     }
+}
+
+/// Whether a refund failed without ever having had a name at its provider.
+fn was_given_up(refund: &Refund) -> Result<bool, Error> {
+    Ok(refund.state()? == RefundState::Failed && refund.provider_refund_id.is_none())
 }
 
 enum Adopted {
@@ -87,7 +96,7 @@ async fn adopt(
         if let Some(known) = find(conn, provider, fact).await? {
             return Ok(Adopted::KnownMeanwhile(Box::new(known)));
         }
-        record(conn, order, &payment, fact, actor).await.map(Adopted::Done)
+        record(conn, order, &payment, fact, told_at, actor).await.map(Adopted::Done)
     })
     .await
 }
@@ -117,15 +126,15 @@ pub(in crate::app) async fn payment(
 ///
 /// # Errors
 /// Of the database.
-pub(in crate::app) async fn lock(
-    conn: &mut AsyncPgConnection,
-    payment_id: Uuid,
-) -> Result<(Option<Order>, Payment), Error> {
+pub(in crate::app) async fn lock(conn: &mut Connection, payment_id: Uuid) -> Result<(Option<Order>, Payment), Error> {
     let order = match payments::order_served(conn, payment_id).await? {
         Some(order) => orders::lock(conn, order).await?,
         None => None,
     };
     let payment = payments::lock_by_id(conn, payment_id).await?.ok_or(Error::NotFound("payment"))?;
+    if order.is_none() && payments::order_served(conn, payment_id).await?.is_some() {
+        return Err(try_again("the payment was given to an order just now"));
+    }
     Ok((order, payment))
 }
 
@@ -134,16 +143,15 @@ fn try_again(detail: &str) -> Error {
 }
 
 async fn record(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     mut order: Option<Order>,
     payment: &Payment,
     fact: &RefundFact,
+    told_at: Option<DateTime<Utc>>,
     actor: &str,
 ) -> Result<Outcome, Error> {
-    if fact.reversal && disputes::holds_payment(conn, payment.id).await? {
-        // The disputed money itself: the wallet gave it when the dispute was opened.
-        note(conn, order.as_ref(), payment, "dispute_reversed", actor, &fact.amount.to_string()).await?;
-        return Ok(Outcome::AlreadySettled);
+    if fact.reversal {
+        return disputes::reversed(conn, order, payment, fact, told_at, actor).await;
     }
     if refunds::has_unnamed(conn, payment.id, fact.amount.amount()).await? {
         return Err(try_again("this may be a refund of ours that is being sent"));
@@ -203,7 +211,7 @@ async fn record(
 /// # Errors
 /// Of the database.
 pub(in crate::app) async fn note(
-    conn: &mut AsyncPgConnection,
+    conn: &mut Connection,
     order: Option<&Order>,
     payment: &Payment,
     event: &str,

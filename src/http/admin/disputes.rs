@@ -5,6 +5,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::app::StorageError;
+use crate::app::disputes::{DisputeFilter, status_word};
 use crate::app::{App, Error, disputes};
 use crate::domain::id::IdKind;
 use crate::domain::money::Currency;
@@ -14,8 +16,6 @@ use crate::http::auth::AsOperator;
 use crate::http::extract::QueryParams;
 use crate::http::page;
 use crate::http::problem::Failure;
-use crate::storage::StorageError;
-use crate::storage::disputes::{DisputeFilter, status_word};
 
 /// A dispute. While it is open or lost, the wallet has given the money back.
 #[derive(Debug, Serialize, ToSchema)]

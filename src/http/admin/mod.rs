@@ -8,6 +8,7 @@ pub mod products;
 pub mod refunds;
 pub mod top_up_options;
 pub mod top_up_orders;
+pub mod unapplied_payments;
 
 use uuid::Uuid;
 

@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::app::StorageError;
+use crate::app::refunds::RefundFilter;
 use crate::app::refunds::{self, NewRefund};
 use crate::app::{App, Error, Problems};
 use crate::domain::id::IdKind;
@@ -16,8 +18,6 @@ use crate::http::auth::{Allowed, AsOperator};
 use crate::http::extract::{IdempotencyHeader, JsonBody, QueryParams};
 use crate::http::page;
 use crate::http::problem::Failure;
-use crate::storage::StorageError;
-use crate::storage::refunds::RefundFilter;
 
 /// A refund.
 #[derive(Debug, Serialize, ToSchema)]

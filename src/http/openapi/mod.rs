@@ -3,7 +3,7 @@
 //! A handler states what is its own: summary, parameters, body, success, scopes as
 //! `security(("bearer" = ["customer", "operator"]))` (any one of them is enough; none named: all three, and for `/v1/admin/` the operator alone), and only such
 //! failures as do not follow from the request's shape (402, 409, 412, 502, …). What every operation has in common is
-//! added by [`finish`]: shared failures, request id, the text of `Idempotency-Key`.
+//! added by `finish`: shared failures, request id, the text of `Idempotency-Key`.
 
 mod finish;
 mod shared;

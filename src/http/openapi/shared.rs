@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// Tags in the order in which they are shown, with what they are about.
-pub(super) const TAGS: [(&str, &str); 20] = [
+pub(super) const TAGS: [(&str, &str); 22] = [
     ("balances", "What a customer has: wallets, their parts, and how they change."),
     ("top-up-options", "What can be topped up, and how: presets, limits, channels, agreement, prices."),
     ("products", "What can hold a balance of its own."),
@@ -17,7 +17,9 @@ pub(super) const TAGS: [(&str, &str); 20] = [
     ("spend-guards", "Spending caps and low-balance alerts."),
     ("admin-catalogue", "For operators: products, options, channels, bank accounts."),
     ("admin-top-up-orders", "For operators: orders of all customers, approval of bank transfers."),
-    ("admin-payments", "For operators: bank statements, unapplied payments, refunds, disputes, adjustments."),
+    ("admin-payments", "For operators: bank statements, unapplied payments, adjustments."),
+    ("admin-refunds", "For operators: money given back to where it came from."),
+    ("admin-disputes", "For operators: payments that a payer contests."),
     ("admin-customers", "For operators: everything about one customer."),
     ("admin-integrity", "For operators: the figures that prove the books, and who did what."),
     ("admin-webhooks", "For operators: where events are delivered to, and what became of them."),

@@ -146,6 +146,7 @@ pub(super) fn locator(order_id: Option<&str>, custom_id: Option<&str>) -> Attemp
     AttemptLocator {
         provider_reference: order_id.map(str::to_owned),
         order_id: custom_id.and_then(|id| IdKind::TopUpOrder.parse(id)),
+        amount: None,
     }
 }
 

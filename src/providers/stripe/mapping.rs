@@ -109,12 +109,17 @@ pub(super) fn refund(refund: &Refund) -> Result<RefundFact, Unreadable> {
     Ok(RefundFact {
         refund_id: refund.id.clone(),
         payment_id: refund.payment_intent.as_ref().and_then(Expandable::id).map(str::to_owned),
-        our_refund_id: meta(refund.metadata.as_ref(), META_REFUND).and_then(|id| IdKind::Refund.parse(id)),
+        our_refund_id: our_refund(refund),
         amount: money::from_wire(refund.amount, &refund.currency).map_err(|error| error.to_string())?,
         status,
         reason: refund.failure_reason.clone().or_else(|| refund.pending_reason.clone()),
         reversal: false,
     })
+}
+
+/// The refund of ours that it is, by its metadata.
+pub(super) fn our_refund(refund: &Refund) -> Option<Uuid> {
+    meta(refund.metadata.as_ref(), META_REFUND).and_then(|id| IdKind::Refund.parse(id))
 }
 
 pub(super) fn dispute(dispute: &Dispute) -> Result<DisputeFact, Unreadable> {
@@ -134,7 +139,7 @@ pub(super) fn dispute(dispute: &Dispute) -> Result<DisputeFact, Unreadable> {
 }
 
 pub(super) fn session_locator(session: &Session) -> AttemptLocator {
-    AttemptLocator { provider_reference: Some(session.id.clone()), order_id: session_order(session) }
+    AttemptLocator { provider_reference: Some(session.id.clone()), order_id: session_order(session), amount: None }
 }
 
 /// A PaymentIntent that a Checkout Session made is not what we stored with the attempt.
@@ -143,6 +148,7 @@ pub(super) fn intent_locator(intent: &PaymentIntent) -> AttemptLocator {
     AttemptLocator {
         provider_reference: (!of_checkout).then(|| intent.id.clone()),
         order_id: order_of(intent.metadata.as_ref()),
+        amount: None,
     }
 }
 

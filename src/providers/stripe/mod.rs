@@ -9,12 +9,12 @@ mod signature;
 mod wire;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use self::client::StripeClient;
-use self::wire::{Expandable, PaymentIntent, Refund, Session};
+use self::wire::{Expandable, PaymentIntent, Refund, Refunds, Session};
 use super::settings::{SettingsError, StripeSettings, Timeouts};
 use super::{
     AttemptRef, AttemptRequest, Capabilities, CardFlow, Created, NextAction, NotificationError, Outcome,
@@ -27,6 +27,9 @@ use crate::domain::payment::{Channel, Notification, Observation, RefundFact};
 const NAME: &str = "stripe";
 /// Stripe's objects do not name our account, and a rolled key must not make an old payment a new one.
 const MERCHANT_ACCOUNT: &str = "default";
+
+/// A refund older than this was probably sent before.
+const FIRST_SENDING: TimeDelta = TimeDelta::seconds(60);
 
 const META_ORDER: &str = "order_id";
 const META_ATTEMPT: &str = "attempt";
@@ -93,6 +96,23 @@ impl Stripe {
         self.require(stated.is_none_or(|stated| stated == order_id), "another order's PaymentIntent")?;
         let asked = money::from_wire(intent.amount, &intent.currency);
         self.require(intent.status == "succeeded" || asked == Ok(amount), "a PaymentIntent with another amount")
+    }
+
+    /// Our refund among those of its payment.
+    async fn find_refund(&self, request: &RefundRequest) -> Result<Option<Refund>, ProviderError> {
+        let payment = client::path_segment(&request.payment_id)?;
+        let first = format!("/v1/refunds?payment_intent={payment}&limit=100");
+        let mut page: Refunds = self.client.get(&first).await?;
+        loop {
+            let last = page.data.last().map(|refund| refund.id.clone());
+            let ours = |refund: &Refund| mapping::our_refund(refund) == Some(request.refund_id);
+            if let Some(found) = page.data.into_iter().find(ours) {
+                return Ok(Some(found));
+            }
+            let Some(last) = last.filter(|_| page.has_more) else { return Ok(None) };
+            let next = format!("{first}&starting_after={}", client::path_segment(&last)?);
+            page = self.client.get(&next).await?;
+        }
     }
 
     fn require(&self, holds: bool, otherwise: &str) -> Result<(), ProviderError> {
@@ -237,7 +257,14 @@ impl PaymentProvider for Stripe {
         }
     }
 
+    /// Stripe forgets keys after a day, and replays a stored error until then: what was sent before is looked for
+    /// first (docs.stripe.com/api/idempotent_requests).
     async fn refund(&self, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
+        if Utc::now() - request.created_at > FIRST_SENDING
+            && let Some(known) = self.find_refund(request).await?
+        {
+            return self.refund_fact(&known, request);
+        }
         let form = request::refund(request)?;
         let key = IdKind::Refund.show(request.refund_id);
         let refund: Refund = self.client.post("/v1/refunds", &form, &key).await?;

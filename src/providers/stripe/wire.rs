@@ -72,6 +72,13 @@ pub(super) struct Refund {
     pub metadata: Option<Metadata>,
 }
 
+/// A page of them, newest first.
+#[derive(Debug, Deserialize)]
+pub(super) struct Refunds {
+    pub data: Vec<Refund>,
+    pub has_more: bool,
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct Dispute {
     pub id: String,

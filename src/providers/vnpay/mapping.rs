@@ -63,9 +63,9 @@ pub(super) fn transaction_reference(order_id: Uuid, attempt: i32) -> String {
 }
 
 /// How an IPN names the attempt.
-pub(super) fn locator(transaction_reference: &str) -> AttemptLocator {
+pub(super) fn locator(transaction_reference: &str, amount: Money) -> AttemptLocator {
     let order = transaction_reference.split_once('A').and_then(|(order, _)| Uuid::try_parse(order).ok());
-    AttemptLocator { provider_reference: Some(transaction_reference.to_owned()), order_id: order }
+    AttemptLocator { provider_reference: Some(transaction_reference.to_owned()), order_id: order, amount: Some(amount) }
 }
 
 /// The canonical payment id, and its inverse: VNPay's own number.
@@ -179,8 +179,9 @@ mod tests {
         let order: Uuid = "0197f2c0-a1b2-7c3d-8e4f-5a6b7c8d9e0f".parse().unwrap();
         let reference = transaction_reference(order, 12);
         assert_eq!(reference, "0197f2c0a1b27c3d8e4f5a6b7c8d9e0fA12");
-        assert_eq!(locator(&reference).order_id, Some(order));
-        assert_eq!(locator("SOMETHING").order_id, None);
+        let amount = amount_from_wire("100").unwrap();
+        assert_eq!(locator(&reference, amount).order_id, Some(order));
+        assert_eq!(locator("SOMETHING", amount).order_id, None);
         assert_eq!(transaction_no(&payment_id(&reference, "144")), Some("144"));
     }
 

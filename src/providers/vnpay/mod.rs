@@ -186,11 +186,12 @@ impl PaymentProvider for Vnpay {
         let observation = mapping::observation(&said, &self.tmn_code, self.live)
             .map_err(|reason| NotificationError::Malformed(reason.to_owned()))?;
         Ok(Notification {
-            // VNPay has no event id; these three make one notification what it is.
-            event_id: format!("{}:{}:{}", said.transaction_reference, said.transaction_no, said.transaction_status),
+            // VNPay has no event id; these make one notification what it is. Another sum is another statement.
+            event_id: [said.transaction_reference, said.transaction_no, said.transaction_status, need("vnp_Amount")?]
+                .join(":"),
             event_type: "ipn".to_owned(),
             created_at: value(&parameters, "vnp_PayDate").and_then(mapping::read_stamp),
-            fact: Fact::Attempt { locator: mapping::locator(said.transaction_reference), observation },
+            fact: Fact::Attempt { locator: mapping::locator(said.transaction_reference, said.amount), observation },
         })
     }
 

@@ -35,7 +35,7 @@ pub async fn find_deduction(
     Ok(Some(entry))
 }
 
-async fn uses(
+pub(super) async fn uses(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     entry: &Entry,
@@ -83,6 +83,22 @@ pub async fn key_of_wallet(
         .await
         .optional()?;
     row.map(|(currency, product)| wallet_key(customer.as_str(), &currency, &product)).transpose()
+}
+
+/// Customer, id and version of every wallet of these customers: enough to tell which have changed.
+///
+/// # Errors
+/// Of the database.
+pub async fn wallet_versions(
+    conn: &mut AsyncPgConnection,
+    customers: impl IntoIterator<Item = &CustomerId>,
+) -> Result<Vec<(String, Uuid, i64)>, StorageError> {
+    let customers: Vec<&str> = customers.into_iter().map(CustomerId::as_str).collect();
+    Ok(wallets::table
+        .filter(wallets::customer_id.eq_any(customers))
+        .select((wallets::customer_id, wallets::id, wallets::version))
+        .load(conn)
+        .await?)
 }
 
 /// A hold by our id, as it is now: open holds whose time is over have expired.

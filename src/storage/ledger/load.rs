@@ -222,15 +222,16 @@ async fn complete(
     Ok((wallets, now))
 }
 
-struct ReadWallets(String);
+struct ReadWallets(Vec<String>);
 
 impl StaticSql for ReadWallets {
     type Row = WalletSql;
 
     fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(WALLET_COLUMNS);
-        out.push_sql("WHERE w.customer_id = ");
-        out.push_bind_param::<Text, _>(&self.0)?;
+        out.push_sql("WHERE w.customer_id = ANY (");
+        out.push_bind_param::<Array<Text>, _>(&self.0)?;
+        out.push_sql(")");
         Ok(())
     }
 }
@@ -240,7 +241,19 @@ impl StaticSql for ReadWallets {
 /// # Errors
 /// Of the database.
 pub async fn read_wallets(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<Vec<Wallet>, StorageError> {
-    let rows: Vec<WalletRow> = Cached(ReadWallets(customer.as_str().to_owned())).load(conn).await?;
+    read_wallets_of(conn, [customer]).await
+}
+
+/// As [`read_wallets`], of several customers at once.
+///
+/// # Errors
+/// Of the database.
+pub async fn read_wallets_of(
+    conn: &mut AsyncPgConnection,
+    customers: impl IntoIterator<Item = &CustomerId>,
+) -> Result<Vec<Wallet>, StorageError> {
+    let customers = customers.into_iter().map(|customer| customer.as_str().to_owned()).collect();
+    let rows: Vec<WalletRow> = Cached(ReadWallets(customers)).load(conn).await?;
     let (mut wallets, now) = complete(conn, rows, Vec::new()).await?;
     for lapsed in lapsed_holds(conn, &wallets, now, false).await? {
         if let Some(wallet) = wallets.get_mut(&lapsed.wallet) {
@@ -475,30 +488,38 @@ struct FindEntries {
     keys: Vec<String>,
 }
 
+/// The columns of [`EntryRow`], of the entries `e`.
+pub(super) const ENTRY_COLUMNS: &str = "e.customer_id, e.wallet_id, e.seq, e.kind, e.key, e.fingerprint, e.counterpart, e.reference, e.description, e.metadata, e.occurred_at, e.amount, e.granted, e.debt, e.balance_after, e.paid_in, e.paid_out, e.created_at";
+
+/// Their types.
+pub(super) type EntrySql = (
+    Text,
+    SqlUuid,
+    BigInt,
+    Int2,
+    Text,
+    BigInt,
+    Text,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Jsonb>,
+    Nullable<Timestamptz>,
+    Numeric,
+    Nullable<Numeric>,
+    Nullable<Numeric>,
+    Numeric,
+    Numeric,
+    Numeric,
+    Timestamptz,
+);
+
 impl StaticSql for FindEntries {
-    type Row = (
-        Text,
-        SqlUuid,
-        BigInt,
-        Int2,
-        Text,
-        BigInt,
-        Text,
-        Nullable<Text>,
-        Nullable<Text>,
-        Nullable<Jsonb>,
-        Nullable<Timestamptz>,
-        Numeric,
-        Nullable<Numeric>,
-        Nullable<Numeric>,
-        Numeric,
-        Numeric,
-        Numeric,
-        Timestamptz,
-    );
+    type Row = EntrySql;
 
     fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT e.customer_id, e.wallet_id, e.seq, e.kind, e.key, e.fingerprint, e.counterpart, e.reference, e.description, e.metadata, e.occurred_at, e.amount, e.granted, e.debt, e.balance_after, e.paid_in, e.paid_out, e.created_at FROM unnest(");
+        out.push_sql("SELECT ");
+        out.push_sql(ENTRY_COLUMNS);
+        out.push_sql(" FROM unnest(");
         out.push_bind_param::<Array<Text>, _>(&self.customers)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<Int2>, _>(&self.kinds)?;
@@ -612,6 +633,25 @@ pub(super) async fn find_known(
     Ok(known)
 }
 
+/// The entries of a customer by their kind and keys.
+///
+/// # Errors
+/// Of the database.
+pub async fn find_entries(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    kind: EntryKind,
+    keys: Vec<String>,
+) -> Result<Vec<Entry>, StorageError> {
+    let wanted = FindEntries {
+        customers: vec![customer.as_str().to_owned(); keys.len()],
+        kinds: vec![kind.code(); keys.len()],
+        keys,
+    };
+    let rows: Vec<EntryRow> = Cached(wanted).load(conn).await?;
+    rows.into_iter().map(EntryRow::into_entry).collect()
+}
+
 /// The entry of a customer by its kind and key.
 ///
 /// # Errors
@@ -622,11 +662,5 @@ pub async fn find_entry(
     kind: EntryKind,
     key: &str,
 ) -> Result<Option<Entry>, StorageError> {
-    let wanted = FindEntries {
-        customers: vec![customer.as_str().to_owned()],
-        kinds: vec![kind.code()],
-        keys: vec![key.to_owned()],
-    };
-    let rows: Vec<EntryRow> = Cached(wanted).load(conn).await?;
-    rows.into_iter().next().map(EntryRow::into_entry).transpose()
+    Ok(find_entries(conn, customer, kind, vec![key.to_owned()]).await?.pop())
 }

@@ -9,6 +9,7 @@
 //!
 //! Locks are always taken in this order: holds by id, then wallets by key.
 
+pub mod explain;
 pub mod fast;
 mod find;
 mod load;
@@ -18,6 +19,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use diesel_async::AsyncPgConnection;
+use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
@@ -26,8 +28,13 @@ use crate::domain::hold::Hold;
 use crate::domain::posting::{Booked, Change, OnInsufficient, Outcome, Posting, Refusal, Shortfall, WalletKey};
 use crate::domain::wallet::{Effects, Wallet};
 
-pub use find::{find_deduction, find_hold, find_reversals, grant_of_order, key_of_wallet, wallets_with_lapsed_holds};
-pub use load::{HoldRow, find_entry, lock_wallet, read_wallets, wallet_key as key_from_columns};
+pub use find::{
+    find_deduction, find_hold, find_reversals, grant_of_order, key_of_wallet, wallet_versions,
+    wallets_with_lapsed_holds,
+};
+pub use load::{
+    HoldRow, find_entries, find_entry, lock_wallet, read_wallets, read_wallets_of, wallet_key as key_from_columns,
+};
 
 /// What a deduplicated posting is known by: customer, kind of entry (or none for holds), key.
 type DedupeKey = (String, Option<EntryKind>, String);
@@ -45,6 +52,20 @@ pub async fn post(conn: &mut AsyncPgConnection, postings: &[Posting]) -> Result<
     let outcomes: Vec<Outcome> = postings.iter().map(|posting| book.decide(posting)).collect();
     book.write(conn).await?;
     Ok(outcomes)
+}
+
+/// Locks a wallet, made if need be, as it is now: what has lapsed is written down first. For use cases that change
+/// how a wallet is watched, which the postings after them must obey.
+///
+/// # Errors
+/// Of the database.
+pub async fn open_wallet(
+    conn: &mut AsyncPgConnection,
+    key: &WalletKey,
+) -> Result<(Wallet, DateTime<Utc>), StorageError> {
+    load::create_missing_wallets(conn, vec![key.clone()]).await?;
+    post(conn, &[Posting::sweep(key.clone())]).await?;
+    lock_wallet(conn, key).await?.ok_or_else(|| StorageError::Corrupt("a wallet that was just made is gone".to_owned()))
 }
 
 /// Everything that one call of [`post`] has locked, and what it changes.
@@ -123,7 +144,8 @@ impl Book {
     }
 
     /// The whole amount from one wallet or from the other. What is to be booked in any case becomes debt of
-    /// the first, when neither has enough. The first wallet's refusal is the one that is told.
+    /// the first, when neither has enough or a cap is in the way. The first wallet's refusal is the one that is
+    /// told, unless it is only short and a cap forbids the other to pay.
     fn apply_with_fallback(&mut self, posting: &Posting, hold: Option<&Hold>) -> Result<Booked, Refusal> {
         let wallet = hold.map_or(&posting.wallet, |hold| &hold.wallet);
         let Some(fallback) = &posting.fallback else { return self.apply(wallet, posting, hold) };
@@ -136,15 +158,31 @@ impl Book {
             wallet: posting.wallet.clone(),
             fallback: None,
         };
-        let first = self.apply(&posting.wallet, &refusing, None);
-        if !matches!(first, Err(Refusal::Insufficient(_))) {
-            return first;
+        let refusal = match self.apply(&posting.wallet, &refusing, None) {
+            Err(Refusal::Insufficient(shortfall)) => match self.pay_from(fallback, &refusing, *amount) {
+                Err(cap @ Refusal::CapReached(_)) => cap,
+                Err(_) => Refusal::Insufficient(shortfall),
+                booked => return booked,
+            },
+            Err(refusal) => refusal,
+            booked => return booked,
+        };
+        match on_insufficient {
+            OnInsufficient::Book => self.apply(&posting.wallet, posting, None),
+            OnInsufficient::Refuse => Err(refusal),
         }
-        match self.apply(fallback, &refusing, None) {
-            Ok(booked) => Ok(booked),
-            Err(_) if *on_insufficient == OnInsufficient::Book => self.apply(&posting.wallet, posting, None),
-            Err(_) => first,
+    }
+
+    /// Takes a product's usage from the other wallet; the product's own caps hold and count all the same.
+    fn pay_from(&mut self, other: &WalletKey, refusing: &Posting, amount: Decimal) -> Result<Booked, Refusal> {
+        if let Some(wallet) = self.wallets.get(&refusing.wallet) {
+            wallet.require_within_caps(amount, self.now)?;
         }
+        let booked = self.apply(other, refusing, None)?;
+        if let Some(wallet) = self.wallets.get_mut(&refusing.wallet) {
+            wallet.count_spent_elsewhere(amount, self.now);
+        }
+        Ok(booked)
     }
 
     fn apply(&mut self, key: &WalletKey, posting: &Posting, hold: Option<&Hold>) -> Result<Booked, Refusal> {
@@ -219,8 +257,8 @@ fn refused_without_wallet(key: &WalletKey, posting: &Posting) -> Refusal {
             Refusal::Insufficient(Shortfall {
                 wallet: key.clone(),
                 required: *amount,
-                available: rust_decimal::Decimal::ZERO,
-                held: rust_decimal::Decimal::ZERO,
+                available: Decimal::ZERO,
+                held: Decimal::ZERO,
             })
         }
         _ => Refusal::HoldNotFound,

@@ -14,6 +14,7 @@ use super::load::KeyArrays;
 use crate::domain::entry::Entry;
 use crate::domain::grant::Grant;
 use crate::domain::hold::Hold;
+use crate::domain::money::format_amount;
 use crate::domain::wallet::{Effects, Wallet};
 use crate::storage::StorageError;
 use crate::storage::schema::{events, grant_uses, grants, holds, spend_guards};
@@ -376,8 +377,9 @@ async fn write_alerts(conn: &mut AsyncPgConnection, changed: &[(&Wallet, &Effect
                     "customer_id": wallet.key.customer.as_str(),
                     "currency": wallet.key.currency.code(),
                     "product": wallet.key.product.code(),
-                    "available": wallet.available().normalize().to_string(),
-                    "threshold": wallet.low_balance.as_ref().map(|low| low.threshold.normalize().to_string()),
+                    "available": format_amount(wallet.available(), wallet.key.currency),
+                    "threshold":
+                        wallet.low_balance.as_ref().map(|low| format_amount(low.threshold, wallet.key.currency)),
                     "version": wallet.version,
                 })),
             )

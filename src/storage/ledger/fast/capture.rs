@@ -92,7 +92,7 @@ struct Captured {
 /// decide. No hold may be named twice in one call.
 ///
 /// # Errors
-/// As [`super::usage`].
+/// As `super::usage()`.
 pub async fn captures(conn: &AsyncPgConnection, postings: &[&Posting]) -> Result<Vec<Option<Booked>>, StorageError> {
     let asked = |posting: &Posting| match posting.change {
         Change::Capture { hold_id, amount } => (hold_id, amount),

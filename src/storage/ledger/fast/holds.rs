@@ -71,10 +71,10 @@ impl StaticSql for OpenHolds {
     }
 }
 
-/// Opens holds on paid money. Answers as [`usage`].
+/// Opens holds on paid money. Answers as `super::usage()`.
 ///
 /// # Errors
-/// As [`usage`].
+/// As `super::usage()`.
 pub async fn open_holds(conn: &AsyncPgConnection, postings: &[&Posting]) -> Result<Vec<Option<Booked>>, StorageError> {
     let asked = |posting: &Posting| match &posting.change {
         Change::OpenHold { id, amount, lifetime } => (*id, *amount, *lifetime),

@@ -87,7 +87,7 @@ impl StaticSql for MoveUsage {
     }
 }
 
-/// Books ordinary deductions. Answers per posting: booked, or `None` where [`super::post`] must decide.
+/// Books ordinary deductions. Answers per posting: booked, or `None` where `ledger::post` must decide.
 ///
 /// # Errors
 /// Nothing was booked; a lost connection leaves that open, and the keys settle it.

@@ -1,0 +1,220 @@
+//! Looking up what paid for what, without anything written for it: what came in has an index, what went out is found
+//! by halving, for a wallet's entries are numbered and its totals only grow.
+
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::AstPass;
+use diesel::sql_types::{BigInt, Bool, Numeric, Text, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::load::{ENTRY_COLUMNS, EntryRow, EntrySql};
+use crate::domain::customer::CustomerId;
+use crate::domain::entry::Entry;
+use crate::domain::explain::Stretch;
+use crate::storage::StorageError;
+use crate::storage::schema::{entries, grant_uses, grants, wallets};
+use crate::storage::statement::{Cached, StaticSql};
+
+/// An entry of a customer's wallet by its number, with its uses of grants.
+///
+/// # Errors
+/// Of the database.
+pub async fn entry(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    wallet: Uuid,
+    seq: i64,
+) -> Result<Option<Entry>, StorageError> {
+    let row = entries::table
+        .find((customer.as_str(), wallet, seq))
+        .select(EntryRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
+    let Some(mut entry) = row.map(EntryRow::into_entry).transpose()? else { return Ok(None) };
+    if !entry.granted.is_zero() {
+        entry.grant_uses = super::find::uses(conn, customer, &entry).await?;
+    }
+    Ok(Some(entry))
+}
+
+struct BroughtWithin {
+    customer: String,
+    wallet: Uuid,
+    from: Decimal,
+    to: Decimal,
+    limit: i64,
+}
+
+/// Which kinds can bring paid money, written as the index `entries_paid_in` has it.
+const BRINGING: &str = "kind IN (1, 4, 6, 7, 11, 16)";
+
+impl StaticSql for BroughtWithin {
+    type Row = EntrySql;
+
+    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        out.push_sql(ENTRY_COLUMNS);
+        out.push_sql(" FROM entries e WHERE e.customer_id = ");
+        out.push_bind_param::<Text, _>(&self.customer)?;
+        out.push_sql(" AND e.wallet_id = ");
+        out.push_bind_param::<SqlUuid, _>(&self.wallet)?;
+        out.push_sql(" AND e.");
+        out.push_sql(BRINGING);
+        out.push_sql(" AND e.paid_in > ");
+        out.push_bind_param::<Numeric, _>(&self.from)?;
+        // The last one is the first that reaches the end.
+        out.push_sql(
+            " AND e.paid_in <= coalesce((SELECT paid_in FROM entries WHERE customer_id = $1 AND wallet_id = $2 AND ",
+        );
+        out.push_sql(BRINGING);
+        out.push_sql(" AND paid_in >= ");
+        out.push_bind_param::<Numeric, _>(&self.to)?;
+        out.push_sql(" ORDER BY paid_in LIMIT 1), $4) AND e.amount - coalesce(e.granted, 0) + coalesce(e.debt, 0) > 0 ORDER BY e.paid_in LIMIT ");
+        out.push_bind_param::<BigInt, _>(&self.limit)?;
+        Ok(())
+    }
+}
+
+/// The entries that brought a stretch of a wallet's paid money, the oldest first.
+///
+/// # Errors
+/// Of the database.
+pub async fn brought_within(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    wallet: Uuid,
+    stretch: Stretch,
+    limit: i64,
+) -> Result<Vec<Entry>, StorageError> {
+    let customer = customer.as_str().to_owned();
+    let statement = BroughtWithin { customer, wallet, from: stretch.from, to: stretch.to, limit };
+    let rows: Vec<EntryRow> = Cached(statement).load(conn).await?;
+    rows.into_iter().map(EntryRow::into_entry).collect()
+}
+
+struct FirstOut {
+    customer: String,
+    wallet: Uuid,
+    amount: Decimal,
+    reaching: bool,
+}
+
+impl StaticSql for FirstOut {
+    type Row = BigInt;
+
+    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "WITH RECURSIVE halves (low, high) AS (SELECT 0::bigint, entry_seq + 1 FROM wallets WHERE customer_id = ",
+        );
+        out.push_bind_param::<Text, _>(&self.customer)?;
+        out.push_sql(" AND id = ");
+        out.push_bind_param::<SqlUuid, _>(&self.wallet)?;
+        out.push_sql(" UNION ALL SELECT CASE WHEN b.beyond THEN h.low ELSE h.middle END, CASE WHEN b.beyond THEN h.middle ELSE h.high END FROM (SELECT low, high, (low + high) / 2 AS middle FROM halves WHERE high - low > 1) h JOIN entries e ON e.customer_id = $1 AND e.wallet_id = $2 AND e.seq = h.middle CROSS JOIN LATERAL (SELECT e.paid_out > ");
+        out.push_bind_param::<Numeric, _>(&self.amount)?;
+        out.push_sql(" OR (");
+        out.push_bind_param::<Bool, _>(&self.reaching)?;
+        out.push_sql(" AND e.paid_out = $3) AS beyond) b) SELECT high FROM halves WHERE high - low = 1");
+        Ok(())
+    }
+}
+
+/// The numbers of the first and last entry that can have taken from a stretch of a wallet's paid money; the last
+/// may be one that is not there yet.
+///
+/// # Errors
+/// Of the database.
+pub async fn taken_between(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    wallet: Uuid,
+    stretch: Stretch,
+) -> Result<(i64, i64), StorageError> {
+    let customer = customer.as_str().to_owned();
+    let first = FirstOut { customer: customer.clone(), wallet, amount: stretch.from, reaching: false };
+    let last = FirstOut { customer, wallet, amount: stretch.to, reaching: true };
+    Ok((Cached(first).get_result(conn).await?, Cached(last).get_result(conn).await?))
+}
+
+/// Entries of a wallet, from a number down to another, the newest first.
+///
+/// # Errors
+/// Of the database.
+pub async fn downwards(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    wallet: Uuid,
+    from: i64,
+    down_to: i64,
+    limit: i64,
+) -> Result<Vec<Entry>, StorageError> {
+    let rows: Vec<EntryRow> = entries::table
+        .filter(entries::customer_id.eq(customer.as_str()).and(entries::wallet_id.eq(wallet)))
+        .filter(entries::seq.le(from).and(entries::seq.ge(down_to)))
+        .order(entries::seq.desc())
+        .limit(limit)
+        .select(EntryRow::as_select())
+        .load(conn)
+        .await?;
+    rows.into_iter().map(EntryRow::into_entry).collect()
+}
+
+/// What was taken from a grant, below a number, the newest first: the entry, and how much of it the grant paid.
+///
+/// # Errors
+/// Of the database.
+pub async fn taken_from_grant(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    grant: Uuid,
+    below: i64,
+    limit: i64,
+) -> Result<Vec<(Entry, Decimal)>, StorageError> {
+    let uses = entries::customer_id
+        .eq(grant_uses::customer_id)
+        .and(entries::wallet_id.eq(grant_uses::wallet_id))
+        .and(entries::seq.eq(grant_uses::seq));
+    let rows: Vec<(EntryRow, Decimal)> = grant_uses::table
+        .inner_join(entries::table.on(uses))
+        .filter(grant_uses::customer_id.eq(customer.as_str()).and(grant_uses::grant_id.eq(grant)))
+        .filter(grant_uses::seq.lt(below).and(grant_uses::amount.lt(Decimal::ZERO)))
+        .order((grant_uses::wallet_id, grant_uses::seq.desc()))
+        .limit(limit)
+        .select((EntryRow::as_select(), grant_uses::amount))
+        .load(conn)
+        .await?;
+    rows.into_iter().map(|(row, used)| Ok((row.into_entry()?, -used))).collect()
+}
+
+/// Why grants were given.
+///
+/// # Errors
+/// Of the database.
+pub async fn grant_reasons(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    ids: Vec<Uuid>,
+) -> Result<Vec<(Uuid, String)>, StorageError> {
+    Ok(grants::table
+        .filter(grants::customer_id.eq(customer.as_str()).and(grants::id.eq_any(ids)))
+        .select((grants::id, grants::reason))
+        .load(conn)
+        .await?)
+}
+
+/// Currency and product of all of a customer's wallets.
+///
+/// # Errors
+/// Of the database.
+pub async fn wallets_by_id(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+) -> Result<Vec<(Uuid, String, String)>, StorageError> {
+    Ok(wallets::table
+        .filter(wallets::customer_id.eq(customer.as_str()))
+        .select((wallets::id, wallets::currency, wallets::product))
+        .load(conn)
+        .await?)
+}
