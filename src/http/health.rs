@@ -75,6 +75,8 @@ pub async fn get_metrics(app: web::Data<App>, measured: web::Data<Measured>) -> 
         let count = u32::try_from(count).map_or(f64::INFINITY, f64::from);
         metrics::gauge!("topup_database_connections", "state" => state).set(count);
     }
+    let waiting = u32::try_from(app.poster.waiting()).map_or(f64::INFINITY, f64::from);
+    metrics::gauge!("topup_poster_waiting_postings").set(waiting);
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body((measured.0)())
 }
 

@@ -65,8 +65,11 @@ impl StorageError {
     pub fn is_connection_lost(&self) -> bool {
         match self {
             Self::Unreachable(_) => true,
-            Self::Database(DieselError::DatabaseError(kind, _)) => {
+            Self::Database(DieselError::DatabaseError(kind, info)) => {
+                // What a session is told when the server stops, or another process of it has crashed (57P01, 57P02):
+                // diesel does not hand out the code.
                 matches!(kind, DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand)
+                    || info.message().starts_with("terminating connection")
             }
             Self::Database(DieselError::BrokenTransactionManager) => true,
             _ => false,

@@ -32,7 +32,8 @@ pub struct PosterSettings {
     pub lanes: usize,
     /// Flushes outstanding on one connection.
     pub pipeline: usize,
-    /// Postings waiting, beyond which callers are told to come back. Bounds memory.
+    /// Postings waiting, beyond which callers are told to come back; one request that brings more is let in alone.
+    /// Bounds memory.
     pub queue: usize,
     /// Postings in one flush, unless one request brings more.
     pub flush: usize,
@@ -65,7 +66,7 @@ pub struct Poster {
 
 impl std::fmt::Debug for Poster {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Poster").field("waiting", &self.queue.waiting.load(Ordering::Relaxed)).finish_non_exhaustive()
+        f.debug_struct("Poster").field("waiting", &self.waiting()).finish_non_exhaustive()
     }
 }
 
@@ -129,6 +130,12 @@ impl Poster {
         decided(outcome.await.map_err(|_| stopping())?)
     }
 
+    /// Postings that wait to be written.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.waiting.load(Ordering::Relaxed)
+    }
+
     /// Takes no more postings and waits until all that were taken are answered.
     pub async fn drain(&self) {
         self.queue.closed.store(true, Ordering::SeqCst);
@@ -167,7 +174,9 @@ impl Queue {
         if self.closed.load(Ordering::SeqCst) {
             return Err(stopping());
         }
-        if self.waiting.load(Ordering::Relaxed) + job.postings.len() > self.settings.queue {
+        // Into an empty queue everything goes: a batch larger than all of it must be possible some time.
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        if waiting > 0 && waiting + job.postings.len() > self.settings.queue {
             return Err(unavailable("poster_full", "too many postings are waiting; repeat the request in a moment"));
         }
         self.waiting.fetch_add(job.postings.len(), Ordering::Relaxed);

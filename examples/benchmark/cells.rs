@@ -1,0 +1,209 @@
+//! What is measured, and what one measurement says.
+
+use std::time::Duration;
+
+use crate::Outcome;
+use crate::direct::{Direct, Statement};
+use crate::load::{Load, Request};
+use crate::numbers::{divided, float, per_second};
+use crate::processes::Time;
+use crate::service::Service;
+use crate::stage::Stage;
+use crate::verify::Acknowledged;
+use crate::wal::Wal;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Section {
+    /// Single usages, against pgbench and against the service with the poster off
+    Usage,
+    /// The batch endpoint
+    Batch,
+    /// Holds that are opened and captured
+    Holds,
+    /// One client alone
+    Idle,
+    /// Account flows, and posting, on a large table
+    Listing,
+}
+
+#[derive(Debug, Clone)]
+pub enum Work {
+    Http(Load),
+    /// The same with the poster turned off.
+    PosterOff(Load),
+    Direct(Direct),
+}
+
+#[derive(Debug, Clone)]
+pub struct Cell {
+    pub name: String,
+    pub work: Work,
+}
+
+/// One measurement of one cell.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample {
+    pub per_second: f64,
+    pub p50: Option<Duration>,
+    pub p99: Option<Duration>,
+    /// Of one item.
+    pub service: f64,
+    pub postgres: f64,
+    pub generator: f64,
+    /// Bytes of one item.
+    pub wal_records: f64,
+    pub wal_images: f64,
+}
+
+/// The services that the cells run against.
+pub struct Services<'s> {
+    pub database: &'s str,
+    pub on: Service<'s>,
+    pub off: Option<Service<'s>>,
+}
+
+pub const CONNECTIONS: [u32; 4] = [1, 32, 64, 256];
+pub const CLIENTS: [u32; 4] = [1, 8, 32, 64];
+pub const CUSTOMERS: [(bool, &str); 2] = [(true, "spread"), (false, "hot")];
+
+/// The cells of the sections, each once.
+pub fn of(sections: &[Section]) -> Vec<Cell> {
+    let mut cells: Vec<Cell> = Vec::new();
+    let mut add = |work: Work| {
+        let name = name(&work);
+        if cells.iter().all(|cell| cell.name != name) {
+            cells.push(Cell { name, work });
+        }
+    };
+    let load = |request, connections, spread| Load { request, connections, spread, acknowledged: false };
+    let direct = |statement, clients, spread| Work::Direct(Direct { statement, clients, spread });
+    if sections.contains(&Section::Usage) {
+        for (spread, _) in CUSTOMERS {
+            for connections in CONNECTIONS {
+                add(Work::Http(load(Request::Usage, connections, spread)));
+            }
+            for connections in [1, 64] {
+                add(Work::PosterOff(load(Request::Usage, connections, spread)));
+            }
+            for clients in CLIENTS {
+                add(direct(Statement::Deduct, clients, spread));
+            }
+            for clients in CLIENTS {
+                add(direct(Statement::DeductTwoSided, clients, spread));
+            }
+        }
+        for clients in [8, 32] {
+            add(direct(Statement::Select, clients, true));
+        }
+    }
+    if sections.contains(&Section::Batch) {
+        for (spread, _) in CUSTOMERS {
+            add(Work::Http(load(Request::Batch(100), 8, spread)));
+            add(Work::Http(load(Request::Batch(1000), 4, spread)));
+        }
+        for clients in CLIENTS {
+            add(direct(Statement::Deduct, clients, true));
+        }
+        for clients in CLIENTS {
+            add(direct(Statement::DeductTwoSided, clients, true));
+        }
+    }
+    if sections.contains(&Section::Holds) {
+        for (spread, _) in CUSTOMERS {
+            add(Work::Http(load(Request::HoldAndCapture, 64, spread)));
+            add(Work::Http(load(Request::Usage, 64, spread)));
+        }
+    }
+    if sections.contains(&Section::Idle) {
+        add(Work::Http(load(Request::Usage, 1, true)));
+        add(Work::Http(load(Request::Get("/healthz".to_owned()), 1, true)));
+        add(direct(Statement::Deduct, 1, true));
+    }
+    cells
+}
+
+/// What the report calls it, and targets look for.
+pub fn name(work: &Work) -> String {
+    let of = |load: &Load| {
+        let what = match &load.request {
+            Request::Usage => "usage".to_owned(),
+            Request::Batch(items) => format!("batch of {items}"),
+            Request::HoldAndCapture => "hold + capture".to_owned(),
+            Request::Get(path) => return format!("GET {path}, {} conn.", load.connections),
+        };
+        format!("{what}, {}, {} conn.", customers(load.spread), load.connections)
+    };
+    match work {
+        Work::Http(load) => of(load),
+        Work::PosterOff(load) => format!("{}, poster off", of(load)),
+        Work::Direct(direct) => {
+            let what = match direct.statement {
+                Statement::Deduct => "pgbench deduction",
+                Statement::DeductTwoSided => "pgbench deduction, two-sided",
+                Statement::Select => "pgbench select-only",
+            };
+            format!("{what}, {}, {} clients", customers(direct.spread), direct.clients)
+        }
+    }
+}
+
+pub fn customers(spread: bool) -> &'static str {
+    CUSTOMERS.into_iter().find(|(is_spread, _)| *is_spread == spread).map_or("", |(_, name)| name)
+}
+
+impl Cell {
+    /// Measures once; answers, too, what the ledger must hold afterwards.
+    pub fn measure(
+        &self,
+        stage: &Stage,
+        services: &Services<'_>,
+        seconds: u64,
+    ) -> Outcome<(Sample, Option<Acknowledged>)> {
+        let service = match &self.work {
+            Work::Http(_) => Some(&services.on),
+            Work::PosterOff(_) => Some(services.off.as_ref().ok_or("no service with the poster off")?),
+            Work::Direct(_) => None,
+        };
+        let from = stage.wal_position()?;
+        let before = Time::now(stage, service.map(Service::pid));
+        let (mut sample, items, acknowledged) = match (&self.work, service) {
+            (Work::Http(load) | Work::PosterOff(load), Some(service)) => {
+                let loaded = load.run(stage, &service.url, seconds)?;
+                if loaded.failed > 0 {
+                    return Err(format!("{}: {} requests failed", self.name, loaded.failed).into());
+                }
+                let items = match load.request {
+                    Request::HoldAndCapture => loaded.captured,
+                    _ => loaded.answered * load.items_of_a_request(),
+                };
+                let sample = Sample::new(per_second(items, loaded.time), Some(loaded.p50), Some(loaded.p99));
+                (sample, items, Acknowledged::by(load, &loaded, services.database))
+            }
+            (Work::Direct(direct), _) => {
+                let counted = direct.run(stage, services.database, seconds)?;
+                if counted.failed > 0 {
+                    return Err(format!("{}: {} transactions failed", self.name, counted.failed).into());
+                }
+                let sample = Sample::new(counted.per_second, counted.p50, counted.p99);
+                (sample, counted.transactions, Acknowledged::directly(direct, &counted, services.database))
+            }
+            _ => return Err("no service".into()),
+        };
+        let used = Time::now(stage, service.map(Service::pid)).since(before);
+        let of_one = |time: Duration| divided(time.as_secs_f64() * 1e6, float(items));
+        (sample.service, sample.postgres, sample.generator) =
+            (of_one(used.service), of_one(used.postgres), of_one(used.generator));
+        if acknowledged.is_some() {
+            let wal = Wal::between(stage, &from, &stage.wal_position()?)?;
+            sample.wal_records = divided(float(wal.records), float(items));
+            sample.wal_images = divided(float(wal.images), float(items));
+        }
+        Ok((sample, acknowledged))
+    }
+}
+
+impl Sample {
+    fn new(per_second: f64, p50: Option<Duration>, p99: Option<Duration>) -> Self {
+        Self { per_second, p50, p99, service: 0.0, postgres: 0.0, generator: 0.0, wal_records: 0.0, wal_images: 0.0 }
+    }
+}

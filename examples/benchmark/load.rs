@@ -1,0 +1,114 @@
+//! Load over HTTP, made by wrk: another process than the service, on a thread of its own.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::Outcome;
+use crate::seed::CUSTOMERS;
+use crate::service::token;
+use crate::stage::Stage;
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Request {
+    Usage,
+    /// So many items in one.
+    Batch(u64),
+    /// A hold, and the capture of it.
+    HoldAndCapture,
+    /// This path.
+    Get(String),
+}
+
+#[derive(Debug, Clone)]
+pub struct Load {
+    pub request: Request,
+    pub connections: u32,
+    /// Over all customers, or on one of them.
+    pub spread: bool,
+    /// Whether the ids that were acknowledged are written down.
+    pub acknowledged: bool,
+}
+
+/// What a run of wrk counted.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The ids of this run begin with it.
+    pub run: String,
+    pub time: Duration,
+    /// Answers of success.
+    pub answered: u64,
+    /// Answers of failure, and requests without one.
+    pub failed: u64,
+    pub p50: Duration,
+    pub p99: Duration,
+    pub opened: u64,
+    pub captured: u64,
+    /// Where the acknowledged ids are.
+    pub ids: Option<PathBuf>,
+}
+
+impl Load {
+    pub fn items_of_a_request(&self) -> u64 {
+        if let Request::Batch(items) = self.request { items } else { 1 }
+    }
+
+    /// Runs for so many seconds.
+    pub fn run(&self, stage: &Stage, url: &str, seconds: u64) -> Outcome<Loaded> {
+        let (name, script) = match &self.request {
+            Request::Usage => ("usage.lua", include_str!("scripts/usage.lua")),
+            Request::Batch(_) => ("batch.lua", include_str!("scripts/batch.lua")),
+            Request::HoldAndCapture => ("holds.lua", include_str!("scripts/holds.lua")),
+            Request::Get(_) => ("get.lua", include_str!("scripts/get.lua")),
+        };
+        let script = stage.folder.write(name, &format!("{}\n{script}", include_str!("scripts/common.lua")))?;
+        let run = fresh_run()?;
+        let path = if let Request::Get(path) = &self.request { path } else { "" };
+        let mut command = Command::new(&stage.tools.wrk);
+        command.args(["-t", "1", "-c", &self.connections.to_string(), "-d", &format!("{seconds}s")]);
+        command.args(["--timeout", "30s", "-s"]).arg(script).arg(format!("{url}{path}")).arg("--");
+        command.args([run.as_str(), &token()?, if self.spread { "10000" } else { "0" }]);
+        command.arg(self.items_of_a_request().to_string());
+        let ids = self.acknowledged.then(|| stage.folder.0.join(format!("{run}-ids-")));
+        command.args(&ids);
+        let output = command.output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let counted =
+            read(&text).ok_or_else(|| format!("wrk said: {text}{}", String::from_utf8_lossy(&output.stderr)))?;
+        let [time, requests, refused, broken, p50, p99, opened, captured] = counted;
+        Ok(Loaded {
+            run,
+            time: Duration::from_micros(time),
+            answered: requests.saturating_sub(refused),
+            failed: refused + broken,
+            p50: Duration::from_micros(p50),
+            p99: Duration::from_micros(p99),
+            opened,
+            captured,
+            // One thread, number 0.
+            ids: ids.map(|ids| PathBuf::from(format!("{}0", ids.display()))),
+        })
+    }
+}
+
+/// The line that the scripts print at the end.
+fn read(text: &str) -> Option<[u64; 8]> {
+    let line = text.lines().find_map(|line| line.strip_prefix("@ "))?;
+    let figures: Vec<u64> = line.split(' ').map(str::parse).collect::<Result<_, _>>().ok()?;
+    figures.try_into().ok()
+}
+
+/// Begins the ids of a run: its time in milliseconds, so that they are ordered by time.
+pub fn fresh_run() -> Outcome<String> {
+    Ok(format!("{:012x}", SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis()))
+}
+
+/// The ids that a run had acknowledged.
+pub fn acknowledged(loaded: &Loaded) -> Outcome<Vec<String>> {
+    let path = loaded.ids.as_ref().ok_or("the run kept no ids")?;
+    Ok(fs::read_to_string(path)?.lines().map(str::to_owned).collect())
+}
+
+const _: () = assert!(CUSTOMERS == 10_000, "the scripts and statements are told so");

@@ -1,0 +1,75 @@
+//! Alternating rounds: every cell once a round, so that what the machine does beside them hits all of them alike.
+
+use std::collections::BTreeMap;
+
+use indicatif::ProgressBar;
+
+use crate::Outcome;
+use crate::cells::{Cell, Sample, Services, Work};
+use crate::load::{Load, Request};
+use crate::service::Service;
+use crate::stage::Stage;
+use crate::verify::Acknowledged;
+
+/// The samples of every cell, in the order of the rounds.
+#[derive(Debug, Default)]
+pub struct Samples(BTreeMap<String, Vec<Sample>>);
+
+impl Samples {
+    pub fn of(&self, cell: &str) -> &[Sample] {
+        self.0.get(cell).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn add(&mut self, cell: &str, sample: Sample) {
+        self.0.entry(cell.to_owned()).or_default().push(sample);
+    }
+}
+
+pub fn run(
+    stage: &Stage,
+    services: &Services<'_>,
+    cells: &[Cell],
+    (rounds, seconds): (u64, u64),
+    bar: &ProgressBar,
+) -> Outcome<(Samples, Vec<Acknowledged>)> {
+    let mut samples = Samples::default();
+    let mut acknowledged = Vec::new();
+    for round in 0..rounds {
+        bar.set_message("checkpoint and warm-up");
+        acknowledged.extend(warm_up(stage, services, cells, seconds)?);
+        let mut order: Vec<&Cell> = cells.iter().collect();
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for cell in order {
+            bar.set_message(cell.name.clone());
+            let (sample, noted) = cell.measure(stage, services, seconds)?;
+            samples.add(&cell.name, sample);
+            acknowledged.extend(noted);
+            bar.inc(1);
+        }
+    }
+    Ok((samples, acknowledged))
+}
+
+/// A checkpoint, and enough load for every page to be written in whole to the log, as the first change after a
+/// checkpoint demands: what is measured then is the time between checkpoints.
+fn warm_up(stage: &Stage, services: &Services<'_>, cells: &[Cell], seconds: u64) -> Outcome<Vec<Acknowledged>> {
+    stage.checkpoint()?;
+    let mut acknowledged = Vec::new();
+    let mut run = |service: &Service<'_>, request, spread| -> Outcome<()> {
+        let load = Load { request, connections: 64, spread, acknowledged: false };
+        let loaded = load.run(stage, &service.url, seconds)?;
+        acknowledged.extend(Acknowledged::by(&load, &loaded, services.database));
+        Ok(())
+    };
+    run(&services.on, Request::Usage, true)?;
+    if let Some(off) = &services.off {
+        run(off, Request::Usage, true)?;
+    }
+    if cells.iter().any(|cell| matches!(&cell.work, Work::Http(Load { request: Request::HoldAndCapture, .. }))) {
+        run(&services.on, Request::HoldAndCapture, true)?;
+        run(&services.on, Request::HoldAndCapture, false)?;
+    }
+    Ok(acknowledged)
+}

@@ -1,0 +1,123 @@
+//! Customers with money, and ten million entries; the books agree afterwards.
+
+use topup::domain::customer::CustomerId;
+use topup::domain::entry::{EntryKind, Label};
+use topup::domain::posting::{Change, Posting, WalletKey};
+use topup::domain::product::Product;
+use topup::storage::pool::Pool;
+use topup::storage::transaction::transact;
+use topup::storage::{StorageError, ledger};
+
+use crate::Outcome;
+use crate::service::command;
+use crate::stage::{Database, Stage};
+
+/// Those over whom the load is spread: `c00001` and on. One more, `hot`, has the load of its own.
+pub const CUSTOMERS: u64 = 10_000;
+
+/// Every customer's money comes by a bank transfer that was applied to the wallet.
+const PAYMENTS: &str =
+    "INSERT INTO payments (id, provider, merchant_account, payment_id, currency, amount, applied, live, received_at)
+    SELECT gen_random_uuid(), 'bank', 'benchmark', CASE n WHEN 0 THEN 'hot' ELSE 'c' || lpad(n::text, 5, '0') END,
+           'CNY', 1000000, 1000000, false, now()
+    FROM generate_series(0, 10000) AS n";
+const APPLICATIONS: &str =
+    "INSERT INTO payment_applications (payment_id, n, customer_id, wallet_id, amount, applied_by, applied_at)
+    SELECT p.id, 1, w.customer_id, w.id, p.amount, 'benchmark', now()
+    FROM payments p JOIN wallets w ON w.customer_id = p.payment_id";
+
+/// A migrated database whose customers have 1,000,000 CNY each.
+pub fn customers<'s>(stage: &'s Stage, name: &str) -> Outcome<Database<'s>> {
+    let database = stage.create(name)?;
+    let migrated = command(stage, name).arg("migrate").output()?;
+    if !migrated.status.success() {
+        return Err(format!("the database could not be migrated: {}", String::from_utf8_lossy(&migrated.stderr)).into());
+    }
+    database.run(PAYMENTS)?;
+    let mut credits = Vec::new();
+    for row in database.all("SELECT payment_id, replace(id::text, '-', '') FROM payments ORDER BY 1")? {
+        credits.push(credit(row.try_get(0)?, row.try_get(1)?)?);
+    }
+    stage.runtime.block_on(async {
+        let pool = Pool::new(&stage.cluster.url(name).into(), 1)?;
+        for credits in credits.chunks(500) {
+            transact::<_, StorageError, _>(&pool, async |conn| ledger::post(conn, credits).await).await?;
+        }
+        pool.close();
+        Ok::<_, StorageError>(())
+    })?;
+    database.run(APPLICATIONS)?;
+    database.run("VACUUM ANALYZE")?;
+    Ok(database)
+}
+
+fn credit(customer: &str, payment: &str) -> Outcome<Posting> {
+    Ok(Posting {
+        wallet: WalletKey {
+            customer: CustomerId::new(customer).ok_or("not a customer")?,
+            currency: "CNY".parse()?,
+            product: Product::main(),
+        },
+        fallback: None,
+        change: Change::Credit { amount: 1_000_000.into() },
+        label: Label {
+            kind: EntryKind::Recharge,
+            key: format!("pay_{payment}:1"),
+            fingerprint: 0,
+            counterpart: "bank:benchmark".to_owned(),
+            reference: Some(format!("pay_{payment}")),
+            description: None,
+            metadata: None,
+            occurred_at: None,
+        },
+    })
+}
+
+/// Adds about this many entries, in the order of time as they would have come: every fifth of the customer `hot`,
+/// the others evenly of the rest. Every thousandth of a customer gives back the one before it: a rare type.
+pub fn history(database: &Database<'_>, entries: u64) -> Outcome<()> {
+    let indexes = take_indexes_away(database)?;
+    database.run(&format!(
+        "INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after,
+                              paid_in, paid_out, counterpart, key, reference)
+         SELECT now() + n * interval '1 microsecond', i + 1, 1, w.id, CASE WHEN back THEN 4 ELSE 2 END, w.customer_id,
+                CASE WHEN back THEN 0.001 ELSE -0.001 END, w.paid - 0.001 * (i - 2 * backs),
+                w.paid_in + 0.001 * backs, 0.001 * (i - backs), 'usage', '018000000000-' || lpad(to_hex(i), 9, '0'),
+                CASE WHEN back THEN '018000000000-' || lpad(to_hex(i - 1), 9, '0') END
+         FROM generate_series(1, {entries}) AS n,
+              LATERAL (SELECT n - n / 5 - 1 AS m) AS other,
+              LATERAL (SELECT CASE WHEN n % 5 = 0 THEN 0 ELSE m % {CUSTOMERS} + 1 END AS customer,
+                              CASE WHEN n % 5 = 0 THEN n / 5 ELSE m / {CUSTOMERS} + 1 END AS i) AS place,
+              LATERAL (SELECT i % 1000 = 0 AS back, i / 1000 AS backs) AS rare,
+              wallets w
+         WHERE w.customer_id = CASE customer WHEN 0 THEN 'hot' ELSE 'c' || lpad(customer::text, 5, '0') END"
+    ))?;
+    for statement in indexes {
+        database.run(&statement)?;
+    }
+    database.run(
+        "UPDATE wallets w SET paid = e.balance_after, paid_in = e.paid_in, paid_out = e.paid_out, entry_seq = e.seq,
+                version = w.version + e.seq - w.entry_seq, updated_at = greatest(w.updated_at, e.created_at)
+         FROM wallets o, LATERAL (SELECT * FROM entries e WHERE e.customer_id = o.customer_id AND e.wallet_id = o.id
+                                  ORDER BY seq DESC LIMIT 1) AS e
+         WHERE w.customer_id = o.customer_id AND w.id = o.id",
+    )?;
+    database.run("VACUUM ANALYZE")
+}
+
+/// Answers the statements that bring them back: built at once, they take a fraction of the time.
+fn take_indexes_away(database: &Database<'_>) -> Outcome<Vec<String>> {
+    let rows = database.all(
+        "SELECT coalesce('ALTER TABLE entries DROP CONSTRAINT ' || c.conname, 'DROP INDEX ' || i.indexrelid::regclass),
+                coalesce('ALTER TABLE entries ADD CONSTRAINT ' || c.conname || ' ' || pg_get_constraintdef(c.oid),
+                         pg_get_indexdef(i.indexrelid))
+         FROM pg_index i LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid
+         WHERE i.indrelid = 'entries'::regclass",
+    )?;
+    let mut back = Vec::new();
+    for row in rows {
+        database.run(row.try_get(0)?)?;
+        back.push(row.try_get(1)?);
+    }
+    Ok(back)
+}

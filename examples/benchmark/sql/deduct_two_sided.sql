@@ -1,0 +1,4 @@
+-- The same on the tables that one would write first: two entries a movement, dedupe keys in a table of their own.
+\set customer random(1, :customers)
+\set n :n + 1
+WITH fresh AS (INSERT INTO keys (customer_id, key) VALUES (CASE WHEN :customers::int = 1 THEN 'hot' ELSE 'c' || lpad(:customer::int::text, 5, '0') END, :run::text || '-' || lpad(to_hex(:client_id::int), 2, '0') || lpad(to_hex(:n::int), 7, '0')) ON CONFLICT DO NOTHING RETURNING customer_id, key), moved AS (UPDATE wallets w SET balance = balance - 0.001, version = version + 1, updated_at = clock_timestamp() FROM fresh f WHERE w.customer_id = f.customer_id AND balance >= 0.001 RETURNING w.customer_id, w.balance, w.version, w.updated_at, f.key) INSERT INTO entries (customer_id, version, account, amount, balance_after, key, created_at) SELECT customer_id, version, side.account, side.amount, balance, key, updated_at FROM moved CROSS JOIN (VALUES ('wallet', -0.001), ('usage', 0.001)) AS side (account, amount);

@@ -1,0 +1,126 @@
+//! Requests of different callers in one flush, and across flushes.
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::support::{Reply, TestApp, execute};
+use crate::together::{HeldUp, one_at_a_time, send, usage, waiting};
+
+fn statuses(replies: &[Reply]) -> Vec<u16> {
+    let mut statuses: Vec<u16> = replies.iter().map(|reply| reply.status).collect();
+    statuses.sort_unstable();
+    statuses
+}
+
+#[tokio::test]
+async fn one_key_in_many_requests_of_one_flush_is_booked_once() {
+    let app = one_at_a_time(1000).await;
+    app.fund("alice", "CNY", "10.00").await;
+    let held = HeldUp::begin(&app).await;
+    let same: Vec<_> = (0..20).map(|_| send(&app, "/v1/usage", &usage("one", "alice", "1"))).collect();
+    waiting(&app, 20).await;
+    let other = send(&app, "/v1/usage", &usage("one", "alice", "2"));
+    let next = send(&app, "/v1/usage", &usage("two", "alice", "3"));
+    waiting(&app, 22).await;
+    held.end().await;
+    let replies: Vec<Reply> = join_all(same).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(statuses(&replies), [vec![200; 19], vec![201]].concat());
+    for reply in &replies {
+        let replayed = reply.header("idempotent-replayed") == Some("true");
+        assert_eq!(replayed, reply.status == 200);
+        assert_eq!(reply["balance_after"], "9.00", "all are told of the one booking");
+    }
+    other.await.unwrap().problem(422, "idempotency_key_reused");
+    next.await.unwrap().expect(201);
+    assert_eq!(app.available("alice", "CNY", "").await, "6.00");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn one_key_in_many_requests_of_many_flushes_is_booked_once() {
+    let app = TestApp::spawn_with(|config| config.poster.lanes = 3.try_into().unwrap()).await;
+    app.fund("alice", "CNY", "100.00").await;
+    for round in 0..20 {
+        let id = format!("race-{round}");
+        let same: Vec<_> = (0..12).map(|_| send(&app, "/v1/usage", &usage(&id, "alice", "1"))).collect();
+        let replies: Vec<Reply> = join_all(same).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(statuses(&replies), [vec![200; 11], vec![201]].concat());
+    }
+    assert_eq!(app.available("alice", "CNY", "").await, "80.00");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn an_unknown_error_of_one_request_fails_none_of_its_flush() {
+    let app = one_at_a_time(1000).await;
+    for customer in ["alice", "mallory", "bob"] {
+        app.fund(customer, "CNY", "10.00").await;
+    }
+    execute(
+        &app.database,
+        "CREATE FUNCTION curse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'cursed'; END $$;
+         CREATE TRIGGER curse BEFORE INSERT ON entries FOR EACH ROW WHEN (NEW.customer_id = 'mallory') EXECUTE FUNCTION curse();
+         CREATE TRIGGER curse BEFORE INSERT ON holds FOR EACH ROW WHEN (NEW.customer_id = 'mallory') EXECUTE FUNCTION curse()",
+    )
+    .await;
+    let held = HeldUp::begin(&app).await;
+    let hold = |id: &str, customer: &str| json!({ "id": id, "customer_id": customer, "currency": "CNY", "amount": "1", "expires_in": 60 });
+    let mut requests = Vec::new();
+    for n in 0..5 {
+        for customer in ["alice", "mallory", "bob"] {
+            requests.push((customer, send(&app, "/v1/usage", &usage(&format!("u{n}"), customer, "0.5"))));
+            requests.push((customer, send(&app, "/v1/holds", &hold(&format!("h{n}"), customer))));
+        }
+    }
+    waiting(&app, requests.len()).await;
+    held.end().await;
+    for (customer, request) in requests {
+        let reply = request.await.unwrap();
+        match customer {
+            "mallory" => drop(reply.problem(500, "internal_error")),
+            _ => drop(reply.expect(201)),
+        }
+    }
+    assert_eq!(app.available("alice", "CNY", "").await, "2.50");
+    assert_eq!(app.available("mallory", "CNY", "").await, "10.00");
+    execute(&app.database, "DROP TRIGGER curse ON entries; DROP TRIGGER curse ON holds").await;
+    app.service().post("/v1/usage", &usage("u0", "mallory", "0.5")).await.expect(201);
+    app.service().post("/v1/holds", &hold("h0", "mallory")).await.expect(201);
+    app.finish().await;
+}
+
+/// Opened and captured by many at once: one hold, one entry.
+#[tokio::test]
+async fn holds_are_opened_and_captured_once_however_often_that_is_asked() {
+    let app = TestApp::spawn_with(|config| config.poster.lanes = 2.try_into().unwrap()).await;
+    app.fund("alice", "CNY", "10.00").await;
+    let hold = json!({ "id": "call", "customer_id": "alice", "currency": "CNY", "amount": "4", "expires_in": 60 });
+    let opened = join_all((0..8).map(|_| send(&app, "/v1/holds", &hold))).await;
+    let opened: Vec<Reply> = opened.into_iter().map(Result::unwrap).collect();
+    assert_eq!(statuses(&opened), [200, 200, 200, 200, 200, 200, 200, 201]);
+    let path = format!("/v1/holds/{}/capture", opened[0]["hold_id"].as_str().unwrap());
+    assert!(opened.iter().all(|reply| reply["hold_id"] == opened[0]["hold_id"]));
+    let captured = join_all((0..8).map(|_| send(&app, &path, &json!({ "amount": "3" })))).await;
+    let captured: Vec<Reply> = captured.into_iter().map(|reply| reply.unwrap().expect(200)).collect();
+    let replayed = captured.iter().filter(|reply| reply.header("idempotent-replayed") == Some("true")).count();
+    assert_eq!(replayed, 7);
+    app.service().post(&path, &json!({ "amount": "2" })).await.problem(409, "hold_closed");
+    assert_eq!(app.available("alice", "CNY", "").await, "7.00");
+    app.finish().await;
+}
+
+/// With the poster off every request is written alone; the answers are the same.
+#[tokio::test]
+async fn without_the_poster_the_answers_are_the_same() {
+    let app = TestApp::spawn_with(|config| config.poster.mode = topup::config::PosterMode::Off).await;
+    app.fund("alice", "CNY", "10.00").await;
+    let same = join_all((0..6).map(|_| send(&app, "/v1/usage", &usage("one", "alice", "6")))).await;
+    let same: Vec<Reply> = same.into_iter().map(Result::unwrap).collect();
+    assert_eq!(statuses(&same), [200, 200, 200, 200, 200, 201]);
+    app.service().post("/v1/usage", &usage("two", "alice", "6")).await.problem(402, "insufficient_funds");
+    let batch = json!({ "items": [usage("three", "alice", "3"), usage("four", "alice", "3")] });
+    let results = app.service().post("/v1/usage/batch", &batch).await.expect(200);
+    assert_eq!(results["results"][0]["status"], "booked");
+    assert_eq!(results["results"][1]["status"], "refused");
+    app.finish().await;
+}

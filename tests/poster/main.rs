@@ -1,0 +1,13 @@
+//! The poster as callers find it: each item answered on its own, none lost, none doubled, whatever dies on the way.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod batch;
+mod crowd;
+mod flush;
+mod metering;
+mod queue;
+mod restart;
+mod together;
