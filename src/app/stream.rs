@@ -73,6 +73,8 @@ pub struct Message {
 pub enum News {
     Balance(Box<Wallet>),
     Event(Event),
+    /// Something to write, so that a broken connection is noticed.
+    Nothing,
 }
 
 /// The handle that the edge holds; cloning shares it.
@@ -98,6 +100,8 @@ struct Shared {
 struct Open {
     closed: bool,
     last: u64,
+    /// For how many turns everybody is told something, to find out who is gone.
+    probes: u8,
     listeners: BTreeMap<u64, Listener>,
 }
 
@@ -151,7 +155,7 @@ impl Streams {
     /// # Errors
     /// 503 `streams_full`, `shutting_down`, or of the database.
     pub async fn listen(&self, customer: &CustomerId, from: Option<Cursor>) -> Result<Listening, Error> {
-        self.shared.open().check(customer, self.shared.settings)?;
+        self.shared.room(customer)?;
         let last = {
             let mut conn = self.shared.pool.get().await?;
             events::last_position(&mut conn, customer).await?
@@ -161,8 +165,7 @@ impl Streams {
             None => Cursor { position: last, versions: 0 },
         };
         let (sender, messages) = mpsc::channel(1);
-        let mut open = self.shared.open();
-        open.check(customer, self.shared.settings)?;
+        let mut open = self.shared.room(customer)?;
         open.last += 1;
         let number = open.last;
         let listener = Listener { customer: customer.clone(), cursor, told: None, messages: sender };
@@ -240,6 +243,22 @@ impl Shared {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The listeners, where there is room for another. Where there is none, whoever has gone without a word is
+    /// looked for, so that the next try may find some: the first write to a broken connection succeeds, the second
+    /// does not.
+    fn room(&self, customer: &CustomerId) -> Result<MutexGuard<'_, Open>, Error> {
+        let mut open = self.open();
+        match open.check(customer, self.settings) {
+            Ok(()) => Ok(open),
+            Err(full) => {
+                open.probes = 2;
+                drop(open);
+                self.woken.notify_one();
+                Err(full)
+            }
+        }
+    }
+
     /// Tells every listener who has read the last turn what is new; true when there is more to tell at once.
     async fn turn(&self) -> Result<bool, Error> {
         let (ready, positions) = self.ready();
@@ -261,9 +280,11 @@ impl Shared {
         }
         drop(conn);
         let mut open = self.open();
+        let probe = open.probes > 0;
+        open.probes = open.probes.saturating_sub(1);
         for number in ready {
             if let Some(listener) = open.listeners.get_mut(&number) {
-                listener.tell(&found);
+                listener.tell(&found, probe);
             }
         }
         let full = usize::try_from(EVENTS).unwrap_or(usize::MAX);
@@ -304,7 +325,7 @@ impl Listener {
         }
     }
 
-    fn tell(&mut self, found: &Found) {
+    fn tell(&mut self, found: &Found, probe: bool) {
         let mut messages = Vec::new();
         for event in found.events.get(self.customer.as_str()).into_iter().flatten() {
             if event.position > self.cursor.position {
@@ -327,6 +348,9 @@ impl Listener {
             }
         } else if self.told.is_none() {
             self.told = Some(self.versions(found).iter().copied().collect());
+        }
+        if probe && messages.is_empty() {
+            messages.push(Message { cursor: self.cursor, news: News::Nothing });
         }
         if !messages.is_empty() {
             // There is room, for nobody else fills it; a listener who is gone is taken out by its own end.

@@ -68,11 +68,11 @@ pub(super) struct WatchedQuery {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"daily_cap": "20.00", "monthly_cap": "300.00"}))]
 pub struct SpendGuardRequest {
-    /// Greater than zero, up to 8 decimals; null: no cap per day.
-    #[schema(value_type = Option<super::amount::Amount>)]
+    /// Greater than zero, up to 8 decimals; absent: no cap per day.
+    #[schema(value_type = Option<super::amount::Amount>, nullable = false)]
     daily_cap: Option<String>,
-    /// Greater than zero, up to 8 decimals; null: no cap per month.
-    #[schema(value_type = Option<super::amount::Amount>)]
+    /// Greater than zero, up to 8 decimals; absent: no cap per month.
+    #[schema(value_type = Option<super::amount::Amount>, nullable = false)]
     monthly_cap: Option<String>,
 }
 
@@ -86,7 +86,11 @@ pub struct SpendGuard {
     /// Null for the main wallet.
     #[schema(max_length = 32, example = "whatsapp")]
     product: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     daily_cap: Option<Amount>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     monthly_cap: Option<Amount>,
     /// Consumed in this UTC day, less what was given back.
     spent_today: Amount,

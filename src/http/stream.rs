@@ -47,7 +47,7 @@ struct StreamQuery {
 ///
 /// The last two also carry `event_id` and `created_at`. Every message has an `id`: send the last one as
 /// `Last-Event-ID` when you connect again, and you get the events that you missed, and the wallets if one of them has
-/// changed meanwhile. A comment is sent every 15 seconds. The stream ends when the token expires and when the service
+/// changed meanwhile. A comment is sent every 15 seconds at least. The stream ends when the token expires and when the service
 /// stops. 503 `streams_full` when too many are open.
 #[utoipa::path(
     tag = "balances",
@@ -89,6 +89,7 @@ pub async fn stream_balances(
 
 fn render(message: &Message) -> sse::Event {
     let (name, data) = match &message.news {
+        News::Nothing => return sse::Event::Comment("still here".into()),
         News::Balance(wallet) => {
             ("balance.updated".to_owned(), serde_json::to_value(Balance::from(&**wallet)).unwrap_or_default())
         }

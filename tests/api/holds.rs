@@ -105,7 +105,7 @@ async fn case_32_a_capture_below_frees_and_above_takes_from_what_is_available() 
     assert_eq!(app.available("alice", "CNY", "").await, "0.00");
 
     // Nothing is a capture too: it takes nothing, frees all, and writes no entry.
-    capture(&app, &rest, "-1").await.names("/amount", "not_plain");
+    capture(&app, &rest, "-1").await.names("/amount", "not_a_plain_decimal");
     let done = capture(&app, &rest, "0").await.expect(200);
     assert_eq!((&done["status"], &done["captured"]), (&json!("captured"), &json!("0.00")));
     assert_eq!(app.available("alice", "CNY", "").await, "60.00");
