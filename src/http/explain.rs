@@ -11,12 +11,12 @@ use super::extract::QueryParams;
 use super::page;
 use super::problem::Failure;
 use super::top_up_orders::OrderPath;
+use crate::app::currency_from_column;
 use crate::app::explain::{self, FlowId, MoneyPart, PaidFor, WalletName};
+use crate::app::flows::Flow;
 use crate::app::{App, Error};
 use crate::domain::entry::Entry;
 use crate::domain::id::IdKind;
-use crate::storage::currency_from_column;
-use crate::storage::flows::Flow;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]

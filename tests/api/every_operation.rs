@@ -151,7 +151,7 @@ async fn every_body_that_cannot_be_read_is_refused_with_its_name() {
         let json = || request().header("content-type", "application/json");
         Reply::of(request().body("{}")).await.problem(415, "unsupported_media_type");
         Reply::of(json().body("{")).await.problem(400, "malformed_json");
-        let too_large = " ".repeat(3 << 20);
+        let too_large = " ".repeat(5 << 20);
         Reply::of(json().body(too_large)).await.problem(413, "body_too_large");
         Reply::of(json().body(r#"{"no_such_field":1}"#)).await.problem(422, "validation_failed");
         Reply::of(json().body("[]")).await.problem(422, "validation_failed");

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::app::StorageError;
 use crate::app::unapplied_payments::{self, Payment};
 use crate::app::{App, Error};
 use crate::domain::id::IdKind;
@@ -14,7 +15,6 @@ use crate::http::auth::AsOperator;
 use crate::http::extract::QueryParams;
 use crate::http::page;
 use crate::http::problem::Failure;
-use crate::storage::StorageError;
 
 /// A verified payment that serves no order, or not with all of its money.
 #[derive(Debug, Serialize, ToSchema)]
