@@ -132,6 +132,8 @@ CREATE TABLE payment_applications (
     tax numeric(24, 8) NOT NULL DEFAULT 0,
     applied_by text NOT NULL,
     applied_at timestamptz NOT NULL,
+    -- The approval was wrong: the money is free for another order.
+    reversed_at timestamptz,
     PRIMARY KEY (payment_id, n)
 );
 CREATE INDEX payment_applications_by_order ON payment_applications (order_id);
@@ -224,7 +226,10 @@ CREATE TABLE adjustments (
     approved_by text,
     created_at timestamptz NOT NULL,
     booked_at timestamptz,
-    CONSTRAINT adjustments_second_pair_of_eyes CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by)
+    -- The order whose approval it reverses.
+    order_id uuid CONSTRAINT adjustments_one_reversal_per_order UNIQUE REFERENCES top_up_orders (id),
+    CONSTRAINT adjustments_second_pair_of_eyes CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by),
+    CONSTRAINT adjustments_booked_by_two CHECK (NOT second_needed OR booked_at IS NULL OR approved_by IS NOT NULL)
 );
 
 -- Notifications as they came, stored once verified and before they are processed.

@@ -283,6 +283,7 @@ pub async fn complete(
         tax,
         applied_by: actor.to_owned(),
         applied_at: Utc::now(),
+        reversed_at: None,
     };
     let rest = payment.amount - payment.applied - received;
     let unapplied = (rest > Decimal::ZERO).then_some("a rest of the transfer serves no order yet");

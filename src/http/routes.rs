@@ -35,6 +35,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::top_up_orders::admin_list_top_up_orders)
         .service(admin::top_up_orders::approve_top_up_order)
         .service(admin::top_up_orders::reject_top_up_order)
+        .service(admin::top_up_orders::reverse_top_up_order)
         .service(admin::refunds::create_refund)
         .service(admin::refunds::list_refunds)
         .service(admin::refunds::get_refund)

@@ -2,6 +2,7 @@
 //!
 //! A balance changes in one place: [`ledger::post`].
 
+pub mod adjustments;
 pub mod approvals;
 pub mod audit;
 pub mod billing_profiles;

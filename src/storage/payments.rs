@@ -41,6 +41,8 @@ pub struct Application {
     pub tax: Decimal,
     pub applied_by: String,
     pub applied_at: DateTime<Utc>,
+    /// Set when the approval turned out wrong; it does not count any more.
+    pub reversed_at: Option<DateTime<Utc>>,
 }
 
 /// Records a payment; false when it is known already. A second writer waits here for the first to commit.
@@ -143,7 +145,28 @@ pub async fn apply(
     Ok(())
 }
 
-/// How many applications a payment has.
+/// Takes an application of a locked payment back: its money is unapplied again.
+///
+/// # Errors
+/// Of the database.
+pub async fn unapply(
+    conn: &mut AsyncPgConnection,
+    application: &Application,
+    reason: &str,
+    at: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    diesel::update(applications::table.find((application.payment_id, application.n)))
+        .set(applications::reversed_at.eq(at))
+        .execute(conn)
+        .await?;
+    diesel::update(payments::table.find(application.payment_id))
+        .set((payments::applied.eq(payments::applied - application.amount), payments::unapplied_reason.eq(reason)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// How many applications a payment has had, reversed ones included.
 ///
 /// # Errors
 /// Of the database.
@@ -177,7 +200,7 @@ pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Payme
     Ok(payments::table.find(id).select(Payment::as_select()).first(conn).await.optional()?)
 }
 
-/// The payment that completed an order.
+/// The payment that completed an order; none where the approval was reversed.
 ///
 /// # Errors
 /// Of the database.
@@ -186,7 +209,7 @@ pub async fn application_to_order(
     order_id: Uuid,
 ) -> Result<Option<Application>, StorageError> {
     Ok(applications::table
-        .filter(applications::order_id.eq(order_id))
+        .filter(applications::order_id.eq(order_id).and(applications::reversed_at.is_null()))
         .order(applications::applied_at)
         .select(Application::as_select())
         .first(conn)
@@ -201,6 +224,7 @@ pub async fn application_to_order(
 pub async fn order_served(conn: &mut AsyncPgConnection, payment: Uuid) -> Result<Option<Uuid>, StorageError> {
     let found: Option<Option<Uuid>> = applications::table
         .filter(applications::payment_id.eq(payment).and(applications::order_id.is_not_null()))
+        .filter(applications::reversed_at.is_null())
         .order(applications::n)
         .select(applications::order_id)
         .first(conn)

@@ -13,6 +13,7 @@ diesel::table! {
         approved_by -> Nullable<Text>,
         created_at -> Timestamptz,
         booked_at -> Nullable<Timestamptz>,
+        order_id -> Nullable<Uuid>,
     }
 }
 
@@ -276,6 +277,7 @@ diesel::table! {
         tax -> Numeric,
         applied_by -> Text,
         applied_at -> Timestamptz,
+        reversed_at -> Nullable<Timestamptz>,
     }
 }
 

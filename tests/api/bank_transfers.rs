@@ -151,6 +151,99 @@ async fn money_that_arrives_after_all_is_accepted_by_name() {
 }
 
 #[tokio::test]
+async fn case_27_a_wrong_approval_is_reversed_even_when_the_money_is_spent() {
+    let app = TestApp::spawn().await;
+    execute(
+        &app.database,
+        "UPDATE channel_rules SET fee_percent = 1, bonus_percent = 5 WHERE channel = 'bank_transfer'",
+    )
+    .await;
+    let operator = app.operator();
+    let alices = ordered(&app, "alice", "bank_transfer", "CNY", "100").await;
+    let bobs = ordered(&app, "bob", "bank_transfer", "CNY", "100").await;
+    // The transfer was bob's.
+    approve(&operator, &alices, "100.00", "line-1").await.expect(200);
+    let usage = json!({ "id": "u-1", "customer_id": "alice", "currency": "CNY", "amount": "64" });
+    app.service().post("/v1/usage", &usage).await.expect(201);
+
+    let path = format!("/v1/admin/top-up-orders/{alices}/reverse");
+    let reason = json!({ "reason": "the transfer was another customer's" });
+    operator.post(&path, &json!({ "reason": " " })).await.names("/reason", "required");
+    let answers = join_all(
+        (0..4).map(|n| app.operator_named(&format!("ops-{n}"))).map(async |one| one.post(&path, &reason).await),
+    )
+    .await;
+    assert_eq!(with_status(&answers, 200), 1);
+    for late in answers.into_iter().filter(|answer| answer.status != 200) {
+        late.problem(409, "approval_reversed");
+    }
+    // 99 + 5 came, 64 were spent: the bonus first.
+    let owed = balance(&app, "alice", "CNY").await;
+    assert_eq!((&owed["paid"], &owed["granted"], &owed["debt"]), (&json!("0.00"), &json!("0.00"), &json!("59.00")));
+    let order = read(&app, &alices).await;
+    assert_eq!(order["status"], "completed");
+    assert!(order["reason"].as_str().unwrap().contains("reversed: the transfer was another customer's"));
+    let flows = app.customer("alice").get("/v1/account-flows?type=adjust").await.expect(200);
+    assert_eq!((flows["data"].as_array().unwrap().len(), &flows["data"][0]["amount"]), (1, &json!("-99.00")));
+    assert_eq!(number(&app, "count(*) FROM audit_log WHERE action = 'approval_reversed'").await, 1);
+    app.check().await;
+
+    // The line is free for the order that it belongs to, and for no more than it is worth.
+    approve(&operator, &bobs, "100.00", "line-1").await.expect(200);
+    assert_eq!(balance(&app, "bob", "CNY").await["paid"], "99.00");
+    let more = ordered(&app, "bob", "bank_transfer", "CNY", "100").await;
+    approve(&operator, &more, "50.00", "line-1").await.problem(409, "bank_transaction_used");
+    // Nothing of the reversed order can go back, and the next money repays the debt.
+    let refund = json!({ "order_id": alices, "amount": "1.00", "reason": "asked for" });
+    operator.post("/v1/admin/refunds", &refund).await.problem(409, "approval_reversed");
+    approve(&operator, &alices, "100.00", "line-2").await.problem(409, "order_already_completed");
+    let next = ordered(&app, "alice", "bank_transfer", "CNY", "100").await;
+    approve(&operator, &next, "100.00", "line-3").await.expect(200);
+    let repaid = balance(&app, "alice", "CNY").await;
+    assert_eq!((&repaid["paid"], &repaid["debt"]), (&json!("40.00"), &json!("0.00")));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn case_27_what_cannot_be_reversed_says_why() {
+    let app = TestApp::spawn_with(|config| above(config, "1000", "CNY")).await;
+    let (anna, ben) = (app.operator_named("anna"), app.operator_named("ben"));
+    let path = |order: &str| format!("/v1/admin/top-up-orders/{order}/reverse");
+    let reason = json!({ "reason": "a typing mistake" });
+    let pending = ordered(&app, "alice", "bank_transfer", "CNY", "100").await;
+    anna.post(&path(&pending), &reason).await.problem(409, "order_not_completed");
+    let card = crate::stage::paid(&app, "alice", "card", "USD", "10.00").await;
+    anna.post(&path(&card), &reason).await.problem(409, "not_a_bank_transfer");
+    // What is on its way back cannot be taken back as well.
+    approve(&anna, &pending, "100.00", "line-1").await.expect(200);
+    let refund = json!({ "order_id": pending, "amount": "40.00", "reason": "asked for" });
+    let refund = anna.post("/v1/admin/refunds", &refund).await.expect(201);
+    anna.post(&path(&pending), &reason).await.problem(409, "order_refunded");
+    let reject = format!("/v1/admin/refunds/{}/reject", refund["id"].as_str().unwrap());
+    anna.post(&reject, &reason).await.expect(200);
+    let once = anna.post_with_key(&path(&pending), &reason, "once").await.expect(200);
+    let again = anna.post_with_key(&path(&pending), &reason, "once").await.expect(200);
+    assert_eq!((again.header("idempotent-replayed"), &again["version"]), (Some("true"), &once["version"]));
+    assert_eq!(app.available("alice", "CNY", "").await, "0.00");
+
+    // Above the threshold it takes two, whoever approved.
+    let large = ordered(&app, "bob", "bank_transfer", "CNY", "5000").await;
+    approve(&anna, &large, "5000.00", "line-2").await.expect(202);
+    approve(&ben, &large, "5000.00", "line-2").await.expect(200);
+    anna.post(&path(&large), &reason).await.expect(202);
+    anna.post(&path(&large), &reason).await.problem(409, "second_operator_needed");
+    assert_eq!(app.available("bob", "CNY", "").await, "5000.00");
+    let mut conn = topup::storage::pool::connect(&url(&app.database)).await.unwrap();
+    let alone = "UPDATE adjustments SET booked_at = now() WHERE second_needed";
+    let refused = conn.batch_execute(alone).await.unwrap_err();
+    assert!(refused.to_string().contains("adjustments_booked_by_two"), "{refused}");
+    ben.post(&path(&large), &reason).await.expect(200);
+    assert_eq!(app.available("bob", "CNY", "").await, "0.00");
+    app.customer("bob").post(&path(&large), &reason).await.problem(403, "insufficient_scope");
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn case_28_above_the_threshold_another_operator_confirms() {
     let app = TestApp::spawn_with(|config| above(config, "1000", "CNY")).await;
     let (anna, ben) = (app.operator_named("anna"), app.operator_named("ben"));

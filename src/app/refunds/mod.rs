@@ -236,9 +236,10 @@ async fn refundable_order(conn: &mut Connection, id: Uuid) -> Result<(Order, Pay
         let detail = "this order was paid from the wallet; transfer the money back instead";
         return Err(Error::conflict("not_refundable", detail));
     }
-    let corrupt = |what: &str| StorageError::Corrupt(format!("completed order {id} without {what}"));
-    let applied = payments::application_to_order(conn, id).await?.ok_or_else(|| corrupt("an application"))?;
-    let payment = payments::lock_by_id(conn, applied.payment_id).await?.ok_or_else(|| corrupt("a payment"))?;
+    let corrupt = || StorageError::Corrupt(format!("completed order {id} without a payment"));
+    let reversed = || Error::conflict("approval_reversed", "the approval of this order has been reversed");
+    let applied = payments::application_to_order(conn, id).await?.ok_or_else(reversed)?;
+    let payment = payments::lock_by_id(conn, applied.payment_id).await?.ok_or_else(corrupt)?;
     Ok((order, payment))
 }
 

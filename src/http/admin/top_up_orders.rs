@@ -7,6 +7,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::app::orders::approve::{self, Statement};
+use crate::app::orders::reverse;
 use crate::app::{App, Error, Problems};
 use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
@@ -162,4 +163,52 @@ pub async fn reject_top_up_order(
     problems.finish()?;
     let view = approve::reject(&app, &caller, id, &reason.unwrap_or_default()).await?;
     Ok(HttpResponse::Ok().json(order_body(&app, &view).await?))
+}
+
+/// Why an approval is reversed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "the transfer was for another customer's order"}))]
+pub struct ReverseTopUpOrder {
+    /// The customer reads it.
+    #[schema(min_length = 1, max_length = 500, example = "the transfer was for another customer's order")]
+    reason: String,
+}
+
+/// Reverse a wrong approval
+///
+/// Takes back what was credited, into debt where it is spent, and frees the bank's transfer for the order that it belongs to. The order stays completed; its reason says what happened. Above the threshold this is a proposal (202) until a second operator asks for the same.
+#[utoipa::path(
+    tag = "admin-top-up-orders",
+    operation_id = "reverseTopUpOrder",
+    params(OrderPath, ("Idempotency-Key" = String, Header, description = "Makes a repeat find the same reversal. 1 to 255 visible ASCII characters.", max_length = 255, min_length = 1, example = "7b0e8e6a-4f0b-4d0a-9f2e-3d4c5b6a3f1c")),
+    request_body = ReverseTopUpOrder,
+    responses(
+        (status = 200, description = "Reversed", body = TopUpOrder),
+        (status = 202, description = "A second operator must confirm; nothing is taken back yet", body = TopUpOrder),
+        (status = 409, description = "`not_a_bank_transfer`, `order_not_completed`, `order_refunded`, `approval_reversed` or `second_operator_needed`"),
+    ),
+    security(("bearer" = ["operator"]))
+)]
+#[post("/v1/admin/top-up-orders/{order_id}/reverse")]
+pub async fn reverse_top_up_order(
+    Allowed(caller): AsOperator,
+    key: IdempotencyHeader,
+    path: web::Path<OrderPath>,
+    body: JsonBody<ReverseTopUpOrder>,
+    request: HttpRequest,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let id = IdKind::TopUpOrder.parse(&path.order_id).ok_or(Error::NotFound("order"))?;
+    let key = key.scoped(&caller, "reverse_top_up_order", request.path(), &body.bytes);
+    let mut problems = Problems::new();
+    let reason = problems.text("/reason", &body.value.reason, 1, 500);
+    problems.finish()?;
+    let made = reverse::reverse(&app, &caller, id, &reason.unwrap_or_default(), &key).await?;
+    let status = if made.value.awaiting_second { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let mut response = HttpResponse::build(status);
+    if made.replayed {
+        response.insert_header(("Idempotent-Replayed", "true"));
+    }
+    Ok(response.json(order_body(&app, &made.value.order).await?))
 }

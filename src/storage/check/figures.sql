@@ -8,6 +8,7 @@ WITH booked AS MATERIALIZED (
            CASE p.provider WHEN 'bank' THEN 'bank:' || p.merchant_account ELSE 'provider:' || p.provider END AS counterpart,
            sum(a.amount) AS amount, sum(a.fee + a.tax) AS kept
     FROM payment_applications a JOIN payments p ON p.id = a.payment_id
+    WHERE a.reversed_at IS NULL
     GROUP BY 1, 2
 ), refunded AS (
     SELECT currency, 'refund:' || provider AS counterpart, sum(debited) AS amount
@@ -31,7 +32,8 @@ FROM (SELECT currency, sum(held) AS amount FROM wallets GROUP BY currency) AS w
 FULL JOIN (SELECT currency, sum(amount) AS amount FROM holds WHERE status = 'open' GROUP BY currency) AS h USING (currency)
 UNION ALL
 SELECT 'payments_credited', currency, counterpart, coalesce(c.amount, 0) + coalesce(a.kept, 0), coalesce(a.amount, 0)
-FROM (SELECT currency, counterpart, sum(amount) AS amount FROM booked WHERE kind = 1 GROUP BY 1, 2) AS c
+FROM (SELECT currency, counterpart, sum(amount) AS amount FROM booked
+      WHERE kind = 1 OR (kind = 11 AND counterpart LIKE 'bank:_%') GROUP BY 1, 2) AS c
 FULL JOIN applied a USING (currency, counterpart)
 UNION ALL
 SELECT 'refunds_debited', currency, counterpart, coalesce(-c.amount, 0), coalesce(r.amount, 0)

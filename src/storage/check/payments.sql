@@ -1,6 +1,6 @@
 -- Payments against what was applied and refunded of them.
 WITH applied AS (
-    SELECT payment_id, sum(amount) AS amount FROM payment_applications GROUP BY payment_id
+    SELECT payment_id, sum(amount) AS amount FROM payment_applications WHERE reversed_at IS NULL GROUP BY payment_id
 ), refunded AS (
     SELECT payment_id, sum(amount) AS amount FROM refunds WHERE status IN ('pending', 'succeeded') GROUP BY payment_id
 )

@@ -39,3 +39,6 @@ FROM entries e
 WHERE e.kind IN (5, 6, 13, 14, 15, 16)
   AND NOT EXISTS (SELECT FROM records r WHERE r.customer_id = e.customer_id AND r.shown = e.key
                   AND (e.kind IN (13, 14) OR (r.what = 'refund') = (e.kind IN (5, 6))))
+  -- A reversed approval takes the bonus back, too.
+  AND NOT (e.kind = 13 AND EXISTS (SELECT FROM adjustments j WHERE j.customer_id = e.customer_id
+           AND j.order_id IS NOT NULL AND 'adj_' || replace(j.id::text, '-', '') = e.key))

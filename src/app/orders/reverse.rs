@@ -1,0 +1,175 @@
+//! Reversing a wrong approval: the money never came, or it was somebody else's.
+//!
+//! The credit stays in the book; a compensating entry takes it back, into debt where it is spent. The bank's
+//! transfer is free again for the order that it belongs to.
+
+use chrono::Utc;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::read::{OrderView, view};
+use crate::app::idempotency::{IdempotencyKey, Made, fingerprint64};
+use crate::app::{App, Caller, Error};
+use crate::domain::entry::{EntryKind, Label};
+use crate::domain::id::IdKind;
+use crate::domain::money::format_amount;
+use crate::domain::order::{Order, OrderStatus};
+use crate::domain::payment::Channel;
+use crate::domain::posting::{Change, Outcome, Posting};
+use crate::storage::adjustments::{self, Adjustment};
+use crate::storage::transaction::transact;
+use crate::storage::{Connection, StorageError, audit, events, ledger, orders, payments, refunds};
+
+/// What a reversal came to.
+#[derive(Debug, Clone)]
+pub struct Reversed {
+    pub order: OrderView,
+    /// True while a second operator must confirm; nothing is taken back yet.
+    pub awaiting_second: bool,
+}
+
+/// Reverses the approval of a bank transfer. Above the threshold it is a proposal until a second operator asks for
+/// the same. The order stays completed, its reason and its timeline say what happened.
+///
+/// # Errors
+/// 404; 409 `not_a_bank_transfer`, `order_not_completed`, `approval_reversed`, `second_operator_needed`, and
+/// `order_refunded` when money of it has gone back, or is on its way.
+pub async fn reverse(
+    app: &App,
+    caller: &Caller,
+    id: Uuid,
+    reason: &str,
+    key: &IdempotencyKey,
+) -> Result<Made<Reversed>, Error> {
+    let actor = caller.actor();
+    let replayed = transact(&app.pool, async |conn| {
+        if key.claim(conn).await?.is_some() {
+            return Ok(true);
+        }
+        let mut order = orders::lock(conn, id).await?.ok_or(Error::NotFound("order"))?;
+        check_state(conn, &order).await?;
+        let received = order.received_amount.unwrap_or_default();
+        let adjustment = match adjustments::of_order(conn, id).await? {
+            None => {
+                let second_needed = app.settings.needs_second_operator(order.currency, received);
+                draft(&order, reason, second_needed, &actor)
+            }
+            Some(known) if known.booked_at.is_some() => {
+                return Err(Error::conflict("approval_reversed", "the approval of this order has been reversed"));
+            }
+            Some(known) if known.proposed_by == actor => {
+                return Err(Error::conflict("second_operator_needed", "another operator must confirm this reversal"));
+            }
+            Some(known) => Adjustment { approved_by: Some(actor.clone()), ..known },
+        };
+        if adjustment.second_needed && adjustment.approved_by.is_none() {
+            adjustments::save(conn, &adjustment).await?;
+            orders::note(conn, &order, "reversal_proposed", &actor, Some(&adjustment.reason)).await?;
+        } else {
+            book(conn, &mut order, adjustment, &actor).await?;
+        }
+        key.record(conn, id).await?;
+        Ok::<_, Error>(false)
+    })
+    .await?;
+    let mut conn = app.pool.get().await?;
+    let order = orders::find(&mut conn, id).await?.ok_or(Error::NotFound("order"))?;
+    let awaiting_second = adjustments::of_order(&mut conn, id).await?.is_some_and(|known| known.booked_at.is_none());
+    Ok(Made { value: Reversed { order: view(&mut conn, order).await?, awaiting_second }, replayed })
+}
+
+async fn check_state(conn: &mut Connection, order: &Order) -> Result<(), Error> {
+    if order.channel != Channel::BankTransfer {
+        return Err(Error::conflict("not_a_bank_transfer", "only bank transfers are approved, and reversed, by hand"));
+    }
+    if order.status != OrderStatus::Completed {
+        return Err(Error::conflict("order_not_completed", format!("the order is {}", order.status)));
+    }
+    let gone = refunds::gone(conn, order.id).await?;
+    if !(gone.refunded + gone.disputed).is_zero() {
+        let detail = "money of this order has been refunded; reject that refund first";
+        return Err(Error::conflict("order_refunded", detail));
+    }
+    Ok(())
+}
+
+fn draft(order: &Order, reason: &str, second_needed: bool, actor: &str) -> Adjustment {
+    Adjustment {
+        id: Uuid::now_v7(),
+        customer_id: order.customer.as_str().to_owned(),
+        currency: order.currency.code().to_owned(),
+        product: order.product.as_column().to_owned(),
+        amount: -order.credited_amount,
+        reason: reason.to_owned(),
+        second_needed,
+        proposed_by: actor.to_owned(),
+        approved_by: None,
+        created_at: Utc::now(),
+        booked_at: None,
+        order_id: Some(order.id),
+    }
+}
+
+/// Takes back what was credited and what is left of the bonus, frees the transfer, and puts it on record.
+async fn book(conn: &mut Connection, order: &mut Order, adjustment: Adjustment, actor: &str) -> Result<(), Error> {
+    let corrupt = |what: &str| StorageError::Corrupt(format!("completed order {} without {what}", order.id));
+    let applied = payments::application_to_order(conn, order.id).await?.ok_or_else(|| corrupt("an application"))?;
+    let payment = payments::lock_by_id(conn, applied.payment_id).await?.ok_or_else(|| corrupt("a payment"))?;
+    let bonus = ledger::grant_of_order(conn, &order.customer, order.id).await?;
+
+    let shown = IdKind::TopUpOrder.show(order.id);
+    let posting = |kind, counterpart: String, change| Posting {
+        wallet: order.wallet(),
+        fallback: None,
+        change,
+        label: Label {
+            kind,
+            key: IdKind::Adjustment.show(adjustment.id),
+            fingerprint: fingerprint64(&[&shown, &adjustment.reason]),
+            counterpart,
+            reference: Some(shown.clone()),
+            description: Some(adjustment.reason.clone()),
+            metadata: None,
+            occurred_at: None,
+        },
+    };
+    let mut postings = Vec::new();
+    if !order.credited_amount.is_zero() {
+        let change = Change::TakeBack { amount: order.credited_amount };
+        postings.push(posting(EntryKind::Adjust, format!("bank:{}", payment.merchant_account), change));
+    }
+    if let Some(grant_id) = bonus {
+        let change = Change::RevokeGrant { grant_id, amount: order.bonus };
+        postings.push(posting(EntryKind::BonusRevoked, "promotion".to_owned(), change));
+    }
+    for outcome in ledger::post(conn, &postings).await? {
+        match outcome {
+            Outcome::Booked(_) => {}
+            Outcome::Replayed(_) => return Err(Error::conflict("already_booked", "this was booked before")),
+            Outcome::Refused(refusal) => return Err(Error::refused(refusal)),
+        }
+    }
+    let now = orders::clock(conn).await?;
+    let why = format!("the approval of {shown} was reversed: {}", adjustment.reason);
+    payments::unapply(conn, &applied, &why, now).await?;
+    let adjustment = Adjustment { booked_at: Some(now), ..adjustment };
+    adjustments::save(conn, &adjustment).await?;
+
+    order.reason = Some(format!("the approval was reversed: {}", adjustment.reason));
+    order.updated_at = now;
+    order.version += 1;
+    orders::update(conn, order).await?;
+    let taken = format_amount(order.credited_amount, order.currency);
+    let detail = format!("{taken} {} taken back: {}", order.currency, adjustment.reason);
+    orders::note(conn, order, "approval_reversed", actor, Some(&detail)).await?;
+    events::order_updated(conn, order).await?;
+    let record = json!({
+        "adjustment_id": IdKind::Adjustment.show(adjustment.id),
+        "amount": adjustment.amount.normalize().to_string(),
+        "currency": adjustment.currency,
+        "reason": adjustment.reason,
+        "proposed_by": adjustment.proposed_by,
+        "bank_transaction_id": payment.payment_id,
+    });
+    Ok(audit::record(conn, actor, "approval_reversed", &format!("top_up_order:{shown}"), &record).await?)
+}
