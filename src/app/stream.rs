@@ -155,7 +155,7 @@ impl Streams {
     /// # Errors
     /// 503 `streams_full`, `shutting_down`, or of the database.
     pub async fn listen(&self, customer: &CustomerId, from: Option<Cursor>) -> Result<Listening, Error> {
-        self.shared.room(customer)?;
+        drop(self.shared.room(customer)?);
         let last = {
             let mut conn = self.shared.pool.get().await?;
             events::last_position(&mut conn, customer).await?
