@@ -19,7 +19,7 @@ pub use self::error::StartError;
 pub use self::keys::{Keys, SigningKey};
 
 use crate::app::stream::StreamSettings;
-use crate::app::{App, Poster, PosterSettings, Settings, Streams};
+use crate::app::{App, KnownProducts, Poster, PosterSettings, Settings, Streams};
 use crate::config::{Config, PosterConfig, PosterMode};
 use crate::domain::environment::Environment;
 use crate::identity::Verifier;
@@ -206,7 +206,8 @@ fn app(
     let streams =
         StreamSettings { total: usize::from(config.streams), per_customer: usize::from(config.streams_per_customer) };
     let streams = Streams::start(&pool, streams);
-    Ok(App { pool, providers, poster, streams, settings: Arc::new(settings) })
+    let products = KnownProducts::default();
+    Ok(App { pool, providers, poster, streams, products, settings: Arc::new(settings) })
 }
 
 fn poster_settings(config: &PosterConfig) -> PosterSettings {

@@ -42,8 +42,10 @@ pub struct HoldDone {
 /// Reserves an amount.
 ///
 /// # Errors
-/// 402 when less is available or a spending cap is reached; 422 when the id was used with another content.
+/// 402 when less is available or a spending cap is reached; 422 for an unknown product, and when the id was used
+/// with another content.
 pub async fn open(app: &App, new: NewHold) -> Result<HoldDone, Error> {
+    app.products.require(&app.pool, &new.product).await?;
     let currency = new.amount.currency();
     let amount = new.amount.amount();
     let fingerprint = fingerprint64(&[

@@ -35,6 +35,7 @@ pub mod usage;
 use std::sync::Arc;
 
 pub use caller::Caller;
+pub use catalogue::products::KnownProducts;
 pub use error::{Error, Problems};
 pub use idempotency::{IdempotencyKey, Made};
 pub use orders::OrderView;
@@ -58,6 +59,7 @@ pub struct App {
     pub providers: Registry,
     pub poster: Poster,
     pub streams: Streams,
+    pub products: KnownProducts,
     pub settings: Arc<Settings>,
 }
 

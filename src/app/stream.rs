@@ -71,7 +71,7 @@ pub struct Message {
 
 #[derive(Debug, Clone)]
 pub enum News {
-    Balance(Wallet),
+    Balance(Box<Wallet>),
     Event(Event),
 }
 
@@ -317,7 +317,7 @@ impl Listener {
             for wallet in found.wallets.get(self.customer.as_str()).into_iter().flatten() {
                 if told.get(&wallet.id) < Some(&wallet.version) {
                     told.insert(wallet.id, wallet.version);
-                    messages.push(Message { cursor: self.cursor, news: News::Balance(wallet.clone()) });
+                    messages.push(Message { cursor: self.cursor, news: News::Balance(Box::new(wallet.clone())) });
                 }
             }
             // Who has only some of these wallets has not come as far as all of them.

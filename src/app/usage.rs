@@ -86,8 +86,10 @@ impl NewUsage {
 /// Books one usage.
 ///
 /// # Errors
-/// 402 when the wallet is short or a spending cap is reached; 422 when the id was used with another content.
+/// 402 when the wallet is short or a spending cap is reached; 422 for an unknown product, and when the id was used
+/// with another content.
 pub async fn book(app: &App, new: NewUsage) -> Result<Usage, Error> {
+    app.products.require(&app.pool, &new.product).await?;
     let currency = new.amount.currency();
     let answer = app.poster.post(vec![new.posting()]).await?.pop();
     read_outcome(answer.ok_or(Error::NotFound("usage"))??, currency)
@@ -98,9 +100,20 @@ pub async fn book(app: &App, new: NewUsage) -> Result<Usage, Error> {
 /// # Errors
 /// Only when none was decided: the queue is full, the database is away.
 pub async fn book_all(app: &App, new: Vec<NewUsage>) -> Result<Vec<Result<Usage, Error>>, Error> {
-    let currencies: Vec<Currency> = new.iter().map(|usage| usage.amount.currency()).collect();
-    let answers = app.poster.post(new.into_iter().map(NewUsage::posting).collect()).await?;
-    Ok(answers.into_iter().zip(currencies).map(|(answer, currency)| read_outcome(answer?, currency)).collect())
+    let (mut asked, mut postings) = (Vec::new(), Vec::new());
+    for usage in new {
+        match app.products.require(&app.pool, &usage.product).await {
+            Ok(()) => {
+                asked.push(Ok(usage.amount.currency()));
+                postings.push(usage.posting());
+            }
+            Err(refused @ Error::Invalid(_)) => asked.push(Err(refused)),
+            Err(error) => return Err(error),
+        }
+    }
+    let mut answers = app.poster.post(postings).await?.into_iter();
+    let mut read = |currency| read_outcome(answers.next().ok_or(Error::NotFound("usage"))??, currency);
+    Ok(asked.into_iter().map(|currency| currency.and_then(&mut read)).collect())
 }
 
 fn read_outcome(outcome: Outcome, currency: Currency) -> Result<Usage, Error> {

@@ -81,6 +81,13 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     let malformed = |error: &serde_json::Error| {
         Failure::new(StatusCode::BAD_REQUEST, "malformed_json", format!("the body is not JSON: {error}"))
     };
+    // Serde would read an array as the fields in their order, which nobody promises.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|first| *first != b'{') {
+        return Err(match serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
+            Ok(_) => Error::field("/", "invalid_value", "must be a JSON object").into(),
+            Err(error) => malformed(&error),
+        });
+    }
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         if error.inner().is_data() {
             let (pointer, detail) = locate(error.path(), &error.inner().to_string());

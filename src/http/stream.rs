@@ -90,7 +90,7 @@ pub async fn stream_balances(
 fn render(message: &Message) -> sse::Event {
     let (name, data) = match &message.news {
         News::Balance(wallet) => {
-            ("balance.updated".to_owned(), serde_json::to_value(Balance::from(wallet)).unwrap_or_default())
+            ("balance.updated".to_owned(), serde_json::to_value(Balance::from(&**wallet)).unwrap_or_default())
         }
         News::Event(event) => {
             let mut data = event.data.clone();

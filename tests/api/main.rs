@@ -4,12 +4,23 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bad_input;
+mod bank_transfers;
 mod catalogue;
+mod crash;
 mod disputes;
 mod document;
 mod edge;
 mod every_operation;
+mod explain;
+mod grants;
+mod guards;
+mod holds;
 mod lifecycle;
+mod others;
 mod races;
 mod refunds;
 mod stage;
+mod stream;
+mod tools;
+mod unreadable;

@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
 mod clean;
+mod explain;
 mod fixture;
 mod history;
 mod regressions;
+mod same_rows;
 mod support;
 mod tampering;

@@ -86,7 +86,6 @@ pub async fn paypal_order(stage: &Stage, names: &str) -> Placed {
         id: names.to_owned(),
         customer: "demo".to_owned(),
         at: made["id"].as_str().unwrap().to_owned(),
-        url: None,
     }
 }
 

@@ -224,8 +224,8 @@ async fn cancelling_is_ours_first_and_the_company_is_told_later() {
 /// What the company says about the payment itself.
 async fn at_company(stage: &Stage, placed: &Placed) -> String {
     let known = stage.company(reqwest::Method::GET, "/control/stripe/payments", &json!({})).await.expect(200);
-    let all = known.body.as_object().unwrap().values().filter_map(Value::as_array).flatten();
-    let found = all.filter(|one| one["id"] == placed.at.as_str()).next_back().unwrap().clone();
+    let mut all = known.body.as_object().unwrap().values().filter_map(Value::as_array).flatten();
+    let found = all.rfind(|one| one["id"] == placed.at.as_str()).unwrap().clone();
     found["status"].as_str().unwrap().to_owned()
 }
 

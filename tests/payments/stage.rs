@@ -98,8 +98,6 @@ pub struct Placed {
     pub customer: String,
     /// What the company calls it.
     pub at: String,
-    /// Where the payer's browser goes; a card pop-up has none.
-    pub url: Option<String>,
 }
 
 pub struct Stage {
@@ -164,7 +162,7 @@ impl Stage {
             assert!(opened.header("location").unwrap().ends_with(&format!("/vnpay/pay/{at}")), "{opened:?}");
         }
         let customer = order["customer_id"].as_str().unwrap().to_owned();
-        Placed { way, id: order["id"].as_str().unwrap().to_owned(), customer, at, url }
+        Placed { way, id: order["id"].as_str().unwrap().to_owned(), customer, at }
     }
 
     pub async fn order(&self, placed: &Placed) -> Value {
@@ -334,7 +332,7 @@ pub fn events(order: &Value) -> Vec<&str> {
 
 /// Looks again and again until there is an answer.
 pub async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(40);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(found) = look().await {
             return found;

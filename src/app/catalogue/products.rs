@@ -1,5 +1,8 @@
 //! Products.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use chrono::DateTime;
 use serde_json::{Value, json};
 
@@ -8,6 +11,7 @@ use crate::domain::catalogue::ProductInfo;
 use crate::domain::product::Product;
 use crate::storage::audit;
 use crate::storage::catalogue::products as store;
+use crate::storage::pool::Pool;
 use crate::storage::transaction::transact;
 
 /// A product as it is sent; nothing of it is checked.
@@ -16,6 +20,28 @@ pub struct ProductInput {
     pub name: String,
     pub active: bool,
     pub returnable: bool,
+}
+
+/// The products that were seen to exist. None is ever deleted, so what was seen once needs no second look.
+#[derive(Debug, Clone, Default)]
+pub struct KnownProducts(Arc<RwLock<BTreeSet<Product>>>);
+
+impl KnownProducts {
+    /// Refuses a product that is not in the catalogue; the database is asked only about one that was never seen.
+    /// Inactive ones are known: what they hold can be spent.
+    ///
+    /// # Errors
+    /// 422 `/product` `unknown_product`.
+    pub async fn require(&self, pool: &Pool, product: &Product) -> Result<(), Error> {
+        if product.is_main() || self.0.read().unwrap_or_else(PoisonError::into_inner).contains(product) {
+            return Ok(());
+        }
+        if store::find(&mut *pool.get().await?, product).await?.is_none() {
+            return Err(Error::field("/product", "unknown_product", "there is no such product"));
+        }
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(product.clone());
+        Ok(())
+    }
 }
 
 /// All products, by code.

@@ -12,6 +12,7 @@ use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::payment::Channel;
 use crate::storage::approvals::{self, Approval};
+use crate::storage::catalogue::bank_accounts;
 use crate::storage::orders;
 use crate::storage::payments::{self, Payment};
 use crate::storage::transaction::transact;
@@ -107,6 +108,12 @@ async fn propose(
     actor: &str,
 ) -> Result<bool, Error> {
     let account = statement.bank_account_id.or(order.bank_account_id).ok_or(Error::NotFound("bank account"))?;
+    let known = bank_accounts::find(conn, account)
+        .await?
+        .ok_or_else(|| Error::field("/bank_account_id", "unknown", "is not one of our bank accounts"))?;
+    if known.currency != order.currency {
+        return Err(Error::field("/bank_account_id", "currency_mismatch", "is in another currency than the order"));
+    }
     let second_needed = app.settings.needs_second_operator(order.currency, statement.received_amount);
     let approval = Approval {
         order_id: order.id,
@@ -158,12 +165,6 @@ async fn confirm(
 }
 
 async fn credit(conn: &mut Connection, order: &mut Order, approval: &Approval, actor: &str) -> Result<(), Error> {
-    let account = crate::storage::catalogue::bank_accounts::find(conn, approval.bank_account_id)
-        .await?
-        .ok_or_else(|| Error::field("/bank_account_id", "unknown", "is not one of our bank accounts"))?;
-    if account.currency != order.currency {
-        return Err(Error::field("/bank_account_id", "currency_mismatch", "is in another currency than the order"));
-    }
     let merchant_account = approval.bank_account_id.as_simple().to_string();
     let payment = Payment {
         id: Uuid::now_v7(),

@@ -112,14 +112,22 @@ pub(super) async fn alone(pool: Pool, postings: Vec<Posting>) -> Option<Vec<Answ
 }
 
 /// Which postings of one request may not be booked before the ones before them: an earlier one may turn to their
-/// wallet, and the fast path, which settles what it can at once, would serve them first.
+/// wallet, or of two with one key the second may be the one that counts, and the fast path, which settles what it
+/// can at once, would serve them first.
 fn waiting_for_others(postings: &[Posting]) -> Vec<bool> {
-    let mut turned_to: HashSet<&WalletKey> = HashSet::new();
+    if postings.len() < 2 {
+        return vec![false; postings.len()];
+    }
+    let mut decided_later: HashSet<&WalletKey> = HashSet::new();
+    let mut keys: HashSet<(&str, &str)> = HashSet::with_capacity(postings.len());
     postings
         .iter()
         .map(|posting| {
-            let waits = turned_to.contains(&posting.wallet);
-            turned_to.extend(&posting.fallback);
+            let waits = decided_later.contains(&posting.wallet);
+            decided_later.extend(&posting.fallback);
+            if !keys.insert((posting.wallet.customer.as_str(), posting.label.key.as_str())) {
+                decided_later.insert(&posting.wallet);
+            }
             waits
         })
         .collect()

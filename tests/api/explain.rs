@@ -1,0 +1,225 @@
+//! What paid for what.
+
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use crate::support::{Reply, TestApp};
+use crate::tools::{flows, grant, spend, transfer, usage, with};
+
+async fn paid_by(app: &TestApp, customer: &str, flow: &str) -> Reply {
+    app.customer(customer).get(&format!("/v1/account-flows/{flow}/paid-by")).await
+}
+
+async fn paid_for(app: &TestApp, customer: &str, flow: &str) -> Reply {
+    app.customer(customer).get(&format!("/v1/account-flows/{flow}/paid-for")).await
+}
+
+/// The newest flow of a type.
+async fn newest(app: &TestApp, customer: &str, kind: &str) -> String {
+    flows(app, customer, kind).await[0]["id"].as_str().unwrap().to_owned()
+}
+
+/// (order, amount) of each payment.
+fn payments(explained: &Reply) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or("none").to_owned();
+    let parts = explained["payments"].as_array().unwrap();
+    parts.iter().map(|part| (text(&part["top_up_order_id"]), text(&part["amount"]))).collect()
+}
+
+/// (amount, reference) of what was paid for.
+fn items(page: &Reply) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or("none").to_owned();
+    let items = page["data"].as_array().unwrap();
+    items.iter().map(|item| (text(&item["amount"]), text(&item["flow"]["reference"]))).collect()
+}
+
+fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    expected.iter().map(|(one, other)| ((*one).to_owned(), (*other).to_owned())).collect()
+}
+
+#[tokio::test]
+async fn money_is_spent_in_the_order_in_which_it_came() {
+    let app = TestApp::spawn().await;
+    let first = app.fund("alice", "CNY", "100.00").await;
+    let second = app.fund("alice", "CNY", "50.00").await;
+    spend(&app, "alice", "u1", "40.00").await.expect(201);
+    grant(&app, "alice", "5.00", json!({ "reason": "sorry" })).await;
+    spend(&app, "alice", "u2", "85.25").await.expect(201);
+
+    let explained = paid_by(&app, "alice", &newest(&app, "alice", "consume").await).await.expect(200);
+    assert_eq!(json!([explained["granted"], explained["paid"], explained["debt"]]), json!(["5.00", "80.25", "0.00"]));
+    assert_eq!(explained["grants"][0]["reason"], "sorry");
+    assert_eq!(payments(&explained), pairs(&[(&first, "60.00"), (&second, "20.25")]));
+    assert_eq!((&explained["complete"], &explained["flow"]["reference"]), (&json!(true), &json!("u2")));
+    assert_eq!(explained["payments"][0]["flow"]["type"], "recharge");
+
+    let of_order =
+        async |order: &str| app.customer("alice").get(&format!("/v1/top-up-orders/{order}/paid-for")).await.expect(200);
+    assert_eq!(items(&of_order(&first).await), pairs(&[("60.00", "u2"), ("40.00", "u1")]));
+    assert_eq!(items(&of_order(&second).await), pairs(&[("20.25", "u2")]));
+    let recharge = newest(&app, "alice", "recharge").await;
+    assert_eq!(items(&paid_for(&app, "alice", &recharge).await.expect(200)), pairs(&[("20.25", "u2")]));
+    let given = newest(&app, "alice", "grant").await;
+    assert_eq!(items(&paid_for(&app, "alice", &given).await.expect(200)), pairs(&[("5.00", "u2")]));
+
+    // The wrong question, and other people's.
+    paid_by(&app, "alice", &recharge).await.problem(422, "not_a_deduction");
+    let consumed = newest(&app, "alice", "consume").await;
+    paid_for(&app, "alice", &consumed).await.problem(422, "not_a_payment");
+    paid_by(&app, "bob", &consumed).await.problem(404, "not_found");
+    paid_for(&app, "bob", &recharge).await.problem(404, "not_found");
+    app.customer("bob").get(&format!("/v1/top-up-orders/{first}/paid-for")).await.problem(404, "not_found");
+    let path = format!("/v1/account-flows/{consumed}/paid-by");
+    app.service().get(&path).await.names("?customer_id", "required");
+    app.service().get(&format!("{path}?customer_id=alice")).await.expect(200);
+    app.operator().get(&format!("{path}?customer_id=bob")).await.problem(404, "not_found");
+    for nobody in ["flw_1", &format!("{consumed}0000"), &consumed.replace("flw_", "flw-"), &consumed.replace('_', "__")]
+    {
+        paid_by(&app, "alice", nobody).await.problem(404, "not_found");
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn transfers_are_followed_to_the_order_behind_them() {
+    let app = TestApp::spawn().await;
+    let first = app.fund("alice", "CNY", "30.00").await;
+    let second = app.fund("alice", "CNY", "30.00").await;
+    // What repays debt there is not spendable there.
+    let happened = with(with(usage("alice", "debt", "4.00"), "product", "whatsapp"), "on_insufficient", "book");
+    app.service().post("/v1/usage", &happened).await.expect(201);
+    let moved = transfer(&app, "alice", "whatsapp", "44.00").await;
+    let message = with(usage("alice", "m1", "35.00"), "product", "whatsapp");
+    app.service().post("/v1/usage", &message).await.expect(201);
+
+    // 30 + 30 in; 44 out, 4 of them for the debt: 26 of the first order and 14 of the second are spent there.
+    let explained = paid_by(&app, "alice", &newest(&app, "alice", "consume").await).await.expect(200);
+    assert_eq!(payments(&explained), pairs(&[(&first, "26.00"), (&second, "9.00")]));
+    assert_eq!(explained["payments"][0]["transfers"], json!([moved]));
+    assert_eq!(explained["payments"][1]["flow"]["product"], Value::Null);
+
+    let page = app.customer("alice").get(&format!("/v1/top-up-orders/{second}/paid-for")).await.expect(200);
+    assert_eq!(items(&page), pairs(&[("14.00", &moved)]));
+    let there = page["data"][0]["transferred_to"].as_str().unwrap();
+    assert_eq!(there, newest(&app, "alice", "transfer_in").await);
+    let page = paid_for(&app, "alice", there).await.expect(200);
+    assert_eq!(items(&page), pairs(&[("35.00", "m1")]));
+
+    let debt = flows(&app, "alice", "consume").await.into_iter().find(|flow| flow["reference"] == "debt").unwrap();
+    let explained = paid_by(&app, "alice", debt["id"].as_str().unwrap()).await.expect(200);
+    assert_eq!(json!([explained["paid"], explained["debt"], explained["payments"]]), json!(["0.00", "4.00", []]));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn an_order_paid_from_the_wallet_is_explained_both_ways() {
+    let app = TestApp::spawn().await;
+    let paid = app.fund("alice", "CNY", "100.00").await;
+    let body = json!({
+        "currency": "CNY", "amount": "60.00", "channel": "balance", "product": "whatsapp", "agreement_accepted": true,
+    });
+    let order = app.customer("alice").post("/v1/top-up-orders", &body).await.expect(201);
+    app.service().post("/v1/usage", &with(usage("alice", "m1", "12.50"), "product", "whatsapp")).await.expect(201);
+    let path = format!("/v1/top-up-orders/{}/paid-for", order["id"].as_str().unwrap());
+    assert_eq!(items(&app.customer("alice").get(&path).await.expect(200)), pairs(&[("12.50", "m1")]));
+    let explained = paid_by(&app, "alice", &newest(&app, "alice", "consume").await).await.expect(200);
+    assert_eq!(payments(&explained), pairs(&[(&paid, "12.50")]));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_was_given_back_is_money_that_came() {
+    let app = TestApp::spawn().await;
+    let order = app.fund("alice", "CNY", "10.00").await;
+    spend(&app, "alice", "u1", "10.00").await.expect(201);
+    let back = json!({ "id": "r1", "customer_id": "alice", "usage_id": "u1", "amount": "4.00" });
+    app.service().post("/v1/usage/reversals", &back).await.expect(201);
+    spend(&app, "alice", "u2", "3.00").await.expect(201);
+    let explained = paid_by(&app, "alice", &newest(&app, "alice", "consume").await).await.expect(200);
+    assert_eq!(payments(&explained), pairs(&[("none", "3.00")]));
+    assert_eq!(
+        json!([explained["payments"][0]["flow"]["type"], explained["payments"][0]["flow"]["reference"]]),
+        json!(["refund", "u1"])
+    );
+    let page = app.customer("alice").get(&format!("/v1/top-up-orders/{order}/paid-for")).await.expect(200);
+    assert_eq!(items(&page), pairs(&[("10.00", "u1")]));
+
+    // An order that nobody has paid has paid for nothing.
+    let body = json!({
+        "currency": "CNY", "amount": "100", "channel": "bank_transfer", "agreement_accepted": true,
+        "bank_transfer": { "remitter_name": "alice", "remitter_bank": "Test Bank" },
+    });
+    let open = app.customer("alice").post("/v1/top-up-orders", &body).await.expect(201);
+    let path = format!("/v1/top-up-orders/{}/paid-for", open["id"].as_str().unwrap());
+    assert_eq!(app.customer("alice").get(&path).await.expect(200)["data"], json!([]));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn pages_go_on_where_they_ended() {
+    let app = TestApp::spawn().await;
+    let order = app.fund("alice", "CNY", "30.50").await;
+    app.fund("alice", "CNY", "30.00").await;
+    let batch: Vec<Value> = (0..50).map(|n| usage("alice", &format!("u{n:02}"), "1.00")).collect();
+    app.service().post("/v1/usage/batch", &json!({ "items": batch })).await.expect(200);
+    let (mut found, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/v1/top-up-orders/{order}/paid-for?limit=10{cursor}");
+        let page = app.customer("alice").get(&path).await.expect(200);
+        found.extend(items(&page));
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+        assert_eq!(page["has_more"], true);
+    }
+    assert_eq!(found.len(), 31);
+    assert_eq!(found[0], ("0.50".to_owned(), "u30".to_owned()));
+    assert_eq!(found[30], ("1.00".to_owned(), "u00".to_owned()));
+    let sum: Decimal = found.iter().map(|(amount, _)| amount.parse::<Decimal>().unwrap()).sum();
+    assert_eq!(sum, "30.50".parse().unwrap());
+    app.finish().await;
+}
+
+/// Both directions tell the same story: every deduction's paid part is made of payments, and no payment paid for
+/// more than it was.
+#[tokio::test]
+async fn both_directions_agree() {
+    let app = TestApp::spawn().await;
+    let mut orders = Vec::new();
+    for (n, (amount, spent)) in
+        [("11.00", "3.33"), ("7.00", "9.99"), ("20.00", "0.01"), ("5.00", "21.5")].iter().enumerate()
+    {
+        orders.push(app.fund("alice", "CNY", amount).await);
+        spend(&app, "alice", &format!("u{n}"), spent).await.expect(201);
+        transfer(&app, "alice", "sms", "1.00").await;
+    }
+    let mut by_order = std::collections::BTreeMap::new();
+    let number = |text: &str| text.parse::<Decimal>().unwrap();
+    let out = [flows(&app, "alice", "consume").await, flows(&app, "alice", "transfer_out").await].concat();
+    for flow in &out {
+        let explained = paid_by(&app, "alice", flow["id"].as_str().unwrap()).await.expect(200);
+        let parts = payments(&explained);
+        let sum: Decimal = parts.iter().map(|(_, amount)| number(amount)).sum();
+        assert_eq!(sum, -number(flow["amount"].as_str().unwrap()), "{flow}");
+        for (order, amount) in parts {
+            by_order.entry(order).or_insert_with(Vec::new).push((number(&amount), flow["id"].clone()));
+        }
+    }
+    for order in &orders {
+        let page = app.customer("alice").get(&format!("/v1/top-up-orders/{order}/paid-for")).await.expect(200);
+        let mut told: Vec<(Decimal, Value)> = page["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| (number(item["amount"].as_str().unwrap()), item["flow"]["id"].clone()))
+            .collect();
+        let mut other = by_order.remove(order).unwrap_or_default();
+        let key = |part: &(Decimal, Value)| part.1.to_string();
+        told.sort_by_key(key);
+        other.sort_by_key(key);
+        assert_eq!(told, other);
+    }
+    assert!(by_order.is_empty(), "{by_order:?}");
+    app.finish().await;
+}

@@ -1,0 +1,289 @@
+//! The balance stream, over real connections.
+
+use std::time::Duration;
+
+use diesel_async::SimpleAsyncConnection;
+use reqwest::Method;
+use serde_json::{Value, json};
+use topup::identity::{Scope, mint};
+use topup::storage::pool::connect;
+
+use crate::support::{Caller, Reply, SECRET, TestApp, url};
+use crate::tools::{balance, hold, spend, until};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Debug, Clone)]
+struct Message {
+    id: String,
+    event: String,
+    data: Value,
+}
+
+/// An open stream.
+struct Stream {
+    response: reqwest::Response,
+    buffer: String,
+    /// Everything that came, as it came.
+    raw: String,
+}
+
+impl Stream {
+    async fn open(caller: &Caller<'_>, path: &str, last_event_id: Option<&str>) -> Self {
+        let mut request = caller.request(Method::GET, path);
+        if let Some(id) = last_event_id {
+            request = request.header("last-event-id", id);
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self { response, buffer: String::new(), raw: String::new() }
+    }
+
+    async fn of(caller: &Caller<'_>) -> Self {
+        Self::open(caller, "/v1/balances/stream", None).await
+    }
+
+    /// The next message; `None` when the stream has ended.
+    async fn read(&mut self) -> Option<Message> {
+        loop {
+            while let Some((block, rest)) = self.buffer.split_once("\n\n") {
+                let (block, rest) = (block.to_owned(), rest.to_owned());
+                self.buffer = rest;
+                if let Some(message) = parse(&block) {
+                    return Some(message);
+                }
+            }
+            let chunk = tokio::time::timeout(PATIENCE, self.response.chunk()).await.expect("nothing came");
+            let text = String::from_utf8(chunk.unwrap()?.to_vec()).unwrap();
+            self.raw.push_str(&text);
+            self.buffer.push_str(&text);
+        }
+    }
+
+    async fn next(&mut self) -> Message {
+        self.read().await.expect("the stream has ended")
+    }
+
+    /// Reads on to a message of which this is true.
+    async fn until(&mut self, wanted: impl Fn(&Message) -> bool) -> Message {
+        loop {
+            let message = self.next().await;
+            if wanted(&message) {
+                return message;
+            }
+        }
+    }
+
+    async fn available(&mut self, amount: &str) -> Message {
+        self.until(|message| message.event == "balance.updated" && message.data["available"] == amount).await
+    }
+}
+
+fn parse(block: &str) -> Option<Message> {
+    let field =
+        |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).map(str::to_owned);
+    let data = field("data")?;
+    Some(Message { id: field("id")?, event: field("event")?, data: serde_json::from_str(&data).unwrap() })
+}
+
+#[tokio::test]
+async fn the_state_comes_first_and_then_what_changes() {
+    let app = TestApp::spawn().await;
+    app.fund("alice", "CNY", "100.00").await;
+    crate::tools::transfer(&app, "alice", "sms", "10.00").await;
+    let mut stream = Stream::of(&app.customer("alice")).await;
+    let mut state = [stream.next().await, stream.next().await];
+    state.sort_by_key(|message| message.data["product"].to_string());
+    assert_eq!(state.clone().map(|message| message.event), ["balance.updated", "balance.updated"]);
+    assert_eq!(state[0].data, balance(&app, "alice", "sms").await);
+    assert_eq!(state[1].data, balance(&app, "alice", "").await);
+
+    spend(&app, "alice", "u1", "0.5").await.expect(201);
+    let told = stream.next().await;
+    assert_eq!((told.event.as_str(), &told.data["available"]), ("balance.updated", &json!("89.50")));
+    assert_eq!(told.data, balance(&app, "alice", "").await);
+    hold(&app, "alice", "h1", "9.50", 600).await.expect(201);
+    assert_eq!(stream.next().await.data["held"], "9.50");
+
+    // An order, from its payment to the balance.
+    let order = app.fund("alice", "CNY", "20.00").await;
+    let moved = stream.until(|message| message.event == "order.updated" && message.data["status"] == "completed").await;
+    assert_eq!((&moved.data["order_id"], &moved.data["currency"]), (&json!(order), &json!("CNY")));
+    assert!(moved.data["event_id"].as_str().unwrap().starts_with("evt_"));
+    stream.available("100.00").await;
+    assert!(stream.raw.contains("retry: 2000\n"), "{}", stream.raw);
+    assert!(stream.raw.contains(": keep-alive\n"), "{}", stream.raw);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn nobody_hears_of_others() {
+    let app = TestApp::spawn().await;
+    app.fund("alice", "CNY", "100.00").await;
+    app.fund("bob", "CNY", "50.00").await;
+    let mut alice = Stream::of(&app.customer("alice")).await;
+    alice.available("100.00").await;
+    let mut watched = Stream::open(&app.service(), "/v1/balances/stream?customer_id=bob", None).await;
+    watched.available("50.00").await;
+    spend(&app, "bob", "u", "1.00").await.expect(201);
+    app.fund("bob", "CNY", "1.00").await;
+    watched.until(|message| message.event == "order.updated").await;
+    spend(&app, "alice", "u", "1.00").await.expect(201);
+    let told = alice.next().await;
+    assert_eq!(
+        (told.event.as_str(), &told.data["available"]),
+        ("balance.updated", &json!("99.00")),
+        "nothing of bob's"
+    );
+
+    app.customer("bob").get("/v1/balances/stream?customer_id=alice").await.problem(404, "not_found");
+    app.service().get("/v1/balances/stream").await.names("?customer_id", "required");
+    app.anonymous().get("/v1/balances/stream").await.problem(401, "unauthorized");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_broken_stream_goes_on_where_it_ended() {
+    let app = TestApp::spawn().await;
+    let alice = app.customer("alice");
+    app.fund("alice", "CNY", "100.00").await;
+    let mut stream = Stream::of(&alice).await;
+    let last = stream.available("100.00").await.id;
+    drop(stream);
+
+    // Nothing has happened: nothing is told, until something does.
+    let mut stream = Stream::open(&alice, "/v1/balances/stream", Some(&last)).await;
+    spend(&app, "alice", "u1", "1.00").await.expect(201);
+    let told = stream.next().await;
+    assert_eq!(told.data["available"], "99.00");
+    drop(stream);
+
+    // What was missed is told once, and in order.
+    let order = app.fund("alice", "CNY", "5.00").await;
+    let mut stream = Stream::open(&alice, "/v1/balances/stream", Some(&told.id)).await;
+    let mut missed = Vec::new();
+    let last = loop {
+        let message = stream.next().await;
+        if message.event == "balance.updated" {
+            assert_eq!(message.data["available"], "104.00");
+            break message.id;
+        }
+        assert_eq!(message.data["order_id"], order);
+        missed.push(message);
+    };
+    assert_eq!(missed.last().unwrap().data["status"], "completed");
+    drop(stream);
+
+    // After each of them, what follows it.
+    for (n, message) in missed.iter().enumerate() {
+        let mut stream = Stream::open(&alice, "/v1/balances/stream", Some(&message.id)).await;
+        for later in &missed[n + 1..] {
+            assert_eq!(stream.next().await.data, later.data);
+        }
+        assert_eq!(stream.next().await.id, last);
+    }
+    // An id that is none of ours counts as none: the state, and no history.
+    for id in ["nonsense", "99999999-0"] {
+        let mut stream = Stream::open(&alice, "/v1/balances/stream", Some(id)).await;
+        let first = stream.next().await;
+        assert_eq!((first.event.as_str(), &first.data["available"]), ("balance.updated", &json!("104.00")));
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn case_50_an_alert_is_told_once_per_fall() {
+    let app = TestApp::spawn().await;
+    app.fund("alice", "CNY", "100.00").await;
+    let body = json!({ "threshold": "50.00" });
+    let alice = app.customer("alice");
+    alice.send(Method::PUT, "/v1/low-balance-alerts/CNY", Some(&body), None).await.expect(201);
+    let mut stream = Stream::of(&alice).await;
+    stream.available("100.00").await;
+    spend(&app, "alice", "u1", "60.00").await.expect(201);
+    let low = stream.next().await;
+    assert_eq!(low.event, "balance.low");
+    assert_eq!(
+        json!([low.data["available"], low.data["threshold"], low.data["product"]]),
+        json!(["40.00", "50.00", null])
+    );
+    stream.available("40.00").await;
+    spend(&app, "alice", "u2", "1.00").await.expect(201);
+    assert_eq!(stream.next().await.event, "balance.updated", "once per fall");
+    app.finish().await;
+}
+
+/// Events are numbered when they are inserted, and seen when they are committed: in another order.
+#[tokio::test]
+async fn an_event_that_commits_late_is_not_missed() {
+    let app = TestApp::spawn().await;
+    let insert = |n: u32| {
+        format!(
+            "INSERT INTO events (id, customer_id, type, data) VALUES (gen_random_uuid(), 'alice', 'order.updated', '{{\"n\": {n}}}')"
+        )
+    };
+    let mut stream = Stream::of(&app.customer("alice")).await;
+    let mut late = connect(&url(&app.database)).await.unwrap();
+    late.batch_execute(&format!("BEGIN; {}", insert(1))).await.unwrap();
+    app.server.app.pool.get().await.unwrap().batch_execute(&insert(2)).await.unwrap();
+    let told = stream.next().await;
+    assert_eq!(told.data["n"], 2);
+    late.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(stream.next().await.data["n"], 1);
+    drop(stream);
+    let mut stream = Stream::open(&app.customer("alice"), "/v1/balances/stream", Some(&told.id)).await;
+    assert_eq!(stream.next().await.data["n"], 1);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn streams_are_bounded_and_make_room_when_they_end() {
+    let app = TestApp::spawn_with(|config| {
+        config.streams = 3;
+        config.streams_per_customer = 2;
+    })
+    .await;
+    app.fund("alice", "CNY", "1.00").await;
+    let alice = app.customer("alice");
+    let (mut one, mut two) = (Stream::of(&alice).await, Stream::of(&alice).await);
+    one.available("1.00").await;
+    two.available("1.00").await;
+    let refused = alice.get("/v1/balances/stream").await.problem(503, "streams_full");
+    assert!(refused.header("retry-after").is_some());
+    let bob = Stream::of(&app.customer("bob")).await;
+    app.customer("carol").get("/v1/balances/stream").await.problem(503, "streams_full");
+    drop((one, bob));
+    until("room for another", async || {
+        let request = alice.request(Method::GET, "/v1/balances/stream");
+        request.send().await.unwrap().status() == 200
+    })
+    .await;
+    spend(&app, "alice", "u", "0.50").await.expect(201);
+    two.available("0.50").await;
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_token() {
+    let app = TestApp::spawn().await;
+    app.fund("alice", "CNY", "1.00").await;
+    let token = mint(&SECRET.into(), "alice", Scope::Customer, Duration::from_secs(2), None, None).unwrap();
+    let caller = app.bearer(token);
+    let mut stream = Stream::of(&caller).await;
+    stream.available("1.00").await;
+    assert!(stream.read().await.is_none(), "nothing changes, and it ends");
+    Reply::of(caller.request(Method::GET, "/v1/balances/stream")).await.problem(401, "unauthorized");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_the_service_stops() {
+    let app = TestApp::spawn_with(|config| config.shutdown_seconds = 60).await;
+    app.fund("alice", "CNY", "1.00").await;
+    let mut stream = Stream::of(&app.customer("alice")).await;
+    stream.available("1.00").await;
+    let (ended, stopped) = tokio::join!(stream.read(), tokio::time::timeout(PATIENCE, app.finish()));
+    assert!(ended.is_none());
+    stopped.expect("a stream does not hold up the stop");
+}

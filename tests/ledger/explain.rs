@@ -1,0 +1,73 @@
+//! Explaining costs no scan, however long a wallet's history is.
+
+use diesel::sql_types::BigInt;
+use diesel::{QueryableByName, sql_query};
+use diesel_async::RunQueryDsl;
+use diesel_async::SimpleAsyncConnection;
+use topup::domain::customer::CustomerId;
+use topup::domain::explain::Stretch;
+use topup::storage::ledger::explain;
+use topup::storage::ledger::lock_wallet;
+use topup::storage::spend_guards;
+use uuid::Uuid;
+
+use crate::support::{database, dec, wallet};
+
+const WALLET: &str = "01933600-0000-7000-8000-000000000001";
+
+#[derive(QueryableByName, Debug)]
+struct Scans {
+    #[diesel(sql_type = BigInt)]
+    whole: i64,
+    #[diesel(sql_type = BigInt)]
+    fetched: i64,
+}
+
+/// 600 times a recharge of 100 and 100 usages of 1; usage number u is paid by recharge (u - 1) / 100.
+const HISTORY: &str = "
+    INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at, paid, paid_in, paid_out, entry_seq, version)
+    VALUES ('big', 'USD', '', '01933600-0000-7000-8000-000000000001', now(), now(), 0, 60000, 60000, 60600, 60600);
+    INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key)
+    SELECT now() - interval '1 second' * (60600 - n), n, 0, '01933600-0000-7000-8000-000000000001',
+           CASE WHEN first THEN 1 ELSE 2 END, 'big', CASE WHEN first THEN 100 ELSE -1 END, r * 100 - (n - r), r * 100, n - r,
+           CASE WHEN first THEN 'provider:stripe' ELSE 'usage' END, 'k' || n
+    FROM (SELECT n, (n - 1) % 101 = 0 AS first, (n - 1) / 101 + 1 AS r FROM generate_series(1::bigint, 60600) AS n) AS h;
+    ANALYZE entries, wallets";
+
+#[tokio::test]
+async fn it_reads_by_index_and_little() {
+    let (pool, _) = database(2).await;
+    let mut conn = pool.get().await.unwrap();
+    conn.batch_execute(HISTORY).await.unwrap();
+    let (customer, id): (CustomerId, Uuid) = (CustomerId::new("big").unwrap(), WALLET.parse().unwrap());
+    let stretch = |from: &str, to: &str| Stretch { from: dec(from), to: dec(to) };
+
+    conn.batch_execute("BEGIN").await.unwrap();
+    let brought = explain::brought_within(&mut conn, &customer, id, stretch("30150", "30250"), 101).await.unwrap();
+    assert_eq!(brought.iter().map(|entry| entry.paid_in).collect::<Vec<_>>(), [dec("30200"), dec("30300")]);
+    let end = explain::brought_within(&mut conn, &customer, id, stretch("59999", "60000"), 101).await.unwrap();
+    assert_eq!(end.len(), 1);
+
+    let (first, last) = explain::taken_between(&mut conn, &customer, id, stretch("30100", "30200")).await.unwrap();
+    let taken = explain::downwards(&mut conn, &customer, id, last, first, 500).await.unwrap();
+    let taken: Vec<_> = taken.iter().filter(|entry| Stretch::taken_by(entry).is_some()).collect();
+    assert_eq!(taken.len(), 100);
+    assert_eq!((taken[0].paid_out, taken[99].paid_out), (dec("30200"), dec("30101")));
+    let beyond = explain::taken_between(&mut conn, &customer, id, stretch("60000", "60001")).await.unwrap();
+    assert_eq!(beyond, (60_601, 60_601), "nobody has taken it yet");
+
+    // From there on 1,001 entries, 9 of them recharges.
+    let (big, _) = lock_wallet(&mut conn, &wallet("big", "USD", "")).await.unwrap().unwrap();
+    let since = explain::entry(&mut conn, &customer, id, 59_600).await.unwrap().unwrap().created_at;
+    assert_eq!(spend_guards::consumed_since(&mut conn, &big, since).await.unwrap(), dec("992"));
+
+    let scans: Scans = sql_query(
+        "SELECT seq_scan AS whole, idx_tup_fetch AS fetched FROM pg_stat_xact_user_tables WHERE relname = 'entries'",
+    )
+    .get_result(&mut conn)
+    .await
+    .unwrap();
+    assert_eq!(scans.whole, 0, "{scans:?}");
+    assert!(scans.fetched < 600, "{scans:?}");
+    conn.batch_execute("COMMIT").await.unwrap();
+}

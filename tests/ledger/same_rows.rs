@@ -1,0 +1,282 @@
+//! The fast path decides nothing: whatever the history, it leaves the rows that [`post`] alone would have left.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use chrono::Duration;
+use diesel_async::SimpleAsyncConnection;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use rust_decimal::Decimal;
+use serde_json::json;
+use topup::app::{Poster, PosterSettings};
+use topup::domain::entry::EntryKind::{Adjust, Capture, Usage};
+use topup::domain::posting::{Change, OnInsufficient, Outcome, Posting, WalletKey};
+use topup::storage::ledger::fast;
+use topup::storage::pool::Pool;
+use uuid::Uuid;
+
+use crate::fixture::shown;
+use crate::support::{ask, assert_clean, book, database, dec, posting, wallet};
+
+/// One request, of one kind as requests are.
+#[derive(Debug, Clone)]
+enum Request {
+    Usage(Vec<Item>),
+    Hold { product: bool, cents: i64, key: u8 },
+    Capture { key: u8, cents: i64 },
+    Release { key: u8 },
+    Credit { product: bool, cents: i64 },
+}
+
+#[derive(Debug, Clone)]
+struct Item {
+    product: bool,
+    cents: i64,
+    key: u8,
+    other_content: bool,
+    fallback: bool,
+    book: bool,
+}
+
+fn item() -> impl Strategy<Value = Item> {
+    let rarely = |percent: f64| proptest::bool::weighted(percent);
+    (any::<bool>(), 1_i64..900, 0_u8..60, rarely(0.05), rarely(0.3), rarely(0.1)).prop_map(
+        |(product, cents, key, other_content, fallback, book)| Item {
+            product,
+            cents,
+            key,
+            other_content,
+            fallback,
+            book,
+        },
+    )
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    prop_oneof![
+        5 => proptest::collection::vec(item(), 1..7).prop_map(Request::Usage),
+        3 => (any::<bool>(), 1_i64..900, 0_u8..25).prop_map(|(product, cents, key)| Request::Hold { product, cents, key }),
+        3 => (0_u8..25, 0_i64..900).prop_map(|(key, cents)| Request::Capture { key, cents }),
+        1 => (0_u8..25).prop_map(|key| Request::Release { key }),
+        2 => (any::<bool>(), 1_i64..3000).prop_map(|(product, cents)| Request::Credit { product, cents }),
+    ]
+}
+
+/// A customer whose requests go one way.
+struct Side {
+    customer: String,
+    holds: HashMap<u8, Uuid>,
+    credits: u32,
+}
+
+impl Side {
+    fn new(customer: String) -> Self {
+        Self { customer, holds: HashMap::new(), credits: 0 }
+    }
+
+    fn wallet(&self, product: bool) -> WalletKey {
+        wallet(&self.customer, "USD", if product { "gpu" } else { "" })
+    }
+
+    fn usage(&self, item: &Item) -> Posting {
+        let on_insufficient = if item.book { OnInsufficient::Book } else { OnInsufficient::Refuse };
+        let change = Change::Deduct { amount: Decimal::new(item.cents, 2), on_insufficient };
+        let mut made = posting(&self.wallet(item.product), Usage, &format!("u{}", item.key), "usage", change);
+        made.fallback = (item.fallback && item.product).then(|| self.wallet(false));
+        made.label.fingerprint = i64::from(item.other_content);
+        made.label.description = Some("tokens".to_owned());
+        made.label.metadata = Some(json!({ "model": "m" }));
+        made.label.occurred_at = Some("2026-11-21T00:00:00Z".parse().unwrap());
+        made
+    }
+
+    fn postings(&mut self, request: &Request) -> Vec<Posting> {
+        let of_hold = |side: &Self, key: u8, change: fn(Uuid, Decimal) -> Change, amount: Decimal| {
+            let id = side.holds.get(&key).copied().unwrap_or_default();
+            let mut made = posting(&WalletKey::of_the_hold(), Capture, &shown("hold", id), "usage", change(id, amount));
+            made.label.reference = Some(shown("hold", id));
+            vec![made]
+        };
+        match request {
+            Request::Usage(items) => items.iter().map(|item| self.usage(item)).collect(),
+            Request::Hold { product, cents, key } => {
+                let id = Uuid::now_v7();
+                let (amount, lifetime) = (Decimal::new(*cents, 2), Duration::hours(1));
+                let change = Change::OpenHold { id, amount, lifetime };
+                let mut made = posting(&self.wallet(*product), Capture, &format!("h{key}"), "usage", change);
+                made.label.metadata = Some(json!({ "call": key }));
+                vec![made]
+            }
+            Request::Capture { key, cents } => {
+                let capture = |hold_id, amount| Change::Capture { hold_id, amount };
+                of_hold(self, *key, capture, Decimal::new(*cents, 2))
+            }
+            Request::Release { key } => of_hold(self, *key, |hold_id, _| Change::Release { hold_id }, Decimal::ZERO),
+            Request::Credit { product, cents } => {
+                self.credits += 1;
+                let change = Change::Credit { amount: Decimal::new(*cents, 2) };
+                vec![posting(&self.wallet(*product), Adjust, &format!("c{}", self.credits), "adjustment", change)]
+            }
+        }
+    }
+
+    fn learn(&mut self, request: &Request, outcomes: &[Outcome]) {
+        if let (Request::Hold { key, .. }, [Outcome::Booked(booked)]) = (request, outcomes) {
+            self.holds.insert(*key, booked.hold.as_ref().unwrap().id);
+        }
+    }
+
+    /// Two wallets with money, an alert on each.
+    async fn open(&mut self, pool: &Pool) {
+        for product in [false, true] {
+            let opening = self.postings(&Request::Credit { product, cents: 3_000 });
+            book(pool, opening).await;
+        }
+        let alert = format!(
+            "UPDATE wallets SET low_balance_threshold = 12, fast_floor = 12 WHERE customer_id = '{}'",
+            self.customer
+        );
+        pool.get().await.unwrap().batch_execute(&alert).await.unwrap();
+    }
+
+    /// Everything but ids and times.
+    async fn rows(&self, pool: &Pool) -> Vec<String> {
+        let customer = &self.customer;
+        let sql = format!(
+            "SELECT row_number() OVER () || ' ' || line FROM (
+             SELECT concat_ws(' ', 'wallet', product, currency, guarded, frozen, slow, low_balance_threshold, fast_floor,
+                    granted, held, debt, paid, paid_in, paid_out, entry_seq, version) AS line
+             FROM wallets WHERE customer_id = '{customer}'
+             UNION ALL
+             SELECT concat_ws(' ', 'entry', w.product, e.seq, e.kind, e.amount, e.balance_after, e.paid_in, e.paid_out,
+                    coalesce(e.granted, 0), coalesce(e.debt, 0), e.fingerprint, e.counterpart, coalesce(h.key, e.key),
+                    coalesce(h.key, e.reference, '-'), coalesce(e.description, '-'), coalesce(e.metadata::text, '-'),
+                    coalesce(e.occurred_at::text, '-'))
+             FROM entries e JOIN wallets w ON w.customer_id = e.customer_id AND w.id = e.wallet_id
+             LEFT JOIN holds h ON h.customer_id = e.customer_id AND 'hold_' || replace(h.id::text, '-', '') = e.key
+             WHERE e.customer_id = '{customer}'
+             UNION ALL
+             SELECT concat_ws(' ', 'hold', key, currency, product, fingerprint, amount, granted, coalesce(grant_parts::text, '-'),
+                    coalesce(description, '-'), coalesce(metadata::text, '-'), expires_at - created_at, status,
+                    coalesce(captured, -1), closed_at IS NULL)
+             FROM holds WHERE customer_id = '{customer}'
+             UNION ALL
+             SELECT concat_ws(' ', 'event', type, data - 'customer_id') FROM events WHERE customer_id = '{customer}'
+             ORDER BY 1) AS lines"
+        );
+        ask(pool, &sql).await
+    }
+}
+
+fn told(outcomes: &[Outcome]) -> Vec<String> {
+    let told = |outcome: &Outcome| match outcome {
+        Outcome::Booked(_) => "booked".to_owned(),
+        Outcome::Replayed(_) => "replayed".to_owned(),
+        Outcome::Refused(refusal) => refusal.to_string(),
+    };
+    outcomes.iter().map(told).collect()
+}
+
+async fn answers(poster: &Poster, postings: Vec<Posting>) -> Vec<Outcome> {
+    poster.post(postings).await.unwrap().into_iter().map(Result::unwrap).collect()
+}
+
+async fn live(pool: &Pool, poster: &Poster, n: u32, history: &[Request]) -> Result<(), TestCaseError> {
+    let (mut fast, mut slow) = (Side::new(format!("fast{n}")), Side::new(format!("slow{n}")));
+    fast.open(pool).await;
+    slow.open(pool).await;
+    for request in history {
+        let by_poster = answers(poster, fast.postings(request)).await;
+        let by_post = book(pool, slow.postings(request)).await;
+        prop_assert_eq!(told(&by_poster), told(&by_post), "{:?}", request);
+        fast.learn(request, &by_poster);
+        slow.learn(request, &by_post);
+    }
+    prop_assert_eq!(fast.rows(pool).await, slow.rows(pool).await);
+    Ok(())
+}
+
+#[test]
+fn both_paths_leave_the_same_rows() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (pool, poster) = runtime.block_on(async {
+        let (pool, _) = database(6).await;
+        let poster = Poster::start(&pool, PosterSettings::default()).unwrap();
+        (pool, poster)
+    });
+    let count = AtomicU32::new(0);
+    let settings = Config { cases: 48, failure_persistence: None, max_shrink_iters: 300, ..Config::default() };
+    let history = proptest::collection::vec(request(), 1..40);
+    let done = TestRunner::new(settings).run(&history, |history| {
+        runtime.block_on(live(&pool, &poster, count.fetch_add(1, Ordering::Relaxed), &history))
+    });
+    runtime.block_on(async {
+        poster.drain().await;
+        done.unwrap();
+        assert_clean(&pool).await;
+    });
+}
+
+/// The property says nothing where everything takes the slow path: this history does not.
+#[tokio::test]
+async fn the_common_case_is_the_fast_paths_own() {
+    let (pool, _) = database(3).await;
+    let (mut fast, mut slow) = (Side::new("fast".to_owned()), Side::new("slow".to_owned()));
+    fast.open(&pool).await;
+    slow.open(&pool).await;
+    let plain = |product, cents, key| Item { product, cents, key, other_content: false, fallback: false, book: false };
+    let history = [
+        Request::Usage(vec![plain(false, 100, 1), plain(true, 250, 2), plain(false, 33, 3)]),
+        Request::Hold { product: true, cents: 500, key: 1 },
+        Request::Capture { key: 1, cents: 499 },
+        Request::Hold { product: false, cents: 700, key: 2 },
+        Request::Capture { key: 2, cents: 700 },
+    ];
+    for request in &history {
+        let postings = fast.postings(request);
+        let conn = pool.get().await.unwrap();
+        let asked: Vec<&Posting> = postings.iter().collect();
+        let answers = match request {
+            Request::Usage(_) => fast::usage(&conn, &asked).await,
+            Request::Hold { .. } => fast::open_holds(&conn, &asked).await,
+            _ => fast::captures(&conn, &asked).await,
+        };
+        let booked: Vec<Outcome> = answers
+            .unwrap()
+            .into_iter()
+            .map(|answer| Outcome::Booked(answer.expect("the fast path takes it")))
+            .collect();
+        fast.learn(request, &booked);
+        let by_post = book(&pool, slow.postings(request)).await;
+        slow.learn(request, &by_post);
+    }
+    assert_eq!(fast.rows(&pool).await, slow.rows(&pool).await);
+    assert_clean(&pool).await;
+}
+
+/// A request's items are booked in the order sent. What a product's usage, or the second of two with one key, left
+/// of the main wallet was once taken first by items that came after it, for those took the fast path.
+#[tokio::test]
+async fn a_request_is_greedy_in_its_order_whatever_the_path() {
+    let (pool, _) = database(4).await;
+    let poster = Poster::start(&pool, PosterSettings::default()).unwrap();
+    let (main, product) = (wallet("ann", "USD", ""), wallet("ann", "USD", "gpu"));
+    let credit = Change::Credit { amount: dec("120") };
+    book(&pool, vec![posting(&main, Adjust, "opening", "adjustment", credit)]).await;
+    let deduct = |at: &WalletKey, key: &str, amount: &str| {
+        let change = Change::Deduct { amount: dec(amount), on_insufficient: OnInsufficient::Refuse };
+        posting(at, Usage, key, "usage", change)
+    };
+    let falls_back = Posting { fallback: Some(main.clone()), ..deduct(&product, "a", "100") };
+    let outcomes = answers(&poster, vec![falls_back, deduct(&main, "b", "50"), deduct(&main, "c", "20")]).await;
+    assert_eq!(told(&outcomes), ["booked", "the balance is too low", "booked"]);
+
+    let credit = Change::Credit { amount: dec("120") };
+    book(&pool, vec![posting(&main, Adjust, "again", "adjustment", credit)]).await;
+    let twice = [deduct(&product, "d", "100"), deduct(&main, "d", "100"), deduct(&main, "e", "50")];
+    let outcomes = answers(&poster, twice.to_vec()).await;
+    assert_eq!(told(&outcomes), ["the balance is too low", "booked", "the balance is too low"]);
+    poster.drain().await;
+    assert_clean(&pool).await;
+}

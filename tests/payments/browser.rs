@@ -1,0 +1,186 @@
+//! A person with a browser: from the order to the payment page, its buttons, and back with a credited balance.
+
+use serde_json::{Value, json};
+use topup::identity::Scope;
+
+use crate::chromium::Browser;
+use crate::stage::{PAYER, Placed, Stage, Way, events, until};
+use crate::support::token;
+
+/// The platform's page that payers come back to: here one that answers.
+fn wallet_page(stage: &Stage) -> String {
+    format!("{}/healthz", stage.app.url())
+}
+
+async fn place(stage: &Stage, way: Way) -> (Placed, String) {
+    let mut order = way.order();
+    order["return_url"] = json!(wallet_page(stage));
+    let order = stage.app.customer(PAYER).post("/v1/top-up-orders", &order).await.expect(201);
+    let url = order["next_action"]["redirect"]["url"].as_str().unwrap().to_owned();
+    let id = order["id"].as_str().unwrap().to_owned();
+    let at = url.rsplit(['/', '=']).next().unwrap().to_owned();
+    (Placed { way, id, customer: PAYER.to_owned(), at }, url)
+}
+
+/// The browser is back on the platform's page, which is told which order it comes back from.
+async fn is_back(stage: &Stage, browser: &Browser, placed: &Placed) {
+    let wallet = wallet_page(stage);
+    let address = until("the payer is back", async || {
+        let address = browser.address().await;
+        address.starts_with(&wallet).then_some(address)
+    })
+    .await;
+    assert!(address.contains(&format!("order={}", placed.id)), "{address}");
+}
+
+async fn is_paid(stage: &Stage, placed: &Placed) {
+    until("the balance is credited", async || {
+        let available = stage.app.available(PAYER, placed.way.currency(), "").await;
+        (available == placed.way.amount()).then_some(())
+    })
+    .await;
+    stage.is_credited(placed).await;
+}
+
+#[tokio::test]
+async fn a_card_is_paid_on_stripes_page() {
+    let stage = Stage::new().await;
+    let browser = Browser::open().await;
+    let (placed, url) = place(&stage, Way::Checkout).await;
+    browser.goto(&url).await;
+    assert_eq!(browser.text("#amount").await, "20.00 USD");
+    browser.photograph("stripe-checkout").await;
+    browser.click("#pay-3ds").await;
+    browser.write("#otp", "123456").await;
+    browser.photograph("stripe-3ds").await;
+    browser.click("#otp-submit").await;
+    is_back(&stage, &browser, &placed).await;
+    is_paid(&stage, &placed).await;
+    browser.goto(&url).await;
+    assert_eq!(browser.text("#notice").await, "Paid.");
+    browser.close().await;
+    stage.finish().await;
+}
+
+#[tokio::test]
+async fn a_payment_is_approved_on_paypals_page() {
+    let stage = Stage::new().await;
+    let browser = Browser::open().await;
+    let (placed, url) = place(&stage, Way::Paypal).await;
+    browser.goto(&url).await;
+    assert_eq!(browser.text("#amount").await, "20.00 USD");
+    browser.photograph("paypal").await;
+    browser.click("#approve").await;
+    is_back(&stage, &browser, &placed).await;
+    is_paid(&stage, &placed).await;
+    browser.close().await;
+    stage.finish().await;
+}
+
+#[tokio::test]
+async fn a_card_is_paid_on_vnpays_page() {
+    let stage = Stage::new().await;
+    let browser = Browser::open().await;
+    let (placed, url) = place(&stage, Way::Vnpay).await;
+    browser.goto(&url).await;
+    browser.photograph("vnpay").await;
+    browser.click("#pay").await;
+    browser.write("#otp", "123456").await;
+    browser.photograph("vnpay-otp").await;
+    browser.click("#otp-submit").await;
+    is_back(&stage, &browser, &placed).await;
+    is_paid(&stage, &placed).await;
+    browser.close().await;
+    stage.finish().await;
+}
+
+#[tokio::test]
+async fn the_card_pop_up_is_played_too() {
+    let stage = Stage::new().await;
+    let browser = Browser::open().await;
+    let order = stage.app.customer(PAYER).post("/v1/top-up-orders", &Way::Elements.order()).await.expect(201);
+    let secret = order["next_action"]["client_secret"]["value"].as_str().unwrap().to_owned();
+    let placed = stage.placed(Way::Elements, &order).await;
+    let sandbox = stage.app.server.sandbox_url().unwrap();
+    browser.goto(&format!("{sandbox}/stripe/elements/{}?client_secret={secret}", placed.at)).await;
+    browser.photograph("stripe-elements").await;
+    browser.click("#pay").await;
+    is_paid(&stage, &placed).await;
+    browser.close().await;
+    stage.finish().await;
+}
+
+/// A refusal at the company is no end where the payer can try again, and costs nothing anywhere.
+#[tokio::test]
+async fn a_payer_who_declines_pays_nothing() {
+    let stage = Stage::new().await;
+    let browser = Browser::open().await;
+
+    let (card, url) = place(&stage, Way::Checkout).await;
+    browser.goto(&url).await;
+    browser.click("#decline").await;
+    assert_eq!(browser.text("#notice").await, "Your card was declined.");
+    browser.photograph("stripe-declined").await;
+    let order = until("the refusal is on the timeline", async || {
+        let order = stage.order(&card).await;
+        events(&order).contains(&"checked").then_some(order)
+    })
+    .await;
+    assert_eq!(order["timeline"][2]["detail"], "card_declined (generic_decline)");
+    browser.click("#cancel").await;
+    is_back(&stage, &browser, &card).await;
+    stage.is_not_credited(&card, "pending").await;
+
+    let (paypal, url) = place(&stage, Way::Paypal).await;
+    browser.goto(&url).await;
+    browser.click("#cancel").await;
+    is_back(&stage, &browser, &paypal).await;
+    stage.is_not_credited(&paypal, "pending").await;
+
+    let (vnpay, url) = place(&stage, Way::Vnpay).await;
+    browser.goto(&url).await;
+    browser.click("#cancel").await;
+    is_back(&stage, &browser, &vnpay).await;
+    stage.until(&vnpay, "failed").await;
+    let order = stage.is_not_credited(&vnpay, "failed").await;
+    assert_eq!(order["reason"], "the customer cancelled (response 24, status 02)");
+
+    for currency in ["USD", "VND"] {
+        let balance = stage.app.available(PAYER, currency, "").await;
+        assert!(balance.trim_matches(['0', '.']).is_empty(), "{balance}");
+    }
+    browser.close().await;
+    stage.finish().await;
+}
+
+/// Opens an operation in Swagger UI, sends it as it is filled in, and answers the status that came back.
+async fn execute(browser: &Browser, tag: &str, operation: &str) -> String {
+    let block = format!("#operations-{tag}-{operation}");
+    browser.click(&format!("{block} .opblock-summary-control")).await;
+    browser.click(&format!("{block} .execute")).await;
+    let status = browser.text(&format!("{block} .live-responses-table tr.response .response-col_status")).await;
+    browser.photograph(&format!("swagger-{operation}")).await;
+    status.split_whitespace().next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn swagger_ui_authorizes_and_its_examples_succeed() {
+    let stage = Stage::new().await;
+    let browser = Browser::open().await;
+    browser.goto(&format!("{}/docs", stage.app.url())).await;
+    browser.click(".auth-wrapper .authorize").await;
+    browser.write(".modal-ux input", &token(PAYER, Scope::Customer)).await;
+    browser.click(".modal-ux .auth-btn-wrapper .authorize").await;
+    browser.photograph("swagger-authorized").await;
+    browser.click(".modal-ux .btn-done").await;
+
+    assert_eq!(execute(&browser, "balances", "listBalances").await, "200");
+    assert_eq!(execute(&browser, "top-up-options", "getTopUpOptions").await, "200");
+    assert_eq!(execute(&browser, "top-up-options", "createQuote").await, "200");
+    assert_eq!(execute(&browser, "billing-profile", "getBillingProfile").await, "200");
+    assert_eq!(execute(&browser, "top-up-orders", "createTopUpOrder").await, "201");
+    let orders = stage.app.customer(PAYER).get("/v1/top-up-orders").await.expect(200);
+    assert_eq!(orders["data"].as_array().map(Vec::len), Some(1), "{:#}", Value::clone(&orders.body));
+    browser.close().await;
+    stage.finish().await;
+}
