@@ -124,3 +124,25 @@ async fn without_the_poster_the_answers_are_the_same() {
     assert_eq!(results["results"][1]["status"], "refused");
     app.finish().await;
 }
+
+/// First the poster's own session is ended, then the one that the flush falls back to: each time the request goes on
+/// over another one.
+#[tokio::test]
+async fn a_session_that_postgresql_ends_costs_no_request() {
+    let app = one_at_a_time(1000).await;
+    let held = HeldUp::begin(&app).await;
+    for _ in 0..2 {
+        execute(
+            &app.database,
+            "DO $$ DECLARE ended int; BEGIN
+                 SELECT pid INTO STRICT ended FROM pg_stat_activity
+                 WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active';
+                 PERFORM pg_terminate_backend(ended, 10000);
+             END $$",
+        )
+        .await;
+        held.is_waited_for(&app).await;
+    }
+    held.end().await;
+    app.finish().await;
+}

@@ -39,13 +39,19 @@ impl HeldUp {
         let mut locker = connect(&url(&app.database)).await.unwrap();
         locker.batch_execute("BEGIN; SELECT FROM wallets WHERE customer_id = 'blocker' FOR UPDATE").await.unwrap();
         let usage = send(app, "/v1/usage", &usage("held-up", "blocker", "1"));
+        let held = Self { locker, usage };
+        held.is_waited_for(app).await;
+        held
+    }
+
+    /// Returns when a session waits for the wallet.
+    pub async fn is_waited_for(&self, app: &TestApp) {
         let mut watcher = connect(&url(&app.database)).await.unwrap();
         let waits = "SELECT 1 / count(*) FROM pg_stat_activity \
                      WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active'";
         while watcher.batch_execute(waits).await.is_err() {
             tokio::task::yield_now().await;
         }
-        Self { locker, usage }
     }
 
     pub async fn end(mut self) {
