@@ -69,7 +69,7 @@ fn page(stage: &Stage, service: &Service<'_>, what: String, path: &str, seconds:
     let before = service.measured(ROUTE)?;
     let loaded = load.run(stage, &service.url, seconds)?;
     if loaded.failed > 0 || loaded.answered == 0 {
-        return Err(format!("{path}: {} requests failed", loaded.failed).into());
+        return Err(format!("{path}: {} pages answered, {} failed", loaded.answered, loaded.failed).into());
     }
     Ok(Listed {
         what,
