@@ -5,8 +5,9 @@
 //! cargo run                           # in one terminal
 //! cargo run --example walkthrough     # in another
 //! ```
-//! Settings come from the environment, as the server's do. It signs its tokens with the key that the server is configured with (the generated one without configuration), and
-//! pays the card order through the sandbox, so it is for test installations.
+//! Settings come from the environment, as the server's do. It signs its tokens with the key that the server is
+//! configured with (the generated one without configuration), and pays the card order through the sandbox, so it is
+//! for test installations.
 
 // What is absent in a JSON answer reads as null; it does not panic.
 #![allow(clippy::indexing_slicing)]
