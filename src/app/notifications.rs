@@ -9,8 +9,8 @@ use crate::domain::money::{Money, MoneyError};
 use crate::domain::order::OrderStatus;
 use crate::domain::payment::{AttemptLocator, Fact, Notification, Observation};
 use crate::providers::{NotificationError, Outcome, PaymentProvider, RawNotification, Reply};
-use crate::storage::orders;
 use crate::storage::provider_events::{self as store, ProviderEvent};
+use crate::storage::{attempts, orders};
 
 /// Takes one notification and answers it in the provider's own words.
 ///
@@ -136,7 +136,7 @@ struct Located {
 async fn locate(app: &App, provider: &str, locator: &AttemptLocator) -> Result<Option<Located>, Error> {
     let mut conn = app.pool.get().await?;
     let by_reference = match &locator.provider_reference {
-        Some(reference) => orders::attempt_by_reference(&mut conn, provider, reference).await?,
+        Some(reference) => attempts::attempt_by_reference(&mut conn, provider, reference).await?,
         None => None,
     };
     let Some(id) = by_reference.map(|attempt| attempt.order_id).or(locator.order_id) else { return Ok(None) };

@@ -17,7 +17,8 @@ use crate::domain::order::{Order, OrderStatus, Verdict, judge};
 use crate::domain::payment::{Observation, PaymentFact};
 use crate::domain::posting::{Change, NewGrant, Outcome, Posting};
 use crate::providers::{AttemptRef, CardFlow};
-use crate::storage::orders::{self, Attempt};
+use crate::storage::attempts::{self, Attempt};
+use crate::storage::orders;
 use crate::storage::payments::{self, Application, Payment};
 use crate::storage::transaction::transact;
 use crate::storage::{ledger, payments as payment_store};
@@ -52,7 +53,7 @@ pub async fn settle(app: &App, order_id: Uuid, actor: &str) -> Result<Settled, E
     let (order, attempt) = {
         let mut conn = app.pool.get().await?;
         let order = orders::find(&mut conn, order_id).await?.ok_or(Error::NotFound("order"))?;
-        (order, orders::last_attempt(&mut conn, order_id).await?)
+        (order, attempts::last_attempt(&mut conn, order_id).await?)
     };
     let Some(reference) = attempt.as_ref().and_then(attempt_ref(&order)) else {
         return Ok(Settled { order, step: Step::Unchanged });
@@ -330,7 +331,7 @@ pub async fn move_to(
     match status {
         OrderStatus::Completed => {
             order.ask_at = None;
-            orders::close_attempt(conn, order.id, true).await?;
+            attempts::close_attempt(conn, order.id, true).await?;
         }
         // Money may still come, even for a failed one (VNPay's link can be tried again): the provider is asked for
         // a while.
@@ -341,7 +342,7 @@ pub async fn move_to(
         OrderStatus::Pending | OrderStatus::Processing => {}
     }
     if status == OrderStatus::Failed {
-        orders::close_attempt(conn, order.id, false).await?;
+        attempts::close_attempt(conn, order.id, false).await?;
     }
     orders::update(conn, order).await?;
     let reason = order.reason.clone();

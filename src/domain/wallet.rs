@@ -7,10 +7,13 @@
 //! paid, granted, held, debt ≥ 0; held ≤ paid + granted; granted = sum of the grants' remaining;
 //! held = sum of the open holds; paid = paid_in − paid_out; paid + granted − debt = sum of the entries.
 
+mod holding;
+
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use self::holding::open;
 use super::entry::{Entry, EntryKind, Label};
 use super::grant::{Grant, burn_order};
 use super::guard::{LowBalance, SpendGuard};
@@ -113,18 +116,6 @@ impl Wallet {
         // What lapsed can cross the threshold too, whatever becomes of the posting.
         self.watch_low_balance(before, effects);
         booked
-    }
-
-    /// Expires one lapsed hold: what it reserved is free again. Not a posting: nobody asked for it.
-    pub fn expire_hold(&mut self, hold: &Hold, now: DateTime<Utc>, effects: &mut Effects) {
-        let now = now.max(self.updated_at);
-        let before = self.available();
-        let closed = self.close_hold(hold, HoldStatus::Expired, None, now);
-        effects.holds.push(closed);
-        self.version += 1;
-        self.updated_at = now;
-        self.expire_grants(now, effects);
-        self.watch_low_balance(before, effects);
     }
 
     fn decide(
@@ -283,101 +274,6 @@ impl Wallet {
         Ok(self.record(label, amount, parts.to_vec(), Decimal::ZERO, now, effects))
     }
 
-    fn open_hold(
-        &mut self,
-        id: Uuid,
-        amount: Decimal,
-        expires_at: DateTime<Utc>,
-        label: &Label,
-        now: DateTime<Utc>,
-        effects: &mut Effects,
-    ) -> Result<Booked, Refusal> {
-        self.require_not_frozen()?;
-        self.require_available(amount)?;
-        self.require_within_caps(amount, now)?;
-        let mut grant_parts = Vec::new();
-        let mut rest = amount;
-        for grant in &mut self.grants {
-            let part = grant.unheld().min(rest);
-            if part > Decimal::ZERO {
-                grant.held += part;
-                rest -= part;
-                grant_parts.push((grant.id, part));
-            }
-        }
-        self.held += amount;
-        let hold = Hold {
-            id,
-            wallet: self.key.clone(),
-            wallet_id: self.id,
-            key: label.key.clone(),
-            fingerprint: label.fingerprint,
-            amount,
-            grant_parts,
-            description: label.description.clone(),
-            metadata: label.metadata.clone(),
-            created_at: now,
-            expires_at,
-            status: HoldStatus::Open,
-            captured: None,
-            closed_at: None,
-        };
-        effects.holds.push(hold.clone());
-        Ok(Booked { wallet: Some(self.key.clone()), entry: None, hold: Some(hold) })
-    }
-
-    fn capture(
-        &mut self,
-        hold: &Hold,
-        amount: Decimal,
-        label: &Label,
-        now: DateTime<Utc>,
-        effects: &mut Effects,
-    ) -> Result<Booked, Refusal> {
-        let beyond = (amount - hold.amount).max(Decimal::ZERO);
-        if beyond > Decimal::ZERO {
-            self.require_not_frozen()?;
-            self.require_available(beyond)?;
-            self.require_within_caps(beyond, now)?;
-        }
-        // What the hold reserved is taken in the order in which it was reserved: its grants, then paid.
-        let mut within = amount.min(hold.amount);
-        let mut uses = Vec::new();
-        for (grant_id, reserved) in &hold.grant_parts {
-            let used = (*reserved).min(within);
-            if used > Decimal::ZERO {
-                within -= used;
-                uses.push((*grant_id, -used));
-            }
-        }
-        let closed = self.close_hold(hold, HoldStatus::Captured, Some(amount), now);
-        for (grant_id, used) in &uses {
-            self.take_from_grant(*grant_id, -*used);
-        }
-        self.take_paid(within);
-        if beyond > Decimal::ZERO {
-            let more = self.burn_grants(beyond);
-            let from_grants: Decimal = more.iter().map(|(_, used)| *used).sum();
-            self.take_paid(beyond + from_grants);
-            merge_uses(&mut uses, more);
-        }
-        if let Some(guard) = &mut self.guard {
-            guard.spend(amount, now);
-        }
-        effects.holds.push(closed.clone());
-        let label = &Label {
-            description: label.description.clone().or_else(|| hold.description.clone()),
-            metadata: label.metadata.clone().or_else(|| hold.metadata.clone()),
-            ..label.clone()
-        };
-        let entry = if amount > Decimal::ZERO {
-            self.record(label, -amount, uses, Decimal::ZERO, now, effects).entry
-        } else {
-            None
-        };
-        Ok(Booked { wallet: Some(self.key.clone()), entry, hold: Some(closed) })
-    }
-
     fn reverse(
         &mut self,
         parts: &ReversedParts,
@@ -436,16 +332,6 @@ impl Wallet {
             grant.remaining -= amount;
         }
         self.granted -= amount;
-    }
-
-    fn close_hold(&mut self, hold: &Hold, status: HoldStatus, captured: Option<Decimal>, now: DateTime<Utc>) -> Hold {
-        self.held -= hold.amount;
-        for (grant_id, part) in &hold.grant_parts {
-            if let Some(grant) = self.grants.iter_mut().find(|grant| grant.id == *grant_id) {
-                grant.held -= *part;
-            }
-        }
-        Hold { status, captured, closed_at: Some(now), ..hold.clone() }
     }
 
     /// Expires the unheld rest of every grant whose time is over; run again it finds nothing.
@@ -545,16 +431,6 @@ impl Wallet {
 
     fn short(&self, required: Decimal, available: Decimal) -> Refusal {
         Refusal::Insufficient(Shortfall { wallet: self.key.clone(), required, available, held: self.held })
-    }
-}
-
-fn open(hold: Option<&Hold>, now: DateTime<Utc>) -> Result<&Hold, Refusal> {
-    let hold = hold.ok_or(Refusal::HoldNotFound)?;
-    match hold.status {
-        HoldStatus::Open if hold.is_lapsed(now) => Err(Refusal::HoldExpired),
-        HoldStatus::Open => Ok(hold),
-        HoldStatus::Expired => Err(Refusal::HoldExpired),
-        closed @ (HoldStatus::Captured | HoldStatus::Released) => Err(Refusal::HoldClosed { status: closed.as_str() }),
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod adjustments;
 pub mod approvals;
+pub mod attempts;
 pub mod audit;
 pub mod billing_profiles;
 pub mod catalogue;

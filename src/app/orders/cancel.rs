@@ -6,8 +6,8 @@ use super::read::{OrderView, owned, view};
 use crate::app::{App, Caller, Error, settlement};
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::payment::Observation;
-use crate::storage::orders;
 use crate::storage::transaction::transact;
+use crate::storage::{attempts, orders};
 
 /// Cancels a pending order: first here, under its lock, then at the provider. If the provider says that the
 /// payer was faster, the order completes instead; if it cannot be reached, a worker goes on asking.
@@ -53,7 +53,7 @@ pub async fn end_at_provider(app: &App, order: &Order, actor: &str) {
     let ended = async {
         let attempt = {
             let mut conn = app.pool.get().await?;
-            orders::last_attempt(&mut conn, order.id).await?
+            attempts::last_attempt(&mut conn, order.id).await?
         };
         let reference = attempt.as_ref().and_then(settlement::attempt_ref(order));
         if let (Some(reference), Some(provider)) = (reference, app.providers.by_name(&order.provider)) {

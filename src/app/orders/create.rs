@@ -20,7 +20,8 @@ use crate::domain::payment::Channel;
 use crate::domain::product::Product;
 use crate::domain::reference::make_reference;
 use crate::providers::CardFlow;
-use crate::storage::orders::{self, Attempt};
+use crate::storage::attempts::{self, Attempt};
+use crate::storage::orders;
 use crate::storage::transaction::transact;
 
 /// An order as it is asked for: what is wanted, never what it costs.
@@ -68,7 +69,7 @@ pub async fn create(app: &App, new: &NewOrder, key: &IdempotencyKey, actor: &str
         if order.channel == Channel::Balance {
             pay_from_wallet(conn, &mut order, price.amount, actor).await?;
         } else {
-            orders::insert_attempt(conn, &first_attempt(&order, &offer)).await?;
+            attempts::insert_attempt(conn, &first_attempt(&order, &offer)).await?;
         }
         key.record(conn, order.id).await?;
         Ok::<_, Error>(Made::new(order))

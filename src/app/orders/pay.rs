@@ -9,7 +9,8 @@ use crate::app::{App, Error, settlement};
 use crate::domain::id::IdKind;
 use crate::domain::order::{Order, OrderStatus};
 use crate::providers::{AttemptRequest, NextAction, ProviderError};
-use crate::storage::orders::{self, Attempt};
+use crate::storage::attempts::{self, Attempt};
+use crate::storage::orders;
 use crate::storage::transaction::transact;
 
 /// How long one process may be calling the provider for an attempt before another one may.
@@ -24,11 +25,11 @@ const LEASE_SECONDS: i32 = 40;
 pub async fn start(app: &App, order: &Order, actor: &str) -> Result<(), Error> {
     let attempt = {
         let mut conn = app.pool.get().await?;
-        let Some(attempt) = orders::last_attempt(&mut conn, order.id).await? else { return Ok(()) };
+        let Some(attempt) = attempts::last_attempt(&mut conn, order.id).await? else { return Ok(()) };
         if attempt.provider_reference.is_some() || attempt.status != "open" || !order.status.is_open() {
             return Ok(());
         }
-        if !orders::lease_attempt(&mut conn, order.id, attempt.n, LEASE_SECONDS).await? {
+        if !attempts::lease_attempt(&mut conn, order.id, attempt.n, LEASE_SECONDS).await? {
             return Err(Error::conflict(
                 "idempotency_in_flight",
                 "a request with this Idempotency-Key is still being processed; try again in a moment",
@@ -48,7 +49,7 @@ pub async fn start(app: &App, order: &Order, actor: &str) -> Result<(), Error> {
             let action = action_json(&created.next_action);
             let order = transact(&app.pool, async |conn| {
                 let order = orders::lock(conn, order.id).await?.ok_or(Error::NotFound("order"))?;
-                orders::save_attempt(conn, order.id, attempt.n, &created.provider_reference, &action).await?;
+                attempts::save_attempt(conn, order.id, attempt.n, &created.provider_reference, &action).await?;
                 orders::note(conn, &order, "payment_started", actor, None).await?;
                 Ok::<_, Error>(order)
             })
@@ -63,7 +64,7 @@ pub async fn start(app: &App, order: &Order, actor: &str) -> Result<(), Error> {
             let refused = matches!(error, ProviderError::Refused { .. } | ProviderError::Unsupported { .. });
             transact(&app.pool, async |conn| {
                 let mut order = orders::lock(conn, order.id).await?.ok_or(Error::NotFound("order"))?;
-                orders::release_attempt(conn, order.id, attempt.n).await?;
+                attempts::release_attempt(conn, order.id, attempt.n).await?;
                 if refused && order.status.is_open() {
                     let reason = Some(error.to_string());
                     settlement::move_to(conn, &mut order, OrderStatus::Failed, reason, "system").await?;

@@ -8,8 +8,9 @@ use crate::app::{App, Caller, Error, settlement};
 use crate::domain::catalogue::BankAccount;
 use crate::domain::customer::CustomerId;
 use crate::domain::order::Order;
+use crate::storage::attempts::{self, Attempt};
 use crate::storage::catalogue::bank_accounts;
-use crate::storage::orders::{self, Attempt, OrderFilter, TimelineEntry};
+use crate::storage::orders::{self, OrderFilter, TimelineEntry};
 
 /// An order with what its payer has to do next.
 #[derive(Debug, Clone)]
@@ -55,7 +56,7 @@ pub async fn owned(
 /// # Errors
 /// Of the database.
 pub async fn view(conn: &mut Connection, order: Order) -> Result<OrderView, Error> {
-    let attempt = orders::last_attempt(conn, order.id).await?;
+    let attempt = attempts::last_attempt(conn, order.id).await?;
     let timeline = orders::timeline(conn, order.id).await?;
     let next_action = next_action(&order, attempt.as_ref());
     Ok(OrderView { order, next_action, timeline })

@@ -11,7 +11,7 @@ use crate::domain::refund::{RefundState, next_question, refusal_is_final};
 use crate::providers::{ProviderError, RefundRequest};
 use crate::storage::refunds::{self, Refund};
 use crate::storage::transaction::transact;
-use crate::storage::{StorageError, currency_from_column, orders, payments};
+use crate::storage::{StorageError, attempts, currency_from_column, orders, payments};
 
 /// How long one process may be talking about a refund before another one may; more than any call takes.
 pub(super) const LEASE_SECONDS: i32 = 90;
@@ -107,7 +107,7 @@ async fn request(app: &App, refund: &Refund) -> Result<Option<RefundRequest>, Er
     let payment = payments::find(&mut conn, refund.payment_id).await?.ok_or(Error::NotFound("payment"))?;
     let Some(order_id) = payment.order_id.or(refund.order_id) else { return Ok(None) };
     let order = orders::find(&mut conn, order_id).await?.ok_or(Error::NotFound("order"))?;
-    let attempt = orders::paid_attempt(&mut conn, order.id).await?;
+    let attempt = attempts::paid_attempt(&mut conn, order.id).await?;
     let Some(attempt) = attempt.as_ref().and_then(settlement::attempt_ref(&order)) else { return Ok(None) };
     let currency = currency_from_column(&refund.currency)?;
     Ok(Some(RefundRequest {

@@ -9,7 +9,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::load::{ENTRY_COLUMNS, EntryRow, EntrySql};
+use super::entry_rows::{ENTRY_COLUMNS, EntryRow, EntrySql};
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::Entry;
 use crate::domain::explain::Stretch;

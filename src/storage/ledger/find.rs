@@ -6,8 +6,10 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::entry_rows::EntryRow;
 use super::find_entry;
-use super::load::{EntryRow, HOLD_SWEEPER, HoldRow, wallet_key};
+use super::hold_rows::{HOLD_SWEEPER, HoldRow};
+use super::load::wallet_key;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::hold::{Hold, HoldStatus};

@@ -9,9 +9,11 @@
 //!
 //! Locks are always taken in this order: holds by id, then wallets by key.
 
+mod entry_rows;
 pub mod explain;
 pub mod fast;
 mod find;
+mod hold_rows;
 mod load;
 mod write;
 
@@ -28,13 +30,13 @@ use crate::domain::hold::Hold;
 use crate::domain::posting::{Booked, Change, OnInsufficient, Outcome, Posting, Refusal, Shortfall, WalletKey};
 use crate::domain::wallet::{Effects, Wallet};
 
+pub use entry_rows::{find_entries, find_entry};
 pub use find::{
     find_deduction, find_hold, find_reversals, grant_of_order, key_of_wallet, wallet_versions,
     wallets_with_lapsed_holds,
 };
-pub use load::{
-    HoldRow, find_entries, find_entry, lock_wallet, read_wallets, read_wallets_of, wallet_key as key_from_columns,
-};
+pub use hold_rows::HoldRow;
+pub use load::{lock_wallet, read_wallets, read_wallets_of, wallet_key as key_from_columns};
 
 /// What a deduplicated posting is known by: customer, kind of entry (or none for holds), key.
 type DedupeKey = (String, Option<EntryKind>, String);
@@ -81,7 +83,7 @@ struct Book {
 impl Book {
     async fn open(conn: &mut AsyncPgConnection, postings: &[Posting]) -> Result<Self, StorageError> {
         let hold_ids: Vec<Uuid> = postings.iter().filter_map(|posting| named_hold(&posting.change)).collect();
-        let mut holds = load::lock_holds(conn, hold_ids).await?;
+        let mut holds = hold_rows::lock_holds(conn, hold_ids).await?;
 
         let mut keys: Vec<WalletKey> = postings
             .iter()
@@ -97,10 +99,10 @@ impl Book {
         load::create_missing_wallets(conn, needed).await?;
         let restored: Vec<Uuid> = postings.iter().flat_map(|posting| restored_grants(&posting.change)).collect();
         let (mut wallets, now) = load::lock_wallets(conn, &keys, restored).await?;
-        let known = load::find_known(conn, postings).await?;
+        let known = entry_rows::find_known(conn, postings).await?;
 
         let mut effects: BTreeMap<WalletKey, Effects> = BTreeMap::new();
-        for lapsed in load::lock_lapsed_holds(conn, &wallets, now).await? {
+        for lapsed in hold_rows::lock_lapsed_holds(conn, &wallets, now).await? {
             if let Some(wallet) = wallets.get_mut(&lapsed.wallet) {
                 let effects = effects.entry(lapsed.wallet.clone()).or_default();
                 wallet.expire_hold(&lapsed, now, effects);

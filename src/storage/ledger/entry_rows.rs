@@ -1,0 +1,204 @@
+//! Reads entries, first of all by the keys that postings bring again.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::AstPass;
+use diesel::sql_types::{Array, BigInt, Int2, Jsonb, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::DedupeKey;
+use super::hold_rows::HoldRow;
+use crate::domain::customer::CustomerId;
+use crate::domain::entry::{Entry, EntryKind, Label};
+use crate::domain::posting::{Booked, Change, Posting};
+use crate::storage::StorageError;
+use crate::storage::schema::{entries, holds};
+use crate::storage::statement::{Cached, StaticSql};
+
+struct FindEntries {
+    customers: Vec<String>,
+    kinds: Vec<i16>,
+    keys: Vec<String>,
+}
+
+/// The columns of [`EntryRow`], of the entries `e`.
+pub(super) const ENTRY_COLUMNS: &str = "e.customer_id, e.wallet_id, e.seq, e.kind, e.key, e.fingerprint, e.counterpart, e.reference, e.description, e.metadata, e.occurred_at, e.amount, e.granted, e.debt, e.balance_after, e.paid_in, e.paid_out, e.created_at";
+
+/// Their types.
+pub(super) type EntrySql = (
+    Text,
+    SqlUuid,
+    BigInt,
+    Int2,
+    Text,
+    BigInt,
+    Text,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Jsonb>,
+    Nullable<Timestamptz>,
+    Numeric,
+    Nullable<Numeric>,
+    Nullable<Numeric>,
+    Numeric,
+    Numeric,
+    Numeric,
+    Timestamptz,
+);
+
+impl StaticSql for FindEntries {
+    type Row = EntrySql;
+
+    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        out.push_sql(ENTRY_COLUMNS);
+        out.push_sql(" FROM unnest(");
+        out.push_bind_param::<Array<Text>, _>(&self.customers)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Int2>, _>(&self.kinds)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.keys)?;
+        out.push_sql(") AS k (customer_id, kind, key) JOIN entries e USING (customer_id, kind, key)");
+        Ok(())
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = entries)]
+pub(crate) struct EntryRow {
+    pub customer_id: String,
+    pub wallet_id: Uuid,
+    pub seq: i64,
+    pub kind: i16,
+    pub key: String,
+    pub fingerprint: i64,
+    pub counterpart: String,
+    pub reference: Option<String>,
+    pub description: Option<String>,
+    pub metadata: Option<serde_json::Value>,
+    pub occurred_at: Option<DateTime<Utc>>,
+    pub amount: Decimal,
+    pub granted: Option<Decimal>,
+    pub debt: Option<Decimal>,
+    pub balance_after: Decimal,
+    pub paid_in: Decimal,
+    pub paid_out: Decimal,
+    pub created_at: DateTime<Utc>,
+}
+
+impl EntryRow {
+    pub(crate) fn into_entry(self) -> Result<Entry, StorageError> {
+        let kind = EntryKind::from_code(self.kind)
+            .ok_or_else(|| StorageError::Corrupt(format!("entry kind {}", self.kind)))?;
+        Ok(Entry {
+            wallet_id: self.wallet_id,
+            seq: self.seq,
+            label: Label {
+                kind,
+                key: self.key,
+                fingerprint: self.fingerprint,
+                counterpart: self.counterpart,
+                reference: self.reference,
+                description: self.description,
+                metadata: self.metadata,
+                occurred_at: self.occurred_at,
+            },
+            amount: self.amount,
+            granted: self.granted.unwrap_or_default(),
+            debt: self.debt.unwrap_or_default(),
+            balance_after: self.balance_after,
+            paid_in: self.paid_in,
+            paid_out: self.paid_out,
+            created_at: self.created_at,
+            grant_uses: Vec::new(),
+        })
+    }
+}
+
+/// What was booked before under the keys of these postings. Read after the wallets are locked, so that a
+/// writer who was faster is seen.
+pub(super) async fn find_known(
+    conn: &mut AsyncPgConnection,
+    postings: &[Posting],
+) -> Result<HashMap<DedupeKey, (i64, Booked)>, StorageError> {
+    let mut wanted = FindEntries { customers: Vec::new(), kinds: Vec::new(), keys: Vec::new() };
+    let mut hold_customers: Vec<&str> = Vec::new();
+    let mut hold_keys: Vec<&str> = Vec::new();
+    for posting in postings {
+        match posting.change {
+            Change::OpenHold { .. } => {
+                hold_customers.push(posting.wallet.customer.as_str());
+                hold_keys.push(&posting.label.key);
+            }
+            Change::Capture { .. } | Change::Release { .. } | Change::Extend { .. } | Change::Sweep => {}
+            _ => {
+                wanted.customers.push(posting.wallet.customer.as_str().to_owned());
+                wanted.kinds.push(posting.label.kind.code());
+                wanted.keys.push(posting.label.key.clone());
+            }
+        }
+    }
+    let mut known = HashMap::new();
+    if !wanted.keys.is_empty() {
+        let rows: Vec<EntryRow> = Cached(wanted).load(conn).await?;
+        for row in rows {
+            let customer = row.customer_id.clone();
+            let entry = row.into_entry()?;
+            let key = (customer, Some(entry.label.kind), entry.label.key.clone());
+            known.insert(key, (entry.label.fingerprint, Booked { wallet: None, entry: Some(entry), hold: None }));
+        }
+    }
+    if !hold_keys.is_empty() {
+        let rows: Vec<HoldRow> = holds::table
+            .filter(holds::customer_id.eq_any(hold_customers).and(holds::key.eq_any(hold_keys)))
+            .select(HoldRow::as_select())
+            .load(conn)
+            .await?;
+        for row in rows {
+            let hold = row.into_hold()?;
+            let key = (hold.wallet.customer.as_str().to_owned(), None, hold.key.clone());
+            known.insert(
+                key,
+                (hold.fingerprint, Booked { wallet: Some(hold.wallet.clone()), entry: None, hold: Some(hold) }),
+            );
+        }
+    }
+    Ok(known)
+}
+
+/// The entries of a customer by their kind and keys.
+///
+/// # Errors
+/// Of the database.
+pub async fn find_entries(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    kind: EntryKind,
+    keys: Vec<String>,
+) -> Result<Vec<Entry>, StorageError> {
+    let wanted = FindEntries {
+        customers: vec![customer.as_str().to_owned(); keys.len()],
+        kinds: vec![kind.code(); keys.len()],
+        keys,
+    };
+    let rows: Vec<EntryRow> = Cached(wanted).load(conn).await?;
+    rows.into_iter().map(EntryRow::into_entry).collect()
+}
+
+/// The entry of a customer by its kind and key.
+///
+/// # Errors
+/// Of the database.
+pub async fn find_entry(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    kind: EntryKind,
+    key: &str,
+) -> Result<Option<Entry>, StorageError> {
+    Ok(find_entries(conn, customer, kind, vec![key.to_owned()]).await?.pop())
+}

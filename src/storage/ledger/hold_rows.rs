@@ -1,0 +1,136 @@
+//! Reads holds, and locks those that a posting closes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{Text, Timestamptz};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::load::wallet_key;
+use crate::domain::hold::{Hold, HoldStatus};
+use crate::domain::posting::WalletKey;
+use crate::domain::wallet::Wallet;
+use crate::storage::StorageError;
+use crate::storage::schema::holds;
+
+/// A hold as the table has it.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = holds)]
+pub struct HoldRow {
+    customer_id: String,
+    key: String,
+    id: Uuid,
+    wallet_id: Uuid,
+    currency: String,
+    product: String,
+    fingerprint: i64,
+    amount: Decimal,
+    grant_parts: Option<serde_json::Value>,
+    description: Option<String>,
+    metadata: Option<serde_json::Value>,
+    created_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    status: String,
+    captured: Option<Decimal>,
+    closed_at: Option<DateTime<Utc>>,
+}
+
+impl HoldRow {
+    /// The hold in the domain's words.
+    ///
+    /// # Errors
+    /// [`StorageError::Corrupt`].
+    pub fn into_hold(self) -> Result<Hold, StorageError> {
+        let status = HoldStatus::parse(&self.status).ok_or_else(|| StorageError::Corrupt(self.status.clone()))?;
+        let parts: Vec<(Uuid, Decimal)> = match self.grant_parts {
+            None => Vec::new(),
+            Some(json) => super::write::grant_parts_from_json(&json)?,
+        };
+        Ok(Hold {
+            id: self.id,
+            wallet: wallet_key(&self.customer_id, &self.currency, &self.product)?,
+            wallet_id: self.wallet_id,
+            key: self.key,
+            fingerprint: self.fingerprint,
+            amount: self.amount,
+            grant_parts: parts,
+            description: self.description,
+            metadata: self.metadata,
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+            status,
+            captured: self.captured,
+            closed_at: self.closed_at,
+        })
+    }
+}
+
+/// Locks the holds that postings name, in id order.
+pub(super) async fn lock_holds(
+    conn: &mut AsyncPgConnection,
+    mut ids: Vec<Uuid>,
+) -> Result<HashMap<Uuid, Hold>, StorageError> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    ids.sort();
+    ids.dedup();
+    let rows: Vec<HoldRow> = holds::table
+        .filter(holds::id.eq_any(ids))
+        .order(holds::id)
+        .select(HoldRow::as_select())
+        .for_update()
+        .load(conn)
+        .await?;
+    rows.into_iter().map(|row| row.into_hold().map(|hold| (hold.id, hold))).collect()
+}
+
+/// Locks the open holds of these wallets whose time is over. One that another writer has locked is left to
+/// that writer: waiting here would turn the lock order round.
+pub(super) async fn lock_lapsed_holds(
+    conn: &mut AsyncPgConnection,
+    wallets: &BTreeMap<WalletKey, Wallet>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Hold>, StorageError> {
+    lapsed_holds(conn, wallets, now, true).await
+}
+
+/// Whose row in `worker_marks` tells up to when every lapsed hold has been swept. The worker moves it only past
+/// holds that are closed, and keeps it so far behind the clock that no open transaction can still add to what it
+/// has passed.
+pub(super) const HOLD_SWEEPER: &str = "holds";
+
+pub(super) async fn lapsed_holds(
+    conn: &mut AsyncPgConnection,
+    wallets: &BTreeMap<WalletKey, Wallet>,
+    now: DateTime<Utc>,
+    lock: bool,
+) -> Result<Vec<Hold>, StorageError> {
+    let holding: Vec<&Wallet> = wallets.values().filter(|wallet| wallet.held > Decimal::ZERO).collect();
+    if holding.is_empty() {
+        return Ok(Vec::new());
+    }
+    let customers: Vec<&str> = holding.iter().map(|wallet| wallet.key.customer.as_str()).collect();
+    let ids: Vec<Uuid> = holding.iter().map(|wallet| wallet.id).collect();
+    // What the sweeper has passed is not open any more, nor is anything else that lapsed long ago while it kept
+    // up; the bound keeps the index scan short. Where nobody has swept, nothing is too old.
+    let oldest = now - chrono::Duration::seconds(2 * crate::domain::hold::MAX_HOLD_SECONDS);
+    let swept = sql::<Timestamptz>("least(coalesce((SELECT reached FROM worker_marks WHERE worker = ")
+        .bind::<Text, _>(HOLD_SWEEPER)
+        .sql("), '-infinity'), ")
+        .bind::<Timestamptz, _>(oldest)
+        .sql(")");
+    let lapsed = holds::table
+        .filter(holds::customer_id.eq_any(customers))
+        .filter(holds::expires_at.le(now).and(holds::expires_at.gt(swept)))
+        .filter(holds::status.eq("open").and(holds::wallet_id.eq_any(ids)))
+        .order(holds::id)
+        .select(HoldRow::as_select());
+    let rows: Vec<HoldRow> =
+        if lock { lapsed.for_update().skip_locked().load(conn).await? } else { lapsed.load(conn).await? };
+    rows.into_iter().map(HoldRow::into_hold).collect()
+}
