@@ -399,7 +399,7 @@ async fn what_lapses_is_swept(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn random_histories_leave_a_clean_book() {
+async fn case_41_random_histories_leave_a_clean_book() {
     for seed in 1..=3 {
         live_through(seed, 120).await;
     }
