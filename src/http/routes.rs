@@ -10,6 +10,12 @@ use super::{stream, transfers, usage};
 
 /// Registers every operation.
 pub fn configure(config: &mut ServiceConfig) {
+    // Routes are tried in this order, and those with ids by regular expression: what is metered comes first.
+    config
+        .service(usage::create_usage)
+        .service(usage::create_usage_batch)
+        .service(holds::create_hold)
+        .service(holds::capture_hold);
     config
         .service(balances::list_balances)
         .service(stream::stream_balances)
@@ -22,12 +28,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(transfers::list_transfers)
         .service(transfers::get_transfer)
         .service(account_flows::list_account_flows)
-        .service(usage::create_usage)
-        .service(usage::create_usage_batch)
         .service(reversals::create_usage_reversal)
-        .service(holds::create_hold)
         .service(holds::get_hold)
-        .service(holds::capture_hold)
         .service(holds::release_hold)
         .service(holds::extend_hold)
         .service(grants::create_grant)
