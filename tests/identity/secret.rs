@@ -32,8 +32,10 @@ async fn a_minted_token_is_accepted_and_remembered() {
         assert!((3590..=3600).contains(&(principal.expires_at - Utc::now()).num_seconds()));
         assert_eq!(verifier.cached(&token), Some(principal));
     }
-    let unnamed = mint(&SECRET.into(), "alice", Scope::Customer, hour, None, None).unwrap();
-    assert_eq!(verifier.verify(&unnamed).await, Err(TokenError::MissingClaim("iss")));
+    for (issuer, audience, missing) in [(None, Some("wallet"), "iss"), (Some("topup"), None, "aud")] {
+        let unnamed = mint(&SECRET.into(), "alice", Scope::Customer, hour, issuer, audience).unwrap();
+        assert_eq!(verifier.verify(&unnamed).await, Err(TokenError::MissingClaim(missing)));
+    }
 }
 
 #[test]
