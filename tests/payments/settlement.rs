@@ -256,7 +256,9 @@ async fn case_15_expired_or_failed_after_paid_is_ignored() {
     // PENDING overtakes nothing either.
     let paypal = stage.place(Way::Paypal).await;
     stage.play(&paypal, "approve-pending", json!({})).await;
+    // It is "processing" from the approval on; the capture has come when the approval's notification is answered.
     stage.until(&paypal, "processing").await;
+    stage.delivered(&paypal, 1).await;
     stage.play(&paypal, "complete", json!({})).await;
     stage.until(&paypal, "completed").await;
     let deliveries = stage.delivered(&paypal, 1).await;
