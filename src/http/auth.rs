@@ -64,7 +64,6 @@ pub async fn authenticate<B: MessageBody + 'static>(
             return Ok(response);
         }
     };
-    tracing::Span::current().record("caller", principal.subject.as_str());
     let staff = principal.scopes.contains(Scope::Service) || principal.scopes.contains(Scope::Operator);
     let limiter = if staff { &gate.services } else { &gate.customers };
     let decision = limiter.check(&principal.credential);

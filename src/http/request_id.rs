@@ -1,11 +1,15 @@
 //! `X-Request-Id`: accepted when it is sane, made otherwise, echoed always.
 
+use std::sync::Arc;
+
 use actix_web::HttpMessage;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use uuid::Uuid;
+
+use crate::identity::Principal;
 
 static HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -32,7 +36,7 @@ pub async fn assign<B: MessageBody + 'static>(
     Ok(response)
 }
 
-/// Builds the span of a request for `tracing-actix-web`: method, route, request id, who calls.
+/// Builds the span of a request for `tracing-actix-web`: method, path, request id.
 #[derive(Debug)]
 pub struct RequestSpan;
 
@@ -44,8 +48,6 @@ impl tracing_actix_web::RootSpanBuilder for RequestSpan {
             method = %request.method(),
             path = %request.path(),
             request_id = %id,
-            caller = tracing::field::Empty,
-            status = tracing::field::Empty,
         )
     }
 
@@ -54,12 +56,14 @@ impl tracing_actix_web::RootSpanBuilder for RequestSpan {
             Ok(response) => response.status(),
             Err(error) => error.as_response_error().status_code(),
         };
-        span.record("status", status.as_u16());
+        let principal = outcome.as_ref().ok().and_then(|response| response.request().extensions().get().cloned());
+        let caller = principal.as_ref().map(|principal: &Arc<Principal>| principal.subject.as_str());
         let _entered = span.enter();
+        // On the line and not on the span, which would be written out anew for each of them, mostly for nobody.
         if status.is_server_error() {
-            tracing::warn!("answered");
+            tracing::warn!(status = status.as_u16(), caller, "answered");
         } else {
-            tracing::debug!("answered");
+            tracing::debug!(status = status.as_u16(), caller, "answered");
         }
     }
 }
