@@ -3,3 +3,4 @@ DROP FUNCTION entries_are_append_only();
 DROP FUNCTION fast_path_refused();
 DROP FUNCTION place_event();
 DROP SEQUENCE event_positions;
+DROP DOMAIN customer_key, currency_code, product_code, dedupe_key, counterpart_name, entry_number, entry_kind, wallet_part;

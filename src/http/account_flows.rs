@@ -160,7 +160,7 @@ pub async fn list_account_flows(
     let tag = format!("{} {filter:?}", request.path());
     let after = page::decode_cursor(query.cursor.as_deref(), &tag)?;
     let mut found = flows::list(&app, &filter, after, limit + 1).await?;
-    let (rows, next_cursor) = page::cut(&mut found, limit, &tag, |flow| (flow.created_at, flow.wallet_id, flow.seq));
+    let (rows, next_cursor) = page::cut(&mut found, limit, &tag, |flow| (flow.created_at, flow.seq, flow.wallet_id));
     let data = rows.iter().map(render).collect::<Result<_, _>>()?;
     Ok(HttpResponse::Ok().json(AccountFlowPage { data, has_more: next_cursor.is_some(), next_cursor }))
 }

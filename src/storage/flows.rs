@@ -45,7 +45,7 @@ pub struct FlowFilter {
 }
 
 /// Where a page ended.
-pub type FlowPosition = (DateTime<Utc>, Uuid, i64);
+pub type FlowPosition = (DateTime<Utc>, i64, Uuid);
 
 /// One index scan per kind, each of which stops after a page, merged: any depth costs the same, and no second
 /// index is written for lists without a type.
@@ -55,8 +55,8 @@ struct ListFlows {
     from: Option<DateTime<Utc>>,
     to: Option<DateTime<Utc>>,
     after_at: DateTime<Utc>,
-    after_wallet: Uuid,
     after_seq: i64,
+    after_wallet: Uuid,
     currency: Option<String>,
     product: Option<String>,
     reference: Option<String>,
@@ -71,12 +71,12 @@ impl StaticSql for ListFlows {
         out.push_bind_param::<Array<Int2>, _>(&self.kinds)?;
         out.push_sql(") AS k (kind) CROSS JOIN LATERAL (SELECT * FROM entries WHERE customer_id = ");
         out.push_bind_param::<Text, _>(&self.customer)?;
-        out.push_sql(" AND kind = k.kind AND (created_at, wallet_id, seq) < (");
+        out.push_sql(" AND kind = k.kind AND (created_at, seq, wallet_id) < (");
         out.push_bind_param::<Timestamptz, _>(&self.after_at)?;
         out.push_sql(", ");
-        out.push_bind_param::<SqlUuid, _>(&self.after_wallet)?;
-        out.push_sql(", ");
         out.push_bind_param::<BigInt, _>(&self.after_seq)?;
+        out.push_sql(", ");
+        out.push_bind_param::<SqlUuid, _>(&self.after_wallet)?;
         out.push_sql(") AND created_at >= coalesce(");
         out.push_bind_param::<Nullable<Timestamptz>, _>(&self.from)?;
         out.push_sql(", '-infinity') AND created_at < coalesce(");
@@ -87,11 +87,11 @@ impl StaticSql for ListFlows {
         out.push_bind_param::<Nullable<Text>, _>(&self.currency)?;
         out.push_sql("::text IS NULL AND ");
         out.push_bind_param::<Nullable<Text>, _>(&self.product)?;
-        out.push_sql("::text IS NULL) OR coalesce(wallet_id, $4) = ANY (ARRAY (SELECT id FROM wallets WHERE customer_id = $2 AND currency = coalesce($8, currency) AND product = coalesce($9, product)))) AND (");
+        out.push_sql("::text IS NULL) OR coalesce(wallet_id, $5) = ANY (ARRAY (SELECT id FROM wallets WHERE customer_id = $2 AND currency = coalesce($8, currency) AND product = coalesce($9, product)))) AND (");
         out.push_bind_param::<Nullable<Text>, _>(&self.reference)?;
-        out.push_sql("::text IS NULL OR reference = $10) ORDER BY created_at DESC, wallet_id DESC, seq DESC LIMIT ");
+        out.push_sql("::text IS NULL OR reference = $10) ORDER BY created_at DESC, seq DESC, wallet_id DESC LIMIT ");
         out.push_bind_param::<BigInt, _>(&self.limit)?;
-        out.push_sql(") e JOIN wallets w ON w.customer_id = $2 AND w.id = e.wallet_id ORDER BY e.created_at DESC, e.wallet_id DESC, e.seq DESC LIMIT $11");
+        out.push_sql(") e JOIN wallets w ON w.customer_id = $2 AND w.id = e.wallet_id ORDER BY e.created_at DESC, e.seq DESC, e.wallet_id DESC LIMIT $11");
         Ok(())
     }
 }
@@ -109,15 +109,15 @@ pub async fn list(
     let kinds = if filter.kinds.is_empty() { EntryKind::ALL.to_vec() } else { filter.kinds.clone() };
     // Before every possible entry, when there is no cursor: the last second of the year 9999.
     let end = DateTime::from_timestamp(253_402_300_799, 0).unwrap_or_default();
-    let (after_at, after_wallet, after_seq) = after.unwrap_or((end, Uuid::max(), i64::MAX));
+    let (after_at, after_seq, after_wallet) = after.unwrap_or((end, i64::MAX, Uuid::max()));
     let statement = ListFlows {
         customer: filter.customer.as_str().to_owned(),
         kinds: kinds.into_iter().map(EntryKind::code).collect(),
         from: filter.created_from,
         to: filter.created_to,
         after_at,
-        after_wallet,
         after_seq,
+        after_wallet,
         currency: filter.currency.clone(),
         product: filter.product.clone(),
         reference: filter.reference.clone(),

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
 mod clean;
+mod constraints;
 mod explain;
 mod fixture;
 mod history;

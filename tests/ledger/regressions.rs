@@ -40,7 +40,7 @@ async fn until_somebody_waits(pool: &Pool) {
     }
 }
 
-/// In a small table the planner reads wallets as they lie; the second of two was once locked first then, and
+/// In a small table the planner would read wallets as they lie; the second of two was once locked first then, and
 /// [`post`], which locks the first one first, ended in a deadlock with it.
 #[tokio::test]
 async fn the_fast_path_locks_in_key_order() {
@@ -61,7 +61,7 @@ async fn the_fast_path_locks_in_key_order() {
         let flush = tokio::spawn({
             let pool = pool.clone();
             async move {
-                let (conn, postings) = (pool.get().await.unwrap(), [&postings[0], &postings[1]]);
+                let (conn, postings) = (pool.lane().await.unwrap(), [&postings[0], &postings[1]]);
                 match postings[0].change {
                     Change::OpenHold { .. } => fast::open_holds(&conn, &postings).await,
                     Change::Capture { .. } => fast::captures(&conn, &postings).await,

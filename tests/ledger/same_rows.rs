@@ -235,7 +235,7 @@ async fn the_common_case_is_the_fast_paths_own() {
     ];
     for request in &history {
         let postings = fast.postings(request);
-        let conn = pool.get().await.unwrap();
+        let conn = pool.lane().await.unwrap();
         let asked: Vec<&Posting> = postings.iter().collect();
         let answers = match request {
             Request::Usage(_) => fast::usage(&conn, &asked).await,

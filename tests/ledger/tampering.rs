@@ -13,9 +13,10 @@ use crate::support::{ask, execute, report};
 /// Triggers, foreign keys, CHECKs and the unique key of entries: none of them may be what saves us.
 const DISARM: &str = "SET session_replication_role = replica;
     DO $$ DECLARE c record; BEGIN
-        FOR c IN SELECT conrelid::regclass AS t, conname FROM pg_constraint
-                 WHERE contype = 'c' AND connamespace = 'public'::regnamespace LOOP
-            EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', c.t, c.conname);
+        FOR c IN SELECT conname, CASE contypid WHEN 0 THEN 'TABLE ' || conrelid::regclass
+                                               ELSE 'DOMAIN ' || contypid::regtype END AS holder
+                 FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace LOOP
+            EXECUTE format('ALTER %s DROP CONSTRAINT %I', c.holder, c.conname);
         END LOOP;
     END $$;
     ALTER TABLE entries DROP CONSTRAINT entries_key_once;";

@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(super) async fn run(queue: &Arc<Queue>, pool: &Pool) {
     while !queue.is_drained() {
         // A lost connection ends the inner loop; the next flush opens another one.
-        match pool.dedicated().await {
+        match pool.lane().await {
             Ok(conn) => serve(queue, pool, &conn).await,
             Err(error) => {
                 tracing::warn!(error = %error, "the poster cannot reach the database");
@@ -99,11 +99,11 @@ async fn flush(jobs: Vec<Job>, pool: &Pool, conn: &Connection) -> bool {
 /// `None` when the runtime ended on the way.
 pub(super) async fn alone(pool: Pool, postings: Vec<Posting>) -> Option<Vec<Answer>> {
     let written = tokio::spawn(async move {
-        let waits = waiting_for_others(&postings);
         let postings: Vec<&Posting> = postings.iter().collect();
+        // Several wallets are locked in order on the connection of a lane only.
         let settled = match pool.get().await {
-            Ok(conn) => try_fast(&conn, &postings, &waits).await.0,
-            Err(_) => postings.iter().map(|_| None).collect(),
+            Ok(conn) if postings.len() == 1 => try_fast(&conn, &postings, &[false]).await.0,
+            _ => postings.iter().map(|_| None).collect(),
         };
         // The connection is back in the pool by now: whoever keeps one while asking for another may wait for ever.
         settle_rest(&pool, &postings, settled).await

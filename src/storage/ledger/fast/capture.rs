@@ -12,6 +12,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::super::load::wallet_key;
+use super::ONE_BY_ONE;
 use crate::domain::entry::Entry;
 use crate::domain::hold::{Hold, HoldStatus};
 use crate::domain::posting::{Booked, Change, Posting};
@@ -55,10 +56,11 @@ impl StaticSql for CaptureHolds {
         out.push_bind_param::<Array<Numeric>, _>(&self.amounts)?;
         out.push_sql("), unnest(");
         out.push_bind_param::<Array<BigInt>, _>(&self.fingerprints)?;
-        out.push_sql(")) WITH ORDINALITY AS a (id, amount, asked, n) WHERE h.id = a.id AND h.status = 'open' AND h.expires_at > clock_timestamp() AND h.granted = 0 AND a.amount > 0 AND a.amount <= h.amount RETURNING a.n, a.amount AS taken, a.asked, h.*), \
-             total AS (SELECT customer_id, currency, product, sum(amount) AS held, sum(taken) AS taken, count(*) AS items FROM closed GROUP BY 1, 2, 3), \
-             locked AS MATERIALIZED (SELECT w.customer_id, w.currency, w.product, t.held, t.taken, t.items FROM total t JOIN wallets w USING (customer_id, currency, product) ORDER BY w.customer_id COLLATE \"C\", w.currency COLLATE \"C\", w.product COLLATE \"C\" FOR UPDATE OF w), \
-             moved AS (UPDATE wallets w SET held = w.held - t.held, paid = w.paid - t.taken, paid_out = w.paid_out + t.taken, entry_seq = w.entry_seq + t.items, version = w.version + t.items, updated_at = greatest(clock_timestamp(), w.updated_at) FROM locked t WHERE w.customer_id = t.customer_id AND w.currency = t.currency AND w.product = t.product AND NOT w.slow AND (w.low_balance_threshold IS NULL OR w.fast_floor > 0) RETURNING w.id, w.paid + t.taken AS paid, w.paid_in, w.paid_out - t.taken AS paid_out, w.entry_seq - t.items AS seq, w.updated_at), \
+        out.push_sql(")) WITH ORDINALITY AS a (id, amount, asked, n) WHERE h.id = ANY (ARRAY[a.id]) AND h.status = 'open' AND h.expires_at > clock_timestamp() AND h.granted = 0 AND a.amount > 0 AND a.amount <= h.amount RETURNING a.n, a.amount AS taken, a.asked, h.*), \
+             total AS (SELECT customer_id, currency, product, sum(amount) AS held, sum(taken) AS taken, count(*) AS items FROM closed GROUP BY 1, 2, 3 ORDER BY customer_id COLLATE \"C\", currency COLLATE \"C\", product COLLATE \"C\"), \
+             moved AS (UPDATE wallets w SET held = w.held - t.held, paid = w.paid - t.taken, paid_out = w.paid_out + t.taken, entry_seq = w.entry_seq + t.items, version = w.version + t.items, updated_at = greatest(clock_timestamp(), w.updated_at) FROM total t");
+        out.push_sql(ONE_BY_ONE);
+        out.push_sql(" AND (w.low_balance_threshold IS NULL OR w.fast_floor > 0) RETURNING w.id, w.paid + t.taken AS paid, w.paid_in, w.paid_out - t.taken AS paid_out, w.entry_seq - t.items AS seq, w.updated_at), \
              placed AS (SELECT c.*, coalesce(m.seq, fast_path_refused()) + row_number() OVER wallet AS seq, sum(c.taken) OVER wallet AS running, m.paid, m.paid_in, m.paid_out, m.updated_at AS moved_at FROM closed c LEFT JOIN moved m ON m.id = c.wallet_id WINDOW wallet AS (PARTITION BY c.wallet_id ORDER BY c.n)), \
              booked AS (INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key, reference, description, metadata) SELECT moved_at, seq, asked, wallet_id, 3, customer_id, -taken, paid - running, paid_in, paid_out + running, 'usage', 'hold_' || replace(id::text, '-', ''), 'hold_' || replace(id::text, '-', ''), description, metadata FROM placed) \
              SELECT id, customer_id, key, currency, product, wallet_id, amount, description, metadata, created_at, expires_at, fingerprint, seq, paid - running, paid_in, paid_out + running, moved_at, n::int4 FROM placed");

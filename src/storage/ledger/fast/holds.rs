@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::super::load::KeyArrays;
-use super::{LOCKED_IN_ORDER, group};
+use super::{ONE_BY_ONE, group};
 use crate::domain::hold::{Hold, HoldStatus};
 use crate::domain::posting::{Booked, Change, Posting};
 use crate::storage::StorageError;
@@ -37,7 +37,7 @@ impl StaticSql for OpenHolds {
     type Row = (Int4, SqlUuid, Timestamptz);
 
     fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("WITH locked AS MATERIALIZED (SELECT w.customer_id, w.currency, w.product, t.amount, t.items, t.g FROM unnest(");
+        out.push_sql("WITH moved AS (UPDATE wallets w SET held = w.held + t.amount, version = w.version + t.items, updated_at = greatest(clock_timestamp(), w.updated_at) FROM unnest(");
         out.push_bind_param::<Array<Text>, _>(&self.keys.customers)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<Text>, _>(&self.keys.currencies)?;
@@ -47,8 +47,9 @@ impl StaticSql for OpenHolds {
         out.push_bind_param::<Array<Numeric>, _>(&self.totals)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<BigInt>, _>(&self.counts)?;
-        out.push_sql(LOCKED_IN_ORDER);
-        out.push_sql("UPDATE wallets w SET held = w.held + t.amount, version = w.version + t.items, updated_at = greatest(clock_timestamp(), w.updated_at) FROM locked t WHERE w.customer_id = t.customer_id AND w.currency = t.currency AND w.product = t.product AND NOT w.slow AND w.paid - w.held - t.amount >= w.fast_floor RETURNING t.g::int4 AS g, w.id, w.customer_id, w.currency, w.product, w.updated_at), opened AS (INSERT INTO holds (customer_id, key, id, wallet_id, currency, product, fingerprint, amount, description, metadata, created_at, expires_at) SELECT m.customer_id, i.key, i.id, m.id, m.currency, m.product, i.fingerprint, i.amount, i.description, i.metadata, m.updated_at, m.updated_at + i.seconds * interval '1 second' FROM ROWS FROM (unnest(");
+        out.push_sql(") WITH ORDINALITY AS t (customer_id, currency, product, amount, items, g)");
+        out.push_sql(ONE_BY_ONE);
+        out.push_sql(" AND w.paid - w.held - t.amount >= w.fast_floor RETURNING t.g::int4 AS g, w.id, w.customer_id, w.currency, w.product, w.updated_at), opened AS (INSERT INTO holds (customer_id, key, id, wallet_id, currency, product, fingerprint, amount, description, metadata, created_at, expires_at) SELECT m.customer_id, i.key, i.id, m.id, m.currency, m.product, i.fingerprint, i.amount, i.description, i.metadata, m.updated_at, m.updated_at + i.seconds * interval '1 second' FROM ROWS FROM (unnest(");
         out.push_bind_param::<Array<Int4>, _>(&self.groups)?;
         out.push_sql("), unnest(");
         out.push_bind_param::<Array<SqlUuid>, _>(&self.ids)?;

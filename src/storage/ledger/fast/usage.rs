@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::super::load::KeyArrays;
-use super::{LOCKED_IN_ORDER, group};
+use super::{ONE_BY_ONE, group};
 use crate::domain::entry::Entry;
 use crate::domain::posting::{Booked, Change, Posting};
 use crate::storage::StorageError;
@@ -50,7 +50,7 @@ impl StaticSql for MoveUsage {
     type Row = (Int4, SqlUuid, Numeric, Numeric, Numeric, BigInt, Timestamptz);
 
     fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("WITH locked AS MATERIALIZED (SELECT w.customer_id, w.currency, w.product, t.amount, t.items, t.g FROM unnest(");
+        out.push_sql("WITH moved AS (UPDATE wallets w SET paid = w.paid - t.amount, paid_out = w.paid_out + t.amount, entry_seq = w.entry_seq + t.items, version = w.version + t.items, updated_at = greatest(clock_timestamp(), w.updated_at) FROM unnest(");
         out.push_bind_param::<Array<Text>, _>(&self.keys.customers)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<Text>, _>(&self.keys.currencies)?;
@@ -60,8 +60,9 @@ impl StaticSql for MoveUsage {
         out.push_bind_param::<Array<Numeric>, _>(&self.totals)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<BigInt>, _>(&self.counts)?;
-        out.push_sql(LOCKED_IN_ORDER);
-        out.push_sql("UPDATE wallets w SET paid = w.paid - t.amount, paid_out = w.paid_out + t.amount, entry_seq = w.entry_seq + t.items, version = w.version + t.items, updated_at = greatest(clock_timestamp(), w.updated_at) FROM locked t WHERE w.customer_id = t.customer_id AND w.currency = t.currency AND w.product = t.product AND NOT w.slow AND w.paid - w.held - t.amount >= w.fast_floor RETURNING t.g::int4 AS g, w.id, w.customer_id, w.paid + t.amount AS paid, w.paid_in, w.paid_out - t.amount AS paid_out, w.entry_seq - t.items AS seq, w.updated_at), booked AS (INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key, description, metadata, occurred_at) SELECT m.updated_at, m.seq + i.place, i.fingerprint, m.id, 2, m.customer_id, -i.amount, m.paid - i.running, m.paid_in, m.paid_out + i.running, 'usage', i.key, i.description, i.metadata, i.occurred_at FROM ROWS FROM (unnest(");
+        out.push_sql(") WITH ORDINALITY AS t (customer_id, currency, product, amount, items, g)");
+        out.push_sql(ONE_BY_ONE);
+        out.push_sql(" AND w.paid - w.held - t.amount >= w.fast_floor RETURNING t.g::int4 AS g, w.id, w.customer_id, w.paid + t.amount AS paid, w.paid_in, w.paid_out - t.amount AS paid_out, w.entry_seq - t.items AS seq, w.updated_at), booked AS (INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key, description, metadata, occurred_at) SELECT m.updated_at, m.seq + i.place, i.fingerprint, m.id, 2, m.customer_id, -i.amount, m.paid - i.running, m.paid_in, m.paid_out + i.running, 'usage', i.key, i.description, i.metadata, i.occurred_at FROM ROWS FROM (unnest(");
         // generate_series tells the planner of many rows, so that it joins by hash however long the arrays are.
         out.push_bind_param::<Array<Int4>, _>(&self.groups)?;
         out.push_sql("), unnest(");

@@ -1,0 +1,89 @@
+//! What the database refuses by itself, whoever writes.
+
+use diesel::result::Error::DatabaseError;
+use diesel_async::SimpleAsyncConnection;
+use topup::domain::entry::EntryKind::{self, Adjust};
+use topup::domain::posting::{Change, Outcome};
+
+use crate::support::{assert_clean, book, database, dec, posting, wallet};
+
+fn new_wallet(customer: &str, currency: &str, product: &str) -> String {
+    format!(
+        "INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at)
+         VALUES ('{customer}', '{currency}', '{product}', gen_random_uuid(), now(), now())"
+    )
+}
+
+/// The one entry once more, with its own number and key but for these changes.
+fn new_entry(changes: &str) -> String {
+    format!(
+        "INSERT INTO entries SELECT (jsonb_populate_record(e, '{{\"seq\": 2, \"key\": \"another\"}}'::jsonb || '{changes}')).*
+         FROM entries AS e"
+    )
+}
+
+#[tokio::test]
+async fn the_database_refuses_what_cannot_be() {
+    let (pool, _) = database(1).await;
+    let credit = posting(&wallet("ann", "USD", ""), Adjust, "k", "adjustment", Change::Credit { amount: dec("5") });
+    assert!(matches!(book(&pool, vec![credit]).await[..], [Outcome::Booked(_)]));
+
+    let mut refused: Vec<(String, &str)> = [
+        ("UPDATE wallets SET paid = -1, paid_out = paid_in + 1", "wallet_part_not_negative"),
+        ("UPDATE wallets SET granted = -1, slow = true", "wallet_part_not_negative"),
+        ("UPDATE wallets SET held = -1", "wallet_part_not_negative"),
+        ("UPDATE wallets SET debt = -1", "wallet_part_not_negative"),
+        ("UPDATE wallets SET held = paid + 1", "wallets_held_is_there"),
+        ("UPDATE wallets SET paid = paid + 1", "wallets_paid_is_in_less_out"),
+        ("UPDATE wallets SET slow = true", "wallets_slow_is_kept"),
+        ("UPDATE wallets SET frozen = true", "wallets_slow_is_kept"),
+    ]
+    .map(|(sql, constraint)| (sql.to_owned(), constraint))
+    .into();
+    refused.extend([
+        (new_wallet("two words", "USD", ""), "customer_key_form"),
+        (new_wallet("ann", "usd", ""), "currency_code_form"),
+        (new_wallet("ann", "USD", "GPU"), "product_code_form"),
+        (new_wallet("ann", "USD", ""), "wallets_pkey"),
+        (new_entry(r#"{"seq": 1}"#), "entries_pkey"),
+        (new_entry(r#"{"key": "k"}"#), "entries_key_once"),
+        (new_entry(r#"{"seq": 0}"#), "entry_number_positive"),
+        (new_entry(r#"{"key": ""}"#), "dedupe_key_length"),
+        (new_entry(r#"{"counterpart": ""}"#), "counterpart_named"),
+        (new_entry(r#"{"kind": 0}"#), "entry_kind_known"),
+        (new_entry(r#"{"kind": 17}"#), "entry_kind_known"),
+    ]);
+    for kind in EntryKind::ALL {
+        use EntryKind::{BonusRevoked, Capture, Dispute, Expire, Refund, TransferOut, Usage};
+        let takes = matches!(kind, Usage | Capture | Refund | TransferOut | Expire | BonusRevoked | Dispute);
+        let wrong: &[i32] = if kind == Adjust {
+            &[0]
+        } else if takes {
+            &[0, 1]
+        } else {
+            &[0, -1]
+        };
+        for amount in wrong {
+            let changes = format!(r#"{{"kind": {}, "amount": {amount}}}"#, kind.code());
+            refused.push((new_entry(&changes), "entries_sign"));
+        }
+    }
+
+    let mut conn = pool.get().await.unwrap();
+    for (sql, constraint) in refused {
+        match conn.batch_execute(&sql).await {
+            Err(DatabaseError(_, info)) => {
+                assert_eq!(info.constraint_name(), Some(constraint), "{sql}: {}", info.message())
+            }
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+    for sql in ["UPDATE entries SET amount = 6", "DELETE FROM entries", "TRUNCATE entries"] {
+        let error = conn.batch_execute(sql).await.unwrap_err().to_string();
+        assert!(error.contains("append-only"), "{sql}: {error}");
+    }
+    // Everything else about the row that was refused above is fine.
+    conn.batch_execute(&format!("BEGIN; {}; ROLLBACK", new_entry("{}"))).await.unwrap();
+    drop(conn);
+    assert_clean(&pool).await;
+}
