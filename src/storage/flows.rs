@@ -89,9 +89,10 @@ impl StaticSql for ListFlows {
         out.push_bind_param::<Nullable<Text>, _>(&self.product)?;
         out.push_sql("::text IS NULL) OR coalesce(wallet_id, $5) = ANY (ARRAY (SELECT id FROM wallets WHERE customer_id = $2 AND currency = coalesce($8, currency) AND product = coalesce($9, product)))) AND (");
         out.push_bind_param::<Nullable<Text>, _>(&self.reference)?;
-        out.push_sql("::text IS NULL OR reference = $10) ORDER BY created_at DESC, seq DESC, wallet_id DESC LIMIT ");
+        out.push_sql("::text IS NULL OR reference = $10) ORDER BY created_at DESC, seq DESC FETCH FIRST (");
         out.push_bind_param::<BigInt, _>(&self.limit)?;
-        out.push_sql(") e JOIN wallets w ON w.customer_id = $2 AND w.id = e.wallet_id ORDER BY e.created_at DESC, e.seq DESC, e.wallet_id DESC LIMIT $11");
+        // The index has no wallet: whoever asked it for the whole order would make PostgreSQL sort all there is.
+        out.push_sql(") ROWS WITH TIES) e JOIN wallets w ON w.customer_id = $2 AND w.id = e.wallet_id ORDER BY e.created_at DESC, e.seq DESC, e.wallet_id DESC LIMIT $11");
         Ok(())
     }
 }

@@ -2,8 +2,7 @@
 
 use diesel::sql_types::BigInt;
 use diesel::{QueryableByName, sql_query};
-use diesel_async::RunQueryDsl;
-use diesel_async::SimpleAsyncConnection;
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use topup::domain::customer::CustomerId;
 use topup::domain::explain::Stretch;
 use topup::storage::ledger::explain;
@@ -15,16 +14,23 @@ use crate::support::{database, dec, wallet};
 
 const WALLET: &str = "01933600-0000-7000-8000-000000000001";
 
+/// What a transaction read of the entries so far: tables as a whole, and rows by index.
 #[derive(QueryableByName, Debug)]
-struct Scans {
+pub struct Scans {
     #[diesel(sql_type = BigInt)]
-    whole: i64,
+    pub whole: i64,
     #[diesel(sql_type = BigInt)]
-    fetched: i64,
+    pub fetched: i64,
+}
+
+pub async fn scans(conn: &mut AsyncPgConnection) -> Scans {
+    let counted =
+        "SELECT seq_scan AS whole, idx_tup_fetch AS fetched FROM pg_stat_xact_user_tables WHERE relname = 'entries'";
+    sql_query(counted).get_result(conn).await.unwrap()
 }
 
 /// 600 times a recharge of 100 and 100 usages of 1; usage number u is paid by recharge (u - 1) / 100.
-const HISTORY: &str = "
+pub const HISTORY: &str = "
     INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at, paid, paid_in, paid_out, entry_seq, version)
     VALUES ('big', 'USD', '', '01933600-0000-7000-8000-000000000001', now(), now(), 0, 60000, 60000, 60600, 60600);
     INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key)
@@ -61,12 +67,7 @@ async fn it_reads_by_index_and_little() {
     let since = explain::entry(&mut conn, &customer, id, 59_600).await.unwrap().unwrap().created_at;
     assert_eq!(spend_guards::consumed_since(&mut conn, &big, since).await.unwrap(), dec("992"));
 
-    let scans: Scans = sql_query(
-        "SELECT seq_scan AS whole, idx_tup_fetch AS fetched FROM pg_stat_xact_user_tables WHERE relname = 'entries'",
-    )
-    .get_result(&mut conn)
-    .await
-    .unwrap();
+    let scans = scans(&mut conn).await;
     assert_eq!(scans.whole, 0, "{scans:?}");
     assert!(scans.fetched < 600, "{scans:?}");
     conn.batch_execute("COMMIT").await.unwrap();

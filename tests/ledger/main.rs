@@ -7,6 +7,7 @@ mod clean;
 mod constraints;
 mod explain;
 mod fixture;
+mod flows;
 mod history;
 mod regressions;
 mod same_rows;
