@@ -8,14 +8,16 @@ use super::Error;
 use crate::domain::billing_profile::{BillingProfile, Email};
 use crate::domain::catalogue::{BankAccount, ChannelRule, Percent, ProductInfo, TopUpOptions};
 use crate::domain::customer::CustomerId;
+use crate::domain::entry::{EntryKind, Label};
 use crate::domain::environment::Environment;
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment::Channel;
+use crate::domain::posting::{Change, Posting, WalletKey};
 use crate::domain::product::Product;
 use crate::storage::catalogue::{agreements, bank_accounts, channel_rules, products, top_up_options};
 use crate::storage::pool::Pool;
 use crate::storage::transaction::transact;
-use crate::storage::{StorageError, billing_profiles, environment};
+use crate::storage::{Connection, StorageError, billing_profiles, environment, ledger};
 
 /// The customer that the demo's tokens and examples name.
 pub const DEMO_CUSTOMER: &str = "demo";
@@ -57,9 +59,7 @@ const RULES: [Rule; 10] = [
 pub async fn demo(pool: &Pool) -> Result<(), Error> {
     let (options, rules, accounts, profile) = (options()?, rules()?, accounts()?, profile()?);
     transact(pool, async |conn| {
-        if environment::read(conn).await?.is_some_and(Environment::is_live) {
-            return Err(Error::conflict("live_database", "the demo catalogue is not for a database stamped live"));
-        }
+        refuse_live(conn).await?;
         for product in products() {
             products::insert(conn, &product).await?;
         }
@@ -85,6 +85,13 @@ pub async fn demo(pool: &Pool) -> Result<(), Error> {
     .await
 }
 
+async fn refuse_live(conn: &mut Connection) -> Result<(), Error> {
+    if environment::read(conn).await?.is_some_and(Environment::is_live) {
+        return Err(Error::conflict("live_database", "the demo catalogue is not for a database stamped live"));
+    }
+    Ok(())
+}
+
 /// The constants above are wrong: a matter of this file's tests.
 fn wrong(error: impl std::fmt::Display) -> Error {
     StorageError::Corrupt(format!("demo catalogue: {error}")).into()
@@ -96,6 +103,39 @@ fn currency(code: &str) -> Result<Currency, Error> {
 
 fn money(amount: u32, currency: Currency) -> Result<Money, Error> {
     Money::positive(Decimal::from(amount), currency).map_err(wrong)
+}
+
+/// Gives the demo customer 100 CNY to try things with, once: the key sees to that.
+///
+/// # Errors
+/// As [`demo`].
+pub async fn first_money(pool: &Pool) -> Result<(), Error> {
+    let opening = opening()?;
+    transact(pool, async |conn| {
+        refuse_live(conn).await?;
+        ledger::post(conn, std::slice::from_ref(&opening)).await?;
+        Ok(())
+    })
+    .await
+}
+
+fn opening() -> Result<Posting, Error> {
+    let customer = CustomerId::new(DEMO_CUSTOMER).ok_or_else(|| wrong("customer"))?;
+    Ok(Posting {
+        wallet: WalletKey { customer, currency: currency("CNY")?, product: Product::main() },
+        fallback: None,
+        change: Change::Credit { amount: Decimal::ONE_HUNDRED },
+        label: Label {
+            kind: EntryKind::Adjust,
+            key: "demo".to_owned(),
+            fingerprint: 0,
+            counterpart: "adjustment".to_owned(),
+            reference: None,
+            description: Some("money to try things with".to_owned()),
+            metadata: None,
+            occurred_at: None,
+        },
+    })
 }
 
 fn products() -> Vec<ProductInfo> {

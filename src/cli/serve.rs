@@ -1,5 +1,6 @@
 //! `topup serve`.
 
+use std::pin::pin;
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -12,8 +13,26 @@ pub async fn run(config: Config) -> Outcome {
     server::log(&config)?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let starting = Server::start(config);
-    let mut server = starting.await?;
+    let embedded = config.database_url.is_none();
+    let mut starting = pin!(Server::start(config));
+    let mut asked = false;
+    let mut server = loop {
+        tokio::select! {
+            started = &mut starting => break started?,
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        // PostgreSQL of our own is let start, and then stopped as it should be.
+        if asked || !embedded {
+            std::process::exit(130);
+        }
+        asked = true;
+        tracing::info!("stopping once the start is done; a second signal ends at once");
+    };
+    if asked {
+        server.stop().await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if server.is_embedded() {
         println!("{}", welcome::text(&server)?);
     }

@@ -28,7 +28,7 @@ pub fn text(server: &RunningServer) -> Result<String, Failed> {
         r#"
 Swagger UI   {docs}/docs/   (Authorize with one of the tokens below)
 {sandbox}
-# Paste this into another terminal. The tokens are good for a day; `topup token` makes more.
+# Paste this into another terminal. The tokens are good for a day; topup token makes more.
 TOPUP={url}
 CUSTOMER={customer}
 SERVICE={service}
@@ -39,12 +39,12 @@ OPERATOR={operator}
 }
 
 const TOUR: &str = r#"
-# What the customer `demo` has
+# What the customer demo has
 curl -s $TOPUP/v1/balances -H "Authorization: Bearer $CUSTOMER"
 
 # Who pays: once, before the first order
 curl -s -X PUT $TOPUP/v1/billing-profile -H "Authorization: Bearer $CUSTOMER" -H 'Content-Type: application/json' \
-  -d '{"name":"Demo Ltd","email":"demo@example.com","country":"CN"}'
+  -d '{"name":"Demo Ltd","email":"demo@example.com","country":"VN"}'
 
 # Top up 100 CNY by bank transfer, and confirm as an operator that the money arrived
 ORDER=$(curl -s $TOPUP/v1/top-up-orders -H "Authorization: Bearer $CUSTOMER" -H 'Content-Type: application/json' \
@@ -55,7 +55,7 @@ curl -s $TOPUP/v1/admin/top-up-orders/$ORDER/approve -H "Authorization: Bearer $
   -H 'Content-Type: application/json' -H "Idempotency-Key: $(date +%s%N)" \
   -d '{"received_amount":"100.00","bank_transaction_id":"BOC-'$(date +%s)'","received_on":"'$(date +%F)'"}'
 
-# Top up 50 CNY by card: open next_action.redirect.url in a browser, and pay on the sandbox's page
+# Top up 50 CNY by card: open next_action.redirect.url in a browser, and pay on the page of the sandbox
 curl -s $TOPUP/v1/top-up-orders -H "Authorization: Bearer $CUSTOMER" -H 'Content-Type: application/json' \
   -H "Idempotency-Key: $(date +%s%N)" \
   -d '{"currency":"CNY","amount":"50.00","channel":"card","agreement_accepted":true}'

@@ -82,12 +82,14 @@ impl Database {
         Ok((ran, stamp))
     }
 
-    /// Adds the demo catalogue, where it is missing.
+    /// Adds the demo catalogue and the demo customer's first money, where they are missing.
     ///
     /// # Errors
     /// On a database stamped live.
     pub async fn seed(&self) -> Result<(), StartError> {
-        Ok(seed::demo(&self.pool()?).await?)
+        let pool = self.pool()?;
+        seed::demo(&pool).await?;
+        Ok(seed::first_money(&pool).await?)
     }
 
     /// A small pool, for commands.
