@@ -64,6 +64,7 @@ impl NewUsage {
             if self.on_insufficient == OnInsufficient::Book { "book" } else { "refuse" },
             self.description.as_deref().unwrap_or_default(),
             &self.metadata.as_ref().map(ToString::to_string).unwrap_or_default(),
+            &self.occurred_at.map(|at| at.timestamp_micros().to_string()).unwrap_or_default(),
         ]);
         Posting {
             wallet: wallet(self.product.clone()),

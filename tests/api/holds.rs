@@ -30,6 +30,9 @@ async fn case_30_an_id_is_booked_once_and_a_refusal_does_not_burn_it() {
     assert_eq!(again.header("idempotent-replayed"), Some("true"));
     assert_eq!(again.body, booked.body);
     spend(&app, "alice", "u1", "4.01").await.problem(422, "idempotency_key_reused");
+    let mut earlier = json!({"id": "u1", "customer_id": "alice", "currency": "CNY", "amount": "4.00"});
+    earlier["occurred_at"] = json!("2026-11-21T08:00:00Z");
+    app.service().post("/v1/usage", &earlier).await.problem(422, "idempotency_key_reused");
 
     spend(&app, "alice", "u2", "7.00").await.problem(402, "insufficient_funds");
     app.fund("alice", "CNY", "5.00").await;
