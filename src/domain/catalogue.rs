@@ -42,7 +42,7 @@ pub struct TopUpOptions {
     pub presets: Vec<Money>,
     pub minimum: Money,
     pub maximum: Money,
-    /// How long an order waits for its money: 30–1440 minutes.
+    /// How long an order waits for its money: 30–1440 minutes. Bank transfers have days instead.
     pub order_ttl_minutes: i32,
     pub version: i64,
     pub updated_at: DateTime<Utc>,

@@ -8,13 +8,15 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::auth::{Allowed, AsCustomer};
 use super::extract::{ClientIp, IdempotencyHeader, JsonBody, QueryParams};
+use super::filters;
 use super::order_view::{OrderPage, TopUpOrder, order_bodies, order_body};
 use super::page;
 use super::problem::Failure;
 use super::respond::created;
 use crate::app::orders::OrderFilter;
-use crate::app::orders::create::NewOrder;
-use crate::app::{App, orders};
+use crate::app::orders::create::{NewOrder, VnpayChoice};
+use crate::app::{App, Error, orders};
+use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
 use crate::domain::order::Remitter;
 use crate::domain::payment::Channel;
@@ -171,7 +173,7 @@ pub async fn create_top_up_order(
     let customer = caller.customer(query.customer_id.as_deref())?;
     let key = key.scoped(&caller, "create_top_up_order", customer.as_str(), &body.bytes);
     let asked = body.value;
-    let flow = asked.card.map_or(CardFlow::Checkout, |card| match card.flow {
+    let flow = asked.card.map(|card| match card.flow {
         CardFlowName::Checkout => CardFlow::Checkout,
         CardFlowName::Elements => CardFlow::Elements,
     });
@@ -189,7 +191,7 @@ pub async fn create_top_up_order(
             bank: transfer.remitter_bank,
             remarks: transfer.remarks,
         }),
-        vnpay_bank_code: asked.vnpay.and_then(|vnpay| vnpay.bank_code),
+        vnpay: asked.vnpay.map(|vnpay| VnpayChoice { bank_code: vnpay.bank_code }),
         payer_ip,
         locale: asked.locale,
     };
@@ -298,16 +300,21 @@ pub(super) struct OrdersQuery {
     #[param(max_items = 5)]
     pub channel: Vec<PaymentChannel>,
     /// Only this product; empty: only the main wallet.
-    #[param(max_length = 32, pattern = "^[a-z0-9_-]{0,32}$", example = "whatsapp")]
+    #[param(max_length = 32, pattern = "^[a-z0-9_-]{0,32}$")]
     pub product: Option<String>,
-    #[param(pattern = "^[A-Z]{3}$", max_length = 3, example = "CNY")]
+    #[param(pattern = "^[A-Z]{3}$", max_length = 3)]
     pub currency: Option<String>,
+    /// The one with this reference code, as it came through a bank: case, spaces and punctuation do not matter.
+    #[param(max_length = 64)]
+    pub reference: Option<String>,
     /// From this moment on.
+    #[serde(default, deserialize_with = "filters::moment")]
     pub created_from: Option<DateTime<Utc>>,
     /// Before this moment.
+    #[serde(default, deserialize_with = "filters::moment")]
     pub created_to: Option<DateTime<Utc>>,
     /// As `next_cursor` said; with the same filters.
-    #[param(max_length = 512, example = "WyI5ZjM1IiwiLi4uIl0")]
+    #[param(max_length = 512)]
     pub cursor: Option<String>,
     #[param(minimum = 1, maximum = 100, example = 20)]
     pub limit: Option<i64>,
@@ -315,18 +322,21 @@ pub(super) struct OrdersQuery {
 
 impl OrdersQuery {
     /// The filter for storage, of one customer or all.
-    pub fn filter(&self, customer: Option<crate::domain::customer::CustomerId>) -> OrderFilter {
+    ///
+    /// # Errors
+    /// 422 for a filter that cannot be.
+    pub fn filter(&self, customer: Option<CustomerId>) -> Result<OrderFilter, Error> {
         let word = |value: serde_json::Value| value.as_str().map(str::to_owned);
-        OrderFilter {
+        Ok(OrderFilter {
             customer,
             statuses: self.status.iter().filter_map(|s| serde_json::to_value(s).ok().and_then(word)).collect(),
             channels: self.channel.iter().map(|channel| Channel::from(*channel).as_str().to_owned()).collect(),
-            product: self.product.clone(),
-            currency: self.currency.clone(),
+            product: filters::product(self.product.as_deref())?.map(|product| product.as_column().to_owned()),
+            currency: filters::currency(self.currency.as_deref())?.map(|currency| currency.code().to_owned()),
             created_from: self.created_from,
             created_to: self.created_to,
-            reference: None,
-        }
+            reference: filters::reference(self.reference.as_deref())?,
+        })
     }
 }
 
@@ -348,7 +358,7 @@ pub async fn list_top_up_orders(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = caller.customer(query.customer_id.as_deref())?;
-    let filter = query.filter(Some(customer));
+    let filter = query.filter(Some(customer))?;
     list_page(&app, &query, &filter, request.path()).await
 }
 

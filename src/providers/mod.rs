@@ -27,6 +27,8 @@ pub mod settings;
 mod stripe;
 mod vnpay;
 
+pub use vnpay::is_bank_code;
+
 pub use error::{NotificationError, ProviderError};
 pub use registry::Registry;
 

@@ -56,11 +56,11 @@ pub async fn approve(
     Ok(())
 }
 
-/// Takes a proposal back (the order was rejected).
+/// Takes a proposal back (the order was rejected). False when there is none that still waits.
 ///
 /// # Errors
 /// Of the database.
-pub async fn withdraw(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<(), StorageError> {
-    diesel::delete(approvals::table.find(order_id).filter(approvals::approved_by.is_null())).execute(conn).await?;
-    Ok(())
+pub async fn withdraw(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<bool, StorageError> {
+    let proposed = approvals::table.find(order_id).filter(approvals::approved_by.is_null());
+    Ok(diesel::delete(proposed).execute(conn).await? > 0)
 }

@@ -120,7 +120,14 @@ async fn case_21_orders_name_what_is_wrong() {
             ("channel", json!("cash"), "invalid_value"),
             ("channel", json!("balance"), "products_only"),
             ("return_url", json!("javascript:alert(1)"), "not_a_web_address"),
+            ("return_url", json!("https://example.com/\u{0}"), "not_a_web_address"),
             ("card.flow", json!("moto"), "invalid_value"),
+            ("card", json!({"flow": "checkout"}), "not_for_this_channel"),
+            ("vnpay", json!({}), "not_for_this_channel"),
+            ("vnpay.bank_code", json!("N C B"), "malformed"),
+            ("vnpay.bank_code", json!("NCB\u{0}"), "malformed"),
+            ("locale", json!("english-please-now"), "malformed"),
+            ("locale", json!("e\u{0}"), "malformed"),
         ],
     )
     .await;

@@ -289,6 +289,25 @@ async fn case_28_above_the_threshold_another_operator_confirms() {
     ben.post(&approval(&order), &anew).await.problem(409, "second_operator_needed");
     anna.post(&approval(&order), &anew).await.expect(200);
     assert_eq!(app.available("alice", "CNY", "").await, "6000.01");
+
+    // So can one for a closed order, by the same word; the order stays what it was.
+    let order = ordered(&app, "alice", "bank_transfer", "CNY", "5000").await;
+    let cancel = format!("/v1/top-up-orders/{order}/cancel");
+    app.customer("alice").send(reqwest::Method::POST, &cancel, None, None).await.expect(200);
+    let reject = format!("/v1/admin/top-up-orders/{order}/reject");
+    anna.post(&reject, &reason).await.problem(409, "order_not_open");
+    let late = |amount: &str| {
+        let mut body = statement(amount, "line-4");
+        body["accept_late"] = json!(true);
+        body
+    };
+    anna.post(&approval(&order), &late("50000.00")).await.expect(202);
+    ben.post(&approval(&order), &late("5000.00")).await.problem(409, "approval_mismatch");
+    assert_eq!(ben.post(&reject, &reason).await.expect(200)["status"], "cancelled");
+    assert!(timeline(&app, &order).await.contains(&"approval_withdrawn".to_owned()));
+    ben.post(&approval(&order), &late("5000.00")).await.expect(202);
+    anna.post(&approval(&order), &late("5000.00")).await.expect(200);
+    assert_eq!(app.available("alice", "CNY", "").await, "11000.01");
     app.finish().await;
 }
 

@@ -26,7 +26,7 @@ pub struct Statement {
     pub bank_account_id: Option<Uuid>,
     pub received_on: NaiveDate,
     pub note: Option<String>,
-    /// The order is not open any more, and the money shall be credited all the same.
+    /// The order was cancelled or rejected, and the money shall be credited all the same.
     pub accept_late: bool,
 }
 
@@ -84,7 +84,8 @@ fn check_state(order: &Order, statement: &Statement) -> Result<(), Error> {
         OrderStatus::Completed => {
             return Err(Error::conflict("order_already_completed", "this order has been credited"));
         }
-        OrderStatus::Pending | OrderStatus::Processing => {}
+        // An expired order was closed by nobody, and verified money always wins.
+        OrderStatus::Pending | OrderStatus::Processing | OrderStatus::Expired => {}
         closed if !statement.accept_late => {
             return Err(Error::conflict(
                 "order_not_open",
@@ -200,10 +201,11 @@ async fn credit(conn: &mut Connection, order: &mut Order, approval: &Approval, a
     settlement::complete(conn, order, &payment, approval.received_amount, actor).await
 }
 
-/// Rejects an open bank transfer, with the reason that the customer reads.
+/// Rejects an open bank transfer, with the reason that the customer reads. Of a closed one, whose late money waits for
+/// a second operator, that proposal is withdrawn; the order stays what it was.
 ///
 /// # Errors
-/// 404; 409 when it is not open or not a bank transfer. Rejecting twice changes nothing.
+/// 404; 409 when there is nothing to reject, or it is not a bank transfer. Rejecting twice changes nothing.
 pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Result<OrderView, Error> {
     let actor = caller.actor();
     let order = transact(&app.pool, async |conn| {
@@ -211,13 +213,16 @@ pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Resul
         if order.channel != Channel::BankTransfer {
             return Err(Error::conflict("not_a_bank_transfer", "only bank transfers are rejected by hand"));
         }
-        if order.status == OrderStatus::Failed && order.reason.as_deref() == Some(reason) {
+        let withdrawn = approvals::withdraw(conn, id).await?;
+        if !order.status.is_open() {
+            let again = order.status == OrderStatus::Failed && order.reason.as_deref() == Some(reason);
+            if withdrawn {
+                orders::note(conn, &order, "approval_withdrawn", &actor, Some(reason)).await?;
+            } else if !again {
+                return Err(Error::conflict("order_not_open", format!("the order is {}", order.status)));
+            }
             return Ok(order);
         }
-        if !order.status.is_open() {
-            return Err(Error::conflict("order_not_open", format!("the order is {}", order.status)));
-        }
-        approvals::withdraw(conn, id).await?;
         settlement::move_to(conn, &mut order, OrderStatus::Failed, Some(reason.to_owned()), &actor).await?;
         Ok(order)
     })

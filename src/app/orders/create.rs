@@ -19,10 +19,13 @@ use crate::domain::order::{Order, OrderStatus, Remitter};
 use crate::domain::payment::Channel;
 use crate::domain::product::Product;
 use crate::domain::reference::make_reference;
-use crate::providers::CardFlow;
+use crate::providers::{CardFlow, is_bank_code};
 use crate::storage::attempts::{self, Attempt};
 use crate::storage::orders;
 use crate::storage::transaction::transact;
+
+/// How long a bank transfer is waited for: banks take days over it, and their statement is read by people.
+const BANK_TRANSFER_WAITS: Duration = Duration::days(14);
 
 /// An order as it is asked for: what is wanted, never what it costs.
 #[derive(Debug, Clone)]
@@ -34,11 +37,18 @@ pub struct NewOrder {
     pub product: Option<String>,
     pub agreement_accepted: bool,
     pub return_url: Option<String>,
-    pub card_flow: CardFlow,
+    pub card_flow: Option<CardFlow>,
     pub remitter: Option<Remitter>,
-    pub vnpay_bank_code: Option<String>,
+    pub vnpay: Option<VnpayChoice>,
     pub payer_ip: IpAddr,
     pub locale: Option<String>,
+}
+
+/// What only VNPay asks for.
+#[derive(Debug, Clone)]
+pub struct VnpayChoice {
+    /// Preselects a bank or method: 3 to 20 letters and digits.
+    pub bank_code: Option<String>,
 }
 
 /// Creates an order and starts its payment. The order is committed before the provider is called; a repeat
@@ -99,8 +109,22 @@ async fn validate(conn: &mut Connection, app: &App, new: &NewOrder) -> Result<(O
     if new.channel == Channel::BankTransfer && new.remitter.is_none() {
         problems.add("/bank_transfer", "required", "remitter_name and remitter_bank are required for this channel");
     }
-    if new.channel != Channel::BankTransfer && new.remitter.is_some() {
-        problems.add("/bank_transfer", "not_for_this_channel", "belongs to channel bank_transfer only");
+    for (channel, pointer, given) in [
+        (Channel::BankTransfer, "/bank_transfer", new.remitter.is_some()),
+        (Channel::Card, "/card", new.card_flow.is_some()),
+        (Channel::Vnpay, "/vnpay", new.vnpay.is_some()),
+    ] {
+        if given && new.channel != channel {
+            problems.add(pointer, "not_for_this_channel", format!("belongs to channel {} only", channel.as_str()));
+        }
+    }
+    if let Some(bank_code) = new.vnpay.as_ref().and_then(|vnpay| vnpay.bank_code.as_deref())
+        && !is_bank_code(bank_code)
+    {
+        problems.add("/vnpay/bank_code", "malformed", "must be 3 to 20 letters and digits");
+    }
+    if new.locale.as_deref().is_some_and(|locale| !is_language_tag(locale)) {
+        problems.add("/locale", "malformed", "must be a language tag such as en or zh-CN, of at most 16 characters");
     }
     if let Some(remitter) = &new.remitter {
         problems.text("/bank_transfer/remitter_name", &remitter.name, 1, 140);
@@ -146,11 +170,21 @@ async fn validate(conn: &mut Connection, app: &App, new: &NewOrder) -> Result<(O
     price.map(|price| (offer, price)).ok_or(Error::NotFound("price"))
 }
 
+/// As the document's pattern says: `^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$`, at most 16 characters.
+fn is_language_tag(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let language = parts.next().unwrap_or_default();
+    text.len() <= 16
+        && (2..=3).contains(&language.len())
+        && language.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && parts.all(|part| (2..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
 fn check_return_url(url: Option<&str>, problems: &mut Problems) {
     let Some(url) = url else { return };
     let web = url::Url::parse(url)
         .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.username().is_empty());
-    if !web || url.len() > 1000 {
+    if !web || url.len() > 1000 || url.chars().any(char::is_control) {
         problems.add(
             "/return_url",
             "not_a_web_address",
@@ -162,7 +196,11 @@ fn check_return_url(url: Option<&str>, problems: &mut Problems) {
 fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<Utc>) -> Order {
     let provider = app.providers.by_channel(new.channel);
     let is_card = new.channel == Channel::Card;
-    let flow = if new.card_flow == CardFlow::Elements { "elements" } else { "checkout" };
+    let flow = if new.card_flow == Some(CardFlow::Elements) { "elements" } else { "checkout" };
+    let waits = match new.channel {
+        Channel::BankTransfer => BANK_TRANSFER_WAITS,
+        _ => Duration::minutes(i64::from(offer.options.order_ttl_minutes)),
+    };
     // The first question is asked when an ordinary payer has had time to pay; bank transfers have nobody to ask.
     let asks = provider.is_some_and(|provider| provider.capabilities().notifies);
     Order {
@@ -196,11 +234,11 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
             .as_ref()
             .filter(|_| new.channel == Channel::BankTransfer)
             .map(|account| account.id),
-        vnpay_bank_code: new.vnpay_bank_code.clone(),
+        vnpay_bank_code: new.vnpay.as_ref().and_then(|vnpay| vnpay.bank_code.clone()),
         payer_ip: new.payer_ip.to_string(),
         locale: new.locale.clone(),
         created_at: now,
-        expires_at: now + Duration::minutes(i64::from(offer.options.order_ttl_minutes)),
+        expires_at: now + waits,
         updated_at: now,
         completed_at: None,
         ask_at: asks.then(|| now + Duration::seconds(60)),

@@ -43,7 +43,7 @@ pub struct AdminTopUpOptions {
     presets: Vec<Amount>,
     minimum: Amount,
     maximum: Amount,
-    /// How long an order waits for its money.
+    /// How long an order waits for its money; bank transfers have 14 days instead.
     #[schema(minimum = 30, maximum = 1440, example = 1440)]
     order_ttl_minutes: i32,
     /// `"<version>"` is the ETag.
@@ -80,7 +80,7 @@ pub struct TopUpOptionsRequest {
     presets: Vec<Amount>,
     minimum: Amount,
     maximum: Amount,
-    /// How long an order waits for its money.
+    /// How long an order waits for its money; bank transfers have 14 days instead.
     #[schema(minimum = 30, maximum = 1440, example = 1440)]
     order_ttl_minutes: i32,
 }

@@ -82,13 +82,19 @@ impl Vnpay {
             ("vnp_TxnRef", mapping::transaction_reference(request.order_id, request.attempt)),
         ];
         if let Some(bank) = &request.bank_code {
-            if !(3..=20).contains(&bank.len()) || !bank.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            if !is_bank_code(bank) {
                 return Err(unsupported("a bank code is 3 to 20 letters and digits".to_owned()));
             }
             parameters.push(("vnp_BankCode", bank.clone()));
         }
         Ok(parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
+}
+
+/// Whether VNPay would take it as `vnp_BankCode`: 3 to 20 letters and digits.
+#[must_use]
+pub fn is_bank_code(text: &str) -> bool {
+    (3..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 fn unsupported(detail: String) -> ProviderError {
