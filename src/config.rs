@@ -29,7 +29,7 @@ pub struct Config {
     /// the embedded cluster; with DATABASE_URL `live` when Stripe's live key is configured, `test` otherwise.
     #[arg(long, env = "TOPUP_ENVIRONMENT", value_name = "STAMP")]
     pub environment: Option<Environment>,
-    /// Folder of the embedded cluster, uploaded receipts and generated development keys.
+    /// Folder of the embedded cluster and of generated development keys.
     #[arg(long, env = "TOPUP_DATA_DIR", value_name = "DIR", default_value = ".topup")]
     pub data_dir: PathBuf,
 
@@ -42,7 +42,7 @@ pub struct Config {
     /// Threads that serve requests. Unset: one per processor.
     #[arg(long, env = "TOPUP_HTTP_WORKERS", value_name = "N")]
     pub http_workers: Option<NonZeroUsize>,
-    /// Largest request body in bytes; operations that take more by nature (batches, receipts) have limits of their own.
+    /// Largest request body in bytes; operations that take more by nature (batches) have limits of their own.
     #[arg(long, env = "TOPUP_BODY_LIMIT", value_name = "BYTES", default_value = "65536")]
     pub body_limit: usize,
     /// Origins whose pages may call the API from a browser, by commas, as `https://app.example.com`; `*` for all.

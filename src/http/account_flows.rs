@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::amount::SignedAmount;
 use super::auth::{Allowed, AsCustomer};
 use super::extract::QueryParams;
+use super::filters;
 use super::page;
 use super::problem::Failure;
 use crate::app::flows::{Flow, FlowFilter};
@@ -111,19 +112,21 @@ pub(super) struct FlowsQuery {
     #[param(max_items = 8)]
     pub kind: Vec<AccountFlowType>,
     /// Only this product's wallet; empty: only the main wallet.
-    #[param(max_length = 32, pattern = "^[a-z0-9_-]{0,32}$", example = "whatsapp")]
+    #[param(max_length = 32, pattern = "^[a-z0-9_-]{0,32}$")]
     pub product: Option<String>,
-    #[param(pattern = "^[A-Z]{3}$", max_length = 3, example = "CNY")]
+    #[param(pattern = "^[A-Z]{3}$", max_length = 3)]
     pub currency: Option<String>,
     /// Only what belongs to this order.
-    #[param(max_length = 64, pattern = "^tuo_[0-9a-f]{32}$", example = "tuo_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
+    #[param(max_length = 64, pattern = "^tuo_[0-9a-f]{32}$")]
     pub order: Option<String>,
     /// From this moment on.
+    #[serde(default, deserialize_with = "filters::moment")]
     pub created_from: Option<DateTime<Utc>>,
     /// Before this moment.
+    #[serde(default, deserialize_with = "filters::moment")]
     pub created_to: Option<DateTime<Utc>>,
     /// As `next_cursor` said; with the same filters.
-    #[param(max_length = 512, example = "WyI5ZjM1IiwiLi4uIl0")]
+    #[param(max_length = 512)]
     pub cursor: Option<String>,
     #[param(minimum = 1, maximum = 100, example = 20)]
     pub limit: Option<i64>,
@@ -151,9 +154,9 @@ pub async fn list_account_flows(
     let filter = FlowFilter {
         customer,
         kinds: query.kind.iter().flat_map(|kind| FlowType::from(*kind).kinds()).collect(),
-        currency: query.currency,
-        product: query.product,
-        reference: query.order,
+        currency: filters::currency(query.currency.as_deref())?.map(|currency| currency.code().to_owned()),
+        product: filters::product(query.product.as_deref())?.map(|product| product.as_column().to_owned()),
+        reference: filters::order(query.order.as_deref())?.map(|order| IdKind::TopUpOrder.show(order)),
         created_from: query.created_from,
         created_to: query.created_to,
     };

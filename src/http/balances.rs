@@ -8,10 +8,11 @@ use utoipa::{IntoParams, ToSchema};
 use super::amount::{Amount, SignedAmount};
 use super::auth::{Allowed, AsCustomer};
 use super::extract::QueryParams;
+use super::filters;
 use super::problem::Failure;
-use crate::app::{App, Error, balances};
+use crate::app::{App, balances};
 use crate::domain::id::IdKind;
-use crate::domain::money::Currency;
+use crate::domain::product::Product;
 use crate::domain::wallet::Wallet;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -22,10 +23,10 @@ struct BalancesQuery {
     #[param(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
     customer_id: Option<String>,
     /// Only this currency.
-    #[param(pattern = "^[A-Z]{3}$", max_length = 3, example = "CNY")]
+    #[param(pattern = "^[A-Z]{3}$", max_length = 3)]
     currency: Option<String>,
     /// Only this product's wallet; empty: only the main wallet.
-    #[param(max_length = 32, pattern = "^[a-z0-9_-]{0,32}$", example = "whatsapp")]
+    #[param(max_length = 32, pattern = "^[a-z0-9_-]{0,32}$")]
     product: Option<String>,
 }
 
@@ -102,17 +103,9 @@ pub async fn list_balances(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = caller.customer(query.customer_id.as_deref())?;
-    let currency = currency_param(query.currency.as_deref())?;
-    let wallets = balances::list(&app, &customer, currency, query.product.as_deref()).await?;
+    let currency = filters::currency(query.currency.as_deref())?;
+    let product = filters::product(query.product.as_deref())?;
+    let wallets = balances::list(&app, &customer, currency, product.as_ref().map(Product::as_column)).await?;
     let body = BalanceList { customer_id: customer.to_string(), balances: wallets.iter().map(Balance::from).collect() };
     Ok(HttpResponse::Ok().json(body))
-}
-
-/// Reads the currency filter.
-///
-/// # Errors
-/// 422 `?currency`.
-pub fn currency_param(code: Option<&str>) -> Result<Option<Currency>, Error> {
-    code.map(|code| code.parse().map_err(|_| Error::field("?currency", "unknown_currency", "must be an ISO 4217 code")))
-        .transpose()
 }

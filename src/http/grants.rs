@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::amount::Amount;
 use super::auth::{Allowed, AsCustomer, AsStaff};
 use super::extract::{IdempotencyHeader, JsonBody, QueryParams};
+use super::filters;
 use super::page;
 use super::problem::Failure;
 use super::respond::created;
@@ -40,6 +41,7 @@ pub struct CreateGrant {
     #[schema(max_length = 32, pattern = "^[a-z0-9_-]{1,32}$", example = "whatsapp")]
     product: Option<String>,
     /// Unspendable from this second on; null: never.
+    #[serde(default, deserialize_with = "filters::moment")]
     expires_at: Option<DateTime<Utc>>,
     /// Lower burns first; then the earliest expiry, then the oldest. 100 when absent.
     #[schema(minimum = 0, maximum = 1000, example = 10)]
@@ -160,7 +162,7 @@ struct GrantsQuery {
     #[param(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
     customer_id: Option<String>,
     /// As `next_cursor` said; with the same filters.
-    #[param(max_length = 512, example = "WyI5ZjM1IiwiLi4uIl0")]
+    #[param(max_length = 512)]
     cursor: Option<String>,
     #[param(minimum = 1, maximum = 100, example = 20)]
     limit: Option<i64>,

@@ -7,11 +7,12 @@ use utoipa::ToSchema;
 
 use super::amount::{Amount, SignedAmount};
 use super::auth::{Allowed, AsCustomer};
-use super::balances::currency_param;
 use super::extract::{JsonBody, QueryParams};
+use super::filters;
 use super::problem::Failure;
 use super::spend_guards::{WalletQuery, WatchedQuery, above_zero};
 use crate::app::{App, Error, Problems, low_balance_alerts};
+use crate::domain::product::Product;
 use crate::domain::wallet::Wallet;
 
 /// The threshold as it shall be.
@@ -77,8 +78,9 @@ pub async fn list_low_balance_alerts(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = caller.customer(query.customer_id.as_deref())?;
-    let currency = currency_param(query.currency.as_deref())?;
-    let found = low_balance_alerts::list(&app, &customer, currency, query.product.as_deref()).await?;
+    let currency = filters::currency(query.currency.as_deref())?;
+    let product = filters::product(query.product.as_deref())?;
+    let found = low_balance_alerts::list(&app, &customer, currency, product.as_ref().map(Product::as_column)).await?;
     Ok(HttpResponse::Ok().json(LowBalanceAlertList { data: found.iter().filter_map(render).collect() }))
 }
 

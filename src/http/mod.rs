@@ -10,6 +10,7 @@ pub mod docs;
 pub mod etag;
 pub mod explain;
 pub mod extract;
+pub mod filters;
 pub mod grants;
 pub mod health;
 pub mod holds;

@@ -9,8 +9,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::amount::Amount;
 use super::auth::{Allowed, AsCustomer, AsStaff};
-use super::balances::currency_param;
 use super::extract::{JsonBody, QueryParams};
+use super::filters;
 use super::problem::Failure;
 use crate::app::spend_guards::{self, Caps, Guarded};
 use crate::app::{App, Caller, Error, Problems};
@@ -28,7 +28,7 @@ pub(super) struct WalletQuery {
     #[param(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
     pub customer_id: Option<String>,
     /// Of this product; without it, of the main wallet.
-    #[param(max_length = 32, pattern = "^[a-z0-9_-]{0,32}$", example = "whatsapp")]
+    #[param(max_length = 32, pattern = "^[a-z0-9_-]{0,32}$")]
     pub product: Option<String>,
 }
 
@@ -56,10 +56,10 @@ pub(super) struct WatchedQuery {
     #[param(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
     pub customer_id: Option<String>,
     /// Only this currency.
-    #[param(pattern = "^[A-Z]{3}$", max_length = 3, example = "CNY")]
+    #[param(pattern = "^[A-Z]{3}$", max_length = 3)]
     pub currency: Option<String>,
     /// Only this product; empty: only the main wallet.
-    #[param(max_length = 32, pattern = "^[a-z0-9_-]{0,32}$", example = "whatsapp")]
+    #[param(max_length = 32, pattern = "^[a-z0-9_-]{0,32}$")]
     pub product: Option<String>,
 }
 
@@ -150,8 +150,9 @@ pub async fn list_spend_guards(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = caller.customer(query.customer_id.as_deref())?;
-    let currency = currency_param(query.currency.as_deref())?;
-    let found = spend_guards::list(&app, &customer, currency, query.product.as_deref()).await?;
+    let currency = filters::currency(query.currency.as_deref())?;
+    let product = filters::product(query.product.as_deref())?;
+    let found = spend_guards::list(&app, &customer, currency, product.as_ref().map(Product::as_column)).await?;
     Ok(HttpResponse::Ok().json(SpendGuardList { data: found.into_iter().map(SpendGuard::from).collect() }))
 }
 

@@ -25,7 +25,7 @@ struct OptionsQuery {
     #[param(pattern = "^[A-Z]{3}$", max_length = 3, example = "CNY")]
     currency: String,
     /// The product to top up; absent or empty: the main wallet.
-    #[param(max_length = 32, pattern = "^[a-z0-9_-]{0,32}$", example = "whatsapp")]
+    #[param(max_length = 32, pattern = "^[a-z0-9_-]{0,32}$")]
     product: Option<String>,
 }
 

@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::amount::Amount;
 use super::auth::{Allowed, AsCustomer};
 use super::extract::{IdempotencyHeader, JsonBody, QueryParams};
+use super::filters;
 use super::page;
 use super::problem::Failure;
 use super::respond::created;
@@ -173,10 +174,10 @@ struct TransfersQuery {
     /// For services and operators: which customer.
     #[param(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
     customer_id: Option<String>,
-    #[param(pattern = "^[A-Z]{3}$", max_length = 3, example = "CNY")]
+    #[param(pattern = "^[A-Z]{3}$", max_length = 3)]
     currency: Option<String>,
     /// As `next_cursor` said; with the same filters.
-    #[param(max_length = 512, example = "WyI5ZjM1IiwiLi4uIl0")]
+    #[param(max_length = 512)]
     cursor: Option<String>,
     #[param(minimum = 1, maximum = 100, example = 20)]
     limit: Option<i64>,
@@ -201,9 +202,10 @@ pub async fn list_transfers(
 ) -> Result<HttpResponse, Failure> {
     let customer = caller.customer(query.customer_id.as_deref())?;
     let limit = page::limit(query.limit)?;
-    let tag = format!("{} {customer} {:?}", request.path(), query.currency);
+    let currency = filters::currency(query.currency.as_deref())?;
+    let tag = format!("{} {customer} {currency:?}", request.path());
     let after = page::decode_cursor(query.cursor.as_deref(), &tag)?;
-    let mut found = transfers::list(&app, &customer, query.currency.as_deref(), after, limit + 1).await?;
+    let mut found = transfers::list(&app, &customer, currency.map(Currency::code), after, limit + 1).await?;
     let (rows, next_cursor) = page::cut(&mut found, limit, &tag, |row| (row.created_at, row.id));
     let data = rows.iter().map(render).collect::<Result<_, _>>()?;
     Ok(HttpResponse::Ok().json(TransferPage { data, has_more: next_cursor.is_some(), next_cursor }))

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::amount::{Amount, SignedAmount};
 use super::auth::AsService;
 use super::extract::JsonBody;
+use super::filters;
 use super::problem::{Failure, Problem};
 use super::request_id;
 use super::respond::created;
@@ -70,6 +71,7 @@ pub struct CreateUsage {
     #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
     metadata: Option<std::collections::BTreeMap<String, String>>,
     /// When it was consumed, if that is not now.
+    #[serde(default, deserialize_with = "filters::moment")]
     occurred_at: Option<DateTime<Utc>>,
 }
 

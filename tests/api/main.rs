@@ -13,6 +13,7 @@ mod document;
 mod edge;
 mod every_operation;
 mod explain;
+mod filters;
 mod grants;
 mod guards;
 mod holds;

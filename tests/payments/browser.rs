@@ -166,6 +166,7 @@ async fn execute(browser: &Browser, tag: &str, operation: &str) -> String {
 #[tokio::test]
 async fn swagger_ui_authorizes_and_its_examples_succeed() {
     let stage = Stage::new().await;
+    topup::app::seed::first_money(&stage.app.server.app.pool).await.unwrap();
     let browser = Browser::open().await;
     browser.goto(&format!("{}/docs", stage.app.url())).await;
     browser.click(".auth-wrapper .authorize").await;
@@ -175,6 +176,9 @@ async fn swagger_ui_authorizes_and_its_examples_succeed() {
     browser.click(".modal-ux .btn-done").await;
 
     assert_eq!(execute(&browser, "balances", "listBalances").await, "200");
+    assert_eq!(execute(&browser, "account-flows", "listAccountFlows").await, "200");
+    assert_eq!(execute(&browser, "transfers", "createTransfer").await, "201");
+    assert_eq!(execute(&browser, "transfers", "listTransfers").await, "200");
     assert_eq!(execute(&browser, "top-up-options", "getTopUpOptions").await, "200");
     assert_eq!(execute(&browser, "top-up-options", "createQuote").await, "200");
     assert_eq!(execute(&browser, "billing-profile", "getBillingProfile").await, "200");

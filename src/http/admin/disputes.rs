@@ -14,6 +14,7 @@ use crate::domain::payment::DisputeStatus;
 use crate::http::amount::{Amount, SignedAmount};
 use crate::http::auth::AsOperator;
 use crate::http::extract::QueryParams;
+use crate::http::filters;
 use crate::http::page;
 use crate::http::problem::Failure;
 
@@ -120,13 +121,13 @@ pub(super) struct DisputesQuery {
     #[param(max_items = 3)]
     status: Vec<DisputeStatusName>,
     /// Only of this order.
-    #[param(max_length = 64, pattern = "^tuo_[0-9a-f]{32}$", example = "tuo_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
+    #[param(max_length = 64, pattern = "^tuo_[0-9a-f]{32}$")]
     order: Option<String>,
     /// Only of this customer.
     #[param(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
     customer_id: Option<String>,
     /// As `next_cursor` said; with the same filters.
-    #[param(max_length = 512, example = "WyI5ZjM1IiwiLi4uIl0")]
+    #[param(max_length = 512)]
     cursor: Option<String>,
     #[param(minimum = 1, maximum = 100, example = 20)]
     limit: Option<i64>,
@@ -150,8 +151,8 @@ pub async fn list_disputes(
 ) -> Result<HttpResponse, Failure> {
     let filter = DisputeFilter {
         statuses: query.status.iter().map(|name| status_word((*name).into()).to_owned()).collect(),
-        order_id: super::order_filter(query.order.as_deref())?,
-        customer: query.customer_id.clone(),
+        order_id: filters::order(query.order.as_deref())?,
+        customer: filters::customer(query.customer_id.as_deref())?.map(|customer| customer.to_string()),
     };
     let limit = page::limit(query.limit)?;
     let tag = format!("disputes {filter:?}");

@@ -16,6 +16,7 @@ use crate::domain::refund::RefundState;
 use crate::http::amount::{Amount, SignedAmount};
 use crate::http::auth::{Allowed, AsOperator};
 use crate::http::extract::{IdempotencyHeader, JsonBody, QueryParams};
+use crate::http::filters;
 use crate::http::page;
 use crate::http::problem::Failure;
 
@@ -225,16 +226,16 @@ pub(super) struct RefundsQuery {
     #[param(max_items = 4)]
     status: Vec<RefundStatusName>,
     /// Only of this order.
-    #[param(max_length = 64, pattern = "^tuo_[0-9a-f]{32}$", example = "tuo_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
+    #[param(max_length = 64, pattern = "^tuo_[0-9a-f]{32}$")]
     order: Option<String>,
     /// Only of this customer.
-    #[param(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
+    #[param(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$")]
     customer_id: Option<String>,
     /// Only through this provider.
-    #[param(max_length = 32, example = "stripe")]
+    #[param(max_length = 32, pattern = "^[a-z]{1,32}$")]
     provider: Option<String>,
     /// As `next_cursor` said; with the same filters.
-    #[param(max_length = 512, example = "WyI5ZjM1IiwiLi4uIl0")]
+    #[param(max_length = 512)]
     cursor: Option<String>,
     #[param(minimum = 1, maximum = 100, example = 20)]
     limit: Option<i64>,
@@ -258,9 +259,9 @@ pub async fn list_refunds(
 ) -> Result<HttpResponse, Failure> {
     let filter = RefundFilter {
         statuses: query.status.iter().map(|name| RefundState::from(*name).as_str().to_owned()).collect(),
-        order_id: super::order_filter(query.order.as_deref())?,
-        customer: query.customer_id.clone(),
-        provider: query.provider.clone(),
+        order_id: filters::order(query.order.as_deref())?,
+        customer: filters::customer(query.customer_id.as_deref())?.map(|customer| customer.to_string()),
+        provider: filters::provider(query.provider.as_deref())?,
     };
     let limit = page::limit(query.limit)?;
     let tag = format!("refunds {filter:?}");

@@ -9,11 +9,11 @@ use utoipa::ToSchema;
 use crate::app::orders::approve::{self, Statement};
 use crate::app::orders::reverse;
 use crate::app::{App, Error, Problems};
-use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
 use crate::domain::money::parse_plain_decimal;
 use crate::http::auth::{Allowed, AsOperator};
 use crate::http::extract::{IdempotencyHeader, JsonBody, QueryParams};
+use crate::http::filters;
 use crate::http::order_view::{OrderPage, TopUpOrder, order_body};
 use crate::http::problem::Failure;
 use crate::http::top_up_orders::{OrderPath, OrdersQuery, list_page};
@@ -35,14 +35,7 @@ pub async fn admin_list_top_up_orders(
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let customer = match query.customer_id.as_deref() {
-        None => None,
-        Some(id) => Some(
-            CustomerId::new(id)
-                .ok_or_else(|| Error::field("?customer_id", "malformed", "must be 1 to 64 of A-Z a-z 0-9 _ . : @ -"))?,
-        ),
-    };
-    let filter = query.filter(customer);
+    let filter = query.filter(filters::customer(query.customer_id.as_deref())?)?;
     list_page(&app, &query, &filter, request.path()).await
 }
 
@@ -62,10 +55,11 @@ pub struct ApproveTopUpOrder {
     /// Ours that it arrived on; the order's own when absent.
     #[schema(max_length = 64, pattern = "^bac_[0-9a-f]{32}$", example = "bac_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
     bank_account_id: Option<String>,
+    #[serde(deserialize_with = "filters::day")]
     received_on: NaiveDate,
     #[schema(max_length = 500, example = "statement of 21 November")]
     note: Option<String>,
-    /// Credit it although the order was cancelled, expired or rejected meanwhile.
+    /// Credit it although the order was cancelled or rejected meanwhile. An expired one needs no such word.
     #[serde(default)]
     accept_late: bool,
 }

@@ -78,7 +78,7 @@ fn render(payment: &Payment) -> Result<UnappliedPayment, Error> {
 #[into_params(parameter_in = Query)]
 pub(super) struct UnappliedPaymentsQuery {
     /// As `next_cursor` said.
-    #[param(max_length = 512, example = "WyI5ZjM1IiwiLi4uIl0")]
+    #[param(max_length = 512)]
     cursor: Option<String>,
     #[param(minimum = 1, maximum = 100, example = 20)]
     limit: Option<i64>,

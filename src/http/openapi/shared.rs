@@ -130,7 +130,7 @@ const FAILURES: [Failure; 15] = [
     failure(
         428,
         "PreconditionRequired",
-        "precondition_required",
+        "if_match_required",
         "A change needs `If-Match` with the ETag that you read.",
         "send If-Match with the ETag of what you read",
     ),
