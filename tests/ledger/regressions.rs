@@ -26,6 +26,18 @@ fn capture(opened: &Posting) -> Posting {
     posting(&opened.wallet, Capture, &shown("hold", hold_id), "usage", Change::Capture { hold_id, amount })
 }
 
+fn welcome() -> NewGrant {
+    NewGrant {
+        id: Uuid::now_v7(),
+        amount: Decimal::from(100),
+        priority: 100,
+        expires_at: Some(Utc::now() + Duration::days(1)),
+        reason: "welcome".to_owned(),
+        order_id: None,
+        created_by: "test".to_owned(),
+    }
+}
+
 async fn credited(pool: &Pool, wallets: &[&WalletKey]) {
     for (at, n) in wallets.iter().zip(0..) {
         let credit = posting(at, Adjust, &format!("opening {n}"), "adjustment", Change::Credit { amount: dec("50") });
@@ -140,15 +152,7 @@ async fn a_hold_that_lapsed_long_ago_is_released() {
 async fn an_expiry_raises_the_low_balance_alert_once() {
     let (pool, _) = database(2).await;
     let main = wallet("ann", "USD", "");
-    let grant = NewGrant {
-        id: Uuid::now_v7(),
-        amount: Decimal::from(100),
-        priority: 100,
-        expires_at: Some(Utc::now() + Duration::days(1)),
-        reason: "welcome".to_owned(),
-        order_id: None,
-        created_by: "test".to_owned(),
-    };
+    let grant = welcome();
     book(&pool, vec![posting(&main, Grant, "g", "promotion", Change::Grant { grant })]).await;
     let lapse = "UPDATE wallets SET low_balance_threshold = 40, fast_floor = 40;
         UPDATE grants SET expires_at = now() - interval '1 second'";
@@ -159,5 +163,25 @@ async fn an_expiry_raises_the_low_balance_alert_once() {
     // A refused posting expires and alerts, too.
     assert!(matches!(book(&pool, vec![deduct(&main, "u")]).await[..], [Outcome::Refused(_)]));
     assert_eq!(ask(&pool, "SELECT count(*) FROM events WHERE type = 'balance.low'").await, ["1"]);
+    assert_clean(&pool).await;
+}
+
+/// The clock was once read beside the lock, that is before the wait for it.
+#[tokio::test]
+async fn a_grant_that_expires_during_the_wait_for_a_wallet_is_not_spent() {
+    let (pool, _) = database(4).await;
+    let main = wallet("ann", "USD", "");
+    let grant = Change::Grant { grant: welcome() };
+    book(&pool, vec![posting(&main, Grant, "g", "promotion", grant)]).await;
+    let mut other = pool.get().await.unwrap();
+    other.batch_execute("BEGIN; SELECT FROM wallets FOR UPDATE").await.unwrap();
+    let waiting = tokio::spawn({
+        let (pool, usage) = (pool.clone(), deduct(&main, "u"));
+        async move { book(&pool, vec![usage]).await }
+    });
+    until_somebody_waits(&pool).await;
+    pool.get().await.unwrap().batch_execute("UPDATE grants SET expires_at = clock_timestamp()").await.unwrap();
+    other.batch_execute("COMMIT").await.unwrap();
+    assert!(matches!(waiting.await.unwrap()[..], [Outcome::Refused(_)]));
     assert_clean(&pool).await;
 }

@@ -81,7 +81,7 @@ pub(super) async fn create_missing_wallets(
 }
 
 /// The columns of [`WalletRow`].
-const WALLET_COLUMNS: &str = "SELECT w.customer_id, w.currency, w.product, w.id, w.guarded, w.frozen, w.low_balance_threshold, w.fast_floor, w.granted, w.held, w.debt, w.paid, w.paid_in, w.paid_out, w.entry_seq, w.version, w.updated_at, clock_timestamp() FROM wallets w ";
+const WALLET_COLUMNS: &str = "SELECT w.customer_id, w.currency, w.product, w.id, w.guarded, w.frozen, w.low_balance_threshold, w.fast_floor, w.granted, w.held, w.debt, w.paid, w.paid_in, w.paid_out, w.entry_seq, w.version, w.updated_at, clock_timestamp() FROM ";
 
 type WalletSql = (
     Text,
@@ -110,15 +110,17 @@ impl StaticSql for LockWallets {
     type Row = WalletSql;
 
     fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        // The order is the one in which every writer locks wallets; byte order, as in Rust.
-        out.push_sql(WALLET_COLUMNS);
-        out.push_sql("JOIN unnest(");
+        // The order is the one in which every writer locks wallets; byte order, as in Rust. The clock is read outside:
+        // beside the lock it would be read before the wait for it.
+        out.push_sql("WITH w AS MATERIALIZED (SELECT w.* FROM wallets w JOIN unnest(");
         out.push_bind_param::<Array<Text>, _>(&self.0.customers)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<Text>, _>(&self.0.currencies)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<Text>, _>(&self.0.products)?;
-        out.push_sql(") AS k (customer_id, currency, product) USING (customer_id, currency, product) ORDER BY w.customer_id COLLATE \"C\", w.currency COLLATE \"C\", w.product COLLATE \"C\" FOR UPDATE OF w");
+        out.push_sql(") AS k (customer_id, currency, product) USING (customer_id, currency, product) ORDER BY w.customer_id COLLATE \"C\", w.currency COLLATE \"C\", w.product COLLATE \"C\" FOR UPDATE OF w) ");
+        out.push_sql(WALLET_COLUMNS);
+        out.push_sql("w");
         Ok(())
     }
 }
@@ -226,7 +228,7 @@ impl StaticSql for ReadWallets {
 
     fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(WALLET_COLUMNS);
-        out.push_sql("WHERE w.customer_id = ANY (");
+        out.push_sql("wallets w WHERE w.customer_id = ANY (");
         out.push_bind_param::<Array<Text>, _>(&self.0)?;
         out.push_sql(")");
         Ok(())
