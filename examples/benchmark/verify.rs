@@ -75,25 +75,35 @@ fn booked(stage: &Stage, database: &str) -> Outcome<HashMap<String, (i64, i64)>>
     rows.iter().map(|row| Ok((row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?)))).collect()
 }
 
-/// Usages whose ids are written down as they are acknowledged, each looked up by its id.
+/// Usages, items of batches and holds whose ids are written down as they are acknowledged, each looked up by its id.
 pub fn each(stage: &Stage, service: &Service<'_>, database: &str, seconds: u64) -> Outcome<u64> {
     let mut looked_for = 0;
-    for spread in [true, false] {
-        let load = Load { request: Request::Usage, connections: 64, spread, acknowledged: true };
+    for (request, spread) in
+        [(Request::Usage, true), (Request::Usage, false), (Request::Batch(100), true), (Request::HoldAndCapture, true)]
+    {
+        let load = Load { request, connections: 64, spread, acknowledged: true };
         let loaded = load.run(stage, &service.url, seconds)?;
         let ids = acknowledged(&loaded)?;
+        let (told, table) = match load.request {
+            Request::HoldAndCapture => (loaded.opened, "holds"),
+            _ => (loaded.answered * load.items_of_a_request(), "entries WHERE kind = 2"),
+        };
         let row = stage.database(database)?.one_with(
-            "SELECT count(*) FROM unnest($1::text[]) AS asked (key)
-             LEFT JOIN (SELECT key, count(*) AS n FROM entries WHERE kind = 2 GROUP BY key) AS booked USING (key)
-             WHERE booked.n IS DISTINCT FROM 1",
+            &format!(
+                "SELECT count(*) FROM unnest($1::text[]) AS asked (key)
+                 LEFT JOIN (SELECT key, count(*) AS n FROM {table} GROUP BY key) AS booked USING (key)
+                 WHERE booked.n IS DISTINCT FROM 1"
+            ),
             &[&ids],
         )?;
         let wrong: i64 = row.try_get(0)?;
-        let answered = usize::try_from(loaded.answered)?;
-        if wrong > 0 || loaded.failed > 0 || ids.len() < answered {
-            return Err(format!("of {answered} acknowledged usages, {wrong} are not booked exactly once").into());
+        if wrong > 0 || loaded.failed > 0 || ids.len() < usize::try_from(told)? {
+            let written = ids.len();
+            return Err(
+                format!("{load:?}: {told} acknowledged, {written} by id, {wrong} not there exactly once").into()
+            );
         }
-        looked_for += loaded.answered;
+        looked_for += told;
     }
     Ok(looked_for)
 }

@@ -17,9 +17,14 @@ end
 
 -- Reading answers costs the generator time: only on request.
 function acknowledge(path)
-  local file = assert(io.open(path, "w"))
-  function response(status, _, body)
-    if status == 201 then file:write(body:match('"id":"([^"]+)"'), "\n") end
+  written = assert(io.open(path, "w"))
+  -- Of holds their own script reads the answers anyhow.
+  response = response or function(status, _, body)
+    if status == 201 then
+      written:write(body:match('"id":"([^"]+)"'), "\n")
+    elseif status == 200 then
+      for id in body:gmatch('"id":"([^"]+)","status":"booked"') do written:write(id, "\n") end
+    end
   end
 end
 

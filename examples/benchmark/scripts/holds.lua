@@ -19,6 +19,7 @@ local last = 0
 function response(status, _, body)
   if status == 201 then
     opened = opened + 1
+    if written then written:write(body:match('"id":"([^"]+)"'), "\n") end
     last = last + 1
     waiting[last] = body:match('"hold_id":"(hold_%x+)"')
   elseif status == 200 then
