@@ -1,13 +1,17 @@
 //! Holds: an amount reserved for a running call.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::posting::{Change, WalletKey};
 
-/// The longest a hold may live, from now: 24 hours. The reserved part of a grant stays capturable that long.
+/// The longest a hold may be asked to live, from now: 24 hours.
 pub const MAX_HOLD_SECONDS: i64 = 24 * 60 * 60;
+
+/// The longest it lives, from its opening, however often it is extended. The reserved part of a grant stays capturable
+/// that long after the grant's expiry.
+pub const MAX_HOLD_LIFE: Duration = Duration::days(7);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HoldStatus {

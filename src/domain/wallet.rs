@@ -17,7 +17,7 @@ use self::holding::open;
 use super::entry::{Entry, EntryKind, Label};
 use super::grant::{Grant, burn_order};
 use super::guard::{LowBalance, SpendGuard};
-use super::hold::{Hold, HoldStatus};
+use super::hold::{Hold, HoldStatus, MAX_HOLD_LIFE};
 use super::posting::{Booked, Change, NewGrant, OnInsufficient, Posting, Refusal, ReversedParts, Shortfall, WalletKey};
 
 /// No running total may pass this: ten times below what the columns hold.
@@ -148,7 +148,8 @@ impl Wallet {
             }
             Change::Extend { lifetime, .. } => {
                 let mut extended = open(hold, now)?.clone();
-                extended.expires_at = extended.expires_at.max(now + *lifetime);
+                let latest = extended.created_at + MAX_HOLD_LIFE;
+                extended.expires_at = extended.expires_at.max((now + *lifetime).min(latest));
                 effects.holds.push(extended.clone());
                 Ok(Booked { wallet: Some(self.key.clone()), entry: None, hold: Some(extended) })
             }

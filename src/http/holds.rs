@@ -276,7 +276,7 @@ pub struct ExtendHold {
 
 /// Extend a hold
 ///
-/// Lets it live so long from now, if that is later than it would.
+/// Lets it live so long from now, if that is later than it would; at most seven days from its opening.
 #[utoipa::path(
     tag = "holds",
     operation_id = "extendHold",

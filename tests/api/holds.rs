@@ -1,8 +1,9 @@
 //! Usage and holds: ids, captures, expiry, crashes.
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::support::{Reply, TestApp};
+use crate::support::{Reply, TestApp, execute};
 use crate::tools::{all_at_once, ask, balance, flows, hold, spend, until, usage, with};
 
 fn path(opened: &Reply, to: &str) -> String {
@@ -181,6 +182,33 @@ async fn case_33_captures_race_the_expiry() {
         captured += 4 * i64::try_from(new).unwrap();
         assert_eq!(app.available("alice", "CNY", "").await, format!("{}.00", 100 - captured));
     }
+    app.finish().await;
+}
+
+/// Or the reserved part of an expired grant could be kept for ever.
+#[tokio::test]
+async fn a_hold_lives_seven_days_at_most() {
+    let app = TestApp::spawn().await;
+    app.fund("alice", "CNY", "50.00").await;
+    let opened = hold(&app, "alice", "h", "30.00", 3600).await.expect(201);
+    let extend = async || {
+        let sent = app.service().post(&path(&opened, "/extend"), &json!({ "expires_in": 86400 })).await;
+        let extended = sent.expect(200).body;
+        let moment = |name: &str| extended[name].as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
+        (moment("expires_at") - moment("created_at")).num_hours()
+    };
+    assert!((24..=25).contains(&extend().await));
+    let age = async |days: &str| {
+        let older = format!(
+            "UPDATE holds SET created_at = created_at - interval '{days} days', expires_at = now() + interval '1 minute'"
+        );
+        execute(&app.database, &older).await;
+    };
+    age("6.5").await;
+    assert_eq!(extend().await, 7 * 24);
+    age("1").await;
+    assert!(extend().await > 7 * 24, "it never gets shorter");
+    capture(&app, &opened, "30.00").await.expect(200);
     app.finish().await;
 }
 
