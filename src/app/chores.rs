@@ -14,7 +14,8 @@ const SHARE: i64 = 50;
 /// How long a claimed order is left alone by other processes.
 const LEASE_SECONDS: i32 = 120;
 
-/// Expires pending orders whose time is over, and ends them at their provider.
+/// Expires pending orders whose time is over, and ends them at their provider. One whose payment was declined is
+/// `processing`, so it has failed then.
 ///
 /// # Errors
 /// Of the database.
@@ -28,11 +29,15 @@ pub async fn expire_orders(app: &App) -> Result<usize, Error> {
         let expired = transact(&app.pool, async |conn| {
             let Some(mut order) = orders::lock(conn, id).await? else { return Ok(None) };
             // Somebody may have been faster: paid, cancelled, expired by another process.
-            if order.status != OrderStatus::Pending || order.expires_at > orders::clock(conn).await? {
+            if !order.awaits_payer() || order.expires_at > orders::clock(conn).await? {
                 return Ok(None);
             }
-            settlement::move_to(conn, &mut order, OrderStatus::Expired, Some("not paid in time".to_owned()), "system")
-                .await?;
+            let (end, reason) = if order.was_declined() {
+                (OrderStatus::Failed, "declined, and not paid in another way in time")
+            } else {
+                (OrderStatus::Expired, "not paid in time")
+            };
+            settlement::move_to(conn, &mut order, end, Some(reason.to_owned()), "system").await?;
             Ok::<_, Error>(Some(order))
         })
         .await;

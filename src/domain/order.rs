@@ -70,6 +70,9 @@ impl fmt::Display for OrderStatus {
     }
 }
 
+/// How the reason of a processing order begins whose payer has to try again at the provider.
+pub const DECLINED: &str = "not paid yet: the payer can try again at the provider";
+
 /// Who sends a bank transfer, as the customer declares it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remitter {
@@ -126,6 +129,20 @@ impl Order {
         WalletKey { customer: self.customer.clone(), currency: self.currency, product: self.product.clone() }
     }
 
+    /// Whether the money was about to be taken, and was refused for certain: nothing is under way, and it is the
+    /// payer's turn again. The table of moves has no way back to `pending`, so the reason says it.
+    #[must_use]
+    pub fn was_declined(&self) -> bool {
+        self.status == OrderStatus::Processing
+            && self.reason.as_deref().is_some_and(|reason| reason.starts_with(DECLINED))
+    }
+
+    /// Whether there is something left for the payer to do.
+    #[must_use]
+    pub fn awaits_payer(&self) -> bool {
+        self.status == OrderStatus::Pending || self.was_declined()
+    }
+
     /// What the payer pays.
     ///
     /// # Errors
@@ -176,6 +193,12 @@ pub fn judge(order: &Order, observation: &Observation, live_environment: bool) -
         Observation::ReadyToCapture if order.status.is_open() => Verdict::Capture,
         // Given up on our side: the money is not taken, and the provider lets go of it in time.
         Observation::ReadyToCapture => Verdict::Nothing,
+        // Told each time: how often it happened is part of the next capture's key.
+        Observation::Declined { reason } if order.status == OrderStatus::Processing => {
+            Verdict::Become(OrderStatus::Processing, format!("{DECLINED} ({reason})"))
+        }
+        Observation::Declined { reason } if order.status.is_open() => Verdict::Note(reason.clone()),
+        Observation::Declined { .. } => Verdict::Nothing,
         Observation::InFlight { reason } | Observation::Review { reason } => match order.status {
             OrderStatus::Pending => Verdict::Become(OrderStatus::Processing, reason.clone()),
             OrderStatus::Processing if order.reason.as_deref() != Some(reason) => {

@@ -69,6 +69,9 @@ pub enum Observation {
     Pending { note: Option<String> },
     /// The payer agreed; the money moves only when we capture (PayPal).
     ReadyToCapture,
+    /// This try to take the money is refused for certain, and none was taken; the payer can make another one at the
+    /// provider's page (PayPal: other funding, the same order approved again).
+    Declined { reason: String },
     /// Under way at the provider; the outcome comes later.
     InFlight { reason: String },
     /// Money may have moved but must be looked at by a person (VNPay 07/04).

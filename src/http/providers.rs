@@ -74,7 +74,8 @@ pub async fn vnpay_ipn(request: HttpRequest, app: web::Data<App>) -> Result<Http
 
 /// The page that a payer comes back to from PayPal
 ///
-/// Never evidence: it makes us ask PayPal (and capture), then sends the browser on.
+/// Never evidence: it makes us ask PayPal (and capture), then sends the browser on; back to PayPal where the payment
+/// was declined and can be tried again.
 #[utoipa::path(
     tag = "provider-webhooks",
     operation_id = "returnFromPaypal",
@@ -101,9 +102,11 @@ pub async fn vnpay_return(request: HttpRequest, app: web::Data<App>) -> Result<H
 }
 
 async fn come_back(app: &App, request: &HttpRequest, provider: &str) -> Result<HttpResponse, Failure> {
-    let named = form_urlencoded::parse(request.query_string().as_bytes())
-        .find(|(name, _)| name == "order")
-        .and_then(|(_, value)| IdKind::TopUpOrder.parse(&value));
+    let brought = |wanted: &str| {
+        let mut pairs = form_urlencoded::parse(request.query_string().as_bytes());
+        pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
+    };
+    let named = brought("order").and_then(|value| IdKind::TopUpOrder.parse(&value));
     let Some(found) = orders::read::by_provider(app, provider, named).await? else {
         return Err(crate::app::Error::NotFound("order").into());
     };
@@ -113,6 +116,12 @@ async fn come_back(app: &App, request: &HttpRequest, provider: &str) -> Result<H
         && let Err(error) = settlement::settle(app, found.id, "payer's return").await
     {
         tracing::info!(order = %found.id, error = %error, "the provider could not be asked on return");
+    }
+    // Whoever agreed and was declined goes on where another way to pay can be chosen; whoever turned back does not.
+    if brought("cancelled").is_none()
+        && let Some(page) = orders::read::page_to_try_again(app, found.id).await?
+    {
+        return Ok(HttpResponse::SeeOther().insert_header((LOCATION, page)).finish());
     }
     match &found.return_url {
         Some(url) => {

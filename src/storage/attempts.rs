@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::orders::seconds;
-use super::schema::attempts;
+use super::schema::{attempts, order_events};
+use crate::domain::order::{DECLINED, OrderStatus};
 
 /// A try to have an order paid.
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable)]
@@ -18,6 +19,9 @@ pub struct Attempt {
     pub order_id: Uuid,
     pub n: i32,
     pub provider: String,
+    /// Order and attempt, and how often taking the money was declined, where it was: a call with a key whose answer
+    /// is final may be answered from memory for ever, so what comes after a decline has a key of its own. An answer
+    /// that leaves the outcome open changes nothing.
     pub request_key: String,
     /// As it was when the order was made.
     pub customer_email: Option<String>,
@@ -42,13 +46,27 @@ pub async fn insert_attempt(conn: &mut AsyncPgConnection, attempt: &Attempt) -> 
 /// # Errors
 /// Of the database.
 pub async fn last_attempt(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<Option<Attempt>, StorageError> {
-    Ok(attempts::table
+    let found = attempts::table
         .filter(attempts::order_id.eq(order_id))
         .order(attempts::n.desc())
         .select(Attempt::as_select())
         .first(conn)
         .await
-        .optional()?)
+        .optional()?;
+    let Some(mut attempt) = found else { return Ok(None) };
+    // Nothing can be declined before the provider knows of it: creating keeps its key.
+    if attempt.provider_reference.is_some() {
+        let declined: i64 = order_events::table
+            .filter(order_events::order_id.eq(order_id).and(order_events::event.eq(OrderStatus::Processing.as_str())))
+            .filter(order_events::detail.like(format!("{DECLINED}%")))
+            .count()
+            .get_result(conn)
+            .await?;
+        if declined > 0 {
+            attempt.request_key = format!("{}-{declined}", attempt.request_key);
+        }
+    }
+    Ok(Some(attempt))
 }
 
 /// The attempt that was paid, as far as we know; the newest one of an order that was paid late.

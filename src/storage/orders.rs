@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::schema::{order_events, top_up_orders as orders};
 use super::{StorageError, currency_from_column};
 use crate::domain::customer::CustomerId;
-use crate::domain::order::{Order, OrderStatus, Remitter};
+use crate::domain::order::{DECLINED, Order, OrderStatus, Remitter};
 use crate::domain::product::Product;
 
 #[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
@@ -305,13 +305,18 @@ pub async fn schedule(
     Ok(())
 }
 
-/// Pending orders whose time is over.
+/// Orders that wait for their payer ([`Order::awaits_payer`]) and whose time is over.
 ///
 /// # Errors
 /// Of the database.
 pub async fn overdue(conn: &mut AsyncPgConnection, limit: i64) -> Result<Vec<Uuid>, StorageError> {
     Ok(orders::table
-        .filter(orders::status.eq("pending").and(orders::expires_at.le(now)))
+        .filter(
+            orders::status
+                .eq("pending")
+                .or(orders::status.eq("processing").and(orders::reason.like(format!("{DECLINED}%")).assume_not_null())),
+        )
+        .filter(orders::expires_at.le(now))
         .order(orders::expires_at)
         .limit(limit)
         .select(orders::id)

@@ -116,6 +116,110 @@ async fn case_11_a_second_capture_reads_the_first() {
     stage.finish().await;
 }
 
+/// Approves at PayPal with money that is then declined, and comes back by the return page.
+async fn declined(stage: &Stage) -> (Placed, String) {
+    let placed = stage.place(Way::Paypal).await;
+    let page = stage.order(&placed).await["next_action"]["redirect"]["url"].as_str().unwrap().to_owned();
+    stage.play(&placed, "approve-declined", json!({})).await;
+    let back = stage.come_back(&placed, &format!("&token={}&PayerID=P", placed.at)).await.expect(303);
+    assert_eq!(back.header("location"), Some(page.as_str()), "the payer chooses another way to pay at PayPal");
+    (placed, page)
+}
+
+/// A decline is no end: the payer goes back to PayPal and the same order is approved again.
+#[tokio::test]
+async fn a_declined_paypal_payment_is_tried_again() {
+    let stage = Stage::new().await;
+    stage.mute("paypal", true).await;
+    let (placed, page) = declined(&stage).await;
+    let order = stage.is_not_credited(&placed, "processing").await;
+    assert_eq!(order["next_action"]["redirect"]["url"], page.as_str());
+    assert_eq!(order["reason"], "not paid yet: the payer can try again at the provider (INSTRUMENT_DECLINED)");
+    // Looking at it again changes nothing, and who turns back at PayPal comes to the shop.
+    stage.verify(&placed).await.expect(200);
+    let back = stage.come_back(&placed, "&cancelled=true").await.expect(303);
+    assert!(back.header("location").unwrap().starts_with(crate::stage::RETURN_URL));
+    assert_eq!(stage.is_not_credited(&placed, "processing").await["version"], order["version"]);
+
+    stage.play(&placed, "approve-declined", json!({})).await;
+    stage.verify(&placed).await.expect(200);
+    stage.play(&placed, "approve", json!({})).await;
+    stage.come_back(&placed, "").await.expect(303);
+    stage.is_credited(&placed).await;
+    // PayPal may answer a request id that it knows from memory, so each try has its own.
+    let id = placed.id.trim_start_matches("tuo_");
+    let calls = stage.calls("paypal", "capture_order").await;
+    let keys: Vec<_> = calls.iter().map(|call| call["idempotency_key"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(keys, [format!("{id}-1-capture"), format!("{id}-1-1-capture"), format!("{id}-1-2-capture")]);
+    stage.finish().await;
+}
+
+/// An answer that leaves the outcome open is asked for again with the same request id.
+#[tokio::test]
+async fn a_capture_of_unknown_outcome_keeps_its_request_id() {
+    let stage = Stage::new().await;
+    stage.mute("paypal", true).await;
+    let placed = stage.place(Way::Paypal).await;
+    stage.play(&placed, "approve", json!({})).await;
+    stage.fault("paypal", &json!({"operation": "capture_order", "kind": "status", "status": 500, "times": 3})).await;
+    stage.verify(&placed).await.must_be_a_problem();
+    let order = stage.is_not_credited(&placed, "processing").await;
+    assert!(order["next_action"].is_null(), "{order:#}");
+    stage.cancel(&placed).await.problem(409, "order_not_cancellable");
+    stage.verify(&placed).await.expect(200);
+    stage.is_credited(&placed).await;
+    let calls = stage.calls("paypal", "capture_order").await;
+    let key = format!("{}-1-capture", placed.id.trim_start_matches("tuo_"));
+    assert!(calls.len() == 4 && calls.iter().all(|call| call["idempotency_key"] == key.as_str()), "{calls:#?}");
+    stage.finish().await;
+}
+
+/// Nobody has to keep a declined order open: it ends with its time or when it is given up, and money that is taken
+/// all the same is credited.
+#[tokio::test]
+async fn a_declined_paypal_payment_can_be_given_up() {
+    let stage = Stage::new().await;
+    stage.mute("paypal", true).await;
+    let (given_up, _) = declined(&stage).await;
+    for _ in 0..2 {
+        let reply = stage.cancel(&given_up).await.expect(200);
+        assert_eq!((&reply["status"], &reply["next_action"]), (&json!("failed"), &Value::Null));
+    }
+    let (overdue, _) = declined(&stage).await;
+    let id = overdue.id.trim_start_matches("tuo_");
+    stage.execute(&format!("UPDATE top_up_orders SET expires_at = now() WHERE id = '{id}'")).await;
+    topup::app::chores::expire_orders(&stage.app.server.app).await.unwrap();
+    let order = stage.is_not_credited(&overdue, "failed").await;
+    assert_eq!(order["reason"], "declined, and not paid in another way in time");
+    for placed in [&given_up, &overdue] {
+        // Approved after that: nothing is taken. Taken by somebody else: credited.
+        stage.play(placed, "approve", json!({})).await;
+        stage.worker_asks().await;
+        stage.is_not_credited(placed, "failed").await;
+        capture_behind_our_back(&stage, placed).await.expect(201);
+        stage.worker_asks().await;
+        stage.until(placed, "completed").await;
+        stage.is_credited(placed).await;
+    }
+    stage.finish().await;
+}
+
+/// PayPal forgets an order that nobody approves in time: so do we, instead of asking for ever.
+#[tokio::test]
+async fn a_paypal_order_that_is_gone_expires() {
+    let stage = Stage::new().await;
+    stage.mute("paypal", true).await;
+    let placed = stage.place(Way::Paypal).await;
+    stage.play(&placed, "expire", json!({})).await;
+    stage.worker_asks().await;
+    stage.is_not_credited(&placed, "expired").await;
+    let (declined, _) = declined(&stage).await;
+    stage.play(&declined, "expire", json!({})).await;
+    stage.worker_asks().await;
+    stage.is_not_credited(&declined, "failed").await;
+    stage.finish().await;
+}
+
 #[tokio::test]
 async fn case_12_vnpays_ipn_is_answered_in_vnpays_order() {
     let stage = Stage::new().await;

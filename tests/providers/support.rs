@@ -157,6 +157,7 @@ pub fn short(observation: &Observation) -> String {
     match observation {
         Observation::Pending { note: Some(note) } => format!("Pending {note}"),
         Observation::Pending { note: None } => "Pending".to_owned(),
+        Observation::Declined { reason } => format!("Declined {reason}"),
         Observation::ReadyToCapture => "ReadyToCapture".to_owned(),
         Observation::InFlight { .. } => "InFlight".to_owned(),
         Observation::Review { .. } => "Review".to_owned(),

@@ -9,9 +9,14 @@ use crate::domain::payment::Observation;
 use crate::storage::transaction::transact;
 use crate::storage::{attempts, orders};
 
+/// Why an order failed that its customer gave up after a declined payment.
+const GIVEN_UP: &str = "given up by the customer after a declined payment";
+
 /// Cancels a pending order: first here, under its lock, then at the provider. If the provider says that the
 /// payer was faster, the order completes instead; if it cannot be reached, a worker goes on asking.
 /// Cancelling a cancelled order again changes nothing.
+///
+/// An order whose payment was declined is `processing` and never becomes `cancelled`; given up, it is `failed`.
 ///
 /// # Errors
 /// 404; 409 `order_not_cancellable` in any other state, and when the money turns out to have arrived.
@@ -28,7 +33,13 @@ pub async fn cancel(app: &App, caller: &Caller, customer: Option<&str>, id: Opti
                 settlement::move_to(conn, &mut order, OrderStatus::Cancelled, None, &actor).await?;
                 Ok(order)
             }
+            OrderStatus::Processing if order.was_declined() => {
+                let reason = Some(GIVEN_UP.to_owned());
+                settlement::move_to(conn, &mut order, OrderStatus::Failed, reason, &actor).await?;
+                Ok(order)
+            }
             OrderStatus::Cancelled => Ok(order),
+            OrderStatus::Failed if order.reason.as_deref() == Some(GIVEN_UP) => Ok(order),
             other => Err(not_cancellable(other)),
         }
     })

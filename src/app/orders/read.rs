@@ -62,11 +62,23 @@ pub async fn view(conn: &mut Connection, order: Order) -> Result<OrderView, Erro
     Ok(OrderView { order, next_action, timeline })
 }
 
-/// What is left for the payer to do: nothing, once the order is not pending.
+/// What is left for the payer to do: nothing, once the money is under way or the order is closed.
 #[must_use]
 pub fn next_action(order: &Order, attempt: Option<&Attempt>) -> Option<serde_json::Value> {
-    let pending = order.status == crate::domain::order::OrderStatus::Pending;
-    attempt.filter(|attempt| pending && attempt.status == "open").and_then(|attempt| attempt.next_action.clone())
+    let open = order.awaits_payer();
+    attempt.filter(|attempt| open && attempt.status == "open").and_then(|attempt| attempt.next_action.clone())
+}
+
+/// The provider's page for the payer of an order whose payment was declined; `None` for any other order.
+///
+/// # Errors
+/// Of the database.
+pub async fn page_to_try_again(app: &App, id: Uuid) -> Result<Option<String>, Error> {
+    let mut conn = app.pool.get().await?;
+    let Some(order) = orders::find(&mut conn, id).await?.filter(Order::was_declined) else { return Ok(None) };
+    let attempt = attempts::last_attempt(&mut conn, id).await?;
+    let action = next_action(&order, attempt.as_ref());
+    Ok(action.and_then(|action| action.pointer("/redirect/url")?.as_str().map(str::to_owned)))
 }
 
 /// A page of orders, newest first.

@@ -61,15 +61,19 @@ pub(super) fn capture(capture: &Capture, account: &Account) -> Result<Observatio
     })
 }
 
+/// How PayPal says that it does not know an order, or not any more.
+pub(super) fn is_unknown(issue: &str) -> bool {
+    matches!(issue, "INVALID_RESOURCE_ID" | "RESOURCE_NOT_FOUND")
+}
+
 /// What a refused capture means for the payment; `None` when it means nothing certain.
 pub(super) fn capture_issue(issue: &str) -> Option<Observation> {
-    let pending = || Some(Observation::Pending { note: Some(issue.to_owned()) });
     match issue {
         // The payer is sent back to PayPal, and may approve the same order again with other money.
         "ORDER_NOT_APPROVED"
         | "PAYER_ACTION_REQUIRED"
         | "INSTRUMENT_DECLINED"
-        | "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING" => pending(),
+        | "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING" => Some(Observation::Declined { reason: issue.to_owned() }),
         "ORDER_COMPLETION_IN_PROGRESS" => Some(Observation::InFlight { reason: issue.to_owned() }),
         "TRANSACTION_REFUSED"
         | "COMPLIANCE_VIOLATION"
@@ -83,6 +87,7 @@ pub(super) fn capture_issue(issue: &str) -> Option<Observation> {
         | "TRANSACTION_BLOCKED_BY_PAYEE"
         | "DECLINED_DUE_TO_RELATED_TXN" => Some(Observation::Failed { reason: issue.to_owned() }),
         "ORDER_EXPIRED" => Some(Observation::Expired),
+        unknown if is_unknown(unknown) => Some(Observation::Expired),
         "ORDER_VOIDED" => Some(Observation::Cancelled),
         _ => None,
     }

@@ -65,8 +65,12 @@ impl Paypal {
 
     async fn read_order(&self, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
         let id = path_segment(&attempt.provider_reference)?;
-        let order: Order = self.client.get(&format!("/v2/checkout/orders/{id}")).await?;
-        self.state(&order, attempt)
+        match self.client.get::<Order>(&format!("/v2/checkout/orders/{id}")).await {
+            Ok(order) => self.state(&order, attempt),
+            // Forgotten at PayPal: an order that was paid is kept, so this one can be paid no more.
+            Err(ProviderError::Refused { code, .. }) if mapping::is_unknown(&code) => Ok(Observation::Expired),
+            Err(error) => Err(error),
+        }
     }
 
     fn state(&self, order: &Order, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
@@ -144,7 +148,8 @@ impl PaymentProvider for Paypal {
         self.read_order(attempt).await
     }
 
-    /// The same request key wherever the wish came from, return page or notification: one capture.
+    /// The same request key wherever the wish came from, return page or notification: one capture. After a decline
+    /// the attempt's key is another one, for PayPal may answer a known one from memory.
     async fn capture(&self, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
         let id = path_segment(&attempt.provider_reference)?;
         let path = format!("/v2/checkout/orders/{id}/capture");
@@ -159,6 +164,13 @@ impl PaymentProvider for Paypal {
             Err(ProviderError::Refused { code, .. }) if code == "ORDER_ALREADY_CAPTURED" => {
                 self.read_order(attempt).await
             }
+            // The account takes each invoice once. Only the order can say whether it was paid before.
+            Err(ProviderError::Refused { code, .. }) if code == "DUPLICATE_INVOICE_ID" => {
+                Ok(match self.read_order(attempt).await? {
+                    Observation::ReadyToCapture | Observation::Pending { .. } => Observation::Failed { reason: code },
+                    captured => captured,
+                })
+            }
             Err(ProviderError::Refused { provider, code, detail }) => {
                 mapping::capture_issue(&code).ok_or(ProviderError::Refused { provider, code, detail })
             }
@@ -170,12 +182,6 @@ impl PaymentProvider for Paypal {
     async fn cancel(&self, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
         match self.read_order(attempt).await {
             Ok(Observation::Pending { .. } | Observation::ReadyToCapture | Observation::Expired) => {
-                Ok(Observation::Cancelled)
-            }
-            // Forgotten at PayPal: an order that was paid is kept.
-            Err(ProviderError::Refused { code, .. })
-                if matches!(code.as_str(), "INVALID_RESOURCE_ID" | "RESOURCE_NOT_FOUND") =>
-            {
                 Ok(Observation::Cancelled)
             }
             other => other,
