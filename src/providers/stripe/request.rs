@@ -100,12 +100,16 @@ pub(super) fn refund(request: &RefundRequest) -> Result<Form, ProviderError> {
     ])
 }
 
-/// Stripe takes 30 minutes to 24 hours from when the call arrives, which is a little after `created_at`.
-/// Money of a page that outlives the order is still credited, so the longer end is the safe one.
+/// Stripe takes 30 minutes to 24 hours from when the call arrives, by its own clock
+/// (docs.stripe.com/api/checkout/sessions/create#create_checkout_session-expires_at); outside, it refuses for good.
+///
+/// All of it comes from what is stored, for a repetition must send the same bytes. A call may be repeated as long as
+/// the order is open, and has half an hour left even then; neither edge is touched, so that clocks may differ. A page
+/// that outlives the order does no harm: it is ended with the order, and money that arrives after it is credited.
 fn session_expiry(request: &AttemptRequest) -> DateTime<Utc> {
-    let earliest = request.created_at + TimeDelta::minutes(32);
-    let latest = request.created_at + TimeDelta::hours(24);
-    request.expires_at.clamp(earliest, latest)
+    let earliest = request.created_at + TimeDelta::minutes(60);
+    let latest = request.created_at + TimeDelta::minutes(23 * 60 + 30);
+    (request.expires_at + TimeDelta::minutes(35)).clamp(earliest, latest)
 }
 
 fn metadata(form: &mut Form, prefix: &str, request: &AttemptRequest, flow: &str) {
