@@ -6,8 +6,11 @@ use serde_json::{Value, json};
 use topup::app::refunds;
 use uuid::Uuid;
 
-use crate::stage::{PAYER, Placed, Stage, Way, events, until};
-use crate::support::Reply;
+use wiremock::matchers::path;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::stage::{PAYER, Placed, Stage, Way, events, known_keys, until};
+use crate::support::{Reply, TestApp};
 
 /// Answers that say nothing. A 5xx is repeated twice inside before the customer hears of it.
 fn broken_answers() -> [Value; 7] {
@@ -334,4 +337,71 @@ async fn a_company_that_does_not_answer_costs_time_only() {
     }
     assert_eq!(at_company(&stage, &closed).await, "expired");
     stage.finish().await;
+}
+
+/// A PayPal of one answer, and the service beside it.
+async fn beside_paypal(token: ResponseTemplate, orders: ResponseTemplate) -> (MockServer, TestApp) {
+    let company = MockServer::start().await;
+    Mock::given(path("/v1/oauth2/token")).respond_with(token).mount(&company).await;
+    Mock::given(path("/v2/checkout/orders")).respond_with(orders).mount(&company).await;
+    let app = TestApp::spawn_with(|config| {
+        known_keys(config);
+        config.paypal.base_url = Some(company.uri().parse().unwrap());
+    })
+    .await;
+    (company, app)
+}
+
+fn token() -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_json(json!({"access_token": "A", "token_type": "Bearer", "expires_in": 32400}))
+}
+
+/// The answer names nobody's order, so only our own books can tell that it is another one's.
+#[tokio::test]
+async fn a_bare_answer_with_another_orders_id_is_not_taken() {
+    let bare = json!({"id": "5O190127TN364715T", "status": "PAYER_ACTION_REQUIRED", "links": [
+        {"rel": "payer-action", "href": "https://paypal.test/checkoutnow?token=5O190127TN364715T", "method": "GET"}]});
+    let (company, app) = beside_paypal(token(), ResponseTemplate::new(201).set_body_json(bare)).await;
+    let first = app.customer(PAYER).post("/v1/top-up-orders", &Way::Paypal.order()).await.expect(201);
+    let key = Uuid::now_v7().to_string();
+    for _ in 0..2 {
+        // At once again: nobody holds the attempt.
+        is_a_way_on(app.customer(PAYER).post_with_key("/v1/top-up-orders", &Way::Paypal.order(), &key).await);
+    }
+    let page = app.customer(PAYER).get("/v1/top-up-orders").await.expect(200);
+    let kept = page["data"].as_array().unwrap().iter().find(|order| order["id"] != first["id"]).unwrap().clone();
+    assert_eq!((&kept["status"], &kept["version"], &kept["next_action"]), (&json!("pending"), &json!(1), &Value::Null));
+    let expected = format!("{}-1", kept["id"].as_str().unwrap().trim_start_matches("tuo_"));
+    let sent = company.received_requests().await.unwrap();
+    let keys: Vec<_> = sent.iter().filter_map(|call| call.headers.get("paypal-request-id")).skip(1).collect();
+    assert!(keys.len() == 2 && keys.iter().all(|key| *key == expected.as_str()), "{keys:?}");
+    app.finish().await;
+}
+
+/// What went wrong between us and the company is ours to know.
+#[tokio::test]
+async fn the_customer_reads_no_internals_of_a_failed_call() {
+    let issue =
+        json!({"name": "UNPROCESSABLE_ENTITY", "debug_id": "d1", "details": [{"issue": "PAYEE_ACCOUNT_RESTRICTED"}]});
+    for (token, orders, status, said) in [
+        (ResponseTemplate::new(401), ResponseTemplate::new(500), "pending", "paypal cannot be used at the moment"),
+        (
+            token(),
+            ResponseTemplate::new(500).insert_header("paypal-debug-id", "d1"),
+            "pending",
+            "paypal did not answer properly; the same request can be repeated",
+        ),
+        (token(), ResponseTemplate::new(429), "pending", "paypal is busy; the same request can be repeated later"),
+        (token(), ResponseTemplate::new(422).set_body_json(issue), "failed", "paypal refused this payment"),
+    ] {
+        let (_company, app) = beside_paypal(token, orders).await;
+        app.customer(PAYER).post("/v1/top-up-orders", &Way::Paypal.order()).await.must_be_a_problem();
+        let page = app.customer(PAYER).get("/v1/top-up-orders").await.expect(200);
+        let path = format!("/v1/top-up-orders/{}", page["data"][0]["id"].as_str().unwrap());
+        let order = app.customer(PAYER).get(&path).await.expect(200);
+        assert_eq!(order["status"], status);
+        assert_eq!(order["timeline"].as_array().unwrap().last().unwrap()["detail"], said);
+        assert_eq!(order["reason"], if status == "failed" { json!(said) } else { Value::Null });
+        app.finish().await;
+    }
 }

@@ -8,7 +8,7 @@ use super::cancel::end_at_provider;
 use crate::app::{App, Error, settlement};
 use crate::domain::id::IdKind;
 use crate::domain::order::{Order, OrderStatus};
-use crate::providers::{AttemptRequest, NextAction, ProviderError};
+use crate::providers::{AttemptRequest, Created, NextAction, ProviderError};
 use crate::storage::attempts::{self, Attempt};
 use crate::storage::orders;
 use crate::storage::transaction::transact;
@@ -44,38 +44,76 @@ pub async fn start(app: &App, order: &Order, actor: &str) -> Result<(), Error> {
             retry_after_seconds: 300,
         });
     };
-    match provider.create(&request(app, order, &attempt)?).await {
-        Ok(created) => {
-            let action = action_json(&created.next_action);
-            let order = transact(&app.pool, async |conn| {
-                let order = orders::lock(conn, order.id).await?.ok_or(Error::NotFound("order"))?;
-                attempts::save_attempt(conn, order.id, attempt.n, &created.provider_reference, &action).await?;
-                orders::note(conn, &order, "payment_started", actor, None).await?;
-                Ok::<_, Error>(order)
-            })
-            .await?;
+    let made = match provider.create(&request(app, order, &attempt)?).await {
+        Ok(created) => keep(app, order, &attempt, provider.name(), &created, actor).await,
+        Err(error) => Err(error.into()),
+    };
+    match made {
+        Ok(order) => {
             // The customer may have cancelled while we were calling.
             if order.status == OrderStatus::Cancelled {
                 end_at_provider(app, &order, actor).await;
             }
             Ok(())
         }
-        Err(error) => {
+        Err(Error::Provider(error)) => {
             let refused = matches!(error, ProviderError::Refused { .. } | ProviderError::Unsupported { .. });
+            let told = plainly(&error);
             transact(&app.pool, async |conn| {
                 let mut order = orders::lock(conn, order.id).await?.ok_or(Error::NotFound("order"))?;
                 attempts::release_attempt(conn, order.id, attempt.n).await?;
                 if refused && order.status.is_open() {
-                    let reason = Some(error.to_string());
+                    let reason = Some(told.clone());
                     settlement::move_to(conn, &mut order, OrderStatus::Failed, reason, "system").await?;
                 } else {
-                    orders::note(conn, &order, "provider_unreachable", "system", Some(&error.to_string())).await?;
+                    orders::note(conn, &order, "provider_unreachable", "system", Some(&told)).await?;
                 }
                 Ok::<_, Error>(())
             })
             .await?;
             Err(error.into())
         }
+        Err(error) => Err(error),
+    }
+}
+
+/// Remembers what the provider made of an attempt. A reference that another attempt has was not made for this one,
+/// whatever else the answer leaves out.
+async fn keep(
+    app: &App,
+    order: &Order,
+    attempt: &Attempt,
+    provider: &'static str,
+    created: &Created,
+    actor: &str,
+) -> Result<Order, Error> {
+    let action = action_json(&created.next_action);
+    let kept = transact(&app.pool, async |conn| {
+        let order = orders::lock(conn, order.id).await?.ok_or(Error::NotFound("order"))?;
+        attempts::save_attempt(conn, order.id, attempt.n, &created.provider_reference, &action).await?;
+        orders::note(conn, &order, "payment_started", actor, None).await?;
+        Ok::<_, Error>(order)
+    })
+    .await;
+    match kept {
+        Err(Error::Storage(error)) if error.violated_unique() == Some("attempts_reference_once") => {
+            Err(ProviderError::Mismatch { provider, detail: "a reference that another order has".to_owned() }.into())
+        }
+        kept => kept,
+    }
+}
+
+/// What the customer reads of a failed call. Statuses, codes and the state of our credentials are for the log, where
+/// they are written when the request is answered.
+fn plainly(error: &ProviderError) -> String {
+    match error {
+        ProviderError::Unavailable { provider, .. } | ProviderError::Mismatch { provider, .. } => {
+            format!("{provider} did not answer properly; the same request can be repeated")
+        }
+        ProviderError::Busy { provider, .. } => format!("{provider} is busy; the same request can be repeated later"),
+        ProviderError::Credentials { provider } => format!("{provider} cannot be used at the moment"),
+        ProviderError::Refused { provider, .. } => format!("{provider} refused this payment"),
+        ProviderError::Unsupported { provider, .. } => format!("{provider} does not support this payment"),
     }
 }
 
