@@ -302,7 +302,7 @@ async fn an_older_refund_is_asked_for_before_it_is_sent() {
     let old = Utc::now() - TimeDelta::minutes(5);
     let asked = refund(this_attempt(), &format!("{REFERENCE}:14422574"), money("200000", "VND"), old);
     let movement = json!({"vnp_TransactionType": "03", "vnp_TransactionStatus": "06", "vnp_Amount": "20000000",
-        "vnp_TransactionNo": "999"});
+        "vnp_TransactionNo": "999", "vnp_OrderInfo": format!("Refund {REFUND}")});
 
     let (server, provider) = played().await;
     answers(&server, answer(movement.clone())).await;
@@ -336,6 +336,28 @@ async fn an_older_refund_is_asked_for_before_it_is_sent() {
         let fact = provider.refund(&asked).await.unwrap();
         // The payment's own number is no refund's.
         assert_eq!((fact.status, fact.refund_id), (RefundStatus::Pending, refund_id()));
+    }
+}
+
+/// VNPay may echo the payment's words instead of the refund's: then a refund of the same amount can be any.
+#[tokio::test]
+async fn a_refund_that_does_not_say_whose_it_is_is_nobodys() {
+    let old = Utc::now() - TimeDelta::minutes(5);
+    let asked = refund(this_attempt(), &format!("{REFERENCE}:14422574"), money("200000", "VND"), old);
+    let own = refund_id();
+    for number in ["999", "14422574", "", "0"] {
+        let (server, provider) = played().await;
+        let movement = json!({"vnp_TransactionType": "03", "vnp_TransactionStatus": "00", "vnp_Amount": "20000000",
+            "vnp_TransactionNo": number});
+        answers(&server, answer(movement)).await;
+        assert!(matches!(provider.refund(&asked).await, Err(ProviderError::Mismatch { .. })), "{number}");
+        let sent = server.received_requests().await.unwrap();
+        assert!(sent.iter().all(|sent| sent.body_json::<Value>().unwrap()["vnp_Command"] == "querydr"), "{number}");
+        assert!(matches!(provider.read_refund(&asked, &own).await, Err(ProviderError::Mismatch { .. })), "{number}");
+        // The number that VNPay gave this refund tells, and only that.
+        let known = provider.read_refund(&asked, "999").await.unwrap();
+        let expected = if number == "999" { RefundStatus::Succeeded } else { RefundStatus::Pending };
+        assert_eq!((known.status, known.refund_id.as_str()), (expected, "999"), "{number}");
     }
 }
 

@@ -100,24 +100,33 @@ impl Server {
     /// Where a refund stands.
     pub async fn read_refund(&self, request: &RefundRequest, id: &str) -> Result<RefundFact, ProviderError> {
         let number = (id != own_id(request)).then_some(id);
-        let unknown = || fact(request, own_id(request), RefundStatus::Pending, Some("not yet known to VNPay"));
+        let unknown = || fact(request, id.to_owned(), RefundStatus::Pending, Some("not yet known to VNPay"));
         Ok(self.find_refund(request, number).await?.unwrap_or_else(unknown))
     }
 
-    /// Without VNPay's number of the refund, the question is about the payment, and VNPay answers with
-    /// its last movement.
+    /// Without VNPay's number of the refund, the question is about the payment, and VNPay answers with its last
+    /// movement. Only our own words in it, or the number that VNPay gave this refund, make it this refund: an earlier
+    /// one of the same amount looks the same otherwise. A movement that could be either is nobody's: concluding could
+    /// keep money from the payer, sending could be money twice, so a person looks it up.
     async fn find_refund(
         &self,
         request: &RefundRequest,
         number: Option<&str>,
     ) -> Result<Option<RefundFact>, ProviderError> {
         let Some(answer) = self.query(&request.attempt, number).await? else { return Ok(None) };
+        let info = answer.text("vnp_OrderInfo");
         let is_refund = matches!(answer.text("vnp_TransactionType"), FULL_REFUND | PARTIAL_REFUND);
         let same_amount = mapping::amount_from_wire(answer.text("vnp_Amount")) == Some(request.amount);
-        // Where VNPay echoes the words of the refund, they tell two refunds of one amount apart.
-        let info = answer.text("vnp_OrderInfo");
-        let another = info.starts_with(REFUND_INFO) && info != refund_info(request);
-        if is_refund && same_amount && !another { self.refund_fact(&answer, request).map(Some) } else { Ok(None) }
+        let ours =
+            info == refund_info(request) || number.is_some_and(|number| number == answer.text("vnp_TransactionNo"));
+        let anothers = info.starts_with(REFUND_INFO) || number.is_some();
+        match (is_refund && same_amount, ours, anothers) {
+            (false, ..) | (true, false, true) => Ok(None),
+            (true, true, _) => self.refund_fact(&answer, request).map(Some),
+            (true, false, false) => {
+                Err(mismatch("a refund of the same amount that may be another; look it up at VNPay by hand"))
+            }
+        }
     }
 
     fn refund_fact(&self, answer: &Answer, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
