@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use super::problem::{Failure, OwnBody};
 use crate::app::{App, notifications, orders, settlement};
 use crate::domain::id::IdKind;
-use crate::providers::RawNotification;
+use crate::providers::{RawNotification, Returned};
 
 async fn receive(app: &App, provider: &str, request: &HttpRequest, body: web::Bytes) -> Result<HttpResponse, Failure> {
     let headers = request
@@ -79,7 +79,10 @@ pub async fn vnpay_ipn(request: HttpRequest, app: web::Data<App>) -> Result<Http
 #[utoipa::path(
     tag = "provider-webhooks",
     operation_id = "returnFromPaypal",
-    params(("order" = Option<String>, Query, description = "The order", max_length = 64)),
+    params(
+        ("order" = Option<String>, Query, description = "The order", max_length = 64),
+        ("token" = Option<String>, Query, description = "PayPal's name for it, which PayPal adds", max_length = 64)
+    ),
     responses((status = 303, description = "On to the order's return_url"), (status = 200, description = "A plain page"))
 )]
 #[get("/v1/providers/paypal/return")]
@@ -89,11 +92,14 @@ pub async fn paypal_return(request: HttpRequest, app: web::Data<App>) -> Result<
 
 /// The page that a payer comes back to from VNPay
 ///
-/// Never evidence: it shows where the order stands, and sends the browser on.
+/// Never evidence: it checks VNPay's signature, and sends the browser on or says that nothing could be verified.
 #[utoipa::path(
     tag = "provider-webhooks",
     operation_id = "returnFromVnpay",
-    params(("order" = Option<String>, Query, description = "The order", max_length = 64)),
+    params(
+        ("order" = Option<String>, Query, description = "The order", max_length = 64),
+        ("vnp_TxnRef" = Option<String>, Query, description = "VNPay's name for it; VNPay adds it, signed with others", max_length = 100)
+    ),
     responses((status = 303, description = "On to the order's return_url"), (status = 200, description = "A plain page"))
 )]
 #[get("/v1/providers/vnpay/return")]
@@ -102,17 +108,29 @@ pub async fn vnpay_return(request: HttpRequest, app: web::Data<App>) -> Result<H
 }
 
 async fn come_back(app: &App, request: &HttpRequest, provider: &str) -> Result<HttpResponse, Failure> {
+    let query = request.query_string();
     let brought = |wanted: &str| {
-        let mut pairs = form_urlencoded::parse(request.query_string().as_bytes());
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
         pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
     };
+    let company = app.providers.by_name(provider);
+    let reference = match company.map_or(Returned::Nothing, |company| company.returned(query)) {
+        Returned::Nothing => None,
+        Returned::Reference(reference) => Some(reference),
+        Returned::Forged => {
+            tracing::warn!(provider, "a return with a bad signature");
+            let said = "What this page was called with could not be verified, so nothing was done. Look at your order \
+                        to see whether it is paid.";
+            return Ok(page("Not verified", said));
+        }
+    };
     let named = brought("order").and_then(|value| IdKind::TopUpOrder.parse(&value));
-    let Some(found) = orders::read::by_provider(app, provider, named).await? else {
+    let Some(found) = orders::read::come_back_to(app, provider, named, reference.as_deref()).await? else {
         return Err(crate::app::Error::NotFound("order").into());
     };
-    // What the browser brought is not looked at; the provider is asked. A failure here costs nothing: the
+    // What the browser brought is no evidence; the provider is asked. A failure here costs nothing: the
     // notification and the worker come by themselves.
-    if provider == "paypal"
+    if company.is_some_and(|company| company.settles_on_return())
         && let Err(error) = settlement::settle(app, found.id, "payer's return").await
     {
         tracing::info!(order = %found.id, error = %error, "the provider could not be asked on return");
@@ -130,12 +148,17 @@ async fn come_back(app: &App, request: &HttpRequest, provider: &str) -> Result<H
             target.query_pairs_mut().append_pair("order", &shown);
             Ok(HttpResponse::SeeOther().insert_header((LOCATION, target.to_string())).finish())
         }
-        None => Ok(HttpResponse::Ok()
-            .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
-            .insert_header(("content-security-policy", "default-src 'none'"))
-            .body(
-                "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Thank you</title>\
-                 <p>Thank you. You can close this page; your balance is updated as soon as the payment is confirmed.",
-            )),
+        None => Ok(page(
+            "Thank you",
+            "Thank you. You can close this page; your balance is updated as soon as the payment is confirmed.",
+        )),
     }
+}
+
+/// A page of plain words of ours.
+fn page(title: &str, said: &str) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header(("content-security-policy", "default-src 'none'"))
+        .body(format!("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title><p>{said}"))
 }

@@ -2,9 +2,19 @@
 //!
 //! # Adding a provider
 //! 1. Write `providers/<company>.rs` with a type that implements [`PaymentProvider`].
-//! 2. Add its settings to [`settings::ProviderSettings`] and one line to [`Registry::new`].
+//! 2. Add one line to [`Registry::new`], and what it is configured with to [`settings::ProviderSettings`]; the
+//!    variables that fill it are read in `config.rs` and `server/offer.rs`.
+//! 3. A company that notifies, or that payers come back from by a page of ours, is called by paths that it has
+//!    registered: its routes go into `http/providers.rs` and `http/routes.rs`; what is behind them is shared.
 //!
-//! Nothing else knows a company by name: orders, settlement, notifications and refunds speak to the trait.
+//! That is all for a company behind a channel that exists (another card processor in place of the first): orders,
+//! settlement, notifications and refunds speak to the trait. What only one company takes from the customer (VNPay's
+//! bank code) is a field of the order and of [`AttemptRequest`].
+//!
+//! A channel of its own is a new word of the public API, and words are written down where they are checked:
+//! [`Channel`], with who may use it by default (`domain/offer.rs`); `PaymentChannel` in `http/top_up_orders.rs`; and a
+//! migration for the constraint `channel_rules_channel`.
+//!
 //! `bank_transfer.rs` is the smallest example: a provider without a counterpart to call. Money on the wire
 //! needs a table of its own (companies differ from ISO 4217 and from each other).
 //!
@@ -195,6 +205,17 @@ pub enum Outcome {
     TryAgain,
 }
 
+/// What a payer's browser brings back from a company's page. Never evidence of money.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Returned {
+    /// Nothing that names an attempt.
+    Nothing,
+    /// The company's name for the attempt ([`Created::provider_reference`]).
+    Reference(String),
+    /// It is signed, as this company's are, but not by the company.
+    Forged,
+}
+
 /// The answer to a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
@@ -244,6 +265,17 @@ pub trait PaymentProvider: Debug + Send + Sync {
 
     /// Verifies a notification and says what it states.
     async fn verify(&self, raw: &RawNotification) -> Result<Notification, NotificationError>;
+
+    /// What the query of a payer's return says, without the `?`.
+    fn returned(&self, _query: &str) -> Returned {
+        Returned::Nothing
+    }
+
+    /// Whether a payer's return is the moment to ask the company (and to capture). Not where a return says nothing
+    /// that a notification does not say at the same time.
+    fn settles_on_return(&self) -> bool {
+        false
+    }
 
     /// The reply that this company expects.
     fn reply(&self, outcome: Outcome) -> Reply;

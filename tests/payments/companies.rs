@@ -298,6 +298,50 @@ async fn case_12_vnpays_return_page_never_credits() {
     stage.finish().await;
 }
 
+/// The companies may lead a payer back with their own words only.
+#[tokio::test]
+async fn a_return_is_recognized_by_the_companys_own_words() {
+    let stage = Stage::new().await;
+    stage.mute("paypal", true).await;
+    stage.mute("vnpay", true).await;
+    let get = async |path: String| stage.app.anonymous().get(&path).await;
+    let shop = |placed: &Placed| format!("{}?order={}", crate::stage::RETURN_URL, placed.id);
+
+    let paypal = stage.place(Way::Paypal).await;
+    stage.play(&paypal, "approve", json!({})).await;
+    let back = get(format!("/v1/providers/paypal/return?token={}&PayerID=P", paypal.at)).await.expect(303);
+    assert_eq!(back.header("location"), Some(shop(&paypal).as_str()));
+    stage.is_credited(&paypal).await;
+
+    let vnpay = stage.place(Way::Vnpay).await;
+    let said = vnpay_says(&vnpay.at, 200_000);
+    let back = get(format!("/v1/providers/vnpay/return?{}", vnpay_query(&said, VNPAY_SECRET))).await.expect(303);
+    assert_eq!(back.header("location"), Some(shop(&vnpay).as_str()));
+    // Of one company's words another one knows nothing, and nobody knows of strangers'.
+    get(format!("/v1/providers/vnpay/return?token={}", paypal.at)).await.expect(404);
+    get(format!("/v1/providers/paypal/return?token={}", vnpay.at)).await.expect(404);
+    get("/v1/providers/paypal/return?token=5O190127TN364715T".to_owned()).await.expect(404);
+
+    // A bad signature is said, whether or not our own address names the order.
+    let mut elsewhere = said.clone();
+    elsewhere.insert("vnp_TmnCode", "ANOTHER1".to_owned());
+    for forged in [
+        vnpay_query(&said, "another secret"),
+        vnpay_query(&said, VNPAY_SECRET).replace("200000", "200001"),
+        vnpay_query(&elsewhere, VNPAY_SECRET),
+        format!("vnp_TxnRef={}", vnpay.at),
+    ] {
+        for query in [forged.clone(), format!("order={}&{forged}", vnpay.id)] {
+            let page = get(format!("/v1/providers/vnpay/return?{query}")).await.expect(200);
+            assert!(page.text.contains("<title>Not verified</title>"), "{}", page.text);
+        }
+    }
+    let order = stage.is_not_credited(&vnpay, "pending").await;
+    assert_eq!(events(&order), ["created", "payment_started"]);
+    assert_eq!(stage.calls("vnpay", "querydr").await, Vec::<Value>::new());
+    stage.finish().await;
+}
+
 #[tokio::test]
 async fn vnpays_failed_then_paid_is_believed_when_vnpay_says_so_itself() {
     let stage = Stage::new().await;

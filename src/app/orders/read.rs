@@ -127,12 +127,25 @@ pub async fn bank_account(app: &App, order: &Order) -> Result<Option<BankAccount
     Ok(bank_accounts::find(&mut conn, id).await?)
 }
 
-/// An order of this provider, for a payer's browser that comes back with its id.
+/// The order of this provider that a payer's browser comes back with: by its id, or by what the company calls it.
 ///
 /// # Errors
 /// Of the database.
-pub async fn by_provider(app: &App, provider: &str, id: Option<Uuid>) -> Result<Option<Order>, Error> {
-    let Some(id) = id else { return Ok(None) };
+pub async fn come_back_to(
+    app: &App,
+    provider: &str,
+    id: Option<Uuid>,
+    reference: Option<&str>,
+) -> Result<Option<Order>, Error> {
     let mut conn = app.pool.get().await?;
+    let id = match (id, reference) {
+        (Some(id), _) => Some(id),
+        (None, Some(reference)) => {
+            let attempt = attempts::attempt_by_reference(&mut conn, provider, reference).await?;
+            attempt.map(|attempt| attempt.order_id)
+        }
+        (None, None) => None,
+    };
+    let Some(id) = id else { return Ok(None) };
     Ok(orders::find(&mut conn, id).await?.filter(|order| order.provider == provider))
 }

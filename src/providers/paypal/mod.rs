@@ -20,7 +20,7 @@ use self::wire::{Order, Refund};
 use super::settings::{self, PaypalSettings, SettingsError, Timeouts};
 use super::{
     AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, Outcome, PaymentProvider,
-    ProviderError, RawNotification, RefundRequest, Reply,
+    ProviderError, RawNotification, RefundRequest, Reply, Returned,
 };
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
@@ -214,6 +214,17 @@ impl PaymentProvider for Paypal {
     async fn verify(&self, raw: &RawNotification) -> Result<Notification, NotificationError> {
         self.verifier.verify(&self.client, raw, Utc::now()).await?;
         event::parse(&raw.body, &self.account)
+    }
+
+    /// PayPal adds `token=<its order>&PayerID=…`.
+    fn returned(&self, query: &str) -> Returned {
+        let token = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "token");
+        token.map_or(Returned::Nothing, |(_, order)| Returned::Reference(order.into_owned()))
+    }
+
+    /// The payer has agreed just now, and no money moves before we capture.
+    fn settles_on_return(&self) -> bool {
+        true
     }
 
     fn reply(&self, outcome: Outcome) -> Reply {

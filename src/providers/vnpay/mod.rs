@@ -18,7 +18,7 @@ use self::signing::value;
 use super::settings::{self, SettingsError, Timeouts, VnpaySettings};
 use super::{
     AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, Outcome, PaymentProvider,
-    ProviderError, RawNotification, RefundRequest, Reply, return_page,
+    ProviderError, RawNotification, RefundRequest, Reply, Returned, return_page,
 };
 use crate::domain::money::Money;
 use crate::domain::payment::{Channel, Fact, Notification, Observation, RefundFact};
@@ -199,6 +199,17 @@ impl PaymentProvider for Vnpay {
             created_at: value(&parameters, "vnp_PayDate").and_then(mapping::read_stamp),
             fact: Fact::Attempt { locator: mapping::locator(said.transaction_reference, said.amount), observation },
         })
+    }
+
+    /// The same parameters as the IPN's, behind what our own address had. Without any of them nothing is claimed.
+    fn returned(&self, query: &str) -> Returned {
+        if !form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name.starts_with("vnp_")) {
+            return Returned::Nothing;
+        }
+        let ours = signing::verified(&self.hash_secret, query)
+            .filter(|parameters| value(parameters, "vnp_TmnCode") == Some(self.tmn_code.as_str()));
+        let reference = ours.as_ref().and_then(|parameters| value(parameters, "vnp_TxnRef"));
+        reference.map_or(Returned::Forged, |reference| Returned::Reference(reference.to_owned()))
     }
 
     /// Only 00 and 02 end VNPay's repetitions. Its words, its spelling.
