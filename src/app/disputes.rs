@@ -38,6 +38,13 @@ pub async fn observe(
     };
     transact(&app.pool, async |conn| {
         let (order, payment) = lock(conn, payment_id).await?;
+        // There is nothing to book, but an operator may want to answer, or to refund before it becomes a dispute.
+        if fact.inquiry {
+            let why = fact.reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+            let detail = format!("the payer's bank asks about {}{why}", fact.amount);
+            note(conn, order.as_ref(), &payment, "payment_questioned", &actor, &detail).await?;
+            return Ok(Outcome::Recorded);
+        }
         match disputes::lock(conn, provider, &fact.dispute_id).await? {
             Some(known) => follow(conn, order, &payment, known, fact, &actor).await,
             None => match unnamed(conn, &payment).await? {
@@ -81,6 +88,7 @@ pub(in crate::app) async fn reversed(
         payment_id: fact.payment_id.clone(),
         amount: fact.amount,
         status: DisputeStatus::Lost,
+        inquiry: false,
         reason: fact.reason.clone(),
     };
     open(conn, order, payment, &lost, actor).await

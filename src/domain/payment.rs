@@ -136,6 +136,8 @@ pub struct DisputeFact {
     pub payment_id: Option<String>,
     pub amount: Money,
     pub status: DisputeStatus,
+    /// The payer's bank only asks so far: no money was taken, and it may become a dispute.
+    pub inquiry: bool,
     pub reason: Option<String>,
 }
 

@@ -163,6 +163,12 @@ async fn case_49_an_inquiry_takes_nothing() {
     play(&app, "stripe", &order, "inquiry-open", json!({})).await;
     quiet(&app, "stripe").await;
     assert_eq!(app.available("alice", "USD", "").await, "100.00");
+    let told = app.customer("alice").get(&format!("/v1/top-up-orders/{order}")).await.expect(200);
+    let last = told["timeline"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["event"], "payment_questioned");
+    assert_eq!(last["detail"], "the payer's bank asks about 100.00 USD: fraudulent");
+    let page = app.operator().get("/v1/admin/disputes").await.expect(200);
+    assert_eq!(page["data"], json!([]));
     play(&app, "stripe", &order, "inquiry-close", json!({})).await;
     quiet(&app, "stripe").await;
     assert_eq!(app.available("alice", "USD", "").await, "100.00");

@@ -138,6 +138,7 @@ pub(super) fn dispute(dispute: &Dispute) -> Result<DisputeFact, Unreadable> {
         payment_id: transaction.and_then(|transaction| transaction.seller_transaction_id.clone()),
         amount: amount(dispute.dispute_amount.as_ref())?,
         status,
+        inquiry: false,
         reason: dispute.reason.clone(),
     })
 }

@@ -42,18 +42,9 @@ fn fact(kind: &str, object: Value) -> Result<Fact, String> {
         | "charge.dispute.updated"
         | "charge.dispute.closed"
         | "charge.dispute.funds_withdrawn"
-        | "charge.dispute.funds_reinstated" => dispute(&read(object)?),
+        | "charge.dispute.funds_reinstated" => mapping::dispute(&read::<Dispute>(object)?).map(Fact::Dispute),
         // `charge.refunded` among them: it is cumulative, the refund's own events say the same by id.
         _ => Ok(Fact::Ignored),
-    }
-}
-
-/// While the payer's bank only asks (`warning_…`), no money has been withdrawn and none may be taken; a refund is
-/// the way to settle it (docs.stripe.com/disputes/how-disputes-work, inquiries).
-fn dispute(dispute: &Dispute) -> Result<Fact, String> {
-    match dispute.status.as_str() {
-        "warning_needs_response" | "warning_under_review" => Ok(Fact::Ignored),
-        _ => mapping::dispute(dispute).map(Fact::Dispute),
     }
 }
 

@@ -122,6 +122,8 @@ pub(super) fn our_refund(refund: &Refund) -> Option<Uuid> {
     meta(refund.metadata.as_ref(), META_REFUND).and_then(|id| IdKind::Refund.parse(id))
 }
 
+/// While the payer's bank only asks (`warning_…`), no money has been withdrawn and none may be taken; a refund is
+/// the way to settle it (docs.stripe.com/disputes/how-disputes-work, inquiries).
 pub(super) fn dispute(dispute: &Dispute) -> Result<DisputeFact, Unreadable> {
     let status = match dispute.status.as_str() {
         "won" | "warning_closed" | "prevented" => DisputeStatus::Won,
@@ -134,6 +136,7 @@ pub(super) fn dispute(dispute: &Dispute) -> Result<DisputeFact, Unreadable> {
         payment_id: dispute.payment_intent.as_ref().and_then(Expandable::id).map(str::to_owned),
         amount: money::from_wire(dispute.amount, &dispute.currency).map_err(|error| error.to_string())?,
         status,
+        inquiry: matches!(dispute.status.as_str(), "warning_needs_response" | "warning_under_review"),
         reason: dispute.reason.clone(),
     })
 }
