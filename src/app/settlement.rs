@@ -38,10 +38,23 @@ pub enum Step {
     Known,
     /// Money arrived that does not fit the order; it waits for an operator.
     Mismatch,
+    /// Money is said to have arrived and is on record, but who said so is not enough to credit it.
+    Unconfirmed,
     /// `processing` is committed: the money may be taken now.
     Capture,
     /// Nothing to do.
     Unchanged,
+}
+
+/// Whose word an observation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The provider's own signed word.
+    Notification,
+    /// The same, of a provider that is asked before a failed order is believed to be paid.
+    UncheckedNotification,
+    /// The provider's answer to our question.
+    Answer,
 }
 
 /// Asks the provider about an order and settles what it says, capturing where the provider wants that.
@@ -71,13 +84,13 @@ pub async fn settle(app: &App, order_id: Uuid, actor: &str) -> Result<Settled, E
     if given_up && matches!(observation, Observation::Pending { .. }) && provider.capabilities().can_cancel {
         observation = provider.cancel(&reference).await?;
     }
-    let settled = observe(app, order_id, &observation, actor).await?;
+    let settled = observe(app, order_id, &observation, Source::Answer, actor).await?;
     if settled.step != Step::Capture {
         return Ok(settled);
     }
     // `processing` is committed, so a cancellation cannot come between.
     let observation = provider.capture(&reference).await?;
-    observe(app, order_id, &observation, actor).await
+    observe(app, order_id, &observation, Source::Answer, actor).await
 }
 
 /// The attempt as providers take it; `None` while the provider has not been reached.
@@ -105,10 +118,16 @@ pub fn card_flow(order: &Order) -> CardFlow {
 ///
 /// # Errors
 /// 404 for an unknown order; of the database.
-pub async fn observe(app: &App, order_id: Uuid, observation: &Observation, actor: &str) -> Result<Settled, Error> {
+pub async fn observe(
+    app: &App,
+    order_id: Uuid,
+    observation: &Observation,
+    source: Source,
+    actor: &str,
+) -> Result<Settled, Error> {
     transact(&app.pool, async |conn| {
         let order = orders::lock(conn, order_id).await?.ok_or(Error::NotFound("order"))?;
-        record(conn, order, observation, app.settings.live, actor).await
+        record(conn, order, observation, source, app.settings.live, actor).await
     })
     .await
 }
@@ -117,35 +136,16 @@ async fn record(
     conn: &mut Connection,
     mut order: Order,
     observation: &Observation,
+    source: Source,
     live: bool,
     actor: &str,
 ) -> Result<Settled, Error> {
-    if let Observation::Paid(fact) = observation
-        && let Some(known) = payments::lock(conn, &order.provider, &fact.merchant_account, &fact.payment_id).await?
-    {
-        // A mismatch stays one however often it is told; the operator decides. Nor does another sum under a
-        // known id say what we know.
-        let same = known.amount == fact.amount.amount() && known.currency == fact.amount.currency().code();
-        let step = if same && !known.applied.is_zero() { Step::Known } else { Step::Mismatch };
-        return Ok(Settled { order, step });
-    }
     let step = match judge(&order, observation, live) {
         Verdict::Complete(fact) => {
-            let payment = payment_of(&order, &fact, None);
-            if !payments::insert(conn, &payment).await? {
-                return Ok(Settled { order, step: Step::Known });
-            }
-            complete(conn, &mut order, &payment, payment.amount, actor).await?;
-            Step::Recorded
+            let doubt = doubt(&order, source).map(|why| (why, Step::Unconfirmed));
+            money(conn, &mut order, &fact, doubt, actor).await?
         }
-        Verdict::Keep(fact, reason) => {
-            let payment = payment_of(&order, &fact, Some(reason.clone()));
-            if !payments::insert(conn, &payment).await? {
-                return Ok(Settled { order, step: Step::Known });
-            }
-            orders::note(conn, &order, "payment_unapplied", actor, Some(&reason)).await?;
-            Step::Mismatch
-        }
+        Verdict::Keep(fact, why) => money(conn, &mut order, &fact, Some((why, Step::Mismatch)), actor).await?,
         Verdict::Become(status, reason) => {
             move_to(conn, &mut order, status, Some(reason), actor).await?;
             Step::Recorded
@@ -167,6 +167,47 @@ async fn record(
         Verdict::Nothing => Step::Unchanged,
     };
     Ok(Settled { order, step })
+}
+
+/// Why money that fits the order is not credited on this word alone.
+fn doubt(order: &Order, source: Source) -> Option<String> {
+    (source == Source::UncheckedNotification && order.status == OrderStatus::Failed)
+        .then(|| "paid after it had failed, which the provider, asked, has not confirmed yet".to_owned())
+}
+
+/// Credits a payment to the locked order, or only records it: `kept` says why, and what that comes to.
+async fn money(
+    conn: &mut Connection,
+    order: &mut Order,
+    fact: &PaymentFact,
+    kept: Option<(String, Step)>,
+    actor: &str,
+) -> Result<Step, Error> {
+    let mut payment = payment_of(order, fact, kept.as_ref().map(|(why, _)| why.clone()));
+    let new = payments::insert(conn, &payment).await?;
+    if !new {
+        let known = payments::lock(conn, &payment.provider, &payment.merchant_account, &payment.payment_id)
+            .await?
+            .ok_or(Error::NotFound("payment"))?;
+        // Another sum under a known id does not say what we know.
+        let same = known.amount == payment.amount && known.currency == payment.currency;
+        if same && !known.applied.is_zero() {
+            return Ok(Step::Known);
+        }
+        // What was kept for a reason that still holds is judged as before; the operator decides.
+        if !same || known.order_id != Some(order.id) {
+            return Ok(Step::Mismatch);
+        }
+        payment = known;
+    }
+    if let Some((why, step)) = kept {
+        if new {
+            orders::note(conn, order, "payment_unapplied", actor, Some(&why)).await?;
+        }
+        return Ok(step);
+    }
+    complete(conn, order, &payment, payment.amount, actor).await?;
+    Ok(Step::Recorded)
 }
 
 fn payment_of(order: &Order, fact: &PaymentFact, unapplied: Option<String>) -> Payment {

@@ -19,7 +19,8 @@
 //! | 19 the price is frozen at creation | `settlement::case_19_…` |
 //! | 20 zero-decimal currencies | `settlement::case_20_…` |
 //!
-//! `faults` breaks the companies' answers, `browser` pays as a person does, `eligibility` asks who may pay how.
+//! `faults` breaks the companies' answers, `browser` pays as a person does, `eligibility` asks who may pay how,
+//! `told` is about notifications that a company cannot be made to send by paying.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
 #[path = "../support/mod.rs"]
@@ -33,5 +34,6 @@ mod faults;
 mod settlement;
 mod signing;
 mod stage;
+mod told;
 mod trust;
 mod workers;

@@ -170,6 +170,11 @@ impl PaymentProvider for Vnpay {
         self.server.read_refund(request, provider_refund_id).await
     }
 
+    /// "If the row is `failed` and a verified 00/00 arrives: querydr, then promote and answer 00."
+    fn is_asked_before_reviving(&self) -> bool {
+        true
+    }
+
     async fn verify(&self, raw: &RawNotification) -> Result<Notification, NotificationError> {
         if raw.query.is_empty() {
             return Err(NotificationError::Malformed("no input".to_owned()));
