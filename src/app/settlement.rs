@@ -21,7 +21,7 @@ use crate::storage::attempts::{self, Attempt};
 use crate::storage::orders;
 use crate::storage::payments::{self, Application, Payment};
 use crate::storage::transaction::transact;
-use crate::storage::{ledger, payments as payment_store};
+use crate::storage::{disputes, ledger, payments as payment_store};
 
 /// What an observation came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -194,8 +194,8 @@ async fn money(
         if same && !known.applied.is_zero() {
             return Ok(Step::Known);
         }
-        // What was kept for a reason that still holds is judged as before; the operator decides.
-        if !same || known.order_id != Some(order.id) {
+        // What was kept before is judged anew: who it is for may have become known since.
+        if !same || !is_free(conn, &known, order.id).await? {
             return Ok(Step::Mismatch);
         }
         payment = known;
@@ -206,8 +206,18 @@ async fn money(
         }
         return Ok(step);
     }
+    if payment.order_id.is_none() {
+        payments::name_order(conn, payment.id, order.id).await?;
+    }
     complete(conn, order, &payment, payment.amount, actor).await?;
     Ok(Step::Recorded)
+}
+
+/// Whether a payment of which nothing was applied may serve this order: it names no other one, and no part of it
+/// went back or is claimed back, which would be credited money that we do not have.
+async fn is_free(conn: &mut Connection, payment: &Payment, order_id: Uuid) -> Result<bool, Error> {
+    let unclaimed = payment.order_id.is_none_or(|named| named == order_id) && payment.refunded.is_zero();
+    Ok(unclaimed && disputes::of_payment(conn, payment.id).await?.is_empty())
 }
 
 fn payment_of(order: &Order, fact: &PaymentFact, unapplied: Option<String>) -> Payment {

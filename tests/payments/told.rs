@@ -1,5 +1,6 @@
 //! Notifications that contradict what was known, come too early, or cannot be read.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::companies::capture_behind_our_back;
@@ -71,4 +72,88 @@ async fn vnpays_money_for_a_failed_order_waits_for_vnpays_own_answer() {
     assert_eq!(stage.unapplied().await, Vec::<Value>::new());
     assert_eq!(stage.ask("SELECT count(*) FROM payments").await, ["1"]);
     stage.finish().await;
+}
+
+/// The first word about a payment may not say whose it is: it is kept, and serves its order once that is known,
+/// from whomever.
+#[tokio::test]
+async fn case_03_a_payment_first_seen_without_its_order_completes_it_when_that_is_told() {
+    let stage = Stage::new().await;
+    for teller in ["notification", "verify", "worker"] {
+        stage.mute("stripe", true).await;
+        let placed = stage.place(Way::Checkout).await;
+        stage.play(&placed, "pay", json!({})).await;
+        let payment = payment_of(&stage, &placed).await;
+        stripe_says(&stage, &stripe_event("payment_intent.succeeded", &bare_intent(&payment))).await.expect(200);
+        let kept = stage.unapplied().await;
+        assert_eq!(
+            (kept.len(), &kept[0]["provider_payment_id"], &kept[0]["order_id"]),
+            (1, &json!(payment), &json!(null))
+        );
+        stage.is_not_credited(&placed, "pending").await;
+        match teller {
+            "notification" => {
+                let mut session = paid_session(&placed.at, &placed.id, 2000, "usd");
+                session["payment_intent"] = json!(payment);
+                stripe_says(&stage, &stripe_event("checkout.session.completed", &session)).await.expect(200);
+            }
+            "verify" => {
+                stage.verify(&placed).await.expect(200);
+            }
+            _ => stage.worker_asks().await,
+        }
+        stage.is_credited(&placed).await;
+        assert_eq!(stage.unapplied().await, Vec::<Value>::new(), "{teller}");
+        let id = placed.id.trim_start_matches("tuo_");
+        let named = format!("SELECT payment_id FROM payments WHERE order_id = '{id}' AND applied = amount");
+        assert_eq!(stage.ask(&named).await, [payment], "{teller}");
+    }
+    stage.finish().await;
+}
+
+/// Money that went back, or of another sum, is not credited because its order becomes known.
+#[tokio::test]
+async fn a_payment_without_its_order_that_went_back_stays_with_the_operator() {
+    let stage = Stage::new().await;
+    stage.mute("stripe", true).await;
+    for why in ["refunded", "disputed", "short"] {
+        let placed = stage.place(Way::Checkout).await;
+        stage.play(&placed, "pay", json!({})).await;
+        let payment = payment_of(&stage, &placed).await;
+        let mut intent = bare_intent(&payment);
+        if why == "short" {
+            intent["amount_received"] = json!(1900);
+        }
+        stripe_says(&stage, &stripe_event("payment_intent.succeeded", &intent)).await.expect(200);
+        let object = json!({
+            "id": format!("x_{why}"), "object": "refund", "amount": 500, "currency": "usd", "payment_intent": payment,
+            "status": if why == "refunded" { "succeeded" } else { "needs_response" }, "reason": "fraudulent",
+        });
+        match why {
+            "refunded" => stripe_says(&stage, &stripe_event("refund.created", &object)).await.expect(200),
+            "disputed" => stripe_says(&stage, &stripe_event("charge.dispute.created", &object)).await.expect(200),
+            _ => stage.verify(&placed).await.expect(200),
+        };
+        stage.verify(&placed).await.expect(200);
+        stage.worker_asks().await;
+        stage.is_not_credited(&placed, "pending").await;
+        assert_eq!(stage.unapplied().await[0]["provider_payment_id"], payment, "{why}");
+    }
+    stage.finish().await;
+}
+
+/// The PaymentIntent that a paid session made.
+async fn payment_of(stage: &Stage, placed: &Placed) -> String {
+    let known = stage.company(Method::GET, "/control/stripe/payments", &json!({})).await.expect(200);
+    let mut all = known.body.as_object().unwrap().values().filter_map(Value::as_array).flatten();
+    let session = all.find(|one| one["id"] == placed.at.as_str()).unwrap();
+    session["payment_intent"].as_str().unwrap().to_owned()
+}
+
+/// A paid PaymentIntent that does not say whose it is.
+fn bare_intent(id: &str) -> Value {
+    json!({
+        "id": id, "object": "payment_intent", "status": "succeeded", "amount": 2000, "amount_received": 2000,
+        "currency": "usd", "metadata": {}, "livemode": false,
+    })
 }
