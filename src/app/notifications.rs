@@ -1,13 +1,14 @@
 //! Notifications of providers: verified, stored as they came, then settled.
 
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::settlement::{self, Source, Step};
 use super::{App, Error, disputes, refunds};
 use crate::domain::order::Order;
 use crate::domain::payment::{AttemptLocator, Fact, Notification, Observation};
-use crate::providers::{NotificationError, Outcome, PaymentProvider, RawNotification, Reply};
+use crate::providers::{NotificationError, Outcome, PaymentProvider, RawNotification, Reply, Riddle};
 use crate::storage::attempts::{self, Attempt};
 use crate::storage::orders;
 use crate::storage::provider_events::{self as store, ProviderEvent};
@@ -30,8 +31,15 @@ pub async fn receive(app: &App, provider: &str, raw: &RawNotification) -> Result
             tracing::warn!(provider = provider.name(), why, "a notification with a bad signature");
             Outcome::BadSignature
         }
-        Err(error @ (NotificationError::Malformed(_) | NotificationError::CouldNotVerify(_))) => {
+        Err(error @ NotificationError::CouldNotVerify(_)) => {
             tracing::warn!(provider = provider.name(), error = %error, "a notification could not be taken");
+            Outcome::TryAgain
+        }
+        Err(NotificationError::Malformed(riddle)) => {
+            tracing::error!(provider = provider.name(), %riddle, "a signed notification cannot be read");
+            if let Err(error) = keep_unread(app, provider.name(), raw, &riddle).await {
+                tracing::error!(provider = provider.name(), error = %error, "a notification was not kept");
+            }
             Outcome::TryAgain
         }
         Ok(notification) => match process(app, provider.as_ref(), raw, &notification).await {
@@ -53,17 +61,9 @@ async fn process(
     raw: &RawNotification,
     notification: &Notification,
 ) -> Result<Outcome, Error> {
-    let stored = ProviderEvent {
-        id: Uuid::now_v7(),
-        provider: provider.name(),
-        event_id: &notification.event_id,
-        event_type: &notification.event_type,
-        headers: raw.headers.iter().map(|(name, value)| json!([name, value])).collect(),
-        query: &raw.query,
-        body: &raw.body,
-    };
     let (event, before) = {
         let mut conn = app.pool.get().await?;
+        let stored = as_it_came(provider.name(), raw, &notification.event_id, &notification.event_type);
         store::store(&mut conn, &stored).await?
     };
     // What was recorded needs no second look. Everything else, a failure above all, is processed again.
@@ -82,6 +82,33 @@ async fn process(
             Err(error)
         }
     }
+}
+
+fn as_it_came<'a>(provider: &'a str, raw: &'a RawNotification, id: &'a str, kind: &'a str) -> ProviderEvent<'a> {
+    ProviderEvent {
+        id: Uuid::now_v7(),
+        provider,
+        event_id: id,
+        event_type: kind,
+        headers: raw.headers.iter().map(|(name, value)| json!([name, value])).collect(),
+        query: &raw.query,
+        body: &raw.body,
+    }
+}
+
+/// Keeps what is signed but not understood, as one event however often it is sent: its company gives up in the end.
+async fn keep_unread(app: &App, provider: &str, raw: &RawNotification, riddle: &Riddle) -> Result<(), Error> {
+    let bytes = || {
+        let digest = Sha256::new().chain_update(&raw.query).chain_update([0]).chain_update(&raw.body).finalize();
+        (format!("sha256:{}", hex::encode(digest)), "unread".to_owned())
+    };
+    let (id, kind) = riddle.event.clone().unwrap_or_else(bytes);
+    let mut conn = app.pool.get().await?;
+    let (event, before) = store::store(&mut conn, &as_it_came(provider, raw, &id, &kind)).await?;
+    if before.is_none() {
+        store::fail(&mut conn, event, &riddle.reason).await?;
+    }
+    Ok(())
 }
 
 async fn apply(app: &App, provider: &dyn PaymentProvider, notification: &Notification) -> Result<Outcome, Error> {

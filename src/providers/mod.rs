@@ -29,7 +29,7 @@ mod vnpay;
 
 pub use vnpay::is_bank_code;
 
-pub use error::{NotificationError, ProviderError};
+pub use error::{NotificationError, ProviderError, Riddle};
 pub use registry::Registry;
 
 use std::fmt::{self, Debug};

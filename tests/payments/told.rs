@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::companies::capture_behind_our_back;
-use crate::signing::{paid_session, stripe_event, stripe_says};
+use crate::signing::{paid_session, stripe_event, stripe_says, stripe_sends, vnpay_calls, vnpay_ipn, vnpay_says};
 use crate::stage::{Placed, Stage, Way, until};
 
 /// VNPay's rule to ask first is VNPay's alone: the signed word of the others counts, whether or not they can be asked.
@@ -156,4 +156,63 @@ fn bare_intent(id: &str) -> Value {
         "id": id, "object": "payment_intent", "status": "succeeded", "amount": 2000, "amount_received": 2000,
         "currency": "usd", "metadata": {}, "livemode": false,
     })
+}
+
+/// What a company signed and we cannot read is on record as it came, once, and is processed when a repetition of it
+/// can be read.
+#[tokio::test]
+async fn a_signed_riddle_is_kept_and_asked_for_again() {
+    let stage = Stage::new().await;
+    let card = stage.place(Way::Checkout).await;
+    let mut riddle = paid_session(&card.at, &card.id, 2000, "usd");
+    riddle["payment_status"] = json!("paid_tomorrow");
+    let mut event = stripe_event("checkout.session.completed", &riddle);
+    for _ in 0..2 {
+        stripe_says(&stage, &event).await.expect(503);
+    }
+    let nonsense = json!({"note": "signed, but no event"});
+    for _ in 0..2 {
+        stripe_says(&stage, &nonsense).await.expect(503);
+    }
+    let vnpay = stage.place(Way::Vnpay).await;
+    let right = vnpay_says(&vnpay.at, 200_000);
+    for (field, value) in [("vnp_TransactionNo", Some("0")), ("vnp_Amount", Some("1e9")), ("vnp_ResponseCode", None)] {
+        let mut odd = right.clone();
+        odd.remove(field);
+        odd.extend(value.map(|value| (field, value.to_owned())));
+        assert_eq!(vnpay_ipn(&stage, &odd).await, "99");
+    }
+    let kept = "SELECT event_type || ' ' || error || CASE WHEN processed_at IS NULL THEN '' ELSE ' processed' END
+        FROM provider_events ORDER BY received_at";
+    assert_eq!(
+        stage.ask(kept).await,
+        [
+            "checkout.session.completed session with payment_status \"paid_tomorrow\" and status Some(\"complete\")",
+            "unread no event at line 1 column 31",
+            "ipn paid, but without a TransactionNo",
+            "unread vnp_Amount is not a number",
+            "unread no vnp_ResponseCode",
+        ]
+    );
+    let raw = format!(
+        "SELECT convert_from(body, 'UTF8') FROM provider_events WHERE event_id = '{}'",
+        event["id"].as_str().unwrap()
+    );
+    assert_eq!(stage.ask(&raw).await, [event.to_string()]);
+    let headers = "SELECT count(*) FROM provider_events WHERE headers::text LIKE '%stripe-signature%'";
+    assert_eq!(stage.ask(headers).await, ["2"]);
+
+    // What nobody signed is not kept, an empty call included.
+    let count = "SELECT count(*) FROM provider_events";
+    assert_eq!(stage.ask(count).await, ["5"]);
+    stripe_sends(&stage, &nonsense, "whsec_another").await.expect(400);
+    assert_eq!(vnpay_calls(&stage, "").await, "99");
+    assert_eq!(stage.ask(count).await, ["5"]);
+
+    // The same event, in words that we know.
+    event["data"]["object"]["payment_status"] = json!("paid");
+    stripe_says(&stage, &event).await.expect(200);
+    stage.is_credited(&card).await;
+    assert_eq!(stage.ask(count).await, ["5"]);
+    stage.finish().await;
 }
