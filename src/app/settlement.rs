@@ -140,9 +140,18 @@ async fn record(
     live: bool,
     actor: &str,
 ) -> Result<Settled, Error> {
+    let mut held = false;
+    if let Observation::Review { reason } = observation
+        && source != Source::Answer
+        && order.status != OrderStatus::Completed
+        && !orders::happened(conn, order.id, HELD).await?
+    {
+        orders::note(conn, &order, HELD, actor, Some(reason)).await?;
+        held = true;
+    }
     let step = match judge(&order, observation, live) {
         Verdict::Complete(fact) => {
-            let doubt = doubt(&order, source).map(|why| (why, Step::Unconfirmed));
+            let doubt = doubt(conn, &order, source).await?.map(|why| (why, Step::Unconfirmed));
             money(conn, &mut order, &fact, doubt, actor).await?
         }
         Verdict::Keep(fact, why) => money(conn, &mut order, &fact, Some((why, Step::Mismatch)), actor).await?,
@@ -166,13 +175,27 @@ async fn record(
         }
         Verdict::Nothing => Step::Unchanged,
     };
+    let step = if held && step == Step::Unchanged { Step::Recorded } else { step };
     Ok(Settled { order, step })
 }
 
+/// On the timeline of an order whose money a provider wants looked at.
+const HELD: &str = "held_for_review";
+
 /// Why money that fits the order is not credited on this word alone.
-fn doubt(order: &Order, source: Source) -> Option<String> {
-    (source == Source::UncheckedNotification && order.status == OrderStatus::Failed)
-        .then(|| "paid after it had failed, which the provider, asked, has not confirmed yet".to_owned())
+async fn doubt(conn: &mut Connection, order: &Order, source: Source) -> Result<Option<String>, Error> {
+    let why = match source {
+        Source::UncheckedNotification if order.status == OrderStatus::Failed => {
+            "paid after it had failed, which the provider, asked, has not confirmed yet"
+        }
+        // An answer may know less than the notification that held the money (VNPay's has no response code), so it
+        // does not release it; a later signed word does.
+        Source::Answer if orders::happened(conn, order.id, HELD).await? => {
+            "held for review, which the provider's answer alone does not end"
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(why.to_owned()))
 }
 
 /// Credits a payment to the locked order, or only records it: `kept` says why, and what that comes to.

@@ -3,7 +3,7 @@
 //! | hard case | test |
 //! |---|---|
 //! | 2 notification, return, poll and `verify` at once | `settlement::case_02_…`, two servers: `workers::two_servers_credit_once` |
-//! | 3 two event types for one payment | `settlement::case_03_…` |
+//! | 3 two event types for one payment | `settlement::case_03_…`; the first without its order: `told::case_03_…` |
 //! | 4 stored, crediting fails, repeated | `settlement::case_04_…` |
 //! | 5 a bad signature writes nothing | `trust::case_05_…` (Stripe and VNPay; PayPal) |
 //! | 6 secret unset or empty | `trust::case_06_…` |
@@ -12,7 +12,7 @@
 //! | 9 completed but unpaid | `companies::case_09_…` |
 //! | 10 PENDING, later DENIED | `companies::case_10_…` |
 //! | 11 captured twice | `companies::case_11_…` |
-//! | 12 VNPay's order of checks, review, return page | `companies::case_12_…` (three tests) |
+//! | 12 VNPay's order of checks, review, return page | `companies::case_12_…` (three tests), what ends a review: `told::case_12_…` |
 //! | 13 money after cancellation or expiry | `settlement::case_13_…` (two tests) |
 //! | 15 expired or failed after paid | `settlement::case_15_…` |
 //! | 16 the notification never comes | `settlement::case_16_…` (two tests), shared work: `workers::two_servers_on_one_database_share_the_work` |

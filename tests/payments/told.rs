@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::companies::capture_behind_our_back;
 use crate::signing::{paid_session, stripe_event, stripe_says, stripe_sends, vnpay_calls, vnpay_ipn, vnpay_says};
-use crate::stage::{Placed, Stage, Way, until};
+use crate::stage::{Placed, Stage, Way, events, until};
 
 /// VNPay's rule to ask first is VNPay's alone: the signed word of the others counts, whether or not they can be asked.
 #[tokio::test]
@@ -214,5 +214,42 @@ async fn a_signed_riddle_is_kept_and_asked_for_again() {
     stripe_says(&stage, &event).await.expect(200);
     stage.is_credited(&card).await;
     assert_eq!(stage.ask(count).await, ["5"]);
+    stage.finish().await;
+}
+
+/// VNPay's answers to questions have no response code, so that a held payment looks like a good one in them.
+#[tokio::test]
+async fn case_12_money_held_for_review_is_not_released_by_an_answer() {
+    let stage = Stage::new().await;
+    stage.mute("vnpay", true).await;
+    for closed in [false, true] {
+        let placed = stage.place(Way::Vnpay).await;
+        let paid = stage.play(&placed, "pay", json!({})).await;
+        if closed {
+            stage.expire(&placed).await;
+        }
+        let mut said = vnpay_says(&placed.at, 200_000);
+        said.insert("vnp_TransactionNo", paid["payment"]["tries"][0]["transaction_no"].as_str().unwrap().to_owned());
+        said.insert("vnp_ResponseCode", "07".to_owned());
+        assert_eq!(vnpay_ipn(&stage, &said).await, "00");
+        assert_eq!(vnpay_ipn(&stage, &said).await, "02");
+        let status = if closed { "expired" } else { "processing" };
+        for _ in 0..2 {
+            stage.verify(&placed).await.expect(200);
+            stage.worker_asks().await;
+        }
+        let order = stage.is_not_credited(&placed, status).await;
+        let lines = events(&order);
+        assert_eq!(lines.iter().filter(|line| **line == "held_for_review").count(), 1, "{order:#}");
+        // The operator sees the money, and why it waits.
+        let kept = stage.unapplied().await;
+        assert_eq!((kept.len(), &kept[0]["order_id"]), (1, &json!(placed.id)), "{kept:#?}");
+        assert!(kept[0]["reason"].as_str().unwrap().starts_with("held for review"), "{kept:#?}");
+        // VNPay's own signed word ends it.
+        said.insert("vnp_ResponseCode", "00".to_owned());
+        assert_eq!(vnpay_ipn(&stage, &said).await, "00");
+        stage.is_credited(&placed).await;
+        assert_eq!(stage.unapplied().await, Vec::<Value>::new());
+    }
     stage.finish().await;
 }

@@ -196,9 +196,11 @@ impl PaymentProvider for Vnpay {
             amount: mapping::amount_from_wire(need("vnp_Amount")?)
                 .ok_or_else(|| NotificationError::Malformed("vnp_Amount is not a number".to_owned().into()))?,
         };
-        // VNPay has no event id; these make one notification what it is. Another sum is another statement.
+        // VNPay has no event id; these make one notification what it is. Another sum is another statement, and so is
+        // another response: 07 holds what 00 releases, with one status.
+        let (response, amount) = (need("vnp_ResponseCode")?, need("vnp_Amount")?);
         let event_id =
-            [said.transaction_reference, said.transaction_no, said.transaction_status, need("vnp_Amount")?].join(":");
+            [said.transaction_reference, said.transaction_no, response, said.transaction_status, amount].join(":");
         let observation = mapping::observation(&said, &self.tmn_code, self.live)
             .map_err(|reason| NotificationError::Malformed(Riddle::of(&event_id, EVENT_TYPE, reason)))?;
         Ok(Notification {
