@@ -32,7 +32,7 @@ pub struct Settled {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// The order moved, or money was recorded.
+    /// The order moved, or money or news of an open one were recorded.
     Recorded,
     /// The money was recorded before.
     Known,
@@ -171,7 +171,8 @@ async fn record(
             if last.is_none_or(|last| last.detail.as_deref() != Some(&text)) {
                 orders::note(conn, &order, "checked", actor, Some(&text)).await?;
             }
-            Step::Unchanged
+            // News of a closed order change nothing; those of an open one are recorded, said before or not.
+            if order.status.is_open() { Step::Recorded } else { Step::Unchanged }
         }
         Verdict::Nothing => Step::Unchanged,
     };

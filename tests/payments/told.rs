@@ -253,3 +253,19 @@ async fn case_12_money_held_for_review_is_not_released_by_an_answer() {
     }
     stage.finish().await;
 }
+
+#[tokio::test]
+async fn vnpays_word_that_it_is_not_finished_is_taken() {
+    let stage = Stage::new().await;
+    stage.mute("vnpay", true).await;
+    let placed = stage.place(Way::Vnpay).await;
+    let mut said = vnpay_says(&placed.at, 200_000);
+    said.insert("vnp_TransactionStatus", "01".to_owned());
+    assert_eq!(vnpay_ipn(&stage, &said).await, "00");
+    assert_eq!(vnpay_ipn(&stage, &said).await, "02");
+    let order = stage.is_not_credited(&placed, "pending").await;
+    assert_eq!(events(&order), ["created", "payment_started", "checked"]);
+    assert_eq!(vnpay_ipn(&stage, &vnpay_says(&placed.at, 200_000)).await, "00");
+    stage.is_credited(&placed).await;
+    stage.finish().await;
+}
