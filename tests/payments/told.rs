@@ -269,3 +269,19 @@ async fn vnpays_word_that_it_is_not_finished_is_taken() {
     stage.is_credited(&placed).await;
     stage.finish().await;
 }
+
+/// Another product of the same Stripe account may sell for nothing.
+#[tokio::test]
+async fn a_session_with_nothing_to_pay_is_not_ours() {
+    let stage = Stage::new().await;
+    let mut session = paid_session("cs_test_free", "a-voucher", 0, "usd");
+    session["payment_status"] = json!("no_payment_required");
+    session["payment_intent"] = Value::Null;
+    for kind in ["checkout.session.completed", "checkout.session.expired"] {
+        stripe_says(&stage, &stripe_event(kind, &session)).await.expect(200);
+    }
+    let outcomes = stage.ask("SELECT outcome FROM provider_events").await;
+    assert_eq!(outcomes, ["already_settled", "already_settled"]);
+    assert_eq!(stage.unapplied().await, Vec::<Value>::new());
+    stage.finish().await;
+}

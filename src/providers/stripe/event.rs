@@ -58,8 +58,10 @@ fn dispute(dispute: &Dispute) -> Result<Fact, String> {
 }
 
 fn session(kind: &str, session: &Session) -> Result<Fact, String> {
-    // Subscriptions and card set-ups of the same account are not ours.
-    if session.mode.as_deref().is_some_and(|mode| mode != "payment") {
+    // Subscriptions and card set-ups of the same account are not ours, nor is a session with nothing to pay: our
+    // orders are over more than nothing.
+    let other_mode = session.mode.as_deref().is_some_and(|mode| mode != "payment");
+    if other_mode || session.payment_status == "no_payment_required" {
         return Ok(Fact::Ignored);
     }
     let observation = match kind {
