@@ -68,6 +68,8 @@ pub async fn settle(app: &App, order_id: Uuid, actor: &str) -> Result<Settled, E
         let order = orders::find(&mut conn, order_id).await?.ok_or(Error::NotFound("order"))?;
         (order, attempts::last_attempt(&mut conn, order_id).await?)
     };
+    // Completed is final: no answer could change it, and questions are scarce at some companies (VNPay).
+    let attempt = attempt.filter(|_| order.status != OrderStatus::Completed);
     let Some(reference) = attempt.as_ref().and_then(attempt_ref(&order)) else {
         return Ok(Settled { order, step: Step::Unchanged });
     };

@@ -285,3 +285,21 @@ async fn a_session_with_nothing_to_pay_is_not_ours() {
     assert_eq!(stage.unapplied().await, Vec::<Value>::new());
     stage.finish().await;
 }
+
+#[tokio::test]
+async fn a_completed_order_is_not_asked_about() {
+    let stage = Stage::new().await;
+    for way in Way::ALL {
+        let placed = stage.place(way).await;
+        stage.play(&placed, way.pays(), json!({})).await;
+        stage.until(&placed, "completed").await;
+        stage.delivered(&placed, 1).await;
+        let before = stage.calls(way.company(), way.question()).await.len();
+        stage.fault(way.company(), &json!({"operation": way.question(), "kind": "html", "times": 9})).await;
+        assert_eq!(stage.verify(&placed).await.expect(200)["status"], "completed");
+        assert_eq!(stage.calls(way.company(), way.question()).await.len(), before, "{way:?}");
+        stage.forget_faults(way.company()).await;
+        stage.is_credited(&placed).await;
+    }
+    stage.finish().await;
+}
