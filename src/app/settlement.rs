@@ -21,7 +21,7 @@ use crate::storage::attempts::{self, Attempt};
 use crate::storage::orders;
 use crate::storage::payments::{self, Application, Payment};
 use crate::storage::transaction::transact;
-use crate::storage::{ledger, payments as payment_store};
+use crate::storage::{disputes, ledger, payments as payment_store};
 
 /// What an observation came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,16 +32,29 @@ pub struct Settled {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// The order moved, or money was recorded.
+    /// The order moved, or money or news of an open one were recorded.
     Recorded,
     /// The money was recorded before.
     Known,
     /// Money arrived that does not fit the order; it waits for an operator.
     Mismatch,
+    /// Money is said to have arrived and is on record, but who said so is not enough to credit it.
+    Unconfirmed,
     /// `processing` is committed: the money may be taken now.
     Capture,
     /// Nothing to do.
     Unchanged,
+}
+
+/// Whose word an observation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The provider's own signed word.
+    Notification,
+    /// The same, of a provider that is asked before a failed order is believed to be paid.
+    UncheckedNotification,
+    /// The provider's answer to our question.
+    Answer,
 }
 
 /// Asks the provider about an order and settles what it says, capturing where the provider wants that.
@@ -55,6 +68,8 @@ pub async fn settle(app: &App, order_id: Uuid, actor: &str) -> Result<Settled, E
         let order = orders::find(&mut conn, order_id).await?.ok_or(Error::NotFound("order"))?;
         (order, attempts::last_attempt(&mut conn, order_id).await?)
     };
+    // Completed is final: no answer could change it, and questions are scarce at some companies (VNPay).
+    let attempt = attempt.filter(|_| order.status != OrderStatus::Completed);
     let Some(reference) = attempt.as_ref().and_then(attempt_ref(&order)) else {
         return Ok(Settled { order, step: Step::Unchanged });
     };
@@ -71,13 +86,13 @@ pub async fn settle(app: &App, order_id: Uuid, actor: &str) -> Result<Settled, E
     if given_up && matches!(observation, Observation::Pending { .. }) && provider.capabilities().can_cancel {
         observation = provider.cancel(&reference).await?;
     }
-    let settled = observe(app, order_id, &observation, actor).await?;
+    let settled = observe(app, order_id, &observation, Source::Answer, actor).await?;
     if settled.step != Step::Capture {
         return Ok(settled);
     }
     // `processing` is committed, so a cancellation cannot come between.
     let observation = provider.capture(&reference).await?;
-    observe(app, order_id, &observation, actor).await
+    observe(app, order_id, &observation, Source::Answer, actor).await
 }
 
 /// The attempt as providers take it; `None` while the provider has not been reached.
@@ -105,10 +120,16 @@ pub fn card_flow(order: &Order) -> CardFlow {
 ///
 /// # Errors
 /// 404 for an unknown order; of the database.
-pub async fn observe(app: &App, order_id: Uuid, observation: &Observation, actor: &str) -> Result<Settled, Error> {
+pub async fn observe(
+    app: &App,
+    order_id: Uuid,
+    observation: &Observation,
+    source: Source,
+    actor: &str,
+) -> Result<Settled, Error> {
     transact(&app.pool, async |conn| {
         let order = orders::lock(conn, order_id).await?.ok_or(Error::NotFound("order"))?;
-        record(conn, order, observation, app.settings.live, actor).await
+        record(conn, order, observation, source, app.settings.live, actor).await
     })
     .await
 }
@@ -117,41 +138,32 @@ async fn record(
     conn: &mut Connection,
     mut order: Order,
     observation: &Observation,
+    source: Source,
     live: bool,
     actor: &str,
 ) -> Result<Settled, Error> {
-    if let Observation::Paid(fact) = observation
-        && let Some(known) = payments::lock(conn, &order.provider, &fact.merchant_account, &fact.payment_id).await?
+    let mut held = false;
+    if let Observation::Review { reason } = observation
+        && source != Source::Answer
+        && order.status != OrderStatus::Completed
+        && !orders::happened(conn, order.id, HELD).await?
     {
-        // A mismatch stays one however often it is told; the operator decides. Nor does another sum under a
-        // known id say what we know.
-        let same = known.amount == fact.amount.amount() && known.currency == fact.amount.currency().code();
-        let step = if same && !known.applied.is_zero() { Step::Known } else { Step::Mismatch };
-        return Ok(Settled { order, step });
+        orders::note(conn, &order, HELD, actor, Some(reason)).await?;
+        held = true;
     }
     let step = match judge(&order, observation, live) {
         Verdict::Complete(fact) => {
-            let payment = payment_of(&order, &fact, None);
-            if !payments::insert(conn, &payment).await? {
-                return Ok(Settled { order, step: Step::Known });
-            }
-            complete(conn, &mut order, &payment, payment.amount, actor).await?;
-            Step::Recorded
+            let doubt = doubt(conn, &order, source).await?.map(|why| (why, Step::Unconfirmed));
+            money(conn, &mut order, &fact, doubt, actor).await?
         }
-        Verdict::Keep(fact, reason) => {
-            let payment = payment_of(&order, &fact, Some(reason.clone()));
-            if !payments::insert(conn, &payment).await? {
-                return Ok(Settled { order, step: Step::Known });
-            }
-            orders::note(conn, &order, "payment_unapplied", actor, Some(&reason)).await?;
-            Step::Mismatch
-        }
+        Verdict::Keep(fact, why) => money(conn, &mut order, &fact, Some((why, Step::Mismatch)), actor).await?,
         Verdict::Become(status, reason) => {
             move_to(conn, &mut order, status, Some(reason), actor).await?;
             Step::Recorded
         }
         Verdict::Capture => {
-            if order.status == OrderStatus::Pending {
+            // Of a declined one the reason goes with it: while money is being taken, nobody gives the order up.
+            if order.status == OrderStatus::Pending || order.was_declined() {
                 move_to(conn, &mut order, OrderStatus::Processing, Some("taking the payment".to_owned()), actor)
                     .await?;
             }
@@ -162,11 +174,77 @@ async fn record(
             if last.is_none_or(|last| last.detail.as_deref() != Some(&text)) {
                 orders::note(conn, &order, "checked", actor, Some(&text)).await?;
             }
-            Step::Unchanged
+            // News of a closed order change nothing; those of an open one are recorded, said before or not.
+            if order.status.is_open() { Step::Recorded } else { Step::Unchanged }
         }
         Verdict::Nothing => Step::Unchanged,
     };
+    let step = if held && step == Step::Unchanged { Step::Recorded } else { step };
     Ok(Settled { order, step })
+}
+
+/// On the timeline of an order whose money a provider wants looked at.
+const HELD: &str = "held_for_review";
+
+/// Why money that fits the order is not credited on this word alone.
+async fn doubt(conn: &mut Connection, order: &Order, source: Source) -> Result<Option<String>, Error> {
+    let why = match source {
+        Source::UncheckedNotification if order.status == OrderStatus::Failed => {
+            "paid after it had failed, which the provider, asked, has not confirmed yet"
+        }
+        // An answer may know less than the notification that held the money (VNPay's has no response code), so it
+        // does not release it; a later signed word does.
+        Source::Answer if orders::happened(conn, order.id, HELD).await? => {
+            "held for review, which the provider's answer alone does not end"
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(why.to_owned()))
+}
+
+/// Credits a payment to the locked order, or only records it: `kept` says why, and what that comes to.
+async fn money(
+    conn: &mut Connection,
+    order: &mut Order,
+    fact: &PaymentFact,
+    kept: Option<(String, Step)>,
+    actor: &str,
+) -> Result<Step, Error> {
+    let mut payment = payment_of(order, fact, kept.as_ref().map(|(why, _)| why.clone()));
+    let new = payments::insert(conn, &payment).await?;
+    if !new {
+        let known = payments::lock(conn, &payment.provider, &payment.merchant_account, &payment.payment_id)
+            .await?
+            .ok_or(Error::NotFound("payment"))?;
+        // Another sum under a known id does not say what we know.
+        let same = known.amount == payment.amount && known.currency == payment.currency;
+        if same && !known.applied.is_zero() {
+            return Ok(Step::Known);
+        }
+        // What was kept before is judged anew: who it is for may have become known since.
+        if !same || !is_free(conn, &known, order.id).await? {
+            return Ok(Step::Mismatch);
+        }
+        payment = known;
+    }
+    if let Some((why, step)) = kept {
+        if new {
+            orders::note(conn, order, "payment_unapplied", actor, Some(&why)).await?;
+        }
+        return Ok(step);
+    }
+    if payment.order_id.is_none() {
+        payments::name_order(conn, payment.id, order.id).await?;
+    }
+    complete(conn, order, &payment, payment.amount, actor).await?;
+    Ok(Step::Recorded)
+}
+
+/// Whether a payment of which nothing was applied may serve this order: it names no other one, and no part of it
+/// went back or is claimed back, which would be credited money that we do not have.
+async fn is_free(conn: &mut Connection, payment: &Payment, order_id: Uuid) -> Result<bool, Error> {
+    let unclaimed = payment.order_id.is_none_or(|named| named == order_id) && payment.refunded.is_zero();
+    Ok(unclaimed && disputes::of_payment(conn, payment.id).await?.is_empty())
 }
 
 fn payment_of(order: &Order, fact: &PaymentFact, unapplied: Option<String>) -> Payment {

@@ -1,5 +1,7 @@
 //! What can go wrong between us and a provider. No error carries a secret or a raw answer.
 
+use std::fmt;
+
 /// A call whose outcome is unknown or that was refused for a reason which is not about the money.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProviderError {
@@ -31,8 +33,40 @@ pub enum NotificationError {
     BadSignature(&'static str),
     /// Properly signed, but not understandable: kept, and answered as an error so that it is sent again.
     #[error("the notification cannot be read: {0}")]
-    Malformed(String),
-    /// We could not check it now (the certificate is out of reach): 5xx, the company sends it again.
+    Malformed(Riddle),
+    /// There was nothing to check, or we could not check it now (the certificate is out of reach): nothing is
+    /// written; 5xx, the company sends it again.
     #[error("the notification could not be verified now: {0}")]
     CouldNotVerify(String),
+}
+
+/// What is known of a signed notification that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Riddle {
+    /// The provider's event id and type, as far as they can be read: its repetition is then known as the same event.
+    pub event: Option<(String, String)>,
+    pub reason: String,
+}
+
+impl Riddle {
+    /// Of an event whose id and type can be read.
+    #[must_use]
+    pub fn of(event_id: &str, event_type: &str, reason: impl Into<String>) -> Self {
+        Self { event: Some((event_id.to_owned(), event_type.to_owned())), reason: reason.into() }
+    }
+}
+
+impl From<String> for Riddle {
+    fn from(reason: String) -> Self {
+        Self { event: None, reason }
+    }
+}
+
+impl fmt::Display for Riddle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.event {
+            Some((id, kind)) => write!(f, "{kind} {id}: {}", self.reason),
+            None => f.write_str(&self.reason),
+        }
+    }
 }

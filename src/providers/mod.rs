@@ -39,7 +39,7 @@ mod vnpay;
 
 pub use vnpay::is_bank_code;
 
-pub use error::{NotificationError, ProviderError};
+pub use error::{NotificationError, ProviderError, Riddle};
 pub use registry::Registry;
 
 use std::fmt::{self, Debug};
@@ -262,6 +262,12 @@ pub trait PaymentProvider: Debug + Send + Sync {
     /// Reads where a refund stands. `provider_refund_id` is as [`RefundFact::refund_id`].
     async fn read_refund(&self, request: &RefundRequest, provider_refund_id: &str)
     -> Result<RefundFact, ProviderError>;
+
+    /// Whether a payment that it called failed before is believed to be paid only once the company, asked, says
+    /// so too: its notification alone is then not enough to credit it.
+    fn is_asked_before_reviving(&self) -> bool {
+        false
+    }
 
     /// Verifies a notification and says what it states.
     async fn verify(&self, raw: &RawNotification) -> Result<Notification, NotificationError>;

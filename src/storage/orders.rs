@@ -359,6 +359,15 @@ pub async fn note(
     Ok(())
 }
 
+/// Whether a line of this kind is on an order's timeline.
+///
+/// # Errors
+/// Of the database.
+pub async fn happened(conn: &mut AsyncPgConnection, id: Uuid, event: &str) -> Result<bool, StorageError> {
+    let lines = order_events::table.filter(order_events::order_id.eq(id).and(order_events::event.eq(event)));
+    Ok(diesel::select(diesel::dsl::exists(lines)).get_result(conn).await?)
+}
+
 /// An order's timeline, oldest first.
 ///
 /// # Errors

@@ -125,6 +125,15 @@ pub async fn unapplied(
     Ok(query.load(conn).await?)
 }
 
+/// Names the order of a locked payment that named none.
+///
+/// # Errors
+/// Of the database.
+pub async fn name_order(conn: &mut AsyncPgConnection, payment: Uuid, order_id: Uuid) -> Result<(), StorageError> {
+    diesel::update(payments::table.find(payment)).set(payments::order_id.eq(order_id)).execute(conn).await?;
+    Ok(())
+}
+
 /// Applies a part of a locked payment. The CHECK on `applied` refuses more than there is.
 ///
 /// # Errors

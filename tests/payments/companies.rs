@@ -348,13 +348,26 @@ async fn vnpays_failed_then_paid_is_believed_when_vnpay_says_so_itself() {
     let placed = stage.place(Way::Vnpay).await;
     stage.play(&placed, "wrong-otp", json!({})).await;
     stage.until(&placed, "failed").await;
-    // A notification alone does not revive it: VNPay, asked, knows of no payment.
+    // A notification alone does not revive it: VNPay, asked, knows of no payment. It shall tell us again, and the
+    // money that it speaks of is on record.
     let said = vnpay_says(&placed.at, 200_000);
-    assert_ne!(vnpay_ipn(&stage, &said).await, "00");
+    for _ in 0..2 {
+        assert_eq!(vnpay_ipn(&stage, &said).await, "99");
+    }
+    // Another sum is wrong first, and needs no question.
+    let mut short = vnpay_says(&placed.at, 199_999);
+    short.insert("vnp_TransactionNo", "14422575".to_owned());
+    let asked = stage.calls("vnpay", "querydr").await.len();
+    assert_eq!(vnpay_ipn(&stage, &short).await, "04");
+    assert_eq!(stage.calls("vnpay", "querydr").await.len(), asked);
+    let kept: Vec<_> = stage.unapplied().await.iter().map(|one| one["amount"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(kept, ["199999", "200000"]);
     stage.is_not_credited(&placed, "failed").await;
     stage.play(&placed, "pay", json!({})).await;
     stage.until(&placed, "completed").await;
-    stage.delivered(&placed, 1).await;
+    let delivered = stage.delivered(&placed, 1).await;
+    let answer = delivered.last().unwrap()["attempts"][0]["answer"].as_str().unwrap();
+    assert!(answer.contains(r#""RspCode":"00""#), "{answer}");
     stage.is_credited(&placed).await;
     stage.finish().await;
 }

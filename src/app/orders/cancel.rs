@@ -3,7 +3,8 @@
 use uuid::Uuid;
 
 use super::read::{OrderView, owned, view};
-use crate::app::{App, Caller, Error, settlement};
+use crate::app::settlement::{self, Source};
+use crate::app::{App, Caller, Error};
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::payment::Observation;
 use crate::storage::transaction::transact;
@@ -70,7 +71,7 @@ pub async fn end_at_provider(app: &App, order: &Order, actor: &str) {
         if let (Some(reference), Some(provider)) = (reference, app.providers.by_name(&order.provider)) {
             let observation = provider.cancel(&reference).await?;
             if matches!(observation, Observation::Paid(_) | Observation::InFlight { .. } | Observation::Review { .. }) {
-                settlement::observe(app, order.id, &observation, actor).await?;
+                settlement::observe(app, order.id, &observation, Source::Answer, actor).await?;
             }
         }
         Ok::<(), Error>(())

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::mapping::{self, Account};
 use super::wire::{ApprovalReversed, Capture, Dispute, Event, Order, Refund};
 use crate::domain::payment::{Fact, Notification, Observation, RefundStatus};
-use crate::providers::NotificationError;
+use crate::providers::{NotificationError, Riddle};
 
 /// Reads an event.
 ///
@@ -16,11 +16,11 @@ use crate::providers::NotificationError;
 pub(super) fn parse(body: &[u8], account: &Account) -> Result<Notification, NotificationError> {
     // Only the place: serde's own text quotes the event.
     let event: Event = serde_json::from_slice(body).map_err(|error| {
-        NotificationError::Malformed(format!("no event at line {} column {}", error.line(), error.column()))
+        NotificationError::Malformed(format!("no event at line {} column {}", error.line(), error.column()).into())
     })?;
     let created_at = event.create_time.as_deref().and_then(|time| DateTime::parse_from_rfc3339(time).ok());
     let fact = fact(&event.event_type, event.resource, account)
-        .map_err(|reason| NotificationError::Malformed(format!("{} {}: {reason}", event.event_type, event.id)))?;
+        .map_err(|reason| NotificationError::Malformed(Riddle::of(&event.id, &event.event_type, reason)))?;
     Ok(Notification {
         event_id: event.id,
         event_type: event.event_type,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::mapping;
 use super::wire::{Dispute, Event, PaymentIntent, Refund, Session};
 use crate::domain::payment::{Fact, Notification, Observation};
-use crate::providers::NotificationError;
+use crate::providers::{NotificationError, Riddle};
 
 /// Reads an event.
 ///
@@ -16,11 +16,11 @@ use crate::providers::NotificationError;
 pub(super) fn parse(body: &[u8]) -> Result<Notification, NotificationError> {
     // Only the place: serde's own text quotes the event.
     let event: Event = serde_json::from_slice(body).map_err(|error| {
-        NotificationError::Malformed(format!("no event at line {} column {}", error.line(), error.column()))
+        NotificationError::Malformed(format!("no event at line {} column {}", error.line(), error.column()).into())
     })?;
     let created_at = event.created.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
     let fact = fact(&event.kind, event.data.object)
-        .map_err(|reason| NotificationError::Malformed(format!("{} {}: {reason}", event.kind, event.id)))?;
+        .map_err(|reason| NotificationError::Malformed(Riddle::of(&event.id, &event.kind, reason)))?;
     Ok(Notification { event_id: event.id, event_type: event.kind, created_at, fact })
 }
 
@@ -49,8 +49,10 @@ fn fact(kind: &str, object: Value) -> Result<Fact, String> {
 }
 
 fn session(kind: &str, session: &Session) -> Result<Fact, String> {
-    // Subscriptions and card set-ups of the same account are not ours.
-    if session.mode.as_deref().is_some_and(|mode| mode != "payment") {
+    // Subscriptions and card set-ups of the same account are not ours, nor is a session with nothing to pay: our
+    // orders are over more than nothing.
+    let other_mode = session.mode.as_deref().is_some_and(|mode| mode != "payment");
+    if other_mode || session.payment_status == "no_payment_required" {
         return Ok(Fact::Ignored);
     }
     let observation = match kind {

@@ -18,13 +18,14 @@ use self::signing::value;
 use super::settings::{self, SettingsError, Timeouts, VnpaySettings};
 use super::{
     AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, Outcome, PaymentProvider,
-    ProviderError, RawNotification, RefundRequest, Reply, Returned, return_page,
+    ProviderError, RawNotification, RefundRequest, Reply, Returned, Riddle, return_page,
 };
 use crate::domain::money::Money;
 use crate::domain::payment::{Channel, Fact, Notification, Observation, RefundFact};
 
 const NAME: &str = "vnpay";
 const VERSION: &str = "2.1.0";
+const EVENT_TYPE: &str = "ipn";
 
 #[derive(Debug)]
 pub struct Vnpay {
@@ -170,32 +171,41 @@ impl PaymentProvider for Vnpay {
         self.server.read_refund(request, provider_refund_id).await
     }
 
+    /// "If the row is `failed` and a verified 00/00 arrives: querydr, then promote and answer 00."
+    fn is_asked_before_reviving(&self) -> bool {
+        true
+    }
+
     async fn verify(&self, raw: &RawNotification) -> Result<Notification, NotificationError> {
         if raw.query.is_empty() {
-            return Err(NotificationError::Malformed("no input".to_owned()));
+            return Err(NotificationError::CouldNotVerify("no input".to_owned()));
         }
         let parameters = signing::verified(&self.hash_secret, &raw.query)
             .ok_or(NotificationError::BadSignature("vnp_SecureHash does not match"))?;
         if value(&parameters, "vnp_TmnCode") != Some(self.tmn_code.as_str()) {
             return Err(NotificationError::BadSignature("for another terminal"));
         }
-        let need =
-            |name: &str| value(&parameters, name).ok_or_else(|| NotificationError::Malformed(format!("no {name}")));
+        let need = |name: &str| {
+            value(&parameters, name).ok_or_else(|| NotificationError::Malformed(format!("no {name}").into()))
+        };
         let said = Statement {
             response_code: Some(need("vnp_ResponseCode")?),
             transaction_status: need("vnp_TransactionStatus")?,
             transaction_reference: need("vnp_TxnRef")?,
             transaction_no: value(&parameters, "vnp_TransactionNo").unwrap_or("0"),
             amount: mapping::amount_from_wire(need("vnp_Amount")?)
-                .ok_or_else(|| NotificationError::Malformed("vnp_Amount is not a number".to_owned()))?,
+                .ok_or_else(|| NotificationError::Malformed("vnp_Amount is not a number".to_owned().into()))?,
         };
+        // VNPay has no event id; these make one notification what it is. Another sum is another statement, and so is
+        // another response: 07 holds what 00 releases, with one status.
+        let (response, amount) = (need("vnp_ResponseCode")?, need("vnp_Amount")?);
+        let event_id =
+            [said.transaction_reference, said.transaction_no, response, said.transaction_status, amount].join(":");
         let observation = mapping::observation(&said, &self.tmn_code, self.live)
-            .map_err(|reason| NotificationError::Malformed(reason.to_owned()))?;
+            .map_err(|reason| NotificationError::Malformed(Riddle::of(&event_id, EVENT_TYPE, reason)))?;
         Ok(Notification {
-            // VNPay has no event id; these make one notification what it is. Another sum is another statement.
-            event_id: [said.transaction_reference, said.transaction_no, said.transaction_status, need("vnp_Amount")?]
-                .join(":"),
-            event_type: "ipn".to_owned(),
+            event_id,
+            event_type: EVENT_TYPE.to_owned(),
             created_at: value(&parameters, "vnp_PayDate").and_then(mapping::read_stamp),
             fact: Fact::Attempt { locator: mapping::locator(said.transaction_reference, said.amount), observation },
         })

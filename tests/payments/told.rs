@@ -1,0 +1,305 @@
+//! Notifications that contradict what was known, come too early, or cannot be read.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::companies::capture_behind_our_back;
+use crate::signing::{paid_session, stripe_event, stripe_says, stripe_sends, vnpay_calls, vnpay_ipn, vnpay_says};
+use crate::stage::{Placed, Stage, Way, events, until};
+
+/// VNPay's rule to ask first is VNPay's alone: the signed word of the others counts, whether or not they can be asked.
+#[tokio::test]
+async fn a_failed_order_is_completed_by_signed_money() {
+    let stage = Stage::new().await;
+    let card = stage.place(Way::Checkout).await;
+    stage.play(&card, "pay-delayed", json!({})).await;
+    stage.until(&card, "processing").await;
+    stage.play(&card, "delayed-fail", json!({})).await;
+    stage.until(&card, "failed").await;
+    let paid = paid_session(&card.at, &card.id, 2000, "usd");
+    stripe_says(&stage, &stripe_event("checkout.session.async_payment_succeeded", &paid)).await.expect(200);
+    stage.is_credited(&card).await;
+
+    let paypal = stage.place(Way::Paypal).await;
+    stage.mute("paypal", true).await;
+    stage.play(&paypal, "approve", json!({})).await;
+    capture_behind_our_back(&stage, &paypal).await.expect(201);
+    stage.mute("paypal", false).await;
+    let id = paypal.id.trim_start_matches("tuo_");
+    stage.execute(&format!("UPDATE top_up_orders SET status = 'failed', reason = 'DENIED' WHERE id = '{id}'")).await;
+    stage.execute(&format!("UPDATE attempts SET status = 'dead' WHERE order_id = '{id}'")).await;
+    stage.fault("paypal", &json!({"operation": "get_order", "kind": "html", "times": 99})).await;
+    let captured = stage.deliveries(&paypal).await;
+    let captured = captured.iter().find(|one| one["kind"] == "PAYMENT.CAPTURE.COMPLETED").unwrap();
+    stage.resend(&paypal, captured["event"].as_str().unwrap()).await;
+    stage.until(&paypal, "completed").await;
+    stage.is_credited(&paypal).await;
+    assert_eq!(stage.unapplied().await, Vec::<Value>::new());
+    stage.finish().await;
+}
+
+/// What a company answered to the first sending of its latest notification.
+async fn answered(stage: &Stage, placed: &Placed) -> String {
+    until("it is answered", async || {
+        let deliveries = stage.deliveries(placed).await;
+        let attempts = deliveries.last()?["attempts"].as_array()?.clone();
+        attempts.first()?["answer"].as_str().map(str::to_owned)
+    })
+    .await
+}
+
+/// VNPay ends its notifications after ten: what it told of is on record meanwhile, and is credited once it says so.
+#[tokio::test]
+async fn vnpays_money_for_a_failed_order_waits_for_vnpays_own_answer() {
+    let stage = Stage::new().await;
+    let placed = stage.place(Way::Vnpay).await;
+    stage.play(&placed, "insufficient", json!({})).await;
+    stage.until(&placed, "failed").await;
+    stage.delivered(&placed, 1).await;
+    stage.fault("vnpay", &json!({"operation": "querydr", "kind": "html", "times": 99})).await;
+    stage.play(&placed, "pay", json!({})).await;
+    assert_eq!(answered(&stage, &placed).await, r#"{"RspCode":"99","Message":"Unknow error"}"#);
+    stage.mute("vnpay", true).await;
+    let order = stage.is_not_credited(&placed, "failed").await;
+    let last = order["timeline"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["event"], "payment_unapplied", "{order:#}");
+    let kept = stage.unapplied().await;
+    assert_eq!(kept.len(), 1, "{kept:#?}");
+    assert_eq!((&kept[0]["order_id"], &kept[0]["reason"]), (&json!(placed.id), &last["detail"]));
+    stage.forget_faults("vnpay").await;
+    stage.worker_asks().await;
+    stage.is_credited(&placed).await;
+    assert_eq!(stage.unapplied().await, Vec::<Value>::new());
+    assert_eq!(stage.ask("SELECT count(*) FROM payments").await, ["1"]);
+    stage.finish().await;
+}
+
+/// The first word about a payment may not say whose it is: it is kept, and serves its order once that is known,
+/// from whomever.
+#[tokio::test]
+async fn case_03_a_payment_first_seen_without_its_order_completes_it_when_that_is_told() {
+    let stage = Stage::new().await;
+    for teller in ["notification", "verify", "worker"] {
+        stage.mute("stripe", true).await;
+        let placed = stage.place(Way::Checkout).await;
+        stage.play(&placed, "pay", json!({})).await;
+        let payment = payment_of(&stage, &placed).await;
+        stripe_says(&stage, &stripe_event("payment_intent.succeeded", &bare_intent(&payment))).await.expect(200);
+        let kept = stage.unapplied().await;
+        assert_eq!(
+            (kept.len(), &kept[0]["provider_payment_id"], &kept[0]["order_id"]),
+            (1, &json!(payment), &json!(null))
+        );
+        stage.is_not_credited(&placed, "pending").await;
+        match teller {
+            "notification" => {
+                let mut session = paid_session(&placed.at, &placed.id, 2000, "usd");
+                session["payment_intent"] = json!(payment);
+                stripe_says(&stage, &stripe_event("checkout.session.completed", &session)).await.expect(200);
+            }
+            "verify" => {
+                stage.verify(&placed).await.expect(200);
+            }
+            _ => stage.worker_asks().await,
+        }
+        stage.is_credited(&placed).await;
+        assert_eq!(stage.unapplied().await, Vec::<Value>::new(), "{teller}");
+        let id = placed.id.trim_start_matches("tuo_");
+        let named = format!("SELECT payment_id FROM payments WHERE order_id = '{id}' AND applied = amount");
+        assert_eq!(stage.ask(&named).await, [payment], "{teller}");
+    }
+    stage.finish().await;
+}
+
+/// Money that went back, or of another sum, is not credited because its order becomes known.
+#[tokio::test]
+async fn a_payment_without_its_order_that_went_back_stays_with_the_operator() {
+    let stage = Stage::new().await;
+    stage.mute("stripe", true).await;
+    for why in ["refunded", "disputed", "short"] {
+        let placed = stage.place(Way::Checkout).await;
+        stage.play(&placed, "pay", json!({})).await;
+        let payment = payment_of(&stage, &placed).await;
+        let mut intent = bare_intent(&payment);
+        if why == "short" {
+            intent["amount_received"] = json!(1900);
+        }
+        stripe_says(&stage, &stripe_event("payment_intent.succeeded", &intent)).await.expect(200);
+        let object = json!({
+            "id": format!("x_{why}"), "object": "refund", "amount": 500, "currency": "usd", "payment_intent": payment,
+            "status": if why == "refunded" { "succeeded" } else { "needs_response" }, "reason": "fraudulent",
+        });
+        match why {
+            "refunded" => stripe_says(&stage, &stripe_event("refund.created", &object)).await.expect(200),
+            "disputed" => stripe_says(&stage, &stripe_event("charge.dispute.created", &object)).await.expect(200),
+            _ => stage.verify(&placed).await.expect(200),
+        };
+        stage.verify(&placed).await.expect(200);
+        stage.worker_asks().await;
+        stage.is_not_credited(&placed, "pending").await;
+        assert_eq!(stage.unapplied().await[0]["provider_payment_id"], payment, "{why}");
+    }
+    stage.finish().await;
+}
+
+/// The PaymentIntent that a paid session made.
+async fn payment_of(stage: &Stage, placed: &Placed) -> String {
+    let known = stage.company(Method::GET, "/control/stripe/payments", &json!({})).await.expect(200);
+    let mut all = known.body.as_object().unwrap().values().filter_map(Value::as_array).flatten();
+    let session = all.find(|one| one["id"] == placed.at.as_str()).unwrap();
+    session["payment_intent"].as_str().unwrap().to_owned()
+}
+
+/// A paid PaymentIntent that does not say whose it is.
+fn bare_intent(id: &str) -> Value {
+    json!({
+        "id": id, "object": "payment_intent", "status": "succeeded", "amount": 2000, "amount_received": 2000,
+        "currency": "usd", "metadata": {}, "livemode": false,
+    })
+}
+
+/// What a company signed and we cannot read is on record as it came, once, and is processed when a repetition of it
+/// can be read.
+#[tokio::test]
+async fn a_signed_riddle_is_kept_and_asked_for_again() {
+    let stage = Stage::new().await;
+    let card = stage.place(Way::Checkout).await;
+    let mut riddle = paid_session(&card.at, &card.id, 2000, "usd");
+    riddle["payment_status"] = json!("paid_tomorrow");
+    let mut event = stripe_event("checkout.session.completed", &riddle);
+    for _ in 0..2 {
+        stripe_says(&stage, &event).await.expect(503);
+    }
+    let nonsense = json!({"note": "signed, but no event"});
+    for _ in 0..2 {
+        stripe_says(&stage, &nonsense).await.expect(503);
+    }
+    let vnpay = stage.place(Way::Vnpay).await;
+    let right = vnpay_says(&vnpay.at, 200_000);
+    for (field, value) in [("vnp_TransactionNo", Some("0")), ("vnp_Amount", Some("1e9")), ("vnp_ResponseCode", None)] {
+        let mut odd = right.clone();
+        odd.remove(field);
+        odd.extend(value.map(|value| (field, value.to_owned())));
+        assert_eq!(vnpay_ipn(&stage, &odd).await, "99");
+    }
+    let kept = "SELECT event_type || ' ' || error || CASE WHEN processed_at IS NULL THEN '' ELSE ' processed' END
+        FROM provider_events ORDER BY received_at";
+    assert_eq!(
+        stage.ask(kept).await,
+        [
+            "checkout.session.completed session with payment_status \"paid_tomorrow\" and status Some(\"complete\")",
+            "unread no event at line 1 column 31",
+            "ipn paid, but without a TransactionNo",
+            "unread vnp_Amount is not a number",
+            "unread no vnp_ResponseCode",
+        ]
+    );
+    let raw = format!(
+        "SELECT convert_from(body, 'UTF8') FROM provider_events WHERE event_id = '{}'",
+        event["id"].as_str().unwrap()
+    );
+    assert_eq!(stage.ask(&raw).await, [event.to_string()]);
+    let headers = "SELECT count(*) FROM provider_events WHERE headers::text LIKE '%stripe-signature%'";
+    assert_eq!(stage.ask(headers).await, ["2"]);
+
+    // What nobody signed is not kept, an empty call included.
+    let count = "SELECT count(*) FROM provider_events";
+    assert_eq!(stage.ask(count).await, ["5"]);
+    stripe_sends(&stage, &nonsense, "whsec_another").await.expect(400);
+    assert_eq!(vnpay_calls(&stage, "").await, "99");
+    assert_eq!(stage.ask(count).await, ["5"]);
+
+    // The same event, in words that we know.
+    event["data"]["object"]["payment_status"] = json!("paid");
+    stripe_says(&stage, &event).await.expect(200);
+    stage.is_credited(&card).await;
+    assert_eq!(stage.ask(count).await, ["5"]);
+    stage.finish().await;
+}
+
+/// VNPay's answers to questions have no response code, so that a held payment looks like a good one in them.
+#[tokio::test]
+async fn case_12_money_held_for_review_is_not_released_by_an_answer() {
+    let stage = Stage::new().await;
+    stage.mute("vnpay", true).await;
+    for closed in [false, true] {
+        let placed = stage.place(Way::Vnpay).await;
+        let paid = stage.play(&placed, "pay", json!({})).await;
+        if closed {
+            stage.expire(&placed).await;
+        }
+        let mut said = vnpay_says(&placed.at, 200_000);
+        said.insert("vnp_TransactionNo", paid["payment"]["tries"][0]["transaction_no"].as_str().unwrap().to_owned());
+        said.insert("vnp_ResponseCode", "07".to_owned());
+        assert_eq!(vnpay_ipn(&stage, &said).await, "00");
+        assert_eq!(vnpay_ipn(&stage, &said).await, "02");
+        let status = if closed { "expired" } else { "processing" };
+        for _ in 0..2 {
+            stage.verify(&placed).await.expect(200);
+            stage.worker_asks().await;
+        }
+        let order = stage.is_not_credited(&placed, status).await;
+        let lines = events(&order);
+        assert_eq!(lines.iter().filter(|line| **line == "held_for_review").count(), 1, "{order:#}");
+        // The operator sees the money, and why it waits.
+        let kept = stage.unapplied().await;
+        assert_eq!((kept.len(), &kept[0]["order_id"]), (1, &json!(placed.id)), "{kept:#?}");
+        assert!(kept[0]["reason"].as_str().unwrap().starts_with("held for review"), "{kept:#?}");
+        // VNPay's own signed word ends it.
+        said.insert("vnp_ResponseCode", "00".to_owned());
+        assert_eq!(vnpay_ipn(&stage, &said).await, "00");
+        stage.is_credited(&placed).await;
+        assert_eq!(stage.unapplied().await, Vec::<Value>::new());
+    }
+    stage.finish().await;
+}
+
+#[tokio::test]
+async fn vnpays_word_that_it_is_not_finished_is_taken() {
+    let stage = Stage::new().await;
+    stage.mute("vnpay", true).await;
+    let placed = stage.place(Way::Vnpay).await;
+    let mut said = vnpay_says(&placed.at, 200_000);
+    said.insert("vnp_TransactionStatus", "01".to_owned());
+    assert_eq!(vnpay_ipn(&stage, &said).await, "00");
+    assert_eq!(vnpay_ipn(&stage, &said).await, "02");
+    let order = stage.is_not_credited(&placed, "pending").await;
+    assert_eq!(events(&order), ["created", "payment_started", "checked"]);
+    assert_eq!(vnpay_ipn(&stage, &vnpay_says(&placed.at, 200_000)).await, "00");
+    stage.is_credited(&placed).await;
+    stage.finish().await;
+}
+
+/// Another product of the same Stripe account may sell for nothing.
+#[tokio::test]
+async fn a_session_with_nothing_to_pay_is_not_ours() {
+    let stage = Stage::new().await;
+    let mut session = paid_session("cs_test_free", "a-voucher", 0, "usd");
+    session["payment_status"] = json!("no_payment_required");
+    session["payment_intent"] = Value::Null;
+    for kind in ["checkout.session.completed", "checkout.session.expired"] {
+        stripe_says(&stage, &stripe_event(kind, &session)).await.expect(200);
+    }
+    let outcomes = stage.ask("SELECT outcome FROM provider_events").await;
+    assert_eq!(outcomes, ["already_settled", "already_settled"]);
+    assert_eq!(stage.unapplied().await, Vec::<Value>::new());
+    stage.finish().await;
+}
+
+#[tokio::test]
+async fn a_completed_order_is_not_asked_about() {
+    let stage = Stage::new().await;
+    for way in Way::ALL {
+        let placed = stage.place(way).await;
+        stage.play(&placed, way.pays(), json!({})).await;
+        stage.until(&placed, "completed").await;
+        stage.delivered(&placed, 1).await;
+        let before = stage.calls(way.company(), way.question()).await.len();
+        stage.fault(way.company(), &json!({"operation": way.question(), "kind": "html", "times": 9})).await;
+        assert_eq!(stage.verify(&placed).await.expect(200)["status"], "completed");
+        assert_eq!(stage.calls(way.company(), way.question()).await.len(), before, "{way:?}");
+        stage.forget_faults(way.company()).await;
+        stage.is_credited(&placed).await;
+    }
+    stage.finish().await;
+}
