@@ -53,6 +53,27 @@ async fn one_key_in_many_requests_of_many_flushes_is_booked_once() {
     app.finish().await;
 }
 
+/// The key is another request's, which is refused: so the first item of the batch is what it stands for, and has the
+/// money before the second.
+#[tokio::test]
+async fn an_item_whose_key_another_request_of_the_flush_brought_keeps_its_place() {
+    let app = one_at_a_time(1000).await;
+    app.fund("alice", "CNY", "10.00").await;
+    let held = HeldUp::begin(&app).await;
+    let of_a_product = json!({ "id": "one", "customer_id": "alice", "currency": "CNY", "amount": "8", "product": "sms" });
+    let refused = send(&app, "/v1/usage", &of_a_product);
+    waiting(&app, 1).await;
+    let items = [usage("one", "alice", "8"), usage("two", "alice", "5"), usage("three", "alice", "2")];
+    let batch = send(&app, "/v1/usage/batch", &json!({ "items": items }));
+    waiting(&app, 4).await;
+    held.end().await;
+    refused.await.unwrap().problem(402, "insufficient_funds");
+    let results = batch.await.unwrap().expect(200);
+    let statuses: Vec<_> = (0..3).map(|n| results["results"][n]["status"].clone()).collect();
+    assert_eq!(statuses, ["booked", "refused", "booked"]);
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn an_unknown_error_of_one_request_fails_none_of_its_flush() {
     let app = one_at_a_time(1000).await;
