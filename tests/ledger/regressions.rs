@@ -4,7 +4,7 @@ use chrono::{Duration, Utc};
 use diesel_async::SimpleAsyncConnection;
 use rust_decimal::Decimal;
 use topup::domain::entry::EntryKind::{Adjust, Capture, Grant, Usage};
-use topup::domain::posting::{Change, NewGrant, OnInsufficient, Outcome, Posting, WalletKey};
+use topup::domain::posting::{Change, NewGrant, OnInsufficient, Outcome, Posting, Refusal, WalletKey};
 use topup::storage::ledger::{fast, post};
 use topup::storage::pool::Pool;
 use uuid::Uuid;
@@ -12,16 +12,16 @@ use uuid::Uuid;
 use crate::fixture::shown;
 use crate::support::{ask, assert_clean, book, database, dec, posting, wallet};
 
-fn deduct(at: &WalletKey, key: &str) -> Posting {
+pub fn deduct(at: &WalletKey, key: &str) -> Posting {
     let change = Change::Deduct { amount: dec("1"), on_insufficient: OnInsufficient::Refuse };
     posting(at, Usage, key, "usage", change)
 }
 
-fn hold(at: &WalletKey, key: &str, lifetime: Duration) -> Posting {
+pub fn hold(at: &WalletKey, key: &str, lifetime: Duration) -> Posting {
     posting(at, Usage, key, "usage", Change::OpenHold { id: Uuid::now_v7(), amount: dec("2"), lifetime })
 }
 
-fn capture(opened: &Posting) -> Posting {
+pub fn capture(opened: &Posting) -> Posting {
     let Change::OpenHold { id: hold_id, amount, .. } = opened.change else { panic!("{opened:?}") };
     posting(&opened.wallet, Capture, &shown("hold", hold_id), "usage", Change::Capture { hold_id, amount })
 }
@@ -38,7 +38,7 @@ fn welcome() -> NewGrant {
     }
 }
 
-async fn credited(pool: &Pool, wallets: &[&WalletKey]) {
+pub async fn credited(pool: &Pool, wallets: &[&WalletKey]) {
     for (at, n) in wallets.iter().zip(0..) {
         let credit = posting(at, Adjust, &format!("opening {n}"), "adjustment", Change::Credit { amount: dec("50") });
         assert!(matches!(book(pool, vec![credit]).await[..], [Outcome::Booked(_)]));
@@ -144,6 +144,28 @@ async fn a_hold_that_lapsed_long_ago_is_released() {
     book(&pool, vec![posting(&main, Usage, "sweep", "usage", Change::Sweep)]).await;
     assert_eq!(ask(&pool, "SELECT status FROM holds").await, ["expired"]);
     assert_eq!(ask(&pool, "SELECT trim_scale(held) FROM wallets").await, ["0"]);
+    assert_clean(&pool).await;
+}
+
+/// Debt has a bound as everything has: beyond it is a refusal, not what the column answers.
+#[tokio::test]
+async fn booked_debt_beyond_what_a_wallet_can_hold_is_refused() {
+    let (pool, _) = database(2).await;
+    let main = wallet("ann", "USD", "");
+    let most = dec("1000000000000000");
+    for (key, change) in [
+        ("u1", Change::Deduct { amount: most, on_insufficient: OnInsufficient::Book }),
+        ("u2", Change::TakeBack { amount: dec("0.00000001") }),
+        ("u3", Change::Deduct { amount: most, on_insufficient: OnInsufficient::Book }),
+    ] {
+        let kind = if matches!(change, Change::TakeBack { .. }) { Adjust } else { Usage };
+        let outcome = book(&pool, vec![posting(&main, kind, key, "usage", change)]).await.remove(0);
+        match key {
+            "u1" => assert!(matches!(outcome, Outcome::Booked(_)), "{outcome:?}"),
+            _ => assert_eq!(outcome, Outcome::Refused(Refusal::TooLarge)),
+        }
+    }
+    assert_eq!(ask(&pool, "SELECT trim_scale(debt) FROM wallets").await, [most.to_string()]);
     assert_clean(&pool).await;
 }
 
