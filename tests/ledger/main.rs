@@ -6,6 +6,7 @@
 mod clean;
 mod constraints;
 mod explain;
+mod fast;
 mod fixture;
 mod flows;
 mod history;
