@@ -48,7 +48,7 @@ impl HoldRow {
         let status = HoldStatus::parse(&self.status).ok_or_else(|| StorageError::Corrupt(self.status.clone()))?;
         let parts: Vec<(Uuid, Decimal)> = match self.grant_parts {
             None => Vec::new(),
-            Some(json) => super::write::grant_parts_from_json(&json)?,
+            Some(json) => super::hold_writes::grant_parts_from_json(&json)?,
         };
         Ok(Hold {
             id: self.id,
