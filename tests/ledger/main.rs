@@ -13,4 +13,5 @@ mod history;
 mod regressions;
 mod same_rows;
 mod support;
+mod sweeper;
 mod tampering;

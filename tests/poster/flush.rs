@@ -60,7 +60,8 @@ async fn an_item_whose_key_another_request_of_the_flush_brought_keeps_its_place(
     let app = one_at_a_time(1000).await;
     app.fund("alice", "CNY", "10.00").await;
     let held = HeldUp::begin(&app).await;
-    let of_a_product = json!({ "id": "one", "customer_id": "alice", "currency": "CNY", "amount": "8", "product": "sms" });
+    let of_a_product =
+        json!({ "id": "one", "customer_id": "alice", "currency": "CNY", "amount": "8", "product": "sms" });
     let refused = send(&app, "/v1/usage", &of_a_product);
     waiting(&app, 1).await;
     let items = [usage("one", "alice", "8"), usage("two", "alice", "5"), usage("three", "alice", "2")];
