@@ -86,13 +86,17 @@ impl Pool {
     /// # Errors
     /// [`StorageError::Unreachable`], and others of the database.
     pub async fn lane(&self) -> Result<AsyncPgConnection, StorageError> {
+        self.lane_within(PATIENCE).await
+    }
+
+    async fn lane_within(&self, patience: Duration) -> Result<AsyncPgConnection, StorageError> {
         let opened = async {
             let mut conn = connect(&self.url).await?;
             conn.batch_execute(LANE).await?;
             Ok(conn)
         };
         // What waits for the lane is told that the database is away, as those are who wait for the pool.
-        tokio::time::timeout(PATIENCE, opened)
+        tokio::time::timeout(patience, opened)
             .await
             .unwrap_or_else(|_| Err(StorageError::Unreachable("no session in time".to_owned())))
     }
@@ -178,5 +182,14 @@ mod tests {
         assert_eq!(told.get_connect_timeout(), Some(&Duration::from_secs(3)));
         assert_eq!(told.get_tcp_user_timeout(), Some(&Duration::from_secs(4)));
         assert_eq!(told.get_keepalives_idle(), Duration::from_secs(5));
+    }
+
+    /// Its system takes the connection, and nobody says a word on it.
+    #[tokio::test]
+    async fn a_lane_to_a_host_that_says_nothing_is_given_up() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("postgres://u@{}/d", silent.local_addr().unwrap());
+        let lane = Pool::new(&url.into(), 1).unwrap().lane_within(Duration::from_millis(50)).await;
+        assert!(matches!(lane, Err(StorageError::Unreachable(_))));
     }
 }
