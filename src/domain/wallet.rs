@@ -130,7 +130,7 @@ impl Wallet {
             Change::Credit { amount } => self.credit(*amount, label, now, effects),
             Change::Deduct { amount, on_insufficient } => self.deduct(*amount, *on_insufficient, label, now, effects),
             Change::Withdraw { amount } => self.withdraw(*amount, label, now, effects),
-            Change::TakeBack { amount } => Ok(self.take_back(*amount, label, now, effects)),
+            Change::TakeBack { amount } => self.take_back(*amount, label, now, effects),
             Change::Grant { grant } => self.grant(grant, label, now, effects),
             Change::RevokeGrant { grant_id, amount } => Ok(self.revoke_grant(*grant_id, *amount, label, now, effects)),
             Change::RestoreGrant { grant_id, amount } => self.restore_grant(*grant_id, *amount, label, now, effects),
@@ -187,13 +187,14 @@ impl Wallet {
             self.require_available(amount)?;
             self.require_within_caps(amount, now)?;
         }
-        let uses = self.burn_grants(amount);
-        let from_grants: Decimal = uses.iter().map(|(_, used)| *used).sum();
-        let rest = amount + from_grants;
+        let unheld: Decimal = self.grants.iter().map(Grant::unheld).sum();
+        let rest = amount - unheld.min(amount);
         // Money that a debt already has a claim on is not spendable, so it is not burnt here either.
         let from_paid = self.movable().min(rest);
-        self.take_paid(from_paid);
         let into_debt = rest - from_paid;
+        self.require_room_for_debt(into_debt)?;
+        let uses = self.burn_grants(amount);
+        self.take_paid(from_paid);
         self.debt += into_debt;
         if let Some(guard) = &mut self.guard {
             guard.spend(amount, now);
@@ -216,11 +217,19 @@ impl Wallet {
         Ok(self.record(label, -amount, Vec::new(), Decimal::ZERO, now, effects))
     }
 
-    fn take_back(&mut self, amount: Decimal, label: &Label, now: DateTime<Utc>, effects: &mut Effects) -> Booked {
+    fn take_back(
+        &mut self,
+        amount: Decimal,
+        label: &Label,
+        now: DateTime<Utc>,
+        effects: &mut Effects,
+    ) -> Result<Booked, Refusal> {
         let from_paid = self.movable().min(amount);
+        let into_debt = amount - from_paid;
+        self.require_room_for_debt(into_debt)?;
         self.take_paid(from_paid);
-        self.debt += amount - from_paid;
-        self.record(label, -amount, Vec::new(), amount - from_paid, now, effects)
+        self.debt += into_debt;
+        Ok(self.record(label, -amount, Vec::new(), into_debt, now, effects))
     }
 
     fn grant(
@@ -289,8 +298,12 @@ impl Wallet {
         }
         // Debt that was repaid since comes back as the paid money that repaid it.
         let undone = self.debt.min(parts.debt + parts.paid);
+        let returned = parts.debt + parts.paid - undone;
+        if self.paid_in + returned > MAX_TOTAL {
+            return Err(Refusal::TooLarge);
+        }
         self.debt -= undone;
-        self.add_paid(parts.debt + parts.paid - undone);
+        self.add_paid(returned);
         for (grant_id, amount) in &parts.grants {
             if let Some(grant) = self.grants.iter_mut().find(|grant| grant.id == *grant_id) {
                 grant.remaining += *amount;
@@ -424,6 +437,10 @@ impl Wallet {
 
     fn require_not_frozen(&self) -> Result<(), Refusal> {
         if self.frozen { Err(Refusal::Frozen) } else { Ok(()) }
+    }
+
+    fn require_room_for_debt(&self, more: Decimal) -> Result<(), Refusal> {
+        if self.debt + more > MAX_TOTAL { Err(Refusal::TooLarge) } else { Ok(()) }
     }
 
     fn require_available(&self, required: Decimal) -> Result<(), Refusal> {

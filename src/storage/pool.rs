@@ -35,6 +35,9 @@ pub struct PoolStatus {
 
 const LANE: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET plan_cache_mode = force_generic_plan";
 
+/// How long the database may take to open a session, and its host to say that it has received something.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// A connection borrowed from the pool.
 pub type Pooled = Object<AsyncPgConnection>;
 
@@ -56,8 +59,8 @@ impl Pool {
         let manager = AsyncDieselConnectionManager::new_with_config(url.expose_secret(), config);
         let inner = Deadpool::builder(manager)
             .max_size(size)
-            .wait_timeout(Some(Duration::from_secs(10)))
-            .create_timeout(Some(Duration::from_secs(10)))
+            .wait_timeout(Some(PATIENCE))
+            .create_timeout(Some(PATIENCE))
             .recycle_timeout(Some(Duration::from_secs(5)))
             .runtime(deadpool::Runtime::Tokio1)
             .build()
@@ -78,12 +81,24 @@ impl Pool {
     /// any length, where PostgreSQL would think the plan for the very arrays cheaper each time, and plan for longer
     /// than the work takes.
     ///
+    /// Waits at most 10 s for it.
+    ///
     /// # Errors
     /// [`StorageError::Unreachable`], and others of the database.
     pub async fn lane(&self) -> Result<AsyncPgConnection, StorageError> {
-        let mut conn = connect(&self.url).await?;
-        conn.batch_execute(LANE).await?;
-        Ok(conn)
+        self.lane_within(PATIENCE).await
+    }
+
+    async fn lane_within(&self, patience: Duration) -> Result<AsyncPgConnection, StorageError> {
+        let opened = async {
+            let mut conn = connect(&self.url).await?;
+            conn.batch_execute(LANE).await?;
+            Ok(conn)
+        };
+        // What waits for the lane is told that the database is away, as those are who wait for the pool.
+        tokio::time::timeout(patience, opened)
+            .await
+            .unwrap_or_else(|_| Err(StorageError::Unreachable("no session in time".to_owned())))
     }
 
     /// How busy the pool is.
@@ -117,10 +132,64 @@ async fn establish(url: &str) -> Result<AsyncPgConnection, ConnectionError> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     let tls = tokio_postgres_rustls::MakeRustlsConnect::new(tls);
-    let (client, connection) = tokio_postgres::connect(url, tls).await.map_err(|error| {
+    let mut config: tokio_postgres::Config = url.parse().map_err(|error: tokio_postgres::Error| bad(&error))?;
+    give_up_on_silence(&mut config);
+    let (client, connection) = config.connect(tls).await.map_err(|error| {
         // What tokio-postgres says alone is "error connecting to server"; why stands in the cause.
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
         ConnectionError::BadConnection(format!("{error}{cause}"))
     })?;
     AsyncPgConnection::try_from_client_and_connection(client, connection).await
+}
+
+/// A host that is gone, without a word, must not keep those waiting who have sent it something: by themselves TCP
+/// and its keepalives give up after a quarter of an hour and after two hours. What the URL says is left as it is.
+fn give_up_on_silence(config: &mut tokio_postgres::Config) {
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(PATIENCE);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(PATIENCE);
+    }
+    let untold = tokio_postgres::Config::new();
+    if config.get_keepalives_idle() == untold.get_keepalives_idle() {
+        config.keepalives_idle(PATIENCE);
+    }
+    if config.get_keepalives_interval().is_none() {
+        config.keepalives_interval(PATIENCE / 4);
+    }
+    if config.get_keepalives_retries().is_none() {
+        config.keepalives_retries(4);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_silent_host_is_given_up_unless_the_url_says_how() {
+        let mut config: tokio_postgres::Config = "postgres://u@h/d".parse().unwrap();
+        give_up_on_silence(&mut config);
+        assert_eq!(config.get_connect_timeout(), Some(&PATIENCE));
+        assert_eq!(config.get_tcp_user_timeout(), Some(&PATIENCE));
+        assert_eq!(config.get_keepalives_idle(), PATIENCE);
+        let url = "postgres://u@h/d?connect_timeout=3&tcp_user_timeout=4&keepalives_idle=5";
+        let mut told: tokio_postgres::Config = url.parse().unwrap();
+        give_up_on_silence(&mut told);
+        assert_eq!(told.get_connect_timeout(), Some(&Duration::from_secs(3)));
+        assert_eq!(told.get_tcp_user_timeout(), Some(&Duration::from_secs(4)));
+        assert_eq!(told.get_keepalives_idle(), Duration::from_secs(5));
+    }
+
+    /// Its system takes the connection, and nobody says a word on it.
+    #[tokio::test]
+    async fn a_lane_to_a_host_that_says_nothing_is_given_up() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("postgres://u@{}/d", silent.local_addr().unwrap());
+        let lane = Pool::new(&url.into(), 1).unwrap().lane_within(Duration::from_millis(50)).await;
+        assert!(matches!(lane, Err(StorageError::Unreachable(_))));
+    }
 }

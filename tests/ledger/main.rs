@@ -6,10 +6,12 @@
 mod clean;
 mod constraints;
 mod explain;
+mod fast;
 mod fixture;
 mod flows;
 mod history;
 mod regressions;
 mod same_rows;
 mod support;
+mod sweeper;
 mod tampering;

@@ -4,24 +4,24 @@ use chrono::{Duration, Utc};
 use diesel_async::SimpleAsyncConnection;
 use rust_decimal::Decimal;
 use topup::domain::entry::EntryKind::{Adjust, Capture, Grant, Usage};
-use topup::domain::posting::{Change, NewGrant, OnInsufficient, Outcome, Posting, WalletKey};
+use topup::domain::posting::{Change, NewGrant, OnInsufficient, Outcome, Posting, Refusal, WalletKey};
 use topup::storage::ledger::{fast, post};
 use topup::storage::pool::Pool;
 use uuid::Uuid;
 
 use crate::fixture::shown;
-use crate::support::{ask, assert_clean, book, database, dec, posting, wallet};
+use crate::support::{ask, assert_clean, book, database, dec, fetched, posting, wallet};
 
-fn deduct(at: &WalletKey, key: &str) -> Posting {
+pub fn deduct(at: &WalletKey, key: &str) -> Posting {
     let change = Change::Deduct { amount: dec("1"), on_insufficient: OnInsufficient::Refuse };
     posting(at, Usage, key, "usage", change)
 }
 
-fn hold(at: &WalletKey, key: &str, lifetime: Duration) -> Posting {
+pub fn hold(at: &WalletKey, key: &str, lifetime: Duration) -> Posting {
     posting(at, Usage, key, "usage", Change::OpenHold { id: Uuid::now_v7(), amount: dec("2"), lifetime })
 }
 
-fn capture(opened: &Posting) -> Posting {
+pub fn capture(opened: &Posting) -> Posting {
     let Change::OpenHold { id: hold_id, amount, .. } = opened.change else { panic!("{opened:?}") };
     posting(&opened.wallet, Capture, &shown("hold", hold_id), "usage", Change::Capture { hold_id, amount })
 }
@@ -38,7 +38,7 @@ fn welcome() -> NewGrant {
     }
 }
 
-async fn credited(pool: &Pool, wallets: &[&WalletKey]) {
+pub async fn credited(pool: &Pool, wallets: &[&WalletKey]) {
     for (at, n) in wallets.iter().zip(0..) {
         let credit = posting(at, Adjust, &format!("opening {n}"), "adjustment", Change::Credit { amount: dec("50") });
         assert!(matches!(book(pool, vec![credit]).await[..], [Outcome::Booked(_)]));
@@ -144,6 +144,75 @@ async fn a_hold_that_lapsed_long_ago_is_released() {
     book(&pool, vec![posting(&main, Usage, "sweep", "usage", Change::Sweep)]).await;
     assert_eq!(ask(&pool, "SELECT status FROM holds").await, ["expired"]);
     assert_eq!(ask(&pool, "SELECT trim_scale(held) FROM wallets").await, ["0"]);
+    assert_clean(&pool).await;
+}
+
+/// Holds are looked up one by one and written all at once: a customer's other holds under the same keys cost nothing,
+/// and so does the number of those that are closed.
+#[tokio::test]
+async fn holds_are_found_and_closed_in_a_fixed_number_of_steps() {
+    let (pool, _) = database(2).await;
+    let customers: Vec<WalletKey> = (0..8).map(|n| wallet(&format!("c{n}"), "USD", "")).collect();
+    credited(&pool, &customers.iter().collect::<Vec<_>>()).await;
+    let all = customers.iter().flat_map(|at| (0..8).map(|key| hold(at, &format!("k{key}"), Duration::hours(1))));
+    let all: Vec<Posting> = all.collect();
+    book(&pool, all.clone()).await;
+    let counting = "CREATE TABLE counted (n int);
+        CREATE FUNCTION count_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO counted VALUES (1); RETURN NULL; END $$;
+        CREATE TRIGGER counted AFTER UPDATE ON holds FOR EACH STATEMENT EXECUTE FUNCTION count_it();
+        CREATE TRIGGER counted AFTER UPDATE ON spend_guards FOR EACH STATEMENT EXECUTE FUNCTION count_it();
+        INSERT INTO holds (customer_id, key, id, wallet_id, currency, product, fingerprint, amount, created_at, expires_at, status, closed_at)
+        SELECT customer_id, 'closed-' || n, gen_random_uuid(), id, currency, product, 0, 1, now(), now() + interval '2 hours', 'released', now()
+        FROM wallets, generate_series(1, 1000) AS n;
+        ANALYZE holds";
+    let mut conn = pool.get().await.unwrap();
+    conn.batch_execute(counting).await.unwrap();
+
+    // The eighth of all keys of each: found, and nothing else.
+    let again: Vec<Posting> = all.iter().step_by(9).cloned().collect();
+    conn.batch_execute("BEGIN; SET LOCAL enable_seqscan = off").await.unwrap();
+    let outcomes = post(&mut conn, &again).await.unwrap();
+    let fetched = fetched(&mut conn, "holds").await;
+    conn.batch_execute("COMMIT").await.unwrap();
+    drop(conn);
+    assert_eq!(outcomes.len(), 8);
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Replayed(_))), "{outcomes:?}");
+    assert!(fetched <= 8, "{fetched}");
+
+    let guards = "UPDATE wallets SET guarded = true, slow = true;
+        INSERT INTO spend_guards (customer_id, wallet_id, daily_cap, day, month, set_by, updated_at)
+        SELECT customer_id, id, 1000, now()::date, now()::date, 'test', now() FROM wallets";
+    pool.get().await.unwrap().batch_execute(guards).await.unwrap();
+    let outcomes = book(&pool, all.iter().map(capture).collect()).await;
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Booked(_))), "{outcomes:?}");
+    assert_eq!(ask(&pool, "SELECT count(*) FROM counted").await, ["2"], "one for holds, one for guards");
+    assert_eq!(
+        ask(&pool, "SELECT DISTINCT status || trim_scale(captured) FROM holds WHERE key LIKE 'k%'").await,
+        ["captured2"]
+    );
+    assert_eq!(ask(&pool, "SELECT DISTINCT trim_scale(spent_today) FROM spend_guards").await, ["16"]);
+    assert_clean(&pool).await;
+}
+
+/// Debt has a bound as everything has: beyond it is a refusal, not what the column answers.
+#[tokio::test]
+async fn booked_debt_beyond_what_a_wallet_can_hold_is_refused() {
+    let (pool, _) = database(2).await;
+    let main = wallet("ann", "USD", "");
+    let most = dec("1000000000000000");
+    for (key, change) in [
+        ("u1", Change::Deduct { amount: most, on_insufficient: OnInsufficient::Book }),
+        ("u2", Change::TakeBack { amount: dec("0.00000001") }),
+        ("u3", Change::Deduct { amount: most, on_insufficient: OnInsufficient::Book }),
+    ] {
+        let kind = if matches!(change, Change::TakeBack { .. }) { Adjust } else { Usage };
+        let outcome = book(&pool, vec![posting(&main, kind, key, "usage", change)]).await.remove(0);
+        match key {
+            "u1" => assert!(matches!(outcome, Outcome::Booked(_)), "{outcome:?}"),
+            _ => assert_eq!(outcome, Outcome::Refused(Refusal::TooLarge)),
+        }
+    }
+    assert_eq!(ask(&pool, "SELECT trim_scale(debt) FROM wallets").await, [most.to_string()]);
     assert_clean(&pool).await;
 }
 

@@ -1,7 +1,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 use diesel::{QueryableByName, sql_query};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use rust_decimal::Decimal;
@@ -12,10 +12,10 @@ use topup::domain::entry::{EntryKind, Label};
 use topup::domain::posting::{Change, Outcome, Posting, WalletKey};
 use topup::domain::product::Product;
 use topup::embedded::Cluster;
-use topup::storage::StorageError;
 use topup::storage::ledger::post;
 use topup::storage::pool::{Pool, connect};
 use topup::storage::transaction::transact;
+use topup::storage::{Connection, StorageError};
 
 static CLUSTER: OnceLock<Cluster> = OnceLock::new();
 static MIGRATED: OnceCell<()> = OnceCell::const_new();
@@ -71,6 +71,18 @@ pub async fn ask(pool: &Pool, sql: &str) -> Vec<String> {
     let sql = format!("SELECT answer::text FROM ({sql}) AS a (answer)");
     let rows: Vec<Answer> = sql_query(sql).load(&mut pool.get().await.unwrap()).await.unwrap();
     rows.into_iter().map(|row| row.answer).collect()
+}
+
+/// How many rows of a table its own transaction has fetched by an index so far, those that other conditions then
+/// dropped included.
+pub async fn fetched(conn: &mut Connection, table: &str) -> i64 {
+    #[derive(QueryableByName)]
+    struct Fetched {
+        #[diesel(sql_type = BigInt)]
+        rows: i64,
+    }
+    let sql = format!("SELECT idx_tup_fetch AS rows FROM pg_stat_xact_user_tables WHERE relname = '{table}'");
+    sql_query(sql).get_result::<Fetched>(conn).await.unwrap().rows
 }
 
 pub async fn report(pool: &Pool) -> Report {

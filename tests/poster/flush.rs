@@ -1,10 +1,13 @@
 //! Requests of different callers in one flush, and across flushes.
 
+use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::json;
+use topup::storage::pool::connect;
 
-use crate::support::{Reply, TestApp, execute};
-use crate::together::{HeldUp, one_at_a_time, send, usage, waiting};
+use crate::support::{Reply, TestApp, execute, url};
+use crate::together::{HeldUp, one_at_a_time, send, somebody_waits, usage, waiting};
 
 fn statuses(replies: &[Reply]) -> Vec<u16> {
     let mut statuses: Vec<u16> = replies.iter().map(|reply| reply.status).collect();
@@ -47,6 +50,28 @@ async fn one_key_in_many_requests_of_many_flushes_is_booked_once() {
         assert_eq!(statuses(&replies), [vec![200; 11], vec![201]].concat());
     }
     assert_eq!(app.available("alice", "CNY", "").await, "80.00");
+    app.finish().await;
+}
+
+/// The key is another request's, which is refused: so the first item of the batch is what it stands for, and has the
+/// money before the second.
+#[tokio::test]
+async fn an_item_whose_key_another_request_of_the_flush_brought_keeps_its_place() {
+    let app = one_at_a_time(1000).await;
+    app.fund("alice", "CNY", "10.00").await;
+    let held = HeldUp::begin(&app).await;
+    let of_a_product =
+        json!({ "id": "one", "customer_id": "alice", "currency": "CNY", "amount": "8", "product": "sms" });
+    let refused = send(&app, "/v1/usage", &of_a_product);
+    waiting(&app, 1).await;
+    let items = [usage("one", "alice", "8"), usage("two", "alice", "5"), usage("three", "alice", "2")];
+    let batch = send(&app, "/v1/usage/batch", &json!({ "items": items }));
+    waiting(&app, 4).await;
+    held.end().await;
+    refused.await.unwrap().problem(402, "insufficient_funds");
+    let results = batch.await.unwrap().expect(200);
+    let statuses: Vec<_> = (0..3).map(|n| results["results"][n]["status"].clone()).collect();
+    assert_eq!(statuses, ["booked", "refused", "booked"]);
     app.finish().await;
 }
 
@@ -132,17 +157,48 @@ async fn a_session_that_postgresql_ends_costs_no_request() {
     let app = one_at_a_time(1000).await;
     let held = HeldUp::begin(&app).await;
     for _ in 0..2 {
-        execute(
-            &app.database,
-            "DO $$ DECLARE ended int; BEGIN
-                 SELECT pid INTO STRICT ended FROM pg_stat_activity
-                 WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active';
-                 PERFORM pg_terminate_backend(ended, 10000);
-             END $$",
-        )
-        .await;
+        end_the_one_that_waits(&app).await;
         held.is_waited_for(&app).await;
     }
     held.end().await;
+    app.finish().await;
+}
+
+async fn end_the_one_that_waits(app: &TestApp) {
+    execute(
+        &app.database,
+        "DO $$ DECLARE ended int; BEGIN
+             SELECT pid INTO STRICT ended FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active';
+             PERFORM pg_terminate_backend(ended, 10000);
+         END $$",
+    )
+    .await;
+}
+
+/// One item of a batch is booked at once, the other waits for its wallet until its last session is ended: whether that
+/// one was booked nobody knows, so the batch is not told at all, and tells of both when it is sent again.
+#[tokio::test]
+async fn a_batch_that_loses_the_database_half_way_is_told_of_no_refusal() {
+    let app = one_at_a_time(1000).await;
+    app.fund("alice", "CNY", "10.00").await;
+    app.fund("mallory", "CNY", "10.00").await;
+    let cap = json!({ "daily_cap": "100.00" });
+    let guard = "/v1/spend-guards/CNY?customer_id=mallory";
+    app.service().send(Method::PUT, guard, Some(&cap), None).await.expect(201);
+    let mut locker = connect(&url(&app.database)).await.unwrap();
+    locker.batch_execute("BEGIN; SELECT FROM wallets WHERE customer_id = 'mallory' FOR UPDATE").await.unwrap();
+    let batch = json!({ "items": [usage("one", "alice", "1"), usage("two", "mallory", "1")] });
+    let sent = send(&app, "/v1/usage/batch", &batch);
+    for _ in 0..3 {
+        somebody_waits(&app).await;
+        end_the_one_that_waits(&app).await;
+    }
+    sent.await.unwrap().problem(503, "database_unavailable");
+    assert_eq!(app.available("alice", "CNY", "").await, "9.00", "it was booked all the same");
+    locker.batch_execute("COMMIT").await.unwrap();
+    let again = app.service().post("/v1/usage/batch", &batch).await.expect(200);
+    assert_eq!(again["results"][0]["status"], "replayed");
+    assert_eq!(again["results"][1]["status"], "booked");
     app.finish().await;
 }

@@ -46,17 +46,22 @@ impl HeldUp {
 
     /// Returns when a session waits for the wallet.
     pub async fn is_waited_for(&self, app: &TestApp) {
-        let mut watcher = connect(&url(&app.database)).await.unwrap();
-        let waits = "SELECT 1 / count(*) FROM pg_stat_activity \
-                     WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active'";
-        while watcher.batch_execute(waits).await.is_err() {
-            tokio::task::yield_now().await;
-        }
+        somebody_waits(app).await;
     }
 
     pub async fn end(mut self) {
         self.locker.batch_execute("COMMIT").await.unwrap();
         self.usage.await.unwrap().expect(201);
+    }
+}
+
+/// Returns when a session waits for a lock.
+pub async fn somebody_waits(app: &TestApp) {
+    let mut watcher = connect(&url(&app.database)).await.unwrap();
+    let waits = "SELECT 1 / count(*) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active'";
+    while watcher.batch_execute(waits).await.is_err() {
+        tokio::task::yield_now().await;
     }
 }
 

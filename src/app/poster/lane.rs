@@ -85,8 +85,8 @@ async fn flush(jobs: Vec<Job>, pool: &Pool, conn: &Connection) -> bool {
     let postings: Vec<&Posting> = jobs.iter().flat_map(|job| &job.postings).collect();
     metrics::histogram!("topup_poster_flush_postings")
         .record(f64::from(u32::try_from(postings.len()).unwrap_or(u32::MAX)));
-    let waits: Vec<bool> = jobs.iter().flat_map(|job| waiting_for_others(&job.postings)).collect();
-    let (settled, alive) = try_fast(conn, &postings, &waits).await;
+    let at_once = settled_at_once(jobs.iter().map(|job| job.postings.as_slice()));
+    let (settled, alive) = try_fast(conn, &postings, &at_once).await;
     let mut answers = settle_rest(pool, &postings, settled).await.into_iter();
     for job in jobs {
         // A caller who went away is no reason to stop.
@@ -102,7 +102,7 @@ pub(super) async fn alone(pool: Pool, postings: Vec<Posting>) -> Option<Vec<Answ
         let postings: Vec<&Posting> = postings.iter().collect();
         // Several wallets are locked in order on the connection of a lane only.
         let settled = match pool.get().await {
-            Ok(conn) if postings.len() == 1 => try_fast(&conn, &postings, &[false]).await.0,
+            Ok(conn) if postings.len() == 1 => try_fast(&conn, &postings, &[true]).await.0,
             _ => postings.iter().map(|_| None).collect(),
         };
         // The connection is back in the pool by now: whoever keeps one while asking for another may wait for ever.
@@ -111,26 +111,26 @@ pub(super) async fn alone(pool: Pool, postings: Vec<Posting>) -> Option<Vec<Answ
     written.await.ok()
 }
 
-/// Which postings of one request may not be booked before the ones before them: an earlier one may turn to their
-/// wallet, or of two with one key the second may be the one that counts, and the fast path, which settles what it
-/// can at once, would serve them first.
-fn waiting_for_others(postings: &[Posting]) -> Vec<bool> {
-    if postings.len() < 2 {
-        return vec![false; postings.len()];
-    }
-    let mut decided_later: HashSet<&WalletKey> = HashSet::new();
-    let mut keys: HashSet<(&str, &str)> = HashSet::with_capacity(postings.len());
-    postings
-        .iter()
-        .map(|posting| {
-            let waits = decided_later.contains(&posting.wallet);
+/// Which postings of these requests the fast path may have, which settles what it can at once. The second of two
+/// with one key is decided after the first, whoever sent them. And within one request nothing of a wallet is booked
+/// before what came earlier and is decided later: that second one, for it may be the one that counts, or one that may
+/// turn to the wallet.
+fn settled_at_once<'p>(requests: impl Iterator<Item = &'p [Posting]>) -> Vec<bool> {
+    let mut keys: HashSet<(&str, Option<EntryKind>, &str)> = HashSet::new();
+    let mut at_once = Vec::new();
+    for postings in requests {
+        let mut decided_later: HashSet<&WalletKey> = HashSet::new();
+        for posting in postings {
+            let kind = (!matches!(posting.change, Change::OpenHold { .. })).then_some(posting.label.kind);
+            let repeated = !keys.insert((posting.wallet.customer.as_str(), kind, posting.label.key.as_str()));
+            at_once.push(!repeated && !decided_later.contains(&posting.wallet));
             decided_later.extend(&posting.fallback);
-            if !keys.insert((posting.wallet.customer.as_str(), posting.label.key.as_str())) {
+            if repeated {
                 decided_later.insert(&posting.wallet);
             }
-            waits
-        })
-        .collect()
+        }
+    }
+    at_once
 }
 
 /// What the fast path has booked, in the places of the postings.
@@ -150,19 +150,14 @@ async fn settle_rest(pool: &Pool, postings: &[&Posting], settled: Settled) -> Ve
 }
 
 /// Sends what the fast path can take, all statements at once on the one connection; false when it was lost.
-async fn try_fast(conn: &Connection, postings: &[&Posting], waits: &[bool]) -> (Settled, bool) {
-    let mut seen: HashSet<(&str, Option<EntryKind>, &str)> = HashSet::with_capacity(postings.len());
+async fn try_fast(conn: &Connection, postings: &[&Posting], at_once: &[bool]) -> (Settled, bool) {
     let (mut usage, mut holds, mut captures) = (Vec::new(), Vec::new(), Vec::new());
-    for (at, (posting, waits)) in postings.iter().zip(waits).enumerate() {
-        let (into, kind) = match posting.change {
-            Change::Deduct { .. } => (&mut usage, Some(posting.label.kind)),
-            Change::OpenHold { .. } => (&mut holds, None),
-            Change::Capture { .. } => (&mut captures, Some(posting.label.kind)),
-            _ => continue,
-        };
-        // The second of two with one key is decided after the first is booked.
-        if seen.insert((posting.wallet.customer.as_str(), kind, posting.label.key.as_str())) && !waits {
-            into.push(at);
+    for (at, (posting, _)) in postings.iter().zip(at_once).enumerate().filter(|(_, (_, at_once))| **at_once) {
+        match posting.change {
+            Change::Deduct { .. } => usage.push(at),
+            Change::OpenHold { .. } => holds.push(at),
+            Change::Capture { .. } => captures.push(at),
+            _ => {}
         }
     }
     let pick = |ats: &[usize]| ats.iter().filter_map(|at| postings.get(*at).copied()).collect::<Vec<_>>();

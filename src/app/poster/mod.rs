@@ -159,13 +159,14 @@ fn stopping() -> Error {
     unavailable("shutting_down", "the service is stopping; repeat the request")
 }
 
-/// A request of which nothing was decided because the database is away has failed as a whole.
+/// A request that lost the database on the way has failed as a whole, whatever was booked of it before: of what was
+/// lost nobody knows whether it is booked, so it may not be told as refused. The same request again tells of all.
 fn decided(answers: Vec<Answer>) -> Result<Vec<Answer>, Error> {
     let lost = |answer: &Answer| answer.as_ref().err().is_some_and(StorageError::is_connection_lost);
-    if !answers.is_empty() && answers.iter().all(lost) {
-        return Err(answers.into_iter().find_map(Answer::err).map_or_else(stopping, Error::Storage));
+    match answers.iter().position(lost) {
+        None => Ok(answers),
+        Some(at) => Err(answers.into_iter().nth(at).and_then(Answer::err).map_or_else(stopping, Error::Storage)),
     }
-    Ok(answers)
 }
 
 impl Queue {

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::{AsSelect, SqlTypeOf};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::AstPass;
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{Array, BigInt, Int2, Jsonb, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
@@ -17,7 +18,7 @@ use crate::domain::customer::CustomerId;
 use crate::domain::entry::{Entry, EntryKind, Label};
 use crate::domain::posting::{Booked, Change, Posting};
 use crate::storage::StorageError;
-use crate::storage::schema::{entries, holds};
+use crate::storage::schema::entries;
 use crate::storage::statement::{Cached, StaticSql};
 
 struct FindEntries {
@@ -120,6 +121,27 @@ impl EntryRow {
     }
 }
 
+struct FindHolds {
+    columns: AsSelect<HoldRow, Pg>,
+    customers: Vec<String>,
+    keys: Vec<String>,
+}
+
+impl StaticSql for FindHolds {
+    type Row = SqlTypeOf<AsSelect<HoldRow, Pg>>;
+
+    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        self.columns.walk_ast(out.reborrow())?;
+        out.push_sql(" FROM unnest(");
+        out.push_bind_param::<Array<Text>, _>(&self.customers)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.keys)?;
+        out.push_sql(") AS k (customer_id, key) JOIN holds USING (customer_id, key)");
+        Ok(())
+    }
+}
+
 /// What was booked before under the keys of these postings. Read after the wallets are locked, so that a
 /// writer who was faster is seen.
 pub(super) async fn find_known(
@@ -127,13 +149,12 @@ pub(super) async fn find_known(
     postings: &[Posting],
 ) -> Result<HashMap<DedupeKey, (i64, Booked)>, StorageError> {
     let mut wanted = FindEntries { customers: Vec::new(), kinds: Vec::new(), keys: Vec::new() };
-    let mut hold_customers: Vec<&str> = Vec::new();
-    let mut hold_keys: Vec<&str> = Vec::new();
+    let mut wanted_holds = FindHolds { columns: HoldRow::as_select(), customers: Vec::new(), keys: Vec::new() };
     for posting in postings {
         match posting.change {
             Change::OpenHold { .. } => {
-                hold_customers.push(posting.wallet.customer.as_str());
-                hold_keys.push(&posting.label.key);
+                wanted_holds.customers.push(posting.wallet.customer.as_str().to_owned());
+                wanted_holds.keys.push(posting.label.key.clone());
             }
             Change::Capture { .. } | Change::Release { .. } | Change::Extend { .. } | Change::Sweep => {}
             _ => {
@@ -153,12 +174,8 @@ pub(super) async fn find_known(
             known.insert(key, (entry.label.fingerprint, Booked { wallet: None, entry: Some(entry), hold: None }));
         }
     }
-    if !hold_keys.is_empty() {
-        let rows: Vec<HoldRow> = holds::table
-            .filter(holds::customer_id.eq_any(hold_customers).and(holds::key.eq_any(hold_keys)))
-            .select(HoldRow::as_select())
-            .load(conn)
-            .await?;
+    if !wanted_holds.keys.is_empty() {
+        let rows: Vec<HoldRow> = Cached(wanted_holds).load(conn).await?;
         for row in rows {
             let hold = row.into_hold()?;
             let key = (hold.wallet.customer.as_str().to_owned(), None, hold.key.clone());

@@ -1,14 +1,17 @@
 //! Looking things up in the ledger.
 
 use chrono::{DateTime, Duration, Utc};
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::query_builder::AstPass;
+use diesel::sql_types::{Nullable, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::entry_rows::EntryRow;
 use super::find_entry;
-use super::hold_rows::{HOLD_SWEEPER, HoldRow};
+use super::hold_rows::{CLOCK_SLACK_SECONDS, HOLD_SWEEPER, HoldRow};
 use super::load::wallet_key;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::{Entry, EntryKind};
@@ -16,6 +19,7 @@ use crate::domain::hold::{Hold, HoldStatus};
 use crate::domain::posting::WalletKey;
 use crate::storage::StorageError;
 use crate::storage::schema::{entries, grant_uses, grants, holds, wallets, worker_marks};
+use crate::storage::statement::{Cached, StaticSql};
 
 /// A usage by its id, or a capture by its hold's, with the grants that it took from.
 ///
@@ -116,8 +120,31 @@ pub async fn find_hold(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<
     Ok(Some(if lapsed { Hold { status: HoldStatus::Expired, closed_at: Some(at), ..hold } } else { hold }))
 }
 
+/// The begin of the oldest transaction that may still open a hold. Whoever opens one has locked `wallets` for
+/// writing before the clock is read that its expiry is counted from, so a transaction without that lock opens holds
+/// that end later than now. Readers, a long dump or check, do not count. Where it is not told when a transaction
+/// began (a session of a role that this one may not look at, a prepared transaction), ten minutes must do.
+struct OldestWriter {
+    now: DateTime<Utc>,
+}
+
+impl StaticSql for OldestWriter {
+    type Row = Nullable<Timestamptz>;
+
+    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT min(CASE WHEN a.backend_start IS NOT NULL AND a.state <> 'disabled' THEN a.xact_start WHEN l.pid IS NULL OR a.pid IS NOT NULL THEN ");
+        out.push_bind_param::<Timestamptz, _>(&self.now)?;
+        out.push_sql(" - interval '10 minutes' END) FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'relation' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.relation = 'wallets'::regclass AND l.mode IN ('RowShareLock', 'RowExclusiveLock')");
+        Ok(())
+    }
+}
+
 /// Wallets with open holds whose time is over, for the sweep. A mark remembers how far back nothing is open
 /// any more, so that the scan stays short whatever is behind it.
+///
+/// The mark moves up to the oldest hold found open, and not past the begin of any transaction that writes: a hold
+/// that is not visible yet was opened after that, and ends later still. The order of the three questions matters:
+/// a transaction that none of them sees began after the first.
 ///
 /// # Errors
 /// Of the database.
@@ -126,29 +153,28 @@ pub async fn wallets_with_lapsed_holds(
     limit: i64,
 ) -> Result<Vec<WalletKey>, StorageError> {
     let now = crate::storage::orders::clock(conn).await?;
+    let writing: Option<DateTime<Utc>> = Cached(OldestWriter { now }).get_result(conn).await?;
     let mark: Option<DateTime<Utc>> =
         worker_marks::table.find(HOLD_SWEEPER).select(worker_marks::reached).first(conn).await.optional()?;
-    let from = mark.unwrap_or(DateTime::UNIX_EPOCH);
-    let rows: Vec<(String, String, String)> = holds::table
+    let from = mark.map_or(DateTime::UNIX_EPOCH, |mark| mark - Duration::seconds(CLOCK_SLACK_SECONDS));
+    let rows: Vec<(String, String, String, DateTime<Utc>)> = holds::table
         .filter(holds::expires_at.gt(from).and(holds::expires_at.le(now)))
         .filter(holds::status.eq("open"))
         .order(holds::expires_at)
         .limit(limit)
-        .select((holds::customer_id, holds::currency, holds::product))
+        .select((holds::customer_id, holds::currency, holds::product, holds::expires_at))
         .load(conn)
         .await?;
-    if rows.is_empty() {
-        // A hold that commits late had its expiry in the future of its own statement: ten minutes are ample.
-        let reached = now - Duration::minutes(10);
-        diesel::insert_into(worker_marks::table)
-            .values((worker_marks::worker.eq(HOLD_SWEEPER), worker_marks::reached.eq(reached)))
-            .on_conflict(worker_marks::worker)
-            .do_update()
-            .set(worker_marks::reached.eq(reached))
-            .execute(conn)
-            .await?;
-    }
-    rows.iter().map(|(customer, currency, product)| wallet_key(customer, currency, product)).collect()
+    let oldest_open = rows.as_slice().first().map(|(.., expires_at)| *expires_at - Duration::microseconds(1));
+    let reached = [writing, oldest_open].into_iter().flatten().fold(now, DateTime::min);
+    diesel::insert_into(worker_marks::table)
+        .values((worker_marks::worker.eq(HOLD_SWEEPER), worker_marks::reached.eq(reached)))
+        .on_conflict(worker_marks::worker)
+        .do_update()
+        .set(worker_marks::reached.eq(reached))
+        .execute(conn)
+        .await?;
+    rows.iter().map(|(customer, currency, product, _)| wallet_key(customer, currency, product)).collect()
 }
 
 /// The grant that an order brought as its bonus.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Text, Timestamptz};
+use diesel::sql_types::{BigInt, Text, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -48,7 +48,7 @@ impl HoldRow {
         let status = HoldStatus::parse(&self.status).ok_or_else(|| StorageError::Corrupt(self.status.clone()))?;
         let parts: Vec<(Uuid, Decimal)> = match self.grant_parts {
             None => Vec::new(),
-            Some(json) => super::write::grant_parts_from_json(&json)?,
+            Some(json) => super::hold_writes::grant_parts_from_json(&json)?,
         };
         Ok(Hold {
             id: self.id,
@@ -100,9 +100,13 @@ pub(super) async fn lock_lapsed_holds(
 }
 
 /// Whose row in `worker_marks` tells up to when every lapsed hold has been swept. The worker moves it only past
-/// holds that are closed, and keeps it so far behind the clock that no open transaction can still add to what it
-/// has passed.
+/// holds that are closed, and never past the begin of a transaction that may still open one
+/// ([`super::wallets_with_lapsed_holds`]).
 pub(super) const HOLD_SWEEPER: &str = "holds";
+
+/// How far behind the mark is looked all the same. By the clock that made the mark nothing is open there; the
+/// clock may have been set back since, or the database may have moved to a machine whose clock is behind.
+pub(super) const CLOCK_SLACK_SECONDS: i64 = 10;
 
 pub(super) async fn lapsed_holds(
     conn: &mut AsyncPgConnection,
@@ -116,14 +120,13 @@ pub(super) async fn lapsed_holds(
     }
     let customers: Vec<&str> = holding.iter().map(|wallet| wallet.key.customer.as_str()).collect();
     let ids: Vec<Uuid> = holding.iter().map(|wallet| wallet.id).collect();
-    // What the sweeper has passed is not open any more, nor is anything else that lapsed long ago while it kept
-    // up; the bound keeps the index scan short. Where nobody has swept, nothing is too old.
-    let oldest = now - chrono::Duration::seconds(2 * crate::domain::hold::MAX_HOLD_SECONDS);
-    let swept = sql::<Timestamptz>("least(coalesce((SELECT reached FROM worker_marks WHERE worker = ")
+    // What the sweeper has passed is not open any more: closed holds are in the index as well, and the bound keeps
+    // them out of the scan. Where nobody has swept, nothing is too old.
+    let swept = sql::<Timestamptz>("coalesce((SELECT reached - ")
+        .bind::<BigInt, _>(CLOCK_SLACK_SECONDS)
+        .sql(" * interval '1 second' FROM worker_marks WHERE worker = ")
         .bind::<Text, _>(HOLD_SWEEPER)
-        .sql("), '-infinity'), ")
-        .bind::<Timestamptz, _>(oldest)
-        .sql(")");
+        .sql("), '-infinity')");
     let lapsed = holds::table
         .filter(holds::customer_id.eq_any(customers))
         .filter(holds::expires_at.le(now).and(holds::expires_at.gt(swept)))

@@ -14,6 +14,7 @@ pub mod explain;
 pub mod fast;
 mod find;
 mod hold_rows;
+mod hold_writes;
 mod load;
 mod write;
 

@@ -1,23 +1,25 @@
 //! What [`super::post`] writes: a fixed number of statements, whatever the number of postings.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::AstPass;
-use diesel::sql_types::{Array, BigInt, Bool, Int2, Jsonb, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{
+    Array, BigInt, Bool, Date, Int2, Jsonb, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid,
+};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::hold_writes;
 use super::load::KeyArrays;
 use crate::domain::entry::Entry;
 use crate::domain::grant::Grant;
-use crate::domain::hold::Hold;
 use crate::domain::money::format_amount;
 use crate::domain::wallet::{Effects, Wallet};
 use crate::storage::StorageError;
-use crate::storage::schema::{events, grant_uses, grants, holds, spend_guards};
+use crate::storage::schema::{events, grant_uses, grants};
 use crate::storage::statement::{Cached, StaticSql};
 
 /// Writes wallets and all that their changes brought about.
@@ -42,7 +44,7 @@ pub(super) async fn all(
         Cached(InsertEntries::new(&with_entries)).execute(conn).await?;
     }
     write_grants(conn, &wallets, &with_entries).await?;
-    write_holds(conn, changed, new_holds).await?;
+    hold_writes::all(conn, changed, new_holds).await?;
     write_guards(conn, &wallets).await?;
     write_alerts(conn, changed).await
 }
@@ -275,91 +277,52 @@ fn grant_values<'a>(wallet: &'a Wallet, grant: &'a Grant) -> GrantValues<'a> {
     )
 }
 
-/// New holds are inserted in their last state; known ones are updated to theirs.
-async fn write_holds(
-    conn: &mut AsyncPgConnection,
-    changed: &[(&Wallet, &Effects)],
-    new: &[Uuid],
-) -> Result<(), StorageError> {
-    let mut last: std::collections::BTreeMap<Uuid, &Hold> = std::collections::BTreeMap::new();
-    for hold in changed.iter().flat_map(|(_, effects)| effects.holds.iter()) {
-        last.insert(hold.id, hold);
-    }
-    let mut inserts = Vec::new();
-    for hold in last.values() {
-        if new.contains(&hold.id) {
-            inserts.push((
-                holds::customer_id.eq(hold.wallet.customer.as_str()),
-                holds::key.eq(&hold.key),
-                holds::id.eq(hold.id),
-                holds::wallet_id.eq(hold.wallet_id),
-                holds::currency.eq(hold.wallet.currency.code()),
-                holds::product.eq(hold.wallet.product.as_column()),
-                holds::fingerprint.eq(hold.fingerprint),
-                holds::amount.eq(hold.amount),
-                holds::granted.eq(hold.granted()),
-                holds::grant_parts.eq(grant_parts_to_json(&hold.grant_parts)),
-                holds::description.eq(&hold.description),
-                holds::metadata.eq(&hold.metadata),
-                holds::created_at.eq(hold.created_at),
-                holds::expires_at.eq(hold.expires_at),
-                holds::status.eq(hold.status.as_str()),
-                holds::captured.eq(hold.captured),
-                holds::closed_at.eq(hold.closed_at),
-            ));
-        } else {
-            diesel::update(
-                holds::table.filter(holds::customer_id.eq(hold.wallet.customer.as_str()).and(holds::key.eq(&hold.key))),
-            )
-            .set((
-                holds::status.eq(hold.status.as_str()),
-                holds::captured.eq(hold.captured),
-                holds::closed_at.eq(hold.closed_at),
-                holds::expires_at.eq(hold.expires_at),
-            ))
-            .execute(conn)
-            .await?;
-        }
-    }
-    if !inserts.is_empty() {
-        diesel::insert_into(holds::table).values(inserts).execute(conn).await?;
-    }
-    Ok(())
+#[derive(Default)]
+struct UpdateGuards {
+    customers: Vec<String>,
+    wallet_ids: Vec<Uuid>,
+    days: Vec<NaiveDate>,
+    spent_today: Vec<Decimal>,
+    months: Vec<NaiveDate>,
+    spent_this_month: Vec<Decimal>,
 }
 
-fn grant_parts_to_json(parts: &[(Uuid, Decimal)]) -> Option<serde_json::Value> {
-    (!parts.is_empty()).then(|| {
-        parts.iter().map(|(id, amount)| json!({"grant_id": id, "amount": amount.normalize().to_string()})).collect()
-    })
+impl StaticSql for UpdateGuards {
+    type Row = ();
+
+    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("UPDATE spend_guards g SET day = n.day, spent_today = n.spent_today, month = n.month, spent_this_month = n.spent_this_month FROM unnest(");
+        out.push_bind_param::<Array<Text>, _>(&self.customers)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.wallet_ids)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Date>, _>(&self.days)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Numeric>, _>(&self.spent_today)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Date>, _>(&self.months)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Numeric>, _>(&self.spent_this_month)?;
+        out.push_sql(") AS n (customer_id, wallet_id, day, spent_today, month, spent_this_month) WHERE g.customer_id = n.customer_id AND g.wallet_id = n.wallet_id");
+        Ok(())
+    }
 }
 
-/// Reads what [`grant_parts_to_json`] wrote.
-pub(super) fn grant_parts_from_json(json: &serde_json::Value) -> Result<Vec<(Uuid, Decimal)>, StorageError> {
-    let part = |part: &serde_json::Value| {
-        let id = part.get("grant_id")?.as_str()?.parse().ok()?;
-        let amount = part.get("amount")?.as_str()?.parse().ok()?;
-        Some((id, amount))
-    };
-    json.as_array()
-        .and_then(|parts| parts.iter().map(part).collect::<Option<Vec<_>>>())
-        .ok_or_else(|| StorageError::Corrupt("grant parts of a hold".to_owned()))
-}
-
+/// A guard is written under its wallet's lock, by all who write it.
 async fn write_guards(conn: &mut AsyncPgConnection, wallets: &[&Wallet]) -> Result<(), StorageError> {
+    let mut updates = UpdateGuards::default();
     for wallet in wallets {
         if let Some(guard) = &wallet.guard {
-            diesel::update(spend_guards::table.filter(
-                spend_guards::customer_id.eq(wallet.key.customer.as_str()).and(spend_guards::wallet_id.eq(wallet.id)),
-            ))
-            .set((
-                spend_guards::day.eq(guard.day),
-                spend_guards::spent_today.eq(guard.spent_today),
-                spend_guards::month.eq(guard.month),
-                spend_guards::spent_this_month.eq(guard.spent_this_month),
-            ))
-            .execute(conn)
-            .await?;
+            updates.customers.push(wallet.key.customer.as_str().to_owned());
+            updates.wallet_ids.push(wallet.id);
+            updates.days.push(guard.day);
+            updates.spent_today.push(guard.spent_today);
+            updates.months.push(guard.month);
+            updates.spent_this_month.push(guard.spent_this_month);
         }
+    }
+    if !updates.wallet_ids.is_empty() {
+        Cached(updates).execute(conn).await?;
     }
     Ok(())
 }

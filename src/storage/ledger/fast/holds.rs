@@ -12,6 +12,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::super::load::KeyArrays;
+use super::repeated::{Keys, Unknown, is_repeated};
 use super::{ONE_BY_ONE, group};
 use crate::domain::hold::{Hold, HoldStatus};
 use crate::domain::posting::{Booked, Change, Posting};
@@ -72,11 +73,35 @@ impl StaticSql for OpenHolds {
     }
 }
 
+struct KnownHolds(Keys);
+
+impl StaticSql for KnownHolds {
+    type Row = Int4;
+
+    fn build<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.0.known(out, "FROM holds t WHERE")
+    }
+}
+
 /// Opens holds on paid money. Answers as `super::usage()`.
 ///
 /// # Errors
 /// As `super::usage()`.
 pub async fn open_holds(conn: &AsyncPgConnection, postings: &[&Posting]) -> Result<Vec<Option<Booked>>, StorageError> {
+    match open(conn, postings).await {
+        Err(error) if is_repeated(&error, "holds_pkey", postings) => {}
+        answered => return answered,
+    }
+    let known: Vec<i32> = Cached(KnownHolds(Keys::of(postings))).load(&mut &*conn).await?;
+    let unknown = Unknown::among(postings, known);
+    let answers = open(conn, &unknown.postings).await?;
+    Ok(unknown.spread(answers))
+}
+
+async fn open(conn: &AsyncPgConnection, postings: &[&Posting]) -> Result<Vec<Option<Booked>>, StorageError> {
+    if postings.is_empty() {
+        return Ok(Vec::new());
+    }
     let asked = |posting: &Posting| match &posting.change {
         Change::OpenHold { id, amount, lifetime } => (*id, *amount, *lifetime),
         _ => (Uuid::nil(), Decimal::ZERO, chrono::Duration::zero()),

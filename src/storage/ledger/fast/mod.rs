@@ -3,7 +3,8 @@
 //! Each statement moves every wallet by its total *if that suffices and the wallet is not `slow`*, and inserts
 //! one row per item. It holds no rule and may be too careful, never too bold: items of a wallet that it does
 //! not answer for, and all items when it fails, are to be posted by [`super::post`], which decides. Keys must be
-//! unique within one call; a key that the ledger knows already fails the statement as a whole.
+//! unique within one call. A key that the ledger knows already fails the statement as a whole; it is then run once
+//! more without the known ones (`repeated`).
 //!
 //! A statement is its own transaction, so several can be in flight on one connection (pipelining).
 //!
@@ -18,6 +19,7 @@
 
 mod capture;
 mod holds;
+mod repeated;
 mod usage;
 
 use std::collections::BTreeMap;

@@ -12,6 +12,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::super::load::KeyArrays;
+use super::repeated::{Keys, Unknown, is_repeated};
 use super::{ONE_BY_ONE, group};
 use crate::domain::entry::Entry;
 use crate::domain::posting::{Booked, Change, Posting};
@@ -88,11 +89,35 @@ impl StaticSql for MoveUsage {
     }
 }
 
+struct KnownUsage(Keys);
+
+impl StaticSql for KnownUsage {
+    type Row = Int4;
+
+    fn build<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.0.known(out, "FROM entries t WHERE t.kind = 2 AND")
+    }
+}
+
 /// Books ordinary deductions. Answers per posting: booked, or `None` where `ledger::post` must decide.
 ///
 /// # Errors
 /// Nothing was booked; a lost connection leaves that open, and the keys settle it.
 pub async fn usage(conn: &AsyncPgConnection, postings: &[&Posting]) -> Result<Vec<Option<Booked>>, StorageError> {
+    match book(conn, postings).await {
+        Err(error) if is_repeated(&error, "entries_key_once", postings) => {}
+        answered => return answered,
+    }
+    let known: Vec<i32> = Cached(KnownUsage(Keys::of(postings))).load(&mut &*conn).await?;
+    let unknown = Unknown::among(postings, known);
+    let answers = book(conn, &unknown.postings).await?;
+    Ok(unknown.spread(answers))
+}
+
+async fn book(conn: &AsyncPgConnection, postings: &[&Posting]) -> Result<Vec<Option<Booked>>, StorageError> {
+    if postings.is_empty() {
+        return Ok(Vec::new());
+    }
     let amount = |posting: &Posting| match posting.change {
         Change::Deduct { amount, .. } => amount,
         _ => Decimal::ZERO,

@@ -1,0 +1,131 @@
+//! Writes holds: those that were opened, and what became of the others.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::AstPass;
+use diesel::sql_types::{Array, Nullable, Numeric, Text, Timestamptz};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::domain::hold::Hold;
+use crate::domain::wallet::{Effects, Wallet};
+use crate::storage::StorageError;
+use crate::storage::schema::holds;
+use crate::storage::statement::{Cached, StaticSql};
+
+/// New holds are inserted in their last state; known ones are updated to theirs.
+pub(super) async fn all(
+    conn: &mut AsyncPgConnection,
+    changed: &[(&Wallet, &Effects)],
+    new: &[Uuid],
+) -> Result<(), StorageError> {
+    let mut last: BTreeMap<Uuid, &Hold> = BTreeMap::new();
+    for hold in changed.iter().flat_map(|(_, effects)| effects.holds.iter()) {
+        last.insert(hold.id, hold);
+    }
+    let mut inserts = Vec::new();
+    let mut updates = UpdateHolds::default();
+    for hold in last.values() {
+        if new.contains(&hold.id) {
+            inserts.push((
+                holds::customer_id.eq(hold.wallet.customer.as_str()),
+                holds::key.eq(&hold.key),
+                holds::id.eq(hold.id),
+                holds::wallet_id.eq(hold.wallet_id),
+                holds::currency.eq(hold.wallet.currency.code()),
+                holds::product.eq(hold.wallet.product.as_column()),
+                holds::fingerprint.eq(hold.fingerprint),
+                holds::amount.eq(hold.amount),
+                holds::granted.eq(hold.granted()),
+                holds::grant_parts.eq(grant_parts_to_json(&hold.grant_parts)),
+                holds::description.eq(&hold.description),
+                holds::metadata.eq(&hold.metadata),
+                holds::created_at.eq(hold.created_at),
+                holds::expires_at.eq(hold.expires_at),
+                holds::status.eq(hold.status.as_str()),
+                holds::captured.eq(hold.captured),
+                holds::closed_at.eq(hold.closed_at),
+            ));
+        } else {
+            updates.push(hold);
+        }
+    }
+    let known = updates.keys.len();
+    if known > 0 {
+        // They are locked, so in which order they are found does not matter.
+        let written = Cached(updates).execute(conn).await?;
+        if written != known {
+            return Err(StorageError::Corrupt(format!("{written} of {known} locked holds were written")));
+        }
+    }
+    if !inserts.is_empty() {
+        diesel::insert_into(holds::table).values(inserts).execute(conn).await?;
+    }
+    Ok(())
+}
+
+/// What changes of a hold after it was opened.
+#[derive(Default)]
+struct UpdateHolds {
+    customers: Vec<String>,
+    keys: Vec<String>,
+    statuses: Vec<&'static str>,
+    captured: Vec<Option<Decimal>>,
+    closed_at: Vec<Option<DateTime<Utc>>>,
+    expires_at: Vec<DateTime<Utc>>,
+}
+
+impl UpdateHolds {
+    fn push(&mut self, hold: &Hold) {
+        self.customers.push(hold.wallet.customer.as_str().to_owned());
+        self.keys.push(hold.key.clone());
+        self.statuses.push(hold.status.as_str());
+        self.captured.push(hold.captured);
+        self.closed_at.push(hold.closed_at);
+        self.expires_at.push(hold.expires_at);
+    }
+}
+
+impl StaticSql for UpdateHolds {
+    type Row = ();
+
+    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("UPDATE holds h SET status = n.status, captured = n.captured, closed_at = n.closed_at, expires_at = n.expires_at FROM unnest(");
+        out.push_bind_param::<Array<Text>, _>(&self.customers)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.keys)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.statuses)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<Numeric>>, _>(&self.captured)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<Timestamptz>>, _>(&self.closed_at)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Timestamptz>, _>(&self.expires_at)?;
+        out.push_sql(") AS n (customer_id, key, status, captured, closed_at, expires_at) WHERE h.customer_id = n.customer_id AND h.key = n.key");
+        Ok(())
+    }
+}
+
+fn grant_parts_to_json(parts: &[(Uuid, Decimal)]) -> Option<serde_json::Value> {
+    (!parts.is_empty()).then(|| {
+        parts.iter().map(|(id, amount)| json!({"grant_id": id, "amount": amount.normalize().to_string()})).collect()
+    })
+}
+
+/// Reads what [`grant_parts_to_json`] wrote.
+pub(super) fn grant_parts_from_json(json: &serde_json::Value) -> Result<Vec<(Uuid, Decimal)>, StorageError> {
+    let part = |part: &serde_json::Value| {
+        let id = part.get("grant_id")?.as_str()?.parse().ok()?;
+        let amount = part.get("amount")?.as_str()?.parse().ok()?;
+        Some((id, amount))
+    };
+    json.as_array()
+        .and_then(|parts| parts.iter().map(part).collect::<Option<Vec<_>>>())
+        .ok_or_else(|| StorageError::Corrupt("grant parts of a hold".to_owned()))
+}

@@ -1,0 +1,79 @@
+//! What the fast path leaves to the slow one: those alone, not their neighbours in the flush.
+
+use chrono::Duration;
+use diesel_async::SimpleAsyncConnection;
+use topup::domain::posting::{Booked, Outcome, Posting};
+use topup::storage::ledger::fast;
+
+use crate::regressions::{capture, credited, deduct, hold};
+use crate::support::{assert_clean, book, database, wallet};
+
+fn taken(answers: &[Option<Booked>]) -> Vec<bool> {
+    answers.iter().map(Option::is_some).collect()
+}
+
+#[tokio::test]
+async fn a_known_key_keeps_no_neighbour_from_the_fast_path() {
+    let (pool, _) = database(2).await;
+    let (ann, ben) = (wallet("ann", "USD", ""), wallet("ben", "USD", ""));
+    credited(&pool, &[&ann, &ben]).await;
+    let conn = pool.lane().await.unwrap();
+    let open = |at, key| hold(at, key, Duration::hours(1));
+    book(&pool, vec![deduct(&ann, "a"), open(&ann, "a")]).await;
+
+    let usage = [deduct(&ben, "a"), deduct(&ann, "a"), deduct(&ann, "b"), deduct(&ben, "b")];
+    let answers = fast::usage(&conn, &usage.each_ref()).await.unwrap();
+    assert_eq!(taken(&answers), [true, false, true, true]);
+    let keys: Vec<&str> =
+        answers.iter().flatten().map(|booked| booked.entry.as_ref().unwrap().label.key.as_str()).collect();
+    assert_eq!(keys, ["a", "b", "b"]);
+    let holds = [open(&ben, "a"), open(&ann, "a"), open(&ann, "b"), open(&ben, "b")];
+    let answers = fast::open_holds(&conn, &holds.each_ref()).await.unwrap();
+    assert_eq!(taken(&answers), [true, false, true, true]);
+
+    // All are known now, and none is booked again.
+    assert_eq!(taken(&fast::usage(&conn, &usage.each_ref()).await.unwrap()), [false; 4]);
+    assert_eq!(taken(&fast::open_holds(&conn, &holds.each_ref()).await.unwrap()), [false; 4]);
+    let replayed = book(&pool, usage.to_vec()).await;
+    assert!(replayed.iter().all(|outcome| matches!(outcome, Outcome::Replayed(_))), "{replayed:?}");
+    assert_clean(&pool).await;
+}
+
+/// Statements of several flushes are on their way on one connection; each brings a key that is known.
+#[tokio::test]
+async fn known_keys_of_several_flushes_at_once_keep_no_neighbour_from_the_fast_path() {
+    let (pool, _) = database(2).await;
+    let main = wallet("ann", "USD", "");
+    credited(&pool, &[&main]).await;
+    let conn = pool.lane().await.unwrap();
+    book(&pool, vec![deduct(&main, "known")]).await;
+    let flush = |n: u32| [deduct(&main, "known"), deduct(&main, &format!("new{n}"))];
+    let flushes: Vec<[Posting; 2]> = (0..4).map(flush).collect();
+    let conn = &conn;
+    let sent = flushes.iter().map(|flush| async move { fast::usage(conn, &flush.each_ref()).await.unwrap() });
+    for answers in futures_util::future::join_all(sent).await {
+        assert_eq!(taken(&answers), [false, true]);
+    }
+    assert_clean(&pool).await;
+}
+
+#[tokio::test]
+async fn a_hold_of_a_wallet_that_needs_a_look_keeps_no_neighbour_from_the_fast_path() {
+    let (pool, _) = database(2).await;
+    let wallets = ["ann", "ben", "cid", "dot"].map(|name| wallet(name, "USD", ""));
+    credited(&pool, &wallets.each_ref()).await;
+    let opened = wallets.each_ref().map(|at| hold(at, "h", Duration::hours(1)));
+    book(&pool, opened.to_vec()).await;
+    // One is frozen; the alert of one has fired and is not armed, that of another is.
+    let watched = "UPDATE wallets SET frozen = true, slow = true WHERE customer_id = 'ann';
+        UPDATE wallets SET low_balance_threshold = 49 WHERE customer_id = 'ben';
+        UPDATE wallets SET low_balance_threshold = 5, fast_floor = 5 WHERE customer_id = 'cid'";
+    pool.get().await.unwrap().batch_execute(watched).await.unwrap();
+    let conn = pool.lane().await.unwrap();
+    let captures = opened.each_ref().map(capture);
+    let answers = fast::captures(&conn, &captures.each_ref()).await.unwrap();
+    assert_eq!(taken(&answers), [false, false, true, true]);
+    let rest = book(&pool, captures[..2].to_vec()).await;
+    assert!(rest.iter().all(|outcome| matches!(outcome, Outcome::Booked(_))), "{rest:?}");
+    assert_clean(&pool).await;
+}
