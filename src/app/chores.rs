@@ -3,7 +3,8 @@
 use chrono::{DateTime, Duration, Utc};
 
 use super::orders::cancel::end_at_provider;
-use super::{App, Error, settlement};
+use super::settlement::{self, Source};
+use super::{App, Error};
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::posting::{Posting, WalletKey};
 use crate::storage::transaction::transact;
@@ -68,7 +69,7 @@ pub async fn ask_providers(app: &App) -> Result<usize, Error> {
 }
 
 async fn ask(app: &App, order: Order) {
-    let status = match settlement::settle(app, order.id, "system").await {
+    let status = match settlement::settle(app, order.id, Source::Answer, "system").await {
         Ok(settled) => settled.order.status,
         Err(error) => {
             tracing::info!(order = %order.id, error = %error, "the provider could not be asked");

@@ -142,7 +142,7 @@ async fn attempt(
     }
     let source = if provider.is_asked_before_reviving() { Source::UncheckedNotification } else { Source::Notification };
     let mut settled = match observation {
-        Observation::ReadyToCapture => settlement::settle(app, order.id, actor).await?,
+        Observation::ReadyToCapture => settlement::settle(app, order.id, Source::Answer, actor).await?,
         _ => settlement::observe(app, order.id, observation, source, actor).await?,
     };
     if settled.step == Step::Unconfirmed && says_so_too(provider, &order, attempt.as_ref(), observation).await? {

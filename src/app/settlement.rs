@@ -55,14 +55,16 @@ pub enum Source {
     UncheckedNotification,
     /// The provider's answer to our question.
     Answer,
+    /// The same, of an operator's question: a person has looked into it.
+    AnswerToOperator,
 }
 
 /// Asks the provider about an order and settles what it says, capturing where the provider wants that.
-/// `actor` names who asked, for the timeline.
+/// `actor` names who asked, for the timeline; `source` is one of the answers.
 ///
 /// # Errors
 /// 404 for an unknown order; of the provider (the order stays as it was).
-pub async fn settle(app: &App, order_id: Uuid, actor: &str) -> Result<Settled, Error> {
+pub async fn settle(app: &App, order_id: Uuid, source: Source, actor: &str) -> Result<Settled, Error> {
     let (order, attempt) = {
         let mut conn = app.pool.get().await?;
         let order = orders::find(&mut conn, order_id).await?.ok_or(Error::NotFound("order"))?;
@@ -86,13 +88,13 @@ pub async fn settle(app: &App, order_id: Uuid, actor: &str) -> Result<Settled, E
     if given_up && matches!(observation, Observation::Pending { .. }) && provider.capabilities().can_cancel {
         observation = provider.cancel(&reference).await?;
     }
-    let settled = observe(app, order_id, &observation, Source::Answer, actor).await?;
+    let settled = observe(app, order_id, &observation, source, actor).await?;
     if settled.step != Step::Capture {
         return Ok(settled);
     }
     // `processing` is committed, so a cancellation cannot come between.
     let observation = provider.capture(&reference).await?;
-    observe(app, order_id, &observation, Source::Answer, actor).await
+    observe(app, order_id, &observation, source, actor).await
 }
 
 /// The attempt as providers take it; `None` while the provider has not been reached.
@@ -144,7 +146,7 @@ async fn record(
 ) -> Result<Settled, Error> {
     let mut held = false;
     if let Observation::Review { reason } = observation
-        && source != Source::Answer
+        && matches!(source, Source::Notification | Source::UncheckedNotification)
         && order.status != OrderStatus::Completed
         && !orders::happened(conn, order.id, HELD).await?
     {
@@ -193,7 +195,7 @@ async fn doubt(conn: &mut Connection, order: &Order, source: Source) -> Result<O
             "paid after it had failed, which the provider, asked, has not confirmed yet"
         }
         // An answer may know less than the notification that held the money (VNPay's has no response code), so it
-        // does not release it; a later signed word does.
+        // does not release it; a later signed word does, or an operator who asks.
         Source::Answer if orders::happened(conn, order.id, HELD).await? => {
             "held for review, which the provider's answer alone does not end"
         }

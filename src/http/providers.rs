@@ -5,7 +5,8 @@ use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 
 use super::problem::{Failure, OwnBody};
-use crate::app::{App, notifications, orders, settlement};
+use crate::app::settlement::{self, Source};
+use crate::app::{App, notifications, orders};
 use crate::domain::id::IdKind;
 use crate::providers::{RawNotification, Returned};
 
@@ -131,7 +132,7 @@ async fn come_back(app: &App, request: &HttpRequest, provider: &str) -> Result<H
     // What the browser brought is no evidence; the provider is asked. A failure here costs nothing: the
     // notification and the worker come by themselves.
     if company.is_some_and(|company| company.settles_on_return())
-        && let Err(error) = settlement::settle(app, found.id, "payer's return").await
+        && let Err(error) = settlement::settle(app, found.id, Source::Answer, "payer's return").await
     {
         tracing::info!(order = %found.id, error = %error, "the provider could not be asked on return");
     }

@@ -249,7 +249,7 @@ pub async fn cancel_top_up_order(
 
 /// Verify a top-up order
 ///
-/// Asks the payment company now, for payers who paid and see nothing yet.
+/// Asks the payment company now, for payers who paid and see nothing yet. Asked by an operator, it also releases money that the company had held for review, if the company says that it is paid.
 #[utoipa::path(
     tag = "top-up-orders",
     operation_id = "verifyTopUpOrder",

@@ -255,6 +255,25 @@ async fn case_12_money_held_for_review_is_not_released_by_an_answer() {
 }
 
 #[tokio::test]
+async fn case_12_an_operator_who_asks_releases_what_was_held() {
+    let stage = Stage::new().await;
+    stage.mute("vnpay", true).await;
+    let placed = stage.place(Way::Vnpay).await;
+    let paid = stage.play(&placed, "pay", json!({})).await;
+    let mut said = vnpay_says(&placed.at, 200_000);
+    said.insert("vnp_TransactionNo", paid["payment"]["tries"][0]["transaction_no"].as_str().unwrap().to_owned());
+    said.insert("vnp_ResponseCode", "07".to_owned());
+    assert_eq!(vnpay_ipn(&stage, &said).await, "00");
+    stage.verify(&placed).await.expect(200);
+    stage.is_not_credited(&placed, "processing").await;
+    let verify = format!("/v1/top-up-orders/{}/verify?customer_id={}", placed.id, placed.customer);
+    stage.app.operator().send(reqwest::Method::POST, &verify, None, None).await.expect(200);
+    stage.is_credited(&placed).await;
+    assert_eq!(stage.unapplied().await, Vec::<Value>::new());
+    stage.finish().await;
+}
+
+#[tokio::test]
 async fn vnpays_word_that_it_is_not_finished_is_taken() {
     let stage = Stage::new().await;
     stage.mute("vnpay", true).await;

@@ -4,7 +4,8 @@ use crate::storage::Connection;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::app::{App, Caller, Error, settlement};
+use crate::app::settlement::{self, Source};
+use crate::app::{App, Caller, Error};
 use crate::domain::catalogue::BankAccount;
 use crate::domain::customer::CustomerId;
 use crate::domain::order::Order;
@@ -104,7 +105,8 @@ pub async fn verify(app: &App, caller: &Caller, customer: Option<&str>, id: Opti
         let mut conn = app.pool.get().await?;
         owned(&mut conn, caller, customer, id).await?
     };
-    settlement::settle(app, order.id, &caller.actor()).await?;
+    let source = if caller.is_operator { Source::AnswerToOperator } else { Source::Answer };
+    settlement::settle(app, order.id, source, &caller.actor()).await?;
     get(app, caller, customer, id).await
 }
 
