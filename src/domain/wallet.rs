@@ -8,6 +8,7 @@
 //! held = sum of the open holds; paid = paid_in − paid_out; paid + granted − debt = sum of the entries.
 
 mod holding;
+mod limits;
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -18,7 +19,7 @@ use super::entry::{Entry, EntryKind, Label};
 use super::grant::{Grant, burn_order};
 use super::guard::{LowBalance, SpendGuard};
 use super::hold::{Hold, HoldStatus, MAX_HOLD_LIFE};
-use super::posting::{Booked, Change, NewGrant, OnInsufficient, Posting, Refusal, ReversedParts, Shortfall, WalletKey};
+use super::posting::{Booked, Change, NewGrant, OnInsufficient, Posting, Refusal, ReversedParts, WalletKey};
 
 /// No running total may pass this: ten times below what the columns hold.
 const MAX_TOTAL: Decimal = Decimal::from_parts(0xA4C6_8000, 0x3_8D7E, 0, false, 0);
@@ -433,22 +434,6 @@ impl Wallet {
     fn take_paid(&mut self, amount: Decimal) {
         self.paid -= amount;
         self.paid_out += amount;
-    }
-
-    fn require_not_frozen(&self) -> Result<(), Refusal> {
-        if self.frozen { Err(Refusal::Frozen) } else { Ok(()) }
-    }
-
-    fn require_room_for_debt(&self, more: Decimal) -> Result<(), Refusal> {
-        if self.debt + more > MAX_TOTAL { Err(Refusal::TooLarge) } else { Ok(()) }
-    }
-
-    fn require_available(&self, required: Decimal) -> Result<(), Refusal> {
-        if self.available() < required { Err(self.short(required, self.available())) } else { Ok(()) }
-    }
-
-    fn short(&self, required: Decimal, available: Decimal) -> Refusal {
-        Refusal::Insufficient(Shortfall { wallet: self.key.clone(), required, available, held: self.held })
     }
 }
 
