@@ -1,24 +1,10 @@
 //! What is offered, at which price, to whom; and how operators change it.
 
-use diesel::sql_types::Text;
-use diesel::{QueryableByName, sql_query};
-use diesel_async::RunQueryDsl;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Caller, Reply, TestApp, execute};
-
-/// What the database itself says: a query of one column.
-async fn ask(app: &TestApp, query: &str) -> Vec<String> {
-    #[derive(QueryableByName)]
-    struct Answer {
-        #[diesel(sql_type = Text)]
-        answer: String,
-    }
-    let query = format!("SELECT answer::text FROM ({query}) AS a (answer)");
-    let rows: Vec<Answer> = sql_query(query).load(&mut app.server.app.pool.get().await.unwrap()).await.unwrap();
-    rows.into_iter().map(|row| row.answer).collect()
-}
+use crate::tools::ask;
 
 async fn put(caller: &Caller<'_>, path: &str, body: &Value, if_match: Option<&str>) -> Reply {
     let request = caller.request(Method::PUT, path).json(body);
@@ -422,6 +408,10 @@ async fn the_demo_is_added_once_and_overwrites_nothing() {
     topup::app::seed::demo(&app.server.app.pool).await.unwrap();
     assert_eq!(ask(&app, figures).await, before);
     assert_eq!(before, ["3 10 3 2 2 Texts SG"]);
+    for _ in 0..2 {
+        topup::app::seed::first_money(&app.server.app.pool).await.unwrap();
+        assert_eq!(app.available("demo", "CNY", "").await, "100.00");
+    }
     app.finish().await;
 }
 
@@ -429,8 +419,10 @@ async fn the_demo_is_added_once_and_overwrites_nothing() {
 async fn a_live_database_takes_no_demo() {
     let app = TestApp::spawn().await;
     execute(&app.database, "UPDATE environment SET stamp = 'live'").await;
-    let refused = topup::app::seed::demo(&app.server.app.pool).await.unwrap_err();
-    assert!(matches!(refused, topup::app::Error::Conflict { code: "live_database", .. }));
+    let pool = &app.server.app.pool;
+    for refused in [topup::app::seed::demo(pool).await, topup::app::seed::first_money(pool).await] {
+        assert!(matches!(refused, Err(topup::app::Error::Conflict { code: "live_database", .. })));
+    }
     app.finish().await;
 }
 

@@ -5,5 +5,6 @@ mod contract;
 mod paypal;
 mod paypal_notifications;
 mod stripe;
+mod stripe_notifications;
 mod support;
 mod vnpay;
