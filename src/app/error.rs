@@ -120,6 +120,11 @@ impl Problems {
         self.0.push(FieldError { pointer: pointer.into(), code, detail: detail.into() });
     }
 
+    /// Takes over what is wrong with a part of the request, which stands at this pointer.
+    pub fn append_below(&mut self, at: impl Fn() -> String, part: Self) {
+        self.0.extend(part.0.into_iter().map(|error| FieldError { pointer: at() + &error.pointer, ..error }));
+    }
+
     /// Notes a money error under its own code.
     pub fn money<T>(&mut self, pointer: &str, result: Result<T, MoneyError>) -> Option<T> {
         result.map_err(|error| self.add(pointer, error.code(), error.to_string())).ok()

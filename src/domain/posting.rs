@@ -128,6 +128,15 @@ pub struct Posting {
 }
 
 impl Posting {
+    /// About how much memory it takes, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let Label { key, counterpart, reference, description, metadata, .. } = &self.label;
+        let texts = [Some(key), Some(counterpart), reference.as_ref(), description.as_ref()];
+        let texts: usize = texts.into_iter().flatten().map(String::len).sum();
+        size_of::<Self>() + texts + metadata.as_ref().map_or(0, value_bytes)
+    }
+
     /// Writes down what has lapsed in a wallet, and nothing else.
     #[must_use]
     pub fn sweep(wallet: WalletKey) -> Self {
@@ -142,6 +151,20 @@ impl Posting {
             occurred_at: None,
         };
         Self { wallet, fallback: None, change: Change::Sweep, label }
+    }
+}
+
+/// A pair of a map takes its key, its value and its share of a node.
+const PAIR_BYTES: usize = 128;
+
+fn value_bytes(value: &serde_json::Value) -> usize {
+    match value {
+        serde_json::Value::String(text) => text.len(),
+        serde_json::Value::Array(values) => values.iter().map(|value| size_of_val(value) + value_bytes(value)).sum(),
+        serde_json::Value::Object(pairs) => {
+            pairs.iter().map(|(key, value)| PAIR_BYTES + key.len() + value_bytes(value)).sum()
+        }
+        _ => 0,
     }
 }
 

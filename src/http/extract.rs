@@ -3,25 +3,30 @@
 use std::future::{Future, Ready, ready};
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::time::Duration;
 
 use actix_web::body::{BodyStream, to_bytes_limited};
 use actix_web::dev::{Decompress, Payload};
 use actix_web::http::StatusCode;
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{FromRequest, HttpRequest, web};
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
+use tokio::time::timeout;
 
 use super::problem::Failure;
+use super::room::{Place, Room};
 use crate::app::{Caller, Error, IdempotencyKey};
 
 /// A JSON body. Unknown fields are refused by the type (`deny_unknown_fields`). It may have `LIMIT` bytes, unpacked;
-/// 0 stands for the configured limit of ordinary requests.
+/// 0 stands for the configured limit of ordinary requests. A larger one than those is read only where the [`Room`]
+/// has a place for it, which it keeps until it is dropped.
 #[derive(Debug)]
 pub struct JsonBody<T, const LIMIT: usize = 0> {
     pub value: T,
     /// The bytes as sent: what an idempotency fingerprint is made of.
     pub bytes: web::Bytes,
+    pub place: Option<Place>,
 }
 
 impl<T: DeserializeOwned + 'static, const LIMIT: usize> FromRequest for JsonBody<T, LIMIT> {
@@ -41,14 +46,17 @@ impl<T: DeserializeOwned + 'static, const LIMIT: usize> FromRequest for JsonBody
                 let detail = "send Content-Type: application/json";
                 return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
             }
-            let bytes = bytes.await?;
+            let (bytes, place) = bytes.await?;
             let value = parse(&bytes)?;
-            Ok(Self { value, bytes })
+            Ok(Self { value, bytes, place })
         })
     }
 }
 
-type ReadBody = Pin<Box<dyn Future<Output = Result<web::Bytes, Failure>>>>;
+type ReadBody = Pin<Box<dyn Future<Output = Result<(web::Bytes, Option<Place>), Failure>>>>;
+
+/// How long a large body may take to arrive: it keeps its place from others.
+const LARGE_BODY: Duration = Duration::from_secs(30);
 
 fn read(request: &HttpRequest, payload: &mut Payload, limit: usize) -> ReadBody {
     let unreadable = || Failure::new(StatusCode::BAD_REQUEST, "unreadable_body", "the body could not be read");
@@ -60,44 +68,69 @@ fn read(request: &HttpRequest, payload: &mut Payload, limit: usize) -> ReadBody 
     if limit == 0 {
         let bytes = web::Bytes::from_request(request, payload);
         return Box::pin(async move {
-            bytes.await.map_err(|error| match error.as_response_error().status_code() {
-                StatusCode::PAYLOAD_TOO_LARGE => too_large(None),
-                _ => unreadable(),
-            })
+            match bytes.await {
+                Ok(bytes) => Ok((bytes, None)),
+                Err(error) => Err(match error.as_response_error().status_code() {
+                    StatusCode::PAYLOAD_TOO_LARGE => too_large(None),
+                    _ => unreadable(),
+                }),
+            }
         });
     }
+    let Some(room) = request.app_data::<web::Data<Room>>().cloned() else {
+        return Box::pin(ready(Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "no room"))));
+    };
+    let headers = request.headers();
+    // What says no length, or is packed, may become as large as allowed.
+    let length = headers.get(CONTENT_LENGTH).filter(|_| !headers.contains_key(CONTENT_ENCODING));
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(limit);
     // The extractor of actix takes its limit from the application alone.
-    let body = BodyStream::new(Decompress::from_headers(payload.take(), request.headers()));
+    let body = BodyStream::new(Decompress::from_headers(payload.take(), headers));
     Box::pin(async move {
-        match to_bytes_limited(body, limit).await {
-            Ok(bytes) => bytes.map_err(|_| unreadable()),
-            Err(_) => Err(too_large(Some(limit))),
+        if length > limit {
+            return Err(too_large(Some(limit)));
+        }
+        let place = room.take(length).await?;
+        match timeout(LARGE_BODY, to_bytes_limited(body, limit)).await {
+            Ok(Ok(bytes)) => Ok((bytes.map_err(|_| unreadable())?, Some(place))),
+            Ok(Err(_)) => Err(too_large(Some(limit))),
+            Err(_) => {
+                let detail = "the body did not arrive in time";
+                Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail))
+            }
         }
     })
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
+    // Serde would read an array as the fields in their order, which nobody promises.
+    let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    if let Some(value) = serde_json::from_slice(bytes).ok().filter(|_| is_object) {
+        return Ok(value);
+    }
+    // Where it is wrong is only kept track of where it matters, which takes time.
+    Err(what_is_wrong::<T>(bytes, is_object))
+}
+
+fn what_is_wrong<T: DeserializeOwned>(bytes: &[u8], is_object: bool) -> Failure {
     let malformed = |error: &serde_json::Error| {
         Failure::new(StatusCode::BAD_REQUEST, "malformed_json", format!("the body is not JSON: {error}"))
     };
-    // Serde would read an array as the fields in their order, which nobody promises.
-    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|first| *first != b'{') {
-        return Err(match serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
-            Ok(_) => Error::field("/", "invalid_value", "must be a JSON object").into(),
-            Err(error) => malformed(&error),
-        });
+    if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
+        return malformed(&error);
     }
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        if error.inner().is_data() {
+    if !is_object {
+        return Error::field("/", "invalid_value", "must be a JSON object").into();
+    }
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    match serde_path_to_error::deserialize::<_, T>(&mut json) {
+        Err(error) if error.inner().is_data() => {
             let (pointer, detail) = locate(error.path(), &error.inner().to_string());
-            Failure::from(Error::field(pointer, "invalid_value", detail))
-        } else {
-            malformed(error.inner())
+            Error::field(pointer, "invalid_value", detail).into()
         }
-    })?;
-    json.end().map_err(|error| malformed(&error))?;
-    Ok(value)
+        Err(error) => malformed(error.inner()),
+        Ok(_) => Failure::new(StatusCode::BAD_REQUEST, "malformed_json", "the body is not JSON"),
+    }
 }
 
 /// A JSON pointer for a serde error. Serde reports a missing field at its parent and names it in the text,

@@ -25,6 +25,7 @@ pub mod quotes;
 pub mod request_id;
 pub mod respond;
 pub mod reversals;
+pub mod room;
 pub mod routes;
 pub mod spend_guards;
 pub mod stream;

@@ -141,22 +141,22 @@ const MAX_ITEMS: usize = 1000;
 /// So many items with a description and metadata each fit.
 const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
-/// Checks one usage; problems are named below `at` (`/items/3` in a batch).
-fn validate(asked: CreateUsage, at: &str, problems: &mut Problems) -> Option<NewUsage> {
-    let id = key(problems, &format!("{at}/id"), &asked.id);
+/// Checks one usage.
+fn validate(asked: CreateUsage, problems: &mut Problems) -> Option<NewUsage> {
+    let id = key(problems, "/id", &asked.id);
     let customer = CustomerId::new(&asked.customer_id);
     if customer.is_none() {
         let rule = "must be 1 to 64 of A-Z a-z 0-9 _ . : @ -";
-        problems.add(format!("{at}/customer_id"), "malformed", rule);
+        problems.add("/customer_id", "malformed", rule);
     }
-    let currency = problems.money(&format!("{at}/currency"), asked.currency.parse::<Currency>());
+    let currency = problems.money("/currency", asked.currency.parse::<Currency>());
     let amount = currency.and_then(|currency| {
         let amount = parse_plain_decimal(&asked.amount).and_then(|amount| Money::positive(amount, currency));
-        problems.money(&format!("{at}/amount"), amount)
+        problems.money("/amount", amount)
     });
-    let product = product(problems, &format!("{at}/product"), asked.product.as_deref());
-    let description = problems.optional_text(&format!("{at}/description"), asked.description.as_deref(), 500);
-    let metadata = metadata(problems, &format!("{at}/metadata"), asked.metadata);
+    let product = product(problems, "/product", asked.product.as_deref());
+    let description = problems.optional_text("/description", asked.description.as_deref(), 500);
+    let metadata = metadata(problems, "/metadata", asked.metadata);
     Some(NewUsage {
         id: id?,
         customer: customer?,
@@ -234,7 +234,7 @@ pub async fn create_usage(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let mut problems = Problems::new();
-    let new = validate(body.value, "", &mut problems);
+    let new = validate(body.value, &mut problems);
     problems.finish()?;
     let usage = usage::book(&app, new.ok_or(Error::NotFound("usage"))?).await?;
     Ok(created(&render(&usage), usage.replayed, StatusCode::OK))
@@ -269,7 +269,12 @@ pub async fn create_usage_batch(
     let new: Vec<NewUsage> = items
         .into_iter()
         .enumerate()
-        .filter_map(|(n, item)| validate(item, &format!("/items/{n}"), &mut problems))
+        .filter_map(|(n, item)| {
+            let mut of_item = Problems::new();
+            let new = validate(item, &mut of_item);
+            problems.append_below(|| format!("/items/{n}"), of_item);
+            new
+        })
         .collect();
     problems.finish()?;
     let request_id = request_id::of(&request);

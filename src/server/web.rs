@@ -23,6 +23,7 @@ use crate::http::extract::TrustProxy;
 use crate::http::health::{Measured, measure};
 use crate::http::problem::fill_in;
 use crate::http::request_id::{self, RequestSpan};
+use crate::http::room::Room;
 use crate::http::routes;
 use crate::identity::{Limiter, Verifier};
 use crate::telemetry;
@@ -31,6 +32,11 @@ use crate::telemetry;
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// For the head of a request; slow senders must not hold connections.
 const REQUEST_HEAD: Duration = Duration::from_secs(10);
+
+/// What bodies of batches may have together, in bytes; what becomes of them takes a few times more.
+const LARGE_BODIES: usize = 16 << 20;
+/// Less than most clients wait for an answer.
+const LARGE_BODY_WAITS: Duration = Duration::from_secs(10);
 
 /// The running HTTP server.
 #[derive(Debug)]
@@ -128,6 +134,7 @@ pub fn start(
     let measured = Data::new(Measured(Arc::new(move || metrics.render())));
     let trust = Data::new(TrustProxy(config.trust_proxy));
     let body_limit = config.body_limit;
+    let room = Data::new(Room::new(LARGE_BODIES, LARGE_BODY_WAITS));
     let factory = move || {
         ActixApp::new()
             .into_utoipa_app()
@@ -135,6 +142,7 @@ pub fn start(
             .app_data(gate.clone())
             .app_data(measured.clone())
             .app_data(trust.clone())
+            .app_data(room.clone())
             .app_data(PayloadConfig::new(body_limit))
             .configure(routes::configure)
             .into_app()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use topup::app::check;
 use topup::identity::Scope;
 use topup::storage::pool::Pool;
@@ -40,6 +40,68 @@ async fn a_full_queue_sends_callers_away_until_there_is_room() {
     let batch = app.service().post("/v1/usage/batch", &json!({ "items": items })).await.expect(200);
     assert!(batch["results"].as_array().unwrap().iter().all(|result| result["status"] == "booked"));
     assert_eq!(app.available("alice", "CNY", "").await, "39.00");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn postings_that_take_much_memory_fill_the_queue_sooner() {
+    let app = one_at_a_time(20_000).await;
+    app.fund("alice", "CNY", "1000.00").await;
+    let held = HeldUp::begin(&app).await;
+    // 2 KB of the smallest pairs are twenty times as much in memory.
+    let metadata: serde_json::Map<_, _> = (0..200).map(|n| (format!("{n:03}"), json!(""))).collect();
+    let items = (0..1000).map(|n| {
+        let mut item = usage(&format!("b{n}"), "alice", "0.5");
+        item["metadata"] = json!(metadata);
+        item
+    });
+    let batch = json!({ "items": items.collect::<Vec<_>>() });
+    let mut second = batch.clone();
+    second["items"].as_array_mut().unwrap().truncate(400);
+    let first = send(&app, "/v1/usage/batch", &batch);
+    waiting(&app, 1000).await;
+    send(&app, "/v1/usage/batch", &second).await.unwrap().problem(503, "poster_full");
+    let small = send(&app, "/v1/usage", &usage("small", "alice", "1"));
+    waiting(&app, 1001).await;
+    held.end().await;
+    first.await.unwrap().expect(200);
+    small.await.unwrap().expect(201);
+    assert_eq!(app.available("alice", "CNY", "").await, "499.00");
+    app.finish().await;
+}
+
+/// The bodies of batches have 16 MiB together, each at most 4.
+#[tokio::test]
+async fn large_bodies_wait_for_room_unread() {
+    let app = TestApp::spawn().await;
+    app.fund("alice", "CNY", "10.00").await;
+    let address = app.server.base_url.strip_prefix("http://").unwrap();
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "POST /v1/usage/batch HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\nExpect: 100-continue\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            token("svc", Scope::Service),
+            4 << 20
+        );
+        socket.write_all(head.as_bytes()).await.unwrap();
+        // The server says so when it reads the body, which is when there is room for it.
+        let mut told = [0; 25];
+        socket.read_exact(&mut told).await.unwrap();
+        assert_eq!(&told, b"HTTP/1.1 100 Continue\r\n\r\n");
+        slow.push(socket);
+    }
+    let waits = send(&app, "/v1/usage/batch", &json!({ "items": [usage("a", "alice", "1")] }));
+    for n in 0..5 {
+        app.service().post("/v1/usage", &usage(&n.to_string(), "alice", "0.2")).await.expect(201);
+    }
+    assert!(!waits.is_finished());
+    drop(slow);
+    waits.await.unwrap().expect(200);
+    assert_eq!(app.available("alice", "CNY", "").await, "8.00");
+    let large = json!({ "items": [], "more": " ".repeat(4 << 20) });
+    app.service().post("/v1/usage/batch", &large).await.problem(413, "body_too_large");
     app.finish().await;
 }
 

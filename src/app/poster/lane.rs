@@ -9,7 +9,8 @@ use crate::storage::Connection;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::{Answer, Job, Queue, slow};
+use super::queue::{Job, Queue};
+use super::{Answer, slow};
 use crate::domain::entry::EntryKind;
 use crate::domain::posting::{Booked, Change, Outcome, Posting, WalletKey};
 use crate::storage::StorageError;
@@ -42,7 +43,7 @@ pub(super) async fn run(queue: &Arc<Queue>, pool: &Pool) {
 
 /// Without a database nothing waits for long: those who wait are told. While nobody does, nothing is tried.
 async fn fail_waiting(queue: &Queue, error: &StorageError) {
-    let mut jobs = queue.take();
+    let mut jobs = queue.take(1);
     if jobs.is_empty() {
         queue.arrived.notified().await;
         return;
@@ -52,7 +53,7 @@ async fn fail_waiting(queue: &Queue, error: &StorageError) {
             let answers = postings.iter().map(|_| Err(StorageError::Unreachable(error.to_string()))).collect();
             let _gone = reply.send(answers);
         }
-        jobs = queue.take();
+        jobs = queue.take(1);
     }
     // A database that starts again is not helped by callers that come back at once.
     tokio::time::sleep(PAUSE).await;
@@ -63,7 +64,7 @@ async fn serve(queue: &Queue, pool: &Pool, conn: &Connection) {
     let mut lost = false;
     loop {
         while !lost && flushes.len() < queue.settings.pipeline {
-            let jobs = queue.take();
+            let jobs = queue.take(1);
             if jobs.is_empty() {
                 break;
             }

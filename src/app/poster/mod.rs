@@ -12,13 +12,15 @@
 //! wake up on the same core as the lane that waits for them.
 
 mod lane;
+mod queue;
 mod slow;
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
+
+use self::queue::{Job, Queue};
 
 use crate::app::Error;
 use crate::domain::posting::{Outcome, Posting};
@@ -33,8 +35,9 @@ pub struct PosterSettings {
     /// Flushes outstanding on one connection.
     pub pipeline: usize,
     /// Postings waiting, beyond which callers are told to come back; one request that brings more is let in alone.
-    /// Bounds memory.
     pub queue: usize,
+    /// The memory that waiting postings may take, in bytes, on the same terms.
+    pub queue_bytes: usize,
     /// Postings in one flush, unless one request brings more.
     pub flush: usize,
     /// False: every request is written by a transaction of its own, as many at a time as the pool has connections.
@@ -44,18 +47,12 @@ pub struct PosterSettings {
 
 impl Default for PosterSettings {
     fn default() -> Self {
-        Self { lanes: 1, pipeline: 2, queue: 20_000, flush: 1_000, batching: true }
+        Self { lanes: 1, pipeline: 2, queue: 20_000, queue_bytes: 32 << 20, flush: 1_000, batching: true }
     }
 }
 
 /// What became of one posting, or why that is not known.
 pub type Answer = Result<Outcome, StorageError>;
-
-/// The postings of one request and who waits for their answers.
-struct Job {
-    postings: Vec<Posting>,
-    reply: oneshot::Sender<Vec<Answer>>,
-}
 
 /// The handle that use cases hold; cloning shares it.
 #[derive(Clone)]
@@ -70,17 +67,6 @@ impl std::fmt::Debug for Poster {
     }
 }
 
-struct Queue {
-    jobs: Mutex<VecDeque<Job>>,
-    /// Postings in `jobs`.
-    waiting: AtomicUsize,
-    arrived: Notify,
-    closed: AtomicBool,
-    stopped: Notify,
-    lanes_running: AtomicUsize,
-    settings: PosterSettings,
-}
-
 impl Poster {
     /// Starts the lanes on their own thread.
     ///
@@ -88,15 +74,7 @@ impl Poster {
     /// When the thread or its runtime cannot be started.
     pub fn start(pool: &Pool, settings: PosterSettings) -> std::io::Result<Self> {
         let lanes = if settings.batching { settings.lanes.max(1) } else { 0 };
-        let queue = Arc::new(Queue {
-            jobs: Mutex::new(VecDeque::new()),
-            waiting: AtomicUsize::new(0),
-            arrived: Notify::new(),
-            closed: AtomicBool::new(false),
-            stopped: Notify::new(),
-            lanes_running: AtomicUsize::new(lanes),
-            settings,
-        });
+        let queue = Arc::new(Queue::new(settings, lanes));
         let poster = Self { queue, pool: pool.clone() };
         if lanes == 0 {
             return Ok(poster);
@@ -119,6 +97,9 @@ impl Poster {
     /// 503 `poster_full` when too much is waiting, 503 when the database is away or the service stops. Whether
     /// anything was booked is then told by the same request with the same ids.
     pub async fn post(&self, postings: Vec<Posting>) -> Result<Vec<Answer>, Error> {
+        if postings.is_empty() {
+            return Ok(Vec::new());
+        }
         if !self.queue.settings.batching {
             if self.queue.closed.load(Ordering::SeqCst) {
                 return Err(stopping());
@@ -133,7 +114,7 @@ impl Poster {
     /// Postings that wait to be written.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.queue.waiting.load(Ordering::Relaxed)
+        self.queue.waiting()
     }
 
     /// Takes no more postings and waits until all that were taken are answered.
@@ -166,45 +147,5 @@ fn decided(answers: Vec<Answer>) -> Result<Vec<Answer>, Error> {
     match answers.iter().position(lost) {
         None => Ok(answers),
         Some(at) => Err(answers.into_iter().nth(at).and_then(Answer::err).map_or_else(stopping, Error::Storage)),
-    }
-}
-
-impl Queue {
-    fn push(&self, job: Job) -> Result<(), Error> {
-        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.closed.load(Ordering::SeqCst) {
-            return Err(stopping());
-        }
-        // Into an empty queue everything goes: a batch larger than all of it must be possible some time.
-        let waiting = self.waiting.load(Ordering::Relaxed);
-        if waiting > 0 && waiting + job.postings.len() > self.settings.queue {
-            return Err(unavailable("poster_full", "too many postings are waiting; repeat the request in a moment"));
-        }
-        self.waiting.fetch_add(job.postings.len(), Ordering::Relaxed);
-        jobs.push_back(job);
-        drop(jobs);
-        self.arrived.notify_one();
-        Ok(())
-    }
-
-    /// Takes whole jobs, up to the size of a flush but at least one.
-    fn take(&self) -> Vec<Job> {
-        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut taken = Vec::new();
-        let mut size = 0;
-        while let Some(job) = jobs.front() {
-            let count = job.postings.len();
-            if !taken.is_empty() && size + count > self.settings.flush {
-                break;
-            }
-            size += count;
-            taken.extend(jobs.pop_front());
-        }
-        self.waiting.fetch_sub(size, Ordering::Relaxed);
-        taken
-    }
-
-    fn is_drained(&self) -> bool {
-        self.closed.load(Ordering::SeqCst) && self.jobs.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 }

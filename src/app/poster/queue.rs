@@ -1,0 +1,114 @@
+//! What waits to be written: bounded, in the order in which it came.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, oneshot};
+
+use super::{Answer, PosterSettings, stopping, unavailable};
+use crate::app::Error;
+use crate::domain::posting::Posting;
+
+/// The postings of one request and who waits for their answers.
+pub(super) struct Job {
+    pub(super) postings: Vec<Posting>,
+    pub(super) reply: oneshot::Sender<Vec<Answer>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: VecDeque<Job>,
+    postings: usize,
+    bytes: usize,
+    /// So many postings must wait before a lane is woken; it costs more than to write one of them.
+    wanted: usize,
+}
+
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    pub(super) arrived: Notify,
+    pub(super) closed: AtomicBool,
+    pub(super) stopped: Notify,
+    pub(super) lanes_running: AtomicUsize,
+    pub(super) settings: PosterSettings,
+}
+
+impl Queue {
+    pub(super) fn new(settings: PosterSettings, lanes: usize) -> Self {
+        Self {
+            waiting: Mutex::default(),
+            arrived: Notify::new(),
+            closed: AtomicBool::new(false),
+            stopped: Notify::new(),
+            lanes_running: AtomicUsize::new(lanes),
+            settings,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Postings that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().postings
+    }
+
+    pub(super) fn push(&self, job: Job) -> Result<(), Error> {
+        let count = job.postings.len();
+        let bytes = size(&job);
+        let mut waiting = self.lock();
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(stopping());
+        }
+        // Into an empty queue everything goes: a batch larger than all of it must be possible some time.
+        let full = waiting.postings + count > self.settings.queue || waiting.bytes + bytes > self.settings.queue_bytes;
+        if full && waiting.postings > 0 {
+            return Err(unavailable("poster_full", "too many postings are waiting; repeat the request in a moment"));
+        }
+        waiting.postings += count;
+        waiting.bytes += bytes;
+        waiting.jobs.push_back(job);
+        let enough = waiting.postings >= waiting.wanted || self.settings.lanes > 1;
+        drop(waiting);
+        if enough {
+            self.arrived.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Takes whole jobs, up to the size of a flush but at least one, if at least `wanted` postings wait; otherwise
+    /// none, and `arrived` tells when they do.
+    pub(super) fn take(&self, wanted: usize) -> Vec<Job> {
+        let mut waiting = self.lock();
+        if waiting.postings < wanted {
+            waiting.wanted = wanted;
+            return Vec::new();
+        }
+        // Nobody needs to be woken before the lane asks again.
+        waiting.wanted = usize::MAX;
+        let mut taken = Vec::new();
+        let (mut size_taken, mut bytes) = (0, 0);
+        while let Some(job) = waiting.jobs.front() {
+            let count = job.postings.len();
+            if !taken.is_empty() && size_taken + count > self.settings.flush {
+                break;
+            }
+            size_taken += count;
+            bytes += size(job);
+            taken.extend(waiting.jobs.pop_front());
+        }
+        waiting.postings -= size_taken;
+        waiting.bytes -= bytes;
+        taken
+    }
+
+    pub(super) fn is_drained(&self) -> bool {
+        self.closed.load(Ordering::SeqCst) && self.lock().jobs.is_empty()
+    }
+}
+
+fn size(job: &Job) -> usize {
+    job.postings.iter().map(Posting::bytes).sum()
+}
