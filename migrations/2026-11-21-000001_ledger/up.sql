@@ -99,6 +99,8 @@ CREATE TABLE entries (
 );
 -- Without the wallet: entries of two wallets with the same time and number are few, and every byte is written each time.
 CREATE INDEX entries_by_kind_and_time ON entries (customer_id, kind, created_at, seq);
+-- What the main wallet paid for products, which their spend guards count.
+CREATE INDEX entries_paid_for_products ON entries (customer_id, counterpart, created_at) WHERE kind = 2 AND counterpart <> 'usage';
 -- What was given back of a usage, so that it is never more than was taken.
 CREATE INDEX entries_reversals ON entries (customer_id, reference) WHERE kind = 4;
 -- Which money coming in paid for what: consumption lies in a range of paid_in.

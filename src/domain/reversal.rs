@@ -14,6 +14,8 @@ fn left(original: &Entry, reversed: &[Entry]) -> ReversedParts {
         debt: original.debt,
         paid: taken + original.granted - original.debt,
         grants: original.grant_uses.iter().map(|(id, used)| (*id, -*used)).collect(),
+        taken_at: original.created_at,
+        paid_for: original.label.product_paid_for(),
     };
     // Earlier reversals gave back in the same order, so what they took off follows from their sum alone.
     let _taken_off = take(&mut parts, given);
@@ -39,7 +41,7 @@ fn take(parts: &mut ReversedParts, amount: Decimal) -> ReversedParts {
             grants.push((*id, taken));
         }
     }
-    ReversedParts { debt, paid, grants }
+    ReversedParts { debt, paid, grants, taken_at: parts.taken_at, paid_for: parts.paid_for.clone() }
 }
 
 /// The parts that a reversal of `amount` (all that is left when `None`) gives back.
