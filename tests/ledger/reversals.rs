@@ -84,3 +84,30 @@ async fn what_was_captured_beyond_the_hold_is_given_back_first() {
     assert_eq!(left(&pool).await, ["6", "10"]);
     assert_clean(&pool).await;
 }
+
+/// A statement has no more than 65,535 parameters; it once had a dozen for every grant.
+#[tokio::test]
+async fn one_usage_burns_6000_grants_and_is_given_back() {
+    let (pool, _) = database(2).await;
+    let main = wallet("ann", "USD", "");
+    let grants: Vec<Posting> = (1..=6_000).map(|n| granted(&main, n, 1, None)).collect();
+    for some in grants.chunks(1_000) {
+        let outcomes = book(&pool, some.to_vec()).await;
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Booked(_))));
+    }
+    let spend = Change::Deduct { amount: dec("59999"), on_insufficient: OnInsufficient::Refuse };
+    let outcomes = book(&pool, vec![posting(&main, Usage, "u", "usage", spend)]).await;
+    assert!(matches!(outcomes[..], [Outcome::Booked(_)]), "{outcomes:?}");
+    let counts = "SELECT count(*) || ', ' || trim_scale(sum(amount)) FROM grant_uses WHERE amount < 0";
+    assert_eq!(ask(&pool, counts).await, ["6000, -59999"]);
+    give_back(&pool, &main, "r", "u", "59999").await;
+    assert_eq!(ask(&pool, "SELECT DISTINCT trim_scale(remaining) FROM grants").await, ["10"]);
+
+    // What one posting does not touch is not written anew.
+    let before = ask(&pool, "SELECT xmin FROM grants ORDER BY id LIMIT 2").await;
+    let spend = Change::Deduct { amount: dec("1"), on_insufficient: OnInsufficient::Refuse };
+    book(&pool, vec![posting(&main, Usage, "one", "usage", spend)]).await;
+    let after = ask(&pool, "SELECT xmin FROM grants ORDER BY id LIMIT 2").await;
+    assert_eq!((before[0] == after[0], before[1] == after[1]), (false, true));
+    assert_clean(&pool).await;
+}

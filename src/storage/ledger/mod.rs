@@ -13,6 +13,7 @@ mod entry_rows;
 pub mod explain;
 pub mod fast;
 mod find;
+mod grant_writes;
 mod hold_rows;
 mod hold_writes;
 mod load;
