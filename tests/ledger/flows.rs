@@ -1,9 +1,9 @@
 //! A page of flows costs a page, whatever it is narrowed to, and pages leave nothing out.
 
-use diesel_async::SimpleAsyncConnection;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use topup::domain::customer::CustomerId;
 use topup::domain::entry::EntryKind;
-use topup::storage::flows::{FlowFilter, list};
+use topup::storage::flows::{Flow, FlowFilter, FlowPosition, list};
 
 use crate::explain::{HISTORY, scans};
 use crate::support::database;
@@ -37,15 +37,54 @@ async fn a_page_reads_a_page() {
         for filter in &narrowed {
             let mut after = None;
             for _ in 0..3 {
-                conn.batch_execute("BEGIN").await.unwrap();
-                let before = scans(&mut conn).await;
-                let page = list(&mut conn, filter, after, 50).await.unwrap();
-                let now = scans(&mut conn).await;
-                conn.batch_execute("COMMIT").await.unwrap();
-                assert_eq!((page.len(), now.whole - before.whole), (50, 0), "{mode} {filter:?}");
-                let read = now.fetched - before.fetched;
-                assert!(read < 250, "{mode} {filter:?}: {read}");
+                let (fetched, page) = read(&mut conn, filter, after).await;
+                assert_eq!(page.len(), 50, "{mode} {filter:?}");
+                assert!(fetched < 250, "{mode} {filter:?}: {fetched}");
                 after = page.last().map(|last| (last.created_at, last.seq, last.wallet_id));
+            }
+        }
+    }
+}
+
+/// How many rows a page reads, and what is on it; no index is left aside.
+async fn read(conn: &mut AsyncPgConnection, filter: &FlowFilter, after: Option<FlowPosition>) -> (i64, Vec<Flow>) {
+    conn.batch_execute("BEGIN").await.unwrap();
+    let before = scans(conn).await;
+    let page = list(conn, filter, after, 50).await.unwrap();
+    let now = scans(conn).await;
+    conn.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(now.whole, before.whole, "{filter:?}");
+    (now.fetched - before.fetched, page)
+}
+
+/// An order has few entries, whatever its customer has.
+#[tokio::test]
+async fn what_belongs_to_an_order_is_found_by_the_order() {
+    let (pool, _) = database(1).await;
+    let mut conn = pool.get().await.unwrap();
+    let orders = HISTORY
+        .replace("counterpart, key)", "counterpart, key, reference)")
+        .replace("'k' || n\n", "'k' || n, CASE WHEN first THEN 'tuo_' || r END\n");
+    assert_ne!(orders, HISTORY);
+    conn.batch_execute(&orders).await.unwrap();
+    let order = |n: u32| FlowFilter { reference: Some(format!("tuo_{n}")), ..filter("big") };
+    let narrowed = [
+        (order(300), 1),
+        (order(601), 0),
+        (FlowFilter { kinds: vec![EntryKind::Recharge], product: Some(String::new()), ..order(1) }, 1),
+        (FlowFilter { kinds: vec![EntryKind::Refund], ..order(1) }, 0),
+        (FlowFilter { currency: Some("EUR".to_owned()), ..order(1) }, 0),
+    ];
+    for mode in ["force_generic_plan", "force_custom_plan"] {
+        conn.batch_execute(&format!("DISCARD PLANS; SET plan_cache_mode = {mode}")).await.unwrap();
+        for (filter, found) in &narrowed {
+            let (fetched, page) = read(&mut conn, filter, None).await;
+            assert_eq!(page.len(), *found, "{mode} {filter:?}");
+            assert!(fetched <= 1, "{mode} {filter:?}: {fetched}");
+            if let Some(last) = page.last() {
+                assert_eq!(last.reference, filter.reference);
+                let beyond = Some((last.created_at, last.seq, last.wallet_id));
+                assert_eq!(read(&mut conn, filter, beyond).await.1, []);
             }
         }
     }
