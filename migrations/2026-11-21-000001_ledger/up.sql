@@ -99,8 +99,11 @@ CREATE TABLE entries (
 );
 -- Without the wallet: entries of two wallets with the same time and number are few, and every byte is written each time.
 CREATE INDEX entries_by_kind_and_time ON entries (customer_id, kind, created_at, seq);
--- What was given back of a usage, so that it is never more than was taken.
-CREATE INDEX entries_reversals ON entries (customer_id, reference) WHERE kind = 4;
+-- What the main wallet paid for products, which their spend guards count.
+CREATE INDEX entries_paid_for_products ON entries (customer_id, counterpart, created_at) WHERE kind = 2 AND counterpart <> 'usage';
+-- What belongs to an order or a transfer, and what was given back of a usage. Usage itself refers to nothing, and a
+-- capture to its hold, whose id is its key.
+CREATE INDEX entries_by_reference ON entries (customer_id, reference, created_at, seq) WHERE kind NOT IN (2, 3);
 -- Which money coming in paid for what: consumption lies in a range of paid_in.
 CREATE INDEX entries_paid_in ON entries (customer_id, wallet_id, paid_in) WHERE kind IN (1, 4, 6, 7, 11, 16);
 

@@ -170,9 +170,10 @@ pub async fn reverse(app: &App, new: &NewReversal) -> Result<Reversal, Error> {
     let fingerprint = fingerprint64(&[&new.usage_id, &asked]);
     transact(&app.pool, async |conn| {
         let missing = || Error::NotFound("usage");
-        let original = ledger::find_deduction(conn, &new.customer, &new.usage_id).await?.ok_or_else(missing)?;
+        let (original, hold) = ledger::find_deduction(conn, &new.customer, &new.usage_id).await?.ok_or_else(missing)?;
         let wallet = ledger::key_of_wallet(conn, &new.customer, original.wallet_id).await?.ok_or_else(missing)?;
-        // Under the wallet's lock, so that two reversals count each other.
+        // Under the wallet's lock, so that two reversals count each other. Where another wallet than the product's own
+        // paid, that is the main wallet, which is locked before a product's.
         ledger::lock_wallet(conn, &wallet).await?;
         let known = ledger::find_entry(conn, &new.customer, EntryKind::Reversal, &new.id).await?;
         if let Some(entry) = known {
@@ -182,7 +183,7 @@ pub async fn reverse(app: &App, new: &NewReversal) -> Result<Reversal, Error> {
             return Ok(reversal(&entry, &wallet, true));
         }
         let reversed = ledger::find_reversals(conn, &new.customer, &new.usage_id).await?;
-        let parts = parts_to_give_back(&original, &reversed, new.amount).map_err(Error::refused)?;
+        let parts = parts_to_give_back(&original, hold.as_ref(), &reversed, new.amount).map_err(Error::refused)?;
         let posting = Posting {
             wallet: wallet.clone(),
             fallback: None,
@@ -191,7 +192,7 @@ pub async fn reverse(app: &App, new: &NewReversal) -> Result<Reversal, Error> {
                 kind: EntryKind::Reversal,
                 key: new.id.clone(),
                 fingerprint,
-                counterpart: "usage".to_owned(),
+                counterpart: original.label.counterpart.clone(),
                 reference: Some(new.usage_id.clone()),
                 description: None,
                 metadata: None,

@@ -6,6 +6,11 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::product::Product;
+
+/// Before the product, in the counterpart of usage that another wallet than the product's own paid.
+const USAGE_OF: &str = "usage:";
+
 /// What an entry records. The numbers stand in `entries.kind` and in the table `entry_kinds`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EntryKind {
@@ -163,6 +168,31 @@ pub struct Label {
     pub description: Option<String>,
     pub metadata: Option<serde_json::Value>,
     pub occurred_at: Option<DateTime<Utc>>,
+}
+
+impl Label {
+    /// The label of a product's usage that another wallet pays: the counterpart names the product
+    /// (`usage:whatsapp`), for its spend guard counts what it was used for. The main wallet's own usage has none.
+    #[must_use]
+    pub fn paid_for(&self, product: &Product) -> Self {
+        let mut label = self.clone();
+        if !product.is_main() {
+            label.counterpart = Self::counterpart_paid_for(product);
+        }
+        label
+    }
+
+    /// The counterpart of [`Label::paid_for`].
+    #[must_use]
+    pub fn counterpart_paid_for(product: &Product) -> String {
+        format!("{USAGE_OF}{}", product.as_column())
+    }
+
+    /// The product that was used, where another wallet than its own paid.
+    #[must_use]
+    pub fn product_paid_for(&self) -> Option<Product> {
+        self.counterpart.strip_prefix(USAGE_OF).and_then(Product::new)
+    }
 }
 
 /// One immutable line of the ledger.

@@ -55,11 +55,16 @@ impl SpendGuard {
         self.spent_this_month = this_month + amount;
     }
 
-    /// A reversal makes room again, in the period in which it happens.
-    pub fn give_back(&mut self, amount: Decimal, now: DateTime<Utc>) {
+    /// A reversal makes room again in the periods that counted what was taken at `taken_at`: what was consumed
+    /// yesterday left today's cap whole, so giving it back widens nothing today.
+    pub fn give_back(&mut self, amount: Decimal, taken_at: DateTime<Utc>, now: DateTime<Utc>) {
         self.spend(Decimal::ZERO, now);
-        self.spent_today = (self.spent_today - amount).max(Decimal::ZERO);
-        self.spent_this_month = (self.spent_this_month - amount).max(Decimal::ZERO);
+        if taken_at.date_naive() == self.day {
+            self.spent_today = (self.spent_today - amount).max(Decimal::ZERO);
+        }
+        if first_of_month(taken_at) == self.month {
+            self.spent_this_month = (self.spent_this_month - amount).max(Decimal::ZERO);
+        }
     }
 }
 
@@ -148,8 +153,13 @@ mod tests {
         assert_eq!(guard.spent(evening), (Decimal::TEN, Decimal::TEN));
         assert_eq!(guard.spent(midnight), (Decimal::ZERO, Decimal::TEN));
         assert_eq!(guard.spent(at("2026-12-01T00:00:00Z")), (Decimal::ZERO, Decimal::ZERO));
-        guard.give_back(Decimal::ONE, midnight);
-        assert_eq!(guard.spent(midnight), (Decimal::ZERO, Decimal::from(9)));
+        guard.spend(Decimal::TWO, midnight);
+        guard.give_back(Decimal::ONE, evening, midnight);
+        assert_eq!(guard.spent(midnight), (Decimal::TWO, Decimal::from(11)), "of yesterday, but of this month");
+        guard.give_back(Decimal::ONE, midnight, midnight);
+        assert_eq!(guard.spent(midnight), (Decimal::ONE, Decimal::TEN));
+        guard.give_back(Decimal::ONE, at("2026-10-31T23:59:59Z"), midnight);
+        assert_eq!(guard.spent(midnight), (Decimal::ONE, Decimal::TEN), "of neither");
     }
 
     #[test]

@@ -114,6 +114,10 @@ pub struct ReversedParts {
     pub debt: Decimal,
     pub paid: Decimal,
     pub grants: Vec<(Uuid, Decimal)>,
+    /// When it was taken: the spend guards make room again in the periods that counted it.
+    pub taken_at: DateTime<Utc>,
+    /// The product whose guard counted it as well, where another wallet than the product's own paid.
+    pub paid_for: Option<Product>,
 }
 
 /// One request to the ledger.

@@ -312,7 +312,7 @@ impl Wallet {
         }
         self.granted += granted;
         if let Some(guard) = &mut self.guard {
-            guard.give_back(amount, now);
+            guard.give_back(amount, parts.taken_at, now);
         }
         Ok(self.record(label, amount, parts.grants.clone(), -undone, now, effects))
     }
@@ -389,6 +389,14 @@ impl Wallet {
         let now = now.max(self.updated_at);
         if let Some(guard) = &mut self.guard {
             guard.spend(amount, now);
+        }
+    }
+
+    /// Takes note that consumption of this product was given back to the wallet that paid for it.
+    pub fn count_given_back_elsewhere(&mut self, amount: Decimal, taken_at: DateTime<Utc>, now: DateTime<Utc>) {
+        let now = now.max(self.updated_at);
+        if let Some(guard) = &mut self.guard {
+            guard.give_back(amount, taken_at, now);
         }
     }
 

@@ -92,9 +92,9 @@ pub struct SpendGuard {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     monthly_cap: Option<Amount>,
-    /// Consumed in this UTC day, less what was given back.
+    /// Consumed in this UTC day, less what was given back of that.
     spent_today: Amount,
-    /// Consumed in this UTC month, less what was given back.
+    /// Consumed in this UTC month, less what was given back of that.
     spent_this_month: Amount,
     /// Reserved by open holds: it counts as spent.
     held: Amount,

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::AstPass;
-use diesel::sql_types::{Array, BigInt, Int2, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Int2, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -38,7 +38,8 @@ pub struct FlowFilter {
     pub kinds: Vec<EntryKind>,
     pub currency: Option<String>,
     pub product: Option<String>,
-    /// An order, transfer or hold as the API shows its id.
+    /// What they refer to, as the API shows its id: an order, a transfer, a grant, a usage that was given back. Captures
+    /// are not found by their hold.
     pub reference: Option<String>,
     pub created_from: Option<DateTime<Utc>>,
     pub created_to: Option<DateTime<Utc>>,
@@ -47,9 +48,8 @@ pub struct FlowFilter {
 /// Where a page ended.
 pub type FlowPosition = (DateTime<Utc>, i64, Uuid);
 
-/// One index scan per kind, each of which stops after a page, merged: any depth costs the same, and no second
-/// index is written for lists without a type.
-struct ListFlows {
+/// What the statements ask for.
+struct Page {
     customer: String,
     kinds: Vec<i16>,
     from: Option<DateTime<Utc>>,
@@ -59,41 +59,130 @@ struct ListFlows {
     after_wallet: Uuid,
     currency: Option<String>,
     product: Option<String>,
-    reference: Option<String>,
     limit: i64,
 }
 
-impl StaticSql for ListFlows {
-    type Row = (SqlUuid, BigInt, Int2, Numeric, Text, Text, Numeric, Text, Nullable<Text>, Nullable<Text>, Timestamptz);
+/// The columns of [`Flow`].
+const FLOW_COLUMNS: &str = "SELECT e.wallet_id, e.seq, e.kind, e.amount, w.currency, w.product, e.balance_after, e.key, e.reference, e.description, e.created_at FROM ";
+
+type FlowSql = (SqlUuid, BigInt, Int2, Numeric, Text, Text, Numeric, Text, Nullable<Text>, Nullable<Text>, Timestamptz);
+
+/// One index scan per kind, each of which stops after a page, merged: any depth costs the same, and no second
+/// index is written for lists without a type.
+struct ByKind(Page);
+
+impl StaticSql for ByKind {
+    type Row = FlowSql;
 
     fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT e.wallet_id, e.seq, e.kind, e.amount, w.currency, w.product, e.balance_after, e.key, e.reference, e.description, e.created_at FROM unnest(");
-        out.push_bind_param::<Array<Int2>, _>(&self.kinds)?;
+        let page = &self.0;
+        out.push_sql(FLOW_COLUMNS);
+        out.push_sql("unnest(");
+        out.push_bind_param::<Array<Int2>, _>(&page.kinds)?;
         out.push_sql(") AS k (kind) CROSS JOIN LATERAL (SELECT * FROM entries WHERE customer_id = ");
-        out.push_bind_param::<Text, _>(&self.customer)?;
+        out.push_bind_param::<Text, _>(&page.customer)?;
         out.push_sql(" AND kind = k.kind AND (created_at, seq, wallet_id) < (");
-        out.push_bind_param::<Timestamptz, _>(&self.after_at)?;
+        out.push_bind_param::<Timestamptz, _>(&page.after_at)?;
         out.push_sql(", ");
-        out.push_bind_param::<BigInt, _>(&self.after_seq)?;
+        out.push_bind_param::<BigInt, _>(&page.after_seq)?;
         out.push_sql(", ");
-        out.push_bind_param::<SqlUuid, _>(&self.after_wallet)?;
+        out.push_bind_param::<SqlUuid, _>(&page.after_wallet)?;
         out.push_sql(") AND created_at >= coalesce(");
-        out.push_bind_param::<Nullable<Timestamptz>, _>(&self.from)?;
+        out.push_bind_param::<Nullable<Timestamptz>, _>(&page.from)?;
         out.push_sql(", '-infinity') AND created_at < coalesce(");
-        out.push_bind_param::<Nullable<Timestamptz>, _>(&self.to)?;
+        out.push_bind_param::<Nullable<Timestamptz>, _>(&page.to)?;
         // The wallets are put so that no index can look for them: PostgreSQL, which cannot know that one wallet has most
         // of a customer's entries, would gather all of them by another index and sort them.
         out.push_sql(", 'infinity') AND ((");
-        out.push_bind_param::<Nullable<Text>, _>(&self.currency)?;
+        out.push_bind_param::<Nullable<Text>, _>(&page.currency)?;
         out.push_sql("::text IS NULL AND ");
-        out.push_bind_param::<Nullable<Text>, _>(&self.product)?;
-        out.push_sql("::text IS NULL) OR coalesce(wallet_id, $5) = ANY (ARRAY (SELECT id FROM wallets WHERE customer_id = $2 AND currency = coalesce($8, currency) AND product = coalesce($9, product)))) AND (");
-        out.push_bind_param::<Nullable<Text>, _>(&self.reference)?;
-        out.push_sql("::text IS NULL OR reference = $10) ORDER BY created_at DESC, seq DESC FETCH FIRST (");
-        out.push_bind_param::<BigInt, _>(&self.limit)?;
+        out.push_bind_param::<Nullable<Text>, _>(&page.product)?;
+        out.push_sql("::text IS NULL) OR coalesce(wallet_id, $5) = ANY (ARRAY (SELECT id FROM wallets WHERE customer_id = $2 AND currency = coalesce($8, currency) AND product = coalesce($9, product)))) ORDER BY created_at DESC, seq DESC FETCH FIRST (");
+        out.push_bind_param::<BigInt, _>(&page.limit)?;
         // The index has no wallet: whoever asked it for the whole order would make PostgreSQL sort all there is.
-        out.push_sql(") ROWS WITH TIES) e JOIN wallets w ON w.customer_id = $2 AND w.id = e.wallet_id ORDER BY e.created_at DESC, e.seq DESC, e.wallet_id DESC LIMIT $11");
+        out.push_sql(") ROWS WITH TIES) e JOIN wallets w ON w.customer_id = $2 AND w.id = e.wallet_id ORDER BY e.created_at DESC, e.seq DESC, e.wallet_id DESC LIMIT $10");
         Ok(())
+    }
+}
+
+/// One walk down each wallet that the filter names, merged. Time never runs backwards within a wallet and its entries
+/// have every number, so a wallet's order is that of its numbers, and where a page begins is found by halving, in some
+/// 25 steps, unless it begins at the newest. A wallet that has few of its customer's entries costs no more than others.
+struct ByWallet {
+    page: Page,
+    from_newest: bool,
+}
+
+impl StaticSql for ByWallet {
+    type Row = FlowSql;
+
+    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let page = &self.page;
+        out.push_sql("WITH RECURSIVE w AS MATERIALIZED (SELECT id, currency, product, entry_seq FROM wallets WHERE customer_id = ");
+        out.push_bind_param::<Text, _>(&page.customer)?;
+        out.push_sql(" AND currency = coalesce(");
+        out.push_bind_param::<Nullable<Text>, _>(&page.currency)?;
+        out.push_sql(", currency) AND product = coalesce(");
+        out.push_bind_param::<Nullable<Text>, _>(&page.product)?;
+        out.push_sql(", product)), halves (wallet_id, low, high) AS (SELECT id, CASE WHEN ");
+        out.push_bind_param::<Bool, _>(&self.from_newest)?;
+        out.push_sql(" THEN entry_seq ELSE 0 END, entry_seq + 1 FROM w UNION ALL SELECT h.wallet_id, CASE WHEN s.before THEN h.middle ELSE h.low END, CASE WHEN s.before THEN h.high ELSE h.middle END FROM (SELECT wallet_id, low, high, (low + high) / 2 AS middle FROM halves WHERE high - low > 1) h CROSS JOIN LATERAL (SELECT (created_at, seq, wallet_id) < (");
+        out.push_bind_param::<Timestamptz, _>(&page.after_at)?;
+        out.push_sql(", ");
+        out.push_bind_param::<BigInt, _>(&page.after_seq)?;
+        out.push_sql(", ");
+        out.push_bind_param::<SqlUuid, _>(&page.after_wallet)?;
+        out.push_sql(") AND created_at < coalesce(");
+        out.push_bind_param::<Nullable<Timestamptz>, _>(&page.to)?;
+        // The kinds are put so that no index can look for them, which has them in another order.
+        out.push_sql(", 'infinity') AS before FROM entries WHERE customer_id = $1 AND wallet_id = h.wallet_id AND seq = h.middle) s) ");
+        out.push_sql(FLOW_COLUMNS);
+        out.push_sql("halves h JOIN w ON w.id = h.wallet_id CROSS JOIN LATERAL (SELECT * FROM entries WHERE customer_id = $1 AND wallet_id = h.wallet_id AND seq <= h.low AND coalesce(kind, 0::smallint) = ANY (");
+        out.push_bind_param::<Array<Int2>, _>(&page.kinds)?;
+        out.push_sql(") ORDER BY seq DESC LIMIT ");
+        out.push_bind_param::<BigInt, _>(&page.limit)?;
+        // What is too old for the filter is dropped only here: a walk that looked for something newer went on to the end.
+        out.push_sql(") e WHERE h.high - h.low = 1 AND e.created_at >= coalesce(");
+        out.push_bind_param::<Nullable<Timestamptz>, _>(&page.from)?;
+        out.push_sql(", '-infinity') ORDER BY e.created_at DESC, e.seq DESC, e.wallet_id DESC LIMIT $10");
+        Ok(())
+    }
+}
+
+/// What refers to one thing is little; captures, which are many, are in no index of references.
+struct ByReference {
+    page: Page,
+    reference: String,
+}
+
+impl StaticSql for ByReference {
+    type Row = FlowSql;
+
+    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let page = &self.page;
+        out.push_sql(FLOW_COLUMNS);
+        out.push_sql("(SELECT * FROM entries WHERE customer_id = ");
+        out.push_bind_param::<Text, _>(&page.customer)?;
+        out.push_sql(" AND reference = ");
+        out.push_bind_param::<Text, _>(&self.reference)?;
+        out.push_sql(" AND kind NOT IN (2, 3) OFFSET 0) e JOIN wallets w ON w.customer_id = $1 AND w.id = e.wallet_id WHERE e.kind = ANY (");
+        out.push_bind_param::<Array<Int2>, _>(&page.kinds)?;
+        out.push_sql(") AND (e.created_at, e.seq, e.wallet_id) < (");
+        out.push_bind_param::<Timestamptz, _>(&page.after_at)?;
+        out.push_sql(", ");
+        out.push_bind_param::<BigInt, _>(&page.after_seq)?;
+        out.push_sql(", ");
+        out.push_bind_param::<SqlUuid, _>(&page.after_wallet)?;
+        out.push_sql(") AND e.created_at >= coalesce(");
+        out.push_bind_param::<Nullable<Timestamptz>, _>(&page.from)?;
+        out.push_sql(", '-infinity') AND e.created_at < coalesce(");
+        out.push_bind_param::<Nullable<Timestamptz>, _>(&page.to)?;
+        out.push_sql(", 'infinity') AND w.currency = coalesce(");
+        out.push_bind_param::<Nullable<Text>, _>(&page.currency)?;
+        out.push_sql(", w.currency) AND w.product = coalesce(");
+        out.push_bind_param::<Nullable<Text>, _>(&page.product)?;
+        out.push_sql(", w.product) ORDER BY e.created_at DESC, e.seq DESC, e.wallet_id DESC LIMIT ");
+        out.push_bind_param::<BigInt, _>(&page.limit)
     }
 }
 
@@ -111,7 +200,7 @@ pub async fn list(
     // Before every possible entry, when there is no cursor: the last second of the year 9999.
     let end = DateTime::from_timestamp(253_402_300_799, 0).unwrap_or_default();
     let (after_at, after_seq, after_wallet) = after.unwrap_or((end, i64::MAX, Uuid::max()));
-    let statement = ListFlows {
+    let page = Page {
         customer: filter.customer.as_str().to_owned(),
         kinds: kinds.into_iter().map(EntryKind::code).collect(),
         from: filter.created_from,
@@ -121,8 +210,16 @@ pub async fn list(
         after_wallet,
         currency: filter.currency.clone(),
         product: filter.product.clone(),
-        reference: filter.reference.clone(),
         limit,
     };
-    Ok(Cached(statement).load(conn).await?)
+    if let Some(reference) = filter.reference.clone() {
+        return Ok(Cached(ByReference { page, reference }).load(conn).await?);
+    }
+    // Consumption is what there is much of: of another kind there is little in all of a customer's wallets.
+    let consumption = page.kinds.iter().any(|kind| [EntryKind::Usage.code(), EntryKind::Capture.code()].contains(kind));
+    if consumption && (page.currency.is_some() || page.product.is_some()) {
+        let from_newest = after.is_none() && page.to.is_none();
+        return Ok(Cached(ByWallet { page, from_newest }).load(conn).await?);
+    }
+    Ok(Cached(ByKind(page)).load(conn).await?)
 }

@@ -14,6 +14,7 @@ use super::StorageError;
 use super::schema::{spend_guards, wallets};
 use super::statement::{Cached, StaticSql};
 use crate::domain::customer::CustomerId;
+use crate::domain::entry::Label;
 use crate::domain::wallet::Wallet;
 
 /// Who set a wallet's caps, and when.
@@ -97,13 +98,17 @@ pub async fn save_threshold(conn: &mut AsyncPgConnection, wallet: &Wallet) -> Re
 
 /// Entries of a wallet are numbered in the order of time, so the last one before a moment is found by halving, in
 /// some 25 steps through the primary key however many there are. What was consumed since is what the balance has
-/// lost since and nothing else has taken; "else" is rare, unlike consumption, and has an index by time.
+/// lost since and nothing else has taken; "else" is rare, unlike consumption, and has an index by time. Reversals of
+/// what was consumed before belong to it. What the main wallet paid for a product is counted beside it.
 struct ConsumedSince {
     customer: String,
     wallet: Uuid,
     since: DateTime<Utc>,
     entry_seq: i64,
     balance: Decimal,
+    /// The counterpart of this product's usage where the main wallet paid; matches nothing for the main wallet.
+    paid_by_main: String,
+    currency: String,
 }
 
 impl StaticSql for ConsumedSince {
@@ -120,13 +125,21 @@ impl StaticSql for ConsumedSince {
         out.push_bind_param::<SqlUuid, _>(&self.wallet)?;
         out.push_sql(" AND e.seq = h.middle), last AS (SELECT low FROM halves WHERE high - low = 1) SELECT greatest(0, coalesce((SELECT balance_after FROM entries, last WHERE customer_id = $3 AND wallet_id = $4 AND seq = last.low), 0) - ");
         out.push_bind_param::<Numeric, _>(&self.balance)?;
-        // Every kind but usage (2), captures (3) and reversals (4), which make room again.
-        out.push_sql(" + coalesce((SELECT sum(amount) FROM entries, last WHERE customer_id = $3 AND kind = ANY ('{1,5,6,7,8,9,10,11,12,13,14,15,16}') AND created_at >= $2 AND wallet_id = $4 AND seq > last.low), 0))");
+        // Every kind but usage (2), captures (3) and reversals (4), which make room again where they gave back what
+        // was consumed since.
+        out.push_sql(" + coalesce((SELECT sum(amount) FROM entries, last WHERE customer_id = $3 AND kind = ANY ('{1,5,6,7,8,9,10,11,12,13,14,15,16}') AND created_at >= $2 AND wallet_id = $4 AND seq > last.low), 0) + coalesce((SELECT sum(r.amount) FROM entries r, last WHERE r.customer_id = $3 AND r.kind = 4 AND r.created_at >= $2 AND r.wallet_id = $4 AND r.seq > last.low AND coalesce((SELECT o.created_at FROM entries o WHERE o.customer_id = $3 AND o.kind = 2 AND o.key = r.reference), (SELECT o.created_at FROM entries o WHERE o.customer_id = $3 AND o.kind = 3 AND o.key = r.reference)) < $2), 0)) + coalesce((SELECT sum(-u.amount - coalesce((SELECT sum(r.amount) FROM entries r WHERE r.customer_id = $3 AND r.kind = 4 AND r.reference = u.key AND r.wallet_id = u.wallet_id), 0)) FROM entries u WHERE u.customer_id = $3 AND u.kind = 2 AND u.counterpart <> 'usage' AND u.counterpart = ");
+        out.push_bind_param::<Text, _>(&self.paid_by_main)?;
+        out.push_sql(
+            " AND u.created_at >= $2 AND u.wallet_id = (SELECT id FROM wallets WHERE customer_id = $3 AND currency = ",
+        );
+        out.push_bind_param::<Text, _>(&self.currency)?;
+        out.push_sql(" AND product = '')), 0)");
         Ok(())
     }
 }
 
-/// What was consumed from a locked wallet since a moment, less what was given back of usage since.
+/// What was consumed since a moment from a locked wallet, or of its product at the main wallet's expense, less what was
+/// given back of that.
 ///
 /// # Errors
 /// Of the database.
@@ -141,6 +154,8 @@ pub async fn consumed_since(
         since,
         entry_seq: wallet.entry_seq,
         balance: wallet.balance(),
+        paid_by_main: Label::counterpart_paid_for(&wallet.key.product),
+        currency: wallet.key.currency.code().to_owned(),
     };
     Ok(Cached(statement).get_result(conn).await?)
 }

@@ -202,6 +202,70 @@ async fn a_products_cap_holds_whichever_wallet_pays() {
     app.finish().await;
 }
 
+/// What the main wallet pays for a product is counted by both; so is its reversal.
+#[tokio::test]
+async fn what_is_given_back_makes_room_wherever_it_was_counted() {
+    let app = TestApp::spawn().await;
+    app.fund("alice", "CNY", "100.00").await;
+    let of_product = "CNY?customer_id=alice&product=whatsapp";
+    cap_daily(&app, of_product, "5.00").await.expect(201);
+    cap_daily(&app, "CNY?customer_id=alice", "50.00").await.expect(201);
+    let message = |id: &str, amount: &str| {
+        with(with(usage("alice", id, amount), "product", "whatsapp"), "fallback", "main_wallet")
+    };
+    let back = async |id: &str, usage: &str, amount: Option<&str>| {
+        let body = json!({ "id": id, "customer_id": "alice", "usage_id": usage, "amount": amount });
+        app.service().post("/v1/usage/reversals", &body).await.expect(201);
+    };
+    let spent = async || {
+        let listed = app.customer("alice").get("/v1/spend-guards").await.expect(200);
+        let of = |at: usize| listed["data"][at]["spent_today"].as_str().unwrap().to_owned();
+        [of(0), of(1)]
+    };
+    let paid = app.service().post("/v1/usage", &message("m1", "4.00")).await.expect(201);
+    assert_eq!(paid["product"], Value::Null, "the main wallet paid");
+    spend(&app, "alice", "u1", "10.00").await.expect(201);
+    assert_eq!(spent().await, ["14.00", "4.00"]);
+    back("r1", "m1", Some("1.00")).await;
+    assert_eq!(spent().await, ["13.00", "3.00"]);
+    back("r2", "u1", None).await;
+    assert_eq!(spent().await, ["3.00", "3.00"], "the product did not count what was the main wallet's own");
+    app.service().post("/v1/usage", &message("m2", "2.01")).await.problem(402, "spend_cap_reached");
+    app.service().post("/v1/usage", &message("m2", "2.00")).await.expect(201);
+    back("r3", "m2", None).await;
+
+    // A cap that is set later has counted the same.
+    app.operator().send(Method::DELETE, &format!("/v1/spend-guards/{of_product}"), None, None).await.expect(204);
+    assert_eq!(cap_daily(&app, of_product, "5.00").await.expect(201)["spent_today"], "3.00");
+    back("r4", "m1", None).await;
+    assert_eq!(spent().await, ["0.00", "0.00"]);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_given_back_of_a_day_that_is_over_makes_no_room_today() {
+    let app = TestApp::spawn().await;
+    app.fund("alice", "CNY", "100.00").await;
+    cap_daily(&app, "CNY?customer_id=alice", "10.00").await.expect(201);
+    spend(&app, "alice", "old", "5.00").await.expect(201);
+    let age = "ALTER TABLE entries DISABLE TRIGGER entries_no_change;
+         UPDATE entries SET created_at = created_at - interval '70 days';
+         ALTER TABLE entries ENABLE TRIGGER entries_no_change;
+         UPDATE spend_guards SET day = day - 70, month = (month - 70)::date";
+    crate::support::execute(&app.database, age).await;
+    spend(&app, "alice", "new", "7.00").await.expect(201);
+    let back = json!({ "id": "r", "customer_id": "alice", "usage_id": "old" });
+    app.service().post("/v1/usage/reversals", &back).await.expect(201);
+    let listed = app.customer("alice").get("/v1/spend-guards").await.expect(200);
+    let guard = &listed["data"][0];
+    assert_eq!((&guard["spent_today"], &guard["spent_this_month"]), (&json!("7.00"), &json!("7.00")));
+    // So does a cap that is set after it.
+    app.operator().send(Method::DELETE, "/v1/spend-guards/CNY?customer_id=alice", None, None).await.expect(204);
+    let set = cap_daily(&app, "CNY?customer_id=alice", "10.00").await.expect(201);
+    assert_eq!((&set["spent_today"], &set["spent_this_month"]), (&json!("7.00"), &json!("7.00")));
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn staff_sets_caps_and_customers_read_their_own() {
     let app = TestApp::spawn().await;

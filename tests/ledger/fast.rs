@@ -1,7 +1,9 @@
 //! What the fast path leaves to the slow one: those alone, not their neighbours in the flush.
 
 use chrono::Duration;
-use diesel_async::SimpleAsyncConnection;
+use diesel::sql_types::Text;
+use diesel::{QueryableByName, sql_query};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use topup::domain::posting::{Booked, Outcome, Posting};
 use topup::storage::ledger::fast;
 
@@ -76,4 +78,47 @@ async fn a_hold_of_a_wallet_that_needs_a_look_keeps_no_neighbour_from_the_fast_p
     let rest = book(&pool, captures[..2].to_vec()).await;
     assert!(rest.iter().all(|outcome| matches!(outcome, Outcome::Booked(_))), "{rest:?}");
     assert_clean(&pool).await;
+}
+
+/// How a lane runs the statement that has `part` in it, whatever its arrays are.
+async fn plan(lane: &mut AsyncPgConnection, part: &str) -> String {
+    #[derive(QueryableByName)]
+    struct Prepared {
+        #[diesel(sql_type = Text)]
+        call: String,
+    }
+    #[derive(QueryableByName)]
+    struct Line {
+        #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+        line: String,
+    }
+    let called = format!(
+        "SELECT format('EXPLAIN EXECUTE %I (%s)', name, array_to_string(array_fill('NULL'::text, ARRAY[cardinality(parameter_types)]), ', ')) AS call
+         FROM pg_prepared_statements WHERE position('{part}' IN statement) > 0 AND position('pg_prepared' IN statement) = 0"
+    );
+    let prepared: Prepared = sql_query(called).get_result(lane).await.unwrap();
+    let lines: Vec<Line> = sql_query(prepared.call).load(lane).await.unwrap();
+    lines.into_iter().map(|line| line.line + "\n").collect()
+}
+
+/// Wallets and holds are looked up one by one, in order; but what was found is not compared item by item, for in a
+/// flush of a thousand captures that took as long as all else.
+#[tokio::test]
+async fn nothing_but_the_tables_is_joined_by_a_nested_loop() {
+    let (pool, _) = database(2).await;
+    let (ann, ben) = (wallet("ann", "USD", ""), wallet("ben", "USD", ""));
+    credited(&pool, &[&ann, &ben]).await;
+    let mut conn = pool.lane().await.unwrap();
+    let usage = [deduct(&ann, "a"), deduct(&ben, "a")];
+    let opened = [&ann, &ben].map(|at| hold(at, "h", Duration::hours(1)));
+    let captures = opened.each_ref().map(capture);
+    assert_eq!(taken(&fast::usage(&conn, &usage.each_ref()).await.unwrap()), [true; 2]);
+    assert_eq!(taken(&fast::open_holds(&conn, &opened.each_ref()).await.unwrap()), [true; 2]);
+    assert_eq!(taken(&fast::captures(&conn, &captures.each_ref()).await.unwrap()), [true; 2]);
+    // A statement for usage, one for holds, one for captures, which looks for holds and for wallets.
+    for (part, lookups) in [("unnest($14)", 1), ("opened AS", 1), ("closed AS", 2)] {
+        let plan = plan(&mut conn, part).await;
+        let joins = (plan.matches("Nested Loop").count(), plan.matches(" Join ").count());
+        assert_eq!(joins, (lookups, 1), "{plan}");
+    }
 }

@@ -1,9 +1,10 @@
 //! A page of flows costs a page, whatever it is narrowed to, and pages leave nothing out.
 
-use diesel_async::SimpleAsyncConnection;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use topup::domain::customer::CustomerId;
 use topup::domain::entry::EntryKind;
-use topup::storage::flows::{FlowFilter, list};
+use topup::storage::flows::{Flow, FlowFilter, FlowPosition, list};
+use topup::storage::ledger::explain::entry;
 
 use crate::explain::{HISTORY, scans};
 use crate::support::database;
@@ -37,16 +38,98 @@ async fn a_page_reads_a_page() {
         for filter in &narrowed {
             let mut after = None;
             for _ in 0..3 {
-                conn.batch_execute("BEGIN").await.unwrap();
-                let before = scans(&mut conn).await;
-                let page = list(&mut conn, filter, after, 50).await.unwrap();
-                let now = scans(&mut conn).await;
-                conn.batch_execute("COMMIT").await.unwrap();
-                assert_eq!((page.len(), now.whole - before.whole), (50, 0), "{mode} {filter:?}");
-                let read = now.fetched - before.fetched;
-                assert!(read < 250, "{mode} {filter:?}: {read}");
+                let (fetched, page) = read(&mut conn, filter, after).await;
+                assert_eq!(page.len(), 50, "{mode} {filter:?}");
+                assert!(fetched < 250, "{mode} {filter:?}: {fetched}");
                 after = page.last().map(|last| (last.created_at, last.seq, last.wallet_id));
             }
+        }
+    }
+}
+
+/// How many rows a page reads, and what is on it; no index is left aside.
+async fn read(conn: &mut AsyncPgConnection, filter: &FlowFilter, after: Option<FlowPosition>) -> (i64, Vec<Flow>) {
+    conn.batch_execute("BEGIN").await.unwrap();
+    let before = scans(conn).await;
+    let page = list(conn, filter, after, 50).await.unwrap();
+    let now = scans(conn).await;
+    conn.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(now.whole, before.whole, "{filter:?}");
+    (now.fetched - before.fetched, page)
+}
+
+/// An order has few entries, whatever its customer has.
+#[tokio::test]
+async fn what_belongs_to_an_order_is_found_by_the_order() {
+    let (pool, _) = database(1).await;
+    let mut conn = pool.get().await.unwrap();
+    let orders = HISTORY
+        .replace("counterpart, key)", "counterpart, key, reference)")
+        .replace("'k' || n\n", "'k' || n, CASE WHEN first THEN 'tuo_' || r END\n");
+    assert_ne!(orders, HISTORY);
+    conn.batch_execute(&orders).await.unwrap();
+    let order = |n: u32| FlowFilter { reference: Some(format!("tuo_{n}")), ..filter("big") };
+    let narrowed = [
+        (order(300), 1),
+        (order(601), 0),
+        (FlowFilter { kinds: vec![EntryKind::Recharge], product: Some(String::new()), ..order(1) }, 1),
+        (FlowFilter { kinds: vec![EntryKind::Refund], ..order(1) }, 0),
+        (FlowFilter { currency: Some("EUR".to_owned()), ..order(1) }, 0),
+    ];
+    for mode in ["force_generic_plan", "force_custom_plan"] {
+        conn.batch_execute(&format!("DISCARD PLANS; SET plan_cache_mode = {mode}")).await.unwrap();
+        for (filter, found) in &narrowed {
+            let (fetched, page) = read(&mut conn, filter, None).await;
+            assert_eq!(page.len(), *found, "{mode} {filter:?}");
+            assert!(fetched <= 1, "{mode} {filter:?}: {fetched}");
+            if let Some(last) = page.last() {
+                assert_eq!(last.reference, filter.reference);
+                let beyond = Some((last.created_at, last.seq, last.wallet_id));
+                assert_eq!(read(&mut conn, filter, beyond).await.1, []);
+            }
+        }
+    }
+}
+
+/// Of a product that a customer hardly uses, a page costs a page as well.
+#[tokio::test]
+async fn a_rare_wallet_of_a_large_customer_is_listed_by_itself() {
+    let (pool, _) = database(1).await;
+    let mut conn = pool.get().await.unwrap();
+    // One usage in 500 is of the product, in two currencies by turns; the last before the newest 7,500 of the others.
+    let rare = "
+        INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at, paid, paid_in, paid_out, entry_seq, version)
+        SELECT 'big', c, 'gpu', ('01933600-0000-7000-8000-00000000001' || n)::uuid, now(), now(), 0, 53, 53, 53, 53
+        FROM unnest('{USD,EUR}'::text[]) WITH ORDINALITY AS c (c, n);
+        INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key)
+        SELECT e.created_at, (e.seq + 500) / 1000, 0, ('01933600-0000-7000-8000-00000000001' || n)::uuid, 2, 'big', -1, 0, 53, 0, 'usage', 'gpu' || n || '-' || e.seq
+        FROM entries e, generate_series(1, 2) AS n WHERE e.seq % 1000 = 500 * (n - 1) AND e.seq BETWEEN 500 AND 53100;
+        ANALYZE entries, wallets";
+    conn.batch_execute(HISTORY).await.unwrap();
+    conn.batch_execute(rare).await.unwrap();
+    let of_product = FlowFilter { product: Some("gpu".to_owned()), ..filter("big") };
+    let main = "01933600-0000-7000-8000-000000000001".parse().unwrap();
+    let begin = entry(&mut conn, &of_product.customer, main, 30_000).await.unwrap().unwrap().created_at;
+    let narrowed = [
+        (of_product.clone(), 106),
+        (FlowFilter { kinds: vec![EntryKind::Usage, EntryKind::Capture], ..of_product.clone() }, 106),
+        (FlowFilter { currency: Some("EUR".to_owned()), ..filter("big") }, 53),
+        (FlowFilter { created_to: Some(begin), ..of_product.clone() }, 59),
+        (FlowFilter { created_from: Some(begin), ..of_product.clone() }, 47),
+    ];
+    for mode in ["force_generic_plan", "force_custom_plan"] {
+        conn.batch_execute(&format!("DISCARD PLANS; SET plan_cache_mode = {mode}")).await.unwrap();
+        for (filter, found) in &narrowed {
+            let (mut after, mut flows) = (None, Vec::new());
+            loop {
+                let (fetched, page) = read(&mut conn, filter, after).await;
+                assert!(fetched < 250, "{mode} {filter:?}: {fetched}");
+                let Some(last) = page.last() else { break };
+                after = Some((last.created_at, last.seq, last.wallet_id));
+                flows.extend(page);
+            }
+            assert_eq!(flows.len(), *found, "{mode} {filter:?}");
+            assert!(flows.is_sorted_by_key(|flow| std::cmp::Reverse((flow.created_at, flow.seq, flow.wallet_id))));
         }
     }
 }

@@ -172,6 +172,8 @@ fn unmetered(world: &World, rng: &mut StdRng) -> Posting {
                         debt: entry.debt,
                         paid: -entry.amount + entry.granted - entry.debt,
                         grants: entry.grant_uses.iter().map(|(id, used)| (*id, -*used)).collect(),
+                        taken_at: entry.created_at,
+                        paid_for: entry.label.product_paid_for(),
                     };
                     posting(&at, EntryKind::Reversal, &entry.label.key, "usage", Change::Reverse { parts })
                 }

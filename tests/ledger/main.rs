@@ -11,6 +11,7 @@ mod fixture;
 mod flows;
 mod history;
 mod regressions;
+mod reversals;
 mod same_rows;
 mod support;
 mod sweeper;

@@ -28,7 +28,7 @@ WITH chain AS (
            END AS sign_agrees,
            CASE
                WHEN c.kind = 1 THEN c.counterpart LIKE 'provider:_%' OR c.counterpart LIKE 'bank:_%'
-               WHEN c.kind IN (2, 3, 4) THEN c.counterpart = 'usage'
+               WHEN c.kind IN (2, 3, 4) THEN c.counterpart = 'usage' OR c.kind <> 3 AND c.counterpart LIKE 'usage:_%'
                WHEN c.kind IN (5, 6) THEN c.counterpart LIKE 'refund:_%'
                WHEN c.kind IN (7, 8) THEN c.counterpart = 'transfer'
                WHEN c.kind IN (9, 10, 12, 13, 14) THEN c.counterpart = 'promotion'

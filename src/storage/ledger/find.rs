@@ -1,10 +1,11 @@
 //! Looking things up in the ledger.
 
 use chrono::{DateTime, Duration, Utc};
+use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::AstPass;
-use diesel::sql_types::{Nullable, Timestamptz};
+use diesel::sql_types::{Bool, Nullable, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -16,12 +17,14 @@ use super::load::wallet_key;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::hold::{Hold, HoldStatus};
+use crate::domain::id::IdKind;
 use crate::domain::posting::WalletKey;
 use crate::storage::StorageError;
 use crate::storage::schema::{entries, grant_uses, grants, holds, wallets, worker_marks};
 use crate::storage::statement::{Cached, StaticSql};
 
-/// A usage by its id, or a capture by its hold's, with the grants that it took from.
+/// A usage by its id, or a capture by its hold's, with the grants that it took from; and where it did, the captured
+/// hold, which tells what it had reserved.
 ///
 /// # Errors
 /// Of the database.
@@ -29,27 +32,37 @@ pub async fn find_deduction(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     id: &str,
-) -> Result<Option<Entry>, StorageError> {
+) -> Result<Option<(Entry, Option<Hold>)>, StorageError> {
     let found = match find_entry(conn, customer, EntryKind::Usage, id).await? {
         Some(entry) => Some(entry),
         None => find_entry(conn, customer, EntryKind::Capture, id).await?,
     };
     let Some(mut entry) = found else { return Ok(None) };
-    if !entry.granted.is_zero() {
-        entry.grant_uses = uses(conn, customer, &entry).await?;
+    if entry.granted.is_zero() {
+        return Ok(Some((entry, None)));
     }
-    Ok(Some(entry))
+    entry.grant_uses = uses(conn, customer, &entry).await?;
+    let captured = (entry.label.kind == EntryKind::Capture).then(|| IdKind::Hold.parse(&entry.label.key)).flatten();
+    let hold = match captured {
+        Some(id) => find_hold(conn, id).await?,
+        None => None,
+    };
+    Ok(Some((entry, hold)))
 }
 
+/// The grants that an entry used, in burn order.
 pub(super) async fn uses(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     entry: &Entry,
 ) -> Result<Vec<(Uuid, Decimal)>, StorageError> {
+    let used = grants::customer_id.eq(grant_uses::customer_id).and(grants::id.eq(grant_uses::grant_id));
     Ok(grant_uses::table
+        .inner_join(grants::table.on(used))
         .filter(grant_uses::customer_id.eq(customer.as_str()))
         .filter(grant_uses::wallet_id.eq(entry.wallet_id).and(grant_uses::seq.eq(entry.seq)))
-        .order(grant_uses::grant_id)
+        // As `domain::grant::burn_order` has it; no expiry is the last.
+        .order((grants::priority, grants::expires_at, grants::created_at, grants::id))
         .select((grant_uses::grant_id, grant_uses::amount))
         .load(conn)
         .await?)
@@ -67,6 +80,8 @@ pub async fn find_reversals(
     let rows: Vec<EntryRow> = entries::table
         .filter(entries::customer_id.eq(customer.as_str()).and(entries::reference.eq(usage_id)))
         .filter(entries::kind.eq(EntryKind::Reversal.code()))
+        // Said so that a plan for any kind knows that it may use the index.
+        .filter(sql::<Bool>("kind NOT IN (2, 3)"))
         .select(EntryRow::as_select())
         .load(conn)
         .await?;

@@ -13,6 +13,7 @@ mod entry_rows;
 pub mod explain;
 pub mod fast;
 mod find;
+mod grant_writes;
 mod hold_rows;
 mod hold_writes;
 mod load;
@@ -92,6 +93,7 @@ impl Book {
             .flat_map(|posting| std::iter::once(&posting.wallet).chain(&posting.fallback))
             .chain(holds.values().map(|hold| &hold.wallet))
             .cloned()
+            .chain(postings.iter().filter_map(counted_as_well))
             .collect();
         keys.sort();
         keys.dedup();
@@ -129,7 +131,11 @@ impl Book {
             let booked = Booked { wallet: Some(done.wallet.clone()), entry: None, hold: Some(done.clone()) };
             return Outcome::Replayed(booked);
         }
-        match self.apply_with_fallback(posting, hold.as_ref()) {
+        let decided = match counted_as_well(posting) {
+            Some(product) => self.give_back(posting, &product),
+            None => self.apply_with_fallback(posting, hold.as_ref()),
+        };
+        match decided {
             Err(refusal) => Outcome::Refused(refusal),
             Ok(booked) => {
                 if let Some(hold) = &booked.hold {
@@ -181,9 +187,22 @@ impl Book {
         if let Some(wallet) = self.wallets.get(&refusing.wallet) {
             wallet.require_within_caps(amount, self.now)?;
         }
-        let booked = self.apply(other, refusing, None)?;
+        let paying = Posting { label: refusing.label.paid_for(&refusing.wallet.product), ..refusing.clone() };
+        let booked = self.apply(other, &paying, None)?;
         if let Some(wallet) = self.wallets.get_mut(&refusing.wallet) {
             wallet.count_spent_elsewhere(amount, self.now);
+        }
+        Ok(booked)
+    }
+
+    /// Reverses usage that the other wallet paid for a product: both counted it.
+    fn give_back(&mut self, posting: &Posting, product: &WalletKey) -> Result<Booked, Refusal> {
+        let booked = self.apply(&posting.wallet, posting, None)?;
+        if let (Some(wallet), Some(entry), Change::Reverse { parts }) =
+            (self.wallets.get_mut(product), &booked.entry, &posting.change)
+        {
+            wallet.count_given_back_elsewhere(entry.amount, parts.taken_at, self.now);
+            self.effects.entry(product.clone()).or_default();
         }
         Ok(booked)
     }
@@ -222,6 +241,12 @@ fn named_hold(change: &Change) -> Option<Uuid> {
         }
         _ => None,
     }
+}
+
+/// The wallet of the product whose guard counted what a reversal gives back, beside the wallet that paid.
+fn counted_as_well(posting: &Posting) -> Option<WalletKey> {
+    let Change::Reverse { parts } = &posting.change else { return None };
+    parts.paid_for.clone().map(|product| WalletKey { product, ..posting.wallet.clone() })
 }
 
 fn restored_grants(change: &Change) -> Vec<Uuid> {

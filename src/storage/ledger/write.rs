@@ -12,14 +12,13 @@ use rust_decimal::Decimal;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::hold_writes;
 use super::load::KeyArrays;
+use super::{grant_writes, hold_writes};
 use crate::domain::entry::Entry;
-use crate::domain::grant::Grant;
 use crate::domain::money::format_amount;
 use crate::domain::wallet::{Effects, Wallet};
 use crate::storage::StorageError;
-use crate::storage::schema::{events, grant_uses, grants};
+use crate::storage::schema::events;
 use crate::storage::statement::{Cached, StaticSql};
 
 /// Writes wallets and all that their changes brought about.
@@ -43,7 +42,7 @@ pub(super) async fn all(
     if !with_entries.is_empty() {
         Cached(InsertEntries::new(&with_entries)).execute(conn).await?;
     }
-    write_grants(conn, &wallets, &with_entries).await?;
+    grant_writes::all(conn, &wallets, &with_entries).await?;
     hold_writes::all(conn, changed, new_holds).await?;
     write_guards(conn, &wallets).await?;
     write_alerts(conn, changed).await
@@ -203,78 +202,6 @@ impl StaticSql for InsertEntries {
         out.push_sql(")");
         Ok(())
     }
-}
-
-/// Grants are few and slow wallets' only: one row at a time is plain, and upserts both new and used ones.
-async fn write_grants(
-    conn: &mut AsyncPgConnection,
-    wallets: &[&Wallet],
-    entries: &[(&Wallet, &Entry)],
-) -> Result<(), StorageError> {
-    let rows: Vec<_> =
-        wallets.iter().flat_map(|wallet| wallet.grants.iter().map(move |grant| grant_values(wallet, grant))).collect();
-    if !rows.is_empty() {
-        diesel::insert_into(grants::table)
-            .values(rows)
-            .on_conflict((grants::customer_id, grants::id))
-            .do_update()
-            .set((
-                grants::remaining.eq(diesel::upsert::excluded(grants::remaining)),
-                grants::held.eq(diesel::upsert::excluded(grants::held)),
-            ))
-            .execute(conn)
-            .await?;
-    }
-    let uses: Vec<_> = entries
-        .iter()
-        .flat_map(|(wallet, entry)| {
-            entry.grant_uses.iter().map(move |(grant_id, amount)| {
-                (
-                    grant_uses::customer_id.eq(wallet.key.customer.as_str()),
-                    grant_uses::wallet_id.eq(entry.wallet_id),
-                    grant_uses::seq.eq(entry.seq),
-                    grant_uses::grant_id.eq(*grant_id),
-                    grant_uses::amount.eq(*amount),
-                )
-            })
-        })
-        .collect();
-    if !uses.is_empty() {
-        diesel::insert_into(grant_uses::table).values(uses).execute(conn).await?;
-    }
-    Ok(())
-}
-
-type GrantValues<'a> = (
-    diesel::dsl::Eq<grants::customer_id, &'a str>,
-    diesel::dsl::Eq<grants::id, Uuid>,
-    diesel::dsl::Eq<grants::wallet_id, Uuid>,
-    diesel::dsl::Eq<grants::amount, Decimal>,
-    diesel::dsl::Eq<grants::remaining, Decimal>,
-    diesel::dsl::Eq<grants::held, Decimal>,
-    diesel::dsl::Eq<grants::priority, i16>,
-    diesel::dsl::Eq<grants::expires_at, Option<DateTime<Utc>>>,
-    diesel::dsl::Eq<grants::reason, &'a str>,
-    diesel::dsl::Eq<grants::order_id, Option<Uuid>>,
-    diesel::dsl::Eq<grants::created_by, &'a str>,
-    diesel::dsl::Eq<grants::created_at, DateTime<Utc>>,
-);
-
-fn grant_values<'a>(wallet: &'a Wallet, grant: &'a Grant) -> GrantValues<'a> {
-    (
-        grants::customer_id.eq(wallet.key.customer.as_str()),
-        grants::id.eq(grant.id),
-        grants::wallet_id.eq(wallet.id),
-        grants::amount.eq(grant.amount),
-        grants::remaining.eq(grant.remaining),
-        grants::held.eq(grant.held),
-        grants::priority.eq(grant.priority),
-        grants::expires_at.eq(grant.expires_at),
-        grants::reason.eq(grant.reason.as_str()),
-        grants::order_id.eq(grant.order_id),
-        grants::created_by.eq(grant.created_by.as_str()),
-        grants::created_at.eq(grant.created_at),
-    )
 }
 
 #[derive(Default)]

@@ -52,6 +52,8 @@ impl StaticSql for CaptureHolds {
         // not for the fast path is left out; where that turns out only under the wallet's lock, the statement fails:
         // a closed hold without its wallet is lost money. The wallet is looked at by a subquery that answers a value,
         // for that is run once a hold, by the index: EXISTS would be planned as a join, which has an order of its own.
+        // FULL JOIN, though no wallet moves without a hold: that cannot be a nested loop, which the planner, who expects
+        // one hold and one wallet, would take, and compare each hold of the flush with each wallet.
         out.push_sql("WITH closed AS (UPDATE holds h SET status = 'captured', captured = a.amount, closed_at = clock_timestamp() FROM ROWS FROM (unnest(");
         out.push_bind_param::<Array<SqlUuid>, _>(&self.ids)?;
         out.push_sql("), unnest(");
@@ -63,7 +65,7 @@ impl StaticSql for CaptureHolds {
              moved AS (UPDATE wallets w SET held = w.held - t.held, paid = w.paid - t.taken, paid_out = w.paid_out + t.taken, entry_seq = w.entry_seq + t.items, version = w.version + t.items, updated_at = greatest(clock_timestamp(), w.updated_at) FROM total t");
         out.push_sql(ONE_BY_ONE);
         out.push_sql(" AND (w.low_balance_threshold IS NULL OR w.fast_floor > 0) RETURNING w.id, w.paid + t.taken AS paid, w.paid_in, w.paid_out - t.taken AS paid_out, w.entry_seq - t.items AS seq, w.updated_at), \
-             placed AS (SELECT c.*, coalesce(m.seq, fast_path_refused()) + row_number() OVER wallet AS seq, sum(c.taken) OVER wallet AS running, m.paid, m.paid_in, m.paid_out, m.updated_at AS moved_at FROM closed c LEFT JOIN moved m ON m.id = c.wallet_id WINDOW wallet AS (PARTITION BY c.wallet_id ORDER BY c.n)), \
+             placed AS (SELECT c.*, coalesce(m.seq, fast_path_refused()) + row_number() OVER wallet AS seq, sum(c.taken) OVER wallet AS running, m.paid, m.paid_in, m.paid_out, m.updated_at AS moved_at FROM closed c FULL JOIN moved m ON m.id = c.wallet_id WINDOW wallet AS (PARTITION BY c.wallet_id ORDER BY c.n)), \
              booked AS (INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key, reference, description, metadata) SELECT moved_at, seq, asked, wallet_id, 3, customer_id, -taken, paid - running, paid_in, paid_out + running, 'usage', 'hold_' || replace(id::text, '-', ''), 'hold_' || replace(id::text, '-', ''), description, metadata FROM placed) \
              SELECT id, customer_id, key, currency, product, wallet_id, amount, description, metadata, created_at, expires_at, fingerprint, seq, paid - running, paid_in, paid_out + running, moved_at, n::int4 FROM placed");
         Ok(())

@@ -1,0 +1,129 @@
+#![allow(clippy::unwrap_used)]
+
+use chrono::{DateTime, Duration, Utc};
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::entry::{EntryKind, Label};
+use crate::domain::posting::{Change, NewGrant, OnInsufficient, Posting, WalletKey};
+use crate::domain::wallet::{Effects, Wallet};
+
+fn now() -> DateTime<Utc> {
+    "2026-11-21T12:00:00Z".parse().unwrap()
+}
+
+fn post(wallet: &mut Wallet, hold: Option<&Hold>, change: Change) -> crate::domain::posting::Booked {
+    let label = Label { kind: EntryKind::Usage, ..Posting::sweep(wallet.key.clone()).label };
+    let posting = Posting { wallet: wallet.key.clone(), fallback: None, change, label };
+    wallet.apply(&posting, hold, now(), &mut Effects::default()).unwrap()
+}
+
+/// With so much paid money, and grants of these amounts and priorities.
+fn wallet(paid: u32, grants: &[(u32, i16)]) -> Wallet {
+    let mut wallet = Wallet {
+        key: WalletKey::of_the_hold(),
+        id: Uuid::nil(),
+        paid: Decimal::ZERO,
+        granted: Decimal::ZERO,
+        held: Decimal::ZERO,
+        debt: Decimal::ZERO,
+        paid_in: Decimal::ZERO,
+        paid_out: Decimal::ZERO,
+        entry_seq: 0,
+        version: 0,
+        frozen: false,
+        guard: None,
+        low_balance: None,
+        grants: Vec::new(),
+        updated_at: now(),
+    };
+    if paid > 0 {
+        post(&mut wallet, None, Change::Credit { amount: paid.into() });
+    }
+    for (n, grant) in (1..).zip(grants) {
+        give(&mut wallet, n, *grant);
+    }
+    wallet
+}
+
+fn give(wallet: &mut Wallet, n: u128, (amount, priority): (u32, i16)) {
+    let grant = NewGrant {
+        id: Uuid::from_u128(n),
+        amount: amount.into(),
+        priority,
+        expires_at: None,
+        reason: String::new(),
+        order_id: None,
+        created_by: String::new(),
+    };
+    post(wallet, None, Change::Grant { grant });
+}
+
+/// What is left of each part.
+fn left(wallet: &Wallet) -> (Decimal, Decimal, Vec<(Uuid, Decimal)>) {
+    (wallet.paid, wallet.debt, wallet.grants.iter().map(|grant| (grant.id, grant.remaining)).collect())
+}
+
+/// Gives back piece by piece; after each, the wallet is as if only the rest had been taken.
+fn unwinds(
+    wallet: &Wallet,
+    hold: Option<&Hold>,
+    spend: impl Fn(Decimal) -> Change,
+    amount: u32,
+    pieces: &[u32],
+) -> Result<(), TestCaseError> {
+    let mut spent = wallet.clone();
+    let mut original = post(&mut spent, hold, spend(amount.into())).entry.unwrap();
+    // The table has the uses of a grant in one row, and they are read in burn order.
+    original.grant_uses.sort_by_key(|(id, _)| wallet.grants.iter().position(|grant| grant.id == *id));
+    let (mut rest, mut reversed) = (amount, Vec::new());
+    for piece in pieces.iter().copied().chain([u32::MAX]) {
+        let piece = piece.min(rest);
+        if piece == 0 {
+            break;
+        }
+        rest -= piece;
+        let parts = parts_to_give_back(&original, hold, &reversed, Some(piece.into())).unwrap();
+        reversed.extend(post(&mut spent, None, Change::Reverse { parts }).entry);
+        let mut less = wallet.clone();
+        post(&mut less, hold, spend(rest.into()));
+        prop_assert_eq!(left(&spent), left(&less), "{} of {} is left", rest, amount);
+    }
+    prop_assert!(parts_to_give_back(&original, hold, &reversed, None).is_err());
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn what_remains_is_what_a_smaller_usage_would_have_left(
+        paid in 0_u32..20,
+        grants in prop::collection::vec((1_u32..10, 0_i16..3), 0..5),
+        amount in 1_u32..60,
+        pieces in prop::collection::vec(1_u32..20, 0..4),
+    ) {
+        let spend = |amount| Change::Deduct { amount, on_insufficient: OnInsufficient::Book };
+        unwinds(&wallet(paid, &grants), None, spend, amount, &pieces)?;
+    }
+
+    /// Beyond what the hold reserved, grants are used that came after it and burn before its own.
+    #[test]
+    fn and_what_a_smaller_capture_would_have(
+        paid in 0_u32..20,
+        grants in prop::collection::vec((1_u32..10, 0_i16..3), 0..4),
+        later in prop::collection::vec((1_u32..10, 0_i16..3), 0..4),
+        held in 1_u32..30,
+        beyond in 0_u32..20,
+        pieces in prop::collection::vec(1_u32..20, 0..4),
+    ) {
+        let mut wallet = wallet(paid, &grants);
+        prop_assume!(wallet.available() >= held.into());
+        let open = Change::OpenHold { id: Uuid::nil(), amount: held.into(), lifetime: Duration::hours(1) };
+        let hold = post(&mut wallet, None, open).hold.unwrap();
+        for (n, grant) in (100..).zip(later) {
+            give(&mut wallet, n, grant);
+        }
+        prop_assume!(wallet.available() >= beyond.into());
+        let spend = |amount| Change::Capture { hold_id: Uuid::nil(), amount };
+        unwinds(&wallet, Some(&hold), spend, held + beyond, &pieces)?;
+    }
+}

@@ -1,0 +1,141 @@
+//! Writes grants, and which of them entries used. A wallet can have thousands: they go as arrays, for a statement has
+//! no more than 65,535 parameters.
+
+use chrono::{DateTime, Utc};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::AstPass;
+use diesel::sql_types::{Array, BigInt, Int2, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use crate::domain::entry::Entry;
+use crate::domain::grant::Grant;
+use crate::domain::wallet::Wallet;
+use crate::storage::StorageError;
+use crate::storage::statement::{Cached, StaticSql};
+
+/// Writes the grants of these wallets, new ones and what changed of others, and the uses of these entries.
+pub(super) async fn all(
+    conn: &mut AsyncPgConnection,
+    wallets: &[&Wallet],
+    entries: &[(&Wallet, &Entry)],
+) -> Result<(), StorageError> {
+    let mut grants = UpsertGrants::default();
+    for wallet in wallets {
+        for grant in &wallet.grants {
+            grants.push(wallet, grant);
+        }
+    }
+    if !grants.ids.is_empty() {
+        Cached(grants).execute(conn).await?;
+    }
+    let mut uses = InsertUses::default();
+    for (wallet, entry) in entries {
+        for (grant_id, amount) in &entry.grant_uses {
+            uses.customers.push(wallet.key.customer.as_str().to_owned());
+            uses.wallet_ids.push(entry.wallet_id);
+            uses.seq.push(entry.seq);
+            uses.grant_ids.push(*grant_id);
+            uses.amounts.push(*amount);
+        }
+    }
+    if !uses.seq.is_empty() {
+        Cached(uses).execute(conn).await?;
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct UpsertGrants {
+    customers: Vec<String>,
+    ids: Vec<Uuid>,
+    wallet_ids: Vec<Uuid>,
+    amounts: Vec<Decimal>,
+    remaining: Vec<Decimal>,
+    held: Vec<Decimal>,
+    priorities: Vec<i16>,
+    expires_at: Vec<Option<DateTime<Utc>>>,
+    reasons: Vec<String>,
+    order_ids: Vec<Option<Uuid>>,
+    created_by: Vec<String>,
+    created_at: Vec<DateTime<Utc>>,
+}
+
+impl UpsertGrants {
+    fn push(&mut self, wallet: &Wallet, grant: &Grant) {
+        self.customers.push(wallet.key.customer.as_str().to_owned());
+        self.ids.push(grant.id);
+        self.wallet_ids.push(wallet.id);
+        self.amounts.push(grant.amount);
+        self.remaining.push(grant.remaining);
+        self.held.push(grant.held);
+        self.priorities.push(grant.priority);
+        self.expires_at.push(grant.expires_at);
+        self.reasons.push(grant.reason.clone());
+        self.order_ids.push(grant.order_id);
+        self.created_by.push(grant.created_by.clone());
+        self.created_at.push(grant.created_at);
+    }
+}
+
+impl StaticSql for UpsertGrants {
+    type Row = ();
+
+    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("INSERT INTO grants AS g (customer_id, id, wallet_id, amount, remaining, held, priority, expires_at, reason, order_id, created_by, created_at) SELECT * FROM unnest(");
+        out.push_bind_param::<Array<Text>, _>(&self.customers)?;
+        for ids in [&self.ids, &self.wallet_ids] {
+            out.push_sql(", ");
+            out.push_bind_param::<Array<SqlUuid>, _>(ids)?;
+        }
+        for amounts in [&self.amounts, &self.remaining, &self.held] {
+            out.push_sql(", ");
+            out.push_bind_param::<Array<Numeric>, _>(amounts)?;
+        }
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Int2>, _>(&self.priorities)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<Timestamptz>>, _>(&self.expires_at)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.reasons)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<SqlUuid>>, _>(&self.order_ids)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.created_by)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Timestamptz>, _>(&self.created_at)?;
+        // Most grants of a wallet are not touched by one posting, and need no new row version.
+        out.push_sql(") ON CONFLICT (customer_id, id) DO UPDATE SET remaining = excluded.remaining, held = excluded.held WHERE (g.remaining, g.held) <> (excluded.remaining, excluded.held)");
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct InsertUses {
+    customers: Vec<String>,
+    wallet_ids: Vec<Uuid>,
+    seq: Vec<i64>,
+    grant_ids: Vec<Uuid>,
+    amounts: Vec<Decimal>,
+}
+
+impl StaticSql for InsertUses {
+    type Row = ();
+
+    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("INSERT INTO grant_uses (customer_id, wallet_id, seq, grant_id, amount) SELECT * FROM unnest(");
+        out.push_bind_param::<Array<Text>, _>(&self.customers)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.wallet_ids)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.seq)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.grant_ids)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Numeric>, _>(&self.amounts)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
