@@ -7,6 +7,7 @@
 //! paid, granted, held, debt ≥ 0; held ≤ paid + granted; granted = sum of the grants' remaining;
 //! held = sum of the open holds; paid = paid_in − paid_out; paid + granted − debt = sum of the entries.
 
+mod guarding;
 mod holding;
 mod limits;
 
@@ -372,31 +373,6 @@ impl Wallet {
                 occurred_at: None,
             };
             self.record(&label, -amount, vec![(id, -amount)], Decimal::ZERO, now, effects);
-        }
-    }
-
-    /// Whether the caps, if there are any, leave room for `amount`.
-    ///
-    /// # Errors
-    /// [`Refusal::CapReached`].
-    pub fn require_within_caps(&self, amount: Decimal, now: DateTime<Utc>) -> Result<(), Refusal> {
-        let now = now.max(self.updated_at);
-        self.guard.as_ref().map_or(Ok(()), |guard| guard.allow(&self.key, amount, self.held, now))
-    }
-
-    /// Counts consumption of this product that another wallet paid for.
-    pub fn count_spent_elsewhere(&mut self, amount: Decimal, now: DateTime<Utc>) {
-        let now = now.max(self.updated_at);
-        if let Some(guard) = &mut self.guard {
-            guard.spend(amount, now);
-        }
-    }
-
-    /// Takes note that consumption of this product was given back to the wallet that paid for it.
-    pub fn count_given_back_elsewhere(&mut self, amount: Decimal, taken_at: DateTime<Utc>, now: DateTime<Utc>) {
-        let now = now.max(self.updated_at);
-        if let Some(guard) = &mut self.guard {
-            guard.give_back(amount, taken_at, now);
         }
     }
 
