@@ -253,7 +253,7 @@ async fn tell(seed: u64) -> (usize, usize, usize) {
     let wallets = ["", "gpu"].map(|product| wallet("ann", "USD", product)).to_vec();
     let (holds, usages, entries) = (Vec::new(), Vec::new(), Vec::new());
     let mut story = Story { pool: pool.clone(), wallets, holds, usages, entries };
-    for n in 0..90 {
+    for n in 0..150 {
         story.step(n, &mut rng).await;
     }
     let mut truth = Units::default();
@@ -288,14 +288,22 @@ async fn tell(seed: u64) -> (usize, usize, usize) {
         let used = walk(&mut conn, id(entry), id(entry), None, &mut onwards).await;
         assert!(used <= units(entry.amount));
     }
-    assert_eq!(onwards, backwards);
+    let only = |these: &Told, those: &Told| {
+        these
+            .iter()
+            .filter(|(key, n)| those.get(key) != Some(n))
+            .map(|(key, n)| format!("{key:?} {n}"))
+            .collect::<Vec<_>>()
+    };
+    let (on, back) = (only(&onwards, &backwards), only(&backwards, &onwards));
+    assert!(on.is_empty() && back.is_empty(), "onwards {on:#?}\nbackwards {back:#?}");
     (repaid, struck, given_back)
 }
 
 #[tokio::test]
 async fn both_directions_tell_where_every_unit_came_from() {
     let (mut repaid, mut struck, mut given_back) = (0, 0, 0);
-    for seed in 0..12 {
+    for seed in 100..106 {
         let told = tell(seed).await;
         repaid += told.0;
         struck += told.1;

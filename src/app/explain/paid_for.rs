@@ -282,17 +282,19 @@ async fn of_stretch(
     let mut uses = Vec::new();
     let (mut looked_at, mut chunk) = (0, limit + 1);
     while from >= first && looked_at < LOOKED_AT {
-        for entry in store::downwards(conn, customer, wallet, from, first, chunk).await? {
-            let taken = Stretch::taken_by(&entry).and_then(|taken| taken.overlap(&stretch));
-            if let Some(taken) = taken {
-                if uses.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
-                    return Ok(Found { uses, next: Some(entry.seq + 1), complete: true });
-                }
-                uses.push((entry, Use::Paid(taken)));
-            }
+        let entries = store::downwards(conn, customer, wallet, from, first, chunk).await?;
+        if entries.is_empty() {
+            return Ok(Found { uses, next: None, complete: true });
         }
-        // Numbers have no gaps.
-        from -= chunk;
+        for entry in entries {
+            // The number to begin with may not be there yet, so the entries tell how far it came.
+            from = entry.seq - 1;
+            let Some(taken) = Stretch::taken_by(&entry).and_then(|taken| taken.overlap(&stretch)) else { continue };
+            if uses.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
+                return Ok(Found { uses, next: Some(entry.seq + 1), complete: true });
+            }
+            uses.push((entry, Use::Paid(taken)));
+        }
         looked_at += chunk;
         chunk = 500;
     }

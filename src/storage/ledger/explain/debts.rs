@@ -24,29 +24,32 @@ struct DebtMoves {
     limit: i64,
 }
 
-/// The last one: how much paid money had come in before.
+/// The last one: how much paid money had come in before, for what repaid debt.
 type MoveSql = (BigInt, Int2, Text, Nullable<Text>, Numeric, Numeric);
 type MoveRow = (i64, i16, String, Option<String>, Decimal, Decimal);
 
-const MOVE: &str = "(SELECT e.seq, e.kind, e.key, e.reference, e.debt, e.paid_in - (e.amount - coalesce(e.granted, 0) + e.debt) AS before, e.paid_in > ";
+const MOVE: &str = "(SELECT e.seq, e.kind, e.key, e.reference, e.debt, e.paid_in - CASE WHEN e.debt < 0 THEN e.amount - coalesce(e.granted, 0) + e.debt ELSE 0 END AS before FROM entries e WHERE e.debt IS NOT NULL AND ";
 
 impl StaticSql for DebtMoves {
     type Row = MoveSql;
 
     fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT seq, kind, key, reference, debt, CASE WHEN beyond THEN before ELSE ");
-        out.push_bind_param::<Numeric, _>(&self.paid_in)?;
-        out.push_sql(" END FROM (");
+        out.push_sql("SELECT seq, kind, key, reference, debt, before FROM (");
         out.push_sql(MOVE);
-        out.push_sql("$1 AS beyond FROM entries e WHERE e.customer_id = ");
+        out.push_sql("e.customer_id = ");
         out.push_bind_param::<Text, _>(&self.customer)?;
         out.push_sql(" AND e.wallet_id = ");
         out.push_bind_param::<SqlUuid, _>(&self.wallet)?;
-        out.push_sql(" AND e.debt IS NOT NULL AND e.paid_in = $1 ORDER BY e.paid_in, e.seq LIMIT ");
+        out.push_sql(" AND e.paid_in = ");
+        out.push_bind_param::<Numeric, _>(&self.paid_in)?;
+        // Without the one that ended the episode before.
+        out.push_sql(
+            " AND (e.debt > 0 OR e.amount + e.debt = coalesce(e.granted, 0)) ORDER BY e.paid_in, e.seq LIMIT ",
+        );
         out.push_bind_param::<BigInt, _>(&self.limit)?;
         out.push_sql(") UNION ALL ");
         out.push_sql(MOVE);
-        out.push_sql("$1 AS beyond FROM entries e WHERE e.customer_id = $2 AND e.wallet_id = $3 AND e.debt IS NOT NULL AND e.paid_in > $1 ORDER BY e.paid_in, e.seq LIMIT 1)) AS moves ORDER BY seq");
+        out.push_sql("e.customer_id = $1 AND e.wallet_id = $2 AND e.paid_in > $3 ORDER BY e.paid_in, e.seq LIMIT 1)) AS moves ORDER BY seq");
         Ok(())
     }
 }
