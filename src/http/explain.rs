@@ -112,7 +112,7 @@ pub struct PaidByGrant {
 pub struct PaidByPayment {
     /// What of it was used here.
     amount: Amount,
-    /// With which the money came to the customer: a recharge, an adjustment.
+    /// With which the money came to the customer: a recharge, an adjustment. It is followed back by 16 moves at most.
     flow: AccountFlow,
     /// The order that it came with.
     #[schema(max_length = 64, pattern = "^tuo_[0-9a-f]{32}$", example = "tuo_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]

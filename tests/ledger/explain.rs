@@ -5,13 +5,15 @@ use diesel::{QueryableByName, sql_query};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use topup::app::explain::{FlowId, Question, what_it_paid_for, what_paid_for};
 use topup::domain::customer::CustomerId;
+use topup::domain::entry::EntryKind;
 use topup::domain::explain::Stretch;
+use topup::domain::posting::{Change, OnInsufficient, ReversedParts};
 use topup::storage::ledger::explain;
 use topup::storage::ledger::lock_wallet;
 use topup::storage::spend_guards;
 use uuid::Uuid;
 
-use crate::support::{database, dec, wallet};
+use crate::support::{book, database, dec, posting, wallet};
 
 const WALLET: &str = "01933600-0000-7000-8000-000000000001";
 
@@ -143,4 +145,32 @@ async fn the_last_entry_of_a_wallet_is_told_once() {
         let page = what_it_paid_for(&mut conn, &CustomerId::new("big").unwrap(), flow, question).await.unwrap();
         assert_eq!((page.parts.len(), page.next), (1, None));
     }
+}
+
+#[tokio::test]
+async fn money_that_went_around_is_followed_so_far_and_no_further() {
+    let (pool, _) = database(2).await;
+    let at = wallet("ann", "USD", "");
+    let ten = || dec("10");
+    let charge = || Change::Deduct { amount: ten(), on_insufficient: OnInsufficient::Refuse };
+    book(&pool, vec![posting(&at, EntryKind::Recharge, "p", "provider:stripe", Change::Credit { amount: ten() })])
+        .await;
+    for n in 1..=20 {
+        let usage = format!("u{n}");
+        let parts = ReversedParts { paid: ten(), ..ReversedParts::default() };
+        let mut back = posting(&at, EntryKind::Reversal, &usage, "usage", Change::Reverse { parts });
+        back.label.reference = Some(usage.clone());
+        book(&pool, vec![posting(&at, EntryKind::Usage, &usage, "usage", charge()), back]).await;
+    }
+    let mut conn = pool.get().await.unwrap();
+    // (how often it was moved, with what it came) for usage number n: entries 2, 4, 6, …
+    let mut told = async |n: i64| {
+        let seq = 2 * n;
+        let id = lock_wallet(&mut conn, &at).await.unwrap().unwrap().0.id;
+        let told = what_paid_for(&mut conn, &at.customer, Some(FlowId { wallet: id, seq })).await.unwrap();
+        assert_eq!((told.money.len(), told.money[0].amount, told.complete), (1, ten(), true));
+        (told.money[0].through.len(), told.money[0].entry.label.kind)
+    };
+    assert_eq!(told(17).await, (16, EntryKind::Recharge));
+    assert_eq!(told(18).await, (16, EntryKind::Reversal));
 }

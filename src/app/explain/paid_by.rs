@@ -99,7 +99,7 @@ pub async fn what_paid_for(
         repaid = debts.of(entry.seq).map(|part| part.repaid.length()).sum();
         struck = debts.struck_of(entry.seq);
         if let Some(all) = Stretch::new(Decimal::ZERO, repaid) {
-            repaid_by = trail.follow(conn, Line::Debt { debtor: entry.clone(), repaid: all }).await?;
+            repaid_by = trail.follow(conn, Line::Debt { debtor: Box::new(entry.clone()), repaid: all }).await?;
         }
     }
     let complete = trail.complete;
@@ -125,7 +125,7 @@ enum Line {
     /// A part of what went out of a wallet's paid money.
     Paid { wallet: Uuid, stretch: Stretch },
     /// A part of what was repaid of an entry's debt.
-    Debt { debtor: Entry, repaid: Stretch },
+    Debt { debtor: Box<Entry>, repaid: Stretch },
 }
 
 /// What an entry brought, or a part of it: counted from the border between what repaid debt, below zero, and what
@@ -137,7 +137,7 @@ struct Piece {
 
 enum Step {
     Ask(Line),
-    Tell(Piece),
+    Tell(Box<Piece>),
 }
 
 /// How money came on from where it is told to have come from, the last move first.
@@ -164,7 +164,7 @@ impl Trail<'_> {
             match step {
                 Step::Ask(line) => {
                     let pieces = self.pieces(conn, line).await?;
-                    open.extend(pieces.into_iter().rev().map(|piece| (Step::Tell(piece), way.clone())));
+                    open.extend(pieces.into_iter().rev().map(|piece| (Step::Tell(Box::new(piece)), way.clone())));
                 }
                 Step::Tell(_) if money.len() >= PIECES => {
                     self.complete = false;
@@ -173,7 +173,7 @@ impl Trail<'_> {
                 Step::Tell(piece) => {
                     let further = way.through.len() < HOPS && self.steps_left > 0;
                     let behind = if further { self.behind(conn, &piece).await? } else { Vec::new() };
-                    let Piece { entry, part } = piece;
+                    let Piece { entry, part } = *piece;
                     if behind.is_empty() {
                         let wallet = self.wallets.get(&entry.wallet_id).cloned().unwrap_or_default();
                         let Way { through, transfers } = way;
@@ -248,7 +248,7 @@ impl Trail<'_> {
                 let Some((usage, all)) = self.past.behind(conn, entry).await? else { return Ok(Vec::new()) };
                 let given = all.behind(&piece.part.moved(came_in, all.length()));
                 let wallet = usage.wallet_id;
-                let debt = given.debt.map(|repaid| Line::Debt { debtor: usage, repaid });
+                let debt = given.debt.map(|repaid| Line::Debt { debtor: Box::new(usage), repaid });
                 let paid = given.paid.map(|stretch| Line::Paid { wallet, stretch });
                 Ok(debt.into_iter().chain(paid).collect())
             }
