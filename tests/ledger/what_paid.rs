@@ -18,6 +18,7 @@ use topup::storage::ledger::{find_deduction, find_reversals};
 use topup::storage::pool::Pool;
 use uuid::Uuid;
 
+use crate::fixture::shown;
 use crate::support::{book, database, posting, wallet};
 
 fn id(entry: &Entry) -> FlowId {
@@ -153,7 +154,7 @@ impl Story {
             69..73 if !self.holds.is_empty() => {
                 let hold_id = self.holds.remove(0);
                 let change = Change::Capture { hold_id, amount };
-                vec![posting(&at, EntryKind::Capture, &format!("hold {n}"), "usage", change)]
+                vec![posting(&at, EntryKind::Capture, &shown("hold", hold_id), "usage", change)]
             }
             73..82 => {
                 let to = self.wallets.iter().find(|other| **other != at && rng.random_bool(0.7)).cloned();
@@ -191,10 +192,10 @@ impl Story {
         let usage = &self.usages[rng.random_range(self.usages.len().saturating_sub(12)..self.usages.len())];
         let mut conn = self.pool.get().await.unwrap();
         let customer = customer();
-        let original = find_deduction(&mut conn, &customer, usage).await.unwrap().unwrap();
+        let (original, hold) = find_deduction(&mut conn, &customer, usage).await.unwrap().unwrap();
         let reversed = find_reversals(&mut conn, &customer, usage).await.unwrap();
         let amount = Some(amount).filter(|_| rng.random_bool(0.7));
-        let parts = parts_to_give_back(&original, &reversed, amount).ok()?;
+        let parts = parts_to_give_back(&original, hold.as_ref(), &reversed, amount).ok()?;
         let at = topup::storage::ledger::key_of_wallet(&mut conn, &customer, original.wallet_id).await.unwrap()?;
         let mut reversal = posting(&at, EntryKind::Reversal, key, "usage", Change::Reverse { parts });
         reversal.label.reference = Some(usage.clone());

@@ -64,7 +64,7 @@ impl<'c> Past<'c> {
         reversal: &Entry,
     ) -> Result<Option<(Entry, GivenBack)>, Error> {
         let Some(usage) = reversal.label.reference.as_deref() else { return Ok(None) };
-        let Some(usage) = ledger::find_deduction(conn, self.customer, usage).await? else { return Ok(None) };
+        let Some((usage, _)) = ledger::find_deduction(conn, self.customer, usage).await? else { return Ok(None) };
         if usage.wallet_id != reversal.wallet_id {
             return Ok(None);
         }

@@ -1,8 +1,8 @@
 //! What a reversal gave back: which part of what had paid for the usage.
 //!
-//! A reversal gives back debt, then paid money, then grants (`domain::reversal`). Of the debt that was still owed
-//! nothing comes back, it is struck out. Of the debt that was repaid, what was repaid first comes back first; of the
-//! paid money, the last part of the usage's stretch that has not come back yet.
+//! A reversal gives back debt before paid money (`domain::reversal`); what of grants comes between does not matter
+//! here. Of the debt that was still owed nothing comes back, it is struck out. Of the debt that was repaid, what was
+//! repaid first comes back first; of the paid money, the last part of the usage's stretch that has not come back yet.
 
 use rust_decimal::Decimal;
 
