@@ -106,6 +106,8 @@ CREATE INDEX entries_paid_for_products ON entries (customer_id, counterpart, cre
 CREATE INDEX entries_by_reference ON entries (customer_id, reference, created_at, seq) WHERE kind NOT IN (2, 3);
 -- Which money coming in paid for what: consumption lies in a range of paid_in.
 CREATE INDEX entries_paid_in ON entries (customer_id, wallet_id, paid_in) WHERE kind IN (1, 4, 6, 7, 11, 16);
+-- Who repaid which debt: while there is debt, paid_in stands still. Few entries move debt.
+CREATE INDEX entries_debt ON entries (customer_id, wallet_id, paid_in, seq) WHERE debt IS NOT NULL;
 
 CREATE FUNCTION entries_are_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,14 +1,22 @@
-//! What paid for what: paid money leaves a wallet in the order in which it came.
+//! What paid for what: paid money leaves a wallet in the order in which it came, and the first debt is repaid first.
 //!
 //! Every entry knows how much paid money has ever come into its wallet and gone out of it. So what an entry brought
 //! or took is a stretch of one line, counted from the wallet's first money, and what came paid for what went where
-//! the stretches overlap.
+//! the stretches overlap. What became debt is followed in [`debts`].
+//!
+//! What an entry brought as a whole is a line of its own, counted from zero: first what repaid debt, then what came
+//! into the balance. Money that only moved on (a transfer, a reversal of usage) has another line behind it, as long
+//! as its own: what the transfer took in the other wallet, or what [`given_back`] says. So following money back is
+//! always the same step, from a part of one line to the same part of the line behind it.
+
+pub mod debts;
+pub mod given_back;
 
 use rust_decimal::Decimal;
 
 use super::entry::Entry;
 
-/// A part of a wallet's paid money, longer than nothing: more than `from`, up to `to`.
+/// A part of a line of money, longer than nothing: more than `from`, up to `to`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch {
     pub from: Decimal,
@@ -16,7 +24,8 @@ pub struct Stretch {
 }
 
 impl Stretch {
-    fn new(from: Decimal, to: Decimal) -> Option<Self> {
+    #[must_use]
+    pub fn new(from: Decimal, to: Decimal) -> Option<Self> {
         (from < to).then_some(Self { from, to })
     }
 
@@ -42,11 +51,10 @@ impl Stretch {
         Self::new(self.from.max(other.from), self.to.min(other.to))
     }
 
-    /// The same money in the wallet that it was transferred from: `self` is a part of what the transfer brought
-    /// here. What repaid debt here came first, so both are counted from the end.
+    /// The same part of a line that is counted from elsewhere: what is `here` on this line is `there` on the other.
     #[must_use]
-    pub fn before_transfer(&self, brought: &Self, taken: &Self) -> Option<Self> {
-        Self::new(taken.to - (brought.to - self.from), taken.to - (brought.to - self.to))
+    pub fn moved(&self, here: Decimal, there: Decimal) -> Self {
+        Self { from: self.from - here + there, to: self.to - here + there }
     }
 }
 
@@ -68,10 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transfer_that_repaid_debt_is_followed_from_its_end() {
-        // 30 left as 100..130; 10 repaid debt, so 20 came in as 0..20.
-        let (brought, taken) = (stretch(0, 20), stretch(100, 130));
-        assert_eq!(stretch(0, 5).before_transfer(&brought, &taken), Some(stretch(110, 115)));
-        assert_eq!(stretch(15, 20).before_transfer(&brought, &taken), Some(stretch(125, 130)));
+    fn a_part_of_one_line_is_as_long_on_another() {
+        assert_eq!(stretch(15, 20).moved(Decimal::TEN, Decimal::ONE_HUNDRED), stretch(105, 110));
     }
 }

@@ -12,11 +12,13 @@ use super::page;
 use super::problem::Failure;
 use super::top_up_orders::OrderPath;
 use crate::app::currency_from_column;
-use crate::app::explain::{self, FlowId, MoneyPart, PaidFor, WalletName};
+use crate::app::explain::{self, FlowId, MoneyPart, PaidFor, Question, WalletName};
 use crate::app::flows::Flow;
 use crate::app::{App, Error};
 use crate::domain::entry::Entry;
+use crate::domain::explain::Stretch;
 use crate::domain::id::IdKind;
+use crate::domain::money::parse_plain_decimal;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
@@ -39,8 +41,8 @@ impl FlowPath {
     }
 }
 
-fn show(wallet: uuid::Uuid, seq: i64) -> String {
-    format!("{}_{seq}", IdKind::Flow.show(wallet))
+fn show(flow: FlowId) -> String {
+    format!("{}_{}", IdKind::Flow.show(flow.wallet), flow.seq)
 }
 
 fn flow(entry: &Entry, wallet: &WalletName) -> Result<AccountFlow, Error> {
@@ -76,14 +78,22 @@ pub struct FlowPaidBy {
     granted: Amount,
     /// The part that paid money paid.
     paid: Amount,
-    /// The part that became debt: nothing had paid for it yet.
+    /// The part that became debt: nothing had paid for it when it was booked.
     debt: Amount,
+    /// What of the debt was repaid since: the first debt is repaid first.
+    debt_repaid: Amount,
+    /// What of the debt was given back before anything had repaid it. What is left of the debt is still owed.
+    debt_given_back: Amount,
     #[schema(max_items = 1000)]
     grants: Vec<PaidByGrant>,
     /// The oldest first: money is spent in the order in which it came.
     #[schema(max_items = 100)]
     payments: Vec<PaidByPayment>,
-    /// False where more than 100 payments paid for it: `payments` are the oldest then.
+    /// What repaid the debt, the first first.
+    #[schema(max_items = 100)]
+    repaid_by: Vec<PaidByPayment>,
+    /// False where more than 100 payments paid for it or repaid it (the oldest are told then), or where it lies too
+    /// far behind in a debt of more than 20,000 movements.
     complete: bool,
 }
 
@@ -102,14 +112,17 @@ pub struct PaidByGrant {
 pub struct PaidByPayment {
     /// What of it was used here.
     amount: Amount,
-    /// With which the money came to the customer: a recharge, or something given back.
+    /// With which the money came to the customer: a recharge, an adjustment. It is followed back by 16 moves at most.
     flow: AccountFlow,
     /// The order that it came with.
     #[schema(max_length = 64, pattern = "^tuo_[0-9a-f]{32}$", example = "tuo_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
     top_up_order_id: Option<String>,
     /// The transfers that brought it to the wallet that spent it, the last one first.
-    #[schema(max_items = 8, example = json!(["trf_019336f2b0a87c0e8f6f5a2f4c1d9e3b"]))]
+    #[schema(max_items = 16, example = json!(["trf_019336f2b0a87c0e8f6f5a2f4c1d9e3b"]))]
     transfers: Vec<String>,
+    /// The flows that brought it on from there, the last one first: transfers in, and usage given back.
+    #[schema(max_items = 16, example = json!(["flw_019336f2b0a87c0e8f6f5a2f4c1d9e3b_7"]))]
+    through: Vec<String>,
 }
 
 fn payment(part: &MoneyPart) -> Result<PaidByPayment, Error> {
@@ -119,13 +132,16 @@ fn payment(part: &MoneyPart) -> Result<PaidByPayment, Error> {
         flow: flow(&part.entry, &part.wallet)?,
         top_up_order_id: part.order().map(str::to_owned),
         transfers: part.transfers.clone(),
+        through: part.through.iter().map(|flow| show(*flow)).collect(),
     })
 }
 
 /// Explain what paid for a flow
 ///
 /// For a flow that took something: which grants, and paid money of which top-up orders, first in first out; through
-/// transfers, back to where the money came in. 422 `not_a_deduction` for a flow that brought something.
+/// transfers and usage that was given back, to where the money came in. For the part that became debt: what has repaid
+/// it since, the first debt first. Of usage that was given back in part, debt comes back first, as what had repaid it,
+/// then paid money, the part that was taken last. 422 `not_a_deduction` for a flow that brought something.
 #[utoipa::path(
     tag = "account-flows",
     operation_id = "getAccountFlowPaidBy",
@@ -153,8 +169,11 @@ pub async fn get_account_flow_paid_by(
         granted: Amount::of(-found.entry.granted, currency),
         paid: Amount::of(-found.entry.paid(), currency),
         debt: Amount::of(found.entry.debt, currency),
+        debt_repaid: Amount::of(found.repaid, currency),
+        debt_given_back: Amount::of(found.struck, currency),
         grants: grants.collect(),
         payments: found.money.iter().map(payment).collect::<Result<_, _>>()?,
+        repaid_by: found.repaid_by.iter().map(payment).collect::<Result<_, _>>()?,
         complete: found.complete,
     }))
 }
@@ -173,6 +192,42 @@ struct PaidForQuery {
     limit: Option<i64>,
 }
 
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct FlowPaidForQuery {
+    /// For services and operators: which customer.
+    #[param(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
+    customer_id: Option<String>,
+    /// With `part_amount`: only what a part of the flow paid for, as `went_on` names it.
+    #[param(max_length = 32, pattern = r"^[0-9]{1,16}(\.[0-9]{1,8})?$", example = "0.00")]
+    part_from: Option<String>,
+    /// How long the part is.
+    #[param(max_length = 32, pattern = r"^[0-9]{1,16}(\.[0-9]{1,8})?$", example = "4.00")]
+    part_amount: Option<String>,
+    /// As `next_cursor` said; with the same filters.
+    #[param(max_length = 512)]
+    cursor: Option<String>,
+    #[param(minimum = 1, maximum = 100, example = 20)]
+    limit: Option<i64>,
+}
+
+impl FlowPaidForQuery {
+    fn part(&self) -> Result<Option<Stretch>, Error> {
+        let (from, amount) = match (&self.part_from, &self.part_amount) {
+            (None, None) => return Ok(None),
+            (Some(from), Some(amount)) => (from, amount),
+            (None, _) => return Err(Error::field("?part_from", "required", "is needed beside part_amount")),
+            (_, None) => return Err(Error::field("?part_amount", "required", "is needed beside part_from")),
+        };
+        let bad = |pointer| Error::field(pointer, "invalid_amount", "must be a plain decimal amount");
+        let from = parse_plain_decimal(from).map_err(|_| bad("?part_from"))?;
+        let amount = parse_plain_decimal(amount).map_err(|_| bad("?part_amount"))?;
+        let part = Stretch::new(from, from + amount);
+        part.map(Some).ok_or_else(|| Error::field("?part_amount", "out_of_range", "must be more than zero"))
+    }
+}
+
 /// A page of what was paid for, the newest first. It may be shorter than asked for, and more may follow all the same.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PaidForPage {
@@ -181,6 +236,8 @@ pub struct PaidForPage {
     #[schema(max_length = 512, example = "WyI5ZjM1IiwiLi4uIl0")]
     next_cursor: Option<String>,
     has_more: bool,
+    /// False where too much debt or too many reversals lie here to tell all of it.
+    complete: bool,
 }
 
 /// Something that was paid for.
@@ -188,6 +245,8 @@ pub struct PaidForPage {
 pub struct PaidForItem {
     /// What of the payment was used for it.
     amount: Amount,
+    /// Whether that repaid debt: the flow is older than the payment then.
+    debt: bool,
     flow: AccountFlow,
     /// Where the money went on, for a transfer: the flow that brought it into the other wallet.
     #[schema(
@@ -196,32 +255,60 @@ pub struct PaidForItem {
         example = "flw_019336f2b0a87c0e8f6f5a2f4c1d9e3b_7"
     )]
     transferred_to: Option<String>,
+    /// Where the money went on: by a transfer, or because usage was given back. Asked with `part_from` and
+    /// `part_amount`, that flow tells what this very money paid for next.
+    #[schema(max_items = 100)]
+    went_on: Vec<WentOn>,
+}
+
+/// Money that went on with another flow.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WentOn {
+    /// The flow that brought it.
+    #[schema(
+        max_length = 64,
+        pattern = "^flw_[0-9a-f]{32}_[0-9]{1,19}$",
+        example = "flw_019336f2b0a87c0e8f6f5a2f4c1d9e3b_7"
+    )]
+    flow_id: String,
+    /// Where this money begins in what that flow brought.
+    part_from: Amount,
+    /// How much it is.
+    part_amount: Amount,
 }
 
 fn answer(found: &PaidFor, tag: &str) -> Result<HttpResponse, Failure> {
     let item = |part: &explain::PaidForPart| {
         let currency = currency_from_column(&part.wallet.currency)?;
+        let went_on = |on: &explain::WentOn| WentOn {
+            flow_id: show(on.to),
+            part_from: Amount::of(on.part.from, currency),
+            part_amount: Amount::of(on.part.length(), currency),
+        };
         Ok::<_, Error>(PaidForItem {
             amount: Amount::of(part.amount, currency),
             flow: flow(&part.entry, &part.wallet)?,
-            transferred_to: part.transferred_to.map(|flow| show(flow.wallet, flow.seq)),
+            debt: part.debt,
+            transferred_to: part.transferred_to.map(show),
+            went_on: part.went_on.iter().map(went_on).collect(),
         })
     };
     Ok(HttpResponse::Ok().json(PaidForPage {
         data: found.parts.iter().map(item).collect::<Result<_, _>>()?,
         next_cursor: found.next.map(|next| page::encode_cursor(&next, tag)),
         has_more: found.next.is_some(),
+        complete: found.complete,
     }))
 }
 
 /// Explain what a flow paid for
 ///
-/// For a flow that brought something (a recharge, a transfer in, a grant): what was taken of it, first in first out.
-/// 422 `not_a_payment` for a flow that took something.
+/// For a flow that brought something (a recharge, a transfer in, a grant): what was taken of it, first in first out,
+/// and below that the debts that it repaid. 422 `not_a_payment` for a flow that took something.
 #[utoipa::path(
     tag = "account-flows",
     operation_id = "listAccountFlowPaidFor",
-    params(FlowPath, PaidForQuery),
+    params(FlowPath, FlowPaidForQuery),
     responses((status = 200, description = "A page of what it paid for", body = PaidForPage)),
     security(("bearer" = []))
 )]
@@ -229,20 +316,22 @@ fn answer(found: &PaidFor, tag: &str) -> Result<HttpResponse, Failure> {
 pub async fn list_account_flow_paid_for(
     Allowed(caller): AsCustomer,
     path: web::Path<FlowPath>,
-    QueryParams(query): QueryParams<PaidForQuery>,
+    QueryParams(query): QueryParams<FlowPaidForQuery>,
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = caller.customer(query.customer_id.as_deref())?;
-    let limit = page::limit(query.limit)?;
-    let tag = format!("{} {customer}", request.path());
+    let part = query.part()?;
+    let tag = format!("{} {customer} {part:?}", request.path());
     let below = page::decode_cursor(query.cursor.as_deref(), &tag)?;
-    answer(&explain::paid_for(&app, &customer, path.parse(), below, limit).await?, &tag)
+    let question = Question { part, below, limit: page::limit(query.limit)? };
+    answer(&explain::paid_for(&app, &customer, path.parse(), question).await?, &tag)
 }
 
 /// Explain what an order paid for
 ///
-/// What was taken of the money that the order brought, first in first out. Its bonus is a grant with a flow of its own.
+/// What was taken of the money that the order brought, first in first out, and the debts that it repaid. Its bonus is a
+/// grant with a flow of its own.
 #[utoipa::path(
     tag = "top-up-orders",
     operation_id = "listTopUpOrderPaidFor",
@@ -258,9 +347,9 @@ pub async fn list_top_up_order_paid_for(
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let limit = page::limit(query.limit)?;
     let tag = request.path().to_owned();
     let below = page::decode_cursor(query.cursor.as_deref(), &tag)?;
+    let question = Question { part: None, below, limit: page::limit(query.limit)? };
     let (customer, order) = (query.customer_id.as_deref(), IdKind::TopUpOrder.parse(&path.order_id));
-    answer(&explain::order_paid_for(&app, &caller, customer, order, below, limit).await?, &tag)
+    answer(&explain::order_paid_for(&app, &caller, customer, order, question).await?, &tag)
 }

@@ -21,8 +21,12 @@ async fn newest(app: &TestApp, customer: &str, kind: &str) -> String {
 
 /// (order, amount) of each payment.
 fn payments(explained: &Reply) -> Vec<(String, String)> {
+    parts(&explained["payments"])
+}
+
+fn parts(payments: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or("none").to_owned();
-    let parts = explained["payments"].as_array().unwrap();
+    let parts = payments.as_array().unwrap();
     parts.iter().map(|part| (text(&part["top_up_order_id"]), text(&part["amount"]))).collect()
 }
 
@@ -103,11 +107,58 @@ async fn transfers_are_followed_to_the_order_behind_them() {
     let there = page["data"][0]["transferred_to"].as_str().unwrap();
     assert_eq!(there, newest(&app, "alice", "transfer_in").await);
     let page = paid_for(&app, "alice", there).await.expect(200);
-    assert_eq!(items(&page), pairs(&[("35.00", "m1")]));
+    assert_eq!(items(&page), pairs(&[("35.00", "m1"), ("4.00", "debt")]));
 
     let debt = flows(&app, "alice", "consume").await.into_iter().find(|flow| flow["reference"] == "debt").unwrap();
     let explained = paid_by(&app, "alice", debt["id"].as_str().unwrap()).await.expect(200);
     assert_eq!(json!([explained["paid"], explained["debt"], explained["payments"]]), json!(["0.00", "4.00", []]));
+    // The transfer repaid it, with the first order's money.
+    assert_eq!(json!([explained["debt_repaid"], explained["debt_given_back"]]), json!(["4.00", "0.00"]));
+    assert_eq!(parts(&explained["repaid_by"]), pairs(&[(&first, "4.00")]));
+    assert_eq!(
+        json!([explained["repaid_by"][0]["transfers"], explained["repaid_by"][0]["through"]]),
+        json!([[moved], [there]])
+    );
+    let page = app.customer("alice").get(&format!("/v1/top-up-orders/{first}/paid-for")).await.expect(200);
+    let on = &page["data"][0]["went_on"][0];
+    assert_eq!(on, &json!({ "flow_id": there, "part_from": "0.00", "part_amount": "30.00" }));
+    let path = format!("/v1/account-flows/{there}/paid-for?part_from=0.00&part_amount=30.00");
+    let page = app.customer("alice").get(&path).await.expect(200);
+    assert_eq!(items(&page), pairs(&[("26.00", "m1"), ("4.00", "debt")]));
+    assert_eq!(json!([page["data"][0]["debt"], page["data"][1]["debt"], page["complete"]]), json!([false, true, true]));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn an_order_lists_the_debts_that_it_repaid() {
+    let app = TestApp::spawn().await;
+    for (id, amount) in [("u1", "5.00"), ("u2", "3.00"), ("u3", "4.00")] {
+        app.service().post("/v1/usage", &with(usage("alice", id, amount), "on_insufficient", "book")).await.expect(201);
+    }
+    // Nobody has to pay what was given back: it is struck out of u2.
+    let back = json!({ "id": "r1", "customer_id": "alice", "usage_id": "u2", "amount": "2.00" });
+    app.service().post("/v1/usage/reversals", &back).await.expect(201);
+    let first = app.fund("alice", "CNY", "5.50").await;
+    let second = app.fund("alice", "CNY", "10.00").await;
+    spend(&app, "alice", "u4", "1.00").await.expect(201);
+
+    let of_order = async |order: &str, query: &str| {
+        app.customer("alice").get(&format!("/v1/top-up-orders/{order}/paid-for{query}")).await.expect(200)
+    };
+    assert_eq!(items(&of_order(&first, "").await), pairs(&[("0.50", "u2"), ("5.00", "u1")]));
+    let page = of_order(&second, "?limit=1").await;
+    assert_eq!(items(&page), pairs(&[("1.00", "u4")]));
+    let page = of_order(&second, &format!("?limit=1&cursor={}", page["next_cursor"].as_str().unwrap())).await;
+    assert_eq!(items(&page), pairs(&[("4.00", "u3")]));
+    let page = of_order(&second, &format!("?limit=1&cursor={}", page["next_cursor"].as_str().unwrap())).await;
+    assert_eq!((items(&page), &page["has_more"]), (pairs(&[("0.50", "u2")]), &json!(false)));
+
+    let all = flows(&app, "alice", "consume").await;
+    let flow = all.iter().find(|flow| flow["reference"] == "u2").unwrap()["id"].as_str().unwrap();
+    let explained = paid_by(&app, "alice", flow).await.expect(200);
+    assert_eq!(parts(&explained["repaid_by"]), pairs(&[(&first, "0.50"), (&second, "0.50")]));
+    let debt = json!([explained["debt"], explained["debt_repaid"], explained["debt_given_back"]]);
+    assert_eq!(debt, json!(["3.00", "1.00", "2.00"]));
     app.finish().await;
 }
 
@@ -128,7 +179,7 @@ async fn an_order_paid_from_the_wallet_is_explained_both_ways() {
 }
 
 #[tokio::test]
-async fn what_was_given_back_is_money_that_came() {
+async fn what_was_given_back_is_followed_to_the_order_behind_it() {
     let app = TestApp::spawn().await;
     let order = app.fund("alice", "CNY", "10.00").await;
     spend(&app, "alice", "u1", "10.00").await.expect(201);
@@ -136,13 +187,24 @@ async fn what_was_given_back_is_money_that_came() {
     app.service().post("/v1/usage/reversals", &back).await.expect(201);
     spend(&app, "alice", "u2", "3.00").await.expect(201);
     let explained = paid_by(&app, "alice", &newest(&app, "alice", "consume").await).await.expect(200);
-    assert_eq!(payments(&explained), pairs(&[("none", "3.00")]));
-    assert_eq!(
-        json!([explained["payments"][0]["flow"]["type"], explained["payments"][0]["flow"]["reference"]]),
-        json!(["refund", "u1"])
-    );
+    assert_eq!(payments(&explained), pairs(&[(&order, "3.00")]));
+    let refund = newest(&app, "alice", "refund").await;
+    assert_eq!(explained["payments"][0]["through"], json!([refund]));
+    assert_eq!(explained["payments"][0]["flow"]["type"], "recharge");
     let page = app.customer("alice").get(&format!("/v1/top-up-orders/{order}/paid-for")).await.expect(200);
     assert_eq!(items(&page), pairs(&[("10.00", "u1")]));
+    let on = &page["data"][0]["went_on"];
+    assert_eq!(on, &json!([{ "flow_id": refund, "part_from": "0.00", "part_amount": "4.00" }]));
+    let part =
+        async |part: &str| app.customer("alice").get(&format!("/v1/account-flows/{refund}/paid-for?{part}")).await;
+    let all = part("part_from=0.00&part_amount=4.00").await.expect(200);
+    assert_eq!(items(&all), pairs(&[("3.00", "u2")]));
+    assert_eq!(items(&part("part_from=2.5&part_amount=1").await.expect(200)), pairs(&[("0.50", "u2")]));
+    assert_eq!(items(&part("part_from=3&part_amount=1").await.expect(200)), pairs(&[]));
+    part("part_from=3").await.names("?part_amount", "required");
+    part("part_amount=3").await.names("?part_from", "required");
+    part("part_from=1e2&part_amount=1").await.names("?part_from", "invalid_amount");
+    part("part_from=1&part_amount=0").await.names("?part_amount", "out_of_range");
 
     // An order that nobody has paid has paid for nothing.
     let body = json!({

@@ -3,14 +3,17 @@
 use diesel::sql_types::BigInt;
 use diesel::{QueryableByName, sql_query};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use topup::app::explain::{FlowId, Question, what_it_paid_for, what_paid_for};
 use topup::domain::customer::CustomerId;
+use topup::domain::entry::EntryKind;
 use topup::domain::explain::Stretch;
+use topup::domain::posting::{Change, OnInsufficient, ReversedParts};
 use topup::storage::ledger::explain;
 use topup::storage::ledger::lock_wallet;
 use topup::storage::spend_guards;
 use uuid::Uuid;
 
-use crate::support::{database, dec, wallet};
+use crate::support::{book, database, dec, posting, wallet};
 
 const WALLET: &str = "01933600-0000-7000-8000-000000000001";
 
@@ -71,4 +74,103 @@ async fn it_reads_by_index_and_little() {
     assert_eq!(scans.whole, 0, "{scans:?}");
     assert!(scans.fetched < 600, "{scans:?}");
     conn.batch_execute("COMMIT").await.unwrap();
+}
+
+/// 20,000 times a usage of 2 that became debt and a recharge of 3; then 20,001 usages that nobody has paid for.
+const OWING: &str = "
+    INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at, paid, debt, slow, paid_in, paid_out, entry_seq, version)
+    VALUES ('big', 'USD', '', '01933600-0000-7000-8000-000000000001', now(), now(), 20000, 20001, true, 20000, 0, 60001, 60001);
+    INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, debt, balance_after, paid_in, paid_out, counterpart, key)
+    SELECT now(), n, 0, '01933600-0000-7000-8000-000000000001', 1 + n % 2, 'big', CASE WHEN n % 2 = 1 THEN -2 ELSE 3 END,
+           CASE WHEN n % 2 = 1 THEN 2 ELSE -2 END, 0, n / 2, 0, CASE WHEN n % 2 = 1 THEN 'usage' ELSE 'provider:stripe' END, 'k' || n
+    FROM generate_series(1::bigint, 40000) AS n;
+    INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, debt, balance_after, paid_in, paid_out, counterpart, key)
+    SELECT now(), n, 0, '01933600-0000-7000-8000-000000000001', 2, 'big', -1, 1, 0, 20000, 0, 'usage', 'k' || n
+    FROM generate_series(40001::bigint, 60001) AS n;
+    ANALYZE entries, wallets";
+
+#[tokio::test]
+async fn debt_is_followed_by_index_and_not_without_end() {
+    let (pool, _) = database(2).await;
+    let mut conn = pool.get().await.unwrap();
+    conn.batch_execute(OWING).await.unwrap();
+    let (customer, wallet): (CustomerId, Uuid) = (CustomerId::new("big").unwrap(), WALLET.parse().unwrap());
+    let flow = |seq| Some(FlowId { wallet, seq });
+    let question = Question { part: None, below: None, limit: 10 };
+
+    conn.batch_execute("BEGIN").await.unwrap();
+    let (moves, whole) = explain::debt_moves(&mut conn, &customer, wallet, dec("9999"), 100).await.unwrap();
+    assert_eq!((moves.iter().map(|step| step.seq).collect::<Vec<_>>(), whole), (vec![19_999, 20_000], true));
+    let (moves, whole) = explain::debt_moves(&mut conn, &customer, wallet, dec("20000"), 100).await.unwrap();
+    assert_eq!((moves.len(), moves[0].seq, whole), (100, 40_001, false));
+    let usages = vec!["k19999".to_owned(), "k40001".to_owned()];
+    assert!(explain::reversals_of(&mut conn, &customer, wallet, usages, 100).await.unwrap().is_empty());
+    let told = what_paid_for(&mut conn, &customer, flow(19_999)).await.unwrap();
+    assert_eq!((told.repaid, told.repaid_by.len(), told.complete), (dec("2"), 1, true));
+    assert_eq!(told.repaid_by[0].entry.seq, 20_000);
+    let page = what_it_paid_for(&mut conn, &customer, flow(20_000), question).await.unwrap();
+    assert_eq!(page.parts.iter().map(|part| (part.entry.seq, part.debt)).collect::<Vec<_>>(), [(19_999, true)]);
+    assert_eq!((page.next, page.complete), (None, true));
+    let scans = scans(&mut conn).await;
+    assert_eq!(scans.whole, 0, "{scans:?}");
+    assert!(scans.fetched < 300, "{scans:?}");
+    conn.batch_execute("COMMIT").await.unwrap();
+
+    // More debt than one answer looks at: it says that it does not know.
+    for seq in [40_001, 60_001] {
+        let told = what_paid_for(&mut conn, &customer, flow(seq)).await.unwrap();
+        assert_eq!((told.repaid, told.complete), (dec("0"), false));
+    }
+    let rows = "INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, debt, balance_after, paid_in, paid_out, counterpart, key)
+        VALUES (now(), 60002, 0, '01933600-0000-7000-8000-000000000001', 1, 'big', 20000, -20000, 0, 20000, 0, 'provider:stripe', 'p')";
+    conn.batch_execute(rows).await.unwrap();
+    let page = what_it_paid_for(&mut conn, &customer, flow(60_002), question).await.unwrap();
+    assert_eq!((page.parts.len(), page.next, page.complete), (0, None, false));
+}
+
+#[tokio::test]
+async fn the_last_entry_of_a_wallet_is_told_once() {
+    let (pool, _) = database(2).await;
+    let mut conn = pool.get().await.unwrap();
+    conn.batch_execute(HISTORY).await.unwrap();
+    let more = "INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key)
+        VALUES (now(), 60601, 0, '01933600-0000-7000-8000-000000000001', 1, 'big', 5, 5, 60005, 60000, 'provider:stripe', 'p'),
+               (now(), 60602, 0, '01933600-0000-7000-8000-000000000001', 2, 'big', -1, 4, 60005, 60001, 'usage', 'u');
+        UPDATE wallets SET paid_in = 60005, paid_out = 60001, paid = 4, entry_seq = 60602 WHERE customer_id = 'big'";
+    conn.batch_execute(more).await.unwrap();
+    let flow = Some(FlowId { wallet: WALLET.parse().unwrap(), seq: 60_601 });
+    let question = Question { part: None, below: None, limit: 1 };
+    for below in [None, Some(60_603)] {
+        let question = Question { below, ..question };
+        let page = what_it_paid_for(&mut conn, &CustomerId::new("big").unwrap(), flow, question).await.unwrap();
+        assert_eq!((page.parts.len(), page.next), (1, None));
+    }
+}
+
+#[tokio::test]
+async fn money_that_went_around_is_followed_so_far_and_no_further() {
+    let (pool, _) = database(2).await;
+    let at = wallet("ann", "USD", "");
+    let ten = || dec("10");
+    let charge = || Change::Deduct { amount: ten(), on_insufficient: OnInsufficient::Refuse };
+    book(&pool, vec![posting(&at, EntryKind::Recharge, "p", "provider:stripe", Change::Credit { amount: ten() })])
+        .await;
+    for n in 1..=20 {
+        let usage = format!("u{n}");
+        let parts = ReversedParts { paid: ten(), ..ReversedParts::default() };
+        let mut back = posting(&at, EntryKind::Reversal, &usage, "usage", Change::Reverse { parts });
+        back.label.reference = Some(usage.clone());
+        book(&pool, vec![posting(&at, EntryKind::Usage, &usage, "usage", charge()), back]).await;
+    }
+    let mut conn = pool.get().await.unwrap();
+    // (how often it was moved, with what it came) for usage number n: entries 2, 4, 6, …
+    let mut told = async |n: i64| {
+        let seq = 2 * n;
+        let id = lock_wallet(&mut conn, &at).await.unwrap().unwrap().0.id;
+        let told = what_paid_for(&mut conn, &at.customer, Some(FlowId { wallet: id, seq })).await.unwrap();
+        assert_eq!((told.money.len(), told.money[0].amount, told.complete), (1, ten(), true));
+        (told.money[0].through.len(), told.money[0].entry.label.kind)
+    };
+    assert_eq!(told(17).await, (16, EntryKind::Recharge));
+    assert_eq!(told(18).await, (16, EntryKind::Reversal));
 }

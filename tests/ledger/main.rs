@@ -16,3 +16,4 @@ mod same_rows;
 mod support;
 mod sweeper;
 mod tampering;
+mod what_paid;

@@ -1,6 +1,8 @@
 //! Looking up what paid for what, without anything written for it: what came in has an index, what went out is found
 //! by halving, for a wallet's entries are numbered and its totals only grow.
 
+mod debts;
+
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::AstPass;
@@ -16,6 +18,8 @@ use crate::domain::explain::Stretch;
 use crate::storage::StorageError;
 use crate::storage::schema::{entries, grant_uses, grants, wallets};
 use crate::storage::statement::{Cached, StaticSql};
+
+pub use debts::{debt_moves, entries_by_seq, reversals_of};
 
 /// An entry of a customer's wallet by its number, with its uses of grants.
 ///

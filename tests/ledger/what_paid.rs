@@ -1,0 +1,314 @@
+//! What paid for what, against a second way to tell it: every unit of money carries its origin through queues.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::pin::Pin;
+
+use chrono::Duration;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use rust_decimal::Decimal;
+use topup::app::explain::{FlowId, MoneyPart, Question, what_it_paid_for, what_paid_for};
+use topup::domain::customer::CustomerId;
+use topup::domain::entry::{Entry, EntryKind};
+use topup::domain::explain::Stretch;
+use topup::domain::posting::{Booked, Change, NewGrant, OnInsufficient, Outcome, Posting, WalletKey};
+use topup::domain::reversal::parts_to_give_back;
+use topup::storage::Connection;
+use topup::storage::ledger::{find_deduction, find_reversals};
+use topup::storage::pool::Pool;
+use uuid::Uuid;
+
+use crate::fixture::shown;
+use crate::support::{book, database, posting, wallet};
+
+fn id(entry: &Entry) -> FlowId {
+    FlowId { wallet: entry.wallet_id, seq: entry.seq }
+}
+
+fn units(amount: Decimal) -> usize {
+    assert_eq!(amount, amount.trunc());
+    usize::try_from(i64::try_from(amount).unwrap()).unwrap()
+}
+
+/// What an entry took: the origin of each unit.
+#[derive(Default)]
+struct Taken {
+    paid: Vec<FlowId>,
+    owed: usize,
+    /// In the order in which it was repaid.
+    repaid: Vec<FlowId>,
+    struck: usize,
+    /// What reversals gave back of the debt, of that what had been repaid, and of the paid money.
+    back: (usize, usize, usize),
+}
+
+#[derive(Default)]
+struct Purse {
+    paid: VecDeque<FlowId>,
+    /// Who owes it, the first first.
+    owed: VecDeque<FlowId>,
+}
+
+#[derive(Default)]
+struct Units {
+    purses: HashMap<Uuid, Purse>,
+    taken: HashMap<FlowId, Taken>,
+    usages: HashMap<String, FlowId>,
+    transfers: HashMap<String, FlowId>,
+}
+
+impl Units {
+    fn follow(&mut self, entry: &Entry) {
+        let (purse, label) = (self.purses.entry(entry.wallet_id).or_default(), &entry.label);
+        let change = entry.amount - entry.granted;
+        if entry.amount < Decimal::ZERO {
+            let owed = units(entry.debt);
+            let paid = purse.paid.drain(..units(-entry.paid())).collect();
+            purse.owed.extend(std::iter::repeat_n(id(entry), owed));
+            self.taken.insert(id(entry), Taken { paid, owed, ..Taken::default() });
+            match label.kind {
+                EntryKind::Usage | EntryKind::Capture => self.usages.insert(label.key.clone(), id(entry)),
+                EntryKind::TransferOut => self.transfers.insert(label.key.clone(), id(entry)),
+                _ => None,
+            };
+            return;
+        }
+        let mut repays = units(-entry.debt);
+        let money: Vec<FlowId> = match label.kind {
+            EntryKind::TransferIn => self.taken[&self.transfers[&label.key]].paid.clone(),
+            EntryKind::Reversal => {
+                let usage = self.usages[label.reference.as_ref().unwrap()];
+                let taken = self.taken.get_mut(&usage).unwrap();
+                let mut struck = 0;
+                purse.owed.retain(|debtor| {
+                    let strike = *debtor == usage && struck < repays;
+                    struck += usize::from(strike);
+                    !strike
+                });
+                repays -= struck;
+                taken.struck += struck;
+                let all = units(change);
+                let of_debt = all.min(taken.owed - taken.back.0);
+                let (of_paid, of_repaid) = (all - of_debt, of_debt - struck);
+                let end = taken.paid.len() - taken.back.2;
+                let repaid = &taken.repaid[taken.back.1..][..of_repaid];
+                let money = [repaid, &taken.paid[end - of_paid..end]].concat();
+                taken.back.0 += of_debt;
+                taken.back.1 += of_repaid;
+                taken.back.2 += of_paid;
+                money
+            }
+            _ => vec![id(entry); units(change)],
+        };
+        let mut money = money.into_iter();
+        for unit in money.by_ref().take(repays) {
+            let debtor = purse.owed.pop_front().unwrap();
+            self.taken.get_mut(&debtor).unwrap().repaid.push(unit);
+        }
+        purse.paid.extend(money);
+    }
+}
+
+struct Story {
+    pool: Pool,
+    wallets: Vec<WalletKey>,
+    holds: Vec<Uuid>,
+    usages: Vec<String>,
+    entries: Vec<Entry>,
+}
+
+impl Story {
+    fn learn(&mut self, outcomes: Vec<Outcome>) {
+        for outcome in outcomes {
+            let Outcome::Booked(Booked { entry, hold, .. }) = outcome else { continue };
+            let Some(entry) = entry else {
+                self.holds.extend(hold.map(|hold| hold.id));
+                continue;
+            };
+            if matches!(entry.label.kind, EntryKind::Usage | EntryKind::Capture) {
+                self.usages.push(entry.label.key.clone());
+            }
+            self.entries.push(entry);
+        }
+    }
+
+    async fn step(&mut self, n: usize, rng: &mut StdRng) {
+        let at = self.wallets[rng.random_range(0..self.wallets.len())].clone();
+        let amount = Decimal::from(rng.random_range(1..20));
+        let key = format!("k{n}");
+        let one = |kind, change| vec![posting(&at, kind, &key, "test", change)];
+        let deduct = |on_insufficient| Change::Deduct { amount, on_insufficient };
+        let postings = match rng.random_range(0..100) {
+            0..18 => one(EntryKind::Recharge, Change::Credit { amount }),
+            18..48 => one(EntryKind::Usage, deduct(OnInsufficient::Book)),
+            48..56 => one(EntryKind::Usage, deduct(OnInsufficient::Refuse)),
+            56..60 => one(EntryKind::Dispute, Change::TakeBack { amount }),
+            60..64 => {
+                let (id, reason, created_by) = (Uuid::now_v7(), "random".to_owned(), "test".to_owned());
+                let grant = NewGrant { id, amount, priority: 1, expires_at: None, reason, order_id: None, created_by };
+                one(EntryKind::Grant, Change::Grant { grant })
+            }
+            64..69 => {
+                one(EntryKind::Usage, Change::OpenHold { id: Uuid::now_v7(), amount, lifetime: Duration::hours(1) })
+            }
+            69..73 if !self.holds.is_empty() => {
+                let hold_id = self.holds.remove(0);
+                let change = Change::Capture { hold_id, amount };
+                vec![posting(&at, EntryKind::Capture, &shown("hold", hold_id), "usage", change)]
+            }
+            73..82 => {
+                let to = self.wallets.iter().find(|other| **other != at && rng.random_bool(0.7)).cloned();
+                let Some(to) = to else { return };
+                let moves = vec![
+                    posting(&at, EntryKind::TransferOut, &key, "transfer", Change::Withdraw { amount }),
+                    posting(&to, EntryKind::TransferIn, &key, "transfer", Change::Credit { amount }),
+                ];
+                return self.both(moves).await;
+            }
+            _ => match self.reversal(&key, amount, rng).await {
+                Some(reversal) => vec![reversal],
+                None => return,
+            },
+        };
+        let outcomes = book(&self.pool, postings).await;
+        self.learn(outcomes);
+    }
+
+    /// What leaves one wallet arrives in the other.
+    async fn both(&mut self, mut moves: Vec<Posting>) {
+        let arrival = moves.split_off(1);
+        let left = book(&self.pool, moves).await;
+        if matches!(left[..], [Outcome::Booked(_)]) {
+            self.learn(left);
+            let arrived = book(&self.pool, arrival).await;
+            self.learn(arrived);
+        }
+    }
+
+    async fn reversal(&self, key: &str, amount: Decimal, rng: &mut StdRng) -> Option<Posting> {
+        if self.usages.is_empty() {
+            return None;
+        }
+        let usage = &self.usages[rng.random_range(self.usages.len().saturating_sub(12)..self.usages.len())];
+        let mut conn = self.pool.get().await.unwrap();
+        let customer = customer();
+        let (original, hold) = find_deduction(&mut conn, &customer, usage).await.unwrap().unwrap();
+        let reversed = find_reversals(&mut conn, &customer, usage).await.unwrap();
+        let amount = Some(amount).filter(|_| rng.random_bool(0.7));
+        let parts = parts_to_give_back(&original, hold.as_ref(), &reversed, amount).ok()?;
+        let at = topup::storage::ledger::key_of_wallet(&mut conn, &customer, original.wallet_id).await.unwrap()?;
+        let mut reversal = posting(&at, EntryKind::Reversal, key, "usage", Change::Reverse { parts });
+        reversal.label.reference = Some(usage.clone());
+        Some(reversal)
+    }
+}
+
+fn customer() -> CustomerId {
+    CustomerId::new("ann").unwrap()
+}
+
+/// How many units of which origin an entry took, as money and as debt that was repaid.
+type Told = BTreeMap<(FlowId, FlowId, bool), usize>;
+
+/// Walks on from what came in, page by page, with every part that went on.
+fn walk<'w>(
+    conn: &'w mut Connection,
+    origin: FlowId,
+    at: FlowId,
+    part: Option<Stretch>,
+    told: &'w mut Told,
+) -> Pin<Box<dyn Future<Output = usize> + 'w>> {
+    Box::pin(async move {
+        let (mut below, mut sum) = (None, 0);
+        loop {
+            let question = Question { part, below, limit: 2 };
+            let page = what_it_paid_for(conn, &customer(), Some(at), question).await.unwrap();
+            assert!(page.complete && page.parts.len() <= 2);
+            for item in page.parts {
+                assert_eq!(item.debt, item.entry.seq < at.seq);
+                sum += units(item.amount);
+                *told.entry((origin, id(&item.entry), item.debt)).or_default() += units(item.amount);
+                let mut on = 0;
+                for went_on in item.went_on {
+                    on += units(went_on.part.length());
+                    let next = walk(conn, origin, went_on.to, Some(went_on.part), told).await;
+                    assert!(next <= units(went_on.part.length()));
+                }
+                assert!(on <= units(item.amount));
+            }
+            let Some(next) = page.next else { return sum };
+            assert!(below.is_none_or(|below| next < below));
+            below = Some(next);
+        }
+    })
+}
+
+fn origins(parts: &[MoneyPart]) -> Vec<FlowId> {
+    parts.iter().flat_map(|part| std::iter::repeat_n(id(&part.entry), units(part.amount))).collect()
+}
+
+async fn tell(seed: u64) -> (usize, usize, usize) {
+    println!("seed {seed}");
+    let mut rng = StdRng::seed_from_u64(seed);
+    let (pool, _) = database(2).await;
+    let wallets = ["", "gpu"].map(|product| wallet("ann", "USD", product)).to_vec();
+    let (holds, usages, entries) = (Vec::new(), Vec::new(), Vec::new());
+    let mut story = Story { pool: pool.clone(), wallets, holds, usages, entries };
+    for n in 0..150 {
+        story.step(n, &mut rng).await;
+    }
+    let mut truth = Units::default();
+    story.entries.iter().for_each(|entry| truth.follow(entry));
+
+    let mut conn = pool.get().await.unwrap();
+    let (mut backwards, mut owed, mut repaid, mut struck, mut given_back) = (Told::new(), 0, 0, 0, 0);
+    for entry in story.entries.iter().filter(|entry| entry.amount < Decimal::ZERO) {
+        let told = what_paid_for(&mut conn, &customer(), Some(id(entry))).await.unwrap();
+        let taken = &truth.taken[&id(entry)];
+        assert!(told.complete, "{entry:?}");
+        assert_eq!(told.grants.iter().map(|grant| grant.amount).sum::<Decimal>(), -entry.granted);
+        assert_eq!(origins(&told.money), taken.paid, "what paid for {entry:#?}: {:#?}", told.money);
+        assert_eq!(origins(&told.repaid_by), taken.repaid, "what repaid {entry:#?}: {:#?}", told.repaid_by);
+        assert_eq!((units(told.repaid), units(told.struck)), (taken.repaid.len(), taken.struck), "{entry:#?}");
+        for (origins, debt) in [(&taken.paid, false), (&taken.repaid, true)] {
+            for origin in origins {
+                *backwards.entry((*origin, id(entry), debt)).or_default() += 1;
+            }
+        }
+        let reversed = |part: &&MoneyPart| part.through.len() > part.transfers.len();
+        given_back += told.money.iter().chain(&told.repaid_by).filter(reversed).count();
+        owed += taken.owed - taken.repaid.len() - taken.struck;
+        repaid += taken.repaid.len();
+        struck += taken.struck;
+    }
+    let debt: usize = truth.purses.values().map(|purse| purse.owed.len()).sum();
+    assert_eq!(owed, debt);
+
+    let mut onwards = Told::new();
+    for entry in story.entries.iter().filter(|entry| entry.label.kind == EntryKind::Recharge) {
+        let used = walk(&mut conn, id(entry), id(entry), None, &mut onwards).await;
+        assert!(used <= units(entry.amount));
+    }
+    let only = |these: &Told, those: &Told| {
+        these
+            .iter()
+            .filter(|(key, n)| those.get(key) != Some(n))
+            .map(|(key, n)| format!("{key:?} {n}"))
+            .collect::<Vec<_>>()
+    };
+    let (on, back) = (only(&onwards, &backwards), only(&backwards, &onwards));
+    assert!(on.is_empty() && back.is_empty(), "onwards {on:#?}\nbackwards {back:#?}");
+    (repaid, struck, given_back)
+}
+
+#[tokio::test]
+async fn both_directions_tell_where_every_unit_came_from() {
+    let (mut repaid, mut struck, mut given_back) = (0, 0, 0);
+    for seed in 100..106 {
+        let told = tell(seed).await;
+        repaid += told.0;
+        struck += told.1;
+        given_back += told.2;
+    }
+    assert!(repaid > 100 && struck > 50 && given_back > 50, "{repaid} {struck} {given_back}: nothing was tried");
+}
