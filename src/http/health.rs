@@ -1,12 +1,16 @@
 //! `GET /healthz`, `/readyz`, `/metrics`: for balancers and collectors. No token.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, get, web};
+use metrics::{Counter, Histogram, counter, histogram};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -88,7 +92,7 @@ pub async fn measure<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let method = known_method(request.method());
     let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
     let answered = next.call(request).await;
@@ -96,12 +100,28 @@ pub async fn measure<B: MessageBody>(
         Ok(response) => response.status(),
         Err(error) => error.as_response_error().status_code(),
     };
-    let status = status.as_u16().to_string();
-    metrics::counter!("topup_http_requests_total", "method" => method, "route" => route.clone(), "status" => status)
-        .increment(1);
-    metrics::histogram!("topup_http_request_seconds", "method" => method, "route" => route)
-        .record(started.elapsed().as_secs_f64());
+    record(method, route, status.as_u16(), started.elapsed());
     answered
+}
+
+thread_local! {
+    /// What was looked up in the recorder before, which would build the labels anew for every request.
+    static METERS: RefCell<HashMap<(&'static str, String, u16), (Counter, Histogram)>> = RefCell::default();
+}
+
+fn record(method: &'static str, route: String, status: u16, took: Duration) {
+    METERS.with_borrow_mut(|meters| {
+        let (requests, seconds) =
+            meters.entry((method, route, status)).or_insert_with_key(|(method, route, status)| {
+                let (route, status) = (route.clone(), status.to_string());
+                let seconds = histogram!("topup_http_request_seconds", "method" => *method, "route" => route.clone());
+                let requests =
+                    counter!("topup_http_requests_total", "method" => *method, "route" => route, "status" => status);
+                (requests, seconds)
+            });
+        requests.increment(1);
+        seconds.record(took);
+    });
 }
 
 /// Anybody can invent methods.
