@@ -67,8 +67,8 @@ const FLOW_COLUMNS: &str = "SELECT e.wallet_id, e.seq, e.kind, e.amount, w.curre
 
 type FlowSql = (SqlUuid, BigInt, Int2, Numeric, Text, Text, Numeric, Text, Nullable<Text>, Nullable<Text>, Timestamptz);
 
-/// One index scan per kind, each of which stops after a page, merged: any depth costs the same, and no second
-/// index is written for lists without a type.
+/// One index scan per kind, each of which stops after a page, merged: any depth costs the same. Consumption has no such
+/// index, for it would be written with every usage.
 struct ByKind(Page);
 
 impl StaticSql for ByKind {
@@ -81,7 +81,7 @@ impl StaticSql for ByKind {
         out.push_bind_param::<Array<Int2>, _>(&page.kinds)?;
         out.push_sql(") AS k (kind) CROSS JOIN LATERAL (SELECT * FROM entries WHERE customer_id = ");
         out.push_bind_param::<Text, _>(&page.customer)?;
-        out.push_sql(" AND kind = k.kind AND (created_at, seq, wallet_id) < (");
+        out.push_sql(" AND kind = k.kind AND kind NOT IN (2, 3) AND (created_at, seq, wallet_id) < (");
         out.push_bind_param::<Timestamptz, _>(&page.after_at)?;
         out.push_sql(", ");
         out.push_bind_param::<BigInt, _>(&page.after_seq)?;
@@ -105,7 +105,7 @@ impl StaticSql for ByKind {
     }
 }
 
-/// One walk down each wallet that the filter names, merged. Time never runs backwards within a wallet and its entries
+/// One walk down each wallet, or those that the filter names, merged. Time never runs backwards within a wallet and its entries
 /// have every number, so a wallet's order is that of its numbers, and where a page begins is found by halving, in some
 /// 25 steps, unless it begins at the newest. A wallet that has few of its customer's entries costs no more than others.
 struct ByWallet {
@@ -215,9 +215,9 @@ pub async fn list(
     if let Some(reference) = filter.reference.clone() {
         return Ok(Cached(ByReference { page, reference }).load(conn).await?);
     }
-    // Consumption is what there is much of: of another kind there is little in all of a customer's wallets.
+    // Consumption is what there is much of, so a walk meets it soon; other kinds it may not meet for long.
     let consumption = page.kinds.iter().any(|kind| [EntryKind::Usage.code(), EntryKind::Capture.code()].contains(kind));
-    if consumption && (page.currency.is_some() || page.product.is_some()) {
+    if consumption {
         let from_newest = after.is_none() && page.to.is_none();
         return Ok(Cached(ByWallet { page, from_newest }).load(conn).await?);
     }

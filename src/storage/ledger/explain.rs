@@ -32,7 +32,8 @@ pub async fn entry(
     seq: i64,
 ) -> Result<Option<Entry>, StorageError> {
     let row = entries::table
-        .find((customer.as_str(), wallet, seq))
+        .find((wallet, seq))
+        .filter(entries::customer_id.eq(customer.as_str()))
         .select(EntryRow::as_select())
         .first(conn)
         .await

@@ -114,7 +114,6 @@ impl StaticSql for ReversalsOf {
     fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("SELECT ");
         out.push_sql(ENTRY_COLUMNS);
-        // The kind as the index `entries_reversals` has it.
         out.push_sql(" FROM entries e WHERE e.kind = 4 AND e.customer_id = ");
         out.push_bind_param::<Text, _>(&self.customer)?;
         out.push_sql(" AND e.reference = ANY (");
