@@ -130,7 +130,8 @@ pub struct PosterConfig {
         default_value = "2"
     )]
     pub pipeline: NonZeroUsize,
-    /// Usages and holds that may wait to be written; beyond it callers are told to come back (503). Bounds memory.
+    /// Usages and holds that may wait to be written; beyond it, or beyond 32 MiB of them, callers are told to come back
+    /// (503). Bounds memory.
     #[arg(
         id = "poster-queue",
         long = "poster-queue",

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing::Subscriber;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -34,13 +34,13 @@ pub enum TelemetryError {
     Metrics(String),
 }
 
-/// Sends logs to standard error. `filter` is written like `info,topup=debug` (tracing-subscriber's `EnvFilter`).
+/// Sends logs to standard error. `filter` is written like `info,topup=debug` (tracing-subscriber's `Targets`).
 /// A second call changes nothing, so that tests can start many servers in one process.
 ///
 /// # Errors
 /// When the filter cannot be read.
 pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(filter)?;
+    let filter: Targets = filter.parse()?;
     let colours = io::stderr().is_terminal();
     match subscriber(format, filter, colours, io::stderr).try_init() {
         Err(_) if tracing::dispatcher::has_been_set() => Ok(()),
@@ -48,7 +48,7 @@ pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
     }
 }
 
-fn subscriber<W>(format: LogFormat, filter: EnvFilter, colours: bool, writer: W) -> Box<dyn Subscriber + Send + Sync>
+fn subscriber<W>(format: LogFormat, filter: Targets, colours: bool, writer: W) -> Box<dyn Subscriber + Send + Sync>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
@@ -130,7 +130,7 @@ mod tests {
     fn logged(format: LogFormat, filter: &str) -> String {
         let lines = Lines::default();
         let writer = lines.clone();
-        let subscriber = subscriber(format, EnvFilter::try_new(filter).unwrap(), false, move || writer.clone());
+        let subscriber = subscriber(format, filter.parse().unwrap(), false, move || writer.clone());
         tracing::subscriber::with_default(subscriber, || {
             let span = tracing::info_span!("request", request_id = "req_1");
             let _entered = span.enter();

@@ -92,19 +92,19 @@ CREATE TABLE entries (
     description text,
     metadata jsonb,
     occurred_at timestamptz,
-    CONSTRAINT entries_pkey PRIMARY KEY (wallet_id, seq),
+    CONSTRAINT entries_pkey PRIMARY KEY (customer_id, wallet_id, seq),
     CONSTRAINT entries_key_once UNIQUE (customer_id, kind, key),
     -- An adjustment goes either way; of the others, these bring money in.
     CONSTRAINT entries_sign CHECK (amount <> 0 AND (kind = 11 OR (amount > 0) = (kind IN (1, 4, 6, 7, 9, 12, 14, 16))))
 );
--- Every index of consumption is written for each usage, so it has but two: it is listed by walking its wallets. What is
--- rare is found by its kind. Without the wallet: entries of two wallets with the same time and number are few.
+-- Every index of consumption is written for each usage, so ordinary usage has but the two above: it is listed by walking
+-- its wallets. What is rare is found by its kind. Without the wallet: entries of two wallets with the same time and number are few.
 CREATE INDEX entries_by_kind_and_time ON entries (customer_id, kind, created_at, seq) WHERE kind NOT IN (2, 3);
 -- What the main wallet paid for products, which their spend guards count.
 CREATE INDEX entries_paid_for_products ON entries (customer_id, counterpart, created_at) WHERE kind = 2 AND counterpart <> 'usage';
 -- What belongs to an order or a transfer, and what was given back of a usage. Usage itself refers to nothing, and a
 -- capture to its hold, whose id is its key.
-CREATE INDEX entries_by_reference ON entries (customer_id, reference, created_at, seq) WHERE kind NOT IN (2, 3);
+CREATE INDEX entries_by_reference ON entries (customer_id, reference) WHERE reference IS NOT NULL AND kind NOT IN (2, 3);
 -- Which money coming in paid for what: consumption lies in a range of paid_in.
 CREATE INDEX entries_paid_in ON entries (customer_id, wallet_id, paid_in) WHERE kind IN (1, 4, 6, 7, 11, 16);
 -- Who repaid which debt: while there is debt, paid_in stands still. Few entries move debt.

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
-use actix_web::body::{BodyStream, to_bytes_limited};
 use actix_web::dev::{Decompress, Payload};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{FromRequest, HttpRequest, web};
+use futures_util::TryStreamExt;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 use tokio::time::timeout;
@@ -55,57 +55,70 @@ impl<T: DeserializeOwned + 'static, const LIMIT: usize> FromRequest for JsonBody
 
 type ReadBody = Pin<Box<dyn Future<Output = Result<(web::Bytes, Option<Place>), Failure>>>>;
 
-/// How long a large body may take to arrive: it keeps its place from others.
-const LARGE_BODY: Duration = Duration::from_secs(30);
+/// How long a large body may take to arrive: less than others wait for the place that it keeps from them.
+const LARGE_BODY: Duration = Duration::from_secs(8);
+
+/// What ordinary requests may have, in bytes; configured.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyLimit(pub usize);
 
 fn read(request: &HttpRequest, payload: &mut Payload, limit: usize) -> ReadBody {
-    let unreadable = || Failure::new(StatusCode::BAD_REQUEST, "unreadable_body", "the body could not be read");
-    let too_large = |limit: Option<usize>| {
-        let most = limit.map_or_else(String::new, |limit| format!(": at most {limit} bytes"));
-        let detail = format!("the body is larger than this operation takes{most}");
-        Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+    let misconfigured = || Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "no limit of bodies");
+    let (room, most) = if limit == 0 {
+        (None, request.app_data::<web::Data<BodyLimit>>().map(|limit| limit.0))
+    } else {
+        let room = request.app_data::<web::Data<Room>>().cloned();
+        let most = room.is_some().then_some(limit);
+        (room, most)
     };
-    if limit == 0 {
-        let bytes = web::Bytes::from_request(request, payload);
-        return Box::pin(async move {
-            match bytes.await {
-                Ok(bytes) => Ok((bytes, None)),
-                Err(error) => Err(match error.as_response_error().status_code() {
-                    StatusCode::PAYLOAD_TOO_LARGE => too_large(None),
-                    _ => unreadable(),
-                }),
-            }
-        });
-    }
-    let Some(room) = request.app_data::<web::Data<Room>>().cloned() else {
-        return Box::pin(ready(Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "no room"))));
-    };
+    let Some(most) = most else { return Box::pin(ready(Err(misconfigured()))) };
     let headers = request.headers();
     // What says no length, or is packed, may become as large as allowed.
     let length = headers.get(CONTENT_LENGTH).filter(|_| !headers.contains_key(CONTENT_ENCODING));
-    let length = length.and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(limit);
-    // The extractor of actix takes its limit from the application alone.
-    let body = BodyStream::new(Decompress::from_headers(payload.take(), headers));
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(most);
+    let body = Decompress::from_headers(payload.take(), headers);
     Box::pin(async move {
-        if length > limit {
-            return Err(too_large(Some(limit)));
+        if length > most {
+            return Err(too_large(most));
         }
-        let place = room.take(length).await?;
-        match timeout(LARGE_BODY, to_bytes_limited(body, limit)).await {
-            Ok(Ok(bytes)) => Ok((bytes.map_err(|_| unreadable())?, Some(place))),
-            Ok(Err(_)) => Err(too_large(Some(limit))),
-            Err(_) => {
-                let detail = "the body did not arrive in time";
-                Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail))
-            }
-        }
+        let Some(room) = room else { return Ok((collect(body, most).await?, None)) };
+        let mut place = room.take(length).await?;
+        let bytes = timeout(LARGE_BODY, collect(body, most)).await.map_err(|_| {
+            Failure::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "the body did not arrive in time")
+        })??;
+        place.shrink_to(bytes.len());
+        Ok((bytes, Some(place)))
     })
+}
+
+fn too_large(most: usize) -> Failure {
+    let detail = format!("the body is larger than this operation takes: at most {most} bytes");
+    Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+}
+
+/// Most bodies come in one piece, which is taken as it is.
+async fn collect(mut body: Decompress<Payload>, most: usize) -> Result<web::Bytes, Failure> {
+    let unreadable = |_| Failure::new(StatusCode::BAD_REQUEST, "unreadable_body", "the body could not be read");
+    let mut first = web::Bytes::new();
+    let mut all = web::BytesMut::new();
+    while let Some(piece) = body.try_next().await.map_err(unreadable)? {
+        if first.len() + all.len() + piece.len() > most {
+            return Err(too_large(most));
+        }
+        if first.is_empty() && all.is_empty() {
+            first = piece;
+        } else {
+            all.extend_from_slice(&std::mem::take(&mut first));
+            all.extend_from_slice(&piece);
+        }
+    }
+    Ok(if all.is_empty() { first } else { all.freeze() })
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     // Serde would read an array as the fields in their order, which nobody promises.
     let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-    if let Some(value) = serde_json::from_slice(bytes).ok().filter(|_| is_object) {
+    if is_object && let Ok(value) = serde_json::from_slice(bytes) {
         return Ok(value);
     }
     // Where it is wrong is only kept track of where it matters, which takes time.

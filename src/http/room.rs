@@ -19,7 +19,15 @@ pub struct Room {
 
 /// A part of a [`Room`], free again when it is dropped.
 #[derive(Debug)]
-pub struct Place(#[allow(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
+pub struct Place(OwnedSemaphorePermit);
+
+impl Place {
+    /// Gives back what turned out not to be needed.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        let spare = self.0.num_permits().saturating_sub(bytes.div_ceil(KIB));
+        drop(self.0.split(spare));
+    }
+}
 
 impl Room {
     /// Room for `bytes`, which must be as many as the largest body has; whoever waits longer than `patience` is sent
@@ -58,6 +66,9 @@ mod tests {
         let _small = room.take(1).await.unwrap();
         assert_eq!(room.take(1).await.unwrap_err().status_code(), StatusCode::SERVICE_UNAVAILABLE);
         drop(first);
-        room.take(3 * KIB).await.unwrap();
+        let mut third = room.take(3 * KIB).await.unwrap();
+        third.shrink_to(KIB + 1);
+        room.take(KIB).await.unwrap();
+        room.take(KIB + 1).await.unwrap_err();
     }
 }

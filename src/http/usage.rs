@@ -139,7 +139,7 @@ pub enum UsageResultStatus {
 /// The most items of one batch.
 const MAX_ITEMS: usize = 1000;
 /// So many items with a description and metadata each fit.
-const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
+pub const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// Checks one usage.
 fn validate(asked: CreateUsage, problems: &mut Problems) -> Option<NewUsage> {
@@ -250,7 +250,10 @@ pub async fn create_usage(
         {"id": "msg-0002", "customer_id": "demo", "currency": "CNY", "amount": "0.35", "product": "whatsapp", "fallback": "main_wallet"},
         {"id": "msg-0003", "customer_id": "demo", "currency": "CNY", "amount": "0.12345678"}
     ]})),
-    responses((status = 200, description = "What became of each item", body = UsageBatchResult)),
+    responses(
+        (status = 200, description = "What became of each item", body = UsageBatchResult),
+        (status = 408, description = "`body_too_slow`: the body did not arrive within 8 seconds"),
+    ),
     security(("bearer" = ["service"]))
 )]
 #[post("/v1/usage/batch")]

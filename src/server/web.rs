@@ -19,12 +19,13 @@ use super::StartError;
 use crate::app::App;
 use crate::config::Config;
 use crate::http::auth::{Gate, authenticate};
-use crate::http::extract::TrustProxy;
+use crate::http::extract::{BodyLimit, TrustProxy};
 use crate::http::health::{Measured, measure};
 use crate::http::problem::fill_in;
 use crate::http::request_id::{self, RequestSpan};
 use crate::http::room::Room;
 use crate::http::routes;
+use crate::http::usage::MAX_BATCH_BYTES;
 use crate::identity::{Limiter, Verifier};
 use crate::telemetry;
 
@@ -35,6 +36,7 @@ const REQUEST_HEAD: Duration = Duration::from_secs(10);
 
 /// What bodies of batches may have together, in bytes; what becomes of them takes a few times more.
 const LARGE_BODIES: usize = 16 << 20;
+const _: () = assert!(LARGE_BODIES >= MAX_BATCH_BYTES);
 /// Less than most clients wait for an answer.
 const LARGE_BODY_WAITS: Duration = Duration::from_secs(10);
 
@@ -133,7 +135,7 @@ pub fn start(
     });
     let measured = Data::new(Measured(Arc::new(move || metrics.render())));
     let trust = Data::new(TrustProxy(config.trust_proxy));
-    let body_limit = config.body_limit;
+    let body_limit = Data::new(BodyLimit(config.body_limit));
     let room = Data::new(Room::new(LARGE_BODIES, LARGE_BODY_WAITS));
     let factory = move || {
         ActixApp::new()
@@ -143,7 +145,8 @@ pub fn start(
             .app_data(measured.clone())
             .app_data(trust.clone())
             .app_data(room.clone())
-            .app_data(PayloadConfig::new(body_limit))
+            .app_data(body_limit.clone())
+            .app_data(PayloadConfig::new(body_limit.0))
             .configure(routes::configure)
             .into_app()
             // The last one is the outermost.

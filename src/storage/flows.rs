@@ -105,9 +105,10 @@ impl StaticSql for ByKind {
     }
 }
 
-/// One walk down each wallet, or those that the filter names, merged. Time never runs backwards within a wallet and its entries
-/// have every number, so a wallet's order is that of its numbers, and where a page begins is found by halving, in some
-/// 25 steps, unless it begins at the newest. A wallet that has few of its customer's entries costs no more than others.
+/// One walk down each wallet, or those that the filter names, merged. Time never runs backwards within a wallet and its
+/// entries have every number, so a wallet's order is that of its numbers, and between which numbers a page can lie is
+/// found by halving, in some 25 steps, unless it begins at the newest. A wallet that has few of its customer's entries
+/// costs no more than others; each wallet costs a page, and entries of other kinds than asked for are walked over.
 struct ByWallet {
     page: Page,
     from_newest: bool,
@@ -124,9 +125,13 @@ impl StaticSql for ByWallet {
         out.push_bind_param::<Nullable<Text>, _>(&page.currency)?;
         out.push_sql(", currency) AND product = coalesce(");
         out.push_bind_param::<Nullable<Text>, _>(&page.product)?;
-        out.push_sql(", product)), halves (wallet_id, low, high) AS (SELECT id, CASE WHEN ");
+        out.push_sql(
+            ", product)), halves (wallet_id, oldest, low, high) AS (SELECT id, oldest, CASE WHEN NOT oldest AND ",
+        );
         out.push_bind_param::<Bool, _>(&self.from_newest)?;
-        out.push_sql(" THEN entry_seq ELSE 0 END, entry_seq + 1 FROM w UNION ALL SELECT h.wallet_id, CASE WHEN s.before THEN h.middle ELSE h.low END, CASE WHEN s.before THEN h.high ELSE h.middle END FROM (SELECT wallet_id, low, high, (low + high) / 2 AS middle FROM halves WHERE high - low > 1) h CROSS JOIN LATERAL (SELECT (created_at, seq, wallet_id) < (");
+        out.push_sql(" THEN entry_seq ELSE 0 END, entry_seq + 1 FROM w CROSS JOIN unnest('{false,true}'::boolean[]) AS o (oldest) WHERE NOT oldest OR ");
+        out.push_bind_param::<Nullable<Timestamptz>, _>(&page.from)?;
+        out.push_sql("::timestamptz IS NOT NULL UNION ALL SELECT h.wallet_id, h.oldest, CASE WHEN s.before THEN h.middle ELSE h.low END, CASE WHEN s.before THEN h.high ELSE h.middle END FROM (SELECT *, (low + high) / 2 AS middle FROM halves WHERE high - low > 1) h CROSS JOIN LATERAL (SELECT CASE WHEN h.oldest THEN created_at < $5 ELSE (created_at, seq, wallet_id) < (");
         out.push_bind_param::<Timestamptz, _>(&page.after_at)?;
         out.push_sql(", ");
         out.push_bind_param::<BigInt, _>(&page.after_seq)?;
@@ -134,17 +139,14 @@ impl StaticSql for ByWallet {
         out.push_bind_param::<SqlUuid, _>(&page.after_wallet)?;
         out.push_sql(") AND created_at < coalesce(");
         out.push_bind_param::<Nullable<Timestamptz>, _>(&page.to)?;
-        // The kinds are put so that no index can look for them, which has them in another order.
-        out.push_sql(", 'infinity') AS before FROM entries WHERE customer_id = $1 AND wallet_id = h.wallet_id AND seq = h.middle) s) ");
+        out.push_sql(", 'infinity') END AS before FROM entries WHERE customer_id = $1 AND wallet_id = h.wallet_id AND seq = h.middle) s), found AS (SELECT * FROM halves WHERE high - low = 1) ");
         out.push_sql(FLOW_COLUMNS);
-        out.push_sql("halves h JOIN w ON w.id = h.wallet_id CROSS JOIN LATERAL (SELECT * FROM entries WHERE customer_id = $1 AND wallet_id = h.wallet_id AND seq <= h.low AND coalesce(kind, 0::smallint) = ANY (");
+        // The kinds are put so that no index can look for them, which has them in another order.
+        out.push_sql("found h JOIN w ON w.id = h.wallet_id LEFT JOIN found o ON o.wallet_id = h.wallet_id AND o.oldest CROSS JOIN LATERAL (SELECT * FROM entries WHERE customer_id = $1 AND wallet_id = h.wallet_id AND seq <= h.low AND seq > coalesce(o.low, 0) AND coalesce(kind, 0::smallint) = ANY (");
         out.push_bind_param::<Array<Int2>, _>(&page.kinds)?;
         out.push_sql(") ORDER BY seq DESC LIMIT ");
         out.push_bind_param::<BigInt, _>(&page.limit)?;
-        // What is too old for the filter is dropped only here: a walk that looked for something newer went on to the end.
-        out.push_sql(") e WHERE h.high - h.low = 1 AND e.created_at >= coalesce(");
-        out.push_bind_param::<Nullable<Timestamptz>, _>(&page.from)?;
-        out.push_sql(", '-infinity') ORDER BY e.created_at DESC, e.seq DESC, e.wallet_id DESC LIMIT $10");
+        out.push_sql(") e WHERE NOT h.oldest ORDER BY e.created_at DESC, e.seq DESC, e.wallet_id DESC LIMIT $11");
         Ok(())
     }
 }

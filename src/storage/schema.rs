@@ -142,7 +142,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    entries (wallet_id, seq) {
+    entries (customer_id, wallet_id, seq) {
         created_at -> Timestamptz,
         seq -> Int8,
         fingerprint -> Int8,

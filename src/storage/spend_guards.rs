@@ -99,7 +99,7 @@ pub async fn save_threshold(conn: &mut AsyncPgConnection, wallet: &Wallet) -> Re
 /// Entries of a wallet are numbered in the order of time, so the last one before a moment is found by halving, in
 /// some 25 steps through the primary key however many there are. What was consumed since is what the balance has
 /// lost since and nothing else has taken; "else" is rare, unlike consumption, and has an index by time. Reversals of
-/// what was consumed before belong to it. What the main wallet paid for a product is counted beside it.
+/// what was consumed before belong to it. What the main wallet paid for a product is counted beside it, one by one.
 struct ConsumedSince {
     customer: String,
     wallet: Uuid,

@@ -134,6 +134,26 @@ async fn a_rare_wallet_of_a_large_customer_is_listed_by_itself() {
     }
 }
 
+/// A wallet that has lived on transfers for long is not walked for what the filter cannot find there.
+#[tokio::test]
+async fn what_is_older_than_asked_for_is_not_read() {
+    let (pool, _) = database(1).await;
+    let mut conn = pool.get().await.unwrap();
+    conn.batch_execute(HISTORY).await.unwrap();
+    let main = "01933600-0000-7000-8000-000000000001".parse().unwrap();
+    let begin = entry(&mut conn, &filter("big").customer, main, 30_000).await.unwrap().unwrap().created_at;
+    for mode in ["force_generic_plan", "force_custom_plan"] {
+        conn.batch_execute(&format!("DISCARD PLANS; SET plan_cache_mode = {mode}")).await.unwrap();
+        let window = FlowFilter { created_from: Some(begin), created_to: Some(begin), ..filter("big") };
+        let (fetched, page) = read(&mut conn, &window, None).await;
+        assert_eq!((page.len(), fetched < 100), (0, true), "{mode}: {fetched}");
+        let captures = FlowFilter { kinds: vec![EntryKind::Capture], created_from: Some(begin), ..filter("big") };
+        let all = read(&mut conn, &FlowFilter { created_from: None, ..captures.clone() }, None).await.0;
+        let since = read(&mut conn, &captures, None).await.0;
+        assert!(since < all - 20_000, "{mode}: {since} of {all}");
+    }
+}
+
 /// Two wallets can have entries of one time and number.
 #[tokio::test]
 async fn twins_are_on_one_page_each() {

@@ -43,17 +43,17 @@ pub(super) async fn run(queue: &Arc<Queue>, pool: &Pool) {
 
 /// Without a database nothing waits for long: those who wait are told. While nobody does, nothing is tried.
 async fn fail_waiting(queue: &Queue, error: &StorageError) {
-    let mut jobs = queue.take(1);
+    let mut jobs = queue.take();
     if jobs.is_empty() {
         queue.arrived.notified().await;
         return;
     }
     while !jobs.is_empty() {
-        for Job { postings, reply } in jobs {
+        for Job { postings, reply, .. } in jobs {
             let answers = postings.iter().map(|_| Err(StorageError::Unreachable(error.to_string()))).collect();
             let _gone = reply.send(answers);
         }
-        jobs = queue.take(1);
+        jobs = queue.take();
     }
     // A database that starts again is not helped by callers that come back at once.
     tokio::time::sleep(PAUSE).await;
@@ -64,7 +64,7 @@ async fn serve(queue: &Queue, pool: &Pool, conn: &Connection) {
     let mut lost = false;
     loop {
         while !lost && flushes.len() < queue.settings.pipeline {
-            let jobs = queue.take(1);
+            let jobs = queue.take();
             if jobs.is_empty() {
                 break;
             }

@@ -107,7 +107,7 @@ impl Poster {
             return decided(lane::alone(self.pool.clone(), postings).await.ok_or_else(stopping)?);
         }
         let (reply, outcome) = oneshot::channel();
-        self.queue.push(Job { postings, reply })?;
+        self.queue.push(Job::new(postings, reply))?;
         decided(outcome.await.map_err(|_| stopping())?)
     }
 

@@ -14,6 +14,15 @@ use crate::domain::posting::Posting;
 pub(super) struct Job {
     pub(super) postings: Vec<Posting>,
     pub(super) reply: oneshot::Sender<Vec<Answer>>,
+    /// About what the postings take.
+    bytes: usize,
+}
+
+impl Job {
+    pub(super) fn new(postings: Vec<Posting>, reply: oneshot::Sender<Vec<Answer>>) -> Self {
+        let bytes = postings.iter().map(Posting::bytes).sum();
+        Self { postings, reply, bytes }
+    }
 }
 
 #[derive(Default)]
@@ -21,8 +30,6 @@ struct Waiting {
     jobs: VecDeque<Job>,
     postings: usize,
     bytes: usize,
-    /// So many postings must wait before a lane is woken; it costs more than to write one of them.
-    wanted: usize,
 }
 
 pub(super) struct Queue {
@@ -57,49 +64,39 @@ impl Queue {
 
     pub(super) fn push(&self, job: Job) -> Result<(), Error> {
         let count = job.postings.len();
-        let bytes = size(&job);
         let mut waiting = self.lock();
         if self.closed.load(Ordering::SeqCst) {
             return Err(stopping());
         }
         // Into an empty queue everything goes: a batch larger than all of it must be possible some time.
-        let full = waiting.postings + count > self.settings.queue || waiting.bytes + bytes > self.settings.queue_bytes;
+        let full =
+            waiting.postings + count > self.settings.queue || waiting.bytes + job.bytes > self.settings.queue_bytes;
         if full && waiting.postings > 0 {
             return Err(unavailable("poster_full", "too many postings are waiting; repeat the request in a moment"));
         }
         waiting.postings += count;
-        waiting.bytes += bytes;
+        waiting.bytes += job.bytes;
         waiting.jobs.push_back(job);
-        let enough = waiting.postings >= waiting.wanted || self.settings.lanes > 1;
         drop(waiting);
-        if enough {
-            self.arrived.notify_one();
-        }
+        self.arrived.notify_one();
         Ok(())
     }
 
-    /// Takes whole jobs, up to the size of a flush but at least one, if at least `wanted` postings wait; otherwise
-    /// none, and `arrived` tells when they do.
-    pub(super) fn take(&self, wanted: usize) -> Vec<Job> {
+    /// Takes whole jobs, up to the size of a flush but at least one.
+    pub(super) fn take(&self) -> Vec<Job> {
         let mut waiting = self.lock();
-        if waiting.postings < wanted {
-            waiting.wanted = wanted;
-            return Vec::new();
-        }
-        // Nobody needs to be woken before the lane asks again.
-        waiting.wanted = usize::MAX;
         let mut taken = Vec::new();
-        let (mut size_taken, mut bytes) = (0, 0);
+        let (mut size, mut bytes) = (0, 0);
         while let Some(job) = waiting.jobs.front() {
             let count = job.postings.len();
-            if !taken.is_empty() && size_taken + count > self.settings.flush {
+            if !taken.is_empty() && size + count > self.settings.flush {
                 break;
             }
-            size_taken += count;
-            bytes += size(job);
+            size += count;
+            bytes += job.bytes;
             taken.extend(waiting.jobs.pop_front());
         }
-        waiting.postings -= size_taken;
+        waiting.postings -= size;
         waiting.bytes -= bytes;
         taken
     }
@@ -107,8 +104,4 @@ impl Queue {
     pub(super) fn is_drained(&self) -> bool {
         self.closed.load(Ordering::SeqCst) && self.lock().jobs.is_empty()
     }
-}
-
-fn size(job: &Job) -> usize {
-    job.postings.iter().map(Posting::bytes).sum()
 }

@@ -32,8 +32,7 @@ pub async fn entry(
     seq: i64,
 ) -> Result<Option<Entry>, StorageError> {
     let row = entries::table
-        .find((wallet, seq))
-        .filter(entries::customer_id.eq(customer.as_str()))
+        .find((customer.as_str(), wallet, seq))
         .select(EntryRow::as_select())
         .first(conn)
         .await
