@@ -168,9 +168,55 @@ async fn money_that_went_around_is_followed_so_far_and_no_further() {
         let seq = 2 * n;
         let id = lock_wallet(&mut conn, &at).await.unwrap().unwrap().0.id;
         let told = what_paid_for(&mut conn, &at.customer, Some(FlowId { wallet: id, seq })).await.unwrap();
-        assert_eq!((told.money.len(), told.money[0].amount, told.complete), (1, ten(), true));
-        (told.money[0].through.len(), told.money[0].entry.label.kind)
+        assert_eq!((told.money.len(), told.money[0].amount), (1, ten()));
+        (told.money[0].through.len(), told.money[0].entry.label.kind, told.complete)
     };
-    assert_eq!(told(17).await, (16, EntryKind::Recharge));
-    assert_eq!(told(18).await, (16, EntryKind::Reversal));
+    assert_eq!(told(17).await, (16, EntryKind::Recharge, true));
+    assert_eq!(told(18).await, (16, EntryKind::Reversal, false));
+}
+
+/// A usage of 1,001 given back one by one; what the last two gave back was used again, each by a usage of its own.
+const OFTEN_REVERSED: &str = "
+    INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at, paid, paid_in, paid_out, entry_seq, version)
+    VALUES ('big', 'USD', '', '01933600-0000-7000-8000-000000000001', now(), now(), 0, 2002, 2002, 1006, 1006);
+    INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key, reference)
+    SELECT now(), n, 0, '01933600-0000-7000-8000-000000000001'::uuid, kind, 'big', amount, 0, paid_in, paid_out, 'usage', 'k' || n, reference
+    FROM (VALUES (1, 1, 1001, 1001, 0, NULL), (2, 2, -1001, 1001, 1001, NULL), (1004, 2, -999, 2002, 2000, NULL),
+                 (1005, 2, -1, 2002, 2001, NULL), (1006, 2, -1, 2002, 2002, NULL)) AS h (n, kind, amount, paid_in, paid_out, reference)
+    UNION ALL
+    SELECT now(), n, 0, '01933600-0000-7000-8000-000000000001'::uuid, 4, 'big', 1, 0, 999 + n, 1001, 'usage', 'k' || n, 'k2'
+    FROM generate_series(3::bigint, 1003) AS n";
+
+#[tokio::test]
+async fn what_was_given_back_too_often_is_not_told_as_complete() {
+    let (pool, _) = database(2).await;
+    let mut conn = pool.get().await.unwrap();
+    conn.batch_execute(OFTEN_REVERSED).await.unwrap();
+    let (customer, wallet): (CustomerId, Uuid) = (CustomerId::new("big").unwrap(), WALLET.parse().unwrap());
+    for (seq, origin, complete) in [(1_005, 1, true), (1_006, 1_003, false)] {
+        let told = what_paid_for(&mut conn, &customer, Some(FlowId { wallet, seq })).await.unwrap();
+        let origins: Vec<_> = told.money.iter().map(|part| part.entry.seq).collect();
+        assert_eq!((origins, told.complete), (vec![origin], complete));
+    }
+}
+
+#[tokio::test]
+async fn a_reversal_that_cannot_be_explained_is_not_told_as_complete() {
+    let (pool, _) = database(2).await;
+    let at = wallet("ann", "USD", "");
+    let charge = |n: &str| Change::Deduct { amount: dec(n), on_insufficient: OnInsufficient::Refuse };
+    let parts = ReversedParts { paid: dec("11"), ..ReversedParts::default() };
+    let mut back = posting(&at, EntryKind::Reversal, "r", "usage", Change::Reverse { parts });
+    back.label.reference = Some("u".to_owned());
+    let paid = posting(&at, EntryKind::Recharge, "p", "provider:stripe", Change::Credit { amount: dec("10") });
+    let usage = |key: &str, n| posting(&at, EntryKind::Usage, key, "usage", charge(n));
+    book(&pool, vec![paid, usage("u", "10"), back, usage("again", "11")]).await;
+
+    let mut conn = pool.get().await.unwrap();
+    let wallet = lock_wallet(&mut conn, &at).await.unwrap().unwrap().0.id;
+    let question = Question { part: None, below: None, limit: 10 };
+    let page = what_it_paid_for(&mut conn, &at.customer, Some(FlowId { wallet, seq: 1 }), question).await.unwrap();
+    assert_eq!((page.parts.len(), page.parts[0].went_on.len(), page.complete), (1, 0, false));
+    let told = what_paid_for(&mut conn, &at.customer, Some(FlowId { wallet, seq: 4 })).await.unwrap();
+    assert_eq!((told.money.len(), told.money[0].entry.seq, told.complete), (1, 3, false));
 }

@@ -36,7 +36,7 @@ pub struct PaidBy {
     pub repaid: Decimal,
     /// How much of the debt was given back before anything had repaid it.
     pub struck: Decimal,
-    /// Whether `money` and `repaid_by` are all of it.
+    /// Whether `money` and `repaid_by` are all of it, each with the entry that it came to the customer with.
     pub complete: bool,
 }
 
@@ -128,11 +128,27 @@ enum Line {
     Debt { debtor: Box<Entry>, repaid: Stretch },
 }
 
+impl Line {
+    fn length(&self) -> Decimal {
+        match self {
+            Self::Paid { stretch, .. } => stretch.length(),
+            Self::Debt { repaid, .. } => repaid.length(),
+        }
+    }
+}
+
 /// What an entry brought, or a part of it: counted from the border between what repaid debt, below zero, and what
 /// came into the balance.
 struct Piece {
     entry: Entry,
     part: Stretch,
+}
+
+impl Piece {
+    /// Whether it came to the customer before this entry.
+    fn moved_on(&self) -> bool {
+        matches!(self.entry.label.kind, EntryKind::TransferIn | EntryKind::Reversal)
+    }
 }
 
 enum Step {
@@ -163,7 +179,9 @@ impl Trail<'_> {
         while let Some((step, way)) = open.pop() {
             match step {
                 Step::Ask(line) => {
+                    let asked = line.length();
                     let pieces = self.pieces(conn, line).await?;
+                    self.complete &= pieces.iter().map(|piece| piece.part.length()).sum::<Decimal>() == asked;
                     open.extend(pieces.into_iter().rev().map(|piece| (Step::Tell(Box::new(piece)), way.clone())));
                 }
                 Step::Tell(_) if money.len() >= PIECES => {
@@ -173,6 +191,9 @@ impl Trail<'_> {
                 Step::Tell(piece) => {
                     let further = way.through.len() < HOPS && self.steps_left > 0;
                     let behind = if further { self.behind(conn, &piece).await? } else { Vec::new() };
+                    // What moved on has a line behind it as long as its own: less was not followed to its end.
+                    let told: Decimal = behind.iter().map(Line::length).sum();
+                    self.complete &= !piece.moved_on() || told == piece.part.length();
                     let Piece { entry, part } = *piece;
                     if behind.is_empty() {
                         let wallet = self.wallets.get(&entry.wallet_id).cloned().unwrap_or_default();
@@ -228,7 +249,8 @@ impl Trail<'_> {
         }
     }
 
-    /// The money behind a piece that only moved on with its entry; nothing where it came to the customer with it.
+    /// The money behind a piece that only moved on with its entry, as far as it is known; nothing where it came to
+    /// the customer with it.
     async fn behind(&mut self, conn: &mut Connection, piece: &Piece) -> Result<Vec<Line>, Error> {
         let entry = &piece.entry;
         let came_in = entry.paid();

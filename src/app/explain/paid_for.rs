@@ -60,7 +60,8 @@ pub struct PaidFor {
     pub parts: Vec<PaidForPart>,
     /// Below which number to go on; `None`: that was all.
     pub next: Option<i64>,
-    /// False where there was too much debt, or too many reversals, to tell all of it.
+    /// False where there was too much debt, or too many reversals, to tell all of it, or a reversal that cannot be
+    /// explained.
     pub complete: bool,
 }
 
@@ -142,7 +143,11 @@ async fn of_entry(
     for (entry, used) in found.uses {
         let there = arrived.get(&entry.label.key).copied().filter(|_| entry.label.kind == EntryKind::TransferOut);
         let back = match reversals.get(&entry.label.key).filter(|_| is_usage(&entry)) {
-            Some(reversals) => past.given_back(conn, &entry, reversals).await?,
+            Some(reversals) => {
+                let back = past.given_back(conn, &entry, reversals).await?;
+                complete &= back.len() == reversals.len();
+                back
+            }
             None => Vec::new(),
         };
         let mut went_on = went_on(&entry, &used, there, &back);
