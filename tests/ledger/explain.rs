@@ -121,11 +121,28 @@ async fn debt_is_followed_by_index_and_not_without_end() {
         let told = what_paid_for(&mut conn, &customer, flow(seq)).await.unwrap();
         assert_eq!((told.repaid, told.complete), (dec("0"), false));
     }
-    let rows = "INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, debt, balance_after, paid_in, paid_out, counterpart, key)
-        VALUES (now(), 60002, 0, '01933600-0000-7000-8000-000000000001', 1, 'big', 20000, -20000, 0, 20000, 0, 'provider:stripe', 'p')";
-    conn.batch_execute(rows).await.unwrap();
-    let page = what_it_paid_for(&mut conn, &customer, flow(60_002), question).await.unwrap();
-    assert_eq!((page.parts.len(), page.next, page.complete), (0, None, false));
+    // The same of what ends that debt. A recharge knows all the same which part of it came into the balance.
+    for (kind, part, paid_for) in [
+        ("1, NULL", ("20001", "20005"), vec![(60_003, dec("4"))]),
+        ("1, NULL", ("0", "20001"), vec![]),
+        ("4, 'k60001'", ("20000", "20004"), vec![]),
+        ("4, 'k60001'", ("20001", "20005"), vec![]),
+    ] {
+        conn.batch_execute("BEGIN").await.unwrap();
+        let rows = format!(
+            "INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, reference, customer_id, amount, debt, balance_after, paid_in, paid_out, counterpart, key)
+             VALUES (now(), 60002, 0, '{WALLET}', {kind}, 'big', 20005, -20001, 0, 20004, 0, 'provider:stripe', 'p'),
+                    (now(), 60003, 0, '{WALLET}', 2, NULL, 'big', -20004, NULL, 0, 20004, 20004, 'usage', 'u');
+             UPDATE wallets SET entry_seq = 60003 WHERE customer_id = 'big'"
+        );
+        conn.batch_execute(&rows).await.unwrap();
+        let part = Some(Stretch { from: dec(part.0), to: dec(part.1) });
+        let question = Question { part, ..question };
+        let page = what_it_paid_for(&mut conn, &customer, flow(60_002), question).await.unwrap();
+        let parts: Vec<_> = page.parts.iter().map(|part| (part.entry.seq, part.amount)).collect();
+        assert_eq!((parts, page.next, page.complete), (paid_for, None, false), "{kind} {part:?}");
+        conn.batch_execute("ROLLBACK").await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -232,13 +232,20 @@ async fn of_money(
     question: Question,
 ) -> Result<Found, Error> {
     let mut repaid = Vec::new();
-    let mut known = true;
+    let (mut border, mut known) = (Decimal::ZERO, true);
     if entry.debt < Decimal::ZERO {
         let debts = past.debts(conn, entry).await?;
         known = debts.reaches(entry.seq);
+        border = -entry.debt;
+        if entry.label.kind == EntryKind::Reversal {
+            if !known {
+                // What it struck out is no money that it brought, so nobody knows where on its line anything lies.
+                return Ok(Found::default());
+            }
+            border -= debts.struck_by(entry.seq);
+        }
         repaid = debts.by(entry.seq).copied().collect();
     }
-    let border: Decimal = repaid.iter().map(|part| part.money.length()).sum();
     let of_part = |line: &Stretch| question.part.map_or(Some(*line), |part| part.overlap(line));
     let brought = Stretch::brought_by(entry).and_then(|brought| {
         let part = of_part(&brought.moved(brought.from, border))?;
