@@ -239,7 +239,9 @@ pub struct PaidForPage {
     #[schema(max_length = 512, example = "WyI5ZjM1IiwiLi4uIl0")]
     next_cursor: Option<String>,
     has_more: bool,
-    /// False where too much debt or too many reversals lie here to tell all of it.
+    /// False where too much debt or too many reversals lie here to tell all of it, and for a flow that gave something
+    /// back to a grant (a reversal, a restored bonus): that part is not followed, the flow that brought the grant tells
+    /// what the grant paid for.
     complete: bool,
 }
 

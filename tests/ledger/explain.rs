@@ -7,7 +7,7 @@ use topup::app::explain::{FlowId, Question, what_it_paid_for, what_paid_for};
 use topup::domain::customer::CustomerId;
 use topup::domain::entry::EntryKind;
 use topup::domain::explain::Stretch;
-use topup::domain::posting::{Change, OnInsufficient, ReversedParts};
+use topup::domain::posting::{Change, NewGrant, OnInsufficient, ReversedParts};
 use topup::storage::ledger::explain;
 use topup::storage::ledger::lock_wallet;
 use topup::storage::spend_guards;
@@ -236,4 +236,49 @@ async fn a_reversal_that_cannot_be_explained_is_not_told_as_complete() {
     assert_eq!((page.parts.len(), page.parts[0].went_on.len(), page.complete), (1, 0, false));
     let told = what_paid_for(&mut conn, &at.customer, Some(FlowId { wallet, seq: 4 })).await.unwrap();
     assert_eq!((told.money.len(), told.money[0].entry.seq, told.complete), (1, 3, false));
+}
+
+#[tokio::test]
+async fn what_went_back_into_a_grant_is_told_by_the_grant_alone() {
+    let (pool, _) = database(2).await;
+    let at = wallet("ann", "USD", "");
+    let grants = [Uuid::now_v7(), Uuid::now_v7()];
+    let given = |n: usize| {
+        let (reason, created_by) = ("welcome".to_owned(), "test".to_owned());
+        let grant = NewGrant {
+            id: grants[n],
+            amount: dec("5"),
+            priority: 1,
+            expires_at: None,
+            reason,
+            order_id: None,
+            created_by,
+        };
+        posting(&at, EntryKind::Grant, &format!("g{n}"), "promotion", Change::Grant { grant })
+    };
+    let usage = |key: &str, n| {
+        let change = Change::Deduct { amount: dec(n), on_insufficient: OnInsufficient::Refuse };
+        posting(&at, EntryKind::Usage, key, "usage", change)
+    };
+    let back = |key: &str, grants: &[Uuid]| {
+        let grants = grants.iter().map(|id| (*id, dec("2"))).collect();
+        let parts = ReversedParts { grants, ..ReversedParts::default() };
+        let mut back = posting(&at, EntryKind::Reversal, key, "usage", Change::Reverse { parts });
+        back.label.reference = Some("u".to_owned());
+        back
+    };
+    let all = vec![given(0), given(1), usage("u", "10"), back("one", &grants[..1]), back("two", &grants)];
+    book(&pool, all).await;
+    book(&pool, vec![usage("again", "6")]).await;
+
+    let mut conn = pool.get().await.unwrap();
+    let wallet = lock_wallet(&mut conn, &at).await.unwrap().unwrap().0.id;
+    let question = Question { part: None, below: None, limit: 10 };
+    for (seq, paid_for, complete) in
+        [(1, vec![6, 3], true), (2, vec![6, 3], true), (4, vec![], false), (5, vec![], false)]
+    {
+        let page = what_it_paid_for(&mut conn, &at.customer, Some(FlowId { wallet, seq }), question).await.unwrap();
+        let parts: Vec<_> = page.parts.iter().map(|part| part.entry.seq).collect();
+        assert_eq!((parts, page.complete), (paid_for, complete), "entry {seq}");
+    }
 }

@@ -61,7 +61,8 @@ pub struct PaidFor {
     /// Below which number to go on; `None`: that was all.
     pub next: Option<i64>,
     /// False where there was too much debt, or too many reversals, to tell all of it, or a reversal that cannot be
-    /// explained.
+    /// explained. Also for what went back into a grant, by a reversal or with a restored bonus: that is not followed,
+    /// the grant's first entry tells all that the grant paid for.
     pub complete: bool,
 }
 
@@ -131,9 +132,14 @@ async fn of_entry(
         return Err(Error::Unprocessable { code: "not_a_payment", detail });
     }
     let mut past = Past::of(customer);
-    let found = match entry.grant_uses.as_slice() {
-        [(grant, _)] if entry.granted == entry.amount => of_grant(conn, customer, *grant, question).await?,
-        _ => of_money(conn, &mut past, entry, question).await?,
+    let found = match (entry.label.kind, entry.grant_uses.as_slice()) {
+        (EntryKind::Grant | EntryKind::Bonus, [(grant, _)]) => of_grant(conn, customer, *grant, question).await?,
+        _ => {
+            let mut found = of_money(conn, &mut past, entry, question).await?;
+            // What went back into a grant is on no line of its own; a part that is asked for is never of it.
+            found.complete &= entry.granted.is_zero() || question.part.is_some();
+            found
+        }
     };
     let arrived = arrived(conn, customer, &found.uses).await?;
     let (reversals, mut complete) = reversals(conn, customer, entry.wallet_id, &found.uses).await?;
