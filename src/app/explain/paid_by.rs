@@ -11,6 +11,7 @@ use crate::app::Error;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::explain::Stretch;
+use crate::domain::explain::debts::Repayment;
 use crate::domain::id::IdKind;
 use crate::storage::Connection;
 use crate::storage::ledger::{self, explain as store};
@@ -96,7 +97,7 @@ pub async fn what_paid_for(
     if entry.debt > Decimal::ZERO {
         let debts = trail.past.debts(conn, &entry).await?;
         trail.complete &= debts.knows(entry.seq);
-        repaid = debts.of(entry.seq).map(|part| part.repaid.length()).sum();
+        repaid = debts.repaid_of(entry.seq);
         struck = debts.struck_of(entry.seq);
         if let Some(all) = Stretch::new(Decimal::ZERO, repaid) {
             repaid_by = trail.follow(conn, Line::Debt { debtor: Box::new(entry.clone()), repaid: all }).await?;
@@ -229,15 +230,13 @@ impl Trail<'_> {
             }
             Line::Debt { debtor, repaid } => {
                 let debts = self.past.debts(conn, &debtor).await?;
-                let parts: Vec<(i64, Stretch)> = debts
-                    .of(debtor.seq)
-                    .filter_map(|done| {
-                        let part = repaid.overlap(&done.repaid)?.moved(done.repaid.from, done.money.from);
-                        let all: Decimal = debts.by(done.by).map(|part| part.money.length()).sum();
-                        Some((done.by, part.moved(all, Decimal::ZERO)))
-                    })
-                    .take(PIECES + 1)
-                    .collect();
+                let all = debts.of(debtor.seq);
+                let first = all.partition_point(|done| done.repaid.to <= repaid.from);
+                let part = |done: &Repayment| {
+                    let part = repaid.overlap(&done.repaid)?.moved(done.repaid.from, done.money.from);
+                    Some((done.by, part.moved(debts.repaid_by(done.by), Decimal::ZERO)))
+                };
+                let parts: Vec<(i64, Stretch)> = all.iter().skip(first).map_while(part).take(PIECES + 1).collect();
                 let numbers = parts.iter().map(|(by, _)| *by).collect();
                 let found = store::entries_by_seq(conn, self.past.customer, debtor.wallet_id, numbers).await?;
                 let piece = |(by, part): (i64, Stretch)| {

@@ -250,7 +250,7 @@ async fn of_money(
             }
             border -= debts.struck_by(entry.seq);
         }
-        repaid = debts.by(entry.seq).copied().collect();
+        repaid = debts.by(entry.seq).to_vec();
     }
     let of_part = |line: &Stretch| question.part.map_or(Some(*line), |part| part.overlap(line));
     let brought = Stretch::brought_by(entry).and_then(|brought| {
