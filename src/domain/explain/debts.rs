@@ -8,7 +8,6 @@
 //! because it repays first. Within an episode `paid_in` therefore stands still, and that is how one is looked up.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
 
 use rust_decimal::Decimal;
 
@@ -76,15 +75,9 @@ impl Debts {
         let mut first_open = 0;
         for step in moves {
             if step.debt > Decimal::ZERO {
-                match usages.entry(&step.key) {
-                    // Where a capture has the name of a usage, a reversal means the usage.
-                    Slot::Occupied(mut known) if step.kind == EntryKind::Usage => {
-                        known.insert(debtors.len());
-                    }
-                    Slot::Vacant(unknown) if matches!(step.kind, EntryKind::Usage | EntryKind::Capture) => {
-                        unknown.insert(debtors.len());
-                    }
-                    _ => {}
+                // Captures make no debt, for what they take was held or is there.
+                if step.kind == EntryKind::Usage {
+                    usages.insert(&step.key, debtors.len());
                 }
                 debtors.push(Debtor { seq: step.seq, open: step.debt, repaid: Decimal::ZERO });
                 continue;
