@@ -92,8 +92,10 @@ pub struct FlowPaidBy {
     /// What repaid the debt, the first first.
     #[schema(max_items = 100)]
     repaid_by: Vec<PaidByPayment>,
-    /// False where more than 100 payments paid for it or repaid it (the oldest are told then), or where it lies too
-    /// far behind in a debt of more than 20,000 movements.
+    /// False where more than 100 payments paid for it or repaid it (the oldest are told then), where it lies too far
+    /// behind in a debt of more than 20,000 movements, or where a payment is told with a transfer in or a reversal
+    /// because the money behind that was not followed: it had moved on more than 16 times, or what it was given back
+    /// from more than 1,000 times.
     complete: bool,
 }
 
@@ -112,7 +114,8 @@ pub struct PaidByGrant {
 pub struct PaidByPayment {
     /// What of it was used here.
     amount: Amount,
-    /// With which the money came to the customer: a recharge, an adjustment. It is followed back by 16 moves at most.
+    /// With which the money came to the customer: a recharge, an adjustment. It is followed back by 16 moves at most,
+    /// and by 500 for all payments together.
     flow: AccountFlow,
     /// The order that it came with.
     #[schema(max_length = 64, pattern = "^tuo_[0-9a-f]{32}$", example = "tuo_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
@@ -236,7 +239,9 @@ pub struct PaidForPage {
     #[schema(max_length = 512, example = "WyI5ZjM1IiwiLi4uIl0")]
     next_cursor: Option<String>,
     has_more: bool,
-    /// False where too much debt or too many reversals lie here to tell all of it.
+    /// False where too much debt or too many reversals lie here to tell all of it, and for a flow that gave something
+    /// back to a grant (a reversal, a restored bonus): that part is not followed, the flow that brought the grant tells
+    /// what the grant paid for.
     complete: bool,
 }
 

@@ -7,7 +7,7 @@ use topup::app::explain::{FlowId, Question, what_it_paid_for, what_paid_for};
 use topup::domain::customer::CustomerId;
 use topup::domain::entry::EntryKind;
 use topup::domain::explain::Stretch;
-use topup::domain::posting::{Change, OnInsufficient, ReversedParts};
+use topup::domain::posting::{Change, NewGrant, OnInsufficient, ReversedParts};
 use topup::storage::ledger::explain;
 use topup::storage::ledger::lock_wallet;
 use topup::storage::spend_guards;
@@ -121,11 +121,28 @@ async fn debt_is_followed_by_index_and_not_without_end() {
         let told = what_paid_for(&mut conn, &customer, flow(seq)).await.unwrap();
         assert_eq!((told.repaid, told.complete), (dec("0"), false));
     }
-    let rows = "INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, debt, balance_after, paid_in, paid_out, counterpart, key)
-        VALUES (now(), 60002, 0, '01933600-0000-7000-8000-000000000001', 1, 'big', 20000, -20000, 0, 20000, 0, 'provider:stripe', 'p')";
-    conn.batch_execute(rows).await.unwrap();
-    let page = what_it_paid_for(&mut conn, &customer, flow(60_002), question).await.unwrap();
-    assert_eq!((page.parts.len(), page.next, page.complete), (0, None, false));
+    // The same of what ends that debt. A recharge knows all the same which part of it came into the balance.
+    for (kind, part, paid_for) in [
+        ("1, NULL", ("20001", "20005"), vec![(60_003, dec("4"))]),
+        ("1, NULL", ("0", "20001"), vec![]),
+        ("4, 'k60001'", ("20000", "20004"), vec![]),
+        ("4, 'k60001'", ("20001", "20005"), vec![]),
+    ] {
+        conn.batch_execute("BEGIN").await.unwrap();
+        let rows = format!(
+            "INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, reference, customer_id, amount, debt, balance_after, paid_in, paid_out, counterpart, key)
+             VALUES (now(), 60002, 0, '{WALLET}', {kind}, 'big', 20005, -20001, 0, 20004, 0, 'provider:stripe', 'p'),
+                    (now(), 60003, 0, '{WALLET}', 2, NULL, 'big', -20004, NULL, 0, 20004, 20004, 'usage', 'u');
+             UPDATE wallets SET entry_seq = 60003 WHERE customer_id = 'big'"
+        );
+        conn.batch_execute(&rows).await.unwrap();
+        let part = Some(Stretch { from: dec(part.0), to: dec(part.1) });
+        let question = Question { part, ..question };
+        let page = what_it_paid_for(&mut conn, &customer, flow(60_002), question).await.unwrap();
+        let parts: Vec<_> = page.parts.iter().map(|part| (part.entry.seq, part.amount)).collect();
+        assert_eq!((parts, page.next, page.complete), (paid_for, None, false), "{kind} {part:?}");
+        conn.batch_execute("ROLLBACK").await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -168,9 +185,108 @@ async fn money_that_went_around_is_followed_so_far_and_no_further() {
         let seq = 2 * n;
         let id = lock_wallet(&mut conn, &at).await.unwrap().unwrap().0.id;
         let told = what_paid_for(&mut conn, &at.customer, Some(FlowId { wallet: id, seq })).await.unwrap();
-        assert_eq!((told.money.len(), told.money[0].amount, told.complete), (1, ten(), true));
-        (told.money[0].through.len(), told.money[0].entry.label.kind)
+        assert_eq!((told.money.len(), told.money[0].amount), (1, ten()));
+        (told.money[0].through.len(), told.money[0].entry.label.kind, told.complete)
     };
-    assert_eq!(told(17).await, (16, EntryKind::Recharge));
-    assert_eq!(told(18).await, (16, EntryKind::Reversal));
+    assert_eq!(told(17).await, (16, EntryKind::Recharge, true));
+    assert_eq!(told(18).await, (16, EntryKind::Reversal, false));
+}
+
+/// A usage of 1,001 given back one by one; what the last two gave back was used again, each by a usage of its own.
+const OFTEN_REVERSED: &str = "
+    INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at, paid, paid_in, paid_out, entry_seq, version)
+    VALUES ('big', 'USD', '', '01933600-0000-7000-8000-000000000001', now(), now(), 0, 2002, 2002, 1006, 1006);
+    INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key, reference)
+    SELECT now(), n, 0, '01933600-0000-7000-8000-000000000001'::uuid, kind, 'big', amount, 0, paid_in, paid_out, 'usage', 'k' || n, reference
+    FROM (VALUES (1, 1, 1001, 1001, 0, NULL), (2, 2, -1001, 1001, 1001, NULL), (1004, 2, -999, 2002, 2000, NULL),
+                 (1005, 2, -1, 2002, 2001, NULL), (1006, 2, -1, 2002, 2002, NULL)) AS h (n, kind, amount, paid_in, paid_out, reference)
+    UNION ALL
+    SELECT now(), n, 0, '01933600-0000-7000-8000-000000000001'::uuid, 4, 'big', 1, 0, 999 + n, 1001, 'usage', 'k' || n, 'k2'
+    FROM generate_series(3::bigint, 1003) AS n";
+
+#[tokio::test]
+async fn what_was_given_back_too_often_is_not_told_as_complete() {
+    let (pool, _) = database(2).await;
+    let mut conn = pool.get().await.unwrap();
+    conn.batch_execute(OFTEN_REVERSED).await.unwrap();
+    let (customer, wallet): (CustomerId, Uuid) = (CustomerId::new("big").unwrap(), WALLET.parse().unwrap());
+    for (seq, origin, complete) in [(1_005, 1, true), (1_006, 1_003, false)] {
+        let told = what_paid_for(&mut conn, &customer, Some(FlowId { wallet, seq })).await.unwrap();
+        let origins: Vec<_> = told.money.iter().map(|part| part.entry.seq).collect();
+        assert_eq!((origins, told.complete), (vec![origin], complete));
+    }
+
+    // However many pieces one usage gave back, its 1,000 reversals are read once, not 100 times.
+    conn.batch_execute("BEGIN").await.unwrap();
+    let told = what_paid_for(&mut conn, &customer, Some(FlowId { wallet, seq: 1_004 })).await.unwrap();
+    assert_eq!((told.money.len(), told.complete), (100, false));
+    let scans = scans(&mut conn).await;
+    assert!(scans.fetched < 5_000, "{scans:?}");
+    conn.batch_execute("COMMIT").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reversal_that_cannot_be_explained_is_not_told_as_complete() {
+    let (pool, _) = database(2).await;
+    let at = wallet("ann", "USD", "");
+    let charge = |n: &str| Change::Deduct { amount: dec(n), on_insufficient: OnInsufficient::Refuse };
+    let parts = ReversedParts { paid: dec("11"), ..ReversedParts::default() };
+    let mut back = posting(&at, EntryKind::Reversal, "r", "usage", Change::Reverse { parts });
+    back.label.reference = Some("u".to_owned());
+    let paid = posting(&at, EntryKind::Recharge, "p", "provider:stripe", Change::Credit { amount: dec("10") });
+    let usage = |key: &str, n| posting(&at, EntryKind::Usage, key, "usage", charge(n));
+    book(&pool, vec![paid, usage("u", "10"), back, usage("again", "11")]).await;
+
+    let mut conn = pool.get().await.unwrap();
+    let wallet = lock_wallet(&mut conn, &at).await.unwrap().unwrap().0.id;
+    let question = Question { part: None, below: None, limit: 10 };
+    let page = what_it_paid_for(&mut conn, &at.customer, Some(FlowId { wallet, seq: 1 }), question).await.unwrap();
+    assert_eq!((page.parts.len(), page.parts[0].went_on.len(), page.complete), (1, 0, false));
+    let told = what_paid_for(&mut conn, &at.customer, Some(FlowId { wallet, seq: 4 })).await.unwrap();
+    assert_eq!((told.money.len(), told.money[0].entry.seq, told.complete), (1, 3, false));
+}
+
+#[tokio::test]
+async fn what_went_back_into_a_grant_is_told_by_the_grant_alone() {
+    let (pool, _) = database(2).await;
+    let at = wallet("ann", "USD", "");
+    let grants = [Uuid::now_v7(), Uuid::now_v7()];
+    let given = |n: usize| {
+        let (reason, created_by) = ("welcome".to_owned(), "test".to_owned());
+        let grant = NewGrant {
+            id: grants[n],
+            amount: dec("5"),
+            priority: 1,
+            expires_at: None,
+            reason,
+            order_id: None,
+            created_by,
+        };
+        posting(&at, EntryKind::Grant, &format!("g{n}"), "promotion", Change::Grant { grant })
+    };
+    let usage = |key: &str, n| {
+        let change = Change::Deduct { amount: dec(n), on_insufficient: OnInsufficient::Refuse };
+        posting(&at, EntryKind::Usage, key, "usage", change)
+    };
+    let back = |key: &str, grants: &[Uuid]| {
+        let grants = grants.iter().map(|id| (*id, dec("2"))).collect();
+        let parts = ReversedParts { grants, ..ReversedParts::default() };
+        let mut back = posting(&at, EntryKind::Reversal, key, "usage", Change::Reverse { parts });
+        back.label.reference = Some("u".to_owned());
+        back
+    };
+    let all = vec![given(0), given(1), usage("u", "10"), back("one", &grants[..1]), back("two", &grants)];
+    book(&pool, all).await;
+    book(&pool, vec![usage("again", "6")]).await;
+
+    let mut conn = pool.get().await.unwrap();
+    let wallet = lock_wallet(&mut conn, &at).await.unwrap().unwrap().0.id;
+    let question = Question { part: None, below: None, limit: 10 };
+    for (seq, paid_for, complete) in
+        [(1, vec![6, 3], true), (2, vec![6, 3], true), (4, vec![], false), (5, vec![], false)]
+    {
+        let page = what_it_paid_for(&mut conn, &at.customer, Some(FlowId { wallet, seq }), question).await.unwrap();
+        let parts: Vec<_> = page.parts.iter().map(|part| part.entry.seq).collect();
+        assert_eq!((parts, page.complete), (paid_for, complete), "entry {seq}");
+    }
 }

@@ -11,6 +11,7 @@ use crate::app::Error;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::explain::Stretch;
+use crate::domain::explain::debts::Repayment;
 use crate::domain::id::IdKind;
 use crate::storage::Connection;
 use crate::storage::ledger::{self, explain as store};
@@ -36,7 +37,7 @@ pub struct PaidBy {
     pub repaid: Decimal,
     /// How much of the debt was given back before anything had repaid it.
     pub struck: Decimal,
-    /// Whether `money` and `repaid_by` are all of it.
+    /// Whether `money` and `repaid_by` are all of it, each with the entry that it came to the customer with.
     pub complete: bool,
 }
 
@@ -96,7 +97,7 @@ pub async fn what_paid_for(
     if entry.debt > Decimal::ZERO {
         let debts = trail.past.debts(conn, &entry).await?;
         trail.complete &= debts.knows(entry.seq);
-        repaid = debts.of(entry.seq).map(|part| part.repaid.length()).sum();
+        repaid = debts.repaid_of(entry.seq);
         struck = debts.struck_of(entry.seq);
         if let Some(all) = Stretch::new(Decimal::ZERO, repaid) {
             repaid_by = trail.follow(conn, Line::Debt { debtor: Box::new(entry.clone()), repaid: all }).await?;
@@ -128,11 +129,27 @@ enum Line {
     Debt { debtor: Box<Entry>, repaid: Stretch },
 }
 
+impl Line {
+    fn length(&self) -> Decimal {
+        match self {
+            Self::Paid { stretch, .. } => stretch.length(),
+            Self::Debt { repaid, .. } => repaid.length(),
+        }
+    }
+}
+
 /// What an entry brought, or a part of it: counted from the border between what repaid debt, below zero, and what
 /// came into the balance.
 struct Piece {
     entry: Entry,
     part: Stretch,
+}
+
+impl Piece {
+    /// Whether it came to the customer before this entry.
+    fn moved_on(&self) -> bool {
+        matches!(self.entry.label.kind, EntryKind::TransferIn | EntryKind::Reversal)
+    }
 }
 
 enum Step {
@@ -163,7 +180,9 @@ impl Trail<'_> {
         while let Some((step, way)) = open.pop() {
             match step {
                 Step::Ask(line) => {
+                    let asked = line.length();
                     let pieces = self.pieces(conn, line).await?;
+                    self.complete &= pieces.iter().map(|piece| piece.part.length()).sum::<Decimal>() == asked;
                     open.extend(pieces.into_iter().rev().map(|piece| (Step::Tell(Box::new(piece)), way.clone())));
                 }
                 Step::Tell(_) if money.len() >= PIECES => {
@@ -173,6 +192,9 @@ impl Trail<'_> {
                 Step::Tell(piece) => {
                     let further = way.through.len() < HOPS && self.steps_left > 0;
                     let behind = if further { self.behind(conn, &piece).await? } else { Vec::new() };
+                    // What moved on has a line behind it as long as its own: less was not followed to its end.
+                    let told: Decimal = behind.iter().map(Line::length).sum();
+                    self.complete &= !piece.moved_on() || told == piece.part.length();
                     let Piece { entry, part } = *piece;
                     if behind.is_empty() {
                         let wallet = self.wallets.get(&entry.wallet_id).cloned().unwrap_or_default();
@@ -208,15 +230,13 @@ impl Trail<'_> {
             }
             Line::Debt { debtor, repaid } => {
                 let debts = self.past.debts(conn, &debtor).await?;
-                let parts: Vec<(i64, Stretch)> = debts
-                    .of(debtor.seq)
-                    .filter_map(|done| {
-                        let part = repaid.overlap(&done.repaid)?.moved(done.repaid.from, done.money.from);
-                        let all: Decimal = debts.by(done.by).map(|part| part.money.length()).sum();
-                        Some((done.by, part.moved(all, Decimal::ZERO)))
-                    })
-                    .take(PIECES + 1)
-                    .collect();
+                let all = debts.of(debtor.seq);
+                let first = all.partition_point(|done| done.repaid.to <= repaid.from);
+                let part = |done: &Repayment| {
+                    let part = repaid.overlap(&done.repaid)?.moved(done.repaid.from, done.money.from);
+                    Some((done.by, part.moved(debts.repaid_by(done.by), Decimal::ZERO)))
+                };
+                let parts: Vec<(i64, Stretch)> = all.iter().skip(first).map_while(part).take(PIECES + 1).collect();
                 let numbers = parts.iter().map(|(by, _)| *by).collect();
                 let found = store::entries_by_seq(conn, self.past.customer, debtor.wallet_id, numbers).await?;
                 let piece = |(by, part): (i64, Stretch)| {
@@ -228,7 +248,8 @@ impl Trail<'_> {
         }
     }
 
-    /// The money behind a piece that only moved on with its entry; nothing where it came to the customer with it.
+    /// The money behind a piece that only moved on with its entry, as far as it is known; nothing where it came to
+    /// the customer with it.
     async fn behind(&mut self, conn: &mut Connection, piece: &Piece) -> Result<Vec<Line>, Error> {
         let entry = &piece.entry;
         let came_in = entry.paid();

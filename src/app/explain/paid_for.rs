@@ -60,7 +60,9 @@ pub struct PaidFor {
     pub parts: Vec<PaidForPart>,
     /// Below which number to go on; `None`: that was all.
     pub next: Option<i64>,
-    /// False where there was too much debt, or too many reversals, to tell all of it.
+    /// False where there was too much debt, or too many reversals, to tell all of it, or a reversal that cannot be
+    /// explained. Also for what went back into a grant, by a reversal or with a restored bonus: that is not followed,
+    /// the grant's first entry tells all that the grant paid for.
     pub complete: bool,
 }
 
@@ -130,9 +132,14 @@ async fn of_entry(
         return Err(Error::Unprocessable { code: "not_a_payment", detail });
     }
     let mut past = Past::of(customer);
-    let found = match entry.grant_uses.as_slice() {
-        [(grant, _)] if entry.granted == entry.amount => of_grant(conn, customer, *grant, question).await?,
-        _ => of_money(conn, &mut past, entry, question).await?,
+    let found = match (entry.label.kind, entry.grant_uses.as_slice()) {
+        (EntryKind::Grant | EntryKind::Bonus, [(grant, _)]) => of_grant(conn, customer, *grant, question).await?,
+        _ => {
+            let mut found = of_money(conn, &mut past, entry, question).await?;
+            // What went back into a grant is on no line of its own; a part that is asked for is never of it.
+            found.complete &= entry.granted.is_zero() || question.part.is_some();
+            found
+        }
     };
     let arrived = arrived(conn, customer, &found.uses).await?;
     let (reversals, mut complete) = reversals(conn, customer, entry.wallet_id, &found.uses).await?;
@@ -142,7 +149,11 @@ async fn of_entry(
     for (entry, used) in found.uses {
         let there = arrived.get(&entry.label.key).copied().filter(|_| entry.label.kind == EntryKind::TransferOut);
         let back = match reversals.get(&entry.label.key).filter(|_| is_usage(&entry)) {
-            Some(reversals) => past.given_back(conn, &entry, reversals).await?,
+            Some(reversals) => {
+                let back = past.given_back(conn, &entry, reversals).await?;
+                complete &= back.len() == reversals.len();
+                back
+            }
             None => Vec::new(),
         };
         let mut went_on = went_on(&entry, &used, there, &back);
@@ -227,13 +238,20 @@ async fn of_money(
     question: Question,
 ) -> Result<Found, Error> {
     let mut repaid = Vec::new();
-    let mut known = true;
+    let (mut border, mut known) = (Decimal::ZERO, true);
     if entry.debt < Decimal::ZERO {
         let debts = past.debts(conn, entry).await?;
         known = debts.reaches(entry.seq);
-        repaid = debts.by(entry.seq).copied().collect();
+        border = -entry.debt;
+        if entry.label.kind == EntryKind::Reversal {
+            if !known {
+                // What it struck out is no money that it brought, so nobody knows where on its line anything lies.
+                return Ok(Found::default());
+            }
+            border -= debts.struck_by(entry.seq);
+        }
+        repaid = debts.by(entry.seq).to_vec();
     }
-    let border: Decimal = repaid.iter().map(|part| part.money.length()).sum();
     let of_part = |line: &Stretch| question.part.map_or(Some(*line), |part| part.overlap(line));
     let brought = Stretch::brought_by(entry).and_then(|brought| {
         let part = of_part(&brought.moved(brought.from, border))?;

@@ -24,11 +24,16 @@ pub(super) struct Past<'c> {
     pub customer: &'c CustomerId,
     episodes: HashMap<(Uuid, Decimal), Arc<Debts>>,
     moves_left: i64,
+    /// By the wallet and the usage's id.
+    reversed: HashMap<(Uuid, String), Arc<Reversed>>,
 }
+
+/// A usage, and what its reversals gave back of it.
+type Reversed = Option<(Entry, Vec<GivenBack>)>;
 
 impl<'c> Past<'c> {
     pub fn of(customer: &'c CustomerId) -> Self {
-        Self { customer, episodes: HashMap::new(), moves_left: DEBT_MOVES }
+        Self { customer, episodes: HashMap::new(), moves_left: DEBT_MOVES, reversed: HashMap::new() }
     }
 
     /// The episode of debt that an entry moved debt in.
@@ -63,14 +68,27 @@ impl<'c> Past<'c> {
         conn: &mut Connection,
         reversal: &Entry,
     ) -> Result<Option<(Entry, GivenBack)>, Error> {
-        let Some(usage) = reversal.label.reference.as_deref() else { return Ok(None) };
-        let Some((usage, _)) = ledger::find_deduction(conn, self.customer, usage).await? else { return Ok(None) };
-        if usage.wallet_id != reversal.wallet_id {
-            return Ok(None);
-        }
+        let Some(usage) = reversal.label.reference.clone() else { return Ok(None) };
+        let key = (reversal.wallet_id, usage);
+        let known = match self.reversed.get(&key) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let found = Arc::new(self.reversed(conn, &key).await?);
+                self.reversed.insert(key, Arc::clone(&found));
+                found
+            }
+        };
+        let Some((usage, told)) = known.as_ref() else { return Ok(None) };
+        let part = told.iter().find(|part| part.by == reversal.seq);
+        Ok(part.map(|part| (usage.clone(), *part)))
+    }
+
+    async fn reversed(&mut self, conn: &mut Connection, (wallet, usage): &(Uuid, String)) -> Result<Reversed, Error> {
+        let found = ledger::find_deduction(conn, self.customer, usage).await?;
+        let Some((usage, _)) = found.filter(|(usage, _)| usage.wallet_id == *wallet) else { return Ok(None) };
         let key = vec![usage.label.key.clone()];
-        let reversals = store::reversals_of(conn, self.customer, usage.wallet_id, key, REVERSALS).await?;
+        let reversals = store::reversals_of(conn, self.customer, *wallet, key, REVERSALS).await?;
         let told = self.given_back(conn, &usage, &reversals).await?;
-        Ok(told.into_iter().find(|part| part.by == reversal.seq).map(|part| (usage, part)))
+        Ok(Some((usage, told)))
     }
 }

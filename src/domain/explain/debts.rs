@@ -8,7 +8,6 @@
 //! because it repays first. Within an episode `paid_in` therefore stands still, and that is how one is looked up.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
 
 use rust_decimal::Decimal;
 
@@ -40,10 +39,12 @@ pub struct Repayment {
 /// An episode of debt, settled as far as it has come.
 #[derive(Debug, Clone, Default)]
 pub struct Debts {
-    /// In the order in which it happened.
-    pub repayments: Vec<Repayment>,
-    /// What reversals struck out: the debtor, the reversal, how much.
-    struck: Vec<(i64, i64, Decimal)>,
+    /// In the order in which it happened. As the first debt is repaid first, both the debtors and the repayers are
+    /// in the order of their numbers, and what belongs to one of them lies together.
+    repayments: Vec<Repayment>,
+    /// What reversals struck out, by the debtors and by the reversals.
+    struck_of: HashMap<i64, Decimal>,
+    struck_by: HashMap<i64, Decimal>,
     open: HashMap<i64, Decimal>,
     /// The last movement that was looked at; `None`: all were.
     until: Option<i64>,
@@ -74,15 +75,9 @@ impl Debts {
         let mut first_open = 0;
         for step in moves {
             if step.debt > Decimal::ZERO {
-                match usages.entry(&step.key) {
-                    // Where a capture has the name of a usage, a reversal means the usage.
-                    Slot::Occupied(mut known) if step.kind == EntryKind::Usage => {
-                        known.insert(debtors.len());
-                    }
-                    Slot::Vacant(unknown) if matches!(step.kind, EntryKind::Usage | EntryKind::Capture) => {
-                        unknown.insert(debtors.len());
-                    }
-                    _ => {}
+                // Captures make no debt, for what they take was held or is there.
+                if step.kind == EntryKind::Usage {
+                    usages.insert(&step.key, debtors.len());
                 }
                 debtors.push(Debtor { seq: step.seq, open: step.debt, repaid: Decimal::ZERO });
                 continue;
@@ -95,7 +90,8 @@ impl Debts {
                 if struck > Decimal::ZERO {
                     own.open -= struck;
                     rest -= struck;
-                    settled.struck.push((own.seq, step.seq, struck));
+                    *settled.struck_of.entry(own.seq).or_default() += struck;
+                    *settled.struck_by.entry(step.seq).or_default() += struck;
                 }
             }
             let mut given = Decimal::ZERO;
@@ -118,25 +114,45 @@ impl Debts {
     }
 
     /// What was repaid of a debtor's debt, the first first.
-    pub fn of(&self, debtor: i64) -> impl Iterator<Item = &Repayment> {
-        self.repayments.iter().filter(move |part| part.debtor == debtor)
+    #[must_use]
+    pub fn of(&self, debtor: i64) -> &[Repayment] {
+        self.run(debtor, |part| part.debtor)
     }
 
     /// What an entry repaid, the oldest debt first.
-    pub fn by(&self, repayer: i64) -> impl Iterator<Item = &Repayment> {
-        self.repayments.iter().filter(move |part| part.by == repayer)
+    #[must_use]
+    pub fn by(&self, repayer: i64) -> &[Repayment] {
+        self.run(repayer, |part| part.by)
+    }
+
+    fn run(&self, number: i64, of: impl Fn(&Repayment) -> i64) -> &[Repayment] {
+        let from = self.repayments.partition_point(|part| of(part) < number);
+        let to = self.repayments.partition_point(|part| of(part) <= number);
+        self.repayments.get(from..to).unwrap_or_default()
+    }
+
+    /// How much of a debtor's debt was repaid.
+    #[must_use]
+    pub fn repaid_of(&self, debtor: i64) -> Decimal {
+        self.of(debtor).last().map_or(Decimal::ZERO, |last| last.repaid.to)
+    }
+
+    /// How much debt an entry repaid.
+    #[must_use]
+    pub fn repaid_by(&self, repayer: i64) -> Decimal {
+        self.by(repayer).last().map_or(Decimal::ZERO, |last| last.money.to)
     }
 
     /// What a reversal struck out of its own usage's debt.
     #[must_use]
     pub fn struck_by(&self, reversal: i64) -> Decimal {
-        self.struck.iter().filter(|(_, by, _)| *by == reversal).map(|(_, _, amount)| *amount).sum()
+        self.struck_by.get(&reversal).copied().unwrap_or_default()
     }
 
     /// What was struck out of a debtor's debt.
     #[must_use]
     pub fn struck_of(&self, debtor: i64) -> Decimal {
-        self.struck.iter().filter(|(of, _, _)| *of == debtor).map(|(_, _, amount)| *amount).sum()
+        self.struck_of.get(&debtor).copied().unwrap_or_default()
     }
 
     /// Whether it is known what became of the movement, up to now.
@@ -154,7 +170,7 @@ impl Debts {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
     use super::*;
 
@@ -184,8 +200,9 @@ mod tests {
     fn the_first_debt_is_repaid_first() {
         let debts = Debts::settle(&[booked(1, 5), booked(2, 3), paid(3, 4), booked(4, 2), paid(5, 6)], true);
         assert_eq!(told(&debts), [(1, 3, 0, 0, 4), (1, 5, 4, 0, 1), (2, 5, 0, 1, 3), (4, 5, 0, 4, 2)]);
-        assert_eq!(debts.of(1).count(), 2);
-        assert_eq!(debts.by(5).count(), 3);
+        assert_eq!((debts.of(1), debts.by(5)), (&debts.repayments[..2], &debts.repayments[1..]));
+        assert_eq!((debts.repaid_of(1), debts.repaid_by(5)), (Decimal::from(5), Decimal::from(6)));
+        assert_eq!((debts.of(3), debts.repaid_of(3), debts.repaid_by(6)), (&[][..], Decimal::ZERO, Decimal::ZERO));
     }
 
     #[test]
