@@ -104,9 +104,12 @@ pub async fn measure<B: MessageBody>(
     answered
 }
 
+/// By method, route and status.
+type Meters = HashMap<(&'static str, String, u16), (Counter, Histogram)>;
+
 thread_local! {
     /// What was looked up in the recorder before, which would build the labels anew for every request.
-    static METERS: RefCell<HashMap<(&'static str, String, u16), (Counter, Histogram)>> = RefCell::default();
+    static METERS: RefCell<Meters> = RefCell::default();
 }
 
 fn record(method: &'static str, route: String, status: u16, took: Duration) {

@@ -242,7 +242,7 @@ pub async fn create_usage(
 
 /// Book a batch of usage
 ///
-/// Up to 1,000 items, in order; each is booked, replayed or refused on its own, and a refused item refuses nobody else. A malformed item refuses the whole batch and names it.
+/// Up to 1,000 items and 4 MiB, in order; each is booked, replayed or refused on its own, and a refused item refuses nobody else. A malformed item refuses the whole batch and names it. Many large batches at once wait for each other, at most 10 seconds (503 `too_much_under_way`).
 #[utoipa::path(
     tag = "usage",
     operation_id = "createUsageBatch",

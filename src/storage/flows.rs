@@ -62,6 +62,16 @@ struct Page {
     limit: i64,
 }
 
+impl Page {
+    /// The same, with its end as a position that none of its entries reaches: numbers begin with 1.
+    fn before_its_end(mut self) -> Self {
+        if let Some(to) = self.to.filter(|to| *to <= self.after_at) {
+            (self.after_at, self.after_seq, self.after_wallet) = (to, 0, Uuid::nil());
+        }
+        self
+    }
+}
+
 /// The columns of [`Flow`].
 const FLOW_COLUMNS: &str = "SELECT e.wallet_id, e.seq, e.kind, e.amount, w.currency, w.product, e.balance_after, e.key, e.reference, e.description, e.created_at FROM ";
 
@@ -105,10 +115,9 @@ impl StaticSql for ByKind {
     }
 }
 
-/// One walk down each wallet, or those that the filter names, merged. Time never runs backwards within a wallet and its
-/// entries have every number, so a wallet's order is that of its numbers, and between which numbers a page can lie is
-/// found by halving, in some 25 steps, unless it begins at the newest. A wallet that has few of its customer's entries
-/// costs no more than others; each wallet costs a page, and entries of other kinds than asked for are walked over.
+/// One walk down each wallet, or those that the filter names, merged: between which of its numbers a page can lie is
+/// found by halving, unless it begins at the newest. A wallet that has few of its customer's entries costs no more than
+/// others; but each wallet costs a page, and entries of other kinds than asked for are walked over.
 struct ByWallet {
     page: Page,
     from_newest: bool,
@@ -119,34 +128,29 @@ impl StaticSql for ByWallet {
 
     fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let page = &self.page;
-        out.push_sql("WITH RECURSIVE w AS MATERIALIZED (SELECT id, currency, product, entry_seq FROM wallets WHERE customer_id = ");
-        out.push_bind_param::<Text, _>(&page.customer)?;
-        out.push_sql(" AND currency = coalesce(");
-        out.push_bind_param::<Nullable<Text>, _>(&page.currency)?;
-        out.push_sql(", currency) AND product = coalesce(");
-        out.push_bind_param::<Nullable<Text>, _>(&page.product)?;
-        out.push_sql(
-            ", product)), halves (wallet_id, oldest, low, high) AS (SELECT id, oldest, CASE WHEN NOT oldest AND ",
-        );
+        out.push_sql(FLOW_COLUMNS);
+        out.push_sql("(SELECT id, currency, product, CASE WHEN ");
         out.push_bind_param::<Bool, _>(&self.from_newest)?;
-        out.push_sql(" THEN entry_seq ELSE 0 END, entry_seq + 1 FROM w CROSS JOIN unnest('{false,true}'::boolean[]) AS o (oldest) WHERE NOT oldest OR ");
-        out.push_bind_param::<Nullable<Timestamptz>, _>(&page.from)?;
-        out.push_sql("::timestamptz IS NOT NULL UNION ALL SELECT h.wallet_id, h.oldest, CASE WHEN s.before THEN h.middle ELSE h.low END, CASE WHEN s.before THEN h.high ELSE h.middle END FROM (SELECT *, (low + high) / 2 AS middle FROM halves WHERE high - low > 1) h CROSS JOIN LATERAL (SELECT CASE WHEN h.oldest THEN created_at < $5 ELSE (created_at, seq, wallet_id) < (");
+        out.push_sql(" THEN entry_seq ELSE entries_before(customer_id, id, entry_seq, ");
         out.push_bind_param::<Timestamptz, _>(&page.after_at)?;
         out.push_sql(", ");
         out.push_bind_param::<BigInt, _>(&page.after_seq)?;
         out.push_sql(", ");
         out.push_bind_param::<SqlUuid, _>(&page.after_wallet)?;
-        out.push_sql(") AND created_at < coalesce(");
-        out.push_bind_param::<Nullable<Timestamptz>, _>(&page.to)?;
-        out.push_sql(", 'infinity') END AS before FROM entries WHERE customer_id = $1 AND wallet_id = h.wallet_id AND seq = h.middle) s), found AS (SELECT * FROM halves WHERE high - low = 1) ");
-        out.push_sql(FLOW_COLUMNS);
+        out.push_sql(") END AS newest, CASE WHEN ");
+        out.push_bind_param::<Nullable<Timestamptz>, _>(&page.from)?;
+        out.push_sql("::timestamptz IS NULL THEN 0 ELSE entries_before(customer_id, id, entry_seq, $5, 0, '00000000-0000-0000-0000-000000000000') END AS below FROM wallets WHERE customer_id = ");
+        out.push_bind_param::<Text, _>(&page.customer)?;
+        out.push_sql(" AND currency = coalesce(");
+        out.push_bind_param::<Nullable<Text>, _>(&page.currency)?;
+        out.push_sql(", currency) AND product = coalesce(");
+        out.push_bind_param::<Nullable<Text>, _>(&page.product)?;
         // The kinds are put so that no index can look for them, which has them in another order.
-        out.push_sql("found h JOIN w ON w.id = h.wallet_id LEFT JOIN found o ON o.wallet_id = h.wallet_id AND o.oldest CROSS JOIN LATERAL (SELECT * FROM entries WHERE customer_id = $1 AND wallet_id = h.wallet_id AND seq <= h.low AND seq > coalesce(o.low, 0) AND coalesce(kind, 0::smallint) = ANY (");
+        out.push_sql(", product) OFFSET 0) w CROSS JOIN LATERAL (SELECT * FROM entries WHERE customer_id = $6 AND wallet_id = w.id AND seq <= w.newest AND seq > w.below AND coalesce(kind, 0::smallint) = ANY (");
         out.push_bind_param::<Array<Int2>, _>(&page.kinds)?;
         out.push_sql(") ORDER BY seq DESC LIMIT ");
         out.push_bind_param::<BigInt, _>(&page.limit)?;
-        out.push_sql(") e WHERE NOT h.oldest ORDER BY e.created_at DESC, e.seq DESC, e.wallet_id DESC LIMIT $11");
+        out.push_sql(") e ORDER BY e.created_at DESC, e.seq DESC, e.wallet_id DESC LIMIT $10");
         Ok(())
     }
 }
@@ -221,7 +225,7 @@ pub async fn list(
     let consumption = page.kinds.iter().any(|kind| [EntryKind::Usage.code(), EntryKind::Capture.code()].contains(kind));
     if consumption {
         let from_newest = after.is_none() && page.to.is_none();
-        return Ok(Cached(ByWallet { page, from_newest }).load(conn).await?);
+        return Ok(Cached(ByWallet { page: page.before_its_end(), from_newest }).load(conn).await?);
     }
     Ok(Cached(ByKind(page)).load(conn).await?)
 }
