@@ -56,7 +56,7 @@ const fn failure(
     Failure { status, name, code, description, detail, retry_after: matches!(status, 429 | 502 | 503) }
 }
 
-const FAILURES: [Failure; 15] = [
+const FAILURES: [Failure; 16] = [
     failure(
         400,
         "BadRequest",
@@ -91,6 +91,13 @@ const FAILURES: [Failure; 15] = [
         "not_found",
         "There is no such thing, or it is somebody else's.",
         "there is no such order",
+    ),
+    failure(
+        408,
+        "RequestTimeout",
+        "body_too_slow",
+        "The body did not arrive in time.",
+        "the body did not arrive in time",
     ),
     failure(
         409,
