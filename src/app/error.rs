@@ -57,6 +57,9 @@ pub enum Error {
     Unavailable { code: &'static str, detail: String, retry_after_seconds: u64 },
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// 500: what cannot happen has happened. Says what was expected, for the log alone.
+    #[error("expected {0}")]
+    Internal(&'static str),
 }
 
 impl From<diesel::result::Error> for Error {
@@ -156,6 +159,15 @@ impl Problems {
     #[must_use]
     pub fn into_error(self) -> Error {
         Error::Invalid(self.0)
+    }
+
+    /// Returns `value` when no problem was added. A value is missing only where its problem was added before.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when a problem was added; [`Error::Internal`] when the value is missing without one.
+    pub fn into_result<T>(self, value: Option<T>) -> Result<T, Error> {
+        self.finish()?;
+        value.ok_or(Error::Internal("a value for every field of a request without problems"))
     }
 
     /// Ends the collection.

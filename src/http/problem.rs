@@ -186,6 +186,10 @@ impl From<Error> for Failure {
             Error::Unavailable { code, detail, retry_after_seconds } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(retry_after_seconds)
             }
+            Error::Internal(expected) => {
+                tracing::error!(expected, "an invariant does not hold");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "an internal error happened")
+            }
             Error::Storage(error) => {
                 // The cause is for our log alone.
                 tracing::error!(error = %error, "storage failed");
