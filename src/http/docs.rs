@@ -6,7 +6,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::openapi;
-use super::problem::Failure;
+use crate::http::edge::problem::Failure;
 
 const PLACE: &str = "/docs/";
 

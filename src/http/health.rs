@@ -14,8 +14,8 @@ use metrics::{Counter, Histogram, counter, histogram};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::problem::Failure;
 use crate::app::{App, health};
+use crate::http::edge::problem::Failure;
 
 /// How a process is.
 #[derive(Debug, Serialize, ToSchema)]

@@ -1,35 +1,11 @@
-//! The edge: parse, one use case, render. Actix only; no rules.
+//! The HTTP API: it parses a request, calls one use case and renders the answer. It uses actix and holds no rules.
+//!
+//! [`v1`] has the endpoints, [`edge`] what they share, [`routes`] registers them, and [`openapi`] makes the document
+//! from what is registered.
 
-pub mod account_flows;
-pub mod admin;
-pub mod amount;
-pub mod auth;
-pub mod balances;
-pub mod billing_profiles;
 pub mod docs;
-pub mod etag;
-pub mod explain;
-pub mod extract;
-pub mod filters;
-pub mod grants;
+pub mod edge;
 pub mod health;
-pub mod holds;
-pub mod low_balance_alerts;
 pub mod openapi;
-pub mod order_view;
-pub mod page;
-pub mod problem;
-pub mod products;
-pub mod providers;
-pub mod quotes;
-pub mod request_id;
-pub mod respond;
-pub mod reversals;
-pub mod room;
 pub mod routes;
-pub mod spend_guards;
-pub mod stream;
-pub mod top_up_options;
-pub mod top_up_orders;
-pub mod transfers;
-pub mod usage;
+pub mod v1;

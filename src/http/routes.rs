@@ -2,11 +2,11 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{
-    account_flows, admin, balances, billing_profiles, products, providers, quotes, top_up_options, top_up_orders,
+use super::v1::{
+    account_flows, admin, balances, billing_profiles, explain, grants, holds, low_balance_alerts, products, providers,
+    quotes, reversals, spend_guards, stream, top_up_options, top_up_orders, transfers, usage,
 };
-use super::{docs, explain, grants, health, holds, low_balance_alerts, reversals, spend_guards};
-use super::{stream, transfers, usage};
+use super::{docs, health};
 
 /// Registers every operation.
 pub fn configure(config: &mut ServiceConfig) {

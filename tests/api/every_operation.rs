@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use topup::http::auth::is_public;
+use topup::http::edge::auth::is_public;
 use topup::identity::Scope;
 
 use crate::document::operations;

@@ -14,8 +14,8 @@ use serde_json::Value;
 use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
 
-use super::problem::{InsufficientFunds, Problem, ProblemField, SpendCap};
 use super::routes;
+use crate::http::edge::problem::{InsufficientFunds, Problem, ProblemField, SpendCap};
 
 #[derive(OpenApi)]
 #[openapi(components(schemas(Problem, ProblemField, InsufficientFunds, SpendCap)))]

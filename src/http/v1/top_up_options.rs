@@ -4,15 +4,15 @@ use actix_web::{HttpResponse, get, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::amount::Amount;
-use super::auth::{Allowed, AsCustomer};
-use super::extract::QueryParams;
-use super::problem::Failure;
-use super::top_up_orders::PaymentChannel;
 use crate::app::{App, top_up_options};
 use crate::domain::catalogue::Agreement;
 use crate::domain::money::Money;
 use crate::domain::offer::{Eligibility, Offer};
+use crate::http::edge::amount::Amount;
+use crate::http::edge::auth::{Allowed, AsCustomer};
+use crate::http::edge::extract::QueryParams;
+use crate::http::edge::problem::Failure;
+use crate::http::v1::top_up_orders::PaymentChannel;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

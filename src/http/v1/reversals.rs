@@ -6,16 +6,16 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::amount::{Amount, SignedAmount};
-use super::auth::AsService;
-use super::extract::JsonBody;
-use super::problem::Failure;
-use super::respond::created;
-use super::usage::key;
 use crate::app::usage::{self, NewReversal};
 use crate::app::{App, Error, Problems};
 use crate::domain::customer::CustomerId;
 use crate::domain::money::parse_plain_decimal;
+use crate::http::edge::amount::{Amount, SignedAmount};
+use crate::http::edge::auth::AsService;
+use crate::http::edge::extract::JsonBody;
+use crate::http::edge::problem::Failure;
+use crate::http::edge::respond::created;
+use crate::http::v1::usage::key;
 
 /// A deduction to give back.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -31,7 +31,7 @@ pub struct CreateUsageReversal {
     #[schema(min_length = 1, max_length = 128, example = "msg-0001")]
     usage_id: String,
     /// All that is left of it when absent; never more than it was.
-    #[schema(value_type = Option<super::amount::Amount>, nullable = false)]
+    #[schema(value_type = Option<crate::http::edge::amount::Amount>, nullable = false)]
     amount: Option<String>,
 }
 

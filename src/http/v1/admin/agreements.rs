@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::app::catalogue::agreements;
 use crate::domain::catalogue;
-use crate::http::auth::{Allowed, AsOperator};
-use crate::http::extract::JsonBody;
-use crate::http::problem::Failure;
+use crate::http::edge::auth::{Allowed, AsOperator};
+use crate::http::edge::extract::JsonBody;
+use crate::http::edge::problem::Failure;
 
 /// All versions.
 #[derive(Debug, Serialize, ToSchema)]

@@ -1,18 +1,13 @@
 //! `/v1/top-up-orders`.
 
+pub mod body;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::auth::{Allowed, AsCustomer};
-use super::extract::{ClientIp, IdempotencyHeader, JsonBody, QueryParams};
-use super::filters;
-use super::order_view::{OrderPage, TopUpOrder, order_bodies, order_body};
-use super::page;
-use super::problem::Failure;
-use super::respond::created;
 use crate::app::orders::OrderFilter;
 use crate::app::orders::create::{NewOrder, VnpayChoice};
 use crate::app::{App, Error, orders};
@@ -20,6 +15,13 @@ use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
 use crate::domain::order::Remitter;
 use crate::domain::payment::Channel;
+use crate::http::edge::auth::{Allowed, AsCustomer};
+use crate::http::edge::extract::{ClientIp, IdempotencyHeader, JsonBody, QueryParams};
+use crate::http::edge::filters;
+use crate::http::edge::page;
+use crate::http::edge::problem::Failure;
+use crate::http::edge::respond::created;
+use crate::http::v1::top_up_orders::body::{OrderPage, TopUpOrder, order_bodies, order_body};
 use crate::providers::CardFlow;
 
 /// How an order is paid.
@@ -68,7 +70,7 @@ pub struct CreateTopUpOrder {
     #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
     currency: String,
     /// A preset or any amount within the limits; fits the currency's minor unit.
-    #[schema(value_type = super::amount::Amount)]
+    #[schema(value_type = crate::http::edge::amount::Amount)]
     amount: String,
     channel: PaymentChannel,
     /// Tops up this product instead of the main wallet.

@@ -5,15 +5,15 @@ use actix_web::{HttpResponse, delete, get, put, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::amount::{Amount, SignedAmount};
-use super::auth::{Allowed, AsCustomer};
-use super::extract::{JsonBody, QueryParams};
-use super::filters;
-use super::problem::Failure;
-use super::spend_guards::{WalletQuery, WatchedQuery, above_zero};
 use crate::app::{App, Error, Problems, low_balance_alerts};
 use crate::domain::product::Product;
 use crate::domain::wallet::Wallet;
+use crate::http::edge::amount::{Amount, SignedAmount};
+use crate::http::edge::auth::{Allowed, AsCustomer};
+use crate::http::edge::extract::{JsonBody, QueryParams};
+use crate::http::edge::filters;
+use crate::http::edge::problem::Failure;
+use crate::http::v1::spend_guards::{WalletQuery, WatchedQuery, above_zero};
 
 /// The threshold as it shall be.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -21,7 +21,7 @@ use crate::domain::wallet::Wallet;
 #[schema(example = json!({"threshold": "20.00"}))]
 pub struct LowBalanceAlertRequest {
     /// Greater than zero, up to 8 decimals.
-    #[schema(value_type = super::amount::Amount)]
+    #[schema(value_type = crate::http::edge::amount::Amount)]
     threshold: String,
 }
 

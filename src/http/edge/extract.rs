@@ -14,8 +14,8 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 use tokio::time::timeout;
 
+use super::body_budget::{Place, Room};
 use super::problem::Failure;
-use super::room::{Place, Room};
 use crate::app::{Caller, Error, IdempotencyKey};
 
 /// A JSON body. Unknown fields are refused by the type (`deny_unknown_fields`). It may have `LIMIT` bytes, unpacked;

@@ -12,13 +12,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use super::auth::{Allowed, AsCustomer, TokenEnd};
-use super::balances::Balance;
-use super::extract::QueryParams;
-use super::problem::Failure;
 use crate::app::App;
 use crate::app::stream::{Cursor, Message, News};
 use crate::domain::id::IdKind;
+use crate::http::edge::auth::{Allowed, AsCustomer, TokenEnd};
+use crate::http::edge::extract::QueryParams;
+use crate::http::edge::problem::Failure;
+use crate::http::v1::balances::Balance;
 
 /// Shorter than the idle limits of the usual proxies (60 s).
 const HEARTBEAT: Duration = Duration::from_secs(15);

@@ -11,12 +11,12 @@ use crate::app::orders::reverse;
 use crate::app::{App, Error, Problems};
 use crate::domain::id::IdKind;
 use crate::domain::money::parse_plain_decimal;
-use crate::http::auth::{Allowed, AsOperator};
-use crate::http::extract::{IdempotencyHeader, JsonBody, QueryParams};
-use crate::http::filters;
-use crate::http::order_view::{OrderPage, TopUpOrder, order_body};
-use crate::http::problem::Failure;
-use crate::http::top_up_orders::{OrderPath, OrdersQuery, list_page};
+use crate::http::edge::auth::{Allowed, AsOperator};
+use crate::http::edge::extract::{IdempotencyHeader, JsonBody, QueryParams};
+use crate::http::edge::filters;
+use crate::http::edge::problem::Failure;
+use crate::http::v1::top_up_orders::body::{OrderPage, TopUpOrder, order_body};
+use crate::http::v1::top_up_orders::{OrderPath, OrdersQuery, list_page};
 
 /// List all customers' top-up orders
 ///
@@ -47,7 +47,7 @@ pub async fn admin_list_top_up_orders(
 }))]
 pub struct ApproveTopUpOrder {
     /// What arrived, in the order's currency: this is credited, whatever was ordered.
-    #[schema(value_type = crate::http::amount::Amount)]
+    #[schema(value_type = crate::http::edge::amount::Amount)]
     received_amount: String,
     /// The bank's own id of the transfer: credited once.
     #[schema(min_length = 1, max_length = 100, example = "20261121-000123")]

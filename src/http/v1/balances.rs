@@ -5,15 +5,15 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::amount::{Amount, SignedAmount};
-use super::auth::{Allowed, AsCustomer};
-use super::extract::QueryParams;
-use super::filters;
-use super::problem::Failure;
 use crate::app::{App, balances};
 use crate::domain::id::IdKind;
 use crate::domain::product::Product;
 use crate::domain::wallet::Wallet;
+use crate::http::edge::amount::{Amount, SignedAmount};
+use crate::http::edge::auth::{Allowed, AsCustomer};
+use crate::http::edge::extract::QueryParams;
+use crate::http::edge::filters;
+use crate::http::edge::problem::Failure;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

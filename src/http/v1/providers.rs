@@ -4,10 +4,10 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 
-use super::problem::{Failure, OwnBody};
 use crate::app::settlement::{self, Source};
 use crate::app::{App, notifications, orders};
 use crate::domain::id::IdKind;
+use crate::http::edge::problem::{Failure, OwnBody};
 use crate::providers::{RawNotification, Returned};
 
 async fn receive(app: &App, provider: &str, request: &HttpRequest, body: web::Bytes) -> Result<HttpResponse, Failure> {

@@ -6,13 +6,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::auth::{Allowed, AsCustomer};
-use super::etag::{IfMatch, tagged};
-use super::extract::{JsonBody, QueryParams};
-use super::problem::Failure;
 use crate::app::App;
 use crate::app::billing_profiles::{self, ProfileInput};
 use crate::domain::billing_profile;
+use crate::http::edge::auth::{Allowed, AsCustomer};
+use crate::http::edge::etag::{IfMatch, tagged};
+use crate::http::edge::extract::{JsonBody, QueryParams};
+use crate::http::edge::problem::Failure;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

@@ -4,10 +4,10 @@ use actix_web::{HttpResponse, get, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::auth::AsCustomer;
-use super::problem::Failure;
 use crate::app::App;
 use crate::app::catalogue::products;
+use crate::http::edge::auth::AsCustomer;
+use crate::http::edge::problem::Failure;
 
 /// The products that take money.
 #[derive(Debug, Serialize, ToSchema)]

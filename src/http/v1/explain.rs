@@ -4,13 +4,6 @@ use actix_web::{HttpRequest, HttpResponse, get, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::account_flows::{self, AccountFlow};
-use super::amount::Amount;
-use super::auth::{Allowed, AsCustomer};
-use super::extract::QueryParams;
-use super::page;
-use super::problem::Failure;
-use super::top_up_orders::OrderPath;
 use crate::app::currency_from_column;
 use crate::app::explain::{self, FlowId, MoneyPart, PaidFor, Question, WalletName};
 use crate::app::flows::Flow;
@@ -19,6 +12,13 @@ use crate::domain::entry::Entry;
 use crate::domain::explain::Stretch;
 use crate::domain::id::IdKind;
 use crate::domain::money::parse_plain_decimal;
+use crate::http::edge::amount::Amount;
+use crate::http::edge::auth::{Allowed, AsCustomer};
+use crate::http::edge::extract::QueryParams;
+use crate::http::edge::page;
+use crate::http::edge::problem::Failure;
+use crate::http::v1::account_flows::{self, AccountFlow};
+use crate::http::v1::top_up_orders::OrderPath;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]

@@ -9,12 +9,12 @@ use super::top_up_options::ProductQuery;
 use crate::app::App;
 use crate::app::catalogue::channel_rules::{self, RuleInput, RuleName};
 use crate::domain::catalogue::ChannelRule;
-use crate::http::amount::Amount;
-use crate::http::auth::{Allowed, AsOperator};
-use crate::http::etag::{IfMatch, saved};
-use crate::http::extract::{JsonBody, QueryParams};
-use crate::http::problem::Failure;
-use crate::http::top_up_orders::PaymentChannel;
+use crate::http::edge::amount::Amount;
+use crate::http::edge::auth::{Allowed, AsOperator};
+use crate::http::edge::etag::{IfMatch, saved};
+use crate::http::edge::extract::{JsonBody, QueryParams};
+use crate::http::edge::problem::Failure;
+use crate::http::v1::top_up_orders::PaymentChannel;
 
 /// All rules.
 #[derive(Debug, Serialize, ToSchema)]

@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::amount::Amount;
-use super::top_up_orders::{PaymentChannel, TopUpOrderStatus};
 use crate::app::{App, Error, OrderView};
 use crate::domain::id::IdKind;
 use crate::domain::order::{Order, OrderStatus};
+use crate::http::edge::amount::Amount;
+use crate::http::v1::top_up_orders::{PaymentChannel, TopUpOrderStatus};
 
 /// A top-up order.
 #[derive(Debug, Serialize, ToSchema)]

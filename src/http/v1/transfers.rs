@@ -6,20 +6,20 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::amount::Amount;
-use super::auth::{Allowed, AsCustomer};
-use super::extract::{IdempotencyHeader, JsonBody, QueryParams};
-use super::filters;
-use super::page;
-use super::problem::Failure;
-use super::respond::created;
-use super::top_up_orders::CustomerQuery;
 use crate::app::transfers::Transfer as Row;
 use crate::app::transfers::{self, NewTransfer};
 use crate::app::{App, Error, Problems};
 use crate::domain::id::IdKind;
 use crate::domain::money::{Currency, Money, parse_plain_decimal};
 use crate::domain::product::Product;
+use crate::http::edge::amount::Amount;
+use crate::http::edge::auth::{Allowed, AsCustomer};
+use crate::http::edge::extract::{IdempotencyHeader, JsonBody, QueryParams};
+use crate::http::edge::filters;
+use crate::http::edge::page;
+use crate::http::edge::problem::Failure;
+use crate::http::edge::respond::created;
+use crate::http::v1::top_up_orders::CustomerQuery;
 
 /// Money to move between two wallets of one customer.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -29,7 +29,7 @@ pub struct CreateTransfer {
     #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
     currency: String,
     /// Fits the currency's minor unit. Only unheld paid money moves.
-    #[schema(value_type = super::amount::Amount)]
+    #[schema(value_type = crate::http::edge::amount::Amount)]
     amount: String,
     /// Null: from the main wallet.
     #[schema(max_length = 32, pattern = "^[a-z0-9_-]{1,32}$", example = "whatsapp")]

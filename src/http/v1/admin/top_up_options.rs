@@ -8,11 +8,11 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::App;
 use crate::app::catalogue::top_up_options::{self, OptionsInput};
 use crate::domain::catalogue::TopUpOptions;
-use crate::http::amount::Amount;
-use crate::http::auth::{Allowed, AsOperator};
-use crate::http::etag::{IfMatch, saved};
-use crate::http::extract::{JsonBody, QueryParams};
-use crate::http::problem::Failure;
+use crate::http::edge::amount::Amount;
+use crate::http::edge::auth::{Allowed, AsOperator};
+use crate::http::edge::etag::{IfMatch, saved};
+use crate::http::edge::extract::{JsonBody, QueryParams};
+use crate::http::edge::problem::Failure;
 
 /// Which wallet: the product's, or the main one.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -11,12 +11,12 @@ use crate::app::{App, Error, disputes};
 use crate::domain::id::IdKind;
 use crate::domain::money::Currency;
 use crate::domain::payment::DisputeStatus;
-use crate::http::amount::{Amount, SignedAmount};
-use crate::http::auth::AsOperator;
-use crate::http::extract::QueryParams;
-use crate::http::filters;
-use crate::http::page;
-use crate::http::problem::Failure;
+use crate::http::edge::amount::{Amount, SignedAmount};
+use crate::http::edge::auth::AsOperator;
+use crate::http::edge::extract::QueryParams;
+use crate::http::edge::filters;
+use crate::http::edge::page;
+use crate::http::edge::problem::Failure;
 
 /// A dispute. While it is open or lost, the wallet has given the money back.
 #[derive(Debug, Serialize, ToSchema)]

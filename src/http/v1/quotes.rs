@@ -4,17 +4,17 @@ use actix_web::{HttpResponse, post, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::amount::Amount;
-use super::auth::{Allowed, AsCustomer};
-use super::extract::{JsonBody, QueryParams};
-use super::problem::Failure;
-use super::top_up_options::amount;
-use super::top_up_orders::PaymentChannel;
 use crate::app::App;
 use crate::app::quotes::{self, QuoteInput};
 use crate::domain::catalogue::Price;
 use crate::domain::offer::Eligibility;
 use crate::domain::payment::Channel;
+use crate::http::edge::amount::Amount;
+use crate::http::edge::auth::{Allowed, AsCustomer};
+use crate::http::edge::extract::{JsonBody, QueryParams};
+use crate::http::edge::problem::Failure;
+use crate::http::v1::top_up_options::amount;
+use crate::http::v1::top_up_orders::PaymentChannel;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

@@ -6,19 +6,19 @@ use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::amount::{Amount, SignedAmount};
-use super::auth::AsService;
-use super::extract::JsonBody;
-use super::problem::Failure;
-use super::respond::created;
-use super::transfers::product;
-use super::usage::{key, metadata};
 use crate::app::holds::{self, HoldDone, NewHold};
 use crate::app::{App, Error, Problems};
 use crate::domain::customer::CustomerId;
 use crate::domain::hold::{Hold as Held, HoldStatus as Status, MAX_HOLD_SECONDS};
 use crate::domain::id::IdKind;
 use crate::domain::money::{Currency, Money, parse_plain_decimal};
+use crate::http::edge::amount::{Amount, SignedAmount};
+use crate::http::edge::auth::AsService;
+use crate::http::edge::extract::JsonBody;
+use crate::http::edge::problem::Failure;
+use crate::http::edge::respond::created;
+use crate::http::v1::transfers::product;
+use crate::http::v1::usage::{key, metadata};
 
 /// An amount to reserve.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -35,7 +35,7 @@ pub struct CreateHold {
     #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
     currency: String,
     /// Greater than zero, up to 8 decimals.
-    #[schema(value_type = super::amount::Amount)]
+    #[schema(value_type = crate::http::edge::amount::Amount)]
     amount: String,
     /// The product's wallet; null: the main wallet.
     #[schema(max_length = 32, pattern = "^[a-z0-9_-]{1,32}$", example = "whatsapp")]
@@ -208,7 +208,7 @@ pub async fn get_hold(_: AsService, path: web::Path<HoldPath>, app: web::Data<Ap
 #[schema(example = json!({"amount": "0.92"}))]
 pub struct CaptureHold {
     /// Zero or more, up to 8 decimals. Less than was held frees the rest; more takes the rest from what is available, or is refused and leaves the hold open.
-    #[schema(value_type = super::amount::Amount)]
+    #[schema(value_type = crate::http::edge::amount::Amount)]
     amount: String,
 }
 

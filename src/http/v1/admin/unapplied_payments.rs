@@ -10,11 +10,11 @@ use crate::app::unapplied_payments::{self, Payment};
 use crate::app::{App, Error};
 use crate::domain::id::IdKind;
 use crate::domain::money::Currency;
-use crate::http::amount::Amount;
-use crate::http::auth::AsOperator;
-use crate::http::extract::QueryParams;
-use crate::http::page;
-use crate::http::problem::Failure;
+use crate::http::edge::amount::Amount;
+use crate::http::edge::auth::AsOperator;
+use crate::http::edge::extract::QueryParams;
+use crate::http::edge::page;
+use crate::http::edge::problem::Failure;
 
 /// A verified payment that serves no order, or not with all of its money.
 #[derive(Debug, Serialize, ToSchema)]

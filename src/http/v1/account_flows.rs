@@ -5,17 +5,17 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::amount::SignedAmount;
-use super::auth::{Allowed, AsCustomer};
-use super::extract::QueryParams;
-use super::filters;
-use super::page;
-use super::problem::Failure;
 use crate::app::flows::{Flow, FlowFilter};
 use crate::app::{App, Error, flows};
 use crate::domain::entry::{EntryKind, FlowType};
 use crate::domain::id::IdKind;
 use crate::domain::product::Product;
+use crate::http::edge::amount::SignedAmount;
+use crate::http::edge::auth::{Allowed, AsCustomer};
+use crate::http::edge::extract::QueryParams;
+use crate::http::edge::filters;
+use crate::http::edge::page;
+use crate::http::edge::problem::Failure;
 
 /// The type of a flow.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]

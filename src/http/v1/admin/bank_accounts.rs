@@ -9,10 +9,10 @@ use crate::app::catalogue::bank_accounts::{self, AccountInput};
 use crate::app::{App, Error};
 use crate::domain::catalogue;
 use crate::domain::id::IdKind;
-use crate::http::auth::{Allowed, AsOperator};
-use crate::http::etag::{IfMatch, saved};
-use crate::http::extract::JsonBody;
-use crate::http::problem::Failure;
+use crate::http::edge::auth::{Allowed, AsOperator};
+use crate::http::edge::etag::{IfMatch, saved};
+use crate::http::edge::extract::JsonBody;
+use crate::http::edge::problem::Failure;
 
 /// All accounts.
 #[derive(Debug, Serialize, ToSchema)]

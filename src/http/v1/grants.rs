@@ -6,14 +6,6 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::amount::Amount;
-use super::auth::{Allowed, AsCustomer, AsStaff};
-use super::extract::{IdempotencyHeader, JsonBody, QueryParams};
-use super::filters;
-use super::page;
-use super::problem::Failure;
-use super::respond::created;
-use super::transfers::product;
 use crate::app::grants::GrantRow;
 use crate::app::grants::{self, NewGrant};
 use crate::app::{App, Error, Problems};
@@ -21,6 +13,14 @@ use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
 use crate::domain::money::{Currency, Money, parse_plain_decimal};
 use crate::domain::product::Product;
+use crate::http::edge::amount::Amount;
+use crate::http::edge::auth::{Allowed, AsCustomer, AsStaff};
+use crate::http::edge::extract::{IdempotencyHeader, JsonBody, QueryParams};
+use crate::http::edge::filters;
+use crate::http::edge::page;
+use crate::http::edge::problem::Failure;
+use crate::http::edge::respond::created;
+use crate::http::v1::transfers::product;
 
 /// Promotional credit to give.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -35,7 +35,7 @@ pub struct CreateGrant {
     #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
     currency: String,
     /// Greater than zero, up to 8 decimals.
-    #[schema(value_type = super::amount::Amount)]
+    #[schema(value_type = crate::http::edge::amount::Amount)]
     amount: String,
     /// For this product's wallet; null: the main wallet.
     #[schema(max_length = 32, pattern = "^[a-z0-9_-]{1,32}$", example = "whatsapp")]

@@ -8,10 +8,10 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::app::catalogue::products::{self, ProductInput};
 use crate::domain::catalogue::ProductInfo;
-use crate::http::auth::{Allowed, AsOperator};
-use crate::http::etag::{IfMatch, saved};
-use crate::http::extract::JsonBody;
-use crate::http::problem::Failure;
+use crate::http::edge::auth::{Allowed, AsOperator};
+use crate::http::edge::etag::{IfMatch, saved};
+use crate::http::edge::extract::JsonBody;
+use crate::http::edge::problem::Failure;
 
 /// All products.
 #[derive(Debug, Serialize, ToSchema)]

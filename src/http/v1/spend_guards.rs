@@ -7,17 +7,17 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::amount::Amount;
-use super::auth::{Allowed, AsCustomer, AsStaff};
-use super::extract::{JsonBody, QueryParams};
-use super::filters;
-use super::problem::Failure;
 use crate::app::spend_guards::{self, Caps, Guarded};
 use crate::app::{App, Caller, Error, Problems};
 use crate::domain::guard::{day_ends, month_ends};
 use crate::domain::money::{Currency, Money, parse_plain_decimal};
 use crate::domain::posting::WalletKey;
 use crate::domain::product::Product;
+use crate::http::edge::amount::Amount;
+use crate::http::edge::auth::{Allowed, AsCustomer, AsStaff};
+use crate::http::edge::extract::{JsonBody, QueryParams};
+use crate::http::edge::filters;
+use crate::http::edge::problem::Failure;
 
 /// Which of a customer's wallets.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -69,10 +69,10 @@ pub(super) struct WatchedQuery {
 #[schema(example = json!({"daily_cap": "20.00", "monthly_cap": "300.00"}))]
 pub struct SpendGuardRequest {
     /// Greater than zero, up to 8 decimals; absent: no cap per day.
-    #[schema(value_type = Option<super::amount::Amount>, nullable = false)]
+    #[schema(value_type = Option<crate::http::edge::amount::Amount>, nullable = false)]
     daily_cap: Option<String>,
     /// Greater than zero, up to 8 decimals; absent: no cap per month.
-    #[schema(value_type = Option<super::amount::Amount>, nullable = false)]
+    #[schema(value_type = Option<crate::http::edge::amount::Amount>, nullable = false)]
     monthly_cap: Option<String>,
 }
 

@@ -6,19 +6,19 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::amount::{Amount, SignedAmount};
-use super::auth::AsService;
-use super::extract::JsonBody;
-use super::filters;
-use super::problem::{Failure, Problem};
-use super::request_id;
-use super::respond::created;
-use super::transfers::product;
 use crate::app::usage::{self, NewUsage, Usage};
 use crate::app::{App, Error, Problems};
 use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, Money, parse_plain_decimal};
 use crate::domain::posting::OnInsufficient;
+use crate::http::edge::amount::{Amount, SignedAmount};
+use crate::http::edge::auth::AsService;
+use crate::http::edge::extract::JsonBody;
+use crate::http::edge::filters;
+use crate::http::edge::problem::{Failure, Problem};
+use crate::http::edge::request_id;
+use crate::http::edge::respond::created;
+use crate::http::v1::transfers::product;
 
 /// Which wallet pays when the product's is short.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
@@ -54,7 +54,7 @@ pub struct CreateUsage {
     #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
     currency: String,
     /// Greater than zero, up to 8 decimals.
-    #[schema(value_type = super::amount::Amount)]
+    #[schema(value_type = crate::http::edge::amount::Amount)]
     amount: String,
     /// The product's wallet pays; null: the main wallet.
     #[schema(max_length = 32, pattern = "^[a-z0-9_-]{1,32}$", example = "whatsapp")]

@@ -13,12 +13,12 @@ use crate::app::{App, Error, Problems};
 use crate::domain::id::IdKind;
 use crate::domain::money::{Currency, parse_plain_decimal};
 use crate::domain::refund::RefundState;
-use crate::http::amount::{Amount, SignedAmount};
-use crate::http::auth::{Allowed, AsOperator};
-use crate::http::extract::{IdempotencyHeader, JsonBody, QueryParams};
-use crate::http::filters;
-use crate::http::page;
-use crate::http::problem::Failure;
+use crate::http::edge::amount::{Amount, SignedAmount};
+use crate::http::edge::auth::{Allowed, AsOperator};
+use crate::http::edge::extract::{IdempotencyHeader, JsonBody, QueryParams};
+use crate::http::edge::filters;
+use crate::http::edge::page;
+use crate::http::edge::problem::Failure;
 
 /// A refund.
 #[derive(Debug, Serialize, ToSchema)]

@@ -1,0 +1,20 @@
+//! The endpoints under `/v1`, one file for each noun: its bodies, its document, its handlers.
+
+pub mod account_flows;
+pub mod admin;
+pub mod balances;
+pub mod billing_profiles;
+pub mod explain;
+pub mod grants;
+pub mod holds;
+pub mod low_balance_alerts;
+pub mod products;
+pub mod providers;
+pub mod quotes;
+pub mod reversals;
+pub mod spend_guards;
+pub mod stream;
+pub mod top_up_options;
+pub mod top_up_orders;
+pub mod transfers;
+pub mod usage;
