@@ -48,6 +48,47 @@ impl FromStr for Channel {
     }
 }
 
+/// The code behind a channel, or the bank itself. The word stands in paths, counterparts and columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ProviderName {
+    Stripe,
+    PayPal,
+    Vnpay,
+    /// Our bank accounts: an operator states what arrived.
+    BankTransfer,
+    /// The customer's own main wallet. No company stands behind it, so no provider is registered by this name.
+    Balance,
+}
+
+impl ProviderName {
+    pub const ALL: [Self; 5] = [Self::Stripe, Self::PayPal, Self::Vnpay, Self::BankTransfer, Self::Balance];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stripe => "stripe",
+            Self::PayPal => "paypal",
+            Self::Vnpay => "vnpay",
+            Self::BankTransfer => "bank",
+            Self::Balance => "balance",
+        }
+    }
+}
+
+impl fmt::Display for ProviderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ProviderName {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|name| name.as_str() == text).ok_or(())
+    }
+}
+
 /// A verified fact that money arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentFact {
