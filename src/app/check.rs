@@ -1,64 +1,28 @@
-//! `topup check`: recomputes every balance, hold, grant, order and payment, and says exactly what disagrees.
+//! `topup check` recomputes every balance, hold, grant, order and payment, and reports exactly what disagrees.
 
 use std::fmt::Write;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::SecondsFormat;
 use rust_decimal::Decimal;
 
 use super::Error;
+use crate::domain::check::{CheckedRule, Disagreement, Figure, Report};
 use crate::storage::pool::Pool;
 use crate::storage::{Connection, check};
 
-pub use crate::storage::check::{Disagreement, Figure, LISTED, Rule, Total};
-
-/// What a check found, all of it as of one moment.
-#[derive(Debug, Clone)]
-pub struct Report {
-    pub as_of: DateTime<Utc>,
-    /// What there is, counted and summed.
-    pub totals: Vec<Total>,
-    /// Totals computed from both ends.
-    pub figures: Vec<Figure>,
-    /// Every rule that was checked.
-    pub rules: Vec<Checked>,
-    /// The first [`LISTED`] of every rule.
-    pub disagreements: Vec<Disagreement>,
-}
-
-/// One rule, and how often it is broken.
-#[derive(Debug, Clone)]
-pub struct Checked {
-    pub rule: &'static Rule,
-    pub disagreements: i64,
-}
-
-impl Report {
-    /// Whether everything agrees.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.disagreements.is_empty()
-    }
-
-    /// How many disagreements there are, listed or not.
-    #[must_use]
-    pub fn disagreement_count(&self) -> i64 {
-        self.rules.iter().map(|checked| checked.disagreements).sum()
-    }
-}
-
-/// How far a check has come: before each step, and once at the end with `done == of`.
+/// How far a check has come. It is reported before each step, and once at the end with `done == of`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     pub done: usize,
     pub of: usize,
-    /// What is looked at now.
+    /// The step that runs now.
     pub step: &'static str,
 }
 
-/// Checks everything, in one read-only snapshot: writers are neither waited for nor held up.
+/// Checks everything in one read-only snapshot, which neither waits for writers nor delays them.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn run(pool: &Pool, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Report, Error> {
     let mut conn = pool.get().await?;
     conn.build_transaction().repeatable_read().read_only().run(async |conn| examine(conn, progress).await).await
@@ -73,7 +37,7 @@ async fn examine(conn: &mut Connection, progress: &mut (dyn FnMut(Progress) + Se
     for (done, step) in check::STEPS.iter().enumerate() {
         progress(Progress { done, of, step: step.name });
         let found = check::disagreements(conn, step).await?;
-        report.rules.extend(step.rules.iter().map(|rule| Checked {
+        report.rules.extend(step.rules.iter().map(|rule| CheckedRule {
             rule,
             disagreements: found.iter().find(|(one, _)| one.rule == rule.name).map_or(0, |(_, total)| *total),
         }));
@@ -85,7 +49,7 @@ async fn examine(conn: &mut Connection, progress: &mut (dyn FnMut(Progress) + Se
     for rule in check::FIGURES {
         let broken = report.figures.iter().filter(|figure| figure.name == rule.name && figure.expected != figure.found);
         let broken: Vec<Disagreement> = broken.map(disagreement).collect();
-        report.rules.push(Checked { rule, disagreements: i64::try_from(broken.len()).unwrap_or(i64::MAX) });
+        report.rules.push(CheckedRule { rule, disagreements: i64::try_from(broken.len()).unwrap_or(i64::MAX) });
         report.disagreements.extend(broken);
     }
 
@@ -114,7 +78,7 @@ fn shown(amount: Decimal) -> String {
     amount.normalize().to_string()
 }
 
-/// The report as a terminal shows it.
+/// Writes the report for a terminal.
 #[must_use]
 pub fn render(report: &Report) -> String {
     let mut out = format!("As of {}\n\n", report.as_of.to_rfc3339_opts(SecondsFormat::Secs, true));

@@ -109,9 +109,7 @@ pub async fn sweep_wallets(app: &App) -> Result<usize, Error> {
     let mut wallets: Vec<WalletKey> = {
         let mut conn = app.pool.get().await?;
         let mut found = ledger::wallets_with_lapsed_holds(&mut conn, SHARE).await?;
-        for (customer, currency, product) in grants::lapsed(&mut conn, SHARE).await? {
-            found.push(ledger::key_from_columns(&customer, &currency, &product)?);
-        }
+        found.extend(grants::wallets_with_lapsed_grants(&mut conn, SHARE).await?);
         found
     };
     wallets.sort();

@@ -1,4 +1,4 @@
-//! Grants: promotional credit.
+//! Grants: promotional credit that an operator or a service gives to a customer.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -7,6 +7,7 @@ use super::idempotency::fingerprint64;
 use super::{App, Error, IdempotencyKey, Made};
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::{EntryKind, Label};
+use crate::domain::grant::WalletGrant;
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::domain::posting::{Change, NewGrant as Granted, Outcome, Posting, WalletKey};
@@ -14,20 +15,18 @@ use crate::domain::product::Product;
 use crate::storage::grants as store;
 use crate::storage::orders::clock;
 use crate::storage::transaction::transact;
-use crate::storage::{catalogue, ledger};
+use crate::storage::{Connection, catalogue, ledger};
 
-pub use crate::storage::grants::GrantRow;
-
-/// A grant as it is asked for.
+/// The grant that a caller requests.
 #[derive(Debug, Clone)]
 pub struct NewGrant {
     pub customer: CustomerId,
     /// Greater than zero, up to 8 decimals.
     pub amount: Money,
     pub product: Product,
-    /// In the future; `None`: never.
+    /// Must lie in the future. `None`: the grant never expires.
     pub expires_at: Option<DateTime<Utc>>,
-    /// 0–1000; lower burns first.
+    /// 0–1000. Usage takes from the grant with the lowest priority first.
     pub priority: i16,
     pub reason: String,
     pub created_by: String,
@@ -36,12 +35,11 @@ pub struct NewGrant {
 /// Gives promotional credit to a wallet.
 ///
 /// # Errors
-/// 422 for an unknown product or an expiry that is not in the future.
-pub async fn create(app: &App, new: &NewGrant, key: &IdempotencyKey) -> Result<Made<GrantRow>, Error> {
+/// 422 for an unknown product, or for an expiry that does not lie in the future.
+pub async fn create(app: &App, new: &NewGrant, key: &IdempotencyKey) -> Result<Made<WalletGrant>, Error> {
     transact(&app.pool, async |conn| {
         if let Some(id) = key.claim(conn).await? {
-            let grant = store::find(conn, &new.customer, id).await?.ok_or(Error::NotFound("grant"))?;
-            return Ok(Made::again(grant));
+            return Ok(Made::again(find(conn, &new.customer, id).await?));
         }
         if !new.product.is_main() && catalogue::products::find(conn, &new.product).await?.is_none() {
             return Err(Error::field("/product", "unknown_product", "there is no such product"));
@@ -87,21 +85,26 @@ pub async fn create(app: &App, new: &NewGrant, key: &IdempotencyKey) -> Result<M
             }
         }
         key.record(conn, id).await?;
-        Ok(Made::new(store::find(conn, &new.customer, id).await?.ok_or(Error::NotFound("grant"))?))
+        Ok(Made::new(find(conn, &new.customer, id).await?))
     })
     .await
 }
 
-/// A customer's grants, newest first; used-up and expired ones included.
+/// The grant with this id, which was written before or in this transaction.
+async fn find(conn: &mut Connection, customer: &CustomerId, id: Uuid) -> Result<WalletGrant, Error> {
+    store::find(conn, customer, id).await?.ok_or(Error::Internal("the grant of a recorded idempotency key"))
+}
+
+/// A page of a customer's grants, newest first. The list includes used-up and expired grants.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn list(
     app: &App,
     customer: &CustomerId,
     after: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
-) -> Result<Vec<GrantRow>, Error> {
+) -> Result<Vec<WalletGrant>, Error> {
     let mut conn = app.pool.get().await?;
     Ok(store::list(&mut conn, customer, after, limit).await?)
 }

@@ -1,4 +1,4 @@
-//! Low-balance alerts: one event when what is available falls through a threshold.
+//! Low-balance alerts: one event each time the available amount of a wallet falls below a threshold.
 
 use super::spend_guards::check_product;
 use super::{App, Error, Saved};
@@ -9,12 +9,12 @@ use crate::domain::posting::WalletKey;
 use crate::domain::product::Product;
 use crate::domain::wallet::Wallet;
 use crate::storage::transaction::transact;
-use crate::storage::{ledger, spend_guards as store};
+use crate::storage::{ledger, low_balance_alerts as store};
 
-/// A customer's wallets that have a threshold; optionally of one currency or product.
+/// A customer's wallets that have a threshold, optionally of one currency or product.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn list(
     app: &App,
     customer: &CustomerId,
@@ -26,8 +26,8 @@ pub async fn list(
     Ok(wallets)
 }
 
-/// Sets the threshold of a wallet. It alerts nobody of a balance that is below it already, but of the next fall
-/// through it.
+/// Sets the threshold of a wallet. A balance that is below it already raises no alert: it must recover first, and the
+/// next fall below the threshold raises one.
 ///
 /// # Errors
 /// 422 for an unknown product.
@@ -43,7 +43,7 @@ pub async fn set(
         let (mut wallet, _) = ledger::open_wallet(conn, &key).await?;
         let created = wallet.low_balance.is_none();
         wallet.low_balance = Some(LowBalance::new(threshold.amount(), wallet.available()));
-        store::save_threshold(conn, &wallet).await?;
+        store::save(conn, &wallet).await?;
         Ok(Saved { value: wallet, created })
     })
     .await
@@ -60,7 +60,7 @@ pub async fn remove(app: &App, key: &WalletKey) -> Result<(), Error> {
             return Err(Error::NotFound("low-balance alert"));
         };
         wallet.low_balance = None;
-        Ok(store::save_threshold(conn, &wallet).await?)
+        Ok(store::save(conn, &wallet).await?)
     })
     .await
 }

@@ -2,6 +2,7 @@
 //!
 //! One use case is one function that reads from top to bottom. Nothing here knows HTTP.
 
+pub mod account_flows;
 pub mod balances;
 pub mod billing_profiles;
 pub mod caller;
@@ -11,7 +12,6 @@ pub mod chores;
 pub mod disputes;
 pub mod error;
 pub mod explain;
-pub mod flows;
 pub mod grants;
 pub mod health;
 pub mod holds;
@@ -44,7 +44,6 @@ pub use precondition::{Expected, Saved};
 pub use stream::Streams;
 
 pub use crate::storage::StorageError;
-pub(crate) use crate::storage::currency_from_column;
 
 use rust_decimal::Decimal;
 

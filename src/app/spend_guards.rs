@@ -1,4 +1,4 @@
-//! Spend guards: caps on what a customer may consume, per UTC day and month.
+//! Spend guards: caps on what a customer may consume in a UTC day and a UTC month.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -6,51 +6,51 @@ use serde_json::json;
 
 use super::{App, Caller, Error, Saved};
 use crate::domain::customer::CustomerId;
-use crate::domain::guard::{SpendGuard, day_began, first_of_month, month_began};
-use crate::domain::money::{Currency, format_amount};
+use crate::domain::guard::{SetBy, SpendGuard, day_began, first_of_month, month_began};
+use crate::domain::money::{Currency, Money, format_amount};
 use crate::domain::posting::WalletKey;
 use crate::domain::wallet::Wallet;
-use crate::storage::spend_guards::{self as store, SetBy};
+use crate::storage::spend_guards as store;
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, audit, catalogue, ledger, orders};
 
-/// Caps as they shall be; at least one of them.
+/// The caps that a caller requests: at least one of the two.
 #[derive(Debug, Clone, Copy)]
 pub struct Caps {
-    /// Greater than zero, up to 8 decimals.
-    pub daily: Option<Decimal>,
-    pub monthly: Option<Decimal>,
+    /// In the wallet's currency, greater than zero.
+    pub daily: Option<Money>,
+    pub monthly: Option<Money>,
 }
 
-/// A wallet with its caps and what of them is used.
+/// The caps of a wallet, and how much of them is used.
 #[derive(Debug, Clone)]
-pub struct Guarded {
+pub struct GuardedWallet {
     pub wallet: WalletKey,
     pub guard: SpendGuard,
-    /// Reserved by open holds: counts as spent.
+    /// Open holds reserve this amount. It counts as spent.
     pub held: Decimal,
     pub set_by: SetBy,
-    /// What "today" and "this month" mean here.
+    /// The database's time, which decides what "today" and "this month" mean.
     pub now: DateTime<Utc>,
 }
 
-/// A customer's caps, by wallet; optionally of one currency or product.
+/// The caps of a customer's wallets, optionally of one currency or product.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn list(
     app: &App,
     customer: &CustomerId,
     currency: Option<Currency>,
     product: Option<&str>,
-) -> Result<Vec<Guarded>, Error> {
+) -> Result<Vec<GuardedWallet>, Error> {
     let mut conn = app.pool.get().await?;
     let now = orders::clock(&mut conn).await?;
     let wallets = ledger::read_wallets(&mut conn, customer).await?;
-    let set_by = store::set_by(&mut conn, customer).await?;
+    let mut set_by = store::set_by(&mut conn, customer).await?;
     let guarded = |wallet: Wallet| {
-        let set_by = set_by.iter().find(|set| set.wallet_id == wallet.id)?.clone();
-        Some(Guarded { guard: wallet.guard?, wallet: wallet.key, held: wallet.held, set_by, now })
+        let set_by = set_by.remove(&wallet.id)?;
+        Some(GuardedWallet { guard: wallet.guard?, wallet: wallet.key, held: wallet.held, set_by, now })
     };
     Ok(wallets
         .into_iter()
@@ -59,21 +59,21 @@ pub async fn list(
         .collect())
 }
 
-/// Sets the caps of a wallet, which every usage and hold after it obeys. What was consumed in this day and month
-/// before counts.
+/// Sets the caps of a wallet. Every later usage and hold obeys them. Consumption earlier in this day and month counts.
 ///
 /// # Errors
 /// 422 for an unknown product.
-pub async fn set(app: &App, caller: &Caller, key: &WalletKey, caps: Caps) -> Result<Saved<Guarded>, Error> {
+pub async fn set(app: &App, caller: &Caller, key: &WalletKey, caps: Caps) -> Result<Saved<GuardedWallet>, Error> {
     transact(&app.pool, async |conn| {
         check_product(conn, key).await?;
         let (mut wallet, now) = ledger::open_wallet(conn, key).await?;
         let created = wallet.guard.is_none();
+        let (daily_cap, monthly_cap) = (caps.daily.map(Money::amount), caps.monthly.map(Money::amount));
         let guard = match wallet.guard.take() {
-            Some(known) => SpendGuard { daily_cap: caps.daily, monthly_cap: caps.monthly, ..known },
+            Some(known) => SpendGuard { daily_cap, monthly_cap, ..known },
             None => SpendGuard {
-                daily_cap: caps.daily,
-                monthly_cap: caps.monthly,
+                daily_cap,
+                monthly_cap,
                 day: now.date_naive(),
                 spent_today: store::consumed_since(conn, &wallet, day_began(now)).await?,
                 month: first_of_month(now),
@@ -82,10 +82,10 @@ pub async fn set(app: &App, caller: &Caller, key: &WalletKey, caps: Caps) -> Res
         };
         wallet.guard = Some(guard.clone());
         let set_by = store::save(conn, &wallet, &caller.actor(), now).await?;
-        let show = |cap: Option<Decimal>| cap.map(|cap| format_amount(cap, key.currency));
+        let show = |cap: Option<Money>| cap.map(|cap| format_amount(cap.amount(), cap.currency()));
         let detail = json!({ "daily_cap": show(caps.daily), "monthly_cap": show(caps.monthly) });
         audit::record(conn, &caller.actor(), "spend_guard.saved", &subject(key), &detail).await?;
-        let value = Guarded { wallet: wallet.key, guard, held: wallet.held, set_by, now };
+        let value = GuardedWallet { wallet: wallet.key, guard, held: wallet.held, set_by, now };
         Ok(Saved { value, created })
     })
     .await
@@ -109,6 +109,8 @@ pub async fn remove(app: &App, caller: &Caller, key: &WalletKey) -> Result<(), E
     .await
 }
 
+/// Refuses a wallet of a product that the catalogue does not have.
+///
 /// # Errors
 /// 422 `?product`.
 pub(super) async fn check_product(conn: &mut Connection, key: &WalletKey) -> Result<(), Error> {

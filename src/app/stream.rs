@@ -19,8 +19,9 @@ use uuid::Uuid;
 
 use super::Error;
 use crate::domain::customer::CustomerId;
+use crate::domain::event::Event;
 use crate::domain::wallet::Wallet;
-use crate::storage::events::{self, Event};
+use crate::storage::events;
 use crate::storage::ledger;
 use crate::storage::pool::Pool;
 
@@ -233,7 +234,7 @@ async fn run(shared: Arc<Shared>) {
 #[derive(Default)]
 struct Found {
     /// By customer, the oldest first.
-    events: HashMap<String, Vec<Event>>,
+    events: HashMap<CustomerId, Vec<Event>>,
     versions: HashMap<String, Vec<(Uuid, i64)>>,
     wallets: HashMap<String, Vec<Wallet>>,
 }
@@ -269,7 +270,7 @@ impl Shared {
         let mut conn = self.pool.get().await?;
         // Events first: the wallets told after them are then as new as they are.
         for event in events::after(&mut conn, positions.clone(), EVENTS).await? {
-            found.events.entry(event.customer_id.clone()).or_default().push(event);
+            found.events.entry(event.customer.clone()).or_default().push(event);
         }
         for (customer, wallet, version) in ledger::wallet_versions(&mut conn, positions.keys()).await? {
             found.versions.entry(customer).or_default().push((wallet, version));
@@ -327,7 +328,7 @@ impl Listener {
 
     fn tell(&mut self, found: &Found, probe: bool) {
         let mut messages = Vec::new();
-        for event in found.events.get(self.customer.as_str()).into_iter().flatten() {
+        for event in found.events.get(&self.customer).into_iter().flatten() {
             if event.position > self.cursor.position {
                 self.cursor.position = event.position;
                 messages.push(Message { cursor: self.cursor, news: News::Event(event.clone()) });

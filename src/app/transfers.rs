@@ -1,6 +1,5 @@
-//! Transfers: wallet to product, and back where the product allows it.
+//! Transfers: from the main wallet to a product, and back where the product allows it.
 
-use crate::storage::Connection;
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -10,20 +9,19 @@ use super::{App, Error, IdempotencyKey, Made};
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::{EntryKind, Label};
 use crate::domain::id::IdKind;
-use crate::domain::money::Money;
+use crate::domain::money::{Currency, Money};
 use crate::domain::posting::{Change, Outcome, Posting, WalletKey};
 use crate::domain::product::Product;
+use crate::domain::transfer::Transfer;
 use crate::storage::transaction::transact;
 use crate::storage::transfers as store;
-use crate::storage::{catalogue, ledger};
+use crate::storage::{Connection, catalogue, ledger};
 
-pub use crate::storage::transfers::Transfer;
-
-/// A transfer as it is asked for.
+/// The transfer that a caller requests.
 #[derive(Debug, Clone)]
 pub struct NewTransfer {
     pub customer: CustomerId,
-    /// Fits the minor unit, greater than zero.
+    /// Greater than zero; fits the currency's minor unit.
     pub amount: Money,
     pub from: Product,
     pub to: Product,
@@ -40,7 +38,8 @@ pub async fn create(app: &App, new: &NewTransfer, key: &IdempotencyKey) -> Resul
     }
     transact(&app.pool, async |conn| {
         if let Some(id) = key.claim(conn).await? {
-            let transfer = store::find(conn, &new.customer, id).await?.ok_or(Error::NotFound("transfer"))?;
+            let transfer = store::find(conn, &new.customer, id).await?;
+            let transfer = transfer.ok_or(Error::Internal("the transfer of a recorded idempotency key"))?;
             return Ok(Made::again(transfer));
         }
         check_products(conn, new).await?;
@@ -70,8 +69,8 @@ async fn check_products(conn: &mut Connection, new: &NewTransfer) -> Result<(), 
     Ok(())
 }
 
-/// Books both sides of a transfer in the caller's transaction; either both are booked or the transaction
-/// must be rolled back.
+/// Books both sides of a transfer in the caller's transaction. On an error one side may be booked already: the caller
+/// must roll the transaction back.
 ///
 /// # Errors
 /// 402 when unheld paid money is short.
@@ -108,6 +107,7 @@ pub async fn book(conn: &mut Connection, new: &NewTransfer, order_id: Option<Uui
             label: label(EntryKind::TransferIn),
         },
     ];
+    // Both entries lie in one transaction, but each wallet has its own clock: the transfer carries the later time.
     let mut created_at: Option<DateTime<Utc>> = None;
     for outcome in ledger::post(conn, &postings).await? {
         match outcome {
@@ -118,19 +118,20 @@ pub async fn book(conn: &mut Connection, new: &NewTransfer, order_id: Option<Uui
         }
     }
     let transfer = Transfer {
-        customer_id: new.customer.as_str().to_owned(),
         id,
-        currency: new.amount.currency().code().to_owned(),
-        amount,
-        from_product: new.from.as_column().to_owned(),
-        to_product: new.to.as_column().to_owned(),
+        customer: new.customer.clone(),
+        amount: new.amount,
+        from: new.from.clone(),
+        to: new.to.clone(),
         order_id,
-        created_at: created_at.unwrap_or_else(Utc::now),
+        created_at: created_at.ok_or(Error::Internal("an entry for each side of a transfer"))?,
     };
     store::insert(conn, &transfer).await?;
     Ok(transfer)
 }
 
+/// A transfer of the customer.
+///
 /// # Errors
 /// 404.
 pub async fn get(app: &App, customer: &CustomerId, id: Option<Uuid>) -> Result<Transfer, Error> {
@@ -142,11 +143,11 @@ pub async fn get(app: &App, customer: &CustomerId, id: Option<Uuid>) -> Result<T
 /// A page of transfers, newest first.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn list(
     app: &App,
     customer: &CustomerId,
-    currency: Option<&str>,
+    currency: Option<Currency>,
     after: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
 ) -> Result<Vec<Transfer>, Error> {

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Failed, Outcome};
-use crate::app::check::{self, Report};
+use crate::app::check;
 use crate::config::Config;
+use crate::domain::check::Report;
 use crate::server::{self, Database};
 
 pub async fn run(config: Config) -> Outcome {

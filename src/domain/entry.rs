@@ -1,6 +1,4 @@
-//! Entries: the immutable lines of the ledger, and how a customer sees them (account flows).
-
-use std::str::FromStr;
+//! Entries: the immutable lines of the ledger.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -80,76 +78,6 @@ impl EntryKind {
     #[must_use]
     pub fn from_code(code: i16) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
-    }
-
-    /// How the customer sees it.
-    #[must_use]
-    pub fn flow_type(self) -> FlowType {
-        match self {
-            Self::Recharge => FlowType::Recharge,
-            Self::Usage | Self::Capture => FlowType::Consume,
-            Self::Reversal | Self::Refund | Self::RefundReturned | Self::Dispute | Self::DisputeReturned => {
-                FlowType::Refund
-            }
-            Self::TransferIn => FlowType::TransferIn,
-            Self::TransferOut => FlowType::TransferOut,
-            Self::Grant | Self::Bonus | Self::BonusRestored => FlowType::Grant,
-            Self::Expire | Self::BonusRevoked => FlowType::Expire,
-            Self::Adjust => FlowType::Adjust,
-        }
-    }
-}
-
-/// The type of an account flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FlowType {
-    Recharge,
-    Consume,
-    Refund,
-    TransferIn,
-    TransferOut,
-    Grant,
-    Expire,
-    Adjust,
-}
-
-impl FlowType {
-    pub const ALL: [Self; 8] = [
-        Self::Recharge,
-        Self::Consume,
-        Self::Refund,
-        Self::TransferIn,
-        Self::TransferOut,
-        Self::Grant,
-        Self::Expire,
-        Self::Adjust,
-    ];
-
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Recharge => "recharge",
-            Self::Consume => "consume",
-            Self::Refund => "refund",
-            Self::TransferIn => "transfer_in",
-            Self::TransferOut => "transfer_out",
-            Self::Grant => "grant",
-            Self::Expire => "expire",
-            Self::Adjust => "adjust",
-        }
-    }
-
-    /// The kinds of entry behind it.
-    pub fn kinds(self) -> impl Iterator<Item = EntryKind> {
-        EntryKind::ALL.into_iter().filter(move |kind| kind.flow_type() == self)
-    }
-}
-
-impl FromStr for FlowType {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        Self::ALL.into_iter().find(|flow| flow.as_str() == text).ok_or(())
     }
 }
 

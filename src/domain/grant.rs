@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::posting::NewGrant;
+use super::posting::{NewGrant, WalletKey};
 
 /// A grant with something remaining (or reserved by an open hold).
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +52,13 @@ impl Grant {
     pub fn unheld(&self) -> Decimal {
         self.remaining - self.held
     }
+}
+
+/// A grant with the wallet that it belongs to, as lists of grants show it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WalletGrant {
+    pub wallet: WalletKey,
+    pub grant: Grant,
 }
 
 /// Burn order: priority, then earliest expiry (never last), then oldest.

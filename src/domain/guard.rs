@@ -68,6 +68,13 @@ impl SpendGuard {
     }
 }
 
+/// Who set the caps of a wallet, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetBy {
+    pub actor: String,
+    pub at: DateTime<Utc>,
+}
+
 /// The first day of the UTC month.
 #[must_use]
 pub fn first_of_month(now: DateTime<Utc>) -> NaiveDate {

@@ -3,12 +3,15 @@
 //! Everything here can be tested without a database. Time comes in as an argument; what
 //! comes out is either a new state or a refusal that says why not.
 
+pub mod account_flow;
 pub mod billing_profile;
 pub mod catalogue;
+pub mod check;
 pub mod country;
 pub mod customer;
 pub mod entry;
 pub mod environment;
+pub mod event;
 pub mod explain;
 pub mod grant;
 pub mod guard;
@@ -23,4 +26,5 @@ pub mod product;
 pub mod reference;
 pub mod refund;
 pub mod reversal;
+pub mod transfer;
 pub mod wallet;

@@ -147,6 +147,12 @@ impl Money {
         Self { amount: Decimal::ZERO, currency }
     }
 
+    /// An amount that the ledger computed. A sum of many postings may pass the cap that [`Money::new`] sets for one.
+    #[must_use]
+    pub fn from_ledger(amount: Decimal, currency: Currency) -> Self {
+        Self { amount: amount.normalize(), currency }
+    }
+
     #[must_use]
     pub fn amount(self) -> Decimal {
         self.amount

@@ -1,4 +1,4 @@
-//! Billing profiles.
+//! Billing profiles: one per customer.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::now;
@@ -6,13 +6,14 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::StorageError;
+use super::columns::{corrupt, customer_from_column};
 use super::schema::billing_profiles as profiles;
 use crate::domain::billing_profile::{BillingProfile, Email};
 use crate::domain::customer::CustomerId;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = profiles, check_for_backend(diesel::pg::Pg))]
-struct Row {
+struct BillingProfileRow {
     customer_id: String,
     name: String,
     email: String,
@@ -24,13 +25,12 @@ struct Row {
     updated_at: DateTime<Utc>,
 }
 
-impl TryFrom<Row> for BillingProfile {
+impl TryFrom<BillingProfileRow> for BillingProfile {
     type Error = StorageError;
 
-    fn try_from(row: Row) -> Result<Self, StorageError> {
-        let corrupt = |what: &str, text: &str| StorageError::Corrupt(format!("{what} {text}"));
+    fn try_from(row: BillingProfileRow) -> Result<Self, StorageError> {
         Ok(Self {
-            customer: CustomerId::new(&row.customer_id).ok_or_else(|| corrupt("customer", &row.customer_id))?,
+            customer: customer_from_column(&row.customer_id)?,
             name: row.name,
             email: Email::from_column(&row.email),
             country: row.country.parse().map_err(|_| corrupt("country", &row.country))?,
@@ -45,7 +45,7 @@ impl TryFrom<Row> for BillingProfile {
 
 #[derive(Insertable, AsChangeset)]
 #[diesel(table_name = profiles, treat_none_as_null = true)]
-struct Columns<'a> {
+struct BillingProfileColumns<'a> {
     customer_id: &'a str,
     name: &'a str,
     email: &'a str,
@@ -55,7 +55,7 @@ struct Columns<'a> {
     company: Option<&'a str>,
 }
 
-impl<'a> From<&'a BillingProfile> for Columns<'a> {
+impl<'a> From<&'a BillingProfile> for BillingProfileColumns<'a> {
     fn from(profile: &'a BillingProfile) -> Self {
         Self {
             customer_id: profile.customer.as_str(),
@@ -72,49 +72,58 @@ impl<'a> From<&'a BillingProfile> for Columns<'a> {
 /// A customer's profile.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn find(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<Option<BillingProfile>, StorageError> {
-    let row: Option<Row> =
-        profiles::table.find(customer.as_str()).select(Row::as_select()).first(conn).await.optional()?;
+    let row: Option<BillingProfileRow> =
+        profiles::table.find(customer.as_str()).select(BillingProfileRow::as_select()).first(conn).await.optional()?;
     row.map(TryInto::try_into).transpose()
 }
 
-/// Reads a profile for a change.
+/// Reads a profile and locks it for a change.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn lock(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<Option<BillingProfile>, StorageError> {
-    let row: Option<Row> =
-        profiles::table.find(customer.as_str()).for_update().select(Row::as_select()).first(conn).await.optional()?;
+    let row: Option<BillingProfileRow> = profiles::table
+        .find(customer.as_str())
+        .for_update()
+        .select(BillingProfileRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
     row.map(TryInto::try_into).transpose()
 }
 
-/// Makes a profile; `None` when it is there already.
+/// Writes a new profile; `None` when the customer has one already.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn insert(
     conn: &mut AsyncPgConnection,
     new: &BillingProfile,
 ) -> Result<Option<BillingProfile>, StorageError> {
-    let row: Option<Row> = diesel::insert_into(profiles::table)
-        .values(Columns::from(new))
+    let row: Option<BillingProfileRow> = diesel::insert_into(profiles::table)
+        .values(BillingProfileColumns::from(new))
         .on_conflict_do_nothing()
-        .returning(Row::as_returning())
+        .returning(BillingProfileRow::as_returning())
         .get_result(conn)
         .await
         .optional()?;
     row.map(TryInto::try_into).transpose()
 }
 
-/// Replaces a profile and counts its version up.
+/// Replaces a profile and increments its version.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn update(conn: &mut AsyncPgConnection, new: &BillingProfile) -> Result<BillingProfile, StorageError> {
-    let row: Row = diesel::update(profiles::table.find(new.customer.as_str()))
-        .set((Columns::from(new), profiles::version.eq(profiles::version + 1), profiles::updated_at.eq(now)))
-        .returning(Row::as_returning())
+    let row: BillingProfileRow = diesel::update(profiles::table.find(new.customer.as_str()))
+        .set((
+            BillingProfileColumns::from(new),
+            profiles::version.eq(profiles::version + 1),
+            profiles::updated_at.eq(now),
+        ))
+        .returning(BillingProfileRow::as_returning())
         .get_result(conn)
         .await?;
     row.try_into()

@@ -13,70 +13,53 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 
 use super::StorageError;
+use crate::domain::check::{Disagreement, Figure, LISTED, Total};
 
-pub use rules::{FIGURES, Rule, STEPS, Step};
+pub use rules::{FIGURES, STEPS, Step};
 
-/// At most this many disagreements of one rule are listed; all are counted.
-pub const LISTED: usize = 100;
-
-/// Something that breaks a rule.
-#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
-pub struct Disagreement {
-    /// The name of a [`Rule`].
+#[derive(QueryableByName)]
+struct DisagreementRow {
     #[diesel(sql_type = Text)]
-    pub rule: String,
-    /// The id as the API shows it (`wal_…`, `hold_…`, `tuo_…`); `wal_…:7` is the seventh entry of a wallet.
+    rule: String,
     #[diesel(sql_type = Text)]
-    pub subject: String,
+    subject: String,
     #[diesel(sql_type = Nullable<Text>)]
-    pub customer: Option<String>,
-    /// What the other records say that it must be.
+    customer: Option<String>,
     #[diesel(sql_type = Text)]
-    pub expected: String,
-    /// What stands there.
+    expected: String,
     #[diesel(sql_type = Text)]
-    pub found: String,
-}
-
-/// A total computed from both ends: `expected` from the entries and holds, `found` from the other side.
-#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
-pub struct Figure {
-    /// The name of one of [`FIGURES`].
-    #[diesel(sql_type = Text)]
-    pub name: String,
-    #[diesel(sql_type = Nullable<Text>)]
-    pub currency: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
-    pub counterpart: Option<String>,
-    #[diesel(sql_type = Numeric)]
-    pub expected: Decimal,
-    #[diesel(sql_type = Numeric)]
-    pub found: Decimal,
-}
-
-/// How many there are of something, and their sum where they have one.
-#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
-pub struct Total {
-    /// `wallets`, `entries` (a row per counterpart), `paid`, `granted`, `held`, `debt`, `open_holds` or
-    /// `unapplied_payments` (the sum is what is not applied yet).
-    #[diesel(sql_type = Text)]
-    pub name: String,
-    #[diesel(sql_type = Nullable<Text>)]
-    pub currency: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
-    pub counterpart: Option<String>,
+    found: String,
+    /// How many disagreements the rule has.
     #[diesel(sql_type = BigInt)]
-    pub count: i64,
-    #[diesel(sql_type = Nullable<Numeric>)]
-    pub sum: Option<Decimal>,
+    total: i64,
 }
 
 #[derive(QueryableByName)]
-struct Listed {
-    #[diesel(embed)]
-    disagreement: Disagreement,
+struct FigureRow {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    currency: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    counterpart: Option<String>,
+    #[diesel(sql_type = Numeric)]
+    expected: Decimal,
+    #[diesel(sql_type = Numeric)]
+    found: Decimal,
+}
+
+#[derive(QueryableByName)]
+struct TotalRow {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    currency: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    counterpart: Option<String>,
     #[diesel(sql_type = BigInt)]
-    total: i64,
+    count: i64,
+    #[diesel(sql_type = Nullable<Numeric>)]
+    sum: Option<Decimal>,
 }
 
 /// Gives the transaction the memory that sorting all entries takes, and answers the snapshot's time.
@@ -111,8 +94,12 @@ pub async fn disagreements(
          WHERE n <= {LISTED} ORDER BY rule, n",
         step.sql
     );
-    let rows: Vec<Listed> = sql_query(sql).load(conn).await?;
-    Ok(rows.into_iter().map(|row| (row.disagreement, row.total)).collect())
+    let rows: Vec<DisagreementRow> = sql_query(sql).load(conn).await?;
+    let split = |row: DisagreementRow| {
+        let DisagreementRow { rule, subject, customer, expected, found, total } = row;
+        (Disagreement { rule, subject, customer, expected, found }, total)
+    };
+    Ok(rows.into_iter().map(split).collect())
 }
 
 /// The totals that are computed from both ends.
@@ -120,7 +107,15 @@ pub async fn disagreements(
 /// # Errors
 /// Of the database.
 pub async fn figures(conn: &mut AsyncPgConnection) -> Result<Vec<Figure>, StorageError> {
-    Ok(sql_query(include_str!("check/figures.sql")).load(conn).await?)
+    let rows: Vec<FigureRow> = sql_query(include_str!("check/figures.sql")).load(conn).await?;
+    let figure = |FigureRow { name, currency, counterpart, expected, found }| Figure {
+        name,
+        currency,
+        counterpart,
+        expected,
+        found,
+    };
+    Ok(rows.into_iter().map(figure).collect())
 }
 
 /// What there is, counted and summed.
@@ -128,5 +123,8 @@ pub async fn figures(conn: &mut AsyncPgConnection) -> Result<Vec<Figure>, Storag
 /// # Errors
 /// Of the database.
 pub async fn totals(conn: &mut AsyncPgConnection) -> Result<Vec<Total>, StorageError> {
-    Ok(sql_query(include_str!("check/totals.sql")).load(conn).await?)
+    let rows: Vec<TotalRow> = sql_query(include_str!("check/totals.sql")).load(conn).await?;
+    let total =
+        |TotalRow { name, currency, counterpart, count, sum }| Total { name, currency, counterpart, count, sum };
+    Ok(rows.into_iter().map(total).collect())
 }

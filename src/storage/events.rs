@@ -1,4 +1,4 @@
-//! Events for outgoing webhooks and the event stream; written with the change that they tell of.
+//! Events of the balance stream. Each is written in the transaction of the change that it reports.
 
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
@@ -10,23 +10,25 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::StorageError;
+use super::columns::{corrupt, customer_from_column};
 use super::schema::events;
 use super::statement::{Cached, StaticSql};
 use crate::domain::customer::CustomerId;
+use crate::domain::event::{Event, EventKind};
 use crate::domain::id::IdKind;
 use crate::domain::money::format_amount;
 use crate::domain::order::Order;
 
-/// An order moved; the event carries the state at that moment.
+/// Writes the event that an order changed. It carries the order's state at this moment.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn order_updated(conn: &mut AsyncPgConnection, order: &Order) -> Result<(), StorageError> {
     diesel::insert_into(events::table)
         .values((
             events::id.eq(Uuid::now_v7()),
             events::customer_id.eq(order.customer.as_str()),
-            events::kind.eq("order.updated"),
+            events::kind.eq(EventKind::OrderUpdated.as_str()),
             events::data.eq(json!({
                 "order_id": IdKind::TopUpOrder.show(order.id),
                 "status": order.status.as_str(),
@@ -44,16 +46,29 @@ pub async fn order_updated(conn: &mut AsyncPgConnection, order: &Order) -> Resul
     Ok(())
 }
 
-/// An event as it is sent.
-#[derive(Debug, Clone, PartialEq, Queryable)]
-pub struct Event {
-    pub customer_id: String,
-    /// Grows in the order in which the customer's events became visible.
-    pub position: i64,
-    pub id: Uuid,
-    pub kind: String,
-    pub data: serde_json::Value,
-    pub created_at: DateTime<Utc>,
+#[derive(Queryable)]
+struct EventRow {
+    customer_id: String,
+    position: i64,
+    id: Uuid,
+    kind: String,
+    data: serde_json::Value,
+    created_at: DateTime<Utc>,
+}
+
+impl TryFrom<EventRow> for Event {
+    type Error = StorageError;
+
+    fn try_from(row: EventRow) -> Result<Self, StorageError> {
+        Ok(Self {
+            customer: customer_from_column(&row.customer_id)?,
+            position: row.position,
+            id: row.id,
+            kind: EventKind::parse(&row.kind).ok_or_else(|| corrupt("event type", &row.kind))?,
+            data: row.data,
+            created_at: row.created_at,
+        })
+    }
 }
 
 struct After {
@@ -77,10 +92,10 @@ impl StaticSql for After {
     }
 }
 
-/// The events of customers after the positions given, at most `limit` of each customer, the oldest first.
+/// The events of customers after the given positions, oldest first, at most `limit` per customer.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn after(
     conn: &mut AsyncPgConnection,
     positions: impl IntoIterator<Item = (CustomerId, i64)>,
@@ -88,13 +103,14 @@ pub async fn after(
 ) -> Result<Vec<Event>, StorageError> {
     let (customers, positions) =
         positions.into_iter().map(|(customer, position)| (customer.as_str().to_owned(), position)).unzip();
-    Ok(Cached(After { customers, positions, limit }).load(conn).await?)
+    let rows: Vec<EventRow> = Cached(After { customers, positions, limit }).load(conn).await?;
+    rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// The position of a customer's last event; 0 where there is none.
+/// The position of a customer's last event; 0 when the customer has none.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn last_position(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<i64, StorageError> {
     let last: Option<Option<i64>> = events::table
         .filter(events::customer_id.eq(customer.as_str()))

@@ -1,4 +1,4 @@
-//! Grants as they are listed; they are written by the ledger alone.
+//! Reads grants for lists and for the sweep. Only the ledger writes them.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -7,46 +7,74 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
+use super::ledger::key_from_columns;
 use super::schema::{grants, wallets};
 use crate::domain::customer::CustomerId;
+use crate::domain::grant::{Grant, WalletGrant};
+use crate::domain::posting::WalletKey;
 
 /// A grant with its wallet's currency and product.
-#[derive(Debug, Clone, PartialEq, Queryable)]
-pub struct GrantRow {
-    pub id: Uuid,
-    pub customer_id: String,
-    pub currency: String,
-    pub product: String,
-    pub amount: Decimal,
-    pub remaining: Decimal,
-    pub held: Decimal,
-    pub priority: i16,
-    pub expires_at: Option<DateTime<Utc>>,
-    pub reason: String,
-    pub created_by: String,
-    pub created_at: DateTime<Utc>,
+#[derive(Queryable)]
+struct GrantRow {
+    id: Uuid,
+    customer_id: String,
+    currency: String,
+    product: String,
+    amount: Decimal,
+    remaining: Decimal,
+    held: Decimal,
+    priority: i16,
+    expires_at: Option<DateTime<Utc>>,
+    reason: String,
+    order_id: Option<Uuid>,
+    created_by: String,
+    created_at: DateTime<Utc>,
 }
 
+impl TryFrom<GrantRow> for WalletGrant {
+    type Error = StorageError;
+
+    fn try_from(row: GrantRow) -> Result<Self, StorageError> {
+        Ok(Self {
+            wallet: key_from_columns(&row.customer_id, &row.currency, &row.product)?,
+            grant: Grant {
+                id: row.id,
+                amount: row.amount,
+                remaining: row.remaining,
+                held: row.held,
+                priority: row.priority,
+                expires_at: row.expires_at,
+                reason: row.reason,
+                order_id: row.order_id,
+                created_by: row.created_by,
+                created_at: row.created_at,
+            },
+        })
+    }
+}
+
+/// A grant of the customer.
+///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn find(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     id: Uuid,
-) -> Result<Option<GrantRow>, StorageError> {
+) -> Result<Option<WalletGrant>, StorageError> {
     Ok(load(conn, customer, Some(id), None, 1).await?.pop())
 }
 
 /// A customer's grants, newest first.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn list(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     after: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
-) -> Result<Vec<GrantRow>, StorageError> {
+) -> Result<Vec<WalletGrant>, StorageError> {
     load(conn, customer, None, after, limit).await
 }
 
@@ -56,7 +84,7 @@ async fn load(
     id: Option<Uuid>,
     after: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
-) -> Result<Vec<GrantRow>, StorageError> {
+) -> Result<Vec<WalletGrant>, StorageError> {
     let mut query = grants::table
         .inner_join(
             wallets::table.on(wallets::customer_id.eq(grants::customer_id).and(wallets::id.eq(grants::wallet_id))),
@@ -73,6 +101,7 @@ async fn load(
             grants::priority,
             grants::expires_at,
             grants::reason,
+            grants::order_id,
             grants::created_by,
             grants::created_at,
         ))
@@ -85,15 +114,19 @@ async fn load(
     if let Some((at, id)) = after {
         query = query.filter(grants::created_at.lt(at).or(grants::created_at.eq(at).and(grants::id.lt(id))));
     }
-    Ok(query.load(conn).await?)
+    let rows: Vec<GrantRow> = query.load(conn).await?;
+    rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// Wallets with a lapsed grant that still has something unheld, for the sweep.
+/// The wallets with an expired grant that still has credit which no hold reserves.
 ///
 /// # Errors
-/// Of the database.
-pub async fn lapsed(conn: &mut AsyncPgConnection, limit: i64) -> Result<Vec<(String, String, String)>, StorageError> {
-    Ok(grants::table
+/// [`StorageError`].
+pub async fn wallets_with_lapsed_grants(
+    conn: &mut AsyncPgConnection,
+    limit: i64,
+) -> Result<Vec<WalletKey>, StorageError> {
+    let rows: Vec<(String, String, String)> = grants::table
         .inner_join(
             wallets::table.on(wallets::customer_id.eq(grants::customer_id).and(wallets::id.eq(grants::wallet_id))),
         )
@@ -103,5 +136,6 @@ pub async fn lapsed(conn: &mut AsyncPgConnection, limit: i64) -> Result<Vec<(Str
         .distinct()
         .limit(limit)
         .load(conn)
-        .await?)
+        .await?;
+    rows.iter().map(|(customer, currency, product)| key_from_columns(customer, currency, product)).collect()
 }

@@ -2,6 +2,7 @@
 //!
 //! A balance changes in one place: [`ledger::post`].
 
+pub mod account_flows;
 pub mod adjustments;
 pub mod approvals;
 pub mod attempts;
@@ -9,13 +10,14 @@ pub mod audit;
 pub mod billing_profiles;
 pub mod catalogue;
 pub mod check;
+pub(crate) mod columns;
 pub mod disputes;
 pub mod environment;
 pub mod events;
-pub mod flows;
 pub mod grants;
 pub mod idempotency;
 pub mod ledger;
+pub mod low_balance_alerts;
 pub mod migrations;
 pub mod orders;
 pub mod payments;
@@ -31,16 +33,16 @@ pub mod transfers;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 pub use diesel_async::AsyncPgConnection as Connection;
 
-use crate::domain::money::{Currency, MoneyError};
+pub(crate) use self::columns::currency_from_column;
 
-/// What can go wrong between us and the database. Internals stay inside: the edge shows none of it.
+/// Why the database could not be used. The edge shows none of it to callers.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
     #[error(transparent)]
     Database(#[from] DieselError),
     #[error("no connection to the database: {0}")]
     Unreachable(String),
-    /// The database holds what our own code never writes.
+    /// The database holds a value that this program never writes.
     #[error("the database holds something unexpected: {0}")]
     Corrupt(String),
     #[error("the database cannot be migrated: {0}")]
@@ -48,8 +50,9 @@ pub enum StorageError {
 }
 
 impl StorageError {
-    /// Serialization failures and deadlocks: the same transaction may succeed when run again. So may one whose
-    /// key somebody else wrote at the same time through another wallet: the next run finds it.
+    /// Whether the same transaction may succeed when it runs again: after a serialization failure or a deadlock, and
+    /// when another transaction wrote the same key at the same time through another wallet. The next run finds that
+    /// key.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -62,14 +65,14 @@ impl StorageError {
         }
     }
 
-    /// The connection is gone: whether the transaction committed is unknown.
+    /// Whether the connection was lost. It is then unknown whether the transaction committed.
     #[must_use]
     pub fn is_connection_lost(&self) -> bool {
         match self {
             Self::Unreachable(_) => true,
             Self::Database(DieselError::DatabaseError(kind, info)) => {
-                // What a session is told when the server stops, or another process of it has crashed (57P01, 57P02):
-                // diesel does not hand out the code.
+                // The server's message when it stops or when one of its processes has crashed (57P01, 57P02). Diesel
+                // does not give access to the code.
                 matches!(kind, DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand)
                     || info.message().starts_with("terminating connection")
             }
@@ -88,9 +91,4 @@ impl StorageError {
             _ => None,
         }
     }
-}
-
-/// A currency as a column holds it.
-pub(crate) fn currency_from_column(code: &str) -> Result<Currency, StorageError> {
-    code.parse().map_err(|error: MoneyError| StorageError::Corrupt(format!("currency {code}: {error}")))
 }

@@ -1,5 +1,7 @@
-//! Spend guards and low-balance thresholds: how a wallet is watched. Written under the wallet's lock, so that the
-//! postings after it obey; the ledger keeps the running counts.
+//! Spend guards: the caps of a wallet. A guard is written while its wallet is locked, so every later posting obeys it.
+//! The ledger keeps the running counts.
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
@@ -15,20 +17,14 @@ use super::schema::{spend_guards, wallets};
 use super::statement::{Cached, StaticSql};
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::Label;
+use crate::domain::guard::SetBy;
 use crate::domain::wallet::Wallet;
 
-/// Who set a wallet's caps, and when.
-#[derive(Debug, Clone, PartialEq, Queryable)]
-pub struct SetBy {
-    pub wallet_id: Uuid,
-    pub actor: String,
-    pub at: DateTime<Utc>,
-}
-
-/// Writes the caps and counts of a locked wallet, or removes them. Answers who set them and when, as of now.
+/// Writes the caps and running counts of a locked wallet, or removes them when the wallet has no guard. Returns who set
+/// them now.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn save(
     conn: &mut AsyncPgConnection,
     wallet: &Wallet,
@@ -65,48 +61,36 @@ pub async fn save(
         .set((wallets::guarded.eq(wallet.guard.is_some()), wallets::slow.eq(wallet.slow())))
         .execute(conn)
         .await?;
-    Ok(SetBy { wallet_id: wallet.id, actor: actor.to_owned(), at: now })
+    Ok(SetBy { actor: actor.to_owned(), at: now })
 }
 
-/// Who set the caps of a customer's wallets.
+/// Who set the caps of a customer's wallets, by wallet.
 ///
 /// # Errors
-/// Of the database.
-pub async fn set_by(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<Vec<SetBy>, StorageError> {
-    Ok(spend_guards::table
+/// [`StorageError`].
+pub async fn set_by(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<HashMap<Uuid, SetBy>, StorageError> {
+    let rows: Vec<(Uuid, String, DateTime<Utc>)> = spend_guards::table
         .filter(spend_guards::customer_id.eq(customer.as_str()))
         .select((spend_guards::wallet_id, spend_guards::set_by, spend_guards::updated_at))
         .load(conn)
-        .await?)
-}
-
-/// Writes the low-balance threshold of a locked wallet, or removes it.
-///
-/// # Errors
-/// Of the database.
-pub async fn save_threshold(conn: &mut AsyncPgConnection, wallet: &Wallet) -> Result<(), StorageError> {
-    let mine = wallets::customer_id.eq(wallet.key.customer.as_str()).and(wallets::id.eq(wallet.id));
-    diesel::update(wallets::table.filter(mine))
-        .set((
-            wallets::low_balance_threshold.eq(wallet.low_balance.as_ref().map(|low| low.threshold)),
-            wallets::fast_floor.eq(wallet.fast_floor()),
-        ))
-        .execute(conn)
         .await?;
-    Ok(())
+    Ok(rows.into_iter().map(|(wallet, actor, at)| (wallet, SetBy { actor, at })).collect())
 }
 
-/// Entries of a wallet are numbered in the order of time, so the last one before a moment is found by halving, in
-/// some 25 steps through the primary key however many there are. What was consumed since is what the balance has
-/// lost since and nothing else has taken; "else" is rare, unlike consumption, and has an index by time. Reversals of
-/// what was consumed before belong to it. What the main wallet paid for a product is counted beside it, one by one.
+/// Computes what was consumed since a moment without reading every usage.
+///
+/// The entries of a wallet are numbered in the order of time, so a binary search over the primary key finds the last
+/// entry before the moment in about 25 steps. The balance after that entry and the balance now differ by what was
+/// consumed and by what other kinds of entry moved. Other kinds are few and have an index by time, so they are summed
+/// and taken out. A reversal of older consumption counts as another kind. Usage of the product that the main wallet paid
+/// is added entry by entry.
 struct ConsumedSince {
     customer: String,
     wallet: Uuid,
     since: DateTime<Utc>,
     entry_seq: i64,
     balance: Decimal,
-    /// The counterpart of this product's usage where the main wallet paid; matches nothing for the main wallet.
+    /// The counterpart of this product's usage that the main wallet paid. It matches no entry for the main wallet itself.
     paid_by_main: String,
     currency: String,
 }
@@ -125,8 +109,8 @@ impl StaticSql for ConsumedSince {
         out.push_bind_param::<SqlUuid, _>(&self.wallet)?;
         out.push_sql(" AND e.seq = h.middle), last AS (SELECT low FROM halves WHERE high - low = 1) SELECT greatest(0, coalesce((SELECT balance_after FROM entries, last WHERE customer_id = $3 AND wallet_id = $4 AND seq = last.low), 0) - ");
         out.push_bind_param::<Numeric, _>(&self.balance)?;
-        // Every kind but usage (2), captures (3) and reversals (4), which make room again where they gave back what
-        // was consumed since.
+        // The list has every kind but usage (2), capture (3) and reversal (4). A reversal of usage since the moment makes
+        // room again, so only reversals of older usage are taken out.
         out.push_sql(" + coalesce((SELECT sum(amount) FROM entries, last WHERE customer_id = $3 AND kind = ANY ('{1,5,6,7,8,9,10,11,12,13,14,15,16}') AND created_at >= $2 AND wallet_id = $4 AND seq > last.low), 0) + coalesce((SELECT sum(r.amount) FROM entries r, last WHERE r.customer_id = $3 AND r.kind = 4 AND r.created_at >= $2 AND r.wallet_id = $4 AND r.seq > last.low AND coalesce((SELECT o.created_at FROM entries o WHERE o.customer_id = $3 AND o.kind = 2 AND o.key = r.reference), (SELECT o.created_at FROM entries o WHERE o.customer_id = $3 AND o.kind = 3 AND o.key = r.reference)) < $2), 0)) + coalesce((SELECT sum(-u.amount - coalesce((SELECT sum(r.amount) FROM entries r WHERE r.customer_id = $3 AND r.kind = 4 AND r.reference = u.key AND r.wallet_id = u.wallet_id), 0)) FROM entries u WHERE u.customer_id = $3 AND u.kind = 2 AND u.counterpart <> 'usage' AND u.counterpart = ");
         out.push_bind_param::<Text, _>(&self.paid_by_main)?;
         out.push_sql(
@@ -138,11 +122,11 @@ impl StaticSql for ConsumedSince {
     }
 }
 
-/// What was consumed since a moment from a locked wallet, or of its product at the main wallet's expense, less what was
-/// given back of that.
+/// What a locked wallet paid for consumption since a moment, and what the main wallet paid for its product, less what
+/// was given back of both.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn consumed_since(
     conn: &mut AsyncPgConnection,
     wallet: &Wallet,

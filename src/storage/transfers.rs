@@ -1,4 +1,4 @@
-//! Transfers between a customer's wallets.
+//! Transfers between a customer's wallets. The ledger writes their entries; this table keeps what was asked for.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -7,71 +7,110 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
+use super::columns::{currency_from_column, customer_from_column, money_from_column};
 use super::schema::transfers;
 use crate::domain::customer::CustomerId;
+use crate::domain::money::Currency;
+use crate::domain::product::Product;
+use crate::domain::transfer::Transfer;
 
-/// A transfer as the table has it; products are columns (`''` is the main wallet).
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = transfers)]
-pub struct Transfer {
-    pub customer_id: String,
-    pub id: Uuid,
-    pub currency: String,
-    pub amount: Decimal,
-    pub from_product: String,
-    pub to_product: String,
-    pub order_id: Option<Uuid>,
-    pub created_at: DateTime<Utc>,
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = transfers, check_for_backend(diesel::pg::Pg))]
+struct TransferRow {
+    customer_id: String,
+    id: Uuid,
+    currency: String,
+    amount: Decimal,
+    from_product: String,
+    to_product: String,
+    order_id: Option<Uuid>,
+    created_at: DateTime<Utc>,
+}
+
+impl TryFrom<TransferRow> for Transfer {
+    type Error = StorageError;
+
+    fn try_from(row: TransferRow) -> Result<Self, StorageError> {
+        Ok(Self {
+            id: row.id,
+            customer: customer_from_column(&row.customer_id)?,
+            amount: money_from_column(row.amount, currency_from_column(&row.currency)?)?,
+            from: Product::from_column(&row.from_product),
+            to: Product::from_column(&row.to_product),
+            order_id: row.order_id,
+            created_at: row.created_at,
+        })
+    }
 }
 
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn insert(conn: &mut AsyncPgConnection, transfer: &Transfer) -> Result<(), StorageError> {
-    diesel::insert_into(transfers::table).values(transfer).execute(conn).await?;
+    diesel::insert_into(transfers::table)
+        .values((
+            transfers::customer_id.eq(transfer.customer.as_str()),
+            transfers::id.eq(transfer.id),
+            transfers::currency.eq(transfer.amount.currency().code()),
+            transfers::amount.eq(transfer.amount.amount()),
+            transfers::from_product.eq(transfer.from.as_column()),
+            transfers::to_product.eq(transfer.to.as_column()),
+            transfers::order_id.eq(transfer.order_id),
+            transfers::created_at.eq(transfer.created_at),
+        ))
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn find(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     id: Uuid,
 ) -> Result<Option<Transfer>, StorageError> {
-    Ok(transfers::table.find((customer.as_str(), id)).select(Transfer::as_select()).first(conn).await.optional()?)
+    let row: Option<TransferRow> =
+        transfers::table.find((customer.as_str(), id)).select(TransferRow::as_select()).first(conn).await.optional()?;
+    row.map(TryInto::try_into).transpose()
 }
 
 /// A customer's transfers, newest first.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn list(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
-    currency: Option<&str>,
+    currency: Option<Currency>,
     after: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
 ) -> Result<Vec<Transfer>, StorageError> {
     let mut query = transfers::table
         .filter(transfers::customer_id.eq(customer.as_str().to_owned()))
-        .select(Transfer::as_select())
+        .select(TransferRow::as_select())
         .order((transfers::created_at.desc(), transfers::id.desc()))
         .limit(limit)
         .into_boxed();
     if let Some(currency) = currency {
-        query = query.filter(transfers::currency.eq(currency.to_owned()));
+        query = query.filter(transfers::currency.eq(currency.code()));
     }
     if let Some((at, id)) = after {
         query = query.filter(transfers::created_at.lt(at).or(transfers::created_at.eq(at).and(transfers::id.lt(id))));
     }
-    Ok(query.load(conn).await?)
+    let rows: Vec<TransferRow> = query.load(conn).await?;
+    rows.into_iter().map(TryInto::try_into).collect()
 }
 
 /// The transfer that paid an order from the main wallet.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn of_order(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<Option<Transfer>, StorageError> {
-    let transfer = transfers::table.filter(transfers::order_id.eq(order_id)).select(Transfer::as_select());
-    Ok(transfer.first(conn).await.optional()?)
+    let row: Option<TransferRow> = transfers::table
+        .filter(transfers::order_id.eq(order_id))
+        .select(TransferRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
+    row.map(TryInto::try_into).transpose()
 }

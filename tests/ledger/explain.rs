@@ -3,10 +3,11 @@
 use diesel::sql_types::BigInt;
 use diesel::{QueryableByName, sql_query};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use topup::app::explain::{FlowId, Question, what_it_paid_for, what_paid_for};
+use topup::app::explain::{PageRequest, what_it_paid_for, what_paid_for};
+use topup::domain::account_flow::FlowId;
 use topup::domain::customer::CustomerId;
 use topup::domain::entry::EntryKind;
-use topup::domain::explain::Stretch;
+use topup::domain::explain::MoneyRange;
 use topup::domain::posting::{Change, NewGrant, OnInsufficient, ReversedParts};
 use topup::storage::ledger::explain;
 use topup::storage::ledger::lock_wallet;
@@ -49,20 +50,20 @@ async fn it_reads_by_index_and_little() {
     let mut conn = pool.get().await.unwrap();
     conn.batch_execute(HISTORY).await.unwrap();
     let (customer, id): (CustomerId, Uuid) = (CustomerId::new("big").unwrap(), WALLET.parse().unwrap());
-    let stretch = |from: &str, to: &str| Stretch { from: dec(from), to: dec(to) };
+    let range = |from: &str, to: &str| MoneyRange { from: dec(from), to: dec(to) };
 
     conn.batch_execute("BEGIN").await.unwrap();
-    let brought = explain::brought_within(&mut conn, &customer, id, stretch("30150", "30250"), 101).await.unwrap();
+    let brought = explain::credits_within(&mut conn, &customer, id, range("30150", "30250"), 101).await.unwrap();
     assert_eq!(brought.iter().map(|entry| entry.paid_in).collect::<Vec<_>>(), [dec("30200"), dec("30300")]);
-    let end = explain::brought_within(&mut conn, &customer, id, stretch("59999", "60000"), 101).await.unwrap();
+    let end = explain::credits_within(&mut conn, &customer, id, range("59999", "60000"), 101).await.unwrap();
     assert_eq!(end.len(), 1);
 
-    let (first, last) = explain::taken_between(&mut conn, &customer, id, stretch("30100", "30200")).await.unwrap();
-    let taken = explain::downwards(&mut conn, &customer, id, last, first, 500).await.unwrap();
-    let taken: Vec<_> = taken.iter().filter(|entry| Stretch::taken_by(entry).is_some()).collect();
+    let (first, last) = explain::debits_between(&mut conn, &customer, id, range("30100", "30200")).await.unwrap();
+    let taken = explain::entries_down(&mut conn, &customer, id, last, first, 500).await.unwrap();
+    let taken: Vec<_> = taken.iter().filter(|entry| MoneyRange::debited_by(entry).is_some()).collect();
     assert_eq!(taken.len(), 100);
     assert_eq!((taken[0].paid_out, taken[99].paid_out), (dec("30200"), dec("30101")));
-    let beyond = explain::taken_between(&mut conn, &customer, id, stretch("60000", "60001")).await.unwrap();
+    let beyond = explain::debits_between(&mut conn, &customer, id, range("60000", "60001")).await.unwrap();
     assert_eq!(beyond, (60_601, 60_601), "nobody has taken it yet");
 
     // From there on 1,001 entries, 9 of them recharges.
@@ -96,20 +97,20 @@ async fn debt_is_followed_by_index_and_not_without_end() {
     conn.batch_execute(OWING).await.unwrap();
     let (customer, wallet): (CustomerId, Uuid) = (CustomerId::new("big").unwrap(), WALLET.parse().unwrap());
     let flow = |seq| Some(FlowId { wallet, seq });
-    let question = Question { part: None, below: None, limit: 10 };
+    let request = PageRequest { part: None, below: None, limit: 10 };
 
     conn.batch_execute("BEGIN").await.unwrap();
-    let (moves, whole) = explain::debt_moves(&mut conn, &customer, wallet, dec("9999"), 100).await.unwrap();
+    let (moves, whole) = explain::debt_changes(&mut conn, &customer, wallet, dec("9999"), 100).await.unwrap();
     assert_eq!((moves.iter().map(|step| step.seq).collect::<Vec<_>>(), whole), (vec![19_999, 20_000], true));
-    let (moves, whole) = explain::debt_moves(&mut conn, &customer, wallet, dec("20000"), 100).await.unwrap();
+    let (moves, whole) = explain::debt_changes(&mut conn, &customer, wallet, dec("20000"), 100).await.unwrap();
     assert_eq!((moves.len(), moves[0].seq, whole), (100, 40_001, false));
     let usages = vec!["k19999".to_owned(), "k40001".to_owned()];
     assert!(explain::reversals_of(&mut conn, &customer, wallet, usages, 100).await.unwrap().is_empty());
     let told = what_paid_for(&mut conn, &customer, flow(19_999)).await.unwrap();
-    assert_eq!((told.repaid, told.repaid_by.len(), told.complete), (dec("2"), 1, true));
+    assert_eq!((told.debt_repaid, told.repaid_by.len(), told.complete), (dec("2"), 1, true));
     assert_eq!(told.repaid_by[0].entry.seq, 20_000);
-    let page = what_it_paid_for(&mut conn, &customer, flow(20_000), question).await.unwrap();
-    assert_eq!(page.parts.iter().map(|part| (part.entry.seq, part.debt)).collect::<Vec<_>>(), [(19_999, true)]);
+    let page = what_it_paid_for(&mut conn, &customer, flow(20_000), request).await.unwrap();
+    assert_eq!(page.items.iter().map(|part| (part.entry.seq, part.debt)).collect::<Vec<_>>(), [(19_999, true)]);
     assert_eq!((page.next, page.complete), (None, true));
     let scans = scans(&mut conn).await;
     assert_eq!(scans.whole, 0, "{scans:?}");
@@ -119,7 +120,7 @@ async fn debt_is_followed_by_index_and_not_without_end() {
     // More debt than one answer looks at: it says that it does not know.
     for seq in [40_001, 60_001] {
         let told = what_paid_for(&mut conn, &customer, flow(seq)).await.unwrap();
-        assert_eq!((told.repaid, told.complete), (dec("0"), false));
+        assert_eq!((told.debt_repaid, told.complete), (dec("0"), false));
     }
     // The same of what ends that debt. A recharge knows all the same which part of it came into the balance.
     for (kind, part, paid_for) in [
@@ -136,10 +137,10 @@ async fn debt_is_followed_by_index_and_not_without_end() {
              UPDATE wallets SET entry_seq = 60003 WHERE customer_id = 'big'"
         );
         conn.batch_execute(&rows).await.unwrap();
-        let part = Some(Stretch { from: dec(part.0), to: dec(part.1) });
-        let question = Question { part, ..question };
-        let page = what_it_paid_for(&mut conn, &customer, flow(60_002), question).await.unwrap();
-        let parts: Vec<_> = page.parts.iter().map(|part| (part.entry.seq, part.amount)).collect();
+        let part = Some(MoneyRange { from: dec(part.0), to: dec(part.1) });
+        let request = PageRequest { part, ..request };
+        let page = what_it_paid_for(&mut conn, &customer, flow(60_002), request).await.unwrap();
+        let parts: Vec<_> = page.items.iter().map(|part| (part.entry.seq, part.amount)).collect();
         assert_eq!((parts, page.next, page.complete), (paid_for, None, false), "{kind} {part:?}");
         conn.batch_execute("ROLLBACK").await.unwrap();
     }
@@ -156,11 +157,11 @@ async fn the_last_entry_of_a_wallet_is_told_once() {
         UPDATE wallets SET paid_in = 60005, paid_out = 60001, paid = 4, entry_seq = 60602 WHERE customer_id = 'big'";
     conn.batch_execute(more).await.unwrap();
     let flow = Some(FlowId { wallet: WALLET.parse().unwrap(), seq: 60_601 });
-    let question = Question { part: None, below: None, limit: 1 };
+    let request = PageRequest { part: None, below: None, limit: 1 };
     for below in [None, Some(60_603)] {
-        let question = Question { below, ..question };
-        let page = what_it_paid_for(&mut conn, &CustomerId::new("big").unwrap(), flow, question).await.unwrap();
-        assert_eq!((page.parts.len(), page.next), (1, None));
+        let request = PageRequest { below, ..request };
+        let page = what_it_paid_for(&mut conn, &CustomerId::new("big").unwrap(), flow, request).await.unwrap();
+        assert_eq!((page.items.len(), page.next), (1, None));
     }
 }
 
@@ -185,8 +186,8 @@ async fn money_that_went_around_is_followed_so_far_and_no_further() {
         let seq = 2 * n;
         let id = lock_wallet(&mut conn, &at).await.unwrap().unwrap().0.id;
         let told = what_paid_for(&mut conn, &at.customer, Some(FlowId { wallet: id, seq })).await.unwrap();
-        assert_eq!((told.money.len(), told.money[0].amount), (1, ten()));
-        (told.money[0].through.len(), told.money[0].entry.label.kind, told.complete)
+        assert_eq!((told.credits.len(), told.credits[0].amount), (1, ten()));
+        (told.credits[0].through.len(), told.credits[0].entry.label.kind, told.complete)
     };
     assert_eq!(told(17).await, (16, EntryKind::Recharge, true));
     assert_eq!(told(18).await, (16, EntryKind::Reversal, false));
@@ -212,14 +213,14 @@ async fn what_was_given_back_too_often_is_not_told_as_complete() {
     let (customer, wallet): (CustomerId, Uuid) = (CustomerId::new("big").unwrap(), WALLET.parse().unwrap());
     for (seq, origin, complete) in [(1_005, 1, true), (1_006, 1_003, false)] {
         let told = what_paid_for(&mut conn, &customer, Some(FlowId { wallet, seq })).await.unwrap();
-        let origins: Vec<_> = told.money.iter().map(|part| part.entry.seq).collect();
+        let origins: Vec<_> = told.credits.iter().map(|part| part.entry.seq).collect();
         assert_eq!((origins, told.complete), (vec![origin], complete));
     }
 
     // However many pieces one usage gave back, its 1,000 reversals are read once, not 100 times.
     conn.batch_execute("BEGIN").await.unwrap();
     let told = what_paid_for(&mut conn, &customer, Some(FlowId { wallet, seq: 1_004 })).await.unwrap();
-    assert_eq!((told.money.len(), told.complete), (100, false));
+    assert_eq!((told.credits.len(), told.complete), (100, false));
     let scans = scans(&mut conn).await;
     assert!(scans.fetched < 5_000, "{scans:?}");
     conn.batch_execute("COMMIT").await.unwrap();
@@ -239,11 +240,11 @@ async fn a_reversal_that_cannot_be_explained_is_not_told_as_complete() {
 
     let mut conn = pool.get().await.unwrap();
     let wallet = lock_wallet(&mut conn, &at).await.unwrap().unwrap().0.id;
-    let question = Question { part: None, below: None, limit: 10 };
-    let page = what_it_paid_for(&mut conn, &at.customer, Some(FlowId { wallet, seq: 1 }), question).await.unwrap();
-    assert_eq!((page.parts.len(), page.parts[0].went_on.len(), page.complete), (1, 0, false));
+    let request = PageRequest { part: None, below: None, limit: 10 };
+    let page = what_it_paid_for(&mut conn, &at.customer, Some(FlowId { wallet, seq: 1 }), request).await.unwrap();
+    assert_eq!((page.items.len(), page.items[0].went_on.len(), page.complete), (1, 0, false));
     let told = what_paid_for(&mut conn, &at.customer, Some(FlowId { wallet, seq: 4 })).await.unwrap();
-    assert_eq!((told.money.len(), told.money[0].entry.seq, told.complete), (1, 3, false));
+    assert_eq!((told.credits.len(), told.credits[0].entry.seq, told.complete), (1, 3, false));
 }
 
 #[tokio::test]
@@ -281,12 +282,12 @@ async fn what_went_back_into_a_grant_is_told_by_the_grant_alone() {
 
     let mut conn = pool.get().await.unwrap();
     let wallet = lock_wallet(&mut conn, &at).await.unwrap().unwrap().0.id;
-    let question = Question { part: None, below: None, limit: 10 };
+    let request = PageRequest { part: None, below: None, limit: 10 };
     for (seq, paid_for, complete) in
         [(1, vec![6, 3], true), (2, vec![6, 3], true), (4, vec![], false), (5, vec![], false)]
     {
-        let page = what_it_paid_for(&mut conn, &at.customer, Some(FlowId { wallet, seq }), question).await.unwrap();
-        let parts: Vec<_> = page.parts.iter().map(|part| part.entry.seq).collect();
+        let page = what_it_paid_for(&mut conn, &at.customer, Some(FlowId { wallet, seq }), request).await.unwrap();
+        let parts: Vec<_> = page.items.iter().map(|part| part.entry.seq).collect();
         assert_eq!((parts, page.complete), (paid_for, complete), "entry {seq}");
     }
 }

@@ -1,9 +1,11 @@
 //! A page of flows costs a page, whatever it is narrowed to, and pages leave nothing out.
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use topup::domain::account_flow::{AccountFlow, FlowFilter, FlowPosition};
 use topup::domain::customer::CustomerId;
 use topup::domain::entry::EntryKind;
-use topup::storage::flows::{Flow, FlowFilter, FlowPosition, list};
+use topup::domain::product::Product;
+use topup::storage::account_flows::list;
 use topup::storage::ledger::explain::entry;
 
 use crate::explain::{HISTORY, scans};
@@ -29,8 +31,8 @@ async fn a_page_reads_a_page() {
     conn.batch_execute(HISTORY).await.unwrap();
     let narrowed = [
         filter("big"),
-        FlowFilter { currency: Some("USD".to_owned()), ..filter("big") },
-        FlowFilter { product: Some(String::new()), ..filter("big") },
+        FlowFilter { currency: "USD".parse().ok(), ..filter("big") },
+        FlowFilter { product: Some(Product::main()), ..filter("big") },
         FlowFilter { kinds: vec![EntryKind::Usage], ..filter("big") },
     ];
     for mode in ["force_generic_plan", "force_custom_plan"] {
@@ -41,14 +43,18 @@ async fn a_page_reads_a_page() {
                 let (fetched, page) = read(&mut conn, filter, after).await;
                 assert_eq!(page.len(), 50, "{mode} {filter:?}");
                 assert!(fetched < 250, "{mode} {filter:?}: {fetched}");
-                after = page.last().map(|last| (last.created_at, last.seq, last.wallet_id));
+                after = page.last().map(AccountFlow::position);
             }
         }
     }
 }
 
 /// How many rows a page reads, and what is on it; no index is left aside.
-async fn read(conn: &mut AsyncPgConnection, filter: &FlowFilter, after: Option<FlowPosition>) -> (i64, Vec<Flow>) {
+async fn read(
+    conn: &mut AsyncPgConnection,
+    filter: &FlowFilter,
+    after: Option<FlowPosition>,
+) -> (i64, Vec<AccountFlow>) {
     conn.batch_execute("BEGIN").await.unwrap();
     let before = scans(conn).await;
     let page = list(conn, filter, after, 50).await.unwrap();
@@ -72,9 +78,9 @@ async fn what_belongs_to_an_order_is_found_by_the_order() {
     let narrowed = [
         (order(300), 1),
         (order(601), 0),
-        (FlowFilter { kinds: vec![EntryKind::Recharge], product: Some(String::new()), ..order(1) }, 1),
+        (FlowFilter { kinds: vec![EntryKind::Recharge], product: Some(Product::main()), ..order(1) }, 1),
         (FlowFilter { kinds: vec![EntryKind::Refund], ..order(1) }, 0),
-        (FlowFilter { currency: Some("EUR".to_owned()), ..order(1) }, 0),
+        (FlowFilter { currency: "EUR".parse().ok(), ..order(1) }, 0),
     ];
     for mode in ["force_generic_plan", "force_custom_plan"] {
         conn.batch_execute(&format!("DISCARD PLANS; SET plan_cache_mode = {mode}")).await.unwrap();
@@ -84,7 +90,7 @@ async fn what_belongs_to_an_order_is_found_by_the_order() {
             assert!(fetched <= 1, "{mode} {filter:?}: {fetched}");
             if let Some(last) = page.last() {
                 assert_eq!(last.reference, filter.reference);
-                let beyond = Some((last.created_at, last.seq, last.wallet_id));
+                let beyond = Some(last.position());
                 assert_eq!(read(&mut conn, filter, beyond).await.1, []);
             }
         }
@@ -107,13 +113,13 @@ async fn a_rare_wallet_of_a_large_customer_is_listed_by_itself() {
         ANALYZE entries, wallets";
     conn.batch_execute(HISTORY).await.unwrap();
     conn.batch_execute(rare).await.unwrap();
-    let of_product = FlowFilter { product: Some("gpu".to_owned()), ..filter("big") };
+    let of_product = FlowFilter { product: Product::new("gpu"), ..filter("big") };
     let main = "01933600-0000-7000-8000-000000000001".parse().unwrap();
     let begin = entry(&mut conn, &of_product.customer, main, 30_000).await.unwrap().unwrap().created_at;
     let narrowed = [
         (of_product.clone(), 106),
         (FlowFilter { kinds: vec![EntryKind::Usage, EntryKind::Capture], ..of_product.clone() }, 106),
-        (FlowFilter { currency: Some("EUR".to_owned()), ..filter("big") }, 53),
+        (FlowFilter { currency: "EUR".parse().ok(), ..filter("big") }, 53),
         (FlowFilter { created_to: Some(begin), ..of_product.clone() }, 59),
         (FlowFilter { created_from: Some(begin), ..of_product.clone() }, 47),
     ];
@@ -125,11 +131,11 @@ async fn a_rare_wallet_of_a_large_customer_is_listed_by_itself() {
                 let (fetched, page) = read(&mut conn, filter, after).await;
                 assert!(fetched < 250, "{mode} {filter:?}: {fetched}");
                 let Some(last) = page.last() else { break };
-                after = Some((last.created_at, last.seq, last.wallet_id));
+                after = Some(last.position());
                 flows.extend(page);
             }
             assert_eq!(flows.len(), *found, "{mode} {filter:?}");
-            assert!(flows.is_sorted_by_key(|flow| std::cmp::Reverse((flow.created_at, flow.seq, flow.wallet_id))));
+            assert!(flows.is_sorted_by_key(|flow| std::cmp::Reverse(flow.position())));
         }
     }
 }
@@ -172,8 +178,8 @@ async fn twins_are_on_one_page_each() {
         loop {
             let page = list(&mut conn, &filter("twin"), after, size).await.unwrap();
             let Some(last) = page.last() else { break };
-            after = Some((last.created_at, last.seq, last.wallet_id));
-            keys.extend(page.into_iter().map(|flow| flow.key));
+            after = Some(last.position());
+            keys.extend(page.into_iter().map(|flow| format!("{}{}", flow.product, flow.id.seq)));
         }
         assert_eq!(keys, ["p33", "p23", "p13", "p32", "p22", "p12", "p31", "p21", "p11"], "pages of {size}");
     }

@@ -369,7 +369,7 @@ async fn many_disagreements_are_counted_and_the_first_listed() {
     .await;
     let report = report(&pool).await;
     let listed = report.disagreements.iter().filter(|one| one.rule == "wallet_balance").count();
-    assert_eq!(listed, topup::app::check::LISTED);
+    assert_eq!(listed, topup::domain::check::LISTED);
     assert!(topup::app::check::render(&report).contains("  and 150 more\n"));
     // wallet_balance and wallet_paid of each, and the sum of balances.
     assert_eq!(report.disagreement_count(), 501);

@@ -7,10 +7,11 @@ use chrono::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rust_decimal::Decimal;
-use topup::app::explain::{FlowId, MoneyPart, Question, what_it_paid_for, what_paid_for};
+use topup::app::explain::{PageRequest, PaidByCredit, what_it_paid_for, what_paid_for};
+use topup::domain::account_flow::FlowId;
 use topup::domain::customer::CustomerId;
 use topup::domain::entry::{Entry, EntryKind};
-use topup::domain::explain::Stretch;
+use topup::domain::explain::MoneyRange;
 use topup::domain::posting::{Booked, Change, NewGrant, OnInsufficient, Outcome, Posting, WalletKey};
 use topup::domain::reversal::parts_to_give_back;
 use topup::storage::Connection;
@@ -215,16 +216,16 @@ fn walk<'w>(
     conn: &'w mut Connection,
     origin: FlowId,
     at: FlowId,
-    part: Option<Stretch>,
+    part: Option<MoneyRange>,
     told: &'w mut Told,
 ) -> Pin<Box<dyn Future<Output = usize> + 'w>> {
     Box::pin(async move {
         let (mut below, mut sum) = (None, 0);
         loop {
-            let question = Question { part, below, limit: 2 };
-            let page = what_it_paid_for(conn, &customer(), Some(at), question).await.unwrap();
-            assert!(page.complete && page.parts.len() <= 2);
-            for item in page.parts {
+            let request = PageRequest { part, below, limit: 2 };
+            let page = what_it_paid_for(conn, &customer(), Some(at), request).await.unwrap();
+            assert!(page.complete && page.items.len() <= 2);
+            for item in page.items {
                 assert_eq!(item.debt, item.entry.seq < at.seq);
                 sum += units(item.amount);
                 *told.entry((origin, id(&item.entry), item.debt)).or_default() += units(item.amount);
@@ -243,7 +244,7 @@ fn walk<'w>(
     })
 }
 
-fn origins(parts: &[MoneyPart]) -> Vec<FlowId> {
+fn origins(parts: &[PaidByCredit]) -> Vec<FlowId> {
     parts.iter().flat_map(|part| std::iter::repeat_n(id(&part.entry), units(part.amount))).collect()
 }
 
@@ -267,16 +268,20 @@ async fn tell(seed: u64) -> (usize, usize, usize) {
         let taken = &truth.taken[&id(entry)];
         assert!(told.complete, "{entry:?}");
         assert_eq!(told.grants.iter().map(|grant| grant.amount).sum::<Decimal>(), -entry.granted);
-        assert_eq!(origins(&told.money), taken.paid, "what paid for {entry:#?}: {:#?}", told.money);
+        assert_eq!(origins(&told.credits), taken.paid, "what paid for {entry:#?}: {:#?}", told.credits);
         assert_eq!(origins(&told.repaid_by), taken.repaid, "what repaid {entry:#?}: {:#?}", told.repaid_by);
-        assert_eq!((units(told.repaid), units(told.struck)), (taken.repaid.len(), taken.struck), "{entry:#?}");
+        assert_eq!(
+            (units(told.debt_repaid), units(told.debt_cancelled)),
+            (taken.repaid.len(), taken.struck),
+            "{entry:#?}"
+        );
         for (origins, debt) in [(&taken.paid, false), (&taken.repaid, true)] {
             for origin in origins {
                 *backwards.entry((*origin, id(entry), debt)).or_default() += 1;
             }
         }
-        let reversed = |part: &&MoneyPart| part.through.len() > part.transfers.len();
-        given_back += told.money.iter().chain(&told.repaid_by).filter(reversed).count();
+        let reversed = |part: &&PaidByCredit| part.through.len() > part.transfers.len();
+        given_back += told.credits.iter().chain(&told.repaid_by).filter(reversed).count();
         owed += taken.owed - taken.repaid.len() - taken.struck;
         repaid += taken.repaid.len();
         struck += taken.struck;

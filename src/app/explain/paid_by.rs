@@ -1,82 +1,86 @@
-//! What paid for an entry: back from what it took to where the money came to the customer.
+//! What paid for a debit: the way back from what it took to where the money came to the customer.
 
 use std::collections::HashMap;
 
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::past::Past;
-use super::{FlowId, WalletName, find, names};
+use super::history::History;
+use super::{find, wallet_of};
 use crate::app::Error;
+use crate::domain::account_flow::FlowId;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::{Entry, EntryKind};
-use crate::domain::explain::Stretch;
+use crate::domain::explain::MoneyRange;
 use crate::domain::explain::debts::Repayment;
 use crate::domain::id::IdKind;
+use crate::domain::posting::WalletKey;
 use crate::storage::Connection;
 use crate::storage::ledger::{self, explain as store};
 
-/// The most pieces of paid money that one answer names.
-const PIECES: usize = 100;
-/// How often money that moved on is followed back.
-const HOPS: usize = 16;
-/// How often that is done for one answer, all pieces together.
-const STEPS: usize = 500;
+/// One answer names at most this many credits.
+const MAX_CREDITS: usize = 100;
+/// Money is followed back through at most this many transfers and reversals.
+const MAX_HOPS: usize = 16;
+/// One answer follows money back at most this many times, for all its credits together.
+const MAX_STEPS: usize = 500;
 
-/// What paid for an entry.
+/// What paid for a debit.
 #[derive(Debug)]
 pub struct PaidBy {
     pub entry: Entry,
-    pub wallet: WalletName,
-    pub grants: Vec<GrantPart>,
-    /// The oldest first.
-    pub money: Vec<MoneyPart>,
-    /// What repaid the part that became debt, the first first.
-    pub repaid_by: Vec<MoneyPart>,
+    pub wallet: WalletKey,
+    pub grants: Vec<PaidByGrant>,
+    /// Oldest first.
+    pub credits: Vec<PaidByCredit>,
+    /// The payments that repaid the part that became debt, oldest first.
+    pub repaid_by: Vec<PaidByCredit>,
     /// How much of the debt was repaid so far.
-    pub repaid: Decimal,
-    /// How much of the debt was given back before anything had repaid it.
-    pub struck: Decimal,
-    /// Whether `money` and `repaid_by` are all of it, each with the entry that it came to the customer with.
+    pub debt_repaid: Decimal,
+    /// How much of the debt reversals cancelled. This part was never repaid.
+    pub debt_cancelled: Decimal,
+    /// Whether `credits` and `repaid_by` are complete, and each credit is the one with which the money came to the
+    /// customer.
     pub complete: bool,
 }
 
+/// A grant, and what it paid of the debit.
 #[derive(Debug)]
-pub struct GrantPart {
+pub struct PaidByGrant {
     pub id: Uuid,
     pub amount: Decimal,
     pub reason: String,
 }
 
-/// A piece of paid money, and the entry with which it came to the customer.
+/// The credit with which money came to the customer, and what it paid of the debit.
 #[derive(Debug)]
-pub struct MoneyPart {
+pub struct PaidByCredit {
     pub amount: Decimal,
     pub entry: Entry,
-    pub wallet: WalletName,
-    /// The transfers that brought it from there to the wallet that spent it, the last one first.
+    pub wallet: WalletKey,
+    /// The transfers on the way from that credit to the debit, most recent first.
     pub transfers: Vec<String>,
-    /// The entries that brought it on from there, transfers in and reversals, the last one first.
+    /// The entries on that way (transfers in and reversals), most recent first.
     pub through: Vec<FlowId>,
 }
 
-impl MoneyPart {
-    /// The top-up order that it was paid with, as the API shows its id.
+impl PaidByCredit {
+    /// The top-up order that brought the money, as the API shows its id.
     #[must_use]
     pub fn order(&self) -> Option<&str> {
-        let of_an_order = matches!(
+        let is_of_an_order = matches!(
             self.entry.label.kind,
             EntryKind::Recharge | EntryKind::RefundReturned | EntryKind::DisputeReturned
         );
-        self.entry.label.reference.as_deref().filter(|id| of_an_order && IdKind::TopUpOrder.parse(id).is_some())
+        self.entry.label.reference.as_deref().filter(|id| is_of_an_order && IdKind::TopUpOrder.parse(id).is_some())
     }
 }
 
-/// What paid for an entry that took something: which grants, and paid money of which payments; for what became debt,
-/// which payments have repaid it so far.
+/// Explains what paid for a debit: which grants, which payments, and for the part that became debt, which payments have
+/// repaid it so far.
 ///
 /// # Errors
-/// 404; 422 `not_a_deduction` for an entry that brought something.
+/// 404; 422 `not_a_deduction` for a credit.
 pub async fn what_paid_for(
     conn: &mut Connection,
     customer: &CustomerId,
@@ -87,191 +91,199 @@ pub async fn what_paid_for(
         let detail = "this flow brought money in; ask what it paid for".to_owned();
         return Err(Error::Unprocessable { code: "not_a_deduction", detail });
     }
-    let wallets = names(conn, customer).await?;
-    let mut trail = Trail { past: Past::of(customer), wallets: &wallets, steps_left: STEPS, complete: true };
-    let money = match Stretch::taken_by(&entry) {
-        Some(stretch) => trail.follow(conn, Line::Paid { wallet: entry.wallet_id, stretch }).await?,
+    let wallets = store::wallets_by_id(conn, customer).await?;
+    let wallet = wallet_of(&entry, &wallets)?;
+    let mut tracer = Tracer { history: History::of(customer), wallets, steps_left: MAX_STEPS, complete: true };
+    let credits = match MoneyRange::debited_by(&entry) {
+        Some(range) => tracer.trace(conn, TracedMoney::Paid { wallet: entry.wallet_id, range }).await?,
         None => Vec::new(),
     };
-    let (mut repaid_by, mut repaid, mut struck) = (Vec::new(), Decimal::ZERO, Decimal::ZERO);
+    let (mut repaid_by, mut debt_repaid, mut debt_cancelled) = (Vec::new(), Decimal::ZERO, Decimal::ZERO);
     if entry.debt > Decimal::ZERO {
-        let debts = trail.past.debts(conn, &entry).await?;
-        trail.complete &= debts.knows(entry.seq);
-        repaid = debts.repaid_of(entry.seq);
-        struck = debts.struck_of(entry.seq);
-        if let Some(all) = Stretch::new(Decimal::ZERO, repaid) {
-            repaid_by = trail.follow(conn, Line::Debt { debtor: Box::new(entry.clone()), repaid: all }).await?;
+        let debts = tracer.history.debts(conn, &entry).await?;
+        tracer.complete &= debts.knows_all_of(entry.seq);
+        debt_repaid = debts.repaid_of(entry.seq);
+        debt_cancelled = debts.cancelled_of(entry.seq);
+        if let Some(repaid) = MoneyRange::new(Decimal::ZERO, debt_repaid) {
+            repaid_by = tracer.trace(conn, TracedMoney::Repaid { debit: Box::new(entry.clone()), repaid }).await?;
         }
     }
-    let complete = trail.complete;
+    let complete = tracer.complete;
     let grants = grants(conn, customer, &entry).await?;
-    let wallet = wallets.get(&entry.wallet_id).cloned().unwrap_or_default();
-    Ok(PaidBy { entry, wallet, grants, money, repaid_by, repaid, struck, complete })
+    Ok(PaidBy { entry, wallet, grants, credits, repaid_by, debt_repaid, debt_cancelled, complete })
 }
 
-async fn grants(conn: &mut Connection, customer: &CustomerId, entry: &Entry) -> Result<Vec<GrantPart>, Error> {
+async fn grants(conn: &mut Connection, customer: &CustomerId, entry: &Entry) -> Result<Vec<PaidByGrant>, Error> {
     let used: Vec<Uuid> = entry.grant_uses.iter().map(|(id, _)| *id).collect();
-    let known = if used.is_empty() { Vec::new() } else { store::grant_reasons(conn, customer, used).await? };
-    let part = |(id, used): &(Uuid, Decimal)| GrantPart {
-        id: *id,
-        amount: -*used,
-        reason: known.iter().find(|(grant, _)| grant == id).map(|(_, reason)| reason.clone()).unwrap_or_default(),
+    let reasons = if used.is_empty() { HashMap::new() } else { store::grant_reasons(conn, customer, used).await? };
+    let paid = |(id, used): &(Uuid, Decimal)| {
+        let reason = reasons.get(id).cloned().ok_or(Error::Internal("the grant of a grant use"))?;
+        Ok(PaidByGrant { id: *id, amount: -*used, reason })
     };
-    Ok(entry.grant_uses.iter().map(part).collect())
+    entry.grant_uses.iter().map(paid).collect()
 }
 
-/// Money whose origin is asked for.
+/// Money whose origin is to be found.
 #[derive(Clone)]
-enum Line {
-    /// A part of what went out of a wallet's paid money.
-    Paid { wallet: Uuid, stretch: Stretch },
-    /// A part of what was repaid of an entry's debt.
-    Debt { debtor: Box<Entry>, repaid: Stretch },
+enum TracedMoney {
+    /// A range of a wallet's line of paid money.
+    Paid { wallet: Uuid, range: MoneyRange },
+    /// A range of what was repaid of a debit's debt.
+    Repaid { debit: Box<Entry>, repaid: MoneyRange },
 }
 
-impl Line {
+impl TracedMoney {
     fn length(&self) -> Decimal {
         match self {
-            Self::Paid { stretch, .. } => stretch.length(),
-            Self::Debt { repaid, .. } => repaid.length(),
+            Self::Paid { range, .. } => range.length(),
+            Self::Repaid { repaid, .. } => repaid.length(),
         }
     }
 }
 
-/// What an entry brought, or a part of it: counted from the border between what repaid debt, below zero, and what
-/// came into the balance.
-struct Piece {
+/// A part of what a credit brought.
+struct CreditPart {
     entry: Entry,
-    part: Stretch,
+    /// Counted from the border between what repaid debt (below zero) and what came into the balance (above zero).
+    part: MoneyRange,
 }
 
-impl Piece {
-    /// Whether it came to the customer before this entry.
-    fn moved_on(&self) -> bool {
+impl CreditPart {
+    /// Whether the customer had this money already before the credit.
+    fn only_moved_on(&self) -> bool {
         matches!(self.entry.label.kind, EntryKind::TransferIn | EntryKind::Reversal)
     }
 }
 
-enum Step {
-    Ask(Line),
-    Tell(Box<Piece>),
+/// What a tracer has still to do.
+enum Task {
+    /// Find the credits that brought this money.
+    FindCredits(TracedMoney),
+    /// Follow this part of a credit back, or report the credit as the origin.
+    FollowBack(Box<CreditPart>),
 }
 
-/// How money came on from where it is told to have come from, the last move first.
+/// The way from an origin to the debit, most recent hop first.
 #[derive(Clone, Default)]
 struct Way {
     through: Vec<FlowId>,
     transfers: Vec<String>,
 }
 
-/// Where paid money came from, while it is followed back.
-struct Trail<'t> {
-    past: Past<'t>,
-    wallets: &'t HashMap<Uuid, WalletName>,
+/// Follows paid money back to its origins.
+struct Tracer<'c> {
+    history: History<'c>,
+    wallets: HashMap<Uuid, WalletKey>,
     steps_left: usize,
     complete: bool,
 }
 
-impl Trail<'_> {
-    async fn follow(&mut self, conn: &mut Connection, line: Line) -> Result<Vec<MoneyPart>, Error> {
-        let mut money = Vec::new();
-        // The next one last.
-        let mut open = vec![(Step::Ask(line), Way::default())];
-        while let Some((step, way)) = open.pop() {
-            match step {
-                Step::Ask(line) => {
-                    let asked = line.length();
-                    let pieces = self.pieces(conn, line).await?;
-                    self.complete &= pieces.iter().map(|piece| piece.part.length()).sum::<Decimal>() == asked;
-                    open.extend(pieces.into_iter().rev().map(|piece| (Step::Tell(Box::new(piece)), way.clone())));
+impl Tracer<'_> {
+    async fn trace(&mut self, conn: &mut Connection, money: TracedMoney) -> Result<Vec<PaidByCredit>, Error> {
+        let mut origins = Vec::new();
+        // A stack: the next task is the last one, so that origins come out oldest first.
+        let mut tasks = vec![(Task::FindCredits(money), Way::default())];
+        while let Some((task, way)) = tasks.pop() {
+            match task {
+                Task::FindCredits(money) => {
+                    let wanted = money.length();
+                    let parts = self.credits_of(conn, money).await?;
+                    self.complete &= parts.iter().map(|credit| credit.part.length()).sum::<Decimal>() == wanted;
+                    let follow = |credit| (Task::FollowBack(Box::new(credit)), way.clone());
+                    tasks.extend(parts.into_iter().rev().map(follow));
                 }
-                Step::Tell(_) if money.len() >= PIECES => {
+                Task::FollowBack(_) if origins.len() >= MAX_CREDITS => {
                     self.complete = false;
                     break;
                 }
-                Step::Tell(piece) => {
-                    let further = way.through.len() < HOPS && self.steps_left > 0;
-                    let behind = if further { self.behind(conn, &piece).await? } else { Vec::new() };
-                    // What moved on has a line behind it as long as its own: less was not followed to its end.
-                    let told: Decimal = behind.iter().map(Line::length).sum();
-                    self.complete &= !piece.moved_on() || told == piece.part.length();
-                    let Piece { entry, part } = *piece;
-                    if behind.is_empty() {
-                        let wallet = self.wallets.get(&entry.wallet_id).cloned().unwrap_or_default();
+                Task::FollowBack(credit) => {
+                    let may_follow = way.through.len() < MAX_HOPS && self.steps_left > 0;
+                    let sources = if may_follow { self.sources_of(conn, &credit).await? } else { Vec::new() };
+                    // The sources of money that moved on are exactly as long as the money; shorter ones are not all.
+                    let found: Decimal = sources.iter().map(TracedMoney::length).sum();
+                    self.complete &= !credit.only_moved_on() || found == credit.part.length();
+                    let CreditPart { entry, part } = *credit;
+                    if sources.is_empty() {
+                        let wallet = wallet_of(&entry, &self.wallets)?;
                         let Way { through, transfers } = way;
-                        money.push(MoneyPart { amount: part.length(), entry, wallet, transfers, through });
+                        origins.push(PaidByCredit { amount: part.length(), entry, wallet, transfers, through });
                         continue;
                     }
                     self.steps_left -= 1;
                     let mut way = way;
-                    way.through.push(FlowId { wallet: entry.wallet_id, seq: entry.seq });
+                    way.through.push(FlowId::of(&entry));
                     if entry.label.kind == EntryKind::TransferIn {
                         way.transfers.push(entry.label.key);
                     }
-                    open.extend(behind.into_iter().rev().map(|line| (Step::Ask(line), way.clone())));
+                    tasks.extend(sources.into_iter().rev().map(|money| (Task::FindCredits(money), way.clone())));
                 }
             }
         }
-        Ok(money)
+        Ok(origins)
     }
 
-    /// What brought the money of a line, in its order.
-    async fn pieces(&mut self, conn: &mut Connection, line: Line) -> Result<Vec<Piece>, Error> {
-        match line {
-            Line::Paid { wallet, stretch } => {
-                let limit = i64::try_from(PIECES + 1).unwrap_or(i64::MAX);
-                let found = store::brought_within(conn, self.past.customer, wallet, stretch, limit).await?;
-                let piece = |entry: Entry| {
-                    let brought = Stretch::brought_by(&entry)?;
-                    let part = stretch.overlap(&brought)?.moved(brought.from, Decimal::ZERO);
-                    Some(Piece { entry, part })
+    /// The parts of credits that brought this money, in its order.
+    async fn credits_of(&mut self, conn: &mut Connection, money: TracedMoney) -> Result<Vec<CreditPart>, Error> {
+        match money {
+            TracedMoney::Paid { wallet, range } => {
+                let limit = i64::try_from(MAX_CREDITS + 1).unwrap_or(i64::MAX);
+                let credits = store::credits_within(conn, self.history.customer, wallet, range, limit).await?;
+                let part_of = |entry: Entry| {
+                    let credited = MoneyRange::credited_by(&entry)?;
+                    let part = range.overlap(&credited)?.translate(credited.from, Decimal::ZERO);
+                    Some(CreditPart { entry, part })
                 };
-                Ok(found.into_iter().filter_map(piece).collect())
+                Ok(credits.into_iter().filter_map(part_of).collect())
             }
-            Line::Debt { debtor, repaid } => {
-                let debts = self.past.debts(conn, &debtor).await?;
-                let all = debts.of(debtor.seq);
-                let first = all.partition_point(|done| done.repaid.to <= repaid.from);
-                let part = |done: &Repayment| {
-                    let part = repaid.overlap(&done.repaid)?.moved(done.repaid.from, done.money.from);
-                    Some((done.by, part.moved(debts.repaid_by(done.by), Decimal::ZERO)))
+            TracedMoney::Repaid { debit, repaid } => {
+                let debts = self.history.debts(conn, &debit).await?;
+                let repayments = debts.repayments_of(debit.seq);
+                let first = repayments.partition_point(|repayment| repayment.of_debt.to <= repaid.from);
+                let part_of = |repayment: &Repayment| {
+                    let part = repaid.overlap(&repayment.of_debt)?;
+                    let of_credit = part.translate(repayment.of_debt.from, repayment.of_credit.from);
+                    // All that repaid debt lies below the border.
+                    let border = debts.repaid_by(repayment.credit);
+                    Some((repayment.credit, of_credit.translate(border, Decimal::ZERO)))
                 };
-                let parts: Vec<(i64, Stretch)> = all.iter().skip(first).map_while(part).take(PIECES + 1).collect();
-                let numbers = parts.iter().map(|(by, _)| *by).collect();
-                let found = store::entries_by_seq(conn, self.past.customer, debtor.wallet_id, numbers).await?;
-                let piece = |(by, part): (i64, Stretch)| {
-                    let entry = found.iter().find(|entry| entry.seq == by)?.clone();
-                    Some(Piece { entry, part })
+                let parts: Vec<(i64, MoneyRange)> =
+                    repayments.iter().skip(first).map_while(part_of).take(MAX_CREDITS + 1).collect();
+                let numbers = parts.iter().map(|(seq, _)| *seq).collect();
+                let credits = store::entries_by_seq(conn, self.history.customer, debit.wallet_id, numbers).await?;
+                let credit_part = |(seq, part): (i64, MoneyRange)| {
+                    let entry = credits.iter().find(|entry| entry.seq == seq)?.clone();
+                    Some(CreditPart { entry, part })
                 };
-                Ok(parts.into_iter().filter_map(piece).collect())
+                Ok(parts.into_iter().filter_map(credit_part).collect())
             }
         }
     }
 
-    /// The money behind a piece that only moved on with its entry, as far as it is known; nothing where it came to
-    /// the customer with it.
-    async fn behind(&mut self, conn: &mut Connection, piece: &Piece) -> Result<Vec<Line>, Error> {
-        let entry = &piece.entry;
-        let came_in = entry.paid();
+    /// The sources of a part of a credit that only moved on, as far as they are known. A credit with which money came to
+    /// the customer has none.
+    async fn sources_of(&mut self, conn: &mut Connection, credit: &CreditPart) -> Result<Vec<TracedMoney>, Error> {
+        let entry = &credit.entry;
+        let came_into_balance = entry.paid();
         match entry.label.kind {
             EntryKind::TransferIn => {
                 let key = &entry.label.key;
-                let before = ledger::find_entry(conn, self.past.customer, EntryKind::TransferOut, key).await?;
-                let line = before.and_then(|before| {
-                    let taken = Stretch::taken_by(&before)?;
-                    // Both lines end together.
-                    let stretch = piece.part.moved(came_in, taken.to).overlap(&taken)?;
-                    Some(Line::Paid { wallet: before.wallet_id, stretch })
+                let other_side = ledger::find_entry(conn, self.history.customer, EntryKind::TransferOut, key).await?;
+                let source = other_side.and_then(|debit| {
+                    let debited = MoneyRange::debited_by(&debit)?;
+                    // The line of the transfer in and the line of the transfer out end at the same unit.
+                    let range = credit.part.translate(came_into_balance, debited.to).overlap(&debited)?;
+                    Some(TracedMoney::Paid { wallet: debit.wallet_id, range })
                 });
-                Ok(line.into_iter().collect())
+                Ok(source.into_iter().collect())
             }
             EntryKind::Reversal => {
-                let Some((usage, all)) = self.past.behind(conn, entry).await? else { return Ok(Vec::new()) };
-                let given = all.behind(&piece.part.moved(came_in, all.length()));
+                let found = self.history.reversed_usage(conn, entry).await?;
+                let Some((usage, returned)) = found else { return Ok(Vec::new()) };
+                let source = returned.source_of(&credit.part.translate(came_into_balance, returned.length()));
                 let wallet = usage.wallet_id;
-                let debt = given.debt.map(|repaid| Line::Debt { debtor: Box::new(usage), repaid });
-                let paid = given.paid.map(|stretch| Line::Paid { wallet, stretch });
-                Ok(debt.into_iter().chain(paid).collect())
+                let repaid = source.debt.map(|repaid| TracedMoney::Repaid { debit: Box::new(usage), repaid });
+                let paid = source.paid.map(|range| TracedMoney::Paid { wallet, range });
+                Ok(repaid.into_iter().chain(paid).collect())
             }
             _ => Ok(Vec::new()),
         }

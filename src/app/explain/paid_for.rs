@@ -1,86 +1,90 @@
-//! What an entry paid for: forward from what it brought to what was taken of it, and to the debts that it repaid.
+//! What a credit paid for: the way forward from what it brought to the debits that used it, and to the debt that it
+//! repaid.
 
 use std::collections::HashMap;
 
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::past::{Past, REVERSALS};
-use super::{FlowId, WalletName, find, names};
+use super::history::{History, MAX_REVERSALS};
+use super::{find, wallet_of};
 use crate::app::{App, Caller, Error, orders};
+use crate::domain::account_flow::FlowId;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::{Entry, EntryKind};
-use crate::domain::explain::Stretch;
-use crate::domain::explain::given_back::GivenBack;
+use crate::domain::explain::MoneyRange;
+use crate::domain::explain::returned_money::ReturnedMoney;
 use crate::domain::id::IdKind;
+use crate::domain::posting::WalletKey;
 use crate::storage::ledger::{self, explain as store};
 use crate::storage::{Connection, payments, transfers};
 
-/// How many entries of a wallet one page looks at, that paid for nothing included.
-const LOOKED_AT: i64 = 5_000;
-/// In how many pieces money is told to have gone on from one entry.
-const WENT_ON: usize = 100;
+/// One page reads about this many entries of a wallet at most, including those that used nothing of the credit.
+const MAX_ENTRIES_READ: i64 = 5_000;
+/// One item names at most this many flows with which its money went on.
+const MAX_NEXT_FLOWS: usize = 100;
 
-/// What is asked about an entry that brought something.
+/// Which page of what a credit paid for.
 #[derive(Debug, Clone, Copy)]
-pub struct Question {
-    /// Only what this part of it paid for: of a line that begins with what repaid debt.
-    pub part: Option<Stretch>,
+pub struct PageRequest {
+    /// Restricts the page to a part of what the credit brought as a whole: debt repayment first, then the rest.
+    pub part: Option<MoneyRange>,
     /// Only entries below this number.
     pub below: Option<i64>,
-    /// At most so many, 1 or more.
+    /// The size of the page: at least 1.
     pub limit: i64,
 }
 
-/// An entry that something was taken by, or whose debt was repaid, and how much of it the payment or grant paid.
+/// A debit that the credit paid for, or whose debt it repaid.
 #[derive(Debug)]
-pub struct PaidForPart {
+pub struct PaidForItem {
+    /// How much of the debit the credit paid.
     pub amount: Decimal,
-    /// Whether it was debt, which was repaid.
+    /// Whether the credit repaid debt of the debit. The debit is then older than the credit.
     pub debt: bool,
     pub entry: Entry,
-    pub wallet: WalletName,
-    /// Where the money went on, when it was transferred: the entry in the other wallet.
+    pub wallet: WalletKey,
+    /// For a transfer: the transfer in of the other wallet.
     pub transferred_to: Option<FlowId>,
-    pub went_on: Vec<WentOn>,
+    /// The flows with which this money went on: a transfer in, or reversals that gave it back.
+    pub went_on: Vec<NextFlow>,
 }
 
-/// Paid money that went on with another entry, by a transfer or because it was given back: ask that one what this
-/// part of it paid for.
+/// A flow with which money went on. A question about this part of it continues the way.
 #[derive(Debug, Clone, Copy)]
-pub struct WentOn {
+pub struct NextFlow {
     pub to: FlowId,
-    pub part: Stretch,
+    pub part: MoneyRange,
 }
 
-/// A page of what an entry paid for.
+/// A page of what a credit paid for.
 #[derive(Debug, Default)]
-pub struct PaidFor {
-    /// The newest first.
-    pub parts: Vec<PaidForPart>,
-    /// Below which number to go on; `None`: that was all.
+pub struct PaidForPage {
+    /// Newest first.
+    pub items: Vec<PaidForItem>,
+    /// The next page lies below this number; `None` on the last page.
     pub next: Option<i64>,
-    /// False where there was too much debt, or too many reversals, to tell all of it, or a reversal that cannot be
-    /// explained. Also for what went back into a grant, by a reversal or with a restored bonus: that is not followed,
-    /// the grant's first entry tells all that the grant paid for.
+    /// False in two cases. Some of it is not known: there were too many changes of debt or reversals, or a reversal that
+    /// cannot be explained. Or the credit returned promotional credit to grants (a reversal, a restored bonus): that part
+    /// is not followed, because the entry that opened the grant lists everything that the grant paid for.
     pub complete: bool,
 }
 
-/// What an entry that brought something has paid for.
+/// Explains what a credit paid for.
 ///
 /// # Errors
-/// 404; 422 `not_a_payment` for an entry that took something.
+/// 404; 422 `not_a_payment` for a debit.
 pub async fn what_it_paid_for(
     conn: &mut Connection,
     customer: &CustomerId,
     flow: Option<FlowId>,
-    question: Question,
-) -> Result<PaidFor, Error> {
+    request: PageRequest,
+) -> Result<PaidForPage, Error> {
     let entry = find(conn, customer, flow).await?;
-    of_entry(conn, customer, &entry, question).await
+    explain_credit(conn, customer, &entry, request).await
 }
 
-/// What the money of a top-up order has paid for.
+/// Explains what the money of a top-up order paid for.
 ///
 /// # Errors
 /// 404.
@@ -89,8 +93,8 @@ pub async fn order_paid_for(
     caller: &Caller,
     customer: Option<&str>,
     order: Option<Uuid>,
-    question: Question,
-) -> Result<PaidFor, Error> {
+    request: PageRequest,
+) -> Result<PaidForPage, Error> {
     let mut conn = app.pool.get().await?;
     let order = orders::read::owned(&mut conn, caller, customer, order).await?;
     let (kind, key) = if let Some(applied) = payments::application_to_order(&mut conn, order.id).await? {
@@ -98,240 +102,258 @@ pub async fn order_paid_for(
     } else if let Some(transfer) = transfers::of_order(&mut conn, order.id).await? {
         (EntryKind::TransferIn, IdKind::Transfer.show(transfer.id))
     } else {
-        // Nothing has arrived for it, so it has paid for nothing.
-        return Ok(PaidFor { complete: true, ..PaidFor::default() });
+        // No money has arrived for the order, so it has paid for nothing.
+        return Ok(PaidForPage { complete: true, ..PaidForPage::default() });
     };
-    let entry = ledger::find_entry(&mut conn, &order.customer, kind, &key).await?.ok_or(Error::NotFound("flow"))?;
-    of_entry(&mut conn, &order.customer, &entry, question).await
+    let entry = ledger::find_entry(&mut conn, &order.customer, kind, &key).await?;
+    let entry = entry.ok_or(Error::Internal("the entry of an order's money"))?;
+    explain_credit(&mut conn, &order.customer, &entry, request).await
 }
 
-/// What the money was used for.
-enum Use {
+/// How a debit used the credit.
+enum CreditUse {
+    /// An amount of the grant that the credit opened.
     Granted(Decimal),
-    /// On the line of the wallet's paid money that went out.
-    Paid(Stretch),
-    /// On the line of what was repaid of the entry's debt.
-    Debt(Stretch),
+    /// A range of the wallet's line of paid money.
+    Paid(MoneyRange),
+    /// A range of what was repaid of the debit's debt.
+    RepaidDebt(MoneyRange),
 }
 
+/// A page of debits with their uses of the credit.
 #[derive(Default)]
-struct Found {
-    uses: Vec<(Entry, Use)>,
+struct UsesPage {
+    uses: Vec<(Entry, CreditUse)>,
     next: Option<i64>,
     complete: bool,
 }
 
-async fn of_entry(
+async fn explain_credit(
     conn: &mut Connection,
     customer: &CustomerId,
-    entry: &Entry,
-    question: Question,
-) -> Result<PaidFor, Error> {
-    if entry.amount < Decimal::ZERO {
+    credit: &Entry,
+    request: PageRequest,
+) -> Result<PaidForPage, Error> {
+    if credit.amount < Decimal::ZERO {
         let detail = "this flow took money out; ask what paid for it".to_owned();
         return Err(Error::Unprocessable { code: "not_a_payment", detail });
     }
-    let mut past = Past::of(customer);
-    let found = match (entry.label.kind, entry.grant_uses.as_slice()) {
-        (EntryKind::Grant | EntryKind::Bonus, [(grant, _)]) => of_grant(conn, customer, *grant, question).await?,
+    let mut history = History::of(customer);
+    let page = match (credit.label.kind, credit.grant_uses.as_slice()) {
+        (EntryKind::Grant | EntryKind::Bonus, [(grant, _)]) => uses_of_grant(conn, customer, *grant, request).await?,
         _ => {
-            let mut found = of_money(conn, &mut past, entry, question).await?;
-            // What went back into a grant is on no line of its own; a part that is asked for is never of it.
-            found.complete &= entry.granted.is_zero() || question.part.is_some();
-            found
+            let mut page = uses_of_money(conn, &mut history, credit, request).await?;
+            // What the credit returned to grants lies on no line. A requested part of a line is never about it.
+            page.complete &= credit.granted.is_zero() || request.part.is_some();
+            page
         }
     };
-    let arrived = arrived(conn, customer, &found.uses).await?;
-    let (reversals, mut complete) = reversals(conn, customer, entry.wallet_id, &found.uses).await?;
-    complete &= found.complete;
-    let wallets = names(conn, customer).await?;
-    let mut parts = Vec::new();
-    for (entry, used) in found.uses {
-        let there = arrived.get(&entry.label.key).copied().filter(|_| entry.label.kind == EntryKind::TransferOut);
-        let back = match reversals.get(&entry.label.key).filter(|_| is_usage(&entry)) {
+    let arrivals = arrivals(conn, customer, &page.uses).await?;
+    let (reversals, mut complete) = reversals(conn, customer, credit.wallet_id, &page.uses).await?;
+    complete &= page.complete;
+    let wallets = store::wallets_by_id(conn, customer).await?;
+    let mut items = Vec::new();
+    for (entry, used) in page.uses {
+        let arrival = arrivals.get(&entry.label.key).copied().filter(|_| entry.label.kind == EntryKind::TransferOut);
+        let returned = match reversals.get(&entry.label.key).filter(|_| is_usage(&entry)) {
             Some(reversals) => {
-                let back = past.given_back(conn, &entry, reversals).await?;
-                complete &= back.len() == reversals.len();
-                back
+                let returned = history.returned_money(conn, &entry, reversals).await?;
+                complete &= returned.len() == reversals.len();
+                returned
             }
             None => Vec::new(),
         };
-        let mut went_on = went_on(&entry, &used, there, &back);
-        complete &= went_on.len() <= WENT_ON;
-        went_on.truncate(WENT_ON);
-        parts.push(PaidForPart {
+        let mut went_on = next_flows(&entry, &used, arrival, &returned);
+        complete &= went_on.len() <= MAX_NEXT_FLOWS;
+        went_on.truncate(MAX_NEXT_FLOWS);
+        items.push(PaidForItem {
             amount: match used {
-                Use::Granted(amount) => amount,
-                Use::Paid(part) | Use::Debt(part) => part.length(),
+                CreditUse::Granted(amount) => amount,
+                CreditUse::Paid(part) | CreditUse::RepaidDebt(part) => part.length(),
             },
-            debt: matches!(used, Use::Debt(_)),
-            wallet: wallets.get(&entry.wallet_id).cloned().unwrap_or_default(),
-            transferred_to: there,
+            debt: matches!(used, CreditUse::RepaidDebt(_)),
+            wallet: wallet_of(&entry, &wallets)?,
+            transferred_to: arrival,
             went_on,
             entry,
         });
     }
-    Ok(PaidFor { parts, next: found.next, complete })
+    Ok(PaidForPage { items, next: page.next, complete })
 }
 
 fn is_usage(entry: &Entry) -> bool {
     matches!(entry.label.kind, EntryKind::Usage | EntryKind::Capture)
 }
 
-fn went_on(entry: &Entry, used: &Use, there: Option<FlowId>, back: &[GivenBack]) -> Vec<WentOn> {
-    if let (Some(to), Some(taken), Use::Paid(part)) = (there, Stretch::taken_by(entry), used) {
-        return vec![WentOn { to, part: part.moved(taken.from, Decimal::ZERO) }];
+/// The flows with which the money of one use went on.
+fn next_flows(debit: &Entry, used: &CreditUse, arrival: Option<FlowId>, returned: &[ReturnedMoney]) -> Vec<NextFlow> {
+    if let (Some(to), Some(debited), CreditUse::Paid(part)) = (arrival, MoneyRange::debited_by(debit), used) {
+        return vec![NextFlow { to, part: part.translate(debited.from, Decimal::ZERO) }];
     }
-    let part = |back: &GivenBack| {
+    let with_reversal = |money: &ReturnedMoney| {
         let part = match used {
-            Use::Granted(_) => None,
-            Use::Paid(part) => back.of_paid(part),
-            Use::Debt(part) => back.of_debt(part),
+            CreditUse::Granted(_) => None,
+            CreditUse::Paid(part) => money.locate_paid(part),
+            CreditUse::RepaidDebt(part) => money.locate_debt(part),
         };
-        part.map(|part| WentOn { to: FlowId { wallet: entry.wallet_id, seq: back.by }, part })
+        part.map(|part| NextFlow { to: FlowId { wallet: debit.wallet_id, seq: money.reversal }, part })
     };
-    back.iter().filter_map(part).collect()
+    returned.iter().filter_map(with_reversal).collect()
 }
 
-/// Where transfers arrived, by their keys.
-async fn arrived(
+/// The transfers in that belong to the transfers out among the debits, by their keys.
+async fn arrivals(
     conn: &mut Connection,
     customer: &CustomerId,
-    uses: &[(Entry, Use)],
+    uses: &[(Entry, CreditUse)],
 ) -> Result<HashMap<String, FlowId>, Error> {
-    let moved = uses.iter().filter(|(entry, _)| entry.label.kind == EntryKind::TransferOut);
-    let moved: Vec<String> = moved.map(|(entry, _)| entry.label.key.clone()).collect();
-    if moved.is_empty() {
+    let transfers = uses.iter().filter(|(entry, _)| entry.label.kind == EntryKind::TransferOut);
+    let keys: Vec<String> = transfers.map(|(entry, _)| entry.label.key.clone()).collect();
+    if keys.is_empty() {
         return Ok(HashMap::new());
     }
-    let found = ledger::find_entries(conn, customer, EntryKind::TransferIn, moved).await?;
-    let flow = |entry: Entry| (entry.label.key, FlowId { wallet: entry.wallet_id, seq: entry.seq });
-    Ok(found.into_iter().map(flow).collect())
+    let found = ledger::find_entries(conn, customer, EntryKind::TransferIn, keys).await?;
+    let by_key = |entry: Entry| {
+        let flow = FlowId::of(&entry);
+        (entry.label.key, flow)
+    };
+    Ok(found.into_iter().map(by_key).collect())
 }
 
-/// The reversals of usages, by the usages' ids, in their order; and whether that is all of them.
+/// The reversals of the usages among the debits, by the usages' ids and oldest first; and whether these are all of them.
 async fn reversals(
     conn: &mut Connection,
     customer: &CustomerId,
     wallet: Uuid,
-    uses: &[(Entry, Use)],
+    uses: &[(Entry, CreditUse)],
 ) -> Result<(HashMap<String, Vec<Entry>>, bool), Error> {
-    let usages = uses.iter().filter(|(entry, used)| is_usage(entry) && !matches!(used, Use::Granted(_)));
+    let usages = uses.iter().filter(|(entry, used)| is_usage(entry) && !matches!(used, CreditUse::Granted(_)));
     let usages: Vec<String> = usages.map(|(entry, _)| entry.label.key.clone()).collect();
     let mut by_usage: HashMap<String, Vec<Entry>> = HashMap::new();
     if usages.is_empty() {
         return Ok((by_usage, true));
     }
-    let found = store::reversals_of(conn, customer, wallet, usages, REVERSALS).await?;
-    let whole = i64::try_from(found.len()).unwrap_or(REVERSALS) < REVERSALS;
+    let found = store::reversals_of(conn, customer, wallet, usages, MAX_REVERSALS).await?;
+    let whole = i64::try_from(found.len()).unwrap_or(MAX_REVERSALS) < MAX_REVERSALS;
     for reversal in found {
-        by_usage.entry(reversal.label.reference.clone().unwrap_or_default()).or_default().push(reversal);
+        let usage = reversal.label.reference.clone().ok_or(Error::Internal("the usage that a reversal names"))?;
+        by_usage.entry(usage).or_default().push(reversal);
     }
     Ok((by_usage, whole))
 }
 
-/// First what was taken of it since, then the debts that it repaid, which are older than it.
-async fn of_money(
+/// The debits that used a credit's money: first those that took it from the balance, then those whose debt it repaid,
+/// which are older than the credit.
+async fn uses_of_money(
     conn: &mut Connection,
-    past: &mut Past<'_>,
-    entry: &Entry,
-    question: Question,
-) -> Result<Found, Error> {
-    let mut repaid = Vec::new();
-    let (mut border, mut known) = (Decimal::ZERO, true);
-    if entry.debt < Decimal::ZERO {
-        let debts = past.debts(conn, entry).await?;
-        known = debts.reaches(entry.seq);
-        border = -entry.debt;
-        if entry.label.kind == EntryKind::Reversal {
-            if !known {
-                // What it struck out is no money that it brought, so nobody knows where on its line anything lies.
-                return Ok(Found::default());
+    history: &mut History<'_>,
+    credit: &Entry,
+    request: PageRequest,
+) -> Result<UsesPage, Error> {
+    let mut repayments = Vec::new();
+    // On the line of what the credit brought as a whole, everything below the border repaid debt.
+    let (mut border, mut complete) = (Decimal::ZERO, true);
+    if credit.debt < Decimal::ZERO {
+        let debts = history.debts(conn, credit).await?;
+        complete = debts.reaches(credit.seq);
+        border = -credit.debt;
+        if credit.label.kind == EntryKind::Reversal {
+            if !complete {
+                // The debt that the reversal cancelled is not money that it brought. How much that was is not known, so
+                // no position on the reversal's line is known either.
+                return Ok(UsesPage::default());
             }
-            border -= debts.struck_by(entry.seq);
+            border -= debts.cancelled_by(credit.seq);
         }
-        repaid = debts.by(entry.seq).to_vec();
+        repayments = debts.repayments_by(credit.seq).to_vec();
     }
-    let of_part = |line: &Stretch| question.part.map_or(Some(*line), |part| part.overlap(line));
-    let brought = Stretch::brought_by(entry).and_then(|brought| {
-        let part = of_part(&brought.moved(brought.from, border))?;
-        Some(part.moved(border, brought.from))
+    let requested = |range: &MoneyRange| request.part.map_or(Some(*range), |part| part.overlap(range));
+    let in_balance = MoneyRange::credited_by(credit).and_then(|credited| {
+        let part = requested(&credited.translate(credited.from, border))?;
+        Some(part.translate(border, credited.from))
     });
-    let mut found = Found { complete: true, ..Found::default() };
-    if let Some(stretch) = brought {
-        found = of_stretch(conn, past.customer, entry.wallet_id, stretch, question).await?;
+    let mut page = UsesPage { complete: true, ..UsesPage::default() };
+    if let Some(range) = in_balance {
+        page = uses_of_range(conn, history.customer, credit.wallet_id, range, request).await?;
     }
-    found.complete = known;
-    if found.next.is_some() {
-        return Ok(found);
+    page.complete = complete;
+    if page.next.is_some() {
+        return Ok(page);
     }
-    let below = question.below.unwrap_or(i64::MAX);
-    let mut debts: Vec<(i64, Stretch)> = repaid
+    let below = request.below.unwrap_or(i64::MAX);
+    let mut debts: Vec<(i64, MoneyRange)> = repayments
         .iter()
-        .filter(|part| part.debtor < below)
-        .filter_map(|part| Some((part.debtor, of_part(&part.money)?.moved(part.money.from, part.repaid.from))))
+        .filter(|repayment| repayment.debit < below)
+        .filter_map(|repayment| {
+            let part = requested(&repayment.of_credit)?;
+            Some((repayment.debit, part.translate(repayment.of_credit.from, repayment.of_debt.from)))
+        })
         .collect();
-    debts.sort_by_key(|(debtor, _)| -*debtor);
-    let room = usize::try_from(question.limit).unwrap_or(usize::MAX).saturating_sub(found.uses.len());
-    found.next = debts.get(room).map(|(debtor, _)| *debtor + 1);
+    debts.sort_by_key(|(debit, _)| -*debit);
+    let room = usize::try_from(request.limit).unwrap_or(usize::MAX).saturating_sub(page.uses.len());
+    page.next = debts.get(room).map(|(debit, _)| *debit + 1);
     debts.truncate(room);
     if debts.is_empty() {
-        return Ok(found);
+        return Ok(page);
     }
-    let numbers = debts.iter().map(|(debtor, _)| *debtor).collect();
-    for debtor in store::entries_by_seq(conn, past.customer, entry.wallet_id, numbers).await?.into_iter().rev() {
-        if let Some((_, part)) = debts.iter().find(|(seq, _)| *seq == debtor.seq) {
-            found.uses.push((debtor, Use::Debt(*part)));
+    let numbers = debts.iter().map(|(debit, _)| *debit).collect();
+    let debits = store::entries_by_seq(conn, history.customer, credit.wallet_id, numbers).await?;
+    for debit in debits.into_iter().rev() {
+        if let Some((_, part)) = debts.iter().find(|(seq, _)| *seq == debit.seq) {
+            page.uses.push((debit, CreditUse::RepaidDebt(*part)));
         }
     }
-    Ok(found)
+    Ok(page)
 }
 
-async fn of_stretch(
+/// The debits that took a range of a wallet's paid money.
+async fn uses_of_range(
     conn: &mut Connection,
     customer: &CustomerId,
     wallet: Uuid,
-    stretch: Stretch,
-    question: Question,
-) -> Result<Found, Error> {
-    let limit = question.limit;
-    let (first, last) = store::taken_between(conn, customer, wallet, stretch).await?;
-    let mut from = last.min(question.below.unwrap_or(i64::MAX).saturating_sub(1));
+    range: MoneyRange,
+    request: PageRequest,
+) -> Result<UsesPage, Error> {
+    let limit = request.limit;
+    let (first, last) = store::debits_between(conn, customer, wallet, range).await?;
+    let mut from = last.min(request.below.unwrap_or(i64::MAX).saturating_sub(1));
     let mut uses = Vec::new();
-    let (mut looked_at, mut chunk) = (0, limit + 1);
-    while from >= first && looked_at < LOOKED_AT {
-        let entries = store::downwards(conn, customer, wallet, from, first, chunk).await?;
+    let (mut read, mut chunk) = (0, limit + 1);
+    while from >= first && read < MAX_ENTRIES_READ {
+        let entries = store::entries_down(conn, customer, wallet, from, first, chunk).await?;
         if entries.is_empty() {
-            return Ok(Found { uses, next: None, complete: true });
+            return Ok(UsesPage { uses, next: None, complete: true });
         }
         for entry in entries {
-            // The number to begin with may not be there yet, so the entries tell how far it came.
+            // The entry with the first number may not be written yet, so progress is counted by the entries that are.
             from = entry.seq - 1;
-            let Some(taken) = Stretch::taken_by(&entry).and_then(|taken| taken.overlap(&stretch)) else { continue };
+            let taken = MoneyRange::debited_by(&entry).and_then(|debited| debited.overlap(&range));
+            let Some(taken) = taken else { continue };
             if uses.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
-                return Ok(Found { uses, next: Some(entry.seq + 1), complete: true });
+                return Ok(UsesPage { uses, next: Some(entry.seq + 1), complete: true });
             }
-            uses.push((entry, Use::Paid(taken)));
+            uses.push((entry, CreditUse::Paid(taken)));
         }
-        looked_at += chunk;
+        read += chunk;
         chunk = 500;
     }
-    Ok(Found { uses, next: (from >= first).then_some(from + 1), complete: true })
+    Ok(UsesPage { uses, next: (from >= first).then_some(from + 1), complete: true })
 }
 
-async fn of_grant(
+/// The debits that used a grant.
+async fn uses_of_grant(
     conn: &mut Connection,
     customer: &CustomerId,
     grant: Uuid,
-    question: Question,
-) -> Result<Found, Error> {
-    let (below, limit) = (question.below.unwrap_or(i64::MAX), question.limit);
-    let mut found = store::taken_from_grant(conn, customer, grant, below, limit + 1).await?;
+    request: PageRequest,
+) -> Result<UsesPage, Error> {
+    let (below, limit) = (request.below.unwrap_or(i64::MAX), request.limit);
+    let mut found = store::debits_of_grant(conn, customer, grant, below, limit + 1).await?;
     let more = found.len() > usize::try_from(limit).unwrap_or(usize::MAX);
     if more {
         found.pop();
     }
     let next = found.last().filter(|_| more).map(|(entry, _)| entry.seq);
-    let uses = found.into_iter().map(|(entry, amount)| (entry, Use::Granted(amount))).collect();
-    Ok(Found { uses, next, complete: true })
+    let uses = found.into_iter().map(|(entry, amount)| (entry, CreditUse::Granted(amount))).collect();
+    Ok(UsesPage { uses, next, complete: true })
 }

@@ -1,170 +1,174 @@
-//! Who repaid which debt: the first debt first.
+//! Finds which credit repaid which debt.
 //!
-//! A reversal of usage is the exception: it first strikes out what is still owed of that very usage, for nobody has
-//! to pay what was given back; only the rest of it repays other debt. So debt ends in one of two ways, and whatever
-//! a reversal gives to others had been paid for before it.
+//! A credit repays the oldest debt first. A reversal of usage makes one exception: it first cancels what is still owed
+//! of that very usage, because nobody has to pay for usage that was given back. Only the rest of the reversal repays
+//! other debt. So debt ends in one of two ways: a credit repaid it, or a reversal cancelled it.
 //!
-//! The debt of a wallet comes in episodes, from none to none: an entry that brings paid money leaves no debt behind,
-//! because it repays first. Within an episode `paid_in` therefore stands still, and that is how one is looked up.
+//! The debt of a wallet comes in **episodes**: an episode begins when the first debit goes beyond the balance, and ends
+//! when nothing is owed any more. A credit comes into the balance only after all debt is repaid, so `paid_in` is constant
+//! within an episode. That value identifies the episode and lets storage find its entries.
 
 use std::collections::HashMap;
 
 use rust_decimal::Decimal;
 
-use super::Stretch;
+use super::MoneyRange;
 use crate::domain::entry::{Entry, EntryKind};
 
-/// A movement of a wallet's debt.
+/// What one entry changed of its wallet's debt.
 #[derive(Debug, Clone, PartialEq)]
-pub struct DebtMove {
+pub struct DebtChange {
     pub seq: i64,
     pub kind: EntryKind,
     pub key: String,
     pub reference: Option<String>,
-    /// Signed, as in the entry: more than zero is new debt.
+    /// As in the entry: new debt is greater than zero, repaid or cancelled debt is less than zero.
     pub debt: Decimal,
 }
 
-/// Debt of one entry that another one repaid.
+/// Debt of one debit that one credit repaid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Repayment {
-    pub debtor: i64,
-    /// On the line of what was repaid of the debtor's debt, the first repaid first.
-    pub repaid: Stretch,
-    pub by: i64,
-    /// On the line of what the repaying entry brought.
-    pub money: Stretch,
+    /// The number of the debit that had become debt.
+    pub debit: i64,
+    /// The range of the line "what was repaid of the debit's debt".
+    pub of_debt: MoneyRange,
+    /// The number of the credit that repaid it.
+    pub credit: i64,
+    /// The range of the line "what the credit brought as a whole". It is as long as `of_debt`.
+    pub of_credit: MoneyRange,
 }
 
-/// An episode of debt, settled as far as it has come.
+/// An episode of debt, replayed from its entries.
 #[derive(Debug, Clone, Default)]
-pub struct Debts {
-    /// In the order in which it happened. As the first debt is repaid first, both the debtors and the repayers are
-    /// in the order of their numbers, and what belongs to one of them lies together.
+pub struct DebtEpisode {
+    /// In the order in which they happened. The oldest debt is repaid first, so both the numbers of the debits and the
+    /// numbers of the credits ascend.
     repayments: Vec<Repayment>,
-    /// What reversals struck out, by the debtors and by the reversals.
-    struck_of: HashMap<i64, Decimal>,
-    struck_by: HashMap<i64, Decimal>,
-    open: HashMap<i64, Decimal>,
-    /// The last movement that was looked at; `None`: all were.
-    until: Option<i64>,
+    /// What reversals cancelled, by the number of the debit.
+    cancelled_of: HashMap<i64, Decimal>,
+    /// The same, by the number of the reversal.
+    cancelled_by: HashMap<i64, Decimal>,
+    /// What is still owed of each debit.
+    owed: HashMap<i64, Decimal>,
+    /// The last entry that was replayed; `None` when all of them were.
+    replayed_to: Option<i64>,
 }
 
-struct Debtor {
-    seq: i64,
-    open: Decimal,
+struct OpenDebt {
+    debit: i64,
+    owed: Decimal,
     repaid: Decimal,
 }
 
-/// How much paid money had come in before an entry; the same for all movements of an episode.
+/// How much paid money had come into the wallet before this entry. All entries of an episode share this value.
 #[must_use]
 pub fn episode(entry: &Entry) -> Decimal {
     entry.paid_in - entry.paid().max(Decimal::ZERO)
 }
 
-impl Debts {
-    /// Settles an episode from its first movements, in their order. `whole`: they are all of it.
+impl DebtEpisode {
+    /// Replays an episode from its first changes, in their order. `whole` says that these are all its changes.
     #[must_use]
-    pub fn settle(moves: &[DebtMove], whole: bool) -> Self {
-        let mut settled = Self { until: moves.last().filter(|_| !whole).map(|last| last.seq), ..Self::default() };
-        if moves.is_empty() && !whole {
-            settled.until = Some(0);
-        }
-        let mut debtors: Vec<Debtor> = Vec::new();
+    pub fn replay(changes: &[DebtChange], whole: bool) -> Self {
+        let last = changes.last().map_or(0, |last| last.seq);
+        let mut episode = Self { replayed_to: (!whole).then_some(last), ..Self::default() };
+        let mut debts: Vec<OpenDebt> = Vec::new();
         let mut usages: HashMap<&str, usize> = HashMap::new();
-        let mut first_open = 0;
-        for step in moves {
-            if step.debt > Decimal::ZERO {
-                // Captures make no debt, for what they take was held or is there.
-                if step.kind == EntryKind::Usage {
-                    usages.insert(&step.key, debtors.len());
+        let mut oldest_owed = 0;
+        for change in changes {
+            if change.debt > Decimal::ZERO {
+                // Only usage is looked up by a reversal here: a capture never makes debt, because its money is held.
+                if change.kind == EntryKind::Usage {
+                    usages.insert(&change.key, debts.len());
                 }
-                debtors.push(Debtor { seq: step.seq, open: step.debt, repaid: Decimal::ZERO });
+                debts.push(OpenDebt { debit: change.seq, owed: change.debt, repaid: Decimal::ZERO });
                 continue;
             }
-            let mut rest = -step.debt;
-            let reversed = step.reference.as_deref().filter(|_| step.kind == EntryKind::Reversal);
-            let own = reversed.and_then(|usage| usages.get(usage)).and_then(|at| debtors.get_mut(*at));
-            if let Some(own) = own {
-                let struck = own.open.min(rest);
-                if struck > Decimal::ZERO {
-                    own.open -= struck;
-                    rest -= struck;
-                    *settled.struck_of.entry(own.seq).or_default() += struck;
-                    *settled.struck_by.entry(step.seq).or_default() += struck;
+            let mut rest = -change.debt;
+            let reversed_usage = change.reference.as_deref().filter(|_| change.kind == EntryKind::Reversal);
+            let own_debt = reversed_usage.and_then(|usage| usages.get(usage)).and_then(|at| debts.get_mut(*at));
+            if let Some(own_debt) = own_debt {
+                let cancelled = own_debt.owed.min(rest);
+                if cancelled > Decimal::ZERO {
+                    own_debt.owed -= cancelled;
+                    rest -= cancelled;
+                    *episode.cancelled_of.entry(own_debt.debit).or_default() += cancelled;
+                    *episode.cancelled_by.entry(change.seq).or_default() += cancelled;
                 }
             }
-            let mut given = Decimal::ZERO;
-            while let Some(debtor) = debtors.get_mut(first_open).filter(|_| given < rest) {
-                let part = debtor.open.min(rest - given);
-                let repaid = Stretch::new(debtor.repaid, debtor.repaid + part);
-                if let (Some(repaid), Some(money)) = (repaid, Stretch::new(given, given + part)) {
-                    settled.repayments.push(Repayment { debtor: debtor.seq, repaid, by: step.seq, money });
+            let mut spent = Decimal::ZERO;
+            while let Some(debt) = debts.get_mut(oldest_owed).filter(|_| spent < rest) {
+                let part = debt.owed.min(rest - spent);
+                let of_debt = MoneyRange::new(debt.repaid, debt.repaid + part);
+                if let (Some(of_debt), Some(of_credit)) = (of_debt, MoneyRange::new(spent, spent + part)) {
+                    let repayment = Repayment { debit: debt.debit, of_debt, credit: change.seq, of_credit };
+                    episode.repayments.push(repayment);
                 }
-                debtor.open -= part;
-                debtor.repaid += part;
-                given += part;
-                if debtor.open.is_zero() {
-                    first_open += 1;
+                debt.owed -= part;
+                debt.repaid += part;
+                spent += part;
+                if debt.owed.is_zero() {
+                    oldest_owed += 1;
                 }
             }
         }
-        settled.open = debtors.iter().map(|debtor| (debtor.seq, debtor.open)).collect();
-        settled
+        episode.owed = debts.iter().map(|debt| (debt.debit, debt.owed)).collect();
+        episode
     }
 
-    /// What was repaid of a debtor's debt, the first first.
+    /// The repayments of a debit's debt, oldest first.
     #[must_use]
-    pub fn of(&self, debtor: i64) -> &[Repayment] {
-        self.run(debtor, |part| part.debtor)
+    pub fn repayments_of(&self, debit: i64) -> &[Repayment] {
+        self.with_number(debit, |repayment| repayment.debit)
     }
 
-    /// What an entry repaid, the oldest debt first.
+    /// The repayments that a credit made, the oldest debt first.
     #[must_use]
-    pub fn by(&self, repayer: i64) -> &[Repayment] {
-        self.run(repayer, |part| part.by)
+    pub fn repayments_by(&self, credit: i64) -> &[Repayment] {
+        self.with_number(credit, |repayment| repayment.credit)
     }
 
-    fn run(&self, number: i64, of: impl Fn(&Repayment) -> i64) -> &[Repayment] {
-        let from = self.repayments.partition_point(|part| of(part) < number);
-        let to = self.repayments.partition_point(|part| of(part) <= number);
+    fn with_number(&self, number: i64, number_of: impl Fn(&Repayment) -> i64) -> &[Repayment] {
+        let from = self.repayments.partition_point(|repayment| number_of(repayment) < number);
+        let to = self.repayments.partition_point(|repayment| number_of(repayment) <= number);
         self.repayments.get(from..to).unwrap_or_default()
     }
 
-    /// How much of a debtor's debt was repaid.
+    /// How much of a debit's debt was repaid.
     #[must_use]
-    pub fn repaid_of(&self, debtor: i64) -> Decimal {
-        self.of(debtor).last().map_or(Decimal::ZERO, |last| last.repaid.to)
+    pub fn repaid_of(&self, debit: i64) -> Decimal {
+        self.repayments_of(debit).last().map_or(Decimal::ZERO, |last| last.of_debt.to)
     }
 
-    /// How much debt an entry repaid.
+    /// How much debt a credit repaid.
     #[must_use]
-    pub fn repaid_by(&self, repayer: i64) -> Decimal {
-        self.by(repayer).last().map_or(Decimal::ZERO, |last| last.money.to)
+    pub fn repaid_by(&self, credit: i64) -> Decimal {
+        self.repayments_by(credit).last().map_or(Decimal::ZERO, |last| last.of_credit.to)
     }
 
-    /// What a reversal struck out of its own usage's debt.
+    /// How much of its own usage's debt a reversal cancelled.
     #[must_use]
-    pub fn struck_by(&self, reversal: i64) -> Decimal {
-        self.struck_by.get(&reversal).copied().unwrap_or_default()
+    pub fn cancelled_by(&self, reversal: i64) -> Decimal {
+        self.cancelled_by.get(&reversal).copied().unwrap_or_default()
     }
 
-    /// What was struck out of a debtor's debt.
+    /// How much of a debit's debt reversals cancelled.
     #[must_use]
-    pub fn struck_of(&self, debtor: i64) -> Decimal {
-        self.struck_of.get(&debtor).copied().unwrap_or_default()
+    pub fn cancelled_of(&self, debit: i64) -> Decimal {
+        self.cancelled_of.get(&debit).copied().unwrap_or_default()
     }
 
-    /// Whether it is known what became of the movement, up to now.
+    /// Whether this episode tells all that became of a debit's debt so far.
     #[must_use]
-    pub fn knows(&self, seq: i64) -> bool {
-        self.until.is_none_or(|until| seq <= until && self.open.get(&seq).is_none_or(Decimal::is_zero))
+    pub fn knows_all_of(&self, debit: i64) -> bool {
+        self.replayed_to.is_none_or(|last| debit <= last && self.owed.get(&debit).is_none_or(Decimal::is_zero))
     }
 
-    /// Whether the movement was looked at, if it is one of the episode.
+    /// Whether the replay came as far as this entry.
     #[must_use]
     pub fn reaches(&self, seq: i64) -> bool {
-        self.until.is_none_or(|until| seq <= until)
+        self.replayed_to.is_none_or(|last| seq <= last)
     }
 }
 
@@ -174,61 +178,70 @@ mod tests {
 
     use super::*;
 
-    fn booked(seq: i64, debt: i64) -> DebtMove {
-        DebtMove { seq, kind: EntryKind::Usage, key: format!("u{seq}"), reference: None, debt: Decimal::from(debt) }
+    fn usage(seq: i64, debt: i64) -> DebtChange {
+        DebtChange { seq, kind: EntryKind::Usage, key: format!("u{seq}"), reference: None, debt: Decimal::from(debt) }
     }
 
-    fn paid(seq: i64, amount: i64) -> DebtMove {
-        DebtMove { kind: EntryKind::Recharge, key: format!("p{seq}"), debt: Decimal::from(-amount), ..booked(seq, 0) }
+    fn payment(seq: i64, amount: i64) -> DebtChange {
+        DebtChange { kind: EntryKind::Recharge, key: format!("p{seq}"), debt: Decimal::from(-amount), ..usage(seq, 0) }
     }
 
-    fn reversed(seq: i64, usage: &str, amount: i64) -> DebtMove {
-        DebtMove { kind: EntryKind::Reversal, reference: Some(usage.to_owned()), ..paid(seq, amount) }
+    fn reversal(seq: i64, usage: &str, amount: i64) -> DebtChange {
+        DebtChange { kind: EntryKind::Reversal, reference: Some(usage.to_owned()), ..payment(seq, amount) }
     }
 
-    /// (debtor, by, from of the repaid, from of the money, how much)
-    fn told(debts: &Debts) -> Vec<(i64, i64, i64, i64, i64)> {
+    /// (debit, credit, where the part of the debt begins, where the part of the credit begins, length)
+    fn repayments(episode: &DebtEpisode) -> Vec<(i64, i64, i64, i64, i64)> {
         let whole = |amount: Decimal| i64::try_from(amount).unwrap();
-        let tell = |part: &Repayment| {
-            assert_eq!(part.repaid.length(), part.money.length());
-            (part.debtor, part.by, whole(part.repaid.from), whole(part.money.from), whole(part.money.length()))
+        let numbers = |part: &Repayment| {
+            assert_eq!(part.of_debt.length(), part.of_credit.length());
+            (
+                part.debit,
+                part.credit,
+                whole(part.of_debt.from),
+                whole(part.of_credit.from),
+                whole(part.of_debt.length()),
+            )
         };
-        debts.repayments.iter().map(tell).collect()
+        episode.repayments.iter().map(numbers).collect()
     }
 
     #[test]
-    fn the_first_debt_is_repaid_first() {
-        let debts = Debts::settle(&[booked(1, 5), booked(2, 3), paid(3, 4), booked(4, 2), paid(5, 6)], true);
-        assert_eq!(told(&debts), [(1, 3, 0, 0, 4), (1, 5, 4, 0, 1), (2, 5, 0, 1, 3), (4, 5, 0, 4, 2)]);
-        assert_eq!((debts.of(1), debts.by(5)), (&debts.repayments[..2], &debts.repayments[1..]));
-        assert_eq!((debts.repaid_of(1), debts.repaid_by(5)), (Decimal::from(5), Decimal::from(6)));
-        assert_eq!((debts.of(3), debts.repaid_of(3), debts.repaid_by(6)), (&[][..], Decimal::ZERO, Decimal::ZERO));
+    fn the_oldest_debt_is_repaid_first() {
+        let changes = [usage(1, 5), usage(2, 3), payment(3, 4), usage(4, 2), payment(5, 6)];
+        let episode = DebtEpisode::replay(&changes, true);
+        assert_eq!(repayments(&episode), [(1, 3, 0, 0, 4), (1, 5, 4, 0, 1), (2, 5, 0, 1, 3), (4, 5, 0, 4, 2)]);
+        assert_eq!(episode.repayments_of(1), &episode.repayments[..2]);
+        assert_eq!(episode.repayments_by(5), &episode.repayments[1..]);
+        assert_eq!((episode.repaid_of(1), episode.repaid_by(5)), (Decimal::from(5), Decimal::from(6)));
+        assert_eq!(episode.repayments_of(3), []);
+        assert_eq!((episode.repaid_of(3), episode.repaid_by(6)), (Decimal::ZERO, Decimal::ZERO));
     }
 
     #[test]
-    fn a_reversal_strikes_out_its_own_debt_and_repays_others_with_the_rest() {
-        // Of 2's 5 payment 4 repaid 1; so 6 gives back 4 that nobody owes any more and 1 that 3 gets.
-        let moves = [booked(1, 5), booked(2, 5), booked(3, 5), paid(4, 6), reversed(6, "u2", 5)];
-        let debts = Debts::settle(&moves, true);
-        assert_eq!(told(&debts), [(1, 4, 0, 0, 5), (2, 4, 0, 5, 1), (3, 6, 0, 0, 1)]);
-        assert_eq!((debts.struck_by(6), debts.struck_of(2)), (Decimal::from(4), Decimal::from(4)));
-        assert_eq!(debts.struck_of(3), Decimal::ZERO);
+    fn a_reversal_cancels_its_own_debt_and_repays_others_with_the_rest() {
+        // Payment 4 had repaid 1 of the 5 that usage 2 owed. So reversal 6 cancels 4, and repays 1 of usage 3.
+        let changes = [usage(1, 5), usage(2, 5), usage(3, 5), payment(4, 6), reversal(6, "u2", 5)];
+        let episode = DebtEpisode::replay(&changes, true);
+        assert_eq!(repayments(&episode), [(1, 4, 0, 0, 5), (2, 4, 0, 5, 1), (3, 6, 0, 0, 1)]);
+        assert_eq!((episode.cancelled_by(6), episode.cancelled_of(2)), (Decimal::from(4), Decimal::from(4)));
+        assert_eq!(episode.cancelled_of(3), Decimal::ZERO);
     }
 
     #[test]
-    fn a_debt_that_was_struck_out_is_passed_over() {
-        let moves = [booked(1, 5), booked(2, 5), booked(3, 5), reversed(4, "u2", 5), paid(5, 8)];
-        let debts = Debts::settle(&moves, true);
-        assert_eq!(told(&debts), [(1, 5, 0, 0, 5), (3, 5, 0, 5, 3)]);
+    fn cancelled_debt_is_not_repaid() {
+        let changes = [usage(1, 5), usage(2, 5), usage(3, 5), reversal(4, "u2", 5), payment(5, 8)];
+        let episode = DebtEpisode::replay(&changes, true);
+        assert_eq!(repayments(&episode), [(1, 5, 0, 0, 5), (3, 5, 0, 5, 3)]);
     }
 
     #[test]
-    fn a_prefix_says_what_it_knows() {
-        let moves = [booked(1, 5), booked(2, 5), paid(3, 5)];
-        let (part, whole) = (Debts::settle(&moves, false), Debts::settle(&moves, true));
-        assert!(part.knows(1) && part.knows(3) && !part.knows(2) && !part.knows(4));
+    fn a_part_of_an_episode_says_how_far_it_goes() {
+        let changes = [usage(1, 5), usage(2, 5), payment(3, 5)];
+        let (part, whole) = (DebtEpisode::replay(&changes, false), DebtEpisode::replay(&changes, true));
+        assert!(part.knows_all_of(1) && part.knows_all_of(3) && !part.knows_all_of(2) && !part.knows_all_of(4));
         assert!(part.reaches(2) && !part.reaches(4));
-        assert!(whole.knows(2) && whole.knows(4));
-        assert!(!Debts::settle(&[], false).knows(1));
+        assert!(whole.knows_all_of(2) && whole.knows_all_of(4));
+        assert!(!DebtEpisode::replay(&[], false).knows_all_of(1));
     }
 }

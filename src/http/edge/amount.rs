@@ -6,7 +6,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::domain::money::{Currency, format_amount};
+use crate::domain::money::{Currency, Money, format_amount};
 
 /// An amount as text. What it may be is checked by the use case, which names the field and the rule.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
@@ -29,6 +29,18 @@ impl SignedAmount {
     #[must_use]
     pub fn of(amount: Decimal, currency: Currency) -> Self {
         Self(format_amount(amount, currency))
+    }
+}
+
+impl From<Money> for Amount {
+    fn from(money: Money) -> Self {
+        Self::of(money.amount(), money.currency())
+    }
+}
+
+impl From<Money> for SignedAmount {
+    fn from(money: Money) -> Self {
+        Self::of(money.amount(), money.currency())
     }
 }
 

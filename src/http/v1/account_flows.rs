@@ -5,11 +5,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::flows::{Flow, FlowFilter};
-use crate::app::{App, Error, flows};
-use crate::domain::entry::{EntryKind, FlowType};
+use crate::app::{App, account_flows};
+use crate::domain::account_flow::{self, FlowFilter, FlowType};
 use crate::domain::id::IdKind;
-use crate::domain::product::Product;
 use crate::http::edge::amount::SignedAmount;
 use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::extract::QueryParams;
@@ -154,34 +152,32 @@ pub async fn list_account_flows(
     let filter = FlowFilter {
         customer,
         kinds: query.kind.iter().flat_map(|kind| FlowType::from(*kind).kinds()).collect(),
-        currency: filters::currency(query.currency.as_deref())?.map(|currency| currency.code().to_owned()),
-        product: filters::product(query.product.as_deref())?.map(|product| product.as_column().to_owned()),
+        currency: filters::currency(query.currency.as_deref())?,
+        product: filters::product(query.product.as_deref())?,
         reference: filters::order(query.order.as_deref())?.map(|order| IdKind::TopUpOrder.show(order)),
         created_from: query.created_from,
         created_to: query.created_to,
     };
     let tag = format!("{} {filter:?}", request.path());
     let after = page::decode_cursor(query.cursor.as_deref(), &tag)?;
-    let mut found = flows::list(&app, &filter, after, limit + 1).await?;
-    let (rows, next_cursor) = page::cut(&mut found, limit, &tag, |flow| (flow.created_at, flow.seq, flow.wallet_id));
-    let data = rows.iter().map(render).collect::<Result<_, _>>()?;
+    let mut found = account_flows::list(&app, &filter, after, limit + 1).await?;
+    let (rows, next_cursor) = page::cut(&mut found, limit, &tag, account_flow::AccountFlow::position);
+    let data = rows.iter().map(AccountFlow::from).collect();
     Ok(HttpResponse::Ok().json(AccountFlowPage { data, has_more: next_cursor.is_some(), next_cursor }))
 }
 
-/// A flow as it is shown. Usage has no reference of its own: its id is the key.
-pub(super) fn render(flow: &Flow) -> Result<AccountFlow, Error> {
-    let currency = crate::app::currency_from_column(&flow.currency)?;
-    let kind = EntryKind::from_code(flow.kind).ok_or(Error::NotFound("flow"))?;
-    let own_key = matches!(kind, EntryKind::Usage).then(|| flow.key.clone());
-    Ok(AccountFlow {
-        id: format!("{}_{}", IdKind::Flow.show(flow.wallet_id), flow.seq),
-        kind: kind.flow_type().into(),
-        amount: SignedAmount::of(flow.amount, currency),
-        currency: flow.currency.clone(),
-        product: Product::from_column(&flow.product).code().map(str::to_owned),
-        balance_after: SignedAmount::of(flow.balance_after, currency),
-        reference: flow.reference.clone().or(own_key),
-        description: flow.description.clone(),
-        created_at: flow.created_at,
-    })
+impl From<&account_flow::AccountFlow> for AccountFlow {
+    fn from(flow: &account_flow::AccountFlow) -> Self {
+        Self {
+            id: flow.id.to_string(),
+            kind: flow.flow_type().into(),
+            amount: flow.amount.into(),
+            currency: flow.amount.currency().code().to_owned(),
+            product: flow.product.code().map(str::to_owned),
+            balance_after: flow.balance_after.into(),
+            reference: flow.reference.clone(),
+            description: flow.description.clone(),
+            created_at: flow.created_at,
+        }
+    }
 }

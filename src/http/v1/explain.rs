@@ -4,20 +4,20 @@ use actix_web::{HttpRequest, HttpResponse, get, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::currency_from_column;
-use crate::app::explain::{self, FlowId, MoneyPart, PaidFor, Question, WalletName};
-use crate::app::flows::Flow;
+use crate::app::explain::{self, PageRequest, PaidByCredit};
 use crate::app::{App, Error};
+use crate::domain::account_flow::{self, FlowId};
 use crate::domain::entry::Entry;
-use crate::domain::explain::Stretch;
+use crate::domain::explain::MoneyRange;
 use crate::domain::id::IdKind;
 use crate::domain::money::parse_plain_decimal;
+use crate::domain::posting::WalletKey;
 use crate::http::edge::amount::Amount;
 use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::extract::QueryParams;
 use crate::http::edge::page;
 use crate::http::edge::problem::Failure;
-use crate::http::v1::account_flows::{self, AccountFlow};
+use crate::http::v1::account_flows::AccountFlow;
 use crate::http::v1::top_up_orders::OrderPath;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -34,31 +34,12 @@ struct FlowPath {
 
 impl FlowPath {
     fn parse(&self) -> Option<FlowId> {
-        let (wallet, seq) = self.flow_id.rsplit_once('_')?;
-        let digits = seq.bytes().all(|b| b.is_ascii_digit()) && !seq.starts_with('0');
-        let seq = seq.parse().ok().filter(|_| digits)?;
-        Some(FlowId { wallet: IdKind::Flow.parse(wallet)?, seq })
+        FlowId::parse(&self.flow_id)
     }
 }
 
-fn show(flow: FlowId) -> String {
-    format!("{}_{}", IdKind::Flow.show(flow.wallet), flow.seq)
-}
-
-fn flow(entry: &Entry, wallet: &WalletName) -> Result<AccountFlow, Error> {
-    account_flows::render(&Flow {
-        wallet_id: entry.wallet_id,
-        seq: entry.seq,
-        kind: entry.label.kind.code(),
-        amount: entry.amount,
-        currency: wallet.currency.clone(),
-        product: wallet.product.clone(),
-        balance_after: entry.balance_after,
-        key: entry.label.key.clone(),
-        reference: entry.label.reference.clone(),
-        description: entry.label.description.clone(),
-        created_at: entry.created_at,
-    })
+fn flow(entry: &Entry, wallet: &WalletKey) -> AccountFlow {
+    AccountFlow::from(&account_flow::AccountFlow::of(entry, wallet.currency, &wallet.product))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -128,15 +109,16 @@ pub struct PaidByPayment {
     through: Vec<String>,
 }
 
-fn payment(part: &MoneyPart) -> Result<PaidByPayment, Error> {
-    let currency = currency_from_column(&part.wallet.currency)?;
-    Ok(PaidByPayment {
-        amount: Amount::of(part.amount, currency),
-        flow: flow(&part.entry, &part.wallet)?,
-        top_up_order_id: part.order().map(str::to_owned),
-        transfers: part.transfers.clone(),
-        through: part.through.iter().map(|flow| show(*flow)).collect(),
-    })
+impl From<&PaidByCredit> for PaidByPayment {
+    fn from(credit: &PaidByCredit) -> Self {
+        Self {
+            amount: Amount::of(credit.amount, credit.wallet.currency),
+            flow: flow(&credit.entry, &credit.wallet),
+            top_up_order_id: credit.order().map(str::to_owned),
+            transfers: credit.transfers.clone(),
+            through: credit.through.iter().map(FlowId::to_string).collect(),
+        }
+    }
 }
 
 /// Explain what paid for a flow
@@ -161,22 +143,22 @@ pub async fn get_account_flow_paid_by(
 ) -> Result<HttpResponse, Failure> {
     let customer = caller.customer(query.customer_id.as_deref())?;
     let found = explain::paid_by(&app, &customer, path.parse()).await?;
-    let currency = currency_from_column(&found.wallet.currency).map_err(Error::from)?;
+    let currency = found.wallet.currency;
     let grants = found.grants.iter().map(|part| PaidByGrant {
         grant_id: IdKind::Grant.show(part.id),
         amount: Amount::of(part.amount, currency),
         reason: part.reason.clone(),
     });
     Ok(HttpResponse::Ok().json(FlowPaidBy {
-        flow: flow(&found.entry, &found.wallet)?,
+        flow: flow(&found.entry, &found.wallet),
         granted: Amount::of(-found.entry.granted, currency),
         paid: Amount::of(-found.entry.paid(), currency),
         debt: Amount::of(found.entry.debt, currency),
-        debt_repaid: Amount::of(found.repaid, currency),
-        debt_given_back: Amount::of(found.struck, currency),
+        debt_repaid: Amount::of(found.debt_repaid, currency),
+        debt_given_back: Amount::of(found.debt_cancelled, currency),
         grants: grants.collect(),
-        payments: found.money.iter().map(payment).collect::<Result<_, _>>()?,
-        repaid_by: found.repaid_by.iter().map(payment).collect::<Result<_, _>>()?,
+        payments: found.credits.iter().map(Into::into).collect(),
+        repaid_by: found.repaid_by.iter().map(Into::into).collect(),
         complete: found.complete,
     }))
 }
@@ -216,7 +198,7 @@ struct FlowPaidForQuery {
 }
 
 impl FlowPaidForQuery {
-    fn part(&self) -> Result<Option<Stretch>, Error> {
+    fn part(&self) -> Result<Option<MoneyRange>, Error> {
         let (from, amount) = match (&self.part_from, &self.part_amount) {
             (None, None) => return Ok(None),
             (Some(from), Some(amount)) => (from, amount),
@@ -226,7 +208,7 @@ impl FlowPaidForQuery {
         let bad = |pointer| Error::field(pointer, "invalid_amount", "must be a plain decimal amount");
         let from = parse_plain_decimal(from).map_err(|_| bad("?part_from"))?;
         let amount = parse_plain_decimal(amount).map_err(|_| bad("?part_amount"))?;
-        let part = Stretch::new(from, from + amount);
+        let part = MoneyRange::new(from, from + amount);
         part.map(Some).ok_or_else(|| Error::field("?part_amount", "out_of_range", "must be more than zero"))
     }
 }
@@ -282,28 +264,28 @@ pub struct WentOn {
     part_amount: Amount,
 }
 
-fn answer(found: &PaidFor, tag: &str) -> Result<HttpResponse, Failure> {
-    let item = |part: &explain::PaidForPart| {
-        let currency = currency_from_column(&part.wallet.currency)?;
-        let went_on = |on: &explain::WentOn| WentOn {
-            flow_id: show(on.to),
-            part_from: Amount::of(on.part.from, currency),
-            part_amount: Amount::of(on.part.length(), currency),
+fn respond(found: &explain::PaidForPage, tag: &str) -> HttpResponse {
+    let item = |item: &explain::PaidForItem| {
+        let currency = item.wallet.currency;
+        let went_on = |next: &explain::NextFlow| WentOn {
+            flow_id: next.to.to_string(),
+            part_from: Amount::of(next.part.from, currency),
+            part_amount: Amount::of(next.part.length(), currency),
         };
-        Ok::<_, Error>(PaidForItem {
-            amount: Amount::of(part.amount, currency),
-            flow: flow(&part.entry, &part.wallet)?,
-            debt: part.debt,
-            transferred_to: part.transferred_to.map(show),
-            went_on: part.went_on.iter().map(went_on).collect(),
-        })
+        PaidForItem {
+            amount: Amount::of(item.amount, currency),
+            flow: flow(&item.entry, &item.wallet),
+            debt: item.debt,
+            transferred_to: item.transferred_to.map(|flow| flow.to_string()),
+            went_on: item.went_on.iter().map(went_on).collect(),
+        }
     };
-    Ok(HttpResponse::Ok().json(PaidForPage {
-        data: found.parts.iter().map(item).collect::<Result<_, _>>()?,
+    HttpResponse::Ok().json(PaidForPage {
+        data: found.items.iter().map(item).collect(),
         next_cursor: found.next.map(|next| page::encode_cursor(&next, tag)),
         has_more: found.next.is_some(),
         complete: found.complete,
-    }))
+    })
 }
 
 /// Explain what a flow paid for
@@ -329,8 +311,8 @@ pub async fn list_account_flow_paid_for(
     let part = query.part()?;
     let tag = format!("{} {customer} {part:?}", request.path());
     let below = page::decode_cursor(query.cursor.as_deref(), &tag)?;
-    let question = Question { part, below, limit: page::limit(query.limit)? };
-    answer(&explain::paid_for(&app, &customer, path.parse(), question).await?, &tag)
+    let page = PageRequest { part, below, limit: page::limit(query.limit)? };
+    Ok(respond(&explain::paid_for(&app, &customer, path.parse(), page).await?, &tag))
 }
 
 /// Explain what an order paid for
@@ -354,7 +336,7 @@ pub async fn list_top_up_order_paid_for(
 ) -> Result<HttpResponse, Failure> {
     let tag = request.path().to_owned();
     let below = page::decode_cursor(query.cursor.as_deref(), &tag)?;
-    let question = Question { part: None, below, limit: page::limit(query.limit)? };
+    let page = PageRequest { part: None, below, limit: page::limit(query.limit)? };
     let (customer, order) = (query.customer_id.as_deref(), IdKind::TopUpOrder.parse(&path.order_id));
-    answer(&explain::order_paid_for(&app, &caller, customer, order, question).await?, &tag)
+    Ok(respond(&explain::order_paid_for(&app, &caller, customer, order, page).await?, &tag))
 }

@@ -6,13 +6,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::grants::GrantRow;
 use crate::app::grants::{self, NewGrant};
-use crate::app::{App, Error, Problems};
+use crate::app::{App, Problems};
 use crate::domain::customer::CustomerId;
+use crate::domain::grant::WalletGrant;
 use crate::domain::id::IdKind;
 use crate::domain::money::{Currency, Money, parse_plain_decimal};
-use crate::domain::product::Product;
 use crate::http::edge::amount::Amount;
 use crate::http::edge::auth::{Allowed, AsCustomer, AsStaff};
 use crate::http::edge::extract::{IdempotencyHeader, JsonBody, QueryParams};
@@ -86,22 +85,24 @@ pub struct GrantPage {
     has_more: bool,
 }
 
-fn render(row: &GrantRow) -> Result<Grant, Error> {
-    let currency = crate::app::currency_from_column(&row.currency)?;
-    Ok(Grant {
-        id: IdKind::Grant.show(row.id),
-        customer_id: row.customer_id.clone(),
-        currency: row.currency.clone(),
-        product: Product::from_column(&row.product).code().map(str::to_owned),
-        amount: Amount::of(row.amount, currency),
-        remaining: Amount::of(row.remaining, currency),
-        held: Amount::of(row.held, currency),
-        priority: row.priority,
-        expires_at: row.expires_at,
-        reason: row.reason.clone(),
-        created_by: row.created_by.clone(),
-        created_at: row.created_at,
-    })
+impl From<&WalletGrant> for Grant {
+    fn from(WalletGrant { wallet, grant }: &WalletGrant) -> Self {
+        let currency = wallet.currency;
+        Self {
+            id: IdKind::Grant.show(grant.id),
+            customer_id: wallet.customer.to_string(),
+            currency: currency.code().to_owned(),
+            product: wallet.product.code().map(str::to_owned),
+            amount: Amount::of(grant.amount, currency),
+            remaining: Amount::of(grant.remaining, currency),
+            held: Amount::of(grant.held, currency),
+            priority: grant.priority,
+            expires_at: grant.expires_at,
+            reason: grant.reason.clone(),
+            created_by: grant.created_by.clone(),
+            created_at: grant.created_at,
+        }
+    }
 }
 
 /// Grant promotional credit
@@ -144,14 +145,12 @@ pub async fn create_grant(
     if !(0..=1000).contains(&priority) {
         problems.add("/priority", "out_of_range", "must be 0 to 1000");
     }
-    problems.finish()?;
-    let (Some(customer), Some(amount), Some(product), Some(reason)) = (customer, amount, product, reason) else {
-        return Err(Error::NotFound("grant").into());
-    };
+    let fields = customer.zip(amount).zip(product.zip(reason));
+    let ((customer, amount), (product, reason)) = problems.into_result(fields)?;
     let expires_at = asked.expires_at;
     let new = NewGrant { customer, amount, product, expires_at, priority, reason, created_by: caller.actor() };
     let made = grants::create(&app, &new, &idempotency).await?;
-    Ok(created(&render(&made.value)?, made.replayed, StatusCode::OK))
+    Ok(created(&Grant::from(&made.value), made.replayed, StatusCode::OK))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -190,7 +189,7 @@ pub async fn list_grants(
     let tag = format!("{} {customer}", request.path());
     let after = page::decode_cursor(query.cursor.as_deref(), &tag)?;
     let mut found = grants::list(&app, &customer, after, limit + 1).await?;
-    let (rows, next_cursor) = page::cut(&mut found, limit, &tag, |row| (row.created_at, row.id));
-    let data = rows.iter().map(render).collect::<Result<_, _>>()?;
+    let (rows, next_cursor) = page::cut(&mut found, limit, &tag, |found| (found.grant.created_at, found.grant.id));
+    let data = rows.iter().map(Grant::from).collect();
     Ok(HttpResponse::Ok().json(GrantPage { data, has_more: next_cursor.is_some(), next_cursor }))
 }

@@ -115,11 +115,11 @@ pub async fn save_low_balance_alert(
     let key = query.wallet(&caller, &currency)?;
     let mut problems = Problems::new();
     let threshold = above_zero(&mut problems, "/threshold", &body.value.threshold, key.currency);
-    problems.finish()?;
-    let missing = || Error::NotFound("low-balance alert");
-    let saved = low_balance_alerts::set(&app, &key.customer, &key.product, threshold.ok_or_else(missing)?).await?;
+    let threshold = problems.into_result(threshold)?;
+    let saved = low_balance_alerts::set(&app, &key.customer, &key.product, threshold).await?;
     let status = if saved.created { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(HttpResponse::build(status).json(render(&saved.value).ok_or_else(missing)?))
+    Ok(HttpResponse::build(status)
+        .json(render(&saved.value).ok_or(Error::Internal("the threshold that was just set"))?))
 }
 
 /// Remove a low-balance alert

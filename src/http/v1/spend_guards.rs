@@ -3,11 +3,10 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, delete, get, put, web};
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::spend_guards::{self, Caps, Guarded};
+use crate::app::spend_guards::{self, Caps, GuardedWallet};
 use crate::app::{App, Caller, Error, Problems};
 use crate::domain::guard::{day_ends, month_ends};
 use crate::domain::money::{Currency, Money, parse_plain_decimal};
@@ -105,8 +104,8 @@ pub struct SpendGuard {
     updated_at: DateTime<Utc>,
 }
 
-impl From<Guarded> for SpendGuard {
-    fn from(guarded: Guarded) -> Self {
+impl From<GuardedWallet> for SpendGuard {
+    fn from(guarded: GuardedWallet) -> Self {
         let currency = guarded.wallet.currency;
         let (today, this_month) = guarded.guard.spent(guarded.now);
         Self {
@@ -188,10 +187,9 @@ pub async fn save_spend_guard(
     let key = query.wallet(&caller, &currency)?;
     let mut problems = Problems::new();
     let mut cap = |pointer: &str, asked: Option<String>| {
-        asked.and_then(|asked| above_zero(&mut problems, pointer, &asked, key.currency)).map(|cap| cap.amount())
+        asked.and_then(|asked| above_zero(&mut problems, pointer, &asked, key.currency))
     };
-    let (daily, monthly): (Option<Decimal>, Option<Decimal>) =
-        (cap("/daily_cap", body.value.daily_cap), cap("/monthly_cap", body.value.monthly_cap));
+    let (daily, monthly) = (cap("/daily_cap", body.value.daily_cap), cap("/monthly_cap", body.value.monthly_cap));
     problems.finish()?;
     if daily.is_none() && monthly.is_none() {
         return Err(Error::field("/daily_cap", "required", "name a daily_cap, a monthly_cap, or both").into());

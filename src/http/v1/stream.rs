@@ -99,7 +99,7 @@ fn render(message: &Message) -> sse::Event {
                 fields.insert("event_id".to_owned(), json!(IdKind::Event.show(event.id)));
                 fields.insert("created_at".to_owned(), json!(event.created_at));
             }
-            (event.kind.clone(), data)
+            (event.kind.as_str().to_owned(), data)
         }
     };
     sse::Data::new(data.to_string()).event(name).id(message.cursor.to_string()).into()

@@ -6,12 +6,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::transfers::Transfer as Row;
 use crate::app::transfers::{self, NewTransfer};
-use crate::app::{App, Error, Problems};
+use crate::app::{App, Problems};
 use crate::domain::id::IdKind;
 use crate::domain::money::{Currency, Money, parse_plain_decimal};
 use crate::domain::product::Product;
+use crate::domain::transfer;
 use crate::http::edge::amount::Amount;
 use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::extract::{IdempotencyHeader, JsonBody, QueryParams};
@@ -69,18 +69,19 @@ pub struct TransferPage {
     has_more: bool,
 }
 
-fn render(row: &Row) -> Result<Transfer, Error> {
-    let currency = crate::app::currency_from_column(&row.currency)?;
-    Ok(Transfer {
-        id: IdKind::Transfer.show(row.id),
-        customer_id: row.customer_id.clone(),
-        currency: row.currency.clone(),
-        amount: Amount::of(row.amount, currency),
-        from_product: Product::from_column(&row.from_product).code().map(str::to_owned),
-        to_product: Product::from_column(&row.to_product).code().map(str::to_owned),
-        order_id: row.order_id.map(|id| IdKind::TopUpOrder.show(id)),
-        created_at: row.created_at,
-    })
+impl From<&transfer::Transfer> for Transfer {
+    fn from(transfer: &transfer::Transfer) -> Self {
+        Self {
+            id: IdKind::Transfer.show(transfer.id),
+            customer_id: transfer.customer.to_string(),
+            currency: transfer.amount.currency().code().to_owned(),
+            amount: transfer.amount.into(),
+            from_product: transfer.from.code().map(str::to_owned),
+            to_product: transfer.to.code().map(str::to_owned),
+            order_id: transfer.order_id.map(|id| IdKind::TopUpOrder.show(id)),
+            created_at: transfer.created_at,
+        }
+    }
 }
 
 /// Move money between wallets
@@ -120,12 +121,10 @@ pub async fn create_transfer(
     });
     let from = product(&mut problems, "/from_product", asked.from_product.as_deref());
     let to = product(&mut problems, "/to_product", asked.to_product.as_deref());
-    problems.finish()?;
-    let (Some(amount), Some(from), Some(to)) = (amount, from, to) else {
-        return Err(Error::NotFound("product").into());
-    };
+    let fields = amount.zip(from).zip(to);
+    let ((amount, from), to) = problems.into_result(fields)?;
     let made = transfers::create(&app, &NewTransfer { customer, amount, from, to }, &key).await?;
-    Ok(created(&render(&made.value)?, made.replayed, StatusCode::OK))
+    Ok(created(&Transfer::from(&made.value), made.replayed, StatusCode::OK))
 }
 
 /// Reads a product's code; `None` in the request is the main wallet.
@@ -163,8 +162,8 @@ pub async fn get_transfer(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = caller.customer(query.customer_id.as_deref())?;
-    let row = transfers::get(&app, &customer, IdKind::Transfer.parse(&path.transfer_id)).await?;
-    Ok(HttpResponse::Ok().json(render(&row)?))
+    let transfer = transfers::get(&app, &customer, IdKind::Transfer.parse(&path.transfer_id)).await?;
+    Ok(HttpResponse::Ok().json(Transfer::from(&transfer)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -205,8 +204,8 @@ pub async fn list_transfers(
     let currency = filters::currency(query.currency.as_deref())?;
     let tag = format!("{} {customer} {currency:?}", request.path());
     let after = page::decode_cursor(query.cursor.as_deref(), &tag)?;
-    let mut found = transfers::list(&app, &customer, currency.map(Currency::code), after, limit + 1).await?;
+    let mut found = transfers::list(&app, &customer, currency, after, limit + 1).await?;
     let (rows, next_cursor) = page::cut(&mut found, limit, &tag, |row| (row.created_at, row.id));
-    let data = rows.iter().map(render).collect::<Result<_, _>>()?;
+    let data = rows.iter().map(Transfer::from).collect();
     Ok(HttpResponse::Ok().json(TransferPage { data, has_more: next_cursor.is_some(), next_cursor }))
 }

@@ -1,4 +1,4 @@
-//! Agreements. A version never changes; at most one is active.
+//! Agreements that customers accept with every order. A version never changes; at most one version is active.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -10,15 +10,15 @@ use crate::storage::schema::agreements;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = agreements, check_for_backend(diesel::pg::Pg))]
-struct Row {
+struct AgreementRow {
     version: String,
     url: String,
     active: bool,
     created_at: DateTime<Utc>,
 }
 
-impl From<Row> for Agreement {
-    fn from(row: Row) -> Self {
+impl From<AgreementRow> for Agreement {
+    fn from(row: AgreementRow) -> Self {
         Self { version: row.version, url: row.url, active: row.active, created_at: row.created_at }
     }
 }
@@ -26,55 +26,55 @@ impl From<Row> for Agreement {
 /// All versions, newest first.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn list(conn: &mut AsyncPgConnection) -> Result<Vec<Agreement>, StorageError> {
-    let rows: Vec<Row> = agreements::table
+    let rows: Vec<AgreementRow> = agreements::table
         .order((agreements::created_at.desc(), agreements::version.desc()))
-        .select(Row::as_select())
+        .select(AgreementRow::as_select())
         .load(conn)
         .await?;
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
-/// The version that customers accept now.
+/// The active version.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn active(conn: &mut AsyncPgConnection) -> Result<Option<Agreement>, StorageError> {
-    let row: Option<Row> =
-        agreements::table.filter(agreements::active).select(Row::as_select()).first(conn).await.optional()?;
+    let row: Option<AgreementRow> =
+        agreements::table.filter(agreements::active).select(AgreementRow::as_select()).first(conn).await.optional()?;
     Ok(row.map(Into::into))
 }
 
-/// Publishes an inactive version; `None` when it is there already.
+/// Publishes a version, not yet active; `None` when the version exists already.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn insert(conn: &mut AsyncPgConnection, version: &str, url: &str) -> Result<Option<Agreement>, StorageError> {
-    let row: Option<Row> = diesel::insert_into(agreements::table)
+    let row: Option<AgreementRow> = diesel::insert_into(agreements::table)
         .values((agreements::version.eq(version), agreements::url.eq(url), agreements::active.eq(false)))
         .on_conflict_do_nothing()
-        .returning(Row::as_returning())
+        .returning(AgreementRow::as_returning())
         .get_result(conn)
         .await
         .optional()?;
     Ok(row.map(Into::into))
 }
 
-/// Makes one version the active one; `None` when there is no such version.
+/// Makes one version the active one; `None` when the version does not exist.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn activate(conn: &mut AsyncPgConnection, version: &str) -> Result<Option<Agreement>, StorageError> {
-    // All rows, in one order: two operators activate one after the other.
+    // Locks every row in one order, so that two operators who activate at the same time do so one after the other.
     agreements::table.select(agreements::version).order(agreements::version).for_update().load::<String>(conn).await?;
     diesel::update(agreements::table.filter(agreements::active).filter(agreements::version.ne(version)))
         .set(agreements::active.eq(false))
         .execute(conn)
         .await?;
-    let row: Option<Row> = diesel::update(agreements::table.find(version))
+    let row: Option<AgreementRow> = diesel::update(agreements::table.find(version))
         .set(agreements::active.eq(true))
-        .returning(Row::as_returning())
+        .returning(AgreementRow::as_returning())
         .get_result(conn)
         .await
         .optional()?;

@@ -1,4 +1,4 @@
-//! Our accounts that customers transfer to.
+//! Bank accounts: our own accounts, which customers transfer money to.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::now;
@@ -8,12 +8,13 @@ use uuid::Uuid;
 
 use crate::domain::catalogue::BankAccount;
 use crate::domain::money::Currency;
+use crate::storage::StorageError;
+use crate::storage::columns::currency_from_column;
 use crate::storage::schema::bank_accounts as accounts;
-use crate::storage::{StorageError, currency_from_column};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = accounts, check_for_backend(diesel::pg::Pg))]
-struct Row {
+struct BankAccountRow {
     id: Uuid,
     currency: String,
     bank_name: String,
@@ -28,10 +29,10 @@ struct Row {
     updated_at: DateTime<Utc>,
 }
 
-impl TryFrom<Row> for BankAccount {
+impl TryFrom<BankAccountRow> for BankAccount {
     type Error = StorageError;
 
-    fn try_from(row: Row) -> Result<Self, StorageError> {
+    fn try_from(row: BankAccountRow) -> Result<Self, StorageError> {
         Ok(Self {
             id: row.id,
             currency: currency_from_column(&row.currency)?,
@@ -51,7 +52,7 @@ impl TryFrom<Row> for BankAccount {
 
 #[derive(Insertable, AsChangeset)]
 #[diesel(table_name = accounts, treat_none_as_null = true)]
-struct Columns<'a> {
+struct BankAccountColumns<'a> {
     id: Uuid,
     currency: &'a str,
     bank_name: &'a str,
@@ -64,7 +65,7 @@ struct Columns<'a> {
     active: bool,
 }
 
-impl<'a> From<&'a BankAccount> for Columns<'a> {
+impl<'a> From<&'a BankAccount> for BankAccountColumns<'a> {
     fn from(account: &'a BankAccount) -> Self {
         Self {
             id: account.id,
@@ -81,14 +82,14 @@ impl<'a> From<&'a BankAccount> for Columns<'a> {
     }
 }
 
-/// All accounts, by currency, oldest first.
+/// All accounts, sorted by currency, then the oldest first.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn list(conn: &mut AsyncPgConnection) -> Result<Vec<BankAccount>, StorageError> {
-    let rows: Vec<Row> = accounts::table
+    let rows: Vec<BankAccountRow> = accounts::table
         .order((accounts::currency, accounts::created_at, accounts::id))
-        .select(Row::as_select())
+        .select(BankAccountRow::as_select())
         .load(conn)
         .await?;
     rows.into_iter().map(TryInto::try_into).collect()
@@ -97,21 +98,22 @@ pub async fn list(conn: &mut AsyncPgConnection) -> Result<Vec<BankAccount>, Stor
 /// One account, active or not.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<BankAccount>, StorageError> {
-    let row: Option<Row> = accounts::table.find(id).select(Row::as_select()).first(conn).await.optional()?;
+    let row: Option<BankAccountRow> =
+        accounts::table.find(id).select(BankAccountRow::as_select()).first(conn).await.optional()?;
     row.map(TryInto::try_into).transpose()
 }
 
-/// The active accounts, oldest first: the first of a currency is the one that new orders name.
+/// The active accounts, oldest first. New orders name the first account of their currency.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn active(conn: &mut AsyncPgConnection) -> Result<Vec<BankAccount>, StorageError> {
-    let rows: Vec<Row> = accounts::table
+    let rows: Vec<BankAccountRow> = accounts::table
         .filter(accounts::active)
         .order((accounts::created_at, accounts::id))
-        .select(Row::as_select())
+        .select(BankAccountRow::as_select())
         .load(conn)
         .await?;
     rows.into_iter().map(TryInto::try_into).collect()
@@ -120,26 +122,26 @@ pub async fn active(conn: &mut AsyncPgConnection) -> Result<Vec<BankAccount>, St
 /// Whether a currency has an account, active or not.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn exists_for(conn: &mut AsyncPgConnection, currency: Currency) -> Result<bool, StorageError> {
     let any = diesel::dsl::exists(accounts::table.filter(accounts::currency.eq(currency.code())));
     Ok(diesel::select(any).get_result(conn).await?)
 }
 
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn lock(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<BankAccount>, StorageError> {
-    let row: Option<Row> =
-        accounts::table.find(id).for_update().select(Row::as_select()).first(conn).await.optional()?;
+    let row: Option<BankAccountRow> =
+        accounts::table.find(id).for_update().select(BankAccountRow::as_select()).first(conn).await.optional()?;
     row.map(TryInto::try_into).transpose()
 }
 
 /// # Errors
-/// Of the database; `bank_accounts_number_once` is violated by a number that is there already.
+/// [`StorageError`]; a number that exists already violates the constraint `bank_accounts_number_once`.
 pub async fn insert(conn: &mut AsyncPgConnection, new: &BankAccount) -> Result<BankAccount, StorageError> {
-    let row: Row = diesel::insert_into(accounts::table)
-        .values(Columns::from(new))
-        .returning(Row::as_returning())
+    let row: BankAccountRow = diesel::insert_into(accounts::table)
+        .values(BankAccountColumns::from(new))
+        .returning(BankAccountRow::as_returning())
         .get_result(conn)
         .await?;
     row.try_into()
@@ -148,9 +150,9 @@ pub async fn insert(conn: &mut AsyncPgConnection, new: &BankAccount) -> Result<B
 /// # Errors
 /// As [`insert`].
 pub async fn update(conn: &mut AsyncPgConnection, new: &BankAccount) -> Result<BankAccount, StorageError> {
-    let row: Row = diesel::update(accounts::table.find(new.id))
-        .set((Columns::from(new), accounts::version.eq(accounts::version + 1), accounts::updated_at.eq(now)))
-        .returning(Row::as_returning())
+    let row: BankAccountRow = diesel::update(accounts::table.find(new.id))
+        .set((BankAccountColumns::from(new), accounts::version.eq(accounts::version + 1), accounts::updated_at.eq(now)))
+        .returning(BankAccountRow::as_returning())
         .get_result(conn)
         .await?;
     row.try_into()

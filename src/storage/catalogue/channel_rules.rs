@@ -1,4 +1,4 @@
-//! On which terms channels are offered.
+//! Channel rules: the terms on which a channel is offered for a currency and a product.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::now;
@@ -6,17 +6,17 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 
-use super::money;
 use crate::domain::catalogue::{ChannelRule, Percent};
 use crate::domain::money::Currency;
 use crate::domain::payment::Channel;
 use crate::domain::product::Product;
+use crate::storage::StorageError;
+use crate::storage::columns::{corrupt, currency_from_column, money_from_column};
 use crate::storage::schema::channel_rules as rules;
-use crate::storage::{StorageError, currency_from_column};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = rules, check_for_backend(diesel::pg::Pg))]
-struct Row {
+struct ChannelRuleRow {
     channel: String,
     currency: String,
     product: String,
@@ -34,14 +34,13 @@ struct Row {
 }
 
 fn percent(share: Decimal) -> Result<Percent, StorageError> {
-    Percent::new(share).ok_or_else(|| StorageError::Corrupt(format!("percent {share}")))
+    Percent::new(share).ok_or_else(|| corrupt("percent", share))
 }
 
-impl TryFrom<Row> for ChannelRule {
+impl TryFrom<ChannelRuleRow> for ChannelRule {
     type Error = StorageError;
 
-    fn try_from(row: Row) -> Result<Self, StorageError> {
-        let corrupt = |what: &str, text: &str| StorageError::Corrupt(format!("{what} {text}"));
+    fn try_from(row: ChannelRuleRow) -> Result<Self, StorageError> {
         let currency = currency_from_column(&row.currency)?;
         let country = |code: String| code.parse().map_err(|_| corrupt("country", &code));
         Ok(Self {
@@ -50,8 +49,8 @@ impl TryFrom<Row> for ChannelRule {
             product: Product::from_column(&row.product),
             enabled: row.enabled,
             countries: row.countries.into_iter().map(country).collect::<Result<_, _>>()?,
-            minimum: row.minimum.map(|minimum| money(minimum, currency)).transpose()?,
-            maximum: row.maximum.map(|maximum| money(maximum, currency)).transpose()?,
+            minimum: row.minimum.map(|minimum| money_from_column(minimum, currency)).transpose()?,
+            maximum: row.maximum.map(|maximum| money_from_column(maximum, currency)).transpose()?,
             rank: row.rank,
             fee: percent(row.fee_percent)?,
             tax: percent(row.tax_percent)?,
@@ -65,7 +64,7 @@ impl TryFrom<Row> for ChannelRule {
 
 #[derive(Insertable, AsChangeset)]
 #[diesel(table_name = rules, treat_none_as_null = true)]
-struct Columns<'a> {
+struct ChannelRuleColumns<'a> {
     channel: &'a str,
     currency: &'a str,
     product: &'a str,
@@ -80,7 +79,7 @@ struct Columns<'a> {
     processing_time: &'a str,
 }
 
-impl<'a> From<&'a ChannelRule> for Columns<'a> {
+impl<'a> From<&'a ChannelRule> for ChannelRuleColumns<'a> {
     fn from(rule: &'a ChannelRule) -> Self {
         Self {
             channel: rule.channel.as_str(),
@@ -102,31 +101,31 @@ impl<'a> From<&'a ChannelRule> for Columns<'a> {
 /// All rules, by currency, product and rank.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn list(conn: &mut AsyncPgConnection) -> Result<Vec<ChannelRule>, StorageError> {
-    let rows: Vec<Row> = rules::table
+    let rows: Vec<ChannelRuleRow> = rules::table
         .order((rules::currency, rules::product, rules::rank, rules::channel))
-        .select(Row::as_select())
+        .select(ChannelRuleRow::as_select())
         .load(conn)
         .await?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// The rules that count for a product, its own and the defaults, in every currency.
+/// The rules that apply to a product in any currency: its own rules and the main wallet's, which are its defaults.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn for_product(conn: &mut AsyncPgConnection, product: &Product) -> Result<Vec<ChannelRule>, StorageError> {
-    let rows: Vec<Row> = rules::table
+    let rows: Vec<ChannelRuleRow> = rules::table
         .filter(rules::product.eq_any([product.as_column(), ""]))
-        .select(Row::as_select())
+        .select(ChannelRuleRow::as_select())
         .load(conn)
         .await?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn lock(
     conn: &mut AsyncPgConnection,
     channel: Channel,
@@ -134,19 +133,20 @@ pub async fn lock(
     product: &Product,
 ) -> Result<Option<ChannelRule>, StorageError> {
     let key = (channel.as_str(), currency.code(), product.as_column());
-    let row: Option<Row> = rules::table.find(key).for_update().select(Row::as_select()).first(conn).await.optional()?;
+    let row: Option<ChannelRuleRow> =
+        rules::table.find(key).for_update().select(ChannelRuleRow::as_select()).first(conn).await.optional()?;
     row.map(TryInto::try_into).transpose()
 }
 
-/// `None` when it is there already.
+/// Writes a new rule; `None` when the rule exists already.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn insert(conn: &mut AsyncPgConnection, new: &ChannelRule) -> Result<Option<ChannelRule>, StorageError> {
-    let row: Option<Row> = diesel::insert_into(rules::table)
-        .values(Columns::from(new))
+    let row: Option<ChannelRuleRow> = diesel::insert_into(rules::table)
+        .values(ChannelRuleColumns::from(new))
         .on_conflict_do_nothing()
-        .returning(Row::as_returning())
+        .returning(ChannelRuleRow::as_returning())
         .get_result(conn)
         .await
         .optional()?;
@@ -154,12 +154,12 @@ pub async fn insert(conn: &mut AsyncPgConnection, new: &ChannelRule) -> Result<O
 }
 
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn update(conn: &mut AsyncPgConnection, new: &ChannelRule) -> Result<ChannelRule, StorageError> {
     let key = (new.channel.as_str(), new.currency.code(), new.product.as_column());
-    let row: Row = diesel::update(rules::table.find(key))
-        .set((Columns::from(new), rules::version.eq(rules::version + 1), rules::updated_at.eq(now)))
-        .returning(Row::as_returning())
+    let row: ChannelRuleRow = diesel::update(rules::table.find(key))
+        .set((ChannelRuleColumns::from(new), rules::version.eq(rules::version + 1), rules::updated_at.eq(now)))
+        .returning(ChannelRuleRow::as_returning())
         .get_result(conn)
         .await?;
     row.try_into()

@@ -1,20 +1,10 @@
-//! What operators offer: products, amounts, channels, bank accounts, the agreement.
+//! The catalogue, which operators edit: products, top-up options, channel rules, bank accounts and agreements.
 //!
-//! `lock` reads a row for a change, `insert` makes it unless it is there, `update` replaces it and counts
-//! its version up.
+//! Each file has the same functions. `lock` reads a row and locks it for a change. `insert` writes a new row and returns
+//! `None` when the row exists already. `update` replaces a row and increments its version.
 
 pub mod agreements;
 pub mod bank_accounts;
 pub mod channel_rules;
 pub mod products;
 pub mod top_up_options;
-
-use rust_decimal::Decimal;
-
-use super::StorageError;
-use crate::domain::money::{Currency, Money};
-
-/// An amount as a column holds it.
-fn money(amount: Decimal, currency: Currency) -> Result<Money, StorageError> {
-    Money::new(amount, currency).map_err(|error| StorageError::Corrupt(format!("amount {amount} {currency}: {error}")))
-}

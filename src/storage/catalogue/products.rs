@@ -1,4 +1,4 @@
-//! Products.
+//! Products: the parts of the platform that can hold a balance of their own.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::now;
@@ -12,7 +12,7 @@ use crate::storage::schema::products;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = products, check_for_backend(diesel::pg::Pg))]
-struct Row {
+struct ProductRow {
     code: String,
     name: String,
     active: bool,
@@ -21,8 +21,8 @@ struct Row {
     updated_at: DateTime<Utc>,
 }
 
-impl From<Row> for ProductInfo {
-    fn from(row: Row) -> Self {
+impl From<ProductRow> for ProductInfo {
+    fn from(row: ProductRow) -> Self {
         Self {
             product: Product::from_column(&row.code),
             name: row.name,
@@ -36,55 +36,61 @@ impl From<Row> for ProductInfo {
 
 #[derive(Insertable, AsChangeset)]
 #[diesel(table_name = products)]
-struct Columns<'a> {
+struct ProductColumns<'a> {
     code: &'a str,
     name: &'a str,
     active: bool,
     returnable: bool,
 }
 
-impl<'a> From<&'a ProductInfo> for Columns<'a> {
+impl<'a> From<&'a ProductInfo> for ProductColumns<'a> {
     fn from(info: &'a ProductInfo) -> Self {
         Self { code: info.product.as_column(), name: &info.name, active: info.active, returnable: info.returnable }
     }
 }
 
-/// All products, by code.
+/// All products, sorted by code.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn list(conn: &mut AsyncPgConnection) -> Result<Vec<ProductInfo>, StorageError> {
-    let rows: Vec<Row> = products::table.order(products::code).select(Row::as_select()).load(conn).await?;
+    let rows: Vec<ProductRow> =
+        products::table.order(products::code).select(ProductRow::as_select()).load(conn).await?;
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
 /// One product.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn find(conn: &mut AsyncPgConnection, product: &Product) -> Result<Option<ProductInfo>, StorageError> {
-    let row: Option<Row> =
-        products::table.find(product.as_column()).select(Row::as_select()).first(conn).await.optional()?;
+    let row: Option<ProductRow> =
+        products::table.find(product.as_column()).select(ProductRow::as_select()).first(conn).await.optional()?;
     Ok(row.map(Into::into))
 }
 
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn lock(conn: &mut AsyncPgConnection, product: &Product) -> Result<Option<ProductInfo>, StorageError> {
-    let row: Option<Row> =
-        products::table.find(product.as_column()).for_update().select(Row::as_select()).first(conn).await.optional()?;
+    let row: Option<ProductRow> = products::table
+        .find(product.as_column())
+        .for_update()
+        .select(ProductRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
     Ok(row.map(Into::into))
 }
 
-/// `None` when it is there already.
+/// Writes a new product; `None` when the product exists already.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn insert(conn: &mut AsyncPgConnection, info: &ProductInfo) -> Result<Option<ProductInfo>, StorageError> {
-    let row: Option<Row> = diesel::insert_into(products::table)
-        .values(Columns::from(info))
+    let row: Option<ProductRow> = diesel::insert_into(products::table)
+        .values(ProductColumns::from(info))
         .on_conflict_do_nothing()
-        .returning(Row::as_returning())
+        .returning(ProductRow::as_returning())
         .get_result(conn)
         .await
         .optional()?;
@@ -92,11 +98,11 @@ pub async fn insert(conn: &mut AsyncPgConnection, info: &ProductInfo) -> Result<
 }
 
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn update(conn: &mut AsyncPgConnection, info: &ProductInfo) -> Result<ProductInfo, StorageError> {
-    let row: Row = diesel::update(products::table.find(info.product.as_column()))
-        .set((Columns::from(info), products::version.eq(products::version + 1), products::updated_at.eq(now)))
-        .returning(Row::as_returning())
+    let row: ProductRow = diesel::update(products::table.find(info.product.as_column()))
+        .set((ProductColumns::from(info), products::version.eq(products::version + 1), products::updated_at.eq(now)))
+        .returning(ProductRow::as_returning())
         .get_result(conn)
         .await?;
     Ok(row.into())

@@ -1,4 +1,4 @@
-//! Which amounts a customer may choose.
+//! Top-up options: the amounts that a customer may choose.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::now;
@@ -6,16 +6,16 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 
-use super::money;
 use crate::domain::catalogue::TopUpOptions;
 use crate::domain::money::Currency;
 use crate::domain::product::Product;
+use crate::storage::StorageError;
+use crate::storage::columns::{currency_from_column, money_from_column};
 use crate::storage::schema::top_up_options as options;
-use crate::storage::{StorageError, currency_from_column};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = options, check_for_backend(diesel::pg::Pg))]
-struct Row {
+struct TopUpOptionsRow {
     currency: String,
     product: String,
     presets: Vec<Decimal>,
@@ -26,17 +26,21 @@ struct Row {
     updated_at: DateTime<Utc>,
 }
 
-impl TryFrom<Row> for TopUpOptions {
+impl TryFrom<TopUpOptionsRow> for TopUpOptions {
     type Error = StorageError;
 
-    fn try_from(row: Row) -> Result<Self, StorageError> {
+    fn try_from(row: TopUpOptionsRow) -> Result<Self, StorageError> {
         let currency = currency_from_column(&row.currency)?;
         Ok(Self {
             currency,
             product: Product::from_column(&row.product),
-            presets: row.presets.into_iter().map(|preset| money(preset, currency)).collect::<Result<_, _>>()?,
-            minimum: money(row.minimum, currency)?,
-            maximum: money(row.maximum, currency)?,
+            presets: row
+                .presets
+                .into_iter()
+                .map(|preset| money_from_column(preset, currency))
+                .collect::<Result<_, _>>()?,
+            minimum: money_from_column(row.minimum, currency)?,
+            maximum: money_from_column(row.maximum, currency)?,
             order_ttl_minutes: row.order_ttl_minutes,
             version: row.version,
             updated_at: row.updated_at,
@@ -46,7 +50,7 @@ impl TryFrom<Row> for TopUpOptions {
 
 #[derive(Insertable, AsChangeset)]
 #[diesel(table_name = options)]
-struct Columns<'a> {
+struct TopUpOptionsColumns<'a> {
     currency: &'a str,
     product: &'a str,
     presets: Vec<Decimal>,
@@ -55,7 +59,7 @@ struct Columns<'a> {
     order_ttl_minutes: i32,
 }
 
-impl<'a> From<&'a TopUpOptions> for Columns<'a> {
+impl<'a> From<&'a TopUpOptions> for TopUpOptionsColumns<'a> {
     fn from(options: &'a TopUpOptions) -> Self {
         Self {
             currency: options.currency.code(),
@@ -68,30 +72,33 @@ impl<'a> From<&'a TopUpOptions> for Columns<'a> {
     }
 }
 
-/// All options, by currency, the main wallet's first.
+/// All options, sorted by currency. The main wallet's options come first.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn list(conn: &mut AsyncPgConnection) -> Result<Vec<TopUpOptions>, StorageError> {
-    let rows: Vec<Row> =
-        options::table.order((options::currency, options::product)).select(Row::as_select()).load(conn).await?;
+    let rows: Vec<TopUpOptionsRow> = options::table
+        .order((options::currency, options::product))
+        .select(TopUpOptionsRow::as_select())
+        .load(conn)
+        .await?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// The options that count for a wallet: the product's own, or else the main wallet's.
+/// The options that apply to a wallet: the product's own, or the main wallet's when the product has none.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn for_wallet(
     conn: &mut AsyncPgConnection,
     currency: Currency,
     product: &Product,
 ) -> Result<Option<TopUpOptions>, StorageError> {
-    let row: Option<Row> = options::table
+    let row: Option<TopUpOptionsRow> = options::table
         .filter(options::currency.eq(currency.code()))
         .filter(options::product.eq_any([product.as_column(), ""]))
         .order(options::product.desc())
-        .select(Row::as_select())
+        .select(TopUpOptionsRow::as_select())
         .first(conn)
         .await
         .optional()?;
@@ -99,27 +106,27 @@ pub async fn for_wallet(
 }
 
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn lock(
     conn: &mut AsyncPgConnection,
     currency: Currency,
     product: &Product,
 ) -> Result<Option<TopUpOptions>, StorageError> {
     let key = (currency.code(), product.as_column());
-    let row: Option<Row> =
-        options::table.find(key).for_update().select(Row::as_select()).first(conn).await.optional()?;
+    let row: Option<TopUpOptionsRow> =
+        options::table.find(key).for_update().select(TopUpOptionsRow::as_select()).first(conn).await.optional()?;
     row.map(TryInto::try_into).transpose()
 }
 
-/// `None` when it is there already.
+/// Writes new options; `None` when the options exist already.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn insert(conn: &mut AsyncPgConnection, new: &TopUpOptions) -> Result<Option<TopUpOptions>, StorageError> {
-    let row: Option<Row> = diesel::insert_into(options::table)
-        .values(Columns::from(new))
+    let row: Option<TopUpOptionsRow> = diesel::insert_into(options::table)
+        .values(TopUpOptionsColumns::from(new))
         .on_conflict_do_nothing()
-        .returning(Row::as_returning())
+        .returning(TopUpOptionsRow::as_returning())
         .get_result(conn)
         .await
         .optional()?;
@@ -127,11 +134,11 @@ pub async fn insert(conn: &mut AsyncPgConnection, new: &TopUpOptions) -> Result<
 }
 
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn update(conn: &mut AsyncPgConnection, new: &TopUpOptions) -> Result<TopUpOptions, StorageError> {
-    let row: Row = diesel::update(options::table.find((new.currency.code(), new.product.as_column())))
-        .set((Columns::from(new), options::version.eq(options::version + 1), options::updated_at.eq(now)))
-        .returning(Row::as_returning())
+    let row: TopUpOptionsRow = diesel::update(options::table.find((new.currency.code(), new.product.as_column())))
+        .set((TopUpOptionsColumns::from(new), options::version.eq(options::version + 1), options::updated_at.eq(now)))
+        .returning(TopUpOptionsRow::as_returning())
         .get_result(conn)
         .await?;
     row.try_into()

@@ -1,12 +1,6 @@
 //! Every rule by its name, with what it says, and the statement that looks for what breaks it.
 
-/// An equation that must hold.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Rule {
-    pub name: &'static str,
-    /// The equation in words.
-    pub says: &'static str,
-}
+use crate::domain::check::Rule;
 
 /// Rules that one statement looks at together.
 #[derive(Debug)]

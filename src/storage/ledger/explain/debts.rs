@@ -1,4 +1,4 @@
-//! Looking up who repaid which debt: the movements of debt have an index of their own, for they are few.
+//! Finds the entries that changed a wallet's debt. They are few, and have an index of their own.
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -9,14 +9,15 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::domain::customer::CustomerId;
-use crate::domain::entry::{Entry, EntryKind};
-use crate::domain::explain::debts::DebtMove;
+use crate::domain::entry::Entry;
+use crate::domain::explain::debts::DebtChange;
 use crate::storage::StorageError;
+use crate::storage::columns::entry_kind_from_column;
 use crate::storage::ledger::entry_rows::{ENTRY_COLUMNS, EntryRow, EntrySql};
 use crate::storage::schema::entries;
 use crate::storage::statement::{Cached, StaticSql};
 
-/// An episode's movements of debt, and after them the first one with more paid money.
+/// Reads the changes of debt in an episode, and the first one after it, which may have ended it.
 struct DebtMoves {
     customer: String,
     wallet: Uuid,
@@ -24,7 +25,7 @@ struct DebtMoves {
     limit: i64,
 }
 
-/// The last one: how much paid money had come in before, for what repaid debt.
+/// The last column is how much paid money had come in before the entry.
 type MoveSql = (BigInt, Int2, Text, Nullable<Text>, Numeric, Numeric);
 type MoveRow = (i64, i16, String, Option<String>, Decimal, Decimal);
 
@@ -42,7 +43,7 @@ impl StaticSql for DebtMoves {
         out.push_bind_param::<SqlUuid, _>(&self.wallet)?;
         out.push_sql(" AND e.paid_in = ");
         out.push_bind_param::<Numeric, _>(&self.paid_in)?;
-        // Without the one that ended the episode before.
+        // Leaves out the credit that ended the episode before this one: it shares `paid_in`, and brought more than was owed.
         out.push_sql(
             " AND (e.debt > 0 OR e.amount + e.debt = coalesce(e.granted, 0)) ORDER BY e.paid_in, e.seq LIMIT ",
         );
@@ -54,37 +55,36 @@ impl StaticSql for DebtMoves {
     }
 }
 
-/// The movements of debt in an episode, which is known by how much paid money had come in before (see
-/// [`crate::domain::explain::debts`]), in their order; and whether that is all of it.
+/// The changes of debt in an episode, in their order, and whether these are all of them. How much paid money had come in
+/// before identifies the episode (see [`crate::domain::explain::debts`]).
 ///
 /// # Errors
-/// Of the database.
-pub async fn debt_moves(
+/// [`StorageError`].
+pub async fn debt_changes(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     wallet: Uuid,
     paid_in: Decimal,
     limit: i64,
-) -> Result<(Vec<DebtMove>, bool), StorageError> {
-    // One more, to see whether there is one.
+) -> Result<(Vec<DebtChange>, bool), StorageError> {
+    // One row more than asked for shows whether there are more.
     let statement = DebtMoves { customer: customer.as_str().to_owned(), wallet, paid_in, limit: limit + 1 };
     let mut rows: Vec<MoveRow> = Cached(statement).load(conn).await?;
-    // What ends the episode has brought more than was owed; what follows on one that was just even does not belong.
+    // The credit after the episode belongs to it only if it ended it. It did not when the debt was repaid exactly.
     rows.retain(|(.., before)| *before == paid_in);
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
     let whole = rows.len() <= most;
     rows.truncate(most);
     let moves = rows.into_iter().map(|(seq, kind, key, reference, debt, _)| {
-        let kind = EntryKind::from_code(kind).ok_or_else(|| StorageError::Corrupt(format!("entry kind {kind}")))?;
-        Ok(DebtMove { seq, kind, key, reference, debt })
+        Ok(DebtChange { seq, kind: entry_kind_from_column(kind)?, key, reference, debt })
     });
     Ok((moves.collect::<Result<_, StorageError>>()?, whole))
 }
 
-/// Entries of a wallet by their numbers, in their order.
+/// The entries of a wallet with these numbers, in their order.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn entries_by_seq(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
@@ -126,10 +126,10 @@ impl StaticSql for ReversalsOf {
     }
 }
 
-/// What was given back of usages of one wallet, by the usages' ids, in the order in which it was.
+/// The reversals of a wallet's usages, oldest first. The usages are named by their ids.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn reversals_of(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,

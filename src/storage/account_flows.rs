@@ -1,4 +1,7 @@
-//! Account flows: a customer's entries, newest first, by keyset.
+//! Pages of account flows: a customer's entries, newest first. A page goes on after a position, not after a number of
+//! rows, so a late page costs no more than the first one.
+//!
+//! Three statements list flows. Which one is used depends on what the filter names: see [`list`].
 
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
@@ -10,45 +13,49 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
+use super::columns::{currency_from_column, entry_kind_from_column};
 use super::statement::{Cached, StaticSql};
-use crate::domain::customer::CustomerId;
+use crate::domain::account_flow::{AccountFlow, FlowFilter, FlowId, FlowPosition};
 use crate::domain::entry::EntryKind;
+use crate::domain::money::Money;
+use crate::domain::product::Product;
 
-/// An entry as a customer sees it.
-#[derive(Debug, Clone, PartialEq, Queryable)]
-pub struct Flow {
-    pub wallet_id: Uuid,
-    pub seq: i64,
-    pub kind: i16,
-    pub amount: Decimal,
-    pub currency: String,
-    pub product: String,
-    pub balance_after: Decimal,
-    pub key: String,
-    pub reference: Option<String>,
-    pub description: Option<String>,
-    pub created_at: DateTime<Utc>,
+/// An entry with its wallet's currency and product.
+#[derive(Queryable)]
+struct FlowRow {
+    wallet_id: Uuid,
+    seq: i64,
+    kind: i16,
+    amount: Decimal,
+    currency: String,
+    product: String,
+    balance_after: Decimal,
+    key: String,
+    reference: Option<String>,
+    description: Option<String>,
+    created_at: DateTime<Utc>,
 }
 
-/// What flows are narrowed to.
-#[derive(Debug, Clone)]
-pub struct FlowFilter {
-    pub customer: CustomerId,
-    /// Which kinds; all when empty.
-    pub kinds: Vec<EntryKind>,
-    pub currency: Option<String>,
-    pub product: Option<String>,
-    /// What they refer to, as the API shows its id: an order, a transfer, a grant, a usage that was given back. Captures
-    /// are not found by their hold.
-    pub reference: Option<String>,
-    pub created_from: Option<DateTime<Utc>>,
-    pub created_to: Option<DateTime<Utc>>,
+impl TryFrom<FlowRow> for AccountFlow {
+    type Error = StorageError;
+
+    fn try_from(row: FlowRow) -> Result<Self, StorageError> {
+        let currency = currency_from_column(&row.currency)?;
+        let kind = entry_kind_from_column(row.kind)?;
+        Ok(Self {
+            id: FlowId { wallet: row.wallet_id, seq: row.seq },
+            kind,
+            amount: Money::from_ledger(row.amount, currency),
+            balance_after: Money::from_ledger(row.balance_after, currency),
+            product: Product::from_column(&row.product),
+            reference: Self::reference(kind, &row.key, row.reference),
+            description: row.description,
+            created_at: row.created_at,
+        })
+    }
 }
 
-/// Where a page ended.
-pub type FlowPosition = (DateTime<Utc>, i64, Uuid);
-
-/// What the statements ask for.
+/// The parameters that the three statements share.
 struct Page {
     customer: String,
     kinds: Vec<i16>,
@@ -63,7 +70,7 @@ struct Page {
 }
 
 impl Page {
-    /// The same, with its end as a position that none of its entries reaches: numbers begin with 1.
+    /// The same page, with the filter's end as a position. No entry lies at that position, because numbers begin at 1.
     fn before_its_end(mut self) -> Self {
         if let Some(to) = self.to.filter(|to| *to <= self.after_at) {
             (self.after_at, self.after_seq, self.after_wallet) = (to, 0, Uuid::nil());
@@ -72,13 +79,13 @@ impl Page {
     }
 }
 
-/// The columns of [`Flow`].
+/// The columns of [`FlowRow`].
 const FLOW_COLUMNS: &str = "SELECT e.wallet_id, e.seq, e.kind, e.amount, w.currency, w.product, e.balance_after, e.key, e.reference, e.description, e.created_at FROM ";
 
 type FlowSql = (SqlUuid, BigInt, Int2, Numeric, Text, Text, Numeric, Text, Nullable<Text>, Nullable<Text>, Timestamptz);
 
-/// One index scan per kind, each of which stops after a page, merged: any depth costs the same. Consumption has no such
-/// index, for it would be written with every usage.
+/// Lists any kinds but consumption. Each kind is one index scan that stops after a page; the scans are merged. A page
+/// costs the same at any depth. Consumption has no such index, because every usage would have to write it.
 struct ByKind(Page);
 
 impl StaticSql for ByKind {
@@ -101,23 +108,23 @@ impl StaticSql for ByKind {
         out.push_bind_param::<Nullable<Timestamptz>, _>(&page.from)?;
         out.push_sql(", '-infinity') AND created_at < coalesce(");
         out.push_bind_param::<Nullable<Timestamptz>, _>(&page.to)?;
-        // The wallets are put so that no index can look for them: PostgreSQL, which cannot know that one wallet has most
-        // of a customer's entries, would gather all of them by another index and sort them.
+        // The condition on wallets is written so that no index can serve it. Otherwise PostgreSQL, which does not know
+        // that one wallet has most of a customer's entries, collects that wallet's entries and sorts them.
         out.push_sql(", 'infinity') AND ((");
         out.push_bind_param::<Nullable<Text>, _>(&page.currency)?;
         out.push_sql("::text IS NULL AND ");
         out.push_bind_param::<Nullable<Text>, _>(&page.product)?;
         out.push_sql("::text IS NULL) OR coalesce(wallet_id, $5) = ANY (ARRAY (SELECT id FROM wallets WHERE customer_id = $2 AND currency = coalesce($8, currency) AND product = coalesce($9, product)))) ORDER BY created_at DESC, seq DESC FETCH FIRST (");
         out.push_bind_param::<BigInt, _>(&page.limit)?;
-        // The index has no wallet: whoever asked it for the whole order would make PostgreSQL sort all there is.
+        // The index does not contain the wallet. If it were part of this ORDER BY, PostgreSQL would sort all entries.
         out.push_sql(") ROWS WITH TIES) e JOIN wallets w ON w.customer_id = $2 AND w.id = e.wallet_id ORDER BY e.created_at DESC, e.seq DESC, e.wallet_id DESC LIMIT $10");
         Ok(())
     }
 }
 
-/// One walk down each wallet, or those that the filter names, merged: between which of its numbers a page can lie is
-/// found by halving, unless it begins at the newest. A wallet that has few of its customer's entries costs no more than
-/// others; but each wallet costs a page, and entries of other kinds than asked for are walked over.
+/// Lists consumption, alone or with other kinds. It walks down each wallet that the filter allows and merges the walks.
+/// Where a page begins and ends within a wallet is found by binary search, unless the page begins at the newest entry.
+/// Each wallet costs a page, however few entries it has, and a walk passes over entries of other kinds.
 struct ByWallet {
     page: Page,
     from_newest: bool,
@@ -145,7 +152,7 @@ impl StaticSql for ByWallet {
         out.push_bind_param::<Nullable<Text>, _>(&page.currency)?;
         out.push_sql(", currency) AND product = coalesce(");
         out.push_bind_param::<Nullable<Text>, _>(&page.product)?;
-        // The kinds are put so that no index can look for them, which has them in another order.
+        // The condition on kinds is written so that no index can serve it: that index has another order.
         out.push_sql(", product) OFFSET 0) w CROSS JOIN LATERAL (SELECT * FROM entries WHERE customer_id = $6 AND wallet_id = w.id AND seq <= w.newest AND seq > w.below AND coalesce(kind, 0::smallint) = ANY (");
         out.push_bind_param::<Array<Int2>, _>(&page.kinds)?;
         out.push_sql(") ORDER BY seq DESC LIMIT ");
@@ -155,7 +162,8 @@ impl StaticSql for ByWallet {
     }
 }
 
-/// What refers to one thing is little; captures, which are many, are in no index of references.
+/// Lists the entries with one reference. There are few of them, so they are read and sorted. Captures are many, and no
+/// index of references contains them.
 struct ByReference {
     page: Page,
     reference: String,
@@ -192,20 +200,20 @@ impl StaticSql for ByReference {
     }
 }
 
-/// A page of flows after a position.
+/// A page of flows after a position, or from the newest flow when there is none.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn list(
     conn: &mut AsyncPgConnection,
     filter: &FlowFilter,
     after: Option<FlowPosition>,
     limit: i64,
-) -> Result<Vec<Flow>, StorageError> {
+) -> Result<Vec<AccountFlow>, StorageError> {
     let kinds = if filter.kinds.is_empty() { EntryKind::ALL.to_vec() } else { filter.kinds.clone() };
-    // Before every possible entry, when there is no cursor: the last second of the year 9999.
-    let end = DateTime::from_timestamp(253_402_300_799, 0).unwrap_or_default();
-    let (after_at, after_seq, after_wallet) = after.unwrap_or((end, i64::MAX, Uuid::max()));
+    // Without a position the page begins after every possible entry.
+    let end_of_time = (DateTime::<Utc>::MAX_UTC, i64::MAX, Uuid::max());
+    let (after_at, after_seq, after_wallet) = after.unwrap_or(end_of_time);
     let page = Page {
         customer: filter.customer.as_str().to_owned(),
         kinds: kinds.into_iter().map(EntryKind::code).collect(),
@@ -214,18 +222,22 @@ pub async fn list(
         after_at,
         after_seq,
         after_wallet,
-        currency: filter.currency.clone(),
-        product: filter.product.clone(),
+        currency: filter.currency.map(|currency| currency.code().to_owned()),
+        product: filter.product.as_ref().map(|product| product.as_column().to_owned()),
         limit,
     };
     if let Some(reference) = filter.reference.clone() {
-        return Ok(Cached(ByReference { page, reference }).load(conn).await?);
+        return flows(Cached(ByReference { page, reference }).load(conn).await?);
     }
-    // Consumption is what there is much of, so a walk meets it soon; other kinds it may not meet for long.
+    // Most entries are consumption. A walk down the wallets therefore meets it soon, and may meet other kinds late.
     let consumption = page.kinds.iter().any(|kind| [EntryKind::Usage.code(), EntryKind::Capture.code()].contains(kind));
     if consumption {
         let from_newest = after.is_none() && page.to.is_none();
-        return Ok(Cached(ByWallet { page: page.before_its_end(), from_newest }).load(conn).await?);
+        return flows(Cached(ByWallet { page: page.before_its_end(), from_newest }).load(conn).await?);
     }
-    Ok(Cached(ByKind(page)).load(conn).await?)
+    flows(Cached(ByKind(page)).load(conn).await?)
+}
+
+fn flows(rows: Vec<FlowRow>) -> Result<Vec<AccountFlow>, StorageError> {
+    rows.into_iter().map(TryInto::try_into).collect()
 }

@@ -1,7 +1,11 @@
-//! Looking up what paid for what, without anything written for it: what came in has an index, what went out is found
-//! by halving, for a wallet's entries are numbered and its totals only grow.
+//! Finds which credits funded which debits, without tables of its own. The rules are in [`crate::domain::explain`].
+//!
+//! Credits are found through an index on `paid_in`. Debits are found by binary search over `seq`, because `paid_out`
+//! never decreases within a wallet.
 
 mod debts;
+
+use std::collections::HashMap;
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -11,20 +15,22 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::entry_rows::{ENTRY_COLUMNS, EntryRow, EntrySql};
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::Entry;
-use crate::domain::explain::Stretch;
+use crate::domain::explain::MoneyRange;
+use crate::domain::posting::WalletKey;
 use crate::storage::StorageError;
+use crate::storage::ledger::entry_rows::{ENTRY_COLUMNS, EntryRow, EntrySql};
+use crate::storage::ledger::key_from_columns;
 use crate::storage::schema::{entries, grant_uses, grants, wallets};
 use crate::storage::statement::{Cached, StaticSql};
 
-pub use debts::{debt_moves, entries_by_seq, reversals_of};
+pub use debts::{debt_changes, entries_by_seq, reversals_of};
 
-/// An entry of a customer's wallet by its number, with its uses of grants.
+/// An entry of a customer's wallet by its number, with the grants that it used.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn entry(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
@@ -39,7 +45,7 @@ pub async fn entry(
         .optional()?;
     let Some(mut entry) = row.map(EntryRow::into_entry).transpose()? else { return Ok(None) };
     if !entry.granted.is_zero() {
-        entry.grant_uses = super::find::uses(conn, customer, &entry).await?;
+        entry.grant_uses = crate::storage::ledger::find::uses(conn, customer, &entry).await?;
     }
     Ok(Some(entry))
 }
@@ -52,7 +58,7 @@ struct BroughtWithin {
     limit: i64,
 }
 
-/// Which kinds can bring paid money, written as the index `entries_paid_in` has it.
+/// The kinds that can bring paid money, written exactly as in the index `entries_paid_in`.
 const BRINGING: &str = "kind IN (1, 4, 6, 7, 11, 16)";
 
 impl StaticSql for BroughtWithin {
@@ -69,7 +75,7 @@ impl StaticSql for BroughtWithin {
         out.push_sql(BRINGING);
         out.push_sql(" AND e.paid_in > ");
         out.push_bind_param::<Numeric, _>(&self.from)?;
-        // The last one is the first that reaches the end.
+        // The last credit of the range is the first one that reaches the range's end.
         out.push_sql(
             " AND e.paid_in <= coalesce((SELECT paid_in FROM entries WHERE customer_id = $1 AND wallet_id = $2 AND ",
         );
@@ -82,19 +88,19 @@ impl StaticSql for BroughtWithin {
     }
 }
 
-/// The entries that brought a stretch of a wallet's paid money, the oldest first.
+/// The credits that brought a range of a wallet's paid money, oldest first.
 ///
 /// # Errors
-/// Of the database.
-pub async fn brought_within(
+/// [`StorageError`].
+pub async fn credits_within(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     wallet: Uuid,
-    stretch: Stretch,
+    range: MoneyRange,
     limit: i64,
 ) -> Result<Vec<Entry>, StorageError> {
     let customer = customer.as_str().to_owned();
-    let statement = BroughtWithin { customer, wallet, from: stretch.from, to: stretch.to, limit };
+    let statement = BroughtWithin { customer, wallet, from: range.from, to: range.to, limit };
     let rows: Vec<EntryRow> = Cached(statement).load(conn).await?;
     rows.into_iter().map(EntryRow::into_entry).collect()
 }
@@ -125,28 +131,28 @@ impl StaticSql for FirstOut {
     }
 }
 
-/// The numbers of the first and last entry that can have taken from a stretch of a wallet's paid money; the last
-/// may be one that is not there yet.
+/// The numbers of the first and the last entry that can have taken from a range of a wallet's paid money. When nothing
+/// took the range's end yet, the last number is that of the entry that the wallet writes next.
 ///
 /// # Errors
-/// Of the database.
-pub async fn taken_between(
+/// [`StorageError`].
+pub async fn debits_between(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     wallet: Uuid,
-    stretch: Stretch,
+    range: MoneyRange,
 ) -> Result<(i64, i64), StorageError> {
     let customer = customer.as_str().to_owned();
-    let first = FirstOut { customer: customer.clone(), wallet, amount: stretch.from, reaching: false };
-    let last = FirstOut { customer, wallet, amount: stretch.to, reaching: true };
+    let first = FirstOut { customer: customer.clone(), wallet, amount: range.from, reaching: false };
+    let last = FirstOut { customer, wallet, amount: range.to, reaching: true };
     Ok((Cached(first).get_result(conn).await?, Cached(last).get_result(conn).await?))
 }
 
-/// Entries of a wallet, from a number down to another, the newest first.
+/// The entries of a wallet between two numbers, newest first.
 ///
 /// # Errors
-/// Of the database.
-pub async fn downwards(
+/// [`StorageError`].
+pub async fn entries_down(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     wallet: Uuid,
@@ -165,11 +171,11 @@ pub async fn downwards(
     rows.into_iter().map(EntryRow::into_entry).collect()
 }
 
-/// What was taken from a grant, below a number, the newest first: the entry, and how much of it the grant paid.
+/// The entries below a number that used a grant, newest first, each with the amount that the grant paid.
 ///
 /// # Errors
-/// Of the database.
-pub async fn taken_from_grant(
+/// [`StorageError`].
+pub async fn debits_of_grant(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     grant: Uuid,
@@ -192,33 +198,38 @@ pub async fn taken_from_grant(
     rows.into_iter().map(|(row, used)| Ok((row.into_entry()?, -used))).collect()
 }
 
-/// Why grants were given.
+/// The reasons of grants.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn grant_reasons(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     ids: Vec<Uuid>,
-) -> Result<Vec<(Uuid, String)>, StorageError> {
-    Ok(grants::table
+) -> Result<HashMap<Uuid, String>, StorageError> {
+    let rows: Vec<(Uuid, String)> = grants::table
         .filter(grants::customer_id.eq(customer.as_str()).and(grants::id.eq_any(ids)))
         .select((grants::id, grants::reason))
         .load(conn)
-        .await?)
+        .await?;
+    Ok(rows.into_iter().collect())
 }
 
-/// Currency and product of all of a customer's wallets.
+/// A customer's wallets by their ids.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn wallets_by_id(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
-) -> Result<Vec<(Uuid, String, String)>, StorageError> {
-    Ok(wallets::table
+) -> Result<HashMap<Uuid, WalletKey>, StorageError> {
+    let rows: Vec<(Uuid, String, String)> = wallets::table
         .filter(wallets::customer_id.eq(customer.as_str()))
         .select((wallets::id, wallets::currency, wallets::product))
         .load(conn)
-        .await?)
+        .await?;
+    let named = |(id, currency, product): (Uuid, String, String)| {
+        Ok((id, key_from_columns(customer.as_str(), &currency, &product)?))
+    };
+    rows.into_iter().map(named).collect()
 }

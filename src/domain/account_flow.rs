@@ -1,0 +1,210 @@
+//! Account flows: the entries of the ledger as a customer sees them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::customer::CustomerId;
+use super::entry::{Entry, EntryKind};
+use super::id::IdKind;
+use super::money::{Currency, Money};
+use super::product::Product;
+
+/// The type of an account flow. Several kinds of entry share one type: a customer does not need to know whether usage
+/// was booked at once or captured from a hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FlowType {
+    Recharge,
+    Consume,
+    Refund,
+    TransferIn,
+    TransferOut,
+    Grant,
+    Expire,
+    Adjust,
+}
+
+impl FlowType {
+    pub const ALL: [Self; 8] = [
+        Self::Recharge,
+        Self::Consume,
+        Self::Refund,
+        Self::TransferIn,
+        Self::TransferOut,
+        Self::Grant,
+        Self::Expire,
+        Self::Adjust,
+    ];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Recharge => "recharge",
+            Self::Consume => "consume",
+            Self::Refund => "refund",
+            Self::TransferIn => "transfer_in",
+            Self::TransferOut => "transfer_out",
+            Self::Grant => "grant",
+            Self::Expire => "expire",
+            Self::Adjust => "adjust",
+        }
+    }
+
+    /// The kinds of entry that have this type.
+    pub fn kinds(self) -> impl Iterator<Item = EntryKind> {
+        EntryKind::ALL.into_iter().filter(move |kind| Self::from(*kind) == self)
+    }
+}
+
+impl From<EntryKind> for FlowType {
+    fn from(kind: EntryKind) -> Self {
+        match kind {
+            EntryKind::Recharge => Self::Recharge,
+            EntryKind::Usage | EntryKind::Capture => Self::Consume,
+            EntryKind::Reversal
+            | EntryKind::Refund
+            | EntryKind::RefundReturned
+            | EntryKind::Dispute
+            | EntryKind::DisputeReturned => Self::Refund,
+            EntryKind::TransferIn => Self::TransferIn,
+            EntryKind::TransferOut => Self::TransferOut,
+            EntryKind::Grant | EntryKind::Bonus | EntryKind::BonusRestored => Self::Grant,
+            EntryKind::Expire | EntryKind::BonusRevoked => Self::Expire,
+            EntryKind::Adjust => Self::Adjust,
+        }
+    }
+}
+
+impl FromStr for FlowType {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|flow| flow.as_str() == text).ok_or(())
+    }
+}
+
+/// Names one entry: its wallet, and its number in that wallet. The API shows it as `flw_<wallet>_<number>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FlowId {
+    pub wallet: Uuid,
+    pub seq: i64,
+}
+
+impl FlowId {
+    #[must_use]
+    pub fn of(entry: &Entry) -> Self {
+        Self { wallet: entry.wallet_id, seq: entry.seq }
+    }
+
+    /// Reads what [`fmt::Display`] writes; `None` for any other text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (wallet, seq) = text.rsplit_once('_')?;
+        let is_plain = seq.bytes().all(|byte| byte.is_ascii_digit()) && !seq.starts_with('0');
+        let seq = seq.parse().ok().filter(|_| is_plain)?;
+        Some(Self { wallet: IdKind::Flow.parse(wallet)?, seq })
+    }
+}
+
+impl fmt::Display for FlowId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", IdKind::Flow.show(self.wallet), self.seq)
+    }
+}
+
+/// One movement of one wallet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AccountFlow {
+    pub id: FlowId,
+    pub kind: EntryKind,
+    /// Negative where money left the wallet.
+    pub amount: Money,
+    /// paid + granted − debt of the wallet, after this movement.
+    pub balance_after: Money,
+    /// Which wallet of this currency: the product's, or the main wallet.
+    pub product: Product,
+    /// The id of the order, transfer, hold or usage that caused the movement, as the API shows it.
+    pub reference: Option<String>,
+    pub description: Option<String>,
+    pub created_at: DateTime<Utc>,
+}
+
+impl AccountFlow {
+    /// The flow of an entry, whose wallet has this currency and product.
+    #[must_use]
+    pub fn of(entry: &Entry, currency: Currency, product: &Product) -> Self {
+        let label = &entry.label;
+        Self {
+            id: FlowId::of(entry),
+            kind: label.kind,
+            amount: Money::from_ledger(entry.amount, currency),
+            balance_after: Money::from_ledger(entry.balance_after, currency),
+            product: product.clone(),
+            reference: Self::reference(label.kind, &label.key, label.reference.clone()),
+            description: label.description.clone(),
+            created_at: entry.created_at,
+        }
+    }
+
+    /// What the flow refers to. An entry of usage has no reference column: its own key is the id of the usage.
+    #[must_use]
+    pub fn reference(kind: EntryKind, key: &str, reference: Option<String>) -> Option<String> {
+        reference.or_else(|| (kind == EntryKind::Usage).then(|| key.to_owned()))
+    }
+
+    #[must_use]
+    pub fn flow_type(&self) -> FlowType {
+        self.kind.into()
+    }
+
+    /// Where this flow stands in a list of flows.
+    #[must_use]
+    pub fn position(&self) -> FlowPosition {
+        (self.created_at, self.id.seq, self.id.wallet)
+    }
+}
+
+/// Which flows a list shows.
+#[derive(Debug, Clone)]
+pub struct FlowFilter {
+    pub customer: CustomerId,
+    /// Only these kinds; every kind when empty.
+    pub kinds: Vec<EntryKind>,
+    pub currency: Option<Currency>,
+    pub product: Option<Product>,
+    /// Only flows with this reference, as the API shows it: an order, a transfer, a grant, or a usage that was given
+    /// back. A capture is not found by its hold.
+    pub reference: Option<String>,
+    pub created_from: Option<DateTime<Utc>>,
+    pub created_to: Option<DateTime<Utc>>,
+}
+
+/// A place in a list of flows, which is sorted by time, number and wallet.
+pub type FlowPosition = (DateTime<Utc>, i64, Uuid);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_has_a_kind_and_a_name_that_is_read_back() {
+        for flow in FlowType::ALL {
+            assert!(flow.kinds().next().is_some(), "{flow:?}");
+            assert_eq!(flow.as_str().parse(), Ok(flow));
+        }
+    }
+
+    #[test]
+    fn ids_are_read_as_they_are_shown() {
+        let id = FlowId { wallet: Uuid::from_u128(7), seq: 12 };
+        assert_eq!(id.to_string(), "flw_00000000000000000000000000000007_12");
+        assert_eq!(FlowId::parse(&id.to_string()), Some(id));
+        for bad in ["", "12", "flw_00000000000000000000000000000007", "flw_00000000000000000000000000000007_012"] {
+            assert_eq!(FlowId::parse(bad), None, "{bad}");
+        }
+        assert_eq!(FlowId::parse("flw_00000000000000000000000000000007_+1"), None);
+        assert_eq!(FlowId::parse("wal_00000000000000000000000000000007_1"), None);
+    }
+}

@@ -1,0 +1,175 @@
+//! Finds which money a reversal gave back: ranges of the money that had paid for the usage.
+//!
+//! A reversal gives back debt before paid money (`domain::reversal`). Credit that goes back to grants does not concern
+//! this module. Debt that is still owed is cancelled, so no money comes back for it. Of repaid debt, what was repaid
+//! first comes back first. Of paid money, the end of the usage's range comes back first.
+
+use rust_decimal::Decimal;
+
+use super::MoneyRange;
+use super::debts::DebtEpisode;
+use crate::domain::entry::Entry;
+
+/// The money that one reversal gave back, as the line "what the reversal brought": first the repaid debt, then the paid
+/// money. Either part may be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReturnedMoney {
+    /// The number of the reversal.
+    pub reversal: i64,
+    /// The range of the line "what was repaid of the usage's debt".
+    pub debt: Option<MoneyRange>,
+    /// The range of the wallet's line of paid money.
+    pub paid: Option<MoneyRange>,
+}
+
+impl ReturnedMoney {
+    fn debt_length(&self) -> Decimal {
+        self.debt.map_or(Decimal::ZERO, |debt| debt.length())
+    }
+
+    /// How much money the reversal brought, to the balance and to other debt.
+    #[must_use]
+    pub fn length(&self) -> Decimal {
+        self.debt_length() + self.paid.map_or(Decimal::ZERO, |paid| paid.length())
+    }
+
+    /// The source of a part of what the reversal brought.
+    #[must_use]
+    pub fn source_of(&self, part: &MoneyRange) -> Self {
+        let border = self.debt_length();
+        let debt = self.debt.and_then(|debt| part.translate(Decimal::ZERO, debt.from).overlap(&debt));
+        let paid = self.paid.and_then(|paid| part.translate(border, paid.from).overlap(&paid));
+        Self { reversal: self.reversal, debt, paid }
+    }
+
+    /// Where a part of the usage's repaid debt lies in what the reversal brought; `None` when it was not given back.
+    #[must_use]
+    pub fn locate_debt(&self, repaid: &MoneyRange) -> Option<MoneyRange> {
+        let debt = self.debt?;
+        Some(repaid.overlap(&debt)?.translate(debt.from, Decimal::ZERO))
+    }
+
+    /// Where a part of the wallet's paid money lies in what the reversal brought; `None` when it was not given back.
+    #[must_use]
+    pub fn locate_paid(&self, range: &MoneyRange) -> Option<MoneyRange> {
+        let paid = self.paid?;
+        Some(range.overlap(&paid)?.translate(paid.from, self.debt_length()))
+    }
+}
+
+/// What each reversal of a usage gave back. `reversals` are the usage's first reversals, oldest first; `debts` is the
+/// usage's episode of debt, or an empty one when the usage made no debt.
+///
+/// The result ends before a reversal that cannot be explained. That is a reversal that gave back more than was left, or
+/// one that the episode does not reach.
+#[must_use]
+pub fn returned_money(usage: &Entry, reversals: &[Entry], debts: &DebtEpisode) -> Vec<ReturnedMoney> {
+    let (mut debt_left, mut debt_returned) = (usage.debt, Decimal::ZERO);
+    let mut paid_left = MoneyRange::debited_by(usage);
+    let mut explained = Vec::new();
+    for reversal in reversals {
+        if usage.debt > Decimal::ZERO && reversal.debt < Decimal::ZERO && !debts.reaches(reversal.seq) {
+            break;
+        }
+        let amount = reversal.amount - reversal.granted;
+        let of_debt = amount.min(debt_left);
+        let of_paid = amount - of_debt;
+        let of_repaid_debt = of_debt - debts.cancelled_by(reversal.seq);
+        if of_repaid_debt < Decimal::ZERO || of_paid > paid_left.map_or(Decimal::ZERO, |left| left.length()) {
+            break;
+        }
+        let debt = MoneyRange::new(debt_returned, debt_returned + of_repaid_debt);
+        let mut paid = None;
+        if let Some(left) = paid_left {
+            paid = MoneyRange::new(left.to - of_paid, left.to);
+            paid_left = MoneyRange::new(left.from, left.to - of_paid);
+        }
+        debt_left -= of_debt;
+        debt_returned += of_repaid_debt;
+        explained.push(ReturnedMoney { reversal: reversal.seq, debt, paid });
+    }
+    explained
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+    use chrono::DateTime;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::entry::{EntryKind, Label};
+    use crate::domain::explain::debts::DebtChange;
+
+    fn entry(seq: i64, kind: EntryKind, amount: i64, debt: i64) -> Entry {
+        let label = Label {
+            kind,
+            key: format!("k{seq}"),
+            fingerprint: 0,
+            counterpart: "usage".to_owned(),
+            reference: Some("k1".to_owned()).filter(|_| kind == EntryKind::Reversal),
+            description: None,
+            metadata: None,
+            occurred_at: None,
+        };
+        Entry {
+            wallet_id: Uuid::nil(),
+            seq,
+            label,
+            amount: Decimal::from(amount),
+            granted: Decimal::ZERO,
+            debt: Decimal::from(debt),
+            balance_after: Decimal::ZERO,
+            paid_in: Decimal::ONE_HUNDRED,
+            paid_out: Decimal::ONE_HUNDRED,
+            created_at: DateTime::UNIX_EPOCH,
+            grant_uses: Vec::new(),
+        }
+    }
+
+    fn debt_change(entry: &Entry) -> DebtChange {
+        let label = entry.label.clone();
+        DebtChange { seq: entry.seq, kind: label.kind, key: label.key, reference: label.reference, debt: entry.debt }
+    }
+
+    fn range(from: i64, to: i64) -> Option<MoneyRange> {
+        MoneyRange::new(Decimal::from(from), Decimal::from(to))
+    }
+
+    #[test]
+    fn paid_money_comes_back_from_the_end_of_its_range() {
+        let usage = entry(1, EntryKind::Usage, -10, 0);
+        let reversals = [entry(2, EntryKind::Reversal, 4, 0), entry(3, EntryKind::Reversal, 6, -2)];
+        let explained = returned_money(&usage, &reversals, &DebtEpisode::default());
+        assert_eq!(explained.iter().map(|part| part.paid).collect::<Vec<_>>(), [range(96, 100), range(90, 96)]);
+        assert_eq!(explained[1].source_of(&range(1, 3).unwrap()).paid, range(91, 93));
+        assert_eq!(explained[1].locate_paid(&range(0, 92).unwrap()), range(0, 2));
+        assert_eq!(explained[1].locate_paid(&range(96, 99).unwrap()), None);
+    }
+
+    #[test]
+    fn repaid_debt_comes_back_before_paid_money() {
+        // The usage took 4 of paid money and 6 became debt, of which 5 were repaid and 1 was cancelled.
+        let usage = entry(1, EntryKind::Usage, -10, 6);
+        let payment = entry(2, EntryKind::Recharge, 5, -5);
+        let reversals = [entry(3, EntryKind::Reversal, 3, -1), entry(4, EntryKind::Reversal, 5, 0)];
+        let debts =
+            DebtEpisode::replay(&[debt_change(&usage), debt_change(&payment), debt_change(&reversals[0])], true);
+        let explained = returned_money(&usage, &reversals, &debts);
+        assert_eq!((explained[0].debt, explained[0].paid), (range(0, 2), None));
+        assert_eq!((explained[1].debt, explained[1].paid), (range(2, 5), range(98, 100)));
+        assert_eq!(explained[1].length(), Decimal::from(5));
+        let source = explained[1].source_of(&range(2, 4).unwrap());
+        assert_eq!((source.debt, source.paid), (range(4, 5), range(98, 99)));
+        assert_eq!(explained[1].locate_debt(&range(1, 4).unwrap()), range(0, 2));
+        assert_eq!(explained[1].locate_paid(&range(99, 100).unwrap()), range(4, 5));
+    }
+
+    #[test]
+    fn a_reversal_of_more_than_was_taken_is_not_explained() {
+        let usage = entry(1, EntryKind::Usage, -10, 0);
+        let reversals = [entry(2, EntryKind::Reversal, 4, 0), entry(3, EntryKind::Reversal, 7, 0)];
+        assert_eq!(returned_money(&usage, &reversals, &DebtEpisode::default()).len(), 1);
+    }
+}
