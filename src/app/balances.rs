@@ -1,4 +1,4 @@
-//! What a customer has.
+//! Balances: the wallets of a customer.
 
 use super::{App, Error};
 use crate::domain::customer::CustomerId;
@@ -6,10 +6,10 @@ use crate::domain::money::Currency;
 use crate::domain::wallet::Wallet;
 use crate::storage::ledger;
 
-/// A customer's wallets, by currency, the main wallet first; optionally of one currency or product.
+/// A customer's wallets, optionally of one currency or product. They are sorted by currency; the main wallet comes first.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn list(
     app: &App,
     customer: &CustomerId,
@@ -18,12 +18,12 @@ pub async fn list(
 ) -> Result<Vec<Wallet>, Error> {
     let mut conn = app.pool.get().await?;
     let mut wallets = ledger::read_wallets(&mut conn, customer).await?;
-    wallets.retain(|wallet| is_asked_for(wallet, currency, product));
+    wallets.retain(|wallet| matches_filters(wallet, currency, product));
     Ok(wallets)
 }
 
-/// Whether a wallet passes the filters of a list; the empty product is the main wallet.
-pub(super) fn is_asked_for(wallet: &Wallet, currency: Option<Currency>, product: Option<&str>) -> bool {
+/// Whether a wallet matches the filters of a list. An empty product means the main wallet.
+pub(super) fn matches_filters(wallet: &Wallet, currency: Option<Currency>, product: Option<&str>) -> bool {
     currency.is_none_or(|currency| wallet.key.currency == currency)
         && product.is_none_or(|product| wallet.key.product.as_column() == product)
 }

@@ -1,4 +1,4 @@
-//! A customer's billing details.
+//! Billing profiles: the details that a customer is billed with.
 
 use chrono::DateTime;
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::domain::customer::CustomerId;
 use crate::storage::transaction::transact;
 use crate::storage::{audit, billing_profiles as store};
 
-/// A profile as it is sent; nothing of it is checked.
+/// The profile that a caller sends. Nothing of it is checked yet.
 #[derive(Debug, Clone)]
 pub struct ProfileInput {
     pub name: String,
@@ -24,16 +24,16 @@ pub struct ProfileInput {
 /// A customer's profile.
 ///
 /// # Errors
-/// 404 until it is there.
+/// 404 until the customer has one.
 pub async fn get(app: &App, customer: &CustomerId) -> Result<BillingProfile, Error> {
     let mut conn = app.pool.get().await?;
     store::find(&mut conn, customer).await?.ok_or(Error::NotFound("billing profile"))
 }
 
-/// Makes or replaces a customer's profile.
+/// Creates or replaces a customer's profile.
 ///
 /// # Errors
-/// 422 naming every field that is wrong; 412 when `expected` names another version than the one that is there.
+/// 422 naming every field that is wrong; 412 when `expected` names another version than the current one.
 pub async fn put(
     app: &App,
     caller: &Caller,
@@ -45,14 +45,14 @@ pub async fn put(
     transact(&app.pool, async |conn| {
         let current = store::lock(conn, customer).await?;
         expected.check_if_said(current.map(|current| current.version))?;
-        // Two first writes at once: the later one replaces the earlier.
+        // When two requests create the profile at the same time, the later one replaces the earlier.
         let saved = match store::insert(conn, &new).await? {
             Some(made) => made,
             None => store::update(conn, &new).await?,
         };
         if caller.is_staff() {
             let subject = format!("billing_profile:{customer}");
-            // Who and which version; the personal data stays in one place, where it can be erased.
+            // The audit log keeps only the version. Personal data stays in one table, where it can be erased.
             let detail = json!({"version": saved.version});
             audit::record(conn, &caller.actor(), "billing_profile.saved", &subject, &detail).await?;
         }
@@ -61,7 +61,7 @@ pub async fn put(
     .await
 }
 
-/// Checks a profile; version and time are the database's to say.
+/// Checks a profile. The database sets its version and its time.
 fn validate(customer: &CustomerId, input: &ProfileInput) -> Result<BillingProfile, Error> {
     let mut problems = Problems::new();
     let name = problems.text("/name", &input.name, 1, 200);

@@ -1,4 +1,4 @@
-//! Every way in which a use case can end badly, with the stable code that callers branch on.
+//! The errors of use cases. Each has a stable code that callers branch on and a text that a person reads.
 
 use crate::domain::money::MoneyError;
 use crate::domain::posting::{CapReached, Refusal, Shortfall};
@@ -6,29 +6,30 @@ use crate::providers::ProviderError;
 use crate::storage::StorageError;
 use crate::storage::transaction::TransactionError;
 
-/// One thing wrong with one field of a request.
+/// A rule that one field of a request broke.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
     /// A JSON pointer into the body (`/amount`), or `?name` for a query parameter.
     pub pointer: String,
     pub code: &'static str,
-    /// The rule, in words.
+    /// The rule in words. It continues a sentence that begins with the field's name: "must be …".
     pub detail: String,
 }
 
-/// A failed use case. Nothing was changed, unless the variant says otherwise.
+/// Why a use case failed. It changed nothing, unless the variant says otherwise. Each variant names the HTTP status that
+/// the edge gives it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// 422: the request breaks rules; every broken one is named.
+    /// 422: the request breaks rules. The error names every broken rule.
     #[error("the request is not valid")]
     Invalid(Vec<FieldError>),
-    /// 404: not there, or not the caller's.
+    /// 404: the thing does not exist, or belongs to another customer.
     #[error("there is no such {0}")]
     NotFound(&'static str),
-    /// 409: the state of the thing does not allow it.
+    /// 409: the current state of the thing does not allow this operation.
     #[error("{detail}")]
     Conflict { code: &'static str, detail: String },
-    /// 422: well formed, but something else must happen first.
+    /// 422: the request is well formed, but something else must happen first.
     #[error("{detail}")]
     Unprocessable { code: &'static str, detail: String },
     /// 400: a header is missing or malformed.
@@ -37,27 +38,27 @@ pub enum Error {
     /// 403: the caller may not do this.
     #[error("{detail}")]
     Forbidden { code: &'static str, detail: String },
-    /// 412: somebody else changed it meanwhile.
+    /// 412: the resource changed since the caller read it.
     #[error("the resource has changed since it was read")]
     PreconditionFailed,
     /// 428: a change must name the version that it replaces.
-    #[error("send If-Match with the ETag of the version that is to be replaced")]
+    #[error("send If-Match with the ETag of the version that you replace")]
     PreconditionRequired,
-    /// 402: the wallet is short.
+    /// 402: the wallet has too little money.
     #[error("the balance of the {} is too low", .0.wallet.product)]
     InsufficientFunds(Box<Shortfall>),
-    /// 402: a spending cap is reached.
+    /// 402: the operation would exceed a spending cap.
     #[error("the spending cap of this {} is reached", .0.period)]
     SpendCap(Box<CapReached>),
-    /// 502 or 503: the payment company. What was committed before the call stays.
+    /// 502 or 503: the payment company failed. Everything that was committed before the call stays.
     #[error(transparent)]
     Provider(#[from] ProviderError),
-    /// 503: not now.
+    /// 503: the service cannot do this now. The caller may try again after the given time.
     #[error("{detail}")]
     Unavailable { code: &'static str, detail: String, retry_after_seconds: u64 },
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// 500: what cannot happen has happened. Says what was expected, for the log alone.
+    /// 500: something happened that cannot happen. The text says what was expected; only the log shows it.
     #[error("expected {0}")]
     Internal(&'static str),
 }
@@ -85,7 +86,7 @@ impl Error {
         Self::Invalid(vec![FieldError { pointer: pointer.into(), code, detail: detail.into() }])
     }
 
-    /// What a refusal of the ledger means to a caller.
+    /// Translates a refusal of the ledger for the caller.
     #[must_use]
     pub fn refused(refusal: Refusal) -> Self {
         match refusal {
@@ -93,23 +94,24 @@ impl Error {
             Refusal::CapReached(cap) => Self::SpendCap(cap),
             Refusal::KeyReused => Self::Unprocessable {
                 code: "idempotency_key_reused",
-                detail: "this id was used before with another content".to_owned(),
+                detail: "this id was used before with different content".to_owned(),
             },
-            Refusal::Frozen => Self::conflict("wallet_frozen", "the wallet is frozen by an operator"),
+            Refusal::Frozen => Self::conflict("wallet_frozen", "an operator has frozen the wallet"),
             Refusal::TooLarge => Self::field("/amount", "too_large", "the wallet cannot hold this much"),
             Refusal::HoldNotFound => Self::NotFound("hold"),
             Refusal::HoldExpired => Self::conflict("hold_expired", "the hold has expired"),
-            Refusal::HoldClosed { status } => {
-                Self::conflict("hold_closed", format!("the hold is already {status}, with another outcome"))
-            }
+            Refusal::HoldClosed { status } => Self::conflict(
+                "hold_closed",
+                format!("the hold is already {status}, and this request asks for something else"),
+            ),
             Refusal::MoreThanTaken => {
-                Self::field("/amount", "more_than_taken", "more than was taken cannot be given back")
+                Self::field("/amount", "more_than_taken", "must not be more than is left to give back")
             }
         }
     }
 }
 
-/// Collects what is wrong with a request, so that one answer names all of it.
+/// Collects the broken rules of a request, so that one error names all of them.
 #[derive(Debug, Default)]
 pub struct Problems(Vec<FieldError>);
 
@@ -123,17 +125,17 @@ impl Problems {
         self.0.push(FieldError { pointer: pointer.into(), code, detail: detail.into() });
     }
 
-    /// Takes over what is wrong with a part of the request, which stands at this pointer.
+    /// Adds the problems of a part of the request. `at` is the pointer to that part.
     pub fn append_below(&mut self, at: impl Fn() -> String, part: Self) {
         self.0.extend(part.0.into_iter().map(|error| FieldError { pointer: at() + &error.pointer, ..error }));
     }
 
-    /// Notes a money error under its own code.
+    /// Adds a money error under its own code.
     pub fn money<T>(&mut self, pointer: &str, result: Result<T, MoneyError>) -> Option<T> {
         result.map_err(|error| self.add(pointer, error.code(), error.to_string())).ok()
     }
 
-    /// A text of `min..=max` characters without control characters, trimmed.
+    /// Trims a text and checks that it has `min` to `max` characters and no control characters.
     pub fn text(&mut self, pointer: &str, text: &str, min: usize, max: usize) -> Option<String> {
         let trimmed = text.trim();
         let length = trimmed.chars().count();
@@ -149,13 +151,13 @@ impl Problems {
         None
     }
 
-    /// An optional text; an empty one counts as absent.
+    /// The same for an optional text. An empty text counts as absent.
     pub fn optional_text(&mut self, pointer: &str, text: Option<&str>, max: usize) -> Option<String> {
         let text = text.map(str::trim).filter(|text| !text.is_empty())?;
         self.text(pointer, text, 1, max)
     }
 
-    /// Ends the collection where something needed could not be read, which was noted.
+    /// Ends the collection when a required value could not be read. Its problem was added before.
     #[must_use]
     pub fn into_error(self) -> Error {
         Error::Invalid(self.0)

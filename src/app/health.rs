@@ -1,31 +1,31 @@
-//! Whether this process can do its work.
+//! Readiness: whether this process can serve requests.
 
 use std::time::Duration;
 
 use super::{App, Error};
 use crate::storage::migrations;
 
-/// A balancer wants to know now: later than this is no.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// A load balancer needs an answer soon, so a later answer counts as not ready.
+const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The database answers and has the schema of this version.
+/// Checks that the database responds and has the schema of this version.
 ///
 /// # Errors
-/// [`Error::Unavailable`] when not, or not within three seconds.
+/// [`Error::Unavailable`] otherwise, also when the check takes longer than three seconds.
 pub async fn ready(app: &App) -> Result<(), Error> {
-    let asked = tokio::time::timeout(PATIENCE, async {
+    let pending = tokio::time::timeout(TIMEOUT, async {
         let mut conn = app.pool.get().await?;
         migrations::pending(&mut conn).await
     });
     let not_ready =
         |detail: &str| Error::Unavailable { code: "not_ready", detail: detail.to_owned(), retry_after_seconds: 2 };
-    match asked.await {
+    match pending.await {
         Ok(Ok(pending)) if pending.is_empty() => Ok(()),
-        Ok(Ok(_)) => Err(not_ready("the database is older than this version: run `topup migrate`")),
+        Ok(Ok(_)) => Err(not_ready("the database schema is older than this version: run `topup migrate`")),
         Ok(Err(error)) => {
-            tracing::warn!(%error, "not ready");
-            Err(not_ready("the database does not answer"))
+            tracing::warn!(%error, "The readiness check failed: the database does not respond");
+            Err(not_ready("the database does not respond"))
         }
-        Err(_) => Err(not_ready("the database does not answer in time")),
+        Err(_) => Err(not_ready("the database does not respond in time")),
     }
 }

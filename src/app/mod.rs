@@ -1,6 +1,9 @@
-//! Use cases: load, ask the domain, save. The only layer that opens a transaction.
+//! Use cases. Each is one function that reads from top to bottom: load, let the domain decide, save. Only this layer opens
+//! transactions.
 //!
-//! One use case is one function that reads from top to bottom. Nothing here knows HTTP.
+//! This layer does not know HTTP, with one exception. Only the use case knows which rule a field broke, so an
+//! [`Error::Invalid`] names the field as the API does: by a JSON pointer into the request's body (`/amount`), or by
+//! `?name` for a query parameter.
 
 pub mod account_flows;
 pub mod balances;
@@ -51,7 +54,7 @@ use crate::domain::money::{Currency, Money};
 use crate::providers::Registry;
 use crate::storage::pool::Pool;
 
-/// What every use case needs; cloning shares it.
+/// What every use case needs. Clones share it.
 #[derive(Debug, Clone)]
 pub struct App {
     pub pool: Pool,
@@ -62,16 +65,16 @@ pub struct App {
     pub settings: Arc<Settings>,
 }
 
-/// Rules of the house that the operator sets.
+/// The rules that the operator of this installation sets.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How browsers and providers reach us, without a trailing slash.
+    /// The address under which browsers and providers reach this service, without a trailing slash.
     pub public_url: String,
-    /// Whether this installation moves real money; as the database is stamped.
+    /// Whether this installation moves real money. The stamp of the database decides it.
     pub live: bool,
-    /// Operator moves above the amount of their currency need a second operator.
+    /// An operator's move above the amount of its currency needs a second operator.
     pub second_approval_above: Vec<Money>,
-    /// How many orders of one customer may wait for money at a time.
+    /// How many orders of one customer may wait for their money at the same time.
     pub open_orders_per_customer: i64,
 }
 

@@ -1,6 +1,6 @@
-//! The price before the order.
+//! Quotes: what an amount costs, before the customer places an order.
 
-use super::catalogue::{self, Place};
+use super::catalogue::{self, FieldLocation};
 use super::{App, Error, Problems};
 use crate::domain::catalogue::Price;
 use crate::domain::customer::CustomerId;
@@ -9,7 +9,7 @@ use crate::domain::offer::Eligibility;
 use crate::domain::payment::Channel;
 use crate::domain::product::Product;
 
-/// What a price is asked for; amount and names are not checked yet.
+/// The quote that a caller requests. Nothing of it is checked yet.
 #[derive(Debug, Clone)]
 pub struct QuoteInput {
     pub currency: String,
@@ -23,9 +23,9 @@ pub struct QuoteInput {
 pub struct Quote {
     pub amount: Money,
     pub product: Product,
-    /// The channel asked for, or else the recommended one.
+    /// The requested channel, or the recommended one when the caller named none.
     pub chosen: Option<Channel>,
-    /// Every channel; its price where a rule states one and leaves something to credit.
+    /// Every channel, with its price where a rule sets one that leaves something to credit.
     pub channels: Vec<(Eligibility, Option<Price>)>,
 }
 
@@ -38,10 +38,11 @@ impl Quote {
     }
 }
 
-/// Prices an amount. Nothing is stored; the order freezes its own price when it is made.
+/// Prices an amount. Nothing is stored: an order computes and keeps its own price when it is created.
 ///
 /// # Errors
-/// 422 naming every field that is wrong. A channel that cannot be chosen is no error: the quote says why.
+/// 422 naming every field that is wrong. A channel that the customer cannot choose is not an error: the quote gives the
+/// reason.
 pub async fn quote(app: &App, customer: &CustomerId, input: &QuoteInput) -> Result<Quote, Error> {
     let mut problems = Problems::new();
     let currency = problems.money("/currency", input.currency.parse::<Currency>());
@@ -55,7 +56,8 @@ pub async fn quote(app: &App, customer: &CustomerId, input: &QuoteInput) -> Resu
 
     let mut conn = app.pool.get().await?;
     let offered = catalogue::offered_channels(app);
-    let offer = catalogue::offer(&mut conn, offered, customer, amount.currency(), &product, Place::Body).await?;
+    let offer =
+        catalogue::offer(&mut conn, offered, customer, amount.currency(), &product, FieldLocation::Body).await?;
     let channels: Vec<_> = offer
         .channels(Some(amount))
         .into_iter()

@@ -54,7 +54,7 @@ pub async fn list(
     };
     Ok(wallets
         .into_iter()
-        .filter(|wallet| super::balances::is_asked_for(wallet, currency, product))
+        .filter(|wallet| super::balances::matches_filters(wallet, currency, product))
         .filter_map(guarded)
         .collect())
 }

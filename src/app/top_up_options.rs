@@ -1,12 +1,12 @@
-//! What a customer may choose: amounts, and every channel with the reason where it is not for them.
+//! Top-up options as a customer sees them: the amounts, and every channel with the reason when it cannot be chosen.
 
-use super::catalogue::{self, Place};
+use super::catalogue::{self, FieldLocation};
 use super::{App, Error, Problems};
 use crate::domain::customer::CustomerId;
 use crate::domain::money::Currency;
 use crate::domain::offer::Offer;
 
-/// What is offered to a customer, in a currency, for the main wallet or a product.
+/// The offer to a customer in one currency, for the main wallet or a product.
 ///
 /// # Errors
 /// 422 for a currency or product that is malformed or not offered.
@@ -17,5 +17,5 @@ pub async fn get(app: &App, customer: &CustomerId, currency: &str, product: Opti
     let (Some(currency), Some(product)) = (currency, product) else { return Err(problems.into_error()) };
     let mut conn = app.pool.get().await?;
     let offered = catalogue::offered_channels(app);
-    catalogue::offer(&mut conn, offered, customer, currency, &product, Place::Query).await
+    catalogue::offer(&mut conn, offered, customer, currency, &product, FieldLocation::Query).await
 }

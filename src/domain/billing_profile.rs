@@ -1,11 +1,11 @@
-//! The billing profile: who is billed, and from which country.
+//! The billing profile: the name, address and country that a customer is billed with.
 
 use chrono::{DateTime, Utc};
 
 use super::country::Country;
 use super::customer::CustomerId;
 
-/// A customer's billing details; required before the first order.
+/// A customer's billing details. The first order requires them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BillingProfile {
     pub customer: CustomerId,
@@ -30,7 +30,7 @@ impl std::fmt::Debug for BillingProfile {
     }
 }
 
-/// An address that mail could be sent to. Whether it arrives is not known.
+/// A well-formed e-mail address. Nobody has checked that mail arrives there.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email(String);
 
@@ -41,8 +41,8 @@ impl std::fmt::Debug for Email {
 }
 
 impl Email {
-    /// The one constructor: a dot-atom of at most 64 ASCII characters, `@`, and a domain of at least two
-    /// labels; 254 characters at most (RFC 5321 §4.5.3.1). Quoted local parts and address literals are refused.
+    /// Reads an address: a dot-atom of at most 64 ASCII characters, `@`, and a domain of at least two labels; at most 254
+    /// characters in total (RFC 5321 §4.5.3.1). Quoted local parts and address literals are refused.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let (local, domain) = text.rsplit_once('@')?;
@@ -60,7 +60,7 @@ impl Email {
         (text.len() <= 254 && local_part && labels && top_level).then(|| Self(text.to_owned()))
     }
 
-    /// What a column holds.
+    /// Takes over what a column holds. It was checked when it was written.
     #[must_use]
     pub fn from_column(text: &str) -> Self {
         Self(text.to_owned())

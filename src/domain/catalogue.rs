@@ -1,4 +1,5 @@
-//! What operators offer: products, amounts, channels and their price, bank accounts, the agreement.
+//! The catalogue, which operators edit: products, top-up options, channel rules with their prices, bank accounts and
+//! agreements.
 
 use std::fmt;
 
@@ -11,7 +12,7 @@ use super::money::{Currency, Money, MoneyError};
 use super::payment::Channel;
 use super::product::Product;
 
-/// A product as customers and operators see it.
+/// A product, as the catalogue describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProductInfo {
     pub product: Product,
@@ -24,7 +25,7 @@ pub struct ProductInfo {
     pub updated_at: DateTime<Utc>,
 }
 
-/// What a customer accepts with every order. A version never changes its content.
+/// What a customer accepts with every order. The content of a version never changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agreement {
     pub version: String,
@@ -33,30 +34,31 @@ pub struct Agreement {
     pub created_at: DateTime<Utc>,
 }
 
-/// Which amounts a customer may choose in a currency; presets are a convenience, any amount in range is taken.
+/// The amounts that a customer may choose in a currency. Any amount in the range is accepted; the presets are a
+/// convenience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopUpOptions {
     pub currency: Currency,
-    /// The main wallet's row is the default for products that have none.
+    /// The options of the main wallet also apply to products that have none of their own.
     pub product: Product,
     pub presets: Vec<Money>,
     pub minimum: Money,
     pub maximum: Money,
-    /// How long an order waits for its money: 30–1440 minutes. Bank transfers have days instead.
+    /// How long an order waits for its money: 30–1440 minutes. An order by bank transfer waits for days instead.
     pub order_ttl_minutes: i32,
     pub version: i64,
     pub updated_at: DateTime<Utc>,
 }
 
-/// On which terms a channel is offered in a currency.
+/// The terms on which a channel is offered in a currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelRule {
     pub channel: Channel,
     pub currency: Currency,
-    /// The main wallet's row is the default for products that have none.
+    /// The rule of the main wallet also applies to products that have none of their own.
     pub product: Product,
     pub enabled: bool,
-    /// Empty: every country.
+    /// The countries of the customers who may use the channel. Empty means every country.
     pub countries: Vec<Country>,
     pub minimum: Option<Money>,
     pub maximum: Option<Money>,
@@ -70,7 +72,7 @@ pub struct ChannelRule {
     pub updated_at: DateTime<Utc>,
 }
 
-/// Our account that customers transfer to.
+/// One of our own accounts, which customers transfer money to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BankAccount {
     pub id: Uuid,
@@ -79,7 +81,7 @@ pub struct BankAccount {
     pub account_name: String,
     pub account_number: String,
     pub branch: Option<String>,
-    /// China's clearing code of the branch.
+    /// The branch's code in China's clearing system (CNAPS).
     pub cnaps_code: Option<String>,
     pub swift_bic: Option<String>,
     pub bank_address: Option<String>,
@@ -88,12 +90,12 @@ pub struct BankAccount {
     pub updated_at: DateTime<Utc>,
 }
 
-/// A share in percent: 0–100, at most four decimals.
+/// A share in percent: 0–100, with at most four decimals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Percent(Decimal);
 
 impl Percent {
-    /// The one constructor; `None` when out of range or too fine.
+    /// The only constructor; `None` when the share is out of range or has too many decimals.
     #[must_use]
     pub fn new(share: Decimal) -> Option<Self> {
         let share = share.normalize();
@@ -110,7 +112,7 @@ impl Percent {
         self.0.is_zero()
     }
 
-    /// This share of an amount, rounded half to even at the currency's minor unit.
+    /// This share of an amount, rounded half to even to the currency's minor unit.
     ///
     /// # Errors
     /// [`MoneyError`] beyond the cap of amounts.
@@ -128,16 +130,16 @@ impl fmt::Display for Percent {
     }
 }
 
-/// What an order costs and brings, all in its currency.
+/// What an order costs and what it credits, all in its currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Price {
-    /// What the payer pays.
+    /// What the customer pays.
     pub amount: Money,
     pub fee: Money,
     pub tax: Money,
-    /// Granted on top; not part of what is credited.
+    /// Promotional credit on top. It is not part of `credited`.
     pub bonus: Money,
-    /// amount − fee − tax: what the wallet gets as paid money.
+    /// amount − fee − tax: the paid money that the wallet receives.
     pub credited: Money,
 }
 

@@ -1,4 +1,4 @@
-//! Countries: where a customer is billed.
+//! Countries, in which customers are billed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Country(&'static (&'static str, &'static str));
 
-/// The text is not an officially assigned code.
+/// The error for a text that is not an officially assigned code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be an ISO 3166-1 country code in upper case, such as VN")]
 pub struct UnknownCountry;
@@ -41,7 +41,7 @@ impl fmt::Display for Country {
 impl FromStr for Country {
     type Err = UnknownCountry;
 
-    /// Accepts the two upper-case letters only.
+    /// Accepts only the two upper-case letters.
     fn from_str(code: &str) -> Result<Self, UnknownCountry> {
         let found = COUNTRIES.binary_search_by_key(&code, |(code, _)| code).map_err(|_| UnknownCountry)?;
         COUNTRIES.get(found).map(Self).ok_or(UnknownCountry)

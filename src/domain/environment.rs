@@ -1,10 +1,10 @@
-//! What a database is for: trying out, or real money.
+//! The environment of a database: test or live.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The stamp of a database, given at its first migration. Sandboxes and generated keys work with `test` only,
-/// live credentials with `live` only, so that play money and real money never meet in one ledger.
+/// The stamp that a database gets at its first migration. Sandboxes and generated keys work only with `test`, and live
+/// credentials only with `live`. So play money and real money never meet in one ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Environment {
     Test,

@@ -1,7 +1,7 @@
-//! The rules: money, wallets, orders and payments, without async, I/O or a clock.
+//! The rules of money, wallets, orders and payments. This layer has no async code, no I/O and no clock.
 //!
-//! Everything here can be tested without a database. Time comes in as an argument; what
-//! comes out is either a new state or a refusal that says why not.
+//! Every rule can be tested without a database. Time is an argument. The result is a new state, or a refusal that gives
+//! the reason.
 
 pub mod account_flow;
 pub mod billing_profile;

@@ -1,15 +1,15 @@
 //! The reference code that a customer writes on a bank transfer.
 //!
-//! `TU`, seven characters of Crockford's base 32 and one check character over them: ten characters, short
-//! enough for every bank's field, without letters that look like digits. Banks and people change case, drop
-//! punctuation and put spaces in; [`parse_reference`] undoes that and the check character catches typing slips.
+//! It has ten characters: `TU`, seven characters of Crockford's base 32, and one check character. That is short enough for
+//! every bank's field, and no letter looks like a digit. Banks and people change case, drop punctuation and insert spaces;
+//! [`parse_reference`] undoes that. The check character catches typing errors.
 
 /// Crockford's base 32: no I, L, O, U.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const PREFIX: &str = "TU";
 const DIGITS: usize = 7;
 
-/// Makes a reference from random bits; the low 35 are used.
+/// Makes a reference from random bits. It uses the lowest 35.
 #[must_use]
 pub fn make_reference(random: u64) -> String {
     let values: Vec<u8> = (0..DIGITS).map(|n| u8::try_from((random >> (5 * n)) & 31).unwrap_or(0)).collect();
@@ -19,8 +19,8 @@ pub fn make_reference(random: u64) -> String {
     code
 }
 
-/// Reads a reference as it came through a bank: case, spaces and punctuation do not matter, and O, I and L
-/// are read as the digits that they were meant to be. `None` when it is not one of ours.
+/// Reads a reference as a bank delivers it. Case, spaces and punctuation do not matter, and O, I and L are read as the
+/// digits 0 and 1. `None` when the text is not a reference of ours.
 #[must_use]
 pub fn parse_reference(text: &str) -> Option<String> {
     let cleaned: String = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
@@ -33,8 +33,8 @@ pub fn parse_reference(text: &str) -> Option<String> {
     Some(PREFIX.chars().chain(values.iter().map(|value| letter(*value))).collect())
 }
 
-/// A weighted sum modulo 31: every single wrong character and every swap of two neighbours changes it,
-/// but for the pair 0 and 31, which no typing slip confuses (`0` and `Z`).
+/// A weighted sum modulo 31. Every single wrong character and every swap of two neighbours changes it. The only exception
+/// is the pair of values 0 and 31, `0` and `Z`, which nobody confuses.
 fn check_value(values: &[u8]) -> u8 {
     let sum: u32 = values.iter().zip(2_u32..).map(|(value, weight)| u32::from(*value) * weight).sum();
     u8::try_from(sum % 31).unwrap_or(0)

@@ -1,4 +1,4 @@
-//! The audit log: who changed what, written with the change.
+//! The audit log: who changed what. An entry is written in the transaction of the change.
 
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -7,10 +7,10 @@ use serde_json::Value;
 use super::StorageError;
 use super::schema::audit_log;
 
-/// Writes one line. `actor` as the caller is named everywhere (`operator:alice`), `subject` as `product:whatsapp`.
+/// Writes one entry. `actor` names the caller (`operator:alice`), `subject` the thing that changed (`product:whatsapp`).
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn record(
     conn: &mut AsyncPgConnection,
     actor: &str,

@@ -7,20 +7,20 @@ use super::StorageError;
 use super::schema::{environment, payments, top_up_orders, wallets};
 use crate::domain::environment::Environment;
 
-/// Reads the stamp; `None` before the first one.
+/// Reads the stamp; `None` when the database has none yet.
 ///
 /// # Errors
-/// Of the database; [`StorageError::Corrupt`] for an unknown stamp.
+/// [`StorageError`].
 pub async fn read(conn: &mut AsyncPgConnection) -> Result<Option<Environment>, StorageError> {
     let stamp: Option<String> = environment::table.select(environment::stamp).first(conn).await.optional()?;
     stamp.map(|stamp| stamp.parse().map_err(|_| StorageError::Corrupt(format!("environment {stamp}")))).transpose()
 }
 
-/// Stamps a database that has no stamp, or none that matters yet: while there is neither a wallet nor an order
-/// nor a payment, a stamp can be corrected. Answers the stamp that holds.
+/// Stamps a database that has no stamp. An unused database, which has no wallet, order or payment, can be stamped again.
+/// Returns the stamp that is in force.
 ///
 /// # Errors
-/// Of the database.
+/// [`StorageError`].
 pub async fn stamp(conn: &mut AsyncPgConnection, wanted: Environment) -> Result<Environment, StorageError> {
     if let Some(stamp) = read(conn).await?
         && (stamp == wanted || is_used(conn).await?)

@@ -1,4 +1,4 @@
-//! PostgreSQL, through diesel only. Functions take a connection and return domain types; they hold no rules.
+//! PostgreSQL, through diesel only. Functions take a connection and return domain types. They contain no rules.
 //!
 //! A balance changes in one place: [`ledger::post`].
 

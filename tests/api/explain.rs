@@ -41,6 +41,41 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
     expected.iter().map(|(one, other)| ((*one).to_owned(), (*other).to_owned())).collect()
 }
 
+/// The worked example in the documentation of `domain::explain`.
+#[tokio::test]
+async fn the_documented_example_is_true() {
+    let app = TestApp::spawn().await;
+    let first = app.fund("alice", "CNY", "10.00").await;
+    let moved = transfer(&app, "alice", "whatsapp", "4.00").await;
+    let beyond = with(usage("alice", "u1", "9.00"), "on_insufficient", "book");
+    app.service().post("/v1/usage", &beyond).await.expect(201);
+    let second = app.fund("alice", "CNY", "5.00").await;
+    let back = json!({ "id": "r1", "customer_id": "alice", "usage_id": "u1", "amount": "4.00" });
+    app.service().post("/v1/usage/reversals", &back).await.expect(201);
+    spend(&app, "alice", "u2", "6.00").await.expect(201);
+
+    let consumed = flows(&app, "alice", "consume").await;
+    let explained = paid_by(&app, "alice", consumed[0]["id"].as_str().unwrap()).await.expect(200);
+    assert_eq!(payments(&explained), pairs(&[(&second, "2.00"), (&second, "3.00"), (&first, "1.00")]));
+    let reversal = newest(&app, "alice", "refund").await;
+    let through: Vec<&Value> = (0..3).map(|n| &explained["payments"][n]["through"]).collect();
+    assert_eq!(through, [&json!([]), &json!([reversal]), &json!([reversal])]);
+
+    let explained = paid_by(&app, "alice", consumed[1]["id"].as_str().unwrap()).await.expect(200);
+    assert_eq!(
+        json!([explained["paid"], explained["debt"], explained["debt_repaid"]]),
+        json!(["6.00", "3.00", "3.00"])
+    );
+    assert_eq!(payments(&explained), pairs(&[(&first, "6.00")]));
+    assert_eq!(parts(&explained["repaid_by"]), pairs(&[(&second, "3.00")]));
+
+    let page = app.customer("alice").get(&format!("/v1/top-up-orders/{first}/paid-for")).await.expect(200);
+    assert_eq!(items(&page), pairs(&[("6.00", "u1"), ("4.00", &moved)]));
+    let page = app.customer("alice").get(&format!("/v1/top-up-orders/{second}/paid-for")).await.expect(200);
+    assert_eq!(items(&page), pairs(&[("2.00", "u2"), ("3.00", "u1")]));
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn money_is_spent_in_the_order_in_which_it_came() {
     let app = TestApp::spawn().await;

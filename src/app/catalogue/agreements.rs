@@ -1,4 +1,4 @@
-//! What customers accept with every order. A version never changes; one of them is active.
+//! Agreements: what customers accept with every order. A version never changes; one version is active.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::storage::transaction::transact;
 /// All versions, newest first.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn list(app: &App) -> Result<Vec<Agreement>, Error> {
     Ok(store::list(&mut *app.pool.get().await?).await?)
 }
@@ -34,11 +34,11 @@ pub async fn publish(app: &App, caller: &Caller, version: &str, url: &str) -> Re
     }
     problems.finish()?;
     transact(&app.pool, async |conn| {
-        let made = store::insert(conn, version, url).await?;
-        if made.is_none() {
+        if store::insert(conn, version, url).await?.is_none() {
             return Err(Error::conflict("agreement_exists", "this version is published already and never changes"));
         }
-        let active = store::activate(conn, version).await?.ok_or(Error::NotFound("agreement"))?;
+        let active = store::activate(conn, version).await?;
+        let active = active.ok_or(Error::Internal("the agreement that was just written"))?;
         let (subject, detail) = (format!("agreement:{version}"), json!({"url": url}));
         audit::record(conn, &caller.actor(), "agreement.published", &subject, &detail).await?;
         Ok(active)
@@ -46,7 +46,7 @@ pub async fn publish(app: &App, caller: &Caller, version: &str, url: &str) -> Re
     .await
 }
 
-/// Makes a published version the active one; the same again changes nothing.
+/// Makes a published version the active one. Activating the active version changes nothing.
 ///
 /// # Errors
 /// 404.

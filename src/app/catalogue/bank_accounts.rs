@@ -1,4 +1,4 @@
-//! Our accounts that customers transfer to.
+//! Bank accounts: our own accounts, which customers transfer money to.
 
 use chrono::DateTime;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::storage::catalogue::bank_accounts as store;
 use crate::storage::transaction::transact;
 use crate::storage::{StorageError, audit};
 
-/// An account as it is sent; nothing of it is checked.
+/// The account that a caller sends. Nothing of it is checked yet.
 #[derive(Debug, Clone)]
 pub struct AccountInput {
     pub currency: String,
@@ -25,10 +25,10 @@ pub struct AccountInput {
     pub active: bool,
 }
 
-/// All accounts, by currency, oldest first: the first active one of a currency is the one that new orders name.
+/// All accounts, sorted by currency, then the oldest first. New orders name the first active account of their currency.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn list(app: &App) -> Result<Vec<BankAccount>, Error> {
     Ok(store::list(&mut *app.pool.get().await?).await?)
 }
@@ -48,7 +48,7 @@ pub async fn create(app: &App, caller: &Caller, input: &AccountInput) -> Result<
     .await
 }
 
-/// Replaces an account. Its currency stays: orders name it.
+/// Replaces an account. Its currency cannot change, because orders refer to the account.
 ///
 /// # Errors
 /// 404; 422 naming every field that is wrong; 409 `bank_account_exists`; 412 and 428 as [`Expected::check`].
@@ -122,7 +122,8 @@ fn validate(id: Uuid, input: &AccountInput) -> Result<BankAccount, Error> {
     })
 }
 
-/// ISO 9362: four characters of the business, two letters of the country, two of the place, three of the branch.
+/// A BIC (ISO 9362) has four characters for the bank, two letters for the country, two characters for the place and,
+/// optionally, three for the branch.
 fn is_bic(text: &str) -> bool {
     let plain = text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
     let country = text.get(4..6).is_some_and(|country| country.bytes().all(|b| b.is_ascii_uppercase()));

@@ -1,4 +1,4 @@
-//! On which terms channels are offered, per currency and wallet.
+//! Channel rules: the terms on which a channel is offered, per currency and wallet.
 
 use chrono::DateTime;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::storage::audit;
 use crate::storage::catalogue::{channel_rules as store, products};
 use crate::storage::transaction::transact;
 
-/// Which rule.
+/// The name of a rule: its channel, currency and product.
 #[derive(Debug, Clone)]
 pub struct RuleName {
     pub channel: String,
@@ -21,7 +21,7 @@ pub struct RuleName {
     pub product: Option<String>,
 }
 
-/// A rule as it is sent; nothing of it is checked.
+/// The rule that a caller sends. Nothing of it is checked yet.
 #[derive(Debug, Clone)]
 pub struct RuleInput {
     pub enabled: bool,
@@ -35,16 +35,16 @@ pub struct RuleInput {
     pub processing_time: String,
 }
 
-/// All rules, by currency, product and rank.
+/// All rules, sorted by currency, product and rank.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn list(app: &App) -> Result<Vec<ChannelRule>, Error> {
     Ok(store::list(&mut *app.pool.get().await?).await?)
 }
 
-/// Makes or replaces the rule of a channel and currency, for the main wallet (and products by default) or one
-/// product.
+/// Creates or replaces the rule of a channel and currency for one product, or for the main wallet. The main wallet's rule
+/// also applies to products that have none.
 ///
 /// # Errors
 /// 422 naming every field that is wrong; 412 and 428 as [`Expected::check`].
@@ -64,7 +64,7 @@ pub async fn put(
         expected.check(current.as_ref().map(|current| current.version))?;
         let value = match &current {
             Some(_) => store::update(conn, &new).await?,
-            // Somebody else made it meanwhile.
+            // Another request created it since it was read.
             None => store::insert(conn, &new).await?.ok_or(Error::PreconditionFailed)?,
         };
         let detail = json!({"before": current.as_ref().map(describe), "after": describe(&value)});

@@ -1,5 +1,5 @@
-//! What is offered to a customer: read by the options, the quote and the order alike. Below: what operators
-//! change.
+//! The offer to a customer, which top-up options, quotes and orders all read. The modules below hold what operators edit:
+//! one file per part of the catalogue.
 
 pub mod agreements;
 pub mod bank_accounts;
@@ -18,14 +18,14 @@ use crate::domain::payment::Channel;
 use crate::domain::product::Product;
 use crate::storage::{billing_profiles, catalogue as store};
 
-/// Where a request names its currency and product, for the answer that finds fault with them.
+/// Where a request carries its currency and product. An error names them there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum FieldLocation {
     Body,
     Query,
 }
 
-impl Place {
+impl FieldLocation {
     fn pointer(self, field: &str) -> String {
         match self {
             Self::Body => format!("/{field}"),
@@ -34,7 +34,7 @@ impl Place {
     }
 }
 
-/// The channels that this installation can serve: the providers with complete credentials, and the wallet.
+/// The channels that this installation can serve: every configured provider's channel, and payment from the wallet.
 #[must_use]
 pub fn offered_channels(app: &App) -> Vec<ChannelOffer> {
     let providers = app.providers.iter().map(|provider| {
@@ -44,42 +44,44 @@ pub fn offered_channels(app: &App) -> Vec<ChannelOffer> {
     providers.chain([ChannelOffer::unlimited(Channel::Balance)]).collect()
 }
 
-/// Everything that decides about an order of `currency` into `product` (or the main wallet): options,
-/// agreement, rules, the customer's billing profile, our bank account. Reads only; takes no lock.
+/// Reads everything that decides about an order of `currency` into `product` (or the main wallet): top-up options,
+/// agreement, channel rules, the customer's billing profile and our bank account. It takes no lock.
 ///
-/// `offered` is what [`offered_channels`] says. The gates (profile, agreement, channel, amount) are the
-/// caller's to check on the [`Offer`], so that one answer can name all that is wrong.
+/// `offered` is what [`offered_channels`] returns. This function does not check profile, agreement, channel and amount:
+/// the caller checks them on the [`Offer`], so that one answer names everything that is wrong.
 ///
 /// # Errors
-/// 422 naming `currency` (`currency_not_offered`) or `product` (`unknown_product`, `inactive_product`) at `place`.
+/// 422 naming `currency` (`currency_not_offered`) or `product` (`unknown_product`, `inactive_product`) at `location`.
 pub async fn offer(
     conn: &mut Connection,
     offered: Vec<ChannelOffer>,
     customer: &CustomerId,
     currency: Currency,
     product: &Product,
-    place: Place,
+    location: FieldLocation,
 ) -> Result<Offer, Error> {
     if !product.is_main() {
         match store::products::find(conn, product).await? {
-            None => return Err(Error::field(place.pointer("product"), "unknown_product", "there is no such product")),
+            None => {
+                return Err(Error::field(location.pointer("product"), "unknown_product", "there is no such product"));
+            }
             Some(info) if !info.active => {
                 let detail = "the product takes no money at the moment";
-                return Err(Error::field(place.pointer("product"), "inactive_product", detail));
+                return Err(Error::field(location.pointer("product"), "inactive_product", detail));
             }
             Some(_) => {}
         }
     }
     let Some(options) = store::top_up_options::for_wallet(conn, currency, product).await? else {
         let detail = format!("{currency} is not offered");
-        return Err(Error::field(place.pointer("currency"), "currency_not_offered", detail));
+        return Err(Error::field(location.pointer("currency"), "currency_not_offered", detail));
     };
     let accounts = store::bank_accounts::active(conn).await?;
     let with_account: Vec<Currency> = accounts.iter().map(|account| account.currency).collect();
     let offered = offered
         .into_iter()
         .map(|offer| match offer.channel {
-            // A transfer needs an account of ours to go to.
+            // Customers can transfer money only to an account that we have in that currency.
             Channel::BankTransfer => ChannelOffer { currencies: Some(with_account.clone()), ..offer },
             _ => offer,
         })
@@ -96,11 +98,11 @@ pub async fn offer(
     })
 }
 
-/// Notes why an amount cannot be paid through a channel (`/channel`, `/amount`), or answers what it costs.
-/// Whether the billing profile is there at all is not looked at.
+/// Returns what an amount costs through a channel, or adds the problem that forbids it (at `/channel` or `/amount`). It
+/// does not check whether the customer has a billing profile.
 pub fn check(offer: &Offer, channel: Channel, amount: Money, problems: &mut Problems) -> Option<Price> {
-    let verdict = offer.eligibility(channel, Some(amount));
-    if let Some(refusal) = &verdict.refusal {
+    let eligibility = offer.eligibility(channel, Some(amount));
+    if let Some(refusal) = &eligibility.refusal {
         let pointer = if refusal.is_about_amount() { "/amount" } else { "/channel" };
         problems.add(pointer, refusal.code(), refusal.sentence(channel));
         return None;
@@ -108,13 +110,13 @@ pub fn check(offer: &Offer, channel: Channel, amount: Money, problems: &mut Prob
     offer.price(channel, amount).and_then(|price| problems.money("/amount", price))
 }
 
-/// Reads a channel, or notes what is wrong with it.
+/// Reads a channel, or adds the problem with it.
 pub(super) fn channel(problems: &mut Problems, pointer: &str, text: &str) -> Option<Channel> {
     let rule = "must be card, paypal, vnpay, bank_transfer or balance";
     text.parse().map_err(|()| problems.add(pointer, "unknown_channel", rule)).ok()
 }
 
-/// Reads a product's code; nothing, or an empty text, is the main wallet.
+/// Reads a product's code. A missing or empty code means the main wallet.
 pub(super) fn product_or_main(problems: &mut Problems, pointer: &str, code: Option<&str>) -> Option<Product> {
     let Some(code) = code.filter(|code| !code.is_empty()) else { return Some(Product::main()) };
     let product = Product::new(code);

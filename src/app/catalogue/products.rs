@@ -1,4 +1,4 @@
-//! Products.
+//! Products: the parts of the platform that can hold a balance of their own.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,7 +14,7 @@ use crate::storage::catalogue::products as store;
 use crate::storage::pool::Pool;
 use crate::storage::transaction::transact;
 
-/// A product as it is sent; nothing of it is checked.
+/// The product that a caller sends. Nothing of it is checked yet.
 #[derive(Debug, Clone)]
 pub struct ProductInput {
     pub name: String,
@@ -22,13 +22,12 @@ pub struct ProductInput {
     pub returnable: bool,
 }
 
-/// The products that were seen to exist. None is ever deleted, so what was seen once needs no second look.
+/// Remembers which products exist. Products are never deleted, so a product that was found once is not looked up again.
 #[derive(Debug, Clone, Default)]
 pub struct KnownProducts(Arc<RwLock<BTreeSet<Product>>>);
 
 impl KnownProducts {
-    /// Refuses a product that is not in the catalogue; the database is asked only about one that was never seen.
-    /// Inactive ones are known: what they hold can be spent.
+    /// Refuses a product that is not in the catalogue. An inactive product passes, because money in it can still be spent.
     ///
     /// # Errors
     /// 422 `/product` `unknown_product`.
@@ -44,25 +43,25 @@ impl KnownProducts {
     }
 }
 
-/// All products, by code.
+/// All products, sorted by code.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn list(app: &App) -> Result<Vec<ProductInfo>, Error> {
     Ok(store::list(&mut *app.pool.get().await?).await?)
 }
 
-/// The products that take money, by code.
+/// The products that accept money, sorted by code.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn list_active(app: &App) -> Result<Vec<ProductInfo>, Error> {
     let mut products = list(app).await?;
     products.retain(|product| product.active);
     Ok(products)
 }
 
-/// Makes or replaces a product.
+/// Creates or replaces a product.
 ///
 /// # Errors
 /// 422 naming every field that is wrong; 412 and 428 as [`Expected::check`].
@@ -93,7 +92,7 @@ pub async fn put(
         expected.check(current.as_ref().map(|current| current.version))?;
         let value = match &current {
             Some(_) => store::update(conn, &new).await?,
-            // Somebody else made it meanwhile.
+            // Another request created it since it was read.
             None => store::insert(conn, &new).await?.ok_or(Error::PreconditionFailed)?,
         };
         let detail = json!({"before": current.as_ref().map(describe), "after": describe(&value)});

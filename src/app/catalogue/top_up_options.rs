@@ -1,4 +1,4 @@
-//! Which amounts a customer may choose, per currency and wallet.
+//! Top-up options: the amounts that a customer may choose, per currency and wallet.
 
 use chrono::DateTime;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::storage::audit;
 use crate::storage::catalogue::{products, top_up_options as store};
 use crate::storage::transaction::transact;
 
-/// Options as they are sent; nothing of them is checked.
+/// The options that a caller sends. Nothing of them is checked yet.
 #[derive(Debug, Clone)]
 pub struct OptionsInput {
     pub presets: Vec<String>,
@@ -20,15 +20,16 @@ pub struct OptionsInput {
     pub order_ttl_minutes: i32,
 }
 
-/// All options, by currency, the main wallet's first.
+/// All options, sorted by currency. The main wallet's options come first.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn list(app: &App) -> Result<Vec<TopUpOptions>, Error> {
     Ok(store::list(&mut *app.pool.get().await?).await?)
 }
 
-/// Makes or replaces the options of a currency, for the main wallet (and products by default) or one product.
+/// Creates or replaces the options of a currency for one product, or for the main wallet. The main wallet's options also
+/// apply to products that have none.
 ///
 /// # Errors
 /// 422 naming every field that is wrong; 412 and 428 as [`Expected::check`].
@@ -49,7 +50,7 @@ pub async fn put(
         expected.check(current.as_ref().map(|current| current.version))?;
         let value = match &current {
             Some(_) => store::update(conn, &new).await?,
-            // Somebody else made it meanwhile.
+            // Another request created it since it was read.
             None => store::insert(conn, &new).await?.ok_or(Error::PreconditionFailed)?,
         };
         let detail = json!({"before": current.as_ref().map(describe), "after": describe(&value)});

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::pay;
 use super::read::{OrderView, view};
-use crate::app::catalogue::{self, Place};
+use crate::app::catalogue::{self, FieldLocation};
 use crate::app::transfers::{self, NewTransfer};
 use crate::app::{App, Error, IdempotencyKey, Made, Problems, settlement};
 use crate::domain::catalogue::Price;
@@ -143,7 +143,7 @@ async fn validate(conn: &mut Connection, app: &App, new: &NewOrder) -> Result<(O
         return Err(Error::NotFound("currency"));
     };
     let offered = catalogue::offered_channels(app);
-    let offer = match catalogue::offer(conn, offered, &new.customer, currency, &product, Place::Body).await {
+    let offer = match catalogue::offer(conn, offered, &new.customer, currency, &product, FieldLocation::Body).await {
         Err(Error::Invalid(fields)) => {
             for field in fields {
                 problems.add(field.pointer, field.code, field.detail);

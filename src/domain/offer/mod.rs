@@ -1,7 +1,7 @@
-//! What the catalogue offers to one customer in one currency, for the main wallet or one product: which
-//! channels, on which terms, and why not the others.
+//! The offer to one customer in one currency, for the main wallet or one product: which channels the customer can choose,
+//! on which terms, and why not the others.
 //!
-//! That VNPay is for customers in Vietnam or PayPal takes USD is data (rules), not code.
+//! Which channel serves which country and currency is data (channel rules), not code.
 
 use std::fmt;
 
@@ -12,52 +12,52 @@ use super::money::{Currency, Money, MoneyError};
 use super::payment::Channel;
 use super::product::Product;
 
-/// A channel that this installation can serve, and what it can take at all.
+/// A channel that this installation can serve, with the limits of its provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelOffer {
     pub channel: Channel,
-    /// `None`: no limit of its own.
+    /// `None` when the provider accepts every currency.
     pub currencies: Option<Vec<Currency>>,
-    /// Smallest and largest amount, where the provider states one.
+    /// The smallest and the largest amount of a currency, where the provider sets one.
     pub limits: Vec<(Currency, Option<Money>, Option<Money>)>,
 }
 
 impl ChannelOffer {
-    /// A channel without limits of its own.
+    /// A channel whose provider sets no limits.
     #[must_use]
     pub fn unlimited(channel: Channel) -> Self {
         Self { channel, currencies: None, limits: Vec::new() }
     }
 }
 
-/// Everything that decides about an order before it is made.
+/// Everything that decides about an order before it is created.
 #[derive(Debug, Clone)]
 pub struct Offer {
     pub currency: Currency,
     /// The main wallet, or a product that is active.
     pub product: Product,
     pub options: TopUpOptions,
-    /// `None` until an operator has published one: nothing can be ordered.
+    /// `None` until an operator has published one. Nothing can be ordered before.
     pub agreement: Option<Agreement>,
-    /// `None` until the customer has filled it in: nothing can be ordered.
+    /// `None` until the customer has filled it in. Nothing can be ordered before.
     pub profile: Option<BillingProfile>,
-    /// Our account for transfers in this currency.
+    /// Our bank account for this currency.
     pub bank_account: Option<BankAccount>,
-    /// The rules of every channel and currency that count for this product.
+    /// The rules that apply to this product, for every channel and currency.
     pub rules: Vec<ChannelRule>,
-    /// What this installation can serve.
+    /// The channels that this installation can serve.
     pub offered: Vec<ChannelOffer>,
 }
 
-/// Whether a channel can be chosen, and in which range.
+/// Whether the customer can choose a channel, and for which amounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Eligibility {
     pub channel: Channel,
-    /// `None`: eligible.
+    /// `None` when the customer can choose the channel.
     pub refusal: Option<Ineligible>,
     pub minimum: Money,
     pub maximum: Money,
-    /// `None` where no rule offers the channel.
+    /// `None` when no rule offers the channel.
     pub processing_time: Option<String>,
     pub recommended: bool,
 }
@@ -68,30 +68,30 @@ impl Eligibility {
         self.refusal.is_none()
     }
 
-    /// Why not, as a sentence for the customer.
+    /// Why the channel cannot be chosen, as a sentence for the customer.
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         self.refusal.as_ref().map(|refusal| refusal.sentence(self.channel))
     }
 }
 
-/// Why a channel cannot be chosen.
+/// Why a customer cannot choose a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ineligible {
-    /// A wallet is not paid from itself.
+    /// The main wallet cannot be topped up from itself.
     ProductsOnly,
-    /// No credentials, or no bank account: an operator's matter.
+    /// The provider has no credentials, or we have no bank account. Only an operator can change that.
     NotSetUp,
-    /// No enabled rule for this wallet.
+    /// No enabled rule offers the channel for this wallet.
     NotOffered,
-    /// Offered, in these currencies.
+    /// The channel is offered, but in these currencies only.
     OtherCurrency(Vec<Currency>),
-    /// Depends on the country, which is not known yet.
+    /// The channel is offered in these countries only, and the customer's country is not known yet.
     CountryUnknown(Vec<Country>),
     OtherCountry(Vec<Country>),
     BelowMinimum(Money),
     AboveMaximum(Money),
-    /// Fee and tax would eat it up.
+    /// Fee and tax would use up the whole amount.
     NothingToCredit,
 }
 
@@ -112,13 +112,13 @@ impl Ineligible {
         }
     }
 
-    /// Whether another amount would do.
+    /// Whether the customer could choose the channel for another amount.
     #[must_use]
     pub fn is_about_amount(&self) -> bool {
         matches!(self, Self::BelowMinimum(_) | Self::AboveMaximum(_) | Self::NothingToCredit)
     }
 
-    /// The reason in plain words.
+    /// The reason as a sentence for the customer.
     #[must_use]
     pub fn sentence(&self, channel: Channel) -> String {
         let name = match channel {
@@ -133,14 +133,17 @@ impl Ineligible {
             Self::NotSetUp => format!("{name} is not available at the moment."),
             Self::NotOffered => format!("{name} is not offered here."),
             Self::OtherCurrency(taken) => {
-                format!("{name} takes {} only.", Listed(taken.iter().map(|currency| currency.code())))
+                format!("{name} takes {} only.", Alternatives(taken.iter().map(|currency| currency.code())))
             }
             Self::CountryUnknown(countries) => format!(
                 "{name} is only for customers in {}; fill in the billing profile first.",
-                Listed(countries.iter().map(|country| country.name()))
+                Alternatives(countries.iter().map(|country| country.name()))
             ),
             Self::OtherCountry(countries) => {
-                format!("{name} is only for customers in {}.", Listed(countries.iter().map(|country| country.name())))
+                format!(
+                    "{name} is only for customers in {}.",
+                    Alternatives(countries.iter().map(|country| country.name()))
+                )
             }
             Self::BelowMinimum(minimum) => format!("{name} takes {minimum} or more."),
             Self::AboveMaximum(maximum) => format!("{name} takes {maximum} at most."),
@@ -149,10 +152,10 @@ impl Ineligible {
     }
 }
 
-/// Words as a person lists them: `a, b or c`.
-struct Listed<I>(I);
+/// Writes words as alternatives: `a, b or c`.
+struct Alternatives<I>(I);
 
-impl<'a, I: Iterator<Item = &'a str> + Clone> fmt::Display for Listed<I> {
+impl<'a, I: Iterator<Item = &'a str> + Clone> fmt::Display for Alternatives<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut words = self.0.clone().peekable();
         let mut first = true;
@@ -168,7 +171,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> fmt::Display for Listed<I> {
 }
 
 impl Offer {
-    /// The rule of a channel in this currency: the product's own before the default.
+    /// The rule of a channel in this currency: the product's own, or the main wallet's when the product has none.
     #[must_use]
     pub fn rule(&self, channel: Channel) -> Option<&ChannelRule> {
         self.rule_in(channel, self.currency)
@@ -183,26 +186,26 @@ impl Offer {
         of(&self.product).or_else(|| of(&Product::main()))
     }
 
-    /// Every channel, in the order of [`Channel::ALL`]; `amount` narrows to those that take it.
+    /// Every channel, in the order of [`Channel::ALL`]. With an amount, a channel that does not accept it is not eligible.
     #[must_use]
     pub fn channels(&self, amount: Option<Money>) -> Vec<Eligibility> {
         let mut all: Vec<_> = Channel::ALL.into_iter().map(|channel| self.judge(channel, amount)).collect();
         let rank = |channel| self.rule(channel).map(|rule| rule.rank);
-        // The first of the lowest rank wins, so that equal ranks give a stable answer.
+        // Among equal ranks the first channel wins, so the recommendation is stable.
         if let Some(best) = all.iter_mut().filter(|one| one.is_eligible()).min_by_key(|one| rank(one.channel)) {
             best.recommended = true;
         }
         all
     }
 
-    /// One channel, for this amount.
+    /// Whether the customer can choose this channel for this amount.
     #[must_use]
     pub fn eligibility(&self, channel: Channel, amount: Option<Money>) -> Eligibility {
         let found = self.channels(amount).into_iter().find(|one| one.channel == channel);
         found.unwrap_or_else(|| self.judge(channel, amount))
     }
 
-    /// What an amount costs through a channel; `None` where no rule says.
+    /// What an amount costs through a channel; `None` when no rule sets a price.
     #[must_use]
     pub fn price(&self, channel: Channel, amount: Money) -> Option<Result<Price, MoneyError>> {
         self.rule(channel).map(|rule| price(rule, amount))
@@ -264,7 +267,7 @@ impl Offer {
         }
     }
 
-    /// The other currencies in which a customer could choose the channel.
+    /// The currencies in which the channel is offered.
     fn currencies_of(&self, channel: Channel, offered: &ChannelOffer) -> Vec<Currency> {
         let mut currencies: Vec<_> = self
             .rules
@@ -279,7 +282,7 @@ impl Offer {
         currencies
     }
 
-    /// The narrowest of what options, rule and provider allow.
+    /// The range of amounts that the options, the rule and the provider all allow.
     fn range(&self, rule: Option<&ChannelRule>, offered: Option<&ChannelOffer>) -> (Money, Money) {
         let own = offered.and_then(|offered| offered.limits.iter().find(|limit| limit.0 == self.currency));
         let minimums = [rule.and_then(|rule| rule.minimum), own.and_then(|own| own.1)];
