@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use topup::config::Config;
 use topup::identity::Scope;
-use topup::server::Keys;
+use topup::server::{Database, TokenKeys};
 use uuid::Uuid;
 
 type Failed = Box<dyn std::error::Error>;
@@ -77,7 +77,7 @@ async fn main() -> Result<(), Failed> {
     let _ = dotenvy::dotenv();
     let CommandLine { config } = CommandLine::parse();
     let (url, sandbox) = (format!("http://{}", config.bind), format!("http://{}", config.sandbox_bind));
-    let keys = Keys::load(&config, config.database_url.is_none())?;
+    let keys = TokenKeys::load(&config, Database::is_embedded_by(&config))?;
     let key = keys.signing.ok_or("set TOPUP_JWT_SECRET to what the server has, so that tokens can be signed")?;
     let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build()?;
     let caller = |name: &str, scope| -> Result<Caller<'_>, Failed> {

@@ -1,16 +1,16 @@
-//! `topup check`.
+//! `topup check`: recomputes the books and prints what disagrees.
 
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Failed, Outcome};
+use super::{CommandOutcome, Failed};
 use crate::app::check;
 use crate::config::Config;
 use crate::domain::check::Report;
 use crate::server::{self, Database};
 
-pub async fn run(config: Config) -> Outcome {
+pub async fn run(config: Config) -> CommandOutcome {
     server::log(&config)?;
     let database = Database::open(&config).await?;
     let checked = check(&config, &database).await;
@@ -23,7 +23,7 @@ pub async fn run(config: Config) -> Outcome {
 
 async fn check(config: &Config, database: &Database) -> Result<Report, Failed> {
     database.prepare(config).await?;
-    // Draws on standard error, and only where that is a terminal.
+    // The bar draws on standard error, and only if that is a terminal.
     let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template("{bar:20} {pos}/{len} {msg}")?);
     let report = check::run(&database.pool()?, &mut |progress| {
         bar.set_length(u64::try_from(progress.of).unwrap_or(u64::MAX));

@@ -1,12 +1,12 @@
-//! `topup migrate`.
+//! `topup migrate`: brings the database to the schema of this version, and stamps it.
 
 use std::process::ExitCode;
 
-use super::Outcome;
+use super::CommandOutcome;
 use crate::config::Config;
 use crate::server::{self, Database};
 
-pub async fn run(config: Config) -> Outcome {
+pub async fn run(config: Config) -> CommandOutcome {
     server::log(&config)?;
     let database = Database::open(&config).await?;
     let migrated = database.migrate(&config).await;

@@ -1,7 +1,8 @@
 //! The command line: one file per command.
 //!
-//! Results go to standard output, everything else to standard error. A command that fails says why in one sentence,
-//! with the next step. Exit codes: 0 done, 1 failed (or, of a check, "does not agree"), 2 wrong usage.
+//! A command prints its result to standard output, and all else to standard error. A command that fails prints one
+//! sentence with the reason and the next step. Exit codes: 0 done, 1 failed (or `check` found a disagreement), 2 wrong
+//! usage.
 
 mod check;
 mod migrate;
@@ -17,11 +18,11 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::Config;
 
-/// A failed command: the sentence for the person at the terminal.
+/// Why a command failed: its text is the sentence that the terminal shows.
 type Failed = Box<dyn std::error::Error + Send + Sync>;
-type Outcome = Result<ExitCode, Failed>;
+type CommandOutcome = Result<ExitCode, Failed>;
 
-/// Wallets and top-ups over PostgreSQL. Without a command: `serve`.
+/// Wallet and top-up service over PostgreSQL. Without a command, `topup` runs `serve`.
 #[derive(Debug, Parser)]
 #[command(name = "topup", version, about)]
 struct CommandLine {
@@ -33,13 +34,13 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the API until SIGTERM or Ctrl-C (the default)
+    /// Serve the API until SIGTERM or Ctrl-C (default)
     Serve,
     /// Bring the database to the schema of this version
     Migrate,
-    /// Recompute every balance, hold, grant, order and payment; fails when anything disagrees
+    /// Recompute every balance, hold, grant, order and payment, and fail if anything disagrees
     Check,
-    /// Add the demo catalogue, where it is missing
+    /// Add the demo catalogue where it is missing
     Seed,
     /// Print the OpenAPI document
     Openapi(openapi::Arguments),
@@ -47,7 +48,7 @@ enum Command {
     Token(token::Arguments),
 }
 
-/// Runs what the command line says.
+/// Runs the command of the command line.
 #[must_use]
 pub fn run() -> ExitCode {
     match dotenvy::dotenv() {
@@ -70,7 +71,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-async fn dispatch(CommandLine { command, config }: CommandLine) -> Outcome {
+async fn dispatch(CommandLine { command, config }: CommandLine) -> CommandOutcome {
     match command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(config).await,
         Command::Migrate => migrate::run(config).await,

@@ -1,20 +1,20 @@
-//! `topup openapi`.
+//! `topup openapi`: prints the OpenAPI document, or compares it with a file.
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::Outcome;
+use super::CommandOutcome;
 use crate::http::openapi;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Print nothing, but fail when the document is not what this file holds
+    /// Print nothing, and fail if this file differs from the document
     #[arg(long, value_name = "FILE")]
     check: Option<PathBuf>,
 }
 
-pub fn run(arguments: &Arguments) -> Outcome {
+pub fn run(arguments: &Arguments) -> CommandOutcome {
     let document = openapi::text();
     let Some(file) = &arguments.check else {
         std::io::stdout().write_all(document.as_bytes())?;
@@ -26,6 +26,6 @@ pub fn run(arguments: &Arguments) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let line = committed.lines().zip(document.lines()).take_while(|(one, other)| one == other).count() + 1;
-    Err(format!("{name} is not the document of this version (line {line}): write it with `topup openapi > {name}`")
+    Err(format!("{name} differs from the document of this version at line {line}: write it again with `topup openapi > {name}`")
         .into())
 }

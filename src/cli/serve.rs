@@ -1,35 +1,35 @@
-//! `topup serve`.
+//! `topup serve`: runs the service until SIGTERM or Ctrl-C.
 
 use std::pin::pin;
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Outcome, welcome};
+use super::{CommandOutcome, welcome};
 use crate::config::Config;
-use crate::server::{self, Server};
+use crate::server::{self, Database, Server};
 
-pub async fn run(config: Config) -> Outcome {
+pub async fn run(config: Config) -> CommandOutcome {
     server::log(&config)?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let embedded = config.database_url.is_none();
+    let embedded = Database::is_embedded_by(&config);
     let mut starting = pin!(Server::start(config));
-    let mut asked = false;
+    let mut stop_requested = false;
     let mut server = loop {
         tokio::select! {
             started = &mut starting => break started?,
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        // PostgreSQL of our own is let start, and then stopped as it should be.
-        if asked || !embedded {
+        // The embedded PostgreSQL finishes its start first, so that it can be stopped in order.
+        if stop_requested || !embedded {
             std::process::exit(130);
         }
-        asked = true;
-        tracing::info!("stopping once the start is done; a second signal ends at once");
+        stop_requested = true;
+        tracing::info!("Received a stop signal during the start. The service stops when the start is done; a second signal ends it at once");
     };
-    if asked {
+    if stop_requested {
         server.stop().await?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -40,19 +40,19 @@ pub async fn run(config: Config) -> Outcome {
         url = server.base_url,
         environment = %server.environment,
         sandbox = server.sandbox_url().unwrap_or("off"),
-        "serving"
+        "The service accepts requests"
     );
-    let asked = tokio::select! {
+    let stop_requested = tokio::select! {
         _ = interrupt.recv() => true,
         _ = terminate.recv() => true,
         () = server.ended() => false,
     };
-    tracing::info!("stopping: requests under way may end; a second signal ends at once");
+    tracing::info!("The service stops: open requests may finish; a second signal ends it at once");
     tokio::select! {
         stopped = server.stop() => stopped?,
-        // PostgreSQL, if ours, is left running then: the next start adopts it.
+        // An embedded PostgreSQL keeps running in this case. The next start adopts it.
         _ = interrupt.recv() => std::process::exit(130),
         _ = terminate.recv() => std::process::exit(143),
     }
-    if asked { Ok(ExitCode::SUCCESS) } else { Err("the HTTP server ended by itself: see the log".into()) }
+    if stop_requested { Ok(ExitCode::SUCCESS) } else { Err("the HTTP server ended by itself: see the log".into()) }
 }

@@ -1,22 +1,22 @@
-//! `topup token`.
+//! `topup token`: prints a token that is signed with the configured secret.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::Outcome;
+use super::CommandOutcome;
 use crate::config::Config;
 use crate::identity::Scope;
-use crate::server::Keys;
+use crate::server::{Database, TokenKeys};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// What the token may do
+    /// The role that the token gives
     #[arg(long, value_enum)]
     role: Role,
-    /// Whose token it is: for a customer, the customer's id
+    /// The `sub` of the token: for a customer, the customer's id
     #[arg(long, value_name = "NAME")]
     sub: String,
-    /// How long it is good, as 30s, 15m, 1h or 7d
+    /// The life of the token, as 30s, 15m, 1h or 7d
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time)]
     ttl: Duration,
 }
@@ -38,17 +38,17 @@ impl From<Role> for Scope {
     }
 }
 
-pub fn run(config: &Config, arguments: &Arguments) -> Outcome {
-    let keys = Keys::load(config, config.database_url.is_none())?;
+pub fn run(config: &Config, arguments: &Arguments) -> CommandOutcome {
+    let keys = TokenKeys::load(config, Database::is_embedded_by(config))?;
     let key = keys.signing.ok_or(
-        "tokens are signed by your identity provider here: ask it for one, or set TOPUP_JWT_SECRET to sign some yourself",
+        "your identity provider signs the tokens here: ask it for one, or set TOPUP_JWT_SECRET to sign tokens yourself",
     )?;
     println!("{}", key.token(&arguments.sub, arguments.role.into(), arguments.ttl)?);
     Ok(ExitCode::SUCCESS)
 }
 
 fn time(text: &str) -> Result<Duration, String> {
-    let rule = "must be a number and one of s, m, h, d, as in 1h";
+    let rule = "must be a number followed by s, m, h or d, as in 1h";
     let (number, seconds) = match text.char_indices().next_back() {
         Some((at, 's')) => (text.get(..at), 1),
         Some((at, 'm')) => (text.get(..at), 60),

@@ -1,4 +1,4 @@
-//! What a newcomer reads after `cargo run`: where to click, and lines to paste.
+//! The text that `cargo run` prints for a newcomer: addresses to open, and lines to paste.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use crate::server::RunningServer;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Addresses and, where the key is a generated one, a token for each role that is good for a day, and `curl` lines that work as pasted.
+/// The addresses of the service. If the key is a generated one, also a token for each role, valid for one day, and
+/// `curl` lines that work as pasted.
 ///
 /// # Errors
 /// When a token cannot be signed.
@@ -20,7 +21,7 @@ pub fn text(server: &RunningServer) -> Result<String, Failed> {
     let service = key.token("meter", Scope::Service, DAY)?;
     let operator = key.token("ops", Scope::Operator, DAY)?;
     let sandbox = match server.sandbox_url() {
-        Some(url) => format!("Sandbox      {url}/   (the payment companies, played here)\n"),
+        Some(url) => format!("Sandbox      {url}/   (simulated payment companies)\n"),
         None => String::new(),
     };
     let url = &server.base_url;
@@ -28,7 +29,7 @@ pub fn text(server: &RunningServer) -> Result<String, Failed> {
         r#"
 Swagger UI   {docs}/docs/   (Authorize with one of the tokens below)
 {sandbox}
-# Paste this into another terminal. The tokens are good for a day; topup token makes more.
+# Paste this into another terminal. The tokens are valid for one day; `topup token` makes more.
 TOPUP={url}
 CUSTOMER={customer}
 SERVICE={service}
@@ -39,10 +40,10 @@ OPERATOR={operator}
 }
 
 const TOUR: &str = r#"
-# What the customer demo has
+# The balances of the customer `demo`
 curl -s $TOPUP/v1/balances -H "Authorization: Bearer $CUSTOMER"
 
-# Who pays: once, before the first order
+# The billing profile: needed once, before the first order
 curl -s -X PUT $TOPUP/v1/billing-profile -H "Authorization: Bearer $CUSTOMER" -H 'Content-Type: application/json' \
   -d '{"name":"Demo Ltd","email":"demo@example.com","country":"VN"}'
 
@@ -66,6 +67,6 @@ curl -s $TOPUP/v1/transfers -H "Authorization: Bearer $CUSTOMER" -H 'Content-Typ
 curl -s $TOPUP/v1/usage -H "Authorization: Bearer $SERVICE" -H 'Content-Type: application/json' \
   -d '{"id":"call-'$(date +%s)'","customer_id":"demo","currency":"CNY","amount":"0.0125","product":"whatsapp"}'
 
-# Every movement
+# All movements of the wallet
 curl -s "$TOPUP/v1/account-flows?limit=10" -H "Authorization: Bearer $CUSTOMER"
 "#;

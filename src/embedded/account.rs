@@ -1,3 +1,5 @@
+//! The operating system user that PostgreSQL runs as, and how child processes are started as that user.
+
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -9,18 +11,18 @@ use nix::unistd::{Uid, User};
 
 use super::EmbeddedError;
 
-/// What a child may see of our environment. Everything else is withheld: it holds the keys of the
-/// payment providers, and `PG*` variables would send initdb and postgres elsewhere.
+/// The environment variables that a child process receives. All others are withheld: they hold the keys of the payment
+/// providers, and `PG*` variables would point initdb and postgres at another cluster.
 const PASSED_ON: [&str; 4] = ["PATH", "TZDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 
-/// The operating system user that PostgreSQL runs as: ourselves, or, since PostgreSQL refuses
-/// root, a lesser one that root drops to.
+/// The operating system user that PostgreSQL runs as. That is our own user, except for root: PostgreSQL refuses root, so
+/// root starts it as a user with fewer rights.
 #[derive(Debug, Clone)]
 pub(super) struct Account {
     pub(super) uid: u32,
     pub(super) gid: u32,
     pub(super) name: String,
-    /// We are root, and children must be made to run as this user.
+    /// Whether we are root, so that child processes must change to this user.
     pub(super) dropped: bool,
 }
 
@@ -38,10 +40,11 @@ impl Account {
             .filter_map(|name| User::from_name(name).ok().flatten())
             .find(|user| !user.uid.is_root())
             .map(|user| Self::of(user, true))
-            .ok_or_else(|| EmbeddedError::NoAccount("it refuses root, and neither postgres nor nobody exists".into()))
+            .ok_or_else(|| EmbeddedError::NoAccount("PostgreSQL refuses root, and neither the user postgres nor the user nobody exists".into()))
     }
 
-    /// As root, whoever owns the folder already: PostgreSQL opens its data for their owner alone.
+    /// The user for a folder. As root that is the owner of the folder if it has one, because PostgreSQL only opens data
+    /// that its own user owns.
     pub(super) fn for_folder(folder: &Path) -> Result<Self, EmbeddedError> {
         let account = Self::of_this_process()?;
         let owner = fs::symlink_metadata(folder)
@@ -58,8 +61,8 @@ impl Account {
         Self { uid: user.uid.as_raw(), gid: user.gid.as_raw(), name: user.name, dropped }
     }
 
-    /// A child of this user, in a process group of its own so that Ctrl-C on our terminal does not
-    /// reach it, and in `/` because our own working folder may be closed to it.
+    /// A command that runs as this user. It has a process group of its own, so that Ctrl-C on our terminal does not reach
+    /// it, and works in `/`, because this user may not be allowed to enter our working folder.
     pub(super) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
@@ -75,8 +78,8 @@ impl Account {
         command
     }
 
-    /// Whether the user can enter the folder, asked of the operating system itself: mode bits do
-    /// not tell of access lists and mounts.
+    /// Whether the user can enter the folder. We let the operating system try it, because mode bits do not show access
+    /// lists and mounts.
     pub(super) fn can_enter(&self, folder: &Path) -> bool {
         self.command("/bin/sh")
             .args(["-c", "cd \"$1\""])

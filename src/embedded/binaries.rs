@@ -1,3 +1,5 @@
+//! Finds the folder of `initdb` and `postgres` on this machine, in the version that an existing data folder needs.
+
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use super::EmbeddedError;
 
-/// Folders that hold one PostgreSQL a version: parent, what stands before the version, and after it.
+/// Where packages put one PostgreSQL per version: the parent folder, the text before the version, the folder after it.
 const VERSIONED: [(&str, &str, &str); 5] = [
     ("/usr/lib/postgresql", "", "bin"),
     ("/usr", "pgsql-", "bin"),
@@ -15,18 +17,18 @@ const VERSIONED: [(&str, &str, &str); 5] = [
     ("/home/linuxbrew/.linuxbrew/opt", "postgresql@", "bin"),
 ];
 
-/// The folder that holds `initdb` and `postgres`: `TOPUP_PG_BIN` if set, else the first of `PATH`,
-/// `pg_config --bindir`, and the places where packages put them, newest version first.
+/// The folder that holds `initdb` and `postgres`. If `TOPUP_PG_BIN` is set, only that folder counts. Else the first match
+/// counts, in this order: `PATH`, `pg_config --bindir`, and the folders of packages, newest version first.
 ///
 /// # Errors
-/// [`EmbeddedError::NotInstalled`] names the command that installs them;
-/// [`EmbeddedError::NotInNamedFolder`] if `TOPUP_PG_BIN` points elsewhere.
+/// [`EmbeddedError::NotInstalled`] names the command that installs PostgreSQL. [`EmbeddedError::NotInNamedFolder`] means
+/// that the folder in `TOPUP_PG_BIN` does not hold both programs.
 pub fn find_binaries() -> Result<PathBuf, EmbeddedError> {
     choose(named(), candidates(), |_| true)
 }
 
-/// As [`find_binaries`], but of the major version that wrote an existing data folder: another one
-/// refuses to read it, and the newest on the machine need not be the one that was used.
+/// As [`find_binaries`], but of the major version that wrote an existing data folder, because no other version can read
+/// the folder.
 pub(super) fn find_binaries_for(data: &Path) -> Result<PathBuf, EmbeddedError> {
     let Ok(version) = fs::read_to_string(data.join("PG_VERSION")) else {
         return find_binaries();
@@ -63,12 +65,12 @@ fn candidates() -> impl Iterator<Item = PathBuf> {
     let on_path: Vec<PathBuf> = std::env::split_paths(&path).collect();
     on_path
         .into_iter()
-        .chain(std::iter::once_with(told_by_pg_config).flatten())
+        .chain(std::iter::once_with(bin_folder_of_pg_config).flatten())
         .chain(VERSIONED.iter().flat_map(|(parent, before, after)| versions_in(parent, before, after)))
         .chain([PathBuf::from("/usr/local/pgsql/bin")])
 }
 
-fn told_by_pg_config() -> Option<PathBuf> {
+fn bin_folder_of_pg_config() -> Option<PathBuf> {
     let output = Command::new("pg_config").arg("--bindir").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     let folder = String::from_utf8(output.stdout).ok()?;
     Some(PathBuf::from(folder.trim()))
@@ -88,8 +90,8 @@ fn versions_in(parent: &str, before: &str, after: &str) -> Vec<PathBuf> {
     found.into_iter().map(|(_, folder)| folder).collect()
 }
 
-/// The folder itself, or, where its `initdb` is only a link, the folder it leads to: that one has
-/// psql and pgbench beside it, and the libraries that the binaries look for relative to themselves.
+/// The folder, if it holds both programs. If its `initdb` is only a link, this is the folder that the link leads to: that
+/// one also holds psql and pgbench, and the libraries that the programs look for relative to themselves.
 fn with_binaries(folder: &Path) -> Option<PathBuf> {
     let has_both = |folder: &Path| ["initdb", "postgres"].iter().all(|name| is_executable(&folder.join(name)));
     if !folder.is_absolute() || !has_both(folder) {
@@ -106,7 +108,8 @@ fn is_executable(file: &Path) -> bool {
     fs::metadata(file).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// `postgres --version` says "postgres (PostgreSQL) 15.14 (Debian …)": the answer is "15".
+/// The major version of the programs in a folder. Example: `postgres --version` prints
+/// "postgres (PostgreSQL) 15.14 (Debian …)", so this is "15".
 fn major_version(bin: &Path) -> Option<String> {
     let output =
         Command::new(bin.join("postgres")).arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;

@@ -1,22 +1,23 @@
+//! The reasons why an embedded cluster cannot be found, started or stopped.
+
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why an embedded cluster could not be found, started or stopped. Each reads as a sentence that
-/// an operator can act on.
+/// Why an embedded cluster could not be found, started or stopped. Each text is a sentence that an operator can act on.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedError {
     #[error("PostgreSQL is not installed on this machine: install it with `{install}`.")]
     NotInstalled { install: &'static str },
-    #[error("TOPUP_PG_BIN is {}, where there is no initdb and postgres to run.", .0.display())]
+    #[error("TOPUP_PG_BIN is {}, but that folder does not hold the programs initdb and postgres.", .0.display())]
     NotInNamedFolder(PathBuf),
     #[error(
         "The data in {} were written by PostgreSQL {version}, which is not installed on this machine.",
         data.display()
     )]
     OtherVersion { data: PathBuf, version: String },
-    #[error("PostgreSQL needs an operating system user to run as: {0}.")]
+    #[error("There is no operating system user that PostgreSQL can run as: {0}.")]
     NoAccount(String),
-    #[error("{} is not empty and holds no cluster of ours, so it is left alone.", .0.display())]
+    #[error("{} is not empty and does not hold a cluster of topup, so nothing was changed there.", .0.display())]
     NotACluster(PathBuf),
     #[error("{} cannot be used: {why}.", path.display())]
     UnusableFolder { path: PathBuf, why: String },
@@ -24,12 +25,12 @@ pub enum EmbeddedError {
     Io { doing: &'static str, path: PathBuf, source: io::Error },
     #[error("initdb failed:\n{0}")]
     Initdb(String),
-    #[error("PostgreSQL ended while it was starting; its last words were:\n{log}")]
+    #[error("PostgreSQL ended during its start; the last lines of its log are:\n{log}")]
     EndedAtStart { log: String },
-    #[error("PostgreSQL did not accept connections within {seconds} s ({why}); its last words were:\n{log}")]
+    #[error("PostgreSQL did not accept connections within {seconds} s ({why}); the last lines of its log are:\n{log}")]
     NotReady { seconds: u64, why: String, log: String },
     #[error(
-        "The cluster in {} is in use by another process that runs it without durable commits.",
+        "Another process runs the cluster in {} without durable commits.",
         .0.display()
     )]
     NotDurable(PathBuf),
@@ -41,12 +42,12 @@ pub enum EmbeddedError {
     Statement(#[from] tokio_postgres::Error),
     #[error("PostgreSQL did not answer within {seconds} s.")]
     NoAnswer { seconds: u64 },
-    #[error("The thread that looks after PostgreSQL could not work: {0}.")]
+    #[error("The thread that manages PostgreSQL failed: {0}.")]
     Thread(String),
 }
 
 impl EmbeddedError {
-    /// Names what was being done, and to which path, when the operating system said no.
+    /// An error of the operating system, with the action and the path that it concerns.
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { doing, path: path.to_path_buf(), source }
     }

@@ -1,3 +1,5 @@
+//! The folder of a cluster: where it is, who owns it, and which files are in it.
+
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown, lchown};
@@ -9,20 +11,20 @@ use sha2::{Digest, Sha256};
 use super::EmbeddedError;
 use super::account::Account;
 
-/// Where root keeps clusters whose asked-for folder is closed to the user it drops to.
+/// Where root keeps a cluster whose configured folder cannot be entered by the user that PostgreSQL runs as.
 const REACHABLE: &str = "/var/lib/topup";
-/// The socket's path must fit the smallest `sun_path` in use (macOS: 104 bytes with the final nul).
+/// The path of the socket must fit into the smallest `sun_path` in use: on macOS 104 bytes with the final nul.
 const LONGEST_SOCKET: usize = 103;
-/// A log beyond this (bytes) makes room for a new one at the next start; one older log is kept.
+/// A log that is larger than this many bytes is renamed at the next start. One older log is kept.
 const LONGEST_LOG: u64 = 16 << 20;
 const LOG: &str = "postgres.log";
 const OLDER_LOG: &str = "postgres.log.1";
-/// What may stand in a cluster's folder.
+/// The names that may be in the folder of a cluster.
 const OURS: [&str; 9] =
     ["data", "data.new", "run", LOG, OLDER_LOG, "start.lock", "users.lock", "postmaster.lock", "lost+found"];
 
-/// The folder of one cluster: PostgreSQL's data, its log, our locks and (if the path is short
-/// enough) its socket. Mode 0700, owned by the account that PostgreSQL runs as.
+/// The folder of one cluster. It holds PostgreSQL's data and log, our locks, and the socket if the path is short enough.
+/// Its mode is 0700, and the account that PostgreSQL runs as owns it.
 #[derive(Debug, Clone)]
 pub(super) struct Home {
     pub(super) dir: PathBuf,
@@ -31,8 +33,8 @@ pub(super) struct Home {
 }
 
 impl Home {
-    /// Finds or makes the folder for the one that was asked for: itself, unless we are root and the
-    /// user we drop to cannot get there. The same path always leads to the same folder.
+    /// Finds or creates the folder for a configured path. That is the path itself, unless we are root and the user that
+    /// PostgreSQL runs as cannot get there. The same path always leads to the same folder.
     pub(super) fn prepare(asked: &Path) -> Result<Self, EmbeddedError> {
         let asked = std::path::absolute(asked).map_err(EmbeddedError::io("resolve", asked))?;
         let (Some(parent), Some(name)) = (asked.parent(), asked.file_name()) else {
@@ -71,7 +73,7 @@ impl Home {
         socket_in(&self.socket_dir)
     }
 
-    /// Opens a file of the cluster for appending, made if missing and owned by the account.
+    /// Opens a file of the cluster for appending. A missing file is created, and the account owns it.
     pub(super) fn open(&self, name: &str) -> Result<File, EmbeddedError> {
         let path = self.dir.join(name);
         let open = || {
@@ -80,7 +82,7 @@ impl Home {
                 .append(true)
                 .read(true)
                 .mode(0o600)
-                // Root must not be led out of a folder that belongs to a lesser user.
+                // The folder belongs to a user with fewer rights, who must not lead root to another file by a link.
                 .custom_flags(O_NOFOLLOW)
                 .open(&path)?;
             if self.account.dropped {
@@ -91,7 +93,7 @@ impl Home {
         open().map_err(EmbeddedError::io("open", &path))
     }
 
-    /// Replaces the text of a file that initdb made.
+    /// Replaces the text of a file that initdb wrote.
     pub(super) fn rewrite(&self, path: &Path, text: &str) -> Result<(), EmbeddedError> {
         OpenOptions::new()
             .write(true)
@@ -102,7 +104,7 @@ impl Home {
             .map_err(EmbeddedError::io("write", path))
     }
 
-    /// The log for a new postmaster; a long one is put aside first.
+    /// Opens the log for a new postmaster. A long log is renamed first.
     pub(super) fn open_log(&self) -> Result<File, EmbeddedError> {
         let path = self.dir.join(LOG);
         if fs::symlink_metadata(&path).is_ok_and(|meta| meta.len() > LONGEST_LOG) {
@@ -111,8 +113,7 @@ impl Home {
         self.open(LOG)
     }
 
-    /// The last 20 lines of the log, without those that only note how we were turned away while we
-    /// waited.
+    /// The last 20 lines of the log, without the lines about our own connections that PostgreSQL refused during its start.
     pub(super) fn last_words(&self) -> String {
         let read = || -> std::io::Result<Vec<u8>> {
             let mut file = File::open(self.dir.join(LOG))?;
@@ -131,8 +132,8 @@ impl Home {
     }
 }
 
-/// The path itself if the account can get there, else its own folder under [`REACHABLE`]. A cluster
-/// that was put there stays there, even when the way to the asked-for folder is opened later.
+/// The configured path if the account can get there, else a folder for it under [`REACHABLE`]. A cluster that was created
+/// there stays there, even if the configured path becomes accessible later.
 fn reachable(asked: PathBuf, account: &Account) -> Result<PathBuf, EmbeddedError> {
     let substitute = Path::new(REACHABLE).join(fingerprint(&asked));
     let open = asked.parent().is_some_and(|parent| account.can_enter(parent));
@@ -159,8 +160,8 @@ fn refuse_what_is_not_ours(dir: &Path) -> Result<(), EmbeddedError> {
     Ok(())
 }
 
-/// Makes sure of a folder that is the account's and closed to everybody else. One that belongs to
-/// a third user is refused: whoever made it could listen there in PostgreSQL's place.
+/// Creates a folder that the account owns and that is closed to all other users, or makes an existing one so. A folder of
+/// a third user is refused, because that user could listen there in PostgreSQL's place.
 fn private_dir(dir: &Path, account: &Account) -> Result<(), EmbeddedError> {
     match DirBuilder::new().mode(0o700).create(dir) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {

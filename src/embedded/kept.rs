@@ -1,3 +1,5 @@
+//! A cluster that keeps its data: it is created or adopted at the start, and stopped by the last process that uses it.
+
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -8,11 +10,11 @@ use super::binaries::find_binaries_for;
 use super::home::Home;
 use super::locks::Locks;
 use super::postmaster::{self, Postmaster};
-use super::session::Session;
+use super::session::ClusterClient;
 use super::wait::until;
 use super::{ClusterOptions, EmbeddedError, settings};
 
-/// How long a stop waits for another process that is starting or stopping the cluster.
+/// How long a stop waits for another process that starts or stops the cluster at the same time.
 const STOP_LOCK: Duration = Duration::from_secs(180);
 
 /// A cluster that keeps its data.
@@ -20,13 +22,13 @@ const STOP_LOCK: Duration = Duration::from_secs(180);
 pub(super) struct Kept {
     pub(super) home: Home,
     pub(super) adopted: bool,
-    /// The postmaster if it is our child.
+    /// The postmaster, if this process started it.
     started: Option<Postmaster>,
     locks: Locks,
 }
 
 impl Kept {
-    /// The folder of the binaries, and the cluster.
+    /// Starts or adopts the cluster. Returns the folder of the binaries with it.
     pub(super) fn start(options: &ClusterOptions) -> Result<(PathBuf, Self), EmbeddedError> {
         let home = Home::prepare(&options.data_dir)?;
         let deadline = Instant::now() + options.start_timeout;
@@ -37,7 +39,7 @@ impl Kept {
 
         let bin = find_binaries_for(&home.data())?;
         initialise(&home, &bin, options.durable, &locks)?;
-        let session = Session::new(&home.socket_dir)?;
+        let session = ClusterClient::new(&home.socket_dir)?;
         let mut start =
             Start { home: &home, bin: &bin, options, session: &session, alone, started: None, why: String::new() };
         let ready = until(deadline, || match start.step() {
@@ -57,7 +59,7 @@ impl Kept {
         locks.end_change()?;
 
         let adopted = started.is_none();
-        tracing::info!(data_dir = %home.dir.display(), adopted, "embedded PostgreSQL is running");
+        tracing::info!(data_dir = %home.dir.display(), adopted, "The embedded PostgreSQL runs");
         let kept = Self { home, adopted, started, locks };
         Ok((bin, kept))
     }
@@ -65,7 +67,7 @@ impl Kept {
     pub(super) fn stop(self) -> Result<(), EmbeddedError> {
         self.locks.begin_change(Instant::now() + STOP_LOCK)?;
         if !self.locks.alone()? {
-            tracing::info!("embedded PostgreSQL goes on: another process uses it");
+            tracing::info!("The embedded PostgreSQL keeps running, because another process uses it");
             return Ok(());
         }
         postmaster::stop(&self.home)?;
@@ -76,21 +78,21 @@ impl Kept {
     }
 }
 
-/// The state of one attempt to bring the cluster up.
+/// The state of one attempt to start the cluster.
 struct Start<'a> {
     home: &'a Home,
     bin: &'a Path,
     options: &'a ClusterOptions,
-    session: &'a Session,
-    /// No other process uses the cluster.
+    session: &'a ClusterClient,
+    /// Whether no other process uses the cluster.
     alone: bool,
     started: Option<Postmaster>,
-    /// Why it is not ready yet.
+    /// Why the cluster is not ready yet.
     why: String,
 }
 
 impl Start<'_> {
-    /// Breaks when the cluster accepts connections as wanted.
+    /// One step of the start. Breaks once the cluster accepts connections and commits durably if it must.
     fn step(&mut self) -> Result<ControlFlow<()>, EmbeddedError> {
         match self.session.is_durable() {
             Ok(durable) if durable || !self.options.durable || self.started.is_some() => {
@@ -105,7 +107,7 @@ impl Start<'_> {
                     return Err(EmbeddedError::EndedAtStart { log: self.home.last_words() });
                 }
             }
-            // There may be one that is starting, recovering or shutting down; then this waits.
+            // An earlier postmaster may be starting, recovering or shutting down. In that case nothing is started yet.
             None => {
                 let arguments = settings::postgres_arguments(
                     self.options.durable,
@@ -118,8 +120,8 @@ impl Start<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// A cluster that runs without durable commits cannot carry money: it is ended, if nobody else
-    /// uses it, and started again as it should be.
+    /// Stops a cluster that runs without durable commits, unless another process uses it: such a cluster must not hold
+    /// money. The next step starts it again.
     fn replace_undurable(&mut self) -> Result<ControlFlow<()>, EmbeddedError> {
         if !self.alone {
             return Err(EmbeddedError::NotDurable(self.home.dir.clone()));
@@ -129,8 +131,8 @@ impl Start<'_> {
     }
 }
 
-/// Makes the data folder unless there is one: beside its place first, so that an `initdb` that was
-/// cut off leaves nothing that looks like data.
+/// Creates the data folder if it is missing. `initdb` writes to a temporary name first, so that an interrupted `initdb`
+/// leaves nothing that looks like data.
 fn initialise(home: &Home, bin: &Path, durable: bool, locks: &Locks) -> Result<(), EmbeddedError> {
     let data = home.data();
     if data.exists() {
@@ -147,7 +149,7 @@ fn initialise(home: &Home, bin: &Path, durable: bool, locks: &Locks) -> Result<(
         .arg("-D")
         .arg(&unfinished)
         .args(settings::initdb_arguments(durable))
-        // Should we be killed now, initdb goes on and holds the lock until it ends.
+        // If this process is killed now, initdb continues, and holds the lock until it ends.
         .stdin(locks.copy_of_change()?)
         .stdout(Stdio::null())
         .output()

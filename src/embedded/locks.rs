@@ -1,3 +1,5 @@
+//! The advisory locks by which several processes share one cluster.
+
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -6,13 +8,13 @@ use super::EmbeddedError;
 use super::home::Home;
 use super::wait::until;
 
-/// Two advisory locks in a cluster's folder. The kernel drops them with their holder, however it
-/// dies, so neither can be left behind.
+/// Two advisory locks in the folder of a cluster. The kernel releases a lock when its holder ends, even by a kill, so no
+/// lock is ever left behind.
 #[derive(Debug)]
 pub(super) struct Locks {
-    /// Held alone by whoever starts or stops the cluster.
+    /// Held exclusively by the process that starts or stops the cluster.
     change: File,
-    /// Shared by every process that uses the cluster; who gets it alone is the only one.
+    /// Shared by all processes that use the cluster. A process that gets it exclusively is the only one.
     users: File,
     dir: PathBuf,
 }
@@ -22,7 +24,7 @@ impl Locks {
         Ok(Self { change: home.open("start.lock")?, users: home.open("users.lock")?, dir: home.dir.clone() })
     }
 
-    /// Waits until nobody else is starting or stopping the cluster.
+    /// Waits until no other process starts or stops the cluster.
     pub(super) fn begin_change(&self, deadline: Instant) -> Result<(), EmbeddedError> {
         let free = until(deadline, || match self.change.try_lock() {
             Ok(()) => Some(Ok(())),
@@ -32,7 +34,7 @@ impl Locks {
         free.ok_or_else(|| EmbeddedError::Locked(self.dir.clone()))?.map_err(EmbeddedError::io("lock", &self.dir))
     }
 
-    /// For the standard input of a child, which then holds the lock as well.
+    /// A copy of the lock for the standard input of a child process, which then holds the lock as well.
     pub(super) fn copy_of_change(&self) -> Result<File, EmbeddedError> {
         self.change.try_clone().map_err(EmbeddedError::io("copy the lock of", &self.dir))
     }
@@ -41,8 +43,8 @@ impl Locks {
         self.change.unlock().map_err(EmbeddedError::io("unlock", &self.dir))
     }
 
-    /// Whether no other process uses the cluster. Only while [`Self::begin_change`] holds, and it
-    /// gives up our own share: [`Self::share`] takes it again.
+    /// Whether no other process uses the cluster. Call it only between [`Self::begin_change`] and [`Self::end_change`]. It
+    /// gives up our own share, so call [`Self::share`] afterwards.
     pub(super) fn alone(&self) -> Result<bool, EmbeddedError> {
         match self.users.try_lock() {
             Ok(()) => Ok(true),
@@ -57,8 +59,8 @@ impl Locks {
 }
 
 impl Drop for Locks {
-    /// Closing is not enough: a child that another thread is just about to start holds copies of
-    /// our files for a moment, and would keep the locks.
+    /// Closing the files is not enough: a child process that another thread starts at this moment holds copies of them for
+    /// a short time, and would keep the locks.
     fn drop(&mut self) {
         let _ = self.users.unlock();
         let _ = self.change.unlock();

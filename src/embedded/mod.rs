@@ -1,17 +1,18 @@
-//! PostgreSQL from the binaries of this machine, run as a child: what `topup` uses when no
-//! `DATABASE_URL` is set, and what tests and benchmarks run on.
+//! A PostgreSQL cluster that runs as a child process, from the binaries of this machine. `topup` uses it when
+//! `DATABASE_URL` is not set, and so do tests and benchmarks.
 //!
-//! Two kinds of cluster. One in a folder of the caller's ([`Cluster::start`]) outlives processes:
-//! its data stay, one that a crash left running is adopted by the next start, and the last process
-//! that uses it stops it. A throwaway ([`Cluster::throwaway`]) is gone, folder and all, when it is
-//! stopped or dropped or when its process dies, `kill -9` included.
+//! There are two kinds of cluster:
+//! - A kept cluster ([`Cluster::start`]) has a folder of the caller's choice, and outlives processes. Its data stay, the
+//!   next start adopts one that a crash left running, and the last process that uses it stops it.
+//! - A throwaway cluster ([`Cluster::throwaway`]) and its folder disappear when it is stopped or dropped, or when its
+//!   process dies, even by `kill -9`.
 //!
-//! Either listens on a unix socket only, in a folder closed to every user but the one it runs as
-//! (and root), and asks the operating system who is calling. PostgreSQL refuses root: as root, it
-//! runs as `postgres`, else `nobody`.
+//! Both listen on a unix socket only, in a folder that is closed to all users except root and the user that PostgreSQL
+//! runs as, and let the operating system say who connects. PostgreSQL refuses root, so under root it runs as the user
+//! `postgres`, or else as `nobody`.
 //!
-//! Everything is done by blocking calls on a thread of its own, so that both faces, async and
-//! blocking, work inside any runtime and without one.
+//! All work is done by blocking calls on a thread of its own. The async and the blocking functions therefore work inside
+//! any runtime, and without one.
 
 mod account;
 mod binaries;
@@ -37,23 +38,21 @@ use throwaway::Throwaway;
 /// How to run a cluster that keeps its data.
 #[derive(Debug, Clone)]
 pub struct ClusterOptions {
-    /// Its folder, made if missing. It must be empty or hold a cluster made here. As root it may
-    /// be out of reach of the user that PostgreSQL runs as; [`Cluster::data_dir`] tells the folder
-    /// that is used then.
+    /// The folder of the cluster. A missing one is created; an existing one must be empty or hold a cluster of `topup`. If
+    /// the user that PostgreSQL runs as cannot enter it, another folder is used: see [`Cluster::data_dir`].
     pub data_dir: PathBuf,
-    /// Whether a commit survives the loss of power. Only tests can do without.
+    /// Whether a commit survives a power failure. Only tests may switch this off.
     pub durable: bool,
-    /// Further settings of `postgresql.conf`, stronger than the usual ones; those that keep the
-    /// cluster private cannot be changed. They hold from the next start of `postgres`: a cluster
-    /// that is adopted keeps those it runs with.
+    /// Further settings of `postgresql.conf`. They override the defaults of this module, except for the settings that keep
+    /// the cluster private. They take effect at the next start of `postgres`; an adopted cluster keeps its settings.
     pub extra_settings: Vec<(String, String)>,
-    /// How long to wait until it accepts connections. Recovery after a crash counts; one that is
-    /// not done by then goes on, and the next start finds it further on.
+    /// How long to wait until the cluster accepts connections, recovery after a crash included. A recovery that takes
+    /// longer continues, and the next start waits for the rest of it.
     pub start_timeout: Duration,
 }
 
 impl ClusterOptions {
-    /// Durable, and up to three minutes to start.
+    /// The options of a durable cluster that may take three minutes to start.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             data_dir: data_dir.into(),
@@ -64,8 +63,8 @@ impl ClusterOptions {
     }
 }
 
-/// A running cluster. Dropping it does not block: one that keeps its data is left running, to be
-/// adopted by the next start; a throwaway ends.
+/// A running cluster. Dropping this value does not block: a kept cluster keeps running, and the next start adopts it; a
+/// throwaway cluster ends.
 #[derive(Debug)]
 pub struct Cluster {
     bin_dir: PathBuf,
@@ -79,18 +78,18 @@ enum Kind {
 }
 
 impl Cluster {
-    /// Starts the cluster of a folder, or adopts it if it runs already, and makes sure of the
-    /// database `topup`. A new folder is initialised (about a second). Processes that start the
-    /// same folder at once wait for one another and share one cluster.
+    /// Starts the cluster of a folder, or adopts it if it already runs, and creates the database `topup` if it is missing.
+    /// A new folder is initialised, which takes about a second. Processes that start the same folder at the same time
+    /// wait for each other and share one cluster.
     ///
     /// # Errors
-    /// See [`EmbeddedError`]; if `postgres` does not come up, the error carries its last words.
+    /// [`EmbeddedError`]. If `postgres` does not start, the error contains the last lines of its log.
     pub async fn start(options: &ClusterOptions) -> Result<Self, EmbeddedError> {
         let options = options.clone();
         aside(move || Self::start_here(&options)).await
     }
 
-    /// [`Self::start`] for code that is not async; it may still be called inside a runtime.
+    /// [`Self::start`] for code that is not async. It may be called inside a runtime.
     ///
     /// # Errors
     /// As [`Self::start`].
@@ -99,7 +98,7 @@ impl Cluster {
         aside_blocking(move || Self::start_here(&options))
     }
 
-    /// A new cluster for tests, fast rather than durable, with an empty database `topup`.
+    /// Starts a new cluster for tests: fast, not durable, with an empty database `topup`.
     ///
     /// # Errors
     /// As [`Self::start`].
@@ -107,7 +106,7 @@ impl Cluster {
         Self::throwaway_with(false, &[]).await
     }
 
-    /// [`Self::throwaway`] with the settings of a durable cluster if wanted, and others on top.
+    /// [`Self::throwaway`] with further settings, and durable if `durable` says so.
     ///
     /// # Errors
     /// As [`Self::start`].
@@ -116,7 +115,7 @@ impl Cluster {
         aside(move || Self::throwaway_here(durable, &settings)).await
     }
 
-    /// [`Self::throwaway_with`] for code that is not async; it may still be called inside a runtime.
+    /// [`Self::throwaway_with`] for code that is not async. It may be called inside a runtime.
     ///
     /// # Errors
     /// As [`Self::start`].
@@ -125,18 +124,17 @@ impl Cluster {
         aside_blocking(move || Self::throwaway_here(durable, &settings))
     }
 
-    /// Stops the cluster in good order and waits for its end. One that keeps its data goes on if
-    /// another living process uses it: the last one stops it, whoever started it. The folder of a
-    /// throwaway is gone afterwards.
+    /// Stops the cluster in order, and waits for its end. A kept cluster that another process uses keeps running; the last
+    /// process stops it, even if another one started it. The folder of a throwaway cluster is removed.
     ///
     /// # Errors
-    /// [`EmbeddedError::DidNotStop`] after 75 s, [`EmbeddedError::Locked`] if another process keeps
-    /// starting or stopping it.
+    /// [`EmbeddedError::DidNotStop`] after 75 s. [`EmbeddedError::Locked`] if another process is starting or stopping the
+    /// cluster all this time.
     pub async fn stop(self) -> Result<(), EmbeddedError> {
         aside(move || self.stop_here()).await
     }
 
-    /// [`Self::stop`] for code that is not async; it may still be called inside a runtime.
+    /// [`Self::stop`] for code that is not async. It may be called inside a runtime.
     ///
     /// # Errors
     /// As [`Self::stop`].
@@ -144,7 +142,7 @@ impl Cluster {
         aside_blocking(move || self.stop_here())
     }
 
-    /// Whether it was running already when we started it.
+    /// Whether the cluster already ran when this process started it.
     pub fn adopted(&self) -> bool {
         match &self.kind {
             Kind::Kept(kept) => kept.adopted,
@@ -152,12 +150,12 @@ impl Cluster {
         }
     }
 
-    /// A URL for libpq and `tokio_postgres::Config` that leads to a database of the cluster.
+    /// The URL of a database of the cluster, for libpq and `tokio_postgres::Config`.
     pub fn url(&self, database: &str) -> String {
         settings::url(self.socket_dir(), database)
     }
 
-    /// The folder that is really used: PostgreSQL's own is `data` in it, its log `postgres.log`.
+    /// The folder of the cluster. It holds PostgreSQL's `data` folder and the log `postgres.log`.
     pub fn data_dir(&self) -> &Path {
         match &self.kind {
             Kind::Kept(kept) => &kept.home.dir,
@@ -165,7 +163,7 @@ impl Cluster {
         }
     }
 
-    /// The folder of the socket: what `psql -h` takes.
+    /// The folder of the socket, for `psql -h`.
     pub fn socket_dir(&self) -> &Path {
         match &self.kind {
             Kind::Kept(kept) => &kept.home.socket_dir,
@@ -173,17 +171,17 @@ impl Cluster {
         }
     }
 
-    /// What `psql -p` takes. No TCP port is open: it only names the socket.
+    /// The port, for `psql -p`. It is only a part of the name of the socket: no TCP port is open.
     pub fn port(&self) -> u16 {
         settings::PORT
     }
 
-    /// The database role, what `psql -U` takes: a superuser, without a password.
+    /// The database role, for `psql -U`: a superuser without a password.
     pub fn user(&self) -> &'static str {
         settings::ROLE
     }
 
-    /// The folder of `postgres`, `psql`, `pgbench`.
+    /// The folder of the programs `postgres`, `psql` and `pgbench`.
     pub fn bin_dir(&self) -> &Path {
         &self.bin_dir
     }
@@ -211,8 +209,8 @@ fn owned(settings: &[(&str, &str)]) -> Vec<(String, String)> {
     settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// Runs blocking work on a thread of its own and awaits it. If the caller stops waiting, the work
-/// is finished all the same and its result dropped.
+/// Runs blocking work on a thread of its own and awaits it. If the caller stops waiting, the work is still finished, and
+/// its result is dropped.
 async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, EmbeddedError> + Send + 'static,
 ) -> Result<T, EmbeddedError> {

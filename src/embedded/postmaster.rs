@@ -1,3 +1,5 @@
+//! The main process of a kept cluster: how it is started, recognised and stopped.
+
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
@@ -12,13 +14,13 @@ use super::EmbeddedError;
 use super::home::Home;
 use super::wait::until;
 
-/// How long a fast shutdown may take: it writes a checkpoint of everything in memory.
+/// How long a fast shutdown may take. It writes a checkpoint of all changed pages.
 const FAST_SHUTDOWN: Duration = Duration::from_secs(60);
-/// How long an immediate shutdown may take; after 5 s the postmaster kills what is left itself.
+/// How long an immediate shutdown may take. After 5 s the postmaster kills its remaining processes.
 const IMMEDIATE_SHUTDOWN: Duration = Duration::from_secs(15);
-/// Stands as the standard input of `postgres` and all its processes, and is locked through it: it
-/// is free when the last of them is gone, and it is taken from the instant of the start, when the
-/// pid file does not exist yet. A pid file alone proves nothing: process ids are used again.
+/// The lock file is the standard input of `postgres` and of all its processes, so the lock is held from the start on,
+/// before the pid file exists, until the last process is gone. A pid file alone proves nothing, because the operating
+/// system uses process ids again.
 const LOCK: &str = "postmaster.lock";
 
 /// The main process of a cluster.
@@ -28,7 +30,7 @@ pub(super) struct Postmaster {
 }
 
 impl Postmaster {
-    /// Starts `postgres` on the folder; `None` while any process of an earlier one is still there.
+    /// Starts `postgres` on the folder. Returns `None` while a process of an earlier `postgres` still runs.
     pub(super) fn spawn(home: &Home, bin: &Path, arguments: &[String]) -> Result<Option<Self>, EmbeddedError> {
         let Some(lock) = lock(home)? else {
             return Ok(None);
@@ -49,14 +51,14 @@ impl Postmaster {
         Ok(Some(Self { child }))
     }
 
-    /// Whether it is still there. Once it is not, this also clears it from the process table.
+    /// Whether the process still runs. This call also removes an ended process from the process table.
     pub(super) fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 }
 
-/// Ends the cluster, whoever started it: a fast shutdown (sessions are ended, everything is
-/// written), and if that takes too long an immediate one, from which the next start recovers.
+/// Stops the cluster, also if another process started it. A fast shutdown ends all sessions and writes all data. If it
+/// takes too long, an immediate shutdown follows, from which the next start recovers.
 pub(super) fn stop(home: &Home) -> Result<(), EmbeddedError> {
     let gone = || match lock(home) {
         Ok(None) => None,
@@ -67,7 +69,7 @@ pub(super) fn stop(home: &Home) -> Result<(), EmbeddedError> {
         let mut sent_to = None;
         let ended = until(Instant::now() + patience, || {
             let ended = gone();
-            // It may be so young that it has not written its pid file yet.
+            // A postmaster that started a moment ago has not yet written its pid file.
             let pid = pid_of(home);
             if ended.is_none() && pid != sent_to && pid.is_some_and(|pid| kill(pid, signal).is_ok()) {
                 sent_to = pid;
@@ -81,7 +83,7 @@ pub(super) fn stop(home: &Home) -> Result<(), EmbeddedError> {
     Err(EmbeddedError::DidNotStop(home.dir.clone()))
 }
 
-/// The lock, if no process of the cluster is there to hold it.
+/// Takes the lock. Returns `None` while a process of the cluster holds it.
 fn lock(home: &Home) -> Result<Option<File>, EmbeddedError> {
     let file = home.open(LOCK)?;
     match file.try_lock() {
@@ -91,15 +93,15 @@ fn lock(home: &Home) -> Result<Option<File>, EmbeddedError> {
     }
 }
 
-/// The process that the pid file names, if that is a postmaster on this folder.
+/// The process in the pid file, if it is the postmaster of this folder.
 fn pid_of(home: &Home) -> Option<Pid> {
     let text = fs::read_to_string(home.data().join("postmaster.pid")).ok()?;
     let pid: i32 = text.lines().next()?.trim().parse().ok()?;
     is_postmaster(pid, &home.data()).then_some(Pid::from_raw(pid))
 }
 
-/// Told by its command line, which unlike its working folder may be read across users everywhere.
-/// Systems without `/proc` leave only the pid file to go by.
+/// Whether a process is the postmaster of a folder. Its command line says so, and all users may read that, unlike its
+/// working folder. Without `/proc` the pid file is believed.
 fn is_postmaster(pid: i32, data: &Path) -> bool {
     if !Path::new("/proc/self/cmdline").exists() {
         return true;
@@ -110,11 +112,11 @@ fn is_postmaster(pid: i32, data: &Path) -> bool {
     program == Some(b"postgres") && arguments.any(|argument| argument == data.as_os_str().as_bytes())
 }
 
-/// PostgreSQL removes the files of a dead postmaster itself unless their process id has meanwhile
-/// been given to another process of the same user; then it would refuse to start.
+/// Removes the files of a dead postmaster. PostgreSQL does so itself, except when another process of the same user has its
+/// process id now; in that case it refuses to start.
 fn forget_the_dead(home: &Home) -> Result<(), EmbeddedError> {
     if pid_of(home).is_some() {
-        // Somebody started this one by hand, or we cannot tell. PostgreSQL decides, and says so.
+        // This postmaster was started by hand, or we cannot know it. PostgreSQL decides, and logs why.
         return Ok(());
     }
     let socket = home.socket();

@@ -1,3 +1,5 @@
+//! A small client that asks a cluster whether it is ready and durable, and creates its database.
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,20 +9,20 @@ use tokio_postgres::{Client, Config, NoTls};
 use super::EmbeddedError;
 use super::settings::{PORT, ROLE};
 
-/// How long an answer may take on a busy machine, and the making of a database.
+/// How long a query may take on a busy machine, and how long the creation of a database may take.
 const ANSWER: Duration = Duration::from_secs(5);
 const CREATION: Duration = Duration::from_secs(60);
 
-/// Asks a cluster a few questions, each over a connection of its own that is closed before the
-/// answer returns: an open one would keep others from copying or dropping a database.
+/// Runs a few queries on a cluster. Each uses a connection of its own that is closed before the result returns, because an
+/// open connection would keep other processes from copying or dropping a database.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct ClusterClient {
     runtime: Runtime,
     config: Config,
 }
 
-impl Session {
-    /// Must be called on a thread that runs no other tokio runtime.
+impl ClusterClient {
+    /// Call this on a thread that runs no other tokio runtime.
     pub(super) fn new(socket_dir: &Path) -> Result<Self, EmbeddedError> {
         let runtime = Builder::new_current_thread()
             .enable_all()
@@ -31,7 +33,7 @@ impl Session {
         Ok(Self { runtime, config })
     }
 
-    /// Whether the cluster commits durably: the answer, too, that it accepts connections.
+    /// Whether the cluster commits durably. `Ok` also shows that the cluster accepts connections.
     pub(super) fn is_durable(&self) -> Result<bool, EmbeddedError> {
         self.ask(ANSWER, async |client| {
             let row = client
@@ -44,7 +46,7 @@ impl Session {
         })
     }
 
-    /// Creates the database `topup` unless it exists. Only one process at a time may do so.
+    /// Creates the database `topup` if it is missing. Only one process at a time may call this.
     pub(super) fn create_database(&self) -> Result<(), EmbeddedError> {
         self.ask(CREATION, async |client| {
             let found = client.query_opt("SELECT 1 FROM pg_database WHERE datname = 'topup'", &[]).await?;
@@ -72,7 +74,7 @@ impl Session {
             ended?;
             Ok(answer)
         };
-        // A socket accepts connections even if nobody is there to speak.
+        // A socket can accept a connection although no process serves it, hence the timeout.
         self.runtime
             .block_on(async { tokio::time::timeout(patience, conversation).await })
             .unwrap_or_else(|_| Err(EmbeddedError::NoAnswer { seconds: patience.as_secs() }))

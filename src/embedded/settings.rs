@@ -1,14 +1,16 @@
+//! The arguments and configuration files that make a cluster private, and durable if it must be.
+
 use std::path::Path;
 
 use super::account::Account;
 
-/// The database role, its superuser; peer authentication lets only the account and root be it.
+/// The database role, a superuser. Peer authentication admits only the account and root as this role.
 pub(super) const ROLE: &str = "topup";
-/// Names the socket within its private folder; no TCP port is opened.
+/// A part of the name of the socket in its private folder. No TCP port is opened.
 pub(super) const PORT: u16 = 5432;
 
-/// `initdb` options after the data folder. Checksums and syncing are for data that must last; small
-/// WAL segments are quicker to create.
+/// The options of `initdb` after the data folder. A durable cluster has checksums and is synced; another one has small WAL
+/// segments, which are quicker to create.
 pub(super) fn initdb_arguments(durable: bool) -> Vec<&'static str> {
     let mut arguments = vec![
         "--username=topup",
@@ -26,8 +28,8 @@ pub(super) fn initdb_arguments(durable: bool) -> Vec<&'static str> {
     arguments
 }
 
-/// `postgres` options after the data folder: ours, then the caller's, then those that keep it
-/// private, which nothing may override.
+/// The options of `postgres` after the data folder: ours, then the caller's, then the ones that keep the cluster private.
+/// Later options win, so the caller cannot override privacy.
 pub(super) fn postgres_arguments(durable: bool, socket_dir: &Path, extra: &[(String, String)]) -> Vec<String> {
     let switch = if durable { "on" } else { "off" };
     let mut settings: Vec<(&str, &str)> = vec![
@@ -39,8 +41,8 @@ pub(super) fn postgres_arguments(durable: bool, socket_dir: &Path, extra: &[(Str
         ("max_wal_size", if durable { "4GB" } else { "1GB" }),
         ("timezone", "UTC"),
         ("log_timezone", "UTC"),
-        // A refused statement is answered to who sent it; in the log it would only spread what the
-        // statement carried, and fill the disk.
+        // The client receives the error of a failed statement. In the log it would only repeat the data of the statement,
+        // and fill the disk.
         ("log_min_messages", "log"),
         ("log_min_error_statement", "panic"),
         ("log_checkpoints", "off"),
@@ -50,7 +52,7 @@ pub(super) fn postgres_arguments(durable: bool, socket_dir: &Path, extra: &[(Str
     }
     settings.extend(extra.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let port = PORT.to_string();
-    // The value is a list of folders: quotes keep a comma or a blank from dividing it.
+    // The value is a list of folders, so a folder with a comma or a space needs quotes.
     let folder = format!("\"{}\"", socket_dir.display().to_string().replace('"', "\"\""));
     settings.extend([
         ("listen_addresses", ""),
@@ -63,16 +65,16 @@ pub(super) fn postgres_arguments(durable: bool, socket_dir: &Path, extra: &[(Str
     settings.into_iter().flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]).collect()
 }
 
-/// `pg_hba.conf`: the socket only, and the operating system says who is calling.
+/// `pg_hba.conf`: connections over the socket only, and the operating system says who connects.
 pub(super) const ACCESS: &str = "local all all peer map=topup\n";
 
-/// `pg_ident.conf`: who may be the role.
+/// `pg_ident.conf`: the operating system users that may connect as the role.
 pub(super) fn identities(account: &Account) -> String {
     format!("topup \"{}\" {ROLE}\ntopup root {ROLE}\n", account.name.replace('"', "\"\""))
 }
 
-/// A URL for libpq and tokio-postgres; the folder of the socket stands where a host would, with
-/// everything escaped that a URL gives a meaning to.
+/// The URL of a database, for libpq and tokio-postgres. The folder of the socket takes the place of the host, with all
+/// characters escaped that have a meaning in a URL.
 pub(super) fn url(socket_dir: &Path, database: &str) -> String {
     format!("postgresql://{ROLE}@{}:{PORT}/{}", escaped(&socket_dir.display().to_string()), escaped(database))
 }

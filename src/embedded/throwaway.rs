@@ -1,3 +1,5 @@
+//! A cluster for tests that ends, and removes its folder, with the process that started it.
+
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,18 +11,18 @@ use nix::unistd::Pid;
 
 use super::EmbeddedError;
 use super::account::Account;
-use super::session::Session;
+use super::session::ClusterClient;
 use super::settings;
 use super::wait::until;
 
 const START: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(20);
 
-/// Makes the folder and the cluster, and takes both away again when its standard input ends. We
-/// hold the other end of that pipe: the kernel closes it when we die, however we die.
+/// Creates the folder and the cluster, and removes both when its standard input ends. Our process holds the other end of
+/// that pipe, and the kernel closes it when our process ends, even by a kill.
 ///
-/// The watcher repeats its signal because one sent before postgres listens for signals is lost:
-/// a shell starts what runs in the background with SIGQUIT ignored.
+/// The watcher repeats its signal, because a shell starts background processes with SIGQUIT ignored: a signal that is sent
+/// before postgres handles signals is lost.
 const WATCHDOG: &str = r#"
 dir=$1 bin=$2 initdb_arguments=$3 access=$4 identities=$5
 shift 5
@@ -46,13 +48,13 @@ kill "$watcher" 2>/dev/null
 leave "$status"
 "#;
 
-/// A cluster that lives no longer than this value and this process.
+/// A cluster that ends with this value, and at the latest with this process.
 #[derive(Debug)]
 pub(super) struct Throwaway {
     pub(super) dir: PathBuf,
     pub(super) socket_dir: PathBuf,
     watchdog: Child,
-    /// Dropping it is what ends the cluster.
+    /// Dropping this pipe ends the cluster.
     lifeline: Option<ChildStdin>,
 }
 
@@ -81,7 +83,7 @@ impl Throwaway {
     }
 
     fn await_ready(&mut self) -> Result<(), EmbeddedError> {
-        let session = Session::new(&self.socket_dir)?;
+        let session = ClusterClient::new(&self.socket_dir)?;
         let mut why = String::new();
         let answer = until(Instant::now() + START, || {
             if let Ok(Some(_)) = self.watchdog.try_wait() {
@@ -108,7 +110,7 @@ impl Throwaway {
     fn last_words(&mut self) -> String {
         let mut text = String::new();
         if let Some(mut stderr) = self.watchdog.stderr.take() {
-            // What could be read is all there is to tell.
+            // After an error, the part that was read is still useful.
             let _ = stderr.read_to_string(&mut text);
         }
         text.trim().to_owned()
@@ -129,8 +131,8 @@ impl Throwaway {
     }
 }
 
-/// The folder for temporary files if the account may work there and a socket's path fits, else
-/// `/tmp`.
+/// The parent of the cluster's folder: the folder for temporary files if the account can enter it and the path of the
+/// socket is short enough, else `/tmp`.
 fn place(account: &Account) -> PathBuf {
     let asked = std::env::temp_dir();
     if asked.is_absolute() && asked.to_str().is_some_and(|path| path.len() <= 60) && account.can_enter(&asked) {

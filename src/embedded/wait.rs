@@ -1,13 +1,14 @@
+//! Waits for a condition by asking for it again and again.
+
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Nothing tells us when a lock of another process falls, or a postmaster accepts connections: such
-/// conditions are asked for this often, and less often once they take long, for postgres notes
-/// every connection that it turns away.
+/// There is no event for the release of another process's lock, or for a postmaster that becomes ready, so we poll. After
+/// two seconds we poll less often, because postgres logs every connection that it refuses.
 const EVERY: Duration = Duration::from_millis(10);
 const LATER: Duration = Duration::from_millis(200);
 
-/// Asks until there is an answer; `None` when the deadline passes first. Always asks once.
+/// Calls `ask` until it returns a value, and at least once. Returns `None` if the deadline passes first.
 pub(super) fn until<T>(deadline: Instant, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     let begin = Instant::now();
     loop {

@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use url::Url;
 
 use super::keys::{Jwk, Key};
-use super::settings::SettingsError;
+use super::settings::IdentitySettingsError;
 use super::token::TokenError;
 
 /// Shortest time between two fetches once we have keys.
@@ -33,7 +33,7 @@ pub(super) struct Jwks {
     set: RwLock<Option<Arc<KeySet>>>,
     /// Changes with the content of the key set; outcomes verified under another generation are void.
     generation: AtomicU64,
-    gate: Arc<Mutex<Gate>>,
+    gate: Arc<Mutex<FetchGate>>,
     /// How many fetches have ended, well or badly.
     finished: AtomicU64,
     failing: AtomicBool,
@@ -58,12 +58,12 @@ struct NamedKey {
 
 /// Held during a fetch.
 #[derive(Default)]
-struct Gate {
+struct FetchGate {
     last: Option<i64>,
     wait: u64,
 }
 
-impl Gate {
+impl FetchGate {
     fn allows(&self, now: i64) -> bool {
         // The distance either way: a clock that was set back must not close the gate for hours.
         self.last.is_none_or(|last| now.abs_diff(last) >= self.wait)
@@ -83,13 +83,13 @@ enum FetchError {
 }
 
 impl Jwks {
-    pub fn new(url: Url) -> Result<Self, SettingsError> {
+    pub fn new(url: Url) -> Result<Self, IdentitySettingsError> {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(TIMEOUT)
             .user_agent(concat!("topup/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| SettingsError::HttpClient(error.to_string()))?;
+            .map_err(|error| IdentitySettingsError::HttpClient(error.to_string()))?;
         Ok(Self {
             url,
             client,
@@ -159,7 +159,7 @@ impl Jwks {
         }
     }
 
-    async fn fetch_holding(self: Arc<Self>, mut gate: OwnedMutexGuard<Gate>, now: i64) {
+    async fn fetch_holding(self: Arc<Self>, mut gate: OwnedMutexGuard<FetchGate>, now: i64) {
         let before = self.current();
         let fetched = self.fetch().await;
         self.failing.store(fetched.is_err(), Ordering::Release);

@@ -4,7 +4,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::settings::SettingsError;
+use super::settings::IdentitySettingsError;
 
 /// RFC 7518 §3.2: an HS256 key is at least as long as the hash, 256 bits.
 pub(super) const MIN_SECRET_BYTES: usize = 32;
@@ -19,19 +19,19 @@ pub(super) struct Key {
 }
 
 impl Key {
-    pub fn from_secret(secret: &SecretString) -> Result<Self, SettingsError> {
+    pub fn from_secret(secret: &SecretString) -> Result<Self, IdentitySettingsError> {
         check_secret(secret)?;
         let decoding = DecodingKey::from_secret(secret.expose_secret().as_bytes());
         Ok(Self { algorithm: Algorithm::HS256, decoding })
     }
 
     /// An RSA key (`PUBLIC KEY` or `RSA PUBLIC KEY`) is used with RS256, an Ed25519 key with EdDSA.
-    pub fn from_pem(pem: &str) -> Result<Self, SettingsError> {
+    pub fn from_pem(pem: &str) -> Result<Self, IdentitySettingsError> {
         if pem.contains("PRIVATE KEY-----") {
-            return Err(SettingsError::PrivateKey);
+            return Err(IdentitySettingsError::PrivateKey);
         }
         if !pem.contains("PUBLIC KEY-----") {
-            return Err(SettingsError::UnreadablePublicKey);
+            return Err(IdentitySettingsError::UnreadablePublicKey);
         }
         // Environment files cannot hold line breaks, so they are often written as `\n`.
         let pem = pem.trim().replace("\\n", "\n");
@@ -40,8 +40,8 @@ impl Key {
             .or_else(|_| {
                 DecodingKey::from_ed_pem(pem.as_bytes()).map(|decoding| Self { algorithm: Algorithm::EdDSA, decoding })
             })
-            .map_err(|_| SettingsError::UnreadablePublicKey)?;
-        if key.is_strong() { Ok(key) } else { Err(SettingsError::WeakPublicKey) }
+            .map_err(|_| IdentitySettingsError::UnreadablePublicKey)?;
+        if key.is_strong() { Ok(key) } else { Err(IdentitySettingsError::WeakPublicKey) }
     }
 
     fn is_strong(&self) -> bool {
@@ -56,14 +56,14 @@ impl Key {
     }
 }
 
-pub(super) fn check_secret(secret: &SecretString) -> Result<(), SettingsError> {
+pub(super) fn check_secret(secret: &SecretString) -> Result<(), IdentitySettingsError> {
     let secret = secret.expose_secret();
     if secret.len() < MIN_SECRET_BYTES {
-        return Err(SettingsError::ShortSecret { bytes: secret.len() });
+        return Err(IdentitySettingsError::ShortSecret { bytes: secret.len() });
     }
     // A public key taken for a secret would let everybody sign.
     if secret.trim_start().starts_with("-----BEGIN") {
-        return Err(SettingsError::SecretIsPem);
+        return Err(IdentitySettingsError::SecretIsPem);
     }
     Ok(())
 }

@@ -9,14 +9,14 @@ use serde::Serialize;
 
 use super::keys::check_secret;
 use super::principal::Scope;
-use super::settings::SettingsError;
+use super::settings::IdentitySettingsError;
 use crate::domain::customer::CustomerId;
 
 /// Why no token was made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MintError {
     #[error(transparent)]
-    Secret(#[from] SettingsError),
+    Secret(#[from] IdentitySettingsError),
     #[error("the subject must be 1 to 64 characters of A-Z a-z 0-9 _ . : @ -")]
     Subject,
     #[error("the life of the token must be at least one second, and end within the calendar")]
@@ -40,7 +40,7 @@ struct Claims<'a> {
 /// Signs a token with HS256 that is good from now on for `ttl` (whole seconds, at least one).
 ///
 /// # Errors
-/// When the secret is one that [`super::Verifier`] would refuse, or the subject or the life is out of range.
+/// When the secret is one that [`super::TokenVerifier`] would refuse, or the subject or the life is out of range.
 pub fn mint(
     secret: &SecretString,
     subject: &str,

@@ -2,7 +2,7 @@
 //!
 //! Beside `storage` and `providers` in the layering: it knows `domain` only, and neither actix nor diesel.
 //!
-//! - [`Verifier`] holds our keys (a shared secret, a public key, a JWKS endpoint), verifies a token once and
+//! - [`TokenVerifier`] holds our keys (a shared secret, a public key, a JWKS endpoint), verifies a token once and
 //!   remembers the outcome for as long as the token is good.
 //! - The algorithm is a property of **our** key. What the token's header says may select among our keys; it never
 //!   decides how a key is used (RFC 8725 §3.1).
@@ -20,9 +20,9 @@ mod verifier;
 pub use limiter::{Decision, Limiter};
 pub use mint::{MintError, mint};
 pub use principal::{Credential, Principal, Scope, Scopes};
-pub use settings::{IdentitySettings, SettingsError};
+pub use settings::{IdentitySettings, IdentitySettingsError};
 pub use token::TokenError;
-pub use verifier::Verifier;
+pub use verifier::TokenVerifier;
 
 #[cfg(test)]
 mod tests;

@@ -31,7 +31,7 @@ pub struct IdentitySettings {
 
 /// Why the settings are refused. No message carries a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SettingsError {
+pub enum IdentitySettingsError {
     #[error("no key to verify tokens with: set a JWT secret, a JWT public key or a JWKS URL")]
     NoKeySource,
     #[error("the JWT secret has {bytes} bytes; at least {MIN_SECRET_BYTES} are needed (RFC 7518, section 3.2)")]
@@ -56,24 +56,24 @@ pub enum SettingsError {
 
 impl IdentitySettings {
     /// The keys that need no network.
-    pub(super) fn local_keys(&self) -> Result<Vec<Key>, SettingsError> {
+    pub(super) fn local_keys(&self) -> Result<Vec<Key>, IdentitySettingsError> {
         let secret = self.hs256_secret.as_ref().map(Key::from_secret).transpose()?;
         let public = self.public_key_pem.as_deref().map(Key::from_pem).transpose()?;
         Ok(secret.into_iter().chain(public).collect())
     }
 
-    pub(super) fn check(&self) -> Result<(), SettingsError> {
+    pub(super) fn check(&self) -> Result<(), IdentitySettingsError> {
         if self.hs256_secret.is_none() && self.public_key_pem.is_none() && self.jwks_url.is_none() {
-            return Err(SettingsError::NoKeySource);
+            return Err(IdentitySettingsError::NoKeySource);
         }
         if self.issuer.as_deref() == Some("") {
-            return Err(SettingsError::Empty("issuer"));
+            return Err(IdentitySettingsError::Empty("issuer"));
         }
         if self.audience.as_deref() == Some("") {
-            return Err(SettingsError::Empty("audience"));
+            return Err(IdentitySettingsError::Empty("audience"));
         }
         if self.leeway > MAX_LEEWAY {
-            return Err(SettingsError::LongLeeway);
+            return Err(IdentitySettingsError::LongLeeway);
         }
         self.jwks_url.as_ref().map_or(Ok(()), check_jwks_url)
     }
@@ -90,8 +90,8 @@ impl IdentitySettings {
     }
 }
 
-fn check_jwks_url(url: &Url) -> Result<(), SettingsError> {
-    if matches!(url.scheme(), "http" | "https") && url.has_host() { Ok(()) } else { Err(SettingsError::JwksUrl) }
+fn check_jwks_url(url: &Url) -> Result<(), IdentitySettingsError> {
+    if matches!(url.scheme(), "http" | "https") && url.has_host() { Ok(()) } else { Err(IdentitySettingsError::JwksUrl) }
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -20,8 +20,8 @@ const SECRET: &str = "a secret of more than thirty-two bytes";
 /// An arbitrary Unix second; the tests count from it.
 const NOW: i64 = 1_800_000_000;
 
-fn hs256(settings: IdentitySettings) -> Verifier {
-    Verifier::new(IdentitySettings { hs256_secret: Some(SECRET.into()), ..settings }).unwrap()
+fn hs256(settings: IdentitySettings) -> TokenVerifier {
+    TokenVerifier::new(IdentitySettings { hs256_secret: Some(SECRET.into()), ..settings }).unwrap()
 }
 
 fn signed(claims: &Value) -> String {
@@ -134,9 +134,9 @@ impl Endpoint {
         soon(async || self.requests().await > 0).await;
     }
 
-    fn verifier(&self) -> Verifier {
+    fn verifier(&self) -> TokenVerifier {
         let jwks_url = Some(self.0.uri().parse().unwrap());
-        Verifier::new(IdentitySettings { jwks_url, ..Default::default() }).unwrap()
+        TokenVerifier::new(IdentitySettings { jwks_url, ..Default::default() }).unwrap()
     }
 }
 

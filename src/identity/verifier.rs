@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::jwks::Jwks;
 use super::keys::Key;
 use super::principal::Principal;
-use super::settings::{IdentitySettings, SettingsError};
+use super::settings::{IdentitySettings, IdentitySettingsError};
 use super::token::{Claims, Header, MAX_TOKEN_BYTES, TokenError, from_library};
 
 const CACHED_TOKENS: u64 = 100_000;
@@ -19,17 +19,17 @@ const CACHED_TOKENS: u64 = 100_000;
 pub(super) const REVERIFY_SECONDS: i64 = 300;
 
 /// Decides whether a bearer token is good. One per process, shared by all requests.
-pub struct Verifier {
+pub struct TokenVerifier {
     local: Vec<Key>,
     jwks: Option<Arc<Jwks>>,
     issuer: Option<String>,
     audience: Option<String>,
     leeway: i64,
-    known: Cache<[u8; 32], Known>,
+    known: Cache<[u8; 32], VerifiedToken>,
 }
 
 #[derive(Clone)]
-struct Known {
+struct VerifiedToken {
     principal: Arc<Principal>,
     /// Unix second from which on this says nothing any more; never after the token's own end.
     good_until: i64,
@@ -37,12 +37,12 @@ struct Known {
     generation: Option<u64>,
 }
 
-impl Verifier {
+impl TokenVerifier {
     /// Builds the keys; nothing is fetched yet.
     ///
     /// # Errors
     /// When there is no key, or one that is too weak or of the wrong kind: better not to start than to let anybody in.
-    pub fn new(settings: IdentitySettings) -> Result<Self, SettingsError> {
+    pub fn new(settings: IdentitySettings) -> Result<Self, IdentitySettingsError> {
         settings.check()?;
         let local = settings.local_keys()?;
         settings.warn();
@@ -51,7 +51,7 @@ impl Verifier {
             jwks: settings.jwks_url.map(Jwks::new).transpose()?.map(Arc::new),
             issuer: settings.issuer,
             audience: settings.audience,
-            leeway: i64::try_from(settings.leeway.as_secs()).map_err(|_| SettingsError::LongLeeway)?,
+            leeway: i64::try_from(settings.leeway.as_secs()).map_err(|_| IdentitySettingsError::LongLeeway)?,
             known: Cache::new(CACHED_TOKENS),
         })
     }
@@ -90,7 +90,7 @@ impl Verifier {
         let (principal, refused_from) = claims.accept(now, self.leeway)?;
         let principal = Arc::new(principal);
         let good_until = refused_from.min(now.saturating_add(REVERIFY_SECONDS));
-        self.known.insert(digest, Known { principal: Arc::clone(&principal), good_until, generation });
+        self.known.insert(digest, VerifiedToken { principal: Arc::clone(&principal), good_until, generation });
         Ok(principal)
     }
 
@@ -143,9 +143,9 @@ impl Verifier {
     }
 }
 
-impl fmt::Debug for Verifier {
+impl fmt::Debug for TokenVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verifier")
+        f.debug_struct("TokenVerifier")
             .field("issuer", &self.issuer)
             .field("audience", &self.audience)
             .finish_non_exhaustive()

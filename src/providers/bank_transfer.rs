@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{
-    AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, Outcome, PaymentProvider,
+    AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, NotificationOutcome, PaymentProvider,
     ProviderError, RawNotification, RefundRequest, Reply,
 };
 use crate::domain::payment::{Channel, Notification, Observation, RefundFact};
@@ -90,7 +90,7 @@ impl PaymentProvider for BankTransfer {
         Err(NotificationError::BadSignature("banks send no notifications"))
     }
 
-    fn reply(&self, _: Outcome) -> Reply {
+    fn reply(&self, _: NotificationOutcome) -> Reply {
         Reply { status: 404, content_type: "text/plain", body: String::new() }
     }
 }

@@ -33,7 +33,7 @@ pub enum NotificationError {
     BadSignature(&'static str),
     /// Properly signed, but not understandable: kept, and answered as an error so that it is sent again.
     #[error("the notification cannot be read: {0}")]
-    Malformed(Riddle),
+    Malformed(UnreadableNotification),
     /// There was nothing to check, or we could not check it now (the certificate is out of reach): nothing is
     /// written; 5xx, the company sends it again.
     #[error("the notification could not be verified now: {0}")]
@@ -42,13 +42,13 @@ pub enum NotificationError {
 
 /// What is known of a signed notification that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Riddle {
+pub struct UnreadableNotification {
     /// The provider's event id and type, as far as they can be read: its repetition is then known as the same event.
     pub event: Option<(String, String)>,
     pub reason: String,
 }
 
-impl Riddle {
+impl UnreadableNotification {
     /// Of an event whose id and type can be read.
     #[must_use]
     pub fn of(event_id: &str, event_type: &str, reason: impl Into<String>) -> Self {
@@ -56,13 +56,13 @@ impl Riddle {
     }
 }
 
-impl From<String> for Riddle {
+impl From<String> for UnreadableNotification {
     fn from(reason: String) -> Self {
         Self { event: None, reason }
     }
 }
 
-impl fmt::Display for Riddle {
+impl fmt::Display for UnreadableNotification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.event {
             Some((id, kind)) => write!(f, "{kind} {id}: {}", self.reason),

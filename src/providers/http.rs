@@ -9,7 +9,7 @@ use reqwest::header::HeaderMap;
 use serde::de::DeserializeOwned;
 
 use super::ProviderError;
-use super::settings::{SettingsError, Timeouts};
+use super::settings::{ProviderSettingsError, Timeouts};
 
 /// No answer that we understand comes near this.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
@@ -25,13 +25,13 @@ pub(super) enum Retry {
 }
 
 /// An answer, whatever its status.
-pub(super) struct Answer {
+pub(super) struct CompanyResponse {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl CompanyResponse {
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
@@ -54,7 +54,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub fn new(provider: &'static str, timeouts: Timeouts) -> Result<Self, SettingsError> {
+    pub fn new(provider: &'static str, timeouts: Timeouts) -> Result<Self, ProviderSettingsError> {
         let http = reqwest::Client::builder()
             .connect_timeout(timeouts.connect)
             .timeout(timeouts.request)
@@ -62,7 +62,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("topup/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| SettingsError::Client(error.to_string()))?;
+            .map_err(|error| ProviderSettingsError::Client(error.to_string()))?;
         Ok(Self { provider, http, timeouts })
     }
 
@@ -80,7 +80,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ProviderError::Unavailable`] when there is no answer. An answer of any status is `Ok`.
-    pub async fn send(&self, request: reqwest::RequestBuilder, retry: Retry) -> Result<Answer, ProviderError> {
+    pub async fn send(&self, request: reqwest::RequestBuilder, retry: Retry) -> Result<CompanyResponse, ProviderError> {
         let started = Instant::now();
         let mut tries = 0;
         loop {
@@ -93,7 +93,7 @@ impl Client {
             if retry == Retry::Never || !again || tries >= MAX_RETRIES {
                 return result;
             }
-            let wait = self.backoff(tries, result.as_ref().ok().and_then(Answer::retry_after));
+            let wait = self.backoff(tries, result.as_ref().ok().and_then(CompanyResponse::retry_after));
             if started.elapsed() + wait + self.timeouts.request > self.timeouts.call {
                 return result;
             }
@@ -102,7 +102,7 @@ impl Client {
         }
     }
 
-    async fn send_once(&self, request: reqwest::RequestBuilder) -> Result<Answer, ProviderError> {
+    async fn send_once(&self, request: reqwest::RequestBuilder) -> Result<CompanyResponse, ProviderError> {
         let mut response = request.send().await.map_err(|error| self.no_answer(&error))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
@@ -113,7 +113,7 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status, headers, body })
+        Ok(CompanyResponse { status, headers, body })
     }
 
     fn backoff(&self, tries: u32, retry_after: Option<u64>) -> Duration {
@@ -126,7 +126,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ProviderError::Unavailable`] for HTML, half a JSON, or another shape: nothing is known then.
-    pub fn json<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, ProviderError> {
+    pub fn json<T: DeserializeOwned>(&self, answer: &CompanyResponse) -> Result<T, ProviderError> {
         serde_json::from_slice(&answer.body).map_err(|error| {
             // The category and place only: serde's own text quotes the answer.
             self.unavailable(&format!(
@@ -154,7 +154,7 @@ impl Client {
     }
 }
 
-fn should_retry(answer: &Answer) -> bool {
+fn should_retry(answer: &CompanyResponse) -> bool {
     match answer.header("stripe-should-retry") {
         Some("true") => true,
         Some("false") => false,

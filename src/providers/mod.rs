@@ -39,7 +39,7 @@ mod vnpay;
 
 pub use vnpay::is_bank_code;
 
-pub use error::{NotificationError, ProviderError, Riddle};
+pub use error::{NotificationError, ProviderError, UnreadableNotification};
 pub use registry::Registry;
 
 use std::fmt::{self, Debug};
@@ -190,7 +190,7 @@ impl RawNotification {
 
 /// What became of a notification; a provider turns it into the exact answer that its company expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum NotificationOutcome {
     /// Recorded now, success or failure alike.
     Recorded,
     /// Known already, or nothing to do.
@@ -265,7 +265,7 @@ pub trait PaymentProvider: Debug + Send + Sync {
 
     /// Whether a payment that it called failed before is believed to be paid only once the company, asked, says
     /// so too: its notification alone is then not enough to credit it.
-    fn is_asked_before_reviving(&self) -> bool {
+    fn must_confirm_revival(&self) -> bool {
         false
     }
 
@@ -284,7 +284,7 @@ pub trait PaymentProvider: Debug + Send + Sync {
     }
 
     /// The reply that this company expects.
-    fn reply(&self, outcome: Outcome) -> Reply;
+    fn reply(&self, outcome: NotificationOutcome) -> Reply;
 }
 
 /// Our page that a company's own page leads back to: `{public}/v1/providers/{name}/return?order=tuo_…`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::bank_transfer::BankTransfer;
 use super::paypal::Paypal;
-use super::settings::{ProviderSettings, SettingsError};
+use super::settings::{ProviderSettings, ProviderSettingsError};
 use super::stripe::Stripe;
 use super::vnpay::Vnpay;
 use super::{PaymentProvider, settings};
@@ -21,8 +21,8 @@ impl Registry {
     /// is left out: its channel is not offered.
     ///
     /// # Errors
-    /// [`SettingsError`] when what is set cannot be used.
-    pub fn new(settings: &ProviderSettings) -> Result<Self, SettingsError> {
+    /// [`ProviderSettingsError`] when what is set cannot be used.
+    pub fn new(settings: &ProviderSettings) -> Result<Self, ProviderSettingsError> {
         let public_url = settings::base_url(&settings.public_url, "public URL")?;
         let mut registry = Self { providers: vec![Arc::new(BankTransfer::new())] };
         let timeouts = settings.timeouts;
@@ -53,8 +53,8 @@ impl Registry {
         name: &'static str,
         settings: Option<&S>,
         missing: impl Fn(&S) -> Option<&'static str>,
-        build: impl Fn(&S) -> Result<P, SettingsError>,
-    ) -> Result<(), SettingsError> {
+        build: impl Fn(&S) -> Result<P, ProviderSettingsError>,
+    ) -> Result<(), ProviderSettingsError> {
         let Some(settings) = settings else { return Ok(()) };
         match missing(settings) {
             Some(missing) => tracing::warn!(provider = name, missing, "not offered"),

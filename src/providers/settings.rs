@@ -99,7 +99,7 @@ impl VnpaySettings {
 
 /// Why the settings cannot be used at all (a missing secret is no error: the channel is not offered).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SettingsError {
+pub enum ProviderSettingsError {
     #[error("{setting} is not an absolute http(s) URL")]
     BadUrl { setting: &'static str },
     #[error("the PayPal webhook id must be the one of the developer dashboard; WEBHOOK_ID is the simulator's")]
@@ -148,10 +148,10 @@ fn first_missing(parts: &[(&'static str, bool)]) -> Option<&'static str> {
 }
 
 /// Checks a base URL and takes the trailing slash off, so that paths can be appended.
-pub(super) fn base_url(text: &str, setting: &'static str) -> Result<String, SettingsError> {
-    let parsed = url::Url::parse(text).map_err(|_| SettingsError::BadUrl { setting })?;
+pub(super) fn base_url(text: &str, setting: &'static str) -> Result<String, ProviderSettingsError> {
+    let parsed = url::Url::parse(text).map_err(|_| ProviderSettingsError::BadUrl { setting })?;
     if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
-        return Err(SettingsError::BadUrl { setting });
+        return Err(ProviderSettingsError::BadUrl { setting });
     }
     Ok(text.trim_end_matches('/').to_owned())
 }

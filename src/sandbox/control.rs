@@ -4,9 +4,9 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::desk::{Company, Options, Unplayable};
+use super::company::{Company, Options, SceneError};
 use super::faults::Fault;
-use super::server::World;
+use super::world::World;
 use std::sync::Arc;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -37,7 +37,7 @@ struct Mute {
 fn with_company(
     world: &World,
     name: &str,
-    run: impl FnOnce(Arc<dyn Company>) -> Result<Value, Unplayable>,
+    run: impl FnOnce(Arc<dyn Company>) -> Result<Value, SceneError>,
 ) -> HttpResponse {
     let Some(company) = world.company(name) else {
         let text = format!("the company {name} is not played here");
@@ -48,20 +48,20 @@ fn with_company(
         Err(error) => {
             let body = json!({ "error": error.to_string() });
             match error {
-                Unplayable::NotFound(_) | Unplayable::NoSuchAction(_) => HttpResponse::NotFound().json(body),
-                Unplayable::Refused(_) => HttpResponse::Conflict().json(body),
+                SceneError::NotFound(_) | SceneError::NoSuchAction(_) => HttpResponse::NotFound().json(body),
+                SceneError::Refused(_) => HttpResponse::Conflict().json(body),
             }
         }
     }
 }
 
-fn options(body: &[u8]) -> Result<Options, Unplayable> {
+fn options(body: &[u8]) -> Result<Options, SceneError> {
     if body.is_empty() {
         return Ok(Options::default());
     }
     serde_json::from_slice::<Map<String, Value>>(body)
         .map(Options)
-        .map_err(|error| Unplayable::Refused(format!("the options are not a JSON object: {error}")))
+        .map_err(|error| SceneError::Refused(format!("the options are not a JSON object: {error}")))
 }
 
 async fn actions(world: Here, company: web::Path<String>) -> HttpResponse {
@@ -84,46 +84,46 @@ async fn act(world: Here, path: web::Path<(String, String, String)>, body: web::
 }
 
 async fn faults(world: Here, company: web::Path<String>) -> HttpResponse {
-    with_company(&world, &company, |company| Ok(json!(company.desk().faults.list())))
+    with_company(&world, &company, |company| Ok(json!(company.shared().faults.list())))
 }
 
 async fn add_fault(world: Here, company: web::Path<String>, body: web::Bytes) -> HttpResponse {
     with_company(&world, &company, |company| {
         let fault: Fault =
-            serde_json::from_slice(&body).map_err(|error| Unplayable::Refused(format!("not a fault: {error}")))?;
-        company.desk().faults.add(fault);
-        Ok(json!(company.desk().faults.list()))
+            serde_json::from_slice(&body).map_err(|error| SceneError::Refused(format!("not a fault: {error}")))?;
+        company.shared().faults.add(fault);
+        Ok(json!(company.shared().faults.list()))
     })
 }
 
 async fn clear_faults(world: Here, company: web::Path<String>) -> HttpResponse {
     with_company(&world, &company, |company| {
-        company.desk().faults.clear();
+        company.shared().faults.clear();
         Ok(json!([]))
     })
 }
 
 async fn requests(world: Here, company: web::Path<String>) -> HttpResponse {
-    with_company(&world, &company, |company| Ok(json!(company.desk().journal.list())))
+    with_company(&world, &company, |company| Ok(json!(company.shared().journal.list())))
 }
 
 async fn deliveries(world: Here, company: web::Path<String>) -> HttpResponse {
-    with_company(&world, &company, |company| Ok(json!(company.desk().outbox.list())))
+    with_company(&world, &company, |company| Ok(json!(company.shared().outbox.list())))
 }
 
 async fn resend(world: Here, path: web::Path<(String, String)>) -> HttpResponse {
     let (company, event) = path.into_inner();
-    with_company(&world, &company, |company| match company.desk().outbox.resend(&event) {
+    with_company(&world, &company, |company| match company.shared().outbox.resend(&event) {
         true => Ok(json!({ "event": event })),
-        false => Err(Unplayable::NotFound(event.clone())),
+        false => Err(SceneError::NotFound(event.clone())),
     })
 }
 
 async fn mute(world: Here, company: web::Path<String>, body: web::Bytes) -> HttpResponse {
     with_company(&world, &company, |company| {
         let mute: Mute = serde_json::from_slice(&body)
-            .map_err(|error| Unplayable::Refused(format!("wanted {{\"muted\":bool}}: {error}")))?;
-        company.desk().outbox.mute(mute.muted);
+            .map_err(|error| SceneError::Refused(format!("wanted {{\"muted\":bool}}: {error}")))?;
+        company.shared().outbox.mute(mute.muted);
         Ok(json!({ "muted": mute.muted }))
     })
 }

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 
 use super::html;
 use super::reply::Reply;
-use super::server::World;
+use super::world::World;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config.route("/", web::get().to(show));

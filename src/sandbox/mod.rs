@@ -53,12 +53,12 @@
 //! # Inside
 //! One folder per company, alike: `model` (its objects), `movements` or `scenes` (what can happen to
 //! them), the API with its gate (who may call, what may be sent, which key was seen), `render` (its
-//! JSON) and the pages. Beside them what all share: `desk` (how one call is answered), `replays`
+//! JSON) and the pages. Beside them what all share: `shared` (how one call is answered), `replays`
 //! (idempotency), `faults`, `journal`, `outbox` (delivery with retries), `html`.
 
 mod config;
 mod control;
-mod desk;
+mod company;
 mod faults;
 mod html;
 mod index;
@@ -71,6 +71,7 @@ mod server;
 mod stripe;
 mod tools;
 mod vnpay;
+mod world;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -78,17 +79,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 pub use self::config::{PaypalCredentials, SandboxConfig, SandboxError, StripeCredentials, VnpayCredentials};
-use self::desk::Desk;
+use self::company::{Profile, SharedParts};
 use self::outbox::{Job, Outbox, Schedule};
 use self::paypal::Paypal;
-use self::server::World;
 use self::stripe::Stripe;
 use self::vnpay::Vnpay;
+use self::world::World;
 
 /// The running sandbox.
 pub struct Sandbox {
@@ -125,26 +125,26 @@ impl Sandbox {
             .build()
             .map_err(SandboxError::Client)?;
         let (jobs, queue) = unbounded_channel();
-        let post = PostRoom { jobs, service_url: Arc::clone(&service_url), delay: config.retry_delay };
+        let builder = SharedPartsBuilder { jobs, service_url: Arc::clone(&service_url), delay: config.retry_delay };
 
         let stripe = config.stripe.map(|credentials| {
-            let desk = post.desk(5, true, any_2xx, stripe::failure);
-            Arc::new(Stripe::new(desk, credentials, public_url.clone()))
+            let shared = builder.shared(stripe::PROFILE);
+            Arc::new(Stripe::new(shared, credentials, public_url.clone()))
         });
         let paypal = match config.paypal {
             Some(credentials) => {
-                let desk = post.desk(5, true, any_2xx, paypal::failure);
+                let shared = builder.shared(paypal::PROFILE);
                 let api_url = format!("http://{address}/paypal");
                 let paypal =
-                    Paypal::new(desk, credentials, public_url.clone(), api_url).map_err(SandboxError::Certificate)?;
+                    Paypal::new(shared, credentials, public_url.clone(), api_url).map_err(SandboxError::Certificate)?;
                 Some(Arc::new(paypal))
             }
             None => None,
         };
         let paypal_roots = paypal.as_ref().map(|paypal| paypal.roots_pem()).unwrap_or_default();
         let vnpay = config.vnpay.map(|credentials| {
-            let desk = post.desk(10, false, vnpay::settled, vnpay::failure);
-            Arc::new(Vnpay::new(desk, credentials))
+            let shared = builder.shared(vnpay::PROFILE);
+            Arc::new(Vnpay::new(shared, credentials))
         });
         let world = Arc::new(World { stripe, paypal, vnpay, public_url: public_url.clone() });
         let running = server::build(listener, Arc::clone(&world)).map_err(SandboxError::Bind)?;
@@ -206,29 +206,25 @@ impl Sandbox {
     }
 }
 
-/// Makes each company's desk.
-struct PostRoom {
+/// Builds the parts that the companies share.
+struct SharedPartsBuilder {
     jobs: UnboundedSender<Job>,
     service_url: Arc<RwLock<String>>,
     delay: Duration,
 }
 
-impl PostRoom {
-    fn desk(&self, attempts: u32, doubling: bool, settled: fn(u16, &str) -> bool, failure: fn(u16) -> Value) -> Desk {
-        let schedule = Schedule { attempts, delay: self.delay, doubling };
+impl SharedPartsBuilder {
+    fn shared(&self, profile: Profile) -> SharedParts {
+        let schedule = Schedule { attempts: profile.attempts, delay: self.delay, doubling: profile.doubling };
         let service_url = Arc::clone(&self.service_url);
-        Desk {
+        SharedParts {
             journal: Default::default(),
             faults: Default::default(),
-            outbox: Outbox::new(self.jobs.clone(), schedule, settled, service_url),
-            failure,
+            outbox: Outbox::new(self.jobs.clone(), schedule, profile.settled, service_url),
+            profile,
             reseal: Box::new(|_| ()),
         }
     }
-}
-
-fn any_2xx(status: u16, _: &str) -> bool {
-    (200..300).contains(&status)
 }
 
 /// What time alone brings about happens within a second.

@@ -6,41 +6,13 @@ use std::sync::Arc;
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
 
-use super::desk::Company;
 use super::paypal::Paypal;
 use super::stripe::Stripe;
 use super::vnpay::Vnpay;
+use super::world::World;
 use super::{control, index};
 
-/// What runs: the companies that have credentials.
-pub(super) struct World {
-    pub stripe: Option<Arc<Stripe>>,
-    pub paypal: Option<Arc<Paypal>>,
-    pub vnpay: Option<Arc<Vnpay>>,
-    pub public_url: String,
-}
-
-impl World {
-    pub fn companies(&self) -> Vec<Arc<dyn Company>> {
-        let mut companies: Vec<Arc<dyn Company>> = Vec::new();
-        if let Some(stripe) = self.stripe.clone() {
-            companies.push(stripe);
-        }
-        if let Some(paypal) = self.paypal.clone() {
-            companies.push(paypal);
-        }
-        if let Some(vnpay) = self.vnpay.clone() {
-            companies.push(vnpay);
-        }
-        companies
-    }
-
-    pub fn company(&self, name: &str) -> Option<Arc<dyn Company>> {
-        self.companies().into_iter().find(|company| company.name() == name)
-    }
-}
-
-/// A server on `listener`, not yet running.
+/// Builds the server on `listener`; it runs once the caller awaits it.
 pub(super) fn build(listener: TcpListener, world: Arc<World>) -> std::io::Result<Server> {
     let app = move || {
         let mut app = App::new()
@@ -58,11 +30,11 @@ pub(super) fn build(listener: TcpListener, world: Arc<World>) -> std::io::Result
         }
         app
     };
-    // One worker: the sandbox serves one person or one test. No signals: its owner stops it.
+    // One worker is enough for one person or one test. Signals are the owner's matter: it stops the sandbox.
     Ok(HttpServer::new(app).workers(1).disable_signals().listen(listener)?.run())
 }
 
-/// A loopback listener and its actual address.
+/// Listens on `bind`, and returns the listener with its actual address.
 pub(super) fn listen(bind: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(bind)?;
     listener.set_nonblocking(true)?;

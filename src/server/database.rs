@@ -1,16 +1,19 @@
-//! The database: a given one, or our own cluster.
+//! The database of the service: the configured one, or a PostgreSQL cluster of our own.
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::StartError;
+#[cfg(not(feature = "embedded"))]
+use super::absent::Cluster;
 use crate::app::seed;
 use crate::config::Config;
 use crate::domain::environment::Environment;
+#[cfg(feature = "embedded")]
 use crate::embedded::{Cluster, ClusterOptions};
 use crate::storage::pool::{self, Pool};
 use crate::storage::{environment, migrations};
 
-/// Where the data are, and the cluster behind it if it is ours.
+/// The address of the database, and its cluster if that is our own.
 #[derive(Debug)]
 pub struct Database {
     url: SecretString,
@@ -18,16 +21,32 @@ pub struct Database {
 }
 
 impl Database {
-    /// The configured database, or the embedded cluster, which is started or adopted.
+    /// The configured database, or else the embedded cluster. A cluster that a crash left running is adopted.
     ///
     /// # Errors
-    /// When the cluster does not start; the sentence says what is missing.
+    /// When the cluster does not start, the sentence says what is missing.
     pub async fn open(config: &Config) -> Result<Self, StartError> {
-        if let Some(url) = &config.database_url {
-            return Ok(Self { url: url.clone(), cluster: None });
+        match &config.database_url {
+            Some(url) => Ok(Self { url: url.clone(), cluster: None }),
+            None => Self::embedded(config).await,
         }
+    }
+
+    #[cfg(feature = "embedded")]
+    async fn embedded(config: &Config) -> Result<Self, StartError> {
         let cluster = Cluster::start(&ClusterOptions::new(config.data_dir.join("postgres"))).await?;
         Ok(Self { url: SecretString::from(cluster.url("topup")), cluster: Some(cluster) })
+    }
+
+    #[cfg(not(feature = "embedded"))]
+    async fn embedded(_config: &Config) -> Result<Self, StartError> {
+        Err(StartError::NoDatabase)
+    }
+
+    /// Whether [`Database::open`] would use the embedded cluster.
+    #[must_use]
+    pub fn is_embedded_by(config: &Config) -> bool {
+        cfg!(feature = "embedded") && config.database_url.is_none()
     }
 
     #[must_use]
@@ -40,11 +59,11 @@ impl Database {
         self.cluster.is_some()
     }
 
-    /// Makes our own database ready, or makes sure that a given one is: nobody wants a server that changes a
-    /// production schema because it was restarted. Answers the stamp.
+    /// Migrates our own database, and returns the stamp. A configured database is only checked, because a restart of
+    /// the server must not change a production schema.
     ///
     /// # Errors
-    /// When migrations are pending on a given database, or the stamp is another than the configured one.
+    /// When migrations are pending on a configured database, or its stamp is not the configured one.
     pub async fn prepare(&self, config: &Config) -> Result<Environment, StartError> {
         if self.is_embedded() {
             return Ok(self.migrate(config).await?.1);
@@ -61,10 +80,10 @@ impl Database {
         }
     }
 
-    /// Runs what is pending and stamps the database. Answers how many migrations ran, and the stamp.
+    /// Runs pending migrations and stamps the database. Returns the number of migrations that ran, and the stamp.
     ///
     /// # Errors
-    /// When a migration fails, or the database is in use under another stamp than the configured one.
+    /// When a migration fails, or the database is in use under a stamp that is not the configured one.
     pub async fn migrate(&self, config: &Config) -> Result<(usize, Environment), StartError> {
         let ran = migrations::run(&self.url).await?;
         let mut conn = pool::connect(&self.url).await?;
@@ -82,20 +101,20 @@ impl Database {
         Ok((ran, stamp))
     }
 
-    /// Adds the demo catalogue and the demo customer's first money, where they are missing.
+    /// Adds the demo catalogue and the demo customer's first money where they are missing.
     ///
     /// # Errors
-    /// On a database stamped live.
+    /// When the database is stamped live.
     pub async fn seed(&self) -> Result<(), StartError> {
         let pool = self.pool()?;
         seed::demo(&pool).await?;
         Ok(seed::first_money(&pool).await?)
     }
 
-    /// A small pool, for commands.
+    /// A small connection pool, for commands.
     ///
     /// # Errors
-    /// When it cannot be built.
+    /// When the pool cannot be built.
     pub fn pool(&self) -> Result<Pool, StartError> {
         Ok(Pool::new(&self.url, 4)?)
     }
@@ -105,10 +124,10 @@ impl Database {
         if live && !self.is_embedded() { Environment::Live } else { Environment::Test }
     }
 
-    /// Stops our own cluster; the last process that uses it does.
+    /// Stops our own cluster, unless another process still uses it.
     ///
     /// # Errors
-    /// When it does not stop.
+    /// When the cluster does not stop.
     pub async fn close(self) -> Result<(), StartError> {
         match self.cluster {
             Some(cluster) => Ok(cluster.stop().await?),

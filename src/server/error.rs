@@ -1,29 +1,35 @@
-//! Why a start failed: one sentence each, with what to do next.
+//! The reasons why the service does not start. Each is one sentence that says what to do next.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::domain::environment::Environment;
+#[cfg(feature = "embedded")]
 use crate::embedded::EmbeddedError;
-use crate::identity;
-use crate::providers::settings;
+use crate::identity::IdentitySettingsError;
+use crate::providers::settings::ProviderSettingsError;
+#[cfg(feature = "sandbox")]
 use crate::sandbox::SandboxError;
 use crate::storage::StorageError;
 use crate::telemetry::TelemetryError;
 
-/// Why the service did not start, or a command could not work.
+/// The reason why the service did not start, or a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    #[cfg(feature = "embedded")]
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
-    #[error("the database cannot be used: {0}; see that DATABASE_URL is right and PostgreSQL runs there")]
+    #[cfg(not(feature = "embedded"))]
+    #[error("this build has no PostgreSQL of its own: set DATABASE_URL to the database that it uses")]
+    NoDatabase,
+    #[error("the database cannot be used: {0}; check DATABASE_URL, and that PostgreSQL runs there")]
     Storage(#[from] StorageError),
     #[error("the database lacks {0} migrations of this version: run `topup migrate`, then start again")]
     Pending(usize),
     #[error("the database was never stamped test or live: run `topup migrate`, then start again")]
     Unstamped,
     #[error(
-        "the database is stamped {stamp}, but {wanted} is asked for: use a database of its own for each, \
+        "the database is stamped {stamp}, but the configuration says {wanted}: use a separate database for each, \
          or correct TOPUP_ENVIRONMENT (a stamp can be changed by `topup migrate` only while nothing was ever booked)"
     )]
     OtherStamp { stamp: Environment, wanted: Environment },
@@ -32,21 +38,26 @@ pub enum StartError {
          use the credentials or the database of the right environment (TOPUP_ENVIRONMENT, then `topup migrate`)"
     )]
     WrongCredentials { provider: &'static str, credentials: Environment, stamp: Environment },
+    #[cfg(feature = "sandbox")]
     #[error("the sandbox makes money from nothing and refuses a database stamped live: set TOPUP_SANDBOX=off")]
     SandboxOnLive,
+    #[cfg(not(feature = "sandbox"))]
+    #[error("this build has no sandbox: set TOPUP_SANDBOX=off, or build with the Cargo feature `sandbox`")]
+    NoSandbox,
     #[error("a database stamped live refuses generated development keys: set TOPUP_JWT_SECRET or another JWT key")]
     GeneratedKeyOnLive,
     #[error(
-        "no key to verify tokens with: set TOPUP_JWT_SECRET (at least 32 bytes, for example from `openssl rand -hex 32`), \
+        "there is no key to verify tokens with: set TOPUP_JWT_SECRET (at least 32 bytes, for example from `openssl rand -hex 32`), \
          TOPUP_JWT_PUBLIC_KEY or TOPUP_JWT_JWKS_URL"
     )]
     NoKey,
     #[error("the file {path} cannot be used: {source}")]
     File { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
-    Identity(#[from] identity::SettingsError),
+    Identity(#[from] IdentitySettingsError),
     #[error(transparent)]
-    Provider(#[from] settings::SettingsError),
+    Provider(#[from] ProviderSettingsError),
+    #[cfg(feature = "sandbox")]
     #[error("{0}: see TOPUP_SANDBOX and TOPUP_SANDBOX_BIND")]
     Sandbox(String),
     #[error("TOPUP_CORS_ORIGINS: {0} is not an origin such as https://app.example.com")]
@@ -63,6 +74,7 @@ pub enum StartError {
     Telemetry(#[from] TelemetryError),
 }
 
+#[cfg(feature = "sandbox")]
 impl From<SandboxError> for StartError {
     fn from(error: SandboxError) -> Self {
         let source = std::error::Error::source(&error).map(|source| format!(" ({source})")).unwrap_or_default();

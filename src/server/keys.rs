@@ -1,4 +1,4 @@
-//! The keys that tokens are verified with, and the one that we sign our own with.
+//! The keys that verify tokens, and the key that signs tokens of our own.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
@@ -15,7 +15,7 @@ use crate::identity::{IdentitySettings, MintError, Scope, mint};
 
 const GENERATED: &str = "development-jwt-secret";
 
-/// What our own tokens are signed with.
+/// Signs the tokens that `topup token` and the welcome text show.
 #[derive(Debug, Clone)]
 pub struct SigningKey {
     secret: SecretString,
@@ -27,7 +27,7 @@ impl SigningKey {
     /// Signs a token that this installation accepts.
     ///
     /// # Errors
-    /// When subject or life are out of range.
+    /// When the subject or the life of the token is out of range.
     pub fn token(&self, subject: &str, scope: Scope, ttl: Duration) -> Result<String, MintError> {
         mint(&self.secret, subject, scope, ttl, self.issuer.as_deref(), self.audience.as_deref())
     }
@@ -35,20 +35,20 @@ impl SigningKey {
 
 /// The configured keys, or a generated one.
 #[derive(Debug)]
-pub struct Keys {
-    /// Whether the secret was made here; good for trying out only.
+pub struct TokenKeys {
+    /// Whether the secret was generated here. Such a secret is only good for trying out.
     pub generated: bool,
     pub signing: Option<SigningKey>,
     secret: Option<SecretString>,
     public_key: Option<String>,
 }
 
-impl Keys {
-    /// Takes what is configured. Without any key, and with the embedded cluster only, a secret is generated once and
-    /// kept, readable by its owner alone, in the data folder.
+impl TokenKeys {
+    /// Takes the configured keys. When there is none, and the database is the embedded cluster, a secret is generated
+    /// once and kept in the data folder, in a file that only its owner can read.
     ///
     /// # Errors
-    /// [`StartError::NoKey`], or when a file cannot be read or written.
+    /// [`StartError::NoKey`], or [`StartError::File`] when a file cannot be read or written.
     pub fn load(config: &Config, embedded: bool) -> Result<Self, StartError> {
         let jwt = &config.jwt;
         let nothing = jwt.secret.is_none() && jwt.public_key.is_none() && jwt.jwks_url.is_none();
@@ -65,7 +65,7 @@ impl Keys {
         Ok(Self { generated: nothing, signing, secret, public_key })
     }
 
-    /// What [`crate::identity::Verifier`] is made from.
+    /// The settings of [`crate::identity::TokenVerifier`].
     #[must_use]
     pub fn identity(&self, config: &Config) -> IdentitySettings {
         IdentitySettings {
@@ -79,7 +79,7 @@ impl Keys {
     }
 }
 
-/// The text itself, or that of the file it names.
+/// The setting itself when it is a PEM text, else the content of the file that it names.
 fn pem(setting: &str) -> Result<String, StartError> {
     if setting.contains("-----BEGIN") {
         return Ok(setting.to_owned());
@@ -96,7 +96,8 @@ fn generated(data_dir: &Path) -> Result<SecretString, StartError> {
     fs::create_dir_all(data_dir).map_err(file(data_dir))?;
     let mut bytes = [0_u8; 32];
     rand::rng().fill_bytes(&mut bytes);
-    // Written aside and linked into place: of two processes that start at once, both read the same whole secret.
+    // The secret is written to a temporary file and then linked into place, so two processes that start at the same
+    // time read the same complete secret.
     let aside = data_dir.join(format!(".{GENERATED}.{}", std::process::id()));
     let made = OpenOptions::new()
         .write(true)
@@ -116,7 +117,7 @@ fn generated(data_dir: &Path) -> Result<SecretString, StartError> {
 
 fn read(path: &Path) -> io::Result<SecretString> {
     let secret = fs::read_to_string(path)?;
-    // A copy or a careless chmod may have opened it.
+    // A copy of the file may have lost its permissions.
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
     Ok(SecretString::from(secret.trim()))
 }
@@ -149,6 +150,6 @@ mod tests {
     #[test]
     fn only_the_embedded_cluster_generates() {
         let config = Config::from_arguments(&["--data-dir", "/nonexistent"]).unwrap();
-        assert!(matches!(Keys::load(&config, false), Err(StartError::NoKey)));
+        assert!(matches!(TokenKeys::load(&config, false), Err(StartError::NoKey)));
     }
 }

@@ -26,7 +26,7 @@ use crate::http::edge::request_id::{self, RequestSpan};
 use crate::http::health::{Measured, measure};
 use crate::http::routes;
 use crate::http::v1::usage::MAX_BATCH_BYTES;
-use crate::identity::{Limiter, Verifier};
+use crate::identity::{Limiter, TokenVerifier};
 use crate::telemetry;
 
 /// Longer than balancers keep theirs (60 s), so that they never send into a connection that we just closed.
@@ -124,7 +124,7 @@ pub fn start(
     config: &Config,
     origins: Origins,
     app: App,
-    verifier: Arc<Verifier>,
+    verifier: Arc<TokenVerifier>,
 ) -> Result<RunningWeb, StartError> {
     let metrics = telemetry::install_metrics()?;
     let app = Data::new(app);

@@ -2,7 +2,7 @@
 
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
-use topup::identity::{IdentitySettings, TokenError, Verifier};
+use topup::identity::{IdentitySettings, TokenError, TokenVerifier};
 
 use crate::keys::{OTHER_RSA, RSA, SECRET, Signer, alice, hmac, raw, with_public_key, with_secret};
 
@@ -25,7 +25,7 @@ async fn a_public_key_is_not_a_secret() {
         public_key_pem: Some(RSA.public_pem()),
         ..Default::default()
     };
-    let verifier = Verifier::new(settings).unwrap();
+    let verifier = TokenVerifier::new(settings).unwrap();
     let token = hmac(Algorithm::HS256, RSA.public_pem().as_bytes(), &alice());
     assert_eq!(verifier.verify(&token).await, Err(TokenError::BadSignature));
     verifier.verify(&hmac(Algorithm::HS256, SECRET.as_bytes(), &alice())).await.unwrap();

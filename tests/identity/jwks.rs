@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
-use topup::identity::{IdentitySettings, TokenError, Verifier};
+use topup::identity::{IdentitySettings, TokenError, TokenVerifier};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -43,8 +43,8 @@ impl Endpoint {
         IdentitySettings { jwks_url, ..Default::default() }
     }
 
-    fn verifier(&self) -> Verifier {
-        Verifier::new(self.settings()).unwrap()
+    fn verifier(&self) -> TokenVerifier {
+        TokenVerifier::new(self.settings()).unwrap()
     }
 }
 
@@ -152,7 +152,7 @@ async fn out_of_reach_is_not_the_callers_fault() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let jwks_url = Some(format!("http://{}/jwks.json", listener.local_addr().unwrap()).parse().unwrap());
     drop(listener);
-    let verifier = Verifier::new(IdentitySettings { jwks_url, ..Default::default() }).unwrap();
+    let verifier = TokenVerifier::new(IdentitySettings { jwks_url, ..Default::default() }).unwrap();
     assert_eq!(verifier.verify(&token).await, Err(TokenError::KeysUnavailable));
 }
 
@@ -218,7 +218,7 @@ async fn a_symmetric_key_in_a_jwks_signs_nothing() {
 async fn a_secret_and_a_jwks_serve_side_by_side() {
     let endpoint = Endpoint::offering(&[RSA.jwk("r1")]).await;
     let settings = IdentitySettings { hs256_secret: Some(SECRET.into()), ..endpoint.settings() };
-    let verifier = Verifier::new(settings).unwrap();
+    let verifier = TokenVerifier::new(settings).unwrap();
     verifier.verify(&hmac(Algorithm::HS256, SECRET.as_bytes(), &alice())).await.unwrap();
     assert_eq!(endpoint.requests().await, 0, "our own tokens do not depend on the endpoint");
     verifier.verify(&RSA.sign(Some("r1"), &alice())).await.unwrap();

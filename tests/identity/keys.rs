@@ -9,7 +9,7 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rcgen::{KeyPair, PKCS_ED25519, PKCS_RSA_SHA256, RsaKeySize};
 use serde_json::{Value, json};
-use topup::identity::{IdentitySettings, Verifier};
+use topup::identity::{IdentitySettings, TokenVerifier};
 
 pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -97,10 +97,10 @@ pub fn alice_with(changes: &Value) -> Value {
     claims
 }
 
-pub fn with_secret() -> Verifier {
-    Verifier::new(IdentitySettings { hs256_secret: Some(SECRET.into()), ..Default::default() }).unwrap()
+pub fn with_secret() -> TokenVerifier {
+    TokenVerifier::new(IdentitySettings { hs256_secret: Some(SECRET.into()), ..Default::default() }).unwrap()
 }
 
-pub fn with_public_key(pem: String) -> Verifier {
-    Verifier::new(IdentitySettings { public_key_pem: Some(pem), ..Default::default() }).unwrap()
+pub fn with_public_key(pem: String) -> TokenVerifier {
+    TokenVerifier::new(IdentitySettings { public_key_pem: Some(pem), ..Default::default() }).unwrap()
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use chrono::Utc;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
-use topup::identity::{IdentitySettings, MintError, Scope, TokenError, Verifier, mint};
+use topup::identity::{IdentitySettings, MintError, Scope, TokenError, TokenVerifier, mint};
 
 use crate::keys::{SECRET, alice, alice_with, hmac, in_seconds, with_secret};
 
-async fn refusal(verifier: &Verifier, claims: &Value) -> Option<TokenError> {
+async fn refusal(verifier: &TokenVerifier, claims: &Value) -> Option<TokenError> {
     verifier.verify(&hmac(Algorithm::HS256, SECRET.as_bytes(), claims)).await.err()
 }
 
@@ -21,7 +21,7 @@ async fn a_minted_token_is_accepted_and_remembered() {
         audience: Some("wallet".to_owned()),
         ..Default::default()
     };
-    let verifier = Verifier::new(settings).unwrap();
+    let verifier = TokenVerifier::new(settings).unwrap();
     let hour = Duration::from_secs(3600);
     for scope in Scope::ALL {
         let token = mint(&SECRET.into(), "a.b_c:d@e-1", scope, hour, Some("topup"), Some("wallet")).unwrap();
@@ -104,7 +104,7 @@ async fn issuer_and_audience_are_required_once_configured() {
         audience: Some("topup".to_owned()),
         ..Default::default()
     };
-    let verifier = Verifier::new(settings).unwrap();
+    let verifier = TokenVerifier::new(settings).unwrap();
     for (iss, aud, expected) in [
         (json!("https://id.example"), json!("topup"), None),
         (json!("https://id.example"), json!(["shop", "topup"]), None),

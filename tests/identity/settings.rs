@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
-use topup::identity::{IdentitySettings, SettingsError, Verifier};
+use topup::identity::{IdentitySettings, IdentitySettingsError, TokenVerifier};
 
 use crate::keys::{RSA, SECRET, Signer, alice, with_public_key};
 
-fn refusal(settings: IdentitySettings) -> SettingsError {
-    Verifier::new(settings).expect_err("refused")
+fn refusal(settings: IdentitySettings) -> IdentitySettingsError {
+    TokenVerifier::new(settings).expect_err("refused")
 }
 
 fn secret(text: &str) -> IdentitySettings {
@@ -21,27 +21,27 @@ fn public_key(pem: &str) -> IdentitySettings {
 
 #[test]
 fn without_a_good_secret_nothing_starts() {
-    assert_eq!(refusal(IdentitySettings::default()), SettingsError::NoKeySource);
-    assert_eq!(refusal(secret("")), SettingsError::ShortSecret { bytes: 0 });
-    assert_eq!(refusal(secret(&SECRET[..31])), SettingsError::ShortSecret { bytes: 31 });
-    assert_eq!(refusal(secret(&RSA.public_pem())), SettingsError::SecretIsPem);
-    Verifier::new(secret(SECRET)).unwrap();
+    assert_eq!(refusal(IdentitySettings::default()), IdentitySettingsError::NoKeySource);
+    assert_eq!(refusal(secret("")), IdentitySettingsError::ShortSecret { bytes: 0 });
+    assert_eq!(refusal(secret(&SECRET[..31])), IdentitySettingsError::ShortSecret { bytes: 31 });
+    assert_eq!(refusal(secret(&RSA.public_pem())), IdentitySettingsError::SecretIsPem);
+    TokenVerifier::new(secret(SECRET)).unwrap();
     // A good key beside it does not make up for a bad secret.
     let both = IdentitySettings { public_key_pem: Some(RSA.public_pem()), ..secret("short") };
-    assert_eq!(refusal(both), SettingsError::ShortSecret { bytes: 5 });
+    assert_eq!(refusal(both), IdentitySettingsError::ShortSecret { bytes: 5 });
 }
 
 #[test]
 fn only_a_strong_public_key_is_taken() {
-    assert_eq!(refusal(public_key("")), SettingsError::UnreadablePublicKey);
-    assert_eq!(refusal(public_key(SECRET)), SettingsError::UnreadablePublicKey);
-    assert_eq!(refusal(public_key(&RSA.pair.serialize_pem())), SettingsError::PrivateKey);
-    assert_eq!(refusal(public_key(&Signer::ed25519().pair.serialize_pem())), SettingsError::PrivateKey);
+    assert_eq!(refusal(public_key("")), IdentitySettingsError::UnreadablePublicKey);
+    assert_eq!(refusal(public_key(SECRET)), IdentitySettingsError::UnreadablePublicKey);
+    assert_eq!(refusal(public_key(&RSA.pair.serialize_pem())), IdentitySettingsError::PrivateKey);
+    assert_eq!(refusal(public_key(&Signer::ed25519().pair.serialize_pem())), IdentitySettingsError::PrivateKey);
     let elliptic = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap().public_key_pem();
-    assert_eq!(refusal(public_key(&elliptic)), SettingsError::UnreadablePublicKey);
+    assert_eq!(refusal(public_key(&elliptic)), IdentitySettingsError::UnreadablePublicKey);
     // Made with `openssl genrsa 1024 | openssl rsa -pubout`.
     let weak = "-----BEGIN PUBLIC KEY-----\nMIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQCsf24M+eHHPsQgaVf0EtUZuSaP\naqms1Em1H7SoaIX33kOkREr/WWwHRwpm9agWkbtkC84Xwp1SrQE0bkO+BzqEAdDV\nd7xYrTK4Sc44xcKz0cvDQeutLqYBMkHx/6W49MofscnC+S/11DZU6G1MvW9wqXMv\nBz5RjRbmK8++pQawJwIDAQAB\n-----END PUBLIC KEY-----\n";
-    assert_eq!(refusal(public_key(weak)), SettingsError::WeakPublicKey);
+    assert_eq!(refusal(public_key(weak)), IdentitySettingsError::WeakPublicKey);
 }
 
 #[tokio::test]
@@ -60,21 +60,21 @@ async fn both_kinds_of_public_key_are_recognised() {
 fn what_is_set_must_make_sense() {
     let good = secret(SECRET);
     let url = |text: &str| IdentitySettings { jwks_url: Some(text.parse().unwrap()), ..good.clone() };
-    assert_eq!(refusal(url("file:///etc/jwks.json")), SettingsError::JwksUrl);
-    assert_eq!(refusal(url("ftp://id.example/jwks")), SettingsError::JwksUrl);
-    Verifier::new(url("https://id.example/jwks")).unwrap();
+    assert_eq!(refusal(url("file:///etc/jwks.json")), IdentitySettingsError::JwksUrl);
+    assert_eq!(refusal(url("ftp://id.example/jwks")), IdentitySettingsError::JwksUrl);
+    TokenVerifier::new(url("https://id.example/jwks")).unwrap();
     let empty = IdentitySettings { issuer: Some(String::new()), ..good.clone() };
-    assert_eq!(refusal(empty), SettingsError::Empty("issuer"));
+    assert_eq!(refusal(empty), IdentitySettingsError::Empty("issuer"));
     let empty = IdentitySettings { audience: Some(String::new()), ..good.clone() };
-    assert_eq!(refusal(empty), SettingsError::Empty("audience"));
+    assert_eq!(refusal(empty), IdentitySettingsError::Empty("audience"));
     let late = IdentitySettings { leeway: Duration::from_secs(301), ..good };
-    assert_eq!(refusal(late), SettingsError::LongLeeway);
+    assert_eq!(refusal(late), IdentitySettingsError::LongLeeway);
 }
 
 #[test]
 fn no_secret_in_debug_output() {
     let settings = secret(SECRET);
     let debug = format!("{settings:?}");
-    let verifier = Verifier::new(settings).unwrap();
+    let verifier = TokenVerifier::new(settings).unwrap();
     assert!(!format!("{debug} {verifier:?}").contains(SECRET));
 }

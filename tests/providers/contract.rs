@@ -9,7 +9,7 @@ use topup::domain::money::Money;
 use topup::domain::payment::{Channel, Fact, Notification, Observation, PaymentFact, RefundFact, RefundStatus};
 use topup::providers::settings::{ProviderSettings, Timeouts};
 use topup::providers::{
-    AttemptRef, AttemptRequest, CardFlow, Created, NextAction, NotificationError, Outcome, PaymentProvider,
+    AttemptRef, AttemptRequest, CardFlow, Created, NextAction, NotificationError, NotificationOutcome, PaymentProvider,
     ProviderError, RawNotification, Registry,
 };
 use topup::sandbox::{PaypalCredentials, Sandbox, SandboxConfig, StripeCredentials, VnpayCredentials};
@@ -227,7 +227,7 @@ async fn money_is_one_fact_from_whichever_side() {
         forged.query = forged.query.replace("vnp_Amount=5", "vnp_Amount=9");
         let said = provider.verify(&forged).await;
         assert!(matches!(said, Err(NotificationError::BadSignature(_))), "{}: {said:?}", way.company);
-        assert_ne!(provider.reply(Outcome::Recorded), provider.reply(Outcome::BadSignature));
+        assert_ne!(provider.reply(NotificationOutcome::Recorded), provider.reply(NotificationOutcome::BadSignature));
     }
 }
 
@@ -337,5 +337,5 @@ async fn a_provider_without_a_counterpart_keeps_the_same_contract() {
     assert!(matches!(provider.refund(&back).await, Err(ProviderError::Unsupported { .. })));
     let said = provider.verify(&notification(&[], b"{}")).await;
     assert!(matches!(said, Err(NotificationError::BadSignature(_))));
-    assert_eq!(provider.reply(Outcome::Recorded).status, 404);
+    assert_eq!(provider.reply(NotificationOutcome::Recorded).status, 404);
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use topup::domain::payment::{Channel, RefundStatus};
-use topup::providers::settings::{ProviderSettings, SettingsError};
+use topup::providers::settings::{ProviderSettings, ProviderSettingsError};
 use topup::providers::{CardFlow, NextAction, PaymentProvider, ProviderError, Registry};
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -427,10 +427,10 @@ fn settings_that_cannot_be_safe_are_refused() {
     let with = |settings| Registry::new(&ProviderSettings { paypal: Some(settings), ..nothing() });
     let mut simulator = complete.clone();
     simulator.webhook_id = Some("WEBHOOK_ID".to_owned());
-    assert_eq!(with(simulator).unwrap_err(), SettingsError::SimulatorWebhookId);
+    assert_eq!(with(simulator).unwrap_err(), ProviderSettingsError::SimulatorWebhookId);
     let mut no_roots = complete.clone();
     no_roots.cert_roots_pem = Some(b"nothing".to_vec());
-    assert_eq!(with(no_roots).unwrap_err(), SettingsError::BadRoots);
+    assert_eq!(with(no_roots).unwrap_err(), ProviderSettingsError::BadRoots);
     let mut unset = complete.clone();
     unset.webhook_id = Some(String::new());
     assert!(with(unset).unwrap().by_name("paypal").is_none());

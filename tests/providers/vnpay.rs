@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use topup::domain::payment::{Channel, Fact, Observation, RefundStatus};
 use topup::providers::settings::ProviderSettings;
 use topup::providers::{
-    CardFlow, NextAction, NotificationError, Outcome, PaymentProvider, ProviderError, RawNotification, Registry,
+    CardFlow, NextAction, NotificationError, NotificationOutcome, PaymentProvider, ProviderError, RawNotification, Registry,
 };
 use wiremock::matchers::{body_partial_json, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -395,12 +395,12 @@ async fn an_ipn_is_a_fact_when_signed_for_our_terminal() {
 fn replies_are_vnpays_own_words() {
     let provider = provider("http://127.0.0.1:9/api");
     for (outcome, body) in [
-        (Outcome::Recorded, r#"{"RspCode":"00","Message":"Confirm Success"}"#),
-        (Outcome::AlreadySettled, r#"{"RspCode":"02","Message":"Order already confirmed"}"#),
-        (Outcome::UnknownOrder, r#"{"RspCode":"01","Message":"Order not found"}"#),
-        (Outcome::AmountMismatch, r#"{"RspCode":"04","Message":"invalid amount"}"#),
-        (Outcome::BadSignature, r#"{"RspCode":"97","Message":"Invalid signature"}"#),
-        (Outcome::TryAgain, r#"{"RspCode":"99","Message":"Unknow error"}"#),
+        (NotificationOutcome::Recorded, r#"{"RspCode":"00","Message":"Confirm Success"}"#),
+        (NotificationOutcome::AlreadySettled, r#"{"RspCode":"02","Message":"Order already confirmed"}"#),
+        (NotificationOutcome::UnknownOrder, r#"{"RspCode":"01","Message":"Order not found"}"#),
+        (NotificationOutcome::AmountMismatch, r#"{"RspCode":"04","Message":"invalid amount"}"#),
+        (NotificationOutcome::BadSignature, r#"{"RspCode":"97","Message":"Invalid signature"}"#),
+        (NotificationOutcome::TryAgain, r#"{"RspCode":"99","Message":"Unknow error"}"#),
     ] {
         let reply = provider.reply(outcome);
         assert_eq!((reply.status, reply.content_type, reply.body.as_str()), (200, "application/json", body));

@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 
 use super::problem::Failure;
 use crate::app::Caller;
-use crate::identity::{Decision, Limiter, Principal, Scope, Scopes, Verifier};
+use crate::identity::{Decision, Limiter, Principal, Scope, Scopes, TokenVerifier};
 
 /// What needs no token: exact paths, and prefixes that end with a slash. Providers authenticate by signature.
 pub const PUBLIC: [&str; 8] =
@@ -34,7 +34,7 @@ pub fn is_public(path: &str) -> bool {
 /// Verifies tokens and counts calls.
 #[derive(Debug, Clone)]
 pub struct Gate {
-    pub verifier: Arc<Verifier>,
+    pub verifier: Arc<TokenVerifier>,
     pub customers: Arc<Limiter>,
     pub services: Arc<Limiter>,
 }

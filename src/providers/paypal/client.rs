@@ -11,8 +11,8 @@ use tokio::sync::Mutex;
 use super::NAME;
 use super::wire::ErrorBody;
 use crate::providers::ProviderError;
-use crate::providers::http::{Answer, Client, Retry};
-use crate::providers::settings::{self, PaypalSettings, SettingsError, Timeouts};
+use crate::providers::http::{CompanyResponse, Client, Retry};
+use crate::providers::settings::{self, PaypalSettings, ProviderSettingsError, Timeouts};
 
 /// A token is not used in its last minute: a call may be under way then.
 const TOKEN_MARGIN: Duration = Duration::from_secs(60);
@@ -43,7 +43,7 @@ impl fmt::Debug for PaypalClient {
 }
 
 impl PaypalClient {
-    pub fn new(settings: &PaypalSettings, timeouts: Timeouts) -> Result<Self, SettingsError> {
+    pub fn new(settings: &PaypalSettings, timeouts: Timeouts) -> Result<Self, ProviderSettingsError> {
         Ok(Self {
             http: Client::new(NAME, timeouts)?,
             base_url: settings::base_url(&settings.base_url, "PayPal base URL")?,
@@ -89,7 +89,7 @@ impl PaypalClient {
         if answer.is_success() { self.http.json(&answer) } else { Err(self.refusal(&answer)) }
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder, token: &SecretString) -> Result<Answer, ProviderError> {
+    async fn send(&self, request: reqwest::RequestBuilder, token: &SecretString) -> Result<CompanyResponse, ProviderError> {
         self.http.send(request.bearer_auth(token.expose_secret()), Retry::Safe).await
     }
 
@@ -129,7 +129,7 @@ impl PaypalClient {
     }
 
     /// What an error answer means. Issues are told by their code, never by their description.
-    fn refusal(&self, answer: &Answer) -> ProviderError {
+    fn refusal(&self, answer: &CompanyResponse) -> ProviderError {
         match answer.status {
             401 | 403 => return ProviderError::Credentials { provider: NAME },
             400 | 404 | 409 | 422 | 429 => {}
@@ -157,7 +157,7 @@ impl PaypalClient {
     }
 }
 
-fn debug_id(answer: &Answer) -> String {
+fn debug_id(answer: &CompanyResponse) -> String {
     answer.header("paypal-debug-id").map(|id| format!(", debug id {id}")).unwrap_or_default()
 }
 

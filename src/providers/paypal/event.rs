@@ -5,9 +5,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::mapping::{self, Account};
-use super::wire::{ApprovalReversed, Capture, Dispute, Event, Order, Refund};
+use super::wire::{ApprovalReversed, Capture, Dispute, PaypalEvent, Order, Refund};
 use crate::domain::payment::{Fact, Notification, Observation, RefundStatus};
-use crate::providers::{NotificationError, Riddle};
+use crate::providers::{NotificationError, UnreadableNotification};
 
 /// Reads an event.
 ///
@@ -15,12 +15,12 @@ use crate::providers::{NotificationError, Riddle};
 /// [`NotificationError::Malformed`] when it is of a kind we need but says nothing usable.
 pub(super) fn parse(body: &[u8], account: &Account) -> Result<Notification, NotificationError> {
     // Only the place: serde's own text quotes the event.
-    let event: Event = serde_json::from_slice(body).map_err(|error| {
+    let event: PaypalEvent = serde_json::from_slice(body).map_err(|error| {
         NotificationError::Malformed(format!("no event at line {} column {}", error.line(), error.column()).into())
     })?;
     let created_at = event.create_time.as_deref().and_then(|time| DateTime::parse_from_rfc3339(time).ok());
     let fact = fact(&event.event_type, event.resource, account)
-        .map_err(|reason| NotificationError::Malformed(Riddle::of(&event.id, &event.event_type, reason)))?;
+        .map_err(|reason| NotificationError::Malformed(UnreadableNotification::of(&event.id, &event.event_type, reason)))?;
     Ok(Notification {
         event_id: event.id,
         event_type: event.event_type,

@@ -8,9 +8,6 @@ use crate::domain::payment::{
     AttemptLocator, DisputeFact, DisputeStatus, Observation, PaymentFact, RefundFact, RefundStatus,
 };
 
-/// Why an object says nothing usable: unknown words, a missing part.
-pub(super) type Unreadable = String;
-
 /// Our account as facts name it; part of what identifies a payment.
 #[derive(Debug, Clone)]
 pub(super) struct Account {
@@ -19,7 +16,7 @@ pub(super) struct Account {
 }
 
 /// What an order says. `COMPLETED` does not prove payment: the captures do.
-pub(super) fn order(order: &Order, account: &Account) -> Result<Observation, Unreadable> {
+pub(super) fn order(order: &Order, account: &Account) -> Result<Observation, String> {
     let captures = order.purchase_units.iter().filter_map(|unit| unit.payments.as_ref()).flat_map(|p| &p.captures);
     // Of several captures the one that moved most counts: one may have been declined before.
     let seen: Vec<Observation> = captures.map(|one| capture(one, account)).collect::<Result<_, _>>()?;
@@ -43,7 +40,7 @@ pub(super) fn order(order: &Order, account: &Account) -> Result<Observation, Unr
     }
 }
 
-pub(super) fn capture(capture: &Capture, account: &Account) -> Result<Observation, Unreadable> {
+pub(super) fn capture(capture: &Capture, account: &Account) -> Result<Observation, String> {
     let reason = capture.status_details.as_ref().and_then(|details| details.reason.clone());
     Ok(match capture.status.as_str() {
         // What was given back later has its own facts; the money did arrive.
@@ -93,7 +90,7 @@ pub(super) fn capture_issue(issue: &str) -> Option<Observation> {
     }
 }
 
-pub(super) fn refund(refund: &Refund) -> Result<RefundFact, Unreadable> {
+pub(super) fn refund(refund: &Refund) -> Result<RefundFact, String> {
     let status = match refund.status.as_deref() {
         // A reversal's resource may have none: PayPal took the money already.
         Some("COMPLETED") | None => RefundStatus::Succeeded,
@@ -120,7 +117,7 @@ fn capture_of(refund: &Refund) -> Option<String> {
     named.or_else(up).filter(|id| !id.is_empty()).map(str::to_owned)
 }
 
-pub(super) fn dispute(dispute: &Dispute) -> Result<DisputeFact, Unreadable> {
+pub(super) fn dispute(dispute: &Dispute) -> Result<DisputeFact, String> {
     let outcome = dispute.dispute_outcome.as_ref().and_then(|outcome| outcome.outcome_code.as_deref());
     let status = match (dispute.status.as_deref(), outcome) {
         (Some("RESOLVED"), Some("RESOLVED_BUYER_FAVOUR" | "ACCEPTED")) => DisputeStatus::Lost,
@@ -143,7 +140,7 @@ pub(super) fn dispute(dispute: &Dispute) -> Result<DisputeFact, Unreadable> {
     })
 }
 
-pub(super) fn amount(amount: Option<&Amount>) -> Result<Money, Unreadable> {
+pub(super) fn amount(amount: Option<&Amount>) -> Result<Money, String> {
     let amount = amount.ok_or("no amount")?;
     money::from_wire(&amount.value, &amount.currency_code).map_err(|error| error.to_string())
 }

@@ -15,11 +15,11 @@ use chrono::Utc;
 
 use self::client::{PaypalClient, path_segment};
 use self::mapping::Account;
-use self::verify::Verifier;
+use self::verify::NotificationVerifier;
 use self::wire::{Order, Refund};
-use super::settings::{self, PaypalSettings, SettingsError, Timeouts};
+use super::settings::{self, PaypalSettings, ProviderSettingsError, Timeouts};
 use super::{
-    AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, Outcome, PaymentProvider,
+    AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, NotificationOutcome, PaymentProvider,
     ProviderError, RawNotification, RefundRequest, Reply, Returned,
 };
 use crate::domain::id::IdKind;
@@ -32,7 +32,7 @@ const NAME: &str = "paypal";
 #[derive(Debug)]
 pub struct Paypal {
     client: PaypalClient,
-    verifier: Verifier,
+    verifier: NotificationVerifier,
     account: Account,
     public_url: String,
     capabilities: Capabilities,
@@ -40,12 +40,12 @@ pub struct Paypal {
 
 impl Paypal {
     /// # Errors
-    /// [`SettingsError`] for unusable URLs or roots, or the simulator's webhook id.
-    pub fn new(settings: &PaypalSettings, public_url: &str, timeouts: Timeouts) -> Result<Self, SettingsError> {
+    /// [`ProviderSettingsError`] for unusable URLs or roots, or the simulator's webhook id.
+    pub fn new(settings: &PaypalSettings, public_url: &str, timeouts: Timeouts) -> Result<Self, ProviderSettingsError> {
         let client = PaypalClient::new(settings, timeouts)?;
         let host = settings::host(&client.base_url).unwrap_or_default();
         Ok(Self {
-            verifier: Verifier::new(settings, &client.base_url)?,
+            verifier: NotificationVerifier::new(settings, &client.base_url)?,
             // PayPal's objects name the merchant in ways that differ by call; our client id is one account's.
             account: Account {
                 name: settings.client_id.trim().to_owned(),
@@ -227,12 +227,12 @@ impl PaymentProvider for Paypal {
         true
     }
 
-    fn reply(&self, outcome: Outcome) -> Reply {
+    fn reply(&self, outcome: NotificationOutcome) -> Reply {
         // Any 2xx ends the retries. What is on record for an operator needs none.
         let status = match outcome {
-            Outcome::Recorded | Outcome::AlreadySettled | Outcome::UnknownOrder | Outcome::AmountMismatch => 200,
-            Outcome::BadSignature => 400,
-            Outcome::TryAgain => 503,
+            NotificationOutcome::Recorded | NotificationOutcome::AlreadySettled | NotificationOutcome::UnknownOrder | NotificationOutcome::AmountMismatch => 200,
+            NotificationOutcome::BadSignature => 400,
+            NotificationOutcome::TryAgain => 503,
         };
         Reply { status, content_type: "application/json", body: "{}".to_owned() }
     }

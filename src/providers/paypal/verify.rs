@@ -16,7 +16,7 @@ use super::certificate::{self, Distrust};
 use super::client::PaypalClient;
 use super::transmission::{Transmission, certificate_url};
 use crate::providers::http::Retry;
-use crate::providers::settings::{PaypalSettings, PaypalVerify, SettingsError};
+use crate::providers::settings::{PaypalSettings, PaypalVerify, ProviderSettingsError};
 use crate::providers::{NotificationError, ProviderError, RawNotification};
 
 const CERTIFICATE_LIFE: Duration = Duration::from_secs(24 * 3600);
@@ -26,7 +26,7 @@ const SIMULATOR_WEBHOOK_ID: &str = "WEBHOOK_ID";
 
 type Chain = Arc<Vec<CertificateDer<'static>>>;
 
-pub(super) struct Verifier {
+pub(super) struct NotificationVerifier {
     webhook_id: String,
     way: PaypalVerify,
     roots: Vec<TrustAnchor<'static>>,
@@ -35,14 +35,14 @@ pub(super) struct Verifier {
     chains: Cache<String, Chain>,
 }
 
-impl fmt::Debug for Verifier {
+impl fmt::Debug for NotificationVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verifier").field("way", &self.way).field("test_base", &self.test_base).finish_non_exhaustive()
+        f.debug_struct("NotificationVerifier").field("way", &self.way).field("test_base", &self.test_base).finish_non_exhaustive()
     }
 }
 
 #[derive(Serialize)]
-struct Question<'a> {
+struct PostbackRequest<'a> {
     auth_algo: &'a str,
     cert_url: &'a str,
     transmission_id: &'a str,
@@ -54,18 +54,18 @@ struct Question<'a> {
 }
 
 #[derive(Deserialize)]
-struct Verdict {
+struct PostbackAnswer {
     verification_status: String,
 }
 
-impl Verifier {
-    pub fn new(settings: &PaypalSettings, base_url: &str) -> Result<Self, SettingsError> {
+impl NotificationVerifier {
+    pub fn new(settings: &PaypalSettings, base_url: &str) -> Result<Self, ProviderSettingsError> {
         let webhook_id = settings.webhook_id.as_deref().unwrap_or_default().trim().to_owned();
         if webhook_id.eq_ignore_ascii_case(SIMULATOR_WEBHOOK_ID) {
-            return Err(SettingsError::SimulatorWebhookId);
+            return Err(ProviderSettingsError::SimulatorWebhookId);
         }
         let roots = match &settings.cert_roots_pem {
-            Some(pem) => certificate::roots_from_pem(pem).ok_or(SettingsError::BadRoots)?,
+            Some(pem) => certificate::roots_from_pem(pem).ok_or(ProviderSettingsError::BadRoots)?,
             None => certificate::public_roots(),
         };
         Ok(Self {
@@ -131,7 +131,7 @@ impl Verifier {
     ) -> Result<(), NotificationError> {
         let event: &RawValue = serde_json::from_slice(&raw.body)
             .map_err(|_| NotificationError::BadSignature("the body is not JSON, so PayPal did not sign it"))?;
-        let question = Question {
+        let question = PostbackRequest {
             auth_algo: transmission.algorithm,
             cert_url: transmission.certificate_url,
             transmission_id: transmission.id,
@@ -144,7 +144,7 @@ impl Verifier {
             .map_err(|_| NotificationError::CouldNotVerify("the question cannot be written".to_owned()))?;
         let answer = client.post("/v1/notifications/verify-webhook-signature", question, None).await;
         match answer {
-            Ok(Verdict { verification_status }) if verification_status == "SUCCESS" => Ok(()),
+            Ok(PostbackAnswer { verification_status }) if verification_status == "SUCCESS" => Ok(()),
             Ok(_) => Err(NotificationError::BadSignature("PayPal says that it is not its own")),
             // PayPal finds the headers themselves wrong.
             Err(ProviderError::Refused { .. }) => {
@@ -193,7 +193,7 @@ mod tests {
             verify: PaypalVerify::Offline,
         };
         let client = PaypalClient::new(&settings, Timeouts::default()).unwrap();
-        let verifier = Verifier::new(&settings, &server.uri()).unwrap();
+        let verifier = NotificationVerifier::new(&settings, &server.uri()).unwrap();
         let pem = include_bytes!(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/tests/providers/vectors/paypal/leaf-without-intermediate.pem"

@@ -106,7 +106,7 @@ pub(super) struct ApprovalReversed {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Event {
+pub(super) struct PaypalEvent {
     pub id: String,
     pub event_type: String,
     pub create_time: Option<String>,

@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use super::NAME;
 use super::wire::ErrorBody;
 use crate::providers::ProviderError;
-use crate::providers::http::{Answer, Client, Retry};
-use crate::providers::settings::{self, SettingsError, StripeSettings, Timeouts};
+use crate::providers::http::{CompanyResponse, Client, Retry};
+use crate::providers::settings::{self, ProviderSettingsError, StripeSettings, Timeouts};
 
 pub(super) struct StripeClient {
     http: Client,
@@ -25,7 +25,7 @@ impl fmt::Debug for StripeClient {
 }
 
 impl StripeClient {
-    pub fn new(settings: &StripeSettings, timeouts: Timeouts) -> Result<Self, SettingsError> {
+    pub fn new(settings: &StripeSettings, timeouts: Timeouts) -> Result<Self, ProviderSettingsError> {
         Ok(Self {
             http: Client::new(NAME, timeouts)?,
             base_url: settings::base_url(&settings.base_url, "Stripe base URL")?,
@@ -66,7 +66,7 @@ impl StripeClient {
     }
 
     /// What an error answer means (docs.stripe.com/api/errors).
-    fn refusal(&self, answer: &Answer) -> ProviderError {
+    fn refusal(&self, answer: &CompanyResponse) -> ProviderError {
         let request_id = answer.header("request-id").unwrap_or("unknown");
         match answer.status {
             401 | 403 => return ProviderError::Credentials { provider: NAME },
@@ -88,7 +88,7 @@ impl StripeClient {
     }
 }
 
-fn busy(answer: &Answer, request_id: &str) -> ProviderError {
+fn busy(answer: &CompanyResponse, request_id: &str) -> ProviderError {
     ProviderError::Busy {
         provider: NAME,
         detail: format!("status {}, request {request_id}", answer.status),

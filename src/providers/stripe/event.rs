@@ -5,9 +5,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::mapping;
-use super::wire::{Dispute, Event, PaymentIntent, Refund, Session};
+use super::wire::{Dispute, StripeEvent, PaymentIntent, Refund, CheckoutSession};
 use crate::domain::payment::{Fact, Notification, Observation};
-use crate::providers::{NotificationError, Riddle};
+use crate::providers::{NotificationError, UnreadableNotification};
 
 /// Reads an event.
 ///
@@ -15,12 +15,12 @@ use crate::providers::{NotificationError, Riddle};
 /// [`NotificationError::Malformed`] when it is of a kind we need but says nothing usable.
 pub(super) fn parse(body: &[u8]) -> Result<Notification, NotificationError> {
     // Only the place: serde's own text quotes the event.
-    let event: Event = serde_json::from_slice(body).map_err(|error| {
+    let event: StripeEvent = serde_json::from_slice(body).map_err(|error| {
         NotificationError::Malformed(format!("no event at line {} column {}", error.line(), error.column()).into())
     })?;
     let created_at = event.created.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
     let fact = fact(&event.kind, event.data.object)
-        .map_err(|reason| NotificationError::Malformed(Riddle::of(&event.id, &event.kind, reason)))?;
+        .map_err(|reason| NotificationError::Malformed(UnreadableNotification::of(&event.id, &event.kind, reason)))?;
     Ok(Notification { event_id: event.id, event_type: event.kind, created_at, fact })
 }
 
@@ -48,7 +48,7 @@ fn fact(kind: &str, object: Value) -> Result<Fact, String> {
     }
 }
 
-fn session(kind: &str, session: &Session) -> Result<Fact, String> {
+fn session(kind: &str, session: &CheckoutSession) -> Result<Fact, String> {
     // Subscriptions and card set-ups of the same account are not ours, nor is a session with nothing to pay: our
     // orders are over more than nothing.
     let other_mode = session.mode.as_deref().is_some_and(|mode| mode != "payment");

@@ -3,18 +3,15 @@
 use uuid::Uuid;
 
 use super::money;
-use super::wire::{Dispute, Expandable, Metadata, PaymentIntent, Refund, Session};
+use super::wire::{Dispute, Expandable, Metadata, PaymentIntent, Refund, CheckoutSession};
 use super::{MERCHANT_ACCOUNT, META_FLOW, META_ORDER, META_REFUND};
 use crate::domain::id::IdKind;
 use crate::domain::payment::{
     AttemptLocator, DisputeFact, DisputeStatus, Observation, PaymentFact, RefundFact, RefundStatus,
 };
 
-/// Why an object says nothing usable: unknown words, a currency we do not know, a missing part.
-pub(super) type Unreadable = String;
-
-/// What a Checkout Session says. `paid` decides, whatever the status: money is never overlooked.
-pub(super) fn session(session: &Session) -> Result<Observation, Unreadable> {
+/// What a Checkout CheckoutSession says. `paid` decides, whatever the status: money is never overlooked.
+pub(super) fn session(session: &CheckoutSession) -> Result<Observation, String> {
     match (session.payment_status.as_str(), session.status.as_deref()) {
         ("paid", _) => session_paid(session).map(Observation::Paid),
         ("unpaid", Some("expired")) => Ok(Observation::Expired),
@@ -24,7 +21,7 @@ pub(super) fn session(session: &Session) -> Result<Observation, Unreadable> {
     }
 }
 
-fn session_paid(session: &Session) -> Result<PaymentFact, Unreadable> {
+fn session_paid(session: &CheckoutSession) -> Result<PaymentFact, String> {
     let payment_id = session.payment_intent.as_ref().and_then(Expandable::id).ok_or("paid without a PaymentIntent")?;
     let (Some(units), Some(currency)) = (session.amount_total, session.currency.as_deref()) else {
         return Err("paid without an amount".to_owned());
@@ -39,7 +36,7 @@ fn session_paid(session: &Session) -> Result<PaymentFact, Unreadable> {
 }
 
 /// A completed session that is not paid: a delayed method, whose end the expanded PaymentIntent tells.
-fn delayed(session: &Session) -> Observation {
+fn delayed(session: &CheckoutSession) -> Observation {
     let Some(Expandable::Object(intent)) = &session.payment_intent else {
         return Observation::InFlight { reason: "delayed payment method".to_owned() };
     };
@@ -50,7 +47,7 @@ fn delayed(session: &Session) -> Observation {
     }
 }
 
-fn note(session: &Session) -> Option<String> {
+fn note(session: &CheckoutSession) -> Option<String> {
     match &session.payment_intent {
         Some(Expandable::Object(intent)) => intent_note(intent),
         _ => None,
@@ -58,7 +55,7 @@ fn note(session: &Session) -> Option<String> {
 }
 
 /// What a PaymentIntent says (docs.stripe.com/payments/paymentintents/lifecycle).
-pub(super) fn intent(intent: &PaymentIntent) -> Result<Observation, Unreadable> {
+pub(super) fn intent(intent: &PaymentIntent) -> Result<Observation, String> {
     match intent.status.as_str() {
         "requires_payment_method" | "requires_confirmation" | "requires_action" => {
             Ok(Observation::Pending { note: intent_note(intent) })
@@ -98,7 +95,7 @@ fn last_error(intent: &PaymentIntent) -> String {
     }
 }
 
-pub(super) fn refund(refund: &Refund) -> Result<RefundFact, Unreadable> {
+pub(super) fn refund(refund: &Refund) -> Result<RefundFact, String> {
     let status = match refund.status.as_deref() {
         // A legacy refund without a status is one that went through at once.
         Some("succeeded") | None => RefundStatus::Succeeded,
@@ -124,7 +121,7 @@ pub(super) fn our_refund(refund: &Refund) -> Option<Uuid> {
 
 /// While the payer's bank only asks (`warning_…`), no money has been withdrawn and none may be taken; a refund is
 /// the way to settle it (docs.stripe.com/disputes/how-disputes-work, inquiries).
-pub(super) fn dispute(dispute: &Dispute) -> Result<DisputeFact, Unreadable> {
+pub(super) fn dispute(dispute: &Dispute) -> Result<DisputeFact, String> {
     let status = match dispute.status.as_str() {
         "won" | "warning_closed" | "prevented" => DisputeStatus::Won,
         "lost" => DisputeStatus::Lost,
@@ -141,11 +138,11 @@ pub(super) fn dispute(dispute: &Dispute) -> Result<DisputeFact, Unreadable> {
     })
 }
 
-pub(super) fn session_locator(session: &Session) -> AttemptLocator {
+pub(super) fn session_locator(session: &CheckoutSession) -> AttemptLocator {
     AttemptLocator { provider_reference: Some(session.id.clone()), order_id: session_order(session), amount: None }
 }
 
-/// A PaymentIntent that a Checkout Session made is not what we stored with the attempt.
+/// A PaymentIntent that a Checkout CheckoutSession made is not what we stored with the attempt.
 pub(super) fn intent_locator(intent: &PaymentIntent) -> AttemptLocator {
     let of_checkout = belongs_to_checkout(intent);
     AttemptLocator {
@@ -159,7 +156,7 @@ pub(super) fn belongs_to_checkout(intent: &PaymentIntent) -> bool {
     meta(intent.metadata.as_ref(), META_FLOW) == Some("checkout")
 }
 
-pub(super) fn session_order(session: &Session) -> Option<Uuid> {
+pub(super) fn session_order(session: &CheckoutSession) -> Option<Uuid> {
     let named = session.client_reference_id.as_deref().and_then(|id| IdKind::TopUpOrder.parse(id));
     named.or_else(|| order_of(session.metadata.as_ref()))
 }

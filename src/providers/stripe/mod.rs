@@ -14,10 +14,10 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use self::client::StripeClient;
-use self::wire::{Expandable, PaymentIntent, Refund, Refunds, Session};
-use super::settings::{SettingsError, StripeSettings, Timeouts};
+use self::wire::{Expandable, PaymentIntent, Refund, Refunds, CheckoutSession};
+use super::settings::{ProviderSettingsError, StripeSettings, Timeouts};
 use super::{
-    AttemptRef, AttemptRequest, Capabilities, CardFlow, Created, NextAction, NotificationError, Outcome,
+    AttemptRef, AttemptRequest, Capabilities, CardFlow, Created, NextAction, NotificationError, NotificationOutcome,
     PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply,
 };
 use crate::domain::id::IdKind;
@@ -48,8 +48,8 @@ pub struct Stripe {
 
 impl Stripe {
     /// # Errors
-    /// [`SettingsError`] for an unusable base URL.
-    pub fn new(settings: &StripeSettings, timeouts: Timeouts) -> Result<Self, SettingsError> {
+    /// [`ProviderSettingsError`] for an unusable base URL.
+    pub fn new(settings: &StripeSettings, timeouts: Timeouts) -> Result<Self, ProviderSettingsError> {
         Ok(Self {
             client: StripeClient::new(settings, timeouts)?,
             publishable_key: settings.publishable_key.trim().to_owned(),
@@ -66,9 +66,9 @@ impl Stripe {
         })
     }
 
-    async fn read_session(&self, id: &str) -> Result<Session, ProviderError> {
+    async fn read_session(&self, id: &str) -> Result<CheckoutSession, ProviderError> {
         let path = format!("/v1/checkout/sessions/{id}?expand%5B0%5D=payment_intent");
-        let session: Session = self.client.get(&path).await?;
+        let session: CheckoutSession = self.client.get(&path).await?;
         self.require(session.id == id, "another session")?;
         Ok(session)
     }
@@ -80,7 +80,7 @@ impl Stripe {
     }
 
     /// Whether a session is about that order. What was paid is reported as it is: settlement compares it.
-    fn about(&self, session: &Session, order_id: Uuid, amount: Money) -> Result<(), ProviderError> {
+    fn about(&self, session: &CheckoutSession, order_id: Uuid, amount: Money) -> Result<(), ProviderError> {
         let stated = mapping::session_order(session);
         self.require(stated.is_none_or(|stated| stated == order_id), "another order's session")?;
         if session.payment_status != "paid"
@@ -119,7 +119,7 @@ impl Stripe {
         if holds { Ok(()) } else { Err(mismatch(otherwise)) }
     }
 
-    fn session_state(&self, session: &Session, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
+    fn session_state(&self, session: &CheckoutSession, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
         self.about(session, attempt.order_id, attempt.amount)?;
         mapping::session(session).map_err(|reason| self.client.unavailable(&reason))
     }
@@ -131,7 +131,7 @@ impl Stripe {
 
     async fn create_session(&self, request: &AttemptRequest) -> Result<Created, ProviderError> {
         let form = request::session(request, self.dialect)?;
-        let session: Session = self.client.post("/v1/checkout/sessions", &form, &request.request_key).await?;
+        let session: CheckoutSession = self.client.post("/v1/checkout/sessions", &form, &request.request_key).await?;
         self.about(&session, request.order_id, request.amount)?;
         let url = session.url.ok_or_else(|| self.client.unavailable("a session without a page"))?;
         Ok(Created {
@@ -227,7 +227,7 @@ impl PaymentProvider for Stripe {
         let (observation, refused) = match attempt.flow {
             CardFlow::Checkout => {
                 let path = format!("/v1/checkout/sessions/{id}/expire");
-                match self.client.post::<Session>(&path, &[], &fresh_key()).await {
+                match self.client.post::<CheckoutSession>(&path, &[], &fresh_key()).await {
                     Ok(session) => {
                         self.require(session.id == id, "another session")?;
                         (self.session_state(&session, attempt)?, None)
@@ -289,12 +289,12 @@ impl PaymentProvider for Stripe {
         event::parse(&raw.body)
     }
 
-    fn reply(&self, outcome: Outcome) -> Reply {
+    fn reply(&self, outcome: NotificationOutcome) -> Reply {
         // Any 2xx ends the retries. What is on record for an operator needs none.
         let status = match outcome {
-            Outcome::Recorded | Outcome::AlreadySettled | Outcome::UnknownOrder | Outcome::AmountMismatch => 200,
-            Outcome::BadSignature => 400,
-            Outcome::TryAgain => 503,
+            NotificationOutcome::Recorded | NotificationOutcome::AlreadySettled | NotificationOutcome::UnknownOrder | NotificationOutcome::AmountMismatch => 200,
+            NotificationOutcome::BadSignature => 400,
+            NotificationOutcome::TryAgain => 503,
         };
         Reply { status, content_type: "application/json", body: "{}".to_owned() }
     }

@@ -16,7 +16,7 @@ pub(super) enum Expandable<T> {
 pub(super) type Metadata = HashMap<String, String>;
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Session {
+pub(super) struct CheckoutSession {
     pub id: String,
     pub mode: Option<String>,
     pub url: Option<String>,
@@ -90,7 +90,7 @@ pub(super) struct Dispute {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Event {
+pub(super) struct StripeEvent {
     pub id: String,
     #[serde(rename = "type")]
     pub kind: String,

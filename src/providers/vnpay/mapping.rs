@@ -79,7 +79,7 @@ pub(super) fn transaction_no(payment_id: &str) -> Option<&str> {
 
 /// What an IPN or a query states about one payment.
 #[derive(Debug)]
-pub(super) struct Statement<'a> {
+pub(super) struct StatedPayment<'a> {
     /// How the payment ended for the payer; absent in a query, whose own code means the query.
     pub response_code: Option<&'a str>,
     pub transaction_status: &'a str,
@@ -92,7 +92,7 @@ pub(super) struct Statement<'a> {
 ///
 /// # Errors
 /// When success is stated without VNPay's number, which a payment is known by.
-pub(super) fn observation(said: &Statement<'_>, merchant: &str, live: bool) -> Result<Observation, &'static str> {
+pub(super) fn observation(said: &StatedPayment<'_>, merchant: &str, live: bool) -> Result<Observation, &'static str> {
     let codes = || format!("response {}, status {}", said.response_code.unwrap_or("-"), said.transaction_status);
     Ok(match (said.response_code.unwrap_or("00"), said.transaction_status) {
         ("00", "00") => {
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     fn state(response_code: Option<&str>, transaction_status: &str) -> Observation {
-        let said = Statement {
+        let said = StatedPayment {
             response_code,
             transaction_status,
             transaction_reference: "R",
@@ -212,7 +212,7 @@ mod tests {
     fn money_without_vnpays_number_is_no_statement() {
         let amount = amount_from_wire("100").unwrap();
         for transaction_no in ["", "0"] {
-            let said = Statement {
+            let said = StatedPayment {
                 response_code: Some("00"),
                 transaction_status: "00",
                 transaction_reference: "R",

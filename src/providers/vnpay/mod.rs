@@ -1,8 +1,8 @@
 //! VNPay PAY 2.1.0: a signed link, a signed GET notification (IPN), and a server-to-server API to ask
 //! (querydr) and to give back. What the browser brings to the return page is never a fact here.
 
+mod api;
 mod mapping;
-mod server;
 mod signing;
 mod throttle;
 mod wire;
@@ -12,13 +12,13 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use self::mapping::Statement;
-use self::server::Server;
+use self::api::VnpayApi;
+use self::mapping::StatedPayment;
 use self::signing::value;
-use super::settings::{self, SettingsError, Timeouts, VnpaySettings};
+use super::settings::{self, ProviderSettingsError, Timeouts, VnpaySettings};
 use super::{
-    AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, Outcome, PaymentProvider,
-    ProviderError, RawNotification, RefundRequest, Reply, Returned, Riddle, return_page,
+    AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, NotificationOutcome, PaymentProvider,
+    ProviderError, RawNotification, RefundRequest, Reply, Returned, UnreadableNotification, return_page,
 };
 use crate::domain::money::Money;
 use crate::domain::payment::{Channel, Fact, Notification, Observation, RefundFact};
@@ -34,16 +34,16 @@ pub struct Vnpay {
     pay_url: String,
     public_url: String,
     live: bool,
-    server: Server,
+    api: VnpayApi,
     capabilities: Capabilities,
 }
 
 impl Vnpay {
     /// # Errors
-    /// [`SettingsError`] for unusable URLs.
-    pub fn new(settings: &VnpaySettings, public_url: &str, timeouts: Timeouts) -> Result<Self, SettingsError> {
+    /// [`ProviderSettingsError`] for unusable URLs.
+    pub fn new(settings: &VnpaySettings, public_url: &str, timeouts: Timeouts) -> Result<Self, ProviderSettingsError> {
         let pay_url = settings::base_url(&settings.pay_url, "VNPay pay URL")?;
-        let dong = mapping::dong().map_err(|error| SettingsError::Client(error.to_string()))?;
+        let dong = mapping::dong().map_err(|error| ProviderSettingsError::Client(error.to_string()))?;
         let largest = Money::from_units(mapping::MAX_DONG, 0, dong).ok();
         Ok(Self {
             tmn_code: settings.tmn_code.trim().to_owned(),
@@ -51,7 +51,7 @@ impl Vnpay {
             live: settings::host(&pay_url).is_some_and(|host| host == "vnpay.vn" || host.ends_with(".vnpay.vn")),
             pay_url,
             public_url: settings::base_url(public_url, "public URL")?,
-            server: Server::new(settings, timeouts)?,
+            api: VnpayApi::new(settings, timeouts)?,
             capabilities: Capabilities {
                 currencies: Some(vec![dong]),
                 limits: vec![(dong, None, largest)],
@@ -152,7 +152,7 @@ impl PaymentProvider for Vnpay {
     }
 
     async fn read(&self, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
-        self.server.read(attempt, self.live).await
+        self.api.read(attempt, self.live).await
     }
 
     async fn cancel(&self, _: &AttemptRef) -> Result<Observation, ProviderError> {
@@ -160,7 +160,7 @@ impl PaymentProvider for Vnpay {
     }
 
     async fn refund(&self, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
-        self.server.refund(request).await
+        self.api.refund(request).await
     }
 
     async fn read_refund(
@@ -168,11 +168,11 @@ impl PaymentProvider for Vnpay {
         request: &RefundRequest,
         provider_refund_id: &str,
     ) -> Result<RefundFact, ProviderError> {
-        self.server.read_refund(request, provider_refund_id).await
+        self.api.read_refund(request, provider_refund_id).await
     }
 
     /// "If the row is `failed` and a verified 00/00 arrives: querydr, then promote and answer 00."
-    fn is_asked_before_reviving(&self) -> bool {
+    fn must_confirm_revival(&self) -> bool {
         true
     }
 
@@ -188,7 +188,7 @@ impl PaymentProvider for Vnpay {
         let need = |name: &str| {
             value(&parameters, name).ok_or_else(|| NotificationError::Malformed(format!("no {name}").into()))
         };
-        let said = Statement {
+        let said = StatedPayment {
             response_code: Some(need("vnp_ResponseCode")?),
             transaction_status: need("vnp_TransactionStatus")?,
             transaction_reference: need("vnp_TxnRef")?,
@@ -202,7 +202,7 @@ impl PaymentProvider for Vnpay {
         let event_id =
             [said.transaction_reference, said.transaction_no, response, said.transaction_status, amount].join(":");
         let observation = mapping::observation(&said, &self.tmn_code, self.live)
-            .map_err(|reason| NotificationError::Malformed(Riddle::of(&event_id, EVENT_TYPE, reason)))?;
+            .map_err(|reason| NotificationError::Malformed(UnreadableNotification::of(&event_id, EVENT_TYPE, reason)))?;
         Ok(Notification {
             event_id,
             event_type: EVENT_TYPE.to_owned(),
@@ -223,14 +223,14 @@ impl PaymentProvider for Vnpay {
     }
 
     /// Only 00 and 02 end VNPay's repetitions. Its words, its spelling.
-    fn reply(&self, outcome: Outcome) -> Reply {
+    fn reply(&self, outcome: NotificationOutcome) -> Reply {
         let (code, message) = match outcome {
-            Outcome::Recorded => ("00", "Confirm Success"),
-            Outcome::AlreadySettled => ("02", "Order already confirmed"),
-            Outcome::UnknownOrder => ("01", "Order not found"),
-            Outcome::AmountMismatch => ("04", "invalid amount"),
-            Outcome::BadSignature => ("97", "Invalid signature"),
-            Outcome::TryAgain => ("99", "Unknow error"),
+            NotificationOutcome::Recorded => ("00", "Confirm Success"),
+            NotificationOutcome::AlreadySettled => ("02", "Order already confirmed"),
+            NotificationOutcome::UnknownOrder => ("01", "Order not found"),
+            NotificationOutcome::AmountMismatch => ("04", "invalid amount"),
+            NotificationOutcome::BadSignature => ("97", "Invalid signature"),
+            NotificationOutcome::TryAgain => ("99", "Unknow error"),
         };
         let body = format!(r#"{{"RspCode":"{code}","Message":"{message}"}}"#);
         Reply { status: 200, content_type: "application/json", body }

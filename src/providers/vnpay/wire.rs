@@ -76,9 +76,9 @@ pub(super) fn request(command: Command, fields: &[(&'static str, String)], secre
 /// An answer, each value as the very text that was sent: numbers and strings both occur, and the
 /// signature is over the text.
 #[derive(Debug)]
-pub(super) struct Answer(HashMap<String, String>);
+pub(super) struct VnpayAnswer(HashMap<String, String>);
 
-impl Answer {
+impl VnpayAnswer {
     /// `None` for anything but a JSON object of plain values.
     pub fn read(body: &[u8]) -> Option<Self> {
         let raw: HashMap<String, Box<RawValue>> = serde_json::from_slice(body).ok()?;
@@ -161,16 +161,16 @@ mod tests {
 
     #[test]
     fn answers_are_verified_whether_strings_or_numbers() {
-        assert!(Answer::read(ANSWER.as_bytes()).unwrap().is_genuine(Command::Query, &secret()));
+        assert!(VnpayAnswer::read(ANSWER.as_bytes()).unwrap().is_genuine(Command::Query, &secret()));
         let numbers = ANSWER.replace("\"50000000\"", "50000000").replace("\"14422574\"", "14422574");
         let null = numbers.replace("\"vnp_PromotionCode\":\"\",", "").replace("Amount\":\"\"", "Amount\":null");
         for same in [numbers, null] {
-            assert!(Answer::read(same.as_bytes()).unwrap().is_genuine(Command::Query, &secret()), "{same}");
+            assert!(VnpayAnswer::read(same.as_bytes()).unwrap().is_genuine(Command::Query, &secret()), "{same}");
         }
         let forged = ANSWER.replace("50000000", "50000001");
-        assert!(!Answer::read(forged.as_bytes()).unwrap().is_genuine(Command::Query, &secret()));
+        assert!(!VnpayAnswer::read(forged.as_bytes()).unwrap().is_genuine(Command::Query, &secret()));
         let unsigned = r#"{"vnp_ResponseCode":"94","vnp_Message":"Request is duplicate"}"#;
-        assert!(!Answer::read(unsigned.as_bytes()).unwrap().is_genuine(Command::Query, &secret()));
-        assert!(Answer::read(b"<html>").is_none());
+        assert!(!VnpayAnswer::read(unsigned.as_bytes()).unwrap().is_genuine(Command::Query, &secret()));
+        assert!(VnpayAnswer::read(b"<html>").is_none());
     }
 }

@@ -52,7 +52,7 @@ async fn token(paypal: web::Data<Paypal>, request: HttpRequest, body: web::Bytes
             }),
         )
     };
-    paypal.desk.answer("token", &request, &body, prepare, issue).await
+    paypal.shared.answer("token", &request, &body, prepare, issue).await
 }
 
 impl Paypal {
@@ -94,7 +94,7 @@ async fn certificate(paypal: web::Data<Paypal>, request: HttpRequest, id: web::P
         headers: Vec::new(),
         body: Body::Text { content_type: "application/x-pem-file", text: paypal.seal.leaf_pem.clone() },
     };
-    paypal.desk.answer("certificate", &request, &[], prepare, give).await
+    paypal.shared.answer("certificate", &request, &[], prepare, give).await
 }
 
 #[derive(Debug, Deserialize)]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Paypal;
 use super::model::{Books, Order, OrderStatus};
-use crate::sandbox::desk::Options;
+use crate::sandbox::company::Options;
 use crate::sandbox::html;
 use crate::sandbox::reply::Reply;
 

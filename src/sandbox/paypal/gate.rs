@@ -70,7 +70,7 @@ impl Paypal {
                 Err(problem) => problem.into_reply(),
             }
         };
-        self.desk.answer(operation, request, body, prepare, run).await
+        self.shared.answer(operation, request, body, prepare, run).await
     }
 
     fn admit(&self, request: &HttpRequest, body: &[u8], effect: Effect, rules: &[Rule]) -> Result<Ready, Reply> {

@@ -23,18 +23,25 @@ use serde_json::{Value, json};
 use self::model::{Books, Draft};
 use self::seal::Seal;
 use super::config::PaypalCredentials;
-use super::desk::{Acted, Company, Desk, Options, Unplayable};
+use super::company::{Acted, Company, Options, Profile, SceneError, SharedParts, any_2xx};
 use super::outbox::{Notification, Outgoing};
 use super::replays::Replays;
 use super::tools::{lock, now, random_capitals, random_id};
 
-pub(super) use self::problem::failure;
-
 /// The one certificate there is.
 const CERTIFICATE: &str = "CERT-360caa42-fca2a594-sandbox";
 
+pub(super) const PROFILE: Profile = Profile {
+    name: "paypal",
+    actions: scenes::ACTIONS,
+    attempts: 5,
+    doubling: true,
+    settled: any_2xx,
+    failure: problem::failure,
+};
+
 pub(super) struct Paypal {
-    pub desk: Desk,
+    pub shared: SharedParts,
     credentials: PaypalCredentials,
     public_url: String,
     api_url: String,
@@ -46,14 +53,14 @@ pub(super) struct Paypal {
 
 impl Paypal {
     pub fn new(
-        desk: Desk,
+        shared: SharedParts,
         credentials: PaypalCredentials,
         public_url: String,
         api_url: String,
     ) -> Result<Self, rcgen::Error> {
         let seal = Seal::shared()?;
         let (replays, books) = (Replays::new(), Mutex::default());
-        Ok(Self { desk, credentials, public_url, api_url, replays, seal, books })
+        Ok(Self { shared, credentials, public_url, api_url, replays, seal, books })
     }
 
     pub fn routes(config: &mut web::ServiceConfig) {
@@ -123,7 +130,7 @@ impl Paypal {
         };
         let kind = kind.to_owned();
         let notification = Notification { event: id, kind, payment, make: Arc::new(make) };
-        self.desk.outbox.post(notification, silent);
+        self.shared.outbox.post(notification, silent);
     }
 }
 
@@ -134,20 +141,12 @@ fn uuid_like() -> String {
 }
 
 impl Company for Paypal {
-    fn name(&self) -> &'static str {
-        "paypal"
+    fn shared(&self) -> &SharedParts {
+        &self.shared
     }
 
-    fn desk(&self) -> &Desk {
-        &self.desk
-    }
-
-    fn act(&self, id: &str, action: &str, options: &Options) -> Result<Acted, Unplayable> {
+    fn act(&self, id: &str, action: &str, options: &Options) -> Result<Acted, SceneError> {
         self.play(id, action, options)
-    }
-
-    fn actions(&self) -> &'static [(&'static str, &'static str)] {
-        scenes::ACTIONS
     }
 
     fn payments(&self) -> Value {
@@ -161,9 +160,9 @@ impl Company for Paypal {
     }
 
     /// `tokens` with `lifetime` (seconds of the tokens issued from now on) or `revoke: true`.
-    fn switch(&self, name: &str, options: &Options) -> Result<Value, Unplayable> {
+    fn switch(&self, name: &str, options: &Options) -> Result<Value, SceneError> {
         if name != "tokens" {
-            return Err(Unplayable::NoSuchAction(name.to_owned()));
+            return Err(SceneError::NoSuchAction(name.to_owned()));
         }
         self.with_books(|books| {
             if let Some(lifetime) = options.integer("lifetime") {

@@ -4,7 +4,7 @@ use super::Paypal;
 use super::model::{Books, OrderStatus, Plan, RefundMode};
 use super::money::Money;
 use super::render::PAYER_ID;
-use crate::sandbox::desk::{Acted, Options, Unplayable};
+use crate::sandbox::company::{Acted, Options, SceneError};
 
 pub(super) const ACTIONS: &[(&str, &str)] = &[
     (
@@ -57,17 +57,17 @@ struct Subject {
     refund: Option<String>,
 }
 
-fn refused(text: &str) -> Unplayable {
-    Unplayable::Refused(text.to_owned())
+fn refused(text: &str) -> SceneError {
+    SceneError::Refused(text.to_owned())
 }
 
 impl Paypal {
-    pub(super) fn play(&self, id: &str, action: &str, options: &Options) -> Result<Acted, Unplayable> {
+    pub(super) fn play(&self, id: &str, action: &str, options: &Options) -> Result<Acted, SceneError> {
         if !ACTIONS.iter().any(|(name, _)| *name == action) {
-            return Err(Unplayable::NoSuchAction(action.to_owned()));
+            return Err(SceneError::NoSuchAction(action.to_owned()));
         }
         self.with_books(|books| {
-            let subject = find(books, id).ok_or_else(|| Unplayable::NotFound(id.to_owned()))?;
+            let subject = find(books, id).ok_or_else(|| SceneError::NotFound(id.to_owned()))?;
             let redirect = match action {
                 "cancel" => back(books, &subject.order),
                 "expire" => {
@@ -89,7 +89,7 @@ impl Paypal {
         })
     }
 
-    fn approval(&self, books: &mut Books, id: &str, action: &str, plan: Plan) -> Result<Option<String>, Unplayable> {
+    fn approval(&self, books: &mut Books, id: &str, action: &str, plan: Plan) -> Result<Option<String>, SceneError> {
         match books.orders.get(id).map(|order| order.status) {
             Some(OrderStatus::Completed) => return Err(refused("this order is paid already")),
             Some(OrderStatus::Voided) => return Err(refused("this order was given back")),
@@ -109,7 +109,7 @@ impl Paypal {
         subject: &Subject,
         action: &str,
         options: &Options,
-    ) -> Result<(), Unplayable> {
+    ) -> Result<(), SceneError> {
         let order = books.orders.get(&subject.order);
         let capture = order.and_then(|order| order.units.first()?.capture.clone());
         match (action, capture) {
@@ -163,7 +163,7 @@ impl Paypal {
         Ok(())
     }
 
-    fn judge(&self, books: &mut Books, capture: &str, action: &str) -> Result<(), Unplayable> {
+    fn judge(&self, books: &mut Books, capture: &str, action: &str) -> Result<(), SceneError> {
         let open = books
             .disputes
             .values()
@@ -183,19 +183,19 @@ impl Paypal {
 }
 
 /// What the buyer's choice makes of the capture.
-fn plan(action: &str, options: &Options) -> Result<Plan, Unplayable> {
+fn plan(action: &str, options: &Options) -> Result<Plan, SceneError> {
     if let Some(wanted) = options.text("capture_issue") {
         let issue = ISSUES.iter().find(|issue| **issue == wanted);
         return issue
             .map(|issue| Plan::Issue(issue))
-            .ok_or_else(|| Unplayable::Refused(format!("no capture is refused with {wanted}")));
+            .ok_or_else(|| SceneError::Refused(format!("no capture is refused with {wanted}")));
     }
     match options.text("capture_status") {
         Some("DECLINED") => return Ok(Plan::Status("DECLINED")),
         Some("FAILED") => return Ok(Plan::Status("FAILED")),
         Some("COMPLETED") | None => {}
         Some(other) => {
-            return Err(Unplayable::Refused(format!("no capture is born as {other}")));
+            return Err(SceneError::Refused(format!("no capture is born as {other}")));
         }
     }
     let reason = options.text("pending_reason");

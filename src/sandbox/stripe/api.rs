@@ -4,10 +4,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
 use super::Stripe;
-use super::gate::{Access, Call};
+use super::gate::{Access, Call, Here, Id, check_size};
 use super::model::{Books, Intent, IntentStatus, Session, SessionStatus, newest_first};
 use super::problem::Problem;
-use super::{after, money, render, rules};
+use super::{money, refunds_disputes_events, render, rules};
 use crate::sandbox::tools::{random_id, same_secret, unix_now};
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -21,19 +21,16 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
             .route("/payment_intents/{id}", web::get().to(get_intent))
             .route("/payment_intents/{id}/confirm", web::post().to(confirm_intent))
             .route("/payment_intents/{id}/cancel", web::post().to(cancel_intent))
-            .route("/charges/{id}", web::get().to(after::get_charge))
-            .route("/refunds", web::post().to(after::create_refund))
-            .route("/refunds", web::get().to(after::list_refunds))
-            .route("/refunds/{id}", web::get().to(after::get_refund))
-            .route("/disputes/{id}", web::get().to(after::get_dispute))
-            .route("/events", web::get().to(after::list_events))
-            .route("/events/{id}", web::get().to(after::get_event))
+            .route("/charges/{id}", web::get().to(refunds_disputes_events::get_charge))
+            .route("/refunds", web::post().to(refunds_disputes_events::create_refund))
+            .route("/refunds", web::get().to(refunds_disputes_events::list_refunds))
+            .route("/refunds/{id}", web::get().to(refunds_disputes_events::get_refund))
+            .route("/disputes/{id}", web::get().to(refunds_disputes_events::get_dispute))
+            .route("/events", web::get().to(refunds_disputes_events::list_events))
+            .route("/events/{id}", web::get().to(refunds_disputes_events::get_event))
             .default_service(web::to(unknown)),
     );
 }
-
-pub(super) type Here = web::Data<Stripe>;
-pub(super) type Id = web::Path<String>;
 
 async fn unknown(stripe: Here, request: HttpRequest, body: web::Bytes) -> HttpResponse {
     let message = format!(
@@ -44,7 +41,7 @@ async fn unknown(stripe: Here, request: HttpRequest, body: web::Bytes) -> HttpRe
     );
     let refuse = || Err::<(), _>(Problem::invalid(message).status(404).into_reply());
     let never = |(), _| Problem::invalid("").into_reply();
-    stripe.desk.answer("unknown", &request, &body, refuse, never).await
+    stripe.shared.answer("unknown", &request, &body, refuse, never).await
 }
 
 async fn create_session(stripe: Here, request: HttpRequest, body: web::Bytes) -> HttpResponse {
@@ -135,13 +132,6 @@ fn methods(call: &Call) -> Vec<String> {
         methods = vec!["card".to_owned(), "link".to_owned()];
     }
     methods
-}
-
-pub(super) fn check_size(metadata: &super::model::Metadata, param: &str) -> Result<(), Problem> {
-    if metadata.len() > 50 {
-        return Err(Problem::invalid("Metadata can have up to 50 keys.").param(param));
-    }
-    Ok(())
 }
 
 impl Stripe {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::model::{Books, Charge, Intent, newest_first};
 use super::{Stripe, money};
-use crate::sandbox::desk::Options;
+use crate::sandbox::company::Options;
 use crate::sandbox::html;
 use crate::sandbox::reply::Reply;
 
@@ -28,7 +28,7 @@ async fn act(stripe: Here, path: web::Path<(String, String)>, fields: web::Form<
     let (id, action) = path.into_inner();
     let options = Options(fields.into_inner());
     if action == "resend" {
-        stripe.desk.outbox.resend(&id);
+        stripe.shared.outbox.resend(&id);
         return Reply::see_other("/stripe/dashboard").into_response();
     }
     let reply = match stripe.play(&id, &action, &options) {
@@ -47,7 +47,7 @@ impl Stripe {
                 .map(|(intent, number)| payment_row(books, intent, number))
                 .collect()
         });
-        let deliveries = self.desk.outbox.list();
+        let deliveries = self.shared.outbox.list();
         let events: String = deliveries
             .iter()
             .rev()

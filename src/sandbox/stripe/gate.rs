@@ -1,7 +1,7 @@
 //! The way into Stripe's API: key, version, form, idempotency key; then the operation.
 
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret;
@@ -9,12 +9,25 @@ use serde_json::Value;
 
 use super::Stripe;
 use super::form::{Form, Rule};
-use super::model::Books;
+use super::model::{Books, Metadata};
 use super::problem::Problem;
 use super::rules::Version;
 use crate::sandbox::replays::{Claim, Claimed};
 use crate::sandbox::reply::Reply;
 use crate::sandbox::tools::{random_id, same_secret};
+
+/// The simulated Stripe, as a handler receives it.
+pub(super) type Here = web::Data<Stripe>;
+/// The id in the path of a call.
+pub(super) type Id = web::Path<String>;
+
+/// Refuses metadata with more keys than Stripe takes.
+pub(super) fn check_size(metadata: &Metadata, param: &str) -> Result<(), Problem> {
+    if metadata.len() > 50 {
+        return Err(Problem::invalid("Metadata can have up to 50 keys.").param(param));
+    }
+    Ok(())
+}
 
 /// Who may call an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +85,7 @@ impl Stripe {
             }
             reply
         };
-        self.desk.answer(operation, request, body, prepare, run).await
+        self.shared.answer(operation, request, body, prepare, run).await
     }
 
     fn execute(

@@ -1,6 +1,5 @@
 //! Stripe, played: Checkout, PaymentIntents, refunds, disputes, events.
 
-mod after;
 mod api;
 mod confirm;
 mod dashboard;
@@ -12,6 +11,7 @@ mod money;
 mod movements;
 mod page;
 mod problem;
+mod refunds_disputes_events;
 mod render;
 mod rules;
 mod scenes;
@@ -25,16 +25,23 @@ use serde_json::{Value, json};
 
 use self::model::{Books, Draft, Event, newest_first};
 use super::config::StripeCredentials;
-use super::desk::{Acted, Company, Desk, Options, Unplayable};
+use super::company::{Acted, Company, Options, Profile, SceneError, SharedParts, any_2xx};
 use super::outbox::{Notification, Outgoing};
 use super::replays::Replays;
 use super::reply::Reply;
 use super::tools::{lock, random_id, unix_now};
 
-pub(super) use self::problem::failure;
+pub(super) const PROFILE: Profile = Profile {
+    name: "stripe",
+    actions: scenes::ACTIONS,
+    attempts: 5,
+    doubling: true,
+    settled: any_2xx,
+    failure: problem::failure,
+};
 
 pub(super) struct Stripe {
-    pub desk: Desk,
+    pub shared: SharedParts,
     credentials: StripeCredentials,
     /// How a browser reaches the payment pages.
     public_url: String,
@@ -43,9 +50,9 @@ pub(super) struct Stripe {
 }
 
 impl Stripe {
-    pub fn new(desk: Desk, credentials: StripeCredentials, public_url: String) -> Self {
+    pub fn new(shared: SharedParts, credentials: StripeCredentials, public_url: String) -> Self {
         let (replays, books) = (Replays::new(), Mutex::default());
-        Self { desk, credentials, public_url, replays, books }
+        Self { shared, credentials, public_url, replays, books }
     }
 
     pub fn routes(config: &mut web::ServiceConfig) {
@@ -101,7 +108,7 @@ impl Stripe {
         books.events.push(Event { id: id.clone(), kind: kind.to_owned(), body });
         let make = std::sync::Arc::new(make);
         let notification = Notification { event: id, kind: kind.to_owned(), payment, make };
-        self.desk.outbox.post(notification, silent);
+        self.shared.outbox.post(notification, silent);
     }
 
     /// What time alone brings about: sessions past their end expire.
@@ -111,20 +118,12 @@ impl Stripe {
 }
 
 impl Company for Stripe {
-    fn name(&self) -> &'static str {
-        "stripe"
+    fn shared(&self) -> &SharedParts {
+        &self.shared
     }
 
-    fn desk(&self) -> &Desk {
-        &self.desk
-    }
-
-    fn act(&self, id: &str, action: &str, options: &Options) -> Result<Acted, Unplayable> {
+    fn act(&self, id: &str, action: &str, options: &Options) -> Result<Acted, SceneError> {
         self.play(id, action, options)
-    }
-
-    fn actions(&self) -> &'static [(&'static str, &'static str)] {
-        scenes::ACTIONS
     }
 
     fn payments(&self) -> Value {

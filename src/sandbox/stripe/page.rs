@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::model::{Intent, IntentStatus, Session, SessionStatus};
 use super::scenes::OTP;
 use super::{Stripe, money};
-use crate::sandbox::desk::{Options, Unplayable};
+use crate::sandbox::company::{Options, SceneError};
 use crate::sandbox::html;
 use crate::sandbox::reply::Reply;
 use crate::sandbox::tools::same_secret;
@@ -53,7 +53,7 @@ async fn checkout_action(stripe: Here, path: web::Path<(String, String)>, fields
 }
 
 impl Stripe {
-    fn checkout_page(&self, id: &str, trouble: Option<&Unplayable>) -> Reply {
+    fn checkout_page(&self, id: &str, trouble: Option<&SceneError>) -> Reply {
         let found = self.with_books(None, |books| {
             let session = books.sessions.get(id)?.clone();
             let intent = session.intent.as_ref().and_then(|id| books.intents.get(id)).cloned();
@@ -150,7 +150,7 @@ impl Stripe {
         })
     }
 
-    fn elements_page(&self, id: &str, secret: Option<&str>, trouble: Option<&Unplayable>) -> Reply {
+    fn elements_page(&self, id: &str, secret: Option<&str>, trouble: Option<&SceneError>) -> Reply {
         if !self.knows(id, secret) {
             return wrong_secret();
         }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::model::{Books, Intent, IntentStatus, Metadata, RefundMode, RefundStatus, SessionStatus};
 use super::{Stripe, render};
-use crate::sandbox::desk::{Acted, Options, Unplayable};
+use crate::sandbox::company::{Acted, Options, SceneError};
 
 /// The one-time password that the played bank accepts.
 pub(super) const OTP: &str = "123456";
@@ -46,9 +46,9 @@ struct Subject {
 }
 
 impl Stripe {
-    pub(super) fn play(&self, id: &str, action: &str, options: &Options) -> Result<Acted, Unplayable> {
+    pub(super) fn play(&self, id: &str, action: &str, options: &Options) -> Result<Acted, SceneError> {
         let acted = self.with_books(None, |books| {
-            let subject = find(books, id).ok_or_else(|| Unplayable::NotFound(id.to_owned()))?;
+            let subject = find(books, id).ok_or_else(|| SceneError::NotFound(id.to_owned()))?;
             self.play_on(books, &subject, action, options)
         })?;
         if action == "pay-notify-twice" {
@@ -63,9 +63,9 @@ impl Stripe {
         subject: &Subject,
         action: &str,
         options: &Options,
-    ) -> Result<Acted, Unplayable> {
+    ) -> Result<Acted, SceneError> {
         if !ACTIONS.iter().any(|(name, _)| *name == action) {
-            return Err(Unplayable::NoSuchAction(action.to_owned()));
+            return Err(SceneError::NoSuchAction(action.to_owned()));
         }
         let session = subject.session.as_deref();
         // Neither leads to an attempt, so neither makes a PaymentIntent.
@@ -80,7 +80,7 @@ impl Stripe {
         }
         let made = session.and_then(|id| self.intent_of_session(books, id));
         let Some(intent) = made.or_else(|| subject.intent.clone()) else {
-            return Err(Unplayable::NotFound("(no PaymentIntent)".to_owned()));
+            return Err(SceneError::NotFound("(no PaymentIntent)".to_owned()));
         };
         let redirect = match action {
             "pay" | "pay-twice" | "pay-never-notify" | "pay-notify-twice" | "pay-late" | "pay-3ds" | "pay-delayed"
@@ -103,7 +103,7 @@ impl Stripe {
         intent: &str,
         action: &str,
         options: &Options,
-    ) -> Result<Option<String>, Unplayable> {
+    ) -> Result<Option<String>, SceneError> {
         const COMPLETED: Option<&str> = Some("checkout.session.completed");
         if action != "pay-late" {
             require_payable(books, session, intent)?;
@@ -169,12 +169,12 @@ impl Stripe {
         self.succeed(books, &id, None);
     }
 
-    fn answer_otp(&self, books: &mut Books, intent: &str, options: &Options) -> Result<Option<String>, Unplayable> {
+    fn answer_otp(&self, books: &mut Books, intent: &str, options: &Options) -> Result<Option<String>, SceneError> {
         let Some(found) = books.intents.get(intent) else {
-            return Err(Unplayable::NotFound(intent.to_owned()));
+            return Err(SceneError::NotFound(intent.to_owned()));
         };
         if found.status != IntentStatus::RequiresAction {
-            return Err(Unplayable::Refused("this payment waits for no password".to_owned()));
+            return Err(SceneError::Refused("this payment waits for no password".to_owned()));
         }
         let session = found.session.clone();
         if options.text("otp") == Some(OTP) {
@@ -195,9 +195,9 @@ impl Stripe {
         refund: Option<&str>,
         action: &str,
         options: &Options,
-    ) -> Result<(), Unplayable> {
+    ) -> Result<(), SceneError> {
         let charge = books.intents.get(intent).and_then(|found| found.latest_charge.clone());
-        let charge = charge.ok_or_else(|| Unplayable::Refused("nothing was paid yet".to_owned()));
+        let charge = charge.ok_or_else(|| SceneError::Refused("nothing was paid yet".to_owned()));
         let processing = books.intents.get(intent).is_some_and(|it| it.status == IntentStatus::Processing);
         match action {
             "delayed-succeed" if processing => {
@@ -210,13 +210,13 @@ impl Stripe {
                 self.complete_session(books, intent, false, event);
             }
             "delayed-succeed" | "delayed-fail" => {
-                return Err(Unplayable::Refused("no delayed payment is under way".to_owned()));
+                return Err(SceneError::Refused("no delayed payment is under way".to_owned()));
             }
             "expire" => self.cancel(books, intent, Some("abandoned")),
             "refund" => {
                 let amount = options.integer("amount");
                 self.refund(books, &charge?, amount, None, Metadata::new())
-                    .map_err(|problem| Unplayable::Refused(problem.message().to_owned()))?;
+                    .map_err(|problem| SceneError::Refused(problem.message().to_owned()))?;
             }
             "refund-succeed" | "refund-fail" | "refund-cancel" => {
                 let status = match action {
@@ -226,7 +226,7 @@ impl Stripe {
                 };
                 let id = refund.map(str::to_owned).or_else(|| latest_refund(books, intent, status));
                 let Some(id) = id else {
-                    return Err(Unplayable::Refused("no such refund is under way".to_owned()));
+                    return Err(SceneError::Refused("no such refund is under way".to_owned()));
                 };
                 self.settle_refund(books, &id, status);
             }
@@ -248,14 +248,14 @@ impl Stripe {
         Ok(())
     }
 
-    fn judge(&self, books: &mut Books, intent: &str, action: &str) -> Result<(), Unplayable> {
+    fn judge(&self, books: &mut Books, intent: &str, action: &str) -> Result<(), SceneError> {
         let open = books
             .disputes
             .values()
             .find(|dispute| dispute.intent == intent && !matches!(dispute.status, "won" | "lost" | "warning_closed"))
             .map(|dispute| dispute.id.clone());
         let Some(id) = open else {
-            return Err(Unplayable::Refused("no dispute is open".to_owned()));
+            return Err(SceneError::Refused("no dispute is open".to_owned()));
         };
         let status = match action {
             "dispute-win" => "won",
@@ -284,9 +284,9 @@ impl Stripe {
             subject.session.or(subject.intent)
         });
         let Some(payment) = payment else { return };
-        for delivery in self.desk.outbox.list() {
+        for delivery in self.shared.outbox.list() {
             if delivery.payment == payment {
-                self.desk.outbox.resend(&delivery.event);
+                self.shared.outbox.resend(&delivery.event);
             }
         }
     }
@@ -332,31 +332,31 @@ fn latest_refund(books: &Books, intent: &str, becomes: RefundStatus) -> Option<S
         .map(|refund| refund.id.clone())
 }
 
-fn require_open(books: &Books, session: &str) -> Result<(), Unplayable> {
+fn require_open(books: &Books, session: &str) -> Result<(), SceneError> {
     match books.sessions.get(session).map(|session| session.status) {
         Some(SessionStatus::Open) => Ok(()),
-        Some(SessionStatus::Complete) => Err(Unplayable::Refused("this session is complete already".to_owned())),
-        Some(SessionStatus::Expired) => Err(Unplayable::Refused("this session has expired".to_owned())),
-        None => Err(Unplayable::NotFound(session.to_owned())),
+        Some(SessionStatus::Complete) => Err(SceneError::Refused("this session is complete already".to_owned())),
+        Some(SessionStatus::Expired) => Err(SceneError::Refused("this session has expired".to_owned())),
+        None => Err(SceneError::NotFound(session.to_owned())),
     }
 }
 
-fn require_unpaid(books: &Books, intent: &str) -> Result<(), Unplayable> {
+fn require_unpaid(books: &Books, intent: &str) -> Result<(), SceneError> {
     match books.intents.get(intent).map(|intent| intent.status) {
         Some(IntentStatus::Succeeded | IntentStatus::Processing) => {
-            Err(Unplayable::Refused("this payment is paid already".to_owned()))
+            Err(SceneError::Refused("this payment is paid already".to_owned()))
         }
         _ => Ok(()),
     }
 }
 
-fn require_payable(books: &Books, session: Option<&str>, intent: &str) -> Result<(), Unplayable> {
+fn require_payable(books: &Books, session: Option<&str>, intent: &str) -> Result<(), SceneError> {
     if let Some(session) = session {
         require_open(books, session)?;
     }
     require_unpaid(books, intent)?;
     if books.intents.get(intent).is_some_and(|it| it.status == IntentStatus::Canceled) {
-        return Err(Unplayable::Refused("this payment was cancelled".to_owned()));
+        return Err(SceneError::Refused("this payment was cancelled".to_owned()));
     }
     Ok(())
 }

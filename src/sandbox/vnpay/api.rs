@@ -71,7 +71,7 @@ async fn transaction(vnpay: web::Data<Vnpay>, request: HttpRequest, body: web::B
             Err(refusal) => vnpay.refusal(&command, refusal),
         }
     };
-    vnpay.desk.answer(operation, &request, &body, prepare, work).await
+    vnpay.shared.answer(operation, &request, &body, prepare, work).await
 }
 
 impl Vnpay {

@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, web};
 
 use super::Vnpay;
 use super::model::{Order, shown_amount};
-use crate::sandbox::desk::Options;
+use crate::sandbox::company::Options;
 use crate::sandbox::html;
 use crate::sandbox::reply::Reply;
 use crate::sandbox::tools::lock;

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use self::model::{Order, Try};
 use super::config::VnpayCredentials;
-use super::desk::{Acted, Company, Desk, Options, Unplayable};
+use super::company::{Acted, Company, Options, Profile, SceneError, SharedParts};
 use super::outbox::{Notification, Outgoing};
 use super::tools::lock;
 
@@ -43,29 +43,32 @@ impl Books {
     }
 }
 
+pub(super) const PROFILE: Profile =
+    Profile { name: "vnpay", actions: scenes::ACTIONS, attempts: 10, doubling: false, settled, failure };
+
 pub(super) struct Vnpay {
-    pub desk: Desk,
+    pub shared: SharedParts,
     credentials: VnpayCredentials,
     books: Mutex<Books>,
 }
 
 /// What VNPay says when it breaks.
-pub(super) fn failure(_: u16) -> Value {
+fn failure(_: u16) -> Value {
     json!({ "vnp_ResponseCode": "99", "vnp_Message": "Unknown error" })
 }
 
 /// Whether the answer to an IPN ends the calls.
-pub(super) fn settled(status: u16, answer: &str) -> bool {
+fn settled(status: u16, answer: &str) -> bool {
     let code =
         serde_json::from_str::<Value>(answer).ok().and_then(|body| Some(body.get("RspCode")?.as_str()?.to_owned()));
     status == 200 && matches!(code.as_deref(), Some("00" | "02"))
 }
 
 impl Vnpay {
-    pub fn new(mut desk: Desk, credentials: VnpayCredentials) -> Self {
+    pub fn new(mut shared: SharedParts, credentials: VnpayCredentials) -> Self {
         let secret = credentials.hash_secret.clone();
-        desk.reseal = Box::new(move |answer| sign::seal_answer(secret.expose_secret(), answer));
-        Self { desk, credentials, books: Mutex::default() }
+        shared.reseal = Box::new(move |answer| sign::seal_answer(secret.expose_secret(), answer));
+        Self { shared, credentials, books: Mutex::default() }
     }
 
     pub fn routes(config: &mut web::ServiceConfig) {
@@ -122,7 +125,7 @@ impl Vnpay {
             payment: order.txn_ref.clone(),
             make: Arc::new(make),
         };
-        self.desk.outbox.post(notification, order.silent);
+        self.shared.outbox.post(notification, order.silent);
     }
 }
 
@@ -132,20 +135,12 @@ fn event_id(order: &Order, index: usize) -> String {
 }
 
 impl Company for Vnpay {
-    fn name(&self) -> &'static str {
-        "vnpay"
+    fn shared(&self) -> &SharedParts {
+        &self.shared
     }
 
-    fn desk(&self) -> &Desk {
-        &self.desk
-    }
-
-    fn act(&self, id: &str, action: &str, options: &Options) -> Result<Acted, Unplayable> {
+    fn act(&self, id: &str, action: &str, options: &Options) -> Result<Acted, SceneError> {
         self.play(id, action, options)
-    }
-
-    fn actions(&self) -> &'static [(&'static str, &'static str)] {
-        scenes::ACTIONS
     }
 
     fn payments(&self) -> Value {
@@ -155,7 +150,7 @@ impl Company for Vnpay {
 
     /// `throttle` with `seconds`: after one accepted querydr every other is answered 94 for so
     /// long, as VNPay's own test system does. 0 switches it off.
-    fn switch(&self, name: &str, options: &Options) -> Result<Value, Unplayable> {
+    fn switch(&self, name: &str, options: &Options) -> Result<Value, SceneError> {
         let seconds = options.integer("seconds").filter(|seconds| (0..=86_400).contains(seconds));
         match (name, seconds) {
             ("throttle", Some(seconds)) => {
@@ -164,8 +159,8 @@ impl Company for Vnpay {
                 books.throttled_until = None;
                 Ok(json!({ "throttle": seconds }))
             }
-            ("throttle", None) => Err(Unplayable::Refused("wanted {\"seconds\": 0 to 86400}".to_owned())),
-            _ => Err(Unplayable::NoSuchAction(name.to_owned())),
+            ("throttle", None) => Err(SceneError::Refused("wanted {\"seconds\": 0 to 86400}".to_owned())),
+            _ => Err(SceneError::NoSuchAction(name.to_owned())),
         }
     }
 }

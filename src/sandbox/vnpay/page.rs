@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::model::{Order, RefundMode, instant, shown_amount};
 use super::scenes::OTP;
 use super::{Vnpay, fields, sign};
-use crate::sandbox::desk::Options;
+use crate::sandbox::company::Options;
 use crate::sandbox::html;
 use crate::sandbox::reply::Reply;
 use crate::sandbox::tools::{lock, now, same_secret};
@@ -45,7 +45,7 @@ struct ErrorQuery {
 async fn open(vnpay: Here, request: HttpRequest) -> HttpResponse {
     let prepare = || vnpay.admit(request.query_string());
     let show = |txn_ref: String, _| Reply::see_other(&format!("/vnpay/pay/{txn_ref}"));
-    vnpay.desk.answer("pay_page", &request, &[], prepare, show).await
+    vnpay.shared.answer("pay_page", &request, &[], prepare, show).await
 }
 
 fn refused(code: &str, field: Option<&str>) -> Reply {

@@ -4,7 +4,7 @@ use chrono::Duration;
 
 use super::model::{Order, Outcome, RefundMode, Try};
 use super::{Vnpay, event_id};
-use crate::sandbox::desk::{Acted, Options, Unplayable};
+use crate::sandbox::company::{Acted, Options, SceneError};
 use crate::sandbox::tools::{lock, now};
 
 /// What the played bank accepts.
@@ -33,10 +33,10 @@ pub(super) const ACTIONS: &[(&str, &str)] = &[
 ];
 
 impl Vnpay {
-    pub(super) fn play(&self, id: &str, action: &str, options: &Options) -> Result<Acted, Unplayable> {
+    pub(super) fn play(&self, id: &str, action: &str, options: &Options) -> Result<Acted, SceneError> {
         let mut books = lock(&self.books);
         let Some(order) = books.order(id) else {
-            return Err(Unplayable::NotFound(id.to_owned()));
+            return Err(SceneError::NotFound(id.to_owned()));
         };
         let amount = order.amount;
         let tries = match action {
@@ -68,10 +68,10 @@ impl Vnpay {
             }
         };
         if order.finished() {
-            return Err(Unplayable::Refused("this order is paid already".to_owned()));
+            return Err(SceneError::Refused("this order is paid already".to_owned()));
         }
         if action != "pay-late" && action != "timeout" && order.expires <= now() {
-            return Err(Unplayable::Refused("the payment window has passed".to_owned()));
+            return Err(SceneError::Refused("the payment window has passed".to_owned()));
         }
         order.silent = action == "pay-never-notify";
         let mut redirect = None;
@@ -84,12 +84,12 @@ impl Vnpay {
         Ok(Acted { object: order.shown(), redirect })
     }
 
-    fn afterwards(&self, order: &mut Order, action: &str) -> Result<(), Unplayable> {
-        let refused = |text: &str| Err(Unplayable::Refused(text.to_owned()));
+    fn afterwards(&self, order: &mut Order, action: &str) -> Result<(), SceneError> {
+        let refused = |text: &str| Err(SceneError::Refused(text.to_owned()));
         match action {
             "notify-again" => {
                 let latest = order.tries.len().checked_sub(1);
-                let sent = latest.is_some_and(|it| self.desk.outbox.resend(&event_id(order, it)));
+                let sent = latest.is_some_and(|it| self.shared.outbox.resend(&event_id(order, it)));
                 if !sent {
                     return refused("there is nothing to tell yet");
                 }
@@ -109,17 +109,17 @@ impl Vnpay {
                     None => return refused("no refund is under way"),
                 }
             }
-            _ => return Err(Unplayable::NoSuchAction(action.to_owned())),
+            _ => return Err(SceneError::NoSuchAction(action.to_owned())),
         }
         Ok(())
     }
 }
 
-fn refusal(options: &Options) -> Result<Outcome, Unplayable> {
+fn refusal(options: &Options) -> Result<Outcome, SceneError> {
     const CODES: &[&str] = &["09", "10", "11", "12", "13", "24", "51", "65", "75", "79", "99"];
     let wanted = options.text("code").unwrap_or("99");
     match CODES.iter().find(|code| **code == wanted) {
         Some(code) => Ok(Outcome::failed(code)),
-        None => Err(Unplayable::Refused(format!("VNPay has no refusal {wanted}"))),
+        None => Err(SceneError::Refused(format!("VNPay has no refusal {wanted}"))),
     }
 }

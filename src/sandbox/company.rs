@@ -1,5 +1,5 @@
-//! What every played company has: its log, its faults, its outgoing notifications; and the way one
-//! API call is answered.
+//! What every simulated company has in common: a journal, faults, outgoing notifications, and the steps by which it
+//! handles one API call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,43 +12,67 @@ use super::journal::{Journal, Received};
 use super::outbox::Outbox;
 use super::reply::{Body, Reply};
 
-pub(super) struct Desk {
+/// What distinguishes one company from another, fixed in its module.
+pub(super) struct Profile {
+    pub name: &'static str,
+    /// The names that [`Company::act`] takes, each with what it does.
+    pub actions: &'static [(&'static str, &'static str)],
+    /// How often a notification is sent at most.
+    pub attempts: u32,
+    /// Whether the delay between two attempts doubles.
+    pub doubling: bool,
+    /// Whether a reply of our service (status, body) ends the attempts.
+    pub settled: fn(u16, &str) -> bool,
+    /// The company's own error body for a status.
+    pub failure: fn(u16) -> Value,
+}
+
+/// The parts that every simulated company has.
+pub(super) struct SharedParts {
+    pub profile: Profile,
     pub journal: Journal,
     pub faults: Faults,
     pub outbox: Arc<Outbox>,
-    /// The company's own error answer for a status.
-    pub failure: fn(u16) -> Value,
-    /// Signs an answer again after `other_order` has twisted it (VNPay signs its answers).
+    /// Signs a response again after the fault `other_order` has changed it, because VNPay signs its responses.
     pub reseal: Box<dyn Fn(&mut Value) + Send + Sync>,
 }
 
-/// A played company, as the control API and the index page see it.
+/// A simulated company, as the control API and the index page see it.
 pub(super) trait Company: Send + Sync {
-    fn name(&self) -> &'static str;
-    fn desk(&self) -> &Desk;
+    fn shared(&self) -> &SharedParts;
     /// Does to the payment what the button of that name does.
-    fn act(&self, id: &str, action: &str, options: &Options) -> Result<Acted, Unplayable>;
-    /// The names that [`Company::act`] takes, with what each does.
-    fn actions(&self) -> &'static [(&'static str, &'static str)];
+    fn act(&self, id: &str, action: &str, options: &Options) -> Result<Acted, SceneError>;
+    /// All payments that the company knows, for the control API.
     fn payments(&self) -> Value;
-    /// A switch that belongs to one company alone, such as VNPay's throttle.
-    fn switch(&self, name: &str, options: &Options) -> Result<Value, Unplayable> {
+    /// Changes a setting that only one company has, such as VNPay's throttle.
+    fn switch(&self, name: &str, options: &Options) -> Result<Value, SceneError> {
         let _ = options;
-        Err(Unplayable::NoSuchAction(name.to_owned()))
+        Err(SceneError::NoSuchAction(name.to_owned()))
+    }
+    fn name(&self) -> &'static str {
+        self.shared().profile.name
+    }
+    fn actions(&self) -> &'static [(&'static str, &'static str)] {
+        self.shared().profile.actions
     }
 }
 
-/// What came of an action.
+pub(super) fn any_2xx(status: u16, _: &str) -> bool {
+    (200..300).contains(&status)
+}
+
+/// The result of an action.
 #[derive(Debug)]
 pub(super) struct Acted {
     /// The payment afterwards, as its company's API shows it.
     pub object: Value,
-    /// Where the browser goes next; `None`: it stays on the payment page.
+    /// The page that the browser opens next; `None` when it stays on the payment page.
     pub redirect: Option<String>,
 }
 
+/// Why an action cannot be played.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unplayable {
+pub(super) enum SceneError {
     #[error("there is no payment {0} here")]
     NotFound(String),
     #[error("there is no action {0}; GET /control/{{company}}/actions lists them")]
@@ -57,12 +81,12 @@ pub(super) enum Unplayable {
     Refused(String),
 }
 
-/// What a form or a control call says beside the action's name.
+/// The fields of a form or of a control call, besides the action's name.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Options(pub Map<String, Value>);
 
 impl Options {
-    /// Absent and empty are the same: an HTML form sends its empty fields.
+    /// The text of a field. An empty field counts as absent, because an HTML form sends its empty fields.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.as_str().map(str::trim).filter(|text| !text.is_empty())
     }
@@ -79,11 +103,11 @@ impl Options {
     }
 }
 
-impl Desk {
-    /// Answers one API call: logs it, checks it (`prepare`),
-    /// does it (`work`) and lets a fault spoil the answer.
+impl SharedParts {
+    /// Handles one API call: writes it to the journal, checks it (`prepare`), carries it out (`work`), and lets a fault
+    /// spoil the response.
     ///
-    /// `work` is given the answer to store instead of a real one when a fault asks for that.
+    /// If a fault has `stored`, `work` receives the response that it must store in place of the real one.
     pub async fn answer<T>(
         &self,
         operation: &'static str,
@@ -115,7 +139,7 @@ impl Desk {
             },
         };
         if let Some(fault) = fault.filter(|fault| fault.kind == FaultKind::Timeout) {
-            // Noted first: a caller that hangs up drops this future while it waits.
+            // The journal comes first: this future is dropped if the caller hangs up during the wait.
             self.journal.note(received);
             wait(fault.delay_ms.unwrap_or(120_000)).await;
             return reply.into_response();
@@ -125,7 +149,7 @@ impl Desk {
         reply.into_response()
     }
 
-    /// The spoilt answer; `real` is the right one, if the call took effect.
+    /// The spoilt response. `real` is the correct one, if the call took effect.
     fn spoilt(&self, fault: &Fault, real: Option<Reply>) -> Reply {
         match (fault.kind, real) {
             (FaultKind::Slow, Some(real)) => real,
@@ -151,14 +175,14 @@ impl Desk {
                 fault.status.unwrap_or(200),
                 "<!doctype html><title>Maintenance</title><h1>We will be back soon</h1>".to_owned(),
             ),
-            (FaultKind::Timeout, _) => Reply::json(504, (self.failure)(504)),
+            (FaultKind::Timeout, _) => Reply::json(504, (self.profile.failure)(504)),
             (FaultKind::Status | FaultKind::Slow | FaultKind::OtherOrder, _) => self.status_reply(fault),
         }
     }
 
     fn status_reply(&self, fault: &Fault) -> Reply {
         let status = fault.status.unwrap_or(500);
-        let reply = Reply::json(status, (self.failure)(status));
+        let reply = Reply::json(status, (self.profile.failure)(status));
         match fault.should_retry {
             Some(retry) => reply.with_header("Stripe-Should-Retry", retry.to_string()),
             None => reply,
@@ -166,7 +190,7 @@ impl Desk {
     }
 }
 
-/// Swaps every id that ties the answer to one order for another's.
+/// Replaces every id that ties a response to one order, so that the response is about another order.
 fn somebody_elses(value: &mut Value) {
     const TIES: &[&str] = &[
         "id",
@@ -186,7 +210,7 @@ fn somebody_elses(value: &mut Value) {
                     Value::String(text) if TIES.contains(&name.as_str()) => {
                         *text = turned(text);
                     }
-                    // The whole of the metadata belongs to the other order.
+                    // All metadata belongs to the other order.
                     Value::Object(metadata) if name == "metadata" => {
                         for entry in metadata.values_mut() {
                             if let Value::String(text) = entry {
@@ -202,7 +226,7 @@ fn somebody_elses(value: &mut Value) {
     }
 }
 
-/// An id of the same form: the letters and digits after the last `_` or `-`, reversed and marked.
+/// Another id of the same form: the part after the last `_` or `-` is reversed, and its last character is replaced.
 fn turned(id: &str) -> String {
     let cut = id.rfind(['_', '-']).map_or(0, |at| at.saturating_add(1));
     let (prefix, rest) = id.split_at_checked(cut).unwrap_or(("", id));

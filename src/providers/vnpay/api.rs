@@ -7,14 +7,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::mapping::{self, Statement};
+use super::mapping::{self, StatedPayment};
 use super::throttle::Throttle;
-use super::wire::{self, Answer, Command};
+use super::wire::{self, VnpayAnswer, Command};
 use super::{NAME, VERSION};
 use crate::domain::id::IdKind;
 use crate::domain::payment::{Observation, RefundFact, RefundStatus};
 use crate::providers::http::{Client, Retry};
-use crate::providers::settings::{self, SettingsError, Timeouts, VnpaySettings};
+use crate::providers::settings::{self, ProviderSettingsError, Timeouts, VnpaySettings};
 use crate::providers::{AttemptRef, ProviderError, RefundRequest};
 
 /// `vnp_TransactionType` of the payment itself; 02 and 03 are refunds of it.
@@ -29,7 +29,7 @@ const TOO_OFTEN: &str = "questions come too often";
 const FIRST_SENDING: TimeDelta = TimeDelta::seconds(60);
 
 #[derive(Debug)]
-pub(super) struct Server {
+pub(super) struct VnpayApi {
     http: Client,
     api_url: String,
     tmn_code: String,
@@ -38,8 +38,8 @@ pub(super) struct Server {
     throttle: Throttle,
 }
 
-impl Server {
-    pub fn new(settings: &VnpaySettings, timeouts: Timeouts) -> Result<Self, SettingsError> {
+impl VnpayApi {
+    pub fn new(settings: &VnpaySettings, timeouts: Timeouts) -> Result<Self, ProviderSettingsError> {
         Ok(Self {
             http: Client::new(NAME, timeouts)?,
             api_url: settings::base_url(&settings.api_url, "VNPay API URL")?,
@@ -63,7 +63,7 @@ impl Server {
             }
             other => return Err(self.http.unavailable(&format!("a movement of type {other:?}"))),
         }
-        let said = Statement {
+        let said = StatedPayment {
             response_code: None,
             transaction_status: answer.text("vnp_TransactionStatus"),
             transaction_reference: &attempt.provider_reference,
@@ -129,7 +129,7 @@ impl Server {
         }
     }
 
-    fn refund_fact(&self, answer: &Answer, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
+    fn refund_fact(&self, answer: &VnpayAnswer, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
         if mapping::amount_from_wire(answer.text("vnp_Amount")) != Some(request.amount) {
             return Err(mismatch("a refund of another amount"));
         }
@@ -168,7 +168,7 @@ impl Server {
     }
 
     /// `None` when VNPay does not know the transaction.
-    async fn query(&self, attempt: &AttemptRef, number: Option<&str>) -> Result<Option<Answer>, ProviderError> {
+    async fn query(&self, attempt: &AttemptRef, number: Option<&str>) -> Result<Option<VnpayAnswer>, ProviderError> {
         if let Some(wait) = self.throttle.wait(Instant::now()) {
             return Err(busy(TOO_OFTEN, wait.as_secs() + 1));
         }
@@ -209,17 +209,17 @@ impl Server {
         ]
     }
 
-    async fn send(&self, command: Command, fields: &[(&'static str, String)]) -> Result<Answer, ProviderError> {
+    async fn send(&self, command: Command, fields: &[(&'static str, String)]) -> Result<VnpayAnswer, ProviderError> {
         let body = wire::request(command, fields, &self.hash_secret);
         let answer = self.http.send(self.http.post(&self.api_url).json(&body), Retry::Never).await?;
         if !answer.is_success() {
             return Err(self.http.unavailable(&format!("status {}", answer.status)));
         }
-        Answer::read(&answer.body).ok_or_else(|| self.http.unavailable("no JSON object"))
+        VnpayAnswer::read(&answer.body).ok_or_else(|| self.http.unavailable("no JSON object"))
     }
 
     /// Whether an accepted answer is signed, and about that attempt.
-    fn require_genuine(&self, answer: &Answer, command: Command, attempt: &AttemptRef) -> Result<(), ProviderError> {
+    fn require_genuine(&self, answer: &VnpayAnswer, command: Command, attempt: &AttemptRef) -> Result<(), ProviderError> {
         if !answer.is_genuine(command, &self.hash_secret) {
             return Err(self.http.unavailable("the answer's signature does not match"));
         }

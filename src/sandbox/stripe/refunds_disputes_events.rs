@@ -3,8 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::Stripe;
-use super::api::{Here, Id, check_size};
-use super::gate::{Access, Call};
+use super::gate::{Access, Call, Here, Id, check_size};
 use super::model::{Books, IntentStatus, newest_first};
 use super::problem::Problem;
 use super::{render, rules};

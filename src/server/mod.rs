@@ -1,12 +1,17 @@
-//! Builds the whole from a [`Config`] and runs it until it is stopped.
+//! Builds the service from a [`Config`] and runs it until it is stopped.
 //!
-//! What starts: database, stamp, sandbox, providers, keys, HTTP. What stops first is what gives work to the others:
-//! streams end, HTTP drains, then the workers, then the poster, then the sandbox, then the pool, and PostgreSQL last.
+//! Start order: database, stamp, keys, sandbox, providers, poster, HTTP, workers. Shutdown order: producers of work stop
+//! before its consumers, so streams end first, then HTTP drains, then the workers, the poster, the sandbox and the
+//! connection pool stop, and PostgreSQL stops last.
 
+#[cfg(not(all(feature = "sandbox", feature = "embedded")))]
+mod absent;
 mod database;
 mod error;
 mod keys;
-mod offer;
+mod provider_settings;
+#[cfg(feature = "sandbox")]
+mod simulation;
 mod web;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -16,36 +21,41 @@ use secrecy::SecretString;
 
 pub use self::database::Database;
 pub use self::error::StartError;
-pub use self::keys::{Keys, SigningKey};
+pub use self::keys::{SigningKey, TokenKeys};
+
+#[cfg(not(feature = "sandbox"))]
+use self::absent::{Sandbox, simulation};
 
 use crate::app::stream::StreamSettings;
 use crate::app::{App, KnownProducts, Poster, PosterSettings, Settings, Streams};
 use crate::config::{Config, PosterConfig, PosterMode};
 use crate::domain::environment::Environment;
-use crate::identity::Verifier;
+use crate::identity::TokenVerifier;
 use crate::providers::Registry;
+use crate::providers::settings::ProviderSettings;
+#[cfg(feature = "sandbox")]
 use crate::sandbox::Sandbox;
 use crate::storage::pool::Pool;
 use crate::telemetry;
 use crate::workers::Workers;
 
-/// How long a worker rests after a turn that found nothing to do.
+/// The pause of a worker after a turn that found nothing to do.
 const WORKERS_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// The service, built from settings.
+/// Starts the service: see [`Server::start`].
 #[derive(Debug, Clone, Copy)]
 pub struct Server;
 
-/// A running server. Dropping it leaves it running; [`RunningServer::stop`] ends it in good order.
+/// A running server. Dropping this value leaves the server running; [`RunningServer::stop`] stops it in order.
 #[derive(Debug)]
 pub struct RunningServer {
-    /// Where it listens, as a URL that works on this machine, without a slash at the end.
+    /// The URL of the server on this machine, without a slash at the end.
     pub base_url: String,
-    /// How browsers reach it.
+    /// The URL by which browsers and payment companies reach the server.
     pub public_url: String,
     pub app: App,
     pub environment: Environment,
-    /// The key that was generated for trying out; `None` where keys are configured.
+    /// The generated key; `None` when keys are configured.
     pub development_key: Option<SigningKey>,
     database: Database,
     sandbox: Option<Sandbox>,
@@ -54,17 +64,17 @@ pub struct RunningServer {
 }
 
 impl Server {
-    /// Starts everything and answers once requests are served.
+    /// Starts all parts, and returns once requests are served.
     ///
     /// # Errors
-    /// [`StartError`]: one sentence that says what to do. Whatever had started is stopped again.
+    /// [`StartError`]: one sentence that says what to do. The parts that had started are stopped again.
     pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         let database = Database::open(&config).await?;
         match Self::start_on(&config, &database).await {
             Ok(started) => Ok(started.with(database)),
             Err(error) => {
                 if let Err(error) = database.close().await {
-                    tracing::warn!(%error, "the database did not stop");
+                    tracing::warn!(%error, "PostgreSQL did not stop after the start of the service failed");
                 }
                 Err(error)
             }
@@ -76,12 +86,12 @@ impl Server {
         if database.is_embedded() && !environment.is_live() {
             database.seed().await?;
         }
-        let keys = Keys::load(config, database.is_embedded())?;
+        let keys = TokenKeys::load(config, database.is_embedded())?;
         if keys.generated && environment.is_live() {
             return Err(StartError::GeneratedKeyOnLive);
         }
         let development_key = keys.signing.clone().filter(|_| keys.generated);
-        let verifier = Verifier::new(keys.identity(config))?;
+        let verifier = TokenVerifier::new(keys.identity(config))?;
         let origins = web::check_origins(&config.cors_origins)?;
         let listener = listen(config.bind)?;
         let base_url = base_url(listener.local_addr().map_err(|source| StartError::Listen(config.bind, source))?);
@@ -89,9 +99,10 @@ impl Server {
             .public_url
             .as_ref()
             .map_or_else(|| base_url.clone(), |url| url.as_str().trim_end_matches('/').to_owned());
-        let (offer, sandbox) =
-            offer::build(config, database.is_embedded(), environment, &base_url, &public_url).await?;
-        let built = Self::build(config, database, environment, public_url.clone(), &offer, |app| {
+        let mut settings = provider_settings::read(config, &public_url)?;
+        let sandbox =
+            simulation::start(config, database.is_embedded(), environment, &base_url, &mut settings).await?;
+        let built = Self::build(config, database, environment, public_url.clone(), &settings, |app| {
             web::start(listener, config, origins, app, Arc::new(verifier))
         });
         match built {
@@ -112,11 +123,11 @@ impl Server {
         database: &Database,
         environment: Environment,
         public_url: String,
-        offer: &crate::providers::settings::ProviderSettings,
+        settings: &ProviderSettings,
         serve: impl FnOnce(App) -> Result<web::RunningWeb, StartError>,
     ) -> Result<(App, web::RunningWeb, Workers), StartError> {
-        let providers = Registry::new(offer)?;
-        offer::check_stamp(&providers, environment)?;
+        let providers = Registry::new(settings)?;
+        provider_settings::check_stamp(&providers, environment)?;
         let app = app(config, database.url(), environment, public_url, providers)?;
         let web = serve(app.clone())?;
         let workers = Workers::start(&app, WORKERS_PAUSE);
@@ -124,7 +135,7 @@ impl Server {
     }
 }
 
-/// Everything but the database, which outlives a failed start.
+/// The started parts, without the database: that one is closed by the caller when a later part fails.
 struct Started {
     base_url: String,
     public_url: String,
@@ -153,29 +164,29 @@ impl Started {
 }
 
 impl RunningServer {
-    /// Where the payment companies are played; `None` where they are not.
+    /// The URL of the sandbox; `None` when no payment company is simulated.
     #[must_use]
     pub fn sandbox_url(&self) -> Option<&str> {
         self.sandbox.as_ref().map(Sandbox::public_url)
     }
 
-    /// Whether PostgreSQL is our own.
+    /// Whether PostgreSQL is the embedded cluster.
     #[must_use]
     pub fn is_embedded(&self) -> bool {
         self.database.is_embedded()
     }
 
-    /// Resolves when the HTTP server has ended by itself, which it does only when something is badly wrong.
+    /// Resolves when the HTTP server has ended by itself, which happens only after an internal failure.
     pub async fn ended(&mut self) {
         self.web.ended().await;
     }
 
-    /// Takes no more connections, lets requests under way end, and stops the rest; PostgreSQL last.
+    /// Accepts no more connections, lets open requests finish, and stops all parts in the order of the module doc.
     ///
     /// # Errors
     /// When PostgreSQL does not stop.
     pub async fn stop(self) -> Result<(), StartError> {
-        // Streams have no end of their own that HTTP could wait for.
+        // A balance stream never ends by itself, so HTTP would wait for it until the deadline.
         self.app.streams.close();
         self.web.stop().await;
         self.workers.stop().await;
@@ -220,10 +231,10 @@ fn poster_settings(config: &PosterConfig) -> PosterSettings {
     }
 }
 
-/// Logs as configured; for commands that work rather than print.
+/// Sets up the log as configured. Commands that only print a result do not call it.
 ///
 /// # Errors
-/// When the filter cannot be read.
+/// When the log filter cannot be read.
 pub fn log(config: &Config) -> Result<(), StartError> {
     Ok(telemetry::init(config.log_format, &config.log)?)
 }
@@ -235,7 +246,7 @@ fn listen(bind: SocketAddr) -> Result<TcpListener, StartError> {
     Ok(listener)
 }
 
-/// A listener on every address is reached by the loopback one.
+/// The URL of a listener. A listener on all addresses is reached by the loopback address.
 fn base_url(mut address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
         address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
