@@ -14,7 +14,7 @@ use crate::domain::id::IdKind;
 use crate::domain::order::Order;
 use crate::domain::payment::{DisputeFact, DisputeStatus, RefundFact};
 use crate::domain::refund::dispute_may_become;
-use crate::providers::NotificationOutcome;
+use crate::providers::Outcome;
 use crate::storage::disputes;
 use crate::storage::orders;
 use crate::storage::payments::Payment;
@@ -31,10 +31,10 @@ pub async fn observe(
     provider: &str,
     fact: &DisputeFact,
     told_at: Option<DateTime<Utc>>,
-) -> Result<NotificationOutcome, Error> {
+) -> Result<Outcome, Error> {
     let actor = format!("provider:{provider}");
     let Some(payment_id) = payment(app, provider, fact.payment_id.as_deref(), told_at).await? else {
-        return Ok(NotificationOutcome::UnknownOrder);
+        return Ok(Outcome::UnknownOrder);
     };
     transact(&app.pool, async |conn| {
         let (order, payment) = lock(conn, payment_id).await?;
@@ -43,7 +43,7 @@ pub async fn observe(
             let why = fact.reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
             let detail = format!("the payer's bank asks about {}{why}", fact.amount);
             note(conn, order.as_ref(), &payment, "payment_questioned", &actor, &detail).await?;
-            return Ok(NotificationOutcome::Recorded);
+            return Ok(Outcome::Recorded);
         }
         match disputes::lock(conn, provider, &fact.dispute_id).await? {
             Some(known) => follow(conn, order, &payment, known, fact, &actor).await,
@@ -71,7 +71,7 @@ pub(in crate::app) async fn reversed(
     fact: &RefundFact,
     told_at: Option<DateTime<Utc>>,
     actor: &str,
-) -> Result<NotificationOutcome, Error> {
+) -> Result<Outcome, Error> {
     let known = disputes::of_payment(conn, payment.id).await?.into_iter().next();
     let covered = match &known {
         // A word from before it was won, which took its time.
@@ -81,7 +81,7 @@ pub(in crate::app) async fn reversed(
     };
     if covered {
         note(conn, order.as_ref(), payment, "dispute_reversed", actor, &fact.amount.to_string()).await?;
-        return Ok(NotificationOutcome::Recorded);
+        return Ok(Outcome::Recorded);
     }
     let lost = DisputeFact {
         dispute_id: format!("{REVERSAL}{}", fact.refund_id),
@@ -109,7 +109,7 @@ async fn name(
     mut reversal: Dispute,
     fact: &DisputeFact,
     actor: &str,
-) -> Result<NotificationOutcome, Error> {
+) -> Result<Outcome, Error> {
     reversal.dispute_id.clone_from(&fact.dispute_id);
     if fact.status == DisputeStatus::Won {
         return follow(conn, order, payment, reversal, fact, actor).await;
@@ -127,7 +127,7 @@ async fn open(
     payment: &Payment,
     fact: &DisputeFact,
     actor: &str,
-) -> Result<NotificationOutcome, Error> {
+) -> Result<Outcome, Error> {
     let now = orders::clock(conn).await?;
     // Stated in another currency, it is at most all of the payment.
     let same_currency = fact.amount.currency().code() == payment.currency;
@@ -168,9 +168,9 @@ async fn follow(
     mut dispute: Dispute,
     fact: &DisputeFact,
     actor: &str,
-) -> Result<NotificationOutcome, Error> {
+) -> Result<Outcome, Error> {
     if !dispute_may_become(dispute.state()?, fact.status) {
-        return Ok(NotificationOutcome::AlreadySettled);
+        return Ok(Outcome::AlreadySettled);
     }
     status_word(fact.status).clone_into(&mut dispute.status);
     dispute.reason = fact.reason.clone().or(dispute.reason);
@@ -203,7 +203,7 @@ async fn tell(
     payment: &Payment,
     dispute: &Dispute,
     actor: &str,
-) -> Result<NotificationOutcome, Error> {
+) -> Result<Outcome, Error> {
     let event = match dispute.state()? {
         DisputeStatus::Open => "dispute_opened",
         DisputeStatus::Won => "dispute_won",
@@ -216,7 +216,7 @@ async fn tell(
         Some(order) => book::tell(conn, order, event, actor, &detail).await?,
         None => note(conn, None, payment, event, actor, &detail).await?,
     }
-    Ok(NotificationOutcome::Recorded)
+    Ok(Outcome::Recorded)
 }
 
 /// A page of disputes, newest first.

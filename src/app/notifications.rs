@@ -8,7 +8,7 @@ use super::settlement::{self, Source, Step};
 use super::{App, Error, disputes, refunds};
 use crate::domain::order::Order;
 use crate::domain::payment::{AttemptLocator, Fact, Notification, Observation};
-use crate::providers::{NotificationError, NotificationOutcome, PaymentProvider, RawNotification, Reply, UnreadableNotification};
+use crate::providers::{NotificationError, Outcome, PaymentProvider, RawNotification, Reply, Riddle};
 use crate::storage::attempts::{self, Attempt};
 use crate::storage::orders;
 use crate::storage::provider_events::{self as store, ProviderEvent};
@@ -29,24 +29,24 @@ pub async fn receive(app: &App, provider: &str, raw: &RawNotification) -> Result
         // A badly signed notification writes nothing, dedupe state included.
         Err(NotificationError::BadSignature(why)) => {
             tracing::warn!(provider = provider.name(), why, "a notification with a bad signature");
-            NotificationOutcome::BadSignature
+            Outcome::BadSignature
         }
         Err(error @ NotificationError::CouldNotVerify(_)) => {
             tracing::warn!(provider = provider.name(), error = %error, "a notification could not be taken");
-            NotificationOutcome::TryAgain
+            Outcome::TryAgain
         }
         Err(NotificationError::Malformed(riddle)) => {
             tracing::error!(provider = provider.name(), %riddle, "a signed notification cannot be read");
             if let Err(error) = keep_unread(app, provider.name(), raw, &riddle).await {
                 tracing::error!(provider = provider.name(), error = %error, "a notification was not kept");
             }
-            NotificationOutcome::TryAgain
+            Outcome::TryAgain
         }
         Ok(notification) => match process(app, provider.as_ref(), raw, &notification).await {
             Ok(outcome) => outcome,
             Err(error) => {
                 tracing::error!(provider = provider.name(), error = %error, "a notification was not processed");
-                NotificationOutcome::TryAgain
+                Outcome::TryAgain
             }
         },
     };
@@ -60,15 +60,15 @@ async fn process(
     provider: &dyn PaymentProvider,
     raw: &RawNotification,
     notification: &Notification,
-) -> Result<NotificationOutcome, Error> {
+) -> Result<Outcome, Error> {
     let (event, before) = {
         let mut conn = app.pool.get().await?;
         let stored = as_it_came(provider.name(), raw, &notification.event_id, &notification.event_type);
         store::store(&mut conn, &stored).await?
     };
     // What was recorded needs no second look. Everything else, a failure above all, is processed again.
-    if before.as_deref() == Some(word(NotificationOutcome::Recorded)) {
-        return Ok(NotificationOutcome::AlreadySettled);
+    if before.as_deref() == Some(word(Outcome::Recorded)) {
+        return Ok(Outcome::AlreadySettled);
     }
     match apply(app, provider, notification).await {
         Ok(outcome) => {
@@ -97,7 +97,7 @@ fn as_it_came<'a>(provider: &'a str, raw: &'a RawNotification, id: &'a str, kind
 }
 
 /// Keeps what is signed but not understood, as one event however often it is sent: its company gives up in the end.
-async fn keep_unread(app: &App, provider: &str, raw: &RawNotification, riddle: &UnreadableNotification) -> Result<(), Error> {
+async fn keep_unread(app: &App, provider: &str, raw: &RawNotification, riddle: &Riddle) -> Result<(), Error> {
     let bytes = || {
         let digest = Sha256::new().chain_update(&raw.query).chain_update([0]).chain_update(&raw.body).finalize();
         (format!("sha256:{}", hex::encode(digest)), "unread".to_owned())
@@ -111,13 +111,13 @@ async fn keep_unread(app: &App, provider: &str, raw: &RawNotification, riddle: &
     Ok(())
 }
 
-async fn apply(app: &App, provider: &dyn PaymentProvider, notification: &Notification) -> Result<NotificationOutcome, Error> {
+async fn apply(app: &App, provider: &dyn PaymentProvider, notification: &Notification) -> Result<Outcome, Error> {
     let actor = format!("provider:{}", provider.name());
     match &notification.fact {
         Fact::Attempt { locator, observation } => attempt(app, provider, locator, observation, &actor).await,
         Fact::Refund(fact) => refunds::observe(app, provider.name(), fact, notification.created_at).await,
         Fact::Dispute(fact) => disputes::observe(app, provider.name(), fact, notification.created_at).await,
-        Fact::Ignored => Ok(NotificationOutcome::AlreadySettled),
+        Fact::Ignored => Ok(Outcome::AlreadySettled),
     }
 }
 
@@ -127,37 +127,37 @@ async fn attempt(
     locator: &AttemptLocator,
     observation: &Observation,
     actor: &str,
-) -> Result<NotificationOutcome, Error> {
+) -> Result<Outcome, Error> {
     let Some((order, attempt)) = locate(app, provider.name(), locator).await? else {
         if let Observation::Paid(fact) = observation {
             let reason = "the payment names no order of this provider";
             settlement::keep_unmatched(app, provider.name(), fact, reason).await?;
         }
-        return Ok(NotificationOutcome::UnknownOrder);
+        return Ok(Outcome::UnknownOrder);
     };
     // News about another sum are not about this order. Money of another sum is settled: it is kept.
     let another_sum = locator.amount.is_some_and(|stated| Ok(stated) != order.money());
     if another_sum && !matches!(observation, Observation::Paid(_)) {
-        return Ok(NotificationOutcome::AmountMismatch);
+        return Ok(Outcome::AmountMismatch);
     }
-    let source = if provider.must_confirm_revival() { Source::UncheckedNotification } else { Source::Notification };
+    let source = if provider.is_asked_before_reviving() { Source::UncheckedNotification } else { Source::Notification };
     let mut settled = match observation {
         Observation::ReadyToCapture => settlement::settle(app, order.id, Source::Answer, actor).await?,
         _ => settlement::observe(app, order.id, observation, source, actor).await?,
     };
-    if settled.step == Step::Unconfirmed && provider_confirms(provider, &order, attempt.as_ref(), observation).await? {
+    if settled.step == Step::Unconfirmed && says_so_too(provider, &order, attempt.as_ref(), observation).await? {
         settled = settlement::observe(app, order.id, observation, Source::Notification, actor).await?;
     }
     Ok(match settled.step {
-        Step::Recorded | Step::Capture => NotificationOutcome::Recorded,
-        Step::Known | Step::Unchanged => NotificationOutcome::AlreadySettled,
-        Step::Mismatch => NotificationOutcome::AmountMismatch,
-        Step::Unconfirmed => NotificationOutcome::TryAgain,
+        Step::Recorded | Step::Capture => Outcome::Recorded,
+        Step::Known | Step::Unchanged => Outcome::AlreadySettled,
+        Step::Mismatch => Outcome::AmountMismatch,
+        Step::Unconfirmed => Outcome::TryAgain,
     })
 }
 
 /// Whether the provider, asked about the attempt, answers what it notified us of.
-async fn provider_confirms(
+async fn says_so_too(
     provider: &dyn PaymentProvider,
     order: &Order,
     attempt: Option<&Attempt>,
@@ -184,13 +184,13 @@ async fn locate(
     Ok(order.map(|order| (order, attempt)))
 }
 
-fn word(outcome: NotificationOutcome) -> &'static str {
+fn word(outcome: Outcome) -> &'static str {
     match outcome {
-        NotificationOutcome::Recorded => "recorded",
-        NotificationOutcome::AlreadySettled => "already_settled",
-        NotificationOutcome::UnknownOrder => "unknown_order",
-        NotificationOutcome::AmountMismatch => "amount_mismatch",
-        NotificationOutcome::BadSignature => "bad_signature",
-        NotificationOutcome::TryAgain => "try_again",
+        Outcome::Recorded => "recorded",
+        Outcome::AlreadySettled => "already_settled",
+        Outcome::UnknownOrder => "unknown_order",
+        Outcome::AmountMismatch => "amount_mismatch",
+        Outcome::BadSignature => "bad_signature",
+        Outcome::TryAgain => "try_again",
     }
 }

@@ -26,6 +26,5 @@ pub fn run(arguments: &Arguments) -> CommandOutcome {
         return Ok(ExitCode::SUCCESS);
     }
     let line = committed.lines().zip(document.lines()).take_while(|(one, other)| one == other).count() + 1;
-    Err(format!("{name} differs from the document of this version at line {line}: write it again with `topup openapi > {name}`")
-        .into())
+    Err(format!("{name} differs from this version's document at line {line}: run `topup openapi > {name}`").into())
 }

@@ -27,7 +27,7 @@ pub async fn run(config: Config) -> CommandOutcome {
             std::process::exit(130);
         }
         stop_requested = true;
-        tracing::info!("Received a stop signal during the start. The service stops when the start is done; a second signal ends it at once");
+        tracing::info!("The service stops as soon as its start is done; a second signal ends it at once");
     };
     if stop_requested {
         server.stop().await?;

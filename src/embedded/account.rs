@@ -15,8 +15,8 @@ use super::EmbeddedError;
 /// providers, and `PG*` variables would point initdb and postgres at another cluster.
 const PASSED_ON: [&str; 4] = ["PATH", "TZDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 
-/// The operating system user that PostgreSQL runs as. That is our own user, except for root: PostgreSQL refuses root, so
-/// root starts it as a user with fewer rights.
+/// The operating system user that PostgreSQL runs as. That is our own user, except for root: PostgreSQL refuses root,
+/// so root starts it as a user with fewer rights.
 #[derive(Debug, Clone)]
 pub(super) struct Account {
     pub(super) uid: u32,
@@ -40,7 +40,9 @@ impl Account {
             .filter_map(|name| User::from_name(name).ok().flatten())
             .find(|user| !user.uid.is_root())
             .map(|user| Self::of(user, true))
-            .ok_or_else(|| EmbeddedError::NoAccount("PostgreSQL refuses root, and neither the user postgres nor the user nobody exists".into()))
+            .ok_or_else(|| {
+                EmbeddedError::NoAccount("PostgreSQL refuses root, and there is no user postgres or nobody".into())
+            })
     }
 
     /// The user for a folder. As root that is the owner of the folder if it has one, because PostgreSQL only opens data
@@ -61,8 +63,8 @@ impl Account {
         Self { uid: user.uid.as_raw(), gid: user.gid.as_raw(), name: user.name, dropped }
     }
 
-    /// A command that runs as this user. It has a process group of its own, so that Ctrl-C on our terminal does not reach
-    /// it, and works in `/`, because this user may not be allowed to enter our working folder.
+    /// A command that runs as this user. It has a process group of its own, so that Ctrl-C on our terminal does not
+    /// reach it, and works in `/`, because this user may not be allowed to enter our working folder.
     pub(super) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command

@@ -17,12 +17,12 @@ const VERSIONED: [(&str, &str, &str); 5] = [
     ("/home/linuxbrew/.linuxbrew/opt", "postgresql@", "bin"),
 ];
 
-/// The folder that holds `initdb` and `postgres`. If `TOPUP_PG_BIN` is set, only that folder counts. Else the first match
-/// counts, in this order: `PATH`, `pg_config --bindir`, and the folders of packages, newest version first.
+/// The folder that holds `initdb` and `postgres`. If `TOPUP_PG_BIN` is set, only that folder counts. Else the first
+/// match counts, in this order: `PATH`, `pg_config --bindir`, and the folders of packages, newest version first.
 ///
 /// # Errors
-/// [`EmbeddedError::NotInstalled`] names the command that installs PostgreSQL. [`EmbeddedError::NotInNamedFolder`] means
-/// that the folder in `TOPUP_PG_BIN` does not hold both programs.
+/// [`EmbeddedError::NotInstalled`] names the command that installs PostgreSQL. [`EmbeddedError::NotInNamedFolder`]
+/// means that the folder in `TOPUP_PG_BIN` does not hold both programs.
 pub fn find_binaries() -> Result<PathBuf, EmbeddedError> {
     choose(named(), candidates(), |_| true)
 }
@@ -90,8 +90,8 @@ fn versions_in(parent: &str, before: &str, after: &str) -> Vec<PathBuf> {
     found.into_iter().map(|(_, folder)| folder).collect()
 }
 
-/// The folder, if it holds both programs. If its `initdb` is only a link, this is the folder that the link leads to: that
-/// one also holds psql and pgbench, and the libraries that the programs look for relative to themselves.
+/// The folder, if it holds both programs. If its `initdb` is only a link, this is the folder that the link leads to:
+/// that one also holds psql and pgbench, and the libraries that the programs look for relative to themselves.
 fn with_binaries(folder: &Path) -> Option<PathBuf> {
     let has_both = |folder: &Path| ["initdb", "postgres"].iter().all(|name| is_executable(&folder.join(name)));
     if !folder.is_absolute() || !has_both(folder) {

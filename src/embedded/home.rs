@@ -23,8 +23,8 @@ const OLDER_LOG: &str = "postgres.log.1";
 const OURS: [&str; 9] =
     ["data", "data.new", "run", LOG, OLDER_LOG, "start.lock", "users.lock", "postmaster.lock", "lost+found"];
 
-/// The folder of one cluster. It holds PostgreSQL's data and log, our locks, and the socket if the path is short enough.
-/// Its mode is 0700, and the account that PostgreSQL runs as owns it.
+/// The folder of one cluster. It holds PostgreSQL's data and log, our locks, and the socket if the path is short
+/// enough. Its mode is 0700, and the account that PostgreSQL runs as owns it.
 #[derive(Debug, Clone)]
 pub(super) struct Home {
     pub(super) dir: PathBuf,
@@ -113,7 +113,8 @@ impl Home {
         self.open(LOG)
     }
 
-    /// The last 20 lines of the log, without the lines about our own connections that PostgreSQL refused during its start.
+    /// The last 20 lines of the log, without the lines about our own connections that PostgreSQL refused during its
+    /// start.
     pub(super) fn last_words(&self) -> String {
         let read = || -> std::io::Result<Vec<u8>> {
             let mut file = File::open(self.dir.join(LOG))?;
@@ -132,8 +133,8 @@ impl Home {
     }
 }
 
-/// The configured path if the account can get there, else a folder for it under [`REACHABLE`]. A cluster that was created
-/// there stays there, even if the configured path becomes accessible later.
+/// The configured path if the account can get there, else a folder for it under [`REACHABLE`]. A cluster that was
+/// created there stays there, even if the configured path becomes accessible later.
 fn reachable(asked: PathBuf, account: &Account) -> Result<PathBuf, EmbeddedError> {
     let substitute = Path::new(REACHABLE).join(fingerprint(&asked));
     let open = asked.parent().is_some_and(|parent| account.can_enter(parent));
@@ -160,8 +161,8 @@ fn refuse_what_is_not_ours(dir: &Path) -> Result<(), EmbeddedError> {
     Ok(())
 }
 
-/// Creates a folder that the account owns and that is closed to all other users, or makes an existing one so. A folder of
-/// a third user is refused, because that user could listen there in PostgreSQL's place.
+/// Creates a folder that the account owns and that is closed to all other users, or makes an existing one so. A folder
+/// of a third user is refused, because that user could listen there in PostgreSQL's place.
 fn private_dir(dir: &Path, account: &Account) -> Result<(), EmbeddedError> {
     match DirBuilder::new().mode(0o700).create(dir) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {

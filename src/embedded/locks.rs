@@ -8,8 +8,8 @@ use super::EmbeddedError;
 use super::home::Home;
 use super::wait::until;
 
-/// Two advisory locks in the folder of a cluster. The kernel releases a lock when its holder ends, even by a kill, so no
-/// lock is ever left behind.
+/// Two advisory locks in the folder of a cluster. The kernel releases a lock when its holder ends, even by a kill, so
+/// no lock is ever left behind.
 #[derive(Debug)]
 pub(super) struct Locks {
     /// Held exclusively by the process that starts or stops the cluster.
@@ -43,8 +43,8 @@ impl Locks {
         self.change.unlock().map_err(EmbeddedError::io("unlock", &self.dir))
     }
 
-    /// Whether no other process uses the cluster. Call it only between [`Self::begin_change`] and [`Self::end_change`]. It
-    /// gives up our own share, so call [`Self::share`] afterwards.
+    /// Whether no other process uses the cluster. Call it only between [`Self::begin_change`] and [`Self::end_change`].
+    /// It gives up our own share, so call [`Self::share`] afterwards.
     pub(super) fn alone(&self) -> Result<bool, EmbeddedError> {
         match self.users.try_lock() {
             Ok(()) => Ok(true),
@@ -59,8 +59,8 @@ impl Locks {
 }
 
 impl Drop for Locks {
-    /// Closing the files is not enough: a child process that another thread starts at this moment holds copies of them for
-    /// a short time, and would keep the locks.
+    /// Closing the files is not enough: a child process that another thread starts at this moment holds copies of them
+    /// for a short time, and would keep the locks.
     fn drop(&mut self) {
         let _ = self.users.unlock();
         let _ = self.change.unlock();

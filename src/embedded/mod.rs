@@ -2,17 +2,17 @@
 //! `DATABASE_URL` is not set, and so do tests and benchmarks.
 //!
 //! There are two kinds of cluster:
-//! - A kept cluster ([`Cluster::start`]) has a folder of the caller's choice, and outlives processes. Its data stay, the
-//!   next start adopts one that a crash left running, and the last process that uses it stops it.
-//! - A throwaway cluster ([`Cluster::throwaway`]) and its folder disappear when it is stopped or dropped, or when its
+//! - - A kept cluster ([`Cluster::start`]) has a folder of the caller's choice, and outlives processes. Its data stay,
+//!   the next start adopts one that a crash left running, and the last process that uses it stops it.
+//! - - A throwaway cluster ([`Cluster::throwaway`]) and its folder disappear when it is stopped or dropped, or when its
 //!   process dies, even by `kill -9`.
 //!
 //! Both listen on a unix socket only, in a folder that is closed to all users except root and the user that PostgreSQL
 //! runs as, and let the operating system say who connects. PostgreSQL refuses root, so under root it runs as the user
 //! `postgres`, or else as `nobody`.
 //!
-//! All work is done by blocking calls on a thread of its own. The async and the blocking functions therefore work inside
-//! any runtime, and without one.
+//! All work is done by blocking calls on a thread of its own. The async and the blocking functions therefore work
+//! inside any runtime, and without one.
 
 mod account;
 mod binaries;
@@ -38,13 +38,14 @@ use throwaway::Throwaway;
 /// How to run a cluster that keeps its data.
 #[derive(Debug, Clone)]
 pub struct ClusterOptions {
-    /// The folder of the cluster. A missing one is created; an existing one must be empty or hold a cluster of `topup`. If
-    /// the user that PostgreSQL runs as cannot enter it, another folder is used: see [`Cluster::data_dir`].
+    /// The folder of the cluster. A missing one is created; an existing one must be empty or hold a cluster of `topup`.
+    /// If the user that PostgreSQL runs as cannot enter it, another folder is used: see [`Cluster::data_dir`].
     pub data_dir: PathBuf,
     /// Whether a commit survives a power failure. Only tests may switch this off.
     pub durable: bool,
-    /// Further settings of `postgresql.conf`. They override the defaults of this module, except for the settings that keep
-    /// the cluster private. They take effect at the next start of `postgres`; an adopted cluster keeps its settings.
+    /// Further settings of `postgresql.conf`. They override the defaults of this module, except for the settings that
+    /// keep the cluster private. They take effect at the next start of `postgres`; an adopted cluster keeps its
+    /// settings.
     pub extra_settings: Vec<(String, String)>,
     /// How long to wait until the cluster accepts connections, recovery after a crash included. A recovery that takes
     /// longer continues, and the next start waits for the rest of it.
@@ -78,9 +79,9 @@ enum Kind {
 }
 
 impl Cluster {
-    /// Starts the cluster of a folder, or adopts it if it already runs, and creates the database `topup` if it is missing.
-    /// A new folder is initialised, which takes about a second. Processes that start the same folder at the same time
-    /// wait for each other and share one cluster.
+    /// Starts the cluster of a folder, or adopts it if it already runs, and creates the database `topup` if it is
+    /// missing. A new folder is initialised, which takes about a second. Processes that start the same folder at the
+    /// same time wait for each other and share one cluster.
     ///
     /// # Errors
     /// [`EmbeddedError`]. If `postgres` does not start, the error contains the last lines of its log.
@@ -124,12 +125,12 @@ impl Cluster {
         aside_blocking(move || Self::throwaway_here(durable, &settings))
     }
 
-    /// Stops the cluster in order, and waits for its end. A kept cluster that another process uses keeps running; the last
-    /// process stops it, even if another one started it. The folder of a throwaway cluster is removed.
+    /// Stops the cluster in order, and waits for its end. A kept cluster that another process uses keeps running; the
+    /// last process stops it, even if another one started it. The folder of a throwaway cluster is removed.
     ///
     /// # Errors
-    /// [`EmbeddedError::DidNotStop`] after 75 s. [`EmbeddedError::Locked`] if another process is starting or stopping the
-    /// cluster all this time.
+    /// [`EmbeddedError::DidNotStop`] after 75 s. [`EmbeddedError::Locked`] if another process is starting or stopping
+    /// the cluster all this time.
     pub async fn stop(self) -> Result<(), EmbeddedError> {
         aside(move || self.stop_here()).await
     }
@@ -209,8 +210,8 @@ fn owned(settings: &[(&str, &str)]) -> Vec<(String, String)> {
     settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// Runs blocking work on a thread of its own and awaits it. If the caller stops waiting, the work is still finished, and
-/// its result is dropped.
+/// Runs blocking work on a thread of its own and awaits it. If the caller stops waiting, the work is still finished,
+/// and its result is dropped.
 async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, EmbeddedError> + Send + 'static,
 ) -> Result<T, EmbeddedError> {

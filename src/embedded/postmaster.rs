@@ -112,8 +112,8 @@ fn is_postmaster(pid: i32, data: &Path) -> bool {
     program == Some(b"postgres") && arguments.any(|argument| argument == data.as_os_str().as_bytes())
 }
 
-/// Removes the files of a dead postmaster. PostgreSQL does so itself, except when another process of the same user has its
-/// process id now; in that case it refuses to start.
+/// Removes the files of a dead postmaster. PostgreSQL does so itself, except when another process of the same user has
+/// its process id now; in that case it refuses to start.
 fn forget_the_dead(home: &Home) -> Result<(), EmbeddedError> {
     if pid_of(home).is_some() {
         // This postmaster was started by hand, or we cannot know it. PostgreSQL decides, and logs why.

@@ -13,8 +13,8 @@ use super::settings::{PORT, ROLE};
 const ANSWER: Duration = Duration::from_secs(5);
 const CREATION: Duration = Duration::from_secs(60);
 
-/// Runs a few queries on a cluster. Each uses a connection of its own that is closed before the result returns, because an
-/// open connection would keep other processes from copying or dropping a database.
+/// Runs a few queries on a cluster. Each uses a connection of its own that is closed before the result returns, because
+/// an open connection would keep other processes from copying or dropping a database.
 #[derive(Debug)]
 pub(super) struct ClusterClient {
     runtime: Runtime,

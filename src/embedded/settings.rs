@@ -9,8 +9,8 @@ pub(super) const ROLE: &str = "topup";
 /// A part of the name of the socket in its private folder. No TCP port is opened.
 pub(super) const PORT: u16 = 5432;
 
-/// The options of `initdb` after the data folder. A durable cluster has checksums and is synced; another one has small WAL
-/// segments, which are quicker to create.
+/// The options of `initdb` after the data folder. A durable cluster has checksums and is synced; another one has small
+/// WAL segments, which are quicker to create.
 pub(super) fn initdb_arguments(durable: bool) -> Vec<&'static str> {
     let mut arguments = vec![
         "--username=topup",
@@ -28,8 +28,8 @@ pub(super) fn initdb_arguments(durable: bool) -> Vec<&'static str> {
     arguments
 }
 
-/// The options of `postgres` after the data folder: ours, then the caller's, then the ones that keep the cluster private.
-/// Later options win, so the caller cannot override privacy.
+/// The options of `postgres` after the data folder: ours, then the caller's, then the ones that keep the cluster
+/// private. Later options win, so the caller cannot override privacy.
 pub(super) fn postgres_arguments(durable: bool, socket_dir: &Path, extra: &[(String, String)]) -> Vec<String> {
     let switch = if durable { "on" } else { "off" };
     let mut settings: Vec<(&str, &str)> = vec![
@@ -41,8 +41,8 @@ pub(super) fn postgres_arguments(durable: bool, socket_dir: &Path, extra: &[(Str
         ("max_wal_size", if durable { "4GB" } else { "1GB" }),
         ("timezone", "UTC"),
         ("log_timezone", "UTC"),
-        // The client receives the error of a failed statement. In the log it would only repeat the data of the statement,
-        // and fill the disk.
+        // The client receives the error of a failed statement. In the log it would only repeat the data of the
+        // statement, and fill the disk.
         ("log_min_messages", "log"),
         ("log_min_error_statement", "panic"),
         ("log_checkpoints", "off"),

@@ -18,11 +18,11 @@ use super::wait::until;
 const START: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(20);
 
-/// Creates the folder and the cluster, and removes both when its standard input ends. Our process holds the other end of
-/// that pipe, and the kernel closes it when our process ends, even by a kill.
+/// Creates the folder and the cluster, and removes both when its standard input ends. Our process holds the other end
+/// of that pipe, and the kernel closes it when our process ends, even by a kill.
 ///
-/// The watcher repeats its signal, because a shell starts background processes with SIGQUIT ignored: a signal that is sent
-/// before postgres handles signals is lost.
+/// The watcher repeats its signal, because a shell starts background processes with SIGQUIT ignored: a signal that is
+/// sent before postgres handles signals is lost.
 const WATCHDOG: &str = r#"
 dir=$1 bin=$2 initdb_arguments=$3 access=$4 identities=$5
 shift 5

@@ -3,8 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// There is no event for the release of another process's lock, or for a postmaster that becomes ready, so we poll. After
-/// two seconds we poll less often, because postgres logs every connection that it refuses.
+/// There is no event for the release of another process's lock, or for a postmaster that becomes ready, so we poll.
+/// After two seconds we poll less often, because postgres logs every connection that it refuses.
 const EVERY: Duration = Duration::from_millis(10);
 const LATER: Duration = Duration::from_millis(200);
 

@@ -91,7 +91,11 @@ impl IdentitySettings {
 }
 
 fn check_jwks_url(url: &Url) -> Result<(), IdentitySettingsError> {
-    if matches!(url.scheme(), "http" | "https") && url.has_host() { Ok(()) } else { Err(IdentitySettingsError::JwksUrl) }
+    if matches!(url.scheme(), "http" | "https") && url.has_host() {
+        Ok(())
+    } else {
+        Err(IdentitySettingsError::JwksUrl)
+    }
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use super::{
-    AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, NotificationOutcome, PaymentProvider,
-    ProviderError, RawNotification, RefundRequest, Reply,
+    AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, NotificationOutcome,
+    PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply,
 };
 use crate::domain::payment::{Channel, Notification, Observation, RefundFact};
 

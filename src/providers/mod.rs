@@ -42,6 +42,9 @@ pub use vnpay::is_bank_code;
 pub use error::{NotificationError, ProviderError, UnreadableNotification};
 pub use registry::Registry;
 
+pub use NotificationOutcome as Outcome;
+pub use UnreadableNotification as Riddle;
+
 use std::fmt::{self, Debug};
 use std::net::IpAddr;
 
@@ -265,7 +268,7 @@ pub trait PaymentProvider: Debug + Send + Sync {
 
     /// Whether a payment that it called failed before is believed to be paid only once the company, asked, says
     /// so too: its notification alone is then not enough to credit it.
-    fn must_confirm_revival(&self) -> bool {
+    fn is_asked_before_reviving(&self) -> bool {
         false
     }
 

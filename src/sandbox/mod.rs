@@ -56,9 +56,9 @@
 //! JSON) and the pages. Beside them what all share: `shared` (how one call is answered), `replays`
 //! (idempotency), `faults`, `journal`, `outbox` (delivery with retries), `html`.
 
+mod company;
 mod config;
 mod control;
-mod company;
 mod faults;
 mod html;
 mod index;
@@ -82,8 +82,8 @@ use actix_web::dev::ServerHandle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
-pub use self::config::{PaypalCredentials, SandboxConfig, SandboxError, StripeCredentials, VnpayCredentials};
 use self::company::{Profile, SharedParts};
+pub use self::config::{PaypalCredentials, SandboxConfig, SandboxError, StripeCredentials, VnpayCredentials};
 use self::outbox::{Job, Outbox, Schedule};
 use self::paypal::Paypal;
 use self::stripe::Stripe;

@@ -47,7 +47,8 @@ pub enum StartError {
     #[error("a database stamped live refuses generated development keys: set TOPUP_JWT_SECRET or another JWT key")]
     GeneratedKeyOnLive,
     #[error(
-        "there is no key to verify tokens with: set TOPUP_JWT_SECRET (at least 32 bytes, for example from `openssl rand -hex 32`), \
+        "there is no key to verify tokens with: set TOPUP_JWT_SECRET (at least 32 bytes, for example from \
+         `openssl rand -hex 32`), \
          TOPUP_JWT_PUBLIC_KEY or TOPUP_JWT_JWKS_URL"
     )]
     NoKey,

@@ -1,7 +1,7 @@
 //! Builds the service from a [`Config`] and runs it until it is stopped.
 //!
-//! Start order: database, stamp, keys, sandbox, providers, poster, HTTP, workers. Shutdown order: producers of work stop
-//! before its consumers, so streams end first, then HTTP drains, then the workers, the poster, the sandbox and the
+//! Start order: database, stamp, keys, sandbox, providers, poster, HTTP, workers. Shutdown order: producers of work
+//! stop before its consumers, so streams end first, then HTTP drains, then the workers, the poster, the sandbox and the
 //! connection pool stop, and PostgreSQL stops last.
 
 #[cfg(not(all(feature = "sandbox", feature = "embedded")))]
@@ -100,8 +100,7 @@ impl Server {
             .as_ref()
             .map_or_else(|| base_url.clone(), |url| url.as_str().trim_end_matches('/').to_owned());
         let mut settings = provider_settings::read(config, &public_url)?;
-        let sandbox =
-            simulation::start(config, database.is_embedded(), environment, &base_url, &mut settings).await?;
+        let sandbox = simulation::start(config, database.is_embedded(), environment, &base_url, &mut settings).await?;
         let built = Self::build(config, database, environment, public_url.clone(), &settings, |app| {
             web::start(listener, config, origins, app, Arc::new(verifier))
         });

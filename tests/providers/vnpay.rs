@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use topup::domain::payment::{Channel, Fact, Observation, RefundStatus};
 use topup::providers::settings::ProviderSettings;
 use topup::providers::{
-    CardFlow, NextAction, NotificationError, NotificationOutcome, PaymentProvider, ProviderError, RawNotification, Registry,
+    CardFlow, NextAction, NotificationError, NotificationOutcome, PaymentProvider, ProviderError, RawNotification,
+    Registry,
 };
 use wiremock::matchers::{body_partial_json, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};

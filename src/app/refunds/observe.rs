@@ -10,7 +10,7 @@ use crate::app::{App, Error, disputes};
 use crate::domain::order::Order;
 use crate::domain::payment::{RefundFact, RefundStatus};
 use crate::domain::refund::RefundState;
-use crate::providers::NotificationOutcome;
+use crate::providers::Outcome;
 use crate::storage::orders;
 use crate::storage::payments::{self, Payment};
 use crate::storage::refunds::{self, Refund};
@@ -27,7 +27,7 @@ pub async fn observe(
     provider: &str,
     fact: &RefundFact,
     told_at: Option<DateTime<Utc>>,
-) -> Result<NotificationOutcome, Error> {
+) -> Result<Outcome, Error> {
     let actor = format!("provider:{provider}");
     let known = {
         let mut conn = app.pool.get().await?;
@@ -44,11 +44,11 @@ pub async fn observe(
         // One that was larger than what was left of the payment was adopted over less.
         if refund.ours {
             tracing::error!(refund = %refund.id, told = %fact.amount, "a refund of ours is told with another amount");
-            return Ok(NotificationOutcome::AmountMismatch);
+            return Ok(Outcome::AmountMismatch);
         }
     }
     let changed = book::conclude(app, refund.id, &news(fact), &actor).await?;
-    Ok(if changed { NotificationOutcome::Recorded } else { NotificationOutcome::AlreadySettled })
+    Ok(if changed { Outcome::Recorded } else { Outcome::AlreadySettled })
 }
 
 fn news(fact: &RefundFact) -> News {
@@ -76,7 +76,7 @@ fn was_given_up(refund: &Refund) -> Result<bool, Error> {
 }
 
 enum Adopted {
-    Done(NotificationOutcome),
+    Done(Outcome),
     /// Another notification about it was faster.
     KnownMeanwhile(Box<Refund>),
 }
@@ -89,7 +89,7 @@ async fn adopt(
     actor: &str,
 ) -> Result<Adopted, Error> {
     let Some(payment_id) = payment(app, provider, fact.payment_id.as_deref(), told_at).await? else {
-        return Ok(Adopted::Done(NotificationOutcome::UnknownOrder));
+        return Ok(Adopted::Done(Outcome::UnknownOrder));
     };
     transact(&app.pool, async |conn| {
         let (order, payment) = lock(conn, payment_id).await?;
@@ -149,7 +149,7 @@ async fn record(
     fact: &RefundFact,
     told_at: Option<DateTime<Utc>>,
     actor: &str,
-) -> Result<NotificationOutcome, Error> {
+) -> Result<Outcome, Error> {
     if fact.reversal {
         return disputes::reversed(conn, order, payment, fact, told_at, actor).await;
     }
@@ -162,7 +162,7 @@ async fn record(
     if fact.amount.currency().code() != payment.currency || amount <= Decimal::ZERO {
         let detail = format!("{} was refunded at the provider, which is not left of the payment", fact.amount);
         note(conn, order.as_ref(), payment, "refund_unexplained", actor, &detail).await?;
-        return Ok(NotificationOutcome::AmountMismatch);
+        return Ok(Outcome::AmountMismatch);
     }
     let now = orders::clock(conn).await?;
     let mut refund = Refund {
@@ -203,7 +203,7 @@ async fn record(
         }
         None => note(conn, None, payment, "payment_refunded", actor, &fact.amount.to_string()).await?,
     }
-    Ok(NotificationOutcome::Recorded)
+    Ok(Outcome::Recorded)
 }
 
 /// A line on the timeline of the order that a payment served, or at least named.

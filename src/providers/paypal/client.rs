@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use super::NAME;
 use super::wire::ErrorBody;
 use crate::providers::ProviderError;
-use crate::providers::http::{CompanyResponse, Client, Retry};
+use crate::providers::http::{Client, CompanyResponse, Retry};
 use crate::providers::settings::{self, PaypalSettings, ProviderSettingsError, Timeouts};
 
 /// A token is not used in its last minute: a call may be under way then.
@@ -89,7 +89,11 @@ impl PaypalClient {
         if answer.is_success() { self.http.json(&answer) } else { Err(self.refusal(&answer)) }
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder, token: &SecretString) -> Result<CompanyResponse, ProviderError> {
+    async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+        token: &SecretString,
+    ) -> Result<CompanyResponse, ProviderError> {
         self.http.send(request.bearer_auth(token.expose_secret()), Retry::Safe).await
     }
 

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::mapping::{self, Account};
-use super::wire::{ApprovalReversed, Capture, Dispute, PaypalEvent, Order, Refund};
+use super::wire::{ApprovalReversed, Capture, Dispute, Order, PaypalEvent, Refund};
 use crate::domain::payment::{Fact, Notification, Observation, RefundStatus};
 use crate::providers::{NotificationError, UnreadableNotification};
 
@@ -19,8 +19,9 @@ pub(super) fn parse(body: &[u8], account: &Account) -> Result<Notification, Noti
         NotificationError::Malformed(format!("no event at line {} column {}", error.line(), error.column()).into())
     })?;
     let created_at = event.create_time.as_deref().and_then(|time| DateTime::parse_from_rfc3339(time).ok());
-    let fact = fact(&event.event_type, event.resource, account)
-        .map_err(|reason| NotificationError::Malformed(UnreadableNotification::of(&event.id, &event.event_type, reason)))?;
+    let fact = fact(&event.event_type, event.resource, account).map_err(|reason| {
+        NotificationError::Malformed(UnreadableNotification::of(&event.id, &event.event_type, reason))
+    })?;
     Ok(Notification {
         event_id: event.id,
         event_type: event.event_type,

@@ -19,8 +19,8 @@ use self::verify::NotificationVerifier;
 use self::wire::{Order, Refund};
 use super::settings::{self, PaypalSettings, ProviderSettingsError, Timeouts};
 use super::{
-    AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, NotificationOutcome, PaymentProvider,
-    ProviderError, RawNotification, RefundRequest, Reply, Returned,
+    AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, NotificationOutcome,
+    PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply, Returned,
 };
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
@@ -230,7 +230,10 @@ impl PaymentProvider for Paypal {
     fn reply(&self, outcome: NotificationOutcome) -> Reply {
         // Any 2xx ends the retries. What is on record for an operator needs none.
         let status = match outcome {
-            NotificationOutcome::Recorded | NotificationOutcome::AlreadySettled | NotificationOutcome::UnknownOrder | NotificationOutcome::AmountMismatch => 200,
+            NotificationOutcome::Recorded
+            | NotificationOutcome::AlreadySettled
+            | NotificationOutcome::UnknownOrder
+            | NotificationOutcome::AmountMismatch => 200,
             NotificationOutcome::BadSignature => 400,
             NotificationOutcome::TryAgain => 503,
         };

@@ -37,7 +37,10 @@ pub(super) struct NotificationVerifier {
 
 impl fmt::Debug for NotificationVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NotificationVerifier").field("way", &self.way).field("test_base", &self.test_base).finish_non_exhaustive()
+        f.debug_struct("NotificationVerifier")
+            .field("way", &self.way)
+            .field("test_base", &self.test_base)
+            .finish_non_exhaustive()
     }
 }
 

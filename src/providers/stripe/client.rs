@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::NAME;
 use super::wire::ErrorBody;
 use crate::providers::ProviderError;
-use crate::providers::http::{CompanyResponse, Client, Retry};
+use crate::providers::http::{Client, CompanyResponse, Retry};
 use crate::providers::settings::{self, ProviderSettingsError, StripeSettings, Timeouts};
 
 pub(super) struct StripeClient {

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::mapping;
-use super::wire::{Dispute, StripeEvent, PaymentIntent, Refund, CheckoutSession};
+use super::wire::{CheckoutSession, Dispute, PaymentIntent, Refund, StripeEvent};
 use crate::domain::payment::{Fact, Notification, Observation};
 use crate::providers::{NotificationError, UnreadableNotification};
 

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::money;
-use super::wire::{Dispute, Expandable, Metadata, PaymentIntent, Refund, CheckoutSession};
+use super::wire::{CheckoutSession, Dispute, Expandable, Metadata, PaymentIntent, Refund};
 use super::{MERCHANT_ACCOUNT, META_FLOW, META_ORDER, META_REFUND};
 use crate::domain::id::IdKind;
 use crate::domain::payment::{

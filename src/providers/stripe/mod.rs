@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use self::client::StripeClient;
-use self::wire::{Expandable, PaymentIntent, Refund, Refunds, CheckoutSession};
+use self::wire::{CheckoutSession, Expandable, PaymentIntent, Refund, Refunds};
 use super::settings::{ProviderSettingsError, StripeSettings, Timeouts};
 use super::{
     AttemptRef, AttemptRequest, Capabilities, CardFlow, Created, NextAction, NotificationError, NotificationOutcome,
@@ -292,7 +292,10 @@ impl PaymentProvider for Stripe {
     fn reply(&self, outcome: NotificationOutcome) -> Reply {
         // Any 2xx ends the retries. What is on record for an operator needs none.
         let status = match outcome {
-            NotificationOutcome::Recorded | NotificationOutcome::AlreadySettled | NotificationOutcome::UnknownOrder | NotificationOutcome::AmountMismatch => 200,
+            NotificationOutcome::Recorded
+            | NotificationOutcome::AlreadySettled
+            | NotificationOutcome::UnknownOrder
+            | NotificationOutcome::AmountMismatch => 200,
             NotificationOutcome::BadSignature => 400,
             NotificationOutcome::TryAgain => 503,
         };

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::mapping::{self, StatedPayment};
 use super::throttle::Throttle;
-use super::wire::{self, VnpayAnswer, Command};
+use super::wire::{self, Command, VnpayAnswer};
 use super::{NAME, VERSION};
 use crate::domain::id::IdKind;
 use crate::domain::payment::{Observation, RefundFact, RefundStatus};
@@ -219,7 +219,12 @@ impl VnpayApi {
     }
 
     /// Whether an accepted answer is signed, and about that attempt.
-    fn require_genuine(&self, answer: &VnpayAnswer, command: Command, attempt: &AttemptRef) -> Result<(), ProviderError> {
+    fn require_genuine(
+        &self,
+        answer: &VnpayAnswer,
+        command: Command,
+        attempt: &AttemptRef,
+    ) -> Result<(), ProviderError> {
         if !answer.is_genuine(command, &self.hash_secret) {
             return Err(self.http.unavailable("the answer's signature does not match"));
         }

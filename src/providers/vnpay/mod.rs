@@ -17,8 +17,9 @@ use self::mapping::StatedPayment;
 use self::signing::value;
 use super::settings::{self, ProviderSettingsError, Timeouts, VnpaySettings};
 use super::{
-    AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, NotificationOutcome, PaymentProvider,
-    ProviderError, RawNotification, RefundRequest, Reply, Returned, UnreadableNotification, return_page,
+    AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, NotificationOutcome,
+    PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply, Returned, UnreadableNotification,
+    return_page,
 };
 use crate::domain::money::Money;
 use crate::domain::payment::{Channel, Fact, Notification, Observation, RefundFact};
@@ -172,7 +173,7 @@ impl PaymentProvider for Vnpay {
     }
 
     /// "If the row is `failed` and a verified 00/00 arrives: querydr, then promote and answer 00."
-    fn must_confirm_revival(&self) -> bool {
+    fn is_asked_before_reviving(&self) -> bool {
         true
     }
 
@@ -201,8 +202,9 @@ impl PaymentProvider for Vnpay {
         let (response, amount) = (need("vnp_ResponseCode")?, need("vnp_Amount")?);
         let event_id =
             [said.transaction_reference, said.transaction_no, response, said.transaction_status, amount].join(":");
-        let observation = mapping::observation(&said, &self.tmn_code, self.live)
-            .map_err(|reason| NotificationError::Malformed(UnreadableNotification::of(&event_id, EVENT_TYPE, reason)))?;
+        let observation = mapping::observation(&said, &self.tmn_code, self.live).map_err(|reason| {
+            NotificationError::Malformed(UnreadableNotification::of(&event_id, EVENT_TYPE, reason))
+        })?;
         Ok(Notification {
             event_id,
             event_type: EVENT_TYPE.to_owned(),

@@ -22,8 +22,8 @@ use serde_json::{Value, json};
 
 use self::model::{Books, Draft};
 use self::seal::Seal;
-use super::config::PaypalCredentials;
 use super::company::{Acted, Company, Options, Profile, SceneError, SharedParts, any_2xx};
+use super::config::PaypalCredentials;
 use super::outbox::{Notification, Outgoing};
 use super::replays::Replays;
 use super::tools::{lock, now, random_capitals, random_id};

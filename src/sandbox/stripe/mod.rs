@@ -24,8 +24,8 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use self::model::{Books, Draft, Event, newest_first};
-use super::config::StripeCredentials;
 use super::company::{Acted, Company, Options, Profile, SceneError, SharedParts, any_2xx};
+use super::config::StripeCredentials;
 use super::outbox::{Notification, Outgoing};
 use super::replays::Replays;
 use super::reply::Reply;

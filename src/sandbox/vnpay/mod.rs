@@ -17,8 +17,8 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use self::model::{Order, Try};
-use super::config::VnpayCredentials;
 use super::company::{Acted, Company, Options, Profile, SceneError, SharedParts};
+use super::config::VnpayCredentials;
 use super::outbox::{Notification, Outgoing};
 use super::tools::lock;
 
