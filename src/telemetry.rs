@@ -1,6 +1,7 @@
 //! Logs and metrics of the process.
 //!
-//! Logs go to standard error, so that commands which print a result (`topup token`, `topup openapi`) can be piped.
+//! Logs go to standard error, so that the output of commands such as `topup token` and `topup openapi` can be piped. A
+//! log line is a sentence that reads on its own; names and numbers are its fields. [`METRICS`] lists all metrics.
 
 use std::io::{self, IsTerminal};
 use std::sync::{Mutex, PoisonError};
@@ -13,17 +14,17 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum LogFormat {
-    /// For people at a terminal.
+    /// Text, for people at a terminal.
     #[default]
     Pretty,
-    /// One JSON object a line, for collectors.
+    /// One JSON object per line, for log collectors.
     Json,
 }
 
-/// Why logs or metrics could not be set up.
+/// Why the log or the metrics could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     #[error("the log filter is not valid: {0}")]
@@ -34,11 +35,11 @@ pub enum TelemetryError {
     Metrics(String),
 }
 
-/// Sends logs to standard error. `filter` is written like `info,topup=debug` (tracing-subscriber's `Targets`).
-/// A second call changes nothing, so that tests can start many servers in one process.
+/// Sends logs to standard error. `filter` is a list of levels and targets such as `info,topup=debug`. A second call
+/// changes nothing, so tests can start many servers in one process.
 ///
 /// # Errors
-/// When the filter cannot be read.
+/// When the filter is not valid.
 pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
     let filter: Targets = filter.parse()?;
     let colours = io::stderr().is_terminal();
@@ -60,31 +61,93 @@ where
     }
 }
 
-/// Bucket bounds of every histogram whose name ends in `_seconds`: from a cached balance to a slow provider.
+/// The bucket bounds of all histograms whose name ends in `_seconds`. The smallest fits a cached balance, the largest a
+/// slow provider.
 const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
-/// How often recorded values are folded into their buckets when nobody scrapes; without it memory would grow.
+/// How often recorded values move into their buckets. A scrape does that too, but without scrapes memory would grow.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-static METRICS: Mutex<Option<MetricsHandle>> = Mutex::new(None);
+/// The type of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricKind {
+    Counter,
+    Gauge,
+    Histogram,
+}
 
-/// Reads what the `metrics` macros recorded.
+/// One metric that the service exposes.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    pub kind: MetricKind,
+    pub name: &'static str,
+    /// The text that `/metrics` shows as its help.
+    pub description: &'static str,
+}
+
+/// All metrics of the service. A test compares the list with the source code.
+pub const METRICS: [Metric; 6] = [
+    Metric {
+        kind: MetricKind::Gauge,
+        name: "topup_database_connections",
+        description: "Database connections of this process, by state (the writers of usage excluded).",
+    },
+    Metric {
+        kind: MetricKind::Histogram,
+        name: "topup_http_request_seconds",
+        description: "Time from the head of a request to the head of its response, by method and route.",
+    },
+    Metric {
+        kind: MetricKind::Counter,
+        name: "topup_http_requests_total",
+        description: "Finished requests, by method, route and status.",
+    },
+    Metric {
+        kind: MetricKind::Counter,
+        name: "topup_notifications_total",
+        description: "Notifications of payment companies, by provider and outcome.",
+    },
+    Metric {
+        kind: MetricKind::Histogram,
+        name: "topup_poster_flush_postings",
+        description: "Usages and holds that were written together in one flush.",
+    },
+    Metric {
+        kind: MetricKind::Gauge,
+        name: "topup_poster_waiting_postings",
+        description: "Usages and holds that wait to be written.",
+    },
+];
+
+impl Metric {
+    fn describe(&self) {
+        match self.kind {
+            MetricKind::Counter => metrics::describe_counter!(self.name, self.description),
+            MetricKind::Gauge => metrics::describe_gauge!(self.name, self.description),
+            MetricKind::Histogram => metrics::describe_histogram!(self.name, self.description),
+        }
+    }
+}
+
+static INSTALLED: Mutex<Option<MetricsHandle>> = Mutex::new(None);
+
+/// Reads the values that the `metrics` macros recorded.
 #[derive(Clone, Debug)]
 pub struct MetricsHandle(PrometheusHandle);
 
 impl MetricsHandle {
-    /// Everything recorded so far, in Prometheus' text format (version 0.0.4).
+    /// All metrics in Prometheus' text format (version 0.0.4).
     #[must_use]
     pub fn render(&self) -> String {
         self.0.render()
     }
 }
 
-/// Installs the recorder behind the `metrics` macros; there is one per process, and a second call hands out the same.
+/// Installs the recorder of the `metrics` macros. A process has one recorder, so a second call returns the same one.
 ///
 /// # Errors
-/// When somebody else installed another recorder before, or the thread for its upkeep cannot be started.
+/// When another recorder is installed already, or the upkeep thread cannot be started.
 pub fn install_metrics() -> Result<MetricsHandle, TelemetryError> {
-    let mut installed = METRICS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(handle) = installed.as_ref() {
         return Ok(handle.clone());
     }
@@ -93,6 +156,9 @@ pub fn install_metrics() -> Result<MetricsHandle, TelemetryError> {
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
         .and_then(PrometheusBuilder::install_recorder)
         .map_err(|error| failed(&error))?;
+    for metric in METRICS {
+        metric.describe();
+    }
     let upkeep = handle.clone();
     std::thread::Builder::new()
         .name("metrics-upkeep".to_owned())
@@ -164,6 +230,28 @@ mod tests {
         init(LogFormat::Json, "off").unwrap();
         init(LogFormat::Pretty, "off").unwrap();
         assert!(matches!(init(LogFormat::Pretty, "topup=loudly"), Err(TelemetryError::Filter(_))));
+    }
+
+    #[test]
+    fn the_list_of_metrics_is_complete() {
+        let mut used = std::collections::BTreeSet::new();
+        let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if entry.is_dir() {
+                    folders.push(entry);
+                } else if entry.extension().is_some_and(|extension| extension == "rs") {
+                    let text = std::fs::read_to_string(&entry).unwrap();
+                    for kind in ["counter!(", "gauge!(", "histogram!("] {
+                        let names = text.split(kind).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
+                        used.extend(names.filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+                    }
+                }
+            }
+        }
+        used.retain(|name| name.starts_with("topup_"));
+        let listed = METRICS.map(|metric| metric.name.to_owned());
+        assert_eq!(used.into_iter().collect::<Vec<_>>(), listed);
     }
 
     #[test]

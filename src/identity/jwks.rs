@@ -1,9 +1,9 @@
-//! Keys from a JWKS endpoint (RFC 7517): fetched when first needed, kept, and fetched again when they change.
+//! Keys from a JWKS endpoint (RFC 7517). They are fetched when first needed, kept, and fetched again when they change.
 //!
-//! - One fetch at a time; whoever needs it at the same moment waits for that one.
-//! - A `kid` that we do not have leads to at most one fetch per [`REFETCH_SECONDS`]: strangers can invent as many as
-//!   they like.
-//! - While the endpoint is down, what we have stays good.
+//! - - There is one fetch at a time. Requests that need it at the same moment wait for it.
+//! - - An unknown `kid` causes at most one fetch per [`REFETCH_SECONDS`], because unknown callers can invent any number
+//!   of them.
+//! - - While the endpoint is down, the fetched keys stay valid.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,15 +14,16 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use url::Url;
 
+use super::error::IdentitySettingsError;
 use super::keys::{Jwk, Key};
-use super::settings::IdentitySettingsError;
 use super::token::TokenError;
 
-/// Shortest time between two fetches once we have keys.
+/// The shortest time between two fetches once there are keys.
 pub(super) const REFETCH_SECONDS: u64 = 30;
-/// The same while we have none: nobody can be served, so the endpoint's return should be noticed soon.
+/// The shortest time between two fetches while there are no keys. It is short, because no token of the JWKS can be
+/// accepted before.
 pub(super) const FIRST_FETCH_SECONDS: u64 = 2;
-/// Keys older than this are fetched again in the background, so that a key taken back stops being good.
+/// Older keys are fetched again in the background, so that a revoked key is no longer accepted.
 pub(super) const STALE_SECONDS: u64 = 600;
 const TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_BYTES: usize = 256 * 1024;
@@ -31,10 +32,10 @@ pub(super) struct Jwks {
     url: Url,
     client: reqwest::Client,
     set: RwLock<Option<Arc<KeySet>>>,
-    /// Changes with the content of the key set; outcomes verified under another generation are void.
+    /// Changes with the content of the key set. A result from another generation is no longer used.
     generation: AtomicU64,
     gate: Arc<Mutex<FetchGate>>,
-    /// How many fetches have ended, well or badly.
+    /// The number of fetches that have ended, with or without success.
     finished: AtomicU64,
     failing: AtomicBool,
 }
@@ -45,7 +46,7 @@ struct KeySet {
     fetched_at: i64,
 }
 
-/// What the endpoint answered: the keys that we take, and a digest of all of it.
+/// The response of the endpoint: the keys that we accept, and a digest of the whole response.
 struct Content {
     keys: Vec<NamedKey>,
     digest: [u8; 32],
@@ -56,7 +57,7 @@ struct NamedKey {
     key: Arc<Key>,
 }
 
-/// Held during a fetch.
+/// Decides when the next fetch is allowed. It is locked during a fetch.
 #[derive(Default)]
 struct FetchGate {
     last: Option<i64>,
@@ -65,20 +66,20 @@ struct FetchGate {
 
 impl FetchGate {
     fn allows(&self, now: i64) -> bool {
-        // The distance either way: a clock that was set back must not close the gate for hours.
+        // The absolute difference: a clock that was set back must not prevent fetches for hours.
         self.last.is_none_or(|last| now.abs_diff(last) >= self.wait)
     }
 }
 
 #[derive(Debug, thiserror::Error)]
 enum FetchError {
-    #[error("no answer: {0}")]
+    #[error("the endpoint did not respond: {0}")]
     Http(#[from] reqwest::Error),
-    #[error("answered with status {0}")]
+    #[error("the endpoint responded with status {0}")]
     Status(u16),
-    #[error("the answer is longer than {MAX_BYTES} bytes")]
+    #[error("the response is longer than {MAX_BYTES} bytes")]
     TooLong,
-    #[error("the answer is not a JWKS")]
+    #[error("the response is not a JWKS")]
     NotJwks,
 }
 
@@ -101,23 +102,23 @@ impl Jwks {
         })
     }
 
-    /// 0 until keys were fetched for the first time.
+    /// The generation of the current keys; 0 before the first fetch.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// The key for a token with this `kid` and algorithm, and the generation it belongs to.
+    /// The key for a token with this `kid` and algorithm, and the generation of the key.
     ///
     /// # Errors
-    /// [`TokenError::UnknownKey`] when the endpoint does not offer it; [`TokenError::KeysUnavailable`] when that
-    /// cannot be told because the endpoint is out of reach.
+    /// [`TokenError::UnknownKey`] when the endpoint does not have the key; [`TokenError::KeysUnavailable`] when the
+    /// keys cannot be fetched.
     pub async fn key_for(
         self: &Arc<Self>,
         kid: Option<&str>,
         algorithm: Algorithm,
         now: i64,
     ) -> Result<(Arc<Key>, u64), TokenError> {
-        // Counted before looking, so that a fetch which ends in between is not repeated.
+        // Read the counter first, so that a fetch that ends during the look-up is not repeated.
         let seen = self.finished.load(Ordering::Acquire);
         if let Some(set) = self.current()
             && let Some(key) = set.find(kid, algorithm)
@@ -153,9 +154,9 @@ impl Jwks {
         if self.finished.load(Ordering::Acquire) != seen || !gate.allows(now) {
             return;
         }
-        // A task of its own: a caller who hangs up must not cut off the fetch that others wait for.
+        // The fetch is a task of its own, because others wait for it when this caller disconnects.
         if tokio::spawn(Arc::clone(self).fetch_holding(gate, now)).await.is_err() {
-            tracing::error!("the task that fetches the JWKS ended early");
+            tracing::error!("The task that fetches the JWKS panicked or was aborted");
         }
     }
 
@@ -168,7 +169,7 @@ impl Jwks {
         match fetched {
             Ok(content) => {
                 if before.is_none() {
-                    // The first fetch answers no unknown `kid`: a rotation right after it is looked up at once.
+                    // The first fetch was not caused by an unknown `kid`, so the next unknown one may fetch at once.
                     gate.last = None;
                 }
                 self.keep(content, before.as_deref(), now);
@@ -177,7 +178,7 @@ impl Jwks {
                 if before.is_none() {
                     gate.wait = FIRST_FETCH_SECONDS;
                 }
-                tracing::warn!(%error, host = self.url.host_str(), "the JWKS could not be fetched");
+                tracing::warn!(%error, host = self.url.host_str(), "The JWKS could not be fetched");
             }
         }
         self.finished.fetch_add(1, Ordering::AcqRel);
@@ -190,7 +191,11 @@ impl Jwks {
             None => 1,
         };
         if before.is_none_or(|before| before.generation != generation) {
-            tracing::info!(keys = content.keys.len(), host = self.url.host_str(), "the JWKS was read");
+            tracing::info!(
+                keys = content.keys.len(),
+                host = self.url.host_str(),
+                "Fetched the JWKS; its keys have changed"
+            );
         }
         let set = Arc::new(KeySet { content, generation, fetched_at: now });
         *self.set.write().unwrap_or_else(PoisonError::into_inner) = Some(set);
@@ -203,7 +208,7 @@ impl Jwks {
             keys: Vec<serde_json::Value>,
         }
 
-        // The URL may hold a credential, and the error goes to the log.
+        // The URL may contain a credential, and the error goes to the log.
         let without_url = reqwest::Error::without_url;
         let mut response = self.client.get(self.url.clone()).send().await.map_err(without_url)?;
         if !response.status().is_success() {
@@ -217,7 +222,7 @@ impl Jwks {
             body.extend_from_slice(&chunk);
         }
         let document: Document = serde_json::from_slice(&body).map_err(|_| FetchError::NotJwks)?;
-        // One key of a kind that we do not know must not take the others with it (RFC 7517 §5).
+        // An unknown kind of key must not invalidate the other keys (RFC 7517 §5).
         let jwks = document.keys.into_iter().filter_map(|value| serde_json::from_value::<Jwk>(value).ok());
         let keys = jwks.filter_map(|jwk| jwk.key().map(|key| NamedKey { kid: jwk.kid, key: Arc::new(key) })).collect();
         Ok(Content { keys, digest: Sha256::digest(&body).into() })
@@ -225,7 +230,7 @@ impl Jwks {
 }
 
 impl KeySet {
-    /// By `kid`; a token without one is served only where there is nothing to choose.
+    /// The key with a `kid`. A token without `kid` gets a key only if exactly one key has its algorithm.
     fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<Arc<Key>> {
         let fits =
             |named: &&NamedKey| named.key.algorithm == algorithm && (kid.is_none() || named.kid.as_deref() == kid);

@@ -1,17 +1,16 @@
-//! Our keys, each bound to the one algorithm that it is used with.
+//! The keys that verify tokens. Each key is bound to one algorithm.
 
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::settings::IdentitySettingsError;
+use super::error::{IdentitySettingsError, MIN_SECRET_BYTES};
 
-/// RFC 7518 §3.2: an HS256 key is at least as long as the hash, 256 bits.
-pub(super) const MIN_SECRET_BYTES: usize = 32;
-/// RFC 7518 §3.3: 2048 bits or more.
+/// An RSA key has 2048 bits or more (RFC 7518 §3.3).
 const MIN_RSA_BYTES: usize = 256;
 const ED25519_BYTES: usize = 32;
 
+/// A key and its algorithm.
 #[derive(Clone)]
 pub(super) struct Key {
     pub algorithm: Algorithm,
@@ -25,7 +24,7 @@ impl Key {
         Ok(Self { algorithm: Algorithm::HS256, decoding })
     }
 
-    /// An RSA key (`PUBLIC KEY` or `RSA PUBLIC KEY`) is used with RS256, an Ed25519 key with EdDSA.
+    /// Reads a PEM text. An RSA key (`PUBLIC KEY` or `RSA PUBLIC KEY`) is used with RS256, an Ed25519 key with EdDSA.
     pub fn from_pem(pem: &str) -> Result<Self, IdentitySettingsError> {
         if pem.contains("PRIVATE KEY-----") {
             return Err(IdentitySettingsError::PrivateKey);
@@ -33,7 +32,7 @@ impl Key {
         if !pem.contains("PUBLIC KEY-----") {
             return Err(IdentitySettingsError::UnreadablePublicKey);
         }
-        // Environment files cannot hold line breaks, so they are often written as `\n`.
+        // Environment files cannot hold line breaks, so a PEM text in them often has `\n` instead.
         let pem = pem.trim().replace("\\n", "\n");
         let key = DecodingKey::from_rsa_pem(pem.as_bytes())
             .map(|decoding| Self { algorithm: Algorithm::RS256, decoding })
@@ -61,14 +60,14 @@ pub(super) fn check_secret(secret: &SecretString) -> Result<(), IdentitySettings
     if secret.len() < MIN_SECRET_BYTES {
         return Err(IdentitySettingsError::ShortSecret { bytes: secret.len() });
     }
-    // A public key taken for a secret would let everybody sign.
+    // A public key is no secret: if it served as one, anyone could sign tokens.
     if secret.trim_start().starts_with("-----BEGIN") {
         return Err(IdentitySettingsError::SecretIsPem);
     }
     Ok(())
 }
 
-/// One entry of a JWKS (RFC 7517 §4; OKP: RFC 8037 §2), as far as it matters here.
+/// The fields of a JWKS entry that matter here (RFC 7517 §4; OKP: RFC 8037 §2).
 #[derive(Deserialize)]
 pub(super) struct Jwk {
     kty: String,
@@ -84,7 +83,7 @@ pub(super) struct Jwk {
 }
 
 impl Jwk {
-    /// The key, if it is one for signatures that we accept: RSA with RS256, or Ed25519.
+    /// The key, if it is for signatures that we accept: RSA with RS256, or Ed25519.
     pub fn key(&self) -> Option<Key> {
         let signs = self.usage.as_deref().is_none_or(|usage| usage == "sig")
             && self.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"));

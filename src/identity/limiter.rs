@@ -1,4 +1,4 @@
-//! How often a caller may call.
+//! Limits how many requests a caller may send per minute.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -12,40 +12,41 @@ use governor::{Quota, RateLimiter};
 
 use super::principal::Credential;
 
-/// The window that a limit is meant for. Also how long a caller who has stopped is remembered.
+/// The window of a limit, and the time for which a caller without requests is remembered.
 const WINDOW_SECONDS: u64 = 60;
 
-/// The answer for one request, with what the `RateLimit` and `RateLimit-Policy` fields
-/// (draft-ietf-httpapi-ratelimit-headers) and `Retry-After` say.
+/// The decision about one request, with the values for the headers `RateLimit` and `RateLimit-Policy`
+/// (draft-ietf-httpapi-ratelimit-headers) and `Retry-After`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decision {
     pub allowed: bool,
-    /// Requests per minute, which is also the largest burst (`q`; its window `w` is 60).
+    /// The requests per minute, which is also the largest burst (`q`, with the window `w` of 60).
     pub limit: u32,
-    /// Requests that would be allowed right now (`r`).
+    /// The requests that are still allowed now (`r`).
     pub remaining: u32,
     /// Seconds until the whole limit is available again, rounded up (`t`).
     pub reset_after_seconds: u64,
-    /// Seconds until one more request is allowed, rounded up; `None` when this one was.
+    /// Seconds until one more request is allowed, rounded up; `None` if this one is allowed.
     pub retry_after_seconds: Option<u64>,
 }
 
-/// Counts requests per credential (GCRA, by `governor`): a burst of the whole limit, then an even flow.
+/// Counts requests per credential with the GCRA algorithm of `governor`: a burst of the whole limit is allowed, then an
+/// even flow.
 ///
-/// Memory is bounded by the credentials seen in the last two minutes: those that are back at their full limit are
-/// dropped once a minute. Only verified callers have a credential, so strangers cannot fill it.
+/// Once a minute, credentials that have their full limit again are forgotten, so memory holds at most the callers of
+/// the last two minutes. Only verified callers have a credential, so unknown callers cannot fill the memory.
 pub struct Limiter<C: Clock = DefaultClock>(Option<Counted<C>>);
 
 struct Counted<C: Clock> {
     limit: NonZeroU32,
     counts: RateLimiter<Credential, DashMapStateStore<Credential>, C, StateInformationMiddleware>,
     start: C::Instant,
-    /// Seconds after `start`.
+    /// When credentials were last forgotten, in seconds after `start`.
     swept_at: AtomicU64,
 }
 
 impl Limiter {
-    /// `per_minute`: requests per minute and credential; `None` = no limit.
+    /// `per_minute` is the limit of each credential; `None` means no limit.
     #[must_use]
     pub fn new(per_minute: Option<NonZeroU32>) -> Self {
         Self::with_clock(per_minute, DefaultClock::default())
@@ -61,7 +62,7 @@ impl<C: Clock + Clone> Limiter<C> {
         }))
     }
 
-    /// Counts one request of this caller; `None` when there is no limit and so nothing to tell.
+    /// Counts one request of a caller. Returns `None` when there is no limit.
     #[must_use]
     pub fn check(&self, credential: &Credential) -> Option<Decision> {
         self.0.as_ref().map(|counted| counted.check(credential))
@@ -91,7 +92,7 @@ impl<C: Clock> Counted<C> {
         let seconds = Duration::from(now.duration_since(self.start)).as_secs();
         let swept_at = self.swept_at.load(Ordering::Relaxed);
         let due = seconds.saturating_sub(swept_at) >= WINDOW_SECONDS;
-        // Whoever changes the time does the work; everybody else goes on.
+        // The thread that moves the time does the work. The others continue.
         if due && self.swept_at.compare_exchange(swept_at, seconds, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             self.counts.retain_recent();
             self.counts.shrink_to_fit();

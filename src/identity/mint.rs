@@ -1,4 +1,4 @@
-//! Our own tokens, for `topup token` and the first run.
+//! Signs tokens of our own, for `topup token` and the welcome text.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
+use super::error::IdentitySettingsError;
 use super::keys::check_secret;
 use super::principal::Scope;
-use super::settings::IdentitySettingsError;
 use crate::domain::customer::CustomerId;
 
-/// Why no token was made.
+/// Why no token was signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MintError {
     #[error(transparent)]
@@ -37,10 +37,10 @@ struct Claims<'a> {
     aud: Option<&'a str>,
 }
 
-/// Signs a token with HS256 that is good from now on for `ttl` (whole seconds, at least one).
+/// Signs a token with HS256 that is valid from now on for `ttl` (whole seconds, at least one).
 ///
 /// # Errors
-/// When the secret is one that [`super::TokenVerifier`] would refuse, or the subject or the life is out of range.
+/// When [`super::TokenVerifier`] would refuse the secret, or the subject or the life is out of range.
 pub fn mint(
     secret: &SecretString,
     subject: &str,

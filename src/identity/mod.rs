@@ -1,13 +1,14 @@
-//! Who is calling: bearer tokens are verified here and become a [`Principal`].
+//! The identity of a caller: a bearer token is verified here and becomes a [`Principal`].
 //!
-//! Beside `storage` and `providers` in the layering: it knows `domain` only, and neither actix nor diesel.
+//! This part only imports `domain`, and knows neither actix nor diesel.
 //!
-//! - [`TokenVerifier`] holds our keys (a shared secret, a public key, a JWKS endpoint), verifies a token once and
-//!   remembers the outcome for as long as the token is good.
-//! - The algorithm is a property of **our** key. What the token's header says may select among our keys; it never
-//!   decides how a key is used (RFC 8725 §3.1).
+//! - [`TokenVerifier`] holds the keys (a shared secret, a public key, a JWKS endpoint). It verifies a token once, and
+//!   remembers the result while the token is valid.
+//! - The algorithm is a property of **our** key. The header of a token may select one of our keys, but it never decides
+//!   how that key is used (RFC 8725 §3.1).
 //! - [`Limiter`] counts requests per [`Credential`].
 
+mod error;
 mod jwks;
 mod keys;
 mod limiter;
@@ -17,10 +18,11 @@ mod settings;
 mod token;
 mod verifier;
 
+pub use error::IdentitySettingsError;
 pub use limiter::{Decision, Limiter};
 pub use mint::{MintError, mint};
 pub use principal::{Credential, Principal, Scope, Scopes};
-pub use settings::{IdentitySettings, IdentitySettingsError};
+pub use settings::IdentitySettings;
 pub use token::TokenError;
 pub use verifier::TokenVerifier;
 

@@ -1,4 +1,4 @@
-//! What a verified token says about its bearer.
+//! The caller that a verified token names, and what it may do.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::customer::CustomerId;
 
-/// What a caller may do; one word of the `scope` claim.
+/// A role of a caller: one word of the `scope` claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
     Customer,
@@ -42,13 +42,13 @@ impl fmt::Display for Scope {
     }
 }
 
-/// The scopes of a token. Empty is possible: such a caller is known, and may do nothing.
+/// The scopes of a token. They may be empty: such a caller is known, but may do nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Scopes(u8);
 
 impl Scopes {
-    /// Reads a `scope` claim (RFC 8693 §4.2: words between spaces). Words that are not ours are passed over,
-    /// for identity providers put their own (`openid`, `email`) beside them.
+    /// Reads a `scope` claim: words separated by spaces (RFC 8693 §4.2). Other words are ignored, because identity
+    /// providers add their own, such as `openid` and `email`.
     #[must_use]
     pub fn parse(claim: &str) -> Self {
         claim.split(' ').filter_map(|word| Scope::ALL.into_iter().find(|scope| scope.as_str() == word)).collect()
@@ -87,7 +87,7 @@ impl fmt::Debug for Scopes {
     }
 }
 
-/// Stable name of a caller for rate limits: the same for every token of one subject of one issuer.
+/// A stable name of a caller for rate limits. All tokens of one subject of one issuer have the same credential.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Credential([u8; 16]);
 
@@ -95,7 +95,7 @@ impl Credential {
     pub(super) fn of(issuer: Option<&str>, subject: &str) -> Self {
         let mut hash = Sha256::new();
         hash.update(issuer.unwrap_or_default());
-        // A subject holds no NUL, so the last NUL always parts the two.
+        // A subject contains no NUL, so the last NUL always separates issuer and subject.
         hash.update([0]);
         hash.update(subject);
         let digest: [u8; 32] = hash.finalize().into();
@@ -116,7 +116,7 @@ impl fmt::Debug for Credential {
     }
 }
 
-/// Who is calling, by a token that was verified.
+/// The caller, as a verified token names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     /// The token's `sub`: 1–64 of `[A-Za-z0-9_.:@-]`.
@@ -128,7 +128,7 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// The customer that this caller *is*; `None` for callers that are not customers (services, operators).
+    /// The customer that this caller *is*; `None` for a service or an operator.
     #[must_use]
     pub fn customer_id(&self) -> Option<CustomerId> {
         if self.scopes.contains(Scope::Customer) { CustomerId::new(&self.subject) } else { None }

@@ -1,4 +1,4 @@
-//! A token's parts, and every reason to refuse one.
+//! The parts of a token, and the reasons to refuse one.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use serde::{Deserialize, Deserializer};
 use super::principal::{Credential, Principal, Scopes};
 use crate::domain::customer::CustomerId;
 
-/// Longest token looked at, in bytes; it bounds the work that an unknown caller can cause.
+/// The largest accepted token in bytes. It limits the work that an unknown caller can cause.
 pub(super) const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
-/// Why a token was not accepted. The messages are fit for a caller and never repeat what the token holds.
+/// Why a token is not accepted. Callers see these texts, which never repeat the content of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     #[error("The token is not a well-formed JSON Web Token.")]
     Malformed,
-    #[error("The token is signed with an algorithm that is not accepted here.")]
+    #[error("The token is signed with an algorithm that this service does not accept.")]
     UnsupportedAlgorithm,
-    #[error("The token is signed with a key that is not known here.")]
+    #[error("The token is signed with a key that this service does not know.")]
     UnknownKey,
     #[error("The token's signature is not valid.")]
     BadSignature,
@@ -31,26 +31,26 @@ pub enum TokenError {
     NotYetValid,
     #[error("The token lacks the claim `{0}`.")]
     MissingClaim(&'static str),
-    #[error("The token's claim `{0}` has a form that is not accepted.")]
+    #[error("The claim `{0}` of the token has a form that this service does not accept.")]
     InvalidClaim(&'static str),
-    #[error("The token comes from another issuer.")]
+    #[error("The token comes from an issuer that this service does not accept.")]
     WrongIssuer,
-    #[error("The token is meant for another audience.")]
+    #[error("The token is for another audience.")]
     WrongAudience,
-    /// Nothing is known about the token: answer 503, not 401, lest clients throw away a good token.
-    #[error("The token cannot be verified at the moment: the signing keys are out of reach.")]
+    /// The token can be neither accepted nor refused. The response is 503, not 401, so that clients keep the token.
+    #[error("The token cannot be verified at the moment, because the signing keys cannot be fetched.")]
     KeysUnavailable,
 }
 
 impl TokenError {
-    /// Whether the fault is ours and the same token may be good later (503 instead of 401).
+    /// Whether the same token may be accepted later (503 instead of 401).
     #[must_use]
     pub const fn is_unavailable(self) -> bool {
         matches!(self, Self::KeysUnavailable)
     }
 }
 
-/// What of the JOSE header is looked at before anything is verified, to select one of our keys.
+/// The part of the JOSE header that selects one of our keys, before anything is verified.
 #[derive(Deserialize)]
 pub(super) struct Header {
     pub alg: String,
@@ -71,6 +71,7 @@ impl Header {
     }
 }
 
+/// The claims that matter here.
 #[derive(Deserialize)]
 pub(super) struct Claims {
     sub: Option<String>,
@@ -85,8 +86,8 @@ pub(super) struct Claims {
 impl Claims {
     /// The principal, and the Unix second from which on the token is refused.
     ///
-    /// `now` is a Unix time in seconds. A token is good while `now < exp + leeway`: RFC 7519 §4.1.4 refuses it
-    /// "on or after" `exp`, where `jsonwebtoken` itself would still take it during that second.
+    /// `now` is a Unix time in seconds. A token is valid while `now < exp + leeway`. RFC 7519 §4.1.4 refuses it "on or
+    /// after" `exp`, while `jsonwebtoken` itself would still accept it during that second.
     pub fn accept(self, now: i64, leeway: i64) -> Result<(Principal, i64), TokenError> {
         let subject = self.sub.ok_or(TokenError::MissingClaim("sub"))?;
         if CustomerId::new(&subject).is_none() {
@@ -107,7 +108,7 @@ impl Claims {
     }
 }
 
-/// A NumericDate (RFC 7519 §2): seconds since 1970, possibly with a fraction, which is cut off.
+/// Reads a NumericDate (RFC 7519 §2): seconds since 1970. A fraction is cut off.
 fn numeric_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     use serde::de::Error;
     let Some(number) = Option::<serde_json::Number>::deserialize(deserializer)? else { return Ok(None) };
@@ -130,7 +131,7 @@ pub(super) fn from_library(error: &jsonwebtoken::errors::Error) -> TokenError {
         ErrorKind::InvalidAudience => TokenError::WrongAudience,
         ErrorKind::MissingRequiredClaim(claim) if claim == "iss" => TokenError::MissingClaim("iss"),
         ErrorKind::MissingRequiredClaim(claim) if claim == "aud" => TokenError::MissingClaim("aud"),
-        // Whatever else the library comes to say, the signature has not been shown to be good.
+        // With any other error, the signature has not been shown to be valid.
         _ => TokenError::BadSignature,
     }
 }

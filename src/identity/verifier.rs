@@ -1,4 +1,4 @@
-//! Verifies a token once, and knows it afterwards.
+//! Verifies a token once, and remembers the result.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,17 +8,19 @@ use jsonwebtoken::{Algorithm, Validation};
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
+use super::error::IdentitySettingsError;
 use super::jwks::Jwks;
 use super::keys::Key;
 use super::principal::Principal;
-use super::settings::{IdentitySettings, IdentitySettingsError};
+use super::settings::IdentitySettings;
 use super::token::{Claims, Header, MAX_TOKEN_BYTES, TokenError, from_library};
 
 const CACHED_TOKENS: u64 = 100_000;
-/// A known token is verified anew this often: cheap, and it brings us back to the JWKS, where its key may be gone.
+/// A remembered token is verified again after this time. That is cheap, and notices when the JWKS no longer has its
+/// key.
 pub(super) const REVERIFY_SECONDS: i64 = 300;
 
-/// Decides whether a bearer token is good. One per process, shared by all requests.
+/// Decides whether a bearer token is valid. A process has one verifier, which all requests share.
 pub struct TokenVerifier {
     local: Vec<Key>,
     jwks: Option<Arc<Jwks>>,
@@ -28,20 +30,21 @@ pub struct TokenVerifier {
     known: Cache<[u8; 32], VerifiedToken>,
 }
 
+/// A remembered result.
 #[derive(Clone)]
 struct VerifiedToken {
     principal: Arc<Principal>,
-    /// Unix second from which on this says nothing any more; never after the token's own end.
+    /// The Unix second from which on the token must be verified again. It is never later than the end of the token.
     good_until: i64,
-    /// The JWKS generation it was verified under; `None` for our own keys.
+    /// The generation of the JWKS whose key verified the token; `None` for a key from the settings.
     generation: Option<u64>,
 }
 
 impl TokenVerifier {
-    /// Builds the keys; nothing is fetched yet.
+    /// Builds the keys of the settings. The JWKS is not fetched yet.
     ///
     /// # Errors
-    /// When there is no key, or one that is too weak or of the wrong kind: better not to start than to let anybody in.
+    /// When there is no key, or a key is too weak or of the wrong kind. Such a service must not start.
     pub fn new(settings: IdentitySettings) -> Result<Self, IdentitySettingsError> {
         settings.check()?;
         let local = settings.local_keys()?;
@@ -56,16 +59,16 @@ impl TokenVerifier {
         })
     }
 
-    /// The principal of a token that was verified before and is still good. Does not wait and does not allocate.
+    /// The principal of a remembered token that is still valid. This call neither waits nor allocates.
     #[must_use]
     pub fn cached(&self, token: &str) -> Option<Arc<Principal>> {
         self.cached_at(&digest(token)?, Utc::now().timestamp())
     }
 
-    /// The principal of a token; from memory where possible.
+    /// The principal of a token, from memory if possible.
     ///
     /// # Errors
-    /// Why the token is not accepted, or [`TokenError::KeysUnavailable`] when that cannot be told now.
+    /// The reason why the token is not accepted, or [`TokenError::KeysUnavailable`] if that cannot be decided now.
     pub async fn verify(&self, token: &str) -> Result<Arc<Principal>, TokenError> {
         self.verify_at(token, Utc::now().timestamp()).await
     }
@@ -105,7 +108,7 @@ impl TokenVerifier {
         let mut refusal = TokenError::UnsupportedAlgorithm;
         for key in self.local.iter().filter(|key| key.algorithm == algorithm) {
             match self.decode(token, key) {
-                // Another of our keys may fit.
+                // Another key of the same algorithm may match.
                 Err(TokenError::BadSignature) => refusal = TokenError::BadSignature,
                 other => return other.map(|claims| (claims, None)),
             }
@@ -119,7 +122,7 @@ impl TokenVerifier {
         }
     }
 
-    /// Signature, issuer and audience. Time is left to [`Claims::accept`].
+    /// Checks signature, issuer and audience. [`Claims::accept`] checks the time.
     fn decode(&self, token: &str, key: &Key) -> Result<Claims, TokenError> {
         let mut validation = Validation::new(key.algorithm);
         validation.required_spec_claims.clear();
@@ -152,7 +155,7 @@ impl fmt::Debug for TokenVerifier {
     }
 }
 
-/// What a token is remembered by; `None` for one too long to look at.
+/// The digest that a token is remembered by; `None` for a token that is too long.
 pub(super) fn digest(token: &str) -> Option<[u8; 32]> {
     (token.len() <= MAX_TOKEN_BYTES).then(|| Sha256::digest(token).into())
 }

@@ -1,4 +1,4 @@
-//! The HTTP server: middlewares around the routes.
+//! The HTTP server: the routes, and the middleware around them.
 
 use std::net::TcpListener;
 use std::num::NonZeroU32;
@@ -29,15 +29,16 @@ use crate::http::v1::usage::MAX_BATCH_BYTES;
 use crate::identity::{Limiter, TokenVerifier};
 use crate::telemetry;
 
-/// Longer than balancers keep theirs (60 s), so that they never send into a connection that we just closed.
+/// Longer than the idle timeout of load balancers (60 s). A balancer must not send a request into a connection that we
+/// have just closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// For the head of a request; slow senders must not hold connections.
+/// The time that a client has to send the head of a request, so that slow clients do not hold connections.
 const REQUEST_HEAD: Duration = Duration::from_secs(10);
 
-/// What bodies of batches may have together, in bytes; what becomes of them takes a few times more.
+/// The total size in bytes of all batch bodies in memory. Their parsed form takes several times as much.
 const LARGE_BODIES: usize = 16 << 20;
 const _: () = assert!(LARGE_BODIES >= MAX_BATCH_BYTES);
-/// Less than most clients wait for an answer.
+/// How long a batch waits for memory: less than most clients wait for a response.
 const LARGE_BODY_WAITS: Duration = Duration::from_secs(10);
 
 /// The running HTTP server.
@@ -51,18 +52,18 @@ impl RunningWeb {
     pub async fn stop(self) {
         self.handle.stop(true).await;
         if let Err(error) = self.task.await {
-            tracing::warn!(%error, "the HTTP server did not end well");
+            tracing::warn!(%error, "The task of the HTTP server failed during the shutdown");
         }
     }
 
     pub async fn ended(&mut self) {
         if let Err(error) = (&mut self.task).await {
-            tracing::error!(%error, "the HTTP server ended");
+            tracing::error!(%error, "The task of the HTTP server failed");
         }
     }
 }
 
-/// Which pages may call.
+/// The origins whose pages may call the API.
 #[derive(Debug, Clone)]
 pub enum Origins {
     All,
@@ -72,7 +73,7 @@ pub enum Origins {
 /// Reads `TOPUP_CORS_ORIGINS`.
 ///
 /// # Errors
-/// [`StartError::Origin`] for what is no origin: a typing error must not pass for "nobody".
+/// [`StartError::Origin`] for a text that is not an origin. A typing error must not silently allow no origin.
 pub fn check_origins(configured: &[String]) -> Result<Origins, StartError> {
     let named: Vec<&str> = configured.iter().map(|origin| origin.trim()).filter(|origin| !origin.is_empty()).collect();
     if named == ["*"] {
@@ -115,7 +116,7 @@ fn cors(origins: &Origins) -> Cors {
     }
 }
 
-/// Serves until it is stopped.
+/// Starts the HTTP server, which runs until it is stopped.
 ///
 /// # Errors
 /// When the metrics or the server cannot be set up.
@@ -149,7 +150,7 @@ pub fn start(
             .app_data(PayloadConfig::new(body_limit.0))
             .configure(routes::configure)
             .into_app()
-            // The last one is the outermost.
+            // The last middleware is the outermost.
             .wrap(from_fn(authenticate))
             .wrap(cors(&origins))
             .wrap(Compress::default())
@@ -170,7 +171,7 @@ pub fn start(
     let handle = server.handle();
     let task = tokio::spawn(async move {
         if let Err(error) = server.await {
-            tracing::error!(%error, "the HTTP server ended");
+            tracing::error!(%error, "The HTTP server ended with an error");
         }
     });
     Ok(RunningWeb { handle, task })
