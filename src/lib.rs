@@ -22,10 +22,12 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod domain;
+#[cfg(feature = "embedded")]
 pub mod embedded;
 pub mod http;
 pub mod identity;
 pub mod providers;
+#[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod server;
 pub mod storage;

@@ -2,9 +2,9 @@
 //! `DATABASE_URL` is not set, and so do tests and benchmarks.
 //!
 //! There are two kinds of cluster:
-//! - - A kept cluster ([`Cluster::start`]) has a folder of the caller's choice, and outlives processes. Its data stay,
+//! - A kept cluster ([`Cluster::start`]) has a folder of the caller's choice, and outlives processes. Its data stay,
 //!   the next start adopts one that a crash left running, and the last process that uses it stops it.
-//! - - A throwaway cluster ([`Cluster::throwaway`]) and its folder disappear when it is stopped or dropped, or when its
+//! - A throwaway cluster ([`Cluster::throwaway`]) and its folder disappear when it is stopped or dropped, or when its
 //!   process dies, even by `kill -9`.
 //!
 //! Both listen on a unix socket only, in a folder that is closed to all users except root and the user that PostgreSQL

@@ -1,9 +1,9 @@
 //! Keys from a JWKS endpoint (RFC 7517). They are fetched when first needed, kept, and fetched again when they change.
 //!
-//! - - There is one fetch at a time. Requests that need it at the same moment wait for it.
-//! - - An unknown `kid` causes at most one fetch per [`REFETCH_SECONDS`], because unknown callers can invent any number
+//! - There is one fetch at a time. Requests that need it at the same moment wait for it.
+//! - An unknown `kid` causes at most one fetch per [`REFETCH_SECONDS`], because unknown callers can invent any number
 //!   of them.
-//! - - While the endpoint is down, the fetched keys stay valid.
+//! - While the endpoint is down, the fetched keys stay valid.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};

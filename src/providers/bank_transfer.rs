@@ -1,4 +1,4 @@
-//! Bank transfers: nobody to call. The money is what an operator says arrived.
+//! Bank transfers. There is no company to call: an operator states the amount that arrived.
 
 use async_trait::async_trait;
 
@@ -10,6 +10,7 @@ use crate::domain::payment::{Channel, Notification, Observation, RefundFact};
 
 const NAME: &str = "bank";
 
+/// The provider of the channel `bank_transfer`.
 #[derive(Debug)]
 pub struct BankTransfer {
     capabilities: Capabilities,
@@ -22,7 +23,7 @@ impl BankTransfer {
             currencies: None,
             limits: Vec::new(),
             can_cancel: true,
-            // Money goes back by a transfer that operators make, not by a call.
+            // Operators give money back by a bank transfer; there is no call for it.
             can_refund: false,
             notifies: false,
         };
@@ -37,7 +38,10 @@ impl Default for BankTransfer {
 }
 
 fn no_refunds() -> ProviderError {
-    ProviderError::Unsupported { provider: NAME, detail: "a bank transfer is returned by a bank transfer".to_owned() }
+    ProviderError::Unsupported {
+        provider: NAME,
+        detail: "operators return a bank transfer by another bank transfer".to_owned(),
+    }
 }
 
 #[async_trait]

@@ -1,6 +1,6 @@
-//! One thin HTTP client for all companies: time-outs, a cap on answers, and the rule of when to ask again.
+//! The HTTP client for all companies: time-outs, a limit on the size of responses, and the rule for retries.
 //!
-//! Neither URLs nor bodies are logged, and errors carry neither: both may hold secrets or personal data.
+//! URLs and bodies may contain secrets or personal data. They are not logged, and errors do not contain them.
 
 use std::time::{Duration, Instant};
 
@@ -11,20 +11,20 @@ use serde::de::DeserializeOwned;
 use super::ProviderError;
 use super::settings::{ProviderSettingsError, Timeouts};
 
-/// No answer that we understand comes near this.
-const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+/// Larger than any response that we can read.
+const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
 const MAX_RETRIES: u32 = 2;
 
-/// Whether a call may be repeated inside.
+/// Whether the client may repeat a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Retry {
-    /// It carries an idempotency key, or only reads.
+    /// The call has an idempotency key, or only reads.
     Safe,
-    /// The company would do it twice, or forbids repetitions.
+    /// The company would carry the call out twice, or does not allow repetitions.
     Never,
 }
 
-/// An answer, whatever its status.
+/// A response of a company, of any status.
 pub(super) struct CompanyResponse {
     pub status: u16,
     pub headers: HeaderMap,
@@ -40,7 +40,7 @@ impl CompanyResponse {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// Seconds of `Retry-After`, where the company states them as a number.
+    /// The seconds of `Retry-After`, if the company states a number.
     pub fn retry_after(&self) -> Option<u64> {
         self.header("retry-after").and_then(|value| value.trim().parse().ok())
     }
@@ -58,7 +58,7 @@ impl Client {
         let http = reqwest::Client::builder()
             .connect_timeout(timeouts.connect)
             .timeout(timeouts.request)
-            // A company's API does not redirect; whoever does must not be followed with our credentials.
+            // A company's API does not redirect, and our credentials must not go to another address.
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("topup/", env!("CARGO_PKG_VERSION")))
             .build()
@@ -74,12 +74,12 @@ impl Client {
         self.http.post(url)
     }
 
-    /// Sends, and repeats the very same bytes and key where that is safe: at most twice, within
-    /// [`Timeouts::call`]. `Stripe-Should-Retry` decides where it is sent; else connection errors,
-    /// time-outs, 409 and 5xx are repeated (as the official Stripe libraries do).
+    /// Sends a request. If `retry` allows it, the same bytes with the same key are sent again, at most twice and within
+    /// [`Timeouts::call`]: after connection errors, time-outs, 409 and 5xx, as the official Stripe libraries do. A
+    /// header `Stripe-Should-Retry` overrides this.
     ///
     /// # Errors
-    /// [`ProviderError::Unavailable`] when there is no answer. An answer of any status is `Ok`.
+    /// [`ProviderError::Unavailable`] when there is no response. A response of any status is `Ok`.
     pub async fn send(&self, request: reqwest::RequestBuilder, retry: Retry) -> Result<CompanyResponse, ProviderError> {
         let started = Instant::now();
         let mut tries = 0;
@@ -87,7 +87,7 @@ impl Client {
             let this_try = request.try_clone().ok_or_else(|| self.unavailable("the request cannot be repeated"))?;
             let result = self.send_once(this_try).await;
             let again = match &result {
-                Ok(answer) => should_retry(answer),
+                Ok(response) => should_retry(response),
                 Err(_) => true,
             };
             if retry == Retry::Never || !again || tries >= MAX_RETRIES {
@@ -98,18 +98,19 @@ impl Client {
                 return result;
             }
             tries += 1;
+            tracing::info!(provider = self.provider, tries, "A call to a payment company failed; it is repeated");
             tokio::time::sleep(wait).await;
         }
     }
 
     async fn send_once(&self, request: reqwest::RequestBuilder) -> Result<CompanyResponse, ProviderError> {
-        let mut response = request.send().await.map_err(|error| self.no_answer(&error))?;
-        let status = response.status().as_u16();
-        let headers = response.headers().clone();
+        let mut incoming = request.send().await.map_err(|error| self.no_response(&error))?;
+        let status = incoming.status().as_u16();
+        let headers = incoming.headers().clone();
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.no_answer(&error))? {
-            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-                return Err(self.unavailable("the answer is too large"));
+        while let Some(chunk) = incoming.chunk().await.map_err(|error| self.no_response(&error))? {
+            if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
+                return Err(self.unavailable("the response is too large"));
             }
             body.extend_from_slice(&chunk);
         }
@@ -122,16 +123,16 @@ impl Client {
         wait.max(Duration::from_secs(retry_after.unwrap_or(0)))
     }
 
-    /// Reads a JSON answer.
+    /// Reads a JSON response.
     ///
     /// # Errors
-    /// [`ProviderError::Unavailable`] for HTML, half a JSON, or another shape: nothing is known then.
-    pub fn json<T: DeserializeOwned>(&self, answer: &CompanyResponse) -> Result<T, ProviderError> {
-        serde_json::from_slice(&answer.body).map_err(|error| {
-            // The category and place only: serde's own text quotes the answer.
+    /// [`ProviderError::Unavailable`] for HTML, truncated JSON or another shape, because then nothing is known.
+    pub fn json<T: DeserializeOwned>(&self, response: &CompanyResponse) -> Result<T, ProviderError> {
+        serde_json::from_slice(&response.body).map_err(|error| {
+            // Only the category and the place, because serde's own text quotes the response.
             self.unavailable(&format!(
                 "status {}, unreadable JSON ({:?} error at line {} column {})",
-                answer.status,
+                response.status,
                 error.classify(),
                 error.line(),
                 error.column()
@@ -143,7 +144,7 @@ impl Client {
         ProviderError::Unavailable { provider: self.provider, detail: detail.to_owned() }
     }
 
-    fn no_answer(&self, error: &reqwest::Error) -> ProviderError {
+    fn no_response(&self, error: &reqwest::Error) -> ProviderError {
         self.unavailable(if error.is_timeout() {
             "time-out"
         } else if error.is_connect() {
@@ -154,10 +155,10 @@ impl Client {
     }
 }
 
-fn should_retry(answer: &CompanyResponse) -> bool {
-    match answer.header("stripe-should-retry") {
+fn should_retry(response: &CompanyResponse) -> bool {
+    match response.header("stripe-should-retry") {
         Some("true") => true,
         Some("false") => false,
-        _ => answer.status == 409 || answer.status >= 500,
+        _ => response.status == 409 || response.status >= 500,
     }
 }

@@ -1,32 +1,32 @@
-//! Payment providers: one trait, one file or folder per company, one registry.
+//! The payment providers: one trait, a file or folder for each company, and one registry.
 //!
 //! # Adding a provider
 //! 1. Write `providers/<company>.rs` with a type that implements [`PaymentProvider`].
-//! 2. Add one line to [`Registry::new`], and what it is configured with to [`settings::ProviderSettings`]; the
-//!    variables that fill it are read in `config.rs` and `server/offer.rs`.
-//! 3. A company that notifies, or that payers come back from by a page of ours, is called by paths that it has
-//!    registered: its routes go into `http/providers.rs` and `http/routes.rs`; what is behind them is shared.
+//! 2. Add one line to [`Registry::new`], and its settings to [`settings::ProviderSettings`]. `config.rs` and
+//!    `server/provider_settings.rs` read the variables that fill them.
+//! 3. If the company sends notifications, or sends payers back to a page of ours, it needs paths that do not change.
+//!    Add their routes to `http/v1/providers.rs` and `http/routes.rs`; the code behind them is shared.
 //!
-//! That is all for a company behind a channel that exists (another card processor in place of the first): orders,
-//! settlement, notifications and refunds speak to the trait. What only one company takes from the customer (VNPay's
-//! bank code) is a field of the order and of [`AttemptRequest`].
+//! This is all for a company behind an existing channel, for example another card processor instead of the first:
+//! orders, settlement, notifications and refunds only use the trait. A value that only one company needs from the
+//! customer, such as VNPay's bank code, is a field of the order and of [`AttemptRequest`].
 //!
-//! A channel of its own is a new word of the public API, and words are written down where they are checked:
-//! [`Channel`], with who may use it by default (`domain/offer.rs`); `PaymentChannel` in `http/top_up_orders.rs`; and a
-//! migration for the constraint `channel_rules_channel`.
+//! A new channel is a new word of the public API. Add it to [`Channel`], with its default customers in
+//! `domain/offer.rs`, to `PaymentChannel` among the wire types, and by a migration to the constraint
+//! `channel_rules_channel`.
 //!
-//! `bank_transfer.rs` is the smallest example: a provider without a counterpart to call. Money on the wire
-//! needs a table of its own (companies differ from ISO 4217 and from each other).
+//! `bank_transfer.rs` is the smallest example, because it has no company to call. Each company needs a table for the
+//! form of its amounts, because companies differ from ISO 4217 and from each other.
 //!
 //! # The contract
-//! - A call that ends in `Ok(Observation::Failed { .. })` is final. `Err` means *unknown*: the caller asks
-//!   again, with the same request key, and never concludes anything about the money.
-//! - Nothing here opens a transaction or knows one: the order is committed before `create` is called.
+//! - `Ok(Observation::Failed { .. })` is final. `Err` means *unknown*: the caller repeats the call with the same
+//!   request key, and concludes nothing about the money.
+//! - No provider opens a transaction. The order is committed before `create` is called.
 //! - `read` never moves money. `capture` may, and is called only after the order was committed as `processing`.
-//! - [`Observation::Paid`] carries what really arrived, even when it is not what was asked for: settlement
-//!   compares, and keeps the difference on record. All other answers about another order or amount are
+//! - [`Observation::Paid`] contains the amount that arrived, even if another amount was requested. Settlement compares
+//!   the two and keeps the difference on record. Any other response about another order or amount is
 //!   [`ProviderError::Mismatch`].
-//! - A notification is a fact only when [`PaymentProvider::verify`] says so; the raw bytes are what was signed.
+//! - A notification is a fact only if [`PaymentProvider::verify`] returns it. The signature covers the raw bytes.
 
 mod bank_transfer;
 mod error;
@@ -56,46 +56,46 @@ use crate::domain::id::IdKind;
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment::{Channel, Notification, Observation, RefundFact};
 
-/// What a provider can do at all; the catalogue narrows it per product and country.
+/// What a provider can do. The catalogue restricts it by product and country.
 #[derive(Debug, Clone)]
 pub struct Capabilities {
-    /// Currencies that the company takes; `None` = no limit of its own.
+    /// The currencies that the company accepts; `None` if it accepts all.
     pub currencies: Option<Vec<Currency>>,
-    /// Smallest and largest amount per currency, where the company states one.
+    /// The smallest and the largest amount per currency, if the company has such limits.
     pub limits: Vec<(Currency, Option<Money>, Option<Money>)>,
-    /// Whether an attempt can be ended at the provider so that it can no longer be paid.
+    /// Whether an attempt can be cancelled at the company, so that it can no longer be paid.
     pub can_cancel: bool,
     pub can_refund: bool,
-    /// Whether anybody sends us notifications (bank transfers have none).
+    /// Whether the company sends notifications. Bank transfers have none.
     pub notifies: bool,
 }
 
-/// What is asked of a provider when an order is to be paid. Everything in it is stored with the
-/// attempt, so that a call that was cut off is repeated with the same bytes and the same key.
+/// The request for an attempt to have an order paid. All of it is stored with the attempt, so that an interrupted call
+/// is repeated with the same bytes and the same key.
 #[derive(Debug, Clone)]
 pub struct AttemptRequest {
     pub order_id: Uuid,
-    /// 1 for the first attempt; a new one only when the last is known dead.
+    /// 1 for the first attempt. There is a new one only after the last one is known to be over.
     pub attempt: i32,
-    /// The idempotency key at the provider: order id and attempt, at most 64 characters.
+    /// The idempotency key at the company: order id and attempt, at most 64 characters.
     pub request_key: String,
     pub amount: Money,
-    /// Shown to the payer, ASCII letters, digits, space, `.:-` only.
+    /// The text that the payer sees: ASCII letters, digits, space and `.:-` only.
     pub description: String,
     pub flow: CardFlow,
-    /// Where the payer's browser goes afterwards; a page of the caller's. Never evidence of anything.
+    /// The page of the caller that the payer's browser opens afterwards. It is never evidence of a payment.
     pub return_url: String,
     pub cancel_url: String,
     pub customer_email: Option<String>,
-    /// BCP 47, e.g. `en`, `vi`, `zh`.
+    /// A language by BCP 47, for example `en`, `vi` or `zh`.
     pub locale: Option<String>,
-    /// The payer's address as we saw it (VNPay requires one).
+    /// The IP address of the payer, as we saw it. VNPay requires it.
     pub payer_ip: IpAddr,
-    /// VNPay: preselected bank.
+    /// The bank that the payer has chosen, for VNPay.
     pub bank_code: Option<String>,
-    /// When the attempt was first sent; signs VNPay's CreateDate and is needed to query it later.
+    /// When the attempt was first sent. It is VNPay's CreateDate, by which the attempt is queried later.
     pub created_at: DateTime<Utc>,
-    /// When the order expires on our side.
+    /// When the order expires.
     pub expires_at: DateTime<Utc>,
 }
 
@@ -137,14 +137,14 @@ impl Debug for NextAction {
 /// A created attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
-    /// What the provider calls it; every later call and notification is matched by it.
+    /// The company's id of the attempt. Later calls and notifications are matched by it.
     pub provider_reference: String,
     pub next_action: NextAction,
-    /// When the provider stops taking it, where it says.
+    /// When the attempt can no longer be paid, if the company says so.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// An attempt as it is stored, for reading, capturing, cancelling.
+/// A stored attempt, to read, capture or cancel it.
 #[derive(Debug, Clone)]
 pub struct AttemptRef {
     pub order_id: Uuid,
@@ -156,24 +156,24 @@ pub struct AttemptRef {
     pub created_at: DateTime<Utc>,
 }
 
-/// Money of one payment to be given back.
+/// The request to give back money of one payment.
 #[derive(Debug, Clone)]
 pub struct RefundRequest {
-    /// Our id; the idempotency key at the provider.
+    /// Our id of the refund, which is also the idempotency key at the company.
     pub refund_id: Uuid,
     /// As [`crate::domain::payment::PaymentFact::payment_id`].
     pub payment_id: String,
     pub attempt: AttemptRef,
-    /// What was paid in all: some protocols tell full from partial refunds.
+    /// The whole amount of the payment, because some protocols distinguish full and partial refunds.
     pub paid: Money,
     pub amount: Money,
     pub reason: String,
-    /// Who asked, for protocols that want a name; `[A-Za-z0-9._-]`.
+    /// The name of the operator for protocols that require one; `[A-Za-z0-9._-]`.
     pub requested_by: String,
     pub created_at: DateTime<Utc>,
 }
 
-/// A notification as it came: nothing parsed, nothing trusted.
+/// A notification as it arrived, neither parsed nor trusted.
 #[derive(Debug, Clone)]
 pub struct RawNotification {
     /// Header names in lower case.
@@ -184,7 +184,7 @@ pub struct RawNotification {
 }
 
 impl RawNotification {
-    /// The first header of that name (lower case).
+    /// The first header with a name, in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
@@ -208,18 +208,18 @@ pub enum NotificationOutcome {
     TryAgain,
 }
 
-/// What a payer's browser brings back from a company's page. Never evidence of money.
+/// What the query of a payer's return names. It is never evidence of a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Returned {
-    /// Nothing that names an attempt.
+    /// The query names no attempt.
     Nothing,
-    /// The company's name for the attempt ([`Created::provider_reference`]).
+    /// The company's id of the attempt ([`Created::provider_reference`]).
     Reference(String),
-    /// It is signed, as this company's are, but not by the company.
+    /// The query must be signed by the company, but the signature is not valid.
     Forged,
 }
 
-/// The answer to a notification.
+/// The reply to a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     pub status: u16,
@@ -227,7 +227,7 @@ pub struct Reply {
     pub body: String,
 }
 
-/// One way to have an order paid. See the module for the contract.
+/// A company, or the bank, by which orders are paid. The module states the contract.
 #[async_trait]
 pub trait PaymentProvider: Debug + Send + Sync {
     /// The provider's name in paths, counterparts and records: `stripe`, `paypal`, `vnpay`, `bank`.
@@ -237,51 +237,51 @@ pub trait PaymentProvider: Debug + Send + Sync {
 
     fn capabilities(&self) -> &Capabilities;
 
-    /// Our account there, as facts name it; part of a payment's identity.
+    /// Our account at the company, as facts name it.
     fn merchant_account(&self) -> &str;
 
-    /// Whether the credentials move real money (`sk_live_…`); refused on a database stamped `test`.
+    /// Whether the credentials move real money (`sk_live_…`). A database that is stamped `test` refuses them.
     fn is_live(&self) -> bool;
 
-    /// Starts an attempt. Repeating it with the same request gives the same attempt.
+    /// Starts an attempt. The same request always gives the same attempt.
     async fn create(&self, request: &AttemptRequest) -> Result<Created, ProviderError>;
 
-    /// Reads the truth about an attempt, without moving money.
+    /// Reads the state of an attempt, without moving money.
     async fn read(&self, attempt: &AttemptRef) -> Result<Observation, ProviderError>;
 
-    /// Takes the money of an attempt that [`Observation::ReadyToCapture`] was seen for. Companies that
-    /// take it themselves only read.
+    /// Captures the money of an attempt that was [`Observation::ReadyToCapture`]. For a company that captures by
+    /// itself, this only reads.
     async fn capture(&self, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
         self.read(attempt).await
     }
 
-    /// Ends an attempt so that it can no longer be paid, and says what it turned out to be: a payer may
-    /// have been faster ([`Observation::Paid`]).
+    /// Cancels an attempt, so that it can no longer be paid, and returns its final state. The payer may have paid
+    /// before ([`Observation::Paid`]).
     async fn cancel(&self, attempt: &AttemptRef) -> Result<Observation, ProviderError>;
 
-    /// Gives money back. Repeating it with the same id gives the same refund.
+    /// Gives money back. The same id always gives the same refund.
     async fn refund(&self, request: &RefundRequest) -> Result<RefundFact, ProviderError>;
 
-    /// Reads where a refund stands. `provider_refund_id` is as [`RefundFact::refund_id`].
+    /// Reads the state of a refund. `provider_refund_id` is [`RefundFact::refund_id`].
     async fn read_refund(&self, request: &RefundRequest, provider_refund_id: &str)
     -> Result<RefundFact, ProviderError>;
 
-    /// Whether a payment that it called failed before is believed to be paid only once the company, asked, says
-    /// so too: its notification alone is then not enough to credit it.
+    /// Whether a payment that the company has called failed is credited only after a call to the company confirms it.
+    /// The notification alone is then not enough.
     fn is_asked_before_reviving(&self) -> bool {
         false
     }
 
-    /// Verifies a notification and says what it states.
+    /// Verifies a notification, and returns the fact that it states.
     async fn verify(&self, raw: &RawNotification) -> Result<Notification, NotificationError>;
 
-    /// What the query of a payer's return says, without the `?`.
+    /// Reads the query of a payer's return, without the `?`.
     fn returned(&self, _query: &str) -> Returned {
         Returned::Nothing
     }
 
-    /// Whether a payer's return is the moment to ask the company (and to capture). Not where a return says nothing
-    /// that a notification does not say at the same time.
+    /// Whether a payer's return causes a call to the company, which may capture. It is not needed if the company
+    /// notifies us at the same time.
     fn settles_on_return(&self) -> bool {
         false
     }
@@ -290,8 +290,9 @@ pub trait PaymentProvider: Debug + Send + Sync {
     fn reply(&self, outcome: NotificationOutcome) -> Reply;
 }
 
-/// Our page that a company's own page leads back to: `{public}/v1/providers/{name}/return?order=tuo_…`.
-/// It shows or redirects; what the browser brings there is never evidence.
+/// The URL of our page that a company's page sends the payer back to:
+/// `{public}/v1/providers/{name}/return?order=tuo_…`. The page shows a text or redirects. Its query is never evidence
+/// of a payment.
 fn return_page(public_url: &str, name: &str, order_id: Uuid) -> String {
     format!("{public_url}/v1/providers/{name}/return?order={}", IdKind::TopUpOrder.show(order_id))
 }

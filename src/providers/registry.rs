@@ -1,4 +1,4 @@
-//! Which providers this installation offers.
+//! The providers that this installation offers.
 
 use std::sync::Arc;
 
@@ -17,11 +17,11 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// One line per provider. One whose secrets are unset or empty, the notifications' secret included,
-    /// is left out: its channel is not offered.
+    /// Builds the providers, with one line for each. A provider with an unset or empty secret, for calls or for
+    /// notifications, is left out, and its channel is not offered.
     ///
     /// # Errors
-    /// [`ProviderSettingsError`] when what is set cannot be used.
+    /// [`ProviderSettingsError`] when a setting cannot be used.
     pub fn new(settings: &ProviderSettings) -> Result<Self, ProviderSettingsError> {
         let public_url = settings::base_url(&settings.public_url, "public URL")?;
         let mut registry = Self { providers: vec![Arc::new(BankTransfer::new())] };
@@ -32,13 +32,13 @@ impl Registry {
         Ok(registry)
     }
 
-    /// The provider that an order of this channel is paid through; `None` where it is not offered.
+    /// The provider of a channel; `None` if it is not offered.
     #[must_use]
     pub fn by_channel(&self, channel: Channel) -> Option<&Arc<dyn PaymentProvider>> {
         self.iter().find(|provider| provider.channel() == channel)
     }
 
-    /// The provider of that [`PaymentProvider::name`]; `None` where it is not offered.
+    /// The provider with a name; `None` if it is not offered.
     #[must_use]
     pub fn by_name(&self, name: &str) -> Option<&Arc<dyn PaymentProvider>> {
         self.iter().find(|provider| provider.name() == name)
@@ -57,7 +57,11 @@ impl Registry {
     ) -> Result<(), ProviderSettingsError> {
         let Some(settings) = settings else { return Ok(()) };
         match missing(settings) {
-            Some(missing) => tracing::warn!(provider = name, missing, "not offered"),
+            Some(missing) => tracing::warn!(
+                provider = name,
+                missing,
+                "A payment channel is not offered, because a setting is missing"
+            ),
             None => self.providers.push(Arc::new(build(settings)?)),
         }
         Ok(())

@@ -1,23 +1,23 @@
-//! What each provider needs to work. An empty secret is no secret: such a provider is not offered.
+//! The settings of each provider. An empty secret counts as missing, and such a provider is not offered.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// The Stripe API version that our calls and our webhook endpoint are pinned to. Up to 2026-09-30.endive
-/// the card filter is called `payment_method_types`, which every tool that speaks Stripe knows; later
-/// versions work as well ([`StripeSettings::api_version`]).
+/// The Stripe API version of our calls and of our webhook endpoint. In it the card filter is called
+/// `payment_method_types`, a name that version 2026-09-30.endive removed. Later versions work too
+/// ([`StripeSettings::api_version`]).
 pub const STRIPE_API_VERSION: &str = "2026-02-25.clover";
 pub const STRIPE_BASE_URL: &str = "https://api.stripe.com";
 pub const PAYPAL_BASE_URL: &str = "https://api-m.paypal.com";
 pub const VNPAY_PAY_URL: &str = "https://pay.vnpay.vn/vpcpay.html";
 pub const VNPAY_API_URL: &str = "https://merchant.vnpay.vn/merchant_webapi/api/transaction";
 
-/// Everything that [`super::Registry::new`] needs. A provider that is `None` is not offered.
+/// The input of [`super::Registry::new`]. A provider that is `None` is not offered.
 #[derive(Debug, Clone)]
 pub struct ProviderSettings {
-    /// How browsers reach this service, without a trailing slash: return pages are below it.
+    /// The URL by which browsers reach this service, without a slash at the end. Return pages are below it.
     pub public_url: String,
     pub timeouts: Timeouts,
     pub stripe: Option<StripeSettings>,
@@ -29,11 +29,11 @@ pub struct ProviderSettings {
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
     pub connect: Duration,
-    /// One try, from the first byte sent to the last received.
+    /// One attempt, from the first byte sent to the last byte received.
     pub request: Duration,
-    /// A call with all its repetitions: no repetition starts that could end later.
+    /// A call with all its retries. A retry that could end later is not started.
     pub call: Duration,
-    /// Before the first repetition; doubles for each further one.
+    /// The pause before the first retry. It doubles for each further one.
     pub backoff: Duration,
 }
 
@@ -48,10 +48,11 @@ impl Default for Timeouts {
     }
 }
 
+/// The settings of Stripe.
 #[derive(Debug, Clone)]
 pub struct StripeSettings {
     pub secret_key: SecretString,
-    /// Goes to browsers; needed for [`super::CardFlow::Elements`] only.
+    /// It is sent to browsers, and only [`super::CardFlow::Elements`] needs it.
     pub publishable_key: String,
     pub webhook_secret: Option<SecretString>,
     pub base_url: String,
@@ -59,50 +60,52 @@ pub struct StripeSettings {
     pub api_version: String,
 }
 
+/// The settings of PayPal.
 #[derive(Debug, Clone)]
 pub struct PaypalSettings {
     pub client_id: String,
     pub client_secret: SecretString,
-    /// Ours, from the developer dashboard: part of every signed message.
+    /// The id from the developer dashboard. It is a part of every signed message.
     pub webhook_id: Option<String>,
     pub base_url: String,
-    /// Tests only: roots that replace the public ones, and the certificate may be fetched from
-    /// `base_url`'s origin too.
+    /// For tests: root certificates that replace the public ones. With them, the certificate may also be fetched from
+    /// the origin of `base_url`.
     pub cert_roots_pem: Option<Vec<u8>>,
     pub verify: PaypalVerify,
 }
 
-/// How PayPal's notifications are checked.
+/// How PayPal's notifications are verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PaypalVerify {
-    /// By certificate, here; PayPal's preferred way.
+    /// By PayPal's certificate, without a call. PayPal recommends this.
     #[default]
     Offline,
-    /// By asking PayPal.
+    /// By a call to PayPal.
     Postback,
 }
 
+/// The settings of VNPay.
 #[derive(Debug, Clone)]
 pub struct VnpaySettings {
     pub tmn_code: String,
     pub hash_secret: SecretString,
     pub pay_url: String,
     pub api_url: String,
-    /// Our own address, which VNPay wants to be told when it is asked.
+    /// The IP address of this server, which VNPay's API requires in each call.
     pub server_ip: IpAddr,
 }
 
 impl VnpaySettings {
-    /// Stands for "our server" where the real address is not known.
+    /// The address that is sent if the real one is not configured.
     pub const UNKNOWN_SERVER_IP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 }
 
-/// Why the settings cannot be used at all (a missing secret is no error: the channel is not offered).
+/// Why the settings cannot be used. A missing secret is not an error: the channel is not offered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProviderSettingsError {
     #[error("{setting} is not an absolute http(s) URL")]
     BadUrl { setting: &'static str },
-    #[error("the PayPal webhook id must be the one of the developer dashboard; WEBHOOK_ID is the simulator's")]
+    #[error("the PayPal webhook id must come from the developer dashboard; WEBHOOK_ID belongs to PayPal's simulator")]
     SimulatorWebhookId,
     #[error("the PayPal test roots are not PEM certificates")]
     BadRoots,
@@ -111,7 +114,7 @@ pub enum ProviderSettingsError {
 }
 
 impl StripeSettings {
-    /// The first thing that is missing for the channel to be offered.
+    /// The first missing setting, without which the channel is not offered.
     pub(super) fn missing(&self) -> Option<&'static str> {
         first_missing(&[
             ("secret key", is_set(&self.secret_key)),
@@ -147,7 +150,7 @@ fn first_missing(parts: &[(&'static str, bool)]) -> Option<&'static str> {
     parts.iter().find(|(_, present)| !present).map(|(name, _)| *name)
 }
 
-/// Checks a base URL and takes the trailing slash off, so that paths can be appended.
+/// Checks a base URL, and removes the slash at its end, so that paths can be appended.
 pub(super) fn base_url(text: &str, setting: &'static str) -> Result<String, ProviderSettingsError> {
     let parsed = url::Url::parse(text).map_err(|_| ProviderSettingsError::BadUrl { setting })?;
     if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
@@ -156,7 +159,7 @@ pub(super) fn base_url(text: &str, setting: &'static str) -> Result<String, Prov
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-/// The host of a URL that [`base_url`] accepted.
+/// The host of a URL that [`base_url`] has accepted.
 pub(super) fn host(url: &str) -> Option<String> {
     url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned))
 }

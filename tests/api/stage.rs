@@ -1,16 +1,14 @@
 //! What the tests of money share: orders, payments played at the sandbox, a look into the tables, patience.
 
-use std::time::{Duration, Instant};
-
 use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
 use reqwest::Method;
 use serde_json::{Value, json};
 use topup::storage::pool::connect;
 
-use crate::support::{Caller, Reply, TestApp, url};
+use crate::support::{Caller, Reply, TestApp, sandbox, url};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub use crate::support::sandbox::{deliveries, mute};
 
 #[derive(diesel::QueryableByName)]
 struct Number {
@@ -31,11 +29,7 @@ pub async fn number_in(database: &str, select: &str) -> i64 {
 
 /// Waits until it holds.
 pub async fn until(what: &str, holds: impl AsyncFn() -> bool) {
-    let began = Instant::now();
-    while !holds().await {
-        assert!(began.elapsed() < PATIENCE, "still not: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    sandbox::until(what, async || holds().await.then_some(())).await;
 }
 
 /// The body of an order; a bank transfer names its remitter.
@@ -107,40 +101,22 @@ pub async fn balance(app: &TestApp, customer: &str, currency: &str) -> Value {
     app.customer(customer).get(&path).await.expect(200)["balances"][0].clone()
 }
 
-/// Asks the sandbox's control API.
+/// Calls the control API of the sandbox.
 pub async fn control(app: &TestApp, method: Method, path: &str, body: Option<Value>) -> Reply {
-    let url = format!("{}/control/{path}", app.server.sandbox_url().unwrap());
-    let request = reqwest::Client::builder().no_proxy().build().unwrap().request(method, url);
-    Reply::of(match body {
-        Some(body) => request.json(&body),
-        None => request,
-    })
-    .await
+    sandbox::call(app, method, &format!("/control/{path}"), body.as_ref()).await
 }
 
-/// Plays a scene, which the company may refuse (409).
+/// Plays a scene. The company may refuse it with 409.
 pub async fn try_play(app: &TestApp, company: &str, id: &str, action: &str, options: Value) -> Reply {
-    control(app, Method::POST, &format!("{company}/payments/{id}/{action}"), Some(options)).await
+    sandbox::try_play(app, company, id, action, &options).await
 }
 
 pub async fn play(app: &TestApp, company: &str, id: &str, action: &str, options: Value) -> Reply {
     try_play(app, company, id, action, options).await.expect(200)
 }
 
-/// From now on the company's notifications are made, but not sent.
-pub async fn mute(app: &TestApp, company: &str, muted: bool) {
-    control(app, Method::POST, &format!("{company}/notifications/mute"), Some(json!({ "muted": muted })))
-        .await
-        .expect(200);
-}
-
 pub async fn fault(app: &TestApp, company: &str, fault: Value) {
-    control(app, Method::POST, &format!("{company}/faults"), Some(fault)).await.expect(200);
-}
-
-pub async fn deliveries(app: &TestApp, company: &str) -> Vec<Value> {
-    let list = control(app, Method::GET, &format!("{company}/deliveries"), None).await.expect(200);
-    list.body.as_array().unwrap().clone()
+    sandbox::fault(app, company, &fault).await;
 }
 
 /// Waits until every notification has been answered to the company's content.

@@ -1,6 +1,6 @@
 //! The service beside its sandbox, as payers, payment companies and operators see them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diesel::sql_types::Text;
 use diesel::{QueryableByName, sql_query};
@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use topup::app::chores;
 use topup::config::Config;
 
-use crate::support::{Reply, TestApp};
+use crate::support::{Reply, TestApp, sandbox};
+
+pub use crate::support::sandbox::until;
 
 /// Has a billing profile in Vietnam, where every channel can be chosen.
 pub const PAYER: &str = "demo";
@@ -189,37 +191,33 @@ impl Stage {
     // The company.
 
     pub async fn company(&self, method: Method, path: &str, body: &Value) -> Reply {
-        let url = format!("{}{path}", self.app.server.sandbox_url().unwrap());
-        let request = self.http.request(method.clone(), url);
-        Reply::of(if method == Method::GET { request } else { request.json(body) }).await
+        let body = (method != Method::GET).then_some(body);
+        sandbox::call(&self.app, method, path, body).await
     }
 
-    /// Plays a scene, which the company must take. Answers `{"payment", "redirect"}`.
+    /// Plays a scene, which the company must accept. Returns `{"payment", "redirect"}`.
     pub async fn play(&self, placed: &Placed, scene: &str, options: Value) -> Value {
-        let path = format!("/control/{}/payments/{}/{scene}", placed.way.company(), placed.at);
-        self.company(Method::POST, &path, &options).await.expect(200).body
+        sandbox::try_play(&self.app, placed.way.company(), &placed.at, scene, &options).await.expect(200).body
     }
 
     pub async fn fault(&self, company: &str, fault: &Value) {
-        self.company(Method::POST, &format!("/control/{company}/faults"), fault).await.expect(200);
+        sandbox::fault(&self.app, company, fault).await;
     }
 
     pub async fn forget_faults(&self, company: &str) {
         self.company(Method::DELETE, &format!("/control/{company}/faults"), &json!({})).await.expect(200);
     }
 
-    /// Notifications are made from now on, but not sent.
+    /// Muted, a company makes its notifications, but does not send them.
     pub async fn mute(&self, company: &str, muted: bool) {
-        let path = format!("/control/{company}/notifications/mute");
-        self.company(Method::POST, &path, &json!({"muted": muted})).await.expect(200);
+        sandbox::mute(&self.app, company, muted).await;
     }
 
     /// The notifications about one payment, oldest first.
     pub async fn deliveries(&self, placed: &Placed) -> Vec<Value> {
-        let all = self.company(Method::GET, &format!("/control/{}/deliveries", placed.way.company()), &json!({})).await;
-        let all = all.expect(200).body;
-        let ours = all.as_array().unwrap().iter().filter(|delivery| delivery["payment"] == placed.at.as_str());
-        ours.cloned().collect()
+        let mut deliveries = sandbox::deliveries(&self.app, placed.way.company()).await;
+        deliveries.retain(|delivery| delivery["payment"] == placed.at.as_str());
+        deliveries
     }
 
     pub async fn resend(&self, placed: &Placed, event: &str) {
@@ -328,16 +326,4 @@ impl Stage {
 /// What happened to an order, by the words of its timeline.
 pub fn events(order: &Value) -> Vec<&str> {
     order["timeline"].as_array().unwrap().iter().map(|event| event["event"].as_str().unwrap()).collect()
-}
-
-/// Looks again and again until there is an answer.
-pub async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }

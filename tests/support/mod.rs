@@ -11,6 +11,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod reply;
+pub mod sandbox;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,5 @@
-//! The certificate behind a notification: its chain, its time, its name, its signature.
+//! Checks the certificate behind a notification: its chain, its validity, its name, and the signature made with its
+//! key.
 
 use chrono::{DateTime, Utc};
 use rustls_pki_types::pem::PemObject;
@@ -7,33 +8,37 @@ use std::time::Duration;
 use webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA256;
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
-/// PayPal moved to DigiCert Global Root G2 in 2024 and may move again: Mozilla's roots, not one pinned.
+/// Mozilla's root certificates. No single root is pinned, because PayPal changed its root in 2024 and may change it
+/// again.
 pub(super) fn public_roots() -> Vec<TrustAnchor<'static>> {
     webpki_roots::TLS_SERVER_ROOTS.to_vec()
 }
 
-/// The roots of a PEM file; `None` when it holds none or something else.
+/// The root certificates of a PEM file; `None` if it contains no certificate or an invalid one.
 pub(super) fn roots_from_pem(pem: &[u8]) -> Option<Vec<TrustAnchor<'static>>> {
     let certificates = certificates_from_pem(pem)?;
     let anchors = certificates.iter().map(|der| anchor_from_trusted_cert(der).map(|anchor| anchor.to_owned()));
     anchors.collect::<Result<_, _>>().ok()
 }
 
-/// The certificates of a PEM text, leaf-only or with intermediates; `None` when it is none.
+/// The certificates of a PEM text, with or without intermediates; `None` if it contains no certificate or an invalid
+/// one.
 pub(super) fn certificates_from_pem(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let found: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()?;
     (!found.is_empty()).then_some(found)
 }
 
-/// Why a signature is not PayPal's.
+/// Why a signature is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Distrust {
-    /// No way to a root that we know. The file may simply lack the intermediates.
+    /// There is no chain to a known root. The file may lack the intermediates.
     UnknownIssuer,
+    /// The signature is certainly not PayPal's, for this reason.
     Certainly(&'static str),
 }
 
-/// Whether `signature` over `message` was made with the key of a certificate that is PayPal's now.
+/// Checks that `signature` over `message` was made with the key of a certificate that belongs to PayPal and is valid
+/// now.
 pub(super) fn verify(
     certificates: &[CertificateDer<'_>],
     roots: &[TrustAnchor<'_>],
@@ -60,18 +65,18 @@ pub(super) fn verify(
         .map_err(|_| Distrust::Certainly("the signature does not match"))
 }
 
-/// Whether it names a host below paypal.com. PayPal's own SDK looks at the common name only.
+/// Whether a certificate names a host below paypal.com. PayPal's own SDK only looks at the common name.
 fn is_paypals(leaf: &EndEntityCert<'_>) -> bool {
     let below = |name: &str| name.to_ascii_lowercase().ends_with(".paypal.com");
     let mut names = leaf.valid_dns_names().peekable();
     if names.peek().is_some() { names.any(below) } else { common_name(leaf.subject()).is_some_and(below) }
 }
 
-/// The common name of a DER subject: the text behind the OID 2.5.4.3.
+/// The common name of a DER subject: the text after the OID 2.5.4.3.
 fn common_name(subject: &[u8]) -> Option<&str> {
     const OID: [u8; 5] = [0x06, 0x03, 0x55, 0x04, 0x03];
     let at = subject.windows(OID.len()).position(|window| window == OID)?;
-    // After the OID: a string's tag, its length (below 128 for a name), its bytes.
+    // After the OID follow the tag of a string, its length (below 128 for a name), and its bytes.
     let (_, rest) = subject.split_at_checked(at + OID.len())?;
     let (_tag, rest) = rest.split_first()?;
     let (length, rest) = rest.split_first()?;

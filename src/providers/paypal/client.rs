@@ -1,4 +1,4 @@
-//! PayPal's transport: a cached access token, JSON both ways (developer.paypal.com/api/rest).
+//! The transport of PayPal's API: a cached access token, and JSON in both directions (developer.paypal.com/api/rest).
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use crate::providers::ProviderError;
 use crate::providers::http::{Client, CompanyResponse, Retry};
 use crate::providers::settings::{self, PaypalSettings, ProviderSettingsError, Timeouts};
 
-/// A token is not used in its last minute: a call may be under way then.
+/// A token is not used in its last minute, so that it does not expire during a call.
 const TOKEN_MARGIN: Duration = Duration::from_secs(60);
 
 pub(super) struct PaypalClient {
@@ -31,7 +31,7 @@ struct Token {
 }
 
 #[derive(Deserialize)]
-struct TokenAnswer {
+struct TokenResponse {
     access_token: String,
     expires_in: u64,
 }
@@ -57,7 +57,7 @@ impl PaypalClient {
         self.call(self.http.get(&format!("{}{path}", self.base_url))).await
     }
 
-    /// `body` is JSON. With a `request_id` (at most 108 characters) a repetition is the same request.
+    /// Sends a POST with a JSON body. A `request_id` (at most 108 characters) makes a repetition the same request.
     pub async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -68,7 +68,7 @@ impl PaypalClient {
             .http
             .post(&format!("{}{path}", self.base_url))
             .header("content-type", "application/json")
-            // The default answer has neither amounts nor captures.
+            // The default response contains neither amounts nor captures.
             .header("prefer", "return=representation")
             .body(body);
         if let Some(id) = request_id {
@@ -80,13 +80,13 @@ impl PaypalClient {
     async fn call<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, ProviderError> {
         let again = request.try_clone();
         let token = self.token(None).await?;
-        let mut answer = self.send(request, &token).await?;
-        // A token can end early: a new one, once.
-        if let (401, Some(again)) = (answer.status, again) {
+        let mut response = self.send(request, &token).await?;
+        // A token can expire early. A new one is requested once.
+        if let (401, Some(again)) = (response.status, again) {
             let token = self.token(Some(&token)).await?;
-            answer = self.send(again, &token).await?;
+            response = self.send(again, &token).await?;
         }
-        if answer.is_success() { self.http.json(&answer) } else { Err(self.refusal(&answer)) }
+        if response.is_success() { self.http.json(&response) } else { Err(self.refusal(&response)) }
     }
 
     async fn send(
@@ -97,8 +97,8 @@ impl PaypalClient {
         self.http.send(request.bearer_auth(token.expose_secret()), Retry::Safe).await
     }
 
-    /// The cached token, or a new one where there is none or it is the `refused` one. The lock is held
-    /// over the call on purpose: many waiting callers ask once.
+    /// The cached token, or a new one if there is none or the cached one is `refused`. The lock is held during the
+    /// call, so that many waiting callers make one call.
     async fn token(&self, refused: Option<&SecretString>) -> Result<SecretString, ProviderError> {
         let mut cached = self.token.lock().await;
         if let Some(token) = cached.as_ref() {
@@ -114,14 +114,14 @@ impl PaypalClient {
             .basic_auth(&self.client_id, Some(self.client_secret.expose_secret()))
             .header("content-type", "application/x-www-form-urlencoded")
             .body("grant_type=client_credentials");
-        let answer = self.http.send(request, Retry::Safe).await?;
-        if matches!(answer.status, 400 | 401 | 403) {
+        let response = self.http.send(request, Retry::Safe).await?;
+        if matches!(response.status, 400 | 401 | 403) {
             return Err(ProviderError::Credentials { provider: NAME });
         }
-        if !answer.is_success() {
-            return Err(self.refusal(&answer));
+        if !response.is_success() {
+            return Err(self.refusal(&response));
         }
-        let granted: TokenAnswer = self.http.json(&answer)?;
+        let granted: TokenResponse = self.http.json(&response)?;
         let life = Duration::from_secs(granted.expires_in).saturating_sub(TOKEN_MARGIN);
         let value = SecretString::from(granted.access_token);
         *cached = Some(Token { value: value.clone(), expires: Instant::now() + life });
@@ -132,21 +132,21 @@ impl PaypalClient {
         self.http.unavailable(detail)
     }
 
-    /// What an error answer means. Issues are told by their code, never by their description.
-    fn refusal(&self, answer: &CompanyResponse) -> ProviderError {
-        match answer.status {
+    /// The meaning of an error response. Issues are recognised by their code, never by their description.
+    fn refusal(&self, response: &CompanyResponse) -> ProviderError {
+        match response.status {
             401 | 403 => return ProviderError::Credentials { provider: NAME },
             400 | 404 | 409 | 422 | 429 => {}
-            status => return self.unavailable(&format!("status {status}{}", debug_id(answer))),
+            status => return self.unavailable(&format!("status {status}{}", debug_id(response))),
         }
-        if matches!(answer.status, 409 | 429) {
+        if matches!(response.status, 409 | 429) {
             return ProviderError::Busy {
                 provider: NAME,
-                detail: format!("status {}{}", answer.status, debug_id(answer)),
-                retry_after_seconds: answer.retry_after(),
+                detail: format!("status {}{}", response.status, debug_id(response)),
+                retry_after_seconds: response.retry_after(),
             };
         }
-        let error: ErrorBody = match self.http.json(answer) {
+        let error: ErrorBody = match self.http.json(response) {
             Ok(error) => error,
             Err(unreadable) => return unreadable,
         };
@@ -161,11 +161,11 @@ impl PaypalClient {
     }
 }
 
-fn debug_id(answer: &CompanyResponse) -> String {
-    answer.header("paypal-debug-id").map(|id| format!(", debug id {id}")).unwrap_or_default()
+fn debug_id(response: &CompanyResponse) -> String {
+    response.header("paypal-debug-id").map(|id| format!(", debug id {id}")).unwrap_or_default()
 }
 
-/// An id as a piece of a path. Ours come from PayPal, but nothing else shall ever choose the path.
+/// Checks an id for use in a path. The ids come from PayPal, but nothing else may ever choose the path.
 pub(super) fn path_segment(id: &str) -> Result<&str, ProviderError> {
     let plain = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if plain { Ok(id) } else { Err(super::mismatch("a reference that is not PayPal's")) }

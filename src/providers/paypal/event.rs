@@ -1,4 +1,5 @@
-//! PayPal's notifications (developer.paypal.com/api/rest/webhooks/event-names) as facts. Verified before.
+//! Reads PayPal's notifications as facts (developer.paypal.com/api/rest/webhooks/event-names). Their signature has been
+//! verified before.
 
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
@@ -12,9 +13,9 @@ use crate::providers::{NotificationError, UnreadableNotification};
 /// Reads an event.
 ///
 /// # Errors
-/// [`NotificationError::Malformed`] when it is of a kind we need but says nothing usable.
+/// [`NotificationError::Malformed`] when an event of a kind that we need cannot be read.
 pub(super) fn parse(body: &[u8], account: &Account) -> Result<Notification, NotificationError> {
-    // Only the place: serde's own text quotes the event.
+    // Only the place, because serde's own text quotes the event.
     let event: PaypalEvent = serde_json::from_slice(body).map_err(|error| {
         NotificationError::Malformed(format!("no event at line {} column {}", error.line(), error.column()).into())
     })?;
@@ -54,7 +55,7 @@ fn fact(kind: &str, resource: Value, account: &Account) -> Result<Fact, String> 
         "PAYMENT.CAPTURE.REFUNDED" => mapping::refund(&read::<Refund>(resource)?).map(Fact::Refund),
         "PAYMENT.CAPTURE.REVERSED" => {
             let mut fact = mapping::refund(&read::<Refund>(resource)?)?;
-            // Whatever the resource's own word: with this event the money is gone.
+            // With this event the money is gone, whatever status the resource has.
             fact.status = RefundStatus::Succeeded;
             fact.reversal = true;
             fact.reason = fact.reason.or_else(|| Some("reversed by PayPal".to_owned()));

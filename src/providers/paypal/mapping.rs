@@ -1,4 +1,4 @@
-//! What PayPal's objects mean in the house's words.
+//! Translates PayPal's objects into the domain's words. A translation that fails returns the reason as a text.
 
 use super::money;
 use super::wire::{Amount, Capture, Dispute, Order, Refund, SupplementaryData};
@@ -8,17 +8,17 @@ use crate::domain::payment::{
     AttemptLocator, DisputeFact, DisputeStatus, Observation, PaymentFact, RefundFact, RefundStatus,
 };
 
-/// Our account as facts name it; part of what identifies a payment.
+/// Our account, as facts name it.
 #[derive(Debug, Clone)]
 pub(super) struct Account {
     pub name: String,
     pub live: bool,
 }
 
-/// What an order says. `COMPLETED` does not prove payment: the captures do.
+/// The observation of an order. `COMPLETED` does not prove a payment; only the captures do.
 pub(super) fn order(order: &Order, account: &Account) -> Result<Observation, String> {
     let captures = order.purchase_units.iter().filter_map(|unit| unit.payments.as_ref()).flat_map(|p| &p.captures);
-    // Of several captures the one that moved most counts: one may have been declined before.
+    // If there are several captures, the most successful one counts, because an earlier one may have been declined.
     let seen: Vec<Observation> = captures.map(|one| capture(one, account)).collect::<Result<_, _>>()?;
     let rank = |observation: &Observation| match observation {
         Observation::Paid(_) => 2,
@@ -43,7 +43,7 @@ pub(super) fn order(order: &Order, account: &Account) -> Result<Observation, Str
 pub(super) fn capture(capture: &Capture, account: &Account) -> Result<Observation, String> {
     let reason = capture.status_details.as_ref().and_then(|details| details.reason.clone());
     Ok(match capture.status.as_str() {
-        // What was given back later has its own facts; the money did arrive.
+        // The money arrived. A later refund is a fact of its own.
         "COMPLETED" | "PARTIALLY_REFUNDED" | "REFUNDED" => Observation::Paid(PaymentFact {
             payment_id: capture.id.clone(),
             amount: amount(capture.amount.as_ref())?,
@@ -58,15 +58,15 @@ pub(super) fn capture(capture: &Capture, account: &Account) -> Result<Observatio
     })
 }
 
-/// How PayPal says that it does not know an order, or not any more.
+/// Whether an issue means that PayPal does not know the order, or no longer knows it.
 pub(super) fn is_unknown(issue: &str) -> bool {
     matches!(issue, "INVALID_RESOURCE_ID" | "RESOURCE_NOT_FOUND")
 }
 
-/// What a refused capture means for the payment; `None` when it means nothing certain.
+/// The observation of a refused capture; `None` if the issue says nothing certain about the payment.
 pub(super) fn capture_issue(issue: &str) -> Option<Observation> {
     match issue {
-        // The payer is sent back to PayPal, and may approve the same order again with other money.
+        // The payer may return to PayPal, and approve the same order with another payment method.
         "ORDER_NOT_APPROVED"
         | "PAYER_ACTION_REQUIRED"
         | "INSTRUMENT_DECLINED"
@@ -92,7 +92,7 @@ pub(super) fn capture_issue(issue: &str) -> Option<Observation> {
 
 pub(super) fn refund(refund: &Refund) -> Result<RefundFact, String> {
     let status = match refund.status.as_deref() {
-        // A reversal's resource may have none: PayPal took the money already.
+        // The resource of a reversal may have no status: PayPal has already taken the money.
         Some("COMPLETED") | None => RefundStatus::Succeeded,
         Some("PENDING") => RefundStatus::Pending,
         Some("FAILED" | "CANCELLED") => RefundStatus::Failed,
@@ -109,7 +109,7 @@ pub(super) fn refund(refund: &Refund) -> Result<RefundFact, String> {
     })
 }
 
-/// The capture that a refund takes from: named, or the end of the link upwards.
+/// The id of the refunded capture: a field of the refund, or else the end of its link `up`.
 fn capture_of(refund: &Refund) -> Option<String> {
     let related = refund.supplementary_data.as_ref().and_then(|data| data.related_ids.as_ref());
     let up = || refund.links.iter().find(|link| link.rel == "up").and_then(|link| link.href.rsplit('/').next());
@@ -121,12 +121,12 @@ pub(super) fn dispute(dispute: &Dispute) -> Result<DisputeFact, String> {
     let outcome = dispute.dispute_outcome.as_ref().and_then(|outcome| outcome.outcome_code.as_deref());
     let status = match (dispute.status.as_deref(), outcome) {
         (Some("RESOLVED"), Some("RESOLVED_BUYER_FAVOUR" | "ACCEPTED")) => DisputeStatus::Lost,
-        // With a payout PayPal pays the buyer, not we; a denied claim is none.
+        // With a payout PayPal itself pays the buyer. A denied claim takes no money.
         (
             Some("RESOLVED"),
             Some("RESOLVED_SELLER_FAVOUR" | "RESOLVED_WITH_PAYOUT" | "CANCELED_BY_BUYER" | "DENIED"),
         ) => DisputeStatus::Won,
-        // Also a resolution in a word that we do not know: a person decides, the money stays frozen.
+        // This includes an unknown outcome: a person decides, and the money stays frozen.
         _ => DisputeStatus::Open,
     };
     let transaction = dispute.disputed_transactions.first();

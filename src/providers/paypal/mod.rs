@@ -29,6 +29,7 @@ use uuid::Uuid;
 
 const NAME: &str = "paypal";
 
+/// The provider of the channel `paypal`.
 #[derive(Debug)]
 pub struct Paypal {
     client: PaypalClient,
@@ -46,7 +47,7 @@ impl Paypal {
         let host = settings::host(&client.base_url).unwrap_or_default();
         Ok(Self {
             verifier: NotificationVerifier::new(settings, &client.base_url)?,
-            // PayPal's objects name the merchant in ways that differ by call; our client id is one account's.
+            // PayPal's objects name the merchant in different ways, so our client id stands for the account.
             account: Account {
                 name: settings.client_id.trim().to_owned(),
                 live: host.ends_with(".paypal.com") && !host.contains("sandbox"),
@@ -67,7 +68,7 @@ impl Paypal {
         let id = path_segment(&attempt.provider_reference)?;
         match self.client.get::<Order>(&format!("/v2/checkout/orders/{id}")).await {
             Ok(order) => self.state(&order, attempt),
-            // Forgotten at PayPal: an order that was paid is kept, so this one can be paid no more.
+            // PayPal has forgotten the order. It keeps paid orders, so this one was not paid and can no longer be paid.
             Err(ProviderError::Refused { code, .. }) if mapping::is_unknown(&code) => Ok(Observation::Expired),
             Err(error) => Err(error),
         }
@@ -81,7 +82,7 @@ impl Paypal {
         Ok(observation)
     }
 
-    /// Whether a PayPal order is about ours. What was paid is reported as it is: settlement compares it.
+    /// Requires that a PayPal order is about our order. A paid amount is not compared here: settlement does that.
     fn about(&self, order: &Order, order_id: Uuid, amount: Option<Money>) -> Result<(), ProviderError> {
         let Some(unit) = order.purchase_units.first() else { return Ok(()) };
         let ours = IdKind::TopUpOrder.show(order_id);
@@ -138,7 +139,7 @@ impl PaymentProvider for Paypal {
         let order: Order = self.client.post("/v2/checkout/orders", body, Some(&request.request_key)).await?;
         path_segment(&order.id)?;
         self.about(&order, request.order_id, Some(request.amount))?;
-        // Which of the two comes depends on whether a payment source was sent, and on PayPal's mood.
+        // PayPal returns one of the two; which one does not only depend on the request.
         let link = order.links.into_iter().find(|link| matches!(link.rel.as_str(), "payer-action" | "approve"));
         let url = link.ok_or_else(|| self.client.unavailable("an order without a page for the payer"))?.href;
         Ok(Created { provider_reference: order.id, next_action: NextAction::Redirect { url }, expires_at: None })
@@ -148,14 +149,14 @@ impl PaymentProvider for Paypal {
         self.read_order(attempt).await
     }
 
-    /// The same request key wherever the wish came from, return page or notification: one capture. After a decline
-    /// the attempt's key is another one, for PayPal may answer a known one from memory.
+    /// Captures the order. A return page and a notification use the same request key, so there is one capture. After a
+    /// decline the attempt has another key, because PayPal may return a stored response for a known key.
     async fn capture(&self, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
         let id = path_segment(&attempt.provider_reference)?;
         let path = format!("/v2/checkout/orders/{id}/capture");
         let key = format!("{}-capture", attempt.request_key);
         match self.client.post::<Order>(&path, "{}".to_owned(), Some(&key)).await {
-            // A short answer has no captures in it; the order itself has.
+            // A minimal response contains no captures, so the order is read.
             Ok(order) if order.purchase_units.is_empty() => {
                 require(order.id == id, "another order")?;
                 self.read_order(attempt).await
@@ -164,7 +165,7 @@ impl PaymentProvider for Paypal {
             Err(ProviderError::Refused { code, .. }) if code == "ORDER_ALREADY_CAPTURED" => {
                 self.read_order(attempt).await
             }
-            // The account takes each invoice once. Only the order can say whether it was paid before.
+            // The account accepts each invoice id once. Only the order shows whether it was paid before.
             Err(ProviderError::Refused { code, .. }) if code == "DUPLICATE_INVOICE_ID" => {
                 Ok(match self.read_order(attempt).await? {
                     Observation::ReadyToCapture | Observation::Pending { .. } => Observation::Failed { reason: code },
@@ -178,7 +179,7 @@ impl PaymentProvider for Paypal {
         }
     }
 
-    /// PayPal cannot cancel an order, and need not: without our capture no money moves.
+    /// PayPal cannot cancel an order. It is not necessary either, because no money moves without our capture.
     async fn cancel(&self, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
         match self.read_order(attempt).await {
             Ok(Observation::Pending { .. } | Observation::ReadyToCapture | Observation::Expired) => {
@@ -216,19 +217,19 @@ impl PaymentProvider for Paypal {
         event::parse(&raw.body, &self.account)
     }
 
-    /// PayPal adds `token=<its order>&PayerID=…`.
+    /// PayPal adds `token=<id of its order>&PayerID=…`.
     fn returned(&self, query: &str) -> Returned {
         let token = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "token");
         token.map_or(Returned::Nothing, |(_, order)| Returned::Reference(order.into_owned()))
     }
 
-    /// The payer has agreed just now, and no money moves before we capture.
+    /// The payer has just approved, and no money moves before we capture.
     fn settles_on_return(&self) -> bool {
         true
     }
 
     fn reply(&self, outcome: NotificationOutcome) -> Reply {
-        // Any 2xx ends the retries. What is on record for an operator needs none.
+        // Any 2xx ends the repetitions. A notification that is kept for an operator needs none.
         let status = match outcome {
             NotificationOutcome::Recorded
             | NotificationOutcome::AlreadySettled

@@ -1,25 +1,26 @@
-//! PayPal's own currencies and decimals (developer.paypal.com/reference/currency-codes), which are not ISO 4217's.
+//! PayPal's table of currencies and decimals, which differs from ISO 4217
+//! (developer.paypal.com/reference/currency-codes).
 
 use crate::domain::money::{Currency, Money, MoneyError, parse_plain_decimal};
 
-/// BRL, CNY and MYR for accounts of that country only; VND is not among them.
+/// The currencies that PayPal accepts. BRL, CNY and MYR need an account of that country; VND is not accepted.
 const SUPPORTED: [&str; 24] = [
     "AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "ILS", "JPY", "MXN", "MYR", "NOK",
     "NZD", "PHP", "PLN", "SEK", "SGD", "THB", "TWD", "USD",
 ];
 
-/// "Decimal amounts cause an error", although ISO 4217 gives HUF and TWD two.
+/// The currencies for which "decimal amounts cause an error", although ISO 4217 gives HUF and TWD two decimals.
 const NO_DECIMALS: [&str; 3] = ["HUF", "JPY", "TWD"];
 
 pub(super) fn supported() -> Vec<Currency> {
     SUPPORTED.iter().filter_map(|code| code.parse().ok()).collect()
 }
 
-/// The amount as PayPal writes it: `10.00`, `500` for JPY.
+/// The amount as PayPal writes it: `10.00`, or `500` for JPY.
 ///
 /// # Errors
-/// [`MoneyError::UnknownCurrency`] for one that PayPal does not take, [`MoneyError::TooPrecise`] below its
-/// smallest unit, [`MoneyError::NotPositive`].
+/// [`MoneyError::UnknownCurrency`] for a currency that PayPal does not accept, [`MoneyError::TooPrecise`] below its
+/// smallest unit, and [`MoneyError::NotPositive`].
 pub(super) fn to_wire(amount: Money) -> Result<String, MoneyError> {
     let code = amount.currency().code();
     if !SUPPORTED.contains(&code) {
@@ -34,10 +35,10 @@ pub(super) fn to_wire(amount: Money) -> Result<String, MoneyError> {
     Ok(value.to_string())
 }
 
-/// The inverse, for what PayPal states: any plain decimal.
+/// Reads an amount of PayPal, which may be any plain decimal.
 ///
 /// # Errors
-/// [`MoneyError`] when it is not one, or the currency is unknown.
+/// [`MoneyError`] when the value is not a plain decimal, or the currency is unknown.
 pub(super) fn from_wire(value: &str, code: &str) -> Result<Money, MoneyError> {
     Money::new(parse_plain_decimal(value)?, code.parse()?)
 }

@@ -1,4 +1,4 @@
-//! The JSON that we send to PayPal.
+//! The JSON bodies that we send to PayPal.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::providers::{AttemptRequest, ProviderError, RefundRequest, return_page};
 
-/// `POST /v2/checkout/orders`. No `application_context`: it is deprecated.
+/// `POST /v2/checkout/orders`. It sends no `application_context`, which is deprecated.
 pub(super) fn order(request: &AttemptRequest, public_url: &str) -> Result<Value, ProviderError> {
     let order = IdKind::TopUpOrder.show(request.order_id);
     let page = return_page(public_url, NAME, request.order_id);
@@ -16,7 +16,7 @@ pub(super) fn order(request: &AttemptRequest, public_url: &str) -> Result<Value,
         "cancel_url": format!("{page}&cancelled=true"),
         "user_action": "PAY_NOW",
         "shipping_preference": "NO_SHIPPING",
-        // Without it payers may choose eChecks, which take days.
+        // Without this, payers may choose eChecks, which take days.
         "payment_method_preference": "IMMEDIATE_PAYMENT_REQUIRED",
     });
     if let (Some(locale), Some(context)) = (request.locale.as_deref().and_then(locale), context.as_object_mut()) {
@@ -27,7 +27,7 @@ pub(super) fn order(request: &AttemptRequest, public_url: &str) -> Result<Value,
         "purchase_units": [{
             "reference_id": "default",
             "custom_id": order,
-            // Some accounts refuse a repeated one, so each attempt has its own.
+            // Some accounts refuse a repeated invoice id, so each attempt has its own.
             "invoice_id": format!("{order}-{}", request.attempt),
             "description": request.description.chars().take(127).collect::<String>(),
             "amount": amount(request.amount)?,
@@ -36,8 +36,8 @@ pub(super) fn order(request: &AttemptRequest, public_url: &str) -> Result<Value,
     }))
 }
 
-/// `POST /v2/payments/captures/{id}/refund`. The amount is always stated: without one PayPal refunds all
-/// that is left.
+/// `POST /v2/payments/captures/{id}/refund`. The amount is always sent, because without it PayPal refunds the whole
+/// rest.
 pub(super) fn refund(request: &RefundRequest) -> Result<Value, ProviderError> {
     Ok(json!({"amount": amount(request.amount)?, "custom_id": IdKind::Refund.show(request.refund_id)}))
 }
@@ -48,7 +48,7 @@ fn amount(amount: Money) -> Result<Value, ProviderError> {
     Ok(json!({"currency_code": amount.currency().code(), "value": value}))
 }
 
-/// PayPal takes five characters, language and country.
+/// The locale for PayPal, which accepts language and country in five characters.
 fn locale(wanted: &str) -> Option<String> {
     match wanted.split_once(['-', '_']) {
         Some((language, country)) if language.len() == 2 && country.len() == 2 => {

@@ -1,4 +1,4 @@
-//! What PayPal signs of a notification, and where its certificate may lie
+//! The part of a notification that PayPal signs, and the hosts that its certificate may come from
 //! (developer.paypal.com/api/rest/webhooks/rest, "verify webhook signatures").
 
 use url::{Host, Url};
@@ -8,7 +8,7 @@ use crate::providers::{NotificationError, RawNotification};
 const ALGORITHM: &str = "SHA256withRSA";
 const DOMAIN: &str = "paypal.com";
 
-/// The five headers of a notification, all required.
+/// The five headers of a notification. All are required.
 #[derive(Debug)]
 pub(super) struct Transmission<'a> {
     pub id: &'a str,
@@ -35,31 +35,31 @@ impl<'a> Transmission<'a> {
         if this.algorithm.eq_ignore_ascii_case(ALGORITHM) {
             Ok(this)
         } else {
-            Err(NotificationError::BadSignature("another algorithm than SHA256withRSA"))
+            Err(NotificationError::BadSignature("the algorithm is not SHA256withRSA"))
         }
     }
 
-    /// The signed message: the body goes in by its CRC-32 (IEEE), in decimal. The webhook id is ours from
-    /// the settings, never the request's.
+    /// The signed message. It contains the CRC-32 (IEEE) of the body as a decimal number. The webhook id comes from our
+    /// settings, never from the request.
     pub fn message(&self, webhook_id: &str, body: &[u8]) -> String {
         format!("{}|{}|{webhook_id}|{}", self.id, self.time, crc32fast::hash(body))
     }
 }
 
-/// Whether the certificate may be fetched from there: PayPal's hosts over HTTPS, and in tests the played
-/// PayPal's own origin. Anything else would let a sender choose whom we ask.
+/// The URL of the certificate, if it may be fetched: from PayPal's hosts over HTTPS, and in tests from the origin of
+/// the simulated PayPal. With any other host, the sender of a notification could choose which server we call.
 pub(super) fn certificate_url(text: &str, test_base: Option<&str>) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     if !url.username().is_empty() || url.password().is_some() {
         return None;
     }
-    let paypals = url.scheme() == "https"
+    let real = url.scheme() == "https"
         && url.port().is_none()
         && url.domain().is_some_and(|host| host == DOMAIN || host.ends_with(".paypal.com"));
-    let played = test_base
+    let simulated = test_base
         .and_then(|base| Url::parse(base).ok())
         .is_some_and(|base| base.origin() == url.origin() && (url.scheme() == "https" || is_loopback(&url)));
-    (paypals || played).then_some(url)
+    (real || simulated).then_some(url)
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -1,4 +1,4 @@
-//! Whether a notification is PayPal's: by its certificate, or by asking PayPal.
+//! Verifies that a notification comes from PayPal: by PayPal's certificate, or by a call to PayPal.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,16 +21,18 @@ use crate::providers::{NotificationError, ProviderError, RawNotification};
 
 const CERTIFICATE_LIFE: Duration = Duration::from_secs(24 * 3600);
 const CERTIFICATES_KEPT: u64 = 32;
-/// The simulator's; anybody can have it sign.
+/// The webhook id of PayPal's simulator, which signs for anyone.
 const SIMULATOR_WEBHOOK_ID: &str = "WEBHOOK_ID";
 
 type Chain = Arc<Vec<CertificateDer<'static>>>;
 
+/// Verifies notifications, and caches the certificates of PayPal.
 pub(super) struct NotificationVerifier {
     webhook_id: String,
     way: PaypalVerify,
     roots: Vec<TrustAnchor<'static>>,
-    /// The roots are a test's: certificates may lie at the base URL, and nothing else is believed.
+    /// Set if the roots are those of a test: certificates may then be fetched from this base URL, and PayPal is not
+    /// called.
     test_base: Option<String>,
     chains: Cache<String, Chain>,
 }
@@ -44,6 +46,7 @@ impl fmt::Debug for NotificationVerifier {
     }
 }
 
+/// The body of `POST /v1/notifications/verify-webhook-signature`.
 #[derive(Serialize)]
 struct PostbackRequest<'a> {
     auth_algo: &'a str,
@@ -52,7 +55,7 @@ struct PostbackRequest<'a> {
     transmission_sig: &'a str,
     transmission_time: &'a str,
     webhook_id: &'a str,
-    /// PayPal's bytes, unmodified: it computes the signature over them.
+    /// PayPal's bytes without a change, because the signature covers them.
     webhook_event: &'a RawValue,
 }
 
@@ -81,8 +84,8 @@ impl NotificationVerifier {
     }
 
     /// # Errors
-    /// [`NotificationError::BadSignature`] when it is not PayPal's, [`NotificationError::CouldNotVerify`]
-    /// when nobody can tell now: PayPal then sends it again.
+    /// [`NotificationError::BadSignature`] when the notification does not come from PayPal.
+    /// [`NotificationError::CouldNotVerify`] when that cannot be decided now. PayPal then sends it again.
     pub async fn verify(
         &self,
         client: &PaypalClient,
@@ -97,16 +100,16 @@ impl NotificationVerifier {
             .decode(transmission.signature)
             .map_err(|_| NotificationError::BadSignature("the signature is not base64"))?;
         let url = certificate_url(transmission.certificate_url, self.test_base.as_deref())
-            .ok_or(NotificationError::BadSignature("the certificate does not lie at PayPal"))?;
+            .ok_or(NotificationError::BadSignature("the URL of the certificate is not PayPal's"))?;
         let chain = self.chain(client, url.as_str()).await?;
         let message = transmission.message(&self.webhook_id, &raw.body);
         match certificate::verify(&chain, &self.roots, message.as_bytes(), &signature, now) {
             Ok(()) => {
-                // Kept only now: an outage can answer with something else for a while.
+                // The certificate is cached only now, because during an outage the URL may return another text.
                 self.chains.insert(url.to_string(), chain);
                 Ok(())
             }
-            // PayPal has served certificates without their intermediates; then PayPal itself tells.
+            // PayPal has served certificates without their intermediates before. In that case PayPal itself is asked.
             Err(Distrust::UnknownIssuer) if self.test_base.is_none() => self.ask(client, &transmission, raw).await,
             Err(Distrust::UnknownIssuer) => Err(NotificationError::BadSignature("the certificate's issuer is unknown")),
             Err(Distrust::Certainly(why)) => Err(NotificationError::BadSignature(why)),
@@ -117,11 +120,14 @@ impl NotificationVerifier {
         if let Some(known) = self.chains.get(url) {
             return Ok(known);
         }
-        let answer = client.http.send(client.http.get(url), Retry::Safe).await.map_err(could_not)?;
-        if !answer.is_success() {
-            return Err(NotificationError::CouldNotVerify(format!("the certificate: status {}", answer.status)));
+        let response = client.http.send(client.http.get(url), Retry::Safe).await.map_err(could_not)?;
+        if !response.is_success() {
+            return Err(NotificationError::CouldNotVerify(format!(
+                "the certificate could not be fetched: status {}",
+                response.status
+            )));
         }
-        certificate::certificates_from_pem(&answer.body)
+        certificate::certificates_from_pem(&response.body)
             .map(Arc::new)
             .ok_or_else(|| NotificationError::CouldNotVerify("the certificate is not PEM".to_owned()))
     }
@@ -134,7 +140,7 @@ impl NotificationVerifier {
     ) -> Result<(), NotificationError> {
         let event: &RawValue = serde_json::from_slice(&raw.body)
             .map_err(|_| NotificationError::BadSignature("the body is not JSON, so PayPal did not sign it"))?;
-        let question = PostbackRequest {
+        let request = PostbackRequest {
             auth_algo: transmission.algorithm,
             cert_url: transmission.certificate_url,
             transmission_id: transmission.id,
@@ -143,13 +149,13 @@ impl NotificationVerifier {
             webhook_id: &self.webhook_id,
             webhook_event: event,
         };
-        let question = serde_json::to_string(&question)
-            .map_err(|_| NotificationError::CouldNotVerify("the question cannot be written".to_owned()))?;
-        let answer = client.post("/v1/notifications/verify-webhook-signature", question, None).await;
-        match answer {
+        let request = serde_json::to_string(&request)
+            .map_err(|_| NotificationError::CouldNotVerify("the verification request cannot be written".to_owned()))?;
+        let response = client.post("/v1/notifications/verify-webhook-signature", request, None).await;
+        match response {
             Ok(PostbackAnswer { verification_status }) if verification_status == "SUCCESS" => Ok(()),
-            Ok(_) => Err(NotificationError::BadSignature("PayPal says that it is not its own")),
-            // PayPal finds the headers themselves wrong.
+            Ok(_) => Err(NotificationError::BadSignature("PayPal says that it has not sent this notification")),
+            // PayPal refuses the headers.
             Err(ProviderError::Refused { .. }) => {
                 Err(NotificationError::BadSignature("PayPal does not know such a signature"))
             }
@@ -181,9 +187,9 @@ mod tests {
             .respond_with(ResponseTemplate::new(200).set_body_json(token))
             .mount(&server)
             .await;
-        let answer = serde_json::json!({"verification_status": status});
+        let response = serde_json::json!({"verification_status": status});
         Mock::given(path("/v1/notifications/verify-webhook-signature"))
-            .respond_with(ResponseTemplate::new(200).set_body_json(answer))
+            .respond_with(ResponseTemplate::new(200).set_body_json(response))
             .expect(1)
             .mount(&server)
             .await;

@@ -1,4 +1,4 @@
-//! PayPal's JSON, as far as we read it (Orders v2, Payments v2, Webhooks v1). Unknown fields are ignored.
+//! The parts of PayPal's JSON that we read (Orders v2, Payments v2, Webhooks v1). Unknown fields are ignored.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -97,7 +97,7 @@ pub(super) struct DisputedTransaction {
     pub seller_transaction_id: Option<String>,
 }
 
-/// What `CHECKOUT.PAYMENT-APPROVAL.REVERSED` is about.
+/// The resource of `CHECKOUT.PAYMENT-APPROVAL.REVERSED`.
 #[derive(Debug, Deserialize)]
 pub(super) struct ApprovalReversed {
     pub order_id: String,
@@ -121,7 +121,7 @@ pub(super) struct ErrorBody {
     pub details: Vec<ErrorDetail>,
 }
 
-/// Descriptions are left out: they are prose, and may quote what was sent.
+/// Descriptions are left out, because they are prose and may quote the request.
 #[derive(Debug, Deserialize)]
 pub(super) struct ErrorDetail {
     pub issue: Option<String>,

@@ -1,4 +1,4 @@
-//! Stripe's transport: form in, JSON out (docs.stripe.com/api).
+//! The transport of Stripe's API: a form goes in, JSON comes out (docs.stripe.com/api).
 
 use std::fmt;
 
@@ -38,7 +38,7 @@ impl StripeClient {
         self.send(self.http.get(&format!("{}{path}", self.base_url))).await
     }
 
-    /// Every POST carries a key, so that a repetition is the same request.
+    /// Sends a POST. Its key makes a repetition the same request.
     pub async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -57,30 +57,30 @@ impl StripeClient {
 
     async fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, ProviderError> {
         let request = request.bearer_auth(self.secret_key.expose_secret()).header("stripe-version", &self.api_version);
-        let answer = self.http.send(request, Retry::Safe).await?;
-        if answer.is_success() { self.http.json(&answer) } else { Err(self.refusal(&answer)) }
+        let response = self.http.send(request, Retry::Safe).await?;
+        if response.is_success() { self.http.json(&response) } else { Err(self.refusal(&response)) }
     }
 
     pub fn unavailable(&self, detail: &str) -> ProviderError {
         self.http.unavailable(detail)
     }
 
-    /// What an error answer means (docs.stripe.com/api/errors).
-    fn refusal(&self, answer: &CompanyResponse) -> ProviderError {
-        let request_id = answer.header("request-id").unwrap_or("unknown");
-        match answer.status {
+    /// The meaning of an error response (docs.stripe.com/api/errors).
+    fn refusal(&self, response: &CompanyResponse) -> ProviderError {
+        let request_id = response.header("request-id").unwrap_or("unknown");
+        match response.status {
             401 | 403 => return ProviderError::Credentials { provider: NAME },
-            409 | 429 => return busy(answer, request_id),
+            409 | 429 => return busy(response, request_id),
             400 | 402 | 404 => {}
             status => return self.unavailable(&format!("status {status}, request {request_id}")),
         }
-        let error = match self.http.json::<ErrorBody>(answer) {
+        let error = match self.http.json::<ErrorBody>(response) {
             Ok(body) => body.error,
             Err(unreadable) => return unreadable,
         };
         let code = error.code.unwrap_or(error.kind);
         if matches!(code.as_str(), "lock_timeout" | "rate_limit" | "idempotency_key_in_use" | "api_error") {
-            return busy(answer, request_id);
+            return busy(response, request_id);
         }
         let decline = error.decline_code.map(|code| format!("{code}, ")).unwrap_or_default();
         let param = error.param.map(|param| format!("parameter {param}, ")).unwrap_or_default();
@@ -88,15 +88,15 @@ impl StripeClient {
     }
 }
 
-fn busy(answer: &CompanyResponse, request_id: &str) -> ProviderError {
+fn busy(response: &CompanyResponse, request_id: &str) -> ProviderError {
     ProviderError::Busy {
         provider: NAME,
-        detail: format!("status {}, request {request_id}", answer.status),
-        retry_after_seconds: answer.retry_after(),
+        detail: format!("status {}, request {request_id}", response.status),
+        retry_after_seconds: response.retry_after(),
     }
 }
 
-/// An id as a piece of a path. Ours come from Stripe, but nothing else shall ever choose the path.
+/// Checks an id for use in a path. The ids come from Stripe, but nothing else may ever choose the path.
 pub(super) fn path_segment(id: &str) -> Result<&str, ProviderError> {
     let plain = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
     if plain { Ok(id) } else { Err(super::mismatch("a reference that is not Stripe's")) }

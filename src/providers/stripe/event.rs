@@ -1,4 +1,4 @@
-//! Stripe's events (docs.stripe.com/api/events/types) as facts. The signature is checked before.
+//! Reads Stripe's events as facts (docs.stripe.com/api/events/types). Their signature has been verified before.
 
 use chrono::DateTime;
 use serde::de::DeserializeOwned;
@@ -12,9 +12,9 @@ use crate::providers::{NotificationError, UnreadableNotification};
 /// Reads an event.
 ///
 /// # Errors
-/// [`NotificationError::Malformed`] when it is of a kind we need but says nothing usable.
+/// [`NotificationError::Malformed`] when an event of a kind that we need cannot be read.
 pub(super) fn parse(body: &[u8]) -> Result<Notification, NotificationError> {
-    // Only the place: serde's own text quotes the event.
+    // Only the place, because serde's own text quotes the event.
     let event: StripeEvent = serde_json::from_slice(body).map_err(|error| {
         NotificationError::Malformed(format!("no event at line {} column {}", error.line(), error.column()).into())
     })?;
@@ -43,14 +43,14 @@ fn fact(kind: &str, object: Value) -> Result<Fact, String> {
         | "charge.dispute.closed"
         | "charge.dispute.funds_withdrawn"
         | "charge.dispute.funds_reinstated" => mapping::dispute(&read::<Dispute>(object)?).map(Fact::Dispute),
-        // `charge.refunded` among them: it is cumulative, the refund's own events say the same by id.
+        // This includes `charge.refunded`: it is cumulative, and the events of each refund say the same with its id.
         _ => Ok(Fact::Ignored),
     }
 }
 
 fn session(kind: &str, session: &CheckoutSession) -> Result<Fact, String> {
-    // Subscriptions and card set-ups of the same account are not ours, nor is a session with nothing to pay: our
-    // orders are over more than nothing.
+    // Subscriptions and card set-ups of the same account are not ours. Nor is a session with nothing to pay, because
+    // our orders have a positive amount.
     let other_mode = session.mode.as_deref().is_some_and(|mode| mode != "payment");
     if other_mode || session.payment_status == "no_payment_required" {
         return Ok(Fact::Ignored);
@@ -66,8 +66,8 @@ fn session(kind: &str, session: &CheckoutSession) -> Result<Fact, String> {
 }
 
 fn intent(kind: &str, intent: &PaymentIntent) -> Result<Fact, String> {
-    // A session lets its PaymentIntent go when it expires; `checkout.session.expired` is what counts,
-    // for it names the attempt, while this one names the order only.
+    // A session that expires cancels its PaymentIntent. This event names the order only, so we use
+    // `checkout.session.expired`, which names the attempt.
     if kind == "payment_intent.canceled" && mapping::belongs_to_checkout(intent) {
         return Ok(Fact::Ignored);
     }

@@ -1,4 +1,4 @@
-//! What Stripe's objects mean in the house's words.
+//! Translates Stripe's objects into the domain's words. A translation that fails returns the reason as a text.
 
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use crate::domain::payment::{
     AttemptLocator, DisputeFact, DisputeStatus, Observation, PaymentFact, RefundFact, RefundStatus,
 };
 
-/// What a Checkout CheckoutSession says. `paid` decides, whatever the status: money is never overlooked.
+/// The observation of a Checkout session. `paid` decides for any status, so that no payment is overlooked.
 pub(super) fn session(session: &CheckoutSession) -> Result<Observation, String> {
     match (session.payment_status.as_str(), session.status.as_deref()) {
         ("paid", _) => session_paid(session).map(Observation::Paid),
@@ -35,13 +35,14 @@ fn session_paid(session: &CheckoutSession) -> Result<PaymentFact, String> {
     })
 }
 
-/// A completed session that is not paid: a delayed method, whose end the expanded PaymentIntent tells.
+/// The observation of a completed session that is not paid. It has a delayed payment method, and the expanded
+/// PaymentIntent shows how it ended.
 fn delayed(session: &CheckoutSession) -> Observation {
     let Some(Expandable::Object(intent)) = &session.payment_intent else {
         return Observation::InFlight { reason: "delayed payment method".to_owned() };
     };
     match intent.status.as_str() {
-        // The page is closed, so the payer cannot try again.
+        // The payment page is closed, so the payer cannot try again.
         "requires_payment_method" | "canceled" => Observation::Failed { reason: last_error(intent) },
         status => Observation::InFlight { reason: status.to_owned() },
     }
@@ -54,14 +55,14 @@ fn note(session: &CheckoutSession) -> Option<String> {
     }
 }
 
-/// What a PaymentIntent says (docs.stripe.com/payments/paymentintents/lifecycle).
+/// The observation of a PaymentIntent (docs.stripe.com/payments/paymentintents/lifecycle).
 pub(super) fn intent(intent: &PaymentIntent) -> Result<Observation, String> {
     match intent.status.as_str() {
         "requires_payment_method" | "requires_confirmation" | "requires_action" => {
             Ok(Observation::Pending { note: intent_note(intent) })
         }
         "processing" => Ok(Observation::InFlight { reason: "processing".to_owned() }),
-        // We never ask for manual capture, so somebody else changed this one.
+        // We never request manual capture, so this PaymentIntent was changed outside of this service.
         "requires_capture" => Ok(Observation::Review { reason: "requires_capture".to_owned() }),
         "succeeded" => {
             let units = intent.amount_received.filter(|received| *received > 0).unwrap_or(intent.amount);
@@ -85,7 +86,7 @@ fn intent_note(intent: &PaymentIntent) -> Option<String> {
     }
 }
 
-/// Stripe's codes of the last attempt, e.g. `card_declined (insufficient_funds)`.
+/// Stripe's codes of the last error, for example `card_declined (insufficient_funds)`.
 fn last_error(intent: &PaymentIntent) -> String {
     let error = intent.last_payment_error.as_ref();
     let code = error.and_then(|error| error.code.clone()).unwrap_or_else(|| intent.status.clone());
@@ -97,7 +98,7 @@ fn last_error(intent: &PaymentIntent) -> String {
 
 pub(super) fn refund(refund: &Refund) -> Result<RefundFact, String> {
     let status = match refund.status.as_deref() {
-        // A legacy refund without a status is one that went through at once.
+        // An old refund without a status succeeded at once.
         Some("succeeded") | None => RefundStatus::Succeeded,
         Some("pending" | "requires_action") => RefundStatus::Pending,
         Some("failed" | "canceled") => RefundStatus::Failed,
@@ -114,18 +115,18 @@ pub(super) fn refund(refund: &Refund) -> Result<RefundFact, String> {
     })
 }
 
-/// The refund of ours that it is, by its metadata.
+/// Our id of a refund, from its metadata.
 pub(super) fn our_refund(refund: &Refund) -> Option<Uuid> {
     meta(refund.metadata.as_ref(), META_REFUND).and_then(|id| IdKind::Refund.parse(id))
 }
 
-/// While the payer's bank only asks (`warning_…`), no money has been withdrawn and none may be taken; a refund is
-/// the way to settle it (docs.stripe.com/disputes/how-disputes-work, inquiries).
+/// The fact of a dispute. An inquiry (`warning_…`) is only a question of the payer's bank: no money has been withdrawn
+/// and none may be taken, and a refund settles it (docs.stripe.com/disputes/how-disputes-work, inquiries).
 pub(super) fn dispute(dispute: &Dispute) -> Result<DisputeFact, String> {
     let status = match dispute.status.as_str() {
         "won" | "warning_closed" | "prevented" => DisputeStatus::Won,
         "lost" => DisputeStatus::Lost,
-        // Every other word, appeals included, means that somebody still decides.
+        // Every other status, appeals included, means that the dispute is not decided yet.
         _ => DisputeStatus::Open,
     };
     Ok(DisputeFact {
@@ -142,7 +143,8 @@ pub(super) fn session_locator(session: &CheckoutSession) -> AttemptLocator {
     AttemptLocator { provider_reference: Some(session.id.clone()), order_id: session_order(session), amount: None }
 }
 
-/// A PaymentIntent that a Checkout CheckoutSession made is not what we stored with the attempt.
+/// The attempt of a PaymentIntent. The PaymentIntent of a Checkout session is not the reference that we stored with the
+/// attempt, so only the order can be named.
 pub(super) fn intent_locator(intent: &PaymentIntent) -> AttemptLocator {
     let of_checkout = belongs_to_checkout(intent);
     AttemptLocator {

@@ -25,10 +25,11 @@ use crate::domain::money::Money;
 use crate::domain::payment::{Channel, Notification, Observation, RefundFact};
 
 const NAME: &str = "stripe";
-/// Stripe's objects do not name our account, and a rolled key must not make an old payment a new one.
+/// Stripe's objects do not name our account. The name must not follow from the key, because a payment keeps its
+/// identity when the key changes.
 const MERCHANT_ACCOUNT: &str = "default";
 
-/// A refund older than this was probably sent before.
+/// A refund that is older than this has probably been sent before.
 const FIRST_SENDING: TimeDelta = TimeDelta::seconds(60);
 
 const META_ORDER: &str = "order_id";
@@ -36,6 +37,7 @@ const META_ATTEMPT: &str = "attempt";
 const META_FLOW: &str = "flow";
 const META_REFUND: &str = "refund_id";
 
+/// The provider of the channel `card`.
 #[derive(Debug)]
 pub struct Stripe {
     client: StripeClient,
@@ -79,7 +81,7 @@ impl Stripe {
         Ok(intent)
     }
 
-    /// Whether a session is about that order. What was paid is reported as it is: settlement compares it.
+    /// Requires that a session is about an order. A paid amount is not compared here: settlement does that.
     fn about(&self, session: &CheckoutSession, order_id: Uuid, amount: Money) -> Result<(), ProviderError> {
         let stated = mapping::session_order(session);
         self.require(stated.is_none_or(|stated| stated == order_id), "another order's session")?;
@@ -98,7 +100,7 @@ impl Stripe {
         self.require(intent.status == "succeeded" || asked == Ok(amount), "a PaymentIntent with another amount")
     }
 
-    /// Our refund among those of its payment.
+    /// Finds our refund among the refunds of its payment.
     async fn find_refund(&self, request: &RefundRequest) -> Result<Option<Refund>, ProviderError> {
         let payment = client::path_segment(&request.payment_id)?;
         let first = format!("/v1/refunds?payment_intent={payment}&limit=100");
@@ -171,7 +173,7 @@ fn mismatch(detail: &str) -> ProviderError {
     ProviderError::Mismatch { provider: NAME, detail: detail.to_owned() }
 }
 
-/// After a cancellation: over is over, whoever ended it.
+/// The state after a cancellation: it does not matter who ended the attempt.
 fn ended(observation: Observation) -> Observation {
     match observation {
         Observation::Expired => Observation::Cancelled,
@@ -179,8 +181,8 @@ fn ended(observation: Observation) -> Observation {
     }
 }
 
-/// Neither a session nor a PaymentIntent can be ended twice, so the key only joins repetitions of one call;
-/// a fixed one would have Stripe replay a stored error for a day.
+/// A key for one call to end a session or a PaymentIntent. Ending it twice does no harm, but with a fixed key Stripe
+/// would return a stored error again for a day.
 fn fresh_key() -> String {
     Uuid::now_v7().to_string()
 }
@@ -232,7 +234,7 @@ impl PaymentProvider for Stripe {
                         self.require(session.id == id, "another session")?;
                         (self.session_state(&session, attempt)?, None)
                     }
-                    // Paid, ended before, or out of reach: the session itself tells.
+                    // The session was paid or had ended, or Stripe is not reachable. Reading the session shows which.
                     Err(refused) => (self.session_state(&self.read_session(id).await?, attempt)?, Some(refused)),
                 }
             }
@@ -249,7 +251,7 @@ impl PaymentProvider for Stripe {
             }
         };
         match (ended(observation), refused) {
-            // Still payable, so it is not cancelled, whatever Stripe answered.
+            // The attempt can still be paid, so it is not cancelled.
             (Observation::Pending { .. }, refused) => {
                 Err(refused.unwrap_or_else(|| self.client.unavailable("cancelled, yet still open")))
             }
@@ -257,8 +259,8 @@ impl PaymentProvider for Stripe {
         }
     }
 
-    /// Stripe forgets keys after a day, and replays a stored error until then: what was sent before is looked for
-    /// first (docs.stripe.com/api/idempotent_requests).
+    /// Sends a refund. One that may have been sent before is looked for first, because Stripe returns a stored error
+    /// again for a day, and forgets the key afterwards (docs.stripe.com/api/idempotent_requests).
     async fn refund(&self, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
         if Utc::now() - request.created_at > FIRST_SENDING
             && let Some(known) = self.find_refund(request).await?
@@ -290,7 +292,7 @@ impl PaymentProvider for Stripe {
     }
 
     fn reply(&self, outcome: NotificationOutcome) -> Reply {
-        // Any 2xx ends the retries. What is on record for an operator needs none.
+        // Any 2xx ends the repetitions. A notification that is kept for an operator needs none.
         let status = match outcome {
             NotificationOutcome::Recorded
             | NotificationOutcome::AlreadySettled

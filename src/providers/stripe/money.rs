@@ -1,12 +1,13 @@
-//! Stripe's own table of minor units, which is not ISO 4217's (docs.stripe.com/currencies).
+//! Stripe's table of minor units, which differs from ISO 4217 (docs.stripe.com/currencies).
 
 use crate::domain::money::{Currency, Money, MoneyError};
 
-/// Charged in whole units. UGX is listed here by Stripe; ISK, HUF and TWD are charged with two decimals.
+/// The currencies that Stripe charges in whole units. UGX is among them; ISK, HUF and TWD are charged with two
+/// decimals.
 const ZERO_DECIMAL: [&str; 16] =
     ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"];
 
-/// Three decimals of which the last must be zero.
+/// The currencies with three decimals, of which the last must be zero.
 const THREE_DECIMAL: [&str; 5] = ["BHD", "JOD", "KWD", "OMR", "TND"];
 
 fn exponent(currency: Currency) -> u32 {
@@ -22,14 +23,14 @@ fn exponent(currency: Currency) -> u32 {
 /// The amount in Stripe's minor unit.
 ///
 /// # Errors
-/// [`MoneyError::TooPrecise`] when Stripe cannot charge that exactly; it is never rounded.
+/// [`MoneyError::TooPrecise`] when Stripe cannot charge the exact amount. It is never rounded.
 pub(super) fn to_wire(amount: Money) -> Result<i64, MoneyError> {
     let exponent = exponent(amount.currency());
     let units = amount.to_units(exponent)?;
     if exponent == 3 && units % 10 != 0 { Err(MoneyError::TooPrecise) } else { Ok(units) }
 }
 
-/// The inverse; `currency` as Stripe writes it, in lower case.
+/// Reads an amount of Stripe. `currency` is in lower case, as Stripe writes it.
 ///
 /// # Errors
 /// [`MoneyError::UnknownCurrency`], [`MoneyError::TooLarge`].

@@ -9,10 +9,10 @@ use crate::providers::{AttemptRequest, ProviderError, RefundRequest};
 
 pub(super) type Form = Vec<(String, String)>;
 
-/// What a configured API version calls the card filter.
+/// The name of the card filter in an API version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// `payment_method_types`, until 2026-09-30.endive removed it.
+    /// `payment_method_types`, which version 2026-09-30.endive removed.
     Types,
     /// `allowed_payment_method_types`.
     AllowedTypes,
@@ -40,7 +40,8 @@ const LOCALES: [&str; 41] = [
     "tr", "vi", "zh", "zh-HK", "zh-TW", "auto",
 ];
 
-/// `POST /v1/checkout/sessions`. No `ui_mode`: the hosted page is the default, and its name changed.
+/// `POST /v1/checkout/sessions`. It sends no `ui_mode`, because the hosted page is the default, and its name has
+/// changed.
 pub(super) fn session(request: &AttemptRequest, dialect: Dialect) -> Result<Form, ProviderError> {
     let order = IdKind::TopUpOrder.show(request.order_id);
     let mut form = vec![
@@ -54,7 +55,7 @@ pub(super) fn session(request: &AttemptRequest, dialect: Dialect) -> Result<Form
         pair("cancel_url", &request.cancel_url),
         pair("client_reference_id", &order),
         pair("expires_at", &session_expiry(request).timestamp().to_string()),
-        // Its default follows a dashboard switch, by which a payer could be charged another currency.
+        // The default depends on a switch in the dashboard, which could charge a payer in another currency.
         pair("adaptive_pricing[enabled]", "false"),
         pair("payment_intent_data[description]", &request.description),
     ];
@@ -84,9 +85,9 @@ pub(super) fn intent(request: &AttemptRequest, dialect: Dialect) -> Result<Form,
     Ok(form)
 }
 
-/// `POST /v1/refunds`. The amount is always stated: without one Stripe refunds all that is left.
+/// `POST /v1/refunds`. The amount is always sent, because without it Stripe refunds the whole rest.
 pub(super) fn refund(request: &RefundRequest) -> Result<Form, ProviderError> {
-    // Stripe's field takes three words only; the real reason stays with us.
+    // Stripe accepts three words only. The real reason is kept here.
     let reason = match request.reason.as_str() {
         reason @ ("duplicate" | "fraudulent") => reason,
         _ => "requested_by_customer",
@@ -100,12 +101,13 @@ pub(super) fn refund(request: &RefundRequest) -> Result<Form, ProviderError> {
     ])
 }
 
-/// Stripe takes 30 minutes to 24 hours from when the call arrives, by its own clock
-/// (docs.stripe.com/api/checkout/sessions/create#create_checkout_session-expires_at); outside, it refuses for good.
+/// When the session expires. Stripe accepts 30 minutes to 24 hours after the arrival of the call by its own clock, and
+/// refuses any other time finally (docs.stripe.com/api/checkout/sessions/create#create_checkout_session-expires_at).
 ///
-/// All of it comes from what is stored, for a repetition must send the same bytes. A call may be repeated as long as
-/// the order is open, and has half an hour left even then; neither edge is touched, so that clocks may differ. A page
-/// that outlives the order does no harm: it is ended with the order, and money that arrives after it is credited.
+/// The time only depends on stored values, because a repetition must send the same bytes. A call may be repeated while
+/// the order is open, and even then at least 30 minutes are left. The limits keep a distance, because clocks differ. A
+/// page that lasts longer than the order does no harm: it is ended with the order, and money that arrives later is
+/// credited.
 fn session_expiry(request: &AttemptRequest) -> DateTime<Utc> {
     let earliest = request.created_at + TimeDelta::minutes(60);
     let latest = request.created_at + TimeDelta::minutes(23 * 60 + 30);
@@ -118,7 +120,7 @@ fn metadata(form: &mut Form, prefix: &str, request: &AttemptRequest, flow: &str)
     form.push(pair(&format!("{prefix}[{META_FLOW}]"), flow));
 }
 
-/// The language itself where Stripe has it, else its first part (`vi-VN` → `vi`).
+/// The language if Stripe has it, else its first part: `vi-VN` becomes `vi`.
 fn checkout_locale(locale: &str) -> Option<&'static str> {
     let known = |wanted: &str| LOCALES.into_iter().find(|known| known.eq_ignore_ascii_case(wanted));
     known(locale).or_else(|| known(locale.split(['-', '_']).next().unwrap_or(locale)))

@@ -1,4 +1,4 @@
-//! The `Stripe-Signature` header (docs.stripe.com/webhooks#verify-manually).
+//! Verifies the `Stripe-Signature` header (docs.stripe.com/webhooks#verify-manually).
 
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
@@ -7,10 +7,12 @@ use sha2::Sha256;
 
 use crate::providers::NotificationError;
 
-/// As the official libraries; in both directions, for nobody has a reason to sign the future.
+/// The tolerance of the official libraries. It holds in both directions, because no signature should be from the
+/// future.
 const TOLERANCE_SECONDS: i64 = 300;
 
-/// Checks a header against the raw body. Any one `v1` value suffices: two are sent while a secret is rolled.
+/// Checks a header against the raw body. One matching `v1` value is enough: Stripe sends two while a secret is
+/// replaced.
 ///
 /// # Errors
 /// [`NotificationError::BadSignature`].
@@ -37,7 +39,7 @@ pub(super) fn verify(
     mac.update(time.as_bytes());
     mac.update(b".");
     mac.update(body);
-    // The candidates come from the sender; `verify_slice` compares in constant time.
+    // The candidates come from the sender, so `verify_slice` compares them in constant time.
     let genuine = signatures
         .iter()
         .filter_map(|candidate| hex::decode(candidate).ok())

@@ -1,11 +1,11 @@
-//! Stripe's JSON, as far as we read it. Unknown fields are ignored: Stripe adds some in every version.
+//! The parts of Stripe's JSON that we read. Unknown fields are ignored, because every version adds some.
 
 use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-/// An id, or the object itself where the call asked to expand it.
+/// An id, or the object itself if the call expanded it.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Expandable<T> {
@@ -33,7 +33,7 @@ pub(super) struct CheckoutSession {
     pub livemode: bool,
 }
 
-// No `Debug`: the client secret must not reach a log.
+// `Debug` is written by hand, because the client secret must not reach a log.
 #[derive(Deserialize)]
 pub(super) struct PaymentIntent {
     pub id: String,
@@ -72,7 +72,7 @@ pub(super) struct Refund {
     pub metadata: Option<Metadata>,
 }
 
-/// A page of them, newest first.
+/// A page of refunds, newest first.
 #[derive(Debug, Deserialize)]
 pub(super) struct Refunds {
     pub data: Vec<Refund>,
@@ -108,7 +108,7 @@ pub(super) struct ErrorBody {
     pub error: ApiError,
 }
 
-/// `message` is left out on purpose: it quotes what was sent.
+/// `message` is left out, because it quotes the request.
 #[derive(Debug, Deserialize)]
 pub(super) struct ApiError {
     #[serde(rename = "type")]

@@ -1,4 +1,4 @@
-//! VNPay's server-to-server API: querydr and refund, one URL (merchant_webapi/api/transaction).
+//! VNPay's API between servers: querydr and refund, at one URL (merchant_webapi/api/transaction).
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::mapping::{self, StatedPayment};
 use super::throttle::Throttle;
-use super::wire::{self, Command, VnpayAnswer};
+use super::wire::{self, Command, VnpayResponse};
 use super::{NAME, VERSION};
 use crate::domain::id::IdKind;
 use crate::domain::payment::{Observation, RefundFact, RefundStatus};
@@ -23,11 +23,12 @@ const FULL_REFUND: &str = "02";
 const PARTIAL_REFUND: &str = "03";
 
 const REFUND_INFO: &str = "Refund ";
-const TOO_OFTEN: &str = "questions come too often";
+const TOO_OFTEN: &str = "VNPay limits the number of queries";
 
-/// A refund older than this was probably sent before.
+/// A refund that is older than this has probably been sent before.
 const FIRST_SENDING: TimeDelta = TimeDelta::seconds(60);
 
+/// The client of the API.
 #[derive(Debug)]
 pub(super) struct VnpayApi {
     http: Client,
@@ -50,31 +51,31 @@ impl VnpayApi {
         })
     }
 
-    /// What VNPay knows about an attempt.
+    /// The state of an attempt at VNPay.
     pub async fn read(&self, attempt: &AttemptRef, live: bool) -> Result<Observation, ProviderError> {
-        let Some(answer) = self.query(attempt, None).await? else {
-            // The payer has not opened the link, or VNPay is not yet aware of it: no conclusion.
+        let Some(response) = self.query(attempt, None).await? else {
+            // The payer has not opened the link, or VNPay has not registered it yet. Nothing follows from this.
             return Ok(Observation::Pending { note: Some("not known to VNPay".to_owned()) });
         };
-        match answer.text("vnp_TransactionType") {
+        match response.text("vnp_TransactionType") {
             PAYMENT => {}
             FULL_REFUND | PARTIAL_REFUND => {
                 return Ok(Observation::Review { reason: "VNPay reports a refund of this payment".to_owned() });
             }
             other => return Err(self.http.unavailable(&format!("a movement of type {other:?}"))),
         }
-        let said = StatedPayment {
+        let stated = StatedPayment {
             response_code: None,
-            transaction_status: answer.text("vnp_TransactionStatus"),
+            transaction_status: response.text("vnp_TransactionStatus"),
             transaction_reference: &attempt.provider_reference,
-            transaction_no: answer.text("vnp_TransactionNo"),
-            amount: mapping::amount_from_wire(answer.text("vnp_Amount"))
+            transaction_no: response.text("vnp_TransactionNo"),
+            amount: mapping::amount_from_wire(response.text("vnp_Amount"))
                 .ok_or_else(|| self.http.unavailable("an amount that is not a number"))?,
         };
-        mapping::observation(&said, &self.tmn_code, live).map_err(|reason| self.http.unavailable(reason))
+        mapping::observation(&stated, &self.tmn_code, live).map_err(|reason| self.http.unavailable(reason))
     }
 
-    /// Sends a refund, unless VNPay already has it: a second one would be money twice.
+    /// Sends a refund, unless VNPay already has it. A second one would pay the money twice.
     pub async fn refund(&self, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
         if Utc::now() - request.created_at > FIRST_SENDING
             && let Some(fact) = self.find_refund(request, None).await?
@@ -82,13 +83,13 @@ impl VnpayApi {
             return Ok(fact);
         }
         let fields = self.refund_fields(request)?;
-        let answer = self.send(Command::Refund, &fields).await?;
-        match answer.text("vnp_ResponseCode") {
+        let response = self.send(Command::Refund, &fields).await?;
+        match response.text("vnp_ResponseCode") {
             "00" => {
-                self.require_genuine(&answer, Command::Refund, &request.attempt)?;
-                self.refund_fact(&answer, request)
+                self.require_genuine(&response, Command::Refund, &request.attempt)?;
+                self.refund_fact(&response, request)
             }
-            // This very request was sent before, or a parallel refund is under way: VNPay can tell which.
+            // This request was sent before, or another refund of the payment is being processed. A query shows which.
             "94" => {
                 let found = self.find_refund(request, None).await?;
                 found.ok_or_else(|| busy("a refund of this payment is being processed", 300))
@@ -97,50 +98,52 @@ impl VnpayApi {
         }
     }
 
-    /// Where a refund stands.
+    /// The state of a refund.
     pub async fn read_refund(&self, request: &RefundRequest, id: &str) -> Result<RefundFact, ProviderError> {
         let number = (id != own_id(request)).then_some(id);
         let unknown = || fact(request, id.to_owned(), RefundStatus::Pending, Some("not yet known to VNPay"));
         Ok(self.find_refund(request, number).await?.unwrap_or_else(unknown))
     }
 
-    /// Without VNPay's number of the refund, the question is about the payment, and VNPay answers with its last
-    /// movement. Only our own words in it, or the number that VNPay gave this refund, make it this refund: an earlier
-    /// one of the same amount looks the same otherwise. A movement that could be either is nobody's: concluding could
-    /// keep money from the payer, sending could be money twice, so a person looks it up.
+    /// Finds a refund at VNPay. Without VNPay's number of the refund, the query is about the payment, and VNPay returns
+    /// the last movement of that payment.
+    ///
+    /// The movement is this refund only if it has our text or the number that VNPay gave this refund, because an
+    /// earlier refund of the same amount looks the same otherwise. If it could be either, a person must look it up: to
+    /// take it for this refund could keep money from the payer, and to send this refund could pay the money twice.
     async fn find_refund(
         &self,
         request: &RefundRequest,
         number: Option<&str>,
     ) -> Result<Option<RefundFact>, ProviderError> {
-        let Some(answer) = self.query(&request.attempt, number).await? else { return Ok(None) };
-        let info = answer.text("vnp_OrderInfo");
-        let is_refund = matches!(answer.text("vnp_TransactionType"), FULL_REFUND | PARTIAL_REFUND);
-        let same_amount = mapping::amount_from_wire(answer.text("vnp_Amount")) == Some(request.amount);
+        let Some(response) = self.query(&request.attempt, number).await? else { return Ok(None) };
+        let info = response.text("vnp_OrderInfo");
+        let is_refund = matches!(response.text("vnp_TransactionType"), FULL_REFUND | PARTIAL_REFUND);
+        let same_amount = mapping::amount_from_wire(response.text("vnp_Amount")) == Some(request.amount);
         let ours =
-            info == refund_info(request) || number.is_some_and(|number| number == answer.text("vnp_TransactionNo"));
+            info == refund_info(request) || number.is_some_and(|number| number == response.text("vnp_TransactionNo"));
         let anothers = info.starts_with(REFUND_INFO) || number.is_some();
         match (is_refund && same_amount, ours, anothers) {
             (false, ..) | (true, false, true) => Ok(None),
-            (true, true, _) => self.refund_fact(&answer, request).map(Some),
+            (true, true, _) => self.refund_fact(&response, request).map(Some),
             (true, false, false) => {
                 Err(mismatch("a refund of the same amount that may be another; look it up at VNPay by hand"))
             }
         }
     }
 
-    fn refund_fact(&self, answer: &VnpayAnswer, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
-        if mapping::amount_from_wire(answer.text("vnp_Amount")) != Some(request.amount) {
+    fn refund_fact(&self, response: &VnpayResponse, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
+        if mapping::amount_from_wire(response.text("vnp_Amount")) != Some(request.amount) {
             return Err(mismatch("a refund of another amount"));
         }
-        let status = match answer.text("vnp_TransactionStatus") {
+        let status = match response.text("vnp_TransactionStatus") {
             "00" => RefundStatus::Succeeded,
-            // Being processed; sent to the bank. Both take days.
+            // 05 is being processed, 06 was sent to the bank. Both take days.
             "05" | "06" => RefundStatus::Pending,
             "09" => RefundStatus::Failed,
             other => return Err(self.http.unavailable(&format!("a refund with status {other:?}"))),
         };
-        let number = answer.text("vnp_TransactionNo");
+        let number = response.text("vnp_TransactionNo");
         let paid_under = mapping::transaction_no(&request.payment_id).unwrap_or_default();
         let own_number = !number.is_empty() && number != "0" && number != paid_under;
         let id = if own_number { number.to_owned() } else { own_id(request) };
@@ -156,7 +159,7 @@ impl VnpayApi {
         let kind = if request.amount == request.paid { FULL_REFUND } else { PARTIAL_REFUND };
         let mut fields = self.common_fields(Command::Refund, &request.attempt, request.created_at);
         fields.extend([
-            // The id makes a repetition within the day a duplicate to VNPay.
+            // With this id VNPay refuses a repetition on the same day as a duplicate.
             ("vnp_RequestId", request.refund_id.as_simple().to_string()),
             ("vnp_TransactionType", kind.to_owned()),
             ("vnp_Amount", amount),
@@ -167,8 +170,8 @@ impl VnpayApi {
         Ok(fields)
     }
 
-    /// `None` when VNPay does not know the transaction.
-    async fn query(&self, attempt: &AttemptRef, number: Option<&str>) -> Result<Option<VnpayAnswer>, ProviderError> {
+    /// Queries a transaction. Returns `None` when VNPay does not know it.
+    async fn query(&self, attempt: &AttemptRef, number: Option<&str>) -> Result<Option<VnpayResponse>, ProviderError> {
         if let Some(wait) = self.throttle.wait(Instant::now()) {
             return Err(busy(TOO_OFTEN, wait.as_secs() + 1));
         }
@@ -177,14 +180,14 @@ impl VnpayApi {
             ("vnp_RequestId", Uuid::now_v7().as_simple().to_string()),
             ("vnp_OrderInfo", format!("Query {}", attempt.provider_reference)),
         ]);
-        // Not part of what is signed.
+        // This field is not signed.
         fields.extend(number.map(|number| ("vnp_TransactionNo", number.to_owned())));
-        let answer = self.send(Command::Query, &fields).await?;
-        match answer.text("vnp_ResponseCode") {
+        let response = self.send(Command::Query, &fields).await?;
+        match response.text("vnp_ResponseCode") {
             "00" => {
                 self.throttle.answered();
-                self.require_genuine(&answer, Command::Query, attempt)?;
-                Ok(Some(answer))
+                self.require_genuine(&response, Command::Query, attempt)?;
+                Ok(Some(response))
             }
             "91" => {
                 self.throttle.answered();
@@ -209,34 +212,34 @@ impl VnpayApi {
         ]
     }
 
-    async fn send(&self, command: Command, fields: &[(&'static str, String)]) -> Result<VnpayAnswer, ProviderError> {
+    async fn send(&self, command: Command, fields: &[(&'static str, String)]) -> Result<VnpayResponse, ProviderError> {
         let body = wire::request(command, fields, &self.hash_secret);
-        let answer = self.http.send(self.http.post(&self.api_url).json(&body), Retry::Never).await?;
-        if !answer.is_success() {
-            return Err(self.http.unavailable(&format!("status {}", answer.status)));
+        let response = self.http.send(self.http.post(&self.api_url).json(&body), Retry::Never).await?;
+        if !response.is_success() {
+            return Err(self.http.unavailable(&format!("status {}", response.status)));
         }
-        VnpayAnswer::read(&answer.body).ok_or_else(|| self.http.unavailable("no JSON object"))
+        VnpayResponse::read(&response.body).ok_or_else(|| self.http.unavailable("no JSON object"))
     }
 
-    /// Whether an accepted answer is signed, and about that attempt.
+    /// Requires that an accepted response is signed, and is about an attempt.
     fn require_genuine(
         &self,
-        answer: &VnpayAnswer,
+        response: &VnpayResponse,
         command: Command,
         attempt: &AttemptRef,
     ) -> Result<(), ProviderError> {
-        if !answer.is_genuine(command, &self.hash_secret) {
-            return Err(self.http.unavailable("the answer's signature does not match"));
+        if !response.is_genuine(command, &self.hash_secret) {
+            return Err(self.http.unavailable("the response's signature does not match"));
         }
-        let ours = answer.text("vnp_TmnCode") == self.tmn_code;
-        if ours && answer.text("vnp_TxnRef") == attempt.provider_reference {
+        let ours = response.text("vnp_TmnCode") == self.tmn_code;
+        if ours && response.text("vnp_TxnRef") == attempt.provider_reference {
             Ok(())
         } else {
             Err(mismatch("another transaction"))
         }
     }
 
-    /// Error answers are not signed, so they are never more than a reason to ask again or to look.
+    /// The error of a response code. Error responses are not signed, so they prove nothing about the money.
     fn refused(&self, code: &str) -> ProviderError {
         match code {
             "02" | "97" => ProviderError::Credentials { provider: NAME },
@@ -267,7 +270,7 @@ fn fact(request: &RefundRequest, refund_id: String, status: RefundStatus, reason
     }
 }
 
-/// What a refund is called as long as VNPay has no number for it.
+/// The id of a refund until VNPay has a number for it.
 fn own_id(request: &RefundRequest) -> String {
     IdKind::Refund.show(request.refund_id)
 }

@@ -1,4 +1,4 @@
-//! VNPay's codes, times and references in the house's words.
+//! Translates VNPay's codes, times and references into the domain's words.
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
 use uuid::Uuid;
@@ -6,14 +6,14 @@ use uuid::Uuid;
 use crate::domain::money::{Currency, Money, MoneyError};
 use crate::domain::payment::{AttemptLocator, Observation, PaymentFact};
 
-/// VNPay's clock everywhere: Vietnam has no summer time.
+/// All times of VNPay are in GMT+7, because Vietnam has no summer time.
 const VIETNAM_SECONDS_EAST: i32 = 7 * 3600;
 const STAMP: &str = "%Y%m%d%H%M%S";
 const CURRENCY: &str = "VND";
 /// `N[1,12]` holds the amount times 100.
 pub(super) const MAX_DONG: i64 = 9_999_999_999;
 
-/// `yyyyMMddHHmmss` in GMT+7.
+/// Writes a time as `yyyyMMddHHmmss` in GMT+7.
 pub(super) fn stamp(at: DateTime<Utc>) -> String {
     match FixedOffset::east_opt(VIETNAM_SECONDS_EAST) {
         Some(vietnam) => at.with_timezone(&vietnam).format(STAMP).to_string(),
@@ -21,9 +21,9 @@ pub(super) fn stamp(at: DateTime<Utc>) -> String {
     }
 }
 
-/// The inverse of [`stamp`]; `None` for anything else.
+/// Reads a time that [`stamp`] wrote; `None` for any other text.
 pub(super) fn read_stamp(text: &str) -> Option<DateTime<Utc>> {
-    // chrono would also take fewer digits, and mean another time.
+    // chrono would also accept fewer digits, and read another time.
     let plain = text.len() == 14 && text.bytes().all(|byte| byte.is_ascii_digit());
     let local = plain.then(|| NaiveDateTime::parse_from_str(text, STAMP).ok()).flatten()?;
     let vietnam = FixedOffset::east_opt(VIETNAM_SECONDS_EAST)?;
@@ -50,37 +50,38 @@ pub(super) fn amount_to_wire(amount: Money) -> Result<String, MoneyError> {
     }
 }
 
-/// The inverse of [`amount_to_wire`], for what VNPay states: kept as it is, even below one dong.
+/// Reads an amount of VNPay. An amount below one dong is kept as it is.
 pub(super) fn amount_from_wire(text: &str) -> Option<Money> {
     let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let units: i64 = plain.then(|| text.parse().ok()).flatten()?;
     Money::from_units(units, 2, dong().ok()?).ok()
 }
 
-/// Our reference: unique for ever, so unique within a day, and `[A-Za-z0-9]` only.
+/// Our reference of an attempt. VNPay requires it to be unique within a day, and of `[A-Za-z0-9]`; it is always unique.
 pub(super) fn transaction_reference(order_id: Uuid, attempt: i32) -> String {
     format!("{}A{attempt}", order_id.as_simple())
 }
 
-/// How an IPN names the attempt.
+/// The attempt that an IPN names.
 pub(super) fn locator(transaction_reference: &str, amount: Money) -> AttemptLocator {
     let order = transaction_reference.split_once('A').and_then(|(order, _)| Uuid::try_parse(order).ok());
     AttemptLocator { provider_reference: Some(transaction_reference.to_owned()), order_id: order, amount: Some(amount) }
 }
 
-/// The canonical payment id, and its inverse: VNPay's own number.
+/// The canonical id of a payment.
 pub(super) fn payment_id(transaction_reference: &str, transaction_no: &str) -> String {
     format!("{transaction_reference}:{transaction_no}")
 }
 
+/// VNPay's number of a payment, from its canonical id.
 pub(super) fn transaction_no(payment_id: &str) -> Option<&str> {
     payment_id.split_once(':').map(|(_, number)| number).filter(|number| !number.is_empty())
 }
 
-/// What an IPN or a query states about one payment.
+/// The state of one payment, as an IPN or a query states it.
 #[derive(Debug)]
 pub(super) struct StatedPayment<'a> {
-    /// How the payment ended for the payer; absent in a query, whose own code means the query.
+    /// The result for the payer. It is absent in a query, where the response code is about the query itself.
     pub response_code: Option<&'a str>,
     pub transaction_status: &'a str,
     pub transaction_reference: &'a str,
@@ -88,37 +89,37 @@ pub(super) struct StatedPayment<'a> {
     pub amount: Money,
 }
 
-/// The table of section 3.3: success is 00 **and** 00; 04 and 07 mean that money may have moved.
+/// The observation, by the table of section 3.3. Only 00 **and** 00 are a success; with 04 and 07 money may have moved.
 ///
 /// # Errors
-/// When success is stated without VNPay's number, which a payment is known by.
-pub(super) fn observation(said: &StatedPayment<'_>, merchant: &str, live: bool) -> Result<Observation, &'static str> {
-    let codes = || format!("response {}, status {}", said.response_code.unwrap_or("-"), said.transaction_status);
-    Ok(match (said.response_code.unwrap_or("00"), said.transaction_status) {
+/// When VNPay states a success without its number, by which the payment is identified.
+pub(super) fn observation(stated: &StatedPayment<'_>, merchant: &str, live: bool) -> Result<Observation, &'static str> {
+    let codes = || format!("response {}, status {}", stated.response_code.unwrap_or("-"), stated.transaction_status);
+    Ok(match (stated.response_code.unwrap_or("00"), stated.transaction_status) {
         ("00", "00") => {
-            if said.transaction_no.bytes().all(|byte| byte == b'0') {
+            if stated.transaction_no.bytes().all(|byte| byte == b'0') {
                 return Err("paid, but without a TransactionNo");
             }
             Observation::Paid(PaymentFact {
-                payment_id: payment_id(said.transaction_reference, said.transaction_no),
-                amount: said.amount,
+                payment_id: payment_id(stated.transaction_reference, stated.transaction_no),
+                amount: stated.amount,
                 merchant_account: merchant.to_owned(),
                 live,
             })
         }
         ("07", _) | (_, "04" | "07") => Observation::Review { reason: format!("suspicious or reversed: {}", codes()) },
-        // Failed to the payer, yet successful at VNPay: nobody but a person can tell.
+        // The payment failed for the payer, but succeeded at VNPay. A person must decide.
         (_, "00") => Observation::Review { reason: format!("contradictory: {}", codes()) },
-        (response, "02" | "08" | "11") => Observation::Failed { reason: failure(response, said.transaction_status) },
+        (response, "02" | "08" | "11") => Observation::Failed { reason: failure(response, stated.transaction_status) },
         (response @ ("09" | "10" | "11" | "12" | "13" | "24" | "51" | "65" | "75" | "79"), _) => {
-            Observation::Failed { reason: failure(response, said.transaction_status) }
+            Observation::Failed { reason: failure(response, stated.transaction_status) }
         }
         (_, "01") => Observation::Pending { note: Some(codes()) },
         _ => Observation::Review { reason: format!("unknown codes: {}", codes()) },
     })
 }
 
-/// The plain reason of a failure.
+/// The reason of a failure in plain words.
 fn failure(response_code: &str, transaction_status: &str) -> String {
     let reason = match (response_code, transaction_status) {
         ("09", _) => "the card or account is not registered for internet banking",
@@ -142,14 +143,14 @@ mod tests {
     use super::*;
 
     fn state(response_code: Option<&str>, transaction_status: &str) -> Observation {
-        let said = StatedPayment {
+        let stated = StatedPayment {
             response_code,
             transaction_status,
             transaction_reference: "R",
             transaction_no: "144",
             amount: amount_from_wire("50000000").unwrap(),
         };
-        observation(&said, "DEMOV210", false).unwrap()
+        observation(&stated, "DEMOV210", false).unwrap()
     }
 
     #[test]
@@ -212,14 +213,14 @@ mod tests {
     fn money_without_vnpays_number_is_no_statement() {
         let amount = amount_from_wire("100").unwrap();
         for transaction_no in ["", "0"] {
-            let said = StatedPayment {
+            let stated = StatedPayment {
                 response_code: Some("00"),
                 transaction_status: "00",
                 transaction_reference: "R",
                 transaction_no,
                 amount,
             };
-            assert!(observation(&said, "DEMOV210", false).is_err());
+            assert!(observation(&stated, "DEMOV210", false).is_err());
         }
     }
 }

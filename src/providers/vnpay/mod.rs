@@ -1,5 +1,5 @@
-//! VNPay PAY 2.1.0: a signed link, a signed GET notification (IPN), and a server-to-server API to ask
-//! (querydr) and to give back. What the browser brings to the return page is never a fact here.
+//! VNPay PAY 2.1.0: a signed link for the payer, a signed GET notification (IPN), and an API between servers for
+//! queries (querydr) and refunds. The query of the return page is never a fact.
 
 mod api;
 mod mapping;
@@ -28,6 +28,7 @@ const NAME: &str = "vnpay";
 const VERSION: &str = "2.1.0";
 const EVENT_TYPE: &str = "ipn";
 
+/// The provider of the channel `vnpay`.
 #[derive(Debug)]
 pub struct Vnpay {
     tmn_code: String,
@@ -56,7 +57,7 @@ impl Vnpay {
             capabilities: Capabilities {
                 currencies: Some(vec![dong]),
                 limits: vec![(dong, None, largest)],
-                // A link that is out can be paid until its ExpireDate.
+                // A link can be paid until its ExpireDate.
                 can_cancel: false,
                 can_refund: true,
                 notifies: true,
@@ -93,7 +94,7 @@ impl Vnpay {
     }
 }
 
-/// Whether VNPay would take it as `vnp_BankCode`: 3 to 20 letters and digits.
+/// Whether VNPay accepts a text as `vnp_BankCode`: 3 to 20 letters and digits.
 #[must_use]
 pub fn is_bank_code(text: &str) -> bool {
     (3..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
@@ -103,7 +104,7 @@ fn unsupported(detail: String) -> ProviderError {
     ProviderError::Unsupported { provider: NAME, detail }
 }
 
-/// 7 to 45 characters: `::1` is too short as it stands.
+/// The IP address in the 7 to 45 characters that VNPay requires. `::1` is too short, so it is written out.
 fn address(ip: IpAddr) -> String {
     match ip.to_canonical() {
         IpAddr::V6(v6) if v6.to_string().len() < 7 => v6.segments().map(|part| format!("{part:x}")).join(":"),
@@ -111,8 +112,8 @@ fn address(ip: IpAddr) -> String {
     }
 }
 
-/// VNPay's own samples encode these characters in different ways, and so compute different signatures;
-/// percent-encoded beforehand they mean the same URL, and all agree.
+/// Encodes characters that VNPay's samples encode in different ways, which gives different signatures. Encoded
+/// beforehand, the URL means the same, and all samples agree on the signature.
 fn harmless(url: &str) -> String {
     const DISPUTED: [(char, &str); 6] =
         [('*', "%2A"), ('~', "%7E"), ('!', "%21"), ('\'', "%27"), ('(', "%28"), (')', "%29")];
@@ -141,7 +142,7 @@ impl PaymentProvider for Vnpay {
         self.live
     }
 
-    /// Makes no call: the link is the whole of it.
+    /// Signs the link. There is no call.
     async fn create(&self, request: &AttemptRequest) -> Result<Created, ProviderError> {
         let parameters = self.parameters(request)?;
         let query = signing::signed_query(&self.hash_secret, &parameters);
@@ -157,7 +158,7 @@ impl PaymentProvider for Vnpay {
     }
 
     async fn cancel(&self, _: &AttemptRef) -> Result<Observation, ProviderError> {
-        Err(unsupported("a payment link cannot be called back".to_owned()))
+        Err(unsupported("a payment link cannot be cancelled".to_owned()))
     }
 
     async fn refund(&self, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
@@ -172,7 +173,7 @@ impl PaymentProvider for Vnpay {
         self.api.read_refund(request, provider_refund_id).await
     }
 
-    /// "If the row is `failed` and a verified 00/00 arrives: querydr, then promote and answer 00."
+    /// VNPay requires it: "If the row is `failed` and a verified 00/00 arrives: querydr, then promote and answer 00."
     fn is_asked_before_reviving(&self) -> bool {
         true
     }
@@ -189,7 +190,7 @@ impl PaymentProvider for Vnpay {
         let need = |name: &str| {
             value(&parameters, name).ok_or_else(|| NotificationError::Malformed(format!("no {name}").into()))
         };
-        let said = StatedPayment {
+        let stated = StatedPayment {
             response_code: Some(need("vnp_ResponseCode")?),
             transaction_status: need("vnp_TransactionStatus")?,
             transaction_reference: need("vnp_TxnRef")?,
@@ -197,23 +198,25 @@ impl PaymentProvider for Vnpay {
             amount: mapping::amount_from_wire(need("vnp_Amount")?)
                 .ok_or_else(|| NotificationError::Malformed("vnp_Amount is not a number".to_owned().into()))?,
         };
-        // VNPay has no event id; these make one notification what it is. Another sum is another statement, and so is
-        // another response: 07 holds what 00 releases, with one status.
+        // VNPay sends no event id, so these values together identify a notification. The response code is among them,
+        // because 07 and 00 have the same status, but only 00 releases the money.
         let (response, amount) = (need("vnp_ResponseCode")?, need("vnp_Amount")?);
         let event_id =
-            [said.transaction_reference, said.transaction_no, response, said.transaction_status, amount].join(":");
-        let observation = mapping::observation(&said, &self.tmn_code, self.live).map_err(|reason| {
+            [stated.transaction_reference, stated.transaction_no, response, stated.transaction_status, amount]
+                .join(":");
+        let observation = mapping::observation(&stated, &self.tmn_code, self.live).map_err(|reason| {
             NotificationError::Malformed(UnreadableNotification::of(&event_id, EVENT_TYPE, reason))
         })?;
         Ok(Notification {
             event_id,
             event_type: EVENT_TYPE.to_owned(),
             created_at: value(&parameters, "vnp_PayDate").and_then(mapping::read_stamp),
-            fact: Fact::Attempt { locator: mapping::locator(said.transaction_reference, said.amount), observation },
+            fact: Fact::Attempt { locator: mapping::locator(stated.transaction_reference, stated.amount), observation },
         })
     }
 
-    /// The same parameters as the IPN's, behind what our own address had. Without any of them nothing is claimed.
+    /// The query contains the parameters of our own address, and then the same ones as the IPN. Without those, it names
+    /// nothing.
     fn returned(&self, query: &str) -> Returned {
         if !form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name.starts_with("vnp_")) {
             return Returned::Nothing;
@@ -224,7 +227,7 @@ impl PaymentProvider for Vnpay {
         reference.map_or(Returned::Forged, |reference| Returned::Reference(reference.to_owned()))
     }
 
-    /// Only 00 and 02 end VNPay's repetitions. Its words, its spelling.
+    /// Only 00 and 02 end VNPay's repetitions. The messages and their spelling are VNPay's.
     fn reply(&self, outcome: NotificationOutcome) -> Reply {
         let (code, message) = match outcome {
             NotificationOutcome::Recorded => ("00", "Confirm Success"),

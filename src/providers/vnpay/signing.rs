@@ -1,5 +1,5 @@
-//! VNPay's HMAC-SHA512 (sandbox.vnpayment.vn/apis/docs/thanh-toan-pay): over a sorted, url-encoded query
-//! in the browser's direction, over values joined by `|` between servers.
+//! VNPay's signatures, HMAC-SHA512 (sandbox.vnpayment.vn/apis/docs/thanh-toan-pay). In links and notifications they
+//! cover the sorted, URL-encoded query; between servers they cover the values, joined by `|`.
 
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
@@ -10,19 +10,19 @@ const HASH_TYPE: &str = "vnp_SecureHashType";
 
 pub(super) type Parameters = Vec<(String, String)>;
 
-/// HMAC takes a key of any length, so this is never `None`; were it, nothing would be genuine.
+/// The MAC of a text. HMAC accepts a key of any length, so this is never `None`; if it were, no signature would match.
 fn mac(secret: &SecretString, text: &str) -> Option<Hmac<Sha512>> {
     let mut mac = Hmac::<Sha512>::new_from_slice(secret.expose_secret().as_bytes()).ok()?;
     mac.update(text.as_bytes());
     Some(mac)
 }
 
-/// Lower-case hex of the signature of `text`.
+/// The signature of `text` in lower-case hex.
 pub(super) fn sign(secret: &SecretString, text: &str) -> String {
     mac(secret, text).map(|mac| hex::encode(mac.finalize().into_bytes())).unwrap_or_default()
 }
 
-/// Whether `hash`, hex in either case, is the signature of `text`; in constant time.
+/// Whether `hash`, hex in either case, is the signature of `text`. The comparison takes constant time.
 pub(super) fn is_genuine(secret: &SecretString, text: &str, hash: &str) -> bool {
     match (hex::decode(hash), mac(secret, text)) {
         (Ok(candidate), Some(mac)) => mac.verify_slice(&candidate).is_ok(),
@@ -30,7 +30,7 @@ pub(super) fn is_genuine(secret: &SecretString, text: &str, hash: &str) -> bool 
     }
 }
 
-/// What is signed of a query: without the hash itself and empty values, sorted by name, `+` for a space.
+/// The signed part of a query: all non-empty VNPay parameters except the hash, sorted by name, with `+` for a space.
 pub(super) fn canonical(parameters: &Parameters) -> String {
     let mut signed: Vec<&(String, String)> = parameters
         .iter()
@@ -47,8 +47,8 @@ pub(super) fn signed_query(secret: &SecretString, parameters: &Parameters) -> St
     format!("{query}&{HASH}={hash}")
 }
 
-/// Reads a query as it came, and whether its signature is genuine. A name that occurs twice is not:
-/// two readers could then mean two values.
+/// Reads a query, and returns its parameters if the signature is genuine. A query in which a name occurs twice is
+/// refused, because two readers could use two different values.
 pub(super) fn verified(secret: &SecretString, query: &str) -> Option<Parameters> {
     let parameters: Parameters = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let mut names: Vec<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
@@ -60,6 +60,7 @@ pub(super) fn verified(secret: &SecretString, query: &str) -> Option<Parameters>
     genuine.then_some(parameters)
 }
 
+/// The value of a parameter; `None` if it is missing or empty.
 pub(super) fn value<'a>(parameters: &'a Parameters, name: &str) -> Option<&'a str> {
     parameters.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
 }

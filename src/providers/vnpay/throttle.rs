@@ -1,5 +1,5 @@
-//! VNPay's querydr refuses calls that come too often (code 94), whatever they ask about: its sandbox
-//! for about five minutes after one that it answered. So one refusal holds back everybody's questions.
+//! Holds queries back after VNPay has refused one. Its querydr refuses frequent calls with code 94, whatever
+//! transaction they are about: VNPay's own sandbox does so for about five minutes after each accepted call.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,13 +17,14 @@ struct State {
 }
 
 impl Throttle {
-    /// How long to wait before the next question; `None` when it may be asked now.
+    /// How long to wait before the next query; `None` if it may be sent now.
     pub fn wait(&self, now: Instant) -> Option<Duration> {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.until.and_then(|until| until.checked_duration_since(now)).filter(|wait| !wait.is_zero())
     }
 
-    /// After code 94: each refusal in a row doubles the pause, up to five minutes. Returns it.
+    /// Starts a pause after code 94, and returns its length. Each further refusal in a row doubles it, up to five
+    /// minutes.
     pub fn refused(&self, now: Instant) -> Duration {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.last_pause = state.last_pause.saturating_mul(2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
@@ -31,6 +32,7 @@ impl Throttle {
         state.last_pause
     }
 
+    /// Ends the pause after an accepted query.
     pub fn answered(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
     }

@@ -1,4 +1,4 @@
-//! The JSON between servers: querydr and refund.
+//! The JSON of the API between servers: its signed requests and responses.
 
 use std::collections::HashMap;
 
@@ -35,7 +35,7 @@ const REFUND_SIGNED: [&str; 13] = [
     "vnp_IpAddr",
     "vnp_OrderInfo",
 ];
-/// A refund's answer is signed up to `vnp_OrderInfo`, a query's has the promotion behind it.
+/// The response of a refund is signed up to `vnp_OrderInfo`. That of a query is also signed over the promotion.
 const ANSWER_SIGNED: [&str; 13] = [
     "vnp_ResponseId",
     "vnp_Command",
@@ -59,7 +59,7 @@ pub(super) enum Command {
     Refund,
 }
 
-/// A signed request body. `fields` must hold all that the command signs; others are sent unsigned.
+/// A signed request body. `fields` must contain all values that the command signs. Other values are sent unsigned.
 pub(super) fn request(command: Command, fields: &[(&'static str, String)], secret: &SecretString) -> Value {
     let signed: &[&str] = match command {
         Command::Query => &QUERY_SIGNED,
@@ -73,20 +73,20 @@ pub(super) fn request(command: Command, fields: &[(&'static str, String)], secre
     Value::Object(body)
 }
 
-/// An answer, each value as the very text that was sent: numbers and strings both occur, and the
-/// signature is over the text.
+/// A response. Each value is the text that was sent, because numbers and strings both occur, and the signature covers
+/// the text.
 #[derive(Debug)]
-pub(super) struct VnpayAnswer(HashMap<String, String>);
+pub(super) struct VnpayResponse(HashMap<String, String>);
 
-impl VnpayAnswer {
-    /// `None` for anything but a JSON object of plain values.
+impl VnpayResponse {
+    /// Reads a response; `None` if it is not a JSON object of plain values.
     pub fn read(body: &[u8]) -> Option<Self> {
         let raw: HashMap<String, Box<RawValue>> = serde_json::from_slice(body).ok()?;
         let fields = raw.into_iter().map(|(name, value)| plain_text(value.get()).map(|text| (name, text)));
         fields.collect::<Option<_>>().map(Self)
     }
 
-    /// The value's text; empty where absent.
+    /// The text of a value; empty if it is missing.
     pub fn text(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)
     }
@@ -161,16 +161,16 @@ mod tests {
 
     #[test]
     fn answers_are_verified_whether_strings_or_numbers() {
-        assert!(VnpayAnswer::read(ANSWER.as_bytes()).unwrap().is_genuine(Command::Query, &secret()));
+        assert!(VnpayResponse::read(ANSWER.as_bytes()).unwrap().is_genuine(Command::Query, &secret()));
         let numbers = ANSWER.replace("\"50000000\"", "50000000").replace("\"14422574\"", "14422574");
         let null = numbers.replace("\"vnp_PromotionCode\":\"\",", "").replace("Amount\":\"\"", "Amount\":null");
         for same in [numbers, null] {
-            assert!(VnpayAnswer::read(same.as_bytes()).unwrap().is_genuine(Command::Query, &secret()), "{same}");
+            assert!(VnpayResponse::read(same.as_bytes()).unwrap().is_genuine(Command::Query, &secret()), "{same}");
         }
         let forged = ANSWER.replace("50000000", "50000001");
-        assert!(!VnpayAnswer::read(forged.as_bytes()).unwrap().is_genuine(Command::Query, &secret()));
+        assert!(!VnpayResponse::read(forged.as_bytes()).unwrap().is_genuine(Command::Query, &secret()));
         let unsigned = r#"{"vnp_ResponseCode":"94","vnp_Message":"Request is duplicate"}"#;
-        assert!(!VnpayAnswer::read(unsigned.as_bytes()).unwrap().is_genuine(Command::Query, &secret()));
-        assert!(VnpayAnswer::read(b"<html>").is_none());
+        assert!(!VnpayResponse::read(unsigned.as_bytes()).unwrap().is_genuine(Command::Query, &secret()));
+        assert!(VnpayResponse::read(b"<html>").is_none());
     }
 }
