@@ -1,30 +1,30 @@
-//! What the sandbox is started with, and what it refuses to start with.
+//! The settings of the sandbox, and the settings that it refuses.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// Everything the sandbox needs to know. A company without credentials is not played.
+/// The settings of the sandbox. A company without credentials is not simulated.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
-    /// Where to listen. Loopback only; port 0 takes any free port.
+    /// The address to listen on. It must be loopback; port 0 takes any free port.
     pub bind: SocketAddr,
-    /// How a browser reaches the sandbox; `None` means `http://{actual address}`.
+    /// The URL by which a browser reaches the sandbox; `None` means `http://{actual address}`.
     pub public_url: Option<String>,
-    /// Base address of the service that is tried out: notifications go to
-    /// `{service_url}/v1/providers/…`. May be set later with [`super::Sandbox::set_service_url`].
+    /// The base URL of the service. Notifications go to `{service_url}/v1/providers/…`.
+    /// [`super::Sandbox::set_service_url`] can change it later.
     pub service_url: String,
     pub stripe: Option<StripeCredentials>,
     pub paypal: Option<PaypalCredentials>,
     pub vnpay: Option<VnpayCredentials>,
-    /// The pause before a notification that was answered badly is sent again. Stripe and PayPal
-    /// try 5 times and double the pause each time; VNPay calls 10 times at this interval.
+    /// The pause before a failed notification is sent again. Stripe and PayPal send it 5 times and double the pause
+    /// each time. VNPay sends it 10 times at this interval.
     pub retry_delay: Duration,
 }
 
 impl SandboxConfig {
-    /// A sandbox on any free loopback port, with no company played yet.
+    /// The settings of a sandbox on any free loopback port, without any company.
     pub fn new(service_url: impl Into<String>) -> Self {
         Self {
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -57,7 +57,7 @@ impl SandboxConfig {
     }
 }
 
-/// The keys that the sandbox accepts and signs with as Stripe.
+/// The keys that the simulated Stripe accepts and signs with.
 #[derive(Debug, Clone)]
 pub struct StripeCredentials {
     pub secret_key: SecretString,
@@ -82,7 +82,7 @@ impl StripeCredentials {
     }
 }
 
-/// What the sandbox knows its merchant by as PayPal.
+/// The credentials of the merchant at the simulated PayPal.
 #[derive(Debug, Clone)]
 pub struct PaypalCredentials {
     pub client_id: String,
@@ -90,7 +90,7 @@ pub struct PaypalCredentials {
     pub webhook_id: String,
 }
 
-/// What the sandbox knows its merchant by as VNPay.
+/// The credentials of the merchant at the simulated VNPay.
 #[derive(Debug, Clone)]
 pub struct VnpayCredentials {
     pub tmn_code: String,
@@ -104,18 +104,18 @@ fn filled(what: &'static str, value: &str) -> Result<(), SandboxError> {
     Ok(())
 }
 
-/// Why the sandbox did not start.
+/// Why the sandbox does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     #[error("the sandbox makes money from nothing, so it listens on loopback only, not on {0}")]
     NotLoopback(SocketAddr),
-    #[error("the sandbox never starts beside live keys: the {0} key is a live one")]
+    #[error("the sandbox does not start with live keys, but the {0} key is one")]
     LiveCredentials(&'static str),
     #[error("the sandbox needs a value for the {0}")]
     EmptyCredential(&'static str),
     #[error("the sandbox cannot listen")]
     Bind(#[source] std::io::Error),
-    #[error("the sandbox cannot make its PayPal certificate")]
+    #[error("the sandbox cannot create its PayPal certificate")]
     Certificate(#[source] rcgen::Error),
     #[error("the sandbox cannot build its HTTP client")]
     Client(#[source] reqwest::Error),

@@ -1,4 +1,4 @@
-//! The control API: what the buttons do, by JSON. The module doc of `sandbox` lists the calls.
+//! The control API: it does the same as the buttons, by JSON. The module doc of `sandbox` lists the calls.
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
@@ -40,7 +40,7 @@ fn with_company(
     run: impl FnOnce(Arc<dyn Company>) -> Result<Value, SceneError>,
 ) -> HttpResponse {
     let Some(company) = world.company(name) else {
-        let text = format!("the company {name} is not played here");
+        let text = format!("the company {name} is not simulated here");
         return HttpResponse::NotFound().json(json!({ "error": text }));
     };
     match run(company) {

@@ -1,4 +1,4 @@
-//! Calls made to misbehave on purpose.
+//! Faults: calls that go wrong on purpose.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -7,31 +7,30 @@ use serde::{Deserialize, Serialize};
 
 use super::tools::lock;
 
-/// One order: "the next `times` calls of `operation` go wrong like this".
+/// One fault: the next `times` calls of `operation` go wrong in this way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Fault {
-    /// The operation's name as in the request log, or `*` for any.
+    /// The name of the operation, as in the journal, or `*` for any.
     pub operation: String,
     pub kind: FaultKind,
-    /// The status of the answer. Default: 500 for `status`, 200 for `html`.
+    /// The status of the response. Default: 500 for `status`, 200 for `html`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// How many calls. Default 1.
+    /// The number of calls. Default: 1.
     #[serde(default = "once")]
     pub times: u32,
-    /// Whether the call takes effect before the answer goes wrong. Default: yes for `slow`,
-    /// `half_json` and `other_order`, which need a real answer to spoil; no for the rest.
+    /// Whether the call takes effect before the response goes wrong. Default: yes for `slow`, `half_json` and
+    /// `other_order`, which need a real response to spoil, and no for the others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processed: Option<bool>,
-    /// Stripe only: the spoiled `status` answer is stored under the request's idempotency key.
+    /// Stripe only: the `status` response is stored under the idempotency key of the request.
     #[serde(default)]
     pub stored: bool,
-    /// Stripe only: the `Stripe-Should-Retry` header of the answer.
+    /// Stripe only: the `Stripe-Should-Retry` header of the response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub should_retry: Option<bool>,
-    /// How long `slow` and `timeout` keep the caller waiting, in milliseconds. Default 1,000 and
-    /// 120,000.
+    /// How long `slow` and `timeout` let the caller wait, in milliseconds. Default: 1,000 and 120,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
 }
@@ -40,20 +39,21 @@ fn once() -> u32 {
     1
 }
 
+/// The way in which a call goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum FaultKind {
-    /// No answer while a sane caller waits.
+    /// There is no response within the time that a caller usually waits.
     Timeout,
-    /// Answered rightly, but only after `delay_ms`; the idempotency key is in flight meanwhile.
+    /// The response is correct, but comes after `delay_ms`. Meanwhile the idempotency key is in flight.
     Slow,
-    /// The company's own error body with this status.
+    /// An error response of the company with this status.
     Status,
-    /// A web page where JSON belongs.
+    /// A web page instead of JSON.
     Html,
-    /// The first half of the right answer.
+    /// The first half of the correct response.
     HalfJson,
-    /// The right answer, about somebody else's payment.
+    /// The correct response, but about another payment.
     OtherOrder,
 }
 
@@ -66,6 +66,7 @@ impl Fault {
     }
 }
 
+/// The faults that have not yet occurred.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     waiting: Mutex<VecDeque<Fault>>,
@@ -84,7 +85,7 @@ impl Faults {
         lock(&self.waiting).iter().cloned().collect()
     }
 
-    /// The first fault that fits, used up once.
+    /// The first fault for an operation. This call uses it once.
     pub fn take(&self, operation: &str) -> Option<Fault> {
         let mut waiting = lock(&self.waiting);
         waiting.retain(|fault| fault.times > 0);

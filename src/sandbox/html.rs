@@ -1,6 +1,6 @@
-//! The look of every page: plain, accessible, nothing loaded from anywhere.
+//! The HTML of all pages: plain and accessible. A page loads nothing from elsewhere.
 //!
-//! Every control has a stable `id`, the action's name (`#pay`, `#decline`, `#otp-submit`).
+//! The `id` of a control is the name of its action (`#pay`, `#decline`, `#otp-submit`), and does not change.
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#1c2430;--paper:#fff;--line:#d5dae2;--go:#1b5fd1;--soft:#f4f6f9}\
@@ -16,12 +16,12 @@ color:var(--paper);font-weight:600}button:focus-visible,input:focus-visible,a:fo
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.4rem .5rem;border-bottom:1px solid var(--line);vertical-align:top;\
 overflow-wrap:anywhere}.notice{border-left:4px solid var(--go);padding:.5rem .8rem;background:var(--soft)}.play{opacity:.75;font-size:.85rem}a{color:var(--go)}";
 
-/// A whole page. `title` is escaped here; `content` is HTML made by the caller.
+/// A whole page. `title` is escaped here; `content` is HTML from the caller.
 pub(super) fn page(title: &str, content: &str) -> String {
     layout(title, content, "")
 }
 
-/// A page with room for a table.
+/// A wide page, for a table.
 pub(super) fn wide_page(title: &str, content: &str) -> String {
     layout(title, content, " class=\"wide\"")
 }
@@ -33,7 +33,7 @@ fn layout(title: &str, content: &str, class: &str) -> String {
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
          <title>{title}</title><style>{STYLE}</style></head>\
          <body><main{class}><h1>{title}</h1>{content}\
-         <p class=\"play\">Sandbox: no real money moves here. <a href=\"/\">What else is here</a></p>\
+         <p class=\"play\">Sandbox: no real money moves here. <a href=\"/\">Start page</a></p>\
          </main></body></html>"
     )
 }
@@ -53,22 +53,22 @@ pub(super) fn escape(text: &str) -> String {
     safe
 }
 
-/// Term and description pairs.
+/// A list of terms and their descriptions.
 pub(super) fn facts(facts: &[(&str, &str)]) -> String {
     let rows: String =
         facts.iter().map(|(term, text)| format!("<dt>{}</dt><dd>{}</dd>", escape(term), escape(text))).collect();
     format!("<dl>{rows}</dl>")
 }
 
-/// One button in its own form, posting to `target`.
+/// A button in a form of its own that posts to `target`.
 pub(super) fn button(target: &str, id: &str, label: &str, main: bool) -> String {
     button_with(target, id, label, main, "")
 }
 
-/// A button with more fields (HTML made by the caller) before it.
+/// A button with further fields before it, as HTML from the caller.
 pub(super) fn button_with(target: &str, id: &str, label: &str, main: bool, fields: &str) -> String {
     let class = if main { " class=\"main\"" } else { "" };
-    // A form to fill in stands on its own line; single buttons stand beside each other.
+    // A form with fields has its own line; single buttons are next to each other.
     let form = if fields.contains("<label") { " class=\"fields\"" } else { "" };
     format!(
         "<form method=\"post\" action=\"{}\"{form}>{fields}<button id=\"{}\"{class}>{}</button></form>",

@@ -1,4 +1,4 @@
-//! The first page, for a newcomer.
+//! The start page, which lists the companies and their scenes.
 
 use actix_web::{HttpResponse, web};
 
@@ -11,10 +11,10 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 }
 
 async fn show(world: web::Data<World>) -> HttpResponse {
-    let mut content = "<p>The payment companies, played on this machine. Create a top-up order in \
+    let mut content = "<p>Payment companies, simulated on this machine. Create a top-up order in \
         the service, follow its <code>next_action.redirect.url</code> (for the card pop-up: \
         <code>/stripe/elements/{payment intent}?client_secret=…</code>), and you are on a payment \
-        page of this sandbox. What you do there reaches the service as a signed notification.</p>"
+        page of this sandbox. The service learns of your action by a signed notification.</p>"
         .to_owned();
     for company in world.companies() {
         let name = company.name();
@@ -30,13 +30,13 @@ async fn show(world: web::Data<World>) -> HttpResponse {
              <a href=\"/control/{name}/payments\">payments</a> · \
              <a href=\"/control/{name}/requests\">requests received</a> · \
              <a href=\"/control/{name}/deliveries\">notifications sent</a></p>\
-             <details><summary>What can be played: \
+             <details><summary>Scenes: \
              <code>POST {}/control/{name}/payments/{{id}}/{{action}}</code></summary>\
              <table><tr><th>Action</th><th>What happens</th></tr>{rows}</table></details>",
             html::escape(&world.public_url)
         );
     }
-    content += "<h2>For tests</h2><p>Calls can be made to fail: <code>POST \
+    content += "<h2>For tests</h2><p>Calls can fail on purpose: <code>POST \
         /control/{company}/faults {\"operation\":\"create_session\",\"kind\":\"timeout\"}</code> \
         (kinds: timeout, slow, status, html, half_json, other_order). Notifications can be held \
         back: <code>POST /control/{company}/notifications/mute {\"muted\":true}</code>, and sent \

@@ -1,4 +1,4 @@
-//! The log of requests received, for tests and for a person who wonders what was sent.
+//! The journal of received requests, for tests and for a person who wants to see what was sent.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -9,24 +9,25 @@ use serde::Serialize;
 
 use super::tools::{lock, now};
 
-/// Enough to look back on a test or a demo, little enough to run for weeks.
+/// The number of requests kept: enough for a test or a demo, and few enough to run for weeks.
 const KEPT: usize = 2_000;
 
-/// Values of these parameters are secrets or signatures made with one.
+/// The parameters whose values are secrets, or signatures made with a secret.
 const HIDDEN: &[&str] = &["client_secret", "vnp_SecureHash"];
 
+/// A received request.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Received {
     pub at: DateTime<Utc>,
     pub method: String,
     pub path: String,
     pub operation: &'static str,
-    /// Names only: `Authorization` is among them.
+    /// Only the names, because `Authorization` is among them.
     pub headers: Vec<String>,
     /// `Idempotency-Key` or `PayPal-Request-Id`.
     pub idempotency_key: Option<String>,
     pub body: String,
-    /// What was answered; absent when the caller was left waiting.
+    /// The status of the response; absent if there was none.
     pub status: Option<u16>,
 }
 
@@ -60,7 +61,7 @@ impl Received {
     }
 }
 
-/// Cuts the values of secret parameters out of a query, a form or a JSON text.
+/// Replaces the values of secret parameters in a query, a form or a JSON text.
 fn hide(text: &str) -> String {
     if let Ok(mut json) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text) {
         for name in HIDDEN {
@@ -89,7 +90,7 @@ impl Journal {
         entries.push_back(received);
     }
 
-    /// Oldest first.
+    /// All requests, oldest first.
     pub fn list(&self) -> Vec<Received> {
         lock(&self.entries).iter().cloned().collect()
     }

@@ -1,60 +1,62 @@
-//! Stripe, PayPal and VNPay, played on this machine over HTTP.
+//! Simulates Stripe, PayPal and VNPay on this machine over HTTP.
 //!
-//! The sandbox is an independent party: it shares no code with the rest of the crate, speaks each
-//! company's wire format, keeps state, checks our requests as strictly as the company would, and
-//! tells our service what happened by notifications signed the company's way. Our real provider
-//! code talks to it unchanged; only the base URLs differ. It makes money from nothing, so it
-//! listens on loopback only and never starts beside live keys.
+//! The sandbox is an independent party. It shares no code with the rest of the crate, speaks each company's wire
+//! format, keeps state, and checks our requests as strictly as the company does. It tells our service what happened by
+//! notifications that are signed as the company signs them. Our provider code calls it without a change; only the base
+//! URLs differ. It makes money from nothing, so it listens on loopback only, and does not start with live keys.
 //!
 //! # In a browser
-//! `GET /` lists what is here. A top-up order's redirect leads to a payment page:
+//! `GET /` lists the simulated companies. The redirect of a top-up order leads to a payment page:
 //!
-//! | company | payment page | what the merchant sees |
+//! | company | payment page | dashboard of the merchant |
 //! |---|---|---|
 //! | Stripe | `/stripe/pay/{session}`, card pop-up `/stripe/elements/{payment_intent}?client_secret=…` | `/stripe/dashboard` |
 //! | PayPal | `/paypal/checkoutnow?token={order}` | `/paypal/dashboard` |
 //! | VNPay | `/vnpay/paymentv2/vpcpay.html?…` | `/vnpay/dashboard` |
 //!
-//! Every button has the name of its action as its `id` (`#pay`, `#decline`, `#approve`, `#cancel`),
-//! one-time passwords are typed into `#otp` and sent with `#otp-submit` (123456 is right), `#amount`
-//! and `#notice` hold what is paid and what happened. On a dashboard ids end in the row's number.
-//! The page modules list them all.
+//! The `id` of a button is the name of its action (`#pay`, `#decline`, `#approve`, `#cancel`). A one-time password goes
+//! into `#otp` and is sent with `#otp-submit`; 123456 is correct. `#amount` shows the amount, and `#notice` what
+//! happened. On a dashboard, ids end in the number of the row. The page modules list all ids.
 //!
 //! # By API, for tests and demos
-//! `{company}` is `stripe`, `paypal` or `vnpay`; bodies and answers are JSON.
+//! `{company}` is `stripe`, `paypal` or `vnpay`. Bodies are JSON.
 //!
-//! | call | does |
+//! | call | effect |
 //! |---|---|
-//! | `GET /control/{company}/actions` | the scenes that can be played, with what each does |
-//! | `POST /control/{company}/payments/{id}/{action}` | plays one. `{id}` is any id of the company's about the payment (session, order, capture, refund, TxnRef …) or our own reference. Answers `{"payment", "redirect"}`: the redirect is where the browser would go |
-//! | `GET /control/{company}/payments` | everything the company knows |
-//! | `POST /control/{company}/faults` | `{"operation","kind","times"?,"status"?,"processed"?,"delay_ms"?,"stored"?,"should_retry"?}`: the next `times` (1) calls of that operation (`*`: any) go wrong |
-//! | `GET`, `DELETE /control/{company}/faults` | those still waiting; forget them |
-//! | `GET /control/{company}/requests` | what was received, with the names of headers, without secrets |
-//! | `GET /control/{company}/deliveries` | the notifications, each with its attempts and our answers |
-//! | `POST /control/{company}/deliveries/{event}/resend` | one again |
-//! | `POST /control/{company}/notifications/mute` | `{"muted": true}`: notifications are made, but not sent |
-//! | `POST /control/vnpay/switches/throttle` | `{"seconds"}`: querydr answers 94 for so long after an accepted one |
-//! | `POST /control/paypal/switches/tokens` | `{"lifetime"?, "revoke"?}`: seconds of new tokens; forget the old |
+//! | `GET /control/{company}/actions` | lists the scenes that can be played |
+//! | `POST /control/{company}/payments/{id}/{action}` | plays a scene. `{id}` is an id of the company (session, order, capture, refund, TxnRef …) or our own reference. Returns `{"payment", "redirect"}`, where the redirect is the page that a browser would open |
+//! | `GET /control/{company}/payments` | returns all payments of the company |
+//! | `POST /control/{company}/faults` | `{"operation","kind","times"?,"status"?,"processed"?,"delay_ms"?,"stored"?,"should_retry"?}`: makes the next `times` (1) calls of the operation (`*`: of any) go wrong |
+//! | `GET`, `DELETE /control/{company}/faults` | returns or removes the faults that have not yet occurred |
+//! | `GET /control/{company}/requests` | returns the received requests, with the names of their headers, without secrets |
+//! | `GET /control/{company}/deliveries` | returns the notifications, each with its attempts and our replies |
+//! | `POST /control/{company}/deliveries/{event}/resend` | sends a notification again |
+//! | `POST /control/{company}/notifications/mute` | `{"muted": true}`: from now on notifications are made, but not sent |
+//! | `POST /control/vnpay/switches/throttle` | `{"seconds"}`: for so long after an accepted querydr, further ones get code 94 |
+//! | `POST /control/paypal/switches/tokens` | `{"lifetime"?, "revoke"?}`: sets the life of new tokens in seconds; revokes the existing ones |
 //!
-//! Faults: `timeout` (no answer; with `"processed": true` the call took effect all the same), `slow`
-//! (right, after `delay_ms`; its idempotency key is in flight meanwhile), `status` (the company's
-//! own error; `"stored": true` keeps it under the key, as Stripe does with a 500), `html`,
-//! `half_json`, `other_order` (right, but about somebody else's payment; signed where the company
-//! signs).
+//! Faults:
+//! - `timeout`: there is no response. With `"processed": true` the call takes effect nevertheless.
+//! - `slow`: the response is correct, but comes after `delay_ms`. Meanwhile the idempotency key is in flight.
+//! - `status`: the response is an error of the company. With `"stored": true` it is stored under the idempotency key,
+//!   as Stripe does with a 500.
+//! - `html`, `half_json`: the response is a web page, or truncated.
+//! - `other_order`: the response is well formed, but about another payment. It is signed if the company signs
+//!   responses.
 //!
-//! Operations. Stripe: `create_session`, `get_session`, `list_sessions`, `expire_session`,
-//! `create_payment_intent`, `get_payment_intent`, `confirm_payment_intent`,
-//! `cancel_payment_intent`, `create_refund`, `get_refund`, `list_refunds`, `get_charge`,
-//! `get_dispute`, `list_events`, `get_event`. PayPal: `token`, `create_order`, `get_order`,
-//! `capture_order`, `get_capture`, `refund_capture`, `get_refund`, `verify_webhook_signature`,
-//! `certificate`. VNPay: `pay_page`, `querydr`, `refund`.
+//! Operations:
+//! - Stripe: `create_session`, `get_session`, `list_sessions`, `expire_session`, `create_payment_intent`,
+//!   `get_payment_intent`, `confirm_payment_intent`, `cancel_payment_intent`, `create_refund`, `get_refund`,
+//!   `list_refunds`, `get_charge`, `get_dispute`, `list_events`, `get_event`.
+//! - PayPal: `token`, `create_order`, `get_order`, `capture_order`, `get_capture`, `refund_capture`, `get_refund`,
+//!   `verify_webhook_signature`, `certificate`.
+//! - VNPay: `pay_page`, `querydr`, `refund`.
 //!
 //! # Inside
-//! One folder per company, alike: `model` (its objects), `movements` or `scenes` (what can happen to
-//! them), the API with its gate (who may call, what may be sent, which key was seen), `render` (its
-//! JSON) and the pages. Beside them what all share: `shared` (how one call is answered), `replays`
-//! (idempotency), `faults`, `journal`, `outbox` (delivery with retries), `html`.
+//! Each company has a folder with the same parts: `model` (its objects), `movements` or `scenes` (what can happen to
+//! them), the API with its `gate` (who may call, which parameters are valid, which key was seen), `render` (its JSON)
+//! and the pages. All companies share `company` (how one call is handled), `replays` (idempotency), `faults`,
+//! `journal`, `outbox` (delivery with retries) and `html`.
 
 mod company;
 mod config;
@@ -107,10 +109,10 @@ impl fmt::Debug for Sandbox {
 }
 
 impl Sandbox {
-    /// Starts to listen and serves until [`Sandbox::stop`]. Needs a Tokio runtime.
+    /// Starts the sandbox, which serves until [`Sandbox::stop`]. It needs a tokio runtime.
     ///
     /// # Errors
-    /// The address is not loopback, a key is live or empty, the port is taken.
+    /// When the address is not loopback, a key is live or empty, or the port is taken.
     pub async fn start(config: SandboxConfig) -> Result<Self, SandboxError> {
         config.check()?;
         let (listener, address) = server::listen(config.bind).map_err(SandboxError::Bind)?;
@@ -152,7 +154,7 @@ impl Sandbox {
         let tasks = vec![
             tokio::spawn(async move {
                 if let Err(error) = running.await {
-                    tracing::error!(%error, "the payment sandbox stopped");
+                    tracing::error!(%error, "The HTTP server of the sandbox ended with an error");
                 }
             }),
             tokio::spawn(outbox::run(queue, client)),
@@ -161,43 +163,43 @@ impl Sandbox {
         Ok(Self { address, public_url, paypal_roots, service_url, server, tasks })
     }
 
-    /// Where notifications go from now on: the service's base address.
+    /// Sets the base URL of the service, to which notifications are sent from now on.
     pub fn set_service_url(&self, url: impl Into<String>) {
         *self.service_url.write().unwrap_or_else(PoisonError::into_inner) = url.into();
     }
 
-    /// How a browser reaches the sandbox, without a slash at the end.
+    /// The URL by which a browser reaches the sandbox, without a slash at the end.
     pub fn public_url(&self) -> &str {
         &self.public_url
     }
 
-    /// For `TOPUP_STRIPE_BASE_URL`.
+    /// The value for `TOPUP_STRIPE_BASE_URL`.
     pub fn stripe_base_url(&self) -> String {
         format!("http://{}/stripe", self.address)
     }
 
-    /// For `TOPUP_PAYPAL_BASE_URL`.
+    /// The value for `TOPUP_PAYPAL_BASE_URL`.
     pub fn paypal_base_url(&self) -> String {
         format!("http://{}/paypal", self.address)
     }
 
-    /// For `TOPUP_PAYPAL_CERT_ROOTS`: the certificate authority (PEM) of the played PayPal, new
-    /// with every process; empty when PayPal is not played.
+    /// The content for `TOPUP_PAYPAL_CERT_ROOTS`: the certificate authority (PEM) of the simulated PayPal, which is new
+    /// in every process. It is empty if PayPal is not simulated.
     pub fn paypal_cert_roots_pem(&self) -> String {
         self.paypal_roots.clone()
     }
 
-    /// For `TOPUP_VNPAY_PAY_URL`.
+    /// The value for `TOPUP_VNPAY_PAY_URL`.
     pub fn vnpay_pay_url(&self) -> String {
         format!("{}/vnpay/paymentv2/vpcpay.html", self.public_url)
     }
 
-    /// For `TOPUP_VNPAY_API_URL`.
+    /// The value for `TOPUP_VNPAY_API_URL`.
     pub fn vnpay_api_url(&self) -> String {
         format!("http://{}/vnpay/merchant_webapi/api/transaction", self.address)
     }
 
-    /// Closes the port and drops what was not yet sent.
+    /// Closes the port, and drops the notifications that are not yet sent.
     pub async fn stop(self) {
         self.server.stop(false).await;
         for task in self.tasks {
@@ -227,7 +229,7 @@ impl SharedPartsBuilder {
     }
 }
 
-/// What time alone brings about happens within a second.
+/// Once a second, applies what only depends on the time.
 async fn keep_time(world: Arc<World>) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
     loop {

@@ -1,4 +1,4 @@
-//! Notifications on their way to the service: queued, signed, retried, and on record.
+//! Sends notifications to the service: they are queued, signed, repeated if necessary, and kept on record.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,11 +14,10 @@ use tokio::task::JoinSet;
 use super::tools::{lock, now};
 
 const KEPT: usize = 2_000;
-/// How long a company waits for our answer. Stripe's own limit is of this order.
+/// How long a company waits for our reply. Stripe's own limit is similar.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// One HTTP request that tells the service something. Built anew for every attempt, because
-/// Stripe signs the time of sending.
+/// The HTTP request of one notification. It is built again for every attempt, because Stripe signs the time of sending.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     pub method: reqwest::Method,
@@ -27,19 +26,19 @@ pub(super) struct Outgoing {
     pub body: Vec<u8>,
 }
 
-/// Builds the request for the service at the given base address.
+/// Builds the request for the service at a base URL.
 pub(super) type Make = Arc<dyn Fn(&str) -> Outgoing + Send + Sync>;
 
 pub(super) struct Notification {
     /// The company's event id.
     pub event: String,
     pub kind: String,
-    /// Which payment it is about, in the company's own id.
+    /// The company's id of the payment that the notification is about.
     pub payment: String,
     pub make: Make,
 }
 
-/// When a company gives up, and how long it waits in between.
+/// How often a company sends a notification, and how long it waits in between.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Schedule {
     pub attempts: u32,
@@ -50,20 +49,20 @@ pub(super) struct Schedule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Progress {
-    /// Made, but not sent: muted, or a "never notify" payment.
+    /// Not sent, because the company is muted, or the payment is one without notifications.
     Withheld,
     Pending,
     Delivered,
-    /// Tried as often as the company tries.
+    /// Sent as often as the company does, without success.
     GivenUp,
 }
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Attempt {
     pub at: DateTime<Utc>,
-    /// Absent when the service did not answer.
+    /// The status of the reply; absent if there was none.
     pub status: Option<u16>,
-    /// The service's answer, or what went wrong.
+    /// The reply of the service, or the error.
     pub answer: String,
 }
 
@@ -92,7 +91,7 @@ pub(super) struct Outbox {
     muted: AtomicBool,
     jobs: UnboundedSender<Job>,
     schedule: Schedule,
-    /// Whether the service's answer ends the retries.
+    /// Whether a reply of the service ends the attempts.
     settled: fn(u16, &str) -> bool,
     service_url: Arc<RwLock<String>>,
 }
@@ -117,7 +116,7 @@ impl Outbox {
         self.muted.store(muted, Ordering::SeqCst);
     }
 
-    /// Puts the notification on record and, unless it is withheld, on its way.
+    /// Records a notification, and sends it unless it is withheld.
     pub fn post(self: &Arc<Self>, notification: Notification, withheld: bool) {
         let Notification { event, kind, payment, make } = notification;
         let withheld = withheld || self.muted.load(Ordering::SeqCst);
@@ -134,7 +133,7 @@ impl Outbox {
         }
     }
 
-    /// Sends one again, whatever became of it before. False: there is no such event.
+    /// Sends a notification again, whatever its progress. Returns false if there is no such event.
     pub fn resend(self: &Arc<Self>, event: &str) -> bool {
         let make = {
             let mut rows = lock(&self.rows);
@@ -149,11 +148,11 @@ impl Outbox {
     }
 
     fn send(self: &Arc<Self>, event: String, make: Make) {
-        // Refused only once the sandbox is stopping, when nobody waits for it any more.
+        // This fails only while the sandbox stops. The notification is then not needed.
         let _ = self.jobs.send(Job { outbox: Arc::clone(self), event, make });
     }
 
-    /// Oldest first.
+    /// All notifications, oldest first.
     pub fn list(&self) -> Vec<Delivery> {
         lock(&self.rows).iter().map(|row| row.delivery.clone()).collect()
     }
@@ -172,8 +171,8 @@ impl Outbox {
     }
 }
 
-/// Sends what is queued until the sandbox stops; every notification on its own, because no
-/// company promises an order.
+/// Sends queued notifications until the sandbox stops. Each has a task of its own, because no company promises an
+/// order.
 pub(super) async fn run(mut jobs: UnboundedReceiver<Job>, client: reqwest::Client) {
     let mut under_way = JoinSet::new();
     loop {

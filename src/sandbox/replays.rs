@@ -1,13 +1,14 @@
-//! Idempotency: which keys are in flight and what each one led to.
+//! Idempotency: the keys that are in flight, and the result of each used key.
 //!
-//! Companies differ in what a repeat returns (Stripe: the stored bytes; PayPal: the resource as it
-//! is now), so what is remembered is a type parameter.
+//! Companies return different things for a repetition: Stripe the stored bytes, PayPal the current resource. The stored
+//! result is therefore a type parameter.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use super::tools::lock;
 
+/// The idempotency keys of one company.
 #[derive(Debug)]
 pub(super) struct Replays<D> {
     entries: Arc<Mutex<HashMap<String, Entry<D>>>>,
@@ -19,21 +20,21 @@ struct Entry<D> {
     done: Option<D>,
 }
 
-/// What a key turned out to be.
+/// The state of a key.
 #[derive(Debug)]
 pub(super) enum Claimed<D> {
-    /// New: the caller runs, and remembers with [`Claim::remember`].
+    /// The key is new. The caller carries out the request, and stores the result with [`Claim::remember`].
     First(Claim<D>),
-    /// Seen with the same parameters and answered.
+    /// The key was used with the same parameters, and has a result.
     Again(D),
-    /// Seen with the same parameters, not yet answered.
+    /// The key is being used with the same parameters.
     InFlight,
-    /// Seen with other parameters.
+    /// The key was used with other parameters.
     Different,
 }
 
-/// A key that is being worked on. Dropped without [`Claim::remember`] (the caller hung up, or the
-/// request was refused before it did anything) the key is free again.
+/// A key in use. If it is dropped without [`Claim::remember`], because the caller disconnected or the request was
+/// refused before it had an effect, the key is free again.
 #[derive(Debug)]
 pub(super) struct Claim<D> {
     entries: Arc<Mutex<HashMap<String, Entry<D>>>>,

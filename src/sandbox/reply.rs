@@ -1,4 +1,4 @@
-//! The answer of a played company, before it becomes an HTTP response.
+//! The response of a simulated company, before it becomes an HTTP response.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -27,7 +27,7 @@ impl Reply {
         Self { status, headers: Vec::new(), body: Body::Text { content_type: "text/html; charset=utf-8", text } }
     }
 
-    /// 303: the browser follows with GET, so that a reload never repeats a payment.
+    /// A redirect with 303. The browser follows it with GET, so that a reload never repeats a payment.
     pub fn see_other(location: &str) -> Self {
         let mut reply = Self::html(303, String::new());
         reply.headers.push(("Location", location.to_owned()));

@@ -1,4 +1,4 @@
-//! Tokens, the certificate, and the verification of notifications by asking.
+//! The endpoints for tokens, for the certificate, and for the verification of notifications.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use super::{CERTIFICATE, Paypal};
 use crate::sandbox::reply::{Body, Reply};
 use crate::sandbox::tools::{now, random_capitals, random_id, same_secret};
 
-/// Nine hours, as PayPal's tokens last.
+/// PayPal's tokens are valid for nine hours.
 const TOKEN_SECONDS: i64 = 32_400;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -56,7 +56,7 @@ async fn token(paypal: web::Data<Paypal>, request: HttpRequest, body: web::Bytes
 }
 
 impl Paypal {
-    /// The token endpoint has errors of its own form (RFC 6749, 5.2).
+    /// An error in the form of the token endpoint (RFC 6749, 5.2).
     fn check_client(&self, request: &HttpRequest, body: &[u8]) -> Result<(), Reply> {
         let refuse = |status, error: &str, text: &str| {
             Err(Reply::json(status, json!({ "error": error, "error_description": text })))
@@ -105,13 +105,13 @@ struct Question<'a> {
     transmission_sig: String,
     transmission_time: String,
     webhook_id: String,
-    /// Kept as it stands: the signature is over these bytes.
+    /// The unchanged bytes, because the signature covers them.
     #[serde(borrow)]
     webhook_event: &'a RawValue,
 }
 
 async fn verify(paypal: web::Data<Paypal>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
-    // The event may be anything; the six fields beside it may not.
+    // The event may be any JSON, but the six other fields are checked.
     let beside = serde_json::from_slice::<serde_json::Value>(&body).map(|mut question| {
         if let Some(fields) = question.as_object_mut() {
             fields.remove("webhook_event");

@@ -1,5 +1,5 @@
-//! JSON bodies held against PayPal's schemas (paypal-rest-api-specifications: checkout_orders_v2,
-//! payments_payment_v2). Only what a top-up needs is played; any other field is refused.
+//! Checks JSON bodies against PayPal's schemas (paypal-rest-api-specifications: checkout_orders_v2,
+//! payments_payment_v2). Only the fields that a top-up needs are known; any other field is refused.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::problem::Detail;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
-    /// So many characters, from and to.
+    /// A text with a number of characters in this range.
     Text(usize, usize),
     OneOf(&'static [&'static str]),
     Currency,
@@ -17,8 +17,8 @@ pub(super) enum Kind {
     Locale,
 }
 
-/// A leaf of the schema. `path` is a JSON pointer with `#` for an index; `required` holds within
-/// the nearest array item or object that is there.
+/// A leaf of the schema. `path` is a JSON pointer with `#` for an index. A `required` leaf must be present if the
+/// nearest array item or object above it is present.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rule {
     pub path: &'static str,
@@ -61,7 +61,7 @@ pub(super) const ORDER: &[Rule] = &[
         "/payment_source/paypal/experience_context/landing_page",
         Kind::OneOf(&["LOGIN", "GUEST_CHECKOUT", "NO_PREFERENCE"]),
     ),
-    // Deprecated, but still what an order without a payment source carries.
+    // Deprecated, but an order without a payment source still has it.
     may("/application_context/return_url", Kind::Url),
     may("/application_context/cancel_url", Kind::Url),
     may("/application_context/user_action", ACTION),
@@ -73,7 +73,7 @@ pub(super) const ORDER: &[Rule] = &[
 
 pub(super) const CAPTURE: &[Rule] = &[];
 
-/// The amount may be left out (everything is refunded then), but not be half there.
+/// The amount may be missing, which refunds everything, but it must not be incomplete.
 pub(super) const REFUND: &[Rule] = &[
     may("/amount/currency_code", Kind::Currency),
     may("/amount/value", Kind::Value),
@@ -91,7 +91,7 @@ pub(super) const VERIFY: &[Rule] = &[
     need("/webhook_id", Kind::Text(1, 50)),
 ];
 
-/// Everything that is wrong with the form of `body`.
+/// All errors in the form of `body`.
 pub(super) fn details(rules: &[Rule], body: &Value) -> Vec<Detail> {
     let mut found = Vec::new();
     if !body.is_object() {
@@ -119,7 +119,7 @@ pub(super) fn details(rules: &[Rule], body: &Value) -> Vec<Detail> {
     found
 }
 
-/// `at` is the actual pointer, `pattern` the same with `#` for indexes.
+/// Checks one value. `at` is its pointer, `pattern` the same with `#` for indexes.
 fn walk(rules: &[Rule], value: &Value, at: &str, pattern: &str, found: &mut Vec<Detail>) {
     let below = format!("{pattern}/");
     let branch = rules.iter().any(|rule| rule.path.starts_with(&below));
@@ -147,8 +147,8 @@ fn walk(rules: &[Rule], value: &Value, at: &str, pattern: &str, found: &mut Vec<
     }
 }
 
-/// A required field is missing where its array item or object is there but it is not; at the top
-/// its whole way is required.
+/// The missing required fields. A field is missing if its array item or object is present without it. At the top level,
+/// its whole path is required.
 fn missing(value: &Value, path: &str, at: String, found: &mut Vec<Detail>) {
     let Some(rest) = path.strip_prefix('/') else { return };
     let (step, rest) = match rest.find('/') {
@@ -165,7 +165,7 @@ fn missing(value: &Value, path: &str, at: String, found: &mut Vec<Detail>) {
     match value.get(step) {
         Some(next) => missing(next, rest, at, found),
         None if !value.is_object() => {}
-        // Two required fields below one missing object are one missing object.
+        // Two required fields below one missing object count as one missing object.
         None if found.iter().any(|detail| detail.field.as_deref() == Some(&at)) => {}
         None => found.push(Detail::body("MISSING_REQUIRED_PARAMETER", at, None)),
     }

@@ -1,4 +1,4 @@
-//! What the merchant sees at PayPal. Buttons repeat per order, so their ids end in its number from
+//! The dashboard of the merchant at PayPal. Each order has the same buttons, so their ids end in its number from
 //! the top: `#complete-1`, `#deny-1`, `#refund-1`, `#refund-partial-1`, `#reverse-1`,
 //! `#dispute-open-1`, `#refund-fail-1`.
 

@@ -1,4 +1,4 @@
-//! The way into PayPal's API: token, headers, schema, request id; then the operation.
+//! Checks a call to PayPal's API (token, headers, schema, request id) before its operation runs.
 
 use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -13,17 +13,17 @@ use crate::sandbox::replays::{Claim, Claimed};
 use crate::sandbox::reply::Reply;
 use crate::sandbox::tools::now;
 
-/// A request that got through the gate.
+/// A request that passed the checks.
 #[derive(Debug)]
 pub(super) struct Call {
     pub body: Value,
-    /// `Prefer: return=representation`.
+    /// Whether the request has `Prefer: return=representation`.
     pub representation: bool,
-    /// The resource that the same `PayPal-Request-Id` led to before.
+    /// The resource that an earlier request with the same `PayPal-Request-Id` created.
     pub replayed: Option<String>,
 }
 
-/// What an operation did: to which resource, and what it answers.
+/// The result of an operation: its resource and its response.
 pub(super) struct Done {
     pub id: String,
     pub body: Value,
@@ -39,12 +39,12 @@ struct Ready {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
     Reads,
-    /// 201, and 200 on a replay.
+    /// The status is 201, and 200 for a repetition.
     Creates,
 }
 
 impl Paypal {
-    /// Answers one API call. `rules` is the schema of the body.
+    /// Handles one API call. `rules` is the schema of the body.
     pub(super) async fn call(
         &self,
         operation: &'static str,
@@ -89,8 +89,8 @@ impl Paypal {
             }
             return Ok(Ready { call, claim: None, status: 201 });
         };
-        // The same id may be used for another operation; what else was sent is not compared:
-        // PayPal answers with the resource of the first call.
+        // The same id may be used for another operation. The parameters are not compared, because PayPal returns the
+        // resource of the first call.
         match self.replays.claim(&format!("{} {key}", request.path()), "") {
             Claimed::First(claim) => Ok(Ready { call, claim: Some(claim), status: 201 }),
             Claimed::Again(id) => {
@@ -101,7 +101,7 @@ impl Paypal {
         }
     }
 
-    /// The bearer token must be one of ours and not be over.
+    /// Requires a bearer token of this sandbox that has not expired.
     fn authorize(&self, request: &HttpRequest) -> Result<(), Reply> {
         let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let Some(token) = header.and_then(|header| header.strip_prefix("Bearer ")) else {
@@ -111,7 +111,7 @@ impl Paypal {
         if known.is_some_and(|until| now() < until) {
             return Ok(());
         }
-        // The gateway answers for a token that it does not know, in its own form.
+        // An unknown token gets an error in the form of the gateway.
         let text = "Access Token not found in cache";
         Err(Reply::json(401, json!({ "error": "invalid_token", "error_description": text })))
     }
@@ -125,7 +125,7 @@ fn prefers_representation(request: &HttpRequest) -> Result<bool, Problem> {
     }
 }
 
-/// The body of a POST must say that it is JSON, even an empty one (which means `{}`).
+/// Requires that a POST declares its body as JSON, even an empty body, which means `{}`.
 fn read(request: &HttpRequest, body: &[u8], rules: &[Rule]) -> Result<Value, Problem> {
     if request.method() == Method::GET {
         return Ok(Value::Null);

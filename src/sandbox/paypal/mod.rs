@@ -1,4 +1,4 @@
-//! PayPal, played: tokens, Orders v2, captures, refunds, signed webhooks and their verification.
+//! The simulated PayPal: tokens, Orders v2, captures, refunds, signed webhooks and their verification.
 
 mod access;
 mod check;
@@ -28,7 +28,7 @@ use super::outbox::{Notification, Outgoing};
 use super::replays::Replays;
 use super::tools::{lock, now, random_capitals, random_id};
 
-/// The one certificate there is.
+/// The id of the only certificate.
 const CERTIFICATE: &str = "CERT-360caa42-fca2a594-sandbox";
 
 pub(super) const PROFILE: Profile = Profile {
@@ -45,7 +45,7 @@ pub(super) struct Paypal {
     credentials: PaypalCredentials,
     public_url: String,
     api_url: String,
-    /// Which resource a `PayPal-Request-Id` led to.
+    /// The resource that each `PayPal-Request-Id` created.
     replays: Replays<String>,
     seal: Arc<Seal>,
     books: Mutex<Books>,
@@ -71,7 +71,7 @@ impl Paypal {
         dashboard::routes(config);
     }
 
-    /// The certificate authority that [`Paypal`]'s certificate is checked against.
+    /// The certificate authority of the certificate that signs notifications.
     pub fn roots_pem(&self) -> String {
         self.seal.root_pem.clone()
     }
@@ -80,7 +80,7 @@ impl Paypal {
         format!("{}/v1/notifications/certs/{CERTIFICATE}", self.api_url)
     }
 
-    /// Runs on the books with nobody else at them, then sends the events that came of it.
+    /// Runs with exclusive access to the books, and then sends the resulting events.
     fn with_books<R>(&self, run: impl FnOnce(&mut Books) -> R) -> R {
         let mut books = lock(&self.books);
         let result = run(&mut books);
@@ -134,7 +134,7 @@ impl Paypal {
     }
 }
 
-/// `8-4-4-4-12`, as transmission ids are.
+/// A text of the form `8-4-4-4-12`, as transmission ids have it.
 fn uuid_like() -> String {
     let part = |length| random_id("", length).to_lowercase();
     format!("{}-{}-{}-{}-{}", part(8), part(4), part(4), part(4), part(12))
@@ -159,7 +159,7 @@ impl Company for Paypal {
         })
     }
 
-    /// `tokens` with `lifetime` (seconds of the tokens issued from now on) or `revoke: true`.
+    /// The switch `tokens`, with `lifetime` (the seconds that new tokens are valid) or `revoke: true`.
     fn switch(&self, name: &str, options: &Options) -> Result<Value, SceneError> {
         if name != "tokens" {
             return Err(SceneError::NoSuchAction(name.to_owned()));

@@ -1,4 +1,4 @@
-//! PayPal's objects, as far as a top-up meets them.
+//! The parts of PayPal's objects that a top-up needs.
 
 use std::collections::BTreeMap;
 
@@ -29,20 +29,20 @@ impl OrderStatus {
     }
 }
 
-/// What the capture of an approved order will come to.
+/// The result that the capture of an approved order will have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Plan {
     #[default]
     Completes,
-    /// PENDING with this reason.
+    /// The capture is PENDING with this reason.
     Pending(String),
-    /// A capture of this status: DECLINED, FAILED.
+    /// The capture has this status: DECLINED or FAILED.
     Status(&'static str),
-    /// Refused with this issue.
+    /// The capture is refused with this issue.
     Issue(&'static str),
 }
 
-/// What becomes of refunds that are asked for from now on.
+/// The result that refunds will have from now on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum RefundMode {
     #[default]
@@ -69,7 +69,7 @@ pub(super) struct Order {
     pub updated: DateTime<Utc>,
     pub status: OrderStatus,
     pub units: Vec<Unit>,
-    /// Created with `payment_source.paypal`: then the link is `payer-action`.
+    /// Whether the order was created with `payment_source.paypal`; its link is then `payer-action`.
     pub with_source: bool,
     pub brand: Option<String>,
     pub return_url: Option<String>,
@@ -98,7 +98,7 @@ pub(super) struct Capture {
     pub refunded: Decimal,
     pub custom_id: Option<String>,
     pub invoice_id: Option<String>,
-    /// Taken back by the buyer's bank.
+    /// Whether the buyer's bank took the money back.
     pub charged_back: bool,
 }
 
@@ -113,7 +113,7 @@ pub(super) struct Refund {
     pub custom_id: Option<String>,
     pub invoice_id: Option<String>,
     pub note: Option<String>,
-    /// Everything refunded of the capture so far, this one included.
+    /// The refunded part of the capture, this refund included.
     pub total: Decimal,
 }
 
@@ -128,7 +128,7 @@ pub(super) struct Dispute {
     pub amount: Money,
 }
 
-/// An event that an action brought about, not yet sent.
+/// The event of an action, not yet sent.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub kind: &'static str,
@@ -139,7 +139,7 @@ pub(super) struct Draft {
     pub silent: bool,
 }
 
-/// All that PayPal knows of this merchant.
+/// All objects of the merchant at PayPal.
 #[derive(Debug, Default)]
 pub(super) struct Books {
     pub orders: BTreeMap<String, Order>,
@@ -147,7 +147,7 @@ pub(super) struct Books {
     pub refunds: BTreeMap<String, Refund>,
     pub disputes: BTreeMap<String, Dispute>,
     pub tokens: BTreeMap<String, DateTime<Utc>>,
-    /// Seconds that a new token lives.
+    /// The life of a new token in seconds.
     pub token_lifetime: Option<i64>,
     pub drafts: Vec<Draft>,
 }

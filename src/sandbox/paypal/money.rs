@@ -1,9 +1,9 @@
-//! PayPal's money: a decimal text beside a currency, by PayPal's own table of decimals.
+//! Amounts of PayPal: a decimal text beside a currency, by PayPal's own table of decimals.
 
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-/// developer.paypal.com/api/rest/reference/currency-codes; VND is not among them.
+/// The currencies of developer.paypal.com/api/rest/reference/currency-codes. VND is not among them.
 const SUPPORTED: &[&str] = &[
     "AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "ILS", "JPY", "MXN", "MYR", "NOK",
     "NZD", "PHP", "PLN", "RUB", "SEK", "SGD", "THB", "TWD", "USD",
@@ -18,8 +18,8 @@ pub(super) struct Money {
 }
 
 impl Money {
-    /// The issue that PayPal would name, and which of the two fields it is about. `decimals_issue`
-    /// is what this endpoint says of decimals where the currency has none.
+    /// Reads an amount, or returns the issue that PayPal names and the field that it is about. `decimals_issue` is the
+    /// issue of this endpoint for decimals in a currency without them.
     pub fn read(
         currency: &str,
         value: &str,
@@ -49,7 +49,7 @@ impl Money {
         Self { value, currency: self.currency.clone() }
     }
 
-    /// `{"currency_code","value"}`.
+    /// The JSON `{"currency_code","value"}`.
     pub fn shown(&self) -> Value {
         json!({ "currency_code": self.currency, "value": self.text() })
     }
@@ -59,7 +59,7 @@ impl Money {
         format!("{:.*}", decimals, self.value)
     }
 
-    /// What PayPal keeps: 3.49 % + 0.49, its published rate for the United States.
+    /// The fee of PayPal: 3.49 % + 0.49, its published rate for the United States.
     pub fn fee(&self) -> Self {
         let fee = self.value * Decimal::new(349, 4) + Decimal::new(49, 2);
         let decimals = if WITHOUT_DECIMALS.contains(&self.currency.as_str()) { 0 } else { 2 };
@@ -67,7 +67,7 @@ impl Money {
     }
 }
 
-/// `^((-?[0-9]+)|(-?([0-9]+)?[.][0-9]+))$`, at most 32 characters.
+/// Whether a text matches `^((-?[0-9]+)|(-?([0-9]+)?[.][0-9]+))$` and has at most 32 characters.
 pub(super) fn is_value(text: &str) -> bool {
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let unsigned = text.strip_prefix('-').unwrap_or(text);

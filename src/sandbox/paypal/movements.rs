@@ -1,4 +1,4 @@
-//! What can happen to an order at PayPal, and which events tell of it.
+//! What can happen to an order at PayPal, and the events of each change.
 
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use super::problem::Problem;
 use crate::sandbox::tools::{now, random_capitals};
 
 impl Paypal {
-    /// The buyer agreed; nothing is taken before the merchant captures.
+    /// The buyer approves. No money moves before the merchant captures.
     pub(super) fn approve(&self, books: &mut Books, id: &str, plan: Plan, silent: bool) {
         let Some(order) = books.orders.get_mut(id) else { return };
         order.status = OrderStatus::Approved;
@@ -21,7 +21,7 @@ impl Paypal {
         self.tell_order(books, id, "CHECKOUT.ORDER.APPROVED", summary);
     }
 
-    /// `POST …/capture`: as the scene played at the approval page has it.
+    /// `POST …/capture`. The scene that was played on the approval page decides the result.
     pub(super) fn capture_order(&self, books: &mut Books, id: &str) -> Result<(), Problem> {
         let Some(order) = books.orders.get(id) else {
             return Err(Problem::not_found());
@@ -91,7 +91,7 @@ impl Paypal {
         let problem = Problem::impossible(issue);
         let Some(order) = books.orders.get_mut(id) else { return problem };
         match issue {
-            // The buyer picks another way to pay and approves again.
+            // The buyer chooses another payment method and approves again.
             "INSTRUMENT_DECLINED" | "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING" => {
                 order.plan = Plan::default();
                 order.status = match order.with_source {
@@ -100,7 +100,7 @@ impl Paypal {
                 };
                 problem.link("redirect", self.approval_url(id))
             }
-            // Over by the next call.
+            // The next call no longer finds it.
             "ORDER_COMPLETION_IN_PROGRESS" => {
                 order.plan = Plan::default();
                 problem
@@ -109,7 +109,7 @@ impl Paypal {
         }
     }
 
-    /// A pending capture comes to its end.
+    /// A pending capture ends.
     pub(super) fn settle_capture(&self, books: &mut Books, id: &str, status: &'static str) {
         let Some(capture) = books.captures.get_mut(id) else { return };
         capture.status = status;
@@ -179,8 +179,7 @@ impl Paypal {
         Ok(refund_id)
     }
 
-    /// A refund turns out otherwise than it looked. PayPal has no event for a failed one: it is
-    /// seen by reading it.
+    /// The status of a refund changes. PayPal has no event for a failed refund; only a read shows it.
     pub(super) fn settle_refund(&self, books: &mut Books, id: &str, status: &'static str) {
         let Some(refund) = books.refunds.get_mut(id) else { return };
         let counted = matches!(refund.status, "PENDING" | "COMPLETED");
@@ -195,7 +194,7 @@ impl Paypal {
         }
     }
 
-    /// A chargeback: the money is gone, without anybody asking the merchant.
+    /// A chargeback takes the money, without the merchant's consent.
     pub(super) fn reverse(&self, books: &mut Books, id: &str) {
         let Some(capture) = books.captures.get_mut(id) else { return };
         let amount = capture.amount.of(capture.amount.value - capture.refunded);
@@ -219,7 +218,7 @@ impl Paypal {
         self.tell_refund(books, &refund_id, "PAYMENT.CAPTURE.REVERSED");
     }
 
-    /// Approved, but not captured in time: PayPal gives the money back.
+    /// The order was approved, but not captured in time. PayPal gives the money back.
     pub(super) fn reverse_approval(&self, books: &mut Books, id: &str) {
         let Some(order) = books.orders.get_mut(id) else { return };
         order.status = OrderStatus::Voided;
@@ -341,7 +340,7 @@ impl Paypal {
     }
 }
 
-/// The status follows from how much was given back.
+/// The status of a capture, which follows from the refunded amount.
 fn mark_refunded(capture: &mut Capture) {
     capture.updated = now();
     capture.status = if capture.refunded <= Decimal::ZERO {

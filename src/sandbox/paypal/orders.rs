@@ -1,4 +1,4 @@
-//! `/paypal/v2/checkout/orders`: create, read, capture.
+//! The endpoints of `/paypal/v2/checkout/orders`: create, read, capture.
 
 use std::collections::BTreeSet;
 

@@ -1,8 +1,8 @@
-//! PayPal's approval page.
+//! The approval page of the simulated PayPal.
 //!
 //! Button ids: `#approve`, `#approve-pending`, `#approve-declined`, `#cancel`,
 //! `#approve-never-return`, `#approve-never-notify`, `#expire`, `#complete`, `#deny`. `#notice`
-//! says what happened.
+//! shows what happened.
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! `/paypal/v2/payments`: captures and refunds.
+//! The endpoints of `/paypal/v2/payments`: captures and refunds.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::Value;

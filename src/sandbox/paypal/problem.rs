@@ -9,7 +9,7 @@ use crate::sandbox::tools::random_id;
 #[derive(Debug, Clone)]
 pub(super) struct Detail {
     pub issue: &'static str,
-    /// JSON pointer into the body, or a header's name.
+    /// A JSON pointer into the body, or the name of a header.
     pub field: Option<String>,
     pub value: Option<String>,
     pub location: &'static str,
@@ -39,23 +39,23 @@ impl Detail {
 pub(super) struct Problem {
     status: u16,
     details: Vec<Detail>,
-    /// More links beside the one to the documentation.
+    /// Further links besides the one to the documentation.
     links: Vec<Value>,
 }
 
 impl Problem {
-    /// 400: malformed.
+    /// A 400 for a malformed request.
     pub fn malformed(details: Vec<Detail>) -> Self {
         Self { status: 400, details, links: Vec::new() }
     }
 
-    /// 400 about a header.
+    /// A 400 about a header.
     pub fn header(issue: &'static str, name: &str) -> Self {
         let detail = Detail { issue, field: Some(name.to_owned()), value: None, location: "header" };
         Self::malformed(vec![detail])
     }
 
-    /// 422: well formed, but not possible.
+    /// A 422 for a request that is well formed, but not possible.
     pub fn impossible(issue: &'static str) -> Self {
         let detail = Detail { issue, field: None, value: None, location: "body" };
         Self { status: 422, details: vec![detail], links: Vec::new() }
@@ -103,7 +103,7 @@ impl Problem {
     }
 }
 
-/// The frame of every error, by status.
+/// The common part of all errors, by status.
 pub(in crate::sandbox) fn failure(status: u16) -> Value {
     let (name, message) = match status {
         400 => ("INVALID_REQUEST", "Request is not well-formed, syntactically incorrect, or violates schema."),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::Paypal;
 use super::model::{Books, Capture, Dispute, Order, OrderStatus, Refund, Unit};
 
-/// Seconds, `Z`.
+/// A time with whole seconds and `Z`.
 pub(super) fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
@@ -29,7 +29,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 impl Paypal {
-    /// Where the buyer approves.
+    /// The URL of the page on which the buyer approves.
     pub(super) fn approval_url(&self, order: &str) -> String {
         format!("{}/paypal/checkoutnow?token={order}", self.public_url)
     }
@@ -55,7 +55,7 @@ impl Paypal {
         links.into()
     }
 
-    /// What `Prefer: return=minimal` leaves of an order.
+    /// An order as `Prefer: return=minimal` returns it.
     pub(super) fn minimal_order(&self, order: &Order) -> Value {
         let mut fields = object(json!({
             "id": order.id, "status": order.status.name(), "links": self.order_links(order)
@@ -164,7 +164,7 @@ impl Paypal {
         fields.into()
     }
 
-    /// As a webhook carries it: with the order it belongs to.
+    /// A capture as a webhook contains it: with the id of its order.
     pub(super) fn capture_resource(&self, capture: &Capture) -> Value {
         let mut fields = object(self.capture(capture));
         fields.insert("supplementary_data".to_owned(), json!({ "related_ids": { "order_id": capture.order } }));

@@ -1,4 +1,4 @@
-//! The scenes a person (or a test) can play on a PayPal order: one per button.
+//! The scenes that a person or a test can play on a PayPal order. Each button plays one.
 
 use super::Paypal;
 use super::model::{Books, OrderStatus, Plan, RefundMode};
@@ -33,7 +33,7 @@ pub(super) const ACTIONS: &[(&str, &str)] = &[
     ("dispute-lose", "resolved in the buyer's favour"),
 ];
 
-/// The issues that a capture can be refused with.
+/// The issues with which a capture can be refused.
 const ISSUES: &[&str] = &[
     "INSTRUMENT_DECLINED",
     "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING",
@@ -51,7 +51,7 @@ const ISSUES: &[&str] = &[
     "DUPLICATE_INVOICE_ID",
 ];
 
-/// What an id given from outside stands for.
+/// The objects that an id from outside names.
 struct Subject {
     order: String,
     refund: Option<String>,
@@ -182,7 +182,7 @@ impl Paypal {
     }
 }
 
-/// What the buyer's choice makes of the capture.
+/// The result of the capture that the buyer's choice leads to.
 fn plan(action: &str, options: &Options) -> Result<Plan, SceneError> {
     if let Some(wanted) = options.text("capture_issue") {
         let issue = ISSUES.iter().find(|issue| **issue == wanted);
@@ -206,7 +206,7 @@ fn plan(action: &str, options: &Options) -> Result<Plan, SceneError> {
     })
 }
 
-/// By order, capture, refund or dispute id, or by the merchant's own references.
+/// Finds the objects by an order, capture, refund or dispute id, or by a reference of the merchant.
 fn find(books: &Books, id: &str) -> Option<Subject> {
     if let Some(refund) = books.refunds.get(id) {
         let order = books.captures.get(&refund.capture)?.order.clone();
@@ -241,7 +241,7 @@ fn back(books: &Books, id: &str) -> Option<String> {
     with_token(books.orders.get(id)?.cancel_url.as_deref()?, id, false)
 }
 
-/// `token=<order>` and, on the way to the return page, `PayerID=…`.
+/// A page of the merchant with `token=<order>`; the return page also gets `PayerID=…`.
 fn with_token(url: &str, order: &str, approved: bool) -> Option<String> {
     let mut url = url::Url::parse(url).ok()?;
     url.query_pairs_mut().append_pair("token", order);

@@ -1,4 +1,4 @@
-//! How PayPal signs notifications: RSA-SHA256 with the key of a certificate of its own.
+//! Signs notifications as PayPal does: RSA-SHA256 with the key of a certificate.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,14 +11,14 @@ use rcgen::{
 
 use crate::sandbox::tools::lock;
 
-/// The played certificate authority and the certificate that notifications are signed with.
+/// The simulated certificate authority, and the certificate that signs notifications.
 pub(super) struct Seal {
     key: KeyPair,
     pub leaf_pem: String,
     pub root_pem: String,
 }
 
-/// Two RSA keys cost up to a second, so one process makes them once.
+/// Two RSA keys take up to a second, so a process creates them once.
 static MADE: Mutex<Option<Arc<Seal>>> = Mutex::new(None);
 
 impl Seal {
@@ -33,7 +33,7 @@ impl Seal {
         Ok(seal)
     }
 
-    /// Makes both keys: RSA, 2048 bits.
+    /// Creates both keys: RSA with 2048 bits.
     fn new() -> Result<Self, rcgen::Error> {
         let mut root = CertificateParams::new(Vec::new())?;
         root.distinguished_name.push(DnType::CommonName, "Payment sandbox root (not a real one)");
@@ -53,11 +53,11 @@ impl Seal {
         Ok(Self { key, leaf_pem: leaf.pem(), root_pem: root.pem() })
     }
 
-    /// `PAYPAL-TRANSMISSION-SIG` for a notification: base64 of the PKCS#1 v1.5 signature over
-    /// `id|time|webhook id|crc32 of the body in decimal`.
+    /// The `PAYPAL-TRANSMISSION-SIG` of a notification: the PKCS#1 v1.5 signature of
+    /// `id|time|webhook id|crc32 of the body in decimal` in base64.
     pub fn sign(&self, id: &str, time: &str, webhook_id: &str, body: &[u8]) -> String {
         let message = format!("{id}|{time}|{webhook_id}|{}", crc32fast::hash(body));
-        // Signing fails only for want of memory; an empty signature verifies nowhere.
+        // Signing only fails without memory. The empty signature then verifies nowhere.
         STANDARD.encode(self.key.sign(message.as_bytes()).unwrap_or_default())
     }
 }

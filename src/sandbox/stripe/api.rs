@@ -1,4 +1,4 @@
-//! The endpoints of `/stripe/v1`.
+//! The endpoints of `/stripe/v1` for sessions and PaymentIntents, and the table of all routes.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ fn new_session(call: &Call) -> Result<Session, Problem> {
     for item in 0..items {
         let field = |name: &str| format!("line_items[{item}]{name}");
         let param = field("[price_data][unit_amount]");
-        // Counted items are 0, 1, 2 …: a gap would leave money out unseen.
+        // Items are numbered 0, 1, 2 …. With a gap, an amount would be overlooked.
         let (Some(unit), Some(quantity)) = (form.integer(&param), form.integer(&field("[quantity]"))) else {
             return Err(Problem::invalid("Line items must be numbered without gaps, from 0.").param("line_items"));
         };
@@ -145,7 +145,7 @@ impl Stripe {
             return Err(Problem::missing("payment_intent", id, "intent"));
         };
         let mut object = render::intent(intent, &self.public_url);
-        // A browser does not see what the merchant wrote down for itself.
+        // A browser does not see the merchant's own data.
         if call.browser
             && let Some(fields) = object.as_object_mut()
         {
@@ -236,7 +236,7 @@ async fn get_intent(stripe: Here, request: HttpRequest, id: Id) -> HttpResponse 
     stripe.call("get_payment_intent", &request, &[], Access::Browser, rules::get_intent, work).await
 }
 
-/// A browser proves with the client secret that the payment is its own.
+/// Requires that a browser sends the client secret of the payment.
 fn check_client_secret(books: &Books, id: &str, call: &Call) -> Result<(), Problem> {
     let given = call.form.text("client_secret");
     if given.is_none() && !call.browser {

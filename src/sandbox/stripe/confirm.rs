@@ -1,4 +1,4 @@
-//! Confirming a card payment as Stripe.js does it.
+//! Confirms a card payment, as Stripe.js does.
 
 use super::gate::Call;
 use super::model::{Books, IntentStatus};
@@ -6,8 +6,8 @@ use super::problem::Problem;
 use super::{Stripe, render};
 
 impl Stripe {
-    /// What Stripe.js asks for when the buyer confirms in the card pop-up: the test cards and test
-    /// payment methods decide (docs.stripe.com/testing).
+    /// Confirms a payment from the card pop-up. The test card or test payment method decides the result
+    /// (docs.stripe.com/testing).
     pub(super) fn confirm(&self, books: &mut Books, id: &str, call: &Call) -> Result<(), Problem> {
         let Some(intent) = books.intents.get_mut(id) else {
             return Err(Problem::missing("payment_intent", id, "intent"));

@@ -1,6 +1,6 @@
-//! What the merchant sees at Stripe: payments, refunds, disputes, events.
+//! The dashboard of the merchant at Stripe: payments, refunds, disputes, events.
 //!
-//! Buttons repeat per payment, so their ids end in its number from the top: `#refund-1`,
+//! Each payment has the same buttons, so their ids end in its number from the top: `#refund-1`,
 //! `#refund-partial-1`, `#dispute-open-1`, `#refund-fail-1`, `#resend-1` (per event).
 
 use actix_web::{HttpResponse, web};

@@ -1,7 +1,7 @@
-//! Stripe's bracketed forms, decoded and held against what the endpoint knows.
+//! Decodes Stripe's bracketed forms, and checks them against the parameters of an endpoint.
 //!
-//! A field keeps its whole name (`line_items[0][price_data][currency]`); a rule names it with `#`
-//! for an index and `*` for any key.
+//! A field keeps its whole name (`line_items[0][price_data][currency]`). A rule names it with `#` for an index and `*`
+//! for any key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ pub(super) struct Rule {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
-    /// Text of at most so many characters.
+    /// A text with at most this many characters.
     Text(usize),
     /// A whole number in this range.
     Integer(i64, i64),
@@ -67,7 +67,7 @@ impl Form {
         Ok(Self { fields })
     }
 
-    /// Every field is known and of its kind, every required one is there.
+    /// Checks that every field is known and of its kind, and that no required field is missing.
     pub fn check(&self, rules: &[Rule]) -> Result<(), Problem> {
         for (name, value) in &self.fields {
             let Some(rule) = rules.iter().find(|rule| fits(rule.name, name)) else {
@@ -89,7 +89,7 @@ impl Form {
         Ok(())
     }
 
-    /// A required field of an array is required in each of its items, and in at least one.
+    /// Checks the required fields. Those of an array are required in each item, and there must be at least one item.
     fn required_names(&self, pattern: &str) -> Vec<String> {
         let Some((array, rest)) = pattern.split_once("[#]") else {
             return vec![pattern.to_owned()];
@@ -117,7 +117,7 @@ impl Form {
         self.fields.get(name)?.parse().ok()
     }
 
-    /// The entries below `prefix`: `metadata` gives what stands in `metadata[…]`.
+    /// The entries below `prefix`: `metadata` returns the entries of `metadata[…]`.
     pub fn map(&self, prefix: &str) -> BTreeMap<String, String> {
         self.fields
             .iter()
@@ -128,7 +128,7 @@ impl Form {
             .collect()
     }
 
-    /// How many entries an array or a map has.
+    /// The number of entries of an array or a map.
     pub fn count(&self, prefix: &str) -> usize {
         let opening = format!("{prefix}[");
         let keys: BTreeSet<&str> =
@@ -136,7 +136,7 @@ impl Form {
         keys.len()
     }
 
-    /// The same for the same fields in any order.
+    /// A text that is equal for equal fields in any order.
     pub fn fingerprint(&self) -> String {
         let mut text = form_urlencoded::Serializer::new(String::new());
         text.extend_pairs(&self.fields);
@@ -144,7 +144,7 @@ impl Form {
     }
 }
 
-/// `name` or `name[key][key]…`, no key empty.
+/// Whether a text has the form `name` or `name[key][key]…` without an empty key.
 fn well_formed(name: &str) -> bool {
     let (head, keys) = match name.split_once('[') {
         Some((head, keys)) => (head, Some(keys)),

@@ -1,4 +1,4 @@
-//! The way into Stripe's API: key, version, form, idempotency key; then the operation.
+//! Checks a call to Stripe's API (key, version, form, idempotency key) before its operation runs.
 
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -21,7 +21,7 @@ pub(super) type Here = web::Data<Stripe>;
 /// The id in the path of a call.
 pub(super) type Id = web::Path<String>;
 
-/// Refuses metadata with more keys than Stripe takes.
+/// Refuses metadata with more keys than Stripe accepts.
 pub(super) fn check_size(metadata: &Metadata, param: &str) -> Result<(), Problem> {
     if metadata.len() > 50 {
         return Err(Problem::invalid("Metadata can have up to 50 keys.").param(param));
@@ -32,25 +32,25 @@ pub(super) fn check_size(metadata: &Metadata, param: &str) -> Result<(), Problem
 /// Who may call an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
-    /// The secret key only.
+    /// Only the secret key.
     Secret,
-    /// A browser too: the publishable key beside the payment's client secret.
+    /// Also a browser, with the publishable key and the client secret of the payment.
     Browser,
 }
 
-/// A request that got through the gate.
+/// A request that passed the checks.
 #[derive(Debug)]
 pub(super) struct Call {
     pub form: Form,
     pub version: Option<Version>,
-    /// Called with the publishable key: the client secret must fit.
+    /// Whether the publishable key was used, so that the client secret must match.
     pub browser: bool,
     request_id: String,
     key: Option<String>,
 }
 
 impl Call {
-    /// What `expand` asks for.
+    /// The fields to expand.
     pub fn expand(&self) -> impl Iterator<Item = String> + use<> {
         self.form.map("expand").into_values()
     }
@@ -62,7 +62,7 @@ struct Ready {
 }
 
 impl Stripe {
-    /// Answers one API call. `rules` says which parameters the endpoint knows.
+    /// Handles one API call. `rules` are the parameters that the endpoint knows.
     pub(super) async fn call(
         &self,
         operation: &'static str,
@@ -136,15 +136,15 @@ impl Stripe {
                 }
             }
         }
-        // After the key: a key that comes with other parameters is refused for that, whatever they
-        // are. A refusal here drops the claim, so that the key can be used again.
+        // The parameters are checked after the key, because a key with other parameters is refused in any case. A
+        // refusal here drops the claim, so that the key can be used again.
         match check(&call, rules) {
             Ok(()) => Ok(Ready { call, claim }),
             Err(problem) => Err(decorated(problem.into_reply(), &call)),
         }
     }
 
-    /// True when the caller is a browser with the publishable key.
+    /// Whether the caller is a browser with the publishable key.
     fn authorize(&self, request: &HttpRequest, access: Access) -> Result<bool, Problem> {
         let Some(key) = presented_key(request) else {
             return Err(Problem::unauthorized(
@@ -187,7 +187,7 @@ fn read(request: &HttpRequest, body: &[u8], browser: bool) -> Result<(Form, Opti
         Some(text) => {
             Some(Version::parse(text).ok_or_else(|| Problem::invalid(format!("Invalid Stripe API version: {text}")))?)
         }
-        // Stripe.js leaves the version to the account.
+        // Stripe.js sends no version; the account decides it.
         None if browser => None,
         None => {
             return Err(Problem::invalid(
@@ -216,7 +216,7 @@ fn read(request: &HttpRequest, body: &[u8], browser: bool) -> Result<(Form, Opti
 }
 
 fn check(call: &Call, rules: fn(&Version) -> Vec<Rule>) -> Result<(), Problem> {
-    // The rules of the newest version hold for a browser without one.
+    // A browser without a version gets the rules of the newest one.
     let newest = Version::parse("2026-10-28.endive");
     match call.version.as_ref().or(newest.as_ref()) {
         Some(version) => call.form.check(&rules(version)),

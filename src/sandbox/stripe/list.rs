@@ -1,12 +1,11 @@
-//! Stripe's lists: newest first, by cursor (docs.stripe.com/api/pagination).
+//! The lists of Stripe: newest first, with a cursor (docs.stripe.com/api/pagination).
 
 use serde_json::{Value, json};
 
 use super::gate::Call;
 use super::problem::Problem;
 
-/// Cuts one page out of `objects` (newest first), as `created`, `limit`, `starting_after` and
-/// `ending_before` say.
+/// One page of `objects` (newest first), by `created`, `limit`, `starting_after` and `ending_before`.
 pub(super) fn page(call: &Call, url: &str, objects: Vec<Value>) -> Result<Value, Problem> {
     let form = &call.form;
     let limit = form.integer("limit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(10);

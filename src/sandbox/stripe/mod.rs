@@ -1,4 +1,4 @@
-//! Stripe, played: Checkout, PaymentIntents, refunds, disputes, events.
+//! The simulated Stripe: Checkout, PaymentIntents, refunds, disputes, events.
 
 mod api;
 mod confirm;
@@ -43,7 +43,7 @@ pub(super) const PROFILE: Profile = Profile {
 pub(super) struct Stripe {
     pub shared: SharedParts,
     credentials: StripeCredentials,
-    /// How a browser reaches the payment pages.
+    /// The URL by which a browser reaches the payment pages.
     public_url: String,
     replays: Replays<Reply>,
     books: Mutex<Books>,
@@ -61,8 +61,8 @@ impl Stripe {
         dashboard::routes(config);
     }
 
-    /// Runs on the books with nobody else at them, then sends the events that came of it.
-    /// `cause` is the API request behind it: its id and idempotency key.
+    /// Runs with exclusive access to the books, and then sends the resulting events. `cause` is the id and the
+    /// idempotency key of the API request behind them.
     fn with_books<R>(&self, cause: Option<(&str, Option<&str>)>, run: impl FnOnce(&mut Books) -> R) -> R {
         let mut books = lock(&self.books);
         books.expire_old_sessions(&self.public_url);
@@ -73,7 +73,7 @@ impl Stripe {
         result
     }
 
-    /// The event as the webhook endpoint gets it and as `GET /v1/events` lists it.
+    /// Publishes an event: the webhook endpoint receives it, and `GET /v1/events` lists it.
     fn publish(&self, books: &mut Books, draft: Draft, cause: Option<(&str, Option<&str>)>) {
         let Draft { kind, object, previous, payment, silent } = draft;
         let (id, created) = (random_id("evt_1", 23), unix_now());
@@ -111,7 +111,7 @@ impl Stripe {
         self.shared.outbox.post(notification, silent);
     }
 
-    /// What time alone brings about: sessions past their end expire.
+    /// Applies what only depends on the time: sessions expire.
     pub fn tick(&self) {
         self.with_books(None, |_| ());
     }

@@ -1,4 +1,4 @@
-//! Stripe's objects, as far as a top-up meets them.
+//! The parts of Stripe's objects that a top-up needs.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub(super) struct Session {
     pub adaptive_pricing: bool,
     pub methods: Vec<String>,
     pub metadata: Metadata,
-    /// Made at the buyer's first try, as Stripe does; null until then.
+    /// The PaymentIntent. As at Stripe, it is created at the buyer's first attempt, and null before.
     pub intent: Option<String>,
     pub intent_metadata: Metadata,
     pub intent_description: Option<String>,
@@ -51,7 +51,7 @@ pub(super) enum IntentStatus {
     Canceled,
 }
 
-/// What becomes of the refunds of a payment that are asked for from now on.
+/// The result that refunds of a payment will have from now on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum RefundMode {
@@ -74,14 +74,14 @@ pub(super) struct Intent {
     pub receipt_email: Option<String>,
     pub methods: Vec<String>,
     pub last_payment_error: Option<Value>,
-    /// Where the bank sends the buyer back to after 3-D Secure.
+    /// The page to which the bank sends the buyer after 3-D Secure.
     pub return_url: Option<String>,
     pub latest_charge: Option<String>,
     pub canceled_at: Option<i64>,
     pub cancellation_reason: Option<String>,
     pub session: Option<String>,
     pub refund_mode: RefundMode,
-    /// The notifications of this payment are made, but not sent.
+    /// Whether the notifications of this payment are made, but not sent.
     pub silent: bool,
 }
 
@@ -121,7 +121,7 @@ pub(super) struct Charge {
     pub currency: String,
     pub disputed: bool,
     pub metadata: Metadata,
-    /// `(code, message, decline_code)` of a charge that did not go through.
+    /// The `(code, message, decline_code)` of a failed charge.
     pub failure: Option<(String, String)>,
 }
 
@@ -160,7 +160,7 @@ pub(super) struct Dispute {
     pub metadata: Metadata,
 }
 
-/// An event as `GET /v1/events` shows it.
+/// An event, as `GET /v1/events` shows it.
 #[derive(Debug, Clone)]
 pub(super) struct Event {
     pub id: String,
@@ -168,7 +168,7 @@ pub(super) struct Event {
     pub body: Value,
 }
 
-/// An event that an action brought about, not yet sent.
+/// The event of an action, not yet sent.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub kind: &'static str,
@@ -178,7 +178,7 @@ pub(super) struct Draft {
     pub silent: bool,
 }
 
-/// All that Stripe knows of this merchant.
+/// All objects of the merchant at Stripe.
 #[derive(Debug, Default)]
 pub(super) struct Books {
     pub sessions: BTreeMap<String, Session>,
@@ -189,11 +189,11 @@ pub(super) struct Books {
     /// Oldest first.
     pub events: Vec<Event>,
     pub drafts: Vec<Draft>,
-    /// The version of the last API call: the endpoint's `api_version` is taken to be the same.
+    /// The version of the last API call. The `api_version` of the webhook endpoint is assumed to be the same.
     pub api_version: Option<String>,
 }
 
-/// The newest first, as every list of Stripe's is.
+/// The objects with the newest first, as in all lists of Stripe.
 pub(super) fn newest_first<T>(things: &BTreeMap<String, T>, created: impl Fn(&T) -> i64) -> Vec<&T> {
     let mut list: Vec<&T> = things.values().collect();
     list.sort_by_key(|thing| std::cmp::Reverse(created(thing)));

@@ -2,7 +2,7 @@
 
 use super::problem::Problem;
 
-/// Lower case, as they must be sent.
+/// In lower case, as they must be sent.
 pub(super) const CURRENCIES: &[&str] = &[
     "usd", "aed", "afn", "all", "amd", "ang", "aoa", "ars", "aud", "awg", "azn", "bam", "bbd", "bdt", "bgn", "bhd",
     "bif", "bmd", "bnd", "bob", "brl", "bsd", "bwp", "byn", "bzd", "cad", "cdf", "chf", "clp", "cny", "cop", "crc",
@@ -20,9 +20,9 @@ const ZERO_DECIMAL: &[&str] =
 
 const THREE_DECIMAL: &[&str] = &["kwd", "bhd", "jod", "omr", "tnd"];
 
-/// Whether Stripe would take the amount, in the currency's minor unit.
+/// Checks that Stripe accepts an amount, which is in the minor unit of the currency.
 pub(super) fn check_amount(amount: i64, currency: &str, param: &str) -> Result<(), Problem> {
-    // Half a US dollar is the one minimum Stripe states; others depend on the day's rate.
+    // Half a US dollar is the only minimum that Stripe states. The others depend on exchange rates.
     let least = if currency == "usd" { 50 } else { 1 };
     if amount < least {
         return Err(Problem::invalid(format!(
@@ -50,7 +50,7 @@ pub(super) fn check_amount(amount: i64, currency: &str, param: &str) -> Result<(
     Ok(())
 }
 
-/// For people: `12.34 USD`, `500000 VND`.
+/// An amount for people: `12.34 USD`, `500000 VND`.
 pub(super) fn shown(amount: i64, currency: &str) -> String {
     let code = currency.to_uppercase();
     let digits = if ZERO_DECIMAL.contains(&currency) {

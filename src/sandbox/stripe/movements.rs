@@ -1,4 +1,4 @@
-//! What can happen to a payment at Stripe, and which events tell of it.
+//! What can happen to a payment at Stripe, and the events of each change.
 
 use serde_json::{Value, json};
 
@@ -10,8 +10,8 @@ use super::{Stripe, money, render};
 use crate::sandbox::tools::{random_id, unix_now};
 
 impl Stripe {
-    /// Money taken. `session_event` is what the session's completion is called; `None` for a
-    /// payment whose session has been completed before.
+    /// Takes the money of a payment. `session_event` is the event of the completed session; `None` if the session was
+    /// completed before.
     pub(super) fn succeed(&self, books: &mut Books, id: &str, session_event: Option<&'static str>) {
         let Some(intent) = books.intents.get_mut(id) else {
             return;
@@ -37,7 +37,7 @@ impl Stripe {
         }
     }
 
-    /// The session of this payment is over and, if `paid`, its money is here.
+    /// Completes the session of a payment. `paid` says whether its money has arrived.
     pub(super) fn complete_session(&self, books: &mut Books, intent: &str, paid: bool, event: &'static str) {
         let session = books.intents.get(intent).and_then(|intent| intent.session.clone());
         if let Some(session) = session.and_then(|id| books.sessions.get_mut(&id)) {
@@ -48,7 +48,7 @@ impl Stripe {
         }
     }
 
-    /// The buyer must pass 3-D Secure first.
+    /// The buyer must first pass 3-D Secure.
     pub(super) fn ask_for_otp(&self, books: &mut Books, id: &str) {
         if let Some(intent) = books.intents.get_mut(id) {
             intent.status = IntentStatus::RequiresAction;
@@ -56,7 +56,7 @@ impl Stripe {
         }
     }
 
-    /// An attempt failed. The payment stays payable.
+    /// An attempt fails. The payment can still be paid.
     pub(super) fn decline(
         &self,
         books: &mut Books,
@@ -112,7 +112,7 @@ impl Stripe {
         }
     }
 
-    /// The payment of a session, made at the buyer's first try.
+    /// The payment of a session. It is created at the buyer's first attempt.
     pub(super) fn intent_of_session(&self, books: &mut Books, session: &str) -> Option<String> {
         let session = books.sessions.get_mut(session)?;
         if let Some(intent) = &session.intent {
@@ -129,7 +129,7 @@ impl Stripe {
         Some(id)
     }
 
-    /// Gives money back. `amount` in the minor unit; `None`: all that is left.
+    /// Gives money back. `amount` is in the minor unit; `None` means the whole rest.
     pub(super) fn refund(
         &self,
         books: &mut Books,
@@ -196,7 +196,7 @@ impl Stripe {
         Ok(id)
     }
 
-    /// A refund turns out otherwise than it looked; a failed or cancelled one no longer counts.
+    /// Changes the status of a refund. A failed or cancelled refund no longer counts.
     pub(super) fn settle_refund(&self, books: &mut Books, id: &str, status: RefundStatus) {
         let Some(refund) = books.refunds.get_mut(id) else {
             return;
@@ -219,7 +219,7 @@ impl Stripe {
         }
     }
 
-    /// `inquiry`: only a question, no money is taken yet.
+    /// Opens a dispute. With `inquiry` the bank only asks, and takes no money.
     pub(super) fn open_dispute(
         &self,
         books: &mut Books,
@@ -313,7 +313,7 @@ impl Stripe {
 }
 
 impl Books {
-    /// Sessions end by the clock, and their end is an event.
+    /// Expires sessions by the clock. Each expiry is an event.
     pub(super) fn expire_old_sessions(&mut self, public_url: &str) {
         let now = unix_now();
         let old: Vec<String> = self
@@ -336,7 +336,7 @@ impl Books {
     }
 }
 
-/// Notes an event to be sent; one of a silent payment is only put on record.
+/// Adds an event to be sent. The event of a silent payment is only recorded.
 fn tell(
     books: &mut Books,
     kind: &'static str,

@@ -1,9 +1,9 @@
-//! Stripe's pages for the buyer: Checkout, the card form of Elements, and the bank's 3-D Secure.
+//! The pages of the simulated Stripe: Checkout, the card form of Elements, and the 3-D Secure page of the bank.
 //!
-//! Button ids are the actions' names: `#pay`, `#pay-3ds`, `#decline`, `#pay-twice`,
+//! The id of a button is the name of its action: `#pay`, `#pay-3ds`, `#decline`, `#pay-twice`,
 //! `#pay-notify-twice`, `#pay-late`, `#pay-delayed`, `#delayed-succeed`, `#delayed-fail`,
 //! `#pay-never-notify`, `#cancel`, `#expire`; on the bank's page the field `#otp` and
-//! `#otp-submit`. `#notice` says what happened.
+//! `#otp-submit`. `#notice` shows what happened.
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
@@ -143,7 +143,7 @@ fn wrong_secret() -> Reply {
 }
 
 impl Stripe {
-    /// The client secret is what lets a browser at a payment.
+    /// Only the client secret gives a browser access to a payment.
     fn knows(&self, id: &str, secret: Option<&str>) -> bool {
         self.with_books(None, |books| {
             books.intents.get(id).zip(secret).is_some_and(|(intent, secret)| same_secret(&intent.client_secret, secret))

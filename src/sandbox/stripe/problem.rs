@@ -12,7 +12,7 @@ pub(super) struct Problem {
     message: String,
     param: Option<String>,
     more: Map<String, Value>,
-    /// Refused before anything was done: such an answer is not kept under the idempotency key
+    /// Whether the request was refused before it had an effect. Such a response is not stored under the idempotency key
     /// (docs.stripe.com/api/idempotent_requests).
     pub validation: bool,
 }
@@ -27,12 +27,12 @@ impl Problem {
         Self { validation: true, ..Self::new(400, "invalid_request_error", message) }
     }
 
-    /// The request is well formed, but cannot be done now.
+    /// The request is well formed, but not possible now.
     pub fn impossible(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(400, "invalid_request_error", message).code(code)
     }
 
-    /// Like [`Problem::impossible`], where Stripe gives no code.
+    /// Like [`Problem::impossible`], but without a code of Stripe.
     pub fn refused(message: impl Into<String>) -> Self {
         Self::new(400, "invalid_request_error", message)
     }
@@ -51,7 +51,7 @@ impl Problem {
             .param(param)
     }
 
-    /// 402: the card was declined.
+    /// A 402 for a declined card.
     pub fn card(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(402, "card_error", message).code(code)
     }
@@ -118,7 +118,7 @@ impl Problem {
     }
 }
 
-/// What Stripe says when it breaks.
+/// The body of an internal error of Stripe.
 pub(in crate::sandbox) fn failure(status: u16) -> Value {
     let (kind, code, message) = match status {
         429 => ("invalid_request_error", Some("rate_limit"), "Request rate limit exceeded."),

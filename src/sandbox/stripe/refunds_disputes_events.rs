@@ -1,4 +1,4 @@
-//! The endpoints of `/stripe/v1` for what comes after a payment: charges, refunds, disputes, events.
+//! The endpoints of `/stripe/v1` that are used after a payment: charges, refunds, disputes, events.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
@@ -96,7 +96,7 @@ pub(super) async fn list_events(stripe: Here, request: HttpRequest) -> HttpRespo
     stripe.call("list_events", &request, &[], Access::Secret, rules::list_events, work).await
 }
 
-/// `charge.dispute.*` stands for all of its kind.
+/// Whether a pattern matches a kind of event. `charge.dispute.*` matches all kinds that begin with `charge.dispute.`.
 fn fits(pattern: &str, kind: &str) -> bool {
     pattern.strip_suffix('*').map_or(pattern == kind, |prefix| kind.starts_with(prefix))
 }

@@ -1,5 +1,5 @@
-//! Stripe's objects as JSON (docs.stripe.com/api). Fields that a top-up never fills are null or
-//! left out, as the API allows.
+//! Stripe's objects as JSON (docs.stripe.com/api). Fields that a top-up never fills are null or missing, as the API
+//! allows.
 
 use serde_json::{Value, json};
 
@@ -223,7 +223,7 @@ pub(super) fn dispute(dispute: &Dispute) -> Value {
     })
 }
 
-/// Puts whole objects where `expand` asks for them.
+/// Replaces the ids of expanded fields by whole objects.
 pub(super) fn expand(
     books: &Books,
     mut object: Value,
@@ -247,7 +247,7 @@ pub(super) fn expand(
                     }
                 }
             } else if place.is_null() {
-                // Nothing there yet: the API leaves the null.
+                // There is no object yet, so the field stays null.
                 break;
             }
         }
@@ -266,7 +266,7 @@ fn suffix(id: &str) -> &str {
     id.split_once('_').map_or(id, |(_, rest)| rest)
 }
 
-/// One object of two: a single literal of this many fields is more than the compiler expands.
+/// Joins two objects, because one literal with all fields exceeds the recursion limit of the macro.
 fn joined(first: Value, rest: Value) -> Value {
     match (first, rest) {
         (Value::Object(mut first), Value::Object(rest)) => {

@@ -1,7 +1,7 @@
-//! The parameters each endpoint knows, by API version (docs.stripe.com/api, SDK parameter types).
+//! The parameters of each endpoint, by API version (docs.stripe.com/api, SDK parameter types).
 //!
-//! Only what a top-up needs is played; another parameter of the real API is refused like an unknown
-//! one, so that nothing is sent in the belief that it has been tried here.
+//! Only the parameters that a top-up needs are known. Any other parameter of the real API is refused like an unknown
+//! one, because its effect is not simulated here.
 
 use super::form::{Kind, Rule, may, need};
 
@@ -10,7 +10,7 @@ use super::form::{Kind, Rule, may, need};
 pub(super) struct Version(String);
 
 impl Version {
-    /// The form is `YYYY-MM-DD.name`, of a release train this sandbox has heard of.
+    /// Reads a version of the form `YYYY-MM-DD.name`. The name must be a known release train.
     pub fn parse(text: &str) -> Option<Self> {
         let (date, name) = text.split_once('.')?;
         chrono::NaiveDate::parse_from_str(date, "%Y-%m-%d").ok()?;
@@ -22,12 +22,12 @@ impl Version {
         &self.0
     }
 
-    /// From 2026-09-30.endive a filter on the dynamic set replaces the fixed list of methods.
+    /// Whether a filter on the dynamic set replaces the fixed list of methods, as since 2026-09-30.endive.
     fn filters_methods(&self) -> bool {
         self.0.as_str() >= "2026-09-30"
     }
 
-    /// From 2026-03-25.dahlia the hosted page is called `hosted_page`.
+    /// Whether the hosted page is called `hosted_page`, as since 2026-03-25.dahlia.
     fn renamed_ui_modes(&self) -> bool {
         self.0.as_str() >= "2026-03-25"
     }
@@ -95,7 +95,7 @@ pub(super) fn create_intent(version: &Version) -> Vec<Rule> {
     ]
 }
 
-/// What Stripe.js sends when the buyer presses Pay in the card pop-up.
+/// The parameters that Stripe.js sends when the buyer presses Pay in the card pop-up.
 pub(super) fn confirm_intent(_: &Version) -> Vec<Rule> {
     vec![
         may("client_secret", Kind::Text(200)),
@@ -118,7 +118,7 @@ pub(super) fn cancel_intent(_: &Version) -> Vec<Rule> {
     vec![may("cancellation_reason", Kind::OneOf(REASONS)), may("expand[#]", Kind::Text(100))]
 }
 
-/// Exactly one of `payment_intent` and `charge` is needed; the handler sees to it.
+/// The parameters of a refund. The handler checks that exactly one of `payment_intent` and `charge` is present.
 pub(super) fn create_refund(_: &Version) -> Vec<Rule> {
     const REASONS: &[&str] = &["duplicate", "fraudulent", "requested_by_customer"];
     vec![
@@ -131,7 +131,7 @@ pub(super) fn create_refund(_: &Version) -> Vec<Rule> {
     ]
 }
 
-/// `expand` and nothing else: reads, and expiring a session.
+/// The parameter `expand` only: for reads, and to expire a session.
 pub(super) fn only_expand(_: &Version) -> Vec<Rule> {
     vec![may("expand[#]", Kind::Text(100))]
 }

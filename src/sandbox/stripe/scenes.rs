@@ -1,4 +1,4 @@
-//! The scenes a person (or a test) can play on a payment: one per button.
+//! The scenes that a person or a test can play on a payment. Each button plays one.
 
 use serde_json::Value;
 
@@ -6,17 +6,17 @@ use super::model::{Books, Intent, IntentStatus, Metadata, RefundMode, RefundStat
 use super::{Stripe, render};
 use crate::sandbox::company::{Acted, Options, SceneError};
 
-/// The one-time password that the played bank accepts.
+/// The one-time password that the simulated bank accepts.
 pub(super) const OTP: &str = "123456";
 
 pub(super) const ACTIONS: &[(&str, &str)] = &[
     ("pay", "the card is charged"),
     ("pay-3ds", "the bank asks for a one-time password; then `otp`"),
-    ("otp", "answers 3-D Secure; option `otp`, 123456 is right"),
+    ("otp", "enters the one-time password; option `otp`, 123456 is correct"),
     ("decline", "card_declined, the payment stays open; option `decline_code`"),
     ("pay-twice", "paid, and a second PaymentIntent with the same metadata is paid too"),
     ("pay-notify-twice", "paid, and every event about it is sent twice"),
-    ("pay-late", "expires (or is cancelled) first, and is paid all the same"),
+    ("pay-late", "expires (or is cancelled) first, and is paid nevertheless"),
     ("pay-delayed", "completed but unpaid, as with a bank debit; then delayed-succeed or -fail"),
     ("delayed-succeed", "the delayed money arrives"),
     ("delayed-fail", "the delayed money does not arrive"),
@@ -32,13 +32,13 @@ pub(super) const ACTIONS: &[(&str, &str)] = &[
     ("refunds-refused", "refunds of this payment fail at once from now on"),
     ("dispute-open", "the buyer disputes it, the money is withdrawn; option `amount`"),
     ("inquiry-open", "the buyer's bank only asks, no money is withdrawn"),
-    ("inquiry-close", "the question is settled"),
+    ("inquiry-close", "the inquiry is closed"),
     ("dispute-update", "the dispute is under review"),
     ("dispute-win", "won, the money comes back"),
     ("dispute-lose", "lost"),
 ];
 
-/// What an id given from outside stands for.
+/// The objects that an id from outside names.
 struct Subject {
     session: Option<String>,
     intent: Option<String>,
@@ -68,7 +68,7 @@ impl Stripe {
             return Err(SceneError::NoSuchAction(action.to_owned()));
         }
         let session = subject.session.as_deref();
-        // Neither leads to an attempt, so neither makes a PaymentIntent.
+        // Neither is an attempt to pay, so neither creates a PaymentIntent.
         match (action, session) {
             ("cancel", _) => return Ok(self.acted(books, subject, back(books, session))),
             ("expire", Some(id)) => {
@@ -95,7 +95,7 @@ impl Stripe {
         Ok(self.acted(books, &subject, redirect))
     }
 
-    /// The buyer tries to pay. Says where the browser goes.
+    /// The buyer tries to pay. Returns the page that the browser opens next.
     fn attempt(
         &self,
         books: &mut Books,
@@ -156,7 +156,7 @@ impl Stripe {
         Ok(onward(books, session, intent))
     }
 
-    /// A second payment for the same order: the same metadata, another PaymentIntent.
+    /// A second payment for the same order, with the same metadata and another PaymentIntent.
     fn pay_second(&self, books: &mut Books, first: &str) {
         let Some(first) = books.intents.get(first) else {
             return;
@@ -187,7 +187,7 @@ impl Stripe {
         Ok(None)
     }
 
-    /// What happens to a payment after the buyer has gone.
+    /// The scenes that happen after the buyer has left.
     fn afterwards(
         &self,
         books: &mut Books,
@@ -292,7 +292,7 @@ impl Stripe {
     }
 }
 
-/// By session, PaymentIntent, charge, refund or dispute id, or by the merchant's own reference.
+/// Finds the objects by a session, PaymentIntent, charge, refund or dispute id, or by a reference of the merchant.
 fn find(books: &Books, id: &str) -> Option<Subject> {
     if let Some(refund) = books.refunds.get(id) {
         let session = books.intents.get(&refund.intent).and_then(|it| it.session.clone());
@@ -318,7 +318,7 @@ fn find(books: &Books, id: &str) -> Option<Subject> {
 
 fn latest_refund(books: &Books, intent: &str, becomes: RefundStatus) -> Option<String> {
     let waiting = |status| match becomes {
-        // Even a refund that has succeeded can fail when the bank sends it back.
+        // Even a successful refund can fail later, if the bank returns it.
         RefundStatus::Failed => {
             matches!(status, RefundStatus::Pending | RefundStatus::Succeeded)
         }
@@ -361,7 +361,7 @@ fn require_payable(books: &Books, session: Option<&str>, intent: &str) -> Result
     Ok(())
 }
 
-/// Where the browser goes after the buyer is done.
+/// The page that the browser opens when the buyer is done.
 fn onward(books: &Books, session: Option<&str>, intent: &str) -> Option<String> {
     match session.and_then(|id| books.sessions.get(id)) {
         Some(session) => Some(

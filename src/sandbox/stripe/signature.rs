@@ -1,8 +1,8 @@
-//! `Stripe-Signature` (docs.stripe.com/webhooks).
+//! Makes the `Stripe-Signature` header (docs.stripe.com/webhooks).
 
 use crate::sandbox::tools::hmac_sha256;
 
-/// `t=<unix seconds>,v1=<hex>`: HMAC-SHA256 over `<t>.<body>`, keyed with the whole `whsec_…` text.
+/// The header `t=<unix seconds>,v1=<hex>`, with the HMAC-SHA256 of `<t>.<body>`. The key is the whole `whsec_…` text.
 pub(super) fn header(secret: &str, at: i64, body: &[u8]) -> String {
     let time = at.to_string();
     let signature = hmac_sha256(secret.as_bytes(), &[time.as_bytes(), b".", body]);
@@ -11,7 +11,7 @@ pub(super) fn header(secret: &str, at: i64, body: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    /// Made with Stripe's own library (npm stripe 23.1.0).
+    /// The vector comes from Stripe's own library (npm stripe 23.1.0).
     #[test]
     fn signs_like_the_official_library() {
         let body =

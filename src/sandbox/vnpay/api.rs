@@ -1,4 +1,4 @@
-//! `POST /vnpay/merchant_webapi/api/transaction`: querydr and refund.
+//! The endpoint `POST /vnpay/merchant_webapi/api/transaction`: querydr and refund.
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -6,7 +6,7 @@ use chrono::Duration;
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
-use super::model::{Order, Outcome, Refund, RefundMode, stamp};
+use super::model::{Order, Refund, RefundMode, ResultCodes, stamp};
 use super::{Books, Vnpay, fields, sign};
 use crate::sandbox::reply::Reply;
 use crate::sandbox::tools::{lock, now, random_digits, random_id, same_secret};
@@ -15,7 +15,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     config.route("/vnpay/merchant_webapi/api/transaction", web::post().to(transaction));
 }
 
-/// What the API answers instead of a result; never signed.
+/// An error response of the API. It is never signed.
 #[derive(Debug, Clone, Copy)]
 struct Refusal {
     code: &'static str,
@@ -30,7 +30,7 @@ const REFUND_UNDER_WAY: Refusal = Refusal { code: "94", message: "A refund of th
 const NOT_PAID: Refusal = Refusal { code: "95", message: "The transaction was not successful at VNPAY" };
 const CHECKSUM: Refusal = Refusal { code: "97", message: "Invalid checksum" };
 
-/// A request whose form and seal are right.
+/// A request whose form and signature are correct.
 #[derive(Debug)]
 struct Asked {
     body: Value,
@@ -43,7 +43,7 @@ impl Asked {
 }
 
 async fn transaction(vnpay: web::Data<Vnpay>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
-    // The fault queue tells the two commands apart by their names.
+    // Faults distinguish the two commands by their names.
     let command = serde_json::from_slice::<Value>(&body)
         .ok()
         .and_then(|body| Some(body.get("vnp_Command")?.as_str()?.to_owned()))
@@ -75,7 +75,7 @@ async fn transaction(vnpay: web::Data<Vnpay>, request: HttpRequest, body: web::B
 }
 
 impl Vnpay {
-    /// Errors come with status 200 and no signature.
+    /// An error has status 200 and no signature.
     fn refusal(&self, command: &str, refusal: Refusal) -> Reply {
         Reply::json(
             200,
@@ -96,7 +96,7 @@ impl Vnpay {
         }
         let mut body: Map<String, Value> = serde_json::from_slice(body).map_err(|_| FORMAT)?;
         for value in body.values_mut() {
-            // Amounts come as numbers too; what is signed is their text.
+            // Amounts may also be numbers. The signature covers their text.
             if let Value::Number(number) = value {
                 *value = number.to_string().into();
             }
@@ -145,8 +145,8 @@ impl Vnpay {
         Ok(answer)
     }
 
-    /// About the transaction of that number; without one, about the latest: the last refund, else
-    /// the payment, else the last try.
+    /// The transaction with a number. Without a number, the latest one: the last refund, else the payment, else the
+    /// last attempt.
     fn answer_about(&self, order: &Order, number: &str) -> Result<Value, Refusal> {
         let refund =
             order.refunds.iter().rev().find(|refund| matches!(number, "" | "0") || refund.number.to_string() == number);
@@ -184,7 +184,7 @@ impl Vnpay {
         let order = named(books, asked).ok_or(NOT_FOUND)?;
         let number = asked.text("vnp_TransactionNo");
         let paid = order.tries.iter().find(|one| {
-            one.outcome == Outcome::PAID && (matches!(number, "" | "0") || one.number.to_string() == number)
+            one.outcome == ResultCodes::PAID && (matches!(number, "" | "0") || one.number.to_string() == number)
         });
         let Some(paid) = paid else {
             let known = matches!(number, "" | "0") || order.tries.iter().any(|one| one.number.to_string() == number);
@@ -240,14 +240,14 @@ impl Vnpay {
     }
 }
 
-/// What an answer says of one transaction.
+/// The part of a response about one transaction.
 struct Facts {
     amount: i64,
     date: String,
     number: String,
     kind: String,
     status: &'static str,
-    /// Where it differs from the order's.
+    /// The amount, if it differs from the order's.
     info: Option<String>,
 }
 
@@ -262,7 +262,7 @@ fn refund_facts(refund: &Refund) -> Facts {
     }
 }
 
-/// `vnp_RequestId` must not repeat within a day.
+/// Refuses a `vnp_RequestId` that was used before on this day.
 fn first_use(books: &mut Books, asked: &Asked) -> Result<(), Refusal> {
     let day = stamp(now()).chars().take(8).collect();
     match books.requests.insert((day, asked.text("vnp_RequestId").to_owned())) {
@@ -271,7 +271,7 @@ fn first_use(books: &mut Books, asked: &Asked) -> Result<(), Refusal> {
     }
 }
 
-/// By reference and by the date of the original pay URL.
+/// Finds an order by its reference and by the date of its pay URL.
 fn named<'a>(books: &'a mut Books, asked: &Asked) -> Option<&'a mut Order> {
     books.orders.iter_mut().rev().find(|order| {
         order.txn_ref == asked.text("vnp_TxnRef") && order.create_date == asked.text("vnp_TransactionDate")

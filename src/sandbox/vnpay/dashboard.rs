@@ -1,4 +1,4 @@
-//! What the merchant sees at VNPay. Buttons repeat per order, so their ids end in its number from
+//! The dashboard of the merchant at VNPay. Each order has the same buttons, so their ids end in its number from
 //! the top: `#refunds-pending-1`, `#refund-succeed-1`, `#notify-again-1`.
 
 use actix_web::{HttpResponse, web};

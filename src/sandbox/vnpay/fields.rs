@@ -4,21 +4,21 @@ use super::model::instant;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
-    /// Exactly this.
+    /// Exactly this text.
     Exactly(&'static str),
     OneOf(&'static [&'static str]),
     Digits(usize, usize),
-    /// `yyyyMMddHHmmss`.
+    /// A time as `yyyyMMddHHmmss`.
     Stamp,
-    /// Letters, digits and `.:_-`, which every encoder leaves alone.
+    /// Letters, digits and `.:_-`, which no encoder changes.
     Reference(usize, usize),
-    /// Vietnamese without diacritics, no special characters.
+    /// Vietnamese without diacritics and special characters.
     Plain(usize, usize),
     Address,
-    /// Who asks: a user name or an e-mail address.
+    /// The caller: a user name or an e-mail address.
     Who(usize, usize),
     Url,
-    /// Empty or 0 when the merchant does not know VNPay's number.
+    /// VNPay's number; empty or 0 if the merchant does not know it.
     MaybeDigits(usize),
 }
 

@@ -1,4 +1,4 @@
-//! VNPay PAY 2.1.0, played: the pay page, IPN and return, querydr and refund.
+//! The simulated VNPay PAY 2.1.0: the pay page, IPN and return, querydr and refund.
 
 mod api;
 mod dashboard;
@@ -24,17 +24,17 @@ use super::tools::lock;
 
 #[derive(Debug, Default)]
 struct Books {
-    /// Oldest first. A reference may come back on another day.
+    /// Oldest first. A reference may be used again on another day.
     orders: Vec<Order>,
-    /// `(day, vnp_RequestId)`: unique per day.
+    /// The pairs `(day, vnp_RequestId)`, because a request id is unique within a day.
     requests: BTreeSet<(String, String)>,
-    /// Seconds that querydr is closed after one accepted call; 0: never.
+    /// For how many seconds querydr is refused after an accepted call; 0: not at all.
     throttle: i64,
     throttled_until: Option<DateTime<Utc>>,
 }
 
 impl Books {
-    /// By reference (the latest of that name) or by transaction number.
+    /// Finds an order by its reference (the latest with it) or by a transaction number.
     fn order(&mut self, id: &str) -> Option<&mut Order> {
         self.orders
             .iter_mut()
@@ -52,12 +52,12 @@ pub(super) struct Vnpay {
     books: Mutex<Books>,
 }
 
-/// What VNPay says when it breaks.
+/// The body of an internal error of VNPay.
 fn failure(_: u16) -> Value {
     json!({ "vnp_ResponseCode": "99", "vnp_Message": "Unknown error" })
 }
 
-/// Whether the answer to an IPN ends the calls.
+/// Whether the reply to an IPN ends the attempts.
 fn settled(status: u16, answer: &str) -> bool {
     let code =
         serde_json::from_str::<Value>(answer).ok().and_then(|body| Some(body.get("RspCode")?.as_str()?.to_owned()));
@@ -77,7 +77,7 @@ impl Vnpay {
         dashboard::routes(config);
     }
 
-    /// The signed parameters of IPN and return URL for one try.
+    /// The signed parameters of IPN and return URL for one attempt.
     fn result_query(&self, order: &Order, one: &Try) -> String {
         let paid = one.outcome.status == "00";
         let number = one.number.to_string();
@@ -101,16 +101,16 @@ impl Vnpay {
         format!("{query}&vnp_SecureHash={seal}")
     }
 
-    /// Where the browser goes with the result.
+    /// The URL that the browser opens with the result.
     fn return_url(&self, order: &Order, one: &Try) -> String {
-        // Parsed, so that a space in it becomes part of a legal Location header.
+        // The URL is parsed, so that a space in it becomes valid in a Location header.
         let base = url::Url::parse(&order.return_url).map(String::from);
         let base = base.unwrap_or_else(|_| order.return_url.clone());
         let joint = if base.contains('?') { '&' } else { '?' };
         format!("{base}{joint}{}", self.result_query(order, one))
     }
 
-    /// Tells of a try that is about to be the order's next.
+    /// Sends the IPN of an attempt that is about to be added to the order.
     fn notify(&self, order: &Order, one: &Try) {
         let query = self.result_query(order, one);
         let make = move |service: &str| Outgoing {
@@ -129,7 +129,7 @@ impl Vnpay {
     }
 }
 
-/// VNPay's notifications have no id; ours are the order's tries, counted from 0.
+/// The id of a notification. VNPay has none, so it is the reference with the number of the attempt, counted from 0.
 fn event_id(order: &Order, index: usize) -> String {
     format!("{}-{index}", order.txn_ref)
 }
@@ -148,8 +148,8 @@ impl Company for Vnpay {
         json!({ "orders": books.orders.iter().rev().map(Order::shown).collect::<Vec<_>>() })
     }
 
-    /// `throttle` with `seconds`: after one accepted querydr every other is answered 94 for so
-    /// long, as VNPay's own test system does. 0 switches it off.
+    /// The switch `throttle`, with `seconds`: for so long after an accepted querydr, every other one gets code 94, as
+    /// in VNPay's own test system. 0 switches it off.
     fn switch(&self, name: &str, options: &Options) -> Result<Value, SceneError> {
         let seconds = options.integer("seconds").filter(|seconds| (0..=86_400).contains(seconds));
         match (name, seconds) {

@@ -1,4 +1,4 @@
-//! VNPay's orders: one per pay URL, with the tries of the buyer and the refunds of the merchant.
+//! The orders of VNPay: one for each pay URL, with the attempts of the buyer and the refunds of the merchant.
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
 use serde::Serialize;
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use crate::sandbox::tools::{now, random_digits};
 
-/// An outcome: what IPN and return URL call `vnp_ResponseCode` and `vnp_TransactionStatus`.
+/// The codes of a result: `vnp_ResponseCode` and `vnp_TransactionStatus` in the IPN and the return URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Outcome {
+pub(super) struct ResultCodes {
     pub response: &'static str,
     pub status: &'static str,
 }
 
-impl Outcome {
+impl ResultCodes {
     pub const PAID: Self = Self { response: "00", status: "00" };
 
     pub const fn failed(response: &'static str) -> Self {
@@ -21,19 +21,19 @@ impl Outcome {
     }
 }
 
-/// One try of the buyer.
+/// One attempt of the buyer to pay.
 #[derive(Debug, Clone)]
 pub(super) struct Try {
-    /// `vnp_TransactionNo`; 0 when the buyer never got as far as a bank.
+    /// `vnp_TransactionNo`; 0 if the buyer did not reach a bank.
     pub number: u64,
-    pub outcome: Outcome,
-    /// VND × 100.
+    pub outcome: ResultCodes,
+    /// The amount in VND × 100.
     pub amount: i64,
     pub pay_date: String,
 }
 
 impl Try {
-    pub fn new(outcome: Outcome, amount: i64) -> Self {
+    pub fn new(outcome: ResultCodes, amount: i64) -> Self {
         let number = if outcome.response == "24" { 0 } else { random_digits(8) };
         Self { number, outcome, amount, pay_date: stamp(now()) }
     }
@@ -42,18 +42,18 @@ impl Try {
 #[derive(Debug, Clone)]
 pub(super) struct Refund {
     pub number: u64,
-    /// The merchant's words.
+    /// The text of the merchant.
     pub info: String,
-    /// `02` full, `03` partial.
+    /// `02` for a full refund, `03` for a partial one.
     pub kind: String,
-    /// VND × 100.
+    /// The amount in VND × 100.
     pub amount: i64,
-    /// `vnp_TransactionStatus`: 05, 06 under way, 00 done, 09 refused.
+    /// `vnp_TransactionStatus`: 05 and 06 in progress, 00 done, 09 refused.
     pub status: &'static str,
     pub date: String,
 }
 
-/// What becomes of the refunds that are asked for from now on.
+/// The result that refunds will have from now on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum RefundMode {
@@ -66,15 +66,15 @@ pub(super) enum RefundMode {
 #[derive(Debug, Clone)]
 pub(super) struct Order {
     pub txn_ref: String,
-    /// VND × 100.
+    /// The amount in VND × 100.
     pub amount: i64,
     pub info: String,
-    /// As in the pay URL: querydr and refund name it again.
+    /// The time in the pay URL, which querydr and refund repeat.
     pub create_date: String,
     pub expires: DateTime<Utc>,
     pub return_url: String,
     pub bank_code: String,
-    /// The signed query it was opened with.
+    /// The signed query of the pay URL.
     pub query: String,
     pub tries: Vec<Try>,
     pub refunds: Vec<Refund>,
@@ -83,12 +83,12 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// The first try that brought money.
+    /// The first successful attempt.
     pub fn paid(&self) -> Option<&Try> {
-        self.tries.iter().find(|one| one.outcome == Outcome::PAID)
+        self.tries.iter().find(|one| one.outcome == ResultCodes::PAID)
     }
 
-    /// Whether the buyer may still try.
+    /// Whether the buyer may still pay.
     pub fn finished(&self) -> bool {
         self.tries.iter().any(|one| matches!(one.outcome.status, "00" | "04" | "07"))
     }
@@ -97,7 +97,7 @@ impl Order {
         self.refunds.iter().filter(|refund| refund.status != "09").map(|refund| refund.amount).sum()
     }
 
-    /// For the control API, which is ours and not VNPay's.
+    /// The order as the control API shows it, which is not a format of VNPay.
     pub fn shown(&self) -> Value {
         let tries: Vec<Value> = self
             .tries
@@ -128,7 +128,7 @@ impl Order {
     }
 }
 
-/// `yyyyMMddHHmmss` in Vietnam: a fixed +07:00.
+/// Writes a time as `yyyyMMddHHmmss` in Vietnam, which is always +07:00.
 pub(super) fn stamp(at: DateTime<Utc>) -> String {
     match FixedOffset::east_opt(7 * 3_600) {
         Some(vietnam) => at.with_timezone(&vietnam).format("%Y%m%d%H%M%S").to_string(),
@@ -136,7 +136,7 @@ pub(super) fn stamp(at: DateTime<Utc>) -> String {
     }
 }
 
-/// The instant of such a stamp.
+/// Reads a time stamp.
 pub(super) fn instant(stamp: &str) -> Option<DateTime<Utc>> {
     if stamp.len() != 14 || !stamp.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -146,7 +146,7 @@ pub(super) fn instant(stamp: &str) -> Option<DateTime<Utc>> {
     Some(local.and_local_timezone(vietnam).single()?.with_timezone(&Utc))
 }
 
-/// For people: `500000 VND`.
+/// An amount for people: `500000 VND`.
 pub(super) fn shown_amount(hundredths: i64) -> String {
     format!("{} VND", hundredths / 100)
 }

@@ -1,4 +1,4 @@
-//! VNPay's pay page, the bank's password page, and the error page.
+//! The pages of the simulated VNPay: the pay page, the password page of the bank, and the error page.
 //!
 //! Button ids: `#pay` (then the field `#otp` and `#otp-submit`), `#wrong-otp`, `#insufficient`,
 //! `#cancel`, `#timeout`, `#suspicious`, `#reversed`, `#pay-short`, `#pay-late`, `#pay-twice`,
@@ -20,9 +20,9 @@ use crate::sandbox::html;
 use crate::sandbox::reply::Reply;
 use crate::sandbox::tools::{lock, now, same_secret};
 
-/// NCB's test card (sandbox.vnpayment.vn/apis/vnpay-demo).
+/// The number of NCB's test card (sandbox.vnpayment.vn/apis/vnpay-demo).
 const CARD: &str = "9704198526191432198";
-/// NCB's test card without money.
+/// The number of NCB's test card without money.
 const POOR_CARD: &str = "9704195798459170488";
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -41,7 +41,7 @@ struct ErrorQuery {
     field: Option<String>,
 }
 
-/// The pay URL: checks it as VNPay does, then shows the page.
+/// Opens a pay URL: checks it as VNPay does, and then shows the page.
 async fn open(vnpay: Here, request: HttpRequest) -> HttpResponse {
     let prepare = || vnpay.admit(request.query_string());
     let show = |txn_ref: String, _| Reply::see_other(&format!("/vnpay/pay/{txn_ref}"));
@@ -57,8 +57,8 @@ fn refused(code: &str, field: Option<&str>) -> Reply {
 }
 
 impl Vnpay {
-    /// Takes the order in, or says why not: 03 malformed, 71 unknown terminal, 70 signature,
-    /// 15 window passed, 01 reference used before.
+    /// Records the order, or returns VNPay's code: 03 malformed, 71 unknown terminal, 70 wrong signature, 15 expired,
+    /// 01 reference already used.
     fn admit(&self, query: &str) -> Result<String, Reply> {
         let mut parameters = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -91,7 +91,7 @@ impl Vnpay {
         let same_day =
             books.orders.iter().find(|order| order.txn_ref == txn_ref && day(&order.create_date) == day(&create_date));
         if let Some(known) = same_day {
-            // The same link may be opened again until it is paid.
+            // A link may be opened again until it is paid.
             let again = known.query == signed && !known.finished() && known.expires > now();
             return if again { Ok(txn_ref) } else { Err(refused("01", Some("vnp_TxnRef"))) };
         }
@@ -106,7 +106,7 @@ impl Vnpay {
             expires,
             return_url: text("vnp_ReturnUrl"),
             bank_code: match text("vnp_BankCode") {
-                // These name a kind of payment; the bank is the buyer's choice.
+                // These codes name a kind of payment. The buyer chooses the bank.
                 kind if matches!(kind.as_str(), "" | "VNPAYQR" | "VNBANK" | "INTCARD") => "NCB".to_owned(),
                 bank => bank,
             },
@@ -170,7 +170,7 @@ impl Vnpay {
     }
 }
 
-/// The calendar day of a stamp.
+/// The calendar day of a time stamp.
 fn day(stamp: &str) -> Option<&str> {
     stamp.get(..8)
 }

@@ -1,13 +1,13 @@
-//! The scenes a person (or a test) can play on a VNPay order: one per button.
+//! The scenes that a person or a test can play on a VNPay order. Each button plays one.
 
 use chrono::Duration;
 
-use super::model::{Order, Outcome, RefundMode, Try};
+use super::model::{Order, RefundMode, ResultCodes, Try};
 use super::{Vnpay, event_id};
 use crate::sandbox::company::{Acted, Options, SceneError};
 use crate::sandbox::tools::{lock, now};
 
-/// What the played bank accepts.
+/// The one-time password that the simulated bank accepts.
 pub(super) const OTP: &str = "123456";
 
 pub(super) const ACTIONS: &[(&str, &str)] = &[
@@ -20,15 +20,15 @@ pub(super) const ACTIONS: &[(&str, &str)] = &[
     ("suspicious", "money taken, but suspicious: 07/07"),
     ("reversed", "the bank debited, VNPay has no success: TransactionStatus 04"),
     ("pay-short", "paid, but IPN and querydr name half the amount; option `amount` (VND x 100)"),
-    ("pay-late", "the window passes, and it is paid all the same"),
+    ("pay-late", "the payment window passes, and it is paid nevertheless"),
     ("pay-twice", "two payments with their own TransactionNo"),
     ("pay-never-notify", "paid, but no IPN is ever sent"),
     ("fail-then-pay", "ResponseCode 51 first, then paid"),
     ("notify-again", "the latest IPN once more"),
     ("refunds-succeed", "refunds of this order succeed from now on"),
-    ("refunds-pending", "refunds of this order stay under way (05) from now on"),
+    ("refunds-pending", "refunds of this order stay in progress (05) from now on"),
     ("refunds-refused", "refunds of this order are refused by the bank (09) from now on"),
-    ("refund-succeed", "the refund under way arrives"),
+    ("refund-succeed", "the refund in progress arrives"),
     ("refund-fail", "the latest refund is refused by the bank after all"),
 ];
 
@@ -40,28 +40,28 @@ impl Vnpay {
         };
         let amount = order.amount;
         let tries = match action {
-            "pay" | "pay-never-notify" => vec![(Outcome::PAID, amount)],
-            "wrong-otp" => vec![(Outcome::failed("13"), amount)],
-            "insufficient" => vec![(Outcome::failed("51"), amount)],
-            "cancel" => vec![(Outcome::failed("24"), amount)],
+            "pay" | "pay-never-notify" => vec![(ResultCodes::PAID, amount)],
+            "wrong-otp" => vec![(ResultCodes::failed("13"), amount)],
+            "insufficient" => vec![(ResultCodes::failed("51"), amount)],
+            "cancel" => vec![(ResultCodes::failed("24"), amount)],
             "timeout" => {
                 order.expires = now() - Duration::seconds(1);
-                vec![(Outcome::failed("11"), amount)]
+                vec![(ResultCodes::failed("11"), amount)]
             }
             "fail" => vec![(refusal(options)?, amount)],
-            "suspicious" => vec![(Outcome { response: "07", status: "07" }, amount)],
-            "reversed" => vec![(Outcome { response: "00", status: "04" }, amount)],
+            "suspicious" => vec![(ResultCodes { response: "07", status: "07" }, amount)],
+            "reversed" => vec![(ResultCodes { response: "00", status: "04" }, amount)],
             "pay-short" => {
-                // Whole VND: the last two digits are the factor 100.
+                // The amount must be whole VND: the last two digits come from the factor 100.
                 let short = options.integer("amount").unwrap_or(amount / 200 * 100);
-                vec![(Outcome::PAID, short)]
+                vec![(ResultCodes::PAID, short)]
             }
             "pay-late" => {
                 order.expires = now() - Duration::seconds(1);
-                vec![(Outcome::PAID, amount)]
+                vec![(ResultCodes::PAID, amount)]
             }
-            "pay-twice" => vec![(Outcome::PAID, amount), (Outcome::PAID, amount)],
-            "fail-then-pay" => vec![(Outcome::failed("51"), amount), (Outcome::PAID, amount)],
+            "pay-twice" => vec![(ResultCodes::PAID, amount), (ResultCodes::PAID, amount)],
+            "fail-then-pay" => vec![(ResultCodes::failed("51"), amount), (ResultCodes::PAID, amount)],
             _ => {
                 self.afterwards(order, action)?;
                 return Ok(Acted { object: order.shown(), redirect: None });
@@ -115,11 +115,11 @@ impl Vnpay {
     }
 }
 
-fn refusal(options: &Options) -> Result<Outcome, SceneError> {
+fn refusal(options: &Options) -> Result<ResultCodes, SceneError> {
     const CODES: &[&str] = &["09", "10", "11", "12", "13", "24", "51", "65", "75", "79", "99"];
     let wanted = options.text("code").unwrap_or("99");
     match CODES.iter().find(|code| **code == wanted) {
-        Some(code) => Ok(Outcome::failed(code)),
+        Some(code) => Ok(ResultCodes::failed(code)),
         None => Err(SceneError::Refused(format!("VNPay has no refusal {wanted}"))),
     }
 }

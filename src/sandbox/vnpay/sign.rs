@@ -1,4 +1,4 @@
-//! VNPay's two ways of signing, both HMAC-SHA512 with the terminal's hash secret.
+//! The two signatures of VNPay, both HMAC-SHA512 with the hash secret of the terminal.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::sandbox::tools::hmac_sha512;
 
-/// The query of pay URL, return URL and IPN in the order it is signed: sorted by name, empty
-/// values dropped, form-encoded (space as `+`).
+/// The signed query of pay URL, return URL and IPN: sorted by name, without empty values, form-encoded (a space is
+/// `+`).
 pub(super) fn query(parameters: &BTreeMap<String, String>) -> String {
     let filled = parameters
         .iter()
@@ -15,7 +15,7 @@ pub(super) fn query(parameters: &BTreeMap<String, String>) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(filled).finish()
 }
 
-/// Lower-case hex of the signature over `text`.
+/// The signature of `text` in lower-case hex.
 pub(super) fn seal(secret: &str, text: &str) -> String {
     hmac_sha512(secret.as_bytes(), text.as_bytes())
 }
@@ -82,7 +82,7 @@ pub(super) const REFUND_RESPONSE: &[&str] = &[
     "vnp_OrderInfo",
 ];
 
-/// The values of `names` joined by `|`, raw; an absent one is empty.
+/// The raw values of `names`, joined by `|`. A missing value is empty.
 pub(super) fn joined(body: &Value, names: &[&str]) -> String {
     let values: Vec<String> = names
         .iter()
@@ -95,7 +95,7 @@ pub(super) fn joined(body: &Value, names: &[&str]) -> String {
     values.join("|")
 }
 
-/// Signs an answer of the transaction API in place, if it is one that VNPay signs.
+/// Signs a response of the transaction API in place, if VNPay signs such a response.
 pub(super) fn seal_answer(secret: &str, answer: &mut Value) {
     let names = match answer.get("vnp_Command").and_then(Value::as_str) {
         Some("refund") => REFUND_RESPONSE,
@@ -111,7 +111,7 @@ pub(super) fn seal_answer(secret: &str, answer: &mut Value) {
 mod tests {
     use std::collections::BTreeMap;
 
-    /// Made with the community's library (npm vnpay 2.5.0).
+    /// The vectors come from the community's library (npm vnpay 2.5.0).
     #[test]
     fn signs_a_pay_url_like_the_reference_library() {
         let parameters: BTreeMap<String, String> = [
