@@ -122,6 +122,7 @@ pub fn command(stage: &Stage, database: &str) -> Command {
 fn served_at(log: &str) -> Option<String> {
     log.lines().find_map(|line| {
         let line: serde_json::Value = serde_json::from_str(line).ok()?;
-        (line.get("message")? == "serving").then(|| line.get("url")?.as_str().map(str::to_owned))?
+        (line.get("message")? == "The service accepts requests")
+            .then(|| line.get("url")?.as_str().map(str::to_owned))?
     })
 }

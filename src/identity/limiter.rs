@@ -1,6 +1,5 @@
 //! Limits how many requests a caller may send per minute.
 
-use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -102,12 +101,6 @@ impl<C: Clock> Counted<C> {
 
 fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
-}
-
-impl<C: Clock> fmt::Debug for Limiter<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Limiter").field("per_minute", &self.0.as_ref().map(|counted| counted.limit)).finish()
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Sends notifications to the service: they are queued, signed, repeated if necessary, and kept on record.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -94,12 +93,6 @@ pub(super) struct Outbox {
     /// Whether a reply of the service ends the attempts.
     settled: fn(u16, &str) -> bool,
     service_url: Arc<RwLock<String>>,
-}
-
-impl fmt::Debug for Outbox {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Outbox").field("schedule", &self.schedule).finish_non_exhaustive()
-    }
 }
 
 impl Outbox {

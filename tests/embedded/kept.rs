@@ -1,3 +1,5 @@
+//! Clusters that keep their data: they are started, shared, adopted and stopped.
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! The embedded clusters against the real PostgreSQL of this machine.
+//! Tests the embedded clusters with the real PostgreSQL of this machine.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod kept;

@@ -1,3 +1,5 @@
+//! Other users of the machine cannot reach a cluster.
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
@@ -8,7 +10,7 @@ use topup::embedded::{Cluster, ClusterOptions};
 
 use crate::support::{Folder, ask};
 
-/// A user id that nobody has and PostgreSQL does not run as.
+/// A user id that no user has, and that PostgreSQL does not run as.
 const STRANGER: u32 = 54_321;
 
 fn we_are_root() -> bool {

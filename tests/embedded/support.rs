@@ -1,3 +1,5 @@
+//! Folders, child processes and waits for these tests.
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -6,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use topup::embedded::{Cluster, ClusterOptions};
 
-/// A folder of a test, removed with it. Open to all, so that the user PostgreSQL runs as gets in.
+/// The folder of a test, which is removed with this value. All users may enter it, because PostgreSQL may run as
+/// another user.
 pub struct Folder(pub PathBuf);
 
 impl Folder {
@@ -16,7 +19,7 @@ impl Folder {
         Self(path)
     }
 
-    /// Options for a cluster in here; not durable, for these tests do not pull the plug.
+    /// The options of a cluster in this folder. It is not durable, because these tests simulate no power failure.
     pub fn options(&self) -> ClusterOptions {
         ClusterOptions { durable: false, ..ClusterOptions::new(self.0.join("pg")) }
     }
@@ -64,7 +67,7 @@ pub fn kill_hard(pid: &str) {
     assert!(killed.success());
 }
 
-/// Waits for a condition, at most 20 s.
+/// Waits for a condition for at most 20 s.
 pub fn eventually(what: &str, condition: impl Fn() -> bool) {
     let begin = Instant::now();
     while !condition() {
@@ -73,8 +76,8 @@ pub fn eventually(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
-/// Another process that plays one test again, but with `TOPUP_TEST_FOLDER` set: the test then takes
-/// the part of the process that is going to die.
+/// Another process that runs one test again with `TOPUP_TEST_FOLDER` set. With it, the test acts as the process that
+/// will be killed.
 pub struct Other {
     process: Child,
     output: BufReader<std::process::ChildStdout>,
@@ -97,7 +100,7 @@ impl Other {
         Self { process, output }
     }
 
-    /// What the other process told by [`tell`].
+    /// The text that the other process sent with [`tell`].
     pub fn told(&mut self) -> String {
         for line in (&mut self.output).lines() {
             if let Some((_, text)) = line.unwrap().split_once("told: ") {
@@ -113,7 +116,7 @@ impl Other {
     }
 }
 
-/// Tells the first process something and stays alive until it is killed.
+/// Sends a text to the first process, and waits to be killed.
 pub fn tell(text: &str) -> ! {
     println!("told: {text}");
     loop {

@@ -1,3 +1,5 @@
+//! Throwaway clusters: they end with the process that started them.
+
 use std::path::Path;
 
 use topup::embedded::Cluster;

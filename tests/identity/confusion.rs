@@ -1,4 +1,4 @@
-//! Attempts to have a key used in a way that it is not meant for (RFC 8725 §2.1).
+//! Attacks that try to use a key with another algorithm (RFC 8725 §2.1).
 
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Keys from a JWKS endpoint, over real HTTP.
+//! Keys from a JWKS endpoint over real HTTP.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Keys made for the run, and tokens signed with them.
+//! Keys that are generated for the test run, and tokens signed with them.
 
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ use topup::identity::{IdentitySettings, TokenVerifier};
 
 pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// Making an RSA key takes a while, so the run shares them.
+/// The RSA keys of all tests, because it takes some time to generate one.
 pub static RSA: LazyLock<Signer> = LazyLock::new(Signer::rsa);
 pub static OTHER_RSA: LazyLock<Signer> = LazyLock::new(Signer::rsa);
 
@@ -70,7 +70,7 @@ pub fn hmac(algorithm: Algorithm, secret: &[u8], claims: &Value) -> String {
     jsonwebtoken::encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret)).unwrap()
 }
 
-/// A token from its parts; the signature is whatever is given.
+/// A token from its parts, with any signature.
 pub fn raw(header: &Value, claims: &Value, signature: &[u8]) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}.{}", part(header), part(claims), URL_SAFE_NO_PAD.encode(signature))
@@ -80,12 +80,12 @@ pub fn in_seconds(seconds: i64) -> i64 {
     Utc::now().timestamp() + seconds
 }
 
-/// Claims that are good for an hour.
+/// Claims that are valid for an hour.
 pub fn alice() -> Value {
     json!({"sub": "alice", "scope": "customer", "exp": in_seconds(3600)})
 }
 
-/// Alice's claims with some set otherwise; `null` leaves a claim out.
+/// Alice's claims with changes. `null` removes a claim.
 pub fn alice_with(changes: &Value) -> Value {
     let mut claims = alice();
     for (name, value) in changes.as_object().unwrap() {

@@ -1,4 +1,4 @@
-//! Bearer tokens as a caller sees them: every key source, every reason to be refused, real HTTP for the JWKS.
+//! Tests bearer tokens from the outside: all sources of keys, all reasons to refuse a token, and a JWKS over real HTTP.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 

@@ -1,4 +1,4 @@
-//! Tokens signed with the shared secret, our own among them.
+//! Tokens that are signed with the shared secret, including those of `topup token`.
 
 use std::time::Duration;
 

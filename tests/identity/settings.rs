@@ -1,4 +1,4 @@
-//! Keys that are missing, weak or of the wrong kind: the service does not start with them.
+//! The verifier refuses keys that are missing, weak or of the wrong kind.
 
 use std::time::Duration;
 

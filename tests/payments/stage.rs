@@ -1,4 +1,4 @@
-//! The service beside its sandbox, as payers, payment companies and operators see them.
+//! The stage of the payment tests: a service with its sandbox, as payers, payment companies and operators use them.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::support::{Reply, TestApp, sandbox};
 
 pub use crate::support::sandbox::until;
 
-/// Has a billing profile in Vietnam, where every channel can be chosen.
+/// A customer with a billing profile in Vietnam, who may use all channels.
 pub const PAYER: &str = "demo";
 pub const RETURN_URL: &str = "https://app.example.com/wallet";
 
@@ -51,7 +51,7 @@ impl Way {
         if self == Self::Vnpay { "VND" } else { "USD" }
     }
 
-    /// What is ordered, as it is shown everywhere.
+    /// The amount of the order, as all responses show it.
     pub fn amount(self) -> &'static str {
         if self == Self::Vnpay { "200000" } else { "20.00" }
     }
@@ -71,17 +71,17 @@ impl Way {
         order
     }
 
-    /// The scene in which the payer pays and everything goes well.
+    /// The scene in which the payer pays.
     pub fn pays(self) -> &'static str {
         if self == Self::Paypal { "approve" } else { "pay" }
     }
 
-    /// The same, but the company never says so.
+    /// The scene in which the payer pays, but the company sends no notification.
     pub fn pays_silently(self) -> &'static str {
         if self == Self::Paypal { "approve-never-notify" } else { "pay-never-notify" }
     }
 
-    /// What the sandbox calls the call that asks about a payment.
+    /// The sandbox's name of the call that reads a payment.
     pub fn question(self) -> &'static str {
         match self {
             Self::Checkout => "get_session",
@@ -98,7 +98,7 @@ pub struct Placed {
     pub way: Way,
     pub id: String,
     pub customer: String,
-    /// What the company calls it.
+    /// The company's id of the payment.
     pub at: String,
 }
 
@@ -107,7 +107,7 @@ pub struct Stage {
     http: reqwest::Client,
 }
 
-/// The companies with credentials that the tests know, so that they can sign as the companies do.
+/// Gives the companies known credentials, so that tests can sign as the companies do.
 pub fn known_keys(config: &mut Config) {
     config.stripe.secret_key = Some(STRIPE_KEY.into());
     config.stripe.webhook_secret = Some(STRIPE_WEBHOOK.into());
@@ -141,8 +141,8 @@ impl Stage {
         self.placed(way, &order).await
     }
 
-    /// Reads what the payer needs out of a created order, and opens the payment page where that tells the company
-    /// of the order in the first place (VNPay).
+    /// Reads the payment page from a created order. For VNPay it also opens the page, because VNPay only then knows of
+    /// the order.
     pub async fn placed(&self, way: Way, order: &Reply) -> Placed {
         let text = |pointer: &str| order.body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let url = text("/next_action/redirect/url");
@@ -182,7 +182,7 @@ impl Stage {
         self.app.customer(&placed.customer).send(Method::POST, &path, None, None).await
     }
 
-    /// The payer's browser comes to our return page, with whatever the company put into the query.
+    /// Opens our return page, as the payer's browser does, with the query of the company.
     pub async fn come_back(&self, placed: &Placed, more: &str) -> Reply {
         let path = format!("/v1/providers/{}/return?order={}{more}", placed.way.company(), placed.id);
         self.app.anonymous().get(&path).await
@@ -225,7 +225,7 @@ impl Stage {
         self.company(Method::POST, &path, &json!({})).await.expect(200);
     }
 
-    /// Waits until every notification about a payment was sent so often and taken in the end.
+    /// Waits until all notifications about a payment were sent this often, and accepted in the end.
     pub async fn delivered(&self, placed: &Placed, times: usize) -> Vec<Value> {
         until("all notifications are taken", async || {
             let deliveries = self.deliveries(placed).await;
@@ -246,7 +246,7 @@ impl Stage {
 
     // The platform.
 
-    /// What the database itself says: a query of one column.
+    /// The values of a query with one column.
     pub async fn ask(&self, query: &str) -> Vec<String> {
         #[derive(QueryableByName)]
         struct Answer {
@@ -263,13 +263,13 @@ impl Stage {
         crate::support::execute(&self.app.database, sql).await;
     }
 
-    /// Makes the worker's questions due now, as if the time for them had come, and has them asked.
+    /// Makes the worker's calls to the providers due now, and runs them.
     pub async fn worker_asks(&self) {
         self.execute("UPDATE top_up_orders SET ask_at = now() WHERE ask_at IS NOT NULL").await;
         chores::ask_providers(&self.app.server.app).await.unwrap();
     }
 
-    /// Lets an order's time run out, and has it noticed.
+    /// Lets an order expire, and runs the worker that notices it.
     pub async fn expire(&self, placed: &Placed) {
         let id = placed.id.trim_start_matches("tuo_");
         self.execute(&format!("UPDATE top_up_orders SET expires_at = now() WHERE id = '{id}'")).await;
@@ -291,13 +291,13 @@ impl Stage {
         self.app.customer(&placed.customer).get(&path).await.expect(200)["data"].as_array().unwrap().clone()
     }
 
-    /// What operators see of money that serves no order.
+    /// The unapplied payments, as operators see them.
     pub async fn unapplied(&self) -> Vec<Value> {
         let page = self.app.operator().get("/v1/admin/unapplied-payments?limit=100").await.expect(200);
         page["data"].as_array().unwrap().clone()
     }
 
-    /// The order is completed and its whole amount is credited exactly once.
+    /// Requires that an order is completed, and that its whole amount was credited exactly once.
     pub async fn is_credited(&self, placed: &Placed) -> Value {
         let (way, order) = (placed.way, self.order(placed).await);
         assert_eq!(order["status"], "completed", "{order:#}");
@@ -314,7 +314,7 @@ impl Stage {
         order
     }
 
-    /// The order has this status and nothing was credited for it.
+    /// Requires that an order has this status, and that nothing was credited for it.
     pub async fn is_not_credited(&self, placed: &Placed, status: &str) -> Value {
         let order = self.order(placed).await;
         assert_eq!(order["status"], status, "{order:#}");
@@ -323,7 +323,7 @@ impl Stage {
     }
 }
 
-/// What happened to an order, by the words of its timeline.
+/// The events on the timeline of an order.
 pub fn events(order: &Value) -> Vec<&str> {
     order["timeline"].as_array().unwrap().iter().map(|event| event["event"].as_str().unwrap()).collect()
 }

@@ -66,7 +66,7 @@ impl Drop for Process {
 fn served_at(log: &str) -> Option<String> {
     log.lines().find_map(|line| {
         let line: serde_json::Value = serde_json::from_str(line).ok()?;
-        (line["message"] == "serving").then(|| line["url"].as_str().map(str::to_owned))?
+        (line["message"] == "The service accepts requests").then(|| line["url"].as_str().map(str::to_owned))?
     })
 }
 

@@ -1,4 +1,4 @@
-//! One suite for all providers, against the companies as the sandbox plays them.
+//! The contract of a provider: one suite for all providers, with the companies of the sandbox.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::support::*;
 
-/// One way to pay, and what a person does on the company's page.
+/// One way to pay, and the scene that a person plays on the company's page.
 #[derive(Clone)]
 struct Way {
     channel: Channel,
@@ -110,7 +110,7 @@ impl Stage {
         assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
     }
 
-    /// The payer's browser follows the redirect; VNPay learns of an attempt only then.
+    /// Follows the redirect, as the payer's browser does. VNPay only then knows of the attempt.
     async fn open(&self, created: &Created) {
         if let NextAction::Redirect { url } = &created.next_action {
             let page = self.http.get(url).send().await.unwrap();
@@ -118,7 +118,7 @@ impl Stage {
         }
     }
 
-    /// Waits until a notification has come that says this.
+    /// Waits until a notification states this.
     async fn notified(
         &self,
         provider: &dyn PaymentProvider,
@@ -173,7 +173,7 @@ fn fresh(way: &Way) -> (AttemptRequest, impl Fn(&Created) -> AttemptRef + use<>)
     (asked, stored)
 }
 
-/// The state after the payer paid, with our capture where the company waits for it.
+/// The state after the payer has paid, and after our capture if the company needs one.
 async fn paid(provider: &dyn PaymentProvider, attempt: &AttemptRef) -> PaymentFact {
     let seen = match provider.read(attempt).await.unwrap() {
         Observation::ReadyToCapture => provider.capture(attempt).await.unwrap(),

@@ -1,4 +1,4 @@
-//! Providers against played companies: what goes over the wire, and what an odd answer means.
+//! Tests the providers with simulated companies: the requests that they send, and how they read unusual responses.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions, clippy::panic)]
 
 mod contract;

@@ -21,7 +21,7 @@ pub fn token() -> ResponseTemplate {
         .set_body_json(json!({"access_token": "A21.one", "token_type": "Bearer", "expires_in": 32400}))
 }
 
-/// A played PayPal that grants tokens, and our provider towards it.
+/// A simulated PayPal that grants tokens, and our provider for it.
 async fn played() -> (MockServer, Arc<dyn PaymentProvider>) {
     let server = MockServer::start().await;
     Mock::given(path(TOKEN)).respond_with(token()).mount(&server).await;
@@ -279,7 +279,7 @@ async fn every_issue_of_a_capture_has_its_meaning() {
     }
 }
 
-/// A known request id may be answered from memory for ever, so an attempt that was declined has another key.
+/// PayPal may return a stored response for a known request id at any time, so a declined attempt gets another key.
 #[tokio::test]
 async fn the_capture_after_a_decline_has_a_request_id_of_its_own() {
     let (server, provider) = played().await;

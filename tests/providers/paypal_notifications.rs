@@ -1,3 +1,5 @@
+//! The signed notifications of PayPal.
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -20,7 +22,7 @@ fn provider(settings: PaypalSettings) -> Arc<dyn PaymentProvider> {
     Registry::new(&settings).unwrap().by_channel(Channel::Paypal).unwrap().clone()
 }
 
-/// The vector's notification, its certificate at that URL.
+/// The notification of the vector, with its certificate at this URL.
 fn signed(certificate_url: &str) -> RawNotification {
     let headers = [
         ("paypal-transmission-id", "69cd13f0-d67a-11e5-baa3-778b53f4ae55"),
@@ -32,7 +34,7 @@ fn signed(certificate_url: &str) -> RawNotification {
     notification(&headers, BODY)
 }
 
-/// A played PayPal that serves this at `/cert`.
+/// A simulated PayPal that serves this response at `/cert`.
 async fn serving(certificate: ResponseTemplate) -> (MockServer, Arc<dyn PaymentProvider>, RawNotification) {
     let server = MockServer::start().await;
     Mock::given(path("/cert")).respond_with(certificate).mount(&server).await;
@@ -152,7 +154,7 @@ async fn paypal_is_asked_with_its_own_bytes() {
     }
 }
 
-/// What an event says, by way of the postback: the vectors' key is gone.
+/// The fact of an event, verified by the postback, because the key of the vectors no longer exists.
 async fn fact(kind: &str, resource: Value) -> Fact {
     let server = MockServer::start().await;
     Mock::given(path("/v1/oauth2/token")).respond_with(token()).mount(&server).await;

@@ -120,8 +120,8 @@ async fn a_newer_version_names_the_card_filter_otherwise() {
     assert_eq!(field(&form, "payment_method_types[0]"), None);
 }
 
-/// Stripe takes 30 minutes to 24 hours from the arrival of the call. However late within the order's life it is
-/// repeated, and though the clocks differ by minutes, the same stamp lies between.
+/// Stripe accepts 30 minutes to 24 hours from the arrival of the call. The same time must lie in that range however
+/// late a call is repeated while the order is open, even if the clocks differ by minutes.
 #[tokio::test]
 async fn expiry_stays_within_what_stripe_takes() {
     let (server, provider) = played().await;
@@ -373,7 +373,7 @@ async fn refunds_carry_our_id_and_an_amount() {
     assert_eq!(code, "charge_already_refunded");
 }
 
-/// The key may be forgotten by now, so what was sent once is looked for before it is sent again.
+/// Stripe may have forgotten the key, so a refund that may have been sent is looked for before it is sent again.
 #[tokio::test]
 async fn a_refund_of_long_ago_is_found_and_not_made_again() {
     let paid = attempt("cs_test_1", money("10.05", "USD"), CardFlow::Checkout);

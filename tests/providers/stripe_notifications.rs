@@ -1,4 +1,4 @@
-//! What Stripe tells us, signed.
+//! The signed notifications of Stripe.
 
 use serde_json::{Value, json};
 use topup::domain::payment::{Channel, DisputeStatus, Fact, RefundStatus};

@@ -1,4 +1,4 @@
-//! Settings and requests that the tests share.
+//! Settings and requests for these tests.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub fn money(amount: &str, currency: &str) -> Money {
     Money::new(amount.parse().unwrap(), currency.parse().unwrap()).unwrap()
 }
 
-/// Short enough that a test of a time-out is over at once.
+/// Short time-outs, so that their tests are quick.
 pub fn timeouts() -> Timeouts {
     Timeouts {
         connect: Duration::from_millis(500),
@@ -139,7 +139,7 @@ pub fn notification(headers: &[(&str, &str)], body: &[u8]) -> RawNotification {
     }
 }
 
-/// The fields of a form as the company reads them.
+/// The fields of a form, as the company reads them.
 pub fn form(request: &Request) -> Vec<(String, String)> {
     form_urlencoded::parse(&request.body).into_owned().collect()
 }
@@ -152,7 +152,7 @@ pub fn header<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     request.headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// An observation in a word, for tables.
+/// The name of an observation, for tables.
 pub fn short(observation: &Observation) -> String {
     match observation {
         Observation::Pending { note: Some(note) } => format!("Pending {note}"),

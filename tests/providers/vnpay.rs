@@ -39,7 +39,7 @@ fn this_attempt() -> topup::providers::AttemptRef {
     attempt(REFERENCE, money("500000", "VND"), CardFlow::Checkout)
 }
 
-/// A signed answer; `changes` are made before signing.
+/// A signed response. `changes` are made before it is signed.
 fn answer(changes: Value) -> Value {
     let mut answer = json!({
         "vnp_ResponseId": "r1", "vnp_Command": "querydr", "vnp_ResponseCode": "00", "vnp_Message": "Thành công",
@@ -340,7 +340,8 @@ async fn an_older_refund_is_asked_for_before_it_is_sent() {
     }
 }
 
-/// VNPay may echo the payment's words instead of the refund's: then a refund of the same amount can be any.
+/// VNPay may return the text of the payment instead of that of the refund. A refund of the same amount can then be
+/// another one.
 #[tokio::test]
 async fn a_refund_that_does_not_say_whose_it_is_is_nobodys() {
     let old = Utc::now() - TimeDelta::minutes(5);

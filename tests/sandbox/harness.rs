@@ -1,4 +1,4 @@
-//! A running sandbox, a service that only listens, and patience.
+//! The stage of the sandbox tests: a running sandbox, a service that only records, and functions that wait.
 
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ pub fn config(service_url: &str) -> SandboxConfig {
     config
 }
 
-/// The sandbox beside a service that answers every notification alike.
+/// A sandbox, and a service that gives every notification the same reply.
 pub struct Stage {
     pub sandbox: Sandbox,
     pub service: MockServer,
@@ -65,7 +65,7 @@ impl Stage {
         answer(self.http.post(self.url(path)).json(&body).send().await.unwrap()).await
     }
 
-    /// Plays a scene through the control API, which must take it.
+    /// Plays a scene through the control API, which must accept it.
     pub async fn play(&self, company: &str, id: &str, action: &str, options: Value) -> Value {
         let path = format!("/control/{company}/payments/{id}/{action}");
         let (status, body) = self.post(&path, options).await;
@@ -83,7 +83,7 @@ impl Stage {
         self.service.received_requests().await.unwrap()
     }
 
-    /// Waits until the service has received at least so many notifications.
+    /// Waits until the service has received at least this many notifications.
     pub async fn receives(&self, count: usize) -> Vec<Request> {
         let mut received = Vec::new();
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -95,7 +95,7 @@ impl Stage {
         received
     }
 
-    /// Waits until the delivery log says what `holds` asks for.
+    /// Waits until `holds` is true for the deliveries.
     pub async fn deliveries(&self, company: &str, holds: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {

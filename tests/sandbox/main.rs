@@ -1,4 +1,4 @@
-//! The sandbox over real HTTP: that it speaks as the companies do, and is as strict.
+//! Tests the sandbox over real HTTP: it uses the formats of the companies, and is as strict as they are.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
 mod harness;

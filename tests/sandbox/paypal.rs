@@ -1,4 +1,4 @@
-//! PayPal's API: tokens, strictness, replays.
+//! The API of the simulated PayPal: tokens, strictness, repetitions.
 
 use serde_json::{Value, json};
 

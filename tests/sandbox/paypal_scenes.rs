@@ -1,5 +1,5 @@
-//! What can be played on a PayPal order, and the signed webhooks that tell of it. The signatures
-//! are checked with a certificate library that the sandbox does not use.
+//! The scenes of a PayPal order, and their signed webhooks. The signatures are verified with a certificate library that
+//! the sandbox does not use.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

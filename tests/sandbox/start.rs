@@ -1,4 +1,4 @@
-//! What the sandbox refuses to start with, and how it is switched.
+//! The settings that the sandbox refuses, and its switches.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! Stripe's API: strictness, idempotency, faults.
+//! The API of the simulated Stripe: strictness, idempotency, faults.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! What can be played on a Stripe payment, and the events that tell of it.
+//! The scenes of a Stripe payment, and their events.
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! VNPay: the pay URL, IPN and return, querydr and refund. Everything is signed and verified here
-//! with code of the test's own.
+//! The simulated VNPay: the pay URL, IPN and return, querydr and refund. The tests sign and verify with code of their
+//! own.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ fn vietnam(offset_minutes: i64) -> String {
     at.with_timezone(&zone).format("%Y%m%d%H%M%S").to_string()
 }
 
-/// Response code, transaction status, amount.
+/// The response code, the transaction status and the amount.
 type Told = (&'static str, &'static str, &'static str);
 
 type Fields = BTreeMap<&'static str, String>;
@@ -58,7 +58,7 @@ fn signed(fields: &Fields) -> String {
     format!("{query}&vnp_SecureHash={}", hmac(&query))
 }
 
-/// Takes a signed query apart, insisting that its signature is right.
+/// The parameters of a signed query, whose signature must be correct.
 fn verified(query: &str) -> BTreeMap<String, String> {
     let mut fields: BTreeMap<String, String> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     fields.retain(|name, _| name.starts_with("vnp_"));

@@ -1,5 +1,5 @@
-//! The harness of tests that speak HTTP: one throw-away cluster a binary, one database a test, the whole server in
-//! this process, the payment companies played beside it.
+//! The harness of the HTTP tests. Each test binary has a throwaway cluster, and each test has a database, a whole
+//! server in this process, and simulated payment companies.
 //!
 //! ```ignore
 //! let app = TestApp::spawn().await;
@@ -37,7 +37,7 @@ pub use reply::Reply;
 
 /// Signs the tokens of all tests.
 pub const SECRET: &str = "a secret of the tests, long enough for HS256";
-/// Migrated and seeded; every test's database is a copy.
+/// A migrated and seeded database. The database of each test is a copy of it.
 const TEMPLATE: &str = "template_topup";
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -45,7 +45,7 @@ static CLUSTER: OnceLock<Cluster> = OnceLock::new();
 static PREPARED: OnceCell<()> = OnceCell::const_new();
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// The URL of a database on this binary's cluster. The cluster ends with the process.
+/// The URL of a database of this binary's cluster. The cluster ends with the process.
 pub fn url(database: &str) -> SecretString {
     CLUSTER.get_or_init(|| Cluster::throwaway_blocking(false, &[]).unwrap()).url(database).into()
 }
@@ -54,7 +54,7 @@ pub async fn execute(database: &str, sql: &str) {
     connect(&url(database)).await.unwrap().batch_execute(sql).await.unwrap();
 }
 
-/// A new database, empty.
+/// A new, empty database.
 pub async fn empty_database() -> String {
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
     execute("postgres", &format!("CREATE DATABASE {name}")).await;
@@ -80,7 +80,7 @@ pub async fn database() -> String {
     name
 }
 
-/// Settings for a database of this binary's cluster; the environment of the shell has no say.
+/// The settings for a database of this binary's cluster. The environment of the shell does not affect them.
 pub fn config(database: &str) -> Config {
     let mut config = Config::from_arguments(&[
         "--bind=127.0.0.1:0",
@@ -98,7 +98,7 @@ pub fn config(database: &str) -> Config {
     config
 }
 
-/// A token for the server of any test.
+/// A token that the servers of all tests accept.
 pub fn token(subject: &str, scope: Scope) -> String {
     mint(&SECRET.into(), subject, scope, HOUR, None, None).unwrap()
 }
@@ -121,12 +121,12 @@ impl TestApp {
         Self::try_spawn(&database().await, change).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// A server on a given database, which may refuse to start.
+    /// A server on an existing database, which may refuse to start.
     pub async fn try_spawn(database: &str, change: impl FnOnce(&mut Config)) -> Result<Self, StartError> {
         let mut config = config(database);
         change(&mut config);
         let server = Server::start(config).await?;
-        // Redirects are answers to look at; a proxy of the shell is none of our business.
+        // Tests look at redirects themselves, and ignore a proxy of the shell.
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -152,7 +152,7 @@ impl TestApp {
         self.operator_named("ops")
     }
 
-    /// For moves that need a second one.
+    /// An operator with a name, for actions that need a second operator.
     pub fn operator_named(&self, name: &str) -> Caller<'_> {
         self.bearer(token(name, Scope::Operator))
     }
@@ -165,15 +165,15 @@ impl TestApp {
         Caller { app: self, token: None }
     }
 
-    /// Gives a customer topped-up money the way it comes: billing profile, order, bank transfer, approval.
-    /// Answers the order's id.
+    /// Tops up a customer's wallet in the usual way: billing profile, order, bank transfer, approval. Returns the id of
+    /// the order.
     pub async fn fund(&self, customer: &str, currency: &str, amount: &str) -> String {
         let caller = self.customer(customer);
         let profile = json!({ "name": customer, "email": format!("{customer}@example.com"), "country": "CN" });
         if caller.get("/v1/billing-profile").await.status == 404 {
             caller.send(Method::PUT, "/v1/billing-profile", Some(&profile), None).await.expect(200);
         }
-        // What was ordered only opens the order; what arrives is credited.
+        // The amount that arrives is credited, not the amount of the order.
         let order = caller
             .post(
                 "/v1/top-up-orders",
@@ -197,31 +197,31 @@ impl TestApp {
         id
     }
 
-    /// What is available in a customer's wallet (`""`: the main one), as the API says; `0` where there is none.
+    /// The available money of a customer's wallet by the API (`""` is the main wallet); `0` if there is no wallet.
     pub async fn available(&self, customer: &str, currency: &str, product: &str) -> String {
         let path = format!("/v1/balances?currency={currency}&product={product}");
         let balances = self.customer(customer).get(&path).await.expect(200);
         balances["balances"][0]["available"].as_str().unwrap_or("0").to_owned()
     }
 
-    /// What `topup check` says, whatever it says.
+    /// The report of `topup check`.
     pub async fn report(&self) -> Report {
         check::run(&self.server.app.pool, &mut |_| {}).await.unwrap()
     }
 
-    /// The books agree.
+    /// Requires that the books agree.
     pub async fn check(&self) {
         let report = self.report().await;
         assert!(report.is_clean(), "{}", check::render(&report));
     }
 
-    /// The books agree, and everything stops.
+    /// Requires that the books agree, and stops everything.
     pub async fn finish(self) {
         self.check().await;
         self.stop().await;
     }
 
-    /// Everything stops; for tests that have made the books disagree.
+    /// Stops everything, for tests in which the books disagree.
     pub async fn stop(self) {
         let Self { server, mut guard, .. } = self;
         guard.0 = true;
@@ -229,7 +229,7 @@ impl TestApp {
     }
 }
 
-/// Makes sure that no test forgets to look at the books.
+/// Fails a test that does not check the books.
 struct Guard(bool);
 
 impl Drop for Guard {
@@ -238,7 +238,7 @@ impl Drop for Guard {
     }
 }
 
-/// Who calls.
+/// A caller with its token.
 #[derive(Clone)]
 pub struct Caller<'a> {
     app: &'a TestApp,
@@ -250,7 +250,7 @@ impl Caller<'_> {
         self.send(Method::GET, path, None, None).await
     }
 
-    /// With a fresh `Idempotency-Key`.
+    /// Sends a POST with a new `Idempotency-Key`.
     pub async fn post(&self, path: &str, body: &Value) -> Reply {
         self.post_with_key(path, body, &Uuid::now_v7().to_string()).await
     }
@@ -270,7 +270,7 @@ impl Caller<'_> {
         Reply::of(request).await
     }
 
-    /// For what the others cannot say: other headers, other bodies. Send it with [`Reply::of`].
+    /// A request for other headers or other bodies. Send it with [`Reply::of`].
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.app.client.request(method, format!("{}{path}", self.app.url()));
         match &self.token {

@@ -1,4 +1,4 @@
-//! An answer, read whole.
+//! A response that has been read completely.
 
 use std::ops::Index;
 
@@ -12,12 +12,12 @@ pub struct Reply {
     pub status: u16,
     pub headers: HeaderMap,
     pub text: String,
-    /// Null where the answer is not JSON.
+    /// Null if the response is not JSON.
     pub body: Value,
 }
 
 impl Reply {
-    /// Sends a request and reads the answer.
+    /// Sends a request and reads the response.
     pub async fn of(request: reqwest::RequestBuilder) -> Self {
         let (client, request) = request.build_split();
         let request = request.unwrap();
@@ -33,14 +33,14 @@ impl Reply {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// The answer has this status.
+    /// Requires that the response has this status.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{} {}: {}", self.method, self.path, self.text);
         self
     }
 
-    /// The answer is a problem as RFC 9457 and the house want it, of this status and code.
+    /// Requires a complete problem (RFC 9457) with this status and code.
     #[track_caller]
     pub fn problem(self, status: u16, code: &str) -> Self {
         let reply = self.expect(status).must_be_a_problem();
@@ -48,7 +48,7 @@ impl Reply {
         reply
     }
 
-    /// The answer is a problem, whichever.
+    /// Requires a complete problem (RFC 9457).
     #[track_caller]
     pub fn must_be_a_problem(self) -> Self {
         let context = format!("{} {}: {} {}", self.method, self.path, self.status, self.text);
@@ -64,7 +64,7 @@ impl Reply {
         self
     }
 
-    /// A 422 that names this field with this code.
+    /// Requires a 422 that names this field with this code.
     #[track_caller]
     pub fn names(self, pointer: &str, code: &str) -> Self {
         let reply = self.problem(422, "validation_failed");

@@ -77,7 +77,7 @@ impl Paypal {
         let form: BTreeMap<_, _> = form_urlencoded::parse(body).into_owned().collect();
         match form.get("grant_type").map(String::as_str) {
             Some("client_credentials") if form.len() == 1 => Ok(()),
-            Some("client_credentials") => refuse(400, "invalid_request", "Only grant_type is played here"),
+            Some("client_credentials") => refuse(400, "invalid_request", "Only grant_type is known here"),
             Some(_) => refuse(400, "unsupported_grant_type", "Grant Type is not supported"),
             None => refuse(400, "unsupported_grant_type", "Grant Type is NULL"),
         }
