@@ -1,15 +1,14 @@
-//! The main job against a running server, over HTTP alone: top up by bank transfer and by card, move money to a
-//! product, spend some, see every movement.
+//! A tour of a running server over HTTP: it tops up by bank transfer and by card, moves money to a product, spends some
+//! of it, and lists every movement.
 //!
 //! ```sh
 //! cargo run                           # in one terminal
 //! cargo run --example walkthrough     # in another
 //! ```
-//! Settings come from the environment, as the server's do. It signs its tokens with the key that the server is
-//! configured with (the generated one without configuration), and pays the card order through the sandbox, so it is
-//! for test installations.
+//! The settings come from the environment, like those of the server. The tour signs its tokens with the server's
+//! configured or generated key, and pays the card order through the sandbox, so it is for test installations only.
 
-// What is absent in a JSON answer reads as null; it does not panic.
+// A missing value in a JSON response reads as null, and does not panic.
 #![allow(clippy::indexing_slicing)]
 
 use clap::Parser;
@@ -26,12 +25,12 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 #[derive(Parser)]
 struct CommandLine {
-    /// The server's own settings: where it and its sandbox listen, and the key of its tokens
+    /// The settings of the server: the addresses of the server and the sandbox, and the key of the tokens
     #[command(flatten)]
     config: Config,
 }
 
-/// Who calls: an address and a token.
+/// A caller: the address of the server and a token.
 struct Caller<'a> {
     url: &'a str,
     token: String,
@@ -47,8 +46,8 @@ impl Caller<'_> {
         self.call(Method::POST, path, Some(body)).await
     }
 
-    /// One call. A real client keeps the `Idempotency-Key` of what it wants done and sends it again after a broken
-    /// connection or a 5xx: that is safe.
+    /// Makes one call. A real client keeps the `Idempotency-Key` of a request, and sends the same request with it again
+    /// after a broken connection or a 5xx. The request then takes effect once.
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, Failed> {
         let mut request = self.client.request(method.clone(), format!("{}{path}", self.url)).bearer_auth(&self.token);
         if let Some(body) = body {
@@ -83,16 +82,16 @@ async fn main() -> Result<(), Failed> {
     let caller = |name: &str, scope| -> Result<Caller<'_>, Failed> {
         Ok(Caller { url: &url, token: key.token(name, scope, HOUR)?, client: client.clone() })
     };
-    // A customer of its own each time, so that the figures below are the same each time.
+    // Each run has a new customer, so that the figures below are always the same.
     let name = format!("walk-{}", Uuid::now_v7().simple());
     let (customer, meter, operator) =
         (caller(&name, Scope::Customer)?, caller("meter", Scope::Service)?, caller("ops", Scope::Operator)?);
 
-    println!("1. {name} says who pays");
+    println!("1. {name} enters a billing profile");
     let profile = json!({ "name": "Walk Ltd", "email": "walk@example.com", "country": "CN" });
     customer.call(Method::PUT, "/v1/billing-profile", Some(profile)).await?;
 
-    println!("2. looks at what can be topped up");
+    println!("2. looks at the amounts and channels of a top-up");
     let options = customer.get("/v1/top-up-options?currency=CNY").await?;
     println!("   presets {}", options["presets"]);
     for channel in options["channels"].as_array().into_iter().flatten() {
@@ -135,14 +134,14 @@ async fn main() -> Result<(), Failed> {
     let id = text(&order["id"]);
     println!("   the browser goes to {}", text(&order["next_action"]["redirect"]["url"]));
     pay_in_sandbox(&client, &sandbox, id).await?;
-    // The company's notification is on its way; `verify` asks the company instead of waiting for it.
+    // The company sends a notification. `verify` calls the company instead of waiting for it.
     let paid = customer.call(Method::POST, &format!("/v1/top-up-orders/{id}/verify"), Some(json!({}))).await?;
     println!("   order is {}", text(&paid["status"]));
 
     println!("6. moves 30 CNY to the product whatsapp");
     customer.post("/v1/transfers", json!({ "currency": "CNY", "amount": "30.00", "to_product": "whatsapp" })).await?;
 
-    println!("7. the platform meters a call of 0.0125 CNY, and sends it twice, as after a lost answer");
+    println!("7. the platform meters a call of 0.0125 CNY, and sends it twice, as after a lost response");
     let usage = json!({
         "id": format!("call-{name}"), "customer_id": name, "currency": "CNY", "amount": "0.0125", "product": "whatsapp",
     });
@@ -170,7 +169,7 @@ async fn main() -> Result<(), Failed> {
     Ok(())
 }
 
-/// What a person would do on the payment page: press "Pay".
+/// Does what a person does on the payment page: presses "Pay".
 async fn pay_in_sandbox(client: &reqwest::Client, sandbox: &str, reference: &str) -> Result<(), Failed> {
     let url = format!("{sandbox}/control/stripe/payments/{reference}/pay");
     let response = client.post(&url).json(&json!({})).send().await?;

@@ -1,4 +1,4 @@
-//! What is measured, and what one measurement says.
+//! The measured cases, and the result of one measurement.
 
 use std::time::Duration;
 

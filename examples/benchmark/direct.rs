@@ -1,4 +1,4 @@
-//! PostgreSQL without a service: pgbench.
+//! The comparison: the same deduction by pgbench, directly on PostgreSQL.
 
 use std::fs;
 use std::time::Duration;

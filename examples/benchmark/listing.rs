@@ -1,4 +1,4 @@
-//! Account flows of a large table, and posting on it against an empty one.
+//! Pages of account flows on a large table, and the speed of posting on a large and on an empty table.
 
 use indicatif::ProgressBar;
 

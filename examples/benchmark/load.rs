@@ -1,4 +1,4 @@
-//! Load over HTTP, made by wrk: another process than the service, on a thread of its own.
+//! Load over HTTP by wrk, which is a process of its own and uses one thread.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
-//! How fast the service is, at full durability, beside what PostgreSQL can do without it.
+//! Measures the speed of the service at full durability, and compares it with PostgreSQL alone.
 //!
 //! `cargo run --release --example benchmark` builds the service, starts it on a throw-away cluster, loads it with
-//! wrk, runs pgbench between, and prints a table. Every acknowledged item is looked for in the ledger afterwards.
+//! wrk, runs pgbench in between, and prints a table. Afterwards it looks for every acknowledged item in the ledger.
 
 mod cells;
 mod direct;

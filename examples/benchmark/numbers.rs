@@ -1,4 +1,4 @@
-//! Arithmetic of measurements.
+//! Medians and other arithmetic of measurements.
 #![allow(clippy::as_conversions, reason = "counts and microseconds of a benchmark are exact in a float")]
 
 use std::time::Duration;

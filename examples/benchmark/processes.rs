@@ -1,4 +1,4 @@
-//! Processor time of others, as Linux counts it in `/proc`.
+//! The processor time of other processes, from `/proc` of Linux.
 
 use std::fs;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Tables, as plain text.
+//! Prints tables as plain text.
 
 use crate::cells::{Cell, Sample};
 use crate::listing::Listed;

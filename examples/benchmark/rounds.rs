@@ -1,4 +1,5 @@
-//! Alternating rounds: every cell once a round, so that what the machine does beside them hits all of them alike.
+//! Alternating rounds: each round measures every case once, so that other load on the machine affects all cases
+//! equally.
 
 use std::collections::BTreeMap;
 

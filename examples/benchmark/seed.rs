@@ -1,4 +1,4 @@
-//! Customers with money, and ten million entries; the books agree afterwards.
+//! Creates customers with money and ten million entries. The books agree afterwards.
 
 use topup::domain::customer::CustomerId;
 use topup::domain::entry::{EntryKind, Label};

@@ -1,4 +1,4 @@
-//! The service, as processes of its own.
+//! Runs the service as a process of its own.
 
 use std::fs::{self, File};
 use std::process::{Child, Command, Stdio};

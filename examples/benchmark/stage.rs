@@ -1,4 +1,5 @@
-//! Where it happens: a throw-away cluster with the settings of a durable one, and a folder for scripts and logs.
+//! The stage of the benchmark: a throwaway cluster with the settings of a durable one, and a folder for scripts and
+//! logs.
 
 use std::fs;
 use std::path::PathBuf;

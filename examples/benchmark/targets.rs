@@ -1,4 +1,4 @@
-//! What the figures are held against: ratios within one round, their medians over the rounds.
+//! The targets: ratios within one round, of which the median over the rounds counts.
 
 use crate::cells::{CLIENTS, Sample, customers};
 use crate::numbers::{divided, median};

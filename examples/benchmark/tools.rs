@@ -1,4 +1,4 @@
-//! The programs that it takes.
+//! Finds the programs that the benchmark needs.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

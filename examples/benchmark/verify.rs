@@ -1,4 +1,4 @@
-//! Every acknowledged item is in the ledger, exactly once.
+//! Checks that every acknowledged item is in the ledger exactly once.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What was written to the write-ahead log, and how much of it were images of whole pages after a checkpoint.
+//! Measures the bytes that were written to the write-ahead log, and the share of full-page images after a checkpoint.
 
 use std::process::Command;
 

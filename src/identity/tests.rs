@@ -1,5 +1,5 @@
-//! What depends on the clock: expiry to the second, the cache, and when the JWKS is fetched again. Time is an
-//! argument here; the JWKS comes over real HTTP. What callers can see is in `tests/identity`.
+//! Tests of what depends on the clock: expiry to the second, the cache, and when the JWKS is fetched again. The time is an
+//! argument, and the JWKS comes over real HTTP. `tests/identity` tests what callers can see.
 
 #![allow(clippy::unwrap_used)]
 
@@ -220,7 +220,7 @@ async fn old_keys_serve_while_the_endpoint_is_down() {
     let days_later = NOW + 3 * 86_400;
     verifier.verify_at(&one.token("bob"), days_later).await.unwrap();
     endpoint.requested().await;
-    // A key that may be new cannot be told from one that never was.
+    // A key that may be new cannot be distinguished from a key that never existed.
     assert_eq!(verifier.verify_at(&two.token("bob"), days_later + 60).await, Err(TokenError::KeysUnavailable));
     verifier.verify_at(&one.token("carol"), days_later + 60).await.unwrap();
 }

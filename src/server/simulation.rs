@@ -23,7 +23,7 @@ impl Simulated {
     /// credentials, and simulates none beside a database that is not our own.
     ///
     /// # Errors
-    /// [`StartError::SandboxOnLive`] when simulation is asked for on a database that is stamped live.
+    /// [`StartError::SandboxOnLive`] when the configuration asks for simulation on a database that is stamped live.
     fn choose(
         config: &Config,
         embedded: bool,
@@ -109,7 +109,7 @@ pub async fn start(
     Ok(Some(sandbox))
 }
 
-/// Fills what is not configured with generated credentials. They are new at each start, because whoever knows them
+/// Fills what is not configured with generated credentials. They are new at each start, because anyone who knows them
 /// can make simulated money.
 fn simulated_stripe(configured: Option<StripeSettings>) -> StripeSettings {
     let mut stripe = configured.unwrap_or_else(|| StripeSettings {

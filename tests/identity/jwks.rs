@@ -148,7 +148,7 @@ async fn out_of_reach_is_not_the_callers_fault() {
         assert!(refusal.is_unavailable());
         assert_eq!(endpoint.requests().await, 1);
     }
-    // A port that was ours a moment ago and that nobody listens on now.
+    // A port on which no server listens any more.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let jwks_url = Some(format!("http://{}/jwks.json", listener.local_addr().unwrap()).parse().unwrap());
     drop(listener);

@@ -356,7 +356,7 @@ async fn a_refund_that_does_not_say_whose_it_is_is_nobodys() {
         let sent = server.received_requests().await.unwrap();
         assert!(sent.iter().all(|sent| sent.body_json::<Value>().unwrap()["vnp_Command"] == "querydr"), "{number}");
         assert!(matches!(provider.read_refund(&asked, &own).await, Err(ProviderError::Mismatch { .. })), "{number}");
-        // The number that VNPay gave this refund tells, and only that.
+        // Only the number that VNPay gave this refund identifies it.
         let known = provider.read_refund(&asked, "999").await.unwrap();
         let expected = if number == "999" { RefundStatus::Succeeded } else { RefundStatus::Pending };
         assert_eq!((known.status, known.refund_id.as_str()), (expected, "999"), "{number}");

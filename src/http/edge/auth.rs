@@ -32,7 +32,7 @@ pub fn is_public(path: &str) -> bool {
 }
 
 /// Verifies tokens and counts calls.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Gate {
     pub verifier: Arc<TokenVerifier>,
     pub customers: Arc<Limiter>,
