@@ -1,8 +1,9 @@
 //! Creates customers with money and ten million entries. The books agree afterwards.
 
 use topup::domain::customer::CustomerId;
-use topup::domain::entry::{EntryKind, Label};
-use topup::domain::posting::{Change, Posting, WalletKey};
+use topup::domain::money::Money;
+use topup::domain::movement::top_up::{AppliedPayment, top_up_without_order};
+use topup::domain::posting::Posting;
 use topup::domain::product::Product;
 use topup::storage::pool::Pool;
 use topup::storage::transaction::transact;
@@ -52,25 +53,11 @@ pub fn customers<'s>(stage: &'s Stage, name: &str) -> Outcome<Database<'s>> {
 }
 
 fn credit(customer: &str, payment: &str) -> Outcome<Posting> {
-    Ok(Posting {
-        wallet: WalletKey {
-            customer: CustomerId::new(customer).ok_or("not a customer")?,
-            currency: "CNY".parse()?,
-            product: Product::main(),
-        },
-        fallback: None,
-        change: Change::Credit { amount: 1_000_000.into() },
-        label: Label {
-            kind: EntryKind::Recharge,
-            key: format!("pay_{payment}:1"),
-            fingerprint: 0,
-            counterpart: "bank:benchmark".to_owned(),
-            reference: Some(format!("pay_{payment}")),
-            description: None,
-            metadata: None,
-            occurred_at: None,
-        },
-    })
+    let customer = CustomerId::new(customer).ok_or("not a customer")?;
+    let payment =
+        AppliedPayment { id: payment.parse()?, application: 1, provider: "bank", merchant_account: "benchmark" };
+    let million = Money::new(1_000_000.into(), "CNY".parse()?)?;
+    Ok(top_up_without_order(&customer, &Product::main(), payment, million))
 }
 
 /// Adds about this many entries, in the order of time as they would have come: every fifth of the customer `hot`,

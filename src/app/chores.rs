@@ -5,6 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::orders::cancel::end_at_provider;
 use super::settlement::{self, Source};
 use super::{App, Error};
+use crate::domain::movement::expiry::sweep;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::posting::{Posting, WalletKey};
 use crate::storage::transaction::transact;
@@ -115,7 +116,7 @@ pub async fn sweep_wallets(app: &App) -> Result<usize, Error> {
     wallets.sort();
     wallets.dedup();
     let count = wallets.len();
-    let sweeps: Vec<Posting> = wallets.into_iter().map(Posting::sweep).collect();
+    let sweeps: Vec<Posting> = wallets.into_iter().map(sweep).collect();
     if !sweeps.is_empty() {
         transact(&app.pool, async |conn| Ok::<_, Error>(ledger::post(conn, &sweeps).await?)).await?;
     }

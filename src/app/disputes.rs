@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::refunds::book::{self, Direction, Source};
 use super::refunds::{lock, note, payment};
 use super::{App, Error};
-use crate::domain::entry::EntryKind;
 use crate::domain::id::IdKind;
+use crate::domain::movement::TakeBackId;
 use crate::domain::order::Order;
 use crate::domain::payment::{DisputeFact, DisputeStatus, RefundFact};
 use crate::domain::refund::dispute_may_become;
@@ -189,12 +189,7 @@ async fn follow(
 }
 
 fn source(dispute: &Dispute) -> Source {
-    Source {
-        id: IdKind::Dispute.show(dispute.id),
-        taken: EntryKind::Dispute,
-        returned: EntryKind::DisputeReturned,
-        counterpart: format!("dispute:{}", dispute.provider),
-    }
+    Source { id: TakeBackId::Dispute(dispute.id), provider: dispute.provider.clone() }
 }
 
 async fn tell(

@@ -3,34 +3,16 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::idempotency::fingerprint64;
 use super::{App, Error, IdempotencyKey, Made};
 use crate::domain::customer::CustomerId;
-use crate::domain::entry::{EntryKind, Label};
 use crate::domain::grant::WalletGrant;
-use crate::domain::id::IdKind;
-use crate::domain::money::Money;
-use crate::domain::posting::{Change, NewGrant as Granted, Outcome, Posting, WalletKey};
-use crate::domain::product::Product;
+use crate::domain::posting::PostingOutcome;
 use crate::storage::grants as store;
 use crate::storage::orders::clock;
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, catalogue, ledger};
 
-/// The grant that a caller requests.
-#[derive(Debug, Clone)]
-pub struct NewGrant {
-    pub customer: CustomerId,
-    /// Greater than zero, up to 8 decimals.
-    pub amount: Money,
-    pub product: Product,
-    /// Must lie in the future. `None`: the grant never expires.
-    pub expires_at: Option<DateTime<Utc>>,
-    /// 0–1000. Usage takes from the grant with the lowest priority first.
-    pub priority: i16,
-    pub reason: String,
-    pub created_by: String,
-}
+pub use crate::domain::movement::grant::NewGrant;
 
 /// Gives promotional credit to a wallet.
 ///
@@ -49,38 +31,8 @@ pub async fn create(app: &App, new: &NewGrant, key: &IdempotencyKey) -> Result<M
             return Err(Error::field("/expires_at", "not_in_the_future", "must be in the future"));
         }
         let id = Uuid::now_v7();
-        let shown = IdKind::Grant.show(id);
-        let posting = Posting {
-            wallet: WalletKey {
-                customer: new.customer.clone(),
-                currency: new.amount.currency(),
-                product: new.product.clone(),
-            },
-            fallback: None,
-            change: Change::Grant {
-                grant: Granted {
-                    id,
-                    amount: new.amount.amount(),
-                    priority: new.priority,
-                    expires_at: new.expires_at,
-                    reason: new.reason.clone(),
-                    order_id: None,
-                    created_by: new.created_by.clone(),
-                },
-            },
-            label: Label {
-                kind: EntryKind::Grant,
-                key: shown.clone(),
-                fingerprint: fingerprint64(&[&shown]),
-                counterpart: "promotion".to_owned(),
-                reference: Some(shown),
-                description: Some(new.reason.clone()),
-                metadata: None,
-                occurred_at: None,
-            },
-        };
-        for outcome in ledger::post(conn, &[posting]).await? {
-            if let Outcome::Refused(refusal) = outcome {
+        for outcome in ledger::post(conn, &[new.posting(id)]).await? {
+            if let PostingOutcome::Refused(refusal) = outcome {
                 return Err(Error::refused(refusal));
             }
         }

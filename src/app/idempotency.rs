@@ -83,19 +83,3 @@ impl IdempotencyKey {
         Ok(store::insert(conn, &self.caller, self.operation, &self.key, &self.fingerprint, resource).await?)
     }
 }
-
-/// A 64-bit hash of what was asked, for the ledger's own dedupe keys.
-#[must_use]
-pub fn fingerprint64(parts: &[&str]) -> i64 {
-    let mut hasher = Sha256::new();
-    for part in parts {
-        hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        hasher.update(part.as_bytes());
-    }
-    let digest = hasher.finalize();
-    let mut first = [0_u8; 8];
-    for (to, from) in first.iter_mut().zip(digest.iter()) {
-        *to = *from;
-    }
-    i64::from_be_bytes(first)
-}

@@ -8,11 +8,11 @@ use super::Error;
 use crate::domain::billing_profile::{BillingProfile, Email};
 use crate::domain::catalogue::{BankAccount, ChannelRule, Percent, ProductInfo, TopUpOptions};
 use crate::domain::customer::CustomerId;
-use crate::domain::entry::{EntryKind, Label};
 use crate::domain::environment::Environment;
 use crate::domain::money::{Currency, Money};
+use crate::domain::movement::adjustment::NewAdjustment;
 use crate::domain::payment::Channel;
-use crate::domain::posting::{Change, Posting, WalletKey};
+use crate::domain::posting::Posting;
 use crate::domain::product::Product;
 use crate::storage::catalogue::{agreements, bank_accounts, channel_rules, products, top_up_options};
 use crate::storage::pool::Pool;
@@ -121,21 +121,14 @@ pub async fn first_money(pool: &Pool) -> Result<(), Error> {
 
 fn opening() -> Result<Posting, Error> {
     let customer = CustomerId::new(DEMO_CUSTOMER).ok_or_else(|| wrong("customer"))?;
-    Ok(Posting {
-        wallet: WalletKey { customer, currency: currency("CNY")?, product: Product::main() },
-        fallback: None,
-        change: Change::Credit { amount: Decimal::ONE_HUNDRED },
-        label: Label {
-            kind: EntryKind::Adjust,
-            key: "demo".to_owned(),
-            fingerprint: 0,
-            counterpart: "adjustment".to_owned(),
-            reference: None,
-            description: Some("money to try things with".to_owned()),
-            metadata: None,
-            occurred_at: None,
-        },
-    })
+    let adjustment = NewAdjustment {
+        key: "demo".to_owned(),
+        customer,
+        product: Product::main(),
+        amount: money(100, currency("CNY")?)?,
+        reason: "money to try things with".to_owned(),
+    };
+    Ok(adjustment.posting())
 }
 
 fn products() -> Vec<ProductInfo> {

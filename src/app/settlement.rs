@@ -9,13 +9,13 @@ use chrono::{Duration, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::idempotency::fingerprint64;
 use super::{App, Error};
-use crate::domain::entry::{EntryKind, Label};
-use crate::domain::id::IdKind;
+use crate::domain::money::Money;
+use crate::domain::movement::OfOrder;
+use crate::domain::movement::top_up::{AppliedPayment, Bonus, top_up};
 use crate::domain::order::{Order, OrderStatus, Verdict, judge};
 use crate::domain::payment::{Observation, PaymentFact};
-use crate::domain::posting::{Change, NewGrant, Outcome, Posting};
+use crate::domain::posting::PostingOutcome;
 use crate::providers::{AttemptRef, CardFlow};
 use crate::storage::attempts::{self, Attempt};
 use crate::storage::orders;
@@ -303,62 +303,35 @@ pub async fn complete(
     actor: &str,
 ) -> Result<(), Error> {
     let (credited, fee, tax, bonus) = order.split(received);
-    let shown = IdKind::TopUpOrder.show(order.id);
     let n = payments::count_applications(conn, payment.id).await? + 1;
-    let counterpart = if order.provider == "bank" {
-        format!("bank:{}", payment.merchant_account)
-    } else {
-        format!("provider:{}", order.provider)
+    let money =
+        |amount| Money::new(amount, order.currency).map_err(|_| Error::Internal("a share of an order is money"));
+    let bonus_grant = (bonus > Decimal::ZERO)
+        .then(|| money(bonus).map(|amount| Bonus { grant_id: Uuid::now_v7(), amount }))
+        .transpose()?;
+    let applied = AppliedPayment {
+        id: payment.id,
+        application: n,
+        provider: &order.provider,
+        merchant_account: &payment.merchant_account,
     };
-    let label = |kind, counterpart: String| Label {
-        kind,
-        key: format!("{}:{n}", IdKind::Payment.show(payment.id)),
-        fingerprint: fingerprint64(&[&shown, &credited.normalize().to_string()]),
-        counterpart,
-        reference: Some(shown.clone()),
-        description: None,
-        metadata: None,
-        occurred_at: None,
-    };
-    let mut postings = vec![Posting {
-        wallet: order.wallet(),
-        fallback: None,
-        change: Change::Credit { amount: credited },
-        label: label(EntryKind::Recharge, counterpart),
-    }];
-    if bonus > Decimal::ZERO {
-        let grant = NewGrant {
-            id: Uuid::now_v7(),
-            amount: bonus,
-            priority: 100,
-            expires_at: None,
-            reason: "top-up bonus".to_owned(),
-            order_id: Some(order.id),
-            created_by: "system".to_owned(),
-        };
-        postings.push(Posting {
-            wallet: order.wallet(),
-            fallback: None,
-            change: Change::Grant { grant },
-            label: label(EntryKind::Bonus, "promotion".to_owned()),
-        });
-    }
+    let postings = top_up(OfOrder::from(&*order), applied, money(credited)?, bonus_grant);
     let mut wallet_id = None;
     for outcome in ledger::post(conn, &postings).await? {
         match outcome {
-            Outcome::Booked(booked) => wallet_id = wallet_id.or(booked.entry.map(|entry| entry.wallet_id)),
-            Outcome::Replayed(_) => {
+            PostingOutcome::Booked(booked) => wallet_id = wallet_id.or(booked.entry.map(|entry| entry.wallet_id)),
+            PostingOutcome::Replayed(_) => {
                 return Err(Error::conflict("already_credited", "this payment was credited before"));
             }
-            Outcome::Refused(refusal) => return Err(Error::refused(refusal)),
+            PostingOutcome::Refused(refusal) => return Err(Error::refused(refusal)),
         }
     }
     let application = Application {
         payment_id: payment.id,
-        n: i32::try_from(n).unwrap_or(i32::MAX),
+        n: i32::try_from(n).map_err(|_| Error::Internal("a payment has few applications"))?,
         order_id: Some(order.id),
         customer_id: order.customer.as_str().to_owned(),
-        wallet_id: wallet_id.unwrap_or_default(),
+        wallet_id: wallet_id.ok_or(Error::Internal("a booked credit has an entry"))?,
         amount: received,
         fee,
         tax,

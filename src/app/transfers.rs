@@ -1,16 +1,13 @@
 //! Transfers: from the main wallet to a product, and back where the product allows it.
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::idempotency::fingerprint64;
 use super::{App, Error, IdempotencyKey, Made};
 use crate::domain::customer::CustomerId;
-use crate::domain::entry::{EntryKind, Label};
-use crate::domain::id::IdKind;
 use crate::domain::money::{Currency, Money};
-use crate::domain::posting::{Change, Outcome, Posting, WalletKey};
+use crate::domain::movement::transfer::transfer;
+use crate::domain::posting::PostingOutcome;
 use crate::domain::product::Product;
 use crate::domain::transfer::Transfer;
 use crate::storage::transaction::transact;
@@ -76,48 +73,18 @@ async fn check_products(conn: &mut Connection, new: &NewTransfer) -> Result<(), 
 /// 402 when unheld paid money is short.
 pub async fn book(conn: &mut Connection, new: &NewTransfer, order_id: Option<Uuid>) -> Result<Transfer, Error> {
     let id = Uuid::now_v7();
-    let shown = IdKind::Transfer.show(id);
-    let amount: Decimal = new.amount.amount();
-    let wallet = |product: &Product| WalletKey {
-        customer: new.customer.clone(),
-        currency: new.amount.currency(),
-        product: product.clone(),
-    };
-    let label = |kind| Label {
-        kind,
-        key: shown.clone(),
-        fingerprint: fingerprint64(&[&shown]),
-        counterpart: "transfer".to_owned(),
-        reference: Some(shown.clone()),
-        description: None,
-        metadata: None,
-        occurred_at: None,
-    };
-    let postings = [
-        Posting {
-            wallet: wallet(&new.from),
-            fallback: None,
-            change: Change::Withdraw { amount },
-            label: label(EntryKind::TransferOut),
-        },
-        Posting {
-            wallet: wallet(&new.to),
-            fallback: None,
-            change: Change::Credit { amount },
-            label: label(EntryKind::TransferIn),
-        },
-    ];
+    let postings = transfer(id, &new.customer, new.amount, &new.from, &new.to);
     // Both entries lie in one transaction, but each wallet has its own clock: the transfer carries the later time.
     let mut created_at: Option<DateTime<Utc>> = None;
     for outcome in ledger::post(conn, &postings).await? {
         match outcome {
-            Outcome::Booked(booked) | Outcome::Replayed(booked) => {
+            PostingOutcome::Booked(booked) | PostingOutcome::Replayed(booked) => {
                 created_at = created_at.max(booked.entry.map(|entry| entry.created_at));
             }
-            Outcome::Refused(refusal) => return Err(Error::refused(refusal)),
+            PostingOutcome::Refused(refusal) => return Err(Error::refused(refusal)),
         }
     }
-    let transfer = Transfer {
+    let booked = Transfer {
         id,
         customer: new.customer.clone(),
         amount: new.amount,
@@ -126,8 +93,8 @@ pub async fn book(conn: &mut Connection, new: &NewTransfer, order_id: Option<Uui
         order_id,
         created_at: created_at.ok_or(Error::Internal("an entry for each side of a transfer"))?,
     };
-    store::insert(conn, &transfer).await?;
-    Ok(transfer)
+    store::insert(conn, &booked).await?;
+    Ok(booked)
 }
 
 /// A transfer of the customer.

@@ -3,33 +3,16 @@
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
-use super::idempotency::fingerprint64;
 use super::{App, Error};
-use crate::domain::customer::CustomerId;
-use crate::domain::entry::{Entry, EntryKind, Label};
-use crate::domain::money::{Currency, Money};
-use crate::domain::posting::{Booked, Change, OnInsufficient, Outcome, Posting, Refusal, WalletKey};
+use crate::domain::entry::{Entry, EntryKind};
+use crate::domain::money::Currency;
+use crate::domain::posting::{Booked, PostingOutcome, Refusal, WalletKey};
 use crate::domain::product::Product;
-use crate::domain::reversal::parts_to_give_back;
 use crate::storage::ledger;
 use crate::storage::transaction::transact;
 
-/// One usage as a service reports it.
-#[derive(Debug, Clone)]
-pub struct NewUsage {
-    /// The caller's id: 1–128 characters, unique per customer.
-    pub id: String,
-    pub customer: CustomerId,
-    /// Greater than zero, up to 8 decimals.
-    pub amount: Money,
-    pub product: Product,
-    /// Whether the main wallet pays as a whole when the product's wallet is short.
-    pub fallback_to_main: bool,
-    pub on_insufficient: OnInsufficient,
-    pub description: Option<String>,
-    pub metadata: Option<serde_json::Value>,
-    pub occurred_at: Option<DateTime<Utc>>,
-}
+pub use crate::domain::movement::reversal::NewReversal;
+pub use crate::domain::movement::usage::NewUsage;
 
 /// Usage that was booked, now or before.
 #[derive(Debug, Clone)]
@@ -47,43 +30,6 @@ pub struct Usage {
     pub replayed: bool,
 }
 
-impl NewUsage {
-    /// The posting that books it. A product's usage names the main wallet as fallback; the main wallet's own
-    /// needs none.
-    #[must_use]
-    pub fn posting(self) -> Posting {
-        let wallet =
-            |product: Product| WalletKey { customer: self.customer.clone(), currency: self.amount.currency(), product };
-        let fallback = (self.fallback_to_main && !self.product.is_main()).then(|| wallet(Product::main()));
-        let amount = self.amount.amount();
-        let fingerprint = fingerprint64(&[
-            self.amount.currency().code(),
-            &amount.normalize().to_string(),
-            self.product.as_column(),
-            if fallback.is_some() { "main_wallet" } else { "none" },
-            if self.on_insufficient == OnInsufficient::Book { "book" } else { "refuse" },
-            self.description.as_deref().unwrap_or_default(),
-            &self.metadata.as_ref().map(ToString::to_string).unwrap_or_default(),
-            &self.occurred_at.map(|at| at.timestamp_micros().to_string()).unwrap_or_default(),
-        ]);
-        Posting {
-            wallet: wallet(self.product.clone()),
-            fallback,
-            change: Change::Deduct { amount, on_insufficient: self.on_insufficient },
-            label: Label {
-                kind: EntryKind::Usage,
-                key: self.id,
-                fingerprint,
-                counterpart: "usage".to_owned(),
-                reference: None,
-                description: self.description,
-                metadata: self.metadata,
-                occurred_at: self.occurred_at,
-            },
-        }
-    }
-}
-
 /// Books one usage.
 ///
 /// # Errors
@@ -93,7 +39,7 @@ pub async fn book(app: &App, new: NewUsage) -> Result<Usage, Error> {
     app.products.require(&app.pool, &new.product).await?;
     let currency = new.amount.currency();
     let answer = app.poster.post(vec![new.posting()]).await?.pop();
-    read_outcome(answer.ok_or(Error::NotFound("usage"))??, currency)
+    read_outcome(answer.ok_or(Error::Internal("the poster answers every posting"))??, currency)
 }
 
 /// Books the usages of one request, in order; each has its own answer.
@@ -113,39 +59,30 @@ pub async fn book_all(app: &App, new: Vec<NewUsage>) -> Result<Vec<Result<Usage,
         }
     }
     let mut answers = app.poster.post(postings).await?.into_iter();
-    let mut read = |currency| read_outcome(answers.next().ok_or(Error::NotFound("usage"))??, currency);
+    let mut read =
+        |currency| read_outcome(answers.next().ok_or(Error::Internal("the poster answers every posting"))??, currency);
     Ok(asked.into_iter().map(|currency| currency.and_then(&mut read)).collect())
 }
 
-fn read_outcome(outcome: Outcome, currency: Currency) -> Result<Usage, Error> {
+fn read_outcome(outcome: PostingOutcome, currency: Currency) -> Result<Usage, Error> {
     let (booked, replayed) = match outcome {
-        Outcome::Booked(booked) => (booked, false),
-        Outcome::Replayed(booked) => (booked, true),
-        Outcome::Refused(refusal) => return Err(Error::refused(refusal)),
+        PostingOutcome::Booked(booked) => (booked, false),
+        PostingOutcome::Replayed(booked) => (booked, true),
+        PostingOutcome::Refused(refusal) => return Err(Error::refused(refusal)),
     };
-    let entry = booked.entry.ok_or(Error::NotFound("usage"))?;
+    let Booked { entry: Some(entry), wallet: Some(wallet), .. } = booked else {
+        return Err(Error::Internal("a booked usage has an entry and names its wallet"));
+    };
     Ok(Usage {
-        id: entry.label.key,
-        currency,
         amount: -entry.amount,
-        product: booked.wallet.map(|wallet| wallet.product).unwrap_or_default(),
+        currency,
+        product: wallet.product,
         balance_after: entry.balance_after,
         debt: entry.debt,
         created_at: entry.created_at,
+        id: entry.label.into_key(),
         replayed,
     })
-}
-
-/// A reversal as a service asks for it.
-#[derive(Debug, Clone)]
-pub struct NewReversal {
-    /// The caller's id: 1–128 characters, unique per customer.
-    pub id: String,
-    pub customer: CustomerId,
-    /// The usage's id, or the hold's for a capture.
-    pub usage_id: String,
-    /// All that is left when absent.
-    pub amount: Option<Decimal>,
 }
 
 /// A reversal that was booked, now or before.
@@ -166,8 +103,6 @@ pub struct Reversal {
 /// # Errors
 /// 404 for an unknown usage; 422 `more_than_taken`, and when the id was used with another content.
 pub async fn reverse(app: &App, new: &NewReversal) -> Result<Reversal, Error> {
-    let asked = new.amount.map(|amount| amount.normalize().to_string()).unwrap_or_default();
-    let fingerprint = fingerprint64(&[&new.usage_id, &asked]);
     transact(&app.pool, async |conn| {
         let missing = || Error::NotFound("usage");
         let (original, hold) = ledger::find_deduction(conn, &new.customer, &new.usage_id).await?.ok_or_else(missing)?;
@@ -177,32 +112,17 @@ pub async fn reverse(app: &App, new: &NewReversal) -> Result<Reversal, Error> {
         ledger::lock_wallet(conn, &wallet).await?;
         let known = ledger::find_entry(conn, &new.customer, EntryKind::Reversal, &new.id).await?;
         if let Some(entry) = known {
-            if entry.label.fingerprint != fingerprint {
+            if !new.is_repeated_by(&entry) {
                 return Err(Error::refused(Refusal::KeyReused));
             }
             return Ok(reversal(&entry, &wallet, true));
         }
         let reversed = ledger::find_reversals(conn, &new.customer, &new.usage_id).await?;
-        let parts = parts_to_give_back(&original, hold.as_ref(), &reversed, new.amount).map_err(Error::refused)?;
-        let posting = Posting {
-            wallet: wallet.clone(),
-            fallback: None,
-            change: Change::Reverse { parts },
-            label: Label {
-                kind: EntryKind::Reversal,
-                key: new.id.clone(),
-                fingerprint,
-                counterpart: original.label.counterpart.clone(),
-                reference: Some(new.usage_id.clone()),
-                description: None,
-                metadata: None,
-                occurred_at: None,
-            },
-        };
+        let posting = new.posting(wallet.clone(), &original, hold.as_ref(), &reversed).map_err(Error::refused)?;
         match ledger::post(conn, &[posting]).await?.pop() {
-            Some(Outcome::Booked(Booked { entry: Some(entry), .. })) => Ok(reversal(&entry, &wallet, false)),
-            Some(Outcome::Refused(refusal)) => Err(Error::refused(refusal)),
-            _ => Err(missing()),
+            Some(PostingOutcome::Booked(Booked { entry: Some(entry), .. })) => Ok(reversal(&entry, &wallet, false)),
+            Some(PostingOutcome::Refused(refusal)) => Err(Error::refused(refusal)),
+            _ => Err(Error::Internal("a reversal that is not known is booked with an entry, or refused")),
         }
     })
     .await
@@ -210,7 +130,7 @@ pub async fn reverse(app: &App, new: &NewReversal) -> Result<Reversal, Error> {
 
 fn reversal(entry: &Entry, wallet: &WalletKey, replayed: bool) -> Reversal {
     Reversal {
-        id: entry.label.key.clone(),
+        id: entry.label.key().to_owned(),
         currency: wallet.currency,
         amount: entry.amount,
         product: wallet.product.clone(),

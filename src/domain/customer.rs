@@ -14,12 +14,6 @@ impl CustomerId {
         ((1..=64).contains(&text.len()) && text.bytes().all(allowed)).then(|| Self(text.to_owned()))
     }
 
-    /// Nobody's id: no token and no row can carry it.
-    #[must_use]
-    pub(super) fn nobody() -> Self {
-        Self(String::new())
-    }
-
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -4,10 +4,7 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::product::Product;
-
-/// Before the product, in the counterpart of usage that another wallet than the product's own paid.
-const USAGE_OF: &str = "usage:";
+use super::label::Label;
 
 /// What an entry records. The numbers stand in `entries.kind` and in the table `entry_kinds`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -78,48 +75,6 @@ impl EntryKind {
     #[must_use]
     pub fn from_code(code: i16) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
-    }
-}
-
-/// Everything about an entry that is not arithmetic: what it was for and how a repeat is recognised.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Label {
-    pub kind: EntryKind,
-    /// The caller's dedupe key: unique per customer and kind, 1–200 characters.
-    pub key: String,
-    /// A hash of what was asked, so that the same key with another content is noticed.
-    pub fingerprint: i64,
-    /// The other side of the book: `provider:stripe`, `usage`, `transfer`, ….
-    pub counterpart: String,
-    /// The order, transfer or hold that it belongs to, as shown by the API.
-    pub reference: Option<String>,
-    pub description: Option<String>,
-    pub metadata: Option<serde_json::Value>,
-    pub occurred_at: Option<DateTime<Utc>>,
-}
-
-impl Label {
-    /// The label of a product's usage that another wallet pays: the counterpart names the product
-    /// (`usage:whatsapp`), for its spend guard counts what it was used for. The main wallet's own usage has none.
-    #[must_use]
-    pub fn paid_for(&self, product: &Product) -> Self {
-        let mut label = self.clone();
-        if !product.is_main() {
-            label.counterpart = Self::counterpart_paid_for(product);
-        }
-        label
-    }
-
-    /// The counterpart of [`Label::paid_for`].
-    #[must_use]
-    pub fn counterpart_paid_for(product: &Product) -> String {
-        format!("{USAGE_OF}{}", product.as_column())
-    }
-
-    /// The product that was used, where another wallet than its own paid.
-    #[must_use]
-    pub fn product_paid_for(&self) -> Option<Product> {
-        self.counterpart.strip_prefix(USAGE_OF).and_then(Product::new)
     }
 }
 

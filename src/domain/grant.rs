@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::posting::{NewGrant, WalletKey};
+use super::posting::GrantTerms;
+use super::wallet_key::WalletKey;
 
 /// A grant with something remaining (or reserved by an open hold).
 #[derive(Debug, Clone, PartialEq)]
@@ -26,18 +27,17 @@ pub struct Grant {
 }
 
 impl Grant {
-    #[must_use]
-    pub fn opened(new: &NewGrant, now: DateTime<Utc>) -> Self {
+    pub(in crate::domain) fn opened(terms: &GrantTerms, now: DateTime<Utc>) -> Self {
         Self {
-            id: new.id,
-            amount: new.amount,
-            remaining: new.amount,
+            id: terms.id,
+            amount: terms.amount,
+            remaining: terms.amount,
             held: Decimal::ZERO,
-            priority: new.priority,
-            expires_at: new.expires_at,
-            reason: new.reason.clone(),
-            order_id: new.order_id,
-            created_by: new.created_by.clone(),
+            priority: terms.priority,
+            expires_at: terms.expires_at,
+            reason: terms.reason.clone(),
+            order_id: terms.order_id,
+            created_by: terms.created_by.clone(),
             created_at: now,
         }
     }

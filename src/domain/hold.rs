@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::posting::{Change, WalletKey};
+use super::wallet_key::WalletKey;
 
 /// The longest a hold may be asked to live, from now: 24 hours.
 pub const MAX_HOLD_SECONDS: i64 = 24 * 60 * 60;
@@ -63,17 +63,6 @@ impl Hold {
     #[must_use]
     pub fn granted(&self) -> Decimal {
         self.grant_parts.iter().map(|(_, amount)| *amount).sum()
-    }
-
-    /// Whether what is asked for has happened before: captures by the same amount and releases are idempotent
-    /// by state, and there is nothing left to release of an expired hold.
-    #[must_use]
-    pub fn already_is(&self, change: &Change) -> bool {
-        match change {
-            Change::Capture { amount, .. } => self.captured == Some(*amount),
-            Change::Release { .. } => matches!(self.status, HoldStatus::Released | HoldStatus::Expired),
-            _ => false,
-        }
     }
 
     /// Whether it reserves nothing any more, by the clock.

@@ -26,12 +26,6 @@ impl Currency {
         self.0.exponent().map_or(0, u32::from)
     }
 
-    /// A currency where none is meant (ISO 4217 `XXX`, "no currency").
-    #[must_use]
-    pub(super) fn none() -> Self {
-        Self(iso_currency::Currency::XXX)
-    }
-
     /// The three upper-case letters.
     #[must_use]
     pub fn code(self) -> &'static str {

@@ -1,42 +1,43 @@
-//! Postings: what the ledger can be asked to do, and what it answers.
+//! Postings: one change of one wallet, and the ledger's answer to it.
+//!
+//! A posting cannot be spelled outside the domain: [`super::movement`] has a constructor for each thing that can
+//! happen to money, and kind, sign, counterpart and fingerprint follow from it. The ledger
+//! ([`crate::storage::ledger::post`]) takes what those constructors made.
 
 use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::customer::CustomerId;
-use super::entry::{Entry, EntryKind, Label};
+use super::entry::{Entry, EntryKind};
 use super::hold::Hold;
-use super::money::Currency;
+use super::label::Label;
 use super::product::Product;
 
-/// The identity of a wallet. Its order is the order in which writers lock wallets.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WalletKey {
-    pub customer: CustomerId,
-    pub currency: Currency,
-    pub product: Product,
-}
-
-impl WalletKey {
-    /// Stands where a posting names a hold, whose wallet the ledger looks up.
-    #[must_use]
-    pub fn of_the_hold() -> Self {
-        Self { customer: CustomerId::nobody(), currency: Currency::none(), product: Product::main() }
-    }
-}
+pub use super::wallet_key::WalletKey;
 
 /// What to do when a deduction exceeds what is available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnInsufficient {
     Refuse,
-    /// Book it all the same: what is short becomes debt. For usage that has already happened.
+    /// Book it all the same: the missing part becomes debt. For usage that has already happened.
     Book,
 }
 
-/// One change of one wallet. Amounts are greater than zero unless said otherwise.
+/// What a posting changes: a wallet, or the wallet of a hold.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Change {
+pub enum Target {
+    Wallet {
+        key: WalletKey,
+        /// Pays the whole amount of a deduction when the wallet is short. A deduction is never split over both.
+        fallback: Option<WalletKey>,
+    },
+    /// The ledger finds the hold's wallet itself.
+    Hold(Uuid),
+}
+
+/// One change of one wallet. Amounts are in the wallet's currency, and greater than zero unless said otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::domain) enum Change {
     /// Paid money comes in; it repays debt first.
     Credit {
         amount: Decimal,
@@ -56,9 +57,9 @@ pub enum Change {
     },
     /// Promotional credit comes in; it does not repay debt.
     Grant {
-        grant: NewGrant,
+        terms: GrantTerms,
     },
-    /// Takes back what is left of a grant and not held, this much at most; nothing is left: nothing is booked.
+    /// Takes back what is left of a grant and not held, at most this amount. Where nothing is left, nothing is booked.
     RevokeGrant {
         grant_id: Uuid,
         amount: Decimal,
@@ -68,23 +69,20 @@ pub enum Change {
         grant_id: Uuid,
         amount: Decimal,
     },
-    /// Reserves an amount for so long from now.
+    /// Reserves an amount for this long from now.
     OpenHold {
         id: Uuid,
         amount: Decimal,
         lifetime: Duration,
     },
-    /// The actual amount of a hold, zero or more: less frees the rest, more is taken from what is available.
+    /// The actual amount of a hold, zero or more. Less than was held frees the rest; more takes the rest from what is
+    /// available.
     Capture {
-        hold_id: Uuid,
         amount: Decimal,
     },
-    Release {
-        hold_id: Uuid,
-    },
-    /// Lets a hold live so long from now, if that is later than it would.
+    Release,
+    /// The hold expires this long from now, if that is later than it would.
     Extend {
-        hold_id: Uuid,
         lifetime: Duration,
     },
     /// Gives back what a deduction took, into the same parts.
@@ -95,9 +93,9 @@ pub enum Change {
     Sweep,
 }
 
-/// A grant as it is asked for.
+/// The terms of a grant that is to be opened.
 #[derive(Debug, Clone, PartialEq)]
-pub struct NewGrant {
+pub(in crate::domain) struct GrantTerms {
     pub id: Uuid,
     pub amount: Decimal,
     /// Lower burns first.
@@ -110,7 +108,7 @@ pub struct NewGrant {
 
 /// What a reversal gives back, decided from the original entry by [`super::reversal`].
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct ReversedParts {
+pub(in crate::domain) struct ReversedParts {
     pub debt: Decimal,
     pub paid: Decimal,
     pub grants: Vec<(Uuid, Decimal)>,
@@ -123,58 +121,196 @@ pub struct ReversedParts {
 /// One request to the ledger.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Posting {
-    /// The wallet to change. A posting that names a hold is about the hold's wallet; there this is not looked at.
-    pub wallet: WalletKey,
-    /// Where a deduction is taken from as a whole when `wallet` is short; never split over both.
-    pub fallback: Option<WalletKey>,
-    pub change: Change,
-    pub label: Label,
+    pub(in crate::domain) target: Target,
+    pub(in crate::domain) change: Change,
+    pub(in crate::domain) label: Label,
+}
+
+/// What a posting is deduplicated by in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DedupeKey {
+    pub customer: String,
+    /// `None` for a hold: its key stands in the table of holds, and is unique per customer there.
+    pub kind: Option<EntryKind>,
+    pub key: String,
+}
+
+/// What two postings of one flush have in common when the second repeats the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RepeatKey<'p> {
+    Entry(&'p str, EntryKind, &'p str),
+    OpenHold(&'p str, &'p str),
+    OfHold(Uuid),
+}
+
+/// A posting that the fast path can book in the common case, with what its statement needs.
+#[derive(Debug, Clone, Copy)]
+pub enum FastPosting<'p> {
+    Deduction(Deduction<'p>),
+    OpenHold(OpenHold<'p>),
+    Capture(Capture<'p>),
+}
+
+/// An ordinary deduction.
+#[derive(Debug, Clone, Copy)]
+pub struct Deduction<'p> {
+    pub wallet: &'p WalletKey,
+    pub amount: Decimal,
+    pub label: &'p Label,
+}
+
+/// The opening of a hold.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenHold<'p> {
+    pub wallet: &'p WalletKey,
+    pub id: Uuid,
+    pub amount: Decimal,
+    pub lifetime: Duration,
+    pub label: &'p Label,
+}
+
+/// The capture of a hold; its wallet stands in the hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Capture<'p> {
+    pub hold_id: Uuid,
+    pub amount: Decimal,
+    pub label: &'p Label,
 }
 
 impl Posting {
+    pub(in crate::domain) fn of_wallet(key: WalletKey, change: Change, label: Label) -> Self {
+        Self { target: Target::Wallet { key, fallback: None }, change, label }
+    }
+
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    #[must_use]
+    pub fn label(&self) -> &Label {
+        &self.label
+    }
+
     /// About how much memory it takes, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let Label { key, counterpart, reference, description, metadata, .. } = &self.label;
-        let texts = [Some(key), Some(counterpart), reference.as_ref(), description.as_ref()];
-        let texts: usize = texts.into_iter().flatten().map(String::len).sum();
-        size_of::<Self>() + texts + metadata.as_ref().map_or(0, value_bytes)
+        size_of::<Self>() + self.label.bytes()
     }
 
-    /// Writes down what has lapsed in a wallet, and nothing else.
+    /// The hold that it closes or extends.
     #[must_use]
-    pub fn sweep(wallet: WalletKey) -> Self {
-        let label = Label {
-            kind: EntryKind::Expire,
-            key: "sweep".to_owned(),
-            fingerprint: 0,
-            counterpart: "promotion".to_owned(),
-            reference: None,
-            description: None,
-            metadata: None,
-            occurred_at: None,
-        };
-        Self { wallet, fallback: None, change: Change::Sweep, label }
-    }
-}
-
-/// A pair of a map takes its key, its value and its share of a node.
-const PAIR_BYTES: usize = 128;
-
-fn value_bytes(value: &serde_json::Value) -> usize {
-    match value {
-        serde_json::Value::String(text) => text.len(),
-        serde_json::Value::Array(values) => values.iter().map(|value| size_of_val(value) + value_bytes(value)).sum(),
-        serde_json::Value::Object(pairs) => {
-            pairs.iter().map(|(key, value)| PAIR_BYTES + key.len() + value_bytes(value)).sum()
+    pub fn hold(&self) -> Option<Uuid> {
+        match self.target {
+            Target::Hold(id) => Some(id),
+            Target::Wallet { .. } => None,
         }
-        _ => 0,
+    }
+
+    /// The wallet that it names.
+    #[must_use]
+    pub fn wallet(&self) -> Option<&WalletKey> {
+        match &self.target {
+            Target::Wallet { key, .. } => Some(key),
+            Target::Hold(_) => None,
+        }
+    }
+
+    #[must_use]
+    pub fn fallback(&self) -> Option<&WalletKey> {
+        match &self.target {
+            Target::Wallet { fallback, .. } => fallback.as_ref(),
+            Target::Hold(_) => None,
+        }
+    }
+
+    /// The wallet that must exist before the posting is decided. Only a posting that puts something into a wallet
+    /// makes it; a deduction from a wallet that does not exist is short.
+    #[must_use]
+    pub fn makes_wallet(&self) -> Option<&WalletKey> {
+        let makes = matches!(
+            self.change,
+            Change::Credit { .. }
+                | Change::Grant { .. }
+                | Change::TakeBack { .. }
+                | Change::Reverse { .. }
+                | Change::Deduct { on_insufficient: OnInsufficient::Book, .. }
+        );
+        self.wallet().filter(|_| makes)
+    }
+
+    /// The wallet of the product whose guard counted what a reversal gives back, beside the wallet that paid.
+    #[must_use]
+    pub fn guarded_as_well(&self) -> Option<WalletKey> {
+        match (&self.change, self.wallet()) {
+            (Change::Reverse { parts }, Some(wallet)) => {
+                parts.paid_for.clone().map(|product| WalletKey { product, ..wallet.clone() })
+            }
+            _ => None,
+        }
+    }
+
+    /// The grants that it gives something back to; they may be used up.
+    #[must_use]
+    pub fn restored_grants(&self) -> Vec<Uuid> {
+        match &self.change {
+            Change::Reverse { parts } => parts.grants.iter().map(|(id, _)| *id).collect(),
+            Change::RestoreGrant { grant_id, .. } => vec![*grant_id],
+            _ => Vec::new(),
+        }
+    }
+
+    /// What the ledger knows it by once it is booked. Captures, releases and extensions are idempotent by the hold's
+    /// state, sweeps by the clock: they have none.
+    #[must_use]
+    pub fn dedupe_key(&self) -> Option<DedupeKey> {
+        let kind = match self.change {
+            Change::OpenHold { .. } => None,
+            Change::Sweep => return None,
+            _ => Some(self.label.kind),
+        };
+        let customer = self.wallet()?.customer.as_str().to_owned();
+        Some(DedupeKey { customer, kind, key: self.label.key.clone() })
+    }
+
+    /// What a repetition within one flush is recognised by.
+    #[must_use]
+    pub fn repeat_key(&self) -> RepeatKey<'_> {
+        match &self.target {
+            Target::Hold(id) => RepeatKey::OfHold(*id),
+            Target::Wallet { key, .. } => {
+                let customer = key.customer.as_str();
+                match self.change {
+                    Change::OpenHold { .. } => RepeatKey::OpenHold(customer, &self.label.key),
+                    _ => RepeatKey::Entry(customer, self.label.kind, &self.label.key),
+                }
+            }
+        }
+    }
+
+    /// What the fast path needs of it; `None` where the full path must decide.
+    #[must_use]
+    pub fn fast(&self) -> Option<FastPosting<'_>> {
+        let label = &self.label;
+        match (&self.change, &self.target) {
+            (Change::Deduct { amount, .. }, Target::Wallet { key: wallet, .. }) => {
+                Some(FastPosting::Deduction(Deduction { wallet, amount: *amount, label }))
+            }
+            (Change::OpenHold { id, amount, lifetime }, Target::Wallet { key: wallet, .. }) => {
+                let (id, amount, lifetime) = (*id, *amount, *lifetime);
+                Some(FastPosting::OpenHold(OpenHold { wallet, id, amount, lifetime, label }))
+            }
+            (Change::Capture { amount }, Target::Hold(hold_id)) => {
+                Some(FastPosting::Capture(Capture { hold_id: *hold_id, amount: *amount, label }))
+            }
+            _ => None,
+        }
     }
 }
 
-/// The answer to one posting.
+/// The ledger's answer to one posting.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub enum PostingOutcome {
     Booked(Booked),
     /// The same key with the same content was booked before; this is what it was.
     Replayed(Booked),
@@ -199,7 +335,7 @@ pub struct Shortfall {
     pub held: Decimal,
 }
 
-/// Which spending cap is in the way.
+/// The spending cap that a posting would exceed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CapReached {
     /// The wallet that the cap belongs to.

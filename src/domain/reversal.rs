@@ -62,7 +62,7 @@ fn take(slices: &mut [(Part, Decimal)], amount: Decimal) -> Vec<(Part, Decimal)>
 ///
 /// # Errors
 /// [`Refusal::MoreThanTaken`] when less is left.
-pub fn parts_to_give_back(
+pub(in crate::domain) fn parts_to_give_back(
     original: &Entry,
     hold: Option<&Hold>,
     reversed: &[Entry],
@@ -78,7 +78,7 @@ pub fn parts_to_give_back(
     }
     let mut parts = ReversedParts {
         taken_at: original.created_at,
-        paid_for: original.label.product_paid_for(),
+        paid_for: original.label.product_paid_for().cloned(),
         ..ReversedParts::default()
     };
     for (part, slice) in take(&mut left, amount) {

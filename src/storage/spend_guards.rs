@@ -15,8 +15,8 @@ use uuid::Uuid;
 use super::StorageError;
 use super::schema::{spend_guards, wallets};
 use super::statement::{Cached, StaticSql};
+use crate::domain::counterpart::Counterpart;
 use crate::domain::customer::CustomerId;
-use crate::domain::entry::Label;
 use crate::domain::guard::SetBy;
 use crate::domain::wallet::Wallet;
 
@@ -58,7 +58,7 @@ pub async fn save(
         }
     }
     diesel::update(wallets::table.filter(wallets::customer_id.eq(customer).and(wallets::id.eq(wallet.id))))
-        .set((wallets::guarded.eq(wallet.guard.is_some()), wallets::slow.eq(wallet.slow())))
+        .set((wallets::guarded.eq(wallet.guard.is_some()), wallets::slow.eq(wallet.needs_full_path())))
         .execute(conn)
         .await?;
     Ok(SetBy { actor: actor.to_owned(), at: now })
@@ -138,7 +138,7 @@ pub async fn consumed_since(
         since,
         entry_seq: wallet.entry_seq,
         balance: wallet.balance(),
-        paid_by_main: Label::counterpart_paid_for(&wallet.key.product),
+        paid_by_main: Counterpart::Usage(Some(wallet.key.product.clone())).to_string(),
         currency: wallet.key.currency.code().to_owned(),
     };
     Ok(Cached(statement).get_result(conn).await?)

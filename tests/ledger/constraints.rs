@@ -3,9 +3,9 @@
 use diesel::result::Error::DatabaseError;
 use diesel_async::SimpleAsyncConnection;
 use topup::domain::entry::EntryKind::{self, Adjust};
-use topup::domain::posting::{Change, Outcome};
+use topup::domain::posting::PostingOutcome;
 
-use crate::support::{assert_clean, book, database, dec, posting, wallet};
+use crate::support::{adjust, assert_clean, book, database, dec, wallet};
 
 fn new_wallet(customer: &str, currency: &str, product: &str) -> String {
     format!(
@@ -25,8 +25,8 @@ fn new_entry(changes: &str) -> String {
 #[tokio::test]
 async fn the_database_refuses_what_cannot_be() {
     let (pool, _) = database(1).await;
-    let credit = posting(&wallet("ann", "USD", ""), Adjust, "k", "adjustment", Change::Credit { amount: dec("5") });
-    assert!(matches!(book(&pool, vec![credit]).await[..], [Outcome::Booked(_)]));
+    let credit = adjust(&wallet("ann", "USD", ""), "k", dec("5"));
+    assert!(matches!(book(&pool, vec![credit]).await[..], [PostingOutcome::Booked(_)]));
 
     let mut refused: Vec<(String, &str)> = [
         ("UPDATE wallets SET paid = -1, paid_out = paid_in + 1", "wallet_part_not_negative"),

@@ -8,13 +8,12 @@ use topup::domain::account_flow::FlowId;
 use topup::domain::customer::CustomerId;
 use topup::domain::entry::EntryKind;
 use topup::domain::explain::MoneyRange;
-use topup::domain::posting::{Change, NewGrant, OnInsufficient, ReversedParts};
 use topup::storage::ledger::explain;
 use topup::storage::ledger::lock_wallet;
 use topup::storage::spend_guards;
 use uuid::Uuid;
 
-use crate::support::{book, database, dec, posting, wallet};
+use crate::support::{book, database, dec, grant, recharge, reverse, usage, wallet};
 
 const WALLET: &str = "01933600-0000-7000-8000-000000000001";
 
@@ -170,15 +169,11 @@ async fn money_that_went_around_is_followed_so_far_and_no_further() {
     let (pool, _) = database(2).await;
     let at = wallet("ann", "USD", "");
     let ten = || dec("10");
-    let charge = || Change::Deduct { amount: ten(), on_insufficient: OnInsufficient::Refuse };
-    book(&pool, vec![posting(&at, EntryKind::Recharge, "p", "provider:stripe", Change::Credit { amount: ten() })])
-        .await;
+    book(&pool, vec![recharge(&at, Uuid::now_v7(), ten())]).await;
     for n in 1..=20 {
-        let usage = format!("u{n}");
-        let parts = ReversedParts { paid: ten(), ..ReversedParts::default() };
-        let mut back = posting(&at, EntryKind::Reversal, &usage, "usage", Change::Reverse { parts });
-        back.label.reference = Some(usage.clone());
-        book(&pool, vec![posting(&at, EntryKind::Usage, &usage, "usage", charge()), back]).await;
+        let key = format!("u{n}");
+        book(&pool, vec![usage(&at, &key, ten()).posting()]).await;
+        reverse(&pool, &at, &key, &key, None).await;
     }
     let mut conn = pool.get().await.unwrap();
     // (how often it was moved, with what it came) for usage number n: entries 2, 4, 6, …
@@ -187,7 +182,7 @@ async fn money_that_went_around_is_followed_so_far_and_no_further() {
         let id = lock_wallet(&mut conn, &at).await.unwrap().unwrap().0.id;
         let told = what_paid_for(&mut conn, &at.customer, Some(FlowId { wallet: id, seq })).await.unwrap();
         assert_eq!((told.credits.len(), told.credits[0].amount), (1, ten()));
-        (told.credits[0].through.len(), told.credits[0].entry.label.kind, told.complete)
+        (told.credits[0].through.len(), told.credits[0].entry.label.kind(), told.complete)
     };
     assert_eq!(told(17).await, (16, EntryKind::Recharge, true));
     assert_eq!(told(18).await, (16, EntryKind::Reversal, false));
@@ -230,15 +225,15 @@ async fn what_was_given_back_too_often_is_not_told_as_complete() {
 async fn a_reversal_that_cannot_be_explained_is_not_told_as_complete() {
     let (pool, _) = database(2).await;
     let at = wallet("ann", "USD", "");
-    let charge = |n: &str| Change::Deduct { amount: dec(n), on_insufficient: OnInsufficient::Refuse };
-    let parts = ReversedParts { paid: dec("11"), ..ReversedParts::default() };
-    let mut back = posting(&at, EntryKind::Reversal, "r", "usage", Change::Reverse { parts });
-    back.label.reference = Some("u".to_owned());
-    let paid = posting(&at, EntryKind::Recharge, "p", "provider:stripe", Change::Credit { amount: dec("10") });
-    let usage = |key: &str, n| posting(&at, EntryKind::Usage, key, "usage", charge(n));
-    book(&pool, vec![paid, usage("u", "10"), back, usage("again", "11")]).await;
+    let used = |key: &str| usage(&at, key, dec("11")).posting();
+    book(&pool, vec![recharge(&at, Uuid::now_v7(), dec("11")), used("u")]).await;
+    reverse(&pool, &at, "r", "u", None).await;
+    book(&pool, vec![used("again")]).await;
 
     let mut conn = pool.get().await.unwrap();
+    // As if the usage had taken less than was given back of it.
+    let tampered = "ALTER TABLE entries DISABLE TRIGGER USER; UPDATE entries SET amount = -10 WHERE key = 'u'";
+    conn.batch_execute(tampered).await.unwrap();
     let wallet = lock_wallet(&mut conn, &at).await.unwrap().unwrap().0.id;
     let request = PageRequest { part: None, below: None, limit: 10 };
     let page = what_it_paid_for(&mut conn, &at.customer, Some(FlowId { wallet, seq: 1 }), request).await.unwrap();
@@ -252,33 +247,13 @@ async fn what_went_back_into_a_grant_is_told_by_the_grant_alone() {
     let (pool, _) = database(2).await;
     let at = wallet("ann", "USD", "");
     let grants = [Uuid::now_v7(), Uuid::now_v7()];
-    let given = |n: usize| {
-        let (reason, created_by) = ("welcome".to_owned(), "test".to_owned());
-        let grant = NewGrant {
-            id: grants[n],
-            amount: dec("5"),
-            priority: 1,
-            expires_at: None,
-            reason,
-            order_id: None,
-            created_by,
-        };
-        posting(&at, EntryKind::Grant, &format!("g{n}"), "promotion", Change::Grant { grant })
-    };
-    let usage = |key: &str, n| {
-        let change = Change::Deduct { amount: dec(n), on_insufficient: OnInsufficient::Refuse };
-        posting(&at, EntryKind::Usage, key, "usage", change)
-    };
-    let back = |key: &str, grants: &[Uuid]| {
-        let grants = grants.iter().map(|id| (*id, dec("2"))).collect();
-        let parts = ReversedParts { grants, ..ReversedParts::default() };
-        let mut back = posting(&at, EntryKind::Reversal, key, "usage", Change::Reverse { parts });
-        back.label.reference = Some("u".to_owned());
-        back
-    };
-    let all = vec![given(0), given(1), usage("u", "10"), back("one", &grants[..1]), back("two", &grants)];
-    book(&pool, all).await;
-    book(&pool, vec![usage("again", "6")]).await;
+    let given = |n: usize| grant(&at, grants[n], dec("5"), 1, None);
+    let used = |key: &str, n| usage(&at, key, dec(n)).posting();
+    book(&pool, vec![given(0), given(1), used("u", "10")]).await;
+    // The second grant was burnt last, so it has something back first; then both have.
+    reverse(&pool, &at, "one", "u", Some(dec("2"))).await;
+    reverse(&pool, &at, "two", "u", Some(dec("5"))).await;
+    book(&pool, vec![used("again", "6")]).await;
 
     let mut conn = pool.get().await.unwrap();
     let wallet = lock_wallet(&mut conn, &at).await.unwrap().unwrap().0.id;

@@ -4,10 +4,9 @@ use chrono::Duration;
 use diesel::sql_types::Text;
 use diesel::{QueryableByName, sql_query};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use topup::domain::posting::{Booked, Outcome, Posting};
-use topup::storage::ledger::fast;
+use topup::domain::posting::{Booked, Posting, PostingOutcome};
 
-use crate::regressions::{capture, credited, deduct, hold};
+use crate::regressions::{capture, credited, deduct, fast_path, hold};
 use crate::support::{assert_clean, book, database, wallet};
 
 fn taken(answers: &[Option<Booked>]) -> Vec<bool> {
@@ -24,20 +23,19 @@ async fn a_known_key_keeps_no_neighbour_from_the_fast_path() {
     book(&pool, vec![deduct(&ann, "a"), open(&ann, "a")]).await;
 
     let usage = [deduct(&ben, "a"), deduct(&ann, "a"), deduct(&ann, "b"), deduct(&ben, "b")];
-    let answers = fast::usage(&conn, &usage.each_ref()).await.unwrap();
+    let answers = fast_path(&conn, &usage).await;
     assert_eq!(taken(&answers), [true, false, true, true]);
-    let keys: Vec<&str> =
-        answers.iter().flatten().map(|booked| booked.entry.as_ref().unwrap().label.key.as_str()).collect();
+    let keys: Vec<&str> = answers.iter().flatten().map(|booked| booked.entry.as_ref().unwrap().label.key()).collect();
     assert_eq!(keys, ["a", "b", "b"]);
     let holds = [open(&ben, "a"), open(&ann, "a"), open(&ann, "b"), open(&ben, "b")];
-    let answers = fast::open_holds(&conn, &holds.each_ref()).await.unwrap();
+    let answers = fast_path(&conn, &holds).await;
     assert_eq!(taken(&answers), [true, false, true, true]);
 
     // All are known now, and none is booked again.
-    assert_eq!(taken(&fast::usage(&conn, &usage.each_ref()).await.unwrap()), [false; 4]);
-    assert_eq!(taken(&fast::open_holds(&conn, &holds.each_ref()).await.unwrap()), [false; 4]);
+    assert_eq!(taken(&fast_path(&conn, &usage).await), [false; 4]);
+    assert_eq!(taken(&fast_path(&conn, &holds).await), [false; 4]);
     let replayed = book(&pool, usage.to_vec()).await;
-    assert!(replayed.iter().all(|outcome| matches!(outcome, Outcome::Replayed(_))), "{replayed:?}");
+    assert!(replayed.iter().all(|outcome| matches!(outcome, PostingOutcome::Replayed(_))), "{replayed:?}");
     assert_clean(&pool).await;
 }
 
@@ -52,7 +50,7 @@ async fn known_keys_of_several_flushes_at_once_keep_no_neighbour_from_the_fast_p
     let flush = |n: u32| [deduct(&main, "known"), deduct(&main, &format!("new{n}"))];
     let flushes: Vec<[Posting; 2]> = (0..4).map(flush).collect();
     let conn = &conn;
-    let sent = flushes.iter().map(|flush| async move { fast::usage(conn, &flush.each_ref()).await.unwrap() });
+    let sent = flushes.iter().map(|flush| async move { fast_path(conn, flush).await });
     for answers in futures_util::future::join_all(sent).await {
         assert_eq!(taken(&answers), [false, true]);
     }
@@ -73,10 +71,10 @@ async fn a_hold_of_a_wallet_that_needs_a_look_keeps_no_neighbour_from_the_fast_p
     pool.get().await.unwrap().batch_execute(watched).await.unwrap();
     let conn = pool.lane().await.unwrap();
     let captures = opened.each_ref().map(capture);
-    let answers = fast::captures(&conn, &captures.each_ref()).await.unwrap();
+    let answers = fast_path(&conn, &captures).await;
     assert_eq!(taken(&answers), [false, false, true, true]);
     let rest = book(&pool, captures[..2].to_vec()).await;
-    assert!(rest.iter().all(|outcome| matches!(outcome, Outcome::Booked(_))), "{rest:?}");
+    assert!(rest.iter().all(|outcome| matches!(outcome, PostingOutcome::Booked(_))), "{rest:?}");
     assert_clean(&pool).await;
 }
 
@@ -112,9 +110,9 @@ async fn nothing_but_the_tables_is_joined_by_a_nested_loop() {
     let usage = [deduct(&ann, "a"), deduct(&ben, "a")];
     let opened = [&ann, &ben].map(|at| hold(at, "h", Duration::hours(1)));
     let captures = opened.each_ref().map(capture);
-    assert_eq!(taken(&fast::usage(&conn, &usage.each_ref()).await.unwrap()), [true; 2]);
-    assert_eq!(taken(&fast::open_holds(&conn, &opened.each_ref()).await.unwrap()), [true; 2]);
-    assert_eq!(taken(&fast::captures(&conn, &captures.each_ref()).await.unwrap()), [true; 2]);
+    assert_eq!(taken(&fast_path(&conn, &usage).await), [true; 2]);
+    assert_eq!(taken(&fast_path(&conn, &opened).await), [true; 2]);
+    assert_eq!(taken(&fast_path(&conn, &captures).await), [true; 2]);
     // A statement for usage, one for holds, one for captures, which looks for holds and for wallets.
     for (part, lookups) in [("unnest($14)", 1), ("opened AS", 1), ("closed AS", 2)] {
         let plan = plan(&mut conn, part).await;

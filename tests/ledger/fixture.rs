@@ -3,15 +3,21 @@
 use chrono::{Duration, Utc};
 use diesel_async::SimpleAsyncConnection;
 use tokio::sync::OnceCell;
-use topup::domain::entry::EntryKind::{
-    Adjust, Bonus, BonusRevoked, Capture, Dispute, DisputeReturned, Grant, Recharge, Refund, RefundReturned, Reversal,
-    TransferIn, TransferOut, Usage,
-};
-use topup::domain::posting::{Change, NewGrant, OnInsufficient, Outcome, Posting, ReversedParts};
+use topup::domain::movement::bonus::bonus_revoked;
+use topup::domain::movement::capture::capture;
+use topup::domain::movement::dispute::{dispute, dispute_returned};
+use topup::domain::movement::refund::{RefundMode, refund, refund_returned};
+use topup::domain::movement::release::release;
+use topup::domain::movement::top_up::{AppliedPayment, Bonus, top_up};
+use topup::domain::movement::transfer::transfer;
+use topup::domain::movement::{OfOrder, TakeBackId};
+use topup::domain::posting::{PostingOutcome, WalletKey};
 use topup::storage::pool::Pool;
 use uuid::Uuid;
 
-use crate::support::{assert_clean, book, copy, database, dec, posting, wallet};
+use crate::support::{
+    adjust, assert_clean, book, booked_usage, copy, database, dec, grant, money, new_hold, recharge, reverse, wallet,
+};
 
 static FILLED: OnceCell<String> = OnceCell::const_new();
 
@@ -60,89 +66,49 @@ pub async fn filled(connections: usize) -> (Pool, String) {
     copy(template, connections).await
 }
 
-fn referring(mut posting: Posting, reference: String) -> Posting {
-    posting.label.reference = Some(reference);
-    posting
-}
-
-fn grant(id: Uuid, amount: &str, expires_at: Option<chrono::DateTime<Utc>>) -> Change {
-    Change::Grant {
-        grant: NewGrant {
-            id,
-            amount: dec(amount),
-            priority: 100,
-            expires_at,
-            reason: "welcome".to_owned(),
-            order_id: None,
-            created_by: "operator".to_owned(),
-        },
-    }
-}
-
 async fn fill(pool: &Pool) {
     let main = wallet("alice", "USD", "");
     let product = wallet("alice", "USD", "whatsapp");
     let debtor = wallet("bob", "USD", "");
-    let credit = |amount: &str| Change::Credit { amount: dec(amount) };
-    let withdraw = |amount: &str| Change::Withdraw { amount: dec(amount) };
-    let deduct = |amount: &str| Change::Deduct { amount: dec(amount), on_insufficient: OnInsufficient::Book };
-    let revoke = |amount: &str| Change::RevokeGrant { grant_id: BONUS, amount: dec(amount) };
-    let hold = |id: Uuid, amount: &str| Change::OpenHold { id, amount: dec(amount), lifetime: Duration::hours(20) };
-    let key = |payment: Uuid| format!("{}:1", shown("pay", payment));
-    let bank = format!("bank:{}", BANK.as_simple());
+    let usd = |amount: &str| money(&main, dec(amount));
+    let order = |id: Uuid| OfOrder { id, customer: &main.customer, product: &main.product };
+    let bank = BANK.as_simple().to_string();
+    let by_card = AppliedPayment { id: PAYMENT, application: 1, provider: "stripe", merchant_account: "m" };
+    let by_bank = AppliedPayment { id: BANK_PAYMENT, application: 1, provider: "bank", merchant_account: &bank };
+    let hold = |at: &WalletKey, key: &str, id: Uuid, amount: &str| {
+        new_hold(at, key, dec(amount), Duration::hours(20)).posting(id)
+    };
+    let moved = |id: Uuid, amount: &str| transfer(id, &main.customer, usd(amount), &main.product, &product.product);
+    let (refunded, disputed) = (TakeBackId::Refund(REFUND), TakeBackId::Dispute(DISPUTE));
 
-    let outcomes = book(
-        pool,
-        vec![
-            referring(posting(&main, Recharge, &key(PAYMENT), "provider:stripe", credit("97")), shown("tuo", ORDER)),
-            posting(&main, Bonus, &key(PAYMENT), "promotion", grant(BONUS, "5", None)),
-            referring(posting(&main, Recharge, &key(BANK_PAYMENT), &bank, credit("200")), shown("tuo", BANK_ORDER)),
-            posting(&debtor, Recharge, &key(TO_WALLET), "provider:stripe", credit("50")),
-            posting(&main, Grant, "g", "promotion", grant(GRANT, "20", Some(Utc::now() + Duration::days(300)))),
-            posting(&main, Grant, "l", "promotion", grant(LAPSED, "3", Some(Utc::now() - Duration::days(1)))),
-            referring(posting(&main, TransferOut, "t", "transfer", withdraw("10")), shown("trf", TRANSFER)),
-            referring(posting(&product, TransferIn, "t", "transfer", credit("10")), shown("trf", TRANSFER)),
-            referring(posting(&main, TransferOut, "o", "transfer", withdraw("30")), shown("trf", ORDER_TRANSFER)),
-            referring(posting(&product, TransferIn, "o", "transfer", credit("30")), shown("trf", ORDER_TRANSFER)),
-            posting(&main, Usage, "u1", "usage", deduct("8.00000001")),
-            posting(&main, Usage, "h-open", "usage", hold(OPEN, "12")),
-            posting(&product, Usage, "h-captured", "usage", hold(CAPTURED, "9")),
-            posting(&product, Usage, "h-released", "usage", hold(RELEASED, "2")),
-            posting(
-                &product,
-                Capture,
-                &shown("hold", CAPTURED),
-                "usage",
-                Change::Capture { hold_id: CAPTURED, amount: dec("9.5") },
-            ),
-            posting(&product, Capture, "release", "usage", Change::Release { hold_id: RELEASED }),
-            posting(&debtor, Usage, "u2", "usage", deduct("54")),
-            posting(&main, Refund, &shown("rfd", REFUND), "refund:stripe", withdraw("6.79")),
-            posting(&main, BonusRevoked, &shown("rfd", REFUND), "promotion", revoke("0.5")),
-            posting(&main, Refund, &shown("rfd", FAILED_REFUND), "refund:stripe", withdraw("6")),
-            posting(&main, RefundReturned, &shown("rfd", FAILED_REFUND), "refund:stripe", credit("6")),
-            posting(&main, Dispute, &shown("dsp", DISPUTE), "dispute:stripe", Change::TakeBack { amount: dec("4") }),
-            posting(&main, BonusRevoked, &shown("dsp", DISPUTE), "promotion", revoke("0.2")),
-            posting(
-                &main,
-                Dispute,
-                &shown("dsp", WON_DISPUTE),
-                "dispute:stripe",
-                Change::TakeBack { amount: dec("3") },
-            ),
-            posting(&main, DisputeReturned, &shown("dsp", WON_DISPUTE), "dispute:stripe", credit("3")),
-            posting(&main, Adjust, "a", "adjustment", Change::TakeBack { amount: dec("1") }),
-        ],
-    )
-    .await;
-    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Booked(_))), "{outcomes:#?}");
-    let used = outcomes.iter().find_map(|outcome| match outcome {
-        Outcome::Booked(booked) => booked.entry.clone().filter(|entry| entry.label.key == "u1"),
-        _ => None,
-    });
-    let grants = used.unwrap().grant_uses.into_iter().map(|(id, amount)| (id, -amount)).take(1).collect();
-    let parts = ReversedParts { grants, ..ReversedParts::default() };
-    book(pool, vec![posting(&main, Reversal, "u1", "usage", Change::Reverse { parts })]).await;
+    let mut postings = top_up(order(ORDER), by_card, usd("97"), Some(Bonus { grant_id: BONUS, amount: usd("5") }));
+    postings.extend(top_up(order(BANK_ORDER), by_bank, usd("200"), None));
+    postings.push(recharge(&debtor, TO_WALLET, dec("50")));
+    postings.push(grant(&main, GRANT, dec("20"), 100, Some(Utc::now() + Duration::days(300))));
+    postings.push(grant(&main, LAPSED, dec("3"), 100, Some(Utc::now() - Duration::days(1))));
+    postings.extend(moved(TRANSFER, "10"));
+    postings.extend(moved(ORDER_TRANSFER, "30"));
+    postings.extend([
+        booked_usage(&main, "u1", dec("8.00000001")),
+        hold(&main, "h-open", OPEN, "12"),
+        hold(&product, "h-captured", CAPTURED, "9"),
+        hold(&product, "h-released", RELEASED, "2"),
+        capture(CAPTURED, dec("9.5")),
+        release(RELEASED),
+        booked_usage(&debtor, "u2", dec("54")),
+        refund(order(ORDER), REFUND, "stripe", usd("6.79"), RefundMode::Request),
+        bonus_revoked(order(ORDER), refunded, BONUS, usd("0.5")),
+        refund(order(ORDER), FAILED_REFUND, "stripe", usd("6"), RefundMode::Request),
+        refund_returned(order(ORDER), FAILED_REFUND, "stripe", usd("6")),
+        dispute(order(ORDER), DISPUTE, "stripe", usd("4")),
+        bonus_revoked(order(ORDER), disputed, BONUS, usd("0.2")),
+        dispute(order(ORDER), WON_DISPUTE, "stripe", usd("3")),
+        dispute_returned(order(ORDER), WON_DISPUTE, "stripe", usd("3")),
+        adjust(&main, "a", dec("-1")),
+    ]);
+    let outcomes = book(pool, postings).await;
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, PostingOutcome::Booked(_))), "{outcomes:#?}");
+    assert!(matches!(reverse(pool, &main, "u1", "u1", None).await, PostingOutcome::Booked(_)));
 
     let records = format!(
         "INSERT INTO bank_accounts (id, currency, bank_name, account_name, account_number)

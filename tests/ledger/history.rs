@@ -11,15 +11,21 @@ use rand::{Rng, SeedableRng};
 use rust_decimal::Decimal;
 use topup::app::{Poster, PosterSettings};
 use topup::domain::entry::{Entry, EntryKind};
-use topup::domain::posting::{Change, NewGrant, OnInsufficient, Outcome, Posting, ReversedParts, WalletKey};
+use topup::domain::movement;
+use topup::domain::movement::capture::capture;
+use topup::domain::movement::expiry::sweep;
+use topup::domain::movement::extend::extend;
+use topup::domain::movement::release::release;
+use topup::domain::movement::reversal::NewReversal;
+use topup::domain::movement::usage::NewUsage;
+use topup::domain::posting::{FastPosting, OnInsufficient, Posting, PostingOutcome, WalletKey};
 use topup::storage::StorageError;
 use topup::storage::ledger::post;
 use topup::storage::pool::Pool;
 use topup::storage::transaction::transact;
 use uuid::Uuid;
 
-use crate::fixture::shown;
-use crate::support::{ask, assert_clean, book, database, posting, wallet};
+use crate::support::{self, adjust, ask, assert_clean, book, database, grant, money, new_hold, usage, wallet};
 
 const WORKERS: u64 = 6;
 
@@ -29,7 +35,7 @@ struct World {
     poster: Poster,
     wallets: Vec<WalletKey>,
     next: AtomicU64,
-    holds: Mutex<Vec<(WalletKey, Uuid)>>,
+    holds: Mutex<Vec<Uuid>>,
     /// Deductions that nobody has reversed yet.
     deductions: Mutex<Vec<(WalletKey, Entry)>>,
     booked: Mutex<Vec<Entry>>,
@@ -51,32 +57,35 @@ impl World {
         others[rng.random_range(0..others.len())].clone()
     }
 
-    fn hold(&self, rng: &mut StdRng) -> Option<(WalletKey, Uuid)> {
+    fn hold(&self, rng: &mut StdRng) -> Option<Uuid> {
         let holds = self.holds.lock().unwrap();
         (!holds.is_empty()).then(|| {
             let recent = holds.len().saturating_sub(12);
-            holds[rng.random_range(recent..holds.len())].clone()
+            holds[rng.random_range(recent..holds.len())]
         })
     }
 
-    /// Mostly a new key; now and then one that is or was in use, by whichever wallet.
-    fn key(&self, rng: &mut StdRng) -> String {
+    /// Mostly a new key; now and then one that is or was in use, by whichever wallet. What is asked for under a key
+    /// follows from the key, so that a key in use is a repetition; but sometimes it comes with another content.
+    fn key(&self, rng: &mut StdRng) -> (String, StdRng) {
         let next = self.next.fetch_add(1, Ordering::Relaxed);
         let back = if rng.random_bool(0.1) { rng.random_range(0..20) } else { 0 };
-        format!("k{}", next.saturating_sub(back))
+        let key = next.saturating_sub(back);
+        let content = if rng.random_bool(0.05) { next + 1_000_000 } else { key };
+        (format!("k{key}"), StdRng::seed_from_u64(content))
     }
 
-    fn learn(&self, postings: &[Posting], outcomes: &[Outcome]) {
+    fn learn(&self, postings: &[Posting], outcomes: &[PostingOutcome]) {
         assert_eq!(postings.len(), outcomes.len());
         for (posting, outcome) in postings.iter().zip(outcomes) {
-            let Outcome::Booked(booked) = outcome else { continue };
+            let PostingOutcome::Booked(booked) = outcome else { continue };
             let key = || booked.wallet.clone().expect("what was booked names its wallet");
-            if let (Some(hold), Change::OpenHold { .. }) = (&booked.hold, &posting.change) {
-                self.holds.lock().unwrap().push((key(), hold.id));
+            if let (Some(hold), Some(FastPosting::OpenHold(_))) = (&booked.hold, posting.fast()) {
+                self.holds.lock().unwrap().push(hold.id);
             }
             if let Some(entry) = &booked.entry {
                 self.booked.lock().unwrap().push(entry.clone());
-                if entry.label.kind == EntryKind::Usage {
+                if entry.label.kind() == EntryKind::Usage {
                     self.deductions.lock().unwrap().push((key(), entry.clone()));
                 }
             }
@@ -89,75 +98,53 @@ fn amount(rng: &mut StdRng, upto: i64) -> Decimal {
     Decimal::new(rng.random_range(1..=upto * 10_i64.pow(scale)), scale)
 }
 
-fn deduct(rng: &mut StdRng, on_insufficient: OnInsufficient) -> Change {
-    Change::Deduct { amount: amount(rng, 30), on_insufficient }
-}
-
 /// Usage, holds and their ends: what requests send through the poster.
 fn metered(world: &World, rng: &mut StdRng) -> Posting {
-    let key = world.key(rng);
-    let at = world.wallet(rng);
     let hold = world.hold(rng);
-    let of_hold = |hold: (WalletKey, Uuid), change: Change| {
-        posting(&hold.0, EntryKind::Capture, &shown("hold", hold.1), "usage", change)
-    };
-    let mut made = match (rng.random_range(0..100), hold) {
-        (0..25, _) => posting(&at, EntryKind::Usage, &key, "usage", deduct(rng, OnInsufficient::Refuse)),
-        (25..35, _) => {
-            let mut made = posting(&at, EntryKind::Usage, &key, "usage", deduct(rng, OnInsufficient::Refuse));
-            made.fallback = Some(world.other(&at, rng));
-            made
-        }
-        (35..45, _) => posting(&at, EntryKind::Usage, &key, "usage", deduct(rng, OnInsufficient::Book)),
+    match (rng.random_range(0..100), hold) {
+        (0..45, _) => deduct(world, rng),
         (70..85, Some(hold)) => {
             let upto = amount(rng, 30);
-            let amount = if rng.random_bool(0.1) { Decimal::ZERO } else { upto };
-            let hold_id = hold.1;
-            of_hold(hold, Change::Capture { hold_id, amount })
+            capture(hold, if rng.random_bool(0.1) { Decimal::ZERO } else { upto })
         }
-        (85..95, Some(hold)) => {
-            let hold_id = hold.1;
-            of_hold(hold, Change::Release { hold_id })
-        }
-        (95..100, Some(hold)) => {
-            let hold_id = hold.1;
-            of_hold(hold, Change::Extend { hold_id, lifetime: Duration::seconds(2) })
-        }
+        (85..95, Some(hold)) => release(hold),
+        (95..100, Some(hold)) => extend(hold, Duration::seconds(2)),
         _ => {
-            let (amount, lifetime) = (amount(rng, 20), Duration::seconds(rng.random_range(1..3)));
-            let change = Change::OpenHold { id: Uuid::now_v7(), amount, lifetime };
-            posting(&at, EntryKind::Usage, &key, "usage", change)
+            let (key, mut content) = world.key(rng);
+            let (at, amount) = (world.wallet(&mut content), amount(&mut content, 20));
+            let lifetime = Duration::seconds(content.random_range(1..3));
+            new_hold(&at, &key, amount, lifetime).posting(Uuid::now_v7())
         }
-    };
-    // A key in use is sometimes asked for with another content.
-    made.label.fingerprint = i64::from(rng.random_bool(0.05));
-    if matches!(made.change, Change::Deduct { on_insufficient: OnInsufficient::Refuse, .. }) {
-        made.label.description = Some("refuse".to_owned());
     }
-    made
+}
+
+/// Of nine, five are refused where the wallet is short, two look at the main wallet then, and two are booked.
+fn deduct(world: &World, rng: &mut StdRng) -> Posting {
+    let (key, mut content) = world.key(rng);
+    let content = &mut content;
+    let (at, sort) = (world.wallet(content), content.random_range(0..9));
+    let usage = usage(&at, &key, amount(content, 30));
+    let refused = NewUsage { description: Some("refuse".to_owned()), ..usage.clone() };
+    match sort {
+        0..5 => refused.posting(),
+        5..7 => NewUsage { fallback_to_main: true, ..refused }.posting(),
+        _ => NewUsage { on_insufficient: OnInsufficient::Book, ..usage }.posting(),
+    }
 }
 
 /// Everything else that one posting can be.
 fn unmetered(world: &World, rng: &mut StdRng) -> Posting {
-    let key = world.key(rng);
-    let at = world.wallet(rng);
-    let adjust = |change| posting(&at, EntryKind::Adjust, &key, "adjustment", change);
     match rng.random_range(0..100) {
-        0..40 => adjust(Change::Credit { amount: amount(rng, 60) }),
-        40..50 => adjust(Change::Withdraw { amount: amount(rng, 40) }),
-        50..57 => adjust(Change::TakeBack { amount: amount(rng, 40) }),
+        0..57 => {
+            let (key, mut content) = world.key(rng);
+            let (at, up) = (world.wallet(&mut content), content.random_bool(0.7));
+            let amount = if up { amount(&mut content, 60) } else { -amount(&mut content, 40) };
+            adjust(&at, &key, amount)
+        }
         57..75 => {
             let lives = [None, Some(0), Some(200), Some(1_000), Some(86_400_000)][rng.random_range(0..5)];
-            let grant = NewGrant {
-                id: Uuid::now_v7(),
-                amount: amount(rng, 30),
-                priority: rng.random_range(0..3),
-                expires_at: lives.map(|lives| Utc::now() + Duration::milliseconds(lives)),
-                reason: "random".to_owned(),
-                order_id: None,
-                created_by: "test".to_owned(),
-            };
-            posting(&at, EntryKind::Grant, &key, "promotion", Change::Grant { grant })
+            let expires_at = lives.map(|lives| Utc::now() + Duration::milliseconds(lives));
+            grant(&world.wallet(rng), Uuid::now_v7(), amount(rng, 30), rng.random_range(0..3), expires_at)
         }
         75..90 => {
             let taken = {
@@ -166,29 +153,23 @@ fn unmetered(world: &World, rng: &mut StdRng) -> Posting {
                 (some > 0).then(|| deductions.swap_remove(rng.random_range(0..some)))
             };
             match taken {
-                None => posting(&at, EntryKind::Usage, "sweep", "usage", Change::Sweep),
+                None => sweep(world.wallet(rng)),
                 Some((at, entry)) => {
-                    let parts = ReversedParts {
-                        debt: entry.debt,
-                        paid: -entry.amount + entry.granted - entry.debt,
-                        grants: entry.grant_uses.iter().map(|(id, used)| (*id, -*used)).collect(),
-                        taken_at: entry.created_at,
-                        paid_for: entry.label.product_paid_for(),
-                    };
-                    posting(&at, EntryKind::Reversal, &entry.label.key, "usage", Change::Reverse { parts })
+                    let key = entry.label.key().to_owned();
+                    let customer = at.customer.clone();
+                    let reversal = NewReversal { id: key.clone(), customer, usage_id: key, amount: None };
+                    reversal.posting(at, &entry, None, &[]).unwrap()
                 }
             }
         }
-        _ => posting(&at, EntryKind::Usage, "sweep", "usage", Change::Sweep),
+        _ => sweep(world.wallet(rng)),
     }
 }
 
 /// A payment applied to a wallet, with all its rows.
 async fn recharge(world: &World, rng: &mut StdRng) {
     let (at, payment, amount) = (world.wallet(rng), Uuid::now_v7(), amount(rng, 80));
-    let credit = Change::Credit { amount };
-    let postings =
-        vec![posting(&at, EntryKind::Recharge, &format!("{}:1", shown("pay", payment)), "provider:stripe", credit)];
+    let postings = vec![support::recharge(&at, payment, amount)];
     let rows = format!(
         "INSERT INTO payments (id, provider, merchant_account, payment_id, currency, amount, applied, live, received_at)
          VALUES ('{payment}', 'stripe', 'm', '{payment}', '{currency}', {amount}, {amount}, false, now());
@@ -214,14 +195,12 @@ async fn recharge(world: &World, rng: &mut StdRng) {
 async fn transfer(world: &World, rng: &mut StdRng) {
     let (from, transfer, amount) = (world.wallet(rng), Uuid::now_v7(), amount(rng, 30));
     let to = world.other(&from, rng);
-    let key = shown("trf", transfer);
-    let mut postings = vec![
-        posting(&from, EntryKind::TransferOut, &key, "transfer", Change::Withdraw { amount }),
-        posting(&to, EntryKind::TransferIn, &key, "transfer", Change::Credit { amount }),
-    ];
-    for posting in &mut postings {
-        posting.label.reference = Some(key.clone());
-    }
+    let sides =
+        movement::transfer::transfer(transfer, &from.customer, money(&from, amount), &from.product, &to.product);
+    // Sometimes other postings are decided with it, whose refusals are no reason to give the transfer up.
+    let mut postings: Vec<Posting> = (0..rng.random_range(0..3)).map(|_| metered(world, rng)).collect();
+    let others = postings.len();
+    postings.extend(sides);
     let row = format!(
         "INSERT INTO transfers (customer_id, id, currency, amount, from_product, to_product, created_at)
          VALUES ('{}', '{transfer}', '{}', {amount}, '{}', '{}', now())",
@@ -233,7 +212,7 @@ async fn transfer(world: &World, rng: &mut StdRng) {
     let (asked, row) = (&postings, &row);
     let done = transact::<_, StorageError, _>(&world.pool, async |conn| {
         let outcomes = post(conn, asked).await?;
-        if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Refused(_))) {
+        if outcomes.iter().skip(others).any(|outcome| matches!(outcome, PostingOutcome::Refused(_))) {
             return Err(StorageError::Corrupt("refused".to_owned()));
         }
         conn.batch_execute(row).await?;
@@ -269,7 +248,7 @@ async fn step(world: &World, rng: &mut StdRng) {
         20..60 => {
             let postings: Vec<Posting> = (0..batch).map(|_| metered(world, rng)).collect();
             let answers = world.poster.post(postings.clone()).await.unwrap();
-            let outcomes: Vec<Outcome> = answers.into_iter().map(Result::unwrap).collect();
+            let outcomes: Vec<PostingOutcome> = answers.into_iter().map(Result::unwrap).collect();
             world.learn(&postings, &outcomes);
         }
         _ => {
@@ -289,10 +268,7 @@ async fn live_through(seed: u64, steps: usize) {
         .flat_map(|customer| ["USD", "VND"].map(|currency| (customer, currency)))
         .flat_map(|(customer, currency)| ["", "gpu"].map(|product| wallet(customer, currency, product)))
         .collect();
-    let opening = wallets.iter().zip(0..).map(|(at, n)| {
-        let credit = Change::Credit { amount: Decimal::from(100) };
-        posting(at, EntryKind::Adjust, &format!("opening {n}"), "adjustment", credit)
-    });
+    let opening = wallets.iter().zip(0..).map(|(at, n)| adjust(at, &format!("opening {n}"), Decimal::from(100)));
     let opening: Vec<Posting> = opening.collect();
     let outcomes = book(&pool, opening.clone()).await;
     // One guarded wallet, two with an alert.
@@ -386,8 +362,7 @@ async fn what_lapses_is_swept(world: &World) {
                UNION ALL SELECT expires_at FROM grants WHERE expires_at < now() + interval '1 hour') AS s",
     )
     .await;
-    let sweep = |at| posting(at, EntryKind::Usage, "sweep", "usage", Change::Sweep);
-    let sweeps: Vec<Posting> = world.wallets.iter().map(sweep).collect();
+    let sweeps: Vec<Posting> = world.wallets.iter().cloned().map(sweep).collect();
     book(&world.pool, sweeps).await;
     let left = ask(
         &world.pool,

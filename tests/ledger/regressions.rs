@@ -3,45 +3,59 @@
 use chrono::{Duration, Utc};
 use diesel_async::SimpleAsyncConnection;
 use rust_decimal::Decimal;
-use topup::domain::entry::EntryKind::{Adjust, Capture, Grant, Usage};
-use topup::domain::posting::{Change, NewGrant, OnInsufficient, Outcome, Posting, Refusal, WalletKey};
+use topup::domain::movement::capture::capture as capture_hold;
+use topup::domain::movement::expiry::sweep;
+use topup::domain::posting::{Booked, FastPosting, Posting, PostingOutcome, Refusal, WalletKey};
+use topup::storage::Connection;
 use topup::storage::ledger::{fast, post};
 use topup::storage::pool::Pool;
 use uuid::Uuid;
 
-use crate::fixture::shown;
-use crate::support::{ask, assert_clean, book, database, dec, fetched, posting, wallet};
+use crate::support::{
+    adjust, ask, assert_clean, book, booked_usage, database, dec, fetched, grant, new_hold, usage, wallet,
+};
 
 pub fn deduct(at: &WalletKey, key: &str) -> Posting {
-    let change = Change::Deduct { amount: dec("1"), on_insufficient: OnInsufficient::Refuse };
-    posting(at, Usage, key, "usage", change)
+    usage(at, key, dec("1")).posting()
 }
 
 pub fn hold(at: &WalletKey, key: &str, lifetime: Duration) -> Posting {
-    posting(at, Usage, key, "usage", Change::OpenHold { id: Uuid::now_v7(), amount: dec("2"), lifetime })
+    new_hold(at, key, dec("2"), lifetime).posting(Uuid::now_v7())
 }
 
+/// Captures the whole of a hold that a posting opens.
 pub fn capture(opened: &Posting) -> Posting {
-    let Change::OpenHold { id: hold_id, amount, .. } = opened.change else { panic!("{opened:?}") };
-    posting(&opened.wallet, Capture, &shown("hold", hold_id), "usage", Change::Capture { hold_id, amount })
+    let Some(FastPosting::OpenHold(hold)) = opened.fast() else { panic!("{opened:?}") };
+    capture_hold(hold.id, hold.amount)
 }
 
-fn welcome() -> NewGrant {
-    NewGrant {
-        id: Uuid::now_v7(),
-        amount: Decimal::from(100),
-        priority: 100,
-        expires_at: Some(Utc::now() + Duration::days(1)),
-        reason: "welcome".to_owned(),
-        order_id: None,
-        created_by: "test".to_owned(),
+/// What the fast path books of postings that are all of one sort.
+pub async fn fast_path(conn: &Connection, postings: &[Posting]) -> Vec<Option<Booked>> {
+    let (mut deductions, mut holds, mut captures) = (Vec::new(), Vec::new(), Vec::new());
+    for posting in postings {
+        match posting.fast().expect("the fast path knows it") {
+            FastPosting::Deduction(item) => deductions.push(item),
+            FastPosting::OpenHold(item) => holds.push(item),
+            FastPosting::Capture(item) => captures.push(item),
+        }
     }
+    let answers = match (&deductions[..], &holds[..], &captures[..]) {
+        ([_, ..], [], []) => fast::usage(conn, &deductions).await,
+        ([], [_, ..], []) => fast::open_holds(conn, &holds).await,
+        ([], [], [_, ..]) => fast::captures(conn, &captures).await,
+        _ => panic!("of one sort: {postings:?}"),
+    };
+    answers.unwrap()
+}
+
+fn welcome(at: &WalletKey) -> Posting {
+    grant(at, Uuid::now_v7(), Decimal::from(100), 100, Some(Utc::now() + Duration::days(1)))
 }
 
 pub async fn credited(pool: &Pool, wallets: &[&WalletKey]) {
     for (at, n) in wallets.iter().zip(0..) {
-        let credit = posting(at, Adjust, &format!("opening {n}"), "adjustment", Change::Credit { amount: dec("50") });
-        assert!(matches!(book(pool, vec![credit]).await[..], [Outcome::Booked(_)]));
+        let credit = adjust(at, &format!("opening {n}"), dec("50"));
+        assert!(matches!(book(pool, vec![credit]).await[..], [PostingOutcome::Booked(_)]));
     }
 }
 
@@ -73,12 +87,8 @@ async fn the_fast_path_locks_in_key_order() {
         let flush = tokio::spawn({
             let pool = pool.clone();
             async move {
-                let (conn, postings) = (pool.lane().await.unwrap(), [&postings[0], &postings[1]]);
-                match postings[0].change {
-                    Change::OpenHold { .. } => fast::open_holds(&conn, &postings).await,
-                    Change::Capture { .. } => fast::captures(&conn, &postings).await,
-                    _ => fast::usage(&conn, &postings).await,
-                }
+                let conn = pool.lane().await.unwrap();
+                fast_path(&conn, &postings).await
             }
         });
         until_somebody_waits(&pool).await;
@@ -86,7 +96,7 @@ async fn the_fast_path_locks_in_key_order() {
             .batch_execute("SELECT FROM wallets WHERE customer_id = 'ben' FOR UPDATE NOWAIT; COMMIT")
             .await
             .expect("whoever waits for the first wallet has not locked the second");
-        assert!(flush.await.unwrap().unwrap().iter().all(Option::is_some));
+        assert!(flush.await.unwrap().iter().all(Option::is_some));
     }
     assert_clean(&pool).await;
 }
@@ -104,19 +114,20 @@ async fn one_key_through_two_wallets_at_once_is_booked_once() {
     for (faster, slower) in pairs {
         let mut other = pool.get().await.unwrap();
         other.batch_execute("BEGIN").await.unwrap();
-        assert!(matches!(post(&mut other, &[faster]).await.unwrap()[..], [Outcome::Booked(_)]));
+        assert!(matches!(post(&mut other, &[faster]).await.unwrap()[..], [PostingOutcome::Booked(_)]));
         let late = tokio::spawn({
             let pool = pool.clone();
             async move { book(&pool, vec![slower]).await }
         });
         until_somebody_waits(&pool).await;
         other.batch_execute("COMMIT").await.unwrap();
-        assert!(matches!(late.await.unwrap()[..], [Outcome::Replayed(_)]));
+        let late = late.await.unwrap();
+        assert!(matches!(late[..], [PostingOutcome::Refused(Refusal::KeyReused)]), "{late:?}");
     }
     assert_clean(&pool).await;
 }
 
-/// A hold counts in its own wallet, whatever wallet a posting names.
+/// A capture names no wallet: the hold's own wallet is found, whatever other holds there are.
 #[tokio::test]
 async fn a_hold_is_captured_from_its_own_wallet() {
     let (pool, _) = database(2).await;
@@ -124,8 +135,7 @@ async fn a_hold_is_captured_from_its_own_wallet() {
     credited(&pool, &[&main, &product]).await;
     let opened = hold(&main, "h", Duration::hours(1));
     book(&pool, vec![opened.clone(), hold(&product, "other", Duration::hours(1))]).await;
-    let astray = Posting { wallet: product, ..capture(&opened) };
-    assert!(matches!(book(&pool, vec![astray]).await[..], [Outcome::Booked(_)]));
+    assert!(matches!(book(&pool, vec![capture(&opened)]).await[..], [PostingOutcome::Booked(_)]));
     let held = ask(&pool, "SELECT trim_scale(held) FROM wallets ORDER BY product").await;
     assert_eq!(held, ["0", "2"]);
     assert_clean(&pool).await;
@@ -141,7 +151,7 @@ async fn a_hold_that_lapsed_long_ago_is_released() {
     let lapse = "UPDATE holds SET expires_at = now() - interval '5 days';
         INSERT INTO worker_marks (worker, reached) VALUES ('holds', now() - interval '6 days')";
     pool.get().await.unwrap().batch_execute(lapse).await.unwrap();
-    book(&pool, vec![posting(&main, Usage, "sweep", "usage", Change::Sweep)]).await;
+    book(&pool, vec![sweep(main.clone())]).await;
     assert_eq!(ask(&pool, "SELECT status FROM holds").await, ["expired"]);
     assert_eq!(ask(&pool, "SELECT trim_scale(held) FROM wallets").await, ["0"]);
     assert_clean(&pool).await;
@@ -176,7 +186,7 @@ async fn holds_are_found_and_closed_in_a_fixed_number_of_steps() {
     conn.batch_execute("COMMIT").await.unwrap();
     drop(conn);
     assert_eq!(outcomes.len(), 8);
-    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Replayed(_))), "{outcomes:?}");
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, PostingOutcome::Replayed(_))), "{outcomes:?}");
     assert!(fetched <= 8, "{fetched}");
 
     let guards = "UPDATE wallets SET guarded = true, slow = true;
@@ -184,7 +194,7 @@ async fn holds_are_found_and_closed_in_a_fixed_number_of_steps() {
         SELECT customer_id, id, 1000, now()::date, now()::date, 'test', now() FROM wallets";
     pool.get().await.unwrap().batch_execute(guards).await.unwrap();
     let outcomes = book(&pool, all.iter().map(capture).collect()).await;
-    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Booked(_))), "{outcomes:?}");
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, PostingOutcome::Booked(_))), "{outcomes:?}");
     assert_eq!(ask(&pool, "SELECT count(*) FROM counted").await, ["2"], "one for holds, one for guards");
     assert_eq!(
         ask(&pool, "SELECT DISTINCT status || trim_scale(captured) FROM holds WHERE key LIKE 'k%'").await,
@@ -200,17 +210,13 @@ async fn booked_debt_beyond_what_a_wallet_can_hold_is_refused() {
     let (pool, _) = database(2).await;
     let main = wallet("ann", "USD", "");
     let most = dec("1000000000000000");
-    for (key, change) in [
-        ("u1", Change::Deduct { amount: most, on_insufficient: OnInsufficient::Book }),
-        ("u2", Change::TakeBack { amount: dec("0.00000001") }),
-        ("u3", Change::Deduct { amount: most, on_insufficient: OnInsufficient::Book }),
-    ] {
-        let kind = if matches!(change, Change::TakeBack { .. }) { Adjust } else { Usage };
-        let outcome = book(&pool, vec![posting(&main, kind, key, "usage", change)]).await.remove(0);
-        match key {
-            "u1" => assert!(matches!(outcome, Outcome::Booked(_)), "{outcome:?}"),
-            _ => assert_eq!(outcome, Outcome::Refused(Refusal::TooLarge)),
-        }
+    // One movement is a thousandth of that at most.
+    let part = most / Decimal::from(1_000);
+    let postings: Vec<Posting> = (0..1_000).map(|n| booked_usage(&main, &format!("u{n}"), part)).collect();
+    let outcomes = book(&pool, postings).await;
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, PostingOutcome::Booked(_))));
+    for beyond in [adjust(&main, "a", dec("-0.00000001")), booked_usage(&main, "more", part)] {
+        assert_eq!(book(&pool, vec![beyond]).await, [PostingOutcome::Refused(Refusal::TooLarge)]);
     }
     assert_eq!(ask(&pool, "SELECT trim_scale(debt) FROM wallets").await, [most.to_string()]);
     assert_clean(&pool).await;
@@ -221,16 +227,15 @@ async fn booked_debt_beyond_what_a_wallet_can_hold_is_refused() {
 async fn an_expiry_raises_the_low_balance_alert_once() {
     let (pool, _) = database(2).await;
     let main = wallet("ann", "USD", "");
-    let grant = welcome();
-    book(&pool, vec![posting(&main, Grant, "g", "promotion", Change::Grant { grant })]).await;
+    book(&pool, vec![welcome(&main)]).await;
     let lapse = "UPDATE wallets SET low_balance_threshold = 40, fast_floor = 40;
         UPDATE grants SET expires_at = now() - interval '1 second'";
     pool.get().await.unwrap().batch_execute(lapse).await.unwrap();
     for _ in 0..2 {
-        book(&pool, vec![posting(&main, Usage, "sweep", "usage", Change::Sweep)]).await;
+        book(&pool, vec![sweep(main.clone())]).await;
     }
     // A refused posting expires and alerts, too.
-    assert!(matches!(book(&pool, vec![deduct(&main, "u")]).await[..], [Outcome::Refused(_)]));
+    assert!(matches!(book(&pool, vec![deduct(&main, "u")]).await[..], [PostingOutcome::Refused(_)]));
     assert_eq!(ask(&pool, "SELECT count(*) FROM events WHERE type = 'balance.low'").await, ["1"]);
     assert_clean(&pool).await;
 }
@@ -240,8 +245,7 @@ async fn an_expiry_raises_the_low_balance_alert_once() {
 async fn a_grant_that_expires_during_the_wait_for_a_wallet_is_not_spent() {
     let (pool, _) = database(4).await;
     let main = wallet("ann", "USD", "");
-    let grant = Change::Grant { grant: welcome() };
-    book(&pool, vec![posting(&main, Grant, "g", "promotion", grant)]).await;
+    book(&pool, vec![welcome(&main)]).await;
     let mut other = pool.get().await.unwrap();
     other.batch_execute("BEGIN; SELECT FROM wallets FOR UPDATE").await.unwrap();
     let waiting = tokio::spawn({
@@ -251,6 +255,6 @@ async fn a_grant_that_expires_during_the_wait_for_a_wallet_is_not_spent() {
     until_somebody_waits(&pool).await;
     pool.get().await.unwrap().batch_execute("UPDATE grants SET expires_at = clock_timestamp()").await.unwrap();
     other.batch_execute("COMMIT").await.unwrap();
-    assert!(matches!(waiting.await.unwrap()[..], [Outcome::Refused(_)]));
+    assert!(matches!(waiting.await.unwrap()[..], [PostingOutcome::Refused(_)]));
     assert_clean(&pool).await;
 }

@@ -1,40 +1,21 @@
 //! What is given back of usage goes to the parts that were taken last.
 
 use chrono::{Duration, Utc};
-use topup::domain::customer::CustomerId;
-use topup::domain::entry::EntryKind::{Capture, Grant, Reversal, Usage};
-use topup::domain::posting::{Change, NewGrant, OnInsufficient, Outcome, Posting, WalletKey};
-use topup::domain::reversal::parts_to_give_back;
-use topup::storage::ledger::{find_deduction, find_reversals};
+use topup::domain::movement::capture::capture;
+use topup::domain::posting::{Posting, PostingOutcome, WalletKey};
 use topup::storage::pool::Pool;
 use uuid::Uuid;
 
 use crate::fixture::shown;
-use crate::support::{ask, assert_clean, book, database, dec, posting, wallet};
+use crate::support::{ask, assert_clean, book, database, dec, grant, new_hold, reverse, usage, wallet};
 
 pub fn granted(at: &WalletKey, id: u128, priority: i16, lives: Option<Duration>) -> Posting {
-    let grant = NewGrant {
-        id: Uuid::from_u128((0x7 << 76) | (0x8 << 60) | id),
-        amount: dec("10"),
-        priority,
-        expires_at: lives.map(|lives| Utc::now() + lives),
-        reason: "welcome".to_owned(),
-        order_id: None,
-        created_by: "test".to_owned(),
-    };
-    posting(at, Grant, &format!("grant {id}"), "promotion", Change::Grant { grant })
+    let id = Uuid::from_u128((0x7 << 76) | (0x8 << 60) | id);
+    grant(at, id, dec("10"), priority, lives.map(|lives| Utc::now() + lives))
 }
 
 async fn give_back(pool: &Pool, at: &WalletKey, key: &str, usage: &str, amount: &str) {
-    let mut conn = pool.get().await.unwrap();
-    let customer = CustomerId::new("ann").unwrap();
-    let (original, hold) = find_deduction(&mut conn, &customer, usage).await.unwrap().unwrap();
-    let reversed = find_reversals(&mut conn, &customer, usage).await.unwrap();
-    let parts = parts_to_give_back(&original, hold.as_ref(), &reversed, Some(dec(amount))).unwrap();
-    drop(conn);
-    let mut posting = posting(at, Reversal, key, "usage", Change::Reverse { parts });
-    posting.label.reference = Some(usage.to_owned());
-    assert!(matches!(book(pool, vec![posting]).await[..], [Outcome::Booked(_)]));
+    assert!(matches!(reverse(pool, at, key, usage, Some(dec(amount))).await, PostingOutcome::Booked(_)));
 }
 
 /// What is left of the grants, by id.
@@ -55,8 +36,8 @@ async fn the_grant_that_was_burnt_last_is_restored_first() {
         granted(&main, 4, 2, None),
     ];
     book(&pool, grants.to_vec()).await;
-    let spend = Change::Deduct { amount: dec("35"), on_insufficient: OnInsufficient::Refuse };
-    book(&pool, vec![posting(&main, Usage, "u", "usage", spend)]).await;
+    let spend = |key: &str| usage(&main, key, dec("35")).posting();
+    book(&pool, vec![spend("u")]).await;
     assert_eq!(left(&pool).await, ["0", "5", "0", "0"]);
     give_back(&pool, &main, "r1", "u", "7").await;
     assert_eq!(left(&pool).await, ["0", "10", "0", "2"]);
@@ -73,10 +54,9 @@ async fn what_was_captured_beyond_the_hold_is_given_back_first() {
     let (pool, _) = database(2).await;
     let main = wallet("ann", "USD", "");
     let id = Uuid::now_v7();
-    let hold = Change::OpenHold { id, amount: dec("8"), lifetime: Duration::hours(1) };
-    let capture = Change::Capture { hold_id: id, amount: dec("14") };
-    book(&pool, vec![granted(&main, 1, 2, None), posting(&main, Usage, "h", "usage", hold)]).await;
-    book(&pool, vec![granted(&main, 2, 1, None), posting(&main, Capture, &shown("hold", id), "usage", capture)]).await;
+    let hold = new_hold(&main, "h", dec("8"), Duration::hours(1)).posting(id);
+    book(&pool, vec![granted(&main, 1, 2, None), hold]).await;
+    book(&pool, vec![granted(&main, 2, 1, None), capture(id, dec("14"))]).await;
     assert_eq!(left(&pool).await, ["2", "4"]);
     give_back(&pool, &main, "r1", &shown("hold", id), "5").await;
     assert_eq!(left(&pool).await, ["2", "9"]);
@@ -93,11 +73,11 @@ async fn one_usage_burns_6000_grants_and_is_given_back() {
     let grants: Vec<Posting> = (1..=6_000).map(|n| granted(&main, n, 1, None)).collect();
     for some in grants.chunks(1_000) {
         let outcomes = book(&pool, some.to_vec()).await;
-        assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Booked(_))));
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, PostingOutcome::Booked(_))));
     }
-    let spend = Change::Deduct { amount: dec("59999"), on_insufficient: OnInsufficient::Refuse };
-    let outcomes = book(&pool, vec![posting(&main, Usage, "u", "usage", spend)]).await;
-    assert!(matches!(outcomes[..], [Outcome::Booked(_)]), "{outcomes:?}");
+    let spend = |key: &str| usage(&main, key, dec("59999")).posting();
+    let outcomes = book(&pool, vec![spend("u")]).await;
+    assert!(matches!(outcomes[..], [PostingOutcome::Booked(_)]), "{outcomes:?}");
     let counts = "SELECT count(*) || ', ' || trim_scale(sum(amount)) FROM grant_uses WHERE amount < 0";
     assert_eq!(ask(&pool, counts).await, ["6000, -59999"]);
     give_back(&pool, &main, "r", "u", "59999").await;
@@ -105,8 +85,8 @@ async fn one_usage_burns_6000_grants_and_is_given_back() {
 
     // What one posting does not touch is not written anew.
     let before = ask(&pool, "SELECT xmin FROM grants ORDER BY id LIMIT 2").await;
-    let spend = Change::Deduct { amount: dec("1"), on_insufficient: OnInsufficient::Refuse };
-    book(&pool, vec![posting(&main, Usage, "one", "usage", spend)]).await;
+    let spend = |key: &str| usage(&main, key, dec("1")).posting();
+    book(&pool, vec![spend("one")]).await;
     let after = ask(&pool, "SELECT xmin FROM grants ORDER BY id LIMIT 2").await;
     assert_eq!((before[0] == after[0], before[1] == after[1]), (false, true));
     assert_clean(&pool).await;

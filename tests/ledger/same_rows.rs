@@ -10,14 +10,16 @@ use proptest::test_runner::{Config, TestRunner};
 use rust_decimal::Decimal;
 use serde_json::json;
 use topup::app::{Poster, PosterSettings};
-use topup::domain::entry::EntryKind::{Adjust, Capture, Usage};
-use topup::domain::posting::{Change, OnInsufficient, Outcome, Posting, WalletKey};
-use topup::storage::ledger::fast;
+use topup::domain::movement::capture::capture;
+use topup::domain::movement::hold::NewHold;
+use topup::domain::movement::release::release;
+use topup::domain::movement::usage::NewUsage;
+use topup::domain::posting::{OnInsufficient, Posting, PostingOutcome, WalletKey};
 use topup::storage::pool::Pool;
 use uuid::Uuid;
 
-use crate::fixture::shown;
-use crate::support::{ask, assert_clean, book, database, dec, posting, wallet};
+use crate::regressions::fast_path;
+use crate::support::{adjust, ask, assert_clean, book, database, dec, new_hold, usage, wallet};
 
 /// One request, of one kind as requests are.
 #[derive(Debug, Clone)]
@@ -66,63 +68,58 @@ fn request() -> impl Strategy<Value = Request> {
 /// A customer whose requests go one way.
 struct Side {
     customer: String,
+    /// What was asked for under which key: a key that comes again repeats that, unless it is to have another content.
+    usages: HashMap<u8, Item>,
+    opened: HashMap<u8, (bool, i64)>,
     holds: HashMap<u8, Uuid>,
     credits: u32,
 }
 
 impl Side {
     fn new(customer: String) -> Self {
-        Self { customer, holds: HashMap::new(), credits: 0 }
+        Self { customer, usages: HashMap::new(), opened: HashMap::new(), holds: HashMap::new(), credits: 0 }
     }
 
     fn wallet(&self, product: bool) -> WalletKey {
         wallet(&self.customer, "USD", if product { "gpu" } else { "" })
     }
 
-    fn usage(&self, item: &Item) -> Posting {
-        let on_insufficient = if item.book { OnInsufficient::Book } else { OnInsufficient::Refuse };
-        let change = Change::Deduct { amount: Decimal::new(item.cents, 2), on_insufficient };
-        let mut made = posting(&self.wallet(item.product), Usage, &format!("u{}", item.key), "usage", change);
-        made.fallback = (item.fallback && item.product).then(|| self.wallet(false));
-        made.label.fingerprint = i64::from(item.other_content);
-        made.label.description = Some("tokens".to_owned());
-        made.label.metadata = Some(json!({ "model": "m" }));
-        made.label.occurred_at = Some("2026-11-21T00:00:00Z".parse().unwrap());
-        made
+    fn usage(&mut self, item: &Item) -> Posting {
+        let known = self.usages.entry(item.key).or_insert_with(|| item.clone()).clone();
+        let item = if item.other_content { item } else { &known };
+        let usage = NewUsage {
+            fallback_to_main: item.fallback,
+            on_insufficient: if item.book { OnInsufficient::Book } else { OnInsufficient::Refuse },
+            description: Some(if item.other_content { "pictures" } else { "tokens" }.to_owned()),
+            metadata: Some(json!({ "model": "m" })),
+            occurred_at: Some("2026-11-21T00:00:00Z".parse().unwrap()),
+            ..usage(&self.wallet(item.product), &format!("u{}", item.key), Decimal::new(item.cents, 2))
+        };
+        usage.posting()
     }
 
     fn postings(&mut self, request: &Request) -> Vec<Posting> {
-        let of_hold = |side: &Self, key: u8, change: fn(Uuid, Decimal) -> Change, amount: Decimal| {
-            let id = side.holds.get(&key).copied().unwrap_or_default();
-            let mut made = posting(&WalletKey::of_the_hold(), Capture, &shown("hold", id), "usage", change(id, amount));
-            made.label.reference = Some(shown("hold", id));
-            vec![made]
-        };
+        let hold = |side: &Self, key: u8| side.holds.get(&key).copied().unwrap_or_default();
         match request {
             Request::Usage(items) => items.iter().map(|item| self.usage(item)).collect(),
             Request::Hold { product, cents, key } => {
-                let id = Uuid::now_v7();
-                let (amount, lifetime) = (Decimal::new(*cents, 2), Duration::hours(1));
-                let change = Change::OpenHold { id, amount, lifetime };
-                let mut made = posting(&self.wallet(*product), Capture, &format!("h{key}"), "usage", change);
-                made.label.metadata = Some(json!({ "call": key }));
-                vec![made]
+                let (product, cents) = *self.opened.entry(*key).or_insert((*product, *cents));
+                let wallet = self.wallet(product);
+                let hold = new_hold(&wallet, &format!("h{key}"), Decimal::new(cents, 2), Duration::hours(1));
+                vec![NewHold { metadata: Some(json!({ "call": key })), ..hold }.posting(Uuid::now_v7())]
             }
-            Request::Capture { key, cents } => {
-                let capture = |hold_id, amount| Change::Capture { hold_id, amount };
-                of_hold(self, *key, capture, Decimal::new(*cents, 2))
-            }
-            Request::Release { key } => of_hold(self, *key, |hold_id, _| Change::Release { hold_id }, Decimal::ZERO),
+            Request::Capture { key, cents } => vec![capture(hold(self, *key), Decimal::new(*cents, 2))],
+            Request::Release { key } => vec![release(hold(self, *key))],
             Request::Credit { product, cents } => {
                 self.credits += 1;
-                let change = Change::Credit { amount: Decimal::new(*cents, 2) };
-                vec![posting(&self.wallet(*product), Adjust, &format!("c{}", self.credits), "adjustment", change)]
+                let key = format!("c{}", self.credits);
+                vec![adjust(&self.wallet(*product), &key, Decimal::new(*cents, 2))]
             }
         }
     }
 
-    fn learn(&mut self, request: &Request, outcomes: &[Outcome]) {
-        if let (Request::Hold { key, .. }, [Outcome::Booked(booked)]) = (request, outcomes) {
+    fn learn(&mut self, request: &Request, outcomes: &[PostingOutcome]) {
+        if let (Request::Hold { key, .. }, [PostingOutcome::Booked(booked)]) = (request, outcomes) {
             self.holds.insert(*key, booked.hold.as_ref().unwrap().id);
         }
     }
@@ -169,16 +166,16 @@ impl Side {
     }
 }
 
-fn told(outcomes: &[Outcome]) -> Vec<String> {
-    let told = |outcome: &Outcome| match outcome {
-        Outcome::Booked(_) => "booked".to_owned(),
-        Outcome::Replayed(_) => "replayed".to_owned(),
-        Outcome::Refused(refusal) => refusal.to_string(),
+fn told(outcomes: &[PostingOutcome]) -> Vec<String> {
+    let told = |outcome: &PostingOutcome| match outcome {
+        PostingOutcome::Booked(_) => "booked".to_owned(),
+        PostingOutcome::Replayed(_) => "replayed".to_owned(),
+        PostingOutcome::Refused(refusal) => refusal.to_string(),
     };
     outcomes.iter().map(told).collect()
 }
 
-async fn answers(poster: &Poster, postings: Vec<Posting>) -> Vec<Outcome> {
+async fn answers(poster: &Poster, postings: Vec<Posting>) -> Vec<PostingOutcome> {
     poster.post(postings).await.unwrap().into_iter().map(Result::unwrap).collect()
 }
 
@@ -236,16 +233,10 @@ async fn the_common_case_is_the_fast_paths_own() {
     for request in &history {
         let postings = fast.postings(request);
         let conn = pool.lane().await.unwrap();
-        let asked: Vec<&Posting> = postings.iter().collect();
-        let answers = match request {
-            Request::Usage(_) => fast::usage(&conn, &asked).await,
-            Request::Hold { .. } => fast::open_holds(&conn, &asked).await,
-            _ => fast::captures(&conn, &asked).await,
-        };
-        let booked: Vec<Outcome> = answers
-            .unwrap()
+        let booked: Vec<PostingOutcome> = fast_path(&conn, &postings)
+            .await
             .into_iter()
-            .map(|answer| Outcome::Booked(answer.expect("the fast path takes it")))
+            .map(|answer| PostingOutcome::Booked(answer.expect("the fast path takes it")))
             .collect();
         fast.learn(request, &booked);
         let by_post = book(&pool, slow.postings(request)).await;
@@ -262,18 +253,13 @@ async fn a_request_is_greedy_in_its_order_whatever_the_path() {
     let (pool, _) = database(4).await;
     let poster = Poster::start(&pool, PosterSettings::default()).unwrap();
     let (main, product) = (wallet("ann", "USD", ""), wallet("ann", "USD", "gpu"));
-    let credit = Change::Credit { amount: dec("120") };
-    book(&pool, vec![posting(&main, Adjust, "opening", "adjustment", credit)]).await;
-    let deduct = |at: &WalletKey, key: &str, amount: &str| {
-        let change = Change::Deduct { amount: dec(amount), on_insufficient: OnInsufficient::Refuse };
-        posting(at, Usage, key, "usage", change)
-    };
-    let falls_back = Posting { fallback: Some(main.clone()), ..deduct(&product, "a", "100") };
+    book(&pool, vec![adjust(&main, "opening", dec("120"))]).await;
+    let deduct = |at: &WalletKey, key: &str, amount: &str| usage(at, key, dec(amount)).posting();
+    let falls_back = NewUsage { fallback_to_main: true, ..usage(&product, "a", dec("100")) }.posting();
     let outcomes = answers(&poster, vec![falls_back, deduct(&main, "b", "50"), deduct(&main, "c", "20")]).await;
     assert_eq!(told(&outcomes), ["booked", "the balance is too low", "booked"]);
 
-    let credit = Change::Credit { amount: dec("120") };
-    book(&pool, vec![posting(&main, Adjust, "again", "adjustment", credit)]).await;
+    book(&pool, vec![adjust(&main, "again", dec("120"))]).await;
     let twice = [deduct(&product, "d", "100"), deduct(&main, "d", "100"), deduct(&main, "e", "50")];
     let outcomes = answers(&poster, twice.to_vec()).await;
     assert_eq!(told(&outcomes), ["the balance is too low", "booked", "the balance is too low"]);

@@ -1,6 +1,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use chrono::{DateTime, Duration, Utc};
 use diesel::sql_types::{BigInt, Text};
 use diesel::{QueryableByName, sql_query};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
@@ -9,14 +10,21 @@ use secrecy::SecretString;
 use tokio::sync::OnceCell;
 use topup::app::check;
 use topup::domain::check::Report;
-use topup::domain::entry::{EntryKind, Label};
-use topup::domain::posting::{Change, Outcome, Posting, WalletKey};
+use topup::domain::money::Money;
+use topup::domain::movement::adjustment::NewAdjustment;
+use topup::domain::movement::grant::NewGrant;
+use topup::domain::movement::hold::NewHold;
+use topup::domain::movement::reversal::NewReversal;
+use topup::domain::movement::top_up::{AppliedPayment, top_up_without_order};
+use topup::domain::movement::usage::NewUsage;
+use topup::domain::posting::{OnInsufficient, Posting, PostingOutcome, Refusal, WalletKey};
 use topup::domain::product::Product;
 use topup::embedded::Cluster;
-use topup::storage::ledger::post;
+use topup::storage::ledger::{find_deduction, find_reversals, post};
 use topup::storage::pool::{Pool, connect};
 use topup::storage::transaction::transact;
 use topup::storage::{Connection, StorageError};
+use uuid::Uuid;
 
 static CLUSTER: OnceLock<Cluster> = OnceLock::new();
 static MIGRATED: OnceCell<()> = OnceCell::const_new();
@@ -108,21 +116,94 @@ pub fn dec(text: &str) -> Decimal {
     text.parse().unwrap()
 }
 
-pub fn posting(wallet: &WalletKey, kind: EntryKind, key: &str, counterpart: &str, change: Change) -> Posting {
-    let label = Label {
-        kind,
+pub fn money(at: &WalletKey, amount: Decimal) -> Money {
+    Money::new(amount, at.currency).unwrap()
+}
+
+/// An operator's correction, up or down.
+pub fn adjust(at: &WalletKey, key: &str, amount: Decimal) -> Posting {
+    let adjustment = NewAdjustment {
         key: key.to_owned(),
-        fingerprint: 0,
-        counterpart: counterpart.to_owned(),
-        reference: None,
+        customer: at.customer.clone(),
+        product: at.product.clone(),
+        amount: money(at, amount),
+        reason: "test".to_owned(),
+    };
+    adjustment.posting()
+}
+
+/// A payment by card that is applied to the wallet.
+pub fn recharge(at: &WalletKey, payment: Uuid, amount: Decimal) -> Posting {
+    let payment = AppliedPayment { id: payment, application: 1, provider: "stripe", merchant_account: "m" };
+    top_up_without_order(&at.customer, &at.product, payment, money(at, amount))
+}
+
+pub fn usage(at: &WalletKey, key: &str, amount: Decimal) -> NewUsage {
+    NewUsage {
+        id: key.to_owned(),
+        customer: at.customer.clone(),
+        amount: money(at, amount),
+        product: at.product.clone(),
+        fallback_to_main: false,
+        on_insufficient: OnInsufficient::Refuse,
         description: None,
         metadata: None,
         occurred_at: None,
-    };
-    Posting { wallet: wallet.clone(), fallback: None, change, label }
+    }
 }
 
-pub async fn book(pool: &Pool, postings: Vec<Posting>) -> Vec<Outcome> {
+/// Usage that is booked even where the wallet is short.
+pub fn booked_usage(at: &WalletKey, key: &str, amount: Decimal) -> Posting {
+    NewUsage { on_insufficient: OnInsufficient::Book, ..usage(at, key, amount) }.posting()
+}
+
+pub fn new_hold(at: &WalletKey, key: &str, amount: Decimal, lifetime: Duration) -> NewHold {
+    NewHold {
+        id: key.to_owned(),
+        customer: at.customer.clone(),
+        amount: money(at, amount),
+        product: at.product.clone(),
+        lifetime,
+        description: None,
+        metadata: None,
+    }
+}
+
+/// Promotional credit; it expires at `expires_at`, if at all.
+pub fn grant(at: &WalletKey, id: Uuid, amount: Decimal, priority: i16, expires_at: Option<DateTime<Utc>>) -> Posting {
+    let grant = NewGrant {
+        customer: at.customer.clone(),
+        amount: money(at, amount),
+        product: at.product.clone(),
+        expires_at,
+        priority,
+        reason: "welcome".to_owned(),
+        created_by: "test".to_owned(),
+    };
+    grant.posting(id)
+}
+
+/// Gives back so much of a usage or capture, or all that is left.
+pub async fn reverse(pool: &Pool, at: &WalletKey, key: &str, usage: &str, amount: Option<Decimal>) -> PostingOutcome {
+    let posting = reversal(pool, at, key, usage, amount).await.unwrap();
+    book(pool, vec![posting]).await.remove(0)
+}
+
+pub async fn reversal(
+    pool: &Pool,
+    at: &WalletKey,
+    key: &str,
+    usage: &str,
+    amount: Option<Decimal>,
+) -> Result<Posting, Refusal> {
+    let mut conn = pool.get().await.unwrap();
+    let (original, hold) = find_deduction(&mut conn, &at.customer, usage).await.unwrap().unwrap();
+    let reversed = find_reversals(&mut conn, &at.customer, usage).await.unwrap();
+    let new = NewReversal { id: key.to_owned(), customer: at.customer.clone(), usage_id: usage.to_owned(), amount };
+    new.posting(at.clone(), &original, hold.as_ref(), &reversed)
+}
+
+pub async fn book(pool: &Pool, postings: Vec<Posting>) -> Vec<PostingOutcome> {
     let postings = &postings;
     transact::<_, StorageError, _>(pool, async |conn| post(conn, postings).await).await.unwrap()
 }

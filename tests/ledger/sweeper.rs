@@ -2,16 +2,16 @@
 
 use chrono::Duration;
 use diesel_async::SimpleAsyncConnection;
-use topup::domain::entry::EntryKind::Usage;
-use topup::domain::posting::{Change, Posting, WalletKey};
+use topup::domain::movement::expiry;
+use topup::domain::posting::{Posting, WalletKey};
 use topup::storage::ledger::{post, wallets_with_lapsed_holds};
 use topup::storage::pool::Pool;
 
 use crate::regressions::{credited, hold};
-use crate::support::{ask, assert_clean, book, database, fetched, posting, wallet};
+use crate::support::{ask, assert_clean, book, database, fetched, wallet};
 
 fn sweep(at: &WalletKey) -> Vec<Posting> {
-    vec![posting(at, Usage, "sweep", "usage", Change::Sweep)]
+    vec![expiry::sweep(at.clone())]
 }
 
 async fn look(pool: &Pool) -> Vec<WalletKey> {

@@ -12,15 +12,17 @@ use topup::domain::account_flow::FlowId;
 use topup::domain::customer::CustomerId;
 use topup::domain::entry::{Entry, EntryKind};
 use topup::domain::explain::MoneyRange;
-use topup::domain::posting::{Booked, Change, NewGrant, OnInsufficient, Outcome, Posting, WalletKey};
-use topup::domain::reversal::parts_to_give_back;
+use topup::domain::movement::OfOrder;
+use topup::domain::movement::capture::capture;
+use topup::domain::movement::dispute::dispute;
+use topup::domain::movement::transfer::transfer;
+use topup::domain::posting::{Booked, Posting, PostingOutcome, WalletKey};
 use topup::storage::Connection;
-use topup::storage::ledger::{find_deduction, find_reversals};
+use topup::storage::ledger::{find_deduction, key_of_wallet};
 use topup::storage::pool::Pool;
 use uuid::Uuid;
 
-use crate::fixture::shown;
-use crate::support::{book, database, posting, wallet};
+use crate::support::{book, booked_usage, database, grant, money, new_hold, recharge, reversal, usage, wallet};
 
 fn id(entry: &Entry) -> FlowId {
     FlowId { wallet: entry.wallet_id, seq: entry.seq }
@@ -67,18 +69,18 @@ impl Units {
             let paid = purse.paid.drain(..units(-entry.paid())).collect();
             purse.owed.extend(std::iter::repeat_n(id(entry), owed));
             self.taken.insert(id(entry), Taken { paid, owed, ..Taken::default() });
-            match label.kind {
-                EntryKind::Usage | EntryKind::Capture => self.usages.insert(label.key.clone(), id(entry)),
-                EntryKind::TransferOut => self.transfers.insert(label.key.clone(), id(entry)),
+            match label.kind() {
+                EntryKind::Usage | EntryKind::Capture => self.usages.insert(label.key().to_owned(), id(entry)),
+                EntryKind::TransferOut => self.transfers.insert(label.key().to_owned(), id(entry)),
                 _ => None,
             };
             return;
         }
         let mut repays = units(-entry.debt);
-        let money: Vec<FlowId> = match label.kind {
-            EntryKind::TransferIn => self.taken[&self.transfers[&label.key]].paid.clone(),
+        let money: Vec<FlowId> = match label.kind() {
+            EntryKind::TransferIn => self.taken[&self.transfers[label.key()]].paid.clone(),
             EntryKind::Reversal => {
-                let usage = self.usages[label.reference.as_ref().unwrap()];
+                let usage = self.usages[label.reference().unwrap()];
                 let taken = self.taken.get_mut(&usage).unwrap();
                 let mut struck = 0;
                 purse.owed.retain(|debtor| {
@@ -119,15 +121,15 @@ struct Story {
 }
 
 impl Story {
-    fn learn(&mut self, outcomes: Vec<Outcome>) {
+    fn learn(&mut self, outcomes: Vec<PostingOutcome>) {
         for outcome in outcomes {
-            let Outcome::Booked(Booked { entry, hold, .. }) = outcome else { continue };
+            let PostingOutcome::Booked(Booked { entry, hold, .. }) = outcome else { continue };
             let Some(entry) = entry else {
                 self.holds.extend(hold.map(|hold| hold.id));
                 continue;
             };
-            if matches!(entry.label.kind, EntryKind::Usage | EntryKind::Capture) {
-                self.usages.push(entry.label.key.clone());
+            if matches!(entry.label.kind(), EntryKind::Usage | EntryKind::Capture) {
+                self.usages.push(entry.label.key().to_owned());
             }
             self.entries.push(entry);
         }
@@ -137,51 +139,36 @@ impl Story {
         let at = self.wallets[rng.random_range(0..self.wallets.len())].clone();
         let amount = Decimal::from(rng.random_range(1..20));
         let key = format!("k{n}");
-        let one = |kind, change| vec![posting(&at, kind, &key, "test", change)];
-        let deduct = |on_insufficient| Change::Deduct { amount, on_insufficient };
-        let postings = match rng.random_range(0..100) {
-            0..18 => one(EntryKind::Recharge, Change::Credit { amount }),
-            18..48 => one(EntryKind::Usage, deduct(OnInsufficient::Book)),
-            48..56 => one(EntryKind::Usage, deduct(OnInsufficient::Refuse)),
-            56..60 => one(EntryKind::Dispute, Change::TakeBack { amount }),
-            60..64 => {
-                let (id, reason, created_by) = (Uuid::now_v7(), "random".to_owned(), "test".to_owned());
-                let grant = NewGrant { id, amount, priority: 1, expires_at: None, reason, order_id: None, created_by };
-                one(EntryKind::Grant, Change::Grant { grant })
-            }
-            64..69 => {
-                one(EntryKind::Usage, Change::OpenHold { id: Uuid::now_v7(), amount, lifetime: Duration::hours(1) })
-            }
-            69..73 if !self.holds.is_empty() => {
-                let hold_id = self.holds.remove(0);
-                let change = Change::Capture { hold_id, amount };
-                vec![posting(&at, EntryKind::Capture, &shown("hold", hold_id), "usage", change)]
-            }
+        let order = OfOrder { id: Uuid::now_v7(), customer: &at.customer, product: &at.product };
+        let posting = match rng.random_range(0..100) {
+            0..18 => recharge(&at, Uuid::now_v7(), amount),
+            18..48 => booked_usage(&at, &key, amount),
+            48..56 => usage(&at, &key, amount).posting(),
+            56..60 => dispute(order, Uuid::now_v7(), "stripe", money(&at, amount)),
+            60..64 => grant(&at, Uuid::now_v7(), amount, 1, None),
+            64..69 => new_hold(&at, &key, amount, Duration::hours(1)).posting(Uuid::now_v7()),
+            69..73 if !self.holds.is_empty() => capture(self.holds.remove(0), amount),
             73..82 => {
                 let to = self.wallets.iter().find(|other| **other != at && rng.random_bool(0.7)).cloned();
                 let Some(to) = to else { return };
-                let moves = vec![
-                    posting(&at, EntryKind::TransferOut, &key, "transfer", Change::Withdraw { amount }),
-                    posting(&to, EntryKind::TransferIn, &key, "transfer", Change::Credit { amount }),
-                ];
-                return self.both(moves).await;
+                let moved = transfer(Uuid::now_v7(), &at.customer, money(&at, amount), &at.product, &to.product);
+                return self.both(moved).await;
             }
             _ => match self.reversal(&key, amount, rng).await {
-                Some(reversal) => vec![reversal],
+                Some(reversal) => reversal,
                 None => return,
             },
         };
-        let outcomes = book(&self.pool, postings).await;
+        let outcomes = book(&self.pool, vec![posting]).await;
         self.learn(outcomes);
     }
 
     /// What leaves one wallet arrives in the other.
-    async fn both(&mut self, mut moves: Vec<Posting>) {
-        let arrival = moves.split_off(1);
-        let left = book(&self.pool, moves).await;
-        if matches!(left[..], [Outcome::Booked(_)]) {
+    async fn both(&mut self, [leaves, arrives]: [Posting; 2]) {
+        let left = book(&self.pool, vec![leaves]).await;
+        if matches!(left[..], [PostingOutcome::Booked(_)]) {
             self.learn(left);
-            let arrived = book(&self.pool, arrival).await;
+            let arrived = book(&self.pool, vec![arrives]).await;
             self.learn(arrived);
         }
     }
@@ -193,14 +180,11 @@ impl Story {
         let usage = &self.usages[rng.random_range(self.usages.len().saturating_sub(12)..self.usages.len())];
         let mut conn = self.pool.get().await.unwrap();
         let customer = customer();
-        let (original, hold) = find_deduction(&mut conn, &customer, usage).await.unwrap().unwrap();
-        let reversed = find_reversals(&mut conn, &customer, usage).await.unwrap();
+        let (original, _) = find_deduction(&mut conn, &customer, usage).await.unwrap().unwrap();
         let amount = Some(amount).filter(|_| rng.random_bool(0.7));
-        let parts = parts_to_give_back(&original, hold.as_ref(), &reversed, amount).ok()?;
-        let at = topup::storage::ledger::key_of_wallet(&mut conn, &customer, original.wallet_id).await.unwrap()?;
-        let mut reversal = posting(&at, EntryKind::Reversal, key, "usage", Change::Reverse { parts });
-        reversal.label.reference = Some(usage.clone());
-        Some(reversal)
+        let at = key_of_wallet(&mut conn, &customer, original.wallet_id).await.unwrap()?;
+        drop(conn);
+        reversal(&self.pool, &at, key, usage, amount).await.ok()
     }
 }
 
@@ -290,7 +274,7 @@ async fn tell(seed: u64) -> (usize, usize, usize) {
     assert_eq!(owed, debt);
 
     let mut onwards = Told::new();
-    for entry in story.entries.iter().filter(|entry| entry.label.kind == EntryKind::Recharge) {
+    for entry in story.entries.iter().filter(|entry| entry.label.kind() == EntryKind::Recharge) {
         let used = walk(&mut conn, id(entry), id(entry), None, &mut onwards).await;
         assert!(used <= units(entry.amount));
     }

@@ -76,7 +76,7 @@ impl<'c> History<'c> {
         conn: &mut Connection,
         reversal: &Entry,
     ) -> Result<Option<(Entry, ReturnedMoney)>, Error> {
-        let Some(usage) = reversal.label.reference.clone() else { return Ok(None) };
+        let Some(usage) = reversal.label.reference().map(str::to_owned) else { return Ok(None) };
         let id = (reversal.wallet_id, usage);
         let known = match self.reversed_usages.get(&id) {
             Some(known) => Arc::clone(known),
@@ -98,7 +98,7 @@ impl<'c> History<'c> {
     ) -> Result<Option<ReversedUsage>, Error> {
         let found = ledger::find_deduction(conn, self.customer, usage).await?;
         let Some((usage, _)) = found.filter(|(usage, _)| usage.wallet_id == *wallet) else { return Ok(None) };
-        let key = vec![usage.label.key.clone()];
+        let key = vec![usage.label.key().to_owned()];
         let reversals = store::reversals_of(conn, self.customer, *wallet, key, MAX_REVERSALS).await?;
         let returned = self.returned_money(conn, &usage, &reversals).await?;
         Ok(Some((usage, returned)))

@@ -69,10 +69,10 @@ impl PaidByCredit {
     #[must_use]
     pub fn order(&self) -> Option<&str> {
         let is_of_an_order = matches!(
-            self.entry.label.kind,
+            self.entry.label.kind(),
             EntryKind::Recharge | EntryKind::RefundReturned | EntryKind::DisputeReturned
         );
-        self.entry.label.reference.as_deref().filter(|id| is_of_an_order && IdKind::TopUpOrder.parse(id).is_some())
+        self.entry.label.reference().filter(|id| is_of_an_order && IdKind::TopUpOrder.parse(id).is_some())
     }
 }
 
@@ -151,7 +151,7 @@ struct CreditPart {
 impl CreditPart {
     /// Whether the customer had this money already before the credit.
     fn only_moved_on(&self) -> bool {
-        matches!(self.entry.label.kind, EntryKind::TransferIn | EntryKind::Reversal)
+        matches!(self.entry.label.kind(), EntryKind::TransferIn | EntryKind::Reversal)
     }
 }
 
@@ -212,8 +212,8 @@ impl Tracer<'_> {
                     self.steps_left -= 1;
                     let mut way = way;
                     way.through.push(FlowId::of(&entry));
-                    if entry.label.kind == EntryKind::TransferIn {
-                        way.transfers.push(entry.label.key);
+                    if entry.label.kind() == EntryKind::TransferIn {
+                        way.transfers.push(entry.label.into_key());
                     }
                     tasks.extend(sources.into_iter().rev().map(|money| (Task::FindCredits(money), way.clone())));
                 }
@@ -264,9 +264,9 @@ impl Tracer<'_> {
     async fn sources_of(&mut self, conn: &mut Connection, credit: &CreditPart) -> Result<Vec<TracedMoney>, Error> {
         let entry = &credit.entry;
         let came_into_balance = entry.paid();
-        match entry.label.kind {
+        match entry.label.kind() {
             EntryKind::TransferIn => {
-                let key = &entry.label.key;
+                let key = entry.label.key();
                 let other_side = ledger::find_entry(conn, self.history.customer, EntryKind::TransferOut, key).await?;
                 let source = other_side.and_then(|debit| {
                     let debited = MoneyRange::debited_by(&debit)?;

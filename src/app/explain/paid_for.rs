@@ -139,7 +139,7 @@ async fn explain_credit(
         return Err(Error::Unprocessable { code: "not_a_payment", detail });
     }
     let mut history = History::of(customer);
-    let page = match (credit.label.kind, credit.grant_uses.as_slice()) {
+    let page = match (credit.label.kind(), credit.grant_uses.as_slice()) {
         (EntryKind::Grant | EntryKind::Bonus, [(grant, _)]) => uses_of_grant(conn, customer, *grant, request).await?,
         _ => {
             let mut page = uses_of_money(conn, &mut history, credit, request).await?;
@@ -154,8 +154,8 @@ async fn explain_credit(
     let wallets = store::wallets_by_id(conn, customer).await?;
     let mut items = Vec::new();
     for (entry, used) in page.uses {
-        let arrival = arrivals.get(&entry.label.key).copied().filter(|_| entry.label.kind == EntryKind::TransferOut);
-        let returned = match reversals.get(&entry.label.key).filter(|_| is_usage(&entry)) {
+        let arrival = arrivals.get(entry.label.key()).copied().filter(|_| entry.label.kind() == EntryKind::TransferOut);
+        let returned = match reversals.get(entry.label.key()).filter(|_| is_usage(&entry)) {
             Some(reversals) => {
                 let returned = history.returned_money(conn, &entry, reversals).await?;
                 complete &= returned.len() == reversals.len();
@@ -182,7 +182,7 @@ async fn explain_credit(
 }
 
 fn is_usage(entry: &Entry) -> bool {
-    matches!(entry.label.kind, EntryKind::Usage | EntryKind::Capture)
+    matches!(entry.label.kind(), EntryKind::Usage | EntryKind::Capture)
 }
 
 /// The flows with which the money of one use went on.
@@ -207,15 +207,15 @@ async fn arrivals(
     customer: &CustomerId,
     uses: &[(Entry, CreditUse)],
 ) -> Result<HashMap<String, FlowId>, Error> {
-    let transfers = uses.iter().filter(|(entry, _)| entry.label.kind == EntryKind::TransferOut);
-    let keys: Vec<String> = transfers.map(|(entry, _)| entry.label.key.clone()).collect();
+    let transfers = uses.iter().filter(|(entry, _)| entry.label.kind() == EntryKind::TransferOut);
+    let keys: Vec<String> = transfers.map(|(entry, _)| entry.label.key().to_owned()).collect();
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
     let found = ledger::find_entries(conn, customer, EntryKind::TransferIn, keys).await?;
     let by_key = |entry: Entry| {
         let flow = FlowId::of(&entry);
-        (entry.label.key, flow)
+        (entry.label.into_key(), flow)
     };
     Ok(found.into_iter().map(by_key).collect())
 }
@@ -228,7 +228,7 @@ async fn reversals(
     uses: &[(Entry, CreditUse)],
 ) -> Result<(HashMap<String, Vec<Entry>>, bool), Error> {
     let usages = uses.iter().filter(|(entry, used)| is_usage(entry) && !matches!(used, CreditUse::Granted(_)));
-    let usages: Vec<String> = usages.map(|(entry, _)| entry.label.key.clone()).collect();
+    let usages: Vec<String> = usages.map(|(entry, _)| entry.label.key().to_owned()).collect();
     let mut by_usage: HashMap<String, Vec<Entry>> = HashMap::new();
     if usages.is_empty() {
         return Ok((by_usage, true));
@@ -236,7 +236,7 @@ async fn reversals(
     let found = store::reversals_of(conn, customer, wallet, usages, MAX_REVERSALS).await?;
     let whole = i64::try_from(found.len()).unwrap_or(MAX_REVERSALS) < MAX_REVERSALS;
     for reversal in found {
-        let usage = reversal.label.reference.clone().ok_or(Error::Internal("the usage that a reversal names"))?;
+        let usage = reversal.label.reference().map(str::to_owned).ok_or(Error::Internal("the usage that a reversal names"))?;
         by_usage.entry(usage).or_default().push(reversal);
     }
     Ok((by_usage, whole))
@@ -257,7 +257,7 @@ async fn uses_of_money(
         let debts = history.debts(conn, credit).await?;
         complete = debts.reaches(credit.seq);
         border = -credit.debt;
-        if credit.label.kind == EntryKind::Reversal {
+        if credit.label.kind() == EntryKind::Reversal {
             if !complete {
                 // The debt that the reversal cancelled is not money that it brought. How much that was is not known, so
                 // no position on the reversal's line is known either.

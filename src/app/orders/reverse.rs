@@ -8,14 +8,15 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::read::{OrderView, view};
-use crate::app::idempotency::{IdempotencyKey, Made, fingerprint64};
+use crate::app::idempotency::{IdempotencyKey, Made};
 use crate::app::{App, Caller, Error};
-use crate::domain::entry::{EntryKind, Label};
 use crate::domain::id::IdKind;
-use crate::domain::money::format_amount;
+use crate::domain::money::{Money, format_amount};
+use crate::domain::movement::OfOrder;
+use crate::domain::movement::reversed_approval::{ApprovalReversal, reversed_approval};
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::payment::Channel;
-use crate::domain::posting::{Change, Outcome, Posting};
+use crate::domain::posting::PostingOutcome;
 use crate::storage::adjustments::{self, Adjustment};
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, StorageError, audit, events, ledger, orders, payments, refunds};
@@ -118,35 +119,20 @@ async fn book(conn: &mut Connection, order: &mut Order, adjustment: Adjustment, 
     let bonus = ledger::grant_of_order(conn, &order.customer, order.id).await?;
 
     let shown = IdKind::TopUpOrder.show(order.id);
-    let posting = |kind, counterpart: String, change| Posting {
-        wallet: order.wallet(),
-        fallback: None,
-        change,
-        label: Label {
-            kind,
-            key: IdKind::Adjustment.show(adjustment.id),
-            fingerprint: fingerprint64(&[&shown, &adjustment.reason]),
-            counterpart,
-            reference: Some(shown.clone()),
-            description: Some(adjustment.reason.clone()),
-            metadata: None,
-            occurred_at: None,
-        },
+    let money =
+        |amount| Money::new(amount, order.currency).map_err(|_| Error::Internal("a share of an order is money"));
+    let reversal = ApprovalReversal {
+        adjustment_id: adjustment.id,
+        reason: &adjustment.reason,
+        bank_account: &payment.merchant_account,
     };
-    let mut postings = Vec::new();
-    if !order.credited_amount.is_zero() {
-        let change = Change::TakeBack { amount: order.credited_amount };
-        postings.push(posting(EntryKind::Adjust, format!("bank:{}", payment.merchant_account), change));
-    }
-    if let Some(grant_id) = bonus {
-        let change = Change::RevokeGrant { grant_id, amount: order.bonus };
-        postings.push(posting(EntryKind::BonusRevoked, "promotion".to_owned(), change));
-    }
+    let bonus = bonus.map(|grant_id| Ok::<_, Error>((grant_id, money(order.bonus)?))).transpose()?;
+    let postings = reversed_approval(OfOrder::from(&*order), reversal, money(order.credited_amount)?, bonus);
     for outcome in ledger::post(conn, &postings).await? {
         match outcome {
-            Outcome::Booked(_) => {}
-            Outcome::Replayed(_) => return Err(Error::conflict("already_booked", "this was booked before")),
-            Outcome::Refused(refusal) => return Err(Error::refused(refusal)),
+            PostingOutcome::Booked(_) => {}
+            PostingOutcome::Replayed(_) => return Err(Error::conflict("already_booked", "this was booked before")),
+            PostingOutcome::Refused(refusal) => return Err(Error::refused(refusal)),
         }
     }
     let now = orders::clock(conn).await?;

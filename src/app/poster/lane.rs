@@ -11,8 +11,7 @@ use futures_util::stream::FuturesUnordered;
 
 use super::queue::{Job, Queue};
 use super::{Answer, slow};
-use crate::domain::entry::EntryKind;
-use crate::domain::posting::{Booked, Change, Outcome, Posting, WalletKey};
+use crate::domain::posting::{Booked, FastPosting, Posting, PostingOutcome, RepeatKey, WalletKey};
 use crate::storage::StorageError;
 use crate::storage::ledger::fast;
 use crate::storage::pool::Pool;
@@ -86,7 +85,7 @@ async fn flush(jobs: Vec<Job>, pool: &Pool, conn: &Connection) -> bool {
     let postings: Vec<&Posting> = jobs.iter().flat_map(|job| &job.postings).collect();
     metrics::histogram!("topup_poster_flush_postings")
         .record(f64::from(u32::try_from(postings.len()).unwrap_or(u32::MAX)));
-    let at_once = settled_at_once(jobs.iter().map(|job| job.postings.as_slice()));
+    let at_once = fast_path_candidates(jobs.iter().map(|job| job.postings.as_slice()));
     let (settled, alive) = try_fast(conn, &postings, &at_once).await;
     let mut answers = settle_rest(pool, &postings, settled).await.into_iter();
     for job in jobs {
@@ -112,26 +111,28 @@ pub(super) async fn alone(pool: Pool, postings: Vec<Posting>) -> Option<Vec<Answ
     written.await.ok()
 }
 
-/// Which postings of these requests the fast path may have, which settles what it can at once. The second of two
-/// with one key is decided after the first, whoever sent them. And within one request nothing of a wallet is booked
-/// before what came earlier and is decided later: that second one, for it may be the one that counts, or one that may
-/// turn to the wallet.
-fn settled_at_once<'p>(requests: impl Iterator<Item = &'p [Posting]>) -> Vec<bool> {
-    let mut keys: HashSet<(&str, Option<EntryKind>, &str)> = HashSet::new();
-    let mut at_once = Vec::new();
+/// For each posting, whether the fast path may try it. Two kinds may not. (1) A posting that repeats one of this flush,
+/// whichever request sent it: the full path decides it after the first. (2) Within one request, a posting on a wallet
+/// that an earlier posting of the same request may still change by the full path, because that one repeats another, or
+/// because the wallet is its fallback: the fast path would book them out of order.
+fn fast_path_candidates<'p>(requests: impl Iterator<Item = &'p [Posting]>) -> Vec<bool> {
+    let mut keys: HashSet<RepeatKey<'_>> = HashSet::new();
+    let mut candidates = Vec::new();
     for postings in requests {
         let mut decided_later: HashSet<&WalletKey> = HashSet::new();
+        let mut holds_decided_later = false;
         for posting in postings {
-            let kind = (!matches!(posting.change, Change::OpenHold { .. })).then_some(posting.label.kind);
-            let repeated = !keys.insert((posting.wallet.customer.as_str(), kind, posting.label.key.as_str()));
-            at_once.push(!repeated && !decided_later.contains(&posting.wallet));
-            decided_later.extend(&posting.fallback);
+            let repeated = !keys.insert(posting.repeat_key());
+            let ordered = posting.wallet().map_or(holds_decided_later, |wallet| decided_later.contains(wallet));
+            candidates.push(!repeated && !ordered);
+            decided_later.extend(posting.fallback());
             if repeated {
-                decided_later.insert(&posting.wallet);
+                decided_later.extend(posting.wallet());
+                holds_decided_later |= posting.hold().is_some();
             }
         }
     }
-    at_once
+    candidates
 }
 
 /// What the fast path has booked, in the places of the postings.
@@ -144,33 +145,50 @@ async fn settle_rest(pool: &Pool, postings: &[&Posting], settled: Settled) -> Ve
     settled
         .into_iter()
         .map(|booked| match booked {
-            Some(booked) => Ok(Outcome::Booked(booked)),
+            Some(booked) => Ok(PostingOutcome::Booked(booked)),
             None => decided.next().unwrap_or_else(|| Err(StorageError::Unreachable("no answer".to_owned()))),
         })
         .collect()
 }
 
+/// Postings of one sort, with their places in the flush.
+struct Places<P> {
+    ats: Vec<usize>,
+    items: Vec<P>,
+}
+
+impl<P> Default for Places<P> {
+    fn default() -> Self {
+        Self { ats: Vec::new(), items: Vec::new() }
+    }
+}
+
+impl<P> Places<P> {
+    fn push(&mut self, at: usize, item: P) {
+        self.ats.push(at);
+        self.items.push(item);
+    }
+}
+
 /// Sends what the fast path can take, all statements at once on the one connection; false when it was lost.
 async fn try_fast(conn: &Connection, postings: &[&Posting], at_once: &[bool]) -> (Settled, bool) {
-    let (mut usage, mut holds, mut captures) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut usage, mut holds, mut captures) = (Places::default(), Places::default(), Places::default());
     for (at, (posting, _)) in postings.iter().zip(at_once).enumerate().filter(|(_, (_, at_once))| **at_once) {
-        match posting.change {
-            Change::Deduct { .. } => usage.push(at),
-            Change::OpenHold { .. } => holds.push(at),
-            Change::Capture { .. } => captures.push(at),
-            _ => {}
+        match posting.fast() {
+            Some(FastPosting::Deduction(item)) => usage.push(at, item),
+            Some(FastPosting::OpenHold(item)) => holds.push(at, item),
+            Some(FastPosting::Capture(item)) => captures.push(at, item),
+            None => {}
         }
     }
-    let pick = |ats: &[usize]| ats.iter().filter_map(|at| postings.get(*at).copied()).collect::<Vec<_>>();
-    let (for_usage, for_holds, for_captures) = (pick(&usage), pick(&holds), pick(&captures));
     let (booked, opened, captured) = tokio::join!(
-        async { if for_usage.is_empty() { Ok(Vec::new()) } else { fast::usage(conn, &for_usage).await } },
-        async { if for_holds.is_empty() { Ok(Vec::new()) } else { fast::open_holds(conn, &for_holds).await } },
-        async { if for_captures.is_empty() { Ok(Vec::new()) } else { fast::captures(conn, &for_captures).await } },
+        async { if usage.items.is_empty() { Ok(Vec::new()) } else { fast::usage(conn, &usage.items).await } },
+        async { if holds.items.is_empty() { Ok(Vec::new()) } else { fast::open_holds(conn, &holds.items).await } },
+        async { if captures.items.is_empty() { Ok(Vec::new()) } else { fast::captures(conn, &captures.items).await } },
     );
     let mut settled: Settled = postings.iter().map(|_| None).collect();
     let mut alive = true;
-    for (ats, answers) in [(usage, booked), (holds, opened), (captures, captured)] {
+    for (ats, answers) in [(usage.ats, booked), (holds.ats, opened), (captures.ats, captured)] {
         match answers {
             Ok(answers) => {
                 for (at, answer) in ats.iter().zip(answers) {

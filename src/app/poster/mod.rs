@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use self::queue::{Job, Queue};
 
 use crate::app::Error;
-use crate::domain::posting::{Outcome, Posting};
+use crate::domain::posting::{Posting, PostingOutcome};
 use crate::storage::StorageError;
 use crate::storage::pool::Pool;
 
@@ -52,7 +52,7 @@ impl Default for PosterSettings {
 }
 
 /// What became of one posting, or why that is not known.
-pub type Answer = Result<Outcome, StorageError>;
+pub type Answer = Result<PostingOutcome, StorageError>;
 
 /// The handle that use cases hold; cloning shares it.
 #[derive(Clone)]

@@ -7,37 +7,32 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use crate::app::idempotency::fingerprint64;
 use crate::app::{App, Error};
-use crate::domain::entry::{EntryKind, Label};
 use crate::domain::id::IdKind;
-use crate::domain::money::format_amount;
+use crate::domain::money::{Money, format_amount};
+use crate::domain::movement::bonus::{bonus_restored, bonus_revoked};
+use crate::domain::movement::dispute::{dispute, dispute_returned};
+use crate::domain::movement::refund::{RefundMode, refund, refund_returned};
+use crate::domain::movement::{OfOrder, TakeBackId};
 use crate::domain::order::Order;
 use crate::domain::payment::RefundStatus;
-use crate::domain::posting::{Change, Outcome, Posting};
+use crate::domain::posting::{Posting, PostingOutcome};
 use crate::domain::refund::{Due, RefundState, next_question};
 use crate::storage::refunds::{self, Refund};
 use crate::storage::transaction::transact;
 use crate::storage::{events, ledger, orders, payments};
 
-/// Who moves the wallet, as its entries say it.
+/// The refund or dispute that moves the wallet.
 #[derive(Debug)]
 pub(in crate::app) struct Source {
-    /// `rfd_…` or `dsp_…`: takes once and gives back once.
-    pub id: String,
-    pub taken: EntryKind,
-    pub returned: EntryKind,
-    pub counterpart: String,
+    /// Takes once and gives back once.
+    pub id: TakeBackId,
+    pub provider: String,
 }
 
 impl Source {
     fn refund(refund: &Refund) -> Self {
-        Self {
-            id: IdKind::Refund.show(refund.id),
-            taken: EntryKind::Refund,
-            returned: EntryKind::RefundReturned,
-            counterpart: format!("refund:{}", refund.provider),
-        }
+        Self { id: TakeBackId::Refund(refund.id), provider: refund.provider.clone() }
     }
 }
 
@@ -67,55 +62,50 @@ pub(in crate::app) async fn align(
         Direction::Ask | Direction::Force => due.max(Decimal::ZERO),
     };
     let (money, bonus) = (towards(due.money), towards(due.bonus));
-    let shown = IdKind::TopUpOrder.show(order.id);
-    let posting = |kind, counterpart: &str, change| Posting {
-        wallet: order.wallet(),
-        fallback: None,
-        change,
-        label: Label {
-            kind,
-            key: source.id.clone(),
-            fingerprint: fingerprint64(&[&source.id, &shown]),
-            counterpart: counterpart.to_owned(),
-            reference: Some(shown.clone()),
-            description: None,
-            metadata: None,
-            occurred_at: None,
-        },
-    };
+    let of_order = OfOrder::from(order);
+    let part = |amount| Money::new(amount, order.currency).map_err(|_| Error::Internal("a share of an order is money"));
     let mut postings = Vec::new();
     if money > Decimal::ZERO {
-        let change = match direction {
-            Direction::Ask => Change::Withdraw { amount: money },
-            Direction::Force | Direction::GiveBack => Change::TakeBack { amount: money },
-        };
-        postings.push(posting(source.taken, &source.counterpart, change));
+        postings.push(taken(of_order, source, direction, part(money)?));
     } else if money < Decimal::ZERO {
-        postings.push(posting(source.returned, &source.counterpart, Change::Credit { amount: -money }));
+        let amount = part(-money)?;
+        postings.push(match source.id {
+            TakeBackId::Refund(id) => refund_returned(of_order, id, &source.provider, amount),
+            TakeBackId::Dispute(id) => dispute_returned(of_order, id, &source.provider, amount),
+        });
     }
     if !bonus.is_zero()
         && let Some(grant_id) = ledger::grant_of_order(conn, &order.customer, order.id).await?
     {
-        let (kind, change) = if bonus > Decimal::ZERO {
-            (EntryKind::BonusRevoked, Change::RevokeGrant { grant_id, amount: bonus })
+        postings.push(if bonus > Decimal::ZERO {
+            bonus_revoked(of_order, source.id, grant_id, part(bonus)?)
         } else {
-            (EntryKind::BonusRestored, Change::RestoreGrant { grant_id, amount: -bonus })
-        };
-        postings.push(posting(kind, "promotion", change));
+            bonus_restored(of_order, source.id, grant_id, part(-bonus)?)
+        });
     }
     let mut moved = Due::default();
     for outcome in ledger::post(conn, &postings).await? {
         match outcome {
-            Outcome::Booked(booked) => {
+            PostingOutcome::Booked(booked) => {
                 let Some(entry) = booked.entry else { continue };
                 moved.bonus -= entry.granted;
                 moved.money -= entry.amount - entry.granted;
             }
-            Outcome::Replayed(_) => return Err(Error::conflict("already_booked", "this was booked before")),
-            Outcome::Refused(refusal) => return Err(Error::refused(refusal)),
+            PostingOutcome::Replayed(_) => return Err(Error::conflict("already_booked", "this was booked before")),
+            PostingOutcome::Refused(refusal) => return Err(Error::refused(refusal)),
         }
     }
     Ok(moved)
+}
+
+fn taken(order: OfOrder<'_>, source: &Source, direction: Direction, amount: Money) -> Posting {
+    match source.id {
+        TakeBackId::Refund(id) => {
+            let mode = if direction == Direction::Ask { RefundMode::Request } else { RefundMode::Force };
+            refund(order, id, &source.provider, amount, mode)
+        }
+        TakeBackId::Dispute(id) => dispute(order, id, &source.provider, amount),
+    }
 }
 
 /// Tells an order what happened to its money: its own sum, its timeline, the event stream.

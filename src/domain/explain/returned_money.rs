@@ -99,19 +99,15 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::entry::{EntryKind, Label};
+    use crate::domain::counterpart::Counterpart;
+    use crate::domain::entry::EntryKind;
     use crate::domain::explain::debts::DebtChange;
+    use crate::domain::label::Label;
 
     fn entry(seq: i64, kind: EntryKind, amount: i64, debt: i64) -> Entry {
         let label = Label {
-            kind,
-            key: format!("k{seq}"),
-            fingerprint: 0,
-            counterpart: "usage".to_owned(),
             reference: Some("k1".to_owned()).filter(|_| kind == EntryKind::Reversal),
-            description: None,
-            metadata: None,
-            occurred_at: None,
+            ..Label::new(kind, format!("k{seq}"), 0, Counterpart::Usage(None))
         };
         Entry {
             wallet_id: Uuid::nil(),

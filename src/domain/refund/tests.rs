@@ -5,10 +5,15 @@ use uuid::Uuid;
 use super::RefundState::{AwaitingSecondApproval, Failed, Pending, Succeeded};
 use super::*;
 use crate::domain::customer::CustomerId;
-use crate::domain::entry::{EntryKind, Label};
+use crate::domain::money::Money;
+use crate::domain::movement::bonus::{bonus_restored, bonus_revoked};
+use crate::domain::movement::hold::NewHold;
+use crate::domain::movement::top_up::{AppliedPayment, Bonus, top_up};
+use crate::domain::movement::usage::NewUsage;
+use crate::domain::movement::{OfOrder, TakeBackId};
 use crate::domain::order::OrderStatus;
 use crate::domain::payment::Channel;
-use crate::domain::posting::{Booked, Change, NewGrant, Posting, Refusal, WalletKey};
+use crate::domain::posting::{Booked, OnInsufficient, Posting, Refusal, WalletKey};
 use crate::domain::product::Product;
 use crate::domain::wallet::{Effects, Wallet};
 
@@ -136,75 +141,60 @@ fn old_news_of_a_dispute_are_none() {
 }
 
 fn wallet() -> Wallet {
-    Wallet {
-        key: WalletKey {
-            customer: CustomerId::new("alice").unwrap(),
-            currency: "USD".parse().unwrap(),
-            product: Product::main(),
-        },
-        id: Uuid::from_u128(1),
-        paid: Decimal::ZERO,
-        granted: Decimal::ZERO,
-        held: Decimal::ZERO,
-        debt: Decimal::ZERO,
-        paid_in: Decimal::ZERO,
-        paid_out: Decimal::ZERO,
-        entry_seq: 0,
-        version: 0,
-        frozen: false,
-        guard: None,
-        low_balance: None,
-        grants: Vec::new(),
-        updated_at: now(),
-    }
+    let key = WalletKey {
+        customer: CustomerId::new("alice").unwrap(),
+        currency: "USD".parse().unwrap(),
+        product: Product::main(),
+    };
+    Wallet::empty(key, now())
 }
 
-fn apply(wallet: &mut Wallet, kind: EntryKind, change: Change) -> Result<Booked, Refusal> {
-    let label = Label {
-        kind,
-        key: "k".to_owned(),
-        fingerprint: 0,
-        counterpart: "promotion".to_owned(),
-        reference: None,
-        description: None,
-        metadata: None,
-        occurred_at: None,
-    };
-    let posting = Posting { wallet: wallet.key.clone(), fallback: None, change, label };
-    wallet.apply(&posting, None, now(), &mut Effects::default())
+fn apply(wallet: &mut Wallet, posting: &Posting) -> Result<Booked, Refusal> {
+    wallet.apply(&posting.change, &posting.label, None, now(), &mut Effects::default())
+}
+
+fn usd(text: &str) -> Money {
+    Money::new(dec(text), "USD".parse().unwrap()).unwrap()
 }
 
 #[test]
 fn hard_case_46_a_bonus_is_revoked_as_far_as_it_is_left_and_restored() {
-    let (id, amount) = (Uuid::from_u128(9), dec("10"));
-    let grant = NewGrant {
-        id,
-        amount,
-        priority: 100,
-        expires_at: None,
-        reason: "top-up bonus".to_owned(),
-        order_id: Some(Uuid::nil()),
-        created_by: "system".to_owned(),
-    };
-    let mut wallet = wallet();
-    apply(&mut wallet, EntryKind::Bonus, Change::Grant { grant }).unwrap();
+    let (id, order, mut wallet) = (Uuid::from_u128(9), order(), wallet());
+    let payment = AppliedPayment { id: Uuid::nil(), application: 1, provider: "stripe", merchant_account: "m" };
+    let bonus = Bonus { grant_id: id, amount: usd("10") };
+    let [_, bonus] = &top_up(OfOrder::from(&order), payment, usd("97"), Some(bonus))[..] else { panic!() };
+    apply(&mut wallet, bonus).unwrap();
     // 3 are spent, and 2 reserved by a running call.
-    let spent = Change::Deduct { amount: dec("3"), on_insufficient: crate::domain::posting::OnInsufficient::Refuse };
-    apply(&mut wallet, EntryKind::Usage, spent).unwrap();
-    let hold = Change::OpenHold { id: Uuid::from_u128(7), amount: dec("2"), lifetime: Duration::hours(1) };
-    apply(&mut wallet, EntryKind::Usage, hold).unwrap();
+    let (customer, product) = (wallet.key.customer.clone(), Product::main());
+    let usage = NewUsage {
+        id: "u".to_owned(),
+        customer: customer.clone(),
+        amount: usd("3"),
+        product: product.clone(),
+        fallback_to_main: false,
+        on_insufficient: OnInsufficient::Refuse,
+        description: None,
+        metadata: None,
+        occurred_at: None,
+    };
+    apply(&mut wallet, &usage.posting()).unwrap();
+    let (id_of_caller, lifetime) = ("h".to_owned(), Duration::hours(1));
+    let hold =
+        NewHold { id: id_of_caller, customer, amount: usd("2"), product, lifetime, description: None, metadata: None };
+    apply(&mut wallet, &hold.posting(Uuid::from_u128(7))).unwrap();
 
-    let revoke = |amount: &str| Change::RevokeGrant { grant_id: id, amount: dec(amount) };
-    let entry = apply(&mut wallet, EntryKind::BonusRevoked, revoke("10")).unwrap().entry.unwrap();
+    let cause = TakeBackId::Refund(Uuid::nil());
+    let revoke = |amount: &str| bonus_revoked(OfOrder::from(&order), cause, id, usd(amount));
+    let entry = apply(&mut wallet, &revoke("10")).unwrap().entry.unwrap();
     assert_eq!((entry.amount, entry.granted, entry.debt), (dec("-5"), dec("-5"), Decimal::ZERO));
     assert_eq!(entry.grant_uses, [(id, dec("-5"))]);
     assert_eq!((wallet.granted, wallet.held, wallet.available()), (dec("2"), dec("2"), dec("0")));
-    assert_eq!(apply(&mut wallet, EntryKind::BonusRevoked, revoke("1")).unwrap().entry, None);
+    assert_eq!(apply(&mut wallet, &revoke("1")).unwrap().entry, None);
 
-    let restore = |amount: &str| Change::RestoreGrant { grant_id: id, amount: dec(amount) };
-    let refused = apply(&mut wallet, EntryKind::BonusRestored, restore("8.00000001"));
+    let restore = |amount: &str| bonus_restored(OfOrder::from(&order), cause, id, usd(amount));
+    let refused = apply(&mut wallet, &restore("8.00000001"));
     assert_eq!(refused, Err(Refusal::MoreThanTaken));
-    let entry = apply(&mut wallet, EntryKind::BonusRestored, restore("5")).unwrap().entry.unwrap();
+    let entry = apply(&mut wallet, &restore("5")).unwrap().entry.unwrap();
     assert_eq!((entry.amount, entry.granted), (dec("5"), dec("5")));
     assert_eq!((wallet.granted, wallet.available()), (dec("7"), dec("5")));
 }

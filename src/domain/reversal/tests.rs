@@ -4,41 +4,33 @@ use chrono::{DateTime, Duration, Utc};
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::entry::{EntryKind, Label};
-use crate::domain::posting::{Change, NewGrant, OnInsufficient, Posting, WalletKey};
+use crate::domain::counterpart::Counterpart;
+use crate::domain::customer::CustomerId;
+use crate::domain::entry::EntryKind;
+use crate::domain::label::Label;
+use crate::domain::posting::{Booked, Change, GrantTerms, OnInsufficient, WalletKey};
+use crate::domain::product::Product;
 use crate::domain::wallet::{Effects, Wallet};
 
 fn now() -> DateTime<Utc> {
     "2026-11-21T12:00:00Z".parse().unwrap()
 }
 
-fn post(wallet: &mut Wallet, hold: Option<&Hold>, change: Change) -> crate::domain::posting::Booked {
-    let label = Label { kind: EntryKind::Usage, ..Posting::sweep(wallet.key.clone()).label };
-    let posting = Posting { wallet: wallet.key.clone(), fallback: None, change, label };
-    wallet.apply(&posting, hold, now(), &mut Effects::default()).unwrap()
+fn post(wallet: &mut Wallet, hold: Option<&Hold>, change: &Change) -> Booked {
+    let label = Label::new(EntryKind::Usage, "k".to_owned(), 0, Counterpart::Usage(None));
+    wallet.apply(change, &label, hold, now(), &mut Effects::default()).unwrap()
 }
 
-/// With so much paid money, and grants of these amounts and priorities.
+/// With this much paid money, and grants of these amounts and priorities.
 fn wallet(paid: u32, grants: &[(u32, i16)]) -> Wallet {
-    let mut wallet = Wallet {
-        key: WalletKey::of_the_hold(),
-        id: Uuid::nil(),
-        paid: Decimal::ZERO,
-        granted: Decimal::ZERO,
-        held: Decimal::ZERO,
-        debt: Decimal::ZERO,
-        paid_in: Decimal::ZERO,
-        paid_out: Decimal::ZERO,
-        entry_seq: 0,
-        version: 0,
-        frozen: false,
-        guard: None,
-        low_balance: None,
-        grants: Vec::new(),
-        updated_at: now(),
+    let key = WalletKey {
+        customer: CustomerId::new("ann").unwrap(),
+        currency: "USD".parse().unwrap(),
+        product: Product::main(),
     };
+    let mut wallet = Wallet::empty(key, now());
     if paid > 0 {
-        post(&mut wallet, None, Change::Credit { amount: paid.into() });
+        post(&mut wallet, None, &Change::Credit { amount: paid.into() });
     }
     for (n, grant) in (1..).zip(grants) {
         give(&mut wallet, n, *grant);
@@ -47,7 +39,7 @@ fn wallet(paid: u32, grants: &[(u32, i16)]) -> Wallet {
 }
 
 fn give(wallet: &mut Wallet, n: u128, (amount, priority): (u32, i16)) {
-    let grant = NewGrant {
+    let terms = GrantTerms {
         id: Uuid::from_u128(n),
         amount: amount.into(),
         priority,
@@ -56,7 +48,7 @@ fn give(wallet: &mut Wallet, n: u128, (amount, priority): (u32, i16)) {
         order_id: None,
         created_by: String::new(),
     };
-    post(wallet, None, Change::Grant { grant });
+    post(wallet, None, &Change::Grant { terms });
 }
 
 /// What is left of each part.
@@ -73,7 +65,7 @@ fn unwinds(
     pieces: &[u32],
 ) -> Result<(), TestCaseError> {
     let mut spent = wallet.clone();
-    let mut original = post(&mut spent, hold, spend(amount.into())).entry.unwrap();
+    let mut original = post(&mut spent, hold, &spend(amount.into())).entry.unwrap();
     // The table has the uses of a grant in one row, and they are read in burn order.
     original.grant_uses.sort_by_key(|(id, _)| wallet.grants.iter().position(|grant| grant.id == *id));
     let (mut rest, mut reversed) = (amount, Vec::new());
@@ -84,9 +76,9 @@ fn unwinds(
         }
         rest -= piece;
         let parts = parts_to_give_back(&original, hold, &reversed, Some(piece.into())).unwrap();
-        reversed.extend(post(&mut spent, None, Change::Reverse { parts }).entry);
+        reversed.extend(post(&mut spent, None, &Change::Reverse { parts }).entry);
         let mut less = wallet.clone();
-        post(&mut less, hold, spend(rest.into()));
+        post(&mut less, hold, &spend(rest.into()));
         prop_assert_eq!(left(&spent), left(&less), "{} of {} is left", rest, amount);
     }
     prop_assert!(parts_to_give_back(&original, hold, &reversed, None).is_err());
@@ -118,12 +110,12 @@ proptest! {
         let mut wallet = wallet(paid, &grants);
         prop_assume!(wallet.available() >= held.into());
         let open = Change::OpenHold { id: Uuid::nil(), amount: held.into(), lifetime: Duration::hours(1) };
-        let hold = post(&mut wallet, None, open).hold.unwrap();
+        let hold = post(&mut wallet, None, &open).hold.unwrap();
         for (n, grant) in (100..).zip(later) {
             give(&mut wallet, n, grant);
         }
         prop_assume!(wallet.available() >= beyond.into());
-        let spend = |amount| Change::Capture { hold_id: Uuid::nil(), amount };
+        let spend = |amount| Change::Capture { amount };
         unwinds(&wallet, Some(&hold), spend, held + beyond, &pieces)?;
     }
 }

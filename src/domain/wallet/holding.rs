@@ -4,13 +4,13 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::{Effects, Wallet, merge_uses};
-use crate::domain::entry::Label;
+use super::{Booking, Effects, Wallet};
 use crate::domain::hold::{Hold, HoldStatus};
+use crate::domain::label::Label;
 use crate::domain::posting::{Booked, Refusal};
 
 impl Wallet {
-    /// Expires one lapsed hold: what it reserved is free again. Not a posting: nobody asked for it.
+    /// Expires one lapsed hold: what it reserved is free again. This is no posting, because no request asks for it.
     pub fn expire_hold(&mut self, hold: &Hold, now: DateTime<Utc>, effects: &mut Effects) {
         let now = now.max(self.updated_at);
         let before = self.available();
@@ -27,13 +27,11 @@ impl Wallet {
         id: Uuid,
         amount: Decimal,
         expires_at: DateTime<Utc>,
-        label: &Label,
-        now: DateTime<Utc>,
-        effects: &mut Effects,
+        booking: &mut Booking<'_>,
     ) -> Result<Booked, Refusal> {
         self.require_not_frozen()?;
         self.require_available(amount)?;
-        self.require_within_caps(amount, now)?;
+        self.require_within_caps(amount, booking.now)?;
         let mut grant_parts = Vec::new();
         let mut rest = amount;
         for grant in &mut self.grants {
@@ -45,6 +43,7 @@ impl Wallet {
             }
         }
         self.held += amount;
+        let label = booking.label;
         let hold = Hold {
             id,
             wallet: self.key.clone(),
@@ -55,24 +54,22 @@ impl Wallet {
             grant_parts,
             description: label.description.clone(),
             metadata: label.metadata.clone(),
-            created_at: now,
+            created_at: booking.now,
             expires_at,
             status: HoldStatus::Open,
             captured: None,
             closed_at: None,
         };
-        effects.holds.push(hold.clone());
-        Ok(Booked { wallet: Some(self.key.clone()), entry: None, hold: Some(hold) })
+        Ok(self.record_hold(hold, booking))
     }
 
     pub(super) fn capture(
         &mut self,
         hold: &Hold,
         amount: Decimal,
-        label: &Label,
-        now: DateTime<Utc>,
-        effects: &mut Effects,
+        booking: &mut Booking<'_>,
     ) -> Result<Booked, Refusal> {
+        let now = booking.now;
         let beyond = (amount - hold.amount).max(Decimal::ZERO);
         if beyond > Decimal::ZERO {
             self.require_not_frozen()?;
@@ -103,18 +100,19 @@ impl Wallet {
         if let Some(guard) = &mut self.guard {
             guard.spend(amount, now);
         }
-        effects.holds.push(closed.clone());
+        let booked = self.record_hold(closed, booking);
+        if amount.is_zero() {
+            return Ok(booked);
+        }
+        // The entry tells what the hold was for, unless the capture says more.
         let label = &Label {
-            description: label.description.clone().or_else(|| hold.description.clone()),
-            metadata: label.metadata.clone().or_else(|| hold.metadata.clone()),
-            ..label.clone()
+            description: booking.label.description.clone().or_else(|| hold.description.clone()),
+            metadata: booking.label.metadata.clone().or_else(|| hold.metadata.clone()),
+            ..booking.label.clone()
         };
-        let entry = if amount > Decimal::ZERO {
-            self.record(label, -amount, uses, Decimal::ZERO, now, effects).entry
-        } else {
-            None
-        };
-        Ok(Booked { wallet: Some(self.key.clone()), entry, hold: Some(closed) })
+        let entry = &mut Booking { label, now, effects: booking.effects };
+        let entry = self.record(-amount, uses, Decimal::ZERO, entry).entry;
+        Ok(Booked { entry, ..booked })
     }
 
     pub(super) fn close_hold(
@@ -134,7 +132,7 @@ impl Wallet {
     }
 }
 
-/// The hold that is there and open.
+/// The hold, if it exists and is open.
 pub(super) fn open(hold: Option<&Hold>, now: DateTime<Utc>) -> Result<&Hold, Refusal> {
     let hold = hold.ok_or(Refusal::HoldNotFound)?;
     match hold.status {
@@ -142,5 +140,15 @@ pub(super) fn open(hold: Option<&Hold>, now: DateTime<Utc>) -> Result<&Hold, Ref
         HoldStatus::Open => Ok(hold),
         HoldStatus::Expired => Err(Refusal::HoldExpired),
         closed @ (HoldStatus::Captured | HoldStatus::Released) => Err(Refusal::HoldClosed { status: closed.as_str() }),
+    }
+}
+
+/// Adds uses of grants to others, one sum per grant.
+fn merge_uses(uses: &mut Vec<(Uuid, Decimal)>, more: Vec<(Uuid, Decimal)>) {
+    for (id, amount) in more {
+        match uses.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, sum)) => *sum += amount,
+            None => uses.push((id, amount)),
+        }
     }
 }

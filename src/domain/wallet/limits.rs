@@ -1,5 +1,6 @@
-//! What a wallet refuses, whoever asks.
+//! What a wallet refuses, and what its spend guard counts of consumption that another wallet pays.
 
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
 use super::{MAX_TOTAL, Wallet};
@@ -20,5 +21,32 @@ impl Wallet {
 
     pub(super) fn short(&self, required: Decimal, available: Decimal) -> Refusal {
         Refusal::Insufficient(Shortfall { wallet: self.key.clone(), required, available, held: self.held })
+    }
+
+    /// Whether the caps, if there are any, leave room for `amount`.
+    pub(in crate::domain) fn require_within_caps(&self, amount: Decimal, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let now = now.max(self.updated_at);
+        self.guard.as_ref().map_or(Ok(()), |guard| guard.allow(&self.key, amount, self.held, now))
+    }
+
+    /// Counts consumption of this product that another wallet paid for.
+    pub(in crate::domain) fn count_spent_elsewhere(&mut self, amount: Decimal, now: DateTime<Utc>) {
+        let now = now.max(self.updated_at);
+        if let Some(guard) = &mut self.guard {
+            guard.spend(amount, now);
+        }
+    }
+
+    /// Makes room again for consumption of this product that was given back to the wallet that paid for it.
+    pub(in crate::domain) fn count_given_back_elsewhere(
+        &mut self,
+        amount: Decimal,
+        taken_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) {
+        let now = now.max(self.updated_at);
+        if let Some(guard) = &mut self.guard {
+            guard.give_back(amount, taken_at, now);
+        }
     }
 }

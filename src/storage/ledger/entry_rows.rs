@@ -12,11 +12,13 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::DedupeKey;
 use super::hold_rows::HoldRow;
+use crate::domain::book::Known;
+use crate::domain::counterpart::Counterpart;
 use crate::domain::customer::CustomerId;
-use crate::domain::entry::{Entry, EntryKind, Label};
-use crate::domain::posting::{Booked, Change, Posting};
+use crate::domain::entry::{Entry, EntryKind};
+use crate::domain::label::StoredLabel;
+use crate::domain::posting::{Booked, DedupeKey, Posting};
 use crate::storage::StorageError;
 use crate::storage::schema::entries;
 use crate::storage::statement::{Cached, StaticSql};
@@ -96,19 +98,22 @@ impl EntryRow {
     pub(crate) fn into_entry(self) -> Result<Entry, StorageError> {
         let kind = EntryKind::from_code(self.kind)
             .ok_or_else(|| StorageError::Corrupt(format!("entry kind {}", self.kind)))?;
+        let counterpart = Counterpart::parse(&self.counterpart)
+            .ok_or_else(|| StorageError::Corrupt(format!("counterpart {:?}", self.counterpart)))?;
         Ok(Entry {
             wallet_id: self.wallet_id,
             seq: self.seq,
-            label: Label {
+            label: StoredLabel {
                 kind,
                 key: self.key,
                 fingerprint: self.fingerprint,
-                counterpart: self.counterpart,
+                counterpart,
                 reference: self.reference,
                 description: self.description,
                 metadata: self.metadata,
                 occurred_at: self.occurred_at,
-            },
+            }
+            .into(),
             amount: self.amount,
             granted: self.granted.unwrap_or_default(),
             debt: self.debt.unwrap_or_default(),
@@ -142,25 +147,24 @@ impl StaticSql for FindHolds {
     }
 }
 
-/// What was booked before under the keys of these postings. Read after the wallets are locked, so that a
-/// writer who was faster is seen.
+/// What was booked before under the keys of these postings. Read after the wallets are locked, so that a faster writer
+/// is seen.
 pub(super) async fn find_known(
     conn: &mut AsyncPgConnection,
     postings: &[Posting],
-) -> Result<HashMap<DedupeKey, (i64, Booked)>, StorageError> {
+) -> Result<HashMap<DedupeKey, Known>, StorageError> {
     let mut wanted = FindEntries { customers: Vec::new(), kinds: Vec::new(), keys: Vec::new() };
     let mut wanted_holds = FindHolds { columns: HoldRow::as_select(), customers: Vec::new(), keys: Vec::new() };
-    for posting in postings {
-        match posting.change {
-            Change::OpenHold { .. } => {
-                wanted_holds.customers.push(posting.wallet.customer.as_str().to_owned());
-                wanted_holds.keys.push(posting.label.key.clone());
+    for DedupeKey { customer, kind, key } in postings.iter().filter_map(Posting::dedupe_key) {
+        match kind {
+            Some(kind) => {
+                wanted.customers.push(customer);
+                wanted.kinds.push(kind.code());
+                wanted.keys.push(key);
             }
-            Change::Capture { .. } | Change::Release { .. } | Change::Extend { .. } | Change::Sweep => {}
-            _ => {
-                wanted.customers.push(posting.wallet.customer.as_str().to_owned());
-                wanted.kinds.push(posting.label.kind.code());
-                wanted.keys.push(posting.label.key.clone());
+            None => {
+                wanted_holds.customers.push(customer);
+                wanted_holds.keys.push(key);
             }
         }
     }
@@ -170,19 +174,19 @@ pub(super) async fn find_known(
         for row in rows {
             let customer = row.customer_id.clone();
             let entry = row.into_entry()?;
-            let key = (customer, Some(entry.label.kind), entry.label.key.clone());
-            known.insert(key, (entry.label.fingerprint, Booked { wallet: None, entry: Some(entry), hold: None }));
+            let key = DedupeKey { customer, kind: Some(entry.label.kind()), key: entry.label.key().to_owned() };
+            let fingerprint = entry.label.fingerprint();
+            known.insert(key, Known { fingerprint, booked: Booked { wallet: None, entry: Some(entry), hold: None } });
         }
     }
     if !wanted_holds.keys.is_empty() {
         let rows: Vec<HoldRow> = Cached(wanted_holds).load(conn).await?;
         for row in rows {
             let hold = row.into_hold()?;
-            let key = (hold.wallet.customer.as_str().to_owned(), None, hold.key.clone());
-            known.insert(
-                key,
-                (hold.fingerprint, Booked { wallet: Some(hold.wallet.clone()), entry: None, hold: Some(hold) }),
-            );
+            let customer = hold.wallet.customer.as_str().to_owned();
+            let key = DedupeKey { customer, kind: None, key: hold.key.clone() };
+            let booked = Booked { wallet: Some(hold.wallet.clone()), entry: None, hold: Some(hold.clone()) };
+            known.insert(key, Known { fingerprint: hold.fingerprint, booked });
         }
     }
     Ok(known)

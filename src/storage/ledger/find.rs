@@ -42,7 +42,7 @@ pub async fn find_deduction(
         return Ok(Some((entry, None)));
     }
     entry.grant_uses = uses(conn, customer, &entry).await?;
-    let captured = (entry.label.kind == EntryKind::Capture).then(|| IdKind::Hold.parse(&entry.label.key)).flatten();
+    let captured = (entry.label.kind() == EntryKind::Capture).then(|| IdKind::Hold.parse(entry.label.key())).flatten();
     let hold = match captured {
         Some(id) => find_hold(conn, id).await?,
         None => None,

@@ -68,7 +68,7 @@ impl UpdateWallets {
     fn new(wallets: &[&Wallet]) -> Self {
         let mut rows = Self { keys: wallets.iter().map(|wallet| &wallet.key).collect(), ..Self::default() };
         for wallet in wallets {
-            rows.slow.push(wallet.slow());
+            rows.slow.push(wallet.needs_full_path());
             rows.floors.push(wallet.fast_floor());
             rows.granted.push(wallet.granted);
             rows.held.push(wallet.held);
@@ -141,23 +141,23 @@ impl InsertEntries {
             let label = &entry.label;
             rows.created_at.push(entry.created_at);
             rows.seq.push(entry.seq);
-            rows.fingerprints.push(label.fingerprint);
+            rows.fingerprints.push(label.fingerprint());
             rows.wallet_ids.push(entry.wallet_id);
-            rows.kinds.push(label.kind.code());
+            rows.kinds.push(label.kind().code());
             rows.customers.push(wallet.key.customer.as_str().to_owned());
             rows.amounts.push(entry.amount);
             rows.balances.push(entry.balance_after);
             rows.paid_in.push(entry.paid_in);
             rows.paid_out.push(entry.paid_out);
-            rows.counterparts.push(label.counterpart.clone());
-            rows.keys.push(label.key.clone());
+            rows.counterparts.push(label.counterpart().to_string());
+            rows.keys.push(label.key().to_owned());
             // Absent parts take no room in the row.
             rows.granted.push(Some(entry.granted).filter(|part| !part.is_zero()));
             rows.debt.push(Some(entry.debt).filter(|part| !part.is_zero()));
-            rows.references.push(label.reference.clone());
-            rows.descriptions.push(label.description.clone());
-            rows.metadata.push(label.metadata.clone());
-            rows.occurred_at.push(label.occurred_at);
+            rows.references.push(label.reference().map(str::to_owned));
+            rows.descriptions.push(label.description().map(str::to_owned));
+            rows.metadata.push(label.metadata().cloned());
+            rows.occurred_at.push(label.occurred_at());
         }
         rows
     }

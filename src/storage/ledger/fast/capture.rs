@@ -15,7 +15,7 @@ use super::super::load::wallet_key;
 use super::ONE_BY_ONE;
 use crate::domain::entry::Entry;
 use crate::domain::hold::{Hold, HoldStatus};
-use crate::domain::posting::{Booked, Change, Posting};
+use crate::domain::posting::{Booked, Capture};
 use crate::storage::StorageError;
 use crate::storage::statement::{Cached, StaticSql};
 
@@ -94,49 +94,37 @@ struct Captured {
     n: i32,
 }
 
-/// Captures holds of paid money. Answers per posting: booked, or `None` where [`super::super::post`] must
+/// Captures holds of paid money. Returns for each what was booked, or `None` where [`crate::storage::ledger::post`] must
 /// decide. No hold may be named twice in one call.
 ///
 /// # Errors
 /// As `super::usage()`.
-pub async fn captures(conn: &AsyncPgConnection, postings: &[&Posting]) -> Result<Vec<Option<Booked>>, StorageError> {
-    let asked = |posting: &Posting| match posting.change {
-        Change::Capture { hold_id, amount } => (hold_id, amount),
-        _ => (Uuid::nil(), Decimal::ZERO),
+pub async fn captures(conn: &AsyncPgConnection, items: &[Capture<'_>]) -> Result<Vec<Option<Booked>>, StorageError> {
+    let mut by_id: Vec<(usize, &Capture<'_>)> = items.iter().enumerate().collect();
+    by_id.sort_by_key(|(_, item)| item.hold_id);
+    let statement = CaptureHolds {
+        ids: by_id.iter().map(|(_, item)| item.hold_id).collect(),
+        amounts: by_id.iter().map(|(_, item)| item.amount).collect(),
+        fingerprints: by_id.iter().map(|(_, item)| item.label.fingerprint()).collect(),
     };
-    let mut order: Vec<usize> = (0..postings.len()).collect();
-    order.sort_by_key(|at| postings.get(*at).map(|posting| asked(posting).0));
-    let mut statement = CaptureHolds {
-        ids: Vec::with_capacity(order.len()),
-        amounts: Vec::with_capacity(order.len()),
-        fingerprints: Vec::with_capacity(order.len()),
-    };
-    for posting in order.iter().filter_map(|at| postings.get(*at)) {
-        let (id, amount) = asked(posting);
-        statement.ids.push(id);
-        statement.amounts.push(amount);
-        statement.fingerprints.push(posting.label.fingerprint);
-    }
     let rows: Vec<Captured> = Cached(statement).load(&mut &*conn).await?;
     let mut by_place: BTreeMap<usize, Captured> =
         rows.into_iter().filter_map(|row| Some((usize::try_from(row.n).ok()?, row))).collect();
-    let mut answers = vec![None; postings.len()];
-    for (at, place) in order.into_iter().zip(1_usize..) {
-        let (Some(row), Some(posting)) = (by_place.remove(&place), postings.get(at)) else { continue };
-        if let Some(answer) = answers.get_mut(at) {
-            *answer = Some(booked(row, posting, asked(posting).1)?);
-        }
+    let mut answers = vec![None; items.len()];
+    for ((at, item), place) in by_id.into_iter().zip(1_usize..) {
+        let (Some(row), Some(answer)) = (by_place.remove(&place), answers.get_mut(at)) else { continue };
+        *answer = Some(booked(row, item)?);
     }
     Ok(answers)
 }
 
-fn booked(row: Captured, posting: &Posting, taken: Decimal) -> Result<Booked, StorageError> {
+fn booked(row: Captured, item: &Capture<'_>) -> Result<Booked, StorageError> {
     let wallet = wallet_key(&row.customer_id, &row.currency, &row.product)?;
     let entry = Entry {
         wallet_id: row.wallet_id,
         seq: row.seq,
-        label: posting.label.clone(),
-        amount: -taken,
+        label: item.label.clone(),
+        amount: -item.amount,
         granted: Decimal::ZERO,
         debt: Decimal::ZERO,
         balance_after: row.balance_after,
@@ -158,7 +146,7 @@ fn booked(row: Captured, posting: &Posting, taken: Decimal) -> Result<Booked, St
         created_at: row.created_at,
         expires_at: row.expires_at,
         status: HoldStatus::Captured,
-        captured: Some(taken),
+        captured: Some(item.amount),
         closed_at: Some(row.at),
     };
     Ok(Booked { wallet: Some(wallet), entry: Some(entry), hold: Some(hold) })

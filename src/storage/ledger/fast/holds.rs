@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use super::super::load::KeyArrays;
 use super::repeated::{Keys, Unknown, is_repeated};
-use super::{ONE_BY_ONE, group};
+use super::{Grouped, Groups, ONE_BY_ONE, group, in_order, item_count};
 use crate::domain::hold::{Hold, HoldStatus};
-use crate::domain::posting::{Booked, Change, Posting};
+use crate::domain::posting::{Booked, OpenHold};
 use crate::storage::StorageError;
 use crate::storage::statement::{Cached, StaticSql};
 
@@ -83,82 +83,75 @@ impl StaticSql for KnownHolds {
     }
 }
 
-/// Opens holds on paid money. Answers as `super::usage()`.
+/// Opens holds on paid money. Returns as `super::usage()`.
 ///
 /// # Errors
 /// As `super::usage()`.
-pub async fn open_holds(conn: &AsyncPgConnection, postings: &[&Posting]) -> Result<Vec<Option<Booked>>, StorageError> {
-    match open(conn, postings).await {
-        Err(error) if is_repeated(&error, "holds_pkey", postings) => {}
+pub async fn open_holds(conn: &AsyncPgConnection, items: &[OpenHold<'_>]) -> Result<Vec<Option<Booked>>, StorageError> {
+    match open(conn, items).await {
+        Err(error) if is_repeated(&error, "holds_pkey", items.len()) => {}
         answered => return answered,
     }
-    let known: Vec<i32> = Cached(KnownHolds(Keys::of(postings))).load(&mut &*conn).await?;
-    let unknown = Unknown::among(postings, known);
+    let keys = Keys::of(items.iter().map(|item| (item.wallet, item.label)));
+    let known: Vec<i32> = Cached(KnownHolds(keys)).load(&mut &*conn).await?;
+    let unknown = Unknown::among(items, known);
     let answers = open(conn, &unknown.postings).await?;
     Ok(unknown.spread(answers))
 }
 
-async fn open(conn: &AsyncPgConnection, postings: &[&Posting]) -> Result<Vec<Option<Booked>>, StorageError> {
-    if postings.is_empty() {
+async fn open(conn: &AsyncPgConnection, items: &[OpenHold<'_>]) -> Result<Vec<Option<Booked>>, StorageError> {
+    if items.is_empty() {
         return Ok(Vec::new());
     }
-    let asked = |posting: &Posting| match &posting.change {
-        Change::OpenHold { id, amount, lifetime } => (*id, *amount, *lifetime),
-        _ => (Uuid::nil(), Decimal::ZERO, chrono::Duration::zero()),
-    };
-    let groups = group(postings, |posting| asked(posting).1);
+    let moves: Vec<_> = items.iter().map(|item| (item.wallet, item.amount)).collect();
+    let Groups { keys, totals, counts, items: grouped } = group(&moves);
     let mut statement = OpenHolds {
-        keys: groups.keys.iter().copied().collect(),
-        totals: groups.totals.clone(),
-        counts: groups.counts.clone(),
-        groups: Vec::with_capacity(postings.len()),
-        ids: Vec::with_capacity(postings.len()),
-        amounts: Vec::with_capacity(postings.len()),
-        seconds: Vec::with_capacity(postings.len()),
-        dedupe_keys: Vec::with_capacity(postings.len()),
-        fingerprints: Vec::with_capacity(postings.len()),
-        descriptions: Vec::with_capacity(postings.len()),
-        metadata: Vec::with_capacity(postings.len()),
-        items: i32::try_from(postings.len()).unwrap_or(i32::MAX),
+        keys: keys.into_iter().collect(),
+        totals,
+        counts,
+        groups: Vec::with_capacity(items.len()),
+        ids: Vec::with_capacity(items.len()),
+        amounts: Vec::with_capacity(items.len()),
+        seconds: Vec::with_capacity(items.len()),
+        dedupe_keys: Vec::with_capacity(items.len()),
+        fingerprints: Vec::with_capacity(items.len()),
+        descriptions: Vec::with_capacity(items.len()),
+        metadata: Vec::with_capacity(items.len()),
+        items: item_count(items.len())?,
     };
-    for (at, number, _, _) in &groups.items {
-        let Some(posting) = postings.get(*at) else { continue };
-        let (id, amount, lifetime) = asked(posting);
-        statement.groups.push(*number);
-        statement.ids.push(id);
-        statement.amounts.push(amount);
-        statement.seconds.push(lifetime.num_seconds());
-        statement.dedupe_keys.push(posting.label.key.clone());
-        statement.fingerprints.push(posting.label.fingerprint);
-        statement.descriptions.push(posting.label.description.clone());
-        statement.metadata.push(posting.label.metadata.clone());
+    for (Grouped { group, .. }, item) in in_order(&grouped, items) {
+        statement.groups.push(*group);
+        statement.ids.push(item.id);
+        statement.amounts.push(item.amount);
+        statement.seconds.push(item.lifetime.num_seconds());
+        statement.dedupe_keys.push(item.label.key().to_owned());
+        statement.fingerprints.push(item.label.fingerprint());
+        statement.descriptions.push(item.label.description().map(str::to_owned));
+        statement.metadata.push(item.label.metadata().cloned());
     }
     let moved: Vec<(i32, Uuid, DateTime<Utc>)> = Cached(statement).load(&mut &*conn).await?;
     let moved: BTreeMap<i32, (Uuid, DateTime<Utc>)> =
         moved.into_iter().map(|(group, id, at)| (group, (id, at))).collect();
-    let mut answers = vec![None; postings.len()];
-    for (at, number, _, _) in groups.items {
-        let (Some((wallet_id, now)), Some(posting)) = (moved.get(&number), postings.get(at)) else { continue };
-        let (id, amount, lifetime) = asked(posting);
+    let mut answers = vec![None; items.len()];
+    for (Grouped { at, group, .. }, item) in in_order(&grouped, items) {
+        let (Some((wallet_id, now)), Some(answer)) = (moved.get(group), answers.get_mut(*at)) else { continue };
         let hold = Hold {
-            id,
-            wallet: posting.wallet.clone(),
+            id: item.id,
+            wallet: item.wallet.clone(),
             wallet_id: *wallet_id,
-            key: posting.label.key.clone(),
-            fingerprint: posting.label.fingerprint,
-            amount,
+            key: item.label.key().to_owned(),
+            fingerprint: item.label.fingerprint(),
+            amount: item.amount,
             grant_parts: Vec::new(),
-            description: posting.label.description.clone(),
-            metadata: posting.label.metadata.clone(),
+            description: item.label.description().map(str::to_owned),
+            metadata: item.label.metadata().cloned(),
             created_at: *now,
-            expires_at: *now + lifetime,
+            expires_at: *now + item.lifetime,
             status: HoldStatus::Open,
             captured: None,
             closed_at: None,
         };
-        if let Some(answer) = answers.get_mut(at) {
-            *answer = Some(Booked { wallet: Some(posting.wallet.clone()), entry: None, hold: Some(hold) });
-        }
+        *answer = Some(Booked { wallet: Some(item.wallet.clone()), entry: None, hold: Some(hold) });
     }
     Ok(answers)
 }

@@ -26,7 +26,8 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
-use crate::domain::posting::{Posting, WalletKey};
+use crate::domain::posting::WalletKey;
+use crate::storage::StorageError;
 
 pub use capture::captures;
 pub use holds::open_holds;
@@ -40,34 +41,53 @@ struct Groups<'p> {
     keys: Vec<&'p WalletKey>,
     totals: Vec<Decimal>,
     counts: Vec<i64>,
-    /// Per item: its place in the input, its group (from 1), its place in the group (from 1) and the sum of the
-    /// group's amounts up to and with it.
-    items: Vec<(usize, i32, i64, Decimal)>,
+    items: Vec<Grouped>,
 }
 
-fn group<'p>(postings: &[&'p Posting], amount: impl Fn(&Posting) -> Decimal) -> Groups<'p> {
-    let mut by_wallet: BTreeMap<&WalletKey, Vec<usize>> = BTreeMap::new();
-    for (at, posting) in postings.iter().enumerate() {
-        by_wallet.entry(&posting.wallet).or_default().push(at);
+/// One item in its group.
+struct Grouped {
+    /// Its place among all items, from 0.
+    at: usize,
+    /// Its group, from 1.
+    group: i32,
+    /// Its place in the group, from 1.
+    place: i64,
+    /// The sum of the group's amounts up to and with it.
+    running: Decimal,
+}
+
+fn group<'p>(items: &[(&'p WalletKey, Decimal)]) -> Groups<'p> {
+    let mut by_wallet: BTreeMap<&WalletKey, Vec<(usize, Decimal)>> = BTreeMap::new();
+    for (at, (wallet, amount)) in items.iter().enumerate() {
+        by_wallet.entry(wallet).or_default().push((at, *amount));
     }
     let mut groups = Groups {
         keys: Vec::with_capacity(by_wallet.len()),
         totals: Vec::with_capacity(by_wallet.len()),
         counts: Vec::with_capacity(by_wallet.len()),
-        items: Vec::with_capacity(postings.len()),
+        items: Vec::with_capacity(items.len()),
     };
-    for ((key, members), number) in by_wallet.into_iter().zip(1_i32..) {
+    for ((key, members), group) in by_wallet.into_iter().zip(1_i32..) {
         let mut running = Decimal::ZERO;
-        let mut count = 0_i64;
-        for at in members {
-            let Some(posting) = postings.get(at) else { continue };
-            running += amount(posting);
-            count += 1;
-            groups.items.push((at, number, count, running));
+        let mut place = 0_i64;
+        for (at, amount) in members {
+            running += amount;
+            place += 1;
+            groups.items.push(Grouped { at, group, place, running });
         }
         groups.keys.push(key);
         groups.totals.push(running);
-        groups.counts.push(count);
+        groups.counts.push(place);
     }
     groups
+}
+
+/// Each grouped item with the posting that it stands for.
+fn in_order<'g, P>(grouped: &'g [Grouped], items: &'g [P]) -> impl Iterator<Item = (&'g Grouped, &'g P)> {
+    grouped.iter().filter_map(|item| items.get(item.at).map(|posting| (item, posting)))
+}
+
+/// The number of items as the statements take it.
+fn item_count(items: usize) -> Result<i32, StorageError> {
+    i32::try_from(items).map_err(|_| StorageError::Corrupt(format!("{items} postings in one flush")))
 }

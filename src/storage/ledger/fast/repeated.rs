@@ -7,7 +7,8 @@ use diesel::prelude::*;
 use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, Text};
 
-use crate::domain::posting::{Booked, Posting};
+use crate::domain::label::Label;
+use crate::domain::posting::{Booked, WalletKey};
 use crate::storage::StorageError;
 
 /// The keys of postings, in their order.
@@ -17,11 +18,10 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    pub(super) fn of(postings: &[&Posting]) -> Self {
-        Self {
-            customers: postings.iter().map(|posting| posting.wallet.customer.as_str().to_owned()).collect(),
-            keys: postings.iter().map(|posting| posting.label.key.clone()).collect(),
-        }
+    pub(super) fn of<'p>(postings: impl Iterator<Item = (&'p WalletKey, &'p Label)>) -> Self {
+        let (customers, keys) =
+            postings.map(|(wallet, label)| (wallet.customer.as_str().to_owned(), label.key().to_owned())).unzip();
+        Self { customers, keys }
     }
 
     /// Asks for the places (from 1) of those that `table` has: rows `t`, restricted as `WHERE` goes on.
@@ -38,25 +38,25 @@ impl Keys {
     }
 }
 
-/// Whether a statement failed for a key of postings that have neighbours to be spared.
-pub(super) fn is_repeated(error: &StorageError, constraint: &str, postings: &[&Posting]) -> bool {
-    postings.len() > 1 && error.violated_unique() == Some(constraint)
+/// Whether a statement failed because of a repeated key, while other postings stood beside it.
+pub(super) fn is_repeated(error: &StorageError, constraint: &str, postings: usize) -> bool {
+    postings > 1 && error.violated_unique() == Some(constraint)
 }
 
-/// Postings without those whose keys are known, with their places in all of them.
+/// Postings without those whose keys are known, with their places among all of them.
 ///
-/// They are written once more, by a statement, and so a transaction, of its own. To leave the known ones out changes
-/// nothing for the others of their wallet: they will be replayed or refused, and neither moves it. What other flushes
-/// write in between does no harm: a key that they bring fails the second try as a whole, and is not asked for again.
-pub(super) struct Unknown<'p> {
+/// They are written once more, by a statement and so a transaction of its own. Leaving the known ones out changes nothing
+/// for the others of their wallet: the known ones will be replayed or refused, and neither moves the wallet. Other
+/// flushes that write in between do no harm: a key that they bring fails the second try as a whole, and there is no third.
+pub(super) struct Unknown<P> {
     places: Vec<usize>,
-    pub(super) postings: Vec<&'p Posting>,
+    pub(super) postings: Vec<P>,
     of: usize,
 }
 
-impl<'p> Unknown<'p> {
-    /// `known` as [`Keys::known`] answers it.
-    pub(super) fn among(postings: &[&'p Posting], known: Vec<i32>) -> Self {
+impl<P: Copy> Unknown<P> {
+    /// `known` as the statement of [`Keys::known`] returns it.
+    pub(super) fn among(postings: &[P], known: Vec<i32>) -> Self {
         let known: BTreeSet<usize> = known.into_iter().filter_map(|n| usize::try_from(n).ok()).collect();
         let (places, unknown) = (postings.iter().enumerate())
             .filter(|(at, _)| !known.contains(&(at + 1)))
@@ -65,7 +65,7 @@ impl<'p> Unknown<'p> {
         Self { places, postings: unknown, of: postings.len() }
     }
 
-    /// The answers in the places of all; the known ones have none.
+    /// The answers in the places of all postings; the known ones have none.
     pub(super) fn spread(self, answers: Vec<Option<Booked>>) -> Vec<Option<Booked>> {
         let mut spread = vec![None; self.of];
         for (at, answer) in self.places.into_iter().zip(answers) {

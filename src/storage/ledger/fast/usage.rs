@@ -13,13 +13,13 @@ use uuid::Uuid;
 
 use super::super::load::KeyArrays;
 use super::repeated::{Keys, Unknown, is_repeated};
-use super::{ONE_BY_ONE, group};
+use super::{Grouped, Groups, ONE_BY_ONE, group, in_order, item_count};
 use crate::domain::entry::Entry;
-use crate::domain::posting::{Booked, Change, Posting};
+use crate::domain::posting::{Booked, Deduction};
 use crate::storage::StorageError;
 use crate::storage::statement::{Cached, StaticSql};
 
-/// What a moved wallet was before its group, as the statements answer it.
+/// What a moved wallet was before its group, as the statement returns it.
 #[derive(Queryable)]
 struct Moved {
     group: i32,
@@ -99,67 +99,65 @@ impl StaticSql for KnownUsage {
     }
 }
 
-/// Books ordinary deductions. Answers per posting: booked, or `None` where `ledger::post` must decide.
+/// Books ordinary deductions. Returns for each what was booked, or `None` where [`crate::storage::ledger::post`] must
+/// decide.
 ///
 /// # Errors
-/// Nothing was booked; a lost connection leaves that open, and the keys settle it.
-pub async fn usage(conn: &AsyncPgConnection, postings: &[&Posting]) -> Result<Vec<Option<Booked>>, StorageError> {
-    match book(conn, postings).await {
-        Err(error) if is_repeated(&error, "entries_key_once", postings) => {}
+/// Nothing was booked. After a lost connection that is not known; the same keys again tell.
+pub async fn usage(conn: &AsyncPgConnection, items: &[Deduction<'_>]) -> Result<Vec<Option<Booked>>, StorageError> {
+    match book(conn, items).await {
+        Err(error) if is_repeated(&error, "entries_key_once", items.len()) => {}
         answered => return answered,
     }
-    let known: Vec<i32> = Cached(KnownUsage(Keys::of(postings))).load(&mut &*conn).await?;
-    let unknown = Unknown::among(postings, known);
+    let keys = Keys::of(items.iter().map(|item| (item.wallet, item.label)));
+    let known: Vec<i32> = Cached(KnownUsage(keys)).load(&mut &*conn).await?;
+    let unknown = Unknown::among(items, known);
     let answers = book(conn, &unknown.postings).await?;
     Ok(unknown.spread(answers))
 }
 
-async fn book(conn: &AsyncPgConnection, postings: &[&Posting]) -> Result<Vec<Option<Booked>>, StorageError> {
-    if postings.is_empty() {
+async fn book(conn: &AsyncPgConnection, items: &[Deduction<'_>]) -> Result<Vec<Option<Booked>>, StorageError> {
+    if items.is_empty() {
         return Ok(Vec::new());
     }
-    let amount = |posting: &Posting| match posting.change {
-        Change::Deduct { amount, .. } => amount,
-        _ => Decimal::ZERO,
-    };
-    let groups = group(postings, amount);
+    let moves: Vec<_> = items.iter().map(|item| (item.wallet, item.amount)).collect();
+    let Groups { keys, totals, counts, items: grouped } = group(&moves);
     let mut statement = MoveUsage {
-        keys: groups.keys.iter().copied().collect(),
-        totals: groups.totals.clone(),
-        counts: groups.counts.clone(),
-        groups: Vec::with_capacity(postings.len()),
-        places: Vec::with_capacity(postings.len()),
-        running: Vec::with_capacity(postings.len()),
-        amounts: Vec::with_capacity(postings.len()),
-        dedupe_keys: Vec::with_capacity(postings.len()),
-        fingerprints: Vec::with_capacity(postings.len()),
-        descriptions: Vec::with_capacity(postings.len()),
-        metadata: Vec::with_capacity(postings.len()),
-        occurred_at: Vec::with_capacity(postings.len()),
-        items: i32::try_from(postings.len()).unwrap_or(i32::MAX),
+        keys: keys.into_iter().collect(),
+        totals,
+        counts,
+        groups: Vec::with_capacity(items.len()),
+        places: Vec::with_capacity(items.len()),
+        running: Vec::with_capacity(items.len()),
+        amounts: Vec::with_capacity(items.len()),
+        dedupe_keys: Vec::with_capacity(items.len()),
+        fingerprints: Vec::with_capacity(items.len()),
+        descriptions: Vec::with_capacity(items.len()),
+        metadata: Vec::with_capacity(items.len()),
+        occurred_at: Vec::with_capacity(items.len()),
+        items: item_count(items.len())?,
     };
-    for (at, number, place, running) in &groups.items {
-        let Some(posting) = postings.get(*at) else { continue };
-        statement.groups.push(*number);
+    for (Grouped { group, place, running, .. }, item) in in_order(&grouped, items) {
+        statement.groups.push(*group);
         statement.places.push(*place);
         statement.running.push(*running);
-        statement.amounts.push(amount(posting));
-        statement.dedupe_keys.push(posting.label.key.clone());
-        statement.fingerprints.push(posting.label.fingerprint);
-        statement.descriptions.push(posting.label.description.clone());
-        statement.metadata.push(posting.label.metadata.clone());
-        statement.occurred_at.push(posting.label.occurred_at);
+        statement.amounts.push(item.amount);
+        statement.dedupe_keys.push(item.label.key().to_owned());
+        statement.fingerprints.push(item.label.fingerprint());
+        statement.descriptions.push(item.label.description().map(str::to_owned));
+        statement.metadata.push(item.label.metadata().cloned());
+        statement.occurred_at.push(item.label.occurred_at());
     }
     let moved: Vec<Moved> = Cached(statement).load(&mut &*conn).await?;
     let moved: BTreeMap<i32, Moved> = moved.into_iter().map(|row| (row.group, row)).collect();
-    let mut answers = vec![None; postings.len()];
-    for (at, number, place, running) in groups.items {
-        let (Some(wallet), Some(posting)) = (moved.get(&number), postings.get(at)) else { continue };
+    let mut answers = vec![None; items.len()];
+    for (Grouped { at, group, place, running }, item) in in_order(&grouped, items) {
+        let (Some(wallet), Some(answer)) = (moved.get(group), answers.get_mut(*at)) else { continue };
         let entry = Entry {
             wallet_id: wallet.wallet_id,
             seq: wallet.seq + place,
-            label: posting.label.clone(),
-            amount: -amount(posting),
+            label: item.label.clone(),
+            amount: -item.amount,
             granted: Decimal::ZERO,
             debt: Decimal::ZERO,
             balance_after: wallet.paid - running,
@@ -168,9 +166,7 @@ async fn book(conn: &AsyncPgConnection, postings: &[&Posting]) -> Result<Vec<Opt
             created_at: wallet.at,
             grant_uses: Vec::new(),
         };
-        if let Some(answer) = answers.get_mut(at) {
-            *answer = Some(Booked { wallet: Some(posting.wallet.clone()), entry: Some(entry), hold: None });
-        }
+        *answer = Some(Booked { wallet: Some(item.wallet.clone()), entry: Some(entry), hold: None });
     }
     Ok(answers)
 }

@@ -1,0 +1,237 @@
+//! The book: everything that one call of the ledger has locked, and how its postings are decided.
+//!
+//! Storage opens a book (locks and reads), the book decides each posting in the order given, and storage writes what
+//! has changed. A refused posting refuses no other.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::hold::{Hold, HoldStatus};
+use super::label::Label;
+use super::posting::{
+    Booked, Change, DedupeKey, OnInsufficient, Posting, PostingOutcome, Refusal, Shortfall, Target, WalletKey,
+};
+use super::wallet::{Effects, Wallet};
+
+/// What was booked under a key before.
+#[derive(Debug, Clone)]
+pub struct Known {
+    pub fingerprint: i64,
+    pub booked: Booked,
+}
+
+/// The locked wallets and holds of one call, and what its postings change.
+#[derive(Debug)]
+pub struct Book {
+    now: DateTime<Utc>,
+    wallets: BTreeMap<WalletKey, Wallet>,
+    known: HashMap<DedupeKey, Known>,
+    holds: HashMap<Uuid, Hold>,
+    effects: BTreeMap<WalletKey, Effects>,
+    new_holds: Vec<Uuid>,
+}
+
+impl Book {
+    /// `now` is the database's clock, read under the last lock. `known` is what the postings' keys found in the ledger,
+    /// read under the locks too.
+    #[must_use]
+    pub fn new(
+        now: DateTime<Utc>,
+        wallets: BTreeMap<WalletKey, Wallet>,
+        holds: HashMap<Uuid, Hold>,
+        known: HashMap<DedupeKey, Known>,
+    ) -> Self {
+        Self { now, wallets, known, holds, effects: BTreeMap::new(), new_holds: Vec::new() }
+    }
+
+    /// Expires an open hold whose time is over. To be called for every such hold of the wallets before any posting is
+    /// decided.
+    pub fn expire_hold(&mut self, lapsed: &Hold) {
+        let Some(wallet) = self.wallets.get_mut(&lapsed.wallet) else { return };
+        let effects = self.effects.entry(lapsed.wallet.clone()).or_default();
+        wallet.expire_hold(lapsed, self.now, effects);
+        if let Some(expired) = effects.holds.last() {
+            self.holds.insert(expired.id, expired.clone());
+        }
+    }
+
+    /// Decides one posting after all before it.
+    pub fn decide(&mut self, posting: &Posting) -> PostingOutcome {
+        let dedupe = posting.dedupe_key();
+        if let Some(known) = dedupe.as_ref().and_then(|key| self.known.get(key)) {
+            return if known.fingerprint == posting.label.fingerprint {
+                PostingOutcome::Replayed(self.with_wallet(known.booked.clone(), posting))
+            } else {
+                PostingOutcome::Refused(Refusal::KeyReused)
+            };
+        }
+        let hold = posting.hold().and_then(|id| self.holds.get(&id)).cloned();
+        if let Some(done) = hold.as_ref().filter(|hold| is_done(&posting.change, hold)) {
+            let booked = Booked { wallet: Some(done.wallet.clone()), entry: None, hold: Some(done.clone()) };
+            return PostingOutcome::Replayed(booked);
+        }
+        match self.apply_posting(posting, hold.as_ref()) {
+            Err(refusal) => PostingOutcome::Refused(refusal),
+            Ok(booked) => {
+                if let Some(hold) = &booked.hold {
+                    if matches!(posting.change, Change::OpenHold { .. }) {
+                        self.new_holds.push(hold.id);
+                    }
+                    self.holds.insert(hold.id, hold.clone());
+                }
+                if let Some(key) = dedupe {
+                    let fingerprint = posting.label.fingerprint;
+                    self.known.insert(key, Known { fingerprint, booked: booked.clone() });
+                }
+                PostingOutcome::Booked(booked)
+            }
+        }
+    }
+
+    fn apply_posting(&mut self, posting: &Posting, hold: Option<&Hold>) -> Result<Booked, Refusal> {
+        let Posting { target, change, label } = posting;
+        match (target, change) {
+            (Target::Hold(_), _) => {
+                let hold = hold.ok_or(Refusal::HoldNotFound)?;
+                self.apply(&hold.wallet, change, label, Some(hold))
+            }
+            (Target::Wallet { key, .. }, Change::Reverse { .. }) => {
+                self.give_back(key, posting.guarded_as_well().as_ref(), change, label)
+            }
+            (Target::Wallet { key, fallback: Some(fallback) }, Change::Deduct { amount, on_insufficient }) => {
+                self.deduct_with_fallback(key, fallback, *amount, *on_insufficient, label)
+            }
+            (Target::Wallet { key, .. }, _) => self.apply(key, change, label, None),
+        }
+    }
+
+    /// Takes the whole amount from one wallet or from the other. Usage that is to be booked in any case becomes debt of
+    /// the first wallet when neither has enough, or when a cap is in the way. The refusal is the first wallet's, unless
+    /// that wallet is only short and a cap keeps the other from paying.
+    fn deduct_with_fallback(
+        &mut self,
+        key: &WalletKey,
+        fallback: &WalletKey,
+        amount: Decimal,
+        on_insufficient: OnInsufficient,
+        label: &Label,
+    ) -> Result<Booked, Refusal> {
+        let refusing = Change::Deduct { amount, on_insufficient: OnInsufficient::Refuse };
+        let refusal = match self.apply(key, &refusing, label, None) {
+            Err(Refusal::Insufficient(shortfall)) => match self.pay_from(fallback, key, amount, label) {
+                Err(cap @ Refusal::CapReached(_)) => cap,
+                Err(_) => Refusal::Insufficient(shortfall),
+                booked => return booked,
+            },
+            Err(refusal) => refusal,
+            booked => return booked,
+        };
+        match on_insufficient {
+            OnInsufficient::Book => self.apply(key, &Change::Deduct { amount, on_insufficient }, label, None),
+            OnInsufficient::Refuse => Err(refusal),
+        }
+    }
+
+    /// Takes a product's usage from the other wallet. The product's own caps hold and count all the same.
+    fn pay_from(
+        &mut self,
+        other: &WalletKey,
+        product: &WalletKey,
+        amount: Decimal,
+        label: &Label,
+    ) -> Result<Booked, Refusal> {
+        if let Some(wallet) = self.wallets.get(product) {
+            wallet.require_within_caps(amount, self.now)?;
+        }
+        let change = Change::Deduct { amount, on_insufficient: OnInsufficient::Refuse };
+        let booked = self.apply(other, &change, &label.paid_for(&product.product), None)?;
+        if let Some(wallet) = self.wallets.get_mut(product) {
+            wallet.count_spent_elsewhere(amount, self.now);
+        }
+        Ok(booked)
+    }
+
+    /// Reverses usage. Where another wallet paid for a product, both wallets counted it, so both make room again.
+    fn give_back(
+        &mut self,
+        key: &WalletKey,
+        product: Option<&WalletKey>,
+        change: &Change,
+        label: &Label,
+    ) -> Result<Booked, Refusal> {
+        let booked = self.apply(key, change, label, None)?;
+        if let (Some(product), Some(entry), Change::Reverse { parts }) = (product, &booked.entry, change)
+            && let Some(wallet) = self.wallets.get_mut(product)
+        {
+            wallet.count_given_back_elsewhere(entry.amount, parts.taken_at, self.now);
+            self.effects.entry(product.clone()).or_default();
+        }
+        Ok(booked)
+    }
+
+    fn apply(
+        &mut self,
+        key: &WalletKey,
+        change: &Change,
+        label: &Label,
+        hold: Option<&Hold>,
+    ) -> Result<Booked, Refusal> {
+        let Some(wallet) = self.wallets.get_mut(key) else { return Err(without_wallet(key, change)) };
+        let effects = self.effects.entry(key.clone()).or_default();
+        wallet.apply(change, label, hold, self.now, effects)
+    }
+
+    /// An entry knows its wallet by id only, so a replayed posting compares the wallets that it names.
+    fn with_wallet(&self, mut booked: Booked, posting: &Posting) -> Booked {
+        if let Some(entry) = booked.entry.as_ref().filter(|_| booked.wallet.is_none()) {
+            booked.wallet = [posting.wallet(), posting.fallback()]
+                .into_iter()
+                .flatten()
+                .find(|key| self.wallets.get(key).is_some_and(|wallet| wallet.id == entry.wallet_id))
+                .cloned();
+        }
+        booked
+    }
+
+    /// The wallets that are to be written, in key order, with what goes with them.
+    #[must_use]
+    pub fn changed(&self) -> Vec<(&Wallet, &Effects)> {
+        let wallet = |(key, effects)| self.wallets.get(key).map(|wallet| (wallet, effects));
+        self.effects.iter().filter_map(wallet).collect()
+    }
+
+    /// The holds among the changed ones that are new.
+    #[must_use]
+    pub fn new_holds(&self) -> &[Uuid] {
+        &self.new_holds
+    }
+}
+
+/// Whether a posting on a hold has happened before. Captures by the same amount and releases are idempotent by state,
+/// and nothing is left to release of an expired hold.
+fn is_done(change: &Change, hold: &Hold) -> bool {
+    match change {
+        Change::Capture { amount } => hold.captured == Some(*amount),
+        Change::Release => matches!(hold.status, HoldStatus::Released | HoldStatus::Expired),
+        _ => false,
+    }
+}
+
+/// Why a posting on a wallet that does not exist is refused.
+fn without_wallet(key: &WalletKey, change: &Change) -> Refusal {
+    match change {
+        Change::Deduct { amount, .. } | Change::Withdraw { amount } | Change::OpenHold { amount, .. } => {
+            Refusal::Insufficient(Shortfall {
+                wallet: key.clone(),
+                required: *amount,
+                available: Decimal::ZERO,
+                held: Decimal::ZERO,
+            })
+        }
+        Change::RevokeGrant { .. } | Change::RestoreGrant { .. } => Refusal::MoreThanTaken,
+        _ => Refusal::HoldNotFound,
+    }
+}

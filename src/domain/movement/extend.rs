@@ -1,0 +1,13 @@
+//! Extension: a running call takes longer, so its hold lives longer.
+
+use chrono::Duration;
+use uuid::Uuid;
+
+use super::hold::of_hold;
+use crate::domain::posting::{Change, Posting};
+
+/// Lets the hold live `lifetime` from now, if that is later than it would, and never past the longest life of a hold.
+#[must_use]
+pub fn extend(hold_id: Uuid, lifetime: Duration) -> Posting {
+    of_hold(hold_id, Change::Extend { lifetime }, "extend")
+}

@@ -1,0 +1,88 @@
+//! Top-up: a verified payment, or a part of one, becomes paid money of a wallet; its order may bring a bonus.
+
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::OfOrder;
+use crate::domain::counterpart::Counterpart;
+use crate::domain::customer::CustomerId;
+use crate::domain::entry::EntryKind;
+use crate::domain::fingerprint::fingerprint64;
+use crate::domain::id::IdKind;
+use crate::domain::label::Label;
+use crate::domain::money::Money;
+use crate::domain::posting::{Change, GrantTerms, Posting, WalletKey};
+use crate::domain::product::Product;
+
+/// One application of a payment: the part of it that becomes money of one wallet.
+#[derive(Debug, Clone, Copy)]
+pub struct AppliedPayment<'p> {
+    pub id: Uuid,
+    /// Counts the applications of this payment, from 1. Payment and number are the dedupe key.
+    pub application: i64,
+    /// The provider's name: `stripe`, `bank`.
+    pub provider: &'p str,
+    /// Our account at the provider; for a bank transfer, our bank account.
+    pub merchant_account: &'p str,
+}
+
+/// The bonus that an order brings.
+#[derive(Debug, Clone, Copy)]
+pub struct Bonus {
+    pub grant_id: Uuid,
+    pub amount: Money,
+}
+
+/// Credits an order's wallet: one posting for the money, and one for the bonus if there is one.
+#[must_use]
+pub fn top_up(order: OfOrder<'_>, payment: AppliedPayment<'_>, credited: Money, bonus: Option<Bonus>) -> Vec<Posting> {
+    let mut postings = Vec::with_capacity(2);
+    postings.push(credit(order.wallet(credited.currency()), payment, credited, order.shown()));
+    if let Some(Bonus { grant_id, amount }) = bonus {
+        let terms = GrantTerms {
+            id: grant_id,
+            amount: amount.amount(),
+            priority: BONUS_PRIORITY,
+            expires_at: None,
+            reason: "top-up bonus".to_owned(),
+            order_id: Some(order.id),
+            created_by: "system".to_owned(),
+        };
+        let label = label(EntryKind::Bonus, payment, credited.amount(), order.shown(), Counterpart::Promotion);
+        postings.push(Posting::of_wallet(order.wallet(amount.currency()), Change::Grant { terms }, label));
+    }
+    postings
+}
+
+/// Credits a wallet with a payment that no order was made for; the entry refers to the payment.
+#[must_use]
+pub fn top_up_without_order(
+    customer: &CustomerId,
+    product: &Product,
+    payment: AppliedPayment<'_>,
+    credited: Money,
+) -> Posting {
+    let wallet = WalletKey { customer: customer.clone(), currency: credited.currency(), product: product.clone() };
+    credit(wallet, payment, credited, IdKind::Payment.show(payment.id))
+}
+
+/// A bonus burns as a grant of ordinary priority does.
+const BONUS_PRIORITY: i16 = 100;
+
+fn credit(wallet: WalletKey, payment: AppliedPayment<'_>, credited: Money, reference: String) -> Posting {
+    let counterpart = Counterpart::of_payment(payment.provider, payment.merchant_account);
+    let label = label(EntryKind::Recharge, payment, credited.amount(), reference, counterpart);
+    Posting::of_wallet(wallet, Change::Credit { amount: credited.amount() }, label)
+}
+
+fn label(
+    kind: EntryKind,
+    payment: AppliedPayment<'_>,
+    credited: Decimal,
+    reference: String,
+    counterpart: Counterpart,
+) -> Label {
+    let key = format!("{}:{}", IdKind::Payment.show(payment.id), payment.application);
+    let fingerprint = fingerprint64(&[&reference, &credited.normalize().to_string()]);
+    Label { reference: Some(reference), ..Label::new(kind, key, fingerprint, counterpart) }
+}

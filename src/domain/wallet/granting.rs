@@ -1,0 +1,105 @@
+//! Grants in a wallet: opened, burnt, revoked, restored, expired.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::{Booking, Effects, MAX_TOTAL, Wallet};
+use crate::domain::grant::{Grant, burn_order};
+use crate::domain::movement::expiry::expired_grant;
+use crate::domain::posting::{Booked, GrantTerms, Refusal};
+
+impl Wallet {
+    pub(super) fn grant(&mut self, terms: &GrantTerms, booking: &mut Booking<'_>) -> Result<Booked, Refusal> {
+        if self.granted + terms.amount > MAX_TOTAL {
+            return Err(Refusal::TooLarge);
+        }
+        self.grants.push(Grant::opened(terms, booking.now));
+        self.grants.sort_by(burn_order);
+        self.granted += terms.amount;
+        Ok(self.record(terms.amount, vec![(terms.id, terms.amount)], Decimal::ZERO, booking))
+    }
+
+    pub(super) fn revoke_grant(&mut self, id: Uuid, amount: Decimal, booking: &mut Booking<'_>) -> Booked {
+        let left = self.grants.iter().find(|grant| grant.id == id).map_or(Decimal::ZERO, Grant::unheld);
+        let taken = left.min(amount);
+        if taken <= Decimal::ZERO {
+            return Booked { wallet: Some(self.key.clone()), entry: None, hold: None };
+        }
+        self.take_from_grant(id, taken);
+        self.record(-taken, vec![(id, -taken)], Decimal::ZERO, booking)
+    }
+
+    pub(super) fn restore_grant(
+        &mut self,
+        id: Uuid,
+        amount: Decimal,
+        booking: &mut Booking<'_>,
+    ) -> Result<Booked, Refusal> {
+        let parts = [(id, amount)];
+        if self.grants_cannot_take(&parts) {
+            return Err(Refusal::MoreThanTaken);
+        }
+        self.give_to_grants(&parts);
+        Ok(self.record(amount, parts.to_vec(), Decimal::ZERO, booking))
+    }
+
+    /// Whether one of these grants would have more than it was opened with, or is not here.
+    pub(super) fn grants_cannot_take(&self, parts: &[(Uuid, Decimal)]) -> bool {
+        parts.iter().any(|(id, amount)| {
+            self.grants
+                .iter()
+                .find(|grant| grant.id == *id)
+                .is_none_or(|grant| grant.remaining + *amount > grant.amount)
+        })
+    }
+
+    pub(super) fn give_to_grants(&mut self, parts: &[(Uuid, Decimal)]) {
+        for (id, amount) in parts {
+            if let Some(grant) = self.grants.iter_mut().find(|grant| grant.id == *id) {
+                grant.remaining += *amount;
+                self.granted += *amount;
+            }
+        }
+    }
+
+    /// Takes from the unheld rest of the grants in burn order. Returns the signed uses (negative).
+    pub(super) fn burn_grants(&mut self, amount: Decimal) -> Vec<(Uuid, Decimal)> {
+        let mut rest = amount;
+        let mut uses = Vec::new();
+        for grant in &mut self.grants {
+            let used = grant.unheld().min(rest);
+            if used > Decimal::ZERO {
+                grant.remaining -= used;
+                self.granted -= used;
+                rest -= used;
+                uses.push((grant.id, -used));
+            }
+        }
+        uses
+    }
+
+    pub(super) fn take_from_grant(&mut self, id: Uuid, amount: Decimal) {
+        if let Some(grant) = self.grants.iter_mut().find(|grant| grant.id == id) {
+            grant.remaining -= amount;
+        }
+        self.granted -= amount;
+    }
+
+    /// Expires the unheld rest of every grant whose time is over. Running it again finds nothing.
+    pub fn expire_grants(&mut self, now: DateTime<Utc>, effects: &mut Effects) {
+        let lapsed: Vec<(Uuid, Decimal)> = self
+            .grants
+            .iter()
+            .filter(|grant| grant.is_lapsed(now) && grant.unheld() > Decimal::ZERO)
+            .map(|grant| (grant.id, grant.unheld()))
+            .collect();
+        for (id, amount) in lapsed {
+            self.take_from_grant(id, amount);
+            self.version += 1;
+            self.updated_at = now;
+            let label = &expired_grant(id, self.entry_seq + 1);
+            self.record(-amount, vec![(id, -amount)], Decimal::ZERO, &mut Booking { label, now, effects });
+        }
+    }
+}

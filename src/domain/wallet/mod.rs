@@ -1,0 +1,309 @@
+//! A wallet and every rule about its balance.
+//!
+//! `Wallet::apply` decides every posting. It either returns a refusal and has changed nothing, or it has changed the
+//! wallet and lists what is to be written in [`Effects`].
+//!
+//! Invariants, held here, by named CHECKs in the database, and by `topup check`:
+//! paid, granted, held, debt ≥ 0; held ≤ paid + granted; granted = sum of the grants' remaining;
+//! held = sum of the open holds; paid = paid_in − paid_out; paid + granted − debt = sum of the entries.
+
+mod granting;
+mod holding;
+mod limits;
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use self::holding::open;
+use super::entry::Entry;
+use super::grant::Grant;
+use super::guard::{LowBalance, SpendGuard};
+use super::hold::{Hold, HoldStatus, MAX_HOLD_LIFE};
+use super::label::Label;
+use super::posting::{Booked, Change, OnInsufficient, Refusal, ReversedParts};
+use super::wallet_key::WalletKey;
+
+/// No running total may pass this: ten times below what the columns hold.
+const MAX_TOTAL: Decimal = Decimal::from_parts(0xA4C6_8000, 0x3_8D7E, 0, false, 0);
+
+/// A wallet under its row lock, with its grants.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wallet {
+    pub key: WalletKey,
+    pub id: Uuid,
+    pub paid: Decimal,
+    pub granted: Decimal,
+    pub held: Decimal,
+    pub debt: Decimal,
+    pub paid_in: Decimal,
+    pub paid_out: Decimal,
+    pub entry_seq: i64,
+    pub version: i64,
+    pub frozen: bool,
+    pub guard: Option<SpendGuard>,
+    pub low_balance: Option<LowBalance>,
+    /// Those with something remaining, in burn order.
+    pub grants: Vec<Grant>,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// What is to be written beside the wallet itself after a change.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Effects {
+    pub entries: Vec<Entry>,
+    pub holds: Vec<Hold>,
+    /// True when available fell through the threshold just now.
+    pub low_balance_crossed: bool,
+}
+
+#[cfg(test)]
+impl Wallet {
+    /// A wallet without money, for tests.
+    pub(in crate::domain) fn empty(key: WalletKey, now: DateTime<Utc>) -> Self {
+        Self {
+            key,
+            id: Uuid::from_u128(1),
+            paid: Decimal::ZERO,
+            granted: Decimal::ZERO,
+            held: Decimal::ZERO,
+            debt: Decimal::ZERO,
+            paid_in: Decimal::ZERO,
+            paid_out: Decimal::ZERO,
+            entry_seq: 0,
+            version: 0,
+            frozen: false,
+            guard: None,
+            low_balance: None,
+            grants: Vec::new(),
+            updated_at: now,
+        }
+    }
+}
+
+/// What a change needs to write its entry.
+struct Booking<'b> {
+    label: &'b Label,
+    /// Not before the wallet's last change.
+    now: DateTime<Utc>,
+    effects: &'b mut Effects,
+}
+
+impl Wallet {
+    /// paid + granted − held − debt; negative when debt exceeds what is free.
+    #[must_use]
+    pub fn available(&self) -> Decimal {
+        self.paid + self.granted - self.held - self.debt
+    }
+
+    /// The balance in the sense of the entries: paid + granted − debt.
+    #[must_use]
+    pub fn balance(&self) -> Decimal {
+        self.paid + self.granted - self.debt
+    }
+
+    /// What may travel or be refunded: unheld paid money beyond the debt.
+    #[must_use]
+    pub fn movable(&self) -> Decimal {
+        (self.unheld_paid() - self.debt).max(Decimal::ZERO)
+    }
+
+    /// Whether the fast path must leave this wallet alone, because its rules need a look.
+    #[must_use]
+    pub fn needs_full_path(&self) -> bool {
+        self.granted > Decimal::ZERO || self.debt > Decimal::ZERO || self.guard.is_some() || self.frozen
+    }
+
+    /// What the fast path must leave available: the threshold while its alert is armed.
+    #[must_use]
+    pub fn fast_floor(&self) -> Decimal {
+        self.low_balance.as_ref().filter(|low| low.armed).map_or(Decimal::ZERO, |low| low.threshold)
+    }
+
+    fn unheld_paid(&self) -> Decimal {
+        let held_granted: Decimal = self.grants.iter().map(|grant| grant.held).sum();
+        self.paid - (self.held - held_granted)
+    }
+
+    /// Decides one change. `hold` is the hold that the posting names. Lapsed grants are expired before anything is
+    /// decided; lapsed holds must have been expired by [`Wallet::expire_hold`]. `now` is the database's clock, read
+    /// under the wallet's lock.
+    ///
+    /// # Errors
+    /// A [`Refusal`]; lapsed grants are then still expired (in `effects`), nothing else changed.
+    pub(in crate::domain) fn apply(
+        &mut self,
+        change: &Change,
+        label: &Label,
+        hold: Option<&Hold>,
+        now: DateTime<Utc>,
+        effects: &mut Effects,
+    ) -> Result<Booked, Refusal> {
+        let now = now.max(self.updated_at);
+        let before = self.available();
+        self.expire_grants(now, effects);
+        let booked = self.decide(change, hold, &mut Booking { label, now, effects });
+        if booked.is_ok() {
+            self.expire_grants(now, effects);
+            if *change != Change::Sweep {
+                self.version += 1;
+                self.updated_at = now;
+            }
+        }
+        // What lapsed can take the balance below the threshold as well, even where the posting is refused.
+        self.watch_low_balance(before, effects);
+        booked
+    }
+
+    fn decide(&mut self, change: &Change, hold: Option<&Hold>, booking: &mut Booking<'_>) -> Result<Booked, Refusal> {
+        let now = booking.now;
+        match change {
+            Change::Credit { amount } => self.credit(*amount, booking),
+            Change::Deduct { amount, on_insufficient } => self.deduct(*amount, *on_insufficient, booking),
+            Change::Withdraw { amount } => self.withdraw(*amount, booking),
+            Change::TakeBack { amount } => self.take_back(*amount, booking),
+            Change::Grant { terms } => self.grant(terms, booking),
+            Change::RevokeGrant { grant_id, amount } => Ok(self.revoke_grant(*grant_id, *amount, booking)),
+            Change::RestoreGrant { grant_id, amount } => self.restore_grant(*grant_id, *amount, booking),
+            Change::OpenHold { id, amount, lifetime } => self.open_hold(*id, *amount, now + *lifetime, booking),
+            Change::Capture { amount } => self.capture(open(hold, now)?, *amount, booking),
+            Change::Release => {
+                let closed = self.close_hold(open(hold, now)?, HoldStatus::Released, None, now);
+                Ok(self.record_hold(closed, booking))
+            }
+            Change::Extend { lifetime } => {
+                let mut extended = open(hold, now)?.clone();
+                let latest = extended.created_at + MAX_HOLD_LIFE;
+                extended.expires_at = extended.expires_at.max((now + *lifetime).min(latest));
+                Ok(self.record_hold(extended, booking))
+            }
+            Change::Reverse { parts } => self.reverse(parts, booking),
+            Change::Sweep => Ok(Booked::default()),
+        }
+    }
+
+    fn credit(&mut self, amount: Decimal, booking: &mut Booking<'_>) -> Result<Booked, Refusal> {
+        if self.paid_in + amount > MAX_TOTAL {
+            return Err(Refusal::TooLarge);
+        }
+        let repaid = self.debt.min(amount);
+        self.debt -= repaid;
+        self.add_paid(amount - repaid);
+        Ok(self.record(amount, Vec::new(), -repaid, booking))
+    }
+
+    fn deduct(
+        &mut self,
+        amount: Decimal,
+        on_insufficient: OnInsufficient,
+        booking: &mut Booking<'_>,
+    ) -> Result<Booked, Refusal> {
+        if on_insufficient == OnInsufficient::Refuse {
+            self.require_not_frozen()?;
+            self.require_available(amount)?;
+            self.require_within_caps(amount, booking.now)?;
+        }
+        let unheld: Decimal = self.grants.iter().map(Grant::unheld).sum();
+        let rest = amount - unheld.min(amount);
+        // Money that a debt already has a claim on is not spendable, so it is not burnt here either.
+        let from_paid = self.movable().min(rest);
+        let into_debt = rest - from_paid;
+        self.require_room_for_debt(into_debt)?;
+        let uses = self.burn_grants(amount);
+        self.take_paid(from_paid);
+        self.debt += into_debt;
+        if let Some(guard) = &mut self.guard {
+            guard.spend(amount, booking.now);
+        }
+        Ok(self.record(-amount, uses, into_debt, booking))
+    }
+
+    fn withdraw(&mut self, amount: Decimal, booking: &mut Booking<'_>) -> Result<Booked, Refusal> {
+        self.require_not_frozen()?;
+        if self.movable() < amount {
+            return Err(self.short(amount, self.movable()));
+        }
+        self.take_paid(amount);
+        Ok(self.record(-amount, Vec::new(), Decimal::ZERO, booking))
+    }
+
+    fn take_back(&mut self, amount: Decimal, booking: &mut Booking<'_>) -> Result<Booked, Refusal> {
+        let from_paid = self.movable().min(amount);
+        let into_debt = amount - from_paid;
+        self.require_room_for_debt(into_debt)?;
+        self.take_paid(from_paid);
+        self.debt += into_debt;
+        Ok(self.record(-amount, Vec::new(), into_debt, booking))
+    }
+
+    fn reverse(&mut self, parts: &ReversedParts, booking: &mut Booking<'_>) -> Result<Booked, Refusal> {
+        let granted: Decimal = parts.grants.iter().map(|(_, amount)| *amount).sum();
+        let amount = parts.debt + parts.paid + granted;
+        if amount <= Decimal::ZERO || self.grants_cannot_take(&parts.grants) {
+            return Err(Refusal::MoreThanTaken);
+        }
+        // Debt that was repaid since comes back as the paid money that repaid it.
+        let undone = self.debt.min(parts.debt + parts.paid);
+        let returned = parts.debt + parts.paid - undone;
+        if self.paid_in + returned > MAX_TOTAL {
+            return Err(Refusal::TooLarge);
+        }
+        self.debt -= undone;
+        self.add_paid(returned);
+        self.give_to_grants(&parts.grants);
+        if let Some(guard) = &mut self.guard {
+            guard.give_back(amount, parts.taken_at, booking.now);
+        }
+        Ok(self.record(amount, parts.grants.clone(), -undone, booking))
+    }
+
+    fn watch_low_balance(&mut self, before: Decimal, effects: &mut Effects) {
+        let after = self.available();
+        if let Some(low) = &mut self.low_balance {
+            effects.low_balance_crossed |= low.observe(before, after);
+        }
+    }
+
+    /// Writes the entry of a change that has been made: its signed amount, the uses of grants and the change of debt
+    /// in it.
+    fn record(
+        &mut self,
+        amount: Decimal,
+        grant_uses: Vec<(Uuid, Decimal)>,
+        debt: Decimal,
+        booking: &mut Booking<'_>,
+    ) -> Booked {
+        self.entry_seq += 1;
+        let entry = Entry {
+            wallet_id: self.id,
+            seq: self.entry_seq,
+            label: booking.label.clone(),
+            amount,
+            granted: grant_uses.iter().map(|(_, used)| *used).sum(),
+            debt,
+            balance_after: self.balance(),
+            paid_in: self.paid_in,
+            paid_out: self.paid_out,
+            created_at: booking.now,
+            grant_uses,
+        };
+        booking.effects.entries.push(entry.clone());
+        Booked { wallet: Some(self.key.clone()), entry: Some(entry), hold: None }
+    }
+
+    /// Writes a hold that was opened or changed.
+    fn record_hold(&self, hold: Hold, booking: &mut Booking<'_>) -> Booked {
+        booking.effects.holds.push(hold.clone());
+        Booked { wallet: Some(self.key.clone()), entry: None, hold: Some(hold) }
+    }
+
+    fn add_paid(&mut self, amount: Decimal) {
+        self.paid += amount;
+        self.paid_in += amount;
+    }
+
+    fn take_paid(&mut self, amount: Decimal) {
+        self.paid -= amount;
+        self.paid_out += amount;
+    }
+}
