@@ -236,7 +236,8 @@ async fn reversals(
     let found = store::reversals_of(conn, customer, wallet, usages, MAX_REVERSALS).await?;
     let whole = i64::try_from(found.len()).unwrap_or(MAX_REVERSALS) < MAX_REVERSALS;
     for reversal in found {
-        let usage = reversal.label.reference().map(str::to_owned).ok_or(Error::Internal("the usage that a reversal names"))?;
+        let usage =
+            reversal.label.reference().map(str::to_owned).ok_or(Error::Internal("the usage that a reversal names"))?;
         by_usage.entry(usage).or_default().push(reversal);
     }
     Ok((by_usage, whole))
