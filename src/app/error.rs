@@ -2,6 +2,7 @@
 
 use crate::domain::money::MoneyError;
 use crate::domain::posting::{CapReached, Refusal, Shortfall};
+use crate::engine::EngineError;
 use crate::providers::ProviderError;
 use crate::storage::StorageError;
 use crate::storage::transaction::TransactionError;
@@ -61,6 +62,19 @@ pub enum Error {
     /// 500: something happened that cannot happen. The text says what was expected; only the log shows it.
     #[error("expected {0}")]
     Internal(&'static str),
+}
+
+impl From<EngineError> for Error {
+    fn from(error: EngineError) -> Self {
+        let detail = error.to_string();
+        let unavailable = |code, retry_after_seconds| Self::Unavailable { code, detail, retry_after_seconds };
+        match error {
+            EngineError::Overloaded => unavailable("overloaded", 1),
+            EngineError::StreamsFull(_) => unavailable("streams_full", 5),
+            EngineError::ShuttingDown => unavailable("shutting_down", 1),
+            EngineError::Storage(error) => Self::Storage(error),
+        }
+    }
 }
 
 impl From<diesel::result::Error> for Error {

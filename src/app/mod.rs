@@ -22,14 +22,12 @@ pub mod idempotency;
 pub mod low_balance_alerts;
 pub mod notifications;
 pub mod orders;
-pub mod poster;
 pub mod precondition;
 pub mod quotes;
 pub mod refunds;
 pub mod seed;
 pub mod settlement;
 pub mod spend_guards;
-pub mod stream;
 pub mod top_up_options;
 pub mod transfers;
 pub mod unapplied_payments;
@@ -42,15 +40,14 @@ pub use catalogue::products::KnownProducts;
 pub use error::{Error, Problems};
 pub use idempotency::{IdempotencyKey, Made};
 pub use orders::OrderView;
-pub use poster::{Poster, PosterSettings};
 pub use precondition::{Expected, Saved};
-pub use stream::Streams;
 
 pub use crate::storage::StorageError;
 
 use rust_decimal::Decimal;
 
 use crate::domain::money::{Currency, Money};
+use crate::engine::{Poster, Streams};
 use crate::providers::Registry;
 use crate::storage::pool::Pool;
 

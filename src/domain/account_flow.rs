@@ -60,20 +60,7 @@ impl FlowType {
 
 impl From<EntryKind> for FlowType {
     fn from(kind: EntryKind) -> Self {
-        match kind {
-            EntryKind::Recharge => Self::Recharge,
-            EntryKind::Usage | EntryKind::Capture => Self::Consume,
-            EntryKind::Reversal
-            | EntryKind::Refund
-            | EntryKind::RefundReturned
-            | EntryKind::Dispute
-            | EntryKind::DisputeReturned => Self::Refund,
-            EntryKind::TransferIn => Self::TransferIn,
-            EntryKind::TransferOut => Self::TransferOut,
-            EntryKind::Grant | EntryKind::Bonus | EntryKind::BonusRestored => Self::Grant,
-            EntryKind::Expire | EntryKind::BonusRevoked => Self::Expire,
-            EntryKind::Adjust => Self::Adjust,
-        }
+        kind.flow_type()
     }
 }
 

@@ -6,77 +6,7 @@ use uuid::Uuid;
 
 use super::label::Label;
 
-/// What an entry records. The numbers stand in `entries.kind` and in the table `entry_kinds`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EntryKind {
-    Recharge,
-    Usage,
-    Capture,
-    Reversal,
-    Refund,
-    RefundReturned,
-    TransferIn,
-    TransferOut,
-    Grant,
-    Expire,
-    Adjust,
-    Bonus,
-    /// The bonus of an order whose money went back.
-    BonusRevoked,
-    BonusRestored,
-    /// Money that a payer disputes at the payment company.
-    Dispute,
-    DisputeReturned,
-}
-
-impl EntryKind {
-    pub const ALL: [Self; 16] = [
-        Self::Recharge,
-        Self::Usage,
-        Self::Capture,
-        Self::Reversal,
-        Self::Refund,
-        Self::RefundReturned,
-        Self::TransferIn,
-        Self::TransferOut,
-        Self::Grant,
-        Self::Expire,
-        Self::Adjust,
-        Self::Bonus,
-        Self::BonusRevoked,
-        Self::BonusRestored,
-        Self::Dispute,
-        Self::DisputeReturned,
-    ];
-
-    /// The number in the column.
-    #[must_use]
-    pub fn code(self) -> i16 {
-        match self {
-            Self::Recharge => 1,
-            Self::Usage => 2,
-            Self::Capture => 3,
-            Self::Reversal => 4,
-            Self::Refund => 5,
-            Self::RefundReturned => 6,
-            Self::TransferIn => 7,
-            Self::TransferOut => 8,
-            Self::Grant => 9,
-            Self::Expire => 10,
-            Self::Adjust => 11,
-            Self::Bonus => 12,
-            Self::BonusRevoked => 13,
-            Self::BonusRestored => 14,
-            Self::Dispute => 15,
-            Self::DisputeReturned => 16,
-        }
-    }
-
-    #[must_use]
-    pub fn from_code(code: i16) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.code() == code)
-    }
-}
+pub use super::entry_kind::{EntryKind, Sign};
 
 /// One immutable line of the ledger.
 #[derive(Debug, Clone, PartialEq)]

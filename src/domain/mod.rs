@@ -12,6 +12,7 @@ pub mod counterpart;
 pub mod country;
 pub mod customer;
 pub mod entry;
+mod entry_kind;
 pub mod environment;
 pub mod event;
 pub mod explain;

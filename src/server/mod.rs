@@ -26,10 +26,10 @@ pub use self::keys::{SigningKey, TokenKeys};
 #[cfg(not(feature = "sandbox"))]
 use self::absent::{Sandbox, simulation};
 
-use crate::app::stream::StreamSettings;
-use crate::app::{App, KnownProducts, Poster, PosterSettings, Settings, Streams};
+use crate::app::{App, KnownProducts, Settings};
 use crate::config::{Config, PosterConfig, PosterMode};
 use crate::domain::environment::Environment;
+use crate::engine::{Poster, PosterSettings, StreamSettings, Streams};
 use crate::identity::TokenVerifier;
 use crate::providers::Registry;
 use crate::providers::settings::ProviderSettings;

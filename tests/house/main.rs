@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 
 /// What each part of the crate may import from it, besides itself. A part that is not here is refused, so that a new
 /// one is given its place.
-const MAY_IMPORT: [(&str, &[&str]); 15] = [
+const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("domain", &[]),
     ("storage", &["domain"]),
     ("providers", &["domain"]),
     ("identity", &["domain"]),
     ("embedded", &[]),
-    ("app", &["domain", "storage", "providers"]),
-    ("http", &["domain", "providers", "identity", "app"]),
+    ("engine", &["domain", "storage"]),
+    ("app", &["domain", "storage", "providers", "engine"]),
+    ("http", &["domain", "providers", "identity", "engine", "app"]),
     ("workers", &["domain", "storage", "providers", "app"]),
     ("sandbox", &[]),
     ("telemetry", &[]),
@@ -27,6 +28,7 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
             "providers",
             "identity",
             "embedded",
+            "engine",
             "app",
             "http",
             "workers",
@@ -43,6 +45,7 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
             "providers",
             "identity",
             "embedded",
+            "engine",
             "app",
             "http",
             "workers",

@@ -9,12 +9,12 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use rust_decimal::Decimal;
 use serde_json::json;
-use topup::app::{Poster, PosterSettings};
 use topup::domain::movement::capture::capture;
 use topup::domain::movement::hold::NewHold;
 use topup::domain::movement::release::release;
 use topup::domain::movement::usage::NewUsage;
 use topup::domain::posting::{OnInsufficient, Posting, PostingOutcome, WalletKey};
+use topup::engine::{Poster, PosterSettings};
 use topup::storage::pool::Pool;
 use uuid::Uuid;
 

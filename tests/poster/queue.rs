@@ -21,11 +21,11 @@ async fn a_full_queue_sends_callers_away_until_there_is_room() {
     waiting(&app, 10).await;
     let many = join_all((0..200).map(|n| send(&app, "/v1/usage", &usage(&format!("x{n}"), "alice", "1")))).await;
     for reply in many {
-        let reply = reply.unwrap().problem(503, "poster_full");
+        let reply = reply.unwrap().problem(503, "overloaded");
         assert_eq!(reply.header("retry-after"), Some("1"));
     }
     let hold = json!({ "id": "h", "customer_id": "alice", "currency": "CNY", "amount": "1", "expires_in": 60 });
-    app.service().post("/v1/holds", &hold).await.problem(503, "poster_full");
+    app.service().post("/v1/holds", &hold).await.problem(503, "overloaded");
     assert_eq!(app.server.app.poster.waiting(), 10, "what is refused takes no room");
     let metrics = app.anonymous().get("/metrics").await.expect(200);
     assert!(metrics.text.contains("topup_poster_waiting_postings 10"), "{}", metrics.text);
@@ -60,7 +60,7 @@ async fn postings_that_take_much_memory_fill_the_queue_sooner() {
     second["items"].as_array_mut().unwrap().truncate(400);
     let first = send(&app, "/v1/usage/batch", &batch);
     waiting(&app, 1000).await;
-    send(&app, "/v1/usage/batch", &second).await.unwrap().problem(503, "poster_full");
+    send(&app, "/v1/usage/batch", &second).await.unwrap().problem(503, "overloaded");
     let small = send(&app, "/v1/usage", &usage("small", "alice", "1"));
     waiting(&app, 1001).await;
     held.end().await;

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use utoipa::IntoParams;
 
 use crate::app::App;
-use crate::app::stream::{Cursor, Message, News};
 use crate::domain::id::IdKind;
+use crate::engine::stream::{Cursor, Message, StreamUpdate};
 use crate::http::edge::auth::{Allowed, AsCustomer, TokenEnd};
 use crate::http::edge::extract::QueryParams;
 use crate::http::edge::problem::Failure;
@@ -88,12 +88,12 @@ pub async fn stream_balances(
 }
 
 fn render(message: &Message) -> sse::Event {
-    let (name, data) = match &message.news {
-        News::Nothing => return sse::Event::Comment("still here".into()),
-        News::Balance(wallet) => {
+    let (name, data) = match &message.update {
+        StreamUpdate::Probe => return sse::Event::Comment("still here".into()),
+        StreamUpdate::Balance(wallet) => {
             ("balance.updated".to_owned(), serde_json::to_value(Balance::from(&**wallet)).unwrap_or_default())
         }
-        News::Event(event) => {
+        StreamUpdate::Event(event) => {
             let mut data = event.data.clone();
             if let Value::Object(fields) = &mut data {
                 fields.insert("event_id".to_owned(), json!(IdKind::Event.show(event.id)));

@@ -1,14 +1,13 @@
-//! The balance stream: what changes of a customer's wallets and orders, told while it happens.
+//! The balance stream: sends the changes of a customer's wallets and orders while they happen.
 //!
-//! Nothing is notified. A transaction that says NOTIFY takes a lock of the whole cluster while it commits, and the
-//! ledger's commits are what this service is made of; so one loop per process polls, and only while somebody
-//! listens: two look-ups by index for all listeners together, five times a second, and a read of the wallets that
-//! have changed. Answers of the poster are not tapped: they would save the loop's pause for changes made by this
-//! process, and none for those of the others.
+//! We poll instead of using LISTEN/NOTIFY: NOTIFY takes a cluster-wide lock at commit, which would serialize the ledger's
+//! commits. One loop per process polls, and only while a listener is connected: two look-ups by index for all listeners
+//! together, five times a second, and a read of the wallets that have changed. We do not hook the poster's results: that
+//! would only speed up changes made by this process.
 //!
-//! What is told is the state, not the step: a listener who reads slowly, or a wallet that changes a thousand times
-//! a second, gets the last state of each turn. Events (an order moved, a balance fell below its threshold) are told
-//! one by one. A [`Cursor`] says how far a listener has come, and suffices to go on after a broken connection.
+//! A balance is sent as a state, not as a step: a slow listener, or a wallet that changes a thousand times a second, gets
+//! the last state of each turn. Events (an order moved, a balance fell below its threshold) are sent one by one. A
+//! [`Cursor`] says how far a listener has come. With it, a listener goes on after a broken connection.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
 
-use super::Error;
+use super::EngineError;
 use crate::domain::customer::CustomerId;
 use crate::domain::event::Event;
 use crate::domain::wallet::Wallet;
@@ -30,7 +29,7 @@ const EVERY: Duration = Duration::from_millis(200);
 /// Events of one customer in one turn; the next turn follows at once where there are more.
 const EVENTS: i64 = 200;
 
-/// How many may listen.
+/// How many streams may be open.
 #[derive(Debug, Clone, Copy)]
 pub struct StreamSettings {
     pub total: usize,
@@ -40,9 +39,9 @@ pub struct StreamSettings {
 /// How far a listener has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    /// Of the last event told.
+    /// The position of the last event sent.
     pub position: i64,
-    /// The sum of the versions of the customer's wallets as told. Versions only grow, so the same sum means that
+    /// The sum of the versions of the customer's wallets as sent. Versions only grow, so the same sum means that
     /// nothing has changed.
     pub versions: i64,
 }
@@ -63,22 +62,22 @@ impl std::fmt::Display for Cursor {
     }
 }
 
-/// Something to tell, and how far the listener has come with it.
+/// One update, and how far the listener has come with it.
 #[derive(Debug, Clone)]
 pub struct Message {
     pub cursor: Cursor,
-    pub news: News,
+    pub update: StreamUpdate,
 }
 
 #[derive(Debug, Clone)]
-pub enum News {
+pub enum StreamUpdate {
     Balance(Box<Wallet>),
     Event(Event),
-    /// Something to write, so that a broken connection is noticed.
-    Nothing,
+    /// Carries nothing; writing it shows whether the connection is broken.
+    Probe,
 }
 
-/// The handle that the edge holds; cloning shares it.
+/// The handle that callers hold; cloning shares it.
 #[derive(Clone)]
 pub struct Streams {
     shared: Arc<Shared>,
@@ -101,7 +100,7 @@ struct Shared {
 struct Open {
     closed: bool,
     last: u64,
-    /// For how many turns everybody is told something, to find out who is gone.
+    /// For how many turns every listener gets a message, so that dead connections are detected.
     probes: u8,
     listeners: BTreeMap<u64, Listener>,
 }
@@ -109,13 +108,13 @@ struct Open {
 struct Listener {
     customer: CustomerId,
     cursor: Cursor,
-    /// Versions as told; `None` before the first turn, which tells all, or nothing after a short break.
-    told: Option<HashMap<Uuid, i64>>,
-    /// Takes one turn's messages at a time: who reads slowly is told less often, and holds no memory.
+    /// The versions as sent. `None` before the first turn, which sends all wallets, or none after a short break.
+    sent: Option<HashMap<Uuid, i64>>,
+    /// Takes one turn's messages at a time: a slow reader gets messages less often, and takes no memory.
     messages: mpsc::Sender<Vec<Message>>,
 }
 
-/// A listener's end; dropping it makes room for another.
+/// The receiving end of a stream; dropping it frees its place.
 pub struct Listening {
     shared: Arc<Shared>,
     number: u64,
@@ -129,7 +128,7 @@ impl std::fmt::Debug for Listening {
 }
 
 impl Listening {
-    /// The next messages; `None` when the service stops.
+    /// The next messages. Returns `None` when the service stops.
     pub async fn next(&mut self) -> Option<Vec<Message>> {
         self.messages.recv().await
     }
@@ -142,7 +141,7 @@ impl Drop for Listening {
 }
 
 impl Streams {
-    /// Starts the loop, which sleeps while nobody listens. Call it inside a tokio runtime.
+    /// Starts the loop, which sleeps while there is no listener. Must be called inside a tokio runtime.
     #[must_use]
     pub fn start(pool: &Pool, settings: StreamSettings) -> Self {
         let shared = Arc::new(Shared { pool: pool.clone(), settings, open: Mutex::default(), woken: Notify::new() });
@@ -150,13 +149,13 @@ impl Streams {
         Self { shared }
     }
 
-    /// Listens to a customer's wallets and events, from where a broken connection left off, or from now on. The
-    /// first messages are the state, where it is another than at the cursor.
+    /// Listens to a customer's wallets and events, from where a broken connection left off, or from now on. The first
+    /// messages are the wallets' state, unless it is the same as at the cursor.
     ///
     /// # Errors
-    /// 503 `streams_full`, `shutting_down`, or of the database.
-    pub async fn listen(&self, customer: &CustomerId, from: Option<Cursor>) -> Result<Listening, Error> {
-        drop(self.shared.room(customer)?);
+    /// [`EngineError::StreamsFull`], [`EngineError::ShuttingDown`], or database errors.
+    pub async fn listen(&self, customer: &CustomerId, from: Option<Cursor>) -> Result<Listening, EngineError> {
+        drop(self.shared.lock_with_room(customer)?);
         let last = {
             let mut conn = self.shared.pool.get().await?;
             events::last_position(&mut conn, customer).await?
@@ -166,17 +165,17 @@ impl Streams {
             None => Cursor { position: last, versions: 0 },
         };
         let (sender, messages) = mpsc::channel(1);
-        let mut open = self.shared.room(customer)?;
+        let mut open = self.shared.lock_with_room(customer)?;
         open.last += 1;
         let number = open.last;
-        let listener = Listener { customer: customer.clone(), cursor, told: None, messages: sender };
+        let listener = Listener { customer: customer.clone(), cursor, sent: None, messages: sender };
         open.listeners.insert(number, listener);
         drop(open);
         self.shared.woken.notify_one();
         Ok(Listening { shared: Arc::clone(&self.shared), number, messages })
     }
 
-    /// Ends every stream and takes no more.
+    /// Ends every stream, and takes no new ones.
     pub fn close(&self) {
         let mut open = self.shared.open();
         open.closed = true;
@@ -187,18 +186,16 @@ impl Streams {
 }
 
 impl Open {
-    fn check(&self, customer: &CustomerId, settings: StreamSettings) -> Result<(), Error> {
-        let unavailable =
-            |code, detail: &str| Error::Unavailable { code, detail: detail.to_owned(), retry_after_seconds: 5 };
+    fn check(&self, customer: &CustomerId, settings: StreamSettings) -> Result<(), EngineError> {
         if self.closed {
-            return Err(unavailable("shutting_down", "the service is stopping; connect again"));
+            return Err(EngineError::ShuttingDown);
         }
         let mine = self.listeners.values().filter(|listener| listener.customer == *customer).count();
         if mine >= settings.per_customer {
-            return Err(unavailable("streams_full", "this customer has as many streams open as one may have"));
+            return Err(EngineError::StreamsFull("this customer has as many streams open as one customer may have"));
         }
         if self.listeners.len() >= settings.total {
-            return Err(unavailable("streams_full", "as many streams are open as this service takes"));
+            return Err(EngineError::StreamsFull("as many streams are open as this service takes"));
         }
         Ok(())
     }
@@ -218,7 +215,7 @@ async fn run(shared: Arc<Shared>) {
             continue;
         }
         let more = shared.turn().await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the balance streams could not be served");
+            tracing::warn!(%error, "A turn of the balance streams failed; the next one tries again");
             false
         });
         if !more {
@@ -230,10 +227,10 @@ async fn run(shared: Arc<Shared>) {
     }
 }
 
-/// What one turn has found.
+/// What has changed for the listeners of one turn, by customer.
 #[derive(Default)]
-struct Found {
-    /// By customer, the oldest first.
+struct Changes {
+    /// The oldest first.
     events: HashMap<CustomerId, Vec<Event>>,
     versions: HashMap<String, Vec<(Uuid, i64)>>,
     wallets: HashMap<String, Vec<Wallet>>,
@@ -244,10 +241,9 @@ impl Shared {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The listeners, where there is room for another. Where there is none, whoever has gone without a word is
-    /// looked for, so that the next try may find some: the first write to a broken connection succeeds, the second
-    /// does not.
-    fn room(&self, customer: &CustomerId) -> Result<MutexGuard<'_, Open>, Error> {
+    /// Locks the listeners if there is room for another. When full, probes all listeners twice, so that dead connections
+    /// are detected (the first write to one still succeeds) and free their place.
+    fn lock_with_room(&self, customer: &CustomerId) -> Result<MutexGuard<'_, Open>, EngineError> {
         let mut open = self.open();
         match open.check(customer, self.settings) {
             Ok(()) => Ok(open),
@@ -260,15 +256,15 @@ impl Shared {
         }
     }
 
-    /// Tells every listener who has read the last turn what is new; true when there is more to tell at once.
-    async fn turn(&self) -> Result<bool, Error> {
+    /// Sends every listener that has read the last turn what is new. Returns true when more can be sent at once.
+    async fn turn(&self) -> Result<bool, EngineError> {
         let (ready, positions) = self.ready();
         if ready.is_empty() {
             return Ok(false);
         }
-        let mut found = Found::default();
+        let mut found = Changes::default();
         let mut conn = self.pool.get().await?;
-        // Events first: the wallets told after them are then as new as they are.
+        // Events first: the wallets that are sent with them are then at least as new.
         for event in events::after(&mut conn, positions.clone(), EVENTS).await? {
             found.events.entry(event.customer.clone()).or_default().push(event);
         }
@@ -285,14 +281,14 @@ impl Shared {
         open.probes = open.probes.saturating_sub(1);
         for number in ready {
             if let Some(listener) = open.listeners.get_mut(&number) {
-                listener.tell(&found, probe);
+                listener.send(&found, probe);
             }
         }
         let full = usize::try_from(EVENTS).unwrap_or(usize::MAX);
         Ok(found.events.values().any(|events| events.len() >= full))
     }
 
-    /// Who can be told something, and from which position on their customers' events are wanted.
+    /// The listeners that can take messages, and the position after which each of their customers' events are wanted.
     fn ready(&self) -> (Vec<u64>, BTreeMap<CustomerId, i64>) {
         let open = self.open();
         let (mut ready, mut positions) = (Vec::new(), BTreeMap::new());
@@ -306,7 +302,7 @@ impl Shared {
         (ready, positions)
     }
 
-    fn changed(&self, ready: &[u64], found: &Found) -> BTreeSet<CustomerId> {
+    fn changed(&self, ready: &[u64], found: &Changes) -> BTreeSet<CustomerId> {
         let open = self.open();
         let listeners = ready.iter().filter_map(|number| open.listeners.get(number));
         listeners.filter(|listener| listener.is_behind(found)).map(|listener| listener.customer.clone()).collect()
@@ -314,47 +310,48 @@ impl Shared {
 }
 
 impl Listener {
-    fn versions<'f>(&self, found: &'f Found) -> &'f [(Uuid, i64)] {
+    fn versions<'f>(&self, found: &'f Changes) -> &'f [(Uuid, i64)] {
         found.versions.get(self.customer.as_str()).map_or(&[], Vec::as_slice)
     }
 
-    fn is_behind(&self, found: &Found) -> bool {
+    fn is_behind(&self, found: &Changes) -> bool {
         let versions = self.versions(found);
-        match &self.told {
-            Some(told) => versions.iter().any(|(wallet, version)| told.get(wallet) < Some(version)),
+        match &self.sent {
+            Some(sent) => versions.iter().any(|(wallet, version)| sent.get(wallet) < Some(version)),
             None => versions.iter().map(|(_, version)| version).sum::<i64>() > self.cursor.versions,
         }
     }
 
-    fn tell(&mut self, found: &Found, probe: bool) {
+    fn send(&mut self, found: &Changes, probe: bool) {
         let mut messages = Vec::new();
         for event in found.events.get(&self.customer).into_iter().flatten() {
             if event.position > self.cursor.position {
                 self.cursor.position = event.position;
-                messages.push(Message { cursor: self.cursor, news: News::Event(event.clone()) });
+                messages.push(Message { cursor: self.cursor, update: StreamUpdate::Event(event.clone()) });
             }
         }
         if self.is_behind(found) {
-            let told = self.told.get_or_insert_default();
+            let sent = self.sent.get_or_insert_default();
             for wallet in found.wallets.get(self.customer.as_str()).into_iter().flatten() {
-                if told.get(&wallet.id) < Some(&wallet.version) {
-                    told.insert(wallet.id, wallet.version);
-                    messages.push(Message { cursor: self.cursor, news: News::Balance(Box::new(wallet.clone())) });
+                if sent.get(&wallet.id) < Some(&wallet.version) {
+                    sent.insert(wallet.id, wallet.version);
+                    messages
+                        .push(Message { cursor: self.cursor, update: StreamUpdate::Balance(Box::new(wallet.clone())) });
                 }
             }
-            // Who has only some of these wallets has not come as far as all of them.
-            self.cursor.versions = told.values().sum();
+            // The cursor counts what was sent: a listener with some of the wallets has not come as far as all of them.
+            self.cursor.versions = sent.values().sum();
             if let Some(last) = messages.last_mut() {
                 last.cursor = self.cursor;
             }
-        } else if self.told.is_none() {
-            self.told = Some(self.versions(found).iter().copied().collect());
+        } else if self.sent.is_none() {
+            self.sent = Some(self.versions(found).iter().copied().collect());
         }
         if probe && messages.is_empty() {
-            messages.push(Message { cursor: self.cursor, news: News::Nothing });
+            messages.push(Message { cursor: self.cursor, update: StreamUpdate::Probe });
         }
         if !messages.is_empty() {
-            // There is room, for nobody else fills it; a listener who is gone is taken out by its own end.
+            // The channel has room, because only this loop fills it. A listener that is gone removes itself.
             let _gone = self.messages.try_send(messages);
         }
     }

@@ -1,32 +1,31 @@
-//! A lane: one connection, a few flushes outstanding on it.
+//! A lane: one connection with a few flushes outstanding on it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::storage::Connection;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::queue::{Job, Queue};
-use super::{Answer, slow};
+use super::{PostingAnswer, full_path};
 use crate::domain::posting::{Booked, FastPosting, Posting, PostingOutcome, RepeatKey, WalletKey};
-use crate::storage::StorageError;
 use crate::storage::ledger::fast;
 use crate::storage::pool::Pool;
+use crate::storage::{Connection, StorageError};
 
-/// Between two tries to reach the database.
+/// The pause between two tries to reach the database.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Runs until the queue is closed and empty.
 pub(super) async fn run(queue: &Arc<Queue>, pool: &Pool) {
     while !queue.is_drained() {
-        // A lost connection ends the inner loop; the next flush opens another one.
+        // A lost connection ends `serve`; the next round opens another one.
         match pool.lane().await {
             Ok(conn) => serve(queue, pool, &conn).await,
             Err(error) => {
-                tracing::warn!(error = %error, "the poster cannot reach the database");
+                tracing::warn!(error = %error, "The poster cannot reach the database; the waiting requests fail");
                 fail_waiting(queue, &error).await;
             }
         }
@@ -40,7 +39,7 @@ pub(super) async fn run(queue: &Arc<Queue>, pool: &Pool) {
     }
 }
 
-/// Without a database nothing waits for long: those who wait are told. While nobody does, nothing is tried.
+/// While the database is unreachable, fails every queued job at once. With an empty queue it does not try to reconnect.
 async fn fail_waiting(queue: &Queue, error: &StorageError) {
     let mut jobs = queue.take();
     if jobs.is_empty() {
@@ -54,7 +53,7 @@ async fn fail_waiting(queue: &Queue, error: &StorageError) {
         }
         jobs = queue.take();
     }
-    // A database that starts again is not helped by callers that come back at once.
+    // Callers that retry at once would not help a database that is starting again.
     tokio::time::sleep(PAUSE).await;
 }
 
@@ -80,33 +79,33 @@ async fn serve(queue: &Queue, pool: &Pool, conn: &Connection) {
     }
 }
 
-/// Writes jobs and answers them; false when the connection was lost on the way.
+/// Writes jobs and answers them. Returns false when the connection was lost meanwhile.
 async fn flush(jobs: Vec<Job>, pool: &Pool, conn: &Connection) -> bool {
     let postings: Vec<&Posting> = jobs.iter().flat_map(|job| &job.postings).collect();
     metrics::histogram!("topup_poster_flush_postings")
         .record(f64::from(u32::try_from(postings.len()).unwrap_or(u32::MAX)));
-    let at_once = fast_path_candidates(jobs.iter().map(|job| job.postings.as_slice()));
-    let (settled, alive) = try_fast(conn, &postings, &at_once).await;
-    let mut answers = settle_rest(pool, &postings, settled).await.into_iter();
+    let candidates = fast_path_candidates(jobs.iter().map(|job| job.postings.as_slice()));
+    let (settled, alive) = try_fast(conn, &postings, &candidates).await;
+    let mut answers = post_rest(pool, &postings, settled).await.into_iter();
     for job in jobs {
-        // A caller who went away is no reason to stop.
+        // The caller may have disconnected; its postings are booked all the same.
         let _gone = job.reply.send(answers.by_ref().take(job.postings.len()).collect());
     }
     alive
 }
 
-/// Writes the postings of one request by a transaction of their own. A caller who goes away does not stop it.
-/// `None` when the runtime ended on the way.
-pub(super) async fn alone(pool: Pool, postings: Vec<Posting>) -> Option<Vec<Answer>> {
+/// Writes the postings of one request by a transaction of their own. A caller who disconnects does not stop it. Returns
+/// `None` when the runtime ended meanwhile.
+pub(super) async fn post_unbatched(pool: Pool, postings: Vec<Posting>) -> Option<Vec<PostingAnswer>> {
     let written = tokio::spawn(async move {
         let postings: Vec<&Posting> = postings.iter().collect();
-        // Several wallets are locked in order on the connection of a lane only.
+        // Only the connection of a lane locks several wallets in key order.
         let settled = match pool.get().await {
             Ok(conn) if postings.len() == 1 => try_fast(&conn, &postings, &[true]).await.0,
             _ => postings.iter().map(|_| None).collect(),
         };
-        // The connection is back in the pool by now: whoever keeps one while asking for another may wait for ever.
-        settle_rest(&pool, &postings, settled).await
+        // The connection is back in the pool by now: a task that keeps one while it waits for another may wait for ever.
+        post_rest(&pool, &postings, settled).await
     });
     written.await.ok()
 }
@@ -135,18 +134,21 @@ fn fast_path_candidates<'p>(requests: impl Iterator<Item = &'p [Posting]>) -> Ve
     candidates
 }
 
-/// What the fast path has booked, in the places of the postings.
-type Settled = Vec<Option<Booked>>;
+/// What the fast path has booked, one place per posting.
+type FastResults = Vec<Option<Booked>>;
 
-async fn settle_rest(pool: &Pool, postings: &[&Posting], settled: Settled) -> Vec<Answer> {
+/// Posts through the full path what the fast path has not booked, and returns all answers in their places.
+async fn post_rest(pool: &Pool, postings: &[&Posting], settled: FastResults) -> Vec<PostingAnswer> {
     let rest: Vec<&Posting> =
         postings.iter().zip(&settled).filter(|(_, booked)| booked.is_none()).map(|(posting, _)| *posting).collect();
-    let mut decided = if rest.is_empty() { Vec::new() } else { slow::post(pool, &rest).await }.into_iter();
+    let mut decided = if rest.is_empty() { Vec::new() } else { full_path::post(pool, &rest).await }.into_iter();
     settled
         .into_iter()
         .map(|booked| match booked {
             Some(booked) => Ok(PostingOutcome::Booked(booked)),
-            None => decided.next().unwrap_or_else(|| Err(StorageError::Unreachable("no answer".to_owned()))),
+            None => decided.next().unwrap_or_else(|| {
+                Err(StorageError::Corrupt("a posting without an answer of the full path".to_owned()))
+            }),
         })
         .collect()
 }
@@ -170,10 +172,10 @@ impl<P> Places<P> {
     }
 }
 
-/// Sends what the fast path can take, all statements at once on the one connection; false when it was lost.
-async fn try_fast(conn: &Connection, postings: &[&Posting], at_once: &[bool]) -> (Settled, bool) {
+/// Sends what the fast path can take, all statements at once on the one connection. Returns false when it was lost.
+async fn try_fast(conn: &Connection, postings: &[&Posting], candidates: &[bool]) -> (FastResults, bool) {
     let (mut usage, mut holds, mut captures) = (Places::default(), Places::default(), Places::default());
-    for (at, (posting, _)) in postings.iter().zip(at_once).enumerate().filter(|(_, (_, at_once))| **at_once) {
+    for (at, (posting, _)) in postings.iter().zip(candidates).enumerate().filter(|(_, (_, candidate))| **candidate) {
         match posting.fast() {
             Some(FastPosting::Deduction(item)) => usage.push(at, item),
             Some(FastPosting::OpenHold(item)) => holds.push(at, item),
@@ -186,7 +188,7 @@ async fn try_fast(conn: &Connection, postings: &[&Posting], at_once: &[bool]) ->
         async { if holds.items.is_empty() { Ok(Vec::new()) } else { fast::open_holds(conn, &holds.items).await } },
         async { if captures.items.is_empty() { Ok(Vec::new()) } else { fast::captures(conn, &captures.items).await } },
     );
-    let mut settled: Settled = postings.iter().map(|_| None).collect();
+    let mut settled: FastResults = postings.iter().map(|_| None).collect();
     let mut alive = true;
     for (ats, answers) in [(usage.ats, booked), (holds.ats, opened), (captures.ats, captured)] {
         match answers {
@@ -198,9 +200,9 @@ async fn try_fast(conn: &Connection, postings: &[&Posting], at_once: &[bool]) ->
                 }
             }
             Err(error) => {
-                // A repeated key is ordinary; everything else is worth a line. The slow path decides either way.
+                // A repeated key is ordinary; any other error is worth a line. The full path decides either way.
                 if error.violated_unique().is_none() {
-                    tracing::warn!(error = %error, "a fast flush failed");
+                    tracing::warn!(error = %error, "The fast flush failed; its postings go through the full path");
                 }
                 alive &= !error.is_connection_lost();
             }

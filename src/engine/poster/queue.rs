@@ -1,4 +1,4 @@
-//! What waits to be written: bounded, in the order in which it came.
+//! The queue of postings that wait to be written: bounded, in the order of arrival.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,20 +6,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
 
-use super::{Answer, PosterSettings, stopping, unavailable};
-use crate::app::Error;
+use super::{PosterSettings, PostingAnswer};
 use crate::domain::posting::Posting;
+use crate::engine::EngineError;
 
-/// The postings of one request and who waits for their answers.
+/// The postings of one request, and the channel that takes their answers.
 pub(super) struct Job {
     pub(super) postings: Vec<Posting>,
-    pub(super) reply: oneshot::Sender<Vec<Answer>>,
-    /// About what the postings take.
+    pub(super) reply: oneshot::Sender<Vec<PostingAnswer>>,
+    /// About how much memory the postings take.
     bytes: usize,
 }
 
 impl Job {
-    pub(super) fn new(postings: Vec<Posting>, reply: oneshot::Sender<Vec<Answer>>) -> Self {
+    pub(super) fn new(postings: Vec<Posting>, reply: oneshot::Sender<Vec<PostingAnswer>>) -> Self {
         let bytes = postings.iter().map(Posting::bytes).sum();
         Self { postings, reply, bytes }
     }
@@ -57,22 +57,22 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Postings that wait.
+    /// How many postings wait.
     pub(super) fn waiting(&self) -> usize {
         self.lock().postings
     }
 
-    pub(super) fn push(&self, job: Job) -> Result<(), Error> {
+    pub(super) fn push(&self, job: Job) -> Result<(), EngineError> {
         let count = job.postings.len();
         let mut waiting = self.lock();
         if self.closed.load(Ordering::SeqCst) {
-            return Err(stopping());
+            return Err(EngineError::ShuttingDown);
         }
-        // Into an empty queue everything goes: a batch larger than all of it must be possible some time.
+        // An empty queue takes any request: a batch larger than the queue must be possible at some time.
         let full =
             waiting.postings + count > self.settings.queue || waiting.bytes + job.bytes > self.settings.queue_bytes;
         if full && waiting.postings > 0 {
-            return Err(unavailable("poster_full", "too many postings are waiting; repeat the request in a moment"));
+            return Err(EngineError::Overloaded);
         }
         waiting.postings += count;
         waiting.bytes += job.bytes;

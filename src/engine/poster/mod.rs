@@ -1,19 +1,19 @@
-//! The poster: usage and holds of many requests, written by few transactions.
+//! The poster: writes the usage and holds of many requests in few transactions.
 //!
-//! Requests put their postings into a bounded queue. A lane takes what is there and writes it in one flush;
-//! while that is on its way to the disk, the next one is collected and sent after it on the same connection.
-//! There is no timer: an idle service writes a single posting at once. No answer leaves before its commit.
+//! A request puts its postings into a bounded queue. A lane takes what waits there and writes it in one flush. While that
+//! flush is on its way to the disk, the lane collects the next one and sends it after it on the same connection. There is
+//! no timer: an idle service writes a single posting at once. No answer leaves before its commit.
 //!
-//! A flush goes through the fast path first ([`crate::storage::ledger::fast`]); what that does not settle is
-//! decided by [`crate::storage::ledger::post`] under locks. Order is kept within one request; between requests
-//! none is promised. A caller who goes away changes nothing: what was queued is booked.
+//! A flush tries the fast path first ([`crate::storage::ledger::fast`]). What the fast path does not book,
+//! [`crate::storage::ledger::post`] decides under locks. Postings of one request are booked in their order; between
+//! requests no order is promised. A caller who disconnects changes nothing: what was queued is booked.
 //!
-//! The lanes run on a thread of their own, beside the HTTP workers: the tasks that drive their connections
-//! wake up on the same core as the lane that waits for them.
+//! The lanes run on a thread of their own beside the HTTP workers, so that the tasks that drive their connections wake up
+//! on the same core as the lane that waits for them.
 
+mod full_path;
 mod lane;
 mod queue;
-mod slow;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,8 +21,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 
 use self::queue::{Job, Queue};
-
-use crate::app::Error;
+use super::EngineError;
 use crate::domain::posting::{Posting, PostingOutcome};
 use crate::storage::StorageError;
 use crate::storage::pool::Pool;
@@ -34,14 +33,14 @@ pub struct PosterSettings {
     pub lanes: usize,
     /// Flushes outstanding on one connection.
     pub pipeline: usize,
-    /// Postings waiting, beyond which callers are told to come back; one request that brings more is let in alone.
+    /// How many postings may wait. Beyond it, callers get 503 `overloaded`; into an empty queue every request goes.
     pub queue: usize,
-    /// The memory that waiting postings may take, in bytes, on the same terms.
+    /// The memory that waiting postings may take, in bytes. The same rule holds.
     pub queue_bytes: usize,
-    /// Postings in one flush, unless one request brings more.
+    /// Postings in one flush. A single request with more is written in one flush too.
     pub flush: usize,
-    /// False: every request is written by a transaction of its own, as many at a time as the pool has connections.
-    /// For comparison only.
+    /// False: each request is written by a transaction of its own, as many at a time as the pool has connections. Only
+    /// to compare both ways.
     pub batching: bool,
 }
 
@@ -52,7 +51,7 @@ impl Default for PosterSettings {
 }
 
 /// What became of one posting, or why that is not known.
-pub type Answer = Result<PostingOutcome, StorageError>;
+pub type PostingAnswer = Result<PostingOutcome, StorageError>;
 
 /// The handle that use cases hold; cloning shares it.
 #[derive(Clone)]
@@ -90,25 +89,25 @@ impl Poster {
         Ok(poster)
     }
 
-    /// Books the postings of one request, in order, and answers each on its own; what went wrong with one of them
-    /// is its answer alone.
+    /// Books the postings of one request in their order, and answers each on its own. An error of one posting is the
+    /// answer to that posting alone.
     ///
     /// # Errors
-    /// 503 `poster_full` when too much is waiting, 503 when the database is away or the service stops. Whether
-    /// anything was booked is then told by the same request with the same ids.
-    pub async fn post(&self, postings: Vec<Posting>) -> Result<Vec<Answer>, Error> {
+    /// [`EngineError::Overloaded`] when too much is waiting, [`EngineError::ShuttingDown`], and lost connections. After
+    /// those, some postings may be booked; the same request with the same ids returns what became of each.
+    pub async fn post(&self, postings: Vec<Posting>) -> Result<Vec<PostingAnswer>, EngineError> {
         if postings.is_empty() {
             return Ok(Vec::new());
         }
         if !self.queue.settings.batching {
             if self.queue.closed.load(Ordering::SeqCst) {
-                return Err(stopping());
+                return Err(EngineError::ShuttingDown);
             }
-            return decided(lane::alone(self.pool.clone(), postings).await.ok_or_else(stopping)?);
+            return decided(lane::post_unbatched(self.pool.clone(), postings).await.ok_or(EngineError::ShuttingDown)?);
         }
         let (reply, outcome) = oneshot::channel();
         self.queue.push(Job::new(postings, reply))?;
-        decided(outcome.await.map_err(|_| stopping())?)
+        decided(outcome.await.map_err(|_| EngineError::ShuttingDown)?)
     }
 
     /// Postings that wait to be written.
@@ -117,7 +116,7 @@ impl Poster {
         self.queue.waiting()
     }
 
-    /// Takes no more postings and waits until all that were taken are answered.
+    /// Takes no more postings, and waits until every one that was taken has its answer.
     pub async fn drain(&self) {
         self.queue.closed.store(true, Ordering::SeqCst);
         self.queue.arrived.notify_waiters();
@@ -132,20 +131,13 @@ impl Poster {
     }
 }
 
-fn unavailable(code: &'static str, detail: &str) -> Error {
-    Error::Unavailable { code, detail: detail.to_owned(), retry_after_seconds: 1 }
-}
-
-fn stopping() -> Error {
-    unavailable("shutting_down", "the service is stopping; repeat the request")
-}
-
-/// A request that lost the database on the way has failed as a whole, whatever was booked of it before: of what was
-/// lost nobody knows whether it is booked, so it may not be told as refused. The same request again tells of all.
-fn decided(answers: Vec<Answer>) -> Result<Vec<Answer>, Error> {
-    let lost = |answer: &Answer| answer.as_ref().err().is_some_and(StorageError::is_connection_lost);
-    match answers.iter().position(lost) {
-        None => Ok(answers),
-        Some(at) => Err(answers.into_iter().nth(at).and_then(Answer::err).map_or_else(stopping, Error::Storage)),
+/// If the connection was lost, the whole request fails: some postings may have committed, so none may be reported as
+/// refused. Retrying with the same ids reports the true outcome of each.
+fn decided(answers: Vec<PostingAnswer>) -> Result<Vec<PostingAnswer>, EngineError> {
+    let is_lost = |answer: &PostingAnswer| matches!(answer, Err(error) if error.is_connection_lost());
+    if !answers.iter().any(is_lost) {
+        return Ok(answers);
     }
+    let lost = answers.into_iter().filter_map(Result::err).find(StorageError::is_connection_lost);
+    Err(lost.map_or(EngineError::ShuttingDown, EngineError::Storage))
 }

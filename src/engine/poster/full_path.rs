@@ -1,24 +1,27 @@
-//! What the fast path does not settle: lock, decide, write. An item that fails for a reason of its own never
-//! fails its neighbours: the flush is split until the item stands alone.
+//! The full path of a flush: lock, decide, write. When a transaction fails, its postings are split and each half is posted
+//! again, until the posting that fails stands alone, so that it fails none of its neighbours.
 
 use std::future::Future;
 use std::pin::Pin;
 
-use super::Answer;
+use super::PostingAnswer;
 use crate::domain::posting::Posting;
 use crate::storage::pool::Pool;
 use crate::storage::transaction::transact;
 use crate::storage::{StorageError, ledger};
 
-type Answers = Vec<Answer>;
+type Answers = Vec<PostingAnswer>;
 
-/// Posts in order, in one transaction if that goes well; one answer per posting.
+/// Posts in order, in one transaction if that succeeds. Returns one answer per posting.
 pub(super) async fn post(pool: &Pool, postings: &[&Posting]) -> Answers {
     let owned: Vec<Posting> = postings.iter().map(|posting| (*posting).clone()).collect();
-    halves(pool, &owned).await
+    post_splitting_on_error(pool, &owned).await
 }
 
-fn halves<'a>(pool: &'a Pool, postings: &'a [Posting]) -> Pin<Box<dyn Future<Output = Answers> + Send + 'a>> {
+fn post_splitting_on_error<'a>(
+    pool: &'a Pool,
+    postings: &'a [Posting],
+) -> Pin<Box<dyn Future<Output = Answers> + Send + 'a>> {
     Box::pin(async move {
         let mut tries = 0;
         loop {
@@ -27,8 +30,8 @@ fn halves<'a>(pool: &'a Pool, postings: &'a [Posting]) -> Pin<Box<dyn Future<Out
                 Err(error) => error,
             };
             tries += 1;
-            // A key that another process wrote a moment ago is found and replayed the next time; after a lost
-            // connection the keys tell what was booked.
+            // A key that another process wrote a moment ago is found and replayed by the next try. After a lost connection
+            // the keys tell what was booked.
             let again = error.violated_unique().is_some() || error.is_connection_lost();
             if again && tries < 3 {
                 continue;
@@ -42,8 +45,8 @@ fn halves<'a>(pool: &'a Pool, postings: &'a [Posting]) -> Pin<Box<dyn Future<Out
                     .collect();
             }
             let (left, right) = postings.split_at(postings.len() / 2);
-            let mut outcomes = halves(pool, left).await;
-            outcomes.extend(halves(pool, right).await);
+            let mut outcomes = post_splitting_on_error(pool, left).await;
+            outcomes.extend(post_splitting_on_error(pool, right).await);
             return outcomes;
         }
     })

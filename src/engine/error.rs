@@ -1,0 +1,18 @@
+//! Why an engine does not take or does not finish a piece of work.
+
+use crate::storage::StorageError;
+
+/// A request that an engine could not serve. All but [`EngineError::Storage`] pass by themselves.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Too much waits to be written.
+    #[error("too many postings are waiting; repeat the request in a moment")]
+    Overloaded,
+    /// This many streams are open already; the text says whose.
+    #[error("{0}")]
+    StreamsFull(&'static str),
+    #[error("the service is stopping; repeat the request")]
+    ShuttingDown,
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
