@@ -1,15 +1,28 @@
+-- The code behind a channel. `bank` is our own accounts, `balance` the customer's main wallet.
+CREATE DOMAIN provider_name AS text
+    CONSTRAINT provider_name_is_known CHECK (VALUE IN ('stripe', 'paypal', 'vnpay', 'bank', 'balance'));
+
 CREATE TABLE top_up_orders (
     id uuid PRIMARY KEY,
     customer_id text NOT NULL,
     currency text NOT NULL,
     product text NOT NULL DEFAULT '',
     channel text NOT NULL,
-    provider text NOT NULL,
+    provider provider_name NOT NULL,
     merchant_account text NOT NULL,
     status text NOT NULL CONSTRAINT top_up_orders_status
         CHECK (status IN ('pending', 'processing', 'completed', 'cancelled', 'failed', 'expired')),
-    -- The plain reason when it is stuck, held for review, refused or failed.
+    -- Whom a processing order waits for; `payer`: the last capture was declined and can be tried again.
+    awaiting text CONSTRAINT top_up_orders_awaiting CHECK (awaiting IN ('provider', 'payer', 'second_operator')),
+    -- Who made a failed order fail; `clock`: the time ran out after a declined payment.
+    failed_by text CONSTRAINT top_up_orders_failed_by
+        CHECK (failed_by IN ('provider', 'customer', 'operator', 'clock')),
+    -- Why the order is stuck, held or failed: a text for people, which no rule reads.
     reason text,
+    -- How many captures were declined; part of the next capture's idempotency key at the provider.
+    declines integer NOT NULL DEFAULT 0 CONSTRAINT top_up_orders_declines CHECK (declines >= 0),
+    -- A notification asked for a review of the money; the provider's answer to a question does not end it.
+    held_for_review boolean NOT NULL DEFAULT false,
     -- What the payer pays; frozen with fee, tax, bonus and merchant account when the order is created.
     amount numeric(24, 8) NOT NULL CONSTRAINT top_up_orders_amount CHECK (amount > 0),
     fee numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT top_up_orders_fee CHECK (fee >= 0),
@@ -40,29 +53,35 @@ CREATE TABLE top_up_orders (
     ask_at timestamptz,
     asked integer NOT NULL DEFAULT 0,
     version bigint NOT NULL DEFAULT 1,
+    CONSTRAINT top_up_orders_processing_awaits CHECK ((status = 'processing') = (awaiting IS NOT NULL)),
+    CONSTRAINT top_up_orders_failed_says_by_whom CHECK ((status = 'failed') = (failed_by IS NOT NULL)),
     CONSTRAINT top_up_orders_completed CHECK ((status = 'completed') = (completed_at IS NOT NULL)),
-    CONSTRAINT top_up_orders_remitter CHECK (channel <> 'bank_transfer' OR (remitter_name IS NOT NULL AND remitter_bank IS NOT NULL AND bank_account_id IS NOT NULL)),
+    CONSTRAINT top_up_orders_received CHECK ((status = 'completed') = (received_amount IS NOT NULL)),
+    CONSTRAINT top_up_orders_declined CHECK (awaiting IS DISTINCT FROM 'payer' OR declines > 0),
+    CONSTRAINT top_up_orders_review CHECK (NOT held_for_review OR status <> 'completed'),
+    CONSTRAINT top_up_orders_remitter CHECK (channel <> 'bank_transfer'
+        OR (remitter_name IS NOT NULL AND remitter_bank IS NOT NULL AND bank_account_id IS NOT NULL)),
     CONSTRAINT top_up_orders_credit CHECK (credited_amount >= 0),
     CONSTRAINT top_up_orders_refunded_within CHECK (refunded_amount BETWEEN 0 AND coalesce(received_amount, 0))
 );
 CREATE INDEX top_up_orders_by_customer ON top_up_orders (customer_id, created_at, id);
 CREATE INDEX top_up_orders_by_time ON top_up_orders (created_at, id);
 CREATE INDEX top_up_orders_to_ask ON top_up_orders (ask_at) WHERE ask_at IS NOT NULL;
-CREATE INDEX top_up_orders_to_expire ON top_up_orders (expires_at) WHERE status = 'pending';
+CREATE INDEX top_up_orders_to_expire ON top_up_orders (expires_at) WHERE status = 'pending' OR awaiting = 'payer';
 
 CREATE TABLE attempts (
     order_id uuid NOT NULL REFERENCES top_up_orders (id),
     n integer NOT NULL CONSTRAINT attempts_n CHECK (n > 0),
-    provider text NOT NULL,
+    provider provider_name NOT NULL,
     request_key text NOT NULL CONSTRAINT attempts_request_key_once UNIQUE,
-    -- As it was when the order was made: a call that was cut off is repeated with the same bytes.
+    -- The address when the order was created: a call that was cut off is repeated with the same bytes.
     customer_email text,
     provider_reference text,
     next_action jsonb,
     status text NOT NULL DEFAULT 'open' CONSTRAINT attempts_status CHECK (status IN ('open', 'dead', 'paid')),
     created_at timestamptz NOT NULL,
     sent_at timestamptz,
-    -- Somebody is calling the provider until then; a crash frees it by the clock.
+    -- Until then one process is calling the provider. After a crash the right to call ends by the clock.
     leased_until timestamptz,
     PRIMARY KEY (order_id, n),
     CONSTRAINT attempts_reference_once UNIQUE (provider, provider_reference)
@@ -81,7 +100,7 @@ CREATE TABLE order_events (
 );
 CREATE INDEX order_events_by_order ON order_events (order_id, seq);
 
--- An operator's statement that a bank transfer arrived; above the threshold somebody else confirms it.
+-- An operator's statement that a bank transfer arrived; above the threshold another operator confirms it.
 CREATE TABLE approvals (
     order_id uuid PRIMARY KEY REFERENCES top_up_orders (id),
     received_amount numeric(24, 8) NOT NULL CONSTRAINT approvals_amount CHECK (received_amount > 0),
@@ -94,21 +113,23 @@ CREATE TABLE approvals (
     proposed_at timestamptz NOT NULL,
     approved_by text,
     approved_at timestamptz,
-    CONSTRAINT approvals_second_pair_of_eyes CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by),
+    CONSTRAINT approvals_second_pair_of_eyes
+        CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by),
     CONSTRAINT approvals_approved CHECK ((approved_by IS NULL) = (approved_at IS NULL))
 );
 
--- Verified facts that money arrived. Never dropped: what serves no order says why.
+-- Verified facts that money arrived. No row is ever deleted: money that serves no order says why. A payment is written
+-- with what is applied of it, in the transaction that writes the application.
 CREATE TABLE payments (
     id uuid PRIMARY KEY,
-    provider text NOT NULL,
+    provider provider_name NOT NULL,
     merchant_account text NOT NULL,
     payment_id text NOT NULL,
     currency text NOT NULL,
     amount numeric(24, 8) NOT NULL CONSTRAINT payments_amount CHECK (amount > 0),
     applied numeric(24, 8) NOT NULL DEFAULT 0,
     refunded numeric(24, 8) NOT NULL DEFAULT 0,
-    -- The order that it names, whether or not it was applied to it.
+    -- The order that the payment names, whether or not it was applied to it.
     order_id uuid REFERENCES top_up_orders (id),
     unapplied_reason text,
     live boolean NOT NULL,
@@ -116,14 +137,14 @@ CREATE TABLE payments (
     CONSTRAINT payments_once UNIQUE (provider, merchant_account, payment_id),
     CONSTRAINT payments_applied_within CHECK (applied >= 0 AND applied <= amount),
     CONSTRAINT payments_refunded_within CHECK (refunded >= 0 AND refunded <= amount),
-    CONSTRAINT payments_unapplied_says_why CHECK (applied = amount OR unapplied_reason IS NOT NULL)
+    CONSTRAINT payments_unapplied_says_why CHECK ((applied < amount) = (unapplied_reason IS NOT NULL))
 );
 CREATE INDEX payments_unapplied ON payments (received_at, id) WHERE unapplied_reason IS NOT NULL;
 CREATE INDEX payments_by_order ON payments (order_id);
 
 CREATE TABLE payment_applications (
     payment_id uuid NOT NULL REFERENCES payments (id),
-    n integer NOT NULL,
+    n integer NOT NULL CONSTRAINT payment_applications_n CHECK (n > 0),
     order_id uuid REFERENCES top_up_orders (id),
     customer_id text NOT NULL,
     wallet_id uuid NOT NULL,
@@ -158,33 +179,34 @@ CREATE TABLE refunds (
     order_id uuid REFERENCES top_up_orders (id),
     payment_id uuid NOT NULL REFERENCES payments (id),
     customer_id text,
-    provider text NOT NULL,
+    provider provider_name NOT NULL,
     provider_refund_id text,
     currency text NOT NULL,
     -- What goes back to the payer.
     amount numeric(24, 8) NOT NULL CONSTRAINT refunds_amount CHECK (amount > 0),
-    -- What the wallet gave for it in paid money (or debt) and of the order's bonus, less what it got back.
+    -- What the wallet gave for it in paid money (or debt) and what was taken of the bonus, less what came back.
     debited numeric(24, 8) NOT NULL DEFAULT 0,
     bonus_taken numeric(24, 8) NOT NULL DEFAULT 0,
     status text NOT NULL CONSTRAINT refunds_status
         CHECK (status IN ('awaiting_second_approval', 'pending', 'succeeded', 'failed')),
     reason text NOT NULL,
     failure text,
-    -- False for one that was started at the provider's dashboard and adopted.
+    -- False for a refund that was started at the provider's dashboard.
     ours boolean NOT NULL,
-    -- An operator let the wallet go into debt for it.
+    -- An operator allowed the wallet to go into debt for it.
     override_balance boolean NOT NULL DEFAULT false,
     proposed_by text NOT NULL,
     approved_by text,
     second_needed boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL,
-    -- When it was debited, on approval where one was needed.
+    -- When the wallet was debited: on approval where one was needed.
     started_at timestamptz,
     updated_at timestamptz NOT NULL,
     ask_at timestamptz,
     asked integer NOT NULL DEFAULT 0,
     CONSTRAINT refunds_at_provider_once UNIQUE (provider, provider_refund_id),
-    CONSTRAINT refunds_second_pair_of_eyes CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by)
+    CONSTRAINT refunds_second_pair_of_eyes
+        CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by)
 );
 CREATE INDEX refunds_by_order ON refunds (order_id);
 CREATE INDEX refunds_by_payment ON refunds (payment_id);
@@ -193,11 +215,13 @@ CREATE INDEX refunds_to_ask ON refunds (ask_at) WHERE ask_at IS NOT NULL;
 
 CREATE TABLE disputes (
     id uuid PRIMARY KEY,
-    payment_id uuid REFERENCES payments (id),
+    payment_id uuid NOT NULL REFERENCES payments (id),
     order_id uuid REFERENCES top_up_orders (id),
     customer_id text,
-    provider text NOT NULL,
+    provider provider_name NOT NULL,
     dispute_id text NOT NULL,
+    -- The provider took the money back before it told of a dispute: `dispute_id` is `reversal:<refund id>` until then.
+    awaits_id boolean NOT NULL DEFAULT false,
     currency text NOT NULL,
     amount numeric(24, 8) NOT NULL,
     status text NOT NULL CONSTRAINT disputes_status CHECK (status IN ('open', 'won', 'lost')),
@@ -208,7 +232,8 @@ CREATE TABLE disputes (
     restored boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    CONSTRAINT disputes_once UNIQUE (provider, dispute_id)
+    CONSTRAINT disputes_once UNIQUE (provider, dispute_id),
+    CONSTRAINT disputes_awaiting_an_id_are_lost CHECK (NOT awaits_id OR status = 'lost')
 );
 CREATE INDEX disputes_by_order ON disputes (order_id);
 CREATE INDEX disputes_by_time ON disputes (created_at, id);
@@ -228,14 +253,15 @@ CREATE TABLE adjustments (
     booked_at timestamptz,
     -- The order whose approval it reverses.
     order_id uuid CONSTRAINT adjustments_one_reversal_per_order UNIQUE REFERENCES top_up_orders (id),
-    CONSTRAINT adjustments_second_pair_of_eyes CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by),
+    CONSTRAINT adjustments_second_pair_of_eyes
+        CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by),
     CONSTRAINT adjustments_booked_by_two CHECK (NOT second_needed OR booked_at IS NULL OR approved_by IS NOT NULL)
 );
 
--- Notifications as they came, stored once verified and before they are processed.
+-- Verified notifications as they came, stored before they are processed.
 CREATE TABLE provider_events (
     id uuid PRIMARY KEY,
-    provider text NOT NULL,
+    provider provider_name NOT NULL,
     event_id text NOT NULL,
     event_type text NOT NULL,
     headers jsonb NOT NULL,
@@ -243,13 +269,13 @@ CREATE TABLE provider_events (
     body bytea NOT NULL,
     received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     processed_at timestamptz,
-    outcome text,
+    outcome text CONSTRAINT provider_events_outcome CHECK (outcome IN
+        ('recorded', 'already_settled', 'unknown_order', 'amount_mismatch', 'bad_signature', 'try_again')),
     error text,
     CONSTRAINT provider_events_once UNIQUE (provider, event_id)
 );
-CREATE INDEX provider_events_unprocessed ON provider_events (received_at) WHERE processed_at IS NULL;
 
--- A key commits with what it made, and finds it again.
+-- A key commits with what the request made, so that a repetition finds it.
 CREATE TABLE idempotency_keys (
     caller text NOT NULL,
     operation text NOT NULL,

@@ -1,4 +1,4 @@
-//! Who calls, and for which customer.
+//! The caller of a use case, and the customer that the call is about.
 
 use super::error::Error;
 use crate::domain::customer::CustomerId;
@@ -13,7 +13,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// How the caller stands in timelines, audit log and idempotency scopes: `operator:alice`.
+    /// The caller's name in timelines, the audit log and idempotency scopes, for example `operator:alice`.
     #[must_use]
     pub fn actor(&self) -> String {
         let role = if self.is_operator {
@@ -32,10 +32,10 @@ impl Caller {
         self.is_operator || self.is_service
     }
 
-    /// The customer that a call is about: a customer's own, or the one that a service or operator names.
+    /// The customer that a call is about. A customer acts for itself; a service or operator names the customer.
     ///
     /// # Errors
-    /// 422 when staff names none or a malformed one; 404 when a customer names somebody else.
+    /// 422 when a service or operator names no customer, or an id is malformed; 404 when a customer names another one.
     pub fn customer(&self, named: Option<&str>) -> Result<CustomerId, Error> {
         let rule = "must be 1 to 64 of A-Z a-z 0-9 _ . : @ -";
         match named {

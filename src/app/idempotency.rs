@@ -1,16 +1,15 @@
 //! `Idempotency-Key`: a repeated request finds what the first one made.
 //!
-//! The key row commits with the resource and holds its id. Scope of a key: who calls, which operation. A
-//! refused request leaves no row, so it does not burn its key.
+//! The key's row commits with the resource and holds its id. A key belongs to one caller and one operation. A refused
+//! request leaves no row, so its key can be used again.
 
-use crate::storage::Connection;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::error::Error;
-use crate::storage::idempotency as store;
+use crate::storage::{Connection, idempotency as store};
 
-/// A key in its scope, with a hash of what is asked.
+/// A key in its scope, with a hash of the request.
 #[derive(Debug, Clone)]
 pub struct IdempotencyKey {
     pub caller: String,
@@ -19,7 +18,7 @@ pub struct IdempotencyKey {
     pub fingerprint: Vec<u8>,
 }
 
-/// What a use case made, or had made before.
+/// What a use case made now, or made when the same request came before.
 #[derive(Debug, Clone)]
 pub struct Made<T> {
     pub value: T,
@@ -43,7 +42,7 @@ impl<T> Made<T> {
 }
 
 impl IdempotencyKey {
-    /// `content` is what makes two requests the same: the body (and path) as the caller sent it, re-serialized.
+    /// Two requests are the same when their `content` is: the body and, where it names the resource, the path.
     #[must_use]
     pub fn new(caller: &str, operation: &'static str, key: &str, content: &[u8]) -> Self {
         Self {
@@ -54,10 +53,11 @@ impl IdempotencyKey {
         }
     }
 
-    /// Takes the key for this transaction. `Some` is the id of what it made before.
+    /// Takes the key for this transaction. `Some` is the id of the resource that it made before.
     ///
     /// # Errors
-    /// 409 at once when another request with this key is under way; 422 when it was used with another content.
+    /// 409 at once while another request with this key is being processed; 422 when the key was used with another
+    /// content.
     pub async fn claim(&self, conn: &mut Connection) -> Result<Option<Uuid>, Error> {
         if !store::try_lock(conn, &self.caller, self.operation, &self.key).await? {
             return Err(Error::conflict(
@@ -75,10 +75,10 @@ impl IdempotencyKey {
         }
     }
 
-    /// Remembers what the key made; commits with it.
+    /// Records which resource the key made. It commits with the resource.
     ///
     /// # Errors
-    /// Of the database.
+    /// Database errors.
     pub async fn record(&self, conn: &mut Connection, resource: Uuid) -> Result<(), Error> {
         Ok(store::insert(conn, &self.caller, self.operation, &self.key, &self.fingerprint, resource).await?)
     }

@@ -1,23 +1,23 @@
-//! Notifications of providers: verified, stored as they came, then settled.
+//! Notifications of providers: each one is verified, stored as it came, and then settled.
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::settlement::{self, Source, Step};
+use super::settlement::{self, EvidenceSource, SettlementStep};
 use super::{App, Error, disputes, refunds};
+use crate::domain::attempt::Attempt;
 use crate::domain::order::Order;
-use crate::domain::payment::{AttemptLocator, Fact, Notification, Observation};
-use crate::providers::{NotificationError, Outcome, PaymentProvider, RawNotification, Reply, Riddle};
-use crate::storage::attempts::{self, Attempt};
-use crate::storage::orders;
-use crate::storage::provider_events::{self as store, ProviderEvent};
+use crate::domain::payment::{AttemptLocator, Fact, Notification, NotificationOutcome, Observation, ProviderName};
+use crate::providers::{NotificationError, PaymentProvider, RawNotification, Reply, UnreadableNotification};
+use crate::storage::provider_events::{self as store, ReceivedEvent};
+use crate::storage::{attempts, orders};
 
-/// Takes one notification and answers it in the provider's own words.
+/// Takes one notification and returns the reply that its company expects.
 ///
 /// # Errors
 /// 503 when the provider is not configured: nothing is verified with an empty key.
-pub async fn receive(app: &App, provider: &str, raw: &RawNotification) -> Result<Reply, Error> {
+pub async fn receive(app: &App, provider: ProviderName, raw: &RawNotification) -> Result<Reply, Error> {
     let Some(provider) = app.providers.by_name(provider) else {
         return Err(Error::Unavailable {
             code: "channel_not_offered",
@@ -25,55 +25,58 @@ pub async fn receive(app: &App, provider: &str, raw: &RawNotification) -> Result
             retry_after_seconds: 300,
         });
     };
+    let name = provider.name();
     let outcome = match provider.verify(raw).await {
-        // A badly signed notification writes nothing, dedupe state included.
+        // A badly signed notification writes nothing, and no later notification is taken for its repetition.
         Err(NotificationError::BadSignature(why)) => {
-            tracing::warn!(provider = provider.name(), why, "a notification with a bad signature");
-            Outcome::BadSignature
+            tracing::warn!(provider = %name, why, "A notification has a bad signature; it is not processed");
+            NotificationOutcome::BadSignature
         }
         Err(error @ NotificationError::CouldNotVerify(_)) => {
-            tracing::warn!(provider = provider.name(), error = %error, "a notification could not be taken");
-            Outcome::TryAgain
+            tracing::warn!(provider = %name, error = %error, "A notification could not be verified and will come again");
+            NotificationOutcome::TryAgain
         }
-        Err(NotificationError::Malformed(riddle)) => {
-            tracing::error!(provider = provider.name(), %riddle, "a signed notification cannot be read");
-            if let Err(error) = keep_unread(app, provider.name(), raw, &riddle).await {
-                tracing::error!(provider = provider.name(), error = %error, "a notification was not kept");
+        Err(NotificationError::Malformed(unread)) => {
+            tracing::error!(provider = %name, %unread, "A signed notification cannot be read; it is kept as it came");
+            if let Err(error) = keep_unread(app, name, raw, &unread).await {
+                tracing::error!(provider = %name, error = %error, "An unreadable notification could not be stored");
             }
-            Outcome::TryAgain
+            NotificationOutcome::TryAgain
         }
         Ok(notification) => match process(app, provider.as_ref(), raw, &notification).await {
             Ok(outcome) => outcome,
             Err(error) => {
-                tracing::error!(provider = provider.name(), error = %error, "a notification was not processed");
-                Outcome::TryAgain
+                tracing::error!(provider = %name, error = %error, "A notification was not processed and will come again");
+                NotificationOutcome::TryAgain
             }
         },
     };
-    metrics::counter!("topup_notifications_total", "provider" => provider.name(), "outcome" => word(outcome))
-        .increment(1);
+    let labels = [("provider", name.as_str()), ("outcome", outcome.as_str())];
+    metrics::counter!("topup_notifications_total", &labels).increment(1);
     Ok(provider.reply(outcome))
 }
 
+/// Stores a notification, settles it and records the outcome. Each step commits before the next one begins, so a
+/// notification is on record before it is processed.
 async fn process(
     app: &App,
     provider: &dyn PaymentProvider,
     raw: &RawNotification,
     notification: &Notification,
-) -> Result<Outcome, Error> {
+) -> Result<NotificationOutcome, Error> {
     let (event, before) = {
         let mut conn = app.pool.get().await?;
         let stored = as_it_came(provider.name(), raw, &notification.event_id, &notification.event_type);
         store::store(&mut conn, &stored).await?
     };
-    // What was recorded needs no second look. Everything else, a failure above all, is processed again.
-    if before.as_deref() == Some(word(Outcome::Recorded)) {
-        return Ok(Outcome::AlreadySettled);
+    // Only a recorded notification is not processed again. Every other outcome, above all a failure, may change.
+    if before == Some(NotificationOutcome::Recorded) {
+        return Ok(NotificationOutcome::AlreadySettled);
     }
     match apply(app, provider, notification).await {
         Ok(outcome) => {
             let mut conn = app.pool.get().await?;
-            store::finish(&mut conn, event, word(outcome)).await?;
+            store::finish(&mut conn, event, outcome).await?;
             Ok(outcome)
         }
         Err(error) => {
@@ -84,113 +87,130 @@ async fn process(
     }
 }
 
-fn as_it_came<'a>(provider: &'a str, raw: &'a RawNotification, id: &'a str, kind: &'a str) -> ProviderEvent<'a> {
-    ProviderEvent {
-        id: Uuid::now_v7(),
+fn as_it_came<'a>(
+    provider: ProviderName,
+    raw: &'a RawNotification,
+    event_id: &'a str,
+    event_type: &'a str,
+) -> ReceivedEvent<'a> {
+    ReceivedEvent {
         provider,
-        event_id: id,
-        event_type: kind,
+        event_id,
+        event_type,
         headers: raw.headers.iter().map(|(name, value)| json!([name, value])).collect(),
         query: &raw.query,
         body: &raw.body,
     }
 }
 
-/// Keeps what is signed but not understood, as one event however often it is sent: its company gives up in the end.
-async fn keep_unread(app: &App, provider: &str, raw: &RawNotification, riddle: &Riddle) -> Result<(), Error> {
-    let bytes = || {
+/// Stores a notification that is signed but cannot be read. However often it is sent, it is one event. Its company
+/// stops sending it after some time.
+async fn keep_unread(
+    app: &App,
+    provider: ProviderName,
+    raw: &RawNotification,
+    unread: &UnreadableNotification,
+) -> Result<(), Error> {
+    let by_content = || {
         let digest = Sha256::new().chain_update(&raw.query).chain_update([0]).chain_update(&raw.body).finalize();
         (format!("sha256:{}", hex::encode(digest)), "unread".to_owned())
     };
-    let (id, kind) = riddle.event.clone().unwrap_or_else(bytes);
+    let (event_id, event_type) = unread.event.clone().unwrap_or_else(by_content);
     let mut conn = app.pool.get().await?;
-    let (event, before) = store::store(&mut conn, &as_it_came(provider, raw, &id, &kind)).await?;
+    let (event, before) = store::store(&mut conn, &as_it_came(provider, raw, &event_id, &event_type)).await?;
     if before.is_none() {
-        store::fail(&mut conn, event, &riddle.reason).await?;
+        store::fail(&mut conn, event, &unread.reason).await?;
     }
     Ok(())
 }
 
-async fn apply(app: &App, provider: &dyn PaymentProvider, notification: &Notification) -> Result<Outcome, Error> {
-    let actor = format!("provider:{}", provider.name());
+async fn apply(
+    app: &App,
+    provider: &dyn PaymentProvider,
+    notification: &Notification,
+) -> Result<NotificationOutcome, Error> {
+    let name = provider.name();
     match &notification.fact {
-        Fact::Attempt { locator, observation } => attempt(app, provider, locator, observation, &actor).await,
-        Fact::Refund(fact) => refunds::observe(app, provider.name(), fact, notification.created_at).await,
-        Fact::Dispute(fact) => disputes::observe(app, provider.name(), fact, notification.created_at).await,
-        Fact::Ignored => Ok(Outcome::AlreadySettled),
+        Fact::Attempt { locator, observation } => settle_attempt(app, provider, locator, observation).await,
+        Fact::Refund(fact) => refunds::observe(app, name, fact, notification.created_at).await,
+        Fact::Dispute(fact) => disputes::observe(app, name, fact, notification.created_at).await,
+        Fact::Ignored => Ok(NotificationOutcome::AlreadySettled),
     }
 }
 
-async fn attempt(
+async fn settle_attempt(
     app: &App,
     provider: &dyn PaymentProvider,
     locator: &AttemptLocator,
     observation: &Observation,
-    actor: &str,
-) -> Result<Outcome, Error> {
+) -> Result<NotificationOutcome, Error> {
     let Some((order, attempt)) = locate(app, provider.name(), locator).await? else {
-        if let Observation::Paid(fact) = observation {
-            let reason = "the payment names no order of this provider";
-            settlement::keep_unmatched(app, provider.name(), fact, reason).await?;
-        }
-        return Ok(Outcome::UnknownOrder);
+        return keep_if_paid(app, provider.name(), observation).await;
     };
-    // News about another sum are not about this order. Money of another sum is settled: it is kept.
-    let another_sum = locator.amount.is_some_and(|stated| Ok(stated) != order.money());
-    if another_sum && !matches!(observation, Observation::Paid(_)) {
-        return Ok(Outcome::AmountMismatch);
+    // A statement about another amount is not about this order. Money of another amount is settled: it is kept.
+    let is_other_amount = locator.amount.is_some_and(|stated| Ok(stated) != order.money());
+    if is_other_amount && !matches!(observation, Observation::Paid(_)) {
+        return Ok(NotificationOutcome::AmountMismatch);
     }
-    let source = if provider.is_asked_before_reviving() { Source::UncheckedNotification } else { Source::Notification };
-    let mut settled = match observation {
-        Observation::ReadyToCapture => settlement::settle(app, order.id, Source::Answer, actor).await?,
-        _ => settlement::observe(app, order.id, observation, source, actor).await?,
+    let actor = format!("provider:{}", provider.name());
+    let source = match provider.is_asked_before_reviving() {
+        true => EvidenceSource::UncheckedNotification,
+        false => EvidenceSource::Notification,
     };
-    if settled.step == Step::Unconfirmed && says_so_too(provider, &order, attempt.as_ref(), observation).await? {
-        settled = settlement::observe(app, order.id, observation, Source::Notification, actor).await?;
+    let mut settlement = match observation {
+        Observation::ReadyToCapture => settlement::settle(app, order.id, EvidenceSource::Answer, &actor).await?,
+        _ => settlement::observe(app, order.id, observation, source, &actor).await?,
+    };
+    if settlement.step == SettlementStep::Unconfirmed
+        && provider_confirms(provider, &order, attempt.as_ref(), observation).await?
+    {
+        settlement = settlement::observe(app, order.id, observation, EvidenceSource::Notification, &actor).await?;
     }
-    Ok(match settled.step {
-        Step::Recorded | Step::Capture => Outcome::Recorded,
-        Step::Known | Step::Unchanged => Outcome::AlreadySettled,
-        Step::Mismatch => Outcome::AmountMismatch,
-        Step::Unconfirmed => Outcome::TryAgain,
+    Ok(match settlement.step {
+        SettlementStep::Recorded | SettlementStep::Capture => NotificationOutcome::Recorded,
+        SettlementStep::Known | SettlementStep::Unchanged => NotificationOutcome::AlreadySettled,
+        SettlementStep::Mismatch => NotificationOutcome::AmountMismatch,
+        SettlementStep::Unconfirmed => NotificationOutcome::TryAgain,
     })
 }
 
-/// Whether the provider, asked about the attempt, answers what it notified us of.
-async fn says_so_too(
+/// Keeps money that names no order of ours for an operator.
+async fn keep_if_paid(
+    app: &App,
+    provider: ProviderName,
+    observation: &Observation,
+) -> Result<NotificationOutcome, Error> {
+    if let Observation::Paid(fact) = observation {
+        settlement::keep_unmatched(app, provider, fact, "the payment names no order of this provider").await?;
+    }
+    Ok(NotificationOutcome::UnknownOrder)
+}
+
+/// Asks the provider about the attempt, and compares its answer with the notification.
+async fn provider_confirms(
     provider: &dyn PaymentProvider,
     order: &Order,
     attempt: Option<&Attempt>,
-    told: &Observation,
+    notified: &Observation,
 ) -> Result<bool, Error> {
-    let Some(reference) = attempt.and_then(settlement::attempt_ref(order)) else { return Ok(false) };
-    Ok(provider.read(&reference).await? == *told)
+    let reference = attempt.map(|attempt| settlement::attempt_ref(order, attempt)).transpose()?.flatten();
+    let Some(reference) = reference else { return Ok(false) };
+    Ok(provider.read(&reference).await? == *notified)
 }
 
-/// The order of this very provider that the notification is about, and its attempt; one of another provider is
-/// nobody's.
+/// The order and the attempt that the notification names. An order of another provider is not found.
 async fn locate(
     app: &App,
-    provider: &str,
+    provider: ProviderName,
     locator: &AttemptLocator,
 ) -> Result<Option<(Order, Option<Attempt>)>, Error> {
     let mut conn = app.pool.get().await?;
     let attempt = match &locator.provider_reference {
-        Some(reference) => attempts::attempt_by_reference(&mut conn, provider, reference).await?,
+        Some(reference) => attempts::by_reference(&mut conn, provider, reference).await?,
         None => None,
     };
-    let Some(id) = attempt.as_ref().map(|attempt| attempt.order_id).or(locator.order_id) else { return Ok(None) };
+    let named: Option<Uuid> = attempt.as_ref().map(|attempt| attempt.order_id).or(locator.order_id);
+    let Some(id) = named else { return Ok(None) };
     let order = orders::find(&mut conn, id).await?.filter(|order| order.provider == provider);
     Ok(order.map(|order| (order, attempt)))
-}
-
-fn word(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Recorded => "recorded",
-        Outcome::AlreadySettled => "already_settled",
-        Outcome::UnknownOrder => "unknown_order",
-        Outcome::AmountMismatch => "amount_mismatch",
-        Outcome::BadSignature => "bad_signature",
-        Outcome::TryAgain => "try_again",
-    }
 }

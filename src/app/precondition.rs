@@ -1,19 +1,19 @@
-//! `If-Match`: a change names the version that it replaces, so that no operator overwrites another.
+//! `If-Match`: a change names the version that it replaces, so that no operator overwrites another operator's change.
 
 use super::Error;
 
-/// Which version a change expects to find (RFC 9110 §13.1.1).
+/// The version that a change expects to find (RFC 9110 §13.1.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expected {
-    /// Nothing was said.
+    /// The request has no `If-Match`.
     Unsaid,
-    /// Any version, but one (`*`).
+    /// `*`: the resource must exist, in any version.
     Any,
-    /// One of these. Tags that are none of ours match nothing.
+    /// One of these versions. A tag that is not ours matches nothing.
     Versions(Vec<i64>),
 }
 
-/// What a change left behind.
+/// A resource after a change.
 #[derive(Debug, Clone)]
 pub struct Saved<T> {
     pub value: T,
@@ -21,10 +21,10 @@ pub struct Saved<T> {
 }
 
 impl Expected {
-    /// Holds against the version that is there, where saying nothing is fine.
+    /// Compares with the current version. A request without `If-Match` passes.
     ///
     /// # Errors
-    /// 412.
+    /// 412 when the current version is not the expected one.
     pub fn check_if_said(&self, current: Option<i64>) -> Result<(), Error> {
         let met = match (self, current) {
             (Self::Unsaid, _) | (Self::Any, Some(_)) => true,
@@ -34,10 +34,10 @@ impl Expected {
         if met { Ok(()) } else { Err(Error::PreconditionFailed) }
     }
 
-    /// As [`Expected::check_if_said`], but what is there may only be replaced by its version.
+    /// Like [`Expected::check_if_said`], but an existing resource is replaced only by a request that names its version.
     ///
     /// # Errors
-    /// 412, or 428 when nothing was said.
+    /// 412; 428 when an existing resource is changed without `If-Match`.
     pub fn check(&self, current: Option<i64>) -> Result<(), Error> {
         if current.is_some() && *self == Self::Unsaid {
             return Err(Error::PreconditionRequired);

@@ -1,300 +1,305 @@
 //! Settlement: the one path on which an order learns about its money.
 //!
-//! Notification, return page, poll and the customer's `verify` all end in [`observe`], which decides under
-//! the order's row lock and commits payment, credit and the order's move together. Whoever comes second
-//! finds the payment recorded and changes nothing.
+//! A notification, a return page, a worker's question and the customer's `verify` all end in [`observe`]. It decides
+//! under the order's row lock and commits payment, credit and the order's move together. A second observation of the
+//! same payment finds it recorded and changes nothing.
 
-use crate::storage::Connection;
-use chrono::{Duration, Utc};
+use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::{App, Error};
+use crate::domain::attempt::{Attempt, AttemptStatus};
 use crate::domain::money::Money;
 use crate::domain::movement::OfOrder;
 use crate::domain::movement::top_up::{AppliedPayment, Bonus, top_up};
-use crate::domain::order::{Order, OrderStatus, Verdict, judge};
-use crate::domain::payment::{Observation, PaymentFact};
+use crate::domain::order::{Awaited, Completion, Division, Order, OrderState, OrderStatus, Verdict, judge};
+use crate::domain::payment::{Application, Observation, Payment, PaymentFact, ProviderName};
 use crate::domain::posting::PostingOutcome;
-use crate::providers::{AttemptRef, CardFlow};
-use crate::storage::attempts::{self, Attempt};
-use crate::storage::orders;
-use crate::storage::payments::{self, Application, Payment};
+use crate::providers::AttemptRef;
 use crate::storage::transaction::transact;
-use crate::storage::{disputes, ledger, payments as payment_store};
+use crate::storage::{Connection, attempts, disputes, events, ledger, orders, payments};
 
-/// What an observation came to.
+/// What an observation led to.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settled {
+pub struct Settlement {
     pub order: Order,
-    pub step: Step,
+    pub step: SettlementStep,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// The order moved, or money or news of an open one were recorded.
+pub enum SettlementStep {
+    /// The order moved, or something about an open order was recorded.
     Recorded,
     /// The money was recorded before.
     Known,
-    /// Money arrived that does not fit the order; it waits for an operator.
+    /// Money arrived that does not fit the order. It waits for an operator.
     Mismatch,
-    /// Money is said to have arrived and is on record, but who said so is not enough to credit it.
+    /// The money is on record, but this source alone is not enough to credit it.
     Unconfirmed,
-    /// `processing` is committed: the money may be taken now.
+    /// `processing` is committed: the money may be captured now.
     Capture,
-    /// Nothing to do.
+    /// Nothing changed.
     Unchanged,
 }
 
-/// Whose word an observation is.
+/// Where an observation comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// The provider's own signed word.
+pub enum EvidenceSource {
+    /// A signed notification.
     Notification,
-    /// The same, of a provider that is asked before a failed order is believed to be paid.
+    /// A signed notification of a provider whose word alone does not complete a failed order: it is asked first.
     UncheckedNotification,
     /// The provider's answer to our question.
     Answer,
-    /// The same, of an operator's question: a person has looked into it.
+    /// The provider's answer to an operator's question. A person has looked into the payment.
     AnswerToOperator,
 }
 
-/// Asks the provider about an order and settles what it says, capturing where the provider wants that.
-/// `actor` names who asked, for the timeline; `source` is one of the answers.
+/// Asks the provider about an order and settles its answer. Where the provider wants it, the money is captured.
+/// `actor` is who asked, for the timeline; `source` is one of the answers.
 ///
 /// # Errors
-/// 404 for an unknown order; of the provider (the order stays as it was).
-pub async fn settle(app: &App, order_id: Uuid, source: Source, actor: &str) -> Result<Settled, Error> {
+/// 404 for an unknown order. Errors of the provider; then the order stays as it was.
+pub async fn settle(app: &App, order_id: Uuid, source: EvidenceSource, actor: &str) -> Result<Settlement, Error> {
     let (order, attempt) = {
         let mut conn = app.pool.get().await?;
         let order = orders::find(&mut conn, order_id).await?.ok_or(Error::NotFound("order"))?;
-        (order, attempts::last_attempt(&mut conn, order_id).await?)
+        (order, attempts::last(&mut conn, order_id).await?)
     };
-    // Completed is final: no answer could change it, and questions are scarce at some companies (VNPay).
-    let attempt = attempt.filter(|_| order.status != OrderStatus::Completed);
-    let Some(reference) = attempt.as_ref().and_then(attempt_ref(&order)) else {
-        return Ok(Settled { order, step: Step::Unchanged });
+    // Completed is final. No answer could change it, and some companies limit questions (VNPay).
+    let attempt = attempt.filter(|_| order.status() != OrderStatus::Completed);
+    let Some(reference) = attempt.as_ref().map(|attempt| attempt_ref(&order, attempt)).transpose()?.flatten() else {
+        return Ok(Settlement { order, step: SettlementStep::Unchanged });
     };
-    let Some(provider) = app.providers.by_name(&order.provider) else {
-        return Err(Error::Unavailable {
-            code: "channel_not_offered",
-            detail: format!("{} is not configured at the moment", order.provider),
-            retry_after_seconds: 300,
-        });
-    };
+    let provider = app.providers.by_name(order.provider).ok_or_else(|| not_offered(order.provider))?;
     let mut observation = provider.read(&reference).await?;
-    // Given up here, yet still payable there: ending it failed before, so it is ended now.
-    let given_up = matches!(order.status, OrderStatus::Cancelled | OrderStatus::Expired);
-    if given_up && matches!(observation, Observation::Pending { .. }) && provider.capabilities().can_cancel {
+    // The order is closed here but still payable there: ending it at the provider failed before, so end it now.
+    let is_closed = matches!(order.status(), OrderStatus::Cancelled | OrderStatus::Expired);
+    if is_closed && matches!(observation, Observation::Pending { .. }) && provider.capabilities().can_cancel {
         observation = provider.cancel(&reference).await?;
     }
-    let settled = observe(app, order_id, &observation, source, actor).await?;
-    if settled.step != Step::Capture {
-        return Ok(settled);
+    let settlement = observe(app, order_id, &observation, source, actor).await?;
+    if settlement.step != SettlementStep::Capture {
+        return Ok(settlement);
     }
-    // `processing` is committed, so a cancellation cannot come between.
+    // `processing` is committed, so no cancellation can come between.
     let observation = provider.capture(&reference).await?;
     observe(app, order_id, &observation, source, actor).await
 }
 
-/// The attempt as providers take it; `None` while the provider has not been reached.
-pub fn attempt_ref(order: &Order) -> impl Fn(&Attempt) -> Option<AttemptRef> + '_ {
-    |attempt| {
-        Some(AttemptRef {
-            order_id: order.id,
-            attempt: attempt.n,
-            request_key: attempt.request_key.clone(),
-            provider_reference: attempt.provider_reference.clone()?,
-            amount: order.money().ok()?,
-            flow: card_flow(order),
-            created_at: attempt.created_at,
-        })
+pub(super) fn not_offered(provider: ProviderName) -> Error {
+    Error::Unavailable {
+        code: "channel_not_offered",
+        detail: format!("{provider} is not configured at the moment"),
+        retry_after_seconds: 300,
     }
 }
 
-/// How the order's card is taken.
-#[must_use]
-pub fn card_flow(order: &Order) -> CardFlow {
-    if order.card_flow.as_deref() == Some("elements") { CardFlow::Elements } else { CardFlow::Checkout }
-}
-
-/// Settles one observation of an order, in one transaction.
+/// The attempt in the form that providers take. `None` while the provider has not answered to its creation.
 ///
 /// # Errors
-/// 404 for an unknown order; of the database.
+/// An order whose amount is not money.
+pub fn attempt_ref(order: &Order, attempt: &Attempt) -> Result<Option<AttemptRef>, Error> {
+    let Some(provider_reference) = attempt.provider_reference.clone() else { return Ok(None) };
+    Ok(Some(AttemptRef {
+        order_id: order.id,
+        attempt: attempt.n,
+        request_key: attempt.capture_key(order),
+        provider_reference,
+        amount: order.money().map_err(|_| Error::Internal("an amount of money on every order"))?,
+        flow: order.card_flow.unwrap_or_default(),
+        created_at: attempt.created_at,
+    }))
+}
+
+/// Settles one observation of an order in one transaction.
+///
+/// # Errors
+/// 404 for an unknown order.
 pub async fn observe(
     app: &App,
     order_id: Uuid,
     observation: &Observation,
-    source: Source,
+    source: EvidenceSource,
     actor: &str,
-) -> Result<Settled, Error> {
+) -> Result<Settlement, Error> {
     transact(&app.pool, async |conn| {
-        let order = orders::lock(conn, order_id).await?.ok_or(Error::NotFound("order"))?;
-        record(conn, order, observation, source, app.settings.live, actor).await
+        let mut order = orders::lock(conn, order_id).await?.ok_or(Error::NotFound("order"))?;
+        let was_held = hold_for_review(conn, &mut order, observation, source, actor).await?;
+        let verdict = judge(&order, observation, app.settings.live);
+        let step = match follow(conn, &mut order, verdict, source, actor).await? {
+            SettlementStep::Unchanged if was_held => SettlementStep::Recorded,
+            step => step,
+        };
+        Ok(Settlement { order, step })
     })
     .await
 }
 
-async fn record(
+/// Marks an order as held when a notification asks for a review of its money. Returns whether it was marked now.
+async fn hold_for_review(
     conn: &mut Connection,
-    mut order: Order,
+    order: &mut Order,
     observation: &Observation,
-    source: Source,
-    live: bool,
+    source: EvidenceSource,
     actor: &str,
-) -> Result<Settled, Error> {
-    let mut held = false;
-    if let Observation::Review { reason } = observation
-        && matches!(source, Source::Notification | Source::UncheckedNotification)
-        && order.status != OrderStatus::Completed
-        && !orders::happened(conn, order.id, HELD).await?
-    {
-        orders::note(conn, &order, HELD, actor, Some(reason)).await?;
-        held = true;
+) -> Result<bool, Error> {
+    let Observation::Review { reason } = observation else { return Ok(false) };
+    let is_notified = matches!(source, EvidenceSource::Notification | EvidenceSource::UncheckedNotification);
+    if !is_notified || order.held_for_review || order.status() == OrderStatus::Completed {
+        return Ok(false);
     }
-    let step = match judge(&order, observation, live) {
+    order.held_for_review = true;
+    orders::update(conn, order).await?;
+    orders::add_to_timeline(conn, order, "held_for_review", actor, Some(reason)).await?;
+    Ok(true)
+}
+
+/// Carries out a verdict on the locked order.
+async fn follow(
+    conn: &mut Connection,
+    order: &mut Order,
+    verdict: Verdict,
+    source: EvidenceSource,
+    actor: &str,
+) -> Result<SettlementStep, Error> {
+    match verdict {
         Verdict::Complete(fact) => {
-            let doubt = doubt(conn, &order, source).await?.map(|why| (why, Step::Unconfirmed));
-            money(conn, &mut order, &fact, doubt, actor).await?
+            let withhold = reason_to_withhold(order, source).map(|why| (why, SettlementStep::Unconfirmed));
+            apply_payment(conn, order, &fact, withhold, actor).await
         }
-        Verdict::Keep(fact, why) => money(conn, &mut order, &fact, Some((why, Step::Mismatch)), actor).await?,
-        Verdict::Become(status, reason) => {
-            move_to(conn, &mut order, status, Some(reason), actor).await?;
-            Step::Recorded
+        Verdict::Keep(fact, why) => {
+            apply_payment(conn, order, &fact, Some((why, SettlementStep::Mismatch)), actor).await
+        }
+        Verdict::Become(state, reason) => {
+            move_to(conn, order, state, Some(reason), actor).await?;
+            Ok(SettlementStep::Recorded)
+        }
+        Verdict::Decline(reason) => {
+            order.declines += 1;
+            move_to(conn, order, OrderState::Processing(Awaited::Payer), Some(reason), actor).await?;
+            Ok(SettlementStep::Recorded)
         }
         Verdict::Capture => {
-            // Of a declined one the reason goes with it: while money is being taken, nobody gives the order up.
-            if order.status == OrderStatus::Pending || order.was_declined() {
-                move_to(conn, &mut order, OrderStatus::Processing, Some("taking the payment".to_owned()), actor)
-                    .await?;
+            // A declined order waits for the provider again, so that nobody gives it up during the capture.
+            if order.awaits_payer() {
+                let reason = Some("taking the payment".to_owned());
+                move_to(conn, order, OrderState::Processing(Awaited::Provider), reason, actor).await?;
             }
-            Step::Capture
+            Ok(SettlementStep::Capture)
         }
         Verdict::Note(text) => {
             let last = orders::timeline(conn, order.id).await?.pop();
             if last.is_none_or(|last| last.detail.as_deref() != Some(&text)) {
-                orders::note(conn, &order, "checked", actor, Some(&text)).await?;
+                orders::add_to_timeline(conn, order, "checked", actor, Some(&text)).await?;
             }
-            // News of a closed order change nothing; those of an open one are recorded, said before or not.
-            if order.status.is_open() { Step::Recorded } else { Step::Unchanged }
+            // A repeated observation of an open order still counts as recorded; of a closed one it changes nothing.
+            Ok(if order.status().is_open() { SettlementStep::Recorded } else { SettlementStep::Unchanged })
         }
-        Verdict::Nothing => Step::Unchanged,
-    };
-    let step = if held && step == Step::Unchanged { Step::Recorded } else { step };
-    Ok(Settled { order, step })
+        Verdict::Nothing => Ok(SettlementStep::Unchanged),
+    }
 }
 
-/// On the timeline of an order whose money a provider wants looked at.
-const HELD: &str = "held_for_review";
-
-/// Why money that fits the order is not credited on this word alone.
-async fn doubt(conn: &mut Connection, order: &Order, source: Source) -> Result<Option<String>, Error> {
+/// Why money that fits the order is not credited on this evidence alone.
+fn reason_to_withhold(order: &Order, source: EvidenceSource) -> Option<String> {
     let why = match source {
-        Source::UncheckedNotification if order.status == OrderStatus::Failed => {
-            "paid after it had failed, which the provider, asked, has not confirmed yet"
+        EvidenceSource::UncheckedNotification if order.status() == OrderStatus::Failed => {
+            "paid after it had failed; the provider has not confirmed this yet"
         }
-        // An answer may know less than the notification that held the money (VNPay's has no response code), so it
-        // does not release it; a later signed word does, or an operator who asks.
-        Source::Answer if orders::happened(conn, order.id, HELD).await? => {
-            "held for review, which the provider's answer alone does not end"
+        // An answer may know less than the notification that asked for the review: VNPay's has no response code.
+        // Therefore it does not end the review. A later signed notification does, or an operator who asks.
+        EvidenceSource::Answer if order.held_for_review => {
+            "held for review; the provider's answer alone does not end the review"
         }
-        _ => return Ok(None),
+        _ => return None,
     };
-    Ok(Some(why.to_owned()))
+    Some(why.to_owned())
 }
 
-/// Credits a payment to the locked order, or only records it: `kept` says why, and what that comes to.
-async fn money(
+/// Records the payment. Credits the order unless `withhold` gives a reason, which is stored as the unapplied reason.
+async fn apply_payment(
     conn: &mut Connection,
     order: &mut Order,
     fact: &PaymentFact,
-    kept: Option<(String, Step)>,
+    withhold: Option<(String, SettlementStep)>,
     actor: &str,
-) -> Result<Step, Error> {
-    let mut payment = payment_of(order, fact, kept.as_ref().map(|(why, _)| why.clone()));
-    let new = payments::insert(conn, &payment).await?;
-    if !new {
-        let known = payments::lock(conn, &payment.provider, &payment.merchant_account, &payment.payment_id)
-            .await?
-            .ok_or(Error::NotFound("payment"))?;
-        // Another sum under a known id does not say what we know.
-        let same = known.amount == payment.amount && known.currency == payment.currency;
-        if same && !known.applied.is_zero() {
-            return Ok(Step::Known);
+) -> Result<SettlementStep, Error> {
+    let now = orders::clock(conn).await?;
+    let payment = match &withhold {
+        Some((why, _)) => Payment::unapplied(order.provider, fact, Some(order.id), why.clone(), now),
+        None => Payment::applied(order.provider, fact, order.id, now),
+    };
+    let is_new = payments::insert(conn, &payment).await?;
+    match (withhold, is_new) {
+        (Some((why, step)), true) => {
+            orders::add_to_timeline(conn, order, "payment_unapplied", actor, Some(&why)).await?;
+            Ok(step)
         }
-        // What was kept before is judged anew: who it is for may have become known since.
-        if !same || !is_free(conn, &known, order.id).await? {
-            return Ok(Step::Mismatch);
+        (None, true) => {
+            complete(conn, order, &payment, payment.amount, actor).await?;
+            Ok(SettlementStep::Recorded)
         }
-        payment = known;
+        (withhold, false) => apply_known_payment(conn, order, fact, withhold.map(|(_, step)| step), actor).await,
     }
-    if let Some((why, step)) = kept {
-        if new {
-            orders::note(conn, order, "payment_unapplied", actor, Some(&why)).await?;
-        }
+}
+
+/// Judges a payment anew that was recorded before: its order may have become known since.
+async fn apply_known_payment(
+    conn: &mut Connection,
+    order: &mut Order,
+    fact: &PaymentFact,
+    withhold: Option<SettlementStep>,
+    actor: &str,
+) -> Result<SettlementStep, Error> {
+    let known = payments::lock(conn, order.provider, &fact.merchant_account, &fact.payment_id).await?;
+    let mut payment = known.ok_or(Error::Internal("the payment that an insert found"))?;
+    // An amount that differs from the recorded one is no repetition of it.
+    let is_same = payment.amount == fact.amount.amount() && payment.currency == fact.amount.currency();
+    if is_same && !payment.applied.is_zero() {
+        return Ok(SettlementStep::Known);
+    }
+    if !is_same || !is_free(conn, &payment, order.id).await? {
+        return Ok(SettlementStep::Mismatch);
+    }
+    if let Some(step) = withhold {
         return Ok(step);
     }
-    if payment.order_id.is_none() {
-        payments::name_order(conn, payment.id, order.id).await?;
-    }
+    payment.order_id = Some(order.id);
+    payment.apply(payment.amount);
+    payments::update_applied(conn, &payment).await?;
     complete(conn, order, &payment, payment.amount, actor).await?;
-    Ok(Step::Recorded)
+    Ok(SettlementStep::Recorded)
 }
 
-/// Whether a payment of which nothing was applied may serve this order: it names no other one, and no part of it
-/// went back or is claimed back, which would be credited money that we do not have.
+/// Whether an unapplied payment may serve this order: it names no other order, and no part of it was refunded or is
+/// disputed. Crediting such a part would credit money that we do not have.
 async fn is_free(conn: &mut Connection, payment: &Payment, order_id: Uuid) -> Result<bool, Error> {
-    let unclaimed = payment.order_id.is_none_or(|named| named == order_id) && payment.refunded.is_zero();
-    Ok(unclaimed && disputes::of_payment(conn, payment.id).await?.is_empty())
+    let is_unclaimed = payment.order_id.is_none_or(|named| named == order_id) && payment.refunded.is_zero();
+    Ok(is_unclaimed && disputes::of_payment(conn, payment.id).await?.is_empty())
 }
 
-fn payment_of(order: &Order, fact: &PaymentFact, unapplied: Option<String>) -> Payment {
-    Payment {
-        id: Uuid::now_v7(),
-        provider: order.provider.clone(),
-        merchant_account: fact.merchant_account.clone(),
-        payment_id: fact.payment_id.clone(),
-        currency: fact.amount.currency().code().to_owned(),
-        amount: fact.amount.amount(),
-        applied: Decimal::ZERO,
-        refunded: Decimal::ZERO,
-        order_id: Some(order.id),
-        // Until it is applied, in the same transaction, this is what it is.
-        unapplied_reason: Some(unapplied.unwrap_or_else(|| "being applied".to_owned())),
-        live: fact.live,
-        received_at: Utc::now(),
-    }
-}
-
-/// Keeps a verified payment that belongs to no order that we know.
+/// Records a verified payment that belongs to no order of ours. Returns false when it is known.
 ///
 /// # Errors
-/// Of the database.
-pub async fn keep_unmatched(app: &App, provider: &str, fact: &PaymentFact, reason: &str) -> Result<bool, Error> {
-    let payment = Payment {
-        id: Uuid::now_v7(),
-        provider: provider.to_owned(),
-        merchant_account: fact.merchant_account.clone(),
-        payment_id: fact.payment_id.clone(),
-        currency: fact.amount.currency().code().to_owned(),
-        amount: fact.amount.amount(),
-        applied: Decimal::ZERO,
-        refunded: Decimal::ZERO,
-        order_id: None,
-        unapplied_reason: Some(reason.to_owned()),
-        live: fact.live,
-        received_at: Utc::now(),
-    };
+/// Database errors.
+pub async fn keep_unmatched(
+    app: &App,
+    provider: ProviderName,
+    fact: &PaymentFact,
+    reason: &str,
+) -> Result<bool, Error> {
     let mut conn = app.pool.get().await?;
-    Ok(payment_store::insert(&mut conn, &payment).await?)
+    let now = orders::clock(&mut conn).await?;
+    let payment = Payment::unapplied(provider, fact, None, reason.to_owned(), now);
+    Ok(payments::insert(&mut conn, &payment).await?)
 }
 
-/// Completes a locked order with `received` of a recorded payment: credit, bonus, application, move and
-/// timeline, all in the caller's transaction.
+/// Completes a locked order with `received` of a payment, in the caller's transaction. The caller has written the
+/// payment with `received` counted as applied.
 ///
 /// # Errors
-/// Of the database; a ledger that refuses the credit refuses all of it.
+/// 409 when the payment was credited before. A refusal of the ledger refuses everything.
 pub async fn complete(
     conn: &mut Connection,
     order: &mut Order,
@@ -302,20 +307,53 @@ pub async fn complete(
     received: Decimal,
     actor: &str,
 ) -> Result<(), Error> {
-    let (credited, fee, tax, bonus) = order.split(received);
-    let n = payments::count_applications(conn, payment.id).await? + 1;
+    let division = order.divide(received);
+    let n = payments::next_application(conn, payment.id).await?;
+    let wallet_id = credit(conn, order, payment, n, division).await?;
+    let now = orders::clock(conn).await?;
+    let application = Application {
+        payment_id: payment.id,
+        n,
+        order_id: Some(order.id),
+        customer: order.customer.clone(),
+        wallet_id,
+        amount: received,
+        fee: division.fee,
+        tax: division.tax,
+        applied_by: actor.to_owned(),
+        applied_at: now,
+        reversed_at: None,
+    };
+    payments::insert_application(conn, &application).await?;
+
+    let detail = credit_detail(order, division.credited);
+    order.credited_amount = division.credited;
+    order.bonus = division.bonus;
+    move_to(conn, order, OrderState::Completed(Completion { at: now, received }), None, actor).await?;
+    Ok(orders::add_to_timeline(conn, order, "credited", actor, Some(&detail)).await?)
+}
+
+/// Books the credit and the bonus of an order. Returns the wallet.
+async fn credit(
+    conn: &mut Connection,
+    order: &Order,
+    payment: &Payment,
+    n: i32,
+    division: Division,
+) -> Result<Uuid, Error> {
     let money =
-        |amount| Money::new(amount, order.currency).map_err(|_| Error::Internal("a share of an order is money"));
-    let bonus_grant = (bonus > Decimal::ZERO)
-        .then(|| money(bonus).map(|amount| Bonus { grant_id: Uuid::now_v7(), amount }))
-        .transpose()?;
+        |amount| Money::new(amount, order.currency).map_err(|_| Error::Internal("an amount for each part of an order"));
+    let bonus = match division.bonus > Decimal::ZERO {
+        true => Some(Bonus { grant_id: Uuid::now_v7(), amount: money(division.bonus)? }),
+        false => None,
+    };
     let applied = AppliedPayment {
         id: payment.id,
-        application: n,
-        provider: &order.provider,
+        application: i64::from(n),
+        provider: payment.provider.as_str(),
         merchant_account: &payment.merchant_account,
     };
-    let postings = top_up(OfOrder::from(&*order), applied, money(credited)?, bonus_grant);
+    let postings = top_up(OfOrder::from(order), applied, money(division.credited)?, bonus);
     let mut wallet_id = None;
     for outcome in ledger::post(conn, &postings).await? {
         match outcome {
@@ -326,80 +364,62 @@ pub async fn complete(
             PostingOutcome::Refused(refusal) => return Err(Error::refused(refusal)),
         }
     }
-    let application = Application {
-        payment_id: payment.id,
-        n: i32::try_from(n).map_err(|_| Error::Internal("a payment has few applications"))?,
-        order_id: Some(order.id),
-        customer_id: order.customer.as_str().to_owned(),
-        wallet_id: wallet_id.ok_or(Error::Internal("a booked credit has an entry"))?,
-        amount: received,
-        fee,
-        tax,
-        applied_by: actor.to_owned(),
-        applied_at: Utc::now(),
-        reversed_at: None,
-    };
-    let rest = payment.amount - payment.applied - received;
-    let unapplied = (rest > Decimal::ZERO).then_some("a rest of the transfer serves no order yet");
-    payments::apply(conn, &application, unapplied).await?;
-
-    order.credited_amount = credited;
-    order.received_amount = Some(received);
-    order.bonus = bonus;
-    let late = !order.status.is_open();
-    let detail = format!(
-        "{} {} credited{}",
-        credited.normalize(),
-        order.currency,
-        if late { format!(", although the order was {}", order.status) } else { String::new() }
-    );
-    move_to(conn, order, OrderStatus::Completed, None, actor).await?;
-    orders::note(conn, order, "credited", actor, Some(&detail)).await?;
-    Ok(())
+    wallet_id.ok_or(Error::Internal("an entry for the credit of an order"))
 }
 
-/// Moves a locked order, with its timeline and what follows from the move.
+/// The timeline's text for a credit. It says so when the order was closed before the money arrived.
+fn credit_detail(order: &Order, credited: Decimal) -> String {
+    let late = match order.status() {
+        status if status.is_open() => String::new(),
+        status => format!(", although the order was {status}"),
+    };
+    format!("{} {} credited{late}", credited.normalize(), order.currency)
+}
+
+/// Moves a locked order, writes its timeline, and does what follows from the move.
 ///
 /// # Errors
 /// 409 when the table of moves does not allow it.
 pub async fn move_to(
     conn: &mut Connection,
     order: &mut Order,
-    status: OrderStatus,
+    state: OrderState,
     reason: Option<String>,
     actor: &str,
 ) -> Result<(), Error> {
-    if order.status != status && !order.status.may_become(status) {
-        return Err(Error::conflict(
-            "order_moved_on",
-            format!("the order is {} and cannot become {status}", order.status),
-        ));
+    let (from, status) = (order.status(), state.status());
+    if from != status && !from.may_become(status) {
+        return Err(Error::conflict("order_moved_on", format!("the order is {from} and cannot become {status}")));
     }
-    let now = orders::clock(conn).await?;
-    order.status = status;
+    let now = match state {
+        OrderState::Completed(completion) => completion.at,
+        _ => orders::clock(conn).await?,
+    };
+    order.state = state;
     order.reason = reason;
     order.updated_at = now;
     order.version += 1;
-    order.completed_at = (status == OrderStatus::Completed).then_some(now);
-    match status {
-        OrderStatus::Completed => {
+    match state {
+        OrderState::Completed(_) => {
             order.ask_at = None;
-            attempts::close_attempt(conn, order.id, true).await?;
+            order.held_for_review = false;
+            attempts::close(conn, order.id, AttemptStatus::Paid).await?;
         }
-        // Money may still come, even for a failed one (VNPay's link can be tried again): the provider is asked for
-        // a while.
-        OrderStatus::Cancelled | OrderStatus::Expired | OrderStatus::Failed => {
-            order.asked = 0;
-            order.ask_at = (order.provider != "bank").then(|| now + Duration::seconds(60));
+        OrderState::Cancelled | OrderState::Expired => ask_for_a_while(order, now),
+        // Money may still arrive for a failed order: a VNPay link can be tried again.
+        OrderState::Failed(_) => {
+            ask_for_a_while(order, now);
+            attempts::close(conn, order.id, AttemptStatus::Dead).await?;
         }
-        OrderStatus::Pending | OrderStatus::Processing => {}
-    }
-    if status == OrderStatus::Failed {
-        attempts::close_attempt(conn, order.id, false).await?;
+        OrderState::Pending | OrderState::Processing(_) => {}
     }
     orders::update(conn, order).await?;
-    let reason = order.reason.clone();
-    orders::note(conn, order, status.as_str(), actor, reason.as_deref()).await?;
-    crate::storage::events::order_updated(conn, order).await?;
-    Ok(())
+    orders::add_to_timeline(conn, order, status.as_str(), actor, order.reason.as_deref()).await?;
+    Ok(events::order_updated(conn, order).await?)
+}
+
+/// Money may still arrive for a closed order, so its provider is asked for some days. At a bank nobody can be asked.
+fn ask_for_a_while(order: &mut Order, now: DateTime<Utc>) {
+    order.asked = 0;
+    order.ask_at = (order.provider != ProviderName::BankTransfer).then(|| now + Duration::seconds(60));
 }

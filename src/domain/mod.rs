@@ -4,6 +4,9 @@
 //! the reason.
 
 pub mod account_flow;
+pub mod adjustment;
+pub mod approval;
+pub mod attempt;
 pub mod billing_profile;
 pub mod book;
 pub mod catalogue;
@@ -11,6 +14,7 @@ pub mod check;
 pub mod counterpart;
 pub mod country;
 pub mod customer;
+pub mod dispute;
 pub mod entry;
 mod entry_kind;
 pub mod environment;

@@ -1,12 +1,14 @@
-//! What a payment company (or a bank) says about money, in the house's words.
+//! Payments: what a payment company or a bank says about money, and the record that we keep of money that arrived.
 
 use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::money::Money;
+use super::customer::CustomerId;
+use super::money::{Currency, Money};
 
 /// How an order is paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -89,52 +91,177 @@ impl FromStr for ProviderName {
     }
 }
 
+/// How a card payment is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CardFlow {
+    /// On the provider's hosted page.
+    #[default]
+    Checkout,
+    /// By the provider's script in the caller's page.
+    Elements,
+}
+
+impl CardFlow {
+    pub const ALL: [Self; 2] = [Self::Checkout, Self::Elements];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Checkout => "checkout",
+            Self::Elements => "elements",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|flow| flow.as_str() == text)
+    }
+}
+
 /// A verified fact that money arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentFact {
-    /// The canonical id, unique with provider and merchant account: Stripe's PaymentIntent, PayPal's
-    /// capture, VNPay's `TxnRef:TransactionNo`, the bank's transaction id.
+    /// The provider's id of the payment: Stripe's PaymentIntent, PayPal's capture, VNPay's `TxnRef:TransactionNo`, or
+    /// the bank's transaction id. It is unique together with provider and merchant account.
     pub payment_id: String,
-    /// What arrived, gross, before the provider's own fee.
+    /// The gross amount that arrived, before the provider's own fee.
     pub amount: Money,
-    /// Our account at the provider, as the fact itself names it where it does.
+    /// Our account at the provider.
     pub merchant_account: String,
     /// False when the provider marks the money as test money.
     pub live: bool,
 }
 
-/// What the provider says about one attempt, now.
+/// A recorded payment. It is never deleted. Money that serves no order stays on record with a reason. All amounts are
+/// in `currency`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Payment {
+    pub id: Uuid,
+    pub provider: ProviderName,
+    pub merchant_account: String,
+    /// As [`PaymentFact::payment_id`].
+    pub payment_id: String,
+    pub currency: Currency,
+    pub amount: Decimal,
+    /// The part that serves orders or wallets.
+    pub applied: Decimal,
+    /// The part that went back to the payer or is on its way back.
+    pub refunded: Decimal,
+    /// The order that the payment names, whether or not it was applied to it.
+    pub order_id: Option<Uuid>,
+    /// Why a part of the payment is not applied: a text for operators. `None` when all of it is applied.
+    pub unapplied_reason: Option<String>,
+    pub live: bool,
+    pub received_at: DateTime<Utc>,
+}
+
+impl Payment {
+    /// A payment none of which is applied, for the given reason.
+    #[must_use]
+    pub fn unapplied(
+        provider: ProviderName,
+        fact: &PaymentFact,
+        order_id: Option<Uuid>,
+        reason: String,
+        received_at: DateTime<Utc>,
+    ) -> Self {
+        Self { unapplied_reason: Some(reason), ..Self::record(provider, fact, order_id, received_at) }
+    }
+
+    /// A payment that is applied to an order as a whole.
+    #[must_use]
+    pub fn applied(provider: ProviderName, fact: &PaymentFact, order_id: Uuid, received_at: DateTime<Utc>) -> Self {
+        Self { applied: fact.amount.amount(), ..Self::record(provider, fact, Some(order_id), received_at) }
+    }
+
+    fn record(provider: ProviderName, fact: &PaymentFact, order_id: Option<Uuid>, received_at: DateTime<Utc>) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            provider,
+            merchant_account: fact.merchant_account.clone(),
+            payment_id: fact.payment_id.clone(),
+            currency: fact.amount.currency(),
+            amount: fact.amount.amount(),
+            applied: Decimal::ZERO,
+            refunded: Decimal::ZERO,
+            order_id,
+            unapplied_reason: None,
+            live: fact.live,
+            received_at,
+        }
+    }
+
+    /// The part that serves no order and no wallet.
+    #[must_use]
+    pub fn rest(&self) -> Decimal {
+        self.amount - self.applied
+    }
+
+    /// Counts `amount` as applied. A rest, if there is one, gets a reason.
+    pub fn apply(&mut self, amount: Decimal) {
+        self.applied += amount;
+        let is_rest_left = self.rest() > Decimal::ZERO;
+        self.unapplied_reason = is_rest_left.then(|| "a rest of the transfer serves no order yet".to_owned());
+    }
+
+    /// Counts `amount` as not applied any more, for the given reason.
+    pub fn unapply(&mut self, amount: Decimal, reason: String) {
+        self.applied -= amount;
+        self.unapplied_reason = Some(reason);
+    }
+}
+
+/// The part of a payment that serves an order or a wallet. All amounts are in the payment's currency.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Application {
+    pub payment_id: Uuid,
+    /// Counts the applications of one payment from 1.
+    pub n: i32,
+    /// `None` for an application to a wallet.
+    pub order_id: Option<Uuid>,
+    pub customer: CustomerId,
+    pub wallet_id: Uuid,
+    pub amount: Decimal,
+    pub fee: Decimal,
+    pub tax: Decimal,
+    pub applied_by: String,
+    pub applied_at: DateTime<Utc>,
+    /// When the approval was reversed. The application does not count from then on.
+    pub reversed_at: Option<DateTime<Utc>>,
+}
+
+/// What the provider says about one attempt at this moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Observation {
-    /// Nothing has happened yet, or an attempt was declined that the payer can repeat at the provider.
+    /// Nothing has happened yet, or the payer can repeat a declined try at the provider.
     Pending { note: Option<String> },
-    /// The payer agreed; the money moves only when we capture (PayPal).
+    /// The payer agreed. The money moves only when we capture it (PayPal).
     ReadyToCapture,
-    /// This try to take the money is refused for certain, and none was taken; the payer can make another one at the
-    /// provider's page (PayPal: other funding, the same order approved again).
+    /// The capture was refused for certain and no money was taken. The payer can try again on the provider's page. For
+    /// example, a PayPal payer chooses another card and approves the same order again.
     Declined { reason: String },
-    /// Under way at the provider; the outcome comes later.
+    /// The money is on its way. The outcome comes later.
     InFlight { reason: String },
-    /// Money may have moved but must be looked at by a person (VNPay 07/04).
+    /// The money may have moved, but a person must look at it first (VNPay 07 and 04).
     Review { reason: String },
     /// The money arrived.
     Paid(PaymentFact),
     /// Final: this attempt can never be paid.
     Failed { reason: String },
-    /// Final: given up at the provider, by us or by the payer.
+    /// Final: we or the payer cancelled the attempt at the provider.
     Cancelled,
     /// Final: the provider's own time ran out.
     Expired,
 }
 
-/// How a notification names the attempt that it is about.
+/// How a notification names its attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptLocator {
-    /// The provider's reference that we stored with the attempt (`cs_…`, PayPal's order id, VNPay's TxnRef).
+    /// The provider's reference, which we stored with the attempt (`cs_…`, PayPal's order id, VNPay's TxnRef).
     pub provider_reference: Option<String>,
     /// Our order id as the provider echoes it.
     pub order_id: Option<Uuid>,
-    /// What the attempt is over, where the provider says so whatever became of it (VNPay).
+    /// The attempt's amount, where the provider states it even when no money arrived (VNPay).
     pub amount: Option<Money>,
 }
 
@@ -149,16 +276,17 @@ pub enum RefundStatus {
 /// What the provider says about one refund.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefundFact {
-    /// The provider's refund id (`re_…`); VNPay has none before acceptance, then its TransactionNo.
+    /// The provider's refund id (`re_…`). VNPay gives none before it accepts the refund; afterwards it is the
+    /// TransactionNo.
     pub refund_id: String,
-    /// The payment it takes from, as [`PaymentFact::payment_id`], where the provider says.
+    /// The refunded payment, as [`PaymentFact::payment_id`], where the provider names it.
     pub payment_id: Option<String>,
-    /// Our refund id as the provider echoes it; absent for one started at the provider's dashboard.
+    /// Our refund id as the provider echoes it; absent for a refund that was started at the provider's dashboard.
     pub our_refund_id: Option<Uuid>,
     pub amount: Money,
     pub status: RefundStatus,
     pub reason: Option<String>,
-    /// The company took the money back by itself; where the payment is disputed, it is that money.
+    /// The company took the money back by itself. If the payment is disputed, this is the disputed money.
     pub reversal: bool,
 }
 
@@ -170,6 +298,36 @@ pub enum DisputeStatus {
     Lost,
 }
 
+impl DisputeStatus {
+    pub const ALL: [Self; 3] = [Self::Open, Self::Won, Self::Lost];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Won => "won",
+            Self::Lost => "lost",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+
+    /// The table of moves. A fact that arrives late and says an older status changes nothing.
+    #[must_use]
+    pub fn may_become(self, next: Self) -> bool {
+        matches!((self, next), (Self::Open, Self::Won | Self::Lost) | (Self::Lost, Self::Won))
+    }
+
+    /// Whether the wallet has to give the disputed money.
+    #[must_use]
+    pub fn is_in_force(self) -> bool {
+        self != Self::Won
+    }
+}
+
 /// What the provider says about one dispute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DisputeFact {
@@ -177,7 +335,7 @@ pub struct DisputeFact {
     pub payment_id: Option<String>,
     pub amount: Money,
     pub status: DisputeStatus,
-    /// The payer's bank only asks so far: no money was taken, and it may become a dispute.
+    /// The payer's bank only asks so far. No money was taken; the inquiry may become a dispute.
     pub inquiry: bool,
     pub reason: Option<String>,
 }
@@ -195,12 +353,99 @@ pub enum Fact {
     Ignored,
 }
 
-/// A verified notification: who said what, once.
+/// A verified notification of a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notification {
-    /// The provider's event id, or a composed one where it has none (VNPay).
+    /// The provider's event id, or one that we compose where the provider has none (VNPay).
     pub event_id: String,
     pub event_type: String,
     pub created_at: Option<DateTime<Utc>>,
     pub fact: Fact,
+}
+
+/// What became of a notification. The provider's code turns it into the reply that its company expects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotificationOutcome {
+    /// Recorded now. The payment may have succeeded or failed.
+    Recorded,
+    /// Nothing is left to do, or the notification was recorded before.
+    AlreadySettled,
+    /// The signature is right, but we do not know the attempt.
+    UnknownOrder,
+    /// The signature is right, but amount or currency differ from the order's. The money is kept for an operator.
+    AmountMismatch,
+    /// The signature is wrong or missing, or the notification is for another merchant.
+    BadSignature,
+    /// We could not verify or process it: the company shall send it again.
+    TryAgain,
+}
+
+impl NotificationOutcome {
+    pub const ALL: [Self; 6] = [
+        Self::Recorded,
+        Self::AlreadySettled,
+        Self::UnknownOrder,
+        Self::AmountMismatch,
+        Self::BadSignature,
+        Self::TryAgain,
+    ];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Recorded => "recorded",
+            Self::AlreadySettled => "already_settled",
+            Self::UnknownOrder => "unknown_order",
+            Self::AmountMismatch => "amount_mismatch",
+            Self::BadSignature => "bad_signature",
+            Self::TryAgain => "try_again",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn fact() -> PaymentFact {
+        PaymentFact {
+            payment_id: "pi_1".to_owned(),
+            amount: Money::new(Decimal::ONE_HUNDRED, "USD".parse().unwrap()).unwrap(),
+            merchant_account: "default".to_owned(),
+            live: false,
+        }
+    }
+
+    #[test]
+    fn every_word_of_a_column_is_read_back_as_what_was_written() {
+        assert!(ProviderName::ALL.into_iter().all(|name| name.as_str().parse() == Ok(name)));
+        assert!(Channel::ALL.into_iter().all(|channel| channel.as_str().parse() == Ok(channel)));
+        assert!(CardFlow::ALL.into_iter().all(|flow| CardFlow::parse(flow.as_str()) == Some(flow)));
+        assert!(DisputeStatus::ALL.into_iter().all(|status| DisputeStatus::parse(status.as_str()) == Some(status)));
+        let outcomes = NotificationOutcome::ALL;
+        assert!(outcomes.into_iter().all(|outcome| NotificationOutcome::parse(outcome.as_str()) == Some(outcome)));
+        assert_eq!(("Stripe".parse::<ProviderName>(), DisputeStatus::parse("")), (Err(()), None));
+    }
+
+    #[test]
+    fn a_payment_says_why_a_part_of_it_is_not_applied() {
+        let at = "2026-11-21T00:00:00Z".parse().unwrap();
+        let whole = Payment::applied(ProviderName::Stripe, &fact(), Uuid::nil(), at);
+        assert_eq!((whole.rest(), whole.unapplied_reason), (Decimal::ZERO, None));
+        let mut kept = Payment::unapplied(ProviderName::Stripe, &fact(), None, "no order".to_owned(), at);
+        assert_eq!((kept.rest(), kept.unapplied_reason.as_deref()), (Decimal::ONE_HUNDRED, Some("no order")));
+        kept.apply(Decimal::from(60));
+        assert_eq!(kept.rest(), Decimal::from(40));
+        assert_eq!(kept.unapplied_reason.as_deref(), Some("a rest of the transfer serves no order yet"));
+        kept.apply(Decimal::from(40));
+        assert_eq!((kept.rest(), kept.unapplied_reason.clone()), (Decimal::ZERO, None));
+        kept.unapply(Decimal::from(60), "reversed".to_owned());
+        assert_eq!((kept.applied, kept.unapplied_reason.as_deref()), (Decimal::from(40), Some("reversed")));
+    }
 }

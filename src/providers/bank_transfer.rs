@@ -6,7 +6,7 @@ use super::{
     AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, NotificationOutcome,
     PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply,
 };
-use crate::domain::payment::{Channel, Notification, Observation, RefundFact};
+use crate::domain::payment::{Channel, Notification, Observation, ProviderName, RefundFact};
 
 const NAME: &str = "bank";
 
@@ -46,8 +46,8 @@ fn no_refunds() -> ProviderError {
 
 #[async_trait]
 impl PaymentProvider for BankTransfer {
-    fn name(&self) -> &'static str {
-        NAME
+    fn name(&self) -> ProviderName {
+        ProviderName::BankTransfer
     }
 
     fn channel(&self) -> Channel {

@@ -42,19 +42,19 @@ pub use vnpay::is_bank_code;
 pub use error::{NotificationError, ProviderError, UnreadableNotification};
 pub use registry::Registry;
 
-pub use NotificationOutcome as Outcome;
-pub use UnreadableNotification as Riddle;
-
-use std::fmt::{self, Debug};
+use std::fmt::Debug;
 use std::net::IpAddr;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+pub use crate::domain::attempt::NextAction;
+pub use crate::domain::payment::{CardFlow, NotificationOutcome};
+
 use crate::domain::id::IdKind;
 use crate::domain::money::{Currency, Money};
-use crate::domain::payment::{Channel, Notification, Observation, RefundFact};
+use crate::domain::payment::{Channel, Notification, Observation, ProviderName, RefundFact};
 
 /// What a provider can do. The catalogue restricts it by product and country.
 #[derive(Debug, Clone)]
@@ -97,41 +97,6 @@ pub struct AttemptRequest {
     pub created_at: DateTime<Utc>,
     /// When the order expires.
     pub expires_at: DateTime<Utc>,
-}
-
-/// How a card is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum CardFlow {
-    /// The provider's hosted page.
-    #[default]
-    Checkout,
-    /// The provider's script in the caller's page (card pop-up).
-    Elements,
-}
-
-/// What the payer has to do next.
-#[derive(Clone, PartialEq, Eq)]
-pub enum NextAction {
-    Redirect {
-        url: String,
-    },
-    /// For the company's script in the browser. The value is a bearer secret for one payment: never logged.
-    ClientSecret {
-        value: String,
-        publishable_key: String,
-    },
-    /// Nothing at a provider: the caller shows our bank details.
-    BankTransfer,
-}
-
-impl Debug for NextAction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Redirect { url } => f.debug_struct("Redirect").field("url", url).finish(),
-            Self::ClientSecret { .. } => f.write_str("ClientSecret([REDACTED])"),
-            Self::BankTransfer => f.write_str("BankTransfer"),
-        }
-    }
 }
 
 /// A created attempt.
@@ -191,23 +156,6 @@ impl RawNotification {
     }
 }
 
-/// What became of a notification; a provider turns it into the exact answer that its company expects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotificationOutcome {
-    /// Recorded now, success or failure alike.
-    Recorded,
-    /// Known already, or nothing to do.
-    AlreadySettled,
-    /// Signed, but about an attempt that we do not know.
-    UnknownOrder,
-    /// Signed, but amount or currency is not the order's; kept for an operator.
-    AmountMismatch,
-    /// The signature is wrong or missing, or it is for another merchant.
-    BadSignature,
-    /// We could not verify or process it: the company shall send it again.
-    TryAgain,
-}
-
 /// What the query of a payer's return names. It is never evidence of a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Returned {
@@ -230,8 +178,8 @@ pub struct Reply {
 /// A company, or the bank, by which orders are paid. The module states the contract.
 #[async_trait]
 pub trait PaymentProvider: Debug + Send + Sync {
-    /// The provider's name in paths, counterparts and records: `stripe`, `paypal`, `vnpay`, `bank`.
-    fn name(&self) -> &'static str;
+    /// The provider's name in paths, counterparts and records.
+    fn name(&self) -> ProviderName;
 
     fn channel(&self) -> Channel;
 

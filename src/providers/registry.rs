@@ -8,7 +8,7 @@ use super::settings::{ProviderSettings, ProviderSettingsError};
 use super::stripe::Stripe;
 use super::vnpay::Vnpay;
 use super::{PaymentProvider, settings};
-use crate::domain::payment::Channel;
+use crate::domain::payment::{Channel, ProviderName};
 
 /// The providers whose credentials are complete.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ impl Registry {
 
     /// The provider with a name; `None` if it is not offered.
     #[must_use]
-    pub fn by_name(&self, name: &str) -> Option<&Arc<dyn PaymentProvider>> {
+    pub fn by_name(&self, name: ProviderName) -> Option<&Arc<dyn PaymentProvider>> {
         self.iter().find(|provider| provider.name() == name)
     }
 

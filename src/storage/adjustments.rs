@@ -1,4 +1,4 @@
-//! Money corrections by operators.
+//! Adjustments: corrections of wallets by operators.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -7,51 +7,94 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
+use super::columns::{currency_from_column, customer_from_column};
 use super::schema::adjustments;
+use crate::domain::adjustment::Adjustment;
+use crate::domain::product::Product;
 
-/// An adjustment as the table has it; one of an order reverses its approval.
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
+#[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = adjustments, treat_none_as_null = true)]
-pub struct Adjustment {
-    pub id: Uuid,
-    pub customer_id: String,
-    pub currency: String,
-    pub product: String,
-    pub amount: Decimal,
-    pub reason: String,
-    pub second_needed: bool,
-    pub proposed_by: String,
-    pub approved_by: Option<String>,
-    pub created_at: DateTime<Utc>,
-    /// None while it is a proposal.
-    pub booked_at: Option<DateTime<Utc>>,
-    pub order_id: Option<Uuid>,
+struct AdjustmentRow {
+    id: Uuid,
+    customer_id: String,
+    currency: String,
+    product: String,
+    amount: Decimal,
+    reason: String,
+    second_needed: bool,
+    proposed_by: String,
+    approved_by: Option<String>,
+    created_at: DateTime<Utc>,
+    booked_at: Option<DateTime<Utc>>,
+    order_id: Option<Uuid>,
 }
 
-/// Writes a new adjustment, or what became of a known one.
+impl From<&Adjustment> for AdjustmentRow {
+    fn from(adjustment: &Adjustment) -> Self {
+        Self {
+            id: adjustment.id,
+            customer_id: adjustment.customer.as_str().to_owned(),
+            currency: adjustment.currency.code().to_owned(),
+            product: adjustment.product.as_column().to_owned(),
+            amount: adjustment.amount,
+            reason: adjustment.reason.clone(),
+            second_needed: adjustment.second_needed,
+            proposed_by: adjustment.proposed_by.clone(),
+            approved_by: adjustment.approved_by.clone(),
+            created_at: adjustment.created_at,
+            booked_at: adjustment.booked_at,
+            order_id: adjustment.order_id,
+        }
+    }
+}
+
+impl TryFrom<AdjustmentRow> for Adjustment {
+    type Error = StorageError;
+
+    fn try_from(row: AdjustmentRow) -> Result<Self, StorageError> {
+        Ok(Self {
+            id: row.id,
+            customer: customer_from_column(&row.customer_id)?,
+            currency: currency_from_column(&row.currency)?,
+            product: Product::from_column(&row.product),
+            amount: row.amount,
+            reason: row.reason,
+            second_needed: row.second_needed,
+            proposed_by: row.proposed_by,
+            approved_by: row.approved_by,
+            created_at: row.created_at,
+            booked_at: row.booked_at,
+            order_id: row.order_id,
+        })
+    }
+}
+
+/// Writes a new adjustment, or the changes of a known one. A CHECK refuses the proposer as approver where a second
+/// operator is needed.
 ///
 /// # Errors
-/// Of the database, which refuses the proposer where a second operator is needed.
+/// Database errors.
 pub async fn save(conn: &mut AsyncPgConnection, adjustment: &Adjustment) -> Result<(), StorageError> {
     diesel::insert_into(adjustments::table)
-        .values(adjustment)
+        .values(AdjustmentRow::from(adjustment))
         .on_conflict(adjustments::id)
         .do_update()
-        .set(adjustment)
+        .set(AdjustmentRow::from(adjustment))
         .execute(conn)
         .await?;
     Ok(())
 }
 
-/// The reversal of an order's approval. The caller holds the order's lock.
+/// The adjustment that reverses an order's approval. The caller holds the order's lock.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn of_order(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<Option<Adjustment>, StorageError> {
-    Ok(adjustments::table
+    let row: Option<AdjustmentRow> = adjustments::table
         .filter(adjustments::order_id.eq(order_id))
-        .select(Adjustment::as_select())
+        .select(AdjustmentRow::as_select())
         .first(conn)
         .await
-        .optional()?)
+        .optional()?;
+    row.map(Adjustment::try_from).transpose()
 }

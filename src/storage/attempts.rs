@@ -1,111 +1,163 @@
-//! Attempts to have an order paid: one is alive at a time.
+//! Attempts to have an order paid. One attempt of an order is open at a time.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel::sql_types::Timestamptz;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::StorageError;
+use super::columns::{corrupt, provider_from_column};
 use super::orders::seconds;
-use super::schema::{attempts, order_events};
-use crate::domain::order::{DECLINED, OrderStatus};
+use super::schema::attempts;
+use crate::domain::attempt::{Attempt, AttemptStatus, NextAction};
+use crate::domain::payment::ProviderName;
 
-/// A try to have an order paid.
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable)]
+#[derive(Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = attempts)]
-pub struct Attempt {
-    pub order_id: Uuid,
-    pub n: i32,
-    pub provider: String,
-    /// Order and attempt, and how often taking the money was declined, where it was: a call with a key whose answer
-    /// is final may be answered from memory for ever, so what comes after a decline has a key of its own. An answer
-    /// that leaves the outcome open changes nothing.
-    pub request_key: String,
-    /// As it was when the order was made.
-    pub customer_email: Option<String>,
-    pub provider_reference: Option<String>,
-    pub next_action: Option<serde_json::Value>,
-    /// `open`, `dead` or `paid`.
-    pub status: String,
-    pub created_at: DateTime<Utc>,
-    pub sent_at: Option<DateTime<Utc>>,
-    pub leased_until: Option<DateTime<Utc>>,
+struct AttemptRow {
+    order_id: Uuid,
+    n: i32,
+    provider: String,
+    request_key: String,
+    customer_email: Option<String>,
+    provider_reference: Option<String>,
+    next_action: Option<Value>,
+    status: String,
+    created_at: DateTime<Utc>,
+    sent_at: Option<DateTime<Utc>>,
+    leased_until: Option<DateTime<Utc>>,
+}
+
+impl From<&Attempt> for AttemptRow {
+    fn from(attempt: &Attempt) -> Self {
+        Self {
+            order_id: attempt.order_id,
+            n: attempt.n,
+            provider: attempt.provider.as_str().to_owned(),
+            request_key: attempt.request_key.clone(),
+            customer_email: attempt.customer_email.clone(),
+            provider_reference: attempt.provider_reference.clone(),
+            next_action: attempt.next_action.as_ref().map(action_to_column),
+            status: attempt.status.as_str().to_owned(),
+            created_at: attempt.created_at,
+            sent_at: attempt.sent_at,
+            leased_until: attempt.leased_until,
+        }
+    }
+}
+
+impl TryFrom<AttemptRow> for Attempt {
+    type Error = StorageError;
+
+    fn try_from(row: AttemptRow) -> Result<Self, StorageError> {
+        Ok(Self {
+            order_id: row.order_id,
+            n: row.n,
+            provider: provider_from_column(&row.provider)?,
+            request_key: row.request_key,
+            customer_email: row.customer_email,
+            provider_reference: row.provider_reference,
+            next_action: row.next_action.map(action_from_column).transpose()?,
+            status: AttemptStatus::parse(&row.status).ok_or_else(|| corrupt("attempt status", &row.status))?,
+            created_at: row.created_at,
+            sent_at: row.sent_at,
+            leased_until: row.leased_until,
+        })
+    }
+}
+
+fn action_to_column(action: &NextAction) -> Value {
+    match action {
+        NextAction::Redirect { url } => json!({"type": "redirect", "redirect": {"url": url}}),
+        NextAction::ClientSecret { value, publishable_key } => json!({
+            "type": "client_secret",
+            "client_secret": {"value": value, "publishable_key": publishable_key},
+        }),
+        NextAction::BankTransfer => json!({"type": "bank_transfer"}),
+    }
+}
+
+/// The error names no value: a client secret may stand in the column.
+fn action_from_column(column: Value) -> Result<NextAction, StorageError> {
+    let text = |pointer: &str| {
+        let value = column.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        value.ok_or_else(|| corrupt("next action without", pointer))
+    };
+    match text("/type")?.as_str() {
+        "redirect" => Ok(NextAction::Redirect { url: text("/redirect/url")? }),
+        "client_secret" => Ok(NextAction::ClientSecret {
+            value: text("/client_secret/value")?,
+            publishable_key: text("/client_secret/publishable_key")?,
+        }),
+        "bank_transfer" => Ok(NextAction::BankTransfer),
+        other => Err(corrupt("next action of type", other)),
+    }
 }
 
 /// # Errors
-/// Of the database; a second open attempt violates `attempts_one_alive`.
-pub async fn insert_attempt(conn: &mut AsyncPgConnection, attempt: &Attempt) -> Result<(), StorageError> {
-    diesel::insert_into(attempts::table).values(attempt).execute(conn).await?;
+/// Database errors; a second open attempt violates `attempts_one_alive`.
+pub async fn insert(conn: &mut AsyncPgConnection, attempt: &Attempt) -> Result<(), StorageError> {
+    diesel::insert_into(attempts::table).values(AttemptRow::from(attempt)).execute(conn).await?;
     Ok(())
 }
 
 /// The newest attempt of an order.
 ///
 /// # Errors
-/// Of the database.
-pub async fn last_attempt(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<Option<Attempt>, StorageError> {
-    let found = attempts::table
+/// Database errors.
+pub async fn last(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<Option<Attempt>, StorageError> {
+    let row: Option<AttemptRow> = attempts::table
         .filter(attempts::order_id.eq(order_id))
         .order(attempts::n.desc())
-        .select(Attempt::as_select())
+        .select(AttemptRow::as_select())
         .first(conn)
         .await
         .optional()?;
-    let Some(mut attempt) = found else { return Ok(None) };
-    // Nothing can be declined before the provider knows of it: creating keeps its key.
-    if attempt.provider_reference.is_some() {
-        let declined: i64 = order_events::table
-            .filter(order_events::order_id.eq(order_id).and(order_events::event.eq(OrderStatus::Processing.as_str())))
-            .filter(order_events::detail.like(format!("{DECLINED}%")))
-            .count()
-            .get_result(conn)
-            .await?;
-        if declined > 0 {
-            attempt.request_key = format!("{}-{declined}", attempt.request_key);
-        }
-    }
-    Ok(Some(attempt))
+    row.map(Attempt::try_from).transpose()
 }
 
-/// The attempt that was paid, as far as we know; the newest one of an order that was paid late.
+/// The paid attempt of an order, or the newest one of an order whose money arrived late.
 ///
 /// # Errors
-/// Of the database.
-pub async fn paid_attempt(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<Option<Attempt>, StorageError> {
-    Ok(attempts::table
+/// Database errors.
+pub async fn paid_or_last(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<Option<Attempt>, StorageError> {
+    let row: Option<AttemptRow> = attempts::table
         .filter(attempts::order_id.eq(order_id))
-        .order((attempts::status.eq("paid").desc(), attempts::n.desc()))
-        .select(Attempt::as_select())
+        .order((attempts::status.eq(AttemptStatus::Paid.as_str()).desc(), attempts::n.desc()))
+        .select(AttemptRow::as_select())
         .first(conn)
         .await
-        .optional()?)
+        .optional()?;
+    row.map(Attempt::try_from).transpose()
 }
 
 /// The attempt that a provider knows by this reference.
 ///
 /// # Errors
-/// Of the database.
-pub async fn attempt_by_reference(
+/// Database errors.
+pub async fn by_reference(
     conn: &mut AsyncPgConnection,
-    provider: &str,
+    provider: ProviderName,
     reference: &str,
 ) -> Result<Option<Attempt>, StorageError> {
-    Ok(attempts::table
-        .filter(attempts::provider.eq(provider).and(attempts::provider_reference.eq(reference)))
-        .select(Attempt::as_select())
+    let row: Option<AttemptRow> = attempts::table
+        .filter(attempts::provider.eq(provider.as_str()).and(attempts::provider_reference.eq(reference)))
+        .select(AttemptRow::as_select())
         .first(conn)
         .await
-        .optional()?)
+        .optional()?;
+    row.map(Attempt::try_from).transpose()
 }
 
-/// Takes the right to call the provider for an attempt that has no reference yet; false while somebody
-/// else has it.
+/// Takes the right to call the provider for an attempt that has no reference yet. Returns false while another process
+/// has that right.
 ///
 /// # Errors
-/// Of the database.
-pub async fn lease_attempt(
+/// Database errors.
+pub async fn lease(
     conn: &mut AsyncPgConnection,
     order_id: Uuid,
     n: i32,
@@ -115,7 +167,7 @@ pub async fn lease_attempt(
     let taken = diesel::update(
         attempts::table
             .find((order_id, n))
-            .filter(attempts::status.eq("open").and(attempts::provider_reference.is_null()))
+            .filter(attempts::status.eq(AttemptStatus::Open.as_str()).and(attempts::provider_reference.is_null()))
             .filter(free),
     )
     .set((
@@ -130,8 +182,8 @@ pub async fn lease_attempt(
 /// Gives the right back after a call that failed.
 ///
 /// # Errors
-/// Of the database.
-pub async fn release_attempt(conn: &mut AsyncPgConnection, order_id: Uuid, n: i32) -> Result<(), StorageError> {
+/// Database errors.
+pub async fn release(conn: &mut AsyncPgConnection, order_id: Uuid, n: i32) -> Result<(), StorageError> {
     diesel::update(attempts::table.find((order_id, n)))
         .set(attempts::leased_until.eq(None::<DateTime<Utc>>))
         .execute(conn)
@@ -139,21 +191,21 @@ pub async fn release_attempt(conn: &mut AsyncPgConnection, order_id: Uuid, n: i3
     Ok(())
 }
 
-/// Remembers what the provider made of an attempt.
+/// Stores the provider's answer to the call that created an attempt.
 ///
 /// # Errors
-/// Of the database.
-pub async fn save_attempt(
+/// Database errors; a reference that another attempt has violates `attempts_reference_once`.
+pub async fn save_answer(
     conn: &mut AsyncPgConnection,
     order_id: Uuid,
     n: i32,
     reference: &str,
-    next_action: &serde_json::Value,
+    next_action: &NextAction,
 ) -> Result<(), StorageError> {
     diesel::update(attempts::table.find((order_id, n)))
         .set((
             attempts::provider_reference.eq(reference),
-            attempts::next_action.eq(next_action),
+            attempts::next_action.eq(action_to_column(next_action)),
             attempts::leased_until.eq(None::<DateTime<Utc>>),
         ))
         .execute(conn)
@@ -161,14 +213,36 @@ pub async fn save_attempt(
     Ok(())
 }
 
-/// Ends the open attempt of an order.
+/// Ends the open attempt of an order, if there is one.
 ///
 /// # Errors
-/// Of the database.
-pub async fn close_attempt(conn: &mut AsyncPgConnection, order_id: Uuid, paid: bool) -> Result<(), StorageError> {
-    diesel::update(attempts::table.filter(attempts::order_id.eq(order_id).and(attempts::status.eq("open"))))
-        .set(attempts::status.eq(if paid { "paid" } else { "dead" }))
-        .execute(conn)
-        .await?;
+/// Database errors.
+pub async fn close(conn: &mut AsyncPgConnection, order_id: Uuid, end: AttemptStatus) -> Result<(), StorageError> {
+    let open = attempts::order_id.eq(order_id).and(attempts::status.eq(AttemptStatus::Open.as_str()));
+    diesel::update(attempts::table.filter(open)).set(attempts::status.eq(end.as_str())).execute(conn).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_next_action_is_read_back_as_it_was_written() {
+        for action in [
+            NextAction::Redirect { url: "https://example.com/pay".to_owned() },
+            NextAction::ClientSecret { value: "pi_1_secret_2".to_owned(), publishable_key: "pk_test".to_owned() },
+            NextAction::BankTransfer,
+        ] {
+            assert_eq!(action_from_column(action_to_column(&action)).unwrap(), action);
+        }
+    }
+
+    #[test]
+    fn an_unreadable_next_action_is_an_error_that_shows_no_secret() {
+        let column = json!({"type": "client_secret", "client_secret": {"value": "pi_1_secret_2"}});
+        let error = action_from_column(column).unwrap_err().to_string();
+        assert!(error.contains("/client_secret/publishable_key") && !error.contains("pi_1"), "{error}");
+    }
 }

@@ -11,6 +11,7 @@ use super::StorageError;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::EntryKind;
 use crate::domain::money::{Currency, Money};
+use crate::domain::payment::ProviderName;
 
 /// The error for a column that holds `value`.
 pub(super) fn corrupt(column: &str, value: impl Display) -> StorageError {
@@ -31,4 +32,8 @@ pub(super) fn customer_from_column(id: &str) -> Result<CustomerId, StorageError>
 
 pub(super) fn entry_kind_from_column(code: i16) -> Result<EntryKind, StorageError> {
     EntryKind::from_code(code).ok_or_else(|| corrupt("entry kind", code))
+}
+
+pub(super) fn provider_from_column(name: &str) -> Result<ProviderName, StorageError> {
+    name.parse().map_err(|()| corrupt("provider", name))
 }

@@ -7,130 +7,154 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
+use super::columns::{corrupt, currency_from_column, customer_from_column, provider_from_column};
 use super::schema::disputes;
-use crate::domain::payment::DisputeStatus;
+use crate::domain::dispute::{Dispute, DisputeFilter};
+use crate::domain::payment::{DisputeStatus, ProviderName};
 
-/// A dispute as the table has it.
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
+#[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = disputes, treat_none_as_null = true)]
-pub struct Dispute {
-    pub id: Uuid,
-    pub payment_id: Option<Uuid>,
-    pub order_id: Option<Uuid>,
-    /// Whose wallet it moves; none for a payment that served no order.
-    pub customer_id: Option<String>,
-    pub provider: String,
-    /// The provider's own id.
-    pub dispute_id: String,
-    pub currency: String,
-    pub amount: Decimal,
-    pub status: String,
-    pub reason: Option<String>,
-    pub taken_back: Decimal,
-    pub bonus_taken: Decimal,
-    pub restored: bool,
-    pub created_at: DateTime<Utc>,
-    pub updated_at: DateTime<Utc>,
+struct DisputeRow {
+    id: Uuid,
+    payment_id: Uuid,
+    order_id: Option<Uuid>,
+    customer_id: Option<String>,
+    provider: String,
+    dispute_id: String,
+    awaits_id: bool,
+    currency: String,
+    amount: Decimal,
+    status: String,
+    reason: Option<String>,
+    taken_back: Decimal,
+    bonus_taken: Decimal,
+    restored: bool,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
 }
 
-/// The word in the column.
-#[must_use]
-pub fn status_word(status: DisputeStatus) -> &'static str {
-    match status {
-        DisputeStatus::Open => "open",
-        DisputeStatus::Won => "won",
-        DisputeStatus::Lost => "lost",
+impl From<&Dispute> for DisputeRow {
+    fn from(dispute: &Dispute) -> Self {
+        Self {
+            id: dispute.id,
+            payment_id: dispute.payment_id,
+            order_id: dispute.order_id,
+            customer_id: dispute.customer.as_ref().map(|customer| customer.as_str().to_owned()),
+            provider: dispute.provider.as_str().to_owned(),
+            dispute_id: dispute.dispute_id.clone(),
+            awaits_id: dispute.awaits_id,
+            currency: dispute.currency.code().to_owned(),
+            amount: dispute.amount,
+            status: dispute.status.as_str().to_owned(),
+            reason: dispute.reason.clone(),
+            taken_back: dispute.taken_back,
+            bonus_taken: dispute.bonus_taken,
+            restored: dispute.restored,
+            created_at: dispute.created_at,
+            updated_at: dispute.updated_at,
+        }
     }
 }
 
-impl Dispute {
-    /// # Errors
-    /// [`StorageError::Corrupt`] for a status that nobody writes.
-    pub fn state(&self) -> Result<DisputeStatus, StorageError> {
-        [DisputeStatus::Open, DisputeStatus::Won, DisputeStatus::Lost]
-            .into_iter()
-            .find(|status| status_word(*status) == self.status)
-            .ok_or_else(|| StorageError::Corrupt(format!("dispute {}: status {}", self.id, self.status)))
+impl TryFrom<DisputeRow> for Dispute {
+    type Error = StorageError;
+
+    fn try_from(row: DisputeRow) -> Result<Self, StorageError> {
+        Ok(Self {
+            id: row.id,
+            payment_id: row.payment_id,
+            order_id: row.order_id,
+            customer: row.customer_id.as_deref().map(customer_from_column).transpose()?,
+            provider: provider_from_column(&row.provider)?,
+            dispute_id: row.dispute_id,
+            awaits_id: row.awaits_id,
+            currency: currency_from_column(&row.currency)?,
+            amount: row.amount,
+            status: DisputeStatus::parse(&row.status).ok_or_else(|| corrupt("dispute status", &row.status))?,
+            reason: row.reason,
+            taken_back: row.taken_back,
+            bonus_taken: row.bonus_taken,
+            restored: row.restored,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
     }
 }
 
 /// # Errors
-/// Of the database; one that is known violates `disputes_once`.
+/// Database errors; one that is known violates `disputes_once`.
 pub async fn insert(conn: &mut AsyncPgConnection, dispute: &Dispute) -> Result<(), StorageError> {
-    diesel::insert_into(disputes::table).values(dispute).execute(conn).await?;
+    diesel::insert_into(disputes::table).values(DisputeRow::from(dispute)).execute(conn).await?;
     Ok(())
 }
 
 /// Writes a dispute that was locked by [`lock`].
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn update(conn: &mut AsyncPgConnection, dispute: &Dispute) -> Result<(), StorageError> {
-    diesel::update(disputes::table.find(dispute.id)).set(dispute).execute(conn).await?;
+    diesel::update(disputes::table.find(dispute.id)).set(DisputeRow::from(dispute)).execute(conn).await?;
     Ok(())
 }
 
-/// Locks a dispute by the provider's id; its order and payment are locked before.
+/// Locks a dispute by the provider's id. The caller has locked its order and its payment before.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn lock(
     conn: &mut AsyncPgConnection,
-    provider: &str,
+    provider: ProviderName,
     dispute_id: &str,
 ) -> Result<Option<Dispute>, StorageError> {
-    Ok(disputes::table
-        .filter(disputes::provider.eq(provider).and(disputes::dispute_id.eq(dispute_id)))
-        .select(Dispute::as_select())
+    let row: Option<DisputeRow> = disputes::table
+        .filter(disputes::provider.eq(provider.as_str()).and(disputes::dispute_id.eq(dispute_id)))
+        .select(DisputeRow::as_select())
         .for_update()
         .first(conn)
         .await
-        .optional()?)
+        .optional()?;
+    row.map(Dispute::try_from).transpose()
 }
 
-/// The disputes of a payment that the caller has locked, the one that changed last first.
+/// The disputes of a payment that the caller has locked. The one that changed last comes first.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn of_payment(conn: &mut AsyncPgConnection, payment_id: Uuid) -> Result<Vec<Dispute>, StorageError> {
-    Ok(disputes::table
+    let rows: Vec<DisputeRow> = disputes::table
         .filter(disputes::payment_id.eq(payment_id))
         .order((disputes::updated_at.desc(), disputes::id.desc()))
-        .select(Dispute::as_select())
+        .select(DisputeRow::as_select())
         .load(conn)
-        .await?)
+        .await?;
+    rows.into_iter().map(Dispute::try_from).collect()
 }
 
-/// What a list is narrowed to.
-#[derive(Debug, Default, Clone)]
-pub struct DisputeFilter {
-    pub statuses: Vec<String>,
-    pub order_id: Option<Uuid>,
-    pub customer: Option<String>,
-}
-
-/// Disputes, newest first, after a position in that order.
+/// A page of disputes, newest first. `after` is the position of the last dispute of the page before.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn list(
     conn: &mut AsyncPgConnection,
     filter: &DisputeFilter,
     after: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
 ) -> Result<Vec<Dispute>, StorageError> {
-    let mut query = disputes::table.select(Dispute::as_select()).into_boxed();
+    let mut query = disputes::table.select(DisputeRow::as_select()).into_boxed();
     if !filter.statuses.is_empty() {
-        query = query.filter(disputes::status.eq_any(filter.statuses.clone()));
+        let statuses: Vec<&str> = filter.statuses.iter().map(|status| status.as_str()).collect();
+        query = query.filter(disputes::status.eq_any(statuses));
     }
     if let Some(order_id) = filter.order_id {
         query = query.filter(disputes::order_id.eq(order_id));
     }
     if let Some(customer) = &filter.customer {
-        query = query.filter(disputes::customer_id.eq(customer.clone()));
+        query = query.filter(disputes::customer_id.eq(customer.as_str()));
     }
     if let Some((at, id)) = after {
         query = query.filter(disputes::created_at.lt(at).or(disputes::created_at.eq(at).and(disputes::id.lt(id))));
     }
-    Ok(query.order((disputes::created_at.desc(), disputes::id.desc())).limit(limit).load(conn).await?)
+    let rows: Vec<DisputeRow> =
+        query.order((disputes::created_at.desc(), disputes::id.desc())).limit(limit).load(conn).await?;
+    rows.into_iter().map(Dispute::try_from).collect()
 }

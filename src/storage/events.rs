@@ -31,7 +31,7 @@ pub async fn order_updated(conn: &mut AsyncPgConnection, order: &Order) -> Resul
             events::kind.eq(EventKind::OrderUpdated.as_str()),
             events::data.eq(json!({
                 "order_id": IdKind::TopUpOrder.show(order.id),
-                "status": order.status.as_str(),
+                "status": order.status().as_str(),
                 "channel": order.channel.as_str(),
                 "currency": order.currency.code(),
                 "amount": format_amount(order.amount, order.currency),

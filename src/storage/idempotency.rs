@@ -1,4 +1,4 @@
-//! Idempotency keys.
+//! Idempotency keys: each one names what an earlier request with this key made.
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -13,14 +13,14 @@ diesel::define_sql_function! {
     fn hashtextextended(text: Text, seed: diesel::sql_types::BigInt) -> diesel::sql_types::BigInt;
 }
 diesel::define_sql_function! {
-    /// Takes a lock until the transaction ends, or answers false at once.
+    /// Takes a lock until the transaction ends. Returns false at once when another transaction holds it.
     fn pg_try_advisory_xact_lock(key: diesel::sql_types::BigInt) -> diesel::sql_types::Bool;
 }
 
-/// Takes the key for this transaction, without waiting.
+/// Takes the key for this transaction. Returns false at once when another transaction has it.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn try_lock(
     conn: &mut AsyncPgConnection,
     caller: &str,
@@ -31,10 +31,10 @@ pub async fn try_lock(
     Ok(diesel::select(pg_try_advisory_xact_lock(hashtextextended(scope, 0))).get_result(conn).await?)
 }
 
-/// The fingerprint and resource of a known key.
+/// The request fingerprint and the resource of a known key.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn find(
     conn: &mut AsyncPgConnection,
     caller: &str,
@@ -49,10 +49,10 @@ pub async fn find(
         .optional()?)
 }
 
-/// Remembers a key.
+/// Records a key with what it made.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn insert(
     conn: &mut AsyncPgConnection,
     caller: &str,

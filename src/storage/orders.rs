@@ -8,10 +8,14 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::StorageError;
+use super::columns::{corrupt, currency_from_column, customer_from_column, provider_from_column};
 use super::schema::{order_events, top_up_orders as orders};
-use super::{StorageError, currency_from_column};
 use crate::domain::customer::CustomerId;
-use crate::domain::order::{DECLINED, Order, OrderStatus, Remitter};
+use crate::domain::order::{
+    Awaited, Completion, FailedBy, Order, OrderFilter, OrderState, OrderStatus, Remitter, TimelineEntry,
+};
+use crate::domain::payment::CardFlow;
 use crate::domain::product::Product;
 
 #[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
@@ -25,7 +29,11 @@ struct OrderRow {
     provider: String,
     merchant_account: String,
     status: String,
+    awaiting: Option<String>,
+    failed_by: Option<String>,
     reason: Option<String>,
+    declines: i32,
+    held_for_review: bool,
     amount: Decimal,
     fee: Decimal,
     tax: Decimal,
@@ -56,38 +64,51 @@ struct OrderRow {
 impl From<&Order> for OrderRow {
     fn from(order: &Order) -> Self {
         let remitter = order.remitter.as_ref();
+        let completion = order.completion();
+        let awaiting = match order.state {
+            OrderState::Processing(awaited) => Some(awaited.as_str().to_owned()),
+            _ => None,
+        };
+        let failed_by = match order.state {
+            OrderState::Failed(by) => Some(by.as_str().to_owned()),
+            _ => None,
+        };
         Self {
             id: order.id,
             customer_id: order.customer.as_str().to_owned(),
             currency: order.currency.code().to_owned(),
             product: order.product.as_column().to_owned(),
             channel: order.channel.as_str().to_owned(),
-            provider: order.provider.clone(),
+            provider: order.provider.as_str().to_owned(),
             merchant_account: order.merchant_account.clone(),
-            status: order.status.as_str().to_owned(),
+            status: order.status().as_str().to_owned(),
+            awaiting,
+            failed_by,
             reason: order.reason.clone(),
+            declines: order.declines,
+            held_for_review: order.held_for_review,
             amount: order.amount,
             fee: order.fee,
             tax: order.tax,
             bonus: order.bonus,
             credited_amount: order.credited_amount,
-            received_amount: order.received_amount,
+            received_amount: completion.map(|completion| completion.received),
             refunded_amount: order.refunded_amount,
             reference: order.reference.clone(),
             agreement_version: order.agreement_version.clone(),
             return_url: order.return_url.clone(),
-            card_flow: order.card_flow.clone(),
+            card_flow: order.card_flow.map(|flow| flow.as_str().to_owned()),
             remitter_name: remitter.map(|remitter| remitter.name.clone()),
             remitter_bank: remitter.map(|remitter| remitter.bank.clone()),
             remarks: remitter.and_then(|remitter| remitter.remarks.clone()),
             bank_account_id: order.bank_account_id,
             vnpay_bank_code: order.vnpay_bank_code.clone(),
-            payer_ip: order.payer_ip.clone(),
+            payer_ip: order.payer_ip.to_string(),
             locale: order.locale.clone(),
             created_at: order.created_at,
             expires_at: order.expires_at,
             updated_at: order.updated_at,
-            completed_at: order.completed_at,
+            completed_at: completion.map(|completion| completion.at),
             ask_at: order.ask_at,
             asked: order.asked,
             version: order.version,
@@ -96,45 +117,64 @@ impl From<&Order> for OrderRow {
 }
 
 impl OrderRow {
-    fn into_order(self) -> Result<Order, StorageError> {
-        let corrupt = |what: &str| StorageError::Corrupt(format!("order {}: {what}", self.id));
-        Ok(Order {
-            customer: CustomerId::new(&self.customer_id).ok_or_else(|| corrupt("customer"))?,
-            currency: currency_from_column(&self.currency)?,
-            product: Product::from_column(&self.product),
-            channel: self.channel.parse().map_err(|()| corrupt("channel"))?,
-            status: OrderStatus::parse(&self.status).ok_or_else(|| corrupt("status"))?,
-            remitter: self.remitter_name.zip(self.remitter_bank).map(|(name, bank)| Remitter {
+    /// Reads the status together with the columns that belong to it.
+    fn state(&self) -> Option<OrderState> {
+        Some(match OrderStatus::parse(&self.status)? {
+            OrderStatus::Pending => OrderState::Pending,
+            OrderStatus::Processing => OrderState::Processing(Awaited::parse(self.awaiting.as_deref()?)?),
+            OrderStatus::Completed => {
+                OrderState::Completed(Completion { at: self.completed_at?, received: self.received_amount? })
+            }
+            OrderStatus::Cancelled => OrderState::Cancelled,
+            OrderStatus::Failed => OrderState::Failed(FailedBy::parse(self.failed_by.as_deref()?)?),
+            OrderStatus::Expired => OrderState::Expired,
+        })
+    }
+}
+
+impl TryFrom<OrderRow> for Order {
+    type Error = StorageError;
+
+    fn try_from(row: OrderRow) -> Result<Self, StorageError> {
+        let corrupt = |what: &str| StorageError::Corrupt(format!("order {}: {what}", row.id));
+        let card_flow = row.card_flow.as_deref().map(|flow| CardFlow::parse(flow).ok_or_else(|| corrupt("card_flow")));
+        Ok(Self {
+            customer: customer_from_column(&row.customer_id)?,
+            currency: currency_from_column(&row.currency)?,
+            product: Product::from_column(&row.product),
+            channel: row.channel.parse().map_err(|()| corrupt("channel"))?,
+            provider: provider_from_column(&row.provider)?,
+            state: row.state().ok_or_else(|| corrupt("status"))?,
+            card_flow: card_flow.transpose()?,
+            payer_ip: row.payer_ip.parse().map_err(|_| corrupt("payer_ip"))?,
+            remitter: row.remitter_name.zip(row.remitter_bank).map(|(name, bank)| Remitter {
                 name,
                 bank,
-                remarks: self.remarks,
+                remarks: row.remarks,
             }),
-            id: self.id,
-            provider: self.provider,
-            merchant_account: self.merchant_account,
-            reason: self.reason,
-            amount: self.amount,
-            fee: self.fee,
-            tax: self.tax,
-            bonus: self.bonus,
-            credited_amount: self.credited_amount,
-            received_amount: self.received_amount,
-            refunded_amount: self.refunded_amount,
-            reference: self.reference,
-            agreement_version: self.agreement_version,
-            return_url: self.return_url,
-            card_flow: self.card_flow,
-            bank_account_id: self.bank_account_id,
-            vnpay_bank_code: self.vnpay_bank_code,
-            payer_ip: self.payer_ip,
-            locale: self.locale,
-            created_at: self.created_at,
-            expires_at: self.expires_at,
-            updated_at: self.updated_at,
-            completed_at: self.completed_at,
-            ask_at: self.ask_at,
-            asked: self.asked,
-            version: self.version,
+            id: row.id,
+            merchant_account: row.merchant_account,
+            reason: row.reason,
+            declines: row.declines,
+            held_for_review: row.held_for_review,
+            amount: row.amount,
+            fee: row.fee,
+            tax: row.tax,
+            bonus: row.bonus,
+            credited_amount: row.credited_amount,
+            refunded_amount: row.refunded_amount,
+            reference: row.reference,
+            agreement_version: row.agreement_version,
+            return_url: row.return_url,
+            bank_account_id: row.bank_account_id,
+            vnpay_bank_code: row.vnpay_bank_code,
+            locale: row.locale,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            updated_at: row.updated_at,
+            ask_at: row.ask_at,
+            asked: row.asked,
+            version: row.version,
         })
     }
 }
@@ -142,13 +182,13 @@ impl OrderRow {
 /// The database's clock.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn clock(conn: &mut AsyncPgConnection) -> Result<DateTime<Utc>, StorageError> {
     Ok(diesel::select(now.into_sql::<Timestamptz>()).get_result(conn).await?)
 }
 
 /// # Errors
-/// Of the database; a reference that is taken violates `top_up_orders_reference_once`.
+/// Database errors; a reference that is taken violates `top_up_orders_reference_once`.
 pub async fn insert(conn: &mut AsyncPgConnection, order: &Order) -> Result<(), StorageError> {
     diesel::insert_into(orders::table).values(OrderRow::from(order)).execute(conn).await?;
     Ok(())
@@ -157,67 +197,58 @@ pub async fn insert(conn: &mut AsyncPgConnection, order: &Order) -> Result<(), S
 /// Writes an order that was locked by [`lock`].
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn update(conn: &mut AsyncPgConnection, order: &Order) -> Result<(), StorageError> {
     diesel::update(orders::table.find(order.id)).set(OrderRow::from(order)).execute(conn).await?;
     Ok(())
 }
 
-/// Reads an order; whose it is is the caller's question.
+/// Reads an order. The caller checks whose order it is.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Order>, StorageError> {
-    let row = orders::table.find(id).select(OrderRow::as_select()).first(conn).await.optional()?;
-    row.map(OrderRow::into_order).transpose()
+    let row: Option<OrderRow> = orders::table.find(id).select(OrderRow::as_select()).first(conn).await.optional()?;
+    row.map(Order::try_from).transpose()
 }
 
 /// Reads an order and locks its row until the transaction ends.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn lock(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Order>, StorageError> {
-    let row = orders::table.find(id).select(OrderRow::as_select()).for_update().first(conn).await.optional()?;
-    row.map(OrderRow::into_order).transpose()
+    let row: Option<OrderRow> =
+        orders::table.find(id).select(OrderRow::as_select()).for_update().first(conn).await.optional()?;
+    row.map(Order::try_from).transpose()
 }
 
-/// How many orders of a customer wait for money. Under an advisory lock, so that parallel creates count
-/// each other.
+/// Counts the open orders of a customer. It takes an advisory lock, so that parallel requests count each other's orders.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn count_open(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<i64, StorageError> {
     let scope = format!("open orders\n{customer}");
     diesel::select(pg_advisory_xact_lock(super::idempotency::hashtextextended(scope, 0))).execute(conn).await?;
     Ok(orders::table
-        .filter(orders::customer_id.eq(customer.as_str()).and(orders::status.eq_any(["pending", "processing"])))
+        .filter(
+            orders::customer_id
+                .eq(customer.as_str())
+                .and(orders::status.eq_any([OrderStatus::Pending.as_str(), OrderStatus::Processing.as_str()])),
+        )
         .count()
         .get_result(conn)
         .await?)
 }
 
 diesel::define_sql_function! {
-    /// Takes a lock until the transaction ends, waiting for it.
+    /// Waits for a lock and holds it until the transaction ends.
     fn pg_advisory_xact_lock(key: diesel::sql_types::BigInt) -> diesel::sql_types::Bool;
 }
 
-/// What a list is narrowed to.
-#[derive(Debug, Default, Clone)]
-pub struct OrderFilter {
-    pub customer: Option<CustomerId>,
-    pub statuses: Vec<String>,
-    pub channels: Vec<String>,
-    pub product: Option<String>,
-    pub currency: Option<String>,
-    pub created_from: Option<DateTime<Utc>>,
-    pub created_to: Option<DateTime<Utc>>,
-    pub reference: Option<String>,
-}
-
-/// Orders, newest first, after a position in that order.
+/// A page of orders, newest first. `after` is the position of the last order of the page before.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn list(
     conn: &mut AsyncPgConnection,
     filter: &OrderFilter,
@@ -229,16 +260,18 @@ pub async fn list(
         query = query.filter(orders::customer_id.eq(customer.as_str().to_owned()));
     }
     if !filter.statuses.is_empty() {
-        query = query.filter(orders::status.eq_any(filter.statuses.clone()));
+        let statuses: Vec<&str> = filter.statuses.iter().map(|status| status.as_str()).collect();
+        query = query.filter(orders::status.eq_any(statuses));
     }
     if !filter.channels.is_empty() {
-        query = query.filter(orders::channel.eq_any(filter.channels.clone()));
+        let channels: Vec<&str> = filter.channels.iter().map(|channel| channel.as_str()).collect();
+        query = query.filter(orders::channel.eq_any(channels));
     }
     if let Some(product) = &filter.product {
-        query = query.filter(orders::product.eq(product.clone()));
+        query = query.filter(orders::product.eq(product.as_column()));
     }
     if let Some(currency) = &filter.currency {
-        query = query.filter(orders::currency.eq(currency.clone()));
+        query = query.filter(orders::currency.eq(currency.code()));
     }
     if let Some(from) = filter.created_from {
         query = query.filter(orders::created_at.ge(from));
@@ -255,14 +288,14 @@ pub async fn list(
     }
     let rows: Vec<OrderRow> =
         query.order((orders::created_at.desc(), orders::id.desc())).limit(limit).load(conn).await?;
-    rows.into_iter().map(OrderRow::into_order).collect()
+    rows.into_iter().map(Order::try_from).collect()
 }
 
-/// Claims up to `limit` orders whose time to be asked about has come: their next turn is set to `lease`
-/// seconds from now, so that no other process takes them meanwhile and a crash only delays them.
+/// Claims up to `limit` orders about which a provider should be asked now. Their next question is set to
+/// `lease_seconds` from now. Therefore no other process takes them meanwhile, and a crash only delays them.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn claim_to_ask(
     conn: &mut AsyncPgConnection,
     limit: i64,
@@ -285,17 +318,17 @@ pub async fn claim_to_ask(
         .returning(OrderRow::as_returning())
         .get_results(conn)
         .await?;
-    rows.into_iter().map(OrderRow::into_order).collect()
+    rows.into_iter().map(Order::try_from).collect()
 }
 
 pub(super) fn seconds(n: i32) -> diesel::pg::data_types::PgInterval {
     diesel::pg::data_types::PgInterval::from_microseconds(i64::from(n) * 1_000_000)
 }
 
-/// Sets when an order is asked about next; `None`: not any more.
+/// Sets when the provider is asked next about an order. `None`: it is asked no more.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn schedule(
     conn: &mut AsyncPgConnection,
     id: Uuid,
@@ -305,17 +338,16 @@ pub async fn schedule(
     Ok(())
 }
 
-/// Orders that wait for their payer ([`Order::awaits_payer`]) and whose time is over.
+/// Orders that wait for their payer ([`Order::awaits_payer`]) although their time is over.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn overdue(conn: &mut AsyncPgConnection, limit: i64) -> Result<Vec<Uuid>, StorageError> {
+    let awaits_payer = orders::status
+        .eq(OrderStatus::Pending.as_str())
+        .or(orders::awaiting.eq(Awaited::Payer.as_str()).assume_not_null());
     Ok(orders::table
-        .filter(
-            orders::status
-                .eq("pending")
-                .or(orders::status.eq("processing").and(orders::reason.like(format!("{DECLINED}%")).assume_not_null())),
-        )
+        .filter(awaits_payer)
         .filter(orders::expires_at.le(now))
         .order(orders::expires_at)
         .limit(limit)
@@ -324,22 +356,30 @@ pub async fn overdue(conn: &mut AsyncPgConnection, limit: i64) -> Result<Vec<Uui
         .await?)
 }
 
-/// One line of an order's timeline.
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
+#[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = order_events)]
-pub struct TimelineEntry {
-    pub at: DateTime<Utc>,
-    pub event: String,
-    pub status: String,
-    pub actor: String,
-    pub detail: Option<String>,
+struct TimelineRow {
+    at: DateTime<Utc>,
+    event: String,
+    status: String,
+    actor: String,
+    detail: Option<String>,
+}
+
+impl TryFrom<TimelineRow> for TimelineEntry {
+    type Error = StorageError;
+
+    fn try_from(row: TimelineRow) -> Result<Self, StorageError> {
+        let status = OrderStatus::parse(&row.status).ok_or_else(|| corrupt("status", &row.status))?;
+        Ok(Self { at: row.at, event: row.event, status, actor: row.actor, detail: row.detail })
+    }
 }
 
 /// Adds a line to an order's timeline.
 ///
 /// # Errors
-/// Of the database.
-pub async fn note(
+/// Database errors.
+pub async fn add_to_timeline(
     conn: &mut AsyncPgConnection,
     order: &Order,
     event: &str,
@@ -350,7 +390,7 @@ pub async fn note(
         .values((
             order_events::order_id.eq(order.id),
             order_events::event.eq(event),
-            order_events::status.eq(order.status.as_str()),
+            order_events::status.eq(order.status().as_str()),
             order_events::actor.eq(actor),
             order_events::detail.eq(detail),
         ))
@@ -359,24 +399,16 @@ pub async fn note(
     Ok(())
 }
 
-/// Whether a line of this kind is on an order's timeline.
-///
-/// # Errors
-/// Of the database.
-pub async fn happened(conn: &mut AsyncPgConnection, id: Uuid, event: &str) -> Result<bool, StorageError> {
-    let lines = order_events::table.filter(order_events::order_id.eq(id).and(order_events::event.eq(event)));
-    Ok(diesel::select(diesel::dsl::exists(lines)).get_result(conn).await?)
-}
-
 /// An order's timeline, oldest first.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn timeline(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Vec<TimelineEntry>, StorageError> {
-    Ok(order_events::table
+    let rows: Vec<TimelineRow> = order_events::table
         .filter(order_events::order_id.eq(id))
         .order(order_events::seq)
-        .select(TimelineEntry::as_select())
+        .select(TimelineRow::as_select())
         .load(conn)
-        .await?)
+        .await?;
+    rows.into_iter().map(TimelineEntry::try_from).collect()
 }

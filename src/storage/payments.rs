@@ -7,51 +7,128 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
+use super::columns::{currency_from_column, customer_from_column, provider_from_column};
 use super::schema::{payment_applications as applications, payments};
+use crate::domain::payment::{Application, Payment, ProviderName};
 
-/// A payment as the table has it.
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable)]
+#[derive(Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = payments)]
-pub struct Payment {
-    pub id: Uuid,
-    pub provider: String,
-    pub merchant_account: String,
-    pub payment_id: String,
-    pub currency: String,
-    pub amount: Decimal,
-    pub applied: Decimal,
-    pub refunded: Decimal,
-    pub order_id: Option<Uuid>,
-    pub unapplied_reason: Option<String>,
-    pub live: bool,
-    pub received_at: DateTime<Utc>,
+struct PaymentRow {
+    id: Uuid,
+    provider: String,
+    merchant_account: String,
+    payment_id: String,
+    currency: String,
+    amount: Decimal,
+    applied: Decimal,
+    refunded: Decimal,
+    order_id: Option<Uuid>,
+    unapplied_reason: Option<String>,
+    live: bool,
+    received_at: DateTime<Utc>,
 }
 
-/// A part of a payment that serves an order.
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable)]
+impl From<&Payment> for PaymentRow {
+    fn from(payment: &Payment) -> Self {
+        Self {
+            id: payment.id,
+            provider: payment.provider.as_str().to_owned(),
+            merchant_account: payment.merchant_account.clone(),
+            payment_id: payment.payment_id.clone(),
+            currency: payment.currency.code().to_owned(),
+            amount: payment.amount,
+            applied: payment.applied,
+            refunded: payment.refunded,
+            order_id: payment.order_id,
+            unapplied_reason: payment.unapplied_reason.clone(),
+            live: payment.live,
+            received_at: payment.received_at,
+        }
+    }
+}
+
+impl TryFrom<PaymentRow> for Payment {
+    type Error = StorageError;
+
+    fn try_from(row: PaymentRow) -> Result<Self, StorageError> {
+        Ok(Self {
+            id: row.id,
+            provider: provider_from_column(&row.provider)?,
+            merchant_account: row.merchant_account,
+            payment_id: row.payment_id,
+            currency: currency_from_column(&row.currency)?,
+            amount: row.amount,
+            applied: row.applied,
+            refunded: row.refunded,
+            order_id: row.order_id,
+            unapplied_reason: row.unapplied_reason,
+            live: row.live,
+            received_at: row.received_at,
+        })
+    }
+}
+
+#[derive(Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = applications)]
-pub struct Application {
-    pub payment_id: Uuid,
-    pub n: i32,
-    pub order_id: Option<Uuid>,
-    pub customer_id: String,
-    pub wallet_id: Uuid,
-    pub amount: Decimal,
-    pub fee: Decimal,
-    pub tax: Decimal,
-    pub applied_by: String,
-    pub applied_at: DateTime<Utc>,
-    /// Set when the approval turned out wrong; it does not count any more.
-    pub reversed_at: Option<DateTime<Utc>>,
+struct ApplicationRow {
+    payment_id: Uuid,
+    n: i32,
+    order_id: Option<Uuid>,
+    customer_id: String,
+    wallet_id: Uuid,
+    amount: Decimal,
+    fee: Decimal,
+    tax: Decimal,
+    applied_by: String,
+    applied_at: DateTime<Utc>,
+    reversed_at: Option<DateTime<Utc>>,
 }
 
-/// Records a payment; false when it is known already. A second writer waits here for the first to commit.
+impl From<&Application> for ApplicationRow {
+    fn from(application: &Application) -> Self {
+        Self {
+            payment_id: application.payment_id,
+            n: application.n,
+            order_id: application.order_id,
+            customer_id: application.customer.as_str().to_owned(),
+            wallet_id: application.wallet_id,
+            amount: application.amount,
+            fee: application.fee,
+            tax: application.tax,
+            applied_by: application.applied_by.clone(),
+            applied_at: application.applied_at,
+            reversed_at: application.reversed_at,
+        }
+    }
+}
+
+impl TryFrom<ApplicationRow> for Application {
+    type Error = StorageError;
+
+    fn try_from(row: ApplicationRow) -> Result<Self, StorageError> {
+        Ok(Self {
+            payment_id: row.payment_id,
+            n: row.n,
+            order_id: row.order_id,
+            customer: customer_from_column(&row.customer_id)?,
+            wallet_id: row.wallet_id,
+            amount: row.amount,
+            fee: row.fee,
+            tax: row.tax,
+            applied_by: row.applied_by,
+            applied_at: row.applied_at,
+            reversed_at: row.reversed_at,
+        })
+    }
+}
+
+/// Records a payment. Returns false when it is known. A second writer waits here until the first one commits.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn insert(conn: &mut AsyncPgConnection, payment: &Payment) -> Result<bool, StorageError> {
     let written = diesel::insert_into(payments::table)
-        .values(payment)
+        .values(PaymentRow::from(payment))
         .on_conflict((payments::provider, payments::merchant_account, payments::payment_id))
         .do_nothing()
         .execute(conn)
@@ -59,55 +136,62 @@ pub async fn insert(conn: &mut AsyncPgConnection, payment: &Payment) -> Result<b
     Ok(written == 1)
 }
 
+/// Writes what is applied of a locked payment, and the order that it names. A CHECK refuses to apply more than its
+/// amount.
+///
+/// # Errors
+/// Database errors.
+pub async fn update_applied(conn: &mut AsyncPgConnection, payment: &Payment) -> Result<(), StorageError> {
+    diesel::update(payments::table.find(payment.id))
+        .set((
+            payments::applied.eq(payment.applied),
+            payments::unapplied_reason.eq(&payment.unapplied_reason),
+            payments::order_id.eq(payment.order_id),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Locks a payment by its identity.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn lock(
     conn: &mut AsyncPgConnection,
-    provider: &str,
+    provider: ProviderName,
     merchant_account: &str,
     payment_id: &str,
 ) -> Result<Option<Payment>, StorageError> {
-    Ok(payments::table
+    let row: Option<PaymentRow> = payments::table
         .filter(
             payments::provider
-                .eq(provider)
+                .eq(provider.as_str())
                 .and(payments::merchant_account.eq(merchant_account))
                 .and(payments::payment_id.eq(payment_id)),
         )
-        .select(Payment::as_select())
+        .select(PaymentRow::as_select())
         .for_update()
         .first(conn)
         .await
-        .optional()?)
+        .optional()?;
+    row.map(Payment::try_from).transpose()
 }
 
 /// Locks a payment by our id.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn lock_by_id(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Payment>, StorageError> {
-    Ok(payments::table.find(id).select(Payment::as_select()).for_update().first(conn).await.optional()?)
+    let row: Option<PaymentRow> =
+        payments::table.find(id).select(PaymentRow::as_select()).for_update().first(conn).await.optional()?;
+    row.map(Payment::try_from).transpose()
 }
 
-/// The payments that name an order, oldest first.
+/// A page of payments with an unapplied rest, newest first.
 ///
 /// # Errors
-/// Of the database.
-pub async fn of_order(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<Vec<Payment>, StorageError> {
-    Ok(payments::table
-        .filter(payments::order_id.eq(order_id))
-        .order((payments::received_at, payments::id))
-        .select(Payment::as_select())
-        .load(conn)
-        .await?)
-}
-
-/// Payments with an unapplied rest, newest first.
-///
-/// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn unapplied(
     conn: &mut AsyncPgConnection,
     after: Option<(DateTime<Utc>, Uuid)>,
@@ -115,121 +199,107 @@ pub async fn unapplied(
 ) -> Result<Vec<Payment>, StorageError> {
     let mut query = payments::table
         .filter(payments::unapplied_reason.is_not_null())
-        .select(Payment::as_select())
+        .select(PaymentRow::as_select())
         .order((payments::received_at.desc(), payments::id.desc()))
         .limit(limit)
         .into_boxed();
     if let Some((at, id)) = after {
         query = query.filter(payments::received_at.lt(at).or(payments::received_at.eq(at).and(payments::id.lt(id))));
     }
-    Ok(query.load(conn).await?)
+    let rows: Vec<PaymentRow> = query.load(conn).await?;
+    rows.into_iter().map(Payment::try_from).collect()
 }
 
-/// Names the order of a locked payment that named none.
+/// Records an application of a locked payment. The payment's own figures are written by [`insert`] or
+/// [`update_applied`] in the same transaction.
 ///
 /// # Errors
-/// Of the database.
-pub async fn name_order(conn: &mut AsyncPgConnection, payment: Uuid, order_id: Uuid) -> Result<(), StorageError> {
-    diesel::update(payments::table.find(payment)).set(payments::order_id.eq(order_id)).execute(conn).await?;
+/// Database errors.
+pub async fn insert_application(conn: &mut AsyncPgConnection, application: &Application) -> Result<(), StorageError> {
+    diesel::insert_into(applications::table).values(ApplicationRow::from(application)).execute(conn).await?;
     Ok(())
 }
 
-/// Applies a part of a locked payment. The CHECK on `applied` refuses more than there is.
+/// Marks an application of a locked payment as reversed.
 ///
 /// # Errors
-/// Of the database.
-pub async fn apply(
+/// Database errors.
+pub async fn reverse_application(
     conn: &mut AsyncPgConnection,
     application: &Application,
-    unapplied_reason: Option<&str>,
-) -> Result<(), StorageError> {
-    diesel::insert_into(applications::table).values(application).execute(conn).await?;
-    diesel::update(payments::table.find(application.payment_id))
-        .set((
-            payments::applied.eq(payments::applied + application.amount),
-            payments::unapplied_reason.eq(unapplied_reason),
-        ))
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
-/// Takes an application of a locked payment back: its money is unapplied again.
-///
-/// # Errors
-/// Of the database.
-pub async fn unapply(
-    conn: &mut AsyncPgConnection,
-    application: &Application,
-    reason: &str,
     at: DateTime<Utc>,
 ) -> Result<(), StorageError> {
     diesel::update(applications::table.find((application.payment_id, application.n)))
         .set(applications::reversed_at.eq(at))
         .execute(conn)
         .await?;
-    diesel::update(payments::table.find(application.payment_id))
-        .set((payments::applied.eq(payments::applied - application.amount), payments::unapplied_reason.eq(reason)))
-        .execute(conn)
-        .await?;
     Ok(())
 }
 
-/// How many applications a payment has had, reversed ones included.
+/// The number of the next application of a locked payment. Reversed applications count as well.
 ///
 /// # Errors
-/// Of the database.
-pub async fn count_applications(conn: &mut AsyncPgConnection, payment: Uuid) -> Result<i64, StorageError> {
-    Ok(applications::table.filter(applications::payment_id.eq(payment)).count().get_result(conn).await?)
+/// Database errors.
+pub async fn next_application(conn: &mut AsyncPgConnection, payment: Uuid) -> Result<i32, StorageError> {
+    let last: Option<i32> = applications::table
+        .filter(applications::payment_id.eq(payment))
+        .select(diesel::dsl::max(applications::n))
+        .get_result(conn)
+        .await?;
+    Ok(last.map_or(1, |last| last + 1))
 }
 
-/// A payment by the provider's id alone; those are unique at the provider, whatever account it was paid to.
+/// A payment by the provider's id alone, which is unique at the provider for all its accounts.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn by_provider_id(
     conn: &mut AsyncPgConnection,
-    provider: &str,
+    provider: ProviderName,
     payment_id: &str,
 ) -> Result<Option<Payment>, StorageError> {
-    Ok(payments::table
-        .filter(payments::provider.eq(provider).and(payments::payment_id.eq(payment_id)))
+    let row: Option<PaymentRow> = payments::table
+        .filter(payments::provider.eq(provider.as_str()).and(payments::payment_id.eq(payment_id)))
         .order(payments::received_at)
-        .select(Payment::as_select())
+        .select(PaymentRow::as_select())
         .first(conn)
         .await
-        .optional()?)
+        .optional()?;
+    row.map(Payment::try_from).transpose()
 }
 
 /// Reads a payment by our id.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Payment>, StorageError> {
-    Ok(payments::table.find(id).select(Payment::as_select()).first(conn).await.optional()?)
+    let row: Option<PaymentRow> =
+        payments::table.find(id).select(PaymentRow::as_select()).first(conn).await.optional()?;
+    row.map(Payment::try_from).transpose()
 }
 
-/// The payment that completed an order; none where the approval was reversed.
+/// The application that completed an order; none when its approval was reversed.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn application_to_order(
     conn: &mut AsyncPgConnection,
     order_id: Uuid,
 ) -> Result<Option<Application>, StorageError> {
-    Ok(applications::table
+    let row: Option<ApplicationRow> = applications::table
         .filter(applications::order_id.eq(order_id).and(applications::reversed_at.is_null()))
         .order(applications::applied_at)
-        .select(Application::as_select())
+        .select(ApplicationRow::as_select())
         .first(conn)
         .await
-        .optional()?)
+        .optional()?;
+    row.map(Application::try_from).transpose()
 }
 
 /// The first order that a payment completed.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn order_served(conn: &mut AsyncPgConnection, payment: Uuid) -> Result<Option<Uuid>, StorageError> {
     let found: Option<Option<Uuid>> = applications::table
         .filter(applications::payment_id.eq(payment).and(applications::order_id.is_not_null()))
@@ -242,11 +312,11 @@ pub async fn order_served(conn: &mut AsyncPgConnection, payment: Uuid) -> Result
     Ok(found.flatten())
 }
 
-/// Moves what has been refunded of a locked payment by `amount`, back when it is negative. The CHECK refuses
-/// more than there is.
+/// Adds `amount` to what is refunded of a locked payment; a negative amount subtracts. A CHECK refuses to refund more
+/// than the payment's amount.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn add_refunded(conn: &mut AsyncPgConnection, payment: Uuid, amount: Decimal) -> Result<(), StorageError> {
     diesel::update(payments::table.find(payment))
         .set(payments::refunded.eq(payments::refunded + amount))

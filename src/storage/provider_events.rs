@@ -1,4 +1,4 @@
-//! Notifications of providers, as they came.
+//! Notifications of providers, stored as they came.
 
 use diesel::dsl::now;
 use diesel::prelude::*;
@@ -7,14 +7,14 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::StorageError;
+use super::columns::corrupt;
 use super::schema::provider_events as events;
+use crate::domain::payment::{NotificationOutcome, ProviderName};
 
-/// A verified notification, about to be processed.
-#[derive(Debug, Insertable)]
-#[diesel(table_name = events)]
-pub struct ProviderEvent<'a> {
-    pub id: Uuid,
-    pub provider: &'a str,
+/// A verified notification that is about to be processed.
+#[derive(Debug)]
+pub struct ReceivedEvent<'a> {
+    pub provider: ProviderName,
     pub event_id: &'a str,
     pub event_type: &'a str,
     pub headers: serde_json::Value,
@@ -22,37 +22,48 @@ pub struct ProviderEvent<'a> {
     pub body: &'a [u8],
 }
 
-/// Stores a notification unless its event is known; answers our id of it and, when it was processed before,
-/// what became of it.
+/// Stores a notification unless its event is known. Returns our id of the event and, when it was processed before, its
+/// outcome.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn store(
     conn: &mut AsyncPgConnection,
-    event: &ProviderEvent<'_>,
-) -> Result<(Uuid, Option<String>), StorageError> {
+    event: &ReceivedEvent<'_>,
+) -> Result<(Uuid, Option<NotificationOutcome>), StorageError> {
+    let provider = event.provider.as_str();
     diesel::insert_into(events::table)
-        .values(event)
+        .values((
+            events::id.eq(Uuid::now_v7()),
+            events::provider.eq(provider),
+            events::event_id.eq(event.event_id),
+            events::event_type.eq(event.event_type),
+            events::headers.eq(&event.headers),
+            events::query.eq(event.query),
+            events::body.eq(event.body),
+        ))
         .on_conflict((events::provider, events::event_id))
         .do_nothing()
         .execute(conn)
         .await?;
-    Ok(events::table
-        .filter(events::provider.eq(event.provider).and(events::event_id.eq(event.event_id)))
+    let (id, outcome): (Uuid, Option<String>) = events::table
+        .filter(events::provider.eq(provider).and(events::event_id.eq(event.event_id)))
         .select((events::id, events::outcome))
         .first(conn)
-        .await?)
+        .await?;
+    let read = |word: String| NotificationOutcome::parse(&word).ok_or_else(|| corrupt("notification outcome", word));
+    Ok((id, outcome.map(read).transpose()?))
 }
 
-/// Notes what became of a notification.
+/// Records the outcome of a notification.
 ///
 /// # Errors
-/// Of the database.
-pub async fn finish(conn: &mut AsyncPgConnection, id: Uuid, outcome: &str) -> Result<(), StorageError> {
+/// Database errors.
+pub async fn finish(conn: &mut AsyncPgConnection, id: Uuid, outcome: NotificationOutcome) -> Result<(), StorageError> {
     diesel::update(events::table.find(id))
         .set((
             events::processed_at.eq(now.into_sql::<Timestamptz>().nullable()),
-            events::outcome.eq(outcome),
+            events::outcome.eq(outcome.as_str()),
             events::error.eq(None::<String>),
         ))
         .execute(conn)
@@ -60,10 +71,10 @@ pub async fn finish(conn: &mut AsyncPgConnection, id: Uuid, outcome: &str) -> Re
     Ok(())
 }
 
-/// Notes that processing failed; the provider's repetition is processed again.
+/// Records that processing failed. The provider sends the notification again, and then it is processed again.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn fail(conn: &mut AsyncPgConnection, id: Uuid, error: &str) -> Result<(), StorageError> {
     diesel::update(events::table.find(id)).set(events::error.eq(error)).execute(conn).await?;
     Ok(())

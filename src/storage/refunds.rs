@@ -1,4 +1,4 @@
-//! Refunds, and what has gone back of an order in all.
+//! Refunds, and the sum of what went back of an order.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::now;
@@ -9,105 +9,161 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
+use super::columns::{corrupt, currency_from_column, customer_from_column, provider_from_column};
+use super::orders::seconds;
 use super::schema::{disputes, refunds};
-use crate::domain::refund::{Gone, RefundState};
+use crate::domain::payment::{DisputeStatus, ProviderName};
+use crate::domain::refund::{Refund, RefundFilter, RefundState, ReturnedSoFar};
 
-/// A refund as the table has it.
-#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable, AsChangeset)]
+#[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = refunds, treat_none_as_null = true)]
-pub struct Refund {
-    pub id: Uuid,
-    pub order_id: Option<Uuid>,
-    pub payment_id: Uuid,
-    /// Whose wallet it moves; none for a payment that served no order.
-    pub customer_id: Option<String>,
-    pub provider: String,
-    pub provider_refund_id: Option<String>,
-    pub currency: String,
-    pub amount: Decimal,
-    pub debited: Decimal,
-    pub bonus_taken: Decimal,
-    pub status: String,
-    pub reason: String,
-    pub failure: Option<String>,
-    pub ours: bool,
-    pub override_balance: bool,
-    pub proposed_by: String,
-    pub approved_by: Option<String>,
-    pub second_needed: bool,
-    pub created_at: DateTime<Utc>,
-    pub started_at: Option<DateTime<Utc>>,
-    pub updated_at: DateTime<Utc>,
-    pub ask_at: Option<DateTime<Utc>>,
-    pub asked: i32,
+struct RefundRow {
+    id: Uuid,
+    order_id: Option<Uuid>,
+    payment_id: Uuid,
+    customer_id: Option<String>,
+    provider: String,
+    provider_refund_id: Option<String>,
+    currency: String,
+    amount: Decimal,
+    debited: Decimal,
+    bonus_taken: Decimal,
+    status: String,
+    reason: String,
+    failure: Option<String>,
+    ours: bool,
+    override_balance: bool,
+    proposed_by: String,
+    approved_by: Option<String>,
+    second_needed: bool,
+    created_at: DateTime<Utc>,
+    started_at: Option<DateTime<Utc>>,
+    updated_at: DateTime<Utc>,
+    ask_at: Option<DateTime<Utc>>,
+    asked: i32,
 }
 
-impl Refund {
-    /// When the money set out: on approval, where one was needed.
-    #[must_use]
-    pub fn since(&self) -> DateTime<Utc> {
-        self.started_at.unwrap_or(self.created_at)
+impl From<&Refund> for RefundRow {
+    fn from(refund: &Refund) -> Self {
+        Self {
+            id: refund.id,
+            order_id: refund.order_id,
+            payment_id: refund.payment_id,
+            customer_id: refund.customer.as_ref().map(|customer| customer.as_str().to_owned()),
+            provider: refund.provider.as_str().to_owned(),
+            provider_refund_id: refund.provider_refund_id.clone(),
+            currency: refund.currency.code().to_owned(),
+            amount: refund.amount,
+            debited: refund.debited,
+            bonus_taken: refund.bonus_taken,
+            status: refund.state.as_str().to_owned(),
+            reason: refund.reason.clone(),
+            failure: refund.failure.clone(),
+            ours: refund.ours,
+            override_balance: refund.override_balance,
+            proposed_by: refund.proposed_by.clone(),
+            approved_by: refund.approved_by.clone(),
+            second_needed: refund.second_needed,
+            created_at: refund.created_at,
+            started_at: refund.started_at,
+            updated_at: refund.updated_at,
+            ask_at: refund.ask_at,
+            asked: refund.asked,
+        }
     }
+}
 
-    /// # Errors
-    /// [`StorageError::Corrupt`] for a status that nobody writes.
-    pub fn state(&self) -> Result<RefundState, StorageError> {
-        RefundState::parse(&self.status)
-            .ok_or_else(|| StorageError::Corrupt(format!("refund {}: status {}", self.id, self.status)))
+impl TryFrom<RefundRow> for Refund {
+    type Error = StorageError;
+
+    fn try_from(row: RefundRow) -> Result<Self, StorageError> {
+        Ok(Self {
+            id: row.id,
+            order_id: row.order_id,
+            payment_id: row.payment_id,
+            customer: row.customer_id.as_deref().map(customer_from_column).transpose()?,
+            provider: provider_from_column(&row.provider)?,
+            provider_refund_id: row.provider_refund_id,
+            currency: currency_from_column(&row.currency)?,
+            amount: row.amount,
+            debited: row.debited,
+            bonus_taken: row.bonus_taken,
+            state: state_from_column(&row.status)?,
+            reason: row.reason,
+            failure: row.failure,
+            ours: row.ours,
+            override_balance: row.override_balance,
+            proposed_by: row.proposed_by,
+            approved_by: row.approved_by,
+            second_needed: row.second_needed,
+            created_at: row.created_at,
+            started_at: row.started_at,
+            updated_at: row.updated_at,
+            ask_at: row.ask_at,
+            asked: row.asked,
+        })
     }
+}
+
+fn state_from_column(status: &str) -> Result<RefundState, StorageError> {
+    RefundState::parse(status).ok_or_else(|| corrupt("refund status", status))
 }
 
 /// # Errors
-/// Of the database; a provider's refund that is known violates `refunds_at_provider_once`.
+/// Database errors; a provider's refund that is known violates `refunds_at_provider_once`.
 pub async fn insert(conn: &mut AsyncPgConnection, refund: &Refund) -> Result<(), StorageError> {
-    diesel::insert_into(refunds::table).values(refund).execute(conn).await?;
+    diesel::insert_into(refunds::table).values(RefundRow::from(refund)).execute(conn).await?;
     Ok(())
 }
 
 /// Writes a refund that was locked by [`lock`].
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn update(conn: &mut AsyncPgConnection, refund: &Refund) -> Result<(), StorageError> {
-    diesel::update(refunds::table.find(refund.id)).set(refund).execute(conn).await?;
+    diesel::update(refunds::table.find(refund.id)).set(RefundRow::from(refund)).execute(conn).await?;
     Ok(())
 }
 
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Refund>, StorageError> {
-    Ok(refunds::table.find(id).select(Refund::as_select()).first(conn).await.optional()?)
+    let row: Option<RefundRow> = refunds::table.find(id).select(RefundRow::as_select()).first(conn).await.optional()?;
+    row.map(Refund::try_from).transpose()
 }
 
-/// Reads a refund and locks its row; its order and payment are locked before.
+/// Reads a refund and locks its row. The caller has locked its order and its payment before.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn lock(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Refund>, StorageError> {
-    Ok(refunds::table.find(id).select(Refund::as_select()).for_update().first(conn).await.optional()?)
+    let row: Option<RefundRow> =
+        refunds::table.find(id).select(RefundRow::as_select()).for_update().first(conn).await.optional()?;
+    row.map(Refund::try_from).transpose()
 }
 
 /// The refund that a provider knows by this id.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn by_provider_id(
     conn: &mut AsyncPgConnection,
-    provider: &str,
+    provider: ProviderName,
     provider_refund_id: &str,
 ) -> Result<Option<Refund>, StorageError> {
-    Ok(refunds::table
-        .filter(refunds::provider.eq(provider).and(refunds::provider_refund_id.eq(provider_refund_id)))
-        .select(Refund::as_select())
+    let row: Option<RefundRow> = refunds::table
+        .filter(refunds::provider.eq(provider.as_str()).and(refunds::provider_refund_id.eq(provider_refund_id)))
+        .select(RefundRow::as_select())
         .first(conn)
         .await
-        .optional()?)
+        .optional()?;
+    row.map(Refund::try_from).transpose()
 }
 
-/// Whether a refund of ours over this amount is on its way whose id at the provider we do not know yet.
+/// Whether a refund of ours over this amount is pending whose id at the provider is not known yet.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn has_unnamed(
     conn: &mut AsyncPgConnection,
     payment_id: Uuid,
@@ -119,23 +175,23 @@ pub async fn has_unnamed(
     Ok(diesel::select(diesel::dsl::exists(unnamed)).get_result(conn).await?)
 }
 
-/// What has gone back of an order, and what its wallet gave for it. The caller holds the order's lock.
+/// What went back of an order so far, and what its wallet gave for it. The caller holds the order's lock.
 ///
 /// # Errors
-/// Of the database.
-pub async fn gone(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<Gone, StorageError> {
-    let mut gone = Gone::default();
+/// Database errors.
+pub async fn returned_so_far(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<ReturnedSoFar, StorageError> {
+    let mut sum = ReturnedSoFar::default();
     let refunded: Vec<(String, Decimal, Decimal, Decimal)> = refunds::table
         .filter(refunds::order_id.eq(order_id))
         .select((refunds::status, refunds::amount, refunds::debited, refunds::bonus_taken))
         .load(conn)
         .await?;
     for (status, amount, debited, bonus) in refunded {
-        if RefundState::parse(&status).is_some_and(RefundState::is_in_force) {
-            gone.refunded += amount;
+        if state_from_column(&status)?.is_in_force() {
+            sum.refunded += amount;
         }
-        gone.debited += debited;
-        gone.bonus_taken += bonus;
+        sum.debited += debited;
+        sum.bonus_taken += bonus;
     }
     let disputed: Vec<(String, Decimal, Decimal, Decimal)> = disputes::table
         .filter(disputes::order_id.eq(order_id))
@@ -143,58 +199,53 @@ pub async fn gone(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<Gone, 
         .load(conn)
         .await?;
     for (status, amount, taken_back, bonus) in disputed {
-        if status != "won" {
-            gone.disputed += amount;
+        let status = DisputeStatus::parse(&status).ok_or_else(|| corrupt("dispute status", &status))?;
+        if status.is_in_force() {
+            sum.disputed += amount;
         }
-        gone.debited += taken_back;
-        gone.bonus_taken += bonus;
+        sum.debited += taken_back;
+        sum.bonus_taken += bonus;
     }
-    Ok(gone)
+    Ok(sum)
 }
 
-/// What a list is narrowed to.
-#[derive(Debug, Default, Clone)]
-pub struct RefundFilter {
-    pub statuses: Vec<String>,
-    pub order_id: Option<Uuid>,
-    pub customer: Option<String>,
-    pub provider: Option<String>,
-}
-
-/// Refunds, newest first, after a position in that order.
+/// A page of refunds, newest first. `after` is the position of the last refund of the page before.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn list(
     conn: &mut AsyncPgConnection,
     filter: &RefundFilter,
     after: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
 ) -> Result<Vec<Refund>, StorageError> {
-    let mut query = refunds::table.select(Refund::as_select()).into_boxed();
-    if !filter.statuses.is_empty() {
-        query = query.filter(refunds::status.eq_any(filter.statuses.clone()));
+    let mut query = refunds::table.select(RefundRow::as_select()).into_boxed();
+    if !filter.states.is_empty() {
+        let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
+        query = query.filter(refunds::status.eq_any(states));
     }
     if let Some(order_id) = filter.order_id {
         query = query.filter(refunds::order_id.eq(order_id));
     }
     if let Some(customer) = &filter.customer {
-        query = query.filter(refunds::customer_id.eq(customer.clone()));
+        query = query.filter(refunds::customer_id.eq(customer.as_str()));
     }
-    if let Some(provider) = &filter.provider {
-        query = query.filter(refunds::provider.eq(provider.clone()));
+    if let Some(provider) = filter.provider {
+        query = query.filter(refunds::provider.eq(provider.as_str()));
     }
     if let Some((at, id)) = after {
         query = query.filter(refunds::created_at.lt(at).or(refunds::created_at.eq(at).and(refunds::id.lt(id))));
     }
-    Ok(query.order((refunds::created_at.desc(), refunds::id.desc())).limit(limit).load(conn).await?)
+    let rows: Vec<RefundRow> =
+        query.order((refunds::created_at.desc(), refunds::id.desc())).limit(limit).load(conn).await?;
+    rows.into_iter().map(Refund::try_from).collect()
 }
 
-/// Claims up to `limit` refunds whose time to be asked about has come: their next turn is set to `lease`
-/// seconds from now, so that no other process takes them meanwhile and a crash only delays them.
+/// Claims up to `limit` refunds about which a provider should be asked now. Their next question is set to
+/// `lease_seconds` from now. Therefore no other process takes them meanwhile, and a crash only delays them.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn claim_to_ask(
     conn: &mut AsyncPgConnection,
     limit: i64,
@@ -209,28 +260,28 @@ pub async fn claim_to_ask(
         .skip_locked()
         .load(conn)
         .await?;
-    let lease = diesel::pg::data_types::PgInterval::from_microseconds(i64::from(lease_seconds) * 1_000_000);
-    Ok(diesel::update(refunds::table.filter(refunds::id.eq_any(due)))
+    let rows: Vec<RefundRow> = diesel::update(refunds::table.filter(refunds::id.eq_any(due)))
         .set((
-            refunds::ask_at.eq((now.into_sql::<Timestamptz>() + lease).nullable()),
+            refunds::ask_at.eq((now.into_sql::<Timestamptz>() + seconds(lease_seconds)).nullable()),
             refunds::asked.eq(refunds::asked + 1),
         ))
-        .returning(Refund::as_returning())
+        .returning(RefundRow::as_returning())
         .get_results(conn)
-        .await?)
+        .await?;
+    rows.into_iter().map(Refund::try_from).collect()
 }
 
-/// Sets when the provider is asked next, unless the refund has moved on since it was read.
+/// Sets when the provider is asked next, unless the refund has another state than when it was read.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn schedule(
     conn: &mut AsyncPgConnection,
     refund: &Refund,
     ask_at: Option<DateTime<Utc>>,
     failure: Option<&str>,
 ) -> Result<(), StorageError> {
-    diesel::update(refunds::table.find(refund.id).filter(refunds::status.eq(&refund.status)))
+    diesel::update(refunds::table.find(refund.id).filter(refunds::status.eq(refund.state.as_str())))
         .set((refunds::ask_at.eq(ask_at), refunds::failure.eq(failure)))
         .execute(conn)
         .await?;

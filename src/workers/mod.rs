@@ -1,17 +1,66 @@
-//! Loops that need no request: expire orders, ask providers about lost payments and refunds, sweep holds and grants.
+//! Work that needs no request: expiring orders, asking providers about orders and refunds, sweeping wallets.
 //!
-//! Each turn takes a bounded share of the work with `SKIP LOCKED`, so that several processes share it, and one
-//! item that fails never stops the others.
+//! Each turn of a worker takes a bounded share of the work. Several processes share the work, and an item that fails
+//! does not stop the others.
 
-use std::future::Future;
+mod turns;
+
+pub use turns::{ask_about_orders, expire_orders, sweep_wallets};
+
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::app::{App, Error, chores, refunds};
+use crate::app::{App, Error, refunds};
 
-/// The running loops.
+/// The pause after a turn that found work.
+const SHORT_PAUSE: Duration = Duration::from_millis(10);
+
+#[derive(Debug, Clone, Copy)]
+enum Worker {
+    ExpireOrders,
+    AskAboutOrders,
+    AskAboutRefunds,
+    SweepWallets,
+}
+
+impl Worker {
+    const ALL: [Self; 4] = [Self::ExpireOrders, Self::AskAboutOrders, Self::AskAboutRefunds, Self::SweepWallets];
+
+    /// Does one turn and returns how many items it found.
+    async fn turn(self, app: &App) -> Result<usize, Error> {
+        match self {
+            Self::ExpireOrders => expire_orders(app).await,
+            Self::AskAboutOrders => ask_about_orders(app).await,
+            Self::AskAboutRefunds => refunds::ask_due(app).await,
+            Self::SweepWallets => sweep_wallets(app).await,
+        }
+    }
+
+    /// Does one turn after the other until it is told to stop.
+    async fn run(self, app: App, every: Duration, mut stop: watch::Receiver<bool>) {
+        loop {
+            let found_work = match self.turn(&app).await {
+                Ok(found) => found > 0,
+                Err(error) => {
+                    tracing::warn!(worker = ?self, error = %error, "A worker's turn failed; the next turn tries again");
+                    false
+                }
+            };
+            if *stop.borrow() {
+                return;
+            }
+            let pause = if found_work { SHORT_PAUSE } else { every };
+            tokio::select! {
+                _ = stop.changed() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+}
+
+/// The running workers.
 #[derive(Debug)]
 pub struct Workers {
     stop: watch::Sender<bool>,
@@ -19,74 +68,22 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Starts all loops; `every` is the pause after a turn that found nothing to do.
+    /// Starts all workers. `every` is the pause after a turn that found no work.
     #[must_use]
     pub fn start(app: &App, every: Duration) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let spawn = |name: &'static str, task: JoinHandle<()>| {
-            tracing::debug!(worker = name, "started");
-            task
-        };
-        let tasks = vec![
-            spawn(
-                "expire_orders",
-                tokio::spawn(run("expire_orders", every, stopped.clone(), app.clone(), |app| async move {
-                    chores::expire_orders(&app).await
-                })),
-            ),
-            spawn(
-                "ask_providers",
-                tokio::spawn(run("ask_providers", every, stopped.clone(), app.clone(), |app| async move {
-                    chores::ask_providers(&app).await
-                })),
-            ),
-            spawn(
-                "ask_refunds",
-                tokio::spawn(run("ask_refunds", every, stopped.clone(), app.clone(), |app| async move {
-                    refunds::ask_due(&app).await
-                })),
-            ),
-            spawn(
-                "sweep",
-                tokio::spawn(run("sweep", every, stopped, app.clone(), |app| async move {
-                    chores::sweep_wallets(&app).await
-                })),
-            ),
-        ];
+        let start = |worker: Worker| tokio::spawn(worker.run(app.clone(), every, stopped.clone()));
+        let tasks = Worker::ALL.map(start).into();
         Self { stop, tasks }
     }
 
-    /// Lets every loop finish its turn and waits for it.
+    /// Lets every worker finish its turn and waits for it.
     pub async fn stop(self) {
         self.stop.send_replace(true);
         for task in self.tasks {
             if let Err(error) = task.await {
-                tracing::error!(error = %error, "a worker did not end properly");
+                tracing::error!(error = %error, "A worker ended with a panic");
             }
-        }
-    }
-}
-
-async fn run<F, Fut>(name: &'static str, every: Duration, mut stop: watch::Receiver<bool>, app: App, turn: F)
-where
-    F: Fn(App) -> Fut,
-    Fut: Future<Output = Result<usize, Error>>,
-{
-    loop {
-        let busy = match turn(app.clone()).await {
-            Ok(done) => done > 0,
-            Err(error) => {
-                tracing::warn!(worker = name, error = %error, "a turn failed");
-                false
-            }
-        };
-        if *stop.borrow() {
-            return;
-        }
-        let pause = if busy { Duration::from_millis(10) } else { every };
-        tokio::select! {
-            _ = stop.changed() => return,
-            () = tokio::time::sleep(pause) => {}
         }
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use topup::app::chores::sweep_wallets;
+use topup::workers::sweep_wallets;
 
 use crate::support::TestApp;
 use crate::tools::{ask, balance, flows, grant, hold, spend, until};

@@ -188,7 +188,7 @@ async fn a_declined_paypal_payment_can_be_given_up() {
     let (overdue, _) = declined(&stage).await;
     let id = overdue.id.trim_start_matches("tuo_");
     stage.execute(&format!("UPDATE top_up_orders SET expires_at = now() WHERE id = '{id}'")).await;
-    topup::app::chores::expire_orders(&stage.app.server.app).await.unwrap();
+    topup::workers::expire_orders(&stage.app.server.app).await.unwrap();
     let order = stage.is_not_credited(&overdue, "failed").await;
     assert_eq!(order["reason"], "declined, and not paid in another way in time");
     for placed in [&given_up, &overdue] {

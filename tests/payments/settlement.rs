@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
-use topup::app::chores;
+use topup::workers;
 
 use crate::signing::{stripe_event, stripe_says, vnpay_ipn, vnpay_says};
 use crate::stage::{Placed, Stage, Way, events, until};
@@ -66,7 +66,7 @@ async fn case_02_notification_return_poll_and_verify_at_the_same_instant() {
             }
         };
         let (_, verified, returned, asked) =
-            tokio::join!(told, verified, returned, chores::ask_providers(&stage.app.server.app));
+            tokio::join!(told, verified, returned, workers::ask_about_orders(&stage.app.server.app));
         asked.unwrap();
         for reply in verified {
             reply.expect(200);

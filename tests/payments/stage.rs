@@ -8,8 +8,8 @@ use diesel_async::RunQueryDsl;
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use topup::app::chores;
 use topup::config::Config;
+use topup::workers;
 
 use crate::support::{Reply, TestApp, sandbox};
 
@@ -266,14 +266,14 @@ impl Stage {
     /// Makes the worker's calls to the providers due now, and runs them.
     pub async fn worker_asks(&self) {
         self.execute("UPDATE top_up_orders SET ask_at = now() WHERE ask_at IS NOT NULL").await;
-        chores::ask_providers(&self.app.server.app).await.unwrap();
+        workers::ask_about_orders(&self.app.server.app).await.unwrap();
     }
 
     /// Lets an order expire, and runs the worker that notices it.
     pub async fn expire(&self, placed: &Placed) {
         let id = placed.id.trim_start_matches("tuo_");
         self.execute(&format!("UPDATE top_up_orders SET expires_at = now() WHERE id = '{id}'")).await;
-        chores::expire_orders(&self.app.server.app).await.unwrap();
+        workers::expire_orders(&self.app.server.app).await.unwrap();
         self.until(placed, "expired").await;
     }
 

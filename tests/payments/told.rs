@@ -26,7 +26,11 @@ async fn a_failed_order_is_completed_by_signed_money() {
     capture_behind_our_back(&stage, &paypal).await.expect(201);
     stage.mute("paypal", false).await;
     let id = paypal.id.trim_start_matches("tuo_");
-    stage.execute(&format!("UPDATE top_up_orders SET status = 'failed', reason = 'DENIED' WHERE id = '{id}'")).await;
+    stage
+        .execute(&format!(
+            "UPDATE top_up_orders SET status = 'failed', failed_by = 'provider', reason = 'DENIED' WHERE id = '{id}'"
+        ))
+        .await;
     stage.execute(&format!("UPDATE attempts SET status = 'dead' WHERE order_id = '{id}'")).await;
     stage.fault("paypal", &json!({"operation": "get_order", "kind": "html", "times": 99})).await;
     let captured = stage.deliveries(&paypal).await;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
-use topup::app::chores;
 use topup::config::{Config, SandboxMode};
+use topup::workers;
 
 use crate::stage::{Placed, Stage, Way, known_keys};
 use crate::support::TestApp;
@@ -90,7 +90,7 @@ async fn two_servers_on_one_database_share_the_work() {
     }
     stage.execute("UPDATE top_up_orders SET ask_at = now()").await;
     let (one, two) = (&stage.app.server.app, &other.server.app);
-    let asked = join_all((0..4).map(|n| chores::ask_providers(if n % 2 == 0 { one } else { two }))).await;
+    let asked = join_all((0..4).map(|n| workers::ask_about_orders(if n % 2 == 0 { one } else { two }))).await;
     asked.into_iter().for_each(|asked| assert!(asked.unwrap() <= 50));
     for one in &placed {
         stage.until(one, "completed").await;

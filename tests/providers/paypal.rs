@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use topup::domain::payment::{Channel, RefundStatus};
+use topup::domain::payment::{Channel, ProviderName, RefundStatus};
 use topup::providers::settings::{ProviderSettings, ProviderSettingsError};
 use topup::providers::{CardFlow, NextAction, PaymentProvider, ProviderError, Registry};
 use wiremock::matchers::{header, method, path};
@@ -433,12 +433,12 @@ fn settings_that_cannot_be_safe_are_refused() {
     assert_eq!(with(no_roots).unwrap_err(), ProviderSettingsError::BadRoots);
     let mut unset = complete.clone();
     unset.webhook_id = Some(String::new());
-    assert!(with(unset).unwrap().by_name("paypal").is_none());
+    assert!(with(unset).unwrap().by_name(ProviderName::PayPal).is_none());
     for (base, live) in
         [("https://api-m.paypal.com", true), ("https://api-m.sandbox.paypal.com", false), ("http://127.0.0.1:9", false)]
     {
         let mut settings = complete.clone();
         settings.base_url = base.to_owned();
-        assert_eq!(with(settings).unwrap().by_name("paypal").unwrap().is_live(), live, "{base}");
+        assert_eq!(with(settings).unwrap().by_name(ProviderName::PayPal).unwrap().is_live(), live, "{base}");
     }
 }

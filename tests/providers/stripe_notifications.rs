@@ -1,7 +1,7 @@
 //! The signed notifications of Stripe.
 
 use serde_json::{Value, json};
-use topup::domain::payment::{Channel, DisputeStatus, Fact, RefundStatus};
+use topup::domain::payment::{Channel, DisputeStatus, Fact, ProviderName, RefundStatus};
 use topup::providers::settings::{ProviderSettings, StripeSettings};
 use topup::providers::{NotificationError, PaymentProvider, Registry};
 
@@ -124,11 +124,11 @@ async fn an_empty_secret_is_no_secret() {
         let mut settings = complete.clone();
         break_it(&mut settings);
         let registry = Registry::new(&ProviderSettings { stripe: Some(settings), ..nothing() }).unwrap();
-        assert!(registry.by_channel(Channel::Card).is_none() && registry.by_name("stripe").is_none());
+        assert!(registry.by_channel(Channel::Card).is_none() && registry.by_name(ProviderName::Stripe).is_none());
         assert!(registry.by_channel(Channel::BankTransfer).is_some());
     }
     let mut settings = complete;
     settings.secret_key = "rk_live_1".into();
     let registry = Registry::new(&ProviderSettings { stripe: Some(settings), ..nothing() }).unwrap();
-    assert!(registry.by_name("stripe").unwrap().is_live());
+    assert!(registry.by_name(ProviderName::Stripe).unwrap().is_live());
 }

@@ -1,49 +1,48 @@
-//! Bank transfers: an operator states what arrived, or rejects.
+//! The approval of bank transfers: an operator states what arrived, or rejects the order.
 
-use crate::storage::Connection;
-use chrono::{NaiveDate, Utc};
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::read::{OrderView, view};
 use crate::app::idempotency::{IdempotencyKey, Made};
 use crate::app::{App, Caller, Error, settlement};
+use crate::domain::approval::{Approval, Confirmation};
 use crate::domain::money::Money;
-use crate::domain::order::{Order, OrderStatus};
-use crate::domain::payment::Channel;
-use crate::storage::approvals::{self, Approval};
+use crate::domain::order::{Awaited, FailedBy, Order, OrderState, OrderStatus};
+use crate::domain::payment::{Channel, Payment, PaymentFact, ProviderName};
 use crate::storage::catalogue::bank_accounts;
-use crate::storage::orders;
-use crate::storage::payments::{self, Payment};
 use crate::storage::transaction::transact;
+use crate::storage::{Connection, approvals, orders, payments};
 
 /// What an operator saw in the bank.
 #[derive(Debug, Clone)]
 pub struct Statement {
+    /// In the order's currency.
     pub received_amount: Decimal,
     pub bank_transaction_id: String,
-    /// Ours that it arrived on; the order's own when absent.
+    /// Our account on which it arrived. When absent, it is the order's account.
     pub bank_account_id: Option<Uuid>,
     pub received_on: NaiveDate,
     pub note: Option<String>,
-    /// The order was cancelled or rejected, and the money shall be credited all the same.
+    /// Credit the money although the order was cancelled or rejected.
     pub accept_late: bool,
 }
 
-/// What an approval came to.
+/// The result of an approval.
 #[derive(Debug, Clone)]
 pub struct Approved {
     pub order: OrderView,
-    /// True while a second operator must confirm; nothing is credited yet.
+    /// True while a second operator must confirm. Nothing is credited yet.
     pub awaiting_second: bool,
 }
 
-/// Approves a bank transfer: credits what arrived, or, above the threshold, notes the proposal until a
-/// second operator states the same. One bank transaction is credited once, whatever order it is stated for.
+/// Approves a bank transfer and credits what arrived. Above the threshold it records a proposal until a second operator
+/// states the same. One bank transaction is credited once, even when it is stated for several orders.
 ///
 /// # Errors
-/// 404; 409 `order_already_completed`, `order_not_open`, `second_operator_needed`, `approval_mismatch`,
-/// `bank_transaction_used`; 422 for figures that cannot be.
+/// 404; 409 `order_already_completed`, `order_not_open`, `second_operator_needed`, `approval_mismatch` or
+/// `bank_transaction_used`; 422 for an impossible amount or account.
 pub async fn approve(
     app: &App,
     caller: &Caller,
@@ -54,7 +53,7 @@ pub async fn approve(
     let actor = caller.actor();
     let (replayed, awaiting_second) = transact(&app.pool, async |conn| {
         if key.claim(conn).await?.is_some() {
-            let waiting = approvals::find(conn, id).await?.is_some_and(|approval| approval.approved_by.is_none());
+            let waiting = approvals::find(conn, id).await?.is_some_and(|approval| approval.confirmation.is_none());
             return Ok((true, waiting));
         }
         let mut order = orders::lock(conn, id).await?.ok_or(Error::NotFound("order"))?;
@@ -71,7 +70,7 @@ pub async fn approve(
     })
     .await?;
     let mut conn = app.pool.get().await?;
-    let order = orders::find(&mut conn, id).await?.ok_or(Error::NotFound("order"))?;
+    let order = orders::find(&mut conn, id).await?.ok_or(Error::Internal("the order that was approved"))?;
     let approved = Approved { order: view(&mut conn, order).await?, awaiting_second };
     Ok(Made { value: approved, replayed })
 }
@@ -80,11 +79,11 @@ fn check_state(order: &Order, statement: &Statement) -> Result<(), Error> {
     if order.channel != Channel::BankTransfer {
         return Err(Error::conflict("not_a_bank_transfer", "only bank transfers are approved by hand"));
     }
-    match order.status {
+    match order.status() {
         OrderStatus::Completed => {
             return Err(Error::conflict("order_already_completed", "this order has been credited"));
         }
-        // An expired order was closed by nobody, and verified money always wins.
+        // The clock closed an expired order, not a person. Verified money always wins.
         OrderStatus::Pending | OrderStatus::Processing | OrderStatus::Expired => {}
         closed if !statement.accept_late => {
             return Err(Error::conflict(
@@ -100,7 +99,7 @@ fn check_state(order: &Order, statement: &Statement) -> Result<(), Error> {
     Ok(())
 }
 
-/// True when a second operator is needed.
+/// Records the first operator's statement, and credits it where no second operator is needed. Returns whether one is.
 async fn propose(
     conn: &mut Connection,
     app: &App,
@@ -108,7 +107,10 @@ async fn propose(
     statement: &Statement,
     actor: &str,
 ) -> Result<bool, Error> {
-    let account = statement.bank_account_id.or(order.bank_account_id).ok_or(Error::NotFound("bank account"))?;
+    let account = statement
+        .bank_account_id
+        .or(order.bank_account_id)
+        .ok_or(Error::Internal("a bank account on every order by bank transfer"))?;
     let known = bank_accounts::find(conn, account)
         .await?
         .ok_or_else(|| Error::field("/bank_account_id", "unknown", "is not one of our bank accounts"))?;
@@ -116,6 +118,7 @@ async fn propose(
         return Err(Error::field("/bank_account_id", "currency_mismatch", "is in another currency than the order"));
     }
     let second_needed = app.settings.needs_second_operator(order.currency, statement.received_amount);
+    let now = orders::clock(conn).await?;
     let approval = Approval {
         order_id: order.id,
         received_amount: statement.received_amount,
@@ -125,9 +128,8 @@ async fn propose(
         note: statement.note.clone(),
         second_needed,
         proposed_by: actor.to_owned(),
-        proposed_at: Utc::now(),
-        approved_by: None,
-        approved_at: None,
+        proposed_at: now,
+        confirmation: None,
     };
     approvals::insert(conn, &approval).await?;
     if !second_needed {
@@ -135,14 +137,16 @@ async fn propose(
         return Ok(false);
     }
     let reason = "awaiting a second operator's approval".to_owned();
-    if order.status == OrderStatus::Pending {
-        settlement::move_to(conn, order, OrderStatus::Processing, Some(reason), actor).await?;
+    if order.state == OrderState::Pending {
+        let waiting = OrderState::Processing(Awaited::SecondOperator);
+        settlement::move_to(conn, order, waiting, Some(reason), actor).await?;
     } else {
-        orders::note(conn, order, "approval_proposed", actor, Some(&reason)).await?;
+        orders::add_to_timeline(conn, order, "approval_proposed", actor, Some(&reason)).await?;
     }
     Ok(true)
 }
 
+/// Credits a proposal that a second operator states in the same way.
 async fn confirm(
     conn: &mut Connection,
     order: &mut Order,
@@ -166,46 +170,45 @@ async fn confirm(
 }
 
 async fn credit(conn: &mut Connection, order: &mut Order, approval: &Approval, actor: &str) -> Result<(), Error> {
-    let merchant_account = approval.bank_account_id.as_simple().to_string();
-    let payment = Payment {
-        id: Uuid::now_v7(),
-        provider: "bank".to_owned(),
-        merchant_account: merchant_account.clone(),
+    let received = approval.received_amount;
+    let amount = Money::new(received, order.currency).map_err(|_| Error::Internal("a checked amount"))?;
+    let fact = PaymentFact {
         payment_id: approval.bank_transaction_id.clone(),
-        currency: order.currency.code().to_owned(),
-        amount: approval.received_amount,
-        applied: Decimal::ZERO,
-        refunded: Decimal::ZERO,
-        order_id: Some(order.id),
-        unapplied_reason: Some("being applied".to_owned()),
+        amount,
+        merchant_account: approval.bank_account_id.as_simple().to_string(),
         live: true,
-        received_at: Utc::now(),
     };
-    let payment = if payments::insert(conn, &payment).await? {
-        payment
-    } else {
-        // Known from the statement: what is left of it may serve this order, never more.
-        let known = payments::lock(conn, "bank", &merchant_account, &approval.bank_transaction_id)
-            .await?
-            .ok_or(Error::NotFound("payment"))?;
-        if known.amount - known.applied < approval.received_amount {
-            return Err(Error::conflict(
-                "bank_transaction_used",
-                "this bank transaction has been credited already, or less of it is left",
-            ));
-        }
-        known
-    };
-    approvals::approve(conn, order.id, actor, Utc::now()).await?;
-    orders::note(conn, order, "approved", actor, approval.note.as_deref()).await?;
-    settlement::complete(conn, order, &payment, approval.received_amount, actor).await
+    let now = orders::clock(conn).await?;
+    let mut payment = Payment::applied(ProviderName::BankTransfer, &fact, order.id, now);
+    if !payments::insert(conn, &payment).await? {
+        payment = rest_of_known_transfer(conn, &fact).await?;
+    }
+    approvals::confirm(conn, order.id, &Confirmation { by: actor.to_owned(), at: now }).await?;
+    orders::add_to_timeline(conn, order, "approved", actor, approval.note.as_deref()).await?;
+    settlement::complete(conn, order, &payment, received, actor).await
 }
 
-/// Rejects an open bank transfer, with the reason that the customer reads. Of a closed one, whose late money waits for
-/// a second operator, that proposal is withdrawn; the order stays what it was.
+/// Applies the rest of a bank transaction that is on record. It may serve another order, but never with more than its
+/// rest.
+async fn rest_of_known_transfer(conn: &mut Connection, fact: &PaymentFact) -> Result<Payment, Error> {
+    let known = payments::lock(conn, ProviderName::BankTransfer, &fact.merchant_account, &fact.payment_id).await?;
+    let mut payment = known.ok_or(Error::Internal("the payment that an insert found"))?;
+    if payment.rest() < fact.amount.amount() {
+        return Err(Error::conflict(
+            "bank_transaction_used",
+            "this bank transaction has been credited already, or less of it is left",
+        ));
+    }
+    payment.apply(fact.amount.amount());
+    payments::update_applied(conn, &payment).await?;
+    Ok(payment)
+}
+
+/// Rejects an open bank transfer; the customer reads the reason. On a closed order it withdraws the proposal to credit
+/// late money, and the order stays as it was. Rejecting twice for the same reason changes nothing.
 ///
 /// # Errors
-/// 404; 409 when there is nothing to reject, or it is not a bank transfer. Rejecting twice changes nothing.
+/// 404; 409 `not_a_bank_transfer`; 409 `order_not_open` when there is nothing to reject.
 pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Result<OrderView, Error> {
     let actor = caller.actor();
     let order = transact(&app.pool, async |conn| {
@@ -214,16 +217,18 @@ pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Resul
             return Err(Error::conflict("not_a_bank_transfer", "only bank transfers are rejected by hand"));
         }
         let withdrawn = approvals::withdraw(conn, id).await?;
-        if !order.status.is_open() {
-            let again = order.status == OrderStatus::Failed && order.reason.as_deref() == Some(reason);
+        if !order.status().is_open() {
+            let again =
+                order.state == OrderState::Failed(FailedBy::Operator) && order.reason.as_deref() == Some(reason);
             if withdrawn {
-                orders::note(conn, &order, "approval_withdrawn", &actor, Some(reason)).await?;
+                orders::add_to_timeline(conn, &order, "approval_withdrawn", &actor, Some(reason)).await?;
             } else if !again {
-                return Err(Error::conflict("order_not_open", format!("the order is {}", order.status)));
+                return Err(Error::conflict("order_not_open", format!("the order is {}", order.status())));
             }
             return Ok(order);
         }
-        settlement::move_to(conn, &mut order, OrderStatus::Failed, Some(reason.to_owned()), &actor).await?;
+        let failed = OrderState::Failed(FailedBy::Operator);
+        settlement::move_to(conn, &mut order, failed, Some(reason.to_owned()), &actor).await?;
         Ok(order)
     })
     .await?;

@@ -1,111 +1,102 @@
-//! Starting an attempt at the provider, once the order is committed.
-
-use std::net::{IpAddr, Ipv4Addr};
-
-use serde_json::json;
+//! Starting the payment of an order: the call that creates an attempt at the provider, after the order is committed.
 
 use super::cancel::end_at_provider;
 use crate::app::{App, Error, settlement};
+use crate::domain::attempt::{Attempt, AttemptStatus};
 use crate::domain::id::IdKind;
-use crate::domain::order::{Order, OrderStatus};
-use crate::providers::{AttemptRequest, Created, NextAction, ProviderError};
-use crate::storage::attempts::{self, Attempt};
-use crate::storage::orders;
+use crate::domain::order::{FailedBy, Order, OrderState, OrderStatus};
+use crate::providers::{AttemptRequest, Created, ProviderError};
 use crate::storage::transaction::transact;
+use crate::storage::{attempts, orders};
 
 /// How long one process may be calling the provider for an attempt before another one may.
 const LEASE_SECONDS: i32 = 40;
 
-/// Calls the provider for an order's open attempt, unless that has been done. A call that was cut off is
-/// repeated with the same request and the same key, so it makes the same payment.
+/// Calls the provider for an order's open attempt, unless it has answered before. A call that was cut off is repeated
+/// with the same request and the same key, so it makes the same payment.
 ///
 /// # Errors
-/// 409 while another request is calling; of the provider. When the provider refuses for good the order is
-/// failed; otherwise it stays as it was.
+/// 409 while another request is calling. Errors of the provider: a final refusal makes the order fail; after any other
+/// error it stays as it was.
 pub async fn start(app: &App, order: &Order, actor: &str) -> Result<(), Error> {
-    let attempt = {
-        let mut conn = app.pool.get().await?;
-        let Some(attempt) = attempts::last_attempt(&mut conn, order.id).await? else { return Ok(()) };
-        if attempt.provider_reference.is_some() || attempt.status != "open" || !order.status.is_open() {
-            return Ok(());
-        }
-        if !attempts::lease_attempt(&mut conn, order.id, attempt.n, LEASE_SECONDS).await? {
-            return Err(Error::conflict(
-                "idempotency_in_flight",
-                "a request with this Idempotency-Key is still being processed; try again in a moment",
-            ));
-        }
-        attempt
-    };
-    let Some(provider) = app.providers.by_name(&order.provider) else {
-        return Err(Error::Unavailable {
-            code: "channel_not_offered",
-            detail: format!("{} is not configured at the moment", order.provider),
-            retry_after_seconds: 300,
-        });
-    };
-    let made = match provider.create(&request(app, order, &attempt)?).await {
-        Ok(created) => keep(app, order, &attempt, provider.name(), &created, actor).await,
+    let Some(attempt) = lease(app, order).await? else { return Ok(()) };
+    let provider = app.providers.by_name(order.provider).ok_or_else(|| settlement::not_offered(order.provider))?;
+    let kept = match provider.create(&request(app, order, &attempt)?).await {
+        Ok(created) => keep(app, order, &attempt, &created, actor).await,
         Err(error) => Err(error.into()),
     };
-    match made {
+    match kept {
         Ok(order) => {
-            // The customer may have cancelled while we were calling.
-            if order.status == OrderStatus::Cancelled {
+            // The customer may have cancelled the order during the call.
+            if order.status() == OrderStatus::Cancelled {
                 end_at_provider(app, &order, actor).await;
             }
             Ok(())
         }
         Err(Error::Provider(error)) => {
-            let refused = matches!(error, ProviderError::Refused { .. } | ProviderError::Unsupported { .. });
-            let told = plainly(&error);
-            transact(&app.pool, async |conn| {
-                let mut order = orders::lock(conn, order.id).await?.ok_or(Error::NotFound("order"))?;
-                attempts::release_attempt(conn, order.id, attempt.n).await?;
-                if refused && order.status.is_open() {
-                    let reason = Some(told.clone());
-                    settlement::move_to(conn, &mut order, OrderStatus::Failed, reason, "system").await?;
-                } else {
-                    orders::note(conn, &order, "provider_unreachable", "system", Some(&told)).await?;
-                }
-                Ok::<_, Error>(())
-            })
-            .await?;
+            record_failure(app, order, &attempt, &error).await?;
             Err(error.into())
         }
         Err(error) => Err(error),
     }
 }
 
-/// Remembers what the provider made of an attempt. A reference that another attempt has was not made for this one,
-/// whatever else the answer leaves out.
-async fn keep(
-    app: &App,
-    order: &Order,
-    attempt: &Attempt,
-    provider: &'static str,
-    created: &Created,
-    actor: &str,
-) -> Result<Order, Error> {
-    let action = action_json(&created.next_action);
+/// Takes the right to call the provider. `None` when no call is needed.
+async fn lease(app: &App, order: &Order) -> Result<Option<Attempt>, Error> {
+    let mut conn = app.pool.get().await?;
+    let Some(attempt) = attempts::last(&mut conn, order.id).await? else { return Ok(None) };
+    let is_answered = attempt.provider_reference.is_some();
+    if is_answered || attempt.status != AttemptStatus::Open || !order.status().is_open() {
+        return Ok(None);
+    }
+    if !attempts::lease(&mut conn, order.id, attempt.n, LEASE_SECONDS).await? {
+        return Err(Error::conflict(
+            "idempotency_in_flight",
+            "a request with this Idempotency-Key is still being processed; try again in a moment",
+        ));
+    }
+    Ok(Some(attempt))
+}
+
+/// Gives the right to call back. A final refusal makes the order fail.
+async fn record_failure(app: &App, order: &Order, attempt: &Attempt, error: &ProviderError) -> Result<(), Error> {
+    let is_refused = matches!(error, ProviderError::Refused { .. } | ProviderError::Unsupported { .. });
+    let reason = customer_text(error);
+    transact(&app.pool, async |conn| {
+        let mut order = orders::lock(conn, order.id).await?.ok_or(Error::Internal("the order that is being paid"))?;
+        attempts::release(conn, order.id, attempt.n).await?;
+        if is_refused && order.status().is_open() {
+            let failed = OrderState::Failed(FailedBy::Provider);
+            settlement::move_to(conn, &mut order, failed, Some(reason.clone()), "system").await
+        } else {
+            Ok(orders::add_to_timeline(conn, &order, "provider_unreachable", "system", Some(&reason)).await?)
+        }
+    })
+    .await
+}
+
+/// Stores the provider's answer. A reference that another attempt has cannot be the answer to this one.
+async fn keep(app: &App, order: &Order, attempt: &Attempt, created: &Created, actor: &str) -> Result<Order, Error> {
     let kept = transact(&app.pool, async |conn| {
-        let order = orders::lock(conn, order.id).await?.ok_or(Error::NotFound("order"))?;
-        attempts::save_attempt(conn, order.id, attempt.n, &created.provider_reference, &action).await?;
-        orders::note(conn, &order, "payment_started", actor, None).await?;
+        let order = orders::lock(conn, order.id).await?.ok_or(Error::Internal("the order that is being paid"))?;
+        let reference = &created.provider_reference;
+        attempts::save_answer(conn, order.id, attempt.n, reference, &created.next_action).await?;
+        orders::add_to_timeline(conn, &order, "payment_started", actor, None).await?;
         Ok::<_, Error>(order)
     })
     .await;
     match kept {
         Err(Error::Storage(error)) if error.violated_unique() == Some("attempts_reference_once") => {
-            Err(ProviderError::Mismatch { provider, detail: "a reference that another order has".to_owned() }.into())
+            let detail = "a reference that another order has".to_owned();
+            Err(ProviderError::Mismatch { provider: order.provider.as_str(), detail }.into())
         }
         kept => kept,
     }
 }
 
-/// What the customer reads of a failed call. Statuses, codes and the state of our credentials are for the log, where
-/// they are written when the request is answered.
-fn plainly(error: &ProviderError) -> String {
+/// The text about a failed call that the customer reads. Status, code and the state of our credentials go to the log
+/// only.
+fn customer_text(error: &ProviderError) -> String {
     match error {
         ProviderError::Unavailable { provider, .. } | ProviderError::Mismatch { provider, .. } => {
             format!("{provider} did not answer properly; the same request can be repeated")
@@ -118,7 +109,7 @@ fn plainly(error: &ProviderError) -> String {
 }
 
 fn request(app: &App, order: &Order, attempt: &Attempt) -> Result<AttemptRequest, Error> {
-    let amount = order.money().map_err(|error| Error::field("/amount", error.code(), error.to_string()))?;
+    let amount = order.money().map_err(|_| Error::Internal("an amount of money on every order"))?;
     let shown = IdKind::TopUpOrder.show(order.id);
     let back = order.return_url.clone().unwrap_or_else(|| format!("{}/docs", app.settings.public_url));
     Ok(AttemptRequest {
@@ -127,19 +118,19 @@ fn request(app: &App, order: &Order, attempt: &Attempt) -> Result<AttemptRequest
         request_key: attempt.request_key.clone(),
         amount,
         description: format!("Top-up {}", order.reference),
-        flow: settlement::card_flow(order),
+        flow: order.card_flow.unwrap_or_default(),
         return_url: with_order(&back, &shown),
         cancel_url: with_order(&back, &shown),
         customer_email: attempt.customer_email.clone(),
         locale: order.locale.clone(),
-        payer_ip: order.payer_ip.parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        payer_ip: order.payer_ip,
         bank_code: order.vnpay_bank_code.clone(),
         created_at: attempt.created_at,
         expires_at: order.expires_at,
     })
 }
 
-/// The caller's page learns which order the payer comes back from.
+/// Adds the order's id to the query of the caller's page.
 fn with_order(url: &str, order: &str) -> String {
     url::Url::parse(url).map_or_else(
         |_| url.to_owned(),
@@ -148,16 +139,4 @@ fn with_order(url: &str, order: &str) -> String {
             url.to_string()
         },
     )
-}
-
-fn action_json(action: &NextAction) -> serde_json::Value {
-    match action {
-        NextAction::Redirect { url } => json!({"type": "redirect", "redirect": {"url": url}}),
-        NextAction::ClientSecret { value, publishable_key } => json!({
-            "type": "client_secret",
-            "client_secret": {"value": value, "publishable_key": publishable_key},
-        }),
-        // The bank's details are added from the order's account when it is shown.
-        NextAction::BankTransfer => json!({"type": "bank_transfer"}),
-    }
 }

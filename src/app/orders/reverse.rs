@@ -1,40 +1,39 @@
-//! Reversing a wrong approval: the money never came, or it was somebody else's.
+//! Reversing a wrong approval: the money never came, or it was for another order.
 //!
-//! The credit stays in the book; a compensating entry takes it back, into debt where it is spent. The bank's
-//! transfer is free again for the order that it belongs to.
+//! The credit stays in the book. A compensating entry takes it back, into debt where the money is spent. The bank
+//! transfer is unapplied again, so it can serve the right order.
 
-use chrono::Utc;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::read::{OrderView, view};
 use crate::app::idempotency::{IdempotencyKey, Made};
 use crate::app::{App, Caller, Error};
+use crate::domain::adjustment::Adjustment;
 use crate::domain::id::IdKind;
 use crate::domain::money::{Money, format_amount};
 use crate::domain::movement::OfOrder;
 use crate::domain::movement::reversed_approval::{ApprovalReversal, reversed_approval};
-use crate::domain::order::{Order, OrderStatus};
-use crate::domain::payment::Channel;
+use crate::domain::order::{Completion, Order};
+use crate::domain::payment::{Channel, Payment};
 use crate::domain::posting::PostingOutcome;
-use crate::storage::adjustments::{self, Adjustment};
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, StorageError, audit, events, ledger, orders, payments, refunds};
+use crate::storage::{Connection, StorageError, adjustments, audit, events, ledger, orders, payments, refunds};
 
-/// What a reversal came to.
+/// The result of a reversal.
 #[derive(Debug, Clone)]
 pub struct Reversed {
     pub order: OrderView,
-    /// True while a second operator must confirm; nothing is taken back yet.
+    /// True while a second operator must confirm. Nothing is taken back yet.
     pub awaiting_second: bool,
 }
 
-/// Reverses the approval of a bank transfer. Above the threshold it is a proposal until a second operator asks for
-/// the same. The order stays completed, its reason and its timeline say what happened.
+/// Reverses the approval of a bank transfer. Above the threshold it is a proposal until a second operator asks for the
+/// same. The order stays completed; its reason and its timeline say that the approval was reversed.
 ///
 /// # Errors
-/// 404; 409 `not_a_bank_transfer`, `order_not_completed`, `approval_reversed`, `second_operator_needed`, and
-/// `order_refunded` when money of it has gone back, or is on its way.
+/// 404; 409 `not_a_bank_transfer`, `order_not_completed`, `approval_reversed`, `second_operator_needed`; 409
+/// `order_refunded` when money of the order went back to the payer or is on its way.
 pub async fn reverse(
     app: &App,
     caller: &Caller,
@@ -48,12 +47,11 @@ pub async fn reverse(
             return Ok(true);
         }
         let mut order = orders::lock(conn, id).await?.ok_or(Error::NotFound("order"))?;
-        check_state(conn, &order).await?;
-        let received = order.received_amount.unwrap_or_default();
+        let completion = check_state(conn, &order).await?;
         let adjustment = match adjustments::of_order(conn, id).await? {
             None => {
-                let second_needed = app.settings.needs_second_operator(order.currency, received);
-                draft(&order, reason, second_needed, &actor)
+                let second_needed = app.settings.needs_second_operator(order.currency, completion.received);
+                draft(conn, &order, reason, second_needed, &actor).await?
             }
             Some(known) if known.booked_at.is_some() => {
                 return Err(Error::conflict("approval_reversed", "the approval of this order has been reversed"));
@@ -65,7 +63,7 @@ pub async fn reverse(
         };
         if adjustment.second_needed && adjustment.approved_by.is_none() {
             adjustments::save(conn, &adjustment).await?;
-            orders::note(conn, &order, "reversal_proposed", &actor, Some(&adjustment.reason)).await?;
+            orders::add_to_timeline(conn, &order, "reversal_proposed", &actor, Some(&adjustment.reason)).await?;
         } else {
             book(conn, &mut order, adjustment, &actor).await?;
         }
@@ -74,70 +72,61 @@ pub async fn reverse(
     })
     .await?;
     let mut conn = app.pool.get().await?;
-    let order = orders::find(&mut conn, id).await?.ok_or(Error::NotFound("order"))?;
+    let order = orders::find(&mut conn, id).await?.ok_or(Error::Internal("the order whose approval was reversed"))?;
     let awaiting_second = adjustments::of_order(&mut conn, id).await?.is_some_and(|known| known.booked_at.is_none());
     Ok(Made { value: Reversed { order: view(&mut conn, order).await?, awaiting_second }, replayed })
 }
 
-async fn check_state(conn: &mut Connection, order: &Order) -> Result<(), Error> {
+async fn check_state(conn: &mut Connection, order: &Order) -> Result<Completion, Error> {
     if order.channel != Channel::BankTransfer {
         return Err(Error::conflict("not_a_bank_transfer", "only bank transfers are approved, and reversed, by hand"));
     }
-    if order.status != OrderStatus::Completed {
-        return Err(Error::conflict("order_not_completed", format!("the order is {}", order.status)));
-    }
-    let gone = refunds::gone(conn, order.id).await?;
-    if !(gone.refunded + gone.disputed).is_zero() {
+    let Some(completion) = order.completion() else {
+        return Err(Error::conflict("order_not_completed", format!("the order is {}", order.status())));
+    };
+    let returned = refunds::returned_so_far(conn, order.id).await?;
+    if !(returned.refunded + returned.disputed).is_zero() {
         let detail = "money of this order has been refunded; reject that refund first";
         return Err(Error::conflict("order_refunded", detail));
     }
-    Ok(())
+    Ok(completion)
 }
 
-fn draft(order: &Order, reason: &str, second_needed: bool, actor: &str) -> Adjustment {
-    Adjustment {
+async fn draft(
+    conn: &mut Connection,
+    order: &Order,
+    reason: &str,
+    second_needed: bool,
+    actor: &str,
+) -> Result<Adjustment, Error> {
+    Ok(Adjustment {
         id: Uuid::now_v7(),
-        customer_id: order.customer.as_str().to_owned(),
-        currency: order.currency.code().to_owned(),
-        product: order.product.as_column().to_owned(),
+        customer: order.customer.clone(),
+        currency: order.currency,
+        product: order.product.clone(),
         amount: -order.credited_amount,
         reason: reason.to_owned(),
         second_needed,
         proposed_by: actor.to_owned(),
         approved_by: None,
-        created_at: Utc::now(),
+        created_at: orders::clock(conn).await?,
         booked_at: None,
         order_id: Some(order.id),
-    }
+    })
 }
 
-/// Takes back what was credited and what is left of the bonus, frees the transfer, and puts it on record.
+/// Takes back the credit and what is left of the bonus, and unapplies the transfer.
 async fn book(conn: &mut Connection, order: &mut Order, adjustment: Adjustment, actor: &str) -> Result<(), Error> {
     let corrupt = |what: &str| StorageError::Corrupt(format!("completed order {} without {what}", order.id));
     let applied = payments::application_to_order(conn, order.id).await?.ok_or_else(|| corrupt("an application"))?;
-    let payment = payments::lock_by_id(conn, applied.payment_id).await?.ok_or_else(|| corrupt("a payment"))?;
-    let bonus = ledger::grant_of_order(conn, &order.customer, order.id).await?;
+    let mut payment = payments::lock_by_id(conn, applied.payment_id).await?.ok_or_else(|| corrupt("a payment"))?;
+    take_back(conn, order, &adjustment, &payment).await?;
 
-    let shown = IdKind::TopUpOrder.show(order.id);
-    let money =
-        |amount| Money::new(amount, order.currency).map_err(|_| Error::Internal("a share of an order is money"));
-    let reversal = ApprovalReversal {
-        adjustment_id: adjustment.id,
-        reason: &adjustment.reason,
-        bank_account: &payment.merchant_account,
-    };
-    let bonus = bonus.map(|grant_id| Ok::<_, Error>((grant_id, money(order.bonus)?))).transpose()?;
-    let postings = reversed_approval(OfOrder::from(&*order), reversal, money(order.credited_amount)?, bonus);
-    for outcome in ledger::post(conn, &postings).await? {
-        match outcome {
-            PostingOutcome::Booked(_) => {}
-            PostingOutcome::Replayed(_) => return Err(Error::conflict("already_booked", "this was booked before")),
-            PostingOutcome::Refused(refusal) => return Err(Error::refused(refusal)),
-        }
-    }
     let now = orders::clock(conn).await?;
-    let why = format!("the approval of {shown} was reversed: {}", adjustment.reason);
-    payments::unapply(conn, &applied, &why, now).await?;
+    let shown = IdKind::TopUpOrder.show(order.id);
+    payment.unapply(applied.amount, format!("the approval of {shown} was reversed: {}", adjustment.reason));
+    payments::update_applied(conn, &payment).await?;
+    payments::reverse_application(conn, &applied, now).await?;
     let adjustment = Adjustment { booked_at: Some(now), ..adjustment };
     adjustments::save(conn, &adjustment).await?;
 
@@ -147,15 +136,55 @@ async fn book(conn: &mut Connection, order: &mut Order, adjustment: Adjustment, 
     orders::update(conn, order).await?;
     let taken = format_amount(order.credited_amount, order.currency);
     let detail = format!("{taken} {} taken back: {}", order.currency, adjustment.reason);
-    orders::note(conn, order, "approval_reversed", actor, Some(&detail)).await?;
+    orders::add_to_timeline(conn, order, "approval_reversed", actor, Some(&detail)).await?;
     events::order_updated(conn, order).await?;
+    audit(conn, order, &adjustment, &payment, actor).await
+}
+
+/// Books the entries that take back the credit and the bonus.
+async fn take_back(
+    conn: &mut Connection,
+    order: &Order,
+    adjustment: &Adjustment,
+    payment: &Payment,
+) -> Result<(), Error> {
+    let money =
+        |amount| Money::new(amount, order.currency).map_err(|_| Error::Internal("an amount for each part of an order"));
+    let reversal = ApprovalReversal {
+        adjustment_id: adjustment.id,
+        reason: &adjustment.reason,
+        bank_account: &payment.merchant_account,
+    };
+    let bonus = match ledger::grant_of_order(conn, &order.customer, order.id).await? {
+        Some(grant_id) => Some((grant_id, money(order.bonus)?)),
+        None => None,
+    };
+    let postings = reversed_approval(OfOrder::from(order), reversal, money(order.credited_amount)?, bonus);
+    for outcome in ledger::post(conn, &postings).await? {
+        match outcome {
+            PostingOutcome::Booked(_) => {}
+            PostingOutcome::Replayed(_) => return Err(Error::conflict("already_booked", "this was booked before")),
+            PostingOutcome::Refused(refusal) => return Err(Error::refused(refusal)),
+        }
+    }
+    Ok(())
+}
+
+async fn audit(
+    conn: &mut Connection,
+    order: &Order,
+    adjustment: &Adjustment,
+    payment: &Payment,
+    actor: &str,
+) -> Result<(), Error> {
     let record = json!({
         "adjustment_id": IdKind::Adjustment.show(adjustment.id),
         "amount": adjustment.amount.normalize().to_string(),
-        "currency": adjustment.currency,
+        "currency": adjustment.currency.code(),
         "reason": adjustment.reason,
         "proposed_by": adjustment.proposed_by,
         "bank_transaction_id": payment.payment_id,
     });
-    Ok(audit::record(conn, actor, "approval_reversed", &format!("top_up_order:{shown}"), &record).await?)
+    let subject = format!("top_up_order:{}", IdKind::TopUpOrder.show(order.id));
+    Ok(audit::record(conn, actor, "approval_reversed", &subject, &record).await?)
 }

@@ -1,125 +1,133 @@
-//! Talking to the provider about refunds, always outside a transaction.
+//! Asking providers about refunds: sending a refund, and reading what became of it. No transaction is open meanwhile.
 
-use chrono::{Duration, Utc};
+use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
-use super::book::{self, News};
+use super::book::{self, RefundUpdate};
 use crate::app::{App, Error, settlement};
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment::RefundStatus;
-use crate::domain::refund::{RefundState, next_question, refusal_is_final};
+use crate::domain::refund::{Refund, RefundState, next_question, refusal_is_final};
 use crate::providers::{ProviderError, RefundRequest};
-use crate::storage::refunds::{self, Refund};
 use crate::storage::transaction::transact;
-use crate::storage::{StorageError, attempts, currency_from_column, orders, payments};
+use crate::storage::{StorageError, attempts, orders, payments, refunds};
 
-/// How long one process may be talking about a refund before another one may; more than any call takes.
+/// How long one process may be asking about a refund before another one may. It is longer than any call.
 pub(super) const LEASE_SECONDS: i32 = 90;
 
-/// How many refunds one round takes at most.
+/// The largest number of refunds of one round.
 const ROUND: i64 = 20;
 
-/// Sends a refund that has just been committed. What goes wrong here is asked again later.
+/// Sends a refund that has just been committed. After a failure a worker sends it again.
 pub(super) async fn send(app: &App, id: Uuid) {
     let sent = async {
         let refund = {
             let mut conn = app.pool.get().await?;
-            refunds::find(&mut conn, id).await?.ok_or(Error::NotFound("refund"))?
+            refunds::find(&mut conn, id).await?.ok_or(Error::Internal("the refund that was committed"))?
         };
-        // What people send by hand has no time to be asked about.
-        let is_theirs = refund.ask_at.is_some() && refund.provider_refund_id.is_none();
-        if refund.state()? == RefundState::Pending && is_theirs {
+        // A refund that people send by hand has no time for a question.
+        let is_theirs_to_send = refund.ask_at.is_some() && refund.provider_refund_id.is_none();
+        if refund.state == RefundState::Pending && is_theirs_to_send {
             ask(app, &refund).await?;
         }
         Ok::<(), Error>(())
     };
     if let Err(error) = sent.await {
-        tracing::error!(refund = %id, error = %error, "a refund was not sent; it is tried again");
+        tracing::error!(refund = %id, error = %error, "A refund was not sent; a worker sends it again");
     }
 }
 
-/// Asks the providers about the refunds whose time has come; several processes share them. One refund's
-/// broken answer holds up no other. Answers how many were asked about.
+/// Asks the providers about the refunds whose next question is due, and returns how many there were. Several processes
+/// share the work. A failure of one refund does not stop the others.
 ///
 /// # Errors
-/// Of the database, when nothing could be claimed.
+/// Database errors, when no refund could be claimed.
 pub async fn ask_due(app: &App) -> Result<usize, Error> {
-    // One transaction: what is locked here is leased before anybody else may look.
+    // One transaction, so that no other process can claim a refund between its lock and its lease.
     let due =
         transact(&app.pool, async |conn| Ok::<_, Error>(refunds::claim_to_ask(conn, ROUND, LEASE_SECONDS).await?))
             .await?;
-    // At the same time: one after the other could take longer than the lease.
+    // All at the same time: one after the other could take longer than the lease.
     let asked = due.iter().map(async |refund| {
         if let Err(error) = ask(app, refund).await {
-            tracing::error!(refund = %refund.id, error = %error, "a refund was not asked about");
+            tracing::error!(refund = %refund.id, error = %error, "A question about a refund failed; it is asked again");
         }
     });
     futures_util::future::join_all(asked).await;
     Ok(due.len())
 }
 
-/// Sends a refund, or reads where it stands, and concludes what the provider says. Sending again is safe: our
-/// refund id is the provider's key.
+/// Sends a refund, or reads where it stands, and records the answer. A refund can be sent again safely, because our id
+/// of it is the provider's idempotency key.
 async fn ask(app: &App, refund: &Refund) -> Result<(), Error> {
-    let Some(provider) = app.providers.by_name(&refund.provider) else {
-        return later(app, refund, "the provider is not configured at the moment", None).await;
+    let Some(provider) = app.providers.by_name(refund.provider) else {
+        return ask_later(app, refund, "the provider is not configured at the moment", None).await;
     };
-    let Some(request) = request(app, refund).await? else {
-        return later(app, refund, "the provider cannot be asked about this payment", None).await;
+    let (request, now) = request(app, refund).await?;
+    let Some(request) = request else {
+        return ask_later(app, refund, "the provider cannot be asked about this payment", None).await;
     };
     let answer = match &refund.provider_refund_id {
         Some(id) => provider.read_refund(&request, id).await,
         None => provider.refund(&request).await,
     };
-    let final_refusal = refund.provider_refund_id.is_none() && refusal_is_final(refund.since(), Utc::now());
-    let news = match answer {
-        Ok(fact) => News { status: fact.status, provider_refund_id: Some(fact.refund_id), reason: fact.reason },
-        Err(error @ (ProviderError::Refused { .. } | ProviderError::Unsupported { .. })) if final_refusal => {
-            News { status: RefundStatus::Failed, provider_refund_id: None, reason: Some(error.to_string()) }
+    let is_refusal_final = refund.provider_refund_id.is_none() && refusal_is_final(refund.since(), now);
+    let update = match answer {
+        Ok(fact) => RefundUpdate { status: fact.status, provider_refund_id: Some(fact.refund_id), reason: fact.reason },
+        Err(error @ (ProviderError::Refused { .. } | ProviderError::Unsupported { .. })) if is_refusal_final => {
+            let reason = Some(error.to_string());
+            RefundUpdate { status: RefundStatus::Failed, provider_refund_id: None, reason }
         }
         Err(error) => {
-            tracing::warn!(refund = %refund.id, error = %error, "a refund is asked about again");
+            tracing::warn!(refund = %refund.id, error = %error, "The provider gave no usable answer about a refund");
             let wait = match &error {
                 ProviderError::Busy { retry_after_seconds, .. } => *retry_after_seconds,
                 _ => None,
             };
-            return later(app, refund, &error.to_string(), wait).await;
+            return ask_later(app, refund, &error.to_string(), wait).await;
         }
     };
-    book::conclude(app, refund.id, &news, &format!("provider:{}", refund.provider)).await?;
+    book::record_update(app, refund.id, &update, &format!("provider:{}", refund.provider)).await?;
     Ok(())
 }
 
-async fn later(app: &App, refund: &Refund, why: &str, wait_seconds: Option<u64>) -> Result<(), Error> {
-    let now = Utc::now();
-    let state = refund.state()?;
-    let asked_for = wait_seconds.and_then(|seconds| i64::try_from(seconds).ok()).map(Duration::seconds);
-    let wait = next_question(state, refund.asked, now - refund.since());
-    let wait = wait.map(|wait| wait.max(asked_for.unwrap_or_default()));
-    let failure = if state == RefundState::Pending { Some(why) } else { refund.failure.as_deref() };
+/// Sets the next question about a refund, not before the time that the provider asked us to wait.
+async fn ask_later(app: &App, refund: &Refund, why: &str, wait_seconds: Option<u64>) -> Result<(), Error> {
     let mut conn = app.pool.get().await?;
+    let now = orders::clock(&mut conn).await?;
+    let at_least =
+        wait_seconds.and_then(|seconds| i64::try_from(seconds).ok()).map_or(Duration::zero(), Duration::seconds);
+    let wait = next_question(refund.state, refund.asked, now - refund.since()).map(|wait| wait.max(at_least));
+    let failure = match refund.state {
+        RefundState::Pending => Some(why),
+        _ => refund.failure.as_deref(),
+    };
     Ok(refunds::schedule(&mut conn, refund, wait.map(|wait| now + wait), failure).await?)
 }
 
-/// The refund as its provider takes it; `None` when the payment came about without an attempt of ours.
-async fn request(app: &App, refund: &Refund) -> Result<Option<RefundRequest>, Error> {
+/// The refund in the form that its provider takes, and the time. `None` when the payment came without an attempt of
+/// ours.
+async fn request(app: &App, refund: &Refund) -> Result<(Option<RefundRequest>, DateTime<Utc>), Error> {
     let mut conn = app.pool.get().await?;
-    let payment = payments::find(&mut conn, refund.payment_id).await?.ok_or(Error::NotFound("payment"))?;
-    let Some(order_id) = payment.order_id.or(refund.order_id) else { return Ok(None) };
-    let order = orders::find(&mut conn, order_id).await?.ok_or(Error::NotFound("order"))?;
-    let attempt = attempts::paid_attempt(&mut conn, order.id).await?;
-    let Some(attempt) = attempt.as_ref().and_then(settlement::attempt_ref(&order)) else { return Ok(None) };
-    let currency = currency_from_column(&refund.currency)?;
-    Ok(Some(RefundRequest {
+    let now = orders::clock(&mut conn).await?;
+    let payment = payments::find(&mut conn, refund.payment_id).await?;
+    let payment = payment.ok_or(Error::Internal("the payment of a refund"))?;
+    let Some(order_id) = payment.order_id.or(refund.order_id) else { return Ok((None, now)) };
+    let order = orders::find(&mut conn, order_id).await?.ok_or(Error::Internal("the order of a payment"))?;
+    let attempt = attempts::paid_or_last(&mut conn, order.id).await?;
+    let attempt = attempt.map(|attempt| settlement::attempt_ref(&order, &attempt)).transpose()?.flatten();
+    let Some(attempt) = attempt else { return Ok((None, now)) };
+    let request = RefundRequest {
         refund_id: refund.id,
         payment_id: payment.payment_id,
         attempt,
-        paid: money(payment.amount, currency)?,
-        amount: money(refund.amount, currency)?,
+        paid: money(payment.amount, refund.currency)?,
+        amount: money(refund.amount, refund.currency)?,
         reason: refund.reason.clone(),
         requested_by: plain_name(&refund.proposed_by),
         created_at: refund.since(),
-    }))
+    };
+    Ok((Some(request), now))
 }
 
 fn money(amount: rust_decimal::Decimal, currency: Currency) -> Result<Money, Error> {

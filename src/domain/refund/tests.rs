@@ -11,8 +11,8 @@ use crate::domain::movement::hold::NewHold;
 use crate::domain::movement::top_up::{AppliedPayment, Bonus, top_up};
 use crate::domain::movement::usage::NewUsage;
 use crate::domain::movement::{OfOrder, TakeBackId};
-use crate::domain::order::OrderStatus;
-use crate::domain::payment::Channel;
+use crate::domain::order::{Completion, OrderState};
+use crate::domain::payment::{Channel, DisputeStatus};
 use crate::domain::posting::{Booked, OnInsufficient, Posting, Refusal, WalletKey};
 use crate::domain::product::Product;
 use crate::domain::wallet::{Effects, Wallet};
@@ -33,16 +33,17 @@ fn order() -> Order {
         currency: "USD".parse().unwrap(),
         product: Product::main(),
         channel: Channel::Card,
-        provider: "stripe".to_owned(),
+        provider: ProviderName::Stripe,
         merchant_account: "default".to_owned(),
-        status: OrderStatus::Completed,
+        state: OrderState::Completed(Completion { at: now(), received: dec("100") }),
         reason: None,
+        declines: 0,
+        held_for_review: false,
         amount: dec("100"),
         fee: dec("2"),
         tax: dec("1"),
         bonus: dec("10"),
         credited_amount: dec("97"),
-        received_amount: Some(dec("100")),
         refunded_amount: Decimal::ZERO,
         reference: "R".to_owned(),
         agreement_version: "1".to_owned(),
@@ -51,20 +52,24 @@ fn order() -> Order {
         remitter: None,
         bank_account_id: None,
         vnpay_bank_code: None,
-        payer_ip: "::1".to_owned(),
+        payer_ip: "::1".parse().unwrap(),
         locale: None,
         created_at: now(),
         expires_at: now(),
         updated_at: now(),
-        completed_at: Some(now()),
         ask_at: None,
         asked: 0,
         version: 1,
     }
 }
 
-fn gone(refunded: &str, disputed: &str, debited: &str, bonus_taken: &str) -> Gone {
-    Gone { refunded: dec(refunded), disputed: dec(disputed), debited: dec(debited), bonus_taken: dec(bonus_taken) }
+fn gone(refunded: &str, disputed: &str, debited: &str, bonus_taken: &str) -> ReturnedSoFar {
+    ReturnedSoFar {
+        refunded: dec(refunded),
+        disputed: dec(disputed),
+        debited: dec(debited),
+        bonus_taken: dec(bonus_taken),
+    }
 }
 
 fn due(money: &str, bonus: &str) -> Due {
@@ -135,7 +140,7 @@ fn old_news_of_a_dispute_are_none() {
     let news = [(Open, Won), (Open, Lost), (Lost, Won)];
     for from in [Open, Won, Lost] {
         for to in [Open, Won, Lost] {
-            assert_eq!(dispute_may_become(from, to), news.contains(&(from, to)), "{from:?} -> {to:?}");
+            assert_eq!(from.may_become(to), news.contains(&(from, to)), "{from:?} -> {to:?}");
         }
     }
 }

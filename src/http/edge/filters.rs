@@ -8,6 +8,7 @@ use crate::app::Error;
 use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
 use crate::domain::money::Currency;
+use crate::domain::payment::ProviderName;
 use crate::domain::product::Product;
 use crate::domain::reference::parse_reference;
 
@@ -57,12 +58,9 @@ pub fn order(id: Option<&str>) -> Result<Option<Uuid>, Error> {
 ///
 /// # Errors
 /// 422 `?provider`.
-pub fn provider(name: Option<&str>) -> Result<Option<String>, Error> {
-    name.map(|name| {
-        let word = (1..=32).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_lowercase());
-        if word { Ok(name.to_owned()) } else { Err(Error::field("?provider", "malformed", "must be 1 to 32 of a-z")) }
-    })
-    .transpose()
+pub fn provider(name: Option<&str>) -> Result<Option<ProviderName>, Error> {
+    let malformed = || Error::field("?provider", "malformed", "must be stripe, paypal, vnpay or bank");
+    name.map(|name| name.parse().map_err(|()| malformed())).transpose()
 }
 
 /// Reads a reference code as it came through a bank.

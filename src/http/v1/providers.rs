@@ -4,13 +4,19 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 
-use crate::app::settlement::{self, Source};
+use crate::app::settlement::{self, EvidenceSource};
 use crate::app::{App, notifications, orders};
 use crate::domain::id::IdKind;
+use crate::domain::payment::ProviderName;
 use crate::http::edge::problem::{Failure, OwnBody};
 use crate::providers::{RawNotification, Returned};
 
-async fn receive(app: &App, provider: &str, request: &HttpRequest, body: web::Bytes) -> Result<HttpResponse, Failure> {
+async fn receive(
+    app: &App,
+    provider: ProviderName,
+    request: &HttpRequest,
+    body: web::Bytes,
+) -> Result<HttpResponse, Failure> {
     let headers = request
         .headers()
         .iter()
@@ -39,7 +45,7 @@ pub async fn stripe_notification(
     body: web::Bytes,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    receive(&app, "stripe", &request, body).await
+    receive(&app, ProviderName::Stripe, &request, body).await
 }
 
 /// PayPal's notifications
@@ -57,7 +63,7 @@ pub async fn paypal_notification(
     body: web::Bytes,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    receive(&app, "paypal", &request, body).await
+    receive(&app, ProviderName::PayPal, &request, body).await
 }
 
 /// VNPay's IPN
@@ -70,7 +76,7 @@ pub async fn paypal_notification(
 )]
 #[get("/v1/providers/vnpay/ipn")]
 pub async fn vnpay_ipn(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Failure> {
-    receive(&app, "vnpay", &request, web::Bytes::new()).await
+    receive(&app, ProviderName::Vnpay, &request, web::Bytes::new()).await
 }
 
 /// The page that a payer comes back to from PayPal
@@ -88,7 +94,7 @@ pub async fn vnpay_ipn(request: HttpRequest, app: web::Data<App>) -> Result<Http
 )]
 #[get("/v1/providers/paypal/return")]
 pub async fn paypal_return(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Failure> {
-    come_back(&app, &request, "paypal").await
+    handle_return(&app, &request, ProviderName::PayPal).await
 }
 
 /// The page that a payer comes back to from VNPay
@@ -105,10 +111,10 @@ pub async fn paypal_return(request: HttpRequest, app: web::Data<App>) -> Result<
 )]
 #[get("/v1/providers/vnpay/return")]
 pub async fn vnpay_return(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Failure> {
-    come_back(&app, &request, "vnpay").await
+    handle_return(&app, &request, ProviderName::Vnpay).await
 }
 
-async fn come_back(app: &App, request: &HttpRequest, provider: &str) -> Result<HttpResponse, Failure> {
+async fn handle_return(app: &App, request: &HttpRequest, provider: ProviderName) -> Result<HttpResponse, Failure> {
     let query = request.query_string();
     let brought = |wanted: &str| {
         let mut pairs = form_urlencoded::parse(query.as_bytes());
@@ -119,20 +125,20 @@ async fn come_back(app: &App, request: &HttpRequest, provider: &str) -> Result<H
         Returned::Nothing => None,
         Returned::Reference(reference) => Some(reference),
         Returned::Forged => {
-            tracing::warn!(provider, "a return with a bad signature");
+            tracing::warn!(%provider, "a return with a bad signature");
             let said = "What this page was called with could not be verified, so nothing was done. Look at your order \
                         to see whether it is paid.";
             return Ok(page("Not verified", said));
         }
     };
     let named = brought("order").and_then(|value| IdKind::TopUpOrder.parse(&value));
-    let Some(found) = orders::read::come_back_to(app, provider, named, reference.as_deref()).await? else {
+    let Some(found) = orders::read::returned_to(app, provider, named, reference.as_deref()).await? else {
         return Err(crate::app::Error::NotFound("order").into());
     };
     // What the browser brought is no evidence; the provider is asked. A failure here costs nothing: the
     // notification and the worker come by themselves.
     if company.is_some_and(|company| company.settles_on_return())
-        && let Err(error) = settlement::settle(app, found.id, Source::Answer, "payer's return").await
+        && let Err(error) = settlement::settle(app, found.id, EvidenceSource::Answer, "payer's return").await
     {
         tracing::info!(order = %found.id, error = %error, "the provider could not be asked on return");
     }

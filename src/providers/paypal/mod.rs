@@ -24,7 +24,7 @@ use super::{
 };
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
-use crate::domain::payment::{Channel, Notification, Observation, RefundFact};
+use crate::domain::payment::{Channel, Notification, Observation, ProviderName, RefundFact};
 use uuid::Uuid;
 
 const NAME: &str = "paypal";
@@ -114,8 +114,8 @@ fn mismatch(detail: &str) -> ProviderError {
 
 #[async_trait]
 impl PaymentProvider for Paypal {
-    fn name(&self) -> &'static str {
-        NAME
+    fn name(&self) -> ProviderName {
+        ProviderName::PayPal
     }
 
     fn channel(&self) -> Channel {

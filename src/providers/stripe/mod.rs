@@ -22,7 +22,7 @@ use super::{
 };
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
-use crate::domain::payment::{Channel, Notification, Observation, RefundFact};
+use crate::domain::payment::{Channel, Notification, Observation, ProviderName, RefundFact};
 
 const NAME: &str = "stripe";
 /// Stripe's objects do not name our account. The name must not follow from the key, because a payment keeps its
@@ -189,8 +189,8 @@ fn fresh_key() -> String {
 
 #[async_trait]
 impl PaymentProvider for Stripe {
-    fn name(&self) -> &'static str {
-        NAME
+    fn name(&self) -> ProviderName {
+        ProviderName::Stripe
     }
 
     fn channel(&self) -> Channel {

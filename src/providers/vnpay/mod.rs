@@ -22,7 +22,7 @@ use super::{
     return_page,
 };
 use crate::domain::money::Money;
-use crate::domain::payment::{Channel, Fact, Notification, Observation, RefundFact};
+use crate::domain::payment::{Channel, Fact, Notification, Observation, ProviderName, RefundFact};
 
 const NAME: &str = "vnpay";
 const VERSION: &str = "2.1.0";
@@ -122,8 +122,8 @@ fn harmless(url: &str) -> String {
 
 #[async_trait]
 impl PaymentProvider for Vnpay {
-    fn name(&self) -> &'static str {
-        NAME
+    fn name(&self) -> ProviderName {
+        ProviderName::Vnpay
     }
 
     fn channel(&self) -> Channel {

@@ -5,11 +5,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::StorageError;
-use crate::app::disputes::{DisputeFilter, status_word};
-use crate::app::{App, Error, disputes};
+use crate::app::{App, disputes};
+use crate::domain::dispute::{self, DisputeFilter};
 use crate::domain::id::IdKind;
-use crate::domain::money::Currency;
 use crate::domain::payment::DisputeStatus;
 use crate::http::edge::amount::{Amount, SignedAmount};
 use crate::http::edge::auth::AsOperator;
@@ -89,19 +87,16 @@ pub struct DisputePage {
     has_more: bool,
 }
 
-fn render(dispute: &disputes::Dispute) -> Result<Dispute, Error> {
-    let currency: Currency = dispute
-        .currency
-        .parse()
-        .map_err(|error| StorageError::Corrupt(format!("dispute {}: currency: {error}", dispute.id)))?;
-    Ok(Dispute {
+fn render(dispute: &dispute::Dispute) -> Dispute {
+    let currency = dispute.currency;
+    Dispute {
         id: IdKind::Dispute.show(dispute.id),
         order_id: dispute.order_id.map(|id| IdKind::TopUpOrder.show(id)),
-        payment_id: dispute.payment_id.map(|id| IdKind::Payment.show(id)),
-        customer_id: dispute.customer_id.clone(),
-        provider: dispute.provider.clone(),
+        payment_id: Some(IdKind::Payment.show(dispute.payment_id)),
+        customer_id: dispute.customer.as_ref().map(ToString::to_string),
+        provider: dispute.provider.to_string(),
         provider_dispute_id: dispute.dispute_id.clone(),
-        status: dispute.state()?.into(),
+        status: dispute.status.into(),
         currency: currency.code().to_owned(),
         amount: Amount::of(dispute.amount, currency),
         taken_back: SignedAmount::of(dispute.taken_back, currency),
@@ -109,7 +104,7 @@ fn render(dispute: &disputes::Dispute) -> Result<Dispute, Error> {
         reason: dispute.reason.clone(),
         created_at: dispute.created_at,
         updated_at: dispute.updated_at,
-    })
+    }
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -150,15 +145,15 @@ pub async fn list_disputes(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let filter = DisputeFilter {
-        statuses: query.status.iter().map(|name| status_word((*name).into()).to_owned()).collect(),
+        statuses: query.status.iter().map(|name| DisputeStatus::from(*name)).collect(),
         order_id: filters::order(query.order.as_deref())?,
-        customer: filters::customer(query.customer_id.as_deref())?.map(|customer| customer.to_string()),
+        customer: filters::customer(query.customer_id.as_deref())?,
     };
     let limit = page::limit(query.limit)?;
     let tag = format!("disputes {filter:?}");
     let after = page::decode_cursor(query.cursor.as_deref(), &tag)?;
     let mut found = disputes::list(&app, &filter, after, limit + 1).await?;
     let (rows, next_cursor) = page::cut(&mut found, limit, &tag, |dispute| (dispute.created_at, dispute.id));
-    let data = rows.iter().map(render).collect::<Result<_, _>>()?;
+    let data = rows.iter().map(render).collect();
     Ok(HttpResponse::Ok().json(DisputePage { data, has_more: next_cursor.is_some(), next_cursor }))
 }

@@ -6,13 +6,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::StorageError;
-use crate::app::refunds::RefundFilter;
 use crate::app::refunds::{self, NewRefund};
 use crate::app::{App, Error, Problems};
 use crate::domain::id::IdKind;
-use crate::domain::money::{Currency, parse_plain_decimal};
-use crate::domain::refund::RefundState;
+use crate::domain::money::parse_plain_decimal;
+use crate::domain::refund::{self, RefundFilter, RefundState};
 use crate::http::edge::amount::{Amount, SignedAmount};
 use crate::http::edge::auth::{Allowed, AsOperator};
 use crate::http::edge::extract::{IdempotencyHeader, JsonBody, QueryParams};
@@ -109,19 +107,16 @@ pub struct RefundPage {
     has_more: bool,
 }
 
-fn render(refund: &refunds::Refund) -> Result<Refund, Error> {
-    let currency: Currency = refund
-        .currency
-        .parse()
-        .map_err(|error| StorageError::Corrupt(format!("refund {}: currency: {error}", refund.id)))?;
-    Ok(Refund {
+fn render(refund: &refund::Refund) -> Refund {
+    let currency = refund.currency;
+    Refund {
         id: IdKind::Refund.show(refund.id),
         order_id: refund.order_id.map(|id| IdKind::TopUpOrder.show(id)),
         payment_id: IdKind::Payment.show(refund.payment_id),
-        customer_id: refund.customer_id.clone(),
-        provider: refund.provider.clone(),
+        customer_id: refund.customer.as_ref().map(ToString::to_string),
+        provider: refund.provider.to_string(),
         provider_refund_id: refund.provider_refund_id.clone(),
-        status: refund.state()?.into(),
+        status: refund.state.into(),
         currency: currency.code().to_owned(),
         amount: Amount::of(refund.amount, currency),
         debited_amount: SignedAmount::of(refund.debited, currency),
@@ -134,7 +129,7 @@ fn render(refund: &refunds::Refund) -> Result<Refund, Error> {
         approved_by: refund.approved_by.clone(),
         created_at: refund.created_at,
         updated_at: refund.updated_at,
-    })
+    }
 }
 
 /// What is given back, and why.
@@ -170,14 +165,14 @@ impl RefundPath {
     }
 }
 
-fn answer(refund: &refunds::Refund, replayed: bool, fresh: StatusCode) -> Result<HttpResponse, Failure> {
-    let waiting = refund.state().map_err(Error::from)? == RefundState::AwaitingSecondApproval;
+fn answer(refund: &refund::Refund, replayed: bool, fresh: StatusCode) -> Result<HttpResponse, Failure> {
+    let waiting = refund.state == RefundState::AwaitingSecondApproval;
     let status = if waiting { StatusCode::ACCEPTED } else { fresh };
     let mut response = HttpResponse::build(if replayed && !waiting { StatusCode::OK } else { status });
     if replayed {
         response.insert_header(("Idempotent-Replayed", "true"));
     }
-    Ok(response.json(render(refund)?))
+    Ok(response.json(render(refund)))
 }
 
 /// Refund a completed order
@@ -258,9 +253,9 @@ pub async fn list_refunds(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let filter = RefundFilter {
-        statuses: query.status.iter().map(|name| RefundState::from(*name).as_str().to_owned()).collect(),
+        states: query.status.iter().map(|name| RefundState::from(*name)).collect(),
         order_id: filters::order(query.order.as_deref())?,
-        customer: filters::customer(query.customer_id.as_deref())?.map(|customer| customer.to_string()),
+        customer: filters::customer(query.customer_id.as_deref())?,
         provider: filters::provider(query.provider.as_deref())?,
     };
     let limit = page::limit(query.limit)?;
@@ -268,7 +263,7 @@ pub async fn list_refunds(
     let after = page::decode_cursor(query.cursor.as_deref(), &tag)?;
     let mut found = refunds::list(&app, &filter, after, limit + 1).await?;
     let (rows, next_cursor) = page::cut(&mut found, limit, &tag, |refund| (refund.created_at, refund.id));
-    let data = rows.iter().map(render).collect::<Result<_, _>>()?;
+    let data = rows.iter().map(render).collect();
     Ok(HttpResponse::Ok().json(RefundPage { data, has_more: next_cursor.is_some(), next_cursor }))
 }
 
@@ -287,7 +282,7 @@ pub async fn get_refund(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let refund = refunds::get(&app, Some(path.id()?)).await?;
-    Ok(HttpResponse::Ok().json(render(&refund)?))
+    Ok(HttpResponse::Ok().json(render(&refund)))
 }
 
 /// Approve a refund
@@ -352,7 +347,7 @@ pub async fn mark_refund_sent(
     let transaction = problems.text("/bank_transaction_id", &body.value.bank_transaction_id, 1, 100);
     let Some(transaction) = transaction else { return Err(problems.into_error().into()) };
     let refund = refunds::mark_sent(&app, &caller, path.id()?, &transaction).await?;
-    Ok(HttpResponse::Ok().json(render(&refund)?))
+    Ok(HttpResponse::Ok().json(render(&refund)))
 }
 
 /// Why a refund is not made.
@@ -389,5 +384,5 @@ pub async fn reject_refund(
     let reason = problems.text("/reason", &body.value.reason, 1, 500);
     let Some(reason) = reason else { return Err(problems.into_error().into()) };
     let refund = refunds::reject(&app, &caller, path.id()?, &reason).await?;
-    Ok(HttpResponse::Ok().json(render(&refund)?))
+    Ok(HttpResponse::Ok().json(render(&refund)))
 }

@@ -5,11 +5,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::StorageError;
-use crate::app::unapplied_payments::{self, Payment};
-use crate::app::{App, Error};
+use crate::app::{App, unapplied_payments};
 use crate::domain::id::IdKind;
-use crate::domain::money::Currency;
+use crate::domain::payment::Payment;
 use crate::http::edge::amount::Amount;
 use crate::http::edge::auth::AsOperator;
 use crate::http::edge::extract::QueryParams;
@@ -54,23 +52,20 @@ pub struct UnappliedPaymentPage {
     has_more: bool,
 }
 
-fn render(payment: &Payment) -> Result<UnappliedPayment, Error> {
-    let currency: Currency = payment
-        .currency
-        .parse()
-        .map_err(|error| StorageError::Corrupt(format!("payment {}: currency: {error}", payment.id)))?;
-    Ok(UnappliedPayment {
+fn render(payment: &Payment) -> UnappliedPayment {
+    let currency = payment.currency;
+    UnappliedPayment {
         id: IdKind::Payment.show(payment.id),
-        provider: payment.provider.clone(),
+        provider: payment.provider.to_string(),
         merchant_account: payment.merchant_account.clone(),
         provider_payment_id: payment.payment_id.clone(),
         currency: currency.code().to_owned(),
         amount: Amount::of(payment.amount, currency),
-        unapplied_amount: Amount::of(payment.amount - payment.applied, currency),
+        unapplied_amount: Amount::of(payment.rest(), currency),
         order_id: payment.order_id.map(|id| IdKind::TopUpOrder.show(id)),
         reason: payment.unapplied_reason.clone().unwrap_or_default(),
         received_at: payment.received_at,
-    })
+    }
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -105,6 +100,6 @@ pub async fn list_unapplied_payments(
     let after = page::decode_cursor(query.cursor.as_deref(), tag)?;
     let mut found = unapplied_payments::list(&app, after, limit + 1).await?;
     let (rows, next_cursor) = page::cut(&mut found, limit, tag, |payment| (payment.received_at, payment.id));
-    let data = rows.iter().map(render).collect::<Result<_, _>>()?;
+    let data = rows.iter().map(render).collect();
     Ok(HttpResponse::Ok().json(UnappliedPaymentPage { data, has_more: next_cursor.is_some(), next_cursor }))
 }

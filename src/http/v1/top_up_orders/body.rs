@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::{App, Error, OrderView};
+use crate::app::{App, Error, OrderView, orders};
+use crate::domain::attempt;
 use crate::domain::id::IdKind;
 use crate::domain::order::{Order, OrderStatus};
 use crate::http::edge::amount::Amount;
@@ -191,33 +192,31 @@ pub async fn order_body(app: &App, view: &OrderView) -> Result<TopUpOrder, Error
         .map(|event| OrderEvent {
             at: event.at,
             event: event.event.clone(),
-            status: event.status.clone(),
+            status: event.status.to_string(),
             actor: event.actor.clone(),
             detail: event.detail.clone(),
         })
         .collect();
     let action = match &view.next_action {
         None => None,
-        Some(stored) => next_action(app, &view.order, stored).await?,
+        Some(action) => next_action(app, &view.order, action).await?,
     };
     Ok(render(&view.order, timeline, action))
 }
 
-async fn next_action(app: &App, order: &Order, stored: &serde_json::Value) -> Result<Option<NextAction>, Error> {
-    let text = |pointer: &str| stored.pointer(pointer).and_then(|value| value.as_str()).map(str::to_owned);
+async fn next_action(app: &App, order: &Order, action: &attempt::NextAction) -> Result<Option<NextAction>, Error> {
     let empty = |kind| NextAction { kind, redirect: None, client_secret: None, bank_transfer: None };
-    Ok(match text("/type").as_deref() {
-        Some("redirect") => text("/redirect/url")
-            .map(|url| NextAction { redirect: Some(RedirectAction { url }), ..empty(NextActionType::Redirect) }),
-        Some("client_secret") => {
-            text("/client_secret/value").zip(text("/client_secret/publishable_key")).map(|(value, publishable_key)| {
-                NextAction {
-                    client_secret: Some(ClientSecretAction { value, publishable_key }),
-                    ..empty(NextActionType::ClientSecret)
-                }
-            })
+    Ok(match action {
+        attempt::NextAction::Redirect { url } => {
+            let redirect = Some(RedirectAction { url: url.clone() });
+            Some(NextAction { redirect, ..empty(NextActionType::Redirect) })
         }
-        Some("bank_transfer") => crate::app::orders::read::bank_account(app, order).await?.map(|account| NextAction {
+        attempt::NextAction::ClientSecret { value, publishable_key } => {
+            let client_secret =
+                Some(ClientSecretAction { value: value.clone(), publishable_key: publishable_key.clone() });
+            Some(NextAction { client_secret, ..empty(NextActionType::ClientSecret) })
+        }
+        attempt::NextAction::BankTransfer => orders::read::bank_account(app, order).await?.map(|account| NextAction {
             bank_transfer: Some(BankTransferAction {
                 reference: order.reference.clone(),
                 amount: Amount::of(order.amount, order.currency),
@@ -235,16 +234,15 @@ async fn next_action(app: &App, order: &Order, stored: &serde_json::Value) -> Re
             }),
             ..empty(NextActionType::BankTransfer)
         }),
-        _ => None,
     })
 }
 
 fn render(order: &Order, timeline: Vec<OrderEvent>, next_action: Option<NextAction>) -> TopUpOrder {
-    let currency = order.currency;
+    let (currency, completion) = (order.currency, order.completion());
     TopUpOrder {
         id: IdKind::TopUpOrder.show(order.id),
         customer_id: order.customer.to_string(),
-        status: status(order.status),
+        status: status(order.status()),
         reason: order.reason.clone(),
         channel: order.channel.into(),
         currency: currency.code().to_owned(),
@@ -253,7 +251,7 @@ fn render(order: &Order, timeline: Vec<OrderEvent>, next_action: Option<NextActi
         tax: Amount::of(order.tax, currency),
         bonus: Amount::of(order.bonus, currency),
         credited_amount: Amount::of(order.credited_amount, currency),
-        received_amount: order.received_amount.map(|amount| Amount::of(amount, currency)),
+        received_amount: completion.map(|completion| Amount::of(completion.received, currency)),
         refunded_amount: Amount::of(order.refunded_amount, currency),
         product: order.product.code().map(str::to_owned),
         reference: order.reference.clone(),
@@ -267,7 +265,7 @@ fn render(order: &Order, timeline: Vec<OrderEvent>, next_action: Option<NextActi
         created_at: order.created_at,
         expires_at: order.expires_at,
         updated_at: order.updated_at,
-        completed_at: order.completed_at,
+        completed_at: completion.map(|completion| completion.at),
         version: order.version,
         timeline,
     }

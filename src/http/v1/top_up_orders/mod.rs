@@ -1,6 +1,7 @@
 //! `/v1/top-up-orders`.
 
 pub mod body;
+mod new_order;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
@@ -8,12 +9,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::orders::OrderFilter;
-use crate::app::orders::create::{NewOrder, VnpayChoice};
 use crate::app::{App, Error, orders};
 use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
-use crate::domain::order::Remitter;
+use crate::domain::order::{OrderFilter, OrderStatus};
 use crate::domain::payment::Channel;
 use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::extract::{ClientIp, IdempotencyHeader, JsonBody, QueryParams};
@@ -22,7 +21,6 @@ use crate::http::edge::page;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::respond::created;
 use crate::http::v1::top_up_orders::body::{OrderPage, TopUpOrder, order_bodies, order_body};
-use crate::providers::CardFlow;
 
 /// How an order is paid.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -174,29 +172,7 @@ pub async fn create_top_up_order(
 ) -> Result<HttpResponse, Failure> {
     let customer = caller.customer(query.customer_id.as_deref())?;
     let key = key.scoped(&caller, "create_top_up_order", customer.as_str(), &body.bytes);
-    let asked = body.value;
-    let flow = asked.card.map(|card| match card.flow {
-        CardFlowName::Checkout => CardFlow::Checkout,
-        CardFlowName::Elements => CardFlow::Elements,
-    });
-    let new = NewOrder {
-        customer,
-        currency: asked.currency,
-        amount: asked.amount,
-        channel: asked.channel.into(),
-        product: asked.product,
-        agreement_accepted: asked.agreement_accepted,
-        return_url: asked.return_url,
-        card_flow: flow,
-        remitter: asked.bank_transfer.map(|transfer| Remitter {
-            name: transfer.remitter_name,
-            bank: transfer.remitter_bank,
-            remarks: transfer.remarks,
-        }),
-        vnpay: asked.vnpay.map(|vnpay| VnpayChoice { bank_code: vnpay.bank_code }),
-        payer_ip,
-        locale: asked.locale,
-    };
+    let new = new_order::read(customer, body.value, payer_ip)?;
     let made = orders::create::create(&app, &new, &key, &caller.actor()).await?;
     let body = order_body(&app, &made.value).await?;
     Ok(created(&body, made.replayed, StatusCode::OK))
@@ -286,6 +262,19 @@ pub enum TopUpOrderStatus {
     Expired,
 }
 
+impl From<TopUpOrderStatus> for OrderStatus {
+    fn from(status: TopUpOrderStatus) -> Self {
+        match status {
+            TopUpOrderStatus::Pending => Self::Pending,
+            TopUpOrderStatus::Processing => Self::Processing,
+            TopUpOrderStatus::Completed => Self::Completed,
+            TopUpOrderStatus::Cancelled => Self::Cancelled,
+            TopUpOrderStatus::Failed => Self::Failed,
+            TopUpOrderStatus::Expired => Self::Expired,
+        }
+    }
+}
+
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -328,13 +317,12 @@ impl OrdersQuery {
     /// # Errors
     /// 422 for a filter that cannot be.
     pub fn filter(&self, customer: Option<CustomerId>) -> Result<OrderFilter, Error> {
-        let word = |value: serde_json::Value| value.as_str().map(str::to_owned);
         Ok(OrderFilter {
             customer,
-            statuses: self.status.iter().filter_map(|s| serde_json::to_value(s).ok().and_then(word)).collect(),
-            channels: self.channel.iter().map(|channel| Channel::from(*channel).as_str().to_owned()).collect(),
-            product: filters::product(self.product.as_deref())?.map(|product| product.as_column().to_owned()),
-            currency: filters::currency(self.currency.as_deref())?.map(|currency| currency.code().to_owned()),
+            statuses: self.status.iter().map(|status| OrderStatus::from(*status)).collect(),
+            channels: self.channel.iter().map(|channel| Channel::from(*channel)).collect(),
+            product: filters::product(self.product.as_deref())?,
+            currency: filters::currency(self.currency.as_deref())?,
             created_from: self.created_from,
             created_to: self.created_to,
             reference: filters::reference(self.reference.as_deref())?,

@@ -1,0 +1,411 @@
+//! Top-up orders: a customer's wish to add money, and the rules for what becomes of it.
+//!
+//! [`judge`] decides what an observation of a provider means for an order. It reads columns only: no decision depends
+//! on a text that customers read.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use rust_decimal::{Decimal, RoundingStrategy};
+use uuid::Uuid;
+
+use super::customer::CustomerId;
+use super::money::{Currency, Money, MoneyError};
+use super::payment::{CardFlow, Channel, Observation, PaymentFact, ProviderName};
+use super::posting::WalletKey;
+use super::product::Product;
+
+/// Where an order stands: the six words of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OrderStatus {
+    Pending,
+    Processing,
+    Completed,
+    Cancelled,
+    Failed,
+    Expired,
+}
+
+impl OrderStatus {
+    pub const ALL: [Self; 6] =
+        [Self::Pending, Self::Processing, Self::Completed, Self::Cancelled, Self::Failed, Self::Expired];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Processing => "processing",
+            Self::Completed => "completed",
+            Self::Cancelled => "cancelled",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+
+    /// Whether money is still expected.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Processing)
+    }
+
+    /// The table of moves. Completed is final. Every other status may become completed, because verified money always
+    /// wins.
+    #[must_use]
+    pub fn may_become(self, next: Self) -> bool {
+        match (self, next) {
+            (Self::Completed, _) => false,
+            (_, Self::Completed) => true,
+            (Self::Pending, Self::Processing | Self::Failed | Self::Cancelled | Self::Expired) => true,
+            (Self::Processing, Self::Failed) => true,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for OrderStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Whom a processing order waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Awaited {
+    /// The money is on its way, is being captured, or is under review at the provider.
+    Provider,
+    /// The last capture was declined and no money is on its way: the payer can try again at the provider.
+    Payer,
+    /// A second operator must approve the bank transfer.
+    SecondOperator,
+}
+
+impl Awaited {
+    pub const ALL: [Self; 3] = [Self::Provider, Self::Payer, Self::SecondOperator];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::Payer => "payer",
+            Self::SecondOperator => "second_operator",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|awaited| awaited.as_str() == text)
+    }
+}
+
+/// Who made an order fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailedBy {
+    /// The provider refused the payment for good.
+    Provider,
+    /// The customer gave the order up after a declined payment.
+    Customer,
+    /// An operator rejected the bank transfer.
+    Operator,
+    /// The time ran out after a declined payment.
+    Clock,
+}
+
+impl FailedBy {
+    pub const ALL: [Self; 4] = [Self::Provider, Self::Customer, Self::Operator, Self::Clock];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::Customer => "customer",
+            Self::Operator => "operator",
+            Self::Clock => "clock",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|by| by.as_str() == text)
+    }
+}
+
+/// What a completed order has.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Completion {
+    pub at: DateTime<Utc>,
+    /// The amount that was proven to have arrived, in the order's currency.
+    pub received: Decimal,
+}
+
+/// The status of an order with what belongs to that status.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum OrderState {
+    Pending,
+    Processing(Awaited),
+    Completed(Completion),
+    Cancelled,
+    Failed(FailedBy),
+    Expired,
+}
+
+impl OrderState {
+    #[must_use]
+    pub fn status(self) -> OrderStatus {
+        match self {
+            Self::Pending => OrderStatus::Pending,
+            Self::Processing(_) => OrderStatus::Processing,
+            Self::Completed(_) => OrderStatus::Completed,
+            Self::Cancelled => OrderStatus::Cancelled,
+            Self::Failed(_) => OrderStatus::Failed,
+            Self::Expired => OrderStatus::Expired,
+        }
+    }
+}
+
+/// Who sends a bank transfer, as the customer declares it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remitter {
+    pub name: String,
+    pub bank: String,
+    pub remarks: Option<String>,
+}
+
+/// An order. Amount, fee, tax, bonus and merchant account are decided when it is created and never change for the
+/// ordered amount. All amounts are in `currency`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Order {
+    pub id: Uuid,
+    pub customer: CustomerId,
+    pub currency: Currency,
+    pub product: Product,
+    pub channel: Channel,
+    pub provider: ProviderName,
+    pub merchant_account: String,
+    pub state: OrderState,
+    /// Why the order is stuck, held or failed: a text for people. No rule reads it.
+    pub reason: Option<String>,
+    /// How many captures were declined. The number is part of the next capture's idempotency key.
+    pub declines: i32,
+    /// A provider's notification asked for a review of the money. A later signed notification or an operator ends the
+    /// review; the provider's answer to our question does not.
+    pub held_for_review: bool,
+    /// What the payer pays.
+    pub amount: Decimal,
+    pub fee: Decimal,
+    pub tax: Decimal,
+    pub bonus: Decimal,
+    /// What the wallet gets, or got.
+    pub credited_amount: Decimal,
+    /// The part of the received amount that went back to the payer or is on its way back.
+    pub refunded_amount: Decimal,
+    pub reference: String,
+    pub agreement_version: String,
+    pub return_url: Option<String>,
+    /// Set for cards only.
+    pub card_flow: Option<CardFlow>,
+    pub remitter: Option<Remitter>,
+    pub bank_account_id: Option<Uuid>,
+    pub vnpay_bank_code: Option<String>,
+    pub payer_ip: IpAddr,
+    pub locale: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    /// When a worker asks the provider next; `None` once it asks no more.
+    pub ask_at: Option<DateTime<Utc>>,
+    pub asked: i32,
+    pub version: i64,
+}
+
+/// How an amount that arrived is divided. All parts are in the order's currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Division {
+    pub credited: Decimal,
+    pub fee: Decimal,
+    pub tax: Decimal,
+    pub bonus: Decimal,
+}
+
+impl Order {
+    #[must_use]
+    pub fn wallet(&self) -> WalletKey {
+        WalletKey { customer: self.customer.clone(), currency: self.currency, product: self.product.clone() }
+    }
+
+    #[must_use]
+    pub fn status(&self) -> OrderStatus {
+        self.state.status()
+    }
+
+    /// What a completed order has; `None` for every other order.
+    #[must_use]
+    pub fn completion(&self) -> Option<Completion> {
+        match self.state {
+            OrderState::Completed(completion) => Some(completion),
+            _ => None,
+        }
+    }
+
+    /// The amount that was proven to have arrived. Before completion nothing was.
+    #[must_use]
+    pub fn received(&self) -> Decimal {
+        self.completion().map_or(Decimal::ZERO, |completion| completion.received)
+    }
+
+    /// Whether the last capture was declined and the payer can try again. The table of moves has no way back to
+    /// `pending`, so such an order stays `processing`.
+    #[must_use]
+    pub fn was_declined(&self) -> bool {
+        self.state == OrderState::Processing(Awaited::Payer)
+    }
+
+    /// Whether the payer has something left to do.
+    #[must_use]
+    pub fn awaits_payer(&self) -> bool {
+        self.state == OrderState::Pending || self.was_declined()
+    }
+
+    /// What the payer pays.
+    ///
+    /// # Errors
+    /// Never for an order that was created by this program.
+    pub fn money(&self) -> Result<Money, MoneyError> {
+        Money::new(self.amount, self.currency)
+    }
+
+    /// Divides a received amount. For the ordered amount, fee, tax and bonus are those frozen on the order. For another
+    /// amount they are taken pro rata, rounded half even to the minor unit.
+    #[must_use]
+    pub fn divide(&self, received: Decimal) -> Division {
+        if received == self.amount {
+            let credited = self.amount - self.fee - self.tax;
+            return Division { credited, fee: self.fee, tax: self.tax, bonus: self.bonus };
+        }
+        let share = |part: Decimal| {
+            let exact = part * received / self.amount;
+            exact.round_dp_with_strategy(self.currency.exponent(), RoundingStrategy::MidpointNearestEven)
+        };
+        let (fee, tax) = (share(self.fee), share(self.tax));
+        Division { credited: received - fee - tax, fee, tax, bonus: share(self.bonus) }
+    }
+}
+
+/// One line of an order's timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimelineEntry {
+    pub at: DateTime<Utc>,
+    pub event: String,
+    /// The order's status after it.
+    pub status: OrderStatus,
+    /// `customer:…`, `operator:…`, `provider:…` or `system`.
+    pub actor: String,
+    pub detail: Option<String>,
+}
+
+/// The conditions that a list of orders has to meet. An empty list of statuses or channels allows all of them.
+#[derive(Debug, Default, Clone)]
+pub struct OrderFilter {
+    pub customer: Option<CustomerId>,
+    pub statuses: Vec<OrderStatus>,
+    pub channels: Vec<Channel>,
+    pub product: Option<Product>,
+    pub currency: Option<Currency>,
+    pub created_from: Option<DateTime<Utc>>,
+    pub created_to: Option<DateTime<Utc>>,
+    pub reference: Option<String>,
+}
+
+/// What an observation of the provider means for an order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// Verified money of the exact amount: credit it, whatever the order's status is.
+    Complete(PaymentFact),
+    /// Verified money that does not complete this order: keep it and say why.
+    Keep(PaymentFact, String),
+    /// Move to this state; the text is for people.
+    Become(OrderState, String),
+    /// A capture was declined: count it, and wait for the payer. The text is for people.
+    Decline(String),
+    /// The payer agreed: commit `processing`, then capture the money.
+    Capture,
+    /// Add this text to the timeline and change nothing else.
+    Note(String),
+    Nothing,
+}
+
+/// Decides what an observation means. The caller holds the order's row lock.
+#[must_use]
+pub fn judge(order: &Order, observation: &Observation, live_environment: bool) -> Verdict {
+    let is_open = order.status().is_open();
+    match observation {
+        Observation::Paid(fact) => judge_money(order, fact, live_environment),
+        Observation::Pending { note: Some(note) } if is_open => Verdict::Note(note.clone()),
+        Observation::Pending { .. } => Verdict::Nothing,
+        Observation::ReadyToCapture if is_open => Verdict::Capture,
+        // The order is closed here, so the money is not captured; the provider releases it by itself.
+        Observation::ReadyToCapture => Verdict::Nothing,
+        // Record every decline: their count is part of the next capture's idempotency key.
+        Observation::Declined { reason } if order.status() == OrderStatus::Processing => {
+            Verdict::Decline(format!("not paid yet: the payer can try again at the provider ({reason})"))
+        }
+        Observation::Declined { reason } if is_open => Verdict::Note(reason.clone()),
+        Observation::Declined { .. } => Verdict::Nothing,
+        Observation::InFlight { reason } | Observation::Review { reason } => judge_waiting(order, reason),
+        Observation::Failed { reason } => close(order, OrderState::Failed(FailedBy::Provider), reason),
+        Observation::Cancelled => {
+            close(order, OrderState::Failed(FailedBy::Provider), "the payment was cancelled at the provider")
+        }
+        Observation::Expired => {
+            let end = match order.state {
+                OrderState::Pending => OrderState::Expired,
+                _ => OrderState::Failed(FailedBy::Provider),
+            };
+            close(order, end, "the provider's time for paying is over")
+        }
+    }
+}
+
+/// Money is on its way or under review.
+fn judge_waiting(order: &Order, reason: &str) -> Verdict {
+    match order.state {
+        OrderState::Processing(Awaited::Provider) if order.reason.as_deref() == Some(reason) => Verdict::Nothing,
+        OrderState::Pending | OrderState::Processing(_) => {
+            Verdict::Become(OrderState::Processing(Awaited::Provider), reason.to_owned())
+        }
+        // An operator should look at a closed order whose money is on its way.
+        _ => Verdict::Note(reason.to_owned()),
+    }
+}
+
+fn close(order: &Order, end: OrderState, reason: &str) -> Verdict {
+    if order.status().may_become(end.status()) { Verdict::Become(end, reason.to_owned()) } else { Verdict::Nothing }
+}
+
+fn judge_money(order: &Order, fact: &PaymentFact, live_environment: bool) -> Verdict {
+    let keep = |why: String| Verdict::Keep(fact.clone(), why);
+    if fact.live != live_environment {
+        return keep("the payment is from the wrong environment (test or live)".to_owned());
+    }
+    if fact.merchant_account != order.merchant_account {
+        return keep("the payment is for another merchant account than the order's".to_owned());
+    }
+    if fact.amount.currency() != order.currency {
+        return keep(format!("{} arrived for an order in {}", fact.amount, order.currency));
+    }
+    if fact.amount.amount() != order.amount {
+        return keep(format!("{} arrived for an order over {}", fact.amount, order.amount.normalize()));
+    }
+    if order.status() == OrderStatus::Completed {
+        return keep("a second payment for a completed order".to_owned());
+    }
+    Verdict::Complete(fact.clone())
+}
+
+#[cfg(test)]
+mod tests;

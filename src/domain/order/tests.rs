@@ -1,0 +1,114 @@
+#![allow(clippy::unwrap_used)]
+
+use super::OrderStatus::{Cancelled, Completed, Expired, Failed, Pending, Processing};
+use super::*;
+
+#[test]
+fn the_table_of_moves_is_the_designs() {
+    let allowed = [
+        (Pending, Processing),
+        (Pending, Completed),
+        (Processing, Completed),
+        (Pending, Failed),
+        (Processing, Failed),
+        (Pending, Cancelled),
+        (Pending, Expired),
+        (Cancelled, Completed),
+        (Expired, Completed),
+        (Failed, Completed),
+    ];
+    for from in OrderStatus::ALL {
+        for to in OrderStatus::ALL {
+            assert_eq!(from.may_become(to), allowed.contains(&(from, to)), "{from} -> {to}");
+        }
+    }
+}
+
+#[test]
+fn every_word_of_a_column_is_read_back_as_what_was_written() {
+    assert!(OrderStatus::ALL.into_iter().all(|status| OrderStatus::parse(status.as_str()) == Some(status)));
+    assert!(Awaited::ALL.into_iter().all(|awaited| Awaited::parse(awaited.as_str()) == Some(awaited)));
+    assert!(FailedBy::ALL.into_iter().all(|by| FailedBy::parse(by.as_str()) == Some(by)));
+    assert_eq!((OrderStatus::parse("declined"), Awaited::parse(""), FailedBy::parse("")), (None, None, None));
+}
+
+fn at() -> DateTime<Utc> {
+    "2026-11-21T00:00:00Z".parse().unwrap()
+}
+
+fn order(state: OrderState) -> Order {
+    Order {
+        id: Uuid::nil(),
+        customer: CustomerId::new("alice").unwrap(),
+        currency: "USD".parse().unwrap(),
+        product: Product::main(),
+        channel: Channel::Paypal,
+        provider: ProviderName::PayPal,
+        merchant_account: "default".to_owned(),
+        state,
+        reason: None,
+        declines: 0,
+        held_for_review: false,
+        amount: Decimal::ONE_HUNDRED,
+        fee: Decimal::ZERO,
+        tax: Decimal::ZERO,
+        bonus: Decimal::ZERO,
+        credited_amount: Decimal::ONE_HUNDRED,
+        refunded_amount: Decimal::ZERO,
+        reference: "R".to_owned(),
+        agreement_version: "1".to_owned(),
+        return_url: None,
+        card_flow: None,
+        remitter: None,
+        bank_account_id: None,
+        vnpay_bank_code: None,
+        payer_ip: IpAddr::from([127, 0, 0, 1]),
+        locale: None,
+        created_at: at(),
+        expires_at: at(),
+        updated_at: at(),
+        ask_at: None,
+        asked: 0,
+        version: 1,
+    }
+}
+
+/// The text of a reason may say anything: only the state decides.
+#[test]
+fn a_declined_order_is_known_by_its_state_whatever_its_reason_says() {
+    let declined = Observation::Declined { reason: "INSTRUMENT_DECLINED".to_owned() };
+    let waiting = order(OrderState::Processing(Awaited::Provider));
+    assert!(matches!(judge(&waiting, &declined, false), Verdict::Decline(_)));
+
+    let mut told = waiting;
+    told.reason = Some("not paid yet: the payer can try again at the provider".to_owned());
+    assert!(!told.was_declined() && !told.awaits_payer());
+    told.state = OrderState::Processing(Awaited::Payer);
+    told.reason = None;
+    assert!(told.was_declined() && told.awaits_payer());
+    // A second decline counts as well.
+    assert!(matches!(judge(&told, &declined, false), Verdict::Decline(_)));
+}
+
+#[test]
+fn money_on_its_way_ends_the_wait_for_the_payer_even_with_the_same_reason() {
+    let mut declined = order(OrderState::Processing(Awaited::Payer));
+    declined.reason = Some("pending at the provider".to_owned());
+    let on_its_way = Observation::InFlight { reason: "pending at the provider".to_owned() };
+    let waiting = OrderState::Processing(Awaited::Provider);
+    assert_eq!(judge(&declined, &on_its_way, false), Verdict::Become(waiting, "pending at the provider".to_owned()));
+    declined.state = waiting;
+    assert_eq!(judge(&declined, &on_its_way, false), Verdict::Nothing);
+}
+
+#[test]
+fn the_providers_clock_expires_a_pending_order_and_fails_a_processing_one() {
+    let state = |from| match judge(&order(from), &Observation::Expired, false) {
+        Verdict::Become(state, _) => Some(state),
+        _ => None,
+    };
+    assert_eq!(state(OrderState::Pending), Some(OrderState::Expired));
+    let failed = OrderState::Failed(FailedBy::Provider);
+    assert_eq!(state(OrderState::Processing(Awaited::Provider)), Some(failed));
+    assert_eq!(state(OrderState::Cancelled), None);
+}

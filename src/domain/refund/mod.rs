@@ -1,0 +1,222 @@
+//! Refunds: money of a completed order that goes back to its payer, and what the wallet gives for it.
+//!
+//! One rule covers every sequence of refunds and disputes. The wallet gives the same share of its credit, and of the
+//! bonus, as the share of the payment that has gone back. For example: 100 were received, 97 were credited, and 25 are
+//! refunded; then the wallet gives 24.25. Each refund, failure or dispute moves the wallet by the difference to what it
+//! gave before. Therefore overlapping refunds and disputes are paid once, and the parts add up to the whole.
+
+use std::fmt;
+
+use chrono::{DateTime, Duration, Utc};
+use rust_decimal::{Decimal, RoundingStrategy};
+use uuid::Uuid;
+
+use super::customer::CustomerId;
+use super::money::Currency;
+use super::order::Order;
+use super::payment::{ProviderName, RefundStatus};
+
+/// Where a refund stands in our books.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefundState {
+    /// Proposed; nothing has moved.
+    AwaitingSecondApproval,
+    /// The wallet is debited and the money is on its way to the payer.
+    Pending,
+    Succeeded,
+    /// The wallet got its money back, if it gave any. Final: a later report of success is out of date.
+    Failed,
+}
+
+impl RefundState {
+    pub const ALL: [Self; 4] = [Self::AwaitingSecondApproval, Self::Pending, Self::Succeeded, Self::Failed];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AwaitingSecondApproval => "awaiting_second_approval",
+            Self::Pending => "pending",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+
+    /// The table of moves. Money that arrived at the payer may still come back to us days later.
+    #[must_use]
+    pub fn may_become(self, next: Self) -> bool {
+        matches!(
+            (self, next),
+            (Self::AwaitingSecondApproval, Self::Pending | Self::Failed)
+                | (Self::Pending, Self::Succeeded | Self::Failed)
+                | (Self::Succeeded, Self::Failed)
+        )
+    }
+
+    /// Whether the refund counts as given back.
+    #[must_use]
+    pub fn is_in_force(self) -> bool {
+        matches!(self, Self::Pending | Self::Succeeded)
+    }
+}
+
+impl fmt::Display for RefundState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<RefundStatus> for RefundState {
+    fn from(status: RefundStatus) -> Self {
+        match status {
+            RefundStatus::Pending => Self::Pending,
+            RefundStatus::Succeeded => Self::Succeeded,
+            RefundStatus::Failed => Self::Failed,
+        }
+    }
+}
+
+/// A refund. All amounts are in `currency`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refund {
+    pub id: Uuid,
+    /// The order that the payment completed; `None` for a payment that served no order.
+    pub order_id: Option<Uuid>,
+    pub payment_id: Uuid,
+    /// The order's customer.
+    pub customer: Option<CustomerId>,
+    pub provider: ProviderName,
+    pub provider_refund_id: Option<String>,
+    pub currency: Currency,
+    /// What goes back to the payer.
+    pub amount: Decimal,
+    /// What the wallet gave for it in paid money or debt, less what it got back.
+    pub debited: Decimal,
+    /// What was taken of the order's bonus, less what was restored.
+    pub bonus_taken: Decimal,
+    pub state: RefundState,
+    pub reason: String,
+    /// Why it failed, or what it waits for.
+    pub failure: Option<String>,
+    /// False for a refund that was started at the provider's dashboard.
+    pub ours: bool,
+    /// An operator allowed the wallet to go into debt for it.
+    pub override_balance: bool,
+    pub proposed_by: String,
+    pub approved_by: Option<String>,
+    pub second_needed: bool,
+    pub created_at: DateTime<Utc>,
+    /// When the wallet was debited. A refund that needs approval starts with it.
+    pub started_at: Option<DateTime<Utc>>,
+    pub updated_at: DateTime<Utc>,
+    /// When a worker asks the provider next. `None` when no question is due, or when people send the money.
+    pub ask_at: Option<DateTime<Utc>>,
+    pub asked: i32,
+}
+
+impl Refund {
+    /// When the refund started.
+    #[must_use]
+    pub fn since(&self) -> DateTime<Utc> {
+        self.started_at.unwrap_or(self.created_at)
+    }
+
+    /// When the provider is asked next, counted from `now`. A refund that was not asked about until now is sent by
+    /// people, so no question follows.
+    #[must_use]
+    pub fn next_question_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.ask_at?;
+        next_question(self.state, self.asked, now - self.since()).map(|wait| now + wait)
+    }
+
+    /// Whether the refund failed before its provider had a name for it.
+    #[must_use]
+    pub fn was_given_up(&self) -> bool {
+        self.state == RefundState::Failed && self.provider_refund_id.is_none()
+    }
+}
+
+/// The conditions that a list of refunds has to meet. An empty list of states allows all of them.
+#[derive(Debug, Default, Clone)]
+pub struct RefundFilter {
+    pub states: Vec<RefundState>,
+    pub order_id: Option<Uuid>,
+    pub customer: Option<CustomerId>,
+    pub provider: Option<ProviderName>,
+}
+
+/// How long to wait before the provider is asked again about a refund that started `age` ago and was asked about
+/// `asked` times. `None`: ask no more.
+///
+/// For a pending refund the wait is 1, 2, 4 … minutes and at most 6 hours. A succeeded one is looked at four times in
+/// two weeks, because not every company reports a refund that comes back.
+#[must_use]
+pub fn next_question(state: RefundState, asked: i32, age: Duration) -> Option<Duration> {
+    match state {
+        RefundState::Pending => {
+            let doublings = u32::try_from(asked.clamp(0, 9)).unwrap_or(0);
+            Some(Duration::minutes(2_i64.pow(doublings)).min(Duration::hours(6)))
+        }
+        RefundState::Succeeded => {
+            [1, 3, 7, 14].into_iter().map(Duration::days).find(|look| *look > age).map(|look| look - age)
+        }
+        RefundState::AwaitingSecondApproval | RefundState::Failed => None,
+    }
+}
+
+/// Whether a refusal proves that the money did not move. Companies keep request keys for at least a day. After that
+/// time a refusal may be the answer to the repetition of a refund that went through.
+#[must_use]
+pub fn refusal_is_final(since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    now - since < Duration::hours(20)
+}
+
+/// What went back to the payer of one order so far, and what its wallet gave for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReturnedSoFar {
+    /// Refunds in force.
+    pub refunded: Decimal,
+    /// Disputes that are open or lost.
+    pub disputed: Decimal,
+    pub debited: Decimal,
+    pub bonus_taken: Decimal,
+}
+
+/// What a wallet has to give. A negative amount goes back to the wallet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Due {
+    pub money: Decimal,
+    pub bonus: Decimal,
+}
+
+impl ReturnedSoFar {
+    /// What the wallet of a completed order has to give now, beyond what it gave before.
+    #[must_use]
+    pub fn due(&self, order: &Order) -> Due {
+        let received = order.received();
+        let returned = (self.refunded + self.disputed).min(received);
+        let share = |whole: Decimal| {
+            if returned == received || received.is_zero() {
+                return whole;
+            }
+            let exponent = order.currency.exponent();
+            (whole * returned / received).round_dp_with_strategy(exponent, RoundingStrategy::MidpointNearestEven)
+        };
+        Due { money: share(order.credited_amount) - self.debited, bonus: share(order.bonus) - self.bonus_taken }
+    }
+
+    /// The amount of the order that can still be refunded, from a payment of `paid` of which `refunded` went back.
+    #[must_use]
+    pub fn refundable(&self, order: &Order, paid: Decimal, refunded: Decimal) -> Decimal {
+        let of_payment = paid - refunded;
+        let of_order = order.received() - self.refunded;
+        (of_payment.min(of_order) - self.disputed).max(Decimal::ZERO)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,47 @@
+//! One turn of each worker: it finds a share of the work and handles each item by itself.
+
+use crate::app::{App, Error, orders, sweep};
+
+/// The largest number of items of one turn.
+const SHARE: i64 = 50;
+
+/// Expires the orders whose time is over. Returns how many were expired.
+///
+/// # Errors
+/// Database errors, when the orders cannot be found.
+pub async fn expire_orders(app: &App) -> Result<usize, Error> {
+    let mut expired = 0;
+    for id in orders::expire::overdue(app, SHARE).await? {
+        match orders::expire::expire(app, id).await {
+            Ok(true) => expired += 1,
+            Ok(false) => {}
+            Err(error) => tracing::warn!(order = %id, error = %error, "An order could not be expired"),
+        }
+    }
+    Ok(expired)
+}
+
+/// Asks providers about orders that have been open for too long, and for some days about closed ones. Returns how many
+/// orders there were.
+///
+/// # Errors
+/// Database errors, when no order can be claimed.
+pub async fn ask_about_orders(app: &App) -> Result<usize, Error> {
+    let claimed = orders::ask::claim_due(app, SHARE).await?;
+    // All at the same time: one after the other could take longer than the lease.
+    let asked = claimed.iter().map(async |order| {
+        if let Err(error) = orders::ask::ask(app, order).await {
+            tracing::warn!(order = %order.id, error = %error, "The next question about an order was not scheduled");
+        }
+    });
+    futures_util::future::join_all(asked).await;
+    Ok(claimed.len())
+}
+
+/// Writes down expired holds and grants. Returns how many wallets were swept.
+///
+/// # Errors
+/// Database errors.
+pub async fn sweep_wallets(app: &App) -> Result<usize, Error> {
+    sweep::sweep_lapsed(app, SHARE).await
+}
