@@ -26,6 +26,7 @@
 //! | 22 ids cannot be guessed, others get 404 | `tests/api`: `others::case_22_…` |
 //!
 //! `faults` breaks the companies' answers, `browser` pays as a person does, `eligibility` asks who may pay how,
+//! `columns` shows that state is read from columns, never from texts or timelines;
 //! `told` is about notifications that a company cannot be made to send by paying.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
@@ -34,6 +35,7 @@ mod support;
 
 mod browser;
 mod chromium;
+mod columns;
 mod companies;
 mod eligibility;
 mod faults;
