@@ -76,8 +76,8 @@ async fn run(app: &App, posting: Posting) -> Result<HoldDone, Error> {
         Some(PostingOutcome::Booked(booked)) => (booked, false),
         Some(PostingOutcome::Replayed(booked)) => (booked, true),
         Some(PostingOutcome::Refused(refusal)) => return Err(Error::refused(refusal)),
-        None => return Err(Error::Internal("the poster answers every posting")),
+        None => return Err(Error::Internal("an answer of the poster to every posting")),
     };
-    let hold = booked.hold.ok_or(Error::Internal("what was booked on a hold returns the hold"))?;
+    let hold = booked.hold.ok_or(Error::Internal("the hold of a posting on a hold"))?;
     Ok(HoldDone { hold, balance_after: booked.entry.map(|entry| entry.balance_after), replayed })
 }

@@ -42,7 +42,7 @@ pub async fn set(
         check_product(conn, &key).await?;
         let (mut wallet, _) = ledger::open_wallet(conn, &key).await?;
         let created = wallet.low_balance.is_none();
-        wallet.low_balance = Some(LowBalance::new(threshold.amount(), wallet.available()));
+        wallet.low_balance = Some(LowBalance::new(threshold, wallet.available()));
         store::save(conn, &wallet).await?;
         Ok(Saved { value: wallet, created })
     })

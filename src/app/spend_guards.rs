@@ -50,7 +50,8 @@ pub async fn list(
     let mut set_by = store::set_by(&mut conn, customer).await?;
     let guarded = |wallet: Wallet| {
         let set_by = set_by.remove(&wallet.id)?;
-        Some(GuardedWallet { guard: wallet.guard?, wallet: wallet.key, held: wallet.held, set_by, now })
+        let held = wallet.parts().held;
+        Some(GuardedWallet { guard: wallet.guard?, wallet: wallet.key, held, set_by, now })
     };
     Ok(wallets
         .into_iter()
@@ -85,7 +86,8 @@ pub async fn set(app: &App, caller: &Caller, key: &WalletKey, caps: Caps) -> Res
         let show = |cap: Option<Money>| cap.map(|cap| format_amount(cap.amount(), cap.currency()));
         let detail = json!({ "daily_cap": show(caps.daily), "monthly_cap": show(caps.monthly) });
         audit::record(conn, &caller.actor(), "spend_guard.saved", &subject(key), &detail).await?;
-        let value = GuardedWallet { wallet: wallet.key, guard, held: wallet.held, set_by, now };
+        let held = wallet.parts().held;
+        let value = GuardedWallet { wallet: wallet.key, guard, held, set_by, now };
         Ok(Saved { value, created })
     })
     .await

@@ -39,7 +39,7 @@ pub async fn book(app: &App, new: NewUsage) -> Result<Usage, Error> {
     app.products.require(&app.pool, &new.product).await?;
     let currency = new.amount.currency();
     let answer = app.poster.post(vec![new.posting()]).await?.pop();
-    read_outcome(answer.ok_or(Error::Internal("the poster answers every posting"))??, currency)
+    read_outcome(answer.ok_or(Error::Internal("an answer of the poster to every posting"))??, currency)
 }
 
 /// Books the usages of one request, in order; each has its own answer.
@@ -59,8 +59,9 @@ pub async fn book_all(app: &App, new: Vec<NewUsage>) -> Result<Vec<Result<Usage,
         }
     }
     let mut answers = app.poster.post(postings).await?.into_iter();
-    let mut read =
-        |currency| read_outcome(answers.next().ok_or(Error::Internal("the poster answers every posting"))??, currency);
+    let mut read = |currency| {
+        read_outcome(answers.next().ok_or(Error::Internal("an answer of the poster to every posting"))??, currency)
+    };
     Ok(asked.into_iter().map(|currency| currency.and_then(&mut read)).collect())
 }
 
@@ -71,7 +72,7 @@ fn read_outcome(outcome: PostingOutcome, currency: Currency) -> Result<Usage, Er
         PostingOutcome::Refused(refusal) => return Err(Error::refused(refusal)),
     };
     let Booked { entry: Some(entry), wallet: Some(wallet), .. } = booked else {
-        return Err(Error::Internal("a booked usage has an entry and names its wallet"));
+        return Err(Error::Internal("the entry and the wallet of a booked usage"));
     };
     Ok(Usage {
         amount: -entry.amount,
@@ -122,7 +123,7 @@ pub async fn reverse(app: &App, new: &NewReversal) -> Result<Reversal, Error> {
         match ledger::post(conn, &[posting]).await?.pop() {
             Some(PostingOutcome::Booked(Booked { entry: Some(entry), .. })) => Ok(reversal(&entry, &wallet, false)),
             Some(PostingOutcome::Refused(refusal)) => Err(Error::refused(refusal)),
-            _ => Err(Error::Internal("a reversal that is not known is booked with an entry, or refused")),
+            _ => Err(Error::Internal("an entry or a refusal for a new reversal")),
         }
     })
     .await

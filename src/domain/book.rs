@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::hold::{Hold, HoldStatus};
 use super::label::Label;
+use super::money::Money;
 use super::posting::{
     Booked, Change, DedupeKey, OnInsufficient, Posting, PostingOutcome, Refusal, Shortfall, Target, WalletKey,
 };
@@ -224,12 +225,9 @@ fn is_done(change: &Change, hold: &Hold) -> bool {
 fn without_wallet(key: &WalletKey, change: &Change) -> Refusal {
     match change {
         Change::Deduct { amount, .. } | Change::Withdraw { amount } | Change::OpenHold { amount, .. } => {
-            Refusal::Insufficient(Shortfall {
-                wallet: key.clone(),
-                required: *amount,
-                available: Decimal::ZERO,
-                held: Decimal::ZERO,
-            })
+            let nothing = Money::zero(key.currency);
+            let required = Money::from_ledger(*amount, key.currency);
+            Refusal::Insufficient(Shortfall { wallet: key.clone(), required, available: nothing, held: nothing })
         }
         Change::RevokeGrant { .. } | Change::RestoreGrant { .. } => Refusal::MoreThanTaken,
         _ => Refusal::HoldNotFound,

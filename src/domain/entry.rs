@@ -8,7 +8,7 @@ use super::label::Label;
 
 pub use super::entry_kind::{EntryKind, Sign};
 
-/// One immutable line of the ledger.
+/// One immutable line of the ledger. Its amounts are in the wallet's currency.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     pub wallet_id: Uuid,
@@ -23,7 +23,7 @@ pub struct Entry {
     pub debt: Decimal,
     /// paid + granted − debt, after it.
     pub balance_after: Decimal,
-    /// All paid money that ever came in, after it; with `paid_out` it tells which top-up paid for what.
+    /// All paid money that ever came in, after it. With `paid_out` it shows which top-up paid for what.
     pub paid_in: Decimal,
     pub paid_out: Decimal,
     /// Never runs backwards within a wallet.

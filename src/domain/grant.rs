@@ -42,7 +42,7 @@ impl Grant {
         }
     }
 
-    /// Whether its time is over: at its second, not after it.
+    /// Whether its time is over. A grant lapses at its second, not after it.
     #[must_use]
     pub fn is_lapsed(&self, now: DateTime<Utc>) -> bool {
         self.expires_at.is_some_and(|at| at <= now)

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, Utc};
 use rust_decimal::Decimal;
 
+use super::money::Money;
 use super::posting::{CapReached, Refusal, WalletKey};
 
 /// Caps on the consumption of a product, or from the main wallet. A product's usage counts against the product's
@@ -19,11 +20,17 @@ pub struct SpendGuard {
 }
 
 impl SpendGuard {
-    /// Whether `amount` more may be spent: what open holds reserve counts as spent.
+    /// Whether `amount` more may be spent. What open holds reserve counts as spent.
     ///
     /// # Errors
     /// [`Refusal::CapReached`] with the cap of the shorter period first.
-    pub fn allow(&self, wallet: &WalletKey, amount: Decimal, held: Decimal, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub(in crate::domain) fn allow(
+        &self,
+        wallet: &WalletKey,
+        amount: Decimal,
+        held: Decimal,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         let (today, this_month) = self.spent(now);
         let periods =
             [("day", self.daily_cap, today, day_ends(now)), ("month", self.monthly_cap, this_month, month_ends(now))];
@@ -31,8 +38,9 @@ impl SpendGuard {
             if let Some(cap) = cap
                 && spent + held + amount > cap
             {
-                let (wallet, spent) = (wallet.clone(), spent + held);
-                let reached = CapReached { wallet, period, cap, spent, required: amount, resets_at };
+                let money = |amount| Money::from_ledger(amount, wallet.currency);
+                let (cap, spent, required) = (money(cap), money(spent + held), money(amount));
+                let reached = CapReached { wallet: wallet.clone(), period, cap, spent, required, resets_at };
                 return Err(Refusal::CapReached(Box::new(reached)));
             }
         }
@@ -47,7 +55,8 @@ impl SpendGuard {
         (today, this_month)
     }
 
-    pub fn spend(&mut self, amount: Decimal, now: DateTime<Utc>) {
+    /// Counts consumption.
+    pub(in crate::domain) fn spend(&mut self, amount: Decimal, now: DateTime<Utc>) {
         let (today, this_month) = self.spent(now);
         self.day = now.date_naive();
         self.month = first_of_month(now);
@@ -55,9 +64,9 @@ impl SpendGuard {
         self.spent_this_month = this_month + amount;
     }
 
-    /// A reversal makes room again in the periods that counted what was taken at `taken_at`: what was consumed
-    /// yesterday left today's cap whole, so giving it back widens nothing today.
-    pub fn give_back(&mut self, amount: Decimal, taken_at: DateTime<Utc>, now: DateTime<Utc>) {
+    /// A reversal makes room again in the periods that counted the consumption at `taken_at`. Example: what was consumed
+    /// yesterday never counted today, so giving it back makes no room today.
+    pub(in crate::domain) fn give_back(&mut self, amount: Decimal, taken_at: DateTime<Utc>, now: DateTime<Utc>) {
         self.spend(Decimal::ZERO, now);
         if taken_at.date_naive() == self.day {
             self.spent_today = (self.spent_today - amount).max(Decimal::ZERO);
@@ -105,24 +114,25 @@ pub fn month_ends(now: DateTime<Utc>) -> DateTime<Utc> {
     month_began(now).checked_add_months(Months::new(1)).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// One alert per downward crossing of the threshold; recovery arms it again.
+/// The low-balance alert: it fires once when the balance falls below the threshold, and again only after a recovery.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LowBalance {
-    pub threshold: Decimal,
+    pub threshold: Money,
     pub armed: bool,
 }
 
 impl LowBalance {
-    /// A new threshold. A balance that is below it already crosses nothing: the alert waits for its recovery.
+    /// A new threshold. Where the balance is below it already, the alert waits for the recovery.
     #[must_use]
-    pub fn new(threshold: Decimal, available: Decimal) -> Self {
-        Self { threshold, armed: available >= threshold }
+    pub fn new(threshold: Money, available: Money) -> Self {
+        Self { threshold, armed: available.amount() >= threshold.amount() }
     }
 
-    /// Takes note of a change of what is available; true when the alert fires.
-    pub fn observe(&mut self, before: Decimal, after: Decimal) -> bool {
-        let fires = self.armed && before >= self.threshold && after < self.threshold;
-        self.armed = after >= self.threshold;
+    /// Notes a change of what is available. Returns true when the alert fires.
+    pub(in crate::domain) fn observe(&mut self, before: Decimal, after: Decimal) -> bool {
+        let threshold = self.threshold.amount();
+        let fires = self.armed && before >= threshold && after < threshold;
+        self.armed = after >= threshold;
         fires
     }
 }
@@ -172,12 +182,13 @@ mod tests {
     #[test]
     fn one_alert_per_crossing() {
         let ten = Decimal::TEN;
-        let mut low = LowBalance::new(ten, Decimal::from(20));
+        let usd = |amount: Decimal| Money::from_ledger(amount, "USD".parse().unwrap());
+        let mut low = LowBalance::new(usd(ten), usd(Decimal::from(20)));
         assert!(!low.observe(Decimal::from(20), ten), "the threshold itself is not below it");
         assert!(low.observe(ten, Decimal::from(9)));
         assert!(!low.observe(Decimal::from(9), Decimal::from(3)));
         assert!(!low.observe(Decimal::from(3), Decimal::from(15)), "recovery alerts nobody");
         assert!(low.observe(Decimal::from(15), Decimal::ZERO));
-        assert!(!LowBalance::new(ten, Decimal::ZERO).armed);
+        assert!(!LowBalance::new(usd(ten), usd(Decimal::ZERO)).armed);
     }
 }

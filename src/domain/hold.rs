@@ -6,11 +6,11 @@ use uuid::Uuid;
 
 use super::wallet_key::WalletKey;
 
-/// The longest a hold may be asked to live, from now: 24 hours.
+/// The longest lifetime that one request may ask for, from now: 24 hours.
 pub const MAX_HOLD_SECONDS: i64 = 24 * 60 * 60;
 
-/// The longest it lives, from its opening, however often it is extended. The reserved part of a grant stays capturable
-/// that long after the grant's expiry.
+/// The longest life of a hold from its opening, however often it is extended. The reserved part of a grant stays
+/// capturable until the hold ends, past the grant's own expiry.
 pub const MAX_HOLD_LIFE: Duration = Duration::days(7);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl HoldStatus {
     }
 }
 
-/// An amount reserved; what was reserved of which grant is fixed at opening.
+/// An amount that a wallet reserves, in the wallet's currency. The parts that it reserves are fixed at its opening.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hold {
     pub id: Uuid,
@@ -54,7 +54,7 @@ pub struct Hold {
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
     pub status: HoldStatus,
-    /// What was captured in all, beyond the hold's amount included.
+    /// What was captured in all, including what went beyond the hold's amount.
     pub captured: Option<Decimal>,
     pub closed_at: Option<DateTime<Utc>>,
 }
@@ -65,7 +65,7 @@ impl Hold {
         self.grant_parts.iter().map(|(_, amount)| *amount).sum()
     }
 
-    /// Whether it reserves nothing any more, by the clock.
+    /// Whether its time is over, so that it reserves nothing any more.
     #[must_use]
     pub fn is_lapsed(&self, now: DateTime<Utc>) -> bool {
         self.status == HoldStatus::Open && self.expires_at <= now

@@ -1,4 +1,4 @@
-//! Ids: UUIDv7 inside, a prefix at the edge (`tuo_0192…`), so that an id tells what it names.
+//! Ids: UUIDv7 inside. In the API an id has a prefix (`tuo_0192…`) that says what it names.
 
 use uuid::Uuid;
 
@@ -44,7 +44,7 @@ impl IdKind {
         format!("{}{}", self.prefix(), id.as_simple())
     }
 
-    /// Reads what [`IdKind::show`] wrote; anything else is `None`, which callers answer as "not found".
+    /// Reads what [`IdKind::show`] wrote. Any other text is `None`, which callers report as "not found".
     #[must_use]
     pub fn parse(self, text: &str) -> Option<Uuid> {
         let digits = text.strip_prefix(self.prefix())?;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::entry::{Entry, EntryKind};
 use super::hold::Hold;
 use super::label::Label;
+use super::money::Money;
 use super::product::Product;
 
 pub use super::wallet_key::WalletKey;
@@ -155,7 +156,7 @@ pub enum FastPosting<'p> {
 #[derive(Debug, Clone, Copy)]
 pub struct Deduction<'p> {
     pub wallet: &'p WalletKey,
-    pub amount: Decimal,
+    pub amount: Money,
     pub label: &'p Label,
 }
 
@@ -164,12 +165,12 @@ pub struct Deduction<'p> {
 pub struct OpenHold<'p> {
     pub wallet: &'p WalletKey,
     pub id: Uuid,
-    pub amount: Decimal,
+    pub amount: Money,
     pub lifetime: Duration,
     pub label: &'p Label,
 }
 
-/// The capture of a hold; its wallet stands in the hold.
+/// The capture of a hold. Its wallet and so its currency stand in the hold.
 #[derive(Debug, Clone, Copy)]
 pub struct Capture<'p> {
     pub hold_id: Uuid,
@@ -294,11 +295,12 @@ impl Posting {
         let label = &self.label;
         match (&self.change, &self.target) {
             (Change::Deduct { amount, .. }, Target::Wallet { key: wallet, .. }) => {
-                Some(FastPosting::Deduction(Deduction { wallet, amount: *amount, label }))
+                let amount = Money::from_ledger(*amount, wallet.currency);
+                Some(FastPosting::Deduction(Deduction { wallet, amount, label }))
             }
             (Change::OpenHold { id, amount, lifetime }, Target::Wallet { key: wallet, .. }) => {
-                let (id, amount, lifetime) = (*id, *amount, *lifetime);
-                Some(FastPosting::OpenHold(OpenHold { wallet, id, amount, lifetime, label }))
+                let amount = Money::from_ledger(*amount, wallet.currency);
+                Some(FastPosting::OpenHold(OpenHold { wallet, id: *id, amount, lifetime: *lifetime, label }))
             }
             (Change::Capture { amount }, Target::Hold(hold_id)) => {
                 Some(FastPosting::Capture(Capture { hold_id: *hold_id, amount: *amount, label }))
@@ -330,9 +332,9 @@ pub struct Booked {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shortfall {
     pub wallet: WalletKey,
-    pub required: Decimal,
-    pub available: Decimal,
-    pub held: Decimal,
+    pub required: Money,
+    pub available: Money,
+    pub held: Money,
 }
 
 /// The spending cap that a posting would exceed.
@@ -342,10 +344,10 @@ pub struct CapReached {
     pub wallet: WalletKey,
     /// `day` or `month`.
     pub period: &'static str,
-    pub cap: Decimal,
+    pub cap: Money,
     /// In this period so far, with what open holds reserve.
-    pub spent: Decimal,
-    pub required: Decimal,
+    pub spent: Money,
+    pub required: Money,
     /// When the period ends.
     pub resets_at: DateTime<Utc>,
 }

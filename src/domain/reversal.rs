@@ -1,6 +1,6 @@
-//! Reversals of usage: back into the balance, into the parts that it was taken from, never more than it was.
+//! Reversals of usage: money comes back into the parts that it was taken from, and never more than was taken.
 //!
-//! What was taken last is given back first, so that what remains is what a smaller usage would have left.
+//! What was taken last is given back first, so the wallet is left as a smaller usage would have left it.
 
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use super::entry::Entry;
 use super::hold::Hold;
 use super::posting::{Refusal, ReversedParts};
 
-/// What a slice of a deduction was taken from.
+/// The part of a balance that a slice of a deduction was taken from.
 #[derive(Clone, Copy)]
 enum Part {
     Grant(Uuid),
@@ -17,7 +17,7 @@ enum Part {
     Debt,
 }
 
-/// What a deduction took, in the order in which it took it: what its hold had reserved, then grants in burn order
+/// The slices of a deduction in the order in which they were taken: what its hold had reserved, then grants in burn order
 /// (as the entry has them), then paid money, then debt.
 fn taken(original: &Entry, hold: Option<&Hold>) -> Vec<(Part, Decimal)> {
     let mut grants: Vec<(Uuid, Decimal)> = original.grant_uses.iter().map(|(id, used)| (*id, -*used)).collect();
@@ -42,7 +42,7 @@ fn taken(original: &Entry, hold: Option<&Hold>) -> Vec<(Part, Decimal)> {
     slices
 }
 
-/// Takes `amount` off the end.
+/// Takes `amount` off the end of the slices.
 fn take(slices: &mut [(Part, Decimal)], amount: Decimal) -> Vec<(Part, Decimal)> {
     let mut rest = amount;
     let mut taken = Vec::new();

@@ -15,8 +15,8 @@ pub async fn save(conn: &mut AsyncPgConnection, wallet: &Wallet) -> Result<(), S
     let this = wallets::customer_id.eq(wallet.key.customer.as_str()).and(wallets::id.eq(wallet.id));
     diesel::update(wallets::table.filter(this))
         .set((
-            wallets::low_balance_threshold.eq(wallet.low_balance.as_ref().map(|low| low.threshold)),
-            wallets::fast_floor.eq(wallet.fast_floor()),
+            wallets::low_balance_threshold.eq(wallet.low_balance.as_ref().map(|low| low.threshold.amount())),
+            wallets::fast_floor.eq(wallet.fast_floor().amount()),
         ))
         .execute(conn)
         .await?;

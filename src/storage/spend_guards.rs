@@ -137,7 +137,7 @@ pub async fn consumed_since(
         wallet: wallet.id,
         since,
         entry_seq: wallet.entry_seq,
-        balance: wallet.balance(),
+        balance: wallet.balance().amount(),
         paid_by_main: Counterpart::Usage(Some(wallet.key.product.clone())).to_string(),
         currency: wallet.key.currency.code().to_owned(),
     };

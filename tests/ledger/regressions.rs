@@ -26,7 +26,7 @@ pub fn hold(at: &WalletKey, key: &str, lifetime: Duration) -> Posting {
 /// Captures the whole of a hold that a posting opens.
 pub fn capture(opened: &Posting) -> Posting {
     let Some(FastPosting::OpenHold(hold)) = opened.fast() else { panic!("{opened:?}") };
-    capture_hold(hold.id, hold.amount)
+    capture_hold(hold.id, hold.amount.amount())
 }
 
 /// What the fast path books of postings that are all of one sort.

@@ -108,13 +108,13 @@ proptest! {
         pieces in prop::collection::vec(1_u32..20, 0..4),
     ) {
         let mut wallet = wallet(paid, &grants);
-        prop_assume!(wallet.available() >= held.into());
+        prop_assume!(wallet.available().amount() >= held.into());
         let open = Change::OpenHold { id: Uuid::nil(), amount: held.into(), lifetime: Duration::hours(1) };
         let hold = post(&mut wallet, None, &open).hold.unwrap();
         for (n, grant) in (100..).zip(later) {
             give(&mut wallet, n, grant);
         }
-        prop_assume!(wallet.available() >= beyond.into());
+        prop_assume!(wallet.available().amount() >= beyond.into());
         let spend = |amount| Change::Capture { amount };
         unwinds(&wallet, Some(&hold), spend, held + beyond, &pieces)?;
     }

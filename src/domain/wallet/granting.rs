@@ -87,7 +87,7 @@ impl Wallet {
     }
 
     /// Expires the unheld rest of every grant whose time is over. Running it again finds nothing.
-    pub fn expire_grants(&mut self, now: DateTime<Utc>, effects: &mut Effects) {
+    pub(super) fn expire_grants(&mut self, now: DateTime<Utc>, effects: &mut Effects) {
         let lapsed: Vec<(Uuid, Decimal)> = self
             .grants
             .iter()

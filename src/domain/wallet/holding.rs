@@ -13,7 +13,7 @@ impl Wallet {
     /// Expires one lapsed hold: what it reserved is free again. This is no posting, because no request asks for it.
     pub fn expire_hold(&mut self, hold: &Hold, now: DateTime<Utc>, effects: &mut Effects) {
         let now = now.max(self.updated_at);
-        let before = self.available();
+        let before = self.available_amount();
         let closed = self.close_hold(hold, HoldStatus::Expired, None, now);
         effects.holds.push(closed);
         self.version += 1;

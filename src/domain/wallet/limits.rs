@@ -16,11 +16,13 @@ impl Wallet {
     }
 
     pub(super) fn require_available(&self, required: Decimal) -> Result<(), Refusal> {
-        if self.available() < required { Err(self.short(required, self.available())) } else { Ok(()) }
+        let available = self.available_amount();
+        if available < required { Err(self.short(required, available)) } else { Ok(()) }
     }
 
     pub(super) fn short(&self, required: Decimal, available: Decimal) -> Refusal {
-        Refusal::Insufficient(Shortfall { wallet: self.key.clone(), required, available, held: self.held })
+        let (required, available) = (self.money(required), self.money(available));
+        Refusal::Insufficient(Shortfall { wallet: self.key.clone(), required, available, held: self.held() })
     }
 
     /// Whether the caps, if there are any, leave room for `amount`.

@@ -17,35 +17,87 @@ use uuid::Uuid;
 
 use self::holding::open;
 use super::entry::Entry;
-use super::grant::Grant;
+use super::grant::{Grant, burn_order};
 use super::guard::{LowBalance, SpendGuard};
 use super::hold::{Hold, HoldStatus, MAX_HOLD_LIFE};
 use super::label::Label;
+use super::money::Money;
 use super::posting::{Booked, Change, OnInsufficient, Refusal, ReversedParts};
 use super::wallet_key::WalletKey;
 
 /// No running total may pass this: ten times below what the columns hold.
 const MAX_TOTAL: Decimal = Decimal::from_parts(0xA4C6_8000, 0x3_8D7E, 0, false, 0);
 
-/// A wallet under its row lock, with its grants.
+/// A wallet under its row lock, with its grants. Only the rules of this module change its money.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wallet {
     pub key: WalletKey,
     pub id: Uuid,
+    pub(in crate::domain) paid: Decimal,
+    pub(in crate::domain) granted: Decimal,
+    pub(in crate::domain) held: Decimal,
+    pub(in crate::domain) debt: Decimal,
+    pub(in crate::domain) paid_in: Decimal,
+    pub(in crate::domain) paid_out: Decimal,
+    pub entry_seq: i64,
+    pub version: i64,
+    pub(in crate::domain) frozen: bool,
+    pub guard: Option<SpendGuard>,
+    pub low_balance: Option<LowBalance>,
+    /// Those with something remaining, in burn order.
+    pub(in crate::domain) grants: Vec<Grant>,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A wallet as the tables have it, for storage to read back.
+#[derive(Debug, Clone)]
+pub struct StoredWallet {
+    pub key: WalletKey,
+    pub id: Uuid,
+    pub parts: WalletParts,
+    pub entry_seq: i64,
+    pub version: i64,
+    pub frozen: bool,
+    pub guard: Option<SpendGuard>,
+    pub low_balance: Option<LowBalance>,
+    pub grants: Vec<Grant>,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// The running parts of a wallet, in its currency, as the columns have them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WalletParts {
     pub paid: Decimal,
     pub granted: Decimal,
     pub held: Decimal,
     pub debt: Decimal,
     pub paid_in: Decimal,
     pub paid_out: Decimal,
-    pub entry_seq: i64,
-    pub version: i64,
-    pub frozen: bool,
-    pub guard: Option<SpendGuard>,
-    pub low_balance: Option<LowBalance>,
-    /// Those with something remaining, in burn order.
-    pub grants: Vec<Grant>,
-    pub updated_at: DateTime<Utc>,
+}
+
+impl From<StoredWallet> for Wallet {
+    fn from(stored: StoredWallet) -> Self {
+        let WalletParts { paid, granted, held, debt, paid_in, paid_out } = stored.parts;
+        let mut grants = stored.grants;
+        grants.sort_by(burn_order);
+        Self {
+            key: stored.key,
+            id: stored.id,
+            paid,
+            granted,
+            held,
+            debt,
+            paid_in,
+            paid_out,
+            entry_seq: stored.entry_seq,
+            version: stored.version,
+            frozen: stored.frozen,
+            guard: stored.guard,
+            low_balance: stored.low_balance,
+            grants,
+            updated_at: stored.updated_at,
+        }
+    }
 }
 
 /// What is to be written beside the wallet itself after a change.
@@ -90,21 +142,75 @@ struct Booking<'b> {
 }
 
 impl Wallet {
+    /// The running parts as the columns have them.
+    #[must_use]
+    pub fn parts(&self) -> WalletParts {
+        let Self { paid, granted, held, debt, paid_in, paid_out, .. } = *self;
+        WalletParts { paid, granted, held, debt, paid_in, paid_out }
+    }
+
+    /// Topped-up money.
+    #[must_use]
+    pub fn paid(&self) -> Money {
+        self.money(self.paid)
+    }
+
+    /// Promotional credit.
+    #[must_use]
+    pub fn granted(&self) -> Money {
+        self.money(self.granted)
+    }
+
+    /// What open holds reserve.
+    #[must_use]
+    pub fn held(&self) -> Money {
+        self.money(self.held)
+    }
+
+    /// What the customer owes.
+    #[must_use]
+    pub fn debt(&self) -> Money {
+        self.money(self.debt)
+    }
+
+    /// paid + granted.
+    #[must_use]
+    pub fn total(&self) -> Money {
+        self.money(self.paid + self.granted)
+    }
+
     /// paid + granted − held − debt; negative when debt exceeds what is free.
     #[must_use]
-    pub fn available(&self) -> Decimal {
-        self.paid + self.granted - self.held - self.debt
+    pub fn available(&self) -> Money {
+        self.money(self.available_amount())
     }
 
     /// The balance in the sense of the entries: paid + granted − debt.
     #[must_use]
-    pub fn balance(&self) -> Decimal {
+    pub fn balance(&self) -> Money {
+        self.money(self.balance_amount())
+    }
+
+    /// The grants with something remaining, in burn order.
+    #[must_use]
+    pub fn grants(&self) -> &[Grant] {
+        &self.grants
+    }
+
+    fn money(&self, amount: Decimal) -> Money {
+        Money::from_ledger(amount, self.key.currency)
+    }
+
+    fn available_amount(&self) -> Decimal {
+        self.paid + self.granted - self.held - self.debt
+    }
+
+    fn balance_amount(&self) -> Decimal {
         self.paid + self.granted - self.debt
     }
 
     /// What may travel or be refunded: unheld paid money beyond the debt.
-    #[must_use]
-    pub fn movable(&self) -> Decimal {
+    fn movable(&self) -> Decimal {
         (self.unheld_paid() - self.debt).max(Decimal::ZERO)
     }
 
@@ -116,8 +222,18 @@ impl Wallet {
 
     /// What the fast path must leave available: the threshold while its alert is armed.
     #[must_use]
-    pub fn fast_floor(&self) -> Decimal {
-        self.low_balance.as_ref().filter(|low| low.armed).map_or(Decimal::ZERO, |low| low.threshold)
+    pub fn fast_floor(&self) -> Money {
+        let armed = self.low_balance.as_ref().filter(|low| low.armed);
+        armed.map_or(Money::zero(self.key.currency), |low| low.threshold)
+    }
+
+    /// The wallet as it is shown at `now`: what has lapsed of its grants is taken off, though no sweep has written that
+    /// yet, and its version is not changed by it.
+    #[must_use]
+    pub fn without_lapsed_grants(mut self, now: DateTime<Utc>) -> Self {
+        let (version, updated_at) = (self.version, self.updated_at);
+        self.expire_grants(now, &mut Effects::default());
+        Self { version, updated_at, ..self }
     }
 
     fn unheld_paid(&self) -> Decimal {
@@ -140,7 +256,7 @@ impl Wallet {
         effects: &mut Effects,
     ) -> Result<Booked, Refusal> {
         let now = now.max(self.updated_at);
-        let before = self.available();
+        let before = self.available_amount();
         self.expire_grants(now, effects);
         let booked = self.decide(change, hold, &mut Booking { label, now, effects });
         if booked.is_ok() {
@@ -258,7 +374,7 @@ impl Wallet {
     }
 
     fn watch_low_balance(&mut self, before: Decimal, effects: &mut Effects) {
-        let after = self.available();
+        let after = self.available_amount();
         if let Some(low) = &mut self.low_balance {
             effects.low_balance_crossed |= low.observe(before, after);
         }
@@ -281,7 +397,7 @@ impl Wallet {
             amount,
             granted: grant_uses.iter().map(|(_, used)| *used).sum(),
             debt,
-            balance_after: self.balance(),
+            balance_after: self.balance_amount(),
             paid_in: self.paid_in,
             paid_out: self.paid_out,
             created_at: booking.now,

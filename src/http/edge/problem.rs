@@ -211,10 +211,10 @@ pub fn insufficient_funds(short: &Shortfall) -> InsufficientFunds {
     InsufficientFunds {
         currency: currency.code().to_owned(),
         product: short.wallet.product.code().map(str::to_owned),
-        required: Amount::of(short.required, currency),
-        available: SignedAmount::of(short.available, currency),
-        held: Amount::of(short.held, currency),
-        shortfall: Amount::of(short.required - short.available, currency),
+        required: short.required.into(),
+        available: short.available.into(),
+        held: short.held.into(),
+        shortfall: Amount::of(short.required.amount() - short.available.amount(), currency),
     }
 }
 
@@ -224,9 +224,9 @@ fn spend_cap(reached: &CapReached) -> SpendCap {
         period: reached.period.to_owned(),
         currency: currency.code().to_owned(),
         product: reached.wallet.product.code().map(str::to_owned),
-        cap: Amount::of(reached.cap, currency),
-        spent: Amount::of(reached.spent, currency),
-        required: Amount::of(reached.required, currency),
+        cap: reached.cap.into(),
+        spent: reached.spent.into(),
+        required: reached.required.into(),
         resets_at: reached.resets_at,
     }
 }

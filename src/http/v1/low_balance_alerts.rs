@@ -48,8 +48,8 @@ fn render(wallet: &Wallet) -> Option<LowBalanceAlert> {
         customer_id: wallet.key.customer.to_string(),
         currency: currency.code().to_owned(),
         product: wallet.key.product.code().map(str::to_owned),
-        threshold: Amount::of(low.threshold, currency),
-        available: SignedAmount::of(wallet.available(), currency),
+        threshold: low.threshold.into(),
+        available: wallet.available().into(),
         armed: low.armed,
     })
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::entry_rows::EntryRow;
 use super::find_entry;
 use super::hold_rows::{CLOCK_SLACK_SECONDS, HOLD_SWEEPER, HoldRow};
-use super::load::wallet_key;
+use super::keys::wallet_key;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::hold::{Hold, HoldStatus};

@@ -24,7 +24,7 @@ pub(super) async fn all(
 ) -> Result<(), StorageError> {
     let mut grants = UpsertGrants::default();
     for wallet in wallets {
-        for grant in &wallet.grants {
+        for grant in wallet.grants() {
             grants.push(wallet, grant);
         }
     }

@@ -10,7 +10,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::load::wallet_key;
+use super::keys::wallet_key;
 use crate::domain::hold::{Hold, HoldStatus};
 use crate::domain::posting::WalletKey;
 use crate::domain::wallet::Wallet;
@@ -114,7 +114,7 @@ pub(super) async fn lapsed_holds(
     now: DateTime<Utc>,
     lock: bool,
 ) -> Result<Vec<Hold>, StorageError> {
-    let holding: Vec<&Wallet> = wallets.values().filter(|wallet| wallet.held > Decimal::ZERO).collect();
+    let holding: Vec<&Wallet> = wallets.values().filter(|wallet| wallet.parts().held > Decimal::ZERO).collect();
     if holding.is_empty() {
         return Ok(Vec::new());
     }

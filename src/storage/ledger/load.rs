@@ -12,35 +12,16 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::hold_rows::lapsed_holds;
+use super::keys::{KeyArrays, wallet_key};
 use crate::domain::customer::CustomerId;
-use crate::domain::grant::{Grant, burn_order};
+use crate::domain::grant::Grant;
 use crate::domain::guard::{LowBalance, SpendGuard};
+use crate::domain::money::Money;
 use crate::domain::posting::WalletKey;
-use crate::domain::product::Product;
-use crate::domain::wallet::{Effects, Wallet};
+use crate::domain::wallet::{Effects, StoredWallet, Wallet, WalletParts};
+use crate::storage::StorageError;
 use crate::storage::schema::{grants, spend_guards};
 use crate::storage::statement::{Cached, StaticSql};
-use crate::storage::{StorageError, currency_from_column};
-
-/// Wallet keys as three arrays, the way `unnest` takes them.
-#[derive(Debug, Default)]
-pub(super) struct KeyArrays {
-    pub customers: Vec<String>,
-    pub currencies: Vec<String>,
-    pub products: Vec<String>,
-}
-
-impl<'k> FromIterator<&'k WalletKey> for KeyArrays {
-    fn from_iter<I: IntoIterator<Item = &'k WalletKey>>(keys: I) -> Self {
-        let mut arrays = Self::default();
-        for key in keys {
-            arrays.customers.push(key.customer.as_str().to_owned());
-            arrays.currencies.push(key.currency.code().to_owned());
-            arrays.products.push(key.product.as_column().to_owned());
-        }
-        arrays
-    }
-}
 
 struct CreateWallets {
     keys: KeyArrays,
@@ -148,40 +129,33 @@ struct WalletRow {
 }
 
 impl WalletRow {
-    fn into_wallet(self) -> Result<Wallet, StorageError> {
-        Ok(Wallet {
-            key: wallet_key(&self.customer_id, &self.currency, &self.product)?,
+    fn into_wallet(self, grants: Vec<Grant>, guard: Option<SpendGuard>) -> Result<Wallet, StorageError> {
+        let key = wallet_key(&self.customer_id, &self.currency, &self.product)?;
+        let low_balance = self.low_balance_threshold.map(|threshold| LowBalance {
+            threshold: Money::from_ledger(threshold, key.currency),
+            armed: !self.fast_floor.is_zero(),
+        });
+        let stored = StoredWallet {
+            key,
             id: self.id,
-            paid: self.paid,
-            granted: self.granted,
-            held: self.held,
-            debt: self.debt,
-            paid_in: self.paid_in,
-            paid_out: self.paid_out,
+            parts: WalletParts {
+                paid: self.paid,
+                granted: self.granted,
+                held: self.held,
+                debt: self.debt,
+                paid_in: self.paid_in,
+                paid_out: self.paid_out,
+            },
             entry_seq: self.entry_seq,
             version: self.version,
             frozen: self.frozen,
-            guard: None,
-            low_balance: self
-                .low_balance_threshold
-                .map(|threshold| LowBalance { threshold, armed: !self.fast_floor.is_zero() }),
-            grants: Vec::new(),
+            guard,
+            low_balance,
+            grants,
             updated_at: self.updated_at,
-        })
+        };
+        Ok(stored.into())
     }
-}
-
-/// Reads a wallet's identity out of columns.
-///
-/// # Errors
-/// [`StorageError::Corrupt`].
-pub fn wallet_key(customer: &str, currency: &str, product: &str) -> Result<WalletKey, StorageError> {
-    Ok(WalletKey {
-        customer: CustomerId::new(customer)
-            .ok_or_else(|| StorageError::Corrupt(format!("customer id {customer:?}")))?,
-        currency: currency_from_column(currency)?,
-        product: Product::from_column(product),
-    })
 }
 
 /// Locks wallets in key order and reads them with their grants (and `restored` ones, used up or not) and
@@ -212,10 +186,8 @@ async fn complete(
     let mut guards = read_guards(conn, &guarded).await?;
     let mut wallets = BTreeMap::new();
     for row in rows {
-        let mut wallet = row.into_wallet()?;
-        wallet.grants = grants.remove(&wallet.id).unwrap_or_default();
-        wallet.grants.sort_by(burn_order);
-        wallet.guard = guards.remove(&wallet.id);
+        let (grants, guard) = (grants.remove(&row.id).unwrap_or_default(), guards.remove(&row.id));
+        let wallet = row.into_wallet(grants, guard)?;
         wallets.insert(wallet.key.clone(), wallet);
     }
     Ok((wallets, now))
@@ -259,14 +231,7 @@ pub async fn read_wallets_of(
             wallet.expire_hold(&lapsed, now, &mut Effects::default());
         }
     }
-    Ok(wallets
-        .into_values()
-        .map(|mut wallet| {
-            let (version, updated_at) = (wallet.version, wallet.updated_at);
-            wallet.expire_grants(now, &mut Effects::default());
-            Wallet { version, updated_at, ..wallet }
-        })
-        .collect())
+    Ok(wallets.into_values().map(|wallet| wallet.without_lapsed_grants(now)).collect())
 }
 
 /// Locks one wallet for a use case that must look before it posts; `None` when there is none yet.

@@ -16,6 +16,7 @@ mod find;
 mod grant_writes;
 mod hold_rows;
 mod hold_writes;
+mod keys;
 mod load;
 mod write;
 
@@ -35,7 +36,8 @@ pub use find::{
     wallets_with_lapsed_holds,
 };
 pub use hold_rows::HoldRow;
-pub use load::{lock_wallet, read_wallets, read_wallets_of, wallet_key as key_from_columns};
+pub use keys::wallet_key as key_from_columns;
+pub use load::{lock_wallet, read_wallets, read_wallets_of};
 
 /// Books postings, in the order given, inside the caller's transaction.
 ///

@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::load::KeyArrays;
+use super::keys::KeyArrays;
 use super::{grant_writes, hold_writes};
 use crate::domain::entry::Entry;
 use crate::domain::money::format_amount;
@@ -69,13 +69,14 @@ impl UpdateWallets {
         let mut rows = Self { keys: wallets.iter().map(|wallet| &wallet.key).collect(), ..Self::default() };
         for wallet in wallets {
             rows.slow.push(wallet.needs_full_path());
-            rows.floors.push(wallet.fast_floor());
-            rows.granted.push(wallet.granted);
-            rows.held.push(wallet.held);
-            rows.debt.push(wallet.debt);
-            rows.paid.push(wallet.paid);
-            rows.paid_in.push(wallet.paid_in);
-            rows.paid_out.push(wallet.paid_out);
+            rows.floors.push(wallet.fast_floor().amount());
+            let parts = wallet.parts();
+            rows.granted.push(parts.granted);
+            rows.held.push(parts.held);
+            rows.debt.push(parts.debt);
+            rows.paid.push(parts.paid);
+            rows.paid_in.push(parts.paid_in);
+            rows.paid_out.push(parts.paid_out);
             rows.entry_seq.push(wallet.entry_seq);
             rows.version.push(wallet.version);
             rows.updated_at.push(wallet.updated_at);
@@ -267,9 +268,9 @@ async fn write_alerts(conn: &mut AsyncPgConnection, changed: &[(&Wallet, &Effect
                     "customer_id": wallet.key.customer.as_str(),
                     "currency": wallet.key.currency.code(),
                     "product": wallet.key.product.code(),
-                    "available": format_amount(wallet.available(), wallet.key.currency),
+                    "available": format_amount(wallet.available().amount(), wallet.key.currency),
                     "threshold":
-                        wallet.low_balance.as_ref().map(|low| format_amount(low.threshold, wallet.key.currency)),
+                        wallet.low_balance.as_ref().map(|low| format_amount(low.threshold.amount(), wallet.key.currency)),
                     "version": wallet.version,
                 })),
             )

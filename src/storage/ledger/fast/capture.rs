@@ -11,7 +11,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::super::load::wallet_key;
+use super::super::keys::wallet_key;
 use super::ONE_BY_ONE;
 use crate::domain::entry::Entry;
 use crate::domain::hold::{Hold, HoldStatus};

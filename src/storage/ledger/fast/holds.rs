@@ -11,7 +11,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::super::load::KeyArrays;
+use super::super::keys::KeyArrays;
 use super::repeated::{Keys, Unknown, is_repeated};
 use super::{Grouped, Groups, ONE_BY_ONE, group, in_order, item_count};
 use crate::domain::hold::{Hold, HoldStatus};
@@ -103,7 +103,7 @@ async fn open(conn: &AsyncPgConnection, items: &[OpenHold<'_>]) -> Result<Vec<Op
     if items.is_empty() {
         return Ok(Vec::new());
     }
-    let moves: Vec<_> = items.iter().map(|item| (item.wallet, item.amount)).collect();
+    let moves: Vec<_> = items.iter().map(|item| (item.wallet, item.amount.amount())).collect();
     let Groups { keys, totals, counts, items: grouped } = group(&moves);
     let mut statement = OpenHolds {
         keys: keys.into_iter().collect(),
@@ -122,7 +122,7 @@ async fn open(conn: &AsyncPgConnection, items: &[OpenHold<'_>]) -> Result<Vec<Op
     for (Grouped { group, .. }, item) in in_order(&grouped, items) {
         statement.groups.push(*group);
         statement.ids.push(item.id);
-        statement.amounts.push(item.amount);
+        statement.amounts.push(item.amount.amount());
         statement.seconds.push(item.lifetime.num_seconds());
         statement.dedupe_keys.push(item.label.key().to_owned());
         statement.fingerprints.push(item.label.fingerprint());
@@ -141,7 +141,7 @@ async fn open(conn: &AsyncPgConnection, items: &[OpenHold<'_>]) -> Result<Vec<Op
             wallet_id: *wallet_id,
             key: item.label.key().to_owned(),
             fingerprint: item.label.fingerprint(),
-            amount: item.amount,
+            amount: item.amount.amount(),
             grant_parts: Vec::new(),
             description: item.label.description().map(str::to_owned),
             metadata: item.label.metadata().cloned(),

@@ -11,7 +11,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::super::load::KeyArrays;
+use super::super::keys::KeyArrays;
 use super::repeated::{Keys, Unknown, is_repeated};
 use super::{Grouped, Groups, ONE_BY_ONE, group, in_order, item_count};
 use crate::domain::entry::Entry;
@@ -120,7 +120,7 @@ async fn book(conn: &AsyncPgConnection, items: &[Deduction<'_>]) -> Result<Vec<O
     if items.is_empty() {
         return Ok(Vec::new());
     }
-    let moves: Vec<_> = items.iter().map(|item| (item.wallet, item.amount)).collect();
+    let moves: Vec<_> = items.iter().map(|item| (item.wallet, item.amount.amount())).collect();
     let Groups { keys, totals, counts, items: grouped } = group(&moves);
     let mut statement = MoveUsage {
         keys: keys.into_iter().collect(),
@@ -141,7 +141,7 @@ async fn book(conn: &AsyncPgConnection, items: &[Deduction<'_>]) -> Result<Vec<O
         statement.groups.push(*group);
         statement.places.push(*place);
         statement.running.push(*running);
-        statement.amounts.push(item.amount);
+        statement.amounts.push(item.amount.amount());
         statement.dedupe_keys.push(item.label.key().to_owned());
         statement.fingerprints.push(item.label.fingerprint());
         statement.descriptions.push(item.label.description().map(str::to_owned));
@@ -157,7 +157,7 @@ async fn book(conn: &AsyncPgConnection, items: &[Deduction<'_>]) -> Result<Vec<O
             wallet_id: wallet.wallet_id,
             seq: wallet.seq + place,
             label: item.label.clone(),
-            amount: -item.amount,
+            amount: -item.amount.amount(),
             granted: Decimal::ZERO,
             debt: Decimal::ZERO,
             balance_after: wallet.paid - running,
