@@ -1,4 +1,4 @@
-//! Holds: reserve, then capture the actual amount, or release.
+//! Holds: an amount is reserved; later the actual amount is captured, or the hold is released.
 
 use chrono::Duration;
 use rust_decimal::Decimal;
@@ -14,11 +14,11 @@ use crate::storage::ledger;
 
 pub use crate::domain::movement::hold::NewHold;
 
-/// A hold after an operation, and what the operation booked.
+/// A hold after an operation, with what the operation booked.
 #[derive(Debug, Clone)]
 pub struct HoldDone {
     pub hold: Hold,
-    /// paid + granted − debt of the wallet after a capture that took something.
+    /// paid + granted − debt of the wallet, after a capture that took something.
     pub balance_after: Option<Decimal>,
     pub replayed: bool,
 }
@@ -33,8 +33,9 @@ pub async fn open(app: &App, new: NewHold) -> Result<HoldDone, Error> {
     run(app, new.posting(Uuid::now_v7())).await
 }
 
-/// Captures the actual amount, zero or more. Less than was held frees the rest; more takes the rest from what
-/// is available, or is refused and leaves the hold open. Repeating it with the same amount changes nothing.
+/// Captures the actual amount, zero or more. Less than was held frees the rest. More takes the rest from what is
+/// available; where that is short, the capture is refused and the hold stays open. Repeating a capture with the same
+/// amount changes nothing.
 ///
 /// # Errors
 /// 404; 409 `hold_expired`, `hold_closed`; 402 for the part beyond the hold.
@@ -43,7 +44,7 @@ pub async fn capture(app: &App, hold_id: Option<Uuid>, amount: Decimal) -> Resul
     run(app, captured(hold_id, amount)).await
 }
 
-/// Frees what is held. Repeating it, and releasing what has expired, changes nothing.
+/// Frees what is held. Repeating a release, and releasing an expired hold, changes nothing.
 ///
 /// # Errors
 /// 404; 409 `hold_closed` once it is captured.
@@ -52,7 +53,7 @@ pub async fn release(app: &App, hold_id: Option<Uuid>) -> Result<HoldDone, Error
     run(app, released(hold_id)).await
 }
 
-/// Lets a hold live `lifetime` from now, if that is later than it would; never more than 24 hours from now.
+/// Lets a hold live `lifetime` (at most 24 hours) from now, if that is later than it would.
 ///
 /// # Errors
 /// 404; 409 `hold_expired`, `hold_closed`.
@@ -61,7 +62,7 @@ pub async fn extend(app: &App, hold_id: Option<Uuid>, lifetime: Duration) -> Res
     run(app, extended(hold_id, lifetime)).await
 }
 
-/// Reads a hold; one whose time is over shows as expired, though no sweep has written it yet.
+/// Reads a hold. A hold whose time is over shows as expired, even before a sweep has written that.
 ///
 /// # Errors
 /// 404.

@@ -1,4 +1,4 @@
-//! The demo catalogue: enough to try everything out. It adds what is missing and changes nothing that is there.
+//! The demo catalogue: enough to try everything out. Seeding adds what is missing and changes nothing that exists.
 
 use chrono::DateTime;
 use rust_decimal::Decimal;
@@ -105,7 +105,7 @@ fn money(amount: u32, currency: Currency) -> Result<Money, Error> {
     Money::positive(Decimal::from(amount), currency).map_err(wrong)
 }
 
-/// Gives the demo customer 100 CNY to try things with, once: the key sees to that.
+/// Gives the demo customer 100 CNY to try things with. The adjustment's key makes sure that it happens once.
 ///
 /// # Errors
 /// As [`demo`].

@@ -1,4 +1,4 @@
-//! Usage: deductions for consumption.
+//! Usage: deductions for consumption, and reversals that give them back.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -42,10 +42,10 @@ pub async fn book(app: &App, new: NewUsage) -> Result<Usage, Error> {
     read_outcome(answer.ok_or(Error::Internal("an answer of the poster to every posting"))??, currency)
 }
 
-/// Books the usages of one request, in order; each has its own answer.
+/// Books the usages of one request in their order. Each has its own answer.
 ///
 /// # Errors
-/// Only when none was decided: the queue is full, the database is away.
+/// Only when the whole request failed: the queue is full, the connection was lost, the service stops.
 pub async fn book_all(app: &App, new: Vec<NewUsage>) -> Result<Vec<Result<Usage, Error>>, Error> {
     let (mut asked, mut postings) = (Vec::new(), Vec::new());
     for usage in new {
@@ -99,7 +99,7 @@ pub struct Reversal {
     pub replayed: bool,
 }
 
-/// Gives a deduction back, into the parts that it was taken from; never more than it was.
+/// Gives a deduction back into the parts that it was taken from, and never more than was taken.
 ///
 /// # Errors
 /// 404 for an unknown usage; 422 `more_than_taken`, and when the id was used with another content.

@@ -19,7 +19,7 @@ use super::wallet::{Effects, Wallet};
 
 /// What was booked under a key before.
 #[derive(Debug, Clone)]
-pub struct Known {
+pub struct KnownPosting {
     pub fingerprint: i64,
     pub booked: Booked,
 }
@@ -29,7 +29,7 @@ pub struct Known {
 pub struct Book {
     now: DateTime<Utc>,
     wallets: BTreeMap<WalletKey, Wallet>,
-    known: HashMap<DedupeKey, Known>,
+    known: HashMap<DedupeKey, KnownPosting>,
     holds: HashMap<Uuid, Hold>,
     effects: BTreeMap<WalletKey, Effects>,
     new_holds: Vec<Uuid>,
@@ -43,7 +43,7 @@ impl Book {
         now: DateTime<Utc>,
         wallets: BTreeMap<WalletKey, Wallet>,
         holds: HashMap<Uuid, Hold>,
-        known: HashMap<DedupeKey, Known>,
+        known: HashMap<DedupeKey, KnownPosting>,
     ) -> Self {
         Self { now, wallets, known, holds, effects: BTreeMap::new(), new_holds: Vec::new() }
     }
@@ -85,7 +85,7 @@ impl Book {
                 }
                 if let Some(key) = dedupe {
                     let fingerprint = posting.label.fingerprint;
-                    self.known.insert(key, Known { fingerprint, booked: booked.clone() });
+                    self.known.insert(key, KnownPosting { fingerprint, booked: booked.clone() });
                 }
                 PostingOutcome::Booked(booked)
             }

@@ -13,7 +13,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::hold_rows::HoldRow;
-use crate::domain::book::Known;
+use crate::domain::book::KnownPosting;
 use crate::domain::counterpart::Counterpart;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::{Entry, EntryKind};
@@ -152,7 +152,7 @@ impl StaticSql for FindHolds {
 pub(super) async fn find_known(
     conn: &mut AsyncPgConnection,
     postings: &[Posting],
-) -> Result<HashMap<DedupeKey, Known>, StorageError> {
+) -> Result<HashMap<DedupeKey, KnownPosting>, StorageError> {
     let mut wanted = FindEntries { customers: Vec::new(), kinds: Vec::new(), keys: Vec::new() };
     let mut wanted_holds = FindHolds { columns: HoldRow::as_select(), customers: Vec::new(), keys: Vec::new() };
     for DedupeKey { customer, kind, key } in postings.iter().filter_map(Posting::dedupe_key) {
@@ -176,7 +176,10 @@ pub(super) async fn find_known(
             let entry = row.into_entry()?;
             let key = DedupeKey { customer, kind: Some(entry.label.kind()), key: entry.label.key().to_owned() };
             let fingerprint = entry.label.fingerprint();
-            known.insert(key, Known { fingerprint, booked: Booked { wallet: None, entry: Some(entry), hold: None } });
+            known.insert(
+                key,
+                KnownPosting { fingerprint, booked: Booked { wallet: None, entry: Some(entry), hold: None } },
+            );
         }
     }
     if !wanted_holds.keys.is_empty() {
@@ -186,7 +189,7 @@ pub(super) async fn find_known(
             let customer = hold.wallet.customer.as_str().to_owned();
             let key = DedupeKey { customer, kind: None, key: hold.key.clone() };
             let booked = Booked { wallet: Some(hold.wallet.clone()), entry: None, hold: Some(hold.clone()) };
-            known.insert(key, Known { fingerprint: hold.fingerprint, booked });
+            known.insert(key, KnownPosting { fingerprint: hold.fingerprint, booked });
         }
     }
     Ok(known)
@@ -195,7 +198,7 @@ pub(super) async fn find_known(
 /// The entries of a customer by their kind and keys.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn find_entries(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
@@ -214,7 +217,7 @@ pub async fn find_entries(
 /// The entry of a customer by its kind and key.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn find_entry(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,

@@ -23,11 +23,11 @@ use crate::storage::StorageError;
 use crate::storage::schema::{entries, grant_uses, grants, holds, wallets, worker_marks};
 use crate::storage::statement::{Cached, StaticSql};
 
-/// A usage by its id, or a capture by its hold's, with the grants that it took from; and where it did, the captured
-/// hold, which tells what it had reserved.
+/// A usage by its id, or a capture by its hold's id, with the grants that it took from. Where it took from grants, the
+/// captured hold comes with it, because the hold knows what it had reserved.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn find_deduction(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
@@ -71,7 +71,7 @@ pub(super) async fn uses(
 /// What was given back of a usage so far.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn find_reversals(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
@@ -91,7 +91,7 @@ pub async fn find_reversals(
 /// The identity of a customer's wallet.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn key_of_wallet(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
@@ -109,7 +109,7 @@ pub async fn key_of_wallet(
 /// Customer, id and version of every wallet of these customers: enough to tell which have changed.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn wallet_versions(
     conn: &mut AsyncPgConnection,
     customers: impl IntoIterator<Item = &CustomerId>,
@@ -125,7 +125,7 @@ pub async fn wallet_versions(
 /// A hold by our id, as it is now: open holds whose time is over have expired.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn find_hold(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Hold>, StorageError> {
     let row = holds::table.filter(holds::id.eq(id)).select(HoldRow::as_select()).first(conn).await.optional()?;
     let Some(hold) = row.map(HoldRow::into_hold).transpose()? else { return Ok(None) };
@@ -154,15 +154,15 @@ impl StaticSql for OldestWriter {
     }
 }
 
-/// Wallets with open holds whose time is over, for the sweep. A mark remembers how far back nothing is open
-/// any more, so that the scan stays short whatever is behind it.
+/// Wallets with open holds whose time is over, for the sweep. A mark remembers up to which expiry no hold is open any
+/// more, so the scan stays short however many closed holds lie behind it.
 ///
-/// The mark moves up to the oldest hold found open, and not past the begin of any transaction that writes: a hold
-/// that is not visible yet was opened after that, and ends later still. The order of the three questions matters:
-/// a transaction that none of them sees began after the first.
+/// The mark moves up to the oldest hold that is open, but not past the start of any transaction that writes: a hold that
+/// is not visible yet was opened after that start, and expires later still. The order of the three queries matters: a
+/// transaction that none of them sees started after the first.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn wallets_with_lapsed_holds(
     conn: &mut AsyncPgConnection,
     limit: i64,
@@ -195,7 +195,7 @@ pub async fn wallets_with_lapsed_holds(
 /// The grant that an order brought as its bonus.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn grant_of_order(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,

@@ -158,8 +158,8 @@ impl WalletRow {
     }
 }
 
-/// Locks wallets in key order and reads them with their grants (and `restored` ones, used up or not) and
-/// guards; also the database's clock under the last lock.
+/// Locks wallets in key order. Reads them with their guards and grants (with the `restored` ones even when used up), and
+/// the database's clock under the last lock.
 pub(super) async fn lock_wallets(
     conn: &mut AsyncPgConnection,
     keys: &[WalletKey],
@@ -207,10 +207,10 @@ impl StaticSql for ReadWallets {
     }
 }
 
-/// Reads a customer's wallets as they are now: what has lapsed is taken off, though no sweep has written it yet.
+/// Reads a customer's wallets as they are now: what has lapsed is taken off, even before a sweep has written that.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn read_wallets(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<Vec<Wallet>, StorageError> {
     read_wallets_of(conn, [customer]).await
 }
@@ -218,7 +218,7 @@ pub async fn read_wallets(conn: &mut AsyncPgConnection, customer: &CustomerId) -
 /// As [`read_wallets`], of several customers at once.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn read_wallets_of(
     conn: &mut AsyncPgConnection,
     customers: impl IntoIterator<Item = &CustomerId>,
@@ -234,10 +234,10 @@ pub async fn read_wallets_of(
     Ok(wallets.into_values().map(|wallet| wallet.without_lapsed_grants(now)).collect())
 }
 
-/// Locks one wallet for a use case that must look before it posts; `None` when there is none yet.
+/// Locks one wallet for a use case that must read it before it posts. Returns `None` when it does not exist yet.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn lock_wallet(
     conn: &mut AsyncPgConnection,
     key: &WalletKey,

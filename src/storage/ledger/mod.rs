@@ -1,11 +1,11 @@
 //! The ledger: the only place where a balance changes.
 //!
-//! [`post`] takes any number of postings in one transaction and answers each on its own: booked, replayed or
-//! refused. It locks, lets the domain decide, and writes; the number of round trips does not depend on the
-//! number of postings. A refused posting refuses nobody else; a caller for whom two postings belong together
-//! (a transfer) rolls its transaction back.
+//! [`post`] takes any number of postings in one transaction and answers each on its own: booked, replayed or refused. It
+//! locks, lets [`crate::domain::book`] decide, and writes; the number of round trips does not depend on the number of
+//! postings. A refused posting refuses no other. A caller whose postings belong together (the two of a transfer) rolls its
+//! transaction back when one of them is refused.
 //!
-//! [`fast`] writes the same rows for the common case in one statement and decides nothing.
+//! [`fast`] writes the same rows for the common case in one statement. It decides nothing.
 //!
 //! Locks are always taken in this order: holds by id, then wallets by key.
 
@@ -41,12 +41,13 @@ pub use load::{lock_wallet, read_wallets, read_wallets_of};
 
 /// Books postings, in the order given, inside the caller's transaction.
 ///
-/// Every posting is decided by the domain under the row locks of all wallets concerned, by the database's
-/// clock. Lapsed holds and grants of those wallets are expired first. A posting whose key is known (in the
-/// ledger, or earlier in `postings`) is replayed when its fingerprint is the same and refused otherwise.
+/// The domain decides every posting under the row locks of all wallets concerned, by the database's clock. Lapsed holds
+/// and grants of those wallets are expired first. A posting whose key is known (in the ledger, or earlier in `postings`)
+/// is replayed when its fingerprint is the same, and refused otherwise.
 ///
 /// # Errors
-/// The transaction must be rolled back on any error; [`StorageError::is_transient`] ones may be run again.
+/// The caller must roll the transaction back on any error. It may run it again on an error that
+/// [`StorageError::is_transient`].
 pub async fn post(conn: &mut AsyncPgConnection, postings: &[Posting]) -> Result<Vec<PostingOutcome>, StorageError> {
     let mut book = open(conn, postings).await?;
     let outcomes = postings.iter().map(|posting| book.decide(posting)).collect();
@@ -54,11 +55,11 @@ pub async fn post(conn: &mut AsyncPgConnection, postings: &[Posting]) -> Result<
     Ok(outcomes)
 }
 
-/// Locks a wallet, made if need be, as it is now: what has lapsed is written down first. For use cases that change
-/// how a wallet is watched, which the postings after them must obey.
+/// Locks a wallet as it is now; makes it if it does not exist, and writes down first what has lapsed. For use cases that
+/// change a wallet's guard or alert, which later postings must obey.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn open_wallet(
     conn: &mut AsyncPgConnection,
     key: &WalletKey,

@@ -1,10 +1,10 @@
 //! The fast path: one statement per flush, for the common case, at the speed of inserts.
 //!
-//! Each statement moves every wallet by its total *if that suffices and the wallet is not `slow`*, and inserts
-//! one row per item. It holds no rule and may be too careful, never too bold: items of a wallet that it does
-//! not answer for, and all items when it fails, are to be posted by [`super::post`], which decides. Keys must be
-//! unique within one call. A key that the ledger knows already fails the statement as a whole; it is then run once
-//! more without the known ones (`repeated`).
+//! Each statement moves every wallet by its total, *if the wallet has enough and does not need the full path*, and
+//! inserts one row per item. It holds no rule, and may be too careful but never too bold: the caller posts the items that
+//! it returns no result for, and all items when it fails, by [`super::post`], which decides. Keys must be unique within
+//! one call. A key that the ledger knows already fails the statement as a whole; the statement then runs once more without
+//! the known keys (`repeated`).
 //!
 //! A statement is its own transaction, so several can be in flight on one connection (pipelining).
 //!
