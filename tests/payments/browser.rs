@@ -1,4 +1,4 @@
-//! A person with a browser: from the order to the payment page, its buttons, and back with a credited balance.
+//! A person with a browser: from the order to the payment page and its buttons, and back with a credited balance.
 
 use serde_json::{Value, json};
 use topup::identity::Scope;
@@ -7,7 +7,7 @@ use crate::chromium::Browser;
 use crate::stage::{PAYER, Placed, Stage, Way, events, until};
 use crate::support::token;
 
-/// The platform's page that payers come back to: here one that answers.
+/// The platform's page to which payers return.
 fn wallet_page(stage: &Stage) -> String {
     format!("{}/healthz", stage.app.url())
 }
@@ -22,7 +22,7 @@ async fn place(stage: &Stage, way: Way) -> (Placed, String) {
     (Placed { way, id, customer: PAYER.to_owned(), at }, url)
 }
 
-/// The browser is back on the platform's page, which is told which order it comes back from.
+/// Requires that the browser is back on the platform's page, whose query names the order.
 async fn is_back(stage: &Stage, browser: &Browser, placed: &Placed) {
     let wallet = wallet_page(stage);
     let address = until("the payer is back", async || {
@@ -110,7 +110,7 @@ async fn the_card_pop_up_is_played_too() {
     stage.finish().await;
 }
 
-/// A refusal at the company is no end where the payer can try again, and costs nothing anywhere.
+/// After a refusal at the company the payer can try again, where the company allows it. No money moves.
 #[tokio::test]
 async fn a_payer_who_declines_pays_nothing() {
     let stage = Stage::new().await;
@@ -153,7 +153,7 @@ async fn a_payer_who_declines_pays_nothing() {
     stage.finish().await;
 }
 
-/// Opens an operation in Swagger UI, sends it as it is filled in, and answers the status that came back.
+/// Opens an operation in Swagger UI, sends it with its examples, and returns the status of the response.
 async fn execute(browser: &Browser, tag: &str, operation: &str) -> String {
     let block = format!("#operations-{tag}-{operation}");
     browser.click(&format!("{block} .opblock-summary-control")).await;

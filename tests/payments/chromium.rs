@@ -1,7 +1,7 @@
 //! A real browser: Chromium without a window, driven over the WebDriver protocol (w3.org/TR/webdriver2).
 //!
-//! The few calls that are needed are made here: the client crates switch on features of ours (`preserve_order` of
-//! `serde_json`), so that the tests would run another program than the one that is shipped.
+//! The few calls are made here, without a client crate: such crates switch on features of our dependencies
+//! (`preserve_order` of `serde_json`), so the tests would run another program than the shipped one.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::stage::until;
 
-/// The name under which an element's id is given (w3.org/TR/webdriver2/#elements).
+/// The JSON name of an element's id (w3.org/TR/webdriver2/#elements).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -31,17 +31,17 @@ pub struct Browser {
     process: Process,
 }
 
-/// The driver with all its children, and the profile that they share.
+/// The driver, its child processes, and the profile that they share.
 struct Process {
     child: Child,
-    /// Kept open: the driver writes to it.
+    /// It stays open, because the driver writes to it.
     output: BufReader<ChildStdout>,
     profile: PathBuf,
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // The group has the driver's own number; Chromium belongs to it.
+        // The process group has the driver's number; Chromium belongs to it.
         let group = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
         let _ = killpg(group, Signal::SIGKILL);
         let _ = self.child.wait();
@@ -57,7 +57,7 @@ fn program(name: &str) -> PathBuf {
 }
 
 impl Process {
-    /// Starts the driver on a free port, which it tells.
+    /// Starts the driver on a free port, and reads the port from its output.
     fn start() -> (Self, String) {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let profile = std::env::temp_dir().join(format!("topup-browser-{}-{number}", std::process::id()));
@@ -104,7 +104,7 @@ impl Browser {
         browser
     }
 
-    /// One command; a refusal is the driver's own text.
+    /// Sends one command. The error is the driver's own text.
     async fn call(&self, method: Method, path: &str, body: &Value) -> Result<Value, String> {
         let request = self.http.request(method.clone(), format!("{}{path}", self.session));
         let request = if method == Method::POST { request.json(body) } else { request };
@@ -118,7 +118,7 @@ impl Browser {
         self.call(Method::POST, "/url", &json!({"url": url})).await.unwrap();
     }
 
-    /// Does something to the first element that fits, once it can be seen and takes it.
+    /// Waits until the first matching element is visible and accepts a command, and sends it.
     async fn at(&self, selector: &str, method: Method, command: &str, body: &Value) -> Value {
         until(&format!("{command} at {selector}"), async || {
             let by = json!({"using": "css selector", "value": selector});
@@ -149,7 +149,7 @@ impl Browser {
         self.call(Method::GET, "/url", &Value::Null).await.unwrap().as_str().unwrap().to_owned()
     }
 
-    /// Keeps a picture of the page for people.
+    /// Saves a picture of the page for people.
     pub async fn photograph(&self, name: &str) {
         let picture = self.call(Method::GET, "/screenshot", &Value::Null).await.unwrap();
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");

@@ -1,4 +1,4 @@
-//! What each company alone can do: delayed money, reviews, its own order of checks.
+//! What only one company does: delayed money, reviews, an order of checks of its own.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ async fn case_10_a_pending_capture_is_credited_only_when_it_completes() {
     stage.finish().await;
 }
 
-/// Calls PayPal as somebody else with our credentials would.
+/// Calls PayPal with our credentials, but not from our service.
 async fn paypal(stage: &Stage, path: &str, body: &Value) -> Reply {
     let url = format!("{}/paypal", stage.app.server.sandbox_url().unwrap());
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -69,7 +69,7 @@ pub async fn capture_behind_our_back(stage: &Stage, placed: &Placed) -> Reply {
     paypal(stage, &format!("/v2/checkout/orders/{}/capture", placed.at), &json!({})).await
 }
 
-/// An order at PayPal that names one of ours, made by somebody else.
+/// An order at PayPal that names one of our orders, but was not made by our service.
 pub async fn paypal_order(stage: &Stage, names: &str) -> Placed {
     let made = paypal(
         stage,
@@ -89,7 +89,7 @@ pub async fn paypal_order(stage: &Stage, names: &str) -> Placed {
     }
 }
 
-/// Our capture is under way when another one is faster.
+/// While our capture is on its way, another capture is faster.
 #[tokio::test]
 async fn case_11_a_second_capture_reads_the_first() {
     let stage = Stage::new().await;
@@ -98,7 +98,7 @@ async fn case_11_a_second_capture_reads_the_first() {
     stage.play(&placed, "approve", json!({})).await;
     stage.fault("paypal", &json!({"operation": "capture_order", "kind": "slow", "delay_ms": 1500})).await;
     let (verified, ()) = tokio::join!(stage.verify(&placed), async {
-        // Once `processing` is committed our call is on its way, and the fault is ours.
+        // Once `processing` is committed, our call is on its way and meets the fault.
         stage.until(&placed, "processing").await;
         crate::stage::until("our call has arrived", async || {
             let faults = stage.company(Method::GET, "/control/paypal/faults", &json!({})).await.expect(200);
@@ -116,7 +116,7 @@ async fn case_11_a_second_capture_reads_the_first() {
     stage.finish().await;
 }
 
-/// Approves at PayPal with money that is then declined, and comes back by the return page.
+/// The payer approves at PayPal, the capture is declined, and the browser opens the return page.
 async fn declined(stage: &Stage) -> (Placed, String) {
     let placed = stage.place(Way::Paypal).await;
     let page = stage.order(&placed).await["next_action"]["redirect"]["url"].as_str().unwrap().to_owned();
@@ -126,7 +126,7 @@ async fn declined(stage: &Stage) -> (Placed, String) {
     (placed, page)
 }
 
-/// A decline is no end: the payer goes back to PayPal and the same order is approved again.
+/// A decline is not final: the payer returns to PayPal and approves the same order again.
 #[tokio::test]
 async fn a_declined_paypal_payment_is_tried_again() {
     let stage = Stage::new().await;
@@ -135,7 +135,7 @@ async fn a_declined_paypal_payment_is_tried_again() {
     let order = stage.is_not_credited(&placed, "processing").await;
     assert_eq!(order["next_action"]["redirect"]["url"], page.as_str());
     assert_eq!(order["reason"], "not paid yet: the payer can try again at the provider (INSTRUMENT_DECLINED)");
-    // Looking at it again changes nothing, and who turns back at PayPal comes to the shop.
+    // Another question changes nothing. A payer who cancels at PayPal returns to the shop.
     stage.verify(&placed).await.expect(200);
     let back = stage.come_back(&placed, "&cancelled=true").await.expect(303);
     assert!(back.header("location").unwrap().starts_with(crate::stage::RETURN_URL));
@@ -146,7 +146,7 @@ async fn a_declined_paypal_payment_is_tried_again() {
     stage.play(&placed, "approve", json!({})).await;
     stage.come_back(&placed, "").await.expect(303);
     stage.is_credited(&placed).await;
-    // PayPal may answer a request id that it knows from memory, so each try has its own.
+    // PayPal may replay its answer to a known request id, so each try has an id of its own.
     let id = placed.id.trim_start_matches("tuo_");
     let calls = stage.calls("paypal", "capture_order").await;
     let keys: Vec<_> = calls.iter().map(|call| call["idempotency_key"].as_str().unwrap().to_owned()).collect();
@@ -154,7 +154,7 @@ async fn a_declined_paypal_payment_is_tried_again() {
     stage.finish().await;
 }
 
-/// An answer that leaves the outcome open is asked for again with the same request id.
+/// A capture whose outcome is unknown is repeated with the same request id.
 #[tokio::test]
 async fn a_capture_of_unknown_outcome_keeps_its_request_id() {
     let stage = Stage::new().await;
@@ -174,8 +174,8 @@ async fn a_capture_of_unknown_outcome_keeps_its_request_id() {
     stage.finish().await;
 }
 
-/// Nobody has to keep a declined order open: it ends with its time or when it is given up, and money that is taken
-/// all the same is credited.
+/// A declined order ends when its time is over or when the customer gives it up. Money that is captured later is
+/// credited all the same.
 #[tokio::test]
 async fn a_declined_paypal_payment_can_be_given_up() {
     let stage = Stage::new().await;
@@ -192,7 +192,7 @@ async fn a_declined_paypal_payment_can_be_given_up() {
     let order = stage.is_not_credited(&overdue, "failed").await;
     assert_eq!(order["reason"], "declined, and not paid in another way in time");
     for placed in [&given_up, &overdue] {
-        // Approved after that: nothing is taken. Taken by somebody else: credited.
+        // An approval after that captures nothing. A capture by another client is credited.
         stage.play(placed, "approve", json!({})).await;
         stage.worker_asks().await;
         stage.is_not_credited(placed, "failed").await;
@@ -204,7 +204,7 @@ async fn a_declined_paypal_payment_can_be_given_up() {
     stage.finish().await;
 }
 
-/// PayPal forgets an order that nobody approves in time: so do we, instead of asking for ever.
+/// PayPal deletes an order that is not approved in time. Then our order expires, and we ask no more.
 #[tokio::test]
 async fn a_paypal_order_that_is_gone_expires() {
     let stage = Stage::new().await;
@@ -229,15 +229,15 @@ async fn case_12_vnpays_ipn_is_answered_in_vnpays_order() {
     let mut unknown = vnpay_says("0197f2c0a1b27c3d8e4f5a6b7c8d9e0fA1", 1);
     let short = vnpay_says(&placed.at, 199_999);
 
-    // The seal comes first, whatever else is wrong.
+    // The signature is checked first, whatever else is wrong.
     assert_eq!(vnpay_calls(&stage, &vnpay_query(&unknown, "another secret")).await, "97");
     assert_eq!(vnpay_calls(&stage, &vnpay_query(&right, "another secret")).await, "97");
     assert_eq!(vnpay_calls(&stage, &vnpay_query(&right, VNPAY_SECRET).replace("200000", "200001")).await, "97");
-    // Then the order, whatever the amount.
+    // Then the order is checked, whatever the amount.
     assert_eq!(vnpay_ipn(&stage, &unknown).await, "01");
     unknown.insert("vnp_TxnRef", "SOMETHING".to_owned());
     assert_eq!(vnpay_ipn(&stage, &unknown).await, "01");
-    // Then the amount, times 100; a failure of another amount is not this order's either.
+    // Then the amount, times 100. A failure with another amount is not about this order either.
     assert_eq!(vnpay_ipn(&stage, &short).await, "04");
     let mut failed = short.clone();
     failed.insert("vnp_ResponseCode", "24".to_owned());
@@ -245,12 +245,12 @@ async fn case_12_vnpays_ipn_is_answered_in_vnpays_order() {
     failed.insert("vnp_TransactionNo", "0".to_owned());
     assert_eq!(vnpay_ipn(&stage, &failed).await, "04");
     stage.is_not_credited(&placed, "pending").await;
-    // Then its state.
+    // Then the state of the order.
     let mut paid = right.clone();
     paid.insert("vnp_TransactionNo", "14422575".to_owned());
     assert_eq!(vnpay_ipn(&stage, &paid).await, "00");
     assert_eq!(vnpay_ipn(&stage, &paid).await, "02");
-    // Confirmed or not, another amount is wrong first.
+    // Another amount is reported first, whether or not the payment was confirmed.
     let mut other = paid.clone();
     other.insert("vnp_Amount", "100".to_owned());
     assert_eq!(vnpay_ipn(&stage, &other).await, "04");
@@ -292,13 +292,13 @@ async fn case_12_vnpays_return_page_never_credits() {
     let order = stage.is_not_credited(&placed, "pending").await;
     assert_eq!(events(&order), ["created", "payment_started"]);
     assert_eq!(stage.calls("vnpay", "querydr").await, Vec::<Value>::new());
-    // The company's own word does.
+    // A notification of the company does.
     stage.verify(&placed).await.expect(200);
     stage.is_credited(&placed).await;
     stage.finish().await;
 }
 
-/// The companies may lead a payer back with their own words only.
+/// A return page accepts only the reference and the signature of its own company.
 #[tokio::test]
 async fn a_return_is_recognized_by_the_companys_own_words() {
     let stage = Stage::new().await;
@@ -317,12 +317,12 @@ async fn a_return_is_recognized_by_the_companys_own_words() {
     let said = vnpay_says(&vnpay.at, 200_000);
     let back = get(format!("/v1/providers/vnpay/return?{}", vnpay_query(&said, VNPAY_SECRET))).await.expect(303);
     assert_eq!(back.header("location"), Some(shop(&vnpay).as_str()));
-    // Of one company's words another one knows nothing, and nobody knows of strangers'.
+    // A reference of one company means nothing at another one, and an unknown reference means nothing anywhere.
     get(format!("/v1/providers/vnpay/return?token={}", paypal.at)).await.expect(404);
     get(format!("/v1/providers/paypal/return?token={}", vnpay.at)).await.expect(404);
     get("/v1/providers/paypal/return?token=5O190127TN364715T".to_owned()).await.expect(404);
 
-    // A bad signature is said, whether or not our own address names the order.
+    // A bad signature is reported, whether or not our own query parameter names the order.
     let mut elsewhere = said.clone();
     elsewhere.insert("vnp_TmnCode", "ANOTHER1".to_owned());
     for forged in [
@@ -348,13 +348,13 @@ async fn vnpays_failed_then_paid_is_believed_when_vnpay_says_so_itself() {
     let placed = stage.place(Way::Vnpay).await;
     stage.play(&placed, "wrong-otp", json!({})).await;
     stage.until(&placed, "failed").await;
-    // A notification alone does not revive it: VNPay, asked, knows of no payment. It shall tell us again, and the
-    // money that it speaks of is on record.
+    // A notification alone does not complete a failed order. VNPay answers that there is no payment, so it must send
+    // the notification again. The stated money is on record.
     let said = vnpay_says(&placed.at, 200_000);
     for _ in 0..2 {
         assert_eq!(vnpay_ipn(&stage, &said).await, "99");
     }
-    // Another sum is wrong first, and needs no question.
+    // Another amount is reported first, without a question to VNPay.
     let mut short = vnpay_says(&placed.at, 199_999);
     short.insert("vnp_TransactionNo", "14422575".to_owned());
     let asked = stage.calls("vnpay", "querydr").await.len();

@@ -1,4 +1,4 @@
-//! Which channel is for whom: what the options say, an order does, and for the same reason.
+//! Which customer can use which channel: an order follows the options, and is refused for the reason that they give.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ async fn put(caller: &Caller<'_>, path: &str, body: &Value, if_match: Option<&st
     Reply::of(if let Some(tag) = if_match { request.header("if-match", tag) } else { request }).await
 }
 
-/// A customer who lives there.
+/// A customer who lives in this country.
 async fn resident<'a>(app: &'a TestApp, country: &str) -> Caller<'a> {
     let customer = app.customer(&format!("lives-in-{country}"));
     let profile = json!({"name": "Somebody", "email": "somebody@example.com", "country": country});
@@ -26,7 +26,7 @@ fn said(options: &Reply, channel: &str) -> Value {
     options["channels"].as_array().unwrap().iter().find(|one| one["channel"] == channel).unwrap().clone()
 }
 
-/// Every channel on a line of its own: `+` eligible, `*` recommended as well, or the reason.
+/// Every channel on a line of its own: `+` is eligible, `*` is also recommended; otherwise the reason stands there.
 fn lines(options: &Reply) -> Vec<String> {
     let channels = options["channels"].as_array().unwrap().iter();
     let line = |one: &Value| match (&one["eligible"], &one["recommended"], &one["reason"]) {
@@ -72,7 +72,7 @@ async fn the_products_rules_hold_for_every_country_and_currency() {
     ] {
         let main = options(customer, currency, "").await;
         assert_eq!(lines(&main), expected, "{currency}");
-        // A product takes the same, and the wallet's money.
+        // A product can be paid by the same channels, and from the main wallet.
         let mut expected: Vec<String> = expected.map(str::to_owned).to_vec();
         expected[4] = "balance +".to_owned();
         assert_eq!(lines(&options(customer, currency, "gpu").await), expected, "{currency} for a product");
@@ -126,7 +126,7 @@ async fn a_bank_transfer_is_cny_from_fifty_or_usd() {
     let usd = china.post("/v1/top-up-orders", &order("bank_transfer", "USD", "1", "")).await.expect(201);
     let account = |order: &Reply| order["next_action"]["bank_transfer"]["account_number"].clone();
     assert_ne!(account(&cny), account(&usd));
-    // The card has no such minimum.
+    // The channel `card` has no such minimum.
     china.post("/v1/top-up-orders", &order("card", "CNY", "49.99", "")).await.expect(201);
     app.finish().await;
 }
@@ -142,7 +142,7 @@ async fn operators_say_where_paypal_is_for_and_which_currencies_cards_take() {
         .await
         .names("/channel", "channel_wrong_country");
     put(&operator, "/v1/admin/channel-rules/paypal/USD", &rule(&["VN", "DE"]), Some("*")).await.expect(200);
-    // Of the lowest rank, so it is recommended as well.
+    // It has the lowest rank, so it is also recommended.
     assert_eq!(lines(&options(&germany, "USD", "").await)[..2], ["card +", "paypal *"]);
     germany.post("/v1/top-up-orders", &order("paypal", "USD", "20", "")).await.expect(201);
     let france = resident(&app, "FR").await;
@@ -151,7 +151,7 @@ async fn operators_say_where_paypal_is_for_and_which_currencies_cards_take() {
     put(&operator, "/v1/admin/channel-rules/paypal/USD", &rule(&[]), Some("*")).await.expect(200);
     assert_eq!(said(&options(&france, "USD", "").await, "paypal")["eligible"], true);
 
-    // A currency is offered first; the card takes it when its rule says so.
+    // The currency must be offered first. Then `card` accepts it when its rule allows it.
     let euro = json!({"presets": ["20"], "minimum": "5", "maximum": "500", "order_ttl_minutes": 60});
     put(&operator, "/v1/admin/top-up-options/EUR", &euro, None).await.expect(201);
     let reason = said(&options(&germany, "EUR", "").await, "card")["reason"].clone();
@@ -175,7 +175,7 @@ async fn a_product_has_channels_of_its_own() {
     let app = TestApp::spawn().await;
     let (operator, vietnam) = (app.operator(), resident(&app, "VN").await);
     let rule = |enabled: bool| json!({"enabled": enabled, "rank": 1, "processing_time": "instant"});
-    // WhatsApp is paid from the wallet only; the main wallet is not touched by that.
+    // WhatsApp can be paid from the main wallet only. The rule does not change what pays into the main wallet.
     for channel in ["card", "paypal", "bank_transfer"] {
         let path = format!("/v1/admin/channel-rules/{channel}/USD?product=whatsapp");
         put(&operator, &path, &rule(false), None).await.expect(201);

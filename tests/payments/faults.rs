@@ -1,5 +1,5 @@
-//! A company that times out, breaks, or answers about something else: nothing is lost, nothing is done twice, and the
-//! same request goes on where it was.
+//! A company that times out, breaks, or answers about another payment: nothing is lost, nothing is done twice, and a
+//! repetition of the request continues it.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use crate::stage::{PAYER, Placed, Stage, Way, events, known_keys, until};
 use crate::support::{Reply, TestApp};
 
-/// Answers that say nothing. A 5xx is repeated twice inside before the customer hears of it.
+/// Answers that say nothing about the payment. After a 5xx the provider code tries twice more before it gives up.
 fn broken_answers() -> [Value; 7] {
     [
         json!({"kind": "status", "status": 500, "times": 3}),
@@ -40,7 +40,7 @@ fn creation(way: Way) -> &'static str {
     }
 }
 
-/// The caller is told what to do: a stable code, in words, and when to come again.
+/// Requires a response that says what to do: a stable code, a text, and when to try again.
 #[track_caller]
 fn is_a_way_on(reply: Reply) -> Reply {
     let reply = reply.must_be_a_problem();
@@ -61,7 +61,7 @@ async fn orders(stage: &Stage) -> Vec<Value> {
     page["data"].as_array().unwrap().clone()
 }
 
-/// The first try ended badly; the second one, with the same key, goes on with the same order and pays.
+/// The first request failed. The second one, with the same key, continues the same order and pays it.
 async fn goes_on(stage: &Stage, way: Way, key: &str, kept: &Value) {
     let id = kept["id"].as_str().unwrap();
     assert_eq!((&kept["status"], &kept["version"]), (&json!("pending"), &json!(1)), "{kept:#}");
@@ -72,7 +72,7 @@ async fn goes_on(stage: &Stage, way: Way, key: &str, kept: &Value) {
     let again = stage.app.customer(PAYER).post_with_key("/v1/top-up-orders", &way.order(), key).await.expect(200);
     assert_eq!((again.header("idempotent-replayed"), &again["id"]), (Some("true"), &kept["id"]));
     let placed = stage.placed(way, &again).await;
-    // One key for all tries, one thing at the company.
+    // All tries have one key, so the company made one payment.
     let calls = stage.calls(way.company(), creation(way)).await;
     let ours = calls.iter().filter(|call| call["body"].as_str().unwrap().contains(id));
     let keys: Vec<&str> = ours.map(|call| call["idempotency_key"].as_str().unwrap()).collect();
@@ -86,7 +86,7 @@ async fn goes_on(stage: &Stage, way: Way, key: &str, kept: &Value) {
     stage.is_credited(&placed).await;
 }
 
-/// Where the company's own list names our order, once a payment.
+/// The field in which the company's list of payments names our order.
 fn named(way: Way) -> &'static str {
     match way {
         Way::Checkout => "client_reference_id",
@@ -137,8 +137,8 @@ async fn a_slow_company_is_waited_for_and_a_repeat_meanwhile_does_not_disturb() 
     stage.finish().await;
 }
 
-/// Companies refuse a key that comes back with other parameters, so what the customer changes meanwhile must not
-/// change the call.
+/// Companies refuse a known key with other parameters. Therefore changes by the customer must not change a repeated
+/// call.
 #[tokio::test]
 async fn the_repeat_sends_the_same_bytes_whatever_the_customer_changed_meanwhile() {
     let stage = Stage::new().await;
@@ -165,7 +165,7 @@ async fn verifying_goes_on_after_a_broken_answer() {
         stage.play(&placed, way.pays_silently(), json!({})).await;
         let before = stage.order(&placed).await;
         for mut fault in broken_answers() {
-            // VNPay's API is asked once; it has no statuses of its own but a code in the body.
+            // VNPay is asked once: its API has no HTTP errors of its own, only a code in the body.
             if way == Way::Vnpay {
                 fault["times"] = json!(1);
             }
@@ -180,8 +180,8 @@ async fn verifying_goes_on_after_a_broken_answer() {
     stage.finish().await;
 }
 
-/// The customer's wish counts at once; the company is told as soon as it can be reached, and who pays before that
-/// does not lose the money.
+/// A cancellation counts at once. The payment is ended at the company as soon as it can be reached. Money that is paid
+/// before that is credited.
 #[tokio::test]
 async fn cancelling_is_ours_first_and_the_company_is_told_later() {
     let stage = Stage::new().await;
@@ -196,7 +196,7 @@ async fn cancelling_is_ours_first_and_the_company_is_told_later() {
             assert_eq!(stage.cancel(&placed).await.expect(200)["status"], "cancelled");
             stage.forget_faults("stripe").await;
             if fault["kind"] != "other_order" {
-                // Still open there, until the worker asks.
+                // The payment stays open at the company until the worker asks.
                 stage.worker_asks().await;
             }
             until("it can be paid no more", async || {
@@ -210,7 +210,7 @@ async fn cancelling_is_ours_first_and_the_company_is_told_later() {
             .await;
             stage.is_not_credited(&placed, "cancelled").await;
         }
-        // Paid while the company could not be reached.
+        // The payer pays while we cannot reach the company.
         let placed = stage.place(way).await;
         stage.fault("stripe", &json!({"operation": "*", "kind": "html", "times": 2})).await;
         assert_eq!(stage.cancel(&placed).await.expect(200)["status"], "cancelled");
@@ -224,7 +224,7 @@ async fn cancelling_is_ours_first_and_the_company_is_told_later() {
     stage.finish().await;
 }
 
-/// What the company says about the payment itself.
+/// The refunds in the company's own record of the payment.
 async fn at_company(stage: &Stage, placed: &Placed) -> String {
     let known = stage.company(reqwest::Method::GET, "/control/stripe/payments", &json!({})).await.expect(200);
     let mut all = known.body.as_object().unwrap().values().filter_map(Value::as_array).flatten();
@@ -251,13 +251,13 @@ async fn a_refund_goes_on_after_a_broken_answer() {
             let operator = stage.app.operator();
             let asked = operator.post_with_key("/v1/admin/refunds", &body, &key).await.expect(201);
             stage.forget_faults(way.company()).await;
-            // Where the company did it all the same, its notification may be faster.
+            // If the company made the refund, its notification may be faster.
             let done =
                 fault["processed"] == true || matches!(fault["kind"].as_str(), Some("half_json" | "other_order"));
             assert!(asked["status"] == "pending" || done, "{way:?} {fault}: {}", asked.text);
             let told = asked["failure"].as_str().is_some_and(|why| !why.is_empty());
             assert!(told || asked["status"] == "succeeded", "{}", asked.text);
-            // The money is set aside, once, however often it is asked for.
+            // The wallet is debited once, however often the request is repeated.
             let again = operator.post_with_key("/v1/admin/refunds", &body, &key).await.expect(200);
             assert_eq!(again["id"], asked["id"]);
             assert_ne!(stage.app.available(PAYER, way.currency(), "").await, before);
@@ -272,7 +272,7 @@ async fn a_refund_goes_on_after_a_broken_answer() {
             .await;
             let order = stage.order(&placed).await;
             assert_eq!((&order["status"], &order["refunded_amount"]), (&json!("completed"), &json!(way.amount())));
-            // One refund there, under one key.
+            // The company made one refund, under one key.
             let calls = stage.calls(way.company(), operation).await;
             let id = asked["id"].as_str().unwrap();
             let bare = id.trim_start_matches("rfd_");
@@ -289,8 +289,8 @@ async fn a_refund_goes_on_after_a_broken_answer() {
     stage.finish().await;
 }
 
-/// No answer at all, in every operation at the same time, for the wait is long: whether or not the company did what
-/// it was asked, the same request goes on.
+/// The company gives no answer at all. All operations are tested at the same time, because the wait is long. Whether or
+/// not the company has done its part, a repetition continues.
 #[tokio::test]
 async fn a_company_that_does_not_answer_costs_time_only() {
     let stage = Stage::new().await;
@@ -339,7 +339,7 @@ async fn a_company_that_does_not_answer_costs_time_only() {
     stage.finish().await;
 }
 
-/// A PayPal of one answer, and the service beside it.
+/// A PayPal that always gives the same answer, and a service that uses it.
 async fn beside_paypal(token: ResponseTemplate, orders: ResponseTemplate) -> (MockServer, TestApp) {
     let company = MockServer::start().await;
     Mock::given(path("/v1/oauth2/token")).respond_with(token).mount(&company).await;
@@ -356,7 +356,7 @@ fn token() -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(json!({"access_token": "A", "token_type": "Bearer", "expires_in": 32400}))
 }
 
-/// The answer names nobody's order, so only our own books can tell that it is another one's.
+/// The answer names no order of ours, so only our own records show that it belongs to another payment.
 #[tokio::test]
 async fn a_bare_answer_with_another_orders_id_is_not_taken() {
     let bare = json!({"id": "5O190127TN364715T", "status": "PAYER_ACTION_REQUIRED", "links": [
@@ -365,7 +365,7 @@ async fn a_bare_answer_with_another_orders_id_is_not_taken() {
     let first = app.customer(PAYER).post("/v1/top-up-orders", &Way::Paypal.order()).await.expect(201);
     let key = Uuid::now_v7().to_string();
     for _ in 0..2 {
-        // At once again: nobody holds the attempt.
+        // A repetition works at once: no process holds the attempt.
         is_a_way_on(app.customer(PAYER).post_with_key("/v1/top-up-orders", &Way::Paypal.order(), &key).await);
     }
     let page = app.customer(PAYER).get("/v1/top-up-orders").await.expect(200);
@@ -378,7 +378,7 @@ async fn a_bare_answer_with_another_orders_id_is_not_taken() {
     app.finish().await;
 }
 
-/// What went wrong between us and the company is ours to know.
+/// The details of a provider's error go to the log, not to the customer.
 #[tokio::test]
 async fn the_customer_reads_no_internals_of_a_failed_call() {
     let issue =

@@ -1,4 +1,4 @@
-//! The service against the sandbox: from an order to a credited balance, and everything that can come between.
+//! The service with its sandbox: from an order to a credited balance, and everything that can go wrong in between.
 //!
 //! | hard case | test |
 //! |---|---|
@@ -25,9 +25,9 @@
 //! | 21 amounts that are none, too precise or too large | `tests/api`: `bad_input::case_21_…` |
 //! | 22 ids cannot be guessed, others get 404 | `tests/api`: `others::case_22_…` |
 //!
-//! `faults` breaks the companies' answers, `browser` pays as a person does, `eligibility` asks who may pay how,
-//! `columns` shows that state is read from columns, never from texts or timelines;
-//! `told` is about notifications that a company cannot be made to send by paying.
+//! `faults` breaks the companies' answers, `browser` pays as a person does, `eligibility` tests who may pay how,
+//! `columns` proves that state is read from columns, never from texts or timelines, and
+//! `told` sends notifications that no ordinary payment causes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
 #[path = "../support/mod.rs"]

@@ -1,4 +1,4 @@
-//! One path for notification, return page, poll and `verify`: whatever comes, however often, one credit.
+//! Notification, return page, worker and `verify` take one path: whatever comes, however often, there is one credit.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -36,7 +36,7 @@ async fn a_payment_credits_the_wallet_however_often_it_is_told() {
             format!("provider:{}", way.company())
         );
     }
-    // Three of 20 USD, one of 200,000 VND.
+    // Three orders of 20 USD, one of 200,000 VND.
     assert_eq!(stage.app.available("demo", "USD", "").await, "60.00");
     assert_eq!(stage.app.available("demo", "VND", "").await, "200000");
     assert_eq!(stage.unapplied().await, Vec::<Value>::new());
@@ -61,7 +61,7 @@ async fn case_02_notification_return_poll_and_verify_at_the_same_instant() {
         let returned = async {
             match way {
                 Way::Paypal | Way::Vnpay => join_all((0..2).map(|_| stage.come_back(&placed, ""))).await,
-                // Stripe sends the browser to the platform's own page.
+                // Stripe sends the browser straight to the platform's page.
                 _ => Vec::new(),
             }
         };
@@ -79,7 +79,7 @@ async fn case_02_notification_return_poll_and_verify_at_the_same_instant() {
         stage.delivered(&placed, 1).await;
         stage.is_credited(&placed).await;
     }
-    // However many asked for it, the money was taken once.
+    // The money was captured once, whatever the number of questions.
     let keys: std::collections::BTreeSet<String> =
         stage.calls("paypal", "capture_order").await.iter().map(|call| call["idempotency_key"].to_string()).collect();
     assert_eq!(keys.len(), 1, "{keys:?}");
@@ -115,7 +115,7 @@ async fn case_03_two_event_types_tell_of_one_payment() {
     stage.finish().await;
 }
 
-/// The event is stored, then crediting really fails: the ledger's table takes no row for a while.
+/// The event is stored, but the credit fails: for a while the table of entries refuses every row.
 #[tokio::test]
 async fn case_04_an_event_whose_crediting_failed_is_processed_when_it_is_repeated() {
     let stage = Stage::new().await;
@@ -142,7 +142,7 @@ async fn case_04_an_event_whose_crediting_failed_is_processed_when_it_is_repeate
                 if way == Way::Vnpay { (200, r#"{"RspCode":"99","Message":"Unknow error"}"#) } else { (503, "{}") };
             assert_eq!(answer, expected, "{way:?}: the company is asked to repeat it");
         }
-        // At PayPal the money is taken by now, so the order says that it is being paid.
+        // At PayPal the money is captured by now, so the order is `processing`.
         stage.is_not_credited(&placed, if way == Way::Paypal { "processing" } else { "pending" }).await;
         let stored = "SELECT count(*) FROM provider_events WHERE processed_at IS NULL AND error IS NOT NULL";
         assert_ne!(stage.ask(stored).await, ["0"]);
@@ -152,7 +152,7 @@ async fn case_04_an_event_whose_crediting_failed_is_processed_when_it_is_repeate
         );
 
         stage.execute("DROP TRIGGER no_space ON entries; DROP FUNCTION no_space()").await;
-        // The company repeats it by itself.
+        // The company sends the notification again.
         stage.until(&placed, "completed").await;
         stage.delivered(&placed, 2).await;
         stage.is_credited(&placed).await;
@@ -181,8 +181,8 @@ async fn case_13_money_after_cancellation_or_expiry_is_never_lost() {
     stage.finish().await;
 }
 
-/// At PayPal no money moves without us: an order that was given up is not captured, and one whose money was taken
-/// all the same is credited.
+/// At PayPal no money moves without our capture. A cancelled order is not captured. If another client captures it, the
+/// money is credited.
 #[tokio::test]
 async fn case_13_paypal_takes_nothing_for_a_closed_order() {
     let stage = Stage::new().await;
@@ -211,7 +211,7 @@ async fn case_13_paypal_takes_nothing_for_a_closed_order() {
 async fn close(stage: &Stage, placed: &Placed, end: &str) {
     if end == "cancelled" {
         assert_eq!(stage.cancel(placed).await.expect(200)["status"], "cancelled");
-        // Again: the same answer.
+        // A repetition gets the same answer.
         assert_eq!(stage.cancel(placed).await.expect(200)["status"], "cancelled");
     } else {
         stage.expire(placed).await;
@@ -253,10 +253,10 @@ async fn case_15_expired_or_failed_after_paid_is_ignored() {
         late.insert("vnp_TransactionNo", "0".to_owned());
         assert_eq!(vnpay_ipn(&stage, &late).await, "02");
     }
-    // PENDING overtakes nothing either.
+    // A late PENDING changes nothing either.
     let paypal = stage.place(Way::Paypal).await;
     stage.play(&paypal, "approve-pending", json!({})).await;
-    // It is "processing" from the approval on; the capture has come when the approval's notification is answered.
+    // The order is `processing` from the approval on. The capture is done when the approval's notification is answered.
     stage.until(&paypal, "processing").await;
     stage.delivered(&paypal, 1).await;
     stage.play(&paypal, "complete", json!({})).await;
@@ -304,14 +304,14 @@ async fn case_16_a_payment_that_nobody_tells_of_is_found() {
     for placed in &found {
         stage.is_credited(placed).await;
         let all = stage.deliveries(placed).await;
-        // PayPal tells of the capture, which is after the silence.
+        // PayPal sends a notification of the capture, which follows the muted one.
         assert!(placed.way == Way::Paypal || all.iter().all(|one| one["progress"] == "withheld"), "{all:#?}");
     }
     stage.finish().await;
 }
 
-/// VNPay's link can be paid until its end, whatever became of the first try, and the second try may be the one that
-/// nobody tells of.
+/// VNPay's link can be paid until it expires, whatever the first try was. The notification of the second try may be
+/// missing.
 #[tokio::test]
 async fn case_16_a_failed_order_that_was_paid_after_all_is_found() {
     let stage = Stage::new().await;
@@ -344,7 +344,7 @@ async fn case_19_the_price_is_frozen_when_the_order_is_created() {
     let path = "/v1/admin/channel-rules/card/USD";
     put(&stage, path, &rule("2.9", "10", "5"), Some("*")).await.expect(200);
     let placed = stage.place(Way::Checkout).await;
-    // The operator changes everything before the payer pays, to the point of closing the channel.
+    // Before the payer pays, the operator changes every price and even disables the channel.
     put(&stage, path, &rule("50", "20", "0"), Some("*")).await.expect(200);
     let mut closed = rule("90", "0", "100");
     closed["enabled"] = json!(false);

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::stage::{STRIPE_WEBHOOK, Stage, VNPAY_SECRET, VNPAY_TERMINAL};
 use crate::support::Reply;
 
-/// `Stripe-Signature` over a body.
+/// The `Stripe-Signature` of a body.
 pub fn stripe_signature(secret: &str, body: &str) -> String {
     let time = chrono::Utc::now().timestamp();
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
@@ -19,7 +19,7 @@ pub fn stripe_signature(secret: &str, body: &str) -> String {
     format!("t={time},v1={}", hex::encode(mac.finalize().into_bytes()))
 }
 
-/// An event of Stripe's about an object.
+/// A Stripe event about an object.
 pub fn stripe_event(kind: &str, object: &Value) -> Value {
     json!({
         "id": format!("evt_{}", Uuid::now_v7().as_simple()), "object": "event", "type": kind,
@@ -27,7 +27,7 @@ pub fn stripe_event(kind: &str, object: &Value) -> Value {
     })
 }
 
-/// A Checkout Session that is paid: for this order, of this amount in the minor unit.
+/// A paid Checkout Session for this order, with the amount in the minor unit.
 pub fn paid_session(session: &str, order: &str, units: i64, currency: &str) -> Value {
     json!({
         "id": session, "object": "checkout.session", "mode": "payment", "status": "complete",
@@ -37,7 +37,7 @@ pub fn paid_session(session: &str, order: &str, units: i64, currency: &str) -> V
     })
 }
 
-/// Sends what Stripe could have sent.
+/// Sends an event with Stripe's signature.
 pub async fn stripe_says(stage: &Stage, event: &Value) -> Reply {
     stripe_sends(stage, event, STRIPE_WEBHOOK).await
 }
@@ -49,7 +49,7 @@ pub async fn stripe_sends(stage: &Stage, event: &Value, secret: &str) -> Reply {
     Reply::of(request.header("stripe-signature", signature).header("content-type", "application/json").body(body)).await
 }
 
-/// What VNPay says in an IPN: paid, unless changed.
+/// The fields of an IPN of VNPay that says "paid".
 pub fn vnpay_says(txn_ref: &str, amount: i64) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("vnp_TmnCode", VNPAY_TERMINAL.to_owned()),
@@ -64,7 +64,7 @@ pub fn vnpay_says(txn_ref: &str, amount: i64) -> BTreeMap<&'static str, String> 
     ])
 }
 
-/// The query with its seal: sorted by name, form-encoded.
+/// The signed query: sorted by name and form-encoded.
 pub fn vnpay_query(fields: &BTreeMap<&'static str, String>, secret: &str) -> String {
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let mut mac = Hmac::<Sha512>::new_from_slice(secret.as_bytes()).unwrap();
@@ -72,7 +72,7 @@ pub fn vnpay_query(fields: &BTreeMap<&'static str, String>, secret: &str) -> Str
     format!("{query}&vnp_SecureHash={}", hex::encode(mac.finalize().into_bytes()))
 }
 
-/// Calls our IPN and answers its `RspCode`.
+/// Calls our IPN and returns its `RspCode`.
 pub async fn vnpay_calls(stage: &Stage, query: &str) -> String {
     let reply = stage.app.anonymous().get(&format!("/v1/providers/vnpay/ipn?{query}")).await.expect(200);
     reply["RspCode"].as_str().unwrap().to_owned()

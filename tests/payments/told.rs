@@ -1,4 +1,4 @@
-//! Notifications that contradict what was known, come too early, or cannot be read.
+//! Notifications that contradict earlier ones, come too early, or cannot be read.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -7,7 +7,8 @@ use crate::companies::capture_behind_our_back;
 use crate::signing::{paid_session, stripe_event, stripe_says, stripe_sends, vnpay_calls, vnpay_ipn, vnpay_says};
 use crate::stage::{Placed, Stage, Way, events, until};
 
-/// VNPay's rule to ask first is VNPay's alone: the signed word of the others counts, whether or not they can be asked.
+/// Only VNPay is asked before a failed order completes. A signed notification of another company is enough, even when
+/// that company cannot be asked.
 #[tokio::test]
 async fn a_failed_order_is_completed_by_signed_money() {
     let stage = Stage::new().await;
@@ -42,7 +43,7 @@ async fn a_failed_order_is_completed_by_signed_money() {
     stage.finish().await;
 }
 
-/// What a company answered to the first sending of its latest notification.
+/// Our reply to the first sending of the company's latest notification.
 async fn answered(stage: &Stage, placed: &Placed) -> String {
     until("it is answered", async || {
         let deliveries = stage.deliveries(placed).await;
@@ -52,7 +53,7 @@ async fn answered(stage: &Stage, placed: &Placed) -> String {
     .await
 }
 
-/// VNPay ends its notifications after ten: what it told of is on record meanwhile, and is credited once it says so.
+/// VNPay stops after ten notifications. The stated money is on record by then. It is credited once VNPay confirms it.
 #[tokio::test]
 async fn vnpays_money_for_a_failed_order_waits_for_vnpays_own_answer() {
     let stage = Stage::new().await;
@@ -78,8 +79,8 @@ async fn vnpays_money_for_a_failed_order_waits_for_vnpays_own_answer() {
     stage.finish().await;
 }
 
-/// The first word about a payment may not say whose it is: it is kept, and serves its order once that is known,
-/// from whomever.
+/// The first notification of a payment may name no order. The payment is kept, and serves its order once any source
+/// names it.
 #[tokio::test]
 async fn case_03_a_payment_first_seen_without_its_order_completes_it_when_that_is_told() {
     let stage = Stage::new().await;
@@ -115,7 +116,7 @@ async fn case_03_a_payment_first_seen_without_its_order_completes_it_when_that_i
     stage.finish().await;
 }
 
-/// Money that went back, or of another sum, is not credited because its order becomes known.
+/// Refunded money and money of another amount is not credited when its order becomes known.
 #[tokio::test]
 async fn a_payment_without_its_order_that_went_back_stays_with_the_operator() {
     let stage = Stage::new().await;
@@ -146,7 +147,7 @@ async fn a_payment_without_its_order_that_went_back_stays_with_the_operator() {
     stage.finish().await;
 }
 
-/// The PaymentIntent that a paid session made.
+/// The PaymentIntent of a paid session.
 async fn payment_of(stage: &Stage, placed: &Placed) -> String {
     let known = stage.company(Method::GET, "/control/stripe/payments", &json!({})).await.expect(200);
     let mut all = known.body.as_object().unwrap().values().filter_map(Value::as_array).flatten();
@@ -154,7 +155,7 @@ async fn payment_of(stage: &Stage, placed: &Placed) -> String {
     session["payment_intent"].as_str().unwrap().to_owned()
 }
 
-/// A paid PaymentIntent that does not say whose it is.
+/// A paid PaymentIntent that names no order.
 fn bare_intent(id: &str) -> Value {
     json!({
         "id": id, "object": "payment_intent", "status": "succeeded", "amount": 2000, "amount_received": 2000,
@@ -162,8 +163,7 @@ fn bare_intent(id: &str) -> Value {
     })
 }
 
-/// What a company signed and we cannot read is on record as it came, once, and is processed when a repetition of it
-/// can be read.
+/// A signed notification that we cannot read is stored once, as it came. A repetition that we can read is processed.
 #[tokio::test]
 async fn a_signed_riddle_is_kept_and_asked_for_again() {
     let stage = Stage::new().await;
@@ -206,14 +206,14 @@ async fn a_signed_riddle_is_kept_and_asked_for_again() {
     let headers = "SELECT count(*) FROM provider_events WHERE headers::text LIKE '%stripe-signature%'";
     assert_eq!(stage.ask(headers).await, ["2"]);
 
-    // What nobody signed is not kept, an empty call included.
+    // An unsigned notification is not stored, and neither is an empty call.
     let count = "SELECT count(*) FROM provider_events";
     assert_eq!(stage.ask(count).await, ["5"]);
     stripe_sends(&stage, &nonsense, "whsec_another").await.expect(400);
     assert_eq!(vnpay_calls(&stage, "").await, "99");
     assert_eq!(stage.ask(count).await, ["5"]);
 
-    // The same event, in words that we know.
+    // The same event, now readable.
     event["data"]["object"]["payment_status"] = json!("paid");
     stripe_says(&stage, &event).await.expect(200);
     stage.is_credited(&card).await;
@@ -221,7 +221,7 @@ async fn a_signed_riddle_is_kept_and_asked_for_again() {
     stage.finish().await;
 }
 
-/// VNPay's answers to questions have no response code, so that a held payment looks like a good one in them.
+/// VNPay's answers to questions have no response code, so a held payment looks like a good one there.
 #[tokio::test]
 async fn case_12_money_held_for_review_is_not_released_by_an_answer() {
     let stage = Stage::new().await;
@@ -245,11 +245,11 @@ async fn case_12_money_held_for_review_is_not_released_by_an_answer() {
         let order = stage.is_not_credited(&placed, status).await;
         let lines = events(&order);
         assert_eq!(lines.iter().filter(|line| **line == "held_for_review").count(), 1, "{order:#}");
-        // The operator sees the money, and why it waits.
+        // The operator sees the money and the reason why it waits.
         let kept = stage.unapplied().await;
         assert_eq!((kept.len(), &kept[0]["order_id"]), (1, &json!(placed.id)), "{kept:#?}");
         assert!(kept[0]["reason"].as_str().unwrap().starts_with("held for review"), "{kept:#?}");
-        // VNPay's own signed word ends it.
+        // A signed notification of VNPay ends the review.
         said.insert("vnp_ResponseCode", "00".to_owned());
         assert_eq!(vnpay_ipn(&stage, &said).await, "00");
         stage.is_credited(&placed).await;
@@ -293,7 +293,7 @@ async fn vnpays_word_that_it_is_not_finished_is_taken() {
     stage.finish().await;
 }
 
-/// Another product of the same Stripe account may sell for nothing.
+/// Another product that uses the same Stripe account may have free sessions.
 #[tokio::test]
 async fn a_session_with_nothing_to_pay_is_not_ours() {
     let stage = Stage::new().await;

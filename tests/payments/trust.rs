@@ -1,4 +1,4 @@
-//! What is believed, and what becomes of the rest: signatures, secrets, wrong orders, wrong amounts.
+//! Which notifications are trusted, and what happens to the others: signatures, secrets, wrong orders, wrong amounts.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::signing::{
 use crate::stage::{STRIPE_WEBHOOK, Stage, VNPAY_SECRET, Way, known_keys, until};
 use crate::support::{Reply, TestApp};
 
-/// Everything that a notification could write.
+/// The number of rows that a notification could write.
 const WRITTEN: &str = "SELECT (SELECT count(*) FROM provider_events) || ' ' || (SELECT count(*) FROM payments) || ' '
     || (SELECT count(*) FROM order_events) || ' ' || (SELECT count(*) FROM entries)";
 
@@ -35,7 +35,7 @@ async fn case_05_a_badly_signed_event_writes_nothing() {
     assert_eq!(stage.ask(WRITTEN).await, written);
     assert_eq!(before[0].split(' ').next(), written[0].split(' ').next());
 
-    // Dedupe state included: the same event, signed well, is processed.
+    // Nothing was written for dedupe either: the same event with a good signature is processed.
     stripe_says(&stage, &event).await.expect(200);
     assert_eq!(vnpay_ipn(&stage, &said).await, "00");
     stage.is_credited(&card).await;
@@ -43,7 +43,7 @@ async fn case_05_a_badly_signed_event_writes_nothing() {
     stage.finish().await;
 }
 
-/// A genuine notification of PayPal's, word for word, with another sum in it.
+/// A genuine notification of PayPal with another amount in it.
 #[tokio::test]
 async fn case_05_a_forged_notification_of_paypals_writes_nothing() {
     let stage = Stage::new().await;
@@ -67,7 +67,7 @@ async fn case_05_a_forged_notification_of_paypals_writes_nothing() {
     assert_eq!(send(body.replace("20.00", "20000.00")).await, 400);
     assert_eq!(send(body.replace("WH-", "WX-")).await, 400);
     assert_eq!(stage.ask(WRITTEN).await, before);
-    // Untouched it is PayPal's word, and known.
+    // Unchanged it is genuine, and it is known.
     assert_eq!(send(body).await, 200);
     stage.is_credited(&placed).await;
     stage.finish().await;
@@ -90,7 +90,7 @@ async fn case_06_without_its_secret_a_channel_is_closed() {
         let app = TestApp::spawn_with(|config| {
             known_keys(config);
             config.sandbox = SandboxMode::Off;
-            // Never called: the channel is closed before.
+            // PayPal is never called, because the channel is not offered.
             config.paypal.base_url = Some("http://127.0.0.1:9".parse().unwrap());
             config.vnpay.pay_url = Some("http://127.0.0.1:9/pay".parse().unwrap());
             change(config);
@@ -111,7 +111,7 @@ async fn case_06_without_its_secret_a_channel_is_closed() {
         let refused = app.customer("demo").post("/v1/top-up-orders", &order).await;
         refused.names("/channel", "channel_not_available");
 
-        // Signed with the right key, with an empty one, or not at all: nobody looks.
+        // Signed with the right key, with an empty one, or not at all: no signature is checked.
         let event =
             stripe_event("checkout.session.completed", &paid_session("cs_test_1", "tuo_1", 2000, "usd")).to_string();
         for key in [STRIPE_WEBHOOK, ""] {
@@ -157,7 +157,7 @@ async fn case_07_a_providers_word_counts_for_its_own_orders_only() {
         let order = stage.is_not_credited(placed, "pending").await;
         assert_eq!(crate::stage::events(&order), ["created", "payment_started"]);
     }
-    // Refused, and on record.
+    // The payment is refused, and it is on record.
     let mut kept: Vec<_> = stage
         .unapplied()
         .await
@@ -189,7 +189,7 @@ async fn case_08_another_amount_currency_or_environment_is_kept_unapplied() {
     ] {
         let event = stripe_event("checkout.session.completed", &session);
         stripe_says(&stage, &event).await.expect(200);
-        // Told again: still one, still unapplied.
+        // A repetition adds nothing: there is still one unapplied payment.
         stripe_says(&stage, &event).await.expect(200);
         let latest = stage.unapplied().await.remove(0);
         assert_eq!((&latest["reason"], &latest["order_id"]), (&json!(reason), &json!(placed.id)));
@@ -203,7 +203,7 @@ async fn case_08_another_amount_currency_or_environment_is_kept_unapplied() {
     stage.play(&placed, "pay", json!({})).await;
     stage.until(&placed, "completed").await;
     stage.is_credited(&placed).await;
-    // A second one does not credit twice.
+    // A second payment credits nothing more.
     let second = stripe_event("checkout.session.completed", &paid_session(&placed.at, &placed.id, 2000, "usd"));
     stripe_says(&stage, &second).await.expect(200);
     assert_eq!(stage.unapplied().await[0]["reason"], "a second payment for a completed order");
@@ -226,7 +226,7 @@ async fn case_08_half_a_payment_at_vnpay_is_kept_unapplied() {
     let kept = stage.unapplied().await;
     assert_eq!(kept.len(), 1);
     assert_eq!((&kept[0]["amount"], &kept[0]["unapplied_amount"]), (&json!("100000"), &json!("100000")));
-    // Another terminal's money is nobody's here.
+    // A payment at another terminal is not ours.
     let mut other = vnpay_says(&placed.at, 200_000);
     other.insert("vnp_TmnCode", "OTHER001".to_owned());
     let written = stage.ask(WRITTEN).await;
@@ -235,7 +235,7 @@ async fn case_08_half_a_payment_at_vnpay_is_kept_unapplied() {
     stage.finish().await;
 }
 
-/// The order is over another sum, or for another merchant account, than what PayPal holds for it.
+/// The order has another amount, or another merchant account, than the payment at PayPal.
 #[tokio::test]
 async fn case_08_paypals_money_is_compared_with_the_order() {
     let stage = Stage::new().await;

@@ -1,4 +1,4 @@
-//! Several orders, several processes: nobody waits for another one's broken answer, and nobody does another one's work.
+//! Several orders and several processes: a broken answer about one order delays no other, and no work is done twice.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ async fn one_orders_broken_answer_never_blocks_the_others() {
             })
             .await;
             stage.forget_faults(way.company()).await;
-            // The one with the broken answer is as it was, and asked about again.
+            // The order with the broken answer is unchanged, and the worker asks about it again.
             for (one, done) in placed.iter().zip(done) {
                 if !done {
                     stage.is_not_credited(one, "pending").await;
@@ -56,7 +56,7 @@ async fn one_orders_broken_answer_never_blocks_the_others() {
     stage.finish().await;
 }
 
-/// A second process on the same database, with the companies of the first.
+/// A second process on the same database, with the sandbox of the first.
 async fn beside(stage: &Stage) -> TestApp {
     let sandbox = stage.app.server.sandbox_url().unwrap().to_owned();
     let url = |path: &str| Some(format!("{sandbox}{path}").parse().unwrap());
@@ -82,7 +82,7 @@ async fn two_servers_on_one_database_share_the_work() {
         stage.play(&one, way.pays_silently(), json!({})).await;
         placed.push(one);
     }
-    // Slow answers, so that neither is done before the other looks.
+    // The answers are slow, so that neither process is done before the other one begins.
     for (company, operation) in
         [("stripe", "get_session"), ("stripe", "get_payment_intent"), ("paypal", "get_order"), ("vnpay", "querydr")]
     {
@@ -96,7 +96,7 @@ async fn two_servers_on_one_database_share_the_work() {
         stage.until(one, "completed").await;
         stage.is_credited(one).await;
     }
-    // Every order was asked about once, by whichever process.
+    // One of the processes asked about each order, once.
     assert_eq!(stage.ask("SELECT DISTINCT asked FROM top_up_orders").await, ["1"]);
     for way in Way::ALL {
         let mut about = BTreeSet::new();
@@ -111,7 +111,7 @@ async fn two_servers_on_one_database_share_the_work() {
     stage.finish().await;
 }
 
-/// The notification goes to one process, the question comes from another, at the same instant.
+/// At the same instant one process gets the notification and the other one asks.
 #[tokio::test]
 async fn two_servers_credit_once() {
     let stage = Stage::new().await;
