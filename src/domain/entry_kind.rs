@@ -54,15 +54,15 @@ pub enum Sign {
 }
 
 /// What follows from a kind.
-struct Facts {
+struct KindFacts {
     code: i16,
     name: &'static str,
     flow: FlowType,
     sign: Sign,
 }
 
-const fn facts(code: i16, name: &'static str, flow: FlowType, sign: Sign) -> Facts {
-    Facts { code, name, flow, sign }
+const fn facts(code: i16, name: &'static str, flow: FlowType, sign: Sign) -> KindFacts {
+    KindFacts { code, name, flow, sign }
 }
 
 impl EntryKind {
@@ -86,7 +86,7 @@ impl EntryKind {
     ];
 
     /// The table: the number in the column, the name in `entry_kinds`, the type that a customer sees, the sign.
-    const fn facts(self) -> Facts {
+    const fn facts(self) -> KindFacts {
         match self {
             Self::Recharge => facts(1, "recharge", FlowType::Recharge, Sign::In),
             Self::Usage => facts(2, "usage", FlowType::Consume, Sign::Out),

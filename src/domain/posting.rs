@@ -148,8 +148,8 @@ pub enum RepeatKey<'p> {
 #[derive(Debug, Clone, Copy)]
 pub enum FastPosting<'p> {
     Deduction(Deduction<'p>),
-    OpenHold(OpenHold<'p>),
-    Capture(Capture<'p>),
+    OpenHold(HoldOpening<'p>),
+    Capture(HoldCapture<'p>),
 }
 
 /// An ordinary deduction.
@@ -162,7 +162,7 @@ pub struct Deduction<'p> {
 
 /// The opening of a hold.
 #[derive(Debug, Clone, Copy)]
-pub struct OpenHold<'p> {
+pub struct HoldOpening<'p> {
     pub wallet: &'p WalletKey,
     pub id: Uuid,
     pub amount: Money,
@@ -172,7 +172,7 @@ pub struct OpenHold<'p> {
 
 /// The capture of a hold. Its wallet and so its currency stand in the hold.
 #[derive(Debug, Clone, Copy)]
-pub struct Capture<'p> {
+pub struct HoldCapture<'p> {
     pub hold_id: Uuid,
     pub amount: Decimal,
     pub label: &'p Label,
@@ -300,10 +300,10 @@ impl Posting {
             }
             (Change::OpenHold { id, amount, lifetime }, Target::Wallet { key: wallet, .. }) => {
                 let amount = Money::from_ledger(*amount, wallet.currency);
-                Some(FastPosting::OpenHold(OpenHold { wallet, id: *id, amount, lifetime: *lifetime, label }))
+                Some(FastPosting::OpenHold(HoldOpening { wallet, id: *id, amount, lifetime: *lifetime, label }))
             }
             (Change::Capture { amount }, Target::Hold(hold_id)) => {
-                Some(FastPosting::Capture(Capture { hold_id: *hold_id, amount: *amount, label }))
+                Some(FastPosting::Capture(HoldCapture { hold_id: *hold_id, amount: *amount, label }))
             }
             _ => None,
         }

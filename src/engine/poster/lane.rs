@@ -154,18 +154,18 @@ async fn post_rest(pool: &Pool, postings: &[&Posting], settled: FastResults) -> 
 }
 
 /// Postings of one sort, with their places in the flush.
-struct Places<P> {
+struct FastItems<P> {
     ats: Vec<usize>,
     items: Vec<P>,
 }
 
-impl<P> Default for Places<P> {
+impl<P> Default for FastItems<P> {
     fn default() -> Self {
         Self { ats: Vec::new(), items: Vec::new() }
     }
 }
 
-impl<P> Places<P> {
+impl<P> FastItems<P> {
     fn push(&mut self, at: usize, item: P) {
         self.ats.push(at);
         self.items.push(item);
@@ -174,7 +174,7 @@ impl<P> Places<P> {
 
 /// Sends what the fast path can take, all statements at once on the one connection. Returns false when it was lost.
 async fn try_fast(conn: &Connection, postings: &[&Posting], candidates: &[bool]) -> (FastResults, bool) {
-    let (mut usage, mut holds, mut captures) = (Places::default(), Places::default(), Places::default());
+    let (mut usage, mut holds, mut captures) = (FastItems::default(), FastItems::default(), FastItems::default());
     for (at, (posting, _)) in postings.iter().zip(candidates).enumerate().filter(|(_, (_, candidate))| **candidate) {
         match posting.fast() {
             Some(FastPosting::Deduction(item)) => usage.push(at, item),

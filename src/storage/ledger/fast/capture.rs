@@ -15,7 +15,7 @@ use super::super::keys::wallet_key;
 use super::ONE_BY_ONE;
 use crate::domain::entry::Entry;
 use crate::domain::hold::{Hold, HoldStatus};
-use crate::domain::posting::{Booked, Capture};
+use crate::domain::posting::{Booked, HoldCapture};
 use crate::storage::StorageError;
 use crate::storage::statement::{Cached, StaticSql};
 
@@ -99,8 +99,11 @@ struct Captured {
 ///
 /// # Errors
 /// As `super::usage()`.
-pub async fn captures(conn: &AsyncPgConnection, items: &[Capture<'_>]) -> Result<Vec<Option<Booked>>, StorageError> {
-    let mut by_id: Vec<(usize, &Capture<'_>)> = items.iter().enumerate().collect();
+pub async fn captures(
+    conn: &AsyncPgConnection,
+    items: &[HoldCapture<'_>],
+) -> Result<Vec<Option<Booked>>, StorageError> {
+    let mut by_id: Vec<(usize, &HoldCapture<'_>)> = items.iter().enumerate().collect();
     by_id.sort_by_key(|(_, item)| item.hold_id);
     let statement = CaptureHolds {
         ids: by_id.iter().map(|(_, item)| item.hold_id).collect(),
@@ -118,7 +121,7 @@ pub async fn captures(conn: &AsyncPgConnection, items: &[Capture<'_>]) -> Result
     Ok(answers)
 }
 
-fn booked(row: Captured, item: &Capture<'_>) -> Result<Booked, StorageError> {
+fn booked(row: Captured, item: &HoldCapture<'_>) -> Result<Booked, StorageError> {
     let wallet = wallet_key(&row.customer_id, &row.currency, &row.product)?;
     let entry = Entry {
         wallet_id: row.wallet_id,

@@ -15,7 +15,7 @@ use super::super::keys::KeyArrays;
 use super::repeated::{Keys, Unknown, is_repeated};
 use super::{Grouped, Groups, ONE_BY_ONE, group, in_order, item_count};
 use crate::domain::hold::{Hold, HoldStatus};
-use crate::domain::posting::{Booked, OpenHold};
+use crate::domain::posting::{Booked, HoldOpening};
 use crate::storage::StorageError;
 use crate::storage::statement::{Cached, StaticSql};
 
@@ -87,7 +87,10 @@ impl StaticSql for KnownHolds {
 ///
 /// # Errors
 /// As `super::usage()`.
-pub async fn open_holds(conn: &AsyncPgConnection, items: &[OpenHold<'_>]) -> Result<Vec<Option<Booked>>, StorageError> {
+pub async fn open_holds(
+    conn: &AsyncPgConnection,
+    items: &[HoldOpening<'_>],
+) -> Result<Vec<Option<Booked>>, StorageError> {
     match open(conn, items).await {
         Err(error) if is_repeated(&error, "holds_pkey", items.len()) => {}
         answered => return answered,
@@ -99,7 +102,7 @@ pub async fn open_holds(conn: &AsyncPgConnection, items: &[OpenHold<'_>]) -> Res
     Ok(unknown.spread(answers))
 }
 
-async fn open(conn: &AsyncPgConnection, items: &[OpenHold<'_>]) -> Result<Vec<Option<Booked>>, StorageError> {
+async fn open(conn: &AsyncPgConnection, items: &[HoldOpening<'_>]) -> Result<Vec<Option<Booked>>, StorageError> {
     if items.is_empty() {
         return Ok(Vec::new());
     }
