@@ -153,7 +153,7 @@ async fn settle_attempt(
         return Ok(NotificationOutcome::AmountMismatch);
     }
     let actor = format!("provider:{}", provider.name());
-    let source = match provider.is_asked_before_reviving() {
+    let source = match provider.must_confirm_revival() {
         true => EvidenceSource::UncheckedNotification,
         false => EvidenceSource::Notification,
     };

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::domain::payment::{Channel, Notification, Observation, ProviderName, RefundFact};
 
-const NAME: &str = "bank";
+const NAME: ProviderName = ProviderName::BankTransfer;
 
 /// The provider of the channel `bank_transfer`.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ fn no_refunds() -> ProviderError {
 #[async_trait]
 impl PaymentProvider for BankTransfer {
     fn name(&self) -> ProviderName {
-        ProviderName::BankTransfer
+        NAME
     }
 
     fn channel(&self) -> Channel {
@@ -59,7 +59,7 @@ impl PaymentProvider for BankTransfer {
     }
 
     fn merchant_account(&self) -> &str {
-        NAME
+        NAME.as_str()
     }
 
     fn is_live(&self) -> bool {

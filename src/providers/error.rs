@@ -2,28 +2,30 @@
 
 use std::fmt;
 
+use crate::domain::payment::ProviderName;
+
 /// Why a call to a provider failed. None of these says anything about the money.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProviderError {
     /// There is no usable response (no connection, time-out, 5xx, HTML, truncated JSON). Repeat the call with the same
     /// key.
     #[error("{provider} gave no usable response: {detail}")]
-    Unavailable { provider: &'static str, detail: String },
+    Unavailable { provider: ProviderName, detail: String },
     /// The company limits our calls, or still processes the same request. Repeat the call later with the same key.
     #[error("{provider} is busy: {detail}")]
-    Busy { provider: &'static str, detail: String, retry_after_seconds: Option<u64> },
+    Busy { provider: ProviderName, detail: String, retry_after_seconds: Option<u64> },
     /// The company does not accept our credentials. An operator must correct them.
     #[error("{provider} refuses our credentials")]
-    Credentials { provider: &'static str },
+    Credentials { provider: ProviderName },
     /// The company refuses this request, and will refuse it again. `code` is the company's own code.
     #[error("{provider} refused the request: {code}")]
-    Refused { provider: &'static str, code: String, detail: String },
+    Refused { provider: ProviderName, code: String, detail: String },
     /// The response is well formed, but concerns another object: another order's id or another amount.
     #[error("the response of {provider} concerns something else: {detail}")]
-    Mismatch { provider: &'static str, detail: String },
+    Mismatch { provider: ProviderName, detail: String },
     /// The provider cannot do this, for example take VND at PayPal or cancel a bank transfer.
     #[error("{provider} does not support this: {detail}")]
-    Unsupported { provider: &'static str, detail: String },
+    Unsupported { provider: ProviderName, detail: String },
 }
 
 /// Why a notification states no fact.

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::ProviderError;
 use super::settings::{ProviderSettingsError, Timeouts};
+use crate::domain::payment::ProviderName;
 
 /// Larger than any response that we can read.
 const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
@@ -48,13 +49,13 @@ impl CompanyResponse {
 
 #[derive(Debug, Clone)]
 pub(super) struct Client {
-    provider: &'static str,
+    provider: ProviderName,
     http: reqwest::Client,
     timeouts: Timeouts,
 }
 
 impl Client {
-    pub fn new(provider: &'static str, timeouts: Timeouts) -> Result<Self, ProviderSettingsError> {
+    pub fn new(provider: ProviderName, timeouts: Timeouts) -> Result<Self, ProviderSettingsError> {
         let http = reqwest::Client::builder()
             .connect_timeout(timeouts.connect)
             .timeout(timeouts.request)
@@ -98,7 +99,7 @@ impl Client {
                 return result;
             }
             tries += 1;
-            tracing::info!(provider = self.provider, tries, "A call to a payment company failed; it is repeated");
+            tracing::info!(provider = %self.provider, tries, "A call to a payment company failed; it is repeated");
             tokio::time::sleep(wait).await;
         }
     }

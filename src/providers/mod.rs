@@ -216,7 +216,7 @@ pub trait PaymentProvider: Debug + Send + Sync {
 
     /// Whether a payment that the company has called failed is credited only after a call to the company confirms it.
     /// The notification alone is then not enough.
-    fn is_asked_before_reviving(&self) -> bool {
+    fn must_confirm_revival(&self) -> bool {
         false
     }
 
@@ -241,6 +241,6 @@ pub trait PaymentProvider: Debug + Send + Sync {
 /// The URL of our page that a company's page sends the payer back to:
 /// `{public}/v1/providers/{name}/return?order=tuo_…`. The page shows a text or redirects. Its query is never evidence
 /// of a payment.
-fn return_page(public_url: &str, name: &str, order_id: Uuid) -> String {
+fn return_page(public_url: &str, name: ProviderName, order_id: Uuid) -> String {
     format!("{public_url}/v1/providers/{name}/return?order={}", IdKind::TopUpOrder.show(order_id))
 }

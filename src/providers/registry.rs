@@ -26,9 +26,19 @@ impl Registry {
         let public_url = settings::base_url(&settings.public_url, "public URL")?;
         let mut registry = Self { providers: vec![Arc::new(BankTransfer::new())] };
         let timeouts = settings.timeouts;
-        registry.add("stripe", settings.stripe.as_ref(), |s| s.missing(), |s| Stripe::new(s, timeouts))?;
-        registry.add("paypal", settings.paypal.as_ref(), |s| s.missing(), |s| Paypal::new(s, &public_url, timeouts))?;
-        registry.add("vnpay", settings.vnpay.as_ref(), |s| s.missing(), |s| Vnpay::new(s, &public_url, timeouts))?;
+        registry.add(ProviderName::Stripe, settings.stripe.as_ref(), |s| s.missing(), |s| Stripe::new(s, timeouts))?;
+        registry.add(
+            ProviderName::PayPal,
+            settings.paypal.as_ref(),
+            |s| s.missing(),
+            |s| Paypal::new(s, &public_url, timeouts),
+        )?;
+        registry.add(
+            ProviderName::Vnpay,
+            settings.vnpay.as_ref(),
+            |s| s.missing(),
+            |s| Vnpay::new(s, &public_url, timeouts),
+        )?;
         Ok(registry)
     }
 
@@ -50,7 +60,7 @@ impl Registry {
 
     fn add<S, P: PaymentProvider + 'static>(
         &mut self,
-        name: &'static str,
+        name: ProviderName,
         settings: Option<&S>,
         missing: impl Fn(&S) -> Option<&'static str>,
         build: impl Fn(&S) -> Result<P, ProviderSettingsError>,
@@ -58,7 +68,7 @@ impl Registry {
         let Some(settings) = settings else { return Ok(()) };
         match missing(settings) {
             Some(missing) => tracing::warn!(
-                provider = name,
+                provider = %name,
                 missing,
                 "A payment channel is not offered, because a setting is missing"
             ),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::domain::environment::Environment;
+use crate::domain::payment::ProviderName;
 #[cfg(feature = "embedded")]
 use crate::embedded::EmbeddedError;
 use crate::identity::IdentitySettingsError;
@@ -37,7 +38,7 @@ pub enum StartError {
         "{provider} is configured with {credentials} credentials, but the database is stamped {stamp}: \
          use the credentials or the database of the right environment (TOPUP_ENVIRONMENT, then `topup migrate`)"
     )]
-    WrongCredentials { provider: &'static str, credentials: Environment, stamp: Environment },
+    WrongCredentials { provider: ProviderName, credentials: Environment, stamp: Environment },
     #[cfg(feature = "sandbox")]
     #[error("the sandbox makes money from nothing and refuses a database stamped live: set TOPUP_SANDBOX=off")]
     SandboxOnLive,

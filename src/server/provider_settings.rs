@@ -32,7 +32,7 @@ pub fn check_stamp(providers: &Registry, stamp: Environment) -> Result<(), Start
     for provider in providers.iter().filter(|provider| provider.capabilities().notifies) {
         let credentials = if provider.is_live() { Environment::Live } else { Environment::Test };
         if credentials != stamp {
-            return Err(StartError::WrongCredentials { provider: provider.name().as_str(), credentials, stamp });
+            return Err(StartError::WrongCredentials { provider: provider.name(), credentials, stamp });
         }
     }
     Ok(())

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use topup::config::SandboxMode;
 use topup::domain::environment::Environment;
+use topup::domain::payment::ProviderName;
 use topup::server::{Database, StartError};
 
 use crate::support::{TestApp, config, database, empty_database, execute};
@@ -56,7 +57,10 @@ async fn play_money_and_real_money_never_meet() {
         config.stripe.secret_key = Some(SecretString::from("sk_test_abc"));
         config.stripe.webhook_secret = Some(SecretString::from("whsec_abc"));
     };
-    assert!(matches!(refusal(&live, test_keys).await, StartError::WrongCredentials { provider: "stripe", .. }));
+    assert!(matches!(
+        refusal(&live, test_keys).await,
+        StartError::WrongCredentials { provider: ProviderName::Stripe, .. }
+    ));
     assert!(matches!(
         refusal(&live, |config| config.environment = Some(Environment::Test)).await,
         StartError::OtherStamp { .. }

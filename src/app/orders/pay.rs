@@ -88,7 +88,7 @@ async fn keep(app: &App, order: &Order, attempt: &Attempt, created: &Created, ac
     match kept {
         Err(Error::Storage(error)) if error.violated_unique() == Some("attempts_reference_once") => {
             let detail = "a reference that another order has".to_owned();
-            Err(ProviderError::Mismatch { provider: order.provider.as_str(), detail }.into())
+            Err(ProviderError::Mismatch { provider: order.provider, detail }.into())
         }
         kept => kept,
     }

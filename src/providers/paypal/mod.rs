@@ -27,7 +27,7 @@ use crate::domain::money::Money;
 use crate::domain::payment::{Channel, Notification, Observation, ProviderName, RefundFact};
 use uuid::Uuid;
 
-const NAME: &str = "paypal";
+const NAME: ProviderName = ProviderName::PayPal;
 
 /// The provider of the channel `paypal`.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ fn mismatch(detail: &str) -> ProviderError {
 #[async_trait]
 impl PaymentProvider for Paypal {
     fn name(&self) -> ProviderName {
-        ProviderName::PayPal
+        NAME
     }
 
     fn channel(&self) -> Channel {

@@ -24,7 +24,7 @@ use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::domain::payment::{Channel, Notification, Observation, ProviderName, RefundFact};
 
-const NAME: &str = "stripe";
+const NAME: ProviderName = ProviderName::Stripe;
 /// Stripe's objects do not name our account. The name must not follow from the key, because a payment keeps its
 /// identity when the key changes.
 const MERCHANT_ACCOUNT: &str = "default";
@@ -190,7 +190,7 @@ fn fresh_key() -> String {
 #[async_trait]
 impl PaymentProvider for Stripe {
     fn name(&self) -> ProviderName {
-        ProviderName::Stripe
+        NAME
     }
 
     fn channel(&self) -> Channel {

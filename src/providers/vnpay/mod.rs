@@ -24,7 +24,7 @@ use super::{
 use crate::domain::money::Money;
 use crate::domain::payment::{Channel, Fact, Notification, Observation, ProviderName, RefundFact};
 
-const NAME: &str = "vnpay";
+const NAME: ProviderName = ProviderName::Vnpay;
 const VERSION: &str = "2.1.0";
 const EVENT_TYPE: &str = "ipn";
 
@@ -123,7 +123,7 @@ fn harmless(url: &str) -> String {
 #[async_trait]
 impl PaymentProvider for Vnpay {
     fn name(&self) -> ProviderName {
-        ProviderName::Vnpay
+        NAME
     }
 
     fn channel(&self) -> Channel {
@@ -174,7 +174,7 @@ impl PaymentProvider for Vnpay {
     }
 
     /// VNPay requires it: "If the row is `failed` and a verified 00/00 arrives: querydr, then promote and answer 00."
-    fn is_asked_before_reviving(&self) -> bool {
+    fn must_confirm_revival(&self) -> bool {
         true
     }
 
