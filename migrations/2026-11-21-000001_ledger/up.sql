@@ -7,7 +7,9 @@ CREATE TABLE environment (
 
 -- What concerns one value is checked by its type. A CHECK of the table is read anew by every statement, and evaluated for
 -- columns that did not change as well; those of a type are kept by the session, and evaluated where a value is assigned.
-CREATE DOMAIN customer_key AS text CONSTRAINT customer_key_form CHECK (VALUE ~ '^[A-Za-z0-9_.:@-]{1,64}$');
+CREATE DOMAIN customer_key AS text CONSTRAINT customer_key_form CHECK (
+    VALUE ~ '^[!-~]{1,128}$' AND VALUE !~ '["%?#\\]' AND VALUE NOT IN ('.', '..', '~')
+);
 CREATE DOMAIN currency_code AS text CONSTRAINT currency_code_form CHECK (VALUE ~ '^[A-Z]{3}$');
 CREATE DOMAIN product_code AS text CONSTRAINT product_code_form CHECK (VALUE ~ '^[a-z0-9_-]{0,32}$');
 CREATE DOMAIN dedupe_key AS text CONSTRAINT dedupe_key_length CHECK (length(VALUE) BETWEEN 1 AND 200);

@@ -37,10 +37,10 @@ impl Caller {
     /// # Errors
     /// 422 when a service or operator names no customer, or an id is malformed; 404 when a customer names another one.
     pub fn customer(&self, named: Option<&str>) -> Result<CustomerId, Error> {
-        let rule = "must be 1 to 64 of A-Z a-z 0-9 _ . : @ -";
         match named {
             Some(named) => {
-                let id = CustomerId::new(named).ok_or_else(|| Error::field("?customer_id", "malformed", rule))?;
+                let id = CustomerId::new(named)
+                    .ok_or_else(|| Error::field("?customer_id", "malformed", CustomerId::RULE))?;
                 if self.is_staff() || (self.is_customer && id.as_str() == self.subject) {
                     Ok(id)
                 } else {

@@ -1,4 +1,4 @@
-//! `/openapi.json`, Swagger UI at `/docs/`, and what answers where no route does.
+//! `/openapi.json`, Swagger UI at `/docs/`, and the answer to requests that no route takes.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
@@ -8,9 +8,10 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use super::openapi;
 use crate::http::edge::problem::Failure;
 
-const PLACE: &str = "/docs/";
+const SWAGGER_UI: &str = "/docs/";
 
-/// Registers the document and its reader. They are not part of the document.
+/// Registers the document, Swagger UI and the default route, after the routes that the document describes. They are
+/// not part of the document themselves.
 pub fn configure(config: &mut ServiceConfig) {
     let reader = SwaggerUi::new("/docs/{_:.*}").config(
         Config::new(["/openapi.json"])
@@ -29,7 +30,7 @@ pub fn configure(config: &mut ServiceConfig) {
             .route("/docs", web::get().to(to_docs))
             .service(reader)
     });
-    config.default_service(web::to(nothing_here));
+    config.default_service(web::to(no_route));
 }
 
 async fn document() -> HttpResponse {
@@ -40,12 +41,12 @@ async fn document() -> HttpResponse {
 }
 
 async fn to_docs() -> HttpResponse {
-    HttpResponse::Found().insert_header((header::LOCATION, PLACE)).finish()
+    HttpResponse::Found().insert_header((header::LOCATION, SWAGGER_UI)).finish()
 }
 
-/// Handlers are registered one method at a time, so a wrong method ends here like a wrong path: told apart by
-/// whether the path is known.
-async fn nothing_here(request: HttpRequest) -> HttpResponse {
+/// Answers requests that no route takes: 405 for a known path with another method, and 404 otherwise. Each route takes
+/// one method of its path, so both cases end here.
+async fn no_route(request: HttpRequest) -> HttpResponse {
     let Some(route) = request.match_pattern() else {
         return Failure::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path").error_response();
     };
@@ -53,7 +54,7 @@ async fn nothing_here(request: HttpRequest) -> HttpResponse {
     if allowed.is_empty() {
         allowed.push("GET".to_owned());
     }
-    let detail = format!("this path takes {}", allowed.join(", "));
+    let detail = format!("this path accepts {}", allowed.join(", "));
     let mut response = Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).error_response();
     if let Ok(allowed) = header::HeaderValue::from_str(&allowed.join(", ")) {
         response.headers_mut().insert(header::ALLOW, allowed);

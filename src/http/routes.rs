@@ -1,16 +1,16 @@
-//! The route table: what is registered here is what the OpenAPI document says.
+//! The route table. The OpenAPI document describes exactly the operations that are registered here.
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use super::health;
 use super::v1::{
     account_flows, admin, balances, billing_profiles, explain, grants, holds, low_balance_alerts, products, providers,
-    quotes, reversals, spend_guards, stream, top_up_options, top_up_orders, transfers, usage,
+    quotes, reversals, spend_guards, top_up_options, top_up_orders, transfers, usage,
 };
-use super::{docs, health};
 
-/// Registers every operation.
+/// Registers every operation of the API.
 pub fn configure(config: &mut ServiceConfig) {
-    // Routes are tried in this order, and those with ids by regular expression: what is metered comes first.
+    // actix tries the routes in this order, those with an id by regular expression. The hottest ones come first.
     config
         .service(usage::create_usage)
         .service(usage::create_usage_batch)
@@ -18,7 +18,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(holds::capture_hold);
     config
         .service(balances::list_balances)
-        .service(stream::stream_balances)
+        .service(balances::stream::stream_balances)
         .service(top_up_orders::create_top_up_order)
         .service(top_up_orders::list_top_up_orders)
         .service(top_up_orders::get_top_up_order)
@@ -81,5 +81,4 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(low_balance_alerts::save_low_balance_alert)
         .service(low_balance_alerts::remove_low_balance_alert);
     config.service(health::get_health).service(health::get_readiness).service(health::get_metrics);
-    docs::configure(config);
 }

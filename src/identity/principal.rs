@@ -119,7 +119,7 @@ impl fmt::Debug for Credential {
 /// The caller, as a verified token names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// The token's `sub`: 1–64 of `[A-Za-z0-9_.:@-]`.
+    /// The token's `sub`, which follows the rule of a customer id.
     pub subject: String,
     pub scopes: Scopes,
     pub credential: Credential,

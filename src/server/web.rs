@@ -19,13 +19,14 @@ use super::StartError;
 use crate::app::App;
 use crate::config::Config;
 use crate::http::edge::auth::{Gate, authenticate};
-use crate::http::edge::body_budget::Room;
+use crate::http::edge::body_budget::BodyBudget;
 use crate::http::edge::extract::{BodyLimit, TrustProxy};
+use crate::http::edge::metrics::measure;
 use crate::http::edge::problem::fill_in;
 use crate::http::edge::request_id::{self, RequestSpan};
-use crate::http::health::{Measured, measure};
-use crate::http::routes;
+use crate::http::health::Measured;
 use crate::http::v1::usage::MAX_BATCH_BYTES;
+use crate::http::{docs, routes};
 use crate::identity::{Limiter, TokenVerifier};
 use crate::telemetry;
 
@@ -137,7 +138,7 @@ pub fn start(
     let measured = Data::new(Measured(Arc::new(move || metrics.render())));
     let trust = Data::new(TrustProxy(config.trust_proxy));
     let body_limit = Data::new(BodyLimit(config.body_limit));
-    let room = Data::new(Room::new(LARGE_BODIES, LARGE_BODY_WAITS));
+    let body_budget = Data::new(BodyBudget::new(LARGE_BODIES, LARGE_BODY_WAITS));
     let factory = move || {
         ActixApp::new()
             .into_utoipa_app()
@@ -145,10 +146,11 @@ pub fn start(
             .app_data(gate.clone())
             .app_data(measured.clone())
             .app_data(trust.clone())
-            .app_data(room.clone())
+            .app_data(body_budget.clone())
             .app_data(body_limit.clone())
             .app_data(PayloadConfig::new(body_limit.0))
             .configure(routes::configure)
+            .configure(docs::configure)
             .into_app()
             // The last middleware is the outermost.
             .wrap(from_fn(authenticate))

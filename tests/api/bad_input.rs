@@ -222,7 +222,7 @@ async fn case_36_usage_holds_and_grants_name_what_is_wrong() {
             ("currency", json!("cny"), "unknown_currency"),
             ("currency", Value::Null, "invalid_value"),
             ("customer_id", json!("no spaces"), "malformed"),
-            ("customer_id", json!("x".repeat(65)), "malformed"),
+            ("customer_id", json!("x".repeat(129)), "malformed"),
             ("customer_id", json!(""), "malformed"),
             ("customer_id", Value::Null, "invalid_value"),
             ("product", json!("No Such"), "unknown_product"),

@@ -8,6 +8,7 @@ mod bad_input;
 mod bank_transfers;
 mod catalogue;
 mod crash;
+mod customer_ids;
 mod disputes;
 mod document;
 mod edge;

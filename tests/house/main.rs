@@ -203,6 +203,84 @@ fn each_library_stays_in_its_rooms() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// The endpoints of the API, below `src`.
+const ENDPOINTS: &str = "http/v1/";
+
+/// The modules below `http/v1` that an endpoint's file imports: `use super::orders::body::list::Page` as
+/// `http/v1/orders/body/list`. An import of several modules at once, and a path that is no import, count as `?`.
+fn imported_endpoints(name: &str, code: &str) -> BTreeSet<String> {
+    let module = name.trim_end_matches(".rs").trim_end_matches("/mod");
+    let parent = |module: &str| module.rsplit_once('/').map_or_else(String::new, |(parent, _)| parent.to_owned());
+    let endpoints = ENDPOINTS.trim_end_matches('/').to_owned();
+    let above = parent(module);
+    let roots = [
+        ("crate::http::v1::", endpoints.clone()),
+        ("super::super::", parent(&above)),
+        ("super::", above),
+        ("self::", module.to_owned()),
+    ];
+    let mut found = BTreeSet::new();
+    for line in code.lines() {
+        let Some(import) = line.trim_start().strip_prefix("use ") else {
+            if line.contains("crate::http::v1::") {
+                found.insert(format!("{ENDPOINTS}?"));
+            }
+            continue;
+        };
+        let Some((root, folder)) = roots.iter().find(|(root, _)| import.starts_with(root)) else { continue };
+        // Modules are in lower case; the items that are imported from them are not looked at.
+        let is_module = |part: &&str| {
+            !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())
+        };
+        let path: Vec<&str> = import[root.len()..].split("::").take_while(is_module).collect();
+        found.insert(match path.is_empty() {
+            true if *folder == endpoints => format!("{ENDPOINTS}?"),
+            true => folder.clone(),
+            false => format!("{folder}/{}", path.join("/")),
+        });
+    }
+    found.retain(|module| module.starts_with(ENDPOINTS));
+    found
+}
+
+/// A handler may use its own children, and the bodies of other nouns.
+fn is_allowed_among_endpoints(name: &str, module: &str) -> bool {
+    let own = name.trim_end_matches(".rs").trim_end_matches("mod").trim_end_matches('/');
+    let is_own_child = module.starts_with(&format!("{own}/"));
+    let is_body = module.ends_with("/body") || module.contains("/body/");
+    is_own_child || is_body
+}
+
+/// What two endpoints share stands in `http/edge` or in a noun's body, where a reader finds it without visiting a
+/// sibling.
+#[test]
+fn no_handler_imports_a_handler() {
+    let mut wrong = Vec::new();
+    for source in sources().into_iter().filter(|source| source.name.starts_with(ENDPOINTS)) {
+        for module in imported_endpoints(&source.name, &source.code) {
+            if !is_allowed_among_endpoints(&source.name, &module) {
+                wrong.push(format!("{} imports {module}", source.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn imports_among_handlers_are_seen() {
+    let code = "use super::usage::Key;\nuse super::orders::body::list::Page;\nuse crate::http::v1::holds::Hold;\n\
+                use crate::http::edge::page;\nuse self::body::Hold;\nuse super::{a, b};\nuse super::super::routes;";
+    let found = |name| imported_endpoints(name, code).into_iter().collect::<Vec<_>>();
+    let seen = ["?", "grants/body", "holds", "orders/body/list", "usage"].map(|module| format!("{ENDPOINTS}{module}"));
+    assert_eq!(found("http/v1/grants.rs"), seen);
+    assert_eq!(found("http/v1/grants/mod.rs"), seen);
+    let inside = ["grants", "grants/list/body", "grants/orders/body/list", "grants/usage", "holds", "routes"];
+    assert_eq!(found("http/v1/grants/list.rs"), inside.map(|module| format!("{ENDPOINTS}{module}")));
+    let allowed = |module| is_allowed_among_endpoints("http/v1/grants/mod.rs", module);
+    assert!(allowed("http/v1/grants/body") && allowed("http/v1/orders/body/list") && allowed("http/v1/grants/list"));
+    assert!(!allowed("http/v1/usage") && !allowed("http/v1/grants_of_others") && !allowed("http/v1/?"));
+}
+
 fn uses(code: &str, library: &str) -> bool {
     let path = format!("{library}::");
     code.match_indices(&path).any(|(at, _)| {

@@ -119,7 +119,7 @@ async fn what_is_not_a_token_is_malformed() {
 #[tokio::test]
 async fn no_refusal_repeats_the_token() {
     let verifier = with_secret();
-    for claims in [json!({"sub": "s3cr3t/sub", "exp": 9_999_999_999_i64}), json!({"sub": "x", "exp": "s3cr3t"})] {
+    for claims in [json!({"sub": "s3cr3t sub", "exp": 9_999_999_999_i64}), json!({"sub": "x", "exp": "s3cr3t"})] {
         let refusal = verifier.verify(&hmac(Algorithm::HS256, SECRET.as_bytes(), &claims)).await.unwrap_err();
         assert!(!format!("{refusal} {refusal:?}").contains("s3cr3t"));
     }

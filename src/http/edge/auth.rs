@@ -1,7 +1,7 @@
-//! Who may call what.
+//! Authenticates callers and checks their scopes.
 //!
-//! Every path needs a token unless [`PUBLIC`] says otherwise. The scope is checked by the handler's first
-//! argument, an [`Allowed`], before anything else of the request is looked at.
+//! Every path needs a token unless [`PUBLIC`] lists it. A handler's first argument is an [`Allowed`]; it checks the
+//! scope before the handler reads anything else of the request.
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError, web};
-
 use chrono::{DateTime, Utc};
 
 use super::problem::Failure;
-use crate::app::Caller;
+use crate::app::{Caller, Error};
 use crate::identity::{Decision, Limiter, Principal, Scope, Scopes, TokenVerifier};
 
-/// What needs no token: exact paths, and prefixes that end with a slash. Providers authenticate by signature.
+/// The paths that need no token: exact paths, and prefixes, which end with a slash. Payment companies prove who they
+/// are by their signatures.
 pub const PUBLIC: [&str; 8] =
     ["/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/", "/v1/providers/"];
 
@@ -31,7 +31,7 @@ pub fn is_public(path: &str) -> bool {
         .any(|public| path == *public || (public.len() > 1 && public.ends_with('/') && path.starts_with(public)))
 }
 
-/// Verifies tokens and counts calls.
+/// What the authentication needs: the verifier of tokens, and a rate limit for each kind of caller.
 #[derive(Clone)]
 pub struct Gate {
     pub verifier: Arc<TokenVerifier>,
@@ -39,10 +39,11 @@ pub struct Gate {
     pub services: Arc<Limiter>,
 }
 
-/// Middleware: answers 401, 429 or 503, or lets the verified caller in.
+/// Middleware: verifies the token and counts the call. Without a valid token it answers 401, beyond the rate limit 429,
+/// and 503 when the keys for verifying cannot be loaded.
 ///
 /// # Errors
-/// Of the inner service.
+/// The inner service's error.
 pub async fn authenticate<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -51,7 +52,7 @@ pub async fn authenticate<B: MessageBody + 'static>(
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
     let Some(gate) = request.app_data::<web::Data<Gate>>().cloned() else {
-        return Ok(refuse(request, &Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "no gate")));
+        return Ok(refuse(request, &Error::Internal("the gate among the application's data").into()));
     };
     let principal = match principal(&gate, request.headers()).await {
         Ok(principal) => principal,
@@ -68,8 +69,12 @@ pub async fn authenticate<B: MessageBody + 'static>(
     let limiter = if staff { &gate.services } else { &gate.customers };
     let decision = limiter.check(&principal.credential);
     if let Some(decision) = decision.as_ref().filter(|decision| !decision.allowed) {
-        let failure = Failure::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "too many requests; slow down")
-            .retry_after(decision.retry_after_seconds.unwrap_or(1));
+        let failure = Failure::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limited",
+            "the caller has sent too many requests; slow down",
+        )
+        .retry_after(decision.retry_after_seconds.unwrap_or(1));
         let mut response = refuse(request, &failure);
         limit_headers(response.headers_mut(), decision);
         return Ok(response);
@@ -107,7 +112,7 @@ fn refuse(request: ServiceRequest, failure: &Failure) -> ServiceResponse<BoxBody
     request.into_response(failure.error_response())
 }
 
-/// RateLimit headers as in draft-ietf-httpapi-ratelimit-headers-07.
+/// Adds the RateLimit headers of draft-ietf-httpapi-ratelimit-headers-07.
 fn limit_headers(headers: &mut HeaderMap, decision: &Decision) {
     for (name, value) in [
         ("ratelimit-limit", u64::from(decision.limit)),
@@ -122,11 +127,11 @@ const CUSTOMER: u8 = 1;
 const SERVICE: u8 = 2;
 const OPERATOR: u8 = 4;
 
-/// The verified caller, if one of the scopes in the mask is theirs; 403 otherwise.
+/// The verified caller, who has one of the scopes in the mask. A caller without one gets 403.
 #[derive(Debug)]
 pub struct Allowed<const SCOPES: u8>(pub Caller);
 
-/// A customer for itself, or staff for a named customer.
+/// A customer who acts for itself, or a service or operator who names a customer.
 pub type AsCustomer = Allowed<{ CUSTOMER | SERVICE | OPERATOR }>;
 pub type AsService = Allowed<SERVICE>;
 pub type AsStaff = Allowed<{ SERVICE | OPERATOR }>;
@@ -139,7 +144,11 @@ impl<const SCOPES: u8> FromRequest for Allowed<SCOPES> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let extensions = request.extensions();
         let Some(principal) = extensions.get::<Arc<Principal>>() else {
-            return ready(Err(Failure::new(StatusCode::UNAUTHORIZED, "unauthorized", "a token is needed")));
+            return ready(Err(Failure::new(
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "send Authorization: Bearer <token>",
+            )));
         };
         if mask(principal.scopes) & SCOPES == 0 {
             let detail = "the token's scope does not allow this operation";
@@ -154,7 +163,7 @@ impl<const SCOPES: u8> FromRequest for Allowed<SCOPES> {
     }
 }
 
-/// When the caller's token ends.
+/// When the caller's token expires.
 #[derive(Debug, Clone, Copy)]
 pub struct TokenEnd(pub DateTime<Utc>);
 
@@ -163,7 +172,7 @@ impl FromRequest for TokenEnd {
     type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let missing = || Failure::new(StatusCode::UNAUTHORIZED, "unauthorized", "a token is needed");
+        let missing = || Failure::new(StatusCode::UNAUTHORIZED, "unauthorized", "send Authorization: Bearer <token>");
         let ends = request.extensions().get::<Arc<Principal>>().map(|principal| Self(principal.expires_at));
         ready(ends.ok_or_else(missing))
     }

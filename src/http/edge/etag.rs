@@ -1,18 +1,20 @@
-//! `ETag` and `If-Match`: the version of a resource, as a quoted number.
+//! The `If-Match` header: it names the version that a change replaces, as the ETag shows it (`"3"`).
 
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::http::StatusCode;
-use actix_web::http::header::{ETAG, IF_MATCH};
-use actix_web::{FromRequest, HttpRequest, HttpResponse};
-use serde::Serialize;
+use actix_web::http::header::IF_MATCH;
+use actix_web::{FromRequest, HttpRequest};
+use utoipa::IntoParams;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use super::problem::Failure;
 use crate::app::Expected;
 
-/// Which version a change expects. A tag is taken in its weak form too (`W/"3"`), into which proxies that
-/// compress turn ours.
+/// The version that a change expects. A weak tag (`W/"3"`) counts, too, because proxies that compress answers make our
+/// tags weak.
 #[derive(Debug)]
 pub struct IfMatch(pub Expected);
 
@@ -38,14 +40,21 @@ fn read<'a>(values: impl Iterator<Item = &'a str>) -> Expected {
     Expected::Versions(tags.into_iter().filter_map(version).collect())
 }
 
-/// An answer that carries the version of what it shows.
-pub fn tagged<T: Serialize>(status: StatusCode, version: i64, body: &T) -> HttpResponse {
-    HttpResponse::build(status).insert_header((ETAG, format!("\"{version}\""))).json(body)
-}
-
-/// 201 for something new, 200 for a change; with its version.
-pub fn saved<T: Serialize>(created: bool, version: i64, body: &T) -> HttpResponse {
-    tagged(if created { StatusCode::CREATED } else { StatusCode::OK }, version, body)
+/// An operation names the header; its description is the same everywhere.
+impl IntoParams for IfMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(200));
+        vec![
+            ParameterBuilder::new()
+                .name("If-Match")
+                .parameter_in(ParameterIn::Header)
+                .required(Required::False)
+                .description(Some("The ETag of the version to replace, or `*` for any version."))
+                .schema(Some(text))
+                .example(Some(serde_json::json!("*")))
+                .build(),
+        ]
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Strict reading of requests: what is wrong is named by field and rule.
+//! Reads requests strictly: a problem names the field and the rule that it breaks.
 
 use std::future::{Future, Ready, ready};
 use std::net::IpAddr;
@@ -14,19 +14,21 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 use tokio::time::timeout;
 
-use super::body_budget::{Place, Room};
+use super::body_budget::{BodyBudget, BodyPermit};
 use super::problem::Failure;
-use crate::app::{Caller, Error, IdempotencyKey};
+use crate::app::Error;
 
-/// A JSON body. Unknown fields are refused by the type (`deny_unknown_fields`). It may have `LIMIT` bytes, unpacked;
-/// 0 stands for the configured limit of ordinary requests. A larger one than those is read only where the [`Room`]
-/// has a place for it, which it keeps until it is dropped.
+/// A JSON body. The body's type refuses unknown fields (`deny_unknown_fields`).
+///
+/// `LIMIT` is the most bytes that the unpacked body may have; 0 stands for the configured limit of ordinary requests.
+/// An operation with a limit of its own takes large bodies: such a body is read only when the [`BodyBudget`] has a
+/// permit for it, and keeps the permit until it is dropped.
 #[derive(Debug)]
 pub struct JsonBody<T, const LIMIT: usize = 0> {
     pub value: T,
-    /// The bytes as sent: what an idempotency fingerprint is made of.
+    /// The bytes as sent, from which an idempotency fingerprint is made.
     pub bytes: web::Bytes,
-    pub place: Option<Place>,
+    pub permit: Option<BodyPermit>,
 }
 
 impl<T: DeserializeOwned + 'static, const LIMIT: usize> FromRequest for JsonBody<T, LIMIT> {
@@ -46,34 +48,35 @@ impl<T: DeserializeOwned + 'static, const LIMIT: usize> FromRequest for JsonBody
                 let detail = "send Content-Type: application/json";
                 return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
             }
-            let (bytes, place) = bytes.await?;
+            let (bytes, permit) = bytes.await?;
             let value = parse(&bytes)?;
-            Ok(Self { value, bytes, place })
+            Ok(Self { value, bytes, permit })
         })
     }
 }
 
-type ReadBody = Pin<Box<dyn Future<Output = Result<(web::Bytes, Option<Place>), Failure>>>>;
+type ReadBody = Pin<Box<dyn Future<Output = Result<(web::Bytes, Option<BodyPermit>), Failure>>>>;
 
-/// How long a large body may take to arrive: less than others wait for the place that it keeps from them.
+/// The deadline for a large body to arrive. It is shorter than other requests wait for a permit, so that one slow
+/// upload cannot make them all give up.
 const LARGE_BODY: Duration = Duration::from_secs(8);
 
-/// What ordinary requests may have, in bytes; configured.
+/// The configured limit of ordinary bodies, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct BodyLimit(pub usize);
 
 fn read(request: &HttpRequest, payload: &mut Payload, limit: usize) -> ReadBody {
-    let misconfigured = || Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "no limit of bodies");
-    let (room, most) = if limit == 0 {
+    let misconfigured = || Failure::from(Error::Internal("a configured limit for request bodies"));
+    let (budget, most) = if limit == 0 {
         (None, request.app_data::<web::Data<BodyLimit>>().map(|limit| limit.0))
     } else {
-        let room = request.app_data::<web::Data<Room>>().cloned();
-        let most = room.is_some().then_some(limit);
-        (room, most)
+        let budget = request.app_data::<web::Data<BodyBudget>>().cloned();
+        let most = budget.is_some().then_some(limit);
+        (budget, most)
     };
     let Some(most) = most else { return Box::pin(ready(Err(misconfigured()))) };
     let headers = request.headers();
-    // What says no length, or is packed, may become as large as allowed.
+    // A body without a length, or a compressed one, may become as large as the limit.
     let length = headers.get(CONTENT_LENGTH).filter(|_| !headers.contains_key(CONTENT_ENCODING));
     let length = length.and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(most);
     let body = Decompress::from_headers(payload.take(), headers);
@@ -81,22 +84,22 @@ fn read(request: &HttpRequest, payload: &mut Payload, limit: usize) -> ReadBody 
         if length > most {
             return Err(too_large(most));
         }
-        let Some(room) = room else { return Ok((collect(body, most).await?, None)) };
-        let mut place = room.take(length).await?;
+        let Some(budget) = budget else { return Ok((collect(body, most).await?, None)) };
+        let mut permit = budget.take(length).await?;
         let bytes = timeout(LARGE_BODY, collect(body, most)).await.map_err(|_| {
             Failure::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "the body did not arrive in time")
         })??;
-        place.shrink_to(bytes.len());
-        Ok((bytes, Some(place)))
+        permit.shrink_to(bytes.len());
+        Ok((bytes, Some(permit)))
     })
 }
 
 fn too_large(most: usize) -> Failure {
-    let detail = format!("the body is larger than this operation takes: at most {most} bytes");
+    let detail = format!("the body is larger than this operation accepts: at most {most} bytes");
     Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
 }
 
-/// Most bodies come in one piece, which is taken as it is.
+/// Reads the whole body. Most bodies arrive in one piece, which is not copied.
 async fn collect(mut body: Decompress<Payload>, most: usize) -> Result<web::Bytes, Failure> {
     let unreadable = |_| Failure::new(StatusCode::BAD_REQUEST, "unreadable_body", "the body could not be read");
     let mut first = web::Bytes::new();
@@ -116,12 +119,12 @@ async fn collect(mut body: Decompress<Payload>, most: usize) -> Result<web::Byte
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
-    // Serde would read an array as the fields in their order, which nobody promises.
+    // Serde would also read an array as the fields in their order, which is no part of the API.
     let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     if is_object && let Ok(value) = serde_json::from_slice(bytes) {
         return Ok(value);
     }
-    // Where it is wrong is only kept track of where it matters, which takes time.
+    // Keeping track of the position costs time, so a broken body is parsed a second time to find it.
     Err(what_is_wrong::<T>(bytes, is_object))
 }
 
@@ -146,8 +149,8 @@ fn what_is_wrong<T: DeserializeOwned>(bytes: &[u8], is_object: bool) -> Failure 
     }
 }
 
-/// A JSON pointer for a serde error. Serde reports a missing field at its parent and names it in the text,
-/// the only place where it does; an unknown field likewise.
+/// The JSON pointer of a serde error. Serde reports a missing or unknown field at the parent object, and names the
+/// field only in its message.
 fn locate(path: &Path, message: &str) -> (String, String) {
     let mut pointer = String::new();
     for segment in path.iter() {
@@ -157,7 +160,7 @@ fn locate(path: &Path, message: &str) -> (String, String) {
             Segment::Enum { .. } | Segment::Unknown => {}
         }
     }
-    // serde_json appends where it stood; the pointer says it better.
+    // serde_json appends line and column, which the pointer replaces.
     let detail = message.split(" at line ").next().unwrap_or(message).to_owned();
     let named = |prefix: &str| detail.strip_prefix(prefix).and_then(|rest| rest.split('`').next());
     if let Some(missing) = named("missing field `") {
@@ -171,7 +174,7 @@ fn locate(path: &Path, message: &str) -> (String, String) {
     (if pointer.is_empty() { "/".to_owned() } else { pointer }, detail)
 }
 
-/// Query parameters; a repeated one is a list. Unknown ones are refused by the type.
+/// Query parameters; a repeated parameter is a list. The query's type refuses unknown parameters.
 #[derive(Debug)]
 pub struct QueryParams<T>(pub T);
 
@@ -190,45 +193,11 @@ impl<T: DeserializeOwned> FromRequest for QueryParams<T> {
     }
 }
 
-/// The `Idempotency-Key` header, where an operation requires it: 1–255 visible ASCII characters.
-#[derive(Debug)]
-pub struct IdempotencyHeader(String);
-
-impl IdempotencyHeader {
-    /// The key in its scope: who calls, which operation, and the content that it stands for.
-    #[must_use]
-    pub fn scoped(&self, caller: &Caller, operation: &'static str, path: &str, body: &[u8]) -> IdempotencyKey {
-        // Two bodies with the same meaning are the same request, whatever their spacing.
-        let body = serde_json::from_slice::<serde_json::Value>(body)
-            .map_or_else(|_| body.to_vec(), |json| json.to_string().into_bytes());
-        let content = [path.as_bytes(), b"\n", &body].concat();
-        IdempotencyKey::new(&caller.actor(), operation, &self.0, &content)
-    }
-}
-
-impl FromRequest for IdempotencyHeader {
-    type Error = Failure;
-    type Future = Ready<Result<Self, Failure>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let bad = |code, detail: &str| ready(Err(Failure::new(StatusCode::BAD_REQUEST, code, detail)));
-        let Some(value) = request.headers().get("idempotency-key") else {
-            return bad("idempotency_key_required", "send an Idempotency-Key header, for example a UUID");
-        };
-        match value.to_str() {
-            Ok(key) if (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()) => {
-                ready(Ok(Self(key.to_owned())))
-            }
-            _ => bad("idempotency_key_malformed", "Idempotency-Key must be 1 to 255 visible ASCII characters"),
-        }
-    }
-}
-
-/// The address of the caller: of the connection, or of the trusted proxy's `X-Forwarded-For`.
+/// The caller's address: the connection's peer, or the one that a trusted proxy names in `X-Forwarded-For`.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientIp(pub IpAddr);
 
-/// Whether a proxy in front of us is trusted to say who calls.
+/// Whether the service runs behind a proxy that names the caller's address.
 #[derive(Debug, Clone, Copy)]
 pub struct TrustProxy(pub bool);
 
@@ -239,7 +208,7 @@ impl FromRequest for ClientIp {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let peer = request.peer_addr().map(|address| address.ip());
         let trusted = request.app_data::<web::Data<TrustProxy>>().is_some_and(|trust| trust.0);
-        // The last address was written by the proxy itself; those before it are the caller's word.
+        // The proxy wrote the last address; the caller may have sent the ones before it.
         let forwarded = request
             .headers()
             .get("x-forwarded-for")

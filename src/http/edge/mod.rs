@@ -1,12 +1,15 @@
-//! What every endpoint stands on: reading a request, saying who calls, rendering an answer or a problem.
+//! What the endpoints share: it authenticates callers, reads requests strictly, and renders answers and problems.
 
-pub mod amount;
+pub mod answers;
 pub mod auth;
 pub mod body_budget;
 pub mod etag;
 pub mod extract;
-pub mod filters;
+pub mod idempotency;
+pub mod metrics;
 pub mod page;
 pub mod problem;
+pub mod queries;
 pub mod request_id;
-pub mod respond;
+pub mod times;
+pub mod wire;

@@ -1,62 +1,140 @@
-//! Keyset pages: an opaque cursor that is tied to its filters.
+//! Keyset pages: an opaque cursor that is tied to its list and its filters.
+
+use std::fmt::Display;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
+use super::wire::CursorText;
 use crate::app::Error;
 
-/// Reads a page size: 1–100, 20 when absent.
+/// What a cursor is tied to: the list, and the value of every filter under its name in the query.
 ///
-/// # Errors
-/// 422 `?limit`.
-pub fn limit(asked: Option<i64>) -> Result<i64, Error> {
-    match asked {
-        None => Ok(20),
-        Some(limit @ 1..=100) => Ok(limit),
-        Some(_) => Err(Error::field("?limit", "out_of_range", "must be 1 to 100")),
+/// Clients keep cursors over an upgrade of the service, so the fingerprint is made of names and values that are
+/// written out here, and of nothing that a change inside the service could rename.
+#[derive(Debug, Clone)]
+pub struct Filters(Vec<(&'static str, String)>);
+
+impl Filters {
+    /// The filters of a list, which its path names.
+    #[must_use]
+    pub fn of(path: &str) -> Self {
+        Self(vec![("path", path.to_owned())])
+    }
+
+    /// Adds a filter.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Display) -> Self {
+        self.0.push((name, value.to_string()));
+        self
+    }
+
+    /// Adds a filter that may be absent.
+    #[must_use]
+    pub fn with_optional(self, name: &'static str, value: Option<impl Display>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    /// Adds a moment that may be absent.
+    #[must_use]
+    pub fn with_moment(self, name: &'static str, moment: Option<DateTime<Utc>>) -> Self {
+        self.with_optional(name, moment.map(|moment| moment.to_rfc3339()))
+    }
+
+    /// Adds a filter with several values, whose order does not matter.
+    #[must_use]
+    pub fn with_each(self, name: &'static str, values: impl IntoIterator<Item = impl Display>) -> Self {
+        let mut values: Vec<String> = values.into_iter().map(|value| value.to_string()).collect();
+        values.sort();
+        values.dedup();
+        values.into_iter().fold(self, |filters, value| filters.with(name, value))
+    }
+
+    fn fingerprint(&self) -> String {
+        let mut hasher = Sha256::new();
+        for part in self.0.iter().flat_map(|(name, value)| [*name, value.as_str()]) {
+            // The length goes first, so that no value can pass for a name.
+            hasher.update(format!("{}:{part}", part.len()));
+        }
+        hasher.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
-fn tag(filters: &str) -> String {
-    Sha256::digest(filters.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Writes a cursor: where the page ended, under these filters.
-pub fn encode_cursor<P: Serialize>(position: &P, filters: &str) -> String {
-    let json = serde_json::to_string(&(tag(filters), position)).unwrap_or_default();
-    URL_SAFE_NO_PAD.encode(json)
+pub fn encode_cursor<P: Serialize>(position: &P, filters: &Filters) -> Result<CursorText, Error> {
+    let json = serde_json::to_string(&(filters.fingerprint(), position))
+        .map_err(|_| Error::Internal("a position in a list that can be written as JSON"))?;
+    Ok(CursorText::new(URL_SAFE_NO_PAD.encode(json)))
 }
 
-/// Reads a cursor back.
+/// Reads a cursor.
 ///
 /// # Errors
-/// 422 `?cursor` when it is not one of ours, or was made under other filters.
-pub fn decode_cursor<P: DeserializeOwned>(cursor: Option<&str>, filters: &str) -> Result<Option<P>, Error> {
+/// 422 `?cursor` for a text that is not a cursor of this service, or was made under other filters.
+pub fn decode_cursor<P: DeserializeOwned>(cursor: Option<&CursorText>, filters: &Filters) -> Result<Option<P>, Error> {
     let Some(cursor) = cursor else { return Ok(None) };
     let bad = |detail| Error::field("?cursor", "invalid_cursor", detail);
-    let json = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| bad("is not a cursor of this API"))?;
-    let (found, position): (String, P) =
+    let json = URL_SAFE_NO_PAD.decode(cursor.as_bytes()).map_err(|_| bad("is not a cursor of this API"))?;
+    let (fingerprint, position): (String, P) =
         serde_json::from_slice(&json).map_err(|_| bad("is not a cursor of this API"))?;
-    if found == tag(filters) {
+    if fingerprint == filters.fingerprint() {
         Ok(Some(position))
     } else {
         Err(bad("belongs to other filters: start again without a cursor"))
     }
 }
 
-/// Cuts a list that was read one longer than its page: the page, and the cursor where there is more.
+/// Cuts a list that has one row more than the page when there are more: returns the page and the next cursor.
 pub fn cut<'r, T, P: Serialize>(
     rows: &'r mut Vec<T>,
     limit: i64,
-    filters: &str,
+    filters: &Filters,
     position: impl Fn(&T) -> P,
-) -> (&'r [T], Option<String>) {
-    let limit = usize::try_from(limit).unwrap_or(rows.len());
+) -> Result<(&'r [T], Option<CursorText>), Error> {
+    let limit = usize::try_from(limit).map_err(|_| Error::Internal("a page size above zero"))?;
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let cursor = rows.last().filter(|_| more).map(|last| encode_cursor(&position(last), filters));
-    (rows, cursor)
+    let cursor = rows.last().filter(|_| more).map(|last| encode_cursor(&position(last), filters)).transpose()?;
+    Ok((rows, cursor))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn filters() -> Filters {
+        Filters::of("/v1/transfers").with("customer_id", "alice").with_each("status", ["b", "a"])
+    }
+
+    /// A cursor that a client holds must outlive a change of the code: this one was written out.
+    #[test]
+    fn a_cursor_of_before_is_still_read() {
+        let cursor = CursorText::new("WyJlYTU1YzIzMTVkYWEiLDdd");
+        assert_eq!(encode_cursor(&7, &filters()).unwrap().into_string(), cursor.clone().into_string());
+        assert_eq!(decode_cursor::<i32>(Some(&cursor), &filters()).unwrap(), Some(7));
+    }
+
+    #[test]
+    fn the_order_of_values_does_not_matter_and_everything_else_does() {
+        let cursor = encode_cursor(&7, &filters()).unwrap();
+        let same = Filters::of("/v1/transfers").with("customer_id", "alice").with_each("status", ["a", "b", "a"]);
+        assert_eq!(decode_cursor::<i32>(Some(&cursor), &same).unwrap(), Some(7));
+        for other in [
+            Filters::of("/v1/grants").with("customer_id", "alice").with_each("status", ["a", "b"]),
+            Filters::of("/v1/transfers").with("customer_id", "alicestatusa").with_each("status", ["b"]),
+            Filters::of("/v1/transfers").with("customer_id", "alice").with_each("status", ["a"]),
+            filters().with_optional("currency", Some("CNY")),
+        ] {
+            decode_cursor::<i32>(Some(&cursor), &other).unwrap_err();
+        }
+    }
 }

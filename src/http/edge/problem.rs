@@ -1,4 +1,4 @@
-//! RFC 9457 problem details for every failure, actix's own included.
+//! RFC 9457 problem details for every failure, including those of actix itself.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -10,8 +10,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::amount::{Amount, SignedAmount};
 use super::request_id::RequestId;
+use super::wire::{Amount, CurrencyCode, ProductCode, SignedAmount};
 use crate::app::Error;
 use crate::app::error::FieldError;
 use crate::domain::posting::{CapReached, Shortfall};
@@ -20,89 +20,84 @@ use crate::providers::ProviderError;
 /// Why a request failed (RFC 9457).
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Problem {
-    /// Names the kind of problem; ends with `code`.
+    /// The kind of problem as a URN. It ends with `code`.
     #[serde(rename = "type")]
     #[schema(max_length = 128, example = "urn:topup:problem:validation_failed")]
     pub kind: String,
-    /// A short text for the kind of problem.
+    /// A short text for the HTTP status.
     #[schema(max_length = 128, example = "Unprocessable Content")]
     pub title: String,
-    /// The HTTP status.
+    /// The HTTP status code.
     #[schema(minimum = 400, maximum = 599, example = 422)]
     pub status: u16,
-    /// What happened here, for people.
+    /// What happened, in words for people.
     #[schema(max_length = 2000, example = "the request is not valid")]
     pub detail: String,
-    /// The path that was called.
+    /// The path of the request.
     #[schema(max_length = 2000, example = "/v1/top-up-orders")]
     pub instance: String,
-    /// Stable and for programs: branch on this.
+    /// The stable code of the problem. Programs should branch on it.
     #[schema(max_length = 64, pattern = "^[a-z0-9_]+$", example = "validation_failed")]
     pub code: String,
-    /// Quote it when you ask for help.
+    /// The request's id. Quote it when you report the problem.
     #[schema(max_length = 128, example = "019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
     pub request_id: String,
-    /// What is wrong with which field.
+    /// The fields that break a rule, with `validation_failed`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 100)]
     pub errors: Vec<ProblemField>,
-    /// With `insufficient_funds`: which wallet, and how much is missing.
+    /// The wallet that has too little money, with `insufficient_funds`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub insufficient_funds: Option<InsufficientFunds>,
-    /// With `spend_cap_reached`: which cap.
+    /// The cap that is reached, with `spend_cap_reached`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub spend_cap: Option<SpendCap>,
 }
 
-/// One thing wrong with one field.
+/// A field that breaks a rule.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ProblemField {
-    /// A JSON pointer into the body, or `?name` for a query parameter.
+    /// A JSON pointer into the body (`/amount`), or `?name` for a query parameter.
     #[schema(max_length = 256, example = "/amount")]
     pub pointer: String,
+    /// The stable code of the rule.
     #[schema(max_length = 64, pattern = "^[a-z0-9_]+$", example = "too_precise")]
     pub code: String,
-    /// The rule.
+    /// The rule, in words for people.
     #[schema(max_length = 1000, example = "has more decimals than the currency keeps")]
     pub detail: String,
 }
 
-/// Which wallet is short, and by how much.
+/// The wallet that has too little money, and how much is missing.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct InsufficientFunds {
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
-    pub currency: String,
-    /// Null for the main wallet.
-    #[schema(max_length = 32, example = "whatsapp")]
-    pub product: Option<String>,
+    pub currency: CurrencyCode,
+    pub product: Option<ProductCode>,
     pub required: Amount,
     pub available: SignedAmount,
     pub held: Amount,
     pub shortfall: Amount,
 }
 
-/// Which spending cap is reached.
+/// The spending cap that is reached.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SpendCap {
-    /// `day` or `month`, in UTC.
+    /// The period of the cap: `day` or `month`, in UTC.
     #[schema(max_length = 8, example = "day")]
     pub period: String,
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
-    pub currency: String,
-    /// Null for the main wallet.
-    #[schema(max_length = 32, example = "whatsapp")]
-    pub product: Option<String>,
+    pub currency: CurrencyCode,
+    pub product: Option<ProductCode>,
     pub cap: Amount,
-    /// In this period so far, with what open holds reserve.
+    /// What was spent in this period so far, including what open holds reserve.
     pub spent: Amount,
     pub required: Amount,
     /// When the period ends.
     pub resets_at: DateTime<Utc>,
 }
 
-/// A problem on its way out: [`fill_in`] adds the path and the request id.
+/// A problem before [`fill_in`] adds the path and the request id.
 #[derive(Debug, Clone)]
 pub struct Failure {
     status: StatusCode,
@@ -134,7 +129,7 @@ impl Failure {
         self
     }
 
-    /// The problem as it is shown.
+    /// The problem as the caller sees it.
     #[must_use]
     pub fn problem(&self, instance: &str, request_id: &str) -> Problem {
         Problem {
@@ -187,30 +182,33 @@ impl From<Error> for Failure {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(retry_after_seconds)
             }
             Error::Internal(expected) => {
-                tracing::error!(expected, "an invariant does not hold");
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "an internal error happened")
+                tracing::error!(expected, "an invariant does not hold; the request fails with 500");
+                internal()
             }
             Error::Storage(error) => {
-                // The cause is for our log alone.
-                tracing::error!(error = %error, "storage failed");
+                // The caller does not learn the cause; only the log has it.
                 if error.is_connection_lost() || error.is_transient() {
-                    Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", "the database is busy or away")
-                        .retry_after(1)
+                    tracing::error!(error = %error, "the database cannot be used now; the request fails with 503");
+                    let detail = "the database is busy or unreachable";
+                    Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", detail).retry_after(1)
                 } else {
-                    Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "an internal error happened")
+                    tracing::error!(error = %error, "a database statement failed; the request fails with 500");
+                    internal()
                 }
             }
         }
     }
 }
 
-/// What a short wallet had to offer, as it is shown.
-#[must_use]
-pub fn insufficient_funds(short: &Shortfall) -> InsufficientFunds {
+fn internal() -> Failure {
+    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "an internal error happened")
+}
+
+fn insufficient_funds(short: &Shortfall) -> InsufficientFunds {
     let currency = short.wallet.currency;
     InsufficientFunds {
-        currency: currency.code().to_owned(),
-        product: short.wallet.product.code().map(str::to_owned),
+        currency: CurrencyCode::of(currency),
+        product: ProductCode::of_product(&short.wallet.product),
         required: short.required.into(),
         available: short.available.into(),
         held: short.held.into(),
@@ -222,8 +220,8 @@ fn spend_cap(reached: &CapReached) -> SpendCap {
     let currency = reached.wallet.currency;
     SpendCap {
         period: reached.period.to_owned(),
-        currency: currency.code().to_owned(),
-        product: reached.wallet.product.code().map(str::to_owned),
+        currency: CurrencyCode::of(currency),
+        product: ProductCode::of_product(&reached.wallet.product),
         cap: reached.cap.into(),
         spent: reached.spent.into(),
         required: reached.required.into(),
@@ -232,7 +230,7 @@ fn spend_cap(reached: &CapReached) -> SpendCap {
 }
 
 fn provider_failure(error: &ProviderError) -> Failure {
-    tracing::warn!(error = %error, "provider call failed");
+    tracing::warn!(error = %error, "a call to a payment company failed; the request fails, and its order is kept");
     let again = "the order is kept; repeat the request with the same Idempotency-Key to go on";
     match error {
         ProviderError::Unavailable { provider, .. } | ProviderError::Mismatch { provider, .. } => Failure::new(
@@ -284,25 +282,27 @@ impl ResponseError for Failure {
     }
 }
 
-/// What a failure that is actix's own (no route, wrong method, body too large) is called.
+/// The problem for a failure of actix itself, such as an unknown route, a wrong method or a body that is too large.
 fn by_status(status: StatusCode) -> Failure {
     let (code, detail) = match status {
         StatusCode::NOT_FOUND => ("not_found", "there is nothing at this path"),
-        StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "this path does not take this method"),
-        StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "the body is larger than this operation takes"),
+        StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "this path does not accept this method"),
+        StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "the body is larger than this operation accepts"),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => ("unsupported_media_type", "the body must be application/json"),
         StatusCode::BAD_REQUEST => ("bad_request", "the request cannot be read"),
-        StatusCode::NOT_ACCEPTABLE => ("not_acceptable", "the answer has another media type"),
+        StatusCode::NOT_ACCEPTABLE => {
+            ("not_acceptable", "the answer has a media type that the request does not accept")
+        }
         _ if status.is_server_error() => ("internal_error", "an internal error happened"),
         _ => ("request_failed", "the request failed"),
     };
     Failure::new(status, code, detail)
 }
 
-/// Middleware: renders every failure as problem+json, with the path and the request id.
+/// Middleware: renders every failure as `application/problem+json`, with the path and the request id.
 ///
 /// # Errors
-/// Of the inner service, as an error that renders as a problem.
+/// The inner service's error, as one that renders as a problem.
 pub async fn fill_in<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -316,7 +316,8 @@ pub async fn fill_in<B: MessageBody + 'static>(
             let filled = fill(&response.map_into_boxed_body(), &instance, &request_id);
             Ok(ServiceResponse::new(request, filled))
         }
-        // The request is gone with the service that failed: routing takes it alone, and panics on a second holder.
+        // The service that failed has consumed the request. Keeping a clone of it would make actix's routing panic,
+        // because routing must be the only holder.
         Err(error) => {
             let filled = fill(&error.error_response(), &instance, &request_id);
             Err(InternalError::from_response(error, filled).into())
@@ -327,7 +328,7 @@ pub async fn fill_in<B: MessageBody + 'static>(
 fn fill(response: &HttpResponse, instance: &str, request_id: &str) -> HttpResponse {
     let failure = response.extensions().get::<Failure>().cloned().unwrap_or_else(|| by_status(response.status()));
     let mut filled = HttpResponse::build(response.status());
-    // What spoke about the old body.
+    // These headers described the old body.
     let dropped = [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CONTENT_ENCODING];
     for (name, value) in response.headers().iter().filter(|(name, _)| !dropped.contains(name)) {
         filled.append_header((name.clone(), value.clone()));
@@ -343,13 +344,14 @@ fn fill(response: &HttpResponse, instance: &str, request_id: &str) -> HttpRespon
         .body(body)
 }
 
-/// A failure that has a body of its own already (a provider's expected reply, a page) is left alone.
+/// Whether a response is a failure that needs a problem as its body. A reply that a provider expects, or a page, keeps
+/// its own body.
 fn is_ours<B: MessageBody>(response: &HttpResponse<B>) -> bool {
     let failed = response.status().is_client_error() || response.status().is_server_error();
     let marked = response.extensions().get::<Failure>().is_some();
     failed && (marked || !response.extensions().contains::<OwnBody>())
 }
 
-/// Marks an error response whose body must go out as it is.
+/// Marks an error response that keeps its own body.
 #[derive(Debug, Clone, Copy)]
 pub struct OwnBody;

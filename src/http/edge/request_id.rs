@@ -1,4 +1,5 @@
-//! `X-Request-Id`: accepted when it is sane, made otherwise, echoed always.
+//! `X-Request-Id`: the service takes the caller's id if it is well formed, and otherwise makes one. It always sends the
+//! id back.
 
 use std::sync::Arc;
 
@@ -13,21 +14,21 @@ use crate::identity::Principal;
 
 static HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request: in the answer, in every log line, in every problem.
+/// The id of a request. It stands in the answer, in every log line and in every problem.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 
 /// Middleware: gives every request an id.
 ///
 /// # Errors
-/// Of the inner service.
+/// The inner service's error.
 pub async fn assign<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
     let given = request.headers().get(&HEADER).and_then(|value| value.to_str().ok());
-    let sane = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
-    let id = given.filter(sane).map_or_else(|| Uuid::now_v7().as_simple().to_string(), str::to_owned);
+    let well_formed = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
+    let id = given.filter(well_formed).map_or_else(|| Uuid::now_v7().as_simple().to_string(), str::to_owned);
     request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = next.call(request).await?;
     if let Ok(value) = HeaderValue::from_str(&id) {
@@ -36,7 +37,7 @@ pub async fn assign<B: MessageBody + 'static>(
     Ok(response)
 }
 
-/// Builds the span of a request for `tracing-actix-web`: method, path, request id.
+/// Builds the tracing span of a request, with method, path and request id.
 #[derive(Debug)]
 pub struct RequestSpan;
 
@@ -59,16 +60,16 @@ impl tracing_actix_web::RootSpanBuilder for RequestSpan {
         let principal = outcome.as_ref().ok().and_then(|response| response.request().extensions().get().cloned());
         let caller = principal.as_ref().map(|principal: &Arc<Principal>| principal.subject.as_str());
         let _entered = span.enter();
-        // On the line and not on the span, which would be written out anew for each of them, mostly for nobody.
+        // Recording these on the span would format the span again for every request, and most requests log nothing.
         if status.is_server_error() {
-            tracing::warn!(status = status.as_u16(), caller, "answered");
+            tracing::warn!(status = status.as_u16(), caller, "the request failed with a server error");
         } else {
-            tracing::debug!(status = status.as_u16(), caller, "answered");
+            tracing::debug!(status = status.as_u16(), caller, "the request was answered");
         }
     }
 }
 
-/// The id of a request, for answers that carry problems inside.
+/// The id of a request, for answers that contain problems.
 #[must_use]
 pub fn of(request: &actix_web::HttpRequest) -> String {
     request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()

@@ -1,15 +1,16 @@
-//! What is added to the generated document, and in which shape it leaves.
+//! Completes the generated document: what all operations have in common, and the shape that generators like.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::shared;
+use super::{inline, shared};
 
 const METHODS: [&str; 7] = ["get", "put", "post", "patch", "delete", "head", "options"];
 const SCOPES: [&str; 3] = ["customer", "service", "operator"];
 
-pub(super) fn finish(generated: Value) -> Value {
+pub(super) fn finish(mut generated: Value) -> Value {
+    inline::inline(&mut generated);
     let mut paths: Vec<(String, Value)> = generated
         .get("paths")
         .and_then(Value::as_object)
@@ -63,12 +64,13 @@ fn info() -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "description": "Wallets and top-ups: customers add money by card, PayPal, VNPay or bank transfer, move it to \
                         products, and spend it as usage.\n\n\
-                        **Amounts** are decimal strings beside a `currency`. **Lists** are newest first, with an opaque \
-                        cursor that is tied to its filters. **Failures** are `application/problem+json` (RFC 9457): branch on \
-                        `code`. **Times** are RFC 3339 in UTC. Fields that a request does not know are refused; answers may \
-                        gain fields.\n\n\
-                        A customer's token reaches that customer's objects only; a service or operator names the customer \
-                        with `customer_id`.",
+                        **Amounts** are decimal strings beside a `currency`. **Lists** show the newest item first, \
+                        page by page; a cursor is opaque and belongs to the filters that it was made with. \
+                        **Failures** are `application/problem+json` (RFC 9457); your program should branch on `code`. \
+                        **Times** are RFC 3339 in UTC. The service refuses a request with an unknown field or \
+                        parameter. Answers may get more fields over time, so ignore those that you do not know.\n\n\
+                        A customer's token reaches only the objects of that customer. A service or an operator names \
+                        the customer with `customer_id`.",
         "contact": { "name": "The operator of this installation" },
         "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
     })
@@ -101,7 +103,7 @@ fn shared_failure(status: &str) -> Option<Value> {
     status.parse::<u16>().ok().filter(|status| *status >= 400).and_then(shared::failure_ref)
 }
 
-/// Every answer carries the request's id; one to a repeated request says so.
+/// Adds the headers of a success: the request's id, and the mark of an answer to a repeated request.
 fn succeed(response: &mut Value, replays: bool) {
     let Some(response) = response.as_object_mut() else { return };
     let headers = response.entry("headers").or_insert_with(|| json!({}));
@@ -113,8 +115,8 @@ fn succeed(response: &mut Value, replays: bool) {
     }
 }
 
-/// Turns the scopes that a handler names into `x-scopes` and a sentence, for OpenAPI gives scopes of `http` schemes
-/// no meaning and reads several as all of them. Answers whether a token is needed.
+/// Turns the scopes that a handler names into `x-scopes` and a sentence: OpenAPI gives the scopes of an `http` scheme
+/// no meaning, and reads several of them as "all of these". Returns whether the operation needs a token.
 fn secure(path: &str, operation: &mut Value) -> bool {
     let Some(operation) = operation.as_object_mut() else { return false };
     let named = operation.get("security").and_then(|security| security.pointer("/0/bearer")).cloned();
@@ -141,16 +143,36 @@ fn share_parameters(operation: &mut Value) {
     for parameter in parameters.into_iter().flatten() {
         if is_parameter(parameter, "header", "Idempotency-Key") {
             *parameter = json!({ "$ref": "#/components/parameters/IdempotencyKey" });
-        }
-        let name = parameter.get("name").and_then(Value::as_str);
-        let usual = shared::PARAMETERS.iter().find(|(usual, _)| Some(*usual) == name);
-        if let (Some((_, meaning)), Some(parameter)) = (usual, parameter.as_object_mut()) {
-            parameter.entry("description").or_insert_with(|| json!(meaning));
+        } else if let Some(parameter) = parameter.as_object_mut() {
+            describe_parameter(parameter);
         }
     }
 }
 
-/// The failures that follow from the shape of the request.
+/// Gives a parameter its usual description, or the one of its schema. The example of a schema is kept for a required
+/// parameter only: Swagger UI sends examples, and an optional filter that nobody asked for would hide what a list has.
+fn describe_parameter(parameter: &mut Map<String, Value>) {
+    let place = parameter.get("in").and_then(Value::as_str);
+    let name = parameter.get("name").and_then(Value::as_str).filter(|_| place == Some("query"));
+    if let Some(usual) = shared::PARAMETERS.iter().find(|usual| Some(usual.name) == name) {
+        // A handler that describes the parameter itself means something else by it.
+        if let (false, Some(example)) = (parameter.contains_key("description"), usual.example) {
+            parameter.entry("example").or_insert_with(|| json!(example));
+        }
+        parameter.entry("description").or_insert_with(|| json!(usual.description));
+    }
+    let is_required = parameter.get("required").and_then(Value::as_bool).unwrap_or_default();
+    let Some(schema) = parameter.get_mut("schema").and_then(Value::as_object_mut) else { return };
+    let (description, example) = (schema.remove("description"), schema.remove("example"));
+    if let Some(description) = description {
+        parameter.entry("description").or_insert(description);
+    }
+    if let Some(example) = example.filter(|_| is_required) {
+        parameter.entry("example").or_insert(example);
+    }
+}
+
+/// The statuses of the failures that follow from the request's shape.
 fn statuses(path: &str, operation: &Value, secured: bool) -> BTreeSet<u16> {
     let mut statuses = BTreeSet::new();
     if secured {

@@ -1,11 +1,13 @@
-//! The OpenAPI document: made from the routes that are registered, then finished.
+//! The OpenAPI document: it is generated from the registered routes and then completed.
 //!
-//! A handler states what is its own: summary, parameters, body, success, scopes as
-//! `security(("bearer" = ["customer", "operator"]))` (any one of them is enough; none named: all three, and for `/v1/admin/` the operator alone), and only such
-//! failures as do not follow from the request's shape (402, 409, 412, 502, …). What every operation has in common is
-//! added by `finish`: shared failures, request id, the text of `Idempotency-Key`.
+//! A handler documents what is its own: summary, description, parameters, body, success, and the scopes that may call
+//! it as `security(("bearer" = ["customer", "operator"]))`. Any one of the named scopes is enough. Without a name all
+//! three scopes may call, and under `/v1/admin/` only the operator. Of the failures it names those that do not follow
+//! from the request's shape (402, 409, 412, 502, …). [`finish`] adds what all operations have in common: the other
+//! failures, the request id, the descriptions of usual parameters. [`inline`] writes out the schemas of wire texts.
 
 mod finish;
+mod inline;
 mod shared;
 
 use std::sync::LazyLock;
@@ -27,7 +29,7 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     finish::finish(serde_json::to_value(document).unwrap_or_default())
 });
 
-/// The document, the same for every process of this version.
+/// The document. It is the same for every process of one version.
 #[must_use]
 pub fn document() -> &'static Value {
     &DOCUMENT
@@ -35,13 +37,13 @@ pub fn document() -> &'static Value {
 
 static TEXT: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", document()));
 
-/// The document as it is served, printed and committed.
+/// The document as the service serves it, `topup openapi` prints it, and the repository keeps it.
 #[must_use]
 pub fn text() -> &'static str {
     &TEXT
 }
 
-/// The methods that the document has for a path template, in upper case; what `Allow` says.
+/// The methods of a path template in upper case, for the `Allow` header.
 #[must_use]
 pub fn methods(path: &str) -> Vec<String> {
     let operations = document().get("paths").and_then(|paths| paths.get(path)).and_then(Value::as_object);

@@ -1,39 +1,53 @@
-//! What operations share: failures, headers, parameters, tags.
+//! The parts of the document that operations share: tags, parameters, headers and failures.
 
 use serde_json::{Map, Value, json};
 
-/// Tags in the order in which they are shown, with what they are about.
-pub(super) const TAGS: [(&str, &str); 22] = [
-    ("balances", "What a customer has: wallets, their parts, and how they change."),
-    ("top-up-options", "What can be topped up, and how: presets, limits, channels, agreement, prices."),
-    ("products", "What can hold a balance of its own."),
-    ("billing-profile", "Who pays: name and address, needed before the first order."),
+/// Tags in the order in which readers see them, with their descriptions.
+pub(super) const TAGS: [(&str, &str); 18] = [
+    ("balances", "A customer's wallets: their parts, and how they change."),
+    ("top-up-options", "What a customer can top up: presets, limits, channels, the agreement, prices."),
+    ("products", "Products that can hold a balance of their own."),
+    ("billing-profile", "The payer's name and address. A customer needs one before the first order."),
     ("top-up-orders", "Orders that add money to a wallet, from creation to completion."),
-    ("transfers", "Money moved between the main wallet and products."),
-    ("account-flows", "Every movement of a customer's money."),
+    ("transfers", "Transfers between a customer's main wallet and products."),
+    ("account-flows", "Every movement of a customer's money, and what paid for it."),
     ("usage", "Deductions for consumption, and their reversal."),
-    ("holds", "Amounts reserved for running calls."),
+    ("holds", "Amounts that are reserved for running calls."),
     ("grants", "Promotional credit."),
     ("spend-guards", "Spending caps and low-balance alerts."),
-    ("admin-catalogue", "For operators: products, options, channels, bank accounts."),
-    ("admin-top-up-orders", "For operators: orders of all customers, approval of bank transfers."),
-    ("admin-payments", "For operators: bank statements, unapplied payments, adjustments."),
-    ("admin-refunds", "For operators: money given back to where it came from."),
+    ("admin-catalogue", "For operators: products, top-up options, channels, bank accounts, agreements."),
+    ("admin-top-up-orders", "For operators: the orders of all customers, and the approval of bank transfers."),
+    ("admin-payments", "For operators: payments that serve no order."),
+    ("admin-refunds", "For operators: money that goes back to the payer."),
     ("admin-disputes", "For operators: payments that a payer contests."),
-    ("admin-customers", "For operators: everything about one customer."),
-    ("admin-integrity", "For operators: the figures that prove the books, and who did what."),
-    ("admin-webhooks", "For operators: where events are delivered to, and what became of them."),
-    ("webhooks", "Events that are delivered to your endpoints."),
-    ("provider-webhooks", "For payment companies: notifications and return pages."),
-    ("operations", "For the platform that runs the service."),
+    ("provider-webhooks", "For payment companies: their notifications, and the pages that payers return to."),
+    ("operations", "For the platform that runs the service: health and metrics."),
 ];
 
-/// What a parameter of this name means wherever it occurs, for handlers that say nothing else.
-pub(super) const PARAMETERS: [(&str, &str); 4] = [
-    ("currency", "Only this currency."),
-    ("limit", "How many at most; 20 when absent."),
-    ("created_from", "Created then or later."),
-    ("created_to", "Created before then."),
+/// A query parameter that means the same wherever it occurs. A handler that says nothing else gets this description.
+pub(super) struct UsualParameter {
+    pub name: &'static str,
+    pub description: &'static str,
+    pub example: Option<&'static str>,
+}
+
+const fn usual(name: &'static str, description: &'static str) -> UsualParameter {
+    UsualParameter { name, description, example: None }
+}
+
+pub(super) const PARAMETERS: [UsualParameter; 7] = [
+    UsualParameter {
+        name: "customer_id",
+        description: "The customer that the call is about. Services and operators must name one; for a customer it is \
+                      the caller.",
+        example: Some("demo"),
+    },
+    usual("currency", "Only this currency."),
+    usual("product", "Only this product; the empty text means only the main wallet."),
+    usual("limit", "The most items of a page; 20 when absent."),
+    usual("cursor", "The `next_cursor` of the page before; it needs the same filters."),
+    usual("created_from", "Only what was created at this moment or later."),
+    usual("created_to", "Only what was created before this moment."),
 ];
 
 /// A failure that operations share.
@@ -61,35 +75,35 @@ const FAILURES: [Failure; 16] = [
         400,
         "BadRequest",
         "malformed_json",
-        "The request cannot be read: not JSON, or a header is missing or malformed.",
+        "The request cannot be read: the body is not JSON, or a header is missing or malformed.",
         "the body is not JSON: expected value at line 1 column 1",
     ),
     failure(
         401,
         "Unauthorized",
         "unauthorized",
-        "No token, or one that is not good.",
+        "The token is missing or not valid.",
         "send Authorization: Bearer <token>",
     ),
     failure(
         402,
         "PaymentRequired",
         "insufficient_funds",
-        "The wallet is short, or a spending cap is reached.",
+        "The wallet has too little money, or the request would exceed a spending cap.",
         "the balance of the main wallet is too low",
     ),
     failure(
         403,
         "Forbidden",
         "insufficient_scope",
-        "The token's scope does not allow this.",
+        "The token's scope does not allow this operation.",
         "the token's scope does not allow this operation",
     ),
     failure(
         404,
         "NotFound",
         "not_found",
-        "There is no such thing, or it is somebody else's.",
+        "The object does not exist, or it belongs to another customer.",
         "there is no such order",
     ),
     failure(
@@ -103,71 +117,72 @@ const FAILURES: [Failure; 16] = [
         409,
         "Conflict",
         "order_not_cancellable",
-        "The state of the thing does not allow it, or the same request is still under way.",
+        "The object's state does not allow the operation, or the same request is still being processed.",
         "the order is completed and cannot be cancelled",
     ),
     failure(
         412,
         "PreconditionFailed",
         "precondition_failed",
-        "Somebody else changed it since you read it.",
+        "The object has changed since you read it.",
         "the resource has changed since it was read",
     ),
     failure(
         413,
         "PayloadTooLarge",
         "body_too_large",
-        "The body is larger than this operation takes.",
-        "the body is larger than this operation takes",
+        "The body is larger than this operation accepts.",
+        "the body is larger than this operation accepts",
     ),
     failure(
         415,
         "UnsupportedMediaType",
         "unsupported_media_type",
-        "The body has another media type than this operation takes.",
+        "The body's media type is not one that this operation accepts.",
         "send Content-Type: application/json",
     ),
     failure(
         422,
         "UnprocessableContent",
         "validation_failed",
-        "The request breaks rules; `errors` names each field and its rule.",
+        "The request breaks a rule. `errors` names each field and the rule that it breaks.",
         "the request is not valid",
     ),
     failure(
         428,
         "PreconditionRequired",
         "if_match_required",
-        "A change needs `If-Match` with the ETag that you read.",
-        "send If-Match with the ETag of what you read",
+        "A change needs `If-Match` with the ETag of the version that you read.",
+        "send If-Match with the ETag of the version that is to be replaced",
     ),
     failure(
         429,
         "TooManyRequests",
         "rate_limited",
-        "Too many requests of this caller; `Retry-After` says when to go on.",
-        "too many requests; slow down",
+        "The caller has sent too many requests. `Retry-After` says when to try again.",
+        "the caller has sent too many requests; slow down",
     ),
     failure(
         500,
         "InternalServerError",
         "internal_error",
-        "An error of ours. Nothing of it is told; quote `request_id`.",
+        "An internal error happened. Its details are in the service's log only; quote `request_id` when you report it.",
         "an internal error happened",
     ),
     failure(
         502,
         "BadGateway",
         "provider_unavailable",
-        "The payment company did not answer properly. What was committed before is kept.",
+        "The payment company did not answer properly. What the service stored before the call stays stored.",
         "stripe did not answer properly: the order is kept; repeat the request with the same Idempotency-Key to go on",
     ),
     failure(
         503,
         "ServiceUnavailable",
         "database_unavailable",
-        "Not now; `Retry-After` says when to try again.",
-        "the database is busy or away",
+        "The service cannot process the request now, for example because it has too much to do (`overloaded`). \
+         `Retry-After` says when to repeat it; with the same id or `Idempotency-Key`, nothing is done twice.",
+        "the database is busy or unreachable",
     ),
 ];
 
@@ -253,18 +268,20 @@ pub(super) fn headers() -> Value {
     };
     json!({
         "XRequestId": {
-            "description": "The id of this request: yours if you sent one, else ours. Quote it when you ask for help.",
+            "description": "The request's id: yours if you sent one, otherwise one that the service made. Quote it \
+                            when you report a problem.",
             "schema": { "type": "string", "maxLength": 128 },
             "example": "019336f2b0a87c0e8f6f5a2f4c1d9e3b",
         },
         "IdempotentReplayed": {
-            "description": "`true` when this answers a request that was made before; absent otherwise.",
+            "description": "`true` when the request repeats an earlier one and this is the answer to that one; \
+                            otherwise absent.",
             "schema": { "type": "string", "maxLength": 5 },
             "example": "true",
         },
-        "RetryAfter": number("Seconds to wait before the next try.", 1),
-        "RateLimitLimit": number("Requests per minute that this caller may make.", 600),
-        "RateLimitRemaining": number("Requests that are left now.", 599),
+        "RetryAfter": number("Seconds to wait before you try again.", 1),
+        "RateLimitLimit": number("How many requests the caller may send in a minute.", 600),
+        "RateLimitRemaining": number("How many of them are left now.", 599),
         "RateLimitReset": number("Seconds until the whole limit is available again.", 1),
     })
 }
@@ -275,9 +292,11 @@ pub(super) fn parameters() -> Value {
             "name": "Idempotency-Key",
             "in": "header",
             "required": true,
-            "description": "A key of your choice, for example a UUID, kept at least 24 hours. The same request with the \
-                            same key is answered again without doing anything twice (`Idempotent-Replayed: true`); \
-                            another request with it is refused (422); while the first is under way, 409.",
+            "description": "A key that you choose, for example a UUID. When you repeat a request with the same key, \
+                            nothing is done twice: the answer shows what the first request made, with \
+                            `Idempotent-Replayed: true`. Another request with the same key is refused (422). A repeat \
+                            while the first request is still being processed is refused, too (409). A refused request \
+                            does not use up its key.",
             "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]{1,255}$" },
             "example": "0193a5a2-7c0e-7f6f-9a2f-4c1d9e3b0001",
         },

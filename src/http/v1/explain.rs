@@ -1,112 +1,90 @@
-//! What paid for a flow, and what a flow or an order has paid for.
+//! What paid for an account flow, and what a flow or an order has paid for.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::account_flows::body::AccountFlow;
 use crate::app::explain::{self, PageRequest, PaidByCredit};
 use crate::app::{App, Error};
-use crate::domain::account_flow::{self, FlowId};
+use crate::domain::account_flow;
 use crate::domain::entry::Entry;
 use crate::domain::explain::MoneyRange;
-use crate::domain::id::IdKind;
 use crate::domain::money::parse_plain_decimal;
-use crate::domain::posting::WalletKey;
-use crate::http::edge::amount::Amount;
+use crate::domain::wallet_key::WalletKey;
 use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::extract::QueryParams;
-use crate::http::edge::page;
+use crate::http::edge::page::{self, Filters};
 use crate::http::edge::problem::Failure;
-use crate::http::v1::account_flows::AccountFlow;
-use crate::http::v1::top_up_orders::OrderPath;
+use crate::http::edge::queries::{CustomerQuery, OrderPath};
+use crate::http::edge::wire::{
+    Amount, CursorText, CustomerIdText, FlowIdText, GrantId, GrantReason, Limit, TopUpOrderId, TransferId,
+};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 struct FlowPath {
     /// The flow's id.
-    #[param(
-        max_length = 64,
-        pattern = "^flw_[0-9a-f]{32}_[0-9]{1,19}$",
-        example = "flw_019336f2b0a87c0e8f6f5a2f4c1d9e3b_7"
-    )]
-    flow_id: String,
-}
-
-impl FlowPath {
-    fn parse(&self) -> Option<FlowId> {
-        FlowId::parse(&self.flow_id)
-    }
+    flow_id: FlowIdText,
 }
 
 fn flow(entry: &Entry, wallet: &WalletKey) -> AccountFlow {
     AccountFlow::from(&account_flow::AccountFlow::of(entry, wallet.currency, &wallet.product))
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct PaidByQuery {
-    /// For services and operators: which customer.
-    #[param(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
-    customer_id: Option<String>,
-}
-
 /// What paid for a flow.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FlowPaidBy {
     flow: AccountFlow,
-    /// The part that promotional credit paid.
+    /// The part of the flow that promotional credit paid.
     granted: Amount,
-    /// The part that paid money paid.
+    /// The part of the flow that paid money paid.
     paid: Amount,
-    /// The part that became debt: nothing had paid for it when it was booked.
+    /// The part of the flow that became debt, because the balance was too low when it was booked.
     debt: Amount,
-    /// What of the debt was repaid since: the first debt is repaid first.
+    /// The part of the debt that has been repaid since. The oldest debt is repaid first.
     debt_repaid: Amount,
-    /// What of the debt was given back before anything had repaid it. What is left of the debt is still owed.
+    /// The part of the debt that was given back before anything had repaid it. The rest of the debt is still owed.
     debt_given_back: Amount,
     #[schema(max_items = 1000)]
     grants: Vec<PaidByGrant>,
-    /// The oldest first: money is spent in the order in which it came.
+    /// The payments behind the paid part, oldest first: money is spent in the order in which it came.
     #[schema(max_items = 100)]
     payments: Vec<PaidByPayment>,
-    /// What repaid the debt, the first first.
+    /// The payments that repaid the debt, oldest first.
     #[schema(max_items = 100)]
     repaid_by: Vec<PaidByPayment>,
-    /// False where more than 100 payments paid for it or repaid it (the oldest are told then), where it lies too far
-    /// behind in a debt of more than 20,000 movements, or where a payment is told with a transfer in or a reversal
-    /// because the money behind that was not followed: it had moved on more than 16 times, or what it was given back
-    /// from more than 1,000 times.
+    /// False if the answer leaves something out. It shows at most 100 payments, the oldest ones. It stops looking for
+    /// repayments after 20,000 movements within one stretch of debt. It follows money back through at most 16 moves,
+    /// and usage that was given back through at most 1,000; beyond that it shows a transfer or a reversal instead of
+    /// the payment behind it.
     complete: bool,
 }
 
 /// A grant's part in a flow.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PaidByGrant {
-    #[schema(max_length = 64, pattern = "^grt_[0-9a-f]{32}$", example = "grt_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
-    grant_id: String,
+    grant_id: GrantId,
     amount: Amount,
-    #[schema(max_length = 200, example = "welcome")]
-    reason: String,
+    reason: GrantReason,
 }
 
 /// A payment's part in a flow.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PaidByPayment {
-    /// What of it was used here.
+    /// The part of the payment that was used here.
     amount: Amount,
-    /// With which the money came to the customer: a recharge, an adjustment. It is followed back by 16 moves at most,
-    /// and by 500 for all payments together.
+    /// The flow that brought the money to the customer: a recharge or an adjustment. The money is followed back through
+    /// at most 16 moves, and through at most 500 for all payments together.
     flow: AccountFlow,
-    /// The order that it came with.
-    #[schema(max_length = 64, pattern = "^tuo_[0-9a-f]{32}$", example = "tuo_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
-    top_up_order_id: Option<String>,
-    /// The transfers that brought it to the wallet that spent it, the last one first.
-    #[schema(max_items = 16, example = json!(["trf_019336f2b0a87c0e8f6f5a2f4c1d9e3b"]))]
-    transfers: Vec<String>,
-    /// The flows that brought it on from there, the last one first: transfers in, and usage given back.
-    #[schema(max_items = 16, example = json!(["flw_019336f2b0a87c0e8f6f5a2f4c1d9e3b_7"]))]
-    through: Vec<String>,
+    /// The order that the money came with.
+    top_up_order_id: Option<TopUpOrderId>,
+    /// The transfers that brought the money to the wallet that spent it, latest first.
+    #[schema(max_items = 16)]
+    transfers: Vec<TransferId>,
+    /// The flows that brought the money on from there, latest first: transfers, and usage that was given back.
+    #[schema(max_items = 16)]
+    through: Vec<FlowIdText>,
 }
 
 impl From<&PaidByCredit> for PaidByPayment {
@@ -114,40 +92,40 @@ impl From<&PaidByCredit> for PaidByPayment {
         Self {
             amount: Amount::of(credit.amount, credit.wallet.currency),
             flow: flow(&credit.entry, &credit.wallet),
-            top_up_order_id: credit.order().map(str::to_owned),
-            transfers: credit.transfers.clone(),
-            through: credit.through.iter().map(FlowId::to_string).collect(),
+            top_up_order_id: credit.order().map(TopUpOrderId::new),
+            transfers: credit.transfers.iter().map(TransferId::new).collect(),
+            through: credit.through.iter().map(FlowIdText::of).collect(),
         }
     }
 }
 
 /// Explain what paid for a flow
 ///
-/// For a flow that took something: which grants, and paid money of which top-up orders, first in first out; through
-/// transfers and usage that was given back, to where the money came in. For the part that became debt: what has repaid
-/// it since, the first debt first. Of usage that was given back in part, debt comes back first, as what had repaid it,
-/// then paid money, the part that was taken last. 422 `not_a_deduction` for a flow that brought something.
+/// For a flow that took money: which grants paid for it, and which top-up orders, first in, first out. The money is
+/// followed through transfers, and through usage that was given back, to where it came in. For the part that became
+/// debt the answer shows what has repaid it since; the oldest debt is repaid first. When usage was given back in part,
+/// its debt comes back first, then the paid money, starting with the part that was taken last. A flow that brought
+/// money is refused with 422 `not_a_deduction`.
 #[utoipa::path(
     tag = "account-flows",
     operation_id = "getAccountFlowPaidBy",
-    params(FlowPath, PaidByQuery),
-    responses((status = 200, description = "What paid for it", body = FlowPaidBy)),
+    params(FlowPath, CustomerQuery),
+    responses((status = 200, description = "What paid for the flow", body = FlowPaidBy)),
     security(("bearer" = []))
 )]
 #[get("/v1/account-flows/{flow_id}/paid-by")]
 pub async fn get_account_flow_paid_by(
     Allowed(caller): AsCustomer,
     path: web::Path<FlowPath>,
-    QueryParams(query): QueryParams<PaidByQuery>,
+    QueryParams(query): QueryParams<CustomerQuery>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let customer = caller.customer(query.customer_id.as_deref())?;
-    let found = explain::paid_by(&app, &customer, path.parse()).await?;
+    let found = explain::paid_by(&app, &query.customer(&caller)?, path.flow_id.named()).await?;
     let currency = found.wallet.currency;
     let grants = found.grants.iter().map(|part| PaidByGrant {
-        grant_id: IdKind::Grant.show(part.id),
+        grant_id: GrantId::of(part.id),
         amount: Amount::of(part.amount, currency),
-        reason: part.reason.clone(),
+        reason: GrantReason::new(&part.reason),
     });
     Ok(HttpResponse::Ok().json(FlowPaidBy {
         flow: flow(&found.entry, &found.wallet),
@@ -167,34 +145,25 @@ pub async fn get_account_flow_paid_by(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct PaidForQuery {
-    /// For services and operators: which customer.
-    #[param(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
-    customer_id: Option<String>,
-    /// As `next_cursor` said; with the same filters.
-    #[param(max_length = 512)]
-    cursor: Option<String>,
-    #[param(minimum = 1, maximum = 100, example = 20)]
-    limit: Option<i64>,
+    customer_id: Option<CustomerIdText>,
+    cursor: Option<CursorText>,
+    limit: Option<Limit>,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct FlowPaidForQuery {
-    /// For services and operators: which customer.
-    #[param(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
-    customer_id: Option<String>,
-    /// With `part_amount`: only what a part of the flow paid for, as `went_on` names it.
-    #[param(max_length = 32, pattern = r"^[0-9]{1,16}(\.[0-9]{1,8})?$", example = "0.00")]
-    part_from: Option<String>,
-    /// How long the part is.
-    #[param(max_length = 32, pattern = r"^[0-9]{1,16}(\.[0-9]{1,8})?$", example = "4.00")]
-    part_amount: Option<String>,
-    /// As `next_cursor` said; with the same filters.
-    #[param(max_length = 512)]
-    cursor: Option<String>,
-    #[param(minimum = 1, maximum = 100, example = 20)]
-    limit: Option<i64>,
+    customer_id: Option<CustomerIdText>,
+    /// Where the part of the flow begins, as `went_on` names it. With `part_amount`, the list shows only what this part
+    /// paid for.
+    #[param(example = "0.00")]
+    part_from: Option<Amount>,
+    /// How much money the part is.
+    #[param(example = "4.00")]
+    part_amount: Option<Amount>,
+    cursor: Option<CursorText>,
+    limit: Option<Limit>,
 }
 
 impl FlowPaidForQuery {
@@ -206,44 +175,38 @@ impl FlowPaidForQuery {
             (_, None) => return Err(Error::field("?part_amount", "required", "is needed beside part_from")),
         };
         let bad = |pointer| Error::field(pointer, "invalid_amount", "must be a plain decimal amount");
-        let from = parse_plain_decimal(from).map_err(|_| bad("?part_from"))?;
-        let amount = parse_plain_decimal(amount).map_err(|_| bad("?part_amount"))?;
+        let from = parse_plain_decimal(&from.0).map_err(|_| bad("?part_from"))?;
+        let amount = parse_plain_decimal(&amount.0).map_err(|_| bad("?part_amount"))?;
         let part = MoneyRange::new(from, from + amount);
         part.map(Some).ok_or_else(|| Error::field("?part_amount", "out_of_range", "must be more than zero"))
     }
 }
 
-/// A page of what was paid for, the newest first. It may be shorter than asked for, and more may follow all the same.
+/// A page of what was paid for, newest first. A page may be shorter than `limit` although more follows.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PaidForPage {
     #[schema(max_items = 100)]
     data: Vec<PaidForItem>,
-    #[schema(max_length = 512, example = "WyI5ZjM1IiwiLi4uIl0")]
-    next_cursor: Option<String>,
+    next_cursor: Option<CursorText>,
     has_more: bool,
-    /// False where too much debt or too many reversals lie here to tell all of it, and for a flow that gave something
-    /// back to a grant (a reversal, a restored bonus): that part is not followed, the flow that brought the grant tells
-    /// what the grant paid for.
+    /// False if the answer leaves something out: because too much debt or too many reversals lie here, or because the
+    /// flow gave something back to a grant (a reversal, a restored bonus). What the grant paid for is shown by the flow
+    /// that brought the grant.
     complete: bool,
 }
 
 /// Something that was paid for.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PaidForItem {
-    /// What of the payment was used for it.
+    /// The part of the payment that was used for it.
     amount: Amount,
-    /// Whether that repaid debt: the flow is older than the payment then.
+    /// Whether the money repaid debt. In that case the flow is older than the payment.
     debt: bool,
     flow: AccountFlow,
-    /// Where the money went on, for a transfer: the flow that brought it into the other wallet.
-    #[schema(
-        max_length = 64,
-        pattern = "^flw_[0-9a-f]{32}_[0-9]{1,19}$",
-        example = "flw_019336f2b0a87c0e8f6f5a2f4c1d9e3b_7"
-    )]
-    transferred_to: Option<String>,
-    /// Where the money went on: by a transfer, or because usage was given back. Asked with `part_from` and
-    /// `part_amount`, that flow tells what this very money paid for next.
+    /// The flow that brought the money into another wallet, if this is a transfer.
+    transferred_to: Option<FlowIdText>,
+    /// Where the money went on, by a transfer or because usage was given back. Ask the named flow with `part_from` and
+    /// `part_amount` to see what this very money paid for next.
     #[schema(max_items = 100)]
     went_on: Vec<WentOn>,
 }
@@ -251,24 +214,19 @@ pub struct PaidForItem {
 /// Money that went on with another flow.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WentOn {
-    /// The flow that brought it.
-    #[schema(
-        max_length = 64,
-        pattern = "^flw_[0-9a-f]{32}_[0-9]{1,19}$",
-        example = "flw_019336f2b0a87c0e8f6f5a2f4c1d9e3b_7"
-    )]
-    flow_id: String,
-    /// Where this money begins in what that flow brought.
+    /// The flow that brought the money on.
+    flow_id: FlowIdText,
+    /// Where this money begins within what that flow brought.
     part_from: Amount,
-    /// How much it is.
+    /// How much money it is.
     part_amount: Amount,
 }
 
-fn respond(found: &explain::PaidForPage, tag: &str) -> HttpResponse {
+fn page_of(found: &explain::PaidForPage, filters: &Filters) -> Result<PaidForPage, Error> {
     let item = |item: &explain::PaidForItem| {
         let currency = item.wallet.currency;
         let went_on = |next: &explain::NextFlow| WentOn {
-            flow_id: next.to.to_string(),
+            flow_id: FlowIdText::of(next.to),
             part_from: Amount::of(next.part.from, currency),
             part_amount: Amount::of(next.part.length(), currency),
         };
@@ -276,13 +234,13 @@ fn respond(found: &explain::PaidForPage, tag: &str) -> HttpResponse {
             amount: Amount::of(item.amount, currency),
             flow: flow(&item.entry, &item.wallet),
             debt: item.debt,
-            transferred_to: item.transferred_to.map(|flow| flow.to_string()),
+            transferred_to: item.transferred_to.map(FlowIdText::of),
             went_on: item.went_on.iter().map(went_on).collect(),
         }
     };
-    HttpResponse::Ok().json(PaidForPage {
+    Ok(PaidForPage {
         data: found.items.iter().map(item).collect(),
-        next_cursor: found.next.map(|next| page::encode_cursor(&next, tag)),
+        next_cursor: found.next.map(|next| page::encode_cursor(&next, filters)).transpose()?,
         has_more: found.next.is_some(),
         complete: found.complete,
     })
@@ -290,13 +248,13 @@ fn respond(found: &explain::PaidForPage, tag: &str) -> HttpResponse {
 
 /// Explain what a flow paid for
 ///
-/// For a flow that brought something (a recharge, a transfer in, a grant): what was taken of it, first in first out,
-/// and below that the debts that it repaid. 422 `not_a_payment` for a flow that took something.
+/// For a flow that brought money (a recharge, a transfer into the wallet, a grant): what was taken of this money, first
+/// in, first out, and after that the debts that it repaid. A flow that took money is refused with 422 `not_a_payment`.
 #[utoipa::path(
     tag = "account-flows",
     operation_id = "listAccountFlowPaidFor",
     params(FlowPath, FlowPaidForQuery),
-    responses((status = 200, description = "A page of what it paid for", body = PaidForPage)),
+    responses((status = 200, description = "A page of what the flow paid for", body = PaidForPage)),
     security(("bearer" = []))
 )]
 #[get("/v1/account-flows/{flow_id}/paid-for")]
@@ -309,21 +267,25 @@ pub async fn list_account_flow_paid_for(
 ) -> Result<HttpResponse, Failure> {
     let customer = caller.customer(query.customer_id.as_deref())?;
     let part = query.part()?;
-    let tag = format!("{} {customer} {part:?}", request.path());
-    let below = page::decode_cursor(query.cursor.as_deref(), &tag)?;
-    let page = PageRequest { part, below, limit: page::limit(query.limit)? };
-    Ok(respond(&explain::paid_for(&app, &customer, path.parse(), page).await?, &tag))
+    let filters = Filters::of(request.path())
+        .with("customer_id", &customer)
+        .with_optional("part_from", part.map(|part| part.from.normalize()))
+        .with_optional("part_amount", part.map(|part| part.length().normalize()));
+    let below = page::decode_cursor(query.cursor.as_ref(), &filters)?;
+    let wanted = PageRequest { part, below, limit: Limit::read(query.limit)? };
+    let found = explain::paid_for(&app, &customer, path.flow_id.named(), wanted).await?;
+    Ok(HttpResponse::Ok().json(page_of(&found, &filters)?))
 }
 
 /// Explain what an order paid for
 ///
-/// What was taken of the money that the order brought, first in first out, and the debts that it repaid. Its bonus is a
-/// grant with a flow of its own.
+/// What was taken of the money that the order brought, first in, first out, and the debts that it repaid. The order's
+/// bonus is a grant with a flow of its own.
 #[utoipa::path(
     tag = "top-up-orders",
     operation_id = "listTopUpOrderPaidFor",
     params(OrderPath, PaidForQuery),
-    responses((status = 200, description = "A page of what it paid for", body = PaidForPage)),
+    responses((status = 200, description = "A page of what the order paid for", body = PaidForPage)),
     security(("bearer" = []))
 )]
 #[get("/v1/top-up-orders/{order_id}/paid-for")]
@@ -334,9 +296,10 @@ pub async fn list_top_up_order_paid_for(
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let tag = request.path().to_owned();
-    let below = page::decode_cursor(query.cursor.as_deref(), &tag)?;
-    let page = PageRequest { part: None, below, limit: page::limit(query.limit)? };
-    let (customer, order) = (query.customer_id.as_deref(), IdKind::TopUpOrder.parse(&path.order_id));
-    Ok(respond(&explain::order_paid_for(&app, &caller, customer, order, page).await?, &tag))
+    let filters = Filters::of(request.path());
+    let below = page::decode_cursor(query.cursor.as_ref(), &filters)?;
+    let wanted = PageRequest { part: None, below, limit: Limit::read(query.limit)? };
+    let customer = query.customer_id.as_deref();
+    let found = explain::order_paid_for(&app, &caller, customer, path.order_id.named(), wanted).await?;
+    Ok(HttpResponse::Ok().json(page_of(&found, &filters)?))
 }

@@ -7,21 +7,20 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::grants::{self, NewGrant};
-use crate::app::{App, Problems};
-use crate::domain::customer::CustomerId;
+use crate::app::{App, Caller, Problems};
 use crate::domain::grant::WalletGrant;
-use crate::domain::id::IdKind;
-use crate::domain::money::{Currency, Money, parse_plain_decimal};
-use crate::http::edge::amount::Amount;
+use crate::http::edge::answers::created;
 use crate::http::edge::auth::{Allowed, AsCustomer, AsStaff};
-use crate::http::edge::extract::{IdempotencyHeader, JsonBody, QueryParams};
-use crate::http::edge::filters;
-use crate::http::edge::page;
+use crate::http::edge::extract::{JsonBody, QueryParams};
+use crate::http::edge::idempotency::IdempotencyHeader;
+use crate::http::edge::page::{self, Filters};
 use crate::http::edge::problem::Failure;
-use crate::http::edge::respond::created;
-use crate::http::v1::transfers::product;
+use crate::http::edge::times;
+use crate::http::edge::wire::{
+    Actor, Amount, CurrencyCode, CursorText, CustomerIdText, GrantId, GrantReason, Limit, ProductCode,
+};
 
-/// Promotional credit to give.
+/// Promotional credit to give to a customer.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -29,49 +28,41 @@ use crate::http::v1::transfers::product;
     "priority": 10, "reason": "welcome"
 }))]
 pub struct CreateGrant {
-    #[schema(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
-    customer_id: String,
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
-    currency: String,
-    /// Greater than zero, up to 8 decimals.
-    #[schema(value_type = crate::http::edge::amount::Amount)]
-    amount: String,
-    /// For this product's wallet; null: the main wallet.
-    #[schema(max_length = 32, pattern = "^[a-z0-9_-]{1,32}$", example = "whatsapp")]
-    product: Option<String>,
-    /// Unspendable from this second on; null: never.
-    #[serde(default, deserialize_with = "filters::moment")]
+    customer_id: CustomerIdText,
+    currency: CurrencyCode,
+    /// The amount: greater than zero, with up to 8 decimals.
+    amount: Amount,
+    /// The product whose wallet gets the credit; null for the main wallet.
+    product: Option<ProductCode>,
+    /// The credit cannot be spent from this moment on; null if it never expires.
+    #[serde(default, deserialize_with = "times::moment")]
     expires_at: Option<DateTime<Utc>>,
-    /// Lower burns first; then the earliest expiry, then the oldest. 100 when absent.
+    /// The credit with the lowest number is spent first; among equals the one that expires first, then the oldest.
+    /// 100 when absent.
     #[schema(minimum = 0, maximum = 1000, example = 10)]
     priority: Option<i16>,
-    #[schema(min_length = 1, max_length = 200, example = "welcome")]
-    reason: String,
+    /// Why the credit was given.
+    reason: GrantReason,
 }
 
 /// Promotional credit.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Grant {
-    #[schema(max_length = 64, pattern = "^grt_[0-9a-f]{32}$", example = "grt_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
-    id: String,
-    #[schema(max_length = 64, example = "demo")]
-    customer_id: String,
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
-    currency: String,
-    /// Null for the main wallet.
-    #[schema(max_length = 32, example = "whatsapp")]
-    product: Option<String>,
+    id: GrantId,
+    customer_id: CustomerIdText,
+    currency: CurrencyCode,
+    product: Option<ProductCode>,
     amount: Amount,
-    /// What is left, the part that holds reserve included.
+    /// The part that is left, including what holds reserve of it.
     remaining: Amount,
+    /// The part that holds reserve.
     held: Amount,
     #[schema(minimum = 0, maximum = 1000, example = 10)]
     priority: i16,
     expires_at: Option<DateTime<Utc>>,
-    #[schema(max_length = 200, example = "welcome")]
-    reason: String,
-    #[schema(max_length = 100, example = "operator:ops")]
-    created_by: String,
+    reason: GrantReason,
+    /// Who gave the credit.
+    created_by: Actor,
     created_at: DateTime<Utc>,
 }
 
@@ -80,8 +71,7 @@ pub struct Grant {
 pub struct GrantPage {
     #[schema(max_items = 100)]
     data: Vec<Grant>,
-    #[schema(max_length = 512, example = "WyI5ZjM1IiwiLi4uIl0")]
-    next_cursor: Option<String>,
+    next_cursor: Option<CursorText>,
     has_more: bool,
 }
 
@@ -89,67 +79,70 @@ impl From<&WalletGrant> for Grant {
     fn from(WalletGrant { wallet, grant }: &WalletGrant) -> Self {
         let currency = wallet.currency;
         Self {
-            id: IdKind::Grant.show(grant.id),
-            customer_id: wallet.customer.to_string(),
-            currency: currency.code().to_owned(),
-            product: wallet.product.code().map(str::to_owned),
+            id: GrantId::of(grant.id),
+            customer_id: CustomerIdText::of(&wallet.customer),
+            currency: CurrencyCode::of(currency),
+            product: ProductCode::of_product(&wallet.product),
             amount: Amount::of(grant.amount, currency),
             remaining: Amount::of(grant.remaining, currency),
             held: Amount::of(grant.held, currency),
             priority: grant.priority,
             expires_at: grant.expires_at,
-            reason: grant.reason.clone(),
-            created_by: grant.created_by.clone(),
+            reason: GrantReason::new(&grant.reason),
+            created_by: Actor::new(&grant.created_by),
             created_at: grant.created_at,
         }
     }
 }
 
+fn read(asked: &CreateGrant, caller: &Caller, problems: &mut Problems) -> Option<NewGrant> {
+    let customer = asked.customer_id.read(problems, "/customer_id");
+    let currency = asked.currency.read(problems, "/currency");
+    let amount = currency.and_then(|currency| asked.amount.money(problems, "/amount", currency));
+    let product = ProductCode::read_or_main(asked.product.as_ref(), problems, "/product");
+    let reason = asked.reason.read(problems, "/reason");
+    let priority = asked.priority.unwrap_or(100);
+    if !(0..=1000).contains(&priority) {
+        problems.add("/priority", "out_of_range", "must be 0 to 1000");
+    }
+    Some(NewGrant {
+        customer: customer?,
+        amount: amount?,
+        product: product?,
+        expires_at: asked.expires_at,
+        priority,
+        reason: reason?,
+        created_by: caller.actor(),
+    })
+}
+
 /// Grant promotional credit
 ///
-/// Burns before paid money, cannot travel or be refunded, and does not repay debt.
+/// Gives a customer credit that is spent before paid money. It cannot be transferred or refunded, and it does not
+/// repay debt.
 #[utoipa::path(
     tag = "grants",
     operation_id = "createGrant",
-    params(("Idempotency-Key" = String, Header, description = "Makes a repeat find the same grant. 1 to 255 visible ASCII characters.", max_length = 255, min_length = 1, example = "9d0a1f2e-3d4c-4b6a-8f1c-0e8e6a4d4f0b")),
+    params(IdempotencyHeader),
     request_body = CreateGrant,
     responses(
-        (status = 201, description = "The grant", body = Grant),
-        (status = 200, description = "The same grant again (`Idempotent-Replayed: true`)", body = Grant),
-        (status = 409, description = "The same key in flight"),
+        (status = 201, description = "The new grant", body = Grant),
+        (status = 200, description = "The grant that the same request made before", body = Grant),
+        (status = 409, description = "The same request is still being processed"),
     ),
     security(("bearer" = ["service", "operator"]))
 )]
 #[post("/v1/grants")]
 pub async fn create_grant(
     Allowed(caller): AsStaff,
-    idempotency: IdempotencyHeader,
+    key: IdempotencyHeader,
     body: JsonBody<CreateGrant>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let idempotency = idempotency.scoped(&caller, "create_grant", "", &body.bytes);
-    let asked = body.value;
+    let key = key.scoped(&caller, "create_grant", "", &body.bytes);
     let mut problems = Problems::new();
-    let customer = CustomerId::new(&asked.customer_id);
-    if customer.is_none() {
-        problems.add("/customer_id", "malformed", "must be 1 to 64 of A-Z a-z 0-9 _ . : @ -");
-    }
-    let currency = problems.money("/currency", asked.currency.parse::<Currency>());
-    let amount = currency.and_then(|currency| {
-        let amount = parse_plain_decimal(&asked.amount).and_then(|amount| Money::positive(amount, currency));
-        problems.money("/amount", amount)
-    });
-    let product = product(&mut problems, "/product", asked.product.as_deref());
-    let reason = problems.text("/reason", &asked.reason, 1, 200);
-    let priority = asked.priority.unwrap_or(100);
-    if !(0..=1000).contains(&priority) {
-        problems.add("/priority", "out_of_range", "must be 0 to 1000");
-    }
-    let fields = customer.zip(amount).zip(product.zip(reason));
-    let ((customer, amount), (product, reason)) = problems.into_result(fields)?;
-    let expires_at = asked.expires_at;
-    let new = NewGrant { customer, amount, product, expires_at, priority, reason, created_by: caller.actor() };
-    let made = grants::create(&app, &new, &idempotency).await?;
+    let new = read(&body.value, &caller, &mut problems);
+    let made = grants::create(&app, &problems.into_result(new)?, &key).await?;
     Ok(created(&Grant::from(&made.value), made.replayed, StatusCode::OK))
 }
 
@@ -157,19 +150,14 @@ pub async fn create_grant(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct GrantsQuery {
-    /// For services and operators: which customer.
-    #[param(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
-    customer_id: Option<String>,
-    /// As `next_cursor` said; with the same filters.
-    #[param(max_length = 512)]
-    cursor: Option<String>,
-    #[param(minimum = 1, maximum = 100, example = 20)]
-    limit: Option<i64>,
+    customer_id: Option<CustomerIdText>,
+    cursor: Option<CursorText>,
+    limit: Option<Limit>,
 }
 
 /// List grants
 ///
-/// Newest first, used-up and expired ones included.
+/// The customer's grants, newest first, including those that are used up or expired.
 #[utoipa::path(
     tag = "grants",
     operation_id = "listGrants",
@@ -185,11 +173,11 @@ pub async fn list_grants(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = caller.customer(query.customer_id.as_deref())?;
-    let limit = page::limit(query.limit)?;
-    let tag = format!("{} {customer}", request.path());
-    let after = page::decode_cursor(query.cursor.as_deref(), &tag)?;
+    let limit = Limit::read(query.limit)?;
+    let filters = Filters::of(request.path()).with("customer_id", &customer);
+    let after = page::decode_cursor(query.cursor.as_ref(), &filters)?;
     let mut found = grants::list(&app, &customer, after, limit + 1).await?;
-    let (rows, next_cursor) = page::cut(&mut found, limit, &tag, |found| (found.grant.created_at, found.grant.id));
+    let (rows, next_cursor) = page::cut(&mut found, limit, &filters, |found| (found.grant.created_at, found.grant.id))?;
     let data = rows.iter().map(Grant::from).collect();
     Ok(HttpResponse::Ok().json(GrantPage { data, has_more: next_cursor.is_some(), next_cursor }))
 }

@@ -1,4 +1,4 @@
-//! `/v1/holds`: reserve before a call, capture what it cost.
+//! `/v1/holds`: reserve an amount before a call, and capture what the call cost.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, post, web};
@@ -7,18 +7,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::holds::{self, HoldDone, NewHold};
-use crate::app::{App, Error, Problems};
-use crate::domain::customer::CustomerId;
+use crate::app::{App, Problems};
 use crate::domain::hold::{Hold as Held, HoldStatus as Status, MAX_HOLD_SECONDS};
-use crate::domain::id::IdKind;
-use crate::domain::money::{Currency, Money, parse_plain_decimal};
-use crate::http::edge::amount::{Amount, SignedAmount};
+use crate::http::edge::answers::{created, repeatable};
 use crate::http::edge::auth::AsService;
 use crate::http::edge::extract::JsonBody;
 use crate::http::edge::problem::Failure;
-use crate::http::edge::respond::created;
-use crate::http::v1::transfers::product;
-use crate::http::v1::usage::{key, metadata};
+use crate::http::edge::wire::{
+    Amount, CurrencyCode, CustomerIdText, DedupeId, Description, HoldIdText, Metadata, ProductCode, SignedAmount,
+};
 
 /// An amount to reserve.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -27,29 +24,23 @@ use crate::http::v1::usage::{key, metadata};
     "id": "call-0001", "customer_id": "demo", "currency": "CNY", "amount": "1.50", "expires_in": 300
 }))]
 pub struct CreateHold {
-    /// Yours, unique per customer; it only deduplicates.
-    #[schema(min_length = 1, max_length = 128, pattern = "^[!-~]{1,128}$", example = "call-0001")]
-    id: String,
-    #[schema(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
-    customer_id: String,
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
-    currency: String,
-    /// Greater than zero, up to 8 decimals.
-    #[schema(value_type = crate::http::edge::amount::Amount)]
-    amount: String,
-    /// The product's wallet; null: the main wallet.
-    #[schema(max_length = 32, pattern = "^[a-z0-9_-]{1,32}$", example = "whatsapp")]
-    product: Option<String>,
-    /// Seconds until what is not captured is free again.
+    /// Your own id of the hold, unique for each customer. The same id with the same content opens one hold.
+    id: DedupeId,
+    customer_id: CustomerIdText,
+    currency: CurrencyCode,
+    /// The amount: greater than zero, with up to 8 decimals.
+    amount: Amount,
+    /// The product whose wallet is reserved from; null for the main wallet.
+    product: Option<ProductCode>,
+    /// After this many seconds the hold expires, and what was not captured is available again.
     #[schema(minimum = 1, maximum = 86400, example = 300)]
     expires_in: i64,
-    #[schema(max_length = 500, example = "chat completion")]
-    description: Option<String>,
-    /// Yours, up to 2,048 bytes of JSON.
-    metadata: Option<std::collections::BTreeMap<String, String>>,
+    /// A text for the customer's account flows.
+    description: Option<Description>,
+    metadata: Option<Metadata>,
 }
 
-/// Where a hold stands.
+/// The state of a hold.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldStatus {
@@ -59,29 +50,35 @@ pub enum HoldStatus {
     Expired,
 }
 
+impl From<Status> for HoldStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Open => Self::Open,
+            Status::Captured => Self::Captured,
+            Status::Released => Self::Released,
+            Status::Expired => Self::Expired,
+        }
+    }
+}
+
 /// A reserved amount.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Hold {
-    /// Ours: the paths take it.
-    #[schema(max_length = 64, pattern = "^hold_[0-9a-f]{32}$", example = "hold_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
-    hold_id: String,
-    /// Yours.
-    #[schema(max_length = 128, example = "call-0001")]
-    id: String,
-    #[schema(max_length = 64, example = "demo")]
-    customer_id: String,
+    /// The service's id of the hold, which the paths take.
+    hold_id: HoldIdText,
+    /// Your own id of the hold.
+    id: DedupeId,
+    customer_id: CustomerIdText,
     status: HoldStatus,
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
-    currency: String,
-    /// Null for the main wallet.
-    #[schema(max_length = 32, example = "whatsapp")]
-    product: Option<String>,
+    currency: CurrencyCode,
+    product: Option<ProductCode>,
+    /// The amount that the hold reserves, or reserved.
     amount: Amount,
-    /// What was captured, beyond the hold included.
+    /// The amount that was captured, which may be more than the hold; absent until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     captured: Option<Amount>,
-    /// Of the wallet, after a capture that took something just now.
+    /// The balance of the wallet after the capture; only in the answer to a capture that took money.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     balance_after: Option<SignedAmount>,
@@ -94,17 +91,12 @@ fn render(hold: &Held, done: Option<&HoldDone>) -> Hold {
     let currency = hold.wallet.currency;
     let balance_after = done.and_then(|done| done.balance_after);
     Hold {
-        hold_id: IdKind::Hold.show(hold.id),
-        id: hold.key.clone(),
-        customer_id: hold.wallet.customer.to_string(),
-        status: match hold.status {
-            Status::Open => HoldStatus::Open,
-            Status::Captured => HoldStatus::Captured,
-            Status::Released => HoldStatus::Released,
-            Status::Expired => HoldStatus::Expired,
-        },
-        currency: currency.code().to_owned(),
-        product: hold.wallet.product.code().map(str::to_owned),
+        hold_id: HoldIdText::of(hold.id),
+        id: DedupeId::new(&hold.key),
+        customer_id: CustomerIdText::of(&hold.wallet.customer),
+        status: hold.status.into(),
+        currency: CurrencyCode::of(currency),
+        product: ProductCode::of_product(&hold.wallet.product),
         amount: Amount::of(hold.amount, currency),
         captured: hold.captured.map(|captured| Amount::of(captured, currency)),
         balance_after: balance_after.map(|balance| SignedAmount::of(balance, currency)),
@@ -118,28 +110,45 @@ fn lifetime(problems: &mut Problems, seconds: i64) -> Option<Duration> {
     if (1..=MAX_HOLD_SECONDS).contains(&seconds) {
         return Some(Duration::seconds(seconds));
     }
-    problems.add("/expires_in", "out_of_range", "must be 1 to 86400 seconds");
+    problems.add("/expires_in", "out_of_range", format!("must be 1 to {MAX_HOLD_SECONDS} seconds"));
     None
 }
 
-fn answer(done: &HoldDone) -> HttpResponse {
-    let mut response = HttpResponse::Ok();
-    if done.replayed {
-        response.insert_header(("Idempotent-Replayed", "true"));
-    }
-    response.json(render(&done.hold, Some(done)))
+fn read(asked: CreateHold, problems: &mut Problems) -> Option<NewHold> {
+    let id = asked.id.read(problems, "/id");
+    let customer = asked.customer_id.read(problems, "/customer_id");
+    let currency = asked.currency.read(problems, "/currency");
+    let amount = currency.and_then(|currency| asked.amount.money(problems, "/amount", currency));
+    let product = ProductCode::read_or_main(asked.product.as_ref(), problems, "/product");
+    let lifetime = lifetime(problems, asked.expires_in);
+    let description = Description::read_optional(asked.description.as_ref(), problems, "/description");
+    let metadata = Metadata::read_optional(asked.metadata, problems, "/metadata");
+    Some(NewHold {
+        id: id?,
+        customer: customer?,
+        amount: amount?,
+        product: product?,
+        lifetime: lifetime?,
+        description,
+        metadata,
+    })
+}
+
+fn closed(done: &HoldDone) -> HttpResponse {
+    repeatable(&render(&done.hold, Some(done)), done.replayed, StatusCode::OK)
 }
 
 /// Open a hold
 ///
-/// Reserves an amount for a running call: it counts against what is available until it is captured, released or expired.
+/// Reserves an amount for a running call. The amount is not available to others until it is captured or released, or
+/// the hold expires.
 #[utoipa::path(
     tag = "holds",
     operation_id = "createHold",
     request_body = CreateHold,
     responses(
-        (status = 201, description = "The hold", body = Hold),
-        (status = 200, description = "The same hold again (`Idempotent-Replayed: true`)", body = Hold),
+        (status = 201, description = "The new hold", body = Hold),
+        (status = 200, description = "The hold that the same request opened before", body = Hold),
         (status = 402, description = "`insufficient_funds` or `spend_cap_reached`"),
         (status = 409, description = "The wallet is frozen"),
     ),
@@ -151,44 +160,22 @@ pub async fn create_hold(
     body: JsonBody<CreateHold>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let asked = body.value;
     let mut problems = Problems::new();
-    let id = key(&mut problems, "/id", &asked.id);
-    let customer = CustomerId::new(&asked.customer_id);
-    if customer.is_none() {
-        problems.add("/customer_id", "malformed", "must be 1 to 64 of A-Z a-z 0-9 _ . : @ -");
-    }
-    let currency = problems.money("/currency", asked.currency.parse::<Currency>());
-    let amount = currency.and_then(|currency| {
-        let amount = parse_plain_decimal(&asked.amount).and_then(|amount| Money::positive(amount, currency));
-        problems.money("/amount", amount)
-    });
-    let product = product(&mut problems, "/product", asked.product.as_deref());
-    let lifetime = lifetime(&mut problems, asked.expires_in);
-    let description = problems.optional_text("/description", asked.description.as_deref(), 500);
-    let metadata = metadata(&mut problems, "/metadata", asked.metadata);
-    problems.finish()?;
-    let (Some(id), Some(customer), Some(amount), Some(product), Some(lifetime)) =
-        (id, customer, amount, product, lifetime)
-    else {
-        return Err(Error::NotFound("hold").into());
-    };
-    let new = NewHold { id, customer, amount, product, lifetime, description, metadata };
-    let done = holds::open(&app, new).await?;
+    let new = read(body.value, &mut problems);
+    let done = holds::open(&app, problems.into_result(new)?).await?;
     Ok(created(&render(&done.hold, None), done.replayed, StatusCode::OK))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 struct HoldPath {
-    /// Our id of the hold.
-    #[param(max_length = 64, pattern = "^hold_[0-9a-f]{32}$", example = "hold_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
-    hold_id: String,
+    /// The service's id of the hold.
+    hold_id: HoldIdText,
 }
 
 /// Get a hold
 ///
-/// As it is now: an open one whose time is over shows as expired.
+/// The hold as it is now. An open hold whose time is over is shown as expired.
 #[utoipa::path(
     tag = "holds",
     operation_id = "getHold",
@@ -198,7 +185,7 @@ struct HoldPath {
 )]
 #[get("/v1/holds/{hold_id}")]
 pub async fn get_hold(_: AsService, path: web::Path<HoldPath>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
-    let hold = holds::get(&app, IdKind::Hold.parse(&path.hold_id)).await?;
+    let hold = holds::get(&app, path.hold_id.named()).await?;
     Ok(HttpResponse::Ok().json(render(&hold, None)))
 }
 
@@ -207,14 +194,15 @@ pub async fn get_hold(_: AsService, path: web::Path<HoldPath>, app: web::Data<Ap
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"amount": "0.92"}))]
 pub struct CaptureHold {
-    /// Zero or more, up to 8 decimals. Less than was held frees the rest; more takes the rest from what is available, or is refused and leaves the hold open.
-    #[schema(value_type = crate::http::edge::amount::Amount)]
-    amount: String,
+    /// The amount: zero or more, with up to 8 decimals. If it is less than the hold, the rest is available again. If it
+    /// is more, the difference is taken from what is available; if that is too little, the capture is refused and the
+    /// hold stays open.
+    amount: Amount,
 }
 
 /// Capture a hold
 ///
-/// Deducts the actual amount and closes the hold. Repeating it with the same amount changes nothing.
+/// Deducts the actual amount and closes the hold. The same capture again changes nothing.
 #[utoipa::path(
     tag = "holds",
     operation_id = "captureHold",
@@ -222,7 +210,7 @@ pub struct CaptureHold {
     request_body = CaptureHold,
     responses(
         (status = 200, description = "The captured hold", body = Hold),
-        (status = 402, description = "The part beyond the hold is not available"),
+        (status = 402, description = "The part of the amount beyond the hold is not available"),
         (status = 409, description = "`hold_expired` or `hold_closed`"),
     ),
     security(("bearer" = ["service"]))
@@ -235,22 +223,21 @@ pub async fn capture_hold(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let mut problems = Problems::new();
-    let amount = problems.money("/amount", parse_plain_decimal(&body.value.amount));
-    problems.finish()?;
-    let done = holds::capture(&app, IdKind::Hold.parse(&path.hold_id), amount.unwrap_or_default()).await?;
-    Ok(answer(&done))
+    let amount = body.value.amount.decimal(&mut problems, "/amount");
+    let done = holds::capture(&app, path.hold_id.named(), problems.into_result(amount)?).await?;
+    Ok(closed(&done))
 }
 
 /// Release a hold
 ///
-/// Frees what it reserves. Repeating it, and releasing one that has expired, changes nothing.
+/// Makes the reserved amount available again. Releasing a released or expired hold changes nothing.
 #[utoipa::path(
     tag = "holds",
     operation_id = "releaseHold",
     params(HoldPath),
     responses(
-        (status = 200, description = "The released (or expired) hold", body = Hold),
-        (status = 409, description = "`hold_closed`: it was captured"),
+        (status = 200, description = "The released or expired hold", body = Hold),
+        (status = 409, description = "`hold_closed`: the hold was captured"),
     ),
     security(("bearer" = ["service"]))
 )]
@@ -260,8 +247,8 @@ pub async fn release_hold(
     path: web::Path<HoldPath>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let done = holds::release(&app, IdKind::Hold.parse(&path.hold_id)).await?;
-    Ok(answer(&done))
+    let done = holds::release(&app, path.hold_id.named()).await?;
+    Ok(closed(&done))
 }
 
 /// How much longer a hold lives.
@@ -269,14 +256,15 @@ pub async fn release_hold(
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"expires_in": 600}))]
 pub struct ExtendHold {
-    /// Seconds from now; a hold never gets shorter.
+    /// The new lifetime in seconds from now. It cannot make the hold expire earlier.
     #[schema(minimum = 1, maximum = 86400, example = 600)]
     expires_in: i64,
 }
 
 /// Extend a hold
 ///
-/// Lets it live so long from now, if that is later than it would; at most seven days from its opening.
+/// Lets the hold live until the given time, if that is later than its expiry. A hold lives at most seven days from its
+/// opening.
 #[utoipa::path(
     tag = "holds",
     operation_id = "extendHold",
@@ -297,7 +285,6 @@ pub async fn extend_hold(
 ) -> Result<HttpResponse, Failure> {
     let mut problems = Problems::new();
     let lifetime = lifetime(&mut problems, body.value.expires_in);
-    problems.finish()?;
-    let done = holds::extend(&app, IdKind::Hold.parse(&path.hold_id), lifetime.unwrap_or_default()).await?;
-    Ok(answer(&done))
+    let done = holds::extend(&app, path.hold_id.named(), problems.into_result(lifetime)?).await?;
+    Ok(closed(&done))
 }

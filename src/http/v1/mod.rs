@@ -13,7 +13,6 @@ pub mod providers;
 pub mod quotes;
 pub mod reversals;
 pub mod spend_guards;
-pub mod stream;
 pub mod top_up_options;
 pub mod top_up_orders;
 pub mod transfers;

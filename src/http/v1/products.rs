@@ -1,4 +1,4 @@
-//! `GET /v1/products`.
+//! `GET /v1/products`: what customers can top up besides the main wallet.
 
 use actix_web::{HttpResponse, get, web};
 use serde::Serialize;
@@ -8,28 +8,28 @@ use crate::app::App;
 use crate::app::catalogue::products;
 use crate::http::edge::auth::AsCustomer;
 use crate::http::edge::problem::Failure;
+use crate::http::edge::wire::ProductCode;
 
-/// The products that take money.
+/// The products that accept money.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProductList {
     #[schema(max_items = 1000)]
     data: Vec<Product>,
 }
 
-/// Something that can hold its own balance.
+/// A part of the platform that can hold its own balance.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Product {
-    #[schema(max_length = 32, pattern = "^[a-z0-9_-]{1,32}$", example = "whatsapp")]
-    code: String,
+    code: ProductCode,
     #[schema(max_length = 100, example = "WhatsApp messages")]
     name: String,
-    /// Whether paid money may go back to the main wallet.
+    /// Whether paid money can be transferred back to the main wallet.
     returnable: bool,
 }
 
 /// List products
 ///
-/// The products that take money, by code.
+/// The products that accept money, sorted by code.
 #[utoipa::path(
     tag = "products",
     operation_id = "listProducts",
@@ -41,7 +41,11 @@ pub async fn list_products(_: AsCustomer, app: web::Data<App>) -> Result<HttpRes
     let data = products::list_active(&app)
         .await?
         .into_iter()
-        .map(|info| Product { code: info.product.as_column().to_owned(), name: info.name, returnable: info.returnable })
+        .map(|info| Product {
+            code: ProductCode::new(info.product.as_column()),
+            name: info.name,
+            returnable: info.returnable,
+        })
         .collect();
     Ok(HttpResponse::Ok().json(ProductList { data }))
 }

@@ -1,16 +1,18 @@
-//! What payment companies call: notifications, and pages that payers come back to.
+//! What payment companies call: notifications, and the pages that payers return to.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 
 use crate::app::settlement::{self, EvidenceSource};
-use crate::app::{App, notifications, orders};
+use crate::app::{App, Error, notifications, orders};
 use crate::domain::id::IdKind;
 use crate::domain::payment::ProviderName;
 use crate::http::edge::problem::{Failure, OwnBody};
+use crate::http::edge::wire::TopUpOrderId;
 use crate::providers::{RawNotification, Returned};
 
+/// Hands a notification to its provider and answers as the provider expects.
 async fn receive(
     app: &App,
     provider: ProviderName,
@@ -24,20 +26,25 @@ async fn receive(
         .collect();
     let raw = RawNotification { headers, query: request.query_string().to_owned(), body: body.to_vec() };
     let reply = notifications::receive(app, provider, &raw).await?;
-    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status =
+        StatusCode::from_u16(reply.status).map_err(|_| Error::Internal("an HTTP status in a provider's reply"))?;
     let mut response = HttpResponse::build(status).insert_header((CONTENT_TYPE, reply.content_type)).body(reply.body);
     response.extensions_mut().insert(OwnBody);
     Ok(response)
 }
 
-/// Stripe's notifications
+/// Receive a notification from Stripe
 ///
-/// Signed by Stripe; verified over the raw body.
+/// Stripe signs its notifications. The service verifies the signature over the raw body.
 #[utoipa::path(
     tag = "provider-webhooks",
     operation_id = "receiveStripeNotification",
     request_body(content = String, content_type = "application/json", description = "An event, as Stripe sends it"),
-    responses((status = 200, description = "Taken"), (status = 400, description = "Bad signature"), (status = 503, description = "Not configured, or try again"))
+    responses(
+        (status = 200, description = "The notification was received"),
+        (status = 400, description = "The signature is not valid"),
+        (status = 503, description = "Stripe is not configured, or Stripe should send the notification again"),
+    )
 )]
 #[post("/v1/providers/stripe/notifications")]
 pub async fn stripe_notification(
@@ -48,14 +55,18 @@ pub async fn stripe_notification(
     receive(&app, ProviderName::Stripe, &request, body).await
 }
 
-/// PayPal's notifications
+/// Receive a notification from PayPal
 ///
-/// Signed by PayPal; verified by certificate or by asking PayPal.
+/// PayPal signs its notifications. The service verifies the signature with PayPal's certificate, or by asking PayPal.
 #[utoipa::path(
     tag = "provider-webhooks",
     operation_id = "receivePaypalNotification",
     request_body(content = String, content_type = "application/json", description = "An event, as PayPal sends it"),
-    responses((status = 200, description = "Taken"), (status = 400, description = "Bad signature"), (status = 503, description = "Not configured, or try again"))
+    responses(
+        (status = 200, description = "The notification was received"),
+        (status = 400, description = "The signature is not valid"),
+        (status = 503, description = "PayPal is not configured, or PayPal should send the notification again"),
+    )
 )]
 #[post("/v1/providers/paypal/notifications")]
 pub async fn paypal_notification(
@@ -66,48 +77,60 @@ pub async fn paypal_notification(
     receive(&app, ProviderName::PayPal, &request, body).await
 }
 
-/// VNPay's IPN
+/// Receive a notification from VNPay
 ///
-/// Signed by VNPay in the query; answered with RspCode and Message as VNPay expects.
+/// VNPay sends and signs its notification (IPN) in the query, and expects `RspCode` and `Message` in the answer.
 #[utoipa::path(
     tag = "provider-webhooks",
     operation_id = "receiveVnpayIpn",
-    responses((status = 200, description = "RspCode and Message"), (status = 503, description = "Not configured"))
+    responses(
+        (status = 200, description = "`RspCode` and `Message`"),
+        (status = 503, description = "VNPay is not configured"),
+    )
 )]
 #[get("/v1/providers/vnpay/ipn")]
 pub async fn vnpay_ipn(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Failure> {
     receive(&app, ProviderName::Vnpay, &request, web::Bytes::new()).await
 }
 
-/// The page that a payer comes back to from PayPal
+/// Return from PayPal
 ///
-/// Never evidence: it makes us ask PayPal (and capture), then sends the browser on; back to PayPal where the payment
-/// was declined and can be tried again.
+/// The page that the payer returns to. The call is no evidence of a payment: it makes the service ask PayPal (and
+/// capture the payment), and then sends the browser on. If the payment was declined and can be tried again, it sends
+/// the browser back to PayPal.
 #[utoipa::path(
     tag = "provider-webhooks",
     operation_id = "returnFromPaypal",
     params(
-        ("order" = Option<String>, Query, description = "The order", max_length = 64),
-        ("token" = Option<String>, Query, description = "PayPal's name for it, which PayPal adds", max_length = 64)
+        ("order" = Option<String>, Query, description = "The order's id", max_length = 64),
+        ("token" = Option<String>, Query, description = "PayPal's id of the order, which PayPal adds", max_length = 64)
     ),
-    responses((status = 303, description = "On to the order's return_url"), (status = 200, description = "A plain page"))
+    responses(
+        (status = 303, description = "The browser goes on to the order's `return_url`"),
+        (status = 200, description = "A plain page"),
+    )
 )]
 #[get("/v1/providers/paypal/return")]
 pub async fn paypal_return(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Failure> {
     handle_return(&app, &request, ProviderName::PayPal).await
 }
 
-/// The page that a payer comes back to from VNPay
+/// Return from VNPay
 ///
-/// Never evidence: it checks VNPay's signature, and sends the browser on or says that nothing could be verified.
+/// The page that the payer returns to. The call is no evidence of a payment: the service checks VNPay's signature and
+/// sends the browser on, or says that it could not verify the call.
 #[utoipa::path(
     tag = "provider-webhooks",
     operation_id = "returnFromVnpay",
     params(
-        ("order" = Option<String>, Query, description = "The order", max_length = 64),
-        ("vnp_TxnRef" = Option<String>, Query, description = "VNPay's name for it; VNPay adds it, signed with others", max_length = 100)
+        ("order" = Option<String>, Query, description = "The order's id", max_length = 64),
+        ("vnp_TxnRef" = Option<String>, Query, max_length = 100,
+            description = "VNPay's id of the payment, which VNPay adds and signs together with other parameters")
     ),
-    responses((status = 303, description = "On to the order's return_url"), (status = 200, description = "A plain page"))
+    responses(
+        (status = 303, description = "The browser goes on to the order's `return_url`"),
+        (status = 200, description = "A plain page"),
+    )
 )]
 #[get("/v1/providers/vnpay/return")]
 pub async fn vnpay_return(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Failure> {
@@ -116,7 +139,7 @@ pub async fn vnpay_return(request: HttpRequest, app: web::Data<App>) -> Result<H
 
 async fn handle_return(app: &App, request: &HttpRequest, provider: ProviderName) -> Result<HttpResponse, Failure> {
     let query = request.query_string();
-    let brought = |wanted: &str| {
+    let parameter = |wanted: &str| {
         let mut pairs = form_urlencoded::parse(query.as_bytes());
         pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
     };
@@ -125,34 +148,36 @@ async fn handle_return(app: &App, request: &HttpRequest, provider: ProviderName)
         Returned::Nothing => None,
         Returned::Reference(reference) => Some(reference),
         Returned::Forged => {
-            tracing::warn!(%provider, "a return with a bad signature");
-            let said = "What this page was called with could not be verified, so nothing was done. Look at your order \
-                        to see whether it is paid.";
-            return Ok(page("Not verified", said));
+            tracing::warn!(%provider, "a payer returned with a signature that is not valid; nothing was done");
+            let text = "The address of this page could not be verified, so nothing was done. Look at your order to see \
+                        whether it is paid.";
+            return Ok(page("Not verified", text));
         }
     };
-    let named = brought("order").and_then(|value| IdKind::TopUpOrder.parse(&value));
+    let named = parameter("order").and_then(|id| TopUpOrderId::new(id).named());
     let Some(found) = orders::read::returned_to(app, provider, named, reference.as_deref()).await? else {
-        return Err(crate::app::Error::NotFound("order").into());
+        return Err(Error::NotFound("order").into());
     };
-    // What the browser brought is no evidence; the provider is asked. A failure here costs nothing: the
-    // notification and the worker come by themselves.
+    // The provider is asked, because the browser's call is no evidence. If asking fails, nothing is lost: the
+    // notification and the worker settle the order later.
     if company.is_some_and(|company| company.settles_on_return())
         && let Err(error) = settlement::settle(app, found.id, EvidenceSource::Answer, "payer's return").await
     {
-        tracing::info!(order = %found.id, error = %error, "the provider could not be asked on return");
+        tracing::info!(
+            order = %found.id, error = %error,
+            "the provider could not be asked when the payer returned; the order is settled later"
+        );
     }
-    // Whoever agreed and was declined goes on where another way to pay can be chosen; whoever turned back does not.
-    if brought("cancelled").is_none()
+    // A payer whose payment was declined goes back to choose another way to pay, unless the payer cancelled it.
+    if parameter("cancelled").is_none()
         && let Some(page) = orders::read::page_to_try_again(app, found.id).await?
     {
         return Ok(HttpResponse::SeeOther().insert_header((LOCATION, page)).finish());
     }
     match &found.return_url {
         Some(url) => {
-            let shown = IdKind::TopUpOrder.show(found.id);
-            let mut target = url::Url::parse(url).map_err(|_| crate::app::Error::NotFound("order"))?;
-            target.query_pairs_mut().append_pair("order", &shown);
+            let mut target = url::Url::parse(url).map_err(|_| Error::Internal("a URL in the order's return_url"))?;
+            target.query_pairs_mut().append_pair("order", &IdKind::TopUpOrder.show(found.id));
             Ok(HttpResponse::SeeOther().insert_header((LOCATION, target.to_string())).finish())
         }
         None => Ok(page(
@@ -162,10 +187,10 @@ async fn handle_return(app: &App, request: &HttpRequest, provider: ProviderName)
     }
 }
 
-/// A page of plain words of ours.
-fn page(title: &str, said: &str) -> HttpResponse {
+/// A plain page of the service's own.
+fn page(title: &str, text: &str) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header(("content-security-policy", "default-src 'none'"))
-        .body(format!("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title><p>{said}"))
+        .body(format!("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title><p>{text}"))
 }

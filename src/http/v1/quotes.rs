@@ -1,68 +1,54 @@
-//! `POST /v1/quotes`.
+//! `POST /v1/quotes`: the price of a top-up before the order.
 
 use actix_web::{HttpResponse, post, web};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
+use super::top_up_orders::body::PaymentChannel;
 use crate::app::App;
 use crate::app::quotes::{self, QuoteInput};
 use crate::domain::catalogue::Price;
 use crate::domain::offer::Eligibility;
 use crate::domain::payment::Channel;
-use crate::http::edge::amount::Amount;
 use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
-use crate::http::v1::top_up_options::amount;
-use crate::http::v1::top_up_orders::PaymentChannel;
+use crate::http::edge::queries::CustomerQuery;
+use crate::http::edge::wire::{Amount, CurrencyCode, ProductCode, ProductFilter};
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct QuoteQuery {
-    /// Whose price: for services and operators only, who must name the customer.
-    #[param(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
-    customer_id: Option<String>,
-}
-
-/// What to price.
+/// The top-up to price.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"currency": "CNY", "amount": "100.00", "channel": "bank_transfer"}))]
 pub struct QuoteRequest {
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
-    currency: String,
+    currency: CurrencyCode,
     amount: Amount,
-    /// The channel to price; absent: the recommended one.
+    /// The channel to price; absent for the recommended one.
     #[schema(nullable = false)]
     channel: Option<PaymentChannel>,
-    /// The product to top up; absent: the main wallet.
-    #[schema(max_length = 32, pattern = "^[a-z0-9_-]{0,32}$", example = "whatsapp")]
-    product: Option<String>,
+    /// The product to top up; absent, null or empty for the main wallet.
+    product: Option<ProductFilter>,
 }
 
-/// What an amount costs and brings. The order freezes its own price when it is made.
+/// What an amount costs and brings. An order keeps the price of the moment in which it is created.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Quote {
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
-    currency: String,
-    /// Null for the main wallet.
-    #[schema(max_length = 32, example = "whatsapp")]
-    product: Option<String>,
-    /// What the payer pays.
+    currency: CurrencyCode,
+    product: Option<ProductCode>,
+    /// The amount that the payer pays.
     amount: Amount,
-    /// The channel asked for, or else the recommended one; absent when no channel can be used.
+    /// The channel that the request names, or otherwise the recommended one; absent if no channel can be used.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     channel: Option<PaymentChannel>,
-    /// Through that channel; absent, as the other figures, where it has no price.
+    /// The fee of that channel. This and the following amounts are absent if the channel has no price.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     fee: Option<Amount>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     tax: Option<Amount>,
-    /// Granted on top.
+    /// Promotional credit that comes in addition.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     bonus: Option<Amount>,
@@ -70,27 +56,27 @@ pub struct Quote {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     credited_amount: Option<Amount>,
-    /// Every channel, the ones that this customer cannot use for this amount included.
+    /// Every channel, including those that this customer cannot use for this amount.
     #[schema(max_items = 10)]
     channels: Vec<QuotedChannel>,
 }
 
-/// A channel and its price.
+/// A channel, whether this customer can use it, and its price.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct QuotedChannel {
     channel: PaymentChannel,
     eligible: bool,
-    /// Why not, for the customer; null when eligible.
+    /// Why the customer cannot use the channel, in words for the customer; null if the customer can.
     #[schema(max_length = 5000, example = "VNPay takes VND only.")]
     reason: Option<String>,
-    /// The one to preselect.
+    /// Whether to preselect this channel.
     recommended: bool,
     minimum: Amount,
     maximum: Amount,
-    /// How long the money takes; null where the channel is not offered at all.
+    /// How long the money takes to arrive; null for a channel that is not offered at all.
     #[schema(max_length = 100, example = "1 to 2 working days")]
     processing_time: Option<String>,
-    /// Absent, as the other figures, where the channel has no price.
+    /// This and the following amounts are absent if the channel has no price.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     fee: Option<Amount>,
@@ -111,13 +97,13 @@ fn quoted(one: &Eligibility, price: Option<Price>) -> QuotedChannel {
         eligible: one.is_eligible(),
         reason: one.reason(),
         recommended: one.recommended,
-        minimum: amount(one.minimum),
-        maximum: amount(one.maximum),
+        minimum: Amount::from(one.minimum),
+        maximum: Amount::from(one.maximum),
         processing_time: one.processing_time.clone(),
-        fee: price.map(|price| amount(price.fee)),
-        tax: price.map(|price| amount(price.tax)),
-        bonus: price.map(|price| amount(price.bonus)),
-        credited_amount: price.map(|price| amount(price.credited)),
+        fee: price.map(|price| Amount::from(price.fee)),
+        tax: price.map(|price| Amount::from(price.tax)),
+        bonus: price.map(|price| Amount::from(price.bonus)),
+        credited_amount: price.map(|price| Amount::from(price.credited)),
     }
 }
 
@@ -125,14 +111,14 @@ impl From<quotes::Quote> for Quote {
     fn from(quote: quotes::Quote) -> Self {
         let price = quote.price();
         Self {
-            currency: quote.amount.currency().code().to_owned(),
-            product: quote.product.code().map(str::to_owned),
-            amount: amount(quote.amount),
+            currency: CurrencyCode::of(quote.amount.currency()),
+            product: ProductCode::of_product(&quote.product),
+            amount: Amount::from(quote.amount),
             channel: quote.chosen.map(PaymentChannel::from),
-            fee: price.map(|price| amount(price.fee)),
-            tax: price.map(|price| amount(price.tax)),
-            bonus: price.map(|price| amount(price.bonus)),
-            credited_amount: price.map(|price| amount(price.credited)),
+            fee: price.map(|price| Amount::from(price.fee)),
+            tax: price.map(|price| Amount::from(price.tax)),
+            bonus: price.map(|price| Amount::from(price.bonus)),
+            credited_amount: price.map(|price| Amount::from(price.credited)),
             channels: quote.channels.iter().map(|(one, price)| quoted(one, *price)).collect(),
         }
     }
@@ -140,12 +126,12 @@ impl From<quotes::Quote> for Quote {
 
 /// Quote a top-up
 ///
-/// Fee, tax, bonus and credited amount before the order, and per channel whether this customer can use it for
-/// this amount, and why not. Nothing is stored.
+/// Shows fee, tax, bonus and credited amount before the order. For each channel it shows whether this customer can use
+/// it for this amount, and otherwise why not. The service stores nothing.
 #[utoipa::path(
     tag = "top-up-options",
     operation_id = "createQuote",
-    params(QuoteQuery),
+    params(CustomerQuery),
     request_body = QuoteRequest,
     responses((status = 200, description = "The price", body = Quote)),
     security(("bearer" = []))
@@ -153,13 +139,14 @@ impl From<quotes::Quote> for Quote {
 #[post("/v1/quotes")]
 pub async fn create_quote(
     Allowed(caller): AsCustomer,
-    QueryParams(query): QueryParams<QuoteQuery>,
+    QueryParams(query): QueryParams<CustomerQuery>,
     body: JsonBody<QuoteRequest>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let customer = caller.customer(query.customer_id.as_deref())?;
+    let customer = query.customer(&caller)?;
     let QuoteRequest { currency, amount, channel, product } = body.value;
     let channel = channel.map(Channel::from);
+    let (currency, product) = (currency.into_string(), product.map(ProductFilter::into_string));
     let quote = quotes::quote(&app, &customer, &QuoteInput { currency, amount: amount.0, channel, product }).await?;
     Ok(HttpResponse::Ok().json(Quote::from(quote)))
 }

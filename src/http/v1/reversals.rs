@@ -1,4 +1,4 @@
-//! `POST /v1/usage/reversals`.
+//! `/v1/usage/reversals`: gives a deduction back.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, post, web};
@@ -7,62 +7,61 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::usage::{self, NewReversal};
-use crate::app::{App, Error, Problems};
-use crate::domain::customer::CustomerId;
-use crate::domain::money::parse_plain_decimal;
-use crate::http::edge::amount::{Amount, SignedAmount};
+use crate::app::{App, Problems};
+use crate::http::edge::answers::created;
 use crate::http::edge::auth::AsService;
 use crate::http::edge::extract::JsonBody;
 use crate::http::edge::problem::Failure;
-use crate::http::edge::respond::created;
-use crate::http::v1::usage::key;
+use crate::http::edge::wire::{Amount, CurrencyCode, CustomerIdText, DedupeId, ProductCode, SignedAmount};
 
 /// A deduction to give back.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"id": "rev-0001", "customer_id": "demo", "usage_id": "msg-0001"}))]
 pub struct CreateUsageReversal {
-    /// Yours, unique per customer.
-    #[schema(min_length = 1, max_length = 128, pattern = "^[!-~]{1,128}$", example = "rev-0001")]
-    id: String,
-    #[schema(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
-    customer_id: String,
-    /// The usage's id, or the hold's (`hold_…`) for a capture.
-    #[schema(min_length = 1, max_length = 128, example = "msg-0001")]
-    usage_id: String,
-    /// All that is left of it when absent; never more than it was.
-    #[schema(value_type = Option<crate::http::edge::amount::Amount>, nullable = false)]
-    amount: Option<String>,
+    /// Your own id of the reversal, unique for each customer.
+    id: DedupeId,
+    customer_id: CustomerIdText,
+    /// The id of the usage, or the `hold_id` of a captured hold.
+    usage_id: DedupeId,
+    /// The amount to give back. Absent: all that is left. It cannot be more than what is left of the deduction.
+    #[schema(nullable = false)]
+    amount: Option<Amount>,
 }
 
 /// A booked reversal.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UsageReversal {
-    #[schema(max_length = 128, example = "rev-0001")]
-    id: String,
-    #[schema(max_length = 128, example = "msg-0001")]
-    usage_id: String,
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
-    currency: String,
-    /// Null for the main wallet.
-    #[schema(max_length = 32, example = "whatsapp")]
-    product: Option<String>,
+    id: DedupeId,
+    usage_id: DedupeId,
+    currency: CurrencyCode,
+    product: Option<ProductCode>,
     amount: Amount,
+    /// The balance of the wallet afterwards: paid + granted − debt.
     balance_after: SignedAmount,
     created_at: DateTime<Utc>,
 }
 
+fn read(asked: &CreateUsageReversal, problems: &mut Problems) -> Option<NewReversal> {
+    let id = asked.id.read(problems, "/id");
+    let usage_id = asked.usage_id.read(problems, "/usage_id");
+    let customer = asked.customer_id.read(problems, "/customer_id");
+    let amount = asked.amount.as_ref().and_then(|amount| amount.decimal(problems, "/amount"));
+    Some(NewReversal { id: id?, customer: customer?, usage_id: usage_id?, amount })
+}
+
 /// Reverse usage
 ///
-/// Gives a deduction back, whole or in part, into the parts that it was taken from.
+/// Gives a deduction back, as a whole or in part. Paid money becomes paid money again, and promotional credit becomes
+/// promotional credit again.
 #[utoipa::path(
     tag = "usage",
     operation_id = "createUsageReversal",
     request_body = CreateUsageReversal,
     responses(
-        (status = 201, description = "Given back", body = UsageReversal),
-        (status = 200, description = "Given back before (`Idempotent-Replayed: true`)", body = UsageReversal),
-        (status = 404, description = "No such usage"),
+        (status = 201, description = "The amount was given back", body = UsageReversal),
+        (status = 200, description = "The amount had been given back before", body = UsageReversal),
+        (status = 404, description = "The customer has no such usage"),
     ),
     security(("bearer" = ["service"]))
 )]
@@ -72,29 +71,17 @@ pub async fn create_usage_reversal(
     body: JsonBody<CreateUsageReversal>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let asked = body.value;
     let mut problems = Problems::new();
-    let id = key(&mut problems, "/id", &asked.id);
-    let usage_id = key(&mut problems, "/usage_id", &asked.usage_id);
-    let customer = CustomerId::new(&asked.customer_id);
-    if customer.is_none() {
-        problems.add("/customer_id", "malformed", "must be 1 to 64 of A-Z a-z 0-9 _ . : @ -");
-    }
-    let amount = asked.amount.as_deref().map(|amount| problems.money("/amount", parse_plain_decimal(amount)));
-    problems.finish()?;
-    let (Some(id), Some(usage_id), Some(customer)) = (id, usage_id, customer) else {
-        return Err(Error::NotFound("usage").into());
-    };
-    let new = NewReversal { id, customer, usage_id: usage_id.clone(), amount: amount.flatten() };
-    let done = usage::reverse(&app, &new).await?;
-    let body = UsageReversal {
-        id: done.id.clone(),
-        usage_id,
-        currency: done.currency.code().to_owned(),
-        product: done.product.code().map(str::to_owned),
+    let new = read(&body.value, &mut problems);
+    let done = usage::reverse(&app, &problems.into_result(new)?).await?;
+    let reversal = UsageReversal {
+        id: DedupeId::new(&done.id),
+        usage_id: body.value.usage_id,
+        currency: CurrencyCode::of(done.currency),
+        product: ProductCode::of_product(&done.product),
         amount: Amount::of(done.amount, done.currency),
         balance_after: SignedAmount::of(done.balance_after, done.currency),
         created_at: done.created_at,
     };
-    Ok(created(&body, done.replayed, StatusCode::OK))
+    Ok(created(&reversal, done.replayed, StatusCode::OK))
 }

@@ -1,84 +1,76 @@
-//! `GET /v1/top-up-options`.
+//! `GET /v1/top-up-options`: what a customer can top up, and how.
 
 use actix_web::{HttpResponse, get, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::top_up_orders::body::PaymentChannel;
 use crate::app::{App, top_up_options};
 use crate::domain::catalogue::Agreement;
-use crate::domain::money::Money;
 use crate::domain::offer::{Eligibility, Offer};
-use crate::http::edge::amount::Amount;
 use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::extract::QueryParams;
 use crate::http::edge::problem::Failure;
-use crate::http::v1::top_up_orders::PaymentChannel;
+use crate::http::edge::wire::{AgreementVersion, Amount, CurrencyCode, CustomerIdText, ProductCode, ProductFilter};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct OptionsQuery {
-    /// Whose options: for services and operators only, who must name the customer.
-    #[param(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
-    customer_id: Option<String>,
+    customer_id: Option<CustomerIdText>,
     /// The currency to top up in.
-    #[param(pattern = "^[A-Z]{3}$", max_length = 3, example = "CNY")]
-    currency: String,
-    /// The product to top up; absent or empty: the main wallet.
-    #[param(max_length = 32, pattern = "^[a-z0-9_-]{0,32}$")]
-    product: Option<String>,
+    currency: CurrencyCode,
+    /// The product to top up; absent or empty for the main wallet.
+    product: Option<ProductFilter>,
 }
 
-/// What the customer may choose.
+/// What the customer can choose.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TopUpOptions {
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
-    currency: String,
-    /// Null for the main wallet.
-    #[schema(max_length = 32, example = "whatsapp")]
-    product: Option<String>,
-    /// Amounts to offer, in their shortest form; any other amount in range is taken too.
+    currency: CurrencyCode,
+    product: Option<ProductCode>,
+    /// The amounts to offer, without unneeded decimals. The customer can choose any other amount within the limits.
     #[schema(max_items = 20, example = json!(["50", "100", "500", "1000"]))]
     presets: Vec<Amount>,
     minimum: Amount,
     maximum: Amount,
-    /// What the customer accepts with an order. Absent: nothing can be ordered yet.
+    /// The agreement that the customer accepts with an order. Absent: the operator has not published one, and nothing
+    /// can be ordered yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     agreement: Option<AgreementLink>,
-    /// Every channel, the ones that this customer cannot use included.
+    /// Every channel, including those that this customer cannot use.
     #[schema(max_items = 10)]
     channels: Vec<ChannelOption>,
 }
 
-/// The agreement that an order accepts.
+/// The agreement that the customer accepts with an order.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AgreementLink {
-    #[schema(max_length = 32, example = "2026-11-01")]
-    version: String,
+    version: AgreementVersion,
     #[schema(max_length = 500, example = "https://example.com/agreements/2026-11-01")]
     url: String,
 }
 
 impl From<Agreement> for AgreementLink {
     fn from(agreement: Agreement) -> Self {
-        Self { version: agreement.version, url: agreement.url }
+        Self { version: AgreementVersion::new(agreement.version), url: agreement.url }
     }
 }
 
-/// Whether a channel can be chosen.
+/// A channel, and whether this customer can use it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ChannelOption {
     channel: PaymentChannel,
     eligible: bool,
-    /// Why not, for the customer; null when eligible.
+    /// Why the customer cannot use the channel, in words for the customer; null if the customer can.
     #[schema(max_length = 5000, example = "VNPay takes VND only.")]
     reason: Option<String>,
-    /// The one to preselect.
+    /// Whether to preselect this channel.
     recommended: bool,
     minimum: Amount,
     maximum: Amount,
-    /// How long the money takes; null where the channel is not offered at all.
+    /// How long the money takes to arrive; null for a channel that is not offered at all.
     #[schema(max_length = 100, example = "1 to 2 working days")]
     processing_time: Option<String>,
 }
@@ -90,8 +82,8 @@ impl From<&Eligibility> for ChannelOption {
             eligible: one.is_eligible(),
             reason: one.reason(),
             recommended: one.recommended,
-            minimum: amount(one.minimum),
-            maximum: amount(one.maximum),
+            minimum: Amount::from(one.minimum),
+            maximum: Amount::from(one.maximum),
             processing_time: one.processing_time.clone(),
         }
     }
@@ -100,24 +92,20 @@ impl From<&Eligibility> for ChannelOption {
 impl From<Offer> for TopUpOptions {
     fn from(offer: Offer) -> Self {
         Self {
-            currency: offer.currency.code().to_owned(),
-            product: offer.product.code().map(str::to_owned),
+            currency: CurrencyCode::of(offer.currency),
+            product: ProductCode::of_product(&offer.product),
             presets: offer.options.presets.iter().map(|preset| Amount(preset.amount().to_string())).collect(),
-            minimum: amount(offer.options.minimum),
-            maximum: amount(offer.options.maximum),
+            minimum: Amount::from(offer.options.minimum),
+            maximum: Amount::from(offer.options.maximum),
             channels: offer.channels(None).iter().map(ChannelOption::from).collect(),
             agreement: offer.agreement.map(AgreementLink::from),
         }
     }
 }
 
-pub(super) fn amount(money: Money) -> Amount {
-    Amount::of(money.amount(), money.currency())
-}
-
 /// Show top-up options
 ///
-/// Amounts to offer, and every channel: whether this customer can use it, in which range, and the reason where
+/// The amounts to offer, and every channel: whether this customer can use it, within which limits, and otherwise why
 /// not. Some channels depend on the country of the billing profile.
 #[utoipa::path(
     tag = "top-up-options",

@@ -1,4 +1,4 @@
-//! `/v1/transfers`.
+//! `/v1/transfers`: money between the wallets of one customer.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
@@ -8,54 +8,46 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::transfers::{self, NewTransfer};
 use crate::app::{App, Problems};
-use crate::domain::id::IdKind;
-use crate::domain::money::{Currency, Money, parse_plain_decimal};
-use crate::domain::product::Product;
+use crate::domain::customer::CustomerId;
 use crate::domain::transfer;
-use crate::http::edge::amount::Amount;
+use crate::http::edge::answers::created;
 use crate::http::edge::auth::{Allowed, AsCustomer};
-use crate::http::edge::extract::{IdempotencyHeader, JsonBody, QueryParams};
-use crate::http::edge::filters;
-use crate::http::edge::page;
+use crate::http::edge::extract::{JsonBody, QueryParams};
+use crate::http::edge::idempotency::IdempotencyHeader;
+use crate::http::edge::page::{self, Filters};
 use crate::http::edge::problem::Failure;
-use crate::http::edge::respond::created;
-use crate::http::v1::top_up_orders::CustomerQuery;
+use crate::http::edge::queries::CustomerQuery;
+use crate::http::edge::wire::{
+    Amount, CurrencyCode, CursorText, CustomerIdText, Limit, ProductCode, TopUpOrderId, TransferId,
+};
 
 /// Money to move between two wallets of one customer.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"currency": "CNY", "amount": "20.00", "from_product": null, "to_product": "whatsapp"}))]
 pub struct CreateTransfer {
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
-    currency: String,
-    /// Fits the currency's minor unit. Only unheld paid money moves.
-    #[schema(value_type = crate::http::edge::amount::Amount)]
-    amount: String,
-    /// Null: from the main wallet.
-    #[schema(max_length = 32, pattern = "^[a-z0-9_-]{1,32}$", example = "whatsapp")]
-    from_product: Option<String>,
-    /// Null: to the main wallet, where the product allows it.
-    #[schema(max_length = 32, pattern = "^[a-z0-9_-]{1,32}$", example = "whatsapp")]
-    to_product: Option<String>,
+    currency: CurrencyCode,
+    /// The amount, which fits the currency's minor unit. Only paid money that no hold reserves can move.
+    amount: Amount,
+    /// The product that gives the money; null for the main wallet.
+    from_product: Option<ProductCode>,
+    /// The product that gets the money. Null for the main wallet, if the product that gives it allows that.
+    to_product: Option<ProductCode>,
 }
 
 /// A transfer that was booked.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Transfer {
-    #[schema(max_length = 64, pattern = "^trf_[0-9a-f]{32}$", example = "trf_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
-    id: String,
-    #[schema(max_length = 64, example = "demo")]
-    customer_id: String,
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
-    currency: String,
+    id: TransferId,
+    customer_id: CustomerIdText,
+    currency: CurrencyCode,
     amount: Amount,
-    #[schema(max_length = 32, example = "sms")]
-    from_product: Option<String>,
-    #[schema(max_length = 32, example = "whatsapp")]
-    to_product: Option<String>,
-    /// The order that it paid, for channel `balance`.
-    #[schema(max_length = 64, example = "tuo_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
-    order_id: Option<String>,
+    /// The product that gave the money; null for the main wallet.
+    from_product: Option<ProductCode>,
+    /// The product that got the money; null for the main wallet.
+    to_product: Option<ProductCode>,
+    /// The order that the transfer paid, if it was paid through the channel `balance`.
+    order_id: Option<TopUpOrderId>,
     created_at: DateTime<Utc>,
 }
 
@@ -64,39 +56,47 @@ pub struct Transfer {
 pub struct TransferPage {
     #[schema(max_items = 100)]
     data: Vec<Transfer>,
-    #[schema(max_length = 512, example = "WyI5ZjM1IiwiLi4uIl0")]
-    next_cursor: Option<String>,
+    next_cursor: Option<CursorText>,
     has_more: bool,
 }
 
 impl From<&transfer::Transfer> for Transfer {
     fn from(transfer: &transfer::Transfer) -> Self {
         Self {
-            id: IdKind::Transfer.show(transfer.id),
-            customer_id: transfer.customer.to_string(),
-            currency: transfer.amount.currency().code().to_owned(),
+            id: TransferId::of(transfer.id),
+            customer_id: CustomerIdText::of(&transfer.customer),
+            currency: CurrencyCode::of(transfer.amount.currency()),
             amount: transfer.amount.into(),
-            from_product: transfer.from.code().map(str::to_owned),
-            to_product: transfer.to.code().map(str::to_owned),
-            order_id: transfer.order_id.map(|id| IdKind::TopUpOrder.show(id)),
+            from_product: ProductCode::of_product(&transfer.from),
+            to_product: ProductCode::of_product(&transfer.to),
+            order_id: transfer.order_id.map(TopUpOrderId::of),
             created_at: transfer.created_at,
         }
     }
 }
 
+fn read(asked: &CreateTransfer, customer: CustomerId, problems: &mut Problems) -> Option<NewTransfer> {
+    let currency = asked.currency.read(problems, "/currency");
+    let amount = currency.and_then(|currency| asked.amount.in_minor_unit(problems, "/amount", currency));
+    let from = ProductCode::read_or_main(asked.from_product.as_ref(), problems, "/from_product");
+    let to = ProductCode::read_or_main(asked.to_product.as_ref(), problems, "/to_product");
+    Some(NewTransfer { customer, amount: amount?, from: from?, to: to? })
+}
+
 /// Move money between wallets
 ///
-/// From the main wallet to a product, or back where the product allows it. Either both sides are booked or none.
+/// Moves money from the main wallet to a product, or back if the product allows that. Either both sides are booked or
+/// none.
 #[utoipa::path(
     tag = "transfers",
     operation_id = "createTransfer",
-    params(CustomerQuery, ("Idempotency-Key" = String, Header, description = "Makes a repeat find the same transfer. 1 to 255 visible ASCII characters.", max_length = 255, min_length = 1, example = "6f0b9d0a-1f2e-4d4c-8b6a-3f1c0e8e6a4d")),
+    params(CustomerQuery, IdempotencyHeader),
     request_body = CreateTransfer,
     responses(
-        (status = 201, description = "The transfer", body = Transfer),
-        (status = 200, description = "The same transfer again (`Idempotent-Replayed: true`)", body = Transfer),
-        (status = 402, description = "Unheld paid money is short"),
-        (status = 409, description = "The same key in flight"),
+        (status = 201, description = "The new transfer", body = Transfer),
+        (status = 200, description = "The transfer that the same request made before", body = Transfer),
+        (status = 402, description = "The wallet has too little paid money that no hold reserves"),
+        (status = 409, description = "The same request is still being processed"),
     ),
     security(("bearer" = []))
 )]
@@ -108,40 +108,19 @@ pub async fn create_transfer(
     body: JsonBody<CreateTransfer>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let customer = caller.customer(query.customer_id.as_deref())?;
+    let customer = query.customer(&caller)?;
     let key = key.scoped(&caller, "create_transfer", customer.as_str(), &body.bytes);
-    let asked = body.value;
     let mut problems = Problems::new();
-    let currency = problems.money("/currency", asked.currency.parse::<Currency>());
-    let amount = currency.and_then(|currency| {
-        let amount = parse_plain_decimal(&asked.amount)
-            .and_then(|amount| Money::positive(amount, currency))
-            .and_then(Money::require_minor_unit);
-        problems.money("/amount", amount)
-    });
-    let from = product(&mut problems, "/from_product", asked.from_product.as_deref());
-    let to = product(&mut problems, "/to_product", asked.to_product.as_deref());
-    let fields = amount.zip(from).zip(to);
-    let ((amount, from), to) = problems.into_result(fields)?;
-    let made = transfers::create(&app, &NewTransfer { customer, amount, from, to }, &key).await?;
+    let new = read(&body.value, customer, &mut problems);
+    let made = transfers::create(&app, &problems.into_result(new)?, &key).await?;
     Ok(created(&Transfer::from(&made.value), made.replayed, StatusCode::OK))
-}
-
-/// Reads a product's code; `None` in the request is the main wallet.
-pub(super) fn product(problems: &mut Problems, pointer: &str, code: Option<&str>) -> Option<Product> {
-    let Some(code) = code else { return Some(Product::main()) };
-    Product::new(code).or_else(|| {
-        problems.add(pointer, "unknown_product", "there is no such product");
-        None
-    })
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 struct TransferPath {
     /// The transfer's id.
-    #[param(max_length = 64, pattern = "^trf_[0-9a-f]{32}$", example = "trf_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
-    transfer_id: String,
+    transfer_id: TransferId,
 }
 
 /// Get a transfer
@@ -161,8 +140,7 @@ pub async fn get_transfer(
     QueryParams(query): QueryParams<CustomerQuery>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let customer = caller.customer(query.customer_id.as_deref())?;
-    let transfer = transfers::get(&app, &customer, IdKind::Transfer.parse(&path.transfer_id)).await?;
+    let transfer = transfers::get(&app, &query.customer(&caller)?, path.transfer_id.named()).await?;
     Ok(HttpResponse::Ok().json(Transfer::from(&transfer)))
 }
 
@@ -170,21 +148,15 @@ pub async fn get_transfer(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct TransfersQuery {
-    /// For services and operators: which customer.
-    #[param(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
-    customer_id: Option<String>,
-    #[param(pattern = "^[A-Z]{3}$", max_length = 3)]
-    currency: Option<String>,
-    /// As `next_cursor` said; with the same filters.
-    #[param(max_length = 512)]
-    cursor: Option<String>,
-    #[param(minimum = 1, maximum = 100, example = 20)]
-    limit: Option<i64>,
+    customer_id: Option<CustomerIdText>,
+    currency: Option<CurrencyCode>,
+    cursor: Option<CursorText>,
+    limit: Option<Limit>,
 }
 
 /// List transfers
 ///
-/// Newest first.
+/// The customer's transfers, newest first.
 #[utoipa::path(
     tag = "transfers",
     operation_id = "listTransfers",
@@ -200,12 +172,12 @@ pub async fn list_transfers(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = caller.customer(query.customer_id.as_deref())?;
-    let limit = page::limit(query.limit)?;
-    let currency = filters::currency(query.currency.as_deref())?;
-    let tag = format!("{} {customer} {currency:?}", request.path());
-    let after = page::decode_cursor(query.cursor.as_deref(), &tag)?;
+    let limit = Limit::read(query.limit)?;
+    let currency = CurrencyCode::filter(query.currency.as_ref(), "?currency")?;
+    let filters = Filters::of(request.path()).with("customer_id", &customer).with_optional("currency", currency);
+    let after = page::decode_cursor(query.cursor.as_ref(), &filters)?;
     let mut found = transfers::list(&app, &customer, currency, after, limit + 1).await?;
-    let (rows, next_cursor) = page::cut(&mut found, limit, &tag, |row| (row.created_at, row.id));
+    let (rows, next_cursor) = page::cut(&mut found, limit, &filters, |row| (row.created_at, row.id))?;
     let data = rows.iter().map(Transfer::from).collect();
     Ok(HttpResponse::Ok().json(TransferPage { data, has_more: next_cursor.is_some(), next_cursor }))
 }

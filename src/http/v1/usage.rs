@@ -1,4 +1,4 @@
-//! `/v1/usage`: deductions for consumption, one or many.
+//! `/v1/usage`: deductions for consumption, one at a time or in batches.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, post, web};
@@ -8,20 +8,19 @@ use utoipa::ToSchema;
 
 use crate::app::usage::{self, NewUsage, Usage};
 use crate::app::{App, Error, Problems};
-use crate::domain::customer::CustomerId;
-use crate::domain::money::{Currency, Money, parse_plain_decimal};
 use crate::domain::posting::OnInsufficient;
-use crate::http::edge::amount::{Amount, SignedAmount};
+use crate::http::edge::answers::created;
 use crate::http::edge::auth::AsService;
 use crate::http::edge::extract::JsonBody;
-use crate::http::edge::filters;
 use crate::http::edge::problem::{Failure, Problem};
 use crate::http::edge::request_id;
-use crate::http::edge::respond::created;
-use crate::http::v1::transfers::product;
+use crate::http::edge::times;
+use crate::http::edge::wire::{
+    Amount, CurrencyCode, CustomerIdText, DedupeId, Description, Metadata, ProductCode, SignedAmount,
+};
 
-/// Which wallet pays when the product's is short.
-#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+/// The wallet that pays when the product's own wallet has too little money.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UsageFallback {
     #[default]
@@ -29,7 +28,7 @@ pub enum UsageFallback {
     MainWallet,
 }
 
-/// What happens when the balance is short.
+/// What happens when the balance is too low.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UsageOnInsufficient {
@@ -38,7 +37,16 @@ pub enum UsageOnInsufficient {
     Book,
 }
 
-/// Consumption to deduct.
+impl From<UsageOnInsufficient> for OnInsufficient {
+    fn from(wish: UsageOnInsufficient) -> Self {
+        match wish {
+            UsageOnInsufficient::Refuse => Self::Refuse,
+            UsageOnInsufficient::Book => Self::Book,
+        }
+    }
+}
+
+/// Consumption to deduct from a balance.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -46,53 +54,44 @@ pub enum UsageOnInsufficient {
     "fallback": "main_wallet", "description": "1 message"
 }))]
 pub struct CreateUsage {
-    /// Yours, unique per customer: the same id with the same content is booked once. Time-ordered ids (UUIDv7) are the fastest.
-    #[schema(min_length = 1, max_length = 128, pattern = "^[!-~]{1,128}$", example = "msg-0001")]
-    id: String,
-    #[schema(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
-    customer_id: String,
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
-    currency: String,
-    /// Greater than zero, up to 8 decimals.
-    #[schema(value_type = crate::http::edge::amount::Amount)]
-    amount: String,
-    /// The product's wallet pays; null: the main wallet.
-    #[schema(max_length = 32, pattern = "^[a-z0-9_-]{1,32}$", example = "whatsapp")]
-    product: Option<String>,
-    /// `main_wallet`: the main wallet pays the whole amount when the product's is short.
+    /// Your own id of the usage, unique for each customer. The same id with the same content is booked once. Ids that
+    /// grow with time, such as UUIDv7, are booked fastest.
+    id: DedupeId,
+    customer_id: CustomerIdText,
+    currency: CurrencyCode,
+    /// The amount: greater than zero, with up to 8 decimals.
+    amount: Amount,
+    /// The product whose wallet pays; null for the main wallet.
+    product: Option<ProductCode>,
+    /// `main_wallet`: the main wallet pays the whole amount when the product's wallet has too little money.
     #[serde(default)]
     fallback: UsageFallback,
-    /// `book`: for consumption that already happened; what is short becomes debt.
+    /// `book`: for consumption that has already happened. The missing part becomes debt.
     #[serde(default)]
     on_insufficient: UsageOnInsufficient,
-    #[schema(max_length = 500, example = "1 message")]
-    description: Option<String>,
-    /// Yours, up to 2,048 bytes of JSON.
-    #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
-    metadata: Option<std::collections::BTreeMap<String, String>>,
-    /// When it was consumed, if that is not now.
-    #[serde(default, deserialize_with = "filters::moment")]
+    /// A text for the customer's account flows.
+    description: Option<Description>,
+    metadata: Option<Metadata>,
+    /// When the consumption happened; absent for now.
+    #[serde(default, deserialize_with = "times::moment")]
     occurred_at: Option<DateTime<Utc>>,
 }
 
 /// A booked usage.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BookedUsage {
-    #[schema(max_length = 128, example = "msg-0001")]
-    id: String,
-    /// `booked`.
+    id: DedupeId,
+    /// Always `booked`.
     #[schema(max_length = 16, example = "booked")]
     status: String,
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
-    currency: String,
-    /// What was deducted.
+    currency: CurrencyCode,
+    /// The amount that was deducted.
     amount: Amount,
-    /// The wallet that paid; null for the main wallet.
-    #[schema(max_length = 32, example = "whatsapp")]
-    product: Option<String>,
-    /// paid + granted − debt of that wallet, after it.
+    /// The product whose wallet paid; null for the main wallet.
+    product: Option<ProductCode>,
+    /// The balance of that wallet afterwards: paid + granted − debt.
     balance_after: SignedAmount,
-    /// The part that became debt.
+    /// The part of the amount that became debt.
     debt: Amount,
     created_at: DateTime<Utc>,
 }
@@ -105,29 +104,29 @@ pub struct CreateUsageBatch {
     items: Vec<CreateUsage>,
 }
 
-/// What became of each item, in the order sent.
+/// The result of each item, in the order in which the items were sent.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UsageBatchResult {
     #[schema(max_items = 1000)]
     results: Vec<UsageResult>,
 }
 
-/// What became of one item.
+/// The result of one item.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UsageResult {
-    #[schema(max_length = 128, example = "msg-0001")]
-    id: String,
+    id: DedupeId,
     status: UsageResultStatus,
-    /// With `booked` and `replayed`.
+    /// The balance of the wallet that paid, after the item; only with `booked` and `replayed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     balance_after: Option<SignedAmount>,
-    /// With `refused`.
+    /// Why the item was refused; only with `refused`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     problem: Option<Problem>,
 }
 
+/// Whether an item was booked now, had been booked before, or was refused.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UsageResultStatus {
@@ -138,74 +137,38 @@ pub enum UsageResultStatus {
 
 /// The most items of one batch.
 const MAX_ITEMS: usize = 1000;
-/// So many items with a description and metadata each fit.
+/// The most bytes of one batch: enough for that many items with a description and metadata each.
 pub const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
-/// Checks one usage.
-fn validate(asked: CreateUsage, problems: &mut Problems) -> Option<NewUsage> {
-    let id = key(problems, "/id", &asked.id);
-    let customer = CustomerId::new(&asked.customer_id);
-    if customer.is_none() {
-        let rule = "must be 1 to 64 of A-Z a-z 0-9 _ . : @ -";
-        problems.add("/customer_id", "malformed", rule);
-    }
-    let currency = problems.money("/currency", asked.currency.parse::<Currency>());
-    let amount = currency.and_then(|currency| {
-        let amount = parse_plain_decimal(&asked.amount).and_then(|amount| Money::positive(amount, currency));
-        problems.money("/amount", amount)
-    });
-    let product = product(problems, "/product", asked.product.as_deref());
-    let description = problems.optional_text("/description", asked.description.as_deref(), 500);
-    let metadata = metadata(problems, "/metadata", asked.metadata);
+/// Reads one usage.
+fn read(asked: CreateUsage, problems: &mut Problems) -> Option<NewUsage> {
+    let id = asked.id.read(problems, "/id");
+    let customer = asked.customer_id.read(problems, "/customer_id");
+    let currency = asked.currency.read(problems, "/currency");
+    let amount = currency.and_then(|currency| asked.amount.money(problems, "/amount", currency));
+    let product = ProductCode::read_or_main(asked.product.as_ref(), problems, "/product");
+    let description = Description::read_optional(asked.description.as_ref(), problems, "/description");
+    let metadata = Metadata::read_optional(asked.metadata, problems, "/metadata");
     Some(NewUsage {
         id: id?,
         customer: customer?,
         amount: amount?,
         product: product?,
-        fallback_to_main: matches!(asked.fallback, UsageFallback::MainWallet),
-        on_insufficient: match asked.on_insufficient {
-            UsageOnInsufficient::Refuse => OnInsufficient::Refuse,
-            UsageOnInsufficient::Book => OnInsufficient::Book,
-        },
+        fallback_to_main: asked.fallback == UsageFallback::MainWallet,
+        on_insufficient: asked.on_insufficient.into(),
         description,
         metadata,
         occurred_at: asked.occurred_at,
     })
 }
 
-/// A caller's dedupe id: 1–128 visible ASCII characters.
-pub(super) fn key(problems: &mut Problems, pointer: &str, id: &str) -> Option<String> {
-    if (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()) {
-        return Some(id.to_owned());
-    }
-    problems.add(pointer, "malformed", "must be 1 to 128 visible ASCII characters");
-    None
-}
-
-/// Metadata of the caller's: texts by name, bounded.
-pub(super) fn metadata(
-    problems: &mut Problems,
-    pointer: &str,
-    metadata: Option<std::collections::BTreeMap<String, String>>,
-) -> Option<serde_json::Value> {
-    let metadata = metadata.filter(|map| !map.is_empty())?;
-    let json = serde_json::to_value(metadata).ok()?;
-    let text = json.to_string();
-    // PostgreSQL's jsonb has no NUL character.
-    if text.len() > 2048 || text.contains("\\u0000") {
-        problems.add(pointer, "too_large", "must be at most 2048 bytes of JSON without NUL characters");
-        return None;
-    }
-    Some(json)
-}
-
 fn render(usage: &Usage) -> BookedUsage {
     BookedUsage {
-        id: usage.id.clone(),
+        id: DedupeId::new(&usage.id),
         status: "booked".to_owned(),
-        currency: usage.currency.code().to_owned(),
+        currency: CurrencyCode::of(usage.currency),
         amount: Amount::of(usage.amount, usage.currency),
-        product: usage.product.code().map(str::to_owned),
+        product: ProductCode::of_product(&usage.product),
         balance_after: SignedAmount::of(usage.balance_after, usage.currency),
         debt: Amount::of(usage.debt, usage.currency),
         created_at: usage.created_at,
@@ -214,14 +177,15 @@ fn render(usage: &Usage) -> BookedUsage {
 
 /// Book usage
 ///
-/// Deducts consumption from the product's wallet or the main wallet. The same `id` with the same content is booked once; a refused one does not burn its id.
+/// Deducts consumption from the product's wallet or the main wallet. The same `id` with the same content is booked
+/// once. A refused usage does not use up its id.
 #[utoipa::path(
     tag = "usage",
     operation_id = "createUsage",
     request_body = CreateUsage,
     responses(
-        (status = 201, description = "Booked", body = BookedUsage),
-        (status = 200, description = "Booked before (`Idempotent-Replayed: true`)", body = BookedUsage),
+        (status = 201, description = "The usage was booked", body = BookedUsage),
+        (status = 200, description = "The usage had been booked before", body = BookedUsage),
         (status = 402, description = "`insufficient_funds` or `spend_cap_reached`"),
         (status = 409, description = "The wallet is frozen"),
     ),
@@ -234,24 +198,28 @@ pub async fn create_usage(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let mut problems = Problems::new();
-    let new = validate(body.value, &mut problems);
-    problems.finish()?;
-    let usage = usage::book(&app, new.ok_or(Error::NotFound("usage"))?).await?;
+    let new = read(body.value, &mut problems);
+    let usage = usage::book(&app, problems.into_result(new)?).await?;
     Ok(created(&render(&usage), usage.replayed, StatusCode::OK))
 }
 
 /// Book a batch of usage
 ///
-/// Up to 1,000 items and 4 MiB, in order; each is booked, replayed or refused on its own, and a refused item refuses nobody else. A malformed item refuses the whole batch and names it. Many large batches at once wait for each other, at most 10 seconds (503 `too_much_under_way`).
+/// Books up to 1,000 items (4 MiB) in order. Each item is booked, replayed or refused on its own; a refused item does
+/// not affect the others. A malformed item makes the service refuse the whole batch, and the problem names the item.
+/// When many large batches arrive at once, the later ones wait up to 10 seconds (then 503 `overloaded`).
 #[utoipa::path(
     tag = "usage",
     operation_id = "createUsageBatch",
     request_body(content = CreateUsageBatch, example = json!({"items": [
-        {"id": "msg-0002", "customer_id": "demo", "currency": "CNY", "amount": "0.35", "product": "whatsapp", "fallback": "main_wallet"},
+        {
+            "id": "msg-0002", "customer_id": "demo", "currency": "CNY", "amount": "0.35", "product": "whatsapp",
+            "fallback": "main_wallet"
+        },
         {"id": "msg-0003", "customer_id": "demo", "currency": "CNY", "amount": "0.12345678"}
     ]})),
     responses(
-        (status = 200, description = "What became of each item", body = UsageBatchResult),
+        (status = 200, description = "The result of each item", body = UsageBatchResult),
         (status = 408, description = "`body_too_slow`: the body did not arrive within 8 seconds"),
     ),
     security(("bearer" = ["service"]))
@@ -267,19 +235,15 @@ pub async fn create_usage_batch(
     if items.is_empty() || items.len() > MAX_ITEMS {
         return Err(Error::field("/items", "count", "must have 1 to 1000 items").into());
     }
-    let ids: Vec<String> = items.iter().map(|item| item.id.clone()).collect();
+    let ids: Vec<DedupeId> = items.iter().map(|item| item.id.clone()).collect();
     let mut problems = Problems::new();
-    let new: Vec<NewUsage> = items
-        .into_iter()
-        .enumerate()
-        .filter_map(|(n, item)| {
-            let mut of_item = Problems::new();
-            let new = validate(item, &mut of_item);
-            problems.append_below(|| format!("/items/{n}"), of_item);
-            new
-        })
-        .collect();
-    problems.finish()?;
+    let mut new = Vec::with_capacity(items.len());
+    for (n, item) in items.into_iter().enumerate() {
+        let mut of_item = Problems::new();
+        new.push(read(item, &mut of_item));
+        problems.append_below(|| format!("/items/{n}"), of_item);
+    }
+    let new = problems.into_result(new.into_iter().collect::<Option<Vec<_>>>())?;
     let request_id = request_id::of(&request);
     let results = usage::book_all(&app, new)
         .await?

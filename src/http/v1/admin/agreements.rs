@@ -1,9 +1,9 @@
-//! `/v1/admin/agreements`.
+//! `/v1/admin/agreements`: versions of the agreement that customers accept.
 
 use actix_web::{HttpResponse, get, post, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::app::catalogue::agreements;
@@ -11,22 +11,22 @@ use crate::domain::catalogue;
 use crate::http::edge::auth::{Allowed, AsOperator};
 use crate::http::edge::extract::JsonBody;
 use crate::http::edge::problem::Failure;
+use crate::http::edge::wire::AgreementVersion;
 
-/// All versions.
+/// All versions of the agreement.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AgreementList {
     #[schema(max_items = 1000)]
     data: Vec<Agreement>,
 }
 
-/// What customers accept with every order. Orders keep the version that they accepted.
+/// A version of the agreement that customers accept with every order. An order keeps the version that it accepted.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Agreement {
-    #[schema(max_length = 32, example = "2026-11-01")]
-    version: String,
+    version: AgreementVersion,
     #[schema(max_length = 500, example = "https://example.com/agreements/2026-11-01")]
     url: String,
-    /// One version is.
+    /// Whether new orders accept this version. One version is active.
     active: bool,
     created_at: DateTime<Utc>,
 }
@@ -34,25 +34,24 @@ pub struct Agreement {
 impl From<catalogue::Agreement> for Agreement {
     fn from(agreement: catalogue::Agreement) -> Self {
         let catalogue::Agreement { version, url, active, created_at } = agreement;
-        Self { version, url, active, created_at }
+        Self { version: AgreementVersion::new(version), url, active, created_at }
     }
 }
 
-/// A new version.
+/// A new version of the agreement.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"version": "2026-12-01", "url": "https://example.com/agreements/2026-12-01"}))]
 pub struct AgreementRequest {
-    #[schema(max_length = 32, pattern = "^[A-Za-z0-9._-]{1,32}$", example = "2026-12-01")]
-    version: String,
-    /// Where customers read it.
+    version: AgreementVersion,
+    /// The page where customers read it.
     #[schema(max_length = 500, example = "https://example.com/agreements/2026-12-01")]
     url: String,
 }
 
 /// List agreements
 ///
-/// All versions, newest first.
+/// All versions of the agreement, newest first.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminListAgreements",
@@ -67,12 +66,13 @@ pub async fn admin_list_agreements(_: AsOperator, app: web::Data<App>) -> Result
 
 /// Publish an agreement
 ///
-/// A new version, active at once. A version never changes: 409 `agreement_exists` when it is there already.
+/// Publishes a new version, which is active at once. A version never changes: a name that exists is refused with 409
+/// `agreement_exists`.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminPublishAgreement",
     request_body = AgreementRequest,
-    responses((status = 201, description = "Published", body = Agreement)),
+    responses((status = 201, description = "The version was published", body = Agreement)),
     security(("bearer" = []))
 )]
 #[post("/v1/admin/agreements")]
@@ -86,23 +86,29 @@ pub async fn admin_publish_agreement(
     Ok(HttpResponse::Created().json(Agreement::from(published)))
 }
 
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct AgreementPath {
+    /// The version.
+    version: AgreementVersion,
+}
+
 /// Activate an agreement
 ///
-/// Makes a published version the one that new orders accept; the same again changes nothing.
+/// Makes a published version the one that new orders accept. The same call again changes nothing.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminActivateAgreement",
-    params(("version" = String, Path, description = "The version", max_length = 32,
-        pattern = "^[A-Za-z0-9._-]{1,32}$", example = "2026-11-01")),
-    responses((status = 200, description = "Active", body = Agreement)),
+    params(AgreementPath),
+    responses((status = 200, description = "The version is active", body = Agreement)),
     security(("bearer" = []))
 )]
 #[post("/v1/admin/agreements/{version}/activate")]
 pub async fn admin_activate_agreement(
     Allowed(caller): AsOperator,
-    version: web::Path<String>,
+    path: web::Path<AgreementPath>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let active = agreements::activate(&app, &caller, &version).await?;
+    let active = agreements::activate(&app, &caller, &path.version).await?;
     Ok(HttpResponse::Ok().json(Agreement::from(active)))
 }

@@ -1,33 +1,32 @@
-//! `/v1/admin/bank-accounts`.
+//! `/v1/admin/bank-accounts`: the accounts that customers transfer to.
 
 use actix_web::{HttpResponse, get, post, put, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::app::catalogue::bank_accounts::{self, AccountInput};
 use crate::app::{App, Error};
 use crate::domain::catalogue;
-use crate::domain::id::IdKind;
+use crate::http::edge::answers::saved;
 use crate::http::edge::auth::{Allowed, AsOperator};
-use crate::http::edge::etag::{IfMatch, saved};
+use crate::http::edge::etag::IfMatch;
 use crate::http::edge::extract::JsonBody;
 use crate::http::edge::problem::Failure;
+use crate::http::edge::wire::{BankAccountId, CurrencyCode};
 
-/// All accounts.
+/// All bank accounts.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BankAccountList {
     #[schema(max_items = 1000)]
     data: Vec<BankAccount>,
 }
 
-/// An account of ours that customers transfer to.
+/// A bank account of the platform that customers transfer to.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BankAccount {
-    #[schema(max_length = 64, pattern = "^bac_[0-9a-f]{32}$", example = "bac_01930000000070008000000000000001")]
-    id: String,
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
-    currency: String,
+    id: BankAccountId,
+    currency: CurrencyCode,
     #[schema(max_length = 100, example = "Example Bank")]
     bank_name: String,
     #[schema(max_length = 100, example = "Example Platform Ltd.")]
@@ -36,7 +35,7 @@ pub struct BankAccount {
     account_number: String,
     #[schema(max_length = 100, example = "Shanghai Pudong")]
     branch: Option<String>,
-    /// China's clearing code of the branch.
+    /// The clearing code of the branch in China.
     #[schema(max_length = 12, example = "102100099996")]
     cnaps_code: Option<String>,
     #[schema(max_length = 11, example = "EXAMCNSHXXX")]
@@ -44,7 +43,7 @@ pub struct BankAccount {
     #[schema(max_length = 200, example = "1 Example Road, Shanghai, China")]
     bank_address: Option<String>,
     active: bool,
-    /// `"<version>"` is the ETag.
+    /// A number that grows with every change. It is also the ETag: `"<version>"`.
     #[schema(minimum = 1, example = 1)]
     version: i64,
     updated_at: DateTime<Utc>,
@@ -53,8 +52,8 @@ pub struct BankAccount {
 impl From<catalogue::BankAccount> for BankAccount {
     fn from(account: catalogue::BankAccount) -> Self {
         Self {
-            id: IdKind::BankAccount.show(account.id),
-            currency: account.currency.code().to_owned(),
+            id: BankAccountId::of(account.id),
+            currency: CurrencyCode::of(account.currency),
             bank_name: account.bank_name,
             account_name: account.account_name,
             account_number: account.account_number,
@@ -69,7 +68,7 @@ impl From<catalogue::BankAccount> for BankAccount {
     }
 }
 
-/// An account as it shall be.
+/// The account to save.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -77,8 +76,7 @@ impl From<catalogue::BankAccount> for BankAccount {
     "account_number": "6200 0000 0000 0000 003", "active": true
 }))]
 pub struct BankAccountRequest {
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
-    currency: String,
+    currency: CurrencyCode,
     #[schema(min_length = 1, max_length = 100, example = "Example Bank")]
     bank_name: String,
     #[schema(min_length = 1, max_length = 100, example = "Example Platform Ltd.")]
@@ -87,22 +85,22 @@ pub struct BankAccountRequest {
     account_number: String,
     #[schema(max_length = 100, example = "Shanghai Pudong")]
     branch: Option<String>,
-    /// China's clearing code of the branch: 12 digits.
+    /// The clearing code of the branch in China: 12 digits.
     #[schema(max_length = 12, pattern = "^([0-9]{12})?$", example = "102100099996")]
     cnaps_code: Option<String>,
-    /// ISO 9362: 8 or 11 characters.
+    /// The bank's code as ISO 9362 writes it: 8 or 11 characters.
     #[schema(max_length = 11, pattern = "^([A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?)?$", example = "EXAMCNSHXXX")]
     swift_bic: Option<String>,
     #[schema(max_length = 200, example = "1 Example Road, Shanghai, China")]
     bank_address: Option<String>,
-    /// New orders name the oldest active account of their currency.
+    /// Whether new orders can use the account. They name the oldest active account of their currency.
     active: bool,
 }
 
 impl From<BankAccountRequest> for AccountInput {
     fn from(request: BankAccountRequest) -> Self {
         Self {
-            currency: request.currency,
+            currency: request.currency.into_string(),
             bank_name: request.bank_name,
             account_name: request.account_name,
             account_number: request.account_number,
@@ -117,7 +115,7 @@ impl From<BankAccountRequest> for AccountInput {
 
 /// List bank accounts
 ///
-/// By currency, oldest first: new orders name the first active one of their currency.
+/// All accounts, sorted by currency, oldest first. New orders name the first active account of their currency.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminListBankAccounts",
@@ -132,13 +130,14 @@ pub async fn admin_list_bank_accounts(_: AsOperator, app: web::Data<App>) -> Res
 
 /// Add a bank account
 ///
-/// 409 `bank_account_exists` when number and currency are there already.
+/// Adds an account. If one with the same number and currency exists, the call is refused with 409
+/// `bank_account_exists`.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminCreateBankAccount",
     request_body = BankAccountRequest,
-    responses((status = 201, description = "Added", body = BankAccount,
-        headers(("ETag" = String, description = "The version, for If-Match")))),
+    responses((status = 201, description = "The new account", body = BankAccount,
+        headers(("ETag" = String, description = "The version, to send as `If-Match`")))),
     security(("bearer" = []))
 )]
 #[post("/v1/admin/bank-accounts")]
@@ -151,33 +150,36 @@ pub async fn admin_create_bank_account(
     Ok(saved(true, account.version, &BankAccount::from(account)))
 }
 
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct BankAccountPath {
+    /// The account's id.
+    id: BankAccountId,
+}
+
 /// Change a bank account
 ///
-/// Replaces the version that `If-Match` names: 428 `if_match_required` without it, 412 when it has changed
-/// since. Orders that name the account show it as it is now; its currency stays.
+/// Replaces the version that `If-Match` names. Without `If-Match` the call fails with 428 `if_match_required`; if the
+/// account has changed since, it fails with 412. Orders that name the account show it as it is now. The currency cannot
+/// change.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminUpdateBankAccount",
-    params(
-        ("id" = String, Path, description = "The account", max_length = 64, pattern = "^bac_[0-9a-f]{32}$",
-            example = "bac_01930000000070008000000000000001"),
-        ("If-Match" = Option<String>, Header, max_length = 200, example = "*",
-            description = "The ETag of the version to replace, or * for any")
-    ),
+    params(BankAccountPath, IfMatch),
     request_body = BankAccountRequest,
-    responses((status = 200, description = "Changed", body = BankAccount,
-        headers(("ETag" = String, description = "The version, for If-Match")))),
+    responses((status = 200, description = "The account as it is now", body = BankAccount,
+        headers(("ETag" = String, description = "The version, to send as `If-Match`")))),
     security(("bearer" = []))
 )]
 #[put("/v1/admin/bank-accounts/{id}")]
 pub async fn admin_update_bank_account(
     Allowed(caller): AsOperator,
-    id: web::Path<String>,
+    path: web::Path<BankAccountPath>,
     IfMatch(expected): IfMatch,
     body: JsonBody<BankAccountRequest>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let id = IdKind::BankAccount.parse(&id).ok_or(Error::NotFound("bank account"))?;
+    let id = path.id.named().ok_or(Error::NotFound("bank account"))?;
     let account = bank_accounts::update(&app, &caller, id, &expected, &body.value.into()).await?;
     Ok(saved(false, account.version, &BankAccount::from(account)))
 }

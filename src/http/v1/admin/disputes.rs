@@ -1,53 +1,49 @@
-//! `/v1/admin/disputes`: payers who ask their bank or payment company for the money back.
+//! `/v1/admin/disputes`: payments that a payer contests at the bank or the payment company.
 
-use actix_web::{HttpResponse, get, web};
+use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::{App, disputes};
 use crate::domain::dispute::{self, DisputeFilter};
-use crate::domain::id::IdKind;
 use crate::domain::payment::DisputeStatus;
-use crate::http::edge::amount::{Amount, SignedAmount};
 use crate::http::edge::auth::AsOperator;
 use crate::http::edge::extract::QueryParams;
-use crate::http::edge::filters;
-use crate::http::edge::page;
+use crate::http::edge::page::{self, Filters};
 use crate::http::edge::problem::Failure;
+use crate::http::edge::wire::{
+    Amount, CurrencyCode, CursorText, CustomerIdText, DisputeId, Limit, PaymentIdText, ProviderText, SignedAmount,
+    TopUpOrderId,
+};
 
-/// A dispute. While it is open or lost, the wallet has given the money back.
+/// A dispute. While it is open, and when it is lost, the money is taken from the wallet.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Dispute {
-    #[schema(max_length = 64, pattern = "^dsp_[0-9a-f]{32}$", example = "dsp_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
-    id: String,
-    /// Null for a payment that served no order.
-    #[schema(max_length = 64, pattern = "^tuo_[0-9a-f]{32}$", example = "tuo_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
-    order_id: Option<String>,
-    #[schema(max_length = 64, pattern = "^pay_[0-9a-f]{32}$", example = "pay_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
-    payment_id: Option<String>,
-    #[schema(max_length = 64, example = "demo")]
-    customer_id: Option<String>,
-    #[schema(max_length = 32, example = "stripe")]
-    provider: String,
-    /// What the provider calls it.
+    id: DisputeId,
+    /// The order that the payment served; null if it served none.
+    order_id: Option<TopUpOrderId>,
+    payment_id: Option<PaymentIdText>,
+    customer_id: Option<CustomerIdText>,
+    provider: ProviderText,
+    /// The dispute's id at the provider.
     #[schema(max_length = 200, example = "du_1MtJUT2eZvKYlo2CNaw2HvEv")]
     provider_dispute_id: String,
     status: DisputeStatusName,
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "USD")]
-    currency: String,
+    currency: CurrencyCode,
     amount: Amount,
-    /// What the wallet gave for it, less what it got back.
+    /// What was taken from the wallet, less what it got back.
     taken_back: SignedAmount,
-    /// What was taken back of the order's bonus.
+    /// The part of the order's bonus that was taken back.
     bonus_taken: SignedAmount,
+    /// The reason that the provider gives.
     #[schema(max_length = 500, example = "fraudulent")]
     reason: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
 
-/// Where a dispute stands.
+/// The state of a dispute.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = DisputeStatus)]
@@ -82,22 +78,21 @@ impl From<DisputeStatusName> for DisputeStatus {
 pub struct DisputePage {
     #[schema(max_items = 100)]
     data: Vec<Dispute>,
-    #[schema(max_length = 512, example = "WyI5ZjM1IiwiLi4uIl0")]
-    next_cursor: Option<String>,
+    next_cursor: Option<CursorText>,
     has_more: bool,
 }
 
 fn render(dispute: &dispute::Dispute) -> Dispute {
     let currency = dispute.currency;
     Dispute {
-        id: IdKind::Dispute.show(dispute.id),
-        order_id: dispute.order_id.map(|id| IdKind::TopUpOrder.show(id)),
-        payment_id: Some(IdKind::Payment.show(dispute.payment_id)),
-        customer_id: dispute.customer.as_ref().map(ToString::to_string),
-        provider: dispute.provider.to_string(),
+        id: DisputeId::of(dispute.id),
+        order_id: dispute.order_id.map(TopUpOrderId::of),
+        payment_id: Some(PaymentIdText::of(dispute.payment_id)),
+        customer_id: dispute.customer.as_ref().map(CustomerIdText::of),
+        provider: ProviderText::of(dispute.provider),
         provider_dispute_id: dispute.dispute_id.clone(),
         status: dispute.status.into(),
-        currency: currency.code().to_owned(),
+        currency: CurrencyCode::of(currency),
         amount: Amount::of(dispute.amount, currency),
         taken_back: SignedAmount::of(dispute.taken_back, currency),
         bonus_taken: SignedAmount::of(dispute.bonus_taken, currency),
@@ -110,27 +105,22 @@ fn render(dispute: &dispute::Dispute) -> Dispute {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct DisputesQuery {
-    /// Only these; repeat it for several.
+struct DisputesQuery {
+    /// Only disputes with this status. Repeat the parameter for several.
     #[serde(default)]
     #[param(max_items = 3)]
     status: Vec<DisputeStatusName>,
-    /// Only of this order.
-    #[param(max_length = 64, pattern = "^tuo_[0-9a-f]{32}$")]
-    order: Option<String>,
-    /// Only of this customer.
-    #[param(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
-    customer_id: Option<String>,
-    /// As `next_cursor` said; with the same filters.
-    #[param(max_length = 512)]
-    cursor: Option<String>,
-    #[param(minimum = 1, maximum = 100, example = 20)]
-    limit: Option<i64>,
+    /// Only disputes about this order.
+    order: Option<TopUpOrderId>,
+    /// Only disputes of this customer.
+    customer_id: Option<CustomerIdText>,
+    cursor: Option<CursorText>,
+    limit: Option<Limit>,
 }
 
 /// List disputes
 ///
-/// Newest first. They are opened and decided at the payment company; its notifications move the wallet.
+/// All disputes, newest first. The payment company opens and decides disputes; its notifications change the wallet.
 #[utoipa::path(
     tag = "admin-disputes",
     operation_id = "listDisputes",
@@ -142,18 +132,21 @@ pub(super) struct DisputesQuery {
 pub async fn list_disputes(
     _: AsOperator,
     QueryParams(query): QueryParams<DisputesQuery>,
+    request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let filter = DisputeFilter {
-        statuses: query.status.iter().map(|name| DisputeStatus::from(*name)).collect(),
-        order_id: filters::order(query.order.as_deref())?,
-        customer: filters::customer(query.customer_id.as_deref())?,
-    };
-    let limit = page::limit(query.limit)?;
-    let tag = format!("disputes {filter:?}");
-    let after = page::decode_cursor(query.cursor.as_deref(), &tag)?;
+    let statuses: Vec<DisputeStatus> = query.status.iter().map(|name| (*name).into()).collect();
+    let order_id = TopUpOrderId::filter(query.order.as_ref(), "?order")?;
+    let customer = CustomerIdText::filter(query.customer_id.as_ref(), "?customer_id")?;
+    let limit = Limit::read(query.limit)?;
+    let filters = Filters::of(request.path())
+        .with_each("status", statuses.iter().map(|status| status.as_str()))
+        .with_optional("order", order_id)
+        .with_optional("customer_id", customer.as_ref());
+    let after = page::decode_cursor(query.cursor.as_ref(), &filters)?;
+    let filter = DisputeFilter { statuses, order_id, customer };
     let mut found = disputes::list(&app, &filter, after, limit + 1).await?;
-    let (rows, next_cursor) = page::cut(&mut found, limit, &tag, |dispute| (dispute.created_at, dispute.id));
+    let (rows, next_cursor) = page::cut(&mut found, limit, &filters, |dispute| (dispute.created_at, dispute.id))?;
     let data = rows.iter().map(render).collect();
     Ok(HttpResponse::Ok().json(DisputePage { data, has_more: next_cursor.is_some(), next_cursor }))
 }

@@ -1,4 +1,4 @@
-//! What operators call, under `/v1/admin`.
+//! The endpoints under `/v1/admin`, for operators.
 
 pub mod agreements;
 pub mod bank_accounts;

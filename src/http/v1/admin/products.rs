@@ -1,19 +1,21 @@
-//! `/v1/admin/products`.
+//! `/v1/admin/products`: the products that can hold a balance.
 
 use actix_web::{HttpResponse, get, put, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::app::catalogue::products::{self, ProductInput};
 use crate::domain::catalogue::ProductInfo;
+use crate::http::edge::answers::saved;
 use crate::http::edge::auth::{Allowed, AsOperator};
-use crate::http::edge::etag::{IfMatch, saved};
+use crate::http::edge::etag::IfMatch;
 use crate::http::edge::extract::JsonBody;
 use crate::http::edge::problem::Failure;
+use crate::http::edge::wire::ProductCode;
 
-/// All products.
+/// All products, including inactive ones.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AdminProductList {
     #[schema(max_items = 1000)]
@@ -23,15 +25,14 @@ pub struct AdminProductList {
 /// A product, as an operator sees it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AdminProduct {
-    #[schema(max_length = 32, pattern = "^[a-z0-9_-]{1,32}$", example = "whatsapp")]
-    code: String,
+    code: ProductCode,
     #[schema(max_length = 100, example = "WhatsApp messages")]
     name: String,
-    /// Whether money may be added to it.
+    /// Whether money can be added to the product.
     active: bool,
-    /// Whether paid money may go back to the main wallet.
+    /// Whether paid money can be transferred back to the main wallet.
     returnable: bool,
-    /// `"<version>"` is the ETag.
+    /// A number that grows with every change. It is also the ETag: `"<version>"`.
     #[schema(minimum = 1, example = 1)]
     version: i64,
     updated_at: DateTime<Utc>,
@@ -40,7 +41,7 @@ pub struct AdminProduct {
 impl From<ProductInfo> for AdminProduct {
     fn from(info: ProductInfo) -> Self {
         Self {
-            code: info.product.as_column().to_owned(),
+            code: ProductCode::new(info.product.as_column()),
             name: info.name,
             active: info.active,
             returnable: info.returnable,
@@ -50,22 +51,22 @@ impl From<ProductInfo> for AdminProduct {
     }
 }
 
-/// A product as it shall be.
+/// The product to save.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "WhatsApp messages", "active": true, "returnable": false}))]
 pub struct ProductRequest {
     #[schema(min_length = 1, max_length = 100, example = "WhatsApp messages")]
     name: String,
-    /// Whether money may be added to it. What it holds can be spent in any case.
+    /// Whether money can be added to the product. The money that it holds can be spent in any case.
     active: bool,
-    /// Whether paid money may go back to the main wallet.
+    /// Whether paid money can be transferred back to the main wallet.
     returnable: bool,
 }
 
 /// List all products
 ///
-/// By code, inactive ones included.
+/// All products, including inactive ones, sorted by code.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminListProducts",
@@ -78,37 +79,40 @@ pub async fn admin_list_products(_: AsOperator, app: web::Data<App>) -> Result<H
     Ok(HttpResponse::Ok().json(AdminProductList { data }))
 }
 
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct ProductPath {
+    /// The code of the product.
+    code: ProductCode,
+}
+
 /// Save a product
 ///
-/// Makes it (201), or replaces the version that `If-Match` names (200). 428 `if_match_required` without
-/// `If-Match` when it is there already; 412 when it has changed since.
+/// Creates a new product (201). For an existing one the call replaces the version that `If-Match` names (200). It fails
+/// with 428 `if_match_required` if the product exists and `If-Match` is missing, and with 412 if the product has
+/// changed since.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminSaveProduct",
-    params(
-        ("code" = String, Path, description = "The code of the product", max_length = 32,
-            pattern = "^[a-z0-9_-]{1,32}$", example = "whatsapp"),
-        ("If-Match" = Option<String>, Header, max_length = 200, example = "*",
-            description = "The ETag of the version to replace, or * for any")
-    ),
+    params(ProductPath, IfMatch),
     request_body = ProductRequest,
     responses(
-        (status = 200, description = "Replaced", body = AdminProduct,
-            headers(("ETag" = String, description = "The version, for If-Match"))),
-        (status = 201, description = "Made", body = AdminProduct,
-            headers(("ETag" = String, description = "The version, for If-Match")))
+        (status = 200, description = "The product was replaced", body = AdminProduct,
+            headers(("ETag" = String, description = "The version, to send as `If-Match`"))),
+        (status = 201, description = "The product is new", body = AdminProduct,
+            headers(("ETag" = String, description = "The version, to send as `If-Match`")))
     ),
     security(("bearer" = []))
 )]
 #[put("/v1/admin/products/{code}")]
 pub async fn admin_save_product(
     Allowed(caller): AsOperator,
-    code: web::Path<String>,
+    path: web::Path<ProductPath>,
     IfMatch(expected): IfMatch,
     body: JsonBody<ProductRequest>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let ProductRequest { name, active, returnable } = body.value;
-    let done = products::put(&app, &caller, &code, &expected, &ProductInput { name, active, returnable }).await?;
+    let done = products::put(&app, &caller, &path.code, &expected, &ProductInput { name, active, returnable }).await?;
     Ok(saved(done.created, done.value.version, &AdminProduct::from(done.value)))
 }

@@ -1,52 +1,42 @@
-//! `/v1/admin/top-up-options`.
+//! `/v1/admin/top-up-options`: the amounts that customers can choose.
 
 use actix_web::{HttpResponse, get, put, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::app::catalogue::top_up_options::{self, OptionsInput};
 use crate::domain::catalogue::TopUpOptions;
-use crate::http::edge::amount::Amount;
+use crate::http::edge::answers::saved;
 use crate::http::edge::auth::{Allowed, AsOperator};
-use crate::http::edge::etag::{IfMatch, saved};
+use crate::http::edge::etag::IfMatch;
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
+use crate::http::edge::queries::{CurrencyPath, ProductQuery};
+use crate::http::edge::wire::{Amount, CurrencyCode, ProductCode};
 
-/// Which wallet: the product's, or the main one.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct ProductQuery {
-    /// The product that it is for; absent or empty: the main wallet, and products that have nothing of their own.
-    #[param(max_length = 32, pattern = "^[a-z0-9_-]{0,32}$")]
-    pub(super) product: Option<String>,
-}
-
-/// All options.
+/// All top-up options.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AdminTopUpOptionsList {
     #[schema(max_items = 1000)]
     data: Vec<AdminTopUpOptions>,
 }
 
-/// Which amounts customers may choose, as an operator sees it.
+/// The amounts that customers can choose, as an operator sees them.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AdminTopUpOptions {
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
-    currency: String,
-    /// Null for the main wallet, and products that have none of their own.
-    #[schema(max_length = 32, example = "whatsapp")]
-    product: Option<String>,
+    currency: CurrencyCode,
+    /// The product; null for the main wallet, and for every product without options of its own.
+    product: Option<ProductCode>,
     #[schema(max_items = 20, example = json!(["50.00", "100.00"]))]
     presets: Vec<Amount>,
     minimum: Amount,
     maximum: Amount,
-    /// How long an order waits for its money; bank transfers have 14 days instead.
+    /// How long an order waits for its money. Orders by bank transfer wait 14 days instead.
     #[schema(minimum = 30, maximum = 1440, example = 1440)]
     order_ttl_minutes: i32,
-    /// `"<version>"` is the ETag.
+    /// A number that grows with every change. It is also the ETag: `"<version>"`.
     #[schema(minimum = 1, example = 1)]
     version: i64,
     updated_at: DateTime<Utc>,
@@ -54,13 +44,12 @@ pub struct AdminTopUpOptions {
 
 impl From<TopUpOptions> for AdminTopUpOptions {
     fn from(options: TopUpOptions) -> Self {
-        let show = |amount| Amount::of(amount, options.currency);
         Self {
-            currency: options.currency.code().to_owned(),
-            product: options.product.code().map(str::to_owned),
-            presets: options.presets.iter().map(|preset| show(preset.amount())).collect(),
-            minimum: show(options.minimum.amount()),
-            maximum: show(options.maximum.amount()),
+            currency: CurrencyCode::of(options.currency),
+            product: ProductCode::of_product(&options.product),
+            presets: options.presets.iter().copied().map(Amount::from).collect(),
+            minimum: Amount::from(options.minimum),
+            maximum: Amount::from(options.maximum),
             order_ttl_minutes: options.order_ttl_minutes,
             version: options.version,
             updated_at: options.updated_at,
@@ -68,26 +57,26 @@ impl From<TopUpOptions> for AdminTopUpOptions {
     }
 }
 
-/// Options as they shall be.
+/// The options to save.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "presets": ["50", "100", "500", "1000"], "minimum": "10", "maximum": "200000", "order_ttl_minutes": 1440
 }))]
 pub struct TopUpOptionsRequest {
-    /// In the order in which they are shown, between minimum and maximum.
+    /// The amounts to offer, in the order in which customers see them. They lie between minimum and maximum.
     #[schema(max_items = 20)]
     presets: Vec<Amount>,
     minimum: Amount,
     maximum: Amount,
-    /// How long an order waits for its money; bank transfers have 14 days instead.
+    /// How long an order waits for its money. Orders by bank transfer wait 14 days instead.
     #[schema(minimum = 30, maximum = 1440, example = 1440)]
     order_ttl_minutes: i32,
 }
 
 /// List all top-up options
 ///
-/// By currency, the main wallet's first.
+/// All options, sorted by currency; the main wallet's come first.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminListTopUpOptions",
@@ -102,32 +91,26 @@ pub async fn admin_list_top_up_options(_: AsOperator, app: web::Data<App>) -> Re
 
 /// Save top-up options
 ///
-/// Of a currency, for the main wallet or one product: makes them (201), or replaces the version that `If-Match`
-/// names (200). 428 `if_match_required` without `If-Match` when they are there already; 412 when they have
-/// changed since.
+/// Saves the options of a currency, for the main wallet or one product. New options are created (201); for existing
+/// ones the call replaces the version that `If-Match` names (200). It fails with 428 `if_match_required` if the options
+/// exist and `If-Match` is missing, and with 412 if they have changed since.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminSaveTopUpOptions",
-    params(
-        ("currency" = String, Path, description = "The currency", max_length = 3, pattern = "^[A-Z]{3}$",
-            example = "CNY"),
-        ProductQuery,
-        ("If-Match" = Option<String>, Header, max_length = 200, example = "*",
-            description = "The ETag of the version to replace, or * for any")
-    ),
+    params(CurrencyPath, ProductQuery, IfMatch),
     request_body = TopUpOptionsRequest,
     responses(
-        (status = 200, description = "Replaced", body = AdminTopUpOptions,
-            headers(("ETag" = String, description = "The version, for If-Match"))),
-        (status = 201, description = "Made", body = AdminTopUpOptions,
-            headers(("ETag" = String, description = "The version, for If-Match")))
+        (status = 200, description = "The options were replaced", body = AdminTopUpOptions,
+            headers(("ETag" = String, description = "The version, to send as `If-Match`"))),
+        (status = 201, description = "The options are new", body = AdminTopUpOptions,
+            headers(("ETag" = String, description = "The version, to send as `If-Match`")))
     ),
     security(("bearer" = []))
 )]
 #[put("/v1/admin/top-up-options/{currency}")]
 pub async fn admin_save_top_up_options(
     Allowed(caller): AsOperator,
-    currency: web::Path<String>,
+    path: web::Path<CurrencyPath>,
     QueryParams(query): QueryParams<ProductQuery>,
     IfMatch(expected): IfMatch,
     body: JsonBody<TopUpOptionsRequest>,
@@ -137,6 +120,6 @@ pub async fn admin_save_top_up_options(
     let presets = presets.into_iter().map(|preset| preset.0).collect();
     let input = OptionsInput { presets, minimum: minimum.0, maximum: maximum.0, order_ttl_minutes };
     let product = query.product.as_deref();
-    let done = top_up_options::put(&app, &caller, &currency, product, &expected, &input).await?;
+    let done = top_up_options::put(&app, &caller, &path.currency, product, &expected, &input).await?;
     Ok(saved(done.created, done.value.version, &AdminTopUpOptions::from(done.value)))
 }

@@ -1,42 +1,37 @@
-//! `/v1/admin/unapplied-payments`: money that arrived and serves no order.
+//! `/v1/admin/unapplied-payments`: payments that serve no order.
 
-use actix_web::{HttpResponse, get, web};
+use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::{App, unapplied_payments};
-use crate::domain::id::IdKind;
 use crate::domain::payment::Payment;
-use crate::http::edge::amount::Amount;
 use crate::http::edge::auth::AsOperator;
 use crate::http::edge::extract::QueryParams;
-use crate::http::edge::page;
+use crate::http::edge::page::{self, Filters};
 use crate::http::edge::problem::Failure;
+use crate::http::edge::wire::{Amount, CurrencyCode, CursorText, Limit, PaymentIdText, ProviderText, TopUpOrderId};
 
-/// A verified payment that serves no order, or not with all of its money.
+/// A verified payment that serves no order, or only in part.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnappliedPayment {
-    #[schema(max_length = 64, pattern = "^pay_[0-9a-f]{32}$", example = "pay_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
-    id: String,
-    #[schema(max_length = 32, example = "stripe")]
-    provider: String,
-    /// Our account at the provider, or the bank account that it arrived on.
+    id: PaymentIdText,
+    provider: ProviderText,
+    /// The platform's account at the provider, or the bank account on which the money arrived.
     #[schema(max_length = 200, example = "default")]
     merchant_account: String,
-    /// What the provider, or the bank, calls it.
+    /// The payment's id at the provider or the bank.
     #[schema(max_length = 200, example = "pi_3MtwBwLkdIwHu7ix28a3tqPa")]
     provider_payment_id: String,
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "USD")]
-    currency: String,
-    /// What arrived.
+    currency: CurrencyCode,
+    /// The amount that arrived.
     amount: Amount,
-    /// What of it serves nothing yet.
+    /// The part of the amount that serves nothing yet.
     unapplied_amount: Amount,
-    /// The order that it names; null for one that names none of ours.
-    #[schema(max_length = 64, pattern = "^tuo_[0-9a-f]{32}$", example = "tuo_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
-    order_id: Option<String>,
-    /// Why it was not applied.
+    /// The order that the payment names; null if it names none of the platform's orders.
+    order_id: Option<TopUpOrderId>,
+    /// Why the payment was not applied.
     #[schema(max_length = 2000, example = "19.99 USD arrived for an order over 20")]
     reason: String,
     received_at: DateTime<Utc>,
@@ -47,22 +42,21 @@ pub struct UnappliedPayment {
 pub struct UnappliedPaymentPage {
     #[schema(max_items = 100)]
     data: Vec<UnappliedPayment>,
-    #[schema(max_length = 512, example = "WyI5ZjM1IiwiLi4uIl0")]
-    next_cursor: Option<String>,
+    next_cursor: Option<CursorText>,
     has_more: bool,
 }
 
 fn render(payment: &Payment) -> UnappliedPayment {
     let currency = payment.currency;
     UnappliedPayment {
-        id: IdKind::Payment.show(payment.id),
-        provider: payment.provider.to_string(),
+        id: PaymentIdText::of(payment.id),
+        provider: ProviderText::of(payment.provider),
         merchant_account: payment.merchant_account.clone(),
         provider_payment_id: payment.payment_id.clone(),
-        currency: currency.code().to_owned(),
+        currency: CurrencyCode::of(currency),
         amount: Amount::of(payment.amount, currency),
         unapplied_amount: Amount::of(payment.rest(), currency),
-        order_id: payment.order_id.map(|id| IdKind::TopUpOrder.show(id)),
+        order_id: payment.order_id.map(TopUpOrderId::of),
         reason: payment.unapplied_reason.clone().unwrap_or_default(),
         received_at: payment.received_at,
     }
@@ -71,17 +65,15 @@ fn render(payment: &Payment) -> UnappliedPayment {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct UnappliedPaymentsQuery {
-    /// As `next_cursor` said.
-    #[param(max_length = 512)]
-    cursor: Option<String>,
-    #[param(minimum = 1, maximum = 100, example = 20)]
-    limit: Option<i64>,
+struct UnappliedPaymentsQuery {
+    cursor: Option<CursorText>,
+    limit: Option<Limit>,
 }
 
 /// List unapplied payments
 ///
-/// Newest first: money that arrived short, over, in another currency, twice, or for an order that we do not know.
+/// All unapplied payments, newest first: money that was too little or too much, came in another currency or twice, or
+/// belongs to an order that the platform does not know.
 #[utoipa::path(
     tag = "admin-payments",
     operation_id = "listUnappliedPayments",
@@ -93,13 +85,14 @@ pub(super) struct UnappliedPaymentsQuery {
 pub async fn list_unapplied_payments(
     _: AsOperator,
     QueryParams(query): QueryParams<UnappliedPaymentsQuery>,
+    request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let limit = page::limit(query.limit)?;
-    let tag = "unapplied payments";
-    let after = page::decode_cursor(query.cursor.as_deref(), tag)?;
+    let limit = Limit::read(query.limit)?;
+    let filters = Filters::of(request.path());
+    let after = page::decode_cursor(query.cursor.as_ref(), &filters)?;
     let mut found = unapplied_payments::list(&app, after, limit + 1).await?;
-    let (rows, next_cursor) = page::cut(&mut found, limit, tag, |payment| (payment.received_at, payment.id));
+    let (rows, next_cursor) = page::cut(&mut found, limit, &filters, |payment| (payment.received_at, payment.id))?;
     let data = rows.iter().map(render).collect();
     Ok(HttpResponse::Ok().json(UnappliedPaymentPage { data, has_more: next_cursor.is_some(), next_cursor }))
 }

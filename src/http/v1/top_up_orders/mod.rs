@@ -1,63 +1,28 @@
-//! `/v1/top-up-orders`.
+//! `/v1/top-up-orders`: create, read, cancel and verify an order; list a customer's orders.
 
 pub mod body;
 mod new_order;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::ToSchema;
 
-use crate::app::{App, Error, orders};
-use crate::domain::customer::CustomerId;
-use crate::domain::id::IdKind;
-use crate::domain::order::{OrderFilter, OrderStatus};
-use crate::domain::payment::Channel;
+use self::body::list::{OrderPage, OrdersQuery, order_page};
+use self::body::{PaymentChannel, TopUpOrder, order_body};
+use crate::app::{App, orders};
+use crate::domain::payment::CardFlow;
+use crate::http::edge::answers::created;
 use crate::http::edge::auth::{Allowed, AsCustomer};
-use crate::http::edge::extract::{ClientIp, IdempotencyHeader, JsonBody, QueryParams};
-use crate::http::edge::filters;
-use crate::http::edge::page;
+use crate::http::edge::extract::{ClientIp, JsonBody, QueryParams};
+use crate::http::edge::idempotency::IdempotencyHeader;
 use crate::http::edge::problem::Failure;
-use crate::http::edge::respond::created;
-use crate::http::v1::top_up_orders::body::{OrderPage, TopUpOrder, order_bodies, order_body};
+use crate::http::edge::queries::{CustomerQuery, OrderPath};
+use crate::http::edge::wire::{
+    Amount, CurrencyCode, LanguageTag, ProductCode, RemitterBank, RemitterName, RemitterRemarks,
+};
 
-/// How an order is paid.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PaymentChannel {
-    Card,
-    Paypal,
-    Vnpay,
-    BankTransfer,
-    Balance,
-}
-
-impl From<PaymentChannel> for Channel {
-    fn from(channel: PaymentChannel) -> Self {
-        match channel {
-            PaymentChannel::Card => Self::Card,
-            PaymentChannel::Paypal => Self::Paypal,
-            PaymentChannel::Vnpay => Self::Vnpay,
-            PaymentChannel::BankTransfer => Self::BankTransfer,
-            PaymentChannel::Balance => Self::Balance,
-        }
-    }
-}
-
-impl From<Channel> for PaymentChannel {
-    fn from(channel: Channel) -> Self {
-        match channel {
-            Channel::Card => Self::Card,
-            Channel::Paypal => Self::Paypal,
-            Channel::Vnpay => Self::Vnpay,
-            Channel::BankTransfer => Self::BankTransfer,
-            Channel::Balance => Self::Balance,
-        }
-    }
-}
-
-/// The wish to add money. Fee, tax and bonus are the platform's to decide: they are not part of it.
+/// The wish to add money. The platform decides fee, tax and bonus, so they are no part of it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -65,24 +30,20 @@ impl From<Channel> for PaymentChannel {
     "bank_transfer": {"remitter_name": "Nguyen Van A", "remitter_bank": "Bank of China", "remarks": "first top-up"}
 }))]
 pub struct CreateTopUpOrder {
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
-    currency: String,
-    /// A preset or any amount within the limits; fits the currency's minor unit.
-    #[schema(value_type = crate::http::edge::amount::Amount)]
-    amount: String,
+    currency: CurrencyCode,
+    /// One of the presets, or any other amount within the limits. It fits the currency's minor unit.
+    amount: Amount,
     channel: PaymentChannel,
-    /// Tops up this product instead of the main wallet.
-    #[schema(max_length = 32, pattern = "^[a-z0-9_-]{1,32}$", example = "whatsapp")]
-    product: Option<String>,
+    /// The product that gets the money; null or absent for the main wallet.
+    product: Option<ProductCode>,
     /// Must be true.
     #[schema(example = true)]
     agreement_accepted: bool,
-    /// Where the payer's browser goes afterwards, with `order=<id>` added to the query.
+    /// The page that the payer's browser goes to afterwards. The service adds `order=<id>` to its query.
     #[schema(max_length = 1000, example = "https://app.example.com/wallet")]
     return_url: Option<String>,
-    /// The language of the payment page, as BCP 47.
-    #[schema(max_length = 16, pattern = "^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", example = "en")]
-    locale: Option<String>,
+    /// The language of the payment page, as BCP 47 writes it.
+    locale: Option<LanguageTag>,
     #[schema(nullable = false)]
     card: Option<CardOptions>,
     #[schema(nullable = false)]
@@ -91,14 +52,14 @@ pub struct CreateTopUpOrder {
     vnpay: Option<VnpayOptions>,
 }
 
-/// For channel `card`.
+/// Options of the channel `card`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CardOptions {
     flow: CardFlowName,
 }
 
-/// `checkout`: the company's hosted page; `elements`: a card form in your own page.
+/// How the payer enters the card: `checkout` on the company's own page, `elements` in a form on your page.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CardFlowName {
@@ -106,58 +67,48 @@ pub enum CardFlowName {
     Elements,
 }
 
-/// For channel `bank_transfer`: who will send the money.
+impl From<CardFlowName> for CardFlow {
+    fn from(flow: CardFlowName) -> Self {
+        match flow {
+            CardFlowName::Checkout => Self::Checkout,
+            CardFlowName::Elements => Self::Elements,
+        }
+    }
+}
+
+/// Options of the channel `bank_transfer`: who will send the money.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BankTransferOptions {
-    #[schema(min_length = 1, max_length = 140, example = "Nguyen Van A")]
-    remitter_name: String,
-    #[schema(min_length = 1, max_length = 140, example = "Bank of China")]
-    remitter_bank: String,
-    #[schema(max_length = 500, example = "first top-up")]
-    remarks: Option<String>,
+    remitter_name: RemitterName,
+    remitter_bank: RemitterBank,
+    remarks: Option<RemitterRemarks>,
 }
 
-/// For channel `vnpay`.
+/// Options of the channel `vnpay`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VnpayOptions {
-    /// Preselects a bank or method (`VNPAYQR`, `VNBANK`, `INTCARD`, `NCB`, …).
+    /// The bank or payment method to preselect, for example `VNPAYQR`, `VNBANK`, `INTCARD` or `NCB`.
     #[schema(min_length = 3, max_length = 20, pattern = "^[A-Za-z0-9]{3,20}$", example = "NCB")]
     bank_code: Option<String>,
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct CustomerQuery {
-    /// For services and operators: which customer.
-    #[param(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
-    pub customer_id: Option<String>,
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
-pub(super) struct OrderPath {
-    /// The order's id.
-    #[param(max_length = 64, pattern = "^tuo_[0-9a-f]{32}$", example = "tuo_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
-    pub order_id: String,
-}
-
 /// Create a top-up order
 ///
-/// Commits the order, then starts its payment; `next_action` says what the payer has to do. Channel `balance` pays a product from the main wallet and completes at once.
+/// Stores the order and then starts its payment. `next_action` says what the payer has to do. The channel `balance`
+/// pays for a product from the main wallet and completes the order at once.
 #[utoipa::path(
     tag = "top-up-orders",
     operation_id = "createTopUpOrder",
-    params(CustomerQuery, ("Idempotency-Key" = String, Header, description = "Makes a repeat find the same order. 1 to 255 visible ASCII characters.", max_length = 255, min_length = 1, example = "3f1c0e8e-6a4d-4f0b-9d0a-1f2e3d4c5b6a")),
+    params(CustomerQuery, IdempotencyHeader),
     request_body = CreateTopUpOrder,
     responses(
-        (status = 201, description = "The order", body = TopUpOrder),
-        (status = 200, description = "The same order again (`Idempotent-Replayed: true`)", body = TopUpOrder),
-        (status = 402, description = "Channel `balance`: the main wallet is short"),
-        (status = 409, description = "Too many open orders, or the same key in flight"),
-        (status = 502, description = "The provider did not answer"),
+        (status = 201, description = "The new order", body = TopUpOrder),
+        (status = 200, description = "The order that the same request made before", body = TopUpOrder),
+        (status = 402, description = "Channel `balance`: the main wallet has too little money"),
+        (status = 409, description = "Too many open orders, or the same request is still being processed"),
+        (status = 502, description = "The payment company did not answer"),
     ),
     security(("bearer" = []))
 )]
@@ -170,7 +121,7 @@ pub async fn create_top_up_order(
     body: JsonBody<CreateTopUpOrder>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let customer = caller.customer(query.customer_id.as_deref())?;
+    let customer = query.customer(&caller)?;
     let key = key.scoped(&caller, "create_top_up_order", customer.as_str(), &body.bytes);
     let new = new_order::read(customer, body.value, payer_ip)?;
     let made = orders::create::create(&app, &new, &key, &caller.actor()).await?;
@@ -180,7 +131,7 @@ pub async fn create_top_up_order(
 
 /// Get a top-up order
 ///
-/// One order with its timeline: everything that happened to it, by whom, and the plain reason when it is stuck.
+/// The order with its timeline: everything that happened to it, who caused it, and why the order is stuck if it is.
 #[utoipa::path(
     tag = "top-up-orders",
     operation_id = "getTopUpOrder",
@@ -195,14 +146,14 @@ pub async fn get_top_up_order(
     QueryParams(query): QueryParams<CustomerQuery>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let id = IdKind::TopUpOrder.parse(&path.order_id);
-    let view = orders::read::get(&app, &caller, query.customer_id.as_deref(), id).await?;
+    let view = orders::read::get(&app, &caller, query.customer_id.as_deref(), path.order_id.named()).await?;
     Ok(HttpResponse::Ok().json(order_body(&app, &view).await?))
 }
 
 /// Cancel a top-up order
 ///
-/// Only while it is pending. Repeating it changes nothing. If the payer turns out to have been faster, the order completes and this answers 409.
+/// Only a pending order can be cancelled. Cancelling it again changes nothing. If the payer paid in the meantime, the
+/// order completes and this call returns 409.
 #[utoipa::path(
     tag = "top-up-orders",
     operation_id = "cancelTopUpOrder",
@@ -220,21 +171,22 @@ pub async fn cancel_top_up_order(
     QueryParams(query): QueryParams<CustomerQuery>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let id = IdKind::TopUpOrder.parse(&path.order_id);
-    let view = orders::cancel::cancel(&app, &caller, query.customer_id.as_deref(), id).await?;
+    let view = orders::cancel::cancel(&app, &caller, query.customer_id.as_deref(), path.order_id.named()).await?;
     Ok(HttpResponse::Ok().json(order_body(&app, &view).await?))
 }
 
 /// Verify a top-up order
 ///
-/// Asks the payment company now, for payers who paid and see nothing yet. Asked by an operator, it also releases money that the company had held for review, if the company says that it is paid.
+/// Asks the payment company for the state of the payment now. It helps a payer who has paid and still sees a pending
+/// order. When an operator calls it, it also releases money that the company held for review, if the company now says
+/// that the money is paid.
 #[utoipa::path(
     tag = "top-up-orders",
     operation_id = "verifyTopUpOrder",
     params(OrderPath, CustomerQuery),
     responses(
         (status = 200, description = "The order as it is now", body = TopUpOrder),
-        (status = 502, description = "The provider did not answer"),
+        (status = 502, description = "The payment company did not answer"),
     ),
     security(("bearer" = []))
 )]
@@ -245,94 +197,13 @@ pub async fn verify_top_up_order(
     QueryParams(query): QueryParams<CustomerQuery>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let id = IdKind::TopUpOrder.parse(&path.order_id);
-    let view = orders::read::verify(&app, &caller, query.customer_id.as_deref(), id).await?;
+    let view = orders::read::verify(&app, &caller, query.customer_id.as_deref(), path.order_id.named()).await?;
     Ok(HttpResponse::Ok().json(order_body(&app, &view).await?))
-}
-
-/// Where an order stands.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TopUpOrderStatus {
-    Pending,
-    Processing,
-    Completed,
-    Cancelled,
-    Failed,
-    Expired,
-}
-
-impl From<TopUpOrderStatus> for OrderStatus {
-    fn from(status: TopUpOrderStatus) -> Self {
-        match status {
-            TopUpOrderStatus::Pending => Self::Pending,
-            TopUpOrderStatus::Processing => Self::Processing,
-            TopUpOrderStatus::Completed => Self::Completed,
-            TopUpOrderStatus::Cancelled => Self::Cancelled,
-            TopUpOrderStatus::Failed => Self::Failed,
-            TopUpOrderStatus::Expired => Self::Expired,
-        }
-    }
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct OrdersQuery {
-    /// For services and operators: which customer.
-    #[param(max_length = 64, pattern = "^[A-Za-z0-9_.:@-]{1,64}$", example = "demo")]
-    pub customer_id: Option<String>,
-    /// Only these; repeat it for several.
-    #[serde(default)]
-    #[param(max_items = 6)]
-    pub status: Vec<TopUpOrderStatus>,
-    /// Only these; repeat it for several.
-    #[serde(default)]
-    #[param(max_items = 5)]
-    pub channel: Vec<PaymentChannel>,
-    /// Only this product; empty: only the main wallet.
-    #[param(max_length = 32, pattern = "^[a-z0-9_-]{0,32}$")]
-    pub product: Option<String>,
-    #[param(pattern = "^[A-Z]{3}$", max_length = 3)]
-    pub currency: Option<String>,
-    /// The one with this reference code, as it came through a bank: case, spaces and punctuation do not matter.
-    #[param(max_length = 64)]
-    pub reference: Option<String>,
-    /// From this moment on.
-    #[serde(default, deserialize_with = "filters::moment")]
-    pub created_from: Option<DateTime<Utc>>,
-    /// Before this moment.
-    #[serde(default, deserialize_with = "filters::moment")]
-    pub created_to: Option<DateTime<Utc>>,
-    /// As `next_cursor` said; with the same filters.
-    #[param(max_length = 512)]
-    pub cursor: Option<String>,
-    #[param(minimum = 1, maximum = 100, example = 20)]
-    pub limit: Option<i64>,
-}
-
-impl OrdersQuery {
-    /// The filter for storage, of one customer or all.
-    ///
-    /// # Errors
-    /// 422 for a filter that cannot be.
-    pub fn filter(&self, customer: Option<CustomerId>) -> Result<OrderFilter, Error> {
-        Ok(OrderFilter {
-            customer,
-            statuses: self.status.iter().map(|status| OrderStatus::from(*status)).collect(),
-            channels: self.channel.iter().map(|channel| Channel::from(*channel)).collect(),
-            product: filters::product(self.product.as_deref())?,
-            currency: filters::currency(self.currency.as_deref())?,
-            created_from: self.created_from,
-            created_to: self.created_to,
-            reference: filters::reference(self.reference.as_deref())?,
-        })
-    }
 }
 
 /// List top-up orders
 ///
-/// Newest first.
+/// The customer's orders, newest first.
 #[utoipa::path(
     tag = "top-up-orders",
     operation_id = "listTopUpOrders",
@@ -348,22 +219,5 @@ pub async fn list_top_up_orders(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = caller.customer(query.customer_id.as_deref())?;
-    let filter = query.filter(Some(customer))?;
-    list_page(&app, &query, &filter, request.path()).await
-}
-
-/// A page of orders under a filter, for customers and operators alike.
-pub(super) async fn list_page(
-    app: &App,
-    query: &OrdersQuery,
-    filter: &OrderFilter,
-    path: &str,
-) -> Result<HttpResponse, Failure> {
-    let limit = page::limit(query.limit)?;
-    let tag = format!("{path} {filter:?}");
-    let after = page::decode_cursor(query.cursor.as_deref(), &tag)?;
-    let mut found = orders::read::list(app, filter, after, limit + 1).await?;
-    let (rows, next_cursor) = page::cut(&mut found, limit, &tag, |order| (order.created_at, order.id));
-    let data = order_bodies(rows);
-    Ok(HttpResponse::Ok().json(OrderPage { data, has_more: next_cursor.is_some(), next_cursor }))
+    Ok(HttpResponse::Ok().json(order_page(&app, request.path(), Some(customer), &query).await?))
 }

@@ -1,15 +1,14 @@
-//! Reads the body of `createTopUpOrder`: all strings become types here, and every broken rule is named at once.
+//! Reads the body of `createTopUpOrder`: texts become types here, and one answer names every rule that is broken.
 
 use std::net::IpAddr;
 
-use super::{BankTransferOptions, CardFlowName, CreateTopUpOrder, VnpayOptions};
+use super::{BankTransferOptions, CreateTopUpOrder, VnpayOptions};
 use crate::app::orders::create::NewOrder;
 use crate::app::{Error, Problems};
 use crate::domain::customer::CustomerId;
-use crate::domain::money::{Currency, Money, parse_plain_decimal};
 use crate::domain::order::Remitter;
-use crate::domain::payment::{CardFlow, Channel};
-use crate::domain::product::Product;
+use crate::domain::payment::Channel;
+use crate::http::edge::wire::{LanguageTag, ProductCode, RemitterRemarks};
 use crate::providers::is_bank_code;
 
 /// Reads the order that a customer wants.
@@ -19,9 +18,9 @@ use crate::providers::is_bank_code;
 pub fn read(customer: CustomerId, asked: CreateTopUpOrder, payer_ip: IpAddr) -> Result<NewOrder, Error> {
     let mut problems = Problems::new();
     let channel = Channel::from(asked.channel);
-    let currency = problems.money("/currency", asked.currency.parse::<Currency>());
-    let amount = currency.and_then(|currency| amount(&mut problems, &asked.amount, currency));
-    let product = product(&mut problems, asked.product.as_deref());
+    let currency = asked.currency.read(&mut problems, "/currency");
+    let amount = currency.and_then(|currency| asked.amount.in_minor_unit(&mut problems, "/amount", currency));
+    let product = ProductCode::read_or_main(asked.product.as_ref(), &mut problems, "/product");
     if !asked.agreement_accepted {
         problems.add("/agreement_accepted", "agreement_not_accepted", "must be true: the agreement has to be accepted");
     }
@@ -39,7 +38,7 @@ pub fn read(customer: CustomerId, asked: CreateTopUpOrder, payer_ip: IpAddr) -> 
     }
     let remitter = asked.bank_transfer.and_then(|transfer| remitter(&mut problems, &transfer));
     let vnpay_bank_code = asked.vnpay.and_then(|vnpay| bank_code(&mut problems, vnpay));
-    check_locale(&mut problems, asked.locale.as_deref());
+    let locale = LanguageTag::read_optional(asked.locale.as_ref(), &mut problems, "/locale");
     check_return_url(&mut problems, asked.return_url.as_deref());
     let read = currency.zip(amount).zip(product).map(|((currency, amount), product)| NewOrder {
         customer,
@@ -48,36 +47,19 @@ pub fn read(customer: CustomerId, asked: CreateTopUpOrder, payer_ip: IpAddr) -> 
         channel,
         product,
         return_url: asked.return_url,
-        card_flow: asked.card.map(|card| match card.flow {
-            CardFlowName::Checkout => CardFlow::Checkout,
-            CardFlowName::Elements => CardFlow::Elements,
-        }),
+        card_flow: asked.card.map(|card| card.flow.into()),
         remitter,
         vnpay_bank_code,
         payer_ip,
-        locale: asked.locale,
+        locale,
     });
     problems.into_result(read)
 }
 
-fn amount(problems: &mut Problems, text: &str, currency: Currency) -> Option<Money> {
-    let amount = parse_plain_decimal(text).and_then(|amount| Money::positive(amount, currency));
-    problems.money("/amount", amount.and_then(Money::require_minor_unit))
-}
-
-fn product(problems: &mut Problems, code: Option<&str>) -> Option<Product> {
-    let Some(code) = code else { return Some(Product::main()) };
-    let product = Product::new(code);
-    if product.is_none() {
-        problems.add("/product", "unknown_product", "there is no such product");
-    }
-    product
-}
-
 fn remitter(problems: &mut Problems, transfer: &BankTransferOptions) -> Option<Remitter> {
-    let name = problems.text("/bank_transfer/remitter_name", &transfer.remitter_name, 1, 140);
-    let bank = problems.text("/bank_transfer/remitter_bank", &transfer.remitter_bank, 1, 140);
-    let remarks = problems.optional_text("/bank_transfer/remarks", transfer.remarks.as_deref(), 500);
+    let name = transfer.remitter_name.read(problems, "/bank_transfer/remitter_name");
+    let bank = transfer.remitter_bank.read(problems, "/bank_transfer/remitter_bank");
+    let remarks = RemitterRemarks::read_optional(transfer.remarks.as_ref(), problems, "/bank_transfer/remarks");
     name.zip(bank).map(|(name, bank)| Remitter { name, bank, remarks })
 }
 
@@ -88,22 +70,6 @@ fn bank_code(problems: &mut Problems, vnpay: VnpayOptions) -> Option<String> {
     }
     problems.add("/vnpay/bank_code", "malformed", "must be 3 to 20 letters and digits");
     None
-}
-
-fn check_locale(problems: &mut Problems, locale: Option<&str>) {
-    if locale.is_some_and(|locale| !is_language_tag(locale)) {
-        problems.add("/locale", "malformed", "must be a language tag such as en or zh-CN, of at most 16 characters");
-    }
-}
-
-/// The pattern of the document: `^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$`, and at most 16 characters.
-fn is_language_tag(text: &str) -> bool {
-    let mut parts = text.split('-');
-    let language = parts.next().unwrap_or("");
-    text.len() <= 16
-        && (2..=3).contains(&language.len())
-        && language.bytes().all(|byte| byte.is_ascii_alphabetic())
-        && parts.all(|part| (2..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 fn check_return_url(problems: &mut Problems, url: Option<&str>) {

@@ -6,14 +6,15 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::domain::money::{Currency, Money, format_amount};
+use crate::app::Problems;
+use crate::domain::money::{Currency, Money, format_amount, parse_plain_decimal};
 
-/// An amount as text. What it may be is checked by the use case, which names the field and the rule.
+/// An amount that is not negative. It is not checked before it is read.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(transparent)]
 pub struct Amount(pub String);
 
-/// An amount that may be negative.
+/// An amount that may be negative. Only answers contain it.
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
 #[serde(transparent)]
 pub struct SignedAmount(pub String);
@@ -22,6 +23,25 @@ impl Amount {
     #[must_use]
     pub fn of(amount: Decimal, currency: Currency) -> Self {
         Self(format_amount(amount, currency))
+    }
+
+    /// Reads an amount of zero or more, whose currency is known later.
+    pub fn decimal(&self, problems: &mut Problems, pointer: &str) -> Option<Decimal> {
+        problems.money(pointer, parse_plain_decimal(&self.0))
+    }
+
+    /// Reads an amount greater than zero, with up to 8 decimals.
+    pub fn money(&self, problems: &mut Problems, pointer: &str, currency: Currency) -> Option<Money> {
+        problems.money(pointer, self.positive(currency))
+    }
+
+    /// Reads an amount greater than zero that fits the currency's minor unit.
+    pub fn in_minor_unit(&self, problems: &mut Problems, pointer: &str, currency: Currency) -> Option<Money> {
+        problems.money(pointer, self.positive(currency).and_then(Money::require_minor_unit))
+    }
+
+    fn positive(&self, currency: Currency) -> Result<Money, crate::domain::money::MoneyError> {
+        parse_plain_decimal(&self.0).and_then(|amount| Money::positive(amount, currency))
     }
 }
 
@@ -58,8 +78,8 @@ impl PartialSchema for Amount {
     fn schema() -> RefOr<Schema> {
         amount_schema(
             r"^[0-9]{1,16}(\.[0-9]{1,8})?$",
-            "A decimal amount as a string: digits and at most one point. Orders, transfers and refunds fit the \
-             currency's minor unit; usage, holds and grants take up to 8 decimals.",
+            "A decimal amount as a string: digits, and at most one point. The amounts of orders, transfers and refunds \
+             fit the currency's minor unit; those of usage, holds and grants have up to 8 decimals.",
             "100.00",
         )
     }
@@ -71,7 +91,7 @@ impl PartialSchema for SignedAmount {
     fn schema() -> RefOr<Schema> {
         amount_schema(
             r"^-?[0-9]{1,16}(\.[0-9]{1,8})?$",
-            "A decimal amount as a string; negative where money went out.",
+            "A decimal amount as a string. It is negative for money that went out.",
             "-12.50",
         )
     }

@@ -1,56 +1,127 @@
-//! How an order looks on the wire.
+//! How top-up orders look on the wire.
+
+pub mod list;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::{App, Error, OrderView, orders};
 use crate::domain::attempt;
-use crate::domain::id::IdKind;
 use crate::domain::order::{Order, OrderStatus};
-use crate::http::edge::amount::Amount;
-use crate::http::v1::top_up_orders::{PaymentChannel, TopUpOrderStatus};
+use crate::domain::payment::Channel;
+use crate::http::edge::wire::{
+    Actor, AgreementVersion, Amount, CurrencyCode, CustomerIdText, ProductCode, ReferenceCode, RemitterBank,
+    RemitterName, RemitterRemarks, TopUpOrderId,
+};
+
+/// How an order is paid.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentChannel {
+    Card,
+    Paypal,
+    Vnpay,
+    BankTransfer,
+    Balance,
+}
+
+impl From<PaymentChannel> for Channel {
+    fn from(channel: PaymentChannel) -> Self {
+        match channel {
+            PaymentChannel::Card => Self::Card,
+            PaymentChannel::Paypal => Self::Paypal,
+            PaymentChannel::Vnpay => Self::Vnpay,
+            PaymentChannel::BankTransfer => Self::BankTransfer,
+            PaymentChannel::Balance => Self::Balance,
+        }
+    }
+}
+
+impl From<Channel> for PaymentChannel {
+    fn from(channel: Channel) -> Self {
+        match channel {
+            Channel::Card => Self::Card,
+            Channel::Paypal => Self::Paypal,
+            Channel::Vnpay => Self::Vnpay,
+            Channel::BankTransfer => Self::BankTransfer,
+            Channel::Balance => Self::Balance,
+        }
+    }
+}
+
+/// The state of an order.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TopUpOrderStatus {
+    Pending,
+    Processing,
+    Completed,
+    Cancelled,
+    Failed,
+    Expired,
+}
+
+impl From<OrderStatus> for TopUpOrderStatus {
+    fn from(status: OrderStatus) -> Self {
+        match status {
+            OrderStatus::Pending => Self::Pending,
+            OrderStatus::Processing => Self::Processing,
+            OrderStatus::Completed => Self::Completed,
+            OrderStatus::Cancelled => Self::Cancelled,
+            OrderStatus::Failed => Self::Failed,
+            OrderStatus::Expired => Self::Expired,
+        }
+    }
+}
+
+impl From<TopUpOrderStatus> for OrderStatus {
+    fn from(status: TopUpOrderStatus) -> Self {
+        match status {
+            TopUpOrderStatus::Pending => Self::Pending,
+            TopUpOrderStatus::Processing => Self::Processing,
+            TopUpOrderStatus::Completed => Self::Completed,
+            TopUpOrderStatus::Cancelled => Self::Cancelled,
+            TopUpOrderStatus::Failed => Self::Failed,
+            TopUpOrderStatus::Expired => Self::Expired,
+        }
+    }
+}
 
 /// A top-up order.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TopUpOrder {
-    #[schema(max_length = 64, pattern = "^tuo_[0-9a-f]{32}$", example = "tuo_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
-    id: String,
-    #[schema(max_length = 64, example = "demo")]
-    customer_id: String,
+    id: TopUpOrderId,
+    customer_id: CustomerIdText,
     status: TopUpOrderStatus,
-    /// Why it is stuck, held for review, refused or failed.
+    /// Why the order is stuck, held for review, refused or failed; null otherwise.
     #[schema(max_length = 2000, example = "awaiting a second operator's approval")]
     reason: Option<String>,
     channel: PaymentChannel,
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
-    currency: String,
-    /// What the payer pays.
+    currency: CurrencyCode,
+    /// The amount that the payer pays.
     amount: Amount,
     fee: Amount,
     tax: Amount,
-    /// Promotional credit on top.
+    /// Promotional credit that the order brings in addition.
     bonus: Amount,
-    /// What the wallet gets, or got.
+    /// The amount that the wallet gets, or got.
     credited_amount: Amount,
-    /// What was proven to have arrived.
+    /// The amount that was proven to have arrived; absent until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     received_amount: Option<Amount>,
-    /// What of it went back, or is on its way back, to the payer.
+    /// The part of the received amount that went back to the payer, or is on its way back.
     refunded_amount: Amount,
-    /// Null for the main wallet.
-    #[schema(max_length = 32, example = "whatsapp")]
-    product: Option<String>,
-    /// Short, for people and bank transfers.
-    #[schema(max_length = 16, example = "TU7K3M9QX2")]
-    reference: String,
-    #[schema(max_length = 64, example = "2026-11-01")]
-    agreement_version: String,
+    product: Option<ProductCode>,
+    /// A short code for people, and for bank transfers.
+    reference: ReferenceCode,
+    /// The version of the agreement that the customer accepted.
+    agreement_version: AgreementVersion,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     remitter: Option<OrderRemitter>,
-    /// What the payer has to do; absent when there is nothing to do.
+    /// What the payer has to do next; absent when there is nothing to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     next_action: Option<NextAction>,
@@ -58,43 +129,40 @@ pub struct TopUpOrder {
     expires_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     completed_at: Option<DateTime<Utc>>,
-    /// Counts every change of the order.
+    /// A number that grows with every change of the order.
     #[schema(minimum = 1, example = 1)]
     version: i64,
-    /// What happened, oldest first; empty in lists.
+    /// Everything that happened to the order, oldest first. Lists leave it empty.
     #[schema(max_items = 1000)]
     timeline: Vec<OrderEvent>,
 }
 
-/// Who sends the bank transfer, as declared.
+/// The sender of the bank transfer, as the customer declared it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OrderRemitter {
-    #[schema(max_length = 140, example = "Nguyen Van A")]
-    name: String,
-    #[schema(max_length = 140, example = "Bank of China")]
-    bank: String,
-    #[schema(max_length = 500, example = "first top-up")]
-    remarks: Option<String>,
+    name: RemitterName,
+    bank: RemitterBank,
+    remarks: Option<RemitterRemarks>,
 }
 
 /// One thing that happened to an order.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OrderEvent {
     at: DateTime<Utc>,
-    /// `created`, `payment_started`, `processing`, `credited`, `cancelled`, …: an open list.
+    /// What happened: `created`, `payment_started`, `processing`, `credited`, `cancelled`, and others. The list may
+    /// grow.
     #[schema(max_length = 64, example = "created")]
     event: String,
-    /// The order's status after it.
+    /// The order's status after the event.
     #[schema(max_length = 16, example = "pending")]
     status: String,
-    /// Who did it: `customer:…`, `operator:…`, `provider:…`, `system`.
-    #[schema(max_length = 100, example = "customer:demo")]
-    actor: String,
+    /// Who caused the event: `customer:…`, `operator:…`, `provider:…` or `system`.
+    actor: Actor,
     #[schema(max_length = 2000, example = "100 CNY credited")]
     detail: Option<String>,
 }
 
-/// What the payer has to do: `type` names the object beside it.
+/// What the payer has to do next. `type` names the object beside it that tells how.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NextAction {
     #[serde(rename = "type")]
@@ -110,6 +178,7 @@ pub struct NextAction {
     bank_transfer: Option<BankTransferAction>,
 }
 
+/// The kind of the payer's next step.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NextActionType {
@@ -118,14 +187,14 @@ pub enum NextActionType {
     BankTransfer,
 }
 
-/// Send the payer's browser there.
+/// Send the payer's browser to this page.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RedirectAction {
     #[schema(max_length = 4000, example = "https://checkout.example.com/c/pay/cs_test_123")]
     url: String,
 }
 
-/// Hand these to the payment company's script in your page.
+/// Pass these values to the payment company's script in your page.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ClientSecretAction {
     #[schema(max_length = 500, example = "pi_123_secret_456")]
@@ -134,15 +203,13 @@ pub struct ClientSecretAction {
     publishable_key: String,
 }
 
-/// Transfer the exact amount to this account, with the reference.
+/// Transfer exactly this amount to this account, with the reference.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BankTransferAction {
-    /// Write it on the transfer; case, spaces and punctuation do not matter.
-    #[schema(max_length = 16, example = "TU7K3M9QX2")]
-    reference: String,
+    /// The code to write on the transfer. Case, spaces and punctuation do not matter.
+    reference: ReferenceCode,
     amount: Amount,
-    #[schema(max_length = 3, pattern = "^[A-Z]{3}$", example = "CNY")]
-    currency: String,
+    currency: CurrencyCode,
     #[schema(max_length = 200, example = "Bank of China")]
     bank_name: String,
     #[schema(max_length = 200, example = "Example Platform Ltd.")]
@@ -151,32 +218,23 @@ pub struct BankTransferAction {
     account_number: String,
     #[schema(max_length = 200, example = "Shenzhen Nanshan")]
     branch: Option<String>,
+    /// The clearing code of the branch in China.
     #[schema(max_length = 32, example = "104584000000")]
     cnaps_code: Option<String>,
     #[schema(max_length = 11, example = "BKCHCNBJ")]
     swift_bic: Option<String>,
     #[schema(max_length = 500, example = "Shenzhen, China")]
     bank_address: Option<String>,
-    /// The text for the transfer's remittance field.
+    /// The text for the remittance field of the transfer.
     #[schema(max_length = 140, example = "TU7K3M9QX2")]
     remittance_text: String,
-    /// Who pays the banks' fees.
+    /// Who has to pay the banks' fees.
     #[schema(max_length = 200, example = "OUR: the full amount has to arrive")]
     fees_note: String,
     expires_at: DateTime<Utc>,
 }
 
-/// A page of orders.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct OrderPage {
-    #[schema(max_items = 100)]
-    pub data: Vec<TopUpOrder>,
-    #[schema(max_length = 512, example = "WyI5ZjM1IiwiLi4uIl0")]
-    pub next_cursor: Option<String>,
-    pub has_more: bool,
-}
-
-/// Orders in a list: without timeline and next action.
+/// Orders as lists show them: without timeline and next action.
 pub fn order_bodies(orders: &[Order]) -> Vec<TopUpOrder> {
     orders.iter().map(|order| render(order, Vec::new(), None)).collect()
 }
@@ -184,7 +242,7 @@ pub fn order_bodies(orders: &[Order]) -> Vec<TopUpOrder> {
 /// One order in full.
 ///
 /// # Errors
-/// Of the database.
+/// [`Error::Storage`] when the bank account of the next action cannot be read.
 pub async fn order_body(app: &App, view: &OrderView) -> Result<TopUpOrder, Error> {
     let timeline = view
         .timeline
@@ -193,7 +251,7 @@ pub async fn order_body(app: &App, view: &OrderView) -> Result<TopUpOrder, Error
             at: event.at,
             event: event.event.clone(),
             status: event.status.to_string(),
-            actor: event.actor.clone(),
+            actor: Actor::new(&event.actor),
             detail: event.detail.clone(),
         })
         .collect();
@@ -218,9 +276,9 @@ async fn next_action(app: &App, order: &Order, action: &attempt::NextAction) -> 
         }
         attempt::NextAction::BankTransfer => orders::read::bank_account(app, order).await?.map(|account| NextAction {
             bank_transfer: Some(BankTransferAction {
-                reference: order.reference.clone(),
+                reference: ReferenceCode::new(&order.reference),
                 amount: Amount::of(order.amount, order.currency),
-                currency: order.currency.code().to_owned(),
+                currency: CurrencyCode::of(order.currency),
                 bank_name: account.bank_name,
                 account_name: account.account_name,
                 account_number: account.account_number,
@@ -240,12 +298,12 @@ async fn next_action(app: &App, order: &Order, action: &attempt::NextAction) -> 
 fn render(order: &Order, timeline: Vec<OrderEvent>, next_action: Option<NextAction>) -> TopUpOrder {
     let (currency, completion) = (order.currency, order.completion());
     TopUpOrder {
-        id: IdKind::TopUpOrder.show(order.id),
-        customer_id: order.customer.to_string(),
-        status: status(order.status()),
+        id: TopUpOrderId::of(order.id),
+        customer_id: CustomerIdText::of(&order.customer),
+        status: order.status().into(),
         reason: order.reason.clone(),
         channel: order.channel.into(),
-        currency: currency.code().to_owned(),
+        currency: CurrencyCode::of(currency),
         amount: Amount::of(order.amount, currency),
         fee: Amount::of(order.fee, currency),
         tax: Amount::of(order.tax, currency),
@@ -253,13 +311,13 @@ fn render(order: &Order, timeline: Vec<OrderEvent>, next_action: Option<NextActi
         credited_amount: Amount::of(order.credited_amount, currency),
         received_amount: completion.map(|completion| Amount::of(completion.received, currency)),
         refunded_amount: Amount::of(order.refunded_amount, currency),
-        product: order.product.code().map(str::to_owned),
-        reference: order.reference.clone(),
-        agreement_version: order.agreement_version.clone(),
+        product: ProductCode::of_product(&order.product),
+        reference: ReferenceCode::new(&order.reference),
+        agreement_version: AgreementVersion::new(&order.agreement_version),
         remitter: order.remitter.as_ref().map(|remitter| OrderRemitter {
-            name: remitter.name.clone(),
-            bank: remitter.bank.clone(),
-            remarks: remitter.remarks.clone(),
+            name: RemitterName::new(&remitter.name),
+            bank: RemitterBank::new(&remitter.bank),
+            remarks: remitter.remarks.as_deref().map(RemitterRemarks::new),
         }),
         next_action,
         created_at: order.created_at,
@@ -268,16 +326,5 @@ fn render(order: &Order, timeline: Vec<OrderEvent>, next_action: Option<NextActi
         completed_at: completion.map(|completion| completion.at),
         version: order.version,
         timeline,
-    }
-}
-
-fn status(status: OrderStatus) -> TopUpOrderStatus {
-    match status {
-        OrderStatus::Pending => TopUpOrderStatus::Pending,
-        OrderStatus::Processing => TopUpOrderStatus::Processing,
-        OrderStatus::Completed => TopUpOrderStatus::Completed,
-        OrderStatus::Cancelled => TopUpOrderStatus::Cancelled,
-        OrderStatus::Failed => TopUpOrderStatus::Failed,
-        OrderStatus::Expired => TopUpOrderStatus::Expired,
     }
 }

@@ -1,0 +1,111 @@
+//! Queries and paths that several endpoints share.
+
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::wire::{CurrencyCode, CustomerIdText, ProductCode, ProductFilter, TopUpOrderId};
+use crate::app::{Caller, Error};
+use crate::domain::customer::CustomerId;
+use crate::domain::money::Currency;
+use crate::domain::product::Product;
+use crate::domain::wallet_key::WalletKey;
+
+/// Which customer a call is about.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct CustomerQuery {
+    pub customer_id: Option<CustomerIdText>,
+}
+
+impl CustomerQuery {
+    /// The customer that the call is about: the caller's own, or the one that a service or operator names.
+    ///
+    /// # Errors
+    /// As [`Caller::customer`].
+    pub fn customer(&self, caller: &Caller) -> Result<CustomerId, Error> {
+        caller.customer(self.customer_id.as_deref())
+    }
+}
+
+/// Which order a call is about.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct OrderPath {
+    /// The order's id.
+    pub order_id: TopUpOrderId,
+}
+
+/// Which currency a call is about.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct CurrencyPath {
+    /// The currency.
+    pub currency: CurrencyCode,
+}
+
+/// One of a customer's wallets, beside the currency in the path.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct WalletQuery {
+    pub customer_id: Option<CustomerIdText>,
+    /// The product whose wallet is meant; absent or empty for the main wallet.
+    pub product: Option<ProductFilter>,
+}
+
+impl WalletQuery {
+    /// The wallet that path and query name.
+    ///
+    /// # Errors
+    /// 404 for an unknown currency and for another customer; 422 `?product` for a code that no product can have.
+    pub fn wallet(&self, caller: &Caller, path: &CurrencyPath) -> Result<WalletKey, Error> {
+        let customer = caller.customer(self.customer_id.as_deref())?;
+        let currency = path.currency.named().ok_or(Error::NotFound("currency"))?;
+        let code = self.product.as_deref().filter(|code| !code.is_empty()).map(ProductCode::new);
+        let product = ProductCode::filter(code.as_ref(), "?product")?.unwrap_or_else(Product::main);
+        Ok(WalletKey { customer, currency, product })
+    }
+}
+
+/// Some of a customer's wallets.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct WalletsQuery {
+    pub customer_id: Option<CustomerIdText>,
+    pub currency: Option<CurrencyCode>,
+    pub product: Option<ProductFilter>,
+}
+
+/// Whose wallets a list shows, and which of them.
+#[derive(Debug)]
+pub struct WalletsFilter {
+    pub customer: CustomerId,
+    pub currency: Option<Currency>,
+    pub product: Option<Product>,
+}
+
+impl WalletsQuery {
+    /// Reads the query.
+    ///
+    /// # Errors
+    /// As [`Caller::customer`]; 422 for a malformed currency or product.
+    pub fn filter(&self, caller: &Caller) -> Result<WalletsFilter, Error> {
+        Ok(WalletsFilter {
+            customer: caller.customer(self.customer_id.as_deref())?,
+            currency: CurrencyCode::filter(self.currency.as_ref(), "?currency")?,
+            product: ProductFilter::filter(self.product.as_ref(), "?product")?,
+        })
+    }
+}
+
+/// The product of a catalogue entry.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ProductQuery {
+    /// The product that the entry is for. Absent or empty: the main wallet, and every product without an entry of its
+    /// own.
+    pub product: Option<ProductFilter>,
+}

@@ -1,0 +1,35 @@
+//! Moments and days that callers send, for serde: only those that PostgreSQL and RFC 3339 can both write.
+
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use serde::{Deserialize, Deserializer};
+
+/// The years that a caller may name.
+const YEARS: std::ops::RangeInclusive<i32> = 2000..=9999;
+
+/// Reads a moment that may be absent.
+///
+/// # Errors
+/// Refuses a text that is not an RFC 3339 date and time, and a year outside 2000 to 9999.
+pub fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+    let moment = Option::<DateTime<Utc>>::deserialize(deserializer)?;
+    in_range(moment.map(|moment| moment.year()))?;
+    Ok(moment)
+}
+
+/// Reads a day.
+///
+/// # Errors
+/// Refuses a text that is not a date, and a year outside 2000 to 9999.
+pub fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error> {
+    let day = NaiveDate::deserialize(deserializer)?;
+    in_range(Some(day.year()))?;
+    Ok(day)
+}
+
+fn in_range<E: serde::de::Error>(year: Option<i32>) -> Result<(), E> {
+    if year.is_none_or(|year| YEARS.contains(&year)) {
+        Ok(())
+    } else {
+        Err(E::custom("must be of the years 2000 to 9999"))
+    }
+}

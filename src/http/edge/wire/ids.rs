@@ -1,0 +1,196 @@
+//! Ids of the service's own objects: a prefix that tells what the id names, and a UUID.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use uuid::Uuid;
+
+use super::{BrokenRule, Form, Inlined, Rule, Shape, Show, Text, text};
+use crate::domain::account_flow::FlowId;
+use crate::domain::id::IdKind;
+
+pub type TopUpOrderId = Text<Id<TopUpOrderObject>>;
+pub type WalletId = Text<Id<WalletObject>>;
+pub type TransferId = Text<Id<TransferObject>>;
+pub type HoldIdText = Text<Id<HoldObject>>;
+pub type PaymentIdText = Text<Id<PaymentObject>>;
+pub type RefundId = Text<Id<RefundObject>>;
+pub type DisputeId = Text<Id<DisputeObject>>;
+pub type GrantId = Text<Id<GrantObject>>;
+pub type BankAccountId = Text<Id<BankAccountObject>>;
+/// The id of an account flow: its wallet, and its place in that wallet.
+pub type FlowIdText = Text<FlowForm>;
+
+pub(super) fn forms() -> Vec<Inlined> {
+    vec![
+        text::<Id<TopUpOrderObject>>(),
+        text::<Id<WalletObject>>(),
+        text::<Id<TransferObject>>(),
+        text::<Id<HoldObject>>(),
+        text::<Id<PaymentObject>>(),
+        text::<Id<RefundObject>>(),
+        text::<Id<DisputeObject>>(),
+        text::<Id<GrantObject>>(),
+        text::<Id<BankAccountObject>>(),
+        text::<FlowForm>(),
+    ]
+}
+
+/// A kind of object with ids of its own.
+pub trait Object {
+    const KIND: IdKind;
+    const NAME: &'static str;
+    /// What such an id names, for "must be the id of …".
+    const NOUN: &'static str;
+    const EXAMPLE: &'static str = "019336f2b0a87c0e8f6f5a2f4c1d9e3b";
+}
+
+/// The form of the ids of one kind of object.
+#[derive(Debug)]
+pub struct Id<O>(PhantomData<fn() -> O>);
+
+impl<O: Object> Form for Id<O> {
+    const NAME: &'static str = O::NAME;
+
+    fn shape() -> Shape {
+        let prefix = O::KIND.prefix();
+        Shape {
+            pattern: Some(Cow::Owned(format!("^{prefix}[0-9a-f]{{32}}$"))),
+            max_length: 64,
+            example: Cow::Owned(format!("{prefix}{}", O::EXAMPLE)),
+            ..Shape::default()
+        }
+    }
+}
+
+impl<O: Object> Rule for Id<O> {
+    type Value = Uuid;
+
+    fn parse(text: &str) -> Result<Uuid, BrokenRule> {
+        let broken = || BrokenRule::new("malformed", format!("must be the id of {}", O::NOUN));
+        O::KIND.parse(text).ok_or_else(broken)
+    }
+}
+
+impl<O: Object> Show for Id<O> {
+    type Value = Uuid;
+
+    fn show(id: &Uuid) -> String {
+        O::KIND.show(*id)
+    }
+}
+
+#[derive(Debug)]
+pub enum TopUpOrderObject {}
+
+impl Object for TopUpOrderObject {
+    const KIND: IdKind = IdKind::TopUpOrder;
+    const NAME: &'static str = "TopUpOrderId";
+    const NOUN: &'static str = "a top-up order";
+}
+
+#[derive(Debug)]
+pub enum WalletObject {}
+
+impl Object for WalletObject {
+    const KIND: IdKind = IdKind::Wallet;
+    const NAME: &'static str = "WalletId";
+    const NOUN: &'static str = "a wallet";
+}
+
+#[derive(Debug)]
+pub enum TransferObject {}
+
+impl Object for TransferObject {
+    const KIND: IdKind = IdKind::Transfer;
+    const NAME: &'static str = "TransferId";
+    const NOUN: &'static str = "a transfer";
+}
+
+#[derive(Debug)]
+pub enum HoldObject {}
+
+impl Object for HoldObject {
+    const KIND: IdKind = IdKind::Hold;
+    const NAME: &'static str = "HoldIdText";
+    const NOUN: &'static str = "a hold";
+}
+
+#[derive(Debug)]
+pub enum PaymentObject {}
+
+impl Object for PaymentObject {
+    const KIND: IdKind = IdKind::Payment;
+    const NAME: &'static str = "PaymentIdText";
+    const NOUN: &'static str = "a payment";
+}
+
+#[derive(Debug)]
+pub enum RefundObject {}
+
+impl Object for RefundObject {
+    const KIND: IdKind = IdKind::Refund;
+    const NAME: &'static str = "RefundId";
+    const NOUN: &'static str = "a refund";
+}
+
+#[derive(Debug)]
+pub enum DisputeObject {}
+
+impl Object for DisputeObject {
+    const KIND: IdKind = IdKind::Dispute;
+    const NAME: &'static str = "DisputeId";
+    const NOUN: &'static str = "a dispute";
+}
+
+#[derive(Debug)]
+pub enum GrantObject {}
+
+impl Object for GrantObject {
+    const KIND: IdKind = IdKind::Grant;
+    const NAME: &'static str = "GrantId";
+    const NOUN: &'static str = "a grant";
+}
+
+#[derive(Debug)]
+pub enum BankAccountObject {}
+
+impl Object for BankAccountObject {
+    const KIND: IdKind = IdKind::BankAccount;
+    const NAME: &'static str = "BankAccountId";
+    const NOUN: &'static str = "a bank account";
+    /// The demo catalogue has this one.
+    const EXAMPLE: &'static str = "01930000000070008000000000000001";
+}
+
+#[derive(Debug)]
+pub enum FlowForm {}
+
+impl Form for FlowForm {
+    const NAME: &'static str = "FlowIdText";
+
+    fn shape() -> Shape {
+        Shape {
+            pattern: Some(Cow::Borrowed("^flw_[0-9a-f]{32}_[1-9][0-9]{0,18}$")),
+            max_length: 64,
+            example: Cow::Borrowed("flw_019336f2b0a87c0e8f6f5a2f4c1d9e3b_7"),
+            ..Shape::default()
+        }
+    }
+}
+
+impl Rule for FlowForm {
+    type Value = FlowId;
+
+    fn parse(text: &str) -> Result<FlowId, BrokenRule> {
+        FlowId::parse(text).ok_or_else(|| BrokenRule::new("malformed", "must be the id of an account flow"))
+    }
+}
+
+impl Show for FlowForm {
+    type Value = FlowId;
+
+    fn show(flow: &FlowId) -> String {
+        flow.to_string()
+    }
+}

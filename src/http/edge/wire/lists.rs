@@ -1,0 +1,73 @@
+//! What every list takes: how many, and where to go on.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::{Form, Inlined, Shape, Text, text};
+use crate::app::Error;
+
+/// Where a page ended. Only the list that made it can read it.
+pub type CursorText = Text<CursorForm>;
+
+pub(super) fn forms() -> Vec<Inlined> {
+    let mut limit = serde_json::to_value(Limit::schema()).unwrap_or_default();
+    if let Some(fields) = limit.as_object_mut() {
+        fields.insert("example".to_owned(), serde_json::Value::from(Limit::DEFAULT));
+    }
+    vec![text::<CursorForm>(), Inlined { name: "Limit", schema: limit, null: None }]
+}
+
+#[derive(Debug)]
+pub enum CursorForm {}
+
+impl Form for CursorForm {
+    const NAME: &'static str = "CursorText";
+
+    fn shape() -> Shape {
+        Shape {
+            max_length: 512,
+            example: Cow::Borrowed("WyI5ZjM1IiwiLi4uIl0"),
+            null: Some("Where the next page begins: send it as `cursor`. Null on the last page."),
+            ..Shape::default()
+        }
+    }
+}
+
+/// How many items a page has at most.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Limit(i64);
+
+impl Limit {
+    const DEFAULT: i64 = 20;
+    const MOST: i64 = 100;
+
+    /// Reads a page size; an absent one is 20.
+    ///
+    /// # Errors
+    /// 422 `?limit` for a number outside 1 to 100.
+    pub fn read(asked: Option<Self>) -> Result<i64, Error> {
+        match asked {
+            None => Ok(Self::DEFAULT),
+            Some(Self(limit)) if (1..=Self::MOST).contains(&limit) => Ok(limit),
+            Some(_) => Err(Error::field("?limit", "out_of_range", format!("must be 1 to {}", Self::MOST))),
+        }
+    }
+}
+
+impl PartialSchema for Limit {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+            .minimum(Some(1))
+            .maximum(Some(Self::MOST))
+            .into()
+    }
+}
+
+impl ToSchema for Limit {}

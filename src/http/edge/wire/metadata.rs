@@ -1,0 +1,50 @@
+//! Metadata: what callers attach to their usage and holds.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::Inlined;
+use crate::app::Problems;
+
+/// Texts by name, of bounded size.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub struct Metadata(BTreeMap<String, String>);
+
+impl Metadata {
+    /// The most bytes of all of it as JSON.
+    const MOST: usize = 2048;
+
+    /// Reads metadata that may be absent; empty metadata counts as absent.
+    pub fn read_optional(field: Option<Self>, problems: &mut Problems, pointer: &str) -> Option<Value> {
+        let texts = field.map(|Self(texts)| texts).filter(|texts| !texts.is_empty())?;
+        // PostgreSQL's jsonb cannot hold the character NUL.
+        let has_nul = texts.iter().any(|(name, text)| name.contains('\0') || text.contains('\0'));
+        let json = Value::Object(texts.into_iter().map(|(name, text)| (name, Value::String(text))).collect());
+        if has_nul || json.to_string().len() > Self::MOST {
+            problems.add(pointer, "too_large", "must be at most 2048 bytes of JSON without NUL characters");
+            return None;
+        }
+        Some(json)
+    }
+}
+
+impl PartialSchema for Metadata {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .description(Some("Your own texts by name: up to 2,048 bytes of JSON. The service only stores them."))
+            .additional_properties(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .into()
+    }
+}
+
+impl ToSchema for Metadata {}
+
+pub(super) fn forms() -> Vec<Inlined> {
+    vec![Inlined { name: "Metadata", schema: serde_json::to_value(Metadata::schema()).unwrap_or_default(), null: None }]
+}

@@ -1,0 +1,98 @@
+//! Puts the schemas of [`wire`] in the place of references to them.
+//!
+//! The derive macros write a newtype as a reference, and an optional one as a `oneOf` of the reference and null.
+//! Generators turn the first into a class around a text and stumble over the second; a plain text with a pattern suits
+//! all of them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::http::edge::wire::{self, Inlined};
+
+const SCHEMAS: &str = "#/components/schemas/";
+
+/// Replaces the references, and takes the schemas out of the components.
+pub(super) fn inline(document: &mut Value) {
+    let texts: BTreeMap<&str, Inlined> = wire::inlined().into_iter().map(|text| (text.name, text)).collect();
+    if let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
+        schemas.retain(|name, _| !texts.contains_key(name.as_str()));
+    }
+    replace(document, &texts);
+}
+
+fn replace(value: &mut Value, texts: &BTreeMap<&str, Inlined>) {
+    if let Some(schema) = optional(value, texts).or_else(|| required(value, texts)) {
+        *value = Value::Object(schema);
+        return;
+    }
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(|field| replace(field, texts)),
+        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, texts)),
+        _ => {}
+    }
+}
+
+/// The schema for a reference. What stands beside the reference (a description, a default) replaces the schema's own.
+fn required(value: &Value, texts: &BTreeMap<&str, Inlined>) -> Option<Map<String, Value>> {
+    let reference = value.as_object()?;
+    let mut schema = referred(reference, texts)?.schema.as_object()?.clone();
+    let beside = reference.iter().filter(|(name, _)| *name != "$ref");
+    schema.extend(beside.map(|(name, value)| (name.clone(), value.clone())));
+    Some(schema)
+}
+
+/// The schema for a `oneOf` of a reference and null.
+fn optional(value: &Value, texts: &BTreeMap<&str, Inlined>) -> Option<Map<String, Value>> {
+    let one_of = value.as_object()?.get("oneOf")?.as_array()?;
+    let reference = one_of.iter().find(|item| item.get("$ref").is_some())?;
+    if one_of.len() != 2 || !one_of.contains(&json!({ "type": "null" })) {
+        return None;
+    }
+    let text = referred(reference.as_object()?, texts)?;
+    let mut schema = required(reference, texts)?;
+    let kind = schema.get("type").cloned()?;
+    schema.insert("type".to_owned(), json!([kind, "null"]));
+    if let Some(meaning) = text.null.filter(|_| reference.get("description").is_none()) {
+        schema.insert("description".to_owned(), json!(meaning));
+    }
+    Some(schema)
+}
+
+fn referred<'t>(reference: &Map<String, Value>, texts: &'t BTreeMap<&str, Inlined>) -> Option<&'t Inlined> {
+    texts.get(reference.get("$ref")?.as_str()?.strip_prefix(SCHEMAS)?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing)]
+
+    use super::*;
+
+    #[test]
+    fn references_to_texts_become_texts() {
+        let currency = "#/components/schemas/CurrencyCode";
+        let product = "#/components/schemas/ProductCode";
+        let mut document = json!({
+            "components": { "schemas": {
+                "CurrencyCode": {},
+                "Balance": { "properties": {
+                    "currency": { "$ref": currency, "description": "Of the wallet." },
+                    "product": { "oneOf": [{ "$ref": product }, { "type": "null" }] },
+                    "named": { "oneOf": [{ "type": "null" }, { "$ref": product, "description": "Its name." }] },
+                    "other": { "$ref": "#/components/schemas/Balance" },
+                } },
+            } },
+        });
+        inline(&mut document);
+        let schemas = &document["components"]["schemas"];
+        assert!(schemas.get("CurrencyCode").is_none());
+        let fields = &schemas["Balance"]["properties"];
+        assert_eq!(fields["currency"]["pattern"], "^[A-Z]{3}$");
+        assert_eq!(fields["currency"]["description"], "Of the wallet.");
+        assert_eq!(fields["product"]["type"], json!(["string", "null"]));
+        assert_eq!(fields["product"]["description"], "The product; null for the main wallet.");
+        assert_eq!(fields["named"]["description"], "Its name.");
+        assert_eq!(fields["other"]["$ref"], "#/components/schemas/Balance");
+    }
+}

@@ -1,0 +1,39 @@
+//! `GET /v1/balances`: a customer's wallets.
+
+pub mod body;
+pub mod stream;
+
+use actix_web::{HttpResponse, get, web};
+
+use self::body::{Balance, BalanceList};
+use crate::app::{App, balances};
+use crate::domain::product::Product;
+use crate::http::edge::auth::{Allowed, AsCustomer};
+use crate::http::edge::extract::QueryParams;
+use crate::http::edge::problem::Failure;
+use crate::http::edge::queries::WalletsQuery;
+use crate::http::edge::wire::CustomerIdText;
+
+/// List balances
+///
+/// The customer's wallets: for each currency the main wallet, and one wallet for each product. A wallet appears with
+/// its first movement.
+#[utoipa::path(
+    tag = "balances",
+    operation_id = "listBalances",
+    params(WalletsQuery),
+    responses((status = 200, description = "The wallets", body = BalanceList)),
+    security(("bearer" = []))
+)]
+#[get("/v1/balances")]
+pub async fn list_balances(
+    Allowed(caller): AsCustomer,
+    QueryParams(query): QueryParams<WalletsQuery>,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let filter = query.filter(&caller)?;
+    let product = filter.product.as_ref().map(Product::as_column);
+    let wallets = balances::list(&app, &filter.customer, filter.currency, product).await?;
+    let balances = wallets.iter().map(Balance::from).collect();
+    Ok(HttpResponse::Ok().json(BalanceList { customer_id: CustomerIdText::of(&filter.customer), balances }))
+}
