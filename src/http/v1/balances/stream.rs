@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::body::Balance;
-use crate::app::App;
+use crate::app::{App, Error};
 use crate::domain::id::IdKind;
 use crate::engine::stream::{Cursor, Message, StreamUpdate};
 use crate::http::edge::auth::{Allowed, AsCustomer, TokenEnd};
@@ -62,7 +62,7 @@ pub async fn stream_balances(
 ) -> Result<HttpResponse, Failure> {
     let customer = query.customer(&caller)?;
     let last = request.headers().get("last-event-id").and_then(|value| value.to_str().ok());
-    let listening = app.streams.listen(&customer, last.and_then(Cursor::parse)).await?;
+    let listening = app.streams.listen(&customer, last.and_then(Cursor::parse)).await.map_err(Error::from)?;
     let left = (token_ends - Utc::now()).to_std().unwrap_or_default();
     let messages = stream::unfold(listening, |mut listening| async {
         let messages = listening.next().await?;
