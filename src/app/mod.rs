@@ -42,8 +42,6 @@ pub use idempotency::{IdempotencyKey, Made};
 pub use orders::OrderView;
 pub use precondition::{Expected, Saved};
 
-pub use crate::storage::StorageError;
-
 use rust_decimal::Decimal;
 
 use crate::domain::money::{Currency, Money};

@@ -75,10 +75,6 @@ const ROOMS: [(&str, &[&str]); 8] = [
 const EXCEPTIONS: [(&str, &str, &str); 1] =
     [("app/error.rs", "diesel", "a transaction's error must be made from diesel's; nothing else of it is used")];
 
-/// Files of `app` that still re-export types of `storage`. Their nouns have no domain types yet.
-const STORAGE_REEXPORTED: [&str; 5] =
-    ["app/disputes.rs", "app/mod.rs", "app/orders/mod.rs", "app/refunds/mod.rs", "app/unapplied_payments.rs"];
-
 /// A source file without its comments and its tests.
 struct Source {
     /// Below `src`, as `http/routes.rs`.
@@ -299,11 +295,7 @@ fn reexports_storage(source: &Source) -> bool {
 #[test]
 fn app_reexports_nothing_of_storage() {
     let reexporting: Vec<String> = sources().into_iter().filter(reexports_storage).map(|source| source.name).collect();
-    let new: Vec<&String> = reexporting.iter().filter(|name| !STORAGE_REEXPORTED.contains(&name.as_str())).collect();
-    assert!(new.is_empty(), "{new:#?} give types of storage to the edge; give it domain types");
-    for name in STORAGE_REEXPORTED {
-        assert!(reexporting.iter().any(|found| found == name), "{name} needs no exception any more");
-    }
+    assert!(reexporting.is_empty(), "{reexporting:#?} give types of storage to the edge; give it domain types");
 }
 
 #[test]
