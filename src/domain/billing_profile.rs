@@ -30,7 +30,7 @@ impl std::fmt::Debug for BillingProfile {
     }
 }
 
-/// A well-formed e-mail address. Nobody has checked that mail arrives there.
+/// A well-formed e-mail address. Whether mail arrives there is not known.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email(String);
 

@@ -34,7 +34,7 @@ pub fn parse_reference(text: &str) -> Option<String> {
 }
 
 /// A weighted sum modulo 31. Every single wrong character and every swap of two neighbours changes it. The only exception
-/// is the pair of values 0 and 31, `0` and `Z`, which nobody confuses.
+/// is the pair of values 0 and 31, `0` and `Z`, which people do not confuse.
 fn check_value(values: &[u8]) -> u8 {
     let sum: u32 = values.iter().zip(2_u32..).map(|(value, weight)| u32::from(*value) * weight).sum();
     u8::try_from(sum % 31).unwrap_or(0)

@@ -1,7 +1,7 @@
 //! Finds which credit repaid which debt.
 //!
 //! A credit repays the oldest debt first. A reversal of usage makes one exception: it first cancels what is still owed
-//! of that very usage, because nobody has to pay for usage that was given back. Only the rest of the reversal repays
+//! of that very usage, because usage that was given back needs no payment. Only the rest of the reversal repays
 //! other debt. So debt ends in one of two ways: a credit repaid it, or a reversal cancelled it.
 //!
 //! The debt of a wallet comes in **episodes**: an episode begins when the first debit goes beyond the balance, and ends

@@ -54,7 +54,7 @@
 //! # Reversals
 //!
 //! A reversal gives back the part of a usage that was taken last (`domain::reversal`): first its debt, then its paid
-//! money from the end. Debt that nobody had repaid yet is cancelled and brings no money. Debt that was repaid comes back
+//! money from the end. Debt that is still owed is cancelled and brings no money. Debt that was repaid comes back
 //! as the money that had repaid it.
 //!
 //! ```text
