@@ -3,5 +3,7 @@ DROP FUNCTION entries_before(text, uuid, bigint, timestamptz, bigint, uuid);
 DROP FUNCTION entries_are_append_only();
 DROP FUNCTION fast_path_refused();
 DROP FUNCTION place_event();
+DROP FUNCTION ledger_now();
 DROP SEQUENCE event_positions;
-DROP DOMAIN customer_key, currency_code, product_code, dedupe_key, counterpart_name, entry_number, entry_kind, wallet_part;
+DROP DOMAIN customer_key, currency_code, product_code, dedupe_key, counterpart_name, entry_number, entry_kind,
+    wallet_part;

@@ -1,12 +1,23 @@
--- What this database is for. Sandboxes, development keys and live credentials refuse the wrong stamp.
+-- The one clock of this database: all SQL asks it, column defaults and triggers included. It still moves within a
+-- transaction, so what is read after a wait for a lock is later than what was written by the transaction waited for;
+-- now() would be the time before the wait. PostgreSQL replaces the call by its body when it plans a statement, so it
+-- costs nothing. VOLATILE means that a condition on it can use no index: write `<= (SELECT ledger_now())` there, which
+-- is evaluated once.
+CREATE FUNCTION ledger_now() RETURNS timestamptz LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
+    SELECT clock_timestamp()
+$$;
+
+-- What this database is for. The service refuses live credentials on a test database, and the sandbox and development
+-- keys on a live one.
 CREATE TABLE environment (
     singleton boolean PRIMARY KEY DEFAULT true CONSTRAINT environment_one_row CHECK (singleton),
     stamp text NOT NULL CONSTRAINT environment_stamp CHECK (stamp IN ('test', 'live')),
-    stamped_at timestamptz NOT NULL DEFAULT now()
+    stamped_at timestamptz NOT NULL DEFAULT ledger_now()
 );
 
--- What concerns one value is checked by its type. A CHECK of the table is read anew by every statement, and evaluated for
--- columns that did not change as well; those of a type are kept by the session, and evaluated where a value is assigned.
+-- Rules about a single value are checked by its type. PostgreSQL prepares the CHECKs of a table again for every
+-- statement, and evaluates them also for columns that do not change. It prepares those of a type once per session, and
+-- evaluates them only where a value is assigned.
 CREATE DOMAIN customer_key AS text CONSTRAINT customer_key_form CHECK (
     VALUE ~ '^[!-~]{1,128}$' AND VALUE !~ '["%?#\\]' AND VALUE NOT IN ('.', '..', '~')
 );
@@ -15,41 +26,57 @@ CREATE DOMAIN product_code AS text CONSTRAINT product_code_form CHECK (VALUE ~ '
 CREATE DOMAIN dedupe_key AS text CONSTRAINT dedupe_key_length CHECK (length(VALUE) BETWEEN 1 AND 200);
 CREATE DOMAIN counterpart_name AS text CONSTRAINT counterpart_named CHECK (VALUE <> '');
 CREATE DOMAIN entry_number AS bigint CONSTRAINT entry_number_positive CHECK (VALUE > 0);
+-- One of the numbers in `entry_kinds`.
 CREATE DOMAIN entry_kind AS smallint CONSTRAINT entry_kind_known CHECK (VALUE BETWEEN 1 AND 16);
 CREATE DOMAIN wallet_part AS numeric(24, 8) CONSTRAINT wallet_part_not_negative CHECK (VALUE >= 0);
 
--- The wallet row carries the running parts. What never changes stands first: an update then logs only the tail.
--- No balance is in any index, so every posting is a heap-only update.
+-- One balance: a customer, a currency, and the main wallet ('') or a product. The row carries the running parts, and
+-- available = paid + granted - held - debt. Columns that never change stand first, because PostgreSQL logs a changed
+-- row only from the first byte that differs. No balance is in any index, so every posting is a heap-only update.
 CREATE TABLE wallets (
     customer_id customer_key NOT NULL,
     currency currency_code NOT NULL,
     product product_code NOT NULL DEFAULT '',
     id uuid NOT NULL,
     created_at timestamptz NOT NULL,
+    -- Whether the wallet has a row in spend_guards.
     guarded boolean NOT NULL DEFAULT false,
+    -- An operator's stop: nothing may be spent.
     frozen boolean NOT NULL DEFAULT false,
-    -- Kept by the ledger: the fast path must not touch this wallet, its rules need a look.
-    slow boolean NOT NULL DEFAULT false,
+    -- True if the wallet needs a rule that the fast path cannot apply. `ledger::post` then decides every posting of it.
+    -- Kept by the ledger, and by the CHECK below.
+    needs_full_path boolean NOT NULL DEFAULT false,
+    -- Below this the customer gets a `balance.low` event, once.
     low_balance_threshold numeric(24, 8) CONSTRAINT wallets_low_balance_threshold CHECK (low_balance_threshold > 0),
-    -- The fast path may not take what is available below this: the threshold of an armed alert.
+    -- The fast path must leave this much available. It is the threshold of an alert that is armed, and 0 otherwise, so
+    -- that the full path decides the posting that crosses the threshold and sends the event.
     fast_floor numeric(24, 8) NOT NULL DEFAULT 0,
+    -- Promotional credit: what remains of the wallet's grants.
     granted wallet_part NOT NULL DEFAULT 0,
+    -- The sum of the open holds, of paid and granted money.
     held wallet_part NOT NULL DEFAULT 0,
+    -- What the customer owes.
     debt wallet_part NOT NULL DEFAULT 0,
+    -- Money that was topped up.
     paid wallet_part NOT NULL DEFAULT 0,
+    -- All paid money that ever came in, and that ever went out. They only grow; an entry keeps their values after it.
     paid_in numeric(24, 8) NOT NULL DEFAULT 0,
     paid_out numeric(24, 8) NOT NULL DEFAULT 0,
+    -- The number of the last entry. Gapless: it grows with entries only.
     entry_seq bigint NOT NULL DEFAULT 0,
+    -- Grows with every change of the row, holds included: the ETag of the balance, and what the stream watches.
     version bigint NOT NULL DEFAULT 0,
+    -- The time of the last change; never runs backwards.
     updated_at timestamptz NOT NULL,
     CONSTRAINT wallets_pkey PRIMARY KEY (customer_id, currency, product),
     CONSTRAINT wallets_id_once UNIQUE (customer_id, id),
     CONSTRAINT wallets_held_is_there CHECK (held <= paid + granted),
     CONSTRAINT wallets_paid_is_in_less_out CHECK (paid = paid_in - paid_out),
-    CONSTRAINT wallets_slow_is_kept CHECK (slow = (granted > 0 OR debt > 0 OR guarded OR frozen))
+    CONSTRAINT wallets_needs_full_path_is_kept CHECK (needs_full_path = (granted > 0 OR debt > 0 OR guarded OR frozen))
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05);
 
--- What the numbers in entries.kind mean, and which flow a customer sees them as.
+-- What the numbers in entries.kind mean, and as which type of account flow a customer sees them. For people and
+-- reports: the service has the same list in `domain::entry::EntryKind`, and a test compares them.
 CREATE TABLE entry_kinds (
     kind smallint PRIMARY KEY,
     name text NOT NULL UNIQUE,
@@ -73,48 +100,70 @@ INSERT INTO entry_kinds (kind, name, flow_type) VALUES
     (15, 'dispute', 'refund'),
     (16, 'dispute_returned', 'refund');
 
--- One immutable row per movement; the counterpart in the row is the other side of the book.
--- amount = change of paid + change of granted - change of debt.
+-- One immutable row per movement of money. It names both sides: the wallet that it changes, and the counterpart. So the
+-- books balance by construction, without a row for each counterpart that all writers would have to lock.
 CREATE TABLE entries (
+    -- Never runs backwards within a wallet: it is read under the wallet's lock.
     created_at timestamptz NOT NULL,
+    -- Gapless within the wallet, from 1.
     seq entry_number NOT NULL,
+    -- Of what was asked for. The same key with another fingerprint is refused; with the same one it is replayed.
     fingerprint bigint NOT NULL,
     wallet_id uuid NOT NULL,
     kind entry_kind NOT NULL,
     customer_id text NOT NULL,
+    -- Signed: change of paid + change of granted - change of debt.
     amount numeric(24, 8) NOT NULL,
+    -- paid + granted - debt of the wallet after this entry.
     balance_after numeric(24, 8) NOT NULL,
+    -- The wallet's paid_in and paid_out after this entry. They place the entry on the line of the wallet's paid money,
+    -- so that "which top-up paid for this?" is a look-up of a range.
     paid_in numeric(24, 8) NOT NULL,
     paid_out numeric(24, 8) NOT NULL,
+    -- The other side: provider:stripe, bank:<account>, usage, promotion, transfer, refund:stripe, adjustment, …
     counterpart counterpart_name NOT NULL,
+    -- The caller's id of the movement, or ours: nothing is booked twice under the same one.
     key dedupe_key NOT NULL,
+    -- The signed changes of granted credit and of debt; null if there is none, because a null takes no room.
     granted numeric(24, 8),
     debt numeric(24, 8),
+    -- What the entry belongs to, as the API shows its id: an order, a transfer, a hold, a usage that is given back.
     reference text,
     description text,
     metadata jsonb,
+    -- When the caller says that the usage happened.
     occurred_at timestamptz,
     CONSTRAINT entries_pkey PRIMARY KEY (customer_id, wallet_id, seq),
     CONSTRAINT entries_key_once UNIQUE (customer_id, kind, key),
-    -- An adjustment goes either way; of the others, these bring money in.
-    CONSTRAINT entries_sign CHECK (amount <> 0 AND (kind = 11 OR (amount > 0) = (kind IN (1, 4, 6, 7, 9, 12, 14, 16))))
+    -- An adjustment goes either way; of the other kinds, these bring money in.
+    CONSTRAINT entries_sign CHECK (amount <> 0 AND (
+        kind = /* ADJUST */ 11 OR (amount > 0) = (kind IN (/* BRINGS_MONEY */ 1, 4, 6, 7, 9, 12, 14, 16))))
 );
--- Every index of consumption is written for each usage, so ordinary usage has but the two above: it is listed by walking
--- its wallets. What is rare is found by its kind. Without the wallet: entries of two wallets with the same time and number are few.
-CREATE INDEX entries_by_kind_and_time ON entries (customer_id, kind, created_at, seq) WHERE kind NOT IN (2, 3);
--- What the main wallet paid for products, which their spend guards count.
-CREATE INDEX entries_paid_for_products ON entries (customer_id, counterpart, created_at) WHERE kind = 2 AND counterpart <> 'usage';
+-- Every usage must be written to each index that contains it, so ordinary usage is in the two indexes above only. It is
+-- listed by a walk down its wallets. Rare kinds are found by kind. The wallet is left out of the index: entries of two
+-- wallets with the same time and number are few.
+CREATE INDEX entries_by_kind_and_time ON entries (customer_id, kind, created_at, seq)
+    WHERE kind NOT IN (/* CONSUMPTION */ 2, 3);
+-- Usage of products that the main wallet paid: the products' spend guards count it.
+CREATE INDEX entries_paid_for_products ON entries (customer_id, counterpart, created_at)
+    WHERE kind = /* USAGE */ 2 AND counterpart <> 'usage';
 -- What belongs to an order or a transfer, and what was given back of a usage. Usage itself refers to nothing, and a
--- capture to its hold, whose id is its key.
-CREATE INDEX entries_by_reference ON entries (customer_id, reference) WHERE reference IS NOT NULL AND kind NOT IN (2, 3);
--- Which money coming in paid for what: consumption lies in a range of paid_in.
-CREATE INDEX entries_paid_in ON entries (customer_id, wallet_id, paid_in) WHERE kind IN (1, 4, 6, 7, 11, 16);
--- Who repaid which debt: while there is debt, paid_in stands still. Few entries move debt.
+-- capture refers to its hold, whose id is its key.
+CREATE INDEX entries_by_reference ON entries (customer_id, reference)
+    WHERE reference IS NOT NULL AND kind NOT IN (/* CONSUMPTION */ 2, 3);
+-- Which incoming money paid for what: a deduction took the range of the wallet's line that ends at its paid_out, and
+-- the entries whose paid_in reaches into that range brought it.
+CREATE INDEX entries_paid_in ON entries (customer_id, wallet_id, paid_in)
+    WHERE kind IN (/* BRINGS_PAID_MONEY */ 1, 4, 6, 7, 11, 16);
+-- Which payment repaid which debt: while there is debt, paid_in stands still. Few entries move debt.
 CREATE INDEX entries_debt ON entries (customer_id, wallet_id, paid_in, seq) WHERE debt IS NOT NULL;
 
--- How many entries of a wallet stand before a position in the order of lists. Time never runs backwards within a wallet
--- and its entries have every number, so it is found by halving, in some 25 steps; a position in it is known.
-CREATE FUNCTION entries_before(customer text, wallet uuid, entry_seq bigint, before_at timestamptz, before_seq bigint, before_wallet uuid)
+-- How many entries of a wallet come before a position in the order of lists: (created_at, seq, wallet id). Time never
+-- runs backwards within a wallet and its numbers have no gaps, so the answer is found by binary search, in some 25
+-- steps. If the position is in this wallet, its number is the answer.
+CREATE FUNCTION entries_before(
+    customer text, wallet uuid, entry_seq bigint, before_at timestamptz, before_seq bigint, before_wallet uuid
+)
     RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 DECLARE
     low bigint := 0;
@@ -138,6 +187,7 @@ BEGIN
     RETURN low;
 END $$;
 
+-- Refuses whatever changes or removes a row. Also for the other tables that are only ever added to.
 CREATE FUNCTION entries_are_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'entries are append-only: % refused', TG_OP USING ERRCODE = 'restrict_violation';
@@ -148,17 +198,21 @@ CREATE TRIGGER entries_no_truncate BEFORE TRUNCATE ON entries
     FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
 REVOKE UPDATE, DELETE, TRUNCATE ON entries FROM PUBLIC;
 
--- Promotional credit. remaining and held run; wallet.granted is the sum of remaining.
+-- Promotional credit. wallets.granted is the sum of remaining.
 CREATE TABLE grants (
     customer_id text NOT NULL,
     id uuid NOT NULL,
     wallet_id uuid NOT NULL,
     amount numeric(24, 8) NOT NULL CONSTRAINT grants_amount_positive CHECK (amount > 0),
     remaining numeric(24, 8) NOT NULL,
+    -- What open holds reserve of it. That part can still be captured after the grant has expired.
     held numeric(24, 8) NOT NULL DEFAULT 0,
+    -- Spent in this order: the lowest priority, then the earliest expiry, then the oldest.
     priority smallint NOT NULL DEFAULT 100,
+    -- From this moment the grant cannot be spent, although what remains is written off only later. Null: never.
     expires_at timestamptz,
     reason text NOT NULL,
+    -- The order whose bonus it is.
     order_id uuid,
     created_by text NOT NULL,
     created_at timestamptz NOT NULL,
@@ -183,18 +237,22 @@ CREATE TRIGGER grant_uses_no_change BEFORE UPDATE OR DELETE ON grant_uses
 CREATE TRIGGER grant_uses_no_truncate BEFORE TRUNCATE ON grant_uses
     FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
 
--- Reserved amounts. status is in no index, so closing a hold is a heap-only update.
+-- Amounts reserved for what still runs. status is in no index, so closing a hold is a heap-only update.
 CREATE TABLE holds (
     customer_id text NOT NULL,
+    -- The caller's id of the hold.
     key dedupe_key NOT NULL,
+    -- Ours, as the API shows it.
     id uuid NOT NULL,
     wallet_id uuid NOT NULL,
+    -- The wallet's, so that a hold names its wallet's key without a look-up.
     currency text NOT NULL,
     product text NOT NULL,
     fingerprint bigint NOT NULL,
     amount numeric(24, 8) NOT NULL CONSTRAINT holds_amount_positive CHECK (amount > 0),
+    -- How much of the amount is granted credit.
     granted numeric(24, 8) NOT NULL DEFAULT 0,
-    -- [{"grant_id": …, "amount": "…"}]: the reserved parts of grants; absent when only paid money is held.
+    -- [{"grant_id": …, "amount": "…"}]: what is reserved of which grant; null if only paid money is.
     grant_parts jsonb,
     description text,
     metadata jsonb,
@@ -205,26 +263,30 @@ CREATE TABLE holds (
     captured numeric(24, 8),
     closed_at timestamptz,
     CONSTRAINT holds_pkey PRIMARY KEY (customer_id, key),
-    CONSTRAINT holds_granted_is_part CHECK (granted >= 0 AND granted <= amount AND (granted > 0) = (grant_parts IS NOT NULL)),
-    CONSTRAINT holds_closed CHECK ((status = 'open') = (closed_at IS NULL) AND (status = 'captured') = (captured IS NOT NULL)),
+    CONSTRAINT holds_granted_is_part CHECK (
+        granted >= 0 AND granted <= amount AND (granted > 0) = (grant_parts IS NOT NULL)),
+    CONSTRAINT holds_closed CHECK (
+        (status = 'open') = (closed_at IS NULL) AND (status = 'captured') = (captured IS NOT NULL)),
     CONSTRAINT holds_captured_not_negative CHECK (captured >= 0)
 ) WITH (fillfactor = 80);
 CREATE INDEX holds_by_id ON holds (id);
 CREATE INDEX holds_by_expiry ON holds (expires_at);
 CREATE INDEX holds_by_customer_and_expiry ON holds (customer_id, expires_at);
 
--- Called where a statement of the fast path finds that it must not go on: it fails as a whole.
+-- A statement of the fast path calls it when it finds that it must not go on: the statement then fails as a whole.
 CREATE FUNCTION fast_path_refused() RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'the fast path does not take this' USING ERRCODE = 'TP001';
 END $$;
 
--- Caps on what a customer may spend in one wallet, per UTC day and month.
+-- Caps on what a customer may spend in one wallet, per UTC day and month. Written under the wallet's lock only.
 CREATE TABLE spend_guards (
     customer_id text NOT NULL,
     wallet_id uuid NOT NULL,
     daily_cap numeric(24, 8) CONSTRAINT spend_guards_daily CHECK (daily_cap > 0),
     monthly_cap numeric(24, 8) CONSTRAINT spend_guards_monthly CHECK (monthly_cap > 0),
+    -- Which day spent_today counts, and which month (as its first day) spent_this_month counts. A count of an earlier
+    -- day or month is void.
     day date NOT NULL,
     spent_today numeric(24, 8) NOT NULL DEFAULT 0,
     month date NOT NULL,
@@ -235,28 +297,30 @@ CREATE TABLE spend_guards (
     CONSTRAINT spend_guards_something CHECK (daily_cap IS NOT NULL OR monthly_cap IS NOT NULL)
 );
 
--- How far a sweeping worker has come.
+-- How far a worker has come that looks for what is over: before `reached` nothing is left to do. So its next scan, and
+-- the look-ups of the ledger, need not pass over everything that was closed long ago.
 CREATE TABLE worker_marks (
     worker text PRIMARY KEY,
     reached timestamptz NOT NULL
 );
 
--- What happened, for outgoing webhooks and the event stream; written with the change itself.
+-- What happened, for the event stream; written in the transaction of the change itself.
 CREATE TABLE events (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id uuid NOT NULL UNIQUE,
     customer_id text NOT NULL,
     type text NOT NULL,
     data jsonb NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- Grows in the order in which a customer's events become visible, which seq does not: whoever reads on after
-    -- the last position that it knows misses nothing.
+    created_at timestamptz NOT NULL DEFAULT ledger_now(),
+    -- Grows in the order in which a customer's events become visible; seq does not, because a transaction can take a
+    -- lower seq and commit later. A reader that goes on after the last position it has seen misses nothing.
     position bigint
 );
 CREATE INDEX events_by_customer ON events (customer_id, position);
 CREATE SEQUENCE event_positions;
 
--- At the end of the transaction, when it has all its other locks: nobody who waits here can be waited for.
+-- Numbers an event when its transaction commits, one transaction of a customer after the other. By then the transaction
+-- has all its other locks, so a transaction that waits here holds up no lock that another one here still needs.
 CREATE FUNCTION place_event() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('events of ' || NEW.customer_id, 0));

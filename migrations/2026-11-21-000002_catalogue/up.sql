@@ -1,75 +1,98 @@
+-- What operators configure. These tables are small and change rarely. `version` grows with every change of a row: it is
+-- the ETag that an update must name, so that two operators cannot overwrite each other's change.
+
+-- What of the platform can hold a balance of its own, which is spent there only.
 CREATE TABLE products (
     code text PRIMARY KEY CONSTRAINT products_code CHECK (code ~ '^[a-z0-9_-]{1,32}$'),
     name text NOT NULL,
+    -- An inactive product takes no new money; what it has can still be spent.
     active boolean NOT NULL DEFAULT true,
-    -- Whether paid money may go back from the product to the main wallet.
+    -- Whether paid money may be moved back from the product to the main wallet.
     returnable boolean NOT NULL DEFAULT false,
     version bigint NOT NULL DEFAULT 1,
-    created_at timestamptz NOT NULL DEFAULT now(),
-    updated_at timestamptz NOT NULL DEFAULT now()
+    created_at timestamptz NOT NULL DEFAULT ledger_now(),
+    updated_at timestamptz NOT NULL DEFAULT ledger_now()
 );
 
+-- The terms that a customer accepts with each top-up. An order keeps the version that was accepted.
 CREATE TABLE agreements (
     version text PRIMARY KEY,
     url text NOT NULL,
+    -- The one version that orders must name now.
     active boolean NOT NULL DEFAULT true,
-    created_at timestamptz NOT NULL DEFAULT now()
+    created_at timestamptz NOT NULL DEFAULT ledger_now()
 );
 CREATE UNIQUE INDEX agreements_one_active ON agreements (active) WHERE active;
 
--- What a customer may choose, per currency and wallet ('' is the main wallet, and the default for products).
+-- What a customer may choose, per currency and wallet. The row of the main wallet ('') also serves every product that
+-- has no row of its own.
 CREATE TABLE top_up_options (
     currency text NOT NULL,
     product text NOT NULL DEFAULT '',
+    -- The amounts that a payment page offers as buttons. Other amounts within the limits are accepted as well.
     presets numeric(24, 8)[] NOT NULL,
     minimum numeric(24, 8) NOT NULL CONSTRAINT top_up_options_minimum CHECK (minimum > 0),
     maximum numeric(24, 8) NOT NULL,
-    order_ttl_minutes integer NOT NULL DEFAULT 1440 CONSTRAINT top_up_options_ttl CHECK (order_ttl_minutes BETWEEN 30 AND 1440),
+    -- After this time an unpaid order expires: between 30 minutes and 24 hours, as Stripe's payment pages do. A bank
+    -- transfer takes longer than that, and its orders have a longer time of their own.
+    order_ttl_minutes integer NOT NULL DEFAULT 1440
+        CONSTRAINT top_up_options_ttl CHECK (order_ttl_minutes BETWEEN 30 AND 1440),
     version bigint NOT NULL DEFAULT 1,
-    updated_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT ledger_now(),
     CONSTRAINT top_up_options_pkey PRIMARY KEY (currency, product),
     CONSTRAINT top_up_options_order CHECK (minimum <= maximum)
 );
 
--- Which channel is offered where: the most specific row (product before '') of a currency decides.
+-- Which payment channel is offered where, and at what price. Of a channel and currency the row of the product decides,
+-- and the row of '' where the product has none.
 CREATE TABLE channel_rules (
     channel text NOT NULL CONSTRAINT channel_rules_channel
         CHECK (channel IN ('card', 'paypal', 'vnpay', 'bank_transfer', 'balance')),
     currency text NOT NULL,
     product text NOT NULL DEFAULT '',
     enabled boolean NOT NULL DEFAULT true,
-    -- Empty: every country.
+    -- The billing countries to which the channel is offered; empty means every country.
     countries text[] NOT NULL DEFAULT '{}',
+    -- Limits of the channel, within those of top_up_options; null means none.
     minimum numeric(24, 8),
     maximum numeric(24, 8),
-    -- The lowest rank that is eligible is recommended.
+    -- Of the channels that are eligible, the one with the lowest rank is recommended.
     rank integer NOT NULL DEFAULT 100,
+    -- Shares of the amount. An order keeps the amounts that they come to when it is made. Fee and tax are taken out of
+    -- what is paid; the bonus is granted credit on top.
     fee_percent numeric(7, 4) NOT NULL DEFAULT 0 CONSTRAINT channel_rules_fee CHECK (fee_percent BETWEEN 0 AND 100),
     tax_percent numeric(7, 4) NOT NULL DEFAULT 0 CONSTRAINT channel_rules_tax CHECK (tax_percent BETWEEN 0 AND 100),
-    bonus_percent numeric(7, 4) NOT NULL DEFAULT 0 CONSTRAINT channel_rules_bonus CHECK (bonus_percent BETWEEN 0 AND 100),
+    bonus_percent numeric(7, 4) NOT NULL DEFAULT 0
+        CONSTRAINT channel_rules_bonus CHECK (bonus_percent BETWEEN 0 AND 100),
+    -- Shown to the customer: "instant", "1 to 3 working days".
     processing_time text NOT NULL,
     version bigint NOT NULL DEFAULT 1,
-    updated_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT ledger_now(),
     CONSTRAINT channel_rules_pkey PRIMARY KEY (channel, currency, product)
 );
 
+-- Our accounts to which bank transfers are paid.
 CREATE TABLE bank_accounts (
     id uuid PRIMARY KEY,
     currency text NOT NULL,
     bank_name text NOT NULL,
     account_name text NOT NULL,
     account_number text NOT NULL,
+    -- What a payer's bank needs beside the number: within China the branch and its CNAPS code, from abroad SWIFT/BIC
+    -- and the bank's address.
     branch text,
     cnaps_code text,
     swift_bic text,
     bank_address text,
+    -- An inactive account is not offered to new orders; open ones keep it.
     active boolean NOT NULL DEFAULT true,
     version bigint NOT NULL DEFAULT 1,
-    created_at timestamptz NOT NULL DEFAULT now(),
-    updated_at timestamptz NOT NULL DEFAULT now(),
+    created_at timestamptz NOT NULL DEFAULT ledger_now(),
+    updated_at timestamptz NOT NULL DEFAULT ledger_now(),
     CONSTRAINT bank_accounts_number_once UNIQUE (account_number, currency)
 );
 
+-- Who a customer is on our papers, and by which country channels are offered. One row per customer.
 CREATE TABLE billing_profiles (
     customer_id text PRIMARY KEY,
     name text NOT NULL,
@@ -79,6 +102,6 @@ CREATE TABLE billing_profiles (
     tax_id text,
     company text,
     version bigint NOT NULL DEFAULT 1,
-    created_at timestamptz NOT NULL DEFAULT now(),
-    updated_at timestamptz NOT NULL DEFAULT now()
+    created_at timestamptz NOT NULL DEFAULT ledger_now(),
+    updated_at timestamptz NOT NULL DEFAULT ledger_now()
 );

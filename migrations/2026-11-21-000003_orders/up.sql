@@ -92,7 +92,7 @@ CREATE UNIQUE INDEX attempts_one_alive ON attempts (order_id) WHERE status = 'op
 CREATE TABLE order_events (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     order_id uuid NOT NULL REFERENCES top_up_orders (id),
-    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    at timestamptz NOT NULL DEFAULT ledger_now(),
     event text NOT NULL,
     status text NOT NULL,
     actor text NOT NULL,
@@ -267,7 +267,7 @@ CREATE TABLE provider_events (
     headers jsonb NOT NULL,
     query text NOT NULL,
     body bytea NOT NULL,
-    received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    received_at timestamptz NOT NULL DEFAULT ledger_now(),
     processed_at timestamptz,
     outcome text CONSTRAINT provider_events_outcome CHECK (outcome IN
         ('recorded', 'already_settled', 'unknown_order', 'amount_mismatch', 'bad_signature', 'try_again')),
@@ -282,14 +282,14 @@ CREATE TABLE idempotency_keys (
     key text NOT NULL,
     fingerprint bytea NOT NULL,
     resource_id uuid NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_at timestamptz NOT NULL DEFAULT ledger_now(),
     PRIMARY KEY (caller, operation, key)
 );
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 
 CREATE TABLE audit_log (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    at timestamptz NOT NULL DEFAULT ledger_now(),
     actor text NOT NULL,
     action text NOT NULL,
     subject text NOT NULL,

@@ -14,7 +14,7 @@ use crate::domain::movement::TakeBackId;
 use crate::domain::order::Order;
 use crate::domain::payment::{DisputeFact, DisputeStatus, NotificationOutcome, Payment, ProviderName, RefundFact};
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, disputes, orders};
+use crate::storage::{Connection, clock, disputes};
 
 /// Records a verified statement about a dispute.
 ///
@@ -107,7 +107,7 @@ async fn give_id(
     }
     reversal.status = fact.status;
     reversal.reason = fact.reason.clone().or(reversal.reason);
-    reversal.updated_at = orders::clock(conn).await?;
+    reversal.updated_at = clock::now(conn).await?;
     disputes::update(conn, &reversal).await?;
     record_change(conn, order.as_mut(), payment, &reversal, actor).await
 }
@@ -121,7 +121,7 @@ async fn open(
     awaits_id: bool,
     actor: &str,
 ) -> Result<NotificationOutcome, Error> {
-    let now = orders::clock(conn).await?;
+    let now = clock::now(conn).await?;
     // An amount in another currency cannot be compared; it is at most the whole payment.
     let same_currency = fact.amount.currency() == payment.currency;
     let stated = if same_currency { fact.amount.amount() } else { payment.amount };
@@ -166,7 +166,7 @@ async fn follow(
     }
     dispute.status = fact.status;
     dispute.reason = fact.reason.clone().or(dispute.reason);
-    dispute.updated_at = orders::clock(conn).await?;
+    dispute.updated_at = clock::now(conn).await?;
     disputes::update(conn, &dispute).await?;
     if let Some(order) = &order
         && fact.status == DisputeStatus::Won

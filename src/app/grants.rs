@@ -7,8 +7,8 @@ use super::{App, Error, IdempotencyKey, Made};
 use crate::domain::customer::CustomerId;
 use crate::domain::grant::WalletGrant;
 use crate::domain::posting::PostingOutcome;
+use crate::storage::clock;
 use crate::storage::grants as store;
-use crate::storage::orders::clock;
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, catalogue, ledger};
 
@@ -26,7 +26,7 @@ pub async fn create(app: &App, new: &NewGrant, key: &IdempotencyKey) -> Result<M
         if !new.product.is_main() && catalogue::products::find(conn, &new.product).await?.is_none() {
             return Err(Error::field("/product", "unknown_product", "there is no such product"));
         }
-        let now = clock(conn).await?;
+        let now = clock::now(conn).await?;
         if new.expires_at.is_some_and(|at| at <= now) {
             return Err(Error::field("/expires_at", "not_in_the_future", "must be in the future"));
         }

@@ -18,7 +18,7 @@ use crate::domain::payment::{Application, Observation, Payment, PaymentFact, Pro
 use crate::domain::posting::PostingOutcome;
 use crate::providers::AttemptRef;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, attempts, disputes, events, ledger, orders, payments};
+use crate::storage::{Connection, attempts, clock, disputes, events, ledger, orders, payments};
 
 /// What an observation led to.
 #[derive(Debug, Clone, PartialEq)]
@@ -225,7 +225,7 @@ async fn apply_payment(
     withhold: Option<(String, SettlementStep)>,
     actor: &str,
 ) -> Result<SettlementStep, Error> {
-    let now = orders::clock(conn).await?;
+    let now = clock::now(conn).await?;
     let payment = match &withhold {
         Some((why, _)) => Payment::unapplied(order.provider, fact, Some(order.id), why.clone(), now),
         None => Payment::applied(order.provider, fact, order.id, now),
@@ -290,7 +290,7 @@ pub async fn keep_unmatched(
     reason: &str,
 ) -> Result<bool, Error> {
     let mut conn = app.pool.get().await?;
-    let now = orders::clock(&mut conn).await?;
+    let now = clock::now(&mut conn).await?;
     let payment = Payment::unapplied(provider, fact, None, reason.to_owned(), now);
     Ok(payments::insert(&mut conn, &payment).await?)
 }
@@ -310,7 +310,7 @@ pub async fn complete(
     let division = order.divide(received);
     let n = payments::next_application(conn, payment.id).await?;
     let wallet_id = credit(conn, order, payment, n, division).await?;
-    let now = orders::clock(conn).await?;
+    let now = clock::now(conn).await?;
     let application = Application {
         payment_id: payment.id,
         n,
@@ -393,7 +393,7 @@ pub async fn move_to(
     }
     let now = match state {
         OrderState::Completed(completion) => completion.at,
-        _ => orders::clock(conn).await?,
+        _ => clock::now(conn).await?,
     };
     order.state = state;
     order.reason = reason;

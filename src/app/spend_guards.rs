@@ -12,7 +12,7 @@ use crate::domain::posting::WalletKey;
 use crate::domain::wallet::Wallet;
 use crate::storage::spend_guards as store;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, audit, catalogue, ledger, orders};
+use crate::storage::{Connection, audit, catalogue, clock, ledger};
 
 /// The caps that a caller requests: at least one of the two.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +45,7 @@ pub async fn list(
     product: Option<&str>,
 ) -> Result<Vec<GuardedWallet>, Error> {
     let mut conn = app.pool.get().await?;
-    let now = orders::clock(&mut conn).await?;
+    let now = clock::now(&mut conn).await?;
     let wallets = ledger::read_wallets(&mut conn, customer).await?;
     let mut set_by = store::set_by(&mut conn, customer).await?;
     let guarded = |wallet: Wallet| {

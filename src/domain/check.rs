@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
 /// A report lists at most this many disagreements of one rule. It counts all of them.
-pub const LISTED: usize = 100;
+pub const LISTED: i64 = 100;
 
 /// An equation that must hold.
 #[derive(Debug, PartialEq, Eq)]

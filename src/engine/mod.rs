@@ -1,7 +1,7 @@
 //! What runs by itself beside the requests: the poster, which writes usage and holds, and the balance streams.
 //!
-//! Use cases hand their work over and wait for the answer. An engine has loops and, for the poster, a thread of its own;
-//! it starts with the service and drains when the service stops.
+//! Use cases hand their work over and wait for the answer. An engine has loops and, for the poster, a thread of its
+//! own; it starts with the service and drains when the service stops.
 
 pub mod error;
 pub mod poster;

@@ -1,12 +1,12 @@
 //! The balance stream: sends the changes of a customer's wallets and orders while they happen.
 //!
-//! We poll instead of using LISTEN/NOTIFY: NOTIFY takes a cluster-wide lock at commit, which would serialize the ledger's
-//! commits. One loop per process polls, and only while a listener is connected: two look-ups by index for all listeners
-//! together, five times a second, and a read of the wallets that have changed. We do not hook the poster's results: that
-//! would only speed up changes made by this process.
+//! We poll instead of using LISTEN/NOTIFY: NOTIFY takes a cluster-wide lock at commit, which would serialize the
+//! ledger's commits. One loop per process polls, and only while a listener is connected: two look-ups by index for all
+//! listeners together, five times a second, and a read of the wallets that have changed. We do not hook the poster's
+//! results: that would only speed up changes made by this process.
 //!
-//! A balance is sent as a state, not as a step: a slow listener, or a wallet that changes a thousand times a second, gets
-//! the last state of each turn. Events (an order moved, a balance fell below its threshold) are sent one by one. A
+//! A balance is sent as a state, not as a step: a slow listener, or a wallet that changes a thousand times a second,
+//! gets the last state of each turn. Events (an order moved, a balance fell below its threshold) are sent one by one. A
 //! [`Cursor`] says how far a listener has come. With it, a listener goes on after a broken connection.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -241,8 +241,8 @@ impl Shared {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Locks the listeners if there is room for another. When full, probes all listeners twice, so that dead connections
-    /// are detected (the first write to one still succeeds) and free their place.
+    /// Locks the listeners if there is room for another. When full, probes all listeners twice, so that dead
+    /// connections are detected (the first write to one still succeeds) and free their place.
     fn lock_with_room(&self, customer: &CustomerId) -> Result<MutexGuard<'_, Open>, EngineError> {
         let mut open = self.open();
         match open.check(customer, self.settings) {

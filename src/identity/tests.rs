@@ -1,5 +1,5 @@
-//! Tests of what depends on the clock: expiry to the second, the cache, and when the JWKS is fetched again. The time is an
-//! argument, and the JWKS comes over real HTTP. `tests/identity` tests what callers can see.
+//! Tests of what depends on the clock: expiry to the second, the cache, and when the JWKS is fetched again. The time is
+//! an argument, and the JWKS comes over real HTTP. `tests/identity` tests what callers can see.
 
 #![allow(clippy::unwrap_used)]
 

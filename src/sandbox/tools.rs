@@ -8,6 +8,7 @@ use rand::Rng;
 use rand::distr::{Alphanumeric, SampleString};
 use sha2::{Sha256, Sha512};
 
+#[expect(clippy::disallowed_methods, reason = "the companies have clocks of their own")]
 pub(super) fn now() -> DateTime<Utc> {
     Utc::now()
 }

@@ -4,9 +4,7 @@
 //! Three statements list flows. Which one is used depends on what the filter names: see [`list`].
 
 use chrono::{DateTime, Utc};
-use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, BigInt, Bool, Int2, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
@@ -14,7 +12,7 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::columns::{currency_from_column, entry_kind_from_column};
-use super::statement::{Cached, StaticSql};
+use super::statement::{Cached, Parameters, Statement};
 use crate::domain::account_flow::{AccountFlow, FlowFilter, FlowId, FlowPosition};
 use crate::domain::entry::EntryKind;
 use crate::domain::money::Money;
@@ -80,44 +78,28 @@ impl Page {
 }
 
 /// The columns of [`FlowRow`].
-const FLOW_COLUMNS: &str = "SELECT e.wallet_id, e.seq, e.kind, e.amount, w.currency, w.product, e.balance_after, e.key, e.reference, e.description, e.created_at FROM ";
-
 type FlowSql = (SqlUuid, BigInt, Int2, Numeric, Text, Text, Numeric, Text, Nullable<Text>, Nullable<Text>, Timestamptz);
 
 /// Lists any kinds but consumption. Each kind is one index scan that stops after a page; the scans are merged. A page
 /// costs the same at any depth. Consumption has no such index, because every usage would have to write it.
 struct ByKind(Page);
 
-impl StaticSql for ByKind {
+impl Statement for ByKind {
+    const TEXT: &'static str = include_str!("sql/flows_by_kind.sql");
     type Row = FlowSql;
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         let page = &self.0;
-        out.push_sql(FLOW_COLUMNS);
-        out.push_sql("unnest(");
-        out.push_bind_param::<Array<Int2>, _>(&page.kinds)?;
-        out.push_sql(") AS k (kind) CROSS JOIN LATERAL (SELECT * FROM entries WHERE customer_id = ");
-        out.push_bind_param::<Text, _>(&page.customer)?;
-        out.push_sql(" AND kind = k.kind AND kind NOT IN (2, 3) AND (created_at, seq, wallet_id) < (");
-        out.push_bind_param::<Timestamptz, _>(&page.after_at)?;
-        out.push_sql(", ");
-        out.push_bind_param::<BigInt, _>(&page.after_seq)?;
-        out.push_sql(", ");
-        out.push_bind_param::<SqlUuid, _>(&page.after_wallet)?;
-        out.push_sql(") AND created_at >= coalesce(");
-        out.push_bind_param::<Nullable<Timestamptz>, _>(&page.from)?;
-        out.push_sql(", '-infinity') AND created_at < coalesce(");
-        out.push_bind_param::<Nullable<Timestamptz>, _>(&page.to)?;
-        // The condition on wallets is written so that no index can serve it. Otherwise PostgreSQL, which does not know
-        // that one wallet has most of a customer's entries, collects that wallet's entries and sorts them.
-        out.push_sql(", 'infinity') AND ((");
-        out.push_bind_param::<Nullable<Text>, _>(&page.currency)?;
-        out.push_sql("::text IS NULL AND ");
-        out.push_bind_param::<Nullable<Text>, _>(&page.product)?;
-        out.push_sql("::text IS NULL) OR coalesce(wallet_id, $5) = ANY (ARRAY (SELECT id FROM wallets WHERE customer_id = $2 AND currency = coalesce($8, currency) AND product = coalesce($9, product)))) ORDER BY created_at DESC, seq DESC FETCH FIRST (");
-        out.push_bind_param::<BigInt, _>(&page.limit)?;
-        // The index does not contain the wallet. If it were part of this ORDER BY, PostgreSQL would sort all entries.
-        out.push_sql(") ROWS WITH TIES) e JOIN wallets w ON w.customer_id = $2 AND w.id = e.wallet_id ORDER BY e.created_at DESC, e.seq DESC, e.wallet_id DESC LIMIT $10");
+        parameters.add::<Array<Int2>, _>(&page.kinds)?;
+        parameters.add::<Text, _>(&page.customer)?;
+        parameters.add::<Timestamptz, _>(&page.after_at)?;
+        parameters.add::<BigInt, _>(&page.after_seq)?;
+        parameters.add::<SqlUuid, _>(&page.after_wallet)?;
+        parameters.add::<Nullable<Timestamptz>, _>(&page.from)?;
+        parameters.add::<Nullable<Timestamptz>, _>(&page.to)?;
+        parameters.add::<Nullable<Text>, _>(&page.currency)?;
+        parameters.add::<Nullable<Text>, _>(&page.product)?;
+        parameters.add::<BigInt, _>(&page.limit)?;
         Ok(())
     }
 }
@@ -130,34 +112,22 @@ struct ByWallet {
     from_newest: bool,
 }
 
-impl StaticSql for ByWallet {
+impl Statement for ByWallet {
+    const TEXT: &'static str = include_str!("sql/flows_by_wallet.sql");
     type Row = FlowSql;
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         let page = &self.page;
-        out.push_sql(FLOW_COLUMNS);
-        out.push_sql("(SELECT id, currency, product, CASE WHEN ");
-        out.push_bind_param::<Bool, _>(&self.from_newest)?;
-        out.push_sql(" THEN entry_seq ELSE entries_before(customer_id, id, entry_seq, ");
-        out.push_bind_param::<Timestamptz, _>(&page.after_at)?;
-        out.push_sql(", ");
-        out.push_bind_param::<BigInt, _>(&page.after_seq)?;
-        out.push_sql(", ");
-        out.push_bind_param::<SqlUuid, _>(&page.after_wallet)?;
-        out.push_sql(") END AS newest, CASE WHEN ");
-        out.push_bind_param::<Nullable<Timestamptz>, _>(&page.from)?;
-        out.push_sql("::timestamptz IS NULL THEN 0 ELSE entries_before(customer_id, id, entry_seq, $5, 0, '00000000-0000-0000-0000-000000000000') END AS below FROM wallets WHERE customer_id = ");
-        out.push_bind_param::<Text, _>(&page.customer)?;
-        out.push_sql(" AND currency = coalesce(");
-        out.push_bind_param::<Nullable<Text>, _>(&page.currency)?;
-        out.push_sql(", currency) AND product = coalesce(");
-        out.push_bind_param::<Nullable<Text>, _>(&page.product)?;
-        // The condition on kinds is written so that no index can serve it: that index has another order.
-        out.push_sql(", product) OFFSET 0) w CROSS JOIN LATERAL (SELECT * FROM entries WHERE customer_id = $6 AND wallet_id = w.id AND seq <= w.newest AND seq > w.below AND coalesce(kind, 0::smallint) = ANY (");
-        out.push_bind_param::<Array<Int2>, _>(&page.kinds)?;
-        out.push_sql(") ORDER BY seq DESC LIMIT ");
-        out.push_bind_param::<BigInt, _>(&page.limit)?;
-        out.push_sql(") e ORDER BY e.created_at DESC, e.seq DESC, e.wallet_id DESC LIMIT $10");
+        parameters.add::<Bool, _>(&self.from_newest)?;
+        parameters.add::<Timestamptz, _>(&page.after_at)?;
+        parameters.add::<BigInt, _>(&page.after_seq)?;
+        parameters.add::<SqlUuid, _>(&page.after_wallet)?;
+        parameters.add::<Nullable<Timestamptz>, _>(&page.from)?;
+        parameters.add::<Text, _>(&page.customer)?;
+        parameters.add::<Nullable<Text>, _>(&page.currency)?;
+        parameters.add::<Nullable<Text>, _>(&page.product)?;
+        parameters.add::<Array<Int2>, _>(&page.kinds)?;
+        parameters.add::<BigInt, _>(&page.limit)?;
         Ok(())
     }
 }
@@ -169,34 +139,24 @@ struct ByReference {
     reference: String,
 }
 
-impl StaticSql for ByReference {
+impl Statement for ByReference {
+    const TEXT: &'static str = include_str!("sql/flows_by_reference.sql");
     type Row = FlowSql;
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         let page = &self.page;
-        out.push_sql(FLOW_COLUMNS);
-        out.push_sql("(SELECT * FROM entries WHERE customer_id = ");
-        out.push_bind_param::<Text, _>(&page.customer)?;
-        out.push_sql(" AND reference = ");
-        out.push_bind_param::<Text, _>(&self.reference)?;
-        out.push_sql(" AND kind NOT IN (2, 3) OFFSET 0) e JOIN wallets w ON w.customer_id = $1 AND w.id = e.wallet_id WHERE e.kind = ANY (");
-        out.push_bind_param::<Array<Int2>, _>(&page.kinds)?;
-        out.push_sql(") AND (e.created_at, e.seq, e.wallet_id) < (");
-        out.push_bind_param::<Timestamptz, _>(&page.after_at)?;
-        out.push_sql(", ");
-        out.push_bind_param::<BigInt, _>(&page.after_seq)?;
-        out.push_sql(", ");
-        out.push_bind_param::<SqlUuid, _>(&page.after_wallet)?;
-        out.push_sql(") AND e.created_at >= coalesce(");
-        out.push_bind_param::<Nullable<Timestamptz>, _>(&page.from)?;
-        out.push_sql(", '-infinity') AND e.created_at < coalesce(");
-        out.push_bind_param::<Nullable<Timestamptz>, _>(&page.to)?;
-        out.push_sql(", 'infinity') AND w.currency = coalesce(");
-        out.push_bind_param::<Nullable<Text>, _>(&page.currency)?;
-        out.push_sql(", w.currency) AND w.product = coalesce(");
-        out.push_bind_param::<Nullable<Text>, _>(&page.product)?;
-        out.push_sql(", w.product) ORDER BY e.created_at DESC, e.seq DESC, e.wallet_id DESC LIMIT ");
-        out.push_bind_param::<BigInt, _>(&page.limit)
+        parameters.add::<Text, _>(&page.customer)?;
+        parameters.add::<Text, _>(&self.reference)?;
+        parameters.add::<Array<Int2>, _>(&page.kinds)?;
+        parameters.add::<Timestamptz, _>(&page.after_at)?;
+        parameters.add::<BigInt, _>(&page.after_seq)?;
+        parameters.add::<SqlUuid, _>(&page.after_wallet)?;
+        parameters.add::<Nullable<Timestamptz>, _>(&page.from)?;
+        parameters.add::<Nullable<Timestamptz>, _>(&page.to)?;
+        parameters.add::<Nullable<Text>, _>(&page.currency)?;
+        parameters.add::<Nullable<Text>, _>(&page.product)?;
+        parameters.add::<BigInt, _>(&page.limit)?;
+        Ok(())
     }
 }
 

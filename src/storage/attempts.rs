@@ -1,16 +1,14 @@
 //! Attempts to have an order paid. One attempt of an order is open at a time.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::now;
 use diesel::prelude::*;
-use diesel::sql_types::Timestamptz;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::StorageError;
+use super::clock::{later, ledger_now, seconds};
 use super::columns::{corrupt, provider_from_column};
-use super::orders::seconds;
 use super::schema::attempts;
 use crate::domain::attempt::{Attempt, AttemptStatus, NextAction};
 use crate::domain::payment::ProviderName;
@@ -163,7 +161,7 @@ pub async fn lease(
     n: i32,
     lease_seconds: i32,
 ) -> Result<bool, StorageError> {
-    let free = attempts::leased_until.is_null().or(attempts::leased_until.le(now.into_sql::<Timestamptz>().nullable()));
+    let free = attempts::leased_until.is_null().or(attempts::leased_until.le(ledger_now().nullable()));
     let taken = diesel::update(
         attempts::table
             .find((order_id, n))
@@ -171,8 +169,8 @@ pub async fn lease(
             .filter(free),
     )
     .set((
-        attempts::leased_until.eq((now.into_sql::<Timestamptz>() + seconds(lease_seconds)).nullable()),
-        attempts::sent_at.eq(now.into_sql::<Timestamptz>().nullable()),
+        attempts::leased_until.eq(later(ledger_now(), seconds(lease_seconds)).nullable()),
+        attempts::sent_at.eq(ledger_now().nullable()),
     ))
     .execute(conn)
     .await?;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::StorageError;
 use super::schema::audit_log;
 
-/// Writes one entry. `actor` names the caller (`operator:alice`), `subject` the thing that changed (`product:whatsapp`).
+/// Writes one entry. `actor` names the caller (`operator:alice`), `subject` what has changed (`product:whatsapp`).
 ///
 /// # Errors
 /// [`StorageError`].

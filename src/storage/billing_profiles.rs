@@ -1,11 +1,11 @@
 //! Billing profiles: one per customer.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::StorageError;
+use super::clock::ledger_now;
 use super::columns::{corrupt, customer_from_column};
 use super::schema::billing_profiles as profiles;
 use crate::domain::billing_profile::{BillingProfile, Email};
@@ -121,7 +121,7 @@ pub async fn update(conn: &mut AsyncPgConnection, new: &BillingProfile) -> Resul
         .set((
             BillingProfileColumns::from(new),
             profiles::version.eq(profiles::version + 1),
-            profiles::updated_at.eq(now),
+            profiles::updated_at.eq(ledger_now()),
         ))
         .returning(BillingProfileRow::as_returning())
         .get_result(conn)

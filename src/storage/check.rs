@@ -1,18 +1,18 @@
 //! The equations of `topup check`, as statements over whole tables.
 //!
-//! Each [`Step`] is one statement that answers only what disagrees, so that its answer is small however large
-//! the tables are. All of them must see the same snapshot: run them in one REPEATABLE READ transaction.
+//! Each [`Step`] is one statement that returns only what disagrees, so its result is small however large the tables
+//! are. All of them must see the same snapshot: run them in one REPEATABLE READ transaction.
 
 mod rules;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Nullable, Numeric, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Nullable, Numeric, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 
-use super::StorageError;
+use super::{StorageError, clock};
 use crate::domain::check::{Disagreement, Figure, LISTED, Total};
 
 pub use rules::{FIGURES, STEPS, Step};
@@ -62,39 +62,26 @@ struct TotalRow {
     sum: Option<Decimal>,
 }
 
-/// Gives the transaction the memory that sorting all entries takes, and answers the snapshot's time.
+/// Gives the transaction the memory to sort all entries, takes its snapshot, and returns the time of the snapshot.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn prepare(conn: &mut AsyncPgConnection) -> Result<DateTime<Utc>, StorageError> {
-    #[derive(QueryableByName)]
-    struct Now {
-        #[diesel(sql_type = Timestamptz)]
-        now: DateTime<Utc>,
-    }
     // Compiling the expressions takes longer than it saves on all but the largest books.
     sql_query("SELECT set_config('work_mem', '256MB', true), set_config('jit', 'off', true)").execute(conn).await?;
-    let now: Now = sql_query("SELECT now() AS now").get_result(conn).await?;
-    Ok(now.now)
+    clock::now(conn).await
 }
 
-/// Runs one step: the first [`LISTED`] disagreements of each rule, each with how many there are of its rule.
+/// Runs one step. Returns the first [`LISTED`] disagreements of each rule, each with the number of all of its rule.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn disagreements(
     conn: &mut AsyncPgConnection,
     step: &Step,
 ) -> Result<Vec<(Disagreement, i64)>, StorageError> {
-    let sql = format!(
-        "SELECT rule, subject, customer, coalesce(expected, 'nothing') AS expected, coalesce(found, 'nothing') AS found, total \
-         FROM (SELECT d.*, count(*) OVER (PARTITION BY rule) AS total, \
-                      row_number() OVER (PARTITION BY rule ORDER BY customer, subject) AS n \
-               FROM (\n{}\n) AS d) AS listed \
-         WHERE n <= {LISTED} ORDER BY rule, n",
-        step.sql
-    );
-    let rows: Vec<DisagreementRow> = sql_query(sql).load(conn).await?;
+    let sql = format!("WITH step AS (\n{}\n)\n{}", step.sql, include_str!("check/listed.sql"));
+    let rows: Vec<DisagreementRow> = sql_query(sql).bind::<BigInt, _>(LISTED).load(conn).await?;
     let split = |row: DisagreementRow| {
         let DisagreementRow { rule, subject, customer, expected, found, total } = row;
         (Disagreement { rule, subject, customer, expected, found }, total)
@@ -105,7 +92,7 @@ pub async fn disagreements(
 /// The totals that are computed from both ends.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn figures(conn: &mut AsyncPgConnection) -> Result<Vec<Figure>, StorageError> {
     let rows: Vec<FigureRow> = sql_query(include_str!("check/figures.sql")).load(conn).await?;
     let figure = |FigureRow { name, currency, counterpart, expected, found }| Figure {
@@ -118,10 +105,10 @@ pub async fn figures(conn: &mut AsyncPgConnection) -> Result<Vec<Figure>, Storag
     Ok(rows.into_iter().map(figure).collect())
 }
 
-/// What there is, counted and summed.
+/// Counts and sums what there is.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn totals(conn: &mut AsyncPgConnection) -> Result<Vec<Total>, StorageError> {
     let rows: Vec<TotalRow> = sql_query(include_str!("check/totals.sql")).load(conn).await?;
     let total =

@@ -16,7 +16,7 @@ pub async fn read(conn: &mut AsyncPgConnection) -> Result<Option<Environment>, S
     stamp.map(|stamp| stamp.parse().map_err(|_| StorageError::Corrupt(format!("environment {stamp}")))).transpose()
 }
 
-/// Stamps a database that has no stamp. An unused database, which has no wallet, order or payment, can be stamped again.
+/// Stamps a database that has no stamp. An unused database, without wallets, orders and payments, can be stamped again.
 /// Returns the stamp that is in force.
 ///
 /// # Errors

@@ -1,9 +1,7 @@
 //! Events of the balance stream. Each is written in the transaction of the change that it reports.
 
 use chrono::{DateTime, Utc};
-use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, BigInt, Jsonb, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
@@ -12,7 +10,7 @@ use uuid::Uuid;
 use super::StorageError;
 use super::columns::{corrupt, customer_from_column};
 use super::schema::events;
-use super::statement::{Cached, StaticSql};
+use super::statement::{Cached, Parameters, Statement};
 use crate::domain::customer::CustomerId;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::id::IdKind;
@@ -77,17 +75,14 @@ struct After {
     limit: i64,
 }
 
-impl StaticSql for After {
+impl Statement for After {
+    const TEXT: &'static str = include_str!("sql/events_after.sql");
     type Row = (Text, BigInt, SqlUuid, Text, Jsonb, Timestamptz);
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT e.customer_id, e.position, e.id, e.type, e.data, e.created_at FROM unnest(");
-        out.push_bind_param::<Array<Text>, _>(&self.customers)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<BigInt>, _>(&self.positions)?;
-        out.push_sql(") AS k (customer_id, position) CROSS JOIN LATERAL (SELECT * FROM events WHERE customer_id = k.customer_id AND position > k.position ORDER BY position LIMIT ");
-        out.push_bind_param::<BigInt, _>(&self.limit)?;
-        out.push_sql(") e ORDER BY e.position");
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Array<Text>, _>(&self.customers)?;
+        parameters.add::<Array<BigInt>, _>(&self.positions)?;
+        parameters.add::<BigInt, _>(&self.limit)?;
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
+use super::clock::NowOnce;
 use super::ledger::key_from_columns;
 use super::schema::{grants, wallets};
 use crate::domain::customer::CustomerId;
@@ -131,7 +132,7 @@ pub async fn wallets_with_lapsed_grants(
             wallets::table.on(wallets::customer_id.eq(grants::customer_id).and(wallets::id.eq(grants::wallet_id))),
         )
         .filter(grants::remaining.gt(Decimal::ZERO).and(grants::remaining.gt(grants::held)))
-        .filter(grants::expires_at.le(diesel::dsl::now))
+        .filter(grants::expires_at.le(NowOnce.nullable()))
         .select((wallets::customer_id, wallets::currency, wallets::product))
         .distinct()
         .limit(limit)

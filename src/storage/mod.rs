@@ -10,6 +10,7 @@ pub mod audit;
 pub mod billing_profiles;
 pub mod catalogue;
 pub mod check;
+pub mod clock;
 pub(crate) mod columns;
 pub mod disputes;
 pub mod environment;

@@ -1,14 +1,13 @@
 //! Top-up orders and their timeline.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::now;
 use diesel::prelude::*;
-use diesel::sql_types::Timestamptz;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
+use super::clock::{NowOnce, later, ledger_now, seconds};
 use super::columns::{corrupt, currency_from_column, customer_from_column, provider_from_column};
 use super::schema::{order_events, top_up_orders as orders};
 use crate::domain::customer::CustomerId;
@@ -179,14 +178,6 @@ impl TryFrom<OrderRow> for Order {
     }
 }
 
-/// The database's clock.
-///
-/// # Errors
-/// Database errors.
-pub async fn clock(conn: &mut AsyncPgConnection) -> Result<DateTime<Utc>, StorageError> {
-    Ok(diesel::select(now.into_sql::<Timestamptz>()).get_result(conn).await?)
-}
-
 /// # Errors
 /// Database errors; a reference that is taken violates `top_up_orders_reference_once`.
 pub async fn insert(conn: &mut AsyncPgConnection, order: &Order) -> Result<(), StorageError> {
@@ -222,7 +213,8 @@ pub async fn lock(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Order
     row.map(Order::try_from).transpose()
 }
 
-/// Counts the open orders of a customer. It takes an advisory lock, so that parallel requests count each other's orders.
+/// Counts the open orders of a customer. It takes an advisory lock, so that parallel requests count each other's
+/// orders.
 ///
 /// # Errors
 /// Database errors.
@@ -302,7 +294,7 @@ pub async fn claim_to_ask(
     lease_seconds: i32,
 ) -> Result<Vec<Order>, StorageError> {
     let due: Vec<Uuid> = orders::table
-        .filter(orders::ask_at.le(now))
+        .filter(orders::ask_at.le(NowOnce.nullable()))
         .order(orders::ask_at)
         .limit(limit)
         .select(orders::id)
@@ -312,17 +304,13 @@ pub async fn claim_to_ask(
         .await?;
     let rows: Vec<OrderRow> = diesel::update(orders::table.filter(orders::id.eq_any(due)))
         .set((
-            orders::ask_at.eq((now.into_sql::<Timestamptz>() + seconds(lease_seconds)).nullable()),
+            orders::ask_at.eq(later(ledger_now(), seconds(lease_seconds)).nullable()),
             orders::asked.eq(orders::asked + 1),
         ))
         .returning(OrderRow::as_returning())
         .get_results(conn)
         .await?;
     rows.into_iter().map(Order::try_from).collect()
-}
-
-pub(super) fn seconds(n: i32) -> diesel::pg::data_types::PgInterval {
-    diesel::pg::data_types::PgInterval::from_microseconds(i64::from(n) * 1_000_000)
 }
 
 /// Sets when the provider is asked next about an order. `None`: it is asked no more.
@@ -348,7 +336,7 @@ pub async fn overdue(conn: &mut AsyncPgConnection, limit: i64) -> Result<Vec<Uui
         .or(orders::awaiting.eq(Awaited::Payer.as_str()).assume_not_null());
     Ok(orders::table
         .filter(awaits_payer)
-        .filter(orders::expires_at.le(now))
+        .filter(orders::expires_at.le(NowOnce))
         .order(orders::expires_at)
         .limit(limit)
         .select(orders::id)

@@ -1,12 +1,11 @@
 //! Notifications of providers, stored as they came.
 
-use diesel::dsl::now;
 use diesel::prelude::*;
-use diesel::sql_types::Timestamptz;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::StorageError;
+use super::clock::ledger_now;
 use super::columns::corrupt;
 use super::schema::provider_events as events;
 use crate::domain::payment::{NotificationOutcome, ProviderName};
@@ -62,7 +61,7 @@ pub async fn store(
 pub async fn finish(conn: &mut AsyncPgConnection, id: Uuid, outcome: NotificationOutcome) -> Result<(), StorageError> {
     diesel::update(events::table.find(id))
         .set((
-            events::processed_at.eq(now.into_sql::<Timestamptz>().nullable()),
+            events::processed_at.eq(ledger_now().nullable()),
             events::outcome.eq(outcome.as_str()),
             events::error.eq(None::<String>),
         ))

@@ -1,16 +1,14 @@
 //! Refunds, and the sum of what went back of an order.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::now;
 use diesel::prelude::*;
-use diesel::sql_types::Timestamptz;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
+use super::clock::{NowOnce, later, ledger_now, seconds};
 use super::columns::{corrupt, currency_from_column, customer_from_column, provider_from_column};
-use super::orders::seconds;
 use super::schema::{disputes, refunds};
 use crate::domain::payment::{DisputeStatus, ProviderName};
 use crate::domain::refund::{Refund, RefundFilter, RefundState, ReturnedSoFar};
@@ -252,7 +250,7 @@ pub async fn claim_to_ask(
     lease_seconds: i32,
 ) -> Result<Vec<Refund>, StorageError> {
     let due: Vec<Uuid> = refunds::table
-        .filter(refunds::ask_at.le(now))
+        .filter(refunds::ask_at.le(NowOnce.nullable()))
         .order(refunds::ask_at)
         .limit(limit)
         .select(refunds::id)
@@ -262,7 +260,7 @@ pub async fn claim_to_ask(
         .await?;
     let rows: Vec<RefundRow> = diesel::update(refunds::table.filter(refunds::id.eq_any(due)))
         .set((
-            refunds::ask_at.eq((now.into_sql::<Timestamptz>() + seconds(lease_seconds)).nullable()),
+            refunds::ask_at.eq(later(ledger_now(), seconds(lease_seconds)).nullable()),
             refunds::asked.eq(refunds::asked + 1),
         ))
         .returning(RefundRow::as_returning())

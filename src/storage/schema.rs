@@ -448,7 +448,7 @@ diesel::table! {
         created_at -> Timestamptz,
         guarded -> Bool,
         frozen -> Bool,
-        slow -> Bool,
+        needs_full_path -> Bool,
         low_balance_threshold -> Nullable<Numeric>,
         fast_floor -> Numeric,
         granted -> Numeric,

@@ -4,9 +4,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::AstPass;
 use diesel::sql_types::{BigInt, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
@@ -14,7 +12,7 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::schema::{spend_guards, wallets};
-use super::statement::{Cached, StaticSql};
+use super::statement::{Cached, Parameters, Statement};
 use crate::domain::counterpart::Counterpart;
 use crate::domain::customer::CustomerId;
 use crate::domain::guard::SetBy;
@@ -58,7 +56,7 @@ pub async fn save(
         }
     }
     diesel::update(wallets::table.filter(wallets::customer_id.eq(customer).and(wallets::id.eq(wallet.id))))
-        .set((wallets::guarded.eq(wallet.guard.is_some()), wallets::slow.eq(wallet.needs_full_path())))
+        .set((wallets::guarded.eq(wallet.guard.is_some()), wallets::needs_full_path.eq(wallet.needs_full_path())))
         .execute(conn)
         .await?;
     Ok(SetBy { actor: actor.to_owned(), at: now })
@@ -82,42 +80,32 @@ pub async fn set_by(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Resu
 /// The entries of a wallet are numbered in the order of time, so a binary search over the primary key finds the last
 /// entry before the moment in about 25 steps. The balance after that entry and the balance now differ by what was
 /// consumed and by what other kinds of entry moved. Other kinds are few and have an index by time, so they are summed
-/// and taken out. A reversal of older consumption counts as another kind. Usage of the product that the main wallet paid
-/// is added entry by entry.
+/// and taken out. A reversal of older consumption counts as another kind. Usage of the product that the main wallet
+/// paid is added entry by entry.
 struct ConsumedSince {
     customer: String,
     wallet: Uuid,
     since: DateTime<Utc>,
     entry_seq: i64,
     balance: Decimal,
-    /// The counterpart of this product's usage that the main wallet paid. It matches no entry for the main wallet itself.
+    /// The counterpart of this product's usage that the main wallet paid. It matches nothing for the main wallet
+    /// itself.
     paid_by_main: String,
     currency: String,
 }
 
-impl StaticSql for ConsumedSince {
+impl Statement for ConsumedSince {
+    const TEXT: &'static str = include_str!("sql/consumed_since.sql");
     type Row = Numeric;
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("WITH RECURSIVE halves (low, high) AS (SELECT 0::bigint, ");
-        out.push_bind_param::<BigInt, _>(&self.entry_seq)?;
-        out.push_sql(" + 1 UNION ALL SELECT CASE WHEN e.created_at < ");
-        out.push_bind_param::<Timestamptz, _>(&self.since)?;
-        out.push_sql(" THEN h.middle ELSE h.low END, CASE WHEN e.created_at < $2 THEN h.high ELSE h.middle END FROM (SELECT low, high, (low + high) / 2 AS middle FROM halves WHERE high - low > 1) h JOIN entries e ON e.customer_id = ");
-        out.push_bind_param::<Text, _>(&self.customer)?;
-        out.push_sql(" AND e.wallet_id = ");
-        out.push_bind_param::<SqlUuid, _>(&self.wallet)?;
-        out.push_sql(" AND e.seq = h.middle), last AS (SELECT low FROM halves WHERE high - low = 1) SELECT greatest(0, coalesce((SELECT balance_after FROM entries, last WHERE customer_id = $3 AND wallet_id = $4 AND seq = last.low), 0) - ");
-        out.push_bind_param::<Numeric, _>(&self.balance)?;
-        // The list has every kind but usage (2), capture (3) and reversal (4). A reversal of usage since the moment makes
-        // room again, so only reversals of older usage are taken out.
-        out.push_sql(" + coalesce((SELECT sum(amount) FROM entries, last WHERE customer_id = $3 AND kind = ANY ('{1,5,6,7,8,9,10,11,12,13,14,15,16}') AND created_at >= $2 AND wallet_id = $4 AND seq > last.low), 0) + coalesce((SELECT sum(r.amount) FROM entries r, last WHERE r.customer_id = $3 AND r.kind = 4 AND r.created_at >= $2 AND r.wallet_id = $4 AND r.seq > last.low AND coalesce((SELECT o.created_at FROM entries o WHERE o.customer_id = $3 AND o.kind = 2 AND o.key = r.reference), (SELECT o.created_at FROM entries o WHERE o.customer_id = $3 AND o.kind = 3 AND o.key = r.reference)) < $2), 0)) + coalesce((SELECT sum(-u.amount - coalesce((SELECT sum(r.amount) FROM entries r WHERE r.customer_id = $3 AND r.kind = 4 AND r.reference = u.key AND r.wallet_id = u.wallet_id), 0)) FROM entries u WHERE u.customer_id = $3 AND u.kind = 2 AND u.counterpart <> 'usage' AND u.counterpart = ");
-        out.push_bind_param::<Text, _>(&self.paid_by_main)?;
-        out.push_sql(
-            " AND u.created_at >= $2 AND u.wallet_id = (SELECT id FROM wallets WHERE customer_id = $3 AND currency = ",
-        );
-        out.push_bind_param::<Text, _>(&self.currency)?;
-        out.push_sql(" AND product = '')), 0)");
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<BigInt, _>(&self.entry_seq)?;
+        parameters.add::<Timestamptz, _>(&self.since)?;
+        parameters.add::<Text, _>(&self.customer)?;
+        parameters.add::<SqlUuid, _>(&self.wallet)?;
+        parameters.add::<Numeric, _>(&self.balance)?;
+        parameters.add::<Text, _>(&self.paid_by_main)?;
+        parameters.add::<Text, _>(&self.currency)?;
         Ok(())
     }
 }

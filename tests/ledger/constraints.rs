@@ -30,13 +30,13 @@ async fn the_database_refuses_what_cannot_be() {
 
     let mut refused: Vec<(String, &str)> = [
         ("UPDATE wallets SET paid = -1, paid_out = paid_in + 1", "wallet_part_not_negative"),
-        ("UPDATE wallets SET granted = -1, slow = true", "wallet_part_not_negative"),
+        ("UPDATE wallets SET granted = -1, needs_full_path = true", "wallet_part_not_negative"),
         ("UPDATE wallets SET held = -1", "wallet_part_not_negative"),
         ("UPDATE wallets SET debt = -1", "wallet_part_not_negative"),
         ("UPDATE wallets SET held = paid + 1", "wallets_held_is_there"),
         ("UPDATE wallets SET paid = paid + 1", "wallets_paid_is_in_less_out"),
-        ("UPDATE wallets SET slow = true", "wallets_slow_is_kept"),
-        ("UPDATE wallets SET frozen = true", "wallets_slow_is_kept"),
+        ("UPDATE wallets SET needs_full_path = true", "wallets_needs_full_path_is_kept"),
+        ("UPDATE wallets SET frozen = true", "wallets_needs_full_path_is_kept"),
     ]
     .map(|(sql, constraint)| (sql.to_owned(), constraint))
     .into();

@@ -78,7 +78,7 @@ async fn it_reads_by_index_and_little() {
 
 /// 20,000 times a usage of 2 that became debt and a recharge of 3; then 20,001 usages that nobody has paid for.
 const OWING: &str = "
-    INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at, paid, debt, slow, paid_in, paid_out, entry_seq, version)
+    INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at, paid, debt, needs_full_path, paid_in, paid_out, entry_seq, version)
     VALUES ('big', 'USD', '', '01933600-0000-7000-8000-000000000001', now(), now(), 20000, 20001, true, 20000, 0, 60001, 60001);
     INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, debt, balance_after, paid_in, paid_out, counterpart, key)
     SELECT now(), n, 0, '01933600-0000-7000-8000-000000000001', 1 + n % 2, 'big', CASE WHEN n % 2 = 1 THEN -2 ELSE 3 END,

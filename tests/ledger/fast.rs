@@ -65,7 +65,7 @@ async fn a_hold_of_a_wallet_that_needs_a_look_keeps_no_neighbour_from_the_fast_p
     let opened = wallets.each_ref().map(|at| hold(at, "h", Duration::hours(1)));
     book(&pool, opened.to_vec()).await;
     // One is frozen; the alert of one has fired and is not armed, that of another is.
-    let watched = "UPDATE wallets SET frozen = true, slow = true WHERE customer_id = 'ann';
+    let watched = "UPDATE wallets SET frozen = true, needs_full_path = true WHERE customer_id = 'ann';
         UPDATE wallets SET low_balance_threshold = 49 WHERE customer_id = 'ben';
         UPDATE wallets SET low_balance_threshold = 5, fast_floor = 5 WHERE customer_id = 'cid'";
     pool.get().await.unwrap().batch_execute(watched).await.unwrap();
@@ -79,7 +79,7 @@ async fn a_hold_of_a_wallet_that_needs_a_look_keeps_no_neighbour_from_the_fast_p
 }
 
 /// How a lane runs the statement that has `part` in it, whatever its arrays are.
-async fn plan(lane: &mut AsyncPgConnection, part: &str) -> String {
+pub async fn plan(lane: &mut AsyncPgConnection, part: &str) -> String {
     #[derive(QueryableByName)]
     struct Prepared {
         #[diesel(sql_type = Text)]

@@ -230,7 +230,7 @@ async fn transfer(world: &World, rng: &mut StdRng) {
 async fn freeze(world: &World, rng: &mut StdRng) {
     let (at, frozen) = (world.wallet(rng), rng.random_bool(0.3));
     let sql = format!(
-        "UPDATE wallets SET frozen = {frozen}, slow = granted > 0 OR debt > 0 OR guarded OR {frozen}
+        "UPDATE wallets SET frozen = {frozen}, needs_full_path = granted > 0 OR debt > 0 OR guarded OR {frozen}
          WHERE customer_id = '{}' AND currency = '{}' AND product = '{}'",
         at.customer,
         at.currency,
@@ -279,7 +279,7 @@ async fn live_through(seed: u64, steps: usize) {
             "INSERT INTO spend_guards (customer_id, wallet_id, daily_cap, day, month, set_by, updated_at)
              SELECT customer_id, id, 300, now(), date_trunc('month', now()), 'test', now() FROM wallets
              WHERE customer_id = 'ann' AND currency = 'VND' AND product = '';
-             UPDATE wallets SET guarded = true, slow = true
+             UPDATE wallets SET guarded = true, needs_full_path = true
              WHERE customer_id = 'ann' AND currency = 'VND' AND product = '';
              UPDATE wallets SET low_balance_threshold = 40, fast_floor = 40 WHERE customer_id = 'ben' AND product = 'gpu';",
         )

@@ -189,7 +189,7 @@ async fn holds_are_found_and_closed_in_a_fixed_number_of_steps() {
     assert!(outcomes.iter().all(|outcome| matches!(outcome, PostingOutcome::Replayed(_))), "{outcomes:?}");
     assert!(fetched <= 8, "{fetched}");
 
-    let guards = "UPDATE wallets SET guarded = true, slow = true;
+    let guards = "UPDATE wallets SET guarded = true, needs_full_path = true;
         INSERT INTO spend_guards (customer_id, wallet_id, daily_cap, day, month, set_by, updated_at)
         SELECT customer_id, id, 1000, now()::date, now()::date, 'test', now() FROM wallets";
     pool.get().await.unwrap().batch_execute(guards).await.unwrap();

@@ -142,7 +142,7 @@ impl Side {
         let customer = &self.customer;
         let sql = format!(
             "SELECT row_number() OVER () || ' ' || line FROM (
-             SELECT concat_ws(' ', 'wallet', product, currency, guarded, frozen, slow, low_balance_threshold, fast_floor,
+             SELECT concat_ws(' ', 'wallet', product, currency, guarded, frozen, needs_full_path, low_balance_threshold, fast_floor,
                     granted, held, debt, paid, paid_in, paid_out, entry_seq, version) AS line
              FROM wallets WHERE customer_id = '{customer}'
              UNION ALL

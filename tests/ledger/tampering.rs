@@ -65,7 +65,7 @@ fn wallets() -> Vec<Tampering> {
         set("wallet_last_entry", "entry_seq = entry_seq - 1"),
         set("wallet_held", "held = 0"),
         set("wallet_parts", "held = paid + granted + 1"),
-        set("wallet_slow", "slow = false"),
+        set("wallet_needs_full_path", "needs_full_path = false"),
         set("wallet_fast_floor", "fast_floor = 3"),
         tampering(
             "wallet_held_grants",
@@ -369,7 +369,7 @@ async fn many_disagreements_are_counted_and_the_first_listed() {
     .await;
     let report = report(&pool).await;
     let listed = report.disagreements.iter().filter(|one| one.rule == "wallet_balance").count();
-    assert_eq!(listed, topup::domain::check::LISTED);
+    assert_eq!(listed as i64, topup::domain::check::LISTED);
     assert!(topup::app::check::render(&report).contains("  and 150 more\n"));
     // wallet_balance and wallet_paid of each, and the sum of balances.
     assert_eq!(report.disagreement_count(), 501);

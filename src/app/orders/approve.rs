@@ -13,7 +13,7 @@ use crate::domain::order::{Awaited, FailedBy, Order, OrderState, OrderStatus};
 use crate::domain::payment::{Channel, Payment, PaymentFact, ProviderName};
 use crate::storage::catalogue::bank_accounts;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, approvals, orders, payments};
+use crate::storage::{Connection, approvals, clock, orders, payments};
 
 /// What an operator saw in the bank.
 #[derive(Debug, Clone)]
@@ -118,7 +118,7 @@ async fn propose(
         return Err(Error::field("/bank_account_id", "currency_mismatch", "is in another currency than the order"));
     }
     let second_needed = app.settings.needs_second_operator(order.currency, statement.received_amount);
-    let now = orders::clock(conn).await?;
+    let now = clock::now(conn).await?;
     let approval = Approval {
         order_id: order.id,
         received_amount: statement.received_amount,
@@ -178,7 +178,7 @@ async fn credit(conn: &mut Connection, order: &mut Order, approval: &Approval, a
         merchant_account: approval.bank_account_id.as_simple().to_string(),
         live: true,
     };
-    let now = orders::clock(conn).await?;
+    let now = clock::now(conn).await?;
     let mut payment = Payment::applied(ProviderName::BankTransfer, &fact, order.id, now);
     if !payments::insert(conn, &payment).await? {
         payment = rest_of_known_transfer(conn, &fact).await?;

@@ -5,6 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 use crate::app::settlement::{self, EvidenceSource};
 use crate::app::{App, Error};
 use crate::domain::order::{Order, OrderStatus};
+use crate::storage::clock;
 use crate::storage::orders;
 use crate::storage::transaction::transact;
 
@@ -33,7 +34,7 @@ pub async fn ask(app: &App, order: &Order) -> Result<(), Error> {
         }
     };
     let mut conn = app.pool.get().await?;
-    let next = next_question(order, status, orders::clock(&mut conn).await?);
+    let next = next_question(order, status, clock::now(&mut conn).await?);
     Ok(orders::schedule(&mut conn, order.id, next).await?)
 }
 

@@ -21,7 +21,7 @@ use crate::domain::payment::{CardFlow, Channel, ProviderName};
 use crate::domain::product::Product;
 use crate::domain::reference::make_reference;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, attempts, orders};
+use crate::storage::{Connection, attempts, clock, orders};
 
 /// How long an order waits for its bank transfer: banks take days, and people read their statements.
 const BANK_TRANSFER_WAITS: Duration = Duration::days(14);
@@ -59,7 +59,7 @@ pub async fn create(app: &App, new: &NewOrder, key: &IdempotencyKey, actor: &str
         }
         let (offer, price) = price(conn, app, new).await?;
         require_room(conn, app, &new.customer).await?;
-        let now = orders::clock(conn).await?;
+        let now = clock::now(conn).await?;
         let mut order = draft(app, new, &offer, &price, now)?;
         orders::insert(conn, &order).await?;
         orders::add_to_timeline(conn, &order, "created", actor, None).await?;
@@ -174,6 +174,6 @@ async fn pay_from_wallet(conn: &mut Connection, order: &mut Order, amount: Money
     transfers::book(conn, &transfer, Some(order.id)).await?;
     order.credited_amount = order.amount;
     (order.fee, order.tax, order.bonus) = Default::default();
-    let completion = Completion { at: orders::clock(conn).await?, received: order.amount };
+    let completion = Completion { at: clock::now(conn).await?, received: order.amount };
     settlement::move_to(conn, order, OrderState::Completed(completion), None, actor).await
 }

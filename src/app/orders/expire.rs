@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::cancel::end_at_provider;
 use crate::app::{App, Error, settlement};
 use crate::domain::order::{FailedBy, OrderState};
+use crate::storage::clock;
 use crate::storage::orders;
 use crate::storage::transaction::transact;
 
@@ -25,7 +26,7 @@ pub async fn overdue(app: &App, limit: i64) -> Result<Vec<Uuid>, Error> {
 pub async fn expire(app: &App, id: Uuid) -> Result<bool, Error> {
     let expired = transact(&app.pool, async |conn| {
         let Some(mut order) = orders::lock(conn, id).await? else { return Ok(None) };
-        if !order.awaits_payer() || order.expires_at > orders::clock(conn).await? {
+        if !order.awaits_payer() || order.expires_at > clock::now(conn).await? {
             return Ok(None);
         }
         let (end, reason) = if order.was_declined() {

@@ -18,7 +18,7 @@ use crate::domain::order::{Completion, Order};
 use crate::domain::payment::{Channel, Payment};
 use crate::domain::posting::PostingOutcome;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, StorageError, adjustments, audit, events, ledger, orders, payments, refunds};
+use crate::storage::{Connection, StorageError, adjustments, audit, clock, events, ledger, orders, payments, refunds};
 
 /// The result of a reversal.
 #[derive(Debug, Clone)]
@@ -109,7 +109,7 @@ async fn draft(
         second_needed,
         proposed_by: actor.to_owned(),
         approved_by: None,
-        created_at: orders::clock(conn).await?,
+        created_at: clock::now(conn).await?,
         booked_at: None,
         order_id: Some(order.id),
     })
@@ -122,7 +122,7 @@ async fn book(conn: &mut Connection, order: &mut Order, adjustment: Adjustment, 
     let mut payment = payments::lock_by_id(conn, applied.payment_id).await?.ok_or_else(|| corrupt("a payment"))?;
     take_back(conn, order, &adjustment, &payment).await?;
 
-    let now = orders::clock(conn).await?;
+    let now = clock::now(conn).await?;
     let shown = IdKind::TopUpOrder.show(order.id);
     payment.unapply(applied.amount, format!("the approval of {shown} was reversed: {}", adjustment.reason));
     payments::update_applied(conn, &payment).await?;

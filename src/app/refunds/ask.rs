@@ -10,7 +10,7 @@ use crate::domain::payment::RefundStatus;
 use crate::domain::refund::{Refund, RefundState, next_question, refusal_is_final};
 use crate::providers::{ProviderError, RefundRequest};
 use crate::storage::transaction::transact;
-use crate::storage::{StorageError, attempts, orders, payments, refunds};
+use crate::storage::{StorageError, attempts, clock, orders, payments, refunds};
 
 /// How long one process may be asking about a refund before another one may. It is longer than any call.
 pub(super) const LEASE_SECONDS: i32 = 90;
@@ -94,7 +94,7 @@ async fn ask(app: &App, refund: &Refund) -> Result<(), Error> {
 /// Sets the next question about a refund, not before the time that the provider asked us to wait.
 async fn ask_later(app: &App, refund: &Refund, why: &str, wait_seconds: Option<u64>) -> Result<(), Error> {
     let mut conn = app.pool.get().await?;
-    let now = orders::clock(&mut conn).await?;
+    let now = clock::now(&mut conn).await?;
     let at_least =
         wait_seconds.and_then(|seconds| i64::try_from(seconds).ok()).map_or(Duration::zero(), Duration::seconds);
     let wait = next_question(refund.state, refund.asked, now - refund.since()).map(|wait| wait.max(at_least));
@@ -109,7 +109,7 @@ async fn ask_later(app: &App, refund: &Refund, why: &str, wait_seconds: Option<u
 /// ours.
 async fn request(app: &App, refund: &Refund) -> Result<(Option<RefundRequest>, DateTime<Utc>), Error> {
     let mut conn = app.pool.get().await?;
-    let now = orders::clock(&mut conn).await?;
+    let now = clock::now(&mut conn).await?;
     let payment = payments::find(&mut conn, refund.payment_id).await?;
     let payment = payment.ok_or(Error::Internal("the payment of a refund"))?;
     let Some(order_id) = payment.order_id.or(refund.order_id) else { return Ok((None, now)) };

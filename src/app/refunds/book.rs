@@ -17,7 +17,7 @@ use crate::domain::payment::{ProviderName, RefundStatus};
 use crate::domain::posting::{Posting, PostingOutcome};
 use crate::domain::refund::{Due, Refund, RefundState};
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, events, ledger, orders, payments, refunds};
+use crate::storage::{Connection, clock, events, ledger, orders, payments, refunds};
 
 /// The refund or dispute that takes money back from a wallet. Each one takes once and gives back once.
 #[derive(Debug, Clone, Copy)]
@@ -127,7 +127,7 @@ pub(in crate::app) async fn record_on_order(
 ) -> Result<(), Error> {
     let returned = refunds::returned_so_far(conn, order.id).await?;
     order.refunded_amount = returned.refunded.min(order.received());
-    order.updated_at = orders::clock(conn).await?;
+    order.updated_at = clock::now(conn).await?;
     order.version += 1;
     orders::update(conn, order).await?;
     orders::add_to_timeline(conn, order, event, actor, Some(detail)).await?;
@@ -210,7 +210,7 @@ pub(super) async fn record_update_locked(
     update: &RefundUpdate,
     actor: &str,
 ) -> Result<bool, Error> {
-    let now = orders::clock(conn).await?;
+    let now = clock::now(conn).await?;
     let (from, next) = (refund.state, RefundState::from(update.status));
     let moves = from.may_become(next);
     if let Some(id) = &update.provider_refund_id

@@ -25,7 +25,7 @@ use crate::domain::order::{Order, OrderStatus};
 use crate::domain::payment::{Channel, Payment, RefundStatus};
 use crate::domain::refund::{Refund, RefundFilter, RefundState};
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, StorageError, audit, orders, payments, refunds};
+use crate::storage::{Connection, StorageError, audit, clock, orders, payments, refunds};
 
 /// The refund that an operator requests.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ pub async fn request(app: &App, caller: &Caller, new: &NewRefund, key: &Idempote
             .map_err(|error| Error::field("/amount", error.code(), error.to_string()))?;
         require_left(conn, &order, &payment, new.amount).await?;
         let second_needed = app.settings.needs_second_operator(order.currency, new.amount);
-        let now = orders::clock(conn).await?;
+        let now = clock::now(conn).await?;
         let mut refund = draft(new, &order, &payment, second_needed, &actor, now);
         if !second_needed {
             mark_started(app, &mut refund, now);
@@ -100,7 +100,7 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
         }
         require_left(conn, &order, &payment, refund.amount).await?;
         refund.approved_by = Some(actor.clone());
-        mark_started(app, &mut refund, orders::clock(conn).await?);
+        mark_started(app, &mut refund, clock::now(conn).await?);
         refunds::update(conn, &refund).await?;
         book::start(conn, Some(&order), &mut refund).await?;
         let detail = book::describe_refund(&order, &refund);

@@ -10,7 +10,7 @@ use crate::domain::order::Order;
 use crate::domain::payment::{NotificationOutcome, Payment, ProviderName, RefundFact, RefundStatus};
 use crate::domain::refund::{Refund, RefundState};
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, orders, payments, refunds};
+use crate::storage::{Connection, clock, orders, payments, refunds};
 
 /// Records a verified statement about a refund. A refund that we do not know was started at the provider's dashboard.
 /// It is adopted, and the wallet gives for it even if it goes into debt.
@@ -107,7 +107,7 @@ pub(in crate::app) async fn find_payment(
     if let Some(payment) = payments::by_provider_id(&mut conn, provider, payment_id).await? {
         return Ok(Some(payment.id));
     }
-    let now = orders::clock(&mut conn).await?;
+    let now = clock::now(&mut conn).await?;
     if stated_at.is_some_and(|at| now - at < Duration::hours(1)) {
         return Err(try_again("the payment that this is about is not known yet"));
     }
@@ -158,7 +158,7 @@ async fn adopt_locked(
         add_to_timeline(conn, order.as_ref(), payment, "refund_unexplained", actor, &detail).await?;
         return Ok(NotificationOutcome::AmountMismatch);
     }
-    let now = orders::clock(conn).await?;
+    let now = clock::now(conn).await?;
     let mut refund = Refund {
         id: Uuid::now_v7(),
         order_id: order.as_ref().map(|order| order.id),

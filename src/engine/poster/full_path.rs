@@ -1,5 +1,5 @@
-//! The full path of a flush: lock, decide, write. When a transaction fails, its postings are split and each half is posted
-//! again, until the posting that fails stands alone, so that it fails none of its neighbours.
+//! The full path of a flush: lock, decide, write. When a transaction fails, its postings are split and each half is
+//! posted again, until the posting that fails stands alone, so that it fails none of its neighbours.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -30,8 +30,8 @@ fn post_splitting_on_error<'a>(
                 Err(error) => error,
             };
             tries += 1;
-            // A key that another process wrote a moment ago is found and replayed by the next try. After a lost connection
-            // the keys tell what was booked.
+            // A key that another process wrote a moment ago is found and replayed by the next try. After a lost
+            // connection the keys tell what was booked.
             let again = error.violated_unique().is_some() || error.is_connection_lost();
             if again && tries < 3 {
                 continue;

@@ -104,7 +104,8 @@ pub(super) async fn post_unbatched(pool: Pool, postings: Vec<Posting>) -> Option
             Ok(conn) if postings.len() == 1 => try_fast(&conn, &postings, &[true]).await.0,
             _ => postings.iter().map(|_| None).collect(),
         };
-        // The connection is back in the pool by now: a task that keeps one while it waits for another may wait for ever.
+        // The connection is back in the pool by now: a task that keeps one while it waits for another may wait for
+        // ever.
         post_rest(&pool, &postings, settled).await
     });
     written.await.ok()

@@ -1,15 +1,15 @@
 //! The poster: writes the usage and holds of many requests in few transactions.
 //!
-//! A request puts its postings into a bounded queue. A lane takes what waits there and writes it in one flush. While that
-//! flush is on its way to the disk, the lane collects the next one and sends it after it on the same connection. There is
-//! no timer: an idle service writes a single posting at once. No answer leaves before its commit.
+//! A request puts its postings into a bounded queue. A lane takes what waits there and writes it in one flush. While
+//! that flush is on its way to the disk, the lane collects the next one and sends it after it on the same connection.
+//! There is no timer: an idle service writes a single posting at once. No answer leaves before its commit.
 //!
 //! A flush tries the fast path first ([`crate::storage::ledger::fast`]). What the fast path does not book,
 //! [`crate::storage::ledger::post`] decides under locks. Postings of one request are booked in their order; between
 //! requests no order is promised. A caller who disconnects changes nothing: what was queued is booked.
 //!
-//! The lanes run on a thread of their own beside the HTTP workers, so that the tasks that drive their connections wake up
-//! on the same core as the lane that waits for them.
+//! The lanes run on a thread of their own beside the HTTP workers, so that the tasks that drive their connections wake
+//! up on the same core as the lane that waits for them.
 
 mod full_path;
 mod lane;

@@ -212,6 +212,10 @@ impl PaymentProvider for Paypal {
         self.refund_fact(&refund, request)
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a signature's age is measured by the clock of the machine that receives it"
+    )]
     async fn verify(&self, raw: &RawNotification) -> Result<Notification, NotificationError> {
         self.verifier.verify(&self.client, raw, Utc::now()).await?;
         event::parse(&raw.body, &self.account)

@@ -76,6 +76,10 @@ impl VnpayApi {
     }
 
     /// Sends a refund, unless VNPay already has it. A second one would pay the money twice.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "providers have no database; a difference of clocks only asks the company once more"
+    )]
     pub async fn refund(&self, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
         if Utc::now() - request.created_at > FIRST_SENDING
             && let Some(fact) = self.find_refund(request, None).await?
@@ -171,6 +175,7 @@ impl VnpayApi {
     }
 
     /// Queries a transaction. Returns `None` when VNPay does not know it.
+    #[expect(clippy::disallowed_methods, reason = "VNPay compares the time of a request with its own clock")]
     async fn query(&self, attempt: &AttemptRef, number: Option<&str>) -> Result<Option<VnpayResponse>, ProviderError> {
         if let Some(wait) = self.throttle.wait(Instant::now()) {
             return Err(busy(TOO_OFTEN, wait.as_secs() + 1));

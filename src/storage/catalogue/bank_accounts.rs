@@ -1,7 +1,6 @@
 //! Bank accounts: our own accounts, which customers transfer money to.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
@@ -9,6 +8,7 @@ use uuid::Uuid;
 use crate::domain::catalogue::BankAccount;
 use crate::domain::money::Currency;
 use crate::storage::StorageError;
+use crate::storage::clock::ledger_now;
 use crate::storage::columns::currency_from_column;
 use crate::storage::schema::bank_accounts as accounts;
 
@@ -151,7 +151,11 @@ pub async fn insert(conn: &mut AsyncPgConnection, new: &BankAccount) -> Result<B
 /// As [`insert`].
 pub async fn update(conn: &mut AsyncPgConnection, new: &BankAccount) -> Result<BankAccount, StorageError> {
     let row: BankAccountRow = diesel::update(accounts::table.find(new.id))
-        .set((BankAccountColumns::from(new), accounts::version.eq(accounts::version + 1), accounts::updated_at.eq(now)))
+        .set((
+            BankAccountColumns::from(new),
+            accounts::version.eq(accounts::version + 1),
+            accounts::updated_at.eq(ledger_now()),
+        ))
         .returning(BankAccountRow::as_returning())
         .get_result(conn)
         .await?;

@@ -1,7 +1,6 @@
 //! Channel rules: the terms on which a channel is offered for a currency and a product.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
@@ -11,6 +10,7 @@ use crate::domain::money::Currency;
 use crate::domain::payment::Channel;
 use crate::domain::product::Product;
 use crate::storage::StorageError;
+use crate::storage::clock::ledger_now;
 use crate::storage::columns::{corrupt, currency_from_column, money_from_column};
 use crate::storage::schema::channel_rules as rules;
 
@@ -158,7 +158,7 @@ pub async fn insert(conn: &mut AsyncPgConnection, new: &ChannelRule) -> Result<O
 pub async fn update(conn: &mut AsyncPgConnection, new: &ChannelRule) -> Result<ChannelRule, StorageError> {
     let key = (new.channel.as_str(), new.currency.code(), new.product.as_column());
     let row: ChannelRuleRow = diesel::update(rules::table.find(key))
-        .set((ChannelRuleColumns::from(new), rules::version.eq(rules::version + 1), rules::updated_at.eq(now)))
+        .set((ChannelRuleColumns::from(new), rules::version.eq(rules::version + 1), rules::updated_at.eq(ledger_now())))
         .returning(ChannelRuleRow::as_returning())
         .get_result(conn)
         .await?;

@@ -1,13 +1,13 @@
 //! Products: the parts of the platform that can hold a balance of their own.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::domain::catalogue::ProductInfo;
 use crate::domain::product::Product;
 use crate::storage::StorageError;
+use crate::storage::clock::ledger_now;
 use crate::storage::schema::products;
 
 #[derive(Queryable, Selectable)]
@@ -101,7 +101,11 @@ pub async fn insert(conn: &mut AsyncPgConnection, info: &ProductInfo) -> Result<
 /// [`StorageError`].
 pub async fn update(conn: &mut AsyncPgConnection, info: &ProductInfo) -> Result<ProductInfo, StorageError> {
     let row: ProductRow = diesel::update(products::table.find(info.product.as_column()))
-        .set((ProductColumns::from(info), products::version.eq(products::version + 1), products::updated_at.eq(now)))
+        .set((
+            ProductColumns::from(info),
+            products::version.eq(products::version + 1),
+            products::updated_at.eq(ledger_now()),
+        ))
         .returning(ProductRow::as_returning())
         .get_result(conn)
         .await?;

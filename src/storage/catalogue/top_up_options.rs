@@ -1,7 +1,6 @@
 //! Top-up options: the amounts that a customer may choose.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
@@ -10,6 +9,7 @@ use crate::domain::catalogue::TopUpOptions;
 use crate::domain::money::Currency;
 use crate::domain::product::Product;
 use crate::storage::StorageError;
+use crate::storage::clock::ledger_now;
 use crate::storage::columns::{currency_from_column, money_from_column};
 use crate::storage::schema::top_up_options as options;
 
@@ -137,7 +137,11 @@ pub async fn insert(conn: &mut AsyncPgConnection, new: &TopUpOptions) -> Result<
 /// [`StorageError`].
 pub async fn update(conn: &mut AsyncPgConnection, new: &TopUpOptions) -> Result<TopUpOptions, StorageError> {
     let row: TopUpOptionsRow = diesel::update(options::table.find((new.currency.code(), new.product.as_column())))
-        .set((TopUpOptionsColumns::from(new), options::version.eq(options::version + 1), options::updated_at.eq(now)))
+        .set((
+            TopUpOptionsColumns::from(new),
+            options::version.eq(options::version + 1),
+            options::updated_at.eq(ledger_now()),
+        ))
         .returning(TopUpOptionsRow::as_returning())
         .get_result(conn)
         .await?;

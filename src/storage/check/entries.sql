@@ -22,17 +22,18 @@ WITH chain AS (
            c.paid_in = c.paid_in_sum OR c.paid_in = c.paid_in_before + greatest(c.paid, 0) AS paid_in_agrees,
            c.paid_out = c.paid_out_sum OR c.paid_out = c.paid_out_before + greatest(-c.paid, 0) AS paid_out_agrees,
            CASE
-               WHEN c.kind IN (1, 4, 6, 7, 9, 12, 14, 16) THEN c.amount > 0
-               WHEN c.kind IN (2, 3, 5, 8, 10, 13, 15) THEN c.amount < 0
+               WHEN c.kind IN (/* BRINGS_MONEY */ 1, 4, 6, 7, 9, 12, 14, 16) THEN c.amount > 0
+               WHEN c.kind IN (/* TAKES_MONEY */ 2, 3, 5, 8, 10, 13, 15) THEN c.amount < 0
                ELSE c.amount <> 0
            END AS sign_agrees,
            CASE
-               WHEN c.kind = 1 THEN c.counterpart LIKE 'provider:_%' OR c.counterpart LIKE 'bank:_%'
-               WHEN c.kind IN (2, 3, 4) THEN c.counterpart = 'usage' OR c.kind <> 3 AND c.counterpart LIKE 'usage:_%'
-               WHEN c.kind IN (5, 6) THEN c.counterpart LIKE 'refund:_%'
-               WHEN c.kind IN (7, 8) THEN c.counterpart = 'transfer'
-               WHEN c.kind IN (9, 10, 12, 13, 14) THEN c.counterpart = 'promotion'
-               WHEN c.kind IN (15, 16) THEN c.counterpart LIKE 'dispute:_%'
+               WHEN c.kind = /* RECHARGE */ 1 THEN c.counterpart LIKE 'provider:_%' OR c.counterpart LIKE 'bank:_%'
+               WHEN c.kind IN (/* SPENDING */ 2, 3, 4)
+                   THEN c.counterpart = 'usage' OR c.kind <> /* CAPTURE */ 3 AND c.counterpart LIKE 'usage:_%'
+               WHEN c.kind IN (/* REFUNDS */ 5, 6) THEN c.counterpart LIKE 'refund:_%'
+               WHEN c.kind IN (/* TRANSFERS */ 7, 8) THEN c.counterpart = 'transfer'
+               WHEN c.kind IN (/* PROMOTIONS */ 9, 10, 12, 13, 14) THEN c.counterpart = 'promotion'
+               WHEN c.kind IN (/* DISPUTES */ 15, 16) THEN c.counterpart LIKE 'dispute:_%'
                ELSE c.counterpart NOT IN ('', 'usage', 'transfer', 'promotion')
            END AS counterpart_agrees,
            c.kind IN (SELECT kind FROM entry_kinds) AS kind_agrees

@@ -5,7 +5,8 @@ WITH booked AS MATERIALIZED (
     GROUP BY w.currency, e.counterpart, e.kind
 ), applied AS (
     SELECT p.currency,
-           CASE p.provider WHEN 'bank' THEN 'bank:' || p.merchant_account ELSE 'provider:' || p.provider END AS counterpart,
+           CASE p.provider WHEN 'bank' THEN 'bank:' || p.merchant_account
+                ELSE 'provider:' || p.provider END AS counterpart,
            sum(a.amount) AS amount, sum(a.fee + a.tax) AS kept
     FROM payment_applications a JOIN payments p ON p.id = a.payment_id
     WHERE a.reversed_at IS NULL
@@ -25,22 +26,26 @@ UNION ALL
 SELECT 'granted', currency, NULL, coalesce(g.amount, 0), w.amount
 FROM (SELECT currency, sum(granted) AS amount FROM wallets GROUP BY currency) AS w
 LEFT JOIN (SELECT w.currency, sum(g.remaining) AS amount FROM grants g
-           JOIN wallets w ON w.customer_id = g.customer_id AND w.id = g.wallet_id GROUP BY w.currency) AS g USING (currency)
+           JOIN wallets w ON w.customer_id = g.customer_id AND w.id = g.wallet_id
+           GROUP BY w.currency) AS g USING (currency)
 UNION ALL
 SELECT 'held', currency, NULL, coalesce(h.amount, 0), coalesce(w.amount, 0)
 FROM (SELECT currency, sum(held) AS amount FROM wallets GROUP BY currency) AS w
-FULL JOIN (SELECT currency, sum(amount) AS amount FROM holds WHERE status = 'open' GROUP BY currency) AS h USING (currency)
+FULL JOIN (SELECT currency, sum(amount) AS amount FROM holds
+           WHERE status = 'open' GROUP BY currency) AS h USING (currency)
 UNION ALL
 SELECT 'payments_credited', currency, counterpart, coalesce(c.amount, 0) + coalesce(a.kept, 0), coalesce(a.amount, 0)
 FROM (SELECT currency, counterpart, sum(amount) AS amount FROM booked
-      WHERE kind = 1 OR (kind = 11 AND counterpart LIKE 'bank:_%') GROUP BY 1, 2) AS c
+      WHERE kind = /* RECHARGE */ 1 OR (kind = /* ADJUST */ 11 AND counterpart LIKE 'bank:_%') GROUP BY 1, 2) AS c
 FULL JOIN applied a USING (currency, counterpart)
 UNION ALL
 SELECT 'refunds_debited', currency, counterpart, coalesce(-c.amount, 0), coalesce(r.amount, 0)
-FROM (SELECT currency, counterpart, sum(amount) AS amount FROM booked WHERE kind IN (5, 6) GROUP BY 1, 2) AS c
+FROM (SELECT currency, counterpart, sum(amount) AS amount FROM booked
+      WHERE kind IN (/* REFUNDS */ 5, 6) GROUP BY 1, 2) AS c
 FULL JOIN refunded r USING (currency, counterpart)
 UNION ALL
 SELECT 'disputes_debited', currency, counterpart, coalesce(-c.amount, 0), coalesce(d.amount, 0)
-FROM (SELECT currency, counterpart, sum(amount) AS amount FROM booked WHERE kind IN (15, 16) GROUP BY 1, 2) AS c
+FROM (SELECT currency, counterpart, sum(amount) AS amount FROM booked
+      WHERE kind IN (/* DISPUTES */ 15, 16) GROUP BY 1, 2) AS c
 FULL JOIN disputed d USING (currency, counterpart)
 ORDER BY 1, 2, 3

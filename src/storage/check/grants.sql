@@ -3,14 +3,15 @@ WITH by_uses AS (
     SELECT customer_id, wallet_id, grant_id, sum(amount) AS amount
     FROM grant_uses GROUP BY customer_id, wallet_id, grant_id
 ), parts AS (
-    SELECT h.customer_id, h.wallet_id, (p.part ->> 'grant_id')::uuid AS grant_id, sum((p.part ->> 'amount')::numeric) AS amount
+    SELECT h.customer_id, h.wallet_id, (p.part ->> 'grant_id')::uuid AS grant_id,
+           sum((p.part ->> 'amount')::numeric) AS amount
     FROM holds h CROSS JOIN LATERAL jsonb_array_elements(h.grant_parts) AS p (part)
     WHERE h.status = 'open' AND h.grant_parts IS NOT NULL
     GROUP BY h.customer_id, h.wallet_id, grant_id
 ), opened AS (
     SELECT u.customer_id, u.wallet_id, u.grant_id, sum(u.amount) AS amount
     FROM grant_uses u JOIN entries e USING (customer_id, wallet_id, seq)
-    WHERE e.kind IN (9, 12)
+    WHERE e.kind IN (/* OPENS_A_GRANT */ 9, 12)
     GROUP BY u.customer_id, u.wallet_id, u.grant_id
 )
 SELECT v.rule, 'grt_' || replace(g.id::text, '-', '') AS subject, g.customer_id AS customer,
@@ -42,8 +43,10 @@ WHERE NOT EXISTS (SELECT FROM grants g
                   WHERE g.customer_id = m.customer_id AND g.wallet_id = m.wallet_id AND g.id = m.grant_id)
 UNION ALL
 SELECT 'entry_grant_uses', 'wal_' || replace(wallet_id::text, '-', '') || ':' || seq, customer_id,
-       coalesce(trim_scale(e.granted)::text, 'no entry with a granted part'), coalesce(trim_scale(u.amount)::text, 'no uses')
+       coalesce(trim_scale(e.granted)::text, 'no entry with a granted part'),
+       coalesce(trim_scale(u.amount)::text, 'no uses')
 FROM (SELECT customer_id, wallet_id, seq, granted FROM entries WHERE granted <> 0) AS e
-FULL JOIN (SELECT customer_id, wallet_id, seq, sum(amount) AS amount FROM grant_uses GROUP BY customer_id, wallet_id, seq) AS u
+FULL JOIN (SELECT customer_id, wallet_id, seq, sum(amount) AS amount
+           FROM grant_uses GROUP BY customer_id, wallet_id, seq) AS u
     USING (customer_id, wallet_id, seq)
 WHERE e.granted IS DISTINCT FROM u.amount

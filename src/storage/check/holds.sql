@@ -1,6 +1,7 @@
 -- Holds against their wallets, their own parts, and the entries of what was captured.
 SELECT 'hold_without_wallet' AS rule, 'hold_' || replace(h.id::text, '-', '') AS subject, h.customer_id AS customer,
-       'wal_' || replace(h.wallet_id::text, '-', '') || ' in ' || h.currency || coalesce(' of ' || nullif(h.product, ''), '') AS expected,
+       'wal_' || replace(h.wallet_id::text, '-', '') || ' in ' || h.currency
+       || coalesce(' of ' || nullif(h.product, ''), '') AS expected,
        'no such wallet' AS found
 FROM holds h
 WHERE NOT EXISTS (SELECT FROM wallets w WHERE w.customer_id = h.customer_id AND w.id = h.wallet_id
@@ -23,6 +24,6 @@ SELECT CASE WHEN h.id IS NULL THEN 'capture_without_hold' ELSE 'hold_captured' E
 FROM (SELECT customer_id, wallet_id, id, captured, 'hold_' || replace(id::text, '-', '') AS key
       FROM holds WHERE status = 'captured' AND captured <> 0) AS h
 FULL JOIN (SELECT customer_id, wallet_id, key, min(seq) AS seq, count(*) AS entries, sum(amount) AS amount
-           FROM entries WHERE kind = 3 GROUP BY customer_id, wallet_id, key) AS e
+           FROM entries WHERE kind = /* CAPTURE */ 3 GROUP BY customer_id, wallet_id, key) AS e
     ON e.customer_id = h.customer_id AND e.wallet_id = h.wallet_id AND e.key = h.key
 WHERE e.entries IS DISTINCT FROM 1 OR h.captured IS DISTINCT FROM -e.amount

@@ -8,14 +8,16 @@ WITH applied AS (
     FROM transfers WHERE order_id IS NOT NULL GROUP BY order_id
 ), recharged AS (
     SELECT e.customer_id, e.reference, count(*) AS entries, sum(e.amount) AS amount
-    FROM entries e WHERE e.kind = 1 GROUP BY e.customer_id, e.reference
+    FROM entries e WHERE e.kind = /* RECHARGE */ 1 GROUP BY e.customer_id, e.reference
 ), refunded AS (
     SELECT order_id, sum(amount) AS amount FROM refunds WHERE status IN ('pending', 'succeeded') GROUP BY order_id
 ), judged AS (
     SELECT o.id, o.customer_id, o.status, o.status = 'completed' AS completed, o.credited_amount, o.refunded_amount,
            least(coalesce(f.amount, 0), coalesce(o.received_amount, 0)) AS refunded,
-           CASE WHEN o.channel = 'balance' THEN coalesce(m.transfers, 0) ELSE coalesce(a.applications, 0) END AS proofs,
-           CASE WHEN o.channel = 'balance' THEN coalesce(a.applications, 0) ELSE coalesce(m.transfers, 0) END AS misplaced,
+           CASE WHEN o.channel = 'balance' THEN coalesce(m.transfers, 0)
+                ELSE coalesce(a.applications, 0) END AS proofs,
+           CASE WHEN o.channel = 'balance' THEN coalesce(a.applications, 0)
+                ELSE coalesce(m.transfers, 0) END AS misplaced,
            coalesce(a.credits, 0) AS credits, coalesce(a.net, 0) AS net,
            coalesce(a.net, 0) + coalesce(m.amount, 0) AS received,
            coalesce(r.entries, 0) AS entries, coalesce(r.amount, 0) AS recharged
@@ -34,16 +36,18 @@ CROSS JOIN LATERAL (VALUES
     ('order_channel', j.misplaced = 0, 'payments, or a transfer from the balance', j.misplaced || ' of the other sort'),
     ('order_credited', NOT j.completed OR j.proofs = 0 OR j.received = j.credited_amount,
      trim_scale(j.received)::text, trim_scale(j.credited_amount)::text),
-    ('order_refunded', j.refunded_amount = j.refunded, trim_scale(j.refunded)::text, trim_scale(j.refunded_amount)::text),
+    ('order_refunded', j.refunded_amount = j.refunded,
+     trim_scale(j.refunded)::text, trim_scale(j.refunded_amount)::text),
     ('order_recharge_count', j.entries = j.credits, j.credits || ' entries', j.entries || ' entries'),
-    ('order_recharge_amount', j.entries = 0 OR j.recharged = j.net, trim_scale(j.net)::text, trim_scale(j.recharged)::text)
+    ('order_recharge_amount', j.entries = 0 OR j.recharged = j.net,
+     trim_scale(j.net)::text, trim_scale(j.recharged)::text)
 ) AS v (rule, agrees, expected, found)
 WHERE NOT v.agrees
 UNION ALL
 SELECT 'recharge_without_order', 'wal_' || replace(e.wallet_id::text, '-', '') || ':' || e.seq, e.customer_id,
        'an order, or a payment applied to the wallet', coalesce(e.reference, 'no reference')
 FROM entries e
-WHERE e.kind = 1
+WHERE e.kind = /* RECHARGE */ 1
   AND NOT EXISTS (SELECT FROM top_up_orders o
                   WHERE 'tuo_' || replace(o.id::text, '-', '') = e.reference AND o.customer_id = e.customer_id)
   AND NOT EXISTS (SELECT FROM payment_applications a
@@ -58,7 +62,8 @@ UNION ALL
 SELECT 'second_operator', 'rfd_' || replace(r.id::text, '-', ''), r.customer_id,
        'approved by somebody other than ' || r.proposed_by, coalesce(r.approved_by, 'nobody')
 FROM refunds r
-WHERE r.second_needed AND (r.approved_by = r.proposed_by OR (r.approved_by IS NULL AND r.status IN ('pending', 'succeeded')))
+WHERE r.second_needed
+  AND (r.approved_by = r.proposed_by OR (r.approved_by IS NULL AND r.status IN ('pending', 'succeeded')))
 UNION ALL
 SELECT 'second_operator', 'adj_' || replace(j.id::text, '-', ''), j.customer_id,
        'approved by somebody other than ' || j.proposed_by, coalesce(j.approved_by, 'nobody')

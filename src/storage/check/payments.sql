@@ -9,8 +9,10 @@ FROM payments p
 LEFT JOIN applied a ON a.payment_id = p.id
 LEFT JOIN refunded r ON r.payment_id = p.id
 CROSS JOIN LATERAL (VALUES
-    ('payment_applied', p.applied = coalesce(a.amount, 0), trim_scale(coalesce(a.amount, 0))::text, trim_scale(p.applied)::text),
-    ('payment_refunded', p.refunded = coalesce(r.amount, 0), trim_scale(coalesce(r.amount, 0))::text, trim_scale(p.refunded)::text),
+    ('payment_applied', p.applied = coalesce(a.amount, 0),
+     trim_scale(coalesce(a.amount, 0))::text, trim_scale(p.applied)::text),
+    ('payment_refunded', p.refunded = coalesce(r.amount, 0),
+     trim_scale(coalesce(r.amount, 0))::text, trim_scale(p.refunded)::text),
     ('payment_within', greatest(p.applied, p.refunded, a.amount, r.amount) <= p.amount,
      'at most ' || trim_scale(p.amount), trim_scale(greatest(p.applied, p.refunded, a.amount, r.amount))::text),
     ('payment_reason', p.applied = p.amount OR p.unapplied_reason IS NOT NULL, 'a reason', 'none, with '
@@ -28,6 +30,6 @@ UNION ALL
 SELECT 'application_to_wallet', 'pay_' || replace(a.payment_id::text, '-', '') || ':' || a.n, a.customer_id,
        trim_scale(a.amount - a.fee - a.tax)::text, coalesce(trim_scale(e.amount)::text, 'no entry')
 FROM payment_applications a
-LEFT JOIN entries e ON e.customer_id = a.customer_id AND e.wallet_id = a.wallet_id AND e.kind = 1
+LEFT JOIN entries e ON e.customer_id = a.customer_id AND e.wallet_id = a.wallet_id AND e.kind = /* RECHARGE */ 1
     AND e.key = 'pay_' || replace(a.payment_id::text, '-', '') || ':' || a.n
 WHERE a.order_id IS NULL AND a.amount <> a.fee + a.tax AND e.amount IS DISTINCT FROM a.amount - a.fee - a.tax

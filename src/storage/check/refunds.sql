@@ -2,10 +2,10 @@
 -- for both, so what must have come back is judged by the order: nothing in force, nothing given.
 WITH moved AS (
     SELECT customer_id, key,
-           -sum(amount) FILTER (WHERE kind IN (5, 6)) AS refund,
-           -sum(amount) FILTER (WHERE kind IN (15, 16)) AS dispute,
-           -sum(amount) FILTER (WHERE kind IN (13, 14)) AS bonus
-    FROM entries WHERE kind IN (5, 6, 13, 14, 15, 16) GROUP BY customer_id, key
+           -sum(amount) FILTER (WHERE kind IN (/* REFUNDS */ 5, 6)) AS refund,
+           -sum(amount) FILTER (WHERE kind IN (/* DISPUTES */ 15, 16)) AS dispute,
+           -sum(amount) FILTER (WHERE kind IN (/* BONUS_TAKE_BACKS */ 13, 14)) AS bonus
+    FROM entries WHERE kind IN (/* TAKE_BACKS */ 5, 6, 13, 14, 15, 16) GROUP BY customer_id, key
 ), records AS (
     SELECT 'refund' AS what, 'rfd_' || replace(id::text, '-', '') AS shown, customer_id, order_id, debited AS given,
            bonus_taken, status IN ('pending', 'succeeded') AS in_force
@@ -36,9 +36,10 @@ UNION ALL
 SELECT 'refund_entry_without_refund', 'wal_' || replace(e.wallet_id::text, '-', '') || ':' || e.seq, e.customer_id,
        'a refund or dispute', e.key
 FROM entries e
-WHERE e.kind IN (5, 6, 13, 14, 15, 16)
+WHERE e.kind IN (/* TAKE_BACKS */ 5, 6, 13, 14, 15, 16)
   AND NOT EXISTS (SELECT FROM records r WHERE r.customer_id = e.customer_id AND r.shown = e.key
-                  AND (e.kind IN (13, 14) OR (r.what = 'refund') = (e.kind IN (5, 6))))
+                  AND (e.kind IN (/* BONUS_TAKE_BACKS */ 13, 14)
+                       OR (r.what = 'refund') = (e.kind IN (/* REFUNDS */ 5, 6))))
   -- A reversed approval takes the bonus back, too.
-  AND NOT (e.kind = 13 AND EXISTS (SELECT FROM adjustments j WHERE j.customer_id = e.customer_id
+  AND NOT (e.kind = /* BONUS_REVOKED */ 13 AND EXISTS (SELECT FROM adjustments j WHERE j.customer_id = e.customer_id
            AND j.order_id IS NOT NULL AND 'adj_' || replace(j.id::text, '-', '') = e.key))

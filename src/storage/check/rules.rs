@@ -1,8 +1,8 @@
-//! Every rule by its name, with what it says, and the statement that looks for what breaks it.
+//! Every rule of the check: its name, its equation in words, and the statement that finds what breaks it.
 
 use crate::domain::check::Rule;
 
-/// Rules that one statement looks at together.
+/// Rules that one statement checks together.
 #[derive(Debug)]
 pub struct Step {
     pub name: &'static str,
@@ -32,7 +32,7 @@ pub const STEPS: &[Step] = &[
             rule("wallet_held", "held is the sum of the open holds"),
             rule("wallet_held_grants", "what open holds reserve of grants is what the grants have reserved"),
             rule("wallet_parts", "no part of a balance is below zero, and what is held is there"),
-            rule("wallet_slow", "slow is set exactly with grants, debt, a guard, or when frozen"),
+            rule("wallet_needs_full_path", "needs_full_path is set exactly with grants, debt, a guard, or when frozen"),
             rule("wallet_fast_floor", "fast_floor is nothing or the low-balance threshold"),
             rule("entries_without_wallet", "every entry belongs to a wallet"),
         ],

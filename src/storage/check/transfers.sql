@@ -2,20 +2,24 @@
 WITH wanted AS (
     SELECT t.customer_id, t.currency, s.product, s.kind, s.amount, 'trf_' || replace(t.id::text, '-', '') AS reference
     FROM transfers t
-    CROSS JOIN LATERAL (VALUES (8, t.from_product, -t.amount), (7, t.to_product, t.amount)) AS s (kind, product, amount)
+    CROSS JOIN LATERAL (VALUES
+        (/* TRANSFER_OUT */ 8, t.from_product, -t.amount),
+        (/* TRANSFER_IN */ 7, t.to_product, t.amount)
+    ) AS s (kind, product, amount)
 ), booked AS (
     SELECT e.customer_id, w.currency, w.product, e.kind::integer AS kind, e.reference,
            count(*) AS entries, sum(e.amount) AS amount, min(e.seq) AS seq, min(e.wallet_id::text) AS wallet_id
     FROM entries e
     LEFT JOIN wallets w ON w.customer_id = e.customer_id AND w.id = e.wallet_id
-    WHERE e.kind IN (7, 8)
+    WHERE e.kind IN (/* TRANSFERS */ 7, 8)
     GROUP BY e.customer_id, w.currency, w.product, e.kind, e.reference
 )
 SELECT CASE WHEN t.reference IS NULL THEN 'transfer_entry_without_transfer' ELSE 'transfer_entries' END AS rule,
-       CASE WHEN t.reference IS NULL THEN 'wal_' || replace(b.wallet_id, '-', '') || ':' || b.seq ELSE t.reference END AS subject,
+       CASE WHEN t.reference IS NULL THEN 'wal_' || replace(b.wallet_id, '-', '') || ':' || b.seq
+            ELSE t.reference END AS subject,
        coalesce(t.customer_id, b.customer_id) AS customer,
        CASE WHEN t.reference IS NULL THEN 'a transfer'
-            ELSE trim_scale(t.amount)::text || CASE t.kind WHEN 8 THEN ' out of ' ELSE ' into ' END
+            ELSE trim_scale(t.amount)::text || CASE WHEN t.kind = /* TRANSFER_OUT */ 8 THEN ' out of ' ELSE ' into ' END
                  || coalesce(nullif(t.product, ''), 'the main wallet') END AS expected,
        CASE WHEN b.entries IS NULL THEN 'no entry' WHEN b.entries > 1 THEN b.entries || ' entries'
             ELSE trim_scale(b.amount)::text END AS found

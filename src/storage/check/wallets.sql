@@ -36,7 +36,8 @@ CROSS JOIN LATERAL (VALUES
     ('wallet_held', coalesce(h.amount, 0), w.held),
     ('wallet_held_grants', coalesce(h.granted, 0), coalesce(g.held, 0)),
     ('wallet_parts', 0, least(0, w.paid, w.granted, w.held, w.debt, w.paid - (w.held - coalesce(g.held, 0)))),
-    ('wallet_slow', (w.granted > 0 OR w.debt > 0 OR w.guarded OR w.frozen)::integer::numeric, w.slow::integer::numeric),
+    ('wallet_needs_full_path',
+     (w.granted > 0 OR w.debt > 0 OR w.guarded OR w.frozen)::integer::numeric, w.needs_full_path::integer::numeric),
     ('wallet_fast_floor',
      CASE WHEN w.fast_floor = 0 THEN 0 ELSE coalesce(w.low_balance_threshold, 0) END, w.fast_floor)
 ) AS v (rule, expected, found)

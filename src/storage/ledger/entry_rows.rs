@@ -6,8 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::{AsSelect, SqlTypeOf};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, QueryFragment};
-use diesel::sql_types::{Array, BigInt, Int2, Jsonb, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Int2, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -21,7 +20,7 @@ use crate::domain::label::StoredLabel;
 use crate::domain::posting::{Booked, DedupeKey, Posting};
 use crate::storage::StorageError;
 use crate::storage::schema::entries;
-use crate::storage::statement::{Cached, StaticSql};
+use crate::storage::statement::{Cached, Parameters, Statement};
 
 struct FindEntries {
     customers: Vec<String>,
@@ -29,44 +28,17 @@ struct FindEntries {
     keys: Vec<String>,
 }
 
-/// The columns of [`EntryRow`], of the entries `e`.
-pub(super) const ENTRY_COLUMNS: &str = "e.customer_id, e.wallet_id, e.seq, e.kind, e.key, e.fingerprint, e.counterpart, e.reference, e.description, e.metadata, e.occurred_at, e.amount, e.granted, e.debt, e.balance_after, e.paid_in, e.paid_out, e.created_at";
+/// The columns of [`EntryRow`], in its order.
+pub(super) type EntrySql = SqlTypeOf<AsSelect<EntryRow, Pg>>;
 
-/// Their types.
-pub(super) type EntrySql = (
-    Text,
-    SqlUuid,
-    BigInt,
-    Int2,
-    Text,
-    BigInt,
-    Text,
-    Nullable<Text>,
-    Nullable<Text>,
-    Nullable<Jsonb>,
-    Nullable<Timestamptz>,
-    Numeric,
-    Nullable<Numeric>,
-    Nullable<Numeric>,
-    Numeric,
-    Numeric,
-    Numeric,
-    Timestamptz,
-);
-
-impl StaticSql for FindEntries {
+impl Statement for FindEntries {
+    const TEXT: &'static str = include_str!("sql/find_entries.sql");
     type Row = EntrySql;
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT ");
-        out.push_sql(ENTRY_COLUMNS);
-        out.push_sql(" FROM unnest(");
-        out.push_bind_param::<Array<Text>, _>(&self.customers)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Int2>, _>(&self.kinds)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.keys)?;
-        out.push_sql(") AS k (customer_id, kind, key) JOIN entries e USING (customer_id, kind, key)");
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Array<Text>, _>(&self.customers)?;
+        parameters.add::<Array<Int2>, _>(&self.kinds)?;
+        parameters.add::<Array<Text>, _>(&self.keys)?;
         Ok(())
     }
 }
@@ -127,22 +99,17 @@ impl EntryRow {
 }
 
 struct FindHolds {
-    columns: AsSelect<HoldRow, Pg>,
     customers: Vec<String>,
     keys: Vec<String>,
 }
 
-impl StaticSql for FindHolds {
+impl Statement for FindHolds {
+    const TEXT: &'static str = include_str!("sql/find_holds.sql");
     type Row = SqlTypeOf<AsSelect<HoldRow, Pg>>;
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT ");
-        self.columns.walk_ast(out.reborrow())?;
-        out.push_sql(" FROM unnest(");
-        out.push_bind_param::<Array<Text>, _>(&self.customers)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.keys)?;
-        out.push_sql(") AS k (customer_id, key) JOIN holds USING (customer_id, key)");
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Array<Text>, _>(&self.customers)?;
+        parameters.add::<Array<Text>, _>(&self.keys)?;
         Ok(())
     }
 }
@@ -154,7 +121,7 @@ pub(super) async fn find_known(
     postings: &[Posting],
 ) -> Result<HashMap<DedupeKey, KnownPosting>, StorageError> {
     let mut wanted = FindEntries { customers: Vec::new(), kinds: Vec::new(), keys: Vec::new() };
-    let mut wanted_holds = FindHolds { columns: HoldRow::as_select(), customers: Vec::new(), keys: Vec::new() };
+    let mut wanted_holds = FindHolds { customers: Vec::new(), keys: Vec::new() };
     for DedupeKey { customer, kind, key } in postings.iter().filter_map(Posting::dedupe_key) {
         match kind {
             Some(kind) => {

@@ -1,16 +1,13 @@
 //! Looking things up in the ledger.
 
 use chrono::{DateTime, Duration, Utc};
-use diesel::dsl::sql;
-use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::AstPass;
-use diesel::sql_types::{Bool, Nullable, Timestamptz};
+use diesel::sql_types::{Nullable, Text, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::entry_rows::EntryRow;
+use super::entry_rows::{EntryRow, EntrySql};
 use super::find_entry;
 use super::hold_rows::{CLOCK_SLACK_SECONDS, HOLD_SWEEPER, HoldRow};
 use super::keys::wallet_key;
@@ -19,9 +16,9 @@ use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::hold::{Hold, HoldStatus};
 use crate::domain::id::IdKind;
 use crate::domain::posting::WalletKey;
-use crate::storage::StorageError;
-use crate::storage::schema::{entries, grant_uses, grants, holds, wallets, worker_marks};
-use crate::storage::statement::{Cached, StaticSql};
+use crate::storage::schema::{grant_uses, grants, holds, wallets, worker_marks};
+use crate::storage::statement::{Cached, Parameters, Statement};
+use crate::storage::{StorageError, clock};
 
 /// A usage by its id, or a capture by its hold's id, with the grants that it took from. Where it took from grants, the
 /// captured hold comes with it, because the hold knows what it had reserved.
@@ -68,6 +65,21 @@ pub(super) async fn uses(
         .await?)
 }
 
+struct FindReversals {
+    customer: String,
+    usage_id: String,
+}
+
+impl Statement for FindReversals {
+    const TEXT: &'static str = include_str!("sql/find_reversals.sql");
+    type Row = EntrySql;
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Text, _>(&self.customer)?;
+        parameters.add::<Text, _>(&self.usage_id)
+    }
+}
+
 /// What was given back of a usage so far.
 ///
 /// # Errors
@@ -77,14 +89,8 @@ pub async fn find_reversals(
     customer: &CustomerId,
     usage_id: &str,
 ) -> Result<Vec<Entry>, StorageError> {
-    let rows: Vec<EntryRow> = entries::table
-        .filter(entries::customer_id.eq(customer.as_str()).and(entries::reference.eq(usage_id)))
-        .filter(entries::kind.eq(EntryKind::Reversal.code()))
-        // Said so that a plan for any kind knows that it may use the index.
-        .filter(sql::<Bool>("kind NOT IN (2, 3)"))
-        .select(EntryRow::as_select())
-        .load(conn)
-        .await?;
+    let statement = FindReversals { customer: customer.as_str().to_owned(), usage_id: usage_id.to_owned() };
+    let rows: Vec<EntryRow> = Cached(statement).load(conn).await?;
     rows.into_iter().map(EntryRow::into_entry).collect()
 }
 
@@ -129,27 +135,23 @@ pub async fn wallet_versions(
 pub async fn find_hold(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Hold>, StorageError> {
     let row = holds::table.filter(holds::id.eq(id)).select(HoldRow::as_select()).first(conn).await.optional()?;
     let Some(hold) = row.map(HoldRow::into_hold).transpose()? else { return Ok(None) };
-    let now = crate::storage::orders::clock(conn).await?;
+    let now = clock::now(conn).await?;
     let lapsed = hold.is_lapsed(now);
     let at = hold.expires_at;
     Ok(Some(if lapsed { Hold { status: HoldStatus::Expired, closed_at: Some(at), ..hold } } else { hold }))
 }
 
-/// The begin of the oldest transaction that may still open a hold. Whoever opens one has locked `wallets` for
-/// writing before the clock is read that its expiry is counted from, so a transaction without that lock opens holds
-/// that end later than now. Readers, a long dump or check, do not count. Where it is not told when a transaction
-/// began (a session of a role that this one may not look at, a prepared transaction), ten minutes must do.
+/// `oldest_writer.sql`.
 struct OldestWriter {
     now: DateTime<Utc>,
 }
 
-impl StaticSql for OldestWriter {
+impl Statement for OldestWriter {
+    const TEXT: &'static str = include_str!("sql/oldest_writer.sql");
     type Row = Nullable<Timestamptz>;
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT min(CASE WHEN a.backend_start IS NOT NULL AND a.state <> 'disabled' THEN a.xact_start WHEN l.pid IS NULL OR a.pid IS NOT NULL THEN ");
-        out.push_bind_param::<Timestamptz, _>(&self.now)?;
-        out.push_sql(" - interval '10 minutes' END) FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'relation' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.relation = 'wallets'::regclass AND l.mode IN ('RowShareLock', 'RowExclusiveLock')");
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Timestamptz, _>(&self.now)?;
         Ok(())
     }
 }
@@ -157,9 +159,9 @@ impl StaticSql for OldestWriter {
 /// Wallets with open holds whose time is over, for the sweep. A mark remembers up to which expiry no hold is open any
 /// more, so the scan stays short however many closed holds lie behind it.
 ///
-/// The mark moves up to the oldest hold that is open, but not past the start of any transaction that writes: a hold that
-/// is not visible yet was opened after that start, and expires later still. The order of the three queries matters: a
-/// transaction that none of them sees started after the first.
+/// The mark moves up to the oldest hold that is open, but not past the start of any transaction that writes: a hold
+/// that is not visible yet was opened after that start, and expires later still. The order of the three queries
+/// matters: a transaction that none of them sees started after the first.
 ///
 /// # Errors
 /// Database errors.
@@ -167,7 +169,7 @@ pub async fn wallets_with_lapsed_holds(
     conn: &mut AsyncPgConnection,
     limit: i64,
 ) -> Result<Vec<WalletKey>, StorageError> {
-    let now = crate::storage::orders::clock(conn).await?;
+    let now = clock::now(conn).await?;
     let writing: Option<DateTime<Utc>> = Cached(OldestWriter { now }).get_result(conn).await?;
     let mark: Option<DateTime<Utc>> =
         worker_marks::table.find(HOLD_SWEEPER).select(worker_marks::reached).first(conn).await.optional()?;

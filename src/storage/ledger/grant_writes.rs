@@ -2,9 +2,7 @@
 //! no more than 65,535 parameters.
 
 use chrono::{DateTime, Utc};
-use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, BigInt, Int2, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
@@ -14,7 +12,7 @@ use crate::domain::entry::Entry;
 use crate::domain::grant::Grant;
 use crate::domain::wallet::Wallet;
 use crate::storage::StorageError;
-use crate::storage::statement::{Cached, StaticSql};
+use crate::storage::statement::{Cached, Parameters, Statement};
 
 /// Writes the grants of these wallets, new ones and what changed of others, and the uses of these entries.
 pub(super) async fn all(
@@ -80,34 +78,24 @@ impl UpsertGrants {
     }
 }
 
-impl StaticSql for UpsertGrants {
+impl Statement for UpsertGrants {
+    const TEXT: &'static str = include_str!("sql/upsert_grants.sql");
     type Row = ();
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("INSERT INTO grants AS g (customer_id, id, wallet_id, amount, remaining, held, priority, expires_at, reason, order_id, created_by, created_at) SELECT * FROM unnest(");
-        out.push_bind_param::<Array<Text>, _>(&self.customers)?;
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Array<Text>, _>(&self.customers)?;
         for ids in [&self.ids, &self.wallet_ids] {
-            out.push_sql(", ");
-            out.push_bind_param::<Array<SqlUuid>, _>(ids)?;
+            parameters.add::<Array<SqlUuid>, _>(ids)?;
         }
         for amounts in [&self.amounts, &self.remaining, &self.held] {
-            out.push_sql(", ");
-            out.push_bind_param::<Array<Numeric>, _>(amounts)?;
+            parameters.add::<Array<Numeric>, _>(amounts)?;
         }
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Int2>, _>(&self.priorities)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Nullable<Timestamptz>>, _>(&self.expires_at)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.reasons)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Nullable<SqlUuid>>, _>(&self.order_ids)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.created_by)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Timestamptz>, _>(&self.created_at)?;
-        // Most grants of a wallet are not touched by one posting, and need no new row version.
-        out.push_sql(") ON CONFLICT (customer_id, id) DO UPDATE SET remaining = excluded.remaining, held = excluded.held WHERE (g.remaining, g.held) <> (excluded.remaining, excluded.held)");
+        parameters.add::<Array<Int2>, _>(&self.priorities)?;
+        parameters.add::<Array<Nullable<Timestamptz>>, _>(&self.expires_at)?;
+        parameters.add::<Array<Text>, _>(&self.reasons)?;
+        parameters.add::<Array<Nullable<SqlUuid>>, _>(&self.order_ids)?;
+        parameters.add::<Array<Text>, _>(&self.created_by)?;
+        parameters.add::<Array<Timestamptz>, _>(&self.created_at)?;
         Ok(())
     }
 }
@@ -121,21 +109,16 @@ struct InsertUses {
     amounts: Vec<Decimal>,
 }
 
-impl StaticSql for InsertUses {
+impl Statement for InsertUses {
+    const TEXT: &'static str = include_str!("sql/insert_grant_uses.sql");
     type Row = ();
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("INSERT INTO grant_uses (customer_id, wallet_id, seq, grant_id, amount) SELECT * FROM unnest(");
-        out.push_bind_param::<Array<Text>, _>(&self.customers)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<SqlUuid>, _>(&self.wallet_ids)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<BigInt>, _>(&self.seq)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<SqlUuid>, _>(&self.grant_ids)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Numeric>, _>(&self.amounts)?;
-        out.push_sql(")");
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Array<Text>, _>(&self.customers)?;
+        parameters.add::<Array<SqlUuid>, _>(&self.wallet_ids)?;
+        parameters.add::<Array<BigInt>, _>(&self.seq)?;
+        parameters.add::<Array<SqlUuid>, _>(&self.grant_ids)?;
+        parameters.add::<Array<Numeric>, _>(&self.amounts)?;
         Ok(())
     }
 }

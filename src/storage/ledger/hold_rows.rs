@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::sql;
+use diesel::dsl::{AsSelect, SqlTypeOf};
+use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -16,6 +17,7 @@ use crate::domain::posting::WalletKey;
 use crate::domain::wallet::Wallet;
 use crate::storage::StorageError;
 use crate::storage::schema::holds;
+use crate::storage::statement::{Cached, Parameters, Statement};
 
 /// A hold as the table has it.
 #[derive(Debug, Queryable, Selectable)]
@@ -118,22 +120,42 @@ pub(super) async fn lapsed_holds(
     if holding.is_empty() {
         return Ok(Vec::new());
     }
-    let customers: Vec<&str> = holding.iter().map(|wallet| wallet.key.customer.as_str()).collect();
-    let ids: Vec<Uuid> = holding.iter().map(|wallet| wallet.id).collect();
-    // What the sweeper has passed is not open any more: closed holds are in the index as well, and the bound keeps
-    // them out of the scan. Where nobody has swept, nothing is too old.
-    let swept = sql::<Timestamptz>("coalesce((SELECT reached - ")
-        .bind::<BigInt, _>(CLOCK_SLACK_SECONDS)
-        .sql(" * interval '1 second' FROM worker_marks WHERE worker = ")
-        .bind::<Text, _>(HOLD_SWEEPER)
-        .sql("), '-infinity')");
-    let lapsed = holds::table
-        .filter(holds::customer_id.eq_any(customers))
-        .filter(holds::expires_at.le(now).and(holds::expires_at.gt(swept)))
-        .filter(holds::status.eq("open").and(holds::wallet_id.eq_any(ids)))
-        .order(holds::id)
-        .select(HoldRow::as_select());
+    let lapsed = LapsedHolds {
+        customers: holding.iter().map(|wallet| wallet.key.customer.as_str().to_owned()).collect(),
+        wallets: holding.iter().map(|wallet| wallet.id).collect(),
+        now,
+    };
     let rows: Vec<HoldRow> =
-        if lock { lapsed.for_update().skip_locked().load(conn).await? } else { lapsed.load(conn).await? };
+        if lock { Cached(LockLapsedHolds(lapsed)).load(conn).await? } else { Cached(lapsed).load(conn).await? };
     rows.into_iter().map(HoldRow::into_hold).collect()
+}
+
+struct LapsedHolds {
+    customers: Vec<String>,
+    wallets: Vec<Uuid>,
+    now: DateTime<Utc>,
+}
+
+impl Statement for LapsedHolds {
+    const TEXT: &'static str = include_str!("sql/lapsed_holds.sql");
+    type Row = SqlTypeOf<AsSelect<HoldRow, Pg>>;
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Array<Text>, _>(&self.customers)?;
+        parameters.add::<Array<SqlUuid>, _>(&self.wallets)?;
+        parameters.add::<Timestamptz, _>(&self.now)?;
+        parameters.add::<Text, _>(&HOLD_SWEEPER)?;
+        parameters.add::<BigInt, _>(&CLOCK_SLACK_SECONDS)
+    }
+}
+
+struct LockLapsedHolds(LapsedHolds);
+
+impl Statement for LockLapsedHolds {
+    const TEXT: &'static str = include_str!("sql/lock_lapsed_holds.sql");
+    type Row = SqlTypeOf<AsSelect<HoldRow, Pg>>;
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        self.0.bind(parameters)
+    }
 }

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, Nullable, Numeric, Text, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
@@ -16,7 +14,7 @@ use crate::domain::hold::Hold;
 use crate::domain::wallet::{Effects, Wallet};
 use crate::storage::StorageError;
 use crate::storage::schema::holds;
-use crate::storage::statement::{Cached, StaticSql};
+use crate::storage::statement::{Cached, Parameters, Statement};
 
 /// New holds are inserted in their last state; known ones are updated to theirs.
 pub(super) async fn all(
@@ -91,23 +89,17 @@ impl UpdateHolds {
     }
 }
 
-impl StaticSql for UpdateHolds {
+impl Statement for UpdateHolds {
+    const TEXT: &'static str = include_str!("sql/update_holds.sql");
     type Row = ();
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("UPDATE holds h SET status = n.status, captured = n.captured, closed_at = n.closed_at, expires_at = n.expires_at FROM unnest(");
-        out.push_bind_param::<Array<Text>, _>(&self.customers)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.keys)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.statuses)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Nullable<Numeric>>, _>(&self.captured)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Nullable<Timestamptz>>, _>(&self.closed_at)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Timestamptz>, _>(&self.expires_at)?;
-        out.push_sql(") AS n (customer_id, key, status, captured, closed_at, expires_at) WHERE h.customer_id = n.customer_id AND h.key = n.key");
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Array<Text>, _>(&self.customers)?;
+        parameters.add::<Array<Text>, _>(&self.keys)?;
+        parameters.add::<Array<Text>, _>(&self.statuses)?;
+        parameters.add::<Array<Nullable<Numeric>>, _>(&self.captured)?;
+        parameters.add::<Array<Nullable<Timestamptz>>, _>(&self.closed_at)?;
+        parameters.add::<Array<Timestamptz>, _>(&self.expires_at)?;
         Ok(())
     }
 }

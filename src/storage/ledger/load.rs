@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
@@ -19,28 +17,24 @@ use crate::domain::guard::{LowBalance, SpendGuard};
 use crate::domain::money::Money;
 use crate::domain::posting::WalletKey;
 use crate::domain::wallet::{Effects, StoredWallet, Wallet, WalletParts};
-use crate::storage::StorageError;
 use crate::storage::schema::{grants, spend_guards};
-use crate::storage::statement::{Cached, StaticSql};
+use crate::storage::statement::{Cached, Parameters, Statement};
+use crate::storage::{StorageError, clock};
 
 struct CreateWallets {
     keys: KeyArrays,
     ids: Vec<Uuid>,
 }
 
-impl StaticSql for CreateWallets {
+impl Statement for CreateWallets {
+    const TEXT: &'static str = include_str!("sql/create_wallets.sql");
     type Row = ();
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at) SELECT c, cu, p, i, clock_timestamp(), clock_timestamp() FROM unnest(");
-        out.push_bind_param::<Array<Text>, _>(&self.keys.customers)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.keys.currencies)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.keys.products)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<SqlUuid>, _>(&self.ids)?;
-        out.push_sql(") AS k (c, cu, p, i) ON CONFLICT (customer_id, currency, product) DO NOTHING");
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Array<Text>, _>(&self.keys.customers)?;
+        parameters.add::<Array<Text>, _>(&self.keys.currencies)?;
+        parameters.add::<Array<Text>, _>(&self.keys.products)?;
+        parameters.add::<Array<SqlUuid>, _>(&self.ids)?;
         Ok(())
     }
 }
@@ -62,8 +56,6 @@ pub(super) async fn create_missing_wallets(
 }
 
 /// The columns of [`WalletRow`].
-const WALLET_COLUMNS: &str = "SELECT w.customer_id, w.currency, w.product, w.id, w.guarded, w.frozen, w.low_balance_threshold, w.fast_floor, w.granted, w.held, w.debt, w.paid, w.paid_in, w.paid_out, w.entry_seq, w.version, w.updated_at, clock_timestamp() FROM ";
-
 type WalletSql = (
     Text,
     Text,
@@ -87,21 +79,14 @@ type WalletSql = (
 
 struct LockWallets(KeyArrays);
 
-impl StaticSql for LockWallets {
+impl Statement for LockWallets {
+    const TEXT: &'static str = include_str!("sql/lock_wallets.sql");
     type Row = WalletSql;
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        // The order is the one in which every writer locks wallets; byte order, as in Rust. The clock is read outside:
-        // beside the lock it would be read before the wait for it.
-        out.push_sql("WITH w AS MATERIALIZED (SELECT w.* FROM wallets w JOIN unnest(");
-        out.push_bind_param::<Array<Text>, _>(&self.0.customers)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.0.currencies)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.0.products)?;
-        out.push_sql(") AS k (customer_id, currency, product) USING (customer_id, currency, product) ORDER BY w.customer_id COLLATE \"C\", w.currency COLLATE \"C\", w.product COLLATE \"C\" FOR UPDATE OF w) ");
-        out.push_sql(WALLET_COLUMNS);
-        out.push_sql("w");
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Array<Text>, _>(&self.0.customers)?;
+        parameters.add::<Array<Text>, _>(&self.0.currencies)?;
+        parameters.add::<Array<Text>, _>(&self.0.products)?;
         Ok(())
     }
 }
@@ -158,8 +143,8 @@ impl WalletRow {
     }
 }
 
-/// Locks wallets in key order. Reads them with their guards and grants (with the `restored` ones even when used up), and
-/// the database's clock under the last lock.
+/// Locks wallets in key order. Reads them with their guards and grants (with the `restored` ones even when used up),
+/// and the database's clock under the last lock.
 pub(super) async fn lock_wallets(
     conn: &mut AsyncPgConnection,
     keys: &[WalletKey],
@@ -175,7 +160,10 @@ async fn complete(
     rows: Vec<WalletRow>,
     restored: Vec<Uuid>,
 ) -> Result<(BTreeMap<WalletKey, Wallet>, DateTime<Utc>), StorageError> {
-    let now = rows.iter().map(|row| row.now).max().unwrap_or_else(Utc::now);
+    let now = match rows.iter().map(|row| row.now).max() {
+        Some(now) => now,
+        None => clock::now(conn).await?,
+    };
     let customers: Vec<String> = rows.iter().map(|row| row.customer_id.clone()).collect();
     let with_grants: Vec<Uuid> =
         rows.iter().filter(|row| row.granted > Decimal::ZERO || row.held > Decimal::ZERO).map(|row| row.id).collect();
@@ -195,14 +183,12 @@ async fn complete(
 
 struct ReadWallets(Vec<String>);
 
-impl StaticSql for ReadWallets {
+impl Statement for ReadWallets {
+    const TEXT: &'static str = include_str!("sql/read_wallets.sql");
     type Row = WalletSql;
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(WALLET_COLUMNS);
-        out.push_sql("wallets w WHERE w.customer_id = ANY (");
-        out.push_bind_param::<Array<Text>, _>(&self.0)?;
-        out.push_sql(")");
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Array<Text>, _>(&self.0)?;
         Ok(())
     }
 }

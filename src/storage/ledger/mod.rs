@@ -1,9 +1,9 @@
 //! The ledger: the only place where a balance changes.
 //!
-//! [`post`] takes any number of postings in one transaction and answers each on its own: booked, replayed or refused. It
-//! locks, lets [`crate::domain::book`] decide, and writes; the number of round trips does not depend on the number of
-//! postings. A refused posting refuses no other. A caller whose postings belong together (the two of a transfer) rolls its
-//! transaction back when one of them is refused.
+//! [`post`] takes any number of postings in one transaction and answers each on its own: booked, replayed or refused.
+//! It locks, lets [`crate::domain::book`] decide, and writes; the number of round trips does not depend on the number
+//! of postings. A refused posting refuses no other. A caller whose postings belong together (the two of a transfer)
+//! rolls its transaction back when one of them is refused.
 //!
 //! [`fast`] writes the same rows for the common case in one statement. It decides nothing.
 //!
@@ -42,8 +42,8 @@ pub use load::{lock_wallet, read_wallets, read_wallets_of};
 /// Books postings, in the order given, inside the caller's transaction.
 ///
 /// The domain decides every posting under the row locks of all wallets concerned, by the database's clock. Lapsed holds
-/// and grants of those wallets are expired first. A posting whose key is known (in the ledger, or earlier in `postings`)
-/// is replayed when its fingerprint is the same, and refused otherwise.
+/// and grants of those wallets are expired first. A posting whose key is known (in the ledger, or earlier in
+/// `postings`) is replayed when its fingerprint is the same, and refused otherwise.
 ///
 /// # Errors
 /// The caller must roll the transaction back on any error. It may run it again on an error that
@@ -55,8 +55,8 @@ pub async fn post(conn: &mut AsyncPgConnection, postings: &[Posting]) -> Result<
     Ok(outcomes)
 }
 
-/// Locks a wallet as it is now; makes it if it does not exist, and writes down first what has lapsed. For use cases that
-/// change a wallet's guard or alert, which later postings must obey.
+/// Locks a wallet as it is now; makes it if it does not exist, and writes down first what has lapsed. For use cases
+/// that change a wallet's guard or alert, which later postings must obey.
 ///
 /// # Errors
 /// Database errors.

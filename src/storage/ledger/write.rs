@@ -1,9 +1,7 @@
 //! What [`super::post`] writes: a fixed number of statements, whatever the number of postings.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::AstPass;
 use diesel::sql_types::{
     Array, BigInt, Bool, Date, Int2, Jsonb, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid,
 };
@@ -19,7 +17,7 @@ use crate::domain::money::format_amount;
 use crate::domain::wallet::{Effects, Wallet};
 use crate::storage::StorageError;
 use crate::storage::schema::events;
-use crate::storage::statement::{Cached, StaticSql};
+use crate::storage::statement::{Cached, Parameters, Statement};
 
 /// Writes wallets and all that their changes brought about.
 pub(super) async fn all(
@@ -51,7 +49,7 @@ pub(super) async fn all(
 #[derive(Default)]
 struct UpdateWallets {
     keys: KeyArrays,
-    slow: Vec<bool>,
+    needs_full_path: Vec<bool>,
     floors: Vec<Decimal>,
     granted: Vec<Decimal>,
     held: Vec<Decimal>,
@@ -68,7 +66,7 @@ impl UpdateWallets {
     fn new(wallets: &[&Wallet]) -> Self {
         let mut rows = Self { keys: wallets.iter().map(|wallet| &wallet.key).collect(), ..Self::default() };
         for wallet in wallets {
-            rows.slow.push(wallet.needs_full_path());
+            rows.needs_full_path.push(wallet.needs_full_path());
             rows.floors.push(wallet.fast_floor().amount());
             let parts = wallet.parts();
             rows.granted.push(parts.granted);
@@ -85,30 +83,22 @@ impl UpdateWallets {
     }
 }
 
-impl StaticSql for UpdateWallets {
+impl Statement for UpdateWallets {
+    const TEXT: &'static str = include_str!("sql/update_wallets.sql");
     type Row = ();
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("UPDATE wallets w SET slow = n.slow, fast_floor = n.fast_floor, granted = n.granted, held = n.held, debt = n.debt, paid = n.paid, paid_in = n.paid_in, paid_out = n.paid_out, entry_seq = n.entry_seq, version = n.version, updated_at = n.updated_at FROM unnest(");
-        out.push_bind_param::<Array<Text>, _>(&self.keys.customers)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.keys.currencies)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.keys.products)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Bool>, _>(&self.slow)?;
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Array<Text>, _>(&self.keys.customers)?;
+        parameters.add::<Array<Text>, _>(&self.keys.currencies)?;
+        parameters.add::<Array<Text>, _>(&self.keys.products)?;
+        parameters.add::<Array<Bool>, _>(&self.needs_full_path)?;
         for numbers in [&self.floors, &self.granted, &self.held, &self.debt, &self.paid, &self.paid_in, &self.paid_out]
         {
-            out.push_sql(", ");
-            out.push_bind_param::<Array<Numeric>, _>(numbers)?;
+            parameters.add::<Array<Numeric>, _>(numbers)?;
         }
-        out.push_sql(", ");
-        out.push_bind_param::<Array<BigInt>, _>(&self.entry_seq)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<BigInt>, _>(&self.version)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Timestamptz>, _>(&self.updated_at)?;
-        out.push_sql(") AS n (customer_id, currency, product, slow, fast_floor, granted, held, debt, paid, paid_in, paid_out, entry_seq, version, updated_at) WHERE w.customer_id = n.customer_id AND w.currency = n.currency AND w.product = n.product");
+        parameters.add::<Array<BigInt>, _>(&self.entry_seq)?;
+        parameters.add::<Array<BigInt>, _>(&self.version)?;
+        parameters.add::<Array<Timestamptz>, _>(&self.updated_at)?;
         Ok(())
     }
 }
@@ -164,43 +154,30 @@ impl InsertEntries {
     }
 }
 
-impl StaticSql for InsertEntries {
+impl Statement for InsertEntries {
+    const TEXT: &'static str = include_str!("sql/insert_entries.sql");
     type Row = ();
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key, granted, debt, reference, description, metadata, occurred_at) SELECT * FROM unnest(");
-        out.push_bind_param::<Array<Timestamptz>, _>(&self.created_at)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<BigInt>, _>(&self.seq)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<BigInt>, _>(&self.fingerprints)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<SqlUuid>, _>(&self.wallet_ids)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Int2>, _>(&self.kinds)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.customers)?;
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Array<Timestamptz>, _>(&self.created_at)?;
+        parameters.add::<Array<BigInt>, _>(&self.seq)?;
+        parameters.add::<Array<BigInt>, _>(&self.fingerprints)?;
+        parameters.add::<Array<SqlUuid>, _>(&self.wallet_ids)?;
+        parameters.add::<Array<Int2>, _>(&self.kinds)?;
+        parameters.add::<Array<Text>, _>(&self.customers)?;
         for numbers in [&self.amounts, &self.balances, &self.paid_in, &self.paid_out] {
-            out.push_sql(", ");
-            out.push_bind_param::<Array<Numeric>, _>(numbers)?;
+            parameters.add::<Array<Numeric>, _>(numbers)?;
         }
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.counterparts)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.keys)?;
+        parameters.add::<Array<Text>, _>(&self.counterparts)?;
+        parameters.add::<Array<Text>, _>(&self.keys)?;
         for parts in [&self.granted, &self.debt] {
-            out.push_sql(", ");
-            out.push_bind_param::<Array<Nullable<Numeric>>, _>(parts)?;
+            parameters.add::<Array<Nullable<Numeric>>, _>(parts)?;
         }
         for texts in [&self.references, &self.descriptions] {
-            out.push_sql(", ");
-            out.push_bind_param::<Array<Nullable<Text>>, _>(texts)?;
+            parameters.add::<Array<Nullable<Text>>, _>(texts)?;
         }
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Nullable<Jsonb>>, _>(&self.metadata)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Nullable<Timestamptz>>, _>(&self.occurred_at)?;
-        out.push_sql(")");
+        parameters.add::<Array<Nullable<Jsonb>>, _>(&self.metadata)?;
+        parameters.add::<Array<Nullable<Timestamptz>>, _>(&self.occurred_at)?;
         Ok(())
     }
 }
@@ -215,23 +192,17 @@ struct UpdateGuards {
     spent_this_month: Vec<Decimal>,
 }
 
-impl StaticSql for UpdateGuards {
+impl Statement for UpdateGuards {
+    const TEXT: &'static str = include_str!("sql/update_guards.sql");
     type Row = ();
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("UPDATE spend_guards g SET day = n.day, spent_today = n.spent_today, month = n.month, spent_this_month = n.spent_this_month FROM unnest(");
-        out.push_bind_param::<Array<Text>, _>(&self.customers)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<SqlUuid>, _>(&self.wallet_ids)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Date>, _>(&self.days)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Numeric>, _>(&self.spent_today)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Date>, _>(&self.months)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Numeric>, _>(&self.spent_this_month)?;
-        out.push_sql(") AS n (customer_id, wallet_id, day, spent_today, month, spent_this_month) WHERE g.customer_id = n.customer_id AND g.wallet_id = n.wallet_id");
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Array<Text>, _>(&self.customers)?;
+        parameters.add::<Array<SqlUuid>, _>(&self.wallet_ids)?;
+        parameters.add::<Array<Date>, _>(&self.days)?;
+        parameters.add::<Array<Numeric>, _>(&self.spent_today)?;
+        parameters.add::<Array<Date>, _>(&self.months)?;
+        parameters.add::<Array<Numeric>, _>(&self.spent_this_month)?;
         Ok(())
     }
 }
@@ -270,7 +241,10 @@ async fn write_alerts(conn: &mut AsyncPgConnection, changed: &[(&Wallet, &Effect
                     "product": wallet.key.product.code(),
                     "available": format_amount(wallet.available().amount(), wallet.key.currency),
                     "threshold":
-                        wallet.low_balance.as_ref().map(|low| format_amount(low.threshold.amount(), wallet.key.currency)),
+                        wallet
+                            .low_balance
+                            .as_ref()
+                            .map(|low| format_amount(low.threshold.amount(), wallet.key.currency)),
                     "version": wallet.version,
                 })),
             )

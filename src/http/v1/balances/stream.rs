@@ -63,6 +63,7 @@ pub async fn stream_balances(
     let customer = query.customer(&caller)?;
     let last = request.headers().get("last-event-id").and_then(|value| value.to_str().ok());
     let listening = app.streams.listen(&customer, last.and_then(Cursor::parse)).await.map_err(Error::from)?;
+    #[expect(clippy::disallowed_methods, reason = "a token ends by the clock that it was checked by")]
     let left = (token_ends - Utc::now()).to_std().unwrap_or_default();
     let messages = stream::unfold(listening, |mut listening| async {
         let messages = listening.next().await?;

@@ -1,8 +1,6 @@
 //! Finds the entries that changed a wallet's debt. They are few, and have an index of their own.
 
-use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, BigInt, Int2, Nullable, Numeric, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
@@ -13,9 +11,9 @@ use crate::domain::entry::Entry;
 use crate::domain::explain::debts::DebtChange;
 use crate::storage::StorageError;
 use crate::storage::columns::entry_kind_from_column;
-use crate::storage::ledger::entry_rows::{ENTRY_COLUMNS, EntryRow, EntrySql};
+use crate::storage::ledger::entry_rows::{EntryRow, EntrySql};
 use crate::storage::schema::entries;
-use crate::storage::statement::{Cached, StaticSql};
+use crate::storage::statement::{Cached, Parameters, Statement};
 
 /// Reads the changes of debt in an episode, and the first one after it, which may have ended it.
 struct DebtMoves {
@@ -29,34 +27,21 @@ struct DebtMoves {
 type MoveSql = (BigInt, Int2, Text, Nullable<Text>, Numeric, Numeric);
 type MoveRow = (i64, i16, String, Option<String>, Decimal, Decimal);
 
-const MOVE: &str = "(SELECT e.seq, e.kind, e.key, e.reference, e.debt, e.paid_in - CASE WHEN e.debt < 0 THEN e.amount - coalesce(e.granted, 0) + e.debt ELSE 0 END AS before FROM entries e WHERE e.debt IS NOT NULL AND ";
-
-impl StaticSql for DebtMoves {
+impl Statement for DebtMoves {
+    const TEXT: &'static str = include_str!("../sql/explain_debt_moves.sql");
     type Row = MoveSql;
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT seq, kind, key, reference, debt, before FROM (");
-        out.push_sql(MOVE);
-        out.push_sql("e.customer_id = ");
-        out.push_bind_param::<Text, _>(&self.customer)?;
-        out.push_sql(" AND e.wallet_id = ");
-        out.push_bind_param::<SqlUuid, _>(&self.wallet)?;
-        out.push_sql(" AND e.paid_in = ");
-        out.push_bind_param::<Numeric, _>(&self.paid_in)?;
-        // Leaves out the credit that ended the episode before this one: it shares `paid_in`, and brought more than was owed.
-        out.push_sql(
-            " AND (e.debt > 0 OR e.amount + e.debt = coalesce(e.granted, 0)) ORDER BY e.paid_in, e.seq LIMIT ",
-        );
-        out.push_bind_param::<BigInt, _>(&self.limit)?;
-        out.push_sql(") UNION ALL ");
-        out.push_sql(MOVE);
-        out.push_sql("e.customer_id = $1 AND e.wallet_id = $2 AND e.paid_in > $3 ORDER BY e.paid_in, e.seq LIMIT 1)) AS moves ORDER BY seq");
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Text, _>(&self.customer)?;
+        parameters.add::<SqlUuid, _>(&self.wallet)?;
+        parameters.add::<Numeric, _>(&self.paid_in)?;
+        parameters.add::<BigInt, _>(&self.limit)?;
         Ok(())
     }
 }
 
-/// The changes of debt in an episode, in their order, and whether these are all of them. How much paid money had come in
-/// before identifies the episode (see [`crate::domain::explain::debts`]).
+/// The changes of debt in an episode, in their order, and whether these are all of them. How much paid money had come
+/// in before identifies the episode (see [`crate::domain::explain::debts`]).
 ///
 /// # Errors
 /// [`StorageError`].
@@ -108,20 +93,15 @@ struct ReversalsOf {
     limit: i64,
 }
 
-impl StaticSql for ReversalsOf {
+impl Statement for ReversalsOf {
+    const TEXT: &'static str = include_str!("../sql/explain_reversals.sql");
     type Row = EntrySql;
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT ");
-        out.push_sql(ENTRY_COLUMNS);
-        out.push_sql(" FROM entries e WHERE e.kind = 4 AND e.customer_id = ");
-        out.push_bind_param::<Text, _>(&self.customer)?;
-        out.push_sql(" AND e.reference = ANY (");
-        out.push_bind_param::<Array<Text>, _>(&self.usages)?;
-        out.push_sql(") AND e.wallet_id = ");
-        out.push_bind_param::<SqlUuid, _>(&self.wallet)?;
-        out.push_sql(" ORDER BY e.seq LIMIT ");
-        out.push_bind_param::<BigInt, _>(&self.limit)?;
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Text, _>(&self.customer)?;
+        parameters.add::<Array<Text>, _>(&self.usages)?;
+        parameters.add::<SqlUuid, _>(&self.wallet)?;
+        parameters.add::<BigInt, _>(&self.limit)?;
         Ok(())
     }
 }

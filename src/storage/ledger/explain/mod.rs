@@ -7,9 +7,7 @@ mod debts;
 
 use std::collections::HashMap;
 
-use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::AstPass;
 use diesel::sql_types::{BigInt, Bool, Numeric, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
@@ -20,10 +18,10 @@ use crate::domain::entry::Entry;
 use crate::domain::explain::MoneyRange;
 use crate::domain::posting::WalletKey;
 use crate::storage::StorageError;
-use crate::storage::ledger::entry_rows::{ENTRY_COLUMNS, EntryRow, EntrySql};
+use crate::storage::ledger::entry_rows::{EntryRow, EntrySql};
 use crate::storage::ledger::key_from_columns;
 use crate::storage::schema::{entries, grant_uses, grants, wallets};
-use crate::storage::statement::{Cached, StaticSql};
+use crate::storage::statement::{Cached, Parameters, Statement};
 
 pub use debts::{debt_changes, entries_by_seq, reversals_of};
 
@@ -58,32 +56,16 @@ struct BroughtWithin {
     limit: i64,
 }
 
-/// The kinds that can bring paid money, written exactly as in the index `entries_paid_in`.
-const BRINGING: &str = "kind IN (1, 4, 6, 7, 11, 16)";
-
-impl StaticSql for BroughtWithin {
+impl Statement for BroughtWithin {
+    const TEXT: &'static str = include_str!("../sql/explain_brought_within.sql");
     type Row = EntrySql;
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT ");
-        out.push_sql(ENTRY_COLUMNS);
-        out.push_sql(" FROM entries e WHERE e.customer_id = ");
-        out.push_bind_param::<Text, _>(&self.customer)?;
-        out.push_sql(" AND e.wallet_id = ");
-        out.push_bind_param::<SqlUuid, _>(&self.wallet)?;
-        out.push_sql(" AND e.");
-        out.push_sql(BRINGING);
-        out.push_sql(" AND e.paid_in > ");
-        out.push_bind_param::<Numeric, _>(&self.from)?;
-        // The last credit of the range is the first one that reaches the range's end.
-        out.push_sql(
-            " AND e.paid_in <= coalesce((SELECT paid_in FROM entries WHERE customer_id = $1 AND wallet_id = $2 AND ",
-        );
-        out.push_sql(BRINGING);
-        out.push_sql(" AND paid_in >= ");
-        out.push_bind_param::<Numeric, _>(&self.to)?;
-        out.push_sql(" ORDER BY paid_in LIMIT 1), $4) AND e.amount - coalesce(e.granted, 0) + coalesce(e.debt, 0) > 0 ORDER BY e.paid_in LIMIT ");
-        out.push_bind_param::<BigInt, _>(&self.limit)?;
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Text, _>(&self.customer)?;
+        parameters.add::<SqlUuid, _>(&self.wallet)?;
+        parameters.add::<Numeric, _>(&self.from)?;
+        parameters.add::<Numeric, _>(&self.to)?;
+        parameters.add::<BigInt, _>(&self.limit)?;
         Ok(())
     }
 }
@@ -112,21 +94,15 @@ struct FirstOut {
     reaching: bool,
 }
 
-impl StaticSql for FirstOut {
+impl Statement for FirstOut {
+    const TEXT: &'static str = include_str!("../sql/explain_first_out.sql");
     type Row = BigInt;
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(
-            "WITH RECURSIVE halves (low, high) AS (SELECT 0::bigint, entry_seq + 1 FROM wallets WHERE customer_id = ",
-        );
-        out.push_bind_param::<Text, _>(&self.customer)?;
-        out.push_sql(" AND id = ");
-        out.push_bind_param::<SqlUuid, _>(&self.wallet)?;
-        out.push_sql(" UNION ALL SELECT CASE WHEN b.beyond THEN h.low ELSE h.middle END, CASE WHEN b.beyond THEN h.middle ELSE h.high END FROM (SELECT low, high, (low + high) / 2 AS middle FROM halves WHERE high - low > 1) h JOIN entries e ON e.customer_id = $1 AND e.wallet_id = $2 AND e.seq = h.middle CROSS JOIN LATERAL (SELECT e.paid_out > ");
-        out.push_bind_param::<Numeric, _>(&self.amount)?;
-        out.push_sql(" OR (");
-        out.push_bind_param::<Bool, _>(&self.reaching)?;
-        out.push_sql(" AND e.paid_out = $3) AS beyond) b) SELECT high FROM halves WHERE high - low = 1");
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Text, _>(&self.customer)?;
+        parameters.add::<SqlUuid, _>(&self.wallet)?;
+        parameters.add::<Numeric, _>(&self.amount)?;
+        parameters.add::<Bool, _>(&self.reaching)?;
         Ok(())
     }
 }

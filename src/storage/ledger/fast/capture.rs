@@ -3,21 +3,18 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, BigInt, Int4, Jsonb, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::super::keys::wallet_key;
-use super::ONE_BY_ONE;
 use crate::domain::entry::Entry;
 use crate::domain::hold::{Hold, HoldStatus};
 use crate::domain::posting::{Booked, HoldCapture};
 use crate::storage::StorageError;
-use crate::storage::statement::{Cached, StaticSql};
+use crate::storage::statement::{Cached, Parameters, Statement};
 
 struct CaptureHolds {
     ids: Vec<Uuid>,
@@ -25,7 +22,8 @@ struct CaptureHolds {
     fingerprints: Vec<i64>,
 }
 
-impl StaticSql for CaptureHolds {
+impl Statement for CaptureHolds {
+    const TEXT: &'static str = include_str!("../sql/fast_capture_holds.sql");
     type Row = (
         SqlUuid,
         Text,
@@ -47,27 +45,10 @@ impl StaticSql for CaptureHolds {
         Int4,
     );
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        // Holds are closed first, in id order, then their wallets: the order of all writers. A hold whose wallet is
-        // not for the fast path is left out; where that turns out only under the wallet's lock, the statement fails:
-        // a closed hold without its wallet is lost money. The wallet is looked at by a subquery that answers a value,
-        // for that is run once a hold, by the index: EXISTS would be planned as a join, which has an order of its own.
-        // FULL JOIN, though no wallet moves without a hold: that cannot be a nested loop, which the planner, who expects
-        // one hold and one wallet, would take, and compare each hold of the flush with each wallet.
-        out.push_sql("WITH closed AS (UPDATE holds h SET status = 'captured', captured = a.amount, closed_at = clock_timestamp() FROM ROWS FROM (unnest(");
-        out.push_bind_param::<Array<SqlUuid>, _>(&self.ids)?;
-        out.push_sql("), unnest(");
-        out.push_bind_param::<Array<Numeric>, _>(&self.amounts)?;
-        out.push_sql("), unnest(");
-        out.push_bind_param::<Array<BigInt>, _>(&self.fingerprints)?;
-        out.push_sql(")) WITH ORDINALITY AS a (id, amount, asked, n) WHERE h.id = ANY (ARRAY[a.id]) AND h.status = 'open' AND h.expires_at > clock_timestamp() AND h.granted = 0 AND a.amount > 0 AND a.amount <= h.amount AND (SELECT NOT w.slow AND (w.low_balance_threshold IS NULL OR w.fast_floor > 0) FROM wallets w WHERE w.customer_id = h.customer_id AND w.id = h.wallet_id) RETURNING a.n, a.amount AS taken, a.asked, h.*), \
-             total AS (SELECT customer_id, currency, product, sum(amount) AS held, sum(taken) AS taken, count(*) AS items FROM closed GROUP BY 1, 2, 3 ORDER BY customer_id COLLATE \"C\", currency COLLATE \"C\", product COLLATE \"C\"), \
-             moved AS (UPDATE wallets w SET held = w.held - t.held, paid = w.paid - t.taken, paid_out = w.paid_out + t.taken, entry_seq = w.entry_seq + t.items, version = w.version + t.items, updated_at = greatest(clock_timestamp(), w.updated_at) FROM total t");
-        out.push_sql(ONE_BY_ONE);
-        out.push_sql(" AND (w.low_balance_threshold IS NULL OR w.fast_floor > 0) RETURNING w.id, w.paid + t.taken AS paid, w.paid_in, w.paid_out - t.taken AS paid_out, w.entry_seq - t.items AS seq, w.updated_at), \
-             placed AS (SELECT c.*, coalesce(m.seq, fast_path_refused()) + row_number() OVER wallet AS seq, sum(c.taken) OVER wallet AS running, m.paid, m.paid_in, m.paid_out, m.updated_at AS moved_at FROM closed c FULL JOIN moved m ON m.id = c.wallet_id WINDOW wallet AS (PARTITION BY c.wallet_id ORDER BY c.n)), \
-             booked AS (INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key, reference, description, metadata) SELECT moved_at, seq, asked, wallet_id, 3, customer_id, -taken, paid - running, paid_in, paid_out + running, 'usage', 'hold_' || replace(id::text, '-', ''), 'hold_' || replace(id::text, '-', ''), description, metadata FROM placed) \
-             SELECT id, customer_id, key, currency, product, wallet_id, amount, description, metadata, created_at, expires_at, fingerprint, seq, paid - running, paid_in, paid_out + running, moved_at, n::int4 FROM placed");
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Array<SqlUuid>, _>(&self.ids)?;
+        parameters.add::<Array<Numeric>, _>(&self.amounts)?;
+        parameters.add::<Array<BigInt>, _>(&self.fingerprints)?;
         Ok(())
     }
 }
@@ -94,8 +75,8 @@ struct Captured {
     n: i32,
 }
 
-/// Captures holds of paid money. Returns for each what was booked, or `None` where [`crate::storage::ledger::post`] must
-/// decide. No hold may be named twice in one call.
+/// Captures holds of paid money. Returns for each what was booked, or `None` where [`crate::storage::ledger::post`]
+/// must decide. No hold may be named twice in one call.
 ///
 /// # Errors
 /// As `super::usage()`.

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, BigInt, Int4, Jsonb, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
@@ -13,11 +11,11 @@ use uuid::Uuid;
 
 use super::super::keys::KeyArrays;
 use super::repeated::{Keys, Unknown, is_repeated};
-use super::{Grouped, Groups, ONE_BY_ONE, group, in_order, item_count};
+use super::{Grouped, Groups, group, in_order, item_count};
 use crate::domain::hold::{Hold, HoldStatus};
 use crate::domain::posting::{Booked, HoldOpening};
 use crate::storage::StorageError;
-use crate::storage::statement::{Cached, StaticSql};
+use crate::storage::statement::{Cached, Parameters, Statement};
 
 struct OpenHolds {
     keys: KeyArrays,
@@ -34,52 +32,37 @@ struct OpenHolds {
     items: i32,
 }
 
-impl StaticSql for OpenHolds {
+impl Statement for OpenHolds {
+    const TEXT: &'static str = include_str!("../sql/fast_open_holds.sql");
     type Row = (Int4, SqlUuid, Timestamptz);
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("WITH moved AS (UPDATE wallets w SET held = w.held + t.amount, version = w.version + t.items, updated_at = greatest(clock_timestamp(), w.updated_at) FROM unnest(");
-        out.push_bind_param::<Array<Text>, _>(&self.keys.customers)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.keys.currencies)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.keys.products)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Numeric>, _>(&self.totals)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<BigInt>, _>(&self.counts)?;
-        out.push_sql(") WITH ORDINALITY AS t (customer_id, currency, product, amount, items, g)");
-        out.push_sql(ONE_BY_ONE);
-        out.push_sql(" AND w.paid - w.held - t.amount >= w.fast_floor RETURNING t.g::int4 AS g, w.id, w.customer_id, w.currency, w.product, w.updated_at), opened AS (INSERT INTO holds (customer_id, key, id, wallet_id, currency, product, fingerprint, amount, description, metadata, created_at, expires_at) SELECT m.customer_id, i.key, i.id, m.id, m.currency, m.product, i.fingerprint, i.amount, i.description, i.metadata, m.updated_at, m.updated_at + i.seconds * interval '1 second' FROM ROWS FROM (unnest(");
-        out.push_bind_param::<Array<Int4>, _>(&self.groups)?;
-        out.push_sql("), unnest(");
-        out.push_bind_param::<Array<SqlUuid>, _>(&self.ids)?;
-        out.push_sql("), unnest(");
-        out.push_bind_param::<Array<Numeric>, _>(&self.amounts)?;
-        out.push_sql("), unnest(");
-        out.push_bind_param::<Array<BigInt>, _>(&self.seconds)?;
-        out.push_sql("), unnest(");
-        out.push_bind_param::<Array<Text>, _>(&self.dedupe_keys)?;
-        out.push_sql("), unnest(");
-        out.push_bind_param::<Array<BigInt>, _>(&self.fingerprints)?;
-        out.push_sql("), unnest(");
-        out.push_bind_param::<Array<Nullable<Text>>, _>(&self.descriptions)?;
-        out.push_sql("), unnest(");
-        out.push_bind_param::<Array<Nullable<Jsonb>>, _>(&self.metadata)?;
-        out.push_sql("), generate_series(1, ");
-        out.push_bind_param::<Int4, _>(&self.items)?;
-        out.push_sql(")) AS i (g, id, amount, seconds, key, fingerprint, description, metadata, n) JOIN moved m ON m.g = i.g) SELECT g, id, updated_at FROM moved");
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Array<Text>, _>(&self.keys.customers)?;
+        parameters.add::<Array<Text>, _>(&self.keys.currencies)?;
+        parameters.add::<Array<Text>, _>(&self.keys.products)?;
+        parameters.add::<Array<Numeric>, _>(&self.totals)?;
+        parameters.add::<Array<BigInt>, _>(&self.counts)?;
+        parameters.add::<Array<Int4>, _>(&self.groups)?;
+        parameters.add::<Array<SqlUuid>, _>(&self.ids)?;
+        parameters.add::<Array<Numeric>, _>(&self.amounts)?;
+        parameters.add::<Array<BigInt>, _>(&self.seconds)?;
+        parameters.add::<Array<Text>, _>(&self.dedupe_keys)?;
+        parameters.add::<Array<BigInt>, _>(&self.fingerprints)?;
+        parameters.add::<Array<Nullable<Text>>, _>(&self.descriptions)?;
+        parameters.add::<Array<Nullable<Jsonb>>, _>(&self.metadata)?;
+        parameters.add::<Int4, _>(&self.items)?;
         Ok(())
     }
 }
 
 struct KnownHolds(Keys);
 
-impl StaticSql for KnownHolds {
+impl Statement for KnownHolds {
+    const TEXT: &'static str = include_str!("../sql/fast_known_holds.sql");
     type Row = Int4;
 
-    fn build<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        self.0.known(out, "FROM holds t WHERE")
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        self.0.bind(parameters)
     }
 }
 

@@ -1,10 +1,10 @@
 //! The fast path: one statement per flush, for the common case, at the speed of inserts.
 //!
 //! Each statement moves every wallet by its total, *if the wallet has enough and does not need the full path*, and
-//! inserts one row per item. It holds no rule, and may be too careful but never too bold: the caller posts the items that
-//! it returns no result for, and all items when it fails, by [`super::post`], which decides. Keys must be unique within
-//! one call. A key that the ledger knows already fails the statement as a whole; the statement then runs once more without
-//! the known keys (`repeated`).
+//! inserts one row per item. It holds no rule, and may be too careful but never too bold: the caller posts the items
+//! that it returns no result for, and all items when it fails, by [`super::post`], which decides. Keys must be unique
+//! within one call. A key that the ledger knows already fails the statement as a whole; the statement then runs once
+//! more without the known keys (`repeated`).
 //!
 //! A statement is its own transaction, so several can be in flight on one connection (pipelining).
 //!
@@ -32,9 +32,6 @@ use crate::storage::StorageError;
 pub use capture::captures;
 pub use holds::open_holds;
 pub use usage::usage;
-
-/// Which wallets an UPDATE moves: those of `t`, in its order (see above).
-const ONE_BY_ONE: &str = " WHERE w.customer_id = ANY (ARRAY[t.customer_id]) AND w.currency = t.currency AND w.product = t.product AND NOT w.slow";
 
 /// Items of one flush, by wallet in key order, each wallet's in the order sent.
 struct Groups<'p> {

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, Text};
 
 use crate::domain::label::Label;
 use crate::domain::posting::{Booked, WalletKey};
 use crate::storage::StorageError;
+use crate::storage::statement::Parameters;
 
 /// The keys of postings, in their order.
 pub(super) struct Keys {
@@ -24,17 +23,10 @@ impl Keys {
         Self { customers, keys }
     }
 
-    /// Asks for the places (from 1) of those that `table` has: rows `t`, restricted as `WHERE` goes on.
-    pub(super) fn known<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>, table: &str) -> QueryResult<()> {
-        // LIMIT keeps the planner from joining in a way of its own, by reading all keys that there are.
-        out.push_sql("SELECT k.n::int4 FROM unnest(");
-        out.push_bind_param::<Array<Text>, _>(&self.customers)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.keys)?;
-        out.push_sql(") WITH ORDINALITY AS k (customer_id, key, n), LATERAL (SELECT ");
-        out.push_sql(table);
-        out.push_sql(" t.customer_id = k.customer_id AND t.key = k.key LIMIT 1) AS found");
-        Ok(())
+    /// Adds the parameters of a statement that finds the known ones.
+    pub(super) fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Array<Text>, _>(&self.customers)?;
+        parameters.add::<Array<Text>, _>(&self.keys)
     }
 }
 
@@ -45,9 +37,10 @@ pub(super) fn is_repeated(error: &StorageError, constraint: &str, postings: usiz
 
 /// Postings without those whose keys are known, with their places among all of them.
 ///
-/// They are written once more, by a statement and so a transaction of its own. Leaving the known ones out changes nothing
-/// for the others of their wallet: the known ones will be replayed or refused, and neither moves the wallet. Other
-/// flushes that write in between do no harm: a key that they bring fails the second try as a whole, and there is no third.
+/// They are written once more, by a statement and so a transaction of its own. Leaving the known ones out changes
+/// nothing for the others of their wallet: the known ones will be replayed or refused, and neither moves the wallet.
+/// Other flushes that write in between do no harm: a key that they bring fails the second try as a whole, and there is
+/// no third.
 pub(super) struct Unknown<P> {
     places: Vec<usize>,
     pub(super) postings: Vec<P>,
@@ -55,7 +48,7 @@ pub(super) struct Unknown<P> {
 }
 
 impl<P: Copy> Unknown<P> {
-    /// `known` as the statement of [`Keys::known`] returns it.
+    /// `known`: the places (from 1) of the postings whose keys are known.
     pub(super) fn among(postings: &[P], known: Vec<i32>) -> Self {
         let known: BTreeSet<usize> = known.into_iter().filter_map(|n| usize::try_from(n).ok()).collect();
         let (places, unknown) = (postings.iter().enumerate())

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, BigInt, Int4, Jsonb, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
@@ -13,11 +11,11 @@ use uuid::Uuid;
 
 use super::super::keys::KeyArrays;
 use super::repeated::{Keys, Unknown, is_repeated};
-use super::{Grouped, Groups, ONE_BY_ONE, group, in_order, item_count};
+use super::{Grouped, Groups, group, in_order, item_count};
 use crate::domain::entry::Entry;
 use crate::domain::posting::{Booked, Deduction};
 use crate::storage::StorageError;
-use crate::storage::statement::{Cached, StaticSql};
+use crate::storage::statement::{Cached, Parameters, Statement};
 
 /// What a moved wallet was before its group, as the statement returns it.
 #[derive(Queryable)]
@@ -47,55 +45,38 @@ struct MoveUsage {
     items: i32,
 }
 
-impl StaticSql for MoveUsage {
+impl Statement for MoveUsage {
+    const TEXT: &'static str = include_str!("../sql/fast_usage.sql");
     type Row = (Int4, SqlUuid, Numeric, Numeric, Numeric, BigInt, Timestamptz);
 
-    fn build<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("WITH moved AS (UPDATE wallets w SET paid = w.paid - t.amount, paid_out = w.paid_out + t.amount, entry_seq = w.entry_seq + t.items, version = w.version + t.items, updated_at = greatest(clock_timestamp(), w.updated_at) FROM unnest(");
-        out.push_bind_param::<Array<Text>, _>(&self.keys.customers)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.keys.currencies)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.keys.products)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Numeric>, _>(&self.totals)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<BigInt>, _>(&self.counts)?;
-        out.push_sql(") WITH ORDINALITY AS t (customer_id, currency, product, amount, items, g)");
-        out.push_sql(ONE_BY_ONE);
-        out.push_sql(" AND w.paid - w.held - t.amount >= w.fast_floor RETURNING t.g::int4 AS g, w.id, w.customer_id, w.paid + t.amount AS paid, w.paid_in, w.paid_out - t.amount AS paid_out, w.entry_seq - t.items AS seq, w.updated_at), booked AS (INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key, description, metadata, occurred_at) SELECT m.updated_at, m.seq + i.place, i.fingerprint, m.id, 2, m.customer_id, -i.amount, m.paid - i.running, m.paid_in, m.paid_out + i.running, 'usage', i.key, i.description, i.metadata, i.occurred_at FROM ROWS FROM (unnest(");
-        // generate_series tells the planner of many rows, so that it joins by hash however long the arrays are.
-        out.push_bind_param::<Array<Int4>, _>(&self.groups)?;
-        out.push_sql("), unnest(");
-        out.push_bind_param::<Array<BigInt>, _>(&self.places)?;
-        out.push_sql("), unnest(");
-        out.push_bind_param::<Array<Numeric>, _>(&self.running)?;
-        out.push_sql("), unnest(");
-        out.push_bind_param::<Array<Numeric>, _>(&self.amounts)?;
-        out.push_sql("), unnest(");
-        out.push_bind_param::<Array<Text>, _>(&self.dedupe_keys)?;
-        out.push_sql("), unnest(");
-        out.push_bind_param::<Array<BigInt>, _>(&self.fingerprints)?;
-        out.push_sql("), unnest(");
-        out.push_bind_param::<Array<Nullable<Text>>, _>(&self.descriptions)?;
-        out.push_sql("), unnest(");
-        out.push_bind_param::<Array<Nullable<Jsonb>>, _>(&self.metadata)?;
-        out.push_sql("), unnest(");
-        out.push_bind_param::<Array<Nullable<Timestamptz>>, _>(&self.occurred_at)?;
-        out.push_sql("), generate_series(1, ");
-        out.push_bind_param::<Int4, _>(&self.items)?;
-        out.push_sql(")) AS i (g, place, running, amount, key, fingerprint, description, metadata, occurred_at, n) JOIN moved m ON m.g = i.g) SELECT g, id, paid, paid_in, paid_out, seq, updated_at FROM moved");
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Array<Text>, _>(&self.keys.customers)?;
+        parameters.add::<Array<Text>, _>(&self.keys.currencies)?;
+        parameters.add::<Array<Text>, _>(&self.keys.products)?;
+        parameters.add::<Array<Numeric>, _>(&self.totals)?;
+        parameters.add::<Array<BigInt>, _>(&self.counts)?;
+        parameters.add::<Array<Int4>, _>(&self.groups)?;
+        parameters.add::<Array<BigInt>, _>(&self.places)?;
+        parameters.add::<Array<Numeric>, _>(&self.running)?;
+        parameters.add::<Array<Numeric>, _>(&self.amounts)?;
+        parameters.add::<Array<Text>, _>(&self.dedupe_keys)?;
+        parameters.add::<Array<BigInt>, _>(&self.fingerprints)?;
+        parameters.add::<Array<Nullable<Text>>, _>(&self.descriptions)?;
+        parameters.add::<Array<Nullable<Jsonb>>, _>(&self.metadata)?;
+        parameters.add::<Array<Nullable<Timestamptz>>, _>(&self.occurred_at)?;
+        parameters.add::<Int4, _>(&self.items)?;
         Ok(())
     }
 }
 
 struct KnownUsage(Keys);
 
-impl StaticSql for KnownUsage {
+impl Statement for KnownUsage {
+    const TEXT: &'static str = include_str!("../sql/fast_known_usage.sql");
     type Row = Int4;
 
-    fn build<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        self.0.known(out, "FROM entries t WHERE t.kind = 2 AND")
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        self.0.bind(parameters)
     }
 }
 

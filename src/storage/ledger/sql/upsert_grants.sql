@@ -1,0 +1,27 @@
+-- Inserts new grants, and writes what changed of the others.
+--
+-- Per grant:
+-- $1 text[] customer
+-- $2 uuid[] id
+-- $3 uuid[] wallet id
+-- $4 numeric[] amount
+-- $5 numeric[] remaining
+-- $6 numeric[] held
+-- $7 smallint[] priority
+-- $8 timestamptz[] expires_at, null if the grant never expires
+-- $9 text[] reason
+-- $10 uuid[] order id, null unless the grant is an order's bonus
+-- $11 text[] created_by
+-- $12 timestamptz[] created_at
+--
+-- Returns nothing.
+--
+-- The condition at the end spares unchanged grants a new row version: one posting touches few of a wallet's grants.
+INSERT INTO grants AS g (customer_id, id, wallet_id, amount, remaining, held, priority, expires_at, reason, order_id,
+                         created_by, created_at)
+SELECT *
+FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+ON CONFLICT (customer_id, id) DO UPDATE
+SET remaining = excluded.remaining,
+    held = excluded.held
+WHERE (g.remaining, g.held) <> (excluded.remaining, excluded.held)

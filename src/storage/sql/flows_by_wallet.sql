@@ -1,0 +1,46 @@
+-- A page of a customer's flows: one walk down each wallet (or each that the filter names), then merged. Each wallet
+-- costs a page, however few of the customer's entries it has, and entries of kinds that were not asked for are walked
+-- over.
+--
+-- $1 bool whether the page begins at the newest entry; then the position ($2, $3, $4) is not looked for
+-- $2 timestamptz the page comes after this position: created_at
+-- $3 bigint and seq
+-- $4 uuid and wallet id
+-- $5 timestamptz created from, or null
+-- $6 text customer
+-- $7 text currency, or null
+-- $8 text product, or null
+-- $9 smallint[] kinds
+-- $10 bigint at most this many flows
+--
+-- Returns the columns of `FlowRow`, the newest first.
+--
+-- Between which of a wallet's entry numbers the page can lie is found by binary search (`entries_before`).
+--
+-- Plan note: `coalesce(kind, …)` hides the column from the planner on purpose: the indexes by kind have the entries in
+-- another order.
+SELECT e.wallet_id, e.seq, e.kind, e.amount, w.currency, w.product, e.balance_after, e.key, e.reference, e.description,
+       e.created_at
+FROM (
+    SELECT id, currency, product,
+           CASE WHEN $1 THEN entry_seq ELSE entries_before(customer_id, id, entry_seq, $2, $3, $4) END AS newest,
+           CASE WHEN $5::timestamptz IS NULL THEN 0
+                ELSE entries_before(customer_id, id, entry_seq, $5, 0, '00000000-0000-0000-0000-000000000000')
+           END AS below
+    FROM wallets
+    WHERE customer_id = $6 AND currency = coalesce($7, currency) AND product = coalesce($8, product)
+    OFFSET 0
+) w
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM entries
+    WHERE customer_id = $6
+      AND wallet_id = w.id
+      AND seq <= w.newest
+      AND seq > w.below
+      AND coalesce(kind, 0::smallint) = ANY ($9)
+    ORDER BY seq DESC
+    LIMIT $10
+) e
+ORDER BY e.created_at DESC, e.seq DESC, e.wallet_id DESC
+LIMIT $10
