@@ -1,6 +1,8 @@
 //! Holds the house's import rule: imports only point down, and each technology has its rooms.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod sql;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! The ledger and its check, on real PostgreSQL: random histories must leave nothing that disagrees, and
 //! whatever is tampered with must be named.
 
+#![allow(clippy::disallowed_methods, reason = "tests play others, who have clocks of their own")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
 mod clean;
@@ -13,6 +14,7 @@ mod history;
 mod regressions;
 mod reversals;
 mod same_rows;
+mod statements;
 mod support;
 mod sweeper;
 mod tampering;
