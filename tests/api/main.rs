@@ -1,4 +1,5 @@
 //! The service as a caller finds it: real HTTP, real PostgreSQL, the payment companies played by the sandbox.
+#![allow(clippy::disallowed_methods, reason = "tests play others, who have clocks of their own")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
 #[path = "../support/mod.rs"]

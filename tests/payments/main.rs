@@ -28,6 +28,7 @@
 //! `faults` breaks the companies' answers, `browser` pays as a person does, `eligibility` tests who may pay how,
 //! `columns` proves that state is read from columns, never from texts or timelines, and
 //! `told` sends notifications that no ordinary payment causes.
+#![allow(clippy::disallowed_methods, reason = "tests play others, who have clocks of their own")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
 #[path = "../support/mod.rs"]
