@@ -1,0 +1,40 @@
+//! Guides for people who change this crate. Each module is one page.
+//!
+//! Start with [`architecture`]: it walks one usage and one card payment through the layers.
+
+/// The layers, and two walks through them.
+pub mod architecture {
+    #![doc = include_str!("architecture.md")]
+}
+/// How to add an endpoint.
+pub mod adding_an_endpoint {
+    #![doc = include_str!("adding_an_endpoint.md")]
+}
+/// How to add a payment provider.
+pub mod adding_a_provider {
+    #![doc = include_str!("adding_a_provider.md")]
+}
+/// How to add an entry kind: a new thing that can happen to money.
+pub mod adding_an_entry_kind {
+    #![doc = include_str!("adding_an_entry_kind.md")]
+}
+/// How to add a setting.
+pub mod adding_a_setting {
+    #![doc = include_str!("adding_a_setting.md")]
+}
+/// How to add a migration.
+pub mod adding_a_migration {
+    #![doc = include_str!("adding_a_migration.md")]
+}
+/// How to find out why an order is stuck or a flush is slow.
+pub mod debugging {
+    #![doc = include_str!("debugging.md")]
+}
+/// Every stable error code of the API.
+pub mod error_codes {
+    #![doc = include_str!("error_codes.md")]
+}
+/// The known ways in which top-up systems lose money, and the tests that hold them.
+pub mod hard_cases {
+    #![doc = include_str!("hard_cases.md")]
+}
