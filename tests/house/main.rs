@@ -220,7 +220,7 @@ fn imported_endpoints(name: &str, code: &str) -> BTreeSet<String> {
     ];
     let mut found = BTreeSet::new();
     for line in code.lines() {
-        let Some(import) = line.trim_start().strip_prefix("use ") else {
+        let Some(import) = line.trim_start().trim_end_matches(';').strip_prefix("use ") else {
             if line.contains("crate::http::v1::") {
                 found.insert(format!("{ENDPOINTS}?"));
             }
@@ -242,12 +242,13 @@ fn imported_endpoints(name: &str, code: &str) -> BTreeSet<String> {
     found
 }
 
-/// A handler may use its own children, and the bodies of other nouns.
+/// A file may use its own folder and its own children, and the bodies of other nouns.
 fn is_allowed_among_endpoints(name: &str, module: &str) -> bool {
     let own = name.trim_end_matches(".rs").trim_end_matches("mod").trim_end_matches('/');
     let is_own_child = module.starts_with(&format!("{own}/"));
+    let is_own_folder = own.starts_with(&format!("{module}/"));
     let is_body = module.ends_with("/body") || module.contains("/body/");
-    is_own_child || is_body
+    is_own_child || is_own_folder || is_body
 }
 
 /// What two endpoints share stands in `http/edge` or in a noun's body, where a reader finds it without visiting a
@@ -277,6 +278,7 @@ fn imports_among_handlers_are_seen() {
     assert_eq!(found("http/v1/grants/list.rs"), inside.map(|module| format!("{ENDPOINTS}{module}")));
     let allowed = |module| is_allowed_among_endpoints("http/v1/grants/mod.rs", module);
     assert!(allowed("http/v1/grants/body") && allowed("http/v1/orders/body/list") && allowed("http/v1/grants/list"));
+    assert!(is_allowed_among_endpoints("http/v1/grants/list.rs", "http/v1/grants"));
     assert!(!allowed("http/v1/usage") && !allowed("http/v1/grants_of_others") && !allowed("http/v1/?"));
 }
 
