@@ -3,6 +3,7 @@
 use topup::domain::customer::CustomerId;
 use topup::domain::money::Money;
 use topup::domain::movement::top_up::{AppliedPayment, top_up_without_order};
+use topup::domain::payment::ProviderName;
 use topup::domain::posting::Posting;
 use topup::domain::product::Product;
 use topup::storage::pool::Pool;
@@ -54,8 +55,12 @@ pub fn customers<'s>(stage: &'s Stage, name: &str) -> Outcome<Database<'s>> {
 
 fn credit(customer: &str, payment: &str) -> Outcome<Posting> {
     let customer = CustomerId::new(customer).ok_or("not a customer")?;
-    let payment =
-        AppliedPayment { id: payment.parse()?, application: 1, provider: "bank", merchant_account: "benchmark" };
+    let payment = AppliedPayment {
+        id: payment.parse()?,
+        application: 1,
+        provider: ProviderName::BankTransfer,
+        merchant_account: "benchmark",
+    };
     let million = Money::new(1_000_000.into(), "CNY".parse()?)?;
     Ok(top_up_without_order(&customer, &Product::main(), payment, million))
 }

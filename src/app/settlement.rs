@@ -350,7 +350,7 @@ async fn credit(
     let applied = AppliedPayment {
         id: payment.id,
         application: i64::from(n),
-        provider: payment.provider.as_str(),
+        provider: payment.provider,
         merchant_account: &payment.merchant_account,
     };
     let postings = top_up(OfOrder::from(order), applied, money(division.credited)?, bonus);

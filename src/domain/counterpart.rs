@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use super::payment::ProviderName;
 use super::product::Product;
 
 /// What an entry moves its wallet against. The column `entries.counterpart` keeps the text that [`fmt::Display`] writes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Counterpart {
     /// The payment company that collected the money: `provider:stripe`.
-    Provider(String),
+    Provider(ProviderName),
     /// Our bank account that received the money: `bank:<account>`.
     Bank(String),
     /// Consumption: `usage`. It names a product (`usage:whatsapp`) where another wallet than the product's own paid,
@@ -19,29 +20,31 @@ pub enum Counterpart {
     /// Another wallet of the same customer.
     Transfer,
     /// The payment company that sent money back to the payer: `refund:stripe`.
-    Refund(String),
+    Refund(ProviderName),
     /// The payment company where the payer disputes a payment: `dispute:stripe`.
-    Dispute(String),
+    Dispute(ProviderName),
     /// A correction by an operator.
     Adjustment,
 }
 
 impl Counterpart {
     /// Where a payment arrived: a bank account of ours, or a payment company.
-    pub(in crate::domain) fn of_payment(provider: &str, merchant_account: &str) -> Self {
-        if provider == "bank" { Self::Bank(merchant_account.to_owned()) } else { Self::Provider(provider.to_owned()) }
+    pub(in crate::domain) fn of_payment(provider: ProviderName, merchant_account: &str) -> Self {
+        match provider {
+            ProviderName::BankTransfer => Self::Bank(merchant_account.to_owned()),
+            company => Self::Provider(company),
+        }
     }
 
     /// Reads what [`fmt::Display`] wrote; `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let named = |name: &str| (!name.is_empty()).then(|| name.to_owned());
         match text.split_once(':') {
-            Some(("provider", name)) => named(name).map(Self::Provider),
-            Some(("bank", account)) => named(account).map(Self::Bank),
+            Some(("provider", name)) => name.parse().ok().map(Self::Provider),
+            Some(("bank", account)) => (!account.is_empty()).then(|| Self::Bank(account.to_owned())),
             Some(("usage", product)) => Product::new(product).map(|product| Self::Usage(Some(product))),
-            Some(("refund", name)) => named(name).map(Self::Refund),
-            Some(("dispute", name)) => named(name).map(Self::Dispute),
+            Some(("refund", name)) => name.parse().ok().map(Self::Refund),
+            Some(("dispute", name)) => name.parse().ok().map(Self::Dispute),
             Some(_) => None,
             None => match text {
                 "usage" => Some(Self::Usage(None)),
@@ -56,9 +59,9 @@ impl Counterpart {
     /// The bytes of its text on the heap.
     pub(in crate::domain) fn bytes(&self) -> usize {
         match self {
-            Self::Provider(name) | Self::Bank(name) | Self::Refund(name) | Self::Dispute(name) => name.len(),
+            Self::Bank(account) => account.len(),
             Self::Usage(Some(product)) => product.as_column().len(),
-            Self::Usage(None) | Self::Promotion | Self::Transfer | Self::Adjustment => 0,
+            _ => 0,
         }
     }
 }
@@ -86,14 +89,14 @@ mod tests {
     #[test]
     fn every_counterpart_reads_back() {
         let all = [
-            (Counterpart::Provider("stripe".to_owned()), "provider:stripe"),
+            (Counterpart::Provider(ProviderName::Stripe), "provider:stripe"),
             (Counterpart::Bank("0193:x".to_owned()), "bank:0193:x"),
             (Counterpart::Usage(None), "usage"),
             (Counterpart::Usage(Product::new("whatsapp")), "usage:whatsapp"),
             (Counterpart::Promotion, "promotion"),
             (Counterpart::Transfer, "transfer"),
-            (Counterpart::Refund("vnpay".to_owned()), "refund:vnpay"),
-            (Counterpart::Dispute("paypal".to_owned()), "dispute:paypal"),
+            (Counterpart::Refund(ProviderName::Vnpay), "refund:vnpay"),
+            (Counterpart::Dispute(ProviderName::PayPal), "dispute:paypal"),
             (Counterpart::Adjustment, "adjustment"),
         ];
         for (counterpart, text) in all {
@@ -104,7 +107,18 @@ mod tests {
 
     #[test]
     fn other_texts_are_no_counterpart() {
-        for text in ["", "provider", "provider:", "bank:", "usage:", "usage:Two Words", "Usage", "tax:vat"] {
+        for text in [
+            "",
+            "provider",
+            "provider:",
+            "provider:nobody",
+            "refund:",
+            "bank:",
+            "usage:",
+            "usage:Two Words",
+            "Usage",
+            "tax:vat",
+        ] {
             assert_eq!(Counterpart::parse(text), None, "{text}");
         }
     }

@@ -11,6 +11,7 @@ use topup::domain::movement::release::release;
 use topup::domain::movement::top_up::{AppliedPayment, Bonus, top_up};
 use topup::domain::movement::transfer::transfer;
 use topup::domain::movement::{OfOrder, TakeBackId};
+use topup::domain::payment::ProviderName;
 use topup::domain::posting::{PostingOutcome, WalletKey};
 use topup::storage::pool::Pool;
 use uuid::Uuid;
@@ -73,8 +74,13 @@ async fn fill(pool: &Pool) {
     let usd = |amount: &str| money(&main, dec(amount));
     let order = |id: Uuid| OfOrder { id, customer: &main.customer, product: &main.product };
     let bank = BANK.as_simple().to_string();
-    let by_card = AppliedPayment { id: PAYMENT, application: 1, provider: "stripe", merchant_account: "m" };
-    let by_bank = AppliedPayment { id: BANK_PAYMENT, application: 1, provider: "bank", merchant_account: &bank };
+    let by_card = AppliedPayment { id: PAYMENT, application: 1, provider: ProviderName::Stripe, merchant_account: "m" };
+    let by_bank = AppliedPayment {
+        id: BANK_PAYMENT,
+        application: 1,
+        provider: ProviderName::BankTransfer,
+        merchant_account: &bank,
+    };
     let hold = |at: &WalletKey, key: &str, id: Uuid, amount: &str| {
         new_hold(at, key, dec(amount), Duration::hours(20)).posting(id)
     };
@@ -96,14 +102,14 @@ async fn fill(pool: &Pool) {
         capture(CAPTURED, dec("9.5")),
         release(RELEASED),
         booked_usage(&debtor, "u2", dec("54")),
-        refund(order(ORDER), REFUND, "stripe", usd("6.79"), RefundMode::Request),
+        refund(order(ORDER), REFUND, ProviderName::Stripe, usd("6.79"), RefundMode::Request),
         bonus_revoked(order(ORDER), refunded, BONUS, usd("0.5")),
-        refund(order(ORDER), FAILED_REFUND, "stripe", usd("6"), RefundMode::Request),
-        refund_returned(order(ORDER), FAILED_REFUND, "stripe", usd("6")),
-        dispute(order(ORDER), DISPUTE, "stripe", usd("4")),
+        refund(order(ORDER), FAILED_REFUND, ProviderName::Stripe, usd("6"), RefundMode::Request),
+        refund_returned(order(ORDER), FAILED_REFUND, ProviderName::Stripe, usd("6")),
+        dispute(order(ORDER), DISPUTE, ProviderName::Stripe, usd("4")),
         bonus_revoked(order(ORDER), disputed, BONUS, usd("0.2")),
-        dispute(order(ORDER), WON_DISPUTE, "stripe", usd("3")),
-        dispute_returned(order(ORDER), WON_DISPUTE, "stripe", usd("3")),
+        dispute(order(ORDER), WON_DISPUTE, ProviderName::Stripe, usd("3")),
+        dispute_returned(order(ORDER), WON_DISPUTE, ProviderName::Stripe, usd("3")),
         adjust(&main, "a", dec("-1")),
     ]);
     let outcomes = book(pool, postings).await;

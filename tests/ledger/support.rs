@@ -17,6 +17,7 @@ use topup::domain::movement::hold::NewHold;
 use topup::domain::movement::reversal::NewReversal;
 use topup::domain::movement::top_up::{AppliedPayment, top_up_without_order};
 use topup::domain::movement::usage::NewUsage;
+use topup::domain::payment::ProviderName;
 use topup::domain::posting::{OnInsufficient, Posting, PostingOutcome, Refusal, WalletKey};
 use topup::domain::product::Product;
 use topup::embedded::Cluster;
@@ -134,7 +135,7 @@ pub fn adjust(at: &WalletKey, key: &str, amount: Decimal) -> Posting {
 
 /// A payment by card that is applied to the wallet.
 pub fn recharge(at: &WalletKey, payment: Uuid, amount: Decimal) -> Posting {
-    let payment = AppliedPayment { id: payment, application: 1, provider: "stripe", merchant_account: "m" };
+    let payment = AppliedPayment { id: payment, application: 1, provider: ProviderName::Stripe, merchant_account: "m" };
     top_up_without_order(&at.customer, &at.product, payment, money(at, amount))
 }
 

@@ -16,6 +16,7 @@ use topup::domain::movement::OfOrder;
 use topup::domain::movement::capture::capture;
 use topup::domain::movement::dispute::dispute;
 use topup::domain::movement::transfer::transfer;
+use topup::domain::payment::ProviderName;
 use topup::domain::posting::{Booked, Posting, PostingOutcome, WalletKey};
 use topup::storage::Connection;
 use topup::storage::ledger::{find_deduction, key_of_wallet};
@@ -144,7 +145,7 @@ impl Story {
             0..18 => recharge(&at, Uuid::now_v7(), amount),
             18..48 => booked_usage(&at, &key, amount),
             48..56 => usage(&at, &key, amount).posting(),
-            56..60 => dispute(order, Uuid::now_v7(), "stripe", money(&at, amount)),
+            56..60 => dispute(order, Uuid::now_v7(), ProviderName::Stripe, money(&at, amount)),
             60..64 => grant(&at, Uuid::now_v7(), amount, 1, None),
             64..69 => new_hold(&at, &key, amount, Duration::hours(1)).posting(Uuid::now_v7()),
             69..73 if !self.holds.is_empty() => capture(self.holds.remove(0), amount),

@@ -93,7 +93,7 @@ pub(in crate::app) async fn align_wallet(
 }
 
 fn taken(order: OfOrder<'_>, source: TakeBackSource, mode: TakeBackMode, amount: Money) -> Posting {
-    let provider = source.provider.as_str();
+    let provider = source.provider;
     match source.id {
         TakeBackId::Refund(id) => {
             let mode = match mode {
@@ -107,7 +107,7 @@ fn taken(order: OfOrder<'_>, source: TakeBackSource, mode: TakeBackMode, amount:
 }
 
 fn given_back(order: OfOrder<'_>, source: TakeBackSource, amount: Money) -> Posting {
-    let provider = source.provider.as_str();
+    let provider = source.provider;
     match source.id {
         TakeBackId::Refund(id) => refund_returned(order, id, provider, amount),
         TakeBackId::Dispute(id) => dispute_returned(order, id, provider, amount),

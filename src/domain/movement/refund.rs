@@ -6,6 +6,7 @@ use super::{OfOrder, TakeBackId, take_back_label};
 use crate::domain::counterpart::Counterpart;
 use crate::domain::entry::EntryKind;
 use crate::domain::money::Money;
+use crate::domain::payment::ProviderName;
 use crate::domain::posting::{Change, Posting};
 
 /// Whether the wallet may refuse.
@@ -19,7 +20,7 @@ pub enum RefundMode {
 
 /// Takes the refunded money from the order's wallet.
 #[must_use]
-pub fn refund(order: OfOrder<'_>, refund_id: Uuid, provider: &str, amount: Money, mode: RefundMode) -> Posting {
+pub fn refund(order: OfOrder<'_>, refund_id: Uuid, provider: ProviderName, amount: Money, mode: RefundMode) -> Posting {
     let change = match mode {
         RefundMode::Request => Change::Withdraw { amount: amount.amount() },
         RefundMode::Force => Change::TakeBack { amount: amount.amount() },
@@ -29,7 +30,7 @@ pub fn refund(order: OfOrder<'_>, refund_id: Uuid, provider: &str, amount: Money
 
 /// Gives the wallet its money back after a refund that failed.
 #[must_use]
-pub fn refund_returned(order: OfOrder<'_>, refund_id: Uuid, provider: &str, amount: Money) -> Posting {
+pub fn refund_returned(order: OfOrder<'_>, refund_id: Uuid, provider: ProviderName, amount: Money) -> Posting {
     let change = Change::Credit { amount: amount.amount() };
     posting(EntryKind::RefundReturned, order, refund_id, provider, amount, change)
 }
@@ -38,11 +39,11 @@ fn posting(
     kind: EntryKind,
     order: OfOrder<'_>,
     refund_id: Uuid,
-    provider: &str,
+    provider: ProviderName,
     amount: Money,
     change: Change,
 ) -> Posting {
-    let counterpart = Counterpart::Refund(provider.to_owned());
+    let counterpart = Counterpart::Refund(provider);
     let label = take_back_label(kind, order, TakeBackId::Refund(refund_id), counterpart);
     Posting::of_wallet(order.wallet(amount.currency()), change, label)
 }

@@ -21,6 +21,7 @@ use super::usage::NewUsage;
 use super::*;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::money::Money;
+use crate::domain::payment::ProviderName;
 use crate::domain::posting::{Booked, OnInsufficient, Posting, Target};
 use crate::domain::wallet::{Effects, Wallet};
 
@@ -72,7 +73,7 @@ fn amount(posting: &Posting) -> Decimal {
 }
 
 fn payment() -> AppliedPayment<'static> {
-    AppliedPayment { id: ID, application: 2, provider: "stripe", merchant_account: "acct" }
+    AppliedPayment { id: ID, application: 2, provider: ProviderName::Stripe, merchant_account: "acct" }
 }
 
 /// The bonus of 5 that the order brought, as grant 0xB.
@@ -132,7 +133,7 @@ fn a_top_up_credits_the_payment_and_grants_the_bonus() {
 
 #[test]
 fn a_bank_transfer_comes_from_our_bank_account() {
-    let by_bank = AppliedPayment { provider: "bank", merchant_account: "0193", ..payment() };
+    let by_bank = AppliedPayment { provider: ProviderName::BankTransfer, merchant_account: "0193", ..payment() };
     let posting = top_up_without_order(&ann(), &gpu(), by_bank, usd("1"));
     let reference = format!("pay_{HEX}");
     let expected = (EntryKind::Recharge, "bank:0193".to_owned(), format!("pay_{HEX}:2"), Some(reference.as_str()));
@@ -255,11 +256,29 @@ fn refunds_and_disputes_take_once_and_return_once() {
     let (of_refund, of_dispute) = ("refund:stripe", "dispute:paypal");
     let grant = Uuid::from_u128(0xB);
     let cases = [
-        (refund(order, ID, "stripe", usd("6"), RefundMode::Request), EntryKind::Refund, of_refund, &rfd, "-6"),
-        (refund(order, ID, "stripe", usd("600"), RefundMode::Force), EntryKind::Refund, of_refund, &rfd, "-600"),
-        (refund_returned(order, ID, "stripe", usd("6")), EntryKind::RefundReturned, of_refund, &rfd, "6"),
-        (dispute(order, ID, "paypal", usd("600")), EntryKind::Dispute, of_dispute, &dsp, "-600"),
-        (dispute_returned(order, ID, "paypal", usd("6")), EntryKind::DisputeReturned, of_dispute, &dsp, "6"),
+        (
+            refund(order, ID, ProviderName::Stripe, usd("6"), RefundMode::Request),
+            EntryKind::Refund,
+            of_refund,
+            &rfd,
+            "-6",
+        ),
+        (
+            refund(order, ID, ProviderName::Stripe, usd("600"), RefundMode::Force),
+            EntryKind::Refund,
+            of_refund,
+            &rfd,
+            "-600",
+        ),
+        (refund_returned(order, ID, ProviderName::Stripe, usd("6")), EntryKind::RefundReturned, of_refund, &rfd, "6"),
+        (dispute(order, ID, ProviderName::PayPal, usd("600")), EntryKind::Dispute, of_dispute, &dsp, "-600"),
+        (
+            dispute_returned(order, ID, ProviderName::PayPal, usd("6")),
+            EntryKind::DisputeReturned,
+            of_dispute,
+            &dsp,
+            "6",
+        ),
         (
             bonus_revoked(order, TakeBackId::Refund(ID), grant, usd("2")),
             EntryKind::BonusRevoked,
@@ -292,8 +311,8 @@ fn a_requested_refund_is_refused_where_a_forced_one_makes_debt() {
     let mut wallet = Wallet::empty(wallet(&gpu()), now());
     let mut apply =
         |posting: &Posting| wallet.apply(&posting.change, &posting.label, None, now(), &mut Effects::default());
-    assert!(apply(&refund(order, ID, "stripe", usd("1"), RefundMode::Request)).is_err());
-    let entry = apply(&refund(order, ID, "stripe", usd("1"), RefundMode::Force)).unwrap().entry.unwrap();
+    assert!(apply(&refund(order, ID, ProviderName::Stripe, usd("1"), RefundMode::Request)).is_err());
+    let entry = apply(&refund(order, ID, ProviderName::Stripe, usd("1"), RefundMode::Force)).unwrap().entry.unwrap();
     assert_eq!((entry.amount, entry.debt), (dec("-1"), dec("1")));
 }
 

@@ -11,6 +11,7 @@ use crate::domain::fingerprint::fingerprint64;
 use crate::domain::id::IdKind;
 use crate::domain::label::Label;
 use crate::domain::money::Money;
+use crate::domain::payment::ProviderName;
 use crate::domain::posting::{Change, GrantTerms, Posting, WalletKey};
 use crate::domain::product::Product;
 
@@ -20,8 +21,7 @@ pub struct AppliedPayment<'p> {
     pub id: Uuid,
     /// Counts the applications of this payment, from 1. Payment and number are the dedupe key.
     pub application: i64,
-    /// The provider's name: `stripe`, `bank`.
-    pub provider: &'p str,
+    pub provider: ProviderName,
     /// Our account at the provider; for a bank transfer, our bank account.
     pub merchant_account: &'p str,
 }

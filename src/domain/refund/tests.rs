@@ -12,7 +12,7 @@ use crate::domain::movement::top_up::{AppliedPayment, Bonus, top_up};
 use crate::domain::movement::usage::NewUsage;
 use crate::domain::movement::{OfOrder, TakeBackId};
 use crate::domain::order::{Completion, OrderState};
-use crate::domain::payment::{Channel, DisputeStatus};
+use crate::domain::payment::{Channel, DisputeStatus, ProviderName};
 use crate::domain::posting::{Booked, OnInsufficient, Posting, Refusal, WalletKey};
 use crate::domain::product::Product;
 use crate::domain::wallet::{Effects, Wallet};
@@ -165,7 +165,8 @@ fn usd(text: &str) -> Money {
 #[test]
 fn hard_case_46_a_bonus_is_revoked_as_far_as_it_is_left_and_restored() {
     let (id, order, mut wallet) = (Uuid::from_u128(9), order(), wallet());
-    let payment = AppliedPayment { id: Uuid::nil(), application: 1, provider: "stripe", merchant_account: "m" };
+    let payment =
+        AppliedPayment { id: Uuid::nil(), application: 1, provider: ProviderName::Stripe, merchant_account: "m" };
     let bonus = Bonus { grant_id: id, amount: usd("10") };
     let [_, bonus] = &top_up(OfOrder::from(&order), payment, usd("97"), Some(bonus))[..] else { panic!() };
     apply(&mut wallet, bonus).unwrap();
