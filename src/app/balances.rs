@@ -6,7 +6,8 @@ use crate::domain::money::Currency;
 use crate::domain::wallet::Wallet;
 use crate::storage::ledger;
 
-/// A customer's wallets, optionally of one currency or product. They are sorted by currency; the main wallet comes first.
+/// A customer's wallets, optionally of one currency or product. They are sorted by currency; the main wallet comes
+/// first.
 ///
 /// # Errors
 /// Database errors.

@@ -17,8 +17,8 @@ pub struct FieldError {
     pub detail: String,
 }
 
-/// Why a use case failed. It changed nothing, unless the variant says otherwise. Each variant names the HTTP status that
-/// the edge gives it.
+/// Why a use case failed. It changed nothing, unless the variant says otherwise. Each variant names the HTTP status
+/// that the edge gives it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// 422: the request breaks rules. The error names every broken rule.

@@ -1,5 +1,5 @@
-//! Use cases. Each is one function that reads from top to bottom: load, let the domain decide, save. Only this layer opens
-//! transactions.
+//! Use cases. Each is one function that reads from top to bottom: load, let the domain decide, save. Only this layer
+//! opens transactions.
 //!
 //! This layer does not know HTTP, with one exception. Only the use case knows which rule a field broke, so an
 //! [`Error::Invalid`] names the field as the API does: by a JSON pointer into the request's body (`/amount`), or by

@@ -41,8 +41,8 @@ impl std::fmt::Debug for Email {
 }
 
 impl Email {
-    /// Reads an address: a dot-atom of at most 64 ASCII characters, `@`, and a domain of at least two labels; at most 254
-    /// characters in total (RFC 5321 §4.5.3.1). Quoted local parts and address literals are refused.
+    /// Reads an address: a dot-atom of at most 64 ASCII characters, `@`, and a domain of at least two labels; at most
+    /// 254 characters in total (RFC 5321 §4.5.3.1). Quoted local parts and address literals are refused.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let (local, domain) = text.rsplit_once('@')?;

@@ -5,7 +5,8 @@ use std::fmt;
 use super::payment::ProviderName;
 use super::product::Product;
 
-/// What an entry moves its wallet against. The column `entries.counterpart` keeps the text that [`fmt::Display`] writes.
+/// What an entry moves its wallet against. The column `entries.counterpart` keeps the text that [`fmt::Display`]
+/// writes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Counterpart {
     /// The payment company that collected the money: `provider:stripe`.

@@ -1,7 +1,7 @@
 //! The kinds of entry, and everything that follows from a kind, in one table.
 //!
-//! A new kind takes a line in [`EntryKind`], in [`EntryKind::ALL`] and in the table (`facts`), and its place in the sets
-//! below; a migration adds it to `entry_kinds` and to the CHECKs. The tests compare all of these with each other.
+//! A new kind takes a line in [`EntryKind`], in [`EntryKind::ALL`] and in the table (`facts`), and its place in the
+//! sets below; a migration adds it to `entry_kinds` and to the CHECKs. The tests compare all of these with each other.
 
 use super::account_flow::FlowType;
 

@@ -64,8 +64,8 @@ impl SpendGuard {
         self.spent_this_month = this_month + amount;
     }
 
-    /// A reversal makes room again in the periods that counted the consumption at `taken_at`. Example: what was consumed
-    /// yesterday never counted today, so giving it back makes no room today.
+    /// A reversal makes room again in the periods that counted the consumption at `taken_at`. Example: what was
+    /// consumed yesterday never counted today, so giving it back makes no room today.
     pub(in crate::domain) fn give_back(&mut self, amount: Decimal, taken_at: DateTime<Utc>, now: DateTime<Utc>) {
         self.spend(Decimal::ZERO, now);
         if taken_at.date_naive() == self.day {

@@ -1,8 +1,8 @@
 //! The reference code that a customer writes on a bank transfer.
 //!
-//! It has ten characters: `TU`, seven characters of Crockford's base 32, and one check character. That is short enough for
-//! every bank's field, and no letter looks like a digit. Banks and people change case, drop punctuation and insert spaces;
-//! [`parse_reference`] undoes that. The check character catches typing errors.
+//! It has ten characters: `TU`, seven characters of Crockford's base 32, and one check character. That is short enough
+//! for every bank's field, and no letter looks like a digit. Banks and people change case, drop punctuation and insert
+//! spaces; [`parse_reference`] undoes that. The check character catches typing errors.
 
 /// Crockford's base 32: no I, L, O, U.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -33,8 +33,8 @@ pub fn parse_reference(text: &str) -> Option<String> {
     Some(PREFIX.chars().chain(values.iter().map(|value| letter(*value))).collect())
 }
 
-/// A weighted sum modulo 31. Every single wrong character and every swap of two neighbours changes it. The only exception
-/// is the pair of values 0 and 31, `0` and `Z`, which people do not confuse.
+/// A weighted sum modulo 31. Every single wrong character and every swap of two neighbours changes it. The only
+/// exception is the pair of values 0 and 31, `0` and `Z`, which people do not confuse.
 fn check_value(values: &[u8]) -> u8 {
     let sum: u32 = values.iter().zip(2_u32..).map(|(value, weight)| u32::from(*value) * weight).sum();
     u8::try_from(sum % 31).unwrap_or(0)

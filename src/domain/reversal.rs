@@ -17,8 +17,8 @@ enum Part {
     Debt,
 }
 
-/// The slices of a deduction in the order in which they were taken: what its hold had reserved, then grants in burn order
-/// (as the entry has them), then paid money, then debt.
+/// The slices of a deduction in the order in which they were taken: what its hold had reserved, then grants in burn
+/// order (as the entry has them), then paid money, then debt.
 fn taken(original: &Entry, hold: Option<&Hold>) -> Vec<(Part, Decimal)> {
     let mut grants: Vec<(Uuid, Decimal)> = original.grant_uses.iter().map(|(id, used)| (*id, -*used)).collect();
     let mut paid = -original.paid();

@@ -43,8 +43,8 @@ pub async fn list(app: &App) -> Result<Vec<ChannelRule>, Error> {
     Ok(store::list(&mut *app.pool.get().await?).await?)
 }
 
-/// Creates or replaces the rule of a channel and currency for one product, or for the main wallet. The main wallet's rule
-/// also applies to products that have none.
+/// Creates or replaces the rule of a channel and currency for one product, or for the main wallet. The main wallet's
+/// rule also applies to products that have none.
 ///
 /// # Errors
 /// 422 naming every field that is wrong; 412 and 428 as [`Expected::check`].

@@ -1,5 +1,5 @@
-//! The offer to a customer, which top-up options, quotes and orders all read. The modules below hold what operators edit:
-//! one file per part of the catalogue.
+//! The offer to a customer, which top-up options, quotes and orders all read. The modules below hold what operators
+//! edit: one file per part of the catalogue.
 
 pub mod agreements;
 pub mod bank_accounts;

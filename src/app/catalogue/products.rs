@@ -27,7 +27,8 @@ pub struct ProductInput {
 pub struct KnownProducts(Arc<RwLock<BTreeSet<Product>>>);
 
 impl KnownProducts {
-    /// Refuses a product that is not in the catalogue. An inactive product passes, because money in it can still be spent.
+    /// Refuses a product that is not in the catalogue. An inactive product passes, because money in it can still be
+    /// spent.
     ///
     /// # Errors
     /// 422 `/product` `unknown_product`.

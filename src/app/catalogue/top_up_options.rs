@@ -28,8 +28,8 @@ pub async fn list(app: &App) -> Result<Vec<TopUpOptions>, Error> {
     Ok(store::list(&mut *app.pool.get().await?).await?)
 }
 
-/// Creates or replaces the options of a currency for one product, or for the main wallet. The main wallet's options also
-/// apply to products that have none.
+/// Creates or replaces the options of a currency for one product, or for the main wallet. The main wallet's options
+/// also apply to products that have none.
 ///
 /// # Errors
 /// 422 naming every field that is wrong; 412 and 428 as [`Expected::check`].

@@ -1,5 +1,5 @@
-//! The look-ups that both directions share: episodes of debt and the reversals of a usage. Each is read once per answer,
-//! and what is read in total is limited.
+//! The look-ups that both directions share: episodes of debt and the reversals of a usage. Each is read once per
+//! answer, and what is read in total is limited.
 
 use std::collections::HashMap;
 use std::sync::Arc;

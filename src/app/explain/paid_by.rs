@@ -259,8 +259,8 @@ impl Tracer<'_> {
         }
     }
 
-    /// The sources of a part of a credit that only moved on, as far as they are known. A credit with which money came to
-    /// the customer has none.
+    /// The sources of a part of a credit that only moved on, as far as they are known. A credit with which money came
+    /// to the customer has none.
     async fn sources_of(&mut self, conn: &mut Connection, credit: &CreditPart) -> Result<Vec<TracedMoney>, Error> {
         let entry = &credit.entry;
         let came_into_balance = entry.paid();

@@ -64,9 +64,9 @@ pub struct PaidForPage {
     pub items: Vec<PaidForItem>,
     /// The next page lies below this number; `None` on the last page.
     pub next: Option<i64>,
-    /// False in two cases. Some of it is not known: there were too many changes of debt or reversals, or a reversal that
-    /// cannot be explained. Or the credit returned promotional credit to grants (a reversal, a restored bonus): that part
-    /// is not followed, because the entry that opened the grant lists everything that the grant paid for.
+    /// False in two cases. Some of it is not known: there were too many changes of debt or reversals, or a reversal
+    /// that cannot be explained. Or the credit returned promotional credit to grants (a reversal, a restored bonus):
+    /// that part is not followed, because the entry that opened the grant lists everything that the grant paid for.
     pub complete: bool,
 }
 
@@ -220,7 +220,8 @@ async fn arrivals(
     Ok(found.into_iter().map(by_key).collect())
 }
 
-/// The reversals of the usages among the debits, by the usages' ids and oldest first; and whether these are all of them.
+/// The reversals of the usages among the debits, by the usages' ids and oldest first; and whether these are all of
+/// them.
 async fn reversals(
     conn: &mut Connection,
     customer: &CustomerId,

@@ -5,8 +5,8 @@
 //! other debt. So debt ends in one of two ways: a credit repaid it, or a reversal cancelled it.
 //!
 //! The debt of a wallet comes in **episodes**: an episode begins when the first debit goes beyond the balance, and ends
-//! when nothing is owed any more. A credit comes into the balance only after all debt is repaid, so `paid_in` is constant
-//! within an episode. That value identifies the episode and lets storage find its entries.
+//! when nothing is owed any more. A credit comes into the balance only after all debt is repaid, so `paid_in` is
+//! constant within an episode. That value identifies the episode and lets storage find its entries.
 
 use std::collections::HashMap;
 

@@ -3,11 +3,11 @@
 //!
 //! # The idea
 //!
-//! Paid money leaves a wallet in the order in which it came (first in, first out). Picture all paid money that ever came
-//! into a wallet as one line, counted from zero. A **credit** (an entry that brings money) covers a range of that line,
-//! and so does a **debit** (an entry that takes money). Every entry stores where its range ends: `paid_in` is all paid
-//! money that had come in after it, `paid_out` is all that had gone out. A credit paid for a debit exactly where their
-//! ranges overlap.
+//! Paid money leaves a wallet in the order in which it came (first in, first out). Picture all paid money that ever
+//! came into a wallet as one line, counted from zero. A **credit** (an entry that brings money) covers a range of that
+//! line, and so does a **debit** (an entry that takes money). Every entry stores where its range ends: `paid_in` is all
+//! paid money that had come in after it, `paid_out` is all that had gone out. A credit paid for a debit exactly where
+//! their ranges overlap.
 //!
 //! # A worked example
 //!
@@ -31,8 +31,8 @@
 //!  debits  |-- transfer ---|------ usage u1 -------|------ usage u2 -------|
 //! ```
 //!
-//! * The transfer took 0–4: money of A. The product's wallet has a line of its own, on which the transfer in is a credit
-//!   of 4. What the product spends of it is followed back to A.
+//! * The transfer took 0–4: money of A. The product's wallet has a line of its own, on which the transfer in is a
+//!   credit of 4. What the product spends of it is followed back to A.
 //! * u1 took 4–10: money of A. Its debt of 3 was repaid by B.
 //! * u2 took 10–16: 2 of B, and 4 of the reversal. The reversal created no money; it returned what had paid for u1. So
 //!   those 4 are followed one step further back.
@@ -67,9 +67,10 @@
 //!
 //! # Following money back
 //!
-//! Money that only moved on (a transfer in, a reversal) has a source of exactly the same length behind it. One step back
-//! is always the same: translate a range of the credit's line to the source's line, and find the credits that cover it.
-//! Both directions, "what paid for this" and "what did this pay for", read the same lines, so they cannot disagree.
+//! Money that only moved on (a transfer in, a reversal) has a source of exactly the same length behind it. One step
+//! back is always the same: translate a range of the credit's line to the source's line, and find the credits that
+//! cover it. Both directions, "what paid for this" and "what did this pay for", read the same lines, so they cannot
+//! disagree.
 //!
 //! `app::explain` does the look-ups and sets the limits. An answer that hits a limit says `complete: false`.
 

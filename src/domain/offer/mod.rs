@@ -1,5 +1,5 @@
-//! The offer to one customer in one currency, for the main wallet or one product: which channels the customer can choose,
-//! on which terms, and why not the others.
+//! The offer to one customer in one currency, for the main wallet or one product: which channels the customer can
+//! choose, on which terms, and why not the others.
 //!
 //! Which channel serves which country and currency is data (channel rules), not code.
 
@@ -186,7 +186,8 @@ impl Offer {
         of(&self.product).or_else(|| of(&Product::main()))
     }
 
-    /// Every channel, in the order of [`Channel::ALL`]. With an amount, a channel that does not accept it is not eligible.
+    /// Every channel, in the order of [`Channel::ALL`]. With an amount, a channel that does not accept it is not
+    /// eligible.
     #[must_use]
     pub fn channels(&self, amount: Option<Money>) -> Vec<Eligibility> {
         let mut all: Vec<_> = Channel::ALL.into_iter().map(|channel| self.judge(channel, amount)).collect();
