@@ -49,7 +49,8 @@ struct Arguments {
     #[arg(long, value_name = "NAME", value_enum)]
     only: Vec<Section>,
     /// Size of the table for the listing
-    #[arg(long, value_name = "N", default_value = "10000000", value_parser = clap::value_parser!(u64).range(50_000..=100_000_000))]
+    #[arg(long, value_name = "N", default_value = "10000000",
+        value_parser = clap::value_parser!(u64).range(50_000..=100_000_000))]
     entries: u64,
 }
 
@@ -78,7 +79,8 @@ fn run(arguments: &Arguments) -> Outcome<bool> {
     let stage = Stage::set(tools)?;
     println!("PostgreSQL: {}", stage.settings()?);
     println!(
-        "{} processors; {} rounds of {} s, medians. Service: defaults, JWT (HS256), JSON; generator: wrk, one thread.\n",
+        "{} processors; {} rounds of {} s, medians. Service: defaults, JWT (HS256), JSON; generator: wrk, one \
+         thread.\n",
         std::thread::available_parallelism()?,
         arguments.rounds,
         arguments.seconds
@@ -119,7 +121,8 @@ fn throughput(stage: &Stage, arguments: &Arguments, sections: &[Section]) -> Out
     println!("{}", report::cells(&cells, &samples));
     println!("memory of the service: {} MB, at its highest {} MB", now / 1_000_000, highest / 1_000_000);
     println!(
-        "verified: {counted} acknowledged items counted in the ledger, {each} more found by their ids; topup check is clean\n"
+        "verified: {counted} acknowledged items counted in the ledger, {each} more found by their ids; topup check is \
+         clean\n"
     );
     Ok(targets::of(&samples, highest))
 }

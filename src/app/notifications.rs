@@ -33,7 +33,8 @@ pub async fn receive(app: &App, provider: ProviderName, raw: &RawNotification) -
             NotificationOutcome::BadSignature
         }
         Err(error @ NotificationError::CouldNotVerify(_)) => {
-            tracing::warn!(provider = %name, error = %error, "A notification could not be verified and will come again");
+            tracing::warn!(provider = %name, error = %error,
+                "A notification could not be verified and will come again");
             NotificationOutcome::TryAgain
         }
         Err(NotificationError::Malformed(unread)) => {
@@ -46,7 +47,8 @@ pub async fn receive(app: &App, provider: ProviderName, raw: &RawNotification) -
         Ok(notification) => match process(app, provider.as_ref(), raw, &notification).await {
             Ok(outcome) => outcome,
             Err(error) => {
-                tracing::error!(provider = %name, error = %error, "A notification was not processed and will come again");
+                tracing::error!(provider = %name, error = %error,
+                    "A notification was not processed and will come again");
                 NotificationOutcome::TryAgain
             }
         },

@@ -221,13 +221,15 @@ mod tests {
     proptest! {
         #[test]
         fn every_unit_paid_is_credited_or_named(
-            units in 1_i64..1_000_000_000_000, fee in 0_i64..=500_000, tax in 0_i64..=500_000, bonus in 0_i64..=1_000_000,
+            units in 1_i64..1_000_000_000_000, fee in 0_i64..=500_000, tax in 0_i64..=500_000,
+            bonus in 0_i64..=1_000_000,
             code in prop::sample::select(vec!["USD", "CNY", "VND"]),
         ) {
             let currency: Currency = code.parse().unwrap();
             let amount = Money::from_units(units, currency.exponent(), currency).unwrap();
             let percent = |units| Percent::new(Decimal::new(units, 4)).unwrap();
-            let rule = ChannelRule { fee: percent(fee), tax: percent(tax), bonus: percent(bonus), ..rule(code, "0", "0", "0") };
+            let rule = ChannelRule { fee: percent(fee), tax: percent(tax), bonus: percent(bonus),
+                ..rule(code, "0", "0", "0") };
             if let Ok(price) = price(&rule, amount) {
                 let parts = price.credited.amount() + price.fee.amount() + price.tax.amount();
                 prop_assert_eq!(parts, amount.amount());

@@ -6,15 +6,18 @@ const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#1c2430;--paper:#fff;--line:#d5dae2;--go:#1b5fd1;--soft:#f4f6f9}\
 @media(prefers-color-scheme:dark){:root{--ink:#e8ecf2;--paper:#161b22;--line:#39424f;--go:#6aa3ff;--soft:#1f2630}}\
 *{box-sizing:border-box}body{margin:0;background:var(--soft);color:var(--ink);font:16px/1.5 system-ui,sans-serif}\
-main{max-width:44rem;margin:2rem auto;padding:1.5rem;background:var(--paper);border:1px solid var(--line);border-radius:10px}\
-main.wide{max-width:72rem}h1{font-size:1.3rem;margin:0 0 .25rem}h2{font-size:1rem;margin:1.5rem 0 .5rem}\
-.amount{font-size:2rem;font-weight:650;margin:.25rem 0}dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem}\
-dt{opacity:.7}dd{margin:0;overflow-wrap:anywhere}form{display:inline-block;margin:.2rem .3rem .2rem 0;vertical-align:top}\
-form.fields{display:block}.n{white-space:nowrap}label{display:block;margin:.5rem 0}input,button{font:inherit;padding:.5rem .8rem;border:1px solid var(--line);\
-border-radius:7px;background:var(--paper);color:inherit}button{cursor:pointer}button.main{background:var(--go);border-color:var(--go);\
-color:var(--paper);font-weight:600}button:focus-visible,input:focus-visible,a:focus-visible{outline:3px solid var(--go);outline-offset:2px}\
-table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.4rem .5rem;border-bottom:1px solid var(--line);vertical-align:top;\
-overflow-wrap:anywhere}.notice{border-left:4px solid var(--go);padding:.5rem .8rem;background:var(--soft)}.play{opacity:.75;font-size:.85rem}a{color:var(--go)}";
+main{max-width:44rem;margin:2rem auto;padding:1.5rem;background:var(--paper);border:1px solid var(--line);\
+border-radius:10px}main.wide{max-width:72rem}h1{font-size:1.3rem;margin:0 0 .25rem}h2{font-size:1rem;\
+margin:1.5rem 0 .5rem}.amount{font-size:2rem;font-weight:650;margin:.25rem 0}dl{display:grid;\
+grid-template-columns:max-content 1fr;gap:.15rem 1rem}dt{opacity:.7}dd{margin:0;overflow-wrap:anywhere}form{\
+display:inline-block;margin:.2rem .3rem .2rem 0;vertical-align:top}form.fields{display:block}.n{\
+white-space:nowrap}label{display:block;margin:.5rem 0}input,button{font:inherit;padding:.5rem .8rem;\
+border:1px solid var(--line);border-radius:7px;background:var(--paper);color:inherit}button{cursor:pointer}\
+button.main{background:var(--go);border-color:var(--go);color:var(--paper);font-weight:600}button:focus-visible,\
+input:focus-visible,a:focus-visible{outline:3px solid var(--go);outline-offset:2px}table{border-collapse:collapse;\
+width:100%}th,td{text-align:left;padding:.4rem .5rem;border-bottom:1px solid var(--line);vertical-align:top;\
+overflow-wrap:anywhere}.notice{border-left:4px solid var(--go);padding:.5rem .8rem;background:var(--soft)}.play{\
+opacity:.75;font-size:.85rem}a{color:var(--go)}";
 
 /// A whole page. `title` is escaped here; `content` is HTML from the caller.
 pub(super) fn page(title: &str, content: &str) -> String {

@@ -10,7 +10,7 @@
 //!
 //! | company | payment page | dashboard of the merchant |
 //! |---|---|---|
-//! | Stripe | `/stripe/pay/{session}`, card pop-up `/stripe/elements/{payment_intent}?client_secret=…` | `/stripe/dashboard` |
+//! | Stripe | `/stripe/pay/{session}`, `/stripe/elements/{payment_intent}?client_secret=…` | `/stripe/dashboard` |
 //! | PayPal | `/paypal/checkoutnow?token={order}` | `/paypal/dashboard` |
 //! | VNPay | `/vnpay/paymentv2/vpcpay.html?…` | `/vnpay/dashboard` |
 //!
@@ -24,18 +24,26 @@
 //! | call | effect |
 //! |---|---|
 //! | `GET /control/{company}/actions` | lists the scenes that can be played |
-//! | `POST /control/{company}/payments/{id}/{action}` | plays a scene. `{id}` is an id of the company (session, order, capture, refund, TxnRef …) or our own reference. Returns `{"payment", "redirect"}`, where the redirect is the page that a browser would open |
+//! | `POST /control/{company}/payments/{id}/{action}` | plays a scene, see below |
 //! | `GET /control/{company}/payments` | returns all payments of the company |
-//! | `POST /control/{company}/faults` | `{"operation","kind","times"?,"status"?,"processed"?,"delay_ms"?,"stored"?,"should_retry"?}`: makes the next `times` (1) calls of the operation (`*`: of any) go wrong |
+//! | `POST /control/{company}/faults` | makes the next calls of an operation fail, see below |
 //! | `GET`, `DELETE /control/{company}/faults` | returns or removes the faults that have not yet occurred |
-//! | `GET /control/{company}/requests` | returns the received requests, with the names of their headers, without secrets |
+//! | `GET /control/{company}/requests` | returns the received requests, without secrets |
 //! | `GET /control/{company}/deliveries` | returns the notifications, each with its attempts and our replies |
 //! | `POST /control/{company}/deliveries/{event}/resend` | sends a notification again |
-//! | `POST /control/{company}/notifications/mute` | `{"muted": true}`: from now on notifications are made, but not sent |
-//! | `POST /control/vnpay/switches/throttle` | `{"seconds"}`: for so long after an accepted querydr, further ones get code 94 |
-//! | `POST /control/paypal/switches/tokens` | `{"lifetime"?, "revoke"?}`: sets the life of new tokens in seconds; revokes the existing ones |
+//! | `POST /control/{company}/notifications/mute` | with `{"muted": true}`: notifications are no longer sent |
+//! | `POST /control/vnpay/switches/throttle` | `{"seconds"}`: the pause that querydr requires |
+//! | `POST /control/paypal/switches/tokens` | sets the life of tokens, or revokes them |
 //!
-//! Faults:
+//! A scene names its payment by `{id}`: an id of the company (session, order, capture, refund, TxnRef …) or our own
+//! reference. The reply is `{"payment", "redirect"}`; the redirect is the page that a browser would open.
+//!
+//! A muted company still makes its notifications, so they can be sent again later. A querydr within the pause after an
+//! accepted one gets code 94. The body of `tokens` is `{"lifetime"?, "revoke"?}`, the lifetime in seconds.
+//!
+//! The body of a fault is
+//! `{"operation", "kind", "times"?, "status"?, "processed"?, "delay_ms"?, "stored"?, "should_retry"?}`.
+//! It hits the next `times` calls of the operation (default 1; the operation `*` means any). The kinds are:
 //! - `timeout`: there is no response. With `"processed": true` the call takes effect nevertheless.
 //! - `slow`: the response is correct, but comes after `delay_ms`. Meanwhile the idempotency key is in flight.
 //! - `status`: the response is an error of the company. With `"stored": true` it is stored under the idempotency key,

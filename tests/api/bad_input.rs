@@ -147,7 +147,8 @@ async fn case_21_orders_name_what_is_wrong() {
         alice.post(path, &order(channel, currency, amount)).await.names(named, code);
     }
     // Everything that is wrong is named at once.
-    let wrong = json!({ "currency": "cny", "amount": "-1", "channel": "bank_transfer", "agreement_accepted": false, "product": "A B" });
+    let wrong = json!({ "currency": "cny", "amount": "-1", "channel": "bank_transfer", "agreement_accepted": false,
+        "product": "A B" });
     let wrong = alice.post(path, &wrong).await.names("/currency", "unknown_currency");
     wrong
         .names("/agreement_accepted", "agreement_not_accepted")
@@ -337,7 +338,8 @@ async fn case_36_batches_reversals_and_captures_name_what_is_wrong() {
     service.post(&extend, &json!({ "expires_in": 86_401 })).await.names("/expires_in", "out_of_range");
     assert_eq!(counts(&app).await, before);
 
-    let mixed = json!({ "items": [usage("u-5", "1"), with(&usage("u-6", "1"), "product", json!("fax")), usage("u-7", "1000"), usage("u-8", "1")] });
+    let mixed = json!({ "items": [usage("u-5", "1"), with(&usage("u-6", "1"), "product", json!("fax")),
+        usage("u-7", "1000"), usage("u-8", "1")] });
     let done = service.post("/v1/usage/batch", &mixed).await.expect(200);
     let statuses: Vec<&Value> = done["results"].as_array().unwrap().iter().map(|result| &result["status"]).collect();
     assert_eq!(statuses, ["booked", "refused", "refused", "booked"]);

@@ -195,7 +195,8 @@ async fn a_billing_profile_is_made_replaced_and_checked() {
     let alice = app.customer("alice");
     alice.get("/v1/billing-profile").await.problem(404, "not_found");
     let full = json!({
-        "name": "Alice", "email": "alice@example.com", "country": "CN", "address": "1 Road", "tax_id": "9", "company": "A Ltd"
+        "name": "Alice", "email": "alice@example.com", "country": "CN", "address": "1 Road", "tax_id": "9",
+        "company": "A Ltd"
     });
     let made = put(&alice, "/v1/billing-profile", &full, None).await.expect(200);
     assert_eq!((made.header("etag"), made["company"].as_str()), (Some("\"1\""), Some("A Ltd")));
@@ -336,7 +337,8 @@ async fn bank_accounts_decide_where_transfers_go() {
     let path = format!("/v1/admin/bank-accounts/{}", account(0)["id"].as_str().unwrap());
     let body = |number: &str, currency: &str, active: bool| {
         json!({
-            "currency": currency, "bank_name": "Bank", "account_name": "Company", "account_number": number, "active": active
+            "currency": currency, "bank_name": "Bank", "account_name": "Company", "account_number": number,
+            "active": active
         })
     };
     let number = account(0)["account_number"].as_str().unwrap().to_owned();

@@ -52,11 +52,13 @@ async fn moments_are_of_years_that_exist() {
         }
     }
     alice.get("/v1/account-flows?created_from=2026-11-21T00:00:00Z&created_to=9999-12-31T00:00:00Z").await.expect(200);
-    let usage = json!({"id": "u", "customer_id": "alice", "currency": "CNY", "amount": "1", "occurred_at": "-4800-01-01T00:00:00Z"});
+    let usage = json!({"id": "u", "customer_id": "alice", "currency": "CNY", "amount": "1",
+        "occurred_at": "-4800-01-01T00:00:00Z"});
     service.post("/v1/usage", &usage).await.names("/occurred_at", "invalid_value");
     let batch = json!({ "items": [usage] });
     service.post("/v1/usage/batch", &batch).await.names("/items/0/occurred_at", "invalid_value");
-    let grant = json!({"customer_id": "alice", "currency": "CNY", "amount": "1", "reason": "r", "expires_at": "+200000-01-01T00:00:00Z"});
+    let grant = json!({"customer_id": "alice", "currency": "CNY", "amount": "1", "reason": "r",
+        "expires_at": "+200000-01-01T00:00:00Z"});
     service.post("/v1/grants", &grant).await.names("/expires_at", "invalid_value");
     let order = ordered(&app, "alice", "bank_transfer", "CNY", "100").await;
     let mut stated = statement("100.00", "line-1");

@@ -162,7 +162,8 @@ async fn what_was_consumed_before_the_cap_counts() {
         spend(&app, "bob", &format!("u{n}"), "1.00").await.expect(201);
     }
     let age = "ALTER TABLE entries DISABLE TRIGGER entries_no_change;
-         UPDATE entries SET created_at = created_at - CASE WHEN key IN ('u0', 'u1') THEN interval '70 days' ELSE interval '0' END
+         UPDATE entries SET created_at = created_at - CASE WHEN key IN ('u0', 'u1') THEN interval '70 days'
+         ELSE interval '0' END
            WHERE customer_id = 'bob' AND seq <= 3;
          UPDATE entries SET created_at = created_at - interval '70 days' WHERE customer_id = 'bob' AND kind = 1;
          ALTER TABLE entries ENABLE TRIGGER entries_no_change";
@@ -316,7 +317,12 @@ async fn case_50_a_low_balance_alerts_once_per_fall_and_again_after_recovery() {
     // A hold is a fall, too.
     hold(&app, "alice", "h2", "30.00", 600).await.expect(201);
     assert_eq!(alerts(&app).await, 2);
-    let told = ask(&app, "SELECT data->>'available' || ' of ' || (data->>'threshold') FROM events WHERE type = 'balance.low' ORDER BY seq").await;
+    let told = ask(
+        &app,
+        "SELECT data->>'available' || ' of ' || (data->>'threshold') FROM events WHERE type = 'balance.low'
+         ORDER BY seq",
+    )
+    .await;
     assert_eq!(told, ["19.00 of 20.00", "12.00 of 20.00"]);
 
     // Set anew below the threshold, it waits for the recovery.

@@ -68,7 +68,10 @@ async fn case_31_holds_count_against_what_is_available() {
     let app = TestApp::spawn().await;
     app.fund("alice", "CNY", "5000.00").await;
     let bodies: Vec<Value> = (0..12)
-        .map(|n| json!({ "id": format!("h{n}"), "customer_id": "alice", "currency": "CNY", "amount": "1000.00", "expires_in": 600 }))
+        .map(|n| {
+            json!({ "id": format!("h{n}"), "customer_id": "alice", "currency": "CNY", "amount": "1000.00",
+            "expires_in": 600 })
+        })
         .collect();
     let replies = all_at_once(&app, "/v1/holds", &bodies).await;
     assert_eq!(replies.iter().filter(|reply| reply.status == 201).count(), 5);
@@ -200,7 +203,8 @@ async fn a_hold_lives_seven_days_at_most() {
     assert!((24..=25).contains(&extend().await));
     let age = async |days: &str| {
         let older = format!(
-            "UPDATE holds SET created_at = created_at - interval '{days} days', expires_at = now() + interval '1 minute'"
+            "UPDATE holds SET created_at = created_at - interval '{days} days',
+             expires_at = now() + interval '1 minute'"
         );
         execute(&app.database, &older).await;
     };

@@ -57,7 +57,10 @@ async fn case_29_usages_holds_and_transfers_share_one_balance() {
     let app = TestApp::spawn().await;
     app.fund("alice", "CNY", "1000.00").await;
     let (service, alice) = (app.service(), app.customer("alice"));
-    let body = |kind: &str, n| json!({ "id": format!("{kind}-{n}"), "customer_id": "alice", "currency": "CNY", "amount": "100" });
+    let body = |kind: &str, n| {
+        let id = format!("{kind}-{n}");
+        json!({ "id": id, "customer_id": "alice", "currency": "CNY", "amount": "100" })
+    };
     let usages = (0..12).map(async |n| service.post("/v1/usage", &body("u", n)).await);
     let holds = (0..12).map(async |n| {
         let mut hold = body("h", n);

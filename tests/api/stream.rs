@@ -220,7 +220,8 @@ async fn an_event_that_commits_late_is_not_missed() {
     let app = TestApp::spawn().await;
     let insert = |n: u32| {
         format!(
-            "INSERT INTO events (id, customer_id, type, data) VALUES (gen_random_uuid(), 'alice', 'order.updated', '{{\"n\": {n}}}')"
+            "INSERT INTO events (id, customer_id, type, data)
+             VALUES (gen_random_uuid(), 'alice', 'order.updated', '{{\"n\": {n}}}')"
         )
     };
     let mut stream = Stream::of(&app.customer("alice")).await;

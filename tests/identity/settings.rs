@@ -40,7 +40,10 @@ fn only_a_strong_public_key_is_taken() {
     let elliptic = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap().public_key_pem();
     assert_eq!(refusal(public_key(&elliptic)), IdentitySettingsError::UnreadablePublicKey);
     // Made with `openssl genrsa 1024 | openssl rsa -pubout`.
-    let weak = "-----BEGIN PUBLIC KEY-----\nMIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQCsf24M+eHHPsQgaVf0EtUZuSaP\naqms1Em1H7SoaIX33kOkREr/WWwHRwpm9agWkbtkC84Xwp1SrQE0bkO+BzqEAdDV\nd7xYrTK4Sc44xcKz0cvDQeutLqYBMkHx/6W49MofscnC+S/11DZU6G1MvW9wqXMv\nBz5RjRbmK8++pQawJwIDAQAB\n-----END PUBLIC KEY-----\n";
+    let weak = "-----BEGIN PUBLIC KEY-----\nMIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQCsf24M+eHHPsQgaVf0EtUZuSaP\n\
+        aqms1Em1H7SoaIX33kOkREr/WWwHRwpm9agWkbtkC84Xwp1SrQE0bkO+BzqEAdDV\n\
+        d7xYrTK4Sc44xcKz0cvDQeutLqYBMkHx/6W49MofscnC+S/11DZU6G1MvW9wqXMv\nBz5RjRbmK8++pQawJwIDAQAB\n\
+        -----END PUBLIC KEY-----\n";
     assert_eq!(refusal(public_key(weak)), IdentitySettingsError::WeakPublicKey);
 }
 

@@ -17,7 +17,8 @@ fn new_wallet(customer: &str, currency: &str, product: &str) -> String {
 /// The one entry once more, with its own number and key but for these changes.
 fn new_entry(changes: &str) -> String {
     format!(
-        "INSERT INTO entries SELECT (jsonb_populate_record(e, '{{\"seq\": 2, \"key\": \"another\"}}'::jsonb || '{changes}')).*
+        "INSERT INTO entries SELECT (jsonb_populate_record(e, '{{\"seq\": 2, \"key\": \"another\"}}'::jsonb ||
+         '{changes}')).*
          FROM entries AS e"
     )
 }

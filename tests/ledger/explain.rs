@@ -34,13 +34,17 @@ pub async fn scans(conn: &mut AsyncPgConnection) -> Scans {
 
 /// 600 times a recharge of 100 and 100 usages of 1; usage number u is paid by recharge (u - 1) / 100.
 pub const HISTORY: &str = "
-    INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at, paid, paid_in, paid_out, entry_seq, version)
+    INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at, paid, paid_in, paid_out,
+    entry_seq, version)
     VALUES ('big', 'USD', '', '01933600-0000-7000-8000-000000000001', now(), now(), 0, 60000, 60000, 60600, 60600);
-    INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key)
+    INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in,
+    paid_out, counterpart, key)
     SELECT now() - interval '1 second' * (60600 - n), n, 0, '01933600-0000-7000-8000-000000000001',
-           CASE WHEN first THEN 1 ELSE 2 END, 'big', CASE WHEN first THEN 100 ELSE -1 END, r * 100 - (n - r), r * 100, n - r,
+           CASE WHEN first THEN 1 ELSE 2 END, 'big', CASE WHEN first THEN 100
+           ELSE -1 END, r * 100 - (n - r), r * 100, n - r,
            CASE WHEN first THEN 'provider:stripe' ELSE 'usage' END, 'k' || n
-    FROM (SELECT n, (n - 1) % 101 = 0 AS first, (n - 1) / 101 + 1 AS r FROM generate_series(1::bigint, 60600) AS n) AS h;
+    FROM (SELECT n, (n - 1) % 101 = 0 AS first, (n - 1) / 101 + 1 AS r FROM generate_series(1::bigint, 60600) AS n)
+    AS h;
     ANALYZE entries, wallets";
 
 #[tokio::test]
@@ -78,13 +82,19 @@ async fn it_reads_by_index_and_little() {
 
 /// 20,000 times a usage of 2 that became debt and a recharge of 3; then 20,001 usages that nobody has paid for.
 const OWING: &str = "
-    INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at, paid, debt, needs_full_path, paid_in, paid_out, entry_seq, version)
-    VALUES ('big', 'USD', '', '01933600-0000-7000-8000-000000000001', now(), now(), 20000, 20001, true, 20000, 0, 60001, 60001);
-    INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, debt, balance_after, paid_in, paid_out, counterpart, key)
-    SELECT now(), n, 0, '01933600-0000-7000-8000-000000000001', 1 + n % 2, 'big', CASE WHEN n % 2 = 1 THEN -2 ELSE 3 END,
-           CASE WHEN n % 2 = 1 THEN 2 ELSE -2 END, 0, n / 2, 0, CASE WHEN n % 2 = 1 THEN 'usage' ELSE 'provider:stripe' END, 'k' || n
+    INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at, paid, debt, needs_full_path,
+    paid_in, paid_out, entry_seq, version)
+    VALUES ('big', 'USD', '', '01933600-0000-7000-8000-000000000001', now(), now(), 20000, 20001, true, 20000, 0,
+    60001, 60001);
+    INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, debt, balance_after,
+    paid_in, paid_out, counterpart, key)
+    SELECT now(), n, 0, '01933600-0000-7000-8000-000000000001', 1 + n % 2, 'big', CASE WHEN n % 2 = 1 THEN -2
+    ELSE 3 END,
+           CASE WHEN n % 2 = 1 THEN 2 ELSE -2 END, 0, n / 2, 0, CASE WHEN n % 2 = 1 THEN 'usage'
+           ELSE 'provider:stripe' END, 'k' || n
     FROM generate_series(1::bigint, 40000) AS n;
-    INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, debt, balance_after, paid_in, paid_out, counterpart, key)
+    INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, debt, balance_after,
+    paid_in, paid_out, counterpart, key)
     SELECT now(), n, 0, '01933600-0000-7000-8000-000000000001', 2, 'big', -1, 1, 0, 20000, 0, 'usage', 'k' || n
     FROM generate_series(40001::bigint, 60001) AS n;
     ANALYZE entries, wallets";
@@ -130,7 +140,8 @@ async fn debt_is_followed_by_index_and_not_without_end() {
     ] {
         conn.batch_execute("BEGIN").await.unwrap();
         let rows = format!(
-            "INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, reference, customer_id, amount, debt, balance_after, paid_in, paid_out, counterpart, key)
+            "INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, reference, customer_id, amount,
+             debt, balance_after, paid_in, paid_out, counterpart, key)
              VALUES (now(), 60002, 0, '{WALLET}', {kind}, 'big', 20005, -20001, 0, 20004, 0, 'provider:stripe', 'p'),
                     (now(), 60003, 0, '{WALLET}', 2, NULL, 'big', -20004, NULL, 0, 20004, 20004, 'usage', 'u');
              UPDATE wallets SET entry_seq = 60003 WHERE customer_id = 'big'"
@@ -150,8 +161,10 @@ async fn the_last_entry_of_a_wallet_is_told_once() {
     let (pool, _) = database(2).await;
     let mut conn = pool.get().await.unwrap();
     conn.batch_execute(HISTORY).await.unwrap();
-    let more = "INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key)
-        VALUES (now(), 60601, 0, '01933600-0000-7000-8000-000000000001', 1, 'big', 5, 5, 60005, 60000, 'provider:stripe', 'p'),
+    let more = "INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount,
+        balance_after, paid_in, paid_out, counterpart, key)
+        VALUES (now(), 60601, 0, '01933600-0000-7000-8000-000000000001', 1, 'big', 5, 5, 60005, 60000,
+        'provider:stripe', 'p'),
                (now(), 60602, 0, '01933600-0000-7000-8000-000000000001', 2, 'big', -1, 4, 60005, 60001, 'usage', 'u');
         UPDATE wallets SET paid_in = 60005, paid_out = 60001, paid = 4, entry_seq = 60602 WHERE customer_id = 'big'";
     conn.batch_execute(more).await.unwrap();
@@ -190,14 +203,19 @@ async fn money_that_went_around_is_followed_so_far_and_no_further() {
 
 /// A usage of 1,001 given back one by one; what the last two gave back was used again, each by a usage of its own.
 const OFTEN_REVERSED: &str = "
-    INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at, paid, paid_in, paid_out, entry_seq, version)
+    INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at, paid, paid_in, paid_out,
+    entry_seq, version)
     VALUES ('big', 'USD', '', '01933600-0000-7000-8000-000000000001', now(), now(), 0, 2002, 2002, 1006, 1006);
-    INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key, reference)
-    SELECT now(), n, 0, '01933600-0000-7000-8000-000000000001'::uuid, kind, 'big', amount, 0, paid_in, paid_out, 'usage', 'k' || n, reference
+    INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in,
+    paid_out, counterpart, key, reference)
+    SELECT now(), n, 0, '01933600-0000-7000-8000-000000000001'::uuid, kind, 'big', amount, 0, paid_in, paid_out,
+    'usage', 'k' || n, reference
     FROM (VALUES (1, 1, 1001, 1001, 0, NULL), (2, 2, -1001, 1001, 1001, NULL), (1004, 2, -999, 2002, 2000, NULL),
-                 (1005, 2, -1, 2002, 2001, NULL), (1006, 2, -1, 2002, 2002, NULL)) AS h (n, kind, amount, paid_in, paid_out, reference)
+                 (1005, 2, -1, 2002, 2001, NULL), (1006, 2, -1, 2002, 2002, NULL))
+                 AS h (n, kind, amount, paid_in, paid_out, reference)
     UNION ALL
-    SELECT now(), n, 0, '01933600-0000-7000-8000-000000000001'::uuid, 4, 'big', 1, 0, 999 + n, 1001, 'usage', 'k' || n, 'k2'
+    SELECT now(), n, 0, '01933600-0000-7000-8000-000000000001'::uuid, 4, 'big', 1, 0, 999 + n, 1001, 'usage',
+    'k' || n, 'k2'
     FROM generate_series(3::bigint, 1003) AS n";
 
 #[tokio::test]

@@ -91,8 +91,10 @@ pub async fn plan(lane: &mut AsyncPgConnection, part: &str) -> String {
         line: String,
     }
     let called = format!(
-        "SELECT format('EXPLAIN EXECUTE %I (%s)', name, array_to_string(array_fill('NULL'::text, ARRAY[cardinality(parameter_types)]), ', ')) AS call
-         FROM pg_prepared_statements WHERE position('{part}' IN statement) > 0 AND position('pg_prepared' IN statement) = 0"
+        "SELECT format('EXPLAIN EXECUTE %I (%s)', name, array_to_string(array_fill('NULL'::text,
+         ARRAY[cardinality(parameter_types)]), ', ')) AS call
+         FROM pg_prepared_statements WHERE position('{part}' IN statement) > 0
+         AND position('pg_prepared' IN statement) = 0"
     );
     let prepared: Prepared = sql_query(called).get_result(lane).await.unwrap();
     let lines: Vec<Line> = sql_query(prepared.call).load(lane).await.unwrap();

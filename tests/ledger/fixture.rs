@@ -119,38 +119,56 @@ async fn fill(pool: &Pool) {
     let records = format!(
         "INSERT INTO bank_accounts (id, currency, bank_name, account_name, account_number)
          VALUES ('{BANK}', 'USD', 'First', 'Topup', '1');
-         INSERT INTO top_up_orders (id, customer_id, currency, product, channel, provider, merchant_account, status, amount, fee, tax,
-             credited_amount, received_amount, reference, agreement_version, remitter_name, remitter_bank, bank_account_id, payer_ip,
+         INSERT INTO top_up_orders (id, customer_id, currency, product, channel, provider, merchant_account, status,
+         amount, fee, tax,
+             credited_amount, received_amount, reference, agreement_version, remitter_name, remitter_bank,
+             bank_account_id, payer_ip,
              created_at, expires_at, updated_at, completed_at)
-         VALUES ('{ORDER}', 'alice', 'USD', '', 'card', 'stripe', 'm', 'completed', 100, 2, 1, 97, 100, 'A', '1', NULL, NULL, NULL, '::1', now(), now(), now(), now()),
-                ('{BANK_ORDER}', 'alice', 'USD', '', 'bank_transfer', 'bank', '{bank}', 'completed', 200, 0, 0, 200, 200, 'B', '1', 'Alice', 'First', '{BANK}', '::1', now(), now(), now(), now()),
-                ('{PENDING_ORDER}', 'alice', 'USD', '', 'card', 'stripe', 'm', 'pending', 10, 0, 0, 10, NULL, 'C', '1', NULL, NULL, NULL, '::1', now(), now(), now(), NULL),
-                ('{BALANCE_ORDER}', 'alice', 'USD', 'whatsapp', 'balance', 'balance', '', 'completed', 30, 0, 0, 30, 30, 'D', '1', NULL, NULL, NULL, '::1', now(), now(), now(), now());
-         INSERT INTO approvals (order_id, received_amount, bank_transaction_id, bank_account_id, received_on, second_needed, proposed_by, proposed_at, approved_by, approved_at)
+         VALUES ('{ORDER}', 'alice', 'USD', '', 'card', 'stripe', 'm', 'completed', 100, 2, 1, 97, 100, 'A', '1',
+         NULL, NULL, NULL, '::1', now(), now(), now(), now()),
+                ('{BANK_ORDER}', 'alice', 'USD', '', 'bank_transfer', 'bank', '{bank}', 'completed', 200, 0, 0, 200,
+                200, 'B', '1', 'Alice', 'First', '{BANK}', '::1', now(), now(), now(), now()),
+                ('{PENDING_ORDER}', 'alice', 'USD', '', 'card', 'stripe', 'm', 'pending', 10, 0, 0, 10, NULL, 'C',
+                '1', NULL, NULL, NULL, '::1', now(), now(), now(), NULL),
+                ('{BALANCE_ORDER}', 'alice', 'USD', 'whatsapp', 'balance', 'balance', '', 'completed', 30, 0, 0, 30,
+                30, 'D', '1', NULL, NULL, NULL, '::1', now(), now(), now(), now());
+         INSERT INTO approvals (order_id, received_amount, bank_transaction_id, bank_account_id, received_on,
+         second_needed, proposed_by, proposed_at, approved_by, approved_at)
          VALUES ('{BANK_ORDER}', 250, 'x', '{BANK}', now(), true, 'carol', now(), 'dave', now());
-         INSERT INTO payments (id, provider, merchant_account, payment_id, currency, amount, applied, refunded, order_id, unapplied_reason, live, received_at)
+         INSERT INTO payments (id, provider, merchant_account, payment_id, currency, amount, applied, refunded,
+         order_id, unapplied_reason, live, received_at)
          VALUES ('{PAYMENT}', 'stripe', 'm', 'pi_1', 'USD', 100, 100, 7, '{ORDER}', NULL, false, now()),
                 ('{BANK_PAYMENT}', 'bank', '{bank}', 'x', 'USD', 250, 200, 0, '{BANK_ORDER}', 'a rest', false, now()),
                 ('{UNAPPLIED}', 'stripe', 'm', 'pi_2', 'USD', 25, 0, 0, NULL, 'no such order', false, now()),
                 ('{TO_WALLET}', 'stripe', 'm', 'pi_3', 'USD', 50, 50, 0, NULL, NULL, false, now());
-         INSERT INTO payment_applications (payment_id, n, order_id, customer_id, wallet_id, amount, fee, tax, applied_by, applied_at)
+         INSERT INTO payment_applications (payment_id, n, order_id, customer_id, wallet_id, amount, fee, tax,
+         applied_by, applied_at)
          SELECT p.id, 1, p.order_id, p.customer, w.id, p.amount, p.fee, p.tax, 'system', now()
-         FROM (VALUES ('{PAYMENT}'::uuid, '{ORDER}'::uuid, 'alice', 100, 2, 1), ('{BANK_PAYMENT}', '{BANK_ORDER}', 'alice', 200, 0, 0),
+         FROM (VALUES ('{PAYMENT}'::uuid, '{ORDER}'::uuid, 'alice', 100, 2, 1), ('{BANK_PAYMENT}', '{BANK_ORDER}',
+         'alice', 200, 0, 0),
                       ('{TO_WALLET}', NULL, 'bob', 50, 0, 0)) AS p (id, order_id, customer, amount, fee, tax)
          JOIN wallets w ON w.customer_id = p.customer AND w.currency = 'USD' AND w.product = '';
          INSERT INTO transfers (customer_id, id, currency, amount, from_product, to_product, order_id, created_at)
          VALUES ('alice', '{TRANSFER}', 'USD', 10, '', 'whatsapp', NULL, now()),
                 ('alice', '{ORDER_TRANSFER}', 'USD', 30, '', 'whatsapp', '{BALANCE_ORDER}', now());
-         INSERT INTO refunds (id, order_id, payment_id, customer_id, provider, provider_refund_id, currency, amount, debited, bonus_taken, status, reason, ours, proposed_by, approved_by, second_needed, created_at, updated_at)
-         VALUES ('{REFUND}', '{ORDER}', '{PAYMENT}', 'alice', 'stripe', 're_1', 'USD', 7, 6.79, 0.5, 'succeeded', 'asked', true, 'carol', 'dave', true, now(), now()),
-                ('{FAILED_REFUND}', '{ORDER}', '{PAYMENT}', 'alice', 'stripe', 're_2', 'USD', 6, 0, 0, 'failed', 'asked', true, 'carol', NULL, false, now(), now());
+         INSERT INTO refunds (id, order_id, payment_id, customer_id, provider, provider_refund_id, currency, amount,
+         debited, bonus_taken, status, reason, ours, proposed_by, approved_by, second_needed, created_at, updated_at)
+         VALUES ('{REFUND}', '{ORDER}', '{PAYMENT}', 'alice', 'stripe', 're_1', 'USD', 7, 6.79, 0.5, 'succeeded',
+         'asked', true, 'carol', 'dave', true, now(), now()),
+                ('{FAILED_REFUND}', '{ORDER}', '{PAYMENT}', 'alice', 'stripe', 're_2', 'USD', 6, 0, 0, 'failed',
+                'asked', true, 'carol', NULL, false, now(), now());
          UPDATE top_up_orders SET refunded_amount = 7 WHERE id = '{ORDER}';
-         INSERT INTO disputes (id, payment_id, order_id, customer_id, provider, dispute_id, currency, amount, status, taken_back, bonus_taken, restored, created_at, updated_at)
-         VALUES ('{DISPUTE}', '{PAYMENT}', '{ORDER}', 'alice', 'stripe', 'du_1', 'USD', 4, 'open', 4, 0.2, false, now(), now()),
-                ('{WON_DISPUTE}', '{PAYMENT}', '{ORDER}', 'alice', 'stripe', 'du_2', 'USD', 3, 'won', 0, 0, true, now(), now());
-         INSERT INTO adjustments (id, customer_id, currency, amount, reason, second_needed, proposed_by, approved_by, created_at, booked_at)
+         INSERT INTO disputes (id, payment_id, order_id, customer_id, provider, dispute_id, currency, amount, status,
+         taken_back, bonus_taken, restored, created_at, updated_at)
+         VALUES ('{DISPUTE}', '{PAYMENT}', '{ORDER}', 'alice', 'stripe', 'du_1', 'USD', 4, 'open', 4, 0.2, false,
+         now(), now()),
+                ('{WON_DISPUTE}', '{PAYMENT}', '{ORDER}', 'alice', 'stripe', 'du_2', 'USD', 3, 'won', 0, 0, true,
+                now(), now());
+         INSERT INTO adjustments (id, customer_id, currency, amount, reason, second_needed, proposed_by, approved_by,
+         created_at, booked_at)
          VALUES ('{ADJUSTMENT}', 'alice', 'USD', -1, 'correction', true, 'carol', 'dave', now(), now());
-         UPDATE wallets SET low_balance_threshold = 5, fast_floor = 5 WHERE customer_id = 'alice' AND product = 'whatsapp';",
+         UPDATE wallets SET low_balance_threshold = 5, fast_floor = 5 WHERE customer_id = 'alice'
+         AND product = 'whatsapp';",
         bank = BANK.as_simple(),
     );
     pool.get().await.unwrap().batch_execute(&records).await.unwrap();

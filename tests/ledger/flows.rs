@@ -104,11 +104,14 @@ async fn a_rare_wallet_of_a_large_customer_is_listed_by_itself() {
     let mut conn = pool.get().await.unwrap();
     // One usage in 500 is of the product, in two currencies by turns; the last before the newest 7,500 of the others.
     let rare = "
-        INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at, paid, paid_in, paid_out, entry_seq, version)
+        INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at, paid, paid_in, paid_out,
+        entry_seq, version)
         SELECT 'big', c, 'gpu', ('01933600-0000-7000-8000-00000000001' || n)::uuid, now(), now(), 0, 53, 53, 53, 53
         FROM unnest('{USD,EUR}'::text[]) WITH ORDINALITY AS c (c, n);
-        INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key)
-        SELECT e.created_at, (e.seq + 500) / 1000, 0, ('01933600-0000-7000-8000-00000000001' || n)::uuid, 2, 'big', -1, 0, 53, 0, 'usage', 'gpu' || n || '-' || e.seq
+        INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after,
+        paid_in, paid_out, counterpart, key)
+        SELECT e.created_at, (e.seq + 500) / 1000, 0, ('01933600-0000-7000-8000-00000000001' || n)::uuid, 2, 'big',
+        -1, 0, 53, 0, 'usage', 'gpu' || n || '-' || e.seq
         FROM entries e, generate_series(1, 2) AS n WHERE e.seq % 1000 = 500 * (n - 1) AND e.seq BETWEEN 500 AND 53100;
         ANALYZE entries, wallets";
     conn.batch_execute(HISTORY).await.unwrap();
@@ -166,10 +169,12 @@ async fn twins_are_on_one_page_each() {
     let (pool, _) = database(1).await;
     let mut conn = pool.get().await.unwrap();
     let twins = "
-        INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at, paid, paid_in, entry_seq, version)
+        INSERT INTO wallets (customer_id, currency, product, id, created_at, updated_at, paid, paid_in, entry_seq,
+        version)
         SELECT 'twin', 'USD', 'p' || n, ('01933600-0000-7000-8000-00000000000' || n)::uuid, now(), now(), 3, 3, 3, 3
         FROM generate_series(1, 3) AS n;
-        INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key)
+        INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after,
+        paid_in, paid_out, counterpart, key)
         SELECT '2026-11-21', n, 0, w.id, 11, 'twin', 1, n, n, 0, 'adjustment', w.product || n
         FROM wallets AS w, generate_series(1, 3) AS n";
     conn.batch_execute(twins).await.unwrap();

@@ -281,7 +281,8 @@ async fn live_through(seed: u64, steps: usize) {
              WHERE customer_id = 'ann' AND currency = 'VND' AND product = '';
              UPDATE wallets SET guarded = true, needs_full_path = true
              WHERE customer_id = 'ann' AND currency = 'VND' AND product = '';
-             UPDATE wallets SET low_balance_threshold = 40, fast_floor = 40 WHERE customer_id = 'ben' AND product = 'gpu';",
+             UPDATE wallets SET low_balance_threshold = 40, fast_floor = 40 WHERE customer_id = 'ben'
+             AND product = 'gpu';",
         )
         .await
         .unwrap();

@@ -168,11 +168,14 @@ async fn holds_are_found_and_closed_in_a_fixed_number_of_steps() {
     let all: Vec<Posting> = all.collect();
     book(&pool, all.clone()).await;
     let counting = "CREATE TABLE counted (n int);
-        CREATE FUNCTION count_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO counted VALUES (1); RETURN NULL; END $$;
+        CREATE FUNCTION count_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO counted VALUES (1);
+        RETURN NULL; END $$;
         CREATE TRIGGER counted AFTER UPDATE ON holds FOR EACH STATEMENT EXECUTE FUNCTION count_it();
         CREATE TRIGGER counted AFTER UPDATE ON spend_guards FOR EACH STATEMENT EXECUTE FUNCTION count_it();
-        INSERT INTO holds (customer_id, key, id, wallet_id, currency, product, fingerprint, amount, created_at, expires_at, status, closed_at)
-        SELECT customer_id, 'closed-' || n, gen_random_uuid(), id, currency, product, 0, 1, now(), now() + interval '2 hours', 'released', now()
+        INSERT INTO holds (customer_id, key, id, wallet_id, currency, product, fingerprint, amount, created_at,
+        expires_at, status, closed_at)
+        SELECT customer_id, 'closed-' || n, gen_random_uuid(), id, currency, product, 0, 1, now(),
+        now() + interval '2 hours', 'released', now()
         FROM wallets, generate_series(1, 1000) AS n;
         ANALYZE holds";
     let mut conn = pool.get().await.unwrap();

@@ -58,7 +58,8 @@ fn item() -> impl Strategy<Value = Item> {
 fn request() -> impl Strategy<Value = Request> {
     prop_oneof![
         5 => proptest::collection::vec(item(), 1..7).prop_map(Request::Usage),
-        3 => (any::<bool>(), 1_i64..900, 0_u8..25).prop_map(|(product, cents, key)| Request::Hold { product, cents, key }),
+        3 => (any::<bool>(), 1_i64..900, 0_u8..25)
+            .prop_map(|(product, cents, key)| Request::Hold { product, cents, key }),
         3 => (0_u8..25, 0_i64..900).prop_map(|(key, cents)| Request::Capture { key, cents }),
         1 => (0_u8..25).prop_map(|key| Request::Release { key }),
         2 => (any::<bool>(), 1_i64..3000).prop_map(|(product, cents)| Request::Credit { product, cents }),
@@ -142,7 +143,8 @@ impl Side {
         let customer = &self.customer;
         let sql = format!(
             "SELECT row_number() OVER () || ' ' || line FROM (
-             SELECT concat_ws(' ', 'wallet', product, currency, guarded, frozen, needs_full_path, low_balance_threshold, fast_floor,
+             SELECT concat_ws(' ', 'wallet', product, currency, guarded, frozen, needs_full_path,
+             low_balance_threshold, fast_floor,
                     granted, held, debt, paid, paid_in, paid_out, entry_seq, version) AS line
              FROM wallets WHERE customer_id = '{customer}'
              UNION ALL
@@ -154,7 +156,8 @@ impl Side {
              LEFT JOIN holds h ON h.customer_id = e.customer_id AND 'hold_' || replace(h.id::text, '-', '') = e.key
              WHERE e.customer_id = '{customer}'
              UNION ALL
-             SELECT concat_ws(' ', 'hold', key, currency, product, fingerprint, amount, granted, coalesce(grant_parts::text, '-'),
+             SELECT concat_ws(' ', 'hold', key, currency, product, fingerprint, amount, granted,
+             coalesce(grant_parts::text, '-'),
                     coalesce(description, '-'), coalesce(metadata::text, '-'), expires_at - created_at, status,
                     coalesce(captured, -1), closed_at IS NULL)
              FROM holds WHERE customer_id = '{customer}'

@@ -30,8 +30,10 @@ async fn closed_holds_before_the_mark_are_not_read() {
     let (pool, _) = database(2).await;
     let main = wallet("ann", "USD", "");
     credited(&pool, &[&main]).await;
-    let closed = "INSERT INTO holds (customer_id, key, id, wallet_id, currency, product, fingerprint, amount, created_at, expires_at, status, closed_at)
-        SELECT customer_id, 'closed-' || n, gen_random_uuid(), id, currency, product, 0, 1, now() - interval '2 hours', now() - interval '1 hour', 'released', now() - interval '2 hours'
+    let closed = "INSERT INTO holds (customer_id, key, id, wallet_id, currency, product, fingerprint, amount,
+        created_at, expires_at, status, closed_at)
+        SELECT customer_id, 'closed-' || n, gen_random_uuid(), id, currency, product, 0, 1,
+        now() - interval '2 hours', now() - interval '1 hour', 'released', now() - interval '2 hours'
         FROM wallets, generate_series(1, 1000) AS n; ANALYZE holds";
     pool.get().await.unwrap().batch_execute(closed).await.unwrap();
     book(&pool, vec![hold(&main, "open", Duration::hours(1))]).await;

@@ -130,14 +130,16 @@ fn grants() -> Vec<Tampering> {
         tampering(
             "entry_grant_uses",
             format!(
-                "UPDATE grant_uses SET amount = amount - 1 WHERE wallet_id = {MAIN_ID} AND grant_id = '{GRANT}' AND amount = 20"
+                "UPDATE grant_uses SET amount = amount - 1 WHERE wallet_id = {MAIN_ID} AND grant_id = '{GRANT}'
+                 AND amount = 20"
             ),
             format!("{} FROM grant_uses WHERE grant_id = '{GRANT}' AND amount = 20", the_entry(MAIN_ID, "seq")),
         ),
         tampering(
             "entry_grant_uses",
             format!(
-                "INSERT INTO grant_uses (customer_id, wallet_id, seq, grant_id, amount) VALUES ('alice', {PRODUCT_ID}, 1, '{GRANT}', 1)"
+                "INSERT INTO grant_uses (customer_id, wallet_id, seq, grant_id, amount)
+                 VALUES ('alice', {PRODUCT_ID}, 1, '{GRANT}', 1)"
             ),
             the_entry(PRODUCT_ID, "1"),
         ),
@@ -157,7 +159,9 @@ fn holds() -> Vec<Tampering> {
         tampering("hold_captured", "UPDATE entries SET key = 'x' WHERE kind = 3".to_owned(), captured.clone()),
         tampering(
             "hold_captured",
-            "INSERT INTO entries SELECT created_at, 99, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in, paid_out, counterpart, key FROM entries WHERE kind = 3".to_owned(),
+            "INSERT INTO entries SELECT created_at, 99, fingerprint, wallet_id, kind, customer_id, amount,
+             balance_after, paid_in, paid_out, counterpart, key FROM entries WHERE kind = 3"
+                .to_owned(),
             captured,
         ),
         tampering("capture_without_hold", update("status = 'released', captured = NULL"), capture.clone()),
@@ -171,7 +175,8 @@ fn transfers() -> Vec<Tampering> {
         format!("UPDATE entries SET {set} WHERE reference = '{}' AND kind = {kind}", shown("trf", TRANSFER))
     };
     let of_transfer = format!(
-        "SELECT 'wal_' || replace(wallet_id::text, '-', '') || ':' || seq FROM entries WHERE reference = '{}' AND kind = 7",
+        "SELECT 'wal_' || replace(wallet_id::text, '-', '') || ':' || seq FROM entries WHERE reference = '{}'
+         AND kind = 7",
         shown("trf", TRANSFER)
     );
     vec![
@@ -283,7 +288,8 @@ fn refunds() -> Vec<Tampering> {
     let (refund, dispute) = (is(&shown("rfd", REFUND)), is(&shown("dsp", DISPUTE)));
     let entry = |kind: i32, key: &str| {
         format!(
-            "SELECT 'wal_' || replace(wallet_id::text, '-', '') || ':' || seq FROM entries WHERE kind = {kind} AND key = '{key}'"
+            "SELECT 'wal_' || replace(wallet_id::text, '-', '') || ':' || seq FROM entries WHERE kind = {kind}
+             AND key = '{key}'"
         )
     };
     let rekey = |kind: i32, key: &str| format!("UPDATE entries SET key = 'x' WHERE kind = {kind} AND key = '{key}'");

@@ -93,7 +93,8 @@ impl Browser {
             "binary": program("chromium"),
             "args": [
                 "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                "--window-size=1000,1000", "--no-proxy-server", format!("--user-data-dir={}", process.profile.display()),
+                "--window-size=1000,1000", "--no-proxy-server",
+                format!("--user-data-dir={}", process.profile.display()),
             ],
         });
         let wanted = json!({"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}});

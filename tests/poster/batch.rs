@@ -90,7 +90,8 @@ async fn a_usage_that_turns_to_the_main_wallet_keeps_its_place() {
     let app = TestApp::spawn().await;
     app.fund("alice", "CNY", "10.00").await;
     let product = json!({
-        "id": "first", "customer_id": "alice", "currency": "CNY", "amount": "8", "product": "sms", "fallback": "main_wallet",
+        "id": "first", "customer_id": "alice", "currency": "CNY", "amount": "8", "product": "sms",
+        "fallback": "main_wallet",
     });
     let reply = post(&app, &[product, usage("second", "alice", "8"), usage("third", "alice", "2")]).await.expect(200);
     assert_eq!(told(&reply), ["booked", "insufficient_funds", "booked"]);
@@ -104,7 +105,8 @@ async fn a_thousand_items_fit_with_all_that_they_may_say_and_one_more_is_refused
     app.fund("alice", "CNY", "100.00").await;
     let item = |n: usize| {
         json!({
-            "id": format!("019336f2-b0a8-7c0e-8f6f-{n:012}"), "customer_id": "alice", "currency": "CNY", "amount": "0.05",
+            "id": format!("019336f2-b0a8-7c0e-8f6f-{n:012}"), "customer_id": "alice", "currency": "CNY",
+            "amount": "0.05",
             "description": "d".repeat(500), "metadata": { "model": "m".repeat(1000), "tokens": "1234" },
             "occurred_at": "2026-11-21T12:00:00Z",
         })
@@ -154,7 +156,8 @@ async fn an_unknown_error_of_one_item_fails_that_item_alone() {
     execute(
         &app.database,
         "CREATE FUNCTION curse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'cursed'; END $$;
-         CREATE TRIGGER curse BEFORE INSERT ON entries FOR EACH ROW WHEN (NEW.customer_id = 'mallory') EXECUTE FUNCTION curse()",
+         CREATE TRIGGER curse BEFORE INSERT ON entries FOR EACH ROW WHEN (NEW.customer_id = 'mallory')
+         EXECUTE FUNCTION curse()",
     )
     .await;
     let items: Vec<Value> = (0..30)

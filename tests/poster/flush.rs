@@ -84,12 +84,17 @@ async fn an_unknown_error_of_one_request_fails_none_of_its_flush() {
     execute(
         &app.database,
         "CREATE FUNCTION curse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'cursed'; END $$;
-         CREATE TRIGGER curse BEFORE INSERT ON entries FOR EACH ROW WHEN (NEW.customer_id = 'mallory') EXECUTE FUNCTION curse();
-         CREATE TRIGGER curse BEFORE INSERT ON holds FOR EACH ROW WHEN (NEW.customer_id = 'mallory') EXECUTE FUNCTION curse()",
+         CREATE TRIGGER curse BEFORE INSERT ON entries FOR EACH ROW WHEN (NEW.customer_id = 'mallory')
+         EXECUTE FUNCTION curse();
+         CREATE TRIGGER curse BEFORE INSERT ON holds FOR EACH ROW WHEN (NEW.customer_id = 'mallory')
+         EXECUTE FUNCTION curse()",
     )
     .await;
     let held = HeldUp::begin(&app).await;
-    let hold = |id: &str, customer: &str| json!({ "id": id, "customer_id": customer, "currency": "CNY", "amount": "1", "expires_in": 60 });
+    let hold = |id: &str, customer: &str| {
+        json!({ "id": id, "customer_id": customer, "currency": "CNY", "amount": "1",
+        "expires_in": 60 })
+    };
     let mut requests = Vec::new();
     for n in 0..5 {
         for customer in ["alice", "mallory", "bob"] {

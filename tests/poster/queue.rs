@@ -128,7 +128,8 @@ async fn a_caller_who_goes_away_changes_nothing() {
     // One who leaves in the middle of the request has asked for nothing.
     let body = usage("half", "alice", "1").to_string();
     let head = format!(
-        "POST /v1/usage HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        "POST /v1/usage HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n",
         token("meter", Scope::Service),
         body.len()
     );

@@ -215,7 +215,10 @@ async fn money_is_one_fact_from_whichever_side() {
         assert_eq!(provider.capture(&attempt).await, Ok(Observation::Paid(fact.clone())));
 
         let (raw, said) = stage
-            .notified(&*provider, |said| matches!(&said.fact, Fact::Attempt { observation: Observation::Paid(p), .. } if p.payment_id == fact.payment_id))
+            .notified(&*provider, |said| {
+                matches!(&said.fact,
+                    Fact::Attempt { observation: Observation::Paid(p), .. } if p.payment_id == fact.payment_id)
+            })
             .await;
         let Fact::Attempt { locator, observation } = said.fact else { panic!() };
         assert_eq!(observation, Observation::Paid(fact), "{}", way.company);

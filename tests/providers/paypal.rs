@@ -32,7 +32,8 @@ async fn played() -> (MockServer, Arc<dyn PaymentProvider>) {
 
 fn capture(status: &str) -> Value {
     json!({"id": "3C679366HH908993F", "status": status, "amount": {"currency_code": "USD", "value": "10.05"},
-        "custom_id": order(), "status_details": if status == "PENDING" { json!({"reason": "ECHECK"}) } else { json!(null) }})
+        "custom_id": order(),
+        "status_details": if status == "PENDING" { json!({"reason": "ECHECK"}) } else { json!(null) }})
 }
 
 fn paypal_order(status: &str, captures: Vec<Value>) -> Value {
@@ -42,8 +43,10 @@ fn paypal_order(status: &str, captures: Vec<Value>) -> Value {
         unit["payments"] = json!({"captures": captures});
     }
     json!({"id": "5O190127TN364715T", "intent": "CAPTURE", "status": status, "purchase_units": [unit],
-        "links": [{"href": "https://api-m.sandbox.paypal.com/v2/checkout/orders/5O190127TN364715T", "rel": "self", "method": "GET"},
-            {"href": "https://www.sandbox.paypal.com/checkoutnow?token=5O190127TN364715T", "rel": "payer-action", "method": "GET"}]})
+        "links": [{"href": "https://api-m.sandbox.paypal.com/v2/checkout/orders/5O190127TN364715T", "rel": "self",
+        "method": "GET"},
+            {"href": "https://www.sandbox.paypal.com/checkoutnow?token=5O190127TN364715T", "rel": "payer-action",
+            "method": "GET"}]})
 }
 
 fn issue(status: u16, name: &str, issue: &str) -> ResponseTemplate {
@@ -98,7 +101,8 @@ async fn an_order_is_asked_for_as_the_protocol_says() {
         json!({"intent": "CAPTURE",
             "purchase_units": [{"reference_id": "default", "custom_id": order(), "invoice_id": format!("{}-1", order()),
                 "description": "Wallet top-up", "amount": {"currency_code": "USD", "value": "10.05"}}],
-            "payment_source": {"paypal": {"experience_context": {"return_url": back, "cancel_url": format!("{back}&cancelled=true"),
+            "payment_source": {"paypal": {"experience_context": {"return_url": back,
+            "cancel_url": format!("{back}&cancelled=true"),
                 "user_action": "PAY_NOW", "shipping_preference": "NO_SHIPPING",
                 "payment_method_preference": "IMMEDIATE_PAYMENT_REQUIRED", "locale": "vi-VN"}}}})
     );
@@ -381,7 +385,8 @@ async fn no_usable_answer_is_never_a_conclusion() {
 fn paypal_refund(status: &str) -> Value {
     json!({"id": "1JU08902781691411", "status": status, "amount": {"currency_code": "USD", "value": "5.00"},
         "custom_id": refund_id(),
-        "links": [{"href": "https://api-m.paypal.com/v2/payments/captures/3C679366HH908993F", "rel": "up", "method": "GET"}]})
+        "links": [{"href": "https://api-m.paypal.com/v2/payments/captures/3C679366HH908993F", "rel": "up",
+        "method": "GET"}]})
 }
 
 #[tokio::test]

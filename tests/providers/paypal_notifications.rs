@@ -219,7 +219,8 @@ async fn refunds_and_disputes_become_facts() {
         ("RESOLVED", json!({"outcome_code": "CANCELED_BY_BUYER"}), DisputeStatus::Won),
         ("RESOLVED", json!({"outcome_code": "SOMETHING_NEW"}), DisputeStatus::Open),
     ] {
-        let resource = json!({"dispute_id": "PP-D-1", "status": status, "reason": "UNAUTHORISED", "dispute_outcome": outcome,
+        let resource = json!({"dispute_id": "PP-D-1", "status": status, "reason": "UNAUTHORISED",
+            "dispute_outcome": outcome,
             "dispute_amount": {"currency_code": "USD", "value": "10.05"},
             "disputed_transactions": [{"seller_transaction_id": "3C679366HH908993F"}]});
         let Fact::Dispute(said) = fact("CUSTOMER.DISPUTE.RESOLVED", resource).await else { panic!() };

@@ -22,7 +22,8 @@ pub async fn played() -> (MockServer, std::sync::Arc<dyn PaymentProvider>) {
 
 pub fn session(status: &str, payment_status: &str) -> Value {
     json!({
-        "id": "cs_test_1", "object": "checkout.session", "mode": "payment", "url": "https://checkout.stripe.com/c/pay/cs_test_1",
+        "id": "cs_test_1", "object": "checkout.session", "mode": "payment",
+        "url": "https://checkout.stripe.com/c/pay/cs_test_1",
         "status": status, "payment_status": payment_status, "payment_intent": null, "amount_total": 1005,
         "currency": "usd", "expires_at": 1_795_250_000, "client_reference_id": order(),
         "metadata": {"order_id": order()}, "livemode": false,

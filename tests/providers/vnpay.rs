@@ -364,7 +364,12 @@ async fn a_refund_that_does_not_say_whose_it_is_is_nobodys() {
 }
 
 // Accepted by npm vnpay 2.5.0, VNPay.verifyIpnCall.
-const IPN: &str = "vnp_Amount=50000000&vnp_BankCode=NCB&vnp_BankTranNo=VNP14422574&vnp_CardType=ATM&vnp_OrderInfo=Wallet+top-up%3A+1.5&vnp_PayDate=20261121153500&vnp_ResponseCode=00&vnp_TmnCode=DEMOV210&vnp_TransactionNo=14422574&vnp_TransactionStatus=00&vnp_TxnRef=0197f2c0a1b27c3d8e4f5a6b7c8d9e0fA1&vnp_SecureHash=ac1495e0cc07a01461844077d97f447daa56c17cff2cfe9e19db22e49fbc6e049d57779b717a012dc729f4cdf569438b65230787c14e9a85bb38a9d16da92b19";
+const IPN: &str = "vnp_Amount=50000000&vnp_BankCode=NCB&vnp_BankTranNo=VNP14422574&vnp_CardType=ATM\
+    &vnp_OrderInfo=Wallet+top-up%3A+1.5&vnp_PayDate=20261121153500&vnp_ResponseCode=00&vnp_TmnCode=DEMOV210\
+    &vnp_TransactionNo=14422574&vnp_TransactionStatus=00&vnp_TxnRef=0197f2c0a1b27c3d8e4f5a6b7c8d9e0fA1\
+    &vnp_SecureHash=\
+    ac1495e0cc07a01461844077d97f447daa56c17cff2cfe9e19db22e49fbc6e04\
+    9d57779b717a012dc729f4cdf569438b65230787c14e9a85bb38a9d16da92b19";
 
 fn ipn(query: &str) -> RawNotification {
     RawNotification { headers: Vec::new(), query: query.to_owned(), body: Vec::new() }

@@ -99,7 +99,8 @@ async fn verification_by_asking_reads_the_very_bytes() {
     let event = String::from_utf8(request.body.clone()).unwrap();
     let question = |event: &str, webhook: &str| {
         format!(
-            r#"{{"auth_algo":{},"cert_url":{},"transmission_id":{},"transmission_sig":{},"transmission_time":{},"webhook_id":"{webhook}","webhook_event":{event}}}"#,
+            r#"{{"auth_algo":{},"cert_url":{},"transmission_id":{},"transmission_sig":{},"transmission_time":{},
+            "webhook_id":"{webhook}","webhook_event":{event}}}"#,
             header("paypal-auth-algo"),
             header("paypal-cert-url"),
             header("paypal-transmission-id"),
@@ -173,7 +174,10 @@ async fn refunds_stop_at_the_capture_and_can_fail_later() {
     let (_, order) = stage.capture(&id, "c").await;
     let capture = capture_of(&order)["id"].as_str().unwrap().to_owned();
     let path = format!("/v2/payments/captures/{capture}/refund");
-    let amount = |value: &str| json!({"amount": {"currency_code": "USD", "value": value}, "custom_id": "ref_1", "note_to_payer": "Refund"});
+    let amount = |value: &str| {
+        json!({"amount": {"currency_code": "USD", "value": value}, "custom_id": "ref_1",
+        "note_to_payer": "Refund"})
+    };
     let (status, part) = stage.paypal(&path, "r1", &amount("4.00")).await;
     assert_eq!((status, &part["status"]), (201, &json!("COMPLETED")));
     assert_eq!(part["seller_payable_breakdown"]["total_refunded_amount"]["value"], "4.00");

@@ -113,7 +113,8 @@ fn querydr(order: &Fields, request_id: &str) -> Value {
 fn refund(order: &Fields, request_id: &str, kind: &str, amount: i64) -> Value {
     let (txn_ref, date) = (&order["vnp_TxnRef"], &order["vnp_CreateDate"]);
     let text = format!(
-        "{request_id}|2.1.0|refund|{VNPAY_TERMINAL}|{kind}|{txn_ref}|{amount}||{date}|operator|{date}|127.0.0.1|Hoan tien"
+        "{request_id}|2.1.0|refund|{VNPAY_TERMINAL}|{kind}|{txn_ref}|{amount}||{date}|operator|{date}|127.0.0.1|\
+         Hoan tien"
     );
     json!({
         "vnp_RequestId": request_id, "vnp_Version": "2.1.0", "vnp_Command": "refund",
@@ -129,14 +130,20 @@ fn check_answer(body: &Value, names: &str) {
     assert_eq!(body["vnp_SecureHash"], hmac(&text.join("|")), "{body}");
 }
 
-const QUERY_ANSWER: &str = "ResponseId|Command|ResponseCode|Message|TmnCode|TxnRef|Amount|BankCode|PayDate|TransactionNo|TransactionType|TransactionStatus|OrderInfo|PromotionCode|PromotionAmount";
-const REFUND_ANSWER: &str = "ResponseId|Command|ResponseCode|Message|TmnCode|TxnRef|Amount|BankCode|PayDate|TransactionNo|TransactionType|TransactionStatus|OrderInfo";
+const QUERY_ANSWER: &str = "ResponseId|Command|ResponseCode|Message|TmnCode|TxnRef|Amount|BankCode|PayDate|\
+    TransactionNo|TransactionType|TransactionStatus|OrderInfo|PromotionCode|PromotionAmount";
+const REFUND_ANSWER: &str = "ResponseId|Command|ResponseCode|Message|TmnCode|TxnRef|Amount|BankCode|PayDate|\
+    TransactionNo|TransactionType|TransactionStatus|OrderInfo";
 
 #[tokio::test]
 async fn the_published_vector_has_a_right_signature_but_its_window_decides() {
     let stage = Stage::new().await;
-    let vector = "vnp_Amount=50000000&vnp_Command=pay&vnp_CreateDate=20261121153000&vnp_CurrCode=VND&vnp_ExpireDate=20261121154500&vnp_IpAddr=203.0.113.7&vnp_Locale=vn&vnp_OrderInfo=Nap+tien+vi+TOPUP01JABC&vnp_OrderType=other&vnp_ReturnUrl=https%3A%2F%2Fshop.test%2Fvnpay%2Freturn%3Fx%3D1%26y%3Da+b&vnp_TmnCode=DEMOV210&vnp_TxnRef=TOPUP01JABC&vnp_Version=2.1.0&vnp_SecureHash=";
-    let seal = "3b78d9866171b316c83b47341bf4be645a44d51e189189e2feefa1821be7456b2bb741a78f625b392cea513ca9a3a1a25ec43fe3d56629f802a0f84e817bcfcd";
+    let vector = "vnp_Amount=50000000&vnp_Command=pay&vnp_CreateDate=20261121153000&vnp_CurrCode=VND\
+        &vnp_ExpireDate=20261121154500&vnp_IpAddr=203.0.113.7&vnp_Locale=vn&vnp_OrderInfo=Nap+tien+vi+TOPUP01JABC\
+        &vnp_OrderType=other&vnp_ReturnUrl=https%3A%2F%2Fshop.test%2Fvnpay%2Freturn%3Fx%3D1%26y%3Da+b\
+        &vnp_TmnCode=DEMOV210&vnp_TxnRef=TOPUP01JABC&vnp_Version=2.1.0&vnp_SecureHash=";
+    let seal = "3b78d9866171b316c83b47341bf4be645a44d51e189189e2feefa1821be7456b2bb741a78f625b392cea513ca9a3a1a25ec43f\
+        e3d56629f802a0f84e817bcfcd";
     let location = stage.open(&format!("{vector}{seal}")).await;
     // Opened by the day's clock: right in its quarter of an hour, too late after it.
     assert!(location == "/vnpay/pay/TOPUP01JABC" || location.ends_with("code=15"), "{location}");

@@ -74,6 +74,7 @@ pub async fn end_at_provider(app: &App, order: &Order, actor: &str) {
         Ok::<(), Error>(())
     };
     if let Err(error) = ended.await {
-        tracing::warn!(order = %order.id, error = %error, "A payment was not ended at its provider; a worker asks about it");
+        tracing::warn!(order = %order.id, error = %error,
+            "A payment was not ended at its provider; a worker asks about it");
     }
 }

@@ -39,7 +39,8 @@ pub async fn observe(
     // An adopted refund may be smaller than the statement: it is limited to what was left of the payment.
     let is_same = refund.amount == fact.amount.amount() && refund.currency == fact.amount.currency();
     if refund.ours && !is_same {
-        tracing::error!(refund = %refund.id, stated = %fact.amount, "The provider states another amount for our refund");
+        tracing::error!(refund = %refund.id, stated = %fact.amount,
+            "The provider states another amount for our refund");
         return Ok(NotificationOutcome::AmountMismatch);
     }
     let changed = book::record_update(app, refund.id, &update(fact), &actor).await?;

@@ -5,7 +5,7 @@
 //!
 //! | movement | entry kind | counterpart | effect on the wallet |
 //! |---|---|---|---|
-//! | [`top_up`] | recharge, and bonus | `provider:…` or `bank:…`, `promotion` | paid money comes in; a bonus as a grant |
+//! | [`top_up`] | recharge, and bonus | `provider:…` or `bank:…`, `promotion` | paid money comes in, and a bonus |
 //! | [`usage`] | usage | `usage` | granted credit, then paid money leaves |
 //! | [`hold`], [`release`], [`extend`] | none | | an amount is reserved, freed, reserved for longer |
 //! | [`capture`] | capture | `usage` | the actual amount of a hold leaves |
@@ -16,7 +16,7 @@
 //! | [`refund`] | refund, refund_returned | `refund:…` | money goes back to the payer, or returns after a failure |
 //! | [`dispute`] | dispute, dispute_returned | `dispute:…` | disputed money is taken back, or returns after a win |
 //! | [`bonus`] | bonus_revoked, bonus_restored | `promotion` | the bonus follows its order's money |
-//! | [`reversed_approval`] | adjust, bonus_revoked | `bank:…`, `promotion` | a wrongly approved bank transfer is undone |
+//! | [`reversed_approval`] | adjust, bonus_revoked | `bank:…`, `promotion` | a wrong approval is undone |
 //! | [`adjustment`] | adjust | `adjustment` | an operator's correction |
 //!
 //! Example: `transfer(id, &customer, amount, &from, &to)` returns two postings, one for each wallet, both against

@@ -76,8 +76,21 @@ mod tests {
 
     // Pay URLs and their hashes made with npm vnpay 2.5.0, VNPay.buildPaymentUrl.
     const PAY_URLS: [&str; 2] = [
-        "vnp_Amount=50000000&vnp_Command=pay&vnp_CreateDate=20261121153000&vnp_CurrCode=VND&vnp_ExpireDate=20261121154500&vnp_IpAddr=203.0.113.7&vnp_Locale=vn&vnp_OrderInfo=Nap+tien+vi+TOPUP01JABC&vnp_OrderType=other&vnp_ReturnUrl=https%3A%2F%2Fshop.test%2Fvnpay%2Freturn%3Fx%3D1%26y%3Da+b&vnp_TmnCode=DEMOV210&vnp_TxnRef=TOPUP01JABC&vnp_Version=2.1.0&vnp_SecureHash=3b78d9866171b316c83b47341bf4be645a44d51e189189e2feefa1821be7456b2bb741a78f625b392cea513ca9a3a1a25ec43fe3d56629f802a0f84e817bcfcd",
-        "vnp_Amount=1500000&vnp_BankCode=VNBANK&vnp_Command=pay&vnp_CreateDate=20261121153000&vnp_CurrCode=VND&vnp_ExpireDate=20261121154500&vnp_IpAddr=2001%3Adb8%3A%3A1&vnp_Locale=en&vnp_OrderInfo=Wallet+top-up%3A+1.5&vnp_OrderType=other&vnp_ReturnUrl=https%3A%2F%2Ftopup.test%2Fv1%2Fproviders%2Fvnpay%2Freturn%3Forder%3Dtuo_0197f2c0a1b27c3d8e4f5a6b7c8d9e0f&vnp_TmnCode=DEMOV210&vnp_TxnRef=0197f2c0a1b27c3d8e4f5a6b7c8d9e0fA1&vnp_Version=2.1.0&vnp_SecureHash=75c267c7d61828b0d81f1ae61322867e8e0132c5e33322799eb71d6a3374abec6045f5ed9c4492ab4cf66081b0889bcb72d2c17fa1f158256413da8d7ba11f54",
+        "vnp_Amount=50000000&vnp_Command=pay&vnp_CreateDate=20261121153000&vnp_CurrCode=VND\
+         &vnp_ExpireDate=20261121154500&vnp_IpAddr=203.0.113.7&vnp_Locale=vn&vnp_OrderInfo=Nap+tien+vi+TOPUP01JABC\
+         &vnp_OrderType=other&vnp_ReturnUrl=https%3A%2F%2Fshop.test%2Fvnpay%2Freturn%3Fx%3D1%26y%3Da+b\
+         &vnp_TmnCode=DEMOV210&vnp_TxnRef=TOPUP01JABC&vnp_Version=2.1.0\
+         &vnp_SecureHash=\
+         3b78d9866171b316c83b47341bf4be645a44d51e189189e2feefa1821be7456b\
+         2bb741a78f625b392cea513ca9a3a1a25ec43fe3d56629f802a0f84e817bcfcd",
+        "vnp_Amount=1500000&vnp_BankCode=VNBANK&vnp_Command=pay&vnp_CreateDate=20261121153000&vnp_CurrCode=VND\
+         &vnp_ExpireDate=20261121154500&vnp_IpAddr=2001%3Adb8%3A%3A1&vnp_Locale=en&vnp_OrderInfo=Wallet+top-up%3A+1.5\
+         &vnp_OrderType=other&vnp_ReturnUrl=https%3A%2F%2Ftopup.test%2Fv1%2Fproviders%2Fvnpay%2Freturn\
+         %3Forder%3Dtuo_0197f2c0a1b27c3d8e4f5a6b7c8d9e0f&vnp_TmnCode=DEMOV210\
+         &vnp_TxnRef=0197f2c0a1b27c3d8e4f5a6b7c8d9e0fA1\
+         &vnp_Version=2.1.0&vnp_SecureHash=\
+         75c267c7d61828b0d81f1ae61322867e8e0132c5e33322799eb71d6a3374abec\
+         6045f5ed9c4492ab4cf66081b0889bcb72d2c17fa1f158256413da8d7ba11f54",
     ];
 
     #[test]

@@ -9,7 +9,8 @@ use crate::sandbox::company::{Acted, Options, SceneError};
 pub(super) const ACTIONS: &[(&str, &str)] = &[
     (
         "approve",
-        "the buyer approves; options `capture_issue`, `capture_status` or `pending_reason` decide what the capture comes to",
+        "the buyer approves; options `capture_issue`, `capture_status` or `pending_reason` decide what the capture \
+         comes to",
     ),
     ("approve-pending", "approved, but the capture will be PENDING (ECHECK); then complete or deny"),
     ("approve-declined", "approved, but the capture is refused with INSTRUMENT_DECLINED once"),

@@ -134,7 +134,8 @@ mod tests {
         .into();
         assert_eq!(
             super::seal("SECRETSECRETSECRETSECRETSECRET12", &super::query(&parameters)),
-            "3b78d9866171b316c83b47341bf4be645a44d51e189189e2feefa1821be7456b2bb741a78f625b392cea513ca9a3a1a25ec43fe3d56629f802a0f84e817bcfcd"
+            "3b78d9866171b316c83b47341bf4be645a44d51e189189e2feefa1821be7456b2bb741a78f625b392cea513ca9a3a1a25ec43fe3d\
+             56629f802a0f84e817bcfcd"
         );
     }
 }
