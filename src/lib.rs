@@ -1,29 +1,59 @@
 //! `topup`: a self-hosted wallet and top-up service over PostgreSQL.
 //!
-//! # The house
-//! Imports only point down (`tests/house` holds it):
+//! This page is the map of the source. [`docs::architecture`] walks a usage and a card payment through it.
+//!
+//! # The layers
+//! Imports only point down; `tests/house` checks it. Each folder is bound to one technology.
 //!
 //! ```text
-//! main ─ cli ─ server ─┬─ http ───────┬─ app ─ engine ─┬─ storage ───┬─ domain
-//!                      ├─ workers ────┘                └─ providers ─┘
-//!                      └─ sandbox, identity, embedded, telemetry
+//! main → cli → server → { http, workers, sandbox } → app → engine → { storage, providers } → domain
+//!
+//! identity, config, telemetry and embedded import nothing above domain; sandbox imports nothing at all
 //! ```
-//! - [`domain`]: money, wallets, entries, orders. Every rule about money, pure and without a database.
-//!   [`domain::movement`] lists everything that can happen to money, one file each.
-//! - [`storage`]: PostgreSQL. A balance changes in one place, [`storage::ledger::post`].
-//! - [`providers`]: the payment companies' protocols behind one trait; how to add another is told there.
-//! - [`app`]: use cases; each is one function that loads, asks the domain, saves. [`app::settlement`] is the
-//!   one path of money that arrives.
-//! - [`engine`]: what runs by itself beside the requests: [`engine::poster`] is the write path of usage,
-//!   [`engine::stream`] sends balances.
-//! - [`http`]: the edge: parse, one use case, render. The OpenAPI document is made from the registered routes.
-//! - [`workers`]: what happens without a request.
-//! - [`sandbox`]: the payment companies, played by an independent party on this machine.
-//! - [`server`], [`cli`]: putting it together.
+//! - [`cli`]: one file per command.
+//! - [`server`]: builds the service from its [`config`], and runs it until it is stopped.
+//! - [`http`]: the API. [`http::v1`] has one file per noun with its body, document and handler; operators' endpoints
+//!   are in `v1/admin/`. [`http::edge`] is what the endpoints share: tokens, bodies, problems, pages, wire types. No
+//!   handler imports a handler. The OpenAPI document is made from the registered routes.
+//! - [`workers`]: loops that need no request.
+//! - [`app`]: use cases, which load, ask the domain and save. Only this layer opens transactions. All money that
+//!   arrives takes one path, [`app::settlement`].
+//! - [`engine`]: what runs by itself beside the requests. [`engine::poster`] writes usage, [`engine::stream`] sends
+//!   balances.
+//! - [`storage`]: PostgreSQL by diesel, with statements in `.sql` files. Functions take a connection and return domain
+//!   types; rows are private.
+//! - [`providers`]: the payment companies' protocols behind one trait.
+//! - [`domain`]: money, wallets, orders and their rules, without I/O and without a clock. [`domain::movement`] has one
+//!   file for each thing that can happen to money.
+//! - [`identity`], [`telemetry`]: tokens and rate limits; logs and metrics.
+//! - `sandbox`, `embedded`: simulated payment companies, and a PostgreSQL of our own. Both are Cargo features, on by
+//!   default, and no part of the production build.
+//!
+//! A noun has the same name in every layer: `http/v1/transfers.rs`, `app/transfers.rs`, `storage/transfers.rs`,
+//! `domain/transfer.rs`.
+//!
+//! # The rules about money
+//! 1. A balance changes in one place, [`storage::ledger::post`]. It takes postings, and only a constructor in
+//!    [`domain::movement`] builds one.
+//! 2. Every entry names both sides, the wallet and the counterpart, and is never changed afterwards.
+//! 3. Every rule about money is in [`domain`], where it is tested without a database.
+//! 4. State is columns and enums. No decision reads a sentence, a timeline or the text of an error.
+//! 5. What cannot happen is an internal error, logged with what was expected; it is never a plausible default.
+//! 6. No provider is called inside a transaction.
+//! 7. All SQL asks one clock, `ledger_now()`.
+//!
+//! # The guides
+//! - [`docs::architecture`]: the layers, and two walks through them
+//! - [`docs::adding_an_endpoint`], [`docs::adding_a_provider`], [`docs::adding_an_entry_kind`],
+//!   [`docs::adding_a_setting`], [`docs::adding_a_migration`]: what to write, and which test says what is missing
+//! - [`docs::debugging`]: an order that is stuck, a slow flush, the SQL, a case to reproduce
+//! - [`docs::error_codes`]: every `code` of the API
+//! - [`docs::hard_cases`]: the known ways in which top-up systems lose money, and their tests
 
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod docs;
 pub mod domain;
 #[cfg(feature = "embedded")]
 pub mod embedded;

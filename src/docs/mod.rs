@@ -26,15 +26,15 @@ pub mod adding_a_setting {
 pub mod adding_a_migration {
     #![doc = include_str!("adding_a_migration.md")]
 }
-/// How to find out why an order is stuck or a flush is slow.
+/// How to find out why an order is stuck or usage is slow, to see the SQL, and to reproduce a case.
 pub mod debugging {
     #![doc = include_str!("debugging.md")]
 }
-/// Every stable error code of the API.
+/// Every error code of the API, which never changes its meaning.
 pub mod error_codes {
     #![doc = include_str!("error_codes.md")]
 }
-/// The known ways in which top-up systems lose money, and the tests that hold them.
+/// The known ways in which top-up systems lose money, and the tests of each.
 pub mod hard_cases {
     #![doc = include_str!("hard_cases.md")]
 }

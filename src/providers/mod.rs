@@ -12,7 +12,7 @@
 //! customer, such as VNPay's bank code, is a field of the order and of [`AttemptRequest`].
 //!
 //! A new channel is a new word of the public API. Add it to [`Channel`], with its default customers in
-//! `domain/offer.rs`, to `PaymentChannel` among the wire types, and by a migration to the constraint
+//! `domain/offer/mod.rs`, to `PaymentChannel` among the wire types, and by a migration to the constraint
 //! `channel_rules_channel`.
 //!
 //! `bank_transfer.rs` is the smallest example, because it has no company to call. Each company needs a table for the

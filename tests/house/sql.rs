@@ -240,25 +240,15 @@ fn statements_stand_in_files() {
     assert_eq!(used.len(), MAY.len(), "an exception is not needed any more: {MAY:?}");
 }
 
-/// Parts of the crate, and a migration, that still have lines wider than a screen.
-const WIDE: [&str; 6] = ["http", "sandbox", "providers", "app", "domain", "000003"];
-
 #[test]
 fn lines_fit_a_screen() {
     const COLUMNS: usize = 120;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let rust = sources()
-        .into_iter()
-        .filter(|source| !WIDE.contains(&source.part.as_str()))
-        .map(|source| (root.join("src").join(&source.name), source.name));
-    let sql = files()
-        .into_iter()
-        .filter(|text| !WIDE.iter().any(|wide| text.name.starts_with("migrations/") && text.name.contains(wide)))
-        .map(|text| (root.join(&text.name), text.name));
+    let sql = files().into_iter().map(|text| (fs::read_to_string(root.join(&text.name)).unwrap(), text.name));
+    let rust = super::rust_files().into_iter().map(|(name, text)| (text, name));
     let wrong: Vec<String> = rust
         .chain(sql)
-        .flat_map(|(path, name)| {
-            let text = fs::read_to_string(path).unwrap();
+        .flat_map(|(text, name)| {
             let wide = text.lines().enumerate().filter(|(_, line)| line.chars().count() > COLUMNS);
             wide.map(|(at, _)| format!("{name}:{}", at + 1)).collect::<Vec<_>>()
         })
