@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What each part of the crate may import from it, besides itself. A part that is not here is refused, so a new one must
-/// be given its place. No allowance is wider than the code needs.
+/// What each part of the crate may import from it, besides itself. A part that is not here is refused, so a new one
+/// must be given its place. No allowance is wider than the code needs.
 const MAY_IMPORT: [(&str, &[&str]); 17] = [
     // The bottom: rules without I/O, and plain tools.
     ("domain", &[]),
