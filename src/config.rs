@@ -83,7 +83,7 @@ pub struct Config {
     /// `CNY:50000,USD:7000`. A currency that is not in the list needs no second operator.
     #[arg(
         long, env = "TOPUP_SECOND_APPROVAL_ABOVE", value_name = "AMOUNTS",
-        value_delimiter = ',', value_parser = money
+        value_delimiter = ',', value_parser = threshold
     )]
     pub second_approval_above: Vec<Money>,
     /// The largest number of orders of one customer that may wait for money at the same time.
@@ -291,7 +291,7 @@ fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
 }
 
 /// Reads an amount of money that is written like `CNY:50000`.
-fn money(text: &str) -> Result<Money, String> {
+fn threshold(text: &str) -> Result<Money, String> {
     let (code, amount) = text.split_once(':').ok_or("must be CURRENCY:AMOUNT, for example CNY:50000")?;
     let currency = code.trim().parse().map_err(|_| format!("{code} is not an ISO 4217 code"))?;
     let amount = parse_plain_decimal(amount.trim()).map_err(|error| error.to_string())?;

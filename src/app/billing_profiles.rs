@@ -54,7 +54,7 @@ pub async fn put(
             let subject = format!("billing_profile:{customer}");
             // The audit log keeps only the version. Personal data stays in one table, where it can be erased.
             let detail = json!({"version": saved.version});
-            audit::record(conn, &caller.actor(), "billing_profile.saved", &subject, &detail).await?;
+            audit::write(conn, &caller.actor(), "billing_profile.saved", &subject, &detail).await?;
         }
         Ok(saved)
     })

@@ -145,7 +145,7 @@ impl Problems {
     }
 
     /// Adds a money error under its own code.
-    pub fn money<T>(&mut self, pointer: &str, result: Result<T, MoneyError>) -> Option<T> {
+    pub fn checked_money<T>(&mut self, pointer: &str, result: Result<T, MoneyError>) -> Option<T> {
         result.map_err(|error| self.add(pointer, error.code(), error.to_string())).ok()
     }
 

@@ -36,7 +36,7 @@ pub async fn create(app: &App, new: &NewGrant, key: &IdempotencyKey) -> Result<M
                 return Err(Error::refused(refusal));
             }
         }
-        key.record(conn, id).await?;
+        key.record_resource(conn, id).await?;
         Ok(Made::new(find(conn, &new.customer, id).await?))
     })
     .await

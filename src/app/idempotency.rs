@@ -79,7 +79,7 @@ impl IdempotencyKey {
     ///
     /// # Errors
     /// Database errors.
-    pub async fn record(&self, conn: &mut Connection, resource: Uuid) -> Result<(), Error> {
+    pub async fn record_resource(&self, conn: &mut Connection, resource: Uuid) -> Result<(), Error> {
         Ok(store::insert(conn, &self.caller, self.operation, &self.key, &self.fingerprint, resource).await?)
     }
 }

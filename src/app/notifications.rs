@@ -150,7 +150,7 @@ async fn settle_attempt(
         return keep_if_paid(app, provider.name(), observation).await;
     };
     // A statement about another amount is not about this order. Money of another amount is settled: it is kept.
-    let is_other_amount = locator.amount.is_some_and(|stated| Ok(stated) != order.money());
+    let is_other_amount = locator.amount.is_some_and(|stated| Ok(stated) != order.payable());
     if is_other_amount && !matches!(observation, Observation::Paid(_)) {
         return Ok(NotificationOutcome::AmountMismatch);
     }
@@ -176,7 +176,7 @@ async fn settle_attempt(
     })
 }
 
-/// Keeps money that names no order of ours for an operator.
+/// Records money that names no order of ours, so that an operator can decide about it.
 async fn keep_if_paid(
     app: &App,
     provider: ProviderName,

@@ -45,10 +45,10 @@ impl Quote {
 /// reason.
 pub async fn quote(app: &App, customer: &CustomerId, input: &QuoteInput) -> Result<Quote, Error> {
     let mut problems = Problems::new();
-    let currency = problems.money("/currency", input.currency.parse::<Currency>());
+    let currency = problems.checked_money("/currency", input.currency.parse::<Currency>());
     let amount = match currency {
         Some(currency) => catalogue::amount(&mut problems, "/amount", &input.amount, currency),
-        None => problems.money("/amount", parse_plain_decimal(&input.amount)).and(None),
+        None => problems.checked_money("/amount", parse_plain_decimal(&input.amount)).and(None),
     };
     let product = catalogue::product_or_main(&mut problems, "/product", input.product.as_deref());
     let (Some(amount), Some(product)) = (amount, product) else { return Err(problems.into_error()) };

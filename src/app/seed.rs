@@ -36,9 +36,9 @@ const OPTIONS: [(&str, &[u32], u32, u32); 3] = [
 ];
 
 /// Channel, currency, countries, minimum, rank, processing time.
-type Rule = (Channel, &'static str, &'static [&'static str], Option<u32>, i32, &'static str);
+type DemoRule = (Channel, &'static str, &'static [&'static str], Option<u32>, i32, &'static str);
 
-const RULES: [Rule; 10] = [
+const RULES: [DemoRule; 10] = [
     (Channel::Card, "CNY", &[], None, 10, "instant"),
     (Channel::Card, "USD", &[], None, 10, "instant"),
     (Channel::Card, "VND", &[], None, 20, "instant"),
@@ -101,7 +101,7 @@ fn currency(code: &str) -> Result<Currency, Error> {
     code.parse().map_err(wrong)
 }
 
-fn money(amount: u32, currency: Currency) -> Result<Money, Error> {
+fn demo_money(amount: u32, currency: Currency) -> Result<Money, Error> {
     Money::positive(Decimal::from(amount), currency).map_err(wrong)
 }
 
@@ -125,7 +125,7 @@ fn opening() -> Result<Posting, Error> {
         key: "demo".to_owned(),
         customer,
         product: Product::main(),
-        amount: money(100, currency("CNY")?)?,
+        amount: demo_money(100, currency("CNY")?)?,
         reason: "money to try things with".to_owned(),
     };
     Ok(adjustment.posting())
@@ -149,9 +149,9 @@ fn options() -> Result<Vec<TopUpOptions>, Error> {
         Ok(TopUpOptions {
             currency,
             product: Product::main(),
-            presets: presets.iter().map(|preset| money(*preset, currency)).collect::<Result<_, _>>()?,
-            minimum: money(minimum, currency)?,
-            maximum: money(maximum, currency)?,
+            presets: presets.iter().map(|preset| demo_money(*preset, currency)).collect::<Result<_, _>>()?,
+            minimum: demo_money(minimum, currency)?,
+            maximum: demo_money(maximum, currency)?,
             order_ttl_minutes: 1440,
             version: 1,
             updated_at: DateTime::UNIX_EPOCH,
@@ -161,7 +161,7 @@ fn options() -> Result<Vec<TopUpOptions>, Error> {
 }
 
 fn rules() -> Result<Vec<ChannelRule>, Error> {
-    let rule = |(channel, code, countries, minimum, rank, processing_time): Rule| {
+    let rule = |(channel, code, countries, minimum, rank, processing_time): DemoRule| {
         let currency = currency(code)?;
         Ok(ChannelRule {
             channel,
@@ -169,7 +169,7 @@ fn rules() -> Result<Vec<ChannelRule>, Error> {
             product: Product::main(),
             enabled: true,
             countries: countries.iter().map(|code| code.parse().map_err(wrong)).collect::<Result<_, _>>()?,
-            minimum: minimum.map(|minimum| money(minimum, currency)).transpose()?,
+            minimum: minimum.map(|minimum| demo_money(minimum, currency)).transpose()?,
             maximum: None,
             rank,
             fee: Percent::default(),

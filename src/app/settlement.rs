@@ -107,7 +107,7 @@ pub fn attempt_ref(order: &Order, attempt: &Attempt) -> Result<Option<AttemptRef
         attempt: attempt.n,
         request_key: attempt.capture_key(order),
         provider_reference,
-        amount: order.money().map_err(|_| Error::Internal("an amount of money on every order"))?,
+        amount: order.payable().map_err(|_| Error::Internal("an amount of money on every order"))?,
         flow: order.card_flow.unwrap_or_default(),
         created_at: attempt.created_at,
     }))

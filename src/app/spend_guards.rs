@@ -85,7 +85,7 @@ pub async fn set(app: &App, caller: &Caller, key: &WalletKey, caps: Caps) -> Res
         let set_by = store::save(conn, &wallet, &caller.actor(), now).await?;
         let show = |cap: Option<Money>| cap.map(|cap| format_amount(cap.amount(), cap.currency()));
         let detail = json!({ "daily_cap": show(caps.daily), "monthly_cap": show(caps.monthly) });
-        audit::record(conn, &caller.actor(), "spend_guard.saved", &subject(key), &detail).await?;
+        audit::write(conn, &caller.actor(), "spend_guard.saved", &subject(key), &detail).await?;
         let held = wallet.parts().held;
         let value = GuardedWallet { wallet: wallet.key, guard, held, set_by, now };
         Ok(Saved { value, created })
@@ -106,7 +106,7 @@ pub async fn remove(app: &App, caller: &Caller, key: &WalletKey) -> Result<(), E
             return Err(Error::NotFound("spend guard"));
         }
         store::save(conn, &wallet, &caller.actor(), now).await?;
-        Ok(audit::record(conn, &caller.actor(), "spend_guard.removed", &subject(key), &json!({})).await?)
+        Ok(audit::write(conn, &caller.actor(), "spend_guard.removed", &subject(key), &json!({})).await?)
     })
     .await
 }

@@ -12,7 +12,7 @@ use crate::domain::offer::Offer;
 /// 422 for a currency or product that is malformed or not offered.
 pub async fn get(app: &App, customer: &CustomerId, currency: &str, product: Option<&str>) -> Result<Offer, Error> {
     let mut problems = Problems::new();
-    let currency = problems.money("?currency", currency.parse::<Currency>());
+    let currency = problems.checked_money("?currency", currency.parse::<Currency>());
     let product = catalogue::product_or_main(&mut problems, "?product", product);
     let (Some(currency), Some(product)) = (currency, product) else { return Err(problems.into_error()) };
     let mut conn = app.pool.get().await?;

@@ -40,8 +40,8 @@ pub async fn create(app: &App, new: &NewTransfer, key: &IdempotencyKey) -> Resul
             return Ok(Made::again(transfer));
         }
         check_products(conn, new).await?;
-        let transfer = book(conn, new, None).await?;
-        key.record(conn, transfer.id).await?;
+        let transfer = book_transfer(conn, new, None).await?;
+        key.record_resource(conn, transfer.id).await?;
         Ok(Made::new(transfer))
     })
     .await
@@ -71,7 +71,11 @@ async fn check_products(conn: &mut Connection, new: &NewTransfer) -> Result<(), 
 ///
 /// # Errors
 /// 402 when unheld paid money is short.
-pub async fn book(conn: &mut Connection, new: &NewTransfer, order_id: Option<Uuid>) -> Result<Transfer, Error> {
+pub async fn book_transfer(
+    conn: &mut Connection,
+    new: &NewTransfer,
+    order_id: Option<Uuid>,
+) -> Result<Transfer, Error> {
     let id = Uuid::now_v7();
     let postings = transfer(id, &new.customer, new.amount, &new.from, &new.to);
     // Both entries lie in one transaction, but each wallet has its own clock: the transfer carries the later time.

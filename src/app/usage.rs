@@ -35,7 +35,7 @@ pub struct Usage {
 /// # Errors
 /// 402 when the wallet is short or a spending cap is reached; 422 for an unknown product, and when the id was used
 /// with another content.
-pub async fn book(app: &App, new: NewUsage) -> Result<Usage, Error> {
+pub async fn book_usage(app: &App, new: NewUsage) -> Result<Usage, Error> {
     app.products.require(&app.pool, &new.product).await?;
     let currency = new.amount.currency();
     let answer = app.poster.post(vec![new.posting()]).await?.pop();
@@ -46,7 +46,7 @@ pub async fn book(app: &App, new: NewUsage) -> Result<Usage, Error> {
 ///
 /// # Errors
 /// Only when the whole request failed: the queue is full, the connection was lost, the service stops.
-pub async fn book_all(app: &App, new: Vec<NewUsage>) -> Result<Vec<Result<Usage, Error>>, Error> {
+pub async fn book_batch(app: &App, new: Vec<NewUsage>) -> Result<Vec<Result<Usage, Error>>, Error> {
     let (mut asked, mut postings) = (Vec::new(), Vec::new());
     for usage in new {
         match app.products.require(&app.pool, &usage.product).await {

@@ -43,9 +43,9 @@ enum Command {
     /// Add the demo catalogue where it is missing
     Seed,
     /// Print the OpenAPI document
-    Openapi(openapi::Arguments),
+    Openapi(openapi::OpenapiArguments),
     /// Print a token signed with the configured key
-    Token(token::Arguments),
+    Token(token::TokenArguments),
 }
 
 /// Runs the command of the command line.

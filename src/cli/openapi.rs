@@ -8,13 +8,13 @@ use super::CommandOutcome;
 use crate::http::openapi;
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub struct OpenapiArguments {
     /// Print nothing, and fail if this file differs from the document
     #[arg(long, value_name = "FILE")]
     check: Option<PathBuf>,
 }
 
-pub fn run(arguments: &Arguments) -> CommandOutcome {
+pub fn run(arguments: &OpenapiArguments) -> CommandOutcome {
     let document = openapi::text();
     let Some(file) = &arguments.check else {
         std::io::stdout().write_all(document.as_bytes())?;

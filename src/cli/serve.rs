@@ -22,7 +22,7 @@ pub async fn run(config: Config) -> CommandOutcome {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        // The embedded PostgreSQL finishes its start first, so that it can be stopped in order.
+        // An embedded PostgreSQL that is still starting cannot be stopped cleanly, so the first signal waits for it.
         if stop_requested || !embedded {
             std::process::exit(130);
         }

@@ -9,7 +9,7 @@ use crate::identity::Scope;
 use crate::server::{Database, TokenKeys};
 
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub struct TokenArguments {
     /// The role that the token gives
     #[arg(long, value_enum)]
     role: Role,
@@ -38,7 +38,7 @@ impl From<Role> for Scope {
     }
 }
 
-pub fn run(config: &Config, arguments: &Arguments) -> CommandOutcome {
+pub fn run(config: &Config, arguments: &TokenArguments) -> CommandOutcome {
     let keys = TokenKeys::load(config, Database::is_embedded_by(config))?;
     let key = keys.signing.ok_or(
         "your identity provider signs the tokens here: ask it for one, or set TOPUP_JWT_SECRET to sign tokens yourself",

@@ -48,8 +48,8 @@ impl Book {
         Self { now, wallets, known, holds, effects: BTreeMap::new(), new_holds: Vec::new() }
     }
 
-    /// Expires an open hold whose time is over. To be called for every such hold of the wallets before any posting is
-    /// decided.
+    /// Expires an open hold whose time is over. The caller does this for every such hold of the wallets before any
+    /// posting is decided.
     pub fn expire_hold(&mut self, lapsed: &Hold) {
         let Some(wallet) = self.wallets.get_mut(&lapsed.wallet) else { return };
         let effects = self.effects.entry(lapsed.wallet.clone()).or_default();
@@ -109,9 +109,9 @@ impl Book {
         }
     }
 
-    /// Takes the whole amount from one wallet or from the other. Usage that is to be booked in any case becomes debt of
-    /// the first wallet when neither has enough, or when a cap is in the way. The refusal is the first wallet's, unless
-    /// that wallet is only short and a cap keeps the other from paying.
+    /// Takes the whole amount from the first wallet, or else from its fallback. When neither can pay, because money is
+    /// short or a cap is reached, usage that must be booked becomes debt of the first wallet. Other usage is refused
+    /// for the first wallet's reason, or for the fallback's cap when the first wallet is only short of money.
     fn deduct_with_fallback(
         &mut self,
         key: &WalletKey,
@@ -136,7 +136,7 @@ impl Book {
         }
     }
 
-    /// Takes a product's usage from the other wallet. The product's own caps hold and count all the same.
+    /// Takes a product's usage from the fallback. The caps of the product still apply, and count the usage.
     fn pay_from(
         &mut self,
         other: &WalletKey,
@@ -185,7 +185,8 @@ impl Book {
         wallet.apply(change, label, hold, self.now, effects)
     }
 
-    /// An entry knows its wallet by id only, so a replayed posting compares the wallets that it names.
+    /// Adds the wallet's key to the result of a replayed posting. The stored entry has only the wallet's id, so this
+    /// finds which of the posting's wallets has that id.
     fn with_wallet(&self, mut booked: Booked, posting: &Posting) -> Booked {
         if let Some(entry) = booked.entry.as_ref().filter(|_| booked.wallet.is_none()) {
             booked.wallet = [posting.wallet(), posting.fallback()]
@@ -211,8 +212,8 @@ impl Book {
     }
 }
 
-/// Whether a posting on a hold has happened before. Captures by the same amount and releases are idempotent by state,
-/// and nothing is left to release of an expired hold.
+/// Whether a posting on a hold changes nothing, because the hold's state shows that it happened before: a capture by
+/// the same amount, or a release of a hold that is released or expired.
 fn is_done(change: &Change, hold: &Hold) -> bool {
     match change {
         Change::Capture { amount } => hold.captured == Some(*amount),

@@ -162,7 +162,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn money(text: &str, currency: &str) -> Money {
+    fn money_of(text: &str, currency: &str) -> Money {
         Money::new(text.parse().unwrap(), currency.parse().unwrap()).unwrap()
     }
 
@@ -188,25 +188,25 @@ mod tests {
 
     #[test]
     fn fee_and_tax_come_off_and_the_bonus_stands_beside() {
-        let price = price(&rule("USD", "2.9", "10", "5"), money("100", "USD")).unwrap();
-        assert_eq!(price.fee, money("2.90", "USD"));
-        assert_eq!(price.tax, money("10", "USD"));
-        assert_eq!(price.bonus, money("5", "USD"));
-        assert_eq!(price.credited, money("87.10", "USD"));
+        let price = price(&rule("USD", "2.9", "10", "5"), money_of("100", "USD")).unwrap();
+        assert_eq!(price.fee, money_of("2.90", "USD"));
+        assert_eq!(price.tax, money_of("10", "USD"));
+        assert_eq!(price.bonus, money_of("5", "USD"));
+        assert_eq!(price.credited, money_of("87.10", "USD"));
     }
 
     #[test]
     fn shares_round_half_to_even_at_the_minor_unit() {
         // 2.5 % of 0.60 is 0.015, of 1.00 is 0.025: both halves go to 0.02.
-        assert_eq!(price(&rule("USD", "2.5", "0", "0"), money("0.60", "USD")).unwrap().fee, money("0.02", "USD"));
-        assert_eq!(price(&rule("USD", "2.5", "0", "0"), money("1", "USD")).unwrap().fee, money("0.02", "USD"));
-        assert_eq!(price(&rule("VND", "0.5", "0", "0"), money("10100", "VND")).unwrap().fee, money("50", "VND"));
+        assert_eq!(price(&rule("USD", "2.5", "0", "0"), money_of("0.60", "USD")).unwrap().fee, money_of("0.02", "USD"));
+        assert_eq!(price(&rule("USD", "2.5", "0", "0"), money_of("1", "USD")).unwrap().fee, money_of("0.02", "USD"));
+        assert_eq!(price(&rule("VND", "0.5", "0", "0"), money_of("10100", "VND")).unwrap().fee, money_of("50", "VND"));
     }
 
     #[test]
     fn an_order_that_would_credit_nothing_has_no_price() {
         for (fee, tax) in [("100", "0"), ("60", "60"), ("50", "50")] {
-            assert_eq!(price(&rule("USD", fee, tax, "0"), money("10", "USD")), Err(MoneyError::NotPositive));
+            assert_eq!(price(&rule("USD", fee, tax, "0"), money_of("10", "USD")), Err(MoneyError::NotPositive));
         }
     }
 

@@ -8,7 +8,7 @@ pub const LISTED: i64 = 100;
 
 /// An equation that must hold.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Rule {
+pub struct BookRule {
     pub name: &'static str,
     /// The equation in words.
     pub says: &'static str,
@@ -17,7 +17,7 @@ pub struct Rule {
 /// Something that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disagreement {
-    /// The name of a [`Rule`].
+    /// The name of a [`BookRule`].
     pub rule: String,
     /// The id as the API shows it (`wal_…`, `hold_…`, `tuo_…`). `wal_…:7` is the seventh entry of a wallet.
     pub subject: String,
@@ -31,7 +31,7 @@ pub struct Disagreement {
 /// A total that is computed in two ways: `expected` from the entries and holds, `found` from the other records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Figure {
-    /// The name of the figure's [`Rule`].
+    /// The name of the figure's [`BookRule`].
     pub name: String,
     pub currency: Option<String>,
     pub counterpart: Option<String>,
@@ -54,7 +54,7 @@ pub struct Total {
 /// A rule with the number of its disagreements.
 #[derive(Debug, Clone)]
 pub struct CheckedRule {
-    pub rule: &'static Rule,
+    pub rule: &'static BookRule,
     pub disagreements: i64,
 }
 

@@ -21,8 +21,8 @@ pub struct Dispute {
     pub provider: ProviderName,
     /// The provider's id of the dispute.
     pub dispute_id: String,
-    /// The provider took the money back before it told of a dispute. Then `dispute_id` is `reversal:<refund id>` until
-    /// a dispute of the same payment brings its own id.
+    /// Whether the provider took the money back before it reported a dispute. If so, `dispute_id` is `reversal:<refund
+    /// id>` until a dispute of the same payment brings its own id.
     pub awaits_id: bool,
     pub currency: Currency,
     pub amount: Decimal,

@@ -135,11 +135,11 @@ impl EntryKind {
         self.facts().sign
     }
 
-    /// What a customer consumes.
+    /// The kinds that a customer's consumption makes.
     pub const CONSUMPTION: [Self; 2] = [Self::Usage, Self::Capture];
-    /// What a spend guard counts: consumption, and what is given back of it.
+    /// The kinds that a spend guard counts: consumption, and its reversals.
     pub const SPENDING: [Self; 3] = [Self::Usage, Self::Capture, Self::Reversal];
-    /// All that a spend guard does not count.
+    /// The kinds that a spend guard does not count.
     pub const OTHER_THAN_SPENDING: [Self; 13] = [
         Self::Recharge,
         Self::Refund,
@@ -155,10 +155,10 @@ impl EntryKind {
         Self::Dispute,
         Self::DisputeReturned,
     ];
-    /// What can bring paid money into a wallet.
+    /// The kinds that can bring paid money into a wallet.
     pub const BRINGS_PAID_MONEY: [Self; 6] =
         [Self::Recharge, Self::Reversal, Self::RefundReturned, Self::TransferIn, Self::Adjust, Self::DisputeReturned];
-    /// Whose amount is always positive. An adjustment goes either way.
+    /// The kinds whose amount is always positive. An adjustment can have either sign.
     pub const BRINGS_MONEY: [Self; 8] = [
         Self::Recharge,
         Self::Reversal,
@@ -169,18 +169,18 @@ impl EntryKind {
         Self::BonusRestored,
         Self::DisputeReturned,
     ];
-    /// Whose amount is always negative.
+    /// The kinds whose amount is always negative.
     pub const TAKES_MONEY: [Self; 7] =
         [Self::Usage, Self::Capture, Self::Refund, Self::TransferOut, Self::Expire, Self::BonusRevoked, Self::Dispute];
     /// The two sides of a transfer.
     pub const TRANSFERS: [Self; 2] = [Self::TransferIn, Self::TransferOut];
-    /// What a refund moves of paid money.
+    /// The kinds in which a refund moves paid money.
     pub const REFUNDS: [Self; 2] = [Self::Refund, Self::RefundReturned];
-    /// What a dispute moves of paid money.
+    /// The kinds in which a dispute moves paid money.
     pub const DISPUTES: [Self; 2] = [Self::Dispute, Self::DisputeReturned];
-    /// What a refund or dispute moves of an order's bonus.
+    /// The kinds in which a refund or dispute moves an order's bonus.
     pub const BONUS_TAKE_BACKS: [Self; 2] = [Self::BonusRevoked, Self::BonusRestored];
-    /// All that a refund or dispute moves.
+    /// The kinds that a refund or dispute makes.
     pub const TAKE_BACKS: [Self; 6] = [
         Self::Refund,
         Self::RefundReturned,
@@ -189,9 +189,9 @@ impl EntryKind {
         Self::Dispute,
         Self::DisputeReturned,
     ];
-    /// What begins a grant.
+    /// The kinds that open a grant.
     pub const OPENS_A_GRANT: [Self; 2] = [Self::Grant, Self::Bonus];
-    /// What moves granted credit alone.
+    /// The kinds that move granted credit only.
     pub const PROMOTIONS: [Self; 5] = [Self::Grant, Self::Expire, Self::Bonus, Self::BonusRevoked, Self::BonusRestored];
 
     /// The sets of kinds by the names that SQL gives them: `kind IN (/* CONSUMPTION */ 2, 3)`. A test compares every

@@ -39,7 +39,7 @@ impl Label {
         self.kind
     }
 
-    /// The key that a repeated request brings again: unique per customer and kind.
+    /// The key by which a repeated request is recognised. It is unique per customer and kind.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
@@ -108,7 +108,7 @@ impl Label {
     }
 }
 
-/// What one pair of a map takes beside its value: its key and its share of a node.
+/// About the memory that one pair of a map takes in addition to its value: the key, and a share of the map's node.
 const PAIR_BYTES: usize = 128;
 
 fn value_bytes(value: &serde_json::Value) -> usize {
@@ -122,8 +122,8 @@ fn value_bytes(value: &serde_json::Value) -> usize {
     }
 }
 
-/// A label as the table `entries` has it. Storage reads one back from a row that a movement wrote; a [`Label`] alone
-/// books nothing.
+/// The columns of a label in the table `entries`. Storage makes a [`Label`] from them; that is safe, because a label
+/// alone books nothing.
 #[derive(Debug, Clone)]
 pub struct StoredLabel {
     pub kind: EntryKind,

@@ -124,7 +124,7 @@ impl Money {
         Ok(Self { amount, currency })
     }
 
-    /// Like [`Money::new`], for what a customer or a company states: greater than zero.
+    /// An amount that a customer or a company states. It must be greater than zero.
     ///
     /// # Errors
     /// As [`Money::new`], and [`MoneyError::NotPositive`].
@@ -240,8 +240,8 @@ pub fn format_amount(amount: Decimal, currency: Currency) -> String {
     shown.to_string()
 }
 
-/// Reads a plain decimal: digits with at most one point and digits on both sides of it.
-/// `1e2`, `+1`, `-1`, `1_0`, `.5`, `5.`, ` 1` and `NaN` are refused, which `rust_decimal`'s own parser is laxer about.
+/// Reads a plain decimal: digits with at most one point and digits on both sides of it. It refuses `1e2`, `+1`, `-1`,
+/// `1_0`, `.5`, `5.`, ` 1` and `NaN`; the parser of `rust_decimal` accepts some of them.
 ///
 /// # Errors
 /// [`MoneyError::NotPlain`], [`MoneyError::TooPrecise`] beyond 8 decimals, [`MoneyError::TooLarge`].

@@ -352,7 +352,7 @@ pub struct CapReached {
     pub resets_at: DateTime<Utc>,
 }
 
-/// Why a posting was not booked. A refusal changes nothing and burns no key.
+/// Why a posting was not booked. A refusal changes nothing, and its key can be used again.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refusal {
     #[error("the balance is too low")]

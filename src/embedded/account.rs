@@ -18,7 +18,7 @@ const PASSED_ON: [&str; 4] = ["PATH", "TZDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_
 /// The operating system user that PostgreSQL runs as. That is our own user, except for root: PostgreSQL refuses root,
 /// so root starts it as a user with fewer rights.
 #[derive(Debug, Clone)]
-pub(super) struct Account {
+pub(super) struct SystemAccount {
     pub(super) uid: u32,
     pub(super) gid: u32,
     pub(super) name: String,
@@ -26,7 +26,7 @@ pub(super) struct Account {
     pub(super) dropped: bool,
 }
 
-impl Account {
+impl SystemAccount {
     pub(super) fn of_this_process() -> Result<Self, EmbeddedError> {
         let uid = Uid::effective();
         if !uid.is_root() {

@@ -9,7 +9,7 @@ use nix::libc::O_NOFOLLOW;
 use sha2::{Digest, Sha256};
 
 use super::EmbeddedError;
-use super::account::Account;
+use super::account::SystemAccount;
 
 /// Where root keeps a cluster whose configured folder cannot be entered by the user that PostgreSQL runs as.
 const REACHABLE: &str = "/var/lib/topup";
@@ -29,7 +29,7 @@ const OURS: [&str; 9] =
 pub(super) struct Home {
     pub(super) dir: PathBuf,
     pub(super) socket_dir: PathBuf,
-    pub(super) account: Account,
+    pub(super) account: SystemAccount,
 }
 
 impl Home {
@@ -45,12 +45,12 @@ impl Home {
             Ok(existing) => existing,
             Err(_) => fs::canonicalize(parent).map_err(EmbeddedError::io("resolve", parent))?.join(name),
         };
-        let account = Account::for_folder(&asked)?;
+        let account = SystemAccount::for_folder(&asked)?;
         let dir = if account.dropped { reachable(asked, &account)? } else { asked };
         if dir.to_str().is_none() {
             return Err(unusable(&dir, "its name is not UTF-8"));
         }
-        let account = Account::for_folder(&dir)?;
+        let account = SystemAccount::for_folder(&dir)?;
         refuse_what_is_not_ours(&dir)?;
         private_dir(&dir, &account)?;
         if !account.can_enter(&dir) {
@@ -135,7 +135,7 @@ impl Home {
 
 /// The configured path if the account can get there, else a folder for it under [`REACHABLE`]. A cluster that was
 /// created there stays there, even if the configured path becomes accessible later.
-fn reachable(asked: PathBuf, account: &Account) -> Result<PathBuf, EmbeddedError> {
+fn reachable(asked: PathBuf, account: &SystemAccount) -> Result<PathBuf, EmbeddedError> {
     let substitute = Path::new(REACHABLE).join(fingerprint(&asked));
     let open = asked.parent().is_some_and(|parent| account.can_enter(parent));
     if open && !substitute.exists() {
@@ -163,7 +163,7 @@ fn refuse_what_is_not_ours(dir: &Path) -> Result<(), EmbeddedError> {
 
 /// Creates a folder that the account owns and that is closed to all other users, or makes an existing one so. A folder
 /// of a third user is refused, because that user could listen there in PostgreSQL's place.
-fn private_dir(dir: &Path, account: &Account) -> Result<(), EmbeddedError> {
+fn private_dir(dir: &Path, account: &SystemAccount) -> Result<(), EmbeddedError> {
     match DirBuilder::new().mode(0o700).create(dir) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
             return Err(EmbeddedError::io("create", dir)(error));

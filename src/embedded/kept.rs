@@ -34,7 +34,7 @@ impl Kept {
         let deadline = Instant::now() + options.start_timeout;
         let locks = Locks::open(&home)?;
         locks.begin_change(deadline)?;
-        let alone = locks.alone()?;
+        let alone = locks.is_only_user()?;
         locks.share()?;
 
         let bin = find_binaries_for(&home.data())?;
@@ -66,7 +66,7 @@ impl Kept {
 
     pub(super) fn stop(self) -> Result<(), EmbeddedError> {
         self.locks.begin_change(Instant::now() + STOP_LOCK)?;
-        if !self.locks.alone()? {
+        if !self.locks.is_only_user()? {
             tracing::info!("The embedded PostgreSQL keeps running, because another process uses it");
             return Ok(());
         }

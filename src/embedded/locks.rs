@@ -45,7 +45,7 @@ impl Locks {
 
     /// Whether no other process uses the cluster. Call it only between [`Self::begin_change`] and [`Self::end_change`].
     /// It gives up our own share, so call [`Self::share`] afterwards.
-    pub(super) fn alone(&self) -> Result<bool, EmbeddedError> {
+    pub(super) fn is_only_user(&self) -> Result<bool, EmbeddedError> {
         match self.users.try_lock() {
             Ok(()) => Ok(true),
             Err(TryLockError::WouldBlock) => Ok(false),

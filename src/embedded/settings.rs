@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::account::Account;
+use super::account::SystemAccount;
 
 /// The database role, a superuser. Peer authentication admits only the account and root as this role.
 pub(super) const ROLE: &str = "topup";
@@ -69,7 +69,7 @@ pub(super) fn postgres_arguments(durable: bool, socket_dir: &Path, extra: &[(Str
 pub(super) const ACCESS: &str = "local all all peer map=topup\n";
 
 /// `pg_ident.conf`: the operating system users that may connect as the role.
-pub(super) fn identities(account: &Account) -> String {
+pub(super) fn identities(account: &SystemAccount) -> String {
     format!("topup \"{}\" {ROLE}\ntopup root {ROLE}\n", account.name.replace('"', "\"\""))
 }
 

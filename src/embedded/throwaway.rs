@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::EmbeddedError;
-use super::account::Account;
+use super::account::SystemAccount;
 use super::session::ClusterClient;
 use super::settings;
 use super::wait::until;
@@ -60,7 +60,7 @@ pub(super) struct Throwaway {
 
 impl Throwaway {
     pub(super) fn start(bin: &Path, durable: bool, extra: &[(String, String)]) -> Result<Self, EmbeddedError> {
-        let account = Account::of_this_process()?;
+        let account = SystemAccount::of_this_process()?;
         let dir = place(&account).join(format!("topup-{:016x}", rand::random::<u64>()));
         let socket_dir = dir.join("run");
         let mut watchdog = account
@@ -133,7 +133,7 @@ impl Throwaway {
 
 /// The parent of the cluster's folder: the folder for temporary files if the account can enter it and the path of the
 /// socket is short enough, else `/tmp`.
-fn place(account: &Account) -> PathBuf {
+fn place(account: &SystemAccount) -> PathBuf {
     let asked = std::env::temp_dir();
     if asked.is_absolute() && asked.to_str().is_some_and(|path| path.len() <= 60) && account.can_enter(&asked) {
         asked

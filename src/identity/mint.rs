@@ -26,7 +26,7 @@ pub enum MintError {
 }
 
 #[derive(Serialize)]
-struct Claims<'a> {
+struct SignedClaims<'a> {
     sub: &'a str,
     scope: &'static str,
     iat: i64,
@@ -61,7 +61,7 @@ pub fn mint(
         .and_then(|seconds| iat.checked_add(seconds))
         .filter(|exp| chrono::DateTime::from_timestamp(*exp, 0).is_some())
         .ok_or(MintError::Ttl)?;
-    let claims = Claims { sub: subject, scope: scope.as_str(), iat, exp, iss: issuer, aud: audience };
+    let claims = SignedClaims { sub: subject, scope: scope.as_str(), iat, exp, iss: issuer, aud: audience };
     let key = EncodingKey::from_secret(secret.expose_secret().as_bytes());
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).map_err(|_| MintError::Signing)
 }

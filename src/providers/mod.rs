@@ -75,7 +75,7 @@ pub struct Capabilities {
 #[derive(Debug, Clone)]
 pub struct AttemptRequest {
     pub order_id: Uuid,
-    /// 1 for the first attempt. There is a new one only after the last one is known to be over.
+    /// The number of the attempt, from 1. A new attempt begins only after the previous one is known to have ended.
     pub attempt: i32,
     /// The idempotency key at the company: order id and attempt, at most 64 characters.
     pub request_key: String,

@@ -68,7 +68,7 @@ pub(super) fn button(target: &str, id: &str, label: &str, main: bool) -> String 
     button_with(target, id, label, main, "")
 }
 
-/// A button with further fields before it, as HTML from the caller.
+/// A button in a form that has other fields. `fields` is their HTML, which the caller has escaped.
 pub(super) fn button_with(target: &str, id: &str, label: &str, main: bool, fields: &str) -> String {
     let class = if main { " class=\"main\"" } else { "" };
     // A form with fields has its own line; single buttons are next to each other.

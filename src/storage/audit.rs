@@ -11,7 +11,7 @@ use super::schema::audit_log;
 ///
 /// # Errors
 /// [`StorageError`].
-pub async fn record(
+pub async fn write(
     conn: &mut AsyncPgConnection,
     actor: &str,
     action: &str,

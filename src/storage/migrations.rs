@@ -32,7 +32,7 @@ struct Known {
 /// Versions of this program's migrations that the database has not run, oldest first.
 ///
 /// # Errors
-/// Of the database.
+/// Database errors.
 pub async fn pending(conn: &mut AsyncPgConnection) -> Result<Vec<String>, StorageError> {
     let known: Known = diesel::sql_query("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS there")
         .get_result(conn)
@@ -46,13 +46,13 @@ pub async fn pending(conn: &mut AsyncPgConnection) -> Result<Vec<String>, Storag
     Ok(ours()?.into_iter().filter(|version| !ran.contains(version)).collect())
 }
 
-/// Runs what is pending, and answers how many migrations that were. Several processes may do so at once.
+/// Runs the pending migrations and returns how many there were. Several processes may call it at once.
 ///
 /// # Errors
-/// Of the database. Each migration is a transaction of its own: those before the failed one stay.
+/// Database errors. Each migration is a transaction of its own, so those before the failed one stay.
 pub async fn run(url: &SecretString) -> Result<usize, StorageError> {
     let url = url.clone();
-    // Diesel's harness blocks, and needs a multi-threaded runtime around it: it gets one of its own.
+    // Diesel's harness blocks and needs a multi-threaded runtime around it, so it gets one of its own.
     let work = move || {
         let failed = |error: &dyn std::fmt::Display| StorageError::Migration(error.to_string());
         let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -49,7 +49,7 @@ struct Taken {
 #[derive(Default)]
 struct Purse {
     paid: VecDeque<FlowId>,
-    /// Who owes it, the first first.
+    /// The debits that owe it, oldest first.
     owed: VecDeque<FlowId>,
 }
 

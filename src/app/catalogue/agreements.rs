@@ -40,7 +40,7 @@ pub async fn publish(app: &App, caller: &Caller, version: &str, url: &str) -> Re
         let active = store::activate(conn, version).await?;
         let active = active.ok_or(Error::Internal("the agreement that was just written"))?;
         let (subject, detail) = (format!("agreement:{version}"), json!({"url": url}));
-        audit::record(conn, &caller.actor(), "agreement.published", &subject, &detail).await?;
+        audit::write(conn, &caller.actor(), "agreement.published", &subject, &detail).await?;
         Ok(active)
     })
     .await
@@ -56,7 +56,7 @@ pub async fn activate(app: &App, caller: &Caller, version: &str) -> Result<Agree
         let active = store::activate(conn, version).await?.ok_or(Error::NotFound("agreement"))?;
         if before.as_deref() != Some(version) {
             let (subject, detail) = (format!("agreement:{version}"), json!({"before": before}));
-            audit::record(conn, &caller.actor(), "agreement.activated", &subject, &detail).await?;
+            audit::write(conn, &caller.actor(), "agreement.activated", &subject, &detail).await?;
         }
         Ok(active)
     })

@@ -42,7 +42,7 @@ pub async fn create(app: &App, caller: &Caller, input: &AccountInput) -> Result<
     transact(&app.pool, async |conn| {
         let value = store::insert(conn, &new).await.map_err(number_taken)?;
         let (subject, detail) = (format!("bank_account:{}", value.id), json!({"after": describe(&value)}));
-        audit::record(conn, &caller.actor(), "bank_account.created", &subject, &detail).await?;
+        audit::write(conn, &caller.actor(), "bank_account.created", &subject, &detail).await?;
         Ok(value)
     })
     .await
@@ -69,7 +69,7 @@ pub async fn update(
         let value = store::update(conn, &new).await.map_err(number_taken)?;
         let detail = json!({"before": describe(&current), "after": describe(&value)});
         let subject = format!("bank_account:{id}");
-        audit::record(conn, &caller.actor(), "bank_account.updated", &subject, &detail).await?;
+        audit::write(conn, &caller.actor(), "bank_account.updated", &subject, &detail).await?;
         Ok(value)
     })
     .await
@@ -85,7 +85,7 @@ fn number_taken(error: StorageError) -> Error {
 
 fn validate(id: Uuid, input: &AccountInput) -> Result<BankAccount, Error> {
     let mut problems = Problems::new();
-    let currency = problems.money("/currency", input.currency.parse::<Currency>());
+    let currency = problems.checked_money("/currency", input.currency.parse::<Currency>());
     let bank_name = problems.text("/bank_name", &input.bank_name, 1, 100);
     let account_name = problems.text("/account_name", &input.account_name, 1, 100);
     let account_number = problems.text("/account_number", &input.account_number, 1, 64);

@@ -69,7 +69,7 @@ pub async fn put(
         };
         let detail = json!({"before": current.as_ref().map(describe), "after": describe(&value)});
         let subject = format!("channel_rule:{}:{}:{}", value.channel, value.currency, value.product.as_column());
-        audit::record(conn, &caller.actor(), "channel_rule.saved", &subject, &detail).await?;
+        audit::write(conn, &caller.actor(), "channel_rule.saved", &subject, &detail).await?;
         Ok(Saved { value, created: current.is_none() })
     })
     .await
@@ -78,7 +78,7 @@ pub async fn put(
 fn validate(name: &RuleName, input: &RuleInput) -> Result<ChannelRule, Error> {
     let mut problems = Problems::new();
     let channel = channel(&mut problems, "/channel", &name.channel);
-    let currency = problems.money("/currency", name.currency.parse::<Currency>());
+    let currency = problems.checked_money("/currency", name.currency.parse::<Currency>());
     let product = product_or_main(&mut problems, "?product", name.product.as_deref());
     let (Some(channel), Some(currency), Some(product)) = (channel, currency, product) else {
         return Err(problems.into_error());
@@ -144,7 +144,7 @@ fn countries(problems: &mut Problems, codes: &[String]) -> Vec<Country> {
 }
 
 fn percent(problems: &mut Problems, pointer: &str, text: &str) -> Option<Percent> {
-    let share = problems.money(pointer, parse_plain_decimal(text))?;
+    let share = problems.checked_money(pointer, parse_plain_decimal(text))?;
     let percent = Percent::new(share);
     if percent.is_none() {
         problems.add(pointer, "out_of_range", "must be 0 to 100 with at most four decimals");

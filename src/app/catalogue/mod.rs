@@ -107,7 +107,7 @@ pub fn check(offer: &Offer, channel: Channel, amount: Money, problems: &mut Prob
         problems.add(pointer, refusal.code(), refusal.sentence(channel));
         return None;
     }
-    offer.price(channel, amount).and_then(|price| problems.money("/amount", price))
+    offer.price(channel, amount).and_then(|price| problems.checked_money("/amount", price))
 }
 
 /// Reads a channel, or adds the problem with it.
@@ -129,5 +129,5 @@ pub(super) fn product_or_main(problems: &mut Problems, pointer: &str, code: Opti
 /// Reads an amount that fits the currency's minor unit and is greater than zero.
 pub(super) fn amount(problems: &mut Problems, pointer: &str, text: &str, currency: Currency) -> Option<Money> {
     let read = parse_plain_decimal(text).and_then(|amount| Money::positive(amount, currency));
-    problems.money(pointer, read.and_then(Money::require_minor_unit))
+    problems.checked_money(pointer, read.and_then(Money::require_minor_unit))
 }

@@ -98,7 +98,7 @@ pub async fn put(
         };
         let detail = json!({"before": current.as_ref().map(describe), "after": describe(&value)});
         let subject = format!("product:{}", value.product.as_column());
-        audit::record(conn, &caller.actor(), "product.saved", &subject, &detail).await?;
+        audit::write(conn, &caller.actor(), "product.saved", &subject, &detail).await?;
         Ok(Saved { value, created: current.is_none() })
     })
     .await

@@ -55,7 +55,7 @@ pub async fn put(
         };
         let detail = json!({"before": current.as_ref().map(describe), "after": describe(&value)});
         let subject = format!("top_up_options:{}:{}", value.currency, value.product.as_column());
-        audit::record(conn, &caller.actor(), "top_up_options.saved", &subject, &detail).await?;
+        audit::write(conn, &caller.actor(), "top_up_options.saved", &subject, &detail).await?;
         Ok(Saved { value, created: current.is_none() })
     })
     .await
@@ -63,7 +63,7 @@ pub async fn put(
 
 fn validate(currency: &str, product: Option<&str>, input: &OptionsInput) -> Result<TopUpOptions, Error> {
     let mut problems = Problems::new();
-    let currency = problems.money("/currency", currency.parse::<Currency>());
+    let currency = problems.checked_money("/currency", currency.parse::<Currency>());
     let product = product_or_main(&mut problems, "?product", product);
     let (Some(currency), Some(product)) = (currency, product) else { return Err(problems.into_error()) };
     let minimum = amount(&mut problems, "/minimum", &input.minimum, currency);

@@ -128,7 +128,7 @@ async fn grants(conn: &mut Connection, customer: &CustomerId, entry: &Entry) -> 
 enum TracedMoney {
     /// A range of a wallet's line of paid money.
     Paid { wallet: Uuid, range: MoneyRange },
-    /// A range of what was repaid of a debit's debt.
+    /// A part of what was repaid of the debt that a debit made.
     Repaid { debit: Box<Entry>, repaid: MoneyRange },
 }
 

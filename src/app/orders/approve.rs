@@ -17,7 +17,7 @@ use crate::storage::{Connection, approvals, clock, orders, payments};
 
 /// What an operator saw in the bank.
 #[derive(Debug, Clone)]
-pub struct Statement {
+pub struct BankStatement {
     /// In the order's currency.
     pub received_amount: Decimal,
     pub bank_transaction_id: String,
@@ -47,7 +47,7 @@ pub async fn approve(
     app: &App,
     caller: &Caller,
     id: Uuid,
-    statement: &Statement,
+    statement: &BankStatement,
     key: &IdempotencyKey,
 ) -> Result<Made<Approved>, Error> {
     let actor = caller.actor();
@@ -65,7 +65,7 @@ pub async fn approve(
                 false
             }
         };
-        key.record(conn, id).await?;
+        key.record_resource(conn, id).await?;
         Ok::<_, Error>((false, waiting))
     })
     .await?;
@@ -75,7 +75,7 @@ pub async fn approve(
     Ok(Made { value: approved, replayed })
 }
 
-fn check_state(order: &Order, statement: &Statement) -> Result<(), Error> {
+fn check_state(order: &Order, statement: &BankStatement) -> Result<(), Error> {
     if order.channel != Channel::BankTransfer {
         return Err(Error::conflict("not_a_bank_transfer", "only bank transfers are approved by hand"));
     }
@@ -104,7 +104,7 @@ async fn propose(
     conn: &mut Connection,
     app: &App,
     order: &mut Order,
-    statement: &Statement,
+    statement: &BankStatement,
     actor: &str,
 ) -> Result<bool, Error> {
     let account = statement
@@ -151,7 +151,7 @@ async fn confirm(
     conn: &mut Connection,
     order: &mut Order,
     proposal: Approval,
-    statement: &Statement,
+    statement: &BankStatement,
     actor: &str,
 ) -> Result<(), Error> {
     if proposal.second_needed && proposal.proposed_by == actor {

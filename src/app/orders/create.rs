@@ -69,7 +69,7 @@ pub async fn create(app: &App, new: &NewOrder, key: &IdempotencyKey, actor: &str
             let email = offer.profile.as_ref().map(|profile| profile.email.as_str().to_owned());
             attempts::insert(conn, &Attempt::first(&order, email)).await?;
         }
-        key.record(conn, order.id).await?;
+        key.record_resource(conn, order.id).await?;
         Ok::<_, Error>(Made::new(order))
     })
     .await?;
@@ -171,7 +171,7 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
 async fn pay_from_wallet(conn: &mut Connection, order: &mut Order, amount: Money, actor: &str) -> Result<(), Error> {
     let transfer =
         NewTransfer { customer: order.customer.clone(), amount, from: Product::main(), to: order.product.clone() };
-    transfers::book(conn, &transfer, Some(order.id)).await?;
+    transfers::book_transfer(conn, &transfer, Some(order.id)).await?;
     order.credited_amount = order.amount;
     (order.fee, order.tax, order.bonus) = Default::default();
     let completion = Completion { at: clock::now(conn).await?, received: order.amount };

@@ -109,7 +109,7 @@ fn customer_text(error: &ProviderError) -> String {
 }
 
 fn request(app: &App, order: &Order, attempt: &Attempt) -> Result<AttemptRequest, Error> {
-    let amount = order.money().map_err(|_| Error::Internal("an amount of money on every order"))?;
+    let amount = order.payable().map_err(|_| Error::Internal("an amount of money on every order"))?;
     let shown = IdKind::TopUpOrder.show(order.id);
     let back = order.return_url.clone().unwrap_or_else(|| format!("{}/docs", app.settings.public_url));
     Ok(AttemptRequest {

@@ -65,9 +65,9 @@ pub async fn reverse(
             adjustments::save(conn, &adjustment).await?;
             orders::add_to_timeline(conn, &order, "reversal_proposed", &actor, Some(&adjustment.reason)).await?;
         } else {
-            book(conn, &mut order, adjustment, &actor).await?;
+            undo_approval(conn, &mut order, adjustment, &actor).await?;
         }
-        key.record(conn, id).await?;
+        key.record_resource(conn, id).await?;
         Ok::<_, Error>(false)
     })
     .await?;
@@ -116,7 +116,12 @@ async fn draft(
 }
 
 /// Takes back the credit and what is left of the bonus, and unapplies the transfer.
-async fn book(conn: &mut Connection, order: &mut Order, adjustment: Adjustment, actor: &str) -> Result<(), Error> {
+async fn undo_approval(
+    conn: &mut Connection,
+    order: &mut Order,
+    adjustment: Adjustment,
+    actor: &str,
+) -> Result<(), Error> {
     let corrupt = |what: &str| StorageError::Corrupt(format!("completed order {} without {what}", order.id));
     let applied = payments::application_to_order(conn, order.id).await?.ok_or_else(|| corrupt("an application"))?;
     let mut payment = payments::lock_by_id(conn, applied.payment_id).await?.ok_or_else(|| corrupt("a payment"))?;
@@ -186,5 +191,5 @@ async fn audit(
         "bank_transaction_id": payment.payment_id,
     });
     let subject = format!("top_up_order:{}", IdKind::TopUpOrder.show(order.id));
-    Ok(audit::record(conn, actor, "approval_reversed", &subject, &record).await?)
+    Ok(audit::write(conn, actor, "approval_reversed", &subject, &record).await?)
 }

@@ -121,8 +121,8 @@ async fn request(app: &App, refund: &Refund) -> Result<(Option<RefundRequest>, D
         refund_id: refund.id,
         payment_id: payment.payment_id,
         attempt,
-        paid: money(payment.amount, refund.currency)?,
-        amount: money(refund.amount, refund.currency)?,
+        paid: provider_money(payment.amount, refund.currency)?,
+        amount: provider_money(refund.amount, refund.currency)?,
         reason: refund.reason.clone(),
         requested_by: plain_name(&refund.proposed_by),
         created_at: refund.since(),
@@ -130,7 +130,7 @@ async fn request(app: &App, refund: &Refund) -> Result<(Option<RefundRequest>, D
     Ok((Some(request), now))
 }
 
-fn money(amount: rust_decimal::Decimal, currency: Currency) -> Result<Money, Error> {
+fn provider_money(amount: rust_decimal::Decimal, currency: Currency) -> Result<Money, Error> {
     Money::new(amount, currency).map_err(|error| StorageError::Corrupt(format!("amount of a refund: {error}")).into())
 }
 

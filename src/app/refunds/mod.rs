@@ -68,7 +68,7 @@ pub async fn request(app: &App, caller: &Caller, new: &NewRefund, key: &Idempote
         let detail = format!("{}: {}", book::describe_refund(&order, &refund), refund.reason);
         book::record_on_order(conn, &mut order, event, &actor, &detail).await?;
         audit(conn, &actor, event, &refund).await?;
-        key.record(conn, refund.id).await?;
+        key.record_resource(conn, refund.id).await?;
         Ok::<_, Error>(Made::new(refund.id))
     })
     .await?;
@@ -106,7 +106,7 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
         let detail = book::describe_refund(&order, &refund);
         book::record_on_order(conn, &mut order, "refund_approved", &actor, &detail).await?;
         audit(conn, &actor, "refund_approved", &refund).await?;
-        key.record(conn, id).await?;
+        key.record_resource(conn, id).await?;
         Ok::<_, Error>(false)
     })
     .await?;
@@ -310,5 +310,5 @@ async fn audit(conn: &mut Connection, actor: &str, action: &str, refund: &Refund
         "override_balance": refund.override_balance,
         "debited": refund.debited.normalize().to_string(),
     });
-    Ok(audit::record(conn, actor, action, &format!("refund:{}", IdKind::Refund.show(refund.id)), &detail).await?)
+    Ok(audit::write(conn, actor, action, &format!("refund:{}", IdKind::Refund.show(refund.id)), &detail).await?)
 }

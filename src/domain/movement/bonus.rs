@@ -18,7 +18,7 @@ pub fn bonus_revoked(order: OfOrder<'_>, cause: TakeBackId, grant_id: Uuid, amou
     Posting::of_wallet(order.wallet(amount.currency()), change, label)
 }
 
-/// Gives a bonus back what was revoked of it.
+/// Restores what was revoked of a bonus.
 #[must_use]
 pub fn bonus_restored(order: OfOrder<'_>, cause: TakeBackId, grant_id: Uuid, amount: Money) -> Posting {
     let change = Change::RestoreGrant { grant_id, amount: amount.amount() };

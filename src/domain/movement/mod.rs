@@ -89,7 +89,7 @@ impl TakeBackId {
     }
 }
 
-/// The label of an entry that a refund or dispute makes: keyed by it, referring to the order.
+/// The label of an entry that a refund or dispute makes. Its key is the refund or dispute, its reference the order.
 fn take_back_label(
     kind: super::entry::EntryKind,
     order: OfOrder<'_>,

@@ -66,7 +66,7 @@ pub fn top_up_without_order(
     credit(wallet, payment, credited, IdKind::Payment.show(payment.id))
 }
 
-/// A bonus burns as a grant of ordinary priority does.
+/// The priority of a bonus among the customer's grants, the same as that of an ordinary grant.
 const BONUS_PRIORITY: i16 = 100;
 
 fn credit(wallet: WalletKey, payment: AppliedPayment<'_>, credited: Money, reference: String) -> Posting {

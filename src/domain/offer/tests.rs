@@ -11,7 +11,7 @@ fn currency(code: &str) -> Currency {
     code.parse().unwrap()
 }
 
-fn money(text: &str, code: &str) -> Money {
+fn money_of(text: &str, code: &str) -> Money {
     Money::new(text.parse().unwrap(), currency(code)).unwrap()
 }
 
@@ -41,7 +41,7 @@ fn rules() -> Vec<ChannelRule> {
         rule(Channel::Card, "USD", &[], 10),
         rule(Channel::Paypal, "USD", &["VN"], 5),
         rule(Channel::Vnpay, "VND", &["VN"], 5),
-        ChannelRule { minimum: Some(money("50", "CNY")), ..rule(Channel::BankTransfer, "CNY", &[], 30) },
+        ChannelRule { minimum: Some(money_of("50", "CNY")), ..rule(Channel::BankTransfer, "CNY", &[], 30) },
         rule(Channel::BankTransfer, "USD", &[], 30),
         rule(Channel::Balance, "CNY", &[], 40),
         rule(Channel::Balance, "USD", &[], 40),
@@ -70,8 +70,8 @@ fn offer(code: &str, country: Option<&str>, product: &str) -> Offer {
             currency: currency(code),
             product: Product::main(),
             presets: Vec::new(),
-            minimum: money("10", code),
-            maximum: money("1000000", code),
+            minimum: money_of("10", code),
+            maximum: money_of("1000000", code),
             order_ttl_minutes: 60,
             version: 1,
             updated_at: DateTime::UNIX_EPOCH,
@@ -85,7 +85,7 @@ fn offer(code: &str, country: Option<&str>, product: &str) -> Offer {
 }
 
 fn refusal(offer: &Offer, channel: Channel, amount: Option<&str>) -> Option<Ineligible> {
-    offer.eligibility(channel, amount.map(|amount| money(amount, offer.currency.code()))).refusal
+    offer.eligibility(channel, amount.map(|amount| money_of(amount, offer.currency.code()))).refusal
 }
 
 fn reason(offer: &Offer, channel: Channel) -> String {
@@ -125,10 +125,10 @@ fn a_channel_without_countries_needs_no_profile() {
 fn bank_transfers_in_cny_start_at_fifty() {
     let offer = offer("CNY", Some("VN"), "");
     let all = offer.eligibility(Channel::BankTransfer, None);
-    assert_eq!((all.refusal, all.minimum), (None, money("50", "CNY")));
+    assert_eq!((all.refusal, all.minimum), (None, money_of("50", "CNY")));
     assert_eq!(refusal(&offer, Channel::BankTransfer, Some("50")), None);
-    let short = offer.eligibility(Channel::BankTransfer, Some(money("49.99", "CNY")));
-    assert_eq!(short.refusal, Some(Ineligible::BelowMinimum(money("50", "CNY"))));
+    let short = offer.eligibility(Channel::BankTransfer, Some(money_of("49.99", "CNY")));
+    assert_eq!(short.refusal, Some(Ineligible::BelowMinimum(money_of("50", "CNY"))));
     assert_eq!(short.reason().unwrap(), "Bank transfer takes 50.00 CNY or more.");
     assert!(short.refusal.unwrap().is_about_amount());
 }
@@ -146,20 +146,20 @@ fn the_narrowest_range_holds() {
     offer.offered.push(ChannelOffer {
         channel: Channel::Card,
         currencies: None,
-        limits: vec![(currency("USD"), Some(money("20", "USD")), Some(money("500", "USD")))],
+        limits: vec![(currency("USD"), Some(money_of("20", "USD")), Some(money_of("500", "USD")))],
     });
     let card = offer.eligibility(Channel::Card, None);
-    assert_eq!((card.minimum, card.maximum), (money("20", "USD"), money("500", "USD")));
-    assert_eq!(refusal(&offer, Channel::Card, Some("500.01")), Some(Ineligible::AboveMaximum(money("500", "USD"))));
+    assert_eq!((card.minimum, card.maximum), (money_of("20", "USD"), money_of("500", "USD")));
+    assert_eq!(refusal(&offer, Channel::Card, Some("500.01")), Some(Ineligible::AboveMaximum(money_of("500", "USD"))));
     let bank = offer.eligibility(Channel::BankTransfer, None);
-    assert_eq!((bank.minimum, bank.maximum), (money("10", "USD"), money("1000000", "USD")));
+    assert_eq!((bank.minimum, bank.maximum), (money_of("10", "USD"), money_of("1000000", "USD")));
 }
 
 #[test]
 fn a_range_without_any_amount_is_not_available() {
     let mut offer = offer("USD", None, "");
     for rule in &mut offer.rules {
-        rule.maximum = Some(money("5", rule.currency.code()));
+        rule.maximum = Some(money_of("5", rule.currency.code()));
     }
     assert_eq!(refusal(&offer, Channel::Card, None), Some(Ineligible::NotSetUp));
 }
@@ -184,12 +184,12 @@ fn the_products_own_rule_comes_first() {
     offer.rules.push(ChannelRule { enabled: false, ..gpu(rule(Channel::BankTransfer, "USD", &[], 1)) });
     let special = Percent::new("10".parse().unwrap()).unwrap();
     offer.rules.push(ChannelRule { fee: special, ..gpu(rule(Channel::Card, "USD", &[], 10)) });
-    let fee = |offer: &Offer| offer.price(Channel::Card, money("100", "USD")).unwrap().unwrap().fee;
-    assert_eq!(fee(&offer), money("10", "USD"));
+    let fee = |offer: &Offer| offer.price(Channel::Card, money_of("100", "USD")).unwrap().unwrap().fee;
+    assert_eq!(fee(&offer), money_of("10", "USD"));
     // Bank transfers into this product are still offered in the other currency.
     assert_eq!(refusal(&offer, Channel::BankTransfer, None), Some(Ineligible::OtherCurrency(vec![currency("CNY")])));
     offer.product = Product::main();
-    assert_eq!(fee(&offer), money("0", "USD"));
+    assert_eq!(fee(&offer), money_of("0", "USD"));
     assert_eq!(refusal(&offer, Channel::BankTransfer, None), None);
 }
 
@@ -214,7 +214,7 @@ fn an_amount_that_fee_and_tax_eat_up_is_refused() {
 #[test]
 fn the_eligible_channel_of_the_lowest_rank_is_recommended() {
     let recommended = |offer: &Offer, amount: Option<&str>| {
-        let amount = amount.map(|amount| money(amount, offer.currency.code()));
+        let amount = amount.map(|amount| money_of(amount, offer.currency.code()));
         let all = offer.channels(amount);
         let found: Vec<_> = all.iter().filter(|one| one.recommended).map(|one| one.channel).collect();
         assert!(found.len() <= 1);

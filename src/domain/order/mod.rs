@@ -275,7 +275,7 @@ impl Order {
     ///
     /// # Errors
     /// Never for an order that was created by this program.
-    pub fn money(&self) -> Result<Money, MoneyError> {
+    pub fn payable(&self) -> Result<Money, MoneyError> {
         Money::new(self.amount, self.currency)
     }
 

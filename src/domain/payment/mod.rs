@@ -165,16 +165,16 @@ impl Payment {
         reason: String,
         received_at: DateTime<Utc>,
     ) -> Self {
-        Self { unapplied_reason: Some(reason), ..Self::record(provider, fact, order_id, received_at) }
+        Self { unapplied_reason: Some(reason), ..Self::arrived(provider, fact, order_id, received_at) }
     }
 
     /// A payment that is applied to an order as a whole.
     #[must_use]
     pub fn applied(provider: ProviderName, fact: &PaymentFact, order_id: Uuid, received_at: DateTime<Utc>) -> Self {
-        Self { applied: fact.amount.amount(), ..Self::record(provider, fact, Some(order_id), received_at) }
+        Self { applied: fact.amount.amount(), ..Self::arrived(provider, fact, Some(order_id), received_at) }
     }
 
-    fn record(provider: ProviderName, fact: &PaymentFact, order_id: Option<Uuid>, received_at: DateTime<Utc>) -> Self {
+    fn arrived(provider: ProviderName, fact: &PaymentFact, order_id: Option<Uuid>, received_at: DateTime<Utc>) -> Self {
         Self {
             id: Uuid::now_v7(),
             provider,

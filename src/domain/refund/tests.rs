@@ -63,7 +63,7 @@ fn order() -> Order {
     }
 }
 
-fn gone(refunded: &str, disputed: &str, debited: &str, bonus_taken: &str) -> ReturnedSoFar {
+fn returned_so_far(refunded: &str, disputed: &str, debited: &str, bonus_taken: &str) -> ReturnedSoFar {
     ReturnedSoFar {
         refunded: dec(refunded),
         disputed: dec(disputed),
@@ -95,34 +95,34 @@ fn the_table_of_moves_knows_no_way_back() {
 
 #[test]
 fn parts_are_pro_rata_and_add_up_to_the_whole() {
-    assert_eq!(gone("33.33", "0", "0", "0").due(&order()), due("32.33", "3.33"));
-    assert_eq!(gone("66.66", "0", "32.33", "3.33").due(&order()), due("32.33", "3.34"));
-    assert_eq!(gone("100", "0", "64.66", "6.67").due(&order()), due("32.34", "3.33"));
+    assert_eq!(returned_so_far("33.33", "0", "0", "0").due(&order()), due("32.33", "3.33"));
+    assert_eq!(returned_so_far("66.66", "0", "32.33", "3.33").due(&order()), due("32.33", "3.34"));
+    assert_eq!(returned_so_far("100", "0", "64.66", "6.67").due(&order()), due("32.34", "3.33"));
 }
 
 #[test]
 fn what_failed_is_due_to_the_wallet() {
-    assert_eq!(gone("0", "0", "97", "4").due(&order()), due("-97", "-4"));
-    // Of the bonus only 4 were left to take; half of it is still covered by the half that stays gone.
-    assert_eq!(gone("50", "0", "97", "4").due(&order()), due("-48.5", "1"));
+    assert_eq!(returned_so_far("0", "0", "97", "4").due(&order()), due("-97", "-4"));
+    // Of the bonus only 4 were left to take; half of it is still covered by the half that stays returned_so_far.
+    assert_eq!(returned_so_far("50", "0", "97", "4").due(&order()), due("-48.5", "1"));
 }
 
 #[test]
 fn disputed_money_that_is_refunded_too_is_taken_once() {
-    assert_eq!(gone("0", "100", "0", "0").due(&order()), due("97", "10"));
-    assert_eq!(gone("100", "100", "97", "10").due(&order()), due("0", "0"));
+    assert_eq!(returned_so_far("0", "100", "0", "0").due(&order()), due("97", "10"));
+    assert_eq!(returned_so_far("100", "100", "97", "10").due(&order()), due("0", "0"));
     // The question of the payer's bank is closed by that refund: nothing comes back to the wallet.
-    assert_eq!(gone("100", "0", "97", "10").due(&order()), due("0", "0"));
+    assert_eq!(returned_so_far("100", "0", "97", "10").due(&order()), due("0", "0"));
 }
 
 #[test]
 fn what_is_refundable_is_what_neither_refund_nor_dispute_took() {
     let order = order();
-    assert_eq!(gone("30", "0", "0", "0").refundable(&order, dec("100"), dec("30")), dec("70"));
-    assert_eq!(gone("30", "50", "0", "0").refundable(&order, dec("100"), dec("30")), dec("20"));
-    assert_eq!(gone("30", "90", "0", "0").refundable(&order, dec("100"), dec("30")), dec("0"));
+    assert_eq!(returned_so_far("30", "0", "0", "0").refundable(&order, dec("100"), dec("30")), dec("70"));
+    assert_eq!(returned_so_far("30", "50", "0", "0").refundable(&order, dec("100"), dec("30")), dec("20"));
+    assert_eq!(returned_so_far("30", "90", "0", "0").refundable(&order, dec("100"), dec("30")), dec("0"));
     // The payment serves another order too, and was refunded there.
-    assert_eq!(gone("0", "0", "0", "0").refundable(&order, dec("250"), dec("200")), dec("50"));
+    assert_eq!(returned_so_far("0", "0", "0", "0").refundable(&order, dec("250"), dec("200")), dec("50"));
 }
 
 #[test]

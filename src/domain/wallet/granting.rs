@@ -17,7 +17,7 @@ impl Wallet {
         self.grants.push(Grant::opened(terms, booking.now));
         self.grants.sort_by(burn_order);
         self.granted += terms.amount;
-        Ok(self.record(terms.amount, vec![(terms.id, terms.amount)], Decimal::ZERO, booking))
+        Ok(self.write_entry(terms.amount, vec![(terms.id, terms.amount)], Decimal::ZERO, booking))
     }
 
     pub(super) fn revoke_grant(&mut self, id: Uuid, amount: Decimal, booking: &mut Booking<'_>) -> Booked {
@@ -27,7 +27,7 @@ impl Wallet {
             return Booked { wallet: Some(self.key.clone()), entry: None, hold: None };
         }
         self.take_from_grant(id, taken);
-        self.record(-taken, vec![(id, -taken)], Decimal::ZERO, booking)
+        self.write_entry(-taken, vec![(id, -taken)], Decimal::ZERO, booking)
     }
 
     pub(super) fn restore_grant(
@@ -41,7 +41,7 @@ impl Wallet {
             return Err(Refusal::MoreThanTaken);
         }
         self.give_to_grants(&parts);
-        Ok(self.record(amount, parts.to_vec(), Decimal::ZERO, booking))
+        Ok(self.write_entry(amount, parts.to_vec(), Decimal::ZERO, booking))
     }
 
     /// Whether one of these grants would have more than it was opened with, or is not here.
@@ -99,7 +99,7 @@ impl Wallet {
             self.version += 1;
             self.updated_at = now;
             let label = &expired_grant(id, self.entry_seq + 1);
-            self.record(-amount, vec![(id, -amount)], Decimal::ZERO, &mut Booking { label, now, effects });
+            self.write_entry(-amount, vec![(id, -amount)], Decimal::ZERO, &mut Booking { label, now, effects });
         }
     }
 }

@@ -111,7 +111,7 @@ impl Wallet {
             ..booking.label.clone()
         };
         let entry = &mut Booking { label, now, effects: booking.effects };
-        let entry = self.record(-amount, uses, Decimal::ZERO, entry).entry;
+        let entry = self.write_entry(-amount, uses, Decimal::ZERO, entry).entry;
         Ok(Booked { entry, ..booked })
     }
 

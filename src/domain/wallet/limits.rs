@@ -21,7 +21,7 @@ impl Wallet {
     }
 
     pub(super) fn short(&self, required: Decimal, available: Decimal) -> Refusal {
-        let (required, available) = (self.money(required), self.money(available));
+        let (required, available) = (self.in_own_currency(required), self.in_own_currency(available));
         Refusal::Insufficient(Shortfall { wallet: self.key.clone(), required, available, held: self.held() })
     }
 

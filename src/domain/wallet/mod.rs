@@ -152,43 +152,43 @@ impl Wallet {
     /// Topped-up money.
     #[must_use]
     pub fn paid(&self) -> Money {
-        self.money(self.paid)
+        self.in_own_currency(self.paid)
     }
 
     /// Promotional credit.
     #[must_use]
     pub fn granted(&self) -> Money {
-        self.money(self.granted)
+        self.in_own_currency(self.granted)
     }
 
     /// What open holds reserve.
     #[must_use]
     pub fn held(&self) -> Money {
-        self.money(self.held)
+        self.in_own_currency(self.held)
     }
 
     /// What the customer owes.
     #[must_use]
     pub fn debt(&self) -> Money {
-        self.money(self.debt)
+        self.in_own_currency(self.debt)
     }
 
     /// paid + granted.
     #[must_use]
     pub fn total(&self) -> Money {
-        self.money(self.paid + self.granted)
+        self.in_own_currency(self.paid + self.granted)
     }
 
     /// paid + granted − held − debt; negative when debt exceeds what is free.
     #[must_use]
     pub fn available(&self) -> Money {
-        self.money(self.available_amount())
+        self.in_own_currency(self.available_amount())
     }
 
     /// The balance in the sense of the entries: paid + granted − debt.
     #[must_use]
     pub fn balance(&self) -> Money {
-        self.money(self.balance_amount())
+        self.in_own_currency(self.balance_amount())
     }
 
     /// The grants with something remaining, in burn order.
@@ -197,7 +197,7 @@ impl Wallet {
         &self.grants
     }
 
-    fn money(&self, amount: Decimal) -> Money {
+    fn in_own_currency(&self, amount: Decimal) -> Money {
         Money::from_ledger(amount, self.key.currency)
     }
 
@@ -305,7 +305,7 @@ impl Wallet {
         let repaid = self.debt.min(amount);
         self.debt -= repaid;
         self.add_paid(amount - repaid);
-        Ok(self.record(amount, Vec::new(), -repaid, booking))
+        Ok(self.write_entry(amount, Vec::new(), -repaid, booking))
     }
 
     fn deduct(
@@ -331,7 +331,7 @@ impl Wallet {
         if let Some(guard) = &mut self.guard {
             guard.spend(amount, booking.now);
         }
-        Ok(self.record(-amount, uses, into_debt, booking))
+        Ok(self.write_entry(-amount, uses, into_debt, booking))
     }
 
     fn withdraw(&mut self, amount: Decimal, booking: &mut Booking<'_>) -> Result<Booked, Refusal> {
@@ -340,7 +340,7 @@ impl Wallet {
             return Err(self.short(amount, self.movable()));
         }
         self.take_paid(amount);
-        Ok(self.record(-amount, Vec::new(), Decimal::ZERO, booking))
+        Ok(self.write_entry(-amount, Vec::new(), Decimal::ZERO, booking))
     }
 
     fn take_back(&mut self, amount: Decimal, booking: &mut Booking<'_>) -> Result<Booked, Refusal> {
@@ -349,7 +349,7 @@ impl Wallet {
         self.require_room_for_debt(into_debt)?;
         self.take_paid(from_paid);
         self.debt += into_debt;
-        Ok(self.record(-amount, Vec::new(), into_debt, booking))
+        Ok(self.write_entry(-amount, Vec::new(), into_debt, booking))
     }
 
     fn reverse(&mut self, parts: &ReversedParts, booking: &mut Booking<'_>) -> Result<Booked, Refusal> {
@@ -370,7 +370,7 @@ impl Wallet {
         if let Some(guard) = &mut self.guard {
             guard.give_back(amount, parts.taken_at, booking.now);
         }
-        Ok(self.record(amount, parts.grants.clone(), -undone, booking))
+        Ok(self.write_entry(amount, parts.grants.clone(), -undone, booking))
     }
 
     fn watch_low_balance(&mut self, before: Decimal, effects: &mut Effects) {
@@ -382,7 +382,7 @@ impl Wallet {
 
     /// Writes the entry of a change that has been made: its signed amount, the uses of grants and the change of debt
     /// in it.
-    fn record(
+    fn write_entry(
         &mut self,
         amount: Decimal,
         grant_uses: Vec<(Uuid, Decimal)>,

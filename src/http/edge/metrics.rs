@@ -27,7 +27,7 @@ pub async fn measure<B: MessageBody>(
         Ok(response) => response.status(),
         Err(error) => error.as_response_error().status_code(),
     };
-    record(method, route, status.as_u16(), started.elapsed());
+    count_request(method, route, status.as_u16(), started.elapsed());
     answered
 }
 
@@ -39,7 +39,7 @@ thread_local! {
     static METERS: RefCell<Meters> = RefCell::default();
 }
 
-fn record(method: &'static str, route: String, status: u16, took: Duration) {
+fn count_request(method: &'static str, route: String, status: u16, took: Duration) {
     METERS.with_borrow_mut(|meters| {
         let (requests, seconds) =
             meters.entry((method, route, status)).or_insert_with_key(|(method, route, status)| {

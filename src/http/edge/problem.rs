@@ -230,7 +230,7 @@ fn spend_cap(reached: &CapReached) -> SpendCap {
 }
 
 fn provider_failure(error: &ProviderError) -> Failure {
-    tracing::warn!(error = %error, "a call to a payment company failed; the request fails, and its order is kept");
+    tracing::warn!(error = %error, "A call to a payment company failed; the request fails, and its order is kept");
     let again = "the order is kept; repeat the request with the same Idempotency-Key to go on";
     match error {
         ProviderError::Unavailable { provider, .. } | ProviderError::Mismatch { provider, .. } => Failure::new(

@@ -62,9 +62,9 @@ impl tracing_actix_web::RootSpanBuilder for RequestSpan {
         let _entered = span.enter();
         // Recording these on the span would format the span again for every request, and most requests log nothing.
         if status.is_server_error() {
-            tracing::warn!(status = status.as_u16(), caller, "the request failed with a server error");
+            tracing::warn!(status = status.as_u16(), caller, "The request failed with a server error");
         } else {
-            tracing::debug!(status = status.as_u16(), caller, "the request was answered");
+            tracing::debug!(status = status.as_u16(), caller, "The request was answered");
         }
     }
 }

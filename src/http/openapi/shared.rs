@@ -51,7 +51,7 @@ pub(super) const PARAMETERS: [UsualParameter; 7] = [
 ];
 
 /// A failure that operations share.
-struct Failure {
+struct SharedFailure {
     status: u16,
     name: &'static str,
     code: &'static str,
@@ -66,11 +66,11 @@ const fn failure(
     code: &'static str,
     description: &'static str,
     detail: &'static str,
-) -> Failure {
-    Failure { status, name, code, description, detail, retry_after: matches!(status, 429 | 502 | 503) }
+) -> SharedFailure {
+    SharedFailure { status, name, code, description, detail, retry_after: matches!(status, 429 | 502 | 503) }
 }
 
-const FAILURES: [Failure; 16] = [
+const FAILURES: [SharedFailure; 16] = [
     failure(
         400,
         "BadRequest",
@@ -198,7 +198,7 @@ pub(super) fn responses() -> Value {
     Value::Object(shown)
 }
 
-fn response(failure: &Failure) -> Value {
+fn response(failure: &SharedFailure) -> Value {
     let mut headers = Map::from_iter([("X-Request-Id".to_owned(), header_ref("XRequestId"))]);
     if failure.retry_after {
         headers.insert("Retry-After".to_owned(), header_ref("RetryAfter"));
@@ -218,7 +218,7 @@ fn response(failure: &Failure) -> Value {
     })
 }
 
-fn example(failure: &Failure) -> Value {
+fn example(failure: &SharedFailure) -> Value {
     let title = actix_web::http::StatusCode::from_u16(failure.status)
         .ok()
         .and_then(|status| status.canonical_reason())

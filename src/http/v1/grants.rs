@@ -98,7 +98,7 @@ impl From<&WalletGrant> for Grant {
 fn read(asked: &CreateGrant, caller: &Caller, problems: &mut Problems) -> Option<NewGrant> {
     let customer = asked.customer_id.read(problems, "/customer_id");
     let currency = asked.currency.read(problems, "/currency");
-    let amount = currency.and_then(|currency| asked.amount.money(problems, "/amount", currency));
+    let amount = currency.and_then(|currency| asked.amount.positive_money(problems, "/amount", currency));
     let product = ProductCode::read_or_main(asked.product.as_ref(), problems, "/product");
     let reason = asked.reason.read(problems, "/reason");
     let priority = asked.priority.unwrap_or(100);

@@ -118,7 +118,7 @@ fn read(asked: CreateHold, problems: &mut Problems) -> Option<NewHold> {
     let id = asked.id.read(problems, "/id");
     let customer = asked.customer_id.read(problems, "/customer_id");
     let currency = asked.currency.read(problems, "/currency");
-    let amount = currency.and_then(|currency| asked.amount.money(problems, "/amount", currency));
+    let amount = currency.and_then(|currency| asked.amount.positive_money(problems, "/amount", currency));
     let product = ProductCode::read_or_main(asked.product.as_ref(), problems, "/product");
     let lifetime = lifetime(problems, asked.expires_in);
     let description = Description::read_optional(asked.description.as_ref(), problems, "/description");

@@ -104,7 +104,7 @@ pub async fn save_low_balance_alert(
 ) -> Result<HttpResponse, Failure> {
     let wallet = query.wallet(&caller, &path)?;
     let mut problems = Problems::new();
-    let threshold = body.value.threshold.money(&mut problems, "/threshold", wallet.currency);
+    let threshold = body.value.threshold.positive_money(&mut problems, "/threshold", wallet.currency);
     let threshold = problems.into_result(threshold)?;
     let saved = low_balance_alerts::set(&app, &wallet.customer, &wallet.product, threshold).await?;
     let alert = render(&saved.value).ok_or(Error::Internal("the threshold of a wallet that was just given one"))?;

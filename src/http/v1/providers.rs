@@ -148,7 +148,7 @@ async fn handle_return(app: &App, request: &HttpRequest, provider: ProviderName)
         Returned::Nothing => None,
         Returned::Reference(reference) => Some(reference),
         Returned::Forged => {
-            tracing::warn!(%provider, "a payer returned with a signature that is not valid; nothing was done");
+            tracing::warn!(%provider, "A payer returned with a signature that is not valid; nothing was done");
             let text = "The address of this page could not be verified, so nothing was done. Look at your order to see \
                         whether it is paid.";
             return Ok(page("Not verified", text));
@@ -165,7 +165,7 @@ async fn handle_return(app: &App, request: &HttpRequest, provider: ProviderName)
     {
         tracing::info!(
             order = %found.id, error = %error,
-            "the provider could not be asked when the payer returned; the order is settled later"
+            "The provider could not be asked when the payer returned; the order is settled later"
         );
     }
     // A payer whose payment was declined goes back to choose another way to pay, unless the payer cancelled it.

@@ -140,7 +140,7 @@ pub async fn save_spend_guard(
 fn read(asked: &SpendGuardRequest, currency: Currency) -> Result<Caps, Error> {
     let mut problems = Problems::new();
     let mut cap = |pointer: &str, cap: Option<&Amount>| -> Option<Money> {
-        cap.and_then(|cap| cap.money(&mut problems, pointer, currency))
+        cap.and_then(|cap| cap.positive_money(&mut problems, pointer, currency))
     };
     let daily = cap("/daily_cap", asked.daily_cap.as_ref());
     let monthly = cap("/monthly_cap", asked.monthly_cap.as_ref());

@@ -145,7 +145,7 @@ fn read(asked: CreateUsage, problems: &mut Problems) -> Option<NewUsage> {
     let id = asked.id.read(problems, "/id");
     let customer = asked.customer_id.read(problems, "/customer_id");
     let currency = asked.currency.read(problems, "/currency");
-    let amount = currency.and_then(|currency| asked.amount.money(problems, "/amount", currency));
+    let amount = currency.and_then(|currency| asked.amount.positive_money(problems, "/amount", currency));
     let product = ProductCode::read_or_main(asked.product.as_ref(), problems, "/product");
     let description = Description::read_optional(asked.description.as_ref(), problems, "/description");
     let metadata = Metadata::read_optional(asked.metadata, problems, "/metadata");
@@ -199,7 +199,7 @@ pub async fn create_usage(
 ) -> Result<HttpResponse, Failure> {
     let mut problems = Problems::new();
     let new = read(body.value, &mut problems);
-    let usage = usage::book(&app, problems.into_result(new)?).await?;
+    let usage = usage::book_usage(&app, problems.into_result(new)?).await?;
     Ok(created(&render(&usage), usage.replayed, StatusCode::OK))
 }
 
@@ -245,7 +245,7 @@ pub async fn create_usage_batch(
     }
     let new = problems.into_result(new.into_iter().collect::<Option<Vec<_>>>())?;
     let request_id = request_id::of(&request);
-    let results = usage::book_all(&app, new)
+    let results = usage::book_batch(&app, new)
         .await?
         .into_iter()
         .zip(ids)

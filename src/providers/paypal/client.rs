@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
 use super::NAME;
-use super::wire::ErrorBody;
+use super::wire::PaypalErrorBody;
 use crate::providers::ProviderError;
 use crate::providers::http::{Client, CompanyResponse, Retry};
 use crate::providers::settings::{self, PaypalSettings, ProviderSettingsError, Timeouts};
@@ -146,7 +146,7 @@ impl PaypalClient {
                 retry_after_seconds: response.retry_after(),
             };
         }
-        let error: ErrorBody = match self.http.json(response) {
+        let error: PaypalErrorBody = match self.http.json(response) {
             Ok(error) => error,
             Err(unreadable) => return unreadable,
         };

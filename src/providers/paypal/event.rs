@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::mapping::{self, Account};
-use super::wire::{ApprovalReversed, Capture, Dispute, Order, PaypalEvent, Refund};
+use super::mapping::{self, PaypalAccount};
+use super::wire::{ApprovalReversed, PaypalCapture, PaypalDispute, PaypalEvent, PaypalOrder, PaypalRefund};
 use crate::domain::payment::{Fact, Notification, Observation, RefundStatus};
 use crate::providers::{NotificationError, UnreadableNotification};
 
@@ -14,7 +14,7 @@ use crate::providers::{NotificationError, UnreadableNotification};
 ///
 /// # Errors
 /// [`NotificationError::Malformed`] when an event of a kind that we need cannot be read.
-pub(super) fn parse(body: &[u8], account: &Account) -> Result<Notification, NotificationError> {
+pub(super) fn parse(body: &[u8], account: &PaypalAccount) -> Result<Notification, NotificationError> {
     // Only the place, because serde's own text quotes the event.
     let event: PaypalEvent = serde_json::from_slice(body).map_err(|error| {
         NotificationError::Malformed(format!("no event at line {} column {}", error.line(), error.column()).into())
@@ -31,10 +31,10 @@ pub(super) fn parse(body: &[u8], account: &Account) -> Result<Notification, Noti
     })
 }
 
-fn fact(kind: &str, resource: Value, account: &Account) -> Result<Fact, String> {
+fn fact(kind: &str, resource: Value, account: &PaypalAccount) -> Result<Fact, String> {
     match kind {
         "CHECKOUT.ORDER.APPROVED" => {
-            let order: Order = read(resource)?;
+            let order: PaypalOrder = read(resource)?;
             let locator = mapping::locator(Some(&order.id), custom_id(&order.purchase_units));
             Ok(Fact::Attempt { locator, observation: Observation::ReadyToCapture })
         }
@@ -47,14 +47,14 @@ fn fact(kind: &str, resource: Value, account: &Account) -> Result<Fact, String> 
         | "PAYMENT.CAPTURE.PENDING"
         | "PAYMENT.CAPTURE.DENIED"
         | "PAYMENT.CAPTURE.DECLINED" => {
-            let capture: Capture = read(resource)?;
+            let capture: PaypalCapture = read(resource)?;
             let order = mapping::related_order(capture.supplementary_data.as_ref());
             let locator = mapping::locator(order, capture.custom_id.as_deref());
             Ok(Fact::Attempt { locator, observation: mapping::capture(&capture, account)? })
         }
-        "PAYMENT.CAPTURE.REFUNDED" => mapping::refund(&read::<Refund>(resource)?).map(Fact::Refund),
+        "PAYMENT.CAPTURE.REFUNDED" => mapping::refund(&read::<PaypalRefund>(resource)?).map(Fact::Refund),
         "PAYMENT.CAPTURE.REVERSED" => {
-            let mut fact = mapping::refund(&read::<Refund>(resource)?)?;
+            let mut fact = mapping::refund(&read::<PaypalRefund>(resource)?)?;
             // With this event the money is gone, whatever status the resource has.
             fact.status = RefundStatus::Succeeded;
             fact.reversal = true;
@@ -62,7 +62,7 @@ fn fact(kind: &str, resource: Value, account: &Account) -> Result<Fact, String> 
             Ok(Fact::Refund(fact))
         }
         "CUSTOMER.DISPUTE.CREATED" | "CUSTOMER.DISPUTE.UPDATED" | "CUSTOMER.DISPUTE.RESOLVED" => {
-            mapping::dispute(&read::<Dispute>(resource)?).map(Fact::Dispute)
+            mapping::dispute(&read::<PaypalDispute>(resource)?).map(Fact::Dispute)
         }
         _ => Ok(Fact::Ignored),
     }

@@ -1,7 +1,7 @@
 //! Translates PayPal's objects into the domain's words. A translation that fails returns the reason as a text.
 
 use super::money;
-use super::wire::{Amount, Capture, Dispute, Order, Refund, SupplementaryData};
+use super::wire::{PaypalAmount, PaypalCapture, PaypalDispute, PaypalOrder, PaypalRefund, SupplementaryData};
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::domain::payment::{
@@ -10,13 +10,13 @@ use crate::domain::payment::{
 
 /// Our account, as facts name it.
 #[derive(Debug, Clone)]
-pub(super) struct Account {
+pub(super) struct PaypalAccount {
     pub name: String,
     pub live: bool,
 }
 
 /// The observation of an order. `COMPLETED` does not prove a payment; only the captures do.
-pub(super) fn order(order: &Order, account: &Account) -> Result<Observation, String> {
+pub(super) fn order(order: &PaypalOrder, account: &PaypalAccount) -> Result<Observation, String> {
     let captures = order.purchase_units.iter().filter_map(|unit| unit.payments.as_ref()).flat_map(|p| &p.captures);
     // If there are several captures, the most successful one counts, because an earlier one may have been declined.
     let seen: Vec<Observation> = captures.map(|one| capture(one, account)).collect::<Result<_, _>>()?;
@@ -40,7 +40,7 @@ pub(super) fn order(order: &Order, account: &Account) -> Result<Observation, Str
     }
 }
 
-pub(super) fn capture(capture: &Capture, account: &Account) -> Result<Observation, String> {
+pub(super) fn capture(capture: &PaypalCapture, account: &PaypalAccount) -> Result<Observation, String> {
     let reason = capture.status_details.as_ref().and_then(|details| details.reason.clone());
     Ok(match capture.status.as_str() {
         // The money arrived. A later refund is a fact of its own.
@@ -90,7 +90,7 @@ pub(super) fn capture_issue(issue: &str) -> Option<Observation> {
     }
 }
 
-pub(super) fn refund(refund: &Refund) -> Result<RefundFact, String> {
+pub(super) fn refund(refund: &PaypalRefund) -> Result<RefundFact, String> {
     let status = match refund.status.as_deref() {
         // The resource of a reversal may have no status: PayPal has already taken the money.
         Some("COMPLETED") | None => RefundStatus::Succeeded,
@@ -110,14 +110,14 @@ pub(super) fn refund(refund: &Refund) -> Result<RefundFact, String> {
 }
 
 /// The id of the refunded capture: a field of the refund, or else the end of its link `up`.
-fn capture_of(refund: &Refund) -> Option<String> {
+fn capture_of(refund: &PaypalRefund) -> Option<String> {
     let related = refund.supplementary_data.as_ref().and_then(|data| data.related_ids.as_ref());
     let up = || refund.links.iter().find(|link| link.rel == "up").and_then(|link| link.href.rsplit('/').next());
     let named = related.and_then(|ids| ids.capture_id.as_deref());
     named.or_else(up).filter(|id| !id.is_empty()).map(str::to_owned)
 }
 
-pub(super) fn dispute(dispute: &Dispute) -> Result<DisputeFact, String> {
+pub(super) fn dispute(dispute: &PaypalDispute) -> Result<DisputeFact, String> {
     let outcome = dispute.dispute_outcome.as_ref().and_then(|outcome| outcome.outcome_code.as_deref());
     let status = match (dispute.status.as_deref(), outcome) {
         (Some("RESOLVED"), Some("RESOLVED_BUYER_FAVOUR" | "ACCEPTED")) => DisputeStatus::Lost,
@@ -140,7 +140,7 @@ pub(super) fn dispute(dispute: &Dispute) -> Result<DisputeFact, String> {
     })
 }
 
-pub(super) fn amount(amount: Option<&Amount>) -> Result<Money, String> {
+pub(super) fn amount(amount: Option<&PaypalAmount>) -> Result<Money, String> {
     let amount = amount.ok_or("no amount")?;
     money::from_wire(&amount.value, &amount.currency_code).map_err(|error| error.to_string())
 }

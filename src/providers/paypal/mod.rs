@@ -14,9 +14,9 @@ use async_trait::async_trait;
 use chrono::Utc;
 
 use self::client::{PaypalClient, path_segment};
-use self::mapping::Account;
+use self::mapping::PaypalAccount;
 use self::verify::NotificationVerifier;
-use self::wire::{Order, Refund};
+use self::wire::{PaypalOrder, PaypalRefund};
 use super::settings::{self, PaypalSettings, ProviderSettingsError, Timeouts};
 use super::{
     AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, NotificationOutcome,
@@ -34,7 +34,7 @@ const NAME: ProviderName = ProviderName::PayPal;
 pub struct Paypal {
     client: PaypalClient,
     verifier: NotificationVerifier,
-    account: Account,
+    account: PaypalAccount,
     public_url: String,
     capabilities: Capabilities,
 }
@@ -48,7 +48,7 @@ impl Paypal {
         Ok(Self {
             verifier: NotificationVerifier::new(settings, &client.base_url)?,
             // PayPal's objects name the merchant in different ways, so our client id stands for the account.
-            account: Account {
+            account: PaypalAccount {
                 name: settings.client_id.trim().to_owned(),
                 live: host.ends_with(".paypal.com") && !host.contains("sandbox"),
             },
@@ -66,7 +66,7 @@ impl Paypal {
 
     async fn read_order(&self, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
         let id = path_segment(&attempt.provider_reference)?;
-        match self.client.get::<Order>(&format!("/v2/checkout/orders/{id}")).await {
+        match self.client.get::<PaypalOrder>(&format!("/v2/checkout/orders/{id}")).await {
             Ok(order) => self.state(&order, attempt),
             // PayPal has forgotten the order. It keeps paid orders, so this one was not paid and can no longer be paid.
             Err(ProviderError::Refused { code, .. }) if mapping::is_unknown(&code) => Ok(Observation::Expired),
@@ -74,7 +74,7 @@ impl Paypal {
         }
     }
 
-    fn state(&self, order: &Order, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
+    fn state(&self, order: &PaypalOrder, attempt: &AttemptRef) -> Result<Observation, ProviderError> {
         require(order.id == attempt.provider_reference, "another order")?;
         let observation = mapping::order(order, &self.account).map_err(|reason| self.client.unavailable(&reason))?;
         let paid = matches!(observation, Observation::Paid(_));
@@ -83,7 +83,7 @@ impl Paypal {
     }
 
     /// Requires that a PayPal order is about our order. A paid amount is not compared here: settlement does that.
-    fn about(&self, order: &Order, order_id: Uuid, amount: Option<Money>) -> Result<(), ProviderError> {
+    fn about(&self, order: &PaypalOrder, order_id: Uuid, amount: Option<Money>) -> Result<(), ProviderError> {
         let Some(unit) = order.purchase_units.first() else { return Ok(()) };
         let ours = IdKind::TopUpOrder.show(order_id);
         require(unit.custom_id.as_ref().is_none_or(|stated| *stated == ours), "another customer's order")?;
@@ -95,7 +95,7 @@ impl Paypal {
         }
     }
 
-    fn refund_fact(&self, refund: &Refund, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
+    fn refund_fact(&self, refund: &PaypalRefund, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
         let fact = mapping::refund(refund).map_err(|reason| self.client.unavailable(&reason))?;
         require(fact.our_refund_id.is_none_or(|id| id == request.refund_id), "another refund")?;
         require(fact.payment_id.as_ref().is_none_or(|id| *id == request.payment_id), "a refund of another capture")?;
@@ -136,7 +136,7 @@ impl PaymentProvider for Paypal {
 
     async fn create(&self, request: &AttemptRequest) -> Result<Created, ProviderError> {
         let body = request::order(request, &self.public_url)?.to_string();
-        let order: Order = self.client.post("/v2/checkout/orders", body, Some(&request.request_key)).await?;
+        let order: PaypalOrder = self.client.post("/v2/checkout/orders", body, Some(&request.request_key)).await?;
         path_segment(&order.id)?;
         self.about(&order, request.order_id, Some(request.amount))?;
         // PayPal returns one of the two; which one does not only depend on the request.
@@ -155,7 +155,7 @@ impl PaymentProvider for Paypal {
         let id = path_segment(&attempt.provider_reference)?;
         let path = format!("/v2/checkout/orders/{id}/capture");
         let key = format!("{}-capture", attempt.request_key);
-        match self.client.post::<Order>(&path, "{}".to_owned(), Some(&key)).await {
+        match self.client.post::<PaypalOrder>(&path, "{}".to_owned(), Some(&key)).await {
             // A minimal response contains no captures, so the order is read.
             Ok(order) if order.purchase_units.is_empty() => {
                 require(order.id == id, "another order")?;
@@ -194,7 +194,7 @@ impl PaymentProvider for Paypal {
         let body = request::refund(request)?.to_string();
         let key = IdKind::Refund.show(request.refund_id);
         let path = format!("/v2/payments/captures/{capture}/refund");
-        let refund: Refund = self.client.post(&path, body, Some(&key)).await?;
+        let refund: PaypalRefund = self.client.post(&path, body, Some(&key)).await?;
         if refund.amount.is_none() {
             return self.read_refund(request, &refund.id).await;
         }
@@ -207,7 +207,7 @@ impl PaymentProvider for Paypal {
         provider_refund_id: &str,
     ) -> Result<RefundFact, ProviderError> {
         let id = path_segment(provider_refund_id)?;
-        let refund: Refund = self.client.get(&format!("/v2/payments/refunds/{id}")).await?;
+        let refund: PaypalRefund = self.client.get(&format!("/v2/payments/refunds/{id}")).await?;
         require(refund.id == id, "another refund")?;
         self.refund_fact(&refund, request)
     }

@@ -48,7 +48,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn money(amount: &str, code: &str) -> Money {
+    fn money_of(amount: &str, code: &str) -> Money {
         Money::new(amount.parse().unwrap(), code.parse().unwrap()).unwrap()
     }
 
@@ -61,13 +61,13 @@ mod tests {
             ("500", "HUF", "500"),
             ("500", "TWD", "500"),
         ] {
-            assert_eq!(to_wire(money(amount, code)).unwrap(), written);
-            assert_eq!(from_wire(written, code), Ok(money(amount, code)));
+            assert_eq!(to_wire(money_of(amount, code)).unwrap(), written);
+            assert_eq!(from_wire(written, code), Ok(money_of(amount, code)));
         }
-        assert_eq!(to_wire(money("0.5", "TWD")), Err(MoneyError::TooPrecise));
-        assert_eq!(to_wire(money("1.001", "USD")), Err(MoneyError::TooPrecise));
-        assert_eq!(to_wire(money("0", "USD")), Err(MoneyError::NotPositive));
-        assert_eq!(to_wire(money("500000", "VND")), Err(MoneyError::UnknownCurrency));
+        assert_eq!(to_wire(money_of("0.5", "TWD")), Err(MoneyError::TooPrecise));
+        assert_eq!(to_wire(money_of("1.001", "USD")), Err(MoneyError::TooPrecise));
+        assert_eq!(to_wire(money_of("0", "USD")), Err(MoneyError::NotPositive));
+        assert_eq!(to_wire(money_of("500000", "VND")), Err(MoneyError::UnknownCurrency));
         assert_eq!(supported().len(), SUPPORTED.len());
         assert!(from_wire("1e2", "USD").is_err());
     }

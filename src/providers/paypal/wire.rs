@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Amount {
+pub(super) struct PaypalAmount {
     pub currency_code: String,
     pub value: String,
 }
@@ -16,7 +16,7 @@ pub(super) struct Link {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Order {
+pub(super) struct PaypalOrder {
     pub id: String,
     pub status: Option<String>,
     #[serde(default)]
@@ -28,22 +28,22 @@ pub(super) struct Order {
 #[derive(Debug, Deserialize)]
 pub(super) struct PurchaseUnit {
     pub custom_id: Option<String>,
-    pub amount: Option<Amount>,
+    pub amount: Option<PaypalAmount>,
     pub payments: Option<Payments>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Payments {
     #[serde(default)]
-    pub captures: Vec<Capture>,
+    pub captures: Vec<PaypalCapture>,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Capture {
+pub(super) struct PaypalCapture {
     pub id: String,
     pub status: String,
     pub status_details: Option<StatusDetails>,
-    pub amount: Option<Amount>,
+    pub amount: Option<PaypalAmount>,
     pub custom_id: Option<String>,
     pub supplementary_data: Option<SupplementaryData>,
 }
@@ -65,11 +65,11 @@ pub(super) struct RelatedIds {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Refund {
+pub(super) struct PaypalRefund {
     pub id: String,
     pub status: Option<String>,
     pub status_details: Option<StatusDetails>,
-    pub amount: Option<Amount>,
+    pub amount: Option<PaypalAmount>,
     pub custom_id: Option<String>,
     pub supplementary_data: Option<SupplementaryData>,
     #[serde(default)]
@@ -77,11 +77,11 @@ pub(super) struct Refund {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Dispute {
+pub(super) struct PaypalDispute {
     pub dispute_id: String,
     pub status: Option<String>,
     pub reason: Option<String>,
-    pub dispute_amount: Option<Amount>,
+    pub dispute_amount: Option<PaypalAmount>,
     pub dispute_outcome: Option<DisputeOutcome>,
     #[serde(default)]
     pub disputed_transactions: Vec<DisputedTransaction>,
@@ -114,7 +114,7 @@ pub(super) struct PaypalEvent {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct ErrorBody {
+pub(super) struct PaypalErrorBody {
     pub name: String,
     pub debug_id: Option<String>,
     #[serde(default)]

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
 use super::NAME;
-use super::wire::ErrorBody;
+use super::wire::StripeErrorBody;
 use crate::providers::ProviderError;
 use crate::providers::http::{Client, CompanyResponse, Retry};
 use crate::providers::settings::{self, ProviderSettingsError, StripeSettings, Timeouts};
@@ -74,7 +74,7 @@ impl StripeClient {
             400 | 402 | 404 => {}
             status => return self.unavailable(&format!("status {status}, request {request_id}")),
         }
-        let error = match self.http.json::<ErrorBody>(response) {
+        let error = match self.http.json::<StripeErrorBody>(response) {
             Ok(body) => body.error,
             Err(unreadable) => return unreadable,
         };

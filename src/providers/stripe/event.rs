@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::mapping;
-use super::wire::{CheckoutSession, Dispute, PaymentIntent, Refund, StripeEvent};
+use super::wire::{CheckoutSession, PaymentIntent, StripeDispute, StripeEvent, StripeRefund};
 use crate::domain::payment::{Fact, Notification, Observation};
 use crate::providers::{NotificationError, UnreadableNotification};
 
@@ -36,13 +36,13 @@ fn fact(kind: &str, object: Value) -> Result<Fact, String> {
         | "payment_intent.processing"
         | "payment_intent.canceled" => intent(kind, &read(object)?),
         "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {
-            mapping::refund(&read::<Refund>(object)?).map(Fact::Refund)
+            mapping::refund(&read::<StripeRefund>(object)?).map(Fact::Refund)
         }
         "charge.dispute.created"
         | "charge.dispute.updated"
         | "charge.dispute.closed"
         | "charge.dispute.funds_withdrawn"
-        | "charge.dispute.funds_reinstated" => mapping::dispute(&read::<Dispute>(object)?).map(Fact::Dispute),
+        | "charge.dispute.funds_reinstated" => mapping::dispute(&read::<StripeDispute>(object)?).map(Fact::Dispute),
         // This includes `charge.refunded`: it is cumulative, and the events of each refund say the same with its id.
         _ => Ok(Fact::Ignored),
     }

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::money;
-use super::wire::{CheckoutSession, Dispute, Expandable, Metadata, PaymentIntent, Refund};
+use super::wire::{CheckoutSession, Expandable, PaymentIntent, StripeDispute, StripeMetadata, StripeRefund};
 use super::{MERCHANT_ACCOUNT, META_FLOW, META_ORDER, META_REFUND};
 use crate::domain::id::IdKind;
 use crate::domain::payment::{
@@ -96,7 +96,7 @@ fn last_error(intent: &PaymentIntent) -> String {
     }
 }
 
-pub(super) fn refund(refund: &Refund) -> Result<RefundFact, String> {
+pub(super) fn refund(refund: &StripeRefund) -> Result<RefundFact, String> {
     let status = match refund.status.as_deref() {
         // An old refund without a status succeeded at once.
         Some("succeeded") | None => RefundStatus::Succeeded,
@@ -116,13 +116,13 @@ pub(super) fn refund(refund: &Refund) -> Result<RefundFact, String> {
 }
 
 /// Our id of a refund, from its metadata.
-pub(super) fn our_refund(refund: &Refund) -> Option<Uuid> {
+pub(super) fn our_refund(refund: &StripeRefund) -> Option<Uuid> {
     meta(refund.metadata.as_ref(), META_REFUND).and_then(|id| IdKind::Refund.parse(id))
 }
 
 /// The fact of a dispute. An inquiry (`warning_…`) is only a question of the payer's bank: no money has been withdrawn
 /// and none may be taken, and a refund settles it (docs.stripe.com/disputes/how-disputes-work, inquiries).
-pub(super) fn dispute(dispute: &Dispute) -> Result<DisputeFact, String> {
+pub(super) fn dispute(dispute: &StripeDispute) -> Result<DisputeFact, String> {
     let status = match dispute.status.as_str() {
         "won" | "warning_closed" | "prevented" => DisputeStatus::Won,
         "lost" => DisputeStatus::Lost,
@@ -163,10 +163,10 @@ pub(super) fn session_order(session: &CheckoutSession) -> Option<Uuid> {
     named.or_else(|| order_of(session.metadata.as_ref()))
 }
 
-pub(super) fn order_of(metadata: Option<&Metadata>) -> Option<Uuid> {
+pub(super) fn order_of(metadata: Option<&StripeMetadata>) -> Option<Uuid> {
     meta(metadata, META_ORDER).and_then(|id| IdKind::TopUpOrder.parse(id))
 }
 
-fn meta<'a>(metadata: Option<&'a Metadata>, key: &str) -> Option<&'a str> {
+fn meta<'a>(metadata: Option<&'a StripeMetadata>, key: &str) -> Option<&'a str> {
     metadata.and_then(|entries| entries.get(key)).map(String::as_str)
 }

@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use self::client::StripeClient;
-use self::wire::{CheckoutSession, Expandable, PaymentIntent, Refund, Refunds};
+use self::wire::{CheckoutSession, Expandable, PaymentIntent, Refunds, StripeRefund};
 use super::settings::{ProviderSettingsError, StripeSettings, Timeouts};
 use super::{
     AttemptRef, AttemptRequest, Capabilities, CardFlow, Created, NextAction, NotificationError, NotificationOutcome,
@@ -101,13 +101,13 @@ impl Stripe {
     }
 
     /// Finds our refund among the refunds of its payment.
-    async fn find_refund(&self, request: &RefundRequest) -> Result<Option<Refund>, ProviderError> {
+    async fn find_refund(&self, request: &RefundRequest) -> Result<Option<StripeRefund>, ProviderError> {
         let payment = client::path_segment(&request.payment_id)?;
         let first = format!("/v1/refunds?payment_intent={payment}&limit=100");
         let mut page: Refunds = self.client.get(&first).await?;
         loop {
             let last = page.data.last().map(|refund| refund.id.clone());
-            let ours = |refund: &Refund| mapping::our_refund(refund) == Some(request.refund_id);
+            let ours = |refund: &StripeRefund| mapping::our_refund(refund) == Some(request.refund_id);
             if let Some(found) = page.data.into_iter().find(ours) {
                 return Ok(Some(found));
             }
@@ -159,7 +159,7 @@ impl Stripe {
         })
     }
 
-    fn refund_fact(&self, refund: &Refund, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
+    fn refund_fact(&self, refund: &StripeRefund, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
         let fact = mapping::refund(refund).map_err(|reason| self.client.unavailable(&reason))?;
         let ours = fact.our_refund_id.is_none_or(|id| id == request.refund_id);
         let payment = refund.payment_intent.as_ref().and_then(Expandable::id);
@@ -273,7 +273,7 @@ impl PaymentProvider for Stripe {
         }
         let form = request::refund(request)?;
         let key = IdKind::Refund.show(request.refund_id);
-        let refund: Refund = self.client.post("/v1/refunds", &form, &key).await?;
+        let refund: StripeRefund = self.client.post("/v1/refunds", &form, &key).await?;
         self.refund_fact(&refund, request)
     }
 
@@ -283,7 +283,7 @@ impl PaymentProvider for Stripe {
         provider_refund_id: &str,
     ) -> Result<RefundFact, ProviderError> {
         let id = client::path_segment(provider_refund_id)?;
-        let refund: Refund = self.client.get(&format!("/v1/refunds/{id}")).await?;
+        let refund: StripeRefund = self.client.get(&format!("/v1/refunds/{id}")).await?;
         self.require(refund.id == id, "another refund")?;
         self.refund_fact(&refund, request)
     }

@@ -7,7 +7,7 @@ use crate::domain::money::{Currency, Money, MoneyError};
 const ZERO_DECIMAL: [&str; 16] =
     ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"];
 
-/// The currencies with three decimals, of which the last must be zero.
+/// The currencies with three decimals. Stripe requires that the last decimal is zero.
 const THREE_DECIMAL: [&str; 5] = ["BHD", "JOD", "KWD", "OMR", "TND"];
 
 fn exponent(currency: Currency) -> u32 {

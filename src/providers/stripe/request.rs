@@ -7,7 +7,7 @@ use crate::domain::id::IdKind;
 use crate::domain::money::{Money, MoneyError};
 use crate::providers::{AttemptRequest, ProviderError, RefundRequest};
 
-pub(super) type Form = Vec<(String, String)>;
+pub(super) type StripeForm = Vec<(String, String)>;
 
 /// The name of the card filter in an API version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ const LOCALES: [&str; 41] = [
 
 /// `POST /v1/checkout/sessions`. It sends no `ui_mode`, because the hosted page is the default, and its name has
 /// changed.
-pub(super) fn session(request: &AttemptRequest, dialect: Dialect) -> Result<Form, ProviderError> {
+pub(super) fn session(request: &AttemptRequest, dialect: Dialect) -> Result<StripeForm, ProviderError> {
     let order = IdKind::TopUpOrder.show(request.order_id);
     let mut form = vec![
         pair("mode", "payment"),
@@ -71,7 +71,7 @@ pub(super) fn session(request: &AttemptRequest, dialect: Dialect) -> Result<Form
 }
 
 /// `POST /v1/payment_intents`, for Elements.
-pub(super) fn intent(request: &AttemptRequest, dialect: Dialect) -> Result<Form, ProviderError> {
+pub(super) fn intent(request: &AttemptRequest, dialect: Dialect) -> Result<StripeForm, ProviderError> {
     let mut form = vec![
         pair("amount", &units(request.amount)?.to_string()),
         pair("currency", &request.amount.currency().code().to_ascii_lowercase()),
@@ -86,7 +86,7 @@ pub(super) fn intent(request: &AttemptRequest, dialect: Dialect) -> Result<Form,
 }
 
 /// `POST /v1/refunds`. The amount is always sent, because without it Stripe refunds the whole rest.
-pub(super) fn refund(request: &RefundRequest) -> Result<Form, ProviderError> {
+pub(super) fn refund(request: &RefundRequest) -> Result<StripeForm, ProviderError> {
     // Stripe accepts three words only. The real reason is kept here.
     let reason = match request.reason.as_str() {
         reason @ ("duplicate" | "fraudulent") => reason,
@@ -114,7 +114,7 @@ fn session_expiry(request: &AttemptRequest) -> DateTime<Utc> {
     (request.expires_at + TimeDelta::minutes(35)).clamp(earliest, latest)
 }
 
-fn metadata(form: &mut Form, prefix: &str, request: &AttemptRequest, flow: &str) {
+fn metadata(form: &mut StripeForm, prefix: &str, request: &AttemptRequest, flow: &str) {
     form.push(pair(&format!("{prefix}[{META_ORDER}]"), &IdKind::TopUpOrder.show(request.order_id)));
     form.push(pair(&format!("{prefix}[{META_ATTEMPT}]"), &request.attempt.to_string()));
     form.push(pair(&format!("{prefix}[{META_FLOW}]"), flow));

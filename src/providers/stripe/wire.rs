@@ -13,7 +13,7 @@ pub(super) enum Expandable<T> {
     Object(Box<T>),
 }
 
-pub(super) type Metadata = HashMap<String, String>;
+pub(super) type StripeMetadata = HashMap<String, String>;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct CheckoutSession {
@@ -28,7 +28,7 @@ pub(super) struct CheckoutSession {
     pub currency: Option<String>,
     pub expires_at: Option<i64>,
     pub client_reference_id: Option<String>,
-    pub metadata: Option<Metadata>,
+    pub metadata: Option<StripeMetadata>,
     #[serde(default)]
     pub livemode: bool,
 }
@@ -43,7 +43,7 @@ pub(super) struct PaymentIntent {
     pub currency: String,
     pub client_secret: Option<String>,
     pub last_payment_error: Option<PaymentError>,
-    pub metadata: Option<Metadata>,
+    pub metadata: Option<StripeMetadata>,
     #[serde(default)]
     pub livemode: bool,
 }
@@ -61,7 +61,7 @@ pub(super) struct PaymentError {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Refund {
+pub(super) struct StripeRefund {
     pub id: String,
     pub status: Option<String>,
     pub amount: i64,
@@ -69,18 +69,18 @@ pub(super) struct Refund {
     pub payment_intent: Option<Expandable<Value>>,
     pub failure_reason: Option<String>,
     pub pending_reason: Option<String>,
-    pub metadata: Option<Metadata>,
+    pub metadata: Option<StripeMetadata>,
 }
 
 /// A page of refunds, newest first.
 #[derive(Debug, Deserialize)]
 pub(super) struct Refunds {
-    pub data: Vec<Refund>,
+    pub data: Vec<StripeRefund>,
     pub has_more: bool,
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Dispute {
+pub(super) struct StripeDispute {
     pub id: String,
     pub status: String,
     pub amount: i64,
@@ -104,7 +104,7 @@ pub(super) struct EventData {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct ErrorBody {
+pub(super) struct StripeErrorBody {
     pub error: ApiError,
 }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::mapping::{self, StatedPayment};
 use super::throttle::Throttle;
-use super::wire::{self, Command, VnpayResponse};
+use super::wire::{self, VnpayCommand, VnpayResponse};
 use super::{NAME, VERSION};
 use crate::domain::id::IdKind;
 use crate::domain::payment::{Observation, RefundFact, RefundStatus};
@@ -87,10 +87,10 @@ impl VnpayApi {
             return Ok(fact);
         }
         let fields = self.refund_fields(request)?;
-        let response = self.send(Command::Refund, &fields).await?;
+        let response = self.send(VnpayCommand::Refund, &fields).await?;
         match response.text("vnp_ResponseCode") {
             "00" => {
-                self.require_genuine(&response, Command::Refund, &request.attempt)?;
+                self.require_genuine(&response, VnpayCommand::Refund, &request.attempt)?;
                 self.refund_fact(&response, request)
             }
             // This request was sent before, or another refund of the payment is being processed. A query shows which.
@@ -161,7 +161,7 @@ impl VnpayApi {
         let number =
             mapping::transaction_no(&request.payment_id).ok_or_else(|| mismatch("a payment of another kind"))?;
         let kind = if request.amount == request.paid { FULL_REFUND } else { PARTIAL_REFUND };
-        let mut fields = self.common_fields(Command::Refund, &request.attempt, request.created_at);
+        let mut fields = self.common_fields(VnpayCommand::Refund, &request.attempt, request.created_at);
         fields.extend([
             // With this id VNPay refuses a repetition on the same day as a duplicate.
             ("vnp_RequestId", request.refund_id.as_simple().to_string()),
@@ -180,18 +180,18 @@ impl VnpayApi {
         if let Some(wait) = self.throttle.wait(Instant::now()) {
             return Err(busy(TOO_OFTEN, wait.as_secs() + 1));
         }
-        let mut fields = self.common_fields(Command::Query, attempt, Utc::now());
+        let mut fields = self.common_fields(VnpayCommand::Query, attempt, Utc::now());
         fields.extend([
             ("vnp_RequestId", Uuid::now_v7().as_simple().to_string()),
             ("vnp_OrderInfo", format!("Query {}", attempt.provider_reference)),
         ]);
         // This field is not signed.
         fields.extend(number.map(|number| ("vnp_TransactionNo", number.to_owned())));
-        let response = self.send(Command::Query, &fields).await?;
+        let response = self.send(VnpayCommand::Query, &fields).await?;
         match response.text("vnp_ResponseCode") {
             "00" => {
                 self.throttle.answered();
-                self.require_genuine(&response, Command::Query, attempt)?;
+                self.require_genuine(&response, VnpayCommand::Query, attempt)?;
                 Ok(Some(response))
             }
             "91" => {
@@ -203,8 +203,13 @@ impl VnpayApi {
         }
     }
 
-    fn common_fields(&self, command: Command, attempt: &AttemptRef, now: DateTime<Utc>) -> Vec<(&'static str, String)> {
-        let word = if command == Command::Query { "querydr" } else { "refund" };
+    fn common_fields(
+        &self,
+        command: VnpayCommand,
+        attempt: &AttemptRef,
+        now: DateTime<Utc>,
+    ) -> Vec<(&'static str, String)> {
+        let word = if command == VnpayCommand::Query { "querydr" } else { "refund" };
         vec![
             ("vnp_Version", VERSION.to_owned()),
             ("vnp_Command", word.to_owned()),
@@ -217,7 +222,11 @@ impl VnpayApi {
         ]
     }
 
-    async fn send(&self, command: Command, fields: &[(&'static str, String)]) -> Result<VnpayResponse, ProviderError> {
+    async fn send(
+        &self,
+        command: VnpayCommand,
+        fields: &[(&'static str, String)],
+    ) -> Result<VnpayResponse, ProviderError> {
         let body = wire::request(command, fields, &self.hash_secret);
         let response = self.http.send(self.http.post(&self.api_url).json(&body), Retry::Never).await?;
         if !response.is_success() {
@@ -230,7 +239,7 @@ impl VnpayApi {
     fn require_genuine(
         &self,
         response: &VnpayResponse,
-        command: Command,
+        command: VnpayCommand,
         attempt: &AttemptRef,
     ) -> Result<(), ProviderError> {
         if !response.is_genuine(command, &self.hash_secret) {

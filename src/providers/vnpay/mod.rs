@@ -65,7 +65,7 @@ impl Vnpay {
         })
     }
 
-    fn parameters(&self, request: &AttemptRequest) -> Result<signing::Parameters, ProviderError> {
+    fn parameters(&self, request: &AttemptRequest) -> Result<signing::VnpayParameters, ProviderError> {
         let amount = mapping::amount_to_wire(request.amount)
             .map_err(|error| unsupported(format!("{}: {error}", request.amount)))?;
         let locale = if request.locale.as_deref().is_some_and(|wanted| wanted.starts_with("vi")) { "vn" } else { "en" };

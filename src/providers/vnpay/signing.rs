@@ -8,7 +8,7 @@ use sha2::Sha512;
 const HASH: &str = "vnp_SecureHash";
 const HASH_TYPE: &str = "vnp_SecureHashType";
 
-pub(super) type Parameters = Vec<(String, String)>;
+pub(super) type VnpayParameters = Vec<(String, String)>;
 
 /// The MAC of a text. HMAC accepts a key of any length, so this is never `None`; if it were, no signature would match.
 fn mac(secret: &SecretString, text: &str) -> Option<Hmac<Sha512>> {
@@ -31,7 +31,7 @@ pub(super) fn is_genuine(secret: &SecretString, text: &str, hash: &str) -> bool 
 }
 
 /// The signed part of a query: all non-empty VNPay parameters except the hash, sorted by name, with `+` for a space.
-pub(super) fn canonical(parameters: &Parameters) -> String {
+pub(super) fn canonical(parameters: &VnpayParameters) -> String {
     let mut signed: Vec<&(String, String)> = parameters
         .iter()
         .filter(|(name, value)| name.starts_with("vnp_") && name != HASH && name != HASH_TYPE && !value.is_empty())
@@ -41,7 +41,7 @@ pub(super) fn canonical(parameters: &Parameters) -> String {
 }
 
 /// The query with its signature at the end.
-pub(super) fn signed_query(secret: &SecretString, parameters: &Parameters) -> String {
+pub(super) fn signed_query(secret: &SecretString, parameters: &VnpayParameters) -> String {
     let query = canonical(parameters);
     let hash = sign(secret, &query);
     format!("{query}&{HASH}={hash}")
@@ -49,8 +49,8 @@ pub(super) fn signed_query(secret: &SecretString, parameters: &Parameters) -> St
 
 /// Reads a query, and returns its parameters if the signature is genuine. A query in which a name occurs twice is
 /// refused, because two readers could use two different values.
-pub(super) fn verified(secret: &SecretString, query: &str) -> Option<Parameters> {
-    let parameters: Parameters = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+pub(super) fn verified(secret: &SecretString, query: &str) -> Option<VnpayParameters> {
+    let parameters: VnpayParameters = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let mut names: Vec<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
     let given = names.len();
     names.sort_unstable();
@@ -61,7 +61,7 @@ pub(super) fn verified(secret: &SecretString, query: &str) -> Option<Parameters>
 }
 
 /// The value of a parameter; `None` if it is missing or empty.
-pub(super) fn value<'a>(parameters: &'a Parameters, name: &str) -> Option<&'a str> {
+pub(super) fn value<'a>(parameters: &'a VnpayParameters, name: &str) -> Option<&'a str> {
     parameters.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
 }
 
@@ -97,7 +97,7 @@ mod tests {
     fn pay_urls_agree_with_an_independent_library() {
         for url in PAY_URLS {
             let unsigned = form_urlencoded::parse(url.as_bytes()).into_owned().filter(|(name, _)| name != HASH);
-            let mut parameters: Parameters = unsigned.collect();
+            let mut parameters: VnpayParameters = unsigned.collect();
             // Signing sorts; the order of the input does not matter.
             parameters.reverse();
             assert_eq!(signed_query(&secret(), &parameters), url);

@@ -54,16 +54,16 @@ const ANSWER_SIGNED: [&str; 13] = [
 const PROMOTION: [&str; 2] = ["vnp_PromotionCode", "vnp_PromotionAmount"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Command {
+pub(super) enum VnpayCommand {
     Query,
     Refund,
 }
 
 /// A signed request body. `fields` must contain all values that the command signs. Other values are sent unsigned.
-pub(super) fn request(command: Command, fields: &[(&'static str, String)], secret: &SecretString) -> Value {
+pub(super) fn request(command: VnpayCommand, fields: &[(&'static str, String)], secret: &SecretString) -> Value {
     let signed: &[&str] = match command {
-        Command::Query => &QUERY_SIGNED,
-        Command::Refund => &REFUND_SIGNED,
+        VnpayCommand::Query => &QUERY_SIGNED,
+        VnpayCommand::Refund => &REFUND_SIGNED,
     };
     let text = |name: &str| fields.iter().find(|(field, _)| *field == name).map_or("", |(_, value)| value.as_str());
     let joined: Vec<&str> = signed.iter().map(|name| text(name)).collect();
@@ -91,8 +91,8 @@ impl VnpayResponse {
         self.0.get(name).map_or("", String::as_str)
     }
 
-    pub fn is_genuine(&self, command: Command, secret: &SecretString) -> bool {
-        let promotion: &[&str] = if command == Command::Query { &PROMOTION } else { &[] };
+    pub fn is_genuine(&self, command: VnpayCommand, secret: &SecretString) -> bool {
+        let promotion: &[&str] = if command == VnpayCommand::Query { &PROMOTION } else { &[] };
         let values: Vec<&str> = ANSWER_SIGNED.iter().chain(promotion).map(|name| self.text(name)).collect();
         signing::is_genuine(secret, &values.join("|"), self.text("vnp_SecureHash"))
     }
@@ -134,7 +134,7 @@ mod tests {
     fn requests_are_signed_as_an_independent_library_does() {
         let query = fields(&[("vnp_Command", "querydr"), ("vnp_OrderInfo", "Query"), ("vnp_TransactionNo", "1")]);
         assert_eq!(
-            request(Command::Query, &query, &secret())["vnp_SecureHash"],
+            request(VnpayCommand::Query, &query, &secret())["vnp_SecureHash"],
             "2ec3d9749723a03b655e6741207b16835ce14b2af5c989126b877126918fe38a0a1c5dbc4b199dde44c6560101cd917ecf3873ac2\
              c275800e71454e3e4a6576f"
         );
@@ -147,7 +147,7 @@ mod tests {
             ("vnp_OrderInfo", "Refund"),
         ]);
         assert_eq!(
-            request(Command::Refund, &refund, &secret())["vnp_SecureHash"],
+            request(VnpayCommand::Refund, &refund, &secret())["vnp_SecureHash"],
             "353bd16e228a01450d68715d6143c5292b9c45b206ef2d770967cc5bde2dc85c173f96f71f1038347797cb0870b71f61e113e97fc\
              e295ee3923197d651be11cc"
         );
@@ -168,16 +168,16 @@ mod tests {
 
     #[test]
     fn answers_are_verified_whether_strings_or_numbers() {
-        assert!(VnpayResponse::read(ANSWER.as_bytes()).unwrap().is_genuine(Command::Query, &secret()));
+        assert!(VnpayResponse::read(ANSWER.as_bytes()).unwrap().is_genuine(VnpayCommand::Query, &secret()));
         let numbers = ANSWER.replace("\"50000000\"", "50000000").replace("\"14422574\"", "14422574");
         let null = numbers.replace("\"vnp_PromotionCode\":\"\",", "").replace("Amount\":\"\"", "Amount\":null");
         for same in [numbers, null] {
-            assert!(VnpayResponse::read(same.as_bytes()).unwrap().is_genuine(Command::Query, &secret()), "{same}");
+            assert!(VnpayResponse::read(same.as_bytes()).unwrap().is_genuine(VnpayCommand::Query, &secret()), "{same}");
         }
         let forged = ANSWER.replace("50000000", "50000001");
-        assert!(!VnpayResponse::read(forged.as_bytes()).unwrap().is_genuine(Command::Query, &secret()));
+        assert!(!VnpayResponse::read(forged.as_bytes()).unwrap().is_genuine(VnpayCommand::Query, &secret()));
         let unsigned = r#"{"vnp_ResponseCode":"94","vnp_Message":"Request is duplicate"}"#;
-        assert!(!VnpayResponse::read(unsigned.as_bytes()).unwrap().is_genuine(Command::Query, &secret()));
+        assert!(!VnpayResponse::read(unsigned.as_bytes()).unwrap().is_genuine(VnpayCommand::Query, &secret()));
         assert!(VnpayResponse::read(b"<html>").is_none());
     }
 }

@@ -164,7 +164,7 @@ impl Paypal {
         fields.into()
     }
 
-    /// A capture as a webhook contains it: with the id of its order.
+    /// A capture in the form that webhooks use, which adds the id of its order.
     pub(super) fn capture_resource(&self, capture: &Capture) -> Value {
         let mut fields = object(self.capture(capture));
         fields.insert("supplementary_data".to_owned(), json!({ "related_ids": { "order_id": capture.order } }));

@@ -57,7 +57,7 @@ impl Seal {
     /// `id|time|webhook id|crc32 of the body in decimal` in base64.
     pub fn sign(&self, id: &str, time: &str, webhook_id: &str, body: &[u8]) -> String {
         let message = format!("{id}|{time}|{webhook_id}|{}", crc32fast::hash(body));
-        // Signing only fails without memory. The empty signature then verifies nowhere.
+        // Signing fails only when memory is short. The signature is then empty, and every verification refuses it.
         STANDARD.encode(self.key.sign(message.as_bytes()).unwrap_or_default())
     }
 }

@@ -91,7 +91,7 @@ impl Vnpay {
                 let latest = order.tries.len().checked_sub(1);
                 let sent = latest.is_some_and(|it| self.shared.outbox.resend(&event_id(order, it)));
                 if !sent {
-                    return refused("there is nothing to tell yet");
+                    return refused("there is no notification to send again yet");
                 }
             }
             "refunds-succeed" => order.refund_mode = RefundMode::Succeeds,

@@ -1,17 +1,17 @@
 //! Every rule of the check: its name, its equation in words, and the statement that finds what breaks it.
 
-use crate::domain::check::Rule;
+use crate::domain::check::BookRule;
 
 /// Rules that one statement checks together.
 #[derive(Debug)]
 pub struct Step {
     pub name: &'static str,
-    pub rules: &'static [Rule],
+    pub rules: &'static [BookRule],
     pub(super) sql: &'static str,
 }
 
-const fn rule(name: &'static str, says: &'static str) -> Rule {
-    Rule { name, says }
+const fn rule(name: &'static str, says: &'static str) -> BookRule {
+    BookRule { name, says }
 }
 
 /// All steps, in the order in which they run.
@@ -44,8 +44,8 @@ pub const STEPS: &[Step] = &[
             rule("entry_seq", "entries are numbered from 1 without a gap"),
             rule("entry_time", "created_at never runs backwards within a wallet"),
             rule("entry_balance", "balance_after is the running sum"),
-            rule("entry_paid_in", "paid_in is the running sum of the paid money that came"),
-            rule("entry_paid_out", "paid_out is the running sum of the paid money that went"),
+            rule("entry_paid_in", "paid_in is the running sum of the paid money that came in"),
+            rule("entry_paid_out", "paid_out is the running sum of the paid money that went out"),
             rule("entry_sign", "the amount has the sign of its kind"),
             rule("entry_counterpart", "the counterpart fits the kind"),
             rule("entry_kind", "the kind is known"),
@@ -125,7 +125,7 @@ pub const STEPS: &[Step] = &[
 ];
 
 /// Totals that are computed from both ends, per currency.
-pub const FIGURES: &[Rule] = &[
+pub const FIGURES: &[BookRule] = &[
     rule("balances", "the balances of all wallets are the sum of all entries"),
     rule("granted", "the granted parts of all wallets are what remains of all grants"),
     rule("held", "the held parts of all wallets are all open holds"),

@@ -1,4 +1,4 @@
-//! Reads entries, first of all by the keys that postings bring again.
+//! Reads entries, above all by the keys of repeated postings.
 
 use std::collections::HashMap;
 
@@ -114,8 +114,8 @@ impl Statement for FindHolds {
     }
 }
 
-/// What was booked before under the keys of these postings. Read after the wallets are locked, so that a faster writer
-/// is seen.
+/// The entries that were booked before under the keys of these postings. Call it after the wallets are locked, so that
+/// it sees what a faster writer has booked.
 pub(super) async fn find_known(
     conn: &mut AsyncPgConnection,
     postings: &[Posting],

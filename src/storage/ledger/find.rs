@@ -1,4 +1,4 @@
-//! Looking things up in the ledger.
+//! Looks up usages, grants, holds and wallets, without locks.
 
 use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
@@ -20,8 +20,8 @@ use crate::storage::schema::{grant_uses, grants, holds, wallets, worker_marks};
 use crate::storage::statement::{Cached, Parameters, Statement};
 use crate::storage::{StorageError, clock};
 
-/// A usage by its id, or a capture by its hold's id, with the grants that it took from. Where it took from grants, the
-/// captured hold comes with it, because the hold knows what it had reserved.
+/// A usage by its id, or a capture by its hold's id, with the grants that it used. A capture that used grants comes
+/// with its hold, because the hold knows what it had reserved.
 ///
 /// # Errors
 /// Database errors.
@@ -58,7 +58,7 @@ pub(super) async fn uses(
         .inner_join(grants::table.on(used))
         .filter(grant_uses::customer_id.eq(customer.as_str()))
         .filter(grant_uses::wallet_id.eq(entry.wallet_id).and(grant_uses::seq.eq(entry.seq)))
-        // As `domain::grant::burn_order` has it; no expiry is the last.
+        // The order of `domain::grant::burn_order`: a grant without an expiry comes last.
         .order((grants::priority, grants::expires_at, grants::created_at, grants::id))
         .select((grant_uses::grant_id, grant_uses::amount))
         .load(conn)
@@ -80,7 +80,7 @@ impl Statement for FindReversals {
     }
 }
 
-/// What was given back of a usage so far.
+/// The reversals of a usage so far.
 ///
 /// # Errors
 /// Database errors.
@@ -94,7 +94,7 @@ pub async fn find_reversals(
     rows.into_iter().map(EntryRow::into_entry).collect()
 }
 
-/// The identity of a customer's wallet.
+/// The id of a customer's wallet.
 ///
 /// # Errors
 /// Database errors.
@@ -112,7 +112,7 @@ pub async fn key_of_wallet(
     row.map(|(currency, product)| wallet_key(customer.as_str(), &currency, &product)).transpose()
 }
 
-/// Customer, id and version of every wallet of these customers: enough to tell which have changed.
+/// Customer, id and version of every wallet of these customers. A higher version means that the wallet has changed.
 ///
 /// # Errors
 /// Database errors.
@@ -128,7 +128,7 @@ pub async fn wallet_versions(
         .await?)
 }
 
-/// A hold by our id, as it is now: open holds whose time is over have expired.
+/// A hold by our id. An open hold whose time is over is returned as expired, even before the sweep has written that.
 ///
 /// # Errors
 /// Database errors.
@@ -156,12 +156,12 @@ impl Statement for OldestWriter {
     }
 }
 
-/// Wallets with open holds whose time is over, for the sweep. A mark remembers up to which expiry no hold is open any
-/// more, so the scan stays short however many closed holds lie behind it.
+/// Wallets with open holds whose time is over, for the sweep. A mark stores the expiry before which no hold is open, so
+/// the scan stays short however many closed holds there are.
 ///
-/// The mark moves up to the oldest hold that is open, but not past the start of any transaction that writes: a hold
-/// that is not visible yet was opened after that start, and expires later still. The order of the three queries
-/// matters: a transaction that none of them sees started after the first.
+/// The mark moves to the expiry of the oldest open hold, but not past the start of any transaction that writes. Such a
+/// transaction may have opened a hold that is not visible yet; that hold expires after the start of the transaction.
+/// The order of the three queries matters: a transaction that none of them sees started after the first query.
 ///
 /// # Errors
 /// Database errors.

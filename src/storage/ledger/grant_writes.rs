@@ -1,5 +1,5 @@
-//! Writes grants, and which of them entries used. A wallet can have thousands: they go as arrays, for a statement has
-//! no more than 65,535 parameters.
+//! Writes grants, and which grants an entry used. A wallet can have thousands of grants, and a statement has at most
+//! 65,535 parameters, so the values are passed as arrays.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -14,7 +14,7 @@ use crate::domain::wallet::Wallet;
 use crate::storage::StorageError;
 use crate::storage::statement::{Cached, Parameters, Statement};
 
-/// Writes the grants of these wallets, new ones and what changed of others, and the uses of these entries.
+/// Writes the new and the changed grants of these wallets, and which grants these entries used.
 pub(super) async fn all(
     conn: &mut AsyncPgConnection,
     wallets: &[&Wallet],

@@ -19,7 +19,7 @@ use crate::storage::StorageError;
 use crate::storage::schema::holds;
 use crate::storage::statement::{Cached, Parameters, Statement};
 
-/// A hold as the table has it.
+/// A row of the table `holds`.
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = holds)]
 pub struct HoldRow {
@@ -42,7 +42,7 @@ pub struct HoldRow {
 }
 
 impl HoldRow {
-    /// The hold in the domain's words.
+    /// The row as a domain type.
     ///
     /// # Errors
     /// [`StorageError::Corrupt`].
@@ -91,8 +91,8 @@ pub(super) async fn lock_holds(
     rows.into_iter().map(|row| row.into_hold().map(|hold| (hold.id, hold))).collect()
 }
 
-/// Locks the open holds of these wallets whose time is over. One that another writer has locked is left to
-/// that writer: waiting here would turn the lock order round.
+/// Locks the open holds of these wallets whose time is over. A hold that another writer has locked is skipped, because
+/// waiting for it here would reverse the lock order. That writer closes it.
 pub(super) async fn lock_lapsed_holds(
     conn: &mut AsyncPgConnection,
     wallets: &BTreeMap<WalletKey, Wallet>,
@@ -101,13 +101,12 @@ pub(super) async fn lock_lapsed_holds(
     lapsed_holds(conn, wallets, now, true).await
 }
 
-/// Whose row in `worker_marks` tells up to when every lapsed hold has been swept. The worker moves it only past
-/// holds that are closed, and never past the begin of a transaction that may still open one
-/// ([`super::wallets_with_lapsed_holds`]).
+/// The name of the row in `worker_marks` that stores the expiry before which every hold is closed. The worker never
+/// moves it past the start of a transaction that may still open a hold ([`super::wallets_with_lapsed_holds`]).
 pub(super) const HOLD_SWEEPER: &str = "holds";
 
-/// How far behind the mark is looked all the same. By the clock that made the mark nothing is open there; the
-/// clock may have been set back since, or the database may have moved to a machine whose clock is behind.
+/// How far before the mark a scan begins nevertheless. The clock may have been set back since the mark was made, or the
+/// database may have moved to a machine whose clock is behind.
 pub(super) const CLOCK_SLACK_SECONDS: i64 = 10;
 
 pub(super) async fn lapsed_holds(

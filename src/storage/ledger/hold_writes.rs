@@ -1,4 +1,4 @@
-//! Writes holds: those that were opened, and what became of the others.
+//! Writes new holds, and the changes of known ones.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::storage::StorageError;
 use crate::storage::schema::holds;
 use crate::storage::statement::{Cached, Parameters, Statement};
 
-/// New holds are inserted in their last state; known ones are updated to theirs.
+/// Inserts the new holds and updates the known ones. A hold that changed several times is written in its last state.
 pub(super) async fn all(
     conn: &mut AsyncPgConnection,
     changed: &[(&Wallet, &Effects)],
@@ -55,7 +55,7 @@ pub(super) async fn all(
     }
     let known = updates.keys.len();
     if known > 0 {
-        // They are locked, so in which order they are found does not matter.
+        // The rows are locked already, so the order in which the statement finds them does not matter.
         let written = Cached(updates).execute(conn).await?;
         if written != known {
             return Err(StorageError::Corrupt(format!("{written} of {known} locked holds were written")));
@@ -67,7 +67,7 @@ pub(super) async fn all(
     Ok(())
 }
 
-/// What changes of a hold after it was opened.
+/// The columns of a hold that change after it was opened.
 #[derive(Default)]
 struct UpdateHolds {
     customers: Vec<String>,

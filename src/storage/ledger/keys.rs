@@ -25,7 +25,7 @@ impl<'k> FromIterator<&'k WalletKey> for KeyArrays {
     }
 }
 
-/// Reads a wallet's key out of its columns.
+/// The key of a wallet, from its columns.
 ///
 /// # Errors
 /// [`StorageError::Corrupt`].

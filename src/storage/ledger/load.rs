@@ -39,8 +39,8 @@ impl Statement for CreateWallets {
     }
 }
 
-/// Makes the wallets that are not there yet. Before any lock is taken, in key order: two writers that make
-/// the same wallets cannot wait for each other.
+/// Creates the wallets that do not exist yet. It does so in key order and before any lock is taken, so two writers that
+/// create the same wallets cannot wait for each other.
 pub(super) async fn create_missing_wallets(
     conn: &mut AsyncPgConnection,
     mut keys: Vec<WalletKey>,
@@ -143,8 +143,8 @@ impl WalletRow {
     }
 }
 
-/// Locks wallets in key order. Reads them with their guards and grants (with the `restored` ones even when used up),
-/// and the database's clock under the last lock.
+/// Locks wallets in key order, and reads them with their guards and grants. Grants in `restored` are read even when
+/// they are used up. The time is the database's, asked after the last lock was taken.
 pub(super) async fn lock_wallets(
     conn: &mut AsyncPgConnection,
     keys: &[WalletKey],
@@ -193,7 +193,8 @@ impl Statement for ReadWallets {
     }
 }
 
-/// Reads a customer's wallets as they are now: what has lapsed is taken off, even before a sweep has written that.
+/// Reads a customer's wallets as they are now. Lapsed holds and grants no longer count, even before a sweep has written
+/// that.
 ///
 /// # Errors
 /// Database errors.
@@ -201,7 +202,7 @@ pub async fn read_wallets(conn: &mut AsyncPgConnection, customer: &CustomerId) -
     read_wallets_of(conn, [customer]).await
 }
 
-/// As [`read_wallets`], of several customers at once.
+/// [`read_wallets`] for several customers at once.
 ///
 /// # Errors
 /// Database errors.
@@ -234,7 +235,7 @@ pub async fn lock_wallet(
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = grants)]
-struct GrantRow {
+struct WalletGrantRow {
     wallet_id: Uuid,
     id: Uuid,
     amount: Decimal,
@@ -258,10 +259,11 @@ async fn read_grants(
     if of.is_empty() && restored.is_empty() {
         return Ok(by_wallet);
     }
-    // Every index leads with the customer; an id alone would read the whole table.
-    let mine = grants::table.filter(grants::customer_id.eq_any(customers)).select(GrantRow::as_select()).into_boxed();
+    // Every index begins with the customer, so a search by id alone would read the whole table.
+    let mine =
+        grants::table.filter(grants::customer_id.eq_any(customers)).select(WalletGrantRow::as_select()).into_boxed();
     let live = grants::wallet_id.eq_any(of).and(grants::remaining.gt(Decimal::ZERO));
-    let rows: Vec<GrantRow> = if restored.is_empty() {
+    let rows: Vec<WalletGrantRow> = if restored.is_empty() {
         mine.filter(live).load(conn).await?
     } else {
         mine.filter(live.or(grants::id.eq_any(restored))).load(conn).await?

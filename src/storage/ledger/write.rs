@@ -19,7 +19,7 @@ use crate::storage::StorageError;
 use crate::storage::schema::events;
 use crate::storage::statement::{Cached, Parameters, Statement};
 
-/// Writes wallets and all that their changes brought about.
+/// Writes changed wallets with their entries, grants, holds and guards.
 pub(super) async fn all(
     conn: &mut AsyncPgConnection,
     changed: &[(&Wallet, &Effects)],
@@ -142,7 +142,7 @@ impl InsertEntries {
             rows.paid_out.push(entry.paid_out);
             rows.counterparts.push(label.counterpart().to_string());
             rows.keys.push(label.key().to_owned());
-            // Absent parts take no room in the row.
+            // A null takes no room in the row.
             rows.granted.push(Some(entry.granted).filter(|part| !part.is_zero()));
             rows.debt.push(Some(entry.debt).filter(|part| !part.is_zero()));
             rows.references.push(label.reference().map(str::to_owned));
@@ -207,7 +207,7 @@ impl Statement for UpdateGuards {
     }
 }
 
-/// A guard is written under its wallet's lock, by all who write it.
+/// The writer holds the lock of the guard's wallet, so no other writer changes the guard meanwhile.
 async fn write_guards(conn: &mut AsyncPgConnection, wallets: &[&Wallet]) -> Result<(), StorageError> {
     let mut updates = UpdateGuards::default();
     for wallet in wallets {

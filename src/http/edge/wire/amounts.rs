@@ -27,17 +27,17 @@ impl Amount {
 
     /// Reads an amount of zero or more, whose currency is known later.
     pub fn decimal(&self, problems: &mut Problems, pointer: &str) -> Option<Decimal> {
-        problems.money(pointer, parse_plain_decimal(&self.0))
+        problems.checked_money(pointer, parse_plain_decimal(&self.0))
     }
 
     /// Reads an amount greater than zero, with up to 8 decimals.
-    pub fn money(&self, problems: &mut Problems, pointer: &str, currency: Currency) -> Option<Money> {
-        problems.money(pointer, self.positive(currency))
+    pub fn positive_money(&self, problems: &mut Problems, pointer: &str, currency: Currency) -> Option<Money> {
+        problems.checked_money(pointer, self.positive(currency))
     }
 
     /// Reads an amount greater than zero that fits the currency's minor unit.
     pub fn in_minor_unit(&self, problems: &mut Problems, pointer: &str, currency: Currency) -> Option<Money> {
-        problems.money(pointer, self.positive(currency).and_then(Money::require_minor_unit))
+        problems.checked_money(pointer, self.positive(currency).and_then(Money::require_minor_unit))
     }
 
     fn positive(&self, currency: Currency) -> Result<Money, crate::domain::money::MoneyError> {

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use uuid::Uuid;
 
-use super::{BrokenRule, Form, Inlined, Rule, Shape, Show, Text, text};
+use super::{BrokenRule, Form, Inlined, Shape, Show, Text, TextRule, text};
 use crate::domain::account_flow::FlowId;
 use crate::domain::id::IdKind;
 
@@ -63,7 +63,7 @@ impl<O: Object> Form for Id<O> {
     }
 }
 
-impl<O: Object> Rule for Id<O> {
+impl<O: Object> TextRule for Id<O> {
     type Value = Uuid;
 
     fn parse(text: &str) -> Result<Uuid, BrokenRule> {
@@ -179,7 +179,7 @@ impl Form for FlowForm {
     }
 }
 
-impl Rule for FlowForm {
+impl TextRule for FlowForm {
     type Value = FlowId;
 
     fn parse(text: &str) -> Result<FlowId, BrokenRule> {

@@ -64,7 +64,7 @@ pub trait Form {
 }
 
 /// A kind of text that requests contain, with the rule that it follows.
-pub trait Rule: Form {
+pub trait TextRule: Form {
     /// What the text stands for.
     type Value;
 
@@ -123,7 +123,7 @@ impl<F: Show> Text<F> {
     }
 }
 
-impl<F: Rule> Text<F> {
+impl<F: TextRule> Text<F> {
     /// Reads a field; notes the rule that its text breaks.
     pub fn read(&self, problems: &mut Problems, pointer: &str) -> Option<F::Value> {
         F::parse(&self.0).map_err(|broken| problems.add(pointer, broken.code, broken.detail)).ok()
@@ -220,7 +220,7 @@ fn text<F: Form>() -> Inlined {
     Inlined { name: F::NAME, schema, null: shape.null }
 }
 
-/// Every schema of this module that the document shows in place of references.
+/// Every schema of this module. The document contains them in place, instead of references to them.
 #[must_use]
 pub fn inlined() -> Vec<Inlined> {
     let mut all = names::forms();

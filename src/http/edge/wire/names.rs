@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{BrokenRule, Form, Inlined, Rule, Shape, Show, Text, text};
+use super::{BrokenRule, Form, Inlined, Shape, Show, Text, TextRule, text};
 use crate::app::Problems;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, MoneyError};
@@ -77,7 +77,7 @@ impl Form for Customer {
     }
 }
 
-impl Rule for Customer {
+impl TextRule for Customer {
     type Value = CustomerId;
 
     fn parse(text: &str) -> Result<CustomerId, BrokenRule> {
@@ -110,7 +110,7 @@ impl Form for CurrencyForm {
     }
 }
 
-impl Rule for CurrencyForm {
+impl TextRule for CurrencyForm {
     type Value = Currency;
 
     fn parse(text: &str) -> Result<Currency, BrokenRule> {
@@ -144,7 +144,7 @@ impl Form for ProductForm {
     }
 }
 
-impl Rule for ProductForm {
+impl TextRule for ProductForm {
     type Value = Product;
 
     /// A code that breaks the rule names no product, so both are the same problem to the caller.
@@ -182,7 +182,7 @@ impl Form for ProductFilterForm {
     }
 }
 
-impl Rule for ProductFilterForm {
+impl TextRule for ProductFilterForm {
     type Value = Product;
 
     fn parse(text: &str) -> Result<Product, BrokenRule> {
@@ -208,7 +208,7 @@ impl Form for DedupeIdForm {
     }
 }
 
-impl Rule for DedupeIdForm {
+impl TextRule for DedupeIdForm {
     type Value = String;
 
     fn parse(text: &str) -> Result<String, BrokenRule> {
@@ -234,7 +234,7 @@ impl Form for LanguageForm {
     }
 }
 
-impl Rule for LanguageForm {
+impl TextRule for LanguageForm {
     type Value = String;
 
     fn parse(text: &str) -> Result<String, BrokenRule> {
@@ -266,7 +266,7 @@ impl Form for ProviderForm {
     }
 }
 
-impl Rule for ProviderForm {
+impl TextRule for ProviderForm {
     type Value = ProviderName;
 
     fn parse(text: &str) -> Result<ProviderName, BrokenRule> {
@@ -304,7 +304,7 @@ impl Form for ReferenceFilterForm {
     }
 }
 
-impl Rule for ReferenceFilterForm {
+impl TextRule for ReferenceFilterForm {
     type Value = String;
 
     fn parse(text: &str) -> Result<String, BrokenRule> {

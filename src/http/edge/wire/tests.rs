@@ -1,4 +1,4 @@
-//! The form of each text and its rule say the same.
+//! The schema of each text accepts exactly what its rule accepts.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
@@ -68,7 +68,7 @@ fn pattern<F: Form>() -> Option<Regex> {
 }
 
 /// The form allows exactly the texts that the rule allows.
-fn agree<F: Rule>() {
+fn agree<F: TextRule>() {
     let pattern = pattern::<F>();
     for text in samples() {
         assert_eq!(fits::<F>(pattern.as_ref(), &text), F::parse(&text).is_ok(), "{}: {text:?}", F::NAME);

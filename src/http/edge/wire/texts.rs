@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
-use super::{BrokenRule, Form, Inlined, Rule, Shape, Text, text};
+use super::{BrokenRule, Form, Inlined, Shape, Text, TextRule, text};
 use crate::app::{Error, Problems};
 
 /// What was consumed or reserved, shown in the account flows.
@@ -58,7 +58,7 @@ impl<W: Written> Form for Line<W> {
     }
 }
 
-impl<W: Written> Rule for Line<W> {
+impl<W: Written> TextRule for Line<W> {
     type Value = String;
 
     fn parse(text: &str) -> Result<String, BrokenRule> {

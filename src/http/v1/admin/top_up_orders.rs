@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::app::orders::approve::{self, Statement};
+use crate::app::orders::approve::{self, BankStatement};
 use crate::app::orders::reverse;
 use crate::app::{App, Error, Problems};
 use crate::http::edge::answers::repeatable;
@@ -99,7 +99,7 @@ pub async fn approve_top_up_order(
     Ok(repeatable(&body, made.replayed, decided(made.value.awaiting_second)))
 }
 
-fn read(asked: &ApproveTopUpOrder, problems: &mut Problems) -> Option<Statement> {
+fn read(asked: &ApproveTopUpOrder, problems: &mut Problems) -> Option<BankStatement> {
     let received_amount = asked.received_amount.decimal(problems, "/received_amount");
     let bank_transaction_id = asked.bank_transaction_id.read(problems, "/bank_transaction_id");
     let note = Note::read_optional(asked.note.as_ref(), problems, "/note");
@@ -110,7 +110,7 @@ fn read(asked: &ApproveTopUpOrder, problems: &mut Problems) -> Option<Statement>
         }
         id
     });
-    Some(Statement {
+    Some(BankStatement {
         received_amount: received_amount?,
         bank_transaction_id: bank_transaction_id?,
         bank_account_id,

@@ -147,7 +147,8 @@ pub async fn entries_down(
     rows.into_iter().map(EntryRow::into_entry).collect()
 }
 
-/// The entries below a number that used a grant, newest first, each with the amount that the grant paid.
+/// The entries that used a grant and are numbered below a limit, newest first, each with the amount that the grant
+/// paid.
 ///
 /// # Errors
 /// [`StorageError`].

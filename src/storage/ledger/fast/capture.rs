@@ -79,7 +79,7 @@ struct Captured {
 /// must decide. No hold may be named twice in one call.
 ///
 /// # Errors
-/// As `super::usage()`.
+/// The errors of `super::usage()`.
 pub async fn captures(
     conn: &AsyncPgConnection,
     items: &[HoldCapture<'_>],

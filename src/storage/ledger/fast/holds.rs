@@ -66,10 +66,11 @@ impl Statement for KnownHolds {
     }
 }
 
-/// Opens holds on paid money. Returns as `super::usage()`.
+/// Opens holds on paid money. Returns the opened hold for each, or `None` where [`crate::storage::ledger::post`] must
+/// decide.
 ///
 /// # Errors
-/// As `super::usage()`.
+/// The errors of `super::usage()`.
 pub async fn open_holds(
     conn: &AsyncPgConnection,
     items: &[HoldOpening<'_>],

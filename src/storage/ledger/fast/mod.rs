@@ -1,19 +1,19 @@
 //! The fast path: one statement per flush, for the common case, at the speed of inserts.
 //!
 //! Each statement moves every wallet by its total, *if the wallet has enough and does not need the full path*, and
-//! inserts one row per item. It holds no rule, and may be too careful but never too bold: the caller posts the items
-//! that it returns no result for, and all items when it fails, by [`super::post`], which decides. Keys must be unique
-//! within one call. A key that the ledger knows already fails the statement as a whole; the statement then runs once
-//! more without the known keys (`repeated`).
+//! inserts one row per item. It contains no rule. It may leave out an item that could be booked, but never books one
+//! that must be refused: the caller passes the items without a result, or all items when the statement fails, to
+//! [`super::post`], which decides. Keys must be unique within one call. If the ledger already knows a key, the whole
+//! statement fails; it then runs once more without the known keys (`repeated`).
 //!
 //! A statement is its own transaction, so several can be in flight on one connection (pipelining).
 //!
-//! Wallets are handed over in key order and locked in that order, which is the order in which all writers lock.
-//! An UPDATE locks in whatever order its plan joins, so the plan is held: the condition on the customer is written
-//! as `= ANY (ARRAY[…])`, which neither a hash nor a merge join can use, and [`Pool::lane`] leaves the planner no
-//! other way to the wallets than an index. What remains is a nested loop that goes through the arrays as they are.
-//! On another connection a call may only name one wallet. To lock the rows first, by a statement or a CTE of its
-//! own, would do as well, but costs a second search and 54 bytes of WAL for every wallet.
+//! Wallets are locked in key order, as all writers lock them. An UPDATE locks rows in the order of its join, so the
+//! plan must be a nested loop through the arrays, which are sorted by key. Two things enforce it: the condition on the
+//! customer is written as `= ANY (ARRAY[…])`, which neither a hash join nor a merge join can use, and on a connection
+//! of [`Pool::lane`] the planner can reach the wallets only by an index. On another connection, a call may name one
+//! wallet only. Locking the rows first, by a statement or a CTE of its own, would work too, but costs a second search
+//! and 54 bytes of WAL for every wallet.
 //!
 //! [`Pool::lane`]: crate::storage::pool::Pool::lane
 
@@ -33,7 +33,8 @@ pub use capture::captures;
 pub use holds::open_holds;
 pub use usage::usage;
 
-/// Items of one flush, by wallet in key order, each wallet's in the order sent.
+/// The items of one flush, grouped by wallet. The groups are in key order, the items of a group in the order in which
+/// they were sent.
 struct Groups<'p> {
     keys: Vec<&'p WalletKey>,
     totals: Vec<Decimal>,
@@ -79,12 +80,12 @@ fn group<'p>(items: &[(&'p WalletKey, Decimal)]) -> Groups<'p> {
     groups
 }
 
-/// Each grouped item with the posting that it stands for.
+/// Each grouped item with its posting.
 fn in_order<'g, P>(grouped: &'g [Grouped], items: &'g [P]) -> impl Iterator<Item = (&'g Grouped, &'g P)> {
     grouped.iter().filter_map(|item| items.get(item.at).map(|posting| (item, posting)))
 }
 
-/// The number of items as the statements take it.
+/// The number of items in the type that the statements take.
 fn item_count(items: usize) -> Result<i32, StorageError> {
     i32::try_from(items).map_err(|_| StorageError::Corrupt(format!("{items} postings in one flush")))
 }

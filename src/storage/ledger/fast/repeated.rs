@@ -1,4 +1,4 @@
-//! Keys that the ledger knows already.
+//! What happens when a statement of the fast path meets keys that the ledger already knows.
 
 use std::collections::BTreeSet;
 
@@ -30,17 +30,16 @@ impl Keys {
     }
 }
 
-/// Whether a statement failed because of a repeated key, while other postings stood beside it.
+/// Whether a statement failed because of a repeated key although it has other postings, which can be tried again.
 pub(super) fn is_repeated(error: &StorageError, constraint: &str, postings: usize) -> bool {
     postings > 1 && error.violated_unique() == Some(constraint)
 }
 
-/// Postings without those whose keys are known, with their places among all of them.
+/// The postings whose keys are new, with their places among all postings.
 ///
-/// They are written once more, by a statement and so a transaction of its own. Leaving the known ones out changes
-/// nothing for the others of their wallet: the known ones will be replayed or refused, and neither moves the wallet.
-/// Other flushes that write in between do no harm: a key that they bring fails the second try as a whole, and there is
-/// no third.
+/// A second statement, which is a transaction of its own, writes them. It may leave out the postings with known keys:
+/// those will be replayed or refused, and neither moves the wallet. If another flush writes one of the new keys in the
+/// meantime, the second statement fails as a whole, and there is no third.
 pub(super) struct Unknown<P> {
     places: Vec<usize>,
     pub(super) postings: Vec<P>,
@@ -58,7 +57,7 @@ impl<P: Copy> Unknown<P> {
         Self { places, postings: unknown, of: postings.len() }
     }
 
-    /// The answers in the places of all postings; the known ones have none.
+    /// Puts each result in the place of its posting. A posting with a known key has none.
     pub(super) fn spread(self, answers: Vec<Option<Booked>>) -> Vec<Option<Booked>> {
         let mut spread = vec![None; self.of];
         for (at, answer) in self.places.into_iter().zip(answers) {

@@ -1,4 +1,4 @@
-//! Ordinary deductions.
+//! Ordinary deductions: usage that its wallet's paid money covers.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::domain::posting::{Booked, Deduction};
 use crate::storage::StorageError;
 use crate::storage::statement::{Cached, Parameters, Statement};
 
-/// What a moved wallet was before its group, as the statement returns it.
+/// The state of a moved wallet before the first item of its group, as the statement returns it.
 #[derive(Queryable)]
 struct Moved {
     group: i32,
@@ -84,20 +84,21 @@ impl Statement for KnownUsage {
 /// decide.
 ///
 /// # Errors
-/// Nothing was booked. After a lost connection that is not known; the same keys again tell.
+/// Database errors. Nothing was booked, except that after a lost connection this is not known: a repetition with the
+/// same keys tells.
 pub async fn usage(conn: &AsyncPgConnection, items: &[Deduction<'_>]) -> Result<Vec<Option<Booked>>, StorageError> {
-    match book(conn, items).await {
+    match move_usage(conn, items).await {
         Err(error) if is_repeated(&error, "entries_key_once", items.len()) => {}
         answered => return answered,
     }
     let keys = Keys::of(items.iter().map(|item| (item.wallet, item.label)));
     let known: Vec<i32> = Cached(KnownUsage(keys)).load(&mut &*conn).await?;
     let unknown = Unknown::among(items, known);
-    let answers = book(conn, &unknown.postings).await?;
+    let answers = move_usage(conn, &unknown.postings).await?;
     Ok(unknown.spread(answers))
 }
 
-async fn book(conn: &AsyncPgConnection, items: &[Deduction<'_>]) -> Result<Vec<Option<Booked>>, StorageError> {
+async fn move_usage(conn: &AsyncPgConnection, items: &[Deduction<'_>]) -> Result<Vec<Option<Booked>>, StorageError> {
     if items.is_empty() {
         return Ok(Vec::new());
     }
