@@ -26,7 +26,7 @@ diesel::define_sql_function! {
     fn later(at: Timestamptz, by: Interval) -> Timestamptz;
 }
 
-/// An interval for [`later`].
+/// An interval for [`later()`].
 #[must_use]
 pub fn seconds(n: i32) -> PgInterval {
     PgInterval::from_microseconds(i64::from(n) * 1_000_000)

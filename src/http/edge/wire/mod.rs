@@ -80,7 +80,7 @@ pub trait TextRule: Form {
     }
 }
 
-/// A kind of text that answers show.
+/// A kind of text that responses contain.
 pub trait Show: Form {
     type Value: ?Sized;
 
