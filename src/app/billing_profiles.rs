@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{App, Caller, Error, Expected, Problems};
 use crate::domain::billing_profile::{BillingProfile, Email};
+use crate::domain::code::Code;
 use crate::domain::country::Country;
 use crate::domain::customer::CustomerId;
 use crate::storage::transaction::transact;
@@ -67,11 +68,11 @@ fn validate(customer: &CustomerId, input: &ProfileInput) -> Result<BillingProfil
     let name = problems.text("/name", &input.name, 1, 200);
     let email = Email::new(input.email.trim());
     if email.is_none() {
-        problems.add("/email", "malformed", "must be an e-mail address such as name@example.com");
+        problems.add("/email", Code::Malformed, "must be an e-mail address such as name@example.com");
     }
     let country = input.country.parse::<Country>();
     if let Err(error) = &country {
-        problems.add("/country", "unknown_country", error.to_string());
+        problems.add("/country", Code::UnknownCountry, error.to_string());
     }
     let address = problems.optional_text("/address", input.address.as_deref(), 500);
     let tax_id = problems.optional_text("/tax_id", input.tax_id.as_deref(), 50);

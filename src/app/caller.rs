@@ -1,6 +1,7 @@
 //! The caller of a use case, and the customer that the call is about.
 
 use super::error::Error;
+use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 
 /// A verified caller.
@@ -40,7 +41,7 @@ impl Caller {
         match named {
             Some(named) => {
                 let id = CustomerId::new(named)
-                    .ok_or_else(|| Error::field("?customer_id", "malformed", CustomerId::RULE))?;
+                    .ok_or_else(|| Error::field("?customer_id", Code::Malformed, CustomerId::RULE))?;
                 if self.is_staff() || (self.is_customer && id.as_str() == self.subject) {
                     Ok(id)
                 } else {
@@ -48,10 +49,10 @@ impl Caller {
                 }
             }
             None if self.is_customer => CustomerId::new(&self.subject).ok_or_else(|| Error::Forbidden {
-                code: "not_a_customer",
+                code: Code::NotACustomer,
                 detail: "the token's sub is not a customer id".to_owned(),
             }),
-            None => Err(Error::field("?customer_id", "required", "a service or operator must name the customer")),
+            None => Err(Error::field("?customer_id", Code::Required, "a service or operator must name the customer")),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The errors of use cases. Each has a stable code that callers branch on and a text that a person reads.
 
+use crate::domain::code::Code;
 use crate::domain::money::MoneyError;
 use crate::domain::posting::{CapReached, Refusal, Shortfall};
 use crate::engine::EngineError;
@@ -12,7 +13,7 @@ use crate::storage::transaction::TransactionError;
 pub struct FieldError {
     /// A JSON pointer into the body (`/amount`), or `?name` for a query parameter.
     pub pointer: String,
-    pub code: &'static str,
+    pub code: Code,
     /// The rule in words. It continues a sentence that begins with the field's name: "must be …".
     pub detail: String,
 }
@@ -29,16 +30,16 @@ pub enum Error {
     NotFound(&'static str),
     /// 409: the current state of the thing does not allow this operation.
     #[error("{detail}")]
-    Conflict { code: &'static str, detail: String },
+    Conflict { code: Code, detail: String },
     /// 422: the request is well formed, but something else must happen first.
     #[error("{detail}")]
-    Unprocessable { code: &'static str, detail: String },
+    Unprocessable { code: Code, detail: String },
     /// 400: a header is missing or malformed.
     #[error("{detail}")]
-    BadRequest { code: &'static str, detail: String },
+    BadRequest { code: Code, detail: String },
     /// 403: the caller may not do this.
     #[error("{detail}")]
-    Forbidden { code: &'static str, detail: String },
+    Forbidden { code: Code, detail: String },
     /// 412: the resource changed since the caller read it.
     #[error("the resource has changed since it was read")]
     PreconditionFailed,
@@ -56,7 +57,7 @@ pub enum Error {
     Provider(#[from] ProviderError),
     /// 503: the service cannot do this now. The caller may try again after the given time.
     #[error("{detail}")]
-    Unavailable { code: &'static str, detail: String, retry_after_seconds: u64 },
+    Unavailable { code: Code, detail: String, retry_after_seconds: u64 },
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// 500: something happened that cannot happen. The text says what was expected; only the log shows it.
@@ -69,9 +70,9 @@ impl From<EngineError> for Error {
         let detail = error.to_string();
         let unavailable = |code, retry_after_seconds| Self::Unavailable { code, detail, retry_after_seconds };
         match error {
-            EngineError::Overloaded => unavailable("overloaded", 1),
-            EngineError::StreamsFull(_) => unavailable("streams_full", 5),
-            EngineError::ShuttingDown => unavailable("shutting_down", 1),
+            EngineError::Overloaded => unavailable(Code::Overloaded, 1),
+            EngineError::StreamsFull(_) => unavailable(Code::StreamsFull, 5),
+            EngineError::ShuttingDown => unavailable(Code::ShuttingDown, 1),
             EngineError::Storage(error) => Self::Storage(error),
         }
     }
@@ -91,12 +92,12 @@ impl TransactionError for Error {
 
 impl Error {
     #[must_use]
-    pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+    pub fn conflict(code: Code, detail: impl Into<String>) -> Self {
         Self::Conflict { code, detail: detail.into() }
     }
 
     #[must_use]
-    pub fn field(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
+    pub fn field(pointer: impl Into<String>, code: Code, detail: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldError { pointer: pointer.into(), code, detail: detail.into() }])
     }
 
@@ -107,19 +108,19 @@ impl Error {
             Refusal::Insufficient(shortfall) => Self::InsufficientFunds(Box::new(shortfall)),
             Refusal::CapReached(cap) => Self::SpendCap(cap),
             Refusal::KeyReused => Self::Unprocessable {
-                code: "idempotency_key_reused",
+                code: Code::IdempotencyKeyReused,
                 detail: "this id was used before with different content".to_owned(),
             },
-            Refusal::Frozen => Self::conflict("wallet_frozen", "an operator has frozen the wallet"),
-            Refusal::TooLarge => Self::field("/amount", "too_large", "the wallet cannot hold this much"),
+            Refusal::Frozen => Self::conflict(Code::WalletFrozen, "an operator has frozen the wallet"),
+            Refusal::TooLarge => Self::field("/amount", Code::TooLarge, "the wallet cannot hold this much"),
             Refusal::HoldNotFound => Self::NotFound("hold"),
-            Refusal::HoldExpired => Self::conflict("hold_expired", "the hold has expired"),
+            Refusal::HoldExpired => Self::conflict(Code::HoldExpired, "the hold has expired"),
             Refusal::HoldClosed { status } => Self::conflict(
-                "hold_closed",
+                Code::HoldClosed,
                 format!("the hold is already {status}, and this request asks for something else"),
             ),
             Refusal::MoreThanTaken => {
-                Self::field("/amount", "more_than_taken", "must not be more than is left to give back")
+                Self::field("/amount", Code::MoreThanTaken, "must not be more than is left to give back")
             }
         }
     }
@@ -135,7 +136,7 @@ impl Problems {
         Self::default()
     }
 
-    pub fn add(&mut self, pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) {
+    pub fn add(&mut self, pointer: impl Into<String>, code: Code, detail: impl Into<String>) {
         self.0.push(FieldError { pointer: pointer.into(), code, detail: detail.into() });
     }
 
@@ -154,11 +155,11 @@ impl Problems {
         let trimmed = text.trim();
         let length = trimmed.chars().count();
         if trimmed.chars().any(char::is_control) {
-            self.add(pointer, "control_characters", "must not contain control characters");
+            self.add(pointer, Code::ControlCharacters, "must not contain control characters");
         } else if length < min && min == 1 {
-            self.add(pointer, "required", "is required");
+            self.add(pointer, Code::Required, "is required");
         } else if length < min || length > max {
-            self.add(pointer, "length", format!("must be {min} to {max} characters long"));
+            self.add(pointer, Code::Length, format!("must be {min} to {max} characters long"));
         } else {
             return Some(trimmed.to_owned());
         }

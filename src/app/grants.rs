@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{App, Error, IdempotencyKey, Made};
+use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::grant::WalletGrant;
 use crate::domain::posting::PostingOutcome;
@@ -24,11 +25,11 @@ pub async fn create(app: &App, new: &NewGrant, key: &IdempotencyKey) -> Result<M
             return Ok(Made::again(find(conn, &new.customer, id).await?));
         }
         if !new.product.is_main() && catalogue::products::find(conn, &new.product).await?.is_none() {
-            return Err(Error::field("/product", "unknown_product", "there is no such product"));
+            return Err(Error::field("/product", Code::UnknownProduct, "there is no such product"));
         }
         let now = clock::now(conn).await?;
         if new.expires_at.is_some_and(|at| at <= now) {
-            return Err(Error::field("/expires_at", "not_in_the_future", "must be in the future"));
+            return Err(Error::field("/expires_at", Code::NotInTheFuture, "must be in the future"));
         }
         let id = Uuid::now_v7();
         for outcome in ledger::post(conn, &[new.posting(id)]).await? {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{App, Error};
+use crate::domain::code::Code;
 use crate::storage::migrations;
 
 /// A load balancer needs an answer soon, so a later answer counts as not ready.
@@ -18,7 +19,7 @@ pub async fn ready(app: &App) -> Result<(), Error> {
         migrations::pending(&mut conn).await
     });
     let not_ready =
-        |detail: &str| Error::Unavailable { code: "not_ready", detail: detail.to_owned(), retry_after_seconds: 2 };
+        |detail: &str| Error::Unavailable { code: Code::NotReady, detail: detail.to_owned(), retry_after_seconds: 2 };
     match pending.await {
         Ok(Ok(pending)) if pending.is_empty() => Ok(()),
         Ok(Ok(_)) => Err(not_ready("the database schema is older than this version: run `topup migrate`")),

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::error::Error;
+use crate::domain::code::Code;
 use crate::storage::{Connection, idempotency as store};
 
 /// A key in its scope, with a hash of the request.
@@ -61,7 +62,7 @@ impl IdempotencyKey {
     pub async fn claim(&self, conn: &mut Connection) -> Result<Option<Uuid>, Error> {
         if !store::try_lock(conn, &self.caller, self.operation, &self.key).await? {
             return Err(Error::conflict(
-                "idempotency_in_flight",
+                Code::IdempotencyInFlight,
                 "a request with this Idempotency-Key is still being processed; try again in a moment",
             ));
         }
@@ -69,7 +70,7 @@ impl IdempotencyKey {
             None => Ok(None),
             Some((fingerprint, resource)) if fingerprint == self.fingerprint => Ok(Some(resource)),
             Some(_) => Err(Error::Unprocessable {
-                code: "idempotency_key_reused",
+                code: Code::IdempotencyKeyReused,
                 detail: "this Idempotency-Key was used before with another request".to_owned(),
             }),
         }

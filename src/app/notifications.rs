@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::settlement::{self, EvidenceSource, SettlementStep};
 use super::{App, Error, disputes, refunds};
 use crate::domain::attempt::Attempt;
+use crate::domain::code::Code;
 use crate::domain::order::Order;
 use crate::domain::payment::{AttemptLocator, Fact, Notification, NotificationOutcome, Observation, ProviderName};
 use crate::providers::{NotificationError, PaymentProvider, RawNotification, Reply, UnreadableNotification};
@@ -20,7 +21,7 @@ use crate::storage::{attempts, orders};
 pub async fn receive(app: &App, provider: ProviderName, raw: &RawNotification) -> Result<Reply, Error> {
     let Some(provider) = app.providers.by_name(provider) else {
         return Err(Error::Unavailable {
-            code: "channel_not_offered",
+            code: Code::ChannelNotOffered,
             detail: "this provider is not configured".to_owned(),
             retry_after_seconds: 300,
         });

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::Error;
 use crate::domain::billing_profile::{BillingProfile, Email};
 use crate::domain::catalogue::{BankAccount, ChannelRule, Percent, ProductInfo, TopUpOptions};
+use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::environment::Environment;
 use crate::domain::money::{Currency, Money};
@@ -87,7 +88,7 @@ pub async fn demo(pool: &Pool) -> Result<(), Error> {
 
 async fn refuse_live(conn: &mut Connection) -> Result<(), Error> {
     if environment::read(conn).await?.is_some_and(Environment::is_live) {
-        return Err(Error::conflict("live_database", "the demo catalogue is not for a database stamped live"));
+        return Err(Error::conflict(Code::LiveDatabase, "the demo catalogue is not for a database stamped live"));
     }
     Ok(())
 }

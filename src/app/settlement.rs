@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{App, Error};
 use crate::domain::attempt::{Attempt, AttemptStatus};
+use crate::domain::code::Code;
 use crate::domain::money::Money;
 use crate::domain::movement::OfOrder;
 use crate::domain::movement::top_up::{AppliedPayment, Bonus, top_up};
@@ -90,7 +91,7 @@ pub async fn settle(app: &App, order_id: Uuid, source: EvidenceSource, actor: &s
 
 pub(super) fn not_offered(provider: ProviderName) -> Error {
     Error::Unavailable {
-        code: "channel_not_offered",
+        code: Code::ChannelNotOffered,
         detail: format!("{provider} is not configured at the moment"),
         retry_after_seconds: 300,
     }
@@ -359,7 +360,7 @@ async fn credit(
         match outcome {
             PostingOutcome::Booked(booked) => wallet_id = wallet_id.or(booked.entry.map(|entry| entry.wallet_id)),
             PostingOutcome::Replayed(_) => {
-                return Err(Error::conflict("already_credited", "this payment was credited before"));
+                return Err(Error::conflict(Code::AlreadyCredited, "this payment was credited before"));
             }
             PostingOutcome::Refused(refusal) => return Err(Error::refused(refusal)),
         }
@@ -389,7 +390,7 @@ pub async fn move_to(
 ) -> Result<(), Error> {
     let (from, status) = (order.status(), state.status());
     if from != status && !from.may_become(status) {
-        return Err(Error::conflict("order_moved_on", format!("the order is {from} and cannot become {status}")));
+        return Err(Error::conflict(Code::OrderMovedOn, format!("the order is {from} and cannot become {status}")));
     }
     let now = match state {
         OrderState::Completed(completion) => completion.at,

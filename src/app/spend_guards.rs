@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use serde_json::json;
 
 use super::{App, Caller, Error, Saved};
+use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::guard::{SetBy, SpendGuard, day_began, first_of_month, month_began};
 use crate::domain::money::{Currency, Money, format_amount};
@@ -119,7 +120,7 @@ pub(super) async fn check_product(conn: &mut Connection, key: &WalletKey) -> Res
     if key.product.is_main() || catalogue::products::find(conn, &key.product).await?.is_some() {
         return Ok(());
     }
-    Err(Error::field("?product", "unknown_product", "there is no such product"))
+    Err(Error::field("?product", Code::UnknownProduct, "there is no such product"))
 }
 
 fn subject(key: &WalletKey) -> String {

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{App, Error, IdempotencyKey, Made};
+use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, Money};
 use crate::domain::movement::transfer::transfer;
@@ -31,7 +32,7 @@ pub struct NewTransfer {
 /// 402 when unheld paid money is short.
 pub async fn create(app: &App, new: &NewTransfer, key: &IdempotencyKey) -> Result<Made<Transfer>, Error> {
     if new.from == new.to {
-        return Err(Error::field("/to_product", "same_wallet", "must differ from from_product"));
+        return Err(Error::field("/to_product", Code::SameWallet, "must differ from from_product"));
     }
     transact(&app.pool, async |conn| {
         if let Some(id) = key.claim(conn).await? {
@@ -53,12 +54,12 @@ async fn check_products(conn: &mut Connection, new: &NewTransfer) -> Result<(), 
             continue;
         }
         match catalogue::products::find(conn, product).await? {
-            None => return Err(Error::field(pointer, "unknown_product", "is not a product of this platform")),
+            None => return Err(Error::field(pointer, Code::UnknownProduct, "is not a product of this platform")),
             Some(found) if leaves && !found.returnable => {
-                return Err(Error::field(pointer, "not_returnable", "money of this product is spent there only"));
+                return Err(Error::field(pointer, Code::NotReturnable, "money of this product is spent there only"));
             }
             Some(found) if !leaves && !found.active => {
-                return Err(Error::field(pointer, "inactive_product", "is not active"));
+                return Err(Error::field(pointer, Code::InactiveProduct, "is not active"));
             }
             Some(_) => {}
         }

@@ -11,6 +11,7 @@ pub mod billing_profile;
 pub mod book;
 pub mod catalogue;
 pub mod check;
+pub mod code;
 pub mod counterpart;
 pub mod country;
 pub mod customer;

@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
+use super::code::Code;
+
 /// Decimals that a column keeps: `numeric(24,8)`.
 pub const MAX_SCALE: u32 = 8;
 
@@ -89,14 +91,14 @@ pub enum MoneyError {
 impl MoneyError {
     /// The stable code of the API's validation errors.
     #[must_use]
-    pub fn code(self) -> &'static str {
+    pub fn code(self) -> Code {
         match self {
-            Self::UnknownCurrency => "unknown_currency",
-            Self::NotPlain => "not_a_plain_decimal",
-            Self::TooPrecise => "too_precise",
-            Self::TooLarge => "too_large",
-            Self::NotPositive => "not_positive",
-            Self::CurrencyMismatch => "currency_mismatch",
+            Self::UnknownCurrency => Code::UnknownCurrency,
+            Self::NotPlain => Code::NotAPlainDecimal,
+            Self::TooPrecise => Code::TooPrecise,
+            Self::TooLarge => Code::TooLarge,
+            Self::NotPositive => Code::NotPositive,
+            Self::CurrencyMismatch => Code::CurrencyMismatch,
         }
     }
 }

@@ -6,6 +6,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::openapi;
+use crate::domain::code::Code;
 use crate::http::edge::problem::Failure;
 
 const SWAGGER_UI: &str = "/docs/";
@@ -48,14 +49,14 @@ async fn to_docs() -> HttpResponse {
 /// one method of its path, so both cases end here.
 async fn no_route(request: HttpRequest) -> HttpResponse {
     let Some(route) = request.match_pattern() else {
-        return Failure::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path").error_response();
+        return Failure::new(StatusCode::NOT_FOUND, Code::NotFound, "there is nothing at this path").error_response();
     };
     let mut allowed = openapi::methods(&route);
     if allowed.is_empty() {
         allowed.push("GET".to_owned());
     }
     let detail = format!("this path accepts {}", allowed.join(", "));
-    let mut response = Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).error_response();
+    let mut response = Failure::new(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, detail).error_response();
     if let Ok(allowed) = header::HeaderValue::from_str(&allowed.join(", ")) {
         response.headers_mut().insert(header::ALLOW, allowed);
     }

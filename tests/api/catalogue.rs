@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use topup::domain::code::Code;
 
 use crate::support::{Caller, Reply, TestApp, execute};
 use crate::tools::ask;
@@ -423,7 +424,7 @@ async fn a_live_database_takes_no_demo() {
     execute(&app.database, "UPDATE environment SET stamp = 'live'").await;
     let pool = &app.server.app.pool;
     for refused in [topup::app::seed::demo(pool).await, topup::app::seed::first_money(pool).await] {
-        assert!(matches!(refused, Err(topup::app::Error::Conflict { code: "live_database", .. })));
+        assert!(matches!(refused, Err(topup::app::Error::Conflict { code: Code::LiveDatabase, .. })));
     }
     app.finish().await;
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::app::{App, Caller, Error, Problems};
 use crate::domain::catalogue::Agreement;
+use crate::domain::code::Code;
 use crate::storage::audit;
 use crate::storage::catalogue::agreements as store;
 use crate::storage::transaction::transact;
@@ -26,16 +27,16 @@ pub async fn publish(app: &App, caller: &Caller, version: &str, url: &str) -> Re
         || version.len() > 32
         || !version.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
     {
-        problems.add("/version", "malformed", "must be 1 to 32 of A-Z a-z 0-9 . _ -");
+        problems.add("/version", Code::Malformed, "must be 1 to 32 of A-Z a-z 0-9 . _ -");
     }
     let link = url::Url::parse(url).ok().filter(|link| matches!(link.scheme(), "https" | "http") && link.has_host());
     if link.is_none() || url.len() > 500 {
-        problems.add("/url", "malformed", "must be an absolute http(s) address of at most 500 characters");
+        problems.add("/url", Code::Malformed, "must be an absolute http(s) address of at most 500 characters");
     }
     problems.finish()?;
     transact(&app.pool, async |conn| {
         if store::insert(conn, version, url).await?.is_none() {
-            return Err(Error::conflict("agreement_exists", "this version is published already and never changes"));
+            return Err(Error::conflict(Code::AgreementExists, "this version is published already and never changes"));
         }
         let active = store::activate(conn, version).await?;
         let active = active.ok_or(Error::Internal("the agreement that was just written"))?;

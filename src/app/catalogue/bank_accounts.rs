@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::app::{App, Caller, Error, Expected, Problems};
 use crate::domain::catalogue::BankAccount;
+use crate::domain::code::Code;
 use crate::domain::money::Currency;
 use crate::storage::catalogue::bank_accounts as store;
 use crate::storage::transaction::transact;
@@ -64,7 +65,11 @@ pub async fn update(
         let current = store::lock(conn, id).await?.ok_or(Error::NotFound("bank account"))?;
         expected.check(Some(current.version))?;
         if current.currency != new.currency {
-            return Err(Error::field("/currency", "immutable", "an account keeps its currency; add another account"));
+            return Err(Error::field(
+                "/currency",
+                Code::Immutable,
+                "an account keeps its currency; add another account",
+            ));
         }
         let value = store::update(conn, &new).await.map_err(number_taken)?;
         let detail = json!({"before": describe(&current), "after": describe(&value)});
@@ -77,7 +82,7 @@ pub async fn update(
 
 fn number_taken(error: StorageError) -> Error {
     if error.violated_unique() == Some("bank_accounts_number_once") {
-        Error::conflict("bank_account_exists", "there is an account with this number and currency already")
+        Error::conflict(Code::BankAccountExists, "there is an account with this number and currency already")
     } else {
         error.into()
     }
@@ -93,11 +98,11 @@ fn validate(id: Uuid, input: &AccountInput) -> Result<BankAccount, Error> {
     let cnaps_code = problems.optional_text("/cnaps_code", input.cnaps_code.as_deref(), 12);
     let digits = |code: &String| code.len() == 12 && code.bytes().all(|b| b.is_ascii_digit());
     if cnaps_code.as_ref().is_some_and(|code| !digits(code)) {
-        problems.add("/cnaps_code", "malformed", "must be 12 digits");
+        problems.add("/cnaps_code", Code::Malformed, "must be 12 digits");
     }
     let swift_bic = problems.optional_text("/swift_bic", input.swift_bic.as_deref(), 11);
     if swift_bic.as_deref().is_some_and(|bic| !is_bic(bic)) {
-        problems.add("/swift_bic", "malformed", "must be 8 or 11 upper-case letters and digits, such as ICBKCNBJ");
+        problems.add("/swift_bic", Code::Malformed, "must be 8 or 11 upper-case letters and digits, such as ICBKCNBJ");
     }
     let bank_address = problems.optional_text("/bank_address", input.bank_address.as_deref(), 200);
     let (Some(currency), Some(bank_name), Some(account_name), Some(account_number)) =

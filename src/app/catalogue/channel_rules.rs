@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{amount, channel, product_or_main};
 use crate::app::{App, Caller, Error, Expected, Problems, Saved};
 use crate::domain::catalogue::{ChannelRule, Percent};
+use crate::domain::code::Code;
 use crate::domain::country::Country;
 use crate::domain::money::{Currency, Money, format_amount, parse_plain_decimal};
 use crate::domain::payment::Channel;
@@ -58,7 +59,7 @@ pub async fn put(
     let new = validate(name, input)?;
     transact(&app.pool, async |conn| {
         if !new.product.is_main() && products::find(conn, &new.product).await?.is_none() {
-            return Err(Error::field("?product", "unknown_product", "there is no such product"));
+            return Err(Error::field("?product", Code::UnknownProduct, "there is no such product"));
         }
         let current = store::lock(conn, new.channel, new.currency, &new.product).await?;
         expected.check(current.as_ref().map(|current| current.version))?;
@@ -88,11 +89,11 @@ fn validate(name: &RuleName, input: &RuleInput) -> Result<ChannelRule, Error> {
     };
     let (minimum, maximum) = (bound("/minimum", &input.minimum), bound("/maximum", &input.maximum));
     if minimum.zip(maximum).is_some_and(|(minimum, maximum)| minimum.amount() > maximum.amount()) {
-        problems.add("/maximum", "below_minimum", "must not be below the minimum");
+        problems.add("/maximum", Code::BelowMinimum, "must not be below the minimum");
     }
     let countries = countries(&mut problems, &input.countries);
     if !(0..=1_000_000).contains(&input.rank) {
-        problems.add("/rank", "out_of_range", "must be 0 to 1000000");
+        problems.add("/rank", Code::OutOfRange, "must be 0 to 1000000");
     }
     let fee = percent(&mut problems, "/fee_percent", &input.fee_percent);
     let tax = percent(&mut problems, "/tax_percent", &input.tax_percent);
@@ -102,10 +103,10 @@ fn validate(name: &RuleName, input: &RuleInput) -> Result<ChannelRule, Error> {
         return Err(problems.into_error());
     };
     if fee.value() + tax.value() >= rust_decimal::Decimal::ONE_HUNDRED {
-        problems.add("/fee_percent", "out_of_range", "fee and tax together must leave something to credit");
+        problems.add("/fee_percent", Code::OutOfRange, "fee and tax together must leave something to credit");
     }
     if channel == Channel::Balance && !(fee.is_zero() && tax.is_zero() && bonus.is_zero()) {
-        problems.add("/channel", "no_price", "a payment from the wallet is a transfer: its percentages must be 0");
+        problems.add("/channel", Code::NoPrice, "a payment from the wallet is a transfer: its percentages must be 0");
     }
     problems.finish()?;
     Ok(ChannelRule {
@@ -131,14 +132,14 @@ fn countries(problems: &mut Problems, codes: &[String]) -> Vec<Country> {
     for (at, code) in codes.iter().enumerate().take(250) {
         match code.parse::<Country>() {
             Ok(country) if found.contains(&country) => {
-                problems.add(format!("/countries/{at}"), "duplicate", "is there already");
+                problems.add(format!("/countries/{at}"), Code::Duplicate, "is there already");
             }
             Ok(country) => found.push(country),
-            Err(error) => problems.add(format!("/countries/{at}"), "unknown_country", error.to_string()),
+            Err(error) => problems.add(format!("/countries/{at}"), Code::UnknownCountry, error.to_string()),
         }
     }
     if codes.len() > 250 {
-        problems.add("/countries", "too_many", "must be 250 at most");
+        problems.add("/countries", Code::TooMany, "must be 250 at most");
     }
     found
 }
@@ -147,7 +148,7 @@ fn percent(problems: &mut Problems, pointer: &str, text: &str) -> Option<Percent
     let share = problems.checked_money(pointer, parse_plain_decimal(text))?;
     let percent = Percent::new(share);
     if percent.is_none() {
-        problems.add(pointer, "out_of_range", "must be 0 to 100 with at most four decimals");
+        problems.add(pointer, Code::OutOfRange, "must be 0 to 100 with at most four decimals");
     }
     percent
 }
@@ -191,7 +192,7 @@ mod tests {
         }
     }
 
-    fn broken(name: &RuleName, input: &RuleInput) -> Vec<(String, &'static str)> {
+    fn broken(name: &RuleName, input: &RuleInput) -> Vec<(String, Code)> {
         match validate(name, input) {
             Err(Error::Invalid(errors)) => errors.into_iter().map(|error| (error.pointer, error.code)).collect(),
             _ => Vec::new(),
@@ -210,13 +211,13 @@ mod tests {
             ..input()
         };
         let expected = [
-            ("/minimum", "too_precise"),
-            ("/countries/1", "unknown_country"),
-            ("/countries/2", "duplicate"),
-            ("/rank", "out_of_range"),
-            ("/fee_percent", "out_of_range"),
-            ("/tax_percent", "not_a_plain_decimal"),
-            ("/processing_time", "required"),
+            ("/minimum", Code::TooPrecise),
+            ("/countries/1", Code::UnknownCountry),
+            ("/countries/2", Code::Duplicate),
+            ("/rank", Code::OutOfRange),
+            ("/fee_percent", Code::OutOfRange),
+            ("/tax_percent", Code::NotAPlainDecimal),
+            ("/processing_time", Code::Required),
         ];
         assert_eq!(broken(&name("card", "USD"), &input), expected.map(|(p, code)| (p.to_owned(), code)));
     }
@@ -224,12 +225,12 @@ mod tests {
     #[test]
     fn something_is_always_credited() {
         let input = RuleInput { fee_percent: "60".to_owned(), tax_percent: "40".to_owned(), ..input() };
-        assert_eq!(broken(&name("card", "USD"), &input), [("/fee_percent".to_owned(), "out_of_range")]);
+        assert_eq!(broken(&name("card", "USD"), &input), [("/fee_percent".to_owned(), Code::OutOfRange)]);
     }
 
     #[test]
     fn a_transfer_has_no_price() {
-        assert_eq!(broken(&name("balance", "USD"), &input()), [("/channel".to_owned(), "no_price")]);
+        assert_eq!(broken(&name("balance", "USD"), &input()), [("/channel".to_owned(), Code::NoPrice)]);
         assert!(validate(&name("card", "USD"), &input()).is_ok());
     }
 }

@@ -7,6 +7,7 @@ pub mod channel_rules;
 pub mod products;
 pub mod top_up_options;
 
+use crate::domain::code::Code;
 use crate::storage::Connection;
 
 use super::{App, Error, Problems};
@@ -63,18 +64,22 @@ pub async fn offer(
     if !product.is_main() {
         match store::products::find(conn, product).await? {
             None => {
-                return Err(Error::field(location.pointer("product"), "unknown_product", "there is no such product"));
+                return Err(Error::field(
+                    location.pointer("product"),
+                    Code::UnknownProduct,
+                    "there is no such product",
+                ));
             }
             Some(info) if !info.active => {
                 let detail = "the product takes no money at the moment";
-                return Err(Error::field(location.pointer("product"), "inactive_product", detail));
+                return Err(Error::field(location.pointer("product"), Code::InactiveProduct, detail));
             }
             Some(_) => {}
         }
     }
     let Some(options) = store::top_up_options::for_wallet(conn, currency, product).await? else {
         let detail = format!("{currency} is not offered");
-        return Err(Error::field(location.pointer("currency"), "currency_not_offered", detail));
+        return Err(Error::field(location.pointer("currency"), Code::CurrencyNotOffered, detail));
     };
     let accounts = store::bank_accounts::active(conn).await?;
     let with_account: Vec<Currency> = accounts.iter().map(|account| account.currency).collect();
@@ -113,7 +118,7 @@ pub fn check(offer: &Offer, channel: Channel, amount: Money, problems: &mut Prob
 /// Reads a channel, or adds the problem with it.
 pub(super) fn channel(problems: &mut Problems, pointer: &str, text: &str) -> Option<Channel> {
     let rule = "must be card, paypal, vnpay, bank_transfer or balance";
-    text.parse().map_err(|()| problems.add(pointer, "unknown_channel", rule)).ok()
+    text.parse().map_err(|()| problems.add(pointer, Code::UnknownChannel, rule)).ok()
 }
 
 /// Reads a product's code. A missing or empty code means the main wallet.
@@ -121,7 +126,7 @@ pub(super) fn product_or_main(problems: &mut Problems, pointer: &str, code: Opti
     let Some(code) = code.filter(|code| !code.is_empty()) else { return Some(Product::main()) };
     let product = Product::new(code);
     if product.is_none() {
-        problems.add(pointer, "malformed", "must be 1 to 32 of a-z 0-9 _ -");
+        problems.add(pointer, Code::Malformed, "must be 1 to 32 of a-z 0-9 _ -");
     }
     product
 }

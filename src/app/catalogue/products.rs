@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::app::{App, Caller, Error, Expected, Problems, Saved};
 use crate::domain::catalogue::ProductInfo;
+use crate::domain::code::Code;
 use crate::domain::product::Product;
 use crate::storage::audit;
 use crate::storage::catalogue::products as store;
@@ -37,7 +38,7 @@ impl KnownProducts {
             return Ok(());
         }
         if store::find(&mut *pool.get().await?, product).await?.is_none() {
-            return Err(Error::field("/product", "unknown_product", "there is no such product"));
+            return Err(Error::field("/product", Code::UnknownProduct, "there is no such product"));
         }
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(product.clone());
         Ok(())
@@ -76,7 +77,7 @@ pub async fn put(
     let mut problems = Problems::new();
     let product = Product::new(code);
     if product.is_none() {
-        problems.add("/code", "malformed", "must be 1 to 32 of a-z 0-9 _ -");
+        problems.add("/code", Code::Malformed, "must be 1 to 32 of a-z 0-9 _ -");
     }
     let name = problems.text("/name", &input.name, 1, 100);
     let (Some(product), Some(name)) = (product, name) else { return Err(problems.into_error()) };

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{amount, product_or_main};
 use crate::app::{App, Caller, Error, Expected, Problems, Saved};
 use crate::domain::catalogue::TopUpOptions;
+use crate::domain::code::Code;
 use crate::domain::money::{Currency, Money, format_amount};
 use crate::storage::audit;
 use crate::storage::catalogue::{products, top_up_options as store};
@@ -44,7 +45,7 @@ pub async fn put(
     let new = validate(currency, product, input)?;
     transact(&app.pool, async |conn| {
         if !new.product.is_main() && products::find(conn, &new.product).await?.is_none() {
-            return Err(Error::field("?product", "unknown_product", "there is no such product"));
+            return Err(Error::field("?product", Code::UnknownProduct, "there is no such product"));
         }
         let current = store::lock(conn, new.currency, &new.product).await?;
         expected.check(current.as_ref().map(|current| current.version))?;
@@ -69,27 +70,27 @@ fn validate(currency: &str, product: Option<&str>, input: &OptionsInput) -> Resu
     let minimum = amount(&mut problems, "/minimum", &input.minimum, currency);
     let maximum = amount(&mut problems, "/maximum", &input.maximum, currency);
     if !(30..=1440).contains(&input.order_ttl_minutes) {
-        problems.add("/order_ttl_minutes", "out_of_range", "must be 30 to 1440 minutes");
+        problems.add("/order_ttl_minutes", Code::OutOfRange, "must be 30 to 1440 minutes");
     }
     if input.presets.len() > 20 {
-        problems.add("/presets", "too_many", "must be 20 at most");
+        problems.add("/presets", Code::TooMany, "must be 20 at most");
     }
     let mut presets: Vec<Money> = Vec::new();
     for (at, preset) in input.presets.iter().enumerate().take(20) {
         let pointer = format!("/presets/{at}");
         let Some(preset) = amount(&mut problems, &pointer, preset, currency) else { continue };
         if presets.contains(&preset) {
-            problems.add(&pointer, "duplicate", "is there already");
+            problems.add(&pointer, Code::Duplicate, "is there already");
         }
         let below = minimum.is_some_and(|minimum| preset.amount() < minimum.amount());
         if below || maximum.is_some_and(|maximum| preset.amount() > maximum.amount()) {
-            problems.add(&pointer, "out_of_range", "must lie between minimum and maximum");
+            problems.add(&pointer, Code::OutOfRange, "must lie between minimum and maximum");
         }
         presets.push(preset);
     }
     let (Some(minimum), Some(maximum)) = (minimum, maximum) else { return Err(problems.into_error()) };
     if minimum.amount() > maximum.amount() {
-        problems.add("/maximum", "below_minimum", "must not be below the minimum");
+        problems.add("/maximum", Code::BelowMinimum, "must not be below the minimum");
     }
     problems.finish()?;
     Ok(TopUpOptions {
@@ -129,7 +130,7 @@ mod tests {
         }
     }
 
-    fn broken(currency: &str, input: &OptionsInput) -> Vec<(String, &'static str)> {
+    fn broken(currency: &str, input: &OptionsInput) -> Vec<(String, Code)> {
         match validate(currency, None, input) {
             Err(Error::Invalid(errors)) => errors.into_iter().map(|error| (error.pointer, error.code)).collect(),
             _ => Vec::new(),
@@ -139,15 +140,16 @@ mod tests {
     #[test]
     fn presets_lie_in_range_once() {
         let found = broken("CNY", &input(&["50", "5", "50.00", "2000"], "10", "1000"));
-        let expected = [("/presets/1", "out_of_range"), ("/presets/2", "duplicate"), ("/presets/3", "out_of_range")];
+        let expected =
+            [("/presets/1", Code::OutOfRange), ("/presets/2", Code::Duplicate), ("/presets/3", Code::OutOfRange)];
         assert_eq!(found, expected.map(|(pointer, code)| (pointer.to_owned(), code)));
     }
 
     #[test]
     fn amounts_fit_the_minor_unit_and_the_range_is_one() {
-        assert_eq!(broken("VND", &input(&[], "0.5", "100")), [("/minimum".to_owned(), "too_precise")]);
-        assert_eq!(broken("CNY", &input(&[], "100", "10")), [("/maximum".to_owned(), "below_minimum")]);
-        assert_eq!(broken("cny", &input(&[], "1", "10")), [("/currency".to_owned(), "unknown_currency")]);
+        assert_eq!(broken("VND", &input(&[], "0.5", "100")), [("/minimum".to_owned(), Code::TooPrecise)]);
+        assert_eq!(broken("CNY", &input(&[], "100", "10")), [("/maximum".to_owned(), Code::BelowMinimum)]);
+        assert_eq!(broken("cny", &input(&[], "1", "10")), [("/currency".to_owned(), Code::UnknownCurrency)]);
         assert!(validate("CNY", Some("gpu"), &input(&["10"], "10", "10")).is_ok());
     }
 }

@@ -9,6 +9,7 @@ use super::history::History;
 use super::{find, wallet_of};
 use crate::app::Error;
 use crate::domain::account_flow::FlowId;
+use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::explain::MoneyRange;
@@ -89,7 +90,7 @@ pub async fn what_paid_for(
     let entry = find(conn, customer, flow).await?;
     if entry.amount > Decimal::ZERO {
         let detail = "this flow brought money in; ask what it paid for".to_owned();
-        return Err(Error::Unprocessable { code: "not_a_deduction", detail });
+        return Err(Error::Unprocessable { code: Code::NotADeduction, detail });
     }
     let wallets = store::wallets_by_id(conn, customer).await?;
     let wallet = wallet_of(&entry, &wallets)?;

@@ -10,6 +10,7 @@ use super::history::{History, MAX_REVERSALS};
 use super::{find, wallet_of};
 use crate::app::{App, Caller, Error, orders};
 use crate::domain::account_flow::FlowId;
+use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::explain::MoneyRange;
@@ -136,7 +137,7 @@ async fn explain_credit(
 ) -> Result<PaidForPage, Error> {
     if credit.amount < Decimal::ZERO {
         let detail = "this flow took money out; ask what paid for it".to_owned();
-        return Err(Error::Unprocessable { code: "not_a_payment", detail });
+        return Err(Error::Unprocessable { code: Code::NotAPayment, detail });
     }
     let mut history = History::of(customer);
     let page = match (credit.label.kind(), credit.grant_uses.as_slice()) {

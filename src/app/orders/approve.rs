@@ -8,6 +8,7 @@ use super::read::{OrderView, view};
 use crate::app::idempotency::{IdempotencyKey, Made};
 use crate::app::{App, Caller, Error, settlement};
 use crate::domain::approval::{Approval, Confirmation};
+use crate::domain::code::Code;
 use crate::domain::money::Money;
 use crate::domain::order::{Awaited, FailedBy, Order, OrderState, OrderStatus};
 use crate::domain::payment::{Channel, Payment, PaymentFact, ProviderName};
@@ -77,17 +78,17 @@ pub async fn approve(
 
 fn check_state(order: &Order, statement: &BankStatement) -> Result<(), Error> {
     if order.channel != Channel::BankTransfer {
-        return Err(Error::conflict("not_a_bank_transfer", "only bank transfers are approved by hand"));
+        return Err(Error::conflict(Code::NotABankTransfer, "only bank transfers are approved by hand"));
     }
     match order.status() {
         OrderStatus::Completed => {
-            return Err(Error::conflict("order_already_completed", "this order has been credited"));
+            return Err(Error::conflict(Code::OrderAlreadyCompleted, "this order has been credited"));
         }
         // The clock closed an expired order, not a person. Verified money always wins.
         OrderStatus::Pending | OrderStatus::Processing | OrderStatus::Expired => {}
         closed if !statement.accept_late => {
             return Err(Error::conflict(
-                "order_not_open",
+                Code::OrderNotOpen,
                 format!("the order is {closed}; repeat with accept_late if the money did arrive"),
             ));
         }
@@ -113,9 +114,9 @@ async fn propose(
         .ok_or(Error::Internal("a bank account on every order by bank transfer"))?;
     let known = bank_accounts::find(conn, account)
         .await?
-        .ok_or_else(|| Error::field("/bank_account_id", "unknown", "is not one of our bank accounts"))?;
+        .ok_or_else(|| Error::field("/bank_account_id", Code::Unknown, "is not one of our bank accounts"))?;
     if known.currency != order.currency {
-        return Err(Error::field("/bank_account_id", "currency_mismatch", "is in another currency than the order"));
+        return Err(Error::field("/bank_account_id", Code::CurrencyMismatch, "is in another currency than the order"));
     }
     let second_needed = app.settings.needs_second_operator(order.currency, statement.received_amount);
     let now = clock::now(conn).await?;
@@ -155,14 +156,14 @@ async fn confirm(
     actor: &str,
 ) -> Result<(), Error> {
     if proposal.second_needed && proposal.proposed_by == actor {
-        return Err(Error::conflict("second_operator_needed", "another operator must confirm this approval"));
+        return Err(Error::conflict(Code::SecondOperatorNeeded, "another operator must confirm this approval"));
     }
     let same = proposal.received_amount == statement.received_amount
         && proposal.bank_transaction_id == statement.bank_transaction_id
         && statement.bank_account_id.is_none_or(|account| account == proposal.bank_account_id);
     if !same {
         return Err(Error::conflict(
-            "approval_mismatch",
+            Code::ApprovalMismatch,
             "the figures differ from what the first operator stated; reject the order or state the same",
         ));
     }
@@ -195,7 +196,7 @@ async fn rest_of_known_transfer(conn: &mut Connection, fact: &PaymentFact) -> Re
     let mut payment = known.ok_or(Error::Internal("the payment that an insert found"))?;
     if payment.rest() < fact.amount.amount() {
         return Err(Error::conflict(
-            "bank_transaction_used",
+            Code::BankTransactionUsed,
             "this bank transaction has been credited already, or less of it is left",
         ));
     }
@@ -214,7 +215,7 @@ pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Resul
     let order = transact(&app.pool, async |conn| {
         let mut order = orders::lock(conn, id).await?.ok_or(Error::NotFound("order"))?;
         if order.channel != Channel::BankTransfer {
-            return Err(Error::conflict("not_a_bank_transfer", "only bank transfers are rejected by hand"));
+            return Err(Error::conflict(Code::NotABankTransfer, "only bank transfers are rejected by hand"));
         }
         let withdrawn = approvals::withdraw(conn, id).await?;
         if !order.status().is_open() {
@@ -223,7 +224,7 @@ pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Resul
             if withdrawn {
                 orders::add_to_timeline(conn, &order, "approval_withdrawn", &actor, Some(reason)).await?;
             } else if !again {
-                return Err(Error::conflict("order_not_open", format!("the order is {}", order.status())));
+                return Err(Error::conflict(Code::OrderNotOpen, format!("the order is {}", order.status())));
             }
             return Ok(order);
         }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::read::{OrderView, owned, view};
 use crate::app::settlement::{self, EvidenceSource};
 use crate::app::{App, Caller, Error};
+use crate::domain::code::Code;
 use crate::domain::order::{FailedBy, Order, OrderState, OrderStatus};
 use crate::domain::payment::Observation;
 use crate::storage::transaction::transact;
@@ -53,7 +54,7 @@ pub async fn cancel(app: &App, caller: &Caller, customer: Option<&str>, id: Opti
 }
 
 fn not_cancellable(status: OrderStatus) -> Error {
-    Error::conflict("order_not_cancellable", format!("only a pending order can be cancelled; this one is {status}"))
+    Error::conflict(Code::OrderNotCancellable, format!("only a pending order can be cancelled; this one is {status}"))
 }
 
 /// Ends the attempt at the provider. If the payer has paid meanwhile, the order is settled. A failure loses nothing: a

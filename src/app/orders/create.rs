@@ -13,6 +13,7 @@ use crate::app::transfers::{self, NewTransfer};
 use crate::app::{App, Error, IdempotencyKey, Made, Problems, settlement};
 use crate::domain::attempt::Attempt;
 use crate::domain::catalogue::Price;
+use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, Money};
 use crate::domain::offer::Offer;
@@ -87,7 +88,7 @@ async fn price(conn: &mut Connection, app: &App, new: &NewOrder) -> Result<(Offe
     let offer = catalogue::offer(conn, offered, &new.customer, new.currency, &new.product, FieldLocation::Body).await?;
     if offer.profile.is_none() {
         return Err(Error::Unprocessable {
-            code: "billing_profile_required",
+            code: Code::BillingProfileRequired,
             detail: "fill in the billing profile first: PUT /v1/billing-profile".to_owned(),
         });
     }
@@ -96,7 +97,7 @@ async fn price(conn: &mut Connection, app: &App, new: &NewOrder) -> Result<(Offe
     let price = problems.into_result(price)?;
     if offer.agreement.is_none() {
         return Err(Error::Unprocessable {
-            code: "agreement_not_published",
+            code: Code::AgreementNotPublished,
             detail: "the operator has not published the agreement yet".to_owned(),
         });
     }
@@ -109,7 +110,7 @@ async fn require_room(conn: &mut Connection, app: &App, customer: &CustomerId) -
         return Ok(());
     }
     let detail = format!("at most {most} orders may wait for money; pay or cancel one first");
-    Err(Error::conflict("too_many_open_orders", detail))
+    Err(Error::conflict(Code::TooManyOpenOrders, detail))
 }
 
 fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<Utc>) -> Result<Order, Error> {

@@ -3,6 +3,7 @@
 use super::cancel::end_at_provider;
 use crate::app::{App, Error, settlement};
 use crate::domain::attempt::{Attempt, AttemptStatus};
+use crate::domain::code::Code;
 use crate::domain::id::IdKind;
 use crate::domain::order::{FailedBy, Order, OrderState, OrderStatus};
 use crate::providers::{AttemptRequest, Created, ProviderError};
@@ -51,7 +52,7 @@ async fn lease(app: &App, order: &Order) -> Result<Option<Attempt>, Error> {
     }
     if !attempts::lease(&mut conn, order.id, attempt.n, LEASE_SECONDS).await? {
         return Err(Error::conflict(
-            "idempotency_in_flight",
+            Code::IdempotencyInFlight,
             "a request with this Idempotency-Key is still being processed; try again in a moment",
         ));
     }

@@ -10,6 +10,7 @@ use super::read::{OrderView, view};
 use crate::app::idempotency::{IdempotencyKey, Made};
 use crate::app::{App, Caller, Error};
 use crate::domain::adjustment::Adjustment;
+use crate::domain::code::Code;
 use crate::domain::id::IdKind;
 use crate::domain::money::{Money, format_amount};
 use crate::domain::movement::OfOrder;
@@ -54,10 +55,10 @@ pub async fn reverse(
                 draft(conn, &order, reason, second_needed, &actor).await?
             }
             Some(known) if known.booked_at.is_some() => {
-                return Err(Error::conflict("approval_reversed", "the approval of this order has been reversed"));
+                return Err(Error::conflict(Code::ApprovalReversed, "the approval of this order has been reversed"));
             }
             Some(known) if known.proposed_by == actor => {
-                return Err(Error::conflict("second_operator_needed", "another operator must confirm this reversal"));
+                return Err(Error::conflict(Code::SecondOperatorNeeded, "another operator must confirm this reversal"));
             }
             Some(known) => Adjustment { approved_by: Some(actor.clone()), ..known },
         };
@@ -79,15 +80,15 @@ pub async fn reverse(
 
 async fn check_state(conn: &mut Connection, order: &Order) -> Result<Completion, Error> {
     if order.channel != Channel::BankTransfer {
-        return Err(Error::conflict("not_a_bank_transfer", "only bank transfers are approved, and reversed, by hand"));
+        return Err(Error::conflict(Code::NotABankTransfer, "only bank transfers are approved, and reversed, by hand"));
     }
     let Some(completion) = order.completion() else {
-        return Err(Error::conflict("order_not_completed", format!("the order is {}", order.status())));
+        return Err(Error::conflict(Code::OrderNotCompleted, format!("the order is {}", order.status())));
     };
     let returned = refunds::returned_so_far(conn, order.id).await?;
     if !(returned.refunded + returned.disputed).is_zero() {
         let detail = "money of this order has been refunded; reject that refund first";
-        return Err(Error::conflict("order_refunded", detail));
+        return Err(Error::conflict(Code::OrderRefunded, detail));
     }
     Ok(completion)
 }
@@ -168,7 +169,7 @@ async fn take_back(
     for outcome in ledger::post(conn, &postings).await? {
         match outcome {
             PostingOutcome::Booked(_) => {}
-            PostingOutcome::Replayed(_) => return Err(Error::conflict("already_booked", "this was booked before")),
+            PostingOutcome::Replayed(_) => return Err(Error::conflict(Code::AlreadyBooked, "this was booked before")),
             PostingOutcome::Refused(refusal) => return Err(Error::refused(refusal)),
         }
     }

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::app::{App, Error};
+use crate::domain::code::Code;
 use crate::domain::id::IdKind;
 use crate::domain::money::{Money, format_amount};
 use crate::domain::movement::bonus::{bonus_restored, bonus_revoked};
@@ -85,7 +86,7 @@ pub(in crate::app) async fn align_wallet(
                 moved.bonus -= entry.granted;
                 moved.money -= entry.amount - entry.granted;
             }
-            PostingOutcome::Replayed(_) => return Err(Error::conflict("already_booked", "this was booked before")),
+            PostingOutcome::Replayed(_) => return Err(Error::conflict(Code::AlreadyBooked, "this was booked before")),
             PostingOutcome::Refused(refusal) => return Err(Error::refused(refusal)),
         }
     }

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use self::book::RefundUpdate;
 use super::{App, Caller, Error, IdempotencyKey, Made};
+use crate::domain::code::Code;
 use crate::domain::id::IdKind;
 use crate::domain::money::{Money, format_amount};
 use crate::domain::order::{Order, OrderStatus};
@@ -96,7 +97,7 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
         let mut refund = refunds::lock(conn, id).await?.ok_or_else(missing)?;
         require_awaiting_approval(&refund)?;
         if refund.proposed_by == actor {
-            return Err(Error::conflict("second_operator_needed", "another operator must approve this refund"));
+            return Err(Error::conflict(Code::SecondOperatorNeeded, "another operator must approve this refund"));
         }
         require_left(conn, &order, &payment, refund.amount).await?;
         refund.approved_by = Some(actor.clone());
@@ -120,7 +121,7 @@ fn require_awaiting_approval(refund: &Refund) -> Result<(), Error> {
     if refund.state == RefundState::AwaitingSecondApproval {
         return Ok(());
     }
-    Err(Error::conflict("refund_not_awaiting_approval", format!("the refund is {}", refund.state)))
+    Err(Error::conflict(Code::RefundNotAwaitingApproval, format!("the refund is {}", refund.state)))
 }
 
 /// Rejects a proposed refund, or records that a refund by bank transfer did not arrive. The wallet gets back what it
@@ -132,7 +133,7 @@ pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Resul
     let refund = get(app, Some(id)).await?;
     if refund.state != RefundState::AwaitingSecondApproval && is_sent_by_provider(app, &refund) {
         let detail = format!("{} decides what becomes of this refund; it is {}", refund.provider, refund.state);
-        return Err(Error::conflict("refund_not_rejectable", detail));
+        return Err(Error::conflict(Code::RefundNotRejectable, detail));
     }
     let update =
         RefundUpdate { status: RefundStatus::Failed, provider_refund_id: None, reason: Some(reason.to_owned()) };
@@ -146,7 +147,7 @@ pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Resul
 pub async fn mark_sent(app: &App, caller: &Caller, id: Uuid, bank_transaction_id: &str) -> Result<Refund, Error> {
     let refund = get(app, Some(id)).await?;
     if is_sent_by_provider(app, &refund) {
-        return Err(Error::conflict("refund_not_by_hand", format!("{} sends this refund itself", refund.provider)));
+        return Err(Error::conflict(Code::RefundNotByHand, format!("{} sends this refund itself", refund.provider)));
     }
     let known = {
         let mut conn = app.pool.get().await?;
@@ -154,7 +155,7 @@ pub async fn mark_sent(app: &App, caller: &Caller, id: Uuid, bank_transaction_id
     };
     match known {
         Some(known) if known.id != id => {
-            Err(Error::conflict("bank_transaction_used", "this bank transaction belongs to another refund"))
+            Err(Error::conflict(Code::BankTransactionUsed, "this bank transaction belongs to another refund"))
         }
         Some(known) if known.state == RefundState::Succeeded => Ok(known),
         _ => {
@@ -186,7 +187,7 @@ async fn settle_by_hand(
         // A proposal leaves its state by approval or rejection only.
         let is_proposal = refund.state == RefundState::AwaitingSecondApproval;
         if is_proposal && !is_failure || !refund.state.may_become(RefundState::from(update.status)) {
-            return Err(Error::conflict("refund_moved_on", format!("the refund is {}", refund.state)));
+            return Err(Error::conflict(Code::RefundMovedOn, format!("the refund is {}", refund.state)));
         }
         book::record_update_locked(conn, order.as_mut(), &mut refund, update, &actor).await?;
         audit(conn, &actor, action, &refund).await
@@ -224,14 +225,14 @@ async fn refundable_order(conn: &mut Connection, id: Uuid) -> Result<(Order, Pay
     let order = orders::lock(conn, id).await?.ok_or(Error::NotFound("order"))?;
     if order.status() != OrderStatus::Completed {
         let detail = format!("only a completed order is refunded; this one is {}", order.status());
-        return Err(Error::conflict("order_not_completed", detail));
+        return Err(Error::conflict(Code::OrderNotCompleted, detail));
     }
     if order.channel == Channel::Balance {
         let detail = "this order was paid from the wallet; transfer the money back instead";
-        return Err(Error::conflict("not_refundable", detail));
+        return Err(Error::conflict(Code::NotRefundable, detail));
     }
     let corrupt = || StorageError::Corrupt(format!("completed order {id} without a payment"));
-    let reversed = || Error::conflict("approval_reversed", "the approval of this order has been reversed");
+    let reversed = || Error::conflict(Code::ApprovalReversed, "the approval of this order has been reversed");
     let applied = payments::application_to_order(conn, id).await?.ok_or_else(reversed)?;
     let payment = payments::lock_by_id(conn, applied.payment_id).await?.ok_or_else(corrupt)?;
     Ok((order, payment))
@@ -246,7 +247,7 @@ async fn require_left(conn: &mut Connection, order: &Order, payment: &Payment, a
     let shown = format_amount(left, order.currency);
     let disputed = if returned.disputed.is_zero() { "" } else { "; disputed money is not refunded" };
     Err(Error::conflict(
-        "refund_exceeds_payment",
+        Code::RefundExceedsPayment,
         format!("{shown} {} of this order's payment is left to refund{disputed}", order.currency),
     ))
 }

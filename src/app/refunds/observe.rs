@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::book::{self, RefundUpdate};
 use crate::app::{App, Error, disputes};
+use crate::domain::code::Code;
 use crate::domain::order::Order;
 use crate::domain::payment::{NotificationOutcome, Payment, ProviderName, RefundFact, RefundStatus};
 use crate::domain::refund::{Refund, RefundState};
@@ -133,7 +134,7 @@ pub(in crate::app) async fn lock(conn: &mut Connection, payment_id: Uuid) -> Res
 }
 
 fn try_again(detail: &str) -> Error {
-    Error::Unavailable { code: "try_again", detail: detail.to_owned(), retry_after_seconds: 60 }
+    Error::Unavailable { code: Code::TryAgain, detail: detail.to_owned(), retry_after_seconds: 60 }
 }
 
 /// Records a refund that was started at the provider. The caller holds the locks of order and payment.

@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::billing_profile::BillingProfile;
 use super::catalogue::{Agreement, BankAccount, ChannelRule, Price, TopUpOptions, price};
+use super::code::Code;
 use super::country::Country;
 use super::money::{Currency, Money, MoneyError};
 use super::payment::Channel;
@@ -98,17 +99,17 @@ pub enum Ineligible {
 impl Ineligible {
     /// The stable code of validation errors.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::ProductsOnly => "products_only",
-            Self::NotSetUp => "channel_not_available",
-            Self::NotOffered => "channel_not_offered",
-            Self::OtherCurrency(_) => "channel_wrong_currency",
-            Self::CountryUnknown(_) => "billing_profile_required",
-            Self::OtherCountry(_) => "channel_wrong_country",
-            Self::BelowMinimum(_) => "below_minimum",
-            Self::AboveMaximum(_) => "above_maximum",
-            Self::NothingToCredit => "nothing_to_credit",
+            Self::ProductsOnly => Code::ProductsOnly,
+            Self::NotSetUp => Code::ChannelNotAvailable,
+            Self::NotOffered => Code::ChannelNotOffered,
+            Self::OtherCurrency(_) => Code::ChannelWrongCurrency,
+            Self::CountryUnknown(_) => Code::BillingProfileRequired,
+            Self::OtherCountry(_) => Code::ChannelWrongCountry,
+            Self::BelowMinimum(_) => Code::BelowMinimum,
+            Self::AboveMaximum(_) => Code::AboveMaximum,
+            Self::NothingToCredit => Code::NothingToCredit,
         }
     }
 

@@ -16,6 +16,7 @@ use chrono::{DateTime, Utc};
 
 use super::problem::Failure;
 use crate::app::{Caller, Error};
+use crate::domain::code::Code;
 use crate::identity::{Decision, Limiter, Principal, Scope, Scopes, TokenVerifier};
 
 /// The paths that need no token: exact paths, and prefixes, which end with a slash. Payment companies prove who they
@@ -71,7 +72,7 @@ pub async fn authenticate<B: MessageBody + 'static>(
     if let Some(decision) = decision.as_ref().filter(|decision| !decision.allowed) {
         let failure = Failure::new(
             StatusCode::TOO_MANY_REQUESTS,
-            "rate_limited",
+            Code::RateLimited,
             "the caller has sent too many requests; slow down",
         )
         .retry_after(decision.retry_after_seconds.unwrap_or(1));
@@ -88,7 +89,7 @@ pub async fn authenticate<B: MessageBody + 'static>(
 }
 
 async fn principal(gate: &Gate, headers: &HeaderMap) -> Result<Arc<Principal>, Failure> {
-    let unauthorized = |detail: String| Failure::new(StatusCode::UNAUTHORIZED, "unauthorized", detail);
+    let unauthorized = |detail: String| Failure::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, detail);
     let token = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
@@ -101,7 +102,7 @@ async fn principal(gate: &Gate, headers: &HeaderMap) -> Result<Arc<Principal>, F
     }
     gate.verifier.verify(token).await.map_err(|error| {
         if error.is_unavailable() {
-            Failure::new(StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable", error.to_string()).retry_after(5)
+            Failure::new(StatusCode::SERVICE_UNAVAILABLE, Code::KeysUnavailable, error.to_string()).retry_after(5)
         } else {
             unauthorized(error.to_string())
         }
@@ -146,13 +147,13 @@ impl<const SCOPES: u8> FromRequest for Allowed<SCOPES> {
         let Some(principal) = extensions.get::<Arc<Principal>>() else {
             return ready(Err(Failure::new(
                 StatusCode::UNAUTHORIZED,
-                "unauthorized",
+                Code::Unauthorized,
                 "send Authorization: Bearer <token>",
             )));
         };
         if mask(principal.scopes) & SCOPES == 0 {
             let detail = "the token's scope does not allow this operation";
-            return ready(Err(Failure::new(StatusCode::FORBIDDEN, "insufficient_scope", detail)));
+            return ready(Err(Failure::new(StatusCode::FORBIDDEN, Code::InsufficientScope, detail)));
         }
         ready(Ok(Self(Caller {
             subject: principal.subject.clone(),
@@ -172,7 +173,8 @@ impl FromRequest for TokenEnd {
     type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let missing = || Failure::new(StatusCode::UNAUTHORIZED, "unauthorized", "send Authorization: Bearer <token>");
+        let missing =
+            || Failure::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, "send Authorization: Bearer <token>");
         let ends = request.extensions().get::<Arc<Principal>>().map(|principal| Self(principal.expires_at));
         ready(ends.ok_or_else(missing))
     }

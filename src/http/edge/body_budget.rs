@@ -7,6 +7,7 @@ use actix_web::http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::problem::Failure;
+use crate::domain::code::Code;
 
 const KIB: usize = 1024;
 
@@ -47,7 +48,7 @@ impl BodyBudget {
         let permit = tokio::time::timeout(self.patience, Arc::clone(&self.kib).acquire_many_owned(kib)).await;
         permit.ok().and_then(Result::ok).map(BodyPermit).ok_or_else(|| {
             let detail = "too many large requests are being processed; repeat the request in a moment";
-            Failure::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).retry_after(1)
+            Failure::new(StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded, detail).retry_after(1)
         })
     }
 }

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use super::body_budget::{BodyBudget, BodyPermit};
 use super::problem::Failure;
 use crate::app::Error;
+use crate::domain::code::Code;
 
 /// A JSON body. The body's type refuses unknown fields (`deny_unknown_fields`).
 ///
@@ -46,7 +47,7 @@ impl<T: DeserializeOwned + 'static, const LIMIT: usize> FromRequest for JsonBody
         Box::pin(async move {
             if !is_json {
                 let detail = "send Content-Type: application/json";
-                return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+                return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::UnsupportedMediaType, detail));
             }
             let (bytes, permit) = bytes.await?;
             let value = parse(&bytes)?;
@@ -87,7 +88,7 @@ fn read(request: &HttpRequest, payload: &mut Payload, limit: usize) -> ReadBody 
         let Some(budget) = budget else { return Ok((collect(body, most).await?, None)) };
         let mut permit = budget.take(length).await?;
         let bytes = timeout(LARGE_BODY, collect(body, most)).await.map_err(|_| {
-            Failure::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "the body did not arrive in time")
+            Failure::new(StatusCode::REQUEST_TIMEOUT, Code::BodyTooSlow, "the body did not arrive in time")
         })??;
         permit.shrink_to(bytes.len());
         Ok((bytes, Some(permit)))
@@ -96,12 +97,12 @@ fn read(request: &HttpRequest, payload: &mut Payload, limit: usize) -> ReadBody 
 
 fn too_large(most: usize) -> Failure {
     let detail = format!("the body is larger than this operation accepts: at most {most} bytes");
-    Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+    Failure::new(StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge, detail)
 }
 
 /// Reads the whole body. Most bodies arrive in one piece, which is not copied.
 async fn collect(mut body: Decompress<Payload>, most: usize) -> Result<web::Bytes, Failure> {
-    let unreadable = |_| Failure::new(StatusCode::BAD_REQUEST, "unreadable_body", "the body could not be read");
+    let unreadable = |_| Failure::new(StatusCode::BAD_REQUEST, Code::UnreadableBody, "the body could not be read");
     let mut first = web::Bytes::new();
     let mut all = web::BytesMut::new();
     while let Some(piece) = body.try_next().await.map_err(unreadable)? {
@@ -130,22 +131,22 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
 
 fn what_is_wrong<T: DeserializeOwned>(bytes: &[u8], is_object: bool) -> Failure {
     let malformed = |error: &serde_json::Error| {
-        Failure::new(StatusCode::BAD_REQUEST, "malformed_json", format!("the body is not JSON: {error}"))
+        Failure::new(StatusCode::BAD_REQUEST, Code::MalformedJson, format!("the body is not JSON: {error}"))
     };
     if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
         return malformed(&error);
     }
     if !is_object {
-        return Error::field("/", "invalid_value", "must be a JSON object").into();
+        return Error::field("/", Code::InvalidValue, "must be a JSON object").into();
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     match serde_path_to_error::deserialize::<_, T>(&mut json) {
         Err(error) if error.inner().is_data() => {
             let (pointer, detail) = locate(error.path(), &error.inner().to_string());
-            Error::field(pointer, "invalid_value", detail).into()
+            Error::field(pointer, Code::InvalidValue, detail).into()
         }
         Err(error) => malformed(error.inner()),
-        Ok(_) => Failure::new(StatusCode::BAD_REQUEST, "malformed_json", "the body is not JSON"),
+        Ok(_) => Failure::new(StatusCode::BAD_REQUEST, Code::MalformedJson, "the body is not JSON"),
     }
 }
 
@@ -188,7 +189,7 @@ impl<T: DeserializeOwned> FromRequest for QueryParams<T> {
         ready(parsed.map(Self).map_err(|error| {
             let (pointer, detail) = locate(error.path(), &error.inner().to_string());
             let name = pointer.trim_start_matches('/').split('/').next().unwrap_or_default().to_owned();
-            Failure::from(Error::field(format!("?{name}"), "invalid_value", detail))
+            Failure::from(Error::field(format!("?{name}"), Code::InvalidValue, detail))
         }))
     }
 }

@@ -11,6 +11,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 
 use super::problem::Failure;
 use crate::app::{Caller, IdempotencyKey};
+use crate::domain::code::Code;
 
 /// The most characters of a key.
 pub const MAX_KEY: usize = 255;
@@ -38,13 +39,13 @@ impl FromRequest for IdempotencyHeader {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let bad = |code, detail: &str| ready(Err(Failure::new(StatusCode::BAD_REQUEST, code, detail)));
         let Some(value) = request.headers().get("idempotency-key") else {
-            return bad("idempotency_key_required", "send an Idempotency-Key header, for example a UUID");
+            return bad(Code::IdempotencyKeyRequired, "send an Idempotency-Key header, for example a UUID");
         };
         match value.to_str() {
             Ok(key) if (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()) => {
                 ready(Ok(Self(key.to_owned())))
             }
-            _ => bad("idempotency_key_malformed", "Idempotency-Key must be 1 to 255 visible ASCII characters"),
+            _ => bad(Code::IdempotencyKeyMalformed, "Idempotency-Key must be 1 to 255 visible ASCII characters"),
         }
     }
 }

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::wire::CursorText;
 use crate::app::Error;
+use crate::domain::code::Code;
 
 /// What a cursor is tied to: the list, and the value of every filter under its name in the query.
 ///
@@ -80,7 +81,7 @@ pub fn encode_cursor<P: Serialize>(position: &P, filters: &Filters) -> Result<Cu
 /// 422 `?cursor` for a text that is not a cursor of this service, or was made under other filters.
 pub fn decode_cursor<P: DeserializeOwned>(cursor: Option<&CursorText>, filters: &Filters) -> Result<Option<P>, Error> {
     let Some(cursor) = cursor else { return Ok(None) };
-    let bad = |detail| Error::field("?cursor", "invalid_cursor", detail);
+    let bad = |detail| Error::field("?cursor", Code::InvalidCursor, detail);
     let json = URL_SAFE_NO_PAD.decode(cursor.as_bytes()).map_err(|_| bad("is not a cursor of this API"))?;
     let (fingerprint, position): (String, P) =
         serde_json::from_slice(&json).map_err(|_| bad("is not a cursor of this API"))?;

@@ -14,6 +14,7 @@ use super::request_id::RequestId;
 use super::wire::{Amount, CurrencyCode, ProductCode, SignedAmount};
 use crate::app::Error;
 use crate::app::error::FieldError;
+use crate::domain::code::Code;
 use crate::domain::posting::{CapReached, Shortfall};
 use crate::providers::ProviderError;
 
@@ -101,7 +102,7 @@ pub struct SpendCap {
 #[derive(Debug, Clone)]
 pub struct Failure {
     status: StatusCode,
-    code: &'static str,
+    code: Code,
     detail: String,
     errors: Vec<FieldError>,
     insufficient_funds: Option<Box<InsufficientFunds>>,
@@ -111,7 +112,7 @@ pub struct Failure {
 
 impl Failure {
     #[must_use]
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, code: Code, detail: impl Into<String>) -> Self {
         Self {
             status,
             code,
@@ -138,14 +139,14 @@ impl Failure {
             status: self.status.as_u16(),
             detail: self.detail.clone(),
             instance: instance.to_owned(),
-            code: self.code.to_owned(),
+            code: self.code.to_string(),
             request_id: request_id.to_owned(),
             errors: self
                 .errors
                 .iter()
                 .map(|error| ProblemField {
                     pointer: error.pointer.clone(),
-                    code: error.code.to_owned(),
+                    code: error.code.to_string(),
                     detail: error.detail.clone(),
                 })
                 .collect(),
@@ -160,22 +161,22 @@ impl From<Error> for Failure {
         let detail = error.to_string();
         match error {
             Error::Invalid(errors) => {
-                Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "validation_failed", detail) }
+                Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::ValidationFailed, detail) }
             }
-            Error::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not_found", detail),
+            Error::NotFound(_) => Self::new(StatusCode::NOT_FOUND, Code::NotFound, detail),
             Error::Conflict { code, detail } => Self::new(StatusCode::CONFLICT, code, detail),
             Error::Unprocessable { code, detail } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail),
             Error::BadRequest { code, detail } => Self::new(StatusCode::BAD_REQUEST, code, detail),
             Error::Forbidden { code, detail } => Self::new(StatusCode::FORBIDDEN, code, detail),
-            Error::PreconditionFailed => Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", detail),
-            Error::PreconditionRequired => Self::new(StatusCode::PRECONDITION_REQUIRED, "if_match_required", detail),
+            Error::PreconditionFailed => Self::new(StatusCode::PRECONDITION_FAILED, Code::PreconditionFailed, detail),
+            Error::PreconditionRequired => Self::new(StatusCode::PRECONDITION_REQUIRED, Code::IfMatchRequired, detail),
             Error::InsufficientFunds(short) => Self {
                 insufficient_funds: Some(Box::new(insufficient_funds(&short))),
-                ..Self::new(StatusCode::PAYMENT_REQUIRED, "insufficient_funds", detail)
+                ..Self::new(StatusCode::PAYMENT_REQUIRED, Code::InsufficientFunds, detail)
             },
             Error::SpendCap(reached) => Self {
                 spend_cap: Some(Box::new(spend_cap(&reached))),
-                ..Self::new(StatusCode::PAYMENT_REQUIRED, "spend_cap_reached", detail)
+                ..Self::new(StatusCode::PAYMENT_REQUIRED, Code::SpendCapReached, detail)
             },
             Error::Provider(error) => provider_failure(&error),
             Error::Unavailable { code, detail, retry_after_seconds } => {
@@ -190,7 +191,7 @@ impl From<Error> for Failure {
                 if error.is_connection_lost() || error.is_transient() {
                     tracing::error!(error = %error, "the database cannot be used now; the request fails with 503");
                     let detail = "the database is busy or unreachable";
-                    Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", detail).retry_after(1)
+                    Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::DatabaseUnavailable, detail).retry_after(1)
                 } else {
                     tracing::error!(error = %error, "a database statement failed; the request fails with 500");
                     internal()
@@ -201,7 +202,7 @@ impl From<Error> for Failure {
 }
 
 fn internal() -> Failure {
-    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "an internal error happened")
+    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, Code::InternalError, "an internal error happened")
 }
 
 fn insufficient_funds(short: &Shortfall) -> InsufficientFunds {
@@ -235,30 +236,30 @@ fn provider_failure(error: &ProviderError) -> Failure {
     match error {
         ProviderError::Unavailable { provider, .. } | ProviderError::Mismatch { provider, .. } => Failure::new(
             StatusCode::BAD_GATEWAY,
-            "provider_unavailable",
+            Code::ProviderUnavailable,
             format!("{provider} did not answer properly: {again}"),
         )
         .retry_after(5),
         ProviderError::Busy { provider, retry_after_seconds, .. } => Failure::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "provider_busy",
+            Code::ProviderBusy,
             format!("{provider} asks to try later: {again}"),
         )
         .retry_after(retry_after_seconds.unwrap_or(5)),
         ProviderError::Credentials { provider } => Failure::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "provider_misconfigured",
+            Code::ProviderMisconfigured,
             format!("{provider} cannot be used at the moment; choose another channel"),
         )
         .retry_after(300),
         ProviderError::Refused { provider, .. } => Failure::new(
             StatusCode::BAD_GATEWAY,
-            "provider_refused",
+            Code::ProviderRefused,
             format!("{provider} refused this payment; choose another channel or amount"),
         ),
         ProviderError::Unsupported { provider, .. } => Failure::new(
             StatusCode::UNPROCESSABLE_ENTITY,
-            "provider_unsupported",
+            Code::ProviderUnsupported,
             format!("{provider} does not support this"),
         ),
     }
@@ -285,16 +286,16 @@ impl ResponseError for Failure {
 /// The problem for a failure of actix itself, such as an unknown route, a wrong method or a body that is too large.
 fn by_status(status: StatusCode) -> Failure {
     let (code, detail) = match status {
-        StatusCode::NOT_FOUND => ("not_found", "there is nothing at this path"),
-        StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "this path does not accept this method"),
-        StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "the body is larger than this operation accepts"),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("unsupported_media_type", "the body must be application/json"),
-        StatusCode::BAD_REQUEST => ("bad_request", "the request cannot be read"),
+        StatusCode::NOT_FOUND => (Code::NotFound, "there is nothing at this path"),
+        StatusCode::METHOD_NOT_ALLOWED => (Code::MethodNotAllowed, "this path does not accept this method"),
+        StatusCode::PAYLOAD_TOO_LARGE => (Code::BodyTooLarge, "the body is larger than this operation accepts"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => (Code::UnsupportedMediaType, "the body must be application/json"),
+        StatusCode::BAD_REQUEST => (Code::BadRequest, "the request cannot be read"),
         StatusCode::NOT_ACCEPTABLE => {
-            ("not_acceptable", "the answer has a media type that the request does not accept")
+            (Code::NotAcceptable, "the answer has a media type that the request does not accept")
         }
-        _ if status.is_server_error() => ("internal_error", "an internal error happened"),
-        _ => ("request_failed", "the request failed"),
+        _ if status.is_server_error() => (Code::InternalError, "an internal error happened"),
+        _ => (Code::RequestFailed, "the request failed"),
     };
     Failure::new(status, code, detail)
 }

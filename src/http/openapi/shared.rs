@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::domain::code::Code;
+
 /// Tags in the order in which readers see them, with their descriptions.
 pub(super) const TAGS: [(&str, &str); 18] = [
     ("balances", "A customer's wallets: their parts, and how they change."),
@@ -54,7 +56,7 @@ pub(super) const PARAMETERS: [UsualParameter; 7] = [
 struct SharedFailure {
     status: u16,
     name: &'static str,
-    code: &'static str,
+    code: Code,
     description: &'static str,
     detail: &'static str,
     retry_after: bool,
@@ -63,7 +65,7 @@ struct SharedFailure {
 const fn failure(
     status: u16,
     name: &'static str,
-    code: &'static str,
+    code: Code,
     description: &'static str,
     detail: &'static str,
 ) -> SharedFailure {
@@ -74,112 +76,112 @@ const FAILURES: [SharedFailure; 16] = [
     failure(
         400,
         "BadRequest",
-        "malformed_json",
+        Code::MalformedJson,
         "The request cannot be read: the body is not JSON, or a header is missing or malformed.",
         "the body is not JSON: expected value at line 1 column 1",
     ),
     failure(
         401,
         "Unauthorized",
-        "unauthorized",
+        Code::Unauthorized,
         "The token is missing or not valid.",
         "send Authorization: Bearer <token>",
     ),
     failure(
         402,
         "PaymentRequired",
-        "insufficient_funds",
+        Code::InsufficientFunds,
         "The wallet has too little money, or the request would exceed a spending cap.",
         "the balance of the main wallet is too low",
     ),
     failure(
         403,
         "Forbidden",
-        "insufficient_scope",
+        Code::InsufficientScope,
         "The token's scope does not allow this operation.",
         "the token's scope does not allow this operation",
     ),
     failure(
         404,
         "NotFound",
-        "not_found",
+        Code::NotFound,
         "The object does not exist, or it belongs to another customer.",
         "there is no such order",
     ),
     failure(
         408,
         "RequestTimeout",
-        "body_too_slow",
+        Code::BodyTooSlow,
         "The body did not arrive in time.",
         "the body did not arrive in time",
     ),
     failure(
         409,
         "Conflict",
-        "order_not_cancellable",
+        Code::OrderNotCancellable,
         "The object's state does not allow the operation, or the same request is still being processed.",
         "the order is completed and cannot be cancelled",
     ),
     failure(
         412,
         "PreconditionFailed",
-        "precondition_failed",
+        Code::PreconditionFailed,
         "The object has changed since you read it.",
         "the resource has changed since it was read",
     ),
     failure(
         413,
         "PayloadTooLarge",
-        "body_too_large",
+        Code::BodyTooLarge,
         "The body is larger than this operation accepts.",
         "the body is larger than this operation accepts",
     ),
     failure(
         415,
         "UnsupportedMediaType",
-        "unsupported_media_type",
+        Code::UnsupportedMediaType,
         "The body's media type is not one that this operation accepts.",
         "send Content-Type: application/json",
     ),
     failure(
         422,
         "UnprocessableContent",
-        "validation_failed",
+        Code::ValidationFailed,
         "The request breaks a rule. `errors` names each field and the rule that it breaks.",
         "the request is not valid",
     ),
     failure(
         428,
         "PreconditionRequired",
-        "if_match_required",
+        Code::IfMatchRequired,
         "A change needs `If-Match` with the ETag of the version that you read.",
         "send If-Match with the ETag of the version that is to be replaced",
     ),
     failure(
         429,
         "TooManyRequests",
-        "rate_limited",
+        Code::RateLimited,
         "The caller has sent too many requests. `Retry-After` says when to try again.",
         "the caller has sent too many requests; slow down",
     ),
     failure(
         500,
         "InternalServerError",
-        "internal_error",
+        Code::InternalError,
         "An internal error happened. Its details are in the service's log only; quote `request_id` when you report it.",
         "an internal error happened",
     ),
     failure(
         502,
         "BadGateway",
-        "provider_unavailable",
+        Code::ProviderUnavailable,
         "The payment company did not answer properly. What the service stored before the call stays stored.",
         "stripe did not answer properly: the order is kept; repeat the request with the same Idempotency-Key to go on",
     ),
     failure(
         503,
         "ServiceUnavailable",
-        "database_unavailable",
+        Code::DatabaseUnavailable,
         "The service cannot process the request now, for example because it has too much to do (`overloaded`). \
          `Retry-After` says when to repeat it; with the same id or `Idempotency-Key`, nothing is done twice.",
         "the database is busy or unreachable",
@@ -229,7 +231,7 @@ fn example(failure: &SharedFailure) -> Value {
         "status": failure.status,
         "detail": failure.detail,
         "instance": "/v1/top-up-orders",
-        "code": failure.code,
+        "code": failure.code.as_str(),
         "request_id": "019336f2b0a87c0e8f6f5a2f4c1d9e3b",
     });
     let more = match failure.status {
@@ -242,9 +244,11 @@ fn example(failure: &SharedFailure) -> Value {
         )),
         422 => Some((
             "errors",
-            json!([
-                { "pointer": "/amount", "code": "too_precise", "detail": "has more decimals than the currency keeps" },
-            ]),
+            json!([{
+                "pointer": "/amount",
+                "code": Code::TooPrecise.as_str(),
+                "detail": "has more decimals than the currency keeps",
+            }]),
         )),
         _ => None,
     };

@@ -8,6 +8,7 @@ use super::account_flows::body::AccountFlow;
 use crate::app::explain::{self, PageRequest, PaidByCredit};
 use crate::app::{App, Error};
 use crate::domain::account_flow;
+use crate::domain::code::Code;
 use crate::domain::entry::Entry;
 use crate::domain::explain::MoneyRange;
 use crate::domain::money::parse_plain_decimal;
@@ -171,14 +172,14 @@ impl FlowPaidForQuery {
         let (from, amount) = match (&self.part_from, &self.part_amount) {
             (None, None) => return Ok(None),
             (Some(from), Some(amount)) => (from, amount),
-            (None, _) => return Err(Error::field("?part_from", "required", "is needed beside part_amount")),
-            (_, None) => return Err(Error::field("?part_amount", "required", "is needed beside part_from")),
+            (None, _) => return Err(Error::field("?part_from", Code::Required, "is needed beside part_amount")),
+            (_, None) => return Err(Error::field("?part_amount", Code::Required, "is needed beside part_from")),
         };
-        let bad = |pointer| Error::field(pointer, "invalid_amount", "must be a plain decimal amount");
+        let bad = |pointer| Error::field(pointer, Code::InvalidAmount, "must be a plain decimal amount");
         let from = parse_plain_decimal(&from.0).map_err(|_| bad("?part_from"))?;
         let amount = parse_plain_decimal(&amount.0).map_err(|_| bad("?part_amount"))?;
         let part = MoneyRange::new(from, from + amount);
-        part.map(Some).ok_or_else(|| Error::field("?part_amount", "out_of_range", "must be more than zero"))
+        part.map(Some).ok_or_else(|| Error::field("?part_amount", Code::OutOfRange, "must be more than zero"))
     }
 }
 

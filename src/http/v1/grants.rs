@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::grants::{self, NewGrant};
 use crate::app::{App, Caller, Problems};
+use crate::domain::code::Code;
 use crate::domain::grant::WalletGrant;
 use crate::http::edge::answers::created;
 use crate::http::edge::auth::{Allowed, AsCustomer, AsStaff};
@@ -103,7 +104,7 @@ fn read(asked: &CreateGrant, caller: &Caller, problems: &mut Problems) -> Option
     let reason = asked.reason.read(problems, "/reason");
     let priority = asked.priority.unwrap_or(100);
     if !(0..=1000).contains(&priority) {
-        problems.add("/priority", "out_of_range", "must be 0 to 1000");
+        problems.add("/priority", Code::OutOfRange, "must be 0 to 1000");
     }
     Some(NewGrant {
         customer: customer?,

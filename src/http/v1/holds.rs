@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::holds::{self, HoldDone, NewHold};
 use crate::app::{App, Problems};
+use crate::domain::code::Code;
 use crate::domain::hold::{Hold as Held, HoldStatus as Status, MAX_HOLD_SECONDS};
 use crate::http::edge::answers::{created, repeatable};
 use crate::http::edge::auth::AsService;
@@ -110,7 +111,7 @@ fn lifetime(problems: &mut Problems, seconds: i64) -> Option<Duration> {
     if (1..=MAX_HOLD_SECONDS).contains(&seconds) {
         return Some(Duration::seconds(seconds));
     }
-    problems.add("/expires_in", "out_of_range", format!("must be 1 to {MAX_HOLD_SECONDS} seconds"));
+    problems.add("/expires_in", Code::OutOfRange, format!("must be 1 to {MAX_HOLD_SECONDS} seconds"));
     None
 }
 

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::app::spend_guards::{self, Caps, GuardedWallet};
 use crate::app::{App, Error, Problems};
+use crate::domain::code::Code;
 use crate::domain::guard::{day_ends, month_ends};
 use crate::domain::money::{Currency, Money};
 use crate::domain::product::Product;
@@ -146,7 +147,7 @@ fn read(asked: &SpendGuardRequest, currency: Currency) -> Result<Caps, Error> {
     let monthly = cap("/monthly_cap", asked.monthly_cap.as_ref());
     problems.finish()?;
     if daily.is_none() && monthly.is_none() {
-        return Err(Error::field("/daily_cap", "required", "name a daily_cap, a monthly_cap, or both"));
+        return Err(Error::field("/daily_cap", Code::Required, "name a daily_cap, a monthly_cap, or both"));
     }
     Ok(Caps { daily, monthly })
 }

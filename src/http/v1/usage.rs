@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::app::usage::{self, NewUsage, Usage};
 use crate::app::{App, Error, Problems};
+use crate::domain::code::Code;
 use crate::domain::posting::OnInsufficient;
 use crate::http::edge::answers::created;
 use crate::http::edge::auth::AsService;
@@ -233,7 +234,7 @@ pub async fn create_usage_batch(
 ) -> Result<HttpResponse, Failure> {
     let items = body.value.items;
     if items.is_empty() || items.len() > MAX_ITEMS {
-        return Err(Error::field("/items", "count", "must have 1 to 1000 items").into());
+        return Err(Error::field("/items", Code::Count, "must have 1 to 1000 items").into());
     }
     let ids: Vec<DedupeId> = items.iter().map(|item| item.id.clone()).collect();
     let mut problems = Problems::new();

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{BrokenRule, Form, Inlined, Shape, Show, Text, TextRule, text};
 use crate::domain::account_flow::FlowId;
+use crate::domain::code::Code;
 use crate::domain::id::IdKind;
 
 pub type TopUpOrderId = Text<Id<TopUpOrderObject>>;
@@ -67,7 +68,7 @@ impl<O: Object> TextRule for Id<O> {
     type Value = Uuid;
 
     fn parse(text: &str) -> Result<Uuid, BrokenRule> {
-        let broken = || BrokenRule::new("malformed", format!("must be the id of {}", O::NOUN));
+        let broken = || BrokenRule::new(Code::Malformed, format!("must be the id of {}", O::NOUN));
         O::KIND.parse(text).ok_or_else(broken)
     }
 }
@@ -183,7 +184,7 @@ impl TextRule for FlowForm {
     type Value = FlowId;
 
     fn parse(text: &str) -> Result<FlowId, BrokenRule> {
-        FlowId::parse(text).ok_or_else(|| BrokenRule::new("malformed", "must be the id of an account flow"))
+        FlowId::parse(text).ok_or_else(|| BrokenRule::new(Code::Malformed, "must be the id of an account flow"))
     }
 }
 

@@ -9,6 +9,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::{Form, Inlined, Shape, Text, text};
 use crate::app::Error;
+use crate::domain::code::Code;
 
 /// Where a page ended. Only the list that made it can read it.
 pub type CursorText = Text<CursorForm>;
@@ -54,7 +55,7 @@ impl Limit {
         match asked {
             None => Ok(Self::DEFAULT),
             Some(Self(limit)) if (1..=Self::MOST).contains(&limit) => Ok(limit),
-            Some(_) => Err(Error::field("?limit", "out_of_range", format!("must be 1 to {}", Self::MOST))),
+            Some(_) => Err(Error::field("?limit", Code::OutOfRange, format!("must be 1 to {}", Self::MOST))),
         }
     }
 }

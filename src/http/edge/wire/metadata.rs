@@ -10,6 +10,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::Inlined;
 use crate::app::Problems;
+use crate::domain::code::Code;
 
 /// Texts by name, of bounded size.
 #[derive(Debug, Deserialize)]
@@ -27,7 +28,7 @@ impl Metadata {
         let has_nul = texts.iter().any(|(name, text)| name.contains('\0') || text.contains('\0'));
         let json = Value::Object(texts.into_iter().map(|(name, text)| (name, Value::String(text))).collect());
         if has_nul || json.to_string().len() > Self::MOST {
-            problems.add(pointer, "too_large", "must be at most 2048 bytes of JSON without NUL characters");
+            problems.add(pointer, Code::TooLarge, "must be at most 2048 bytes of JSON without NUL characters");
             return None;
         }
         Some(json)

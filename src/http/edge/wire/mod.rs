@@ -26,6 +26,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::app::{Error, Problems};
+use crate::domain::code::Code;
 
 pub use amounts::{Amount, SignedAmount};
 pub use ids::{
@@ -90,12 +91,12 @@ pub trait Show: Form {
 /// The rule that a text breaks: the stable code, and the rule in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokenRule {
-    pub code: &'static str,
+    pub code: Code,
     pub detail: Cow<'static, str>,
 }
 
 impl BrokenRule {
-    fn new(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+    fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { code, detail: detail.into() }
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::{BrokenRule, Form, Inlined, Shape, Show, Text, TextRule, text};
 use crate::app::Problems;
+use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, MoneyError};
 use crate::domain::payment::ProviderName;
@@ -81,7 +82,7 @@ impl TextRule for Customer {
     type Value = CustomerId;
 
     fn parse(text: &str) -> Result<CustomerId, BrokenRule> {
-        CustomerId::new(text).ok_or_else(|| BrokenRule::new("malformed", CustomerId::RULE))
+        CustomerId::new(text).ok_or_else(|| BrokenRule::new(Code::Malformed, CustomerId::RULE))
     }
 }
 
@@ -149,7 +150,7 @@ impl TextRule for ProductForm {
 
     /// A code that breaks the rule names no product, so both are the same problem to the caller.
     fn parse(text: &str) -> Result<Product, BrokenRule> {
-        Product::new(text).ok_or_else(|| BrokenRule::new("unknown_product", "there is no such product"))
+        Product::new(text).ok_or_else(|| BrokenRule::new(Code::UnknownProduct, "there is no such product"))
     }
 }
 
@@ -187,7 +188,7 @@ impl TextRule for ProductFilterForm {
 
     fn parse(text: &str) -> Result<Product, BrokenRule> {
         let product = if text.is_empty() { Some(Product::main()) } else { Product::new(text) };
-        product.ok_or_else(|| BrokenRule::new("malformed", "must be 1 to 32 of a-z 0-9 _ -, or empty"))
+        product.ok_or_else(|| BrokenRule::new(Code::Malformed, "must be 1 to 32 of a-z 0-9 _ -, or empty"))
     }
 }
 
@@ -213,7 +214,7 @@ impl TextRule for DedupeIdForm {
 
     fn parse(text: &str) -> Result<String, BrokenRule> {
         let visible = (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        let broken = || BrokenRule::new("malformed", "must be 1 to 128 visible ASCII characters");
+        let broken = || BrokenRule::new(Code::Malformed, "must be 1 to 128 visible ASCII characters");
         visible.then(|| text.to_owned()).ok_or_else(broken)
     }
 }
@@ -245,7 +246,7 @@ impl TextRule for LanguageForm {
             && language.bytes().all(|byte| byte.is_ascii_alphabetic())
             && parts.all(|part| (2..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()));
         let rule = "must be a language tag such as en or zh-CN, of at most 16 characters";
-        is_tag.then(|| text.to_owned()).ok_or_else(|| BrokenRule::new("malformed", rule))
+        is_tag.then(|| text.to_owned()).ok_or_else(|| BrokenRule::new(Code::Malformed, rule))
     }
 }
 
@@ -270,7 +271,7 @@ impl TextRule for ProviderForm {
     type Value = ProviderName;
 
     fn parse(text: &str) -> Result<ProviderName, BrokenRule> {
-        text.parse().map_err(|()| BrokenRule::new("malformed", "must be stripe, paypal, vnpay or bank"))
+        text.parse().map_err(|()| BrokenRule::new(Code::Malformed, "must be stripe, paypal, vnpay or bank"))
     }
 }
 
@@ -309,7 +310,7 @@ impl TextRule for ReferenceFilterForm {
 
     fn parse(text: &str) -> Result<String, BrokenRule> {
         let rule = "is not a reference code of this service; look for a typing error";
-        parse_reference(text).ok_or_else(|| BrokenRule::new("malformed", rule))
+        parse_reference(text).ok_or_else(|| BrokenRule::new(Code::Malformed, rule))
     }
 }
 

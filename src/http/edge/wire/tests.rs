@@ -9,6 +9,7 @@ use super::ids::{BankAccountObject, FlowForm, HoldObject, Id, TopUpOrderObject, 
 use super::names::{CurrencyForm, Customer, DedupeIdForm, LanguageForm, ProductFilterForm, ProductForm, ProviderForm};
 use super::texts::{Line, Written};
 use super::*;
+use crate::domain::code::Code;
 
 const UUID: &str = "019336f2b0a87c0e8f6f5a2f4c1d9e3b";
 
@@ -111,7 +112,7 @@ fn every_line_keeps_its_length() {
     }
     assert_eq!(Line::<Short>::parse(" a b ").unwrap(), "a b");
     assert_eq!(Line::<Short>::parse("12345").unwrap(), "12345");
-    for (bad, code) in [("123456", "length"), (" ", "required"), ("a\u{7}", "control_characters")] {
+    for (bad, code) in [("123456", Code::Length), (" ", Code::Required), ("a\u{7}", Code::ControlCharacters)] {
         assert_eq!(Line::<Short>::parse(bad).unwrap_err().code, code);
     }
     assert!(Line::<Short>::is_absent(" ") && !Line::<Short>::is_absent("a"));
@@ -133,8 +134,8 @@ fn a_broken_rule_is_noted_with_its_field() {
     assert!(CustomerIdText::new("two words").read(&mut problems, "/customer_id").is_none());
     assert!(Description::read_optional(Some(&Description::new(" ")), &mut problems, "/description").is_none());
     let Err(Error::Invalid(noted)) = problems.finish() else { panic!("the customer id is not refused") };
-    let noted: Vec<(&str, &str)> = noted.iter().map(|error| (error.pointer.as_str(), error.code)).collect();
-    assert_eq!(noted, [("/customer_id", "malformed")]);
+    let noted: Vec<(&str, Code)> = noted.iter().map(|error| (error.pointer.as_str(), error.code)).collect();
+    assert_eq!(noted, [("/customer_id", Code::Malformed)]);
     assert!(CurrencyCode::filter(Some(&CurrencyCode::new("yuan")), "?currency").is_err());
     assert!(CurrencyCode::filter(None, "?currency").unwrap().is_none());
 }

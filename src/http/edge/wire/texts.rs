@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use super::{BrokenRule, Form, Inlined, Shape, Text, TextRule, text};
 use crate::app::{Error, Problems};
+use crate::domain::code::Code;
 
 /// What was consumed or reserved, shown in the account flows.
 pub type Description = Text<Line<DescriptionLine>>;
@@ -81,7 +82,7 @@ fn first(problems: Problems) -> BrokenRule {
         _ => None,
     };
     noted.map_or_else(
-        || BrokenRule::new("malformed", "is not a text of this kind"),
+        || BrokenRule::new(Code::Malformed, "is not a text of this kind"),
         |error| BrokenRule::new(error.code, error.detail),
     )
 }

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use crate::app::orders::approve::{self, BankStatement};
 use crate::app::orders::reverse;
 use crate::app::{App, Error, Problems};
+use crate::domain::code::Code;
 use crate::http::edge::answers::repeatable;
 use crate::http::edge::auth::{Allowed, AsOperator};
 use crate::http::edge::extract::{JsonBody, QueryParams};
@@ -106,7 +107,7 @@ fn read(asked: &ApproveTopUpOrder, problems: &mut Problems) -> Option<BankStatem
     let bank_account_id = asked.bank_account_id.as_ref().and_then(|id| {
         let id = id.named();
         if id.is_none() {
-            problems.add("/bank_account_id", "unknown", "is not one of our bank accounts");
+            problems.add("/bank_account_id", Code::Unknown, "is not one of our bank accounts");
         }
         id
     });

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::{BankTransferOptions, CreateTopUpOrder, VnpayOptions};
 use crate::app::orders::create::NewOrder;
 use crate::app::{Error, Problems};
+use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::order::Remitter;
 use crate::domain::payment::Channel;
@@ -22,7 +23,11 @@ pub fn read(customer: CustomerId, asked: CreateTopUpOrder, payer_ip: IpAddr) -> 
     let amount = currency.and_then(|currency| asked.amount.in_minor_unit(&mut problems, "/amount", currency));
     let product = ProductCode::read_or_main(asked.product.as_ref(), &mut problems, "/product");
     if !asked.agreement_accepted {
-        problems.add("/agreement_accepted", "agreement_not_accepted", "must be true: the agreement has to be accepted");
+        problems.add(
+            "/agreement_accepted",
+            Code::AgreementNotAccepted,
+            "must be true: the agreement has to be accepted",
+        );
     }
     for (of_channel, pointer, is_given) in [
         (Channel::BankTransfer, "/bank_transfer", asked.bank_transfer.is_some()),
@@ -30,11 +35,11 @@ pub fn read(customer: CustomerId, asked: CreateTopUpOrder, payer_ip: IpAddr) -> 
         (Channel::Vnpay, "/vnpay", asked.vnpay.is_some()),
     ] {
         if is_given && channel != of_channel {
-            problems.add(pointer, "not_for_this_channel", format!("belongs to channel {of_channel} only"));
+            problems.add(pointer, Code::NotForThisChannel, format!("belongs to channel {of_channel} only"));
         }
     }
     if channel == Channel::BankTransfer && asked.bank_transfer.is_none() {
-        problems.add("/bank_transfer", "required", "remitter_name and remitter_bank are required for this channel");
+        problems.add("/bank_transfer", Code::Required, "remitter_name and remitter_bank are required for this channel");
     }
     let remitter = asked.bank_transfer.and_then(|transfer| remitter(&mut problems, &transfer));
     let vnpay_bank_code = asked.vnpay.and_then(|vnpay| bank_code(&mut problems, vnpay));
@@ -68,7 +73,7 @@ fn bank_code(problems: &mut Problems, vnpay: VnpayOptions) -> Option<String> {
     if is_bank_code(&code) {
         return Some(code);
     }
-    problems.add("/vnpay/bank_code", "malformed", "must be 3 to 20 letters and digits");
+    problems.add("/vnpay/bank_code", Code::Malformed, "must be 3 to 20 letters and digits");
     None
 }
 
@@ -79,7 +84,7 @@ fn check_return_url(problems: &mut Problems, url: Option<&str>) {
     if !is_web_address || url.len() > 1000 || url.chars().any(char::is_control) {
         problems.add(
             "/return_url",
-            "not_a_web_address",
+            Code::NotAWebAddress,
             "must be an absolute http or https URL of at most 1000 characters",
         );
     }
