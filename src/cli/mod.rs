@@ -42,7 +42,7 @@ enum Command {
     Check,
     /// Add the demo catalogue where it is missing
     Seed,
-    /// Print the OpenAPI document
+    /// Print the OpenAPI document, or the page of error codes
     Openapi(openapi::OpenapiArguments),
     /// Print a token signed with the configured key
     Token(token::TokenArguments),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use topup::domain::code::Code;
 
 use crate::support::TestApp;
 
@@ -50,6 +51,45 @@ fn the_committed_document_is_the_generated_one() {
         committed == topup::http::openapi::text(),
         "the API has changed: look at what clients will see, then run `cargo run -- openapi > openapi/openapi.json`"
     );
+}
+
+#[test]
+fn the_committed_page_of_error_codes_is_the_generated_one() {
+    let committed = include_str!("../../src/docs/error_codes.md");
+    assert!(
+        committed == topup::http::openapi::error_codes::page(),
+        "the error codes have changed: run `cargo run -- openapi --error-codes > src/docs/error_codes.md`"
+    );
+}
+
+/// The codes in the examples of a part of the document.
+fn example_codes(part: &Value) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    walk(part, "", &mut |at, name, value| {
+        let of_schema = at.ends_with("/properties/code") && name == "example";
+        let of_example = at.contains("/example") && name == "code";
+        if let Some(code) = value.as_str().filter(|_| of_schema || of_example) {
+            found.push((at.to_owned(), code.to_owned()));
+        }
+    });
+    found
+}
+
+#[test]
+fn every_error_code_in_an_example_is_known() {
+    let document = topup::http::openapi::document();
+    let known: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    let (mut found, mut unknown) = (0, Vec::new());
+    for part in ["/components/responses", "/components/schemas/Problem", "/components/schemas/ProblemField"] {
+        for (at, code) in example_codes(document.pointer(part).unwrap()) {
+            found += 1;
+            if !known.contains(code.as_str()) {
+                unknown.push(format!("{part}{at}: {code}"));
+            }
+        }
+    }
+    assert!(found >= 18, "the examples were not found: {found}");
+    assert!(unknown.is_empty(), "{unknown:#?}");
 }
 
 #[test]

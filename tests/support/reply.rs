@@ -4,6 +4,7 @@ use std::ops::Index;
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;
+use topup::domain::code::{Code, Place};
 
 #[derive(Debug)]
 pub struct Reply {
@@ -57,6 +58,15 @@ impl Reply {
         assert_eq!(self.body["instance"], self.path, "{context}");
         let code = self.body["code"].as_str().unwrap_or_else(|| panic!("no code: {context}"));
         assert_eq!(self.body["type"], format!("urn:topup:problem:{code}"), "{context}");
+        let usual = [Place::Problem(self.status), Place::OtherProblem];
+        assert!(
+            places(code).iter().any(|place| usual.contains(place)),
+            "{code} is not defined for this status: {context}"
+        );
+        for error in self.body["errors"].as_array().into_iter().flatten() {
+            let code = error["code"].as_str().unwrap_or_else(|| panic!("no code: {context}"));
+            assert!(places(code).contains(&Place::Field), "{code} is not defined for a field: {context}");
+        }
         for field in ["title", "detail", "request_id"] {
             assert!(self.body[field].as_str().is_some_and(|text| !text.is_empty()), "no {field}: {context}");
         }
@@ -81,4 +91,9 @@ impl Index<&str> for Reply {
     fn index(&self, field: &str) -> &Value {
         &self.body[field]
     }
+}
+
+/// Where the definition of a code says that it stands; nowhere for a text that is no code.
+fn places(code: &str) -> &'static [Place] {
+    Code::ALL.iter().find(|known| known.as_str() == code).map_or(&[], |code| code.places())
 }

@@ -6,6 +6,7 @@
 //! from the request's shape (402, 409, 412, 502, …). `finish` adds what all operations have in common: the other
 //! failures, the request id, the descriptions of usual parameters. `inline` writes out the schemas of wire texts.
 
+pub mod error_codes;
 mod finish;
 mod inline;
 mod shared;
