@@ -144,8 +144,8 @@ async fn explain_credit(
         (EntryKind::Grant | EntryKind::Bonus, [(grant, _)]) => uses_of_grant(conn, customer, *grant, request).await?,
         _ => {
             let mut page = uses_of_money(conn, &mut history, credit, request).await?;
-            // What the credit returned to grants is not followed, so the answer is incomplete. A requested part of the line
-            // of paid money never contains it.
+            // What the credit returned to grants is not followed, so the answer is incomplete. A requested part of the
+            // line of paid money never contains it.
             page.complete &= credit.granted.is_zero() || request.part.is_some();
             page
         }
