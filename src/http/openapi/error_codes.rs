@@ -1,4 +1,5 @@
-//! The page of all error codes. It is generated from [`Code`], and the repository keeps it as `src/docs/error_codes.md`.
+//! The page of all error codes. It is generated from [`Code`], and the repository keeps it as
+//! `src/docs/error_codes.md`.
 
 use crate::domain::code::Code;
 
