@@ -1,5 +1,5 @@
 //! The schema of each text accepts exactly what its rule accepts.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::collections::BTreeSet;
 
