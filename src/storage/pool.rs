@@ -1,21 +1,36 @@
-//! Connections to PostgreSQL, pooled; TLS when the URL asks for it.
+//! The pool of connections that serve requests and workers.
+//!
+//! A connection goes back to the pool only when a later borrower can use it: not inside a transaction (its borrower was
+//! dropped on the way), not after an error that ends it, and not when it is too old. Otherwise it is closed at once, and the
+//! server ends what it held.
 
-use diesel::ConnectionError;
-use diesel_async::pooled_connection::deadpool::{Object, Pool as Deadpool};
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use futures_util::FutureExt;
-use secrecy::{ExposeSecret, SecretString};
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use deadpool::managed::{Manager, Metrics, Object, RecycleError, RecycleResult};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, TransactionManager};
+use secrecy::SecretString;
+use tokio::runtime::Handle;
 
 use super::StorageError;
+use super::connection::{self, PATIENCE, Purpose, Session, Timeline};
+
+/// How old a connection may become. A server that was replaced behind the same address keeps no connection for longer.
+const OLDEST: Duration = Duration::from_secs(30 * 60);
+
+/// How long a connection may be unused before it is tried with a query: a host can vanish without a word.
+const UNTRIED: Duration = Duration::from_secs(15);
+
+/// How long that query may take.
+const TRIAL: Duration = Duration::from_secs(5);
 
 /// A pool of connections; cloning shares it.
 #[derive(Clone)]
 pub struct Pool {
-    inner: Deadpool<AsyncPgConnection>,
+    inner: deadpool::managed::Pool<Sessions>,
     url: Arc<SecretString>,
+    timeline: Timeline,
 }
 
 impl std::fmt::Debug for Pool {
@@ -24,48 +39,40 @@ impl std::fmt::Debug for Pool {
     }
 }
 
-/// How busy a pool is: connections it may have, has, has unused, and callers that wait for one.
+/// How busy a pool is.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolStatus {
+    /// Connections that it may have.
     pub limit: usize,
+    /// Connections that it has.
     pub open: usize,
+    /// Connections that nobody uses.
     pub idle: usize,
+    /// Callers that wait for one.
     pub waiting: usize,
 }
 
-const LANE: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET plan_cache_mode = force_generic_plan";
-
-/// How long the database may take to open a session, and its host to say that it has received something.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A connection borrowed from the pool.
-pub type Pooled = Object<AsyncPgConnection>;
-
 impl Pool {
-    /// A pool of at most `size` connections; none is opened yet. Call it inside a tokio runtime: connections are
-    /// driven there, whoever asks for them, for the runtimes of actix's workers end before everybody is done.
+    /// A pool of at most `size` connections; none is opened yet. Call it inside a tokio runtime: all connections are driven
+    /// there, whoever asks for them.
     ///
     /// # Errors
-    /// When the pool cannot be built, or there is no runtime.
+    /// [`StorageError::Unreachable`] when the pool cannot be built, or outside a runtime.
     pub fn new(url: &SecretString, size: usize) -> Result<Self, StorageError> {
-        let runtime = tokio::runtime::Handle::try_current()
-            .map_err(|error| StorageError::Unreachable(format!("no runtime: {error}")))?;
-        let mut config = ManagerConfig::default();
-        config.custom_setup = Box::new(move |url| {
-            let url = url.to_owned();
-            let opened = runtime.spawn(async move { establish(&url).await });
-            async move { opened.await.map_err(|error| ConnectionError::BadConnection(error.to_string()))? }.boxed()
-        });
-        let manager = AsyncDieselConnectionManager::new_with_config(url.expose_secret(), config);
-        let inner = Deadpool::builder(manager)
+        let runtime =
+            Handle::try_current().map_err(|error| StorageError::Unreachable(format!("no runtime: {error}")))?;
+        let url = Arc::new(url.clone());
+        let timeline = Timeline::default();
+        let sessions = Sessions { url: Arc::clone(&url), timeline: timeline.clone(), runtime };
+        let inner = deadpool::managed::Pool::builder(sessions)
             .max_size(size)
             .wait_timeout(Some(PATIENCE))
             .create_timeout(Some(PATIENCE))
-            .recycle_timeout(Some(Duration::from_secs(5)))
+            .recycle_timeout(Some(TRIAL))
             .runtime(deadpool::Runtime::Tokio1)
             .build()
             .map_err(|error| StorageError::Unreachable(error.to_string()))?;
-        Ok(Self { inner, url: Arc::new(url.clone()) })
+        Ok(Self { inner, url, timeline })
     }
 
     /// Borrows a connection, waiting at most 10 s for one.
@@ -73,32 +80,24 @@ impl Pool {
     /// # Errors
     /// [`StorageError::Unreachable`].
     pub async fn get(&self) -> Result<Pooled, StorageError> {
-        self.inner.get().await.map_err(|error| StorageError::Unreachable(error.to_string()))
+        let object = self.inner.get().await.map_err(|error| StorageError::Unreachable(error.to_string()))?;
+        Ok(Pooled(Some(object)))
     }
 
-    /// Opens a connection of one's own, outside the pool, for [`super::ledger::fast`]. It finds wallets and holds by
-    /// index only, so that statements lock them in the order in which they are named; and plans once for arrays of
-    /// any length, where PostgreSQL would think the plan for the very arrays cheaper each time, and plan for longer
-    /// than the work takes.
-    ///
-    /// Waits at most 10 s for it.
+    /// Opens a connection outside the pool for [`super::ledger::fast`]; see [`Purpose::Lane`].
     ///
     /// # Errors
     /// [`StorageError::Unreachable`], and others of the database.
-    pub async fn lane(&self) -> Result<AsyncPgConnection, StorageError> {
-        self.lane_within(PATIENCE).await
+    pub async fn lane(&self) -> Result<Own, StorageError> {
+        self.open(Purpose::Lane).await
     }
 
-    async fn lane_within(&self, patience: Duration) -> Result<AsyncPgConnection, StorageError> {
-        let opened = async {
-            let mut conn = connect(&self.url).await?;
-            conn.batch_execute(LANE).await?;
-            Ok(conn)
-        };
-        // What waits for the lane is told that the database is away, as those are who wait for the pool.
-        tokio::time::timeout(patience, opened)
-            .await
-            .unwrap_or_else(|_| Err(StorageError::Unreachable("no session in time".to_owned())))
+    /// Opens a connection outside the pool.
+    ///
+    /// # Errors
+    /// [`StorageError::Unreachable`], and others of the database.
+    pub async fn open(&self, purpose: Purpose) -> Result<Own, StorageError> {
+        Ok(Own(connection::open(&self.url, purpose, &self.timeline).await?))
     }
 
     /// How busy the pool is.
@@ -114,52 +113,110 @@ impl Pool {
     }
 }
 
-/// Opens one connection.
+/// Opens one connection for a command that reads or changes whole tables; see [`Purpose::Maintenance`].
 ///
 /// # Errors
 /// [`StorageError::Unreachable`].
 pub async fn connect(url: &SecretString) -> Result<AsyncPgConnection, StorageError> {
-    establish(url.expose_secret()).await.map_err(|error| StorageError::Unreachable(error.to_string()))
+    Ok(connection::open(url, Purpose::Maintenance, &Timeline::default()).await?.conn)
 }
 
-async fn establish(url: &str) -> Result<AsyncPgConnection, ConnectionError> {
-    let bad = |error: &dyn std::fmt::Display| ConnectionError::BadConnection(error.to_string());
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| bad(&error))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let tls = tokio_postgres_rustls::MakeRustlsConnect::new(tls);
-    let mut config: tokio_postgres::Config = url.parse().map_err(|error: tokio_postgres::Error| bad(&error))?;
-    give_up_on_silence(&mut config);
-    let (client, connection) = config.connect(tls).await.map_err(|error| {
-        // What tokio-postgres says alone is "error connecting to server"; why stands in the cause.
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        ConnectionError::BadConnection(format!("{error}{cause}"))
-    })?;
-    AsyncPgConnection::try_from_client_and_connection(client, connection).await
+/// A connection outside the pool.
+pub struct Own(Session);
+
+impl Own {
+    /// Whether a statement can still succeed on it.
+    #[must_use]
+    pub fn is_fit(&self) -> bool {
+        self.0.health.is_fit()
+    }
 }
 
-/// A host that is gone, without a word, must not keep those waiting who have sent it something: by themselves TCP
-/// and its keepalives give up after a quarter of an hour and after two hours. What the URL says is left as it is.
-fn give_up_on_silence(config: &mut tokio_postgres::Config) {
-    if config.get_connect_timeout().is_none() {
-        config.connect_timeout(PATIENCE);
+impl Deref for Own {
+    type Target = AsyncPgConnection;
+
+    fn deref(&self) -> &AsyncPgConnection {
+        &self.0.conn
     }
-    if config.get_tcp_user_timeout().is_none() {
-        config.tcp_user_timeout(PATIENCE);
+}
+
+impl DerefMut for Own {
+    fn deref_mut(&mut self) -> &mut AsyncPgConnection {
+        &mut self.0.conn
     }
-    let untold = tokio_postgres::Config::new();
-    if config.get_keepalives_idle() == untold.get_keepalives_idle() {
-        config.keepalives_idle(PATIENCE);
+}
+
+/// A connection borrowed from the pool.
+pub struct Pooled(Option<Object<Sessions>>);
+
+/// What takes the place of a borrowed connection after it was given back: nothing reaches it.
+const HELD: &str = "a borrowed connection is held until it is dropped";
+
+#[allow(clippy::expect_used, reason = "the option is emptied in `drop` alone")]
+impl Deref for Pooled {
+    type Target = AsyncPgConnection;
+
+    fn deref(&self) -> &AsyncPgConnection {
+        &self.0.as_ref().expect(HELD).conn
     }
-    if config.get_keepalives_interval().is_none() {
-        config.keepalives_interval(PATIENCE / 4);
+}
+
+#[allow(clippy::expect_used, reason = "the option is emptied in `drop` alone")]
+impl DerefMut for Pooled {
+    fn deref_mut(&mut self) -> &mut AsyncPgConnection {
+        &mut self.0.as_mut().expect(HELD).conn
     }
-    if config.get_keepalives_retries().is_none() {
-        config.keepalives_retries(4);
+}
+
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        let Some(mut object) = self.0.take() else { return };
+        if !is_reusable(&mut object) {
+            metrics::counter!("topup_database_connections_closed_total").increment(1);
+            drop(Object::take(object));
+        }
+    }
+}
+
+/// Whether somebody else can use a connection: it is fit, and no transaction is open on it or was being begun or ended.
+fn is_reusable(session: &mut Session) -> bool {
+    type Transactions = <AsyncPgConnection as AsyncConnection>::TransactionManager;
+    let conn = &mut session.conn;
+    let status = Transactions::transaction_manager_status_mut(conn);
+    let is_outside = matches!(status.transaction_depth(), Ok(None));
+    is_outside && !Transactions::is_broken_transaction_manager(conn) && session.health.is_fit()
+}
+
+/// Opens and checks the connections of a pool.
+#[derive(Debug)]
+struct Sessions {
+    url: Arc<SecretString>,
+    timeline: Timeline,
+    runtime: Handle,
+}
+
+impl Manager for Sessions {
+    type Type = Session;
+    type Error = StorageError;
+
+    async fn create(&self) -> Result<Session, StorageError> {
+        let (url, timeline) = (Arc::clone(&self.url), self.timeline.clone());
+        let opening = self.runtime.spawn(async move { connection::open(&url, Purpose::Requests, &timeline).await });
+        opening.await.map_err(|error| StorageError::Unreachable(error.to_string()))?
+    }
+
+    async fn recycle(&self, session: &mut Session, metrics: &Metrics) -> RecycleResult<StorageError> {
+        if !is_reusable(session) {
+            return Err(RecycleError::message("it cannot be used any more"));
+        }
+        if metrics.age() > OLDEST {
+            return Err(RecycleError::message("it is too old"));
+        }
+        if session.used.elapsed() > UNTRIED {
+            diesel::sql_query("SELECT 1").execute(&mut session.conn).await.map_err(StorageError::Database)?;
+        }
+        session.used = Instant::now();
+        Ok(())
     }
 }
 
@@ -169,27 +226,12 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_silent_host_is_given_up_unless_the_url_says_how() {
-        let mut config: tokio_postgres::Config = "postgres://u@h/d".parse().unwrap();
-        give_up_on_silence(&mut config);
-        assert_eq!(config.get_connect_timeout(), Some(&PATIENCE));
-        assert_eq!(config.get_tcp_user_timeout(), Some(&PATIENCE));
-        assert_eq!(config.get_keepalives_idle(), PATIENCE);
-        let url = "postgres://u@h/d?connect_timeout=3&tcp_user_timeout=4&keepalives_idle=5";
-        let mut told: tokio_postgres::Config = url.parse().unwrap();
-        give_up_on_silence(&mut told);
-        assert_eq!(told.get_connect_timeout(), Some(&Duration::from_secs(3)));
-        assert_eq!(told.get_tcp_user_timeout(), Some(&Duration::from_secs(4)));
-        assert_eq!(told.get_keepalives_idle(), Duration::from_secs(5));
-    }
-
-    /// Its system takes the connection, and nobody says a word on it.
+    /// Its system takes the connection, and no byte is ever sent on it.
     #[tokio::test]
     async fn a_lane_to_a_host_that_says_nothing_is_given_up() {
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("postgres://u@{}/d", silent.local_addr().unwrap());
-        let lane = Pool::new(&url.into(), 1).unwrap().lane_within(Duration::from_millis(50)).await;
+        let url = format!("postgres://u@{}/d?connect_timeout=1", silent.local_addr().unwrap());
+        let lane = Pool::new(&url.into(), 1).unwrap().lane().await;
         assert!(matches!(lane, Err(StorageError::Unreachable(_))));
     }
 }

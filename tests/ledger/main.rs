@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
 mod clean;
+mod connections;
 mod constraints;
 mod explain;
 mod fast;

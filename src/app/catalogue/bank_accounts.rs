@@ -81,7 +81,7 @@ pub async fn update(
 }
 
 fn number_taken(error: StorageError) -> Error {
-    if error.violated_unique() == Some("bank_accounts_number_once") {
+    if error.violates("bank_accounts_number_once") {
         Error::conflict(Code::BankAccountExists, "there is an account with this number and currency already")
     } else {
         error.into()

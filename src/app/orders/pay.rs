@@ -87,7 +87,7 @@ async fn keep(app: &App, order: &Order, attempt: &Attempt, created: &Created, ac
     })
     .await;
     match kept {
-        Err(Error::Storage(error)) if error.violated_unique() == Some("attempts_reference_once") => {
+        Err(Error::Storage(error)) if error.violates("attempts_reference_once") => {
             let detail = "a reference that another order has".to_owned();
             Err(ProviderError::Mismatch { provider: order.provider, detail }.into())
         }

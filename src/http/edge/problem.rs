@@ -188,7 +188,7 @@ impl From<Error> for Failure {
             }
             Error::Storage(error) => {
                 // The caller does not learn the cause; only the log has it.
-                if error.is_connection_lost() || error.is_transient() {
+                if error.passing().is_some() || error.is_transient() {
                     tracing::error!(error = %error, "the database cannot be used now; the request fails with 503");
                     let detail = "the database is busy or unreachable";
                     Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::DatabaseUnavailable, detail).retry_after(1)

@@ -32,7 +32,7 @@ impl Keys {
 
 /// Whether a statement failed because of a repeated key although it has other postings, which can be tried again.
 pub(super) fn is_repeated(error: &StorageError, constraint: &str, postings: usize) -> bool {
-    postings > 1 && error.violated_unique() == Some(constraint)
+    postings > 1 && error.violates(constraint)
 }
 
 /// The postings whose keys are new, with their places among all postings.
