@@ -128,7 +128,7 @@ impl Own {
     /// Whether a statement can still succeed on it.
     #[must_use]
     pub fn is_fit(&self) -> bool {
-        self.0.health.is_fit()
+        self.0.is_fit()
     }
 }
 
@@ -184,7 +184,7 @@ fn is_reusable(session: &mut Session) -> bool {
     let conn = &mut session.conn;
     let status = Transactions::transaction_manager_status_mut(conn);
     let is_outside = matches!(status.transaction_depth(), Ok(None));
-    is_outside && !Transactions::is_broken_transaction_manager(conn) && session.health.is_fit()
+    is_outside && !Transactions::is_broken_transaction_manager(conn) && session.is_fit()
 }
 
 /// Opens and checks the connections of a pool.

@@ -45,12 +45,17 @@ struct Found {
     timeline: Option<u32>,
 }
 
-pub(super) async fn connect(url: &str, seen: &Timeline) -> Result<(Client, Arc<Health>), StorageError> {
+/// Connects to the server of the URL that is to be used. The timeline is known where there was a choice.
+///
+/// # Errors
+/// [`StorageError::Unreachable`], with the reason for each host.
+pub(super) async fn connect(url: &str, seen: &Timeline) -> Result<(Client, Arc<Health>, Option<u32>), StorageError> {
     let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| unreachable(&error))?;
     give_up_on_silence(&mut config);
     let places = places(&config);
     if let [only] = places.as_slice() {
-        return open(&config, only).await;
+        let (client, health) = open(&config, only).await?;
+        return Ok((client, health, None));
     }
     let asked = places.iter().map(async |place| {
         let (client, health) = open(&config, place).await?;
@@ -77,7 +82,7 @@ pub(super) async fn connect(url: &str, seen: &Timeline) -> Result<(Client, Arc<H
             "the writable server has timeline {timeline}, but {highest} was seen before: it is an old primary"
         )));
     }
-    Ok((client, health))
+    Ok((client, health, Some(timeline)))
 }
 
 type Place = (Host, u16);

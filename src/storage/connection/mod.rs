@@ -14,7 +14,7 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use secrecy::{ExposeSecret, SecretString};
 
 pub use self::hosts::Timeline;
-pub use self::stream::Health;
+use self::stream::Health;
 use super::StorageError;
 
 /// How long the database may take to open a session, and its host to acknowledge what it was sent.
@@ -71,9 +71,20 @@ impl Purpose {
 /// A connection and what is known of it.
 pub struct Session {
     pub conn: AsyncPgConnection,
-    pub health: Arc<Health>,
     /// When it was borrowed last.
     pub used: Instant,
+    health: Arc<Health>,
+    /// The server's timeline, where the URL names several hosts.
+    timeline: Option<u32>,
+    seen: Timeline,
+}
+
+impl Session {
+    /// Whether a statement can still succeed on it, and on the right server.
+    #[must_use]
+    pub fn is_fit(&self) -> bool {
+        self.health.is_fit() && self.timeline.is_none_or(|timeline| timeline >= self.seen.highest())
+    }
 }
 
 /// Opens one connection.
@@ -82,10 +93,10 @@ pub struct Session {
 /// [`StorageError::Unreachable`].
 pub async fn open(url: &SecretString, purpose: Purpose, seen: &Timeline) -> Result<Session, StorageError> {
     let opening = async {
-        let (client, health) = hosts::connect(url.expose_secret(), seen).await?;
+        let (client, health, timeline) = hosts::connect(url.expose_secret(), seen).await?;
         let mut conn = AsyncPgConnection::try_from(client).await.map_err(|error| unreachable(&error))?;
         conn.batch_execute(purpose.settings()).await?;
-        Ok(Session { conn, health, used: Instant::now() })
+        Ok(Session { conn, used: Instant::now(), health, timeline, seen: seen.clone() })
     };
     tokio::time::timeout(PATIENCE, opening)
         .await
