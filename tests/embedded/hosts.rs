@@ -20,7 +20,9 @@ async fn server(pool: &Pool) -> Result<String, StorageError> {
     }
     let mut conn = pool.lane().await?;
     let sql = "SELECT current_setting('unix_socket_directories') AS folder";
-    Ok(diesel::sql_query(sql).get_result::<Answer>(&mut *conn).await?.folder)
+    let folder = diesel::sql_query(sql).get_result::<Answer>(&mut *conn).await?.folder;
+    // PostgreSQL quotes names with unusual characters.
+    Ok(folder.trim_matches('"').to_owned())
 }
 
 async fn execute(cluster: &Cluster, sql: &'static str) {
@@ -33,8 +35,12 @@ async fn execute(cluster: &Cluster, sql: &'static str) {
 /// A reload takes a moment.
 async fn until_server(pool: &Pool, folder: &str) {
     let since = std::time::Instant::now();
-    while server(pool).await.unwrap() != folder {
-        assert!(since.elapsed().as_secs() < 10, "{folder} was not used within 10 s");
+    loop {
+        let used = server(pool).await.unwrap();
+        if used == folder {
+            return;
+        }
+        assert!(since.elapsed().as_secs() < 10, "{used} was used for 10 s, not {folder}");
     }
 }
 
@@ -42,7 +48,11 @@ async fn until_server(pool: &Pool, folder: &str) {
 async fn the_writable_server_with_the_highest_timeline_is_used() {
     let (old_folder, new_folder) = (Folder::new(), Folder::new());
     let old = Cluster::start(&old_folder.options()).await.unwrap();
-    let new = Cluster::start(&new_folder.options()).await.unwrap();
+    let setting = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let extra_settings =
+        vec![setting("wal_level", "replica"), setting("max_wal_senders", "1"), setting("restore_command", "false")];
+    let for_new = ClusterOptions { extra_settings, ..new_folder.options() };
+    let new = Cluster::start(&for_new).await.unwrap();
     let folder = |cluster: &Cluster| cluster.socket_dir().to_str().unwrap().to_owned();
     let url = format!("host={},{} port={} user={} dbname=topup", folder(&old), folder(&new), old.port(), old.user());
     let (old_at, new_at) = (folder(&old), folder(&new));
@@ -57,9 +67,7 @@ async fn the_writable_server_with_the_highest_timeline_is_used() {
     execute(&new, "ALTER SYSTEM RESET default_transaction_read_only").await;
     File::create(new.data_dir().join("data/recovery.signal")).unwrap();
     new.stop().await.unwrap();
-    let options = new_folder.options();
-    let nothing_archived = ("restore_command".to_owned(), "false".to_owned());
-    let new = Cluster::start(&ClusterOptions { extra_settings: vec![nothing_archived], ..options }).await.unwrap();
+    let new = Cluster::start(&for_new).await.unwrap();
     let pool = Pool::new(&url.clone().into(), 2).unwrap();
     assert_eq!(server(&pool).await.unwrap(), new_at);
 
