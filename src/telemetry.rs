@@ -85,11 +85,16 @@ pub struct Metric {
 }
 
 /// All metrics of the service. A test compares the list with the source code.
-pub const METRICS: [Metric; 6] = [
+pub const METRICS: [Metric; 7] = [
     Metric {
         kind: MetricKind::Gauge,
         name: "topup_database_connections",
         description: "Database connections of this process, by state (the writers of usage excluded).",
+    },
+    Metric {
+        kind: MetricKind::Counter,
+        name: "topup_database_connections_closed_total",
+        description: "Connections closed instead of returned to the pool: unfit, or left inside a transaction.",
     },
     Metric {
         kind: MetricKind::Histogram,
