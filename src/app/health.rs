@@ -9,7 +9,7 @@ use crate::storage::migrations;
 /// A load balancer needs an answer soon, so a later answer counts as not ready.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Checks that the database responds and has the schema of this version.
+/// Checks that the database responds and has the schema of this version, and that the poster writes.
 ///
 /// # Errors
 /// [`Error::Unavailable`] otherwise, also when the check takes longer than three seconds.
@@ -20,6 +20,9 @@ pub async fn ready(app: &App) -> Result<(), Error> {
     });
     let not_ready =
         |detail: &str| Error::Unavailable { code: Code::NotReady, detail: detail.to_owned(), retry_after_seconds: 2 };
+    if !app.poster.is_running() {
+        return Err(not_ready("a writer of usage has failed and starts again"));
+    }
     match pending.await {
         Ok(Ok(pending)) if pending.is_empty() => Ok(()),
         Ok(Ok(_)) => Err(not_ready("the database schema is older than this version: run `topup migrate`")),

@@ -73,7 +73,7 @@ pub async fn get(app: &App, hold_id: Option<Uuid>) -> Result<Hold, Error> {
 }
 
 async fn run(app: &App, posting: Posting) -> Result<HoldDone, Error> {
-    let (booked, replayed): (Booked, bool) = match app.poster.post(vec![posting]).await?.pop().transpose()? {
+    let (booked, replayed): (Booked, bool) = match app.poster.post(vec![posting]).await?.pop() {
         Some(PostingOutcome::Booked(booked)) => (booked, false),
         Some(PostingOutcome::Replayed(booked)) => (booked, true),
         Some(PostingOutcome::Refused(refusal)) => return Err(Error::refused(refusal)),

@@ -39,13 +39,14 @@ pub async fn book_usage(app: &App, new: NewUsage) -> Result<Usage, Error> {
     app.products.require(&app.pool, &new.product).await?;
     let currency = new.amount.currency();
     let answer = app.poster.post(vec![new.posting()]).await?.pop();
-    read_outcome(answer.ok_or(Error::Internal("an answer of the poster to every posting"))??, currency)
+    read_outcome(answer.ok_or(Error::Internal("an answer of the poster to every posting"))?, currency)
 }
 
 /// Books the usages of one request in their order. Each has its own answer.
 ///
 /// # Errors
-/// Only when the whole request failed: the queue is full, the connection was lost, the service stops.
+/// Only when the whole request failed: the queue is full, the database failed, the service stops. Some usages may be
+/// booked then, and the same request shows which.
 pub async fn book_batch(app: &App, new: Vec<NewUsage>) -> Result<Vec<Result<Usage, Error>>, Error> {
     let (mut asked, mut postings) = (Vec::new(), Vec::new());
     for usage in new {
@@ -60,7 +61,7 @@ pub async fn book_batch(app: &App, new: Vec<NewUsage>) -> Result<Vec<Result<Usag
     }
     let mut answers = app.poster.post(postings).await?.into_iter();
     let mut read = |currency| {
-        read_outcome(answers.next().ok_or(Error::Internal("an answer of the poster to every posting"))??, currency)
+        read_outcome(answers.next().ok_or(Error::Internal("an answer of the poster to every posting"))?, currency)
     };
     Ok(asked.into_iter().map(|currency| currency.and_then(&mut read)).collect())
 }

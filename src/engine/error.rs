@@ -8,6 +8,9 @@ pub enum EngineError {
     /// Too much waits to be written.
     #[error("too many postings are waiting; repeat the request in a moment")]
     Overloaded,
+    /// What became of the postings is not known: they could not be written in time, or their writer ended.
+    #[error("the request could not be finished in time; repeat it with the same id, which shows what was booked")]
+    Unanswered,
     /// This many streams are open already; the text says whose.
     #[error("{0}")]
     StreamsFull(&'static str),

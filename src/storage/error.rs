@@ -46,6 +46,12 @@ impl StorageError {
         self.passing() == Some(Passing::Away)
     }
 
+    /// Whether somebody else keeps a lock for longer than the session waits for it.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.passing() == Some(Passing::Locked)
+    }
+
     /// The name of the unique constraint that refused a row.
     #[must_use]
     pub fn violated_unique(&self) -> Option<&str> {

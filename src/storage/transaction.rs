@@ -36,11 +36,34 @@ impl TransactionError for StorageError {
 }
 
 /// Runs `work` in one READ COMMITTED transaction: commits when it is `Ok`, rolls back when it is `Err`. A
-/// serialization failure or deadlock is retried here, so callers never see one as a refusal.
+/// serialization failure, a deadlock or a lock that is kept for too long is retried here, so callers never see one as a
+/// refusal.
 ///
 /// # Errors
 /// Of `work`, and of the database.
 pub async fn transact<R, E, F>(pool: &Pool, work: F) -> Result<R, E>
+where
+    for<'c> F: Work<&'c mut AsyncPgConnection, Result<R, E>, Fut: Send> + Send + Sync,
+    E: TransactionError,
+    R: Send,
+{
+    repeat(pool, work, E::is_transient).await
+}
+
+/// The same for work that has better things to do than to wait for a lock of somebody else: the first lock that is kept
+/// for longer than the session waits ends it.
+///
+/// # Errors
+/// Of `work`, and of the database; [`super::connection::sqlstate::Passing::Locked`] among them.
+pub async fn transact_unless_locked<R, F>(pool: &Pool, work: F) -> Result<R, StorageError>
+where
+    for<'c> F: Work<&'c mut AsyncPgConnection, Result<R, StorageError>, Fut: Send> + Send + Sync,
+    R: Send,
+{
+    repeat(pool, work, |error| error.is_transient() && !error.is_locked()).await
+}
+
+async fn repeat<R, E, F>(pool: &Pool, work: F, is_worth_it: impl Fn(&E) -> bool + Send + Sync) -> Result<R, E>
 where
     for<'c> F: Work<&'c mut AsyncPgConnection, Result<R, E>, Fut: Send> + Send + Sync,
     E: TransactionError,
@@ -52,7 +75,7 @@ where
         let conn: &mut AsyncPgConnection = &mut conn;
         let done = conn.transaction::<R, E, _>(async |conn| work(conn).await).await;
         match done {
-            Err(error) if error.is_transient() && tries < TRIES => tries += 1,
+            Err(error) if is_worth_it(&error) && tries < TRIES => tries += 1,
             done => return done,
         }
     }

@@ -1,32 +1,31 @@
-//! The full path of a flush: lock, decide, write. When a transaction fails, its postings are split and each half is
-//! posted again, until the posting that fails stands alone, so that it fails none of its neighbours.
+//! The full path: lock, decide, write. When a transaction fails, its postings are split and each half is posted again,
+//! until the posting that fails stands alone, so that it fails none of its neighbours.
+//!
+//! An error that passes is not split, because it would come back for each half. A lock that somebody else keeps is left
+//! to [`super::parked`], which knows whose wallet it is.
 
 use std::future::Future;
 use std::pin::Pin;
 
-use super::PostingAnswer;
+use super::{PostingAnswer, Trouble};
 use crate::domain::posting::Posting;
 use crate::storage::pool::Pool;
-use crate::storage::transaction::transact;
+use crate::storage::transaction::transact_unless_locked;
 use crate::storage::{StorageError, ledger};
 
 type Answers = Vec<PostingAnswer>;
 
 /// Posts in order, in one transaction if that succeeds. Returns one answer per posting.
-pub(super) async fn post(pool: &Pool, postings: &[&Posting]) -> Answers {
-    let owned: Vec<Posting> = postings.iter().map(|posting| (*posting).clone()).collect();
-    post_splitting_on_error(pool, &owned).await
-}
-
-fn post_splitting_on_error<'a>(
+pub(super) fn post<'a>(
     pool: &'a Pool,
     postings: &'a [Posting],
 ) -> Pin<Box<dyn Future<Output = Answers> + Send + 'a>> {
     Box::pin(async move {
         let mut tries = 0;
         loop {
-            let error = match transact(pool, async |conn| ledger::post(conn, postings).await).await {
+            let error = match transact_unless_locked(pool, async |conn| ledger::post(conn, postings).await).await {
                 Ok(outcomes) => return outcomes.into_iter().map(Ok).collect(),
+                Err(error) if error.is_locked() => return postings.iter().map(|_| Err(Trouble::Locked)).collect(),
                 Err(error) => error,
             };
             tries += 1;
@@ -36,17 +35,18 @@ fn post_splitting_on_error<'a>(
             if again && tries < 3 {
                 continue;
             }
-            if postings.len() <= 1 || error.is_connection_lost() {
+            if postings.len() <= 1 || error.passing().is_some() {
                 let detail = error.to_string();
                 let mut first = Some(error);
                 return postings
                     .iter()
-                    .map(|_| Err(first.take().unwrap_or_else(|| StorageError::Unreachable(detail.clone()))))
+                    .map(|_| first.take().unwrap_or_else(|| StorageError::Unreachable(detail.clone())))
+                    .map(|error| Err(Trouble::Storage(error)))
                     .collect();
             }
             let (left, right) = postings.split_at(postings.len() / 2);
-            let mut outcomes = post_splitting_on_error(pool, left).await;
-            outcomes.extend(post_splitting_on_error(pool, right).await);
+            let mut outcomes = post(pool, left).await;
+            outcomes.extend(post(pool, right).await);
             return outcomes;
         }
     })

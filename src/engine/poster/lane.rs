@@ -2,113 +2,127 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::queue::{Job, Queue};
-use super::{PostingAnswer, full_path};
+use super::queue::Job;
+use super::{Shared, leftovers, parked};
 use crate::domain::posting::{Booked, FastPosting, Posting, PostingOutcome, RepeatKey, WalletKey};
+use crate::engine::EngineError;
 use crate::storage::ledger::fast;
-use crate::storage::pool::Pool;
+use crate::storage::pool::Own;
 use crate::storage::{Connection, StorageError};
 
 /// The pause between two tries to reach the database.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Runs until the queue is closed and empty.
-pub(super) async fn run(queue: &Arc<Queue>, pool: &Pool) {
-    while !queue.is_drained() {
+/// Runs for ever.
+pub(super) async fn run(shared: Arc<Shared>) {
+    loop {
         // A lost connection ends `serve`; the next round opens another one.
-        match pool.lane().await {
-            Ok(conn) => serve(queue, pool, &conn).await,
+        match shared.pool.lane().await {
+            Ok(conn) => serve(&shared, &conn).await,
             Err(error) => {
                 tracing::warn!(error = %error, "The poster cannot reach the database; the waiting requests fail");
-                fail_waiting(queue, &error).await;
+                fail_waiting(&shared, &error).await;
             }
         }
-    }
-    if queue.lanes_running.fetch_sub(1, Ordering::SeqCst) == 1 {
-        queue.stopped.notify_waiters();
-        queue.stopped.notify_one();
-    } else {
-        // The other lanes sleep on the same signal.
-        queue.arrived.notify_one();
     }
 }
 
 /// While the database is unreachable, fails every queued job at once. With an empty queue it does not try to reconnect.
-async fn fail_waiting(queue: &Queue, error: &StorageError) {
-    let mut jobs = queue.take();
+async fn fail_waiting(shared: &Shared, error: &StorageError) {
+    let mut jobs = shared.queue.take(&shared.settings);
     if jobs.is_empty() {
-        queue.arrived.notified().await;
+        shared.queue.arrived.notified().await;
         return;
     }
     while !jobs.is_empty() {
-        for Job { postings, reply, .. } in jobs {
-            let answers = postings.iter().map(|_| Err(StorageError::Unreachable(error.to_string()))).collect();
-            let _gone = reply.send(answers);
+        for job in jobs {
+            job.answer(Err(StorageError::Unreachable(error.to_string()).into()));
         }
-        jobs = queue.take();
+        jobs = shared.queue.take(&shared.settings);
     }
     // Callers that retry at once would not help a database that is starting again.
     tokio::time::sleep(PAUSE).await;
 }
 
-async fn serve(queue: &Queue, pool: &Pool, conn: &Connection) {
+async fn serve(shared: &Arc<Shared>, conn: &Own) {
+    let (queue, settings) = (&shared.queue, &shared.settings);
     let mut flushes = FuturesUnordered::new();
     let mut lost = false;
     loop {
-        while !lost && flushes.len() < queue.settings.pipeline {
-            let jobs = queue.take();
+        while !lost && flushes.len() < settings.pipeline {
+            let jobs = queue.take(settings);
             if jobs.is_empty() {
                 break;
             }
-            flushes.push(flush(jobs, pool, conn));
+            flushes.push(flush(jobs, shared, conn));
         }
-        if flushes.is_empty() && (lost || queue.is_drained()) {
+        if flushes.is_empty() && lost {
             return;
         }
         tokio::select! {
             biased;
-            Some(alive) = flushes.next(), if !flushes.is_empty() => lost |= !alive,
-            () = queue.arrived.notified(), if !lost && flushes.len() < queue.settings.pipeline => {}
+            Some(alive) = flushes.next(), if !flushes.is_empty() => lost |= !alive || !conn.is_fit(),
+            () = queue.arrived.notified(), if !lost && flushes.len() < settings.pipeline => {}
         }
     }
 }
 
-/// Writes jobs and answers them. Returns false when the connection was lost meanwhile.
-async fn flush(jobs: Vec<Job>, pool: &Pool, conn: &Connection) -> bool {
+/// Writes jobs by the fast path and answers those that are wholly booked. The others go on to [`leftovers`], or, where a
+/// statement met a lock of somebody else, to [`parked`]. Returns false when the connection was lost meanwhile.
+async fn flush(jobs: Vec<Job>, shared: &Arc<Shared>, conn: &Connection) -> bool {
+    let jobs = if shared.parked.is_empty() { jobs } else { parked::divert(shared, jobs, Some(conn)).await };
+    if jobs.is_empty() {
+        return true;
+    }
     let postings: Vec<&Posting> = jobs.iter().flat_map(|job| &job.postings).collect();
     metrics::histogram!("topup_poster_flush_postings")
         .record(f64::from(u32::try_from(postings.len()).unwrap_or(u32::MAX)));
     let candidates = fast_path_candidates(jobs.iter().map(|job| job.postings.as_slice()));
-    let (settled, alive) = try_fast(conn, &postings, &candidates).await;
-    let mut answers = post_rest(pool, &postings, settled).await.into_iter();
-    for job in jobs {
-        // The caller may have disconnected; its postings are booked all the same.
-        let _gone = job.reply.send(answers.by_ref().take(job.postings.len()).collect());
+    let Tried { settled, locked, alive } = try_fast(conn, &postings, &candidates).await;
+    let (mut rest, mut alone) = (Vec::new(), Vec::new());
+    let mut settled = settled.into_iter();
+    let mut at = 0;
+    for mut job in jobs {
+        let range = at..at + job.postings.len();
+        at = range.end;
+        let booked = settled.by_ref().take(job.postings.len());
+        job.answers = booked.map(|booked| booked.map(|booked| Ok(PostingOutcome::Booked(booked)))).collect();
+        match job.finish() {
+            None => {}
+            Some(job) if locked.iter().any(|at| range.contains(at)) => alone.push(job),
+            Some(job) => rest.push(job),
+        }
+    }
+    if !rest.is_empty() {
+        leftovers::push(shared, rest);
+    }
+    if !alone.is_empty() {
+        parked::isolate(shared, alone);
     }
     alive
 }
 
-/// Writes the postings of one request by a transaction of their own. A caller who disconnects does not stop it. Returns
-/// `None` when the runtime ended meanwhile.
-pub(super) async fn post_unbatched(pool: Pool, postings: Vec<Posting>) -> Option<Vec<PostingAnswer>> {
-    let written = tokio::spawn(async move {
-        let postings: Vec<&Posting> = postings.iter().collect();
-        // Only the connection of a lane locks several wallets in key order.
-        let settled = match pool.get().await {
-            Ok(conn) if postings.len() == 1 => try_fast(&conn, &postings, &[true]).await.0,
-            _ => postings.iter().map(|_| None).collect(),
-        };
-        // The connection is back in the pool by now: a task that keeps one while it waits for another may wait for
-        // ever.
-        post_rest(&pool, &postings, settled).await
-    });
-    written.await.ok()
+/// Writes one job by a transaction of its own.
+pub(super) async fn post_unbatched(shared: Arc<Shared>, mut job: Job) {
+    // Only the connection of a lane locks several wallets in key order.
+    if job.postings.len() == 1
+        && let Ok(conn) = shared.pool.get().await
+    {
+        let postings: Vec<&Posting> = job.postings.iter().collect();
+        let booked = try_fast(&conn, &postings, &[true]).await.settled.pop().flatten();
+        job.answers = vec![booked.map(|booked| Ok(PostingOutcome::Booked(booked)))];
+    }
+    // The connection is back in the pool by now: a task that keeps one while it waits for another may wait for ever.
+    if let Some(job) = job.finish() {
+        for job in leftovers::decide(&shared, vec![job]).await {
+            job.answer(Err(EngineError::Unanswered));
+        }
+    }
 }
 
 /// For each posting, whether the fast path may try it. Two kinds may not. (1) A posting that repeats one of this flush,
@@ -138,20 +152,13 @@ fn fast_path_candidates<'p>(requests: impl Iterator<Item = &'p [Posting]>) -> Ve
 /// What the fast path has booked, one place per posting.
 type FastResults = Vec<Option<Booked>>;
 
-/// Posts through the full path what the fast path has not booked, and returns all answers in their places.
-async fn post_rest(pool: &Pool, postings: &[&Posting], settled: FastResults) -> Vec<PostingAnswer> {
-    let rest: Vec<&Posting> =
-        postings.iter().zip(&settled).filter(|(_, booked)| booked.is_none()).map(|(posting, _)| *posting).collect();
-    let mut decided = if rest.is_empty() { Vec::new() } else { full_path::post(pool, &rest).await }.into_iter();
-    settled
-        .into_iter()
-        .map(|booked| match booked {
-            Some(booked) => Ok(PostingOutcome::Booked(booked)),
-            None => decided.next().unwrap_or_else(|| {
-                Err(StorageError::Corrupt("a posting without an answer of the full path".to_owned()))
-            }),
-        })
-        .collect()
+/// What became of a flush on the fast path.
+struct Tried {
+    settled: FastResults,
+    /// The places of the postings whose statement met a lock of somebody else.
+    locked: Vec<usize>,
+    /// Whether the connection is still there.
+    alive: bool,
 }
 
 /// Postings of one sort, with their places in the flush.
@@ -173,8 +180,8 @@ impl<P> FastItems<P> {
     }
 }
 
-/// Sends what the fast path can take, all statements at once on the one connection. Returns false when it was lost.
-async fn try_fast(conn: &Connection, postings: &[&Posting], candidates: &[bool]) -> (FastResults, bool) {
+/// Sends what the fast path can take, all statements at once on the one connection.
+async fn try_fast(conn: &Connection, postings: &[&Posting], candidates: &[bool]) -> Tried {
     let (mut usage, mut holds, mut captures) = (FastItems::default(), FastItems::default(), FastItems::default());
     for (at, (posting, _)) in postings.iter().zip(candidates).enumerate().filter(|(_, (_, candidate))| **candidate) {
         match posting.fast() {
@@ -190,7 +197,7 @@ async fn try_fast(conn: &Connection, postings: &[&Posting], candidates: &[bool])
         async { if captures.items.is_empty() { Ok(Vec::new()) } else { fast::captures(conn, &captures.items).await } },
     );
     let mut settled: FastResults = postings.iter().map(|_| None).collect();
-    let mut alive = true;
+    let (mut alive, mut locked) = (true, Vec::new());
     for (ats, answers) in [(usage.ats, booked), (holds.ats, opened), (captures.ats, captured)] {
         match answers {
             Ok(answers) => {
@@ -202,6 +209,9 @@ async fn try_fast(conn: &Connection, postings: &[&Posting], candidates: &[bool])
             }
             Err(error) => {
                 // A repeated key is ordinary; any other error is worth a line. The full path decides either way.
+                if error.is_locked() {
+                    locked.extend(ats);
+                }
                 if error.violated_unique().is_none() {
                     tracing::warn!(error = %error, "The fast flush failed; its postings go through the full path");
                 }
@@ -209,5 +219,5 @@ async fn try_fast(conn: &Connection, postings: &[&Posting], candidates: &[bool])
             }
         }
     }
-    (settled, alive)
+    Tried { settled, locked, alive }
 }

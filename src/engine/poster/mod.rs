@@ -4,27 +4,41 @@
 //! that flush is on its way to the disk, the lane collects the next one and sends it after it on the same connection.
 //! There is no timer: an idle service writes a single posting at once. No answer leaves before its commit.
 //!
-//! A flush tries the fast path first ([`crate::storage::ledger::fast`]). What the fast path does not book,
-//! [`crate::storage::ledger::post`] decides under locks. Postings of one request are booked in their order; between
-//! requests no order is promised. A caller who disconnects changes nothing: what was queued is booked.
+//! A flush tries the fast path ([`crate::storage::ledger::fast`]) and answers each request that is wholly booked.
+//! [`leftovers`] decides the rest under locks, beside the lane, which goes on. A wallet whose lock somebody else keeps is
+//! parked: [`parked`] writes its postings alone until that works again, so that only the first flush that meets such a
+//! wallet waits for it. A request that has no answer after ten seconds gets 503; its postings may still be booked, and
+//! the same ids show whether they are.
 //!
-//! The lanes run on a thread of their own beside the HTTP workers, so that the tasks that drive their connections wake
-//! up on the same core as the lane that waits for them.
+//! Postings of one request are booked in their order; between requests no order is promised. A caller who disconnects
+//! changes nothing: what was queued is booked.
+//!
+//! All of this runs on a thread of its own beside the HTTP workers, so that the tasks that drive the connections of the
+//! lanes wake up on the same core as the lane that waits for them. A lane that panics is started again.
 
 mod full_path;
 mod lane;
+mod leftovers;
+mod parked;
 mod queue;
+mod supervision;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, timeout_at};
 
+use self::parked::Parked;
 use self::queue::{Job, Queue};
 use super::EngineError;
 use crate::domain::posting::{Posting, PostingOutcome};
 use crate::storage::StorageError;
 use crate::storage::pool::Pool;
+
+/// How long a request waits for its answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How the poster works.
 #[derive(Debug, Clone)]
@@ -33,7 +47,8 @@ pub struct PosterSettings {
     pub lanes: usize,
     /// Flushes outstanding on one connection.
     pub pipeline: usize,
-    /// How many postings may wait. Beyond it, callers get 503 `overloaded`; into an empty queue every request goes.
+    /// How many postings may wait. Beyond it, callers get 503 `overloaded`; into an empty queue every request goes. The
+    /// same number again may wait for the full path, and to be written alone.
     pub queue: usize,
     /// The memory that waiting postings may take, in bytes. The same rule holds.
     pub queue_bytes: usize,
@@ -50,14 +65,70 @@ impl Default for PosterSettings {
     }
 }
 
-/// What became of one posting, or why that is not known.
-pub type PostingAnswer = Result<PostingOutcome, StorageError>;
+/// Why it is not known what became of a posting.
+#[derive(Debug)]
+enum Trouble {
+    /// Somebody else kept the lock of its wallet.
+    Locked,
+    Storage(StorageError),
+}
+
+/// What became of one posting.
+type PostingAnswer = Result<PostingOutcome, Trouble>;
+
+/// What the parts of the poster share.
+struct Shared {
+    settings: PosterSettings,
+    pool: Pool,
+    /// What no lane has taken yet.
+    queue: Queue,
+    /// What the fast path has not booked.
+    leftovers: Queue,
+    parked: Parked,
+    closed: AtomicBool,
+    /// Jobs that are neither answered nor dropped.
+    unanswered: AtomicUsize,
+    /// Is notified when `unanswered` becomes zero.
+    settled: Notify,
+    /// Lanes and workers that there should be.
+    parts: usize,
+    /// Those of them that run.
+    running: AtomicUsize,
+}
+
+impl Shared {
+    fn new(pool: &Pool, settings: PosterSettings) -> Self {
+        let parts = if settings.batching { settings.lanes * (1 + settings.pipeline) } else { 0 };
+        Self {
+            parked: Parked::new(pool.status().limit),
+            settings,
+            pool: pool.clone(),
+            queue: Queue::default(),
+            leftovers: Queue::default(),
+            closed: AtomicBool::new(false),
+            unanswered: AtomicUsize::new(0),
+            settled: Notify::new(),
+            parts,
+            running: AtomicUsize::new(parts),
+        }
+    }
+
+    /// Returns when no new job is taken and every job has its answer.
+    async fn done(&self) {
+        loop {
+            let settled = self.settled.notified();
+            if self.closed.load(Ordering::SeqCst) && self.unanswered.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            settled.await;
+        }
+    }
+}
 
 /// The handle that use cases hold; cloning shares it.
 #[derive(Clone)]
 pub struct Poster {
-    queue: Arc<Queue>,
-    pool: Pool,
+    shared: Arc<Shared>,
 }
 
 impl std::fmt::Debug for Poster {
@@ -67,77 +138,83 @@ impl std::fmt::Debug for Poster {
 }
 
 impl Poster {
-    /// Starts the lanes on their own thread.
+    /// Starts the lanes and the workers of the full path on their own thread.
     ///
     /// # Errors
     /// When the thread or its runtime cannot be started.
     pub fn start(pool: &Pool, settings: PosterSettings) -> std::io::Result<Self> {
-        let lanes = if settings.batching { settings.lanes.max(1) } else { 0 };
-        let queue = Arc::new(Queue::new(settings, lanes));
-        let poster = Self { queue, pool: pool.clone() };
-        if lanes == 0 {
-            return Ok(poster);
+        let settings =
+            PosterSettings { lanes: settings.lanes.max(1), pipeline: settings.pipeline.max(1), ..settings };
+        let shared = Arc::new(Shared::new(pool, settings));
+        if shared.settings.batching {
+            supervision::start(&shared)?;
         }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (shared, pool) = (Arc::clone(&poster.queue), pool.clone());
-        std::thread::Builder::new().name("poster".to_owned()).spawn(move || {
-            runtime.block_on(async {
-                let lanes = (0..lanes).map(|_| lane::run(&shared, &pool));
-                futures_util::future::join_all(lanes).await;
-            });
-        })?;
-        Ok(poster)
+        Ok(Self { shared })
     }
 
-    /// Books the postings of one request in their order, and answers each on its own. An error of one posting is the
-    /// answer to that posting alone.
+    /// Books the postings of one request in their order, and returns the outcome of each.
     ///
     /// # Errors
-    /// [`EngineError::Overloaded`] when too much is waiting, [`EngineError::ShuttingDown`], and lost connections. After
-    /// those, some postings may be booked; the same request with the same ids returns what became of each.
-    pub async fn post(&self, postings: Vec<Posting>) -> Result<Vec<PostingAnswer>, EngineError> {
+    /// [`EngineError::Overloaded`] when too much is waiting, [`EngineError::Unanswered`], [`EngineError::ShuttingDown`],
+    /// and database errors. After those, some postings may be booked; the same request with the same ids returns what
+    /// became of each. So no posting is ever reported as refused when that is not certain.
+    pub async fn post(&self, postings: Vec<Posting>) -> Result<Vec<PostingOutcome>, EngineError> {
         if postings.is_empty() {
             return Ok(Vec::new());
         }
-        if !self.queue.settings.batching {
-            if self.queue.closed.load(Ordering::SeqCst) {
-                return Err(EngineError::ShuttingDown);
-            }
-            return decided(lane::post_unbatched(self.pool.clone(), postings).await.ok_or(EngineError::ShuttingDown)?);
-        }
+        let deadline = Instant::now() + PATIENCE;
         let (reply, outcome) = oneshot::channel();
-        self.queue.push(Job::new(postings, reply))?;
-        decided(outcome.await.map_err(|_| EngineError::ShuttingDown)?)
+        // The job is counted before `closed` is read: a stop waits for it, or it sees the stop.
+        let job = Job::new(&self.shared, postings, deadline, reply);
+        if self.shared.closed.load(Ordering::SeqCst) {
+            return Err(EngineError::ShuttingDown);
+        }
+        if self.shared.settings.batching {
+            self.shared.queue.push(job, &self.shared.settings).map_err(|_| EngineError::Overloaded)?;
+        } else {
+            tokio::spawn(lane::post_unbatched(Arc::clone(&self.shared), job));
+        }
+        match timeout_at(deadline, outcome).await {
+            Ok(Ok(answer)) => outcomes(answer?),
+            Ok(Err(_)) if self.shared.closed.load(Ordering::SeqCst) => Err(EngineError::ShuttingDown),
+            Ok(Err(_)) | Err(_) => Err(EngineError::Unanswered),
+        }
     }
 
     /// Postings that wait to be written.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.queue.waiting()
+        self.shared.queue.waiting()
+    }
+
+    /// Whether all lanes and workers run.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.shared.running.load(Ordering::SeqCst) == self.shared.parts
     }
 
     /// Takes no more postings, and waits until every one that was taken has its answer.
     pub async fn drain(&self) {
-        self.queue.closed.store(true, Ordering::SeqCst);
-        self.queue.arrived.notify_waiters();
-        self.queue.arrived.notify_one();
-        loop {
-            let stopped = self.queue.stopped.notified();
-            if self.queue.lanes_running.load(Ordering::SeqCst) == 0 {
-                return;
-            }
-            stopped.await;
-        }
+        self.shared.closed.store(true, Ordering::SeqCst);
+        self.shared.settled.notify_waiters();
+        self.shared.done().await;
     }
 }
 
-/// If the connection was lost, the whole request fails: some postings may have committed, so none may be reported as
-/// refused. Retrying with the same ids reports the true outcome of each.
-fn decided(answers: Vec<PostingAnswer>) -> Result<Vec<PostingAnswer>, EngineError> {
-    let is_lost = |answer: &PostingAnswer| matches!(answer, Err(error) if error.is_connection_lost());
-    if !answers.iter().any(is_lost) {
-        return Ok(answers);
+/// If it is not known what became of one posting, the whole request fails: that posting may be booked, so it may not be
+/// reported as refused. An error that passes goes before one that does not, because the caller should repeat the request.
+fn outcomes(answers: Vec<PostingAnswer>) -> Result<Vec<PostingOutcome>, EngineError> {
+    if answers.iter().all(Result::is_ok) {
+        return Ok(answers.into_iter().filter_map(Result::ok).collect());
     }
-    let lost = answers.into_iter().filter_map(Result::err).find(StorageError::is_connection_lost);
-    Err(lost.map_or(EngineError::ShuttingDown, EngineError::Storage))
+    let passes = |trouble: &Trouble| match trouble {
+        Trouble::Locked => true,
+        Trouble::Storage(error) => error.passing().is_some() || error.is_transient(),
+    };
+    let (mut passing, mut lasting): (Vec<Trouble>, Vec<Trouble>) =
+        answers.into_iter().filter_map(Result::err).partition(passes);
+    Err(match passing.pop().or_else(|| lasting.pop()) {
+        Some(Trouble::Storage(error)) => EngineError::Storage(error),
+        Some(Trouble::Locked) | None => EngineError::Unanswered,
+    })
 }

@@ -32,7 +32,7 @@ pub enum Purpose {
     ///
     /// The statements find wallets and holds by index only, so that they lock them in the order in which the arrays name
     /// them. They are planned once, for arrays of any length: PostgreSQL would think the plan for the very arrays cheaper
-    /// each time, and plan for longer than the work takes.
+    /// each time, and plan for longer than the work takes. `pg_stat_activity` shows the session as `topup lane`.
     Lane,
     /// `check`, exports, `migrate`: they read or change whole tables.
     ///
@@ -56,7 +56,8 @@ impl Purpose {
                  SET idle_in_transaction_session_timeout = '5s'; \
                  SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 3; SET tcp_keepalives_count = 3; \
                  SET tcp_user_timeout = '20s'; \
-                 SET enable_seqscan = off; SET enable_bitmapscan = off; SET plan_cache_mode = force_generic_plan"
+                 SET enable_seqscan = off; SET enable_bitmapscan = off; SET plan_cache_mode = force_generic_plan; \
+                 SET application_name = 'topup lane'"
             }
             Self::Maintenance => {
                 "SET lock_timeout = '1min'; SET statement_timeout = 0; \

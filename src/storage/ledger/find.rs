@@ -1,5 +1,7 @@
 //! Looks up usages, grants, holds and wallets, without locks.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text, Timestamptz};
@@ -139,6 +141,22 @@ pub async fn find_hold(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<
     let lapsed = hold.is_lapsed(now);
     let at = hold.expires_at;
     Ok(Some(if lapsed { Hold { status: HoldStatus::Expired, closed_at: Some(at), ..hold } } else { hold }))
+}
+
+/// The wallets of holds, by our ids of the holds. Locks nothing.
+///
+/// # Errors
+/// Database errors.
+pub async fn wallets_of_holds(
+    conn: &AsyncPgConnection,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, WalletKey>, StorageError> {
+    let rows: Vec<(Uuid, String, String, String)> = holds::table
+        .filter(holds::id.eq_any(ids))
+        .select((holds::id, holds::customer_id, holds::currency, holds::product))
+        .load(&mut &*conn)
+        .await?;
+    rows.iter().map(|(id, customer, currency, product)| Ok((*id, wallet_key(customer, currency, product)?))).collect()
 }
 
 /// `oldest_writer.sql`.
