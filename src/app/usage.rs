@@ -63,7 +63,13 @@ pub async fn book_batch(app: &App, new: Vec<NewUsage>) -> Result<Vec<Result<Usag
     let mut read = |currency| {
         read_outcome(answers.next().ok_or(Error::Internal("an answer of the poster to every posting"))?, currency)
     };
-    Ok(asked.into_iter().map(|currency| currency.and_then(&mut read)).collect())
+    let read = asked.into_iter().map(|currency| currency.and_then(&mut read));
+    // An item that is not known to be booked may not be reported as refused, so a bug fails the whole request.
+    read.map(|usage| match usage {
+        Err(error @ (Error::Internal(_) | Error::Storage(_))) => Err(error),
+        usage => Ok(usage),
+    })
+    .collect()
 }
 
 fn read_outcome(outcome: PostingOutcome, currency: Currency) -> Result<Usage, Error> {

@@ -32,7 +32,8 @@ pub async fn get_health() -> HttpResponse {
 
 /// Get readiness
 ///
-/// Shows whether the process can do its work: the database answers, and it has the schema of this version.
+/// Shows whether the process can do its work: the database answers, it has the schema of this version, and the writers of
+/// usage run.
 #[utoipa::path(
     tag = "operations",
     operation_id = "getReadiness",
@@ -77,5 +78,7 @@ pub async fn get_metrics(app: web::Data<App>, measured: web::Data<Measured>) -> 
     }
     let waiting = u32::try_from(app.poster.waiting()).map_or(f64::INFINITY, f64::from);
     metrics::gauge!("topup_poster_waiting_postings").set(waiting);
+    let unanswered = u32::try_from(app.poster.unanswered()).map_or(f64::INFINITY, f64::from);
+    metrics::gauge!("topup_poster_unanswered_requests").set(unanswered);
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body((measured.0)())
 }

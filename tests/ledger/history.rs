@@ -247,8 +247,7 @@ async fn step(world: &World, rng: &mut StdRng) {
         18..20 => freeze(world, rng).await,
         20..60 => {
             let postings: Vec<Posting> = (0..batch).map(|_| metered(world, rng)).collect();
-            let answers = world.poster.post(postings.clone()).await.unwrap();
-            let outcomes: Vec<PostingOutcome> = answers.into_iter().map(Result::unwrap).collect();
+            let outcomes = world.poster.post(postings.clone()).await.unwrap();
             world.learn(&postings, &outcomes);
         }
         _ => {

@@ -179,7 +179,7 @@ fn told(outcomes: &[PostingOutcome]) -> Vec<String> {
 }
 
 async fn answers(poster: &Poster, postings: Vec<Posting>) -> Vec<PostingOutcome> {
-    poster.post(postings).await.unwrap().into_iter().map(Result::unwrap).collect()
+    poster.post(postings).await.unwrap()
 }
 
 async fn live(pool: &Pool, poster: &Poster, n: u32, history: &[Request]) -> Result<(), TestCaseError> {

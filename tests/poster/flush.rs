@@ -1,13 +1,13 @@
 //! Requests of different callers in one flush, and across flushes.
 
-use diesel_async::SimpleAsyncConnection;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 use topup::storage::pool::connect;
 
 use crate::support::{Reply, TestApp, execute, url};
-use crate::together::{HeldUp, one_at_a_time, send, somebody_waits, usage, waiting};
+use crate::together::{HeldUp, one_at_a_time, send, usage, waiting};
 
 fn statuses(replies: &[Reply]) -> Vec<u16> {
     let mut statuses: Vec<u16> = replies.iter().map(|reply| reply.status).collect();
@@ -155,30 +155,38 @@ async fn without_the_poster_the_answers_are_the_same() {
     app.finish().await;
 }
 
-/// First the poster's own session is ended, then the one that the flush falls back to: each time the request goes on
-/// over another one.
+/// Keeps a customer's wallets locked until it is dropped or commits.
+async fn lock(app: &TestApp, customer: &str) -> AsyncPgConnection {
+    let mut locker = connect(&url(&app.database)).await.unwrap();
+    let lock = format!("BEGIN; SELECT FROM wallets WHERE customer_id = '{customer}' FOR UPDATE");
+    locker.batch_execute(&lock).await.unwrap();
+    locker
+}
+
+/// Ends the session that waits for a lock, if one does at this moment. Returns whether one did.
+async fn end_one_that_waits(watcher: &mut AsyncPgConnection) -> bool {
+    let end = "SELECT 1 / count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity \
+               WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active'";
+    watcher.batch_execute(end).await.is_ok()
+}
+
+/// First the poster's own session is ended, then the one that decides what the flush has left: each time the request
+/// goes on over another one.
 #[tokio::test]
 async fn a_session_that_postgresql_ends_costs_no_request() {
     let app = one_at_a_time(1000).await;
-    let held = HeldUp::begin(&app).await;
+    app.fund("alice", "CNY", "1.00").await;
+    let mut locker = lock(&app, "alice").await;
+    let mut watcher = connect(&url(&app.database)).await.unwrap();
+    let sent = send(&app, "/v1/usage", &usage("held-up", "alice", "1"));
     for _ in 0..2 {
-        end_the_one_that_waits(&app).await;
-        held.is_waited_for(&app).await;
+        while !end_one_that_waits(&mut watcher).await {
+            tokio::task::yield_now().await;
+        }
     }
-    held.end().await;
+    locker.batch_execute("COMMIT").await.unwrap();
+    sent.await.unwrap().expect(201);
     app.finish().await;
-}
-
-async fn end_the_one_that_waits(app: &TestApp) {
-    execute(
-        &app.database,
-        "DO $$ DECLARE ended int; BEGIN
-             SELECT pid INTO STRICT ended FROM pg_stat_activity
-             WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active';
-             PERFORM pg_terminate_backend(ended, 10000);
-         END $$",
-    )
-    .await;
 }
 
 /// One item of a batch is booked at once, the other waits for its wallet until its last session is ended: whether that
@@ -191,13 +199,12 @@ async fn a_batch_that_loses_the_database_half_way_is_told_of_no_refusal() {
     let cap = json!({ "daily_cap": "100.00" });
     let guard = "/v1/spend-guards/CNY?customer_id=mallory";
     app.service().send(Method::PUT, guard, Some(&cap), None).await.expect(201);
-    let mut locker = connect(&url(&app.database)).await.unwrap();
-    locker.batch_execute("BEGIN; SELECT FROM wallets WHERE customer_id = 'mallory' FOR UPDATE").await.unwrap();
+    let mut locker = lock(&app, "mallory").await;
+    let mut watcher = connect(&url(&app.database)).await.unwrap();
     let batch = json!({ "items": [usage("one", "alice", "1"), usage("two", "mallory", "1")] });
     let sent = send(&app, "/v1/usage/batch", &batch);
-    for _ in 0..3 {
-        somebody_waits(&app).await;
-        end_the_one_that_waits(&app).await;
+    while !sent.is_finished() {
+        end_one_that_waits(&mut watcher).await;
     }
     sent.await.unwrap().problem(503, "database_unavailable");
     assert_eq!(app.available("alice", "CNY", "").await, "9.00", "it was booked all the same");

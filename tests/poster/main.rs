@@ -7,6 +7,7 @@ mod support;
 mod batch;
 mod crowd;
 mod flush;
+mod locked;
 mod metering;
 mod queue;
 mod restart;

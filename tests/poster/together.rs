@@ -1,6 +1,12 @@
 //! Makes sure that requests are written in one flush: the writer is held up until all of them wait.
 
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use std::time::Duration;
+
+use diesel::sql_types::Integer;
+use diesel::{QueryableByName, sql_query};
+use diesel_async::RunQueryDsl;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -26,41 +32,60 @@ pub fn send(app: &TestApp, path: &str, body: &Value) -> JoinHandle<Reply> {
     tokio::spawn(Reply::of(app.service().request(Method::POST, path).json(body)))
 }
 
-/// Somebody else keeps a wallet locked, and a usage of it keeps the poster waiting.
+/// The one lane's session of PostgreSQL is stopped, and a usage is on its way through it.
 pub struct HeldUp {
-    locker: AsyncPgConnection,
+    backend: Stopped,
     usage: JoinHandle<Reply>,
+}
+
+/// A stopped process. It goes on when this is dropped.
+struct Stopped(Pid);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = kill(self.0, Signal::SIGCONT);
+    }
 }
 
 impl HeldUp {
     /// Gives the customer `blocker` money for it.
     pub async fn begin(app: &TestApp) -> Self {
         app.fund("blocker", "CNY", "1.00").await;
-        let mut locker = connect(&url(&app.database)).await.unwrap();
-        locker.batch_execute("BEGIN; SELECT FROM wallets WHERE customer_id = 'blocker' FOR UPDATE").await.unwrap();
+        let lane = lane(app).await;
+        kill(lane, Signal::SIGSTOP).unwrap();
+        let backend = Stopped(lane);
         let usage = send(app, "/v1/usage", &usage("held-up", "blocker", "1"));
-        let held = Self { locker, usage };
-        held.is_waited_for(app).await;
-        held
+        // A request is counted just before it is put into the queue, so a single look may come in between.
+        let mut seen = 0;
+        while seen < 3 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            let poster = &app.server.app.poster;
+            seen = if poster.unanswered() == 1 && poster.waiting() == 0 { seen + 1 } else { 0 };
+        }
+        Self { backend, usage }
     }
 
-    /// Returns when a session waits for the wallet.
-    pub async fn is_waited_for(&self, app: &TestApp) {
-        somebody_waits(app).await;
-    }
-
-    pub async fn end(mut self) {
-        self.locker.batch_execute("COMMIT").await.unwrap();
+    pub async fn end(self) {
+        drop(self.backend);
         self.usage.await.unwrap().expect(201);
     }
 }
 
-/// Returns when a session waits for a lock.
-pub async fn somebody_waits(app: &TestApp) {
+/// The process of the lane's session, when it has opened it.
+async fn lane(app: &TestApp) -> Pid {
+    #[derive(QueryableByName)]
+    struct Backend {
+        #[diesel(sql_type = Integer)]
+        pid: i32,
+    }
     let mut watcher = connect(&url(&app.database)).await.unwrap();
-    let waits = "SELECT 1 / count(*) FROM pg_stat_activity \
-                 WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active'";
-    while watcher.batch_execute(waits).await.is_err() {
+    let lanes = "SELECT pid FROM pg_stat_activity \
+                 WHERE datname = current_database() AND application_name = 'topup lane'";
+    loop {
+        let found: Vec<Backend> = sql_query(lanes).load(&mut watcher).await.unwrap();
+        if let [backend] = found.as_slice() {
+            return Pid::from_raw(backend.pid);
+        }
         tokio::task::yield_now().await;
     }
 }

@@ -16,10 +16,7 @@ use crate::storage::{StorageError, ledger};
 type Answers = Vec<PostingAnswer>;
 
 /// Posts in order, in one transaction if that succeeds. Returns one answer per posting.
-pub(super) fn post<'a>(
-    pool: &'a Pool,
-    postings: &'a [Posting],
-) -> Pin<Box<dyn Future<Output = Answers> + Send + 'a>> {
+pub(super) fn post<'a>(pool: &'a Pool, postings: &'a [Posting]) -> Pin<Box<dyn Future<Output = Answers> + Send + 'a>> {
     Box::pin(async move {
         let mut tries = 0;
         loop {

@@ -143,8 +143,7 @@ impl Poster {
     /// # Errors
     /// When the thread or its runtime cannot be started.
     pub fn start(pool: &Pool, settings: PosterSettings) -> std::io::Result<Self> {
-        let settings =
-            PosterSettings { lanes: settings.lanes.max(1), pipeline: settings.pipeline.max(1), ..settings };
+        let settings = PosterSettings { lanes: settings.lanes.max(1), pipeline: settings.pipeline.max(1), ..settings };
         let shared = Arc::new(Shared::new(pool, settings));
         if shared.settings.batching {
             supervision::start(&shared)?;
@@ -185,6 +184,12 @@ impl Poster {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.shared.queue.waiting()
+    }
+
+    /// Requests that were taken and have no answer yet.
+    #[must_use]
+    pub fn unanswered(&self) -> usize {
+        self.shared.unanswered.load(Ordering::SeqCst)
     }
 
     /// Whether all lanes and workers run.

@@ -84,8 +84,7 @@ mod tests {
         let shared = Arc::new(Shared::new(&pool, settings));
         let poster = Poster { shared: Arc::clone(&shared) };
         assert!(poster.is_running());
-        let (runs, second, finish) =
-            (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (runs, second, finish) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()), Arc::new(Notify::new()));
         let part = {
             let (runs, second, finish) = (Arc::clone(&runs), Arc::clone(&second), Arc::clone(&finish));
             move |_| {

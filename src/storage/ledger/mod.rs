@@ -32,8 +32,8 @@ use crate::domain::wallet::Wallet;
 
 pub use entry_rows::{find_entries, find_entry};
 pub use find::{
-    find_deduction, find_hold, find_reversals, grant_of_order, key_of_wallet, wallet_versions,
-    wallets_of_holds, wallets_with_lapsed_holds,
+    find_deduction, find_hold, find_reversals, grant_of_order, key_of_wallet, wallet_versions, wallets_of_holds,
+    wallets_with_lapsed_holds,
 };
 pub use hold_rows::HoldRow;
 pub use keys::wallet_key as key_from_columns;
