@@ -85,7 +85,7 @@ pub struct Metric {
 }
 
 /// All metrics of the service. A test compares the list with the source code.
-pub const METRICS: [Metric; 7] = [
+pub const METRICS: [Metric; 9] = [
     Metric {
         kind: MetricKind::Gauge,
         name: "topup_database_connections",
@@ -115,6 +115,16 @@ pub const METRICS: [Metric; 7] = [
         kind: MetricKind::Histogram,
         name: "topup_poster_flush_postings",
         description: "Usages and holds that were written together in one flush.",
+    },
+    Metric {
+        kind: MetricKind::Counter,
+        name: "topup_poster_restarts_total",
+        description: "Lanes and workers of the poster that failed and were started again, by part.",
+    },
+    Metric {
+        kind: MetricKind::Gauge,
+        name: "topup_poster_unanswered_requests",
+        description: "Requests for usage and holds that were taken and have no answer yet.",
     },
     Metric {
         kind: MetricKind::Gauge,

@@ -7,8 +7,9 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
+use super::parked::{self, Cause};
 use super::queue::Job;
-use super::{Shared, leftovers, parked};
+use super::{Shared, leftovers};
 use crate::domain::posting::{Booked, FastPosting, Posting, PostingOutcome, RepeatKey, WalletKey};
 use crate::engine::EngineError;
 use crate::storage::ledger::fast;
@@ -102,7 +103,7 @@ async fn flush(jobs: Vec<Job>, shared: &Arc<Shared>, conn: &Connection) -> bool 
         leftovers::push(shared, rest);
     }
     if !alone.is_empty() {
-        parked::isolate(shared, alone);
+        parked::isolate(shared, alone, Cause::Met);
     }
     alive
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::parked::{self, Cause};
 use super::queue::Job;
-use super::{Shared, Trouble, full_path, parked};
+use super::{Shared, Trouble, full_path};
 use crate::domain::posting::Posting;
 use crate::engine::EngineError;
 
@@ -27,7 +28,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         let jobs = if shared.parked.is_empty() { jobs } else { parked::divert(&shared, jobs, None).await };
         let locked = decide(&shared, jobs).await;
         if !locked.is_empty() {
-            parked::isolate(&shared, locked);
+            parked::isolate(&shared, locked, Cause::Met);
         }
     }
 }

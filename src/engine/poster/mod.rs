@@ -6,7 +6,7 @@
 //!
 //! A flush tries the fast path ([`crate::storage::ledger::fast`]) and answers each request that is wholly booked.
 //! [`leftovers`] decides the rest under locks, beside the lane, which goes on. A wallet whose lock somebody else keeps is
-//! parked: [`parked`] writes its postings alone until that works again, so that only the first flush that meets such a
+//! parked, and [`parked`] writes its postings alone until that works again, so that only the first flush that meets such a
 //! wallet waits for it. A request that has no answer after ten seconds gets 503; its postings may still be booked, and
 //! the same ids show whether they are.
 //!
@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use self::parked::Parked;
 use self::queue::{Job, Queue};
@@ -198,11 +198,14 @@ impl Poster {
         self.shared.running.load(Ordering::SeqCst) == self.shared.parts
     }
 
-    /// Takes no more postings, and waits until every one that was taken has its answer.
+    /// Takes no more postings, and waits until every one that was taken has its answer: at most as long as their callers
+    /// wait.
     pub async fn drain(&self) {
         self.shared.closed.store(true, Ordering::SeqCst);
         self.shared.settled.notify_waiters();
-        self.shared.done().await;
+        if timeout(PATIENCE, self.shared.done()).await.is_err() {
+            tracing::warn!("Some usages and holds are still being written, but their callers do not wait any more");
+        }
     }
 }
 

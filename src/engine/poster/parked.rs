@@ -1,8 +1,9 @@
 //! Parked wallets: a lock that somebody else keeps makes nobody wait but the requests of that wallet.
 //!
-//! When a transaction of several wallets meets such a lock, it is not known whose wallet it was. Its postings are written
-//! again, each wallet alone: all but one succeed at once. The one is parked, and from then on its postings come here
-//! without a try elsewhere. They are tried until their callers have stopped waiting; the first success ends the parking.
+//! When a transaction of several wallets meets such a lock, it is not known whose wallet it was. So all of them are parked,
+//! and the postings are written again, each wallet alone: all but one succeed at once, which ends their parking. The
+//! postings of the one come here from then on, without a try elsewhere. They are tried until their callers have stopped
+//! waiting.
 //!
 //! One transaction at a time is under way per wallet, and at most a quarter of the pool is used for all of them.
 //!
@@ -103,16 +104,19 @@ impl Parked {
         self.tidy(&mut subjects);
     }
 
-    /// Enters a group of postings on these wallets.
-    fn enter(&self, keys: &[WalletKey], postings: usize) -> Vec<Arc<tokio::sync::Mutex<()>>> {
+    /// Enters a group of postings on these wallets, and parks them until the given time.
+    fn enter(&self, keys: &[WalletKey], postings: usize, until: Option<Instant>) -> Vec<Arc<tokio::sync::Mutex<()>>> {
         let mut subjects = self.lock();
         let enter = |key: &WalletKey| {
             let subject = subjects.entry(key.clone()).or_default();
+            subject.until = subject.until.max(until);
             subject.groups += 1;
             subject.postings += postings;
             Arc::clone(&subject.turn)
         };
-        keys.iter().map(enter).collect()
+        let turns = keys.iter().map(enter).collect();
+        self.tidy(&mut subjects);
+        turns
     }
 
     fn leave(&self, keys: &[WalletKey], postings: usize) {
@@ -171,13 +175,22 @@ pub(super) async fn divert(shared: &Arc<Shared>, jobs: Vec<Job>, conn: Option<&C
         job.answer(Err(EngineError::Overloaded));
     }
     if !alone.is_empty() {
-        isolate(shared, alone);
+        isolate(shared, alone, Cause::Parked);
     }
     others
 }
 
+/// Why postings are written alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// They met a lock, together with others: any of their wallets may be the locked one.
+    Met,
+    /// One of their wallets was parked before.
+    Parked,
+}
+
 /// Writes the open postings of jobs, each wallet alone. Returns at once. A job that finds no room is answered 503.
-pub(super) fn isolate(shared: &Arc<Shared>, jobs: Vec<Job>) {
+pub(super) fn isolate(shared: &Arc<Shared>, jobs: Vec<Job>, cause: Cause) {
     let mut admitted = Vec::with_capacity(jobs.len());
     let mut taken = Load::default();
     for job in jobs {
@@ -190,7 +203,7 @@ pub(super) fn isolate(shared: &Arc<Shared>, jobs: Vec<Job>) {
         }
     }
     let room = Room { shared: Arc::clone(shared), taken };
-    tokio::spawn(write_alone(room, admitted));
+    tokio::spawn(write_alone(room, admitted, cause));
 }
 
 /// The room that jobs take until they are done.
@@ -206,7 +219,7 @@ impl Drop for Room {
 }
 
 /// Answers each job when all of its groups are done.
-async fn write_alone(room: Room, jobs: Vec<Job>) {
+async fn write_alone(room: Room, jobs: Vec<Job>, cause: Cause) {
     let shared = &room.shared;
     let ids = holds(&jobs);
     let found = if ids.is_empty() { Ok(HoldWallets::new()) } else { look_up(shared, &ids).await };
@@ -221,7 +234,7 @@ async fn write_alone(room: Room, jobs: Vec<Job>) {
         }
     };
     let mut groups: FuturesUnordered<_> =
-        group(&jobs, &found).into_iter().map(|group| write_group(shared, group)).collect();
+        group(&jobs, &found).into_iter().map(|group| write_group(shared, group, cause)).collect();
     let mut jobs: Vec<Option<Job>> = jobs.into_iter().map(Some).collect();
     while let Some((places, answers)) = groups.next().await {
         for ((n, place), answer) in places.iter().zip(answers) {
@@ -327,10 +340,11 @@ impl Drop for Entered<'_> {
 
 /// Writes a group when it has the turn of all its wallets, again and again while one of them is locked. Past the
 /// deadline nothing is tried any more.
-async fn write_group(shared: &Shared, group: Group) -> (Vec<(usize, usize)>, Vec<PostingAnswer>) {
+async fn write_group(shared: &Shared, group: Group, cause: Cause) -> (Vec<(usize, usize)>, Vec<PostingAnswer>) {
     let Group { keys, places, postings, deadline } = group;
     let deadline = deadline.unwrap_or_else(Instant::now);
-    let turns = shared.parked.enter(&keys, postings.len());
+    let until = (cause == Cause::Met).then(|| Instant::now() + PARKED);
+    let turns = shared.parked.enter(&keys, postings.len(), until);
     let entered = Entered { parked: &shared.parked, keys, postings: postings.len() };
     let mut answers: Vec<PostingAnswer> = postings.iter().map(|_| Err(Trouble::Locked)).collect();
     let Ok(_turns) = timeout_at(deadline, take_all(turns)).await else { return (places, answers) };
@@ -346,9 +360,7 @@ async fn write_group(shared: &Shared, group: Group) -> (Vec<(usize, usize)>, Vec
             }
         }
         if !answers.iter().any(|answer| is_locked(Some(answer))) {
-            if answers.iter().all(Result::is_ok) {
-                shared.parked.set(&entered.keys, None);
-            }
+            shared.parked.set(&entered.keys, None);
             break;
         }
         shared.parked.set(&entered.keys, Some(Instant::now() + PARKED));

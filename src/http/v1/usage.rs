@@ -208,7 +208,9 @@ pub async fn create_usage(
 ///
 /// Books up to 1,000 items (4 MiB) in order. Each item is booked, replayed or refused on its own; a refused item does
 /// not affect the others. A malformed item makes the service refuse the whole batch, and the problem names the item.
-/// When many large batches arrive at once, the later ones wait up to 10 seconds (then 503 `overloaded`).
+/// When many large batches arrive at once, the later ones wait up to 10 seconds (then 503 `overloaded`). An item is
+/// called refused only when that is certain: if the outcome of one item is not known, the whole request fails. Send it
+/// again with the same ids to learn what became of each item.
 #[utoipa::path(
     tag = "usage",
     operation_id = "createUsageBatch",
