@@ -87,7 +87,7 @@ mod tests {
         let (runs, second, finish) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()), Arc::new(Notify::new()));
         let part = {
             let (runs, second, finish) = (Arc::clone(&runs), Arc::clone(&second), Arc::clone(&finish));
-            move |_| {
+            move |_: Arc<Shared>| {
                 let (runs, second, finish) = (Arc::clone(&runs), Arc::clone(&second), Arc::clone(&finish));
                 async move {
                     assert!(runs.fetch_add(1, Ordering::SeqCst) > 0, "the first run");
