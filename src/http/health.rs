@@ -32,8 +32,8 @@ pub async fn get_health() -> HttpResponse {
 
 /// Get readiness
 ///
-/// Shows whether the process can do its work: the database answers, it has the schema of this version, and the writers of
-/// usage run.
+/// Shows whether the process can do its work: the database answers, it has the schema of this version, and the writers
+/// of usage run.
 #[utoipa::path(
     tag = "operations",
     operation_id = "getReadiness",

@@ -18,7 +18,8 @@ pub enum StorageError {
     Migration(String),
 }
 
-/// Unique keys that two transactions may write at the same moment. The second one finds the first one's row when it runs again.
+/// Unique keys that two transactions may write at the same moment. The second one finds the first one's row when it
+/// runs again.
 const RACED_KEYS: [&str; 2] = ["entries_key_once", "holds_pkey"];
 
 impl StorageError {

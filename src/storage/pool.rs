@@ -1,8 +1,8 @@
 //! The pool of connections that serve requests and workers.
 //!
 //! A connection goes back to the pool only when a later borrower can use it: not inside a transaction (its borrower was
-//! dropped on the way), not after an error that ends it, and not when it is too old. Otherwise it is closed at once, and the
-//! server ends what it held.
+//! dropped on the way), not after an error that ends it, and not when it is too old. Otherwise it is closed at once,
+//! and the server ends what it held.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -53,8 +53,8 @@ pub struct PoolStatus {
 }
 
 impl Pool {
-    /// A pool of at most `size` connections; none is opened yet. Call it inside a tokio runtime: all connections are driven
-    /// there, whoever asks for them.
+    /// A pool of at most `size` connections; none is opened yet. Call it inside a tokio runtime: all connections are
+    /// driven there, whoever asks for them.
     ///
     /// # Errors
     /// [`StorageError::Unreachable`] when the pool cannot be built, or outside a runtime.

@@ -73,8 +73,8 @@ async fn serve(shared: &Arc<Shared>, conn: &Own) {
     }
 }
 
-/// Writes jobs by the fast path and answers those that are wholly booked. The others go on to [`leftovers`], or, where a
-/// statement met a lock of somebody else, to [`parked`]. Returns false when the connection was lost meanwhile.
+/// Writes jobs by the fast path and answers those that are wholly booked. The others go on to [`leftovers`], or, where
+/// a statement met a lock of somebody else, to [`parked`]. Returns false when the connection was lost meanwhile.
 async fn flush(jobs: Vec<Job>, shared: &Arc<Shared>, conn: &Connection) -> bool {
     let jobs = if shared.parked.is_empty() { jobs } else { parked::divert(shared, jobs, Some(conn)).await };
     if jobs.is_empty() {

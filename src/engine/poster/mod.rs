@@ -5,10 +5,10 @@
 //! There is no timer: an idle service writes a single posting at once. No answer leaves before its commit.
 //!
 //! A flush tries the fast path ([`crate::storage::ledger::fast`]) and answers each request that is wholly booked.
-//! [`leftovers`] decides the rest under locks, beside the lane, which goes on. A wallet whose lock somebody else keeps is
-//! parked, and [`parked`] writes its postings alone until that works again, so that only the first flush that meets such a
-//! wallet waits for it. A request that has no answer after ten seconds gets 503; its postings may still be booked, and
-//! the same ids show whether they are.
+//! [`leftovers`] decides the rest under locks, beside the lane, which goes on. A wallet whose lock somebody else keeps
+//! is parked, and [`parked`] writes its postings alone until that works again, so that only the first flush that meets
+//! such a wallet waits for it. A request that has no answer after ten seconds gets 503; its postings may still be
+//! booked, and the same ids show whether they are.
 //!
 //! Postings of one request are booked in their order; between requests no order is promised. A caller who disconnects
 //! changes nothing: what was queued is booked.
@@ -154,8 +154,8 @@ impl Poster {
     /// Books the postings of one request in their order, and returns the outcome of each.
     ///
     /// # Errors
-    /// [`EngineError::Overloaded`] when too much is waiting, [`EngineError::Unanswered`], [`EngineError::ShuttingDown`],
-    /// and database errors. After those, some postings may be booked; the same request with the same ids returns what
+    /// [`EngineError::Overloaded`] when too much is waiting, [`EngineError::Unanswered`],
+    /// [`EngineError::ShuttingDown`], and database errors. After those, some postings may be booked; the same request with the same ids returns what
     /// became of each. So no posting is ever reported as refused when that is not certain.
     pub async fn post(&self, postings: Vec<Posting>) -> Result<Vec<PostingOutcome>, EngineError> {
         if postings.is_empty() {
@@ -198,8 +198,8 @@ impl Poster {
         self.shared.running.load(Ordering::SeqCst) == self.shared.parts
     }
 
-    /// Takes no more postings, and waits until every one that was taken has its answer: at most as long as their callers
-    /// wait.
+    /// Takes no more postings, and waits until every one that was taken has its answer: at most as long as their
+    /// callers wait.
     pub async fn drain(&self) {
         self.shared.closed.store(true, Ordering::SeqCst);
         self.shared.settled.notify_waiters();
@@ -210,7 +210,8 @@ impl Poster {
 }
 
 /// If it is not known what became of one posting, the whole request fails: that posting may be booked, so it may not be
-/// reported as refused. An error that passes goes before one that does not, because the caller should repeat the request.
+/// reported as refused. An error that passes goes before one that does not, because the caller should repeat the
+/// request.
 fn outcomes(answers: Vec<PostingAnswer>) -> Result<Vec<PostingOutcome>, EngineError> {
     if answers.iter().all(Result::is_ok) {
         return Ok(answers.into_iter().filter_map(Result::ok).collect());

@@ -1,9 +1,9 @@
 //! Parked wallets: a lock that somebody else keeps makes nobody wait but the requests of that wallet.
 //!
-//! When a transaction of several wallets meets such a lock, it is not known whose wallet it was. So all of them are parked,
-//! and the postings are written again, each wallet alone: all but one succeed at once, which ends their parking. The
-//! postings of the one come here from then on, without a try elsewhere. They are tried until their callers have stopped
-//! waiting.
+//! When a transaction of several wallets meets such a lock, it is not known whose wallet it was. So all of them are
+//! parked, and the postings are written again, each wallet alone: all but one succeed at once, which ends their
+//! parking. The postings of the one come here from then on, without a try elsewhere. They are tried until their callers
+//! have stopped waiting.
 //!
 //! One transaction at a time is under way per wallet, and at most a quarter of the pool is used for all of them.
 //!

@@ -96,8 +96,8 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// Adds a job if there is room. An empty place takes any job: a batch larger than the limit must be possible at some
-    /// time.
+    /// Adds a job if there is room. An empty place takes any job: a batch larger than the limit must be possible at
+    /// some time.
     pub(super) fn admit(&mut self, job: &Job, settings: &PosterSettings) -> bool {
         let postings = self.postings + job.postings.len();
         let bytes = self.bytes + job.bytes;

@@ -1,9 +1,10 @@
 //! Which server of `DATABASE_URL` is spoken to.
 //!
 //! With one host it is that one. With several, each is asked and the writable one with the highest timeline is taken: a
-//! server starts a new timeline when it is promoted, so an old primary that comes back writable has a lower one. The highest
-//! timeline that this process has seen stays in [`Timeline`]; a server with a lower one is refused from then on. A process
-//! that starts while only the old primary answers cannot know: fencing is the work of what promotes (Patroni).
+//! server starts a new timeline when it is promoted, so an old primary that comes back writable has a lower one. The
+//! highest timeline that this process has seen stays in [`Timeline`]; a server with a lower one is refused from then
+//! on. A process that starts while only the old primary answers cannot know: fencing is the work of what promotes
+//! (Patroni).
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -193,8 +194,8 @@ fn shown(host: &Host) -> String {
     }
 }
 
-/// Limits how long a host may be silent. By themselves TCP and its keepalives give up after a quarter of an hour and after
-/// two hours. A limit that the URL sets is kept.
+/// Limits how long a host may be silent. By themselves TCP and its keepalives give up after a quarter of an hour and
+/// after two hours. A limit that the URL sets is kept.
 fn give_up_on_silence(config: &mut Config) {
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(PATIENCE);

@@ -1,7 +1,7 @@
 //! Opens connections to PostgreSQL: which server, with which time limits, and what is known of them afterwards.
 //!
-//! A connection is driven by a task of the runtime that opened it. The workers of the HTTP server end before everybody is
-//! done, so [`super::pool::Pool`] opens all its connections on the main runtime.
+//! A connection is driven by a task of the runtime that opened it. The workers of the HTTP server end before everybody
+//! is done, so [`super::pool::Pool`] opens all its connections on the main runtime.
 
 mod hosts;
 pub mod sqlstate;
@@ -30,9 +30,10 @@ pub enum Purpose {
     Requests,
     /// Writes the flushes of the poster: as `Requests`, with the plan of its statements held.
     ///
-    /// The statements find wallets and holds by index only, so that they lock them in the order in which the arrays name
-    /// them. They are planned once, for arrays of any length: PostgreSQL would think the plan for the very arrays cheaper
-    /// each time, and plan for longer than the work takes. `pg_stat_activity` shows the session as `topup lane`.
+    /// The statements find wallets and holds by index only, so that they lock them in the order in which the arrays
+    /// name them. They are planned once, for arrays of any length: PostgreSQL would think the plan for the very arrays
+    /// cheaper each time, and plan for longer than the work takes. `pg_stat_activity` shows the session as `topup
+    /// lane`.
     Lane,
     /// `check`, exports, `migrate`: they read or change whole tables.
     ///
@@ -42,7 +43,8 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// The settings of the session, in one round trip. The server learns of a dead client by its keepalives within 20 s.
+    /// The settings of the session, in one round trip. The server learns of a dead client by its keepalives within 20
+    /// s.
     fn settings(self) -> &'static str {
         match self {
             Self::Requests => {

@@ -1,11 +1,13 @@
 //! SQLSTATEs of errors, read off the wire.
 //!
-//! Diesel hands out an error's message and, for a few states only, its kind. Messages are translated by the server, so no
-//! decision may read one. [`Listener`] therefore follows the messages of the protocol as they arrive and remembers, for each
-//! error that can pass, which SQLSTATE came with which message. [`of_message`] looks a message up: the state decides, and the
-//! message is only the key. The listener sees an error before diesel does, so a look-up never comes too early.
+//! Diesel hands out an error's message and, for a few states only, its kind. Messages are translated by the server, so
+//! no decision may read one. [`Listener`] therefore follows the messages of the protocol as they arrive and remembers,
+//! for each error that can pass, which SQLSTATE came with which message. [`of_message`] looks a message up: the state
+//! decides, and the message is only the key. The listener sees an error before diesel does, so a look-up never comes
+//! too early.
 //!
-//! Format of messages and of error fields: PostgreSQL documentation, "Message Formats" and "Error and Notice Message Fields".
+//! Format of messages and of error fields: PostgreSQL documentation, "Message Formats" and "Error and Notice Message
+//! Fields".
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};

@@ -1,4 +1,5 @@
-//! The byte stream of one connection: TCP or a Unix socket, with or without TLS, and a listener on what the server sends.
+//! The byte stream of one connection: TCP or a Unix socket, with or without TLS, and a listener on what the server
+//! sends.
 
 use std::future::Future;
 use std::io;
