@@ -155,8 +155,8 @@ impl Poster {
     ///
     /// # Errors
     /// [`EngineError::Overloaded`] when too much is waiting, [`EngineError::Unanswered`],
-    /// [`EngineError::ShuttingDown`], and database errors. After those, some postings may be booked; the same request with the same ids returns what
-    /// became of each. So no posting is ever reported as refused when that is not certain.
+    /// [`EngineError::ShuttingDown`], and database errors. After those, some postings may be booked; the same request
+    /// with the same ids returns what became of each. So no posting is reported as refused unless that is certain.
     pub async fn post(&self, postings: Vec<Posting>) -> Result<Vec<PostingOutcome>, EngineError> {
         if postings.is_empty() {
             return Ok(Vec::new());
