@@ -117,11 +117,6 @@ pub const METRICS: [Metric; 9] = [
         description: "Usages and holds that were written together in one flush.",
     },
     Metric {
-        kind: MetricKind::Counter,
-        name: "topup_poster_restarts_total",
-        description: "Lanes and workers of the poster that failed and were started again, by part.",
-    },
-    Metric {
         kind: MetricKind::Gauge,
         name: "topup_poster_unanswered_requests",
         description: "Requests for usage and holds that were taken and have no answer yet.",
@@ -130,6 +125,11 @@ pub const METRICS: [Metric; 9] = [
         kind: MetricKind::Gauge,
         name: "topup_poster_waiting_postings",
         description: "Usages and holds that wait to be written.",
+    },
+    Metric {
+        kind: MetricKind::Counter,
+        name: "topup_restarts_total",
+        description: "Parts of the service (lanes, streams, workers) that failed and were started again, by part.",
     },
 ];
 

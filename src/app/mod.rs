@@ -45,7 +45,7 @@ pub use precondition::{Expected, Saved};
 use rust_decimal::Decimal;
 
 use crate::domain::money::{Currency, Money};
-use crate::engine::{Poster, Streams};
+use crate::engine::{Poster, Streams, Supervisor};
 use crate::providers::Registry;
 use crate::storage::pool::Pool;
 
@@ -56,6 +56,8 @@ pub struct App {
     pub providers: Registry,
     pub poster: Poster,
     pub streams: Streams,
+    /// Watches the poster, the streams and the workers.
+    pub supervisor: Supervisor,
     pub products: KnownProducts,
     pub settings: Arc<Settings>,
 }

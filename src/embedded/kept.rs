@@ -39,29 +39,32 @@ impl Kept {
 
         let bin = find_binaries_for(&home.data())?;
         initialise(&home, &bin, options.durable, &locks)?;
-        let session = ClusterClient::new(&home.socket_dir)?;
-        let mut start =
-            Start { home: &home, bin: &bin, options, session: &session, alone, started: None, why: String::new() };
-        let ready = until(deadline, || match start.step() {
-            Ok(ControlFlow::Continue(())) => None,
-            Ok(ControlFlow::Break(())) => Some(Ok(())),
-            Err(error) => Some(Err(error)),
-        });
-        ready.unwrap_or_else(|| {
-            Err(EmbeddedError::NotReady {
-                seconds: options.start_timeout.as_secs(),
-                why: start.why.clone(),
-                log: home.last_words(),
-            })
-        })?;
-        let started = start.started;
-        session.create_database()?;
+        let started = bring_up(&home, &bin, options, alone, deadline)?;
         locks.end_change()?;
 
         let adopted = started.is_none();
         tracing::info!(data_dir = %home.dir.display(), adopted, "The embedded PostgreSQL runs");
         let kept = Self { home, adopted, started, locks };
         Ok((bin, kept))
+    }
+
+    /// Starts the postmaster again if it has ended by itself, or adopts the one that another process has started again.
+    /// Returns whether it had ended.
+    pub(super) fn start_again_if_ended(&mut self, options: &ClusterOptions) -> Result<bool, EmbeddedError> {
+        if postmaster::runs(&self.home)? {
+            return Ok(false);
+        }
+        let deadline = Instant::now() + options.start_timeout;
+        self.locks.begin_change(deadline)?;
+        let alone = self.locks.is_only_user()?;
+        self.locks.share()?;
+        let started =
+            find_binaries_for(&self.home.data()).and_then(|bin| bring_up(&self.home, &bin, options, alone, deadline));
+        self.locks.end_change()?;
+        if let Some(mut ended) = std::mem::replace(&mut self.started, started?) {
+            ended.is_alive();
+        }
+        Ok(true)
     }
 
     pub(super) fn stop(self) -> Result<(), EmbeddedError> {
@@ -76,6 +79,32 @@ impl Kept {
         }
         Ok(())
     }
+}
+
+/// Starts or adopts the postmaster of a folder, and waits until it accepts connections. Returns it if it was started.
+fn bring_up(
+    home: &Home,
+    bin: &Path,
+    options: &ClusterOptions,
+    alone: bool,
+    deadline: Instant,
+) -> Result<Option<Postmaster>, EmbeddedError> {
+    let session = ClusterClient::new(&home.socket_dir)?;
+    let mut start = Start { home, bin, options, session: &session, alone, started: None, why: String::new() };
+    let ready = until(deadline, || match start.step() {
+        Ok(ControlFlow::Continue(())) => None,
+        Ok(ControlFlow::Break(())) => Some(Ok(())),
+        Err(error) => Some(Err(error)),
+    });
+    ready.unwrap_or_else(|| {
+        Err(EmbeddedError::NotReady {
+            seconds: options.start_timeout.as_secs(),
+            why: start.why.clone(),
+            log: home.last_words(),
+        })
+    })?;
+    session.create_database()?;
+    Ok(start.started)
 }
 
 /// The state of one attempt to start the cluster.

@@ -25,12 +25,14 @@ mod session;
 mod settings;
 mod throwaway;
 mod wait;
+mod watched;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use binaries::find_binaries;
 pub use error::EmbeddedError;
+pub use watched::WatchedCluster;
 
 use kept::Kept;
 use throwaway::Throwaway;
@@ -196,6 +198,14 @@ impl Cluster {
         let bin_dir = find_binaries()?;
         let throwaway = Throwaway::start(&bin_dir, durable, extra)?;
         Ok(Self { bin_dir, kind: Kind::Throwaway(throwaway) })
+    }
+
+    /// Starts a kept cluster again if it has ended by itself, and returns whether it had.
+    fn start_again_if_ended(&mut self, options: &ClusterOptions) -> Result<bool, EmbeddedError> {
+        match &mut self.kind {
+            Kind::Kept(kept) => kept.start_again_if_ended(options),
+            Kind::Throwaway(_) => Ok(false),
+        }
     }
 
     fn stop_here(self) -> Result<(), EmbeddedError> {

@@ -57,6 +57,11 @@ impl Postmaster {
     }
 }
 
+/// Whether a process of the cluster runs, whoever started it.
+pub(super) fn runs(home: &Home) -> Result<bool, EmbeddedError> {
+    Ok(lock(home)?.is_none())
+}
+
 /// Stops the cluster, also if another process started it. A fast shutdown ends all sessions and writes all data. If it
 /// takes too long, an immediate shutdown follows, from which the next start recovers.
 pub(super) fn stop(home: &Home) -> Result<(), EmbeddedError> {

@@ -6,7 +6,9 @@
 pub mod error;
 pub mod poster;
 pub mod stream;
+pub mod supervision;
 
 pub use error::EngineError;
 pub use poster::{Poster, PosterSettings};
 pub use stream::{StreamSettings, Streams};
+pub use supervision::Supervisor;

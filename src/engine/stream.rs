@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
 
-use super::EngineError;
+use super::{EngineError, Supervisor};
 use crate::domain::customer::CustomerId;
 use crate::domain::event::Event;
 use crate::domain::wallet::Wallet;
@@ -143,9 +143,10 @@ impl Drop for Listening {
 impl Streams {
     /// Starts the loop, which sleeps while there is no listener. Must be called inside a tokio runtime.
     #[must_use]
-    pub fn start(pool: &Pool, settings: StreamSettings) -> Self {
+    pub fn start(pool: &Pool, settings: StreamSettings, supervisor: &Supervisor) -> Self {
         let shared = Arc::new(Shared { pool: pool.clone(), settings, open: Mutex::default(), woken: Notify::new() });
-        tokio::spawn(run(Arc::clone(&shared)));
+        let of_loop = Arc::clone(&shared);
+        tokio::spawn(supervisor.clone().keep_running("streams", move || run(Arc::clone(&of_loop))));
         Self { shared }
     }
 

@@ -32,8 +32,8 @@ pub async fn get_health() -> HttpResponse {
 
 /// Get readiness
 ///
-/// Shows whether the process can do its work: the database answers, it has the schema of this version, and the writers
-/// of usage run.
+/// Shows whether money can be booked now: all parts of the process run, and the database can be written to and has the
+/// schema of this version.
 #[utoipa::path(
     tag = "operations",
     operation_id = "getReadiness",

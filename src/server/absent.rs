@@ -1,6 +1,6 @@
 //! Stand-ins for what a build without the Cargo features `sandbox` or `embedded` leaves out.
 //!
-//! [`Sandbox`] and [`Cluster`] have no value here, so an `Option` of them is always `None`, and the rest of the server
+//! [`Sandbox`] and [`WatchedCluster`] have no value here, so an `Option` of them is always `None`, and the rest of the server
 //! reads the same in every build.
 
 use super::StartError;
@@ -24,10 +24,10 @@ impl Sandbox {
 /// The embedded PostgreSQL of a build that has none.
 #[cfg(not(feature = "embedded"))]
 #[derive(Debug)]
-pub enum Cluster {}
+pub enum WatchedCluster {}
 
 #[cfg(not(feature = "embedded"))]
-impl Cluster {
+impl WatchedCluster {
     pub async fn stop(self) -> Result<(), StartError> {
         match self {}
     }

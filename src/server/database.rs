@@ -4,12 +4,13 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::StartError;
 #[cfg(not(feature = "embedded"))]
-use super::absent::Cluster;
+use super::absent::WatchedCluster;
 use crate::app::seed;
 use crate::config::Config;
 use crate::domain::environment::Environment;
 #[cfg(feature = "embedded")]
-use crate::embedded::{Cluster, ClusterOptions};
+use crate::embedded::{Cluster, ClusterOptions, WatchedCluster};
+use crate::storage::connection::pooler;
 use crate::storage::pool::{self, Pool};
 use crate::storage::{environment, migrations};
 
@@ -17,7 +18,7 @@ use crate::storage::{environment, migrations};
 #[derive(Debug)]
 pub struct Database {
     url: SecretString,
-    cluster: Option<Cluster>,
+    cluster: Option<WatchedCluster>,
 }
 
 impl Database {
@@ -34,8 +35,10 @@ impl Database {
 
     #[cfg(feature = "embedded")]
     async fn embedded(config: &Config) -> Result<Self, StartError> {
-        let cluster = Cluster::start(&ClusterOptions::new(config.data_dir.join("postgres"))).await?;
-        Ok(Self { url: SecretString::from(cluster.url("topup")), cluster: Some(cluster) })
+        let options = ClusterOptions::new(config.data_dir.join("postgres"));
+        let cluster = Cluster::start(&options).await?;
+        let url = SecretString::from(cluster.url("topup"));
+        Ok(Self { url, cluster: Some(WatchedCluster::new(cluster, options)?) })
     }
 
     #[cfg(not(feature = "embedded"))]
@@ -67,6 +70,9 @@ impl Database {
     pub async fn prepare(&self, config: &Config) -> Result<Environment, StartError> {
         if self.is_embedded() {
             return Ok(self.migrate(config).await?.1);
+        }
+        if !pooler::connections_keep_their_session(&self.url).await? {
+            return Err(StartError::TransactionPooler);
         }
         let mut conn = pool::connect(&self.url).await?;
         let pending = migrations::pending(&mut conn).await?;

@@ -25,6 +25,11 @@ pub enum StartError {
     NoDatabase,
     #[error("the database cannot be used: {0}; check DATABASE_URL, and that PostgreSQL runs there")]
     Storage(#[from] StorageError),
+    #[error(
+        "DATABASE_URL leads to a pooler that gives each transaction to any server session, so time limits and the \
+         order of locks would not hold: connect to PostgreSQL itself, or set the pooler to session mode"
+    )]
+    TransactionPooler,
     #[error("the database lacks {0} migrations of this version: run `topup migrate`, then start again")]
     Pending(usize),
     #[error("the database was never stamped test or live: run `topup migrate`, then start again")]

@@ -29,7 +29,7 @@ use self::absent::{Sandbox, simulation};
 use crate::app::{App, KnownProducts, Settings};
 use crate::config::{Config, PosterConfig, PosterMode};
 use crate::domain::environment::Environment;
-use crate::engine::{Poster, PosterSettings, StreamSettings, Streams};
+use crate::engine::{Poster, PosterSettings, StreamSettings, Streams, Supervisor};
 use crate::identity::TokenVerifier;
 use crate::providers::Registry;
 use crate::providers::settings::ProviderSettings;
@@ -206,7 +206,8 @@ fn app(
     providers: Registry,
 ) -> Result<App, StartError> {
     let pool = Pool::new(url, config.database_pool_size.get())?;
-    let poster = Poster::start(&pool, poster_settings(&config.poster)).map_err(StartError::Thread)?;
+    let supervisor = Supervisor::default();
+    let poster = Poster::start(&pool, poster_settings(&config.poster), &supervisor).map_err(StartError::Thread)?;
     let settings = Settings {
         public_url,
         live: environment.is_live(),
@@ -215,9 +216,9 @@ fn app(
     };
     let streams =
         StreamSettings { total: usize::from(config.streams), per_customer: usize::from(config.streams_per_customer) };
-    let streams = Streams::start(&pool, streams);
+    let streams = Streams::start(&pool, streams, &supervisor);
     let products = KnownProducts::default();
-    Ok(App { pool, providers, poster, streams, products, settings: Arc::new(settings) })
+    Ok(App { pool, providers, poster, streams, supervisor, products, settings: Arc::new(settings) })
 }
 
 fn poster_settings(config: &PosterConfig) -> PosterSettings {

@@ -26,6 +26,7 @@ pub mod orders;
 pub mod payments;
 pub mod pool;
 pub mod provider_events;
+pub mod readiness;
 pub mod refunds;
 pub mod schema;
 pub mod spend_guards;

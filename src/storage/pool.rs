@@ -107,6 +107,11 @@ impl Pool {
         PoolStatus { limit: status.max_size, open: status.size, idle: status.available, waiting: status.waiting }
     }
 
+    /// Closes the connections that nobody uses. The next borrowers open new ones.
+    pub fn close_idle(&self) {
+        self.inner.retain(|_, _| false);
+    }
+
     /// Closes the pool; connections end as they are returned.
     pub fn close(&self) {
         self.inner.close();

@@ -38,19 +38,26 @@ impl Worker {
         }
     }
 
+    /// The name of the worker in metrics and logs.
+    fn name(self) -> &'static str {
+        match self {
+            Self::ExpireOrders => "expire_orders",
+            Self::AskAboutOrders => "ask_about_orders",
+            Self::AskAboutRefunds => "ask_about_refunds",
+            Self::SweepWallets => "sweep_wallets",
+        }
+    }
+
     /// Does one turn after the other until it is told to stop.
     async fn run(self, app: App, every: Duration, mut stop: watch::Receiver<bool>) {
-        loop {
+        while !*stop.borrow() {
             let found_work = match self.turn(&app).await {
                 Ok(found) => found > 0,
                 Err(error) => {
-                    tracing::warn!(worker = ?self, error = %error, "A worker's turn failed; the next turn tries again");
+                    tracing::warn!(worker = self.name(), error = %error, "A worker's turn failed; the next turn tries again");
                     false
                 }
             };
-            if *stop.borrow() {
-                return;
-            }
             let pause = if found_work { SHORT_PAUSE } else { every };
             tokio::select! {
                 _ = stop.changed() => return,
@@ -68,11 +75,16 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Starts all workers. `every` is the pause after a turn that found no work.
+    /// Starts all workers. `every` is the pause after a turn that found no work. A worker that panics starts again.
     #[must_use]
     pub fn start(app: &App, every: Duration) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let start = |worker: Worker| tokio::spawn(worker.run(app.clone(), every, stopped.clone()));
+        let start = |worker: Worker| {
+            let (app, stopped) = (app.clone(), stopped.clone());
+            let supervisor = app.supervisor.clone();
+            let run = move || worker.run(app.clone(), every, stopped.clone());
+            tokio::spawn(supervisor.keep_running(worker.name(), run))
+        };
         let tasks = Worker::ALL.map(start).into();
         Self { stop, tasks }
     }
@@ -82,7 +94,7 @@ impl Workers {
         self.stop.send_replace(true);
         for task in self.tasks {
             if let Err(error) = task.await {
-                tracing::error!(error = %error, "A worker ended with a panic");
+                tracing::error!(error = %error, "A worker could not be stopped in order");
             }
         }
     }

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use topup::embedded::{Cluster, ClusterOptions, EmbeddedError};
+use topup::embedded::{Cluster, ClusterOptions, EmbeddedError, WatchedCluster};
 
 use crate::support::{Folder, Other, ask, ask_url, eventually, kill_hard, part, pid, tell};
 
@@ -249,4 +249,33 @@ fn a_folder_with_other_things_is_left_alone() {
     let left: Vec<_> = fs::read_dir(&folder.0).unwrap().collect();
     assert_eq!(left.len(), 1);
     assert!(Path::new(&folder.0).join("letter.txt").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watched_cluster_whose_postmaster_dies_is_started_again() {
+    let folder = Folder::new();
+    let cluster = Cluster::start(&folder.options()).await.unwrap();
+    // A second process that shares it: only one of the two starts it again, and both find it.
+    let same = Cluster::start(&folder.options()).await.unwrap();
+    let (url, data_dir) = (cluster.url("topup"), cluster.data_dir().to_owned());
+    let first = pid(&cluster);
+    let watched = WatchedCluster::new(cluster, folder.options()).unwrap();
+    let also = WatchedCluster::new(same, folder.options()).unwrap();
+    let answers = move || ask_url(&url, "SELECT 1").is_ok();
+    let restarted = tokio::task::spawn_blocking(move || {
+        kill_hard(&first);
+        let pid = || fs::read_to_string(data_dir.join("data/postmaster.pid")).unwrap_or_default();
+        eventually("a new postmaster answers", || answers() && !pid().starts_with(&format!("{first}\n")));
+        assert!(Path::new(&format!("/proc/{}", pid().lines().next().unwrap())).exists());
+        answers
+    });
+    let answers = restarted.await.unwrap();
+    also.stop().await.unwrap();
+    let answers = tokio::task::spawn_blocking(move || {
+        assert!(answers(), "the cluster runs on for the process that is left");
+        answers
+    });
+    let answers = answers.await.unwrap();
+    watched.stop().await.unwrap();
+    tokio::task::spawn_blocking(move || assert!(!answers(), "the last one stops it")).await.unwrap();
 }

@@ -3,6 +3,7 @@
 
 mod hosts;
 mod kept;
+mod pooler;
 mod privacy;
 mod support;
 mod throwaway;

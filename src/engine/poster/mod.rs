@@ -32,7 +32,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use self::parked::Parked;
 use self::queue::{Job, Queue};
-use super::EngineError;
+use super::{EngineError, Supervisor};
 use crate::domain::posting::{Posting, PostingOutcome};
 use crate::storage::StorageError;
 use crate::storage::pool::Pool;
@@ -90,15 +90,10 @@ struct Shared {
     unanswered: AtomicUsize,
     /// Is notified when `unanswered` becomes zero.
     settled: Notify,
-    /// Lanes and workers that there should be.
-    parts: usize,
-    /// Those of them that run.
-    running: AtomicUsize,
 }
 
 impl Shared {
     fn new(pool: &Pool, settings: PosterSettings) -> Self {
-        let parts = if settings.batching { settings.lanes * (1 + settings.pipeline) } else { 0 };
         Self {
             parked: Parked::new(pool.status().limit),
             settings,
@@ -108,8 +103,6 @@ impl Shared {
             closed: AtomicBool::new(false),
             unanswered: AtomicUsize::new(0),
             settled: Notify::new(),
-            parts,
-            running: AtomicUsize::new(parts),
         }
     }
 
@@ -142,11 +135,11 @@ impl Poster {
     ///
     /// # Errors
     /// When the thread or its runtime cannot be started.
-    pub fn start(pool: &Pool, settings: PosterSettings) -> std::io::Result<Self> {
+    pub fn start(pool: &Pool, settings: PosterSettings, supervisor: &Supervisor) -> std::io::Result<Self> {
         let settings = PosterSettings { lanes: settings.lanes.max(1), pipeline: settings.pipeline.max(1), ..settings };
         let shared = Arc::new(Shared::new(pool, settings));
         if shared.settings.batching {
-            supervision::start(&shared)?;
+            supervision::start(&shared, supervisor)?;
         }
         Ok(Self { shared })
     }
@@ -190,12 +183,6 @@ impl Poster {
     #[must_use]
     pub fn unanswered(&self) -> usize {
         self.shared.unanswered.load(Ordering::SeqCst)
-    }
-
-    /// Whether all lanes and workers run.
-    #[must_use]
-    pub fn is_running(&self) -> bool {
-        self.shared.running.load(Ordering::SeqCst) == self.shared.parts
     }
 
     /// Takes no more postings, and waits until every one that was taken has its answer: at most as long as their

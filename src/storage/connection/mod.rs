@@ -4,6 +4,7 @@
 //! is done, so [`super::pool::Pool`] opens all its connections on the main runtime.
 
 mod hosts;
+pub mod pooler;
 pub mod sqlstate;
 mod stream;
 
