@@ -1,96 +1,17 @@
 //! The real binary, killed in the middle of its work: what was answered is there, once, and can be asked for again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use reqwest::Method;
-use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use topup::identity::Scope;
 
+use crate::process::{Home, Process, check, http, post, send};
 use crate::stage::{number_in, order, statement, until};
-use crate::support::{SECRET, database, execute, token, url};
-
-/// `topup serve` as its own process, on a database of this test.
-struct Process {
-    child: Child,
-    base: String,
-    home: PathBuf,
-}
-
-fn home(database: &str) -> PathBuf {
-    std::env::temp_dir().join(format!("topup-crash-{}-{database}", std::process::id()))
-}
-
-/// `topup` with nothing of the shell's settings.
-fn command(database: &str, arguments: &[&str]) -> Command {
-    let home = home(database);
-    std::fs::create_dir_all(&home).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_topup"));
-    command
-        .args(arguments)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("DATABASE_URL", url(database).expose_secret())
-        .env("TOPUP_DATA_DIR", &home)
-        .env("TOPUP_JWT_SECRET", SECRET)
-        .env("TOPUP_LOG", "warn")
-        .env("TOPUP_CUSTOMER_RATE_LIMIT", "0")
-        .env("TOPUP_OPEN_ORDERS_PER_CUSTOMER", "100000")
-        .env("TOPUP_SHUTDOWN_SECONDS", "20")
-        .current_dir(&home)
-        .stdin(Stdio::null());
-    command
-}
-
-impl Process {
-    async fn start(database: &str) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let bind = format!("127.0.0.1:{port}");
-        let child = command(database, &["serve", "--bind", &bind, "--sandbox=off"]).spawn().unwrap();
-        let process = Self { child, base: format!("http://{bind}"), home: home(database) };
-        let http = http();
-        let health = format!("{}/readyz", process.base);
-        until("the process is ready", async || {
-            http.get(&health).send().await.is_ok_and(|answer| answer.status().is_success())
-        })
-        .await;
-        process
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
-    }
-
-    async fn ended(&mut self) -> ExitStatus {
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
-}
-
-/// A test that fails leaves nothing running.
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.home);
-    }
-}
-
-fn http() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap()
-}
+use crate::support::{database, execute};
 
 /// Something asked for: where, as whom, with which body and key. Asking again is asking for the same.
 #[derive(Debug, Clone)]
@@ -124,32 +45,6 @@ impl Wish {
     async fn ask(&self, http: &reqwest::Client, base: &str) -> Option<(u16, Value)> {
         post(http, base, self.path, ("alice", self.scope), &self.body, &self.key).await
     }
-}
-
-async fn post(
-    http: &reqwest::Client,
-    base: &str,
-    path: &str,
-    (who, scope): (&str, Scope),
-    body: &Value,
-    key: &str,
-) -> Option<(u16, Value)> {
-    send(http, Method::POST, base, path, (who, scope), body, key).await
-}
-
-async fn send(
-    http: &reqwest::Client,
-    method: Method,
-    base: &str,
-    path: &str,
-    (who, scope): (&str, Scope),
-    body: &Value,
-    key: &str,
-) -> Option<(u16, Value)> {
-    let request = http.request(method, format!("{base}{path}")).bearer_auth(token(who, scope)).json(body);
-    let answer = request.header("idempotency-key", key).send().await.ok()?;
-    let status = answer.status().as_u16();
-    Some((status, answer.json().await.ok()?))
 }
 
 /// What names the thing that an answer is about, and what must never be told otherwise.
@@ -191,7 +86,7 @@ async fn storm(process: &Process, enough: usize, end: impl FnOnce(&Process)) -> 
     Arc::try_unwrap(answers).unwrap().into_inner().unwrap()
 }
 
-async fn fund(process: &Process) {
+pub async fn fund(process: &Process) {
     let (http, base) = (http(), process.base.as_str());
     let alice = ("alice", Scope::Customer);
     let profile = json!({ "name": "Alice", "email": "alice@example.com", "country": "CN" });
@@ -214,12 +109,6 @@ async fn there(database: &str, path: &str) -> i64 {
     number_in(database, count).await
 }
 
-fn check(database: &str) {
-    let checked = command(database, &["check"]).output().unwrap();
-    let said = String::from_utf8_lossy(&checked.stdout);
-    assert!(checked.status.success(), "{said}{}", String::from_utf8_lossy(&checked.stderr));
-}
-
 const PATHS: [&str; 3] = ["/v1/usage", "/v1/transfers", "/v1/top-up-orders"];
 
 fn fulfilled(answers: &BTreeMap<usize, Option<(u16, Value)>>, path: &str) -> BTreeSet<String> {
@@ -233,12 +122,12 @@ fn fulfilled(answers: &BTreeMap<usize, Option<(u16, Value)>>, path: &str) -> BTr
 
 #[tokio::test]
 async fn killed_in_the_middle_everything_answered_is_there_exactly_once() {
-    let database = database().await;
-    let mut process = Process::start(&database).await;
+    let (home, database) = (Home::new(), database().await);
+    let mut process = Process::start(&home.0, Some(&database)).await;
     fund(&process).await;
     let answers = storm(&process, 400, |process| process.signal(Signal::SIGKILL)).await;
     assert!(!process.ended().await.success());
-    check(&database);
+    check(&home.0, Some(&database));
     for path in PATHS {
         // What was under way at the end may be there, too; of what was answered nothing may be missing.
         let (answered, there) = (fulfilled(&answers, path).len(), there(&database, path).await);
@@ -247,7 +136,7 @@ async fn killed_in_the_middle_everything_answered_is_there_exactly_once() {
         assert!((answered..=answered + i64::try_from(open).unwrap()).contains(&there), "{path}: {answered} {there}");
     }
 
-    let mut process = Process::start(&database).await;
+    let mut process = Process::start(&home.0, Some(&database)).await;
     // A call to a provider that was cut off is repeated once its lease is over: the clock is put forward.
     execute(&database, "UPDATE attempts SET leased_until = now() WHERE leased_until IS NOT NULL").await;
     let http = http();
@@ -267,13 +156,13 @@ async fn killed_in_the_middle_everything_answered_is_there_exactly_once() {
     }
     process.signal(Signal::SIGKILL);
     process.ended().await;
-    check(&database);
+    check(&home.0, Some(&database));
 }
 
 #[tokio::test]
 async fn sigterm_drains_and_ends_well() {
-    let database = database().await;
-    let mut process = Process::start(&database).await;
+    let (home, database) = (Home::new(), database().await);
+    let mut process = Process::start(&home.0, Some(&database)).await;
     fund(&process).await;
     let answers = storm(&process, 200, |process| process.signal(Signal::SIGTERM)).await;
     assert_eq!(process.ended().await.code(), Some(0));
@@ -281,5 +170,5 @@ async fn sigterm_drains_and_ends_well() {
         // Whatever was begun was also answered.
         assert_eq!(there(&database, path).await, i64::try_from(fulfilled(&answers, path).len()).unwrap(), "{path}");
     }
-    check(&database);
+    check(&home.0, Some(&database));
 }
