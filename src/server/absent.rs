@@ -1,7 +1,7 @@
 //! Stand-ins for what a build without the Cargo features `sandbox` or `embedded` leaves out.
 //!
-//! [`Sandbox`] and [`WatchedCluster`] have no value here, so an `Option` of them is always `None`, and the rest of the server
-//! reads the same in every build.
+//! [`Sandbox`] and [`WatchedCluster`] have no value here, so an `Option` of them is always `None`, and the rest of the
+//! server reads the same in every build.
 
 use super::StartError;
 

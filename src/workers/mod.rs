@@ -54,7 +54,7 @@ impl Worker {
             let found_work = match self.turn(&app).await {
                 Ok(found) => found > 0,
                 Err(error) => {
-                    tracing::warn!(worker = self.name(), error = %error, "A worker's turn failed; the next turn tries again");
+                    tracing::warn!(worker = self.name(), %error, "A worker's turn failed; the next turn tries again");
                     false
                 }
             };

@@ -1,8 +1,9 @@
-//! The short fault proof: a real process and a real PostgreSQL under mixed load, killed and frozen. Each request is sent
-//! again with the same id or key until it is answered; nothing that was acknowledged may be lost, doubled or half done.
+//! The short fault proof: a real process and a real PostgreSQL under mixed load, killed and frozen. Each request is
+//! sent again with the same id or key until it is answered; nothing that was acknowledged may be lost, doubled or half
+//! done.
 //!
-//! The long form: `TOPUP_TEST_ROUNDS=20 cargo test --test api faults -- --nocapture` kills each of the two 20 times, and
-//! prints what was acknowledged and the longest time in which nothing was.
+//! The long form: `TOPUP_TEST_ROUNDS=20 cargo test --test api faults -- --nocapture` kills each of the two 20 times,
+//! and prints what was acknowledged and the longest time in which nothing was.
 
 use std::collections::BTreeMap;
 use std::path::Path;
