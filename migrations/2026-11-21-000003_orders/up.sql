@@ -66,6 +66,9 @@ CREATE TABLE top_up_orders (
 );
 CREATE INDEX top_up_orders_by_customer ON top_up_orders (customer_id, created_at, id);
 CREATE INDEX top_up_orders_by_time ON top_up_orders (created_at, id);
+-- Operators list rare states (failed, held for review) among many completed orders.
+CREATE INDEX top_up_orders_by_status ON top_up_orders (status, created_at, id);
+CREATE INDEX top_up_orders_open ON top_up_orders (customer_id) WHERE status IN ('pending', 'processing');
 CREATE INDEX top_up_orders_to_ask ON top_up_orders (ask_at) WHERE ask_at IS NOT NULL;
 CREATE INDEX top_up_orders_to_expire ON top_up_orders (expires_at) WHERE status = 'pending' OR awaiting = 'payer';
 
@@ -134,7 +137,7 @@ CREATE TABLE payments (
     unapplied_reason text,
     live boolean NOT NULL,
     received_at timestamptz NOT NULL,
-    CONSTRAINT payments_once UNIQUE (provider, merchant_account, payment_id),
+    CONSTRAINT payments_once UNIQUE (provider, payment_id, merchant_account),
     CONSTRAINT payments_applied_within CHECK (applied >= 0 AND applied <= amount),
     CONSTRAINT payments_refunded_within CHECK (refunded >= 0 AND refunded <= amount),
     CONSTRAINT payments_unapplied_says_why CHECK ((applied < amount) = (unapplied_reason IS NOT NULL))
@@ -210,6 +213,8 @@ CREATE TABLE refunds (
 );
 CREATE INDEX refunds_by_order ON refunds (order_id);
 CREATE INDEX refunds_by_payment ON refunds (payment_id);
+CREATE INDEX refunds_by_customer ON refunds (customer_id, created_at, id);
+CREATE INDEX refunds_by_status ON refunds (status, created_at, id);
 CREATE INDEX refunds_by_time ON refunds (created_at, id);
 CREATE INDEX refunds_to_ask ON refunds (ask_at) WHERE ask_at IS NOT NULL;
 
@@ -236,6 +241,9 @@ CREATE TABLE disputes (
     CONSTRAINT disputes_awaiting_an_id_are_lost CHECK (NOT awaits_id OR status = 'lost')
 );
 CREATE INDEX disputes_by_order ON disputes (order_id);
+CREATE INDEX disputes_by_payment ON disputes (payment_id);
+CREATE INDEX disputes_by_customer ON disputes (customer_id, created_at, id);
+CREATE INDEX disputes_by_status ON disputes (status, created_at, id);
 CREATE INDEX disputes_by_time ON disputes (created_at, id);
 
 -- Money corrections by operators; above the threshold a second operator.

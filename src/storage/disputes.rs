@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::columns::{corrupt, currency_from_column, customer_from_column, provider_from_column};
+use super::page::{self, Position};
 use super::schema::disputes;
 use crate::domain::dispute::{Dispute, DisputeFilter};
 use crate::domain::payment::{DisputeStatus, ProviderName};
@@ -137,7 +138,7 @@ pub async fn of_payment(conn: &mut AsyncPgConnection, payment_id: Uuid) -> Resul
 pub async fn list(
     conn: &mut AsyncPgConnection,
     filter: &DisputeFilter,
-    after: Option<(DateTime<Utc>, Uuid)>,
+    after: Option<Position>,
     limit: i64,
 ) -> Result<Vec<Dispute>, StorageError> {
     let mut query = disputes::table.select(DisputeRow::as_select()).into_boxed();
@@ -151,8 +152,8 @@ pub async fn list(
     if let Some(customer) = &filter.customer {
         query = query.filter(disputes::customer_id.eq(customer.as_str()));
     }
-    if let Some((at, id)) = after {
-        query = query.filter(disputes::created_at.lt(at).or(disputes::created_at.eq(at).and(disputes::id.lt(id))));
+    if let Some(position) = after {
+        query = query.filter(page::after((disputes::created_at, disputes::id), position));
     }
     let rows: Vec<DisputeRow> =
         query.order((disputes::created_at.desc(), disputes::id.desc())).limit(limit).load(conn).await?;

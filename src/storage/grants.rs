@@ -2,14 +2,16 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
-use super::clock::NowOnce;
 use super::ledger::key_from_columns;
+use super::page::{self, Position};
 use super::schema::{grants, wallets};
+use super::statement::{Cached, Parameters, Statement};
 use crate::domain::customer::CustomerId;
 use crate::domain::grant::{Grant, WalletGrant};
 use crate::domain::posting::WalletKey;
@@ -73,7 +75,7 @@ pub async fn find(
 pub async fn list(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
-    after: Option<(DateTime<Utc>, Uuid)>,
+    after: Option<Position>,
     limit: i64,
 ) -> Result<Vec<WalletGrant>, StorageError> {
     load(conn, customer, None, after, limit).await
@@ -83,7 +85,7 @@ async fn load(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     id: Option<Uuid>,
-    after: Option<(DateTime<Utc>, Uuid)>,
+    after: Option<Position>,
     limit: i64,
 ) -> Result<Vec<WalletGrant>, StorageError> {
     let mut query = grants::table
@@ -112,11 +114,22 @@ async fn load(
     if let Some(id) = id {
         query = query.filter(grants::id.eq(id));
     }
-    if let Some((at, id)) = after {
-        query = query.filter(grants::created_at.lt(at).or(grants::created_at.eq(at).and(grants::id.lt(id))));
+    if let Some(position) = after {
+        query = query.filter(page::after((grants::created_at, grants::id), position));
     }
     let rows: Vec<GrantRow> = query.load(conn).await?;
     rows.into_iter().map(TryInto::try_into).collect()
+}
+
+struct WithLapsedGrants(i64);
+
+impl Statement for WithLapsedGrants {
+    const TEXT: &'static str = include_str!("sql/wallets_with_lapsed_grants.sql");
+    type Row = (Text, Text, Text);
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<BigInt, _>(&self.0)
+    }
 }
 
 /// The wallets with an expired grant that still has credit which no hold reserves.
@@ -127,16 +140,6 @@ pub async fn wallets_with_lapsed_grants(
     conn: &mut AsyncPgConnection,
     limit: i64,
 ) -> Result<Vec<WalletKey>, StorageError> {
-    let rows: Vec<(String, String, String)> = grants::table
-        .inner_join(
-            wallets::table.on(wallets::customer_id.eq(grants::customer_id).and(wallets::id.eq(grants::wallet_id))),
-        )
-        .filter(grants::remaining.gt(Decimal::ZERO).and(grants::remaining.gt(grants::held)))
-        .filter(grants::expires_at.le(NowOnce.nullable()))
-        .select((wallets::customer_id, wallets::currency, wallets::product))
-        .distinct()
-        .limit(limit)
-        .load(conn)
-        .await?;
+    let rows: Vec<(String, String, String)> = Cached(WithLapsedGrants(limit)).load(conn).await?;
     rows.iter().map(|(customer, currency, product)| key_from_columns(customer, currency, product)).collect()
 }

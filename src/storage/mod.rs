@@ -23,6 +23,7 @@ pub mod ledger;
 pub mod low_balance_alerts;
 pub mod migrations;
 pub mod orders;
+pub mod page;
 pub mod payments;
 pub mod pool;
 pub mod provider_events;

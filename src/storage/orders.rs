@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -9,7 +10,9 @@ use uuid::Uuid;
 use super::StorageError;
 use super::clock::{NowOnce, later, ledger_now, seconds};
 use super::columns::{corrupt, currency_from_column, customer_from_column, provider_from_column};
+use super::page::{self, Position};
 use super::schema::{order_events, top_up_orders as orders};
+use super::statement::{Cached, Parameters, Statement};
 use crate::domain::customer::CustomerId;
 use crate::domain::order::{
     Awaited, Completion, FailedBy, Order, OrderFilter, OrderState, OrderStatus, Remitter, TimelineEntry,
@@ -213,6 +216,17 @@ pub async fn lock(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Order
     row.map(Order::try_from).transpose()
 }
 
+struct Open(String);
+
+impl Statement for Open {
+    const TEXT: &'static str = include_str!("sql/orders_open.sql");
+    type Row = BigInt;
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Text, _>(&self.0)
+    }
+}
+
 /// Counts the open orders of a customer. It takes an advisory lock, so that parallel requests count each other's
 /// orders.
 ///
@@ -221,15 +235,7 @@ pub async fn lock(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Order
 pub async fn count_open(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<i64, StorageError> {
     let scope = format!("open orders\n{customer}");
     diesel::select(pg_advisory_xact_lock(super::idempotency::hashtextextended(scope, 0))).execute(conn).await?;
-    Ok(orders::table
-        .filter(
-            orders::customer_id
-                .eq(customer.as_str())
-                .and(orders::status.eq_any([OrderStatus::Pending.as_str(), OrderStatus::Processing.as_str()])),
-        )
-        .count()
-        .get_result(conn)
-        .await?)
+    Ok(Cached(Open(customer.as_str().to_owned())).get_result(conn).await?)
 }
 
 diesel::define_sql_function! {
@@ -244,7 +250,7 @@ diesel::define_sql_function! {
 pub async fn list(
     conn: &mut AsyncPgConnection,
     filter: &OrderFilter,
-    after: Option<(DateTime<Utc>, Uuid)>,
+    after: Option<Position>,
     limit: i64,
 ) -> Result<Vec<Order>, StorageError> {
     let mut query = orders::table.select(OrderRow::as_select()).into_boxed();
@@ -274,9 +280,8 @@ pub async fn list(
     if let Some(reference) = &filter.reference {
         query = query.filter(orders::reference.eq(reference.clone()));
     }
-    if let Some((created_at, id)) = after {
-        query = query
-            .filter(orders::created_at.lt(created_at).or(orders::created_at.eq(created_at).and(orders::id.lt(id))));
+    if let Some(position) = after {
+        query = query.filter(page::after((orders::created_at, orders::id), position));
     }
     let rows: Vec<OrderRow> =
         query.order((orders::created_at.desc(), orders::id.desc())).limit(limit).load(conn).await?;
@@ -326,22 +331,23 @@ pub async fn schedule(
     Ok(())
 }
 
+struct Overdue(i64);
+
+impl Statement for Overdue {
+    const TEXT: &'static str = include_str!("sql/orders_overdue.sql");
+    type Row = SqlUuid;
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<BigInt, _>(&self.0)
+    }
+}
+
 /// Orders that wait for their payer ([`Order::awaits_payer`]) although their time is over.
 ///
 /// # Errors
 /// Database errors.
 pub async fn overdue(conn: &mut AsyncPgConnection, limit: i64) -> Result<Vec<Uuid>, StorageError> {
-    let awaits_payer = orders::status
-        .eq(OrderStatus::Pending.as_str())
-        .or(orders::awaiting.eq(Awaited::Payer.as_str()).assume_not_null());
-    Ok(orders::table
-        .filter(awaits_payer)
-        .filter(orders::expires_at.le(NowOnce))
-        .order(orders::expires_at)
-        .limit(limit)
-        .select(orders::id)
-        .load(conn)
-        .await?)
+    Ok(Cached(Overdue(limit)).load(conn).await?)
 }
 
 #[derive(Debug, Queryable, Selectable)]

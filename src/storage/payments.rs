@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::columns::{currency_from_column, customer_from_column, provider_from_column};
+use super::page::{self, Position};
 use super::schema::{payment_applications as applications, payments};
 use crate::domain::payment::{Application, Payment, ProviderName};
 
@@ -194,7 +195,7 @@ pub async fn lock_by_id(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option
 /// Database errors.
 pub async fn unapplied(
     conn: &mut AsyncPgConnection,
-    after: Option<(DateTime<Utc>, Uuid)>,
+    after: Option<Position>,
     limit: i64,
 ) -> Result<Vec<Payment>, StorageError> {
     let mut query = payments::table
@@ -203,8 +204,8 @@ pub async fn unapplied(
         .order((payments::received_at.desc(), payments::id.desc()))
         .limit(limit)
         .into_boxed();
-    if let Some((at, id)) = after {
-        query = query.filter(payments::received_at.lt(at).or(payments::received_at.eq(at).and(payments::id.lt(id))));
+    if let Some(position) = after {
+        query = query.filter(page::after((payments::received_at, payments::id), position));
     }
     let rows: Vec<PaymentRow> = query.load(conn).await?;
     rows.into_iter().map(Payment::try_from).collect()

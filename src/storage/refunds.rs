@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::StorageError;
 use super::clock::{NowOnce, later, ledger_now, seconds};
 use super::columns::{corrupt, currency_from_column, customer_from_column, provider_from_column};
+use super::page::{self, Position};
 use super::schema::{disputes, refunds};
 use crate::domain::payment::{DisputeStatus, ProviderName};
 use crate::domain::refund::{Refund, RefundFilter, RefundState, ReturnedSoFar};
@@ -214,7 +215,7 @@ pub async fn returned_so_far(conn: &mut AsyncPgConnection, order_id: Uuid) -> Re
 pub async fn list(
     conn: &mut AsyncPgConnection,
     filter: &RefundFilter,
-    after: Option<(DateTime<Utc>, Uuid)>,
+    after: Option<Position>,
     limit: i64,
 ) -> Result<Vec<Refund>, StorageError> {
     let mut query = refunds::table.select(RefundRow::as_select()).into_boxed();
@@ -231,8 +232,8 @@ pub async fn list(
     if let Some(provider) = filter.provider {
         query = query.filter(refunds::provider.eq(provider.as_str()));
     }
-    if let Some((at, id)) = after {
-        query = query.filter(refunds::created_at.lt(at).or(refunds::created_at.eq(at).and(refunds::id.lt(id))));
+    if let Some(position) = after {
+        query = query.filter(page::after((refunds::created_at, refunds::id), position));
     }
     let rows: Vec<RefundRow> =
         query.order((refunds::created_at.desc(), refunds::id.desc())).limit(limit).load(conn).await?;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::columns::{currency_from_column, customer_from_column, money_from_column};
+use super::page::{self, Position};
 use super::schema::transfers;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::Currency;
@@ -82,7 +83,7 @@ pub async fn list(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     currency: Option<Currency>,
-    after: Option<(DateTime<Utc>, Uuid)>,
+    after: Option<Position>,
     limit: i64,
 ) -> Result<Vec<Transfer>, StorageError> {
     let mut query = transfers::table
@@ -94,8 +95,8 @@ pub async fn list(
     if let Some(currency) = currency {
         query = query.filter(transfers::currency.eq(currency.code()));
     }
-    if let Some((at, id)) = after {
-        query = query.filter(transfers::created_at.lt(at).or(transfers::created_at.eq(at).and(transfers::id.lt(id))));
+    if let Some(position) = after {
+        query = query.filter(page::after((transfers::created_at, transfers::id), position));
     }
     let rows: Vec<TransferRow> = query.load(conn).await?;
     rows.into_iter().map(TryInto::try_into).collect()

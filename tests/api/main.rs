@@ -22,6 +22,7 @@ mod guards;
 mod holds;
 mod lifecycle;
 mod others;
+mod plans;
 mod process;
 mod races;
 mod read_only;

@@ -18,7 +18,7 @@ use topup::domain::movement::release::release;
 use topup::domain::movement::reversal::NewReversal;
 use topup::domain::movement::usage::NewUsage;
 use topup::domain::posting::{FastPosting, OnInsufficient, Posting, PostingOutcome, WalletKey};
-use topup::engine::{Poster, PosterSettings};
+use topup::engine::{Poster, PosterSettings, Supervisor};
 use topup::storage::StorageError;
 use topup::storage::ledger::post;
 use topup::storage::pool::Pool;
@@ -287,7 +287,8 @@ async fn live_through(seed: u64, steps: usize) {
         .unwrap();
 
     let world = Arc::new(World {
-        poster: Poster::start(&pool, PosterSettings { lanes: 2, ..PosterSettings::default() }).unwrap(),
+        poster: Poster::start(&pool, PosterSettings { lanes: 2, ..PosterSettings::default() }, &Supervisor::default())
+            .unwrap(),
         pool: pool.clone(),
         wallets: wallets.clone(),
         next: AtomicU64::new(100),

@@ -14,7 +14,7 @@ use topup::domain::movement::hold::NewHold;
 use topup::domain::movement::release::release;
 use topup::domain::movement::usage::NewUsage;
 use topup::domain::posting::{OnInsufficient, Posting, PostingOutcome, WalletKey};
-use topup::engine::{Poster, PosterSettings};
+use topup::engine::{Poster, PosterSettings, Supervisor};
 use topup::storage::pool::Pool;
 use uuid::Uuid;
 
@@ -202,7 +202,7 @@ fn both_paths_leave_the_same_rows() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (pool, poster) = runtime.block_on(async {
         let (pool, _) = database(6).await;
-        let poster = Poster::start(&pool, PosterSettings::default()).unwrap();
+        let poster = Poster::start(&pool, PosterSettings::default(), &Supervisor::default()).unwrap();
         (pool, poster)
     });
     let count = AtomicU32::new(0);
@@ -254,7 +254,7 @@ async fn the_common_case_is_the_fast_paths_own() {
 #[tokio::test]
 async fn a_request_is_greedy_in_its_order_whatever_the_path() {
     let (pool, _) = database(4).await;
-    let poster = Poster::start(&pool, PosterSettings::default()).unwrap();
+    let poster = Poster::start(&pool, PosterSettings::default(), &Supervisor::default()).unwrap();
     let (main, product) = (wallet("ann", "USD", ""), wallet("ann", "USD", "gpu"));
     book(&pool, vec![adjust(&main, "opening", dec("120"))]).await;
     let deduct = |at: &WalletKey, key: &str, amount: &str| usage(at, key, dec(amount)).posting();

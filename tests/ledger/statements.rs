@@ -9,7 +9,7 @@ use diesel::sql_types::Text;
 use diesel::{QueryableByName, sql_query};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use topup::domain::entry::EntryKind;
-use topup::storage::{ledger, orders, refunds};
+use topup::storage::{grants, ledger, orders, refunds};
 
 use crate::fast::plan;
 use crate::support::{ask, database};
@@ -130,10 +130,14 @@ async fn what_is_due_is_found_by_an_index() {
     orders::claim_to_ask(&mut conn, 5, 30).await.unwrap();
     refunds::claim_to_ask(&mut conn, 5, 30).await.unwrap();
     ledger::wallets_with_lapsed_holds(&mut conn, 5).await.unwrap();
+    grants::wallets_with_lapsed_grants(&mut conn, 5).await.unwrap();
+    orders::overdue(&mut conn, 5).await.unwrap();
     for (part, index, condition) in [
         ("\"top_up_orders\".\"ask_at\" <= ", "top_up_orders_to_ask", "ask_at <= $"),
         ("\"refunds\".\"ask_at\" <= ", "refunds_to_ask", "ask_at <= $"),
         ("\"holds\".\"expires_at\" <= ", "holds_by_expiry", "expires_at <= $"),
+        ("g.expires_at <= ", "grants_expiring", "expires_at <= $"),
+        ("OR awaiting = ", "top_up_orders_to_expire", "expires_at <= $"),
     ] {
         let plan = plan(&mut conn, part).await;
         let by_index = plan.lines().skip_while(|line| !line.contains(&format!("using {index}"))).nth(1);

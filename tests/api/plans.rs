@@ -1,0 +1,143 @@
+//! No statement reads a large table whole: neither those that workers run by the second, nor those of notifications,
+//! customers and operators.
+//!
+//! A database with 30,000 orders and what belongs to them logs the plan of every statement that the whole service
+//! runs on it (`auto_explain`), and the test reads that log.
+
+use std::fs;
+use std::path::Path;
+
+use diesel_async::SimpleAsyncConnection;
+use reqwest::Method;
+use serde_json::json;
+use topup::domain::environment::Environment;
+use topup::embedded::Cluster;
+use topup::storage::pool::{Pool, connect};
+use topup::storage::{environment, migrations};
+use topup::workers;
+
+use crate::stage::{control, order, ordered, paid, play, quiet};
+use crate::support::TestApp;
+
+/// Tables that grow with the business. A sequential scan of one of them takes longer every day.
+const GROWING: [&str; 17] = [
+    "adjustments",
+    "approvals",
+    "attempts",
+    "audit_log",
+    "billing_profiles",
+    "disputes",
+    "entries",
+    "events",
+    "grants",
+    "grant_uses",
+    "holds",
+    "idempotency_keys",
+    "order_events",
+    "payment_applications",
+    "payments",
+    "refunds",
+    "top_up_orders",
+];
+
+/// 30,000 orders of 3,000 customers. They need not add up: nothing checks these books.
+const SEED: &str = include_str!("plans.sql");
+
+/// The statements that the log shows with their plans, from a place in the log on.
+fn logged(log: &Path, from: usize) -> Vec<String> {
+    let text = fs::read(log).unwrap();
+    let text = String::from_utf8_lossy(text.get(from..).unwrap()).into_owned();
+    text.split("Query Text: ").skip(1).map(str::to_owned).collect()
+}
+
+fn reads_a_growing_table_whole(plan: &str) -> bool {
+    let scanned = plan.split("Seq Scan on ").skip(1).filter_map(|rest| rest.split_whitespace().next());
+    scanned.into_iter().any(|table| GROWING.contains(&table))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_statement_reads_a_growing_table_whole() {
+    let settings = [
+        ("session_preload_libraries", "auto_explain"),
+        ("auto_explain.log_min_duration", "0"),
+        ("auto_explain.log_nested_statements", "on"),
+    ];
+    let cluster = Cluster::throwaway_with(false, &settings).await.unwrap();
+    let (url, log) = (cluster.url("topup"), cluster.data_dir().join("postgres.log"));
+    migrations::run(&url.clone().into()).await.unwrap();
+    {
+        let mut conn = connect(&url.clone().into()).await.unwrap();
+        environment::stamp(&mut conn, Environment::Test).await.unwrap();
+        topup::app::seed::demo(&Pool::new(&url.clone().into(), 1).unwrap()).await.unwrap();
+        conn.batch_execute("SET auto_explain.log_min_duration = -1").await.unwrap();
+        conn.batch_execute(SEED).await.unwrap();
+    }
+    let from = usize::try_from(fs::metadata(&log).unwrap().len()).unwrap();
+    let app = TestApp::try_spawn("topup", |config| config.database_url = Some(url.clone().into())).await.unwrap();
+
+    // Notifications of a payment, a refund and a dispute; the workers run beside all of this.
+    let first = paid(&app, "alice", "card", "USD", "20").await;
+    let operator = app.operator();
+    let refund = json!({ "order_id": first, "amount": "5", "reason": "a test of plans" });
+    operator.post("/v1/admin/refunds", &refund).await.expect(201);
+    play(&app, "stripe", &first, "dispute-open", json!({})).await;
+    let second = paid(&app, "alice", "paypal", "USD", "20").await;
+    quiet(&app, "stripe").await;
+    control(&app, Method::GET, "stripe/deliveries", None).await.expect(200);
+    ordered(&app, "alice", "bank_transfer", "USD", "20").await;
+    let app_state = &app.server.app;
+    workers::expire_orders(app_state).await.unwrap();
+    workers::ask_about_orders(app_state).await.unwrap();
+    workers::sweep_wallets(app_state).await.unwrap();
+
+    // Lists of operators, with each filter, and a second page.
+    for path in [
+        "/v1/admin/top-up-orders?limit=5",
+        "/v1/admin/top-up-orders?limit=5&status=failed",
+        "/v1/admin/top-up-orders?limit=5&status=pending&status=processing",
+        "/v1/admin/top-up-orders?limit=5&customer_id=customer-17",
+        "/v1/admin/top-up-orders?limit=5&channel=bank_transfer",
+        "/v1/admin/top-up-orders?limit=5&created_from=2026-01-05T00:00:00Z&created_to=2026-01-06T00:00:00Z",
+        "/v1/admin/refunds?limit=5",
+        "/v1/admin/refunds?limit=5&status=pending",
+        "/v1/admin/refunds?limit=5&customer_id=customer-17",
+        "/v1/admin/disputes?limit=5",
+        "/v1/admin/disputes?limit=5&status=open",
+        "/v1/admin/disputes?limit=5&customer_id=customer-17",
+        "/v1/admin/unapplied-payments?limit=5",
+    ] {
+        let page = operator.get(path).await.expect(200);
+        if let Some(cursor) = page["next_cursor"].as_str() {
+            operator.get(&format!("{path}&cursor={cursor}")).await.expect(200);
+        }
+    }
+    // What customers and services ask for.
+    let customer = app.customer("customer-17");
+    for path in [
+        "/v1/top-up-orders?limit=2",
+        "/v1/transfers?limit=2",
+        "/v1/account-flows?limit=2",
+        "/v1/account-flows?limit=2&type=recharge",
+    ] {
+        let page = customer.get(path).await.expect(200);
+        let cursor = page["next_cursor"].as_str().unwrap();
+        customer.get(&format!("{path}&cursor={cursor}")).await.expect(200);
+    }
+    app.operator().get("/v1/grants?customer_id=customer-17&limit=2").await.expect(200);
+    app.customer("alice").get(&format!("/v1/top-up-orders/{second}")).await.expect(200);
+    app.customer("alice").get(&format!("/v1/top-up-orders/{second}/paid-for")).await.expect(200);
+    let transfer = json!({ "currency": "USD", "amount": "1", "to_product": "sms" });
+    app.customer("alice").post("/v1/transfers", &transfer).await.expect(201);
+    app.customer("alice").post("/v1/top-up-orders", &order("bank_transfer", "USD", "7")).await.expect(201);
+    let usage = json!({ "id": "u", "customer_id": "alice", "currency": "USD", "amount": "0.5" });
+    app.service().post("/v1/usage", &usage).await.expect(201);
+    let grant = json!({ "customer_id": "alice", "currency": "USD", "amount": "1", "reason": "a test of plans" });
+    app.service().post("/v1/grants", &grant).await.expect(201);
+    app.stop().await;
+
+    let statements = logged(&log, from);
+    assert!(statements.len() > 200, "the plans are in the log: {}", statements.len());
+    let whole: Vec<&String> = statements.iter().filter(|plan| reads_a_growing_table_whole(plan)).collect();
+    assert!(whole.is_empty(), "{} statements: {whole:#?}", whole.len());
+    cluster.stop().await.unwrap();
+}

@@ -1,0 +1,103 @@
+INSERT INTO wallets (customer_id, currency, product, id, created_at, paid, paid_in, entry_seq, updated_at)
+SELECT 'customer-' || n, 'USD', '', md5('w' || n)::uuid, '2026-01-01', 10, 10, 10, '2026-01-01'
+FROM generate_series(1, 3000) n;
+
+INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in,
+                     paid_out, counterpart, key, reference)
+SELECT '2026-01-01'::timestamptz + n * interval '10 seconds', 1 + n / 3000, n, md5('w' || 1 + n % 3000)::uuid, 1,
+       'customer-' || 1 + n % 3000, 1, 1 + n / 3000, 1 + n / 3000, 0, 'provider:stripe', 'e' || n,
+       'tuo_' || n
+FROM generate_series(0, 29999) n;
+
+INSERT INTO top_up_orders (id, customer_id, currency, product, channel, provider, merchant_account, status, failed_by,
+                           amount, credited_amount, received_amount, reference, agreement_version, remitter_name,
+                           remitter_bank, bank_account_id, payer_ip, created_at, expires_at, updated_at, completed_at)
+SELECT md5('o' || n)::uuid, 'customer-' || 1 + n % 3000, 'USD', '',
+       CASE WHEN n % 500 = 0 THEN 'bank_transfer' ELSE 'card' END, CASE WHEN n % 500 = 0 THEN 'bank' ELSE 'stripe' END,
+       'default', s.status, CASE WHEN s.status = 'failed' THEN 'provider' END, 1, 1,
+       CASE WHEN s.status = 'completed' THEN 1 END, 'REF' || n, 'v1', 'r', 'b',
+       (SELECT id FROM bank_accounts LIMIT 1), '192.0.2.1',
+       '2026-01-01'::timestamptz + n * interval '10 seconds', '2030-01-01', '2026-01-01',
+       CASE WHEN s.status = 'completed' THEN '2026-01-02'::timestamptz END
+FROM generate_series(1, 30000) n
+CROSS JOIN LATERAL (
+    SELECT CASE n % 1000 WHEN 1 THEN 'failed' WHEN 2 THEN 'pending' ELSE 'completed' END AS status
+) s;
+
+INSERT INTO attempts (order_id, n, provider, request_key, provider_reference, status, created_at)
+SELECT md5('o' || n)::uuid, 1, 'stripe', 'k' || n, 'cs_' || n, 'paid', '2026-01-01' FROM generate_series(1, 30000) n;
+
+INSERT INTO order_events (order_id, event, status, actor)
+SELECT md5('o' || n)::uuid, 'created', 'pending', 'customer' FROM generate_series(1, 30000) n;
+
+INSERT INTO approvals (order_id, received_amount, bank_transaction_id, bank_account_id, received_on, second_needed,
+                       proposed_by, proposed_at, approved_by, approved_at)
+SELECT md5('o' || n * 5)::uuid, 1, 't' || n, (SELECT id FROM bank_accounts LIMIT 1), '2026-01-02', false, 'ops',
+       '2026-01-02', 'ops', '2026-01-02'
+FROM generate_series(1, 5000) n;
+
+INSERT INTO payments (id, provider, merchant_account, payment_id, currency, amount, applied, order_id,
+                      unapplied_reason, live, received_at)
+SELECT md5('p' || n)::uuid, 'stripe', 'default', 'pi_' || n, 'USD', 1, CASE WHEN n % 1000 = 0 THEN 0 ELSE 1 END,
+       md5('o' || n)::uuid, CASE WHEN n % 1000 = 0 THEN 'a second payment' END, false, '2026-01-01'
+FROM generate_series(1, 30000) n;
+
+INSERT INTO payment_applications (payment_id, n, order_id, customer_id, wallet_id, amount, applied_by, applied_at)
+SELECT md5('p' || n)::uuid, 1, md5('o' || n)::uuid, 'customer-' || 1 + n % 3000, md5('w' || 1 + n % 3000)::uuid, 1,
+       'settlement', '2026-01-01'
+FROM generate_series(1, 30000) n
+WHERE n % 1000 <> 0;
+
+INSERT INTO refunds (id, order_id, payment_id, customer_id, provider, provider_refund_id, currency, amount, status,
+                     reason, ours, proposed_by, created_at, updated_at)
+SELECT md5('r' || n)::uuid, md5('o' || n)::uuid, md5('p' || n)::uuid, 'customer-' || 1 + n % 3000, 'stripe',
+       're_' || n, 'USD', 1, CASE WHEN n % 1000 = 0 THEN 'pending' ELSE 'succeeded' END, 'asked', true, 'ops',
+       '2026-01-03'::timestamptz + n * interval '1 minute', '2026-01-03'
+FROM generate_series(1, 20000) n;
+
+INSERT INTO disputes (id, payment_id, order_id, customer_id, provider, dispute_id, currency, amount, status, created_at,
+                      updated_at)
+SELECT md5('d' || n)::uuid, md5('p' || n)::uuid, md5('o' || n)::uuid, 'customer-' || 1 + n % 3000, 'stripe',
+       'dp_' || n, 'USD', 1, CASE WHEN n % 1000 = 0 THEN 'open' ELSE 'won' END,
+       '2026-01-03'::timestamptz + n * interval '1 minute', '2026-01-03'
+FROM generate_series(10001, 20000) n;
+
+INSERT INTO transfers (customer_id, id, currency, amount, from_product, to_product, created_at)
+SELECT 'customer-' || 1 + n % 3000, md5('t' || n)::uuid, 'USD', 1, '', 'sms', '2026-01-03'
+FROM generate_series(1, 20000) n;
+
+INSERT INTO grants (customer_id, id, wallet_id, amount, remaining, expires_at, reason, created_by, created_at)
+SELECT 'customer-' || 1 + n % 3000, md5('g' || n)::uuid, md5('w' || 1 + n % 3000)::uuid, 1, 0, '2026-01-03', 'trial',
+       'meter', '2026-01-01'
+FROM generate_series(1, 20000) n;
+
+INSERT INTO grant_uses (customer_id, wallet_id, seq, grant_id, amount)
+SELECT 'customer-' || 1 + n % 3000, md5('w' || 1 + n % 3000)::uuid, 1 + n / 3000, md5('g' || n)::uuid, -1
+FROM generate_series(1, 20000) n;
+
+INSERT INTO holds (customer_id, key, id, wallet_id, currency, product, fingerprint, amount, created_at, expires_at,
+                   status, closed_at)
+SELECT 'customer-' || 1 + n % 3000, 'h' || n, md5('h' || n)::uuid, md5('w' || 1 + n % 3000)::uuid, 'USD', '', 1, 1,
+       '2026-01-01', '2026-01-02', 'released', '2026-01-01'
+FROM generate_series(1, 30000) n;
+
+INSERT INTO billing_profiles (customer_id, name, email, country, updated_at)
+SELECT 'customer-' || n, 'n', 'n@example.com', 'VN', '2026-01-01' FROM generate_series(1, 3000) n;
+
+INSERT INTO idempotency_keys (caller, operation, key, fingerprint, resource_id)
+SELECT 'customer:customer-' || 1 + n % 3000, 'orders.create', 'k' || n, '\x00', md5('o' || n)::uuid
+FROM generate_series(1, 30000) n;
+
+INSERT INTO adjustments (id, customer_id, currency, amount, reason, second_needed, proposed_by, created_at, booked_at)
+SELECT md5('a' || n)::uuid, 'customer-' || 1 + n % 3000, 'USD', 1, 'r', false, 'ops', '2026-01-01', '2026-01-01'
+FROM generate_series(1, 20000) n;
+
+INSERT INTO audit_log (actor, action, subject) SELECT 'ops', 'refund', 's' || n FROM generate_series(1, 20000) n;
+
+INSERT INTO events (id, customer_id, type, data, position)
+SELECT md5('v' || n)::uuid, 'customer-' || 1 + n % 3000, 'balance.low', '{}', nextval('event_positions')
+FROM generate_series(1, 20000) n;
+
+INSERT INTO worker_marks VALUES ('holds', '2026-01-03') ON CONFLICT DO NOTHING;
+
+ANALYZE;
