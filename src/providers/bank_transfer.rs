@@ -25,6 +25,7 @@ impl BankTransfer {
             can_cancel: true,
             // Operators give money back by a bank transfer; there is no call for it.
             can_refund: false,
+            creates_by_call: false,
             notifies: false,
         };
         Self { capabilities }

@@ -150,8 +150,12 @@ pub async fn by_reference(
     row.map(Attempt::try_from).transpose()
 }
 
-/// Takes the right to call the provider for an attempt that has no reference yet. Returns false while another process
-/// has that right.
+/// The right to call the provider for an attempt, until this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease(DateTime<Utc>);
+
+/// Takes the right to call the provider for an attempt that has no reference yet. `None` while another request has that
+/// right.
 ///
 /// # Errors
 /// Database errors.
@@ -160,9 +164,9 @@ pub async fn lease(
     order_id: Uuid,
     n: i32,
     lease_seconds: i32,
-) -> Result<bool, StorageError> {
+) -> Result<Option<Lease>, StorageError> {
     let free = attempts::leased_until.is_null().or(attempts::leased_until.le(ledger_now().nullable()));
-    let taken = diesel::update(
+    let until: Option<Option<DateTime<Utc>>> = diesel::update(
         attempts::table
             .find((order_id, n))
             .filter(attempts::status.eq(AttemptStatus::Open.as_str()).and(attempts::provider_reference.is_null()))
@@ -172,24 +176,48 @@ pub async fn lease(
         attempts::leased_until.eq(later(ledger_now(), seconds(lease_seconds)).nullable()),
         attempts::sent_at.eq(ledger_now().nullable()),
     ))
-    .execute(conn)
-    .await?;
-    Ok(taken == 1)
+    .returning(attempts::leased_until)
+    .get_result(conn)
+    .await
+    .optional()?;
+    Ok(until.flatten().map(Lease))
 }
 
-/// Gives the right back after a call that failed.
+/// Prolongs a lease. `None` when it is over, and perhaps somebody else's by now.
 ///
 /// # Errors
 /// Database errors.
-pub async fn release(conn: &mut AsyncPgConnection, order_id: Uuid, n: i32) -> Result<(), StorageError> {
-    diesel::update(attempts::table.find((order_id, n)))
+pub async fn renew(
+    conn: &mut AsyncPgConnection,
+    order_id: Uuid,
+    n: i32,
+    lease: Lease,
+    lease_seconds: i32,
+) -> Result<Option<Lease>, StorageError> {
+    let until: Option<Option<DateTime<Utc>>> =
+        diesel::update(attempts::table.find((order_id, n)).filter(attempts::leased_until.eq(lease.0)))
+            .set(attempts::leased_until.eq(later(ledger_now(), seconds(lease_seconds)).nullable()))
+            .returning(attempts::leased_until)
+            .get_result(conn)
+            .await
+            .optional()?;
+    Ok(until.flatten().map(Lease))
+}
+
+/// Gives the right back after a call that failed. Nothing changes when the right is somebody else's by now.
+///
+/// # Errors
+/// Database errors.
+pub async fn release(conn: &mut AsyncPgConnection, order_id: Uuid, n: i32, lease: Lease) -> Result<(), StorageError> {
+    diesel::update(attempts::table.find((order_id, n)).filter(attempts::leased_until.eq(lease.0)))
         .set(attempts::leased_until.eq(None::<DateTime<Utc>>))
         .execute(conn)
         .await?;
     Ok(())
 }
 
-/// Stores the provider's answer to the call that created an attempt.
+/// Stores the provider's answer to the call that created an attempt. Returns false when an answer is there already: two
+/// requests may call for one attempt, one after the other's lease, and the company answers both alike.
 ///
 /// # Errors
 /// Database errors; a reference that another attempt has violates `attempts_reference_once`.
@@ -199,8 +227,8 @@ pub async fn save_answer(
     n: i32,
     reference: &str,
     next_action: &NextAction,
-) -> Result<(), StorageError> {
-    diesel::update(attempts::table.find((order_id, n)))
+) -> Result<bool, StorageError> {
+    let saved = diesel::update(attempts::table.find((order_id, n)).filter(attempts::provider_reference.is_null()))
         .set((
             attempts::provider_reference.eq(reference),
             attempts::next_action.eq(action_to_column(next_action)),
@@ -208,7 +236,7 @@ pub async fn save_answer(
         ))
         .execute(conn)
         .await?;
-    Ok(())
+    Ok(saved == 1)
 }
 
 /// Ends the open attempt of an order, if there is one.

@@ -1,6 +1,7 @@
 //! The real binary, killed in the middle of its work: what was answered is there, once, and can be asked for again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -10,8 +11,8 @@ use serde_json::{Value, json};
 use topup::identity::Scope;
 
 use crate::process::{Home, Process, check, http, post, send};
-use crate::stage::{number_in, order, statement, until};
-use crate::support::{database, execute};
+use crate::stage::{number, number_in, order, profile, statement, until};
+use crate::support::{Reply, TestApp, database, execute, token};
 
 /// Something asked for: where, as whom, with which body and key. Asking again is asking for the same.
 #[derive(Debug, Clone)]
@@ -137,8 +138,6 @@ async fn killed_in_the_middle_everything_answered_is_there_exactly_once() {
     }
 
     let mut process = Process::start(&home.0, Some(&database)).await;
-    // A call to a provider that was cut off is repeated once its lease is over: the clock is put forward.
-    execute(&database, "UPDATE attempts SET leased_until = now() WHERE leased_until IS NOT NULL").await;
     let http = http();
     for (n, before) in &answers {
         let wish = Wish::numbered(*n);
@@ -171,4 +170,95 @@ async fn sigterm_drains_and_ends_well() {
         assert_eq!(there(&database, path).await, i64::try_from(fulfilled(&answers, path).len()).unwrap(), "{path}");
     }
     check(&home.0, Some(&database));
+}
+
+/// A company that answers after the caller has been killed.
+const SILENT: &str = r#"{"operation": "create_session", "kind": "timeout"}"#;
+
+async fn ask_for_card(base: &str) -> reqwest::Result<reqwest::Response> {
+    let request = http().post(format!("{base}/v1/top-up-orders")).bearer_auth(token("alice", Scope::Customer));
+    request.header("idempotency-key", "card").json(&order("card", "USD", "20.00")).send().await
+}
+
+#[tokio::test]
+async fn case_72_a_call_to_a_company_that_was_killed_goes_on_within_seconds() {
+    let (home, database) = (Home::new(), database().await);
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let company = format!("127.0.0.1:{port}");
+    let arguments = ["--sandbox=on", "--sandbox-bind", &company];
+    let mut first = Process::start_with(&home.0, Some(&database), &arguments, None).await;
+    fund(&first).await;
+    let faults = http().post(format!("http://{company}/control/stripe/faults"));
+    let fault = faults.header("content-type", "application/json").body(SILENT).send().await.unwrap();
+    assert_eq!(fault.status(), 200);
+
+    let base = first.base.clone();
+    let mut asked = Box::pin(ask_for_card(&base));
+    // The lease lasts for three seconds, and is renewed for as long as the company is silent.
+    let renewed = "count(*) FROM attempts WHERE leased_until > sent_at + interval '4 seconds'";
+    let called = until("the company is called for some time", async || number_in(&database, renewed).await == 1);
+    tokio::select! {
+        _ = &mut asked => panic!("the company has answered"),
+        () = called => {}
+    }
+    let second = http().post(format!("{}/v1/top-up-orders", first.base)).bearer_auth(token("alice", Scope::Customer));
+    let second = second.header("idempotency-key", "card").json(&order("card", "USD", "20.00"));
+    let refused = Reply::of(second).await.problem(409, "idempotency_in_flight");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    first.signal(Signal::SIGKILL);
+    first.ended().await;
+    asked.await.unwrap_err();
+    let promised = "count(*) FROM attempts WHERE leased_until > now() + interval '3 seconds'";
+    assert_eq!(number_in(&database, promised).await, 0);
+
+    let next = Process::start_with(&home.0, Some(&database), &arguments, None).await;
+    until("the same key gives the order", async || {
+        let answer = ask_for_card(&next.base).await.unwrap();
+        match answer.status().as_u16() {
+            200 => true,
+            409 => {
+                assert_eq!(answer.headers()["retry-after"], "1");
+                false
+            }
+            other => panic!("{other}: {}", answer.text().await.unwrap()),
+        }
+    })
+    .await;
+    let orders = "count(*) FROM top_up_orders WHERE channel = 'card'";
+    assert_eq!(number_in(&database, orders).await, 1);
+}
+
+#[tokio::test]
+async fn case_72_an_order_that_calls_nobody_waits_for_nobody() {
+    let app = TestApp::spawn().await;
+    profile(&app, "alice").await;
+    let alice = app.customer("alice");
+    for (channel, currency, amount) in [("bank_transfer", "CNY", "100"), ("vnpay", "VND", "200000")] {
+        let body = order(channel, currency, amount);
+        let made = alice.post_with_key("/v1/top-up-orders", &body, channel).await.expect(201);
+        // As after a crash between the order and its next action.
+        let id = made["id"].as_str().unwrap().trim_start_matches("tuo_").to_owned();
+        let cut_off =
+            format!("UPDATE attempts SET provider_reference = NULL, next_action = NULL WHERE order_id = '{id}'");
+        execute(&app.database, &cut_off).await;
+        let again = alice.post_with_key("/v1/top-up-orders", &body, channel).await.expect(200);
+        assert_eq!(again["next_action"], made["next_action"], "{channel}");
+        assert_eq!(number(&app, "count(*) FROM attempts WHERE sent_at IS NOT NULL").await, 0);
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn case_72_every_error_gives_the_right_to_call_back() {
+    let app = TestApp::spawn().await;
+    profile(&app, "alice").await;
+    let sql = "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$; \
+               CREATE TRIGGER fail BEFORE UPDATE OF provider_reference ON attempts FOR EACH ROW EXECUTE FUNCTION fail()";
+    execute(&app.database, sql).await;
+    let alice = app.customer("alice");
+    let body = order("card", "USD", "20.00");
+    alice.post_with_key("/v1/top-up-orders", &body, "k").await.problem(500, "internal_error");
+    execute(&app.database, "DROP TRIGGER fail ON attempts").await;
+    alice.post_with_key("/v1/top-up-orders", &body, "k").await.expect(200);
+    app.finish().await;
 }

@@ -35,7 +35,18 @@ impl Drop for Home {
 
 /// `topup` with nothing of the shell's settings. Without a database it uses its own cluster in the folder.
 pub fn command(home: &Path, database: Option<&str>, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_topup"));
+    dressed(Command::new(env!("CARGO_BIN_EXE_topup")), home, database, arguments)
+}
+
+/// The same in a shell that may open only so many files.
+fn starved(files: u32, home: &Path, database: Option<&str>, arguments: &[&str]) -> Command {
+    let mut shell = Command::new("sh");
+    let script = format!("ulimit -n {files} && exec \"$0\" \"$@\"");
+    shell.args(["-c", &script, env!("CARGO_BIN_EXE_topup")]);
+    dressed(shell, home, database, arguments)
+}
+
+fn dressed(mut command: Command, home: &Path, database: Option<&str>, arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env_clear()
@@ -69,12 +80,19 @@ pub struct Process {
 
 impl Process {
     pub async fn start(home: &Path, database: Option<&str>) -> Self {
+        Self::start_with(home, database, &["--sandbox=off"], None).await
+    }
+
+    /// With other arguments, and perhaps with a limit of open files that the process cannot raise.
+    pub async fn start_with(home: &Path, database: Option<&str>, arguments: &[&str], files: Option<u32>) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let bind = format!("127.0.0.1:{port}");
-        let child = command(home, database, &["serve", "--bind", &bind, "--sandbox=off"])
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let arguments = [&["serve", "--bind", &bind], arguments].concat();
+        let mut command = match files {
+            Some(files) => starved(files, home, database, &arguments),
+            None => command(home, database, &arguments),
+        };
+        let child = command.stdout(Stdio::null()).spawn().unwrap();
         let process = Self { child, base: format!("http://{bind}") };
         process.is_ready().await;
         process
@@ -99,6 +117,13 @@ impl Process {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// The most memory that it has held so far, in KiB.
+    pub fn peak_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 }
 

@@ -1,5 +1,10 @@
 //! Starting the payment of an order: the call that creates an attempt at the provider, after the order is committed.
 
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
 use super::cancel::end_at_provider;
 use crate::app::{App, Error, settlement};
 use crate::domain::attempt::{Attempt, AttemptStatus};
@@ -7,65 +12,146 @@ use crate::domain::code::Code;
 use crate::domain::id::IdKind;
 use crate::domain::order::{FailedBy, Order, OrderState, OrderStatus};
 use crate::providers::{AttemptRequest, Created, ProviderError};
+use crate::storage::attempts::Lease;
 use crate::storage::transaction::transact;
-use crate::storage::{attempts, orders};
+use crate::storage::{StorageError, attempts, orders};
 
-/// How long one process may be calling the provider for an attempt before another one may.
-const LEASE_SECONDS: i32 = 40;
+/// How long a lease lasts without being renewed: after a crash, the same request goes on when that time is over.
+const LEASE_SECONDS: i32 = 3;
+/// How often a lease is renewed while the provider is being called.
+const RENEWED_EVERY: Duration = Duration::from_secs(1);
 
 /// Calls the provider for an order's open attempt, unless it has answered before. A call that was cut off is repeated
 /// with the same request and the same key, so it makes the same payment.
+///
+/// While the provider is being called, the request has a lease on the attempt, and renews it every second. A lease that
+/// is renewed ends a moment after its owner does, whichever process that was. A lock of a session would end as soon,
+/// but would keep a connection of the pool for as long as the company takes.
 ///
 /// # Errors
 /// 409 while another request is calling. Errors of the provider: a final refusal makes the order fail; after any other
 /// error it stays as it was.
 pub async fn start(app: &App, order: &Order, actor: &str) -> Result<(), Error> {
-    let Some(attempt) = lease(app, order).await? else { return Ok(()) };
+    let Some(attempt) = unanswered(app, order).await? else { return Ok(()) };
     let provider = app.providers.by_name(order.provider).ok_or_else(|| settlement::not_offered(order.provider))?;
-    let kept = match provider.create(&request(app, order, &attempt)?).await {
-        Ok(created) => keep(app, order, &attempt, &created, actor).await,
-        Err(error) => Err(error.into()),
-    };
-    match kept {
-        Ok(order) => {
-            // The customer may have cancelled the order during the call.
-            if order.status() == OrderStatus::Cancelled {
-                end_at_provider(app, &order, actor).await;
+    let request = request(app, order, &attempt)?;
+    let order = if provider.capabilities().creates_by_call {
+        let held = Held::take(app, &attempt).await?;
+        let kept = match held.during(provider.create(&request)).await {
+            Ok(created) => keep(app, order, &attempt, &created, actor).await,
+            Err(error) => Err(error.into()),
+        };
+        match kept {
+            Ok(order) => order,
+            Err(error) => return Err(give_up(app, order, held, error).await),
+        }
+    } else {
+        let created = provider.create(&request).await;
+        match created {
+            Ok(created) => keep(app, order, &attempt, &created, actor).await?,
+            Err(error) => {
+                record_failure(app, order, &error).await?;
+                return Err(error.into());
             }
-            Ok(())
         }
-        Err(Error::Provider(error)) => {
-            record_failure(app, order, &attempt, &error).await?;
-            Err(error.into())
-        }
-        Err(error) => Err(error),
+    };
+    // The customer may have cancelled the order during the call.
+    if order.status() == OrderStatus::Cancelled {
+        end_at_provider(app, &order, actor).await;
     }
+    Ok(())
 }
 
-/// Takes the right to call the provider. `None` when no call is needed.
-async fn lease(app: &App, order: &Order) -> Result<Option<Attempt>, Error> {
+/// The open attempt of an order that the provider has not answered. `None` when no call is needed.
+async fn unanswered(app: &App, order: &Order) -> Result<Option<Attempt>, Error> {
     let mut conn = app.pool.get().await?;
-    let Some(attempt) = attempts::last(&mut conn, order.id).await? else { return Ok(None) };
-    let is_answered = attempt.provider_reference.is_some();
-    if is_answered || attempt.status != AttemptStatus::Open || !order.status().is_open() {
-        return Ok(None);
-    }
-    if !attempts::lease(&mut conn, order.id, attempt.n, LEASE_SECONDS).await? {
-        return Err(Error::conflict(
-            Code::IdempotencyInFlight,
-            "a request with this Idempotency-Key is still being processed; try again in a moment",
-        ));
-    }
-    Ok(Some(attempt))
+    let attempt = attempts::last(&mut conn, order.id).await?;
+    Ok(attempt.filter(|attempt| {
+        let is_answered = attempt.provider_reference.is_some();
+        !is_answered && attempt.status == AttemptStatus::Open && order.status().is_open()
+    }))
 }
 
-/// Gives the right to call back. A final refusal makes the order fail.
-async fn record_failure(app: &App, order: &Order, attempt: &Attempt, error: &ProviderError) -> Result<(), Error> {
+/// The right to call the provider for an attempt.
+struct Held<'a> {
+    app: &'a App,
+    attempt: &'a Attempt,
+    lease: Mutex<Lease>,
+}
+
+impl<'a> Held<'a> {
+    async fn take(app: &'a App, attempt: &'a Attempt) -> Result<Self, Error> {
+        let mut conn = app.pool.get().await?;
+        let Some(lease) = attempts::lease(&mut conn, attempt.order_id, attempt.n, LEASE_SECONDS).await? else {
+            return Err(Error::conflict(
+                Code::IdempotencyInFlight,
+                "a request with this Idempotency-Key is still being processed; try again in a moment",
+            ));
+        };
+        Ok(Self { app, attempt, lease: Mutex::new(lease) })
+    }
+
+    fn lease(&self) -> MutexGuard<'_, Lease> {
+        self.lease.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Renews the lease while `call` runs.
+    async fn during<T>(&self, call: impl Future<Output = T>) -> T {
+        tokio::select! {
+            biased;
+            answer = call => answer,
+            never = self.renew() => match never {},
+        }
+    }
+
+    async fn renew(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(RENEWED_EVERY).await;
+            // A call whose lease was lost is harmless: another one sends the same request with the same key.
+            if let Err(error) = self.renew_once().await {
+                tracing::warn!(%error, "The lease on a call to a payment company was not renewed");
+            }
+        }
+    }
+
+    async fn renew_once(&self) -> Result<(), StorageError> {
+        let mut conn = self.app.pool.get().await?;
+        let lease = *self.lease();
+        let Attempt { order_id, n, .. } = self.attempt;
+        if let Some(renewed) = attempts::renew(&mut conn, *order_id, *n, lease, LEASE_SECONDS).await? {
+            *self.lease() = renewed;
+        }
+        Ok(())
+    }
+
+    async fn release(self) -> Result<(), StorageError> {
+        let mut conn = self.app.pool.get().await?;
+        let lease = *self.lease();
+        attempts::release(&mut conn, self.attempt.order_id, self.attempt.n, lease).await
+    }
+}
+
+/// Gives the right to call back after any error, so that the same request can go on at once. A final refusal makes the
+/// order fail. Returns the error that the caller hears.
+async fn give_up(app: &App, order: &Order, held: Held<'_>, error: Error) -> Error {
+    if let Err(error) = held.release().await {
+        tracing::warn!(%error, "The lease on a call to a payment company was not given back; it ends by itself");
+    }
+    match error {
+        Error::Provider(error) => match record_failure(app, order, &error).await {
+            Ok(()) => error.into(),
+            Err(error) => error,
+        },
+        error => error,
+    }
+}
+
+/// Records that a call failed. A final refusal makes the order fail.
+async fn record_failure(app: &App, order: &Order, error: &ProviderError) -> Result<(), Error> {
     let is_refused = matches!(error, ProviderError::Refused { .. } | ProviderError::Unsupported { .. });
     let reason = customer_text(error);
     transact(&app.pool, async |conn| {
         let mut order = orders::lock(conn, order.id).await?.ok_or(Error::Internal("the order that is being paid"))?;
-        attempts::release(conn, order.id, attempt.n).await?;
         if is_refused && order.status().is_open() {
             let failed = OrderState::Failed(FailedBy::Provider);
             settlement::move_to(conn, &mut order, failed, Some(reason.clone()), "system").await
@@ -81,8 +167,9 @@ async fn keep(app: &App, order: &Order, attempt: &Attempt, created: &Created, ac
     let kept = transact(&app.pool, async |conn| {
         let order = orders::lock(conn, order.id).await?.ok_or(Error::Internal("the order that is being paid"))?;
         let reference = &created.provider_reference;
-        attempts::save_answer(conn, order.id, attempt.n, reference, &created.next_action).await?;
-        orders::add_to_timeline(conn, &order, "payment_started", actor, None).await?;
+        if attempts::save_answer(conn, order.id, attempt.n, reference, &created.next_action).await? {
+            orders::add_to_timeline(conn, &order, "payment_started", actor, None).await?;
+        }
         Ok::<_, Error>(order)
     })
     .await;
@@ -112,7 +199,7 @@ fn customer_text(error: &ProviderError) -> String {
 fn request(app: &App, order: &Order, attempt: &Attempt) -> Result<AttemptRequest, Error> {
     let amount = order.payable().map_err(|_| Error::Internal("an amount of money on every order"))?;
     let shown = IdKind::TopUpOrder.show(order.id);
-    let back = order.return_url.clone().unwrap_or_else(|| format!("{}/docs", app.settings.public_url));
+    let back = order.return_url.clone().unwrap_or_else(|| format!("{}/", app.settings.public_url));
     Ok(AttemptRequest {
         order_id: order.id,
         attempt: attempt.n,

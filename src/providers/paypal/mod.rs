@@ -59,6 +59,7 @@ impl Paypal {
                 limits: Vec::new(),
                 can_cancel: true,
                 can_refund: true,
+                creates_by_call: true,
                 notifies: true,
             },
         })

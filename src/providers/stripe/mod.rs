@@ -63,6 +63,7 @@ impl Stripe {
                 limits: Vec::new(),
                 can_cancel: true,
                 can_refund: true,
+                creates_by_call: true,
                 notifies: true,
             },
         })

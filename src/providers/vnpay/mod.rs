@@ -60,6 +60,7 @@ impl Vnpay {
                 // A link can be paid until its ExpireDate.
                 can_cancel: false,
                 can_refund: true,
+                creates_by_call: false,
                 notifies: true,
             },
         })
