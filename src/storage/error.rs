@@ -11,6 +11,8 @@ pub enum StorageError {
     Database(#[from] DieselError),
     #[error("no connection to the database: {0}")]
     Unreachable(String),
+    #[error("the caller uses its whole share of the database connections")]
+    ShareUsedUp,
     /// The database holds what this code never writes.
     #[error("the database holds something unexpected: {0}")]
     Corrupt(String),
@@ -29,6 +31,7 @@ impl StorageError {
         match self {
             Self::Unreachable(_) | Self::Database(DieselError::BrokenTransactionManager) => Some(Passing::Away),
             Self::Database(error) => of_diesel(error),
+            Self::ShareUsedUp => Some(Passing::TooSlow),
             Self::Corrupt(_) | Self::Migration(_) => None,
         }
     }
@@ -45,6 +48,12 @@ impl StorageError {
     #[must_use]
     pub fn is_connection_lost(&self) -> bool {
         self.passing() == Some(Passing::Away)
+    }
+
+    /// Whether the caller has used up its share of the connections, while the database may be well.
+    #[must_use]
+    pub fn is_of_caller(&self) -> bool {
+        matches!(self, Self::ShareUsedUp)
     }
 
     /// Whether somebody else keeps a lock for longer than the session waits for it.

@@ -30,6 +30,7 @@ pub mod provider_events;
 pub mod readiness;
 pub mod refunds;
 pub mod schema;
+mod share;
 pub mod spend_guards;
 pub mod statement;
 pub mod transaction;

@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 
 use super::StorageError;
 use super::connection::{self, PATIENCE, Purpose, Session, Timeline};
+use super::share::{self, Seat, Share, Shares};
 
 /// How old a connection may become. A server that was replaced behind the same address keeps no connection for longer.
 const OLDEST: Duration = Duration::from_secs(30 * 60);
@@ -31,6 +32,7 @@ pub struct Pool {
     inner: deadpool::managed::Pool<Sessions>,
     url: Arc<SecretString>,
     timeline: Timeline,
+    shares: Shares,
 }
 
 impl std::fmt::Debug for Pool {
@@ -72,16 +74,30 @@ impl Pool {
             .runtime(deadpool::Runtime::Tokio1)
             .build()
             .map_err(|error| StorageError::Unreachable(error.to_string()))?;
-        Ok(Self { inner, url, timeline })
+        Ok(Self { inner, url, timeline, shares: Shares::new(size) })
     }
 
-    /// Borrows a connection, waiting at most 10 s for one.
+    /// A customer's share of the pool for one request: a quarter.
+    #[must_use]
+    pub fn share_of_customer(&self, customer: &str) -> Share {
+        self.shares.of(format!("customer {customer}"), 4)
+    }
+
+    /// The share of a service, an operator or the payment companies for one request: half of the pool, because they act
+    /// for many customers.
+    #[must_use]
+    pub fn share_of_others(&self, name: &str) -> Share {
+        self.shares.of(format!("other {name}"), 2)
+    }
+
+    /// Borrows a connection, waiting at most 10 s for one, and as long for a seat of the caller's share.
     ///
     /// # Errors
-    /// [`StorageError::Unreachable`].
+    /// [`StorageError::Unreachable`], [`StorageError::ShareUsedUp`].
     pub async fn get(&self) -> Result<Pooled, StorageError> {
+        let seat = share::seat().await?;
         let object = self.inner.get().await.map_err(|error| StorageError::Unreachable(error.to_string()))?;
-        Ok(Pooled(Some(object)))
+        Ok(Pooled { object: Some(object), _seat: seat })
     }
 
     /// Opens a connection outside the pool for [`super::ledger::fast`]; see [`Purpose::Lane`].
@@ -152,7 +168,11 @@ impl DerefMut for Own {
 }
 
 /// A connection borrowed from the pool.
-pub struct Pooled(Option<Object<Sessions>>);
+pub struct Pooled {
+    object: Option<Object<Sessions>>,
+    /// Is given back after the connection.
+    _seat: Option<Seat>,
+}
 
 /// What takes the place of a borrowed connection after it was given back: nothing reaches it.
 const HELD: &str = "a borrowed connection is held until it is dropped";
@@ -162,20 +182,20 @@ impl Deref for Pooled {
     type Target = AsyncPgConnection;
 
     fn deref(&self) -> &AsyncPgConnection {
-        &self.0.as_ref().expect(HELD).conn
+        &self.object.as_ref().expect(HELD).conn
     }
 }
 
 #[allow(clippy::expect_used, reason = "the option is emptied in `drop` alone")]
 impl DerefMut for Pooled {
     fn deref_mut(&mut self) -> &mut AsyncPgConnection {
-        &mut self.0.as_mut().expect(HELD).conn
+        &mut self.object.as_mut().expect(HELD).conn
     }
 }
 
 impl Drop for Pooled {
     fn drop(&mut self) {
-        let Some(mut object) = self.0.take() else { return };
+        let Some(mut object) = self.object.take() else { return };
         if !is_reusable(&mut object) {
             metrics::counter!("topup_database_connections_closed_total").increment(1);
             drop(Object::take(object));
