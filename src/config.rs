@@ -4,7 +4,7 @@
 //! counts as unset. Pass secrets by the environment, because all users of the machine can see the flags of a process.
 
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::{Args, Command, FromArgMatches};
@@ -43,17 +43,42 @@ pub struct Config {
     /// The number of threads that serve requests. Unset: one per processor.
     #[arg(long, env = "TOPUP_HTTP_WORKERS", value_name = "N")]
     pub http_workers: Option<NonZeroUsize>,
-    /// The largest request body in bytes. Batches have a larger limit of their own.
+    /// The largest number of connections of callers. It is smaller if the system does not allow that many open files.
+    #[arg(long, env = "TOPUP_CONNECTIONS", value_name = "N", default_value = "10000")]
+    pub connections: NonZeroUsize,
+    /// The largest request body in bytes. Batches (4 MiB) and notifications of payment companies (1 MiB) have larger
+    /// limits of their own.
     #[arg(long, env = "TOPUP_BODY_LIMIT", value_name = "BYTES", default_value = "65536")]
     pub body_limit: usize,
+    /// The number of seconds that the body of a request has to arrive. After that, the connection is closed.
+    #[arg(long, env = "TOPUP_BODY_SECONDS", value_name = "SECONDS", default_value = "8")]
+    pub body_seconds: NonZeroU64,
+    /// The number of seconds after which a request is answered with 503 and `Retry-After`, while its work goes on. A
+    /// payment company has 15 of them.
+    #[arg(long, env = "TOPUP_REQUEST_SECONDS", value_name = "SECONDS", default_value = "20")]
+    pub request_seconds: NonZeroU64,
     /// The origins whose pages may call the API from a browser, separated by commas, for example
     /// `https://app.example.com`; `*` allows all. Unset: only our own pages.
     #[arg(long, env = "TOPUP_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
     pub cors_origins: Vec<String>,
-    /// The number of requests that one customer may send per minute; 0: no limit.
+    /// The origins of the pages to which a payer may be sent back (`return_url` of an order), separated by commas; `*`
+    /// allows all. Unset: our own pages and those of TOPUP_CORS_ORIGINS. Besides, the sandbox allows loopback addresses.
+    #[arg(long, env = "TOPUP_RETURN_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
+    pub return_origins: Vec<String>,
+    /// The address of the metrics, for example `127.0.0.1:9090`. Unset: `/metrics` on the address of the service.
+    #[arg(long, env = "TOPUP_METRICS_BIND", value_name = "ADDRESS")]
+    pub metrics_bind: Option<SocketAddr>,
+    /// Whether `/docs` and `/openapi.json` are served.
+    #[arg(
+        long, env = "TOPUP_DOCS", value_name = "BOOL", default_value = "true",
+        num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set
+    )]
+    pub docs: bool,
+    /// The number of requests that one customer may send to one process per minute; 0: no limit. Several processes
+    /// count each for itself, because a limit in the database would cost every request a write.
     #[arg(long, env = "TOPUP_CUSTOMER_RATE_LIMIT", value_name = "N", default_value = "600")]
     pub customer_rate_limit: u32,
-    /// The number of requests that one service or operator may send per minute; 0: no limit.
+    /// The number of requests that one service or operator may send to one process per minute; 0: no limit.
     #[arg(long, env = "TOPUP_SERVICE_RATE_LIMIT", value_name = "N", default_value = "0")]
     pub service_rate_limit: u32,
     /// Whether the last address of `X-Forwarded-For` is the caller's address. Set it only behind a proxy that writes

@@ -85,7 +85,7 @@ pub struct Metric {
 }
 
 /// All metrics of the service. A test compares the list with the source code.
-pub const METRICS: [Metric; 9] = [
+pub const METRICS: [Metric; 10] = [
     Metric {
         kind: MetricKind::Gauge,
         name: "topup_database_connections",
@@ -95,6 +95,11 @@ pub const METRICS: [Metric; 9] = [
         kind: MetricKind::Counter,
         name: "topup_database_connections_closed_total",
         description: "Connections closed instead of returned to the pool: unfit, or left inside a transaction.",
+    },
+    Metric {
+        kind: MetricKind::Counter,
+        name: "topup_http_connections_ended_total",
+        description: "Connections that were ended to make room for others, or because they were stuck.",
     },
     Metric {
         kind: MetricKind::Histogram,

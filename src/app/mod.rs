@@ -24,6 +24,7 @@ pub mod orders;
 pub mod precondition;
 pub mod quotes;
 pub mod refunds;
+pub mod return_origins;
 pub mod seed;
 pub mod settlement;
 pub mod spend_guards;
@@ -41,6 +42,7 @@ pub use error::{Error, Problems};
 pub use idempotency::{IdempotencyKey, Made};
 pub use orders::OrderView;
 pub use precondition::{Expected, Saved};
+pub use return_origins::ReturnOrigins;
 
 use rust_decimal::Decimal;
 
@@ -73,6 +75,8 @@ pub struct Settings {
     pub second_approval_above: Vec<Money>,
     /// How many orders of one customer may wait for their money at the same time.
     pub open_orders_per_customer: i64,
+    /// The sites that payers may be sent back to.
+    pub return_origins: ReturnOrigins,
 }
 
 impl Settings {

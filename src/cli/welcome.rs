@@ -14,9 +14,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// # Errors
 /// When a token cannot be signed.
 pub fn text(server: &RunningServer) -> Result<String, Failed> {
-    let Some(key) = &server.development_key else {
-        return Ok(format!("\nSwagger UI   {}/docs/\n", server.public_url));
-    };
+    let docs = if server.has_docs { format!("{}/docs/", server.public_url) } else { "off (TOPUP_DOCS)".to_owned() };
+    let Some(key) = &server.development_key else { return Ok(format!("\nSwagger UI   {docs}\n")) };
     let customer = key.token("demo", Scope::Customer, DAY)?;
     let service = key.token("meter", Scope::Service, DAY)?;
     let operator = key.token("ops", Scope::Operator, DAY)?;
@@ -27,15 +26,14 @@ pub fn text(server: &RunningServer) -> Result<String, Failed> {
     let url = &server.base_url;
     Ok(format!(
         r#"
-Swagger UI   {docs}/docs/   (Authorize with one of the tokens below)
+Swagger UI   {docs}   (Authorize with one of the tokens below)
 {sandbox}
 # Paste this into another terminal. The tokens are valid for one day; `topup token` makes more.
 TOPUP={url}
 CUSTOMER={customer}
 SERVICE={service}
 OPERATOR={operator}
-{TOUR}"#,
-        docs = server.public_url,
+{TOUR}"#
     ))
 }
 

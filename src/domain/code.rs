@@ -75,11 +75,11 @@ codes! {
     BadRequest = "bad_request", [Problem(400)];
     /// The body is not JSON; correct it.
     MalformedJson = "malformed_json", [Problem(400)];
-    /// The body broke off, or it cannot be unpacked; send it again.
+    /// The body broke off; send it again.
     UnreadableBody = "unreadable_body", [Problem(400)];
     /// The operation needs the header `Idempotency-Key`; send one.
     IdempotencyKeyRequired = "idempotency_key_required", [Problem(400)];
-    /// The header `Idempotency-Key` is not 1 to 255 visible ASCII characters; send another key.
+    /// The header `Idempotency-Key` is not 1 to 255 visible ASCII characters, or it came twice; send one good key.
     IdempotencyKeyMalformed = "idempotency_key_malformed", [Problem(400)];
     /// The token is missing, expired or not valid; get a new token.
     Unauthorized = "unauthorized", [Problem(401)];
@@ -101,6 +101,8 @@ codes! {
     BodyTooLarge = "body_too_large", [Problem(413)];
     /// The media type of the body is not one that the operation accepts; send `Content-Type: application/json`.
     UnsupportedMediaType = "unsupported_media_type", [Problem(415)];
+    /// The body is compressed, and the service does not unpack bodies; send it without `Content-Encoding`.
+    UnsupportedContentEncoding = "unsupported_content_encoding", [Problem(415)];
     /// Fields break rules; `errors` names each field with its code.
     ValidationFailed = "validation_failed", [Problem(422)];
     /// A change needs the header `If-Match`; send the ETag of the version that you replace.
@@ -303,6 +305,8 @@ codes! {
     NotInTheFuture = "not_in_the_future", [Field];
     /// The text is not an absolute http or https address; correct it.
     NotAWebAddress = "not_a_web_address", [Field];
+    /// The service does not send payers back to this site; name a page of a site that its operator allows.
+    ReturnUrlNotAllowed = "return_url_not_allowed", [Field];
     /// The cursor is not of this service, or its filters differ; start again without a cursor.
     InvalidCursor = "invalid_cursor", [Field];
     /// The field never changes; make a new object instead.

@@ -1,4 +1,5 @@
-//! `/openapi.json`, Swagger UI at `/docs/`, and the answer to requests that no route takes.
+//! `/openapi.json`, Swagger UI at `/docs/`, and the answer to requests that no route takes. An installation can leave
+//! the first two out.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
@@ -11,8 +12,12 @@ use crate::http::edge::problem::Failure;
 
 const SWAGGER_UI: &str = "/docs/";
 
-/// Registers the document, Swagger UI and the default route, after the routes that the document describes. They are
-/// not part of the document themselves.
+/// Registers the answer to requests that no route takes, after the routes that the document describes.
+pub fn no_other(config: &mut ServiceConfig) {
+    config.default_service(web::to(no_route));
+}
+
+/// Registers the document and Swagger UI. They are not part of the document themselves.
 pub fn configure(config: &mut ServiceConfig) {
     let reader = SwaggerUi::new("/docs/{_:.*}").config(
         Config::new(["/openapi.json"])
@@ -31,7 +36,17 @@ pub fn configure(config: &mut ServiceConfig) {
             .route("/docs", web::get().to(to_docs))
             .service(reader)
     });
-    config.default_service(web::to(no_route));
+}
+
+/// Registers a plain page in the place of Swagger UI, for payers whose order names no page to return to.
+pub fn plain(config: &mut ServiceConfig) {
+    config.map(|config| config.route("/", web::get().to(front_page)));
+}
+
+async fn front_page() -> HttpResponse {
+    let page = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Top-up</title>\
+                <p>This is the address of a top-up service. You can close this page.";
+    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(page)
 }
 
 async fn document() -> HttpResponse {
@@ -54,6 +69,9 @@ async fn no_route(request: HttpRequest) -> HttpResponse {
     let mut allowed = openapi::methods(&route);
     if allowed.is_empty() {
         allowed.push("GET".to_owned());
+    }
+    if allowed.iter().any(|method| method == "GET") {
+        allowed.push("HEAD".to_owned());
     }
     let detail = format!("this path accepts {}", allowed.join(", "));
     let mut response = Failure::new(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, detail).error_response();

@@ -8,7 +8,7 @@ use super::v1::{
     quotes, reversals, spend_guards, top_up_options, top_up_orders, transfers, usage,
 };
 
-/// Registers every operation of the API.
+/// Registers every operation of the API but the metrics.
 pub fn configure(config: &mut ServiceConfig) {
     // actix tries the routes in this order, those with an id by regular expression. The hottest ones come first.
     config
@@ -80,5 +80,10 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(low_balance_alerts::list_low_balance_alerts)
         .service(low_balance_alerts::save_low_balance_alert)
         .service(low_balance_alerts::remove_low_balance_alert);
-    config.service(health::get_health).service(health::get_readiness).service(health::get_metrics);
+    config.service(health::get_health).service(health::get_readiness);
+}
+
+/// Registers the metrics, which can have an address of their own.
+pub fn metrics(config: &mut ServiceConfig) {
+    config.service(health::get_metrics);
 }

@@ -67,10 +67,10 @@ pub enum StartError {
     #[cfg(feature = "sandbox")]
     #[error("{0}: see TOPUP_SANDBOX and TOPUP_SANDBOX_BIND")]
     Sandbox(String),
-    #[error("TOPUP_CORS_ORIGINS: {0} is not an origin such as https://app.example.com")]
-    Origin(String),
-    #[error("cannot listen on {0}: {1}; choose another address with TOPUP_BIND")]
-    Listen(SocketAddr, std::io::Error),
+    #[error("{setting}: {text} is not an origin such as https://app.example.com")]
+    Origin { setting: &'static str, text: String },
+    #[error("cannot listen on {address}: {source}; choose another address with {setting}")]
+    Listen { setting: &'static str, address: SocketAddr, source: std::io::Error },
     #[error("the demo catalogue cannot be added: {0}")]
     Seed(#[from] crate::app::Error),
     #[error("a thread cannot be started: {0}")]

@@ -8,6 +8,7 @@
 mod absent;
 mod database;
 mod error;
+mod files;
 mod keys;
 mod provider_settings;
 #[cfg(feature = "sandbox")]
@@ -26,7 +27,7 @@ pub use self::keys::{SigningKey, TokenKeys};
 #[cfg(not(feature = "sandbox"))]
 use self::absent::{Sandbox, simulation};
 
-use crate::app::{App, KnownProducts, Settings};
+use crate::app::{App, KnownProducts, ReturnOrigins, Settings};
 use crate::config::{Config, PosterConfig, PosterMode};
 use crate::domain::environment::Environment;
 use crate::engine::{Poster, PosterSettings, StreamSettings, Streams, Supervisor};
@@ -53,6 +54,10 @@ pub struct RunningServer {
     pub base_url: String,
     /// The URL by which browsers and payment companies reach the server.
     pub public_url: String,
+    /// The URL of the metrics, if they have an address of their own.
+    pub metrics_url: Option<String>,
+    /// Whether Swagger UI is served.
+    pub has_docs: bool,
     pub app: App,
     pub environment: Environment,
     /// The generated key; `None` when keys are configured.
@@ -92,22 +97,35 @@ impl Server {
         }
         let development_key = keys.signing.clone().filter(|_| keys.generated);
         let verifier = TokenVerifier::new(keys.identity(config))?;
-        let origins = web::check_origins(&config.cors_origins)?;
-        let listener = listen(config.bind)?;
-        let base_url = base_url(listener.local_addr().map_err(|source| StartError::Listen(config.bind, source))?);
+        let origins = web::read_origins("TOPUP_CORS_ORIGINS", &config.cors_origins)?;
+        let return_origins = web::read_origins("TOPUP_RETURN_ORIGINS", &config.return_origins)?;
+        let (listener, base_url) = listen("TOPUP_BIND", config.bind)?;
+        let metrics = config.metrics_bind.map(|bind| listen("TOPUP_METRICS_BIND", bind)).transpose()?;
+        let (metrics, metrics_url) = metrics.unzip();
         let public_url = config
             .public_url
             .as_ref()
             .map_or_else(|| base_url.clone(), |url| url.as_str().trim_end_matches('/').to_owned());
         let mut settings = provider_settings::read(config, &public_url)?;
         let sandbox = simulation::start(config, database.is_embedded(), environment, &base_url, &mut settings).await?;
-        let built = Self::build(config, database, environment, public_url.clone(), &settings, |app| {
-            web::start(listener, config, origins, app, Arc::new(verifier))
+        let return_origins = web::return_origins(return_origins, &origins, &public_url, sandbox.is_some());
+        let rules = app_settings(config, environment, public_url.clone(), return_origins);
+        let built = Self::build(config, database, environment, rules, &settings, |app| {
+            web::start(listener, metrics, config, origins, app, Arc::new(verifier))
         });
         match built {
-            Ok((app, web, workers)) => {
-                Ok(Started { base_url, public_url, app, environment, development_key, sandbox, web, workers })
-            }
+            Ok((app, web, workers)) => Ok(Started {
+                base_url,
+                public_url,
+                metrics_url,
+                has_docs: config.docs,
+                app,
+                environment,
+                development_key,
+                sandbox,
+                web,
+                workers,
+            }),
             Err(error) => {
                 if let Some(sandbox) = sandbox {
                     sandbox.stop().await;
@@ -121,13 +139,13 @@ impl Server {
         config: &Config,
         database: &Database,
         environment: Environment,
-        public_url: String,
+        rules: Settings,
         settings: &ProviderSettings,
         serve: impl FnOnce(App) -> Result<web::RunningWeb, StartError>,
     ) -> Result<(App, web::RunningWeb, Workers), StartError> {
         let providers = Registry::new(settings)?;
         provider_settings::check_stamp(&providers, environment)?;
-        let app = app(config, database.url(), environment, public_url, providers)?;
+        let app = app(config, database.url(), rules, providers)?;
         let web = serve(app.clone())?;
         let workers = Workers::start(&app, WORKERS_PAUSE);
         Ok((app, web, workers))
@@ -138,6 +156,8 @@ impl Server {
 struct Started {
     base_url: String,
     public_url: String,
+    metrics_url: Option<String>,
+    has_docs: bool,
     app: App,
     environment: Environment,
     development_key: Option<SigningKey>,
@@ -151,6 +171,8 @@ impl Started {
         RunningServer {
             base_url: self.base_url,
             public_url: self.public_url,
+            metrics_url: self.metrics_url,
+            has_docs: self.has_docs,
             app: self.app,
             environment: self.environment,
             development_key: self.development_key,
@@ -198,22 +220,25 @@ impl RunningServer {
     }
 }
 
-fn app(
+fn app_settings(
     config: &Config,
-    url: &SecretString,
     environment: Environment,
     public_url: String,
-    providers: Registry,
-) -> Result<App, StartError> {
-    let pool = Pool::new(url, config.database_pool_size.get())?;
-    let supervisor = Supervisor::default();
-    let poster = Poster::start(&pool, poster_settings(&config.poster), &supervisor).map_err(StartError::Thread)?;
-    let settings = Settings {
+    return_origins: ReturnOrigins,
+) -> Settings {
+    Settings {
         public_url,
         live: environment.is_live(),
         second_approval_above: config.second_approval_above.clone(),
         open_orders_per_customer: i64::from(config.open_orders_per_customer),
-    };
+        return_origins,
+    }
+}
+
+fn app(config: &Config, url: &SecretString, settings: Settings, providers: Registry) -> Result<App, StartError> {
+    let pool = Pool::new(url, config.database_pool_size.get())?;
+    let supervisor = Supervisor::default();
+    let poster = Poster::start(&pool, poster_settings(&config.poster), &supervisor).map_err(StartError::Thread)?;
     let streams =
         StreamSettings { total: usize::from(config.streams), per_customer: usize::from(config.streams_per_customer) };
     let streams = Streams::start(&pool, streams, &supervisor);
@@ -239,11 +264,13 @@ pub fn log(config: &Config) -> Result<(), StartError> {
     Ok(telemetry::init(config.log_format, &config.log)?)
 }
 
-fn listen(bind: SocketAddr) -> Result<TcpListener, StartError> {
-    let failed = |source| StartError::Listen(bind, source);
-    let listener = TcpListener::bind(bind).map_err(failed)?;
+/// Listens on an address of a setting. Returns the URL as well.
+fn listen(setting: &'static str, address: SocketAddr) -> Result<(TcpListener, String), StartError> {
+    let failed = |source| StartError::Listen { setting, address, source };
+    let listener = TcpListener::bind(address).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
-    Ok(listener)
+    let url = base_url(listener.local_addr().map_err(failed)?);
+    Ok((listener, url))
 }
 
 /// The URL of a listener. A listener on all addresses is reached by the loopback address.

@@ -1,30 +1,39 @@
 //! The HTTP server: the routes, and the middleware around them.
 
 use std::net::TcpListener;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_cors::Cors;
-use actix_web::dev::ServerHandle;
+use actix_http::{HttpService, Protocol};
+use actix_service::{IntoServiceFactory, Service, ServiceFactoryExt, apply_fn_factory, map_config};
+use actix_web::dev::{AppConfig, Server, ServerHandle};
 use actix_web::http::Method;
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::web::{Data, PayloadConfig};
+use actix_web::web::Data;
 use actix_web::{App as ActixApp, HttpServer};
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tracing_actix_web::TracingLogger;
 use utoipa_actix_web::AppExt;
+use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::StartError;
-use crate::app::App;
+use super::{StartError, files};
+use crate::app::{App, ReturnOrigins};
 use crate::config::Config;
 use crate::http::edge::auth::{Gate, authenticate};
 use crate::http::edge::body_budget::BodyBudget;
-use crate::http::edge::extract::{BodyLimit, TrustProxy};
+use crate::http::edge::connections::{self, Connections, Patience, Watched};
+use crate::http::edge::extract::{BodyRules, TrustProxy};
 use crate::http::edge::metrics::measure;
+use crate::http::edge::normal::normalize;
 use crate::http::edge::problem::fill_in;
 use crate::http::edge::request_id::{self, RequestSpan};
+use crate::http::edge::security::secure;
+use crate::http::edge::tasks::{Deadline, carry_out};
 use crate::http::health::Measured;
+use crate::http::v1::providers::MAX_NOTIFICATION_BYTES;
 use crate::http::v1::usage::MAX_BATCH_BYTES;
 use crate::http::{docs, routes};
 use crate::identity::{Limiter, TokenVerifier};
@@ -33,20 +42,31 @@ use crate::telemetry;
 /// Longer than the idle timeout of load balancers (60 s). A balancer must not send a request into a connection that we
 /// have just closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// The time that a client has to send the head of a request, so that slow clients do not hold connections.
-const REQUEST_HEAD: Duration = Duration::from_secs(10);
+/// How long a connection may do nothing. actix closes an idle one properly, so ours is the longer time there.
+const PATIENCE: Patience = Patience {
+    head: Duration::from_secs(10),
+    idle: Duration::from_secs(KEEP_ALIVE.as_secs() + 5),
+    unread: Duration::from_secs(60),
+};
+/// How long a client may take to close its side of a connection that we close.
+const LINGER: Duration = Duration::from_secs(1);
+/// How many connections may be open above the limit for the moment in which others are ended for them.
+const IN_PASSING: usize = 32;
 
-/// The total size in bytes of all batch bodies in memory. Their parsed form takes several times as much.
+/// The total size in bytes of all batch bodies in memory, and of all large notifications. The parsed form of a batch
+/// takes several times as much.
 const LARGE_BODIES: usize = 16 << 20;
-const _: () = assert!(LARGE_BODIES >= MAX_BATCH_BYTES);
-/// How long a batch waits for memory: less than most clients wait for a response.
-const LARGE_BODY_WAITS: Duration = Duration::from_secs(10);
+const _: () = assert!(LARGE_BODIES >= MAX_BATCH_BYTES && LARGE_BODIES >= MAX_NOTIFICATION_BYTES);
+/// A batch waits for memory longer than a body may take to arrive, so that one slow upload cannot make all others give
+/// up.
+const LARGE_BODY_WAITS_LONGER: Duration = Duration::from_secs(2);
 
-/// The running HTTP server.
+/// The running HTTP server, and the one for metrics, if they have an address of their own.
 #[derive(Debug)]
 pub struct RunningWeb {
     handle: ServerHandle,
     task: JoinHandle<()>,
+    metrics: Option<(ServerHandle, JoinHandle<()>)>,
 }
 
 impl RunningWeb {
@@ -54,6 +74,12 @@ impl RunningWeb {
         self.handle.stop(true).await;
         if let Err(error) = self.task.await {
             tracing::warn!(%error, "The task of the HTTP server failed during the shutdown");
+        }
+        if let Some((handle, task)) = self.metrics {
+            handle.stop(false).await;
+            if let Err(error) = task.await {
+                tracing::warn!(%error, "The task of the metrics' server failed during the shutdown");
+            }
         }
     }
 
@@ -71,34 +97,48 @@ pub enum Origins {
     These(Vec<String>),
 }
 
-/// Reads `TOPUP_CORS_ORIGINS`.
+/// Reads a setting that lists origins.
 ///
 /// # Errors
 /// [`StartError::Origin`] for a text that is not an origin. A typing error must not silently allow no origin.
-pub fn check_origins(configured: &[String]) -> Result<Origins, StartError> {
+pub fn read_origins(setting: &'static str, configured: &[String]) -> Result<Origins, StartError> {
     let named: Vec<&str> = configured.iter().map(|origin| origin.trim()).filter(|origin| !origin.is_empty()).collect();
     if named == ["*"] {
         return Ok(Origins::All);
     }
     for origin in &named {
-        let parsed = url::Url::parse(origin).map_err(|_| StartError::Origin((*origin).to_owned()))?;
-        if parsed.origin().ascii_serialization() != *origin {
-            return Err(StartError::Origin((*origin).to_owned()));
+        let parsed = url::Url::parse(origin).ok().map(|parsed| parsed.origin().ascii_serialization());
+        if parsed.as_deref() != Some(origin) {
+            return Err(StartError::Origin { setting, text: (*origin).to_owned() });
         }
     }
     Ok(Origins::These(named.into_iter().map(str::to_owned).collect()))
 }
 
+/// The sites that payers may be sent back to: those of the setting, or else our own and those whose pages may call.
+pub fn return_origins(setting: Origins, callers: &Origins, public_url: &str, simulated: bool) -> ReturnOrigins {
+    let own = url::Url::parse(public_url).ok().map(|url| url.origin().ascii_serialization());
+    let (all, named) = match (setting, callers) {
+        (Origins::All, _) => (true, Vec::new()),
+        (Origins::These(named), Origins::These(callers)) if named.is_empty() => (false, callers.clone()),
+        (Origins::These(named), _) => (false, named),
+    };
+    ReturnOrigins { all, named: named.into_iter().chain(own).collect(), loopback: simulated }
+}
+
 fn cors(origins: &Origins) -> Cors {
     let cors = Cors::default()
-        .allowed_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allowed_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allowed_headers([
             "authorization",
+            "baggage",
             "content-type",
             "idempotency-key",
             "if-match",
             "if-none-match",
             "last-event-id",
+            "traceparent",
+            "tracestate",
             "x-request-id",
         ])
         .expose_headers([
@@ -117,12 +157,36 @@ fn cors(origins: &Origins) -> Cors {
     }
 }
 
-/// Starts the HTTP server, which runs until it is stopped.
+/// Registers no route.
+fn nothing(_: &mut ServiceConfig) {}
+
+/// Starts a server for the metrics alone.
+fn serve_metrics(
+    listener: TcpListener,
+    app: Data<App>,
+    measured: Data<Measured>,
+) -> Result<(ServerHandle, JoinHandle<()>), StartError> {
+    let service = move || {
+        let service = ActixApp::new().into_utoipa_app().app_data(app.clone()).app_data(measured.clone());
+        service.configure(routes::metrics).configure(docs::no_other).into_app().wrap(from_fn(fill_in))
+    };
+    let server = HttpServer::new(service).workers(1).disable_signals().listen(listener).map_err(StartError::Web)?.run();
+    let handle = server.handle();
+    let task = tokio::spawn(async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "The server of the metrics ended with an error");
+        }
+    });
+    Ok((handle, task))
+}
+
+/// Starts the HTTP server, which runs until it is stopped. With a second listener, the metrics are served there only.
 ///
 /// # Errors
 /// When the metrics or the server cannot be set up.
 pub fn start(
     listener: TcpListener,
+    metrics_listener: Option<TcpListener>,
     config: &Config,
     origins: Origins,
     app: App,
@@ -137,22 +201,34 @@ pub fn start(
     });
     let measured = Data::new(Measured(Arc::new(move || metrics.render())));
     let trust = Data::new(TrustProxy(config.trust_proxy));
-    let body_limit = Data::new(BodyLimit(config.body_limit));
-    let body_budget = Data::new(BodyBudget::new(LARGE_BODIES, LARGE_BODY_WAITS));
-    let factory = move || {
+    let body_deadline = Duration::from_secs(config.body_seconds.get());
+    let budget = || BodyBudget::new(LARGE_BODIES, body_deadline + LARGE_BODY_WAITS_LONGER);
+    let rules = Data::new(BodyRules {
+        limit: config.body_limit,
+        deadline: body_deadline,
+        callers: budget(),
+        strangers: budget(),
+    });
+    let deadline = Data::new(Deadline(Duration::from_secs(config.request_seconds.get())));
+    let (has_metrics, has_docs) = (metrics_listener.is_none(), config.docs);
+    let (metrics_app, metrics_measured) = (app.clone(), measured.clone());
+    let service = move || {
         ActixApp::new()
             .into_utoipa_app()
             .app_data(app.clone())
             .app_data(gate.clone())
             .app_data(measured.clone())
             .app_data(trust.clone())
-            .app_data(body_budget.clone())
-            .app_data(body_limit.clone())
-            .app_data(PayloadConfig::new(body_limit.0))
+            .app_data(rules.clone())
+            .app_data(deadline.clone())
             .configure(routes::configure)
-            .configure(docs::configure)
+            .configure(if has_metrics { routes::metrics } else { nothing })
+            .configure(if has_docs { docs::configure } else { docs::plain })
+            .configure(docs::no_other)
             .into_app()
             // The last middleware is the outermost.
+            .wrap(from_fn(carry_out))
+            .wrap(from_fn(normalize))
             .wrap(from_fn(authenticate))
             .wrap(cors(&origins))
             .wrap(Compress::default())
@@ -160,21 +236,57 @@ pub fn start(
             .wrap(from_fn(measure))
             .wrap(TracingLogger::<RequestSpan>::new())
             .wrap(from_fn(request_id::assign))
+            .wrap(from_fn(secure))
+            .wrap(from_fn(connections::serve))
     };
-    let mut server = HttpServer::new(factory)
-        .keep_alive(KEEP_ALIVE)
-        .client_request_timeout(REQUEST_HEAD)
+    let metrics =
+        metrics_listener.map(|listener| serve_metrics(listener, metrics_app, metrics_measured)).transpose()?;
+    let most = files::connections(config);
+    let connections = Connections::new(most, PATIENCE);
+    let watch = tokio::spawn(Arc::clone(&connections).watch());
+    let workers =
+        config.http_workers.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let builder = Server::build()
+        .workers(workers)
+        .max_concurrent_connections((most + IN_PASSING).div_ceil(workers))
         .shutdown_timeout(config.shutdown_seconds)
         .disable_signals();
-    if let Some(workers) = config.http_workers {
-        server = server.workers(workers.get());
-    }
-    let server = server.listen(listener).map_err(StartError::Web)?.run();
+    let stopping = builder.graceful_shutdown_signal();
+    // As `HttpServer` does it. But it takes no stream of our own, and stops before the tasks of its requests have ended.
+    let serve = move || {
+        let (stopping, connections) = (stopping.clone(), Arc::clone(&connections));
+        let service = service().into_factory().map_err(|error: actix_web::Error| error.error_response());
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(PATIENCE.head)
+            .client_disconnect_timeout(LINGER)
+            .on_connect_ext(|stream: &Watched<TcpStream>, data| {
+                data.insert(stream.connection());
+            })
+            .finish(map_config(service, |()| AppConfig::default()));
+        apply_fn_factory(http, move |stream: TcpStream, http: &_| {
+            let peer = stream.peer_addr().ok();
+            let stream = connections.accept(stream);
+            let connection = stream.connection();
+            let served = Service::call(http, (stream, Protocol::Http1, peer));
+            async move {
+                let ended = served.await;
+                connection.settled().await;
+                ended
+            }
+        })
+    };
+    let server = builder.listen("http", listener, serve).map_err(StartError::Web)?.run();
     let handle = server.handle();
     let task = tokio::spawn(async move {
         if let Err(error) = server.await {
             tracing::error!(%error, "The HTTP server ended with an error");
         }
+        watch.abort();
     });
-    Ok(RunningWeb { handle, task })
+    Ok(RunningWeb { handle, task, metrics })
 }

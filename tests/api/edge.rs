@@ -41,7 +41,7 @@ async fn failures_of_the_framework_are_problems_too() {
     let refused = alice.send(Method::DELETE, "/v1/transfers", None, None).await.problem(405, "method_not_allowed");
     let mut allowed: Vec<&str> = refused.header("allow").unwrap().split(", ").collect();
     allowed.sort_unstable();
-    assert_eq!(allowed, ["GET", "POST"]);
+    assert_eq!(allowed, ["GET", "HEAD", "POST"]);
     alice.send(Method::POST, "/docs/", None, None).await.problem(405, "method_not_allowed");
 
     let transfer = || alice.request(Method::POST, "/v1/transfers").header("idempotency-key", "k");
@@ -88,6 +88,10 @@ async fn request_ids_are_taken_when_sane_and_echoed_always() {
     app.finish().await;
 }
 
+/// What a page may send: its token, conditions, keys, and the headers of its tracing (W3C Trace Context, Baggage).
+const REQUEST_HEADERS: &str = "authorization,content-type,idempotency-key,if-match,if-none-match,last-event-id,\
+                               x-request-id,traceparent,tracestate,baggage";
+
 #[tokio::test]
 async fn pages_of_named_origins_may_call() {
     let app = TestApp::spawn_with(|config| config.cors_origins = vec!["https://app.example.com".to_owned()]).await;
@@ -97,12 +101,15 @@ async fn pages_of_named_origins_may_call() {
             .request(Method::OPTIONS, "/v1/transfers")
             .header("origin", origin)
             .header("access-control-request-method", "POST")
-            .header("access-control-request-headers", "authorization,content-type,idempotency-key");
+            .header("access-control-request-headers", REQUEST_HEADERS);
         Reply::of(request).await
     };
     let allowed = preflight("https://app.example.com").await.expect(200);
     assert_eq!(allowed.header("access-control-allow-origin"), Some("https://app.example.com"));
-    assert!(allowed.header("access-control-allow-headers").unwrap().contains("idempotency-key"));
+    let headers = allowed.header("access-control-allow-headers").unwrap().to_ascii_lowercase();
+    for header in REQUEST_HEADERS.split(',') {
+        assert!(headers.split([',', ' ']).any(|allowed| allowed == header), "{header} is not allowed: {headers}");
+    }
     let refused = preflight("https://evil.example.com").await;
     assert_eq!(refused.header("access-control-allow-origin"), None);
 

@@ -20,16 +20,16 @@ const PUBLIC: [&str; 8] = [
     "returnFromVnpay",
 ];
 
-struct Operation {
-    id: String,
-    method: Method,
+pub struct Operation {
+    pub id: String,
+    pub method: Method,
     /// With ids that name nothing.
-    path: String,
-    template: String,
-    document: Value,
+    pub path: String,
+    pub template: String,
+    pub document: Value,
 }
 
-fn all() -> Vec<Operation> {
+pub fn all() -> Vec<Operation> {
     operations()
         .into_iter()
         .map(|(template, method, document)| Operation {
@@ -59,7 +59,7 @@ impl Operation {
         !self.document["security"].as_array().unwrap().is_empty()
     }
 
-    fn scopes(&self) -> Vec<&str> {
+    pub fn scopes(&self) -> Vec<&str> {
         self.document["x-scopes"].as_array().into_iter().flatten().map(|scope| scope.as_str().unwrap()).collect()
     }
 
@@ -75,13 +75,13 @@ impl Operation {
             .header("idempotency-key", uuid::Uuid::now_v7().to_string())
     }
 
-    async fn call(&self, caller: &Caller<'_>) -> Reply {
+    pub async fn call(&self, caller: &Caller<'_>) -> Reply {
         let request = self.request(caller);
         Reply::of(if self.takes_json() { request.json(&json!({})) } else { request }).await
     }
 }
 
-fn role(name: &str) -> Scope {
+pub fn role(name: &str) -> Scope {
     Scope::ALL.into_iter().find(|scope| scope.as_str() == name).unwrap()
 }
 

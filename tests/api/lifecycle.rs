@@ -110,12 +110,16 @@ async fn what_cannot_be_meant_is_refused_at_the_start() {
     ));
     for origin in ["app.example.com", "https://app.example.com/", "null"] {
         let refused = refusal(&name, |config| config.cors_origins = vec![origin.to_owned()]).await;
-        assert!(matches!(refused, StartError::Origin(_)), "{origin}: {refused}");
+        assert!(matches!(refused, StartError::Origin { .. }), "{origin}: {refused}");
     }
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let bind = taken.local_addr().unwrap();
     let refused = refusal(&name, |config| config.bind = bind).await;
-    assert!(matches!(refused, StartError::Listen(..)) && refused.to_string().contains("TOPUP_BIND"), "{refused}");
+    assert!(matches!(refused, StartError::Listen { .. }) && refused.to_string().contains("TOPUP_BIND"), "{refused}");
+    let refused = refusal(&name, |config| config.metrics_bind = Some(bind)).await;
+    assert!(refused.to_string().contains("TOPUP_METRICS_BIND"), "{refused}");
+    let refused = refusal(&name, |config| config.return_origins = vec!["app.example.com".to_owned()]).await;
+    assert!(refused.to_string().contains("TOPUP_RETURN_ORIGINS: app.example.com"), "{refused}");
     let refused = refusal(&name, |config| config.sandbox_bind = bind).await;
     assert!(refused.to_string().contains("TOPUP_SANDBOX_BIND"), "{refused}");
 }

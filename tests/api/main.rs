@@ -5,6 +5,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod answers;
+mod any_bytes;
 mod bad_input;
 mod bank_transfers;
 mod catalogue;
@@ -12,6 +14,7 @@ mod crash;
 mod customer_ids;
 mod disputes;
 mod document;
+mod doors;
 mod edge;
 mod every_operation;
 mod explain;
@@ -19,6 +22,7 @@ mod faults;
 mod filters;
 mod grants;
 mod guards;
+mod hang_up;
 mod holds;
 mod lifecycle;
 mod others;

@@ -52,8 +52,10 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
 ];
 
 /// Where a library may be used at all.
-const ROOMS: [(&str, &[&str]); 8] = [
+const ROOMS: [(&str, &[&str]); 10] = [
     ("actix_web", &["http", "sandbox", "server"]),
+    ("actix_http", &["server"]),
+    ("actix_service", &["server"]),
     ("actix_cors", &["server"]),
     ("utoipa", &["http"]),
     ("reqwest", &["providers", "identity", "sandbox"]),
@@ -297,6 +299,18 @@ fn imports_among_handlers_are_seen() {
     assert!(allowed("http/v1/grants/body") && allowed("http/v1/orders/body/list") && allowed("http/v1/grants/list"));
     assert!(is_allowed_among_endpoints("http/v1/grants/list.rs", "http/v1/grants"));
     assert!(!allowed("http/v1/usage") && !allowed("http/v1/grants_of_others") && !allowed("http/v1/?"));
+}
+
+/// Extractors of actix unpack compressed bodies, and have neither our limits nor our deadline.
+#[test]
+fn bodies_are_read_by_the_edge_alone() {
+    const FOREIGN: [&str; 5] = [": web::Bytes", ": web::Json<", ": web::Form<", ": web::Payload", ": Payload"];
+    let endpoints = sources().into_iter().filter(|source| source.name.starts_with(ENDPOINTS));
+    let wrong: Vec<String> = endpoints
+        .filter(|source| FOREIGN.iter().any(|extractor| source.code.contains(extractor)))
+        .map(|source| source.name)
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?} read bodies by actix; use JsonBody or RawBody");
 }
 
 fn uses(code: &str, library: &str) -> bool {

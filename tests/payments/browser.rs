@@ -188,3 +188,20 @@ async fn swagger_ui_authorizes_and_its_examples_succeed() {
     browser.close().await;
     stage.finish().await;
 }
+
+/// Its `Content-Security-Policy` lets Swagger UI show the document and call the service.
+#[tokio::test]
+async fn the_reader_of_the_document_works_under_its_policy() {
+    let stage = Stage::new().await;
+    let browser = Browser::open().await;
+    browser.goto(&format!("{}/docs/", stage.app.url())).await;
+    let operation = "#operations-operations-getHealth";
+    assert!(browser.text(&format!("{operation} .opblock-summary-path")).await.contains("healthz"));
+    browser.click(&format!("{operation} .opblock-summary-control")).await;
+    browser.click(&format!("{operation} .execute")).await;
+    let answer = format!("{operation} .live-responses-table .response-col_status");
+    until("the service has answered", async || browser.text(&answer).await.contains("200").then_some(())).await;
+    browser.photograph("swagger-ui").await;
+    browser.close().await;
+    stage.finish().await;
+}

@@ -17,6 +17,7 @@ mod columns;
 mod companies;
 mod eligibility;
 mod faults;
+mod large;
 mod settlement;
 mod signing;
 mod stage;

@@ -89,6 +89,7 @@ pub fn config(database: &str) -> Config {
         "--database-pool-size=8",
         "--http-workers=2",
         "--customer-rate-limit=0",
+        "--return-origins=https://app.example.com",
         "--shutdown-seconds=5",
     ])
     .unwrap();

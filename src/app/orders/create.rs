@@ -93,6 +93,10 @@ async fn price(conn: &mut Connection, app: &App, new: &NewOrder) -> Result<(Offe
         });
     }
     let mut problems = Problems::new();
+    if new.return_url.as_deref().is_some_and(|url| !app.settings.return_origins.allow(url)) {
+        let detail = "must be a page of a site that this service sends payers back to";
+        problems.add("/return_url", Code::ReturnUrlNotAllowed, detail);
+    }
     let price = catalogue::check(&offer, new.channel, new.amount, &mut problems);
     let price = problems.into_result(price)?;
     if offer.agreement.is_none() {

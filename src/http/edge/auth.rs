@@ -14,6 +14,7 @@ use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError, web};
 use chrono::{DateTime, Utc};
 
+use super::connections::Connection;
 use super::problem::Failure;
 use crate::app::{Caller, Error};
 use crate::domain::code::Code;
@@ -81,6 +82,9 @@ pub async fn authenticate<B: MessageBody + 'static>(
         return Ok(response);
     }
     request.extensions_mut().insert(principal);
+    if let Some(connection) = request.conn_data::<Arc<Connection>>() {
+        connection.know();
+    }
     let mut response = next.call(request).await?.map_into_boxed_body();
     if let Some(decision) = decision {
         limit_headers(response.headers_mut(), &decision);

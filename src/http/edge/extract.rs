@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
-use actix_web::dev::{Decompress, Payload};
+use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{FromRequest, HttpRequest, web};
@@ -21,9 +21,9 @@ use crate::domain::code::Code;
 
 /// A JSON body. The body's type refuses unknown fields (`deny_unknown_fields`).
 ///
-/// `LIMIT` is the most bytes that the unpacked body may have; 0 stands for the configured limit of ordinary requests.
-/// An operation with a limit of its own takes large bodies: such a body is read only when the [`BodyBudget`] has a
-/// permit for it, and keeps the permit until it is dropped.
+/// `LIMIT` is the most bytes that the body may have; 0 stands for the configured limit of ordinary requests. An
+/// operation with a limit of its own takes large bodies: such a body is read only when the [`BodyBudget`] has a permit
+/// for it, and keeps the permit until it is dropped.
 #[derive(Debug)]
 pub struct JsonBody<T, const LIMIT: usize = 0> {
     pub value: T,
@@ -43,56 +43,135 @@ impl<T: DeserializeOwned + 'static, const LIMIT: usize> FromRequest for JsonBody
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.split(';').next())
             .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
-        let bytes = read(request, payload, LIMIT);
+        let arriving =
+            Arriving::of(
+                request,
+                payload,
+                |rules| {
+                    if LIMIT == 0 { Room::small(rules) } else { Room::reserved(rules, LIMIT) }
+                },
+            );
         Box::pin(async move {
+            let arriving = arriving?;
             if !is_json {
                 let detail = "send Content-Type: application/json";
                 return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::UnsupportedMediaType, detail));
             }
-            let (bytes, permit) = bytes.await?;
+            let (bytes, permit) = arriving.read().await?;
             let value = parse(&bytes)?;
             Ok(Self { value, bytes, permit })
         })
     }
 }
 
-type ReadBody = Pin<Box<dyn Future<Output = Result<(web::Bytes, Option<BodyPermit>), Failure>>>>;
+/// A body as it was sent, for callers without a token.
+///
+/// It may have up to `LIMIT` bytes. A body within the limit of ordinary requests is simply read. The rest of a larger
+/// one is read only when the budget for strangers has a permit, so that nobody reserves memory without sending bytes.
+#[derive(Debug)]
+pub struct RawBody<const LIMIT: usize> {
+    pub bytes: web::Bytes,
+    pub permit: Option<BodyPermit>,
+}
 
-/// The deadline for a large body to arrive. It is shorter than other requests wait for a permit, so that one slow
-/// upload cannot make them all give up.
-const LARGE_BODY: Duration = Duration::from_secs(8);
+impl<const LIMIT: usize> FromRequest for RawBody<LIMIT> {
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
 
-/// The configured limit of ordinary bodies, in bytes.
-#[derive(Debug, Clone, Copy)]
-pub struct BodyLimit(pub usize);
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let arriving = Arriving::of(request, payload, |rules| Room::grown(rules, LIMIT));
+        Box::pin(async move {
+            let (bytes, permit) = arriving?.read().await?;
+            Ok(Self { bytes, permit })
+        })
+    }
+}
 
-fn read(request: &HttpRequest, payload: &mut Payload, limit: usize) -> ReadBody {
-    let misconfigured = || Failure::from(Error::Internal("a configured limit for request bodies"));
-    let (budget, most) = if limit == 0 {
-        (None, request.app_data::<web::Data<BodyLimit>>().map(|limit| limit.0))
-    } else {
-        let budget = request.app_data::<web::Data<BodyBudget>>().cloned();
-        let most = budget.is_some().then_some(limit);
-        (budget, most)
-    };
-    let Some(most) = most else { return Box::pin(ready(Err(misconfigured()))) };
-    let headers = request.headers();
-    // A body without a length, or a compressed one, may become as large as the limit.
-    let length = headers.get(CONTENT_LENGTH).filter(|_| !headers.contains_key(CONTENT_ENCODING));
-    let length = length.and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(most);
-    let body = Decompress::from_headers(payload.take(), headers);
-    Box::pin(async move {
-        if length > most {
+/// What holds for the bodies of all requests.
+#[derive(Debug, Clone)]
+pub struct BodyRules {
+    /// The most bytes of an ordinary body.
+    pub limit: usize,
+    /// How long a body may take to arrive, from the head of its request or from the permit for it.
+    pub deadline: Duration,
+    /// The memory for the large bodies of callers with a token.
+    pub callers: BodyBudget,
+    /// The memory for the large bodies of payment companies, and of anybody who calls as if.
+    pub strangers: BodyBudget,
+}
+
+/// How much of a body is read, and what it needs a permit for.
+struct Room {
+    most: usize,
+    /// The bytes that need no permit.
+    free: usize,
+    /// Whether the permit is taken before anything is read.
+    is_reserved: bool,
+    budget: BodyBudget,
+}
+
+impl Room {
+    fn small(rules: &BodyRules) -> Self {
+        Self { most: rules.limit, free: rules.limit, is_reserved: false, budget: rules.callers.clone() }
+    }
+
+    fn reserved(rules: &BodyRules, most: usize) -> Self {
+        Self { most, free: 0, is_reserved: true, budget: rules.callers.clone() }
+    }
+
+    fn grown(rules: &BodyRules, most: usize) -> Self {
+        Self { most, free: rules.limit.min(most), is_reserved: false, budget: rules.strangers.clone() }
+    }
+}
+
+/// A body that has not been read yet.
+struct Arriving {
+    body: Payload,
+    /// `None` for a body whose length the head does not tell.
+    length: Option<usize>,
+    room: Room,
+    deadline: Duration,
+}
+
+impl Arriving {
+    /// Refuses a compressed body: a few bytes may unpack to many, and their number is known only afterwards.
+    fn of(
+        request: &HttpRequest,
+        payload: &mut Payload,
+        room: impl FnOnce(&BodyRules) -> Room,
+    ) -> Result<Self, Failure> {
+        let rules = request.app_data::<web::Data<BodyRules>>();
+        let rules = rules.ok_or(Error::Internal("the rules for request bodies among the application's data"))?;
+        let headers = request.headers();
+        let is_plain = |encoding: &[u8]| encoding.trim_ascii().eq_ignore_ascii_case(b"identity");
+        if headers.get_all(CONTENT_ENCODING).any(|encoding| !is_plain(encoding.as_bytes())) {
+            let detail = "send the body without Content-Encoding: compressed bodies are not unpacked";
+            let code = Code::UnsupportedContentEncoding;
+            return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, detail));
+        }
+        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        Ok(Self { body: payload.take(), length, room: room(rules), deadline: rules.deadline })
+    }
+
+    async fn read(self) -> Result<(web::Bytes, Option<BodyPermit>), Failure> {
+        let most = self.room.most;
+        if self.length.is_some_and(|length| length > most) {
             return Err(too_large(most));
         }
-        let Some(budget) = budget else { return Ok((collect(body, most).await?, None)) };
-        let mut permit = budget.take(length).await?;
-        let bytes = timeout(LARGE_BODY, collect(body, most)).await.map_err(|_| {
-            Failure::new(StatusCode::REQUEST_TIMEOUT, Code::BodyTooSlow, "the body did not arrive in time")
-        })??;
-        permit.shrink_to(bytes.len());
-        Ok((bytes, Some(permit)))
-    })
+        let permit = match self.room.is_reserved {
+            true => Some(self.room.budget.take(self.length.unwrap_or(most)).await?),
+            false => None,
+        };
+        let (bytes, permit) =
+            timeout(self.deadline, collect(self.body, &self.room, permit)).await.map_err(|_| {
+                Failure::new(StatusCode::REQUEST_TIMEOUT, Code::BodyTooSlow, "the body did not arrive in time")
+            })??;
+        let permit = permit.map(|mut permit| {
+            permit.shrink_to(bytes.len());
+            permit
+        });
+        Ok((bytes, permit))
+    }
 }
 
 fn too_large(most: usize) -> Failure {
@@ -101,13 +180,21 @@ fn too_large(most: usize) -> Failure {
 }
 
 /// Reads the whole body. Most bodies arrive in one piece, which is not copied.
-async fn collect(mut body: Decompress<Payload>, most: usize) -> Result<web::Bytes, Failure> {
+async fn collect(
+    mut body: Payload,
+    room: &Room,
+    mut permit: Option<BodyPermit>,
+) -> Result<(web::Bytes, Option<BodyPermit>), Failure> {
     let unreadable = |_| Failure::new(StatusCode::BAD_REQUEST, Code::UnreadableBody, "the body could not be read");
     let mut first = web::Bytes::new();
     let mut all = web::BytesMut::new();
     while let Some(piece) = body.try_next().await.map_err(unreadable)? {
-        if first.len() + all.len() + piece.len() > most {
-            return Err(too_large(most));
+        let size = first.len() + all.len() + piece.len();
+        if size > room.most {
+            return Err(too_large(room.most));
+        }
+        if size > room.free && permit.is_none() {
+            permit = Some(room.budget.take(room.most).await?);
         }
         if first.is_empty() && all.is_empty() {
             first = piece;
@@ -116,7 +203,7 @@ async fn collect(mut body: Decompress<Payload>, most: usize) -> Result<web::Byte
             all.extend_from_slice(&piece);
         }
     }
-    Ok(if all.is_empty() { first } else { all.freeze() })
+    Ok((if all.is_empty() { first } else { all.freeze() }, permit))
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {

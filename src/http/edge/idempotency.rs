@@ -38,9 +38,14 @@ impl FromRequest for IdempotencyHeader {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let bad = |code, detail: &str| ready(Err(Failure::new(StatusCode::BAD_REQUEST, code, detail)));
-        let Some(value) = request.headers().get("idempotency-key") else {
+        let mut sent = request.headers().get_all("idempotency-key");
+        let Some(value) = sent.next() else {
             return bad(Code::IdempotencyKeyRequired, "send an Idempotency-Key header, for example a UUID");
         };
+        // A proxy or a library added the other one. Whichever were taken, a retry might be taken for a new request.
+        if sent.any(|other| other != value) {
+            return bad(Code::IdempotencyKeyMalformed, "two different Idempotency-Key headers were sent; send one");
+        }
         match value.to_str() {
             Ok(key) if (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()) => {
                 ready(Ok(Self(key.to_owned())))

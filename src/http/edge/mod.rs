@@ -3,13 +3,17 @@
 pub mod answers;
 pub mod auth;
 pub mod body_budget;
+pub mod connections;
 pub mod etag;
 pub mod extract;
 pub mod idempotency;
 pub mod metrics;
+pub mod normal;
 pub mod page;
 pub mod problem;
 pub mod queries;
 pub mod request_id;
+pub mod security;
+pub mod tasks;
 pub mod times;
 pub mod wire;

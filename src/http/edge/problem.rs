@@ -11,6 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::request_id::RequestId;
+use super::security;
 use super::wire::{Amount, CurrencyCode, ProductCode, SignedAmount};
 use crate::app::Error;
 use crate::app::error::FieldError;
@@ -164,6 +165,9 @@ impl From<Error> for Failure {
                 Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::ValidationFailed, detail) }
             }
             Error::NotFound(_) => Self::new(StatusCode::NOT_FOUND, Code::NotFound, detail),
+            Error::Conflict { code: code @ Code::IdempotencyInFlight, detail } => {
+                Self::new(StatusCode::CONFLICT, code, detail).retry_after(1)
+            }
             Error::Conflict { code, detail } => Self::new(StatusCode::CONFLICT, code, detail),
             Error::Unprocessable { code, detail } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail),
             Error::BadRequest { code, detail } => Self::new(StatusCode::BAD_REQUEST, code, detail),
@@ -188,7 +192,10 @@ impl From<Error> for Failure {
             }
             Error::Storage(error) => {
                 // The caller does not learn the cause; only the log has it.
-                if error.passing().is_some() || error.is_transient() {
+                if error.is_of_caller() {
+                    let detail = "too many requests of this caller are being carried out; repeat this one in a moment";
+                    Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded, detail).retry_after(1)
+                } else if error.passing().is_some() || error.is_transient() {
                     tracing::error!(error = %error, "the database cannot be used now; the request fails with 503");
                     let detail = "the database is busy or unreachable";
                     Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::DatabaseUnavailable, detail).retry_after(1)
@@ -337,12 +344,21 @@ fn fill(response: &HttpResponse, instance: &str, request_id: &str) -> HttpRespon
     if let Some(seconds) = failure.retry_after {
         filled.insert_header((header::RETRY_AFTER, seconds));
     }
+    let is_cut_off = matches!(failure.code, Code::BodyTooSlow | Code::BodyTooLarge | Code::UnsupportedContentEncoding);
+    if is_cut_off {
+        filled.force_close();
+    }
     let body = serde_json::to_vec(&failure.problem(instance, request_id)).unwrap_or_default();
-    filled
+    let mut filled = filled
         .insert_header((header::CONTENT_TYPE, "application/problem+json"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header(("x-request-id", request_id))
-        .body(body)
+        .body(body);
+    if is_cut_off {
+        filled.extensions_mut().insert(CutOff);
+    }
+    security::add_to(filled.headers_mut(), instance);
+    filled
 }
 
 /// Whether a response is a failure that needs a problem as its body. A reply that a provider expects, or a page, keeps
@@ -352,6 +368,10 @@ fn is_ours<B: MessageBody>(response: &HttpResponse<B>) -> bool {
     let marked = response.extensions().get::<Failure>().is_some();
     failed && (marked || !response.extensions().contains::<OwnBody>())
 }
+
+/// Marks the answer to a request whose body is not read to its end. The connection is closed after it.
+#[derive(Debug, Clone, Copy)]
+pub struct CutOff;
 
 /// Marks an error response that keeps its own body.
 #[derive(Debug, Clone, Copy)]

@@ -179,10 +179,15 @@ fn statuses(path: &str, operation: &Value, secured: bool) -> BTreeSet<u16> {
         statuses.extend([401, 403, 429, 500, 503]);
     }
     if operation.get("requestBody").is_some() {
-        statuses.extend([400, 413, 415, 422]);
+        statuses.extend([400, 408, 413, 415, 422]);
     }
-    if parameters(operation).any(|parameter| parameter.get("in").and_then(Value::as_str) == Some("query")) {
+    let has_query = parameters(operation).any(|parameter| parameter.get("in").and_then(Value::as_str) == Some("query"));
+    if has_query {
         statuses.insert(422);
+    }
+    // An encoded NUL.
+    if has_query || path.contains('{') {
+        statuses.insert(400);
     }
     if path.contains('{') || has_parameter(operation, "query", "customer_id") {
         statuses.insert(404);

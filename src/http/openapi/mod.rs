@@ -25,7 +25,11 @@ use crate::http::edge::problem::{InsufficientFunds, Problem, ProblemField, Spend
 struct Base;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-    let registered = actix_web::App::new().into_utoipa_app().openapi(Base::openapi()).configure(routes::configure);
+    let registered = actix_web::App::new()
+        .into_utoipa_app()
+        .openapi(Base::openapi())
+        .configure(routes::configure)
+        .configure(routes::metrics);
     let (_, document) = registered.split_for_parts();
     finish::finish(serde_json::to_value(document).unwrap_or_default())
 });

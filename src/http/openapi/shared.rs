@@ -140,7 +140,8 @@ const FAILURES: [SharedFailure; 16] = [
         415,
         "UnsupportedMediaType",
         Code::UnsupportedMediaType,
-        "The body's media type is not one that this operation accepts.",
+        "The body's media type is not one that this operation accepts, or the body is compressed (send it without \
+         `Content-Encoding`).",
         "send Content-Type: application/json",
     ),
     failure(
@@ -161,7 +162,8 @@ const FAILURES: [SharedFailure; 16] = [
         429,
         "TooManyRequests",
         Code::RateLimited,
-        "The caller has sent too many requests. `Retry-After` says when to try again.",
+        "The caller has sent too many requests to this process; each process of the service counts for itself. \
+         `Retry-After` says when to try again.",
         "the caller has sent too many requests; slow down",
     ),
     failure(

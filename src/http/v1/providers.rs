@@ -8,16 +8,20 @@ use crate::app::settlement::{self, EvidenceSource};
 use crate::app::{App, Error, notifications, orders};
 use crate::domain::id::IdKind;
 use crate::domain::payment::ProviderName;
+use crate::http::edge::extract::RawBody;
 use crate::http::edge::problem::{Failure, OwnBody};
 use crate::http::edge::wire::TopUpOrderId;
 use crate::providers::{RawNotification, Returned};
+
+/// The most bytes of a notification. A company sends the whole object, and a dispute carries all of its evidence.
+pub const MAX_NOTIFICATION_BYTES: usize = 1 << 20;
 
 /// Hands a notification to its provider and answers as the provider expects.
 async fn receive(
     app: &App,
     provider: ProviderName,
     request: &HttpRequest,
-    body: web::Bytes,
+    body: &[u8],
 ) -> Result<HttpResponse, Failure> {
     let headers = request
         .headers()
@@ -43,16 +47,19 @@ async fn receive(
     responses(
         (status = 200, description = "The notification was received"),
         (status = 400, description = "The signature is not valid"),
+        (status = 408, description = "`body_too_slow`: the body did not arrive in time"),
+        (status = 413, description = "The notification has more than 1 MiB"),
+        (status = 415, description = "The body is compressed"),
         (status = 503, description = "Stripe is not configured, or Stripe should send the notification again"),
     )
 )]
 #[post("/v1/providers/stripe/notifications")]
 pub async fn stripe_notification(
     request: HttpRequest,
-    body: web::Bytes,
+    body: RawBody<MAX_NOTIFICATION_BYTES>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    receive(&app, ProviderName::Stripe, &request, body).await
+    receive(&app, ProviderName::Stripe, &request, &body.bytes).await
 }
 
 /// Receive a notification from PayPal
@@ -65,16 +72,19 @@ pub async fn stripe_notification(
     responses(
         (status = 200, description = "The notification was received"),
         (status = 400, description = "The signature is not valid"),
+        (status = 408, description = "`body_too_slow`: the body did not arrive in time"),
+        (status = 413, description = "The notification has more than 1 MiB"),
+        (status = 415, description = "The body is compressed"),
         (status = 503, description = "PayPal is not configured, or PayPal should send the notification again"),
     )
 )]
 #[post("/v1/providers/paypal/notifications")]
 pub async fn paypal_notification(
     request: HttpRequest,
-    body: web::Bytes,
+    body: RawBody<MAX_NOTIFICATION_BYTES>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    receive(&app, ProviderName::PayPal, &request, body).await
+    receive(&app, ProviderName::PayPal, &request, &body.bytes).await
 }
 
 /// Receive a notification from VNPay
@@ -90,7 +100,7 @@ pub async fn paypal_notification(
 )]
 #[get("/v1/providers/vnpay/ipn")]
 pub async fn vnpay_ipn(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Failure> {
-    receive(&app, ProviderName::Vnpay, &request, web::Bytes::new()).await
+    receive(&app, ProviderName::Vnpay, &request, &[]).await
 }
 
 /// Return from PayPal
@@ -191,6 +201,5 @@ async fn handle_return(app: &App, request: &HttpRequest, provider: ProviderName)
 fn page(title: &str, text: &str) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
-        .insert_header(("content-security-policy", "default-src 'none'"))
         .body(format!("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title><p>{text}"))
 }

@@ -208,7 +208,7 @@ pub async fn create_usage(
 ///
 /// Books up to 1,000 items (4 MiB) in order. Each item is booked, replayed or refused on its own; a refused item does
 /// not affect the others. A malformed item makes the service refuse the whole batch, and the problem names the item.
-/// When many large batches arrive at once, the later ones wait up to 10 seconds (then 503 `overloaded`). An item is
+/// When many large batches arrive at once, the later ones wait some seconds (then 503 `overloaded`). An item is
 /// called refused only when that is certain: if the outcome of one item is not known, the whole request fails. Send it
 /// again with the same ids to learn what became of each item.
 #[utoipa::path(
@@ -223,7 +223,7 @@ pub async fn create_usage(
     ]})),
     responses(
         (status = 200, description = "The result of each item", body = UsageBatchResult),
-        (status = 408, description = "`body_too_slow`: the body did not arrive within 8 seconds"),
+        (status = 408, description = "`body_too_slow`: the body did not arrive in time"),
     ),
     security(("bearer" = ["service"]))
 )]

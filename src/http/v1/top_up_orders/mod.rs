@@ -39,7 +39,8 @@ pub struct CreateTopUpOrder {
     /// Must be true.
     #[schema(example = true)]
     agreement_accepted: bool,
-    /// The page that the payer's browser goes to afterwards. The service adds `order=<id>` to its query.
+    /// The page that the payer's browser goes to afterwards, on a site that the operator of the service allows. The
+    /// service adds `order=<id>` to its query.
     #[schema(max_length = 1000, example = "https://app.example.com/wallet")]
     return_url: Option<String>,
     /// The language of the payment page, as BCP 47 writes it.
