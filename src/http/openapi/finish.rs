@@ -68,7 +68,8 @@ fn info() -> Value {
                         page by page; a cursor is opaque and belongs to the filters that it was made with. \
                         **Failures** are `application/problem+json` (RFC 9457); your program should branch on `code`. \
                         **Times** are RFC 3339 in UTC. The service refuses a request with an unknown field or \
-                        parameter. Answers may get more fields over time, so ignore those that you do not know.\n\n\
+                        parameter. Answers may get more fields over time, so ignore those that you do not know. \
+                        HEAD is answered like GET, without the body. Bodies are sent without `Content-Encoding`.\n\n\
                         A customer's token reaches only the objects of that customer. A service or an operator names \
                         the customer with `customer_id`.",
         "contact": { "name": "The operator of this installation" },

@@ -69,7 +69,7 @@ const fn failure(
     description: &'static str,
     detail: &'static str,
 ) -> SharedFailure {
-    SharedFailure { status, name, code, description, detail, retry_after: matches!(status, 429 | 502 | 503) }
+    SharedFailure { status, name, code, description, detail, retry_after: matches!(status, 409 | 429 | 502 | 503) }
 }
 
 const FAILURES: [SharedFailure; 16] = [
@@ -119,7 +119,8 @@ const FAILURES: [SharedFailure; 16] = [
         409,
         "Conflict",
         Code::OrderNotCancellable,
-        "The object's state does not allow the operation, or the same request is still being processed.",
+        "The object's state does not allow the operation, or the same request is still being processed \
+         (`idempotency_in_flight`, with `Retry-After`).",
         "the order is completed and cannot be cancelled",
     ),
     failure(
