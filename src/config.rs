@@ -11,6 +11,7 @@ use clap::{Args, Command, FromArgMatches};
 use secrecy::SecretString;
 use url::Url;
 
+use crate::domain::catalogue::Percent;
 use crate::domain::environment::Environment;
 use crate::domain::money::{Money, parse_plain_decimal};
 use crate::telemetry::LogFormat;
@@ -111,6 +112,13 @@ pub struct Config {
         value_delimiter = ',', value_parser = threshold
     )]
     pub second_approval_above: Vec<Money>,
+    /// The share in percent by which the amount of a bank transfer may differ from its order before an operator must
+    /// confirm the difference.
+    #[arg(
+        long, env = "TOPUP_CONFIRM_DIFFERENCE_ABOVE", value_name = "PERCENT", default_value = "5",
+        value_parser = percent
+    )]
+    pub confirm_difference_above: Percent,
     /// The largest number of orders of one customer that may wait for money at the same time.
     #[arg(long, env = "TOPUP_OPEN_ORDERS_PER_CUSTOMER", value_name = "N", default_value = "50")]
     pub open_orders_per_customer: u32,
@@ -313,6 +321,11 @@ impl Config {
 
 fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(SecretString::from(text))
+}
+
+fn percent(text: &str) -> Result<Percent, String> {
+    let share = parse_plain_decimal(text).map_err(|error| error.to_string())?;
+    Percent::new(share).ok_or_else(|| "must be 0 to 100, with at most four decimals".to_owned())
 }
 
 /// Reads an amount of money that is written like `CNY:50000`.

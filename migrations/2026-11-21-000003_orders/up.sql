@@ -103,24 +103,6 @@ CREATE TABLE order_events (
 );
 CREATE INDEX order_events_by_order ON order_events (order_id, seq);
 
--- An operator's statement that a bank transfer arrived; above the threshold another operator confirms it.
-CREATE TABLE approvals (
-    order_id uuid PRIMARY KEY REFERENCES top_up_orders (id),
-    received_amount numeric(24, 8) NOT NULL CONSTRAINT approvals_amount CHECK (received_amount > 0),
-    bank_transaction_id text NOT NULL,
-    bank_account_id uuid NOT NULL REFERENCES bank_accounts (id),
-    received_on date NOT NULL,
-    note text,
-    second_needed boolean NOT NULL,
-    proposed_by text NOT NULL,
-    proposed_at timestamptz NOT NULL,
-    approved_by text,
-    approved_at timestamptz,
-    CONSTRAINT approvals_second_pair_of_eyes
-        CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by),
-    CONSTRAINT approvals_approved CHECK ((approved_by IS NULL) = (approved_at IS NULL))
-);
-
 -- Verified facts that money arrived. No row is ever deleted: money that serves no order says why. A payment is written
 -- with what is applied of it, in the transaction that writes the application.
 CREATE TABLE payments (
@@ -129,7 +111,7 @@ CREATE TABLE payments (
     merchant_account text NOT NULL,
     payment_id text NOT NULL,
     currency text NOT NULL,
-    amount numeric(24, 8) NOT NULL CONSTRAINT payments_amount CHECK (amount > 0),
+    amount numeric(24, 8) NOT NULL,
     applied numeric(24, 8) NOT NULL DEFAULT 0,
     refunded numeric(24, 8) NOT NULL DEFAULT 0,
     -- The order that the payment names, whether or not it was applied to it.
@@ -138,6 +120,8 @@ CREATE TABLE payments (
     live boolean NOT NULL,
     received_at timestamptz NOT NULL,
     CONSTRAINT payments_once UNIQUE (provider, payment_id, merchant_account),
+    -- A bank transfer that never came was voided: it is nothing.
+    CONSTRAINT payments_amount CHECK (amount > 0 OR (amount = 0 AND provider = 'bank')),
     CONSTRAINT payments_applied_within CHECK (applied >= 0 AND applied <= amount),
     CONSTRAINT payments_refunded_within CHECK (refunded >= 0 AND refunded <= amount),
     CONSTRAINT payments_unapplied_says_why CHECK ((applied < amount) = (unapplied_reason IS NOT NULL))
@@ -161,6 +145,71 @@ CREATE TABLE payment_applications (
     PRIMARY KEY (payment_id, n)
 );
 CREATE INDEX payment_applications_by_order ON payment_applications (order_id);
+
+-- What operators stated of the lines of our bank statements. Each is a payment, whose payment_id is the identity, with
+-- `#n` from the second line on.
+CREATE TABLE bank_transactions (
+    payment_id uuid PRIMARY KEY REFERENCES payments (id),
+    bank_account_id uuid NOT NULL REFERENCES bank_accounts (id),
+    -- The bank's id in its normal form: upper-case letters and digits. Where the bank has none, `none:` with day, amount
+    -- and remitter.
+    identity text NOT NULL,
+    n integer NOT NULL CONSTRAINT bank_transactions_n CHECK (n > 0),
+    -- The bank's id as the operator wrote it.
+    stated_id text NOT NULL,
+    -- All that arrived; 0: nothing did.
+    amount numeric(24, 8) NOT NULL CONSTRAINT bank_transactions_amount CHECK (amount >= 0),
+    received_on date NOT NULL,
+    remitter text,
+    -- The normal form of the remitter, or else of the one that the order declares; empty: unknown.
+    payer text NOT NULL,
+    -- An approval was reversed, or the line was voided: the next statement says anew what arrived.
+    amount_is_open boolean NOT NULL DEFAULT false,
+    stated_by text NOT NULL,
+    stated_at timestamptz NOT NULL,
+    CONSTRAINT bank_transactions_once UNIQUE (bank_account_id, identity, n),
+    CONSTRAINT bank_transactions_normal_form
+        CHECK (identity ~ '^none:' OR (identity <> '' AND identity !~ '[\x01-\x2f\x3a-\x40\x5b-\x7f]')),
+    -- No day is later than the one of the time zone that is furthest ahead.
+    CONSTRAINT bank_transactions_have_arrived
+        CHECK (received_on <= ((stated_at AT TIME ZONE 'UTC') + interval '14 hours')::date)
+);
+CREATE INDEX bank_transactions_alike ON bank_transactions (bank_account_id, amount, received_on);
+
+-- An operator's statement that a bank transfer arrived; above the threshold another operator confirms it.
+CREATE TABLE approvals (
+    order_id uuid PRIMARY KEY REFERENCES top_up_orders (id),
+    received_amount numeric(24, 8) NOT NULL CONSTRAINT approvals_amount CHECK (received_amount > 0),
+    -- All that arrived by the line, where the operator stated it: the rest can serve other orders.
+    transaction_amount numeric(24, 8),
+    bank_transaction_id text NOT NULL,
+    -- As in bank_transactions.
+    identity text NOT NULL,
+    bank_account_id uuid NOT NULL REFERENCES bank_accounts (id),
+    received_on date NOT NULL,
+    remitter text,
+    -- It is another line than the one on record under this identity.
+    another_line boolean NOT NULL DEFAULT false,
+    -- What the operator confirmed when he was asked.
+    confirmed_difference boolean NOT NULL DEFAULT false,
+    confirmed_not_duplicate boolean NOT NULL DEFAULT false,
+    note text,
+    second_needed boolean NOT NULL,
+    proposed_by text NOT NULL,
+    proposed_at timestamptz NOT NULL,
+    approved_by text,
+    approved_at timestamptz,
+    -- The payment that stands for the line, once it is approved.
+    payment_id uuid REFERENCES payments (id),
+    CONSTRAINT approvals_second_pair_of_eyes
+        CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by),
+    CONSTRAINT approvals_another_line CHECK (NOT another_line OR second_needed),
+    CONSTRAINT approvals_within_line CHECK (transaction_amount >= received_amount),
+    CONSTRAINT approvals_have_arrived
+        CHECK (received_on <= ((proposed_at AT TIME ZONE 'UTC') + interval '14 hours')::date),
+    CONSTRAINT approvals_whole
+        CHECK ((approved_by IS NULL) = (approved_at IS NULL) AND (approved_by IS NULL) = (payment_id IS NULL))
+);
 
 CREATE TABLE transfers (
     customer_id text NOT NULL,

@@ -27,6 +27,20 @@ impl Caller {
         format!("{role}:{}", self.subject)
     }
 
+    /// Requires that the money is not the caller's own: an operator moves none of a customer whose id is his `sub`.
+    ///
+    /// # Errors
+    /// 403 `own_account`.
+    pub fn require_not_own(&self, customer: &CustomerId) -> Result<(), Error> {
+        if customer.as_str() != self.subject {
+            return Ok(());
+        }
+        Err(Error::Forbidden {
+            code: Code::OwnAccount,
+            detail: "this is the account of a customer with your own sub; another operator must decide".to_owned(),
+        })
+    }
+
     /// Whether the caller may act for any customer.
     #[must_use]
     pub fn is_staff(&self) -> bool {

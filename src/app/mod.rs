@@ -7,6 +7,7 @@
 
 pub mod account_flows;
 pub mod balances;
+pub mod bank_transactions;
 pub mod billing_profiles;
 pub mod caller;
 pub mod catalogue;
@@ -46,6 +47,7 @@ pub use return_origins::ReturnOrigins;
 
 use rust_decimal::Decimal;
 
+use crate::domain::catalogue::Percent;
 use crate::domain::money::{Currency, Money};
 use crate::engine::{Poster, Streams, Supervisor};
 use crate::providers::Registry;
@@ -73,6 +75,8 @@ pub struct Settings {
     pub live: bool,
     /// An operator's move above the amount of its currency needs a second operator.
     pub second_approval_above: Vec<Money>,
+    /// A bank transfer whose amount differs from the order's by more than this share must be confirmed.
+    pub confirm_difference_above: Percent,
     /// How many orders of one customer may wait for their money at the same time.
     pub open_orders_per_customer: i64,
     /// The sites that payers may be sent back to.

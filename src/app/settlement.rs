@@ -389,7 +389,7 @@ pub async fn move_to(
     actor: &str,
 ) -> Result<(), Error> {
     let (from, status) = (order.status(), state.status());
-    if from != status && !from.may_become(status) {
+    if !order.state.may_become(state) {
         return Err(Error::conflict(Code::OrderMovedOn, format!("the order is {from} and cannot become {status}")));
     }
     let now = match state {

@@ -163,6 +163,18 @@ codes! {
     BankTransactionUsed = "bank_transaction_used", [Problem(409)];
     /// The amount needs a second operator, and you are the first one; another operator must confirm it.
     SecondOperatorNeeded = "second_operator_needed", [Problem(409)];
+    /// The amount differs from the order's by much; if it did arrive, send `confirm_difference: true`.
+    ConfirmDifference = "confirm_difference", [Problem(422)];
+    /// A payment like this one is on record, and the detail names it; if this is another transfer, send
+    /// `confirm_not_duplicate: true`.
+    ConfirmNotDuplicate = "confirm_not_duplicate", [Problem(422)];
+    /// The id is on record with another day or remitter; correct the figures, or, if the bank shows another line with
+    /// this id, send `another_line: true`. A second operator must confirm it.
+    AnotherLine = "another_line", [Problem(422)];
+    /// Nothing about the order waits for a second operator; read the order for its state.
+    NothingProposed = "nothing_proposed", [Problem(409)];
+    /// The customer's id is the `sub` of your token; another operator must decide.
+    OwnAccount = "own_account", [Problem(403)];
     /// The figures differ from those of the first operator; state the same figures, or reject the order.
     ApprovalMismatch = "approval_mismatch", [Problem(409)];
     /// The approval of the order has been reversed; the order cannot be reversed or refunded again.
@@ -301,6 +313,8 @@ codes! {
     Duplicate = "duplicate", [Field];
     /// The value lies outside of its range; the detail names the range.
     OutOfRange = "out_of_range", [Field];
+    /// The day has not come anywhere; send the day on which it happened.
+    InTheFuture = "in_the_future", [Field];
     /// The time has passed; send one in the future.
     NotInTheFuture = "not_in_the_future", [Field];
     /// The text is not an absolute http or https address; correct it.

@@ -7,6 +7,7 @@ pub mod account_flow;
 pub mod adjustment;
 pub mod approval;
 pub mod attempt;
+pub mod bank_transaction;
 pub mod billing_profile;
 pub mod book;
 pub mod catalogue;

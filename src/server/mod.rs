@@ -230,6 +230,7 @@ fn app_settings(
         public_url,
         live: environment.is_live(),
         second_approval_above: config.second_approval_above.clone(),
+        confirm_difference_above: config.confirm_difference_above,
         open_orders_per_customer: i64::from(config.open_orders_per_customer),
         return_origins,
     }

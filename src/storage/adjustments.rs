@@ -85,6 +85,15 @@ pub async fn save(conn: &mut AsyncPgConnection, adjustment: &Adjustment) -> Resu
     Ok(())
 }
 
+/// Deletes the proposal to reverse an order's approval. Returns false when there is none that waits.
+///
+/// # Errors
+/// Database errors.
+pub async fn withdraw(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<bool, StorageError> {
+    let proposed = adjustments::table.filter(adjustments::order_id.eq(order_id).and(adjustments::booked_at.is_null()));
+    Ok(diesel::delete(proposed).execute(conn).await? > 0)
+}
+
 /// The adjustment that reverses an order's approval. The caller holds the order's lock.
 ///
 /// # Errors

@@ -8,92 +8,114 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::schema::approvals;
-use crate::domain::approval::{Approval, Confirmation};
+use crate::domain::approval::{Approval, Confirmation, Confirmed};
+use crate::domain::bank_transaction::{Identity, StatedLine};
+use crate::domain::money::{Currency, Money};
+use crate::domain::order::Order;
 
-#[derive(Debug, Queryable, Selectable, Insertable)]
-#[diesel(table_name = approvals)]
+#[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = approvals, treat_none_as_null = true)]
 struct ApprovalRow {
     order_id: Uuid,
     received_amount: Decimal,
+    transaction_amount: Option<Decimal>,
     bank_transaction_id: String,
+    identity: String,
     bank_account_id: Uuid,
     received_on: NaiveDate,
+    remitter: Option<String>,
+    another_line: bool,
+    confirmed_difference: bool,
+    confirmed_not_duplicate: bool,
     note: Option<String>,
     second_needed: bool,
     proposed_by: String,
     proposed_at: DateTime<Utc>,
     approved_by: Option<String>,
     approved_at: Option<DateTime<Utc>>,
+    payment_id: Option<Uuid>,
 }
 
 impl From<&Approval> for ApprovalRow {
     fn from(approval: &Approval) -> Self {
-        let confirmation = approval.confirmation.as_ref();
+        let (line, confirmation) = (&approval.line, approval.confirmation.as_ref());
         Self {
             order_id: approval.order_id,
-            received_amount: approval.received_amount,
-            bank_transaction_id: approval.bank_transaction_id.clone(),
-            bank_account_id: approval.bank_account_id,
-            received_on: approval.received_on,
+            received_amount: line.received.amount(),
+            transaction_amount: line.amount.map(Money::amount),
+            bank_transaction_id: line.stated_id.clone(),
+            identity: line.identity.as_str().to_owned(),
+            bank_account_id: line.account,
+            received_on: line.received_on,
+            remitter: line.remitter.clone(),
+            another_line: line.another_line,
+            confirmed_difference: approval.confirmed.difference,
+            confirmed_not_duplicate: approval.confirmed.not_duplicate,
             note: approval.note.clone(),
             second_needed: approval.second_needed,
             proposed_by: approval.proposed_by.clone(),
             proposed_at: approval.proposed_at,
             approved_by: confirmation.map(|confirmation| confirmation.by.clone()),
             approved_at: confirmation.map(|confirmation| confirmation.at),
+            payment_id: confirmation.map(|confirmation| confirmation.payment_id),
         }
     }
 }
 
-impl From<ApprovalRow> for Approval {
-    fn from(row: ApprovalRow) -> Self {
-        Self {
-            order_id: row.order_id,
-            received_amount: row.received_amount,
-            bank_transaction_id: row.bank_transaction_id,
-            bank_account_id: row.bank_account_id,
-            received_on: row.received_on,
-            note: row.note,
-            second_needed: row.second_needed,
-            proposed_by: row.proposed_by,
-            proposed_at: row.proposed_at,
-            confirmation: row.approved_by.zip(row.approved_at).map(|(by, at)| Confirmation { by, at }),
+impl ApprovalRow {
+    /// The amounts are in the currency of the order.
+    fn read(self, currency: Currency) -> Approval {
+        let money = |amount| Money::from_ledger(amount, currency);
+        let confirmation = self.approved_by.zip(self.approved_at).zip(self.payment_id);
+        Approval {
+            order_id: self.order_id,
+            line: StatedLine {
+                account: self.bank_account_id,
+                stated_id: self.bank_transaction_id,
+                identity: Identity::stored(self.identity),
+                amount: self.transaction_amount.map(money),
+                received: money(self.received_amount),
+                received_on: self.received_on,
+                remitter: self.remitter,
+                another_line: self.another_line,
+            },
+            confirmed: Confirmed { difference: self.confirmed_difference, not_duplicate: self.confirmed_not_duplicate },
+            note: self.note,
+            second_needed: self.second_needed,
+            proposed_by: self.proposed_by,
+            proposed_at: self.proposed_at,
+            confirmation: confirmation.map(|((by, at), payment_id)| Confirmation { by, at, payment_id }),
         }
     }
 }
 
-/// # Errors
-/// Database errors.
-pub async fn insert(conn: &mut AsyncPgConnection, approval: &Approval) -> Result<(), StorageError> {
-    diesel::insert_into(approvals::table).values(ApprovalRow::from(approval)).execute(conn).await?;
-    Ok(())
-}
-
-/// # Errors
-/// Database errors.
-pub async fn find(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<Option<Approval>, StorageError> {
-    let row: Option<ApprovalRow> =
-        approvals::table.find(order_id).select(ApprovalRow::as_select()).first(conn).await.optional()?;
-    Ok(row.map(Approval::from))
-}
-
-/// Writes who confirmed a proposal. A CHECK refuses the proposer where a second operator is needed.
+/// Writes an approval, or a proposal in place of the one that waits. CHECKs refuse a day that has not come anywhere,
+/// and the proposer where a second operator is needed.
 ///
 /// # Errors
 /// Database errors.
-pub async fn confirm(
-    conn: &mut AsyncPgConnection,
-    order_id: Uuid,
-    confirmation: &Confirmation,
-) -> Result<(), StorageError> {
-    diesel::update(approvals::table.find(order_id))
-        .set((approvals::approved_by.eq(&confirmation.by), approvals::approved_at.eq(confirmation.at)))
+pub async fn save(conn: &mut AsyncPgConnection, approval: &Approval) -> Result<(), StorageError> {
+    diesel::insert_into(approvals::table)
+        .values(ApprovalRow::from(approval))
+        .on_conflict(approvals::order_id)
+        .do_update()
+        .set(ApprovalRow::from(approval))
         .execute(conn)
         .await?;
     Ok(())
 }
 
-/// Deletes the proposal of an order that was rejected. Returns false when there is none that still waits.
+/// The statement about an order. The caller holds the order's lock where he will write.
+///
+/// # Errors
+/// Database errors.
+pub async fn find(conn: &mut AsyncPgConnection, order: &Order) -> Result<Option<Approval>, StorageError> {
+    let row: Option<ApprovalRow> =
+        approvals::table.find(order.id).select(ApprovalRow::as_select()).first(conn).await.optional()?;
+    Ok(row.map(|row| row.read(order.currency)))
+}
+
+/// Deletes a proposal that was withdrawn, or whose order was rejected. Returns false when there is none that waits.
 ///
 /// # Errors
 /// Database errors.

@@ -7,6 +7,7 @@ pub mod adjustments;
 pub mod approvals;
 pub mod attempts;
 pub mod audit;
+pub mod bank_transactions;
 pub mod billing_profiles;
 pub mod catalogue;
 pub mod check;

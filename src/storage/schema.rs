@@ -30,15 +30,22 @@ diesel::table! {
     approvals (order_id) {
         order_id -> Uuid,
         received_amount -> Numeric,
+        transaction_amount -> Nullable<Numeric>,
         bank_transaction_id -> Text,
+        identity -> Text,
         bank_account_id -> Uuid,
         received_on -> Date,
+        remitter -> Nullable<Text>,
+        another_line -> Bool,
+        confirmed_difference -> Bool,
+        confirmed_not_duplicate -> Bool,
         note -> Nullable<Text>,
         second_needed -> Bool,
         proposed_by -> Text,
         proposed_at -> Timestamptz,
         approved_by -> Nullable<Text>,
         approved_at -> Nullable<Timestamptz>,
+        payment_id -> Nullable<Uuid>,
     }
 }
 
@@ -84,6 +91,23 @@ diesel::table! {
         version -> Int8,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    bank_transactions (payment_id) {
+        payment_id -> Uuid,
+        bank_account_id -> Uuid,
+        identity -> Text,
+        n -> Int4,
+        stated_id -> Text,
+        amount -> Numeric,
+        received_on -> Date,
+        remitter -> Nullable<Text>,
+        payer -> Text,
+        amount_is_open -> Bool,
+        stated_by -> Text,
+        stated_at -> Timestamptz,
     }
 }
 
@@ -477,6 +501,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     attempts,
     audit_log,
     bank_accounts,
+    bank_transactions,
     billing_profiles,
     channel_rules,
     disputes,

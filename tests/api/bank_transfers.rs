@@ -259,8 +259,9 @@ async fn case_28_above_the_threshold_another_operator_confirms() {
     );
     assert_eq!(app.available("alice", "CNY", "").await, "1000.00");
     approve(&anna, &order, "1000.01", "line-1").await.problem(409, "second_operator_needed");
-    // The same person with another key, another figure, or below the threshold is still the same person.
-    approve(&anna, &order, "999.00", "line-1").await.problem(409, "second_operator_needed");
+    // The same person with another figure below the threshold only replaces the proposal.
+    approve(&anna, &order, "999.00", "line-1").await.expect(202);
+    approve(&anna, &order, "1000.01", "line-1").await.expect(202);
     approve(&ben, &order, "1000.02", "line-1").await.problem(409, "approval_mismatch");
     approve(&ben, &order, "1000.01", "line-2").await.problem(409, "approval_mismatch");
     let cancel = format!("/v1/top-up-orders/{order}/cancel");

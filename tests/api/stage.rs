@@ -86,8 +86,16 @@ pub async fn timeline(app: &TestApp, order: &str) -> Vec<String> {
     events.map(|event| event["event"].as_str().unwrap().to_owned()).collect()
 }
 
-/// What an operator states about a bank transfer.
+/// What an operator states about a bank transfer who has looked twice.
 pub fn statement(amount: &str, transaction: &str) -> Value {
+    let mut statement = unconfirmed(amount, transaction);
+    statement["confirm_difference"] = json!(true);
+    statement["confirm_not_duplicate"] = json!(true);
+    statement
+}
+
+/// What an operator states about a bank transfer at first.
+pub fn unconfirmed(amount: &str, transaction: &str) -> Value {
     json!({ "received_amount": amount, "bank_transaction_id": transaction, "received_on": "2026-11-21" })
 }
 

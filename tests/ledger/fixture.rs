@@ -132,15 +132,19 @@ async fn fill(pool: &Pool) {
                 '1', NULL, NULL, NULL, '::1', now(), now(), now(), NULL),
                 ('{BALANCE_ORDER}', 'alice', 'USD', 'whatsapp', 'balance', 'balance', '', 'completed', 30, 0, 0, 30,
                 30, 'D', '1', NULL, NULL, NULL, '::1', now(), now(), now(), now());
-         INSERT INTO approvals (order_id, received_amount, bank_transaction_id, bank_account_id, received_on,
-         second_needed, proposed_by, proposed_at, approved_by, approved_at)
-         VALUES ('{BANK_ORDER}', 250, 'x', '{BANK}', now(), true, 'carol', now(), 'dave', now());
          INSERT INTO payments (id, provider, merchant_account, payment_id, currency, amount, applied, refunded,
          order_id, unapplied_reason, live, received_at)
          VALUES ('{PAYMENT}', 'stripe', 'm', 'pi_1', 'USD', 100, 100, 7, '{ORDER}', NULL, false, now()),
-                ('{BANK_PAYMENT}', 'bank', '{bank}', 'x', 'USD', 250, 200, 0, '{BANK_ORDER}', 'a rest', false, now()),
+                ('{BANK_PAYMENT}', 'bank', '{bank}', 'X', 'USD', 250, 200, 0, '{BANK_ORDER}', 'a rest', false, now()),
                 ('{UNAPPLIED}', 'stripe', 'm', 'pi_2', 'USD', 25, 0, 0, NULL, 'no such order', false, now()),
                 ('{TO_WALLET}', 'stripe', 'm', 'pi_3', 'USD', 50, 50, 0, NULL, NULL, false, now());
+         INSERT INTO bank_transactions (payment_id, bank_account_id, identity, n, stated_id, amount, received_on, payer,
+         stated_by, stated_at)
+         VALUES ('{BANK_PAYMENT}', '{BANK}', 'X', 1, 'x', 250, '2026-11-21', 'ALICE', 'carol', now());
+         INSERT INTO approvals (order_id, received_amount, transaction_amount, bank_transaction_id, identity,
+         bank_account_id, received_on, second_needed, proposed_by, proposed_at, approved_by, approved_at, payment_id)
+         VALUES ('{BANK_ORDER}', 200, 250, 'x', 'X', '{BANK}', '2026-11-21', true, 'carol', now(), 'dave', now(),
+         '{BANK_PAYMENT}');
          INSERT INTO payment_applications (payment_id, n, order_id, customer_id, wallet_id, amount, fee, tax,
          applied_by, applied_at)
          SELECT p.id, 1, p.order_id, p.customer, w.id, p.amount, p.fee, p.tax, 'system', now()

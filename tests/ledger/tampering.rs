@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use topup::storage::check::{FIGURES, STEPS};
 
 use crate::fixture::{
-    ADJUSTMENT, BALANCE_ORDER, BANK_ORDER, BONUS, CAPTURED, DISPUTE, GRANT, LAPSED, OPEN, ORDER, PAYMENT,
+    ADJUSTMENT, BALANCE_ORDER, BANK_ORDER, BANK_PAYMENT, BONUS, CAPTURED, DISPUTE, GRANT, LAPSED, OPEN, ORDER, PAYMENT,
     PENDING_ORDER, REFUND, TO_WALLET, TRANSFER, UNAPPLIED, filled, shown,
 };
 use crate::support::{ask, execute, report};
@@ -284,6 +284,35 @@ fn payments() -> Vec<Tampering> {
     ]
 }
 
+fn bank_transfers() -> Vec<Tampering> {
+    let (line, order) = (is(&shown("pay", BANK_PAYMENT)), is(&shown("tuo", BANK_ORDER)));
+    vec![
+        tampering("bank_transaction_payment", "UPDATE bank_transactions SET amount = 249".to_owned(), line.clone()),
+        tampering("bank_transaction_payment", "DELETE FROM bank_transactions".to_owned(), line.clone()),
+        tampering(
+            "bank_transaction_payment",
+            format!("UPDATE payments SET payment_id = 'Y' WHERE id = '{BANK_PAYMENT}'"),
+            line.clone(),
+        ),
+        tampering("bank_transaction_identity", "UPDATE bank_transactions SET stated_id = 'y'".to_owned(), line.clone()),
+        tampering(
+            "bank_transaction_identity",
+            "UPDATE bank_transactions SET stated_id = 'Not provided'".to_owned(),
+            line.clone(),
+        ),
+        tampering(
+            "bank_transaction_line",
+            format!(
+                "UPDATE bank_transactions SET n = 2; UPDATE payments SET payment_id = 'X#2' WHERE id = '{BANK_PAYMENT}'"
+            ),
+            line,
+        ),
+        tampering("approval_payment", "UPDATE approvals SET received_amount = 199".to_owned(), order.clone()),
+        tampering("approval_payment", format!("UPDATE approvals SET payment_id = '{PAYMENT}'"), order.clone()),
+        tampering("approval_payment", "UPDATE bank_transactions SET identity = 'Y'".to_owned(), order),
+    ]
+}
+
 fn refunds() -> Vec<Tampering> {
     let (refund, dispute) = (is(&shown("rfd", REFUND)), is(&shown("dsp", DISPUTE)));
     let entry = |kind: i32, key: &str| {
@@ -329,7 +358,7 @@ fn sums() -> Vec<Tampering> {
 }
 
 fn all() -> Vec<Tampering> {
-    [wallets(), entries(), grants(), holds(), transfers(), orders(), payments(), refunds(), sums()]
+    [wallets(), entries(), grants(), holds(), transfers(), orders(), payments(), bank_transfers(), refunds(), sums()]
         .into_iter()
         .flatten()
         .collect()

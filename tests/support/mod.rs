@@ -191,6 +191,7 @@ impl TestApp {
                 &format!("/v1/admin/top-up-orders/{id}/approve"),
                 &json!({
                     "received_amount": amount, "bank_transaction_id": Uuid::now_v7(), "received_on": "2026-11-21",
+                    "confirm_difference": true, "confirm_not_duplicate": true,
                 }),
             )
             .await

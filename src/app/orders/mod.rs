@@ -1,12 +1,15 @@
-//! Top-up orders: create, read, cancel, verify and expire them; approve bank transfers, and reverse such an approval.
+//! Top-up orders: create, read, cancel, verify and expire them; approve bank transfers, reject them, and reverse such an
+//! approval.
 
 pub mod approve;
 pub mod ask;
 pub mod cancel;
 pub mod create;
 pub mod expire;
+mod line;
 pub mod pay;
 pub mod read;
+pub mod reject;
 pub mod reverse;
 
 pub use read::OrderView;

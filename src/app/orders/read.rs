@@ -5,12 +5,14 @@ use uuid::Uuid;
 
 use crate::app::settlement::{self, EvidenceSource};
 use crate::app::{App, Caller, Error};
+use crate::domain::adjustment::Adjustment;
+use crate::domain::approval::Approval;
 use crate::domain::attempt::{Attempt, AttemptStatus, NextAction};
 use crate::domain::catalogue::BankAccount;
 use crate::domain::order::{Order, OrderFilter, TimelineEntry};
-use crate::domain::payment::ProviderName;
+use crate::domain::payment::{Channel, ProviderName};
 use crate::storage::catalogue::bank_accounts;
-use crate::storage::{Connection, attempts, orders};
+use crate::storage::{Connection, adjustments, approvals, attempts, orders};
 
 /// An order with its timeline and what its payer has to do next.
 #[derive(Debug, Clone)]
@@ -19,6 +21,10 @@ pub struct OrderView {
     /// `None` once the payer has nothing to do.
     pub next_action: Option<NextAction>,
     pub timeline: Vec<TimelineEntry>,
+    /// What operators stated about a bank transfer. Only they see it.
+    pub approval: Option<Approval>,
+    /// The reversal of that approval, proposed or booked. Only operators see it.
+    pub reversal: Option<Adjustment>,
 }
 
 /// One order with its timeline. A customer reads own orders only. Services and operators who name no customer read any
@@ -29,7 +35,7 @@ pub struct OrderView {
 pub async fn get(app: &App, caller: &Caller, customer: Option<&str>, id: Option<Uuid>) -> Result<OrderView, Error> {
     let mut conn = app.pool.get().await?;
     let order = owned(&mut conn, caller, customer, id).await?;
-    view(&mut conn, order).await
+    if caller.is_operator { view_for_operator(&mut conn, order).await } else { view(&mut conn, order).await }
 }
 
 /// Reads an order for a caller who may see it.
@@ -60,7 +66,21 @@ pub async fn view(conn: &mut Connection, order: Order) -> Result<OrderView, Erro
     let attempt = attempts::last(conn, order.id).await?;
     let timeline = orders::timeline(conn, order.id).await?;
     let next_action = next_action(&order, attempt.as_ref());
-    Ok(OrderView { order, next_action, timeline })
+    Ok(OrderView { order, next_action, timeline, approval: None, reversal: None })
+}
+
+/// The view with what operators stated about a bank transfer.
+///
+/// # Errors
+/// Database errors.
+pub async fn view_for_operator(conn: &mut Connection, order: Order) -> Result<OrderView, Error> {
+    let view = view(conn, order).await?;
+    if view.order.channel != Channel::BankTransfer {
+        return Ok(view);
+    }
+    let approval = approvals::find(conn, &view.order).await?;
+    let reversal = adjustments::of_order(conn, view.order.id).await?;
+    Ok(OrderView { approval, reversal, ..view })
 }
 
 /// What the payer has to do next. Nothing while the money is on its way, and nothing for a closed order.

@@ -1,12 +1,13 @@
 //! Reversing a wrong approval: the money never came, or it was for another order.
 //!
 //! The credit stays in the book. A compensating entry takes it back, into debt where the money is spent. The bank
-//! transfer is unapplied again, so it can serve the right order.
+//! transfer is unapplied again, so it can serve the right order. What was stated of its amount may be the mistake, so it
+//! is stated anew by whoever uses it next ([`crate::domain::bank_transaction`]).
 
 use serde_json::json;
 use uuid::Uuid;
 
-use super::read::{OrderView, view};
+use super::read::{OrderView, view_for_operator};
 use crate::app::idempotency::{IdempotencyKey, Made};
 use crate::app::{App, Caller, Error};
 use crate::domain::adjustment::Adjustment;
@@ -19,7 +20,9 @@ use crate::domain::order::{Completion, Order};
 use crate::domain::payment::{Channel, Payment};
 use crate::domain::posting::PostingOutcome;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, StorageError, adjustments, audit, clock, events, ledger, orders, payments, refunds};
+use crate::storage::{
+    Connection, StorageError, adjustments, audit, bank_transactions, clock, events, ledger, orders, payments, refunds,
+};
 
 /// The result of a reversal.
 #[derive(Debug, Clone)]
@@ -48,6 +51,7 @@ pub async fn reverse(
             return Ok(true);
         }
         let mut order = orders::lock(conn, id).await?.ok_or(Error::NotFound("order"))?;
+        caller.require_not_own(&order.customer)?;
         let completion = check_state(conn, &order).await?;
         let adjustment = match adjustments::of_order(conn, id).await? {
             None => {
@@ -74,8 +78,9 @@ pub async fn reverse(
     .await?;
     let mut conn = app.pool.get().await?;
     let order = orders::find(&mut conn, id).await?.ok_or(Error::Internal("the order whose approval was reversed"))?;
-    let awaiting_second = adjustments::of_order(&mut conn, id).await?.is_some_and(|known| known.booked_at.is_none());
-    Ok(Made { value: Reversed { order: view(&mut conn, order).await?, awaiting_second }, replayed })
+    let order = view_for_operator(&mut conn, order).await?;
+    let awaiting_second = order.reversal.as_ref().is_some_and(|reversal| reversal.booked_at.is_none());
+    Ok(Made { value: Reversed { order, awaiting_second }, replayed })
 }
 
 async fn check_state(conn: &mut Connection, order: &Order) -> Result<Completion, Error> {
@@ -133,6 +138,7 @@ async fn undo_approval(
     payment.unapply(applied.amount, format!("the approval of {shown} was reversed: {}", adjustment.reason));
     payments::update_applied(conn, &payment).await?;
     payments::reverse_application(conn, &applied, now).await?;
+    bank_transactions::open_amount(conn, payment.id).await?;
     let adjustment = Adjustment { booked_at: Some(now), ..adjustment };
     adjustments::save(conn, &adjustment).await?;
 

@@ -166,6 +166,15 @@ impl OrderState {
             Self::Expired => OrderStatus::Expired,
         }
     }
+
+    /// Whether an order may move like this. Beside the table of statuses there is one way back: an order that waited
+    /// for a second operator waits for its money again when the proposal is withdrawn.
+    #[must_use]
+    pub fn may_become(self, next: Self) -> bool {
+        let (from, to) = (self.status(), next.status());
+        let is_withdrawn = self == Self::Processing(Awaited::SecondOperator) && next == Self::Pending;
+        from == to || from.may_become(to) || is_withdrawn
+    }
 }
 
 /// Who sends a bank transfer, as the customer declares it.

@@ -204,6 +204,13 @@ impl Payment {
         self.unapplied_reason = is_rest_left.then(|| "a rest of the transfer serves no order yet".to_owned());
     }
 
+    /// Gives a bank transfer another amount: what truly arrived. A rest, if there is one, gets the reason.
+    pub fn restate(&mut self, amount: Money, reason: &str) {
+        self.amount = amount.amount();
+        let is_rest_left = self.rest() > Decimal::ZERO;
+        self.unapplied_reason = is_rest_left.then(|| reason.to_owned());
+    }
+
     /// Counts `amount` as not applied any more, for the given reason.
     pub fn unapply(&mut self, amount: Decimal, reason: String) {
         self.applied -= amount;

@@ -111,6 +111,16 @@ pub const STEPS: &[Step] = &[
         ],
     },
     Step {
+        name: "bank transfers",
+        sql: include_str!("bank.sql"),
+        rules: &[
+            rule("bank_transaction_payment", "a payment by bank transfer is one line of our account, over its amount"),
+            rule("bank_transaction_identity", "a line is known by the normal form of what an operator wrote"),
+            rule("bank_transaction_line", "a second line under one id was confirmed by two operators"),
+            rule("approval_payment", "an approved transfer serves its order with the amount that was stated"),
+        ],
+    },
+    Step {
         name: "refunds",
         sql: include_str!("refunds.sql"),
         rules: &[

@@ -2,6 +2,7 @@
 
 pub mod agreements;
 pub mod bank_accounts;
+pub mod bank_transactions;
 pub mod channel_rules;
 pub mod disputes;
 pub mod products;

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::app::orders::approve::{self, BankStatement};
-use crate::app::orders::reverse;
+use crate::app::orders::{reject, reverse};
 use crate::app::{App, Error, Problems};
+use crate::domain::approval::Confirmed;
 use crate::domain::code::Code;
 use crate::http::edge::answers::repeatable;
 use crate::http::edge::auth::{Allowed, AsOperator};
@@ -17,7 +18,7 @@ use crate::http::edge::idempotency::IdempotencyHeader;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::OrderPath;
 use crate::http::edge::times;
-use crate::http::edge::wire::{Amount, BankAccountId, BankTransactionId, CustomerIdText, Note, Reason};
+use crate::http::edge::wire::{Amount, BankAccountId, BankTransactionId, CustomerIdText, Note, Reason, RemitterName};
 use crate::http::v1::top_up_orders::body::list::{OrderPage, OrdersQuery, order_page};
 use crate::http::v1::top_up_orders::body::{TopUpOrder, order_body};
 
@@ -49,15 +50,31 @@ pub async fn admin_list_top_up_orders(
     "received_amount": "100.00", "bank_transaction_id": "20261121-000123", "received_on": "2026-11-21"
 }))]
 pub struct ApproveTopUpOrder {
-    /// The amount that arrived, in the order's currency. This amount is credited, even if the order is over another.
+    /// The amount that arrived for this order, in the order's currency. This amount is credited, even if the order is
+    /// over another.
     received_amount: Amount,
-    /// The bank's own id of the transfer. A transfer is credited once.
+    /// All that arrived by the transfer; absent where it is `received_amount`. The rest can serve other orders.
+    transaction_amount: Option<Amount>,
+    /// The bank's own id of the transfer. A transfer is credited once, however its id is written: case, spaces and
+    /// punctuation make no difference. Where the bank has none (`NONREF`, `NOTPROVIDED`), send `remitter_name`, too.
     bank_transaction_id: BankTransactionId,
     /// The bank account on which the money arrived; absent for the one that the order names.
     bank_account_id: Option<BankAccountId>,
-    /// The day on which the money arrived.
+    /// The day on which the money arrived, by the bank. It must have come somewhere: at most today in UTC+14.
     #[serde(deserialize_with = "times::day")]
     received_on: NaiveDate,
+    /// Who sent the transfer, as the bank says. When absent, it is the remitter that the order names.
+    remitter_name: Option<RemitterName>,
+    /// The bank shows another line with an id that is on record, and this is that other line. A second operator must
+    /// confirm it.
+    #[serde(default)]
+    another_line: bool,
+    /// The amount differs from the order's by more than the configured share (5 percent by default), and it did arrive.
+    #[serde(default)]
+    confirm_difference: bool,
+    /// A payment of the same amount and payer is on record within 3 days, and this is another one.
+    #[serde(default)]
+    confirm_not_duplicate: bool,
     /// A note for other operators.
     note: Option<Note>,
     /// Credit the money even if the order was cancelled or rejected meanwhile. An expired order does not need this.
@@ -67,8 +84,12 @@ pub struct ApproveTopUpOrder {
 
 /// Approve a bank transfer
 ///
-/// Credits the amount that arrived. An amount above the threshold is only proposed (202, and the order's `reason` says
-/// so) until a second operator sends the same statement.
+/// Credits the amount that arrived. Where a second operator is needed, the statement is only proposed (202, and the
+/// order's `reason` says so) until another operator sends the same. The order's `approval` shows it; the proposer may
+/// replace it by another call, or withdraw it.
+///
+/// What is unusual must be confirmed: a refusal with the code `confirm_difference`, `confirm_not_duplicate` or
+/// `another_line` (422) names the field to send as `true`.
 #[utoipa::path(
     tag = "admin-top-up-orders",
     operation_id = "approveTopUpOrder",
@@ -78,7 +99,7 @@ pub struct ApproveTopUpOrder {
         (status = 200, description = "The order, credited", body = TopUpOrder),
         (status = 202, description = "`awaiting_second_approval`: nothing is credited yet", body = TopUpOrder),
         (status = 409, description = "`order_already_completed`, `order_not_open`, `second_operator_needed`, \
-            `approval_mismatch` or `bank_transaction_used`"),
+            `approval_mismatch` or `bank_transaction_used`, which names the orders that the transfer serves"),
     ),
     security(("bearer" = []))
 )]
@@ -103,6 +124,9 @@ pub async fn approve_top_up_order(
 fn read(asked: &ApproveTopUpOrder, problems: &mut Problems) -> Option<BankStatement> {
     let received_amount = asked.received_amount.decimal(problems, "/received_amount");
     let bank_transaction_id = asked.bank_transaction_id.read(problems, "/bank_transaction_id");
+    let transaction_amount =
+        asked.transaction_amount.as_ref().and_then(|amount| amount.decimal(problems, "/transaction_amount"));
+    let remitter_name = RemitterName::read_optional(asked.remitter_name.as_ref(), problems, "/remitter_name");
     let note = Note::read_optional(asked.note.as_ref(), problems, "/note");
     let bank_account_id = asked.bank_account_id.as_ref().and_then(|id| {
         let id = id.named();
@@ -113,9 +137,13 @@ fn read(asked: &ApproveTopUpOrder, problems: &mut Problems) -> Option<BankStatem
     });
     Some(BankStatement {
         received_amount: received_amount?,
+        transaction_amount,
         bank_transaction_id: bank_transaction_id?,
         bank_account_id,
         received_on: asked.received_on,
+        remitter_name,
+        another_line: asked.another_line,
+        confirmed: Confirmed { difference: asked.confirm_difference, not_duplicate: asked.confirm_not_duplicate },
         note,
         accept_late: asked.accept_late,
     })
@@ -159,7 +187,33 @@ pub async fn reject_top_up_order(
     let id = path.order_id.named().ok_or(Error::NotFound("order"))?;
     let mut problems = Problems::new();
     let reason = body.value.reason.read(&mut problems, "/reason");
-    let view = approve::reject(&app, &caller, id, &problems.into_result(reason)?).await?;
+    let view = reject::reject(&app, &caller, id, &problems.into_result(reason)?).await?;
+    Ok(HttpResponse::Ok().json(order_body(&app, &view).await?))
+}
+
+/// Withdraw a proposal
+///
+/// Withdraws what waits for a second operator: the statement that a transfer arrived, or the reversal of an approval.
+/// An order that waited for the second operator waits for its money again. To withdraw the proposal and end the order,
+/// reject it instead.
+#[utoipa::path(
+    tag = "admin-top-up-orders",
+    operation_id = "withdrawTopUpOrderProposal",
+    params(OrderPath),
+    responses(
+        (status = 200, description = "The order without the proposal", body = TopUpOrder),
+        (status = 409, description = "`nothing_proposed` or `not_a_bank_transfer`"),
+    ),
+    security(("bearer" = []))
+)]
+#[post("/v1/admin/top-up-orders/{order_id}/withdraw")]
+pub async fn withdraw_top_up_order_proposal(
+    Allowed(caller): AsOperator,
+    path: web::Path<OrderPath>,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let id = path.order_id.named().ok_or(Error::NotFound("order"))?;
+    let view = reject::withdraw(&app, &caller, id).await?;
     Ok(HttpResponse::Ok().json(order_body(&app, &view).await?))
 }
 
@@ -175,7 +229,7 @@ pub struct ReverseTopUpOrder {
 /// Reverse a wrong approval
 ///
 /// Takes back what was credited; the part that is already spent becomes debt. The bank transfer is then free for the
-/// order that it belongs to. The order stays completed, and its `reason` says what happened. An amount above the
+/// order that it belongs to, and whoever states it next states its amount anew. The order stays completed, and its `reason` says what happened. An amount above the
 /// threshold is only proposed (202) until a second operator asks for the same.
 #[utoipa::path(
     tag = "admin-top-up-orders",

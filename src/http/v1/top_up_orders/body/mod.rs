@@ -1,10 +1,13 @@
 //! How top-up orders look on the wire.
 
 pub mod list;
+mod statement;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use self::statement::{OrderApproval, OrderReversal};
 
 use crate::app::{App, Error, OrderView, orders};
 use crate::domain::attempt;
@@ -135,6 +138,14 @@ pub struct TopUpOrder {
     /// Everything that happened to the order, oldest first. Lists leave it empty.
     #[schema(max_items = 1000)]
     timeline: Vec<OrderEvent>,
+    /// What an operator stated about the bank transfer. Operators alone see it, and lists leave it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    approval: Option<OrderApproval>,
+    /// The reversal of the approval. Operators alone see it, and lists leave it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    reversal: Option<OrderReversal>,
 }
 
 /// The sender of the bank transfer, as the customer declared it.
@@ -259,7 +270,11 @@ pub async fn order_body(app: &App, view: &OrderView) -> Result<TopUpOrder, Error
         None => None,
         Some(action) => next_action(app, &view.order, action).await?,
     };
-    Ok(render(&view.order, timeline, action))
+    Ok(TopUpOrder {
+        approval: view.approval.as_ref().map(OrderApproval::from),
+        reversal: view.reversal.as_ref().map(OrderReversal::from),
+        ..render(&view.order, timeline, action)
+    })
 }
 
 async fn next_action(app: &App, order: &Order, action: &attempt::NextAction) -> Result<Option<NextAction>, Error> {
@@ -326,5 +341,7 @@ fn render(order: &Order, timeline: Vec<OrderEvent>, next_action: Option<NextActi
         completed_at: completion.map(|completion| completion.at),
         version: order.version,
         timeline,
+        approval: None,
+        reversal: None,
     }
 }

@@ -1,0 +1,75 @@
+//! Bank transactions: stating anew what arrived by a line of the bank's statement.
+
+use rust_decimal::Decimal;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{App, Caller, Error};
+use crate::domain::bank_transaction::{BankTransaction, UsedPart};
+use crate::domain::code::Code;
+use crate::domain::id::IdKind;
+use crate::domain::money::Money;
+use crate::domain::payment::Payment;
+use crate::storage::transaction::transact;
+use crate::storage::{audit, bank_transactions, clock, payments};
+
+/// A line of the bank's statement with its payment.
+#[derive(Debug, Clone)]
+pub struct KnownTransaction {
+    pub line: BankTransaction,
+    pub payment: Payment,
+}
+
+/// States anew what arrived by a line. Zero voids it: nothing arrived. The part that serves orders stays.
+///
+/// # Errors
+/// 404; 422 for an amount that is less than what is used of the line.
+pub async fn restate(
+    app: &App,
+    caller: &Caller,
+    payment_id: Uuid,
+    amount: Decimal,
+    reason: &str,
+) -> Result<KnownTransaction, Error> {
+    let actor = caller.actor();
+    transact(&app.pool, async |conn| {
+        let missing = || Error::NotFound("bank transaction");
+        let mut payment = payments::lock_by_id(conn, payment_id).await?.ok_or_else(missing)?;
+        let (known, used) = bank_transactions::lock(conn, payment_id).await?.ok_or_else(missing)?;
+        let before = known.amount;
+        let line = stated_anew(known, used, amount, &actor, clock::now(conn).await?)?;
+        payment.restate(line.amount, &format!("{} arrived, as {actor} states anew: {reason}", line.amount));
+        bank_transactions::restate(conn, &line, &payment).await?;
+        let detail = json!({
+            "bank_transaction_id": line.stated_id,
+            "before": before.to_string(),
+            "after": line.amount.to_string(),
+            "reason": reason,
+        });
+        let subject = format!("payment:{}", IdKind::Payment.show(payment_id));
+        audit::write(conn, &actor, "bank_transaction_restated", &subject, &detail).await?;
+        Ok(KnownTransaction { line, payment })
+    })
+    .await
+}
+
+/// The line with its new amount. A line that was voided may be stated anew by an approval: it may come after all.
+fn stated_anew(
+    known: BankTransaction,
+    used: UsedPart,
+    amount: Decimal,
+    actor: &str,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<BankTransaction, Error> {
+    let wrong = |code, detail: String| Error::field("/amount", code, detail);
+    let amount = Money::new(amount, known.amount.currency())
+        .and_then(Money::require_minor_unit)
+        .map_err(|error| wrong(error.code(), error.to_string()))?;
+    let amount = known.restated(amount, used).map_err(|_| {
+        let detail =
+            format!("must be at least what is used: {} serves orders, {} went back", used.applied, used.refunded);
+        wrong(Code::OutOfRange, detail)
+    })?;
+    let amount_is_open = amount.amount().is_zero();
+    Ok(BankTransaction { amount, amount_is_open, stated_by: actor.to_owned(), stated_at: now, ..known })
+}

@@ -1,0 +1,89 @@
+//! One's own word: whether a move needs a second operator, and the record of those that do not.
+
+use uuid::Uuid;
+
+use super::{App, Caller, Error};
+use crate::domain::code::Code;
+use crate::domain::customer::CustomerId;
+use crate::domain::money::{Money, MoneyError};
+use crate::domain::own_word::{Move, MoveKind, counts_since};
+use crate::storage::{Connection, clock, own_word};
+
+/// Whether an operator moves this on his own word. If so, the move is recorded in the caller's transaction, which then
+/// must carry it out. If not, a second operator is needed. Moves of one operator in one currency are decided one after
+/// the other.
+///
+/// # Errors
+/// Database errors.
+pub(in crate::app) async fn is_enough(
+    conn: &mut Connection,
+    app: &App,
+    caller: &Caller,
+    kind: MoveKind,
+    subject: Uuid,
+    customer: &CustomerId,
+    amount: Money,
+) -> Result<bool, Error> {
+    let currency = amount.currency();
+    let amount = absolute(amount)?;
+    let moved = Move { kind, subject, actor: caller.actor(), customer: customer.clone(), amount };
+    own_word::lock_operator(conn, &moved.actor, currency).await?;
+    let now = clock::now(conn).await?;
+    let allowance = app.settings.own_word.of_operator(currency);
+    let before = own_word::of_operator(conn, &moved.actor, currency, customer, counts_since(now)).await?;
+    if !allowance.covers(amount, before) {
+        return Ok(false);
+    }
+    own_word::insert(conn, &moved, allowance, now).await?;
+    Ok(true)
+}
+
+fn absolute(amount: Money) -> Result<Money, Error> {
+    Money::new(amount.amount().abs(), amount.currency())
+        .map_err(|_: MoneyError| Error::Internal("the absolute amount of an amount"))
+}
+
+/// Requires that services may grant this to a customer now. It holds until the transaction ends, for this customer; the
+/// limit for all customers together may be passed by what is in flight.
+///
+/// # Errors
+/// 403 `grant_above_limit`.
+pub(in crate::app) async fn require_service_may_grant(
+    conn: &mut Connection,
+    app: &App,
+    customer: &CustomerId,
+    amount: Money,
+) -> Result<(), Error> {
+    let currency = amount.currency();
+    own_word::lock_customer(conn, customer, currency).await?;
+    let since = counts_since(clock::now(conn).await?);
+    let allowance = app.settings.own_word.of_services(currency);
+    let before = own_word::of_services(conn, currency, customer, since).await?;
+    if allowance.covers(amount, before) {
+        return Ok(());
+    }
+    let most = |most: Option<Money>| most.map_or_else(|| "any amount".to_owned(), |most| most.to_string());
+    let detail = format!(
+        "services may grant {} to one customer in 24 hours, and {} to all; {} and {} were granted",
+        most(allowance.of_customer),
+        most(allowance.in_all),
+        before.of_customer,
+        before.in_all
+    );
+    Err(Error::Forbidden { code: Code::GrantAboveLimit, detail })
+}
+
+/// Records a grant of a service, at the time of its entry.
+///
+/// # Errors
+/// Database errors.
+pub(in crate::app) async fn record_service_grant(
+    conn: &mut Connection,
+    app: &App,
+    moved: &Move,
+    at: chrono::DateTime<chrono::Utc>,
+) -> Result<(), Error> {
+    let allowance = app.settings.own_word.of_services(moved.amount.currency());
+    own_word::insert(conn, moved, allowance, at).await?;
+    Ok(own_word::add_to_minute(conn, moved.amount, at).await?)
+}

@@ -1,0 +1,225 @@
+//! Bank transactions: one line of a bank statement is one payment, however an operator writes it.
+//!
+//! The identity of a line is our account and the bank's id in its [normal form](normal_form). A placeholder such as
+//! `NOTPROVIDED` is no identity: such a line is known by its day, its amount and its remitter. Banks do repeat ids, so
+//! a genuine second line under a known identity is the line 2 of it, which an operator must claim by name.
+//!
+//! A line whose approval was reversed keeps its place, but nobody knows what truly arrived. Its amount is stated anew
+//! by whoever uses it next, or it is voided. Therefore a mistyped amount can be credited once and never again.
+
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+use rust_decimal::Decimal;
+use unicode_normalization::UnicodeNormalization;
+use uuid::Uuid;
+
+use super::catalogue::Percent;
+use super::money::Money;
+
+/// What banks write where the payer gave no id.
+const PLACEHOLDERS: [&str; 2] = ["NONREF", "NOTPROVIDED"];
+
+/// Two equal amounts within so many days may be one transfer that was stated twice.
+pub const ALIKE_WITHIN_DAYS: i64 = 3;
+
+/// The normal form of a bank's id or of a name: Unicode's NFKC, upper case, letters and digits only. So spaces,
+/// punctuation, case and full-width letters make no difference.
+#[must_use]
+pub fn normal_form(text: &str) -> String {
+    let plain: String = text.nfkc().flat_map(char::to_uppercase).filter(|c| c.is_alphanumeric()).collect();
+    // Letters that the removed characters kept apart may compose.
+    plain.nfkc().collect()
+}
+
+/// What tells the lines of one of our accounts apart: the bank's id in its normal form, or day, amount and remitter of
+/// a line without an id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity(String);
+
+impl Identity {
+    /// The identity of a line as an operator states it. `None`: the id is a placeholder, and the remitter that would
+    /// have to stand in for it is not stated.
+    #[must_use]
+    pub fn of(stated_id: &str, received_on: NaiveDate, amount: Money, remitter: Option<&str>) -> Option<Self> {
+        let id = normal_form(stated_id);
+        if !id.is_empty() && !PLACEHOLDERS.contains(&id.as_str()) {
+            return Some(Self(id));
+        }
+        let remitter = remitter.map(normal_form).filter(|name| !name.is_empty())?;
+        // No normal form has a lower-case letter, so this is never the id of another line.
+        Some(Self(format!("none:{received_on}:{}:{remitter}", amount.amount())))
+    }
+
+    /// An identity that was stored.
+    #[must_use]
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The id of the payment that stands for the line `n` under this identity.
+    #[must_use]
+    pub fn payment_id(&self, n: i32) -> String {
+        if n == 1 { self.0.clone() } else { format!("{}#{n}", self.0) }
+    }
+}
+
+/// A line of a bank statement as an operator states it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatedLine {
+    /// Our account on which the money arrived.
+    pub account: Uuid,
+    /// The bank's id as the operator wrote it.
+    pub stated_id: String,
+    pub identity: Identity,
+    /// All that arrived by the line. Where it is absent, it is what serves the order, beside what serves others.
+    pub amount: Option<Money>,
+    /// The part that serves the order.
+    pub received: Money,
+    pub received_on: NaiveDate,
+    pub remitter: Option<String>,
+    /// The operator says that it is another line than the one on record under the same identity.
+    pub another_line: bool,
+}
+
+/// A line on record. One payment stands for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BankTransaction {
+    pub payment_id: Uuid,
+    pub account: Uuid,
+    pub identity: Identity,
+    /// Counts the lines under one identity from 1.
+    pub n: i32,
+    pub stated_id: String,
+    /// All that arrived. Zero for a line that was voided.
+    pub amount: Money,
+    pub received_on: NaiveDate,
+    /// As an operator stated it.
+    pub remitter: Option<String>,
+    /// The normal form of the remitter, or else of the one that the order declares; empty while both are unknown.
+    pub payer: String,
+    /// What was stated of its amount has proven wrong, or may be: the next statement states it anew.
+    pub amount_is_open: bool,
+    pub stated_by: String,
+    pub stated_at: DateTime<Utc>,
+}
+
+/// What is used of the payment that stands for a line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct UsedPart {
+    /// What serves orders or wallets.
+    pub applied: Money,
+    /// What went back to the payer or is on its way back.
+    pub refunded: Money,
+}
+
+/// Which line a statement is about.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Place {
+    /// The line `n` under its identity, over `amount`, of which nobody has stated anything so far.
+    New { n: i32, amount: Money },
+    /// A line on record with enough left. `amount` is what the line comes to from now on.
+    Known { payment_id: Uuid, amount: Money },
+}
+
+/// Why a statement has no line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misplaced {
+    /// The line on record has another day or another remitter. Either a figure is wrong, or it is another line, which
+    /// must be said by name.
+    AnotherLine(Uuid),
+    /// Less than the stated part is left of the line.
+    Used(Uuid),
+    /// The whole line is stated to be less than its parts, or to be another amount than the one on record.
+    Amount,
+    /// Another line than the one on record was claimed, and none is on record.
+    NoFirstLine,
+}
+
+/// Finds the line that a statement is about, among the lines on record under its identity, in their order.
+///
+/// # Errors
+/// [`Misplaced`].
+pub fn place(stated: &StatedLine, known: &[(BankTransaction, UsedPart)]) -> Result<Place, Misplaced> {
+    let whole = stated.amount.unwrap_or(stated.received);
+    if whole.amount() < stated.received.amount() {
+        return Err(Misplaced::Amount);
+    }
+    let last = known.iter().map(|(line, _)| line.n).max();
+    match (last, stated.another_line) {
+        (None, false) => return Ok(Place::New { n: 1, amount: whole }),
+        (None, true) => return Err(Misplaced::NoFirstLine),
+        (Some(last), true) => return Ok(Place::New { n: last + 1, amount: whole }),
+        (Some(_), false) => {}
+    }
+    let mut refusal = None;
+    for (line, used) in known.iter().filter(|(line, _)| line.is_stated_by(stated)) {
+        match line.take(stated, *used) {
+            Ok(amount) => return Ok(Place::Known { payment_id: line.payment_id, amount }),
+            Err(why) => refusal = Some(why),
+        }
+    }
+    let first = known.first().map_or_else(Uuid::nil, |(line, _)| line.payment_id);
+    Err(refusal.unwrap_or(Misplaced::AnotherLine(first)))
+}
+
+impl BankTransaction {
+    /// Whether the statement can be about this line: nothing in it contradicts what is on record. A line whose amount
+    /// is open is stated anew as a whole.
+    fn is_stated_by(&self, stated: &StatedLine) -> bool {
+        let agrees = self.received_on == stated.received_on
+            && !are_different(self.remitter.as_deref(), stated.remitter.as_deref());
+        agrees || self.amount_is_open
+    }
+
+    /// What the line comes to when the stated part is taken of it.
+    fn take(&self, stated: &StatedLine, used: UsedPart) -> Result<Money, Misplaced> {
+        let too_much = |_| Misplaced::Used(self.payment_id);
+        let needed = used.applied.checked_add(stated.received).map_err(too_much)?;
+        if self.amount_is_open {
+            let amount = stated.amount.unwrap_or(needed);
+            return self.restated(amount, UsedPart { applied: needed, ..used });
+        }
+        if stated.amount.is_some_and(|amount| amount != self.amount) {
+            return Err(Misplaced::Amount);
+        }
+        if needed.amount() > self.amount.amount() { Err(Misplaced::Used(self.payment_id)) } else { Ok(self.amount) }
+    }
+
+    /// The amount of a line that is stated anew: never less than what is used of it. Zero voids the line.
+    ///
+    /// # Errors
+    /// [`Misplaced::Amount`].
+    pub fn restated(&self, amount: Money, used: UsedPart) -> Result<Money, Misplaced> {
+        let least = used.applied.amount().max(used.refunded.amount());
+        let is_money = amount.amount() >= Decimal::ZERO && amount.currency() == self.amount.currency();
+        if is_money && amount.amount() >= least { Ok(amount) } else { Err(Misplaced::Amount) }
+    }
+}
+
+/// Whether two remitters are certainly not the same. An unknown one may be anybody.
+#[must_use]
+pub fn are_different(one: Option<&str>, other: Option<&str>) -> bool {
+    let known = |name: Option<&str>| name.map(normal_form).filter(|name| !name.is_empty());
+    known(one).zip(known(other)).is_some_and(|(one, other)| one != other)
+}
+
+/// Whether the amount that arrived differs from the ordered one by more than `share` of the ordered one.
+#[must_use]
+pub fn is_surprising(ordered: Money, received: Money, share: Percent) -> bool {
+    let difference = (received.amount() - ordered.amount()).abs();
+    difference * Decimal::ONE_HUNDRED > ordered.amount() * share.value()
+}
+
+/// The last day on which money can have arrived anywhere: the day of the time zone that is furthest ahead (UTC+14). Our
+/// accounts have no time zone of their own, and a bank's day is never later than this one.
+#[must_use]
+pub fn latest_day(now: DateTime<Utc>) -> NaiveDate {
+    (now + Duration::hours(14)).date_naive()
+}
+
+#[cfg(test)]
+mod tests;

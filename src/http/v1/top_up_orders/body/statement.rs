@@ -1,0 +1,79 @@
+//! What operators stated about a bank transfer, as the order shows it to operators.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::adjustment::Adjustment;
+use crate::domain::approval::Approval;
+use crate::http::edge::wire::{
+    Actor, Amount, BankAccountId, BankTransactionId, Note, PaymentIdText, Reason, RemitterName,
+};
+
+/// The statement that a bank transfer arrived. It waits for a second operator while `approved_by` is null.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OrderApproval {
+    /// The part that serves this order.
+    received_amount: Amount,
+    /// All that arrived by the transfer, where it was stated; null where it is `received_amount`.
+    transaction_amount: Option<Amount>,
+    bank_transaction_id: BankTransactionId,
+    bank_account_id: BankAccountId,
+    received_on: NaiveDate,
+    /// Who sent the transfer, as the bank says; null where it was not stated.
+    remitter_name: Option<RemitterName>,
+    /// It is another line of the bank's statement than the one on record under the same id.
+    another_line: bool,
+    note: Option<Note>,
+    stated_by: Actor,
+    stated_at: DateTime<Utc>,
+    /// Who approved it; null while it waits for a second operator.
+    approved_by: Option<Actor>,
+    approved_at: Option<DateTime<Utc>>,
+    /// The payment that stands for the transfer; null while it waits.
+    payment_id: Option<PaymentIdText>,
+}
+
+impl From<&Approval> for OrderApproval {
+    fn from(approval: &Approval) -> Self {
+        let (line, confirmation) = (&approval.line, approval.confirmation.as_ref());
+        Self {
+            received_amount: line.received.into(),
+            transaction_amount: line.amount.map(Into::into),
+            bank_transaction_id: BankTransactionId::new(&line.stated_id),
+            bank_account_id: BankAccountId::of(line.account),
+            received_on: line.received_on,
+            remitter_name: line.remitter.as_deref().map(RemitterName::new),
+            another_line: line.another_line,
+            note: approval.note.as_deref().map(Note::new),
+            stated_by: Actor::new(&approval.proposed_by),
+            stated_at: approval.proposed_at,
+            approved_by: confirmation.map(|confirmation| Actor::new(&confirmation.by)),
+            approved_at: confirmation.map(|confirmation| confirmation.at),
+            payment_id: confirmation.map(|confirmation| PaymentIdText::of(confirmation.payment_id)),
+        }
+    }
+}
+
+/// The reversal of an approval. It waits for a second operator while `reversed_at` is null.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OrderReversal {
+    reason: Reason,
+    proposed_by: Actor,
+    proposed_at: DateTime<Utc>,
+    /// The second operator; null while none is needed or none has approved.
+    approved_by: Option<Actor>,
+    reversed_at: Option<DateTime<Utc>>,
+}
+
+impl From<&Adjustment> for OrderReversal {
+    fn from(reversal: &Adjustment) -> Self {
+        Self {
+            reason: Reason::new(&reversal.reason),
+            proposed_by: Actor::new(&reversal.proposed_by),
+            proposed_at: reversal.created_at,
+            approved_by: reversal.approved_by.as_deref().map(Actor::new),
+            reversed_at: reversal.booked_at,
+        }
+    }
+}

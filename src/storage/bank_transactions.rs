@@ -1,0 +1,225 @@
+//! Bank transactions: what operators stated of the lines of our bank statements.
+
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::StorageError;
+use super::columns::currency_from_column;
+use super::schema::{bank_accounts, bank_transactions as transactions, payment_applications, payments};
+use crate::domain::bank_transaction::{ALIKE_WITHIN_DAYS, BankTransaction, Identity, UsedPart};
+use crate::domain::money::Money;
+use crate::domain::payment::Payment;
+
+#[derive(Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = transactions)]
+struct TransactionRow {
+    payment_id: Uuid,
+    bank_account_id: Uuid,
+    identity: String,
+    n: i32,
+    stated_id: String,
+    amount: Decimal,
+    received_on: NaiveDate,
+    remitter: Option<String>,
+    payer: String,
+    amount_is_open: bool,
+    stated_by: String,
+    stated_at: DateTime<Utc>,
+}
+
+/// What the payment of a line says of it.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = payments)]
+struct UsedRow {
+    currency: String,
+    applied: Decimal,
+    refunded: Decimal,
+}
+
+fn known((row, used): (TransactionRow, UsedRow)) -> Result<(BankTransaction, UsedPart), StorageError> {
+    let currency = currency_from_column(&used.currency)?;
+    let money = |amount| Money::from_ledger(amount, currency);
+    let transaction = BankTransaction {
+        payment_id: row.payment_id,
+        account: row.bank_account_id,
+        identity: Identity::stored(row.identity),
+        n: row.n,
+        stated_id: row.stated_id,
+        amount: money(row.amount),
+        received_on: row.received_on,
+        remitter: row.remitter,
+        payer: row.payer,
+        amount_is_open: row.amount_is_open,
+        stated_by: row.stated_by,
+        stated_at: row.stated_at,
+    };
+    Ok((transaction, UsedPart { applied: money(used.applied), refunded: money(used.refunded) }))
+}
+
+/// Locks one of our accounts until the transaction ends, so that whoever states a line sees all lines that were stated
+/// before. Returns false for an unknown account.
+///
+/// # Errors
+/// Database errors.
+pub async fn lock_account(conn: &mut AsyncPgConnection, account: Uuid) -> Result<bool, StorageError> {
+    let found: Option<Uuid> = bank_accounts::table
+        .find(account)
+        .select(bank_accounts::id)
+        .for_no_key_update()
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(found.is_some())
+}
+
+/// The lines on record under an identity, in their order. Their payments are locked.
+///
+/// # Errors
+/// Database errors.
+pub async fn lock_lines(
+    conn: &mut AsyncPgConnection,
+    account: Uuid,
+    identity: &Identity,
+) -> Result<Vec<(BankTransaction, UsedPart)>, StorageError> {
+    let rows: Vec<(TransactionRow, UsedRow)> = transactions::table
+        .inner_join(payments::table.on(payments::id.eq(transactions::payment_id)))
+        .filter(transactions::bank_account_id.eq(account).and(transactions::identity.eq(identity.as_str())))
+        .order(transactions::n)
+        .select((TransactionRow::as_select(), UsedRow::as_select()))
+        .for_update()
+        .load(conn)
+        .await?;
+    rows.into_iter().map(known).collect()
+}
+
+/// One line, with its payment locked.
+///
+/// # Errors
+/// Database errors.
+pub async fn lock(
+    conn: &mut AsyncPgConnection,
+    payment_id: Uuid,
+) -> Result<Option<(BankTransaction, UsedPart)>, StorageError> {
+    let row: Option<(TransactionRow, UsedRow)> = transactions::table
+        .inner_join(payments::table.on(payments::id.eq(transactions::payment_id)))
+        .filter(transactions::payment_id.eq(payment_id))
+        .select((TransactionRow::as_select(), UsedRow::as_select()))
+        .for_update()
+        .first(conn)
+        .await
+        .optional()?;
+    row.map(known).transpose()
+}
+
+/// A line like this one: of the same account and amount, at most three days apart, and by the same payer, or one of the
+/// payers is unknown. The line itself is not on record.
+///
+/// # Errors
+/// Database errors.
+pub async fn find_alike(
+    conn: &mut AsyncPgConnection,
+    account: Uuid,
+    amount: Money,
+    received_on: NaiveDate,
+    payer: &str,
+) -> Result<Option<(Uuid, String)>, StorageError> {
+    let (from, to) = (received_on - Duration::days(ALIKE_WITHIN_DAYS), received_on + Duration::days(ALIKE_WITHIN_DAYS));
+    let mut query = transactions::table
+        .filter(transactions::bank_account_id.eq(account).and(transactions::amount.eq(amount.amount())))
+        .filter(transactions::received_on.between(from, to))
+        .order((transactions::received_on.desc(), transactions::stated_at.desc()))
+        .select((transactions::payment_id, transactions::stated_id))
+        .into_boxed();
+    if !payer.is_empty() {
+        query = query.filter(transactions::payer.eq_any([payer.to_owned(), String::new()]));
+    }
+    Ok(query.first(conn).await.optional()?)
+}
+
+/// Records a line together with its payment, which is written before in the same transaction.
+///
+/// # Errors
+/// Database errors.
+pub async fn insert(conn: &mut AsyncPgConnection, line: &BankTransaction) -> Result<(), StorageError> {
+    let row = TransactionRow {
+        payment_id: line.payment_id,
+        bank_account_id: line.account,
+        identity: line.identity.as_str().to_owned(),
+        n: line.n,
+        stated_id: line.stated_id.clone(),
+        amount: line.amount.amount(),
+        received_on: line.received_on,
+        remitter: line.remitter.clone(),
+        payer: line.payer.clone(),
+        amount_is_open: line.amount_is_open,
+        stated_by: line.stated_by.clone(),
+        stated_at: line.stated_at,
+    };
+    diesel::insert_into(transactions::table).values(row).execute(conn).await?;
+    Ok(())
+}
+
+/// Writes what is stated anew of a locked line, and the amount of its payment.
+///
+/// # Errors
+/// Database errors; a CHECK refuses an amount below what is applied or refunded.
+pub async fn restate(
+    conn: &mut AsyncPgConnection,
+    line: &BankTransaction,
+    payment: &Payment,
+) -> Result<(), StorageError> {
+    diesel::update(transactions::table.find(line.payment_id))
+        .set((
+            transactions::amount.eq(line.amount.amount()),
+            transactions::received_on.eq(line.received_on),
+            transactions::remitter.eq(&line.remitter),
+            transactions::payer.eq(&line.payer),
+            transactions::amount_is_open.eq(line.amount_is_open),
+            transactions::stated_by.eq(&line.stated_by),
+            transactions::stated_at.eq(line.stated_at),
+        ))
+        .execute(conn)
+        .await?;
+    diesel::update(payments::table.find(payment.id))
+        .set((
+            payments::amount.eq(payment.amount),
+            payments::applied.eq(payment.applied),
+            payments::unapplied_reason.eq(&payment.unapplied_reason),
+            payments::order_id.eq(payment.order_id),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Opens the amount of a line whose approval was reversed.
+///
+/// # Errors
+/// Database errors.
+pub async fn open_amount(conn: &mut AsyncPgConnection, payment_id: Uuid) -> Result<(), StorageError> {
+    diesel::update(transactions::table.find(payment_id))
+        .set(transactions::amount_is_open.eq(true))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The orders that a line serves, each with its part, in the order of their approvals.
+///
+/// # Errors
+/// Database errors.
+pub async fn orders_served(
+    conn: &mut AsyncPgConnection,
+    payment_id: Uuid,
+) -> Result<Vec<(Uuid, Decimal)>, StorageError> {
+    let rows: Vec<(Option<Uuid>, Decimal)> = payment_applications::table
+        .filter(payment_applications::payment_id.eq(payment_id).and(payment_applications::reversed_at.is_null()))
+        .order(payment_applications::n)
+        .select((payment_applications::order_id, payment_applications::amount))
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().filter_map(|(order, amount)| order.map(|order| (order, amount))).collect())
+}

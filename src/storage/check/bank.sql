@@ -1,0 +1,40 @@
+-- What operators stated about bank transfers, against the payments that stand for them and the orders that they serve.
+WITH lines AS (
+    SELECT p.id, p.payment_id, p.merchant_account, p.amount AS paid, t.bank_account_id, t.identity, t.n, t.stated_id,
+           t.amount, upper(regexp_replace(t.stated_id, '[^A-Za-z0-9]', '', 'g')) AS normal
+    FROM payments p LEFT JOIN bank_transactions t ON t.payment_id = p.id
+    WHERE p.provider = 'bank'
+)
+SELECT v.rule, 'pay_' || replace(l.id::text, '-', '') AS subject, NULL::text AS customer, v.expected, v.found
+FROM lines l
+CROSS JOIN LATERAL (VALUES
+    ('bank_transaction_payment',
+     coalesce(l.amount = l.paid AND replace(l.bank_account_id::text, '-', '') = l.merchant_account
+              AND l.payment_id = l.identity || CASE WHEN l.n = 1 THEN '' ELSE '#' || l.n END, false),
+     coalesce(trim_scale(l.amount) || ' by ' || l.identity || ', line ' || l.n, 'a line'),
+     trim_scale(l.paid) || ' by ' || l.payment_id),
+    -- Other alphabets are left to the code that knows Unicode's normal form.
+    ('bank_transaction_identity',
+     l.identity IS NULL OR l.stated_id ~ '[^\x20-\x7e]'
+     OR CASE WHEN l.normal IN ('', 'NONREF', 'NOTPROVIDED') THEN l.identity LIKE 'none:_%'
+             ELSE l.identity = l.normal END,
+     l.normal, l.identity),
+    ('bank_transaction_line',
+     l.n IS NULL OR l.n = 1
+     OR EXISTS (SELECT FROM approvals a WHERE a.payment_id = l.id AND a.another_line AND a.approved_by <> a.proposed_by),
+     'another line, by two operators', 'line ' || l.n)
+) AS v (rule, agrees, expected, found)
+WHERE NOT v.agrees
+UNION ALL
+SELECT 'approval_payment', 'tuo_' || replace(a.order_id::text, '-', ''), o.customer_id,
+       trim_scale(a.received_amount) || ' of ' || a.identity,
+       coalesce((SELECT trim_scale(s.amount)::text FROM payment_applications s
+                 WHERE s.payment_id = a.payment_id AND s.order_id = a.order_id LIMIT 1), 'nothing')
+       || ' of ' || coalesce(t.identity, 'no line')
+FROM approvals a
+JOIN top_up_orders o ON o.id = a.order_id
+LEFT JOIN bank_transactions t ON t.payment_id = a.payment_id
+WHERE a.approved_by IS NOT NULL
+  AND ((t.bank_account_id, t.identity) IS DISTINCT FROM (a.bank_account_id, a.identity)
+       OR NOT EXISTS (SELECT FROM payment_applications s WHERE s.payment_id = a.payment_id AND s.order_id = a.order_id
+                      AND s.amount = a.received_amount))
