@@ -13,7 +13,8 @@ use url::Url;
 
 use crate::domain::catalogue::Percent;
 use crate::domain::environment::Environment;
-use crate::domain::money::{Money, parse_plain_decimal};
+use crate::domain::money::parse_plain_decimal;
+use crate::domain::own_word::CurrencyLimit;
 use crate::telemetry::LogFormat;
 
 /// The settings of one installation.
@@ -105,13 +106,23 @@ pub struct Config {
     #[arg(long, env = "TOPUP_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
 
-    /// The amounts above which an approval, refund or adjustment needs a second operator, for example
-    /// `CNY:50000,USD:7000`. A currency that is not in the list needs no second operator.
-    #[arg(
-        long, env = "TOPUP_SECOND_APPROVAL_ABOVE", value_name = "AMOUNTS",
-        value_delimiter = ',', value_parser = threshold
-    )]
-    pub second_approval_above: Vec<Money>,
+    /// The amounts above which an operator needs a second one, for example `CNY:50000,USD:7000,VND:none`: for the sum
+    /// of what he approved, refunded, granted or reversed for one customer in 24 hours on his own word. Unset: one
+    /// operator is always enough. Once it is set, a currency without an amount needs two operators always; `none`
+    /// switches that off.
+    #[arg(long, env = "TOPUP_SECOND_APPROVAL_ABOVE", value_name = "AMOUNTS", value_delimiter = ',')]
+    pub second_approval_above: Vec<CurrencyLimit>,
+    /// The same for the sum of one operator for all customers together. Unset: no such threshold.
+    #[arg(long, env = "TOPUP_SECOND_APPROVAL_ABOVE_IN_ALL", value_name = "AMOUNTS", value_delimiter = ',')]
+    pub second_approval_above_in_all: Vec<CurrencyLimit>,
+    /// The most that services may grant to one customer in 24 hours. A currency without an amount has the amount of
+    /// TOPUP_SECOND_APPROVAL_ABOVE.
+    #[arg(long, env = "TOPUP_SERVICE_GRANTS_ABOVE", value_name = "AMOUNTS", value_delimiter = ',')]
+    pub service_grants_above: Vec<CurrencyLimit>,
+    /// The most that services may grant to all customers together in 24 hours. What is in flight may pass it. Unset:
+    /// no such limit.
+    #[arg(long, env = "TOPUP_SERVICE_GRANTS_ABOVE_IN_ALL", value_name = "AMOUNTS", value_delimiter = ',')]
+    pub service_grants_above_in_all: Vec<CurrencyLimit>,
     /// The share in percent by which the amount of a bank transfer may differ from its order before an operator must
     /// confirm the difference.
     #[arg(
@@ -328,14 +339,6 @@ fn percent(text: &str) -> Result<Percent, String> {
     Percent::new(share).ok_or_else(|| "must be 0 to 100, with at most four decimals".to_owned())
 }
 
-/// Reads an amount of money that is written like `CNY:50000`.
-fn threshold(text: &str) -> Result<Money, String> {
-    let (code, amount) = text.split_once(':').ok_or("must be CURRENCY:AMOUNT, for example CNY:50000")?;
-    let currency = code.trim().parse().map_err(|_| format!("{code} is not an ISO 4217 code"))?;
-    let amount = parse_plain_decimal(amount.trim()).map_err(|error| error.to_string())?;
-    Money::new(amount, currency).map_err(|error| error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -395,10 +398,11 @@ mod tests {
 
     #[test]
     fn thresholds_are_money() {
-        let config = Config::from_arguments(&["--second-approval-above", "CNY:50000,USD:7000.50"]).unwrap();
+        let config = Config::from_arguments(&["--second-approval-above", "CNY:50000,USD:7000.50,VND:none"]).unwrap();
         let shown: Vec<String> =
-            config.second_approval_above.iter().map(|m| format!("{} {}", m.currency().code(), m.amount())).collect();
-        assert_eq!(shown, ["CNY 50000", "USD 7000.5"]);
+            config.second_approval_above.iter().map(|m| format!("{} {:?}", m.currency, m.most)).collect();
+        assert_eq!(shown.len(), 3);
+        assert!(shown[1].contains("7000.5") && shown[2] == "VND None", "{shown:?}");
         for bad in ["CNY", "CNY:", "XXY:1", "CNY:1e3", "CNY:-1"] {
             assert!(Config::from_arguments(&["--second-approval-above", bad]).is_err(), "{bad}");
         }

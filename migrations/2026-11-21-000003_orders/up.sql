@@ -315,6 +315,60 @@ CREATE TABLE adjustments (
     CONSTRAINT adjustments_booked_by_two CHECK (NOT second_needed OR booked_at IS NULL OR approved_by IS NOT NULL)
 );
 
+-- Promotional credit that an operator wants to give, beyond what his own word is enough for. The id is the grant's.
+CREATE TABLE grant_proposals (
+    id uuid PRIMARY KEY,
+    customer_id text NOT NULL,
+    currency text NOT NULL,
+    product text NOT NULL DEFAULT '',
+    amount numeric(24, 8) NOT NULL CONSTRAINT grant_proposals_amount CHECK (amount > 0),
+    priority smallint NOT NULL,
+    expires_at timestamptz,
+    reason text NOT NULL,
+    proposed_by text NOT NULL,
+    proposed_at timestamptz NOT NULL,
+    approved_by text,
+    approved_at timestamptz,
+    withdrawn_by text,
+    withdrawn_at timestamptz,
+    CONSTRAINT grant_proposals_second_pair_of_eyes CHECK (approved_by <> proposed_by),
+    CONSTRAINT grant_proposals_ended
+        CHECK ((approved_by IS NULL) = (approved_at IS NULL) AND (withdrawn_by IS NULL) = (withdrawn_at IS NULL)
+               AND (approved_by IS NULL OR withdrawn_by IS NULL))
+);
+CREATE INDEX grant_proposals_waiting ON grant_proposals (proposed_at, id)
+    WHERE approved_at IS NULL AND withdrawn_at IS NULL;
+
+-- What operators moved on their own word, and what services granted: it counts for 24 hours towards the next decision.
+CREATE TABLE own_word_moves (
+    customer_id text NOT NULL,
+    kind text NOT NULL CONSTRAINT own_word_moves_kind
+        CHECK (kind IN ('approval', 'reversal', 'refund', 'grant', 'service_grant', 'adjustment')),
+    -- The order of an approval; else the refund, the grant or the adjustment.
+    subject uuid NOT NULL,
+    actor text NOT NULL,
+    currency text NOT NULL,
+    -- Without its sign.
+    amount numeric(24, 8) NOT NULL CONSTRAINT own_word_moves_amount CHECK (amount > 0),
+    moved_at timestamptz NOT NULL,
+    -- The most that was allowed in 24 hours, for one customer and for all of them; null: any amount.
+    allowed numeric(24, 8),
+    allowed_in_all numeric(24, 8),
+    CONSTRAINT own_word_moves_pkey PRIMARY KEY (customer_id, kind, subject),
+    CONSTRAINT own_word_moves_within CHECK (amount <= allowed AND amount <= allowed_in_all)
+);
+CREATE INDEX own_word_moves_by_actor ON own_word_moves (actor, currency, moved_at);
+CREATE INDEX own_word_moves_by_customer ON own_word_moves (customer_id, currency, moved_at);
+
+-- What services granted in a minute. Each connection adds to a row of its own, so that no grant waits for another.
+CREATE TABLE service_grant_sums (
+    currency text NOT NULL,
+    minute timestamptz NOT NULL,
+    backend integer NOT NULL,
+    amount numeric(24, 8) NOT NULL CONSTRAINT service_grant_sums_amount CHECK (amount > 0),
+    CONSTRAINT service_grant_sums_pkey PRIMARY KEY (currency, minute, backend)
+);
+
 -- Verified notifications as they came, stored before they are processed.
 CREATE TABLE provider_events (
     id uuid PRIMARY KEY,

@@ -1,51 +1,190 @@
 //! Grants: promotional credit that an operator or a service gives to a customer.
+//!
+//! An operator's grant above the threshold is a proposal until a second operator approves it. A service's grant has a
+//! limit instead ([`crate::domain::own_word`]).
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{App, Error, IdempotencyKey, Made};
+use super::{App, Caller, Error, IdempotencyKey, Made, own_word};
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
-use crate::domain::grant::WalletGrant;
+use crate::domain::grant::{GrantProposal, WalletGrant};
+use crate::domain::own_word::{Move, MoveKind, ProposalEnd};
 use crate::domain::posting::PostingOutcome;
-use crate::storage::clock;
 use crate::storage::grants as store;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, catalogue, ledger};
+use crate::storage::{Connection, catalogue, clock, grant_proposals, ledger};
 
 pub use crate::domain::movement::grant::NewGrant;
 
-/// Gives promotional credit to a wallet.
+/// What became of a request for a grant.
+#[derive(Debug, Clone)]
+pub enum Granted {
+    Given(WalletGrant),
+    /// It waits for a second operator. Nothing is given yet.
+    Proposed(GrantProposal),
+}
+
+/// Gives promotional credit to a wallet, or proposes to give it.
 ///
 /// # Errors
-/// 422 for an unknown product, or for an expiry that does not lie in the future.
-pub async fn create(app: &App, new: &NewGrant, key: &IdempotencyKey) -> Result<Made<WalletGrant>, Error> {
+/// 422 for an unknown product, or for an expiry that does not lie in the future; 403 `grant_above_limit` or
+/// `own_account`.
+pub async fn create(app: &App, caller: &Caller, new: &NewGrant, key: &IdempotencyKey) -> Result<Made<Granted>, Error> {
     transact(&app.pool, async |conn| {
         if let Some(id) = key.claim(conn).await? {
-            return Ok(Made::again(find(conn, &new.customer, id).await?));
+            return Ok(Made::again(found(conn, &new.customer, id).await?));
         }
+        caller.require_not_own(&new.customer)?;
         if !new.product.is_main() && catalogue::products::find(conn, &new.product).await?.is_none() {
             return Err(Error::field("/product", Code::UnknownProduct, "there is no such product"));
         }
-        let now = clock::now(conn).await?;
-        if new.expires_at.is_some_and(|at| at <= now) {
-            return Err(Error::field("/expires_at", Code::NotInTheFuture, "must be in the future"));
-        }
         let id = Uuid::now_v7();
-        for outcome in ledger::post(conn, &[new.posting(id)]).await? {
-            if let PostingOutcome::Refused(refusal) = outcome {
-                return Err(Error::refused(refusal));
-            }
-        }
+        let granted = match caller.is_operator {
+            true => propose(conn, app, caller, new, id).await?,
+            false => serve(conn, app, new, id).await?,
+        };
         key.record_resource(conn, id).await?;
-        Ok(Made::new(find(conn, &new.customer, id).await?))
+        Ok(Made::new(granted))
     })
     .await
 }
 
+/// An operator's grant: given on his own word, or proposed.
+async fn propose(
+    conn: &mut Connection,
+    app: &App,
+    caller: &Caller,
+    new: &NewGrant,
+    id: Uuid,
+) -> Result<Granted, Error> {
+    let now = require_future_expiry(conn, new).await?;
+    if own_word::is_enough(conn, app, caller, MoveKind::Grant, id, &new.customer, new.amount).await? {
+        return Ok(Granted::Given(give(conn, new, id).await?));
+    }
+    let proposal = GrantProposal { id, grant: new.clone(), proposed_at: now, end: None };
+    grant_proposals::insert(conn, &proposal).await?;
+    Ok(Granted::Proposed(proposal))
+}
+
+/// A service's grant, within its limits.
+async fn serve(conn: &mut Connection, app: &App, new: &NewGrant, id: Uuid) -> Result<Granted, Error> {
+    require_future_expiry(conn, new).await?;
+    own_word::require_service_may_grant(conn, app, &new.customer, new.amount).await?;
+    let given = give(conn, new, id).await?;
+    let moved = Move {
+        kind: MoveKind::ServiceGrant,
+        subject: id,
+        actor: new.created_by.clone(),
+        customer: new.customer.clone(),
+        amount: new.amount,
+    };
+    own_word::record_service_grant(conn, app, &moved, given.grant.created_at).await?;
+    Ok(Granted::Given(given))
+}
+
+async fn require_future_expiry(conn: &mut Connection, new: &NewGrant) -> Result<DateTime<Utc>, Error> {
+    let now = clock::now(conn).await?;
+    if new.expires_at.is_some_and(|at| at <= now) {
+        return Err(Error::field("/expires_at", Code::NotInTheFuture, "must be in the future"));
+    }
+    Ok(now)
+}
+
+async fn give(conn: &mut Connection, new: &NewGrant, id: Uuid) -> Result<WalletGrant, Error> {
+    for outcome in ledger::post(conn, &[new.posting(id)]).await? {
+        if let PostingOutcome::Refused(refusal) = outcome {
+            return Err(Error::refused(refusal));
+        }
+    }
+    find(conn, &new.customer, id).await
+}
+
+/// Approves a proposed grant, and gives it. The proposer cannot approve it.
+///
+/// # Errors
+/// 404; 409 `nothing_proposed` or `second_operator_needed`; 403 `own_account`; 422 when the grant's time is over.
+pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey) -> Result<Made<WalletGrant>, Error> {
+    let actor = caller.actor();
+    transact(&app.pool, async |conn| {
+        let missing = || Error::NotFound("grant");
+        if key.claim(conn).await?.is_some() {
+            let known = grant_proposals::find(conn, id).await?.ok_or_else(missing)?;
+            return Ok(Made::again(find(conn, &known.grant.customer, id).await?));
+        }
+        let proposal = grant_proposals::lock(conn, id).await?.ok_or_else(missing)?;
+        caller.require_not_own(&proposal.grant.customer)?;
+        require_waiting(&proposal)?;
+        if proposal.grant.created_by == actor {
+            return Err(Error::conflict(Code::SecondOperatorNeeded, "another operator must approve this grant"));
+        }
+        let now = require_future_expiry(conn, &proposal.grant).await?;
+        let approved = GrantProposal { end: Some(ProposalEnd::Approved { by: actor.clone(), at: now }), ..proposal };
+        grant_proposals::end(conn, &approved).await?;
+        let given = give(conn, &approved.grant, id).await?;
+        key.record_resource(conn, id).await?;
+        Ok::<_, Error>(Made::new(given))
+    })
+    .await
+}
+
+/// Withdraws a proposed grant. Withdrawing it again changes nothing.
+///
+/// # Errors
+/// 404; 409 `nothing_proposed` when it was given.
+pub async fn withdraw(app: &App, caller: &Caller, id: Uuid) -> Result<GrantProposal, Error> {
+    let actor = caller.actor();
+    transact(&app.pool, async |conn| {
+        let proposal = grant_proposals::lock(conn, id).await?.ok_or(Error::NotFound("grant"))?;
+        if matches!(proposal.end, Some(ProposalEnd::Withdrawn { .. })) {
+            return Ok(proposal);
+        }
+        require_waiting(&proposal)?;
+        let end = ProposalEnd::Withdrawn { by: actor.clone(), at: clock::now(conn).await? };
+        let withdrawn = GrantProposal { end: Some(end), ..proposal };
+        grant_proposals::end(conn, &withdrawn).await?;
+        Ok(withdrawn)
+    })
+    .await
+}
+
+fn require_waiting(proposal: &GrantProposal) -> Result<(), Error> {
+    let detail = match &proposal.end {
+        None => return Ok(()),
+        Some(ProposalEnd::Approved { by, .. }) => format!("the grant was approved by {by}"),
+        Some(ProposalEnd::Withdrawn { by, .. }) => format!("the grant was withdrawn by {by}"),
+    };
+    Err(Error::conflict(Code::NothingProposed, detail))
+}
+
+/// A page of the grants that wait for a second operator, newest first.
+///
+/// # Errors
+/// Database errors.
+pub async fn proposals(
+    app: &App,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> Result<Vec<GrantProposal>, Error> {
+    let mut conn = app.pool.get().await?;
+    Ok(grant_proposals::waiting(&mut conn, after, limit).await?)
+}
+
+/// What an idempotency key made: a grant, or a proposal that waits or was withdrawn.
+async fn found(conn: &mut Connection, customer: &CustomerId, id: Uuid) -> Result<Granted, Error> {
+    match store::find(conn, customer, id).await? {
+        Some(given) => Ok(Granted::Given(given)),
+        None => {
+            let missing = Error::Internal("the grant of a recorded idempotency key");
+            Ok(Granted::Proposed(grant_proposals::find(conn, id).await?.ok_or(missing)?))
+        }
+    }
+}
+
 /// The grant with this id, which was written before or in this transaction.
 async fn find(conn: &mut Connection, customer: &CustomerId, id: Uuid) -> Result<WalletGrant, Error> {
-    store::find(conn, customer, id).await?.ok_or(Error::Internal("the grant of a recorded idempotency key"))
+    store::find(conn, customer, id).await?.ok_or(Error::Internal("a grant that was given"))
 }
 
 /// A page of a customer's grants, newest first. The list includes used-up and expired grants.

@@ -22,6 +22,7 @@ pub mod idempotency;
 pub mod low_balance_alerts;
 pub mod notifications;
 pub mod orders;
+pub(in crate::app) mod own_word;
 pub mod precondition;
 pub mod quotes;
 pub mod refunds;
@@ -45,10 +46,8 @@ pub use orders::OrderView;
 pub use precondition::{Expected, Saved};
 pub use return_origins::ReturnOrigins;
 
-use rust_decimal::Decimal;
-
 use crate::domain::catalogue::Percent;
-use crate::domain::money::{Currency, Money};
+use crate::domain::own_word::OwnWordRules;
 use crate::engine::{Poster, Streams, Supervisor};
 use crate::providers::Registry;
 use crate::storage::pool::Pool;
@@ -73,20 +72,12 @@ pub struct Settings {
     pub public_url: String,
     /// Whether this installation moves real money. The stamp of the database decides it.
     pub live: bool,
-    /// An operator's move above the amount of its currency needs a second operator.
-    pub second_approval_above: Vec<Money>,
+    /// When an operator's word needs a second one, and what services may grant.
+    pub own_word: OwnWordRules,
     /// A bank transfer whose amount differs from the order's by more than this share must be confirmed.
     pub confirm_difference_above: Percent,
     /// How many orders of one customer may wait for their money at the same time.
     pub open_orders_per_customer: i64,
     /// The sites that payers may be sent back to.
     pub return_origins: ReturnOrigins,
-}
-
-impl Settings {
-    /// Whether an operator's move of this amount needs a second operator.
-    #[must_use]
-    pub fn needs_second_operator(&self, currency: Currency, amount: Decimal) -> bool {
-        self.second_approval_above.iter().any(|above| above.currency() == currency && amount.abs() > above.amount())
-    }
 }

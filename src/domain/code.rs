@@ -161,7 +161,7 @@ codes! {
     NotABankTransfer = "not_a_bank_transfer", [Problem(409)];
     /// The bank transaction belongs to another order or refund already; check its id.
     BankTransactionUsed = "bank_transaction_used", [Problem(409)];
-    /// The amount needs a second operator, and you are the first one; another operator must confirm it.
+    /// A second operator is needed, and you are the first one; another operator must confirm it.
     SecondOperatorNeeded = "second_operator_needed", [Problem(409)];
     /// The amount differs from the order's by much; if it did arrive, send `confirm_difference: true`.
     ConfirmDifference = "confirm_difference", [Problem(422)];
@@ -171,7 +171,9 @@ codes! {
     /// The id is on record with another day or remitter; correct the figures, or, if the bank shows another line with
     /// this id, send `another_line: true`. A second operator must confirm it.
     AnotherLine = "another_line", [Problem(422)];
-    /// Nothing about the order waits for a second operator; read the order for its state.
+    /// Services have granted as much as they may in 24 hours; let an operator give the credit.
+    GrantAboveLimit = "grant_above_limit", [Problem(403)];
+    /// Nothing here waits for a second operator; read the object for its state.
     NothingProposed = "nothing_proposed", [Problem(409)];
     /// The customer's id is the `sub` of your token; another operator must decide.
     OwnAccount = "own_account", [Problem(403)];

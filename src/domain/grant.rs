@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::movement::grant::NewGrant;
+use super::own_word::ProposalEnd;
 use super::posting::GrantTerms;
 use super::wallet_key::WalletKey;
 
@@ -59,6 +61,18 @@ impl Grant {
 pub struct WalletGrant {
     pub wallet: WalletKey,
     pub grant: Grant,
+}
+
+/// A grant that waits for a second operator, or did.
+#[derive(Debug, Clone)]
+pub struct GrantProposal {
+    /// The id that the grant gets.
+    pub id: Uuid,
+    /// As the first operator proposed it.
+    pub grant: NewGrant,
+    pub proposed_at: DateTime<Utc>,
+    /// `None` while it waits.
+    pub end: Option<ProposalEnd>,
 }
 
 /// Burn order: priority, then earliest expiry (never last), then oldest.

@@ -32,6 +32,7 @@ pub mod money;
 pub mod movement;
 pub mod offer;
 pub mod order;
+pub mod own_word;
 pub mod payment;
 pub mod posting;
 pub mod product;

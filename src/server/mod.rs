@@ -30,6 +30,7 @@ use self::absent::{Sandbox, simulation};
 use crate::app::{App, KnownProducts, ReturnOrigins, Settings};
 use crate::config::{Config, PosterConfig, PosterMode};
 use crate::domain::environment::Environment;
+use crate::domain::own_word::OwnWordRules;
 use crate::engine::{Poster, PosterSettings, StreamSettings, Streams, Supervisor};
 use crate::identity::TokenVerifier;
 use crate::providers::Registry;
@@ -229,7 +230,12 @@ fn app_settings(
     Settings {
         public_url,
         live: environment.is_live(),
-        second_approval_above: config.second_approval_above.clone(),
+        own_word: OwnWordRules {
+            above: config.second_approval_above.clone(),
+            above_in_all: config.second_approval_above_in_all.clone(),
+            service_grants: config.service_grants_above.clone(),
+            service_grants_in_all: config.service_grants_above_in_all.clone(),
+        },
         confirm_difference_above: config.confirm_difference_above,
         open_orders_per_customer: i64::from(config.open_orders_per_customer),
         return_origins,

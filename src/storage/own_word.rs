@@ -135,11 +135,7 @@ pub async fn insert(
 ///
 /// # Errors
 /// Database errors.
-pub async fn add_to_minute(
-    conn: &mut AsyncPgConnection,
-    amount: Money,
-    at: DateTime<Utc>,
-) -> Result<(), StorageError> {
+pub async fn add_to_minute(conn: &mut AsyncPgConnection, amount: Money, at: DateTime<Utc>) -> Result<(), StorageError> {
     diesel::insert_into(sums::table)
         .values((
             sums::currency.eq(amount.currency().code()),

@@ -219,6 +219,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    grant_proposals (id) {
+        id -> Uuid,
+        customer_id -> Text,
+        currency -> Text,
+        product -> Text,
+        amount -> Numeric,
+        priority -> Int2,
+        expires_at -> Nullable<Timestamptz>,
+        reason -> Text,
+        proposed_by -> Text,
+        proposed_at -> Timestamptz,
+        approved_by -> Nullable<Text>,
+        approved_at -> Nullable<Timestamptz>,
+        withdrawn_by -> Nullable<Text>,
+        withdrawn_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     grant_uses (customer_id, wallet_id, seq, grant_id) {
         customer_id -> Text,
         wallet_id -> Uuid,
@@ -287,6 +306,20 @@ diesel::table! {
         status -> Text,
         actor -> Text,
         detail -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    own_word_moves (customer_id, kind, subject) {
+        customer_id -> Text,
+        kind -> Text,
+        subject -> Uuid,
+        actor -> Text,
+        currency -> Text,
+        amount -> Numeric,
+        moved_at -> Timestamptz,
+        allowed -> Nullable<Numeric>,
+        allowed_in_all -> Nullable<Numeric>,
     }
 }
 
@@ -376,6 +409,15 @@ diesel::table! {
         updated_at -> Timestamptz,
         ask_at -> Nullable<Timestamptz>,
         asked -> Int4,
+    }
+}
+
+diesel::table! {
+    service_grant_sums (currency, minute, backend) {
+        currency -> Text,
+        minute -> Timestamptz,
+        backend -> Int4,
+        amount -> Numeric,
     }
 }
 
@@ -509,16 +551,19 @@ diesel::allow_tables_to_appear_in_same_query!(
     entry_kinds,
     environment,
     events,
+    grant_proposals,
     grant_uses,
     grants,
     holds,
     idempotency_keys,
     order_events,
+    own_word_moves,
     payment_applications,
     payments,
     products,
     provider_events,
     refunds,
+    service_grant_sums,
     spend_guards,
     top_up_options,
     top_up_orders,

@@ -3,7 +3,6 @@
 use chrono::{Duration, NaiveDate, Utc};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use topup::domain::money::Money;
 
 use crate::stage::{
     approve, balance, number, order, ordered, profile, read, statement, timeline, unconfirmed, with_status,
@@ -15,7 +14,7 @@ fn path(order: &str, action: &str) -> String {
 }
 
 fn above(config: &mut topup::config::Config, amount: &str, currency: &str) {
-    config.second_approval_above.push(Money::new(amount.parse().unwrap(), currency.parse().unwrap()).unwrap());
+    config.second_approval_above.push(format!("{currency}:{amount}").parse().unwrap());
 }
 
 /// A statement with other fields.

@@ -3,7 +3,6 @@
 use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use topup::domain::money::Money;
 
 use crate::stage::{approve, balance, number, ordered, read, statement, timeline, with_status};
 use crate::support::{TestApp, execute, url};
@@ -13,7 +12,7 @@ fn approval(order: &str) -> String {
 }
 
 fn above(config: &mut topup::config::Config, amount: &str, currency: &str) {
-    config.second_approval_above.push(Money::new(amount.parse().unwrap(), currency.parse().unwrap()).unwrap());
+    config.second_approval_above.push(format!("{currency}:{amount}").parse().unwrap());
 }
 
 #[tokio::test]

@@ -35,4 +35,5 @@ mod refunds;
 mod stage;
 mod stream;
 mod tools;
+mod two_pairs;
 mod unreadable;

@@ -358,11 +358,7 @@ async fn a_refusal_that_was_none_does_not_leave_the_money_with_both() {
 #[tokio::test]
 async fn case_28_a_refund_above_the_threshold_needs_a_second_operator() {
     let app = TestApp::spawn_with(|config| {
-        config.second_approval_above = vec![
-            "50".parse()
-                .map(|amount| topup::domain::money::Money::new(amount, "USD".parse().unwrap()).unwrap())
-                .unwrap(),
-        ]
+        config.second_approval_above = vec!["USD:50".parse().unwrap()];
     })
     .await;
     let order = paid(&app, "alice", "card", "USD", "100.00").await;

@@ -171,6 +171,17 @@ async fn fill(pool: &Pool) {
          INSERT INTO adjustments (id, customer_id, currency, amount, reason, second_needed, proposed_by, approved_by,
          created_at, booked_at)
          VALUES ('{ADJUSTMENT}', 'alice', 'USD', -1, 'correction', true, 'carol', 'dave', now(), now());
+         UPDATE grants SET created_by = 'service:meter' WHERE id = '{GRANT}';
+         UPDATE grants SET created_by = 'operator:carol' WHERE id = '{LAPSED}';
+         INSERT INTO grant_proposals (id, customer_id, currency, amount, priority, reason, proposed_by, proposed_at,
+         approved_by, approved_at)
+         VALUES ('{LAPSED}', 'alice', 'USD', 3, 100, 'welcome', 'operator:carol', now(), 'operator:dave', now());
+         INSERT INTO own_word_moves (customer_id, kind, subject, actor, currency, amount, moved_at, allowed,
+         allowed_in_all)
+         VALUES ('alice', 'refund', '{FAILED_REFUND}', 'carol', 'USD', 6, now(), 10, 10),
+                ('alice', 'service_grant', '{GRANT}', 'service:meter', 'USD', 20, now(), 25, NULL);
+         INSERT INTO service_grant_sums (currency, minute, backend, amount)
+         VALUES ('USD', date_trunc('minute', now()), 1, 15), ('USD', date_trunc('minute', now()), 2, 5);
          UPDATE wallets SET low_balance_threshold = 5, fast_floor = 5 WHERE customer_id = 'alice'
          AND product = 'whatsapp';",
         bank = BANK.as_simple(),

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use topup::storage::check::{FIGURES, STEPS};
 
 use crate::fixture::{
-    ADJUSTMENT, BALANCE_ORDER, BANK_ORDER, BANK_PAYMENT, BONUS, CAPTURED, DISPUTE, GRANT, LAPSED, OPEN, ORDER, PAYMENT,
-    PENDING_ORDER, REFUND, TO_WALLET, TRANSFER, UNAPPLIED, filled, shown,
+    ADJUSTMENT, BALANCE_ORDER, BANK_ORDER, BANK_PAYMENT, BONUS, CAPTURED, DISPUTE, FAILED_REFUND, GRANT, LAPSED, OPEN,
+    ORDER, PAYMENT, PENDING_ORDER, REFUND, TO_WALLET, TRANSFER, UNAPPLIED, filled, shown,
 };
 use crate::support::{ask, execute, report};
 
@@ -313,6 +313,45 @@ fn bank_transfers() -> Vec<Tampering> {
     ]
 }
 
+fn own_words() -> Vec<Tampering> {
+    let (refund, grant) = (is(&shown("rfd", FAILED_REFUND)), is(&shown("grt", GRANT)));
+    let moves = |set: &str| format!("UPDATE own_word_moves SET {set} WHERE kind = 'refund'");
+    vec![
+        tampering("own_word_recorded", moves("amount = 5"), refund.clone()),
+        tampering("own_word_recorded", moves("actor = 'dave'"), refund.clone()),
+        tampering("own_word_recorded", "DELETE FROM own_word_moves WHERE kind = 'refund'".to_owned(), refund.clone()),
+        tampering("own_word_recorded", format!("DELETE FROM refunds WHERE id = '{FAILED_REFUND}'"), refund),
+        tampering("own_word_recorded", "DELETE FROM own_word_moves WHERE kind = 'service_grant'".to_owned(), grant),
+        tampering(
+            "own_word_recorded",
+            format!("DELETE FROM grant_proposals WHERE id = '{LAPSED}'"),
+            is(&shown("grt", LAPSED)),
+        ),
+        tampering("own_word_within", moves("allowed = 5.99"), is("carol USD")),
+        tampering("own_word_within", moves("allowed_in_all = 5.99"), is("carol USD")),
+        tampering(
+            "own_word_within",
+            "UPDATE own_word_moves SET allowed = 19 WHERE kind = 'service_grant'".to_owned(),
+            is("service:meter USD"),
+        ),
+        tampering(
+            "service_grant_sums",
+            "UPDATE service_grant_sums SET amount = 6 WHERE backend = 2".to_owned(),
+            is("USD"),
+        ),
+        tampering(
+            "second_operator",
+            "UPDATE grant_proposals SET approved_by = proposed_by".to_owned(),
+            is(&shown("grt", LAPSED)),
+        ),
+        tampering(
+            "second_operator",
+            "UPDATE grant_proposals SET approved_by = NULL".to_owned(),
+            is(&shown("grt", LAPSED)),
+        ),
+    ]
+}
+
 fn refunds() -> Vec<Tampering> {
     let (refund, dispute) = (is(&shown("rfd", REFUND)), is(&shown("dsp", DISPUTE)));
     let entry = |kind: i32, key: &str| {
@@ -358,10 +397,22 @@ fn sums() -> Vec<Tampering> {
 }
 
 fn all() -> Vec<Tampering> {
-    [wallets(), entries(), grants(), holds(), transfers(), orders(), payments(), bank_transfers(), refunds(), sums()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        wallets(),
+        entries(),
+        grants(),
+        holds(),
+        transfers(),
+        orders(),
+        payments(),
+        bank_transfers(),
+        own_words(),
+        refunds(),
+        sums(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[tokio::test]

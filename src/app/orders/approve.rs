@@ -7,11 +7,12 @@ use uuid::Uuid;
 use super::line;
 use super::read::{OrderView, view_for_operator};
 use crate::app::idempotency::{IdempotencyKey, Made};
-use crate::app::{App, Caller, Error, settlement};
+use crate::app::{App, Caller, Error, own_word, settlement};
 use crate::domain::approval::{Approval, Confirmation, Confirmed};
 use crate::domain::bank_transaction::{Place, StatedLine};
 use crate::domain::code::Code;
 use crate::domain::order::{Awaited, Order, OrderState, OrderStatus};
+use crate::domain::own_word::MoveKind;
 use crate::domain::payment::Channel;
 use crate::storage::catalogue::bank_accounts;
 use crate::storage::transaction::transact;
@@ -71,7 +72,7 @@ pub async fn approve(
         check_state(&order, statement)?;
         let stated = read_line(conn, &order, statement).await?;
         match approvals::find(conn, &order).await? {
-            None => propose(conn, app, &mut order, stated, statement, &actor).await?,
+            None => propose(conn, app, caller, &mut order, stated, statement).await?,
             Some(proposal) if proposal.proposed_by == actor => {
                 replace(conn, app, &order, proposal, stated, statement).await?;
             }
@@ -125,25 +126,27 @@ async fn read_line(conn: &mut Connection, order: &Order, statement: &BankStateme
 async fn propose(
     conn: &mut Connection,
     app: &App,
+    caller: &Caller,
     order: &mut Order,
     stated: StatedLine,
     statement: &BankStatement,
-    actor: &str,
 ) -> Result<(), Error> {
+    let actor = &caller.actor();
     let found = line::find_place(conn, app, order, &stated, statement.confirmed).await?;
-    let second_needed =
-        stated.another_line || app.settings.needs_second_operator(order.currency, stated.received.amount());
+    let alone = !stated.another_line
+        && own_word::is_enough(conn, app, caller, MoveKind::Approval, order.id, &order.customer, stated.received)
+            .await?;
     let mut approval = Approval {
         order_id: order.id,
         line: stated,
         confirmed: statement.confirmed,
         note: statement.note.clone(),
-        second_needed,
+        second_needed: !alone,
         proposed_by: actor.to_owned(),
         proposed_at: clock::now(conn).await?,
         confirmation: None,
     };
-    if !second_needed {
+    if alone {
         return credit(conn, order, &mut approval, found, actor).await;
     }
     approvals::save(conn, &approval).await?;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::read::{OrderView, view_for_operator};
 use crate::app::idempotency::{IdempotencyKey, Made};
-use crate::app::{App, Caller, Error};
+use crate::app::{App, Caller, Error, own_word};
 use crate::domain::adjustment::Adjustment;
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
@@ -17,6 +17,7 @@ use crate::domain::money::{Money, format_amount};
 use crate::domain::movement::OfOrder;
 use crate::domain::movement::reversed_approval::{ApprovalReversal, reversed_approval};
 use crate::domain::order::{Completion, Order};
+use crate::domain::own_word::MoveKind;
 use crate::domain::payment::{Channel, Payment};
 use crate::domain::posting::PostingOutcome;
 use crate::storage::transaction::transact;
@@ -55,8 +56,12 @@ pub async fn reverse(
         let completion = check_state(conn, &order).await?;
         let adjustment = match adjustments::of_order(conn, id).await? {
             None => {
-                let second_needed = app.settings.needs_second_operator(order.currency, completion.received);
-                draft(conn, &order, reason, second_needed, &actor).await?
+                let received = Money::from_ledger(completion.received, order.currency);
+                let reversal = draft(conn, &order, reason, &actor).await?;
+                let kind = MoveKind::Reversal;
+                let alone =
+                    own_word::is_enough(conn, app, caller, kind, reversal.id, &order.customer, received).await?;
+                Adjustment { second_needed: !alone, ..reversal }
             }
             Some(known) if known.booked_at.is_some() => {
                 return Err(Error::conflict(Code::ApprovalReversed, "the approval of this order has been reversed"));
@@ -98,13 +103,7 @@ async fn check_state(conn: &mut Connection, order: &Order) -> Result<Completion,
     Ok(completion)
 }
 
-async fn draft(
-    conn: &mut Connection,
-    order: &Order,
-    reason: &str,
-    second_needed: bool,
-    actor: &str,
-) -> Result<Adjustment, Error> {
+async fn draft(conn: &mut Connection, order: &Order, reason: &str, actor: &str) -> Result<Adjustment, Error> {
     Ok(Adjustment {
         id: Uuid::now_v7(),
         customer: order.customer.clone(),
@@ -112,7 +111,7 @@ async fn draft(
         product: order.product.clone(),
         amount: -order.credited_amount,
         reason: reason.to_owned(),
-        second_needed,
+        second_needed: true,
         proposed_by: actor.to_owned(),
         approved_by: None,
         created_at: clock::now(conn).await?,

@@ -18,11 +18,12 @@ use serde_json::json;
 use uuid::Uuid;
 
 use self::book::RefundUpdate;
-use super::{App, Caller, Error, IdempotencyKey, Made};
+use super::{App, Caller, Error, IdempotencyKey, Made, own_word};
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
 use crate::domain::money::{Money, format_amount};
 use crate::domain::order::{Order, OrderStatus};
+use crate::domain::own_word::MoveKind;
 use crate::domain::payment::{Channel, Payment, RefundStatus};
 use crate::domain::refund::{Refund, RefundFilter, RefundState};
 use crate::storage::transaction::transact;
@@ -54,10 +55,14 @@ pub async fn request(app: &App, caller: &Caller, new: &NewRefund, key: &Idempote
         Money::positive(new.amount, order.currency)
             .and_then(Money::require_minor_unit)
             .map_err(|error| Error::field("/amount", error.code(), error.to_string()))?;
+        caller.require_not_own(&order.customer)?;
         require_left(conn, &order, &payment, new.amount).await?;
-        let second_needed = app.settings.needs_second_operator(order.currency, new.amount);
         let now = clock::now(conn).await?;
-        let mut refund = draft(new, &order, &payment, second_needed, &actor, now);
+        let mut refund = draft(new, &order, &payment, &actor, now);
+        let amount = Money::from_ledger(refund.amount, refund.currency);
+        let kind = MoveKind::Refund;
+        let second_needed = !own_word::is_enough(conn, app, caller, kind, refund.id, &order.customer, amount).await?;
+        refund.second_needed = second_needed;
         if !second_needed {
             mark_started(app, &mut refund, now);
         }
@@ -94,6 +99,7 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
         require_awaiting_approval(&known)?;
         let order_id = known.order_id.ok_or(Error::Internal("an order for every proposed refund"))?;
         let (mut order, payment) = refundable_order(conn, order_id).await?;
+        caller.require_not_own(&order.customer)?;
         let mut refund = refunds::lock(conn, id).await?.ok_or_else(missing)?;
         require_awaiting_approval(&refund)?;
         if refund.proposed_by == actor {
@@ -252,14 +258,7 @@ async fn require_left(conn: &mut Connection, order: &Order, payment: &Payment, a
     ))
 }
 
-fn draft(
-    new: &NewRefund,
-    order: &Order,
-    payment: &Payment,
-    second_needed: bool,
-    actor: &str,
-    now: DateTime<Utc>,
-) -> Refund {
+fn draft(new: &NewRefund, order: &Order, payment: &Payment, actor: &str, now: DateTime<Utc>) -> Refund {
     Refund {
         id: Uuid::now_v7(),
         order_id: Some(order.id),
@@ -278,7 +277,7 @@ fn draft(
         override_balance: new.override_balance,
         proposed_by: actor.to_owned(),
         approved_by: None,
-        second_needed,
+        second_needed: true,
         created_at: now,
         started_at: None,
         updated_at: now,

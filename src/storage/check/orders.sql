@@ -69,3 +69,9 @@ SELECT 'second_operator', 'adj_' || replace(j.id::text, '-', ''), j.customer_id,
        'approved by somebody other than ' || j.proposed_by, coalesce(j.approved_by, 'nobody')
 FROM adjustments j
 WHERE j.second_needed AND (j.approved_by = j.proposed_by OR (j.approved_by IS NULL AND j.booked_at IS NOT NULL))
+UNION ALL
+SELECT 'second_operator', 'grt_' || replace(p.id::text, '-', ''), p.customer_id,
+       'approved by somebody other than ' || p.proposed_by, coalesce(p.approved_by, 'nobody')
+FROM grant_proposals p
+WHERE p.approved_by = p.proposed_by
+   OR (p.approved_by IS NULL AND EXISTS (SELECT FROM grants g WHERE g.customer_id = p.customer_id AND g.id = p.id))

@@ -121,6 +121,15 @@ pub const STEPS: &[Step] = &[
         ],
     },
     Step {
+        name: "second operators",
+        sql: include_str!("own_word.sql"),
+        rules: &[
+            rule("own_word_recorded", "what was moved on one's own word is recorded once, over its amount"),
+            rule("own_word_within", "the sum of 24 hours on one's own word is within what was allowed"),
+            rule("service_grant_sums", "the sums per minute are what services granted"),
+        ],
+    },
+    Step {
         name: "refunds",
         sql: include_str!("refunds.sql"),
         rules: &[

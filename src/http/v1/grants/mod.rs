@@ -1,25 +1,25 @@
 //! `/v1/grants`: promotional credit.
 
+pub mod body;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::grants::{self, NewGrant};
+use self::body::{Grant, GrantPage};
+use crate::app::grants::{self, Granted, NewGrant};
 use crate::app::{App, Caller, Problems};
 use crate::domain::code::Code;
-use crate::domain::grant::WalletGrant;
-use crate::http::edge::answers::created;
+use crate::http::edge::answers::{created, repeatable};
 use crate::http::edge::auth::{Allowed, AsCustomer, AsStaff};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::idempotency::IdempotencyHeader;
 use crate::http::edge::page::{self, Filters};
 use crate::http::edge::problem::Failure;
 use crate::http::edge::times;
-use crate::http::edge::wire::{
-    Actor, Amount, CurrencyCode, CursorText, CustomerIdText, GrantId, GrantReason, Limit, ProductCode,
-};
+use crate::http::edge::wire::{Amount, CurrencyCode, CursorText, CustomerIdText, GrantReason, Limit, ProductCode};
 
 /// Promotional credit to give to a customer.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -44,56 +44,6 @@ pub struct CreateGrant {
     priority: Option<i16>,
     /// Why the credit was given.
     reason: GrantReason,
-}
-
-/// Promotional credit.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Grant {
-    id: GrantId,
-    customer_id: CustomerIdText,
-    currency: CurrencyCode,
-    product: Option<ProductCode>,
-    amount: Amount,
-    /// The part that is left, including what holds reserve of it.
-    remaining: Amount,
-    /// The part that holds reserve.
-    held: Amount,
-    #[schema(minimum = 0, maximum = 1000, example = 10)]
-    priority: i16,
-    expires_at: Option<DateTime<Utc>>,
-    reason: GrantReason,
-    /// Who gave the credit.
-    created_by: Actor,
-    created_at: DateTime<Utc>,
-}
-
-/// A page of grants.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct GrantPage {
-    #[schema(max_items = 100)]
-    data: Vec<Grant>,
-    next_cursor: Option<CursorText>,
-    has_more: bool,
-}
-
-impl From<&WalletGrant> for Grant {
-    fn from(WalletGrant { wallet, grant }: &WalletGrant) -> Self {
-        let currency = wallet.currency;
-        Self {
-            id: GrantId::of(grant.id),
-            customer_id: CustomerIdText::of(&wallet.customer),
-            currency: CurrencyCode::of(currency),
-            product: ProductCode::of_product(&wallet.product),
-            amount: Amount::of(grant.amount, currency),
-            remaining: Amount::of(grant.remaining, currency),
-            held: Amount::of(grant.held, currency),
-            priority: grant.priority,
-            expires_at: grant.expires_at,
-            reason: GrantReason::new(&grant.reason),
-            created_by: Actor::new(&grant.created_by),
-            created_at: grant.created_at,
-        }
-    }
 }
 
 fn read(asked: &CreateGrant, caller: &Caller, problems: &mut Problems) -> Option<NewGrant> {
@@ -121,6 +71,9 @@ fn read(asked: &CreateGrant, caller: &Caller, problems: &mut Problems) -> Option
 ///
 /// Gives a customer credit that is spent before paid money. It cannot be transferred or refunded, and it does not
 /// repay debt.
+///
+/// An operator's grant above the threshold is only proposed (202) until a second operator approves it under
+/// `/v1/admin/grant-proposals`. A service's grant above the limit of 24 hours is refused with 403 `grant_above_limit`.
 #[utoipa::path(
     tag = "grants",
     operation_id = "createGrant",
@@ -129,6 +82,7 @@ fn read(asked: &CreateGrant, caller: &Caller, problems: &mut Problems) -> Option
     responses(
         (status = 201, description = "The new grant", body = Grant),
         (status = 200, description = "The grant that the same request made before", body = Grant),
+        (status = 202, description = "`awaiting_second_approval`: nothing is given yet", body = Grant),
         (status = 409, description = "The same request is still being processed"),
     ),
     security(("bearer" = ["service", "operator"]))
@@ -143,8 +97,11 @@ pub async fn create_grant(
     let key = key.scoped(&caller, "create_grant", "", &body.bytes);
     let mut problems = Problems::new();
     let new = read(&body.value, &caller, &mut problems);
-    let made = grants::create(&app, &problems.into_result(new)?, &key).await?;
-    Ok(created(&Grant::from(&made.value), made.replayed, StatusCode::OK))
+    let made = grants::create(&app, &caller, &problems.into_result(new)?, &key).await?;
+    Ok(match &made.value {
+        Granted::Given(given) => created(&Grant::from(given), made.replayed, StatusCode::OK),
+        Granted::Proposed(proposal) => repeatable(&Grant::from(proposal), made.replayed, StatusCode::ACCEPTED),
+    })
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -1,0 +1,109 @@
+//! `/v1/admin/grant-proposals`: grants that wait for a second operator.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::app::{App, Error, grants};
+use crate::http::edge::answers::created;
+use crate::http::edge::auth::{Allowed, AsOperator};
+use crate::http::edge::extract::QueryParams;
+use crate::http::edge::idempotency::IdempotencyHeader;
+use crate::http::edge::page::{self, Filters};
+use crate::http::edge::problem::Failure;
+use crate::http::edge::wire::{CursorText, GrantId, Limit};
+use crate::http::v1::grants::body::{Grant, GrantPage};
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct GrantProposalsQuery {
+    cursor: Option<CursorText>,
+    limit: Option<Limit>,
+}
+
+/// List proposed grants
+///
+/// The grants that wait for a second operator, newest first.
+#[utoipa::path(
+    tag = "grants",
+    operation_id = "listGrantProposals",
+    params(GrantProposalsQuery),
+    responses((status = 200, description = "A page of proposed grants", body = GrantPage)),
+    security(("bearer" = ["operator"]))
+)]
+#[get("/v1/admin/grant-proposals")]
+pub async fn list_grant_proposals(
+    _: AsOperator,
+    QueryParams(query): QueryParams<GrantProposalsQuery>,
+    request: HttpRequest,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let limit = Limit::read(query.limit)?;
+    let filters = Filters::of(request.path());
+    let after = page::decode_cursor(query.cursor.as_ref(), &filters)?;
+    let mut found = grants::proposals(&app, after, limit + 1).await?;
+    let (rows, next_cursor) = page::cut(&mut found, limit, &filters, |found| (found.proposed_at, found.id))?;
+    let data = rows.iter().map(Grant::from).collect();
+    Ok(HttpResponse::Ok().json(GrantPage { data, has_more: next_cursor.is_some(), next_cursor }))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct GrantProposalPath {
+    /// The grant's id.
+    grant_id: GrantId,
+}
+
+/// Approve a proposed grant
+///
+/// Gives the credit. The operator who proposed it cannot approve it.
+#[utoipa::path(
+    tag = "grants",
+    operation_id = "approveGrant",
+    params(GrantProposalPath, IdempotencyHeader),
+    responses(
+        (status = 201, description = "The new grant", body = Grant),
+        (status = 200, description = "The grant that the same request gave before", body = Grant),
+        (status = 409, description = "`nothing_proposed` or `second_operator_needed`"),
+    ),
+    security(("bearer" = ["operator"]))
+)]
+#[post("/v1/admin/grant-proposals/{grant_id}/approve")]
+pub async fn approve_grant(
+    Allowed(caller): AsOperator,
+    key: IdempotencyHeader,
+    path: web::Path<GrantProposalPath>,
+    request: HttpRequest,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let id = path.grant_id.named().ok_or(Error::NotFound("grant"))?;
+    let key = key.scoped(&caller, "approve_grant", request.path(), b"");
+    let made = grants::approve(&app, &caller, id, &key).await?;
+    Ok(created(&Grant::from(&made.value), made.replayed, StatusCode::OK))
+}
+
+/// Withdraw a proposed grant
+///
+/// Ends the proposal; nothing is given. Withdrawing it again changes nothing.
+#[utoipa::path(
+    tag = "grants",
+    operation_id = "withdrawGrant",
+    params(GrantProposalPath),
+    responses(
+        (status = 200, description = "The withdrawn grant", body = Grant),
+        (status = 409, description = "`nothing_proposed`: the grant was given"),
+    ),
+    security(("bearer" = ["operator"]))
+)]
+#[post("/v1/admin/grant-proposals/{grant_id}/withdraw")]
+pub async fn withdraw_grant(
+    Allowed(caller): AsOperator,
+    path: web::Path<GrantProposalPath>,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let id = path.grant_id.named().ok_or(Error::NotFound("grant"))?;
+    let withdrawn = grants::withdraw(&app, &caller, id).await?;
+    Ok(HttpResponse::Ok().json(Grant::from(&withdrawn)))
+}
