@@ -1,4 +1,4 @@
-DROP TABLE events, worker_marks, spend_guards, holds, grant_uses, grants, entries, entry_kinds, wallets, environment;
+DROP TABLE events, events_pruned, worker_marks, spend_guards, holds, grant_uses, grants, entries, entry_kinds, wallets, environment;
 DROP FUNCTION entries_before(text, uuid, bigint, timestamptz, bigint, uuid);
 DROP FUNCTION entries_are_append_only();
 DROP FUNCTION fast_path_refused();

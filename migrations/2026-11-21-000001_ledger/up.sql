@@ -216,9 +216,15 @@ CREATE TABLE grants (
     order_id uuid,
     created_by text NOT NULL,
     created_at timestamptz NOT NULL,
+    -- The Idempotency-Key that made it, once its row in idempotency_keys is pruned.
+    key_caller text,
+    key text,
+    key_fingerprint bytea,
+    CONSTRAINT grants_key_is_whole CHECK (num_nulls(key_caller, key, key_fingerprint) IN (0, 3)),
     CONSTRAINT grants_pkey PRIMARY KEY (customer_id, id),
     CONSTRAINT grants_parts CHECK (held >= 0 AND held <= remaining AND remaining <= amount)
 );
+CREATE UNIQUE INDEX grants_by_key ON grants (key_caller, key) WHERE key IS NOT NULL;
 CREATE INDEX grants_live ON grants (customer_id, wallet_id) WHERE remaining > 0;
 CREATE INDEX grants_expiring ON grants (expires_at) WHERE remaining > 0 AND expires_at IS NOT NULL;
 
@@ -317,6 +323,12 @@ CREATE TABLE events (
     position bigint
 );
 CREATE INDEX events_by_customer ON events (customer_id, position);
+
+-- The highest position of an event that was deleted for its age. A listener that has come less far may miss events.
+CREATE TABLE events_pruned (
+    singleton boolean PRIMARY KEY DEFAULT true CONSTRAINT events_pruned_one_row CHECK (singleton),
+    up_to bigint NOT NULL
+);
 CREATE SEQUENCE event_positions;
 
 -- Numbers an event when its transaction commits, one transaction of a customer after the other. By then the transaction

@@ -220,9 +220,15 @@ CREATE TABLE transfers (
     to_product text NOT NULL,
     order_id uuid REFERENCES top_up_orders (id),
     created_at timestamptz NOT NULL,
+    -- The Idempotency-Key that made it, once its row in idempotency_keys is pruned.
+    key_caller text,
+    key text,
+    key_fingerprint bytea,
+    CONSTRAINT transfers_key_is_whole CHECK (num_nulls(key_caller, key, key_fingerprint) IN (0, 3)),
     CONSTRAINT transfers_pkey PRIMARY KEY (customer_id, id),
     CONSTRAINT transfers_elsewhere CHECK (from_product <> to_product)
 );
+CREATE UNIQUE INDEX transfers_by_key ON transfers (key_caller, key) WHERE key IS NOT NULL;
 CREATE INDEX transfers_by_time ON transfers (customer_id, created_at, id);
 CREATE INDEX transfers_by_order ON transfers (order_id) WHERE order_id IS NOT NULL;
 
@@ -256,10 +262,16 @@ CREATE TABLE refunds (
     updated_at timestamptz NOT NULL,
     ask_at timestamptz,
     asked integer NOT NULL DEFAULT 0,
+    -- The Idempotency-Key that made it, once its row in idempotency_keys is pruned.
+    key_caller text,
+    key text,
+    key_fingerprint bytea,
+    CONSTRAINT refunds_key_is_whole CHECK (num_nulls(key_caller, key, key_fingerprint) IN (0, 3)),
     CONSTRAINT refunds_at_provider_once UNIQUE (provider, provider_refund_id),
     CONSTRAINT refunds_second_pair_of_eyes
         CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by)
 );
+CREATE UNIQUE INDEX refunds_by_key ON refunds (key_caller, key) WHERE key IS NOT NULL;
 CREATE INDEX refunds_by_order ON refunds (order_id);
 CREATE INDEX refunds_by_payment ON refunds (payment_id);
 CREATE INDEX refunds_by_customer ON refunds (customer_id, created_at, id);
@@ -385,6 +397,7 @@ CREATE TABLE provider_events (
     error text,
     CONSTRAINT provider_events_once UNIQUE (provider, event_id)
 );
+CREATE INDEX provider_events_by_age ON provider_events (received_at);
 
 -- A key commits with what the request made, so that a repetition finds it.
 CREATE TABLE idempotency_keys (
@@ -393,6 +406,8 @@ CREATE TABLE idempotency_keys (
     key text NOT NULL,
     fingerprint bytea NOT NULL,
     resource_id uuid NOT NULL,
+    -- Whose resource it made: rows of transfers and grants are found by customer.
+    customer_id text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT ledger_now(),
     PRIMARY KEY (caller, operation, key)
 );

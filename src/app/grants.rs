@@ -45,7 +45,7 @@ pub async fn create(app: &App, caller: &Caller, new: &NewGrant, key: &Idempotenc
             true => propose(conn, app, caller, new, id).await?,
             false => serve(conn, app, new, id).await?,
         };
-        key.record_resource(conn, id).await?;
+        key.record_resource(conn, id, &new.customer).await?;
         Ok(Made::new(granted))
     })
     .await
@@ -123,7 +123,7 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
         let approved = GrantProposal { end: Some(ProposalEnd::Approved { by: actor.clone(), at: now }), ..proposal };
         grant_proposals::end(conn, &approved).await?;
         let given = give(conn, &approved.grant, id).await?;
-        key.record_resource(conn, id).await?;
+        key.record_resource(conn, id, &approved.grant.customer).await?;
         Ok::<_, Error>(Made::new(given))
     })
     .await

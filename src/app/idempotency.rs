@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::error::Error;
 use crate::domain::code::Code;
+use crate::domain::customer::CustomerId;
 use crate::storage::{Connection, idempotency as store};
 
 /// A key in its scope, with a hash of the request.
@@ -76,11 +77,17 @@ impl IdempotencyKey {
         }
     }
 
-    /// Records which resource the key made. It commits with the resource.
+    /// Records which resource the key made, and for whom. It commits with the resource.
     ///
     /// # Errors
     /// Database errors.
-    pub async fn record_resource(&self, conn: &mut Connection, resource: Uuid) -> Result<(), Error> {
-        Ok(store::insert(conn, &self.caller, self.operation, &self.key, &self.fingerprint, resource).await?)
+    pub async fn record_resource(
+        &self,
+        conn: &mut Connection,
+        resource: Uuid,
+        customer: &CustomerId,
+    ) -> Result<(), Error> {
+        let key = (self.caller.as_str(), self.operation, self.key.as_str());
+        Ok(store::insert(conn, key, &self.fingerprint, resource, customer).await?)
     }
 }

@@ -26,6 +26,7 @@ pub(in crate::app) mod own_word;
 pub mod precondition;
 pub mod quotes;
 pub mod refunds;
+pub mod retention;
 pub mod return_origins;
 pub mod seed;
 pub mod settlement;
@@ -44,6 +45,7 @@ pub use error::{Error, Problems};
 pub use idempotency::{IdempotencyKey, Made};
 pub use orders::OrderView;
 pub use precondition::{Expected, Saved};
+pub use retention::Retention;
 pub use return_origins::ReturnOrigins;
 
 use crate::domain::catalogue::Percent;
@@ -78,6 +80,8 @@ pub struct Settings {
     pub confirm_difference_above: Percent,
     /// How many orders of one customer may wait for their money at the same time.
     pub open_orders_per_customer: i64,
+    /// How long what is needed only for a while is kept.
+    pub retention: Retention,
     /// The sites that payers may be sent back to.
     pub return_origins: ReturnOrigins,
 }

@@ -42,7 +42,7 @@ pub async fn create(app: &App, new: &NewTransfer, key: &IdempotencyKey) -> Resul
         }
         check_products(conn, new).await?;
         let transfer = book_transfer(conn, new, None).await?;
-        key.record_resource(conn, transfer.id).await?;
+        key.record_resource(conn, transfer.id, &new.customer).await?;
         Ok(Made::new(transfer))
     })
     .await

@@ -151,20 +151,20 @@ impl Streams {
     }
 
     /// Listens to a customer's wallets and events, from where a broken connection left off, or from now on. The first
-    /// messages are the wallets' state, unless it is the same as at the cursor.
+    /// messages are the wallets' state, unless it is the same as at the cursor. A cursor that this service did not give
+    /// out, or whose events are pruned, counts as none.
     ///
     /// # Errors
     /// [`EngineError::StreamsFull`], [`EngineError::ShuttingDown`], or database errors.
     pub async fn listen(&self, customer: &CustomerId, from: Option<Cursor>) -> Result<Listening, EngineError> {
         drop(self.shared.lock_with_room(customer)?);
-        let last = {
+        let (pruned, last) = {
             let mut conn = self.shared.pool.get().await?;
-            events::last_position(&mut conn, customer).await?
+            (events::pruned_up_to(&mut conn).await?, events::last_position(&mut conn, customer).await?)
         };
-        let cursor = match from {
-            Some(from) => Cursor { position: from.position.min(last), ..from },
-            None => Cursor { position: last, versions: 0 },
-        };
+        // Whoever has come less far than what was pruned, or further than what there is, begins with the full state.
+        let from = from.filter(|from| (pruned..=last.max(pruned)).contains(&from.position));
+        let cursor = from.unwrap_or(Cursor { position: last, versions: 0 });
         let (sender, messages) = mpsc::channel(1);
         let mut open = self.shared.lock_with_room(customer)?;
         open.last += 1;
@@ -319,7 +319,7 @@ impl Listener {
         let versions = self.versions(found);
         match &self.sent {
             Some(sent) => versions.iter().any(|(wallet, version)| sent.get(wallet) < Some(version)),
-            None => versions.iter().map(|(_, version)| version).sum::<i64>() > self.cursor.versions,
+            None => versions.iter().map(|(_, version)| version).sum::<i64>() != self.cursor.versions,
         }
     }
 

@@ -27,7 +27,7 @@ pub use self::keys::{SigningKey, TokenKeys};
 #[cfg(not(feature = "sandbox"))]
 use self::absent::{Sandbox, simulation};
 
-use crate::app::{App, KnownProducts, ReturnOrigins, Settings};
+use crate::app::{App, KnownProducts, Retention, ReturnOrigins, Settings};
 use crate::config::{Config, PosterConfig, PosterMode};
 use crate::domain::environment::Environment;
 use crate::domain::own_word::OwnWordRules;
@@ -238,6 +238,12 @@ fn app_settings(
         },
         confirm_difference_above: config.confirm_difference_above,
         open_orders_per_customer: i64::from(config.open_orders_per_customer),
+        retention: Retention {
+            idempotency_keys: config.keep.idempotency_keys,
+            events: config.keep.events,
+            notifications: config.keep.notifications,
+            foreign_notifications: config.keep.foreign_notifications,
+        },
         return_origins,
     }
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::columns::{corrupt, customer_from_column};
-use super::schema::events;
+use super::schema::{events, events_pruned};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::customer::CustomerId;
 use crate::domain::event::{Event, EventKind};
@@ -114,4 +114,13 @@ pub async fn last_position(conn: &mut AsyncPgConnection, customer: &CustomerId) 
         .await
         .optional()?;
     Ok(last.flatten().unwrap_or(0))
+}
+
+/// The highest position of an event that was deleted for its age; 0 when none was.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn pruned_up_to(conn: &mut AsyncPgConnection) -> Result<i64, StorageError> {
+    let up_to: Option<i64> = events_pruned::table.select(events_pruned::up_to).first(conn).await.optional()?;
+    Ok(up_to.unwrap_or(0))
 }

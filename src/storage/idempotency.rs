@@ -1,12 +1,14 @@
 //! Idempotency keys: each one names what an earlier request with this key made.
 
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Bytea, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::StorageError;
 use super::schema::idempotency_keys as keys;
+use super::statement::{Cached, Parameters, Statement};
+use crate::domain::customer::CustomerId;
 
 diesel::define_sql_function! {
     /// Stable 64-bit hash of a text.
@@ -31,7 +33,25 @@ pub async fn try_lock(
     Ok(diesel::select(pg_try_advisory_xact_lock(hashtextextended(scope, 0))).get_result(conn).await?)
 }
 
-/// The request fingerprint and the resource of a known key.
+struct Moved {
+    caller: String,
+    operation: String,
+    key: String,
+}
+
+impl Statement for Moved {
+    const TEXT: &'static str = include_str!("sql/find_moved_key.sql");
+    type Row = (Bytea, SqlUuid);
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Text, _>(&self.caller)?;
+        parameters.add::<Text, _>(&self.operation)?;
+        parameters.add::<Text, _>(&self.key)
+    }
+}
+
+/// The request fingerprint and the resource of a known key. A key that is pruned between the two look-ups is found by
+/// the second: pruning moves it in one statement.
 ///
 /// # Errors
 /// Database errors.
@@ -41,25 +61,29 @@ pub async fn find(
     operation: &str,
     key: &str,
 ) -> Result<Option<(Vec<u8>, Uuid)>, StorageError> {
-    Ok(keys::table
+    let known = keys::table
         .find((caller, operation, key))
         .select((keys::fingerprint, keys::resource_id))
         .first(conn)
         .await
-        .optional()?)
+        .optional()?;
+    if known.is_some() {
+        return Ok(known);
+    }
+    let moved = Moved { caller: caller.to_owned(), operation: operation.to_owned(), key: key.to_owned() };
+    Ok(Cached(moved).get_result(conn).await.optional()?)
 }
 
-/// Records a key with what it made.
+/// Records a key with what it made, and for whom.
 ///
 /// # Errors
 /// Database errors.
 pub async fn insert(
     conn: &mut AsyncPgConnection,
-    caller: &str,
-    operation: &str,
-    key: &str,
+    (caller, operation, key): (&str, &str, &str),
     fingerprint: &[u8],
     resource: Uuid,
+    customer: &CustomerId,
 ) -> Result<(), StorageError> {
     diesel::insert_into(keys::table)
         .values((
@@ -68,6 +92,7 @@ pub async fn insert(
             keys::key.eq(key),
             keys::fingerprint.eq(fingerprint),
             keys::resource_id.eq(resource),
+            keys::customer_id.eq(customer.as_str()),
         ))
         .execute(conn)
         .await?;

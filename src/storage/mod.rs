@@ -32,6 +32,7 @@ pub mod pool;
 pub mod provider_events;
 pub mod readiness;
 pub mod refunds;
+pub mod retention;
 pub mod schema;
 mod share;
 pub mod spend_guards;

@@ -206,6 +206,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    events_pruned (singleton) {
+        singleton -> Bool,
+        up_to -> Int8,
+    }
+}
+
+diesel::table! {
     events (seq) {
         seq -> Int8,
         id -> Uuid,
@@ -293,6 +300,7 @@ diesel::table! {
         key -> Text,
         fingerprint -> Bytea,
         resource_id -> Uuid,
+        customer_id -> Text,
         created_at -> Timestamptz,
     }
 }
@@ -551,6 +559,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     entry_kinds,
     environment,
     events,
+    events_pruned,
     grant_proposals,
     grant_uses,
     grants,

@@ -1,11 +1,12 @@
-//! Work that needs no request: expiring orders, asking providers about orders and refunds, sweeping wallets.
+//! Work that needs no request: expiring orders, asking providers about orders and refunds, sweeping wallets,
+//! deleting what was kept for long enough.
 //!
 //! Each turn of a worker takes a bounded share of the work. Several processes share the work, and an item that fails
 //! does not stop the others.
 
 mod turns;
 
-pub use turns::{ask_about_orders, expire_orders, sweep_wallets};
+pub use turns::{ask_about_orders, expire_orders, prune, sweep_wallets};
 
 use std::time::Duration;
 
@@ -23,10 +24,12 @@ enum Worker {
     AskAboutOrders,
     AskAboutRefunds,
     SweepWallets,
+    Prune,
 }
 
 impl Worker {
-    const ALL: [Self; 4] = [Self::ExpireOrders, Self::AskAboutOrders, Self::AskAboutRefunds, Self::SweepWallets];
+    const ALL: [Self; 5] =
+        [Self::ExpireOrders, Self::AskAboutOrders, Self::AskAboutRefunds, Self::SweepWallets, Self::Prune];
 
     /// Does one turn and returns how many items it found.
     async fn turn(self, app: &App) -> Result<usize, Error> {
@@ -35,6 +38,7 @@ impl Worker {
             Self::AskAboutOrders => ask_about_orders(app).await,
             Self::AskAboutRefunds => refunds::ask_due(app).await,
             Self::SweepWallets => sweep_wallets(app).await,
+            Self::Prune => prune(app).await,
         }
     }
 
@@ -45,6 +49,7 @@ impl Worker {
             Self::AskAboutOrders => "ask_about_orders",
             Self::AskAboutRefunds => "ask_about_refunds",
             Self::SweepWallets => "sweep_wallets",
+            Self::Prune => "prune",
         }
     }
 

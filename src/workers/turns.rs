@@ -1,9 +1,12 @@
 //! One turn of each worker: it finds a share of the work and handles each item by itself.
 
-use crate::app::{App, Error, orders, sweep};
+use crate::app::{App, Error, orders, retention, sweep};
 
 /// The largest number of items of one turn.
 const SHARE: i64 = 50;
+
+/// The largest number of rows that one turn deletes of each kind. A batch takes a few milliseconds.
+const BATCH: i64 = 500;
 
 /// Expires the orders whose time is over. Returns how many were expired.
 ///
@@ -44,4 +47,12 @@ pub async fn ask_about_orders(app: &App) -> Result<usize, Error> {
 /// Database errors.
 pub async fn sweep_wallets(app: &App) -> Result<usize, Error> {
     sweep::sweep_lapsed(app, SHARE).await
+}
+
+/// Deletes what was kept for long enough. Returns how many rows were deleted.
+///
+/// # Errors
+/// Database errors.
+pub async fn prune(app: &App) -> Result<usize, Error> {
+    retention::prune(app, BATCH).await
 }

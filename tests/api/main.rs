@@ -32,6 +32,7 @@ mod process;
 mod races;
 mod read_only;
 mod refunds;
+mod retention;
 mod stage;
 mod stream;
 mod tools;

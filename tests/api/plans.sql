@@ -84,8 +84,9 @@ FROM generate_series(1, 30000) n;
 INSERT INTO billing_profiles (customer_id, name, email, country, updated_at)
 SELECT 'customer-' || n, 'n', 'n@example.com', 'VN', '2026-01-01' FROM generate_series(1, 3000) n;
 
-INSERT INTO idempotency_keys (caller, operation, key, fingerprint, resource_id)
-SELECT 'customer:customer-' || 1 + n % 3000, 'orders.create', 'k' || n, '\x00', md5('o' || n)::uuid
+INSERT INTO idempotency_keys (caller, operation, key, fingerprint, resource_id, customer_id)
+SELECT 'customer:customer-' || 1 + n % 3000, 'create_top_up_order', 'k' || n, '\x00', md5('o' || n)::uuid,
+       'customer-' || 1 + n % 3000
 FROM generate_series(1, 30000) n;
 
 INSERT INTO adjustments (id, customer_id, currency, amount, reason, second_needed, proposed_by, created_at, booked_at)

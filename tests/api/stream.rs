@@ -288,3 +288,35 @@ async fn a_stream_ends_when_the_service_stops() {
     assert!(ended.is_none());
     stopped.expect("a stream does not hold up the stop");
 }
+
+/// A cursor from the future, or one whose events are pruned, cannot be continued from: the listener gets everything.
+#[tokio::test]
+async fn case_74_a_cursor_that_cannot_be_continued_from_gets_the_full_state() {
+    let app = TestApp::spawn().await;
+    app.fund("alice", "CNY", "100.00").await;
+    let alice = app.customer("alice");
+    let first = Stream::of(&alice).await.next().await;
+    let (position, versions) = first.id.split_once('-').unwrap();
+    let position: i64 = position.parse().unwrap();
+
+    // Whoever has everything is told nothing, so the next change is the first message.
+    let mut up_to_date = Stream::open(&alice, "/v1/balances/stream", Some(&first.id)).await;
+    for cursor in [format!("{}-{versions}", position + 1_000), format!("{position}-999999")] {
+        let mut stream = Stream::open(&alice, "/v1/balances/stream", Some(&cursor)).await;
+        assert_eq!(stream.next().await.data, balance(&app, "alice", "").await, "{cursor}");
+    }
+
+    let mut conn = connect(&url(&app.database)).await.unwrap();
+    conn.batch_execute("UPDATE events SET created_at = created_at - interval '31 days'").await.unwrap();
+    assert!(topup::workers::prune(&app.server.app).await.unwrap() > 0);
+    let behind = format!("{}-{versions}", position - 1);
+    let mut stream = Stream::open(&alice, "/v1/balances/stream", Some(&behind)).await;
+    assert_eq!(stream.next().await.data, balance(&app, "alice", "").await);
+    let mut not_behind = Stream::open(&alice, "/v1/balances/stream", Some(&first.id)).await;
+
+    spend(&app, "alice", "u1", "0.5").await.expect(201);
+    for stream in [&mut up_to_date, &mut not_behind] {
+        assert_eq!(stream.next().await.data["available"], "99.50");
+    }
+    app.finish().await;
+}

@@ -78,7 +78,7 @@ pub async fn approve(
             }
             Some(proposal) => confirm(conn, app, &mut order, proposal, &stated, statement, &actor).await?,
         }
-        key.record_resource(conn, id).await?;
+        key.record_resource(conn, id, &order.customer).await?;
         Ok::<_, Error>(false)
     })
     .await?;

@@ -70,7 +70,7 @@ pub async fn create(app: &App, new: &NewOrder, key: &IdempotencyKey, actor: &str
             let email = offer.profile.as_ref().map(|profile| profile.email.as_str().to_owned());
             attempts::insert(conn, &Attempt::first(&order, email)).await?;
         }
-        key.record_resource(conn, order.id).await?;
+        key.record_resource(conn, order.id, &order.customer).await?;
         Ok::<_, Error>(Made::new(order))
     })
     .await?;

@@ -77,7 +77,7 @@ pub async fn reverse(
         } else {
             undo_approval(conn, &mut order, adjustment, &actor).await?;
         }
-        key.record_resource(conn, id).await?;
+        key.record_resource(conn, id, &order.customer).await?;
         Ok::<_, Error>(false)
     })
     .await?;

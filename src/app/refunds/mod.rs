@@ -74,7 +74,7 @@ pub async fn request(app: &App, caller: &Caller, new: &NewRefund, key: &Idempote
         let detail = format!("{}: {}", book::describe_refund(&order, &refund), refund.reason);
         book::record_on_order(conn, &mut order, event, &actor, &detail).await?;
         audit(conn, &actor, event, &refund).await?;
-        key.record_resource(conn, refund.id).await?;
+        key.record_resource(conn, refund.id, &order.customer).await?;
         Ok::<_, Error>(Made::new(refund.id))
     })
     .await?;
@@ -113,7 +113,7 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
         let detail = book::describe_refund(&order, &refund);
         book::record_on_order(conn, &mut order, "refund_approved", &actor, &detail).await?;
         audit(conn, &actor, "refund_approved", &refund).await?;
-        key.record_resource(conn, id).await?;
+        key.record_resource(conn, id, &order.customer).await?;
         Ok::<_, Error>(false)
     })
     .await?;

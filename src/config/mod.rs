@@ -3,6 +3,8 @@
 //! A flag takes precedence over the environment variable, and the variable over the file `.env`. An empty variable
 //! counts as unset. Pass secrets by the environment, because all users of the machine can see the flags of a process.
 
+mod keep;
+
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -16,6 +18,8 @@ use crate::domain::environment::Environment;
 use crate::domain::money::parse_plain_decimal;
 use crate::domain::own_word::CurrencyLimit;
 use crate::telemetry::LogFormat;
+
+pub use self::keep::KeepConfig;
 
 /// The settings of one installation.
 #[derive(Debug, Clone, Args)]
@@ -133,6 +137,9 @@ pub struct Config {
     /// The largest number of orders of one customer that may wait for money at the same time.
     #[arg(long, env = "TOPUP_OPEN_ORDERS_PER_CUSTOMER", value_name = "N", default_value = "50")]
     pub open_orders_per_customer: u32,
+
+    #[command(flatten)]
+    pub keep: KeepConfig,
 
     /// Whether payment companies are simulated. `auto`: simulate those without credentials, embedded database only.
     /// `on`: simulate those without a base URL. `off`: simulate none. A production build cannot simulate any.

@@ -1,0 +1,41 @@
+//! What is needed only for a while is deleted by age.
+//!
+//! Nothing is deleted whose absence could move money: a key that made a transfer, a grant or a refund stays on that
+//! row, so a late repetition is still answered and pays nothing twice.
+
+use super::{App, Error};
+use crate::storage::retention;
+use crate::storage::transaction::transact;
+
+const DAY: i64 = 24 * 60 * 60;
+
+/// How many days things are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    /// Idempotency keys whose resource is at rest. At least two days: clients repeat requests for that long.
+    pub idempotency_keys: u16,
+    /// Events of the balance stream.
+    pub events: u16,
+    /// Notifications of payment companies.
+    pub notifications: u16,
+    /// Notifications that concerned nothing of ours.
+    pub foreign_notifications: u16,
+}
+
+/// Deletes at most `limit` of each kind. Returns how many rows were deleted.
+///
+/// # Errors
+/// Database errors.
+pub async fn prune(app: &App, limit: i64) -> Result<usize, Error> {
+    let keep = app.settings.retention;
+    let days = |days: u16| i64::from(days) * DAY;
+    let keys = transact(&app.pool, async |conn| {
+        Ok::<_, Error>(retention::prune_idempotency_keys(conn, days(keep.idempotency_keys), limit).await?)
+    });
+    let keys = keys.await?;
+    let mut conn = app.pool.get().await?;
+    let events = retention::prune_events(&mut conn, days(keep.events), limit).await?;
+    let (foreign, all) = (days(keep.foreign_notifications), days(keep.notifications));
+    let notifications = retention::prune_provider_events(&mut conn, foreign, all, limit).await?;
+    Ok(usize::try_from(keys + events + notifications).unwrap_or(usize::MAX))
+}

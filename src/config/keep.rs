@@ -1,0 +1,49 @@
+//! How long what is needed only for a while is kept.
+
+use clap::Args;
+
+/// How long what is needed only for a while is kept, in days.
+#[derive(Debug, Clone, Args)]
+pub struct KeepConfig {
+    /// For how many days idempotency keys are kept once what they made is at rest; at least 2. The key of a transfer, a
+    /// grant or a refund stays on it for ever, so a late repetition never pays twice.
+    #[arg(
+        id = "keep-idempotency-keys-days",
+        long,
+        env = "TOPUP_KEEP_IDEMPOTENCY_KEYS_DAYS",
+        value_name = "DAYS",
+        default_value = "35",
+        value_parser = clap::value_parser!(u16).range(2..)
+    )]
+    pub idempotency_keys: u16,
+    /// For how many days events of the balance stream are kept. An older `Last-Event-ID` gets the full state.
+    #[arg(
+        id = "keep-events-days",
+        long,
+        env = "TOPUP_KEEP_EVENTS_DAYS",
+        value_name = "DAYS",
+        default_value = "30",
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
+    pub events: u16,
+    /// For how many days notifications of payment companies are kept.
+    #[arg(
+        id = "keep-notifications-days",
+        long,
+        env = "TOPUP_KEEP_NOTIFICATIONS_DAYS",
+        value_name = "DAYS",
+        default_value = "550",
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
+    pub notifications: u16,
+    /// For how many days notifications are kept that concerned nothing of ours.
+    #[arg(
+        id = "keep-foreign-notifications-days",
+        long,
+        env = "TOPUP_KEEP_FOREIGN_NOTIFICATIONS_DAYS",
+        value_name = "DAYS",
+        default_value = "7",
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
+    pub foreign_notifications: u16,
+}

@@ -1,0 +1,93 @@
+//! Deletes what is needed only for a while, in small batches.
+
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use super::StorageError;
+use super::statement::{Cached, Parameters, Statement};
+
+/// How long something is kept, in seconds.
+pub type Seconds = i64;
+
+struct Keys {
+    age: Seconds,
+    limit: i64,
+}
+
+impl Statement for Keys {
+    const TEXT: &'static str = include_str!("sql/prune_idempotency_keys.sql");
+    type Row = BigInt;
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<BigInt, _>(&self.age)?;
+        parameters.add::<BigInt, _>(&self.limit)
+    }
+}
+
+/// Deletes idempotency keys older than `age` whose resource is at rest. The key of a transfer, a grant or a refund
+/// moves to that row. Returns how many were deleted.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn prune_idempotency_keys(
+    conn: &mut AsyncPgConnection,
+    age: Seconds,
+    limit: i64,
+) -> Result<i64, StorageError> {
+    Ok(Cached(Keys { age, limit }).get_result(conn).await?)
+}
+
+struct Events {
+    age: Seconds,
+    limit: i64,
+}
+
+impl Statement for Events {
+    const TEXT: &'static str = include_str!("sql/prune_events.sql");
+    type Row = BigInt;
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<BigInt, _>(&self.age)?;
+        parameters.add::<BigInt, _>(&self.limit)
+    }
+}
+
+/// Deletes events of the stream older than `age`. Returns how many were deleted.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn prune_events(conn: &mut AsyncPgConnection, age: Seconds, limit: i64) -> Result<i64, StorageError> {
+    Ok(Cached(Events { age, limit }).get_result(conn).await?)
+}
+
+struct Notifications {
+    foreign: Seconds,
+    age: Seconds,
+    limit: i64,
+}
+
+impl Statement for Notifications {
+    const TEXT: &'static str = include_str!("sql/prune_provider_events.sql");
+    type Row = BigInt;
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<BigInt, _>(&self.foreign)?;
+        parameters.add::<BigInt, _>(&self.age)?;
+        parameters.add::<BigInt, _>(&self.limit)
+    }
+}
+
+/// Deletes processed notifications of providers: foreign and ignored ones older than `foreign`, all others older than
+/// `age`. Returns how many were deleted.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn prune_provider_events(
+    conn: &mut AsyncPgConnection,
+    foreign: Seconds,
+    age: Seconds,
+    limit: i64,
+) -> Result<i64, StorageError> {
+    Ok(Cached(Notifications { foreign, age, limit }).get_result(conn).await?)
+}

@@ -1,0 +1,12 @@
+-- Finds the key of a request whose row in `idempotency_keys` is pruned, on what the request made.
+--
+-- $1 text caller
+-- $2 text operation
+-- $3 text key
+--
+-- Returns the fingerprint of the request, and the id of what it made.
+SELECT key_fingerprint, id FROM transfers WHERE $2 = 'create_transfer' AND key_caller = $1 AND key = $3
+UNION ALL
+SELECT key_fingerprint, id FROM grants WHERE $2 = 'create_grant' AND key_caller = $1 AND key = $3
+UNION ALL
+SELECT key_fingerprint, id FROM refunds WHERE $2 = 'create_refund' AND key_caller = $1 AND key = $3

@@ -1,0 +1,44 @@
+-- Deletes the oldest idempotency keys whose age is reached and whose resource is at rest, and returns how many. A key
+-- that made a transfer, a grant or a refund moves to that row: a repetition of the request finds it there, so it is
+-- answered and pays nothing twice. A repetition of what ended an order or a proposal is refused by its state.
+--
+-- $1 bigint the age in seconds
+-- $2 bigint the largest number of keys
+WITH old AS (
+    SELECT k.caller, k.operation, k.key
+    FROM idempotency_keys k
+    WHERE k.created_at < (SELECT ledger_now()) - $1 * interval '1 second'
+      AND NOT EXISTS (
+          SELECT FROM top_up_orders o WHERE o.id = k.resource_id AND o.status IN ('pending', 'processing'))
+      AND NOT EXISTS (
+          SELECT FROM refunds r WHERE r.id = k.resource_id AND r.status IN ('awaiting_second_approval', 'pending'))
+      AND NOT EXISTS (
+          SELECT FROM adjustments a WHERE a.order_id = k.resource_id AND a.booked_at IS NULL)
+      AND NOT EXISTS (
+          SELECT FROM grant_proposals g
+          WHERE g.id = k.resource_id AND g.approved_at IS NULL AND g.withdrawn_at IS NULL)
+    ORDER BY k.created_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM idempotency_keys k
+    USING old
+    WHERE k.caller = old.caller AND k.operation = old.operation AND k.key = old.key
+    RETURNING k.*
+), of_transfers AS (
+    UPDATE transfers t
+    SET key_caller = gone.caller, key = gone.key, key_fingerprint = gone.fingerprint
+    FROM gone
+    WHERE gone.operation = 'create_transfer' AND t.customer_id = gone.customer_id AND t.id = gone.resource_id
+), of_grants AS (
+    UPDATE grants g
+    SET key_caller = gone.caller, key = gone.key, key_fingerprint = gone.fingerprint
+    FROM gone
+    WHERE gone.operation = 'create_grant' AND g.customer_id = gone.customer_id AND g.id = gone.resource_id
+), of_refunds AS (
+    UPDATE refunds r
+    SET key_caller = gone.caller, key = gone.key, key_fingerprint = gone.fingerprint
+    FROM gone
+    WHERE gone.operation = 'create_refund' AND r.id = gone.resource_id
+)
+SELECT count(*) FROM gone

@@ -1,0 +1,103 @@
+//! What is kept only for a while is deleted, and a request that is repeated after that is still answered once.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use topup::workers;
+
+use crate::stage::{id, number, order, ordered, paid, until};
+use crate::support::{Caller, Reply, TestApp, execute};
+
+/// Lets everything be so many days older.
+async fn age(app: &TestApp, days: u32) {
+    let older = |table: &str, column: &str| format!("UPDATE {table} SET {column} = {column} - interval '{days} days'");
+    for (table, column) in [("idempotency_keys", "created_at"), ("provider_events", "received_at")] {
+        execute(&app.database, &older(table, column)).await;
+    }
+}
+
+async fn prune(app: &TestApp) {
+    while workers::prune(&app.server.app).await.unwrap() > 0 {}
+}
+
+/// A transfer, a refund and a grant: where, by whom, and with which body.
+fn payers<'a>(app: &'a TestApp, order: &str) -> [(Caller<'a>, &'static str, Value); 3] {
+    let transfer = json!({ "currency": "USD", "amount": "1", "to_product": "sms" });
+    let refund = json!({ "order_id": order, "amount": "5", "reason": "asked" });
+    let grant = json!({ "customer_id": "alice", "currency": "USD", "amount": "2", "reason": "trial" });
+    [
+        (app.customer("alice"), "/v1/transfers", transfer),
+        (app.operator(), "/v1/admin/refunds", refund),
+        (app.service(), "/v1/grants", grant),
+    ]
+}
+
+async fn ask(payers: &[(Caller<'_>, &'static str, Value)]) -> Vec<Reply> {
+    let mut replies = Vec::new();
+    for (caller, path, body) in payers {
+        replies.push(caller.post_with_key(path, body, "one-key").await);
+    }
+    replies
+}
+
+#[tokio::test]
+async fn a_request_repeated_after_its_key_was_pruned_pays_nothing_twice() {
+    let app = TestApp::spawn().await;
+    let order_id = paid(&app, "alice", "card", "USD", "20").await;
+    let payers = payers(&app, &order_id);
+    let first: Vec<String> = ask(&payers).await.into_iter().map(|reply| id(&reply.expect(201))).collect();
+    until("the refund has succeeded", async || {
+        number(&app, "count(*) FROM refunds WHERE status = 'succeeded'").await == 1
+    })
+    .await;
+    let open = ordered(&app, "alice", "bank_transfer", "USD", "7").await;
+    let before = app.available("alice", "USD", "").await;
+
+    // Repetitions race the pruning.
+    age(&app, 36).await;
+    let repeats = join_all((0..8).map(|_| ask(&payers)));
+    let (repeats, ()) = tokio::join!(repeats, prune(&app));
+    for replies in repeats.into_iter().chain([ask(&payers).await]) {
+        for (reply, first) in replies.into_iter().zip(&first) {
+            if reply.status != 409 {
+                let reply = reply.expect(200);
+                assert_eq!((id(&reply), reply.header("idempotent-replayed")), (first.clone(), Some("true")));
+            }
+        }
+    }
+    for (reply, first) in ask(&payers).await.into_iter().zip(&first) {
+        assert_eq!(&id(&reply.expect(200)), first, "without a race there is no 409");
+    }
+    assert_eq!(app.available("alice", "USD", "").await, before);
+    let other = json!({ "currency": "USD", "amount": "3", "to_product": "sms" });
+    let reused = app.customer("alice").post_with_key("/v1/transfers", &other, "one-key").await;
+    reused.problem(422, "idempotency_key_reused");
+
+    // Only the key of what is not at rest is still in its table.
+    assert_eq!(number(&app, "count(*) FROM idempotency_keys").await, 1);
+    let (_, uuid) = open.split_once('_').unwrap();
+    let kept = format!("count(*) FROM idempotency_keys WHERE resource_id = '{uuid}'");
+    assert_eq!(number(&app, &kept).await, 1);
+    app.customer("alice").post(&format!("/v1/top-up-orders/{open}/cancel"), &json!({})).await.expect(200);
+    prune(&app).await;
+    assert_eq!(number(&app, "count(*) FROM idempotency_keys").await, 0);
+    // An order is no money: the same key makes another one.
+    app.customer("alice").post("/v1/top-up-orders", &order("bank_transfer", "USD", "7")).await.expect(201);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn notifications_are_kept_for_a_while_and_longer_when_they_concern_us() {
+    let app = TestApp::spawn().await;
+    paid(&app, "alice", "card", "USD", "20").await;
+    let stored = async || number(&app, "count(*) FROM provider_events").await;
+    let all = stored().await;
+    assert!(all > 0);
+    age(&app, 300).await;
+    prune(&app).await;
+    let ours = stored().await;
+    assert!(ours > 0, "what concerned us is kept");
+    age(&app, 300).await;
+    prune(&app).await;
+    assert_eq!(stored().await, 0);
+    app.finish().await;
+}
