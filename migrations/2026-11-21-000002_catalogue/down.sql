@@ -1,1 +1,3 @@
-DROP TABLE billing_profiles, bank_accounts, channel_rules, top_up_options, agreements, products;
+DROP TABLE billing_profiles, bank_account_proposals, bank_account_versions, bank_accounts, channel_rules,
+    top_up_options, agreements, products;
+DROP FUNCTION bank_account_keeps_versions;

@@ -84,13 +84,79 @@ CREATE TABLE bank_accounts (
     cnaps_code text,
     swift_bic text,
     bank_address text,
-    -- An inactive account is not offered to new orders; open ones keep it.
+    -- An inactive account is not offered to new orders.
     active boolean NOT NULL DEFAULT true,
     version bigint NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT ledger_now(),
     updated_at timestamptz NOT NULL DEFAULT ledger_now(),
     CONSTRAINT bank_accounts_number_once UNIQUE (account_number, currency)
 );
+
+-- Every version of an account, as payers were shown it. A change closes the version before; an order keeps its own.
+CREATE TABLE bank_account_versions (
+    bank_account_id uuid NOT NULL REFERENCES bank_accounts (id),
+    version bigint NOT NULL,
+    currency text NOT NULL,
+    bank_name text NOT NULL,
+    account_name text NOT NULL,
+    account_number text NOT NULL,
+    branch text,
+    cnaps_code text,
+    swift_bic text,
+    bank_address text,
+    active boolean NOT NULL,
+    opened_at timestamptz NOT NULL,
+    closed_at timestamptz,
+    CONSTRAINT bank_account_versions_pkey PRIMARY KEY (bank_account_id, version)
+);
+CREATE UNIQUE INDEX bank_account_versions_one_open ON bank_account_versions (bank_account_id) WHERE closed_at IS NULL;
+
+CREATE FUNCTION bank_account_keeps_versions() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    at timestamptz := ledger_now();
+BEGIN
+    IF TG_OP = 'UPDATE' AND NEW.version <> OLD.version + 1 THEN
+        RAISE EXCEPTION 'a change of a bank account is its next version' USING ERRCODE = 'check_violation';
+    END IF;
+    UPDATE bank_account_versions SET closed_at = at WHERE bank_account_id = NEW.id AND closed_at IS NULL;
+    INSERT INTO bank_account_versions (bank_account_id, version, currency, bank_name, account_name, account_number,
+        branch, cnaps_code, swift_bic, bank_address, active, opened_at)
+    VALUES (NEW.id, NEW.version, NEW.currency, NEW.bank_name, NEW.account_name, NEW.account_number, NEW.branch,
+        NEW.cnaps_code, NEW.swift_bic, NEW.bank_address, NEW.active, at);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER bank_accounts_keep_versions AFTER INSERT OR UPDATE ON bank_accounts
+    FOR EACH ROW EXECUTE FUNCTION bank_account_keeps_versions();
+
+-- Changes of our accounts that need a second operator.
+CREATE TABLE bank_account_proposals (
+    id uuid PRIMARY KEY,
+    -- The account that is changed; for a new account the id that it gets.
+    bank_account_id uuid NOT NULL,
+    -- The version that is replaced; 0 for a new account.
+    base_version bigint NOT NULL CONSTRAINT bank_account_proposals_base CHECK (base_version >= 0),
+    currency text NOT NULL,
+    bank_name text NOT NULL,
+    account_name text NOT NULL,
+    account_number text NOT NULL,
+    branch text,
+    cnaps_code text,
+    swift_bic text,
+    bank_address text,
+    active boolean NOT NULL,
+    proposed_by text NOT NULL,
+    proposed_at timestamptz NOT NULL,
+    approved_by text,
+    approved_at timestamptz,
+    withdrawn_by text,
+    withdrawn_at timestamptz,
+    CONSTRAINT bank_account_proposals_second_pair_of_eyes CHECK (approved_by <> proposed_by),
+    CONSTRAINT bank_account_proposals_ended
+        CHECK ((approved_by IS NULL) = (approved_at IS NULL) AND (withdrawn_by IS NULL) = (withdrawn_at IS NULL)
+               AND (approved_by IS NULL OR withdrawn_by IS NULL))
+);
+CREATE UNIQUE INDEX bank_account_proposals_one_waiting ON bank_account_proposals (bank_account_id)
+    WHERE approved_at IS NULL AND withdrawn_at IS NULL;
 
 -- Who a customer is on our papers, and by which country channels are offered. One row per customer.
 CREATE TABLE billing_profiles (

@@ -41,7 +41,9 @@ CREATE TABLE top_up_orders (
     remitter_name text,
     remitter_bank text,
     remarks text,
-    bank_account_id uuid REFERENCES bank_accounts (id),
+    -- The account that the payer was shown.
+    bank_account_id uuid,
+    bank_account_version bigint,
     vnpay_bank_code text,
     payer_ip text NOT NULL,
     locale text,
@@ -60,7 +62,9 @@ CREATE TABLE top_up_orders (
     CONSTRAINT top_up_orders_declined CHECK (awaiting IS DISTINCT FROM 'payer' OR declines > 0),
     CONSTRAINT top_up_orders_review CHECK (NOT held_for_review OR status <> 'completed'),
     CONSTRAINT top_up_orders_remitter CHECK (channel <> 'bank_transfer'
-        OR (remitter_name IS NOT NULL AND remitter_bank IS NOT NULL AND bank_account_id IS NOT NULL)),
+        OR (remitter_name IS NOT NULL AND remitter_bank IS NOT NULL AND bank_account_version IS NOT NULL)),
+    CONSTRAINT top_up_orders_account_shown FOREIGN KEY (bank_account_id, bank_account_version)
+        REFERENCES bank_account_versions MATCH FULL,
     CONSTRAINT top_up_orders_credit CHECK (credited_amount >= 0),
     CONSTRAINT top_up_orders_refunded_within CHECK (refunded_amount BETWEEN 0 AND coalesce(received_amount, 0))
 );

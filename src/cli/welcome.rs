@@ -52,7 +52,8 @@ ORDER=$(curl -s $TOPUP/v1/top-up-orders -H "Authorization: Bearer $CUSTOMER" -H 
   | sed -n 's/.*"id":"\(tuo_[0-9a-f]*\)".*/\1/p'); echo "$ORDER"
 curl -s $TOPUP/v1/admin/top-up-orders/$ORDER/approve -H "Authorization: Bearer $OPERATOR" \
   -H 'Content-Type: application/json' -H "Idempotency-Key: $(date +%s%N)" \
-  -d '{"received_amount":"100.00","bank_transaction_id":"BOC-'$(date +%s)'","received_on":"'$(date +%F)'"}'
+  -d '{"received_amount":"100.00","bank_transaction_id":"BOC-'$(date +%s)'","received_on":"'$(date +%F)'",
+  "confirm_not_duplicate":true}'
 
 # Top up 50 CNY by card: open next_action.redirect.url in a browser, and pay on the page of the sandbox
 curl -s $TOPUP/v1/top-up-orders -H "Authorization: Bearer $CUSTOMER" -H 'Content-Type: application/json' \

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::country::Country;
 use super::money::{Currency, Money, MoneyError};
+use super::own_word::ProposalEnd;
 use super::payment::Channel;
 use super::product::Product;
 
@@ -88,6 +89,26 @@ pub struct BankAccount {
     pub active: bool,
     pub version: i64,
     pub updated_at: DateTime<Utc>,
+}
+
+/// An account as payers were shown it at a time. A later change closes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountVersion {
+    pub account: BankAccount,
+    /// Since when another version is shown.
+    pub closed_at: Option<DateTime<Utc>>,
+}
+
+/// A change of an account that a second operator must approve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BankAccountChange {
+    pub id: Uuid,
+    /// The account as it shall be. Its version is the one that it replaces; 0 for a new account.
+    pub account: BankAccount,
+    pub proposed_by: String,
+    pub proposed_at: DateTime<Utc>,
+    /// `None` while it waits.
+    pub end: Option<ProposalEnd>,
 }
 
 /// A share in percent: 0–100, with at most four decimals.

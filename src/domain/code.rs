@@ -201,6 +201,10 @@ codes! {
     // The catalogue.
     /// This version of the agreement is published and never changes; publish another version.
     AgreementExists = "agreement_exists", [Problem(409)];
+    /// A change of this account waits for a second operator; approve or withdraw it first.
+    ChangeProposed = "change_proposed", [Problem(409)];
+    /// The bank account of the order was closed, and no other takes transfers in its currency; choose another channel.
+    BankAccountClosed = "bank_account_closed", [Problem(409)];
     /// There is a bank account with this number and currency; change that account instead.
     BankAccountExists = "bank_account_exists", [Problem(409)];
     /// `topup seed` refuses a database that is stamped live; use another database. No request gets this code.

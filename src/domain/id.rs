@@ -16,6 +16,7 @@ pub enum IdKind {
     Dispute,
     Grant,
     BankAccount,
+    BankAccountChange,
     Adjustment,
 }
 
@@ -34,6 +35,7 @@ impl IdKind {
             Self::Dispute => "dsp_",
             Self::Grant => "grt_",
             Self::BankAccount => "bac_",
+            Self::BankAccountChange => "bch_",
             Self::Adjustment => "adj_",
         }
     }

@@ -24,6 +24,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(top_up_orders::get_top_up_order)
         .service(top_up_orders::cancel_top_up_order)
         .service(top_up_orders::verify_top_up_order)
+        .service(top_up_orders::renew_top_up_order_bank_account)
         .service(transfers::create_transfer)
         .service(transfers::list_transfers)
         .service(transfers::get_transfer)
@@ -72,6 +73,9 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::bank_accounts::admin_list_bank_accounts)
         .service(admin::bank_accounts::admin_create_bank_account)
         .service(admin::bank_accounts::admin_update_bank_account)
+        .service(admin::bank_accounts::list_bank_account_changes)
+        .service(admin::bank_accounts::approve_bank_account_change)
+        .service(admin::bank_accounts::withdraw_bank_account_change)
         .service(admin::agreements::admin_list_agreements)
         .service(admin::agreements::admin_publish_agreement)
         .service(admin::agreements::admin_activate_agreement);

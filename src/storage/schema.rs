@@ -77,6 +77,47 @@ diesel::table! {
 }
 
 diesel::table! {
+    bank_account_proposals (id) {
+        id -> Uuid,
+        bank_account_id -> Uuid,
+        base_version -> Int8,
+        currency -> Text,
+        bank_name -> Text,
+        account_name -> Text,
+        account_number -> Text,
+        branch -> Nullable<Text>,
+        cnaps_code -> Nullable<Text>,
+        swift_bic -> Nullable<Text>,
+        bank_address -> Nullable<Text>,
+        active -> Bool,
+        proposed_by -> Text,
+        proposed_at -> Timestamptz,
+        approved_by -> Nullable<Text>,
+        approved_at -> Nullable<Timestamptz>,
+        withdrawn_by -> Nullable<Text>,
+        withdrawn_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    bank_account_versions (bank_account_id, version) {
+        bank_account_id -> Uuid,
+        version -> Int8,
+        currency -> Text,
+        bank_name -> Text,
+        account_name -> Text,
+        account_number -> Text,
+        branch -> Nullable<Text>,
+        cnaps_code -> Nullable<Text>,
+        swift_bic -> Nullable<Text>,
+        bank_address -> Nullable<Text>,
+        active -> Bool,
+        opened_at -> Timestamptz,
+        closed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     bank_accounts (id) {
         id -> Uuid,
         currency -> Text,
@@ -487,6 +528,7 @@ diesel::table! {
         remitter_bank -> Nullable<Text>,
         remarks -> Nullable<Text>,
         bank_account_id -> Nullable<Uuid>,
+        bank_account_version -> Nullable<Int8>,
         vnpay_bank_code -> Nullable<Text>,
         payer_ip -> Text,
         locale -> Nullable<Text>,
@@ -550,6 +592,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     approvals,
     attempts,
     audit_log,
+    bank_account_proposals,
+    bank_account_versions,
     bank_accounts,
     bank_transactions,
     billing_profiles,

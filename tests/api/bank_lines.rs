@@ -112,8 +112,8 @@ async fn case_57_one_bank_line_is_one_however_it_is_written() {
     let first = bank_order(&app, "alice", "500").await;
     approve(&app.operator(), &first, "500.00", "FT26325-ab12").await.expect(200);
     let next = bank_order(&app, "alice", "500").await;
-    for written in ["ft26325-AB12", "FT26325ab12", "FT 26325/AB 12", " ft.26325.ab.12 ", "ＦＴ２６３２５－ＡＢ１２"]
-    {
+    let full_width = "ＦＴ２６３２５－ＡＢ１２";
+    for written in ["ft26325-AB12", "FT26325ab12", "FT 26325/AB 12", " ft.26325.ab.12 ", full_width] {
         let refused = approve(&app.operator(), &next, "500.00", written).await.problem(409, "bank_transaction_used");
         says(&refused, &["FT26325-ab12", &first, "0.00 of its 500.00 CNY is left"]);
     }

@@ -399,7 +399,11 @@ async fn the_demo_is_added_once_and_overwrites_nothing() {
     let operator = app.operator();
     let renamed = json!({"name": "Texts", "active": false, "returnable": true});
     put(&operator, "/v1/admin/products/sms", &renamed, Some("*")).await.expect(200);
-    execute(&app.database, "UPDATE bank_accounts SET account_number = '42' WHERE currency = 'CNY'").await;
+    execute(
+        &app.database,
+        "UPDATE bank_accounts SET account_number = '42', version = version + 1 WHERE currency = 'CNY'",
+    )
+    .await;
     operator.post("/v1/admin/agreements", &json!({"version": "2", "url": "https://example.com/2"})).await.expect(201);
     live_in(&app.customer("demo"), "SG").await;
 

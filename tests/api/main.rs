@@ -8,6 +8,7 @@ mod support;
 mod answers;
 mod any_bytes;
 mod bad_input;
+mod bank_accounts;
 mod bank_lines;
 mod bank_transfers;
 mod catalogue;

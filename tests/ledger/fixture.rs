@@ -31,6 +31,7 @@ pub const BANK_PAYMENT: Uuid = id(12);
 pub const UNAPPLIED: Uuid = id(13);
 pub const TO_WALLET: Uuid = id(14);
 pub const BANK: Uuid = id(21);
+pub const BANK_CHANGE: Uuid = id(22);
 pub const TRANSFER: Uuid = id(31);
 pub const ORDER_TRANSFER: Uuid = id(32);
 pub const REFUND: Uuid = id(41);
@@ -119,19 +120,22 @@ async fn fill(pool: &Pool) {
     let records = format!(
         "INSERT INTO bank_accounts (id, currency, bank_name, account_name, account_number)
          VALUES ('{BANK}', 'USD', 'First', 'Topup', '1');
+         INSERT INTO bank_account_proposals (id, bank_account_id, base_version, currency, bank_name, account_name,
+         account_number, active, proposed_by, proposed_at, approved_by, approved_at)
+         VALUES ('{BANK_CHANGE}', '{BANK}', 0, 'USD', 'First', 'Topup', '1', true, 'carol', now(), 'dave', now());
          INSERT INTO top_up_orders (id, customer_id, currency, product, channel, provider, merchant_account, status,
          amount, fee, tax,
              credited_amount, received_amount, reference, agreement_version, remitter_name, remitter_bank,
-             bank_account_id, payer_ip,
+             bank_account_id, bank_account_version, payer_ip,
              created_at, expires_at, updated_at, completed_at)
          VALUES ('{ORDER}', 'alice', 'USD', '', 'card', 'stripe', 'm', 'completed', 100, 2, 1, 97, 100, 'A', '1',
-         NULL, NULL, NULL, '::1', now(), now(), now(), now()),
+         NULL, NULL, NULL, NULL, '::1', now(), now(), now(), now()),
                 ('{BANK_ORDER}', 'alice', 'USD', '', 'bank_transfer', 'bank', '{bank}', 'completed', 200, 0, 0, 200,
-                200, 'B', '1', 'Alice', 'First', '{BANK}', '::1', now(), now(), now(), now()),
+                200, 'B', '1', 'Alice', 'First', '{BANK}', 1, '::1', now(), now(), now(), now()),
                 ('{PENDING_ORDER}', 'alice', 'USD', '', 'card', 'stripe', 'm', 'pending', 10, 0, 0, 10, NULL, 'C',
-                '1', NULL, NULL, NULL, '::1', now(), now(), now(), NULL),
+                '1', NULL, NULL, NULL, NULL, '::1', now(), now(), now(), NULL),
                 ('{BALANCE_ORDER}', 'alice', 'USD', 'whatsapp', 'balance', 'balance', '', 'completed', 30, 0, 0, 30,
-                30, 'D', '1', NULL, NULL, NULL, '::1', now(), now(), now(), now());
+                30, 'D', '1', NULL, NULL, NULL, NULL, '::1', now(), now(), now(), now());
          INSERT INTO payments (id, provider, merchant_account, payment_id, currency, amount, applied, refunded,
          order_id, unapplied_reason, live, received_at)
          VALUES ('{PAYMENT}', 'stripe', 'm', 'pi_1', 'USD', 100, 100, 7, '{ORDER}', NULL, false, now()),

@@ -1,12 +1,14 @@
 //! Every rule is broken once, behind the ledger's back, and must be reported with its subject.
 
+mod operators;
+
 use std::collections::BTreeSet;
 
 use topup::storage::check::{FIGURES, STEPS};
 
 use crate::fixture::{
-    ADJUSTMENT, BALANCE_ORDER, BANK_ORDER, BANK_PAYMENT, BONUS, CAPTURED, DISPUTE, FAILED_REFUND, GRANT, LAPSED, OPEN,
-    ORDER, PAYMENT, PENDING_ORDER, REFUND, TO_WALLET, TRANSFER, UNAPPLIED, filled, shown,
+    ADJUSTMENT, BALANCE_ORDER, BANK_ORDER, BONUS, CAPTURED, DISPUTE, GRANT, LAPSED, OPEN, ORDER, PAYMENT,
+    PENDING_ORDER, REFUND, TO_WALLET, TRANSFER, UNAPPLIED, filled, shown,
 };
 use crate::support::{ask, execute, report};
 
@@ -284,74 +286,6 @@ fn payments() -> Vec<Tampering> {
     ]
 }
 
-fn bank_transfers() -> Vec<Tampering> {
-    let (line, order) = (is(&shown("pay", BANK_PAYMENT)), is(&shown("tuo", BANK_ORDER)));
-    vec![
-        tampering("bank_transaction_payment", "UPDATE bank_transactions SET amount = 249".to_owned(), line.clone()),
-        tampering("bank_transaction_payment", "DELETE FROM bank_transactions".to_owned(), line.clone()),
-        tampering(
-            "bank_transaction_payment",
-            format!("UPDATE payments SET payment_id = 'Y' WHERE id = '{BANK_PAYMENT}'"),
-            line.clone(),
-        ),
-        tampering("bank_transaction_identity", "UPDATE bank_transactions SET stated_id = 'y'".to_owned(), line.clone()),
-        tampering(
-            "bank_transaction_identity",
-            "UPDATE bank_transactions SET stated_id = 'Not provided'".to_owned(),
-            line.clone(),
-        ),
-        tampering(
-            "bank_transaction_line",
-            format!(
-                "UPDATE bank_transactions SET n = 2; UPDATE payments SET payment_id = 'X#2' WHERE id = '{BANK_PAYMENT}'"
-            ),
-            line,
-        ),
-        tampering("approval_payment", "UPDATE approvals SET received_amount = 199".to_owned(), order.clone()),
-        tampering("approval_payment", format!("UPDATE approvals SET payment_id = '{PAYMENT}'"), order.clone()),
-        tampering("approval_payment", "UPDATE bank_transactions SET identity = 'Y'".to_owned(), order),
-    ]
-}
-
-fn own_words() -> Vec<Tampering> {
-    let (refund, grant) = (is(&shown("rfd", FAILED_REFUND)), is(&shown("grt", GRANT)));
-    let moves = |set: &str| format!("UPDATE own_word_moves SET {set} WHERE kind = 'refund'");
-    vec![
-        tampering("own_word_recorded", moves("amount = 5"), refund.clone()),
-        tampering("own_word_recorded", moves("actor = 'dave'"), refund.clone()),
-        tampering("own_word_recorded", "DELETE FROM own_word_moves WHERE kind = 'refund'".to_owned(), refund.clone()),
-        tampering("own_word_recorded", format!("DELETE FROM refunds WHERE id = '{FAILED_REFUND}'"), refund),
-        tampering("own_word_recorded", "DELETE FROM own_word_moves WHERE kind = 'service_grant'".to_owned(), grant),
-        tampering(
-            "own_word_recorded",
-            format!("DELETE FROM grant_proposals WHERE id = '{LAPSED}'"),
-            is(&shown("grt", LAPSED)),
-        ),
-        tampering("own_word_within", moves("allowed = 5.99"), is("carol USD")),
-        tampering("own_word_within", moves("allowed_in_all = 5.99"), is("carol USD")),
-        tampering(
-            "own_word_within",
-            "UPDATE own_word_moves SET allowed = 19 WHERE kind = 'service_grant'".to_owned(),
-            is("service:meter USD"),
-        ),
-        tampering(
-            "service_grant_sums",
-            "UPDATE service_grant_sums SET amount = 6 WHERE backend = 2".to_owned(),
-            is("USD"),
-        ),
-        tampering(
-            "second_operator",
-            "UPDATE grant_proposals SET approved_by = proposed_by".to_owned(),
-            is(&shown("grt", LAPSED)),
-        ),
-        tampering(
-            "second_operator",
-            "UPDATE grant_proposals SET approved_by = NULL".to_owned(),
-            is(&shown("grt", LAPSED)),
-        ),
-    ]
-}
-
 fn refunds() -> Vec<Tampering> {
     let (refund, dispute) = (is(&shown("rfd", REFUND)), is(&shown("dsp", DISPUTE)));
     let entry = |kind: i32, key: &str| {
@@ -405,8 +339,8 @@ fn all() -> Vec<Tampering> {
         transfers(),
         orders(),
         payments(),
-        bank_transfers(),
-        own_words(),
+        operators::bank_transfers(),
+        operators::own_words(),
         refunds(),
         sums(),
     ]

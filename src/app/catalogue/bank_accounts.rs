@@ -4,13 +4,14 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::bank_account_changes;
 use crate::app::{App, Caller, Error, Expected, Problems};
-use crate::domain::catalogue::BankAccount;
+use crate::domain::catalogue::{BankAccount, BankAccountChange};
 use crate::domain::code::Code;
 use crate::domain::money::Currency;
 use crate::storage::catalogue::bank_accounts as store;
 use crate::storage::transaction::transact;
-use crate::storage::{StorageError, audit};
+use crate::storage::{Connection, StorageError, audit};
 
 /// The account that a caller sends. Nothing of it is checked yet.
 #[derive(Debug, Clone)]
@@ -34,32 +35,43 @@ pub async fn list(app: &App) -> Result<Vec<BankAccount>, Error> {
     Ok(store::list(&mut *app.pool.get().await?).await?)
 }
 
-/// Adds an account.
+/// What became of a change.
+#[derive(Debug, Clone)]
+pub enum Changed {
+    Saved(BankAccount),
+    /// It waits for a second operator. Payers are shown what they were shown before.
+    Proposed(BankAccountChange),
+}
+
+/// Adds an account, or proposes to add it where changes need two operators.
 ///
 /// # Errors
 /// 422 naming every field that is wrong; 409 `bank_account_exists`.
-pub async fn create(app: &App, caller: &Caller, input: &AccountInput) -> Result<BankAccount, Error> {
+pub async fn create(app: &App, caller: &Caller, input: &AccountInput) -> Result<Changed, Error> {
     let new = validate(Uuid::now_v7(), input)?;
     transact(&app.pool, async |conn| {
-        let value = store::insert(conn, &new).await.map_err(number_taken)?;
-        let (subject, detail) = (format!("bank_account:{}", value.id), json!({"after": describe(&value)}));
-        audit::write(conn, &caller.actor(), "bank_account.created", &subject, &detail).await?;
-        Ok(value)
+        if app.settings.own_word.any_threshold() {
+            require_free_number(conn, &new).await?;
+            return bank_account_changes::propose(conn, caller, BankAccount { version: 0, ..new.clone() }).await;
+        }
+        Ok(Changed::Saved(insert(conn, &caller.actor(), &new).await?))
     })
     .await
 }
 
-/// Replaces an account. Its currency cannot change, because orders refer to the account.
+/// Replaces an account, or proposes to replace it where changes need two operators. The version before is closed, and
+/// open orders keep it. The currency cannot change, because orders refer to the account.
 ///
 /// # Errors
-/// 404; 422 naming every field that is wrong; 409 `bank_account_exists`; 412 and 428 as [`Expected::check`].
+/// 404; 422 naming every field that is wrong; 409 `bank_account_exists` or `change_proposed`; 412 and 428 as
+/// [`Expected::check`].
 pub async fn update(
     app: &App,
     caller: &Caller,
     id: Uuid,
     expected: &Expected,
     input: &AccountInput,
-) -> Result<BankAccount, Error> {
+) -> Result<Changed, Error> {
     let new = validate(id, input)?;
     transact(&app.pool, async |conn| {
         let current = store::lock(conn, id).await?.ok_or(Error::NotFound("bank account"))?;
@@ -71,21 +83,48 @@ pub async fn update(
                 "an account keeps its currency; add another account",
             ));
         }
-        let value = store::update(conn, &new).await.map_err(number_taken)?;
-        let detail = json!({"before": describe(&current), "after": describe(&value)});
-        let subject = format!("bank_account:{id}");
-        audit::write(conn, &caller.actor(), "bank_account.updated", &subject, &detail).await?;
-        Ok(value)
+        if app.settings.own_word.any_threshold() {
+            require_free_number(conn, &new).await?;
+            let change = BankAccount { version: current.version, ..new.clone() };
+            return bank_account_changes::propose(conn, caller, change).await;
+        }
+        Ok(Changed::Saved(replace(conn, &caller.actor(), &current, &new).await?))
     })
     .await
 }
 
+pub(super) async fn insert(conn: &mut Connection, actor: &str, new: &BankAccount) -> Result<BankAccount, Error> {
+    let value = store::insert(conn, new).await.map_err(number_taken)?;
+    let (subject, detail) = (format!("bank_account:{}", value.id), json!({"after": describe(&value)}));
+    audit::write(conn, actor, "bank_account.created", &subject, &detail).await?;
+    Ok(value)
+}
+
+pub(super) async fn replace(
+    conn: &mut Connection,
+    actor: &str,
+    current: &BankAccount,
+    new: &BankAccount,
+) -> Result<BankAccount, Error> {
+    let value = store::update(conn, new).await.map_err(number_taken)?;
+    let detail = json!({"before": describe(current), "after": describe(&value)});
+    audit::write(conn, actor, "bank_account.updated", &format!("bank_account:{}", new.id), &detail).await?;
+    Ok(value)
+}
+
+async fn require_free_number(conn: &mut Connection, new: &BankAccount) -> Result<(), Error> {
+    let taken = |known: &BankAccount| {
+        known.id != new.id && known.currency == new.currency && known.account_number == new.account_number
+    };
+    if store::list(conn).await?.iter().any(taken) { Err(exists()) } else { Ok(()) }
+}
+
+fn exists() -> Error {
+    Error::conflict(Code::BankAccountExists, "there is an account with this number and currency already")
+}
+
 fn number_taken(error: StorageError) -> Error {
-    if error.violates("bank_accounts_number_once") {
-        Error::conflict(Code::BankAccountExists, "there is an account with this number and currency already")
-    } else {
-        error.into()
-    }
+    if error.violates("bank_accounts_number_once") { exists() } else { error.into() }
 }
 
 fn validate(id: Uuid, input: &AccountInput) -> Result<BankAccount, Error> {
@@ -135,7 +174,7 @@ fn is_bic(text: &str) -> bool {
     matches!(text.len(), 8 | 11) && plain && country
 }
 
-fn describe(account: &BankAccount) -> Value {
+pub(super) fn describe(account: &BankAccount) -> Value {
     json!({
         "currency": account.currency.code(),
         "bank_name": account.bank_name,

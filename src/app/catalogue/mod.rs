@@ -2,6 +2,7 @@
 //! edit: one file per part of the catalogue.
 
 pub mod agreements;
+pub mod bank_account_changes;
 pub mod bank_accounts;
 pub mod channel_rules;
 pub mod products;

@@ -125,6 +125,7 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
         (_, None) => return Err(Error::Internal("a provider for every eligible channel")),
     };
     let agreement = offer.agreement.as_ref().ok_or(Error::Internal("a published agreement"))?;
+    let account = offer.bank_account.as_ref().filter(|_| new.channel == Channel::BankTransfer);
     let waits = match new.channel {
         Channel::BankTransfer => BANK_TRANSFER_WAITS,
         _ => Duration::minutes(i64::from(offer.options.order_ttl_minutes)),
@@ -155,11 +156,8 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
         return_url: new.return_url.clone(),
         card_flow: (new.channel == Channel::Card).then(|| new.card_flow.unwrap_or_default()),
         remitter: new.remitter.clone(),
-        bank_account_id: offer
-            .bank_account
-            .as_ref()
-            .filter(|_| new.channel == Channel::BankTransfer)
-            .map(|account| account.id),
+        bank_account_id: account.map(|account| account.id),
+        bank_account_version: account.map(|account| account.version),
         vnpay_bank_code: new.vnpay_bank_code.clone(),
         payer_ip: new.payer_ip,
         locale: new.locale.clone(),

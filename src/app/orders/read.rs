@@ -8,10 +8,8 @@ use crate::app::{App, Caller, Error};
 use crate::domain::adjustment::Adjustment;
 use crate::domain::approval::Approval;
 use crate::domain::attempt::{Attempt, AttemptStatus, NextAction};
-use crate::domain::catalogue::BankAccount;
 use crate::domain::order::{Order, OrderFilter, TimelineEntry};
 use crate::domain::payment::{Channel, ProviderName};
-use crate::storage::catalogue::bank_accounts;
 use crate::storage::{Connection, adjustments, approvals, attempts, orders};
 
 /// An order with its timeline and what its payer has to do next.
@@ -130,16 +128,6 @@ pub async fn verify(app: &App, caller: &Caller, customer: Option<&str>, id: Opti
     let source = if caller.is_operator { EvidenceSource::AnswerToOperator } else { EvidenceSource::Answer };
     settlement::settle(app, order.id, source, &caller.actor()).await?;
     get(app, caller, customer, id).await
-}
-
-/// Our bank account to which an order is paid.
-///
-/// # Errors
-/// Database errors.
-pub async fn bank_account(app: &App, order: &Order) -> Result<Option<BankAccount>, Error> {
-    let Some(id) = order.bank_account_id else { return Ok(None) };
-    let mut conn = app.pool.get().await?;
-    Ok(bank_accounts::find(&mut conn, id).await?)
 }
 
 /// The order from which a payer's browser returns, found by its id or by the provider's reference. It must be an order

@@ -219,7 +219,9 @@ pub struct Order {
     /// Set for cards only.
     pub card_flow: Option<CardFlow>,
     pub remitter: Option<Remitter>,
+    /// Our account to which a bank transfer goes, in the version that its payer was shown.
     pub bank_account_id: Option<Uuid>,
+    pub bank_account_version: Option<i64>,
     pub vnpay_bank_code: Option<String>,
     pub payer_ip: IpAddr,
     pub locale: Option<String>,

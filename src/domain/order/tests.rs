@@ -61,6 +61,7 @@ fn order(state: OrderState) -> Order {
         card_flow: None,
         remitter: None,
         bank_account_id: None,
+        bank_account_version: None,
         vnpay_bank_code: None,
         payer_ip: IpAddr::from([127, 0, 0, 1]),
         locale: None,

@@ -51,6 +51,7 @@ fn order() -> Order {
         card_flow: None,
         remitter: None,
         bank_account_id: None,
+        bank_account_version: None,
         vnpay_bank_code: None,
         payer_ip: "::1".parse().unwrap(),
         locale: None,

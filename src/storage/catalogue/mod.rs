@@ -4,6 +4,7 @@
 //! returns `None` when the row exists already. `update` replaces a row and increments its version.
 
 pub mod agreements;
+pub mod bank_account_changes;
 pub mod bank_accounts;
 pub mod channel_rules;
 pub mod products;

@@ -38,3 +38,32 @@ WHERE a.approved_by IS NOT NULL
   AND ((t.bank_account_id, t.identity) IS DISTINCT FROM (a.bank_account_id, a.identity)
        OR NOT EXISTS (SELECT FROM payment_applications s WHERE s.payment_id = a.payment_id AND s.order_id = a.order_id
                       AND s.amount = a.received_amount))
+UNION ALL
+SELECT 'bank_account_version', 'bac_' || replace(b.id::text, '-', ''), NULL,
+       'version ' || b.version || ' with ' || b.account_number,
+       coalesce('version ' || v.version || ' with ' || v.account_number, 'no open version')
+FROM bank_accounts b
+LEFT JOIN bank_account_versions v ON v.bank_account_id = b.id AND v.closed_at IS NULL
+WHERE (b.version, b.currency, b.bank_name, b.account_name, b.account_number, b.branch, b.cnaps_code, b.swift_bic,
+       b.bank_address, b.active)
+      IS DISTINCT FROM (v.version, v.currency, v.bank_name, v.account_name, v.account_number, v.branch, v.cnaps_code,
+       v.swift_bic, v.bank_address, v.active)
+   OR (SELECT count(*) FROM bank_account_versions e WHERE e.bank_account_id = b.id) <> b.version
+UNION ALL
+SELECT 'order_bank_account', 'tuo_' || replace(o.id::text, '-', ''), o.customer_id,
+       'an account in ' || o.currency, coalesce('one in ' || v.currency, 'no such version')
+FROM top_up_orders o
+LEFT JOIN bank_account_versions v ON v.bank_account_id = o.bank_account_id AND v.version = o.bank_account_version
+WHERE o.channel = 'bank_transfer' AND v.currency IS DISTINCT FROM o.currency
+UNION ALL
+SELECT 'second_operator_of_account', 'bch_' || replace(p.id::text, '-', ''), NULL,
+       'approved by somebody other than ' || p.proposed_by, p.approved_by
+FROM bank_account_proposals p WHERE p.approved_by = p.proposed_by
+UNION ALL
+SELECT 'second_operator_of_account', 'bch_' || replace(p.id::text, '-', ''), NULL,
+       'version ' || p.base_version + 1 || ' with ' || p.account_number,
+       coalesce('with ' || v.account_number, 'no such version')
+FROM bank_account_proposals p
+LEFT JOIN bank_account_versions v ON v.bank_account_id = p.bank_account_id AND v.version = p.base_version + 1
+WHERE p.approved_by IS NOT NULL
+  AND (p.account_number, p.account_name, p.bank_name) IS DISTINCT FROM (v.account_number, v.account_name, v.bank_name)

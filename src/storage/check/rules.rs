@@ -118,6 +118,9 @@ pub const STEPS: &[Step] = &[
             rule("bank_transaction_identity", "a line is known by the normal form of what an operator wrote"),
             rule("bank_transaction_line", "a second line under one id was confirmed by two operators"),
             rule("approval_payment", "an approved transfer serves its order with the amount that was stated"),
+            rule("bank_account_version", "an account is its one open version, and no version is missing"),
+            rule("order_bank_account", "an order by bank transfer names a version of an account in its currency"),
+            rule("second_operator_of_account", "an approved change of an account was made, and by two operators"),
         ],
     },
     Step {

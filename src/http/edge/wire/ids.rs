@@ -19,6 +19,7 @@ pub type RefundId = Text<Id<RefundObject>>;
 pub type DisputeId = Text<Id<DisputeObject>>;
 pub type GrantId = Text<Id<GrantObject>>;
 pub type BankAccountId = Text<Id<BankAccountObject>>;
+pub type BankAccountChangeId = Text<Id<BankAccountChangeObject>>;
 /// The id of an account flow: its wallet, and its place in that wallet.
 pub type FlowIdText = Text<FlowForm>;
 
@@ -33,6 +34,7 @@ pub(super) fn forms() -> Vec<Inlined> {
         text::<Id<DisputeObject>>(),
         text::<Id<GrantObject>>(),
         text::<Id<BankAccountObject>>(),
+        text::<Id<BankAccountChangeObject>>(),
         text::<FlowForm>(),
     ]
 }
@@ -162,6 +164,15 @@ impl Object for BankAccountObject {
     const NOUN: &'static str = "a bank account";
     /// The demo catalogue has this one.
     const EXAMPLE: &'static str = "01930000000070008000000000000001";
+}
+
+#[derive(Debug)]
+pub enum BankAccountChangeObject {}
+
+impl Object for BankAccountChangeObject {
+    const KIND: IdKind = IdKind::BankAccountChange;
+    const NAME: &'static str = "BankAccountChangeId";
+    const NOUN: &'static str = "a change of a bank account";
 }
 
 #[derive(Debug)]

@@ -30,8 +30,8 @@ use crate::domain::code::Code;
 
 pub use amounts::{Amount, SignedAmount};
 pub use ids::{
-    BankAccountId, DisputeId, FlowIdText, GrantId, HoldIdText, PaymentIdText, RefundId, TopUpOrderId, TransferId,
-    WalletId,
+    BankAccountChangeId, BankAccountId, DisputeId, FlowIdText, GrantId, HoldIdText, PaymentIdText, RefundId,
+    TopUpOrderId, TransferId, WalletId,
 };
 pub use lists::{CursorText, Limit};
 pub use metadata::Metadata;

@@ -1,19 +1,22 @@
 //! `/v1/admin/bank-accounts`: the accounts that customers transfer to.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, post, put, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::catalogue::bank_accounts::{self, AccountInput};
+use crate::app::catalogue::bank_account_changes;
+use crate::app::catalogue::bank_accounts::{self, AccountInput, Changed};
 use crate::app::{App, Error};
 use crate::domain::catalogue;
-use crate::http::edge::answers::saved;
+use crate::domain::own_word::ProposalEnd;
+use crate::http::edge::answers::{saved, tagged};
 use crate::http::edge::auth::{Allowed, AsOperator};
 use crate::http::edge::etag::IfMatch;
 use crate::http::edge::extract::JsonBody;
 use crate::http::edge::problem::Failure;
-use crate::http::edge::wire::{BankAccountId, CurrencyCode};
+use crate::http::edge::wire::{Actor, BankAccountChangeId, BankAccountId, CurrencyCode};
 
 /// All bank accounts.
 #[derive(Debug, Serialize, ToSchema)]
@@ -44,7 +47,7 @@ pub struct BankAccount {
     bank_address: Option<String>,
     active: bool,
     /// A number that grows with every change. It is also the ETag: `"<version>"`.
-    #[schema(minimum = 1, example = 1)]
+    #[schema(minimum = 0, example = 1)]
     version: i64,
     updated_at: DateTime<Utc>,
 }
@@ -97,6 +100,57 @@ pub struct BankAccountRequest {
     active: bool,
 }
 
+/// Where a change stands.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BankAccountChangeStatus {
+    AwaitingSecondApproval,
+    Approved,
+    Withdrawn,
+}
+
+/// A change of a bank account that a second operator must approve.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BankAccountChange {
+    id: BankAccountChangeId,
+    status: BankAccountChangeStatus,
+    /// The account as it shall be. Its `version` is the one that it replaces; a new account replaces version 0.
+    account: BankAccount,
+    proposed_by: Actor,
+    proposed_at: DateTime<Utc>,
+}
+
+/// The changes that wait.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BankAccountChangeList {
+    #[schema(max_items = 1000)]
+    data: Vec<BankAccountChange>,
+}
+
+impl From<catalogue::BankAccountChange> for BankAccountChange {
+    fn from(change: catalogue::BankAccountChange) -> Self {
+        Self {
+            id: BankAccountChangeId::of(change.id),
+            status: match change.end {
+                None => BankAccountChangeStatus::AwaitingSecondApproval,
+                Some(ProposalEnd::Approved { .. }) => BankAccountChangeStatus::Approved,
+                Some(ProposalEnd::Withdrawn { .. }) => BankAccountChangeStatus::Withdrawn,
+            },
+            account: change.account.into(),
+            proposed_by: Actor::new(&change.proposed_by),
+            proposed_at: change.proposed_at,
+        }
+    }
+}
+
+/// The answer to a change: the account, or the proposal.
+fn changed(new: bool, changed: Changed) -> HttpResponse {
+    match changed {
+        Changed::Saved(account) => saved(new, account.version, &BankAccount::from(account)),
+        Changed::Proposed(change) => HttpResponse::Accepted().json(BankAccountChange::from(change)),
+    }
+}
+
 impl From<BankAccountRequest> for AccountInput {
     fn from(request: BankAccountRequest) -> Self {
         Self {
@@ -131,13 +185,17 @@ pub async fn admin_list_bank_accounts(_: AsOperator, app: web::Data<App>) -> Res
 /// Add a bank account
 ///
 /// Adds an account. If one with the same number and currency exists, the call is refused with 409
-/// `bank_account_exists`.
+/// `bank_account_exists`. Where a threshold of second operators is set, the account is only proposed (202) until another
+/// operator approves it.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminCreateBankAccount",
     request_body = BankAccountRequest,
-    responses((status = 201, description = "The new account", body = BankAccount,
-        headers(("ETag" = String, description = "The version, to send as `If-Match`")))),
+    responses(
+        (status = 201, description = "The new account", body = BankAccount,
+            headers(("ETag" = String, description = "The version, to send as `If-Match`"))),
+        (status = 202, description = "A second operator must approve it", body = BankAccountChange),
+    ),
     security(("bearer" = []))
 )]
 #[post("/v1/admin/bank-accounts")]
@@ -146,8 +204,7 @@ pub async fn admin_create_bank_account(
     body: JsonBody<BankAccountRequest>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let account = bank_accounts::create(&app, &caller, &body.value.into()).await?;
-    Ok(saved(true, account.version, &BankAccount::from(account)))
+    Ok(changed(true, bank_accounts::create(&app, &caller, &body.value.into()).await?))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -160,15 +217,21 @@ struct BankAccountPath {
 /// Change a bank account
 ///
 /// Replaces the version that `If-Match` names. Without `If-Match` the call fails with 428 `if_match_required`; if the
-/// account has changed since, it fails with 412. Orders that name the account show it as it is now. The currency cannot
-/// change.
+/// account has changed since, it fails with 412. The currency cannot change. Where a threshold of second operators is
+/// set, the change is only proposed (202) until another operator approves it.
+///
+/// The version before is closed: open orders that show it say `bank_account_closed`, and their payers are offered the
+/// account of now when they ask for it.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminUpdateBankAccount",
     params(BankAccountPath, IfMatch),
     request_body = BankAccountRequest,
-    responses((status = 200, description = "The account as it is now", body = BankAccount,
-        headers(("ETag" = String, description = "The version, to send as `If-Match`")))),
+    responses(
+        (status = 200, description = "The account as it is now", body = BankAccount,
+            headers(("ETag" = String, description = "The version, to send as `If-Match`"))),
+        (status = 202, description = "A second operator must approve it", body = BankAccountChange),
+    ),
     security(("bearer" = []))
 )]
 #[put("/v1/admin/bank-accounts/{id}")]
@@ -180,6 +243,81 @@ pub async fn admin_update_bank_account(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let id = path.id.named().ok_or(Error::NotFound("bank account"))?;
-    let account = bank_accounts::update(&app, &caller, id, &expected, &body.value.into()).await?;
-    Ok(saved(false, account.version, &BankAccount::from(account)))
+    Ok(changed(false, bank_accounts::update(&app, &caller, id, &expected, &body.value.into()).await?))
+}
+
+/// List proposed changes of bank accounts
+///
+/// The changes that wait for a second operator, newest first.
+#[utoipa::path(
+    tag = "admin-catalogue",
+    operation_id = "listBankAccountChanges",
+    responses((status = 200, description = "The changes", body = BankAccountChangeList)),
+    security(("bearer" = []))
+)]
+#[get("/v1/admin/bank-account-changes")]
+pub async fn list_bank_account_changes(_: AsOperator, app: web::Data<App>) -> Result<HttpResponse, Failure> {
+    let data = bank_account_changes::waiting(&app).await?.into_iter().map(BankAccountChange::from).collect();
+    Ok(HttpResponse::Ok().json(BankAccountChangeList { data }))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct BankAccountChangePath {
+    /// The id of the change.
+    change_id: BankAccountChangeId,
+}
+
+impl BankAccountChangePath {
+    fn id(&self) -> Result<uuid::Uuid, Error> {
+        self.change_id.named().ok_or(Error::NotFound("change of a bank account"))
+    }
+}
+
+/// Approve a change of a bank account
+///
+/// Makes the change. The operator who proposed it cannot approve it. If the account has changed since, the call fails
+/// with 412.
+#[utoipa::path(
+    tag = "admin-catalogue",
+    operation_id = "approveBankAccountChange",
+    params(BankAccountChangePath),
+    responses(
+        (status = 200, description = "The account as it is now", body = BankAccount,
+            headers(("ETag" = String, description = "The version, to send as `If-Match`"))),
+        (status = 409, description = "`nothing_proposed`, `second_operator_needed` or `bank_account_exists`"),
+    ),
+    security(("bearer" = []))
+)]
+#[post("/v1/admin/bank-account-changes/{change_id}/approve")]
+pub async fn approve_bank_account_change(
+    Allowed(caller): AsOperator,
+    path: web::Path<BankAccountChangePath>,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let account = bank_account_changes::approve(&app, &caller, path.id()?).await?;
+    Ok(tagged(StatusCode::OK, account.version, &BankAccount::from(account)))
+}
+
+/// Withdraw a change of a bank account
+///
+/// Ends the proposal; nothing is changed.
+#[utoipa::path(
+    tag = "admin-catalogue",
+    operation_id = "withdrawBankAccountChange",
+    params(BankAccountChangePath),
+    responses(
+        (status = 200, description = "The withdrawn change", body = BankAccountChange),
+        (status = 409, description = "`nothing_proposed`"),
+    ),
+    security(("bearer" = []))
+)]
+#[post("/v1/admin/bank-account-changes/{change_id}/withdraw")]
+pub async fn withdraw_bank_account_change(
+    Allowed(caller): AsOperator,
+    path: web::Path<BankAccountChangePath>,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let withdrawn = bank_account_changes::withdraw(&app, &caller, path.id()?).await?;
+    Ok(HttpResponse::Ok().json(BankAccountChange::from(withdrawn)))
 }

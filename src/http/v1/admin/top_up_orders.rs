@@ -229,8 +229,9 @@ pub struct ReverseTopUpOrder {
 /// Reverse a wrong approval
 ///
 /// Takes back what was credited; the part that is already spent becomes debt. The bank transfer is then free for the
-/// order that it belongs to, and whoever states it next states its amount anew. The order stays completed, and its `reason` says what happened. An amount above the
-/// threshold is only proposed (202) until a second operator asks for the same.
+/// order that it belongs to, and whoever states it next states its amount anew. The order stays completed, and its
+/// `reason` says what happened. An amount above the threshold is only proposed (202) until a second operator asks for the
+/// same.
 #[utoipa::path(
     tag = "admin-top-up-orders",
     operation_id = "reverseTopUpOrder",

@@ -202,6 +202,33 @@ pub async fn verify_top_up_order(
     Ok(HttpResponse::Ok().json(order_body(&app, &view).await?))
 }
 
+/// Ask for the bank account that takes transfers now
+///
+/// For an order by bank transfer whose `next_action` is `bank_account_closed`: the order gets the account that takes
+/// transfers in its currency now, and its timeline says so. An order whose account is open keeps it.
+#[utoipa::path(
+    tag = "top-up-orders",
+    operation_id = "renewTopUpOrderBankAccount",
+    params(OrderPath, CustomerQuery),
+    responses(
+        (status = 200, description = "The order with the account to transfer to", body = TopUpOrder),
+        (status = 409, description = "`bank_account_closed`: no account takes transfers in this currency; or \
+            `order_not_open`, `not_a_bank_transfer`"),
+    ),
+    security(("bearer" = []))
+)]
+#[post("/v1/top-up-orders/{order_id}/bank-account")]
+pub async fn renew_top_up_order_bank_account(
+    Allowed(caller): AsCustomer,
+    path: web::Path<OrderPath>,
+    QueryParams(query): QueryParams<CustomerQuery>,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let customer = query.customer_id.as_deref();
+    let view = orders::bank_account::renew(&app, &caller, customer, path.order_id.named()).await?;
+    Ok(HttpResponse::Ok().json(order_body(&app, &view).await?))
+}
+
 /// List top-up orders
 ///
 /// The customer's orders, newest first.

@@ -187,6 +187,9 @@ pub struct NextAction {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     bank_transfer: Option<BankTransferAction>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    bank_account_closed: Option<BankAccountClosedAction>,
 }
 
 /// The kind of the payer's next step.
@@ -196,6 +199,7 @@ pub enum NextActionType {
     Redirect,
     ClientSecret,
     BankTransfer,
+    BankAccountClosed,
 }
 
 /// Send the payer's browser to this page.
@@ -245,6 +249,17 @@ pub struct BankTransferAction {
     expires_at: DateTime<Utc>,
 }
 
+/// Transfer nothing: the account that this order showed was changed or closed. Ask for the account that takes transfers
+/// now, by `POST /v1/top-up-orders/{order_id}/bank-account`. A transfer that is on its way is still credited when it
+/// arrives.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BankAccountClosedAction {
+    closed_at: DateTime<Utc>,
+    /// The number of the account that was shown before.
+    #[schema(max_length = 64, example = "6216600100001234567")]
+    account_number: String,
+}
+
 /// Orders as lists show them: without timeline and next action.
 pub fn order_bodies(orders: &[Order]) -> Vec<TopUpOrder> {
     orders.iter().map(|order| render(order, Vec::new(), None)).collect()
@@ -278,7 +293,8 @@ pub async fn order_body(app: &App, view: &OrderView) -> Result<TopUpOrder, Error
 }
 
 async fn next_action(app: &App, order: &Order, action: &attempt::NextAction) -> Result<Option<NextAction>, Error> {
-    let empty = |kind| NextAction { kind, redirect: None, client_secret: None, bank_transfer: None };
+    let empty =
+        |kind| NextAction { kind, redirect: None, client_secret: None, bank_transfer: None, bank_account_closed: None };
     Ok(match action {
         attempt::NextAction::Redirect { url } => {
             let redirect = Some(RedirectAction { url: url.clone() });
@@ -289,23 +305,30 @@ async fn next_action(app: &App, order: &Order, action: &attempt::NextAction) -> 
                 Some(ClientSecretAction { value: value.clone(), publishable_key: publishable_key.clone() });
             Some(NextAction { client_secret, ..empty(NextActionType::ClientSecret) })
         }
-        attempt::NextAction::BankTransfer => orders::read::bank_account(app, order).await?.map(|account| NextAction {
-            bank_transfer: Some(BankTransferAction {
-                reference: ReferenceCode::new(&order.reference),
-                amount: Amount::of(order.amount, order.currency),
-                currency: CurrencyCode::of(order.currency),
-                bank_name: account.bank_name,
-                account_name: account.account_name,
-                account_number: account.account_number,
-                branch: account.branch,
-                cnaps_code: account.cnaps_code,
-                swift_bic: account.swift_bic,
-                bank_address: account.bank_address,
-                remittance_text: order.reference.clone(),
-                fees_note: "OUR: the full amount has to arrive".to_owned(),
-                expires_at: order.expires_at,
-            }),
-            ..empty(NextActionType::BankTransfer)
+        attempt::NextAction::BankTransfer => orders::bank_account::shown(app, order).await?.map(|shown| {
+            let account = shown.account;
+            if let Some(closed_at) = shown.closed_at {
+                let closed = BankAccountClosedAction { closed_at, account_number: account.account_number };
+                return NextAction { bank_account_closed: Some(closed), ..empty(NextActionType::BankAccountClosed) };
+            }
+            NextAction {
+                bank_transfer: Some(BankTransferAction {
+                    reference: ReferenceCode::new(&order.reference),
+                    amount: Amount::of(order.amount, order.currency),
+                    currency: CurrencyCode::of(order.currency),
+                    bank_name: account.bank_name,
+                    account_name: account.account_name,
+                    account_number: account.account_number,
+                    branch: account.branch,
+                    cnaps_code: account.cnaps_code,
+                    swift_bic: account.swift_bic,
+                    bank_address: account.bank_address,
+                    remittance_text: order.reference.clone(),
+                    fees_note: "OUR: the full amount has to arrive".to_owned(),
+                    expires_at: order.expires_at,
+                }),
+                ..empty(NextActionType::BankTransfer)
+            }
         }),
     })
 }

@@ -1,0 +1,93 @@
+//! What is broken behind the back of the rules about operators: bank transfers, bank accounts, one's own word.
+
+use super::{Tampering, is, tampering};
+use crate::fixture::{BANK, BANK_CHANGE, BANK_ORDER, BANK_PAYMENT, FAILED_REFUND, GRANT, LAPSED, PAYMENT, shown};
+
+pub(super) fn bank_transfers() -> Vec<Tampering> {
+    let (line, order) = (is(&shown("pay", BANK_PAYMENT)), is(&shown("tuo", BANK_ORDER)));
+    let (account, change) = (is(&shown("bac", BANK)), is(&shown("bch", BANK_CHANGE)));
+    vec![
+        tampering("bank_transaction_payment", "UPDATE bank_transactions SET amount = 249".to_owned(), line.clone()),
+        tampering("bank_transaction_payment", "DELETE FROM bank_transactions".to_owned(), line.clone()),
+        tampering(
+            "bank_transaction_payment",
+            format!("UPDATE payments SET payment_id = 'Y' WHERE id = '{BANK_PAYMENT}'"),
+            line.clone(),
+        ),
+        tampering("bank_transaction_identity", "UPDATE bank_transactions SET stated_id = 'y'".to_owned(), line.clone()),
+        tampering(
+            "bank_transaction_identity",
+            "UPDATE bank_transactions SET stated_id = 'Not provided'".to_owned(),
+            line.clone(),
+        ),
+        tampering(
+            "bank_transaction_line",
+            format!(
+                "UPDATE bank_transactions SET n = 2; UPDATE payments SET payment_id = 'X#2' WHERE id = '{BANK_PAYMENT}'"
+            ),
+            line,
+        ),
+        tampering("approval_payment", "UPDATE approvals SET received_amount = 199".to_owned(), order.clone()),
+        tampering("approval_payment", format!("UPDATE approvals SET payment_id = '{PAYMENT}'"), order.clone()),
+        tampering("approval_payment", "UPDATE bank_transactions SET identity = 'Y'".to_owned(), order.clone()),
+        tampering("bank_account_version", "UPDATE bank_accounts SET account_number = '2'".to_owned(), account.clone()),
+        tampering("bank_account_version", "UPDATE bank_account_versions SET branch = 'x'".to_owned(), account.clone()),
+        tampering(
+            "bank_account_version",
+            "UPDATE bank_account_versions SET closed_at = now()".to_owned(),
+            account.clone(),
+        ),
+        tampering("bank_account_version", "UPDATE bank_accounts SET version = 2".to_owned(), account),
+        tampering("order_bank_account", "UPDATE top_up_orders SET bank_account_version = 2".to_owned(), order.clone()),
+        tampering("order_bank_account", "UPDATE bank_account_versions SET currency = 'EUR'".to_owned(), order),
+        tampering(
+            "second_operator_of_account",
+            "UPDATE bank_account_proposals SET approved_by = proposed_by".to_owned(),
+            change.clone(),
+        ),
+        tampering(
+            "second_operator_of_account",
+            "UPDATE bank_account_versions SET account_number = '2'".to_owned(),
+            change,
+        ),
+    ]
+}
+
+pub(super) fn own_words() -> Vec<Tampering> {
+    let (refund, grant) = (is(&shown("rfd", FAILED_REFUND)), is(&shown("grt", GRANT)));
+    let moves = |set: &str| format!("UPDATE own_word_moves SET {set} WHERE kind = 'refund'");
+    vec![
+        tampering("own_word_recorded", moves("amount = 5"), refund.clone()),
+        tampering("own_word_recorded", moves("actor = 'dave'"), refund.clone()),
+        tampering("own_word_recorded", "DELETE FROM own_word_moves WHERE kind = 'refund'".to_owned(), refund.clone()),
+        tampering("own_word_recorded", format!("DELETE FROM refunds WHERE id = '{FAILED_REFUND}'"), refund),
+        tampering("own_word_recorded", "DELETE FROM own_word_moves WHERE kind = 'service_grant'".to_owned(), grant),
+        tampering(
+            "own_word_recorded",
+            format!("DELETE FROM grant_proposals WHERE id = '{LAPSED}'"),
+            is(&shown("grt", LAPSED)),
+        ),
+        tampering("own_word_within", moves("allowed = 5.99"), is("carol USD")),
+        tampering("own_word_within", moves("allowed_in_all = 5.99"), is("carol USD")),
+        tampering(
+            "own_word_within",
+            "UPDATE own_word_moves SET allowed = 19 WHERE kind = 'service_grant'".to_owned(),
+            is("service:meter USD"),
+        ),
+        tampering(
+            "service_grant_sums",
+            "UPDATE service_grant_sums SET amount = 6 WHERE backend = 2".to_owned(),
+            is("USD"),
+        ),
+        tampering(
+            "second_operator",
+            "UPDATE grant_proposals SET approved_by = proposed_by".to_owned(),
+            is(&shown("grt", LAPSED)),
+        ),
+        tampering(
+            "second_operator",
+            "UPDATE grant_proposals SET approved_by = NULL".to_owned(),
+            is(&shown("grt", LAPSED)),
+        ),
+    ]
+}
