@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::columns::{currency_from_column, customer_from_column};
+use super::page::{self, Position};
 use super::schema::grant_proposals as proposals;
 use crate::domain::grant::GrantProposal;
 use crate::domain::money::Money;
@@ -132,7 +133,7 @@ pub async fn lock(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Grant
 /// Database errors.
 pub async fn waiting(
     conn: &mut AsyncPgConnection,
-    after: Option<(DateTime<Utc>, Uuid)>,
+    after: Option<Position>,
     limit: i64,
 ) -> Result<Vec<GrantProposal>, StorageError> {
     let mut query = proposals::table
@@ -141,8 +142,8 @@ pub async fn waiting(
         .limit(limit)
         .select(ProposalRow::as_select())
         .into_boxed();
-    if let Some((at, id)) = after {
-        query = query.filter(proposals::proposed_at.lt(at).or(proposals::proposed_at.eq(at).and(proposals::id.lt(id))));
+    if let Some(position) = after {
+        query = query.filter(page::after((proposals::proposed_at, proposals::id), position));
     }
     let rows: Vec<ProposalRow> = query.load(conn).await?;
     rows.into_iter().map(TryInto::try_into).collect()
