@@ -155,8 +155,8 @@ CREATE INDEX payment_applications_by_order ON payment_applications (order_id);
 CREATE TABLE bank_transactions (
     payment_id uuid PRIMARY KEY REFERENCES payments (id),
     bank_account_id uuid NOT NULL REFERENCES bank_accounts (id),
-    -- The bank's id in its normal form: upper-case letters and digits. Where the bank has none, `none:` with day, amount
-    -- and remitter.
+    -- The bank's id in its normal form: upper-case letters and digits. Where the bank has none, `none:` with day,
+    -- amount and remitter.
     identity text NOT NULL,
     n integer NOT NULL CONSTRAINT bank_transactions_n CHECK (n > 0),
     -- The bank's id as the operator wrote it.
@@ -179,6 +179,7 @@ CREATE TABLE bank_transactions (
         CHECK (received_on <= ((stated_at AT TIME ZONE 'UTC') + interval '14 hours')::date)
 );
 CREATE INDEX bank_transactions_alike ON bank_transactions (bank_account_id, amount, received_on);
+CREATE INDEX bank_transactions_by_identity ON bank_transactions (identity);
 
 -- An operator's statement that a bank transfer arrived; above the threshold another operator confirms it.
 CREATE TABLE approvals (
@@ -214,6 +215,8 @@ CREATE TABLE approvals (
     CONSTRAINT approvals_whole
         CHECK ((approved_by IS NULL) = (approved_at IS NULL) AND (approved_by IS NULL) = (payment_id IS NULL))
 );
+
+CREATE INDEX approvals_waiting ON approvals (order_id) WHERE approved_by IS NULL;
 
 CREATE TABLE transfers (
     customer_id text NOT NULL,
@@ -330,6 +333,8 @@ CREATE TABLE adjustments (
         CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by),
     CONSTRAINT adjustments_booked_by_two CHECK (NOT second_needed OR booked_at IS NULL OR approved_by IS NOT NULL)
 );
+
+CREATE INDEX adjustments_waiting ON adjustments (order_id) WHERE booked_at IS NULL;
 
 -- Promotional credit that an operator wants to give, beyond what his own word is enough for. The id is the grant's.
 CREATE TABLE grant_proposals (

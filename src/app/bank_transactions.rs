@@ -1,23 +1,39 @@
-//! Bank transactions: stating anew what arrived by a line of the bank's statement.
+//! Bank transactions: finding a line of the bank's statement, and stating anew what arrived by it.
 
 use rust_decimal::Decimal;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{App, Caller, Error};
-use crate::domain::bank_transaction::{BankTransaction, UsedPart};
+use crate::domain::bank_transaction::{BankTransaction, Identity, UsedPart};
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
-use crate::domain::payment::Payment;
 use crate::storage::transaction::transact;
 use crate::storage::{audit, bank_transactions, clock, payments};
 
-/// A line of the bank's statement with its payment.
+/// A line of the bank's statement with what is used of it.
 #[derive(Debug, Clone)]
 pub struct KnownTransaction {
     pub line: BankTransaction,
-    pub payment: Payment,
+    pub used: UsedPart,
+    /// The orders that it serves, each with its part.
+    pub orders: Vec<(Uuid, Decimal)>,
+}
+
+/// The lines on record under a bank's id, however it is written. A placeholder names none.
+///
+/// # Errors
+/// Database errors.
+pub async fn find(app: &App, bank_transaction_id: &str) -> Result<Vec<KnownTransaction>, Error> {
+    let Some(identity) = Identity::by_id(bank_transaction_id) else { return Ok(Vec::new()) };
+    let mut conn = app.pool.get().await?;
+    let mut found = Vec::new();
+    for (line, used) in bank_transactions::by_identity(&mut conn, &identity).await? {
+        let orders = bank_transactions::orders_served(&mut conn, line.payment_id).await?;
+        found.push(KnownTransaction { line, used, orders });
+    }
+    Ok(found)
 }
 
 /// States anew what arrived by a line. Zero voids it: nothing arrived. The part that serves orders stays.
@@ -48,7 +64,8 @@ pub async fn restate(
         });
         let subject = format!("payment:{}", IdKind::Payment.show(payment_id));
         audit::write(conn, &actor, "bank_transaction_restated", &subject, &detail).await?;
-        Ok(KnownTransaction { line, payment })
+        let orders = bank_transactions::orders_served(conn, payment_id).await?;
+        Ok(KnownTransaction { line, used, orders })
     })
     .await
 }

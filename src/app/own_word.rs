@@ -30,7 +30,7 @@ pub(in crate::app) async fn is_enough(
     own_word::lock_operator(conn, &moved.actor, currency).await?;
     let now = clock::now(conn).await?;
     let allowance = app.settings.own_word.of_operator(currency);
-    let before = own_word::of_operator(conn, &moved.actor, currency, customer, counts_since(now)).await?;
+    let before = own_word::of_operator(conn, &moved.actor, currency, customer, counts_since(now), allowance).await?;
     if !allowance.covers(amount, before) {
         return Ok(false);
     }
@@ -58,18 +58,18 @@ pub(in crate::app) async fn require_service_may_grant(
     own_word::lock_customer(conn, customer, currency).await?;
     let since = counts_since(clock::now(conn).await?);
     let allowance = app.settings.own_word.of_services(currency);
-    let before = own_word::of_services(conn, currency, customer, since).await?;
+    let before = own_word::of_services(conn, currency, customer, since, allowance).await?;
     if allowance.covers(amount, before) {
         return Ok(());
     }
-    let most = |most: Option<Money>| most.map_or_else(|| "any amount".to_owned(), |most| most.to_string());
-    let detail = format!(
-        "services may grant {} to one customer in 24 hours, and {} to all; {} and {} were granted",
-        most(allowance.of_customer),
-        most(allowance.in_all),
-        before.of_customer,
-        before.in_all
-    );
+    let said = |most: Option<Money>, before, whom| {
+        most.map(|most| format!("services may grant {most} {whom} in 24 hours, and have granted {before}"))
+    };
+    let limits = [
+        said(allowance.of_customer, before.of_customer, "to one customer"),
+        said(allowance.in_all, before.in_all, "to all customers"),
+    ];
+    let detail = limits.into_iter().flatten().collect::<Vec<_>>().join("; ");
     Err(Error::Forbidden { code: Code::GrantAboveLimit, detail })
 }
 

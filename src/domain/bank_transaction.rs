@@ -21,6 +21,9 @@ const PLACEHOLDERS: [&str; 2] = ["NONREF", "NOTPROVIDED"];
 /// Two equal amounts within so many days may be one transfer that was stated twice.
 pub const ALIKE_WITHIN_DAYS: i64 = 3;
 
+/// The most characters of an identity. A normal form may be longer than what was written.
+const LONGEST: usize = 200;
+
 /// The normal form of a bank's id or of a name: Unicode's NFKC, upper case, letters and digits only. So spaces,
 /// punctuation, case and full-width letters make no difference.
 #[must_use]
@@ -30,23 +33,48 @@ pub fn normal_form(text: &str) -> String {
     plain.nfkc().collect()
 }
 
+/// Why a line has no identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoIdentity {
+    /// The bank's id is a placeholder, and the remitter that would have to stand in for it is not stated.
+    RemitterNeeded,
+    /// Its normal form has more than 200 characters.
+    TooLong,
+}
+
 /// What tells the lines of one of our accounts apart: the bank's id in its normal form, or day, amount and remitter of
 /// a line without an id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity(String);
 
 impl Identity {
-    /// The identity of a line as an operator states it. `None`: the id is a placeholder, and the remitter that would
-    /// have to stand in for it is not stated.
+    /// The identity of a line as an operator states it.
+    ///
+    /// # Errors
+    /// [`NoIdentity`].
+    pub fn of(
+        stated_id: &str,
+        received_on: NaiveDate,
+        amount: Money,
+        remitter: Option<&str>,
+    ) -> Result<Self, NoIdentity> {
+        let text = match Self::by_id(stated_id) {
+            Some(known) => known.0,
+            None => {
+                let remitter = remitter.map(normal_form).filter(|name| !name.is_empty());
+                let remitter = remitter.ok_or(NoIdentity::RemitterNeeded)?;
+                // No normal form has a colon, so this is never the id of another line.
+                format!("none:{received_on}:{}:{remitter}", amount.amount())
+            }
+        };
+        if text.chars().count() > LONGEST { Err(NoIdentity::TooLong) } else { Ok(Self(text)) }
+    }
+
+    /// The identity that the bank's id alone gives. `None` for a placeholder.
     #[must_use]
-    pub fn of(stated_id: &str, received_on: NaiveDate, amount: Money, remitter: Option<&str>) -> Option<Self> {
+    pub fn by_id(stated_id: &str) -> Option<Self> {
         let id = normal_form(stated_id);
-        if !id.is_empty() && !PLACEHOLDERS.contains(&id.as_str()) {
-            return Some(Self(id));
-        }
-        let remitter = remitter.map(normal_form).filter(|name| !name.is_empty())?;
-        // No normal form has a lower-case letter, so this is never the id of another line.
-        Some(Self(format!("none:{received_on}:{}:{remitter}", amount.amount())))
+        (!id.is_empty() && !PLACEHOLDERS.contains(&id.as_str())).then_some(Self(id))
     }
 
     /// An identity that was stored.

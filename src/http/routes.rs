@@ -51,6 +51,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::refunds::reject_refund)
         .service(admin::disputes::list_disputes)
         .service(admin::unapplied_payments::list_unapplied_payments)
+        .service(admin::bank_transactions::find_bank_transactions)
         .service(admin::bank_transactions::restate_bank_transaction)
         .service(providers::stripe_notification)
         .service(providers::paypal_notification)

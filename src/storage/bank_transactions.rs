@@ -114,6 +114,25 @@ pub async fn lock(
     row.map(known).transpose()
 }
 
+/// The lines of all our accounts under an identity, with their payments.
+///
+/// # Errors
+/// Database errors.
+pub async fn by_identity(
+    conn: &mut AsyncPgConnection,
+    identity: &Identity,
+) -> Result<Vec<(BankTransaction, UsedPart)>, StorageError> {
+    let rows: Vec<(TransactionRow, UsedRow)> = transactions::table
+        .inner_join(payments::table.on(payments::id.eq(transactions::payment_id)))
+        .filter(transactions::identity.eq(identity.as_str()))
+        .order((transactions::bank_account_id, transactions::n))
+        .limit(100)
+        .select((TransactionRow::as_select(), UsedRow::as_select()))
+        .load(conn)
+        .await?;
+    rows.into_iter().map(known).collect()
+}
+
 /// A line like this one: of the same account and amount, at most three days apart, and by the same payer, or one of the
 /// payers is unknown. The line itself is not on record.
 ///

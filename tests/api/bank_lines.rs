@@ -212,6 +212,19 @@ async fn one_transfer_serves_two_orders_when_its_amount_is_stated() {
     let refused = state(&app, "ops", &more, &unconfirmed("61.00", "T")).await.problem(409, "bank_transaction_used");
     says(&refused, &[&orders[0], "100.00 CNY", "60.00 of its 160.00 CNY is left"]);
     state(&app, "ops", &orders[1], &unconfirmed("60.00", "t")).await.expect(200);
+    // Which orders took it can be asked by its id, in any writing.
+    let found = app.operator().get("/v1/admin/bank-transactions?bank_transaction_id=-t-").await.expect(200);
+    let line = &found["data"][0];
+    let part = |order: &str, amount: &str| json!({ "order_id": order, "amount": amount });
+    assert_eq!(line["orders"], json!([part(&orders[0], "100.00"), part(&orders[1], "60.00")]));
+    assert_eq!(
+        (&line["amount"], &line["applied_amount"], &line["unapplied_amount"]),
+        (&json!("160.00"), &json!("160.00"), &json!("0.00"))
+    );
+    for none in ["other", "NONREF"] {
+        let found = app.operator().get(&format!("/v1/admin/bank-transactions?bank_transaction_id={none}")).await;
+        assert_eq!(found.expect(200)["data"], json!([]));
+    }
     assert_eq!(balance(&app, "alice", "CNY").await["paid"], "160.00");
     assert_eq!(unapplied(&app).await, Vec::<Value>::new());
     app.finish().await;
@@ -301,6 +314,10 @@ async fn the_second_operator_sees_what_the_first_stated_and_the_first_may_change
     let order = bank_order(&app, "alice", "5000").await;
     let line = with(statement("5000.00", "BANK-20"), json!({ "note": "statement of Friday", "remitter_name": "Ann" }));
     state(&app, "anna", &order, &line).await.expect(202);
+    let waiting = "/v1/admin/top-up-orders?awaiting_second_approval=true";
+    bank_order(&app, "bob", "5000").await;
+    let listed = app.operator_named("ben").get(waiting).await.expect(200);
+    assert_eq!((listed["data"].as_array().unwrap().len(), &listed["data"][0]["id"]), (1, &json!(order)));
     let seen = app.operator_named("ben").get(&format!("/v1/top-up-orders/{order}")).await.expect(200);
     let approval = &seen["approval"];
     for (field, value) in [
@@ -359,6 +376,8 @@ async fn the_second_operator_sees_what_the_first_stated_and_the_first_may_change
     let reason = json!({ "reason": "another customer's" });
     let proposed = anna.post(&path(&order, "reverse"), &reason).await.expect(202);
     assert_eq!(proposed["reversal"]["proposed_by"], "operator:anna");
+    let listed = ben.get(waiting).await.expect(200);
+    assert!(listed["data"].as_array().unwrap().iter().any(|listed| listed["id"] == json!(order)), "{}", listed.text);
     let kept = anna.post(&path(&order, "withdraw"), &nothing).await.expect(200);
     assert_eq!((&kept["status"], kept.body.get("reversal")), (&json!("completed"), None));
     anna.post(&path(&order, "withdraw"), &nothing).await.problem(409, "nothing_proposed");

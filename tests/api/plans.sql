@@ -11,12 +11,13 @@ FROM generate_series(0, 29999) n;
 
 INSERT INTO top_up_orders (id, customer_id, currency, product, channel, provider, merchant_account, status, failed_by,
                            amount, credited_amount, received_amount, reference, agreement_version, remitter_name,
-                           remitter_bank, bank_account_id, payer_ip, created_at, expires_at, updated_at, completed_at)
+                           remitter_bank, bank_account_id, bank_account_version, payer_ip, created_at, expires_at,
+                           updated_at, completed_at)
 SELECT md5('o' || n)::uuid, 'customer-' || 1 + n % 3000, 'USD', '',
        CASE WHEN n % 500 = 0 THEN 'bank_transfer' ELSE 'card' END, CASE WHEN n % 500 = 0 THEN 'bank' ELSE 'stripe' END,
        'default', s.status, CASE WHEN s.status = 'failed' THEN 'provider' END, 1, 1,
        CASE WHEN s.status = 'completed' THEN 1 END, 'REF' || n, 'v1', 'r', 'b',
-       (SELECT id FROM bank_accounts LIMIT 1), '192.0.2.1',
+       (SELECT id FROM bank_accounts LIMIT 1), 1, '192.0.2.1',
        '2026-01-01'::timestamptz + n * interval '10 seconds', '2030-01-01', '2026-01-01',
        CASE WHEN s.status = 'completed' THEN '2026-01-02'::timestamptz END
 FROM generate_series(1, 30000) n
@@ -30,17 +31,36 @@ SELECT md5('o' || n)::uuid, 1, 'stripe', 'k' || n, 'cs_' || n, 'paid', '2026-01-
 INSERT INTO order_events (order_id, event, status, actor)
 SELECT md5('o' || n)::uuid, 'created', 'pending', 'customer' FROM generate_series(1, 30000) n;
 
-INSERT INTO approvals (order_id, received_amount, bank_transaction_id, bank_account_id, received_on, second_needed,
-                       proposed_by, proposed_at, approved_by, approved_at)
-SELECT md5('o' || n * 5)::uuid, 1, 't' || n, (SELECT id FROM bank_accounts LIMIT 1), '2026-01-02', false, 'ops',
-       '2026-01-02', 'ops', '2026-01-02'
-FROM generate_series(1, 5000) n;
-
 INSERT INTO payments (id, provider, merchant_account, payment_id, currency, amount, applied, order_id,
                       unapplied_reason, live, received_at)
 SELECT md5('p' || n)::uuid, 'stripe', 'default', 'pi_' || n, 'USD', 1, CASE WHEN n % 1000 = 0 THEN 0 ELSE 1 END,
        md5('o' || n)::uuid, CASE WHEN n % 1000 = 0 THEN 'a second payment' END, false, '2026-01-01'
 FROM generate_series(1, 30000) n;
+
+INSERT INTO bank_transactions (payment_id, bank_account_id, identity, n, stated_id, amount, received_on, payer,
+                               stated_by, stated_at)
+SELECT md5('p' || n)::uuid, (SELECT id FROM bank_accounts LIMIT 1), 'T' || n, 1, 't' || n, 1 + n % 100,
+       '2026-01-02'::date + n % 300, 'R', 'ops', '2027-01-02'
+FROM generate_series(1, 30000) n;
+
+INSERT INTO approvals (order_id, received_amount, bank_transaction_id, identity, bank_account_id, received_on,
+                       second_needed, proposed_by, proposed_at, approved_by, approved_at, payment_id)
+SELECT md5('o' || n * 5)::uuid, 1, 't' || n * 5, 'T' || n * 5, (SELECT id FROM bank_accounts LIMIT 1), '2026-01-02',
+       false, 'ops', '2026-01-02', 'ops', '2026-01-02', md5('p' || n * 5)::uuid
+FROM generate_series(1, 5000) n;
+
+INSERT INTO own_word_moves (customer_id, kind, subject, actor, currency, amount, moved_at)
+SELECT 'customer-' || 1 + n % 3000, CASE n % 2 WHEN 0 THEN 'refund' ELSE 'service_grant' END, md5('m' || n)::uuid,
+       'operator:' || n % 20, 'USD', 1, '2026-01-01'::timestamptz + n * interval '1 minute'
+FROM generate_series(1, 30000) n;
+
+INSERT INTO service_grant_sums (currency, minute, backend, amount)
+SELECT 'USD', '2026-01-01'::timestamptz + n * interval '1 minute', 1, 1 FROM generate_series(1, 30000) n;
+
+INSERT INTO grant_proposals (id, customer_id, currency, amount, priority, reason, proposed_by, proposed_at, approved_by,
+                             approved_at)
+SELECT md5('g' || n)::uuid, 'customer-' || 1 + n % 3000, 'USD', 1, 100, 'r', 'ops', '2026-01-01', 'ops-2', '2026-01-01'
+FROM generate_series(1, 20000) n;
 
 INSERT INTO payment_applications (payment_id, n, order_id, customer_id, wallet_id, amount, applied_by, applied_at)
 SELECT md5('p' || n)::uuid, 1, md5('o' || n)::uuid, 'customer-' || 1 + n % 3000, md5('w' || 1 + n % 3000)::uuid, 1,

@@ -197,7 +197,7 @@ async fn grants_of_services_have_a_limit_for_each_customer() {
     served(&app, "bob", "CNY", "1000.00", None).await.expect(201);
     // What operators grant counts for them.
     grant(&app, "anna", "alice", "CNY", "1000.00").await.expect(201);
-    execute(&app.database, "UPDATE own_word_moves SET moved_at = moved_at - interval '24 hours 1 second'").await;
+    execute(&app.database, "UPDATE own_word_moves SET moved_at = moved_at - interval '24 hours 2 minutes'").await;
     execute(&app.database, "UPDATE service_grant_sums SET minute = minute - interval '24 hours 2 minutes'").await;
     served(&app, "alice", "CNY", "1000.00", None).await.expect(201);
     app.finish().await;

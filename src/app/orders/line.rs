@@ -12,7 +12,8 @@ use super::approve::BankStatement;
 use crate::app::{App, Error};
 use crate::domain::approval::Confirmed;
 use crate::domain::bank_transaction::{
-    BankTransaction, Identity, Misplaced, Place, StatedLine, UsedPart, is_surprising, latest_day, normal_form, place,
+    BankTransaction, Identity, Misplaced, NoIdentity, Place, StatedLine, UsedPart, is_surprising, latest_day,
+    normal_form, place,
 };
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
@@ -44,10 +45,15 @@ pub(super) fn read(
         return Err(Error::field("/received_on", Code::InTheFuture, detail));
     }
     let (id, remitter) = (&statement.bank_transaction_id, statement.remitter_name.as_deref());
-    let identity = Identity::of(id, statement.received_on, amount.unwrap_or(received), remitter).ok_or_else(|| {
-        let detail = "is required where the bank's id is a placeholder: day, amount and remitter identify the transfer";
-        Error::field("/remitter_name", Code::Required, detail)
-    })?;
+    let identity =
+        Identity::of(id, statement.received_on, amount.unwrap_or(received), remitter).map_err(|why| match why {
+            NoIdentity::RemitterNeeded => Error::field(
+                "/remitter_name",
+                Code::Required,
+                "is required where the bank's id is a placeholder: day, amount and remitter identify the transfer",
+            ),
+            NoIdentity::TooLong => Error::field("/bank_transaction_id", Code::Length, "is too long in its normal form"),
+        })?;
     Ok(StatedLine {
         account,
         stated_id: id.clone(),

@@ -1,4 +1,4 @@
-//! Top-up orders: create, read, cancel, verify and expire them; approve bank transfers, reject them, and reverse such an
+//! Top-up orders: create, read, cancel, verify and expire them; approve or reject bank transfers, and reverse such an
 //! approval.
 
 pub mod approve;

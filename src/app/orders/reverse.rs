@@ -1,8 +1,8 @@
 //! Reversing a wrong approval: the money never came, or it was for another order.
 //!
 //! The credit stays in the book. A compensating entry takes it back, into debt where the money is spent. The bank
-//! transfer is unapplied again, so it can serve the right order. What was stated of its amount may be the mistake, so it
-//! is stated anew by whoever uses it next ([`crate::domain::bank_transaction`]).
+//! transfer is unapplied again, so it can serve the right order. What was stated of its amount may be the mistake, so
+//! it is stated anew by whoever uses it next ([`crate::domain::bank_transaction`]).
 
 use serde_json::json;
 use uuid::Uuid;

@@ -66,8 +66,8 @@ fn one_line_written_in_many_ways_is_one() {
 fn a_placeholder_is_known_by_day_amount_and_remitter() {
     for placeholder in ["NONREF", "not provided", "Not-Provided.", "---", ""] {
         let of = |day, amount: &str, remitter| Identity::of(placeholder, day, money(amount), remitter);
-        assert_eq!(of(day(21), "100", None), None);
-        assert_eq!(of(day(21), "100", Some(" - ")), None);
+        assert_eq!(of(day(21), "100", None), Err(NoIdentity::RemitterNeeded));
+        assert_eq!(of(day(21), "100", Some(" - ")), Err(NoIdentity::RemitterNeeded));
         let first = of(day(21), "100", Some("Nguyen Van A")).unwrap();
         assert_eq!(first.as_str(), "none:2026-11-21:100:NGUYENVANA");
         assert_eq!(of(day(21), "100.00", Some("NGUYEN  VAN-A")).unwrap(), first);
@@ -75,6 +75,14 @@ fn a_placeholder_is_known_by_day_amount_and_remitter() {
         assert_ne!(of(day(21), "101", Some("Nguyen Van A")).unwrap(), first);
         assert_ne!(of(day(21), "100", Some("Nguyen Van B")).unwrap(), first);
     }
+}
+
+#[test]
+fn an_identity_has_a_bound_although_its_normal_form_may_grow() {
+    // One character of this kind has a normal form of eighteen.
+    let of = |count| Identity::of(&"\u{fdfa}".repeat(count), day(21), money("1"), None);
+    assert!(of(5).is_ok());
+    assert_eq!(of(50), Err(NoIdentity::TooLong));
 }
 
 #[test]

@@ -330,6 +330,8 @@ pub struct OrderFilter {
     pub created_from: Option<DateTime<Utc>>,
     pub created_to: Option<DateTime<Utc>>,
     pub reference: Option<String>,
+    /// Only orders about which a statement or a reversal waits for a second operator.
+    pub awaits_second: bool,
 }
 
 /// What an observation of the provider means for an order.

@@ -185,8 +185,8 @@ pub async fn admin_list_bank_accounts(_: AsOperator, app: web::Data<App>) -> Res
 /// Add a bank account
 ///
 /// Adds an account. If one with the same number and currency exists, the call is refused with 409
-/// `bank_account_exists`. Where a threshold of second operators is set, the account is only proposed (202) until another
-/// operator approves it.
+/// `bank_account_exists`. Where a threshold of second operators is set, the account is only proposed (202) until
+/// another operator approves it.
 #[utoipa::path(
     tag = "admin-catalogue",
     operation_id = "adminCreateBankAccount",

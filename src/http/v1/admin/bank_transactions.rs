@@ -1,17 +1,19 @@
 //! `/v1/admin/bank-transactions`: what truly arrived by a line of the bank's statement.
 
-use actix_web::{HttpResponse, post, web};
+use actix_web::{HttpResponse, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use crate::app::bank_transactions::{self, KnownTransaction};
 use crate::app::{App, Error, Problems};
 use crate::http::edge::auth::{Allowed, AsOperator};
-use crate::http::edge::extract::JsonBody;
+use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
 use crate::http::edge::wire::{
-    Actor, Amount, BankAccountId, BankTransactionId, CurrencyCode, PaymentIdText, Reason, RemitterName,
+    Actor, Amount, BankAccountId, BankTransactionId, CurrencyCode, PaymentIdText, Reason, RemitterName, TopUpOrderId,
 };
 
 /// A line of the bank's statement.
@@ -24,34 +26,87 @@ pub struct BankTransaction {
     currency: CurrencyCode,
     /// All that arrived; 0 for a transfer that never came.
     amount: Amount,
-    /// The part that serves orders.
+    /// The part that serves orders or wallets.
     applied_amount: Amount,
     /// The part that serves no order.
     unapplied_amount: Amount,
     received_on: NaiveDate,
     remitter_name: Option<RemitterName>,
+    /// The orders that it serves.
+    #[schema(max_items = 1000)]
+    orders: Vec<ServedOrder>,
     /// Who stated this last.
     stated_by: Actor,
     stated_at: DateTime<Utc>,
 }
 
+/// An order that a bank transfer serves, with its part.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ServedOrder {
+    order_id: TopUpOrderId,
+    amount: Amount,
+}
+
+/// The lines with one id: usually one.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BankTransactionList {
+    #[schema(max_items = 100)]
+    data: Vec<BankTransaction>,
+}
+
 impl From<&KnownTransaction> for BankTransaction {
-    fn from(KnownTransaction { line, payment }: &KnownTransaction) -> Self {
-        let currency = payment.currency;
+    fn from(KnownTransaction { line, used, orders }: &KnownTransaction) -> Self {
+        let currency = line.amount.currency();
+        let served = |(order, amount): &(Uuid, Decimal)| ServedOrder {
+            order_id: TopUpOrderId::of(*order),
+            amount: Amount::of(*amount, currency),
+        };
         Self {
-            payment_id: PaymentIdText::of(payment.id),
+            payment_id: PaymentIdText::of(line.payment_id),
             bank_account_id: BankAccountId::of(line.account),
             bank_transaction_id: BankTransactionId::new(&line.stated_id),
             currency: CurrencyCode::of(currency),
             amount: line.amount.into(),
-            applied_amount: Amount::of(payment.applied, currency),
-            unapplied_amount: Amount::of(payment.rest(), currency),
+            applied_amount: used.applied.into(),
+            unapplied_amount: Amount::of(line.amount.amount() - used.applied.amount(), currency),
             received_on: line.received_on,
             remitter_name: line.remitter.as_deref().map(RemitterName::new),
+            orders: orders.iter().map(served).collect(),
             stated_by: Actor::new(&line.stated_by),
             stated_at: line.stated_at,
         }
     }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct BankTransactionsQuery {
+    /// The bank's id of the transfer. Case, spaces and punctuation do not matter.
+    bank_transaction_id: BankTransactionId,
+}
+
+/// Find a bank transfer
+///
+/// Which orders does a line of the bank's statement serve, and what is left of it? The answer has the lines that are on
+/// record with this id, of all our accounts.
+#[utoipa::path(
+    tag = "admin-payments",
+    operation_id = "findBankTransactions",
+    params(BankTransactionsQuery),
+    responses((status = 200, description = "The lines with this id", body = BankTransactionList)),
+    security(("bearer" = []))
+)]
+#[get("/v1/admin/bank-transactions")]
+pub async fn find_bank_transactions(
+    _: AsOperator,
+    QueryParams(query): QueryParams<BankTransactionsQuery>,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let mut problems = Problems::new();
+    let id = query.bank_transaction_id.read(&mut problems, "?bank_transaction_id");
+    let found = bank_transactions::find(&app, &problems.into_result(id)?).await?;
+    Ok(HttpResponse::Ok().json(BankTransactionList { data: found.iter().map(BankTransaction::from).collect() }))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

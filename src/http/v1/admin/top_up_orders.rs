@@ -54,6 +54,7 @@ pub struct ApproveTopUpOrder {
     /// over another.
     received_amount: Amount,
     /// All that arrived by the transfer; absent where it is `received_amount`. The rest can serve other orders.
+    #[schema(nullable = false)]
     transaction_amount: Option<Amount>,
     /// The bank's own id of the transfer. A transfer is credited once, however its id is written: case, spaces and
     /// punctuation make no difference. Where the bank has none (`NONREF`, `NOTPROVIDED`), send `remitter_name`, too.
@@ -230,8 +231,8 @@ pub struct ReverseTopUpOrder {
 ///
 /// Takes back what was credited; the part that is already spent becomes debt. The bank transfer is then free for the
 /// order that it belongs to, and whoever states it next states its amount anew. The order stays completed, and its
-/// `reason` says what happened. An amount above the threshold is only proposed (202) until a second operator asks for the
-/// same.
+/// `reason` says what happened. An amount above the threshold is only proposed (202) until a second operator asks for
+/// the same.
 #[utoipa::path(
     tag = "admin-top-up-orders",
     operation_id = "reverseTopUpOrder",

@@ -31,6 +31,9 @@ pub struct OrdersQuery {
     pub currency: Option<CurrencyCode>,
     /// Only the order with this reference code, as it came through a bank. Case, spaces and punctuation do not matter.
     pub reference: Option<ReferenceFilter>,
+    /// `true`: only orders about which a statement or a reversal waits for a second operator.
+    #[serde(default)]
+    pub awaiting_second_approval: bool,
     #[serde(default, deserialize_with = "times::moment")]
     pub created_from: Option<DateTime<Utc>>,
     #[serde(default, deserialize_with = "times::moment")]
@@ -71,6 +74,7 @@ pub async fn order_page(
         .with_optional("product", product.as_ref().map(|product| product.as_column()))
         .with_optional("currency", currency)
         .with_optional("reference", reference.as_ref())
+        .with_optional("awaiting_second_approval", query.awaiting_second_approval.then_some("true"))
         .with_moment("created_from", query.created_from)
         .with_moment("created_to", query.created_to);
     let after = page::decode_cursor(query.cursor.as_ref(), &filters)?;
@@ -83,6 +87,7 @@ pub async fn order_page(
         created_from: query.created_from,
         created_to: query.created_to,
         reference,
+        awaits_second: query.awaiting_second_approval,
     };
     let mut found = orders::read::list(app, &filter, after, limit + 1).await?;
     let (rows, next_cursor) = page::cut(&mut found, limit, &filters, |order| (order.created_at, order.id))?;

@@ -15,7 +15,9 @@ use crate::http::edge::wire::{
 pub struct OrderApproval {
     /// The part that serves this order.
     received_amount: Amount,
-    /// All that arrived by the transfer, where it was stated; null where it is `received_amount`.
+    /// All that arrived by the transfer; absent where it is `received_amount`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     transaction_amount: Option<Amount>,
     bank_transaction_id: BankTransactionId,
     bank_account_id: BankAccountId,
