@@ -66,8 +66,8 @@ pub struct Capabilities {
     /// Whether an attempt can be cancelled at the company, so that it can no longer be paid.
     pub can_cancel: bool,
     pub can_refund: bool,
-    /// Whether an attempt is created by a call to the company. A link that we sign ourselves, and our bank account, need
-    /// none.
+    /// Whether an attempt is created by a call to the company. A link that we sign ourselves, and our bank account,
+    /// need none.
     pub creates_by_call: bool,
     /// Whether the company sends notifications. Bank transfers have none.
     pub notifies: bool,

@@ -26,8 +26,8 @@ use crate::http::edge::auth::{Gate, authenticate};
 use crate::http::edge::body_budget::BodyBudget;
 use crate::http::edge::connections::{self, Connections, Patience, Watched};
 use crate::http::edge::extract::{BodyRules, TrustProxy};
+use crate::http::edge::head::head_as_get;
 use crate::http::edge::metrics::measure;
-use crate::http::edge::normal::normalize;
 use crate::http::edge::problem::fill_in;
 use crate::http::edge::request_id::{self, RequestSpan};
 use crate::http::edge::security::secure;
@@ -228,7 +228,7 @@ pub fn start(
             .into_app()
             // The last middleware is the outermost.
             .wrap(from_fn(carry_out))
-            .wrap(from_fn(normalize))
+            .wrap(from_fn(head_as_get))
             .wrap(from_fn(authenticate))
             .wrap(cors(&origins))
             .wrap(Compress::default())
@@ -252,7 +252,7 @@ pub fn start(
         .shutdown_timeout(config.shutdown_seconds)
         .disable_signals();
     let stopping = builder.graceful_shutdown_signal();
-    // As `HttpServer` does it. But it takes no stream of our own, and stops before the tasks of its requests have ended.
+    // As `HttpServer` does it, which takes no stream of our own, and stops before the tasks of its requests have ended.
     let serve = move || {
         let (stopping, connections) = (stopping.clone(), Arc::clone(&connections));
         let service = service().into_factory().map_err(|error: actix_web::Error| error.error_response());

@@ -132,7 +132,7 @@ pub async fn paid_or_last(conn: &mut AsyncPgConnection, order_id: Uuid) -> Resul
     row.map(Attempt::try_from).transpose()
 }
 
-/// The attempt that a provider knows by this reference.
+/// The attempt that a provider knows by this reference. Anybody can send one, in the address of a payer's return.
 ///
 /// # Errors
 /// Database errors.
@@ -141,6 +141,10 @@ pub async fn by_reference(
     provider: ProviderName,
     reference: &str,
 ) -> Result<Option<Attempt>, StorageError> {
+    // PostgreSQL keeps no text with NUL, and refuses to look for one.
+    if reference.contains('\0') {
+        return Ok(None);
+    }
     let row: Option<AttemptRow> = attempts::table
         .filter(attempts::provider.eq(provider.as_str()).and(attempts::provider_reference.eq(reference)))
         .select(AttemptRow::as_select())

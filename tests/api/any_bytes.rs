@@ -180,15 +180,12 @@ async fn no_bytes_in_a_header_or_a_body_are_an_internal_error() {
     app.finish().await;
 }
 
+/// Nobody has a reference with NUL, which PostgreSQL cannot even compare.
 #[tokio::test]
-async fn an_encoded_nul_is_refused_by_its_name() {
+async fn a_return_with_nul_names_nothing() {
     let app = TestApp::spawn().await;
-    for path in
-        ["/v1/providers/paypal/return?token=%00", "/v1/providers/vnpay/return?vnp_TxnRef=a%00", "/%00", "/docs/%00"]
-    {
-        let refused = app.anonymous().get(path).await.expect(400);
-        assert_eq!(refused["code"], "bad_request", "{path}");
-        assert!(refused["detail"].as_str().unwrap().contains("%00"), "{path}");
+    for path in ["/v1/providers/paypal/return?token=%00", "/v1/providers/paypal/return?order=%00&token=a%00b"] {
+        app.anonymous().get(path).await.problem(404, "not_found");
     }
     app.finish().await;
 }

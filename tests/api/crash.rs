@@ -253,7 +253,8 @@ async fn case_72_every_error_gives_the_right_to_call_back() {
     let app = TestApp::spawn().await;
     profile(&app, "alice").await;
     let sql = "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$; \
-               CREATE TRIGGER fail BEFORE UPDATE OF provider_reference ON attempts FOR EACH ROW EXECUTE FUNCTION fail()";
+               CREATE TRIGGER fail BEFORE UPDATE OF provider_reference ON attempts \
+               FOR EACH ROW EXECUTE FUNCTION fail()";
     execute(&app.database, sql).await;
     let alice = app.customer("alice");
     let body = order("card", "USD", "20.00");

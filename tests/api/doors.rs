@@ -27,7 +27,7 @@ fn zstd_bomb() -> Vec<u8> {
     frame
 }
 
-/// A gzip stream that unpacks to 1 GiB of zeros. Its parts refer only to zeros before them, so one part serves 64 times.
+/// A gzip stream that unpacks to 1 GiB of zeros. Its parts refer only to zeros, so one part stands there 64 times.
 fn gzip_bomb() -> Vec<u8> {
     let mut part = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
     let zeros = vec![0; MIB];
@@ -156,5 +156,36 @@ async fn a_client_that_sends_identity_is_understood() {
     let body =
         json!({ "id": "u", "customer_id": "alice", "currency": "CNY", "amount": "1", "on_insufficient": "book" });
     Reply::of(request.json(&body)).await.expect(201);
+    app.finish().await;
+}
+
+/// The next request waits in the connection until the one before it is answered, also when that runs elsewhere.
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_their_order() {
+    let app = TestApp::spawn().await;
+    app.fund("alice", "CNY", "100.00").await;
+    let service = token("meter", Scope::Service);
+    let mut requests = String::new();
+    for n in 0..40 {
+        let body = format!(r#"{{"id":"u-{n}","customer_id":"alice","currency":"CNY","amount":"0.01"}}"#);
+        let length = body.len();
+        requests.push_str(&format!(
+            "POST /v1/usage HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {service}\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}\
+             HEAD /healthz HTTP/1.1\r\nhost: x\r\nx-request-id: head-{n}\r\n\r\n"
+        ));
+    }
+    requests.push_str("GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let (mut reader, mut writer) = connect(app.url()).await.into_split();
+    let sending = tokio::spawn(async move { writer.write_all(requests.as_bytes()).await.map(|()| writer) });
+    let mut answers = String::new();
+    reader.read_to_string(&mut answers).await.unwrap();
+    sending.await.unwrap().unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 201 ").count(), 40, "{answers}");
+    let places: Vec<Option<usize>> = (0..40)
+        .flat_map(|n| [answers.find(&format!("\"u-{n}\"")), answers.find(&format!("x-request-id: head-{n}\r"))])
+        .collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}");
+    assert!(answers.ends_with(r#"{"status":"ok"}"#), "{answers}");
     app.finish().await;
 }

@@ -54,7 +54,7 @@ async fn case_21_bodies_and_cursors_that_cannot_be_read() {
             .get(&format!("{path}?limit=1&currency=CNY&cursor={cursor}"))
             .await
             .names("?cursor", "invalid_cursor");
-        for nonsense in ["x", "%01", "WyI5ZjM1Il0", &"A".repeat(600)] {
+        for nonsense in ["x", "%00", "WyI5ZjM1Il0", &"A".repeat(600)] {
             alice.get(&format!("{path}?cursor={nonsense}")).await.names("?cursor", "invalid_cursor");
         }
         for limit in ["0", "-1", "101"] {

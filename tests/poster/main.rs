@@ -10,5 +10,6 @@ mod flush;
 mod locked;
 mod metering;
 mod queue;
+mod repeats;
 mod restart;
 mod together;

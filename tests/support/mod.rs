@@ -50,6 +50,11 @@ pub fn url(database: &str) -> SecretString {
     CLUSTER.get_or_init(|| Cluster::throwaway_blocking(false, &[]).unwrap()).url(database).into()
 }
 
+/// What the cluster has logged so far.
+pub fn server_log() -> String {
+    std::fs::read_to_string(CLUSTER.get().unwrap().data_dir().join("postgres.log")).unwrap()
+}
+
 pub async fn execute(database: &str, sql: &str) {
     connect(&url(database)).await.unwrap().batch_execute(sql).await.unwrap();
 }

@@ -83,8 +83,11 @@ async fn flush(jobs: Vec<Job>, shared: &Arc<Shared>, conn: &Connection) -> bool 
     let postings: Vec<&Posting> = jobs.iter().flat_map(|job| &job.postings).collect();
     metrics::histogram!("topup_poster_flush_postings")
         .record(f64::from(u32::try_from(postings.len()).unwrap_or(u32::MAX)));
-    let candidates = fast_path_candidates(jobs.iter().map(|job| job.postings.as_slice()));
+    let known = shared.recent.are_known(postings.iter().map(|posting| posting.repeat_key()));
+    let candidates = fast_path_candidates(jobs.iter().map(|job| job.postings.as_slice()), &known);
     let Tried { settled, locked, alive } = try_fast(conn, &postings, &candidates).await;
+    let booked = postings.iter().zip(&settled).filter(|(_, booked)| booked.is_some());
+    shared.recent.add(booked.map(|(posting, _)| posting.repeat_key()));
     let (mut rest, mut alone) = (Vec::new(), Vec::new());
     let mut settled = settled.into_iter();
     let mut at = 0;
@@ -115,7 +118,12 @@ pub(super) async fn post_unbatched(shared: Arc<Shared>, mut job: Job) {
         && let Ok(conn) = shared.pool.get().await
     {
         let postings: Vec<&Posting> = job.postings.iter().collect();
-        let booked = try_fast(&conn, &postings, &[true]).await.settled.pop().flatten();
+        let keys = || postings.iter().map(|posting| posting.repeat_key());
+        let is_new: Vec<bool> = shared.recent.are_known(keys()).into_iter().map(|is_known| !is_known).collect();
+        let booked = try_fast(&conn, &postings, &is_new).await.settled.pop().flatten();
+        if booked.is_some() {
+            shared.recent.add(keys());
+        }
         job.answers = vec![booked.map(|booked| Ok(PostingOutcome::Booked(booked)))];
     }
     // The connection is back in the pool by now: a task that keeps one while it waits for another may wait for ever.
@@ -127,17 +135,19 @@ pub(super) async fn post_unbatched(shared: Arc<Shared>, mut job: Job) {
 }
 
 /// For each posting, whether the fast path may try it. Two kinds may not. (1) A posting that repeats one of this flush,
-/// whichever request sent it: the full path decides it after the first. (2) Within one request, a posting on a wallet
-/// that an earlier posting of the same request may still change by the full path, because that one repeats another, or
-/// because the wallet is its fallback: the fast path would book them out of order.
-fn fast_path_candidates<'p>(requests: impl Iterator<Item = &'p [Posting]>) -> Vec<bool> {
+/// whichever request sent it, or one that was booked before (`known`): the full path decides it after the first. (2)
+/// Within one request, a posting on a wallet that an earlier posting of the same request may still change by the full
+/// path, because that one repeats another, or because the wallet is its fallback: the fast path would book them out of
+/// order.
+fn fast_path_candidates<'p>(requests: impl Iterator<Item = &'p [Posting]>, known: &[bool]) -> Vec<bool> {
+    let mut known = known.iter().copied();
     let mut keys: HashSet<RepeatKey<'_>> = HashSet::new();
     let mut candidates = Vec::new();
     for postings in requests {
         let mut decided_later: HashSet<&WalletKey> = HashSet::new();
         let mut holds_decided_later = false;
         for posting in postings {
-            let repeated = !keys.insert(posting.repeat_key());
+            let repeated = !keys.insert(posting.repeat_key()) | known.next().unwrap_or_default();
             let ordered = posting.wallet().map_or(holds_decided_later, |wallet| decided_later.contains(wallet));
             candidates.push(!repeated && !ordered);
             decided_later.extend(posting.fallback());

@@ -21,6 +21,7 @@ mod lane;
 mod leftovers;
 mod parked;
 mod queue;
+mod recent;
 mod supervision;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use self::parked::Parked;
 use self::queue::{Job, Queue};
+use self::recent::Recent;
 use super::{EngineError, Supervisor};
 use crate::domain::posting::{Posting, PostingOutcome};
 use crate::storage::StorageError;
@@ -85,6 +87,7 @@ struct Shared {
     /// What the fast path has not booked.
     leftovers: Queue,
     parked: Parked,
+    recent: Recent,
     closed: AtomicBool,
     /// Jobs that are neither answered nor dropped.
     unanswered: AtomicUsize,
@@ -100,6 +103,7 @@ impl Shared {
             pool: pool.clone(),
             queue: Queue::default(),
             leftovers: Queue::default(),
+            recent: Recent::default(),
             closed: AtomicBool::new(false),
             unanswered: AtomicUsize::new(0),
             settled: Notify::new(),

@@ -1,8 +1,8 @@
 //! Carries out every request in a task of its own, and answers in time.
 //!
 //! A client that hangs up does not end what it has begun: a use case is never dropped in the middle of a transaction.
-//! Nor does the deadline of a request end it; the caller gets 503, and repeats the request to learn what became of it. A
-//! task always ends, because a body, a connection of the pool, a statement and a payment company each have deadlines.
+//! Nor does the deadline of a request end it; the caller gets 503, and repeats the request to learn what became of it.
+//! A task always ends, because a body, a connection of the pool, a statement and a payment company each have deadlines.
 //! The connection counts its tasks, so that a shutdown waits for them.
 
 use std::sync::Arc;

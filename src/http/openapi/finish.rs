@@ -186,10 +186,6 @@ fn statuses(path: &str, operation: &Value, secured: bool) -> BTreeSet<u16> {
     if has_query {
         statuses.insert(422);
     }
-    // An encoded NUL.
-    if has_query || path.contains('{') {
-        statuses.insert(400);
-    }
     if path.contains('{') || has_parameter(operation, "query", "customer_id") {
         statuses.insert(404);
     }
