@@ -68,7 +68,8 @@ pub struct Config {
     #[arg(long, env = "TOPUP_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
     pub cors_origins: Vec<String>,
     /// The origins of the pages to which a payer may be sent back (`return_url` of an order), separated by commas; `*`
-    /// allows all. Unset: our own pages and those of TOPUP_CORS_ORIGINS. The sandbox allows loopback addresses, too.
+    /// allows all. Unset: our own pages, and the origins that TOPUP_CORS_ORIGINS names. The sandbox allows loopback
+    /// addresses, too.
     #[arg(long, env = "TOPUP_RETURN_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
     pub return_origins: Vec<String>,
     /// The address of the metrics, for example `127.0.0.1:9090`. Unset: `/metrics` on the address of the service.

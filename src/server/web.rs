@@ -168,7 +168,12 @@ fn serve_metrics(
 ) -> Result<(ServerHandle, JoinHandle<()>), StartError> {
     let service = move || {
         let service = ActixApp::new().into_utoipa_app().app_data(app.clone()).app_data(measured.clone());
-        service.configure(routes::metrics).configure(docs::no_other).into_app().wrap(from_fn(fill_in))
+        service
+            .configure(routes::metrics)
+            .configure(docs::no_other)
+            .into_app()
+            .wrap(from_fn(fill_in))
+            .wrap(from_fn(secure))
     };
     let server = HttpServer::new(service).workers(1).disable_signals().listen(listener).map_err(StartError::Web)?.run();
     let handle = server.handle();

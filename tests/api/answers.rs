@@ -103,6 +103,7 @@ async fn metrics_can_have_an_address_of_their_own() {
     let http = crate::process::http();
     let metrics = Reply::of(http.get(format!("{own}/metrics"))).await.expect(200);
     assert!(metrics.text.contains("topup_http_requests_total"), "{}", metrics.text);
+    is_secure(&metrics);
     for elsewhere in ["/", "/healthz", "/v1/balances", "/docs/"] {
         Reply::of(http.get(format!("{own}{elsewhere}"))).await.expect(404);
     }
