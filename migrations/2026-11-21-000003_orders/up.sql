@@ -118,20 +118,29 @@ CREATE TABLE payments (
     amount numeric(24, 8) NOT NULL,
     applied numeric(24, 8) NOT NULL DEFAULT 0,
     refunded numeric(24, 8) NOT NULL DEFAULT 0,
+    -- What refunds (not failed) and disputes (open or lost) took of the part that serves nothing.
+    unapplied_taken numeric(24, 8) NOT NULL DEFAULT 0,
     -- The order that the payment names, whether or not it was applied to it.
     order_id uuid REFERENCES top_up_orders (id),
     unapplied_reason text,
     live boolean NOT NULL,
     received_at timestamptz NOT NULL,
-    CONSTRAINT payments_once UNIQUE (provider, payment_id, merchant_account),
+    -- When the company is asked next what was taken back of it; null: it lists that by itself, or no more.
+    ask_at timestamptz,
     -- A bank transfer that never came was voided: it is nothing.
     CONSTRAINT payments_amount CHECK (amount > 0 OR (amount = 0 AND provider = 'bank')),
     CONSTRAINT payments_applied_within CHECK (applied >= 0 AND applied <= amount),
+    CONSTRAINT payments_unapplied_within CHECK (unapplied_taken >= 0 AND applied + unapplied_taken <= amount),
     CONSTRAINT payments_refunded_within CHECK (refunded >= 0 AND refunded <= amount),
     CONSTRAINT payments_unapplied_says_why CHECK ((applied < amount) = (unapplied_reason IS NOT NULL))
 );
-CREATE INDEX payments_unapplied ON payments (received_at, id) WHERE unapplied_reason IS NOT NULL;
+-- A company's id of a payment is unique by itself, whichever of our accounts there tells of it. A bank's id is unique
+-- for one account.
+CREATE UNIQUE INDEX payments_once ON payments
+    (provider, payment_id, (CASE WHEN provider = 'bank' THEN merchant_account ELSE '' END));
+CREATE INDEX payments_unapplied ON payments (received_at, id) WHERE applied + unapplied_taken < amount;
 CREATE INDEX payments_by_order ON payments (order_id);
+CREATE INDEX payments_to_ask ON payments (ask_at) WHERE ask_at IS NOT NULL;
 
 CREATE TABLE payment_applications (
     payment_id uuid NOT NULL REFERENCES payments (id),
@@ -312,6 +321,7 @@ CREATE INDEX disputes_by_order ON disputes (order_id);
 CREATE INDEX disputes_by_payment ON disputes (payment_id);
 CREATE INDEX disputes_by_customer ON disputes (customer_id, created_at, id);
 CREATE INDEX disputes_by_status ON disputes (status, created_at, id);
+CREATE INDEX disputes_open ON disputes (provider, created_at, id) WHERE status = 'open';
 CREATE INDEX disputes_by_time ON disputes (created_at, id);
 
 -- Money corrections by operators; above the threshold a second operator.
@@ -402,11 +412,23 @@ CREATE TABLE provider_events (
     received_at timestamptz NOT NULL DEFAULT ledger_now(),
     processed_at timestamptz,
     outcome text CONSTRAINT provider_events_outcome CHECK (outcome IN
-        ('recorded', 'already_settled', 'unknown_order', 'amount_mismatch', 'bad_signature', 'try_again')),
+        ('recorded', 'already_settled', 'unknown_order', 'amount_mismatch', 'foreign', 'ignored', 'bad_signature',
+         'try_again')),
     error text,
     CONSTRAINT provider_events_once UNIQUE (provider, event_id)
 );
 CREATE INDEX provider_events_by_age ON provider_events (received_at);
+-- What is not ours, or needs nothing from us, is kept for some days only.
+CREATE INDEX provider_events_to_forget ON provider_events (received_at) WHERE outcome IN ('foreign', 'ignored');
+
+-- Payments of which their company said, when asked, that they are not ours: it is asked once.
+CREATE TABLE foreign_payments (
+    provider provider_name NOT NULL,
+    payment_id text NOT NULL,
+    asked_at timestamptz NOT NULL DEFAULT ledger_now(),
+    PRIMARY KEY (provider, payment_id)
+);
+CREATE INDEX foreign_payments_by_age ON foreign_payments (asked_at);
 
 -- A key commits with what the request made, so that a repetition finds it.
 CREATE TABLE idempotency_keys (

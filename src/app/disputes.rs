@@ -5,8 +5,9 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::ownership::{self, PaymentOwner};
 use super::refunds::book::{self, TakeBackMode, TakeBackSource};
-use super::refunds::{add_to_timeline, find_payment, lock};
+use super::refunds::{add_to_timeline, lock};
 use super::{App, Error};
 use crate::domain::dispute::{Dispute, DisputeFilter};
 use crate::domain::id::IdKind;
@@ -14,21 +15,18 @@ use crate::domain::movement::TakeBackId;
 use crate::domain::order::Order;
 use crate::domain::payment::{DisputeFact, DisputeStatus, NotificationOutcome, Payment, ProviderName, RefundFact};
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, clock, disputes};
+use crate::storage::{Connection, clock, disputes, payments};
 
 /// Records a verified statement about a dispute.
 ///
 /// # Errors
-/// 503 when the provider should send it again: the notification of the payment may be late.
-pub async fn observe(
-    app: &App,
-    provider: ProviderName,
-    fact: &DisputeFact,
-    stated_at: Option<DateTime<Utc>>,
-) -> Result<NotificationOutcome, Error> {
+/// 503 when the provider should send it again: it cannot be asked about an unknown payment at the moment.
+pub async fn observe(app: &App, provider: ProviderName, fact: &DisputeFact) -> Result<NotificationOutcome, Error> {
     let actor = format!("provider:{provider}");
-    let Some(payment_id) = find_payment(app, provider, fact.payment_id.as_deref(), stated_at).await? else {
-        return Ok(NotificationOutcome::UnknownOrder);
+    let payment_id = match ownership::of_payment(app, provider, fact.payment_id.as_deref()).await? {
+        PaymentOwner::Ours(id) => id,
+        PaymentOwner::Foreign => return Ok(NotificationOutcome::Foreign),
+        PaymentOwner::Unnamed => return Ok(NotificationOutcome::UnknownOrder),
     };
     transact(&app.pool, async |conn| {
         let (order, payment) = lock(conn, payment_id).await?;
@@ -198,6 +196,7 @@ async fn record_change(
     dispute: &Dispute,
     actor: &str,
 ) -> Result<NotificationOutcome, Error> {
+    payments::recount_unapplied(conn, payment.id).await?;
     let event = match dispute.status {
         DisputeStatus::Open => "dispute_opened",
         DisputeStatus::Won => "dispute_won",

@@ -2,17 +2,16 @@
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
+use super::ownership::{self, Located, PaymentOwner};
 use super::settlement::{self, EvidenceSource, SettlementStep};
-use super::{App, Error, disputes, refunds};
+use super::{App, Error, disputes, payments, refunds};
 use crate::domain::attempt::Attempt;
 use crate::domain::code::Code;
-use crate::domain::order::Order;
+use crate::domain::order::{Order, OrderStatus};
 use crate::domain::payment::{AttemptLocator, Fact, Notification, NotificationOutcome, Observation, ProviderName};
-use crate::providers::{NotificationError, PaymentProvider, RawNotification, Reply, UnreadableNotification};
+use crate::providers::{NotificationError, PaymentProvider, RawNotification, Reply, Subject, UnreadableNotification};
 use crate::storage::provider_events::{self as store, ReceivedEvent};
-use crate::storage::{attempts, orders};
 
 /// Takes one notification and returns the reply that its company expects.
 ///
@@ -38,12 +37,17 @@ pub async fn receive(app: &App, provider: ProviderName, raw: &RawNotification) -
                 "A notification could not be verified and will come again");
             NotificationOutcome::TryAgain
         }
+        // The sentence is also the answer, because the company shows it to the operator.
+        Err(NotificationError::WrongForm(sentence)) => {
+            tracing::error!(provider = %name, "{sentence}");
+            let body = format!("{sentence}\n");
+            return Ok(Reply { status: 400, content_type: "text/plain; charset=utf-8", body });
+        }
         Err(NotificationError::Malformed(unread)) => {
-            tracing::error!(provider = %name, %unread, "A signed notification cannot be read; it is kept as it came");
-            if let Err(error) = keep_unread(app, name, raw, &unread).await {
-                tracing::error!(provider = %name, error = %error, "An unreadable notification could not be stored");
-            }
-            NotificationOutcome::TryAgain
+            keep_unread(app, name, raw, &unread).await.unwrap_or_else(|error| {
+                tracing::error!(provider = %name, error = %error, "An unreadable notification could not be judged");
+                NotificationOutcome::TryAgain
+            })
         }
         Ok(notification) => match process(app, provider.as_ref(), raw, &notification).await {
             Ok(outcome) => outcome,
@@ -72,9 +76,12 @@ async fn process(
         let stored = as_it_came(provider.name(), raw, &notification.event_id, &notification.event_type);
         store::store(&mut conn, &stored).await?
     };
-    // Only a recorded notification is not processed again. Every other outcome, above all a failure, may change.
-    if before == Some(NotificationOutcome::Recorded) {
-        return Ok(NotificationOutcome::AlreadySettled);
+    // Only a notification that was recorded or is foreign is not processed again. Every other outcome, above all a
+    // failure, may change.
+    match before {
+        Some(NotificationOutcome::Recorded) => return Ok(NotificationOutcome::AlreadySettled),
+        Some(NotificationOutcome::Foreign) => return Ok(NotificationOutcome::Foreign),
+        _ => {}
     }
     match apply(app, provider, notification).await {
         Ok(outcome) => {
@@ -107,24 +114,40 @@ fn as_it_came<'a>(
 }
 
 /// Stores a notification that is signed but cannot be read. However often it is sent, it is one event. Its company
-/// stops sending it after some time.
+/// stops sending it after some time. One about a payment that is not ours does not have to be read.
 async fn keep_unread(
     app: &App,
     provider: ProviderName,
     raw: &RawNotification,
     unread: &UnreadableNotification,
-) -> Result<(), Error> {
+) -> Result<NotificationOutcome, Error> {
     let by_content = || {
         let digest = Sha256::new().chain_update(&raw.query).chain_update([0]).chain_update(&raw.body).finalize();
         (format!("sha256:{}", hex::encode(digest)), "unread".to_owned())
     };
     let (event_id, event_type) = unread.event.clone().unwrap_or_else(by_content);
-    let mut conn = app.pool.get().await?;
-    let (event, before) = store::store(&mut conn, &as_it_came(provider, raw, &event_id, &event_type)).await?;
+    let (event, before) = {
+        let mut conn = app.pool.get().await?;
+        store::store(&mut conn, &as_it_came(provider, raw, &event_id, &event_type)).await?
+    };
     if before.is_none() {
+        let mut conn = app.pool.get().await?;
         store::fail(&mut conn, event, &unread.reason).await?;
     }
-    Ok(())
+    let is_foreign = match &unread.about {
+        Some(Subject::Attempt(locator)) => {
+            matches!(ownership::locate(app, provider, locator).await?, Located::Foreign)
+        }
+        Some(Subject::Payment(id)) => ownership::of_payment(app, provider, Some(id)).await? == PaymentOwner::Foreign,
+        None => false,
+    };
+    if is_foreign {
+        let mut conn = app.pool.get().await?;
+        store::finish(&mut conn, event, NotificationOutcome::Foreign).await?;
+        return Ok(NotificationOutcome::Foreign);
+    }
+    tracing::error!(provider = %provider, %unread, "A signed notification cannot be read; it is kept as it came");
+    Ok(NotificationOutcome::TryAgain)
 }
 
 async fn apply(
@@ -136,8 +159,9 @@ async fn apply(
     match &notification.fact {
         Fact::Attempt { locator, observation } => settle_attempt(app, provider, locator, observation).await,
         Fact::Refund(fact) => refunds::observe(app, name, fact, notification.created_at).await,
-        Fact::Dispute(fact) => disputes::observe(app, name, fact, notification.created_at).await,
-        Fact::Ignored => Ok(NotificationOutcome::AlreadySettled),
+        Fact::Dispute(fact) => disputes::observe(app, name, fact).await,
+        Fact::Foreign => Ok(NotificationOutcome::Foreign),
+        Fact::Ignored => Ok(NotificationOutcome::Ignored),
     }
 }
 
@@ -147,8 +171,14 @@ async fn settle_attempt(
     locator: &AttemptLocator,
     observation: &Observation,
 ) -> Result<NotificationOutcome, Error> {
-    let Some((order, attempt)) = locate(app, provider.name(), locator).await? else {
-        return keep_if_paid(app, provider.name(), observation).await;
+    let (order, attempt) = match ownership::locate(app, provider.name(), locator).await? {
+        Located::Foreign => return Ok(NotificationOutcome::Foreign),
+        Located::UnknownOrder => return keep_if_paid(app, provider.name(), observation).await,
+        // The order waits for a later attempt. Only money of the earlier one concerns it.
+        Located::Ours { is_superseded: true, .. } if !matches!(observation, Observation::Paid(_)) => {
+            return Ok(NotificationOutcome::AlreadySettled);
+        }
+        Located::Ours { order, attempt, .. } => (order, attempt),
     };
     // A statement about another amount is not about this order. Money of another amount is settled: it is kept.
     let is_other_amount = locator.amount.is_some_and(|stated| Ok(stated) != order.payable());
@@ -169,7 +199,11 @@ async fn settle_attempt(
     {
         settlement = settlement::observe(app, order.id, observation, EvidenceSource::Notification, &actor).await?;
     }
+    let is_second_payment = settlement.order.status() == OrderStatus::Completed
+        && matches!(observation, Observation::Paid(fact) if Ok(fact.amount) == order.payable());
     Ok(match settlement.step {
+        // It is kept, and its order is settled: the company need not send it again.
+        SettlementStep::Mismatch if is_second_payment => NotificationOutcome::AlreadySettled,
         SettlementStep::Recorded | SettlementStep::Capture => NotificationOutcome::Recorded,
         SettlementStep::Known | SettlementStep::Unchanged => NotificationOutcome::AlreadySettled,
         SettlementStep::Mismatch => NotificationOutcome::AmountMismatch,
@@ -177,14 +211,14 @@ async fn settle_attempt(
     })
 }
 
-/// Records money that names no order of ours, so that an operator can decide about it.
+/// Records money that carries our marks but names no order of this provider, so that an operator can decide about it.
 async fn keep_if_paid(
     app: &App,
     provider: ProviderName,
     observation: &Observation,
 ) -> Result<NotificationOutcome, Error> {
     if let Observation::Paid(fact) = observation {
-        settlement::keep_unmatched(app, provider, fact, "the payment names no order of this provider").await?;
+        payments::keep_unmatched(app, provider, fact, payments::NAMES_NO_ORDER).await?;
     }
     Ok(NotificationOutcome::UnknownOrder)
 }
@@ -199,21 +233,4 @@ async fn provider_confirms(
     let reference = attempt.map(|attempt| settlement::attempt_ref(order, attempt)).transpose()?.flatten();
     let Some(reference) = reference else { return Ok(false) };
     Ok(provider.read(&reference).await? == *notified)
-}
-
-/// The order and the attempt that the notification names. An order of another provider is not found.
-async fn locate(
-    app: &App,
-    provider: ProviderName,
-    locator: &AttemptLocator,
-) -> Result<Option<(Order, Option<Attempt>)>, Error> {
-    let mut conn = app.pool.get().await?;
-    let attempt = match &locator.provider_reference {
-        Some(reference) => attempts::by_reference(&mut conn, provider, reference).await?,
-        None => None,
-    };
-    let named: Option<Uuid> = attempt.as_ref().map(|attempt| attempt.order_id).or(locator.order_id);
-    let Some(id) = named else { return Ok(None) };
-    let order = orders::find(&mut conn, id).await?.filter(|order| order.provider == provider);
-    Ok(order.map(|order| (order, attempt)))
 }

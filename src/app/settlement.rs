@@ -15,11 +15,11 @@ use crate::domain::money::Money;
 use crate::domain::movement::OfOrder;
 use crate::domain::movement::top_up::{AppliedPayment, Bonus, top_up};
 use crate::domain::order::{Awaited, Completion, Division, Order, OrderState, OrderStatus, Verdict, judge};
-use crate::domain::payment::{Application, Observation, Payment, PaymentFact, ProviderName};
-use crate::domain::posting::PostingOutcome;
+use crate::domain::payment::{Application, Observation, Payment, ProviderName};
+use crate::domain::posting::{PostingOutcome, Refusal};
 use crate::providers::AttemptRef;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, attempts, clock, disputes, events, ledger, orders, payments};
+use crate::storage::{Connection, attempts, clock, events, ledger, orders, payments};
 
 /// What an observation led to.
 #[derive(Debug, Clone, PartialEq)]
@@ -168,10 +168,10 @@ async fn follow(
     match verdict {
         Verdict::Complete(fact) => {
             let withhold = reason_to_withhold(order, source).map(|why| (why, SettlementStep::Unconfirmed));
-            apply_payment(conn, order, &fact, withhold, actor).await
+            super::payments::apply(conn, order, &fact, withhold, actor).await
         }
         Verdict::Keep(fact, why) => {
-            apply_payment(conn, order, &fact, Some((why, SettlementStep::Mismatch)), actor).await
+            super::payments::apply(conn, order, &fact, Some((why, SettlementStep::Mismatch)), actor).await
         }
         Verdict::Become(state, reason) => {
             move_to(conn, order, state, Some(reason), actor).await?;
@@ -218,84 +218,6 @@ fn reason_to_withhold(order: &Order, source: EvidenceSource) -> Option<String> {
     Some(why.to_owned())
 }
 
-/// Records the payment. Credits the order unless `withhold` gives a reason, which is stored as the unapplied reason.
-async fn apply_payment(
-    conn: &mut Connection,
-    order: &mut Order,
-    fact: &PaymentFact,
-    withhold: Option<(String, SettlementStep)>,
-    actor: &str,
-) -> Result<SettlementStep, Error> {
-    let now = clock::now(conn).await?;
-    let payment = match &withhold {
-        Some((why, _)) => Payment::unapplied(order.provider, fact, Some(order.id), why.clone(), now),
-        None => Payment::applied(order.provider, fact, order.id, now),
-    };
-    let is_new = payments::insert(conn, &payment).await?;
-    match (withhold, is_new) {
-        (Some((why, step)), true) => {
-            orders::add_to_timeline(conn, order, "payment_unapplied", actor, Some(&why)).await?;
-            Ok(step)
-        }
-        (None, true) => {
-            complete(conn, order, &payment, payment.amount, actor).await?;
-            Ok(SettlementStep::Recorded)
-        }
-        (withhold, false) => apply_known_payment(conn, order, fact, withhold.map(|(_, step)| step), actor).await,
-    }
-}
-
-/// Judges a payment anew that was recorded before: its order may have become known since.
-async fn apply_known_payment(
-    conn: &mut Connection,
-    order: &mut Order,
-    fact: &PaymentFact,
-    withhold: Option<SettlementStep>,
-    actor: &str,
-) -> Result<SettlementStep, Error> {
-    let known = payments::lock(conn, order.provider, &fact.merchant_account, &fact.payment_id).await?;
-    let mut payment = known.ok_or(Error::Internal("the payment that an insert found"))?;
-    // An amount that differs from the recorded one is no repetition of it.
-    let is_same = payment.amount == fact.amount.amount() && payment.currency == fact.amount.currency();
-    if is_same && !payment.applied.is_zero() {
-        return Ok(SettlementStep::Known);
-    }
-    if !is_same || !is_free(conn, &payment, order.id).await? {
-        return Ok(SettlementStep::Mismatch);
-    }
-    if let Some(step) = withhold {
-        return Ok(step);
-    }
-    payment.order_id = Some(order.id);
-    payment.apply(payment.amount);
-    payments::update_applied(conn, &payment).await?;
-    complete(conn, order, &payment, payment.amount, actor).await?;
-    Ok(SettlementStep::Recorded)
-}
-
-/// Whether an unapplied payment may serve this order: it names no other order, and no part of it was refunded or is
-/// disputed. Crediting such a part would credit money that we do not have.
-async fn is_free(conn: &mut Connection, payment: &Payment, order_id: Uuid) -> Result<bool, Error> {
-    let is_unclaimed = payment.order_id.is_none_or(|named| named == order_id) && payment.refunded.is_zero();
-    Ok(is_unclaimed && disputes::of_payment(conn, payment.id).await?.is_empty())
-}
-
-/// Records a verified payment that belongs to no order of ours. Returns false when it is known.
-///
-/// # Errors
-/// Database errors.
-pub async fn keep_unmatched(
-    app: &App,
-    provider: ProviderName,
-    fact: &PaymentFact,
-    reason: &str,
-) -> Result<bool, Error> {
-    let mut conn = app.pool.get().await?;
-    let now = clock::now(&mut conn).await?;
-    let payment = Payment::unapplied(provider, fact, None, reason.to_owned(), now);
-    Ok(payments::insert(&mut conn, &payment).await?)
-}
-
 /// Completes a locked order with `received` of a payment, in the caller's transaction. The caller has written the
 /// payment with `received` counted as applied.
 ///
@@ -308,6 +230,38 @@ pub async fn complete(
     received: Decimal,
     actor: &str,
 ) -> Result<(), Error> {
+    try_complete(conn, order, payment, received, actor).await.map_err(|why| match why {
+        NotCredited::Refused(refusal) => Error::refused(refusal),
+        NotCredited::Failed(error) => error,
+    })
+}
+
+/// Why an order was not credited.
+#[derive(Debug)]
+pub(super) enum NotCredited {
+    /// A rule of the ledger refuses it, and would do so again.
+    Refused(Refusal),
+    /// Anything else, which may pass.
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for NotCredited {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Like [`complete`], for a caller that goes on when the ledger refuses. It must undo what was written before that.
+///
+/// # Errors
+/// A refusal of the ledger, apart from all other errors.
+pub(super) async fn try_complete(
+    conn: &mut Connection,
+    order: &mut Order,
+    payment: &Payment,
+    received: Decimal,
+    actor: &str,
+) -> Result<(), NotCredited> {
     let division = order.divide(received);
     let n = payments::next_application(conn, payment.id).await?;
     let wallet_id = credit(conn, order, payment, n, division).await?;
@@ -341,7 +295,7 @@ async fn credit(
     payment: &Payment,
     n: i32,
     division: Division,
-) -> Result<Uuid, Error> {
+) -> Result<Uuid, NotCredited> {
     let money =
         |amount| Money::new(amount, order.currency).map_err(|_| Error::Internal("an amount for each part of an order"));
     let bonus = match division.bonus > Decimal::ZERO {
@@ -360,12 +314,12 @@ async fn credit(
         match outcome {
             PostingOutcome::Booked(booked) => wallet_id = wallet_id.or(booked.entry.map(|entry| entry.wallet_id)),
             PostingOutcome::Replayed(_) => {
-                return Err(Error::conflict(Code::AlreadyCredited, "this payment was credited before"));
+                return Err(Error::conflict(Code::AlreadyCredited, "this payment was credited before").into());
             }
-            PostingOutcome::Refused(refusal) => return Err(Error::refused(refusal)),
+            PostingOutcome::Refused(refusal) => return Err(NotCredited::Refused(refusal)),
         }
     }
-    wallet_id.ok_or(Error::Internal("an entry for the credit of an order"))
+    Ok(wallet_id.ok_or(Error::Internal("an entry for the credit of an order"))?)
 }
 
 /// The timeline's text for a credit. It says so when the order was closed before the money arrived.

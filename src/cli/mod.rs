@@ -7,6 +7,7 @@
 mod check;
 mod migrate;
 mod openapi;
+mod providers;
 mod seed;
 mod serve;
 mod token;
@@ -44,6 +45,8 @@ enum Command {
     Seed,
     /// Print the OpenAPI document, or the page of error codes
     Openapi(openapi::OpenapiArguments),
+    /// Print what to enter at each payment company: notification URL, events and API version
+    Providers,
     /// Print a token signed with the configured key
     Token(token::TokenArguments),
 }
@@ -78,6 +81,7 @@ async fn dispatch(CommandLine { command, config }: CommandLine) -> CommandOutcom
         Command::Check => check::run(config).await,
         Command::Seed => seed::run(config).await,
         Command::Openapi(arguments) => openapi::run(&arguments),
+        Command::Providers => providers::run(&config),
         Command::Token(arguments) => token::run(&config, &arguments),
     }
 }

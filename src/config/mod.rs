@@ -226,7 +226,8 @@ pub struct StripeConfig {
     /// The publishable key, `pk_…`. Only the card pop-up (`elements`) needs it; it is sent to browsers.
     #[arg(id = "stripe-publishable-key", long, env = "TOPUP_STRIPE_PUBLISHABLE_KEY", value_name = "KEY")]
     pub publishable_key: Option<String>,
-    /// The secret, `whsec_…`, of the webhook endpoint for `/v1/providers/stripe/notifications`.
+    /// The secret, `whsec_…`, of the webhook endpoint for `/v1/providers/stripe/notifications`. While it is replaced at
+    /// Stripe: the old and the new one, with a comma between them.
     #[arg(
         id = "stripe-webhook-secret", long, env = "TOPUP_STRIPE_WEBHOOK_SECRET",
         hide_env_values = true, value_name = "SECRET", value_parser = secret
@@ -235,7 +236,8 @@ pub struct StripeConfig {
     /// The base URL of Stripe's API. Unset: `https://api.stripe.com`.
     #[arg(id = "stripe-base-url", long, env = "TOPUP_STRIPE_BASE_URL", value_name = "URL")]
     pub base_url: Option<Url>,
-    /// The API version of the webhook endpoint at Stripe. Unset: the version that this release was written for.
+    /// The API version of the webhook endpoint at Stripe. Unset: the version that this release was written for, which
+    /// `topup providers` prints.
     #[arg(id = "stripe-api-version", long, env = "TOPUP_STRIPE_API_VERSION", value_name = "VERSION")]
     pub api_version: Option<String>,
 }

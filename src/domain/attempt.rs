@@ -101,6 +101,23 @@ impl Attempt {
         }
     }
 
+    /// The attempt that follows one that can never be paid. It has a key of its own.
+    #[must_use]
+    pub fn next(&self, created_at: DateTime<Utc>) -> Self {
+        let n = self.n + 1;
+        Self {
+            n,
+            request_key: format!("{}-{n}", self.order_id.as_simple()),
+            provider_reference: None,
+            next_action: None,
+            status: AttemptStatus::Open,
+            created_at,
+            sent_at: None,
+            leased_until: None,
+            ..self.clone()
+        }
+    }
+
     /// The idempotency key of a capture: `<order>-<n>`, plus the number of declines so far. Providers replay the final
     /// answer to a used key for ever, so a capture after a decline needs a new key. A capture with an unknown outcome
     /// keeps its key.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{
     AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, NotificationOutcome,
-    PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply,
+    PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply, TakeBack,
 };
 use crate::domain::payment::{Channel, Notification, Observation, ProviderName, RefundFact};
 
@@ -85,6 +85,10 @@ impl PaymentProvider for BankTransfer {
 
     async fn refund(&self, _: &RefundRequest) -> Result<RefundFact, ProviderError> {
         Err(no_refunds())
+    }
+
+    async fn take_backs_of(&self, _: &str, _: Option<&AttemptRef>) -> Result<Vec<TakeBack>, ProviderError> {
+        Ok(Vec::new())
     }
 
     async fn read_refund(&self, _: &RefundRequest, _: &str) -> Result<RefundFact, ProviderError> {

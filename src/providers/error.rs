@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::payment::ProviderName;
+use crate::domain::payment::{AttemptLocator, ProviderName};
 
 /// Why a call to a provider failed. None of these says anything about the money.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +14,11 @@ pub enum ProviderError {
     /// The company limits our calls, or still processes the same request. Repeat the call later with the same key.
     #[error("{provider} is busy: {detail}")]
     Busy { provider: ProviderName, detail: String, retry_after_seconds: Option<u64> },
+    /// The company returns the error that it stored under the key of this request, and does so whenever the request is
+    /// repeated. Nobody was given what the first call may have made, so it can never be paid: a new attempt with a new
+    /// key may be sent.
+    #[error("{provider} returns a stored error for this request: {detail}")]
+    StoredError { provider: ProviderName, detail: String },
     /// The company does not accept our credentials. An operator must correct them.
     #[error("{provider} refuses our credentials")]
     Credentials { provider: ProviderName },
@@ -38,6 +43,10 @@ pub enum NotificationError {
     /// again.
     #[error("the notification cannot be read: {0}")]
     Malformed(UnreadableNotification),
+    /// The notification is signed, but comes in a form that carries no facts. Only the settings of the endpoint at the
+    /// company can change that. The sentence says so to the operator.
+    #[error("{0}")]
+    WrongForm(&'static str),
     /// There is nothing to verify, or it cannot be verified now, for example because the certificate cannot be fetched.
     /// Nothing is stored. The reply is 5xx, so that the company sends it again.
     #[error("the notification could not be verified now: {0}")]
@@ -50,19 +59,34 @@ pub struct UnreadableNotification {
     /// The provider's event id and type, if they can be read. A repetition is recognised by them as the same event.
     pub event: Option<(String, String)>,
     pub reason: String,
+    /// What it is about, if that can be read. A notification about something that is not ours need not be read.
+    pub about: Option<Subject>,
+}
+
+/// What a notification is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    Attempt(AttemptLocator),
+    /// As [`crate::domain::payment::PaymentFact::payment_id`].
+    Payment(String),
 }
 
 impl UnreadableNotification {
     /// A notification whose event id and type can be read.
     #[must_use]
     pub fn of(event_id: &str, event_type: &str, reason: impl Into<String>) -> Self {
-        Self { event: Some((event_id.to_owned(), event_type.to_owned())), reason: reason.into() }
+        Self { event: Some((event_id.to_owned(), event_type.to_owned())), reason: reason.into(), about: None }
+    }
+
+    #[must_use]
+    pub fn about(self, about: Option<Subject>) -> Self {
+        Self { about, ..self }
     }
 }
 
 impl From<String> for UnreadableNotification {
     fn from(reason: String) -> Self {
-        Self { event: None, reason }
+        Self { event: None, reason, about: None }
     }
 }
 

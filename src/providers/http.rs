@@ -41,6 +41,11 @@ impl CompanyResponse {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// Whether it is the stored response to an earlier request with the same key (Stripe).
+    pub fn is_stored(&self) -> bool {
+        self.header("idempotent-replayed") == Some("true")
+    }
+
     /// The seconds of `Retry-After`, if the company states a number.
     pub fn retry_after(&self) -> Option<u64> {
         self.header("retry-after").and_then(|value| value.trim().parse().ok())
@@ -157,6 +162,10 @@ impl Client {
 }
 
 fn should_retry(response: &CompanyResponse) -> bool {
+    // A stored response stays the same.
+    if response.is_stored() {
+        return false;
+    }
     match response.header("stripe-should-retry") {
         Some("true") => true,
         Some("false") => false,

@@ -27,9 +27,12 @@
 //!   the two and keeps the difference on record. Any other response about another order or amount is
 //!   [`ProviderError::Mismatch`].
 //! - A notification is a fact only if [`PaymentProvider::verify`] returns it. The signature covers the raw bytes.
+//! - An [`AttemptLocator`] names an order only by what our server wrote at the company. What a payer's browser can set
+//!   (Stripe's `client_reference_id`, PayPal's `custom_id`) may contradict a response, but never names an order.
 
 mod bank_transfer;
 mod error;
+mod guide;
 mod http;
 mod paypal;
 mod registry;
@@ -39,7 +42,8 @@ mod vnpay;
 
 pub use vnpay::is_bank_code;
 
-pub use error::{NotificationError, ProviderError, UnreadableNotification};
+pub use error::{NotificationError, ProviderError, Subject, UnreadableNotification};
+pub use guide::{EndpointGuide, endpoint_guides};
 pub use registry::Registry;
 
 use std::fmt::Debug;
@@ -54,7 +58,9 @@ pub use crate::domain::payment::{CardFlow, NotificationOutcome};
 
 use crate::domain::id::IdKind;
 use crate::domain::money::{Currency, Money};
-use crate::domain::payment::{Channel, Notification, Observation, ProviderName, RefundFact};
+use crate::domain::payment::{
+    AttemptLocator, Channel, DisputeFact, Notification, Observation, ProviderName, RefundFact,
+};
 
 /// What a provider can do. The catalogue restricts it by product and country.
 #[derive(Debug, Clone)]
@@ -159,6 +165,22 @@ impl RawNotification {
     }
 }
 
+/// What a company says about a payment that it names by its own id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PaymentLookup {
+    /// The company knows no such payment of ours, or says that it belongs to something else.
+    Unknown,
+    /// `observation` is `None` when the company's words cannot be read. That does not matter for what is not ours.
+    Found { locator: AttemptLocator, observation: Option<Observation> },
+}
+
+/// Money that a company, an operator of its account or a payer took back from us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TakeBack {
+    Refund(RefundFact),
+    Dispute(DisputeFact),
+}
+
 /// What the query of a payer's return names. It is never evidence of a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Returned {
@@ -216,6 +238,33 @@ pub trait PaymentProvider: Debug + Send + Sync {
     /// Reads the state of a refund. `provider_refund_id` is [`RefundFact::refund_id`].
     async fn read_refund(&self, request: &RefundRequest, provider_refund_id: &str)
     -> Result<RefundFact, ProviderError>;
+
+    /// Reads a payment by [`crate::domain::payment::PaymentFact::payment_id`], to learn whose it is. It is called for
+    /// the payments of refunds and disputes that a notification reports. A company that reports none needs no such
+    /// call.
+    async fn look_up(&self, _payment_id: &str) -> Result<PaymentLookup, ProviderError> {
+        let detail = "payments are not read by their id".to_owned();
+        Err(ProviderError::Unsupported { provider: self.name(), detail })
+    }
+
+    /// The refunds and disputes that the company lists as made since a time, whoever made them. A company without such
+    /// a list returns none; its payments are asked about one by one.
+    async fn take_backs_since(&self, _since: DateTime<Utc>) -> Result<Vec<TakeBack>, ProviderError> {
+        Ok(Vec::new())
+    }
+
+    /// Reads a dispute by the company's id of it. `None` if the company has no disputes.
+    async fn read_dispute(&self, _dispute_id: &str) -> Result<Option<DisputeFact>, ProviderError> {
+        Ok(None)
+    }
+
+    /// The refunds and disputes of one payment, as far as the company shows them. `attempt` is the attempt by which it
+    /// was made, if it is known.
+    async fn take_backs_of(
+        &self,
+        payment_id: &str,
+        attempt: Option<&AttemptRef>,
+    ) -> Result<Vec<TakeBack>, ProviderError>;
 
     /// Whether a payment that the company has called failed is credited only after a call to the company confirms it.
     /// The notification alone is then not enough.

@@ -54,6 +54,7 @@ pub struct StripeSettings {
     pub secret_key: SecretString,
     /// It is sent to browsers, and only [`super::CardFlow::Elements`] needs it.
     pub publishable_key: String,
+    /// One secret, or two with a comma between them while one is replaced at Stripe.
     pub webhook_secret: Option<SecretString>,
     pub base_url: String,
     /// `<date>.<name>`, sent as `Stripe-Version`.
@@ -114,11 +115,17 @@ pub enum ProviderSettingsError {
 }
 
 impl StripeSettings {
+    /// Every webhook secret, without empty ones.
+    pub(super) fn webhook_secrets(&self) -> Vec<SecretString> {
+        let text = self.webhook_secret.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
+        text.split(',').map(str::trim).filter(|secret| !secret.is_empty()).map(SecretString::from).collect()
+    }
+
     /// The first missing setting, without which the channel is not offered.
     pub(super) fn missing(&self) -> Option<&'static str> {
         first_missing(&[
             ("secret key", is_set(&self.secret_key)),
-            ("webhook secret", self.webhook_secret.as_ref().is_some_and(is_set)),
+            ("webhook secret", !self.webhook_secrets().is_empty()),
         ])
     }
 }

@@ -23,6 +23,7 @@ use secrecy::SecretString;
 pub use self::database::Database;
 pub use self::error::StartError;
 pub use self::keys::{SigningKey, TokenKeys};
+pub use self::provider_settings::endpoint_guides;
 
 #[cfg(not(feature = "sandbox"))]
 use self::absent::{Sandbox, simulation};

@@ -3,11 +3,11 @@
 use super::StartError;
 use crate::config::{Config, PaypalVerifyMode};
 use crate::domain::environment::Environment;
-use crate::providers::Registry;
 use crate::providers::settings::{
     PAYPAL_BASE_URL, PaypalSettings, PaypalVerify, ProviderSettings, STRIPE_API_VERSION, STRIPE_BASE_URL,
     StripeSettings, Timeouts, VNPAY_API_URL, VNPAY_PAY_URL, VnpaySettings,
 };
+use crate::providers::{self, EndpointGuide, Registry};
 
 /// The settings of every company that has any credentials in the configuration.
 ///
@@ -21,6 +21,14 @@ pub fn read(config: &Config, public_url: &str) -> Result<ProviderSettings, Start
         paypal: paypal(config)?,
         vnpay: vnpay(config),
     })
+}
+
+/// What an operator enters at each company. Without a public URL, its variable stands in its place.
+#[must_use]
+pub fn endpoint_guides(config: &Config) -> Vec<EndpointGuide> {
+    let public_url = config.public_url.as_ref().map_or("<TOPUP_PUBLIC_URL>", |url| url.as_str());
+    let version = config.stripe.api_version.as_deref().unwrap_or(STRIPE_API_VERSION);
+    providers::endpoint_guides(public_url, version)
 }
 
 /// Keeps real and simulated money apart: for each provider that moves money by itself, the kind of its credentials

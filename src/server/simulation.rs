@@ -76,7 +76,7 @@ pub async fn start(
         sandbox.stripe = Some(StripeCredentials {
             secret_key: stripe.secret_key.clone(),
             publishable_key: stripe.publishable_key.clone(),
-            webhook_secret: stripe.webhook_secret.clone().unwrap_or_default(),
+            webhook_secret: first_of(stripe.webhook_secret.as_ref()),
         });
     }
     if simulated.paypal {
@@ -167,6 +167,12 @@ fn simulated_vnpay(configured: Option<VnpaySettings>) -> VnpaySettings {
         vnpay.hash_secret = SecretString::from(random().to_uppercase());
     }
     vnpay
+}
+
+/// The simulated Stripe signs with one secret, also if two are configured.
+fn first_of(secrets: Option<&SecretString>) -> SecretString {
+    let text = secrets.map(ExposeSecret::expose_secret).unwrap_or_default();
+    text.split(',').map(str::trim).find(|secret| !secret.is_empty()).unwrap_or_default().into()
 }
 
 fn is_empty(secret: &SecretString) -> bool {

@@ -102,6 +102,16 @@ pub async fn insert(conn: &mut AsyncPgConnection, attempt: &Attempt) -> Result<(
     Ok(())
 }
 
+/// One attempt of an order, by its number.
+///
+/// # Errors
+/// Database errors.
+pub async fn find(conn: &mut AsyncPgConnection, order_id: Uuid, n: i32) -> Result<Option<Attempt>, StorageError> {
+    let row: Option<AttemptRow> =
+        attempts::table.find((order_id, n)).select(AttemptRow::as_select()).first(conn).await.optional()?;
+    row.map(Attempt::try_from).transpose()
+}
+
 /// The newest attempt of an order.
 ///
 /// # Errors

@@ -131,6 +131,21 @@ pub async fn of_payment(conn: &mut AsyncPgConnection, payment_id: Uuid) -> Resul
     rows.into_iter().map(Dispute::try_from).collect()
 }
 
+/// The provider's ids of the disputes that are open, the oldest first, at most a few hundred.
+///
+/// # Errors
+/// Database errors.
+pub async fn open_at(conn: &mut AsyncPgConnection, provider: ProviderName) -> Result<Vec<String>, StorageError> {
+    Ok(disputes::table
+        .filter(disputes::provider.eq(provider.as_str()).and(disputes::awaits_id.eq(false)))
+        .filter(disputes::status.eq(DisputeStatus::Open.as_str()))
+        .order((disputes::created_at, disputes::id))
+        .limit(500)
+        .select(disputes::dispute_id)
+        .load(conn)
+        .await?)
+}
+
 /// A page of disputes, newest first. `after` is the position of the last dispute of the page before.
 ///
 /// # Errors

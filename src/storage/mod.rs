@@ -18,6 +18,7 @@ pub mod disputes;
 pub mod environment;
 mod error;
 pub mod events;
+pub mod foreign_payments;
 pub mod grant_proposals;
 pub mod grants;
 pub mod idempotency;
@@ -39,6 +40,7 @@ pub mod spend_guards;
 pub mod statement;
 pub mod transaction;
 pub mod transfers;
+pub mod worker_marks;
 
 pub use diesel_async::AsyncPgConnection as Connection;
 

@@ -7,10 +7,12 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
+use super::clock::{NowOnce, later, ledger_now, seconds};
 use super::columns::{currency_from_column, customer_from_column, provider_from_column};
 use super::page::{self, Position};
-use super::schema::{payment_applications as applications, payments};
-use crate::domain::payment::{Application, Payment, ProviderName};
+use super::schema::{disputes, payment_applications as applications, payments, refunds};
+use crate::domain::payment::{Application, DisputeStatus, Payment, ProviderName};
+use crate::domain::refund::RefundState;
 
 #[derive(Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = payments)]
@@ -23,10 +25,12 @@ struct PaymentRow {
     amount: Decimal,
     applied: Decimal,
     refunded: Decimal,
+    unapplied_taken: Decimal,
     order_id: Option<Uuid>,
     unapplied_reason: Option<String>,
     live: bool,
     received_at: DateTime<Utc>,
+    ask_at: Option<DateTime<Utc>>,
 }
 
 impl From<&Payment> for PaymentRow {
@@ -40,10 +44,12 @@ impl From<&Payment> for PaymentRow {
             amount: payment.amount,
             applied: payment.applied,
             refunded: payment.refunded,
+            unapplied_taken: payment.unapplied_taken,
             order_id: payment.order_id,
             unapplied_reason: payment.unapplied_reason.clone(),
             live: payment.live,
             received_at: payment.received_at,
+            ask_at: payment.ask_at,
         }
     }
 }
@@ -61,10 +67,12 @@ impl TryFrom<PaymentRow> for Payment {
             amount: row.amount,
             applied: row.applied,
             refunded: row.refunded,
+            unapplied_taken: row.unapplied_taken,
             order_id: row.order_id,
             unapplied_reason: row.unapplied_reason,
             live: row.live,
             received_at: row.received_at,
+            ask_at: row.ask_at,
         })
     }
 }
@@ -130,11 +138,28 @@ impl TryFrom<ApplicationRow> for Application {
 pub async fn insert(conn: &mut AsyncPgConnection, payment: &Payment) -> Result<bool, StorageError> {
     let written = diesel::insert_into(payments::table)
         .values(PaymentRow::from(payment))
-        .on_conflict((payments::provider, payments::merchant_account, payments::payment_id))
-        .do_nothing()
+        .on_conflict_do_nothing()
         .execute(conn)
         .await?;
     Ok(written == 1)
+}
+
+/// Writes a later verified statement about a locked payment ([`Payment::correct`]).
+///
+/// # Errors
+/// Database errors.
+pub async fn correct(conn: &mut AsyncPgConnection, payment: &Payment) -> Result<(), StorageError> {
+    diesel::update(payments::table.find(payment.id))
+        .set((
+            payments::currency.eq(payment.currency.code()),
+            payments::amount.eq(payment.amount),
+            payments::merchant_account.eq(&payment.merchant_account),
+            payments::live.eq(payment.live),
+            payments::unapplied_reason.eq(&payment.unapplied_reason),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// Writes what is applied of a locked payment, and the order that it names. A CHECK refuses to apply more than its
@@ -154,7 +179,7 @@ pub async fn update_applied(conn: &mut AsyncPgConnection, payment: &Payment) -> 
     Ok(())
 }
 
-/// Locks a payment by its identity.
+/// Locks a payment by its identity: the company's id of it, or the bank's id of it on one of our accounts.
 ///
 /// # Errors
 /// Database errors.
@@ -164,19 +189,17 @@ pub async fn lock(
     merchant_account: &str,
     payment_id: &str,
 ) -> Result<Option<Payment>, StorageError> {
-    let row: Option<PaymentRow> = payments::table
-        .filter(
-            payments::provider
-                .eq(provider.as_str())
-                .and(payments::merchant_account.eq(merchant_account))
-                .and(payments::payment_id.eq(payment_id)),
-        )
-        .select(PaymentRow::as_select())
-        .for_update()
-        .first(conn)
-        .await
-        .optional()?;
-    row.map(Payment::try_from).transpose()
+    let mut query = payments::table
+        .filter(payments::provider.eq(provider.as_str()).and(payments::payment_id.eq(payment_id)))
+        .into_boxed();
+    if provider == ProviderName::BankTransfer {
+        query = query.filter(payments::merchant_account.eq(merchant_account));
+    }
+    let found: Option<Uuid> = query.select(payments::id).first(conn).await.optional()?;
+    match found {
+        Some(id) => lock_by_id(conn, id).await,
+        None => Ok(None),
+    }
 }
 
 /// Locks a payment by our id.
@@ -199,7 +222,7 @@ pub async fn unapplied(
     limit: i64,
 ) -> Result<Vec<Payment>, StorageError> {
     let mut query = payments::table
-        .filter(payments::unapplied_reason.is_not_null())
+        .filter((payments::applied + payments::unapplied_taken).lt(payments::amount))
         .select(PaymentRow::as_select())
         .order((payments::received_at.desc(), payments::id.desc()))
         .limit(limit)
@@ -250,7 +273,7 @@ pub async fn next_application(conn: &mut AsyncPgConnection, payment: Uuid) -> Re
     Ok(last.map_or(1, |last| last + 1))
 }
 
-/// A payment by the provider's id alone, which is unique at the provider for all its accounts.
+/// A payment by the provider's id of it.
 ///
 /// # Errors
 /// Database errors.
@@ -267,6 +290,60 @@ pub async fn by_provider_id(
         .await
         .optional()?;
     row.map(Payment::try_from).transpose()
+}
+
+/// The payments that name an order, the oldest first.
+///
+/// # Errors
+/// Database errors.
+pub async fn of_order(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<Vec<Payment>, StorageError> {
+    let rows: Vec<PaymentRow> = payments::table
+        .filter(payments::order_id.eq(order_id))
+        .order((payments::received_at, payments::id))
+        .select(PaymentRow::as_select())
+        .load(conn)
+        .await?;
+    rows.into_iter().map(Payment::try_from).collect()
+}
+
+/// Claims up to `limit` payments about which a company should be asked now. They are due again `lease_seconds` from
+/// now. Therefore no other process takes them meanwhile, and a crash only delays them.
+///
+/// # Errors
+/// Database errors.
+pub async fn claim_to_ask(
+    conn: &mut AsyncPgConnection,
+    limit: i64,
+    lease_seconds: i32,
+) -> Result<Vec<Payment>, StorageError> {
+    let due: Vec<Uuid> = payments::table
+        .filter(payments::ask_at.le(NowOnce.nullable()))
+        .order(payments::ask_at)
+        .limit(limit)
+        .select(payments::id)
+        .for_update()
+        .skip_locked()
+        .load(conn)
+        .await?;
+    let rows: Vec<PaymentRow> = diesel::update(payments::table.filter(payments::id.eq_any(due)))
+        .set(payments::ask_at.eq(later(ledger_now(), seconds(lease_seconds)).nullable()))
+        .returning(PaymentRow::as_returning())
+        .get_results(conn)
+        .await?;
+    rows.into_iter().map(Payment::try_from).collect()
+}
+
+/// Sets when the company is asked next about a payment.
+///
+/// # Errors
+/// Database errors.
+pub async fn schedule(
+    conn: &mut AsyncPgConnection,
+    id: Uuid,
+    ask_at: Option<DateTime<Utc>>,
+) -> Result<(), StorageError> {
+    diesel::update(payments::table.find(id)).set(payments::ask_at.eq(ask_at)).execute(conn).await?;
+    Ok(())
 }
 
 /// Reads a payment by our id.
@@ -313,8 +390,37 @@ pub async fn order_served(conn: &mut AsyncPgConnection, payment: Uuid) -> Result
     Ok(found.flatten())
 }
 
+/// Counts anew what refunds and disputes took of the part of a locked payment that serves nothing. Those of a payment
+/// that serves an order take from the order instead. Together they take at most the part itself.
+///
+/// # Errors
+/// Database errors.
+pub async fn recount_unapplied(conn: &mut AsyncPgConnection, payment: Uuid) -> Result<(), StorageError> {
+    let in_force = |word: &str| RefundState::parse(word).is_some_and(RefundState::is_in_force);
+    let refunded: Vec<(String, Decimal)> = refunds::table
+        .filter(refunds::payment_id.eq(payment).and(refunds::order_id.is_null()))
+        .select((refunds::status, refunds::amount))
+        .load(conn)
+        .await?;
+    let refunded: Decimal = refunded.iter().filter(|(status, _)| in_force(status)).map(|(_, amount)| *amount).sum();
+    let in_force = |word: &str| DisputeStatus::parse(word).is_some_and(DisputeStatus::is_in_force);
+    let disputed: Vec<(String, Decimal)> = disputes::table
+        .filter(disputes::payment_id.eq(payment).and(disputes::order_id.is_null()))
+        .select((disputes::status, disputes::amount))
+        .load(conn)
+        .await?;
+    let disputed: Decimal = disputed.iter().filter(|(status, _)| in_force(status)).map(|(_, amount)| *amount).sum();
+    let (amount, applied): (Decimal, Decimal) =
+        payments::table.find(payment).select((payments::amount, payments::applied)).first(conn).await?;
+    diesel::update(payments::table.find(payment))
+        .set(payments::unapplied_taken.eq((refunded + disputed).min(amount - applied)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Adds `amount` to what is refunded of a locked payment; a negative amount subtracts. A CHECK refuses to refund more
-/// than the payment's amount.
+/// than the payment's amount. The caller has written the refund.
 ///
 /// # Errors
 /// Database errors.
@@ -323,5 +429,5 @@ pub async fn add_refunded(conn: &mut AsyncPgConnection, payment: Uuid, amount: D
         .set(payments::refunded.eq(payments::refunded + amount))
         .execute(conn)
         .await?;
-    Ok(())
+    recount_unapplied(conn, payment).await
 }

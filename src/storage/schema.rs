@@ -267,6 +267,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    foreign_payments (provider, payment_id) {
+        provider -> Text,
+        payment_id -> Text,
+        asked_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     grant_proposals (id) {
         id -> Uuid,
         customer_id -> Text,
@@ -398,10 +406,12 @@ diesel::table! {
         amount -> Numeric,
         applied -> Numeric,
         refunded -> Numeric,
+        unapplied_taken -> Numeric,
         order_id -> Nullable<Uuid>,
         unapplied_reason -> Nullable<Text>,
         live -> Bool,
         received_at -> Timestamptz,
+        ask_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -604,6 +614,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     environment,
     events,
     events_pruned,
+    foreign_payments,
     grant_proposals,
     grant_uses,
     grants,

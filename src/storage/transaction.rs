@@ -63,6 +63,20 @@ where
     repeat(pool, work, |error| error.is_transient() && !error.is_locked()).await
 }
 
+/// Runs `work` in a part of the caller's transaction that is rolled back when it is `Err`, while the rest goes on. An
+/// error of the database that passes is no reason to go on: the caller returns it, so that all of it runs again.
+///
+/// # Errors
+/// Of `work`, and of the database.
+pub async fn savepoint<R, E, F>(conn: &mut AsyncPgConnection, work: F) -> Result<R, E>
+where
+    for<'c> F: Work<&'c mut AsyncPgConnection, Result<R, E>, Fut: Send> + Send + Sync,
+    E: From<diesel::result::Error> + Send,
+    R: Send,
+{
+    conn.transaction::<R, E, _>(async |conn| work(conn).await).await
+}
+
 async fn repeat<R, E, F>(pool: &Pool, work: F, is_worth_it: impl Fn(&E) -> bool + Send + Sync) -> Result<R, E>
 where
     for<'c> F: Work<&'c mut AsyncPgConnection, Result<R, E>, Fut: Send> + Send + Sync,

@@ -1,12 +1,12 @@
-//! Work that needs no request: expiring orders, asking providers about orders and refunds, sweeping wallets,
-//! deleting what was kept for long enough.
+//! Work that needs no request: expiring orders, asking providers about orders and what was taken back, sweeping
+//! wallets, deleting what was kept for long enough.
 //!
 //! Each turn of a worker takes a bounded share of the work. Several processes share the work, and an item that fails
 //! does not stop the others.
 
 mod turns;
 
-pub use turns::{ask_about_orders, expire_orders, prune, sweep_wallets};
+pub use turns::{ask_about_orders, expire_orders, find_take_backs, prune, sweep_wallets};
 
 use std::time::Duration;
 
@@ -23,13 +23,20 @@ enum Worker {
     ExpireOrders,
     AskAboutOrders,
     AskAboutRefunds,
+    FindTakeBacks,
     SweepWallets,
     Prune,
 }
 
 impl Worker {
-    const ALL: [Self; 5] =
-        [Self::ExpireOrders, Self::AskAboutOrders, Self::AskAboutRefunds, Self::SweepWallets, Self::Prune];
+    const ALL: [Self; 6] = [
+        Self::ExpireOrders,
+        Self::AskAboutOrders,
+        Self::AskAboutRefunds,
+        Self::FindTakeBacks,
+        Self::SweepWallets,
+        Self::Prune,
+    ];
 
     /// Does one turn and returns how many items it found.
     async fn turn(self, app: &App) -> Result<usize, Error> {
@@ -37,6 +44,7 @@ impl Worker {
             Self::ExpireOrders => expire_orders(app).await,
             Self::AskAboutOrders => ask_about_orders(app).await,
             Self::AskAboutRefunds => refunds::ask_due(app).await,
+            Self::FindTakeBacks => find_take_backs(app).await,
             Self::SweepWallets => sweep_wallets(app).await,
             Self::Prune => prune(app).await,
         }

@@ -1,6 +1,6 @@
 //! One turn of each worker: it finds a share of the work and handles each item by itself.
 
-use crate::app::{App, Error, orders, retention, sweep};
+use crate::app::{App, Error, orders, retention, sweep, take_back_search};
 
 /// The largest number of items of one turn.
 const SHARE: i64 = 50;
@@ -39,6 +39,14 @@ pub async fn ask_about_orders(app: &App) -> Result<usize, Error> {
     });
     futures_util::future::join_all(asked).await;
     Ok(claimed.len())
+}
+
+/// Asks companies for refunds and disputes that nobody told us of. Returns how much there was to ask.
+///
+/// # Errors
+/// Database errors.
+pub async fn find_take_backs(app: &App) -> Result<usize, Error> {
+    Ok(take_back_search::read_due_lists(app).await? + take_back_search::ask_due_payments(app).await?)
 }
 
 /// Writes down expired holds and grants. Returns how many wallets were swept.

@@ -266,6 +266,7 @@ fn payments() -> Vec<Tampering> {
             "UPDATE refunds SET status = 'pending' WHERE status = 'failed'".to_owned(),
             payment.clone(),
         ),
+        tampering("payment_unapplied", update(UNAPPLIED, "unapplied_taken = 1"), is(&shown("pay", UNAPPLIED))),
         tampering("payment_within", update(PAYMENT, "amount = 99"), payment),
         tampering("payment_reason", update(UNAPPLIED, "unapplied_reason = NULL"), is(&shown("pay", UNAPPLIED))),
         tampering("application_wallet", application(&format!("wallet_id = {NOBODY}")), applied.clone()),

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::signing::{vnpay_calls, vnpay_ipn, vnpay_query, vnpay_says};
-use crate::stage::{PAYPAL_CLIENT, PAYPAL_SECRET, Placed, Stage, VNPAY_SECRET, Way, events};
+use crate::stage::{PAYPAL_CLIENT, PAYPAL_SECRET, Placed, STRIPE_KEY, Stage, VNPAY_SECRET, Way, events};
 use crate::support::Reply;
 
 #[tokio::test]
@@ -63,6 +63,15 @@ async fn paypal(stage: &Stage, path: &str, body: &Value) -> Reply {
     let token = Reply::of(token).await.expect(200);
     let request = http.post(format!("{url}{path}")).bearer_auth(token["access_token"].as_str().unwrap());
     Reply::of(request.header("paypal-request-id", uuid::Uuid::now_v7().to_string()).json(body)).await
+}
+
+/// Calls Stripe with our key, but not from our service.
+pub async fn stripe_calls(stage: &Stage, path: &str, form: &[(&str, &str)]) -> Reply {
+    let url = format!("{}/stripe{path}", stage.app.server.sandbox_url().unwrap());
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    let request = reqwest::Client::builder().no_proxy().build().unwrap().post(url).bearer_auth(STRIPE_KEY);
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    Reply::of(request.header("stripe-version", "2026-02-25.clover").body(body)).await
 }
 
 pub async fn capture_behind_our_back(stage: &Stage, placed: &Placed) -> Reply {

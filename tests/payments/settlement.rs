@@ -326,12 +326,12 @@ async fn case_16_a_failed_order_that_was_paid_after_all_is_found() {
     stage.finish().await;
 }
 
-async fn put(stage: &Stage, path: &str, body: &Value, if_match: Option<&str>) -> Reply {
+pub async fn put(stage: &Stage, path: &str, body: &Value, if_match: Option<&str>) -> Reply {
     let request = stage.app.operator().request(Method::PUT, path).json(body);
     Reply::of(if let Some(tag) = if_match { request.header("if-match", tag) } else { request }).await
 }
 
-fn rule(fee: &str, tax: &str, bonus: &str) -> Value {
+pub fn rule(fee: &str, tax: &str, bonus: &str) -> Value {
     json!({
         "enabled": true, "rank": 1, "processing_time": "instant",
         "fee_percent": fee, "tax_percent": tax, "bonus_percent": bonus,

@@ -121,7 +121,10 @@ pub fn known_keys(config: &mut Config) {
 
 impl Stage {
     pub async fn new() -> Self {
-        let app = TestApp::spawn_with(known_keys).await;
+        Self::of(TestApp::spawn_with(known_keys).await)
+    }
+
+    pub fn of(app: TestApp) -> Self {
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         Self { app, http: http.timeout(Duration::from_secs(60)).build().unwrap() }
     }

@@ -9,8 +9,8 @@ use topup::domain::money::Money;
 use topup::domain::payment::{Channel, Fact, Notification, Observation, PaymentFact, RefundFact, RefundStatus};
 use topup::providers::settings::{ProviderSettings, Timeouts};
 use topup::providers::{
-    AttemptRef, AttemptRequest, CardFlow, Created, NextAction, NotificationError, NotificationOutcome, PaymentProvider,
-    ProviderError, RawNotification, Registry,
+    AttemptRef, AttemptRequest, CardFlow, Created, NextAction, NotificationError, NotificationOutcome, PaymentLookup,
+    PaymentProvider, ProviderError, RawNotification, Registry,
 };
 use topup::sandbox::{PaypalCredentials, Sandbox, SandboxConfig, StripeCredentials, VnpayCredentials};
 use uuid::Uuid;
@@ -214,6 +214,19 @@ async fn money_is_one_fact_from_whichever_side() {
         assert_eq!(provider.read(&attempt).await, Ok(Observation::Paid(fact.clone())));
         assert_eq!(provider.capture(&attempt).await, Ok(Observation::Paid(fact.clone())));
 
+        // The company says whose payment it is, and that nothing was taken back of it.
+        if way.company != "vnpay" {
+            let found = provider.look_up(&fact.payment_id).await.unwrap();
+            let PaymentLookup::Found { locator, observation } = found else { panic!("{}", way.company) };
+            assert_eq!(observation, Some(Observation::Paid(fact.clone())), "{}", way.company);
+            let is_named = locator.order_id == Some(attempt.order_id);
+            assert!(is_named || locator.provider_reference.as_ref() == Some(&attempt.provider_reference));
+            for unknown in ["UNHEARDOF", "../orders/1"] {
+                assert_eq!(provider.look_up(unknown).await, Ok(PaymentLookup::Unknown), "{}", way.company);
+            }
+        }
+        assert_eq!(provider.take_backs_of(&fact.payment_id, Some(&attempt)).await, Ok(Vec::new()), "{}", way.company);
+
         let (raw, said) = stage
             .notified(&*provider, |said| {
                 matches!(&said.fact,
@@ -222,8 +235,11 @@ async fn money_is_one_fact_from_whichever_side() {
             .await;
         let Fact::Attempt { locator, observation } = said.fact else { panic!() };
         assert_eq!(observation, Observation::Paid(fact), "{}", way.company);
-        assert_eq!(locator.order_id, Some(attempt.order_id), "{}", way.company);
-        assert!(locator.provider_reference.is_none_or(|reference| reference == attempt.provider_reference));
+        // Our mark or the stored reference names the attempt, and neither names another one.
+        let reference = locator.provider_reference.as_ref();
+        assert!(locator.order_id.is_some() || reference.is_some(), "{}", way.company);
+        assert!(locator.order_id.is_none_or(|id| id == attempt.order_id), "{}", way.company);
+        assert!(reference.is_none_or(|reference| *reference == attempt.provider_reference), "{}", way.company);
 
         let mut forged = raw;
         forged.body = forged.body.iter().map(|byte| if *byte == b'1' { b'2' } else { *byte }).collect();

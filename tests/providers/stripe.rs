@@ -26,7 +26,7 @@ pub fn session(status: &str, payment_status: &str) -> Value {
         "url": "https://checkout.stripe.com/c/pay/cs_test_1",
         "status": status, "payment_status": payment_status, "payment_intent": null, "amount_total": 1005,
         "currency": "usd", "expires_at": 1_795_250_000, "client_reference_id": order(),
-        "metadata": {"order_id": order()}, "livemode": false,
+        "metadata": {"order_id": order(), "attempt": "1", "flow": "checkout"}, "livemode": false,
     })
 }
 
@@ -34,7 +34,7 @@ pub fn intent(status: &str) -> Value {
     json!({
         "id": "pi_1", "object": "payment_intent", "status": status, "amount": 1005, "amount_received": 0,
         "currency": "usd", "client_secret": "pi_1_secret_abc", "last_payment_error": null,
-        "metadata": {"order_id": order(), "flow": "elements"}, "livemode": false,
+        "metadata": {"order_id": order(), "attempt": "1", "flow": "elements"}, "livemode": false,
     })
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use topup::domain::payment::{Channel, DisputeStatus, Fact, ProviderName, RefundStatus};
 use topup::providers::settings::{ProviderSettings, StripeSettings};
-use topup::providers::{NotificationError, PaymentProvider, Registry};
+use topup::providers::{NotificationError, PaymentProvider, Registry, endpoint_guides};
 
 use crate::stripe::{intent, played, session, stripe_refund, with};
 use crate::support::*;
@@ -48,7 +48,7 @@ async fn events_become_facts() {
     ] {
         let Fact::Attempt { locator, observation } = fact(&*provider, kind, &object).await else { panic!("{kind}") };
         assert_eq!(short(&observation), expected, "{kind}");
-        assert_eq!(locator.order_id, Some(order_id()), "{kind}");
+        assert_eq!((locator.order_id, locator.attempt), (Some(order_id()), Some(1)), "{kind}");
         assert_eq!(locator.provider_reference.as_deref(), object["id"].as_str(), "{kind}");
     }
 }
@@ -56,12 +56,60 @@ async fn events_become_facts() {
 #[tokio::test]
 async fn a_sessions_own_payment_intent_is_found_by_the_order() {
     let (_server, provider) = played().await;
-    let of_session = json!({"metadata": {"order_id": order(), "flow": "checkout"}});
+    let of_session = json!({"metadata": {"order_id": order(), "attempt": "1", "flow": "checkout"}});
     let object = with(intent("succeeded"), of_session.clone());
     let Fact::Attempt { locator, .. } = fact(&*provider, "payment_intent.succeeded", &object).await else { panic!() };
     assert_eq!((locator.provider_reference, locator.order_id), (None, Some(order_id())));
     let object = with(intent("canceled"), of_session);
     assert_eq!(fact(&*provider, "payment_intent.canceled", &object).await, Fact::Ignored);
+}
+
+/// What a payer's URL can set names no order, and neither does a part of our marks.
+#[tokio::test]
+async fn only_all_of_our_marks_name_an_order() {
+    let (_server, provider) = played().await;
+    let paid = with(session("complete", "paid"), json!({"payment_intent": "pi_1"}));
+    let marks = json!({"order_id": order(), "attempt": "1", "flow": "checkout"});
+    for missing in ["order_id", "attempt", "flow"] {
+        for value in [Value::Null, json!("x")] {
+            let mut some = marks.clone();
+            match value {
+                Value::Null => drop(some.as_object_mut().unwrap().remove(missing)),
+                value => some[missing] = value,
+            }
+            let object = with(paid.clone(), json!({"metadata": some}));
+            let said = fact(&*provider, "checkout.session.completed", &object).await;
+            let Fact::Attempt { locator, .. } = said else { panic!("{missing}") };
+            assert_eq!((locator.order_id, locator.attempt), (None, None), "{missing}: {object}");
+        }
+    }
+    let linked = with(paid.clone(), json!({"payment_link": "plink_1"}));
+    assert_eq!(fact(&*provider, "checkout.session.completed", &linked).await, Fact::Foreign);
+    let subscription = with(paid, json!({"mode": "subscription"}));
+    assert_eq!(fact(&*provider, "checkout.session.completed", &subscription).await, Fact::Foreign);
+    let of_a_charge = with(stripe_refund("succeeded"), json!({"payment_intent": null}));
+    assert_eq!(fact(&*provider, "refund.created", &of_a_charge).await, Fact::Foreign);
+}
+
+/// `topup providers` lists exactly what is read.
+#[tokio::test]
+async fn the_listed_events_are_those_that_are_read() {
+    let (_server, provider) = played().await;
+    let guides = endpoint_guides("https://pay.example.com/", "2026-02-25.clover");
+    let guide = guides.iter().find(|guide| guide.provider == ProviderName::Stripe).unwrap();
+    assert_eq!(guide.url, "https://pay.example.com/v1/providers/stripe/notifications");
+    for kind in &guide.events {
+        let object = match *kind {
+            kind if kind.starts_with("checkout.") => session("open", "unpaid"),
+            kind if kind.starts_with("payment_intent.") => intent("processing"),
+            kind if kind.starts_with("charge.dispute.") => dispute("won"),
+            _ => stripe_refund("succeeded"),
+        };
+        assert_ne!(fact(&*provider, kind, &object).await, Fact::Ignored, "{kind}");
+    }
+    for kind in ["charge.refunded", "checkout.session.created", "invoice.paid", "payment_intent.created"] {
+        assert!(!guide.events.contains(&kind), "{kind}");
+    }
 }
 
 fn dispute(status: &str) -> Value {

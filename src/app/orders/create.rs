@@ -6,8 +6,8 @@ use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::pay;
 use super::read::{OrderView, view};
+use super::second_attempt;
 use crate::app::catalogue::{self, FieldLocation};
 use crate::app::transfers::{self, NewTransfer};
 use crate::app::{App, Error, IdempotencyKey, Made, Problems, settlement};
@@ -75,7 +75,7 @@ pub async fn create(app: &App, new: &NewOrder, key: &IdempotencyKey, actor: &str
     })
     .await?;
 
-    pay::start(app, &made.value, actor).await?;
+    second_attempt::start(app, &made.value, actor).await?;
     let mut conn = app.pool.get().await?;
     let order = orders::find(&mut conn, made.value.id).await?;
     let order = order.ok_or(Error::Internal("the order that was created"))?;

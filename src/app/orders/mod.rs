@@ -12,5 +12,6 @@ pub mod pay;
 pub mod read;
 pub mod reject;
 pub mod reverse;
+mod second_attempt;
 
 pub use read::OrderView;

@@ -186,7 +186,9 @@ async fn keep(app: &App, order: &Order, attempt: &Attempt, created: &Created, ac
 /// only.
 fn customer_text(error: &ProviderError) -> String {
     match error {
-        ProviderError::Unavailable { provider, .. } | ProviderError::Mismatch { provider, .. } => {
+        ProviderError::Unavailable { provider, .. }
+        | ProviderError::StoredError { provider, .. }
+        | ProviderError::Mismatch { provider, .. } => {
             format!("{provider} did not answer properly; the same request can be repeated")
         }
         ProviderError::Busy { provider, .. } => format!("{provider} is busy; the same request can be repeated later"),

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::app::settlement::{self, EvidenceSource};
+use crate::app::take_back_search;
 use crate::app::{App, Caller, Error};
 use crate::domain::adjustment::Adjustment;
 use crate::domain::approval::Approval;
@@ -116,7 +117,8 @@ pub async fn list(
     Ok(orders::list(&mut conn, filter, after, limit).await?)
 }
 
-/// Asks the provider about an order now. For a bank transfer nothing changes, because only an operator knows.
+/// Asks the provider about an order now. For a bank transfer nothing changes, because only an operator knows. For an
+/// operator, the provider is also asked for the refunds and disputes of a completed order.
 ///
 /// # Errors
 /// 404; errors of the provider.
@@ -127,6 +129,10 @@ pub async fn verify(app: &App, caller: &Caller, customer: Option<&str>, id: Opti
     };
     let source = if caller.is_operator { EvidenceSource::AnswerToOperator } else { EvidenceSource::Answer };
     settlement::settle(app, order.id, source, &caller.actor()).await?;
+    // Completed is final, but what was taken back of its money may not have been told.
+    if caller.is_operator {
+        take_back_search::ask_about_order(app, &order).await?;
+    }
     get(app, caller, customer, id).await
 }
 

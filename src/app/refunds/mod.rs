@@ -6,11 +6,12 @@
 
 mod ask;
 pub(in crate::app) mod book;
+mod end;
 mod observe;
 
 pub use ask::ask_due;
 pub use observe::observe;
-pub(in crate::app) use observe::{add_to_timeline, find_payment, lock};
+pub(in crate::app) use observe::{add_to_timeline, lock};
 
 use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
@@ -130,16 +131,17 @@ fn require_awaiting_approval(refund: &Refund) -> Result<(), Error> {
     Err(Error::conflict(Code::RefundNotAwaitingApproval, format!("the refund is {}", refund.state)))
 }
 
-/// Rejects a proposed refund, or records that a refund by bank transfer did not arrive. The wallet gets back what it
-/// gave. Repeating it changes nothing.
+/// Rejects a proposed refund, records that a refund by bank transfer did not arrive, or ends one that its provider
+/// refuses for good. The wallet gets back what it gave. Repeating it changes nothing.
 ///
 /// # Errors
-/// 404; 409 `refund_not_rejectable` when the provider decides about the refund.
+/// 404; 409 `refund_not_rejectable` while the provider decides about the refund; 409 `refund_moved_on` when the
+/// provider has made it after all. Errors of the provider, which is asked before a refund is ended.
 pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Result<Refund, Error> {
     let refund = get(app, Some(id)).await?;
-    if refund.state != RefundState::AwaitingSecondApproval && is_sent_by_provider(app, &refund) {
-        let detail = format!("{} decides what becomes of this refund; it is {}", refund.provider, refund.state);
-        return Err(Error::conflict(Code::RefundNotRejectable, detail));
+    let is_over = refund.state == RefundState::Failed;
+    if refund.state != RefundState::AwaitingSecondApproval && !is_over && is_sent_by_provider(app, &refund) {
+        end::ask_before_ending(app, &refund).await?;
     }
     let update =
         RefundUpdate { status: RefundStatus::Failed, provider_refund_id: None, reason: Some(reason.to_owned()) };

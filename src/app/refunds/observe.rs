@@ -1,10 +1,11 @@
 //! Statements of providers about refunds, made without our asking.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::book::{self, RefundUpdate};
+use crate::app::ownership::{self, PaymentOwner};
 use crate::app::{App, Error, disputes};
 use crate::domain::code::Code;
 use crate::domain::order::Order;
@@ -17,8 +18,8 @@ use crate::storage::{Connection, clock, orders, payments, refunds};
 /// It is adopted, and the wallet gives for it even if it goes into debt.
 ///
 /// # Errors
-/// 503 when the provider should send it again: the notification of the payment may be late, or the refund may be one of
-/// ours whose id at the provider is not known yet.
+/// 503 when the provider should send it again: it cannot be asked about an unknown payment at the moment, or the refund
+/// may be one of ours whose id at the provider is not known yet.
 pub async fn observe(
     app: &App,
     provider: ProviderName,
@@ -81,8 +82,10 @@ async fn adopt(
     stated_at: Option<DateTime<Utc>>,
     actor: &str,
 ) -> Result<Adopted, Error> {
-    let Some(payment_id) = find_payment(app, provider, fact.payment_id.as_deref(), stated_at).await? else {
-        return Ok(Adopted::Done(NotificationOutcome::UnknownOrder));
+    let payment_id = match ownership::of_payment(app, provider, fact.payment_id.as_deref()).await? {
+        PaymentOwner::Ours(id) => id,
+        PaymentOwner::Foreign => return Ok(Adopted::Done(NotificationOutcome::Foreign)),
+        PaymentOwner::Unnamed => return Ok(Adopted::Done(NotificationOutcome::UnknownOrder)),
     };
     transact(&app.pool, async |conn| {
         let (order, payment) = lock(conn, payment_id).await?;
@@ -92,28 +95,6 @@ async fn adopt(
         adopt_locked(conn, order, &payment, fact, stated_at, actor).await.map(Adopted::Done)
     })
     .await
-}
-
-/// The payment that a provider's statement names. `None` when it is not ours.
-///
-/// # Errors
-/// 503 for a fresh statement about an unknown payment: the notification of that payment may be late.
-pub(in crate::app) async fn find_payment(
-    app: &App,
-    provider: ProviderName,
-    payment_id: Option<&str>,
-    stated_at: Option<DateTime<Utc>>,
-) -> Result<Option<Uuid>, Error> {
-    let Some(payment_id) = payment_id else { return Ok(None) };
-    let mut conn = app.pool.get().await?;
-    if let Some(payment) = payments::by_provider_id(&mut conn, provider, payment_id).await? {
-        return Ok(Some(payment.id));
-    }
-    let now = clock::now(&mut conn).await?;
-    if stated_at.is_some_and(|at| now - at < Duration::hours(1)) {
-        return Err(try_again("the payment that this is about is not known yet"));
-    }
-    Ok(None)
 }
 
 /// Locks the order that a payment completed, if there is one, and then the payment.

@@ -3,12 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::customer::CustomerId;
 use super::money::{Currency, Money};
+
+mod notification;
+
+pub use notification::{AttemptLocator, Fact, Notification, NotificationOutcome};
 
 /// How an order is paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -122,7 +126,8 @@ impl CardFlow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentFact {
     /// The provider's id of the payment: Stripe's PaymentIntent, PayPal's capture, VNPay's `TxnRef:TransactionNo`, or
-    /// the bank's transaction id. It is unique together with provider and merchant account.
+    /// the bank's transaction id. A company's id is unique at that company, whichever account of ours tells of it. A
+    /// bank's is unique for one account.
     pub payment_id: String,
     /// The gross amount that arrived, before the provider's own fee.
     pub amount: Money,
@@ -147,12 +152,25 @@ pub struct Payment {
     pub applied: Decimal,
     /// The part that went back to the payer or is on its way back.
     pub refunded: Decimal,
+    /// What refunds (not failed) and disputes (open or lost) took of the part that serves no order and no wallet.
+    pub unapplied_taken: Decimal,
     /// The order that the payment names, whether or not it was applied to it.
     pub order_id: Option<Uuid>,
     /// Why a part of the payment is not applied: a text for operators. `None` when all of it is applied.
     pub unapplied_reason: Option<String>,
     pub live: bool,
     pub received_at: DateTime<Utc>,
+    /// When the company is asked next what was taken back of the payment ([`next_look`]).
+    pub ask_at: Option<DateTime<Utc>>,
+}
+
+/// When a company is asked next what was taken back of a payment: on days 1, 3, 7, 14 and 30 after it arrived. `None`
+/// when no day is left, or when the company lists all refunds and disputes by time, so that its list is read instead.
+#[must_use]
+pub fn next_look(provider: ProviderName, received_at: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let is_asked = matches!(provider, ProviderName::PayPal | ProviderName::Vnpay);
+    let days = [1, 3, 7, 14, 30].into_iter().filter(|_| is_asked);
+    days.map(|days| received_at + Duration::days(days)).find(|look| *look > now)
 }
 
 impl Payment {
@@ -184,17 +202,34 @@ impl Payment {
             amount: fact.amount.amount(),
             applied: Decimal::ZERO,
             refunded: Decimal::ZERO,
+            unapplied_taken: Decimal::ZERO,
             order_id,
             unapplied_reason: None,
             live: fact.live,
             received_at,
+            ask_at: next_look(provider, received_at, received_at),
         }
     }
 
-    /// The part that serves no order and no wallet.
+    /// The part that serves no order and no wallet and was not taken back: what an operator decides about.
     #[must_use]
     pub fn rest(&self) -> Decimal {
-        self.amount - self.applied
+        self.amount - self.applied - self.unapplied_taken
+    }
+
+    /// Whether a statement says of this payment what is recorded of it.
+    #[must_use]
+    pub fn agrees_with(&self, fact: &PaymentFact) -> bool {
+        self.amount == fact.amount.amount() && self.currency == fact.amount.currency()
+    }
+
+    /// Replaces a first statement by a later verified one. The caller makes sure that nothing of the payment was
+    /// applied, refunded or disputed, because then the first statement has become money.
+    pub fn correct(&mut self, fact: &PaymentFact) {
+        self.currency = fact.amount.currency();
+        self.amount = fact.amount.amount();
+        self.merchant_account.clone_from(&fact.merchant_account);
+        self.live = fact.live;
     }
 
     /// Counts `amount` as applied. A rest, if there is one, gets a reason.
@@ -259,17 +294,6 @@ pub enum Observation {
     Cancelled,
     /// Final: the provider's own time ran out.
     Expired,
-}
-
-/// How a notification names its attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AttemptLocator {
-    /// The provider's reference, which we stored with the attempt (`cs_…`, PayPal's order id, VNPay's TxnRef).
-    pub provider_reference: Option<String>,
-    /// Our order id as the provider echoes it.
-    pub order_id: Option<Uuid>,
-    /// The attempt's amount, where the provider states it even when no money arrived (VNPay).
-    pub amount: Option<Money>,
 }
 
 /// Where a refund at the provider stands.
@@ -345,74 +369,6 @@ pub struct DisputeFact {
     /// The payer's bank only asks so far. No money was taken; the inquiry may become a dispute.
     pub inquiry: bool,
     pub reason: Option<String>,
-}
-
-/// One thing that a verified notification states.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fact {
-    Attempt {
-        locator: AttemptLocator,
-        observation: Observation,
-    },
-    Refund(RefundFact),
-    Dispute(DisputeFact),
-    /// A kind of event that needs nothing from us.
-    Ignored,
-}
-
-/// A verified notification of a provider.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notification {
-    /// The provider's event id, or one that we compose where the provider has none (VNPay).
-    pub event_id: String,
-    pub event_type: String,
-    pub created_at: Option<DateTime<Utc>>,
-    pub fact: Fact,
-}
-
-/// What became of a notification. The provider's code turns it into the reply that its company expects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotificationOutcome {
-    /// Recorded now. The payment may have succeeded or failed.
-    Recorded,
-    /// Nothing is left to do, or the notification was recorded before.
-    AlreadySettled,
-    /// The signature is right, but we do not know the attempt.
-    UnknownOrder,
-    /// The signature is right, but amount or currency differ from the order's. The money is kept for an operator.
-    AmountMismatch,
-    /// The signature is wrong or missing, or the notification is for another merchant.
-    BadSignature,
-    /// We could not verify or process it: the company shall send it again.
-    TryAgain,
-}
-
-impl NotificationOutcome {
-    pub const ALL: [Self; 6] = [
-        Self::Recorded,
-        Self::AlreadySettled,
-        Self::UnknownOrder,
-        Self::AmountMismatch,
-        Self::BadSignature,
-        Self::TryAgain,
-    ];
-
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Recorded => "recorded",
-            Self::AlreadySettled => "already_settled",
-            Self::UnknownOrder => "unknown_order",
-            Self::AmountMismatch => "amount_mismatch",
-            Self::BadSignature => "bad_signature",
-            Self::TryAgain => "try_again",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.as_str() == text)
-    }
 }
 
 #[cfg(test)]

@@ -241,7 +241,9 @@ fn provider_failure(error: &ProviderError) -> Failure {
     tracing::warn!(error = %error, "A call to a payment company failed; the request fails, and its order is kept");
     let again = "the order is kept; repeat the request with the same Idempotency-Key to go on";
     match error {
-        ProviderError::Unavailable { provider, .. } | ProviderError::Mismatch { provider, .. } => Failure::new(
+        ProviderError::Unavailable { provider, .. }
+        | ProviderError::StoredError { provider, .. }
+        | ProviderError::Mismatch { provider, .. } => Failure::new(
             StatusCode::BAD_GATEWAY,
             Code::ProviderUnavailable,
             format!("{provider} did not answer properly: {again}"),

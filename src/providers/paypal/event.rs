@@ -2,13 +2,48 @@
 //! verified before.
 
 use chrono::{DateTime, Utc};
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::mapping::{self, PaypalAccount};
 use super::wire::{ApprovalReversed, PaypalCapture, PaypalDispute, PaypalEvent, PaypalOrder, PaypalRefund};
-use crate::domain::payment::{Fact, Notification, Observation, RefundStatus};
-use crate::providers::{NotificationError, UnreadableNotification};
+use crate::domain::payment::{AttemptLocator, Fact, Notification, Observation, RefundStatus};
+use crate::providers::{NotificationError, Subject, UnreadableNotification};
+
+/// The resource that a kind of event carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carries {
+    Approved,
+    ApprovalReversed,
+    Capture,
+    Refund,
+    /// A refund of PayPal's own: the money is gone, whatever status the resource has.
+    Reversal,
+    Dispute,
+}
+
+/// The kinds of events that we read, which the webhook at PayPal has to subscribe to. PayPal's documents use both
+/// `DENIED` and `DECLINED`; `PAYMENT.REFUND.…` is seen in use, and not in every list.
+const HANDLED: [(&str, Carries); 13] = [
+    ("CHECKOUT.ORDER.APPROVED", Carries::Approved),
+    ("CHECKOUT.PAYMENT-APPROVAL.REVERSED", Carries::ApprovalReversed),
+    ("PAYMENT.CAPTURE.COMPLETED", Carries::Capture),
+    ("PAYMENT.CAPTURE.PENDING", Carries::Capture),
+    ("PAYMENT.CAPTURE.DENIED", Carries::Capture),
+    ("PAYMENT.CAPTURE.DECLINED", Carries::Capture),
+    ("PAYMENT.CAPTURE.REFUNDED", Carries::Refund),
+    ("PAYMENT.REFUND.PENDING", Carries::Refund),
+    ("PAYMENT.REFUND.FAILED", Carries::Refund),
+    ("PAYMENT.CAPTURE.REVERSED", Carries::Reversal),
+    ("CUSTOMER.DISPUTE.CREATED", Carries::Dispute),
+    ("CUSTOMER.DISPUTE.UPDATED", Carries::Dispute),
+    ("CUSTOMER.DISPUTE.RESOLVED", Carries::Dispute),
+];
+
+/// The names of the events to subscribe to.
+pub(in crate::providers) fn handled() -> Vec<&'static str> {
+    HANDLED.iter().map(|(name, _)| *name).collect()
+}
 
 /// Reads an event.
 ///
@@ -20,9 +55,14 @@ pub(super) fn parse(body: &[u8], account: &PaypalAccount) -> Result<Notification
         NotificationError::Malformed(format!("no event at line {} column {}", error.line(), error.column()).into())
     })?;
     let created_at = event.create_time.as_deref().and_then(|time| DateTime::parse_from_rfc3339(time).ok());
-    let fact = fact(&event.event_type, event.resource, account).map_err(|reason| {
-        NotificationError::Malformed(UnreadableNotification::of(&event.id, &event.event_type, reason))
-    })?;
+    let carries = HANDLED.iter().find(|(name, _)| *name == event.event_type).map(|(_, carries)| *carries);
+    let fact = match carries {
+        None => Fact::Ignored,
+        Some(carries) => fact(carries, &event.resource, account).map_err(|reason| {
+            let unread = UnreadableNotification::of(&event.id, &event.event_type, reason);
+            NotificationError::Malformed(unread.about(subject(carries, &event.resource)))
+        })?,
+    };
     Ok(Notification {
         event_id: event.id,
         event_type: event.event_type,
@@ -31,47 +71,45 @@ pub(super) fn parse(body: &[u8], account: &PaypalAccount) -> Result<Notification
     })
 }
 
-fn fact(kind: &str, resource: Value, account: &PaypalAccount) -> Result<Fact, String> {
-    match kind {
-        "CHECKOUT.ORDER.APPROVED" => {
+fn fact(carries: Carries, resource: &Value, account: &PaypalAccount) -> Result<Fact, String> {
+    match carries {
+        Carries::Approved => {
             let order: PaypalOrder = read(resource)?;
-            let locator = mapping::locator(Some(&order.id), custom_id(&order.purchase_units));
+            let locator = AttemptLocator::by_reference(Some(&order.id));
             Ok(Fact::Attempt { locator, observation: Observation::ReadyToCapture })
         }
-        "CHECKOUT.PAYMENT-APPROVAL.REVERSED" => {
+        Carries::ApprovalReversed => {
             let reversed: ApprovalReversed = read(resource)?;
-            let locator = mapping::locator(Some(&reversed.order_id), custom_id(&reversed.purchase_units));
+            let locator = AttemptLocator::by_reference(Some(&reversed.order_id));
             Ok(Fact::Attempt { locator, observation: Observation::Expired })
         }
-        "PAYMENT.CAPTURE.COMPLETED"
-        | "PAYMENT.CAPTURE.PENDING"
-        | "PAYMENT.CAPTURE.DENIED"
-        | "PAYMENT.CAPTURE.DECLINED" => {
+        Carries::Capture => {
             let capture: PaypalCapture = read(resource)?;
-            let order = mapping::related_order(capture.supplementary_data.as_ref());
-            let locator = mapping::locator(order, capture.custom_id.as_deref());
+            let locator = mapping::capture_locator(&capture);
             Ok(Fact::Attempt { locator, observation: mapping::capture(&capture, account)? })
         }
-        "PAYMENT.CAPTURE.REFUNDED" => mapping::refund(&read::<PaypalRefund>(resource)?).map(Fact::Refund),
-        "PAYMENT.CAPTURE.REVERSED" => {
+        Carries::Refund => mapping::refund(&read::<PaypalRefund>(resource)?).map(Fact::Refund),
+        Carries::Reversal => {
             let mut fact = mapping::refund(&read::<PaypalRefund>(resource)?)?;
-            // With this event the money is gone, whatever status the resource has.
             fact.status = RefundStatus::Succeeded;
             fact.reversal = true;
             fact.reason = fact.reason.or_else(|| Some("reversed by PayPal".to_owned()));
             Ok(Fact::Refund(fact))
         }
-        "CUSTOMER.DISPUTE.CREATED" | "CUSTOMER.DISPUTE.UPDATED" | "CUSTOMER.DISPUTE.RESOLVED" => {
-            mapping::dispute(&read::<PaypalDispute>(resource)?).map(Fact::Dispute)
-        }
-        _ => Ok(Fact::Ignored),
+        Carries::Dispute => mapping::dispute(&read::<PaypalDispute>(resource)?).map(Fact::Dispute),
     }
 }
 
-fn custom_id(units: &[super::wire::PurchaseUnit]) -> Option<&str> {
-    units.first().and_then(|unit| unit.custom_id.as_deref())
+/// What a resource is about that cannot be read as a whole.
+fn subject(carries: Carries, resource: &Value) -> Option<Subject> {
+    match carries {
+        Carries::Approved | Carries::ApprovalReversed | Carries::Capture => {
+            Some(Subject::Attempt(mapping::locator_of(resource)))
+        }
+        Carries::Refund | Carries::Reversal | Carries::Dispute => mapping::payment_of(resource).map(Subject::Payment),
+    }
 }
 
-fn read<T: DeserializeOwned>(resource: Value) -> Result<T, String> {
-    serde_json::from_value(resource).map_err(|_| "the resource has another shape".to_owned())
+fn read<'a, T: Deserialize<'a>>(resource: &'a Value) -> Result<T, String> {
+    T::deserialize(resource).map_err(|_| "the resource has another shape".to_owned())
 }

@@ -1,7 +1,9 @@
 //! Translates PayPal's objects into the domain's words. A translation that fails returns the reason as a text.
 
+use serde_json::Value;
+
 use super::money;
-use super::wire::{PaypalAmount, PaypalCapture, PaypalDispute, PaypalOrder, PaypalRefund, SupplementaryData};
+use super::wire::{PaypalAmount, PaypalCapture, PaypalDispute, PaypalOrder, PaypalRefund};
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::domain::payment::{
@@ -145,14 +147,24 @@ pub(super) fn amount(amount: Option<&PaypalAmount>) -> Result<Money, String> {
     money::from_wire(&amount.value, &amount.currency_code).map_err(|error| error.to_string())
 }
 
-pub(super) fn locator(order_id: Option<&str>, custom_id: Option<&str>) -> AttemptLocator {
-    AttemptLocator {
-        provider_reference: order_id.map(str::to_owned),
-        order_id: custom_id.and_then(|id| IdKind::TopUpOrder.parse(id)),
-        amount: None,
-    }
+/// The attempt of a capture. Only the id of its order names it: where an app has buttons that make orders in the
+/// browser, the payer writes `custom_id`.
+pub(super) fn capture_locator(capture: &PaypalCapture) -> AttemptLocator {
+    let related = capture.supplementary_data.as_ref().and_then(|data| data.related_ids.as_ref());
+    let up = || capture.links.iter().find(|link| link.rel == "up").and_then(|link| link.href.rsplit('/').next());
+    AttemptLocator::by_reference(related.and_then(|ids| ids.order_id.as_deref()).or_else(up))
 }
 
-pub(super) fn related_order(data: Option<&SupplementaryData>) -> Option<&str> {
-    data.and_then(|data| data.related_ids.as_ref()).and_then(|ids| ids.order_id.as_deref())
+/// The attempt of an order or a capture that cannot be read as a whole.
+pub(super) fn locator_of(resource: &Value) -> AttemptLocator {
+    let text = |pointer: &str| resource.pointer(pointer).and_then(Value::as_str);
+    let related = text("/supplementary_data/related_ids/order_id").or_else(|| text("/order_id"));
+    AttemptLocator::by_reference(related.or_else(|| text("/id")))
+}
+
+/// The capture of a refund or a dispute that cannot be read as a whole.
+pub(super) fn payment_of(resource: &Value) -> Option<String> {
+    let text = |pointer: &str| resource.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    text("/supplementary_data/related_ids/capture_id")
+        .or_else(|| text("/disputed_transactions/0/seller_transaction_id"))
 }

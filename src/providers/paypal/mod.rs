@@ -6,25 +6,28 @@ mod event;
 mod mapping;
 mod money;
 mod request;
+mod take_backs;
 mod transmission;
 mod verify;
 mod wire;
 
+pub(super) use event::handled as handled_events;
+
 use async_trait::async_trait;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 
 use self::client::{PaypalClient, path_segment};
 use self::mapping::PaypalAccount;
 use self::verify::NotificationVerifier;
-use self::wire::{PaypalOrder, PaypalRefund};
+use self::wire::{PaypalCapture, PaypalOrder, PaypalRefund};
 use super::settings::{self, PaypalSettings, ProviderSettingsError, Timeouts};
 use super::{
     AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, NotificationOutcome,
-    PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply, Returned,
+    PaymentLookup, PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply, Returned, TakeBack,
 };
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
-use crate::domain::payment::{Channel, Notification, Observation, ProviderName, RefundFact};
+use crate::domain::payment::{Channel, DisputeFact, Notification, Observation, ProviderName, RefundFact};
 use uuid::Uuid;
 
 const NAME: ProviderName = ProviderName::PayPal;
@@ -213,6 +216,32 @@ impl PaymentProvider for Paypal {
         self.refund_fact(&refund, request)
     }
 
+    async fn take_backs_since(&self, since: DateTime<Utc>) -> Result<Vec<TakeBack>, ProviderError> {
+        self.disputes_since(since).await
+    }
+
+    async fn read_dispute(&self, dispute_id: &str) -> Result<Option<DisputeFact>, ProviderError> {
+        self.dispute(dispute_id).await.map(Some)
+    }
+
+    async fn take_backs_of(&self, payment_id: &str, _: Option<&AttemptRef>) -> Result<Vec<TakeBack>, ProviderError> {
+        self.of_capture(payment_id).await
+    }
+
+    async fn look_up(&self, payment_id: &str) -> Result<PaymentLookup, ProviderError> {
+        let Ok(id) = path_segment(payment_id) else { return Ok(PaymentLookup::Unknown) };
+        let capture: PaypalCapture = match self.client.get(&format!("/v2/payments/captures/{id}")).await {
+            Ok(capture) => capture,
+            Err(ProviderError::Refused { code, .. }) if mapping::is_unknown(&code) => {
+                return Ok(PaymentLookup::Unknown);
+            }
+            Err(error) => return Err(error),
+        };
+        require(capture.id == id, "another capture")?;
+        let observation = mapping::capture(&capture, &self.account).ok();
+        Ok(PaymentLookup::Found { locator: mapping::capture_locator(&capture), observation })
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "a signature's age is measured by the clock of the machine that receives it"
@@ -239,7 +268,9 @@ impl PaymentProvider for Paypal {
             NotificationOutcome::Recorded
             | NotificationOutcome::AlreadySettled
             | NotificationOutcome::UnknownOrder
-            | NotificationOutcome::AmountMismatch => 200,
+            | NotificationOutcome::AmountMismatch
+            | NotificationOutcome::Foreign
+            | NotificationOutcome::Ignored => 200,
             NotificationOutcome::BadSignature => 400,
             NotificationOutcome::TryAgain => 503,
         };

@@ -27,6 +27,7 @@ pub(super) struct PaypalOrder {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct PurchaseUnit {
+    /// Where buttons make orders in the browser, the payer writes it. It may contradict us, but names nothing.
     pub custom_id: Option<String>,
     pub amount: Option<PaypalAmount>,
     pub payments: Option<Payments>,
@@ -36,6 +37,8 @@ pub(super) struct PurchaseUnit {
 pub(super) struct Payments {
     #[serde(default)]
     pub captures: Vec<PaypalCapture>,
+    #[serde(default)]
+    pub refunds: Vec<PaypalRefund>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -44,8 +47,9 @@ pub(super) struct PaypalCapture {
     pub status: String,
     pub status_details: Option<StatusDetails>,
     pub amount: Option<PaypalAmount>,
-    pub custom_id: Option<String>,
     pub supplementary_data: Option<SupplementaryData>,
+    #[serde(default)]
+    pub links: Vec<Link>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -87,6 +91,20 @@ pub(super) struct PaypalDispute {
     pub disputed_transactions: Vec<DisputedTransaction>,
 }
 
+/// A page of disputes. Its items lack the transactions, so each dispute is read by its id.
+#[derive(Debug, Deserialize)]
+pub(super) struct DisputePage {
+    #[serde(default)]
+    pub items: Vec<DisputeItem>,
+    #[serde(default)]
+    pub links: Vec<Link>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct DisputeItem {
+    pub dispute_id: String,
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct DisputeOutcome {
     pub outcome_code: Option<String>,
@@ -101,8 +119,6 @@ pub(super) struct DisputedTransaction {
 #[derive(Debug, Deserialize)]
 pub(super) struct ApprovalReversed {
     pub order_id: String,
-    #[serde(default)]
-    pub purchase_units: Vec<PurchaseUnit>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -68,6 +68,10 @@ impl StripeClient {
     /// The meaning of an error response (docs.stripe.com/api/errors).
     fn refusal(&self, response: &CompanyResponse) -> ProviderError {
         let request_id = response.header("request-id").unwrap_or("unknown");
+        if response.is_stored() && response.status >= 500 {
+            let detail = format!("status {}, request {request_id}", response.status);
+            return ProviderError::StoredError { provider: NAME, detail };
+        }
         match response.status {
             401 | 403 => return ProviderError::Credentials { provider: NAME },
             409 | 429 => return busy(response, request_id),

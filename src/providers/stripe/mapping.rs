@@ -1,13 +1,15 @@
 //! Translates Stripe's objects into the domain's words. A translation that fails returns the reason as a text.
 
+use serde::Deserialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::money;
 use super::wire::{CheckoutSession, Expandable, PaymentIntent, StripeDispute, StripeMetadata, StripeRefund};
-use super::{MERCHANT_ACCOUNT, META_FLOW, META_ORDER, META_REFUND};
+use super::{MERCHANT_ACCOUNT, META_ATTEMPT, META_FLOW, META_ORDER, META_REFUND};
 use crate::domain::id::IdKind;
 use crate::domain::payment::{
-    AttemptLocator, DisputeFact, DisputeStatus, Observation, PaymentFact, RefundFact, RefundStatus,
+    AttemptLocator, CardFlow, DisputeFact, DisputeStatus, Observation, PaymentFact, RefundFact, RefundStatus,
 };
 
 /// The observation of a Checkout session. `paid` decides for any status, so that no payment is overlooked.
@@ -139,30 +141,68 @@ pub(super) fn dispute(dispute: &StripeDispute) -> Result<DisputeFact, String> {
     })
 }
 
+/// The marks of an attempt, which our server writes into the metadata of everything that it makes. Metadata is set by
+/// the secret key or in the dashboard, never by a payer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Marks {
+    pub order_id: Uuid,
+    pub attempt: i32,
+    pub flow: CardFlow,
+}
+
+/// Our marks; `None` unless all of them are there.
+pub(super) fn marks(metadata: Option<&StripeMetadata>) -> Option<Marks> {
+    Some(Marks {
+        order_id: order_of(metadata)?,
+        attempt: meta(metadata, META_ATTEMPT)?.parse().ok().filter(|n| *n > 0)?,
+        flow: CardFlow::parse(meta(metadata, META_FLOW)?)?,
+    })
+}
+
+fn locator(reference: Option<&str>, marks: Option<Marks>) -> AttemptLocator {
+    AttemptLocator {
+        provider_reference: reference.map(str::to_owned),
+        order_id: marks.map(|marks| marks.order_id),
+        attempt: marks.map(|marks| marks.attempt),
+        amount: None,
+    }
+}
+
+/// The attempt of a session. `client_reference_id` is not read: on payment links the payer's URL sets it.
 pub(super) fn session_locator(session: &CheckoutSession) -> AttemptLocator {
-    AttemptLocator { provider_reference: Some(session.id.clone()), order_id: session_order(session), amount: None }
+    locator(Some(&session.id), marks(session.metadata.as_ref()))
 }
 
 /// The attempt of a PaymentIntent. The PaymentIntent of a Checkout session is not the reference that we stored with the
 /// attempt, so only the order can be named.
 pub(super) fn intent_locator(intent: &PaymentIntent) -> AttemptLocator {
-    let of_checkout = belongs_to_checkout(intent);
-    AttemptLocator {
-        provider_reference: (!of_checkout).then(|| intent.id.clone()),
-        order_id: order_of(intent.metadata.as_ref()),
-        amount: None,
-    }
+    locator((!belongs_to_checkout(intent)).then_some(&intent.id), marks(intent.metadata.as_ref()))
+}
+
+/// The attempt of a session or a PaymentIntent that cannot be read as a whole.
+pub(super) fn locator_of(object: &Value) -> AttemptLocator {
+    let metadata = object.get("metadata").and_then(|metadata| StripeMetadata::deserialize(metadata).ok());
+    locator(object.get("id").and_then(Value::as_str), marks(metadata.as_ref()))
+}
+
+/// The payment of a refund or a dispute that cannot be read as a whole.
+pub(super) fn payment_of(object: &Value) -> Option<String> {
+    let payment = object.get("payment_intent")?;
+    payment.as_str().or_else(|| payment.get("id")?.as_str()).map(str::to_owned)
 }
 
 pub(super) fn belongs_to_checkout(intent: &PaymentIntent) -> bool {
-    meta(intent.metadata.as_ref(), META_FLOW) == Some("checkout")
+    marks(intent.metadata.as_ref()).is_some_and(|marks| marks.flow == CardFlow::Checkout)
 }
 
-pub(super) fn session_order(session: &CheckoutSession) -> Option<Uuid> {
-    let named = session.client_reference_id.as_deref().and_then(|id| IdKind::TopUpOrder.parse(id));
-    named.or_else(|| order_of(session.metadata.as_ref()))
+/// Whether a session states another order than the one that it was made for.
+pub(super) fn session_contradicts(session: &CheckoutSession, order_id: Uuid) -> bool {
+    let referenced = session.client_reference_id.as_deref().and_then(|id| IdKind::TopUpOrder.parse(id));
+    let stated = referenced.or_else(|| order_of(session.metadata.as_ref()));
+    stated.is_some_and(|stated| stated != order_id)
 }
 
+/// The order that metadata names, which proves nothing without the other marks.
 pub(super) fn order_of(metadata: Option<&StripeMetadata>) -> Option<Uuid> {
     meta(metadata, META_ORDER).and_then(|id| IdKind::TopUpOrder.parse(id))
 }

@@ -8,21 +8,25 @@ mod request;
 mod signature;
 mod wire;
 
+pub(super) use event::handled as handled_events;
+
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 use self::client::StripeClient;
-use self::wire::{CheckoutSession, Expandable, PaymentIntent, Refunds, StripeRefund};
+use self::wire::{CheckoutSession, Expandable, Page, PaymentIntent, StripeDispute, StripeRefund};
 use super::settings::{ProviderSettingsError, StripeSettings, Timeouts};
 use super::{
     AttemptRef, AttemptRequest, Capabilities, CardFlow, Created, NextAction, NotificationError, NotificationOutcome,
-    PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply,
+    PaymentLookup, PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply, TakeBack,
 };
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
-use crate::domain::payment::{Channel, Notification, Observation, ProviderName, RefundFact};
+use crate::domain::payment::{Channel, DisputeFact, Notification, Observation, ProviderName, RefundFact};
 
 const NAME: ProviderName = ProviderName::Stripe;
 /// Stripe's objects do not name our account. The name must not follow from the key, because a payment keeps its
@@ -42,7 +46,8 @@ const META_REFUND: &str = "refund_id";
 pub struct Stripe {
     client: StripeClient,
     publishable_key: String,
-    webhook_secret: SecretString,
+    /// Two while one is replaced at Stripe.
+    webhook_secrets: Vec<SecretString>,
     live: bool,
     dialect: request::Dialect,
     capabilities: Capabilities,
@@ -55,7 +60,7 @@ impl Stripe {
         Ok(Self {
             client: StripeClient::new(settings, timeouts)?,
             publishable_key: settings.publishable_key.trim().to_owned(),
-            webhook_secret: settings.webhook_secret.clone().unwrap_or_default(),
+            webhook_secrets: settings.webhook_secrets(),
             live: settings.secret_key.expose_secret().contains("_live_"),
             dialect: request::Dialect::of(&settings.api_version),
             capabilities: Capabilities {
@@ -84,8 +89,7 @@ impl Stripe {
 
     /// Requires that a session is about an order. A paid amount is not compared here: settlement does that.
     fn about(&self, session: &CheckoutSession, order_id: Uuid, amount: Money) -> Result<(), ProviderError> {
-        let stated = mapping::session_order(session);
-        self.require(stated.is_none_or(|stated| stated == order_id), "another order's session")?;
+        self.require(!mapping::session_contradicts(session, order_id), "another order's session")?;
         if session.payment_status != "paid"
             && let (Some(units), Some(currency)) = (session.amount_total, session.currency.as_deref())
         {
@@ -101,21 +105,45 @@ impl Stripe {
         self.require(intent.status == "succeeded" || asked == Ok(amount), "a PaymentIntent with another amount")
     }
 
-    /// Finds our refund among the refunds of its payment.
-    async fn find_refund(&self, request: &RefundRequest) -> Result<Option<StripeRefund>, ProviderError> {
-        let payment = client::path_segment(&request.payment_id)?;
-        let first = format!("/v1/refunds?payment_intent={payment}&limit=100");
-        let mut page: Refunds = self.client.get(&first).await?;
+    /// The session that was paid by a PaymentIntent, if there is one.
+    async fn session_of(&self, intent: &str) -> Result<Option<CheckoutSession>, ProviderError> {
+        let path = format!("/v1/checkout/sessions?payment_intent={intent}&limit=1");
+        let page: Page<CheckoutSession> = self.client.get(&path).await?;
+        Ok(page.data.into_iter().next())
+    }
+
+    /// All objects of a list, the newest first. `query` selects them.
+    async fn list(&self, path: &str, query: &str) -> Result<Vec<Value>, ProviderError> {
+        let first = format!("{path}?{query}&limit=100");
+        let mut page: Page<Value> = self.client.get(&first).await?;
+        let mut all = Vec::new();
         loop {
-            let last = page.data.last().map(|refund| refund.id.clone());
-            let ours = |refund: &StripeRefund| mapping::our_refund(refund) == Some(request.refund_id);
-            if let Some(found) = page.data.into_iter().find(ours) {
-                return Ok(Some(found));
-            }
-            let Some(last) = last.filter(|_| page.has_more) else { return Ok(None) };
+            let last = page.data.last().and_then(|object| object.get("id")?.as_str()).map(str::to_owned);
+            all.append(&mut page.data);
+            let Some(last) = last.filter(|_| page.has_more) else { return Ok(all) };
             let next = format!("{first}&starting_after={}", client::path_segment(&last)?);
             page = self.client.get(&next).await?;
         }
+    }
+
+    /// Finds our refund among the refunds of its payment.
+    async fn find_refund(&self, request: &RefundRequest) -> Result<Option<StripeRefund>, ProviderError> {
+        let payment = client::path_segment(&request.payment_id)?;
+        let refunds = self.list("/v1/refunds", &format!("payment_intent={payment}")).await?;
+        let readable = refunds.iter().filter_map(|refund| StripeRefund::deserialize(refund).ok());
+        Ok(readable.into_iter().find(|refund| mapping::our_refund(refund) == Some(request.refund_id)))
+    }
+
+    /// The refunds and disputes that a query selects. Those without a PaymentIntent are not ours.
+    async fn take_backs(&self, query: &str) -> Result<Vec<TakeBack>, ProviderError> {
+        let mut found = Vec::new();
+        for object in self.list("/v1/refunds", query).await? {
+            found.extend(readable(&object, mapping::refund).map(TakeBack::Refund));
+        }
+        for object in self.list("/v1/disputes", query).await? {
+            found.extend(readable(&object, mapping::dispute).map(TakeBack::Dispute));
+        }
+        Ok(found)
     }
 
     fn require(&self, holds: bool, otherwise: &str) -> Result<(), ProviderError> {
@@ -168,6 +196,14 @@ impl Stripe {
         self.require(fact.amount == request.amount, "a refund of another amount")?;
         Ok(RefundFact { our_refund_id: Some(request.refund_id), payment_id: Some(request.payment_id.clone()), ..fact })
     }
+}
+
+/// Reads one object of a list. One that cannot be read is most likely not ours; it must not hide the others.
+fn readable<'a, T: Deserialize<'a>, F>(object: &'a Value, fact: fn(&T) -> Result<F, String>) -> Option<F> {
+    mapping::payment_of(object)?;
+    let read = T::deserialize(object).map_err(|_| "the object has another shape".to_owned()).and_then(|it| fact(&it));
+    let id = object.get("id").and_then(Value::as_str).unwrap_or_default();
+    read.inspect_err(|why| tracing::warn!(id, why, "An object on a list of Stripe cannot be read")).ok()
 }
 
 fn mismatch(detail: &str) -> ProviderError {
@@ -289,6 +325,44 @@ impl PaymentProvider for Stripe {
         self.refund_fact(&refund, request)
     }
 
+    async fn take_backs_since(&self, since: DateTime<Utc>) -> Result<Vec<TakeBack>, ProviderError> {
+        self.take_backs(&format!("created%5Bgte%5D={}", since.timestamp())).await
+    }
+
+    async fn read_dispute(&self, dispute_id: &str) -> Result<Option<DisputeFact>, ProviderError> {
+        let id = client::path_segment(dispute_id)?;
+        let dispute: StripeDispute = self.client.get(&format!("/v1/disputes/{id}")).await?;
+        self.require(dispute.id == id, "another dispute")?;
+        mapping::dispute(&dispute).map(Some).map_err(|reason| self.client.unavailable(&reason))
+    }
+
+    async fn take_backs_of(&self, payment_id: &str, _: Option<&AttemptRef>) -> Result<Vec<TakeBack>, ProviderError> {
+        self.take_backs(&format!("payment_intent={}", client::path_segment(payment_id)?)).await
+    }
+
+    /// A PaymentIntent without our marks may still belong to a session whose id we stored.
+    async fn look_up(&self, payment_id: &str) -> Result<PaymentLookup, ProviderError> {
+        let Ok(id) = client::path_segment(payment_id) else { return Ok(PaymentLookup::Unknown) };
+        let intent = match self.read_intent(id).await {
+            Ok(intent) => intent,
+            Err(ProviderError::Refused { code, .. }) if code == "resource_missing" => {
+                return Ok(PaymentLookup::Unknown);
+            }
+            Err(error) => return Err(error),
+        };
+        let observation = mapping::intent(&intent).ok();
+        let mut locator = mapping::intent_locator(&intent);
+        if locator.order_id.is_none()
+            && let Some(session) = self.session_of(id).await?
+        {
+            if session.payment_link.as_ref().is_some_and(|link| !link.is_null()) {
+                return Ok(PaymentLookup::Unknown);
+            }
+            locator = mapping::session_locator(&session);
+        }
+        Ok(PaymentLookup::Found { locator, observation })
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "a signature's age is measured by the clock of the machine that receives it"
@@ -296,8 +370,8 @@ impl PaymentProvider for Stripe {
     async fn verify(&self, raw: &RawNotification) -> Result<Notification, NotificationError> {
         let header =
             raw.header("stripe-signature").ok_or(NotificationError::BadSignature("no Stripe-Signature header"))?;
-        signature::verify(header, &raw.body, &self.webhook_secret, Utc::now())?;
-        event::parse(&raw.body)
+        signature::verify(header, &raw.body, &self.webhook_secrets, Utc::now())?;
+        event::parse(&raw.body, self.live)
     }
 
     fn reply(&self, outcome: NotificationOutcome) -> Reply {
@@ -306,7 +380,9 @@ impl PaymentProvider for Stripe {
             NotificationOutcome::Recorded
             | NotificationOutcome::AlreadySettled
             | NotificationOutcome::UnknownOrder
-            | NotificationOutcome::AmountMismatch => 200,
+            | NotificationOutcome::AmountMismatch
+            | NotificationOutcome::Foreign
+            | NotificationOutcome::Ignored => 200,
             NotificationOutcome::BadSignature => 400,
             NotificationOutcome::TryAgain => 503,
         };

@@ -2,10 +2,12 @@
 
 use crate::domain::money::{Currency, Money, MoneyError};
 
-/// The currencies that Stripe charges in whole units. UGX is among them; ISK, HUF and TWD are charged with two
-/// decimals.
-const ZERO_DECIMAL: [&str; 16] =
-    ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"];
+/// The currencies that Stripe charges in whole units. HUF and TWD are charged with two decimals.
+const ZERO_DECIMAL: [&str; 15] =
+    ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"];
+
+/// The currencies that have no decimals any more, but that Stripe still writes with two. Both must be zero.
+const WRITTEN_WITH_TWO: [&str; 2] = ["ISK", "UGX"];
 
 /// The currencies with three decimals. Stripe requires that the last decimal is zero.
 const THREE_DECIMAL: [&str; 5] = ["BHD", "JOD", "KWD", "OMR", "TND"];
@@ -27,7 +29,12 @@ fn exponent(currency: Currency) -> u32 {
 pub(super) fn to_wire(amount: Money) -> Result<i64, MoneyError> {
     let exponent = exponent(amount.currency());
     let units = amount.to_units(exponent)?;
-    if exponent == 3 && units % 10 != 0 { Err(MoneyError::TooPrecise) } else { Ok(units) }
+    let step = match exponent {
+        3 => 10,
+        2 if WRITTEN_WITH_TWO.contains(&amount.currency().code()) => 100,
+        _ => 1,
+    };
+    if units % step == 0 { Ok(units) } else { Err(MoneyError::TooPrecise) }
 }
 
 /// Reads an amount of Stripe. `currency` is in lower case, as Stripe writes it.
@@ -49,7 +56,7 @@ mod tests {
         for (amount, code, units) in [
             ("500000", "VND", 500_000),
             ("10.05", "USD", 1005),
-            ("500", "UGX", 500),
+            ("5000", "UGX", 500_000),
             ("5", "ISK", 500),
             ("100", "TWD", 10_000),
             ("1.23", "KWD", 1230),
@@ -67,5 +74,7 @@ mod tests {
         };
         assert_eq!(refused("1.234", "KWD"), MoneyError::TooPrecise);
         assert_eq!(refused("0.5", "VND"), MoneyError::TooPrecise);
+        assert_eq!(refused("5.5", "UGX"), MoneyError::TooPrecise);
+        assert_eq!(refused("5.5", "ISK"), MoneyError::TooPrecise);
     }
 }

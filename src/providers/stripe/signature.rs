@@ -11,15 +11,15 @@ use crate::providers::NotificationError;
 /// future.
 const TOLERANCE_SECONDS: i64 = 300;
 
-/// Checks a header against the raw body. One matching `v1` value is enough: Stripe sends two while a secret is
-/// replaced.
+/// Checks a header against the raw body. One `v1` value that matches one of our secrets is enough: while a secret is
+/// replaced, Stripe sends two values, and we may have two secrets.
 ///
 /// # Errors
 /// [`NotificationError::BadSignature`].
 pub(super) fn verify(
     header: &str,
     body: &[u8],
-    secret: &SecretString,
+    secrets: &[SecretString],
     now: DateTime<Utc>,
 ) -> Result<(), NotificationError> {
     let mut time = None;
@@ -34,16 +34,17 @@ pub(super) fn verify(
     let time = time.ok_or(NotificationError::BadSignature("the header has no time"))?;
     let signed_at: i64 = time.parse().map_err(|_| NotificationError::BadSignature("the time is not a number"))?;
 
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes())
-        .map_err(|_| NotificationError::BadSignature("no usable secret"))?;
-    mac.update(time.as_bytes());
-    mac.update(b".");
-    mac.update(body);
-    // The candidates come from the sender, so `verify_slice` compares them in constant time.
-    let genuine = signatures
-        .iter()
-        .filter_map(|candidate| hex::decode(candidate).ok())
-        .any(|candidate| mac.clone().verify_slice(&candidate).is_ok());
+    let candidates: Vec<Vec<u8>> = signatures.into_iter().filter_map(|candidate| hex::decode(candidate).ok()).collect();
+    let mut genuine = false;
+    for secret in secrets {
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes())
+            .map_err(|_| NotificationError::BadSignature("no usable secret"))?;
+        mac.update(time.as_bytes());
+        mac.update(b".");
+        mac.update(body);
+        // The candidates come from the sender, so `verify_slice` compares them in constant time.
+        genuine |= candidates.iter().any(|candidate| mac.clone().verify_slice(candidate).is_ok());
+    }
     if !genuine {
         return Err(NotificationError::BadSignature("no v1 signature matches"));
     }
@@ -64,7 +65,7 @@ mod tests {
 
     fn check(header: &str, body: &str, now: i64) -> Result<(), NotificationError> {
         let secret = SecretString::from("whsec_test_secret");
-        verify(header, body.as_bytes(), &secret, DateTime::from_timestamp(now, 0).unwrap())
+        verify(header, body.as_bytes(), &["whsec_older".into(), secret], DateTime::from_timestamp(now, 0).unwrap())
     }
 
     #[test]

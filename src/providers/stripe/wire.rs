@@ -27,7 +27,10 @@ pub(super) struct CheckoutSession {
     pub amount_total: Option<i64>,
     pub currency: Option<String>,
     pub expires_at: Option<i64>,
+    /// On payment links, the payer's URL sets it. It may contradict us, but names nothing.
     pub client_reference_id: Option<String>,
+    /// Present when the session was made by a payment link, so not by us.
+    pub payment_link: Option<Value>,
     pub metadata: Option<StripeMetadata>,
     #[serde(default)]
     pub livemode: bool,
@@ -72,10 +75,10 @@ pub(super) struct StripeRefund {
     pub metadata: Option<StripeMetadata>,
 }
 
-/// A page of refunds, newest first.
+/// A page of a list, newest first.
 #[derive(Debug, Deserialize)]
-pub(super) struct Refunds {
-    pub data: Vec<StripeRefund>,
+pub(super) struct Page<T> {
+    pub data: Vec<T>,
     pub has_more: bool,
 }
 
@@ -95,7 +98,16 @@ pub(super) struct StripeEvent {
     #[serde(rename = "type")]
     pub kind: String,
     pub created: Option<i64>,
+    /// The connected account that the event is about; absent for our own.
+    pub account: Option<Value>,
+    pub livemode: Option<bool>,
     pub data: EventData,
+}
+
+/// What shows that an event is a thin one, which carries no object.
+#[derive(Debug, Deserialize)]
+pub(super) struct EventKind {
+    pub object: String,
 }
 
 #[derive(Debug, Deserialize)]

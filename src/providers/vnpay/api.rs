@@ -23,6 +23,7 @@ const FULL_REFUND: &str = "02";
 const PARTIAL_REFUND: &str = "03";
 
 const REFUND_INFO: &str = "Refund ";
+const REFUSED: &str = "refused by VNPay or the bank";
 const TOO_OFTEN: &str = "VNPay limits the number of queries";
 
 /// A refund that is older than this has probably been sent before.
@@ -136,22 +137,54 @@ impl VnpayApi {
         }
     }
 
+    /// The refund of a payment, if VNPay's last movement of it is one. VNPay shows no others.
+    pub async fn last_refund(
+        &self,
+        payment_id: &str,
+        attempt: &AttemptRef,
+    ) -> Result<Option<RefundFact>, ProviderError> {
+        let Some(response) = self.query(attempt, None).await? else { return Ok(None) };
+        if !matches!(response.text("vnp_TransactionType"), FULL_REFUND | PARTIAL_REFUND) {
+            return Ok(None);
+        }
+        let amount = mapping::amount_from_wire(response.text("vnp_Amount"))
+            .ok_or_else(|| self.http.unavailable("an amount that is not a number"))?;
+        let ours = response.text("vnp_OrderInfo").strip_prefix(REFUND_INFO);
+        let our_refund_id = ours.and_then(|id| Uuid::try_parse(id).ok());
+        let number = own_number(&response, payment_id).map(str::to_owned);
+        let unnumbered = || match our_refund_id {
+            Some(id) => IdKind::Refund.show(id),
+            None => format!("{payment_id}:{}:{}", response.text("vnp_TransactionType"), response.text("vnp_Amount")),
+        };
+        let status = self.refund_status(&response)?;
+        Ok(Some(RefundFact {
+            refund_id: number.unwrap_or_else(unnumbered),
+            payment_id: Some(payment_id.to_owned()),
+            our_refund_id,
+            amount,
+            status,
+            reason: (status == RefundStatus::Failed).then(|| REFUSED.to_owned()),
+            reversal: false,
+        }))
+    }
+
+    fn refund_status(&self, response: &VnpayResponse) -> Result<RefundStatus, ProviderError> {
+        match response.text("vnp_TransactionStatus") {
+            "00" => Ok(RefundStatus::Succeeded),
+            // 05 is being processed, 06 was sent to the bank. Both take days.
+            "05" | "06" => Ok(RefundStatus::Pending),
+            "09" => Ok(RefundStatus::Failed),
+            other => Err(self.http.unavailable(&format!("a refund with status {other:?}"))),
+        }
+    }
+
     fn refund_fact(&self, response: &VnpayResponse, request: &RefundRequest) -> Result<RefundFact, ProviderError> {
         if mapping::amount_from_wire(response.text("vnp_Amount")) != Some(request.amount) {
             return Err(mismatch("a refund of another amount"));
         }
-        let status = match response.text("vnp_TransactionStatus") {
-            "00" => RefundStatus::Succeeded,
-            // 05 is being processed, 06 was sent to the bank. Both take days.
-            "05" | "06" => RefundStatus::Pending,
-            "09" => RefundStatus::Failed,
-            other => return Err(self.http.unavailable(&format!("a refund with status {other:?}"))),
-        };
-        let number = response.text("vnp_TransactionNo");
-        let paid_under = mapping::transaction_no(&request.payment_id).unwrap_or_default();
-        let own_number = !number.is_empty() && number != "0" && number != paid_under;
-        let id = if own_number { number.to_owned() } else { own_id(request) };
-        let reason = (status == RefundStatus::Failed).then_some("refused by VNPay or the bank");
+        let status = self.refund_status(response)?;
+        let id = own_number(response, &request.payment_id).map_or_else(|| own_id(request), str::to_owned);
+        let reason = (status == RefundStatus::Failed).then_some(REFUSED);
         Ok(fact(request, id, status, reason))
     }
 
@@ -282,6 +315,13 @@ fn fact(request: &RefundRequest, refund_id: String, status: RefundStatus, reason
         reason: reason.map(str::to_owned),
         reversal: false,
     }
+}
+
+/// VNPay's number of a refund, which differs from the payment's; `None` until it has one.
+fn own_number<'a>(response: &'a VnpayResponse, payment_id: &str) -> Option<&'a str> {
+    let number = response.text("vnp_TransactionNo");
+    let paid_under = mapping::transaction_no(payment_id).unwrap_or_default();
+    (!number.is_empty() && number != "0" && number != paid_under).then_some(number)
 }
 
 /// The id of a refund until VNPay has a number for it.

@@ -62,10 +62,16 @@ pub(super) fn transaction_reference(order_id: Uuid, attempt: i32) -> String {
     format!("{}A{attempt}", order_id.as_simple())
 }
 
-/// The attempt that an IPN names.
+/// The attempt that an IPN names. The reference is a part of the link that our server signs, so it is a mark of ours.
 pub(super) fn locator(transaction_reference: &str, amount: Money) -> AttemptLocator {
-    let order = transaction_reference.split_once('A').and_then(|(order, _)| Uuid::try_parse(order).ok());
-    AttemptLocator { provider_reference: Some(transaction_reference.to_owned()), order_id: order, amount: Some(amount) }
+    let marks = transaction_reference.split_once('A');
+    let marks = marks.and_then(|(order, n)| Some((Uuid::try_parse(order).ok()?, n.parse().ok()?)));
+    AttemptLocator {
+        provider_reference: Some(transaction_reference.to_owned()),
+        order_id: marks.map(|(order, _)| order),
+        attempt: marks.map(|(_, n)| n),
+        amount: Some(amount),
+    }
 }
 
 /// The canonical id of a payment.

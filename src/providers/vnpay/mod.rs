@@ -18,7 +18,7 @@ use self::signing::value;
 use super::settings::{self, ProviderSettingsError, Timeouts, VnpaySettings};
 use super::{
     AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, NotificationOutcome,
-    PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply, Returned, UnreadableNotification,
+    PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply, Returned, TakeBack, UnreadableNotification,
     return_page,
 };
 use crate::domain::money::Money;
@@ -174,6 +174,16 @@ impl PaymentProvider for Vnpay {
         self.api.read_refund(request, provider_refund_id).await
     }
 
+    /// VNPay shows the last movement of a payment only.
+    async fn take_backs_of(
+        &self,
+        payment_id: &str,
+        attempt: Option<&AttemptRef>,
+    ) -> Result<Vec<TakeBack>, ProviderError> {
+        let Some(attempt) = attempt else { return Ok(Vec::new()) };
+        Ok(self.api.last_refund(payment_id, attempt).await?.map(TakeBack::Refund).into_iter().collect())
+    }
+
     /// VNPay requires it: "If the row is `failed` and a verified 00/00 arrives: querydr, then promote and answer 00."
     fn must_confirm_revival(&self) -> bool {
         true
@@ -232,8 +242,8 @@ impl PaymentProvider for Vnpay {
     fn reply(&self, outcome: NotificationOutcome) -> Reply {
         let (code, message) = match outcome {
             NotificationOutcome::Recorded => ("00", "Confirm Success"),
-            NotificationOutcome::AlreadySettled => ("02", "Order already confirmed"),
-            NotificationOutcome::UnknownOrder => ("01", "Order not found"),
+            NotificationOutcome::AlreadySettled | NotificationOutcome::Ignored => ("02", "Order already confirmed"),
+            NotificationOutcome::UnknownOrder | NotificationOutcome::Foreign => ("01", "Order not found"),
             NotificationOutcome::AmountMismatch => ("04", "invalid amount"),
             NotificationOutcome::BadSignature => ("97", "Invalid signature"),
             NotificationOutcome::TryAgain => ("99", "Unknow error"),

@@ -3,6 +3,7 @@
 mod access;
 mod check;
 mod dashboard;
+mod disputes;
 mod gate;
 mod model;
 mod money;
@@ -68,6 +69,7 @@ impl Paypal {
         orders::routes(config);
         payments::routes(config);
         page::routes(config);
+        disputes::routes(config);
         dashboard::routes(config);
     }
 

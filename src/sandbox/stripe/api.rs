@@ -25,6 +25,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
             .route("/refunds", web::post().to(refunds_disputes_events::create_refund))
             .route("/refunds", web::get().to(refunds_disputes_events::list_refunds))
             .route("/refunds/{id}", web::get().to(refunds_disputes_events::get_refund))
+            .route("/disputes", web::get().to(refunds_disputes_events::list_disputes))
             .route("/disputes/{id}", web::get().to(refunds_disputes_events::get_dispute))
             .route("/events", web::get().to(refunds_disputes_events::list_events))
             .route("/events/{id}", web::get().to(refunds_disputes_events::get_event))

@@ -15,8 +15,12 @@ pub(super) const CURRENCIES: &[&str] = &[
     "uzs", "vnd", "vuv", "wst", "xaf", "xcd", "xof", "xpf", "yer", "zar", "zmw",
 ];
 
+/// The table "Zero-decimal currencies" of that page.
 const ZERO_DECIMAL: &[&str] =
-    &["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"];
+    &["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"];
+
+/// Of its table "Special cases": they became zero-decimal, but are still written with two decimals, which must be zero.
+const WRITTEN_WITH_TWO: &[&str] = &["isk", "ugx"];
 
 const THREE_DECIMAL: &[&str] = &["kwd", "bhd", "jod", "omr", "tnd"];
 
@@ -46,6 +50,15 @@ pub(super) fn check_amount(amount: i64, currency: &str, param: &str) -> Result<(
             "Amount in {currency} must be a multiple of ten: its last digit must be 0."
         ))
         .param(param));
+    }
+    check_whole(amount, currency, param)
+}
+
+/// Checks that the last digits are zero where Stripe charges whole units.
+fn check_whole(amount: i64, currency: &str, param: &str) -> Result<(), Problem> {
+    if WRITTEN_WITH_TWO.contains(&currency) && amount % 100 != 0 {
+        let message = format!("Amount in {currency} must be a whole number: its last two digits must be 00.");
+        return Err(Problem::invalid(message).param(param));
     }
     Ok(())
 }

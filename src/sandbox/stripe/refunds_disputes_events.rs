@@ -74,6 +74,20 @@ pub(super) async fn list_refunds(stripe: Here, request: HttpRequest) -> HttpResp
     stripe.call("list_refunds", &request, &[], Access::Secret, rules::list_refunds, work).await
 }
 
+pub(super) async fn list_disputes(stripe: Here, request: HttpRequest) -> HttpResponse {
+    let work = |_: &Stripe, books: &mut Books, call: &Call| {
+        let asked = |name: &str, value: &str| call.form.text(name).is_none_or(|of| of == value);
+        let disputes = newest_first(&books.disputes, |dispute| dispute.created)
+            .into_iter()
+            .filter(|dispute| asked("payment_intent", &dispute.intent))
+            .filter(|dispute| asked("charge", &dispute.charge))
+            .map(render::dispute)
+            .collect();
+        super::list::page(call, "/v1/disputes", disputes)
+    };
+    stripe.call("list_disputes", &request, &[], Access::Secret, rules::list_refunds, work).await
+}
+
 pub(super) async fn get_dispute(stripe: Here, request: HttpRequest, id: Id) -> HttpResponse {
     let work = |stripe: &Stripe, books: &mut Books, call: &Call| match books.disputes.get(&*id) {
         Some(dispute) => render::expand(books, render::dispute(dispute), call.expand(), &stripe.public_url),

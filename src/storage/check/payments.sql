@@ -2,17 +2,26 @@
 WITH applied AS (
     SELECT payment_id, sum(amount) AS amount FROM payment_applications WHERE reversed_at IS NULL GROUP BY payment_id
 ), refunded AS (
-    SELECT payment_id, sum(amount) AS amount FROM refunds WHERE status IN ('pending', 'succeeded') GROUP BY payment_id
+    SELECT payment_id, sum(amount) AS amount, sum(amount) FILTER (WHERE order_id IS NULL) AS unapplied
+    FROM refunds WHERE status IN ('pending', 'succeeded') GROUP BY payment_id
+), disputed AS (
+    SELECT payment_id, sum(amount) AS unapplied
+    FROM disputes WHERE order_id IS NULL AND status IN ('open', 'lost') GROUP BY payment_id
 )
 SELECT v.rule, 'pay_' || replace(p.id::text, '-', '') AS subject, NULL::text AS customer, v.expected, v.found
 FROM payments p
 LEFT JOIN applied a ON a.payment_id = p.id
 LEFT JOIN refunded r ON r.payment_id = p.id
+LEFT JOIN disputed d ON d.payment_id = p.id
 CROSS JOIN LATERAL (VALUES
     ('payment_applied', p.applied = coalesce(a.amount, 0),
      trim_scale(coalesce(a.amount, 0))::text, trim_scale(p.applied)::text),
     ('payment_refunded', p.refunded = coalesce(r.amount, 0),
      trim_scale(coalesce(r.amount, 0))::text, trim_scale(p.refunded)::text),
+    ('payment_unapplied',
+     p.unapplied_taken = least(coalesce(r.unapplied, 0) + coalesce(d.unapplied, 0), p.amount - p.applied),
+     trim_scale(least(coalesce(r.unapplied, 0) + coalesce(d.unapplied, 0), p.amount - p.applied))::text,
+     trim_scale(p.unapplied_taken)::text),
     ('payment_within', greatest(p.applied, p.refunded, a.amount, r.amount) <= p.amount,
      'at most ' || trim_scale(p.amount), trim_scale(greatest(p.applied, p.refunded, a.amount, r.amount))::text),
     ('payment_reason', p.applied = p.amount OR p.unapplied_reason IS NOT NULL, 'a reason', 'none, with '

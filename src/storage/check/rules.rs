@@ -104,6 +104,7 @@ pub const STEPS: &[Step] = &[
         rules: &[
             rule("payment_applied", "applied is the sum of the applications"),
             rule("payment_refunded", "refunded is the sum of the refunds that are pending or succeeded"),
+            rule("payment_unapplied", "what was taken of the unapplied part is what refunds and disputes took of it"),
             rule("payment_within", "never more is applied or refunded than was paid"),
             rule("payment_reason", "a payment that is not wholly applied says why"),
             rule("application_wallet", "an application goes to a wallet in the payment's currency"),

@@ -359,8 +359,10 @@ pub struct RejectRefund {
 
 /// Reject a refund
 ///
-/// Rejects a proposed refund, or a refund by bank transfer that did not arrive. The wallet gets back what it gave. The
-/// same call again changes nothing.
+/// Rejects a proposed refund, or a refund by bank transfer that did not arrive, or ends a refund that the payment
+/// company still refuses after 20 hours. Before such a refund is ended, the company is asked for all refunds of the
+/// payment, and one that it has made is recorded instead. The wallet gets back what it gave. The same call again changes
+/// nothing.
 #[utoipa::path(
     tag = "admin-refunds",
     operation_id = "rejectRefund",
@@ -368,7 +370,12 @@ pub struct RejectRefund {
     request_body = RejectRefund,
     responses(
         (status = 200, description = "The failed refund", body = Refund),
-        (status = 409, description = "`refund_not_rejectable`: the provider decides about this refund"),
+        (
+            status = 409,
+            description = "`refund_not_rejectable`: the provider still decides about this refund. `refund_moved_on`: \
+                the provider has made it"
+        ),
+        (status = 502, description = "The payment company did not answer"),
     ),
     security(("bearer" = []))
 )]

@@ -27,13 +27,15 @@ pub struct UnappliedPayment {
     currency: CurrencyCode,
     /// The amount that arrived.
     amount: Amount,
-    /// The part of the amount that serves nothing yet.
+    /// The part of the amount that serves nothing yet, and that was neither refunded nor disputed at the company.
     unapplied_amount: Amount,
     /// The order that the payment names; null if it names none of the platform's orders.
     order_id: Option<TopUpOrderId>,
     /// Why the payment was not applied.
     #[schema(max_length = 2000, example = "19.99 USD arrived for an order over 20")]
     reason: String,
+    /// Whether the company says that this is real money. False for test money.
+    live: bool,
     received_at: DateTime<Utc>,
 }
 
@@ -58,6 +60,7 @@ fn render(payment: &Payment) -> UnappliedPayment {
         unapplied_amount: Amount::of(payment.rest(), currency),
         order_id: payment.order_id.map(TopUpOrderId::of),
         reason: payment.unapplied_reason.clone().unwrap_or_default(),
+        live: payment.live,
         received_at: payment.received_at,
     }
 }
@@ -73,7 +76,8 @@ struct UnappliedPaymentsQuery {
 /// List unapplied payments
 ///
 /// All unapplied payments, newest first: money that was too little or too much, came in another currency or twice, or
-/// belongs to an order that the platform does not know.
+/// names an order that the platform does not know. Other sales of the same merchant account are not listed, and neither
+/// is money that the company has given back.
 #[utoipa::path(
     tag = "admin-payments",
     operation_id = "listUnappliedPayments",

@@ -180,7 +180,7 @@ pub async fn cancel_top_up_order(
 ///
 /// Asks the payment company for the state of the payment now. It helps a payer who has paid and still sees a pending
 /// order. When an operator calls it, it also releases money that the company held for review, if the company now says
-/// that the money is paid.
+/// that the money is paid, and records the refunds and disputes of a completed order that the company shows.
 #[utoipa::path(
     tag = "top-up-orders",
     operation_id = "verifyTopUpOrder",

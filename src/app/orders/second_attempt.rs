@@ -1,0 +1,49 @@
+//! A second attempt for an order whose first one can never be paid.
+
+use super::pay;
+use crate::app::{App, Error};
+use crate::domain::attempt::AttemptStatus;
+use crate::domain::order::Order;
+use crate::providers::ProviderError;
+use crate::storage::transaction::transact;
+use crate::storage::{attempts, clock, orders};
+
+/// Starts the payment of an order ([`pay::start`]). If the company returns a stored error for the attempt, and would do
+/// so whenever the request is repeated, the next attempt is sent at once, with a new key.
+///
+/// The first attempt is known dead: its answer, and so its payment page, never reached us, and nobody else has it.
+/// Should money arrive for it nevertheless, our marks name the order.
+///
+/// # Errors
+/// As [`pay::start`].
+pub async fn start(app: &App, order: &Order, actor: &str) -> Result<(), Error> {
+    match pay::start(app, order, actor).await {
+        Err(Error::Provider(error @ ProviderError::StoredError { .. })) => {
+            if replace(app, order).await? {
+                pay::start(app, order, actor).await
+            } else {
+                Err(error.into())
+            }
+        }
+        started => started,
+    }
+}
+
+/// Ends the open attempt and adds the next one. Returns false when there is none that can be replaced: the order was
+/// closed, or the attempt was answered after all.
+async fn replace(app: &App, order: &Order) -> Result<bool, Error> {
+    transact(&app.pool, async |conn| {
+        let order = orders::lock(conn, order.id).await?.ok_or(Error::Internal("the order that is being paid"))?;
+        let dead = attempts::last(conn, order.id).await?.filter(|attempt| {
+            order.status().is_open() && attempt.status == AttemptStatus::Open && attempt.provider_reference.is_none()
+        });
+        let Some(dead) = dead else { return Ok(false) };
+        attempts::close(conn, order.id, AttemptStatus::Dead).await?;
+        let next = dead.next(clock::now(conn).await?);
+        attempts::insert(conn, &next).await?;
+        let detail = format!("{} keeps an error for attempt {}; attempt {} follows", order.provider, dead.n, next.n);
+        orders::add_to_timeline(conn, &order, "attempt_replaced", "system", Some(&detail)).await?;
+        Ok(true)
+    })
+    .await
+}

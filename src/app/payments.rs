@@ -1,0 +1,171 @@
+//! Recording verified payments: each once, corrected while nothing of it has become money, and applied to its order.
+
+use super::settlement::{self, NotCredited, SettlementStep};
+use super::{App, Error};
+use crate::domain::order::Order;
+use crate::domain::payment::{Payment, PaymentFact, ProviderName};
+use crate::storage::transaction::{savepoint, transact};
+use crate::storage::{Connection, clock, disputes, orders, payments};
+use uuid::Uuid;
+
+/// Records a payment that concerns a locked order. Credits the order unless `withhold` gives a reason, which is stored
+/// as the unapplied reason.
+///
+/// # Errors
+/// Database errors.
+pub(super) async fn apply(
+    conn: &mut Connection,
+    order: &mut Order,
+    fact: &PaymentFact,
+    withhold: Option<(String, SettlementStep)>,
+    actor: &str,
+) -> Result<SettlementStep, Error> {
+    let now = clock::now(conn).await?;
+    let payment = match &withhold {
+        Some((why, _)) => Payment::unapplied(order.provider, fact, Some(order.id), why.clone(), now),
+        None => Payment::applied(order.provider, fact, order.id, now),
+    };
+    let is_new = payments::insert(conn, &payment).await?;
+    match (withhold, is_new) {
+        (Some((why, step)), true) => {
+            orders::add_to_timeline(conn, order, "payment_unapplied", actor, Some(&why)).await?;
+            Ok(step)
+        }
+        (None, true) => credit(conn, order, payment, None, actor).await,
+        (withhold, false) => apply_known(conn, order, fact, withhold, actor).await,
+    }
+}
+
+/// Judges a payment anew that was recorded before: its order may have become known since, or its first statement may
+/// have been wrong.
+async fn apply_known(
+    conn: &mut Connection,
+    order: &mut Order,
+    fact: &PaymentFact,
+    withhold: Option<(String, SettlementStep)>,
+    actor: &str,
+) -> Result<SettlementStep, Error> {
+    let known = payments::lock(conn, order.provider, &fact.merchant_account, &fact.payment_id).await?;
+    let mut payment = known.ok_or(Error::Internal("the payment that an insert found"))?;
+    if !payment.applied.is_zero() {
+        // An amount that differs from the recorded one is no repetition of it.
+        let is_same = payment.agrees_with(fact);
+        return Ok(if is_same { SettlementStep::Known } else { SettlementStep::Mismatch });
+    }
+    if !is_free(conn, &payment, order.id).await? {
+        return Ok(SettlementStep::Mismatch);
+    }
+    let why = withhold.as_ref().map(|(why, _)| why.as_str());
+    if let Some(detail) = correct(conn, &mut payment, fact, why).await? {
+        orders::add_to_timeline(conn, order, "payment_corrected", actor, Some(&detail)).await?;
+    }
+    if let Some((_, step)) = withhold {
+        return Ok(step);
+    }
+    payment.order_id = Some(order.id);
+    let kept_for = payment.unapplied_reason.clone();
+    payment.apply(payment.amount);
+    payments::update_applied(conn, &payment).await?;
+    credit(conn, order, payment, kept_for, actor).await
+}
+
+/// Credits a payment that is written as applied. If a rule of the ledger refuses that, only the credit is undone: the
+/// payment stays on record, unapplied with the reason, and the next statement about it tries again. An error that
+/// passes undoes everything. `kept_for` is the reason for which the payment was unapplied before.
+async fn credit(
+    conn: &mut Connection,
+    order: &mut Order,
+    mut payment: Payment,
+    kept_for: Option<String>,
+    actor: &str,
+) -> Result<SettlementStep, Error> {
+    let (before, received) = (&*order, &payment);
+    let credited = savepoint(conn, async |conn| {
+        let mut order = before.clone();
+        settlement::try_complete(conn, &mut order, received, received.amount, actor).await?;
+        Ok::<_, NotCredited>(order)
+    })
+    .await;
+    match credited {
+        Ok(completed) => {
+            *order = completed;
+            Ok(SettlementStep::Recorded)
+        }
+        Err(NotCredited::Refused(refusal)) => {
+            let why = format!("the ledger refuses the credit: {refusal}");
+            payment.unapply(payment.amount, why.clone());
+            payments::update_applied(conn, &payment).await?;
+            if kept_for.as_ref() != Some(&why) {
+                orders::add_to_timeline(conn, order, "payment_unapplied", actor, Some(&why)).await?;
+            }
+            Ok(SettlementStep::Mismatch)
+        }
+        Err(NotCredited::Failed(error)) => Err(error),
+    }
+}
+
+/// Corrects the first statement about a locked payment, none of which was applied, refunded or disputed, by a later
+/// verified one. Returns the contradiction in words, if there is one. `why` is why it stays unapplied.
+async fn correct(
+    conn: &mut Connection,
+    payment: &mut Payment,
+    fact: &PaymentFact,
+    why: Option<&str>,
+) -> Result<Option<String>, Error> {
+    let before = payment.clone();
+    payment.correct(fact);
+    if *payment == before {
+        return Ok(None);
+    }
+    if let Some(why) = why {
+        payment.unapplied_reason = Some(why.to_owned());
+    }
+    payments::correct(conn, payment).await?;
+    let said = |payment: &Payment| {
+        let live = if payment.live { "live" } else { "test" };
+        let (amount, currency, account) = (payment.amount.normalize(), payment.currency, &payment.merchant_account);
+        format!("{amount} {currency} on account {account} ({live})")
+    };
+    Ok(Some(format!("{}: first stated as {}, now as {}", payment.payment_id, said(&before), said(payment))))
+}
+
+/// Whether an unapplied payment may serve this order: it names no other order, and no part of it was refunded or is
+/// disputed. Crediting such a part would credit money that we do not have.
+async fn is_free(conn: &mut Connection, payment: &Payment, order_id: Uuid) -> Result<bool, Error> {
+    Ok(payment.order_id.is_none_or(|named| named == order_id) && is_whole(conn, payment).await?)
+}
+
+/// Whether no part of a payment was refunded or disputed.
+async fn is_whole(conn: &mut Connection, payment: &Payment) -> Result<bool, Error> {
+    Ok(payment.refunded.is_zero() && disputes::of_payment(conn, payment.id).await?.is_empty())
+}
+
+/// Why a payment is unapplied that carries our marks, but names no order.
+pub(super) const NAMES_NO_ORDER: &str = "the payment names no order of this provider";
+
+/// Records a verified payment that carries our marks but belongs to no order. A later statement corrects it.
+///
+/// # Errors
+/// Database errors.
+pub(super) async fn keep_unmatched(
+    app: &App,
+    provider: ProviderName,
+    fact: &PaymentFact,
+    reason: &str,
+) -> Result<(), Error> {
+    transact(&app.pool, async |conn| {
+        let now = clock::now(conn).await?;
+        let payment = Payment::unapplied(provider, fact, None, reason.to_owned(), now);
+        if payments::insert(conn, &payment).await? {
+            return Ok(());
+        }
+        let known = payments::lock(conn, provider, &fact.merchant_account, &fact.payment_id).await?;
+        let mut known = known.ok_or(Error::Internal("the payment that an insert found"))?;
+        let is_untouched = known.order_id.is_none() && known.applied.is_zero() && is_whole(conn, &known).await?;
+        if is_untouched && let Some(detail) = correct(conn, &mut known, fact, None).await? {
+            tracing::warn!(payment = %known.id, detail, "A payment was stated anew");
+        }
+        Ok(())
+    })
+    .await
+}
