@@ -56,6 +56,7 @@ impl Worker {
             Self::ExpireOrders => "expire_orders",
             Self::AskAboutOrders => "ask_about_orders",
             Self::AskAboutRefunds => "ask_about_refunds",
+            Self::FindTakeBacks => "find_take_backs",
             Self::SweepWallets => "sweep_wallets",
             Self::Prune => "prune",
         }

@@ -101,6 +101,7 @@ async fn no_statement_reads_a_growing_table_whole() {
     workers::expire_orders(app_state).await.unwrap();
     workers::ask_about_orders(app_state).await.unwrap();
     workers::sweep_wallets(app_state).await.unwrap();
+    workers::prune(app_state).await.unwrap();
 
     // Lists of operators, with each filter, and a second page.
     for path in [

@@ -6,10 +6,10 @@
 WITH old AS (
     SELECT seq, created_at FROM events ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED
 ), gone AS (
-    DELETE FROM events e
-    USING old
-    WHERE e.seq = old.seq AND old.created_at < (SELECT ledger_now()) - $1 * interval '1 second'
-    RETURNING e.position
+    DELETE FROM events
+    WHERE seq = ANY (ARRAY (
+        SELECT seq FROM old WHERE created_at < (SELECT ledger_now()) - $1 * interval '1 second'))
+    RETURNING position
 ), remembered AS (
     INSERT INTO events_pruned (up_to)
     SELECT max(position) FROM gone HAVING max(position) IS NOT NULL

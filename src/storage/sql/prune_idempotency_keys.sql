@@ -5,7 +5,7 @@
 -- $1 bigint the age in seconds
 -- $2 bigint the largest number of keys
 WITH old AS (
-    SELECT k.caller, k.operation, k.key
+    SELECT k.ctid AS place
     FROM idempotency_keys k
     WHERE k.created_at < (SELECT ledger_now()) - $1 * interval '1 second'
       AND NOT EXISTS (
@@ -21,10 +21,8 @@ WITH old AS (
     LIMIT $2
     FOR UPDATE SKIP LOCKED
 ), gone AS (
-    DELETE FROM idempotency_keys k
-    USING old
-    WHERE k.caller = old.caller AND k.operation = old.operation AND k.key = old.key
-    RETURNING k.*
+    -- A locked row keeps its place.
+    DELETE FROM idempotency_keys k WHERE k.ctid = ANY (ARRAY (SELECT place FROM old)) RETURNING k.*
 ), of_transfers AS (
     UPDATE transfers t
     SET key_caller = gone.caller, key = gone.key, key_fingerprint = gone.fingerprint

@@ -1,5 +1,6 @@
--- Deletes the oldest stored notifications whose age is reached, and returns how many. What concerned nothing of ours is
--- kept for a shorter time; its outcomes stand here as in the index `provider_events_to_forget`.
+-- Deletes the oldest stored notifications whose age is reached, and returns how many rows. What concerned nothing of ours
+-- is kept for a shorter time, as is what companies said of foreign payments. Its outcomes stand here as in the index
+-- `provider_events_to_forget`.
 --
 -- $1 bigint the age of foreign and ignored ones in seconds
 -- $2 bigint the age of all in seconds
@@ -17,6 +18,16 @@ WITH old AS (
      ORDER BY received_at
      LIMIT $3)
 ), gone AS (
-    DELETE FROM provider_events p USING old WHERE p.id = old.id RETURNING p.id
+    DELETE FROM provider_events WHERE id = ANY (ARRAY (SELECT id FROM old)) RETURNING id
+), foreign_ones AS (
+    SELECT ctid AS place
+    FROM foreign_payments
+    WHERE asked_at < (SELECT ledger_now()) - $1 * interval '1 second'
+    ORDER BY asked_at
+    LIMIT $3
+    FOR UPDATE SKIP LOCKED
+), forgotten AS (
+    -- A locked row keeps its place.
+    DELETE FROM foreign_payments WHERE ctid = ANY (ARRAY (SELECT place FROM foreign_ones)) RETURNING payment_id
 )
-SELECT count(*) FROM gone
+SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM forgotten)
