@@ -106,7 +106,7 @@ async fn main() -> Result<(), Failed> {
             "/v1/top-up-orders",
             json!({
                 "currency": "CNY", "amount": "100.00", "channel": "bank_transfer", "agreement_accepted": true,
-                "bank_transfer": { "remitter_name": "Walk Ltd", "remitter_bank": "Bank of China" },
+                "bank_transfer": { "remitter_name": name, "remitter_bank": "Bank of China" },
             }),
         )
         .await?;

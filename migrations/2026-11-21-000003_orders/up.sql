@@ -73,6 +73,8 @@ CREATE INDEX top_up_orders_by_time ON top_up_orders (created_at, id);
 -- Operators list rare states (failed, held for review) among many completed orders.
 CREATE INDEX top_up_orders_by_status ON top_up_orders (status, created_at, id);
 CREATE INDEX top_up_orders_open ON top_up_orders (customer_id) WHERE status IN ('pending', 'processing');
+CREATE INDEX top_up_orders_by_account ON top_up_orders (bank_account_id, bank_account_version)
+    WHERE bank_account_id IS NOT NULL;
 CREATE INDEX top_up_orders_to_ask ON top_up_orders (ask_at) WHERE ask_at IS NOT NULL;
 CREATE INDEX top_up_orders_to_expire ON top_up_orders (expires_at) WHERE status = 'pending' OR awaiting = 'payer';
 

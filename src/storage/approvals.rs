@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
-use super::schema::approvals;
+use super::schema::{adjustments, approvals};
 use crate::domain::approval::{Approval, Confirmation, Confirmed};
 use crate::domain::bank_transaction::{Identity, StatedLine};
 use crate::domain::money::{Currency, Money};
@@ -122,4 +122,23 @@ pub async fn find(conn: &mut AsyncPgConnection, order: &Order) -> Result<Option<
 pub async fn withdraw(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<bool, StorageError> {
     let proposed = approvals::table.find(order_id).filter(approvals::approved_by.is_null());
     Ok(diesel::delete(proposed).execute(conn).await? > 0)
+}
+
+/// The orders about which a statement or a reversal waits for a second operator. They are few, so they are looked up
+/// first: a condition on all orders would read the whole table for them.
+pub(super) async fn awaiting_second(conn: &mut AsyncPgConnection) -> Result<Vec<Uuid>, StorageError> {
+    let mut waiting: Vec<Uuid> = approvals::table
+        .filter(approvals::approved_by.is_null())
+        .limit(1000)
+        .select(approvals::order_id)
+        .load(conn)
+        .await?;
+    let reversed: Vec<Option<Uuid>> = adjustments::table
+        .filter(adjustments::booked_at.is_null())
+        .limit(1000)
+        .select(adjustments::order_id)
+        .load(conn)
+        .await?;
+    waiting.extend(reversed.into_iter().flatten());
+    Ok(waiting)
 }

@@ -11,7 +11,7 @@ use super::StorageError;
 use super::clock::{NowOnce, later, ledger_now, seconds};
 use super::columns::{corrupt, currency_from_column, customer_from_column, provider_from_column};
 use super::page::{self, Position};
-use super::schema::{adjustments, approvals, order_events, top_up_orders as orders};
+use super::schema::{order_events, top_up_orders as orders};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::customer::CustomerId;
 use crate::domain::order::{
@@ -281,7 +281,7 @@ pub async fn list(
         query = query.filter(orders::created_at.lt(to));
     }
     if filter.awaits_second {
-        query = query.filter(orders::id.eq_any(awaiting_second(conn).await?));
+        query = query.filter(orders::id.eq_any(super::approvals::awaiting_second(conn).await?));
     }
     if let Some(reference) = &filter.reference {
         query = query.filter(orders::reference.eq(reference.clone()));
@@ -294,23 +294,22 @@ pub async fn list(
     rows.into_iter().map(Order::try_from).collect()
 }
 
-/// The orders about which a statement or a reversal waits for a second operator. They are few, so they are looked up
-/// first: a condition on all orders would read the whole table for them.
-async fn awaiting_second(conn: &mut AsyncPgConnection) -> Result<Vec<Uuid>, StorageError> {
-    let mut waiting: Vec<Uuid> = approvals::table
-        .filter(approvals::approved_by.is_null())
-        .limit(1000)
-        .select(approvals::order_id)
+/// The open orders whose payers were shown this version of a bank account.
+///
+/// # Errors
+/// Database errors.
+pub async fn open_on_account(
+    conn: &mut AsyncPgConnection,
+    account: Uuid,
+    version: i64,
+) -> Result<Vec<Order>, StorageError> {
+    let rows: Vec<OrderRow> = orders::table
+        .filter(orders::bank_account_id.eq(account).and(orders::bank_account_version.eq(version)))
+        .filter(orders::status.eq_any([OrderStatus::Pending.as_str(), OrderStatus::Processing.as_str()]))
+        .select(OrderRow::as_select())
         .load(conn)
         .await?;
-    let reversed: Vec<Option<Uuid>> = adjustments::table
-        .filter(adjustments::booked_at.is_null())
-        .limit(1000)
-        .select(adjustments::order_id)
-        .load(conn)
-        .await?;
-    waiting.extend(reversed.into_iter().flatten());
-    Ok(waiting)
+    rows.into_iter().map(Order::try_from).collect()
 }
 
 /// Claims up to `limit` orders about which a provider should be asked now. Their next question is set to

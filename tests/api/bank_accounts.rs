@@ -48,7 +48,10 @@ async fn an_order_keeps_the_account_that_its_payer_was_shown() {
     assert_eq!(untouched["version"], read(&app, &order).await["version"]);
 
     // Without thresholds one operator is enough.
+    let told = "count(*) FROM events WHERE kind = 'order.updated'";
+    let before_it = number(&app, told).await;
     put(&operator, bank, &account("9999 NEW", true), 1).await.expect(200);
+    assert_eq!(number(&app, told).await, before_it + 1);
     let closed = shown(&app, &order).await;
     assert_eq!(closed["type"], "bank_account_closed");
     assert_eq!(closed["bank_account_closed"]["account_number"], before["account_number"]);

@@ -11,7 +11,7 @@ use crate::domain::code::Code;
 use crate::domain::money::Currency;
 use crate::storage::catalogue::bank_accounts as store;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, StorageError, audit};
+use crate::storage::{Connection, StorageError, audit, events, orders};
 
 /// The account that a caller sends. Nothing of it is checked yet.
 #[derive(Debug, Clone)]
@@ -107,6 +107,10 @@ pub(super) async fn replace(
     new: &BankAccount,
 ) -> Result<BankAccount, Error> {
     let value = store::update(conn, new).await.map_err(number_taken)?;
+    // Whoever looks at an order now sees that its account is closed; the stream tells those who look already.
+    for order in orders::open_on_account(conn, current.id, current.version).await? {
+        events::order_updated(conn, &order).await?;
+    }
     let detail = json!({"before": describe(current), "after": describe(&value)});
     audit::write(conn, actor, "bank_account.updated", &format!("bank_account:{}", new.id), &detail).await?;
     Ok(value)
