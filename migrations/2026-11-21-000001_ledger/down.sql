@@ -1,9 +1,13 @@
-DROP TABLE events, events_pruned, worker_marks, spend_guards, holds, grant_uses, grants, entries, entry_kinds, wallets, environment;
+DROP TABLE events, events_pruned, worker_marks, spend_guards, holds, taken_back_debts, take_backs, frozen_wallets,
+    frozen_customers, grant_uses, grants, entries, entry_kinds, wallets, environment;
 DROP FUNCTION entries_before(text, uuid, bigint, timestamptz, bigint, uuid);
 DROP FUNCTION entries_are_append_only();
 DROP FUNCTION fast_path_refused();
 DROP FUNCTION place_event();
+DROP FUNCTION mark_new_wallet();
+DROP FUNCTION close_wallet_gate_at_once(text);
+DROP FUNCTION wallet_gate(text);
 DROP FUNCTION ledger_now();
 DROP SEQUENCE event_positions;
 DROP DOMAIN customer_key, currency_code, product_code, dedupe_key, counterpart_name, entry_number, entry_kind,
-    wallet_part;
+    wallet_part, take_back_source, taken_part;

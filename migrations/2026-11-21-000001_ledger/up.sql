@@ -27,7 +27,7 @@ CREATE DOMAIN dedupe_key AS text CONSTRAINT dedupe_key_length CHECK (length(VALU
 CREATE DOMAIN counterpart_name AS text CONSTRAINT counterpart_named CHECK (VALUE <> '');
 CREATE DOMAIN entry_number AS bigint CONSTRAINT entry_number_positive CHECK (VALUE > 0);
 -- One of the numbers in `entry_kinds`.
-CREATE DOMAIN entry_kind AS smallint CONSTRAINT entry_kind_known CHECK (VALUE BETWEEN 1 AND 16);
+CREATE DOMAIN entry_kind AS smallint CONSTRAINT entry_kind_known CHECK (VALUE BETWEEN 1 AND 18);
 CREATE DOMAIN wallet_part AS numeric(24, 8) CONSTRAINT wallet_part_not_negative CHECK (VALUE >= 0);
 
 -- One balance: a customer, a currency, and the main wallet ('') or a product. The row carries the running parts, and
@@ -41,8 +41,12 @@ CREATE TABLE wallets (
     created_at timestamptz NOT NULL,
     -- Whether the wallet has a row in spend_guards.
     guarded boolean NOT NULL DEFAULT false,
-    -- An operator's stop: nothing may be spent.
+    -- An operator's stop, of this wallet and of all wallets of the customer: nothing may be spent.
     frozen boolean NOT NULL DEFAULT false,
+    customer_frozen boolean NOT NULL DEFAULT false,
+    -- Whether the customer owes taken-back money in this currency (taken_back_debts): nothing new may be spent, and
+    -- unheld paid money that appears is taken for it. All wallets of customer and currency have it, or none.
+    claimed boolean NOT NULL DEFAULT false,
     -- True if the wallet needs a rule that the fast path cannot apply. `ledger::post` then decides every posting of it.
     -- Kept by the ledger, and by the CHECK below.
     needs_full_path boolean NOT NULL DEFAULT false,
@@ -51,6 +55,9 @@ CREATE TABLE wallets (
     -- The fast path must leave this much available. It is the threshold of an alert that is armed, and 0 otherwise, so
     -- that the full path decides the posting that crosses the threshold and sends the event.
     fast_floor numeric(24, 8) NOT NULL DEFAULT 0,
+    -- Money that was taken, or is claimed, for spent bonus of this wallet: the sum of its grants' owed. Bonus that
+    -- returns is exchanged for it.
+    bonus_owed wallet_part NOT NULL DEFAULT 0,
     -- Promotional credit: what remains of the wallet's grants.
     granted wallet_part NOT NULL DEFAULT 0,
     -- The sum of the open holds, of paid and granted money.
@@ -72,7 +79,8 @@ CREATE TABLE wallets (
     CONSTRAINT wallets_id_once UNIQUE (customer_id, id),
     CONSTRAINT wallets_held_is_there CHECK (held <= paid + granted),
     CONSTRAINT wallets_paid_is_in_less_out CHECK (paid = paid_in - paid_out),
-    CONSTRAINT wallets_needs_full_path_is_kept CHECK (needs_full_path = (granted > 0 OR debt > 0 OR guarded OR frozen))
+    CONSTRAINT wallets_needs_full_path_is_kept CHECK (
+        needs_full_path = (granted > 0 OR debt > 0 OR guarded OR frozen OR customer_frozen OR claimed))
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05);
 
 -- What the numbers in entries.kind mean, and as which type of account flow a customer sees them. For people and
@@ -98,7 +106,9 @@ INSERT INTO entry_kinds (kind, name, flow_type) VALUES
     (13, 'bonus_revoked', 'expire'),
     (14, 'bonus_restored', 'grant'),
     (15, 'dispute', 'refund'),
-    (16, 'dispute_returned', 'refund');
+    (16, 'dispute_returned', 'refund'),
+    (17, 'bonus_taken', 'refund'),
+    (18, 'bonus_taken_returned', 'refund');
 
 -- One immutable row per movement of money. It names both sides: the wallet that it changes, and the counterpart. So the
 -- books balance by construction, without a row for each counterpart that all writers would have to lock.
@@ -137,7 +147,7 @@ CREATE TABLE entries (
     CONSTRAINT entries_key_once UNIQUE (customer_id, kind, key),
     -- An adjustment goes either way; of the other kinds, these bring money in.
     CONSTRAINT entries_sign CHECK (amount <> 0 AND (
-        kind = /* ADJUST */ 11 OR (amount > 0) = (kind IN (/* BRINGS_MONEY */ 1, 4, 6, 7, 9, 12, 14, 16))))
+        kind = /* ADJUST */ 11 OR (amount > 0) = (kind IN (/* BRINGS_MONEY */ 1, 4, 6, 7, 9, 12, 14, 16, 18))))
 );
 -- Every usage must be written to each index that contains it, so ordinary usage is in the two indexes above only. It is
 -- listed by a walk down its wallets. Rare kinds are found by kind. The wallet is left out of the index: entries of two
@@ -154,7 +164,7 @@ CREATE INDEX entries_by_reference ON entries (customer_id, reference)
 -- Which incoming money paid for what: a deduction took the range of the wallet's line that ends at its paid_out, and
 -- the entries whose paid_in reaches into that range brought it.
 CREATE INDEX entries_paid_in ON entries (customer_id, wallet_id, paid_in)
-    WHERE kind IN (/* BRINGS_PAID_MONEY */ 1, 4, 6, 7, 11, 16);
+    WHERE kind IN (/* BRINGS_PAID_MONEY */ 1, 4, 6, 7, 11, 16, 18);
 -- Which payment repaid which debt: while there is debt, paid_in stands still. Few entries move debt.
 CREATE INDEX entries_debt ON entries (customer_id, wallet_id, paid_in, seq) WHERE debt IS NOT NULL;
 
@@ -207,6 +217,8 @@ CREATE TABLE grants (
     remaining numeric(24, 8) NOT NULL,
     -- What open holds reserve of it. That part can still be captured after the grant has expired.
     held numeric(24, 8) NOT NULL DEFAULT 0,
+    -- Money that was taken, or is claimed, in place of spent parts of it. It is a bonus whose order's money went back.
+    owed numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT grants_owed CHECK (owed BETWEEN 0 AND amount),
     -- Spent in this order: the lowest priority, then the earliest expiry, then the oldest.
     priority smallint NOT NULL DEFAULT 100,
     -- From this moment the grant cannot be spent, although what remains is written off only later. Null: never.
@@ -242,6 +254,103 @@ CREATE TRIGGER grant_uses_no_change BEFORE UPDATE OR DELETE ON grant_uses
     FOR EACH ROW EXECUTE FUNCTION entries_are_append_only();
 CREATE TRIGGER grant_uses_no_truncate BEFORE TRUNCATE ON grant_uses
     FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
+
+-- Taken-back money. A refund, a dispute or a reversed approval (the source) takes money of an order from the
+-- customer's wallets. One row for each movement: the entry `<source>:<n>` took it, and the entries `<source>:<n>:1`,
+-- `:2`, … gave it back.
+CREATE DOMAIN take_back_source AS text
+    CONSTRAINT take_back_source_form CHECK (VALUE ~ '^(rfd|dsp|adj)_[0-9a-f]{32}$');
+-- Money for the order's money, money for spent bonus, or bonus that was revoked.
+CREATE DOMAIN taken_part AS text CONSTRAINT taken_part_known CHECK (VALUE IN ('money', 'bonus_money', 'bonus'));
+CREATE TABLE take_backs (
+    source take_back_source NOT NULL,
+    n integer NOT NULL CONSTRAINT take_backs_n CHECK (n > 0),
+    part taken_part NOT NULL,
+    order_id uuid NOT NULL,
+    customer_id text NOT NULL,
+    wallet_id uuid NOT NULL,
+    -- Whom the source's own money is booked against.
+    counterpart counterpart_name NOT NULL,
+    -- The order's bonus that it concerns.
+    grant_id uuid,
+    taken numeric(24, 8) NOT NULL CONSTRAINT take_backs_taken CHECK (taken > 0),
+    given_back numeric(24, 8) NOT NULL DEFAULT 0
+        CONSTRAINT take_backs_given_back CHECK (given_back BETWEEN 0 AND taken),
+    -- In how many entries it was given back.
+    returns integer NOT NULL DEFAULT 0,
+    taken_at timestamptz NOT NULL,
+    CONSTRAINT take_backs_once PRIMARY KEY (source, n),
+    CONSTRAINT take_backs_bonus CHECK ((part = 'money') = (grant_id IS NULL)),
+    CONSTRAINT take_backs_returns CHECK (returns >= 0 AND (returns > 0) = (given_back > 0))
+);
+CREATE INDEX take_backs_by_order ON take_backs (customer_id, order_id);
+
+-- What of it is still claimed, because the wallets did not have it. A claim is on the customer in a currency: it is in
+-- no wallet's figures, and no entry is made until money is taken for it. Its rows are guarded by the locks of all
+-- wallets of that customer and currency.
+CREATE TABLE taken_back_debts (
+    source take_back_source NOT NULL,
+    part taken_part NOT NULL CONSTRAINT taken_back_debts_part CHECK (part <> 'bonus'),
+    order_id uuid NOT NULL,
+    customer_id customer_key NOT NULL,
+    currency currency_code NOT NULL,
+    counterpart counterpart_name NOT NULL,
+    grant_id uuid,
+    description text,
+    amount numeric(24, 8) NOT NULL CONSTRAINT taken_back_debts_amount CHECK (amount > 0),
+    created_at timestamptz NOT NULL,
+    CONSTRAINT taken_back_debts_once PRIMARY KEY (source, part),
+    CONSTRAINT taken_back_debts_bonus CHECK ((part = 'money') = (grant_id IS NULL))
+);
+CREATE INDEX taken_back_debts_by_customer ON taken_back_debts (customer_id, currency, created_at);
+
+-- Who stopped a customer, or one wallet, and why. The wallets' columns `customer_frozen` and `frozen` say the same.
+CREATE TABLE frozen_customers (
+    customer_id customer_key PRIMARY KEY,
+    reason text NOT NULL,
+    frozen_by text NOT NULL,
+    frozen_at timestamptz NOT NULL
+);
+CREATE TABLE frozen_wallets (
+    customer_id text NOT NULL,
+    wallet_id uuid NOT NULL,
+    reason text NOT NULL,
+    frozen_by text NOT NULL,
+    frozen_at timestamptz NOT NULL,
+    CONSTRAINT frozen_wallets_pkey PRIMARY KEY (customer_id, wallet_id)
+);
+
+-- The gate of a customer's wallets: an advisory lock. Who makes a wallet holds it shared until the transaction ends.
+-- Who must reach all wallets (a claim that is made or ends, a freeze) holds it alone; then no wallet can appear that
+-- was not listed. A lock of rows cannot do this, because there is no row yet. The gate is passed before a wallet is
+-- locked.
+CREATE FUNCTION wallet_gate(customer text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT hashtextextended('wallets of ' || customer, 0)
+$$;
+
+-- Closes the gate for a transaction that has locked wallets already. It may not wait: who holds the gate may wait for
+-- one of those wallets. So it fails, and the transaction runs again.
+CREATE FUNCTION close_wallet_gate_at_once(customer text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(wallet_gate(customer)) THEN
+        RAISE EXCEPTION 'a wallet of % is being made', customer USING ERRCODE = 'serialization_failure';
+    END IF;
+    RETURN true;
+END $$;
+
+-- A new wallet is marked as the others of its customer and currency are. The statements of this function see what was
+-- committed before the gate was passed.
+CREATE FUNCTION mark_new_wallet() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(wallet_gate(NEW.customer_id));
+    NEW.claimed := EXISTS (SELECT FROM taken_back_debts d
+                           WHERE d.customer_id = NEW.customer_id AND d.currency = NEW.currency);
+    NEW.customer_frozen := EXISTS (SELECT FROM frozen_customers f WHERE f.customer_id = NEW.customer_id);
+    NEW.needs_full_path := NEW.needs_full_path OR NEW.claimed OR NEW.customer_frozen;
+    RETURN NEW;
+END $$;
+CREATE INDEX wallets_by_id ON wallets (id);
+CREATE TRIGGER wallets_marked BEFORE INSERT ON wallets FOR EACH ROW EXECUTE FUNCTION mark_new_wallet();
 
 -- Amounts reserved for what still runs. status is in no index, so closing a hold is a heap-only update.
 CREATE TABLE holds (

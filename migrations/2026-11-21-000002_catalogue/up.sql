@@ -171,3 +171,26 @@ CREATE TABLE billing_profiles (
     created_at timestamptz NOT NULL DEFAULT ledger_now(),
     updated_at timestamptz NOT NULL DEFAULT ledger_now()
 );
+
+-- How many decimals a currency has: ISO 4217, as `Currency::exponent` of the service. A test compares both.
+CREATE FUNCTION currency_exponent(currency text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN currency IN ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI', 'VND',
+                          'VUV', 'XAF', 'XOF', 'XPF') THEN 0
+        WHEN currency IN ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') THEN 3
+        WHEN currency IN ('CLF', 'UYW') THEN 4
+        ELSE 2
+    END
+$$;
+
+-- The share of `whole` that goes with `part` of `total`, at most the whole; half to even, at `exponent` decimals. The
+-- same as `ReturnedSoFar::due` of the service.
+CREATE FUNCTION pro_rata(whole numeric, part numeric, total numeric, exponent integer)
+    RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN total = 0 OR part >= total THEN whole
+        ELSE (SELECT (q + CASE WHEN 2 * r > total OR (2 * r = total AND q % 2 = 1) THEN 1 ELSE 0 END) / 10 ^ exponent
+              FROM (SELECT div(whole * part * 10 ^ exponent, total) AS q,
+                           mod(whole * part * 10 ^ exponent, total) AS r) AS parts)
+    END
+$$;

@@ -260,9 +260,9 @@ CREATE TABLE refunds (
     currency text NOT NULL,
     -- What goes back to the payer.
     amount numeric(24, 8) NOT NULL CONSTRAINT refunds_amount CHECK (amount > 0),
-    -- What the wallet gave for it in paid money (or debt) and what was taken of the bonus, less what came back.
-    debited numeric(24, 8) NOT NULL DEFAULT 0,
-    bonus_taken numeric(24, 8) NOT NULL DEFAULT 0,
+    -- What the customer's wallets owe for it, and of the bonus: taken (take_backs) or claimed, less what came back.
+    debited numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT refunds_debited CHECK (debited >= 0),
+    bonus_taken numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT refunds_bonus_taken CHECK (bonus_taken >= 0),
     status text NOT NULL CONSTRAINT refunds_status
         CHECK (status IN ('awaiting_second_approval', 'pending', 'succeeded', 'failed')),
     reason text NOT NULL,
@@ -271,6 +271,8 @@ CREATE TABLE refunds (
     ours boolean NOT NULL,
     -- An operator allowed the wallet to go into debt for it.
     override_balance boolean NOT NULL DEFAULT false,
+    -- What the order's wallet lacks is taken from the main wallet and from products whose money may go back.
+    from_products boolean NOT NULL DEFAULT false,
     proposed_by text NOT NULL,
     approved_by text,
     second_needed boolean NOT NULL DEFAULT false,
@@ -310,13 +312,17 @@ CREATE TABLE disputes (
     amount numeric(24, 8) NOT NULL,
     status text NOT NULL CONSTRAINT disputes_status CHECK (status IN ('open', 'won', 'lost')),
     reason text,
-    -- What the wallet gave for it, less what it got back.
-    taken_back numeric(24, 8) NOT NULL DEFAULT 0,
-    bonus_taken numeric(24, 8) NOT NULL DEFAULT 0,
+    -- What the customer's wallets owe for it, and of the bonus, as in refunds.
+    taken_back numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT disputes_taken_back CHECK (taken_back >= 0),
+    bonus_taken numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT disputes_bonus_taken CHECK (bonus_taken >= 0),
     restored boolean NOT NULL DEFAULT false,
+    -- Whether the wallets give for it: from its opening, or only when it is lost, as the service was set then.
+    charged boolean NOT NULL DEFAULT true,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     CONSTRAINT disputes_once UNIQUE (provider, dispute_id),
+    CONSTRAINT disputes_uncharged_take_nothing CHECK (charged OR taken_back = 0 AND bonus_taken = 0),
+    CONSTRAINT disputes_lost_are_charged CHECK (charged OR status <> 'lost'),
     CONSTRAINT disputes_awaiting_an_id_are_lost CHECK (NOT awaits_id OR status = 'lost')
 );
 CREATE INDEX disputes_by_order ON disputes (order_id);
@@ -341,6 +347,9 @@ CREATE TABLE adjustments (
     booked_at timestamptz,
     -- The order whose approval it reverses.
     order_id uuid CONSTRAINT adjustments_one_reversal_per_order UNIQUE REFERENCES top_up_orders (id),
+    -- Which wallets give for a reversed approval.
+    reach text NOT NULL DEFAULT 'order_wallet'
+        CONSTRAINT adjustments_reach CHECK (reach IN ('order_wallet', 'all_wallets')),
     CONSTRAINT adjustments_second_pair_of_eyes
         CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by),
     CONSTRAINT adjustments_booked_by_two CHECK (NOT second_needed OR booked_at IS NULL OR approved_by IS NOT NULL)

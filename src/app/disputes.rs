@@ -1,5 +1,6 @@
-//! Disputes (chargebacks). While a dispute is open or lost, the order's wallet has given the disputed money. When it is
-//! won, the wallet gets the money back, once.
+//! Disputes (chargebacks). While a dispute is open or lost, the customer's wallets have given the disputed money or owe
+//! it. When it is won, they get the money back, once. Where the service is set so, a dispute takes only when it is
+//! lost.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -11,9 +12,9 @@ use super::refunds::{add_to_timeline, lock};
 use super::{App, Error};
 use crate::domain::dispute::{Dispute, DisputeFilter};
 use crate::domain::id::IdKind;
-use crate::domain::movement::TakeBackId;
 use crate::domain::order::Order;
 use crate::domain::payment::{DisputeFact, DisputeStatus, NotificationOutcome, Payment, ProviderName, RefundFact};
+use crate::domain::take_back::{Reach, TakeBackId};
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, clock, disputes, payments};
 
@@ -23,6 +24,8 @@ use crate::storage::{Connection, clock, disputes, payments};
 /// 503 when the provider should send it again: it cannot be asked about an unknown payment at the moment.
 pub async fn observe(app: &App, provider: ProviderName, fact: &DisputeFact) -> Result<NotificationOutcome, Error> {
     let actor = format!("provider:{provider}");
+    // Lost money is taken whatever the setting says.
+    let charged = app.settings.disputes_take_at_once || fact.status == DisputeStatus::Lost;
     let payment_id = match ownership::of_payment(app, provider, fact.payment_id.as_deref()).await? {
         PaymentOwner::Ours(id) => id,
         PaymentOwner::Foreign => return Ok(NotificationOutcome::Foreign),
@@ -41,7 +44,7 @@ pub async fn observe(app: &App, provider: ProviderName, fact: &DisputeFact) -> R
             Some(known) => follow(conn, order, &payment, known, fact, &actor).await,
             None => match awaiting_id(conn, &payment).await? {
                 Some(reversal) => give_id(conn, order, &payment, reversal, fact, &actor).await,
-                None => open(conn, order, &payment, fact, false, &actor).await,
+                None => open(conn, order, &payment, fact, (false, charged), &actor).await,
             },
         }
     })
@@ -80,7 +83,7 @@ pub(in crate::app) async fn reversed(
         inquiry: false,
         reason: fact.reason.clone(),
     };
-    open(conn, order, payment, &lost, true, actor).await
+    open(conn, order, payment, &lost, (true, true), actor).await
 }
 
 /// The dispute of this payment that awaits its id.
@@ -110,13 +113,13 @@ async fn give_id(
     record_change(conn, order.as_mut(), payment, &reversal, actor).await
 }
 
-/// Records a new dispute. The wallet gives the money, unless the dispute is already won.
+/// Records a new dispute. The wallets give the money, unless the dispute is already won or takes it only when lost.
 async fn open(
     conn: &mut Connection,
     mut order: Option<Order>,
     payment: &Payment,
     fact: &DisputeFact,
-    awaits_id: bool,
+    (awaits_id, charged): (bool, bool),
     actor: &str,
 ) -> Result<NotificationOutcome, Error> {
     let now = clock::now(conn).await?;
@@ -138,14 +141,16 @@ async fn open(
         taken_back: Decimal::ZERO,
         bonus_taken: Decimal::ZERO,
         restored: false,
+        charged,
         created_at: now,
         updated_at: now,
     };
     disputes::insert(conn, &dispute).await?;
     if let Some(order) = &order
         && fact.status.is_in_force()
+        && charged
     {
-        move_wallet(conn, order, &mut dispute, TakeBackMode::Force).await?;
+        move_wallet(conn, order, &mut dispute, TakeBackMode::Take(Reach::AllWallets)).await?;
     }
     record_change(conn, order.as_mut(), payment, &dispute, actor).await
 }
@@ -165,12 +170,16 @@ async fn follow(
     dispute.status = fact.status;
     dispute.reason = fact.reason.clone().or(dispute.reason);
     dispute.updated_at = clock::now(conn).await?;
+    let is_due = dispute.status == DisputeStatus::Lost && !dispute.charged;
+    dispute.charged |= is_due;
     disputes::update(conn, &dispute).await?;
-    if let Some(order) = &order
-        && fact.status == DisputeStatus::Won
-    {
-        dispute.restored = true;
-        move_wallet(conn, order, &mut dispute, TakeBackMode::GiveBack).await?;
+    if let Some(order) = &order {
+        if is_due {
+            move_wallet(conn, order, &mut dispute, TakeBackMode::Take(Reach::AllWallets)).await?;
+        } else if dispute.status == DisputeStatus::Won {
+            dispute.restored = true;
+            move_wallet(conn, order, &mut dispute, TakeBackMode::GiveBack).await?;
+        }
     }
     record_change(conn, order.as_mut(), payment, &dispute, actor).await
 }

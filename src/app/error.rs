@@ -1,7 +1,7 @@
 //! The errors of use cases. Each has a stable code that callers branch on and a text that a person reads.
 
 use crate::domain::code::Code;
-use crate::domain::money::MoneyError;
+use crate::domain::money::{Money, MoneyError};
 use crate::domain::posting::{CapReached, Refusal, Shortfall};
 use crate::engine::EngineError;
 use crate::providers::ProviderError;
@@ -49,6 +49,9 @@ pub enum Error {
     /// 402: the wallet has too little money.
     #[error("the balance of the {} is too low", .0.wallet.product)]
     InsufficientFunds(Box<Shortfall>),
+    /// 402: the customer owes taken-back money.
+    #[error("{0} of taken-back money must be paid first; a top-up of that sum ends it")]
+    TakenBackDebt(Money),
     /// 402: the operation would exceed a spending cap.
     #[error("the spending cap of this {} is reached", .0.period)]
     SpendCap(Box<CapReached>),
@@ -111,6 +114,10 @@ impl Error {
                 code: Code::IdempotencyKeyReused,
                 detail: "this id was used before with different content".to_owned(),
             },
+            Refusal::TakenBackDebt(sum) => Self::TakenBackDebt(sum),
+            Refusal::CustomerFrozen => {
+                Self::conflict(Code::CustomerFrozen, "an operator has frozen the customer's wallets")
+            }
             Refusal::Frozen => Self::conflict(Code::WalletFrozen, "an operator has frozen the wallet"),
             Refusal::TooLarge => Self::field("/amount", Code::TooLarge, "the wallet cannot hold this much"),
             Refusal::HoldNotFound => Self::NotFound("hold"),

@@ -21,7 +21,7 @@ pub async fn list(
     currency: Option<Currency>,
     product: Option<&str>,
 ) -> Result<Vec<Wallet>, Error> {
-    let mut wallets = super::balances::list(app, customer, currency, product).await?;
+    let mut wallets = super::balances::list(app, customer, currency, product).await?.wallets;
     wallets.retain(|wallet| wallet.low_balance.is_some());
     Ok(wallets)
 }

@@ -15,6 +15,7 @@ pub mod check;
 pub mod disputes;
 pub mod error;
 pub mod explain;
+pub mod freezes;
 pub mod grants;
 pub mod health;
 pub mod holds;
@@ -87,4 +88,6 @@ pub struct Settings {
     pub retention: Retention,
     /// The sites that payers may be sent back to.
     pub return_origins: ReturnOrigins,
+    /// Whether a dispute takes the money when it is opened. If not, it does so when it is lost.
+    pub disputes_take_at_once: bool,
 }

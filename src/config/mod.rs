@@ -138,6 +138,10 @@ pub struct Config {
     /// The largest number of orders of one customer that may wait for money at the same time.
     #[arg(long, env = "TOPUP_OPEN_ORDERS_PER_CUSTOMER", value_name = "N", default_value = "50")]
     pub open_orders_per_customer: u32,
+    /// When a dispute takes the money from the customer's wallets. `opened`: at once, because the company has taken it
+    /// from us. `lost`: only when it is lost; until then the customer can spend it.
+    #[arg(long, env = "TOPUP_DISPUTES_TAKE", value_name = "WHEN", value_enum, default_value_t)]
+    pub disputes_take: DisputesTake,
 
     #[command(flatten)]
     pub keep: KeepConfig,
@@ -299,6 +303,14 @@ pub enum SandboxMode {
     Auto,
     On,
     Off,
+}
+
+/// When a dispute takes the money from the customer's wallets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum DisputesTake {
+    #[default]
+    Opened,
+    Lost,
 }
 
 /// Whether concurrent usage and holds share transactions.

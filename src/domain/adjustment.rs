@@ -7,6 +7,43 @@ use uuid::Uuid;
 use super::customer::CustomerId;
 use super::money::Currency;
 use super::product::Product;
+use super::take_back::Reach;
+
+/// Which wallets give what a reversed approval takes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReversalReach {
+    /// The order's wallet alone. What it lacks is its debt, which stops nothing.
+    #[default]
+    OrderWallet,
+    /// All wallets of the customer in that currency. What they lack is claimed, and nothing new is spent meanwhile.
+    AllWallets,
+}
+
+impl ReversalReach {
+    pub const ALL: [Self; 2] = [Self::OrderWallet, Self::AllWallets];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OrderWallet => "order_wallet",
+            Self::AllWallets => "all_wallets",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reach| reach.as_str() == text)
+    }
+}
+
+impl From<ReversalReach> for Reach {
+    fn from(reach: ReversalReach) -> Self {
+        match reach {
+            ReversalReach::OrderWallet => Self::OrderWallet,
+            ReversalReach::AllWallets => Self::AllWallets,
+        }
+    }
+}
 
 /// A correction. One that names an order reverses the approval of that order.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,4 +62,6 @@ pub struct Adjustment {
     /// `None` while it is a proposal.
     pub booked_at: Option<DateTime<Utc>>,
     pub order_id: Option<Uuid>,
+    /// Which wallets give for a reversed approval.
+    pub reach: ReversalReach,
 }

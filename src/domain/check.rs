@@ -42,8 +42,8 @@ pub struct Figure {
 /// How many there are of something, and their sum where they have one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Total {
-    /// `wallets`, `entries` (one total per counterpart), `paid`, `granted`, `held`, `debt`, `open_holds` or
-    /// `unapplied_payments` (whose sum is what is not applied yet).
+    /// `wallets`, `entries` (one total per counterpart), `paid`, `granted`, `held`, `debt`, `open_holds`,
+    /// `taken_back_debt` or `unapplied_payments` (whose sum is what is not applied yet).
     pub name: String,
     pub currency: Option<String>,
     pub counterpart: Option<String>,

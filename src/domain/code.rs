@@ -123,6 +123,10 @@ codes! {
     InsufficientFunds = "insufficient_funds", [Problem(402)];
     /// The operation would exceed a spending cap; `spend_cap` says when its period ends. Wait, or raise the cap.
     SpendCapReached = "spend_cap_reached", [Problem(402)];
+    /// Taken-back money is owed; `taken_back_debt` says how much. A top-up of that sum ends it.
+    TakenBackDebt = "taken_back_debt", [Problem(402)];
+    /// An operator has frozen all wallets of the customer; ask the operator.
+    CustomerFrozen = "customer_frozen", [Problem(409)];
     /// An operator has frozen the wallet; ask the operator.
     WalletFrozen = "wallet_frozen", [Problem(409)];
     /// The money was booked before; read the object to see the result.

@@ -8,8 +8,8 @@ use super::customer::CustomerId;
 use super::money::Currency;
 use super::payment::{DisputeStatus, ProviderName};
 
-/// A recorded dispute. While it is open or lost, the order's wallet has given the disputed money. All amounts are in
-/// `currency`.
+/// A recorded dispute. While it is open or lost, the customer's wallets have given the disputed money, or owe it; or
+/// only once it is lost, where the service is set so. All amounts are in `currency`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dispute {
     pub id: Uuid,
@@ -28,11 +28,13 @@ pub struct Dispute {
     pub amount: Decimal,
     pub status: DisputeStatus,
     pub reason: Option<String>,
-    /// What the wallet gave for it in paid money or debt, less what it got back.
+    /// What the customer's wallets owe for it: taken, or still claimed, less what they got back.
     pub taken_back: Decimal,
-    /// What was taken of the order's bonus, less what was restored.
+    /// The same for the order's bonus: revoked, or taken or claimed as money where it was spent.
     pub bonus_taken: Decimal,
     pub restored: bool,
+    /// Whether the wallets give for it: from its opening, or only when it is lost, as the service was set then.
+    pub charged: bool,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }

@@ -40,6 +40,10 @@ pub enum EntryKind {
     Dispute,
     /// The money of a dispute that was won.
     DisputeReturned,
+    /// Money that was taken in place of a spent bonus, whose order's money went back.
+    BonusTaken,
+    /// That money, when the bonus or the order's money returned.
+    BonusTakenReturned,
 }
 
 /// The sign of an entry's amount.
@@ -66,7 +70,7 @@ const fn facts(code: i16, name: &'static str, flow: FlowType, sign: Sign) -> Kin
 }
 
 impl EntryKind {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Recharge,
         Self::Usage,
         Self::Capture,
@@ -83,6 +87,8 @@ impl EntryKind {
         Self::BonusRestored,
         Self::Dispute,
         Self::DisputeReturned,
+        Self::BonusTaken,
+        Self::BonusTakenReturned,
     ];
 
     /// The table: the number in the column, the name in `entry_kinds`, the type that a customer sees, the sign.
@@ -104,6 +110,8 @@ impl EntryKind {
             Self::BonusRestored => facts(14, "bonus_restored", FlowType::Grant, Sign::In),
             Self::Dispute => facts(15, "dispute", FlowType::Refund, Sign::Out),
             Self::DisputeReturned => facts(16, "dispute_returned", FlowType::Refund, Sign::In),
+            Self::BonusTaken => facts(17, "bonus_taken", FlowType::Refund, Sign::Out),
+            Self::BonusTakenReturned => facts(18, "bonus_taken_returned", FlowType::Refund, Sign::In),
         }
     }
 
@@ -140,7 +148,7 @@ impl EntryKind {
     /// The kinds that a spend guard counts: consumption, and its reversals.
     pub const SPENDING: [Self; 3] = [Self::Usage, Self::Capture, Self::Reversal];
     /// The kinds that a spend guard does not count.
-    pub const OTHER_THAN_SPENDING: [Self; 13] = [
+    pub const OTHER_THAN_SPENDING: [Self; 15] = [
         Self::Recharge,
         Self::Refund,
         Self::RefundReturned,
@@ -154,12 +162,21 @@ impl EntryKind {
         Self::BonusRestored,
         Self::Dispute,
         Self::DisputeReturned,
+        Self::BonusTaken,
+        Self::BonusTakenReturned,
     ];
     /// The kinds that can bring paid money into a wallet.
-    pub const BRINGS_PAID_MONEY: [Self; 6] =
-        [Self::Recharge, Self::Reversal, Self::RefundReturned, Self::TransferIn, Self::Adjust, Self::DisputeReturned];
+    pub const BRINGS_PAID_MONEY: [Self; 7] = [
+        Self::Recharge,
+        Self::Reversal,
+        Self::RefundReturned,
+        Self::TransferIn,
+        Self::Adjust,
+        Self::DisputeReturned,
+        Self::BonusTakenReturned,
+    ];
     /// The kinds whose amount is always positive. An adjustment can have either sign.
-    pub const BRINGS_MONEY: [Self; 8] = [
+    pub const BRINGS_MONEY: [Self; 9] = [
         Self::Recharge,
         Self::Reversal,
         Self::RefundReturned,
@@ -168,10 +185,19 @@ impl EntryKind {
         Self::Bonus,
         Self::BonusRestored,
         Self::DisputeReturned,
+        Self::BonusTakenReturned,
     ];
     /// The kinds whose amount is always negative.
-    pub const TAKES_MONEY: [Self; 7] =
-        [Self::Usage, Self::Capture, Self::Refund, Self::TransferOut, Self::Expire, Self::BonusRevoked, Self::Dispute];
+    pub const TAKES_MONEY: [Self; 8] = [
+        Self::Usage,
+        Self::Capture,
+        Self::Refund,
+        Self::TransferOut,
+        Self::Expire,
+        Self::BonusRevoked,
+        Self::Dispute,
+        Self::BonusTaken,
+    ];
     /// The two sides of a transfer.
     pub const TRANSFERS: [Self; 2] = [Self::TransferIn, Self::TransferOut];
     /// The kinds in which a refund moves paid money.
@@ -180,14 +206,20 @@ impl EntryKind {
     pub const DISPUTES: [Self; 2] = [Self::Dispute, Self::DisputeReturned];
     /// The kinds in which a refund or dispute moves an order's bonus.
     pub const BONUS_TAKE_BACKS: [Self; 2] = [Self::BonusRevoked, Self::BonusRestored];
-    /// The kinds that a refund or dispute makes.
-    pub const TAKE_BACKS: [Self; 6] = [
+    /// The kinds in which money is taken in place of a spent bonus, and returns.
+    pub const BONUS_MONEY: [Self; 2] = [Self::BonusTaken, Self::BonusTakenReturned];
+    /// The kinds that take an order's money or bonus back. A reversed approval makes an adjustment as well.
+    pub const TAKES_BACK: [Self; 4] = [Self::Refund, Self::BonusRevoked, Self::Dispute, Self::BonusTaken];
+    /// The kinds that a refund, a dispute or a reversed approval makes, but for adjustments.
+    pub const TAKE_BACKS: [Self; 8] = [
         Self::Refund,
         Self::RefundReturned,
         Self::BonusRevoked,
         Self::BonusRestored,
         Self::Dispute,
         Self::DisputeReturned,
+        Self::BonusTaken,
+        Self::BonusTakenReturned,
     ];
     /// The kinds that open a grant.
     pub const OPENS_A_GRANT: [Self; 2] = [Self::Grant, Self::Bonus];
@@ -196,7 +228,7 @@ impl EntryKind {
 
     /// The sets of kinds by the names that SQL gives them: `kind IN (/* CONSUMPTION */ 2, 3)`. A test compares every
     /// such list with these.
-    pub const SETS: [(&str, &[Self]); 13] = [
+    pub const SETS: [(&str, &[Self]); 15] = [
         ("CONSUMPTION", &Self::CONSUMPTION),
         ("SPENDING", &Self::SPENDING),
         ("OTHER_THAN_SPENDING", &Self::OTHER_THAN_SPENDING),
@@ -207,6 +239,8 @@ impl EntryKind {
         ("REFUNDS", &Self::REFUNDS),
         ("DISPUTES", &Self::DISPUTES),
         ("BONUS_TAKE_BACKS", &Self::BONUS_TAKE_BACKS),
+        ("BONUS_MONEY", &Self::BONUS_MONEY),
+        ("TAKES_BACK", &Self::TAKES_BACK),
         ("TAKE_BACKS", &Self::TAKE_BACKS),
         ("OPENS_A_GRANT", &Self::OPENS_A_GRANT),
         ("PROMOTIONS", &Self::PROMOTIONS),
@@ -228,7 +262,7 @@ mod tests {
             assert_eq!(EntryKind::from_code(at), Some(kind));
             assert_eq!(EntryKind::ALL.into_iter().filter(|other| other.name() == kind.name()).count(), 1);
         }
-        assert_eq!((EntryKind::from_code(0), EntryKind::from_code(17)), (None, None));
+        assert_eq!((EntryKind::from_code(0), EntryKind::from_code(19)), (None, None));
     }
 
     #[test]
@@ -241,7 +275,7 @@ mod tests {
         assert_eq!(EntryKind::OTHER_THAN_SPENDING.to_vec(), others.collect::<Vec<_>>());
         let (takes, promotions) = (EntryKind::TAKE_BACKS, EntryKind::PROMOTIONS);
         assert!(
-            [EntryKind::REFUNDS, EntryKind::DISPUTES, EntryKind::BONUS_TAKE_BACKS]
+            [EntryKind::REFUNDS, EntryKind::DISPUTES, EntryKind::BONUS_TAKE_BACKS, EntryKind::BONUS_MONEY]
                 .concat()
                 .iter()
                 .all(|kind| takes.contains(kind))

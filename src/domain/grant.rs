@@ -19,6 +19,8 @@ pub struct Grant {
     pub remaining: Decimal,
     /// Reserved by open holds; capturable even past the expiry.
     pub held: Decimal,
+    /// Money that was taken, or is claimed, for spent parts of it: it is a bonus whose order's money went back.
+    pub owed: Decimal,
     /// Lower burns first.
     pub priority: i16,
     pub expires_at: Option<DateTime<Utc>>,
@@ -35,6 +37,7 @@ impl Grant {
             amount: terms.amount,
             remaining: terms.amount,
             held: Decimal::ZERO,
+            owed: Decimal::ZERO,
             priority: terms.priority,
             expires_at: terms.expires_at,
             reason: terms.reason.clone(),

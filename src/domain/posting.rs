@@ -13,7 +13,9 @@ use super::hold::Hold;
 use super::label::Label;
 use super::money::Money;
 use super::product::Product;
+use super::take_back::{Reach, TakeBackId, TakeBackOrigin};
 
+pub use super::refusal::{CapReached, Refusal, Shortfall};
 pub use super::wallet_key::WalletKey;
 
 /// What to do when a deduction exceeds what is available.
@@ -52,7 +54,7 @@ pub(in crate::domain) enum Change {
     Withdraw {
         amount: Decimal,
     },
-    /// Money is taken back by force (dispute, wrong approval): unheld paid money, the rest becomes debt.
+    /// Money is taken from one wallet by force: unheld paid money, the rest becomes debt.
     TakeBack {
         amount: Decimal,
     },
@@ -86,6 +88,10 @@ pub(in crate::domain) enum Change {
     Extend {
         lifetime: Duration,
     },
+    /// Takes back an order's money and bonus ([`super::take_back`]); the wallet is the order's.
+    Collect(Box<Collection>),
+    /// Gives back what a source took, each movement to its wallet.
+    GiveBack(Restitution),
     /// Gives back what a deduction took, into the same parts.
     Reverse {
         parts: ReversedParts,
@@ -105,6 +111,27 @@ pub(in crate::domain) struct GrantTerms {
     pub reason: String,
     pub order_id: Option<Uuid>,
     pub created_by: String,
+}
+
+/// What a source asks of the customer's wallets.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::domain) struct Collection {
+    pub origin: TakeBackOrigin,
+    pub money: Decimal,
+    pub bonus: Decimal,
+    /// The order's bonus.
+    pub grant_id: Option<Uuid>,
+    pub reach: Reach,
+}
+
+/// What of a source goes back to the wallets.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::domain) struct Restitution {
+    pub id: TakeBackId,
+    pub order_id: Uuid,
+    pub money: Decimal,
+    pub bonus: Decimal,
+    pub grant_id: Option<Uuid>,
 }
 
 /// What a reversal gives back, decided from the original entry by [`super::reversal`].
@@ -234,6 +261,8 @@ impl Posting {
             Change::Credit { .. }
                 | Change::Grant { .. }
                 | Change::TakeBack { .. }
+                | Change::Collect(_)
+                | Change::GiveBack(_)
                 | Change::Reverse { .. }
                 | Change::Deduct { on_insufficient: OnInsufficient::Book, .. }
         );
@@ -251,23 +280,59 @@ impl Posting {
         }
     }
 
-    /// The grants that it gives something back to; they may be used up.
+    /// Whether it reaches every wallet of its customer and currency, also one that is being made.
+    #[must_use]
+    pub fn reaches_all_wallets(&self) -> bool {
+        match &self.change {
+            Change::Collect(asked) => asked.reach == Reach::AllWallets,
+            Change::GiveBack(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Wallets of the same customer and currency that it may take from beside its own.
+    #[must_use]
+    pub fn also_takes_from(&self) -> Vec<WalletKey> {
+        match (&self.change, self.wallet()) {
+            (Change::Collect(asked), Some(own)) => match &asked.reach {
+                Reach::Request { also } => {
+                    also.iter().map(|product| WalletKey { product: product.clone(), ..own.clone() }).collect()
+                }
+                Reach::OrderWallet | Reach::AllWallets => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
+    }
+
+    /// The source and the order whose money it takes back or returns.
+    #[must_use]
+    pub fn taken_back_of(&self) -> Option<(TakeBackId, Uuid)> {
+        match &self.change {
+            Change::Collect(asked) => Some((asked.origin.id, asked.origin.order_id)),
+            Change::GiveBack(given) => Some((given.id, given.order_id)),
+            _ => None,
+        }
+    }
+
+    /// The grants that it takes from or gives something back to though they may be used up.
     #[must_use]
     pub fn restored_grants(&self) -> Vec<Uuid> {
         match &self.change {
             Change::Reverse { parts } => parts.grants.iter().map(|(id, _)| *id).collect(),
             Change::RestoreGrant { grant_id, .. } => vec![*grant_id],
+            Change::Collect(asked) => asked.grant_id.into_iter().collect(),
+            Change::GiveBack(given) => given.grant_id.into_iter().collect(),
             _ => Vec::new(),
         }
     }
 
     /// What the ledger knows it by once it is booked. Captures, releases and extensions are idempotent by the hold's
-    /// state, sweeps by the clock: they have none.
+    /// state, sweeps by the clock, take-backs by what their source has asked for before: they have none.
     #[must_use]
     pub fn dedupe_key(&self) -> Option<DedupeKey> {
         let kind = match self.change {
             Change::OpenHold { .. } => None,
-            Change::Sweep => return None,
+            Change::Sweep | Change::Collect(_) | Change::GiveBack(_) => return None,
             _ => Some(self.label.kind),
         };
         let customer = self.wallet()?.customer.as_str().to_owned();
@@ -326,51 +391,4 @@ pub struct Booked {
     pub wallet: Option<WalletKey>,
     pub entry: Option<Entry>,
     pub hold: Option<Hold>,
-}
-
-/// What a short wallet had to offer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Shortfall {
-    pub wallet: WalletKey,
-    pub required: Money,
-    pub available: Money,
-    pub held: Money,
-}
-
-/// The spending cap that a posting would exceed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CapReached {
-    /// The wallet that the cap belongs to.
-    pub wallet: WalletKey,
-    /// `day` or `month`.
-    pub period: &'static str,
-    pub cap: Money,
-    /// In this period so far, with what open holds reserve.
-    pub spent: Money,
-    pub required: Money,
-    /// When the period ends.
-    pub resets_at: DateTime<Utc>,
-}
-
-/// Why a posting was not booked. A refusal changes nothing, and its key can be used again.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Refusal {
-    #[error("the balance is too low")]
-    Insufficient(Shortfall),
-    #[error("this key was used before with another content")]
-    KeyReused,
-    #[error("the wallet is frozen")]
-    Frozen,
-    #[error("the spending cap of this {} is reached", .0.period)]
-    CapReached(Box<CapReached>),
-    #[error("the wallet would exceed what the ledger can hold")]
-    TooLarge,
-    #[error("there is no such hold")]
-    HoldNotFound,
-    #[error("the hold has expired")]
-    HoldExpired,
-    #[error("the hold is already {status}")]
-    HoldClosed { status: &'static str },
-    #[error("more than was taken cannot be given back")]
-    MoreThanTaken,
 }

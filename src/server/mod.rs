@@ -29,7 +29,7 @@ pub use self::provider_settings::endpoint_guides;
 use self::absent::{Sandbox, simulation};
 
 use crate::app::{App, KnownProducts, Retention, ReturnOrigins, Settings};
-use crate::config::{Config, PosterConfig, PosterMode};
+use crate::config::{Config, DisputesTake, PosterConfig, PosterMode};
 use crate::domain::environment::Environment;
 use crate::domain::own_word::OwnWordRules;
 use crate::engine::{Poster, PosterSettings, StreamSettings, Streams, Supervisor};
@@ -246,6 +246,7 @@ fn app_settings(
             foreign_notifications: config.keep.foreign_notifications,
         },
         return_origins,
+        disputes_take_at_once: config.disputes_take == DisputesTake::Opened,
     }
 }
 

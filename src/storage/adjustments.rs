@@ -7,9 +7,9 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
-use super::columns::{currency_from_column, customer_from_column};
+use super::columns::{corrupt, currency_from_column, customer_from_column};
 use super::schema::adjustments;
-use crate::domain::adjustment::Adjustment;
+use crate::domain::adjustment::{Adjustment, ReversalReach};
 use crate::domain::product::Product;
 
 #[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
@@ -27,6 +27,7 @@ struct AdjustmentRow {
     created_at: DateTime<Utc>,
     booked_at: Option<DateTime<Utc>>,
     order_id: Option<Uuid>,
+    reach: String,
 }
 
 impl From<&Adjustment> for AdjustmentRow {
@@ -44,6 +45,7 @@ impl From<&Adjustment> for AdjustmentRow {
             created_at: adjustment.created_at,
             booked_at: adjustment.booked_at,
             order_id: adjustment.order_id,
+            reach: adjustment.reach.as_str().to_owned(),
         }
     }
 }
@@ -65,6 +67,7 @@ impl TryFrom<AdjustmentRow> for Adjustment {
             created_at: row.created_at,
             booked_at: row.booked_at,
             order_id: row.order_id,
+            reach: ReversalReach::parse(&row.reach).ok_or_else(|| corrupt("reach", &row.reach))?,
         })
     }
 }

@@ -30,6 +30,7 @@ struct DisputeRow {
     taken_back: Decimal,
     bonus_taken: Decimal,
     restored: bool,
+    charged: bool,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -51,6 +52,7 @@ impl From<&Dispute> for DisputeRow {
             taken_back: dispute.taken_back,
             bonus_taken: dispute.bonus_taken,
             restored: dispute.restored,
+            charged: dispute.charged,
             created_at: dispute.created_at,
             updated_at: dispute.updated_at,
         }
@@ -76,6 +78,7 @@ impl TryFrom<DisputeRow> for Dispute {
             taken_back: row.taken_back,
             bonus_taken: row.bonus_taken,
             restored: row.restored,
+            charged: row.charged,
             created_at: row.created_at,
             updated_at: row.updated_at,
         })

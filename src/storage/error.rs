@@ -18,6 +18,9 @@ pub enum StorageError {
     Corrupt(String),
     #[error("the database cannot be migrated: {0}")]
     Migration(String),
+    /// Another transaction changed what this one has to lock, while it waited. Running it again helps.
+    #[error("another transaction changed what this one has to lock")]
+    Overtaken,
 }
 
 /// Unique keys that two transactions may write at the same moment. The second one finds the first one's row when it
@@ -32,6 +35,7 @@ impl StorageError {
             Self::Unreachable(_) | Self::Database(DieselError::BrokenTransactionManager) => Some(Passing::Away),
             Self::Database(error) => of_diesel(error),
             Self::ShareUsedUp => Some(Passing::TooSlow),
+            Self::Overtaken => Some(Passing::Conflict),
             Self::Corrupt(_) | Self::Migration(_) => None,
         }
     }

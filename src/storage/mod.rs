@@ -19,6 +19,7 @@ pub mod environment;
 mod error;
 pub mod events;
 pub mod foreign_payments;
+pub mod freezes;
 pub mod grant_proposals;
 pub mod grants;
 pub mod idempotency;

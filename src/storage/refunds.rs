@@ -12,7 +12,8 @@ use super::columns::{corrupt, currency_from_column, customer_from_column, provid
 use super::page::{self, Position};
 use super::schema::{disputes, refunds};
 use crate::domain::payment::{DisputeStatus, ProviderName};
-use crate::domain::refund::{Refund, RefundFilter, RefundState, ReturnedSoFar};
+use crate::domain::refund::{Due, Refund, RefundFilter, RefundState, ReturnedSoFar};
+use crate::domain::take_back::TakeBackId;
 
 #[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = refunds, treat_none_as_null = true)]
@@ -32,6 +33,7 @@ struct RefundRow {
     failure: Option<String>,
     ours: bool,
     override_balance: bool,
+    from_products: bool,
     proposed_by: String,
     approved_by: Option<String>,
     second_needed: bool,
@@ -60,6 +62,7 @@ impl From<&Refund> for RefundRow {
             failure: refund.failure.clone(),
             ours: refund.ours,
             override_balance: refund.override_balance,
+            from_products: refund.from_products,
             proposed_by: refund.proposed_by.clone(),
             approved_by: refund.approved_by.clone(),
             second_needed: refund.second_needed,
@@ -92,6 +95,7 @@ impl TryFrom<RefundRow> for Refund {
             failure: row.failure,
             ours: row.ours,
             override_balance: row.override_balance,
+            from_products: row.from_products,
             proposed_by: row.proposed_by,
             approved_by: row.approved_by,
             second_needed: row.second_needed,
@@ -192,20 +196,86 @@ pub async fn returned_so_far(conn: &mut AsyncPgConnection, order_id: Uuid) -> Re
         sum.debited += debited;
         sum.bonus_taken += bonus;
     }
-    let disputed: Vec<(String, Decimal, Decimal, Decimal)> = disputes::table
+    let disputed: Vec<(String, bool, Decimal, Decimal, Decimal)> = disputes::table
         .filter(disputes::order_id.eq(order_id))
-        .select((disputes::status, disputes::amount, disputes::taken_back, disputes::bonus_taken))
+        .select((disputes::status, disputes::charged, disputes::amount, disputes::taken_back, disputes::bonus_taken))
         .load(conn)
         .await?;
-    for (status, amount, taken_back, bonus) in disputed {
+    for (status, charged, amount, taken_back, bonus) in disputed {
         let status = DisputeStatus::parse(&status).ok_or_else(|| corrupt("dispute status", &status))?;
         if status.is_in_force() {
             sum.disputed += amount;
+            sum.charged += if charged { amount } else { Decimal::ZERO };
         }
         sum.debited += taken_back;
         sum.bonus_taken += bonus;
     }
     Ok(sum)
+}
+
+/// A refund or dispute of an order, with what it asks of the customer's wallets.
+#[derive(Debug, Clone, Copy)]
+pub struct Source {
+    pub id: TakeBackId,
+    pub provider: ProviderName,
+    pub given: Due,
+}
+
+/// The refunds and disputes of an order that ask for something, the latest first. The caller holds the order's lock.
+///
+/// # Errors
+/// Database errors.
+pub async fn sources_of_order(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<Vec<Source>, StorageError> {
+    type Row = (Uuid, String, Decimal, Decimal, DateTime<Utc>);
+    let refunded: Vec<Row> = refunds::table
+        .filter(refunds::order_id.eq(order_id))
+        .select((refunds::id, refunds::provider, refunds::debited, refunds::bonus_taken, refunds::created_at))
+        .load(conn)
+        .await?;
+    let disputed: Vec<Row> = disputes::table
+        .filter(disputes::order_id.eq(order_id))
+        .select((disputes::id, disputes::provider, disputes::taken_back, disputes::bonus_taken, disputes::created_at))
+        .load(conn)
+        .await?;
+    let refunded = refunded.into_iter().map(|row| (TakeBackId::Refund(row.0), row));
+    let disputed = disputed.into_iter().map(|row| (TakeBackId::Dispute(row.0), row));
+    let mut sources: Vec<_> = refunded.chain(disputed).collect();
+    sources.sort_by(|(a, (.., first)), (b, (.., second))| second.cmp(first).then(b.cmp(a)));
+    sources
+        .into_iter()
+        .map(|(id, (_, provider, money, bonus, _))| {
+            Ok(Source { id, provider: provider_from_column(&provider)?, given: Due { money, bonus } })
+        })
+        .collect()
+}
+
+/// Lowers what a refund or dispute asks for. The caller holds the order's lock.
+///
+/// # Errors
+/// Database errors.
+pub async fn lower_given(conn: &mut AsyncPgConnection, id: TakeBackId, by: Due) -> Result<(), StorageError> {
+    match id {
+        TakeBackId::Refund(id) => {
+            diesel::update(refunds::table.find(id))
+                .set((
+                    refunds::debited.eq(refunds::debited - by.money),
+                    refunds::bonus_taken.eq(refunds::bonus_taken - by.bonus),
+                ))
+                .execute(conn)
+                .await?
+        }
+        TakeBackId::Dispute(id) => {
+            diesel::update(disputes::table.find(id))
+                .set((
+                    disputes::taken_back.eq(disputes::taken_back - by.money),
+                    disputes::bonus_taken.eq(disputes::bonus_taken - by.bonus),
+                ))
+                .execute(conn)
+                .await?
+        }
+        TakeBackId::Adjustment(_) => return Err(corrupt("source of an order's refunds", &id.shown())),
+    };
+    Ok(())
 }
 
 /// A page of refunds, newest first. `after` is the position of the last refund of the page before.

@@ -14,6 +14,7 @@ diesel::table! {
         created_at -> Timestamptz,
         booked_at -> Nullable<Timestamptz>,
         order_id -> Nullable<Uuid>,
+        reach -> Text,
     }
 }
 
@@ -202,6 +203,7 @@ diesel::table! {
         taken_back -> Numeric,
         bonus_taken -> Numeric,
         restored -> Bool,
+        charged -> Bool,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
     }
@@ -311,6 +313,7 @@ diesel::table! {
         amount -> Numeric,
         remaining -> Numeric,
         held -> Numeric,
+        owed -> Numeric,
         priority -> Int2,
         expires_at -> Nullable<Timestamptz>,
         reason -> Text,
@@ -460,6 +463,7 @@ diesel::table! {
         failure -> Nullable<Text>,
         ours -> Bool,
         override_balance -> Bool,
+        from_products -> Bool,
         proposed_by -> Text,
         approved_by -> Nullable<Text>,
         second_needed -> Bool,
@@ -574,9 +578,12 @@ diesel::table! {
         created_at -> Timestamptz,
         guarded -> Bool,
         frozen -> Bool,
+        customer_frozen -> Bool,
+        claimed -> Bool,
         needs_full_path -> Bool,
         low_balance_threshold -> Nullable<Numeric>,
         fast_floor -> Numeric,
+        bonus_owed -> Numeric,
         granted -> Numeric,
         held -> Numeric,
         debt -> Numeric,
@@ -593,6 +600,57 @@ diesel::table! {
     worker_marks (worker) {
         worker -> Text,
         reached -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    take_backs (source, n) {
+        source -> Text,
+        n -> Int4,
+        part -> Text,
+        order_id -> Uuid,
+        customer_id -> Text,
+        wallet_id -> Uuid,
+        counterpart -> Text,
+        grant_id -> Nullable<Uuid>,
+        taken -> Numeric,
+        given_back -> Numeric,
+        returns -> Int4,
+        taken_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    taken_back_debts (source, part) {
+        source -> Text,
+        part -> Text,
+        order_id -> Uuid,
+        customer_id -> Text,
+        currency -> Text,
+        counterpart -> Text,
+        grant_id -> Nullable<Uuid>,
+        description -> Nullable<Text>,
+        amount -> Numeric,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    frozen_customers (customer_id) {
+        customer_id -> Text,
+        reason -> Text,
+        frozen_by -> Text,
+        frozen_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    frozen_wallets (customer_id, wallet_id) {
+        customer_id -> Text,
+        wallet_id -> Uuid,
+        reason -> Text,
+        frozen_by -> Text,
+        frozen_at -> Timestamptz,
     }
 }
 
@@ -615,6 +673,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     events,
     events_pruned,
     foreign_payments,
+    frozen_customers,
+    frozen_wallets,
     grant_proposals,
     grant_uses,
     grants,
@@ -629,6 +689,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     refunds,
     service_grant_sums,
     spend_guards,
+    take_backs,
+    taken_back_debts,
     top_up_options,
     top_up_orders,
     transfers,

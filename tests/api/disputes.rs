@@ -26,7 +26,9 @@ async fn case_49_an_open_dispute_takes_the_money_back_and_a_won_one_restores_it_
         quiet(&app, company).await;
         tell_all_again(&app, company).await;
         let taken = balance(&app, channel, "USD").await;
-        assert_eq!((&taken["paid"], &taken["debt"]), (&json!("0.00"), &json!("30.00")), "{company}");
+        assert_eq!((&taken["paid"], &taken["debt"]), (&json!("0.00"), &json!("0.00")), "{company}");
+        let told = app.customer(channel).get("/v1/balances").await.expect(200);
+        assert_eq!(told["taken_back_debt"], json!([{ "currency": "USD", "amount": "30.00" }]), "{company}");
         let open = disputes(&app, &order).await;
         assert_eq!((open.len(), &open[0]["status"], &open[0]["amount"]), (1, &json!("open"), &json!("100.00")));
         ask(&app.operator(), &order, "0.01").await.problem(409, "refund_exceeds_payment");

@@ -205,7 +205,8 @@ async fn case_47_a_dashboard_refund_is_adopted_once() {
         play(&app, company, &order, "refund", json!({})).await;
         quiet(&app, company).await;
         tell_all_again(&app, company).await;
-        assert_eq!(balance(&app, channel, "USD").await["debt"], "50.00", "{company}");
+        let told = app.customer(channel).get("/v1/balances").await.expect(200);
+        assert_eq!(told["taken_back_debt"], json!([{ "currency": "USD", "amount": "50.00" }]), "{company}");
         ask(&app.operator(), &order, "0.01").await.problem(409, "refund_exceeds_payment");
     }
     app.finish().await;

@@ -3,16 +3,16 @@
 use chrono::{Duration, Utc};
 use diesel_async::SimpleAsyncConnection;
 use tokio::sync::OnceCell;
-use topup::domain::movement::bonus::bonus_revoked;
+use topup::domain::movement::OfOrder;
 use topup::domain::movement::capture::capture;
-use topup::domain::movement::dispute::{dispute, dispute_returned};
-use topup::domain::movement::refund::{RefundMode, refund, refund_returned};
+use topup::domain::movement::give_back::give_back;
 use topup::domain::movement::release::release;
+use topup::domain::movement::take_back::{Asked, of_dispute, of_refund, of_reversed_approval, take_back};
 use topup::domain::movement::top_up::{AppliedPayment, Bonus, top_up};
 use topup::domain::movement::transfer::transfer;
-use topup::domain::movement::{OfOrder, TakeBackId};
 use topup::domain::payment::ProviderName;
-use topup::domain::posting::{PostingOutcome, WalletKey};
+use topup::domain::posting::{Posting, PostingOutcome, WalletKey};
+use topup::domain::take_back::{Reach, TakeBackOrigin};
 use topup::storage::pool::Pool;
 use uuid::Uuid;
 
@@ -26,10 +26,15 @@ pub const ORDER: Uuid = id(1);
 pub const BANK_ORDER: Uuid = id(2);
 pub const PENDING_ORDER: Uuid = id(3);
 pub const BALANCE_ORDER: Uuid = id(4);
+pub const CLAIMED_ORDER: Uuid = id(5);
+pub const REVERSED_ORDER: Uuid = id(6);
 pub const PAYMENT: Uuid = id(11);
 pub const BANK_PAYMENT: Uuid = id(12);
 pub const UNAPPLIED: Uuid = id(13);
 pub const TO_WALLET: Uuid = id(14);
+pub const CLAIMED_PAYMENT: Uuid = id(15);
+pub const REVERSED_PAYMENT: Uuid = id(16);
+pub const TO_CLAIMED: Uuid = id(17);
 pub const BANK: Uuid = id(21);
 pub const BANK_CHANGE: Uuid = id(22);
 pub const TRANSFER: Uuid = id(31);
@@ -38,10 +43,13 @@ pub const REFUND: Uuid = id(41);
 pub const FAILED_REFUND: Uuid = id(42);
 pub const DISPUTE: Uuid = id(43);
 pub const WON_DISPUTE: Uuid = id(44);
+pub const CLAIMING_DISPUTE: Uuid = id(45);
 pub const ADJUSTMENT: Uuid = id(51);
+pub const REVERSAL: Uuid = id(52);
 pub const GRANT: Uuid = id(61);
 pub const BONUS: Uuid = id(62);
 pub const LAPSED: Uuid = id(63);
+pub const CLAIMED_BONUS: Uuid = id(64);
 pub const OPEN: Uuid = id(71);
 pub const CAPTURED: Uuid = id(72);
 pub const RELEASED: Uuid = id(73);
@@ -68,6 +76,42 @@ pub async fn filled(connections: usize) -> (Pool, String) {
     copy(template, connections).await
 }
 
+/// Carl's order of 50 and its bonus of 5 are spent but for 10 when all of it is disputed. Of 42 that come in later, 40
+/// are taken for the money and 2 for the bonus, so 3 are still claimed.
+fn claimed() -> Vec<Posting> {
+    let carl = wallet("carl", "USD", "");
+    let usd = |amount: &str| money(&carl, dec(amount));
+    let order = OfOrder { id: CLAIMED_ORDER, customer: &carl.customer, product: &carl.product };
+    let payment =
+        AppliedPayment { id: CLAIMED_PAYMENT, application: 1, provider: ProviderName::Stripe, merchant_account: "m" };
+    let bonus = Bonus { grant_id: CLAIMED_BONUS, amount: usd("5") };
+    let mut postings = top_up(order, payment, usd("50"), Some(bonus));
+    let asked = Asked { money: usd("50"), bonus: Some((CLAIMED_BONUS, usd("5"))), reach: Reach::AllWallets };
+    postings.extend([
+        booked_usage(&carl, "u3", dec("45")),
+        take_back(order, of_dispute(order, CLAIMING_DISPUTE, ProviderName::Stripe), asked),
+        recharge(&carl, TO_CLAIMED, dec("42")),
+    ]);
+    postings
+}
+
+/// Dora's bank transfer of 30 never came.
+fn reversed(bank: &str) -> Vec<Posting> {
+    let dora = wallet("dora", "USD", "");
+    let usd = |amount: &str| money(&dora, dec(amount));
+    let order = OfOrder { id: REVERSED_ORDER, customer: &dora.customer, product: &dora.product };
+    let payment = AppliedPayment {
+        id: REVERSED_PAYMENT,
+        application: 1,
+        provider: ProviderName::BankTransfer,
+        merchant_account: bank,
+    };
+    let mut postings = top_up(order, payment, usd("30"), None);
+    let asked = Asked { money: usd("30"), bonus: None, reach: Reach::OrderWallet };
+    postings.push(take_back(order, of_reversed_approval(order, REVERSAL, bank, "never came"), asked));
+    postings
+}
+
 async fn fill(pool: &Pool) {
     let main = wallet("alice", "USD", "");
     let product = wallet("alice", "USD", "whatsapp");
@@ -86,7 +130,14 @@ async fn fill(pool: &Pool) {
         new_hold(at, key, dec(amount), Duration::hours(20)).posting(id)
     };
     let moved = |id: Uuid, amount: &str| transfer(id, &main.customer, usd(amount), &main.product, &product.product);
-    let (refunded, disputed) = (TakeBackId::Refund(REFUND), TakeBackId::Dispute(DISPUTE));
+    let refund = |id| of_refund(order(ORDER), id, ProviderName::Stripe);
+    let dispute = |id| of_dispute(order(ORDER), id, ProviderName::Stripe);
+    let take = |origin: TakeBackOrigin, money: &str, bonus: &str, reach: Reach| {
+        let asked = Asked { money: usd(money), bonus: Some((BONUS, usd(bonus))), reach };
+        take_back(order(ORDER), origin, asked)
+    };
+    let give = |origin: &TakeBackOrigin, money: &str| give_back(order(ORDER), origin, usd(money), None);
+    let request = || Reach::Request { also: Vec::new() };
 
     let mut postings = top_up(order(ORDER), by_card, usd("97"), Some(Bonus { grant_id: BONUS, amount: usd("5") }));
     postings.extend(top_up(order(BANK_ORDER), by_bank, usd("200"), None));
@@ -103,16 +154,16 @@ async fn fill(pool: &Pool) {
         capture(CAPTURED, dec("9.5")),
         release(RELEASED),
         booked_usage(&debtor, "u2", dec("54")),
-        refund(order(ORDER), REFUND, ProviderName::Stripe, usd("6.79"), RefundMode::Request),
-        bonus_revoked(order(ORDER), refunded, BONUS, usd("0.5")),
-        refund(order(ORDER), FAILED_REFUND, ProviderName::Stripe, usd("6"), RefundMode::Request),
-        refund_returned(order(ORDER), FAILED_REFUND, ProviderName::Stripe, usd("6")),
-        dispute(order(ORDER), DISPUTE, ProviderName::Stripe, usd("4")),
-        bonus_revoked(order(ORDER), disputed, BONUS, usd("0.2")),
-        dispute(order(ORDER), WON_DISPUTE, ProviderName::Stripe, usd("3")),
-        dispute_returned(order(ORDER), WON_DISPUTE, ProviderName::Stripe, usd("3")),
+        take(refund(REFUND), "6.79", "0.35", request()),
+        take(refund(FAILED_REFUND), "6", "0", request()),
+        give(&refund(FAILED_REFUND), "6"),
+        take(dispute(DISPUTE), "3.88", "0.2", Reach::AllWallets),
+        take(dispute(WON_DISPUTE), "3", "0", Reach::AllWallets),
+        give(&dispute(WON_DISPUTE), "3"),
         adjust(&main, "a", dec("-1")),
     ]);
+    postings.extend(claimed());
+    postings.extend(reversed(&bank));
     let outcomes = book(pool, postings).await;
     assert!(outcomes.iter().all(|outcome| matches!(outcome, PostingOutcome::Booked(_))), "{outcomes:#?}");
     assert!(matches!(reverse(pool, &main, "u1", "u1", None).await, PostingOutcome::Booked(_)));
@@ -124,27 +175,36 @@ async fn fill(pool: &Pool) {
          account_number, active, proposed_by, proposed_at, approved_by, approved_at)
          VALUES ('{BANK_CHANGE}', '{BANK}', 0, 'USD', 'First', 'Topup', '1', true, 'carol', now(), 'dave', now());
          INSERT INTO top_up_orders (id, customer_id, currency, product, channel, provider, merchant_account, status,
-         amount, fee, tax,
+         amount, fee, tax, bonus,
              credited_amount, received_amount, reference, agreement_version, remitter_name, remitter_bank,
              bank_account_id, bank_account_version, payer_ip,
              created_at, expires_at, updated_at, completed_at)
-         VALUES ('{ORDER}', 'alice', 'USD', '', 'card', 'stripe', 'm', 'completed', 100, 2, 1, 97, 100, 'A', '1',
+         VALUES ('{ORDER}', 'alice', 'USD', '', 'card', 'stripe', 'm', 'completed', 100, 2, 1, 5, 97, 100, 'A', '1',
          NULL, NULL, NULL, NULL, '::1', now(), now(), now(), now()),
-                ('{BANK_ORDER}', 'alice', 'USD', '', 'bank_transfer', 'bank', '{bank}', 'completed', 200, 0, 0, 200,
+                ('{BANK_ORDER}', 'alice', 'USD', '', 'bank_transfer', 'bank', '{bank}', 'completed', 200, 0, 0, 0, 200,
                 200, 'B', '1', 'Alice', 'First', '{BANK}', 1, '::1', now(), now(), now(), now()),
-                ('{PENDING_ORDER}', 'alice', 'USD', '', 'card', 'stripe', 'm', 'pending', 10, 0, 0, 10, NULL, 'C',
+                ('{PENDING_ORDER}', 'alice', 'USD', '', 'card', 'stripe', 'm', 'pending', 10, 0, 0, 0, 10, NULL, 'C',
                 '1', NULL, NULL, NULL, NULL, '::1', now(), now(), now(), NULL),
-                ('{BALANCE_ORDER}', 'alice', 'USD', 'whatsapp', 'balance', 'balance', '', 'completed', 30, 0, 0, 30,
-                30, 'D', '1', NULL, NULL, NULL, NULL, '::1', now(), now(), now(), now());
+                ('{BALANCE_ORDER}', 'alice', 'USD', 'whatsapp', 'balance', 'balance', '', 'completed', 30, 0, 0, 0, 30,
+                30, 'D', '1', NULL, NULL, NULL, NULL, '::1', now(), now(), now(), now()),
+                ('{CLAIMED_ORDER}', 'carl', 'USD', '', 'card', 'stripe', 'm', 'completed', 50, 0, 0, 5, 50, 50, 'E',
+                '1', NULL, NULL, NULL, NULL, '::1', now(), now(), now(), now()),
+                ('{REVERSED_ORDER}', 'dora', 'USD', '', 'bank_transfer', 'bank', '{bank}', 'completed', 30, 0, 0, 0,
+                30, 30, 'F', '1', 'Dora', 'First', '{BANK}', 1, '::1', now(), now(), now(), now());
          INSERT INTO payments (id, provider, merchant_account, payment_id, currency, amount, applied, refunded,
          order_id, unapplied_reason, live, received_at)
          VALUES ('{PAYMENT}', 'stripe', 'm', 'pi_1', 'USD', 100, 100, 7, '{ORDER}', NULL, false, now()),
                 ('{BANK_PAYMENT}', 'bank', '{bank}', 'X', 'USD', 250, 200, 0, '{BANK_ORDER}', 'a rest', false, now()),
                 ('{UNAPPLIED}', 'stripe', 'm', 'pi_2', 'USD', 25, 0, 0, NULL, 'no such order', false, now()),
-                ('{TO_WALLET}', 'stripe', 'm', 'pi_3', 'USD', 50, 50, 0, NULL, NULL, false, now());
+                ('{TO_WALLET}', 'stripe', 'm', 'pi_3', 'USD', 50, 50, 0, NULL, NULL, false, now()),
+                ('{CLAIMED_PAYMENT}', 'stripe', 'm', 'pi_4', 'USD', 50, 50, 0, '{CLAIMED_ORDER}', NULL, false, now()),
+                ('{TO_CLAIMED}', 'stripe', 'm', 'pi_5', 'USD', 42, 42, 0, NULL, NULL, false, now()),
+                ('{REVERSED_PAYMENT}', 'bank', '{bank}', 'Y', 'USD', 30, 0, 0, '{REVERSED_ORDER}', 'reversed', false,
+                now());
          INSERT INTO bank_transactions (payment_id, bank_account_id, identity, n, stated_id, amount, received_on, payer,
          stated_by, stated_at)
-         VALUES ('{BANK_PAYMENT}', '{BANK}', 'X', 1, 'x', 250, '2026-11-21', 'ALICE', 'carol', now());
+         VALUES ('{BANK_PAYMENT}', '{BANK}', 'X', 1, 'x', 250, '2026-11-21', 'ALICE', 'carol', now()),
+                ('{REVERSED_PAYMENT}', '{BANK}', 'Y', 1, 'y', 30, '2026-11-21', 'DORA', 'carol', now());
          INSERT INTO approvals (order_id, received_amount, transaction_amount, bank_transaction_id, identity,
          bank_account_id, received_on, second_needed, proposed_by, proposed_at, approved_by, approved_at, payment_id)
          VALUES ('{BANK_ORDER}', 200, 250, 'x', 'X', '{BANK}', '2026-11-21', true, 'carol', now(), 'dave', now(),
@@ -154,27 +214,35 @@ async fn fill(pool: &Pool) {
          SELECT p.id, 1, p.order_id, p.customer, w.id, p.amount, p.fee, p.tax, 'system', now()
          FROM (VALUES ('{PAYMENT}'::uuid, '{ORDER}'::uuid, 'alice', 100, 2, 1), ('{BANK_PAYMENT}', '{BANK_ORDER}',
          'alice', 200, 0, 0),
-                      ('{TO_WALLET}', NULL, 'bob', 50, 0, 0)) AS p (id, order_id, customer, amount, fee, tax)
+                      ('{TO_WALLET}', NULL, 'bob', 50, 0, 0), ('{TO_CLAIMED}', NULL, 'carl', 42, 0, 0),
+                      ('{CLAIMED_PAYMENT}', '{CLAIMED_ORDER}', 'carl', 50, 0, 0),
+                      ('{REVERSED_PAYMENT}', '{REVERSED_ORDER}', 'dora', 30, 0, 0))
+              AS p (id, order_id, customer, amount, fee, tax)
          JOIN wallets w ON w.customer_id = p.customer AND w.currency = 'USD' AND w.product = '';
+         UPDATE payment_applications SET reversed_at = now() WHERE payment_id = '{REVERSED_PAYMENT}';
          INSERT INTO transfers (customer_id, id, currency, amount, from_product, to_product, order_id, created_at)
          VALUES ('alice', '{TRANSFER}', 'USD', 10, '', 'whatsapp', NULL, now()),
                 ('alice', '{ORDER_TRANSFER}', 'USD', 30, '', 'whatsapp', '{BALANCE_ORDER}', now());
          INSERT INTO refunds (id, order_id, payment_id, customer_id, provider, provider_refund_id, currency, amount,
          debited, bonus_taken, status, reason, ours, proposed_by, approved_by, second_needed, created_at, updated_at)
-         VALUES ('{REFUND}', '{ORDER}', '{PAYMENT}', 'alice', 'stripe', 're_1', 'USD', 7, 6.79, 0.5, 'succeeded',
+         VALUES ('{REFUND}', '{ORDER}', '{PAYMENT}', 'alice', 'stripe', 're_1', 'USD', 7, 6.79, 0.35, 'succeeded',
          'asked', true, 'carol', 'dave', true, now(), now()),
                 ('{FAILED_REFUND}', '{ORDER}', '{PAYMENT}', 'alice', 'stripe', 're_2', 'USD', 6, 0, 0, 'failed',
                 'asked', true, 'carol', NULL, false, now(), now());
          UPDATE top_up_orders SET refunded_amount = 7 WHERE id = '{ORDER}';
          INSERT INTO disputes (id, payment_id, order_id, customer_id, provider, dispute_id, currency, amount, status,
          taken_back, bonus_taken, restored, created_at, updated_at)
-         VALUES ('{DISPUTE}', '{PAYMENT}', '{ORDER}', 'alice', 'stripe', 'du_1', 'USD', 4, 'open', 4, 0.2, false,
+         VALUES ('{DISPUTE}', '{PAYMENT}', '{ORDER}', 'alice', 'stripe', 'du_1', 'USD', 4, 'open', 3.88, 0.2, false,
          now(), now()),
                 ('{WON_DISPUTE}', '{PAYMENT}', '{ORDER}', 'alice', 'stripe', 'du_2', 'USD', 3, 'won', 0, 0, true,
-                now(), now());
+                now(), now()),
+                ('{CLAIMING_DISPUTE}', '{CLAIMED_PAYMENT}', '{CLAIMED_ORDER}', 'carl', 'stripe', 'du_3', 'USD', 50,
+                'lost', 50, 5, false, now(), now());
          INSERT INTO adjustments (id, customer_id, currency, amount, reason, second_needed, proposed_by, approved_by,
-         created_at, booked_at)
-         VALUES ('{ADJUSTMENT}', 'alice', 'USD', -1, 'correction', true, 'carol', 'dave', now(), now());
+         created_at, booked_at, order_id)
+         VALUES ('{ADJUSTMENT}', 'alice', 'USD', -1, 'correction', true, 'carol', 'dave', now(), now(), NULL),
+                ('{REVERSAL}', 'dora', 'USD', -30, 'never came', false, 'carol', NULL, now(), now(),
+                '{REVERSED_ORDER}');
          UPDATE grants SET created_by = 'service:meter' WHERE id = '{GRANT}';
          UPDATE grants SET created_by = 'operator:carol' WHERE id = '{LAPSED}';
          INSERT INTO grant_proposals (id, customer_id, currency, amount, priority, reason, proposed_by, proposed_at,

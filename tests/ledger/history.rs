@@ -26,6 +26,7 @@ use topup::storage::transaction::transact;
 use uuid::Uuid;
 
 use crate::support::{self, adjust, ask, assert_clean, book, database, grant, money, new_hold, usage, wallet};
+use crate::taking_back::{self, Dispute, Order};
 
 const WORKERS: u64 = 6;
 
@@ -39,6 +40,9 @@ struct World {
     /// Deductions that nobody has reversed yet.
     deductions: Mutex<Vec<(WalletKey, Entry)>>,
     booked: Mutex<Vec<Entry>>,
+    /// Orders with something that is not disputed, and disputes that are open. Who works on one has taken it out.
+    orders: Mutex<Vec<Order>>,
+    disputes: Mutex<Vec<Dispute>>,
     over: AtomicBool,
 }
 
@@ -230,13 +234,52 @@ async fn transfer(world: &World, rng: &mut StdRng) {
 async fn freeze(world: &World, rng: &mut StdRng) {
     let (at, frozen) = (world.wallet(rng), rng.random_bool(0.3));
     let sql = format!(
-        "UPDATE wallets SET frozen = {frozen}, needs_full_path = granted > 0 OR debt > 0 OR guarded OR {frozen}
-         WHERE customer_id = '{}' AND currency = '{}' AND product = '{}'",
-        at.customer,
-        at.currency,
-        at.product.as_column(),
-    );
+        "UPDATE wallets
+         SET frozen = {frozen}, needs_full_path = granted > 0 OR debt > 0 OR guarded OR claimed OR {frozen}
+         WHERE {wallet};
+         DELETE FROM frozen_wallets f USING wallets w
+         WHERE f.customer_id = w.customer_id AND f.wallet_id = w.id AND {wallet};
+         INSERT INTO frozen_wallets (customer_id, wallet_id, reason, frozen_by, frozen_at)
+         SELECT customer_id, id, 'test', 'test', now() FROM wallets w WHERE {wallet} AND {frozen}",
+        wallet = format_args!(
+            "w.customer_id = '{}' AND w.currency = '{}' AND w.product = '{}'",
+            at.customer,
+            at.currency,
+            at.product.as_column()
+        ),
+    )
+    .replace("UPDATE wallets", "UPDATE wallets w");
     world.pool.get().await.unwrap().batch_execute(&sql).await.unwrap();
+}
+
+/// Money of orders comes, is disputed, and comes back when a dispute is won.
+async fn take_back(world: &World, rng: &mut StdRng) {
+    let some = |rng: &mut StdRng, of: usize| (of > 0).then(|| rng.random_range(0..of));
+    let order = {
+        let mut orders = world.orders.lock().unwrap();
+        some(rng, orders.len()).map(|at| orders.swap_remove(at))
+    };
+    let won = {
+        let mut disputes = world.disputes.lock().unwrap();
+        some(rng, disputes.len()).filter(|_| rng.random_bool(0.4)).map(|at| disputes.swap_remove(at))
+    };
+    match (order, won) {
+        (Some(order), None) if rng.random_bool(0.7) => {
+            let dispute = taking_back::dispute(&world.pool, order, rng).await;
+            world.disputes.lock().unwrap().push(dispute);
+        }
+        (order, Some(won)) => {
+            world.orders.lock().unwrap().extend(order);
+            let order = taking_back::win(&world.pool, won).await;
+            world.orders.lock().unwrap().push(order);
+        }
+        (order, None) => {
+            world.orders.lock().unwrap().extend(order);
+            let (order, asked, answered) = taking_back::order(&world.pool, world.wallet(rng)).await;
+            world.learn(&asked, &answered);
+            world.orders.lock().unwrap().push(order);
+        }
+    }
 }
 
 async fn step(world: &World, rng: &mut StdRng) {
@@ -245,7 +288,8 @@ async fn step(world: &World, rng: &mut StdRng) {
         0..8 => recharge(world, rng).await,
         8..18 => transfer(world, rng).await,
         18..20 => freeze(world, rng).await,
-        20..60 => {
+        20..30 => take_back(world, rng).await,
+        30..64 => {
             let postings: Vec<Posting> = (0..batch).map(|_| metered(world, rng)).collect();
             let outcomes = world.poster.post(postings.clone()).await.unwrap();
             world.learn(&postings, &outcomes);
@@ -265,9 +309,14 @@ async fn live_through(seed: u64, steps: usize) {
     let wallets: Vec<WalletKey> = ["ann", "ben"]
         .into_iter()
         .flat_map(|customer| ["USD", "VND"].map(|currency| (customer, currency)))
-        .flat_map(|(customer, currency)| ["", "gpu"].map(|product| wallet(customer, currency, product)))
+        .flat_map(|(customer, currency)| ["", "gpu", "sms"].map(|product| wallet(customer, currency, product)))
         .collect();
-    let opening = wallets.iter().zip(0..).map(|(at, n)| adjust(at, &format!("opening {n}"), Decimal::from(100)));
+    // The third wallet of each is made when money first comes to it.
+    let opening = wallets
+        .iter()
+        .filter(|at| at.product.as_column() != "sms")
+        .zip(0..)
+        .map(|(at, n)| adjust(at, &format!("opening {n}"), Decimal::from(100)));
     let opening: Vec<Posting> = opening.collect();
     let outcomes = book(&pool, opening.clone()).await;
     // One guarded wallet, two with an alert.
@@ -295,6 +344,8 @@ async fn live_through(seed: u64, steps: usize) {
         holds: Mutex::default(),
         deductions: Mutex::default(),
         booked: Mutex::default(),
+        orders: Mutex::default(),
+        disputes: Mutex::default(),
         over: AtomicBool::new(false),
     });
     world.learn(&opening, &outcomes);
@@ -341,11 +392,11 @@ async fn the_book_holds_what_was_answered(world: &World) {
         .iter()
         .map(|entry| line(entry.wallet_id, entry.seq, entry.amount, entry.balance_after))
         .collect();
-    // Nobody asks for an expiry.
+    // Nobody asks for an expiry, nor for a movement of taken-back money.
     let mut written = ask(
         &world.pool,
         "SELECT concat_ws(' ', replace(wallet_id::text, '-', ''), seq, trim_scale(amount), trim_scale(balance_after))
-         FROM entries WHERE kind <> 10",
+         FROM entries WHERE kind NOT IN (5, 6, 10, 13, 14, 15, 16, 17, 18)",
     )
     .await;
     answered.sort();

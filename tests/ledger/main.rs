@@ -18,5 +18,6 @@ mod same_rows;
 mod statements;
 mod support;
 mod sweeper;
+mod taking_back;
 mod tampering;
 mod what_paid;

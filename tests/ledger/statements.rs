@@ -9,6 +9,7 @@ use diesel::sql_types::Text;
 use diesel::{QueryableByName, sql_query};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use topup::domain::entry::EntryKind;
+use topup::domain::money::Currency;
 use topup::storage::{grants, ledger, orders, refunds};
 
 use crate::fast::plan;
@@ -160,4 +161,28 @@ async fn the_table_of_kinds_is_the_list_of_the_domain() {
     let mut conn = pool.get().await.unwrap();
     assert!(sql_query(format!("SELECT {highest}::smallint::entry_kind")).execute(&mut conn).await.is_ok());
     assert!(sql_query(format!("SELECT ({highest} + 1)::smallint::entry_kind")).execute(&mut conn).await.is_err());
+}
+
+/// The database computes shares by the same table of decimals, and rounds them alike.
+#[tokio::test]
+async fn currencies_and_shares_are_the_same_in_sql() {
+    let (pool, _) = database(1).await;
+    let letters = 'A'..='Z';
+    let codes = letters.clone().flat_map(|a| letters.clone().map(move |b| (a, b)));
+    let codes = codes.flat_map(|(a, b)| letters.clone().map(move |c| format!("{a}{b}{c}")));
+    let known: Vec<Currency> = codes.filter_map(|code| code.parse().ok()).collect();
+    assert!(known.len() > 150);
+    let list = known.iter().map(|currency| format!("'{}'", currency.code())).collect::<Vec<_>>().join(", ");
+    let sql = format!(
+        "SELECT code || currency_exponent(code) FROM unnest(ARRAY[{list}]) WITH ORDINALITY AS u (code, n) ORDER BY n"
+    );
+    let expected: Vec<String> =
+        known.iter().map(|currency| format!("{}{}", currency.code(), currency.exponent())).collect();
+    assert_eq!(ask(&pool, &sql).await, expected);
+
+    let shares = "SELECT trim_scale(pro_rata(whole, part, total, exponent))
+                  FROM (VALUES (1, 97, 33.33, 100, 2), (2, 5, 1, 2, 0), (3, 7, 1, 2, 0), (4, 10, 66.66, 100, 2),
+                               (5, 3, 0, 0, 2), (6, 3, 9, 8, 2), (7, 0.05, 1, 2, 2), (8, 0.15, 1, 2, 2))
+                       AS v (n, whole, part, total, exponent) ORDER BY n";
+    assert_eq!(ask(&pool, shares).await, ["32.33", "2", "4", "6.67", "3", "3", "0.02", "0.08"]);
 }

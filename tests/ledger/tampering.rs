@@ -1,13 +1,14 @@
 //! Every rule is broken once, behind the ledger's back, and must be reported with its subject.
 
 mod operators;
+mod take_backs;
 
 use std::collections::BTreeSet;
 
 use topup::storage::check::{FIGURES, STEPS};
 
 use crate::fixture::{
-    ADJUSTMENT, BALANCE_ORDER, BANK_ORDER, BONUS, CAPTURED, DISPUTE, GRANT, LAPSED, OPEN, ORDER, PAYMENT,
+    ADJUSTMENT, BALANCE_ORDER, BANK_ORDER, BONUS, CAPTURED, CLAIMED_BONUS, GRANT, LAPSED, OPEN, ORDER, PAYMENT,
     PENDING_ORDER, REFUND, TO_WALLET, TRANSFER, UNAPPLIED, filled, shown,
 };
 use crate::support::{ask, execute, report};
@@ -27,6 +28,7 @@ const MAIN: &str = "customer_id = 'alice' AND product = ''";
 const MAIN_ID: &str = "(SELECT id FROM wallets WHERE customer_id = 'alice' AND product = '')";
 const PRODUCT_ID: &str = "(SELECT id FROM wallets WHERE customer_id = 'alice' AND product = 'whatsapp')";
 const DEBTOR_ID: &str = "(SELECT id FROM wallets WHERE customer_id = 'bob')";
+const CLAIMED_ID: &str = "(SELECT id FROM wallets WHERE customer_id = 'carl')";
 const NOBODY: &str = "'00000000-0000-7000-8000-00000000dead'";
 
 struct Tampering {
@@ -69,6 +71,27 @@ fn wallets() -> Vec<Tampering> {
         set("wallet_parts", "held = paid + granted + 1"),
         set("wallet_needs_full_path", "needs_full_path = false"),
         set("wallet_fast_floor", "fast_floor = 3"),
+        set("wallet_claimed", "claimed = true"),
+        set("wallet_bonus_owed", "bonus_owed = 1"),
+        set("wallet_frozen", "customer_frozen = true"),
+        tampering(
+            "wallet_frozen",
+            format!(
+                "INSERT INTO frozen_wallets (customer_id, wallet_id, reason, frozen_by, frozen_at)
+                 VALUES ('alice', {MAIN_ID}, 'r', 'o', now())"
+            ),
+            the_wallet(MAIN_ID),
+        ),
+        tampering(
+            "wallet_claimed",
+            "UPDATE wallets SET claimed = false WHERE customer_id = 'carl'".to_owned(),
+            the_wallet(CLAIMED_ID),
+        ),
+        tampering(
+            "wallet_free_while_claimed",
+            "UPDATE wallets SET paid = 1 WHERE customer_id = 'carl'".to_owned(),
+            the_wallet(CLAIMED_ID),
+        ),
         tampering(
             "wallet_held_grants",
             format!("UPDATE grants SET held = held - 1 WHERE id = '{BONUS}'"),
@@ -118,6 +141,12 @@ fn grants() -> Vec<Tampering> {
         set("grant_amount", "amount = 21"),
         set("grant_held", "held = held + 1"),
         set("grant_parts", "held = remaining + 1"),
+        set("grant_owed", "owed = 1"),
+        tampering(
+            "grant_owed",
+            "UPDATE taken_back_debts SET amount = amount - 1".to_owned(),
+            is(&shown("grt", CLAIMED_BONUS)),
+        ),
         set("grant_without_wallet", &format!("wallet_id = {NOBODY}")),
         tampering(
             "grant_use_without_grant",
@@ -287,42 +316,6 @@ fn payments() -> Vec<Tampering> {
     ]
 }
 
-fn refunds() -> Vec<Tampering> {
-    let (refund, dispute) = (is(&shown("rfd", REFUND)), is(&shown("dsp", DISPUTE)));
-    let entry = |kind: i32, key: &str| {
-        format!(
-            "SELECT 'wal_' || replace(wallet_id::text, '-', '') || ':' || seq FROM entries WHERE kind = {kind}
-             AND key = '{key}'"
-        )
-    };
-    let rekey = |kind: i32, key: &str| format!("UPDATE entries SET key = 'x' WHERE kind = {kind} AND key = '{key}'");
-    let (rfd, dsp) = (shown("rfd", REFUND), shown("dsp", DISPUTE));
-    vec![
-        tampering("refund_debited", format!("UPDATE refunds SET debited = 7 WHERE id = '{REFUND}'"), refund.clone()),
-        tampering("refund_debited", rekey(5, &rfd), refund.clone()),
-        tampering("refund_bonus", format!("UPDATE refunds SET bonus_taken = 0 WHERE id = '{REFUND}'"), refund.clone()),
-        tampering("refund_bonus", rekey(13, &rfd), refund),
-        tampering(
-            "dispute_taken_back",
-            "UPDATE disputes SET taken_back = 3 WHERE status = 'open'".to_owned(),
-            dispute.clone(),
-        ),
-        tampering("dispute_bonus", rekey(13, &dsp), dispute),
-        tampering(
-            "given_back",
-            "UPDATE refunds SET status = 'failed'; UPDATE disputes SET status = 'won'".to_owned(),
-            is(&shown("tuo", ORDER)),
-        ),
-        tampering("refund_entry_without_refund", rekey(5, &rfd), entry(5, &rfd)),
-        tampering("refund_entry_without_refund", rekey(15, &dsp), entry(15, &dsp)),
-        tampering(
-            "order_refunded",
-            format!("UPDATE top_up_orders SET refunded_amount = 6 WHERE id = '{ORDER}'"),
-            is(&shown("tuo", ORDER)),
-        ),
-    ]
-}
-
 fn sums() -> Vec<Tampering> {
     ["paid", "granted", "held"]
         .into_iter()
@@ -342,7 +335,7 @@ fn all() -> Vec<Tampering> {
         payments(),
         operators::bank_transfers(),
         operators::own_words(),
-        refunds(),
+        take_backs::refunds(),
         sums(),
     ]
     .into_iter()

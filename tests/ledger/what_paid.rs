@@ -12,18 +12,15 @@ use topup::domain::account_flow::FlowId;
 use topup::domain::customer::CustomerId;
 use topup::domain::entry::{Entry, EntryKind};
 use topup::domain::explain::MoneyRange;
-use topup::domain::movement::OfOrder;
 use topup::domain::movement::capture::capture;
-use topup::domain::movement::dispute::dispute;
 use topup::domain::movement::transfer::transfer;
-use topup::domain::payment::ProviderName;
 use topup::domain::posting::{Booked, Posting, PostingOutcome, WalletKey};
 use topup::storage::Connection;
 use topup::storage::ledger::{find_deduction, key_of_wallet};
 use topup::storage::pool::Pool;
 use uuid::Uuid;
 
-use crate::support::{book, booked_usage, database, grant, money, new_hold, recharge, reversal, usage, wallet};
+use crate::support::{adjust, book, booked_usage, database, grant, money, new_hold, recharge, reversal, usage, wallet};
 
 fn id(entry: &Entry) -> FlowId {
     FlowId { wallet: entry.wallet_id, seq: entry.seq }
@@ -140,12 +137,12 @@ impl Story {
         let at = self.wallets[rng.random_range(0..self.wallets.len())].clone();
         let amount = Decimal::from(rng.random_range(1..20));
         let key = format!("k{n}");
-        let order = OfOrder { id: Uuid::now_v7(), customer: &at.customer, product: &at.product };
         let posting = match rng.random_range(0..100) {
             0..18 => recharge(&at, Uuid::now_v7(), amount),
             18..48 => booked_usage(&at, &key, amount),
             48..56 => usage(&at, &key, amount).posting(),
-            56..60 => dispute(order, Uuid::now_v7(), ProviderName::Stripe, money(&at, amount)),
+            // Taken by force, into debt where it is spent.
+            56..60 => adjust(&at, &key, -amount),
             60..64 => grant(&at, Uuid::now_v7(), amount, 1, None),
             64..69 => new_hold(&at, &key, amount, Duration::hours(1)).posting(Uuid::now_v7()),
             69..73 if !self.holds.is_empty() => capture(self.holds.remove(0), amount),

@@ -71,7 +71,10 @@ impl PaidByCredit {
     pub fn order(&self) -> Option<&str> {
         let is_of_an_order = matches!(
             self.entry.label.kind(),
-            EntryKind::Recharge | EntryKind::RefundReturned | EntryKind::DisputeReturned
+            EntryKind::Recharge
+                | EntryKind::RefundReturned
+                | EntryKind::DisputeReturned
+                | EntryKind::BonusTakenReturned
         );
         self.entry.label.reference().filter(|id| is_of_an_order && IdKind::TopUpOrder.parse(id).is_some())
     }

@@ -1,11 +1,11 @@
 //! Reading orders, for their customers and for operators.
 
 use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::app::settlement::{self, EvidenceSource};
-use crate::app::take_back_search;
-use crate::app::{App, Caller, Error};
+use crate::app::{App, Caller, Error, refunds, take_back_search};
 use crate::domain::adjustment::Adjustment;
 use crate::domain::approval::Approval;
 use crate::domain::attempt::{Attempt, AttemptStatus, NextAction};
@@ -24,6 +24,8 @@ pub struct OrderView {
     pub approval: Option<Approval>,
     /// The reversal of that approval, proposed or booked. Only operators see it.
     pub reversal: Option<Adjustment>,
+    /// What the payer would get if all of it were refunded now; `None` for an order that cannot be refunded.
+    pub refundable: Option<Decimal>,
 }
 
 /// One order with its timeline. A customer reads own orders only. Services and operators who name no customer read any
@@ -65,7 +67,8 @@ pub async fn view(conn: &mut Connection, order: Order) -> Result<OrderView, Erro
     let attempt = attempts::last(conn, order.id).await?;
     let timeline = orders::timeline(conn, order.id).await?;
     let next_action = next_action(&order, attempt.as_ref());
-    Ok(OrderView { order, next_action, timeline, approval: None, reversal: None })
+    let refundable = refunds::refundable(conn, &order).await?;
+    Ok(OrderView { order, next_action, timeline, approval: None, reversal: None, refundable })
 }
 
 /// The view with what operators stated about a bank transfer.

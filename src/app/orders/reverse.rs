@@ -1,25 +1,25 @@
 //! Reversing a wrong approval: the money never came, or it was for another order.
 //!
-//! The credit stays in the book. A compensating entry takes it back, into debt where the money is spent. The bank
-//! transfer is unapplied again, so it can serve the right order. What was stated of its amount may be the mistake, so
-//! it is stated anew by whoever uses it next ([`crate::domain::bank_transaction`]).
+//! The credit stays in the book. Compensating entries take it back: from the order's wallet, into debt where the money
+//! is spent; or from all wallets of the customer, as a dispute does. The bank transfer is unapplied again, so it can
+//! serve the right order. What was stated of its amount may be the mistake, so it is stated anew by whoever uses it
+//! next ([`crate::domain::bank_transaction`]).
 
 use serde_json::json;
 use uuid::Uuid;
 
 use super::read::{OrderView, view_for_operator};
 use crate::app::idempotency::{IdempotencyKey, Made};
+use crate::app::refunds::book::post_all;
 use crate::app::{App, Caller, Error, own_word};
-use crate::domain::adjustment::Adjustment;
+use crate::domain::adjustment::{Adjustment, ReversalReach};
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
 use crate::domain::money::{Money, format_amount};
-use crate::domain::movement::OfOrder;
-use crate::domain::movement::reversed_approval::{ApprovalReversal, reversed_approval};
+use crate::domain::movement::take_back::{Asked, of_reversed_approval, take_back};
 use crate::domain::order::{Completion, Order};
 use crate::domain::own_word::MoveKind;
 use crate::domain::payment::{Channel, Payment};
-use crate::domain::posting::PostingOutcome;
 use crate::storage::transaction::transact;
 use crate::storage::{
     Connection, StorageError, adjustments, audit, bank_transactions, clock, events, ledger, orders, payments, refunds,
@@ -34,16 +34,19 @@ pub struct Reversed {
 }
 
 /// Reverses the approval of a bank transfer. Above the threshold it is a proposal until a second operator asks for the
-/// same. The order stays completed; its reason and its timeline say that the approval was reversed.
+/// same. The order stays completed; its reason and its timeline say that the approval was reversed. Without `reach` the
+/// order's wallet gives, or what the first operator chose.
 ///
 /// # Errors
-/// 404; 409 `not_a_bank_transfer`, `order_not_completed`, `approval_reversed`, `second_operator_needed`; 409
+/// 404; 409 `not_a_bank_transfer`, `order_not_completed`, `approval_reversed`, `second_operator_needed`,
+/// `approval_mismatch`; 409
 /// `order_refunded` when money of the order went back to the payer or is on its way.
 pub async fn reverse(
     app: &App,
     caller: &Caller,
     id: Uuid,
     reason: &str,
+    reach: Option<ReversalReach>,
     key: &IdempotencyKey,
 ) -> Result<Made<Reversed>, Error> {
     let actor = caller.actor();
@@ -61,13 +64,17 @@ pub async fn reverse(
                 let kind = MoveKind::Reversal;
                 let alone =
                     own_word::is_enough(conn, app, caller, kind, reversal.id, &order.customer, received).await?;
-                Adjustment { second_needed: !alone, ..reversal }
+                Adjustment { second_needed: !alone, reach: reach.unwrap_or_default(), ..reversal }
             }
             Some(known) if known.booked_at.is_some() => {
                 return Err(Error::conflict(Code::ApprovalReversed, "the approval of this order has been reversed"));
             }
             Some(known) if known.proposed_by == actor => {
                 return Err(Error::conflict(Code::SecondOperatorNeeded, "another operator must confirm this reversal"));
+            }
+            Some(known) if reach.is_some_and(|reach| reach != known.reach) => {
+                let detail = format!("the first operator chose the reach {}; choose the same", known.reach.as_str());
+                return Err(Error::conflict(Code::ApprovalMismatch, detail));
             }
             Some(known) => Adjustment { approved_by: Some(actor.clone()), ..known },
         };
@@ -117,6 +124,7 @@ async fn draft(conn: &mut Connection, order: &Order, reason: &str, actor: &str) 
         created_at: clock::now(conn).await?,
         booked_at: None,
         order_id: Some(order.id),
+        reach: ReversalReach::default(),
     })
 }
 
@@ -130,7 +138,7 @@ async fn undo_approval(
     let corrupt = |what: &str| StorageError::Corrupt(format!("completed order {} without {what}", order.id));
     let applied = payments::application_to_order(conn, order.id).await?.ok_or_else(|| corrupt("an application"))?;
     let mut payment = payments::lock_by_id(conn, applied.payment_id).await?.ok_or_else(|| corrupt("a payment"))?;
-    take_back(conn, order, &adjustment, &payment).await?;
+    take_back_credit(conn, order, &adjustment, &payment).await?;
 
     let now = clock::now(conn).await?;
     let shown = IdKind::TopUpOrder.show(order.id);
@@ -153,7 +161,7 @@ async fn undo_approval(
 }
 
 /// Books the entries that take back the credit and the bonus.
-async fn take_back(
+async fn take_back_credit(
     conn: &mut Connection,
     order: &Order,
     adjustment: &Adjustment,
@@ -161,24 +169,13 @@ async fn take_back(
 ) -> Result<(), Error> {
     let money =
         |amount| Money::new(amount, order.currency).map_err(|_| Error::Internal("an amount for each part of an order"));
-    let reversal = ApprovalReversal {
-        adjustment_id: adjustment.id,
-        reason: &adjustment.reason,
-        bank_account: &payment.merchant_account,
-    };
-    let bonus = match ledger::grant_of_order(conn, &order.customer, order.id).await? {
-        Some(grant_id) => Some((grant_id, money(order.bonus)?)),
+    let bonus = match ledger::bonus_of_order(conn, &order.customer, order.id).await? {
+        Some(bonus) => Some((bonus.grant_id, money(order.bonus - bonus.expired)?)),
         None => None,
     };
-    let postings = reversed_approval(OfOrder::from(order), reversal, money(order.credited_amount)?, bonus);
-    for outcome in ledger::post(conn, &postings).await? {
-        match outcome {
-            PostingOutcome::Booked(_) => {}
-            PostingOutcome::Replayed(_) => return Err(Error::conflict(Code::AlreadyBooked, "this was booked before")),
-            PostingOutcome::Refused(refusal) => return Err(Error::refused(refusal)),
-        }
-    }
-    Ok(())
+    let origin = of_reversed_approval(order.into(), adjustment.id, &payment.merchant_account, &adjustment.reason);
+    let asked = Asked { money: money(order.credited_amount)?, bonus, reach: adjustment.reach.into() };
+    post_all(conn, &[take_back(order.into(), origin, asked)]).await
 }
 
 async fn audit(
@@ -193,6 +190,7 @@ async fn audit(
         "amount": adjustment.amount.normalize().to_string(),
         "currency": adjustment.currency.code(),
         "reason": adjustment.reason,
+        "reach": adjustment.reach.as_str(),
         "proposed_by": adjustment.proposed_by,
         "bank_transaction_id": payment.payment_id,
     });

@@ -1,6 +1,6 @@
-//! The bookkeeping of refunds and disputes: the payment, the wallet, the order and its timeline.
+//! The bookkeeping of refunds and disputes: the payment, the wallets, the order and its timeline.
 //!
-//! Locks are taken in this order: order, payment, refund or dispute, wallet. The caller holds all but the last.
+//! Locks are taken in this order: order, payment, refund or dispute, wallets. The caller holds all but the last.
 
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -9,18 +9,19 @@ use crate::app::{App, Error};
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
 use crate::domain::money::{Money, format_amount};
-use crate::domain::movement::bonus::{bonus_restored, bonus_revoked};
-use crate::domain::movement::dispute::{dispute, dispute_returned};
-use crate::domain::movement::refund::{RefundMode, refund, refund_returned};
-use crate::domain::movement::{OfOrder, TakeBackId};
+use crate::domain::movement::OfOrder;
+use crate::domain::movement::give_back::give_back;
+use crate::domain::movement::take_back::{Asked, of_dispute, of_refund, take_back};
 use crate::domain::order::Order;
 use crate::domain::payment::{ProviderName, RefundStatus};
 use crate::domain::posting::{Posting, PostingOutcome};
+use crate::domain::product::Product;
 use crate::domain::refund::{Due, Refund, RefundState};
+use crate::domain::take_back::{Reach, TakeBackId, TakeBackOrigin};
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, clock, events, ledger, orders, payments, refunds};
+use crate::storage::{Connection, catalogue, clock, events, ledger, orders, payments, refunds};
 
-/// The refund or dispute that takes money back from a wallet. Each one takes once and gives back once.
+/// The refund or dispute that takes an order's money back from the customer's wallets.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::app) struct TakeBackSource {
     pub id: TakeBackId,
@@ -31,88 +32,96 @@ impl TakeBackSource {
     fn refund(refund: &Refund) -> Self {
         Self { id: TakeBackId::Refund(refund.id), provider: refund.provider }
     }
+
+    fn origin(self, order: OfOrder<'_>) -> Result<TakeBackOrigin, Error> {
+        match self.id {
+            TakeBackId::Refund(id) => Ok(of_refund(order, id, self.provider)),
+            TakeBackId::Dispute(id) => Ok(of_dispute(order, id, self.provider)),
+            TakeBackId::Adjustment(_) => Err(Error::Internal("a refund or a dispute")),
+        }
+    }
 }
 
-/// How an order's wallet is brought in line with what went back to the payer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How the wallets are brought in line with what went back to an order's payer.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::app) enum TakeBackMode {
-    /// Take unheld paid money, or refuse.
-    Request,
-    /// Take unheld paid money, and the rest as debt: the money has left already, or an operator overrides the balance.
-    Force,
+    Take(Reach),
     GiveBack,
 }
 
-/// Moves the wallet of an order by what is due for its refunds and disputes, in one direction. Returns what the wallet
-/// gave; a negative amount went back to the wallet.
+/// Moves the customer's wallets by what is due for the refunds and disputes of an order, in one direction. Returns what
+/// the source asks for beyond what it asked before; a negative amount went back to the wallets. What other sources of
+/// the order give back is written here, because a refund that failed under a dispute comes back when that is won.
 ///
 /// # Errors
-/// 402 or 409 of the wallet, for [`TakeBackMode::Request`].
+/// 402 or 409 of the wallets, for [`Reach::Request`].
 pub(in crate::app) async fn align_wallet(
     conn: &mut Connection,
     order: &Order,
     source: TakeBackSource,
     mode: TakeBackMode,
 ) -> Result<Due, Error> {
-    let due = refunds::returned_so_far(conn, order.id).await?.due(order);
-    let in_direction = |due: Decimal| match mode {
-        TakeBackMode::GiveBack => due.min(Decimal::ZERO),
-        TakeBackMode::Request | TakeBackMode::Force => due.max(Decimal::ZERO),
-    };
-    let (money, bonus) = (in_direction(due.money), in_direction(due.bonus));
-    let part =
-        |amount| Money::new(amount, order.currency).map_err(|_| Error::Internal("an amount for each part of an order"));
-    let of_order = OfOrder::from(order);
-    let mut postings = Vec::new();
-    if money > Decimal::ZERO {
-        postings.push(taken(of_order, source, mode, part(money)?));
-    } else if money < Decimal::ZERO {
-        postings.push(given_back(of_order, source, part(-money)?));
-    }
-    if !bonus.is_zero()
-        && let Some(grant_id) = ledger::grant_of_order(conn, &order.customer, order.id).await?
-    {
-        postings.push(if bonus > Decimal::ZERO {
-            bonus_revoked(of_order, source.id, grant_id, part(bonus)?)
-        } else {
-            bonus_restored(of_order, source.id, grant_id, part(-bonus)?)
-        });
-    }
+    let bonus = ledger::bonus_of_order(conn, &order.customer, order.id).await?;
+    let grant_id = bonus.map(|bonus| bonus.grant_id);
+    let due = refunds::returned_so_far(conn, order.id).await?.with_bonus(bonus).due(order);
     let mut moved = Due::default();
-    for outcome in ledger::post(conn, &postings).await? {
-        match outcome {
-            PostingOutcome::Booked(booked) => {
-                let Some(entry) = booked.entry else { continue };
-                moved.bonus -= entry.granted;
-                moved.money -= entry.amount - entry.granted;
+    let mut postings = Vec::new();
+    match mode {
+        TakeBackMode::Take(reach) => {
+            moved = Due {
+                money: due.money.max(Decimal::ZERO),
+                bonus: grant_id.map_or(Decimal::ZERO, |_| due.bonus.max(Decimal::ZERO)),
+            };
+            if moved != Due::default() {
+                let bonus = grant_id.map(|id| Ok::<_, Error>((id, money(order, moved.bonus)?))).transpose()?;
+                let asked = Asked { money: money(order, moved.money)?, bonus, reach };
+                postings.push(take_back(order.into(), source.origin(order.into())?, asked));
             }
+        }
+        TakeBackMode::GiveBack => {
+            let mut rest = Due { money: (-due.money).max(Decimal::ZERO), bonus: (-due.bonus).max(Decimal::ZERO) };
+            let mut sources = refunds::sources_of_order(conn, order.id).await?;
+            // The cause comes first, then the latest.
+            sources.sort_by_key(|known| known.id != source.id);
+            for known in sources {
+                let back = Due { money: rest.money.min(known.given.money), bonus: rest.bonus.min(known.given.bonus) };
+                if back == Due::default() {
+                    continue;
+                }
+                rest = Due { money: rest.money - back.money, bonus: rest.bonus - back.bonus };
+                let of_source = TakeBackSource { id: known.id, provider: known.provider };
+                let bonus = grant_id.map(|id| Ok::<_, Error>((id, money(order, back.bonus)?))).transpose()?;
+                let origin = of_source.origin(order.into())?;
+                postings.push(give_back(order.into(), &origin, money(order, back.money)?, bonus));
+                if known.id == source.id {
+                    moved = Due { money: -back.money, bonus: -back.bonus };
+                } else {
+                    refunds::lower_given(conn, known.id, back).await?;
+                }
+            }
+        }
+    }
+    post_all(conn, &postings).await?;
+    Ok(moved)
+}
+
+fn money(order: &Order, amount: Decimal) -> Result<Money, Error> {
+    Money::new(amount, order.currency).map_err(|_| Error::Internal("an amount for each part of an order"))
+}
+
+/// Books take-backs and give-backs, which belong together.
+///
+/// # Errors
+/// A refusal of the ledger: the caller's transaction must be rolled back.
+pub(in crate::app) async fn post_all(conn: &mut Connection, postings: &[Posting]) -> Result<(), Error> {
+    for outcome in ledger::post(conn, postings).await? {
+        match outcome {
+            PostingOutcome::Booked(_) => {}
             PostingOutcome::Replayed(_) => return Err(Error::conflict(Code::AlreadyBooked, "this was booked before")),
             PostingOutcome::Refused(refusal) => return Err(Error::refused(refusal)),
         }
     }
-    Ok(moved)
-}
-
-fn taken(order: OfOrder<'_>, source: TakeBackSource, mode: TakeBackMode, amount: Money) -> Posting {
-    let provider = source.provider;
-    match source.id {
-        TakeBackId::Refund(id) => {
-            let mode = match mode {
-                TakeBackMode::Request => RefundMode::Request,
-                TakeBackMode::Force | TakeBackMode::GiveBack => RefundMode::Force,
-            };
-            refund(order, id, provider, amount, mode)
-        }
-        TakeBackId::Dispute(id) => dispute(order, id, provider, amount),
-    }
-}
-
-fn given_back(order: OfOrder<'_>, source: TakeBackSource, amount: Money) -> Posting {
-    let provider = source.provider;
-    match source.id {
-        TakeBackId::Refund(id) => refund_returned(order, id, provider, amount),
-        TakeBackId::Dispute(id) => dispute_returned(order, id, provider, amount),
-    }
+    Ok(())
 }
 
 /// Records on an order what happened to its money: its refunded amount, its timeline and an event.
@@ -141,11 +150,28 @@ pub(in crate::app) async fn record_on_order(
 /// # Errors
 /// 402 or 409 of the wallet, unless an operator overrides the balance or the money has left already.
 pub(super) async fn start(conn: &mut Connection, order: Option<&Order>, refund: &mut Refund) -> Result<(), Error> {
-    // A refund from the provider's dashboard has left already, whatever the wallet holds.
-    let mode = if refund.override_balance || !refund.ours { TakeBackMode::Force } else { TakeBackMode::Request };
+    let reach = match (refund.ours, refund.override_balance) {
+        // A refund from the provider's dashboard has left already, whatever the wallets hold.
+        (false, _) => Reach::AllWallets,
+        (true, true) => Reach::OrderWallet,
+        (true, false) => Reach::Request { also: also_gives(conn, refund).await? },
+    };
+    let mode = TakeBackMode::Take(reach);
     payments::add_refunded(conn, refund.payment_id, refund.amount).await?;
     let Some(order) = order else { return Ok(()) };
     move_wallet(conn, order, refund, mode).await
+}
+
+/// The wallets that give what the order's wallet lacks: the main wallet, and products whose money may go back.
+async fn also_gives(conn: &mut Connection, refund: &Refund) -> Result<Vec<Product>, Error> {
+    if !refund.from_products {
+        return Ok(Vec::new());
+    }
+    let products = catalogue::products::list(conn).await?;
+    let mut returnable: Vec<Product> =
+        products.into_iter().filter(|info| info.returnable).map(|info| info.product).collect();
+    returnable.sort();
+    Ok(std::iter::once(Product::main()).chain(returnable).collect())
 }
 
 async fn move_wallet(

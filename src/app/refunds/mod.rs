@@ -28,7 +28,7 @@ use crate::domain::own_word::MoveKind;
 use crate::domain::payment::{Channel, Payment, RefundStatus};
 use crate::domain::refund::{Refund, RefundFilter, RefundState};
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, StorageError, audit, clock, orders, payments, refunds};
+use crate::storage::{Connection, StorageError, audit, clock, ledger, orders, payments, refunds};
 
 /// The refund that an operator requests.
 #[derive(Debug, Clone)]
@@ -39,6 +39,8 @@ pub struct NewRefund {
     pub reason: String,
     /// Allow the wallet to go into debt when its paid money is spent.
     pub override_balance: bool,
+    /// Take what the order's wallet lacks from the main wallet and from products whose money may go back.
+    pub from_products: bool,
 }
 
 /// Refunds a completed order. Above the threshold it is a proposal until a second operator approves it.
@@ -247,17 +249,34 @@ async fn refundable_order(conn: &mut Connection, id: Uuid) -> Result<(Order, Pay
 }
 
 async fn require_left(conn: &mut Connection, order: &Order, payment: &Payment, amount: Decimal) -> Result<(), Error> {
-    let returned = refunds::returned_so_far(conn, order.id).await?;
+    let bonus = ledger::bonus_of_order(conn, &order.customer, order.id).await?;
+    let returned = refunds::returned_so_far(conn, order.id).await?.with_bonus(bonus);
     let left = returned.refundable(order, payment.amount, payment.refunded);
     if amount <= left {
         return Ok(());
     }
     let shown = format_amount(left, order.currency);
     let disputed = if returned.disputed.is_zero() { "" } else { "; disputed money is not refunded" };
+    let spent = if returned.bonus_spent.is_zero() { "" } else { "; spent bonus is deducted" };
     Err(Error::conflict(
         Code::RefundExceedsPayment,
-        format!("{shown} {} of this order's payment is left to refund{disputed}", order.currency),
+        format!("{shown} {} of this order's payment is left to refund{disputed}{spent}", order.currency),
     ))
+}
+
+/// What the payer of an order would get if all of it were refunded now. `None` for an order that cannot be refunded.
+///
+/// # Errors
+/// Database errors.
+pub(in crate::app) async fn refundable(conn: &mut Connection, order: &Order) -> Result<Option<Decimal>, Error> {
+    if order.status() != OrderStatus::Completed || order.channel == Channel::Balance {
+        return Ok(None);
+    }
+    let Some(applied) = payments::application_to_order(conn, order.id).await? else { return Ok(None) };
+    let Some(payment) = payments::find(conn, applied.payment_id).await? else { return Ok(None) };
+    let bonus = ledger::bonus_of_order(conn, &order.customer, order.id).await?;
+    let returned = refunds::returned_so_far(conn, order.id).await?.with_bonus(bonus);
+    Ok(Some(returned.refundable(order, payment.amount, payment.refunded)))
 }
 
 fn draft(new: &NewRefund, order: &Order, payment: &Payment, actor: &str, now: DateTime<Utc>) -> Refund {
@@ -277,6 +296,7 @@ fn draft(new: &NewRefund, order: &Order, payment: &Payment, actor: &str, now: Da
         failure: None,
         ours: true,
         override_balance: new.override_balance,
+        from_products: new.from_products,
         proposed_by: actor.to_owned(),
         approved_by: None,
         second_needed: true,
@@ -310,6 +330,7 @@ async fn audit(conn: &mut Connection, actor: &str, action: &str, refund: &Refund
         "reason": refund.reason,
         "failure": refund.failure,
         "override_balance": refund.override_balance,
+        "from_products": refund.from_products,
         "debited": refund.debited.normalize().to_string(),
     });
     Ok(audit::write(conn, actor, action, &format!("refund:{}", IdKind::Refund.show(refund.id)), &detail).await?)

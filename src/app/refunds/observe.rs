@@ -158,6 +158,7 @@ async fn adopt_locked(
         failure: fact.reason.clone().filter(|_| failed),
         ours: false,
         override_balance: false,
+        from_products: false,
         proposed_by: actor.to_owned(),
         approved_by: None,
         second_needed: false,

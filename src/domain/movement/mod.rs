@@ -13,27 +13,25 @@
 //! | [`transfer`] | transfer_out, transfer_in | `transfer` | unheld paid money moves between two wallets |
 //! | [`grant`] | grant | `promotion` | promotional credit comes in |
 //! | [`expiry`] | expire | `promotion` | what lapsed is written down |
-//! | [`refund`] | refund, refund_returned | `refund:…` | money goes back to the payer, or returns after a failure |
-//! | [`dispute`] | dispute, dispute_returned | `dispute:…` | disputed money is taken back, or returns after a win |
-//! | [`bonus`] | bonus_revoked, bonus_restored | `promotion` | the bonus follows its order's money |
-//! | [`reversed_approval`] | adjust, bonus_revoked | `bank:…`, `promotion` | a wrong approval is undone |
+//! | [`take_back`] | refund, dispute, adjust | `refund:…`, `dispute:…`, … | an order's money is taken back |
+//! | | bonus_revoked, bonus_taken | `promotion` | so is its bonus; where that is spent, money for it |
+//! | [`give_back`] | refund_returned, dispute_returned, adjust | `refund:…`, … | what was taken back returns |
+//! | | bonus_restored, bonus_taken_returned | `promotion` | so does the bonus, and the money for it |
 //! | [`adjustment`] | adjust | `adjustment` | an operator's correction |
 //!
 //! Example: `transfer(id, &customer, amount, &from, &to)` returns two postings, one for each wallet, both against
 //! `transfer`, so that the two entries add up to zero.
 
 pub mod adjustment;
-pub mod bonus;
 pub mod capture;
-pub mod dispute;
 pub mod expiry;
 pub mod extend;
+pub mod give_back;
 pub mod grant;
 pub mod hold;
-pub mod refund;
 pub mod release;
 pub mod reversal;
-pub mod reversed_approval;
+pub mod take_back;
 pub mod top_up;
 pub mod transfer;
 pub mod usage;
@@ -41,9 +39,7 @@ pub mod usage;
 use uuid::Uuid;
 
 use super::customer::CustomerId;
-use super::fingerprint::fingerprint64;
 use super::id::IdKind;
-use super::label::Label;
 use super::money::Currency;
 use super::order::Order;
 use super::posting::WalletKey;
@@ -71,34 +67,6 @@ impl OfOrder<'_> {
     fn shown(self) -> String {
         IdKind::TopUpOrder.show(self.id)
     }
-}
-
-/// The refund or dispute for which money of an order is taken back or returned. Each takes once and returns once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TakeBackId {
-    Refund(Uuid),
-    Dispute(Uuid),
-}
-
-impl TakeBackId {
-    fn shown(self) -> String {
-        match self {
-            Self::Refund(id) => IdKind::Refund.show(id),
-            Self::Dispute(id) => IdKind::Dispute.show(id),
-        }
-    }
-}
-
-/// The label of an entry that a refund or dispute makes. Its key is the refund or dispute, its reference the order.
-fn take_back_label(
-    kind: super::entry::EntryKind,
-    order: OfOrder<'_>,
-    id: TakeBackId,
-    counterpart: super::counterpart::Counterpart,
-) -> Label {
-    let (key, order) = (id.shown(), order.shown());
-    let fingerprint = fingerprint64(&[&key, &order]);
-    Label { reference: Some(order), ..Label::new(kind, key, fingerprint, counterpart) }
 }
 
 #[cfg(test)]

@@ -4,25 +4,25 @@ use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 
 use super::adjustment::NewAdjustment;
-use super::bonus::{bonus_restored, bonus_revoked};
 use super::capture::capture;
-use super::dispute::{dispute, dispute_returned};
 use super::expiry::{expired_grant, sweep};
 use super::extend::extend;
+use super::give_back::{give_back, returned};
 use super::grant::NewGrant;
 use super::hold::NewHold;
-use super::refund::{RefundMode, refund, refund_returned};
 use super::release::release;
 use super::reversal::NewReversal;
-use super::reversed_approval::{ApprovalReversal, reversed_approval};
+use super::take_back::{Asked, of_dispute, of_refund, of_reversed_approval, take_back, taken};
 use super::top_up::{AppliedPayment, Bonus, top_up, top_up_without_order};
 use super::transfer::transfer;
 use super::usage::NewUsage;
 use super::*;
 use crate::domain::entry::{Entry, EntryKind};
+use crate::domain::fingerprint::fingerprint64;
 use crate::domain::money::Money;
 use crate::domain::payment::ProviderName;
 use crate::domain::posting::{Booked, OnInsufficient, Posting, Target};
+use crate::domain::take_back::{Reach, Taken, TakenPart};
 use crate::domain::wallet::{Effects, Wallet};
 
 fn ann() -> CustomerId {
@@ -249,89 +249,48 @@ fn a_sweep_writes_nothing_of_its_own_and_an_expiry_is_keyed_by_grant_and_number(
 }
 
 #[test]
-fn refunds_and_disputes_take_once_and_return_once() {
+fn a_movement_of_taken_back_money_is_keyed_by_its_source_and_number() {
     let (customer, product) = (ann(), gpu());
     let order = order(&customer, &product);
-    let (rfd, dsp, tuo) = (format!("rfd_{HEX}"), format!("dsp_{HEX}"), format!("tuo_{HEX}"));
-    let (of_refund, of_dispute) = ("refund:stripe", "dispute:paypal");
-    let grant = Uuid::from_u128(0xB);
+    let (stripe, paypal) = (ProviderName::Stripe, ProviderName::PayPal);
+    let (refund, dispute) = (of_refund(order, ID, stripe), of_dispute(order, ID, paypal));
+    let approval = of_reversed_approval(order, ID, "0193", "not ours");
+    let (part, tuo) = (TakenPart::Money, format!("tuo_{HEX}"));
     let cases = [
-        (
-            refund(order, ID, ProviderName::Stripe, usd("6"), RefundMode::Request),
-            EntryKind::Refund,
-            of_refund,
-            &rfd,
-            "-6",
-        ),
-        (
-            refund(order, ID, ProviderName::Stripe, usd("600"), RefundMode::Force),
-            EntryKind::Refund,
-            of_refund,
-            &rfd,
-            "-600",
-        ),
-        (refund_returned(order, ID, ProviderName::Stripe, usd("6")), EntryKind::RefundReturned, of_refund, &rfd, "6"),
-        (dispute(order, ID, ProviderName::PayPal, usd("600")), EntryKind::Dispute, of_dispute, &dsp, "-600"),
-        (
-            dispute_returned(order, ID, ProviderName::PayPal, usd("6")),
-            EntryKind::DisputeReturned,
-            of_dispute,
-            &dsp,
-            "6",
-        ),
-        (
-            bonus_revoked(order, TakeBackId::Refund(ID), grant, usd("2")),
-            EntryKind::BonusRevoked,
-            "promotion",
-            &rfd,
-            "-2",
-        ),
-        (
-            bonus_revoked(order, TakeBackId::Dispute(ID), grant, usd("20")),
-            EntryKind::BonusRevoked,
-            "promotion",
-            &dsp,
-            "-5",
-        ),
+        (&refund, part, EntryKind::Refund, EntryKind::RefundReturned, "refund:stripe", "rfd"),
+        (&dispute, part, EntryKind::Dispute, EntryKind::DisputeReturned, "dispute:paypal", "dsp"),
+        (&approval, part, EntryKind::Adjust, EntryKind::Adjust, "bank:0193", "adj"),
+        (&dispute, TakenPart::BonusMoney, EntryKind::BonusTaken, EntryKind::BonusTakenReturned, "promotion", "dsp"),
+        (&dispute, TakenPart::Bonus, EntryKind::BonusRevoked, EntryKind::BonusRestored, "promotion", "dsp"),
     ];
-    for (posting, kind, counterpart, key, moved) in cases {
-        assert_eq!(says(&posting), (kind, counterpart.to_owned(), key.clone(), Some(tuo.as_str())));
-        assert_eq!(posting.label().fingerprint(), fingerprint64(&[key, &tuo]));
-        assert_eq!(amount(&posting), dec(moved));
+    for (origin, part, takes, returns, counterpart, prefix) in cases {
+        let label = taken(origin, part, 3);
+        let key = format!("{prefix}_{HEX}:3");
+        assert_eq!((label.kind(), label.key(), label.reference()), (takes, key.as_str(), Some(tuo.as_str())));
+        assert_eq!(label.counterpart().to_string(), counterpart);
+        assert_eq!(label.fingerprint(), fingerprint64(&[&key, &tuo]));
+        assert_eq!(label.description(), origin.description.as_deref());
+        let movement = Taken {
+            origin: origin.clone(),
+            n: 3,
+            part,
+            grant_id: None,
+            wallet: wallet(&gpu()),
+            wallet_id: ID,
+            taken: dec("5"),
+            given_back: dec("1"),
+            returns: 1,
+            taken_at: now(),
+        };
+        let label = returned(&movement);
+        assert_eq!((label.kind(), label.key()), (returns, format!("{key}:2").as_str()));
+        assert_eq!((label.counterpart().to_string(), label.reference()), (counterpart.to_owned(), Some(tuo.as_str())));
     }
-    let restored = bonus_restored(order, TakeBackId::Refund(ID), grant, usd("1"));
-    assert_eq!(says(&restored).0, EntryKind::BonusRestored);
-    assert_eq!((says(&restored).2, restored.restored_grants()), (rfd, vec![grant]));
-}
-
-#[test]
-fn a_requested_refund_is_refused_where_a_forced_one_makes_debt() {
-    let (customer, product) = (ann(), gpu());
-    let order = order(&customer, &product);
-    let mut wallet = Wallet::empty(wallet(&gpu()), now());
-    let mut apply =
-        |posting: &Posting| wallet.apply(&posting.change, &posting.label, None, now(), &mut Effects::default());
-    assert!(apply(&refund(order, ID, ProviderName::Stripe, usd("1"), RefundMode::Request)).is_err());
-    let entry = apply(&refund(order, ID, ProviderName::Stripe, usd("1"), RefundMode::Force)).unwrap().entry.unwrap();
-    assert_eq!((entry.amount, entry.debt), (dec("-1"), dec("1")));
-}
-
-#[test]
-fn a_reversed_approval_takes_the_money_and_the_bonus_back() {
-    let (customer, product) = (ann(), gpu());
-    let order = order(&customer, &product);
-    let reversal = ApprovalReversal { adjustment_id: ID, reason: "not ours", bank_account: "0193" };
-    let bonus = Some((Uuid::from_u128(0xB), usd("5")));
-    let postings = reversed_approval(order, reversal, usd("97"), bonus);
-    let (key, tuo) = (format!("adj_{HEX}"), format!("tuo_{HEX}"));
-    assert_eq!(says(&postings[0]), (EntryKind::Adjust, "bank:0193".to_owned(), key.clone(), Some(tuo.as_str())));
-    assert_eq!(says(&postings[1]), (EntryKind::BonusRevoked, "promotion".to_owned(), key, Some(tuo.as_str())));
-    assert_eq!((amount(&postings[0]), amount(&postings[1])), (dec("-97"), dec("-5")));
-    for posting in &postings {
-        assert_eq!(posting.label().fingerprint(), fingerprint64(&[&tuo, "not ours"]));
-        assert_eq!(posting.label().description(), Some("not ours"));
-    }
-    assert!(reversed_approval(order, reversal, usd("0"), None).is_empty());
+    let asked = Asked { money: usd("1"), bonus: None, reach: Reach::AllWallets };
+    let posting = take_back(order, refund.clone(), asked);
+    assert_eq!((posting.dedupe_key(), posting.reaches_all_wallets()), (None, true));
+    let posting = give_back(order, &refund, usd("1"), Some((ID, usd("2"))));
+    assert_eq!((posting.dedupe_key(), posting.restored_grants()), (None, vec![ID]));
 }
 
 #[test]

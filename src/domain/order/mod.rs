@@ -291,7 +291,8 @@ impl Order {
     }
 
     /// Divides a received amount. For the ordered amount, fee, tax and bonus are those frozen on the order. For another
-    /// amount they are taken pro rata, rounded half even to the minor unit.
+    /// amount they are taken pro rata, rounded half even to the minor unit; but the bonus is never more than the frozen
+    /// one, because more money than was ordered earns no more.
     #[must_use]
     pub fn divide(&self, received: Decimal) -> Division {
         if received == self.amount {
@@ -303,7 +304,7 @@ impl Order {
             exact.round_dp_with_strategy(self.currency.exponent(), RoundingStrategy::MidpointNearestEven)
         };
         let (fee, tax) = (share(self.fee), share(self.tax));
-        Division { credited: received - fee - tax, fee, tax, bonus: share(self.bonus) }
+        Division { credited: received - fee - tax, fee, tax, bonus: share(self.bonus).min(self.bonus) }
     }
 }
 

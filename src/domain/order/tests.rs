@@ -113,3 +113,11 @@ fn the_providers_clock_expires_a_pending_order_and_fails_a_processing_one() {
     assert_eq!(state(OrderState::Processing(Awaited::Provider)), Some(failed));
     assert_eq!(state(OrderState::Cancelled), None);
 }
+
+#[test]
+fn the_bonus_is_pro_rata_for_a_short_transfer_and_frozen_for_a_long_one() {
+    let mut order = order(OrderState::Pending);
+    (order.amount, order.bonus) = (Decimal::from(100), Decimal::from(20));
+    let bonus = |received| order.divide(Decimal::from(received)).bonus;
+    assert_eq!([50, 100, 900].map(bonus), [10, 20, 20].map(Decimal::from));
+}

@@ -3,7 +3,8 @@
 //! One rule covers every sequence of refunds and disputes. The wallet gives the same share of its credit, and of the
 //! bonus, as the share of the payment that has gone back. For example: 100 were received, 97 were credited, and 25 are
 //! refunded; then the wallet gives 24.25. Each refund, failure or dispute moves the wallet by the difference to what it
-//! gave before. Therefore overlapping refunds and disputes are paid once, and the parts add up to the whole.
+//! gave before. Therefore overlapping refunds and disputes are paid once, and the parts add up to the whole. Where the
+//! bonus is spent, the wallet gives money for it ([`super::take_back`]).
 
 use std::fmt;
 
@@ -15,6 +16,7 @@ use super::customer::CustomerId;
 use super::money::Currency;
 use super::order::Order;
 use super::payment::{ProviderName, RefundStatus};
+use super::take_back::OrderBonus;
 
 /// Where a refund stands in our books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,9 +96,9 @@ pub struct Refund {
     pub currency: Currency,
     /// What goes back to the payer.
     pub amount: Decimal,
-    /// What the wallet gave for it in paid money or debt, less what it got back.
+    /// What the customer's wallets owe for it: taken, or still claimed, less what they got back.
     pub debited: Decimal,
-    /// What was taken of the order's bonus, less what was restored.
+    /// The same for the order's bonus: revoked, or taken or claimed as money where it was spent.
     pub bonus_taken: Decimal,
     pub state: RefundState,
     pub reason: String,
@@ -106,6 +108,8 @@ pub struct Refund {
     pub ours: bool,
     /// An operator allowed the wallet to go into debt for it.
     pub override_balance: bool,
+    /// What the order's wallet lacks is taken from the main wallet and from products whose money may go back.
+    pub from_products: bool,
     pub proposed_by: String,
     pub approved_by: Option<String>,
     pub second_needed: bool,
@@ -182,8 +186,14 @@ pub struct ReturnedSoFar {
     pub refunded: Decimal,
     /// Disputes that are open or lost.
     pub disputed: Decimal,
+    /// Those of them for which the wallets give.
+    pub charged: Decimal,
+    /// What these ask of the customer's wallets: taken, or still claimed.
     pub debited: Decimal,
     pub bonus_taken: Decimal,
+    /// What of the order's bonus is spent or held, and what expired unspent. The latter counts as taken back.
+    pub bonus_spent: Decimal,
+    pub bonus_expired: Decimal,
 }
 
 /// What a wallet has to give. A negative amount goes back to the wallet.
@@ -198,7 +208,7 @@ impl ReturnedSoFar {
     #[must_use]
     pub fn due(&self, order: &Order) -> Due {
         let received = order.received();
-        let returned = (self.refunded + self.disputed).min(received);
+        let returned = (self.refunded + self.charged).min(received);
         let share = |whole: Decimal| {
             if returned == received || received.is_zero() {
                 return whole;
@@ -206,15 +216,26 @@ impl ReturnedSoFar {
             let exponent = order.currency.exponent();
             (whole * returned / received).round_dp_with_strategy(exponent, RoundingStrategy::MidpointNearestEven)
         };
-        Due { money: share(order.credited_amount) - self.debited, bonus: share(order.bonus) - self.bonus_taken }
+        let bonus = (share(order.bonus) - self.bonus_expired).max(Decimal::ZERO);
+        Due { money: share(order.credited_amount) - self.debited, bonus: bonus - self.bonus_taken }
     }
 
-    /// The amount of the order that can still be refunded, from a payment of `paid` of which `refunded` went back.
+    /// The same, with what became of the order's bonus.
+    #[must_use]
+    pub fn with_bonus(self, bonus: Option<OrderBonus>) -> Self {
+        let (bonus_spent, bonus_expired) =
+            bonus.map_or((Decimal::ZERO, Decimal::ZERO), |bonus| (bonus.spent, bonus.expired));
+        Self { bonus_spent, bonus_expired, ..self }
+    }
+
+    /// The amount of the order that the payer can still get, from a payment of `paid` of which `refunded` went back:
+    /// what is left of the payment, less bonus that was spent. For spent bonus money is taken from the wallet, and that
+    /// is money that the payer does not get.
     #[must_use]
     pub fn refundable(&self, order: &Order, paid: Decimal, refunded: Decimal) -> Decimal {
         let of_payment = paid - refunded;
         let of_order = order.received() - self.refunded;
-        (of_payment.min(of_order) - self.disputed).max(Decimal::ZERO)
+        (of_payment.min(of_order) - self.disputed - self.bonus_spent).max(Decimal::ZERO)
     }
 }
 

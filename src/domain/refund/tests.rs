@@ -5,17 +5,9 @@ use uuid::Uuid;
 use super::RefundState::{AwaitingSecondApproval, Failed, Pending, Succeeded};
 use super::*;
 use crate::domain::customer::CustomerId;
-use crate::domain::money::Money;
-use crate::domain::movement::bonus::{bonus_restored, bonus_revoked};
-use crate::domain::movement::hold::NewHold;
-use crate::domain::movement::top_up::{AppliedPayment, Bonus, top_up};
-use crate::domain::movement::usage::NewUsage;
-use crate::domain::movement::{OfOrder, TakeBackId};
 use crate::domain::order::{Completion, OrderState};
 use crate::domain::payment::{Channel, DisputeStatus, ProviderName};
-use crate::domain::posting::{Booked, OnInsufficient, Posting, Refusal, WalletKey};
 use crate::domain::product::Product;
-use crate::domain::wallet::{Effects, Wallet};
 
 fn dec(text: &str) -> Decimal {
     text.parse().unwrap()
@@ -68,8 +60,11 @@ fn returned_so_far(refunded: &str, disputed: &str, debited: &str, bonus_taken: &
     ReturnedSoFar {
         refunded: dec(refunded),
         disputed: dec(disputed),
+        charged: dec(disputed),
         debited: dec(debited),
         bonus_taken: dec(bonus_taken),
+        bonus_spent: Decimal::ZERO,
+        bonus_expired: Decimal::ZERO,
     }
 }
 
@@ -102,6 +97,14 @@ fn parts_are_pro_rata_and_add_up_to_the_whole() {
 }
 
 #[test]
+fn bonus_that_expired_counts_as_taken() {
+    let some_expired =
+        |returned: &str| ReturnedSoFar { bonus_expired: dec("4"), ..returned_so_far(returned, "0", "0", "0") };
+    assert_eq!(some_expired("100").due(&order()).bonus, dec("6"));
+    assert_eq!(some_expired("30").due(&order()).bonus, dec("0"));
+}
+
+#[test]
 fn what_failed_is_due_to_the_wallet() {
     assert_eq!(returned_so_far("0", "0", "97", "4").due(&order()), due("-97", "-4"));
     // Of the bonus only 4 were left to take; half of it is still covered by the half that stays returned_so_far.
@@ -122,6 +125,11 @@ fn what_is_refundable_is_what_neither_refund_nor_dispute_took() {
     assert_eq!(returned_so_far("30", "0", "0", "0").refundable(&order, dec("100"), dec("30")), dec("70"));
     assert_eq!(returned_so_far("30", "50", "0", "0").refundable(&order, dec("100"), dec("30")), dec("20"));
     assert_eq!(returned_so_far("30", "90", "0", "0").refundable(&order, dec("100"), dec("30")), dec("0"));
+    // 20 of the bonus are spent, whatever was taken for them so far.
+    let spent = |refunded: &str| ReturnedSoFar { bonus_spent: dec("20"), ..returned_so_far(refunded, "0", "0", "0") };
+    assert_eq!(spent("0").refundable(&order, dec("100"), dec("0")), dec("80"));
+    assert_eq!(spent("40").refundable(&order, dec("100"), dec("40")), dec("40"));
+    assert_eq!(spent("90").refundable(&order, dec("100"), dec("90")), dec("0"));
     // The payment serves another order too, and was refunded there.
     assert_eq!(returned_so_far("0", "0", "0", "0").refundable(&order, dec("250"), dec("200")), dec("50"));
 }
@@ -144,64 +152,4 @@ fn old_news_of_a_dispute_are_none() {
             assert_eq!(from.may_become(to), news.contains(&(from, to)), "{from:?} -> {to:?}");
         }
     }
-}
-
-fn wallet() -> Wallet {
-    let key = WalletKey {
-        customer: CustomerId::new("alice").unwrap(),
-        currency: "USD".parse().unwrap(),
-        product: Product::main(),
-    };
-    Wallet::empty(key, now())
-}
-
-fn apply(wallet: &mut Wallet, posting: &Posting) -> Result<Booked, Refusal> {
-    wallet.apply(&posting.change, &posting.label, None, now(), &mut Effects::default())
-}
-
-fn usd(text: &str) -> Money {
-    Money::new(dec(text), "USD".parse().unwrap()).unwrap()
-}
-
-#[test]
-fn hard_case_46_a_bonus_is_revoked_as_far_as_it_is_left_and_restored() {
-    let (id, order, mut wallet) = (Uuid::from_u128(9), order(), wallet());
-    let payment =
-        AppliedPayment { id: Uuid::nil(), application: 1, provider: ProviderName::Stripe, merchant_account: "m" };
-    let bonus = Bonus { grant_id: id, amount: usd("10") };
-    let [_, bonus] = &top_up(OfOrder::from(&order), payment, usd("97"), Some(bonus))[..] else { panic!() };
-    apply(&mut wallet, bonus).unwrap();
-    // 3 are spent, and 2 reserved by a running call.
-    let (customer, product) = (wallet.key.customer.clone(), Product::main());
-    let usage = NewUsage {
-        id: "u".to_owned(),
-        customer: customer.clone(),
-        amount: usd("3"),
-        product: product.clone(),
-        fallback_to_main: false,
-        on_insufficient: OnInsufficient::Refuse,
-        description: None,
-        metadata: None,
-        occurred_at: None,
-    };
-    apply(&mut wallet, &usage.posting()).unwrap();
-    let (id_of_caller, lifetime) = ("h".to_owned(), Duration::hours(1));
-    let hold =
-        NewHold { id: id_of_caller, customer, amount: usd("2"), product, lifetime, description: None, metadata: None };
-    apply(&mut wallet, &hold.posting(Uuid::from_u128(7))).unwrap();
-
-    let cause = TakeBackId::Refund(Uuid::nil());
-    let revoke = |amount: &str| bonus_revoked(OfOrder::from(&order), cause, id, usd(amount));
-    let entry = apply(&mut wallet, &revoke("10")).unwrap().entry.unwrap();
-    assert_eq!((entry.amount, entry.granted, entry.debt), (dec("-5"), dec("-5"), Decimal::ZERO));
-    assert_eq!(entry.grant_uses, [(id, dec("-5"))]);
-    assert_eq!((wallet.granted, wallet.held, wallet.available().amount()), (dec("2"), dec("2"), dec("0")));
-    assert_eq!(apply(&mut wallet, &revoke("1")).unwrap().entry, None);
-
-    let restore = |amount: &str| bonus_restored(OfOrder::from(&order), cause, id, usd(amount));
-    let refused = apply(&mut wallet, &restore("8.00000001"));
-    assert_eq!(refused, Err(Refusal::MoreThanTaken));
-    let entry = apply(&mut wallet, &restore("5")).unwrap().entry.unwrap();
-    assert_eq!((entry.amount, entry.granted), (dec("5"), dec("5")));
-    assert_eq!((wallet.granted, wallet.available().amount()), (dec("7"), dec("5")));
 }

@@ -86,13 +86,34 @@ impl Wallet {
         self.granted -= amount;
     }
 
-    /// Expires the unheld rest of every grant whose time is over. Running it again finds nothing.
+    /// What of a grant is there and not held.
+    pub(in crate::domain) fn unheld_of_grant(&self, id: Uuid) -> Decimal {
+        self.grants.iter().find(|grant| grant.id == id).map_or(Decimal::ZERO, Grant::unheld)
+    }
+
+    /// Counts that money was taken or claimed for spent parts of a bonus; a negative amount was settled.
+    pub(in crate::domain) fn owe_bonus(&mut self, id: Uuid, amount: Decimal) {
+        if let Some(grant) = self.grants.iter_mut().find(|grant| grant.id == id) {
+            grant.owed += amount;
+            self.bonus_owed += amount;
+        }
+    }
+
+    /// Bonus that is there again although money was taken for it: the grant, its order, how much.
+    pub(in crate::domain) fn returned_bonus(&self) -> Vec<(Uuid, Uuid, Decimal)> {
+        let back = |grant: &Grant| Some((grant.id, grant.order_id?, grant.owed.min(grant.unheld())));
+        self.grants.iter().filter_map(back).filter(|(.., amount)| *amount > Decimal::ZERO).collect()
+    }
+
+    /// Expires the unheld rest of every grant whose time is over, but for bonus that is to be exchanged for the money
+    /// that was taken for it. Running it again finds nothing.
     pub(super) fn expire_grants(&mut self, now: DateTime<Utc>, effects: &mut Effects) {
         let lapsed: Vec<(Uuid, Decimal)> = self
             .grants
             .iter()
-            .filter(|grant| grant.is_lapsed(now) && grant.unheld() > Decimal::ZERO)
-            .map(|grant| (grant.id, grant.unheld()))
+            .filter(|grant| grant.is_lapsed(now))
+            .map(|grant| (grant.id, grant.unheld() - grant.owed))
+            .filter(|(_, amount)| *amount > Decimal::ZERO)
             .collect();
         for (id, amount) in lapsed {
             self.take_from_grant(id, amount);

@@ -4,14 +4,18 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
 use super::{MAX_TOTAL, Wallet};
+use crate::domain::freeze::Frozen;
 use crate::domain::posting::{Refusal, Shortfall};
 
 impl Wallet {
-    pub(super) fn require_not_frozen(&self) -> Result<(), Refusal> {
-        if self.frozen { Err(Refusal::Frozen) } else { Ok(()) }
+    pub(in crate::domain) fn require_not_frozen(&self) -> Result<(), Refusal> {
+        if self.marks.customer_frozen {
+            return Err(Refusal::CustomerFrozen);
+        }
+        if self.marks.frozen { Err(Refusal::Frozen) } else { Ok(()) }
     }
 
-    pub(super) fn require_room_for_debt(&self, more: Decimal) -> Result<(), Refusal> {
+    pub(in crate::domain) fn require_room_for_debt(&self, more: Decimal) -> Result<(), Refusal> {
         if self.debt + more > MAX_TOTAL { Err(Refusal::TooLarge) } else { Ok(()) }
     }
 
@@ -20,9 +24,33 @@ impl Wallet {
         if available < required { Err(self.short(required, available)) } else { Ok(()) }
     }
 
-    pub(super) fn short(&self, required: Decimal, available: Decimal) -> Refusal {
+    pub(in crate::domain) fn short(&self, required: Decimal, available: Decimal) -> Refusal {
         let (required, available) = (self.in_own_currency(required), self.in_own_currency(available));
         Refusal::Insufficient(Shortfall { wallet: self.key.clone(), required, available, held: self.held() })
+    }
+
+    /// Freezes the wallet, or ends the freeze: this wallet's own, or its part of the customer's.
+    pub fn mark_frozen(&mut self, frozen: &Frozen, is_frozen: bool, now: DateTime<Utc>) {
+        let mark = match frozen {
+            Frozen::Customer(_) => &mut self.marks.customer_frozen,
+            Frozen::Wallet { .. } => &mut self.marks.frozen,
+        };
+        if *mark != is_frozen {
+            *mark = is_frozen;
+            self.version += 1;
+            self.updated_at = self.updated_at.max(now);
+        }
+    }
+
+    /// Marks the wallet as claimed, or clears the mark. Returns whether something changed.
+    pub(in crate::domain) fn mark_claimed(&mut self, claimed: bool, now: DateTime<Utc>) -> bool {
+        if self.marks.claimed == claimed {
+            return false;
+        }
+        self.marks.claimed = claimed;
+        self.version += 1;
+        self.updated_at = self.updated_at.max(now);
+        true
     }
 
     /// Whether the caps, if there are any, leave room for `amount`.

@@ -10,14 +10,16 @@
 mod granting;
 mod holding;
 mod limits;
+mod stored;
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use self::holding::open;
+pub use self::stored::{StoredWallet, WalletMarks, WalletParts};
 use super::entry::Entry;
-use super::grant::{Grant, burn_order};
+use super::grant::Grant;
 use super::guard::{LowBalance, SpendGuard};
 use super::hold::{Hold, HoldStatus, MAX_HOLD_LIFE};
 use super::label::Label;
@@ -41,63 +43,14 @@ pub struct Wallet {
     pub(in crate::domain) paid_out: Decimal,
     pub entry_seq: i64,
     pub version: i64,
-    pub(in crate::domain) frozen: bool,
+    pub(in crate::domain) marks: WalletMarks,
+    /// Money taken or claimed for spent bonus: the sum over all grants of the wallet, also those that are not loaded.
+    pub(in crate::domain) bonus_owed: Decimal,
     pub guard: Option<SpendGuard>,
     pub low_balance: Option<LowBalance>,
     /// Those with something remaining, in burn order.
     pub(in crate::domain) grants: Vec<Grant>,
     pub updated_at: DateTime<Utc>,
-}
-
-/// A wallet as the tables have it, for storage to read back.
-#[derive(Debug, Clone)]
-pub struct StoredWallet {
-    pub key: WalletKey,
-    pub id: Uuid,
-    pub parts: WalletParts,
-    pub entry_seq: i64,
-    pub version: i64,
-    pub frozen: bool,
-    pub guard: Option<SpendGuard>,
-    pub low_balance: Option<LowBalance>,
-    pub grants: Vec<Grant>,
-    pub updated_at: DateTime<Utc>,
-}
-
-/// The running parts of a wallet, in its currency, as the columns have them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WalletParts {
-    pub paid: Decimal,
-    pub granted: Decimal,
-    pub held: Decimal,
-    pub debt: Decimal,
-    pub paid_in: Decimal,
-    pub paid_out: Decimal,
-}
-
-impl From<StoredWallet> for Wallet {
-    fn from(stored: StoredWallet) -> Self {
-        let WalletParts { paid, granted, held, debt, paid_in, paid_out } = stored.parts;
-        let mut grants = stored.grants;
-        grants.sort_by(burn_order);
-        Self {
-            key: stored.key,
-            id: stored.id,
-            paid,
-            granted,
-            held,
-            debt,
-            paid_in,
-            paid_out,
-            entry_seq: stored.entry_seq,
-            version: stored.version,
-            frozen: stored.frozen,
-            guard: stored.guard,
-            low_balance: stored.low_balance,
-            grants,
-            updated_at: stored.updated_at,
-        }
-    }
 }
 
 /// What is to be written beside the wallet itself after a change.
@@ -124,7 +77,8 @@ impl Wallet {
             paid_out: Decimal::ZERO,
             entry_seq: 0,
             version: 0,
-            frozen: false,
+            marks: WalletMarks::default(),
+            bonus_owed: Decimal::ZERO,
             guard: None,
             low_balance: None,
             grants: Vec::new(),
@@ -210,14 +164,40 @@ impl Wallet {
     }
 
     /// What may travel or be refunded: unheld paid money beyond the debt.
-    fn movable(&self) -> Decimal {
+    pub(in crate::domain) fn movable(&self) -> Decimal {
         (self.unheld_paid() - self.debt).max(Decimal::ZERO)
     }
 
     /// Whether the fast path must leave this wallet alone, because its rules need a look.
     #[must_use]
     pub fn needs_full_path(&self) -> bool {
-        self.granted > Decimal::ZERO || self.debt > Decimal::ZERO || self.guard.is_some() || self.frozen
+        let WalletMarks { frozen, customer_frozen, claimed } = self.marks;
+        let is_marked = frozen || customer_frozen || claimed;
+        self.granted > Decimal::ZERO || self.debt > Decimal::ZERO || self.guard.is_some() || is_marked
+    }
+
+    /// Whether an operator has frozen this wallet.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        self.marks.frozen
+    }
+
+    /// Whether an operator has frozen all wallets of the customer.
+    #[must_use]
+    pub fn is_customer_frozen(&self) -> bool {
+        self.marks.customer_frozen
+    }
+
+    /// Whether taken-back money is claimed from the customer in this currency.
+    #[must_use]
+    pub fn is_claimed(&self) -> bool {
+        self.marks.claimed
+    }
+
+    /// Money that was taken or is claimed for spent bonus of this wallet.
+    #[must_use]
+    pub fn bonus_owed(&self) -> Money {
+        self.in_own_currency(self.bonus_owed)
     }
 
     /// What the fast path must leave available: the threshold while its alert is armed.
@@ -295,6 +275,8 @@ impl Wallet {
             }
             Change::Reverse { parts } => self.reverse(parts, booking),
             Change::Sweep => Ok(Booked::default()),
+            // The book makes these of the changes above.
+            Change::Collect(_) | Change::GiveBack(_) => Err(Refusal::MoreThanTaken),
         }
     }
 

@@ -16,6 +16,7 @@ use super::wire::{Amount, CurrencyCode, ProductCode, SignedAmount};
 use crate::app::Error;
 use crate::app::error::FieldError;
 use crate::domain::code::Code;
+use crate::domain::money::Money;
 use crate::domain::posting::{CapReached, Shortfall};
 use crate::providers::ProviderError;
 
@@ -56,6 +57,10 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub spend_cap: Option<SpendCap>,
+    /// The sum that ends the stop, with `taken_back_debt`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub taken_back_debt: Option<TakenBackDebt>,
 }
 
 /// A field that breaks a rule.
@@ -83,6 +88,21 @@ pub struct InsufficientFunds {
     pub shortfall: Amount,
 }
 
+/// Money that a company or an operator took back from us, and that the customer's wallets did not have. It is claimed
+/// from the customer in this currency: money that comes into any of these wallets is taken for it first.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TakenBackDebt {
+    pub currency: CurrencyCode,
+    /// What is still claimed.
+    pub amount: Amount,
+}
+
+impl From<Money> for TakenBackDebt {
+    fn from(sum: Money) -> Self {
+        Self { currency: CurrencyCode::of(sum.currency()), amount: sum.into() }
+    }
+}
+
 /// The spending cap that is reached.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SpendCap {
@@ -108,6 +128,7 @@ pub struct Failure {
     errors: Vec<FieldError>,
     insufficient_funds: Option<Box<InsufficientFunds>>,
     spend_cap: Option<Box<SpendCap>>,
+    taken_back_debt: Option<Box<TakenBackDebt>>,
     retry_after: Option<u64>,
 }
 
@@ -121,6 +142,7 @@ impl Failure {
             errors: Vec::new(),
             insufficient_funds: None,
             spend_cap: None,
+            taken_back_debt: None,
             retry_after: None,
         }
     }
@@ -153,6 +175,7 @@ impl Failure {
                 .collect(),
             insufficient_funds: self.insufficient_funds.as_deref().cloned(),
             spend_cap: self.spend_cap.as_deref().cloned(),
+            taken_back_debt: self.taken_back_debt.as_deref().cloned(),
         }
     }
 }
@@ -177,6 +200,10 @@ impl From<Error> for Failure {
             Error::InsufficientFunds(short) => Self {
                 insufficient_funds: Some(Box::new(insufficient_funds(&short))),
                 ..Self::new(StatusCode::PAYMENT_REQUIRED, Code::InsufficientFunds, detail)
+            },
+            Error::TakenBackDebt(sum) => Self {
+                taken_back_debt: Some(Box::new(sum.into())),
+                ..Self::new(StatusCode::PAYMENT_REQUIRED, Code::TakenBackDebt, detail)
             },
             Error::SpendCap(reached) => Self {
                 spend_cap: Some(Box::new(spend_cap(&reached))),

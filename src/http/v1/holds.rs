@@ -150,8 +150,8 @@ fn closed(done: &HoldDone) -> HttpResponse {
     responses(
         (status = 201, description = "The new hold", body = Hold),
         (status = 200, description = "The hold that the same request opened before", body = Hold),
-        (status = 402, description = "`insufficient_funds` or `spend_cap_reached`"),
-        (status = 409, description = "The wallet is frozen"),
+        (status = 402, description = "`insufficient_funds`, `spend_cap_reached` or `taken_back_debt`"),
+        (status = 409, description = "`wallet_frozen` or `customer_frozen`"),
     ),
     security(("bearer" = ["service"]))
 )]
@@ -211,7 +211,7 @@ pub struct CaptureHold {
     request_body = CaptureHold,
     responses(
         (status = 200, description = "The captured hold", body = Hold),
-        (status = 402, description = "The part of the amount beyond the hold is not available"),
+        (status = 402, description = "The part of the amount beyond the hold is not available, or `taken_back_debt`"),
         (status = 409, description = "`hold_expired` or `hold_closed`"),
     ),
     security(("bearer" = ["service"]))

@@ -95,7 +95,8 @@ fn read(asked: &CreateTransfer, customer: CustomerId, problems: &mut Problems) -
     responses(
         (status = 201, description = "The new transfer", body = Transfer),
         (status = 200, description = "The transfer that the same request made before", body = Transfer),
-        (status = 402, description = "The wallet has too little paid money that no hold reserves"),
+        (status = 402, description = "The wallet has too little paid money that no hold reserves, or \
+            `taken_back_debt`"),
         (status = 409, description = "The same request is still being processed"),
     ),
     security(("bearer" = []))

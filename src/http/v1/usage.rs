@@ -187,8 +187,8 @@ fn render(usage: &Usage) -> BookedUsage {
     responses(
         (status = 201, description = "The usage was booked", body = BookedUsage),
         (status = 200, description = "The usage had been booked before", body = BookedUsage),
-        (status = 402, description = "`insufficient_funds` or `spend_cap_reached`"),
-        (status = 409, description = "The wallet is frozen"),
+        (status = 402, description = "`insufficient_funds`, `spend_cap_reached` or `taken_back_debt`"),
+        (status = 409, description = "`wallet_frozen` or `customer_frozen`"),
     ),
     security(("bearer" = ["service"]))
 )]

@@ -22,8 +22,8 @@ WITH chain AS (
            c.paid_in = c.paid_in_sum OR c.paid_in = c.paid_in_before + greatest(c.paid, 0) AS paid_in_agrees,
            c.paid_out = c.paid_out_sum OR c.paid_out = c.paid_out_before + greatest(-c.paid, 0) AS paid_out_agrees,
            CASE
-               WHEN c.kind IN (/* BRINGS_MONEY */ 1, 4, 6, 7, 9, 12, 14, 16) THEN c.amount > 0
-               WHEN c.kind IN (/* TAKES_MONEY */ 2, 3, 5, 8, 10, 13, 15) THEN c.amount < 0
+               WHEN c.kind IN (/* BRINGS_MONEY */ 1, 4, 6, 7, 9, 12, 14, 16, 18) THEN c.amount > 0
+               WHEN c.kind IN (/* TAKES_MONEY */ 2, 3, 5, 8, 10, 13, 15, 17) THEN c.amount < 0
                ELSE c.amount <> 0
            END AS sign_agrees,
            CASE
@@ -32,7 +32,8 @@ WITH chain AS (
                    THEN c.counterpart = 'usage' OR c.kind <> /* CAPTURE */ 3 AND c.counterpart LIKE 'usage:_%'
                WHEN c.kind IN (/* REFUNDS */ 5, 6) THEN c.counterpart LIKE 'refund:_%'
                WHEN c.kind IN (/* TRANSFERS */ 7, 8) THEN c.counterpart = 'transfer'
-               WHEN c.kind IN (/* PROMOTIONS */ 9, 10, 12, 13, 14) THEN c.counterpart = 'promotion'
+               WHEN c.kind IN (/* PROMOTIONS */ 9, 10, 12, 13, 14) OR c.kind IN (/* BONUS_MONEY */ 17, 18)
+                   THEN c.counterpart = 'promotion'
                WHEN c.kind IN (/* DISPUTES */ 15, 16) THEN c.counterpart LIKE 'dispute:_%'
                ELSE c.counterpart NOT IN ('', 'usage', 'transfer', 'promotion')
            END AS counterpart_agrees,

@@ -11,6 +11,8 @@ WITH booked AS MATERIALIZED (
     FROM payment_applications a JOIN payments p ON p.id = a.payment_id
     WHERE a.reversed_at IS NULL
     GROUP BY 1, 2
+), claimed AS (
+    SELECT currency, counterpart, sum(amount) AS amount FROM taken_back_debts WHERE part = 'money' GROUP BY 1, 2
 ), refunded AS (
     SELECT currency, 'refund:' || provider AS counterpart, sum(debited) AS amount
     FROM refunds WHERE customer_id IS NOT NULL GROUP BY 1, 2
@@ -35,17 +37,27 @@ FULL JOIN (SELECT currency, sum(amount) AS amount FROM holds
            WHERE status = 'open' GROUP BY currency) AS h USING (currency)
 UNION ALL
 SELECT 'payments_credited', currency, counterpart, coalesce(c.amount, 0) + coalesce(a.kept, 0), coalesce(a.amount, 0)
-FROM (SELECT currency, counterpart, sum(amount) AS amount FROM booked
-      WHERE kind = /* RECHARGE */ 1 OR (kind = /* ADJUST */ 11 AND counterpart LIKE 'bank:_%') GROUP BY 1, 2) AS c
+FROM (SELECT currency, counterpart, sum(amount) AS amount
+      FROM (SELECT currency, counterpart, amount FROM booked
+            WHERE kind = /* RECHARGE */ 1 OR (kind = /* ADJUST */ 11 AND counterpart LIKE 'bank:_%')
+            UNION ALL
+            SELECT currency, counterpart, -amount FROM claimed WHERE counterpart LIKE 'bank:_%') AS credited
+      GROUP BY 1, 2) AS c
 FULL JOIN applied a USING (currency, counterpart)
 UNION ALL
-SELECT 'refunds_debited', currency, counterpart, coalesce(-c.amount, 0), coalesce(r.amount, 0)
-FROM (SELECT currency, counterpart, sum(amount) AS amount FROM booked
-      WHERE kind IN (/* REFUNDS */ 5, 6) GROUP BY 1, 2) AS c
+SELECT 'refunds_debited', currency, counterpart, coalesce(c.amount, 0), coalesce(r.amount, 0)
+FROM (SELECT currency, counterpart, sum(amount) AS amount
+      FROM (SELECT currency, counterpart, -amount AS amount FROM booked WHERE kind IN (/* REFUNDS */ 5, 6)
+            UNION ALL
+            SELECT currency, counterpart, amount FROM claimed WHERE counterpart LIKE 'refund:_%') AS asked
+      GROUP BY 1, 2) AS c
 FULL JOIN refunded r USING (currency, counterpart)
 UNION ALL
-SELECT 'disputes_debited', currency, counterpart, coalesce(-c.amount, 0), coalesce(d.amount, 0)
-FROM (SELECT currency, counterpart, sum(amount) AS amount FROM booked
-      WHERE kind IN (/* DISPUTES */ 15, 16) GROUP BY 1, 2) AS c
+SELECT 'disputes_debited', currency, counterpart, coalesce(c.amount, 0), coalesce(d.amount, 0)
+FROM (SELECT currency, counterpart, sum(amount) AS amount
+      FROM (SELECT currency, counterpart, -amount AS amount FROM booked WHERE kind IN (/* DISPUTES */ 15, 16)
+            UNION ALL
+            SELECT currency, counterpart, amount FROM claimed WHERE counterpart LIKE 'dispute:_%') AS asked
+      GROUP BY 1, 2) AS c
 FULL JOIN disputed d USING (currency, counterpart)
 ORDER BY 1, 2, 3

@@ -8,6 +8,12 @@ WITH by_uses AS (
     FROM holds h CROSS JOIN LATERAL jsonb_array_elements(h.grant_parts) AS p (part)
     WHERE h.status = 'open' AND h.grant_parts IS NOT NULL
     GROUP BY h.customer_id, h.wallet_id, grant_id
+), owed AS (
+    SELECT customer_id, grant_id, sum(amount) AS amount
+    FROM (SELECT customer_id, grant_id, taken - given_back AS amount FROM take_backs WHERE part = 'bonus_money'
+          UNION ALL
+          SELECT customer_id, grant_id, amount FROM taken_back_debts WHERE part = 'bonus_money') AS of_bonus
+    GROUP BY customer_id, grant_id
 ), opened AS (
     SELECT u.customer_id, u.wallet_id, u.grant_id, sum(u.amount) AS amount
     FROM grant_uses u JOIN entries e USING (customer_id, wallet_id, seq)
@@ -20,7 +26,9 @@ FROM grants g
 LEFT JOIN by_uses u ON u.customer_id = g.customer_id AND u.wallet_id = g.wallet_id AND u.grant_id = g.id
 LEFT JOIN opened o ON o.customer_id = g.customer_id AND o.wallet_id = g.wallet_id AND o.grant_id = g.id
 LEFT JOIN parts p ON p.customer_id = g.customer_id AND p.wallet_id = g.wallet_id AND p.grant_id = g.id
+LEFT JOIN owed w ON w.customer_id = g.customer_id AND w.grant_id = g.id
 CROSS JOIN LATERAL (VALUES
+    ('grant_owed', coalesce(w.amount, 0), g.owed),
     ('grant_remaining', coalesce(u.amount, 0), g.remaining),
     ('grant_amount', coalesce(o.amount, 0), g.amount),
     ('grant_held', coalesce(p.amount, 0), g.held),

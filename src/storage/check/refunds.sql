@@ -1,45 +1,98 @@
--- Refunds and disputes against the entries that they made. Where disputed money was refunded too, one of them gave
--- for both, so what must have come back is judged by the order: nothing in force, nothing given.
-WITH moved AS (
-    SELECT customer_id, key,
-           -sum(amount) FILTER (WHERE kind IN (/* REFUNDS */ 5, 6)) AS refund,
-           -sum(amount) FILTER (WHERE kind IN (/* DISPUTES */ 15, 16)) AS dispute,
-           -sum(amount) FILTER (WHERE kind IN (/* BONUS_TAKE_BACKS */ 13, 14)) AS bonus
-    FROM entries WHERE kind IN (/* TAKE_BACKS */ 5, 6, 13, 14, 15, 16) GROUP BY customer_id, key
-), records AS (
-    SELECT 'refund' AS what, 'rfd_' || replace(id::text, '-', '') AS shown, customer_id, order_id, debited AS given,
-           bonus_taken, status IN ('pending', 'succeeded') AS in_force
+-- Refunds, disputes and reversed approvals (the sources) against the movements that they made and what they claim, and
+-- the movements against their entries. Where disputed money was refunded too, one of them asks for both, so how much
+-- they ask for is judged by the order.
+WITH records AS (
+    SELECT 'refund' AS what, 'rfd_' || replace(id::text, '-', '') AS source, customer_id, order_id, debited AS money,
+           bonus_taken AS bonus, CASE WHEN status IN ('pending', 'succeeded') THEN amount ELSE 0 END AS returned
     FROM refunds
     UNION ALL
     SELECT 'dispute', 'dsp_' || replace(id::text, '-', ''), customer_id, order_id, taken_back, bonus_taken,
-           status <> 'won'
+           CASE WHEN status <> 'won' AND charged THEN amount ELSE 0 END
     FROM disputes
+    UNION ALL
+    SELECT 'reversal', 'adj_' || replace(id::text, '-', ''), customer_id, order_id, -amount, NULL, NULL
+    FROM adjustments WHERE order_id IS NOT NULL AND booked_at IS NOT NULL
+), open AS (
+    SELECT source, customer_id,
+           sum(amount) FILTER (WHERE part = 'money') AS money, sum(amount) FILTER (WHERE part <> 'money') AS bonus
+    FROM (SELECT source, customer_id, part, taken - given_back AS amount FROM take_backs
+          UNION ALL
+          SELECT source, customer_id, part, amount FROM taken_back_debts) AS both_of_them
+    GROUP BY source, customer_id
+), expired AS (
+    SELECT g.customer_id, g.order_id, -sum(u.amount) AS amount
+    FROM grants g
+    JOIN grant_uses u ON u.customer_id = g.customer_id AND u.grant_id = g.id
+    JOIN entries e ON e.customer_id = u.customer_id AND e.wallet_id = u.wallet_id AND e.seq = u.seq
+    WHERE g.order_id IS NOT NULL AND e.kind = /* EXPIRE */ 10
+    GROUP BY g.customer_id, g.order_id
 ), of_order AS (
-    SELECT order_id, bool_or(in_force) AS in_force, sum(given) AS given, sum(bonus_taken) AS bonus
-    FROM records WHERE order_id IS NOT NULL GROUP BY order_id
+    SELECT o.id, o.customer_id, r.money, r.bonus, coalesce(x.amount, 0) AS expired,
+           pro_rata(o.credited_amount, r.returned, o.received_amount, currency_exponent(o.currency)) AS money_share,
+           pro_rata(o.bonus, r.returned, o.received_amount, currency_exponent(o.currency)) AS bonus_share
+    FROM (SELECT order_id, sum(money) AS money, sum(bonus) AS bonus, sum(returned) AS returned
+          FROM records WHERE order_id IS NOT NULL AND returned IS NOT NULL GROUP BY order_id) AS r
+    JOIN top_up_orders o ON o.id = r.order_id
+    LEFT JOIN expired x ON x.customer_id = o.customer_id AND x.order_id = o.id
+    WHERE o.received_amount IS NOT NULL
+), booked AS (
+    SELECT customer_id, wallet_id, seq, kind, key, reference, amount,
+           split_part(key, ':', 1) AS source, nullif(split_part(key, ':', 2), '') AS n,
+           split_part(key, ':', 3) <> '' AS is_return
+    FROM entries
+    WHERE kind IN (/* TAKE_BACKS */ 5, 6, 13, 14, 15, 16, 17, 18)
+       OR kind = /* ADJUST */ 11 AND reference LIKE 'tuo_%' AND key LIKE 'adj_%'
+), by_movement AS (
+    SELECT b.customer_id, b.source, b.n,
+           -sum(b.amount) FILTER (WHERE NOT b.is_return) AS taken, sum(b.amount) FILTER (WHERE b.is_return) AS returned,
+           count(*) FILTER (WHERE b.is_return) AS returns,
+           string_agg(DISTINCT k.kind, '+') FILTER (WHERE NOT b.is_return) AS kinds
+    FROM booked b
+    CROSS JOIN LATERAL (SELECT CASE WHEN b.kind = /* BONUS_TAKEN */ 17 THEN 'bonus_money'
+                                    WHEN b.kind = /* BONUS_REVOKED */ 13 THEN 'bonus' ELSE 'money' END) AS k (kind)
+    GROUP BY b.customer_id, b.source, b.n
 )
-SELECT v.rule, r.shown AS subject, r.customer_id AS customer,
+SELECT v.rule, r.source AS subject, r.customer_id AS customer,
        trim_scale(v.expected)::text AS expected, trim_scale(v.found)::text AS found
 FROM records r
-LEFT JOIN moved m ON m.customer_id = r.customer_id AND m.key = r.shown
+LEFT JOIN open m ON m.customer_id = r.customer_id AND m.source = r.source
 CROSS JOIN LATERAL (VALUES
-    (CASE r.what WHEN 'refund' THEN 'refund_debited' ELSE 'dispute_taken_back' END,
-     coalesce(CASE r.what WHEN 'refund' THEN m.refund ELSE m.dispute END, 0), r.given),
-    (CASE r.what WHEN 'refund' THEN 'refund_bonus' ELSE 'dispute_bonus' END, coalesce(m.bonus, 0), r.bonus_taken)
+    (CASE r.what WHEN 'refund' THEN 'refund_debited' WHEN 'dispute' THEN 'dispute_taken_back'
+          ELSE 'reversal_taken_back' END, coalesce(m.money, 0), r.money),
+    (CASE r.what WHEN 'refund' THEN 'refund_bonus' ELSE 'dispute_bonus' END,
+     coalesce(m.bonus, 0), coalesce(r.bonus, m.bonus, 0))
 ) AS v (rule, expected, found)
 WHERE v.expected <> v.found
 UNION ALL
-SELECT 'given_back', 'tuo_' || replace(o.id::text, '-', ''), o.customer_id, '0', trim_scale(g.given + g.bonus)::text
-FROM of_order g JOIN top_up_orders o ON o.id = g.order_id
-WHERE NOT g.in_force AND (g.given <> 0 OR g.bonus <> 0)
+SELECT v.rule, 'tuo_' || replace(g.id::text, '-', ''), g.customer_id, v.expected, trim_scale(v.found)::text
+FROM of_order g
+CROSS JOIN LATERAL (VALUES
+    ('given_back', g.money = g.money_share, trim_scale(g.money_share)::text, g.money),
+    ('bonus_share', g.bonus BETWEEN greatest(g.bonus_share - g.expired, 0) AND g.bonus_share,
+     trim_scale(g.bonus_share) || ', less what expired', g.bonus)
+) AS v (rule, agrees, expected, found)
+WHERE NOT v.agrees
 UNION ALL
-SELECT 'refund_entry_without_refund', 'wal_' || replace(e.wallet_id::text, '-', '') || ':' || e.seq, e.customer_id,
-       'a refund or dispute', e.key
-FROM entries e
-WHERE e.kind IN (/* TAKE_BACKS */ 5, 6, 13, 14, 15, 16)
-  AND NOT EXISTS (SELECT FROM records r WHERE r.customer_id = e.customer_id AND r.shown = e.key
-                  AND (e.kind IN (/* BONUS_TAKE_BACKS */ 13, 14)
-                       OR (r.what = 'refund') = (e.kind IN (/* REFUNDS */ 5, 6))))
-  -- A reversed approval takes the bonus back, too.
-  AND NOT (e.kind = /* BONUS_REVOKED */ 13 AND EXISTS (SELECT FROM adjustments j WHERE j.customer_id = e.customer_id
-           AND j.order_id IS NOT NULL AND 'adj_' || replace(j.id::text, '-', '') = e.key))
+SELECT v.rule, t.source || ':' || t.n, t.customer_id, v.expected, v.found
+FROM take_backs t
+LEFT JOIN by_movement b ON b.customer_id = t.customer_id AND b.source = t.source AND b.n = t.n::text
+CROSS JOIN LATERAL (VALUES
+    ('take_back_entry', b.taken IS NOT DISTINCT FROM t.taken AND b.kinds = t.part,
+     trim_scale(b.taken) || ' of ' || b.kinds, trim_scale(t.taken) || ' of ' || t.part),
+    ('take_back_returned', coalesce(b.returned, 0) = t.given_back AND coalesce(b.returns, 0) = t.returns,
+     trim_scale(coalesce(b.returned, 0))::text, trim_scale(t.given_back)::text)
+) AS v (rule, agrees, expected, found)
+WHERE v.agrees IS DISTINCT FROM true
+UNION ALL
+SELECT 'take_back_without_source', t.source, t.customer_id, 'a refund, a dispute or a reversed approval', t.what
+FROM (SELECT source, customer_id, order_id, 'movements' AS what FROM take_backs
+      UNION
+      SELECT source, customer_id, order_id, 'a claim' FROM taken_back_debts) AS t
+WHERE NOT EXISTS (SELECT FROM records r WHERE r.source = t.source AND r.customer_id = t.customer_id
+                  AND r.order_id = t.order_id)
+UNION ALL
+SELECT 'refund_entry_without_refund', 'wal_' || replace(b.wallet_id::text, '-', '') || ':' || b.seq, b.customer_id,
+       'a movement of a refund, a dispute or a reversed approval', b.key
+FROM booked b
+WHERE NOT EXISTS (SELECT FROM take_backs t WHERE t.customer_id = b.customer_id AND t.source = b.source
+                  AND t.n::text = b.n AND b.reference = 'tuo_' || replace(t.order_id::text, '-', ''))

@@ -17,6 +17,8 @@ CROSS JOIN LATERAL (VALUES ('paid', w.paids, w.paid), ('granted', w.granteds, w.
 UNION ALL
 SELECT 'open_holds', currency, NULL, count(*), sum(amount) FROM holds WHERE status = 'open' GROUP BY currency
 UNION ALL
+SELECT 'taken_back_debt', currency, NULL, count(*), sum(amount) FROM taken_back_debts GROUP BY currency
+UNION ALL
 SELECT 'unapplied_payments', currency, NULL, count(*), sum(amount - applied)
 FROM payments WHERE unapplied_reason IS NOT NULL GROUP BY currency
 ORDER BY 1, 2, 3

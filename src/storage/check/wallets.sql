@@ -8,8 +8,10 @@ WITH by_entries AS (
     CROSS JOIN LATERAL (SELECT e.amount - coalesce(e.granted, 0) + coalesce(e.debt, 0)) AS p (paid)
     GROUP BY e.customer_id, e.wallet_id
 ), by_grants AS (
-    SELECT customer_id, wallet_id, sum(remaining) AS remaining, sum(held) AS held
+    SELECT customer_id, wallet_id, sum(remaining) AS remaining, sum(held) AS held, sum(owed) AS owed
     FROM grants GROUP BY customer_id, wallet_id
+), claimed AS (
+    SELECT DISTINCT customer_id, currency FROM taken_back_debts
 ), by_holds AS (
     SELECT customer_id, wallet_id, sum(amount) AS amount, sum(granted) AS granted
     FROM holds WHERE status = 'open' GROUP BY customer_id, wallet_id
@@ -22,6 +24,7 @@ SELECT v.rule,
 FROM wallets w
 LEFT JOIN by_entries e ON e.customer_id = w.customer_id AND e.wallet_id = w.id
 LEFT JOIN by_grants g ON g.customer_id = w.customer_id AND g.wallet_id = w.id
+LEFT JOIN claimed c ON c.customer_id = w.customer_id AND c.currency = w.currency
 LEFT JOIN by_holds h ON h.customer_id = w.customer_id AND h.wallet_id = w.id
 CROSS JOIN LATERAL (VALUES
     ('wallet_balance', coalesce(e.amount, 0), w.paid + w.granted - w.debt),
@@ -37,7 +40,17 @@ CROSS JOIN LATERAL (VALUES
     ('wallet_held_grants', coalesce(h.granted, 0), coalesce(g.held, 0)),
     ('wallet_parts', 0, least(0, w.paid, w.granted, w.held, w.debt, w.paid - (w.held - coalesce(g.held, 0)))),
     ('wallet_needs_full_path',
-     (w.granted > 0 OR w.debt > 0 OR w.guarded OR w.frozen)::integer::numeric, w.needs_full_path::integer::numeric),
+     (w.granted > 0 OR w.debt > 0 OR w.guarded OR w.frozen OR w.customer_frozen OR w.claimed)::integer::numeric,
+     w.needs_full_path::integer::numeric),
+    ('wallet_claimed', (c.customer_id IS NOT NULL)::integer::numeric, w.claimed::integer::numeric),
+    ('wallet_free_while_claimed', 0,
+     CASE WHEN c.customer_id IS NULL THEN 0
+          ELSE greatest(0, w.paid - (w.held - coalesce(g.held, 0)) - w.debt) END),
+    ('wallet_frozen',
+     (EXISTS (SELECT FROM frozen_wallets f WHERE f.customer_id = w.customer_id AND f.wallet_id = w.id))::integer
+     + 2 * (EXISTS (SELECT FROM frozen_customers f WHERE f.customer_id = w.customer_id))::integer,
+     w.frozen::integer + 2 * w.customer_frozen::integer),
+    ('wallet_bonus_owed', coalesce(g.owed, 0), w.bonus_owed),
     ('wallet_fast_floor',
      CASE WHEN w.fast_floor = 0 THEN 0 ELSE coalesce(w.low_balance_threshold, 0) END, w.fast_floor)
 ) AS v (rule, expected, found)

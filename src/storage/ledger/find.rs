@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Text, Timestamptz};
+use diesel::sql_types::{Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -18,6 +18,7 @@ use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::hold::{Hold, HoldStatus};
 use crate::domain::id::IdKind;
 use crate::domain::posting::WalletKey;
+use crate::domain::take_back::OrderBonus;
 use crate::storage::schema::{grant_uses, grants, holds, wallets, worker_marks};
 use crate::storage::statement::{Cached, Parameters, Statement};
 use crate::storage::{StorageError, clock};
@@ -212,19 +213,31 @@ pub async fn wallets_with_lapsed_holds(
     rows.iter().map(|(customer, currency, product, _)| wallet_key(customer, currency, product)).collect()
 }
 
-/// The grant that an order brought as its bonus.
+struct BonusOfOrder {
+    customer: String,
+    order_id: Uuid,
+}
+
+impl Statement for BonusOfOrder {
+    const TEXT: &'static str = include_str!("sql/bonus_of_order.sql");
+    type Row = (SqlUuid, Numeric, Numeric);
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Text, _>(&self.customer)?;
+        parameters.add::<SqlUuid, _>(&self.order_id)
+    }
+}
+
+/// The bonus that an order brought, and what became of it.
 ///
 /// # Errors
 /// Database errors.
-pub async fn grant_of_order(
+pub async fn bonus_of_order(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     order_id: Uuid,
-) -> Result<Option<Uuid>, StorageError> {
-    Ok(grants::table
-        .filter(grants::customer_id.eq(customer.as_str()).and(grants::order_id.eq(order_id)))
-        .select(grants::id)
-        .first(conn)
-        .await
-        .optional()?)
+) -> Result<Option<OrderBonus>, StorageError> {
+    let statement = BonusOfOrder { customer: customer.as_str().to_owned(), order_id };
+    let row: Option<(Uuid, Decimal, Decimal)> = Cached(statement).get_result(conn).await.optional()?;
+    Ok(row.map(|(grant_id, spent, expired)| OrderBonus { grant_id, spent, expired }))
 }

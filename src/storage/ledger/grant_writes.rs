@@ -59,6 +59,7 @@ struct UpsertGrants {
     order_ids: Vec<Option<Uuid>>,
     created_by: Vec<String>,
     created_at: Vec<DateTime<Utc>>,
+    owed: Vec<Decimal>,
 }
 
 impl UpsertGrants {
@@ -75,6 +76,7 @@ impl UpsertGrants {
         self.order_ids.push(grant.order_id);
         self.created_by.push(grant.created_by.clone());
         self.created_at.push(grant.created_at);
+        self.owed.push(grant.owed);
     }
 }
 
@@ -96,6 +98,7 @@ impl Statement for UpsertGrants {
         parameters.add::<Array<Nullable<SqlUuid>>, _>(&self.order_ids)?;
         parameters.add::<Array<Text>, _>(&self.created_by)?;
         parameters.add::<Array<Timestamptz>, _>(&self.created_at)?;
+        parameters.add::<Array<Numeric>, _>(&self.owed)?;
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ use crate::domain::grant::Grant;
 use crate::domain::guard::{LowBalance, SpendGuard};
 use crate::domain::money::Money;
 use crate::domain::posting::WalletKey;
-use crate::domain::wallet::{Effects, StoredWallet, Wallet, WalletParts};
+use crate::domain::wallet::{Effects, StoredWallet, Wallet, WalletMarks, WalletParts};
 use crate::storage::schema::{grants, spend_guards};
 use crate::storage::statement::{Cached, Parameters, Statement};
 use crate::storage::{StorageError, clock};
@@ -63,7 +63,10 @@ type WalletSql = (
     SqlUuid,
     Bool,
     Bool,
+    Bool,
+    Bool,
     Nullable<Numeric>,
+    Numeric,
     Numeric,
     Numeric,
     Numeric,
@@ -99,8 +102,11 @@ struct WalletRow {
     id: Uuid,
     guarded: bool,
     frozen: bool,
+    customer_frozen: bool,
+    claimed: bool,
     low_balance_threshold: Option<Decimal>,
     fast_floor: Decimal,
+    bonus_owed: Decimal,
     granted: Decimal,
     held: Decimal,
     debt: Decimal,
@@ -133,7 +139,8 @@ impl WalletRow {
             },
             entry_seq: self.entry_seq,
             version: self.version,
-            frozen: self.frozen,
+            marks: WalletMarks { frozen: self.frozen, customer_frozen: self.customer_frozen, claimed: self.claimed },
+            bonus_owed: self.bonus_owed,
             guard,
             low_balance,
             grants,
@@ -241,6 +248,7 @@ struct WalletGrantRow {
     amount: Decimal,
     remaining: Decimal,
     held: Decimal,
+    owed: Decimal,
     priority: i16,
     expires_at: Option<DateTime<Utc>>,
     reason: String,
@@ -274,6 +282,7 @@ async fn read_grants(
             amount: row.amount,
             remaining: row.remaining,
             held: row.held,
+            owed: row.owed,
             priority: row.priority,
             expires_at: row.expires_at,
             reason: row.reason,

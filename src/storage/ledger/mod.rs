@@ -7,7 +7,9 @@
 //!
 //! [`fast`] writes the same rows for the common case in one statement. It decides nothing.
 //!
-//! Locks are always taken in this order: holds by id, then wallets by key.
+//! Locks are always taken in this order: holds by id, then the gate of a customer's wallets (`wallet_gate`), then
+//! wallets by key. Where taken-back money stands open, all wallets of the customer and currency are locked; that guards
+//! its claims and movements (`take_backs`).
 
 mod entry_rows;
 pub mod explain;
@@ -18,7 +20,10 @@ mod hold_rows;
 mod hold_writes;
 mod keys;
 mod load;
+mod take_backs;
 mod write;
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use diesel_async::AsyncPgConnection;
@@ -26,18 +31,20 @@ use uuid::Uuid;
 
 use super::StorageError;
 use crate::domain::book::Book;
+use crate::domain::customer::CustomerId;
 use crate::domain::movement::expiry::sweep;
 use crate::domain::posting::{Posting, PostingOutcome, WalletKey};
 use crate::domain::wallet::Wallet;
 
 pub use entry_rows::{find_entries, find_entry};
 pub use find::{
-    find_deduction, find_hold, find_reversals, grant_of_order, key_of_wallet, wallet_versions, wallets_of_holds,
+    bonus_of_order, find_deduction, find_hold, find_reversals, key_of_wallet, wallet_versions, wallets_of_holds,
     wallets_with_lapsed_holds,
 };
 pub use hold_rows::HoldRow;
 pub use keys::wallet_key as key_from_columns;
 pub use load::{lock_wallet, read_wallets, read_wallets_of};
+pub use take_backs::claims_of;
 
 /// Books postings, in the order given, inside the caller's transaction.
 ///
@@ -51,7 +58,9 @@ pub use load::{lock_wallet, read_wallets, read_wallets_of};
 pub async fn post(conn: &mut AsyncPgConnection, postings: &[Posting]) -> Result<Vec<PostingOutcome>, StorageError> {
     let mut book = open(conn, postings).await?;
     let outcomes = postings.iter().map(|posting| book.decide(posting)).collect();
-    write::all(conn, &book.changed(), book.new_holds()).await?;
+    let changed = book.changed();
+    write::all(conn, &changed, book.new_holds()).await?;
+    take_backs::write(conn, book.take_backs(), &changed).await?;
     Ok(outcomes)
 }
 
@@ -69,6 +78,21 @@ pub async fn open_wallet(
     lock_wallet(conn, key).await?.ok_or_else(|| StorageError::Corrupt("a wallet that was just made is gone".to_owned()))
 }
 
+/// Locks all wallets of a customer, for a use case that marks them. Until the transaction ends no other can appear.
+///
+/// # Errors
+/// Database errors.
+pub async fn lock_all_wallets(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+) -> Result<(Vec<Wallet>, DateTime<Utc>), StorageError> {
+    take_backs::close_gates(conn, &BTreeSet::from([customer.clone()])).await?;
+    let mut keys = take_backs::keys_of(conn, [customer]).await?;
+    keys.sort();
+    let (wallets, now) = load::lock_wallets(conn, &keys, Vec::new()).await?;
+    Ok((wallets.into_values().collect(), now))
+}
+
 /// Locks everything that the postings concern, and reads what they need to be decided.
 async fn open(conn: &mut AsyncPgConnection, postings: &[Posting]) -> Result<Book, StorageError> {
     let hold_ids: Vec<Uuid> = postings.iter().filter_map(Posting::hold).collect();
@@ -80,6 +104,17 @@ async fn open(conn: &mut AsyncPgConnection, postings: &[Posting]) -> Result<Book
         .cloned()
         .chain(postings.iter().filter_map(Posting::guarded_as_well))
         .collect();
+    keys.extend(postings.iter().flat_map(Posting::also_takes_from));
+    let reaching: Vec<&WalletKey> =
+        postings.iter().filter(|posting| posting.reaches_all_wallets()).filter_map(Posting::wallet).collect();
+    if !reaching.is_empty() {
+        let customers = reaching.iter().map(|key| key.customer.clone()).collect();
+        take_backs::close_gates(conn, &customers).await?;
+        let is_reached = |key: &WalletKey| {
+            reaching.iter().any(|reached| reached.customer == key.customer && reached.currency == key.currency)
+        };
+        keys.extend(take_backs::keys_of(conn, &customers).await?.into_iter().filter(is_reached));
+    }
     keys.sort();
     keys.dedup();
     let needed = postings.iter().filter_map(Posting::makes_wallet).cloned().collect();
@@ -87,9 +122,10 @@ async fn open(conn: &mut AsyncPgConnection, postings: &[Posting]) -> Result<Book
     let restored: Vec<Uuid> = postings.iter().flat_map(Posting::restored_grants).collect();
     let (wallets, now) = load::lock_wallets(conn, &keys, restored).await?;
     let known = entry_rows::find_known(conn, postings).await?;
+    let taken_back = take_backs::read(conn, postings, &wallets).await?;
     let lapsed = hold_rows::lock_lapsed_holds(conn, &wallets, now).await?;
 
-    let mut book = Book::new(now, wallets, holds, known);
+    let mut book = Book::new(now, wallets, holds, known, taken_back);
     for hold in &lapsed {
         book.expire_hold(hold);
     }

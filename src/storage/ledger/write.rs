@@ -60,6 +60,8 @@ struct UpdateWallets {
     entry_seq: Vec<i64>,
     version: Vec<i64>,
     updated_at: Vec<DateTime<Utc>>,
+    claimed: Vec<bool>,
+    bonus_owed: Vec<Decimal>,
 }
 
 impl UpdateWallets {
@@ -78,6 +80,8 @@ impl UpdateWallets {
             rows.entry_seq.push(wallet.entry_seq);
             rows.version.push(wallet.version);
             rows.updated_at.push(wallet.updated_at);
+            rows.claimed.push(wallet.is_claimed());
+            rows.bonus_owed.push(wallet.bonus_owed().amount());
         }
         rows
     }
@@ -99,6 +103,8 @@ impl Statement for UpdateWallets {
         parameters.add::<Array<BigInt>, _>(&self.entry_seq)?;
         parameters.add::<Array<BigInt>, _>(&self.version)?;
         parameters.add::<Array<Timestamptz>, _>(&self.updated_at)?;
+        parameters.add::<Array<Bool>, _>(&self.claimed)?;
+        parameters.add::<Array<Numeric>, _>(&self.bonus_owed)?;
         Ok(())
     }
 }

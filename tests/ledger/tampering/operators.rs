@@ -7,29 +7,46 @@ pub(super) fn bank_transfers() -> Vec<Tampering> {
     let (line, order) = (is(&shown("pay", BANK_PAYMENT)), is(&shown("tuo", BANK_ORDER)));
     let (account, change) = (is(&shown("bac", BANK)), is(&shown("bch", BANK_CHANGE)));
     vec![
-        tampering("bank_transaction_payment", "UPDATE bank_transactions SET amount = 249".to_owned(), line.clone()),
-        tampering("bank_transaction_payment", "DELETE FROM bank_transactions".to_owned(), line.clone()),
         tampering(
             "bank_transaction_payment",
-            format!("UPDATE payments SET payment_id = 'Y' WHERE id = '{BANK_PAYMENT}'"),
+            "UPDATE bank_transactions SET amount = 249 WHERE identity = 'X'".to_owned(),
             line.clone(),
         ),
-        tampering("bank_transaction_identity", "UPDATE bank_transactions SET stated_id = 'y'".to_owned(), line.clone()),
+        tampering(
+            "bank_transaction_payment",
+            "DELETE FROM bank_transactions WHERE identity = 'X'".to_owned(),
+            line.clone(),
+        ),
+        tampering(
+            "bank_transaction_payment",
+            format!("UPDATE payments SET payment_id = 'Z' WHERE id = '{BANK_PAYMENT}'"),
+            line.clone(),
+        ),
         tampering(
             "bank_transaction_identity",
-            "UPDATE bank_transactions SET stated_id = 'Not provided'".to_owned(),
+            "UPDATE bank_transactions SET stated_id = 'z' WHERE identity = 'X'".to_owned(),
+            line.clone(),
+        ),
+        tampering(
+            "bank_transaction_identity",
+            "UPDATE bank_transactions SET stated_id = 'Not provided' WHERE identity = 'X'".to_owned(),
             line.clone(),
         ),
         tampering(
             "bank_transaction_line",
             format!(
-                "UPDATE bank_transactions SET n = 2; UPDATE payments SET payment_id = 'X#2' WHERE id = '{BANK_PAYMENT}'"
+                "UPDATE bank_transactions SET n = 2 WHERE identity = 'X';
+                 UPDATE payments SET payment_id = 'X#2' WHERE id = '{BANK_PAYMENT}'"
             ),
             line,
         ),
         tampering("approval_payment", "UPDATE approvals SET received_amount = 199".to_owned(), order.clone()),
         tampering("approval_payment", format!("UPDATE approvals SET payment_id = '{PAYMENT}'"), order.clone()),
-        tampering("approval_payment", "UPDATE bank_transactions SET identity = 'Y'".to_owned(), order.clone()),
+        tampering(
+            "approval_payment",
+            "UPDATE bank_transactions SET identity = 'Z' WHERE identity = 'X'".to_owned(),
+            order.clone(),
+        ),
         tampering("bank_account_version", "UPDATE bank_accounts SET account_number = '2'".to_owned(), account.clone()),
         tampering("bank_account_version", "UPDATE bank_account_versions SET branch = 'x'".to_owned(), account.clone()),
         tampering(

@@ -17,7 +17,8 @@ use crate::http::edge::wire::{
     TopUpOrderId,
 };
 
-/// A dispute. While it is open, and when it is lost, the money is taken from the wallet.
+/// A dispute. While it is open, and when it is lost, the money is taken from the customer's wallets; what they lack is
+/// claimed.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Dispute {
     id: DisputeId,
@@ -32,9 +33,9 @@ pub struct Dispute {
     status: DisputeStatusName,
     currency: CurrencyCode,
     amount: Amount,
-    /// What was taken from the wallet, less what it got back.
+    /// What the customer's wallets owe for it, less what they got back. It was taken, or is still claimed.
     taken_back: SignedAmount,
-    /// The part of the order's bonus that was taken back.
+    /// The part of the order's bonus that goes back with it: revoked, or taken as money where it was spent.
     bonus_taken: SignedAmount,
     /// The reason that the provider gives.
     #[schema(max_length = 500, example = "fraudulent")]

@@ -5,6 +5,7 @@ pub mod bank_accounts;
 pub mod bank_transactions;
 pub mod channel_rules;
 pub mod disputes;
+pub mod freezes;
 pub mod grants;
 pub mod products;
 pub mod refunds;

@@ -36,10 +36,10 @@ pub struct Refund {
     currency: CurrencyCode,
     /// The amount that the payer gets.
     amount: Amount,
-    /// What the wallet gave for the refund, less what it got back. It is the share of the credited amount that belongs
-    /// to `amount`.
+    /// What the customer's wallets owe for the refund, less what they got back: the share of the credited amount that
+    /// belongs to `amount`. It was taken, or is still claimed.
     debited_amount: SignedAmount,
-    /// The part of the order's bonus that was taken back.
+    /// The part of the order's bonus that goes back with it: revoked, or taken as money where it was spent.
     bonus_taken: SignedAmount,
     reason: Reason,
     /// Why the refund failed, or what it waits for.
@@ -49,6 +49,8 @@ pub struct Refund {
     adopted: bool,
     /// Whether the wallet was allowed to go into debt for the refund.
     override_balance: bool,
+    /// Whether what the order's wallet lacked was to be taken from other wallets of the customer.
+    from_products: bool,
     /// Who asked for the refund.
     proposed_by: Actor,
     /// The operator who approved the refund.
@@ -121,6 +123,7 @@ fn render(refund: &refund::Refund) -> Refund {
         failure: refund.failure.clone(),
         adopted: !refund.ours,
         override_balance: refund.override_balance,
+        from_products: refund.from_products,
         proposed_by: Actor::new(&refund.proposed_by),
         approved_by: refund.approved_by.as_deref().map(Actor::new),
         created_at: refund.created_at,
@@ -142,6 +145,9 @@ pub struct CreateRefund {
     /// Refund even if the customer has already spent the money. The wallet then goes into debt.
     #[serde(default)]
     override_balance: bool,
+    /// Take what the order's wallet lacks from the customer's main wallet, and from products whose money may go back.
+    #[serde(default)]
+    from_products: bool,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -184,7 +190,8 @@ fn answer(refund: &refund::Refund, replayed: bool, fresh: StatusCode) -> HttpRes
         (status = 201, description = "The new refund", body = Refund),
         (status = 200, description = "The refund that the same request made before", body = Refund),
         (status = 202, description = "`awaiting_second_approval`: another operator must approve it", body = Refund),
-        (status = 402, description = "The wallet has too little paid money that no hold reserves"),
+        (status = 402, description = "The wallet has too little paid money that no hold reserves, or \
+            `taken_back_debt`"),
         (status = 409, description = "`order_not_completed`, `not_refundable`, `refund_exceeds_payment`, or the same \
             request is still being processed"),
     ),
@@ -205,7 +212,13 @@ pub async fn create_refund(
     let reason = asked.reason.read(&mut problems, "/reason");
     let (amount, reason) = problems.into_result(amount.zip(reason))?;
     let order_id = asked.order_id.named().ok_or(Error::NotFound("order"))?;
-    let new = NewRefund { order_id, amount, reason, override_balance: asked.override_balance };
+    let new = NewRefund {
+        order_id,
+        amount,
+        reason,
+        override_balance: asked.override_balance,
+        from_products: asked.from_products,
+    };
     let made = refunds::request(&app, &caller, &new, &key).await?;
     Ok(answer(&made.value, made.replayed, StatusCode::CREATED))
 }
@@ -293,7 +306,8 @@ pub async fn get_refund(
     params(RefundPath, IdempotencyHeader),
     responses(
         (status = 200, description = "The approved refund", body = Refund),
-        (status = 402, description = "The wallet has too little paid money that no hold reserves"),
+        (status = 402, description = "The wallet has too little paid money that no hold reserves, or \
+            `taken_back_debt`"),
         (status = 409, description = "`second_operator_needed`, `refund_not_awaiting_approval` or \
             `refund_exceeds_payment`"),
     ),

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use crate::app::orders::approve::{self, BankStatement};
 use crate::app::orders::{reject, reverse};
 use crate::app::{App, Error, Problems};
+use crate::domain::adjustment::ReversalReach;
 use crate::domain::approval::Confirmed;
 use crate::domain::code::Code;
 use crate::http::edge::answers::repeatable;
@@ -221,18 +222,41 @@ pub async fn withdraw_top_up_order_proposal(
 /// Why an approval is reversed.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"reason": "the transfer was for another customer's order"}))]
+#[schema(example = json!({"reason": "the transfer was for another customer's order", "reach": "all_wallets"}))]
 pub struct ReverseTopUpOrder {
     /// The reason, which the customer can read.
     reason: Reason,
+    /// Which wallets give the money. If it is absent, the order's wallet gives; a second operator confirms what the
+    /// first one chose.
+    reach: Option<ReversalReachName>,
+}
+
+/// Which wallets give the money that a reversed approval takes back.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ReversalReach)]
+pub enum ReversalReachName {
+    /// The order's wallet. What it lacks becomes its debt, which the next money repays and which stops nothing.
+    OrderWallet,
+    /// All wallets of the customer in the currency. What they lack is claimed (`taken_back_debt`), and nothing new is
+    /// spent until it is paid.
+    AllWallets,
+}
+
+impl From<ReversalReachName> for ReversalReach {
+    fn from(name: ReversalReachName) -> Self {
+        match name {
+            ReversalReachName::OrderWallet => Self::OrderWallet,
+            ReversalReachName::AllWallets => Self::AllWallets,
+        }
+    }
 }
 
 /// Reverse a wrong approval
 ///
-/// Takes back what was credited; the part that is already spent becomes debt. The bank transfer is then free for the
-/// order that it belongs to, and whoever states it next states its amount anew. The order stays completed, and its
-/// `reason` says what happened. An amount above the threshold is only proposed (202) until a second operator asks for
-/// the same.
+/// Takes back what was credited, from the wallets that `reach` names. The bank transfer is then free for the order that
+/// it belongs to, and whoever states it next states its amount anew. The order stays completed, and its `reason` says
+/// what happened. An amount above the threshold is only proposed (202) until a second operator asks for the same.
 #[utoipa::path(
     tag = "admin-top-up-orders",
     operation_id = "reverseTopUpOrder",
@@ -242,7 +266,7 @@ pub struct ReverseTopUpOrder {
         (status = 200, description = "The order, reversed", body = TopUpOrder),
         (status = 202, description = "A second operator must confirm: nothing is taken back yet", body = TopUpOrder),
         (status = 409, description = "`not_a_bank_transfer`, `order_not_completed`, `order_refunded`, \
-            `approval_reversed` or `second_operator_needed`"),
+            `approval_reversed`, `second_operator_needed` or `approval_mismatch`"),
     ),
     security(("bearer" = ["operator"]))
 )]
@@ -259,7 +283,8 @@ pub async fn reverse_top_up_order(
     let key = key.scoped(&caller, "reverse_top_up_order", request.path(), &body.bytes);
     let mut problems = Problems::new();
     let reason = body.value.reason.read(&mut problems, "/reason");
-    let made = reverse::reverse(&app, &caller, id, &problems.into_result(reason)?, &key).await?;
+    let reach = body.value.reach.map(ReversalReach::from);
+    let made = reverse::reverse(&app, &caller, id, &problems.into_result(reason)?, reach, &key).await?;
     let body = order_body(&app, &made.value.order).await?;
     Ok(repeatable(&body, made.replayed, decided(made.value.awaiting_second)))
 }

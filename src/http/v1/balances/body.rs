@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::wallet::Wallet;
+use crate::http::edge::problem::TakenBackDebt;
 use crate::http::edge::wire::{Amount, CurrencyCode, CustomerIdText, ProductCode, SignedAmount, WalletId};
 
 /// A customer's wallets.
@@ -13,6 +14,10 @@ pub struct BalanceList {
     pub customer_id: CustomerIdText,
     #[schema(max_items = 1000)]
     pub balances: Vec<Balance>,
+    /// Taken-back money that is claimed from the customer, one sum for each currency. While it stands, nothing new is
+    /// spent in that currency, and money that comes in is taken for it.
+    #[schema(max_items = 200)]
+    pub taken_back_debt: Vec<TakenBackDebt>,
 }
 
 /// One wallet: the main wallet or one product's, in one currency.
@@ -33,6 +38,8 @@ pub struct Balance {
     debt: Amount,
     /// paid + granted − held − debt.
     available: SignedAmount,
+    /// Whether an operator has frozen the wallet or the customer: then nothing new is spent.
+    frozen: bool,
     /// A number that grows with every change of the wallet.
     #[schema(minimum = 0, example = 7)]
     version: i64,
@@ -52,6 +59,7 @@ impl From<&Wallet> for Balance {
             held: wallet.held().into(),
             debt: wallet.debt().into(),
             available: wallet.available().into(),
+            frozen: wallet.is_frozen() || wallet.is_customer_frozen(),
             version: wallet.version,
             updated_at: wallet.updated_at,
         }

@@ -17,7 +17,7 @@ use crate::http::edge::wire::CustomerIdText;
 /// List balances
 ///
 /// The customer's wallets: for each currency the main wallet, and one wallet for each product. A wallet appears with
-/// its first movement.
+/// its first movement. Beside the wallets stands what the customer owes of taken-back money in each currency.
 #[utoipa::path(
     tag = "balances",
     operation_id = "listBalances",
@@ -33,7 +33,10 @@ pub async fn list_balances(
 ) -> Result<HttpResponse, Failure> {
     let filter = query.filter(&caller)?;
     let product = filter.product.as_ref().map(Product::as_column);
-    let wallets = balances::list(&app, &filter.customer, filter.currency, product).await?;
-    let balances = wallets.iter().map(Balance::from).collect();
-    Ok(HttpResponse::Ok().json(BalanceList { customer_id: CustomerIdText::of(&filter.customer), balances }))
+    let found = balances::list(&app, &filter.customer, filter.currency, product).await?;
+    Ok(HttpResponse::Ok().json(BalanceList {
+        customer_id: CustomerIdText::of(&filter.customer),
+        balances: found.wallets.iter().map(Balance::from).collect(),
+        taken_back_debt: found.taken_back_debt.into_iter().map(Into::into).collect(),
+    }))
 }

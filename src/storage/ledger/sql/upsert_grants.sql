@@ -13,15 +13,17 @@
 -- $10 uuid[] order id, null unless the grant is an order's bonus
 -- $11 text[] created_by
 -- $12 timestamptz[] created_at
+-- $13 numeric[] owed
 --
 -- Returns nothing.
 --
 -- The condition at the end spares unchanged grants a new row version: one posting touches few of a wallet's grants.
 INSERT INTO grants AS g (customer_id, id, wallet_id, amount, remaining, held, priority, expires_at, reason, order_id,
-                         created_by, created_at)
+                         created_by, created_at, owed)
 SELECT *
-FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (customer_id, id) DO UPDATE
 SET remaining = excluded.remaining,
-    held = excluded.held
-WHERE (g.remaining, g.held) <> (excluded.remaining, excluded.held)
+    held = excluded.held,
+    owed = excluded.owed
+WHERE (g.remaining, g.held, g.owed) <> (excluded.remaining, excluded.held, excluded.owed)

@@ -4,6 +4,7 @@ pub mod list;
 mod statement;
 
 use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -116,6 +117,11 @@ pub struct TopUpOrder {
     received_amount: Option<Amount>,
     /// The part of the received amount that went back to the payer, or is on its way back.
     refunded_amount: Amount,
+    /// What the payer would get if all of the order were refunded now: what is left of the payment, less bonus that was
+    /// spent. Absent in lists, and for an order that cannot be refunded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    refundable_amount: Option<Amount>,
     product: Option<ProductCode>,
     /// A short code for people, and for bank transfers.
     reference: ReferenceCode,
@@ -262,7 +268,7 @@ pub struct BankAccountClosedAction {
 
 /// Orders as lists show them: without timeline and next action.
 pub fn order_bodies(orders: &[Order]) -> Vec<TopUpOrder> {
-    orders.iter().map(|order| render(order, Vec::new(), None)).collect()
+    orders.iter().map(|order| render(order, Vec::new(), None, None)).collect()
 }
 
 /// One order in full.
@@ -288,7 +294,7 @@ pub async fn order_body(app: &App, view: &OrderView) -> Result<TopUpOrder, Error
     Ok(TopUpOrder {
         approval: view.approval.as_ref().map(OrderApproval::from),
         reversal: view.reversal.as_ref().map(OrderReversal::from),
-        ..render(&view.order, timeline, action)
+        ..render(&view.order, timeline, action, view.refundable)
     })
 }
 
@@ -333,7 +339,12 @@ async fn next_action(app: &App, order: &Order, action: &attempt::NextAction) -> 
     })
 }
 
-fn render(order: &Order, timeline: Vec<OrderEvent>, next_action: Option<NextAction>) -> TopUpOrder {
+fn render(
+    order: &Order,
+    timeline: Vec<OrderEvent>,
+    next_action: Option<NextAction>,
+    refundable: Option<Decimal>,
+) -> TopUpOrder {
     let (currency, completion) = (order.currency, order.completion());
     TopUpOrder {
         id: TopUpOrderId::of(order.id),
@@ -349,6 +360,7 @@ fn render(order: &Order, timeline: Vec<OrderEvent>, next_action: Option<NextActi
         credited_amount: Amount::of(order.credited_amount, currency),
         received_amount: completion.map(|completion| Amount::of(completion.received, currency)),
         refunded_amount: Amount::of(order.refunded_amount, currency),
+        refundable_amount: refundable.map(|amount| Amount::of(amount, currency)),
         product: ProductCode::of_product(&order.product),
         reference: ReferenceCode::new(&order.reference),
         agreement_version: AgreementVersion::new(&order.agreement_version),

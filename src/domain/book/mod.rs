@@ -2,6 +2,12 @@
 //!
 //! Storage opens a book (locks and reads), the book decides each posting in the order given, and storage writes what
 //! has changed. A refused posting refuses no other.
+//!
+//! After each posting, and after each hold that expires, the book looks for what has appeared: bonus for which money
+//! was taken, and unheld paid money while taken-back money is claimed.
+
+mod state;
+mod take_backs;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,6 +22,8 @@ use super::posting::{
     Booked, Change, DedupeKey, OnInsufficient, Posting, PostingOutcome, Refusal, Shortfall, Target, WalletKey,
 };
 use super::wallet::{Effects, Wallet};
+
+pub use state::TakeBacks;
 
 /// What was booked under a key before.
 #[derive(Debug, Clone)]
@@ -33,6 +41,7 @@ pub struct Book {
     holds: HashMap<Uuid, Hold>,
     effects: BTreeMap<WalletKey, Effects>,
     new_holds: Vec<Uuid>,
+    take_backs: TakeBacks,
 }
 
 impl Book {
@@ -44,8 +53,9 @@ impl Book {
         wallets: BTreeMap<WalletKey, Wallet>,
         holds: HashMap<Uuid, Hold>,
         known: HashMap<DedupeKey, KnownPosting>,
+        take_backs: TakeBacks,
     ) -> Self {
-        Self { now, wallets, known, holds, effects: BTreeMap::new(), new_holds: Vec::new() }
+        Self { now, wallets, known, holds, effects: BTreeMap::new(), new_holds: Vec::new(), take_backs }
     }
 
     /// Expires an open hold whose time is over. The caller does this for every such hold of the wallets before any
@@ -57,6 +67,7 @@ impl Book {
         if let Some(expired) = effects.holds.last() {
             self.holds.insert(expired.id, expired.clone());
         }
+        self.settle(&lapsed.wallet);
     }
 
     /// Decides one posting after all before it.
@@ -83,6 +94,9 @@ impl Book {
                     }
                     self.holds.insert(hold.id, hold.clone());
                 }
+                if let Some(wallet) = &booked.wallet {
+                    self.settle(wallet);
+                }
                 if let Some(key) = dedupe {
                     let fingerprint = posting.label.fingerprint;
                     self.known.insert(key, KnownPosting { fingerprint, booked: booked.clone() });
@@ -94,11 +108,14 @@ impl Book {
 
     fn apply_posting(&mut self, posting: &Posting, hold: Option<&Hold>) -> Result<Booked, Refusal> {
         let Posting { target, change, label } = posting;
+        self.require_no_claim(posting, hold)?;
         match (target, change) {
             (Target::Hold(_), _) => {
                 let hold = hold.ok_or(Refusal::HoldNotFound)?;
                 self.apply(&hold.wallet, change, label, Some(hold))
             }
+            (Target::Wallet { key, .. }, Change::Collect(asked)) => self.collect(key, asked),
+            (Target::Wallet { key, .. }, Change::GiveBack(given)) => self.return_taken(key, given),
             (Target::Wallet { key, .. }, Change::Reverse { .. }) => {
                 self.give_back(key, posting.guarded_as_well().as_ref(), change, label)
             }
@@ -205,6 +222,12 @@ impl Book {
         self.effects.iter().filter_map(wallet).collect()
     }
 
+    /// The movements and claims of taken-back money that are to be written.
+    #[must_use]
+    pub fn take_backs(&self) -> &TakeBacks {
+        &self.take_backs
+    }
+
     /// The holds among the changed ones that are new.
     #[must_use]
     pub fn new_holds(&self) -> &[Uuid] {
@@ -234,3 +257,6 @@ fn without_wallet(key: &WalletKey, change: &Change) -> Refusal {
         _ => Refusal::HoldNotFound,
     }
 }
+
+#[cfg(test)]
+mod tests;

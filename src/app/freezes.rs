@@ -1,0 +1,108 @@
+//! Freezes: operators stop a customer or one wallet, and end that again.
+//!
+//! Freezing what is frozen and unfreezing what is not change nothing, so both can be repeated.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{App, Caller, Error};
+use crate::domain::customer::CustomerId;
+use crate::domain::freeze::{Freeze, Frozen};
+use crate::domain::id::IdKind;
+use crate::storage::transaction::transact;
+use crate::storage::{Connection, audit, clock, freezes, ledger};
+
+/// Freezes all wallets of a customer, also those that are made later.
+///
+/// # Errors
+/// Database errors.
+pub async fn freeze_customer(app: &App, caller: &Caller, customer: &CustomerId, reason: &str) -> Result<Freeze, Error> {
+    transact(&app.pool, async |conn| freeze(conn, &caller.actor(), &Frozen::Customer(customer.clone()), reason).await)
+        .await
+}
+
+/// Ends the freeze of a customer. Wallets that were frozen by themselves stay frozen.
+///
+/// # Errors
+/// Database errors.
+pub async fn unfreeze_customer(app: &App, caller: &Caller, customer: &CustomerId, reason: &str) -> Result<(), Error> {
+    transact(&app.pool, async |conn| unfreeze(conn, &caller.actor(), &Frozen::Customer(customer.clone()), reason).await)
+        .await
+}
+
+/// Freezes one wallet.
+///
+/// # Errors
+/// 404.
+pub async fn freeze_wallet(app: &App, caller: &Caller, id: Option<Uuid>, reason: &str) -> Result<Freeze, Error> {
+    transact(&app.pool, async |conn| {
+        let frozen = wallet(conn, id).await?;
+        freeze(conn, &caller.actor(), &frozen, reason).await
+    })
+    .await
+}
+
+/// Ends the freeze of one wallet.
+///
+/// # Errors
+/// 404.
+pub async fn unfreeze_wallet(app: &App, caller: &Caller, id: Option<Uuid>, reason: &str) -> Result<CustomerId, Error> {
+    transact(&app.pool, async |conn| {
+        let frozen = wallet(conn, id).await?;
+        unfreeze(conn, &caller.actor(), &frozen, reason).await?;
+        Ok(frozen.customer().clone())
+    })
+    .await
+}
+
+async fn wallet(conn: &mut Connection, id: Option<Uuid>) -> Result<Frozen, Error> {
+    let missing = || Error::NotFound("wallet");
+    let id = id.ok_or_else(missing)?;
+    let key = freezes::wallet_by_id(conn, id).await?.ok_or_else(missing)?;
+    Ok(Frozen::Wallet { customer: key.customer, id })
+}
+
+async fn freeze(conn: &mut Connection, actor: &str, frozen: &Frozen, reason: &str) -> Result<Freeze, Error> {
+    let wallets = ledger::lock_all_wallets(conn, frozen.customer()).await?.0;
+    if let Some(known) = freezes::find(conn, frozen).await? {
+        return Ok(known);
+    }
+    let now = clock::now(conn).await?;
+    let freeze =
+        Freeze { frozen: frozen.clone(), reason: reason.to_owned(), frozen_by: actor.to_owned(), frozen_at: now };
+    freezes::insert(conn, &freeze).await?;
+    for mut wallet in wallets.into_iter().filter(|wallet| frozen.wallet().is_none_or(|id| wallet.id == id)) {
+        wallet.mark_frozen(frozen, true, now);
+        freezes::save_marks(conn, &wallet).await?;
+    }
+    write_audit(conn, actor, "frozen", frozen, reason).await?;
+    Ok(freeze)
+}
+
+async fn unfreeze(conn: &mut Connection, actor: &str, frozen: &Frozen, reason: &str) -> Result<(), Error> {
+    let (wallets, now) = ledger::lock_all_wallets(conn, frozen.customer()).await?;
+    if freezes::find(conn, frozen).await?.is_none() {
+        return Ok(());
+    }
+    freezes::delete(conn, frozen).await?;
+    for mut wallet in wallets.into_iter().filter(|wallet| frozen.wallet().is_none_or(|id| wallet.id == id)) {
+        wallet.mark_frozen(frozen, false, now);
+        freezes::save_marks(conn, &wallet).await?;
+    }
+    write_audit(conn, actor, "unfrozen", frozen, reason).await
+}
+
+async fn write_audit(
+    conn: &mut Connection,
+    actor: &str,
+    action: &str,
+    frozen: &Frozen,
+    reason: &str,
+) -> Result<(), Error> {
+    let (of, subject) = match frozen {
+        Frozen::Customer(customer) => ("customer", format!("customer:{customer}")),
+        Frozen::Wallet { id, .. } => ("wallet", format!("wallet:{}", IdKind::Wallet.show(*id))),
+    };
+    let detail = json!({ "customer_id": frozen.customer().as_str(), "reason": reason });
+    Ok(audit::write(conn, actor, &format!("{of}_{action}"), &subject, &detail).await?)
+}

@@ -1,0 +1,98 @@
+//! The claims and movements of taken-back money that a book has read, and what of them changes.
+
+use std::collections::{BTreeSet, HashMap};
+
+use rust_decimal::Decimal;
+
+use crate::domain::customer::CustomerId;
+use crate::domain::money::Currency;
+use crate::domain::take_back::{Claim, TakeBackId, Taken, TakenPart};
+
+/// The claims and movements that the postings of one call may concern.
+#[derive(Debug, Default)]
+pub struct TakeBacks {
+    /// Oldest first.
+    pub(super) claims: Vec<Claim>,
+    /// Those with something left to give back, in the order in which they were taken.
+    pub(super) taken: Vec<Taken>,
+    /// The number of the last movement of each source.
+    pub(super) last: HashMap<TakeBackId, i32>,
+    pub(super) changed_claims: BTreeSet<(TakeBackId, TakenPart)>,
+    pub(super) changed_taken: BTreeSet<(TakeBackId, i32)>,
+    pub(super) ended: BTreeSet<CustomerId>,
+}
+
+impl TakeBacks {
+    /// `claims` and `taken` are oldest first; `last` has the number of the last movement of every source among them and
+    /// of the postings.
+    #[must_use]
+    pub fn new(claims: Vec<Claim>, taken: Vec<Taken>, last: HashMap<TakeBackId, i32>) -> Self {
+        Self { claims, taken, last, ..Self::default() }
+    }
+
+    /// The claims to write. One that has ended has the amount zero.
+    pub fn changed_claims(&self) -> impl Iterator<Item = &Claim> {
+        self.claims.iter().filter(|claim| self.changed_claims.contains(&(claim.origin.id, claim.part)))
+    }
+
+    /// The movements to write, new ones and those of which something was given back.
+    pub fn changed_taken(&self) -> impl Iterator<Item = &Taken> {
+        self.taken.iter().filter(|taken| self.changed_taken.contains(&(taken.origin.id, taken.n)))
+    }
+
+    /// The customers of whom a currency's last claim has ended, so that their wallets lose the mark.
+    #[must_use]
+    pub fn ended(&self) -> &BTreeSet<CustomerId> {
+        &self.ended
+    }
+
+    /// What is claimed of a customer in a currency.
+    pub(super) fn claimed(&self, customer: &CustomerId, currency: Currency) -> Decimal {
+        let of_wallet = |claim: &&Claim| claim.customer == *customer && claim.currency == currency;
+        self.claims.iter().filter(of_wallet).map(|claim| claim.amount).sum()
+    }
+
+    pub(super) fn next(&mut self, id: TakeBackId) -> i32 {
+        let last = self.last.entry(id).or_default();
+        *last += 1;
+        *last
+    }
+
+    /// What of a source's parts has not been given back, claims included.
+    pub(super) fn left(&self, id: TakeBackId, parts: &[TakenPart]) -> Decimal {
+        let claims = self.claims.iter().filter(|claim| claim.origin.id == id && parts.contains(&claim.part));
+        let taken = self.taken.iter().filter(|taken| taken.origin.id == id && parts.contains(&taken.part));
+        claims.map(|claim| claim.amount).sum::<Decimal>() + taken.map(Taken::outstanding).sum::<Decimal>()
+    }
+
+    /// Lowers a claim by at most `amount`. Returns by how much.
+    pub(super) fn strike(&mut self, id: TakeBackId, part: TakenPart, amount: Decimal) -> Decimal {
+        let Some(claim) = self.claims.iter_mut().find(|claim| claim.origin.id == id && claim.part == part) else {
+            return Decimal::ZERO;
+        };
+        let struck = claim.amount.min(amount);
+        if struck > Decimal::ZERO {
+            claim.amount -= struck;
+            self.changed_claims.insert((id, part));
+        }
+        struck
+    }
+
+    pub(super) fn claim(&mut self, claim: Claim) {
+        let (id, part) = (claim.origin.id, claim.part);
+        self.changed_claims.insert((id, part));
+        match self.claims.iter_mut().find(|known| known.origin.id == id && known.part == part) {
+            Some(known) => known.amount += claim.amount,
+            None => self.claims.push(claim),
+        }
+    }
+
+    /// Notes that a part of a movement was given back.
+    pub(super) fn give_back(&mut self, id: TakeBackId, n: i32, amount: Decimal) {
+        if let Some(taken) = self.taken.iter_mut().find(|taken| taken.origin.id == id && taken.n == n) {
+            taken.given_back += amount;
+            taken.returns += 1;
+            self.changed_taken.insert((id, n));
+        }
+    }
+}

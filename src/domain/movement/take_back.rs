@@ -1,0 +1,92 @@
+//! Take-back: a refund, a dispute or a reversed approval takes an order's money, and its share of the bonus.
+//!
+//! One posting can make several movements, each with an entry of its own: the entry's key is `<source>:<n>`, and its
+//! reference is the order. The rules are in [`crate::domain::take_back`].
+
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::OfOrder;
+use crate::domain::counterpart::Counterpart;
+use crate::domain::entry::EntryKind;
+use crate::domain::fingerprint::fingerprint64;
+use crate::domain::id::IdKind;
+use crate::domain::label::Label;
+use crate::domain::money::Money;
+use crate::domain::payment::ProviderName;
+use crate::domain::posting::{Change, Collection, Posting};
+use crate::domain::take_back::{Reach, TakeBackId, TakeBackOrigin, TakenPart};
+
+/// What a source asks of the customer's wallets.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// For the order's money, zero or more.
+    pub money: Money,
+    /// For the order's bonus, zero or more, with the grant that it is.
+    pub bonus: Option<(Uuid, Money)>,
+    pub reach: Reach,
+}
+
+/// The movements of a refund. The counterpart is the company that sends the money.
+#[must_use]
+pub fn of_refund(order: OfOrder<'_>, refund_id: Uuid, provider: ProviderName) -> TakeBackOrigin {
+    let (id, counterpart) = (TakeBackId::Refund(refund_id), Counterpart::Refund(provider));
+    TakeBackOrigin { id, order_id: order.id, counterpart, description: None }
+}
+
+/// The movements of a dispute. The counterpart is the company where the payer disputes.
+#[must_use]
+pub fn of_dispute(order: OfOrder<'_>, dispute_id: Uuid, provider: ProviderName) -> TakeBackOrigin {
+    let (id, counterpart) = (TakeBackId::Dispute(dispute_id), Counterpart::Dispute(provider));
+    TakeBackOrigin { id, order_id: order.id, counterpart, description: None }
+}
+
+/// The movements of a reversed approval: an operator approved a bank transfer that never came, or somebody else's. The
+/// counterpart is our bank account that it was booked on.
+#[must_use]
+pub fn of_reversed_approval(
+    order: OfOrder<'_>,
+    adjustment_id: Uuid,
+    bank_account: &str,
+    reason: &str,
+) -> TakeBackOrigin {
+    let (id, counterpart) = (TakeBackId::Adjustment(adjustment_id), Counterpart::Bank(bank_account.to_owned()));
+    TakeBackOrigin { id, order_id: order.id, counterpart, description: Some(reason.to_owned()) }
+}
+
+/// Takes what a source asks for.
+#[must_use]
+pub fn take_back(order: OfOrder<'_>, origin: TakeBackOrigin, asked: Asked) -> Posting {
+    let label = taken(&origin, TakenPart::Money, 0);
+    let (grant_id, bonus) = asked.bonus.map_or((None, Decimal::ZERO), |(id, bonus)| (Some(id), bonus.amount()));
+    let wallet = order.wallet(asked.money.currency());
+    let collection = Collection { origin, money: asked.money.amount(), bonus, grant_id, reach: asked.reach };
+    Posting::of_wallet(wallet, Change::Collect(Box::new(collection)), label)
+}
+
+/// The label of the entry of a movement.
+pub(in crate::domain) fn taken(origin: &TakeBackOrigin, part: TakenPart, n: i32) -> Label {
+    let kind = match (part, origin.id) {
+        (TakenPart::BonusMoney, _) => EntryKind::BonusTaken,
+        (TakenPart::Bonus, _) => EntryKind::BonusRevoked,
+        (TakenPart::Money, TakeBackId::Refund(_)) => EntryKind::Refund,
+        (TakenPart::Money, TakeBackId::Dispute(_)) => EntryKind::Dispute,
+        (TakenPart::Money, TakeBackId::Adjustment(_)) => EntryKind::Adjust,
+    };
+    label(kind, origin, part, format!("{}:{n}", origin.id.shown()))
+}
+
+/// What the entries of a source have in common.
+pub(super) fn label(kind: EntryKind, origin: &TakeBackOrigin, part: TakenPart, key: String) -> Label {
+    let order = IdKind::TopUpOrder.show(origin.order_id);
+    let counterpart = match part {
+        TakenPart::Money => origin.counterpart.clone(),
+        TakenPart::BonusMoney | TakenPart::Bonus => Counterpart::Promotion,
+    };
+    let fingerprint = fingerprint64(&[&key, &order]);
+    Label {
+        reference: Some(order),
+        description: origin.description.clone(),
+        ..Label::new(kind, key, fingerprint, counterpart)
+    }
+}

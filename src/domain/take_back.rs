@@ -1,0 +1,195 @@
+//! Taken-back money: what a company or an operator took from us, and the customer's wallets give for it.
+//!
+//! **Sources.** A refund, a dispute and a reversed approval take back money of one order. Each is a source, and what it
+//! asks of the wallets is recorded in movements ([`Taken`]), numbered from 1. A movement is of one wallet.
+//!
+//! **Reach.** What has left already is taken by force ([`Reach::AllWallets`]): from the order's wallet, then from the
+//! main wallet, then from the products by code; only unheld paid money beyond the wallet's debt. What is missing is a
+//! [`Claim`] on the customer in that currency. It is in no wallet's figures.
+//!
+//! **While a claim stands**, no wallet of that customer and currency has unheld paid money beyond its debt: whatever
+//! appears is taken in the same transaction, for the oldest claim first. New usage that may be refused, new holds,
+//! captures beyond their hold, transfers and refunds are refused with the sum that ends it. Captures within a hold,
+//! releases, reversals, usage that has happened, grants and top-ups go on.
+//!
+//! **Giving back** first strikes what is still claimed of that source; then it goes movement by movement, last taken
+//! first, each into the wallet that it came from.
+//!
+//! **The bonus.** The share of an order's bonus that goes back with its money is revoked from the grant as far as it is
+//! there and not held. The rest was spent, so money is taken for it, against `promotion`. When bonus returns later (a
+//! hold is released, usage is reversed), it is revoked, and the money goes back to its wallet in the same transaction.
+//!
+//! For each source at all times: taken − given back + still claimed = what it asks for. `topup check` holds it.
+//!
+//! Example: 100 were paid by card and moved to `whatsapp`, where 30 were spent. A dispute over 100 takes 70 from
+//! `whatsapp` and claims 30. A top-up of 50 is credited, and 30 of it are taken at once, so the claim ends.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::counterpart::Counterpart;
+use super::customer::CustomerId;
+use super::id::IdKind;
+use super::money::{Currency, Money};
+use super::product::Product;
+use super::wallet_key::WalletKey;
+
+/// The source: the refund, dispute or reversed approval for which money of an order is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TakeBackId {
+    Refund(Uuid),
+    Dispute(Uuid),
+    /// The adjustment that reverses an approval.
+    Adjustment(Uuid),
+}
+
+impl TakeBackId {
+    /// The id as the API shows it.
+    #[must_use]
+    pub fn shown(self) -> String {
+        match self {
+            Self::Refund(id) => IdKind::Refund.show(id),
+            Self::Dispute(id) => IdKind::Dispute.show(id),
+            Self::Adjustment(id) => IdKind::Adjustment.show(id),
+        }
+    }
+
+    /// Reads what [`TakeBackId::shown`] wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let refund = || IdKind::Refund.parse(text).map(Self::Refund);
+        let dispute = || IdKind::Dispute.parse(text).map(Self::Dispute);
+        refund().or_else(dispute).or_else(|| IdKind::Adjustment.parse(text).map(Self::Adjustment))
+    }
+}
+
+/// What a movement takes, and for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TakenPart {
+    /// Paid money, for the order's money.
+    Money,
+    /// Paid money, for bonus that was spent.
+    BonusMoney,
+    /// Bonus that was still there.
+    Bonus,
+}
+
+impl TakenPart {
+    pub const ALL: [Self; 3] = [Self::Money, Self::BonusMoney, Self::Bonus];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Money => "money",
+            Self::BonusMoney => "bonus_money",
+            Self::Bonus => "bonus",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|part| part.as_str() == text)
+    }
+}
+
+/// Which wallets give what a source asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// The order's wallet, then the wallets of these products; refused where their unheld paid money is less.
+    Request { also: Vec<Product> },
+    /// The order's wallet; what it lacks becomes its debt.
+    OrderWallet,
+    /// All wallets of the customer in that currency; what they lack is claimed.
+    AllWallets,
+}
+
+/// What every movement of a source has in common.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TakeBackOrigin {
+    pub id: TakeBackId,
+    pub order_id: Uuid,
+    /// Whom the order's money is booked against.
+    pub counterpart: Counterpart,
+    /// What the entries say about it.
+    pub description: Option<String>,
+}
+
+/// What is still claimed of one part of a source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claim {
+    pub origin: TakeBackOrigin,
+    pub customer: CustomerId,
+    pub currency: Currency,
+    /// Money or bonus money.
+    pub part: TakenPart,
+    /// The order's bonus, for bonus money.
+    pub grant_id: Option<Uuid>,
+    /// In `currency`. Zero once the claim has ended.
+    pub amount: Decimal,
+    pub created_at: DateTime<Utc>,
+}
+
+/// One movement: what was taken from one wallet, or revoked from its bonus.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Taken {
+    pub origin: TakeBackOrigin,
+    /// Counts the movements of the source, from 1.
+    pub n: i32,
+    pub part: TakenPart,
+    /// The order's bonus, unless it is for the order's money.
+    pub grant_id: Option<Uuid>,
+    pub wallet: WalletKey,
+    pub wallet_id: Uuid,
+    pub taken: Decimal,
+    pub given_back: Decimal,
+    /// In how many entries it was given back.
+    pub returns: i32,
+    pub taken_at: DateTime<Utc>,
+}
+
+impl Taken {
+    /// What has not been given back.
+    #[must_use]
+    pub fn outstanding(&self) -> Decimal {
+        self.taken - self.given_back
+    }
+}
+
+/// The bonus that an order brought, and what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderBonus {
+    pub grant_id: Uuid,
+    /// Spent, or reserved by open holds.
+    pub spent: Decimal,
+    /// Expired unspent.
+    pub expired: Decimal,
+}
+
+/// The sum of what is claimed from a customer in each currency.
+#[must_use]
+pub fn sums(claims: &[Claim]) -> Vec<Money> {
+    let mut sums: Vec<(Currency, Decimal)> = Vec::new();
+    for claim in claims {
+        match sums.iter_mut().find(|(currency, _)| *currency == claim.currency) {
+            Some((_, sum)) => *sum += claim.amount,
+            None => sums.push((claim.currency, claim.amount)),
+        }
+    }
+    sums.sort_by_key(|(currency, _)| *currency);
+    sums.into_iter().map(|(currency, sum)| Money::from_ledger(sum, currency)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_reads_back() {
+        let id = Uuid::from_u128(7);
+        for source in [TakeBackId::Refund(id), TakeBackId::Dispute(id), TakeBackId::Adjustment(id)] {
+            assert_eq!(TakeBackId::parse(&source.shown()), Some(source));
+        }
+        assert_eq!(TakeBackId::parse(&IdKind::Hold.show(id)), None);
+    }
+}

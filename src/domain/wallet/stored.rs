@@ -1,0 +1,74 @@
+//! A wallet as storage reads it back.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::Wallet;
+use crate::domain::grant::{Grant, burn_order};
+use crate::domain::guard::{LowBalance, SpendGuard};
+use crate::domain::wallet_key::WalletKey;
+
+/// A wallet as the tables have it, for storage to read back.
+#[derive(Debug, Clone)]
+pub struct StoredWallet {
+    pub key: WalletKey,
+    pub id: Uuid,
+    pub parts: WalletParts,
+    pub entry_seq: i64,
+    pub version: i64,
+    pub marks: WalletMarks,
+    pub bonus_owed: Decimal,
+    pub guard: Option<SpendGuard>,
+    pub low_balance: Option<LowBalance>,
+    pub grants: Vec<Grant>,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// What stops a wallet from spending, whatever its money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WalletMarks {
+    /// An operator has frozen this wallet.
+    pub frozen: bool,
+    /// An operator has frozen the customer.
+    pub customer_frozen: bool,
+    /// Taken-back money is claimed from the customer in this currency.
+    pub claimed: bool,
+}
+
+/// The running parts of a wallet, in its currency, as the columns have them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WalletParts {
+    pub paid: Decimal,
+    pub granted: Decimal,
+    pub held: Decimal,
+    pub debt: Decimal,
+    pub paid_in: Decimal,
+    pub paid_out: Decimal,
+}
+
+impl From<StoredWallet> for Wallet {
+    fn from(stored: StoredWallet) -> Self {
+        let WalletParts { paid, granted, held, debt, paid_in, paid_out } = stored.parts;
+        let mut grants = stored.grants;
+        grants.sort_by(burn_order);
+        Self {
+            key: stored.key,
+            id: stored.id,
+            paid,
+            granted,
+            held,
+            debt,
+            paid_in,
+            paid_out,
+            entry_seq: stored.entry_seq,
+            version: stored.version,
+            marks: stored.marks,
+            bonus_owed: stored.bonus_owed,
+            guard: stored.guard,
+            low_balance: stored.low_balance,
+            grants,
+            updated_at: stored.updated_at,
+        }
+    }
+}

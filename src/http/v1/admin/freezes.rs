@@ -1,0 +1,186 @@
+//! `/v1/admin/customers/…/freeze` and `/v1/admin/wallets/…/freeze`: an operator's stop, and its end.
+
+use actix_web::{HttpResponse, post, web};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::{App, Error, Problems, freezes};
+use crate::domain::customer::CustomerId;
+use crate::domain::freeze;
+use crate::http::edge::auth::{Allowed, AsOperator};
+use crate::http::edge::extract::{JsonBody, QueryParams};
+use crate::http::edge::problem::Failure;
+use crate::http::edge::queries::CustomerQuery;
+use crate::http::edge::wire::{Actor, CustomerIdText, Reason, WalletId};
+
+/// Why something is frozen, or no longer.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "the card holder denies the payments"}))]
+pub struct FreezeReason {
+    reason: Reason,
+}
+
+impl FreezeReason {
+    fn read(&self) -> Result<String, Error> {
+        let mut problems = Problems::new();
+        let reason = self.reason.read(&mut problems, "/reason");
+        problems.into_result(reason)
+    }
+}
+
+/// Whether a customer or a wallet is frozen.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Freeze {
+    customer_id: Option<CustomerIdText>,
+    /// The wallet; null for all wallets of the customer.
+    wallet_id: Option<WalletId>,
+    frozen: bool,
+    /// Why it is frozen. This and the next two are null when it is not.
+    reason: Option<Reason>,
+    frozen_by: Option<Actor>,
+    frozen_at: Option<DateTime<Utc>>,
+}
+
+impl From<freeze::Freeze> for Freeze {
+    fn from(freeze: freeze::Freeze) -> Self {
+        Self {
+            customer_id: Some(CustomerIdText::of(freeze.frozen.customer())),
+            wallet_id: freeze.frozen.wallet().map(WalletId::of),
+            frozen: true,
+            reason: Some(Reason::new(freeze.reason)),
+            frozen_by: Some(Actor::new(freeze.frozen_by)),
+            frozen_at: Some(freeze.frozen_at),
+        }
+    }
+}
+
+impl Freeze {
+    fn ended(customer: &CustomerId, wallet_id: Option<WalletId>) -> Self {
+        let customer_id = Some(CustomerIdText::of(customer));
+        Self { customer_id, wallet_id, frozen: false, reason: None, frozen_by: None, frozen_at: None }
+    }
+}
+
+/// Which customer is meant.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct CustomerPath {
+    /// The customer's id, percent-encoded, or `~` with the query parameter `customer_id`.
+    customer_id: CustomerIdText,
+}
+
+impl CustomerPath {
+    fn customer(&self, query: &CustomerQuery) -> Result<CustomerId, Error> {
+        let named = match &*self.customer_id {
+            "~" => CustomerIdText::filter(query.customer_id.as_ref(), "?customer_id")?,
+            _ => self.customer_id.named(),
+        };
+        named.ok_or(Error::NotFound("customer"))
+    }
+}
+
+/// Which wallet is meant.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct WalletPath {
+    /// The wallet's id.
+    wallet_id: WalletId,
+}
+
+/// Freeze a customer
+///
+/// Stops all wallets of the customer, also those that the customer gets later: usage that may be refused, new holds,
+/// captures beyond their hold, transfers and refunds answer 409 `customer_frozen`. Money still comes in, and usage that
+/// has happened is still booked. A customer who is frozen already stays so, with the first reason.
+#[utoipa::path(
+    tag = "admin-freezes",
+    operation_id = "freezeCustomer",
+    params(CustomerPath, CustomerQuery),
+    request_body = FreezeReason,
+    responses((status = 200, description = "The freeze that stands", body = Freeze)),
+    security(("bearer" = ["operator"]))
+)]
+#[post("/v1/admin/customers/{customer_id}/freeze")]
+pub async fn freeze_customer(
+    Allowed(caller): AsOperator,
+    path: web::Path<CustomerPath>,
+    QueryParams(query): QueryParams<CustomerQuery>,
+    body: JsonBody<FreezeReason>,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let customer = path.customer(&query)?;
+    let freeze = freezes::freeze_customer(&app, &caller, &customer, &body.value.read()?).await?;
+    Ok(HttpResponse::Ok().json(Freeze::from(freeze)))
+}
+
+/// Unfreeze a customer
+///
+/// Ends the freeze of a customer. A wallet that was frozen by itself stays frozen. A customer who is not frozen stays
+/// so.
+#[utoipa::path(
+    tag = "admin-freezes",
+    operation_id = "unfreezeCustomer",
+    params(CustomerPath, CustomerQuery),
+    request_body = FreezeReason,
+    responses((status = 200, description = "The customer is not frozen", body = Freeze)),
+    security(("bearer" = ["operator"]))
+)]
+#[post("/v1/admin/customers/{customer_id}/unfreeze")]
+pub async fn unfreeze_customer(
+    Allowed(caller): AsOperator,
+    path: web::Path<CustomerPath>,
+    QueryParams(query): QueryParams<CustomerQuery>,
+    body: JsonBody<FreezeReason>,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let customer = path.customer(&query)?;
+    freezes::unfreeze_customer(&app, &caller, &customer, &body.value.read()?).await?;
+    Ok(HttpResponse::Ok().json(Freeze::ended(&customer, None)))
+}
+
+/// Freeze a wallet
+///
+/// Stops one wallet, as the freeze of a customer stops all: what spends answers 409 `wallet_frozen`.
+#[utoipa::path(
+    tag = "admin-freezes",
+    operation_id = "freezeWallet",
+    params(WalletPath),
+    request_body = FreezeReason,
+    responses((status = 200, description = "The freeze that stands", body = Freeze)),
+    security(("bearer" = ["operator"]))
+)]
+#[post("/v1/admin/wallets/{wallet_id}/freeze")]
+pub async fn freeze_wallet(
+    Allowed(caller): AsOperator,
+    path: web::Path<WalletPath>,
+    body: JsonBody<FreezeReason>,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let freeze = freezes::freeze_wallet(&app, &caller, path.wallet_id.named(), &body.value.read()?).await?;
+    Ok(HttpResponse::Ok().json(Freeze::from(freeze)))
+}
+
+/// Unfreeze a wallet
+///
+/// Ends the freeze of one wallet. The freeze of its customer stays.
+#[utoipa::path(
+    tag = "admin-freezes",
+    operation_id = "unfreezeWallet",
+    params(WalletPath),
+    request_body = FreezeReason,
+    responses((status = 200, description = "The wallet is not frozen by itself", body = Freeze)),
+    security(("bearer" = ["operator"]))
+)]
+#[post("/v1/admin/wallets/{wallet_id}/unfreeze")]
+pub async fn unfreeze_wallet(
+    Allowed(caller): AsOperator,
+    path: web::Path<WalletPath>,
+    body: JsonBody<FreezeReason>,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let reason = body.value.read()?;
+    let customer = freezes::unfreeze_wallet(&app, &caller, path.wallet_id.named(), &reason).await?;
+    Ok(HttpResponse::Ok().json(Freeze::ended(&customer, Some(path.wallet_id.clone()))))
+}

@@ -1,0 +1,118 @@
+//! Freezes of customers and wallets. The marks on the wallets are written under their locks, so every later posting
+//! obeys them.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+use super::StorageError;
+use super::schema::{frozen_customers, frozen_wallets, wallets};
+use crate::domain::freeze::{Freeze, Frozen};
+use crate::domain::posting::WalletKey;
+use crate::domain::wallet::Wallet;
+
+/// The freeze that stands.
+///
+/// # Errors
+/// Database errors.
+pub async fn find(conn: &mut AsyncPgConnection, frozen: &Frozen) -> Result<Option<Freeze>, StorageError> {
+    let row: Option<(String, String, DateTime<Utc>)> = match frozen {
+        Frozen::Customer(customer) => frozen_customers::table
+            .find(customer.as_str())
+            .select((frozen_customers::reason, frozen_customers::frozen_by, frozen_customers::frozen_at))
+            .first(conn)
+            .await
+            .optional()?,
+        Frozen::Wallet { customer, id } => frozen_wallets::table
+            .find((customer.as_str(), *id))
+            .select((frozen_wallets::reason, frozen_wallets::frozen_by, frozen_wallets::frozen_at))
+            .first(conn)
+            .await
+            .optional()?,
+    };
+    Ok(row.map(|(reason, frozen_by, frozen_at)| Freeze { frozen: frozen.clone(), reason, frozen_by, frozen_at }))
+}
+
+/// Records a freeze. The caller holds the locks of the wallets that it is about.
+///
+/// # Errors
+/// Database errors.
+pub async fn insert(conn: &mut AsyncPgConnection, freeze: &Freeze) -> Result<(), StorageError> {
+    let (reason, by, at) = (&freeze.reason, &freeze.frozen_by, freeze.frozen_at);
+    match &freeze.frozen {
+        Frozen::Customer(customer) => {
+            diesel::insert_into(frozen_customers::table)
+                .values((
+                    frozen_customers::customer_id.eq(customer.as_str()),
+                    frozen_customers::reason.eq(reason),
+                    frozen_customers::frozen_by.eq(by),
+                    frozen_customers::frozen_at.eq(at),
+                ))
+                .execute(conn)
+                .await?
+        }
+        Frozen::Wallet { customer, id } => {
+            diesel::insert_into(frozen_wallets::table)
+                .values((
+                    frozen_wallets::customer_id.eq(customer.as_str()),
+                    frozen_wallets::wallet_id.eq(id),
+                    frozen_wallets::reason.eq(reason),
+                    frozen_wallets::frozen_by.eq(by),
+                    frozen_wallets::frozen_at.eq(at),
+                ))
+                .execute(conn)
+                .await?
+        }
+    };
+    Ok(())
+}
+
+/// Removes a freeze. The caller holds the locks of the wallets that it is about.
+///
+/// # Errors
+/// Database errors.
+pub async fn delete(conn: &mut AsyncPgConnection, frozen: &Frozen) -> Result<(), StorageError> {
+    match frozen {
+        Frozen::Customer(customer) => {
+            diesel::delete(frozen_customers::table.find(customer.as_str())).execute(conn).await?
+        }
+        Frozen::Wallet { customer, id } => {
+            diesel::delete(frozen_wallets::table.find((customer.as_str(), *id))).execute(conn).await?
+        }
+    };
+    Ok(())
+}
+
+/// Writes the marks of locked wallets.
+///
+/// # Errors
+/// Database errors.
+pub async fn save_marks(conn: &mut AsyncPgConnection, wallet: &Wallet) -> Result<(), StorageError> {
+    let key = (wallet.key.customer.as_str(), wallet.key.currency.code(), wallet.key.product.as_column());
+    diesel::update(wallets::table.find(key))
+        .set((
+            wallets::frozen.eq(wallet.is_frozen()),
+            wallets::customer_frozen.eq(wallet.is_customer_frozen()),
+            wallets::needs_full_path.eq(wallet.needs_full_path()),
+            wallets::version.eq(wallet.version),
+            wallets::updated_at.eq(wallet.updated_at),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The wallet with this id.
+///
+/// # Errors
+/// Database errors.
+pub async fn wallet_by_id(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<WalletKey>, StorageError> {
+    let row: Option<(String, String, String)> = wallets::table
+        .filter(wallets::id.eq(id))
+        .select((wallets::customer_id, wallets::currency, wallets::product))
+        .first(conn)
+        .await
+        .optional()?;
+    row.map(|(customer, currency, product)| super::ledger::key_from_columns(&customer, &currency, &product)).transpose()
+}
