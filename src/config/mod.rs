@@ -374,7 +374,7 @@ mod tests {
 
     #[test]
     fn the_example_file_names_every_variable_and_no_other() {
-        let example: BTreeSet<String> = include_str!("../.env.example")
+        let example: BTreeSet<String> = include_str!("../../.env.example")
             .lines()
             .filter_map(|line| line.strip_prefix('#').unwrap_or(line).split_once('='))
             .map(|(name, _)| name.to_owned())
