@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::Outcome;
 use crate::direct::{Direct, Statement};
 use crate::load::{Load, Request};
+use crate::neighbours::Neighbour;
 use crate::numbers::{divided, float, per_second};
 use crate::processes::Time;
 use crate::service::Service;
@@ -20,6 +21,8 @@ pub enum Section {
     Batch,
     /// Holds that are opened and captured
     Holds,
+    /// Other customers' usage beside neighbours that are locked, frozen, hang up or have very many grants
+    Neighbours,
     /// One client alone
     Idle,
     /// Account flows, and posting, on a large table
@@ -32,6 +35,8 @@ pub enum Work {
     /// The same with the poster turned off.
     PosterOff(Load),
     Direct(Direct),
+    /// Load of other customers beside a neighbour.
+    Beside(Load, Neighbour),
 }
 
 #[derive(Debug, Clone)]
@@ -114,6 +119,12 @@ pub fn of(sections: &[Section]) -> Vec<Cell> {
             add(Work::Http(load(Request::Usage, 64, spread)));
         }
     }
+    if sections.contains(&Section::Neighbours) {
+        add(Work::Http(load(Request::Usage, 8, true)));
+        for neighbour in Neighbour::ALL {
+            add(Work::Beside(load(Request::Usage, 8, true), neighbour));
+        }
+    }
     if sections.contains(&Section::Idle) {
         add(Work::Http(load(Request::Usage, 1, true)));
         add(Work::Http(load(Request::Get("/healthz".to_owned()), 1, true)));
@@ -136,6 +147,7 @@ pub fn name(work: &Work) -> String {
     match work {
         Work::Http(load) => of(load),
         Work::PosterOff(load) => format!("{}, poster off", of(load)),
+        Work::Beside(load, neighbour) => format!("{}, beside {}", of(load), neighbour.name()),
         Work::Direct(direct) => {
             let what = match direct.statement {
                 Statement::Deduct => "pgbench deduction",
@@ -153,21 +165,25 @@ pub fn customers(spread: bool) -> &'static str {
 
 impl Cell {
     /// Measures once; answers, too, what the ledger must hold afterwards.
-    pub fn measure(
+    pub fn measure<'s>(
         &self,
-        stage: &Stage,
-        services: &Services<'_>,
+        stage: &'s Stage,
+        services: &Services<'s>,
         seconds: u64,
     ) -> Outcome<(Sample, Option<Acknowledged>)> {
         let service = match &self.work {
-            Work::Http(_) => Some(&services.on),
+            Work::Http(_) | Work::Beside(..) => Some(&services.on),
             Work::PosterOff(_) => Some(services.off.as_ref().ok_or("no service with the poster off")?),
             Work::Direct(_) => None,
+        };
+        let neighbour = match &self.work {
+            Work::Beside(_, neighbour) => Some(neighbour.start(stage, services, seconds)?),
+            _ => None,
         };
         let from = stage.wal_position()?;
         let before = Time::now(stage, service.map(Service::pid));
         let (mut sample, items, acknowledged) = match (&self.work, service) {
-            (Work::Http(load) | Work::PosterOff(load), Some(service)) => {
+            (Work::Http(load) | Work::PosterOff(load) | Work::Beside(load, _), Some(service)) => {
                 let loaded = load.run(stage, &service.url, seconds)?;
                 if loaded.failed > 0 {
                     return Err(format!("{}: {} requests failed", self.name, loaded.failed).into());
@@ -189,6 +205,7 @@ impl Cell {
             }
             _ => return Err("no service".into()),
         };
+        drop(neighbour);
         let used = Time::now(stage, service.map(Service::pid)).since(before);
         let of_one = |time: Duration| divided(time.as_secs_f64() * 1e6, float(items));
         (sample.service, sample.postgres, sample.generator) =

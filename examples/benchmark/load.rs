@@ -55,8 +55,13 @@ impl Load {
         if let Request::Batch(items) = self.request { items } else { 1 }
     }
 
-    /// Runs for so many seconds.
-    pub fn run(&self, stage: &Stage, url: &str, seconds: u64) -> Outcome<Loaded> {
+    /// The command that loads one customer.
+    pub fn command(&self, stage: &Stage, url: &str, seconds: u64, customer: &str) -> Outcome<Command> {
+        self.wrk(stage, url, seconds, &fresh_run()?, customer)
+    }
+
+    /// `customers`: over how many the load is spread, or the name of one.
+    fn wrk(&self, stage: &Stage, url: &str, seconds: u64, run: &str, customers: &str) -> Outcome<Command> {
         let (name, script) = match &self.request {
             Request::Usage => ("usage.lua", include_str!("scripts/usage.lua")),
             Request::Batch(_) => ("batch.lua", include_str!("scripts/batch.lua")),
@@ -64,13 +69,19 @@ impl Load {
             Request::Get(_) => ("get.lua", include_str!("scripts/get.lua")),
         };
         let script = stage.folder.write(name, &format!("{}\n{script}", include_str!("scripts/common.lua")))?;
-        let run = fresh_run()?;
         let path = if let Request::Get(path) = &self.request { path } else { "" };
         let mut command = Command::new(&stage.tools.wrk);
         command.args(["-t", "1", "-c", &self.connections.to_string(), "-d", &format!("{seconds}s")]);
         command.args(["--timeout", "30s", "-s"]).arg(script).arg(format!("{url}{path}")).arg("--");
-        command.args([run.as_str(), &token()?, if self.spread { "10000" } else { "0" }]);
+        command.args([run, &token()?, customers]);
         command.arg(self.items_of_a_request().to_string());
+        Ok(command)
+    }
+
+    /// Runs for so many seconds.
+    pub fn run(&self, stage: &Stage, url: &str, seconds: u64) -> Outcome<Loaded> {
+        let run = fresh_run()?;
+        let mut command = self.wrk(stage, url, seconds, &run, if self.spread { "10000" } else { "0" })?;
         let ids = self.acknowledged.then(|| stage.folder.0.join(format!("{run}-ids-")));
         command.args(&ids);
         let output = command.output()?;

@@ -7,6 +7,7 @@ mod cells;
 mod direct;
 mod listing;
 mod load;
+mod neighbours;
 mod numbers;
 mod processes;
 mod report;
@@ -104,6 +105,9 @@ fn throughput(stage: &Stage, arguments: &Arguments, sections: &[Section]) -> Out
     bar.set_message("seeding customers");
     seed::customers(stage, DATABASE)?;
     direct::prepare(stage)?;
+    if sections.contains(&Section::Neighbours) {
+        neighbours::prepare(stage, DATABASE)?;
+    }
     let needs_off = sections.contains(&Section::Usage);
     let services = Services {
         database: DATABASE,

@@ -26,9 +26,9 @@ impl Samples {
     }
 }
 
-pub fn run(
-    stage: &Stage,
-    services: &Services<'_>,
+pub fn run<'s>(
+    stage: &'s Stage,
+    services: &Services<'s>,
     cells: &[Cell],
     (rounds, seconds): (u64, u64),
     bar: &ProgressBar,

@@ -22,6 +22,11 @@ pub fn token() -> Outcome<String> {
     Ok(mint(&SecretString::from(SECRET), "benchmark", Scope::Service, DAY, None, None)?)
 }
 
+/// A token of a customer.
+pub fn customer_token(customer: &str) -> Outcome<String> {
+    Ok(mint(&SecretString::from(SECRET), customer, Scope::Customer, DAY, None, None)?)
+}
+
 /// A running `topup serve`. It ends when this is dropped.
 pub struct Service<'s> {
     stage: &'s Stage,

@@ -1,6 +1,7 @@
 //! The targets: ratios within one round, of which the median over the rounds counts.
 
 use crate::cells::{CLIENTS, Sample, customers};
+use crate::neighbours::Neighbour;
 use crate::numbers::{divided, median};
 use crate::rounds::Samples;
 
@@ -51,6 +52,16 @@ pub fn of(samples: &Samples, memory: u64) -> Vec<Target> {
         );
         let pairs = ratio(samples, &format!("hold + capture, {who}, 64 conn."), &usage);
         add(format!("hold + capture, {who} / usage"), pairs, "×", 0.35, true);
+    }
+    let usage = "usage, spread, 8 conn.";
+    for neighbour in Neighbour::ALL.into_iter().filter(|neighbour| *neighbour != Neighbour::Plain) {
+        let p99 = |neighbour: Neighbour| {
+            let cell = format!("{usage}, beside {}", neighbour.name());
+            median_of(samples, &cell, |sample| milliseconds(sample.p99))
+        };
+        let value = p99(neighbour).zip(p99(Neighbour::Plain)).map(|(beside, plain)| divided(beside, plain));
+        let what = format!("p99 beside {} / beside a plain neighbour", neighbour.name());
+        add(what, value, "×", 2.0, false);
     }
     for (batch, connections) in [(100, 8), (1000, 4)] {
         let batch = format!("batch of {batch}, spread, {connections} conn.");

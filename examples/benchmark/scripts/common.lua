@@ -1,5 +1,5 @@
--- What all load scripts share. Arguments after `--`: run, token, customers (0: one hot one), items of a batch,
--- file for acknowledged ids (or nothing).
+-- What all load scripts share. Arguments after `--`: run, token, number of customers (0: one hot one) or the name of
+-- one, items of a batch, file for acknowledged ids (or nothing).
 
 local threads = {}
 
@@ -9,7 +9,7 @@ function setup(thread)
 end
 
 function init(args)
-  run, token, customers, items = args[1], args[2], tonumber(args[3]), tonumber(args[4])
+  run, token, customers, items = args[1], args[2], tonumber(args[3]) or args[3], tonumber(args[4])
   counter, opened, captured = 0, 0, 0
   math.randomseed(os.time() + thread_number * 7919)
   if args[5] then acknowledge(args[5] .. thread_number) end
@@ -39,6 +39,7 @@ end
 
 function customer()
   if customers == 0 then return "hot" end
+  if type(customers) == "string" then return customers end
   return string.format("c%05d", math.random(customers))
 end
 
