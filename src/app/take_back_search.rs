@@ -4,8 +4,7 @@
 //! the list was recorded. Disputes that are open are read one by one in the same round. Where a company has no list,
 //! each payment is asked about on days 1, 3, 7, 14 and 30. No transaction is open during a call.
 
-use chrono::{DateTime, Duration, Utc};
-use uuid::Uuid;
+use chrono::Duration;
 
 use super::settlement::attempt_ref;
 use super::{App, Error, disputes, refunds};

@@ -12,7 +12,7 @@ use super::columns::{corrupt, currency_from_column, customer_from_column, provid
 use super::page::{self, Position};
 use super::schema::{disputes, refunds};
 use crate::domain::payment::{DisputeStatus, ProviderName};
-use crate::domain::refund::{Due, Refund, RefundFilter, RefundState, ReturnedSoFar};
+use crate::domain::refund::{Due, REFUSAL_IS_FINAL_FOR, Refund, RefundFilter, RefundState, ReturnedSoFar};
 use crate::domain::take_back::TakeBackId;
 
 #[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
@@ -298,6 +298,15 @@ pub async fn list(
     }
     if let Some(customer) = &filter.customer {
         query = query.filter(refunds::customer_id.eq(customer.as_str()));
+    }
+    if filter.needs_operator {
+        let age = i32::try_from(REFUSAL_IS_FINAL_FOR.num_seconds()).unwrap_or(i32::MAX);
+        let is_old = refunds::started_at.le(later(NowOnce, seconds(-age)).nullable());
+        let is_unmade = refunds::status
+            .eq(RefundState::Pending.as_str())
+            .and(refunds::provider_refund_id.is_null())
+            .and(refunds::ask_at.is_null().or(refunds::started_at.is_not_null().and(is_old)));
+        query = query.filter(refunds::status.eq(RefundState::AwaitingSecondApproval.as_str()).nullable().or(is_unmade));
     }
     if let Some(provider) = filter.provider {
         query = query.filter(refunds::provider.eq(provider.as_str()));

@@ -131,6 +131,12 @@ async fn refund_of(stage: &Stage, refund: &str) -> Value {
     stage.app.operator().get(&format!("/v1/admin/refunds/{refund}")).await.expect(200).body
 }
 
+/// The refunds that the list shows as waiting for an operator.
+async fn waiting(stage: &Stage) -> Vec<String> {
+    let list = stage.app.operator().get("/v1/admin/refunds?needs_operator=true").await.expect(200);
+    list["data"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+}
+
 /// 21 hours later a refusal may be the answer to a repetition, so it does not end the refund by itself.
 async fn much_later(stage: &Stage) {
     let sql = "UPDATE refunds SET created_at = created_at - interval '21 hours',
@@ -148,8 +154,10 @@ async fn case_60_a_refund_that_is_refused_for_good_is_ended_by_an_operator() {
     let refund = ask_for_refund(&stage, &placed).await;
     // In the first hours the company still decides.
     reject(&stage, &refund).await.problem(409, "refund_not_rejectable");
+    assert_eq!(waiting(&stage).await, [""; 0]);
     much_later(&stage).await;
     assert_eq!(refund_of(&stage, &refund).await["status"], "pending");
+    assert_eq!(waiting(&stage).await, [refund.as_str()]);
     // The company is asked before the wallet gets money back.
     stage.fault("stripe", &json!({"operation": "list_refunds", "kind": "html", "times": 3})).await;
     reject(&stage, &refund).await.must_be_a_problem();
@@ -160,6 +168,7 @@ async fn case_60_a_refund_that_is_refused_for_good_is_ended_by_an_operator() {
         assert_eq!(reject(&stage, &refund).await.expect(200)["status"], "failed");
         assert_eq!(available(&stage, Way::Checkout).await, "20.00");
     }
+    assert_eq!(waiting(&stage).await, [""; 0]);
     // It turns up later nevertheless: it is taken back by force, once.
     let late = json!({
         "id": "re_late", "object": "refund", "amount": 2000, "currency": "usd", "status": "succeeded",

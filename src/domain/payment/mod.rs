@@ -235,14 +235,14 @@ impl Payment {
     /// Counts `amount` as applied. A rest, if there is one, gets a reason.
     pub fn apply(&mut self, amount: Decimal) {
         self.applied += amount;
-        let is_rest_left = self.rest() > Decimal::ZERO;
+        let is_rest_left = self.applied < self.amount;
         self.unapplied_reason = is_rest_left.then(|| "a rest of the transfer serves no order yet".to_owned());
     }
 
     /// Gives a bank transfer another amount: what truly arrived. A rest, if there is one, gets the reason.
     pub fn restate(&mut self, amount: Money, reason: &str) {
         self.amount = amount.amount();
-        let is_rest_left = self.rest() > Decimal::ZERO;
+        let is_rest_left = self.applied < self.amount;
         self.unapplied_reason = is_rest_left.then(|| reason.to_owned());
     }
 

@@ -151,6 +151,9 @@ pub struct RefundFilter {
     pub order_id: Option<Uuid>,
     pub customer: Option<CustomerId>,
     pub provider: Option<ProviderName>,
+    /// Only those that wait for a person: proposals, bank transfers to send, and refunds that their company has not made
+    /// for [`REFUSAL_IS_FINAL_FOR`].
+    pub needs_operator: bool,
 }
 
 /// How long to wait before the provider is asked again about a refund that started `age` ago and was asked about
@@ -176,8 +179,11 @@ pub fn next_question(state: RefundState, asked: i32, age: Duration) -> Option<Du
 /// time a refusal may be the answer to the repetition of a refund that went through.
 #[must_use]
 pub fn refusal_is_final(since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-    now - since < Duration::hours(20)
+    now - since < REFUSAL_IS_FINAL_FOR
 }
+
+/// Afterwards only an operator can end a refund that its company refuses.
+pub const REFUSAL_IS_FINAL_FOR: Duration = Duration::hours(20);
 
 /// What went back to the payer of one order so far, and what its wallet gave for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

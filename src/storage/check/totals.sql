@@ -19,6 +19,6 @@ SELECT 'open_holds', currency, NULL, count(*), sum(amount) FROM holds WHERE stat
 UNION ALL
 SELECT 'taken_back_debt', currency, NULL, count(*), sum(amount) FROM taken_back_debts GROUP BY currency
 UNION ALL
-SELECT 'unapplied_payments', currency, NULL, count(*), sum(amount - applied)
-FROM payments WHERE unapplied_reason IS NOT NULL GROUP BY currency
+SELECT 'unapplied_payments', currency, NULL, count(*), sum(amount - applied - unapplied_taken)
+FROM payments WHERE applied + unapplied_taken < amount GROUP BY currency
 ORDER BY 1, 2, 3

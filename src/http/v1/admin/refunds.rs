@@ -237,13 +237,16 @@ struct RefundsQuery {
     customer_id: Option<CustomerIdText>,
     /// Only refunds through this provider.
     provider: Option<ProviderText>,
+    /// With `true`, only refunds that wait for an operator: proposals, bank transfers that are to be sent, and refunds
+    /// that the payment company has not made after 20 hours, which can be rejected.
+    needs_operator: Option<bool>,
     cursor: Option<CursorText>,
     limit: Option<Limit>,
 }
 
 /// List refunds
 ///
-/// All refunds, newest first. `status=awaiting_second_approval` lists those that wait for an operator.
+/// All refunds, newest first. `needs_operator=true` lists those that wait for an operator.
 #[utoipa::path(
     tag = "admin-refunds",
     operation_id = "listRefunds",
@@ -267,9 +270,11 @@ pub async fn list_refunds(
         .with_each("status", states.iter().map(|state| state.as_str()))
         .with_optional("order", order_id)
         .with_optional("customer_id", customer.as_ref())
-        .with_optional("provider", provider);
+        .with_optional("provider", provider)
+        .with_optional("needs_operator", query.needs_operator);
     let after = page::decode_cursor(query.cursor.as_ref(), &filters)?;
-    let filter = RefundFilter { states, order_id, customer, provider };
+    let needs_operator = query.needs_operator == Some(true);
+    let filter = RefundFilter { states, order_id, customer, provider, needs_operator };
     let mut found = refunds::list(&app, &filter, after, limit + 1).await?;
     let (rows, next_cursor) = page::cut(&mut found, limit, &filters, |refund| (refund.created_at, refund.id))?;
     let data = rows.iter().map(render).collect();
