@@ -48,7 +48,7 @@ async fn an_order_keeps_the_account_that_its_payer_was_shown() {
     assert_eq!(untouched["version"], read(&app, &order).await["version"]);
 
     // Without thresholds one operator is enough.
-    let told = "count(*) FROM events WHERE kind = 'order.updated'";
+    let told = "count(*) FROM events WHERE type = 'order.updated'";
     let before_it = number(&app, told).await;
     put(&operator, bank, &account("9999 NEW", true), 1).await.expect(200);
     assert_eq!(number(&app, told).await, before_it + 1);
