@@ -138,7 +138,11 @@ async fn adopt_locked(
     let amount = fact.amount.amount().min(left);
     if fact.amount.currency() != payment.currency || amount <= Decimal::ZERO {
         let detail = format!("{} was refunded at the provider, which is not left of the payment", fact.amount);
-        add_to_timeline(conn, order.as_ref(), payment, "refund_unexplained", actor, &detail).await?;
+        tracing::warn!(payment = %payment.id, refund = fact.refund_id, detail, "A refund cannot be explained");
+        // Lists are read again and again. A notification is told once.
+        if stated_at.is_some() {
+            add_to_timeline(conn, order.as_ref(), payment, "refund_unexplained", actor, &detail).await?;
+        }
         return Ok(NotificationOutcome::AmountMismatch);
     }
     let now = clock::now(conn).await?;
