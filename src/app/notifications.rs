@@ -195,7 +195,7 @@ async fn settle_attempt(
         _ => settlement::observe(app, order.id, observation, source, &actor).await?,
     };
     if settlement.step == SettlementStep::Unconfirmed
-        && provider_confirms(provider, &order, attempt.as_ref(), observation).await?
+        && provider_confirms(provider, &order, attempt.as_deref(), observation).await?
     {
         settlement = settlement::observe(app, order.id, observation, EvidenceSource::Notification, &actor).await?;
     }

@@ -18,7 +18,7 @@ pub(super) enum Located {
     /// `is_superseded`: a later attempt of this order was made, because this one could never be paid.
     Ours {
         order: Box<Order>,
-        attempt: Option<Attempt>,
+        attempt: Option<Box<Attempt>>,
         is_superseded: bool,
     },
     /// It carries our marks, but names no order of this provider.
@@ -56,7 +56,7 @@ pub(super) async fn locate(app: &App, provider: ProviderName, locator: &AttemptL
     }
     let last = attempts::last(&mut conn, id).await?;
     let is_superseded = attempt.as_ref().zip(last).is_some_and(|(named, last)| named.n < last.n);
-    Ok(Located::Ours { order: Box::new(order), attempt, is_superseded })
+    Ok(Located::Ours { order: Box::new(order), attempt: attempt.map(Box::new), is_superseded })
 }
 
 /// The payment that a refund or a dispute takes back. A payment that we do not know is read at its company: if it is

@@ -130,8 +130,8 @@ impl Stripe {
     async fn find_refund(&self, request: &RefundRequest) -> Result<Option<StripeRefund>, ProviderError> {
         let payment = client::path_segment(&request.payment_id)?;
         let refunds = self.list("/v1/refunds", &format!("payment_intent={payment}")).await?;
-        let readable = refunds.iter().filter_map(|refund| StripeRefund::deserialize(refund).ok());
-        Ok(readable.into_iter().find(|refund| mapping::our_refund(refund) == Some(request.refund_id)))
+        let mut readable = refunds.iter().filter_map(|refund| StripeRefund::deserialize(refund).ok());
+        Ok(readable.find(|refund| mapping::our_refund(refund) == Some(request.refund_id)))
     }
 
     /// The refunds and disputes that a query selects. Those without a PaymentIntent are not ours.
