@@ -17,16 +17,18 @@ pub async fn list(app: &App) -> Result<Vec<Agreement>, Error> {
     Ok(store::list(&mut *app.pool.get().await?).await?)
 }
 
+/// Whether a text can be the name of a version.
+fn is_version(text: &str) -> bool {
+    (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+}
+
 /// Publishes a version and makes it the active one.
 ///
 /// # Errors
 /// 422 naming every field that is wrong; 409 `agreement_exists`.
 pub async fn publish(app: &App, caller: &Caller, version: &str, url: &str) -> Result<Agreement, Error> {
     let mut problems = Problems::new();
-    if version.is_empty()
-        || version.len() > 32
-        || !version.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-    {
+    if !is_version(version) {
         problems.add("/version", Code::Malformed, "must be 1 to 32 of A-Z a-z 0-9 . _ -");
     }
     let link = url::Url::parse(url).ok().filter(|link| matches!(link.scheme(), "https" | "http") && link.has_host());
@@ -52,6 +54,10 @@ pub async fn publish(app: &App, caller: &Caller, version: &str, url: &str) -> Re
 /// # Errors
 /// 404.
 pub async fn activate(app: &App, caller: &Caller, version: &str) -> Result<Agreement, Error> {
+    // Nothing is published under another text, and PostgreSQL cannot even look for one with NUL.
+    if !is_version(version) {
+        return Err(Error::NotFound("agreement"));
+    }
     transact(&app.pool, async |conn| {
         let before = store::active(conn).await?.map(|active| active.version);
         let active = store::activate(conn, version).await?.ok_or(Error::NotFound("agreement"))?;
