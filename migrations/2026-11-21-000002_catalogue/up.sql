@@ -189,9 +189,8 @@ CREATE FUNCTION pro_rata(whole numeric, part numeric, total numeric, exponent in
     RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
         WHEN total = 0 OR part >= total THEN whole
-        ELSE (SELECT (q + CASE WHEN 2 * r > total OR (2 * r = total AND q % 2 = 1) THEN 1 ELSE 0 END)
-                     / power(10::numeric, exponent)
-              FROM (SELECT div(whole * part * power(10::numeric, exponent), total) AS q,
-                           mod(whole * part * power(10::numeric, exponent), total) AS r) AS parts)
+        ELSE (SELECT (q + CASE WHEN 2 * r > total OR (2 * r = total AND q % 2 = 1) THEN 1 ELSE 0 END) / unit
+              FROM (SELECT div(whole * part * u.unit, total) AS q, mod(whole * part * u.unit, total) AS r, u.unit
+                    FROM (VALUES (power(10::numeric, exponent))) AS u (unit)) AS parts)
     END
 $$;
