@@ -164,14 +164,16 @@ async fn case_46_a_refund_takes_the_bonus_and_the_fee_pro_rata() {
     quiet(&app, "stripe").await;
     assert_eq!(parts().await, is("0.00", "0.00"));
 
-    // What was spent of the bonus cannot be taken; a refund that fails gives back what was.
+    // What was spent of the bonus is deducted, and taken as money; a refund that fails gives back what was taken.
     let order = paid(&app, "alice", "card", "USD", "100.00").await;
     let usage = json!({ "id": "u-1", "customer_id": "alice", "currency": "USD", "amount": "8" });
     app.service().post("/v1/usage", &usage).await.expect(201);
     assert_eq!(parts().await, is("97.00", "2.00"));
-    let whole = ask(&operator, &order, "100.00").await.expect(201);
+    ask(&operator, &order, "92.01").await.problem(409, "refund_exceeds_payment");
+    let whole = ask(&operator, &order, "92.00").await.expect(201);
+    assert_eq!((&whole["debited_amount"], &whole["bonus_taken"]), (&json!("89.24"), &json!("9.20")));
     quiet(&app, "stripe").await;
-    assert_eq!(parts().await, is("0.00", "0.00"));
+    assert_eq!(parts().await, is("0.56", "0.00"));
     play(&app, "stripe", whole["provider_refund_id"].as_str().unwrap(), "refund-fail", json!({})).await;
     quiet(&app, "stripe").await;
     assert_eq!(parts().await, is("97.00", "2.00"));

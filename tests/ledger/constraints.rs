@@ -5,7 +5,7 @@ use diesel_async::SimpleAsyncConnection;
 use topup::domain::entry::EntryKind::{self, Adjust};
 use topup::domain::posting::PostingOutcome;
 
-use crate::support::{adjust, assert_clean, book, database, dec, wallet};
+use crate::support::{adjust, assert_clean, book, database, dec, execute, wallet};
 
 fn new_wallet(customer: &str, currency: &str, product: &str) -> String {
     format!(
@@ -23,13 +23,33 @@ fn new_entry(changes: &str) -> String {
     )
 }
 
+fn take_back(change: &str) -> String {
+    format!("UPDATE take_backs SET {change}")
+}
+
+fn claim(change: &str) -> String {
+    format!("UPDATE taken_back_debts SET {change}")
+}
+
 #[tokio::test]
 async fn the_database_refuses_what_cannot_be() {
-    let (pool, _) = database(1).await;
+    let (pool, database) = database(1).await;
+    let of_somebody_else =
+        "INSERT INTO take_backs (source, n, part, order_id, customer_id, wallet_id, counterpart, taken,
+             taken_at)
+         VALUES ('dsp_00000000000000000000000000000001', 1, 'money', gen_random_uuid(), 'ben', gen_random_uuid(),
+             'dispute:stripe', 5, now());
+         INSERT INTO taken_back_debts (source, part, order_id, customer_id, currency, counterpart, amount, created_at)
+         VALUES ('dsp_00000000000000000000000000000001', 'money', gen_random_uuid(), 'ben', 'USD', 'dispute:stripe', 5,
+             now())";
+    execute(&database, of_somebody_else).await;
     let credit = adjust(&wallet("ann", "USD", ""), "k", dec("5"));
     assert!(matches!(book(&pool, vec![credit]).await[..], [PostingOutcome::Booked(_)]));
 
     let mut refused: Vec<(String, &str)> = [
+        ("UPDATE wallets SET claimed = true", "wallets_needs_full_path_is_kept"),
+        ("UPDATE wallets SET customer_frozen = true", "wallets_needs_full_path_is_kept"),
+        ("UPDATE wallets SET bonus_owed = -1", "wallet_part_not_negative"),
         ("UPDATE wallets SET paid = -1, paid_out = paid_in + 1", "wallet_part_not_negative"),
         ("UPDATE wallets SET granted = -1, needs_full_path = true", "wallet_part_not_negative"),
         ("UPDATE wallets SET held = -1", "wallet_part_not_negative"),
@@ -52,11 +72,17 @@ async fn the_database_refuses_what_cannot_be() {
         (new_entry(r#"{"key": ""}"#), "dedupe_key_length"),
         (new_entry(r#"{"counterpart": ""}"#), "counterpart_named"),
         (new_entry(r#"{"kind": 0}"#), "entry_kind_known"),
-        (new_entry(r#"{"kind": 17}"#), "entry_kind_known"),
+        (new_entry(r#"{"kind": 19}"#), "entry_kind_known"),
+        (take_back("taken = 0"), "take_backs_taken"),
+        (take_back("given_back = 5.01, returns = 1"), "take_backs_given_back"),
+        (take_back("given_back = 1"), "take_backs_returns"),
+        (take_back("part = 'bonus'"), "take_backs_bonus"),
+        (claim("amount = 0"), "taken_back_debts_amount"),
+        (claim("part = 'bonus', grant_id = order_id"), "taken_back_debts_part"),
+        (claim("source = 'hold_0'"), "take_back_source_form"),
     ]);
     for kind in EntryKind::ALL {
-        use EntryKind::{BonusRevoked, Capture, Dispute, Expire, Refund, TransferOut, Usage};
-        let takes = matches!(kind, Usage | Capture | Refund | TransferOut | Expire | BonusRevoked | Dispute);
+        let takes = EntryKind::TAKES_MONEY.contains(&kind);
         let wrong: &[i32] = if kind == Adjust {
             &[0]
         } else if takes {
@@ -85,6 +111,7 @@ async fn the_database_refuses_what_cannot_be() {
     }
     // Everything else about the row that was refused above is fine.
     conn.batch_execute(&format!("BEGIN; {}; ROLLBACK", new_entry("{}"))).await.unwrap();
+    conn.batch_execute("DELETE FROM taken_back_debts; DELETE FROM take_backs").await.unwrap();
     drop(conn);
     assert_clean(&pool).await;
 }

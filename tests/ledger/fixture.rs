@@ -241,7 +241,7 @@ async fn fill(pool: &Pool) {
          INSERT INTO adjustments (id, customer_id, currency, amount, reason, second_needed, proposed_by, approved_by,
          created_at, booked_at, order_id)
          VALUES ('{ADJUSTMENT}', 'alice', 'USD', -1, 'correction', true, 'carol', 'dave', now(), now(), NULL),
-                ('{REVERSAL}', 'dora', 'USD', -30, 'never came', false, 'carol', NULL, now(), now(),
+                ('{REVERSAL}', 'dora', 'USD', -30, 'never came', true, 'carol', 'dave', now(), now(),
                 '{REVERSED_ORDER}');
          UPDATE grants SET created_by = 'service:meter' WHERE id = '{GRANT}';
          UPDATE grants SET created_by = 'operator:carol' WHERE id = '{LAPSED}';

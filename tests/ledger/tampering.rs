@@ -276,7 +276,7 @@ fn orders() -> Vec<Tampering> {
         ),
         tampering(
             "second_operator",
-            "UPDATE adjustments SET approved_by = NULL".to_owned(),
+            format!("UPDATE adjustments SET approved_by = NULL WHERE id = '{ADJUSTMENT}'"),
             is(&shown("adj", ADJUSTMENT)),
         ),
     ]

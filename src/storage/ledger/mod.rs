@@ -122,7 +122,7 @@ async fn open(conn: &mut AsyncPgConnection, postings: &[Posting]) -> Result<Book
     let restored: Vec<Uuid> = postings.iter().flat_map(Posting::restored_grants).collect();
     let (wallets, now) = load::lock_wallets(conn, &keys, restored).await?;
     let known = entry_rows::find_known(conn, postings).await?;
-    let taken_back = take_backs::read(conn, postings, &wallets).await?;
+    let taken_back = take_backs::read(conn, postings, &keys, &wallets).await?;
     let lapsed = hold_rows::lock_lapsed_holds(conn, &wallets, now).await?;
 
     let mut book = Book::new(now, wallets, holds, known, taken_back);
