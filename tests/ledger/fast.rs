@@ -66,6 +66,8 @@ async fn a_hold_of_a_wallet_that_needs_a_look_keeps_no_neighbour_from_the_fast_p
     book(&pool, opened.to_vec()).await;
     // One is frozen; the alert of one has fired and is not armed, that of another is.
     let watched = "UPDATE wallets SET frozen = true, needs_full_path = true WHERE customer_id = 'ann';
+        INSERT INTO frozen_wallets (customer_id, wallet_id, reason, frozen_by, frozen_at)
+        SELECT customer_id, id, 'test', 'test', now() FROM wallets WHERE customer_id = 'ann';
         UPDATE wallets SET low_balance_threshold = 49 WHERE customer_id = 'ben';
         UPDATE wallets SET low_balance_threshold = 5, fast_floor = 5 WHERE customer_id = 'cid'";
     pool.get().await.unwrap().batch_execute(watched).await.unwrap();
