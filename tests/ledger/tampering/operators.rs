@@ -1,7 +1,9 @@
 //! What is broken behind the back of the rules about operators: bank transfers, bank accounts, one's own word.
 
 use super::{Tampering, is, tampering};
-use crate::fixture::{BANK, BANK_CHANGE, BANK_ORDER, BANK_PAYMENT, FAILED_REFUND, GRANT, LAPSED, PAYMENT, shown};
+use crate::fixture::{
+    BANK, BANK_CHANGE, BANK_ORDER, BANK_PAYMENT, FAILED_REFUND, GRANT, LAPSED, PAYMENT, REVERSED_ORDER, shown,
+};
 
 pub(super) fn bank_transfers() -> Vec<Tampering> {
     let (line, order) = (is(&shown("pay", BANK_PAYMENT)), is(&shown("tuo", BANK_ORDER)));
@@ -55,8 +57,19 @@ pub(super) fn bank_transfers() -> Vec<Tampering> {
             account.clone(),
         ),
         tampering("bank_account_version", "UPDATE bank_accounts SET version = 2".to_owned(), account),
-        tampering("order_bank_account", "UPDATE top_up_orders SET bank_account_version = 2".to_owned(), order.clone()),
-        tampering("order_bank_account", "UPDATE bank_account_versions SET currency = 'EUR'".to_owned(), order),
+        tampering(
+            "order_bank_account",
+            format!("UPDATE top_up_orders SET bank_account_version = 2 WHERE id = '{BANK_ORDER}'"),
+            order.clone(),
+        ),
+        tampering(
+            "order_bank_account",
+            format!(
+                "UPDATE bank_account_versions SET currency = 'EUR';
+                 UPDATE top_up_orders SET currency = 'EUR' WHERE id = '{REVERSED_ORDER}'"
+            ),
+            order,
+        ),
         tampering(
             "second_operator_of_account",
             "UPDATE bank_account_proposals SET approved_by = proposed_by".to_owned(),
