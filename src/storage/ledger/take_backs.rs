@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, Int4, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
@@ -13,9 +14,10 @@ use super::keys::wallet_key;
 use crate::domain::book::TakeBacks;
 use crate::domain::counterpart::Counterpart;
 use crate::domain::customer::CustomerId;
+use crate::domain::money::Currency;
 use crate::domain::posting::{Posting, WalletKey};
 use crate::domain::take_back::{Claim, TakeBackId, TakeBackOrigin, Taken, TakenPart};
-use crate::domain::wallet::Wallet;
+use crate::domain::wallet::{Effects, Wallet};
 use crate::storage::StorageError;
 use crate::storage::columns::corrupt;
 use crate::storage::schema::{take_backs, taken_back_debts, wallets};
@@ -51,18 +53,7 @@ pub(super) async fn keys_of(
     rows.iter().map(|(customer, currency, product)| wallet_key(customer, currency, product)).collect()
 }
 
-type ClaimRow = (
-    String,
-    String,
-    Uuid,
-    String,
-    String,
-    String,
-    Option<Uuid>,
-    Option<String>,
-    Decimal,
-    chrono::DateTime<chrono::Utc>,
-);
+type ClaimRow = (String, String, Uuid, String, String, String, Option<Uuid>, Option<String>, Decimal, DateTime<Utc>);
 
 fn source(text: &str) -> Result<TakeBackId, StorageError> {
     TakeBackId::parse(text).ok_or_else(|| corrupt("source of taken-back money", text))
@@ -150,7 +141,7 @@ struct TakenRow {
     taken: Decimal,
     given_back: Decimal,
     returns: i32,
-    taken_at: chrono::DateTime<chrono::Utc>,
+    taken_at: DateTime<Utc>,
 }
 
 impl Statement for ReadTakeBacks {
@@ -199,7 +190,7 @@ pub(super) async fn read(
     locked: &BTreeMap<WalletKey, Wallet>,
 ) -> Result<TakeBacks, StorageError> {
     let named = postings.iter().filter_map(Posting::taken_back_of).collect::<Vec<_>>();
-    let mut open: BTreeSet<(CustomerId, crate::domain::money::Currency)> = locked
+    let mut open: BTreeSet<(CustomerId, Currency)> = locked
         .values()
         .filter(|wallet| wallet.is_claimed() || !wallet.bonus_owed().amount().is_zero())
         .map(|wallet| (wallet.key.customer.clone(), wallet.key.currency))
@@ -258,7 +249,7 @@ pub(super) async fn read(
 pub(super) async fn write(
     conn: &mut AsyncPgConnection,
     take_backs: &TakeBacks,
-    written: &[(&Wallet, &crate::domain::wallet::Effects)],
+    written: &[(&Wallet, &Effects)],
 ) -> Result<(), StorageError> {
     let taken: Vec<&Taken> = take_backs.changed_taken().collect();
     if !taken.is_empty() {
@@ -331,7 +322,7 @@ struct SaveTakeBacks {
     taken: Vec<Decimal>,
     given_back: Vec<Decimal>,
     returns: Vec<i32>,
-    taken_at: Vec<chrono::DateTime<chrono::Utc>>,
+    taken_at: Vec<DateTime<Utc>>,
 }
 
 impl SaveTakeBacks {
