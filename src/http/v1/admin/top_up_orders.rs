@@ -228,6 +228,7 @@ pub struct ReverseTopUpOrder {
     reason: Reason,
     /// Which wallets give the money. If it is absent, the order's wallet gives; a second operator confirms what the
     /// first one chose.
+    #[schema(nullable = false)]
     reach: Option<ReversalReachName>,
 }
 
