@@ -375,7 +375,8 @@ async fn the_second_operator_sees_what_the_first_stated_and_the_first_may_change
     state(&app, "ben", &order, &statement("5000.00", "BANK-22")).await.expect(200);
     let reason = json!({ "reason": "another customer's" });
     let proposed = anna.post(&path(&order, "reverse"), &reason).await.expect(202);
-    assert_eq!(proposed["reversal"]["proposed_by"], "operator:anna");
+    let reversal = &proposed["reversal"];
+    assert_eq!((&reversal["proposed_by"], &reversal["reach"]), (&json!("operator:anna"), &json!("order_wallet")));
     let listed = ben.get(waiting).await.expect(200);
     assert!(listed["data"].as_array().unwrap().iter().any(|listed| listed["id"] == json!(order)), "{}", listed.text);
     let kept = anna.post(&path(&order, "withdraw"), &nothing).await.expect(200);

@@ -21,6 +21,7 @@ use crate::http::edge::queries::OrderPath;
 use crate::http::edge::times;
 use crate::http::edge::wire::{Amount, BankAccountId, BankTransactionId, CustomerIdText, Note, Reason, RemitterName};
 use crate::http::v1::top_up_orders::body::list::{OrderPage, OrdersQuery, order_page};
+use crate::http::v1::top_up_orders::body::statement::ReversalReachName;
 use crate::http::v1::top_up_orders::body::{TopUpOrder, order_body};
 
 /// List all customers' top-up orders
@@ -230,27 +231,6 @@ pub struct ReverseTopUpOrder {
     /// first one chose.
     #[schema(nullable = false)]
     reach: Option<ReversalReachName>,
-}
-
-/// Which wallets give the money that a reversed approval takes back.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = ReversalReach)]
-pub enum ReversalReachName {
-    /// The order's wallet. What it lacks becomes its debt, which the next money repays and which stops nothing.
-    OrderWallet,
-    /// All wallets of the customer in the currency. What they lack is claimed (`taken_back_debt`), and nothing new is
-    /// spent until it is paid.
-    AllWallets,
-}
-
-impl From<ReversalReachName> for ReversalReach {
-    fn from(name: ReversalReachName) -> Self {
-        match name {
-            ReversalReachName::OrderWallet => Self::OrderWallet,
-            ReversalReachName::AllWallets => Self::AllWallets,
-        }
-    }
 }
 
 /// Reverse a wrong approval

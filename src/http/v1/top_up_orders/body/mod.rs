@@ -1,7 +1,7 @@
 //! How top-up orders look on the wire.
 
 pub mod list;
-mod statement;
+pub mod statement;
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;

@@ -1,10 +1,10 @@
 //! What operators stated about a bank transfer, as the order shows it to operators.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::adjustment::Adjustment;
+use crate::domain::adjustment::{Adjustment, ReversalReach};
 use crate::domain::approval::Approval;
 use crate::http::edge::wire::{
     Actor, Amount, BankAccountId, BankTransactionId, Note, PaymentIdText, Reason, RemitterName,
@@ -57,10 +57,41 @@ impl From<&Approval> for OrderApproval {
     }
 }
 
+/// Which wallets give the money that a reversed approval takes back.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ReversalReach)]
+pub enum ReversalReachName {
+    /// The order's wallet. What it lacks becomes its debt, which the next money repays and which stops nothing.
+    OrderWallet,
+    /// All wallets of the customer in the currency. What they lack is claimed (`taken_back_debt`), and nothing new is
+    /// spent until it is paid.
+    AllWallets,
+}
+
+impl From<ReversalReachName> for ReversalReach {
+    fn from(name: ReversalReachName) -> Self {
+        match name {
+            ReversalReachName::OrderWallet => Self::OrderWallet,
+            ReversalReachName::AllWallets => Self::AllWallets,
+        }
+    }
+}
+
+impl From<ReversalReach> for ReversalReachName {
+    fn from(reach: ReversalReach) -> Self {
+        match reach {
+            ReversalReach::OrderWallet => Self::OrderWallet,
+            ReversalReach::AllWallets => Self::AllWallets,
+        }
+    }
+}
+
 /// The reversal of an approval. It waits for a second operator while `reversed_at` is null.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OrderReversal {
     reason: Reason,
+    reach: ReversalReachName,
     proposed_by: Actor,
     proposed_at: DateTime<Utc>,
     /// The second operator; null while none is needed or none has approved.
@@ -72,6 +103,7 @@ impl From<&Adjustment> for OrderReversal {
     fn from(reversal: &Adjustment) -> Self {
         Self {
             reason: Reason::new(&reversal.reason),
+            reach: reversal.reach.into(),
             proposed_by: Actor::new(&reversal.proposed_by),
             proposed_at: reversal.created_at,
             approved_by: reversal.approved_by.as_deref().map(Actor::new),
