@@ -131,7 +131,7 @@ impl Failed {
         }
     }
 
-    fn is_none(self) {
+    fn must_be_empty(self) {
         assert!(self.0.is_empty(), "{} internal errors: {:#?}", self.0.len(), self.0);
     }
 }
@@ -162,7 +162,7 @@ async fn no_bytes_in_a_path_or_a_query_are_an_internal_error() {
             }
         }
     }
-    failed.is_none();
+    failed.must_be_empty();
     app.finish().await;
 }
 
@@ -192,7 +192,7 @@ async fn no_bytes_in_a_header_or_a_body_are_an_internal_error() {
             }
         }
     }
-    failed.is_none();
+    failed.must_be_empty();
     app.finish().await;
 }
 
