@@ -157,7 +157,8 @@ async fn case_21_orders_name_what_is_wrong() {
     assert_eq!(counts(&app).await, vec![0; TABLES.len() + 1]);
     // Nobody was bothered at the company either.
     let calls = control(&app, Method::GET, "stripe/requests", None).await.expect(200);
-    assert_eq!(calls.body, json!([]));
+    let asked = |call: &&Value| call["method"] != "GET";
+    assert_eq!(calls.body.as_array().unwrap().iter().find(asked), None, "lists are read by a worker");
     // Without a billing profile there is no order.
     app.customer("bob").post(path, &bank).await.problem(422, "billing_profile_required");
     app.finish().await;
