@@ -151,8 +151,8 @@ pub struct RefundFilter {
     pub order_id: Option<Uuid>,
     pub customer: Option<CustomerId>,
     pub provider: Option<ProviderName>,
-    /// Only those that wait for a person: proposals, bank transfers to send, and refunds that their company has not made
-    /// for [`REFUSAL_IS_FINAL_FOR`].
+    /// Only those that wait for a person: proposals, bank transfers to send, and refunds that their company has not
+    /// made for [`REFUSAL_IS_FINAL_FOR`].
     pub needs_operator: bool,
 }
 

@@ -1,6 +1,6 @@
--- Deletes the oldest stored notifications whose age is reached, and returns how many rows. What concerned nothing of ours
--- is kept for a shorter time, as is what companies said of foreign payments. Its outcomes stand here as in the index
--- `provider_events_to_forget`.
+-- Deletes the oldest stored notifications whose age is reached, and returns how many rows. What concerned nothing of
+-- ours is kept for a shorter time, as is what companies said of foreign payments. Its outcomes stand here as in the
+-- index `provider_events_to_forget`.
 --
 -- $1 bigint the age of foreign and ignored ones in seconds
 -- $2 bigint the age of all in seconds
