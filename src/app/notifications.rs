@@ -134,7 +134,7 @@ async fn keep_unread(
         let mut conn = app.pool.get().await?;
         store::fail(&mut conn, event, &unread.reason).await?;
     }
-    let is_foreign = match &unread.about {
+    let is_foreign = match unread.about.as_deref() {
         Some(Subject::Attempt(locator)) => {
             matches!(ownership::locate(app, provider, locator).await?, Located::Foreign)
         }

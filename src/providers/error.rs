@@ -60,7 +60,7 @@ pub struct UnreadableNotification {
     pub event: Option<(String, String)>,
     pub reason: String,
     /// What it is about, if that can be read. A notification about something that is not ours need not be read.
-    pub about: Option<Subject>,
+    pub about: Option<Box<Subject>>,
 }
 
 /// What a notification is about.
@@ -80,7 +80,7 @@ impl UnreadableNotification {
 
     #[must_use]
     pub fn about(self, about: Option<Subject>) -> Self {
-        Self { about, ..self }
+        Self { about: about.map(Box::new), ..self }
     }
 }
 

@@ -273,7 +273,7 @@ pub async fn lower_given(conn: &mut AsyncPgConnection, id: TakeBackId, by: Due) 
                 .execute(conn)
                 .await?
         }
-        TakeBackId::Adjustment(_) => return Err(corrupt("source of an order's refunds", &id.shown())),
+        TakeBackId::Adjustment(_) => return Err(corrupt("source of an order's refunds", id.shown())),
     };
     Ok(())
 }
