@@ -1,9 +1,10 @@
 //! Starting the payment of an order: the call that creates an attempt at the provider, after the order is committed.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use super::cancel::end_at_provider;
 use crate::app::{App, Error, settlement};
@@ -95,18 +96,20 @@ impl<'a> Held<'a> {
         self.lease.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Renews the lease while `call` runs.
+    /// Renews the lease while `call` runs. A renewal that is under way when the call ends is awaited: dropped, it could
+    /// leave a lease that is not known here and cannot be given back.
     async fn during<T>(&self, call: impl Future<Output = T>) -> T {
-        tokio::select! {
-            biased;
-            answer = call => answer,
-            never = self.renew() => match never {},
-        }
+        let ended = Notify::new();
+        let calling = async {
+            let answer = call.await;
+            ended.notify_one();
+            answer
+        };
+        tokio::join!(calling, self.renew_until(&ended)).0
     }
 
-    async fn renew(&self) -> Infallible {
-        loop {
-            tokio::time::sleep(RENEWED_EVERY).await;
+    async fn renew_until(&self, ended: &Notify) {
+        while tokio::time::timeout(RENEWED_EVERY, ended.notified()).await.is_err() {
             // A call whose lease was lost is harmless: another one sends the same request with the same key.
             if let Err(error) = self.renew_once().await {
                 tracing::warn!(%error, "The lease on a call to a payment company was not renewed");

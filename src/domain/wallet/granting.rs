@@ -101,6 +101,9 @@ impl Wallet {
 
     /// Bonus that is there again although money was taken for it: the grant, its order, how much.
     pub(in crate::domain) fn returned_bonus(&self) -> Vec<(Uuid, Uuid, Decimal)> {
+        if self.bonus_owed.is_zero() {
+            return Vec::new();
+        }
         let back = |grant: &Grant| Some((grant.id, grant.order_id?, grant.owed.min(grant.unheld())));
         self.grants.iter().filter_map(back).filter(|(.., amount)| *amount > Decimal::ZERO).collect()
     }
