@@ -246,7 +246,7 @@ CREATE TABLE transfers (
     CONSTRAINT transfers_pkey PRIMARY KEY (customer_id, id),
     CONSTRAINT transfers_elsewhere CHECK (from_product <> to_product)
 );
-CREATE UNIQUE INDEX transfers_by_key ON transfers (key_caller, key) WHERE key IS NOT NULL;
+CREATE UNIQUE INDEX transfers_by_key ON transfers (key_caller, key, (order_id IS NULL)) WHERE key IS NOT NULL;
 CREATE INDEX transfers_by_time ON transfers (customer_id, created_at, id);
 CREATE INDEX transfers_by_order ON transfers (order_id) WHERE order_id IS NOT NULL;
 

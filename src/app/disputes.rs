@@ -65,6 +65,18 @@ pub(in crate::app) async fn reversed(
     actor: &str,
 ) -> Result<NotificationOutcome, Error> {
     let known = disputes::of_payment(conn, payment.id).await?.into_iter().next();
+    if let Some(open) = known.clone().filter(|known| known.status == DisputeStatus::Open && !known.charged) {
+        // The wallets have given nothing for it yet, and the money is gone.
+        let lost = DisputeFact {
+            dispute_id: open.dispute_id.clone(),
+            payment_id: fact.payment_id.clone(),
+            amount: fact.amount,
+            status: DisputeStatus::Lost,
+            inquiry: false,
+            reason: fact.reason.clone(),
+        };
+        return follow(conn, order, payment, open, &lost, actor).await;
+    }
     let is_covered = match &known {
         // The statement is older than the won dispute; it only arrived later.
         Some(known) if known.status == DisputeStatus::Won => stated_at.is_some_and(|at| at <= known.updated_at),

@@ -1,6 +1,9 @@
 //! Readiness: whether this process can book money now.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
 
 use super::{App, Error};
 use crate::domain::code::Code;
@@ -10,8 +13,15 @@ use crate::storage::{StorageError, migrations, readiness};
 /// A load balancer needs an answer soon, so a later answer counts as not ready.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
+/// For how long a check answers for the next ones. Anybody may ask, so that a crowd costs one connection.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// The last check of the database, and why it failed. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct LastCheck(Arc<Mutex<Option<(Instant, Result<(), &'static str>)>>>);
+
 /// Checks that the parts of this process run, that the database can be written to, and that it has the schema of this
-/// version.
+/// version. The database is checked at most once a second, whoever asks.
 ///
 /// # Errors
 /// [`Error::Unavailable`] otherwise, also when the check takes longer than three seconds.
@@ -19,20 +29,33 @@ pub async fn ready(app: &App) -> Result<(), Error> {
     if !app.supervisor.all_run() {
         return Err(not_ready("a part of this process has failed and starts again"));
     }
+    let mut last = app.last_check.0.lock().await;
+    let outcome = match *last {
+        Some((at, outcome)) if at.elapsed() < FRESH => outcome,
+        _ => {
+            let outcome = check_database(app).await;
+            *last = Some((Instant::now(), outcome));
+            outcome
+        }
+    };
+    outcome.map_err(not_ready)
+}
+
+async fn check_database(app: &App) -> Result<(), &'static str> {
     match tokio::time::timeout(TIMEOUT, database_is_ready(app)).await {
         Ok(Ok(true)) => Ok(()),
-        Ok(Ok(false)) => Err(not_ready("the database schema is older than this version: run `topup migrate`")),
+        Ok(Ok(false)) => Err("the database schema is older than this version: run `topup migrate`"),
         Ok(Err(error)) if error.passing() == Some(Passing::ReadOnly) => {
             // The other connections lead to the same server; new ones may lead to its successor.
             app.pool.close_idle();
             tracing::warn!("The readiness check failed: the database server only reads");
-            Err(not_ready("the database server only reads"))
+            Err("the database server only reads")
         }
         Ok(Err(error)) => {
             tracing::warn!(%error, "The readiness check failed: the database does not respond as it must");
-            Err(not_ready("the database does not respond as it must"))
+            Err("the database does not respond as it must")
         }
-        Err(_) => Err(not_ready("the database does not respond in time")),
+        Err(_) => Err("the database does not respond in time"),
     }
 }
 

@@ -67,6 +67,7 @@ pub struct App {
     pub streams: Streams,
     /// Watches the poster, the streams and the workers.
     pub supervisor: Supervisor,
+    pub last_check: health::LastCheck,
     pub products: KnownProducts,
     pub settings: Arc<Settings>,
 }

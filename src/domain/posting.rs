@@ -124,6 +124,18 @@ pub(in crate::domain) struct Collection {
     pub reach: Reach,
 }
 
+impl Collection {
+    /// Whether an operator pays money out on request, also into debt: a claim and a freeze stop that. What a company
+    /// takes back, and the reversal of a wrong approval, are not voluntary.
+    pub fn is_voluntary(&self) -> bool {
+        match self.reach {
+            Reach::Request { .. } => true,
+            Reach::OrderWallet => matches!(self.origin.id, TakeBackId::Refund(_)),
+            Reach::AllWallets => false,
+        }
+    }
+}
+
 /// What of a source goes back to the wallets.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::domain) struct Restitution {

@@ -28,6 +28,7 @@ pub use self::provider_settings::endpoint_guides;
 #[cfg(not(feature = "sandbox"))]
 use self::absent::{Sandbox, simulation};
 
+use crate::app::health::LastCheck;
 use crate::app::{App, KnownProducts, Retention, ReturnOrigins, Settings};
 use crate::config::{Config, DisputesTake, PosterConfig, PosterMode};
 use crate::domain::environment::Environment;
@@ -258,7 +259,16 @@ fn app(config: &Config, url: &SecretString, settings: Settings, providers: Regis
         StreamSettings { total: usize::from(config.streams), per_customer: usize::from(config.streams_per_customer) };
     let streams = Streams::start(&pool, streams, &supervisor);
     let products = KnownProducts::default();
-    Ok(App { pool, providers, poster, streams, supervisor, products, settings: Arc::new(settings) })
+    Ok(App {
+        pool,
+        providers,
+        poster,
+        streams,
+        supervisor,
+        last_check: LastCheck::default(),
+        products,
+        settings: Arc::new(settings),
+    })
 }
 
 fn poster_settings(config: &PosterConfig) -> PosterSettings {

@@ -40,6 +40,7 @@ async fn case_70_a_server_that_only_reads_is_503_everywhere_and_never_refused_in
             assert!(reply.header("retry-after").is_some());
         }
     }
+    until("the process is not ready", async || ready().await == 503).await;
     app.anonymous().get("/readyz").await.problem(503, "not_ready");
     assert_eq!(alice.get("/v1/balances").await.status, 200, "what only reads goes on");
 

@@ -17,9 +17,13 @@ use crate::storage::{attempts, clock, orders};
 /// # Errors
 /// As [`pay::start`].
 pub async fn start(app: &App, order: &Order, actor: &str) -> Result<(), Error> {
+    let tried = {
+        let mut conn = app.pool.get().await?;
+        attempts::last(&mut conn, order.id).await?.map(|attempt| attempt.n)
+    };
     match pay::start(app, order, actor).await {
         Err(Error::Provider(error @ ProviderError::StoredError { .. })) => {
-            if replace(app, order).await? {
+            if replace(app, order, tried).await? {
                 pay::start(app, order, actor).await
             } else {
                 Err(error.into())
@@ -29,15 +33,18 @@ pub async fn start(app: &App, order: &Order, actor: &str) -> Result<(), Error> {
     }
 }
 
-/// Ends the open attempt and adds the next one. Returns false when there is none that can be replaced: the order was
-/// closed, or the attempt was answered after all.
-async fn replace(app: &App, order: &Order) -> Result<bool, Error> {
+/// Ends the attempt that was tried and adds the next one, unless another request has done that. Returns false when there
+/// is none to go on with: the order was closed, or the attempt was answered after all.
+async fn replace(app: &App, order: &Order, tried: Option<i32>) -> Result<bool, Error> {
     transact(&app.pool, async |conn| {
         let order = orders::lock(conn, order.id).await?.ok_or(Error::Internal("the order that is being paid"))?;
         let dead = attempts::last(conn, order.id).await?.filter(|attempt| {
             order.status().is_open() && attempt.status == AttemptStatus::Open && attempt.provider_reference.is_none()
         });
         let Some(dead) = dead else { return Ok(false) };
+        if Some(dead.n) != tried {
+            return Ok(true);
+        }
         attempts::close(conn, order.id, AttemptStatus::Dead).await?;
         let next = dead.next(clock::now(conn).await?);
         attempts::insert(conn, &next).await?;

@@ -4,6 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
 use super::book::{self, RefundUpdate};
+use super::observe;
 use crate::app::{App, Error, settlement};
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment::RefundStatus;
@@ -72,6 +73,7 @@ async fn ask(app: &App, refund: &Refund) -> Result<(), Error> {
         None => provider.refund(&request).await,
     };
     let is_refusal_final = refund.provider_refund_id.is_none() && refusal_is_final(refund.since(), now);
+    let made = answer.as_ref().ok().cloned();
     let update = match answer {
         Ok(fact) => RefundUpdate { status: fact.status, provider_refund_id: Some(fact.refund_id), reason: fact.reason },
         Err(error @ (ProviderError::Refused { .. } | ProviderError::Unsupported { .. })) if is_refusal_final => {
@@ -87,7 +89,11 @@ async fn ask(app: &App, refund: &Refund) -> Result<(), Error> {
             return ask_later(app, refund, &error.to_string(), wait).await;
         }
     };
-    book::record_update(app, refund.id, &update, &format!("provider:{}", refund.provider)).await?;
+    let changed = book::record_update(app, refund.id, &update, &format!("provider:{}", refund.provider)).await?;
+    if let Some(made) = made.filter(|made| !changed && made.status != RefundStatus::Failed) {
+        // An operator may have ended the refund during the call. What was made after all is taken back.
+        observe::observe(app, refund.provider, &made, None).await?;
+    }
     Ok(())
 }
 

@@ -147,7 +147,7 @@ pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Resul
     }
     let update =
         RefundUpdate { status: RefundStatus::Failed, provider_refund_id: None, reason: Some(reason.to_owned()) };
-    settle_by_hand(app, caller, id, &update, "refund_rejected").await
+    settle_by_hand(app, caller, &refund, &update, "refund_rejected").await
 }
 
 /// Records that the bank transfer of a refund was sent. Repeating it changes nothing.
@@ -174,25 +174,30 @@ pub async fn mark_sent(app: &App, caller: &Caller, id: Uuid, bank_transaction_id
                 provider_refund_id: Some(bank_transaction_id.to_owned()),
                 reason: None,
             };
-            settle_by_hand(app, caller, id, &update, "refund_sent").await
+            settle_by_hand(app, caller, &refund, &update, "refund_sent").await
         }
     }
 }
 
-/// Records what an operator says about a refund.
+/// Records what an operator says about a refund. `seen` is the refund that the decision was based on: if it was approved,
+/// or its provider has made it, since then, the decision is void, and nobody gets the money twice.
 async fn settle_by_hand(
     app: &App,
     caller: &Caller,
-    id: Uuid,
+    seen: &Refund,
     update: &RefundUpdate,
     action: &str,
 ) -> Result<Refund, Error> {
-    let actor = caller.actor();
+    let (actor, id) = (caller.actor(), seen.id);
     transact(&app.pool, async |conn| {
         let (mut order, mut refund) = book::lock_with_order(conn, id).await?;
         let is_failure = update.status == RefundStatus::Failed;
         if refund.state == RefundState::Failed && is_failure {
             return Ok(());
+        }
+        let was_made = is_sent_by_provider(app, &refund) && refund.provider_refund_id.is_some();
+        if refund.state != seen.state || is_failure && was_made {
+            return Err(Error::conflict(Code::RefundMovedOn, format!("the refund is {}", refund.state)));
         }
         // A proposal leaves its state by approval or rejection only.
         let is_proposal = refund.state == RefundState::AwaitingSecondApproval;

@@ -36,7 +36,7 @@ impl Book {
         let is_refused = match &posting.change {
             Change::Deduct { on_insufficient, .. } => *on_insufficient == OnInsufficient::Refuse,
             Change::OpenHold { .. } | Change::Withdraw { .. } => true,
-            Change::Collect(asked) => matches!(asked.reach, Reach::Request { .. }),
+            Change::Collect(asked) => asked.is_voluntary(),
             Change::Capture { amount } => hold.is_some_and(|hold| {
                 hold.status == HoldStatus::Open && !hold.is_lapsed(self.now) && *amount > hold.amount
             }),
@@ -56,6 +56,11 @@ impl Book {
         let revoked = self.wallets.get(home).map_or(Decimal::ZERO, unheld).min(*bonus);
         let (money, bonus_money) = (*money, *bonus - revoked);
         let givers = self.givers(home, reach);
+        if asked.is_voluntary()
+            && let Some(wallet) = self.wallets.get(home)
+        {
+            wallet.require_not_frozen()?;
+        }
         self.require_from(home, &givers, reach, money + bonus_money)?;
 
         if let Some(id) = grant_id {
@@ -115,7 +120,6 @@ impl Book {
             Reach::AllWallets => Ok(()),
             Reach::OrderWallet => wallet.require_room_for_debt(required),
             Reach::Request { .. } => {
-                wallet.require_not_frozen()?;
                 let there: Decimal = givers.iter().filter_map(|key| self.wallets.get(key)).map(Wallet::movable).sum();
                 if there >= required {
                     return Ok(());

@@ -18,10 +18,15 @@ impl Paypal {
     }
 
     pub(super) async fn dispute(&self, id: &str) -> Result<DisputeFact, ProviderError> {
+        let dispute = self.read_dispute(id).await?;
+        mapping::dispute(&dispute).map_err(|reason| self.client.unavailable(&reason))
+    }
+
+    async fn read_dispute(&self, id: &str) -> Result<PaypalDispute, ProviderError> {
         let id = path_segment(id)?;
         let dispute: PaypalDispute = self.client.get(&format!("{DISPUTES}/{id}")).await?;
         require(dispute.dispute_id == id, "another dispute")?;
-        mapping::dispute(&dispute).map_err(|reason| self.client.unavailable(&reason))
+        Ok(dispute)
     }
 
     /// The refunds and disputes of a capture.
@@ -57,7 +62,13 @@ impl Paypal {
                 Err(error) => return Err(error),
             };
             for item in &page.items {
-                found.push(TakeBack::Dispute(self.dispute(&item.dispute_id).await?));
+                // One that cannot be read must not hide the others.
+                match mapping::dispute(&self.read_dispute(&item.dispute_id).await?) {
+                    Ok(fact) => found.push(TakeBack::Dispute(fact)),
+                    Err(reason) => {
+                        tracing::error!(dispute = %item.dispute_id, %reason, "A dispute at PayPal cannot be read");
+                    }
+                }
             }
             let next = page.links.iter().find(|link| link.rel == "next").and_then(|link| next_token(&link.href));
             if next.is_none() || next == token {

@@ -5,7 +5,13 @@
 -- $3 text key
 --
 -- Returns the fingerprint of the request, and the id of what it made.
-SELECT key_fingerprint, id FROM transfers WHERE $2 = 'create_transfer' AND key_caller = $1 AND key = $3
+SELECT key_fingerprint, id
+FROM transfers
+WHERE $2 = 'create_transfer' AND key_caller = $1 AND key = $3 AND order_id IS NULL
+UNION ALL
+SELECT key_fingerprint, order_id
+FROM transfers
+WHERE $2 = 'create_top_up_order' AND key_caller = $1 AND key = $3 AND order_id IS NOT NULL
 UNION ALL
 SELECT key_fingerprint, id FROM grants WHERE $2 = 'create_grant' AND key_caller = $1 AND key = $3
 UNION ALL

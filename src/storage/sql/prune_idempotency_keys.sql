@@ -1,6 +1,7 @@
 -- Deletes the oldest idempotency keys whose age is reached and whose resource is at rest, and returns how many. A key
--- that made a transfer, a grant or a refund moves to that row: a repetition of the request finds it there, so it is
--- answered and pays nothing twice. A repetition of what ended an order or a proposal is refused by its state.
+-- that made a transfer, an order paid from the wallet, a grant or a refund moves to the row of the transfer, the grant or
+-- the refund. A repetition of the request finds it there, so it is answered and moves nothing twice. An order or a
+-- proposal that has ended refuses a repetition of what ended it.
 --
 -- $1 bigint the age in seconds
 -- $2 bigint the largest number of keys
@@ -21,13 +22,18 @@ WITH old AS (
     LIMIT $2
     FOR UPDATE SKIP LOCKED
 ), gone AS (
-    -- A locked row keeps its place.
+    -- The place of a row (ctid) does not change while the row is locked.
     DELETE FROM idempotency_keys k WHERE k.ctid = ANY (ARRAY (SELECT place FROM old)) RETURNING k.*
 ), of_transfers AS (
     UPDATE transfers t
     SET key_caller = gone.caller, key = gone.key, key_fingerprint = gone.fingerprint
     FROM gone
     WHERE gone.operation = 'create_transfer' AND t.customer_id = gone.customer_id AND t.id = gone.resource_id
+), of_orders_from_wallets AS (
+    UPDATE transfers t
+    SET key_caller = gone.caller, key = gone.key, key_fingerprint = gone.fingerprint
+    FROM gone
+    WHERE gone.operation = 'create_top_up_order' AND t.order_id = gone.resource_id
 ), of_grants AS (
     UPDATE grants g
     SET key_caller = gone.caller, key = gone.key, key_fingerprint = gone.fingerprint

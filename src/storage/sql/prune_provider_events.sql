@@ -1,6 +1,6 @@
--- Deletes the oldest stored notifications whose age is reached, and returns how many rows. What concerned nothing of
--- ours is kept for a shorter time, as is what companies said of foreign payments. Its outcomes stand here as in the
--- index `provider_events_to_forget`.
+-- Deletes the oldest stored notifications whose age is reached, and returns how many rows. Notifications that concerned
+-- nothing of ours are kept for a shorter time, as are the answers about foreign payments. The outcomes stand here as in
+-- the index `provider_events_to_forget`.
 --
 -- $1 bigint the age of foreign and ignored ones in seconds
 -- $2 bigint the age of all in seconds
@@ -27,7 +27,7 @@ WITH old AS (
     LIMIT $3
     FOR UPDATE SKIP LOCKED
 ), forgotten AS (
-    -- A locked row keeps its place.
+    -- The place of a row (ctid) does not change while the row is locked.
     DELETE FROM foreign_payments WHERE ctid = ANY (ARRAY (SELECT place FROM foreign_ones)) RETURNING payment_id
 )
 SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM forgotten)
