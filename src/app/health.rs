@@ -16,9 +16,12 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// For how long a check answers for the next ones. Anybody may ask, so that a crowd costs one connection.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// The last check of the database, and why it failed. Clones share it.
+/// Whether the database can be booked in now, or why not.
+type Outcome = Result<(), &'static str>;
+
+/// The last check of the database. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct LastCheck(Arc<Mutex<Option<(Instant, Result<(), &'static str>)>>>);
+pub struct LastCheck(Arc<Mutex<Option<(Instant, Outcome)>>>);
 
 /// Checks that the parts of this process run, that the database can be written to, and that it has the schema of this
 /// version. The database is checked at most once a second, whoever asks.
@@ -41,7 +44,7 @@ pub async fn ready(app: &App) -> Result<(), Error> {
     outcome.map_err(not_ready)
 }
 
-async fn check_database(app: &App) -> Result<(), &'static str> {
+async fn check_database(app: &App) -> Outcome {
     match tokio::time::timeout(TIMEOUT, database_is_ready(app)).await {
         Ok(Ok(true)) => Ok(()),
         Ok(Ok(false)) => Err("the database schema is older than this version: run `topup migrate`"),

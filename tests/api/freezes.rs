@@ -32,7 +32,7 @@ async fn wallet_id(app: &TestApp, product: &str) -> String {
 #[tokio::test]
 async fn a_frozen_customer_spends_nothing_from_any_wallet_also_not_from_a_new_one() {
     let app = TestApp::spawn().await;
-    app.fund("alice", "CNY", "100").await;
+    let paid = app.fund("alice", "CNY", "100").await;
     let (alice, service, operator) = (app.customer("alice"), app.service(), app.operator());
     alice.post("/v1/transfers", &transfer(None, Some("gpu"), "20.00")).await.expect(201);
     let held = service.post("/v1/holds", &hold("h", "10")).await.expect(201);
@@ -50,6 +50,8 @@ async fn a_frozen_customer_spends_nothing_from_any_wallet_also_not_from_a_new_on
         service.post("/v1/usage", &usage("u", product, "1")).await.problem(409, "customer_frozen");
     }
     service.post("/v1/holds", &hold("h2", "1")).await.problem(409, "customer_frozen");
+    let refund = json!({ "order_id": paid, "amount": "1.00", "reason": "asked", "override_balance": true });
+    operator.post("/v1/admin/refunds", &refund).await.problem(409, "customer_frozen");
     let back = transfer(Some("gpu"), None, "1.00");
     alice.post("/v1/transfers", &back).await.problem(409, "customer_frozen");
     service.post(&format!("{held}/capture"), &json!({ "amount": "10.01" })).await.problem(409, "customer_frozen");

@@ -19,15 +19,18 @@ async fn prune(app: &TestApp) {
     while workers::prune(&app.server.app).await.unwrap() > 0 {}
 }
 
-/// A transfer, a refund and a grant: where, by whom, and with which body.
-fn payers<'a>(app: &'a TestApp, order: &str) -> [(Caller<'a>, &'static str, Value); 3] {
+/// A transfer, a refund, a grant and an order paid from the wallet: where, by whom, and with which body.
+fn payers<'a>(app: &'a TestApp, paid: &str) -> [(Caller<'a>, &'static str, Value); 4] {
     let transfer = json!({ "currency": "USD", "amount": "1", "to_product": "sms" });
-    let refund = json!({ "order_id": order, "amount": "5", "reason": "asked" });
+    let mut from_wallet = order("balance", "USD", "2");
+    from_wallet["product"] = json!("sms");
+    let refund = json!({ "order_id": paid, "amount": "5", "reason": "asked" });
     let grant = json!({ "customer_id": "alice", "currency": "USD", "amount": "2", "reason": "trial" });
     [
         (app.customer("alice"), "/v1/transfers", transfer),
         (app.operator(), "/v1/admin/refunds", refund),
         (app.service(), "/v1/grants", grant),
+        (app.customer("alice"), "/v1/top-up-orders", from_wallet),
     ]
 }
 
@@ -80,7 +83,7 @@ async fn a_request_repeated_after_its_key_was_pruned_pays_nothing_twice() {
     app.customer("alice").post(&format!("/v1/top-up-orders/{open}/cancel"), &json!({})).await.expect(200);
     prune(&app).await;
     assert_eq!(number(&app, "count(*) FROM idempotency_keys").await, 0);
-    // An order is no money: the same key makes another one.
+    // An order that nobody paid is no money: the same key makes another one.
     app.customer("alice").post("/v1/top-up-orders", &order("bank_transfer", "USD", "7")).await.expect(201);
     app.finish().await;
 }

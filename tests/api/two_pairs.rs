@@ -234,3 +234,23 @@ async fn without_thresholds_one_operator_is_enough_and_services_are_free() {
     assert_eq!(read(&app, &order).await["status"], "completed");
     app.finish().await;
 }
+
+/// A rejection that was decided before the approval is void: otherwise payer and wallet would both get the money.
+#[tokio::test]
+async fn a_refund_is_approved_or_rejected_and_never_both() {
+    let app = TestApp::spawn_with(|config| above(config, "USD:10")).await;
+    for round in 0..6 {
+        let order = paid(&app, "alice", "card", "USD", "100.00").await;
+        let proposed = id(&refund(&app, "anna", &order, "50.00").await.expect(202));
+        let (ben, dora) = (app.operator_named("ben"), app.operator_named("dora"));
+        let (approve, reject) =
+            (format!("/v1/admin/refunds/{proposed}/approve"), format!("/v1/admin/refunds/{proposed}/reject"));
+        let (nothing, reason) = (json!({}), json!({ "reason": "changed our minds" }));
+        let (approved, rejected) = tokio::join!(ben.post(&approve, &nothing), dora.post(&reject, &reason));
+        let statuses = (approved.status, rejected.status);
+        assert!(matches!(statuses, (200, 409) | (409, 200)), "{round}: {} {}", approved.text, rejected.text);
+        let ended = app.operator().get(&format!("/v1/admin/refunds/{proposed}")).await.expect(200);
+        assert_eq!(ended["status"] == "failed", rejected.status == 200, "{}", ended.text);
+    }
+    app.finish().await;
+}

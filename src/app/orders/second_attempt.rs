@@ -33,8 +33,8 @@ pub async fn start(app: &App, order: &Order, actor: &str) -> Result<(), Error> {
     }
 }
 
-/// Ends the attempt that was tried and adds the next one, unless another request has done that. Returns false when there
-/// is none to go on with: the order was closed, or the attempt was answered after all.
+/// Ends the attempt that was tried and adds the next one, unless another request has done that. Returns false when
+/// there is none to go on with: the order was closed, or the attempt was answered after all.
 async fn replace(app: &App, order: &Order, tried: Option<i32>) -> Result<bool, Error> {
     transact(&app.pool, async |conn| {
         let order = orders::lock(conn, order.id).await?.ok_or(Error::Internal("the order that is being paid"))?;

@@ -179,8 +179,8 @@ pub async fn mark_sent(app: &App, caller: &Caller, id: Uuid, bank_transaction_id
     }
 }
 
-/// Records what an operator says about a refund. `seen` is the refund that the decision was based on: if it was approved,
-/// or its provider has made it, since then, the decision is void, and nobody gets the money twice.
+/// Records what an operator says about a refund. `seen` is the refund that the decision was based on: if it was
+/// approved, or its provider has made it, since then, the decision is void, and nobody gets the money twice.
 async fn settle_by_hand(
     app: &App,
     caller: &Caller,

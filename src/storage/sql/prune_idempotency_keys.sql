@@ -1,6 +1,6 @@
 -- Deletes the oldest idempotency keys whose age is reached and whose resource is at rest, and returns how many. A key
--- that made a transfer, an order paid from the wallet, a grant or a refund moves to the row of the transfer, the grant or
--- the refund. A repetition of the request finds it there, so it is answered and moves nothing twice. An order or a
+-- that made a transfer, an order paid from the wallet, a grant or a refund moves to the row of the transfer, the grant
+-- or the refund. A repetition of the request finds it there, so it is answered and moves nothing twice. An order or a
 -- proposal that has ended refuses a repetition of what ended it.
 --
 -- $1 bigint the age in seconds
