@@ -67,14 +67,7 @@ pub(in crate::app) async fn reversed(
     let known = disputes::of_payment(conn, payment.id).await?.into_iter().next();
     if let Some(open) = known.clone().filter(|known| known.status == DisputeStatus::Open && !known.charged) {
         // The wallets have given nothing for it yet, and the money is gone.
-        let lost = DisputeFact {
-            dispute_id: open.dispute_id.clone(),
-            payment_id: fact.payment_id.clone(),
-            amount: fact.amount,
-            status: DisputeStatus::Lost,
-            inquiry: false,
-            reason: fact.reason.clone(),
-        };
+        let lost = lost_by(fact, open.dispute_id.clone());
         return follow(conn, order, payment, open, &lost, actor).await;
     }
     let is_covered = match &known {
@@ -87,15 +80,20 @@ pub(in crate::app) async fn reversed(
         add_to_timeline(conn, order.as_ref(), payment, "dispute_reversed", actor, &fact.amount.to_string()).await?;
         return Ok(NotificationOutcome::Recorded);
     }
-    let lost = DisputeFact {
-        dispute_id: format!("reversal:{}", fact.refund_id),
-        payment_id: fact.payment_id.clone(),
-        amount: fact.amount,
+    let lost = lost_by(fact, format!("reversal:{}", fact.refund_id));
+    open(conn, order, payment, &lost, (true, true), actor).await
+}
+
+/// The dispute that a reversal by the provider has decided against us.
+fn lost_by(reversal: &RefundFact, dispute_id: String) -> DisputeFact {
+    DisputeFact {
+        dispute_id,
+        payment_id: reversal.payment_id.clone(),
+        amount: reversal.amount,
         status: DisputeStatus::Lost,
         inquiry: false,
-        reason: fact.reason.clone(),
-    };
-    open(conn, order, payment, &lost, (true, true), actor).await
+        reason: reversal.reason.clone(),
+    }
 }
 
 /// The dispute of this payment that awaits its id.

@@ -7,7 +7,7 @@ use topup::domain::code::Code;
 use crate::support::{Caller, Reply, TestApp, execute};
 use crate::tools::ask;
 
-async fn put(caller: &Caller<'_>, path: &str, body: &Value, if_match: Option<&str>) -> Reply {
+pub async fn put(caller: &Caller<'_>, path: &str, body: &Value, if_match: Option<&str>) -> Reply {
     let request = caller.request(Method::PUT, path).json(body);
     Reply::of(match if_match {
         Some(tag) => request.header("if-match", tag),
@@ -187,59 +187,6 @@ async fn a_quote_names_everything_that_is_wrong() {
     demo.post("/v1/quotes", &fee).await.names("/fee", "invalid_value");
     let euro = json!({"currency": "EUR", "amount": "5"});
     demo.post("/v1/quotes", &euro).await.names("/currency", "currency_not_offered");
-    app.finish().await;
-}
-
-#[tokio::test]
-async fn a_billing_profile_is_made_replaced_and_checked() {
-    let app = TestApp::spawn().await;
-    let alice = app.customer("alice");
-    alice.get("/v1/billing-profile").await.problem(404, "not_found");
-    let full = json!({
-        "name": "Alice", "email": "alice@example.com", "country": "CN", "address": "1 Road", "tax_id": "9",
-        "company": "A Ltd"
-    });
-    let made = put(&alice, "/v1/billing-profile", &full, None).await.expect(200);
-    assert_eq!((made.header("etag"), made["company"].as_str()), (Some("\"1\""), Some("A Ltd")));
-
-    // A replacement replaces all of it.
-    let short = json!({"name": "Alice", "email": "alice@example.com", "country": "VN"});
-    let replaced = put(&alice, "/v1/billing-profile", &short, Some("\"1\"")).await.expect(200);
-    assert_eq!((replaced.header("etag"), &replaced["company"]), (Some("\"2\""), &Value::Null));
-    put(&alice, "/v1/billing-profile", &full, Some("\"1\"")).await.problem(412, "precondition_failed");
-    let read = alice.get("/v1/billing-profile").await.expect(200);
-    assert_eq!((read["country"].as_str(), read["version"].as_i64()), (Some("VN"), Some(2)));
-
-    let broken = json!({"name": " ", "email": "alice@", "country": "vn", "tax_id": "x".repeat(51)});
-    let broken = put(&alice, "/v1/billing-profile", &broken, None).await.names("/name", "required");
-    let broken = broken.names("/email", "malformed").names("/country", "unknown_country").names("/tax_id", "length");
-    assert_eq!(broken["errors"].as_array().unwrap().len(), 4);
-    put(&alice, "/v1/billing-profile", &json!({"name": "A", "email": "a@b.vn"}), None)
-        .await
-        .names("/country", "invalid_value");
-
-    // Nobody else's profile is there; staff names whose it is, and is named itself.
-    app.customer("bob").get("/v1/billing-profile?customer_id=alice").await.problem(404, "not_found");
-    let operator = app.operator();
-    operator.get("/v1/billing-profile?customer_id=alice").await.expect(200);
-    put(&operator, "/v1/billing-profile?customer_id=alice", &full, None).await.expect(200);
-    let audit = ask(&app, "SELECT actor || ' ' || action || ' ' || subject || ' ' || detail FROM audit_log").await;
-    assert_eq!(audit, ["operator:ops billing_profile.saved billing_profile:alice {\"version\": 3}"]);
-    app.finish().await;
-}
-
-#[tokio::test]
-async fn two_first_profiles_at_once_leave_one() {
-    let app = TestApp::spawn().await;
-    let alice = app.customer("alice");
-    let profile = |name: &str| json!({"name": name, "email": "alice@example.com", "country": "CN"});
-    let saves = (0..10).map(|n| {
-        let (alice, profile) = (alice.clone(), profile(&format!("Alice {n}")));
-        async move { put(&alice, "/v1/billing-profile", &profile, None).await.expect(200)["version"].as_i64().unwrap() }
-    });
-    let mut versions = futures_util::future::join_all(saves).await;
-    versions.sort_unstable();
-    assert_eq!(versions, (1..=10).collect::<Vec<_>>());
     app.finish().await;
 }
 

@@ -11,6 +11,7 @@ mod bad_input;
 mod bank_accounts;
 mod bank_lines;
 mod bank_transfers;
+mod billing_profiles;
 mod bonus;
 mod catalogue;
 mod crash;
