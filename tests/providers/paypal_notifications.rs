@@ -126,7 +126,7 @@ async fn asked(verdict: ResponseTemplate) -> (MockServer, Result<Notification, N
     Mock::given(path("/v1/oauth2/token")).respond_with(token()).mount(&server).await;
     Mock::given(method("POST")).and(path(ASK)).respond_with(verdict).mount(&server).await;
     let settings = PaypalSettings { verify: PaypalVerify::Postback, ..paypal(&server.uri()) };
-    let said = provider(settings).verify(&signed("https://api.paypal.com/cert")).await;
+    let said = provider(settings).verify(&signed("https://api.paypal.com/v1/notifications/certs/cert")).await;
     (server, said)
 }
 
@@ -140,7 +140,7 @@ async fn paypal_is_asked_with_its_own_bytes() {
     assert!(text.contains(&format!(r#""webhook_event":{}}}"#, std::str::from_utf8(BODY).unwrap())), "{text}");
     let question: Value = sent.body_json().unwrap();
     assert_eq!(question["webhook_id"], "8PT597110X687430LKGECATA");
-    assert_eq!(question["cert_url"], "https://api.paypal.com/cert");
+    assert_eq!(question["cert_url"], "https://api.paypal.com/v1/notifications/certs/cert");
     assert_eq!(question.as_object().unwrap().len(), 7);
 
     let (_, said) = asked(verdict("FAILURE")).await;
@@ -161,7 +161,7 @@ async fn fact(kind: &str, resource: Value) -> Fact {
     let yes = ResponseTemplate::new(200).set_body_json(json!({"verification_status": "SUCCESS"}));
     Mock::given(path(ASK)).respond_with(yes).mount(&server).await;
     let settings = PaypalSettings { verify: PaypalVerify::Postback, ..paypal(&server.uri()) };
-    let mut raw = signed("https://api.paypal.com/cert");
+    let mut raw = signed("https://api.paypal.com/v1/notifications/certs/cert");
     raw.body = serde_json::to_vec(&json!({"id": "WH-2", "event_type": kind, "resource": resource})).unwrap();
     provider(settings).verify(&raw).await.unwrap().fact
 }

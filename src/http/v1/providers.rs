@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use tokio::sync::Semaphore;
 
 use crate::app::settlement::{self, EvidenceSource};
 use crate::app::{App, Error, notifications, orders};
@@ -147,6 +148,9 @@ pub async fn vnpay_return(request: HttpRequest, app: web::Data<App>) -> Result<H
     handle_return(&app, &request, ProviderName::Vnpay).await
 }
 
+/// Anybody can call the return pages. So many of the calls at a time make the service ask the company.
+static ASKING: Semaphore = Semaphore::const_new(32);
+
 async fn handle_return(app: &App, request: &HttpRequest, provider: ProviderName) -> Result<HttpResponse, Failure> {
     let query = request.query_string();
     let parameter = |wanted: &str| {
@@ -168,9 +172,10 @@ async fn handle_return(app: &App, request: &HttpRequest, provider: ProviderName)
     let Some(found) = orders::read::returned_to(app, provider, named, reference.as_deref()).await? else {
         return Err(Error::NotFound("order").into());
     };
-    // The provider is asked, because the browser's call is no evidence. If asking fails, nothing is lost: the
+    // The provider is asked, because the browser's call is no evidence. If it is not asked, nothing is lost: the
     // notification and the worker settle the order later.
     if company.is_some_and(|company| company.settles_on_return())
+        && let Ok(_asking) = ASKING.try_acquire()
         && let Err(error) = settlement::settle(app, found.id, EvidenceSource::Answer, "payer's return").await
     {
         tracing::info!(

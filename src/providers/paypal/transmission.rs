@@ -7,6 +7,8 @@ use crate::providers::{NotificationError, RawNotification};
 
 const ALGORITHM: &str = "SHA256withRSA";
 const DOMAIN: &str = "paypal.com";
+/// Where PayPal's certificates lie. With any other path, the sender of a notification could make us call the whole API.
+const PATH: &str = "/v1/notifications/certs/";
 
 /// The five headers of a notification. All are required.
 #[derive(Debug)]
@@ -55,6 +57,8 @@ pub(super) fn certificate_url(text: &str, test_base: Option<&str>) -> Option<Url
     }
     let real = url.scheme() == "https"
         && url.port().is_none()
+        && url.path().starts_with(PATH)
+        && url.query().is_none()
         && url.domain().is_some_and(|host| host == DOMAIN || host.ends_with(".paypal.com"));
     let simulated = test_base
         .and_then(|base| Url::parse(base).ok())
@@ -81,19 +85,22 @@ mod tests {
         for good in [
             "https://api.paypal.com/v1/notifications/certs/CERT-360caa42-fca2a594-1d93a270",
             "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1",
-            "https://API.PayPal.com:443/x",
-            "https://paypal.com/x",
+            "https://API.PayPal.com:443/v1/notifications/certs/x",
+            "https://paypal.com/v1/notifications/certs/x",
         ] {
             assert!(certificate_url(good, None).is_some(), "{good}");
         }
         for bad in [
-            "http://api.paypal.com/x",
-            "https://api.paypal.com:8443/x",
-            "https://evil.test/x",
-            "https://api.paypal.com.evil.test/x",
-            "https://evilpaypal.com/x",
-            "https://api.paypal.com@evil.test/x",
-            "https://user:pw@api.paypal.com/x",
+            "http://api.paypal.com/v1/notifications/certs/x",
+            "https://api.paypal.com:8443/v1/notifications/certs/x",
+            "https://evil.test/v1/notifications/certs/x",
+            "https://api.paypal.com.evil.test/v1/notifications/certs/x",
+            "https://evilpaypal.com/v1/notifications/certs/x",
+            "https://api.paypal.com@evil.test/v1/notifications/certs/x",
+            "https://user:pw@api.paypal.com/v1/notifications/certs/x",
+            "https://api.paypal.com/v2/checkout/orders",
+            "https://api.paypal.com/v1/notifications/certs/x?n=1",
+            "https://api.paypal.com/v1/notifications/certs/../../oauth2/token",
             "http://127.0.0.1:9000/x",
             "file:///etc/passwd",
             "",
@@ -109,6 +116,6 @@ mod tests {
         assert!(certificate_url("http://127.0.0.1:9001/certs/1", base).is_none());
         assert!(certificate_url("http://10.0.0.1/certs/1", Some("http://10.0.0.1")).is_none());
         assert!(certificate_url("https://sandbox.test/certs/1", Some("https://sandbox.test/v1")).is_some());
-        assert!(certificate_url("https://api.paypal.com/x", base).is_some());
+        assert!(certificate_url("https://api.paypal.com/v1/notifications/certs/x", base).is_some());
     }
 }

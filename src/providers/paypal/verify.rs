@@ -11,6 +11,8 @@ use moka::sync::Cache;
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
 
 use super::certificate::{self, Distrust};
 use super::client::PaypalClient;
@@ -21,6 +23,10 @@ use crate::providers::{NotificationError, ProviderError, RawNotification};
 
 const CERTIFICATE_LIFE: Duration = Duration::from_secs(24 * 3600);
 const CERTIFICATES_KEPT: u64 = 32;
+/// Anybody can send a notification that looks like PayPal's. So many of them at a time may cause a call to PayPal.
+const CALLS: usize = 32;
+/// How long a notification waits for the call that it needs. PayPal sends it again.
+const CALL_WAITS: Duration = Duration::from_secs(5);
 /// The webhook id of PayPal's simulator, which signs for anyone.
 const SIMULATOR_WEBHOOK_ID: &str = "WEBHOOK_ID";
 
@@ -35,6 +41,7 @@ pub(super) struct NotificationVerifier {
     /// called.
     test_base: Option<String>,
     chains: Cache<String, Chain>,
+    calls: Semaphore,
 }
 
 impl fmt::Debug for NotificationVerifier {
@@ -80,6 +87,7 @@ impl NotificationVerifier {
             roots,
             test_base: settings.cert_roots_pem.as_ref().map(|_| base_url.to_owned()),
             chains: Cache::builder().max_capacity(CERTIFICATES_KEPT).time_to_live(CERTIFICATE_LIFE).build(),
+            calls: Semaphore::new(CALLS),
         })
     }
 
@@ -116,10 +124,17 @@ impl NotificationVerifier {
         }
     }
 
+    /// Waits until another call to PayPal may be made.
+    async fn call(&self) -> Result<SemaphorePermit<'_>, NotificationError> {
+        let permit = timeout(CALL_WAITS, self.calls.acquire()).await.ok().and_then(Result::ok);
+        permit.ok_or_else(|| NotificationError::CouldNotVerify("too many notifications wait for PayPal".to_owned()))
+    }
+
     async fn chain(&self, client: &PaypalClient, url: &str) -> Result<Chain, NotificationError> {
         if let Some(known) = self.chains.get(url) {
             return Ok(known);
         }
+        let _call = self.call().await?;
         let response = client.http.send(client.http.get(url), Retry::Safe).await.map_err(could_not)?;
         if !response.is_success() {
             return Err(NotificationError::CouldNotVerify(format!(
@@ -151,6 +166,7 @@ impl NotificationVerifier {
         };
         let request = serde_json::to_string(&request)
             .map_err(|_| NotificationError::CouldNotVerify("the verification request cannot be written".to_owned()))?;
+        let _call = self.call().await?;
         let response = client.post("/v1/notifications/verify-webhook-signature", request, None).await;
         match response {
             Ok(PostbackAnswer { verification_status }) if verification_status == "SUCCESS" => Ok(()),
@@ -177,7 +193,7 @@ mod tests {
     use super::*;
     use crate::providers::settings::Timeouts;
 
-    const URL: &str = "https://api.paypal.com/cert";
+    const URL: &str = "https://api.paypal.com/v1/notifications/certs/cert";
 
     /// With public roots, a certificate at PayPal whose issuer is not in the file.
     async fn verdict(status: &str) -> Result<(), NotificationError> {
