@@ -52,6 +52,8 @@ const PATIENCE: Patience = Patience {
 const LINGER: Duration = Duration::from_secs(1);
 /// How many connections may be open above the limit for the moment in which others are ended for them.
 const IN_PASSING: usize = 32;
+/// How many closed connections may keep their places until their requests have ended.
+const LEAVING: usize = 32;
 
 /// The total size in bytes of all batch bodies in memory, and of all large notifications. The parsed form of a batch
 /// takes several times as much.
@@ -247,13 +249,13 @@ pub fn start(
     let metrics =
         metrics_listener.map(|listener| serve_metrics(listener, metrics_app, metrics_measured)).transpose()?;
     let most = files::connections(config);
-    let connections = Connections::new(most, PATIENCE);
+    let connections = Connections::new(most, LEAVING, PATIENCE);
     let watch = tokio::spawn(Arc::clone(&connections).watch());
     let workers =
         config.http_workers.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let builder = Server::build()
         .workers(workers)
-        .max_concurrent_connections((most + IN_PASSING).div_ceil(workers))
+        .max_concurrent_connections((most + IN_PASSING + LEAVING).div_ceil(workers))
         .shutdown_timeout(config.shutdown_seconds)
         .disable_signals();
     let stopping = builder.graceful_shutdown_signal();
@@ -275,12 +277,13 @@ pub fn start(
             .finish(map_config(service, |()| AppConfig::default()));
         apply_fn_factory(http, move |stream: TcpStream, http: &_| {
             let peer = stream.peer_addr().ok();
+            let connections = Arc::clone(&connections);
             let stream = connections.accept(stream);
             let connection = stream.connection();
             let served = Service::call(http, (stream, Protocol::Http1, peer));
             async move {
                 let ended = served.await;
-                connection.settled().await;
+                connections.see_off(&connection).await;
                 ended
             }
         })

@@ -24,6 +24,17 @@ pub struct BodyBudget {
 pub struct BodyPermit(OwnedSemaphorePermit);
 
 impl BodyPermit {
+    /// The bytes that it is for.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.num_permits() * KIB
+    }
+
+    /// Adds another permit of the same budget.
+    pub fn join(&mut self, other: Self) {
+        self.0.merge(other.0);
+    }
+
     /// Gives back all but `bytes`.
     pub fn shrink_to(&mut self, bytes: usize) {
         let spare = self.0.num_permits().saturating_sub(bytes.div_ceil(KIB));

@@ -67,7 +67,8 @@ impl<T: DeserializeOwned + 'static, const LIMIT: usize> FromRequest for JsonBody
 /// A body as it was sent, for callers without a token.
 ///
 /// It may have up to `LIMIT` bytes. A body within the limit of ordinary requests is simply read. The rest of a larger
-/// one is read only when the budget for strangers has a permit, so that nobody reserves memory without sending bytes.
+/// one is read step by step, each when the budget for strangers has a permit for it: nobody reserves memory without
+/// sending bytes.
 #[derive(Debug)]
 pub struct RawBody<const LIMIT: usize> {
     pub bytes: web::Bytes,
@@ -179,6 +180,9 @@ fn too_large(most: usize) -> Failure {
     Failure::new(StatusCode::PAYLOAD_TOO_LARGE, Code::BodyTooLarge, detail)
 }
 
+/// What a stranger's large body takes of the budget at a time.
+const STEP: usize = 64 << 10;
+
 /// Reads the whole body. Most bodies arrive in one piece, which is not copied.
 async fn collect(
     mut body: Payload,
@@ -193,8 +197,12 @@ async fn collect(
         if size > room.most {
             return Err(too_large(room.most));
         }
-        if size > room.free && permit.is_none() {
-            permit = Some(room.budget.take(room.most).await?);
+        while !room.is_reserved && size > room.free + permit.as_ref().map_or(0, BodyPermit::bytes) {
+            let step = room.budget.take(STEP).await?;
+            match &mut permit {
+                Some(permit) => permit.join(step),
+                None => permit = Some(step),
+            }
         }
         if first.is_empty() && all.is_empty() {
             first = piece;

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -46,6 +46,9 @@ const TASKS: u32 = 64;
 #[derive(Debug)]
 pub struct Connections {
     most: usize,
+    above: usize,
+    /// The closed connections whose requests still run, and that are waited for.
+    leaving: AtomicUsize,
     patience: Patience,
     open: Mutex<HashMap<u64, Arc<Connection>>>,
     next: AtomicU64,
@@ -93,10 +96,17 @@ enum Rank {
 }
 
 impl Connections {
-    /// At most `most` connections are open at a time.
+    /// At most `most` connections are open at a time. `above` of them may be closed and still carry out requests.
     #[must_use]
-    pub fn new(most: usize, patience: Patience) -> Arc<Self> {
-        Arc::new(Self { most, patience, open: Mutex::default(), next: AtomicU64::new(0) })
+    pub fn new(most: usize, above: usize, patience: Patience) -> Arc<Self> {
+        Arc::new(Self {
+            most,
+            above,
+            leaving: AtomicUsize::new(0),
+            patience,
+            open: Mutex::default(),
+            next: AtomicU64::new(0),
+        })
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<u64, Arc<Connection>>> {
@@ -115,6 +125,16 @@ impl Connections {
         open.insert(id, Arc::clone(&connection));
         drop(open);
         Watched { stream, connection, id, home: Arc::clone(self) }
+    }
+
+    /// Waits for the requests of a closed connection, so that a shutdown waits for them. It does not wait when as many
+    /// closed connections as are allowed `above` the limit have requests left, because each of them keeps a place at
+    /// the door: the work of clients that hang up goes on, and only a shutdown may cut it short.
+    pub async fn see_off(&self, connection: &Connection) {
+        if self.leaving.fetch_add(1, Ordering::Relaxed) < self.above {
+            connection.settled().await;
+        }
+        self.leaving.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Ends what makes no progress, for as long as the server runs.
@@ -188,7 +208,7 @@ impl Connection {
     }
 
     /// Returns when none of its requests runs any more.
-    pub async fn settled(&self) {
+    async fn settled(&self) {
         // The semaphore is never closed.
         let _all = self.tasks.acquire_many(TASKS).await;
     }

@@ -35,7 +35,7 @@ fn age(watched: &Watched<DuplexStream>, by: Duration) {
 
 #[tokio::test]
 async fn a_head_that_stops_ends_the_connection_and_wakes_its_reader() {
-    let home = Connections::new(8, PATIENCE);
+    let home = Connections::new(8, 1, PATIENCE);
     let (mut theirs, mut ours) = pair(&home);
     send(&mut theirs, b"GET").await.unwrap();
     assert_eq!(read(&mut ours).await.unwrap(), 3);
@@ -52,7 +52,7 @@ async fn a_head_that_stops_ends_the_connection_and_wakes_its_reader() {
 
 #[tokio::test]
 async fn a_request_that_is_carried_out_is_not_ended_and_an_idle_connection_is() {
-    let home = Connections::new(8, PATIENCE);
+    let home = Connections::new(8, 1, PATIENCE);
     let (_theirs, ours) = pair(&home);
     ours.connection.state().enter(Phase::Serving);
     home.end_stuck(Instant::now() + SECOND * 60);
@@ -66,7 +66,7 @@ async fn a_request_that_is_carried_out_is_not_ended_and_an_idle_connection_is() 
 
 #[tokio::test]
 async fn an_answer_that_nobody_reads_ends_the_connection() {
-    let home = Connections::new(8, PATIENCE);
+    let home = Connections::new(8, 1, PATIENCE);
     let (mut theirs, mut ours) = pair(&home);
     ours.connection.state().enter(Phase::Serving);
     assert_eq!(send(&mut ours, b"12345678").await.unwrap(), 8);
@@ -90,7 +90,7 @@ async fn an_answer_that_nobody_reads_ends_the_connection() {
 
 #[tokio::test]
 async fn strangers_make_room_before_customers_and_the_oldest_first() {
-    let home = Connections::new(4, PATIENCE);
+    let home = Connections::new(4, 1, PATIENCE);
     let mut pairs: Vec<_> = (0..4).map(|_| pair(&home)).collect();
     let mut customers = pairs.split_off(2);
     for (_, customer) in &customers {
@@ -135,4 +135,23 @@ async fn a_connection_is_settled_when_its_tasks_are() {
     assert!(!settled.is_finished());
     drop(task);
     settled.await.unwrap();
+}
+
+#[tokio::test]
+async fn closed_connections_wait_for_their_requests_but_do_not_fill_the_house() {
+    let home = Connections::new(8, 1, PATIENCE);
+    let (first, second) = (pair(&home).1.connection(), pair(&home).1.connection());
+    let (one, _other) = (first.task().unwrap(), second.task().unwrap());
+    let waiting = tokio::spawn({
+        let home = Arc::clone(&home);
+        async move { home.see_off(&first).await }
+    });
+    while home.leaving.load(Ordering::Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    home.see_off(&second).await;
+    assert!(!waiting.is_finished());
+    drop(one);
+    waiting.await.unwrap();
+    assert_eq!(home.leaving.load(Ordering::Relaxed), 0);
 }
