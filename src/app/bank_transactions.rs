@@ -50,8 +50,8 @@ pub async fn restate(
     let actor = caller.actor();
     transact(&app.pool, async |conn| {
         let missing = || Error::NotFound("bank transaction");
-        let mut payment = payments::lock_by_id(conn, payment_id).await?.ok_or_else(missing)?;
         let (known, used) = bank_transactions::lock(conn, payment_id).await?.ok_or_else(missing)?;
+        let mut payment = payments::lock_by_id(conn, payment_id).await?.ok_or_else(missing)?;
         let before = known.amount;
         let line = stated_anew(known, used, amount, &actor, clock::now(conn).await?)?;
         payment.restate(line.amount, &format!("{} arrived, as {actor} states anew: {reason}", line.amount));

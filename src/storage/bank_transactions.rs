@@ -95,7 +95,7 @@ pub async fn lock_lines(
     rows.into_iter().map(known).collect()
 }
 
-/// One line, with its payment locked.
+/// One line, with its payment locked. Whoever needs both locks takes them here, in one order: a line, then its payment.
 ///
 /// # Errors
 /// Database errors.

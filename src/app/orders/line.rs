@@ -228,8 +228,8 @@ pub(super) async fn record_payment(
         }
         Place::Known { payment_id, amount } => {
             let missing = || Error::Internal("the payment of a line on record");
-            let mut payment = payments::lock_by_id(conn, payment_id).await?.ok_or_else(missing)?;
             let (known, _) = bank_transactions::lock(conn, payment_id).await?.ok_or_else(missing)?;
+            let mut payment = payments::lock_by_id(conn, payment_id).await?.ok_or_else(missing)?;
             payment.restate(amount, "");
             payment.apply(line.received.amount());
             let line = match known.amount_is_open {

@@ -19,7 +19,7 @@ use crate::domain::money::{Money, format_amount};
 use crate::domain::movement::take_back::{Asked, of_reversed_approval, take_back};
 use crate::domain::order::{Completion, Order};
 use crate::domain::own_word::MoveKind;
-use crate::domain::payment::{Channel, Payment};
+use crate::domain::payment::{Application, Channel, Payment};
 use crate::storage::transaction::transact;
 use crate::storage::{
     Connection, StorageError, adjustments, audit, bank_transactions, clock, events, ledger, orders, payments, refunds,
@@ -57,6 +57,7 @@ pub async fn reverse(
         let mut order = orders::lock(conn, id).await?.ok_or(Error::NotFound("order"))?;
         caller.require_not_own(&order.customer)?;
         let completion = check_state(conn, &order).await?;
+        let (applied, payment) = lock_payment(conn, &order).await?;
         let adjustment = match adjustments::of_order(conn, id).await? {
             None => {
                 let received = Money::from_ledger(completion.received, order.currency);
@@ -65,9 +66,6 @@ pub async fn reverse(
                 let alone =
                     own_word::is_enough(conn, app, caller, kind, reversal.id, &order.customer, received).await?;
                 Adjustment { second_needed: !alone, reach: reach.unwrap_or_default(), ..reversal }
-            }
-            Some(known) if known.booked_at.is_some() => {
-                return Err(Error::conflict(Code::ApprovalReversed, "the approval of this order has been reversed"));
             }
             Some(known) if known.proposed_by == actor => {
                 return Err(Error::conflict(Code::SecondOperatorNeeded, "another operator must confirm this reversal"));
@@ -82,7 +80,7 @@ pub async fn reverse(
             adjustments::save(conn, &adjustment).await?;
             orders::add_to_timeline(conn, &order, "reversal_proposed", &actor, Some(&adjustment.reason)).await?;
         } else {
-            undo_approval(conn, &mut order, adjustment, &actor).await?;
+            undo_approval(conn, &mut order, adjustment, &applied, payment, &actor).await?;
         }
         key.record_resource(conn, id, &order.customer).await?;
         Ok::<_, Error>(false)
@@ -128,23 +126,33 @@ async fn draft(conn: &mut Connection, order: &Order, reason: &str, actor: &str) 
     })
 }
 
+/// Locks the transfer that completed the order, before the lock that an operator's own word takes: refunds take both in
+/// this order. Once the reversal is booked, no transfer serves the order any more.
+async fn lock_payment(conn: &mut Connection, order: &Order) -> Result<(Application, Payment), Error> {
+    let corrupt = |what: &str| StorageError::Corrupt(format!("completed order {} without {what}", order.id));
+    let reversed = || Error::conflict(Code::ApprovalReversed, "the approval of this order has been reversed");
+    let applied = payments::application_to_order(conn, order.id).await?.ok_or_else(reversed)?;
+    bank_transactions::lock(conn, applied.payment_id).await?.ok_or_else(|| corrupt("a line"))?;
+    let payment = payments::lock_by_id(conn, applied.payment_id).await?.ok_or_else(|| corrupt("a payment"))?;
+    Ok((applied, payment))
+}
+
 /// Takes back the credit and what is left of the bonus, and unapplies the transfer.
 async fn undo_approval(
     conn: &mut Connection,
     order: &mut Order,
     adjustment: Adjustment,
+    applied: &Application,
+    mut payment: Payment,
     actor: &str,
 ) -> Result<(), Error> {
-    let corrupt = |what: &str| StorageError::Corrupt(format!("completed order {} without {what}", order.id));
-    let applied = payments::application_to_order(conn, order.id).await?.ok_or_else(|| corrupt("an application"))?;
-    let mut payment = payments::lock_by_id(conn, applied.payment_id).await?.ok_or_else(|| corrupt("a payment"))?;
     take_back_credit(conn, order, &adjustment, &payment).await?;
 
     let now = clock::now(conn).await?;
     let shown = IdKind::TopUpOrder.show(order.id);
     payment.unapply(applied.amount, format!("the approval of {shown} was reversed: {}", adjustment.reason));
     payments::update_applied(conn, &payment).await?;
-    payments::reverse_application(conn, &applied, now).await?;
+    payments::reverse_application(conn, applied, now).await?;
     bank_transactions::open_amount(conn, payment.id).await?;
     let adjustment = Adjustment { booked_at: Some(now), ..adjustment };
     adjustments::save(conn, &adjustment).await?;
