@@ -28,6 +28,13 @@ pub struct Config {
     /// binaries of this machine, with its data in the data folder. A production build has none, and needs the URL.
     #[arg(long, env, hide_env_values = true, value_name = "URL", value_parser = secret)]
     pub database_url: Option<SecretString>,
+    /// Whether a database stamped live may run with `synchronous_commit`, `fsync` or `full_page_writes` off. A crash of
+    /// PostgreSQL then loses bookings that callers were told of.
+    #[arg(
+        long, env = "TOPUP_ALLOW_UNSAFE_COMMITS", value_name = "BOOL", default_value = "false",
+        num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set
+    )]
+    pub allow_unsafe_commits: bool,
     /// The largest number of database connections of this process.
     #[arg(long, env = "TOPUP_DATABASE_POOL_SIZE", value_name = "N", default_value = "16")]
     pub database_pool_size: NonZeroUsize,

@@ -12,7 +12,7 @@ use crate::domain::environment::Environment;
 use crate::embedded::{Cluster, ClusterOptions, WatchedCluster};
 use crate::storage::connection::pooler;
 use crate::storage::pool::{self, Pool};
-use crate::storage::{environment, migrations};
+use crate::storage::{durability, environment, migrations};
 
 /// The address of the database, and its cluster if that is our own.
 #[derive(Debug)]
@@ -84,6 +84,23 @@ impl Database {
             Some(wanted) if wanted != stamp => Err(StartError::OtherStamp { stamp, wanted }),
             _ => Ok(stamp),
         }
+    }
+
+    /// Refuses a live database whose server may lose what it has confirmed, and warns of another one.
+    ///
+    /// # Errors
+    /// [`StartError::UnsafeCommits`].
+    pub async fn require_safe_commits(&self, config: &Config, stamp: Environment) -> Result<(), StartError> {
+        let mut conn = pool::connect(&self.url).await?;
+        let off = durability::switched_off(&mut conn).await?.join(", ");
+        if off.is_empty() {
+            return Ok(());
+        }
+        if stamp.is_live() && !config.allow_unsafe_commits {
+            return Err(StartError::UnsafeCommits(off));
+        }
+        tracing::warn!(off, "The server may lose confirmed bookings in a crash: these settings of PostgreSQL are off");
+        Ok(())
     }
 
     /// Runs pending migrations and stamps the database. Returns the number of migrations that ran, and the stamp.

@@ -30,6 +30,11 @@ pub enum StartError {
          order of locks would not hold: connect to PostgreSQL itself, or set the pooler to session mode"
     )]
     TransactionPooler,
+    #[error(
+        "the database is stamped live, and its server may lose what it has confirmed, because {0} is off: switch it on, \
+         or set TOPUP_ALLOW_UNSAFE_COMMITS=true to accept lost money after a crash"
+    )]
+    UnsafeCommits(String),
     #[error("the database lacks {0} migrations of this version: run `topup migrate`, then start again")]
     Pending(usize),
     #[error("the database was never stamped test or live: run `topup migrate`, then start again")]

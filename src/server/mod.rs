@@ -91,6 +91,7 @@ impl Server {
 
     async fn start_on(config: &Config, database: &Database) -> Result<Started, StartError> {
         let environment = database.prepare(config).await?;
+        database.require_safe_commits(config, environment).await?;
         if database.is_embedded() && !environment.is_live() {
             database.seed().await?;
         }

@@ -15,6 +15,7 @@ pub mod clock;
 pub(crate) mod columns;
 pub mod connection;
 pub mod disputes;
+pub mod durability;
 pub mod environment;
 mod error;
 pub mod events;

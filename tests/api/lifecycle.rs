@@ -80,6 +80,18 @@ async fn play_money_and_real_money_never_meet() {
     assert!(!refused.to_string().contains("sk_live"), "{refused}");
 }
 
+/// The servers of the tests keep nothing over a crash, so they may not hold real money.
+#[tokio::test]
+async fn a_live_server_that_may_lose_confirmed_bookings_is_refused() {
+    let live = database().await;
+    execute(&live, "UPDATE environment SET stamp = 'live'").await;
+    let refused = refusal(&live, |config| config.allow_unsafe_commits = false).await;
+    assert!(matches!(refused, StartError::UnsafeCommits(_)), "{refused}");
+    assert!(refused.to_string().contains("synchronous_commit"), "{refused}");
+    // Allowed by name, it is refused for the next reason.
+    assert!(matches!(refusal(&live, |_| ()).await, StartError::SandboxOnLive));
+}
+
 #[tokio::test]
 async fn a_stamp_is_corrected_only_before_anything_is_booked() {
     let name = database().await;

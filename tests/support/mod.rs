@@ -91,6 +91,7 @@ pub fn config(database: &str) -> Config {
         "--bind=127.0.0.1:0",
         "--sandbox=on",
         "--sandbox-bind=127.0.0.1:0",
+        "--allow-unsafe-commits=true",
         "--database-pool-size=8",
         "--http-workers=2",
         "--customer-rate-limit=0",
