@@ -8,8 +8,8 @@ use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::money::Currency;
 use crate::domain::posting::{Booked, PostingOutcome, Refusal, WalletKey};
 use crate::domain::product::Product;
-use crate::storage::ledger;
 use crate::storage::transaction::transact;
+use crate::storage::{clock, ledger};
 
 pub use crate::domain::movement::reversal::NewReversal;
 pub use crate::domain::movement::usage::NewUsage;
@@ -37,6 +37,9 @@ pub struct Usage {
 /// with another content.
 pub async fn book_usage(app: &App, new: NewUsage) -> Result<Usage, Error> {
     app.products.require(&app.pool, &new.product).await?;
+    if new.amount.amount().is_zero() {
+        return of_nothing(app, new).await;
+    }
     let currency = new.amount.currency();
     let answer = app.poster.post(vec![new.posting()]).await?.pop();
     read_outcome(answer.ok_or(Error::Internal("an answer of the poster to every posting"))?, currency)
@@ -51,8 +54,9 @@ pub async fn book_batch(app: &App, new: Vec<NewUsage>) -> Result<Vec<Result<Usag
     let (mut asked, mut postings) = (Vec::new(), Vec::new());
     for usage in new {
         match app.products.require(&app.pool, &usage.product).await {
+            Ok(()) if usage.amount.amount().is_zero() => asked.push(Ok(Asked::Nothing(usage))),
             Ok(()) => {
-                asked.push(Ok(usage.amount.currency()));
+                asked.push(Ok(Asked::Posted(usage.amount.currency())));
                 postings.push(usage.posting());
             }
             Err(refused @ Error::Invalid(_)) => asked.push(Err(refused)),
@@ -60,16 +64,49 @@ pub async fn book_batch(app: &App, new: Vec<NewUsage>) -> Result<Vec<Result<Usag
         }
     }
     let mut answers = app.poster.post(postings).await?.into_iter();
-    let mut read = |currency| {
-        read_outcome(answers.next().ok_or(Error::Internal("an answer of the poster to every posting"))?, currency)
-    };
-    let read = asked.into_iter().map(|currency| currency.and_then(&mut read));
-    // An item that is not known to be booked may not be reported as refused, so a bug fails the whole request.
-    read.map(|usage| match usage {
-        Err(error @ (Error::Internal(_) | Error::Storage(_))) => Err(error),
-        usage => Ok(usage),
+    let mut results = Vec::with_capacity(asked.len());
+    for item in asked {
+        let result = match item {
+            Ok(Asked::Posted(currency)) => match answers.next() {
+                Some(outcome) => read_outcome(outcome, currency),
+                None => Err(Error::Internal("an answer of the poster to every posting")),
+            },
+            Ok(Asked::Nothing(usage)) => Ok(of_nothing(app, usage).await?),
+            Err(refused) => Err(refused),
+        };
+        // An item that is not known to be booked may not be reported as refused, so a bug fails the whole request.
+        match result {
+            Err(error @ (Error::Internal(_) | Error::Storage(_))) => return Err(error),
+            result => results.push(result),
+        }
+    }
+    Ok(results)
+}
+
+/// One item of a batch that is not refused beforehand.
+enum Asked {
+    /// The poster answers in the order of these.
+    Posted(Currency),
+    Nothing(NewUsage),
+}
+
+/// Answers a usage of nothing. It moves no wallet, so nothing is stored: its id stays free, and a repetition is answered
+/// in the same way.
+async fn of_nothing(app: &App, new: NewUsage) -> Result<Usage, Error> {
+    let mut conn = app.pool.get().await?;
+    let currency = new.amount.currency();
+    let wallets = ledger::read_wallets(&mut conn, &new.customer).await?;
+    let wallet = wallets.iter().find(|wallet| wallet.key.currency == currency && wallet.key.product == new.product);
+    Ok(Usage {
+        id: new.id,
+        currency,
+        amount: new.amount.amount(),
+        product: new.product,
+        balance_after: wallet.map_or(Decimal::ZERO, |wallet| wallet.balance().amount()),
+        debt: Decimal::ZERO,
+        created_at: clock::now(&mut conn).await?,
+        replayed: false,
     })
-    .collect()
 }
 
 fn read_outcome(outcome: PostingOutcome, currency: Currency) -> Result<Usage, Error> {

@@ -37,6 +37,7 @@ mod races;
 mod read_only;
 mod refunds;
 mod retention;
+mod same_request;
 mod stage;
 mod stream;
 mod taken_back;

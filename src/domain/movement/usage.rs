@@ -17,7 +17,7 @@ pub struct NewUsage {
     /// The caller's id: 1–128 characters, unique per customer.
     pub id: String,
     pub customer: CustomerId,
-    /// Greater than zero, up to 8 decimals.
+    /// Up to 8 decimals. A usage of zero makes no posting.
     pub amount: Money,
     pub product: Product,
     /// Whether the main wallet pays the whole amount when the product's wallet is short.

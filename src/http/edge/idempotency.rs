@@ -5,6 +5,7 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpRequest};
+use serde_json::Value;
 use utoipa::IntoParams;
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
@@ -12,6 +13,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use super::problem::Failure;
 use crate::app::{Caller, IdempotencyKey};
 use crate::domain::code::Code;
+use crate::domain::money::parse_plain_decimal;
 
 /// The most characters of a key.
 pub const MAX_KEY: usize = 255;
@@ -24,11 +26,33 @@ impl IdempotencyHeader {
     /// The key in its scope: the caller, the operation, and the content that the key stands for.
     #[must_use]
     pub fn scoped(&self, caller: &Caller, operation: &'static str, path: &str, body: &[u8]) -> IdempotencyKey {
-        // Two bodies that differ only in spacing are the same request.
-        let body = serde_json::from_slice::<serde_json::Value>(body)
-            .map_or_else(|_| body.to_vec(), |json| json.to_string().into_bytes());
+        let body = serde_json::from_slice::<Value>(body)
+            .map_or_else(|_| body.to_vec(), |json| canonical(None, json).to_string().into_bytes());
         let content = [path.as_bytes(), b"\n", &body].concat();
         IdempotencyKey::new(&caller.actor(), operation, &self.0, &content)
+    }
+}
+
+/// The form in which two bodies that mean the same are equal, whatever library wrote them: without spaces, fields in
+/// the order of their names, no field that is null (as if it were absent), amounts without trailing zeros. What
+/// `metadata` holds is the caller's, and stays as it is.
+fn canonical(name: Option<&str>, json: Value) -> Value {
+    match json {
+        Value::Object(fields) if name != Some("metadata") => {
+            let mut kept: Vec<_> = fields.into_iter().filter(|(_, value)| !value.is_null()).collect();
+            kept.sort_by(|(a, _), (b, _)| a.cmp(b));
+            let fields = kept.into_iter().map(|(name, value)| {
+                let value = canonical(Some(&name), value);
+                (name, value)
+            });
+            Value::Object(fields.collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(|item| canonical(None, item)).collect()),
+        Value::String(text) if name.is_some_and(|name| name.ends_with("amount")) => match parse_plain_decimal(&text) {
+            Ok(amount) => Value::String(amount.normalize().to_string()),
+            Err(_) => Value::String(text),
+        },
+        other => other,
     }
 }
 
@@ -65,5 +89,22 @@ impl IntoParams for IdempotencyHeader {
                 .required(Required::True)
                 .build(),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_means_the_same_is_the_same_request() {
+        let form = |text: &str| canonical(None, serde_json::from_str(text).unwrap_or_default());
+        let same = form(r#"{"amount": "5.0", "note": null, "bank": {"b": 1, "a": null}, "metadata": {"k": null}}"#);
+        assert_eq!(same.to_string(), r#"{"amount":"5","bank":{"b":1},"metadata":{"k":null}}"#);
+        assert_eq!(form(r#"{"metadata": {"k": null}, "bank": {"b": 1}, "amount": "5.00"}"#), same);
+        assert_ne!(form(r#"{"metadata": {}, "bank": {"b": 1}, "amount": "5.00"}"#), same);
+        assert_ne!(form(r#"{"metadata": {"k": null}, "bank": {"b": 1}, "amount": "5.01"}"#), same);
+        // Only amounts are numbers: a name or a reference is the text that it is.
+        assert_ne!(form(r#"{"note": "5.0"}"#), form(r#"{"note": "5.00"}"#));
     }
 }

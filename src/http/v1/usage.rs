@@ -60,7 +60,8 @@ pub struct CreateUsage {
     id: DedupeId,
     customer_id: CustomerIdText,
     currency: CurrencyCode,
-    /// The amount: greater than zero, with up to 8 decimals.
+    /// The amount, with up to 8 decimals. Nothing is stored for an amount of zero: the answer is `booked`, and the id
+    /// stays free.
     amount: Amount,
     /// The product whose wallet pays; null for the main wallet.
     product: Option<ProductCode>,
@@ -146,7 +147,7 @@ fn read(asked: CreateUsage, problems: &mut Problems) -> Option<NewUsage> {
     let id = asked.id.read(problems, "/id");
     let customer = asked.customer_id.read(problems, "/customer_id");
     let currency = asked.currency.read(problems, "/currency");
-    let amount = currency.and_then(|currency| asked.amount.positive_money(problems, "/amount", currency));
+    let amount = currency.and_then(|currency| asked.amount.money(problems, "/amount", currency));
     let product = ProductCode::read_or_main(asked.product.as_ref(), problems, "/product");
     let description = Description::read_optional(asked.description.as_ref(), problems, "/description");
     let metadata = Metadata::read_optional(asked.metadata, problems, "/metadata");

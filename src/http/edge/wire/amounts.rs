@@ -35,6 +35,11 @@ impl Amount {
         problems.checked_money(pointer, self.positive(currency))
     }
 
+    /// Reads an amount of zero or more, with up to 8 decimals.
+    pub fn money(&self, problems: &mut Problems, pointer: &str, currency: Currency) -> Option<Money> {
+        problems.checked_money(pointer, parse_plain_decimal(&self.0).and_then(|amount| Money::new(amount, currency)))
+    }
+
     /// Reads an amount greater than zero that fits the currency's minor unit.
     pub fn in_minor_unit(&self, problems: &mut Problems, pointer: &str, currency: Currency) -> Option<Money> {
         problems.checked_money(pointer, self.positive(currency).and_then(Money::require_minor_unit))
