@@ -12,11 +12,14 @@ CREATE TABLE top_up_orders (
     merchant_account text NOT NULL,
     status text NOT NULL CONSTRAINT top_up_orders_status
         CHECK (status IN ('pending', 'processing', 'completed', 'cancelled', 'failed', 'expired')),
-    -- Whom a processing order waits for; `payer`: the last capture was declined and can be tried again.
-    awaiting text CONSTRAINT top_up_orders_awaiting CHECK (awaiting IN ('provider', 'payer', 'second_operator')),
-    -- Who made a failed order fail; `clock`: the time ran out after a declined payment.
+    -- Whom a processing order waits for; `payer`: the last capture was declined and can be tried again; `rest`: money is
+    -- on record that does not complete it.
+    awaiting text CONSTRAINT top_up_orders_awaiting
+        CHECK (awaiting IN ('provider', 'payer', 'second_operator', 'rest')),
+    -- Who made a failed order fail; `clock`: the time ran out after a declined payment; `return`: the money that did not
+    -- complete it went back.
     failed_by text CONSTRAINT top_up_orders_failed_by
-        CHECK (failed_by IN ('provider', 'customer', 'operator', 'clock')),
+        CHECK (failed_by IN ('provider', 'customer', 'operator', 'clock', 'return')),
     -- Why the order is stuck, held or failed: a text for people, which no rule reads.
     reason text,
     -- How many captures were declined; part of the next capture's idempotency key at the provider.
@@ -260,6 +263,8 @@ CREATE TABLE refunds (
     currency text NOT NULL,
     -- What goes back to the payer.
     amount numeric(24, 8) NOT NULL CONSTRAINT refunds_amount CHECK (amount > 0),
+    -- The part of it that the unapplied rest of the payment gives; the order gives the other part.
+    from_unapplied numeric(24, 8) NOT NULL DEFAULT 0,
     -- What the customer's wallets owe for it, and of the bonus: taken (take_backs) or claimed, less what came back.
     debited numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT refunds_debited CHECK (debited >= 0),
     bonus_taken numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT refunds_bonus_taken CHECK (bonus_taken >= 0),
@@ -287,6 +292,8 @@ CREATE TABLE refunds (
     key text,
     key_fingerprint bytea,
     CONSTRAINT refunds_key_is_whole CHECK (num_nulls(key_caller, key, key_fingerprint) IN (0, 3)),
+    CONSTRAINT refunds_from_unapplied
+        CHECK (from_unapplied BETWEEN 0 AND amount AND (order_id IS NOT NULL OR from_unapplied = amount)),
     CONSTRAINT refunds_at_provider_once UNIQUE (provider, provider_refund_id),
     CONSTRAINT refunds_second_pair_of_eyes
         CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by)
@@ -310,6 +317,8 @@ CREATE TABLE disputes (
     awaits_id boolean NOT NULL DEFAULT false,
     currency text NOT NULL,
     amount numeric(24, 8) NOT NULL,
+    -- As in refunds.
+    from_unapplied numeric(24, 8) NOT NULL DEFAULT 0,
     status text NOT NULL CONSTRAINT disputes_status CHECK (status IN ('open', 'won', 'lost')),
     reason text,
     -- What the customer's wallets owe for it, and of the bonus, as in refunds.
@@ -320,6 +329,8 @@ CREATE TABLE disputes (
     charged boolean NOT NULL DEFAULT true,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
+    CONSTRAINT disputes_from_unapplied
+        CHECK (from_unapplied BETWEEN 0 AND amount AND (order_id IS NOT NULL OR from_unapplied = amount)),
     CONSTRAINT disputes_once UNIQUE (provider, dispute_id),
     CONSTRAINT disputes_uncharged_take_nothing CHECK (charged OR taken_back = 0 AND bonus_taken = 0),
     CONSTRAINT disputes_lost_are_charged CHECK (charged OR status <> 'lost'),

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::ownership::{self, PaymentOwner};
 use super::refunds::book::{self, TakeBackMode, TakeBackSource};
 use super::refunds::{add_to_timeline, lock};
-use super::{App, Error};
+use super::{App, Error, settlement};
 use crate::domain::dispute::{Dispute, DisputeFilter};
 use crate::domain::id::IdKind;
 use crate::domain::order::Order;
@@ -136,6 +136,7 @@ async fn open(
     // An amount in another currency cannot be compared; it is at most the whole payment.
     let same_currency = fact.amount.currency() == payment.currency;
     let stated = if same_currency { fact.amount.amount() } else { payment.amount };
+    let amount = stated.min(payment.amount);
     let mut dispute = Dispute {
         id: Uuid::now_v7(),
         payment_id: payment.id,
@@ -145,7 +146,8 @@ async fn open(
         dispute_id: fact.dispute_id.clone(),
         awaits_id,
         currency: payment.currency,
-        amount: stated.min(payment.amount),
+        amount,
+        from_unapplied: payment.rest_gives(amount, order.is_some()),
         status: fact.status,
         reason: fact.reason.clone(),
         taken_back: Decimal::ZERO,
@@ -226,7 +228,12 @@ async fn record_change(
     let detail = format!("{shown} over {amount} {}{why}", dispute.currency);
     match order {
         Some(order) => book::record_on_order(conn, order, event, actor, &detail).await?,
-        None => add_to_timeline(conn, None, payment, event, actor, &detail).await?,
+        None => {
+            add_to_timeline(conn, None, payment, event, actor, &detail).await?;
+            if dispute.status == DisputeStatus::Lost {
+                settlement::end_if_returned(conn, payment, actor).await?;
+            }
+        }
     }
     Ok(NotificationOutcome::Recorded)
 }

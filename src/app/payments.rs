@@ -1,6 +1,6 @@
 //! Recording verified payments: each once, corrected while nothing of it has become money, and applied to its order.
 
-use super::settlement::{self, NotCredited, SettlementStep};
+use super::settlement::{self, NotCredited, SettlementStep, Withheld};
 use super::{App, Error};
 use crate::domain::order::Order;
 use crate::domain::payment::{Payment, PaymentFact, ProviderName};
@@ -8,8 +8,8 @@ use crate::storage::transaction::{savepoint, transact};
 use crate::storage::{Connection, clock, disputes, orders, payments};
 use uuid::Uuid;
 
-/// Records a payment that concerns a locked order. Credits the order unless `withhold` gives a reason, which is stored
-/// as the unapplied reason.
+/// Records a payment that concerns a locked order. Credits the order unless it is withheld; the reason is stored as the
+/// unapplied reason.
 ///
 /// # Errors
 /// Database errors.
@@ -17,23 +17,31 @@ pub(super) async fn apply(
     conn: &mut Connection,
     order: &mut Order,
     fact: &PaymentFact,
-    withhold: Option<(String, SettlementStep)>,
+    withhold: Option<Withheld>,
     actor: &str,
 ) -> Result<SettlementStep, Error> {
     let now = clock::now(conn).await?;
     let payment = match &withhold {
-        Some((why, _)) => Payment::unapplied(order.provider, fact, Some(order.id), why.clone(), now),
+        Some(held) => Payment::unapplied(order.provider, fact, Some(order.id), held.why().to_owned(), now),
         None => Payment::applied(order.provider, fact, order.id, now),
     };
     let is_new = payments::insert(conn, &payment).await?;
     match (withhold, is_new) {
-        (Some((why, step)), true) => {
-            orders::add_to_timeline(conn, order, "payment_unapplied", actor, Some(&why)).await?;
-            Ok(step)
+        (Some(held), true) => {
+            orders::add_to_timeline(conn, order, "payment_unapplied", actor, Some(held.why())).await?;
+            keep(conn, order, &held, actor).await
         }
         (None, true) => credit(conn, order, payment, None, actor).await,
         (withhold, false) => apply_known(conn, order, fact, withhold, actor).await,
     }
+}
+
+/// Leaves a recorded payment unapplied.
+async fn keep(conn: &mut Connection, order: &mut Order, held: &Withheld, actor: &str) -> Result<SettlementStep, Error> {
+    if let Withheld::Short(why) = held {
+        settlement::wait_for_rest(conn, order, why, actor).await?;
+    }
+    Ok(held.step())
 }
 
 /// Judges a payment anew that was recorded before: its order may have become known since, or its first statement may
@@ -42,7 +50,7 @@ async fn apply_known(
     conn: &mut Connection,
     order: &mut Order,
     fact: &PaymentFact,
-    withhold: Option<(String, SettlementStep)>,
+    withhold: Option<Withheld>,
     actor: &str,
 ) -> Result<SettlementStep, Error> {
     let known = payments::lock(conn, order.provider, &fact.merchant_account, &fact.payment_id).await?;
@@ -55,12 +63,12 @@ async fn apply_known(
     if !is_free(conn, &payment, order.id).await? {
         return Ok(SettlementStep::Mismatch);
     }
-    let why = withhold.as_ref().map(|(why, _)| why.as_str());
+    let why = withhold.as_ref().map(Withheld::why);
     if let Some(detail) = correct(conn, &mut payment, fact, why).await? {
         orders::add_to_timeline(conn, order, "payment_corrected", actor, Some(&detail)).await?;
     }
-    if let Some((_, step)) = withhold {
-        return Ok(step);
+    if let Some(held) = withhold {
+        return keep(conn, order, &held, actor).await;
     }
     payment.order_id = Some(order.id);
     let kept_for = payment.unapplied_reason.clone();
@@ -98,6 +106,7 @@ async fn credit(
             if kept_for.as_ref() != Some(&why) {
                 orders::add_to_timeline(conn, order, "payment_unapplied", actor, Some(&why)).await?;
             }
+            settlement::wait_for_rest(conn, order, &why, actor).await?;
             Ok(SettlementStep::Mismatch)
         }
         Err(NotCredited::Failed(error)) => Err(error),

@@ -14,7 +14,7 @@ use crate::domain::code::Code;
 use crate::domain::money::Money;
 use crate::domain::movement::OfOrder;
 use crate::domain::movement::top_up::{AppliedPayment, Bonus, top_up};
-use crate::domain::order::{Awaited, Completion, Division, Order, OrderState, OrderStatus, Verdict, judge};
+use crate::domain::order::{Awaited, Completion, Division, FailedBy, Order, OrderState, OrderStatus, Verdict, judge};
 use crate::domain::payment::{Application, Observation, Payment, ProviderName};
 use crate::domain::posting::{PostingOutcome, Refusal};
 use crate::providers::AttemptRef;
@@ -157,6 +157,64 @@ async fn hold_for_review(
     Ok(true)
 }
 
+/// Why verified money is not credited.
+#[derive(Debug, Clone)]
+pub(super) enum Withheld {
+    /// It fits the order, but this evidence alone is not enough.
+    Unconfirmed(String),
+    /// It does not concern this order as it stands.
+    NotMeant(String),
+    /// It is meant for this order and does not complete it.
+    Short(String),
+}
+
+impl Withheld {
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Unconfirmed(why) | Self::NotMeant(why) | Self::Short(why) => why,
+        }
+    }
+
+    pub fn step(&self) -> SettlementStep {
+        match self {
+            Self::Unconfirmed(_) => SettlementStep::Unconfirmed,
+            Self::NotMeant(_) | Self::Short(_) => SettlementStep::Mismatch,
+        }
+    }
+}
+
+/// Makes a pending order wait for the rest when money is recorded that does not complete it. A payer who has paid must
+/// neither find his order expired nor cancel it.
+///
+/// # Errors
+/// Database errors.
+pub(super) async fn wait_for_rest(
+    conn: &mut Connection,
+    order: &mut Order,
+    why: &str,
+    actor: &str,
+) -> Result<(), Error> {
+    if order.state != OrderState::Pending {
+        return Ok(());
+    }
+    move_to(conn, order, OrderState::Processing(Awaited::Rest), Some(why.to_owned()), actor).await
+}
+
+/// Ends an order that waits for the rest when all that was recorded for it went back, or was taken back for good. The
+/// caller holds the order's lock.
+///
+/// # Errors
+/// Database errors.
+pub(super) async fn end_if_returned(conn: &mut Connection, payment: &Payment, actor: &str) -> Result<(), Error> {
+    let Some(id) = payment.order_id else { return Ok(()) };
+    let Some(mut order) = orders::lock(conn, id).await?.filter(Order::is_short) else { return Ok(()) };
+    if !payments::rest_of_order(conn, id).await?.is_empty() {
+        return Ok(());
+    }
+    let reason = Some("the money that did not complete the order went back".to_owned());
+    move_to(conn, &mut order, OrderState::Failed(FailedBy::Return), reason, actor).await
+}
+
 /// Carries out a verdict on the locked order.
 async fn follow(
     conn: &mut Connection,
@@ -167,11 +225,14 @@ async fn follow(
 ) -> Result<SettlementStep, Error> {
     match verdict {
         Verdict::Complete(fact) => {
-            let withhold = reason_to_withhold(order, source).map(|why| (why, SettlementStep::Unconfirmed));
+            let withhold = reason_to_withhold(order, source).map(Withheld::Unconfirmed);
             super::payments::apply(conn, order, &fact, withhold, actor).await
         }
         Verdict::Keep(fact, why) => {
-            super::payments::apply(conn, order, &fact, Some((why, SettlementStep::Mismatch)), actor).await
+            super::payments::apply(conn, order, &fact, Some(Withheld::NotMeant(why)), actor).await
+        }
+        Verdict::KeepShort(fact, why) => {
+            super::payments::apply(conn, order, &fact, Some(Withheld::Short(why)), actor).await
         }
         Verdict::Become(state, reason) => {
             move_to(conn, order, state, Some(reason), actor).await?;

@@ -26,6 +26,8 @@ pub struct Dispute {
     pub awaits_id: bool,
     pub currency: Currency,
     pub amount: Decimal,
+    /// The part of it that the unapplied rest of the payment gives. The order gives the other part.
+    pub from_unapplied: Decimal,
     pub status: DisputeStatus,
     pub reason: Option<String>,
     /// What the customer's wallets owe for it: taken, or still claimed, less what they got back.

@@ -11,6 +11,7 @@ use super::clock::{NowOnce, later, ledger_now, seconds};
 use super::columns::{currency_from_column, customer_from_column, provider_from_column};
 use super::page::{self, Position};
 use super::schema::{disputes, payment_applications as applications, payments, refunds};
+use crate::domain::money::Money;
 use crate::domain::payment::{Application, DisputeStatus, Payment, ProviderName};
 use crate::domain::refund::RefundState;
 
@@ -374,7 +375,7 @@ pub async fn application_to_order(
     row.map(Application::try_from).transpose()
 }
 
-/// The first order that a payment completed.
+/// The order that a payment served last: the first one to give when money of the payment is taken back.
 ///
 /// # Errors
 /// Database errors.
@@ -382,7 +383,7 @@ pub async fn order_served(conn: &mut AsyncPgConnection, payment: Uuid) -> Result
     let found: Option<Option<Uuid>> = applications::table
         .filter(applications::payment_id.eq(payment).and(applications::order_id.is_not_null()))
         .filter(applications::reversed_at.is_null())
-        .order(applications::n)
+        .order(applications::n.desc())
         .select(applications::order_id)
         .first(conn)
         .await
@@ -390,23 +391,46 @@ pub async fn order_served(conn: &mut AsyncPgConnection, payment: Uuid) -> Result
     Ok(found.flatten())
 }
 
-/// Counts anew what refunds and disputes took of the part of a locked payment that serves nothing. Those of a payment
-/// that serves an order take from the order instead. Together they take at most the part itself.
+/// What is left unapplied of the payments that name an order: a sum for each currency.
+///
+/// # Errors
+/// Database errors.
+pub async fn rest_of_order(conn: &mut AsyncPgConnection, order: Uuid) -> Result<Vec<Money>, StorageError> {
+    let rest = payments::amount - payments::applied - payments::unapplied_taken;
+    let rows: Vec<(String, Decimal)> = payments::table
+        .filter(payments::order_id.eq(order).and(rest.gt(Decimal::ZERO)))
+        .order(payments::currency)
+        .select((payments::currency, rest))
+        .load(conn)
+        .await?;
+    let mut sums: Vec<Money> = Vec::new();
+    for (currency, amount) in rows {
+        let rest = Money::from_ledger(amount, currency_from_column(&currency)?);
+        match sums.last_mut().filter(|sum| sum.currency() == rest.currency()) {
+            Some(sum) => *sum = Money::from_ledger(sum.amount() + rest.amount(), rest.currency()),
+            None => sums.push(rest),
+        }
+    }
+    Ok(sums)
+}
+
+/// Counts anew what refunds and disputes took of the part of a locked payment that serves nothing. Together they take
+/// at most the part itself.
 ///
 /// # Errors
 /// Database errors.
 pub async fn recount_unapplied(conn: &mut AsyncPgConnection, payment: Uuid) -> Result<(), StorageError> {
     let in_force = |word: &str| RefundState::parse(word).is_some_and(RefundState::is_in_force);
     let refunded: Vec<(String, Decimal)> = refunds::table
-        .filter(refunds::payment_id.eq(payment).and(refunds::order_id.is_null()))
-        .select((refunds::status, refunds::amount))
+        .filter(refunds::payment_id.eq(payment))
+        .select((refunds::status, refunds::from_unapplied))
         .load(conn)
         .await?;
     let refunded: Decimal = refunded.iter().filter(|(status, _)| in_force(status)).map(|(_, amount)| *amount).sum();
     let in_force = |word: &str| DisputeStatus::parse(word).is_some_and(DisputeStatus::is_in_force);
     let disputed: Vec<(String, Decimal)> = disputes::table
-        .filter(disputes::payment_id.eq(payment).and(disputes::order_id.is_null()))
-        .select((disputes::status, disputes::amount))
+        .filter(disputes::payment_id.eq(payment))
+        .select((disputes::status, disputes::from_unapplied))
         .load(conn)
         .await?;
     let disputed: Decimal = disputed.iter().filter(|(status, _)| in_force(status)).map(|(_, amount)| *amount).sum();

@@ -26,6 +26,7 @@ struct RefundRow {
     provider_refund_id: Option<String>,
     currency: String,
     amount: Decimal,
+    from_unapplied: Decimal,
     debited: Decimal,
     bonus_taken: Decimal,
     status: String,
@@ -55,6 +56,7 @@ impl From<&Refund> for RefundRow {
             provider_refund_id: refund.provider_refund_id.clone(),
             currency: refund.currency.code().to_owned(),
             amount: refund.amount,
+            from_unapplied: refund.from_unapplied,
             debited: refund.debited,
             bonus_taken: refund.bonus_taken,
             status: refund.state.as_str().to_owned(),
@@ -88,6 +90,7 @@ impl TryFrom<RefundRow> for Refund {
             provider_refund_id: row.provider_refund_id,
             currency: currency_from_column(&row.currency)?,
             amount: row.amount,
+            from_unapplied: row.from_unapplied,
             debited: row.debited,
             bonus_taken: row.bonus_taken,
             state: state_from_column(&row.status)?,
@@ -186,7 +189,7 @@ pub async fn returned_so_far(conn: &mut AsyncPgConnection, order_id: Uuid) -> Re
     let mut sum = ReturnedSoFar::default();
     let refunded: Vec<(String, Decimal, Decimal, Decimal)> = refunds::table
         .filter(refunds::order_id.eq(order_id))
-        .select((refunds::status, refunds::amount, refunds::debited, refunds::bonus_taken))
+        .select((refunds::status, refunds::amount - refunds::from_unapplied, refunds::debited, refunds::bonus_taken))
         .load(conn)
         .await?;
     for (status, amount, debited, bonus) in refunded {
@@ -198,7 +201,13 @@ pub async fn returned_so_far(conn: &mut AsyncPgConnection, order_id: Uuid) -> Re
     }
     let disputed: Vec<(String, bool, Decimal, Decimal, Decimal)> = disputes::table
         .filter(disputes::order_id.eq(order_id))
-        .select((disputes::status, disputes::charged, disputes::amount, disputes::taken_back, disputes::bonus_taken))
+        .select((
+            disputes::status,
+            disputes::charged,
+            disputes::amount - disputes::from_unapplied,
+            disputes::taken_back,
+            disputes::bonus_taken,
+        ))
         .load(conn)
         .await?;
     for (status, charged, amount, taken_back, bonus) in disputed {

@@ -253,7 +253,7 @@ async fn case_12_vnpays_ipn_is_answered_in_vnpays_order() {
     failed.insert("vnp_TransactionStatus", "02".to_owned());
     failed.insert("vnp_TransactionNo", "0".to_owned());
     assert_eq!(vnpay_ipn(&stage, &failed).await, "04");
-    stage.is_not_credited(&placed, "pending").await;
+    stage.is_not_credited(&placed, "processing").await;
     // Then the state of the order.
     let mut paid = right.clone();
     paid.insert("vnp_TransactionNo", "14422575".to_owned());

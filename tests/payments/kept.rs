@@ -32,7 +32,7 @@ async fn case_64_a_wrong_first_statement_is_corrected_by_a_later_one() {
     let mut wrong = paid_session(&placed.at, &placed.id, 1999, "usd");
     wrong["payment_intent"] = json!(payment_of(&stage, &placed).await);
     stripe_says(&stage, &stripe_event("checkout.session.completed", &wrong)).await.expect(200);
-    stage.is_not_credited(&placed, "pending").await;
+    stage.is_not_credited(&placed, "processing").await;
     stage.verify(&placed).await.expect(200);
     stage.is_credited(&placed).await;
     assert_eq!(stage.unapplied().await, Vec::<Value>::new());
@@ -52,7 +52,7 @@ async fn case_64_a_wrong_first_statement_is_corrected_by_a_later_one() {
         stripe_says(&stage, &part).await.expect(200);
         stage.verify(&placed).await.expect(200);
         stage.worker_asks().await;
-        stage.is_not_credited(&placed, "pending").await;
+        stage.is_not_credited(&placed, "processing").await;
         let kept = &stage.unapplied().await[0];
         assert_eq!((&kept["amount"], &kept["unapplied_amount"]), (&json!("19.99"), &json!("14.99")), "{why}");
     }
@@ -127,8 +127,8 @@ async fn case_66_a_credit_that_the_ledger_refuses_leaves_the_payment_on_record()
     for _ in 0..2 {
         stripe_says(&stage, &event).await.expect(200);
         stage.verify(&placed).await.expect(200);
-        let order = stage.is_not_credited(&placed, "pending").await;
-        assert_eq!(events(&order), ["created", "payment_started", "payment_unapplied"]);
+        let order = stage.is_not_credited(&placed, "processing").await;
+        assert_eq!(events(&order), ["created", "payment_started", "payment_unapplied", "processing"]);
         let kept = stage.unapplied().await;
         assert_eq!((kept.len(), &kept[0]["unapplied_amount"]), (1, &json!("20.00")), "{kept:#?}");
         assert!(kept[0]["reason"].as_str().unwrap().starts_with("the ledger refuses the credit"), "{kept:#?}");

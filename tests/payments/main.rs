@@ -21,6 +21,7 @@ mod kept;
 mod large;
 mod ours;
 mod settlement;
+mod short;
 mod signing;
 mod stage;
 mod take_backs;

@@ -9,9 +9,10 @@ use crate::app::{App, Caller, Error, refunds, take_back_search};
 use crate::domain::adjustment::Adjustment;
 use crate::domain::approval::Approval;
 use crate::domain::attempt::{Attempt, AttemptStatus, NextAction};
+use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderFilter, TimelineEntry};
 use crate::domain::payment::{Channel, ProviderName};
-use crate::storage::{Connection, adjustments, approvals, attempts, orders};
+use crate::storage::{Connection, adjustments, approvals, attempts, orders, payments};
 
 /// An order with its timeline and what its payer has to do next.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct OrderView {
     pub approval: Option<Approval>,
     /// The reversal of that approval, proposed or booked. Only operators see it.
     pub reversal: Option<Adjustment>,
+    /// What arrived of the money of an order that waits for the rest: a sum for each currency.
+    pub arrived: Vec<Money>,
     /// What the payer would get if all of it were refunded now; `None` for an order that cannot be refunded.
     pub refundable: Option<Decimal>,
 }
@@ -68,7 +71,8 @@ pub async fn view(conn: &mut Connection, order: Order) -> Result<OrderView, Erro
     let timeline = orders::timeline(conn, order.id).await?;
     let next_action = next_action(&order, attempt.as_ref());
     let refundable = refunds::refundable(conn, &order).await?;
-    Ok(OrderView { order, next_action, timeline, approval: None, reversal: None, refundable })
+    let arrived = if order.is_short() { payments::rest_of_order(conn, order.id).await? } else { Vec::new() };
+    Ok(OrderView { order, next_action, timeline, approval: None, reversal: None, arrived, refundable })
 }
 
 /// The view with what operators stated about a bank transfer.

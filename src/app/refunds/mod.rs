@@ -295,6 +295,7 @@ fn draft(new: &NewRefund, order: &Order, payment: &Payment, actor: &str, now: Da
         currency: order.currency,
         amount: new.amount,
         debited: Decimal::ZERO,
+        from_unapplied: Decimal::ZERO,
         bonus_taken: Decimal::ZERO,
         state: RefundState::AwaitingSecondApproval,
         reason: new.reason.clone(),

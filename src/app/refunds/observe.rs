@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::book::{self, RefundUpdate};
 use crate::app::ownership::{self, PaymentOwner};
-use crate::app::{App, Error, disputes};
+use crate::app::{App, Error, disputes, settlement};
 use crate::domain::code::Code;
 use crate::domain::order::Order;
 use crate::domain::payment::{NotificationOutcome, Payment, ProviderName, RefundFact, RefundStatus};
@@ -97,14 +97,21 @@ async fn adopt(
     .await
 }
 
-/// Locks the order that a payment completed, if there is one, and then the payment.
+/// Locks the order that a payment completed, if there is one, and then the payment. Without such an order, the one that
+/// the payment names is locked, because it may end when the money goes back; it is not returned.
 ///
 /// # Errors
 /// 503 when the payment was applied to an order in between.
 pub(in crate::app) async fn lock(conn: &mut Connection, payment_id: Uuid) -> Result<(Option<Order>, Payment), Error> {
     let order = match payments::order_served(conn, payment_id).await? {
         Some(order) => orders::lock(conn, order).await?,
-        None => None,
+        None => {
+            let named = payments::find(conn, payment_id).await?.and_then(|payment| payment.order_id);
+            if let Some(named) = named {
+                orders::lock(conn, named).await?;
+            }
+            None
+        }
     };
     let payment =
         payments::lock_by_id(conn, payment_id).await?.ok_or(Error::Internal("a payment that was found before"))?;
@@ -155,6 +162,7 @@ async fn adopt_locked(
         provider_refund_id: Some(fact.refund_id.clone()),
         currency: payment.currency,
         amount,
+        from_unapplied: payment.rest_gives(amount, order.is_some()),
         debited: Decimal::ZERO,
         bonus_taken: Decimal::ZERO,
         state: RefundState::from(fact.status),
@@ -183,7 +191,10 @@ async fn adopt_locked(
             let detail = format!("{}, {}{beyond}", book::describe_refund(order, &refund), refund.state);
             book::record_on_order(conn, order, "refund_adopted", actor, &detail).await?;
         }
-        None => add_to_timeline(conn, None, payment, "payment_refunded", actor, &fact.amount.to_string()).await?,
+        None => {
+            add_to_timeline(conn, None, payment, "payment_refunded", actor, &fact.amount.to_string()).await?;
+            settlement::end_if_returned(conn, payment, actor).await?;
+        }
     }
     Ok(NotificationOutcome::Recorded)
 }

@@ -83,10 +83,13 @@ pub enum Awaited {
     Payer,
     /// A second operator must approve the bank transfer.
     SecondOperator,
+    /// Money arrived that does not complete the order. It is ended by a further payment of the full amount, by an
+    /// operator who applies the money, or by the return of the money; never by the clock or the customer.
+    Rest,
 }
 
 impl Awaited {
-    pub const ALL: [Self; 3] = [Self::Provider, Self::Payer, Self::SecondOperator];
+    pub const ALL: [Self; 4] = [Self::Provider, Self::Payer, Self::SecondOperator, Self::Rest];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -94,6 +97,7 @@ impl Awaited {
             Self::Provider => "provider",
             Self::Payer => "payer",
             Self::SecondOperator => "second_operator",
+            Self::Rest => "rest",
         }
     }
 
@@ -114,10 +118,12 @@ pub enum FailedBy {
     Operator,
     /// The time ran out after a declined payment.
     Clock,
+    /// The money that did not complete it went back.
+    Return,
 }
 
 impl FailedBy {
-    pub const ALL: [Self; 4] = [Self::Provider, Self::Customer, Self::Operator, Self::Clock];
+    pub const ALL: [Self; 5] = [Self::Provider, Self::Customer, Self::Operator, Self::Clock, Self::Return];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -126,6 +132,7 @@ impl FailedBy {
             Self::Customer => "customer",
             Self::Operator => "operator",
             Self::Clock => "clock",
+            Self::Return => "return",
         }
     }
 
@@ -276,6 +283,12 @@ impl Order {
         self.state == OrderState::Processing(Awaited::Payer)
     }
 
+    /// Whether money is on record that does not complete it.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.state == OrderState::Processing(Awaited::Rest)
+    }
+
     /// Whether the payer has something left to do.
     #[must_use]
     pub fn awaits_payer(&self) -> bool {
@@ -342,6 +355,8 @@ pub enum Verdict {
     Complete(PaymentFact),
     /// Verified money that does not complete this order: keep it and say why.
     Keep(PaymentFact, String),
+    /// The same for money that the payer meant for this order: if it is pending, it waits for the rest.
+    KeepShort(PaymentFact, String),
     /// Move to this state; the text is for people.
     Become(OrderState, String),
     /// A capture was declined: count it, and wait for the payer. The text is for people.
@@ -364,6 +379,16 @@ pub fn judge(order: &Order, observation: &Observation, live_environment: bool) -
         Observation::ReadyToCapture if is_open => Verdict::Capture,
         // The order is closed here, so the money is not captured; the provider releases it by itself.
         Observation::ReadyToCapture => Verdict::Nothing,
+        // Money is on record. No word about another try ends the order or says whom it waits for.
+        Observation::Declined { reason }
+        | Observation::InFlight { reason }
+        | Observation::Review { reason }
+        | Observation::Failed { reason }
+            if order.is_short() =>
+        {
+            Verdict::Note(reason.clone())
+        }
+        Observation::Cancelled | Observation::Expired if order.is_short() => Verdict::Nothing,
         // Record every decline: their count is part of the next capture's idempotency key.
         Observation::Declined { reason } if order.status() == OrderStatus::Processing => {
             Verdict::Decline(format!("not paid yet: the payer can try again at the provider ({reason})"))
@@ -409,11 +434,12 @@ fn judge_money(order: &Order, fact: &PaymentFact, live_environment: bool) -> Ver
     if fact.merchant_account != order.merchant_account {
         return keep("the payment is for another merchant account than the order's".to_owned());
     }
+    let short = |why: String| Verdict::KeepShort(fact.clone(), why);
     if fact.amount.currency() != order.currency {
-        return keep(format!("{} arrived for an order in {}", fact.amount, order.currency));
+        return short(format!("{} arrived for an order in {}", fact.amount, order.currency));
     }
     if fact.amount.amount() != order.amount {
-        return keep(format!("{} arrived for an order over {}", fact.amount, order.amount.normalize()));
+        return short(format!("{} arrived for an order over {}", fact.amount, order.amount.normalize()));
     }
     if order.status() == OrderStatus::Completed {
         return keep("a second payment for a completed order".to_owned());

@@ -217,6 +217,13 @@ impl Payment {
         self.amount - self.applied - self.unapplied_taken
     }
 
+    /// The part of `amount` that the unapplied rest gives when it is taken back from outside: all that it has, and what
+    /// is applied gives the others. Without an order there is nothing else.
+    #[must_use]
+    pub fn rest_gives(&self, amount: Decimal, serves_order: bool) -> Decimal {
+        if serves_order { amount.min(self.rest()) } else { amount }
+    }
+
     /// Whether a statement says of this payment what is recorded of it.
     #[must_use]
     pub fn agrees_with(&self, fact: &PaymentFact) -> bool {

@@ -96,6 +96,8 @@ pub struct Refund {
     pub currency: Currency,
     /// What goes back to the payer.
     pub amount: Decimal,
+    /// The part of it that the unapplied rest of the payment gives. The order gives the other part.
+    pub from_unapplied: Decimal,
     /// What the customer's wallets owe for it: taken, or still claimed, less what they got back.
     pub debited: Decimal,
     /// The same for the order's bonus: revoked, or taken or claimed as money where it was spent.

@@ -2,11 +2,11 @@
 WITH applied AS (
     SELECT payment_id, sum(amount) AS amount FROM payment_applications WHERE reversed_at IS NULL GROUP BY payment_id
 ), refunded AS (
-    SELECT payment_id, sum(amount) AS amount, sum(amount) FILTER (WHERE order_id IS NULL) AS unapplied
+    SELECT payment_id, sum(amount) AS amount, sum(from_unapplied) AS unapplied
     FROM refunds WHERE status IN ('pending', 'succeeded') GROUP BY payment_id
 ), disputed AS (
-    SELECT payment_id, sum(amount) AS unapplied
-    FROM disputes WHERE order_id IS NULL AND status IN ('open', 'lost') GROUP BY payment_id
+    SELECT payment_id, sum(from_unapplied) AS unapplied
+    FROM disputes WHERE status IN ('open', 'lost') GROUP BY payment_id
 )
 SELECT v.rule, 'pay_' || replace(p.id::text, '-', '') AS subject, NULL::text AS customer, v.expected, v.found
 FROM payments p

@@ -3,11 +3,12 @@
 -- they ask for is judged by the order.
 WITH records AS (
     SELECT 'refund' AS what, 'rfd_' || replace(id::text, '-', '') AS source, customer_id, order_id, debited AS money,
-           bonus_taken AS bonus, CASE WHEN status IN ('pending', 'succeeded') THEN amount ELSE 0 END AS returned
+           bonus_taken AS bonus,
+           CASE WHEN status IN ('pending', 'succeeded') THEN amount - from_unapplied ELSE 0 END AS returned
     FROM refunds
     UNION ALL
     SELECT 'dispute', 'dsp_' || replace(id::text, '-', ''), customer_id, order_id, taken_back, bonus_taken,
-           CASE WHEN status <> 'won' AND charged THEN amount ELSE 0 END
+           CASE WHEN status <> 'won' AND charged THEN amount - from_unapplied ELSE 0 END
     FROM disputes
     UNION ALL
     SELECT 'reversal', 'adj_' || replace(id::text, '-', ''), customer_id, order_id, -amount, NULL, NULL

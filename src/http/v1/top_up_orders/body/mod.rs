@@ -1,6 +1,7 @@
 //! How top-up orders look on the wire.
 
 pub mod list;
+pub mod reason;
 pub mod statement;
 
 use chrono::{DateTime, Utc};
@@ -8,8 +9,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use self::reason::{OrderReasonCode, ShortPayment};
 use self::statement::{OrderApproval, OrderReversal};
-
 use crate::app::{App, Error, OrderView, orders};
 use crate::domain::attempt;
 use crate::domain::order::{Order, OrderStatus};
@@ -101,6 +102,12 @@ pub struct TopUpOrder {
     /// Why the order is stuck, held for review, refused or failed; null otherwise.
     #[schema(max_length = 2000, example = "awaiting a second operator's approval")]
     reason: Option<String>,
+    /// The same for programs; null unless the order is processing or failed.
+    reason_code: Option<OrderReasonCode>,
+    /// What arrived of the money and what is missing, while the order waits for that; absent in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    short_payment: Option<ShortPayment>,
     channel: PaymentChannel,
     currency: CurrencyCode,
     /// The amount that the payer pays.
@@ -291,7 +298,9 @@ pub async fn order_body(app: &App, view: &OrderView) -> Result<TopUpOrder, Error
         None => None,
         Some(action) => next_action(app, &view.order, action).await?,
     };
+    let is_short = view.order.is_short();
     Ok(TopUpOrder {
+        short_payment: is_short.then(|| ShortPayment::of(&view.order, &view.arrived)),
         approval: view.approval.as_ref().map(OrderApproval::from),
         reversal: view.reversal.as_ref().map(OrderReversal::from),
         ..render(&view.order, timeline, action, view.refundable)
@@ -351,6 +360,8 @@ fn render(
         customer_id: CustomerIdText::of(&order.customer),
         status: order.status().into(),
         reason: order.reason.clone(),
+        reason_code: OrderReasonCode::of(order.state),
+        short_payment: None,
         channel: order.channel.into(),
         currency: CurrencyCode::of(currency),
         amount: Amount::of(order.amount, currency),
