@@ -18,7 +18,7 @@ pub struct KnownTransaction {
     pub line: BankTransaction,
     pub used: UsedPart,
     /// The orders that it serves, each with its part.
-    pub orders: Vec<(Uuid, Decimal)>,
+    pub orders: Vec<(Uuid, Money)>,
 }
 
 /// The lines on record under a bank's id, however it is written. A placeholder names none.
@@ -30,7 +30,7 @@ pub async fn find(app: &App, bank_transaction_id: &str) -> Result<Vec<KnownTrans
     let mut conn = app.pool.get().await?;
     let mut found = Vec::new();
     for (line, used) in bank_transactions::by_identity(&mut conn, &identity).await? {
-        let orders = bank_transactions::orders_served(&mut conn, line.payment_id).await?;
+        let orders = bank_transactions::orders_served(&mut conn, line.payment_id, line.amount.currency()).await?;
         found.push(KnownTransaction { line, used, orders });
     }
     Ok(found)
@@ -64,7 +64,7 @@ pub async fn restate(
         });
         let subject = format!("payment:{}", IdKind::Payment.show(payment_id));
         audit::write(conn, &actor, "bank_transaction_restated", &subject, &detail).await?;
-        let orders = bank_transactions::orders_served(conn, payment_id).await?;
+        let orders = bank_transactions::orders_served(conn, payment_id, line.amount.currency()).await?;
         Ok(KnownTransaction { line, used, orders })
     })
     .await

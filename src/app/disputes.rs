@@ -3,7 +3,6 @@
 //! lost.
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::ownership::{self, PaymentOwner};
@@ -12,6 +11,7 @@ use super::refunds::{add_to_timeline, lock};
 use super::{App, Error, settlement};
 use crate::domain::dispute::{Dispute, DisputeFilter};
 use crate::domain::id::IdKind;
+use crate::domain::money::Money;
 use crate::domain::order::Order;
 use crate::domain::payment::{DisputeFact, DisputeStatus, NotificationOutcome, Payment, ProviderName, RefundFact};
 use crate::domain::take_back::{Reach, TakeBackId};
@@ -134,8 +134,8 @@ async fn open(
 ) -> Result<NotificationOutcome, Error> {
     let now = clock::now(conn).await?;
     // An amount in another currency cannot be compared; it is at most the whole payment.
-    let same_currency = fact.amount.currency() == payment.currency;
-    let stated = if same_currency { fact.amount.amount() } else { payment.amount };
+    let same_currency = fact.amount.currency() == payment.currency();
+    let stated = if same_currency { fact.amount } else { payment.amount };
     let amount = stated.min(payment.amount);
     let mut dispute = Dispute {
         id: Uuid::now_v7(),
@@ -145,13 +145,12 @@ async fn open(
         provider: payment.provider,
         dispute_id: fact.dispute_id.clone(),
         awaits_id,
-        currency: payment.currency,
         amount,
         from_unapplied: payment.rest_gives(amount, order.is_some()),
         status: fact.status,
         reason: fact.reason.clone(),
-        taken_back: Decimal::ZERO,
-        bonus_taken: Decimal::ZERO,
+        taken_back: Money::zero(payment.currency()),
+        bonus_taken: Money::zero(payment.currency()),
         restored: false,
         charged,
         created_at: now,
@@ -223,9 +222,9 @@ async fn record_change(
         DisputeStatus::Won => "dispute_won",
         DisputeStatus::Lost => "dispute_lost",
     };
-    let (amount, shown) = (dispute.amount.normalize(), IdKind::Dispute.show(dispute.id));
+    let (amount, shown) = (dispute.amount.amount().normalize(), IdKind::Dispute.show(dispute.id));
     let why = dispute.reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
-    let detail = format!("{shown} over {amount} {}{why}", dispute.currency);
+    let detail = format!("{shown} over {amount} {}{why}", dispute.amount.currency());
     match order {
         Some(order) => book::record_on_order(conn, order, event, actor, &detail).await?,
         None => {

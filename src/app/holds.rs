@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{App, Error};
 use crate::domain::hold::Hold;
+use crate::domain::money::Money;
 use crate::domain::movement::capture::capture as captured;
 use crate::domain::movement::extend::extend as extended;
 use crate::domain::movement::release::release as released;
@@ -19,7 +20,7 @@ pub use crate::domain::movement::hold::NewHold;
 pub struct HoldDone {
     pub hold: Hold,
     /// paid + granted − debt of the wallet, after a capture that took something.
-    pub balance_after: Option<Decimal>,
+    pub balance_after: Option<Money>,
     pub replayed: bool,
 }
 
@@ -33,9 +34,9 @@ pub async fn open(app: &App, new: NewHold) -> Result<HoldDone, Error> {
     run(app, new.posting(Uuid::now_v7())).await
 }
 
-/// Captures the actual amount, zero or more. Less than was held frees the rest. More takes the rest from what is
-/// available; where that is short, the capture is refused and the hold stays open. Repeating a capture with the same
-/// amount changes nothing.
+/// Captures the actual amount, zero or more, in the hold's currency. Less than was held frees the rest. More takes the
+/// rest from what is available; where that is short, the capture is refused and the hold stays open. Repeating a
+/// capture with the same amount changes nothing.
 ///
 /// # Errors
 /// 404; 409 `hold_expired`, `hold_closed`; 402 for the part beyond the hold.

@@ -132,7 +132,8 @@ async fn correct(
     payments::correct(conn, payment).await?;
     let said = |payment: &Payment| {
         let live = if payment.live { "live" } else { "test" };
-        let (amount, currency, account) = (payment.amount.normalize(), payment.currency, &payment.merchant_account);
+        let (amount, currency, account) =
+            (payment.amount.amount().normalize(), payment.currency(), &payment.merchant_account);
         format!("{amount} {currency} on account {account} ({live})")
     };
     Ok(Some(format!("{}: first stated as {}, now as {}", payment.payment_id, said(&before), said(payment))))

@@ -5,7 +5,6 @@
 //! same payment finds it recorded and changes nothing.
 
 use chrono::{DateTime, Duration, Utc};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::{App, Error};
@@ -108,7 +107,7 @@ pub fn attempt_ref(order: &Order, attempt: &Attempt) -> Result<Option<AttemptRef
         attempt: attempt.n,
         request_key: attempt.capture_key(order),
         provider_reference,
-        amount: order.payable().map_err(|_| Error::Internal("an amount of money on every order"))?,
+        amount: order.amount,
         flow: order.card_flow.unwrap_or_default(),
         created_at: attempt.created_at,
     }))
@@ -288,7 +287,7 @@ pub async fn complete(
     conn: &mut Connection,
     order: &mut Order,
     payment: &Payment,
-    received: Decimal,
+    received: Money,
     actor: &str,
 ) -> Result<(), Error> {
     try_complete(conn, order, payment, received, actor).await.map_err(|why| match why {
@@ -320,7 +319,7 @@ pub(super) async fn try_complete(
     conn: &mut Connection,
     order: &mut Order,
     payment: &Payment,
-    received: Decimal,
+    received: Money,
     actor: &str,
 ) -> Result<(), NotCredited> {
     let division = order.divide(received);
@@ -357,19 +356,15 @@ async fn credit(
     n: i32,
     division: Division,
 ) -> Result<Uuid, NotCredited> {
-    let money =
-        |amount| Money::new(amount, order.currency).map_err(|_| Error::Internal("an amount for each part of an order"));
-    let bonus = match division.bonus > Decimal::ZERO {
-        true => Some(Bonus { grant_id: Uuid::now_v7(), amount: money(division.bonus)? }),
-        false => None,
-    };
+    let bonus = Some(division.bonus).filter(|bonus| bonus.is_positive());
+    let bonus = bonus.map(|amount| Bonus { grant_id: Uuid::now_v7(), amount });
     let applied = AppliedPayment {
         id: payment.id,
         application: i64::from(n),
         provider: payment.provider,
         merchant_account: &payment.merchant_account,
     };
-    let postings = top_up(OfOrder::from(order), applied, money(division.credited)?, bonus);
+    let postings = top_up(OfOrder::from(order), applied, division.credited, bonus);
     let mut wallet_id = None;
     for outcome in ledger::post(conn, &postings).await? {
         match outcome {
@@ -384,12 +379,12 @@ async fn credit(
 }
 
 /// The timeline's text for a credit. It says so when the order was closed before the money arrived.
-fn credit_detail(order: &Order, credited: Decimal) -> String {
+fn credit_detail(order: &Order, credited: Money) -> String {
     let late = match order.status() {
         status if status.is_open() => String::new(),
         status => format!(", although the order was {status}"),
     };
-    format!("{} {} credited{late}", credited.normalize(), order.currency)
+    format!("{} {} credited{late}", credited.amount().normalize(), credited.currency())
 }
 
 /// Moves a locked order, writes its timeline, and does what follows from the move.

@@ -1,7 +1,6 @@
 //! Spend guards: caps on what a customer may consume in a UTC day and a UTC month.
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use serde_json::json;
 
 use super::{App, Caller, Error, Saved};
@@ -29,7 +28,7 @@ pub struct GuardedWallet {
     pub wallet: WalletKey,
     pub guard: SpendGuard,
     /// Open holds reserve this amount. It counts as spent.
-    pub held: Decimal,
+    pub held: Money,
     pub set_by: SetBy,
     /// The database's time, which decides what "today" and "this month" mean.
     pub now: DateTime<Utc>,
@@ -51,7 +50,7 @@ pub async fn list(
     let mut set_by = store::set_by(&mut conn, customer).await?;
     let guarded = |wallet: Wallet| {
         let set_by = set_by.remove(&wallet.id)?;
-        let held = wallet.parts().held;
+        let held = wallet.held();
         Some(GuardedWallet { guard: wallet.guard?, wallet: wallet.key, held, set_by, now })
     };
     Ok(wallets
@@ -70,7 +69,7 @@ pub async fn set(app: &App, caller: &Caller, key: &WalletKey, caps: Caps) -> Res
         check_product(conn, key).await?;
         let (mut wallet, now) = ledger::open_wallet(conn, key).await?;
         let created = wallet.guard.is_none();
-        let (daily_cap, monthly_cap) = (caps.daily.map(Money::amount), caps.monthly.map(Money::amount));
+        let (daily_cap, monthly_cap) = (caps.daily, caps.monthly);
         let guard = match wallet.guard.take() {
             Some(known) => SpendGuard { daily_cap, monthly_cap, ..known },
             None => SpendGuard {
@@ -84,10 +83,10 @@ pub async fn set(app: &App, caller: &Caller, key: &WalletKey, caps: Caps) -> Res
         };
         wallet.guard = Some(guard.clone());
         let set_by = store::save(conn, &wallet, &caller.actor(), now).await?;
-        let show = |cap: Option<Money>| cap.map(|cap| format_amount(cap.amount(), cap.currency()));
+        let show = |cap: Option<Money>| cap.map(format_amount);
         let detail = json!({ "daily_cap": show(caps.daily), "monthly_cap": show(caps.monthly) });
         audit::write(conn, &caller.actor(), "spend_guard.saved", &subject(key), &detail).await?;
-        let held = wallet.parts().held;
+        let held = wallet.held();
         let value = GuardedWallet { wallet: wallet.key, guard, held, set_by, now };
         Ok(Saved { value, created })
     })

@@ -1,13 +1,13 @@
 //! Usage: deductions for consumption, and reversals that give them back.
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 
 use super::{App, Error};
 use crate::domain::entry::{Entry, EntryKind};
-use crate::domain::money::Currency;
+use crate::domain::money::Money;
 use crate::domain::posting::{Booked, PostingOutcome, Refusal, WalletKey};
 use crate::domain::product::Product;
+use crate::domain::wallet::Wallet;
 use crate::storage::transaction::transact;
 use crate::storage::{clock, ledger};
 
@@ -18,14 +18,13 @@ pub use crate::domain::movement::usage::NewUsage;
 #[derive(Debug, Clone)]
 pub struct Usage {
     pub id: String,
-    pub currency: Currency,
     /// What was deducted, positive.
-    pub amount: Decimal,
+    pub amount: Money,
     /// The wallet that paid.
     pub product: Product,
-    pub balance_after: Decimal,
+    pub balance_after: Money,
     /// The part that became debt.
-    pub debt: Decimal,
+    pub debt: Money,
     pub created_at: DateTime<Utc>,
     pub replayed: bool,
 }
@@ -37,12 +36,11 @@ pub struct Usage {
 /// with another content.
 pub async fn book_usage(app: &App, new: NewUsage) -> Result<Usage, Error> {
     app.products.require(&app.pool, &new.product).await?;
-    if new.amount.amount().is_zero() {
+    if new.amount.is_zero() {
         return of_nothing(app, new).await;
     }
-    let currency = new.amount.currency();
     let answer = app.poster.post(vec![new.posting()]).await?.pop();
-    read_outcome(answer.ok_or(Error::Internal("an answer of the poster to every posting"))?, currency)
+    read_outcome(answer.ok_or(Error::Internal("an answer of the poster to every posting"))?)
 }
 
 /// Books the usages of one request in their order. Each has its own answer.
@@ -54,9 +52,9 @@ pub async fn book_batch(app: &App, new: Vec<NewUsage>) -> Result<Vec<Result<Usag
     let (mut asked, mut postings) = (Vec::new(), Vec::new());
     for usage in new {
         match app.products.require(&app.pool, &usage.product).await {
-            Ok(()) if usage.amount.amount().is_zero() => asked.push(Ok(Asked::Nothing(usage))),
+            Ok(()) if usage.amount.is_zero() => asked.push(Ok(Asked::Nothing(usage))),
             Ok(()) => {
-                asked.push(Ok(Asked::Posted(usage.amount.currency())));
+                asked.push(Ok(Asked::Posted));
                 postings.push(usage.posting());
             }
             Err(refused @ Error::Invalid(_)) => asked.push(Err(refused)),
@@ -67,8 +65,8 @@ pub async fn book_batch(app: &App, new: Vec<NewUsage>) -> Result<Vec<Result<Usag
     let mut results = Vec::with_capacity(asked.len());
     for item in asked {
         let result = match item {
-            Ok(Asked::Posted(currency)) => match answers.next() {
-                Some(outcome) => read_outcome(outcome, currency),
+            Ok(Asked::Posted) => match answers.next() {
+                Some(outcome) => read_outcome(outcome),
                 None => Err(Error::Internal("an answer of the poster to every posting")),
             },
             Ok(Asked::Nothing(usage)) => Ok(of_nothing(app, usage).await?),
@@ -86,7 +84,7 @@ pub async fn book_batch(app: &App, new: Vec<NewUsage>) -> Result<Vec<Result<Usag
 /// One item of a batch that is not refused beforehand.
 enum Asked {
     /// The poster answers in the order of these.
-    Posted(Currency),
+    Posted,
     Nothing(NewUsage),
 }
 
@@ -99,17 +97,16 @@ async fn of_nothing(app: &App, new: NewUsage) -> Result<Usage, Error> {
     let wallet = wallets.iter().find(|wallet| wallet.key.currency == currency && wallet.key.product == new.product);
     Ok(Usage {
         id: new.id,
-        currency,
-        amount: new.amount.amount(),
+        amount: new.amount,
         product: new.product,
-        balance_after: wallet.map_or(Decimal::ZERO, |wallet| wallet.balance().amount()),
-        debt: Decimal::ZERO,
+        balance_after: wallet.map_or(Money::zero(currency), Wallet::balance),
+        debt: Money::zero(currency),
         created_at: clock::now(&mut conn).await?,
         replayed: false,
     })
 }
 
-fn read_outcome(outcome: PostingOutcome, currency: Currency) -> Result<Usage, Error> {
+fn read_outcome(outcome: PostingOutcome) -> Result<Usage, Error> {
     let (booked, replayed) = match outcome {
         PostingOutcome::Booked(booked) => (booked, false),
         PostingOutcome::Replayed(booked) => (booked, true),
@@ -120,7 +117,6 @@ fn read_outcome(outcome: PostingOutcome, currency: Currency) -> Result<Usage, Er
     };
     Ok(Usage {
         amount: -entry.amount,
-        currency,
         product: wallet.product,
         balance_after: entry.balance_after,
         debt: entry.debt,
@@ -134,11 +130,10 @@ fn read_outcome(outcome: PostingOutcome, currency: Currency) -> Result<Usage, Er
 #[derive(Debug, Clone)]
 pub struct Reversal {
     pub id: String,
-    pub currency: Currency,
     /// What was given back, positive.
-    pub amount: Decimal,
+    pub amount: Money,
     pub product: Product,
-    pub balance_after: Decimal,
+    pub balance_after: Money,
     pub created_at: DateTime<Utc>,
     pub replayed: bool,
 }
@@ -176,7 +171,6 @@ pub async fn reverse(app: &App, new: &NewReversal) -> Result<Reversal, Error> {
 fn reversal(entry: &Entry, wallet: &WalletKey, replayed: bool) -> Reversal {
     Reversal {
         id: entry.label.key().to_owned(),
-        currency: wallet.currency,
         amount: entry.amount,
         product: wallet.product.clone(),
         balance_after: entry.balance_after,

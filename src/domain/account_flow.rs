@@ -119,15 +119,15 @@ pub struct AccountFlow {
 }
 
 impl AccountFlow {
-    /// The flow of an entry, whose wallet has this currency and product.
+    /// The flow of an entry, whose wallet is the product's.
     #[must_use]
-    pub fn of(entry: &Entry, currency: Currency, product: &Product) -> Self {
+    pub fn of(entry: &Entry, product: &Product) -> Self {
         let label = &entry.label;
         Self {
             id: FlowId::of(entry),
             kind: label.kind,
-            amount: Money::from_ledger(entry.amount, currency),
-            balance_after: Money::from_ledger(entry.balance_after, currency),
+            amount: entry.amount,
+            balance_after: entry.balance_after,
             product: product.clone(),
             reference: Self::reference(label.kind, &label.key, label.reference.clone()),
             description: label.description.clone(),

@@ -1,11 +1,10 @@
 //! Adjustments: corrections of a wallet by operators. Above a threshold a second operator confirms them.
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::customer::CustomerId;
-use super::money::Currency;
+use super::money::Money;
 use super::product::Product;
 use super::take_back::Reach;
 
@@ -50,10 +49,9 @@ impl From<ReversalReach> for Reach {
 pub struct Adjustment {
     pub id: Uuid,
     pub customer: CustomerId,
-    pub currency: Currency,
     pub product: Product,
-    /// In `currency`; negative when money is taken from the wallet.
-    pub amount: Decimal,
+    /// Negative when money is taken from the wallet.
+    pub amount: Money,
     pub reason: String,
     pub second_needed: bool,
     pub proposed_by: String,

@@ -1,15 +1,14 @@
 //! Disputes: a payer asks the bank or the payment company for the money back.
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::customer::CustomerId;
-use super::money::Currency;
+use super::money::Money;
 use super::payment::{DisputeStatus, ProviderName};
 
 /// A recorded dispute. While it is open or lost, the customer's wallets have given the disputed money, or owe it; or
-/// only once it is lost, where the service is set so. All amounts are in `currency`.
+/// only once it is lost, where the service is set so. All amounts are in the payment's currency.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dispute {
     pub id: Uuid,
@@ -24,16 +23,15 @@ pub struct Dispute {
     /// Whether the provider took the money back before it reported a dispute. If so, `dispute_id` is `reversal:<refund
     /// id>` until a dispute of the same payment brings its own id.
     pub awaits_id: bool,
-    pub currency: Currency,
-    pub amount: Decimal,
+    pub amount: Money,
     /// The part of it that the unapplied rest of the payment gives. The order gives the other part.
-    pub from_unapplied: Decimal,
+    pub from_unapplied: Money,
     pub status: DisputeStatus,
     pub reason: Option<String>,
     /// What the customer's wallets owe for it: taken, or still claimed, less what they got back.
-    pub taken_back: Decimal,
+    pub taken_back: Money,
     /// The same for the order's bonus: revoked, or taken or claimed as money where it was spent.
-    pub bonus_taken: Decimal,
+    pub bonus_taken: Money,
     pub restored: bool,
     /// Whether the wallets give for it: from its opening, or only when it is lost, as the service was set then.
     pub charged: bool,

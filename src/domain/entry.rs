@@ -1,10 +1,10 @@
 //! Entries: the immutable lines of the ledger.
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::label::Label;
+use super::money::{Currency, Money};
 
 pub use super::entry_kind::{EntryKind, Sign};
 
@@ -16,26 +16,32 @@ pub struct Entry {
     pub seq: i64,
     pub label: Label,
     /// Signed: change of paid + change of granted − change of debt.
-    pub amount: Decimal,
+    pub amount: Money,
     /// The signed change of granted credit in it.
-    pub granted: Decimal,
+    pub granted: Money,
     /// The signed change of debt in it.
-    pub debt: Decimal,
+    pub debt: Money,
     /// paid + granted − debt, after it.
-    pub balance_after: Decimal,
+    pub balance_after: Money,
     /// All paid money that ever came in, after it. With `paid_out` it shows which top-up paid for what.
-    pub paid_in: Decimal,
-    pub paid_out: Decimal,
+    pub paid_in: Money,
+    pub paid_out: Money,
     /// Never runs backwards within a wallet.
     pub created_at: DateTime<Utc>,
     /// Which grants it took from (negative) or gave back to (positive).
-    pub grant_uses: Vec<(Uuid, Decimal)>,
+    pub grant_uses: Vec<(Uuid, Money)>,
 }
 
 impl Entry {
+    /// The wallet's currency.
+    #[must_use]
+    pub fn currency(&self) -> Currency {
+        self.amount.currency()
+    }
+
     /// The signed change of paid money in it.
     #[must_use]
-    pub fn paid(&self) -> Decimal {
+    pub fn paid(&self) -> Money {
         self.amount - self.granted + self.debt
     }
 }

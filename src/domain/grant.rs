@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::money::Money;
 use super::movement::grant::NewGrant;
 use super::own_word::ProposalEnd;
 use super::posting::GrantTerms;
@@ -15,12 +15,12 @@ use super::wallet_key::WalletKey;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grant {
     pub id: Uuid,
-    pub amount: Decimal,
-    pub remaining: Decimal,
+    pub amount: Money,
+    pub remaining: Money,
     /// Reserved by open holds; capturable even past the expiry.
-    pub held: Decimal,
+    pub held: Money,
     /// Money that was taken, or is claimed, for spent parts of it: it is a bonus whose order's money went back.
-    pub owed: Decimal,
+    pub owed: Money,
     /// Lower burns first.
     pub priority: i16,
     pub expires_at: Option<DateTime<Utc>>,
@@ -32,12 +32,13 @@ pub struct Grant {
 
 impl Grant {
     pub(in crate::domain) fn opened(terms: &GrantTerms, now: DateTime<Utc>) -> Self {
+        let nothing = Money::zero(terms.amount.currency());
         Self {
             id: terms.id,
             amount: terms.amount,
             remaining: terms.amount,
-            held: Decimal::ZERO,
-            owed: Decimal::ZERO,
+            held: nothing,
+            owed: nothing,
             priority: terms.priority,
             expires_at: terms.expires_at,
             reason: terms.reason.clone(),
@@ -54,7 +55,7 @@ impl Grant {
     }
 
     #[must_use]
-    pub fn unheld(&self) -> Decimal {
+    pub fn unheld(&self) -> Money {
         self.remaining - self.held
     }
 }

@@ -1,7 +1,6 @@
 //! Spend guards (a cap per UTC day and month) and the low-balance alert.
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, Utc};
-use rust_decimal::Decimal;
 
 use super::money::Money;
 use super::posting::{CapReached, Refusal, WalletKey};
@@ -10,13 +9,13 @@ use super::posting::{CapReached, Refusal, WalletKey};
 /// caps even where the main wallet pays for it as the fallback. Periods are UTC days and months.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SpendGuard {
-    pub daily_cap: Option<Decimal>,
-    pub monthly_cap: Option<Decimal>,
+    pub daily_cap: Option<Money>,
+    pub monthly_cap: Option<Money>,
     pub day: NaiveDate,
-    pub spent_today: Decimal,
+    pub spent_today: Money,
     /// The first day of the month that `spent_this_month` counts.
     pub month: NaiveDate,
-    pub spent_this_month: Decimal,
+    pub spent_this_month: Money,
 }
 
 impl SpendGuard {
@@ -27,8 +26,8 @@ impl SpendGuard {
     pub(in crate::domain) fn allow(
         &self,
         wallet: &WalletKey,
-        amount: Decimal,
-        held: Decimal,
+        amount: Money,
+        held: Money,
         now: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         let (today, this_month) = self.spent(now);
@@ -38,9 +37,8 @@ impl SpendGuard {
             if let Some(cap) = cap
                 && spent + held + amount > cap
             {
-                let money = |amount| Money::from_ledger(amount, wallet.currency);
-                let (cap, spent, required) = (money(cap), money(spent + held), money(amount));
-                let reached = CapReached { wallet: wallet.clone(), period, cap, spent, required, resets_at };
+                let (wallet, spent, required) = (wallet.clone(), spent + held, amount);
+                let reached = CapReached { wallet, period, cap, spent, required, resets_at };
                 return Err(Refusal::CapReached(Box::new(reached)));
             }
         }
@@ -49,14 +47,15 @@ impl SpendGuard {
 
     /// Spent today and this month, as of `now`.
     #[must_use]
-    pub fn spent(&self, now: DateTime<Utc>) -> (Decimal, Decimal) {
-        let today = if self.day == now.date_naive() { self.spent_today } else { Decimal::ZERO };
-        let this_month = if self.month == first_of_month(now) { self.spent_this_month } else { Decimal::ZERO };
+    pub fn spent(&self, now: DateTime<Utc>) -> (Money, Money) {
+        let nothing = Money::zero(self.spent_today.currency());
+        let today = if self.day == now.date_naive() { self.spent_today } else { nothing };
+        let this_month = if self.month == first_of_month(now) { self.spent_this_month } else { nothing };
         (today, this_month)
     }
 
     /// Counts consumption.
-    pub(in crate::domain) fn spend(&mut self, amount: Decimal, now: DateTime<Utc>) {
+    pub(in crate::domain) fn spend(&mut self, amount: Money, now: DateTime<Utc>) {
         let (today, this_month) = self.spent(now);
         self.day = now.date_naive();
         self.month = first_of_month(now);
@@ -66,13 +65,13 @@ impl SpendGuard {
 
     /// A reversal makes room again in the periods that counted the consumption at `taken_at`. Example: what was
     /// consumed yesterday never counted today, so giving it back makes no room today.
-    pub(in crate::domain) fn give_back(&mut self, amount: Decimal, taken_at: DateTime<Utc>, now: DateTime<Utc>) {
-        self.spend(Decimal::ZERO, now);
+    pub(in crate::domain) fn give_back(&mut self, amount: Money, taken_at: DateTime<Utc>, now: DateTime<Utc>) {
+        self.spend(Money::zero(amount.currency()), now);
         if taken_at.date_naive() == self.day {
-            self.spent_today = (self.spent_today - amount).max(Decimal::ZERO);
+            self.spent_today = (self.spent_today - amount).or_zero();
         }
         if first_of_month(taken_at) == self.month {
-            self.spent_this_month = (self.spent_this_month - amount).max(Decimal::ZERO);
+            self.spent_this_month = (self.spent_this_month - amount).or_zero();
         }
     }
 }
@@ -125,14 +124,13 @@ impl LowBalance {
     /// A new threshold. Where the balance is below it already, the alert waits for the recovery.
     #[must_use]
     pub fn new(threshold: Money, available: Money) -> Self {
-        Self { threshold, armed: available.amount() >= threshold.amount() }
+        Self { threshold, armed: available >= threshold }
     }
 
     /// Notes a change of what is available. Returns true when the alert fires.
-    pub(in crate::domain) fn observe(&mut self, before: Decimal, after: Decimal) -> bool {
-        let threshold = self.threshold.amount();
-        let fires = self.armed && before >= threshold && after < threshold;
-        self.armed = after >= threshold;
+    pub(in crate::domain) fn observe(&mut self, before: Money, after: Money) -> bool {
+        let fires = self.armed && before >= self.threshold && after < self.threshold;
+        self.armed = after >= self.threshold;
         fires
     }
 }
@@ -141,7 +139,13 @@ impl LowBalance {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use rust_decimal::Decimal;
+
     use super::*;
+
+    fn usd(amount: i64) -> Money {
+        Money::from_ledger(Decimal::from(amount), "USD".parse().unwrap())
+    }
 
     #[test]
     fn periods_are_utc_days_and_months() {
@@ -159,36 +163,35 @@ mod tests {
         let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
         let (evening, midnight) = (at("2026-11-21T23:59:59Z"), at("2026-11-22T00:00:00Z"));
         let mut guard = SpendGuard {
-            daily_cap: Some(Decimal::TEN),
+            daily_cap: Some(usd(10)),
             monthly_cap: None,
             day: evening.date_naive(),
-            spent_today: Decimal::ZERO,
+            spent_today: usd(0),
             month: first_of_month(evening),
-            spent_this_month: Decimal::ZERO,
+            spent_this_month: usd(0),
         };
-        guard.spend(Decimal::TEN, evening);
-        assert_eq!(guard.spent(evening), (Decimal::TEN, Decimal::TEN));
-        assert_eq!(guard.spent(midnight), (Decimal::ZERO, Decimal::TEN));
-        assert_eq!(guard.spent(at("2026-12-01T00:00:00Z")), (Decimal::ZERO, Decimal::ZERO));
-        guard.spend(Decimal::TWO, midnight);
-        guard.give_back(Decimal::ONE, evening, midnight);
-        assert_eq!(guard.spent(midnight), (Decimal::TWO, Decimal::from(11)), "of yesterday, but of this month");
-        guard.give_back(Decimal::ONE, midnight, midnight);
-        assert_eq!(guard.spent(midnight), (Decimal::ONE, Decimal::TEN));
-        guard.give_back(Decimal::ONE, at("2026-10-31T23:59:59Z"), midnight);
-        assert_eq!(guard.spent(midnight), (Decimal::ONE, Decimal::TEN), "of neither");
+        guard.spend(usd(10), evening);
+        assert_eq!(guard.spent(evening), (usd(10), usd(10)));
+        assert_eq!(guard.spent(midnight), (usd(0), usd(10)));
+        assert_eq!(guard.spent(at("2026-12-01T00:00:00Z")), (usd(0), usd(0)));
+        guard.spend(usd(2), midnight);
+        guard.give_back(usd(1), evening, midnight);
+        assert_eq!(guard.spent(midnight), (usd(2), usd(11)), "of yesterday, but of this month");
+        guard.give_back(usd(1), midnight, midnight);
+        assert_eq!(guard.spent(midnight), (usd(1), usd(10)));
+        guard.give_back(usd(1), at("2026-10-31T23:59:59Z"), midnight);
+        assert_eq!(guard.spent(midnight), (usd(1), usd(10)), "of neither");
     }
 
     #[test]
     fn one_alert_per_crossing() {
-        let ten = Decimal::TEN;
-        let usd = |amount: Decimal| Money::from_ledger(amount, "USD".parse().unwrap());
-        let mut low = LowBalance::new(usd(ten), usd(Decimal::from(20)));
-        assert!(!low.observe(Decimal::from(20), ten), "the threshold itself is not below it");
-        assert!(low.observe(ten, Decimal::from(9)));
-        assert!(!low.observe(Decimal::from(9), Decimal::from(3)));
-        assert!(!low.observe(Decimal::from(3), Decimal::from(15)), "recovery alerts nobody");
-        assert!(low.observe(Decimal::from(15), Decimal::ZERO));
-        assert!(!LowBalance::new(usd(ten), usd(Decimal::ZERO)).armed);
+        let ten = usd(10);
+        let mut low = LowBalance::new(ten, usd(20));
+        assert!(!low.observe(usd(20), ten), "the threshold itself is not below it");
+        assert!(low.observe(ten, usd(9)));
+        assert!(!low.observe(usd(9), usd(3)));
+        assert!(!low.observe(usd(3), usd(15)), "recovery alerts nobody");
+        assert!(low.observe(usd(15), usd(0)));
+        assert!(!LowBalance::new(ten, usd(0)).armed);
     }
 }

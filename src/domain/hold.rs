@@ -1,9 +1,9 @@
 //! Holds: an amount reserved for a running call.
 
 use chrono::{DateTime, Duration, Utc};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::money::Money;
 use super::wallet_key::WalletKey;
 
 /// The longest lifetime that one request may ask for, from now: 24 hours.
@@ -46,23 +46,24 @@ pub struct Hold {
     pub wallet_id: Uuid,
     pub key: String,
     pub fingerprint: i64,
-    pub amount: Decimal,
+    pub amount: Money,
     /// Reserved parts of grants, in burn order; the rest of the amount is paid money.
-    pub grant_parts: Vec<(Uuid, Decimal)>,
+    pub grant_parts: Vec<(Uuid, Money)>,
     pub description: Option<String>,
     pub metadata: Option<serde_json::Value>,
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
     pub status: HoldStatus,
     /// What was captured in all, including what went beyond the hold's amount.
-    pub captured: Option<Decimal>,
+    pub captured: Option<Money>,
     pub closed_at: Option<DateTime<Utc>>,
 }
 
 impl Hold {
+    /// The part that grants give.
     #[must_use]
-    pub fn granted(&self) -> Decimal {
-        self.grant_parts.iter().map(|(_, amount)| *amount).sum()
+    pub fn granted(&self) -> Money {
+        Money::sum(self.wallet.currency, self.grant_parts.iter().map(|(_, amount)| *amount))
     }
 
     /// Whether its time is over, so that it reserves nothing any more.

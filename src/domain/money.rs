@@ -3,6 +3,8 @@
 //! Two precisions live side by side: orders, transfers and refunds fit the currency's minor unit
 //! ([`Money::require_minor_unit`]); usage, holds and grants go down to [`MAX_SCALE`] decimals.
 
+mod arithmetic;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -104,7 +106,7 @@ impl MoneyError {
 }
 
 /// An exact amount in one currency, at most [`MAX_SCALE`] decimals and [`MAX_AMOUNT`] in size.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Money {
     amount: Decimal,
     currency: Currency,
@@ -164,7 +166,7 @@ impl Money {
     /// # Errors
     /// [`MoneyError::TooPrecise`] when finer (`10.001` USD, `0.5` VND).
     pub fn require_minor_unit(self) -> Result<Self, MoneyError> {
-        if self.amount.scale() > self.currency.exponent() {
+        if self.amount.normalize().scale() > self.currency.exponent() {
             return Err(MoneyError::TooPrecise);
         }
         Ok(self)
@@ -204,7 +206,7 @@ impl Money {
     /// # Errors
     /// [`MoneyError::TooPrecise`] when the amount does not fit that unit, [`MoneyError::TooLarge`] beyond `i64`.
     pub fn to_units(self, exponent: u32) -> Result<i64, MoneyError> {
-        if self.amount.scale() > exponent {
+        if self.amount.normalize().scale() > exponent {
             return Err(MoneyError::TooPrecise);
         }
         let factor = Decimal::from(10_u64.checked_pow(exponent).ok_or(MoneyError::TooLarge)?);
@@ -228,16 +230,16 @@ impl Money {
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", format_amount(self.amount, self.currency), self.currency)
+        write!(f, "{} {}", format_amount(*self), self.currency)
     }
 }
 
 /// The amount as the API shows it: at least the minor unit's decimals (`100.00`), more only where significant.
 #[must_use]
-pub fn format_amount(amount: Decimal, currency: Currency) -> String {
-    let mut shown = amount.normalize();
-    if shown.scale() < currency.exponent() {
-        shown.rescale(currency.exponent());
+pub fn format_amount(money: Money) -> String {
+    let (mut shown, exponent) = (money.amount.normalize(), money.currency.exponent());
+    if shown.scale() < exponent {
+        shown.rescale(exponent);
     }
     shown.to_string()
 }
@@ -316,7 +318,7 @@ mod tests {
             let amount = Decimal::new(units, scale);
             prop_assume!(amount <= MAX_AMOUNT);
             for code in ["USD", "VND", "CNY"] {
-                let shown = format_amount(amount, currency(code));
+                let shown = format_amount(Money::from_ledger(amount, currency(code)));
                 prop_assert_eq!(parse_plain_decimal(&shown).unwrap(), amount.normalize());
             }
         }

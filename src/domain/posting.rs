@@ -43,20 +43,20 @@ pub enum Target {
 pub(in crate::domain) enum Change {
     /// Paid money comes in; it repays debt first.
     Credit {
-        amount: Decimal,
+        amount: Money,
     },
     /// Consumption: granted credit in burn order, then paid money.
     Deduct {
-        amount: Decimal,
+        amount: Money,
         on_insufficient: OnInsufficient,
     },
     /// Unheld paid money leaves; never granted credit, never into debt.
     Withdraw {
-        amount: Decimal,
+        amount: Money,
     },
     /// Money is taken from one wallet by force: unheld paid money, the rest becomes debt.
     TakeBack {
-        amount: Decimal,
+        amount: Money,
     },
     /// Promotional credit comes in; it does not repay debt.
     Grant {
@@ -65,21 +65,21 @@ pub(in crate::domain) enum Change {
     /// Takes back what is left of a grant and not held, at most this amount. Where nothing is left, nothing is booked.
     RevokeGrant {
         grant_id: Uuid,
-        amount: Decimal,
+        amount: Money,
     },
     /// Gives a grant back what was revoked of it.
     RestoreGrant {
         grant_id: Uuid,
-        amount: Decimal,
+        amount: Money,
     },
     /// Reserves an amount for this long from now.
     OpenHold {
         id: Uuid,
-        amount: Decimal,
+        amount: Money,
         lifetime: Duration,
     },
-    /// The actual amount of a hold, zero or more. Less than was held frees the rest; more takes the rest from what is
-    /// available.
+    /// The actual amount of a hold, zero or more, in the hold's currency. Less than was held frees the rest; more takes
+    /// the rest from what is available.
     Capture {
         amount: Decimal,
     },
@@ -104,7 +104,7 @@ pub(in crate::domain) enum Change {
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::domain) struct GrantTerms {
     pub id: Uuid,
-    pub amount: Decimal,
+    pub amount: Money,
     /// Lower burns first.
     pub priority: i16,
     pub expires_at: Option<DateTime<Utc>>,
@@ -117,8 +117,8 @@ pub(in crate::domain) struct GrantTerms {
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::domain) struct Collection {
     pub origin: TakeBackOrigin,
-    pub money: Decimal,
-    pub bonus: Decimal,
+    pub money: Money,
+    pub bonus: Money,
     /// The order's bonus.
     pub grant_id: Option<Uuid>,
     pub reach: Reach,
@@ -141,17 +141,17 @@ impl Collection {
 pub(in crate::domain) struct Restitution {
     pub id: TakeBackId,
     pub order_id: Uuid,
-    pub money: Decimal,
-    pub bonus: Decimal,
+    pub money: Money,
+    pub bonus: Money,
     pub grant_id: Option<Uuid>,
 }
 
 /// What a reversal gives back, decided from the original entry by [`super::reversal`].
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub(in crate::domain) struct ReversedParts {
-    pub debt: Decimal,
-    pub paid: Decimal,
-    pub grants: Vec<(Uuid, Decimal)>,
+    pub debt: Money,
+    pub paid: Money,
+    pub grants: Vec<(Uuid, Money)>,
     /// When it was taken: the spend guards make room again in the periods that counted it.
     pub taken_at: DateTime<Utc>,
     /// The product whose guard counted it as well, where another wallet than the product's own paid.
@@ -209,7 +209,7 @@ pub struct HoldOpening<'p> {
     pub label: &'p Label,
 }
 
-/// The capture of a hold. Its wallet and so its currency stand in the hold.
+/// The capture of a hold. Its wallet stands in the hold, and so does the currency of the amount.
 #[derive(Debug, Clone, Copy)]
 pub struct HoldCapture<'p> {
     pub hold_id: Uuid,
@@ -372,12 +372,11 @@ impl Posting {
         let label = &self.label;
         match (&self.change, &self.target) {
             (Change::Deduct { amount, .. }, Target::Wallet { key: wallet, .. }) => {
-                let amount = Money::from_ledger(*amount, wallet.currency);
-                Some(FastPosting::Deduction(Deduction { wallet, amount, label }))
+                Some(FastPosting::Deduction(Deduction { wallet, amount: *amount, label }))
             }
             (Change::OpenHold { id, amount, lifetime }, Target::Wallet { key: wallet, .. }) => {
-                let amount = Money::from_ledger(*amount, wallet.currency);
-                Some(FastPosting::OpenHold(HoldOpening { wallet, id: *id, amount, lifetime: *lifetime, label }))
+                let (id, amount, lifetime) = (*id, *amount, *lifetime);
+                Some(FastPosting::OpenHold(HoldOpening { wallet, id, amount, lifetime, label }))
             }
             (Change::Capture { amount }, Target::Hold(hold_id)) => {
                 Some(FastPosting::Capture(HoldCapture { hold_id: *hold_id, amount: *amount, label }))

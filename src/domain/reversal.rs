@@ -2,11 +2,11 @@
 //!
 //! What was taken last is given back first, so the wallet is left as a smaller usage would have left it.
 
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::entry::Entry;
 use super::hold::Hold;
+use super::money::Money;
 use super::posting::{Refusal, ReversedParts};
 
 /// The part of a balance that a slice of a deduction was taken from.
@@ -19,8 +19,8 @@ enum Part {
 
 /// The slices of a deduction in the order in which they were taken: what its hold had reserved, then grants in burn
 /// order (as the entry has them), then paid money, then debt.
-fn taken(original: &Entry, hold: Option<&Hold>) -> Vec<(Part, Decimal)> {
-    let mut grants: Vec<(Uuid, Decimal)> = original.grant_uses.iter().map(|(id, used)| (*id, -*used)).collect();
+fn taken(original: &Entry, hold: Option<&Hold>) -> Vec<(Part, Money)> {
+    let mut grants: Vec<(Uuid, Money)> = original.grant_uses.iter().map(|(id, used)| (*id, -*used)).collect();
     let mut paid = -original.paid();
     let mut slices = Vec::new();
     if let Some(hold) = hold {
@@ -43,12 +43,12 @@ fn taken(original: &Entry, hold: Option<&Hold>) -> Vec<(Part, Decimal)> {
 }
 
 /// Takes `amount` off the end of the slices.
-fn take(slices: &mut [(Part, Decimal)], amount: Decimal) -> Vec<(Part, Decimal)> {
+fn take(slices: &mut [(Part, Money)], amount: Money) -> Vec<(Part, Money)> {
     let mut rest = amount;
     let mut taken = Vec::new();
     for (part, left) in slices.iter_mut().rev() {
         let slice = (*left).min(rest);
-        if slice > Decimal::ZERO {
+        if slice.is_positive() {
             *left -= slice;
             rest -= slice;
             taken.push((*part, slice));
@@ -66,20 +66,24 @@ pub(in crate::domain) fn parts_to_give_back(
     original: &Entry,
     hold: Option<&Hold>,
     reversed: &[Entry],
-    amount: Option<Decimal>,
+    amount: Option<Money>,
 ) -> Result<ReversedParts, Refusal> {
+    let currency = original.currency();
     let mut left = taken(original, hold);
+    let given = reversed.iter().filter(|entry| entry.wallet_id == original.wallet_id);
     // Earlier reversals gave back in the same order, so what they took off follows from their sum alone.
-    let _given = take(&mut left, reversed.iter().map(|entry| entry.amount).sum());
-    let total = left.iter().map(|(_, slice)| *slice).sum();
+    let _given = take(&mut left, Money::sum(currency, given.map(|entry| entry.amount)));
+    let total = Money::sum(currency, left.iter().map(|(_, slice)| *slice));
     let amount = amount.unwrap_or(total);
-    if amount <= Decimal::ZERO || amount > total {
+    if !amount.is_positive() || amount > total {
         return Err(Refusal::MoreThanTaken);
     }
     let mut parts = ReversedParts {
+        debt: Money::zero(currency),
+        paid: Money::zero(currency),
+        grants: Vec::new(),
         taken_at: original.created_at,
         paid_for: original.label.product_paid_for().cloned(),
-        ..ReversedParts::default()
     };
     for (part, slice) in take(&mut left, amount) {
         match part {

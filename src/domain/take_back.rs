@@ -24,8 +24,9 @@
 //! Example: 100 were paid by card and moved to `whatsapp`, where 30 were spent. A dispute over 100 takes 70 from
 //! `whatsapp` and claims 30. A top-up of 50 is credited, and 30 of it are taken at once, so the claim ends.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::counterpart::Counterpart;
@@ -120,13 +121,12 @@ pub struct TakeBackOrigin {
 pub struct Claim {
     pub origin: TakeBackOrigin,
     pub customer: CustomerId,
-    pub currency: Currency,
     /// Money or bonus money.
     pub part: TakenPart,
     /// The order's bonus, for bonus money.
     pub grant_id: Option<Uuid>,
-    /// In `currency`. Zero once the claim has ended.
-    pub amount: Decimal,
+    /// Zero once the claim has ended.
+    pub amount: Money,
     pub created_at: DateTime<Utc>,
 }
 
@@ -141,8 +141,8 @@ pub struct Taken {
     pub grant_id: Option<Uuid>,
     pub wallet: WalletKey,
     pub wallet_id: Uuid,
-    pub taken: Decimal,
-    pub given_back: Decimal,
+    pub taken: Money,
+    pub given_back: Money,
     /// In how many entries it was given back.
     pub returns: i32,
     pub taken_at: DateTime<Utc>,
@@ -151,7 +151,7 @@ pub struct Taken {
 impl Taken {
     /// What has not been given back.
     #[must_use]
-    pub fn outstanding(&self) -> Decimal {
+    pub fn outstanding(&self) -> Money {
         self.taken - self.given_back
     }
 }
@@ -161,23 +161,19 @@ impl Taken {
 pub struct OrderBonus {
     pub grant_id: Uuid,
     /// Spent, or reserved by open holds.
-    pub spent: Decimal,
+    pub spent: Money,
     /// Expired unspent.
-    pub expired: Decimal,
+    pub expired: Money,
 }
 
 /// The sum of what is claimed from a customer in each currency.
 #[must_use]
 pub fn sums(claims: &[Claim]) -> Vec<Money> {
-    let mut sums: Vec<(Currency, Decimal)> = Vec::new();
-    for claim in claims {
-        match sums.iter_mut().find(|(currency, _)| *currency == claim.currency) {
-            Some((_, sum)) => *sum += claim.amount,
-            None => sums.push((claim.currency, claim.amount)),
-        }
+    let mut sums: BTreeMap<Currency, Money> = BTreeMap::new();
+    for Claim { amount, .. } in claims {
+        *sums.entry(amount.currency()).or_insert(Money::zero(amount.currency())) += *amount;
     }
-    sums.sort_by_key(|(currency, _)| *currency);
-    sums.into_iter().map(|(currency, sum)| Money::from_ledger(sum, currency)).collect()
+    sums.into_values().collect()
 }
 
 #[cfg(test)]

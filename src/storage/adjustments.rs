@@ -10,6 +10,7 @@ use super::StorageError;
 use super::columns::{corrupt, currency_from_column, customer_from_column};
 use super::schema::adjustments;
 use crate::domain::adjustment::{Adjustment, ReversalReach};
+use crate::domain::money::Money;
 use crate::domain::product::Product;
 
 #[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
@@ -35,9 +36,9 @@ impl From<&Adjustment> for AdjustmentRow {
         Self {
             id: adjustment.id,
             customer_id: adjustment.customer.as_str().to_owned(),
-            currency: adjustment.currency.code().to_owned(),
+            currency: adjustment.amount.currency().code().to_owned(),
             product: adjustment.product.as_column().to_owned(),
-            amount: adjustment.amount,
+            amount: adjustment.amount.amount(),
             reason: adjustment.reason.clone(),
             second_needed: adjustment.second_needed,
             proposed_by: adjustment.proposed_by.clone(),
@@ -57,9 +58,8 @@ impl TryFrom<AdjustmentRow> for Adjustment {
         Ok(Self {
             id: row.id,
             customer: customer_from_column(&row.customer_id)?,
-            currency: currency_from_column(&row.currency)?,
             product: Product::from_column(&row.product),
-            amount: row.amount,
+            amount: Money::from_ledger(row.amount, currency_from_column(&row.currency)?),
             reason: row.reason,
             second_needed: row.second_needed,
             proposed_by: row.proposed_by,

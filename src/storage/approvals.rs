@@ -112,7 +112,7 @@ pub async fn save(conn: &mut AsyncPgConnection, approval: &Approval) -> Result<(
 pub async fn find(conn: &mut AsyncPgConnection, order: &Order) -> Result<Option<Approval>, StorageError> {
     let row: Option<ApprovalRow> =
         approvals::table.find(order.id).select(ApprovalRow::as_select()).first(conn).await.optional()?;
-    Ok(row.map(|row| row.read(order.currency)))
+    Ok(row.map(|row| row.read(order.currency())))
 }
 
 /// Deletes a proposal that was withdrawn, or whose order was rejected. Returns false when there is none that waits.

@@ -10,7 +10,7 @@ use super::StorageError;
 use super::columns::currency_from_column;
 use super::schema::{bank_accounts, bank_transactions as transactions, payment_applications, payments};
 use crate::domain::bank_transaction::{ALIKE_WITHIN_DAYS, BankTransaction, Identity, UsedPart};
-use crate::domain::money::Money;
+use crate::domain::money::{Currency, Money};
 use crate::domain::payment::Payment;
 
 #[derive(Debug, Queryable, Selectable, Insertable)]
@@ -204,8 +204,8 @@ pub async fn restate(
         .await?;
     diesel::update(payments::table.find(payment.id))
         .set((
-            payments::amount.eq(payment.amount),
-            payments::applied.eq(payment.applied),
+            payments::amount.eq(payment.amount.amount()),
+            payments::applied.eq(payment.applied.amount()),
             payments::unapplied_reason.eq(&payment.unapplied_reason),
             payments::order_id.eq(payment.order_id),
         ))
@@ -226,19 +226,21 @@ pub async fn open_amount(conn: &mut AsyncPgConnection, payment_id: Uuid) -> Resu
     Ok(())
 }
 
-/// The orders that a line serves, each with its part, in the order of their approvals.
+/// The orders that a line serves, each with its part, in the order of their approvals. `currency` is the line's.
 ///
 /// # Errors
 /// Database errors.
 pub async fn orders_served(
     conn: &mut AsyncPgConnection,
     payment_id: Uuid,
-) -> Result<Vec<(Uuid, Decimal)>, StorageError> {
+    currency: Currency,
+) -> Result<Vec<(Uuid, Money)>, StorageError> {
     let rows: Vec<(Option<Uuid>, Decimal)> = payment_applications::table
         .filter(payment_applications::payment_id.eq(payment_id).and(payment_applications::reversed_at.is_null()))
         .order(payment_applications::n)
         .select((payment_applications::order_id, payment_applications::amount))
         .load(conn)
         .await?;
-    Ok(rows.into_iter().filter_map(|(order, amount)| order.map(|order| (order, amount))).collect())
+    let part = |(order, amount): (Option<Uuid>, Decimal)| Some((order?, Money::from_ledger(amount, currency)));
+    Ok(rows.into_iter().filter_map(part).collect())
 }

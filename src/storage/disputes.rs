@@ -11,6 +11,7 @@ use super::columns::{corrupt, currency_from_column, customer_from_column, provid
 use super::page::{self, Position};
 use super::schema::disputes;
 use crate::domain::dispute::{Dispute, DisputeFilter};
+use crate::domain::money::Money;
 use crate::domain::payment::{DisputeStatus, ProviderName};
 
 #[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
@@ -46,13 +47,13 @@ impl From<&Dispute> for DisputeRow {
             provider: dispute.provider.as_str().to_owned(),
             dispute_id: dispute.dispute_id.clone(),
             awaits_id: dispute.awaits_id,
-            currency: dispute.currency.code().to_owned(),
-            amount: dispute.amount,
-            from_unapplied: dispute.from_unapplied,
+            currency: dispute.amount.currency().code().to_owned(),
+            amount: dispute.amount.amount(),
+            from_unapplied: dispute.from_unapplied.amount(),
             status: dispute.status.as_str().to_owned(),
             reason: dispute.reason.clone(),
-            taken_back: dispute.taken_back,
-            bonus_taken: dispute.bonus_taken,
+            taken_back: dispute.taken_back.amount(),
+            bonus_taken: dispute.bonus_taken.amount(),
             restored: dispute.restored,
             charged: dispute.charged,
             created_at: dispute.created_at,
@@ -65,6 +66,8 @@ impl TryFrom<DisputeRow> for Dispute {
     type Error = StorageError;
 
     fn try_from(row: DisputeRow) -> Result<Self, StorageError> {
+        let currency = currency_from_column(&row.currency)?;
+        let money = |amount| Money::from_ledger(amount, currency);
         Ok(Self {
             id: row.id,
             payment_id: row.payment_id,
@@ -73,13 +76,12 @@ impl TryFrom<DisputeRow> for Dispute {
             provider: provider_from_column(&row.provider)?,
             dispute_id: row.dispute_id,
             awaits_id: row.awaits_id,
-            currency: currency_from_column(&row.currency)?,
-            amount: row.amount,
-            from_unapplied: row.from_unapplied,
+            amount: money(row.amount),
+            from_unapplied: money(row.from_unapplied),
             status: DisputeStatus::parse(&row.status).ok_or_else(|| corrupt("dispute status", &row.status))?,
             reason: row.reason,
-            taken_back: row.taken_back,
-            bonus_taken: row.bonus_taken,
+            taken_back: money(row.taken_back),
+            bonus_taken: money(row.bonus_taken),
             restored: row.restored,
             charged: row.charged,
             created_at: row.created_at,

@@ -14,6 +14,7 @@ use super::schema::{grants, wallets};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::customer::CustomerId;
 use crate::domain::grant::{Grant, WalletGrant};
+use crate::domain::money::Money;
 use crate::domain::posting::WalletKey;
 
 /// A grant with its wallet's currency and product.
@@ -39,14 +40,15 @@ impl TryFrom<GrantRow> for WalletGrant {
     type Error = StorageError;
 
     fn try_from(row: GrantRow) -> Result<Self, StorageError> {
+        let wallet = key_from_columns(&row.customer_id, &row.currency, &row.product)?;
+        let money = |amount| Money::from_ledger(amount, wallet.currency);
         Ok(Self {
-            wallet: key_from_columns(&row.customer_id, &row.currency, &row.product)?,
             grant: Grant {
                 id: row.id,
-                amount: row.amount,
-                remaining: row.remaining,
-                held: row.held,
-                owed: row.owed,
+                amount: money(row.amount),
+                remaining: money(row.remaining),
+                held: money(row.held),
+                owed: money(row.owed),
                 priority: row.priority,
                 expires_at: row.expires_at,
                 reason: row.reason,
@@ -54,6 +56,7 @@ impl TryFrom<GrantRow> for WalletGrant {
                 created_by: row.created_by,
                 created_at: row.created_at,
             },
+            wallet,
         })
     }
 }

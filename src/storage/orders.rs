@@ -14,6 +14,7 @@ use super::page::{self, Position};
 use super::schema::{order_events, top_up_orders as orders};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::customer::CustomerId;
+use crate::domain::money::{Currency, Money};
 use crate::domain::order::{
     Awaited, Completion, FailedBy, Order, OrderFilter, OrderState, OrderStatus, Remitter, TimelineEntry,
 };
@@ -79,7 +80,7 @@ impl From<&Order> for OrderRow {
         Self {
             id: order.id,
             customer_id: order.customer.as_str().to_owned(),
-            currency: order.currency.code().to_owned(),
+            currency: order.currency().code().to_owned(),
             product: order.product.as_column().to_owned(),
             channel: order.channel.as_str().to_owned(),
             provider: order.provider.as_str().to_owned(),
@@ -90,13 +91,13 @@ impl From<&Order> for OrderRow {
             reason: order.reason.clone(),
             declines: order.declines,
             held_for_review: order.held_for_review,
-            amount: order.amount,
-            fee: order.fee,
-            tax: order.tax,
-            bonus: order.bonus,
-            credited_amount: order.credited_amount,
-            received_amount: completion.map(|completion| completion.received),
-            refunded_amount: order.refunded_amount,
+            amount: order.amount.amount(),
+            fee: order.fee.amount(),
+            tax: order.tax.amount(),
+            bonus: order.bonus.amount(),
+            credited_amount: order.credited_amount.amount(),
+            received_amount: completion.map(|completion| completion.received.amount()),
+            refunded_amount: order.refunded_amount.amount(),
             reference: order.reference.clone(),
             agreement_version: order.agreement_version.clone(),
             return_url: order.return_url.clone(),
@@ -122,12 +123,13 @@ impl From<&Order> for OrderRow {
 
 impl OrderRow {
     /// Reads the status together with the columns that belong to it.
-    fn state(&self) -> Option<OrderState> {
+    fn state(&self, currency: Currency) -> Option<OrderState> {
         Some(match OrderStatus::parse(&self.status)? {
             OrderStatus::Pending => OrderState::Pending,
             OrderStatus::Processing => OrderState::Processing(Awaited::parse(self.awaiting.as_deref()?)?),
             OrderStatus::Completed => {
-                OrderState::Completed(Completion { at: self.completed_at?, received: self.received_amount? })
+                let received = Money::from_ledger(self.received_amount?, currency);
+                OrderState::Completed(Completion { at: self.completed_at?, received })
             }
             OrderStatus::Cancelled => OrderState::Cancelled,
             OrderStatus::Failed => OrderState::Failed(FailedBy::parse(self.failed_by.as_deref()?)?),
@@ -140,15 +142,16 @@ impl TryFrom<OrderRow> for Order {
     type Error = StorageError;
 
     fn try_from(row: OrderRow) -> Result<Self, StorageError> {
+        let currency = currency_from_column(&row.currency)?;
+        let money = |amount| Money::from_ledger(amount, currency);
         let corrupt = |what: &str| StorageError::Corrupt(format!("order {}: {what}", row.id));
         let card_flow = row.card_flow.as_deref().map(|flow| CardFlow::parse(flow).ok_or_else(|| corrupt("card_flow")));
         Ok(Self {
             customer: customer_from_column(&row.customer_id)?,
-            currency: currency_from_column(&row.currency)?,
             product: Product::from_column(&row.product),
             channel: row.channel.parse().map_err(|()| corrupt("channel"))?,
             provider: provider_from_column(&row.provider)?,
-            state: row.state().ok_or_else(|| corrupt("status"))?,
+            state: row.state(currency).ok_or_else(|| corrupt("status"))?,
             card_flow: card_flow.transpose()?,
             payer_ip: row.payer_ip.parse().map_err(|_| corrupt("payer_ip"))?,
             remitter: row.remitter_name.zip(row.remitter_bank).map(|(name, bank)| Remitter {
@@ -161,12 +164,12 @@ impl TryFrom<OrderRow> for Order {
             reason: row.reason,
             declines: row.declines,
             held_for_review: row.held_for_review,
-            amount: row.amount,
-            fee: row.fee,
-            tax: row.tax,
-            bonus: row.bonus,
-            credited_amount: row.credited_amount,
-            refunded_amount: row.refunded_amount,
+            amount: money(row.amount),
+            fee: money(row.fee),
+            tax: money(row.tax),
+            bonus: money(row.bonus),
+            credited_amount: money(row.credited_amount),
+            refunded_amount: money(row.refunded_amount),
             reference: row.reference,
             agreement_version: row.agreement_version,
             return_url: row.return_url,

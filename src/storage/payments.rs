@@ -11,7 +11,8 @@ use super::clock::{NowOnce, later, ledger_now, seconds};
 use super::columns::{currency_from_column, customer_from_column, provider_from_column};
 use super::page::{self, Position};
 use super::schema::{disputes, payment_applications as applications, payments, refunds};
-use crate::domain::money::Money;
+use crate::domain::money::{Currency, Money};
+use crate::domain::order::Order;
 use crate::domain::payment::{Application, DisputeStatus, Payment, ProviderName};
 use crate::domain::refund::RefundState;
 
@@ -41,11 +42,11 @@ impl From<&Payment> for PaymentRow {
             provider: payment.provider.as_str().to_owned(),
             merchant_account: payment.merchant_account.clone(),
             payment_id: payment.payment_id.clone(),
-            currency: payment.currency.code().to_owned(),
-            amount: payment.amount,
-            applied: payment.applied,
-            refunded: payment.refunded,
-            unapplied_taken: payment.unapplied_taken,
+            currency: payment.currency().code().to_owned(),
+            amount: payment.amount.amount(),
+            applied: payment.applied.amount(),
+            refunded: payment.refunded.amount(),
+            unapplied_taken: payment.unapplied_taken.amount(),
             order_id: payment.order_id,
             unapplied_reason: payment.unapplied_reason.clone(),
             live: payment.live,
@@ -59,16 +60,17 @@ impl TryFrom<PaymentRow> for Payment {
     type Error = StorageError;
 
     fn try_from(row: PaymentRow) -> Result<Self, StorageError> {
+        let currency = currency_from_column(&row.currency)?;
+        let money = |amount| Money::from_ledger(amount, currency);
         Ok(Self {
             id: row.id,
             provider: provider_from_column(&row.provider)?,
             merchant_account: row.merchant_account,
             payment_id: row.payment_id,
-            currency: currency_from_column(&row.currency)?,
-            amount: row.amount,
-            applied: row.applied,
-            refunded: row.refunded,
-            unapplied_taken: row.unapplied_taken,
+            amount: money(row.amount),
+            applied: money(row.applied),
+            refunded: money(row.refunded),
+            unapplied_taken: money(row.unapplied_taken),
             order_id: row.order_id,
             unapplied_reason: row.unapplied_reason,
             live: row.live,
@@ -102,9 +104,9 @@ impl From<&Application> for ApplicationRow {
             order_id: application.order_id,
             customer_id: application.customer.as_str().to_owned(),
             wallet_id: application.wallet_id,
-            amount: application.amount,
-            fee: application.fee,
-            tax: application.tax,
+            amount: application.amount.amount(),
+            fee: application.fee.amount(),
+            tax: application.tax.amount(),
             applied_by: application.applied_by.clone(),
             applied_at: application.applied_at,
             reversed_at: application.reversed_at,
@@ -112,22 +114,22 @@ impl From<&Application> for ApplicationRow {
     }
 }
 
-impl TryFrom<ApplicationRow> for Application {
-    type Error = StorageError;
-
-    fn try_from(row: ApplicationRow) -> Result<Self, StorageError> {
-        Ok(Self {
-            payment_id: row.payment_id,
-            n: row.n,
-            order_id: row.order_id,
-            customer: customer_from_column(&row.customer_id)?,
-            wallet_id: row.wallet_id,
-            amount: row.amount,
-            fee: row.fee,
-            tax: row.tax,
-            applied_by: row.applied_by,
-            applied_at: row.applied_at,
-            reversed_at: row.reversed_at,
+impl ApplicationRow {
+    /// The amounts are in the currency of the payment, which is that of the order.
+    fn read(self, currency: Currency) -> Result<Application, StorageError> {
+        let money = |amount| Money::from_ledger(amount, currency);
+        Ok(Application {
+            payment_id: self.payment_id,
+            n: self.n,
+            order_id: self.order_id,
+            customer: customer_from_column(&self.customer_id)?,
+            wallet_id: self.wallet_id,
+            amount: money(self.amount),
+            fee: money(self.fee),
+            tax: money(self.tax),
+            applied_by: self.applied_by,
+            applied_at: self.applied_at,
+            reversed_at: self.reversed_at,
         })
     }
 }
@@ -152,8 +154,8 @@ pub async fn insert(conn: &mut AsyncPgConnection, payment: &Payment) -> Result<b
 pub async fn correct(conn: &mut AsyncPgConnection, payment: &Payment) -> Result<(), StorageError> {
     diesel::update(payments::table.find(payment.id))
         .set((
-            payments::currency.eq(payment.currency.code()),
-            payments::amount.eq(payment.amount),
+            payments::currency.eq(payment.currency().code()),
+            payments::amount.eq(payment.amount.amount()),
             payments::merchant_account.eq(&payment.merchant_account),
             payments::live.eq(payment.live),
             payments::unapplied_reason.eq(&payment.unapplied_reason),
@@ -171,7 +173,7 @@ pub async fn correct(conn: &mut AsyncPgConnection, payment: &Payment) -> Result<
 pub async fn update_applied(conn: &mut AsyncPgConnection, payment: &Payment) -> Result<(), StorageError> {
     diesel::update(payments::table.find(payment.id))
         .set((
-            payments::applied.eq(payment.applied),
+            payments::applied.eq(payment.applied.amount()),
             payments::unapplied_reason.eq(&payment.unapplied_reason),
             payments::order_id.eq(payment.order_id),
         ))
@@ -363,16 +365,16 @@ pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Payme
 /// Database errors.
 pub async fn application_to_order(
     conn: &mut AsyncPgConnection,
-    order_id: Uuid,
+    order: &Order,
 ) -> Result<Option<Application>, StorageError> {
     let row: Option<ApplicationRow> = applications::table
-        .filter(applications::order_id.eq(order_id).and(applications::reversed_at.is_null()))
+        .filter(applications::order_id.eq(order.id).and(applications::reversed_at.is_null()))
         .order(applications::applied_at)
         .select(ApplicationRow::as_select())
         .first(conn)
         .await
         .optional()?;
-    row.map(Application::try_from).transpose()
+    row.map(|row| row.read(order.currency())).transpose()
 }
 
 /// The order that a payment served last: the first one to give when money of the payment is taken back.
@@ -407,7 +409,7 @@ pub async fn rest_of_order(conn: &mut AsyncPgConnection, order: Uuid) -> Result<
     for (currency, amount) in rows {
         let rest = Money::from_ledger(amount, currency_from_column(&currency)?);
         match sums.last_mut().filter(|sum| sum.currency() == rest.currency()) {
-            Some(sum) => *sum = Money::from_ledger(sum.amount() + rest.amount(), rest.currency()),
+            Some(sum) => *sum += rest,
             None => sums.push(rest),
         }
     }
@@ -448,9 +450,9 @@ pub async fn recount_unapplied(conn: &mut AsyncPgConnection, payment: Uuid) -> R
 ///
 /// # Errors
 /// Database errors.
-pub async fn add_refunded(conn: &mut AsyncPgConnection, payment: Uuid, amount: Decimal) -> Result<(), StorageError> {
+pub async fn add_refunded(conn: &mut AsyncPgConnection, payment: Uuid, amount: Money) -> Result<(), StorageError> {
     diesel::update(payments::table.find(payment))
-        .set(payments::refunded.eq(payments::refunded + amount))
+        .set(payments::refunded.eq(payments::refunded + amount.amount()))
         .execute(conn)
         .await?;
     recount_unapplied(conn, payment).await

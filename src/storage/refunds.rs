@@ -11,6 +11,8 @@ use super::clock::{NowOnce, later, ledger_now, seconds};
 use super::columns::{corrupt, currency_from_column, customer_from_column, provider_from_column};
 use super::page::{self, Position};
 use super::schema::{disputes, refunds};
+use crate::domain::money::Money;
+use crate::domain::order::Order;
 use crate::domain::payment::{DisputeStatus, ProviderName};
 use crate::domain::refund::{Due, REFUSAL_IS_FINAL_FOR, Refund, RefundFilter, RefundState, ReturnedSoFar};
 use crate::domain::take_back::TakeBackId;
@@ -54,11 +56,11 @@ impl From<&Refund> for RefundRow {
             customer_id: refund.customer.as_ref().map(|customer| customer.as_str().to_owned()),
             provider: refund.provider.as_str().to_owned(),
             provider_refund_id: refund.provider_refund_id.clone(),
-            currency: refund.currency.code().to_owned(),
-            amount: refund.amount,
-            from_unapplied: refund.from_unapplied,
-            debited: refund.debited,
-            bonus_taken: refund.bonus_taken,
+            currency: refund.amount.currency().code().to_owned(),
+            amount: refund.amount.amount(),
+            from_unapplied: refund.from_unapplied.amount(),
+            debited: refund.debited.amount(),
+            bonus_taken: refund.bonus_taken.amount(),
             status: refund.state.as_str().to_owned(),
             reason: refund.reason.clone(),
             failure: refund.failure.clone(),
@@ -81,6 +83,8 @@ impl TryFrom<RefundRow> for Refund {
     type Error = StorageError;
 
     fn try_from(row: RefundRow) -> Result<Self, StorageError> {
+        let currency = currency_from_column(&row.currency)?;
+        let money = |amount| Money::from_ledger(amount, currency);
         Ok(Self {
             id: row.id,
             order_id: row.order_id,
@@ -88,11 +92,10 @@ impl TryFrom<RefundRow> for Refund {
             customer: row.customer_id.as_deref().map(customer_from_column).transpose()?,
             provider: provider_from_column(&row.provider)?,
             provider_refund_id: row.provider_refund_id,
-            currency: currency_from_column(&row.currency)?,
-            amount: row.amount,
-            from_unapplied: row.from_unapplied,
-            debited: row.debited,
-            bonus_taken: row.bonus_taken,
+            amount: money(row.amount),
+            from_unapplied: money(row.from_unapplied),
+            debited: money(row.debited),
+            bonus_taken: money(row.bonus_taken),
             state: state_from_column(&row.status)?,
             reason: row.reason,
             failure: row.failure,
@@ -170,13 +173,9 @@ pub async fn by_provider_id(
 ///
 /// # Errors
 /// Database errors.
-pub async fn has_unnamed(
-    conn: &mut AsyncPgConnection,
-    payment_id: Uuid,
-    amount: Decimal,
-) -> Result<bool, StorageError> {
+pub async fn has_unnamed(conn: &mut AsyncPgConnection, payment_id: Uuid, amount: Money) -> Result<bool, StorageError> {
     let unnamed = refunds::table
-        .filter(refunds::payment_id.eq(payment_id).and(refunds::amount.eq(amount)))
+        .filter(refunds::payment_id.eq(payment_id).and(refunds::amount.eq(amount.amount())))
         .filter(refunds::status.eq(RefundState::Pending.as_str()).and(refunds::provider_refund_id.is_null()));
     Ok(diesel::select(diesel::dsl::exists(unnamed)).get_result(conn).await?)
 }
@@ -185,22 +184,23 @@ pub async fn has_unnamed(
 ///
 /// # Errors
 /// Database errors.
-pub async fn returned_so_far(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<ReturnedSoFar, StorageError> {
-    let mut sum = ReturnedSoFar::default();
+pub async fn returned_so_far(conn: &mut AsyncPgConnection, order: &Order) -> Result<ReturnedSoFar, StorageError> {
+    let mut sum = ReturnedSoFar::nothing(order.currency());
+    let money = |amount| Money::from_ledger(amount, order.currency());
     let refunded: Vec<(String, Decimal, Decimal, Decimal)> = refunds::table
-        .filter(refunds::order_id.eq(order_id))
+        .filter(refunds::order_id.eq(order.id))
         .select((refunds::status, refunds::amount - refunds::from_unapplied, refunds::debited, refunds::bonus_taken))
         .load(conn)
         .await?;
     for (status, amount, debited, bonus) in refunded {
         if state_from_column(&status)?.is_in_force() {
-            sum.refunded += amount;
+            sum.refunded += money(amount);
         }
-        sum.debited += debited;
-        sum.bonus_taken += bonus;
+        sum.debited += money(debited);
+        sum.bonus_taken += money(bonus);
     }
     let disputed: Vec<(String, bool, Decimal, Decimal, Decimal)> = disputes::table
-        .filter(disputes::order_id.eq(order_id))
+        .filter(disputes::order_id.eq(order.id))
         .select((
             disputes::status,
             disputes::charged,
@@ -213,11 +213,13 @@ pub async fn returned_so_far(conn: &mut AsyncPgConnection, order_id: Uuid) -> Re
     for (status, charged, amount, taken_back, bonus) in disputed {
         let status = DisputeStatus::parse(&status).ok_or_else(|| corrupt("dispute status", &status))?;
         if status.is_in_force() {
-            sum.disputed += amount;
-            sum.charged += if charged { amount } else { Decimal::ZERO };
+            sum.disputed += money(amount);
+            if charged {
+                sum.charged += money(amount);
+            }
         }
-        sum.debited += taken_back;
-        sum.bonus_taken += bonus;
+        sum.debited += money(taken_back);
+        sum.bonus_taken += money(bonus);
     }
     Ok(sum)
 }
@@ -234,26 +236,28 @@ pub struct Source {
 ///
 /// # Errors
 /// Database errors.
-pub async fn sources_of_order(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<Vec<Source>, StorageError> {
+pub async fn sources_of_order(conn: &mut AsyncPgConnection, order: &Order) -> Result<Vec<Source>, StorageError> {
     type Row = (Uuid, String, Decimal, Decimal, DateTime<Utc>);
     let refunded: Vec<Row> = refunds::table
-        .filter(refunds::order_id.eq(order_id))
+        .filter(refunds::order_id.eq(order.id))
         .select((refunds::id, refunds::provider, refunds::debited, refunds::bonus_taken, refunds::created_at))
         .load(conn)
         .await?;
     let disputed: Vec<Row> = disputes::table
-        .filter(disputes::order_id.eq(order_id))
+        .filter(disputes::order_id.eq(order.id))
         .select((disputes::id, disputes::provider, disputes::taken_back, disputes::bonus_taken, disputes::created_at))
         .load(conn)
         .await?;
     let refunded = refunded.into_iter().map(|row| (TakeBackId::Refund(row.0), row));
     let disputed = disputed.into_iter().map(|row| (TakeBackId::Dispute(row.0), row));
     let mut sources: Vec<_> = refunded.chain(disputed).collect();
+    let in_its_currency = |amount| Money::from_ledger(amount, order.currency());
     sources.sort_by(|(a, (.., first)), (b, (.., second))| second.cmp(first).then(b.cmp(a)));
     sources
         .into_iter()
         .map(|(id, (_, provider, money, bonus, _))| {
-            Ok(Source { id, provider: provider_from_column(&provider)?, given: Due { money, bonus } })
+            let given = Due { money: in_its_currency(money), bonus: in_its_currency(bonus) };
+            Ok(Source { id, provider: provider_from_column(&provider)?, given })
         })
         .collect()
 }
@@ -267,8 +271,8 @@ pub async fn lower_given(conn: &mut AsyncPgConnection, id: TakeBackId, by: Due) 
         TakeBackId::Refund(id) => {
             diesel::update(refunds::table.find(id))
                 .set((
-                    refunds::debited.eq(refunds::debited - by.money),
-                    refunds::bonus_taken.eq(refunds::bonus_taken - by.bonus),
+                    refunds::debited.eq(refunds::debited - by.money.amount()),
+                    refunds::bonus_taken.eq(refunds::bonus_taken - by.bonus.amount()),
                 ))
                 .execute(conn)
                 .await?
@@ -276,8 +280,8 @@ pub async fn lower_given(conn: &mut AsyncPgConnection, id: TakeBackId, by: Due) 
         TakeBackId::Dispute(id) => {
             diesel::update(disputes::table.find(id))
                 .set((
-                    disputes::taken_back.eq(disputes::taken_back - by.money),
-                    disputes::bonus_taken.eq(disputes::bonus_taken - by.bonus),
+                    disputes::taken_back.eq(disputes::taken_back - by.money.amount()),
+                    disputes::bonus_taken.eq(disputes::bonus_taken - by.bonus.amount()),
                 ))
                 .execute(conn)
                 .await?

@@ -16,6 +16,7 @@ use super::statement::{Cached, Parameters, Statement};
 use crate::domain::counterpart::Counterpart;
 use crate::domain::customer::CustomerId;
 use crate::domain::guard::SetBy;
+use crate::domain::money::Money;
 use crate::domain::wallet::Wallet;
 
 /// Writes the caps and running counts of a locked wallet, or removes them when the wallet has no guard. Returns who set
@@ -37,12 +38,12 @@ pub async fn save(
         }
         Some(guard) => {
             let values = (
-                spend_guards::daily_cap.eq(guard.daily_cap),
-                spend_guards::monthly_cap.eq(guard.monthly_cap),
+                spend_guards::daily_cap.eq(guard.daily_cap.map(Money::amount)),
+                spend_guards::monthly_cap.eq(guard.monthly_cap.map(Money::amount)),
                 spend_guards::day.eq(guard.day),
-                spend_guards::spent_today.eq(guard.spent_today),
+                spend_guards::spent_today.eq(guard.spent_today.amount()),
                 spend_guards::month.eq(guard.month),
-                spend_guards::spent_this_month.eq(guard.spent_this_month),
+                spend_guards::spent_this_month.eq(guard.spent_this_month.amount()),
                 spend_guards::set_by.eq(actor),
                 spend_guards::updated_at.eq(now),
             );
@@ -119,7 +120,7 @@ pub async fn consumed_since(
     conn: &mut AsyncPgConnection,
     wallet: &Wallet,
     since: DateTime<Utc>,
-) -> Result<Decimal, StorageError> {
+) -> Result<Money, StorageError> {
     let statement = ConsumedSince {
         customer: wallet.key.customer.as_str().to_owned(),
         wallet: wallet.id,
@@ -129,5 +130,6 @@ pub async fn consumed_since(
         paid_by_main: Counterpart::Usage(Some(wallet.key.product.clone())).to_string(),
         currency: wallet.key.currency.code().to_owned(),
     };
-    Ok(Cached(statement).get_result(conn).await?)
+    let consumed: Decimal = Cached(statement).get_result(conn).await?;
+    Ok(Money::from_ledger(consumed, wallet.key.currency))
 }

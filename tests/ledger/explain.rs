@@ -8,12 +8,17 @@ use topup::domain::account_flow::FlowId;
 use topup::domain::customer::CustomerId;
 use topup::domain::entry::EntryKind;
 use topup::domain::explain::MoneyRange;
+use topup::domain::money::Money;
 use topup::storage::ledger::explain;
 use topup::storage::ledger::lock_wallet;
 use topup::storage::spend_guards;
 use uuid::Uuid;
 
 use crate::support::{book, database, dec, grant, recharge, reverse, usage, wallet};
+
+fn usd(amount: &str) -> Money {
+    Money::from_ledger(dec(amount), "USD".parse().unwrap())
+}
 
 const WALLET: &str = "01933600-0000-7000-8000-000000000001";
 
@@ -57,7 +62,7 @@ async fn it_reads_by_index_and_little() {
 
     conn.batch_execute("BEGIN").await.unwrap();
     let brought = explain::credits_within(&mut conn, &customer, id, range("30150", "30250"), 101).await.unwrap();
-    assert_eq!(brought.iter().map(|entry| entry.paid_in).collect::<Vec<_>>(), [dec("30200"), dec("30300")]);
+    assert_eq!(brought.iter().map(|entry| entry.paid_in).collect::<Vec<_>>(), [usd("30200"), usd("30300")]);
     let end = explain::credits_within(&mut conn, &customer, id, range("59999", "60000"), 101).await.unwrap();
     assert_eq!(end.len(), 1);
 
@@ -65,14 +70,14 @@ async fn it_reads_by_index_and_little() {
     let taken = explain::entries_down(&mut conn, &customer, id, last, first, 500).await.unwrap();
     let taken: Vec<_> = taken.iter().filter(|entry| MoneyRange::debited_by(entry).is_some()).collect();
     assert_eq!(taken.len(), 100);
-    assert_eq!((taken[0].paid_out, taken[99].paid_out), (dec("30200"), dec("30101")));
+    assert_eq!((taken[0].paid_out, taken[99].paid_out), (usd("30200"), usd("30101")));
     let beyond = explain::debits_between(&mut conn, &customer, id, range("60000", "60001")).await.unwrap();
     assert_eq!(beyond, (60_601, 60_601), "nobody has taken it yet");
 
     // From there on 1,001 entries, 9 of them recharges.
     let (big, _) = lock_wallet(&mut conn, &wallet("big", "USD", "")).await.unwrap().unwrap();
     let since = explain::entry(&mut conn, &customer, id, 59_600).await.unwrap().unwrap().created_at;
-    assert_eq!(spend_guards::consumed_since(&mut conn, &big, since).await.unwrap(), dec("992"));
+    assert_eq!(spend_guards::consumed_since(&mut conn, &big, since).await.unwrap(), usd("992"));
 
     let scans = scans(&mut conn).await;
     assert_eq!(scans.whole, 0, "{scans:?}");
@@ -109,14 +114,14 @@ async fn debt_is_followed_by_index_and_not_without_end() {
     let request = PageRequest { part: None, below: None, limit: 10 };
 
     conn.batch_execute("BEGIN").await.unwrap();
-    let (moves, whole) = explain::debt_changes(&mut conn, &customer, wallet, dec("9999"), 100).await.unwrap();
+    let (moves, whole) = explain::debt_changes(&mut conn, &customer, wallet, usd("9999"), 100).await.unwrap();
     assert_eq!((moves.iter().map(|step| step.seq).collect::<Vec<_>>(), whole), (vec![19_999, 20_000], true));
-    let (moves, whole) = explain::debt_changes(&mut conn, &customer, wallet, dec("20000"), 100).await.unwrap();
+    let (moves, whole) = explain::debt_changes(&mut conn, &customer, wallet, usd("20000"), 100).await.unwrap();
     assert_eq!((moves.len(), moves[0].seq, whole), (100, 40_001, false));
     let usages = vec!["k19999".to_owned(), "k40001".to_owned()];
     assert!(explain::reversals_of(&mut conn, &customer, wallet, usages, 100).await.unwrap().is_empty());
     let told = what_paid_for(&mut conn, &customer, flow(19_999)).await.unwrap();
-    assert_eq!((told.debt_repaid, told.repaid_by.len(), told.complete), (dec("2"), 1, true));
+    assert_eq!((told.debt_repaid, told.repaid_by.len(), told.complete), (usd("2"), 1, true));
     assert_eq!(told.repaid_by[0].entry.seq, 20_000);
     let page = what_it_paid_for(&mut conn, &customer, flow(20_000), request).await.unwrap();
     assert_eq!(page.items.iter().map(|part| (part.entry.seq, part.debt)).collect::<Vec<_>>(), [(19_999, true)]);
@@ -129,11 +134,11 @@ async fn debt_is_followed_by_index_and_not_without_end() {
     // More debt than one answer looks at: it says that it does not know.
     for seq in [40_001, 60_001] {
         let told = what_paid_for(&mut conn, &customer, flow(seq)).await.unwrap();
-        assert_eq!((told.debt_repaid, told.complete), (dec("0"), false));
+        assert_eq!((told.debt_repaid, told.complete), (usd("0"), false));
     }
     // The same of what ends that debt. A recharge knows all the same which part of it came into the balance.
     for (kind, part, paid_for) in [
-        ("1, NULL", ("20001", "20005"), vec![(60_003, dec("4"))]),
+        ("1, NULL", ("20001", "20005"), vec![(60_003, usd("4"))]),
         ("1, NULL", ("0", "20001"), vec![]),
         ("4, 'k60001'", ("20000", "20004"), vec![]),
         ("4, 'k60001'", ("20001", "20005"), vec![]),
@@ -194,7 +199,7 @@ async fn money_that_went_around_is_followed_so_far_and_no_further() {
         let seq = 2 * n;
         let id = lock_wallet(&mut conn, &at).await.unwrap().unwrap().0.id;
         let told = what_paid_for(&mut conn, &at.customer, Some(FlowId { wallet: id, seq })).await.unwrap();
-        assert_eq!((told.credits.len(), told.credits[0].amount), (1, ten()));
+        assert_eq!((told.credits.len(), told.credits[0].amount.amount()), (1, ten()));
         (told.credits[0].through.len(), told.credits[0].entry.label.kind(), told.complete)
     };
     assert_eq!(told(17).await, (16, EntryKind::Recharge, true));

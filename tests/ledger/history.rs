@@ -10,6 +10,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rust_decimal::Decimal;
 use topup::domain::entry::{Entry, EntryKind};
+use topup::domain::money::Money;
 use topup::domain::movement;
 use topup::domain::movement::capture::capture;
 use topup::domain::movement::expiry::sweep;
@@ -382,7 +383,8 @@ async fn live_through(seed: u64, steps: usize) {
 }
 
 async fn the_book_holds_what_was_answered(world: &World) {
-    let line = |wallet: Uuid, seq: i64, amount: Decimal, balance: Decimal| {
+    let line = |wallet: Uuid, seq: i64, amount: Money, balance: Money| {
+        let (amount, balance) = (amount.amount(), balance.amount());
         format!("{} {seq} {} {}", wallet.as_simple(), amount.normalize(), balance.normalize())
     };
     let mut answered: Vec<String> = world

@@ -12,6 +12,7 @@ use topup::domain::account_flow::FlowId;
 use topup::domain::customer::CustomerId;
 use topup::domain::entry::{Entry, EntryKind};
 use topup::domain::explain::MoneyRange;
+use topup::domain::money::Money;
 use topup::domain::movement::capture::capture;
 use topup::domain::movement::transfer::transfer;
 use topup::domain::posting::{Booked, Posting, PostingOutcome, WalletKey};
@@ -26,7 +27,11 @@ fn id(entry: &Entry) -> FlowId {
     FlowId { wallet: entry.wallet_id, seq: entry.seq }
 }
 
-fn units(amount: Decimal) -> usize {
+fn units(amount: Money) -> usize {
+    length(amount.amount())
+}
+
+fn length(amount: Decimal) -> usize {
     assert_eq!(amount, amount.trunc());
     usize::try_from(i64::try_from(amount).unwrap()).unwrap()
 }
@@ -62,7 +67,7 @@ impl Units {
     fn follow(&mut self, entry: &Entry) {
         let (purse, label) = (self.purses.entry(entry.wallet_id).or_default(), &entry.label);
         let change = entry.amount - entry.granted;
-        if entry.amount < Decimal::ZERO {
+        if entry.amount.is_negative() {
             let owed = units(entry.debt);
             let paid = purse.paid.drain(..units(-entry.paid())).collect();
             purse.owed.extend(std::iter::repeat_n(id(entry), owed));
@@ -213,9 +218,9 @@ fn walk<'w>(
                 *told.entry((origin, id(&item.entry), item.debt)).or_default() += units(item.amount);
                 let mut on = 0;
                 for went_on in item.went_on {
-                    on += units(went_on.part.length());
+                    on += length(went_on.part.length());
                     let next = walk(conn, origin, went_on.to, Some(went_on.part), told).await;
-                    assert!(next <= units(went_on.part.length()));
+                    assert!(next <= length(went_on.part.length()));
                 }
                 assert!(on <= units(item.amount));
             }
@@ -245,11 +250,12 @@ async fn tell(seed: u64) -> (usize, usize, usize) {
 
     let mut conn = pool.get().await.unwrap();
     let (mut backwards, mut owed, mut repaid, mut struck, mut given_back) = (Told::new(), 0, 0, 0, 0);
-    for entry in story.entries.iter().filter(|entry| entry.amount < Decimal::ZERO) {
+    for entry in story.entries.iter().filter(|entry| entry.amount.is_negative()) {
         let told = what_paid_for(&mut conn, &customer(), Some(id(entry))).await.unwrap();
         let taken = &truth.taken[&id(entry)];
         assert!(told.complete, "{entry:?}");
-        assert_eq!(told.grants.iter().map(|grant| grant.amount).sum::<Decimal>(), -entry.granted);
+        let of_grants = told.grants.iter().map(|grant| grant.amount);
+        assert_eq!(Money::sum(entry.currency(), of_grants), -entry.granted);
         assert_eq!(origins(&told.credits), taken.paid, "what paid for {entry:#?}: {:#?}", told.credits);
         assert_eq!(origins(&told.repaid_by), taken.repaid, "what repaid {entry:#?}: {:#?}", told.repaid_by);
         assert_eq!(

@@ -8,7 +8,7 @@ use crate::app::{App, Caller, Error, Expected, Problems, Saved};
 use crate::domain::catalogue::{ChannelRule, Percent};
 use crate::domain::code::Code;
 use crate::domain::country::Country;
-use crate::domain::money::{Currency, Money, format_amount, parse_plain_decimal};
+use crate::domain::money::{Currency, format_amount, parse_plain_decimal};
 use crate::domain::payment::Channel;
 use crate::storage::audit;
 use crate::storage::catalogue::{channel_rules as store, products};
@@ -154,12 +154,11 @@ fn percent(problems: &mut Problems, pointer: &str, text: &str) -> Option<Percent
 }
 
 fn describe(rule: &ChannelRule) -> Value {
-    let show = |money: Money| format_amount(money.amount(), money.currency());
     json!({
         "enabled": rule.enabled,
         "countries": rule.countries.iter().map(|country| country.code()).collect::<Vec<_>>(),
-        "minimum": rule.minimum.map(show),
-        "maximum": rule.maximum.map(show),
+        "minimum": rule.minimum.map(format_amount),
+        "maximum": rule.maximum.map(format_amount),
         "rank": rule.rank,
         "fee_percent": rule.fee.to_string(),
         "tax_percent": rule.tax.to_string(),

@@ -106,11 +106,10 @@ fn validate(currency: &str, product: Option<&str>, input: &OptionsInput) -> Resu
 }
 
 fn describe(options: &TopUpOptions) -> Value {
-    let show = |money: &Money| format_amount(money.amount(), money.currency());
     json!({
-        "presets": options.presets.iter().map(show).collect::<Vec<_>>(),
-        "minimum": show(&options.minimum),
-        "maximum": show(&options.maximum),
+        "presets": options.presets.iter().copied().map(format_amount).collect::<Vec<_>>(),
+        "minimum": format_amount(options.minimum),
+        "maximum": format_amount(options.maximum),
         "order_ttl_minutes": options.order_ttl_minutes,
         "version": options.version,
     })

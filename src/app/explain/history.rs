@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::app::Error;
@@ -12,6 +11,7 @@ use crate::domain::customer::CustomerId;
 use crate::domain::entry::Entry;
 use crate::domain::explain::debts::{DebtEpisode, episode};
 use crate::domain::explain::returned_money::{ReturnedMoney, returned_money};
+use crate::domain::money::Money;
 use crate::storage::Connection;
 use crate::storage::ledger::{self, explain as store};
 
@@ -27,7 +27,7 @@ type ReversedUsage = (Entry, Vec<ReturnedMoney>);
 pub(super) struct History<'c> {
     pub customer: &'c CustomerId,
     /// By the wallet and the episode's `paid_in`.
-    episodes: HashMap<(Uuid, Decimal), Arc<DebtEpisode>>,
+    episodes: HashMap<(Uuid, Money), Arc<DebtEpisode>>,
     debt_changes_left: i64,
     /// By the wallet and the usage's id. `None`: the wallet has no such usage.
     reversed_usages: HashMap<(Uuid, String), Arc<Option<ReversedUsage>>>,
@@ -65,7 +65,7 @@ impl<'c> History<'c> {
         usage: &Entry,
         reversals: &[Entry],
     ) -> Result<Vec<ReturnedMoney>, Error> {
-        let made_debt = usage.debt > Decimal::ZERO && !reversals.is_empty();
+        let made_debt = usage.debt.is_positive() && !reversals.is_empty();
         let debts = if made_debt { self.debts(conn, usage).await? } else { Arc::default() };
         Ok(returned_money(usage, reversals, &debts))
     }

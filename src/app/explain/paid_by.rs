@@ -15,6 +15,7 @@ use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::explain::MoneyRange;
 use crate::domain::explain::debts::Repayment;
 use crate::domain::id::IdKind;
+use crate::domain::money::Money;
 use crate::domain::posting::WalletKey;
 use crate::storage::Connection;
 use crate::storage::ledger::{self, explain as store};
@@ -37,9 +38,9 @@ pub struct PaidBy {
     /// The payments that repaid the part that became debt, oldest first.
     pub repaid_by: Vec<PaidByCredit>,
     /// How much of the debt was repaid so far.
-    pub debt_repaid: Decimal,
+    pub debt_repaid: Money,
     /// How much of the debt reversals cancelled. This part was never repaid.
-    pub debt_cancelled: Decimal,
+    pub debt_cancelled: Money,
     /// Whether `credits` and `repaid_by` are complete, and each credit is the one with which the money came to the
     /// customer.
     pub complete: bool,
@@ -49,14 +50,14 @@ pub struct PaidBy {
 #[derive(Debug)]
 pub struct PaidByGrant {
     pub id: Uuid,
-    pub amount: Decimal,
+    pub amount: Money,
     pub reason: String,
 }
 
 /// The credit with which money came to the customer, and what it paid of the debit.
 #[derive(Debug)]
 pub struct PaidByCredit {
-    pub amount: Decimal,
+    pub amount: Money,
     pub entry: Entry,
     pub wallet: WalletKey,
     /// The transfers on the way from that credit to the debit, most recent first.
@@ -91,7 +92,7 @@ pub async fn what_paid_for(
     flow: Option<FlowId>,
 ) -> Result<PaidBy, Error> {
     let entry = find(conn, customer, flow).await?;
-    if entry.amount > Decimal::ZERO {
+    if entry.amount.is_positive() {
         let detail = "this flow brought money in; ask what it paid for".to_owned();
         return Err(Error::Unprocessable { code: Code::NotADeduction, detail });
     }
@@ -103,7 +104,7 @@ pub async fn what_paid_for(
         None => Vec::new(),
     };
     let (mut repaid_by, mut debt_repaid, mut debt_cancelled) = (Vec::new(), Decimal::ZERO, Decimal::ZERO);
-    if entry.debt > Decimal::ZERO {
+    if entry.debt.is_positive() {
         let debts = tracer.history.debts(conn, &entry).await?;
         tracer.complete &= debts.knows_all_of(entry.seq);
         debt_repaid = debts.repaid_of(entry.seq);
@@ -113,6 +114,8 @@ pub async fn what_paid_for(
         }
     }
     let complete = tracer.complete;
+    let money = |length| Money::from_ledger(length, entry.currency());
+    let (debt_repaid, debt_cancelled) = (money(debt_repaid), money(debt_cancelled));
     let grants = grants(conn, customer, &entry).await?;
     Ok(PaidBy { entry, wallet, grants, credits, repaid_by, debt_repaid, debt_cancelled, complete })
 }
@@ -120,7 +123,7 @@ pub async fn what_paid_for(
 async fn grants(conn: &mut Connection, customer: &CustomerId, entry: &Entry) -> Result<Vec<PaidByGrant>, Error> {
     let used: Vec<Uuid> = entry.grant_uses.iter().map(|(id, _)| *id).collect();
     let reasons = if used.is_empty() { HashMap::new() } else { store::grant_reasons(conn, customer, used).await? };
-    let paid = |(id, used): &(Uuid, Decimal)| {
+    let paid = |(id, used): &(Uuid, Money)| {
         let reason = reasons.get(id).cloned().ok_or(Error::Internal("the grant of a grant use"))?;
         Ok(PaidByGrant { id: *id, amount: -*used, reason })
     };
@@ -210,7 +213,8 @@ impl Tracer<'_> {
                     if sources.is_empty() {
                         let wallet = wallet_of(&entry, &self.wallets)?;
                         let Way { through, transfers } = way;
-                        origins.push(PaidByCredit { amount: part.length(), entry, wallet, transfers, through });
+                        let amount = Money::from_ledger(part.length(), entry.currency());
+                        origins.push(PaidByCredit { amount, entry, wallet, transfers, through });
                         continue;
                     }
                     self.steps_left -= 1;
@@ -267,7 +271,7 @@ impl Tracer<'_> {
     /// to the customer has none.
     async fn sources_of(&mut self, conn: &mut Connection, credit: &CreditPart) -> Result<Vec<TracedMoney>, Error> {
         let entry = &credit.entry;
-        let came_into_balance = entry.paid();
+        let came_into_balance = entry.paid().amount();
         match entry.label.kind() {
             EntryKind::TransferIn => {
                 let key = entry.label.key();

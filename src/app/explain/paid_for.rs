@@ -16,6 +16,7 @@ use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::explain::MoneyRange;
 use crate::domain::explain::returned_money::ReturnedMoney;
 use crate::domain::id::IdKind;
+use crate::domain::money::Money;
 use crate::domain::posting::WalletKey;
 use crate::storage::ledger::{self, explain as store};
 use crate::storage::{Connection, payments, transfers};
@@ -40,7 +41,7 @@ pub struct PageRequest {
 #[derive(Debug)]
 pub struct PaidForItem {
     /// How much of the debit the credit paid.
-    pub amount: Decimal,
+    pub amount: Money,
     /// Whether the credit repaid debt of the debit. The debit is then older than the credit.
     pub debt: bool,
     pub entry: Entry,
@@ -98,7 +99,7 @@ pub async fn order_paid_for(
 ) -> Result<PaidForPage, Error> {
     let mut conn = app.pool.get().await?;
     let order = orders::read::owned(&mut conn, caller, customer, order).await?;
-    let (kind, key) = if let Some(applied) = payments::application_to_order(&mut conn, order.id).await? {
+    let (kind, key) = if let Some(applied) = payments::application_to_order(&mut conn, &order).await? {
         (EntryKind::Recharge, format!("{}:{}", IdKind::Payment.show(applied.payment_id), applied.n))
     } else if let Some(transfer) = transfers::of_order(&mut conn, order.id).await? {
         (EntryKind::TransferIn, IdKind::Transfer.show(transfer.id))
@@ -114,7 +115,7 @@ pub async fn order_paid_for(
 /// How a debit used the credit.
 enum CreditUse {
     /// An amount of the grant that the credit opened.
-    Granted(Decimal),
+    Granted(Money),
     /// A range of the wallet's line of paid money.
     Paid(MoneyRange),
     /// A range of what was repaid of the debit's debt.
@@ -135,7 +136,7 @@ async fn explain_credit(
     credit: &Entry,
     request: PageRequest,
 ) -> Result<PaidForPage, Error> {
-    if credit.amount < Decimal::ZERO {
+    if credit.amount.is_negative() {
         let detail = "this flow took money out; ask what paid for it".to_owned();
         return Err(Error::Unprocessable { code: Code::NotAPayment, detail });
     }
@@ -171,7 +172,9 @@ async fn explain_credit(
         items.push(PaidForItem {
             amount: match used {
                 CreditUse::Granted(amount) => amount,
-                CreditUse::Paid(part) | CreditUse::RepaidDebt(part) => part.length(),
+                CreditUse::Paid(part) | CreditUse::RepaidDebt(part) => {
+                    Money::from_ledger(part.length(), entry.currency())
+                }
             },
             debt: matches!(used, CreditUse::RepaidDebt(_)),
             wallet: wallet_of(&entry, &wallets)?,
@@ -257,10 +260,10 @@ async fn uses_of_money(
     let mut repayments = Vec::new();
     // On the line of what the credit brought as a whole, everything below the border repaid debt.
     let (mut border, mut complete) = (Decimal::ZERO, true);
-    if credit.debt < Decimal::ZERO {
+    if credit.debt.is_negative() {
         let debts = history.debts(conn, credit).await?;
         complete = debts.reaches(credit.seq);
-        border = -credit.debt;
+        border = -credit.debt.amount();
         if credit.label.kind() == EntryKind::Reversal {
             if !complete {
                 // The debt that the reversal cancelled is not money that it brought. How much that was is not known, so

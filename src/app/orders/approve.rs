@@ -115,7 +115,7 @@ async fn read_line(conn: &mut Connection, order: &Order, statement: &BankStateme
     let known = bank_accounts::find(conn, account)
         .await?
         .ok_or_else(|| Error::field("/bank_account_id", Code::Unknown, "is not one of our bank accounts"))?;
-    if known.currency != order.currency {
+    if known.currency != order.currency() {
         return Err(Error::field("/bank_account_id", Code::CurrencyMismatch, "is in another currency than the order"));
     }
     bank_transactions::lock_account(conn, account).await?;
@@ -232,5 +232,5 @@ async fn credit(
     approval.confirmation = Some(Confirmation { by: actor.to_owned(), at: now, payment_id: payment.id });
     approvals::save(conn, approval).await?;
     orders::add_to_timeline(conn, order, "approved", actor, approval.note.as_deref()).await?;
-    settlement::complete(conn, order, &payment, approval.line.received.amount(), actor).await
+    settlement::complete(conn, order, &payment, approval.line.received, actor).await
 }

@@ -52,10 +52,10 @@ pub async fn renew(app: &App, caller: &Caller, customer: Option<&str>, id: Optio
             return Ok(order);
         }
         let active = bank_accounts::active(conn).await?;
-        let usable = || active.iter().filter(|account| account.currency == order.currency);
+        let usable = || active.iter().filter(|account| account.currency == order.currency());
         let same = usable().find(|account| account.id == shown.account.id);
         let Some(next) = same.or_else(|| usable().next()) else {
-            let detail = format!("the account was closed, and no other takes transfers in {}", order.currency);
+            let detail = format!("the account was closed, and no other takes transfers in {}", order.currency());
             return Err(Error::conflict(Code::BankAccountClosed, detail));
         };
         order.bank_account_id = Some(next.id);

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, Duration, Utc};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::read::{OrderView, view};
@@ -136,7 +135,6 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
     Ok(Order {
         id: Uuid::now_v7(),
         customer: new.customer.clone(),
-        currency: offer.currency,
         product: offer.product.clone(),
         channel: new.channel,
         provider: name,
@@ -145,12 +143,12 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
         reason: None,
         declines: 0,
         held_for_review: false,
-        amount: price.amount.amount(),
-        fee: price.fee.amount(),
-        tax: price.tax.amount(),
-        bonus: price.bonus.amount(),
-        credited_amount: price.credited.amount(),
-        refunded_amount: Decimal::ZERO,
+        amount: price.amount,
+        fee: price.fee,
+        tax: price.tax,
+        bonus: price.bonus,
+        credited_amount: price.credited,
+        refunded_amount: Money::zero(offer.currency),
         reference: make_reference(rand::random()),
         agreement_version: agreement.version.clone(),
         return_url: new.return_url.clone(),
@@ -176,7 +174,8 @@ async fn pay_from_wallet(conn: &mut Connection, order: &mut Order, amount: Money
         NewTransfer { customer: order.customer.clone(), amount, from: Product::main(), to: order.product.clone() };
     transfers::book_transfer(conn, &transfer, Some(order.id)).await?;
     order.credited_amount = order.amount;
-    (order.fee, order.tax, order.bonus) = Default::default();
+    let nothing = Money::zero(amount.currency());
+    (order.fee, order.tax, order.bonus) = (nothing, nothing, nothing);
     let completion = Completion { at: clock::now(conn).await?, received: order.amount };
     settlement::move_to(conn, order, OrderState::Completed(completion), None, actor).await
 }

@@ -5,7 +5,6 @@
 //! each other's lines.
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::approve::BankStatement;
@@ -33,7 +32,7 @@ pub(super) fn read(
     now: DateTime<Utc>,
 ) -> Result<StatedLine, Error> {
     let money = |pointer: &'static str, amount| {
-        Money::positive(amount, order.currency)
+        Money::positive(amount, order.currency())
             .and_then(Money::require_minor_unit)
             .map_err(|error: MoneyError| Error::field(pointer, error.code(), error.to_string()))
     };
@@ -84,13 +83,12 @@ pub(super) async fn find_place(
         Ok(found) => found,
         Err(why) => return Err(refusal(conn, why, &known).await?),
     };
-    let ordered = order.payable().map_err(|_| Error::Internal("an amount of money on every order"))?;
-    if !confirmed.difference && is_surprising(ordered, line.received, app.settings.confirm_difference_above) {
+    if !confirmed.difference && is_surprising(order.amount, line.received, app.settings.confirm_difference_above) {
         return Err(Error::Unprocessable {
             code: Code::ConfirmDifference,
             detail: format!(
                 "{} arrived for an order over {}; send \"confirm_difference\": true if that is right",
-                line.received, ordered
+                line.received, order.amount
             ),
         });
     }
@@ -131,18 +129,12 @@ async fn require_no_duplicate(
 
 /// Which orders a line serves, and what is left of it.
 async fn describe_orders(conn: &mut Connection, payment_id: Uuid, amount: Money) -> Result<String, Error> {
-    let currency = amount.currency();
-    let served = bank_transactions::orders_served(conn, payment_id).await?;
-    let used: Decimal = served.iter().map(|(_, part)| *part).sum();
-    let parts: Vec<String> = served
-        .into_iter()
-        .map(|(order, part)| {
-            format!("{} ({} {currency})", IdKind::TopUpOrder.show(order), format_amount(part, currency))
-        })
-        .collect();
+    let served = bank_transactions::orders_served(conn, payment_id, amount.currency()).await?;
+    let left = amount - Money::sum(amount.currency(), served.iter().map(|(_, part)| *part));
+    let parts: Vec<String> =
+        served.into_iter().map(|(order, part)| format!("{} ({part})", IdKind::TopUpOrder.show(order))).collect();
     let serves = if parts.is_empty() { "serves no order".to_owned() } else { format!("serves {}", parts.join(", ")) };
-    let left = format_amount(amount.amount() - used, currency);
-    Ok(format!("{serves}; {left} of its {} {currency} is left", format_amount(amount.amount(), currency)))
+    Ok(format!("{serves}; {} of its {amount} is left", format_amount(left)))
 }
 
 async fn refusal(conn: &mut Connection, why: Misplaced, known: &[(BankTransaction, UsedPart)]) -> Result<Error, Error> {
@@ -219,7 +211,7 @@ pub(super) async fn record_payment(
                 live: true,
             };
             let mut payment = Payment::unapplied(ProviderName::BankTransfer, &fact, Some(order.id), String::new(), now);
-            payment.apply(line.received.amount());
+            payment.apply(line.received);
             if !payments::insert(conn, &payment).await? {
                 return Err(Error::Internal("a line that was not on record"));
             }
@@ -231,7 +223,7 @@ pub(super) async fn record_payment(
             let (known, _) = bank_transactions::lock(conn, payment_id).await?.ok_or_else(missing)?;
             let mut payment = payments::lock_by_id(conn, payment_id).await?.ok_or_else(missing)?;
             payment.restate(amount, "");
-            payment.apply(line.received.amount());
+            payment.apply(line.received);
             let line = match known.amount_is_open {
                 true => stated(payment_id, known.n, amount),
                 false => known,

@@ -202,7 +202,7 @@ fn customer_text(error: &ProviderError) -> String {
 }
 
 fn request(app: &App, order: &Order, attempt: &Attempt) -> Result<AttemptRequest, Error> {
-    let amount = order.payable().map_err(|_| Error::Internal("an amount of money on every order"))?;
+    let amount = order.amount;
     let shown = IdKind::TopUpOrder.show(order.id);
     let back = order.return_url.clone().unwrap_or_else(|| format!("{}/", app.settings.public_url));
     Ok(AttemptRequest {

@@ -1,7 +1,6 @@
 //! Reading orders, for their customers and for operators.
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::app::settlement::{self, EvidenceSource};
@@ -28,7 +27,7 @@ pub struct OrderView {
     /// What arrived of the money of an order that waits for the rest: a sum for each currency.
     pub arrived: Vec<Money>,
     /// What the payer would get if all of it were refunded now; `None` for an order that cannot be refunded.
-    pub refundable: Option<Decimal>,
+    pub refundable: Option<Money>,
 }
 
 /// One order with its timeline. A customer reads own orders only. Services and operators who name no customer read any

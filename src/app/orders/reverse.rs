@@ -15,7 +15,6 @@ use crate::app::{App, Caller, Error, own_word};
 use crate::domain::adjustment::{Adjustment, ReversalReach};
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
-use crate::domain::money::{Money, format_amount};
 use crate::domain::movement::take_back::{Asked, of_reversed_approval, take_back};
 use crate::domain::order::{Completion, Order};
 use crate::domain::own_word::MoveKind;
@@ -60,11 +59,11 @@ pub async fn reverse(
         let (applied, payment) = lock_payment(conn, &order).await?;
         let adjustment = match adjustments::of_order(conn, id).await? {
             None => {
-                let received = Money::from_ledger(completion.received, order.currency);
                 let reversal = draft(conn, &order, reason, &actor).await?;
                 let kind = MoveKind::Reversal;
                 let alone =
-                    own_word::is_enough(conn, app, caller, kind, reversal.id, &order.customer, received).await?;
+                    own_word::is_enough(conn, app, caller, kind, reversal.id, &order.customer, completion.received)
+                        .await?;
                 Adjustment { second_needed: !alone, reach: reach.unwrap_or_default(), ..reversal }
             }
             Some(known) if known.proposed_by == actor => {
@@ -100,7 +99,7 @@ async fn check_state(conn: &mut Connection, order: &Order) -> Result<Completion,
     let Some(completion) = order.completion() else {
         return Err(Error::conflict(Code::OrderNotCompleted, format!("the order is {}", order.status())));
     };
-    let returned = refunds::returned_so_far(conn, order.id).await?;
+    let returned = refunds::returned_so_far(conn, order).await?;
     if !(returned.refunded + returned.disputed).is_zero() {
         let detail = "money of this order has been refunded; reject that refund first";
         return Err(Error::conflict(Code::OrderRefunded, detail));
@@ -112,7 +111,6 @@ async fn draft(conn: &mut Connection, order: &Order, reason: &str, actor: &str) 
     Ok(Adjustment {
         id: Uuid::now_v7(),
         customer: order.customer.clone(),
-        currency: order.currency,
         product: order.product.clone(),
         amount: -order.credited_amount,
         reason: reason.to_owned(),
@@ -131,7 +129,7 @@ async fn draft(conn: &mut Connection, order: &Order, reason: &str, actor: &str) 
 async fn lock_payment(conn: &mut Connection, order: &Order) -> Result<(Application, Payment), Error> {
     let corrupt = |what: &str| StorageError::Corrupt(format!("completed order {} without {what}", order.id));
     let reversed = || Error::conflict(Code::ApprovalReversed, "the approval of this order has been reversed");
-    let applied = payments::application_to_order(conn, order.id).await?.ok_or_else(reversed)?;
+    let applied = payments::application_to_order(conn, order).await?.ok_or_else(reversed)?;
     bank_transactions::lock(conn, applied.payment_id).await?.ok_or_else(|| corrupt("a line"))?;
     let payment = payments::lock_by_id(conn, applied.payment_id).await?.ok_or_else(|| corrupt("a payment"))?;
     Ok((applied, payment))
@@ -161,8 +159,7 @@ async fn undo_approval(
     order.updated_at = now;
     order.version += 1;
     orders::update(conn, order).await?;
-    let taken = format_amount(order.credited_amount, order.currency);
-    let detail = format!("{taken} {} taken back: {}", order.currency, adjustment.reason);
+    let detail = format!("{} taken back: {}", order.credited_amount, adjustment.reason);
     orders::add_to_timeline(conn, order, "approval_reversed", actor, Some(&detail)).await?;
     events::order_updated(conn, order).await?;
     audit(conn, order, &adjustment, &payment, actor).await
@@ -175,14 +172,10 @@ async fn take_back_credit(
     adjustment: &Adjustment,
     payment: &Payment,
 ) -> Result<(), Error> {
-    let money =
-        |amount| Money::new(amount, order.currency).map_err(|_| Error::Internal("an amount for each part of an order"));
-    let bonus = match ledger::bonus_of_order(conn, &order.customer, order.id).await? {
-        Some(bonus) => Some((bonus.grant_id, money(order.bonus - bonus.expired)?)),
-        None => None,
-    };
+    let bonus = ledger::bonus_of_order(conn, order).await?;
+    let bonus = bonus.map(|bonus| (bonus.grant_id, order.bonus - bonus.expired));
     let origin = of_reversed_approval(order.into(), adjustment.id, &payment.merchant_account, &adjustment.reason);
-    let asked = Asked { money: money(order.credited_amount)?, bonus, reach: adjustment.reach.into() };
+    let asked = Asked { money: order.credited_amount, bonus, reach: adjustment.reach.into() };
     post_all(conn, &[take_back(order.into(), origin, asked)]).await
 }
 
@@ -195,8 +188,8 @@ async fn audit(
 ) -> Result<(), Error> {
     let record = json!({
         "adjustment_id": IdKind::Adjustment.show(adjustment.id),
-        "amount": adjustment.amount.normalize().to_string(),
-        "currency": adjustment.currency.code(),
+        "amount": adjustment.amount.amount().normalize().to_string(),
+        "currency": adjustment.amount.currency().code(),
         "reason": adjustment.reason,
         "reach": adjustment.reach.as_str(),
         "proposed_by": adjustment.proposed_by,

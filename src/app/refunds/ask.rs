@@ -6,12 +6,11 @@ use uuid::Uuid;
 use super::book::{self, RefundUpdate};
 use super::observe;
 use crate::app::{App, Error, settlement};
-use crate::domain::money::{Currency, Money};
 use crate::domain::payment::RefundStatus;
 use crate::domain::refund::{Refund, RefundState, next_question, refusal_is_final};
 use crate::providers::{ProviderError, RefundRequest};
 use crate::storage::transaction::transact;
-use crate::storage::{StorageError, attempts, clock, orders, payments, refunds};
+use crate::storage::{attempts, clock, orders, payments, refunds};
 
 /// How long one process may be asking about a refund before another one may. It is longer than any call.
 pub(super) const LEASE_SECONDS: i32 = 90;
@@ -127,17 +126,13 @@ async fn request(app: &App, refund: &Refund) -> Result<(Option<RefundRequest>, D
         refund_id: refund.id,
         payment_id: payment.payment_id,
         attempt,
-        paid: provider_money(payment.amount, refund.currency)?,
-        amount: provider_money(refund.amount, refund.currency)?,
+        paid: payment.amount,
+        amount: refund.amount,
         reason: refund.reason.clone(),
         requested_by: plain_name(&refund.proposed_by),
         created_at: refund.since(),
     };
     Ok((Some(request), now))
-}
-
-fn provider_money(amount: rust_decimal::Decimal, currency: Currency) -> Result<Money, Error> {
-    Money::new(amount, currency).map_err(|error| StorageError::Corrupt(format!("amount of a refund: {error}")).into())
 }
 
 /// `operator:alice` as `operator.alice`.

@@ -2,13 +2,11 @@
 //!
 //! Locks are taken in this order: order, payment, refund or dispute, wallets. The caller holds all but the last.
 
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::app::{App, Error};
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
-use crate::domain::money::{Money, format_amount};
 use crate::domain::movement::OfOrder;
 use crate::domain::movement::give_back::give_back;
 use crate::domain::movement::take_back::{Asked, of_dispute, of_refund, take_back};
@@ -61,38 +59,36 @@ pub(in crate::app) async fn align_wallet(
     source: TakeBackSource,
     mode: TakeBackMode,
 ) -> Result<Due, Error> {
-    let bonus = ledger::bonus_of_order(conn, &order.customer, order.id).await?;
+    let bonus = ledger::bonus_of_order(conn, order).await?;
     let grant_id = bonus.map(|bonus| bonus.grant_id);
-    let due = refunds::returned_so_far(conn, order.id).await?.with_bonus(bonus).due(order);
-    let mut moved = Due::default();
+    let due = refunds::returned_so_far(conn, order).await?.with_bonus(bonus).due(order);
+    let mut moved = Due::nothing(order.currency());
     let mut postings = Vec::new();
     match mode {
         TakeBackMode::Take(reach) => {
-            moved = Due {
-                money: due.money.max(Decimal::ZERO),
-                bonus: grant_id.map_or(Decimal::ZERO, |_| due.bonus.max(Decimal::ZERO)),
-            };
-            if moved != Due::default() {
-                let bonus = grant_id.map(|id| Ok::<_, Error>((id, money(order, moved.bonus)?))).transpose()?;
-                let asked = Asked { money: money(order, moved.money)?, bonus, reach };
+            let bonus = grant_id.map(|id| (id, due.bonus.or_zero()));
+            moved.money = due.money.or_zero();
+            moved.bonus = bonus.map_or(moved.bonus, |(_, bonus)| bonus);
+            if !moved.is_nothing() {
+                let asked = Asked { money: moved.money, bonus, reach };
                 postings.push(take_back(order.into(), source.origin(order.into())?, asked));
             }
         }
         TakeBackMode::GiveBack => {
-            let mut rest = Due { money: (-due.money).max(Decimal::ZERO), bonus: (-due.bonus).max(Decimal::ZERO) };
-            let mut sources = refunds::sources_of_order(conn, order.id).await?;
+            let mut rest = Due { money: (-due.money).or_zero(), bonus: (-due.bonus).or_zero() };
+            let mut sources = refunds::sources_of_order(conn, order).await?;
             // The cause comes first, then the latest.
             sources.sort_by_key(|known| known.id != source.id);
             for known in sources {
                 let back = Due { money: rest.money.min(known.given.money), bonus: rest.bonus.min(known.given.bonus) };
-                if back == Due::default() {
+                if back.is_nothing() {
                     continue;
                 }
                 rest = Due { money: rest.money - back.money, bonus: rest.bonus - back.bonus };
                 let of_source = TakeBackSource { id: known.id, provider: known.provider };
-                let bonus = grant_id.map(|id| Ok::<_, Error>((id, money(order, back.bonus)?))).transpose()?;
+                let bonus = grant_id.map(|id| (id, back.bonus));
                 let origin = of_source.origin(order.into())?;
-                postings.push(give_back(order.into(), &origin, money(order, back.money)?, bonus));
+                postings.push(give_back(order.into(), &origin, back.money, bonus));
                 if known.id == source.id {
                     moved = Due { money: -back.money, bonus: -back.bonus };
                 } else {
@@ -103,10 +99,6 @@ pub(in crate::app) async fn align_wallet(
     }
     post_all(conn, &postings).await?;
     Ok(moved)
-}
-
-fn money(order: &Order, amount: Decimal) -> Result<Money, Error> {
-    Money::new(amount, order.currency).map_err(|_| Error::Internal("an amount for each part of an order"))
 }
 
 /// Books take-backs and give-backs, which belong together.
@@ -135,7 +127,7 @@ pub(in crate::app) async fn record_on_order(
     actor: &str,
     detail: &str,
 ) -> Result<(), Error> {
-    let returned = refunds::returned_so_far(conn, order.id).await?;
+    let returned = refunds::returned_so_far(conn, order).await?;
     order.refunded_amount = returned.refunded.min(order.received());
     order.updated_at = clock::now(conn).await?;
     order.version += 1;
@@ -267,13 +259,12 @@ pub(super) async fn record_update_locked(
     }
     let event = if next == RefundState::Failed { "refund_failed" } else { "refund_succeeded" };
     let why = refund.failure.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
-    let detail = format!("{}{why}", describe_refund(order, refund));
+    let detail = format!("{}{why}", describe_refund(refund));
     record_on_order(conn, order, event, actor, &detail).await?;
     Ok(true)
 }
 
 /// A refund on a timeline: `rfd_… over 10.00 USD`.
-pub(super) fn describe_refund(order: &Order, refund: &Refund) -> String {
-    let amount = format_amount(refund.amount, order.currency);
-    format!("{} over {amount} {}", IdKind::Refund.show(refund.id), order.currency)
+pub(super) fn describe_refund(refund: &Refund) -> String {
+    format!("{} over {}", IdKind::Refund.show(refund.id), refund.amount)
 }

@@ -62,8 +62,7 @@ async fn adopt(app: &App, stuck: &Refund, fact: &RefundFact) -> Result<(), Error
         && fact.our_refund_id.is_none()
         && !fact.reversal
         && fact.status != RefundStatus::Failed
-        && fact.amount.amount() == stuck.amount
-        && fact.amount.currency() == stuck.currency
+        && fact.amount == stuck.amount
         && is_unnamed(&get(app, Some(stuck.id)).await?);
     if is_in_its_place {
         let update = RefundUpdate {

@@ -22,7 +22,7 @@ use self::book::RefundUpdate;
 use super::{App, Caller, Error, IdempotencyKey, Made, own_word};
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
-use crate::domain::money::{Money, format_amount};
+use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::own_word::MoveKind;
 use crate::domain::payment::{Channel, Payment, RefundStatus};
@@ -55,14 +55,13 @@ pub async fn request(app: &App, caller: &Caller, new: &NewRefund, key: &Idempote
             return Ok(Made::again(id));
         }
         let (mut order, payment) = refundable_order(conn, new.order_id).await?;
-        Money::positive(new.amount, order.currency)
+        let amount = Money::positive(new.amount, order.currency())
             .and_then(Money::require_minor_unit)
             .map_err(|error| Error::field("/amount", error.code(), error.to_string()))?;
         caller.require_not_own(&order.customer)?;
-        require_left(conn, &order, &payment, new.amount).await?;
+        require_left(conn, &order, &payment, amount).await?;
         let now = clock::now(conn).await?;
-        let mut refund = draft(new, &order, &payment, &actor, now);
-        let amount = Money::from_ledger(refund.amount, refund.currency);
+        let mut refund = draft(new, &order, &payment, amount, &actor, now);
         let kind = MoveKind::Refund;
         let second_needed = !own_word::is_enough(conn, app, caller, kind, refund.id, &order.customer, amount).await?;
         refund.second_needed = second_needed;
@@ -74,7 +73,7 @@ pub async fn request(app: &App, caller: &Caller, new: &NewRefund, key: &Idempote
             book::start(conn, Some(&order), &mut refund).await?;
         }
         let event = if second_needed { "refund_proposed" } else { "refund_started" };
-        let detail = format!("{}: {}", book::describe_refund(&order, &refund), refund.reason);
+        let detail = format!("{}: {}", book::describe_refund(&refund), refund.reason);
         book::record_on_order(conn, &mut order, event, &actor, &detail).await?;
         audit(conn, &actor, event, &refund).await?;
         key.record_resource(conn, refund.id, &order.customer).await?;
@@ -113,7 +112,7 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
         mark_started(app, &mut refund, clock::now(conn).await?);
         refunds::update(conn, &refund).await?;
         book::start(conn, Some(&order), &mut refund).await?;
-        let detail = book::describe_refund(&order, &refund);
+        let detail = book::describe_refund(&refund);
         book::record_on_order(conn, &mut order, "refund_approved", &actor, &detail).await?;
         audit(conn, &actor, "refund_approved", &refund).await?;
         key.record_resource(conn, id, &order.customer).await?;
@@ -248,24 +247,23 @@ async fn refundable_order(conn: &mut Connection, id: Uuid) -> Result<(Order, Pay
     }
     let corrupt = || StorageError::Corrupt(format!("completed order {id} without a payment"));
     let reversed = || Error::conflict(Code::ApprovalReversed, "the approval of this order has been reversed");
-    let applied = payments::application_to_order(conn, id).await?.ok_or_else(reversed)?;
+    let applied = payments::application_to_order(conn, &order).await?.ok_or_else(reversed)?;
     let payment = payments::lock_by_id(conn, applied.payment_id).await?.ok_or_else(corrupt)?;
     Ok((order, payment))
 }
 
-async fn require_left(conn: &mut Connection, order: &Order, payment: &Payment, amount: Decimal) -> Result<(), Error> {
-    let bonus = ledger::bonus_of_order(conn, &order.customer, order.id).await?;
-    let returned = refunds::returned_so_far(conn, order.id).await?.with_bonus(bonus);
+async fn require_left(conn: &mut Connection, order: &Order, payment: &Payment, amount: Money) -> Result<(), Error> {
+    let bonus = ledger::bonus_of_order(conn, order).await?;
+    let returned = refunds::returned_so_far(conn, order).await?.with_bonus(bonus);
     let left = returned.refundable(order, payment.amount, payment.refunded);
     if amount <= left {
         return Ok(());
     }
-    let shown = format_amount(left, order.currency);
     let disputed = if returned.disputed.is_zero() { "" } else { "; disputed money is not refunded" };
     let spent = if returned.bonus_spent.is_zero() { "" } else { "; spent bonus is deducted" };
     Err(Error::conflict(
         Code::RefundExceedsPayment,
-        format!("{shown} {} of this order's payment is left to refund{disputed}{spent}", order.currency),
+        format!("{left} of this order's payment is left to refund{disputed}{spent}"),
     ))
 }
 
@@ -273,18 +271,18 @@ async fn require_left(conn: &mut Connection, order: &Order, payment: &Payment, a
 ///
 /// # Errors
 /// Database errors.
-pub(in crate::app) async fn refundable(conn: &mut Connection, order: &Order) -> Result<Option<Decimal>, Error> {
+pub(in crate::app) async fn refundable(conn: &mut Connection, order: &Order) -> Result<Option<Money>, Error> {
     if order.status() != OrderStatus::Completed || order.channel == Channel::Balance {
         return Ok(None);
     }
-    let Some(applied) = payments::application_to_order(conn, order.id).await? else { return Ok(None) };
+    let Some(applied) = payments::application_to_order(conn, order).await? else { return Ok(None) };
     let Some(payment) = payments::find(conn, applied.payment_id).await? else { return Ok(None) };
-    let bonus = ledger::bonus_of_order(conn, &order.customer, order.id).await?;
-    let returned = refunds::returned_so_far(conn, order.id).await?.with_bonus(bonus);
+    let bonus = ledger::bonus_of_order(conn, order).await?;
+    let returned = refunds::returned_so_far(conn, order).await?.with_bonus(bonus);
     Ok(Some(returned.refundable(order, payment.amount, payment.refunded)))
 }
 
-fn draft(new: &NewRefund, order: &Order, payment: &Payment, actor: &str, now: DateTime<Utc>) -> Refund {
+fn draft(new: &NewRefund, order: &Order, payment: &Payment, amount: Money, actor: &str, now: DateTime<Utc>) -> Refund {
     Refund {
         id: Uuid::now_v7(),
         order_id: Some(order.id),
@@ -292,11 +290,10 @@ fn draft(new: &NewRefund, order: &Order, payment: &Payment, actor: &str, now: Da
         customer: Some(order.customer.clone()),
         provider: payment.provider,
         provider_refund_id: None,
-        currency: order.currency,
-        amount: new.amount,
-        debited: Decimal::ZERO,
-        from_unapplied: Decimal::ZERO,
-        bonus_taken: Decimal::ZERO,
+        amount,
+        from_unapplied: Money::zero(order.currency()),
+        debited: Money::zero(order.currency()),
+        bonus_taken: Money::zero(order.currency()),
         state: RefundState::AwaitingSecondApproval,
         reason: new.reason.clone(),
         failure: None,
@@ -331,13 +328,13 @@ fn is_sent_by_provider(app: &App, refund: &Refund) -> bool {
 async fn audit(conn: &mut Connection, actor: &str, action: &str, refund: &Refund) -> Result<(), Error> {
     let detail = json!({
         "order_id": refund.order_id.map(|id| IdKind::TopUpOrder.show(id)),
-        "amount": refund.amount.normalize().to_string(),
-        "currency": refund.currency.code(),
+        "amount": refund.amount.amount().normalize().to_string(),
+        "currency": refund.amount.currency().code(),
         "reason": refund.reason,
         "failure": refund.failure,
         "override_balance": refund.override_balance,
         "from_products": refund.from_products,
-        "debited": refund.debited.normalize().to_string(),
+        "debited": refund.debited.amount().normalize().to_string(),
     });
     Ok(audit::write(conn, actor, action, &format!("refund:{}", IdKind::Refund.show(refund.id)), &detail).await?)
 }

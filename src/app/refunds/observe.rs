@@ -1,13 +1,13 @@
 //! Statements of providers about refunds, made without our asking.
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::book::{self, RefundUpdate};
 use crate::app::ownership::{self, PaymentOwner};
 use crate::app::{App, Error, disputes, settlement};
 use crate::domain::code::Code;
+use crate::domain::money::Money;
 use crate::domain::order::Order;
 use crate::domain::payment::{NotificationOutcome, Payment, ProviderName, RefundFact, RefundStatus};
 use crate::domain::refund::{Refund, RefundState};
@@ -39,7 +39,7 @@ pub async fn observe(
         },
     };
     // An adopted refund may be smaller than the statement: it is limited to what was left of the payment.
-    let is_same = refund.amount == fact.amount.amount() && refund.currency == fact.amount.currency();
+    let is_same = refund.amount == fact.amount;
     if refund.ours && !is_same {
         tracing::error!(refund = %refund.id, stated = %fact.amount,
             "The provider states another amount for our refund");
@@ -137,13 +137,13 @@ async fn adopt_locked(
     if fact.reversal {
         return disputes::reversed(conn, order, payment, fact, stated_at, actor).await;
     }
-    if refunds::has_unnamed(conn, payment.id, fact.amount.amount()).await? {
+    if refunds::has_unnamed(conn, payment.id, fact.amount).await? {
         return Err(try_again("this may be a refund of ours that is being sent"));
     }
     let failed = fact.status == RefundStatus::Failed;
     let left = if failed { payment.amount } else { payment.amount - payment.refunded };
-    let amount = fact.amount.amount().min(left);
-    if fact.amount.currency() != payment.currency || amount <= Decimal::ZERO {
+    let is_left = fact.amount.currency() == payment.currency() && fact.amount.min(left).is_positive();
+    if !is_left {
         let detail = format!("{} was refunded at the provider, which is not left of the payment", fact.amount);
         tracing::warn!(payment = %payment.id, refund = fact.refund_id, detail, "A refund cannot be explained");
         // Lists are read again and again. A notification is told once.
@@ -152,6 +152,7 @@ async fn adopt_locked(
         }
         return Ok(NotificationOutcome::AmountMismatch);
     }
+    let amount = fact.amount.min(left);
     let now = clock::now(conn).await?;
     let mut refund = Refund {
         id: Uuid::now_v7(),
@@ -160,11 +161,10 @@ async fn adopt_locked(
         customer: order.as_ref().map(|order| order.customer.clone()),
         provider: payment.provider,
         provider_refund_id: Some(fact.refund_id.clone()),
-        currency: payment.currency,
         amount,
         from_unapplied: payment.rest_gives(amount, order.is_some()),
-        debited: Decimal::ZERO,
-        bonus_taken: Decimal::ZERO,
+        debited: Money::zero(amount.currency()),
+        bonus_taken: Money::zero(amount.currency()),
         state: RefundState::from(fact.status),
         reason: "started at the provider".to_owned(),
         failure: fact.reason.clone().filter(|_| failed),
@@ -185,10 +185,10 @@ async fn adopt_locked(
     if !failed {
         book::start(conn, order.as_ref(), &mut refund).await?;
     }
-    let beyond = if amount < fact.amount.amount() { format!(", stated as {}", fact.amount) } else { String::new() };
+    let beyond = if amount < fact.amount { format!(", stated as {}", fact.amount) } else { String::new() };
     match &mut order {
         Some(order) => {
-            let detail = format!("{}, {}{beyond}", book::describe_refund(order, &refund), refund.state);
+            let detail = format!("{}, {}{beyond}", book::describe_refund(&refund), refund.state);
             book::record_on_order(conn, order, "refund_adopted", actor, &detail).await?;
         }
         None => {

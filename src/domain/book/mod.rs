@@ -12,7 +12,6 @@ mod take_backs;
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::hold::{Hold, HoldStatus};
@@ -133,7 +132,7 @@ impl Book {
         &mut self,
         key: &WalletKey,
         fallback: &WalletKey,
-        amount: Decimal,
+        amount: Money,
         on_insufficient: OnInsufficient,
         label: &Label,
     ) -> Result<Booked, Refusal> {
@@ -158,7 +157,7 @@ impl Book {
         &mut self,
         other: &WalletKey,
         product: &WalletKey,
-        amount: Decimal,
+        amount: Money,
         label: &Label,
     ) -> Result<Booked, Refusal> {
         if let Some(wallet) = self.wallets.get(product) {
@@ -239,7 +238,7 @@ impl Book {
 /// the same amount, or a release of a hold that is released or expired.
 fn is_done(change: &Change, hold: &Hold) -> bool {
     match change {
-        Change::Capture { amount } => hold.captured == Some(*amount),
+        Change::Capture { amount } => hold.captured.is_some_and(|captured| captured.amount() == *amount),
         Change::Release => matches!(hold.status, HoldStatus::Released | HoldStatus::Expired),
         _ => false,
     }
@@ -250,8 +249,12 @@ fn without_wallet(key: &WalletKey, change: &Change) -> Refusal {
     match change {
         Change::Deduct { amount, .. } | Change::Withdraw { amount } | Change::OpenHold { amount, .. } => {
             let nothing = Money::zero(key.currency);
-            let required = Money::from_ledger(*amount, key.currency);
-            Refusal::Insufficient(Shortfall { wallet: key.clone(), required, available: nothing, held: nothing })
+            Refusal::Insufficient(Shortfall {
+                wallet: key.clone(),
+                required: *amount,
+                available: nothing,
+                held: nothing,
+            })
         }
         Change::RevokeGrant { .. } | Change::RestoreGrant { .. } => Refusal::MoreThanTaken,
         _ => Refusal::HoldNotFound,

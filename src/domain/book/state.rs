@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use rust_decimal::Decimal;
-
 use crate::domain::customer::CustomerId;
-use crate::domain::money::Currency;
+use crate::domain::money::{Currency, Money};
 use crate::domain::take_back::{Claim, TakeBackId, Taken, TakenPart};
 
 /// The claims and movements that the postings of one call may concern.
@@ -47,9 +45,9 @@ impl TakeBacks {
     }
 
     /// What is claimed of a customer in a currency.
-    pub(super) fn claimed(&self, customer: &CustomerId, currency: Currency) -> Decimal {
-        let of_wallet = |claim: &&Claim| claim.customer == *customer && claim.currency == currency;
-        self.claims.iter().filter(of_wallet).map(|claim| claim.amount).sum()
+    pub(super) fn claimed(&self, customer: &CustomerId, currency: Currency) -> Money {
+        let of_wallet = |claim: &&Claim| claim.customer == *customer && claim.amount.currency() == currency;
+        Money::sum(currency, self.claims.iter().filter(of_wallet).map(|claim| claim.amount))
     }
 
     pub(super) fn next(&mut self, id: TakeBackId) -> i32 {
@@ -58,20 +56,20 @@ impl TakeBacks {
         *last
     }
 
-    /// What of a source's parts has not been given back, claims included.
-    pub(super) fn left(&self, id: TakeBackId, parts: &[TakenPart]) -> Decimal {
+    /// What of a source's parts has not been given back, claims included. `currency` is the source's.
+    pub(super) fn left(&self, id: TakeBackId, parts: &[TakenPart], currency: Currency) -> Money {
         let claims = self.claims.iter().filter(|claim| claim.origin.id == id && parts.contains(&claim.part));
         let taken = self.taken.iter().filter(|taken| taken.origin.id == id && parts.contains(&taken.part));
-        claims.map(|claim| claim.amount).sum::<Decimal>() + taken.map(Taken::outstanding).sum::<Decimal>()
+        Money::sum(currency, claims.map(|claim| claim.amount).chain(taken.map(Taken::outstanding)))
     }
 
     /// Lowers a claim by at most `amount`. Returns by how much.
-    pub(super) fn strike(&mut self, id: TakeBackId, part: TakenPart, amount: Decimal) -> Decimal {
+    pub(super) fn strike(&mut self, id: TakeBackId, part: TakenPart, amount: Money) -> Money {
         let Some(claim) = self.claims.iter_mut().find(|claim| claim.origin.id == id && claim.part == part) else {
-            return Decimal::ZERO;
+            return Money::zero(amount.currency());
         };
         let struck = claim.amount.min(amount);
-        if struck > Decimal::ZERO {
+        if struck.is_positive() {
             claim.amount -= struck;
             self.changed_claims.insert((id, part));
         }
@@ -88,7 +86,7 @@ impl TakeBacks {
     }
 
     /// Notes that a part of a movement was given back.
-    pub(super) fn give_back(&mut self, id: TakeBackId, n: i32, amount: Decimal) {
+    pub(super) fn give_back(&mut self, id: TakeBackId, n: i32, amount: Money) {
         if let Some(taken) = self.taken.iter_mut().find(|taken| taken.origin.id == id && taken.n == n) {
             taken.given_back += amount;
             taken.returns += 1;

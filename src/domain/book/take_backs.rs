@@ -4,7 +4,6 @@
 //! Whatever concerns a claim is decided under the locks of all wallets of the customer and currency, so that no wallet
 //! can gain money beside it, and its last cent can clear the mark of all of them.
 
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::Book;
@@ -38,12 +37,12 @@ impl Book {
             Change::OpenHold { .. } | Change::Withdraw { .. } => true,
             Change::Collect(asked) => asked.is_voluntary(),
             Change::Capture { amount } => hold.is_some_and(|hold| {
-                hold.status == HoldStatus::Open && !hold.is_lapsed(self.now) && *amount > hold.amount
+                hold.status == HoldStatus::Open && !hold.is_lapsed(self.now) && *amount > hold.amount.amount()
             }),
             _ => false,
         };
-        if is_refused && claimed > Decimal::ZERO {
-            return Err(Refusal::TakenBackDebt(Money::from_ledger(claimed, key.currency)));
+        if is_refused && claimed.is_positive() {
+            return Err(Refusal::TakenBackDebt(claimed));
         }
         Ok(())
     }
@@ -52,8 +51,9 @@ impl Book {
     pub(super) fn collect(&mut self, home: &WalletKey, asked: &Collection) -> Result<Booked, Refusal> {
         let Collection { origin, money, bonus, grant_id, reach } = asked;
         self.expire_lapsed_grants(home)?;
-        let unheld = |wallet: &Wallet| grant_id.map_or(Decimal::ZERO, |id| wallet.unheld_of_grant(id));
-        let revoked = self.wallets.get(home).map_or(Decimal::ZERO, unheld).min(*bonus);
+        let nothing = Money::zero(home.currency);
+        let unheld = |wallet: &Wallet| grant_id.map_or(nothing, |id| wallet.unheld_of_grant(id));
+        let revoked = self.wallets.get(home).map_or(nothing, unheld).min(*bonus);
         let (money, bonus_money) = (*money, *bonus - revoked);
         let givers = self.givers(home, reach);
         if asked.is_voluntary()
@@ -72,11 +72,11 @@ impl Book {
             let missing = match reach {
                 Reach::OrderWallet => {
                     self.take(home, of, amount)?;
-                    Decimal::ZERO
+                    nothing
                 }
                 Reach::Request { .. } | Reach::AllWallets => self.take_in_turn(&givers, of, amount)?,
             };
-            if missing > Decimal::ZERO {
+            if missing.is_positive() {
                 self.claim(home, of, missing);
             }
             if let (Some(id), Some(wallet)) = (grant_id, self.wallets.get_mut(home)) {
@@ -102,6 +102,11 @@ impl Book {
         std::iter::once(home.clone()).chain(others.into_iter().filter(|key| key != home)).collect()
     }
 
+    /// What a wallet can give; nothing where it does not exist.
+    fn movable(&self, key: &WalletKey) -> Money {
+        self.wallets.get(key).map_or(Money::zero(key.currency), Wallet::movable)
+    }
+
     fn wallets_beside<'b>(&'b self, home: &'b WalletKey) -> impl Iterator<Item = WalletKey> + 'b {
         let is_beside = |key: &&WalletKey| key.customer == home.customer && key.currency == home.currency;
         self.wallets.keys().filter(is_beside).cloned()
@@ -113,22 +118,22 @@ impl Book {
         home: &WalletKey,
         givers: &[WalletKey],
         reach: &Reach,
-        required: Decimal,
+        required: Money,
     ) -> Result<(), Refusal> {
         let Some(wallet) = self.wallets.get(home) else { return Err(Refusal::MoreThanTaken) };
         match reach {
             Reach::AllWallets => Ok(()),
             Reach::OrderWallet => wallet.require_room_for_debt(required),
             Reach::Request { .. } => {
-                let there: Decimal = givers.iter().filter_map(|key| self.wallets.get(key)).map(Wallet::movable).sum();
+                let wallets = givers.iter().filter_map(|key| self.wallets.get(key));
+                let there = Money::sum(home.currency, wallets.map(Wallet::movable));
                 if there >= required {
                     return Ok(());
                 }
-                let money = |amount| Money::from_ledger(amount, home.currency);
                 Err(Refusal::Insufficient(Shortfall {
                     wallet: home.clone(),
-                    required: money(required),
-                    available: money(there),
+                    required,
+                    available: there,
                     held: wallet.held(),
                 }))
             }
@@ -136,10 +141,10 @@ impl Book {
     }
 
     /// Takes from one wallet after the other. Returns what they lacked.
-    fn take_in_turn(&mut self, givers: &[WalletKey], of: For<'_>, amount: Decimal) -> Result<Decimal, Refusal> {
+    fn take_in_turn(&mut self, givers: &[WalletKey], of: For<'_>, amount: Money) -> Result<Money, Refusal> {
         let mut rest = amount;
         for key in givers {
-            let there = self.wallets.get(key).map_or(Decimal::ZERO, Wallet::movable);
+            let there = self.movable(key);
             let part = there.min(rest);
             self.take(key, of, part)?;
             rest -= part;
@@ -148,8 +153,8 @@ impl Book {
     }
 
     /// One movement: takes from one wallet, into debt where it has less. Nothing makes no movement.
-    fn take(&mut self, key: &WalletKey, of: For<'_>, amount: Decimal) -> Result<(), Refusal> {
-        if amount <= Decimal::ZERO {
+    fn take(&mut self, key: &WalletKey, of: For<'_>, amount: Money) -> Result<(), Refusal> {
+        if !amount.is_positive() {
             return Ok(());
         }
         let n = self.take_backs.next(of.origin.id);
@@ -165,9 +170,9 @@ impl Book {
         origin: &TakeBackOrigin,
         key: &WalletKey,
         grant_id: Uuid,
-        amount: Decimal,
+        amount: Money,
     ) -> Result<(), Refusal> {
-        if amount <= Decimal::ZERO {
+        if !amount.is_positive() {
             return Ok(());
         }
         let n = self.take_backs.next(origin.id);
@@ -177,7 +182,7 @@ impl Book {
         Ok(())
     }
 
-    fn record(&mut self, of: For<'_>, n: i32, key: &WalletKey, amount: Decimal, booked: &Booked) {
+    fn record(&mut self, of: For<'_>, n: i32, key: &WalletKey, amount: Money, booked: &Booked) {
         let Some(entry) = &booked.entry else { return };
         self.take_backs.changed_taken.insert((of.origin.id, n));
         self.take_backs.taken.push(Taken {
@@ -188,18 +193,17 @@ impl Book {
             wallet: key.clone(),
             wallet_id: entry.wallet_id,
             taken: amount,
-            given_back: Decimal::ZERO,
+            given_back: Money::zero(key.currency),
             returns: 0,
             taken_at: entry.created_at,
         });
     }
 
     /// Claims what the wallets lacked, and marks all of them.
-    fn claim(&mut self, home: &WalletKey, of: For<'_>, amount: Decimal) {
+    fn claim(&mut self, home: &WalletKey, of: For<'_>, amount: Money) {
         self.take_backs.claim(Claim {
             origin: of.origin.clone(),
             customer: home.customer.clone(),
-            currency: home.currency,
             part: of.part,
             grant_id: of.grant_id,
             amount,
@@ -234,8 +238,8 @@ impl Book {
     pub(super) fn return_taken(&mut self, home: &WalletKey, given: &Restitution) -> Result<Booked, Refusal> {
         let Restitution { id, money, bonus, grant_id, .. } = given;
         let of_bonus = [TakenPart::BonusMoney, TakenPart::Bonus];
-        let (money_left, bonus_left) =
-            (self.take_backs.left(*id, &[TakenPart::Money]), self.take_backs.left(*id, &of_bonus));
+        let left = |parts: &[TakenPart]| self.take_backs.left(*id, parts, home.currency);
+        let (money_left, bonus_left) = (left(&[TakenPart::Money]), left(&of_bonus));
         if *money > money_left || *bonus > bonus_left {
             return Err(Refusal::MoreThanTaken);
         }
@@ -256,7 +260,7 @@ impl Book {
     }
 
     /// Gives movements back, last taken first, each into its wallet.
-    fn return_in_turn(&mut self, id: TakeBackId, parts: &[TakenPart], amount: Decimal) -> Result<(), Refusal> {
+    fn return_in_turn(&mut self, id: TakeBackId, parts: &[TakenPart], amount: Money) -> Result<(), Refusal> {
         let mut rest = amount;
         let movements: Vec<Taken> = self.take_backs.taken.iter().rev().cloned().collect();
         for taken in movements.iter().filter(|taken| taken.origin.id == id && parts.contains(&taken.part)) {
@@ -268,8 +272,8 @@ impl Book {
     }
 
     /// Gives back a part of one movement. Nothing makes no entry.
-    fn return_one(&mut self, taken: &Taken, amount: Decimal) -> Result<(), Refusal> {
-        if amount <= Decimal::ZERO {
+    fn return_one(&mut self, taken: &Taken, amount: Money) -> Result<(), Refusal> {
+        if !amount.is_positive() {
             return Ok(());
         }
         let change = match (taken.part, taken.grant_id) {
@@ -285,7 +289,7 @@ impl Book {
     }
 
     /// Money for a bonus is given back: it is owed no longer. The grant lies in the order's wallet.
-    fn settle_bonus_owed(&mut self, beside: &WalletKey, grant_id: Uuid, amount: Decimal) {
+    fn settle_bonus_owed(&mut self, beside: &WalletKey, grant_id: Uuid, amount: Money) {
         let keys: Vec<WalletKey> = self.wallets_beside(beside).collect();
         for key in keys {
             if let Some(wallet) = self.wallets.get_mut(&key) {
@@ -309,7 +313,7 @@ impl Book {
 
     /// Revokes bonus that has returned, strikes what is claimed for it, and gives back the money that was taken for it.
     /// Returns the wallets that got money.
-    fn exchange_bonus(&mut self, key: &WalletKey, grant_id: Uuid, order_id: Uuid, amount: Decimal) -> Vec<WalletKey> {
+    fn exchange_bonus(&mut self, key: &WalletKey, grant_id: Uuid, order_id: Uuid, amount: Money) -> Vec<WalletKey> {
         let mut rest = amount;
         let claims: Vec<Claim> = self.take_backs.claims.clone();
         let of_order = |origin: &TakeBackOrigin, part| origin.order_id == order_id && part == TakenPart::BonusMoney;
@@ -339,13 +343,13 @@ impl Book {
 
     /// Takes the unheld paid money of a wallet for what is claimed, oldest first.
     fn take_claimed(&mut self, key: &WalletKey) {
-        let is_here = |claim: &&Claim| claim.customer == key.customer && claim.currency == key.currency;
+        let is_here = |claim: &&Claim| claim.customer == key.customer && claim.amount.currency() == key.currency;
         let claims: Vec<Claim> = self.take_backs.claims.iter().filter(is_here).cloned().collect();
         for claim in &claims {
-            let there = self.wallets.get(key).map_or(Decimal::ZERO, Wallet::movable);
+            let there = self.movable(key);
             let part = there.min(claim.amount);
             let of = For { origin: &claim.origin, part: claim.part, grant_id: claim.grant_id };
-            if part > Decimal::ZERO && self.take(key, of, part).is_ok() {
+            if part.is_positive() && self.take(key, of, part).is_ok() {
                 self.take_backs.strike(claim.origin.id, claim.part, part);
             }
         }

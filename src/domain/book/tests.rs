@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use chrono::Duration;
+use rust_decimal::Decimal;
 
 use super::*;
 use crate::domain::customer::CustomerId;
@@ -151,17 +152,17 @@ impl Desk {
         self.book(&posting);
     }
 
-    fn paid(&self) -> [Decimal; 3] {
+    fn paid(&self) -> [Money; 3] {
         ["", "gpu", "whatsapp"].map(|product| self.0.wallets[&key(product)].parts().paid)
     }
 
-    fn granted(&self) -> Decimal {
+    fn granted(&self) -> Money {
         self.0.wallets[&key("")].parts().granted
     }
 
     /// What is claimed, oldest first; all wallets are marked exactly while something is.
-    fn claimed(&self) -> Vec<Decimal> {
-        let claims: Vec<Decimal> =
+    fn claimed(&self) -> Vec<Money> {
+        let claims: Vec<Money> =
             self.0.take_backs.claims.iter().map(|claim| claim.amount).filter(|amount| !amount.is_zero()).collect();
         for wallet in self.0.wallets.values() {
             assert_eq!(wallet.is_claimed(), !claims.is_empty(), "{}", wallet.key.product);
@@ -176,8 +177,8 @@ fn of_order<R>(make: impl Fn(OfOrder<'_>) -> R) -> R {
     make(OfOrder { id: ORDER, customer: &customer, product: &product })
 }
 
-fn decs<const N: usize>(texts: [&str; N]) -> [Decimal; N] {
-    texts.map(dec)
+fn usds<const N: usize>(texts: [&str; N]) -> [Money; N] {
+    texts.map(usd)
 }
 
 fn is_owed(outcome: &PostingOutcome, sum: &str) -> bool {
@@ -192,10 +193,10 @@ fn money_is_taken_from_the_orders_wallet_first_then_main_then_by_code_and_the_re
     desk.transfer("", "gpu", "30");
     desk.spend("u", "gpu", "5");
     desk.dispute(FIRST, "60", "0");
-    assert_eq!(desk.paid(), decs(["0", "0", "35"]));
+    assert_eq!(desk.paid(), usds(["0", "0", "35"]));
     assert_eq!(desk.claimed(), []);
     desk.dispute(SECOND, "40", "0");
-    assert_eq!((desk.paid(), desk.claimed()), (decs(["0", "0", "0"]), vec![dec("5")]));
+    assert_eq!((desk.paid(), desk.claimed()), (usds(["0", "0", "0"]), vec![usd("5")]));
 }
 
 #[test]
@@ -205,7 +206,7 @@ fn while_it_stands_nothing_new_is_spent_and_what_runs_goes_on() {
     assert!(matches!(desk.hold(HOLD, "", "20"), PostingOutcome::Booked(_)));
     let spent = desk.spend("u", "", "50");
     desk.dispute(FIRST, "100", "0");
-    assert_eq!((desk.paid(), desk.claimed()), (decs(["20", "0", "0"]), vec![dec("70")]));
+    assert_eq!((desk.paid(), desk.claimed()), (usds(["20", "0", "0"]), vec![usd("70")]));
 
     assert!(is_owed(&desk.usage("v", "gpu", "1", OnInsufficient::Refuse), "70"));
     assert!(is_owed(&desk.hold(SECOND, "whatsapp", "1"), "70"));
@@ -217,17 +218,17 @@ fn while_it_stands_nothing_new_is_spent_and_what_runs_goes_on() {
     // Usage that has happened makes ordinary debt, which a top-up repays first.
     assert!(matches!(desk.usage("w", "gpu", "4", OnInsufficient::Book), PostingOutcome::Booked(_)));
     desk.top_up("gpu", "10");
-    assert_eq!(desk.claimed(), [dec("64")]);
+    assert_eq!(desk.claimed(), [usd("64")]);
     // Within the hold; what it frees is taken.
     desk.book(&capture(HOLD, dec("15")));
-    assert_eq!((desk.paid(), desk.claimed()), (decs(["0", "0", "0"]), vec![dec("59")]));
+    assert_eq!((desk.paid(), desk.claimed()), (usds(["0", "0", "0"]), vec![usd("59")]));
     let reversal = NewReversal { id: "r".to_owned(), customer: ann(), usage_id: "u".to_owned(), amount: None };
     let posting = reversal.posting(key(""), spent.entry.as_ref().unwrap(), None, &[]).unwrap();
     desk.book(&posting);
-    assert_eq!((desk.paid(), desk.claimed()), (decs(["0", "0", "0"]), vec![dec("9")]));
+    assert_eq!((desk.paid(), desk.claimed()), (usds(["0", "0", "0"]), vec![usd("9")]));
     // The last cent ends it, and the rest stays.
     desk.top_up("whatsapp", "10");
-    assert_eq!((desk.paid(), desk.claimed()), (decs(["0", "0", "1"]), vec![]));
+    assert_eq!((desk.paid(), desk.claimed()), (usds(["0", "0", "1"]), vec![]));
     desk.spend("x", "whatsapp", "1");
 }
 
@@ -239,16 +240,16 @@ fn the_oldest_source_is_paid_first_and_a_win_strikes_before_it_gives_back() {
     desk.spend("u", "", "70");
     desk.dispute(FIRST, "60", "0");
     desk.dispute(SECOND, "40", "0");
-    assert_eq!(desk.claimed(), [dec("30"), dec("40")]);
+    assert_eq!(desk.claimed(), [usd("30"), usd("40")]);
     desk.top_up("whatsapp", "35");
-    assert_eq!(desk.claimed(), [dec("35")]);
+    assert_eq!(desk.claimed(), [usd("35")]);
     // The first took 30 of gpu and 30 of whatsapp. What comes back is taken for the second.
     desk.win(FIRST, "10", "0");
-    assert_eq!((desk.paid(), desk.claimed()), (decs(["0", "0", "0"]), vec![dec("25")]));
+    assert_eq!((desk.paid(), desk.claimed()), (usds(["0", "0", "0"]), vec![usd("25")]));
     desk.win(SECOND, "40", "0");
-    assert_eq!((desk.paid(), desk.claimed()), (decs(["0", "0", "15"]), vec![]));
+    assert_eq!((desk.paid(), desk.claimed()), (usds(["0", "0", "15"]), vec![]));
     desk.win(FIRST, "50", "0");
-    assert_eq!((desk.paid(), desk.claimed()), (decs(["0", "30", "35"]), vec![]));
+    assert_eq!((desk.paid(), desk.claimed()), (usds(["0", "30", "35"]), vec![]));
 }
 
 #[test]
@@ -261,7 +262,7 @@ fn more_than_was_taken_is_never_given_back() {
         give_back(order, &origin, usd("60.01"), None)
     });
     assert_eq!(desk.post(&posting), PostingOutcome::Refused(Refusal::MoreThanTaken));
-    assert_eq!(desk.paid(), decs(["40", "0", "0"]));
+    assert_eq!(desk.paid(), usds(["40", "0", "0"]));
 }
 
 #[test]
@@ -272,7 +273,7 @@ fn a_spent_bonus_is_taken_as_money_and_exchanged_when_it_returns() {
     desk.transfer("", "gpu", "95");
     // 8 of the bonus are there. For the other 10 of its share money is taken: 100 in all, 5 of main and 95 of gpu.
     desk.dispute(FIRST, "90", "18");
-    assert_eq!((desk.paid(), desk.granted(), desk.claimed()), (decs(["0", "0", "0"]), dec("0"), vec![]));
+    assert_eq!((desk.paid(), desk.granted(), desk.claimed()), (usds(["0", "0", "0"]), usd("0"), vec![]));
     let kinds = |desk: &Desk| {
         let all = desk.0.effects.values().flat_map(|effects| &effects.entries);
         let count = |kind| all.clone().filter(|entry| entry.label.kind() == kind).count();
@@ -282,10 +283,10 @@ fn a_spent_bonus_is_taken_as_money_and_exchanged_when_it_returns() {
     let reversal = NewReversal { id: "r".to_owned(), customer: ann(), usage_id: "u".to_owned(), amount: None };
     desk.book(&reversal.posting(key(""), spent.entry.as_ref().unwrap(), None, &[]).unwrap());
     // 10 of the 12 that came back are revoked, and their money is where it was taken from.
-    assert_eq!((desk.paid(), desk.granted()), (decs(["0", "10", "0"]), dec("2")));
+    assert_eq!((desk.paid(), desk.granted()), (usds(["0", "10", "0"]), usd("2")));
     assert_eq!(kinds(&desk), (2, 1, 1));
     desk.win(FIRST, "90", "18");
-    assert_eq!((desk.paid(), desk.granted()), (decs(["5", "95", "0"]), dec("20")));
+    assert_eq!((desk.paid(), desk.granted()), (usds(["5", "95", "0"]), usd("20")));
 }
 
 #[test]
@@ -297,10 +298,10 @@ fn a_held_bonus_counts_as_spent_until_it_is_released() {
     let outcome = desk.take(refund, "100", "20", Reach::Request { also: Vec::new() });
     assert!(matches!(outcome, PostingOutcome::Refused(Refusal::Insufficient(_))), "{outcome:?}");
     desk.dispute(SECOND, "100", "20");
-    assert_eq!(desk.claimed(), [dec("20")]);
+    assert_eq!(desk.claimed(), [usd("20")]);
     // Nothing is taken: the bonus that is there again ends the claim.
     desk.book(&release(HOLD));
-    assert_eq!((desk.paid(), desk.granted(), desk.claimed()), (decs(["0", "0", "0"]), dec("0"), vec![]));
+    assert_eq!((desk.paid(), desk.granted(), desk.claimed()), (usds(["0", "0", "0"]), usd("0"), vec![]));
     assert!(desk.0.wallets.values().all(|wallet| wallet.bonus_owed().amount().is_zero()));
 }
 
@@ -315,9 +316,9 @@ fn a_refund_on_request_takes_from_the_named_products_too_or_from_nobody() {
     let refused = desk.take(refund, "71", "0", Reach::Request { also: gpu() });
     let PostingOutcome::Refused(Refusal::Insufficient(short)) = refused else { panic!("{refused:?}") };
     assert_eq!((short.required, short.available), (usd("71"), usd("70")));
-    assert_eq!(desk.paid(), decs(["10", "60", "30"]));
+    assert_eq!(desk.paid(), usds(["10", "60", "30"]));
     assert!(matches!(desk.take(refund, "70", "0", Reach::Request { also: gpu() }), PostingOutcome::Booked(_)));
-    assert_eq!((desk.paid(), desk.claimed()), (decs(["0", "0", "30"]), vec![]));
+    assert_eq!((desk.paid(), desk.claimed()), (usds(["0", "0", "30"]), vec![]));
 }
 
 #[test]
@@ -327,7 +328,7 @@ fn what_the_orders_wallet_alone_lacks_is_its_debt_and_stops_nothing() {
     desk.spend("u", "", "20");
     desk.transfer("", "gpu", "60");
     desk.take(|order| of_dispute(order, FIRST, ProviderName::Stripe), "100", "20", Reach::OrderWallet);
-    assert_eq!((desk.paid(), desk.claimed()), (decs(["0", "60", "0"]), vec![]));
-    assert_eq!(desk.0.wallets[&key("")].parts().debt, dec("80"));
+    assert_eq!((desk.paid(), desk.claimed()), (usds(["0", "60", "0"]), vec![]));
+    assert_eq!(desk.0.wallets[&key("")].parts().debt, usd("80"));
     desk.spend("v", "gpu", "60");
 }

@@ -14,6 +14,7 @@ use rust_decimal::Decimal;
 
 use super::MoneyRange;
 use crate::domain::entry::{Entry, EntryKind};
+use crate::domain::money::Money;
 
 /// What one entry changed of its wallet's debt.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +24,7 @@ pub struct DebtChange {
     pub key: String,
     pub reference: Option<String>,
     /// As in the entry: new debt is greater than zero, repaid or cancelled debt is less than zero.
-    pub debt: Decimal,
+    pub debt: Money,
 }
 
 /// Debt of one debit that one credit repaid.
@@ -63,8 +64,8 @@ struct OpenDebt {
 
 /// How much paid money had come into the wallet before this entry. All entries of an episode share this value.
 #[must_use]
-pub fn episode(entry: &Entry) -> Decimal {
-    entry.paid_in - entry.paid().max(Decimal::ZERO)
+pub fn episode(entry: &Entry) -> Money {
+    entry.paid_in - entry.paid().or_zero()
 }
 
 impl DebtEpisode {
@@ -77,15 +78,15 @@ impl DebtEpisode {
         let mut usages: HashMap<&str, usize> = HashMap::new();
         let mut oldest_owed = 0;
         for change in changes {
-            if change.debt > Decimal::ZERO {
+            if change.debt.is_positive() {
                 // Only usage is looked up by a reversal here: a capture never makes debt, because its money is held.
                 if change.kind == EntryKind::Usage {
                     usages.insert(&change.key, debts.len());
                 }
-                debts.push(OpenDebt { debit: change.seq, owed: change.debt, repaid: Decimal::ZERO });
+                debts.push(OpenDebt { debit: change.seq, owed: change.debt.amount(), repaid: Decimal::ZERO });
                 continue;
             }
-            let mut rest = -change.debt;
+            let mut rest = -change.debt.amount();
             let reversed_usage = change.reference.as_deref().filter(|_| change.kind == EntryKind::Reversal);
             let own_debt = reversed_usage.and_then(|usage| usages.get(usage)).and_then(|at| debts.get_mut(*at));
             if let Some(own_debt) = own_debt {
@@ -178,12 +179,16 @@ mod tests {
 
     use super::*;
 
+    fn usd(amount: i64) -> Money {
+        Money::from_ledger(amount.into(), "USD".parse().unwrap())
+    }
+
     fn usage(seq: i64, debt: i64) -> DebtChange {
-        DebtChange { seq, kind: EntryKind::Usage, key: format!("u{seq}"), reference: None, debt: Decimal::from(debt) }
+        DebtChange { seq, kind: EntryKind::Usage, key: format!("u{seq}"), reference: None, debt: usd(debt) }
     }
 
     fn payment(seq: i64, amount: i64) -> DebtChange {
-        DebtChange { kind: EntryKind::Recharge, key: format!("p{seq}"), debt: Decimal::from(-amount), ..usage(seq, 0) }
+        DebtChange { kind: EntryKind::Recharge, key: format!("p{seq}"), debt: usd(-amount), ..usage(seq, 0) }
     }
 
     fn reversal(seq: i64, usage: &str, amount: i64) -> DebtChange {

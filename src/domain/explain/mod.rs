@@ -81,7 +81,8 @@ use rust_decimal::Decimal;
 
 use super::entry::Entry;
 
-/// A range of a line of money: the units after `from`, up to and including `to`. It is never empty.
+/// A range of a line of money: the units after `from`, up to and including `to`. It is never empty. A line has the
+/// currency of its wallet, so positions and lengths on it are numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MoneyRange {
     pub from: Decimal,
@@ -98,13 +99,13 @@ impl MoneyRange {
     /// The range of its wallet's line that a credit brought into the balance. What repaid debt is not part of it.
     #[must_use]
     pub fn credited_by(entry: &Entry) -> Option<Self> {
-        Self::new(entry.paid_in - entry.paid(), entry.paid_in)
+        Self::new((entry.paid_in - entry.paid()).amount(), entry.paid_in.amount())
     }
 
     /// The range of its wallet's line that a debit took. Granted credit and debt are not part of it.
     #[must_use]
     pub fn debited_by(entry: &Entry) -> Option<Self> {
-        Self::new(entry.paid_out + entry.paid(), entry.paid_out)
+        Self::new((entry.paid_out + entry.paid()).amount(), entry.paid_out.amount())
     }
 
     #[must_use]

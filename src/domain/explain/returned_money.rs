@@ -64,14 +64,14 @@ impl ReturnedMoney {
 /// one that the episode does not reach.
 #[must_use]
 pub fn returned_money(usage: &Entry, reversals: &[Entry], debts: &DebtEpisode) -> Vec<ReturnedMoney> {
-    let (mut debt_left, mut debt_returned) = (usage.debt, Decimal::ZERO);
+    let (mut debt_left, mut debt_returned) = (usage.debt.amount(), Decimal::ZERO);
     let mut paid_left = MoneyRange::debited_by(usage);
     let mut explained = Vec::new();
     for reversal in reversals {
-        if usage.debt > Decimal::ZERO && reversal.debt < Decimal::ZERO && !debts.reaches(reversal.seq) {
+        if usage.debt.is_positive() && reversal.debt.is_negative() && !debts.reaches(reversal.seq) {
             break;
         }
-        let amount = reversal.amount - reversal.granted;
+        let amount = (reversal.amount - reversal.granted).amount();
         let of_debt = amount.min(debt_left);
         let of_paid = amount - of_debt;
         let of_repaid_debt = of_debt - debts.cancelled_by(reversal.seq);
@@ -103,6 +103,11 @@ mod tests {
     use crate::domain::entry::EntryKind;
     use crate::domain::explain::debts::DebtChange;
     use crate::domain::label::Label;
+    use crate::domain::money::Money;
+
+    fn usd(amount: i64) -> Money {
+        Money::from_ledger(amount.into(), "USD".parse().unwrap())
+    }
 
     fn entry(seq: i64, kind: EntryKind, amount: i64, debt: i64) -> Entry {
         let label = Label {
@@ -113,12 +118,12 @@ mod tests {
             wallet_id: Uuid::nil(),
             seq,
             label,
-            amount: Decimal::from(amount),
-            granted: Decimal::ZERO,
-            debt: Decimal::from(debt),
-            balance_after: Decimal::ZERO,
-            paid_in: Decimal::ONE_HUNDRED,
-            paid_out: Decimal::ONE_HUNDRED,
+            amount: usd(amount),
+            granted: usd(0),
+            debt: usd(debt),
+            balance_after: usd(0),
+            paid_in: usd(100),
+            paid_out: usd(100),
             created_at: DateTime::UNIX_EPOCH,
             grant_uses: Vec::new(),
         }

@@ -25,16 +25,16 @@ impl NewAdjustment {
     /// The posting that books it.
     #[must_use]
     pub fn posting(self) -> Posting {
-        let amount = self.amount.amount();
-        let fingerprint =
-            fingerprint64(&[self.amount.currency().code(), &amount.normalize().to_string(), self.product.as_column()]);
+        let amount = self.amount;
+        let shown = amount.amount().normalize().to_string();
+        let fingerprint = fingerprint64(&[amount.currency().code(), &shown, self.product.as_column()]);
         let change =
-            if amount.is_sign_negative() { Change::TakeBack { amount: -amount } } else { Change::Credit { amount } };
+            if amount.is_negative() { Change::TakeBack { amount: -amount } } else { Change::Credit { amount } };
         let label = Label {
             description: Some(self.reason),
             ..Label::new(EntryKind::Adjust, self.key, fingerprint, Counterpart::Adjustment)
         };
-        let wallet = WalletKey { customer: self.customer, currency: self.amount.currency(), product: self.product };
+        let wallet = WalletKey { customer: self.customer, currency: amount.currency(), product: self.product };
         Posting::of_wallet(wallet, change, label)
     }
 }

@@ -3,7 +3,6 @@
 //! What is still claimed of the source is struck first. Then the movements are given back, last taken first. The key of
 //! such an entry is `<source>:<n>:<m>`, where `m` counts what was given back of movement `n`.
 
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::OfOrder;
@@ -18,9 +17,9 @@ use crate::domain::take_back::{TakeBackId, TakeBackOrigin, Taken, TakenPart};
 #[must_use]
 pub fn give_back(order: OfOrder<'_>, origin: &TakeBackOrigin, money: Money, bonus: Option<(Uuid, Money)>) -> Posting {
     let label = label(kind(origin.id, TakenPart::Money), origin, TakenPart::Money, origin.id.shown());
-    let (grant_id, bonus) = bonus.map_or((None, Decimal::ZERO), |(id, bonus)| (Some(id), bonus.amount()));
+    let (grant_id, bonus) = bonus.map_or((None, Money::zero(money.currency())), |(id, bonus)| (Some(id), bonus));
     let wallet = order.wallet(money.currency());
-    let restitution = Restitution { id: origin.id, order_id: order.id, money: money.amount(), bonus, grant_id };
+    let restitution = Restitution { id: origin.id, order_id: order.id, money, bonus, grant_id };
     Posting::of_wallet(wallet, Change::GiveBack(restitution), label)
 }
 

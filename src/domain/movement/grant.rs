@@ -35,7 +35,7 @@ impl NewGrant {
         let shown = IdKind::Grant.show(grant_id);
         let terms = GrantTerms {
             id: grant_id,
-            amount: self.amount.amount(),
+            amount: self.amount,
             priority: self.priority,
             expires_at: self.expires_at,
             reason: self.reason.clone(),

@@ -33,10 +33,10 @@ impl NewHold {
     #[must_use]
     pub fn posting(self, hold_id: Uuid) -> Posting {
         let currency = self.amount.currency();
-        let amount = self.amount.amount();
+        let amount = self.amount;
         let fingerprint = fingerprint64(&[
             currency.code(),
-            &amount.normalize().to_string(),
+            &amount.amount().normalize().to_string(),
             self.product.as_column(),
             &self.lifetime.num_seconds().to_string(),
             self.description.as_deref().unwrap_or_default(),

@@ -7,6 +7,7 @@ use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::fingerprint::fingerprint64;
 use crate::domain::hold::Hold;
 use crate::domain::label::Label;
+use crate::domain::money::Money;
 use crate::domain::posting::{Change, Posting, Refusal, WalletKey};
 use crate::domain::reversal::parts_to_give_back;
 
@@ -18,7 +19,7 @@ pub struct NewReversal {
     pub customer: CustomerId,
     /// The usage's id, or the hold's for a capture.
     pub usage_id: String,
-    /// In the currency of the usage; `None`: all that is left.
+    /// The usage says in which currency; the caller does not know it. `None`: all that is left.
     pub amount: Option<Decimal>,
 }
 
@@ -42,7 +43,8 @@ impl NewReversal {
         hold: Option<&Hold>,
         reversed: &[Entry],
     ) -> Result<Posting, Refusal> {
-        let parts = parts_to_give_back(original, hold, reversed, self.amount)?;
+        let amount = self.amount.map(|amount| Money::from_ledger(amount, original.currency()));
+        let parts = parts_to_give_back(original, hold, reversed, amount)?;
         let counterpart = original.label.counterpart.clone();
         let label = Label {
             reference: Some(self.usage_id.clone()),

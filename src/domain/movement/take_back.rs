@@ -3,7 +3,6 @@
 //! One posting can make several movements, each with an entry of its own: the entry's key is `<source>:<n>`, and its
 //! reference is the order. The rules are in [`crate::domain::take_back`].
 
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::OfOrder;
@@ -58,9 +57,10 @@ pub fn of_reversed_approval(
 #[must_use]
 pub fn take_back(order: OfOrder<'_>, origin: TakeBackOrigin, asked: Asked) -> Posting {
     let label = taken(&origin, TakenPart::Money, 0);
-    let (grant_id, bonus) = asked.bonus.map_or((None, Decimal::ZERO), |(id, bonus)| (Some(id), bonus.amount()));
-    let wallet = order.wallet(asked.money.currency());
-    let collection = Collection { origin, money: asked.money.amount(), bonus, grant_id, reach: asked.reach };
+    let Asked { money, bonus, reach } = asked;
+    let (grant_id, bonus) = bonus.map_or((None, Money::zero(money.currency())), |(id, bonus)| (Some(id), bonus));
+    let wallet = order.wallet(money.currency());
+    let collection = Collection { origin, money, bonus, grant_id, reach };
     Posting::of_wallet(wallet, Change::Collect(Box::new(collection)), label)
 }
 

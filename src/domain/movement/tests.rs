@@ -68,7 +68,7 @@ fn booked(posting: &Posting) -> Booked {
     wallet.apply(&posting.change, &posting.label, None, now(), &mut Effects::default()).unwrap()
 }
 
-fn amount(posting: &Posting) -> Decimal {
+fn amount(posting: &Posting) -> Money {
     booked(posting).entry.unwrap().amount
 }
 
@@ -127,7 +127,7 @@ fn a_top_up_credits_the_payment_and_grants_the_bonus() {
         assert_eq!(posting.target(), &Target::Wallet { key: wallet(&gpu()), fallback: None });
         assert_eq!(posting.label().fingerprint(), fingerprint64(&[&order_id, "97"]));
     }
-    assert_eq!((amount(&postings[0]), amount(&postings[1])), (dec("97"), dec("5")));
+    assert_eq!((amount(&postings[0]), amount(&postings[1])), (usd("97"), usd("5")));
     assert_eq!(top_up(order(&customer, &product), payment(), usd("97"), None).len(), 1);
 }
 
@@ -148,7 +148,7 @@ fn a_usage_is_known_by_its_id_and_all_that_it_says() {
     assert_eq!(posting.target(), &Target::Wallet { key: wallet(&gpu()), fallback: Some(wallet(&Product::main())) });
     let parts = ["USD", "0.5", "gpu", "main_wallet", "refuse", "", "", ""];
     assert_eq!(posting.label().fingerprint(), fingerprint64(&parts));
-    assert_eq!(amount(&posting), dec("-0.5"));
+    assert_eq!(amount(&posting), usd("-0.5"));
 
     let full = NewUsage {
         fallback_to_main: false,
@@ -176,7 +176,7 @@ fn a_hold_reserves_and_makes_no_entry() {
     assert_eq!(posting.label().key(), "h1");
     assert_eq!(posting.label().fingerprint(), fingerprint64(&["USD", "3", "gpu", "60", "", ""]));
     let booked = booked(&posting);
-    assert_eq!((booked.entry, booked.hold.unwrap().amount), (None, dec("3")));
+    assert_eq!((booked.entry, booked.hold.unwrap().amount), (None, usd("3")));
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn a_capture_takes_the_actual_amount() {
     apply(&top_up_without_order(&ann(), &gpu(), payment(), usd("10")), None);
     let hold = apply(&new_hold().posting(ID), None).hold.unwrap();
     let entry = apply(&capture(ID, dec("2")), Some(&hold)).entry.unwrap();
-    assert_eq!((entry.amount, entry.label.kind()), (dec("-2"), EntryKind::Capture));
+    assert_eq!((entry.amount, entry.label.kind()), (usd("-2"), EntryKind::Capture));
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn the_two_sides_of_a_transfer_add_up_to_zero() {
     assert_eq!(says(&out), side(EntryKind::TransferOut));
     assert_eq!(says(&into), side(EntryKind::TransferIn));
     assert_eq!((out.wallet().unwrap(), into.wallet().unwrap()), (&wallet(&Product::main()), &wallet(&gpu())));
-    assert_eq!((amount(&out), amount(&into)), (dec("-4"), dec("4")));
+    assert_eq!((amount(&out), amount(&into)), (usd("-4"), usd("4")));
     assert_eq!(out.label().fingerprint(), fingerprint64(&[&shown]));
 }
 
@@ -233,7 +233,7 @@ fn a_grant_is_promotion() {
     assert_eq!(posting.label().description(), Some("welcome"));
     assert_eq!(posting.label().fingerprint(), fingerprint64(&[&shown]));
     let entry = booked(&posting).entry.unwrap();
-    assert_eq!((entry.amount, entry.granted), (dec("7"), dec("7")));
+    assert_eq!((entry.amount, entry.granted), (usd("7"), usd("7")));
 }
 
 #[test]
@@ -277,8 +277,8 @@ fn a_movement_of_taken_back_money_is_keyed_by_its_source_and_number() {
             grant_id: None,
             wallet: wallet(&gpu()),
             wallet_id: ID,
-            taken: dec("5"),
-            given_back: dec("1"),
+            taken: usd("5"),
+            given_back: usd("1"),
             returns: 1,
             taken_at: now(),
         };
@@ -305,7 +305,7 @@ fn an_adjustment_goes_either_way() {
         };
         let posting = adjustment.posting();
         assert_eq!(says(&posting), (EntryKind::Adjust, "adjustment".to_owned(), "a".to_owned(), None));
-        assert_eq!(amount(&posting), dec(text));
+        assert_eq!(amount(&posting), usd(text));
         assert_eq!(posting.label().fingerprint(), fingerprint64(&["USD", fingerprint, "gpu"]));
     }
 }
@@ -329,7 +329,7 @@ fn a_reversal_comes_from_where_the_usage_went() {
     assert_eq!(posting.guarded_as_well(), Some(wallet(&gpu())));
     let entry =
         paid.apply(&posting.change, &posting.label, None, now(), &mut Effects::default()).unwrap().entry.unwrap();
-    assert_eq!(entry.amount, dec("0.2"));
+    assert_eq!(entry.amount, usd("0.2"));
     assert!(new.is_repeated_by(&entry));
     assert!(!NewReversal { amount: None, ..new.clone() }.is_repeated_by(&entry));
     let too_much = NewReversal { amount: Some(dec("0.31")), ..new };

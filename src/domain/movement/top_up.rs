@@ -1,6 +1,5 @@
 //! Top-up: a verified payment, or a part of one, becomes paid money of a wallet; its order may bring a bonus.
 
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::OfOrder;
@@ -41,14 +40,14 @@ pub fn top_up(order: OfOrder<'_>, payment: AppliedPayment<'_>, credited: Money, 
     if let Some(Bonus { grant_id, amount }) = bonus {
         let terms = GrantTerms {
             id: grant_id,
-            amount: amount.amount(),
+            amount,
             priority: BONUS_PRIORITY,
             expires_at: None,
             reason: "top-up bonus".to_owned(),
             order_id: Some(order.id),
             created_by: "system".to_owned(),
         };
-        let label = label(EntryKind::Bonus, payment, credited.amount(), order.shown(), Counterpart::Promotion);
+        let label = label(EntryKind::Bonus, payment, credited, order.shown(), Counterpart::Promotion);
         postings.push(Posting::of_wallet(order.wallet(amount.currency()), Change::Grant { terms }, label));
     }
     postings
@@ -71,18 +70,18 @@ const BONUS_PRIORITY: i16 = 100;
 
 fn credit(wallet: WalletKey, payment: AppliedPayment<'_>, credited: Money, reference: String) -> Posting {
     let counterpart = Counterpart::of_payment(payment.provider, payment.merchant_account);
-    let label = label(EntryKind::Recharge, payment, credited.amount(), reference, counterpart);
-    Posting::of_wallet(wallet, Change::Credit { amount: credited.amount() }, label)
+    let label = label(EntryKind::Recharge, payment, credited, reference, counterpart);
+    Posting::of_wallet(wallet, Change::Credit { amount: credited }, label)
 }
 
 fn label(
     kind: EntryKind,
     payment: AppliedPayment<'_>,
-    credited: Decimal,
+    credited: Money,
     reference: String,
     counterpart: Counterpart,
 ) -> Label {
     let key = format!("{}:{}", IdKind::Payment.show(payment.id), payment.application);
-    let fingerprint = fingerprint64(&[&reference, &credited.normalize().to_string()]);
+    let fingerprint = fingerprint64(&[&reference, &credited.amount().normalize().to_string()]);
     Label { reference: Some(reference), ..Label::new(kind, key, fingerprint, counterpart) }
 }

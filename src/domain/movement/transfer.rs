@@ -26,7 +26,6 @@ pub fn transfer(id: Uuid, customer: &CustomerId, amount: Money, from: &Product, 
         };
         Posting::of_wallet(wallet, change, label)
     };
-    let amount = amount.amount();
     [
         side(EntryKind::TransferOut, from, Change::Withdraw { amount }),
         side(EntryKind::TransferIn, to, Change::Credit { amount }),

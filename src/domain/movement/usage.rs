@@ -34,7 +34,7 @@ impl NewUsage {
     #[must_use]
     pub fn posting(self) -> Posting {
         let currency = self.amount.currency();
-        let amount = self.amount.amount();
+        let amount = self.amount;
         let fallback = (self.fallback_to_main && !self.product.is_main()).then(|| WalletKey {
             customer: self.customer.clone(),
             currency,
@@ -42,7 +42,7 @@ impl NewUsage {
         });
         let fingerprint = fingerprint64(&[
             currency.code(),
-            &amount.normalize().to_string(),
+            &amount.amount().normalize().to_string(),
             self.product.as_column(),
             if fallback.is_some() { "main_wallet" } else { "none" },
             if self.on_insufficient == OnInsufficient::Book { "book" } else { "refuse" },

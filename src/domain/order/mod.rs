@@ -7,11 +7,10 @@ use std::fmt;
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
-use rust_decimal::{Decimal, RoundingStrategy};
 use uuid::Uuid;
 
 use super::customer::CustomerId;
-use super::money::{Currency, Money, MoneyError};
+use super::money::{Currency, Money};
 use super::payment::{CardFlow, Channel, Observation, PaymentFact, ProviderName};
 use super::posting::WalletKey;
 use super::product::Product;
@@ -146,8 +145,8 @@ impl FailedBy {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Completion {
     pub at: DateTime<Utc>,
-    /// The amount that was proven to have arrived, in the order's currency.
-    pub received: Decimal,
+    /// The amount that was proven to have arrived.
+    pub received: Money,
 }
 
 /// The status of an order with what belongs to that status.
@@ -193,12 +192,11 @@ pub struct Remitter {
 }
 
 /// An order. Amount, fee, tax, bonus and merchant account are decided when it is created and never change for the
-/// ordered amount. All amounts are in `currency`.
+/// ordered amount. All amounts are in one currency, and so is the wallet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
     pub id: Uuid,
     pub customer: CustomerId,
-    pub currency: Currency,
     pub product: Product,
     pub channel: Channel,
     pub provider: ProviderName,
@@ -212,14 +210,14 @@ pub struct Order {
     /// review; the provider's answer to our question does not.
     pub held_for_review: bool,
     /// What the payer pays.
-    pub amount: Decimal,
-    pub fee: Decimal,
-    pub tax: Decimal,
-    pub bonus: Decimal,
+    pub amount: Money,
+    pub fee: Money,
+    pub tax: Money,
+    pub bonus: Money,
     /// What the wallet gets, or got.
-    pub credited_amount: Decimal,
+    pub credited_amount: Money,
     /// The part of the received amount that went back to the payer or is on its way back.
-    pub refunded_amount: Decimal,
+    pub refunded_amount: Money,
     pub reference: String,
     pub agreement_version: String,
     pub return_url: Option<String>,
@@ -244,16 +242,21 @@ pub struct Order {
 /// How an amount that arrived is divided. All parts are in the order's currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Division {
-    pub credited: Decimal,
-    pub fee: Decimal,
-    pub tax: Decimal,
-    pub bonus: Decimal,
+    pub credited: Money,
+    pub fee: Money,
+    pub tax: Money,
+    pub bonus: Money,
 }
 
 impl Order {
     #[must_use]
+    pub fn currency(&self) -> Currency {
+        self.amount.currency()
+    }
+
+    #[must_use]
     pub fn wallet(&self) -> WalletKey {
-        WalletKey { customer: self.customer.clone(), currency: self.currency, product: self.product.clone() }
+        WalletKey { customer: self.customer.clone(), currency: self.currency(), product: self.product.clone() }
     }
 
     #[must_use]
@@ -272,8 +275,8 @@ impl Order {
 
     /// The amount that was proven to have arrived. Before completion nothing was.
     #[must_use]
-    pub fn received(&self) -> Decimal {
-        self.completion().map_or(Decimal::ZERO, |completion| completion.received)
+    pub fn received(&self) -> Money {
+        self.completion().map_or(Money::zero(self.currency()), |completion| completion.received)
     }
 
     /// Whether the last capture was declined and the payer can try again. The table of moves has no way back to
@@ -295,27 +298,16 @@ impl Order {
         self.state == OrderState::Pending || self.was_declined()
     }
 
-    /// What the payer pays.
-    ///
-    /// # Errors
-    /// Never for an order that was created by this program.
-    pub fn payable(&self) -> Result<Money, MoneyError> {
-        Money::new(self.amount, self.currency)
-    }
-
-    /// Divides a received amount. For the ordered amount, fee, tax and bonus are those frozen on the order. For another
-    /// amount they are taken pro rata, rounded half even to the minor unit; but the bonus is never more than the frozen
-    /// one, because more money than was ordered earns no more.
+    /// Divides a received amount, which is in the order's currency. For the ordered amount, fee, tax and bonus are
+    /// those frozen on the order. For another amount they are taken pro rata, rounded half even to the minor unit; but
+    /// the bonus is never more than the frozen one, because more money than was ordered earns no more.
     #[must_use]
-    pub fn divide(&self, received: Decimal) -> Division {
+    pub fn divide(&self, received: Money) -> Division {
         if received == self.amount {
             let credited = self.amount - self.fee - self.tax;
             return Division { credited, fee: self.fee, tax: self.tax, bonus: self.bonus };
         }
-        let share = |part: Decimal| {
-            let exact = part * received / self.amount;
-            exact.round_dp_with_strategy(self.currency.exponent(), RoundingStrategy::MidpointNearestEven)
-        };
+        let share = |part: Money| part.pro_rata(received, self.amount);
         let (fee, tax) = (share(self.fee), share(self.tax));
         Division { credited: received - fee - tax, fee, tax, bonus: share(self.bonus).min(self.bonus) }
     }
@@ -435,11 +427,11 @@ fn judge_money(order: &Order, fact: &PaymentFact, live_environment: bool) -> Ver
         return keep("the payment is for another merchant account than the order's".to_owned());
     }
     let short = |why: String| Verdict::KeepShort(fact.clone(), why);
-    if fact.amount.currency() != order.currency {
-        return short(format!("{} arrived for an order in {}", fact.amount, order.currency));
+    if fact.amount.currency() != order.currency() {
+        return short(format!("{} arrived for an order in {}", fact.amount, order.currency()));
     }
-    if fact.amount.amount() != order.amount {
-        return short(format!("{} arrived for an order over {}", fact.amount, order.amount.normalize()));
+    if fact.amount != order.amount {
+        return short(format!("{} arrived for an order over {}", fact.amount, order.amount.amount().normalize()));
     }
     if order.status() == OrderStatus::Completed {
         return keep("a second payment for a completed order".to_owned());

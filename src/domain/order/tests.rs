@@ -32,6 +32,10 @@ fn every_word_of_a_column_is_read_back_as_what_was_written() {
     assert_eq!((OrderStatus::parse("declined"), Awaited::parse(""), FailedBy::parse("")), (None, None, None));
 }
 
+fn usd(amount: i64) -> Money {
+    Money::from_ledger(amount.into(), "USD".parse().unwrap())
+}
+
 fn at() -> DateTime<Utc> {
     "2026-11-21T00:00:00Z".parse().unwrap()
 }
@@ -40,7 +44,6 @@ fn order(state: OrderState) -> Order {
     Order {
         id: Uuid::nil(),
         customer: CustomerId::new("alice").unwrap(),
-        currency: "USD".parse().unwrap(),
         product: Product::main(),
         channel: Channel::Paypal,
         provider: ProviderName::PayPal,
@@ -49,12 +52,12 @@ fn order(state: OrderState) -> Order {
         reason: None,
         declines: 0,
         held_for_review: false,
-        amount: Decimal::ONE_HUNDRED,
-        fee: Decimal::ZERO,
-        tax: Decimal::ZERO,
-        bonus: Decimal::ZERO,
-        credited_amount: Decimal::ONE_HUNDRED,
-        refunded_amount: Decimal::ZERO,
+        amount: usd(100),
+        fee: usd(0),
+        tax: usd(0),
+        bonus: usd(0),
+        credited_amount: usd(100),
+        refunded_amount: usd(0),
         reference: "R".to_owned(),
         agreement_version: "1".to_owned(),
         return_url: None,
@@ -117,7 +120,7 @@ fn the_providers_clock_expires_a_pending_order_and_fails_a_processing_one() {
 #[test]
 fn the_bonus_is_pro_rata_for_a_short_transfer_and_frozen_for_a_long_one() {
     let mut order = order(OrderState::Pending);
-    (order.amount, order.bonus) = (Decimal::from(100), Decimal::from(20));
-    let bonus = |received| order.divide(Decimal::from(received)).bonus;
-    assert_eq!([50, 100, 900].map(bonus), [10, 20, 20].map(Decimal::from));
+    (order.amount, order.bonus) = (usd(100), usd(20));
+    let bonus = |received| order.divide(usd(received)).bonus;
+    assert_eq!([50, 100, 900].map(bonus), [10, 20, 20].map(usd));
 }

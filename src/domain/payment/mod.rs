@@ -4,7 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Duration, Utc};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::customer::CustomerId;
@@ -138,7 +137,7 @@ pub struct PaymentFact {
 }
 
 /// A recorded payment. It is never deleted. Money that serves no order stays on record with a reason. All amounts are
-/// in `currency`.
+/// in its currency.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Payment {
     pub id: Uuid,
@@ -146,14 +145,13 @@ pub struct Payment {
     pub merchant_account: String,
     /// As [`PaymentFact::payment_id`].
     pub payment_id: String,
-    pub currency: Currency,
-    pub amount: Decimal,
+    pub amount: Money,
     /// The part that serves orders or wallets.
-    pub applied: Decimal,
+    pub applied: Money,
     /// The part that went back to the payer or is on its way back.
-    pub refunded: Decimal,
+    pub refunded: Money,
     /// What refunds (not failed) and disputes (open or lost) took of the part that serves no order and no wallet.
-    pub unapplied_taken: Decimal,
+    pub unapplied_taken: Money,
     /// The order that the payment names, whether or not it was applied to it.
     pub order_id: Option<Uuid>,
     /// Why a part of the payment is not applied: a text for operators. `None` when all of it is applied.
@@ -189,20 +187,20 @@ impl Payment {
     /// A payment that is applied to an order as a whole.
     #[must_use]
     pub fn applied(provider: ProviderName, fact: &PaymentFact, order_id: Uuid, received_at: DateTime<Utc>) -> Self {
-        Self { applied: fact.amount.amount(), ..Self::arrived(provider, fact, Some(order_id), received_at) }
+        Self { applied: fact.amount, ..Self::arrived(provider, fact, Some(order_id), received_at) }
     }
 
     fn arrived(provider: ProviderName, fact: &PaymentFact, order_id: Option<Uuid>, received_at: DateTime<Utc>) -> Self {
+        let nothing = Money::zero(fact.amount.currency());
         Self {
             id: Uuid::now_v7(),
             provider,
             merchant_account: fact.merchant_account.clone(),
             payment_id: fact.payment_id.clone(),
-            currency: fact.amount.currency(),
-            amount: fact.amount.amount(),
-            applied: Decimal::ZERO,
-            refunded: Decimal::ZERO,
-            unapplied_taken: Decimal::ZERO,
+            amount: fact.amount,
+            applied: nothing,
+            refunded: nothing,
+            unapplied_taken: nothing,
             order_id,
             unapplied_reason: None,
             live: fact.live,
@@ -211,36 +209,42 @@ impl Payment {
         }
     }
 
+    #[must_use]
+    pub fn currency(&self) -> Currency {
+        self.amount.currency()
+    }
+
     /// The part that serves no order and no wallet and was not taken back: what an operator decides about.
     #[must_use]
-    pub fn rest(&self) -> Decimal {
+    pub fn rest(&self) -> Money {
         self.amount - self.applied - self.unapplied_taken
     }
 
     /// The part of `amount` that the unapplied rest gives when it is taken back from outside: all that it has, and what
     /// is applied gives the others. Without an order there is nothing else.
     #[must_use]
-    pub fn rest_gives(&self, amount: Decimal, serves_order: bool) -> Decimal {
+    pub fn rest_gives(&self, amount: Money, serves_order: bool) -> Money {
         if serves_order { amount.min(self.rest()) } else { amount }
     }
 
     /// Whether a statement says of this payment what is recorded of it.
     #[must_use]
     pub fn agrees_with(&self, fact: &PaymentFact) -> bool {
-        self.amount == fact.amount.amount() && self.currency == fact.amount.currency()
+        self.amount == fact.amount
     }
 
     /// Replaces a first statement by a later verified one. The caller makes sure that nothing of the payment was
     /// applied, refunded or disputed, because then the first statement has become money.
     pub fn correct(&mut self, fact: &PaymentFact) {
-        self.currency = fact.amount.currency();
-        self.amount = fact.amount.amount();
+        let nothing = Money::zero(fact.amount.currency());
+        (self.applied, self.refunded, self.unapplied_taken) = (nothing, nothing, nothing);
+        self.amount = fact.amount;
         self.merchant_account.clone_from(&fact.merchant_account);
         self.live = fact.live;
     }
 
     /// Counts `amount` as applied. A rest, if there is one, gets a reason.
-    pub fn apply(&mut self, amount: Decimal) {
+    pub fn apply(&mut self, amount: Money) {
         self.applied += amount;
         let is_rest_left = self.applied < self.amount;
         self.unapplied_reason = is_rest_left.then(|| "a rest of the transfer serves no order yet".to_owned());
@@ -248,13 +252,13 @@ impl Payment {
 
     /// Gives a bank transfer another amount: what truly arrived. A rest, if there is one, gets the reason.
     pub fn restate(&mut self, amount: Money, reason: &str) {
-        self.amount = amount.amount();
+        self.amount = amount;
         let is_rest_left = self.applied < self.amount;
         self.unapplied_reason = is_rest_left.then(|| reason.to_owned());
     }
 
     /// Counts `amount` as not applied any more, for the given reason.
-    pub fn unapply(&mut self, amount: Decimal, reason: String) {
+    pub fn unapply(&mut self, amount: Money, reason: String) {
         self.applied -= amount;
         self.unapplied_reason = Some(reason);
     }
@@ -270,9 +274,9 @@ pub struct Application {
     pub order_id: Option<Uuid>,
     pub customer: CustomerId,
     pub wallet_id: Uuid,
-    pub amount: Decimal,
-    pub fee: Decimal,
-    pub tax: Decimal,
+    pub amount: Money,
+    pub fee: Money,
+    pub tax: Money,
     pub applied_by: String,
     pub applied_at: DateTime<Utc>,
     /// When the approval was reversed. The application does not count from then on.

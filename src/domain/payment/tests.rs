@@ -1,13 +1,12 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 
+fn usd(amount: i64) -> Money {
+    Money::from_ledger(amount.into(), "USD".parse().unwrap())
+}
+
 fn fact() -> PaymentFact {
-    PaymentFact {
-        payment_id: "pi_1".to_owned(),
-        amount: Money::new(Decimal::ONE_HUNDRED, "USD".parse().unwrap()).unwrap(),
-        merchant_account: "default".to_owned(),
-        live: false,
-    }
+    PaymentFact { payment_id: "pi_1".to_owned(), amount: usd(100), merchant_account: "default".to_owned(), live: false }
 }
 
 #[test]
@@ -25,14 +24,14 @@ fn every_word_of_a_column_is_read_back_as_what_was_written() {
 fn a_payment_says_why_a_part_of_it_is_not_applied() {
     let at = "2026-11-21T00:00:00Z".parse().unwrap();
     let whole = Payment::applied(ProviderName::Stripe, &fact(), Uuid::nil(), at);
-    assert_eq!((whole.rest(), whole.unapplied_reason), (Decimal::ZERO, None));
+    assert_eq!((whole.rest(), whole.unapplied_reason), (usd(0), None));
     let mut kept = Payment::unapplied(ProviderName::Stripe, &fact(), None, "no order".to_owned(), at);
-    assert_eq!((kept.rest(), kept.unapplied_reason.as_deref()), (Decimal::ONE_HUNDRED, Some("no order")));
-    kept.apply(Decimal::from(60));
-    assert_eq!(kept.rest(), Decimal::from(40));
+    assert_eq!((kept.rest(), kept.unapplied_reason.as_deref()), (usd(100), Some("no order")));
+    kept.apply(usd(60));
+    assert_eq!(kept.rest(), usd(40));
     assert_eq!(kept.unapplied_reason.as_deref(), Some("a rest of the transfer serves no order yet"));
-    kept.apply(Decimal::from(40));
-    assert_eq!((kept.rest(), kept.unapplied_reason.clone()), (Decimal::ZERO, None));
-    kept.unapply(Decimal::from(60), "reversed".to_owned());
-    assert_eq!((kept.applied, kept.unapplied_reason.as_deref()), (Decimal::from(40), Some("reversed")));
+    kept.apply(usd(40));
+    assert_eq!((kept.rest(), kept.unapplied_reason.clone()), (usd(0), None));
+    kept.unapply(usd(60), "reversed".to_owned());
+    assert_eq!((kept.applied, kept.unapplied_reason.as_deref()), (usd(40), Some("reversed")));
 }

@@ -9,11 +9,10 @@
 use std::fmt;
 
 use chrono::{DateTime, Duration, Utc};
-use rust_decimal::{Decimal, RoundingStrategy};
 use uuid::Uuid;
 
 use super::customer::CustomerId;
-use super::money::Currency;
+use super::money::{Currency, Money};
 use super::order::Order;
 use super::payment::{ProviderName, RefundStatus};
 use super::take_back::OrderBonus;
@@ -82,7 +81,7 @@ impl From<RefundStatus> for RefundState {
     }
 }
 
-/// A refund. All amounts are in `currency`.
+/// A refund. All amounts are in the payment's currency.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refund {
     pub id: Uuid,
@@ -93,15 +92,14 @@ pub struct Refund {
     pub customer: Option<CustomerId>,
     pub provider: ProviderName,
     pub provider_refund_id: Option<String>,
-    pub currency: Currency,
     /// What goes back to the payer.
-    pub amount: Decimal,
+    pub amount: Money,
     /// The part of it that the unapplied rest of the payment gives. The order gives the other part.
-    pub from_unapplied: Decimal,
+    pub from_unapplied: Money,
     /// What the customer's wallets owe for it: taken, or still claimed, less what they got back.
-    pub debited: Decimal,
+    pub debited: Money,
     /// The same for the order's bonus: revoked, or taken or claimed as money where it was spent.
-    pub bonus_taken: Decimal,
+    pub bonus_taken: Money,
     pub state: RefundState,
     pub reason: String,
     /// Why it failed, or what it waits for.
@@ -188,62 +186,84 @@ pub fn refusal_is_final(since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
 pub const REFUSAL_IS_FINAL_FOR: Duration = Duration::hours(20);
 
 /// What went back to the payer of one order so far, and what its wallet gave for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReturnedSoFar {
     /// Refunds in force.
-    pub refunded: Decimal,
+    pub refunded: Money,
     /// Disputes that are open or lost.
-    pub disputed: Decimal,
+    pub disputed: Money,
     /// Those of them for which the wallets give.
-    pub charged: Decimal,
+    pub charged: Money,
     /// What these ask of the customer's wallets: taken, or still claimed.
-    pub debited: Decimal,
-    pub bonus_taken: Decimal,
+    pub debited: Money,
+    pub bonus_taken: Money,
     /// What of the order's bonus is spent or held, and what expired unspent. The latter counts as taken back.
-    pub bonus_spent: Decimal,
-    pub bonus_expired: Decimal,
+    pub bonus_spent: Money,
+    pub bonus_expired: Money,
 }
 
 /// What a wallet has to give. A negative amount goes back to the wallet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Due {
-    pub money: Decimal,
-    pub bonus: Decimal,
+    pub money: Money,
+    pub bonus: Money,
+}
+
+impl Due {
+    #[must_use]
+    pub fn nothing(currency: Currency) -> Self {
+        Self { money: Money::zero(currency), bonus: Money::zero(currency) }
+    }
+
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.money.is_zero() && self.bonus.is_zero()
+    }
 }
 
 impl ReturnedSoFar {
+    #[must_use]
+    pub fn nothing(currency: Currency) -> Self {
+        let nothing = Money::zero(currency);
+        Self {
+            refunded: nothing,
+            disputed: nothing,
+            charged: nothing,
+            debited: nothing,
+            bonus_taken: nothing,
+            bonus_spent: nothing,
+            bonus_expired: nothing,
+        }
+    }
+
     /// What the wallet of a completed order has to give now, beyond what it gave before.
     #[must_use]
     pub fn due(&self, order: &Order) -> Due {
         let received = order.received();
         let returned = (self.refunded + self.charged).min(received);
-        let share = |whole: Decimal| {
-            if returned == received || received.is_zero() {
-                return whole;
-            }
-            let exponent = order.currency.exponent();
-            (whole * returned / received).round_dp_with_strategy(exponent, RoundingStrategy::MidpointNearestEven)
-        };
-        let bonus = (share(order.bonus) - self.bonus_expired).max(Decimal::ZERO);
+        let is_all = returned == received || received.is_zero();
+        let share = |whole: Money| if is_all { whole } else { whole.pro_rata(returned, received) };
+        let bonus = (share(order.bonus) - self.bonus_expired).or_zero();
         Due { money: share(order.credited_amount) - self.debited, bonus: bonus - self.bonus_taken }
     }
 
     /// The same, with what became of the order's bonus.
     #[must_use]
     pub fn with_bonus(self, bonus: Option<OrderBonus>) -> Self {
-        let (bonus_spent, bonus_expired) =
-            bonus.map_or((Decimal::ZERO, Decimal::ZERO), |bonus| (bonus.spent, bonus.expired));
-        Self { bonus_spent, bonus_expired, ..self }
+        match bonus {
+            Some(bonus) => Self { bonus_spent: bonus.spent, bonus_expired: bonus.expired, ..self },
+            None => self,
+        }
     }
 
     /// The amount of the order that the payer can still get, from a payment of `paid` of which `refunded` went back:
     /// what is left of the payment, less bonus that was spent. For spent bonus money is taken from the wallet, and that
     /// is money that the payer does not get.
     #[must_use]
-    pub fn refundable(&self, order: &Order, paid: Decimal, refunded: Decimal) -> Decimal {
+    pub fn refundable(&self, order: &Order, paid: Money, refunded: Money) -> Money {
         let of_payment = paid - refunded;
         let of_order = order.received() - self.refunded;
-        (of_payment.min(of_order) - self.disputed - self.bonus_spent).max(Decimal::ZERO)
+        (of_payment.min(of_order) - self.disputed - self.bonus_spent).or_zero()
     }
 }
 

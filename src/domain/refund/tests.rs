@@ -9,8 +9,8 @@ use crate::domain::order::{Completion, OrderState};
 use crate::domain::payment::{Channel, DisputeStatus, ProviderName};
 use crate::domain::product::Product;
 
-fn dec(text: &str) -> Decimal {
-    text.parse().unwrap()
+fn usd(text: &str) -> Money {
+    Money::from_ledger(text.parse().unwrap(), "USD".parse().unwrap())
 }
 
 fn now() -> DateTime<Utc> {
@@ -22,21 +22,20 @@ fn order() -> Order {
     Order {
         id: Uuid::nil(),
         customer: CustomerId::new("alice").unwrap(),
-        currency: "USD".parse().unwrap(),
         product: Product::main(),
         channel: Channel::Card,
         provider: ProviderName::Stripe,
         merchant_account: "default".to_owned(),
-        state: OrderState::Completed(Completion { at: now(), received: dec("100") }),
+        state: OrderState::Completed(Completion { at: now(), received: usd("100") }),
         reason: None,
         declines: 0,
         held_for_review: false,
-        amount: dec("100"),
-        fee: dec("2"),
-        tax: dec("1"),
-        bonus: dec("10"),
-        credited_amount: dec("97"),
-        refunded_amount: Decimal::ZERO,
+        amount: usd("100"),
+        fee: usd("2"),
+        tax: usd("1"),
+        bonus: usd("10"),
+        credited_amount: usd("97"),
+        refunded_amount: usd("0"),
         reference: "R".to_owned(),
         agreement_version: "1".to_owned(),
         return_url: None,
@@ -58,18 +57,18 @@ fn order() -> Order {
 
 fn returned_so_far(refunded: &str, disputed: &str, debited: &str, bonus_taken: &str) -> ReturnedSoFar {
     ReturnedSoFar {
-        refunded: dec(refunded),
-        disputed: dec(disputed),
-        charged: dec(disputed),
-        debited: dec(debited),
-        bonus_taken: dec(bonus_taken),
-        bonus_spent: Decimal::ZERO,
-        bonus_expired: Decimal::ZERO,
+        refunded: usd(refunded),
+        disputed: usd(disputed),
+        charged: usd(disputed),
+        debited: usd(debited),
+        bonus_taken: usd(bonus_taken),
+        bonus_spent: usd("0"),
+        bonus_expired: usd("0"),
     }
 }
 
 fn due(money: &str, bonus: &str) -> Due {
-    Due { money: dec(money), bonus: dec(bonus) }
+    Due { money: usd(money), bonus: usd(bonus) }
 }
 
 #[test]
@@ -99,9 +98,9 @@ fn parts_are_pro_rata_and_add_up_to_the_whole() {
 #[test]
 fn bonus_that_expired_counts_as_taken() {
     let some_expired =
-        |returned: &str| ReturnedSoFar { bonus_expired: dec("4"), ..returned_so_far(returned, "0", "0", "0") };
-    assert_eq!(some_expired("100").due(&order()).bonus, dec("6"));
-    assert_eq!(some_expired("30").due(&order()).bonus, dec("0"));
+        |returned: &str| ReturnedSoFar { bonus_expired: usd("4"), ..returned_so_far(returned, "0", "0", "0") };
+    assert_eq!(some_expired("100").due(&order()).bonus, usd("6"));
+    assert_eq!(some_expired("30").due(&order()).bonus, usd("0"));
 }
 
 #[test]
@@ -122,16 +121,16 @@ fn disputed_money_that_is_refunded_too_is_taken_once() {
 #[test]
 fn what_is_refundable_is_what_neither_refund_nor_dispute_took() {
     let order = order();
-    assert_eq!(returned_so_far("30", "0", "0", "0").refundable(&order, dec("100"), dec("30")), dec("70"));
-    assert_eq!(returned_so_far("30", "50", "0", "0").refundable(&order, dec("100"), dec("30")), dec("20"));
-    assert_eq!(returned_so_far("30", "90", "0", "0").refundable(&order, dec("100"), dec("30")), dec("0"));
+    assert_eq!(returned_so_far("30", "0", "0", "0").refundable(&order, usd("100"), usd("30")), usd("70"));
+    assert_eq!(returned_so_far("30", "50", "0", "0").refundable(&order, usd("100"), usd("30")), usd("20"));
+    assert_eq!(returned_so_far("30", "90", "0", "0").refundable(&order, usd("100"), usd("30")), usd("0"));
     // 20 of the bonus are spent, whatever was taken for them so far.
-    let spent = |refunded: &str| ReturnedSoFar { bonus_spent: dec("20"), ..returned_so_far(refunded, "0", "0", "0") };
-    assert_eq!(spent("0").refundable(&order, dec("100"), dec("0")), dec("80"));
-    assert_eq!(spent("40").refundable(&order, dec("100"), dec("40")), dec("40"));
-    assert_eq!(spent("90").refundable(&order, dec("100"), dec("90")), dec("0"));
+    let spent = |refunded: &str| ReturnedSoFar { bonus_spent: usd("20"), ..returned_so_far(refunded, "0", "0", "0") };
+    assert_eq!(spent("0").refundable(&order, usd("100"), usd("0")), usd("80"));
+    assert_eq!(spent("40").refundable(&order, usd("100"), usd("40")), usd("40"));
+    assert_eq!(spent("90").refundable(&order, usd("100"), usd("90")), usd("0"));
     // The payment serves another order too, and was refunded there.
-    assert_eq!(returned_so_far("0", "0", "0", "0").refundable(&order, dec("250"), dec("200")), dec("50"));
+    assert_eq!(returned_so_far("0", "0", "0", "0").refundable(&order, usd("250"), usd("200")), usd("50"));
 }
 
 #[test]

@@ -12,6 +12,10 @@ use crate::domain::posting::{Booked, Change, GrantTerms, OnInsufficient, WalletK
 use crate::domain::product::Product;
 use crate::domain::wallet::{Effects, Wallet};
 
+fn usd(amount: u32) -> Money {
+    Money::from_ledger(amount.into(), "USD".parse().unwrap())
+}
+
 fn now() -> DateTime<Utc> {
     "2026-11-21T12:00:00Z".parse().unwrap()
 }
@@ -30,7 +34,7 @@ fn wallet(paid: u32, grants: &[(u32, i16)]) -> Wallet {
     };
     let mut wallet = Wallet::empty(key, now());
     if paid > 0 {
-        post(&mut wallet, None, &Change::Credit { amount: paid.into() });
+        post(&mut wallet, None, &Change::Credit { amount: usd(paid) });
     }
     for (n, grant) in (1..).zip(grants) {
         give(&mut wallet, n, *grant);
@@ -41,7 +45,7 @@ fn wallet(paid: u32, grants: &[(u32, i16)]) -> Wallet {
 fn give(wallet: &mut Wallet, n: u128, (amount, priority): (u32, i16)) {
     let terms = GrantTerms {
         id: Uuid::from_u128(n),
-        amount: amount.into(),
+        amount: usd(amount),
         priority,
         expires_at: None,
         reason: String::new(),
@@ -52,7 +56,7 @@ fn give(wallet: &mut Wallet, n: u128, (amount, priority): (u32, i16)) {
 }
 
 /// What is left of each part.
-fn left(wallet: &Wallet) -> (Decimal, Decimal, Vec<(Uuid, Decimal)>) {
+fn left(wallet: &Wallet) -> (Money, Money, Vec<(Uuid, Money)>) {
     (wallet.paid, wallet.debt, wallet.grants.iter().map(|grant| (grant.id, grant.remaining)).collect())
 }
 
@@ -60,12 +64,12 @@ fn left(wallet: &Wallet) -> (Decimal, Decimal, Vec<(Uuid, Decimal)>) {
 fn unwinds(
     wallet: &Wallet,
     hold: Option<&Hold>,
-    spend: impl Fn(Decimal) -> Change,
+    spend: impl Fn(Money) -> Change,
     amount: u32,
     pieces: &[u32],
 ) -> Result<(), TestCaseError> {
     let mut spent = wallet.clone();
-    let mut original = post(&mut spent, hold, &spend(amount.into())).entry.unwrap();
+    let mut original = post(&mut spent, hold, &spend(usd(amount))).entry.unwrap();
     // The table has the uses of a grant in one row, and they are read in burn order.
     original.grant_uses.sort_by_key(|(id, _)| wallet.grants.iter().position(|grant| grant.id == *id));
     let (mut rest, mut reversed) = (amount, Vec::new());
@@ -75,10 +79,10 @@ fn unwinds(
             break;
         }
         rest -= piece;
-        let parts = parts_to_give_back(&original, hold, &reversed, Some(piece.into())).unwrap();
+        let parts = parts_to_give_back(&original, hold, &reversed, Some(usd(piece))).unwrap();
         reversed.extend(post(&mut spent, None, &Change::Reverse { parts }).entry);
         let mut less = wallet.clone();
-        post(&mut less, hold, &spend(rest.into()));
+        post(&mut less, hold, &spend(usd(rest)));
         prop_assert_eq!(left(&spent), left(&less), "{} of {} is left", rest, amount);
     }
     prop_assert!(parts_to_give_back(&original, hold, &reversed, None).is_err());
@@ -93,7 +97,7 @@ proptest! {
         amount in 1_u32..60,
         pieces in prop::collection::vec(1_u32..20, 0..4),
     ) {
-        let spend = |amount| Change::Deduct { amount, on_insufficient: OnInsufficient::Book };
+        let spend = |amount: Money| Change::Deduct { amount, on_insufficient: OnInsufficient::Book };
         unwinds(&wallet(paid, &grants), None, spend, amount, &pieces)?;
     }
 
@@ -108,14 +112,14 @@ proptest! {
         pieces in prop::collection::vec(1_u32..20, 0..4),
     ) {
         let mut wallet = wallet(paid, &grants);
-        prop_assume!(wallet.available().amount() >= held.into());
-        let open = Change::OpenHold { id: Uuid::nil(), amount: held.into(), lifetime: Duration::hours(1) };
+        prop_assume!(wallet.available() >= usd(held));
+        let open = Change::OpenHold { id: Uuid::nil(), amount: usd(held), lifetime: Duration::hours(1) };
         let hold = post(&mut wallet, None, &open).hold.unwrap();
         for (n, grant) in (100..).zip(later) {
             give(&mut wallet, n, grant);
         }
-        prop_assume!(wallet.available().amount() >= beyond.into());
-        let spend = |amount| Change::Capture { amount };
+        prop_assume!(wallet.available() >= usd(beyond));
+        let spend = |amount: Money| Change::Capture { amount: amount.amount() };
         unwinds(&wallet, Some(&hold), spend, held + beyond, &pieces)?;
     }
 }

@@ -1,39 +1,39 @@
 //! Grants in a wallet: opened, burnt, revoked, restored, expired.
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::{Booking, Effects, MAX_TOTAL, Wallet};
+use super::limits::is_too_large;
+use super::{Booking, Effects, Wallet};
 use crate::domain::grant::{Grant, burn_order};
+use crate::domain::money::Money;
 use crate::domain::movement::expiry::expired_grant;
 use crate::domain::posting::{Booked, GrantTerms, Refusal};
 
 impl Wallet {
     pub(super) fn grant(&mut self, terms: &GrantTerms, booking: &mut Booking<'_>) -> Result<Booked, Refusal> {
-        if self.granted + terms.amount > MAX_TOTAL {
+        if is_too_large(self.granted + terms.amount) {
             return Err(Refusal::TooLarge);
         }
         self.grants.push(Grant::opened(terms, booking.now));
         self.grants.sort_by(burn_order);
         self.granted += terms.amount;
-        Ok(self.write_entry(terms.amount, vec![(terms.id, terms.amount)], Decimal::ZERO, booking))
+        Ok(self.write_entry(terms.amount, vec![(terms.id, terms.amount)], self.nothing(), booking))
     }
 
-    pub(super) fn revoke_grant(&mut self, id: Uuid, amount: Decimal, booking: &mut Booking<'_>) -> Booked {
-        let left = self.grants.iter().find(|grant| grant.id == id).map_or(Decimal::ZERO, Grant::unheld);
-        let taken = left.min(amount);
-        if taken <= Decimal::ZERO {
+    pub(super) fn revoke_grant(&mut self, id: Uuid, amount: Money, booking: &mut Booking<'_>) -> Booked {
+        let taken = self.unheld_of_grant(id).min(amount);
+        if !taken.is_positive() {
             return Booked { wallet: Some(self.key.clone()), entry: None, hold: None };
         }
         self.take_from_grant(id, taken);
-        self.write_entry(-taken, vec![(id, -taken)], Decimal::ZERO, booking)
+        self.write_entry(-taken, vec![(id, -taken)], self.nothing(), booking)
     }
 
     pub(super) fn restore_grant(
         &mut self,
         id: Uuid,
-        amount: Decimal,
+        amount: Money,
         booking: &mut Booking<'_>,
     ) -> Result<Booked, Refusal> {
         let parts = [(id, amount)];
@@ -41,11 +41,11 @@ impl Wallet {
             return Err(Refusal::MoreThanTaken);
         }
         self.give_to_grants(&parts);
-        Ok(self.write_entry(amount, parts.to_vec(), Decimal::ZERO, booking))
+        Ok(self.write_entry(amount, parts.to_vec(), self.nothing(), booking))
     }
 
     /// Whether one of these grants would have more than it was opened with, or is not here.
-    pub(super) fn grants_cannot_take(&self, parts: &[(Uuid, Decimal)]) -> bool {
+    pub(super) fn grants_cannot_take(&self, parts: &[(Uuid, Money)]) -> bool {
         parts.iter().any(|(id, amount)| {
             self.grants
                 .iter()
@@ -54,7 +54,7 @@ impl Wallet {
         })
     }
 
-    pub(super) fn give_to_grants(&mut self, parts: &[(Uuid, Decimal)]) {
+    pub(super) fn give_to_grants(&mut self, parts: &[(Uuid, Money)]) {
         for (id, amount) in parts {
             if let Some(grant) = self.grants.iter_mut().find(|grant| grant.id == *id) {
                 grant.remaining += *amount;
@@ -64,12 +64,12 @@ impl Wallet {
     }
 
     /// Takes from the unheld rest of the grants in burn order. Returns the signed uses (negative).
-    pub(super) fn burn_grants(&mut self, amount: Decimal) -> Vec<(Uuid, Decimal)> {
+    pub(super) fn burn_grants(&mut self, amount: Money) -> Vec<(Uuid, Money)> {
         let mut rest = amount;
         let mut uses = Vec::new();
         for grant in &mut self.grants {
             let used = grant.unheld().min(rest);
-            if used > Decimal::ZERO {
+            if used.is_positive() {
                 grant.remaining -= used;
                 self.granted -= used;
                 rest -= used;
@@ -79,7 +79,7 @@ impl Wallet {
         uses
     }
 
-    pub(super) fn take_from_grant(&mut self, id: Uuid, amount: Decimal) {
+    pub(super) fn take_from_grant(&mut self, id: Uuid, amount: Money) {
         if let Some(grant) = self.grants.iter_mut().find(|grant| grant.id == id) {
             grant.remaining -= amount;
         }
@@ -87,12 +87,12 @@ impl Wallet {
     }
 
     /// What of a grant is there and not held.
-    pub(in crate::domain) fn unheld_of_grant(&self, id: Uuid) -> Decimal {
-        self.grants.iter().find(|grant| grant.id == id).map_or(Decimal::ZERO, Grant::unheld)
+    pub(in crate::domain) fn unheld_of_grant(&self, id: Uuid) -> Money {
+        self.grants.iter().find(|grant| grant.id == id).map_or(self.nothing(), Grant::unheld)
     }
 
     /// Counts that money was taken or claimed for spent parts of a bonus; a negative amount was settled.
-    pub(in crate::domain) fn owe_bonus(&mut self, id: Uuid, amount: Decimal) {
+    pub(in crate::domain) fn owe_bonus(&mut self, id: Uuid, amount: Money) {
         if let Some(grant) = self.grants.iter_mut().find(|grant| grant.id == id) {
             grant.owed += amount;
             self.bonus_owed += amount;
@@ -100,30 +100,30 @@ impl Wallet {
     }
 
     /// Bonus that is there again although money was taken for it: the grant, its order, how much.
-    pub(in crate::domain) fn returned_bonus(&self) -> Vec<(Uuid, Uuid, Decimal)> {
+    pub(in crate::domain) fn returned_bonus(&self) -> Vec<(Uuid, Uuid, Money)> {
         if self.bonus_owed.is_zero() {
             return Vec::new();
         }
         let back = |grant: &Grant| Some((grant.id, grant.order_id?, grant.owed.min(grant.unheld())));
-        self.grants.iter().filter_map(back).filter(|(.., amount)| *amount > Decimal::ZERO).collect()
+        self.grants.iter().filter_map(back).filter(|(.., amount)| amount.is_positive()).collect()
     }
 
     /// Expires the unheld rest of every grant whose time is over, but for bonus that is to be exchanged for the money
     /// that was taken for it. Running it again finds nothing.
     pub(super) fn expire_grants(&mut self, now: DateTime<Utc>, effects: &mut Effects) {
-        let lapsed: Vec<(Uuid, Decimal)> = self
+        let lapsed: Vec<(Uuid, Money)> = self
             .grants
             .iter()
             .filter(|grant| grant.is_lapsed(now))
             .map(|grant| (grant.id, grant.unheld() - grant.owed))
-            .filter(|(_, amount)| *amount > Decimal::ZERO)
+            .filter(|(_, amount)| amount.is_positive())
             .collect();
         for (id, amount) in lapsed {
             self.take_from_grant(id, amount);
             self.version += 1;
             self.updated_at = now;
             let label = &expired_grant(id, self.entry_seq + 1);
-            self.write_entry(-amount, vec![(id, -amount)], Decimal::ZERO, &mut Booking { label, now, effects });
+            self.write_entry(-amount, vec![(id, -amount)], self.nothing(), &mut Booking { label, now, effects });
         }
     }
 }

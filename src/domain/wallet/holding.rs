@@ -1,19 +1,19 @@
 //! Holds on a wallet: opened, captured, closed.
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::{Booking, Effects, Wallet};
 use crate::domain::hold::{Hold, HoldStatus};
 use crate::domain::label::Label;
+use crate::domain::money::Money;
 use crate::domain::posting::{Booked, Refusal};
 
 impl Wallet {
     /// Expires one lapsed hold: what it reserved is free again. This is no posting, because no request asks for it.
     pub fn expire_hold(&mut self, hold: &Hold, now: DateTime<Utc>, effects: &mut Effects) {
         let now = now.max(self.updated_at);
-        let before = self.available_amount();
+        let before = self.available();
         let closed = self.close_hold(hold, HoldStatus::Expired, None, now);
         effects.holds.push(closed);
         self.version += 1;
@@ -25,7 +25,7 @@ impl Wallet {
     pub(super) fn open_hold(
         &mut self,
         id: Uuid,
-        amount: Decimal,
+        amount: Money,
         expires_at: DateTime<Utc>,
         booking: &mut Booking<'_>,
     ) -> Result<Booked, Refusal> {
@@ -36,7 +36,7 @@ impl Wallet {
         let mut rest = amount;
         for grant in &mut self.grants {
             let part = grant.unheld().min(rest);
-            if part > Decimal::ZERO {
+            if part.is_positive() {
                 grant.held += part;
                 rest -= part;
                 grant_parts.push((grant.id, part));
@@ -63,15 +63,10 @@ impl Wallet {
         Ok(self.record_hold(hold, booking))
     }
 
-    pub(super) fn capture(
-        &mut self,
-        hold: &Hold,
-        amount: Decimal,
-        booking: &mut Booking<'_>,
-    ) -> Result<Booked, Refusal> {
+    pub(super) fn capture(&mut self, hold: &Hold, amount: Money, booking: &mut Booking<'_>) -> Result<Booked, Refusal> {
         let now = booking.now;
-        let beyond = (amount - hold.amount).max(Decimal::ZERO);
-        if beyond > Decimal::ZERO {
+        let beyond = (amount - hold.amount).or_zero();
+        if beyond.is_positive() {
             self.require_not_frozen()?;
             self.require_available(beyond)?;
             self.require_within_caps(beyond, now)?;
@@ -81,7 +76,7 @@ impl Wallet {
         let mut uses = Vec::new();
         for (grant_id, reserved) in &hold.grant_parts {
             let used = (*reserved).min(within);
-            if used > Decimal::ZERO {
+            if used.is_positive() {
                 within -= used;
                 uses.push((*grant_id, -used));
             }
@@ -91,9 +86,9 @@ impl Wallet {
             self.take_from_grant(*grant_id, -*used);
         }
         self.take_paid(within);
-        if beyond > Decimal::ZERO {
+        if beyond.is_positive() {
             let more = self.burn_grants(beyond);
-            let from_grants: Decimal = more.iter().map(|(_, used)| *used).sum();
+            let from_grants = Money::sum(self.key.currency, more.iter().map(|(_, used)| *used));
             self.take_paid(beyond + from_grants);
             merge_uses(&mut uses, more);
         }
@@ -111,7 +106,7 @@ impl Wallet {
             ..booking.label.clone()
         };
         let entry = &mut Booking { label, now, effects: booking.effects };
-        let entry = self.write_entry(-amount, uses, Decimal::ZERO, entry).entry;
+        let entry = self.write_entry(-amount, uses, self.nothing(), entry).entry;
         Ok(Booked { entry, ..booked })
     }
 
@@ -119,7 +114,7 @@ impl Wallet {
         &mut self,
         hold: &Hold,
         status: HoldStatus,
-        captured: Option<Decimal>,
+        captured: Option<Money>,
         now: DateTime<Utc>,
     ) -> Hold {
         self.held -= hold.amount;
@@ -144,7 +139,7 @@ pub(super) fn open(hold: Option<&Hold>, now: DateTime<Utc>) -> Result<&Hold, Ref
 }
 
 /// Adds uses of grants to others, one sum per grant.
-fn merge_uses(uses: &mut Vec<(Uuid, Decimal)>, more: Vec<(Uuid, Decimal)>) {
+fn merge_uses(uses: &mut Vec<(Uuid, Money)>, more: Vec<(Uuid, Money)>) {
     for (id, amount) in more {
         match uses.iter_mut().find(|(known, _)| *known == id) {
             Some((_, sum)) => *sum += amount,

@@ -3,9 +3,18 @@
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
-use super::{MAX_TOTAL, Wallet};
+use super::Wallet;
 use crate::domain::freeze::Frozen;
+use crate::domain::money::Money;
 use crate::domain::posting::{Refusal, Shortfall};
+
+/// No running total may pass this: ten times below what the columns hold.
+const MAX_TOTAL: Decimal = Decimal::from_parts(0xA4C6_8000, 0x3_8D7E, 0, false, 0);
+
+/// Whether a running total would pass what a wallet may hold.
+pub(super) fn is_too_large(total: Money) -> bool {
+    total.amount() > MAX_TOTAL
+}
 
 impl Wallet {
     pub(in crate::domain) fn require_not_frozen(&self) -> Result<(), Refusal> {
@@ -15,18 +24,17 @@ impl Wallet {
         if self.marks.frozen { Err(Refusal::Frozen) } else { Ok(()) }
     }
 
-    pub(in crate::domain) fn require_room_for_debt(&self, more: Decimal) -> Result<(), Refusal> {
-        if self.debt + more > MAX_TOTAL { Err(Refusal::TooLarge) } else { Ok(()) }
+    pub(in crate::domain) fn require_room_for_debt(&self, more: Money) -> Result<(), Refusal> {
+        if is_too_large(self.debt + more) { Err(Refusal::TooLarge) } else { Ok(()) }
     }
 
-    pub(super) fn require_available(&self, required: Decimal) -> Result<(), Refusal> {
-        let available = self.available_amount();
+    pub(super) fn require_available(&self, required: Money) -> Result<(), Refusal> {
+        let available = self.available();
         if available < required { Err(self.short(required, available)) } else { Ok(()) }
     }
 
-    pub(in crate::domain) fn short(&self, required: Decimal, available: Decimal) -> Refusal {
-        let (required, available) = (self.in_own_currency(required), self.in_own_currency(available));
-        Refusal::Insufficient(Shortfall { wallet: self.key.clone(), required, available, held: self.held() })
+    pub(in crate::domain) fn short(&self, required: Money, available: Money) -> Refusal {
+        Refusal::Insufficient(Shortfall { wallet: self.key.clone(), required, available, held: self.held })
     }
 
     /// Freezes the wallet, or ends the freeze: this wallet's own, or its part of the customer's.
@@ -54,13 +62,13 @@ impl Wallet {
     }
 
     /// Whether the caps, if there are any, leave room for `amount`.
-    pub(in crate::domain) fn require_within_caps(&self, amount: Decimal, now: DateTime<Utc>) -> Result<(), Refusal> {
+    pub(in crate::domain) fn require_within_caps(&self, amount: Money, now: DateTime<Utc>) -> Result<(), Refusal> {
         let now = now.max(self.updated_at);
         self.guard.as_ref().map_or(Ok(()), |guard| guard.allow(&self.key, amount, self.held, now))
     }
 
     /// Counts consumption of this product that another wallet paid for.
-    pub(in crate::domain) fn count_spent_elsewhere(&mut self, amount: Decimal, now: DateTime<Utc>) {
+    pub(in crate::domain) fn count_spent_elsewhere(&mut self, amount: Money, now: DateTime<Utc>) {
         let now = now.max(self.updated_at);
         if let Some(guard) = &mut self.guard {
             guard.spend(amount, now);
@@ -70,7 +78,7 @@ impl Wallet {
     /// Makes room again for consumption of this product that was given back to the wallet that paid for it.
     pub(in crate::domain) fn count_given_back_elsewhere(
         &mut self,
-        amount: Decimal,
+        amount: Money,
         taken_at: DateTime<Utc>,
         now: DateTime<Utc>,
     ) {

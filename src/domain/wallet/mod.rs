@@ -13,10 +13,10 @@ mod limits;
 mod stored;
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use self::holding::open;
+use self::limits::is_too_large;
 pub use self::stored::{StoredWallet, WalletMarks, WalletParts};
 use super::entry::Entry;
 use super::grant::Grant;
@@ -27,25 +27,22 @@ use super::money::Money;
 use super::posting::{Booked, Change, OnInsufficient, Refusal, ReversedParts};
 use super::wallet_key::WalletKey;
 
-/// No running total may pass this: ten times below what the columns hold.
-const MAX_TOTAL: Decimal = Decimal::from_parts(0xA4C6_8000, 0x3_8D7E, 0, false, 0);
-
 /// A wallet under its row lock, with its grants. Only the rules of this module change its money.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wallet {
     pub key: WalletKey,
     pub id: Uuid,
-    pub(in crate::domain) paid: Decimal,
-    pub(in crate::domain) granted: Decimal,
-    pub(in crate::domain) held: Decimal,
-    pub(in crate::domain) debt: Decimal,
-    pub(in crate::domain) paid_in: Decimal,
-    pub(in crate::domain) paid_out: Decimal,
+    pub(in crate::domain) paid: Money,
+    pub(in crate::domain) granted: Money,
+    pub(in crate::domain) held: Money,
+    pub(in crate::domain) debt: Money,
+    pub(in crate::domain) paid_in: Money,
+    pub(in crate::domain) paid_out: Money,
     pub entry_seq: i64,
     pub version: i64,
     pub(in crate::domain) marks: WalletMarks,
     /// Money taken or claimed for spent bonus: the sum over all grants of the wallet, also those that are not loaded.
-    pub(in crate::domain) bonus_owed: Decimal,
+    pub(in crate::domain) bonus_owed: Money,
     pub guard: Option<SpendGuard>,
     pub low_balance: Option<LowBalance>,
     /// Those with something remaining, in burn order.
@@ -66,19 +63,20 @@ pub struct Effects {
 impl Wallet {
     /// A wallet without money, for tests.
     pub(in crate::domain) fn empty(key: WalletKey, now: DateTime<Utc>) -> Self {
+        let nothing = Money::zero(key.currency);
         Self {
             key,
             id: Uuid::from_u128(1),
-            paid: Decimal::ZERO,
-            granted: Decimal::ZERO,
-            held: Decimal::ZERO,
-            debt: Decimal::ZERO,
-            paid_in: Decimal::ZERO,
-            paid_out: Decimal::ZERO,
+            paid: nothing,
+            granted: nothing,
+            held: nothing,
+            debt: nothing,
+            paid_in: nothing,
+            paid_out: nothing,
             entry_seq: 0,
             version: 0,
             marks: WalletMarks::default(),
-            bonus_owed: Decimal::ZERO,
+            bonus_owed: nothing,
             guard: None,
             low_balance: None,
             grants: Vec::new(),
@@ -106,43 +104,43 @@ impl Wallet {
     /// Topped-up money.
     #[must_use]
     pub fn paid(&self) -> Money {
-        self.in_own_currency(self.paid)
+        self.paid
     }
 
     /// Promotional credit.
     #[must_use]
     pub fn granted(&self) -> Money {
-        self.in_own_currency(self.granted)
+        self.granted
     }
 
     /// What open holds reserve.
     #[must_use]
     pub fn held(&self) -> Money {
-        self.in_own_currency(self.held)
+        self.held
     }
 
     /// What the customer owes.
     #[must_use]
     pub fn debt(&self) -> Money {
-        self.in_own_currency(self.debt)
+        self.debt
     }
 
     /// paid + granted.
     #[must_use]
     pub fn total(&self) -> Money {
-        self.in_own_currency(self.paid + self.granted)
+        self.paid + self.granted
     }
 
     /// paid + granted − held − debt; negative when debt exceeds what is free.
     #[must_use]
     pub fn available(&self) -> Money {
-        self.in_own_currency(self.available_amount())
+        self.paid + self.granted - self.held - self.debt
     }
 
     /// The balance in the sense of the entries: paid + granted − debt.
     #[must_use]
     pub fn balance(&self) -> Money {
-        self.in_own_currency(self.balance_amount())
+        self.paid + self.granted - self.debt
     }
 
     /// The grants with something remaining, in burn order.
@@ -151,21 +149,14 @@ impl Wallet {
         &self.grants
     }
 
-    fn in_own_currency(&self, amount: Decimal) -> Money {
-        Money::from_ledger(amount, self.key.currency)
-    }
-
-    fn available_amount(&self) -> Decimal {
-        self.paid + self.granted - self.held - self.debt
-    }
-
-    fn balance_amount(&self) -> Decimal {
-        self.paid + self.granted - self.debt
+    /// Zero in the wallet's currency.
+    fn nothing(&self) -> Money {
+        Money::zero(self.key.currency)
     }
 
     /// What may travel or be refunded: unheld paid money beyond the debt.
-    pub(in crate::domain) fn movable(&self) -> Decimal {
-        (self.unheld_paid() - self.debt).max(Decimal::ZERO)
+    pub(in crate::domain) fn movable(&self) -> Money {
+        (self.unheld_paid() - self.debt).or_zero()
     }
 
     /// Whether the fast path must leave this wallet alone, because its rules need a look.
@@ -173,7 +164,7 @@ impl Wallet {
     pub fn needs_full_path(&self) -> bool {
         let WalletMarks { frozen, customer_frozen, claimed } = self.marks;
         let is_marked = frozen || customer_frozen || claimed;
-        self.granted > Decimal::ZERO || self.debt > Decimal::ZERO || self.guard.is_some() || is_marked
+        self.granted.is_positive() || self.debt.is_positive() || self.guard.is_some() || is_marked
     }
 
     /// Whether an operator has frozen this wallet.
@@ -197,14 +188,14 @@ impl Wallet {
     /// Money that was taken or is claimed for spent bonus of this wallet.
     #[must_use]
     pub fn bonus_owed(&self) -> Money {
-        self.in_own_currency(self.bonus_owed)
+        self.bonus_owed
     }
 
     /// What the fast path must leave available: the threshold while its alert is armed.
     #[must_use]
     pub fn fast_floor(&self) -> Money {
         let armed = self.low_balance.as_ref().filter(|low| low.armed);
-        armed.map_or(Money::zero(self.key.currency), |low| low.threshold)
+        armed.map_or(self.nothing(), |low| low.threshold)
     }
 
     /// The wallet as it is shown at `now`: what has lapsed of its grants is taken off, though no sweep has written that
@@ -216,8 +207,8 @@ impl Wallet {
         Self { version, updated_at, ..self }
     }
 
-    fn unheld_paid(&self) -> Decimal {
-        let held_granted: Decimal = self.grants.iter().map(|grant| grant.held).sum();
+    fn unheld_paid(&self) -> Money {
+        let held_granted = Money::sum(self.key.currency, self.grants.iter().map(|grant| grant.held));
         self.paid - (self.held - held_granted)
     }
 
@@ -236,7 +227,7 @@ impl Wallet {
         effects: &mut Effects,
     ) -> Result<Booked, Refusal> {
         let now = now.max(self.updated_at);
-        let before = self.available_amount();
+        let before = self.available();
         self.expire_grants(now, effects);
         let booked = self.decide(change, hold, &mut Booking { label, now, effects });
         if booked.is_ok() {
@@ -262,7 +253,9 @@ impl Wallet {
             Change::RevokeGrant { grant_id, amount } => Ok(self.revoke_grant(*grant_id, *amount, booking)),
             Change::RestoreGrant { grant_id, amount } => self.restore_grant(*grant_id, *amount, booking),
             Change::OpenHold { id, amount, lifetime } => self.open_hold(*id, *amount, now + *lifetime, booking),
-            Change::Capture { amount } => self.capture(open(hold, now)?, *amount, booking),
+            Change::Capture { amount } => {
+                self.capture(open(hold, now)?, Money::from_ledger(*amount, self.key.currency), booking)
+            }
             Change::Release => {
                 let closed = self.close_hold(open(hold, now)?, HoldStatus::Released, None, now);
                 Ok(self.record_hold(closed, booking))
@@ -280,8 +273,8 @@ impl Wallet {
         }
     }
 
-    fn credit(&mut self, amount: Decimal, booking: &mut Booking<'_>) -> Result<Booked, Refusal> {
-        if self.paid_in + amount > MAX_TOTAL {
+    fn credit(&mut self, amount: Money, booking: &mut Booking<'_>) -> Result<Booked, Refusal> {
+        if is_too_large(self.paid_in + amount) {
             return Err(Refusal::TooLarge);
         }
         let repaid = self.debt.min(amount);
@@ -292,7 +285,7 @@ impl Wallet {
 
     fn deduct(
         &mut self,
-        amount: Decimal,
+        amount: Money,
         on_insufficient: OnInsufficient,
         booking: &mut Booking<'_>,
     ) -> Result<Booked, Refusal> {
@@ -301,7 +294,7 @@ impl Wallet {
             self.require_available(amount)?;
             self.require_within_caps(amount, booking.now)?;
         }
-        let unheld: Decimal = self.grants.iter().map(Grant::unheld).sum();
+        let unheld = Money::sum(self.key.currency, self.grants.iter().map(Grant::unheld));
         let rest = amount - unheld.min(amount);
         // Money that a debt already has a claim on is not spendable, so it is not burnt here either.
         let from_paid = self.movable().min(rest);
@@ -316,16 +309,16 @@ impl Wallet {
         Ok(self.write_entry(-amount, uses, into_debt, booking))
     }
 
-    fn withdraw(&mut self, amount: Decimal, booking: &mut Booking<'_>) -> Result<Booked, Refusal> {
+    fn withdraw(&mut self, amount: Money, booking: &mut Booking<'_>) -> Result<Booked, Refusal> {
         self.require_not_frozen()?;
         if self.movable() < amount {
             return Err(self.short(amount, self.movable()));
         }
         self.take_paid(amount);
-        Ok(self.write_entry(-amount, Vec::new(), Decimal::ZERO, booking))
+        Ok(self.write_entry(-amount, Vec::new(), self.nothing(), booking))
     }
 
-    fn take_back(&mut self, amount: Decimal, booking: &mut Booking<'_>) -> Result<Booked, Refusal> {
+    fn take_back(&mut self, amount: Money, booking: &mut Booking<'_>) -> Result<Booked, Refusal> {
         let from_paid = self.movable().min(amount);
         let into_debt = amount - from_paid;
         self.require_room_for_debt(into_debt)?;
@@ -335,15 +328,15 @@ impl Wallet {
     }
 
     fn reverse(&mut self, parts: &ReversedParts, booking: &mut Booking<'_>) -> Result<Booked, Refusal> {
-        let granted: Decimal = parts.grants.iter().map(|(_, amount)| *amount).sum();
+        let granted = Money::sum(self.key.currency, parts.grants.iter().map(|(_, amount)| *amount));
         let amount = parts.debt + parts.paid + granted;
-        if amount <= Decimal::ZERO || self.grants_cannot_take(&parts.grants) {
+        if !amount.is_positive() || self.grants_cannot_take(&parts.grants) {
             return Err(Refusal::MoreThanTaken);
         }
         // Debt that was repaid since comes back as the paid money that repaid it.
         let undone = self.debt.min(parts.debt + parts.paid);
         let returned = parts.debt + parts.paid - undone;
-        if self.paid_in + returned > MAX_TOTAL {
+        if is_too_large(self.paid_in + returned) {
             return Err(Refusal::TooLarge);
         }
         self.debt -= undone;
@@ -355,8 +348,8 @@ impl Wallet {
         Ok(self.write_entry(amount, parts.grants.clone(), -undone, booking))
     }
 
-    fn watch_low_balance(&mut self, before: Decimal, effects: &mut Effects) {
-        let after = self.available_amount();
+    fn watch_low_balance(&mut self, before: Money, effects: &mut Effects) {
+        let after = self.available();
         if let Some(low) = &mut self.low_balance {
             effects.low_balance_crossed |= low.observe(before, after);
         }
@@ -366,9 +359,9 @@ impl Wallet {
     /// in it.
     fn write_entry(
         &mut self,
-        amount: Decimal,
-        grant_uses: Vec<(Uuid, Decimal)>,
-        debt: Decimal,
+        amount: Money,
+        grant_uses: Vec<(Uuid, Money)>,
+        debt: Money,
         booking: &mut Booking<'_>,
     ) -> Booked {
         self.entry_seq += 1;
@@ -377,9 +370,9 @@ impl Wallet {
             seq: self.entry_seq,
             label: booking.label.clone(),
             amount,
-            granted: grant_uses.iter().map(|(_, used)| *used).sum(),
+            granted: Money::sum(self.key.currency, grant_uses.iter().map(|(_, used)| *used)),
             debt,
-            balance_after: self.balance_amount(),
+            balance_after: self.balance(),
             paid_in: self.paid_in,
             paid_out: self.paid_out,
             created_at: booking.now,
@@ -395,12 +388,12 @@ impl Wallet {
         Booked { wallet: Some(self.key.clone()), entry: None, hold: Some(hold) }
     }
 
-    fn add_paid(&mut self, amount: Decimal) {
+    fn add_paid(&mut self, amount: Money) {
         self.paid += amount;
         self.paid_in += amount;
     }
 
-    fn take_paid(&mut self, amount: Decimal) {
+    fn take_paid(&mut self, amount: Money) {
         self.paid -= amount;
         self.paid_out += amount;
     }

@@ -1,12 +1,12 @@
 //! A wallet as storage reads it back.
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::Wallet;
 use crate::domain::grant::{Grant, burn_order};
 use crate::domain::guard::{LowBalance, SpendGuard};
+use crate::domain::money::Money;
 use crate::domain::wallet_key::WalletKey;
 
 /// A wallet as the tables have it, for storage to read back.
@@ -18,7 +18,7 @@ pub struct StoredWallet {
     pub entry_seq: i64,
     pub version: i64,
     pub marks: WalletMarks,
-    pub bonus_owed: Decimal,
+    pub bonus_owed: Money,
     pub guard: Option<SpendGuard>,
     pub low_balance: Option<LowBalance>,
     pub grants: Vec<Grant>,
@@ -36,15 +36,15 @@ pub struct WalletMarks {
     pub claimed: bool,
 }
 
-/// The running parts of a wallet, in its currency, as the columns have them.
+/// The running parts of a wallet, all in its currency, as the columns have them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WalletParts {
-    pub paid: Decimal,
-    pub granted: Decimal,
-    pub held: Decimal,
-    pub debt: Decimal,
-    pub paid_in: Decimal,
-    pub paid_out: Decimal,
+    pub paid: Money,
+    pub granted: Money,
+    pub held: Money,
+    pub debt: Money,
+    pub paid_in: Money,
+    pub paid_out: Money,
 }
 
 impl From<StoredWallet> for Wallet {

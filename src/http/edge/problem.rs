@@ -247,7 +247,7 @@ fn insufficient_funds(short: &Shortfall) -> InsufficientFunds {
         required: short.required.into(),
         available: short.available.into(),
         held: short.held.into(),
-        shortfall: Amount::of(short.required.amount() - short.available.amount(), currency),
+        shortfall: Amount::from(short.required - short.available),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::domain::account_flow;
 use crate::domain::code::Code;
 use crate::domain::entry::Entry;
 use crate::domain::explain::MoneyRange;
-use crate::domain::money::parse_plain_decimal;
+use crate::domain::money::{Money, parse_plain_decimal};
 use crate::domain::wallet_key::WalletKey;
 use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::extract::QueryParams;
@@ -30,7 +30,7 @@ struct FlowPath {
 }
 
 fn flow(entry: &Entry, wallet: &WalletKey) -> AccountFlow {
-    AccountFlow::from(&account_flow::AccountFlow::of(entry, wallet.currency, &wallet.product))
+    AccountFlow::from(&account_flow::AccountFlow::of(entry, &wallet.product))
 }
 
 /// What paid for a flow.
@@ -91,7 +91,7 @@ pub struct PaidByPayment {
 impl From<&PaidByCredit> for PaidByPayment {
     fn from(credit: &PaidByCredit) -> Self {
         Self {
-            amount: Amount::of(credit.amount, credit.wallet.currency),
+            amount: Amount::from(credit.amount),
             flow: flow(&credit.entry, &credit.wallet),
             top_up_order_id: credit.order().map(TopUpOrderId::new),
             transfers: credit.transfers.iter().map(TransferId::new).collect(),
@@ -122,19 +122,18 @@ pub async fn get_account_flow_paid_by(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let found = explain::paid_by(&app, &query.customer(&caller)?, path.flow_id.named()).await?;
-    let currency = found.wallet.currency;
     let grants = found.grants.iter().map(|part| PaidByGrant {
         grant_id: GrantId::of(part.id),
-        amount: Amount::of(part.amount, currency),
+        amount: Amount::from(part.amount),
         reason: GrantReason::new(&part.reason),
     });
     Ok(HttpResponse::Ok().json(FlowPaidBy {
         flow: flow(&found.entry, &found.wallet),
-        granted: Amount::of(-found.entry.granted, currency),
-        paid: Amount::of(-found.entry.paid(), currency),
-        debt: Amount::of(found.entry.debt, currency),
-        debt_repaid: Amount::of(found.debt_repaid, currency),
-        debt_given_back: Amount::of(found.debt_cancelled, currency),
+        granted: Amount::from(-found.entry.granted),
+        paid: Amount::from(-found.entry.paid()),
+        debt: Amount::from(found.entry.debt),
+        debt_repaid: Amount::from(found.debt_repaid),
+        debt_given_back: Amount::from(found.debt_cancelled),
         grants: grants.collect(),
         payments: found.credits.iter().map(Into::into).collect(),
         repaid_by: found.repaid_by.iter().map(Into::into).collect(),
@@ -225,14 +224,14 @@ pub struct WentOn {
 
 fn page_of(found: &explain::PaidForPage, filters: &Filters) -> Result<PaidForPage, Error> {
     let item = |item: &explain::PaidForItem| {
-        let currency = item.wallet.currency;
+        let position = |units| Amount::from(Money::from_ledger(units, item.wallet.currency));
         let went_on = |next: &explain::NextFlow| WentOn {
             flow_id: FlowIdText::of(next.to),
-            part_from: Amount::of(next.part.from, currency),
-            part_amount: Amount::of(next.part.length(), currency),
+            part_from: position(next.part.from),
+            part_amount: position(next.part.length()),
         };
         PaidForItem {
-            amount: Amount::of(item.amount, currency),
+            amount: Amount::from(item.amount),
             flow: flow(&item.entry, &item.wallet),
             debt: item.debt,
             transferred_to: item.transferred_to.map(FlowIdText::of),

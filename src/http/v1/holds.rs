@@ -89,18 +89,17 @@ pub struct Hold {
 }
 
 fn render(hold: &Held, done: Option<&HoldDone>) -> Hold {
-    let currency = hold.wallet.currency;
     let balance_after = done.and_then(|done| done.balance_after);
     Hold {
         hold_id: HoldIdText::of(hold.id),
         id: DedupeId::new(&hold.key),
         customer_id: CustomerIdText::of(&hold.wallet.customer),
         status: hold.status.into(),
-        currency: CurrencyCode::of(currency),
+        currency: CurrencyCode::of(hold.wallet.currency),
         product: ProductCode::of_product(&hold.wallet.product),
-        amount: Amount::of(hold.amount, currency),
-        captured: hold.captured.map(|captured| Amount::of(captured, currency)),
-        balance_after: balance_after.map(|balance| SignedAmount::of(balance, currency)),
+        amount: Amount::from(hold.amount),
+        captured: hold.captured.map(Amount::from),
+        balance_after: balance_after.map(SignedAmount::from),
         created_at: hold.created_at,
         expires_at: hold.expires_at,
         closed_at: hold.closed_at,

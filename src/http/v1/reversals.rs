@@ -77,10 +77,10 @@ pub async fn create_usage_reversal(
     let reversal = UsageReversal {
         id: DedupeId::new(&done.id),
         usage_id: body.value.usage_id,
-        currency: CurrencyCode::of(done.currency),
+        currency: CurrencyCode::of(done.amount.currency()),
         product: ProductCode::of_product(&done.product),
-        amount: Amount::of(done.amount, done.currency),
-        balance_after: SignedAmount::of(done.balance_after, done.currency),
+        amount: Amount::from(done.amount),
+        balance_after: SignedAmount::from(done.balance_after),
         created_at: done.created_at,
     };
     Ok(created(&reversal, done.replayed, StatusCode::OK))

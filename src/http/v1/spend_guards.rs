@@ -58,17 +58,16 @@ pub struct SpendGuard {
 
 impl From<GuardedWallet> for SpendGuard {
     fn from(guarded: GuardedWallet) -> Self {
-        let currency = guarded.wallet.currency;
         let (today, this_month) = guarded.guard.spent(guarded.now);
         Self {
             customer_id: CustomerIdText::of(&guarded.wallet.customer),
-            currency: CurrencyCode::of(currency),
+            currency: CurrencyCode::of(guarded.wallet.currency),
             product: ProductCode::of_product(&guarded.wallet.product),
-            daily_cap: guarded.guard.daily_cap.map(|cap| Amount::of(cap, currency)),
-            monthly_cap: guarded.guard.monthly_cap.map(|cap| Amount::of(cap, currency)),
-            spent_today: Amount::of(today, currency),
-            spent_this_month: Amount::of(this_month, currency),
-            held: Amount::of(guarded.held, currency),
+            daily_cap: guarded.guard.daily_cap.map(Amount::from),
+            monthly_cap: guarded.guard.monthly_cap.map(Amount::from),
+            spent_today: Amount::from(today),
+            spent_this_month: Amount::from(this_month),
+            held: Amount::from(guarded.held),
             day_ends_at: day_ends(guarded.now),
             month_ends_at: month_ends(guarded.now),
             set_by: Actor::new(guarded.set_by.actor),

@@ -168,11 +168,11 @@ fn render(usage: &Usage) -> BookedUsage {
     BookedUsage {
         id: DedupeId::new(&usage.id),
         status: "booked".to_owned(),
-        currency: CurrencyCode::of(usage.currency),
-        amount: Amount::of(usage.amount, usage.currency),
+        currency: CurrencyCode::of(usage.amount.currency()),
+        amount: Amount::from(usage.amount),
         product: ProductCode::of_product(&usage.product),
-        balance_after: SignedAmount::of(usage.balance_after, usage.currency),
-        debt: Amount::of(usage.debt, usage.currency),
+        balance_after: SignedAmount::from(usage.balance_after),
+        debt: Amount::from(usage.debt),
         created_at: usage.created_at,
     }
 }
@@ -257,7 +257,7 @@ pub async fn create_usage_batch(
             Ok(usage) => UsageResult {
                 id,
                 status: if usage.replayed { UsageResultStatus::Replayed } else { UsageResultStatus::Booked },
-                balance_after: Some(SignedAmount::of(usage.balance_after, usage.currency)),
+                balance_after: Some(SignedAmount::from(usage.balance_after)),
                 problem: None,
             },
             Err(error) => UsageResult {

@@ -17,9 +17,11 @@ use crate::domain::counterpart::Counterpart;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::label::StoredLabel;
+use crate::domain::money::Money;
 use crate::domain::posting::{Booked, DedupeKey, Posting};
 use crate::storage::StorageError;
-use crate::storage::schema::entries;
+use crate::storage::columns::currency_from_column;
+use crate::storage::schema::{entries, wallets};
 use crate::storage::statement::{Cached, Parameters, Statement};
 
 struct FindEntries {
@@ -64,6 +66,16 @@ pub(crate) struct EntryRow {
     pub paid_in: Decimal,
     pub paid_out: Decimal,
     pub created_at: DateTime<Utc>,
+    /// The wallet's.
+    #[diesel(select_expression = wallets::currency, select_expression_type = wallets::currency)]
+    pub currency: String,
+}
+
+/// Entries with their wallets, from which an [`EntryRow`] is selected.
+#[diesel::dsl::auto_type(no_type_alias)]
+pub(super) fn entries_of_wallets() -> _ {
+    let own = wallets::customer_id.eq(entries::customer_id).and(wallets::id.eq(entries::wallet_id));
+    entries::table.inner_join(wallets::table.on(own))
 }
 
 impl EntryRow {
@@ -72,6 +84,8 @@ impl EntryRow {
             .ok_or_else(|| StorageError::Corrupt(format!("entry kind {}", self.kind)))?;
         let counterpart = Counterpart::parse(&self.counterpart)
             .ok_or_else(|| StorageError::Corrupt(format!("counterpart {:?}", self.counterpart)))?;
+        let currency = currency_from_column(&self.currency)?;
+        let money = |amount| Money::from_ledger(amount, currency);
         Ok(Entry {
             wallet_id: self.wallet_id,
             seq: self.seq,
@@ -86,12 +100,12 @@ impl EntryRow {
                 occurred_at: self.occurred_at,
             }
             .into(),
-            amount: self.amount,
-            granted: self.granted.unwrap_or_default(),
-            debt: self.debt.unwrap_or_default(),
-            balance_after: self.balance_after,
-            paid_in: self.paid_in,
-            paid_out: self.paid_out,
+            amount: money(self.amount),
+            granted: money(self.granted.unwrap_or_default()),
+            debt: money(self.debt.unwrap_or_default()),
+            balance_after: money(self.balance_after),
+            paid_in: money(self.paid_in),
+            paid_out: money(self.paid_out),
             created_at: self.created_at,
             grant_uses: Vec::new(),
         })

@@ -17,6 +17,8 @@ use crate::domain::customer::CustomerId;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::hold::{Hold, HoldStatus};
 use crate::domain::id::IdKind;
+use crate::domain::money::Money;
+use crate::domain::order::Order;
 use crate::domain::posting::WalletKey;
 use crate::domain::take_back::OrderBonus;
 use crate::storage::schema::{grant_uses, grants, holds, wallets, worker_marks};
@@ -55,9 +57,9 @@ pub(super) async fn uses(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     entry: &Entry,
-) -> Result<Vec<(Uuid, Decimal)>, StorageError> {
+) -> Result<Vec<(Uuid, Money)>, StorageError> {
     let used = grants::customer_id.eq(grant_uses::customer_id).and(grants::id.eq(grant_uses::grant_id));
-    Ok(grant_uses::table
+    let rows: Vec<(Uuid, Decimal)> = grant_uses::table
         .inner_join(grants::table.on(used))
         .filter(grant_uses::customer_id.eq(customer.as_str()))
         .filter(grant_uses::wallet_id.eq(entry.wallet_id).and(grant_uses::seq.eq(entry.seq)))
@@ -65,7 +67,8 @@ pub(super) async fn uses(
         .order((grants::priority, grants::expires_at, grants::created_at, grants::id))
         .select((grant_uses::grant_id, grant_uses::amount))
         .load(conn)
-        .await?)
+        .await?;
+    Ok(rows.into_iter().map(|(id, used)| (id, Money::from_ledger(used, entry.currency()))).collect())
 }
 
 struct FindReversals {
@@ -232,12 +235,10 @@ impl Statement for BonusOfOrder {
 ///
 /// # Errors
 /// Database errors.
-pub async fn bonus_of_order(
-    conn: &mut AsyncPgConnection,
-    customer: &CustomerId,
-    order_id: Uuid,
-) -> Result<Option<OrderBonus>, StorageError> {
-    let statement = BonusOfOrder { customer: customer.as_str().to_owned(), order_id };
+pub async fn bonus_of_order(conn: &mut AsyncPgConnection, order: &Order) -> Result<Option<OrderBonus>, StorageError> {
+    let statement = BonusOfOrder { customer: order.customer.as_str().to_owned(), order_id: order.id };
     let row: Option<(Uuid, Decimal, Decimal)> = Cached(statement).get_result(conn).await.optional()?;
-    Ok(row.map(|(grant_id, spent, expired)| OrderBonus { grant_id, spent, expired }))
+    let money = |amount| Money::from_ledger(amount, order.currency());
+    let bonus = |(grant_id, spent, expired)| OrderBonus { grant_id, spent: money(spent), expired: money(expired) };
+    Ok(row.map(bonus))
 }

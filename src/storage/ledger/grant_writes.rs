@@ -36,7 +36,7 @@ pub(super) async fn all(
             uses.wallet_ids.push(entry.wallet_id);
             uses.seq.push(entry.seq);
             uses.grant_ids.push(*grant_id);
-            uses.amounts.push(*amount);
+            uses.amounts.push(amount.amount());
         }
     }
     if !uses.seq.is_empty() {
@@ -67,16 +67,16 @@ impl UpsertGrants {
         self.customers.push(wallet.key.customer.as_str().to_owned());
         self.ids.push(grant.id);
         self.wallet_ids.push(wallet.id);
-        self.amounts.push(grant.amount);
-        self.remaining.push(grant.remaining);
-        self.held.push(grant.held);
+        self.amounts.push(grant.amount.amount());
+        self.remaining.push(grant.remaining.amount());
+        self.held.push(grant.held.amount());
         self.priorities.push(grant.priority);
         self.expires_at.push(grant.expires_at);
         self.reasons.push(grant.reason.clone());
         self.order_ids.push(grant.order_id);
         self.created_by.push(grant.created_by.clone());
         self.created_at.push(grant.created_at);
-        self.owed.push(grant.owed);
+        self.owed.push(grant.owed.amount());
     }
 }
 

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::keys::wallet_key;
 use crate::domain::hold::{Hold, HoldStatus};
+use crate::domain::money::Money;
 use crate::domain::posting::WalletKey;
 use crate::domain::wallet::Wallet;
 use crate::storage::StorageError;
@@ -48,25 +49,27 @@ impl HoldRow {
     /// [`StorageError::Corrupt`].
     pub fn into_hold(self) -> Result<Hold, StorageError> {
         let status = HoldStatus::parse(&self.status).ok_or_else(|| StorageError::Corrupt(self.status.clone()))?;
+        let wallet = wallet_key(&self.customer_id, &self.currency, &self.product)?;
+        let money = |amount| Money::from_ledger(amount, wallet.currency);
         let parts: Vec<(Uuid, Decimal)> = match self.grant_parts {
             None => Vec::new(),
             Some(json) => super::hold_writes::grant_parts_from_json(&json)?,
         };
         Ok(Hold {
             id: self.id,
-            wallet: wallet_key(&self.customer_id, &self.currency, &self.product)?,
             wallet_id: self.wallet_id,
             key: self.key,
             fingerprint: self.fingerprint,
-            amount: self.amount,
-            grant_parts: parts,
+            amount: money(self.amount),
+            grant_parts: parts.into_iter().map(|(id, part)| (id, money(part))).collect(),
             description: self.description,
             metadata: self.metadata,
             created_at: self.created_at,
             expires_at: self.expires_at,
             status,
-            captured: self.captured,
+            captured: self.captured.map(money),
             closed_at: self.closed_at,
+            wallet,
         })
     }
 }
@@ -115,7 +118,7 @@ pub(super) async fn lapsed_holds(
     now: DateTime<Utc>,
     lock: bool,
 ) -> Result<Vec<Hold>, StorageError> {
-    let holding: Vec<&Wallet> = wallets.values().filter(|wallet| wallet.parts().held > Decimal::ZERO).collect();
+    let holding: Vec<&Wallet> = wallets.values().filter(|wallet| wallet.held().is_positive()).collect();
     if holding.is_empty() {
         return Ok(Vec::new());
     }

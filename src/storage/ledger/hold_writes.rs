@@ -11,6 +11,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::domain::hold::Hold;
+use crate::domain::money::Money;
 use crate::domain::wallet::{Effects, Wallet};
 use crate::storage::StorageError;
 use crate::storage::schema::holds;
@@ -38,15 +39,15 @@ pub(super) async fn all(
                 holds::currency.eq(hold.wallet.currency.code()),
                 holds::product.eq(hold.wallet.product.as_column()),
                 holds::fingerprint.eq(hold.fingerprint),
-                holds::amount.eq(hold.amount),
-                holds::granted.eq(hold.granted()),
+                holds::amount.eq(hold.amount.amount()),
+                holds::granted.eq(hold.granted().amount()),
                 holds::grant_parts.eq(grant_parts_to_json(&hold.grant_parts)),
                 holds::description.eq(&hold.description),
                 holds::metadata.eq(&hold.metadata),
                 holds::created_at.eq(hold.created_at),
                 holds::expires_at.eq(hold.expires_at),
                 holds::status.eq(hold.status.as_str()),
-                holds::captured.eq(hold.captured),
+                holds::captured.eq(hold.captured.map(Money::amount)),
                 holds::closed_at.eq(hold.closed_at),
             ));
         } else {
@@ -83,7 +84,7 @@ impl UpdateHolds {
         self.customers.push(hold.wallet.customer.as_str().to_owned());
         self.keys.push(hold.key.clone());
         self.statuses.push(hold.status.as_str());
-        self.captured.push(hold.captured);
+        self.captured.push(hold.captured.map(Money::amount));
         self.closed_at.push(hold.closed_at);
         self.expires_at.push(hold.expires_at);
     }
@@ -104,9 +105,12 @@ impl Statement for UpdateHolds {
     }
 }
 
-fn grant_parts_to_json(parts: &[(Uuid, Decimal)]) -> Option<serde_json::Value> {
+fn grant_parts_to_json(parts: &[(Uuid, Money)]) -> Option<serde_json::Value> {
     (!parts.is_empty()).then(|| {
-        parts.iter().map(|(id, amount)| json!({"grant_id": id, "amount": amount.normalize().to_string()})).collect()
+        parts
+            .iter()
+            .map(|(id, amount)| json!({"grant_id": id, "amount": amount.amount().normalize().to_string()}))
+            .collect()
     })
 }
 

@@ -14,7 +14,7 @@ use super::keys::{KeyArrays, wallet_key};
 use crate::domain::customer::CustomerId;
 use crate::domain::grant::Grant;
 use crate::domain::guard::{LowBalance, SpendGuard};
-use crate::domain::money::Money;
+use crate::domain::money::{Currency, Money};
 use crate::domain::posting::WalletKey;
 use crate::domain::wallet::{Effects, StoredWallet, Wallet, WalletMarks, WalletParts};
 use crate::storage::schema::{grants, spend_guards};
@@ -120,30 +120,31 @@ struct WalletRow {
 }
 
 impl WalletRow {
-    fn into_wallet(self, grants: Vec<Grant>, guard: Option<SpendGuard>) -> Result<Wallet, StorageError> {
+    fn into_wallet(self, grants: Vec<WalletGrantRow>, guard: Option<GuardRow>) -> Result<Wallet, StorageError> {
         let key = wallet_key(&self.customer_id, &self.currency, &self.product)?;
-        let low_balance = self.low_balance_threshold.map(|threshold| LowBalance {
-            threshold: Money::from_ledger(threshold, key.currency),
-            armed: !self.fast_floor.is_zero(),
-        });
+        let currency = key.currency;
+        let money = |amount| Money::from_ledger(amount, currency);
+        let low_balance = self
+            .low_balance_threshold
+            .map(|threshold| LowBalance { threshold: money(threshold), armed: !self.fast_floor.is_zero() });
         let stored = StoredWallet {
             key,
             id: self.id,
             parts: WalletParts {
-                paid: self.paid,
-                granted: self.granted,
-                held: self.held,
-                debt: self.debt,
-                paid_in: self.paid_in,
-                paid_out: self.paid_out,
+                paid: money(self.paid),
+                granted: money(self.granted),
+                held: money(self.held),
+                debt: money(self.debt),
+                paid_in: money(self.paid_in),
+                paid_out: money(self.paid_out),
             },
             entry_seq: self.entry_seq,
             version: self.version,
             marks: WalletMarks { frozen: self.frozen, customer_frozen: self.customer_frozen, claimed: self.claimed },
-            bonus_owed: self.bonus_owed,
-            guard,
+            bonus_owed: money(self.bonus_owed),
+            guard: guard.map(|guard| guard.into_guard(currency)),
             low_balance,
-            grants,
+            grants: grants.into_iter().map(|grant| grant.into_grant(currency)).collect(),
             updated_at: self.updated_at,
         };
         Ok(stored.into())
@@ -257,13 +258,33 @@ struct WalletGrantRow {
     created_at: DateTime<Utc>,
 }
 
+impl WalletGrantRow {
+    /// The amounts are in the wallet's currency.
+    fn into_grant(self, currency: Currency) -> Grant {
+        let money = |amount| Money::from_ledger(amount, currency);
+        Grant {
+            id: self.id,
+            amount: money(self.amount),
+            remaining: money(self.remaining),
+            held: money(self.held),
+            owed: money(self.owed),
+            priority: self.priority,
+            expires_at: self.expires_at,
+            reason: self.reason,
+            order_id: self.order_id,
+            created_by: self.created_by,
+            created_at: self.created_at,
+        }
+    }
+}
+
 async fn read_grants(
     conn: &mut AsyncPgConnection,
     customers: Vec<String>,
     of: Vec<Uuid>,
     restored: Vec<Uuid>,
-) -> Result<HashMap<Uuid, Vec<Grant>>, StorageError> {
-    let mut by_wallet: HashMap<Uuid, Vec<Grant>> = HashMap::new();
+) -> Result<HashMap<Uuid, Vec<WalletGrantRow>>, StorageError> {
+    let mut by_wallet: HashMap<Uuid, Vec<WalletGrantRow>> = HashMap::new();
     if of.is_empty() && restored.is_empty() {
         return Ok(by_wallet);
     }
@@ -277,50 +298,51 @@ async fn read_grants(
         mine.filter(live.or(grants::id.eq_any(restored))).load(conn).await?
     };
     for row in rows {
-        by_wallet.entry(row.wallet_id).or_default().push(Grant {
-            id: row.id,
-            amount: row.amount,
-            remaining: row.remaining,
-            held: row.held,
-            owed: row.owed,
-            priority: row.priority,
-            expires_at: row.expires_at,
-            reason: row.reason,
-            order_id: row.order_id,
-            created_by: row.created_by,
-            created_at: row.created_at,
-        });
+        by_wallet.entry(row.wallet_id).or_default().push(row);
     }
     Ok(by_wallet)
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = spend_guards)]
+struct GuardRow {
+    wallet_id: Uuid,
+    daily_cap: Option<Decimal>,
+    monthly_cap: Option<Decimal>,
+    day: NaiveDate,
+    spent_today: Decimal,
+    month: NaiveDate,
+    spent_this_month: Decimal,
+}
+
+impl GuardRow {
+    /// The amounts are in the wallet's currency.
+    fn into_guard(self, currency: Currency) -> SpendGuard {
+        let money = |amount| Money::from_ledger(amount, currency);
+        SpendGuard {
+            daily_cap: self.daily_cap.map(money),
+            monthly_cap: self.monthly_cap.map(money),
+            day: self.day,
+            spent_today: money(self.spent_today),
+            month: self.month,
+            spent_this_month: money(self.spent_this_month),
+        }
+    }
 }
 
 async fn read_guards(
     conn: &mut AsyncPgConnection,
     of: &[(String, Uuid)],
-) -> Result<HashMap<Uuid, SpendGuard>, StorageError> {
+) -> Result<HashMap<Uuid, GuardRow>, StorageError> {
     if of.is_empty() {
         return Ok(HashMap::new());
     }
-    type Row = (Uuid, Option<Decimal>, Option<Decimal>, NaiveDate, Decimal, NaiveDate, Decimal);
     let customers: Vec<&String> = of.iter().map(|(customer, _)| customer).collect();
     let ids: Vec<Uuid> = of.iter().map(|(_, id)| *id).collect();
-    let rows: Vec<Row> = spend_guards::table
+    let rows: Vec<GuardRow> = spend_guards::table
         .filter(spend_guards::customer_id.eq_any(customers).and(spend_guards::wallet_id.eq_any(ids)))
-        .select((
-            spend_guards::wallet_id,
-            spend_guards::daily_cap,
-            spend_guards::monthly_cap,
-            spend_guards::day,
-            spend_guards::spent_today,
-            spend_guards::month,
-            spend_guards::spent_this_month,
-        ))
+        .select(GuardRow::as_select())
         .load(conn)
         .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(id, daily_cap, monthly_cap, day, spent_today, month, spent_this_month)| {
-            (id, SpendGuard { daily_cap, monthly_cap, day, spent_today, month, spent_this_month })
-        })
-        .collect())
+    Ok(rows.into_iter().map(|row| (row.wallet_id, row)).collect())
 }

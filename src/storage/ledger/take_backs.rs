@@ -14,7 +14,7 @@ use super::keys::wallet_key;
 use crate::domain::book::TakeBacks;
 use crate::domain::counterpart::Counterpart;
 use crate::domain::customer::CustomerId;
-use crate::domain::money::Currency;
+use crate::domain::money::{Currency, Money};
 use crate::domain::posting::{Posting, WalletKey};
 use crate::domain::take_back::{Claim, TakeBackId, TakeBackOrigin, Taken, TakenPart};
 use crate::domain::wallet::{Effects, Wallet};
@@ -70,8 +70,9 @@ fn counterpart(text: &str) -> Result<Counterpart, StorageError> {
 fn claim(row: ClaimRow) -> Result<Claim, StorageError> {
     let (id, of, order_id, customer, currency, other, grant_id, description, amount, created_at) = row;
     let WalletKey { customer, currency, .. } = wallet_key(&customer, &currency, "")?;
+    let amount = Money::from_ledger(amount, currency);
     let origin = TakeBackOrigin { id: source(&id)?, order_id, counterpart: counterpart(&other)?, description };
-    Ok(Claim { origin, customer, currency, part: part(&of)?, grant_id, amount, created_at })
+    Ok(Claim { origin, customer, part: part(&of)?, grant_id, amount, created_at })
 }
 
 /// What is claimed of these customers, oldest first.
@@ -156,6 +157,7 @@ impl Statement for ReadTakeBacks {
 
 impl TakenRow {
     fn into_taken(self) -> Result<Taken, StorageError> {
+        let wallet = wallet_key(&self.customer_id, &self.currency, &self.product)?;
         Ok(Taken {
             origin: TakeBackOrigin {
                 id: source(&self.source)?,
@@ -166,12 +168,12 @@ impl TakenRow {
             n: self.n,
             part: part(&self.part)?,
             grant_id: self.grant_id,
-            wallet: wallet_key(&self.customer_id, &self.currency, &self.product)?,
             wallet_id: self.wallet_id,
-            taken: self.taken,
-            given_back: self.given_back,
+            taken: Money::from_ledger(self.taken, wallet.currency),
+            given_back: Money::from_ledger(self.given_back, wallet.currency),
             returns: self.returns,
             taken_at: self.taken_at,
+            wallet,
         })
     }
 }
@@ -192,7 +194,7 @@ pub(super) async fn read(
     let named = postings.iter().filter_map(Posting::taken_back_of).collect::<Vec<_>>();
     let mut open: BTreeSet<(CustomerId, Currency)> = locked
         .values()
-        .filter(|wallet| wallet.is_claimed() || !wallet.bonus_owed().amount().is_zero())
+        .filter(|wallet| wallet.is_claimed() || !wallet.bonus_owed().is_zero())
         .map(|wallet| (wallet.key.customer.clone(), wallet.key.currency))
         .collect();
     let reaching = postings.iter().filter(|posting| posting.reaches_all_wallets()).filter_map(Posting::wallet);
@@ -294,16 +296,16 @@ async fn save_claim(conn: &mut AsyncPgConnection, claim: &Claim) -> Result<(), S
             taken_back_debts::part.eq(part),
             taken_back_debts::order_id.eq(claim.origin.order_id),
             taken_back_debts::customer_id.eq(claim.customer.as_str()),
-            taken_back_debts::currency.eq(claim.currency.code()),
+            taken_back_debts::currency.eq(claim.amount.currency().code()),
             taken_back_debts::counterpart.eq(claim.origin.counterpart.to_string()),
             taken_back_debts::grant_id.eq(claim.grant_id),
             taken_back_debts::description.eq(claim.origin.description.as_deref()),
-            taken_back_debts::amount.eq(claim.amount),
+            taken_back_debts::amount.eq(claim.amount.amount()),
             taken_back_debts::created_at.eq(claim.created_at),
         ))
         .on_conflict((taken_back_debts::source, taken_back_debts::part))
         .do_update()
-        .set(taken_back_debts::amount.eq(claim.amount))
+        .set(taken_back_debts::amount.eq(claim.amount.amount()))
         .execute(conn)
         .await?;
     Ok(())
@@ -337,8 +339,8 @@ impl SaveTakeBacks {
             rows.wallet_ids.push(taken.wallet_id);
             rows.counterparts.push(taken.origin.counterpart.to_string());
             rows.grant_ids.push(taken.grant_id);
-            rows.taken.push(taken.taken);
-            rows.given_back.push(taken.given_back);
+            rows.taken.push(taken.taken.amount());
+            rows.given_back.push(taken.given_back.amount());
             rows.returns.push(taken.returns);
             rows.taken_at.push(taken.taken_at);
         }

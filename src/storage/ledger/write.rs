@@ -71,12 +71,12 @@ impl UpdateWallets {
             rows.needs_full_path.push(wallet.needs_full_path());
             rows.floors.push(wallet.fast_floor().amount());
             let parts = wallet.parts();
-            rows.granted.push(parts.granted);
-            rows.held.push(parts.held);
-            rows.debt.push(parts.debt);
-            rows.paid.push(parts.paid);
-            rows.paid_in.push(parts.paid_in);
-            rows.paid_out.push(parts.paid_out);
+            rows.granted.push(parts.granted.amount());
+            rows.held.push(parts.held.amount());
+            rows.debt.push(parts.debt.amount());
+            rows.paid.push(parts.paid.amount());
+            rows.paid_in.push(parts.paid_in.amount());
+            rows.paid_out.push(parts.paid_out.amount());
             rows.entry_seq.push(wallet.entry_seq);
             rows.version.push(wallet.version);
             rows.updated_at.push(wallet.updated_at);
@@ -142,15 +142,15 @@ impl InsertEntries {
             rows.wallet_ids.push(entry.wallet_id);
             rows.kinds.push(label.kind().code());
             rows.customers.push(wallet.key.customer.as_str().to_owned());
-            rows.amounts.push(entry.amount);
-            rows.balances.push(entry.balance_after);
-            rows.paid_in.push(entry.paid_in);
-            rows.paid_out.push(entry.paid_out);
+            rows.amounts.push(entry.amount.amount());
+            rows.balances.push(entry.balance_after.amount());
+            rows.paid_in.push(entry.paid_in.amount());
+            rows.paid_out.push(entry.paid_out.amount());
             rows.counterparts.push(label.counterpart().to_string());
             rows.keys.push(label.key().to_owned());
             // A null takes no room in the row.
-            rows.granted.push(Some(entry.granted).filter(|part| !part.is_zero()));
-            rows.debt.push(Some(entry.debt).filter(|part| !part.is_zero()));
+            rows.granted.push(Some(entry.granted.amount()).filter(|part| !part.is_zero()));
+            rows.debt.push(Some(entry.debt.amount()).filter(|part| !part.is_zero()));
             rows.references.push(label.reference().map(str::to_owned));
             rows.descriptions.push(label.description().map(str::to_owned));
             rows.metadata.push(label.metadata().cloned());
@@ -221,9 +221,9 @@ async fn write_guards(conn: &mut AsyncPgConnection, wallets: &[&Wallet]) -> Resu
             updates.customers.push(wallet.key.customer.as_str().to_owned());
             updates.wallet_ids.push(wallet.id);
             updates.days.push(guard.day);
-            updates.spent_today.push(guard.spent_today);
+            updates.spent_today.push(guard.spent_today.amount());
             updates.months.push(guard.month);
-            updates.spent_this_month.push(guard.spent_this_month);
+            updates.spent_this_month.push(guard.spent_this_month.amount());
         }
     }
     if !updates.wallet_ids.is_empty() {
@@ -245,12 +245,8 @@ async fn write_alerts(conn: &mut AsyncPgConnection, changed: &[(&Wallet, &Effect
                     "customer_id": wallet.key.customer.as_str(),
                     "currency": wallet.key.currency.code(),
                     "product": wallet.key.product.code(),
-                    "available": format_amount(wallet.available().amount(), wallet.key.currency),
-                    "threshold":
-                        wallet
-                            .low_balance
-                            .as_ref()
-                            .map(|low| format_amount(low.threshold.amount(), wallet.key.currency)),
+                    "available": format_amount(wallet.available()),
+                    "threshold": wallet.low_balance.as_ref().map(|low| format_amount(low.threshold)),
                     "version": wallet.version,
                 })),
             )

@@ -20,11 +20,6 @@ pub struct Amount(pub String);
 pub struct SignedAmount(pub String);
 
 impl Amount {
-    #[must_use]
-    pub fn of(amount: Decimal, currency: Currency) -> Self {
-        Self(format_amount(amount, currency))
-    }
-
     /// Reads an amount of zero or more, whose currency is known later.
     pub fn decimal(&self, problems: &mut Problems, pointer: &str) -> Option<Decimal> {
         problems.checked_money(pointer, parse_plain_decimal(&self.0))
@@ -50,22 +45,15 @@ impl Amount {
     }
 }
 
-impl SignedAmount {
-    #[must_use]
-    pub fn of(amount: Decimal, currency: Currency) -> Self {
-        Self(format_amount(amount, currency))
-    }
-}
-
 impl From<Money> for Amount {
     fn from(money: Money) -> Self {
-        Self::of(money.amount(), money.currency())
+        Self(format_amount(money))
     }
 }
 
 impl From<Money> for SignedAmount {
     fn from(money: Money) -> Self {
-        Self::of(money.amount(), money.currency())
+        Self(format_amount(money))
     }
 }
 

@@ -2,13 +2,13 @@
 
 use actix_web::{HttpResponse, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::app::bank_transactions::{self, KnownTransaction};
 use crate::app::{App, Error, Problems};
+use crate::domain::money::Money;
 use crate::http::edge::auth::{Allowed, AsOperator};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
@@ -56,19 +56,18 @@ pub struct BankTransactionList {
 
 impl From<&KnownTransaction> for BankTransaction {
     fn from(KnownTransaction { line, used, orders }: &KnownTransaction) -> Self {
-        let currency = line.amount.currency();
-        let served = |(order, amount): &(Uuid, Decimal)| ServedOrder {
+        let served = |(order, amount): &(Uuid, Money)| ServedOrder {
             order_id: TopUpOrderId::of(*order),
-            amount: Amount::of(*amount, currency),
+            amount: Amount::from(*amount),
         };
         Self {
             payment_id: PaymentIdText::of(line.payment_id),
             bank_account_id: BankAccountId::of(line.account),
             bank_transaction_id: BankTransactionId::new(&line.stated_id),
-            currency: CurrencyCode::of(currency),
+            currency: CurrencyCode::of(line.amount.currency()),
             amount: line.amount.into(),
             applied_amount: used.applied.into(),
-            unapplied_amount: Amount::of(line.amount.amount() - used.applied.amount(), currency),
+            unapplied_amount: Amount::from(line.amount - used.applied),
             received_on: line.received_on,
             remitter_name: line.remitter.as_deref().map(RemitterName::new),
             orders: orders.iter().map(served).collect(),

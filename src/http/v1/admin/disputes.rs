@@ -84,7 +84,6 @@ pub struct DisputePage {
 }
 
 fn render(dispute: &dispute::Dispute) -> Dispute {
-    let currency = dispute.currency;
     Dispute {
         id: DisputeId::of(dispute.id),
         order_id: dispute.order_id.map(TopUpOrderId::of),
@@ -93,10 +92,10 @@ fn render(dispute: &dispute::Dispute) -> Dispute {
         provider: ProviderText::of(dispute.provider),
         provider_dispute_id: dispute.dispute_id.clone(),
         status: dispute.status.into(),
-        currency: CurrencyCode::of(currency),
-        amount: Amount::of(dispute.amount, currency),
-        taken_back: SignedAmount::of(dispute.taken_back, currency),
-        bonus_taken: SignedAmount::of(dispute.bonus_taken, currency),
+        currency: CurrencyCode::of(dispute.amount.currency()),
+        amount: Amount::from(dispute.amount),
+        taken_back: SignedAmount::from(dispute.taken_back),
+        bonus_taken: SignedAmount::from(dispute.bonus_taken),
         reason: dispute.reason.clone(),
         created_at: dispute.created_at,
         updated_at: dispute.updated_at,

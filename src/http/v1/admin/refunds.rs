@@ -106,7 +106,6 @@ pub struct RefundPage {
 }
 
 fn render(refund: &refund::Refund) -> Refund {
-    let currency = refund.currency;
     Refund {
         id: RefundId::of(refund.id),
         order_id: refund.order_id.map(TopUpOrderId::of),
@@ -115,10 +114,10 @@ fn render(refund: &refund::Refund) -> Refund {
         provider: ProviderText::of(refund.provider),
         provider_refund_id: refund.provider_refund_id.clone(),
         status: refund.state.into(),
-        currency: CurrencyCode::of(currency),
-        amount: Amount::of(refund.amount, currency),
-        debited_amount: SignedAmount::of(refund.debited, currency),
-        bonus_taken: SignedAmount::of(refund.bonus_taken, currency),
+        currency: CurrencyCode::of(refund.amount.currency()),
+        amount: Amount::from(refund.amount),
+        debited_amount: SignedAmount::from(refund.debited),
+        bonus_taken: SignedAmount::from(refund.bonus_taken),
         reason: Reason::new(&refund.reason),
         failure: refund.failure.clone(),
         adopted: !refund.ours,

@@ -49,15 +49,14 @@ pub struct UnappliedPaymentPage {
 }
 
 fn render(payment: &Payment) -> UnappliedPayment {
-    let currency = payment.currency;
     UnappliedPayment {
         id: PaymentIdText::of(payment.id),
         provider: ProviderText::of(payment.provider),
         merchant_account: payment.merchant_account.clone(),
         provider_payment_id: payment.payment_id.clone(),
-        currency: CurrencyCode::of(currency),
-        amount: Amount::of(payment.amount, currency),
-        unapplied_amount: Amount::of(payment.rest(), currency),
+        currency: CurrencyCode::of(payment.currency()),
+        amount: Amount::from(payment.amount),
+        unapplied_amount: Amount::from(payment.rest()),
         order_id: payment.order_id.map(TopUpOrderId::of),
         reason: payment.unapplied_reason.clone().unwrap_or_default(),
         live: payment.live,

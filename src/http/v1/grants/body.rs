@@ -56,16 +56,15 @@ pub struct GrantPage {
 
 impl From<&WalletGrant> for Grant {
     fn from(WalletGrant { wallet, grant }: &WalletGrant) -> Self {
-        let currency = wallet.currency;
         Self {
             id: GrantId::of(grant.id),
             status: GrantStatus::Given,
             customer_id: CustomerIdText::of(&wallet.customer),
-            currency: CurrencyCode::of(currency),
+            currency: CurrencyCode::of(wallet.currency),
             product: ProductCode::of_product(&wallet.product),
-            amount: Amount::of(grant.amount, currency),
-            remaining: Amount::of(grant.remaining, currency),
-            held: Amount::of(grant.held, currency),
+            amount: Amount::from(grant.amount),
+            remaining: Amount::from(grant.remaining),
+            held: Amount::from(grant.held),
             priority: grant.priority,
             expires_at: grant.expires_at,
             reason: GrantReason::new(&grant.reason),

@@ -9,9 +9,10 @@ use uuid::Uuid;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::Entry;
 use crate::domain::explain::debts::DebtChange;
+use crate::domain::money::Money;
 use crate::storage::StorageError;
 use crate::storage::columns::entry_kind_from_column;
-use crate::storage::ledger::entry_rows::{EntryRow, EntrySql};
+use crate::storage::ledger::entry_rows::{EntryRow, EntrySql, entries_of_wallets};
 use crate::storage::schema::entries;
 use crate::storage::statement::{Cached, Parameters, Statement};
 
@@ -49,18 +50,20 @@ pub async fn debt_changes(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     wallet: Uuid,
-    paid_in: Decimal,
+    paid_in: Money,
     limit: i64,
 ) -> Result<(Vec<DebtChange>, bool), StorageError> {
     // One row more than asked for shows whether there are more.
-    let statement = DebtMoves { customer: customer.as_str().to_owned(), wallet, paid_in, limit: limit + 1 };
+    let statement =
+        DebtMoves { customer: customer.as_str().to_owned(), wallet, paid_in: paid_in.amount(), limit: limit + 1 };
     let mut rows: Vec<MoveRow> = Cached(statement).load(conn).await?;
     // The credit after the episode belongs to it only if it ended it. It did not when the debt was repaid exactly.
-    rows.retain(|(.., before)| *before == paid_in);
+    rows.retain(|(.., before)| *before == paid_in.amount());
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
     let whole = rows.len() <= most;
     rows.truncate(most);
     let moves = rows.into_iter().map(|(seq, kind, key, reference, debt, _)| {
+        let debt = Money::from_ledger(debt, paid_in.currency());
         Ok(DebtChange { seq, kind: entry_kind_from_column(kind)?, key, reference, debt })
     });
     Ok((moves.collect::<Result<_, StorageError>>()?, whole))
@@ -76,7 +79,7 @@ pub async fn entries_by_seq(
     wallet: Uuid,
     numbers: Vec<i64>,
 ) -> Result<Vec<Entry>, StorageError> {
-    let rows: Vec<EntryRow> = entries::table
+    let rows: Vec<EntryRow> = entries_of_wallets()
         .filter(entries::customer_id.eq(customer.as_str()).and(entries::wallet_id.eq(wallet)))
         .filter(entries::seq.eq_any(numbers))
         .order(entries::seq)

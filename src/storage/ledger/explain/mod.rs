@@ -16,9 +16,10 @@ use uuid::Uuid;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::Entry;
 use crate::domain::explain::MoneyRange;
+use crate::domain::money::Money;
 use crate::domain::posting::WalletKey;
 use crate::storage::StorageError;
-use crate::storage::ledger::entry_rows::{EntryRow, EntrySql};
+use crate::storage::ledger::entry_rows::{EntryRow, EntrySql, entries_of_wallets};
 use crate::storage::ledger::key_from_columns;
 use crate::storage::schema::{entries, grant_uses, grants, wallets};
 use crate::storage::statement::{Cached, Parameters, Statement};
@@ -35,8 +36,9 @@ pub async fn entry(
     wallet: Uuid,
     seq: i64,
 ) -> Result<Option<Entry>, StorageError> {
-    let row = entries::table
-        .find((customer.as_str(), wallet, seq))
+    let row = entries_of_wallets()
+        .filter(entries::customer_id.eq(customer.as_str()).and(entries::wallet_id.eq(wallet)))
+        .filter(entries::seq.eq(seq))
         .select(EntryRow::as_select())
         .first(conn)
         .await
@@ -136,7 +138,7 @@ pub async fn entries_down(
     down_to: i64,
     limit: i64,
 ) -> Result<Vec<Entry>, StorageError> {
-    let rows: Vec<EntryRow> = entries::table
+    let rows: Vec<EntryRow> = entries_of_wallets()
         .filter(entries::customer_id.eq(customer.as_str()).and(entries::wallet_id.eq(wallet)))
         .filter(entries::seq.le(from).and(entries::seq.ge(down_to)))
         .order(entries::seq.desc())
@@ -158,13 +160,15 @@ pub async fn debits_of_grant(
     grant: Uuid,
     below: i64,
     limit: i64,
-) -> Result<Vec<(Entry, Decimal)>, StorageError> {
+) -> Result<Vec<(Entry, Money)>, StorageError> {
     let uses = entries::customer_id
         .eq(grant_uses::customer_id)
         .and(entries::wallet_id.eq(grant_uses::wallet_id))
         .and(entries::seq.eq(grant_uses::seq));
+    let own = wallets::customer_id.eq(entries::customer_id).and(wallets::id.eq(entries::wallet_id));
     let rows: Vec<(EntryRow, Decimal)> = grant_uses::table
         .inner_join(entries::table.on(uses))
+        .inner_join(wallets::table.on(own))
         .filter(grant_uses::customer_id.eq(customer.as_str()).and(grant_uses::grant_id.eq(grant)))
         .filter(grant_uses::seq.lt(below).and(grant_uses::amount.lt(Decimal::ZERO)))
         .order((grant_uses::wallet_id, grant_uses::seq.desc()))
@@ -172,7 +176,12 @@ pub async fn debits_of_grant(
         .select((EntryRow::as_select(), grant_uses::amount))
         .load(conn)
         .await?;
-    rows.into_iter().map(|(row, used)| Ok((row.into_entry()?, -used))).collect()
+    let used = |(row, used): (EntryRow, Decimal)| {
+        let entry = row.into_entry()?;
+        let used = Money::from_ledger(-used, entry.currency());
+        Ok((entry, used))
+    };
+    rows.into_iter().map(used).collect()
 }
 
 /// The reasons of grants.

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::super::keys::wallet_key;
 use crate::domain::entry::Entry;
 use crate::domain::hold::{Hold, HoldStatus};
+use crate::domain::money::Money;
 use crate::domain::posting::{Booked, HoldCapture};
 use crate::storage::StorageError;
 use crate::storage::statement::{Cached, Parameters, Statement};
@@ -104,16 +105,18 @@ pub async fn captures(
 
 fn booked(row: Captured, item: &HoldCapture<'_>) -> Result<Booked, StorageError> {
     let wallet = wallet_key(&row.customer_id, &row.currency, &row.product)?;
+    let money = |amount| Money::from_ledger(amount, wallet.currency);
+    let captured = money(item.amount);
     let entry = Entry {
         wallet_id: row.wallet_id,
         seq: row.seq,
         label: item.label.clone(),
-        amount: -item.amount,
-        granted: Decimal::ZERO,
-        debt: Decimal::ZERO,
-        balance_after: row.balance_after,
-        paid_in: row.paid_in,
-        paid_out: row.paid_out,
+        amount: -captured,
+        granted: money(Decimal::ZERO),
+        debt: money(Decimal::ZERO),
+        balance_after: money(row.balance_after),
+        paid_in: money(row.paid_in),
+        paid_out: money(row.paid_out),
         created_at: row.at,
         grant_uses: Vec::new(),
     };
@@ -123,14 +126,14 @@ fn booked(row: Captured, item: &HoldCapture<'_>) -> Result<Booked, StorageError>
         wallet_id: row.wallet_id,
         key: row.key,
         fingerprint: row.fingerprint,
-        amount: row.amount,
+        amount: money(row.amount),
         grant_parts: Vec::new(),
         description: row.description,
         metadata: row.metadata,
         created_at: row.created_at,
         expires_at: row.expires_at,
         status: HoldStatus::Captured,
-        captured: Some(item.amount),
+        captured: Some(captured),
         closed_at: Some(row.at),
     };
     Ok(Booked { wallet: Some(wallet), entry: Some(entry), hold: Some(hold) })

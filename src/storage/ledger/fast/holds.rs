@@ -128,7 +128,7 @@ async fn open(conn: &AsyncPgConnection, items: &[HoldOpening<'_>]) -> Result<Vec
             wallet_id: *wallet_id,
             key: item.label.key().to_owned(),
             fingerprint: item.label.fingerprint(),
-            amount: item.amount.amount(),
+            amount: item.amount,
             grant_parts: Vec::new(),
             description: item.label.description().map(str::to_owned),
             metadata: item.label.metadata().cloned(),

@@ -13,6 +13,7 @@ use super::super::keys::KeyArrays;
 use super::repeated::{Keys, Unknown, is_repeated};
 use super::{Grouped, Groups, group, in_order, item_count};
 use crate::domain::entry::Entry;
+use crate::domain::money::Money;
 use crate::domain::posting::{Booked, Deduction};
 use crate::storage::StorageError;
 use crate::storage::statement::{Cached, Parameters, Statement};
@@ -135,16 +136,17 @@ async fn move_usage(conn: &AsyncPgConnection, items: &[Deduction<'_>]) -> Result
     let mut answers = vec![None; items.len()];
     for (Grouped { at, group, place, running }, item) in in_order(&grouped, items) {
         let (Some(wallet), Some(answer)) = (moved.get(group), answers.get_mut(*at)) else { continue };
+        let money = |amount| Money::from_ledger(amount, item.wallet.currency);
         let entry = Entry {
             wallet_id: wallet.wallet_id,
             seq: wallet.seq + place,
             label: item.label.clone(),
-            amount: -item.amount.amount(),
-            granted: Decimal::ZERO,
-            debt: Decimal::ZERO,
-            balance_after: wallet.paid - running,
-            paid_in: wallet.paid_in,
-            paid_out: wallet.paid_out + running,
+            amount: -item.amount,
+            granted: money(Decimal::ZERO),
+            debt: money(Decimal::ZERO),
+            balance_after: money(wallet.paid - running),
+            paid_in: money(wallet.paid_in),
+            paid_out: money(wallet.paid_out + running),
             created_at: wallet.at,
             grant_uses: Vec::new(),
         };

@@ -5,7 +5,6 @@ pub mod reason;
 pub mod statement;
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -13,6 +12,7 @@ use self::reason::{OrderReasonCode, ShortPayment};
 use self::statement::{OrderApproval, OrderReversal};
 use crate::app::{App, Error, OrderView, orders};
 use crate::domain::attempt;
+use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::payment::Channel;
 use crate::http::edge::wire::{
@@ -329,8 +329,8 @@ async fn next_action(app: &App, order: &Order, action: &attempt::NextAction) -> 
             NextAction {
                 bank_transfer: Some(BankTransferAction {
                     reference: ReferenceCode::new(&order.reference),
-                    amount: Amount::of(order.amount, order.currency),
-                    currency: CurrencyCode::of(order.currency),
+                    amount: Amount::from(order.amount),
+                    currency: CurrencyCode::of(order.currency()),
                     bank_name: account.bank_name,
                     account_name: account.account_name,
                     account_number: account.account_number,
@@ -352,9 +352,9 @@ fn render(
     order: &Order,
     timeline: Vec<OrderEvent>,
     next_action: Option<NextAction>,
-    refundable: Option<Decimal>,
+    refundable: Option<Money>,
 ) -> TopUpOrder {
-    let (currency, completion) = (order.currency, order.completion());
+    let completion = order.completion();
     TopUpOrder {
         id: TopUpOrderId::of(order.id),
         customer_id: CustomerIdText::of(&order.customer),
@@ -363,15 +363,15 @@ fn render(
         reason_code: OrderReasonCode::of(order.state),
         short_payment: None,
         channel: order.channel.into(),
-        currency: CurrencyCode::of(currency),
-        amount: Amount::of(order.amount, currency),
-        fee: Amount::of(order.fee, currency),
-        tax: Amount::of(order.tax, currency),
-        bonus: Amount::of(order.bonus, currency),
-        credited_amount: Amount::of(order.credited_amount, currency),
-        received_amount: completion.map(|completion| Amount::of(completion.received, currency)),
-        refunded_amount: Amount::of(order.refunded_amount, currency),
-        refundable_amount: refundable.map(|amount| Amount::of(amount, currency)),
+        currency: CurrencyCode::of(order.currency()),
+        amount: Amount::from(order.amount),
+        fee: Amount::from(order.fee),
+        tax: Amount::from(order.tax),
+        bonus: Amount::from(order.bonus),
+        credited_amount: Amount::from(order.credited_amount),
+        received_amount: completion.map(|completion| Amount::from(completion.received)),
+        refunded_amount: Amount::from(order.refunded_amount),
+        refundable_amount: refundable.map(Amount::from),
         product: ProductCode::of_product(&order.product),
         reference: ReferenceCode::new(&order.reference),
         agreement_version: AgreementVersion::new(&order.agreement_version),

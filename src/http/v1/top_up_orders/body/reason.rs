@@ -68,14 +68,14 @@ pub struct ArrivedMoney {
 
 impl ShortPayment {
     pub fn of(order: &Order, arrived: &[Money]) -> Self {
-        let own = arrived.iter().find(|sum| sum.currency() == order.currency);
-        let missing = order.amount - own.map_or(rust_decimal::Decimal::ZERO, |sum| sum.amount());
+        let nothing = Money::zero(order.currency());
+        let own = arrived.iter().copied().find(|sum| sum.currency() == order.currency()).unwrap_or(nothing);
         Self {
             arrived: arrived
                 .iter()
                 .map(|sum| ArrivedMoney { currency: CurrencyCode::of(sum.currency()), amount: (*sum).into() })
                 .collect(),
-            missing_amount: Amount::of(missing.max(rust_decimal::Decimal::ZERO), order.currency),
+            missing_amount: (order.amount - own).max(nothing).into(),
         }
     }
 }
