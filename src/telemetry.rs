@@ -14,15 +14,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// The format of log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum LogFormat {
-    /// Text, for people at a terminal.
-    #[default]
-    Pretty,
-    /// One JSON object per line, for log collectors.
-    Json,
-}
+use crate::config::LogFormat;
 
 /// Why the log or the metrics could not be set up.
 #[derive(Debug, thiserror::Error)]

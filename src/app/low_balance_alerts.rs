@@ -5,9 +5,9 @@ use super::{App, Error, Saved};
 use crate::domain::customer::CustomerId;
 use crate::domain::guard::LowBalance;
 use crate::domain::money::{Currency, Money};
-use crate::domain::posting::WalletKey;
 use crate::domain::product::Product;
 use crate::domain::wallet::Wallet;
+use crate::domain::wallet_key::WalletKey;
 use crate::storage::transaction::transact;
 use crate::storage::{ledger, low_balance_alerts as store};
 

@@ -5,7 +5,8 @@
 
 use super::{App, Error};
 use crate::domain::movement::expiry::sweep;
-use crate::domain::posting::{Posting, WalletKey};
+use crate::domain::posting::Posting;
+use crate::domain::wallet_key::WalletKey;
 use crate::storage::transaction::transact;
 use crate::storage::{grants, ledger};
 

@@ -5,9 +5,10 @@ use chrono::{DateTime, Utc};
 use super::{App, Error};
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::money::Money;
-use crate::domain::posting::{Booked, PostingOutcome, Refusal, WalletKey};
+use crate::domain::posting::{Booked, PostingOutcome, Refusal};
 use crate::domain::product::Product;
 use crate::domain::wallet::Wallet;
+use crate::domain::wallet_key::WalletKey;
 use crate::storage::transaction::transact;
 use crate::storage::{clock, ledger};
 

@@ -4,6 +4,7 @@
 //! counts as unset. Pass secrets by the environment, because all users of the machine can see the flags of a process.
 
 mod keep;
+mod log_format;
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -17,9 +18,9 @@ use crate::domain::catalogue::Percent;
 use crate::domain::environment::Environment;
 use crate::domain::money::parse_plain_decimal;
 use crate::domain::own_word::CurrencyLimit;
-use crate::telemetry::LogFormat;
 
 pub use self::keep::KeepConfig;
+pub use self::log_format::LogFormat;
 
 /// The settings of one installation.
 #[derive(Debug, Clone, Args)]

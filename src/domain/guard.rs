@@ -3,7 +3,8 @@
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, Utc};
 
 use super::money::Money;
-use super::posting::{CapReached, Refusal, WalletKey};
+use super::posting::{CapReached, Refusal};
+use super::wallet_key::WalletKey;
 
 /// Caps on the consumption of a product, or from the main wallet. A product's usage counts against the product's
 /// caps even where the main wallet pays for it as the fallback. Periods are UTC days and months.

@@ -14,9 +14,9 @@ use super::label::Label;
 use super::money::Money;
 use super::product::Product;
 use super::take_back::{Reach, TakeBackId, TakeBackOrigin};
+use super::wallet_key::WalletKey;
 
 pub use super::refusal::{CapReached, Refusal, Shortfall};
-pub use super::wallet_key::WalletKey;
 
 /// What to do when a deduction exceeds what is available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::StorageError;
 use super::schema::{frozen_customers, frozen_wallets, wallets};
 use crate::domain::freeze::{Freeze, Frozen};
-use crate::domain::posting::WalletKey;
 use crate::domain::wallet::Wallet;
+use crate::domain::wallet_key::WalletKey;
 
 /// The freeze that stands.
 ///

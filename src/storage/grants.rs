@@ -15,7 +15,7 @@ use super::statement::{Cached, Parameters, Statement};
 use crate::domain::customer::CustomerId;
 use crate::domain::grant::{Grant, WalletGrant};
 use crate::domain::money::Money;
-use crate::domain::posting::WalletKey;
+use crate::domain::wallet_key::WalletKey;
 
 /// A grant with its wallet's currency and product.
 #[derive(Queryable)]

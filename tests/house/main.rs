@@ -17,9 +17,9 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
     ("docs", &[]),
     ("embedded", &[]),
     ("sandbox", &[]),
-    ("telemetry", &[]),
     ("identity", &["domain"]),
-    ("config", &["domain", "telemetry"]),
+    ("config", &["domain"]),
+    ("telemetry", &["config"]),
     // The database and the payment companies.
     ("storage", &["domain"]),
     ("providers", &["domain"]),
@@ -62,7 +62,7 @@ const ROOMS: [(&str, &[&str]); 10] = [
     ("diesel", &["storage"]),
     ("diesel_async", &["storage"]),
     ("tokio_postgres", &["storage", "embedded"]),
-    ("clap", &["config", "telemetry", "cli"]),
+    ("clap", &["config", "cli"]),
 ];
 
 /// Files that may do what their room may not, and why.

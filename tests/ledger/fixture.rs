@@ -11,8 +11,9 @@ use topup::domain::movement::take_back::{Asked, of_dispute, of_refund, of_revers
 use topup::domain::movement::top_up::{AppliedPayment, Bonus, top_up};
 use topup::domain::movement::transfer::transfer;
 use topup::domain::payment::ProviderName;
-use topup::domain::posting::{Posting, PostingOutcome, WalletKey};
+use topup::domain::posting::{Posting, PostingOutcome};
 use topup::domain::take_back::{Reach, TakeBackOrigin};
+use topup::domain::wallet_key::WalletKey;
 use topup::storage::pool::Pool;
 use uuid::Uuid;
 

@@ -2,7 +2,8 @@
 
 use chrono::{Duration, Utc};
 use topup::domain::movement::capture::capture;
-use topup::domain::posting::{Posting, PostingOutcome, WalletKey};
+use topup::domain::posting::{Posting, PostingOutcome};
+use topup::domain::wallet_key::WalletKey;
 use topup::storage::pool::Pool;
 use uuid::Uuid;
 

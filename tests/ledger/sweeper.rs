@@ -3,7 +3,8 @@
 use chrono::Duration;
 use diesel_async::SimpleAsyncConnection;
 use topup::domain::movement::expiry;
-use topup::domain::posting::{Posting, WalletKey};
+use topup::domain::posting::Posting;
+use topup::domain::wallet_key::WalletKey;
 use topup::storage::ledger::{post, wallets_with_lapsed_holds};
 use topup::storage::pool::Pool;
 

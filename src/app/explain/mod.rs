@@ -26,7 +26,7 @@ use super::{App, Error};
 use crate::domain::account_flow::FlowId;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::Entry;
-use crate::domain::posting::WalletKey;
+use crate::domain::wallet_key::WalletKey;
 use crate::storage::Connection;
 use crate::storage::ledger::explain as store;
 

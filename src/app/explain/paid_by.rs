@@ -16,7 +16,7 @@ use crate::domain::explain::MoneyRange;
 use crate::domain::explain::debts::Repayment;
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
-use crate::domain::posting::WalletKey;
+use crate::domain::wallet_key::WalletKey;
 use crate::storage::Connection;
 use crate::storage::ledger::{self, explain as store};
 

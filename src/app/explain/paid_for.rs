@@ -17,7 +17,7 @@ use crate::domain::explain::MoneyRange;
 use crate::domain::explain::returned_money::ReturnedMoney;
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
-use crate::domain::posting::WalletKey;
+use crate::domain::wallet_key::WalletKey;
 use crate::storage::ledger::{self, explain as store};
 use crate::storage::{Connection, payments, transfers};
 

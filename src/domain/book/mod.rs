@@ -17,10 +17,9 @@ use uuid::Uuid;
 use super::hold::{Hold, HoldStatus};
 use super::label::Label;
 use super::money::Money;
-use super::posting::{
-    Booked, Change, DedupeKey, OnInsufficient, Posting, PostingOutcome, Refusal, Shortfall, Target, WalletKey,
-};
+use super::posting::{Booked, Change, DedupeKey, OnInsufficient, Posting, PostingOutcome, Refusal, Shortfall, Target};
 use super::wallet::{Effects, Wallet};
+use super::wallet_key::WalletKey;
 
 pub use state::TakeBacks;
 

@@ -12,12 +12,11 @@ use crate::domain::money::Money;
 use crate::domain::movement::expiry::sweep;
 use crate::domain::movement::give_back::returned;
 use crate::domain::movement::take_back::taken;
-use crate::domain::posting::{
-    Booked, Change, Collection, OnInsufficient, Posting, Refusal, Restitution, Shortfall, WalletKey,
-};
+use crate::domain::posting::{Booked, Change, Collection, OnInsufficient, Posting, Refusal, Restitution, Shortfall};
 use crate::domain::product::Product;
 use crate::domain::take_back::{Claim, Reach, TakeBackId, TakeBackOrigin, Taken, TakenPart};
 use crate::domain::wallet::Wallet;
+use crate::domain::wallet_key::WalletKey;
 
 /// What a movement is for.
 #[derive(Clone, Copy)]

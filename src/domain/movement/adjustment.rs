@@ -6,8 +6,9 @@ use crate::domain::entry::EntryKind;
 use crate::domain::fingerprint::fingerprint64;
 use crate::domain::label::Label;
 use crate::domain::money::Money;
-use crate::domain::posting::{Change, Posting, WalletKey};
+use crate::domain::posting::{Change, Posting};
 use crate::domain::product::Product;
+use crate::domain::wallet_key::WalletKey;
 
 /// An adjustment of a wallet, up or down.
 #[derive(Debug, Clone)]

@@ -8,7 +8,8 @@ use crate::domain::counterpart::Counterpart;
 use crate::domain::entry::EntryKind;
 use crate::domain::id::IdKind;
 use crate::domain::label::Label;
-use crate::domain::posting::{Change, Posting, WalletKey};
+use crate::domain::posting::{Change, Posting};
+use crate::domain::wallet_key::WalletKey;
 
 /// Writes down what has lapsed in a wallet.
 #[must_use]

@@ -10,8 +10,9 @@ use crate::domain::fingerprint::fingerprint64;
 use crate::domain::id::IdKind;
 use crate::domain::label::Label;
 use crate::domain::money::Money;
-use crate::domain::posting::{Change, GrantTerms, Posting, WalletKey};
+use crate::domain::posting::{Change, GrantTerms, Posting};
 use crate::domain::product::Product;
+use crate::domain::wallet_key::WalletKey;
 
 /// A grant as an operator requests it.
 #[derive(Debug, Clone)]

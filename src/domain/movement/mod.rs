@@ -42,8 +42,8 @@ use super::customer::CustomerId;
 use super::id::IdKind;
 use super::money::Currency;
 use super::order::Order;
-use super::posting::WalletKey;
 use super::product::Product;
+use super::wallet_key::WalletKey;
 
 /// The order that a movement belongs to. Its customer and product name the wallet; the currency comes with the money.
 #[derive(Debug, Clone, Copy)]

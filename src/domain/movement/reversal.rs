@@ -8,8 +8,9 @@ use crate::domain::fingerprint::fingerprint64;
 use crate::domain::hold::Hold;
 use crate::domain::label::Label;
 use crate::domain::money::Money;
-use crate::domain::posting::{Change, Posting, Refusal, WalletKey};
+use crate::domain::posting::{Change, Posting, Refusal};
 use crate::domain::reversal::parts_to_give_back;
+use crate::domain::wallet_key::WalletKey;
 
 /// A reversal as a service requests it.
 #[derive(Debug, Clone)]

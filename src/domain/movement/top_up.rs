@@ -11,8 +11,9 @@ use crate::domain::id::IdKind;
 use crate::domain::label::Label;
 use crate::domain::money::Money;
 use crate::domain::payment::ProviderName;
-use crate::domain::posting::{Change, GrantTerms, Posting, WalletKey};
+use crate::domain::posting::{Change, GrantTerms, Posting};
 use crate::domain::product::Product;
+use crate::domain::wallet_key::WalletKey;
 
 /// One application of a payment: the part of it that becomes money of one wallet.
 #[derive(Debug, Clone, Copy)]

@@ -9,8 +9,9 @@ use crate::domain::fingerprint::fingerprint64;
 use crate::domain::id::IdKind;
 use crate::domain::label::Label;
 use crate::domain::money::Money;
-use crate::domain::posting::{Change, Posting, WalletKey};
+use crate::domain::posting::{Change, Posting};
 use crate::domain::product::Product;
+use crate::domain::wallet_key::WalletKey;
 
 /// Both sides of a transfer: it leaves one wallet and arrives in the other. Either both are booked or the caller's
 /// transaction must be rolled back.

@@ -8,8 +8,9 @@ use crate::domain::entry::EntryKind;
 use crate::domain::fingerprint::fingerprint64;
 use crate::domain::label::Label;
 use crate::domain::money::Money;
-use crate::domain::posting::{Change, OnInsufficient, Posting, Target, WalletKey};
+use crate::domain::posting::{Change, OnInsufficient, Posting, Target};
 use crate::domain::product::Product;
+use crate::domain::wallet_key::WalletKey;
 
 /// One usage as a service reports it.
 #[derive(Debug, Clone)]

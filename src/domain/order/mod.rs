@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::customer::CustomerId;
 use super::money::{Currency, Money};
 use super::payment::{CardFlow, Channel, Observation, PaymentFact, ProviderName};
-use super::posting::WalletKey;
 use super::product::Product;
+use super::wallet_key::WalletKey;
 
 /// Where an order stands: the six words of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

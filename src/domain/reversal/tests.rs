@@ -8,9 +8,10 @@ use crate::domain::counterpart::Counterpart;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::EntryKind;
 use crate::domain::label::Label;
-use crate::domain::posting::{Booked, Change, GrantTerms, OnInsufficient, WalletKey};
+use crate::domain::posting::{Booked, Change, GrantTerms, OnInsufficient};
 use crate::domain::product::Product;
 use crate::domain::wallet::{Effects, Wallet};
+use crate::domain::wallet_key::WalletKey;
 
 fn usd(amount: u32) -> Money {
     Money::from_ledger(amount.into(), "USD".parse().unwrap())

@@ -23,7 +23,8 @@ use uuid::Uuid;
 
 use super::queue::{Job, Load};
 use super::{PostingAnswer, Shared, Trouble, full_path};
-use crate::domain::posting::{Posting, WalletKey};
+use crate::domain::posting::Posting;
+use crate::domain::wallet_key::WalletKey;
 use crate::engine::EngineError;
 use crate::storage::{Connection, StorageError, ledger};
 

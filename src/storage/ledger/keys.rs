@@ -1,8 +1,8 @@
 //! Wallet keys as columns and arrays, which every reader and writer of the ledger needs.
 
 use crate::domain::customer::CustomerId;
-use crate::domain::posting::WalletKey;
 use crate::domain::product::Product;
+use crate::domain::wallet_key::WalletKey;
 use crate::storage::{StorageError, currency_from_column};
 
 /// Wallet keys as three arrays, the way `unnest` takes them.

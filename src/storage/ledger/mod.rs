@@ -33,8 +33,9 @@ use super::StorageError;
 use crate::domain::book::Book;
 use crate::domain::customer::CustomerId;
 use crate::domain::movement::expiry::sweep;
-use crate::domain::posting::{Posting, PostingOutcome, WalletKey};
+use crate::domain::posting::{Posting, PostingOutcome};
 use crate::domain::wallet::Wallet;
+use crate::domain::wallet_key::WalletKey;
 
 pub use entry_rows::{find_entries, find_entry};
 pub use find::{

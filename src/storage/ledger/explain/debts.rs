@@ -17,7 +17,7 @@ use crate::storage::schema::entries;
 use crate::storage::statement::{Cached, Parameters, Statement};
 
 /// Reads the changes of debt in an episode, and the first one after it, which may have ended it.
-struct DebtMoves {
+struct DebtChanges {
     customer: String,
     wallet: Uuid,
     paid_in: Decimal,
@@ -25,12 +25,12 @@ struct DebtMoves {
 }
 
 /// The last column is how much paid money had come in before the entry.
-type MoveSql = (BigInt, Int2, Text, Nullable<Text>, Numeric, Numeric);
-type MoveRow = (i64, i16, String, Option<String>, Decimal, Decimal);
+type ChangeSql = (BigInt, Int2, Text, Nullable<Text>, Numeric, Numeric);
+type ChangeRow = (i64, i16, String, Option<String>, Decimal, Decimal);
 
-impl Statement for DebtMoves {
-    const TEXT: &'static str = include_str!("../sql/explain_debt_moves.sql");
-    type Row = MoveSql;
+impl Statement for DebtChanges {
+    const TEXT: &'static str = include_str!("../sql/explain_debt_changes.sql");
+    type Row = ChangeSql;
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<Text, _>(&self.customer)?;
@@ -55,8 +55,8 @@ pub async fn debt_changes(
 ) -> Result<(Vec<DebtChange>, bool), StorageError> {
     // One row more than asked for shows whether there are more.
     let statement =
-        DebtMoves { customer: customer.as_str().to_owned(), wallet, paid_in: paid_in.amount(), limit: limit + 1 };
-    let mut rows: Vec<MoveRow> = Cached(statement).load(conn).await?;
+        DebtChanges { customer: customer.as_str().to_owned(), wallet, paid_in: paid_in.amount(), limit: limit + 1 };
+    let mut rows: Vec<ChangeRow> = Cached(statement).load(conn).await?;
     // The credit after the episode belongs to it only if it ended it. It did not when the debt was repaid exactly.
     rows.retain(|(.., before)| *before == paid_in.amount());
     let most = usize::try_from(limit).unwrap_or(usize::MAX);

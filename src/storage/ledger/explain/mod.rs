@@ -17,7 +17,7 @@ use crate::domain::customer::CustomerId;
 use crate::domain::entry::Entry;
 use crate::domain::explain::MoneyRange;
 use crate::domain::money::Money;
-use crate::domain::posting::WalletKey;
+use crate::domain::wallet_key::WalletKey;
 use crate::storage::StorageError;
 use crate::storage::ledger::entry_rows::{EntryRow, EntrySql, entries_of_wallets};
 use crate::storage::ledger::key_from_columns;
@@ -50,7 +50,7 @@ pub async fn entry(
     Ok(Some(entry))
 }
 
-struct BroughtWithin {
+struct CreditsWithin {
     customer: String,
     wallet: Uuid,
     from: Decimal,
@@ -58,8 +58,8 @@ struct BroughtWithin {
     limit: i64,
 }
 
-impl Statement for BroughtWithin {
-    const TEXT: &'static str = include_str!("../sql/explain_brought_within.sql");
+impl Statement for CreditsWithin {
+    const TEXT: &'static str = include_str!("../sql/explain_credits_within.sql");
     type Row = EntrySql;
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
@@ -84,20 +84,20 @@ pub async fn credits_within(
     limit: i64,
 ) -> Result<Vec<Entry>, StorageError> {
     let customer = customer.as_str().to_owned();
-    let statement = BroughtWithin { customer, wallet, from: range.from, to: range.to, limit };
+    let statement = CreditsWithin { customer, wallet, from: range.from, to: range.to, limit };
     let rows: Vec<EntryRow> = Cached(statement).load(conn).await?;
     rows.into_iter().map(EntryRow::into_entry).collect()
 }
 
-struct FirstOut {
+struct FirstDebitPast {
     customer: String,
     wallet: Uuid,
     amount: Decimal,
     reaching: bool,
 }
 
-impl Statement for FirstOut {
-    const TEXT: &'static str = include_str!("../sql/explain_first_out.sql");
+impl Statement for FirstDebitPast {
+    const TEXT: &'static str = include_str!("../sql/explain_first_debit_past.sql");
     type Row = BigInt;
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
@@ -121,8 +121,8 @@ pub async fn debits_between(
     range: MoneyRange,
 ) -> Result<(i64, i64), StorageError> {
     let customer = customer.as_str().to_owned();
-    let first = FirstOut { customer: customer.clone(), wallet, amount: range.from, reaching: false };
-    let last = FirstOut { customer, wallet, amount: range.to, reaching: true };
+    let first = FirstDebitPast { customer: customer.clone(), wallet, amount: range.from, reaching: false };
+    let last = FirstDebitPast { customer, wallet, amount: range.to, reaching: true };
     Ok((Cached(first).get_result(conn).await?, Cached(last).get_result(conn).await?))
 }
 

@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
-use crate::domain::posting::WalletKey;
+use crate::domain::wallet_key::WalletKey;
 use crate::storage::StorageError;
 
 pub use capture::captures;

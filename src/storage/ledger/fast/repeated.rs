@@ -6,7 +6,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Text};
 
 use crate::domain::label::Label;
-use crate::domain::posting::{Booked, WalletKey};
+use crate::domain::posting::Booked;
+use crate::domain::wallet_key::WalletKey;
 use crate::storage::StorageError;
 use crate::storage::statement::Parameters;
 

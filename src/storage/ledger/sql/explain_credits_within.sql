@@ -1,14 +1,14 @@
--- Finds the entries that brought a stretch of a wallet's paid money.
+-- Finds the entries that brought a range of a wallet's paid money.
 --
 -- $1 text customer
 -- $2 uuid wallet id
--- $3 numeric where the stretch begins, on the line of paid_in
--- $4 numeric where the stretch ends
+-- $3 numeric where the range begins, on the line of paid_in
+-- $4 numeric where the range ends
 -- $5 bigint at most this many entries
 --
 -- Returns the columns of `EntryRow`, the oldest entry first.
 --
--- The upper bound is the first entry that reaches the end of the stretch. The kinds are written as the index
+-- The upper bound is the first entry that reaches the end of the range. The kinds are written as the index
 -- `entries_paid_in` has them, so that both look-ups use it.
 SELECT e.customer_id, e.wallet_id, e.seq, e.kind, e.key, e.fingerprint, e.counterpart, e.reference, e.description,
        e.metadata, e.occurred_at, e.amount, e.granted, e.debt, e.balance_after, e.paid_in, e.paid_out, e.created_at,

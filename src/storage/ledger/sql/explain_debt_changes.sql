@@ -1,9 +1,9 @@
--- Reads an episode's movements of debt, and after them the first later movement, which may end the episode.
+-- Reads the changes of debt in an episode, and the first change after it, which may have ended the episode.
 --
 -- $1 text customer
 -- $2 uuid wallet id
 -- $3 numeric how much paid money had come in before the episode
--- $4 bigint at most this many movements
+-- $4 bigint at most this many changes
 --
 -- Returns seq, kind, key, reference and debt of each entry, and how much paid money had come in before it (for an entry
 -- that repaid debt). In the order of the entries.
@@ -36,5 +36,5 @@ FROM (
         ORDER BY e.paid_in, e.seq
         LIMIT 1
     )
-) AS moves
+) AS changes
 ORDER BY seq
