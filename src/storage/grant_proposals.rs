@@ -9,11 +9,11 @@ use uuid::Uuid;
 use super::StorageError;
 use super::columns::{currency_from_column, customer_from_column};
 use super::page::{self, Position};
+use super::proposals::EndColumns;
 use super::schema::grant_proposals as proposals;
 use crate::domain::grant::GrantProposal;
 use crate::domain::money::Money;
 use crate::domain::movement::grant::NewGrant;
-use crate::domain::own_word::ProposalEnd;
 use crate::domain::product::Product;
 
 #[derive(Debug, Queryable, Selectable, Insertable)]
@@ -38,12 +38,7 @@ struct ProposalRow {
 impl From<&GrantProposal> for ProposalRow {
     fn from(proposal: &GrantProposal) -> Self {
         let grant = &proposal.grant;
-        let (approved, withdrawn) = match &proposal.end {
-            None => (None, None),
-            Some(ProposalEnd::Approved { by, at }) => (Some((by.clone(), *at)), None),
-            Some(ProposalEnd::Withdrawn { by, at }) => (None, Some((by.clone(), *at))),
-        };
-        let ((approved_by, approved_at), (withdrawn_by, withdrawn_at)) = (approved.unzip(), withdrawn.unzip());
+        let end = EndColumns::from(proposal.end.as_ref());
         Self {
             id: proposal.id,
             customer_id: grant.customer.as_str().to_owned(),
@@ -55,10 +50,10 @@ impl From<&GrantProposal> for ProposalRow {
             reason: grant.reason.clone(),
             proposed_by: grant.created_by.clone(),
             proposed_at: proposal.proposed_at,
-            approved_by,
-            approved_at,
-            withdrawn_by,
-            withdrawn_at,
+            approved_by: end.approved_by,
+            approved_at: end.approved_at,
+            withdrawn_by: end.withdrawn_by,
+            withdrawn_at: end.withdrawn_at,
         }
     }
 }
@@ -67,8 +62,12 @@ impl TryFrom<ProposalRow> for GrantProposal {
     type Error = StorageError;
 
     fn try_from(row: ProposalRow) -> Result<Self, StorageError> {
-        let approved = row.approved_by.zip(row.approved_at).map(|(by, at)| ProposalEnd::Approved { by, at });
-        let withdrawn = row.withdrawn_by.zip(row.withdrawn_at).map(|(by, at)| ProposalEnd::Withdrawn { by, at });
+        let end = EndColumns {
+            approved_by: row.approved_by,
+            approved_at: row.approved_at,
+            withdrawn_by: row.withdrawn_by,
+            withdrawn_at: row.withdrawn_at,
+        };
         Ok(Self {
             id: row.id,
             grant: NewGrant {
@@ -81,7 +80,7 @@ impl TryFrom<ProposalRow> for GrantProposal {
                 created_by: row.proposed_by,
             },
             proposed_at: row.proposed_at,
-            end: approved.or(withdrawn),
+            end: end.read(),
         })
     }
 }
@@ -98,13 +97,13 @@ pub async fn insert(conn: &mut AsyncPgConnection, proposal: &GrantProposal) -> R
 /// # Errors
 /// Database errors.
 pub async fn end(conn: &mut AsyncPgConnection, proposal: &GrantProposal) -> Result<(), StorageError> {
-    let row = ProposalRow::from(proposal);
+    let end = EndColumns::from(proposal.end.as_ref());
     diesel::update(proposals::table.find(proposal.id))
         .set((
-            proposals::approved_by.eq(row.approved_by),
-            proposals::approved_at.eq(row.approved_at),
-            proposals::withdrawn_by.eq(row.withdrawn_by),
-            proposals::withdrawn_at.eq(row.withdrawn_at),
+            proposals::approved_by.eq(end.approved_by),
+            proposals::approved_at.eq(end.approved_at),
+            proposals::withdrawn_by.eq(end.withdrawn_by),
+            proposals::withdrawn_at.eq(end.withdrawn_at),
         ))
         .execute(conn)
         .await?;

@@ -32,6 +32,7 @@ pub mod own_word;
 pub mod page;
 pub mod payments;
 pub mod pool;
+mod proposals;
 pub mod provider_events;
 pub mod readiness;
 pub mod refunds;

@@ -22,8 +22,8 @@ const LEASE_SECONDS: i32 = 3;
 /// How often a lease is renewed while the provider is being called.
 const RENEWED_EVERY: Duration = Duration::from_secs(1);
 
-/// Calls the provider for an order's open attempt, unless it has answered before. A call that was cut off is repeated
-/// with the same request and the same key, so it makes the same payment.
+/// Calls the provider for an [`unanswered`] attempt of an order. A call that was cut off is repeated with the same
+/// request and the same key, so it makes the same payment.
 ///
 /// While the provider is being called, the request has a lease on the attempt, and renews it every second. A lease that
 /// is renewed ends a moment after its owner does, whichever process that was. A lock of a session would end as soon,
@@ -32,14 +32,13 @@ const RENEWED_EVERY: Duration = Duration::from_secs(1);
 /// # Errors
 /// 409 while another request is calling. Errors of the provider: a final refusal makes the order fail; after any other
 /// error it stays as it was.
-pub async fn start(app: &App, order: &Order, actor: &str) -> Result<(), Error> {
-    let Some(attempt) = unanswered(app, order).await? else { return Ok(()) };
+pub(super) async fn start(app: &App, order: &Order, attempt: &Attempt, actor: &str) -> Result<(), Error> {
     let provider = app.providers.by_name(order.provider).ok_or_else(|| settlement::not_offered(order.provider))?;
-    let request = request(app, order, &attempt)?;
+    let request = request(app, order, attempt)?;
     let order = if provider.capabilities().creates_by_call {
-        let held = Held::take(app, &attempt).await?;
+        let held = Held::take(app, attempt).await?;
         let kept = match held.during(provider.create(&request)).await {
-            Ok(created) => keep(app, order, &attempt, &created, actor).await,
+            Ok(created) => keep(app, order, attempt, &created, actor).await,
             Err(error) => Err(error.into()),
         };
         match kept {
@@ -49,7 +48,7 @@ pub async fn start(app: &App, order: &Order, actor: &str) -> Result<(), Error> {
     } else {
         let created = provider.create(&request).await;
         match created {
-            Ok(created) => keep(app, order, &attempt, &created, actor).await?,
+            Ok(created) => keep(app, order, attempt, &created, actor).await?,
             Err(error) => {
                 record_failure(app, order, &error).await?;
                 return Err(error.into());
@@ -64,7 +63,10 @@ pub async fn start(app: &App, order: &Order, actor: &str) -> Result<(), Error> {
 }
 
 /// The open attempt of an order that the provider has not answered. `None` when no call is needed.
-async fn unanswered(app: &App, order: &Order) -> Result<Option<Attempt>, Error> {
+///
+/// # Errors
+/// Database errors.
+pub(super) async fn unanswered(app: &App, order: &Order) -> Result<Option<Attempt>, Error> {
     let mut conn = app.pool.get().await?;
     let attempt = attempts::last(&mut conn, order.id).await?;
     Ok(attempt.filter(|attempt| {

@@ -8,8 +8,9 @@ use crate::providers::ProviderError;
 use crate::storage::transaction::transact;
 use crate::storage::{attempts, clock, orders};
 
-/// Starts the payment of an order ([`pay::start`]). If the company returns a stored error for the attempt, and would do
-/// so whenever the request is repeated, the next attempt is sent at once, with a new key.
+/// Starts the payment of an order ([`pay::start`]), unless its attempt has been answered before. If the company returns
+/// a stored error for the attempt, and would do so whenever the request is repeated, the next attempt is sent at once,
+/// with a new key.
 ///
 /// The first attempt is known dead: its answer, and so its payment page, never reached us, and nobody else has it.
 /// Should money arrive for it nevertheless, our marks name the order.
@@ -17,32 +18,30 @@ use crate::storage::{attempts, clock, orders};
 /// # Errors
 /// As [`pay::start`].
 pub async fn start(app: &App, order: &Order, actor: &str) -> Result<(), Error> {
-    let tried = {
-        let mut conn = app.pool.get().await?;
-        attempts::last(&mut conn, order.id).await?.map(|attempt| attempt.n)
+    let Some(tried) = pay::unanswered(app, order).await? else { return Ok(()) };
+    let error = match pay::start(app, order, &tried, actor).await {
+        Err(Error::Provider(error @ ProviderError::StoredError { .. })) => error,
+        started => return started,
     };
-    match pay::start(app, order, actor).await {
-        Err(Error::Provider(error @ ProviderError::StoredError { .. })) => {
-            if replace(app, order, tried).await? {
-                pay::start(app, order, actor).await
-            } else {
-                Err(error.into())
-            }
-        }
-        started => started,
+    if !replace(app, order, tried.n).await? {
+        return Err(error.into());
+    }
+    match pay::unanswered(app, order).await? {
+        Some(next) => pay::start(app, order, &next, actor).await,
+        None => Ok(()),
     }
 }
 
 /// Ends the attempt that was tried and adds the next one, unless another request has done that. Returns false when
 /// there is none to go on with: the order was closed, or the attempt was answered after all.
-async fn replace(app: &App, order: &Order, tried: Option<i32>) -> Result<bool, Error> {
+async fn replace(app: &App, order: &Order, tried: i32) -> Result<bool, Error> {
     transact(&app.pool, async |conn| {
         let order = orders::lock(conn, order.id).await?.ok_or(Error::Internal("the order that is being paid"))?;
         let dead = attempts::last(conn, order.id).await?.filter(|attempt| {
             order.status().is_open() && attempt.status == AttemptStatus::Open && attempt.provider_reference.is_none()
         });
         let Some(dead) = dead else { return Ok(false) };
-        if Some(dead.n) != tried {
+        if dead.n != tried {
             return Ok(true);
         }
         attempts::close(conn, order.id, AttemptStatus::Dead).await?;

@@ -28,6 +28,28 @@ impl CustomerQuery {
     }
 }
 
+/// Which customer a call of an operator is about.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct CustomerPath {
+    /// The customer's id, percent-encoded, or `~` with the query parameter `customer_id`.
+    pub customer_id: CustomerIdText,
+}
+
+impl CustomerPath {
+    /// The customer that path and query name.
+    ///
+    /// # Errors
+    /// 404 for an id that no customer can have; 422 `?customer_id` for such an id in the query.
+    pub fn customer(&self, query: &CustomerQuery) -> Result<CustomerId, Error> {
+        let named = match &*self.customer_id {
+            "~" => CustomerIdText::filter(query.customer_id.as_ref(), "?customer_id")?,
+            _ => self.customer_id.named(),
+        };
+        named.ok_or(Error::NotFound("customer"))
+    }
+}
+
 /// Which order a call is about.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]

@@ -6,9 +6,9 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use crate::domain::catalogue::{AccountVersion, BankAccount, BankAccountChange};
-use crate::domain::own_word::ProposalEnd;
 use crate::storage::StorageError;
 use crate::storage::columns::currency_from_column;
+use crate::storage::proposals::EndColumns;
 use crate::storage::schema::{bank_account_proposals as proposals, bank_account_versions as versions};
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -37,12 +37,7 @@ struct ChangeRow {
 impl From<&BankAccountChange> for ChangeRow {
     fn from(change: &BankAccountChange) -> Self {
         let account = change.account.clone();
-        let (approved, withdrawn) = match &change.end {
-            None => (None, None),
-            Some(ProposalEnd::Approved { by, at }) => (Some((by.clone(), *at)), None),
-            Some(ProposalEnd::Withdrawn { by, at }) => (None, Some((by.clone(), *at))),
-        };
-        let ((approved_by, approved_at), (withdrawn_by, withdrawn_at)) = (approved.unzip(), withdrawn.unzip());
+        let end = EndColumns::from(change.end.as_ref());
         Self {
             id: change.id,
             bank_account_id: account.id,
@@ -58,10 +53,10 @@ impl From<&BankAccountChange> for ChangeRow {
             active: account.active,
             proposed_by: change.proposed_by.clone(),
             proposed_at: change.proposed_at,
-            approved_by,
-            approved_at,
-            withdrawn_by,
-            withdrawn_at,
+            approved_by: end.approved_by,
+            approved_at: end.approved_at,
+            withdrawn_by: end.withdrawn_by,
+            withdrawn_at: end.withdrawn_at,
         }
     }
 }
@@ -70,8 +65,12 @@ impl TryFrom<ChangeRow> for BankAccountChange {
     type Error = StorageError;
 
     fn try_from(row: ChangeRow) -> Result<Self, StorageError> {
-        let approved = row.approved_by.zip(row.approved_at).map(|(by, at)| ProposalEnd::Approved { by, at });
-        let withdrawn = row.withdrawn_by.zip(row.withdrawn_at).map(|(by, at)| ProposalEnd::Withdrawn { by, at });
+        let end = EndColumns {
+            approved_by: row.approved_by,
+            approved_at: row.approved_at,
+            withdrawn_by: row.withdrawn_by,
+            withdrawn_at: row.withdrawn_at,
+        };
         Ok(Self {
             id: row.id,
             account: BankAccount {
@@ -90,7 +89,7 @@ impl TryFrom<ChangeRow> for BankAccountChange {
             },
             proposed_by: row.proposed_by,
             proposed_at: row.proposed_at,
-            end: approved.or(withdrawn),
+            end: end.read(),
         })
     }
 }
@@ -107,13 +106,13 @@ pub async fn insert(conn: &mut AsyncPgConnection, change: &BankAccountChange) ->
 /// # Errors
 /// [`StorageError`].
 pub async fn end(conn: &mut AsyncPgConnection, change: &BankAccountChange) -> Result<(), StorageError> {
-    let row = ChangeRow::from(change);
+    let end = EndColumns::from(change.end.as_ref());
     diesel::update(proposals::table.find(change.id))
         .set((
-            proposals::approved_by.eq(row.approved_by),
-            proposals::approved_at.eq(row.approved_at),
-            proposals::withdrawn_by.eq(row.withdrawn_by),
-            proposals::withdrawn_at.eq(row.withdrawn_at),
+            proposals::approved_by.eq(end.approved_by),
+            proposals::approved_at.eq(end.approved_at),
+            proposals::withdrawn_by.eq(end.withdrawn_by),
+            proposals::withdrawn_at.eq(end.withdrawn_at),
         ))
         .execute(conn)
         .await?;

@@ -11,7 +11,7 @@ use crate::domain::freeze;
 use crate::http::edge::auth::{Allowed, AsOperator};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
-use crate::http::edge::queries::CustomerQuery;
+use crate::http::edge::queries::{CustomerPath, CustomerQuery};
 use crate::http::edge::wire::{Actor, CustomerIdText, Reason, WalletId};
 
 /// Why something is frozen, or no longer.
@@ -60,24 +60,6 @@ impl Freeze {
     fn ended(customer: &CustomerId, wallet_id: Option<WalletId>) -> Self {
         let customer_id = Some(CustomerIdText::of(customer));
         Self { customer_id, wallet_id, frozen: false, reason: None, frozen_by: None, frozen_at: None }
-    }
-}
-
-/// Which customer is meant.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Path)]
-struct CustomerPath {
-    /// The customer's id, percent-encoded, or `~` with the query parameter `customer_id`.
-    customer_id: CustomerIdText,
-}
-
-impl CustomerPath {
-    fn customer(&self, query: &CustomerQuery) -> Result<CustomerId, Error> {
-        let named = match &*self.customer_id {
-            "~" => CustomerIdText::filter(query.customer_id.as_ref(), "?customer_id")?,
-            _ => self.customer_id.named(),
-        };
-        named.ok_or(Error::NotFound("customer"))
     }
 }
 
