@@ -8,7 +8,7 @@
 //! ```text
 //! main → cli → server → { http, workers, sandbox } → app → engine → { storage, providers } → domain
 //!
-//! identity, config, telemetry and embedded import nothing above domain; sandbox imports nothing at all
+//! identity, config and embedded import nothing above domain; telemetry reads config; sandbox imports nothing at all
 //! ```
 //! - [`cli`]: one file per command.
 //! - [`server`]: builds the service from its [`config`], and runs it until it is stopped.
@@ -36,11 +36,12 @@
 //! 1. A balance changes in one place, [`storage::ledger::post`]. It takes postings, and only a constructor in
 //!    [`domain::movement`] builds one.
 //! 2. Every entry names both sides, the wallet and the counterpart, and is never changed afterwards.
-//! 3. Every rule about money is in [`domain`], where it is tested without a database.
-//! 4. State is columns and enums. No decision reads a sentence, a timeline or the text of an error.
-//! 5. What cannot happen is an internal error, logged with what was expected; it is never a plausible default.
-//! 6. No provider is called inside a transaction.
-//! 7. All SQL asks one clock, `ledger_now()`.
+//! 3. An amount is [`domain::money::Money`] and keeps its currency; amounts of two currencies are never added.
+//! 4. Every rule about money is in [`domain`], where it is tested without a database.
+//! 5. State is columns and enums. No decision reads a sentence, a timeline or the text of an error.
+//! 6. What cannot happen is an internal error, logged with what was expected; it is never a plausible default.
+//! 7. No provider is called inside a transaction.
+//! 8. All SQL asks one clock, `ledger_now()`.
 //!
 //! # The guides
 //! - [`docs::architecture`]: the layers, and two walks through them

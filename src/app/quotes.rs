@@ -1,21 +1,22 @@
 //! Quotes: what an amount costs, before the customer places an order.
 
 use super::catalogue::{self, FieldLocation};
-use super::{App, Error, Problems};
+use super::{App, Error};
 use crate::domain::catalogue::Price;
 use crate::domain::customer::CustomerId;
-use crate::domain::money::{Currency, Money, parse_plain_decimal};
+use crate::domain::money::Money;
 use crate::domain::offer::Eligibility;
 use crate::domain::payment::Channel;
 use crate::domain::product::Product;
 
-/// The quote that a caller requests. Nothing of it is checked yet.
+/// The quote that a caller requests.
 #[derive(Debug, Clone)]
-pub struct QuoteInput {
-    pub currency: String,
-    pub amount: String,
+pub struct NewQuote {
+    /// Greater than zero; fits the currency's minor unit.
+    pub amount: Money,
     pub channel: Option<Channel>,
-    pub product: Option<String>,
+    /// The main wallet, or the product to top up.
+    pub product: Product,
 }
 
 /// What an amount costs through each channel.
@@ -41,19 +42,10 @@ impl Quote {
 /// Prices an amount. Nothing is stored: an order computes and keeps its own price when it is created.
 ///
 /// # Errors
-/// 422 naming every field that is wrong. A channel that the customer cannot choose is not an error: the quote gives the
-/// reason.
-pub async fn quote(app: &App, customer: &CustomerId, input: &QuoteInput) -> Result<Quote, Error> {
-    let mut problems = Problems::new();
-    let currency = problems.checked_money("/currency", input.currency.parse::<Currency>());
-    let amount = match currency {
-        Some(currency) => catalogue::amount(&mut problems, "/amount", &input.amount, currency),
-        None => problems.checked_money("/amount", parse_plain_decimal(&input.amount)).and(None),
-    };
-    let product = catalogue::product_or_main(&mut problems, "/product", input.product.as_deref());
-    let (Some(amount), Some(product)) = (amount, product) else { return Err(problems.into_error()) };
-    problems.finish()?;
-
+/// 422 for a currency or product that is not offered. A channel that the customer cannot choose is not an error: the
+/// quote gives the reason.
+pub async fn quote(app: &App, customer: &CustomerId, new: NewQuote) -> Result<Quote, Error> {
+    let NewQuote { amount, channel, product } = new;
     let mut conn = app.pool.get().await?;
     let offered = catalogue::offered_channels(app);
     let offer =
@@ -67,5 +59,5 @@ pub async fn quote(app: &App, customer: &CustomerId, input: &QuoteInput) -> Resu
         })
         .collect();
     let recommended = channels.iter().find(|(one, _)| one.recommended).map(|(one, _)| one.channel);
-    Ok(Quote { amount, product, chosen: input.channel.or(recommended), channels })
+    Ok(Quote { amount, product, chosen: channel.or(recommended), channels })
 }

@@ -3,36 +3,34 @@
 use chrono::DateTime;
 use serde_json::{Value, json};
 
-use super::{amount, channel, product_or_main};
 use crate::app::{App, Caller, Error, Expected, Problems, Saved};
 use crate::domain::catalogue::{ChannelRule, Percent};
 use crate::domain::code::Code;
 use crate::domain::country::Country;
-use crate::domain::money::{Currency, format_amount, parse_plain_decimal};
+use crate::domain::money::{Currency, Money, format_amount};
 use crate::domain::payment::Channel;
+use crate::domain::product::Product;
 use crate::storage::audit;
 use crate::storage::catalogue::{channel_rules as store, products};
 use crate::storage::transaction::transact;
 
-/// The name of a rule: its channel, currency and product.
+/// The rule that an operator saves. Its amounts are in its currency.
 #[derive(Debug, Clone)]
-pub struct RuleName {
-    pub channel: String,
-    pub currency: String,
-    pub product: Option<String>,
-}
-
-/// The rule that a caller sends. Nothing of it is checked yet.
-#[derive(Debug, Clone)]
-pub struct RuleInput {
+pub struct NewRule {
+    pub channel: Channel,
+    pub currency: Currency,
+    /// The main wallet, or a product.
+    pub product: Product,
     pub enabled: bool,
-    pub countries: Vec<String>,
-    pub minimum: Option<String>,
-    pub maximum: Option<String>,
+    pub countries: Vec<Country>,
+    pub minimum: Option<Money>,
+    pub maximum: Option<Money>,
+    /// 0–1000000.
     pub rank: i32,
-    pub fee_percent: String,
-    pub tax_percent: String,
-    pub bonus_percent: String,
+    pub fee: Percent,
+    pub tax: Percent,
+    pub bonus: Percent,
+    /// 1–100 characters.
     pub processing_time: String,
 }
 
@@ -49,14 +47,9 @@ pub async fn list(app: &App) -> Result<Vec<ChannelRule>, Error> {
 ///
 /// # Errors
 /// 422 naming every field that is wrong; 412 and 428 as [`Expected::check`].
-pub async fn put(
-    app: &App,
-    caller: &Caller,
-    name: &RuleName,
-    expected: &Expected,
-    input: &RuleInput,
-) -> Result<Saved<ChannelRule>, Error> {
-    let new = validate(name, input)?;
+pub async fn put(app: &App, caller: &Caller, expected: &Expected, new: NewRule) -> Result<Saved<ChannelRule>, Error> {
+    check(&new)?;
+    let new = draft(new);
     transact(&app.pool, async |conn| {
         if !new.product.is_main() && products::find(conn, &new.product).await?.is_none() {
             return Err(Error::field("?product", Code::UnknownProduct, "there is no such product"));
@@ -76,81 +69,44 @@ pub async fn put(
     .await
 }
 
-fn validate(name: &RuleName, input: &RuleInput) -> Result<ChannelRule, Error> {
+/// What the fields of a rule must have in common.
+fn check(new: &NewRule) -> Result<(), Error> {
     let mut problems = Problems::new();
-    let channel = channel(&mut problems, "/channel", &name.channel);
-    let currency = problems.checked_money("/currency", name.currency.parse::<Currency>());
-    let product = product_or_main(&mut problems, "?product", name.product.as_deref());
-    let (Some(channel), Some(currency), Some(product)) = (channel, currency, product) else {
-        return Err(problems.into_error());
-    };
-    let mut bound = |pointer, text: &Option<String>| {
-        text.as_deref().and_then(|text| amount(&mut problems, pointer, text, currency))
-    };
-    let (minimum, maximum) = (bound("/minimum", &input.minimum), bound("/maximum", &input.maximum));
-    if minimum.zip(maximum).is_some_and(|(minimum, maximum)| minimum.amount() > maximum.amount()) {
+    if new.minimum.zip(new.maximum).is_some_and(|(minimum, maximum)| minimum > maximum) {
         problems.add("/maximum", Code::BelowMinimum, "must not be below the minimum");
     }
-    let countries = countries(&mut problems, &input.countries);
-    if !(0..=1_000_000).contains(&input.rank) {
-        problems.add("/rank", Code::OutOfRange, "must be 0 to 1000000");
-    }
-    let fee = percent(&mut problems, "/fee_percent", &input.fee_percent);
-    let tax = percent(&mut problems, "/tax_percent", &input.tax_percent);
-    let bonus = percent(&mut problems, "/bonus_percent", &input.bonus_percent);
-    let processing_time = problems.text("/processing_time", &input.processing_time, 1, 100);
-    let (Some(fee), Some(tax), Some(bonus), Some(processing_time)) = (fee, tax, bonus, processing_time) else {
-        return Err(problems.into_error());
-    };
-    if fee.value() + tax.value() >= rust_decimal::Decimal::ONE_HUNDRED {
-        problems.add("/fee_percent", Code::OutOfRange, "fee and tax together must leave something to credit");
-    }
-    if channel == Channel::Balance && !(fee.is_zero() && tax.is_zero() && bonus.is_zero()) {
-        problems.add("/channel", Code::NoPrice, "a payment from the wallet is a transfer: its percentages must be 0");
-    }
-    problems.finish()?;
-    Ok(ChannelRule {
-        channel,
-        currency,
-        product,
-        enabled: input.enabled,
-        countries,
-        minimum,
-        maximum,
-        rank: input.rank,
-        fee,
-        tax,
-        bonus,
-        processing_time,
-        version: 1,
-        updated_at: DateTime::UNIX_EPOCH,
-    })
-}
-
-fn countries(problems: &mut Problems, codes: &[String]) -> Vec<Country> {
-    let mut found = Vec::new();
-    for (at, code) in codes.iter().enumerate().take(250) {
-        match code.parse::<Country>() {
-            Ok(country) if found.contains(&country) => {
-                problems.add(format!("/countries/{at}"), Code::Duplicate, "is there already");
-            }
-            Ok(country) => found.push(country),
-            Err(error) => problems.add(format!("/countries/{at}"), Code::UnknownCountry, error.to_string()),
+    for (at, country) in new.countries.iter().enumerate() {
+        if new.countries.iter().take(at).any(|before| before == country) {
+            problems.add(format!("/countries/{at}"), Code::Duplicate, "is there already");
         }
     }
-    if codes.len() > 250 {
-        problems.add("/countries", Code::TooMany, "must be 250 at most");
+    if new.fee.value() + new.tax.value() >= rust_decimal::Decimal::ONE_HUNDRED {
+        problems.add("/fee_percent", Code::OutOfRange, "fee and tax together must leave something to credit");
     }
-    found
+    let has_price = !(new.fee.is_zero() && new.tax.is_zero() && new.bonus.is_zero());
+    if new.channel == Channel::Balance && has_price {
+        problems.add("/channel", Code::NoPrice, "a payment from the wallet is a transfer: its percentages must be 0");
+    }
+    problems.finish()
 }
 
-fn percent(problems: &mut Problems, pointer: &str, text: &str) -> Option<Percent> {
-    let share = problems.checked_money(pointer, parse_plain_decimal(text))?;
-    let percent = Percent::new(share);
-    if percent.is_none() {
-        problems.add(pointer, Code::OutOfRange, "must be 0 to 100 with at most four decimals");
+fn draft(new: NewRule) -> ChannelRule {
+    ChannelRule {
+        channel: new.channel,
+        currency: new.currency,
+        product: new.product,
+        enabled: new.enabled,
+        countries: new.countries,
+        minimum: new.minimum,
+        maximum: new.maximum,
+        rank: new.rank,
+        fee: new.fee,
+        tax: new.tax,
+        bonus: new.bonus,
+        processing_time: new.processing_time,
+        version: 1,
+        updated_at: DateTime::UNIX_EPOCH,
     }
-    percent
 }
 
 fn describe(rule: &ChannelRule) -> Value {
@@ -173,63 +129,52 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn name(channel: &str, currency: &str) -> RuleName {
-        RuleName { channel: channel.to_owned(), currency: currency.to_owned(), product: None }
+    fn percent(text: &str) -> Percent {
+        Percent::new(text.parse().unwrap()).unwrap()
     }
 
-    fn input() -> RuleInput {
-        RuleInput {
+    fn rule(channel: Channel) -> NewRule {
+        NewRule {
+            channel,
+            currency: "USD".parse().unwrap(),
+            product: Product::main(),
             enabled: true,
-            countries: vec!["VN".to_owned()],
-            minimum: Some("10".to_owned()),
+            countries: vec!["VN".parse().unwrap()],
+            minimum: Some(Money::new(10.into(), "USD".parse().unwrap()).unwrap()),
             maximum: None,
             rank: 1,
-            fee_percent: "2.9".to_owned(),
-            tax_percent: "0".to_owned(),
-            bonus_percent: "0".to_owned(),
+            fee: percent("2.9"),
+            tax: Percent::default(),
+            bonus: Percent::default(),
             processing_time: "instant".to_owned(),
         }
     }
 
-    fn broken(name: &RuleName, input: &RuleInput) -> Vec<(String, Code)> {
-        match validate(name, input) {
+    fn broken(rule: &NewRule) -> Vec<(String, Code)> {
+        match check(rule) {
             Err(Error::Invalid(errors)) => errors.into_iter().map(|error| (error.pointer, error.code)).collect(),
             _ => Vec::new(),
         }
     }
 
     #[test]
-    fn every_broken_field_is_named_at_once() {
-        let input = RuleInput {
-            countries: vec!["VN".to_owned(), "vn".to_owned(), "VN".to_owned()],
-            minimum: Some("10.001".to_owned()),
-            rank: -1,
-            fee_percent: "2.90001".to_owned(),
-            tax_percent: "-1".to_owned(),
-            processing_time: String::new(),
-            ..input()
-        };
-        let expected = [
-            ("/minimum", Code::TooPrecise),
-            ("/countries/1", Code::UnknownCountry),
-            ("/countries/2", Code::Duplicate),
-            ("/rank", Code::OutOfRange),
-            ("/fee_percent", Code::OutOfRange),
-            ("/tax_percent", Code::NotAPlainDecimal),
-            ("/processing_time", Code::Required),
-        ];
-        assert_eq!(broken(&name("card", "USD"), &input), expected.map(|(p, code)| (p.to_owned(), code)));
-    }
-
-    #[test]
     fn something_is_always_credited() {
-        let input = RuleInput { fee_percent: "60".to_owned(), tax_percent: "40".to_owned(), ..input() };
-        assert_eq!(broken(&name("card", "USD"), &input), [("/fee_percent".to_owned(), Code::OutOfRange)]);
+        let rule = NewRule { fee: percent("60"), tax: percent("40"), ..rule(Channel::Card) };
+        assert_eq!(broken(&rule), [("/fee_percent".to_owned(), Code::OutOfRange)]);
     }
 
     #[test]
     fn a_transfer_has_no_price() {
-        assert_eq!(broken(&name("balance", "USD"), &input()), [("/channel".to_owned(), Code::NoPrice)]);
-        assert!(validate(&name("card", "USD"), &input()).is_ok());
+        assert_eq!(broken(&rule(Channel::Balance)), [("/channel".to_owned(), Code::NoPrice)]);
+        assert_eq!(broken(&rule(Channel::Card)), []);
+    }
+
+    #[test]
+    fn the_range_is_one_and_a_country_stands_once() {
+        let twice = vec!["VN".parse().unwrap(), "DE".parse().unwrap(), "VN".parse().unwrap()];
+        let maximum = Some(Money::new(9.into(), "USD".parse().unwrap()).unwrap());
+        let rule = NewRule { maximum, countries: twice, ..rule(Channel::Card) };
+        let expected = [("/maximum", Code::BelowMinimum), ("/countries/2", Code::Duplicate)];
+        assert_eq!(broken(&rule), expected.map(|(pointer, code)| (pointer.to_owned(), code)));
     }
 }

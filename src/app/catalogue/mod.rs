@@ -14,7 +14,7 @@ use crate::storage::Connection;
 use super::{App, Error, Problems};
 use crate::domain::catalogue::Price;
 use crate::domain::customer::CustomerId;
-use crate::domain::money::{Currency, Money, parse_plain_decimal};
+use crate::domain::money::{Currency, Money};
 use crate::domain::offer::{ChannelOffer, Offer};
 use crate::domain::payment::Channel;
 use crate::domain::product::Product;
@@ -114,26 +114,4 @@ pub fn check(offer: &Offer, channel: Channel, amount: Money, problems: &mut Prob
         return None;
     }
     offer.price(channel, amount).and_then(|price| problems.checked_money("/amount", price))
-}
-
-/// Reads a channel, or adds the problem with it.
-pub(super) fn channel(problems: &mut Problems, pointer: &str, text: &str) -> Option<Channel> {
-    let rule = "must be card, paypal, vnpay, bank_transfer or balance";
-    text.parse().map_err(|()| problems.add(pointer, Code::UnknownChannel, rule)).ok()
-}
-
-/// Reads a product's code. A missing or empty code means the main wallet.
-pub(super) fn product_or_main(problems: &mut Problems, pointer: &str, code: Option<&str>) -> Option<Product> {
-    let Some(code) = code.filter(|code| !code.is_empty()) else { return Some(Product::main()) };
-    let product = Product::new(code);
-    if product.is_none() {
-        problems.add(pointer, Code::Malformed, "must be 1 to 32 of a-z 0-9 _ -");
-    }
-    product
-}
-
-/// Reads an amount that fits the currency's minor unit and is greater than zero.
-pub(super) fn amount(problems: &mut Problems, pointer: &str, text: &str, currency: Currency) -> Option<Money> {
-    let read = parse_plain_decimal(text).and_then(|amount| Money::positive(amount, currency));
-    problems.checked_money(pointer, read.and_then(Money::require_minor_unit))
 }

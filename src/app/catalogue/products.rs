@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use chrono::DateTime;
 use serde_json::{Value, json};
 
-use crate::app::{App, Caller, Error, Expected, Problems, Saved};
+use crate::app::{App, Caller, Error, Expected, Saved};
 use crate::domain::catalogue::ProductInfo;
 use crate::domain::code::Code;
 use crate::domain::product::Product;
@@ -15,9 +15,11 @@ use crate::storage::catalogue::products as store;
 use crate::storage::pool::Pool;
 use crate::storage::transaction::transact;
 
-/// The product that a caller sends. Nothing of it is checked yet.
+/// The product that an operator saves.
 #[derive(Debug, Clone)]
-pub struct ProductInput {
+pub struct NewProduct {
+    pub product: Product,
+    /// 1–100 characters.
     pub name: String,
     pub active: bool,
     pub returnable: bool,
@@ -66,29 +68,15 @@ pub async fn list_active(app: &App) -> Result<Vec<ProductInfo>, Error> {
 /// Creates or replaces a product.
 ///
 /// # Errors
-/// 422 naming every field that is wrong; 412 and 428 as [`Expected::check`].
+/// 412 and 428 as [`Expected::check`].
 pub async fn put(
     app: &App,
     caller: &Caller,
-    code: &str,
     expected: &Expected,
-    input: &ProductInput,
+    new: NewProduct,
 ) -> Result<Saved<ProductInfo>, Error> {
-    let mut problems = Problems::new();
-    let product = Product::new(code);
-    if product.is_none() {
-        problems.add("/code", Code::Malformed, "must be 1 to 32 of a-z 0-9 _ -");
-    }
-    let name = problems.text("/name", &input.name, 1, 100);
-    let (Some(product), Some(name)) = (product, name) else { return Err(problems.into_error()) };
-    let new = ProductInfo {
-        product,
-        name,
-        active: input.active,
-        returnable: input.returnable,
-        version: 1,
-        updated_at: DateTime::UNIX_EPOCH,
-    };
+    let NewProduct { product, name, active, returnable } = new;
+    let new = ProductInfo { product, name, active, returnable, version: 1, updated_at: DateTime::UNIX_EPOCH };
     transact(&app.pool, async |conn| {
         let current = store::lock(conn, &new.product).await?;
         expected.check(current.as_ref().map(|current| current.version))?;

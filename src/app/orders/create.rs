@@ -14,7 +14,7 @@ use crate::domain::attempt::Attempt;
 use crate::domain::catalogue::Price;
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
-use crate::domain::money::{Currency, Money};
+use crate::domain::money::Money;
 use crate::domain::offer::Offer;
 use crate::domain::order::{Completion, Order, OrderState, Remitter};
 use crate::domain::payment::{CardFlow, Channel, ProviderName};
@@ -30,7 +30,6 @@ const BANK_TRANSFER_WAITS: Duration = Duration::days(14);
 #[derive(Debug, Clone)]
 pub struct NewOrder {
     pub customer: CustomerId,
-    pub currency: Currency,
     /// Greater than zero; fits the currency's minor unit.
     pub amount: Money,
     pub channel: Channel,
@@ -84,7 +83,8 @@ pub async fn create(app: &App, new: &NewOrder, key: &IdempotencyKey, actor: &str
 /// Prices the order by what is offered to its customer. Every field that the offer refuses is named.
 async fn price(conn: &mut Connection, app: &App, new: &NewOrder) -> Result<(Offer, Price), Error> {
     let offered = catalogue::offered_channels(app);
-    let offer = catalogue::offer(conn, offered, &new.customer, new.currency, &new.product, FieldLocation::Body).await?;
+    let currency = new.amount.currency();
+    let offer = catalogue::offer(conn, offered, &new.customer, currency, &new.product, FieldLocation::Body).await?;
     if offer.profile.is_none() {
         return Err(Error::Unprocessable {
             code: Code::BillingProfileRequired,

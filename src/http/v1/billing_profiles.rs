@@ -6,9 +6,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::app::App;
-use crate::app::billing_profiles::{self, ProfileInput};
-use crate::domain::billing_profile;
+use crate::app::billing_profiles::{self, NewProfile};
+use crate::app::{App, Error, Problems};
+use crate::domain::billing_profile::{self, Email};
+use crate::domain::code::Code;
 use crate::http::edge::answers::tagged;
 use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::etag::IfMatch;
@@ -42,6 +43,23 @@ pub struct BillingProfileRequest {
 impl std::fmt::Debug for BillingProfileRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BillingProfileRequest").finish_non_exhaustive()
+    }
+}
+
+impl BillingProfileRequest {
+    fn read(&self) -> Result<NewProfile, Error> {
+        let mut problems = Problems::new();
+        let name = problems.text("/name", &self.name, 1, 200);
+        let email = Email::new(self.email.trim());
+        if email.is_none() {
+            problems.add("/email", Code::Malformed, "must be an e-mail address such as name@example.com");
+        }
+        let country = self.country.read(&mut problems, "/country");
+        let address = problems.optional_text("/address", self.address.as_deref(), 500);
+        let tax_id = problems.optional_text("/tax_id", self.tax_id.as_deref(), 50);
+        let company = problems.optional_text("/company", self.company.as_deref(), 200);
+        let ((name, email), country) = problems.into_result(name.zip(email).zip(country))?;
+        Ok(NewProfile { name, email, country, address, tax_id, company })
     }
 }
 
@@ -134,7 +152,46 @@ pub async fn save_billing_profile(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = query.customer(&caller)?;
-    let BillingProfileRequest { name, email, country, address, tax_id, company } = body.value;
-    let input = ProfileInput { name, email, country: country.into_string(), address, tax_id, company };
-    Ok(answer(billing_profiles::put(&app, &caller, &customer, &expected, input).await?))
+    Ok(answer(billing_profiles::put(&app, &caller, &customer, &expected, body.value.read()?).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn request() -> BillingProfileRequest {
+        BillingProfileRequest {
+            name: " Nguyễn Văn A ".to_owned(),
+            email: "a@example.vn".to_owned(),
+            country: CountryCode::new("VN"),
+            address: Some("  ".to_owned()),
+            tax_id: None,
+            company: Some("Ánh Sáng".to_owned()),
+        }
+    }
+
+    #[test]
+    fn texts_are_trimmed_and_empty_ones_are_absent() {
+        let profile = request().read().unwrap();
+        assert_eq!(profile.name, "Nguyễn Văn A");
+        assert_eq!(profile.address, None);
+        assert_eq!(profile.company.as_deref(), Some("Ánh Sáng"));
+    }
+
+    #[test]
+    fn every_broken_field_is_named_at_once() {
+        let broken = BillingProfileRequest {
+            name: " ".to_owned(),
+            email: "nobody".to_owned(),
+            country: CountryCode::new("vn"),
+            address: Some("x".repeat(501)),
+            tax_id: Some("1\u{7}2".to_owned()),
+            company: None,
+        };
+        let Err(Error::Invalid(errors)) = broken.read() else { panic!("accepted") };
+        let pointers: Vec<_> = errors.iter().map(|error| error.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/name", "/email", "/country", "/address", "/tax_id"]);
+    }
 }

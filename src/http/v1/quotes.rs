@@ -4,9 +4,8 @@ use actix_web::{HttpResponse, post, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::top_up_orders::body::PaymentChannel;
-use crate::app::App;
-use crate::app::quotes::{self, QuoteInput};
+use crate::app::quotes::{self, NewQuote};
+use crate::app::{App, Error, Problems};
 use crate::domain::catalogue::Price;
 use crate::domain::offer::Eligibility;
 use crate::domain::payment::Channel;
@@ -14,7 +13,7 @@ use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::CustomerQuery;
-use crate::http::edge::wire::{Amount, CurrencyCode, ProductCode, ProductFilter};
+use crate::http::edge::wire::{Amount, CurrencyCode, PaymentChannel, ProductCode, ProductFilter};
 
 /// The top-up to price.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -28,6 +27,20 @@ pub struct QuoteRequest {
     channel: Option<PaymentChannel>,
     /// The product to top up; absent, null or empty for the main wallet.
     product: Option<ProductFilter>,
+}
+
+impl QuoteRequest {
+    fn read(self) -> Result<NewQuote, Error> {
+        let mut problems = Problems::new();
+        let currency = self.currency.read(&mut problems, "/currency");
+        let amount = match currency {
+            Some(currency) => self.amount.in_minor_unit(&mut problems, "/amount", currency),
+            None => self.amount.decimal(&mut problems, "/amount").and(None),
+        };
+        let product = ProductFilter::read_or_main(self.product.as_ref(), &mut problems, "/product");
+        let (amount, product) = problems.into_result(amount.zip(product))?;
+        Ok(NewQuote { amount, channel: self.channel.map(Channel::from), product })
+    }
 }
 
 /// What an amount costs and brings. An order keeps the price of the moment in which it is created.
@@ -144,9 +157,6 @@ pub async fn create_quote(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = query.customer(&caller)?;
-    let QuoteRequest { currency, amount, channel, product } = body.value;
-    let channel = channel.map(Channel::from);
-    let (currency, product) = (currency.into_string(), product.map(ProductFilter::into_string));
-    let quote = quotes::quote(&app, &customer, &QuoteInput { currency, amount: amount.0, channel, product }).await?;
+    let quote = quotes::quote(&app, &customer, body.value.read()?).await?;
     Ok(HttpResponse::Ok().json(Quote::from(quote)))
 }

@@ -4,14 +4,15 @@ use actix_web::{HttpResponse, get, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::top_up_orders::body::PaymentChannel;
-use crate::app::{App, top_up_options};
+use crate::app::{App, Problems, top_up_options};
 use crate::domain::catalogue::Agreement;
 use crate::domain::offer::{Eligibility, Offer};
 use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::extract::QueryParams;
 use crate::http::edge::problem::Failure;
-use crate::http::edge::wire::{AgreementVersion, Amount, CurrencyCode, CustomerIdText, ProductCode, ProductFilter};
+use crate::http::edge::wire::{
+    AgreementVersion, Amount, CurrencyCode, CustomerIdText, PaymentChannel, ProductCode, ProductFilter,
+};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -121,6 +122,10 @@ pub async fn get_top_up_options(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = caller.customer(query.customer_id.as_deref())?;
-    let offer = top_up_options::get(&app, &customer, &query.currency, query.product.as_deref()).await?;
+    let mut problems = Problems::new();
+    let currency = query.currency.read(&mut problems, "?currency");
+    let product = ProductFilter::read_or_main(query.product.as_ref(), &mut problems, "?product");
+    let (currency, product) = problems.into_result(currency.zip(product))?;
+    let offer = top_up_options::get(&app, &customer, currency, &product).await?;
     Ok(HttpResponse::Ok().json(TopUpOptions::from(offer)))
 }

@@ -8,6 +8,7 @@
 //! place, because generators handle an optional reference badly: it becomes a `oneOf` with null.
 
 pub mod amounts;
+pub mod channels;
 pub mod ids;
 pub mod lists;
 pub mod metadata;
@@ -29,6 +30,7 @@ use crate::app::{Error, Problems};
 use crate::domain::code::Code;
 
 pub use amounts::{Amount, SignedAmount};
+pub use channels::PaymentChannel;
 pub use ids::{
     BankAccountChangeId, BankAccountId, DisputeId, FlowIdText, GrantId, HoldIdText, PaymentIdText, RefundId,
     TopUpOrderId, TransferId, WalletId,

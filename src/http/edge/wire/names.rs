@@ -4,9 +4,11 @@ use std::borrow::Cow;
 
 use super::{BrokenRule, Form, Inlined, Shape, Show, Text, TextRule, text};
 use crate::app::Problems;
+use crate::domain::catalogue::Percent;
 use crate::domain::code::Code;
+use crate::domain::country::{Country, UnknownCountry};
 use crate::domain::customer::CustomerId;
-use crate::domain::money::{Currency, MoneyError};
+use crate::domain::money::{Currency, MoneyError, parse_plain_decimal};
 use crate::domain::payment::ProviderName;
 use crate::domain::product::Product;
 use crate::domain::reference::parse_reference;
@@ -192,6 +194,13 @@ impl TextRule for ProductFilterForm {
     }
 }
 
+impl ProductFilter {
+    /// Reads a product; an absent or empty one is the main wallet.
+    pub fn read_or_main(field: Option<&Self>, problems: &mut Problems, pointer: &str) -> Option<Product> {
+        field.map_or_else(|| Some(Product::main()), |code| code.read(problems, pointer))
+    }
+}
+
 #[derive(Debug)]
 pub enum DedupeIdForm {}
 
@@ -331,6 +340,14 @@ impl Form for CountryForm {
     }
 }
 
+impl TextRule for CountryForm {
+    type Value = Country;
+
+    fn parse(text: &str) -> Result<Country, BrokenRule> {
+        text.parse().map_err(|error: UnknownCountry| BrokenRule::new(Code::UnknownCountry, error.to_string()))
+    }
+}
+
 #[derive(Debug)]
 pub enum AgreementForm {}
 
@@ -348,6 +365,17 @@ impl Form for AgreementForm {
     }
 }
 
+impl TextRule for AgreementForm {
+    type Value = String;
+
+    fn parse(text: &str) -> Result<String, BrokenRule> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let is_version = (1..=32).contains(&text.len()) && text.bytes().all(plain);
+        let broken = || BrokenRule::new(Code::Malformed, "must be 1 to 32 of A-Z a-z 0-9 . _ -");
+        is_version.then(|| text.to_owned()).ok_or_else(broken)
+    }
+}
+
 #[derive(Debug)]
 pub enum PercentForm {}
 
@@ -361,6 +389,16 @@ impl Form for PercentForm {
             example: Cow::Borrowed("2.9"),
             ..Shape::default()
         }
+    }
+}
+
+impl TextRule for PercentForm {
+    type Value = Percent;
+
+    fn parse(text: &str) -> Result<Percent, BrokenRule> {
+        let share = parse_plain_decimal(text).map_err(|error| BrokenRule::new(error.code(), error.to_string()))?;
+        let broken = || BrokenRule::new(Code::OutOfRange, "must be 0 to 100 with at most four decimals");
+        Percent::new(share).ok_or_else(broken)
     }
 }
 

@@ -3,11 +3,13 @@
 use actix_web::{HttpResponse, get, post, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use url::Url;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::App;
 use crate::app::catalogue::agreements;
+use crate::app::{App, Error, Problems};
 use crate::domain::catalogue;
+use crate::domain::code::Code;
 use crate::http::edge::auth::{Allowed, AsOperator};
 use crate::http::edge::extract::JsonBody;
 use crate::http::edge::problem::Failure;
@@ -49,6 +51,20 @@ pub struct AgreementRequest {
     url: String,
 }
 
+impl AgreementRequest {
+    /// The name of the version, and its page.
+    fn read(self) -> Result<(String, String), Error> {
+        let mut problems = Problems::new();
+        let version = self.version.read(&mut problems, "/version");
+        let page = Url::parse(&self.url).ok();
+        let is_page = page.is_some_and(|page| matches!(page.scheme(), "https" | "http") && page.has_host());
+        if !is_page || self.url.len() > 500 {
+            problems.add("/url", Code::Malformed, "must be an absolute http(s) address of at most 500 characters");
+        }
+        Ok((problems.into_result(version)?, self.url))
+    }
+}
+
 /// List agreements
 ///
 /// All versions of the agreement, newest first.
@@ -81,7 +97,7 @@ pub async fn admin_publish_agreement(
     body: JsonBody<AgreementRequest>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let AgreementRequest { version, url } = body.value;
+    let (version, url) = body.value.read()?;
     let published = agreements::publish(&app, &caller, &version, &url).await?;
     Ok(HttpResponse::Created().json(Agreement::from(published)))
 }
@@ -109,6 +125,8 @@ pub async fn admin_activate_agreement(
     path: web::Path<AgreementPath>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let active = agreements::activate(&app, &caller, &path.version).await?;
+    // Nothing is published under another text, and PostgreSQL cannot even look for one with NUL.
+    let version = path.version.named().ok_or(Error::NotFound("agreement"))?;
+    let active = agreements::activate(&app, &caller, &version).await?;
     Ok(HttpResponse::Ok().json(Agreement::from(active)))
 }

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::catalogue::bank_account_changes;
-use crate::app::catalogue::bank_accounts::{self, AccountInput, Changed};
-use crate::app::{App, Error};
+use crate::app::catalogue::bank_accounts::{self, Changed, NewAccount};
+use crate::app::{App, Error, Problems};
 use crate::domain::catalogue;
+use crate::domain::code::Code;
 use crate::domain::own_word::ProposalEnd;
 use crate::http::edge::answers::{saved, tagged};
 use crate::http::edge::auth::{Allowed, AsOperator};
@@ -151,20 +152,48 @@ fn changed(new: bool, changed: Changed) -> HttpResponse {
     }
 }
 
-impl From<BankAccountRequest> for AccountInput {
-    fn from(request: BankAccountRequest) -> Self {
-        Self {
-            currency: request.currency.into_string(),
-            bank_name: request.bank_name,
-            account_name: request.account_name,
-            account_number: request.account_number,
-            branch: request.branch,
-            cnaps_code: request.cnaps_code,
-            swift_bic: request.swift_bic,
-            bank_address: request.bank_address,
-            active: request.active,
+impl BankAccountRequest {
+    fn read(&self) -> Result<NewAccount, Error> {
+        let mut problems = Problems::new();
+        let currency = self.currency.read(&mut problems, "/currency");
+        let bank_name = problems.text("/bank_name", &self.bank_name, 1, 100);
+        let account_name = problems.text("/account_name", &self.account_name, 1, 100);
+        let account_number = problems.text("/account_number", &self.account_number, 1, 64);
+        let branch = problems.optional_text("/branch", self.branch.as_deref(), 100);
+        let cnaps_code = problems.optional_text("/cnaps_code", self.cnaps_code.as_deref(), 12);
+        let digits = |code: &String| code.len() == 12 && code.bytes().all(|b| b.is_ascii_digit());
+        if cnaps_code.as_ref().is_some_and(|code| !digits(code)) {
+            problems.add("/cnaps_code", Code::Malformed, "must be 12 digits");
         }
+        let swift_bic = problems.optional_text("/swift_bic", self.swift_bic.as_deref(), 11);
+        if swift_bic.as_deref().is_some_and(|bic| !is_bic(bic)) {
+            let rule = "must be 8 or 11 upper-case letters and digits, such as ICBKCNBJ";
+            problems.add("/swift_bic", Code::Malformed, rule);
+        }
+        let bank_address = problems.optional_text("/bank_address", self.bank_address.as_deref(), 200);
+        let required = currency.zip(bank_name).zip(account_name).zip(account_number);
+        let (((currency, bank_name), account_name), account_number) = problems.into_result(required)?;
+        let active = self.active;
+        Ok(NewAccount {
+            currency,
+            bank_name,
+            account_name,
+            account_number,
+            branch,
+            cnaps_code,
+            swift_bic,
+            bank_address,
+            active,
+        })
     }
+}
+
+/// A BIC (ISO 9362) has four characters for the bank, two letters for the country, two characters for the place and,
+/// optionally, three for the branch.
+fn is_bic(text: &str) -> bool {
+    let plain = text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    let country = text.get(4..6).is_some_and(|country| country.bytes().all(|b| b.is_ascii_uppercase()));
+    matches!(text.len(), 8 | 11) && plain && country
 }
 
 /// List bank accounts
@@ -204,7 +233,7 @@ pub async fn admin_create_bank_account(
     body: JsonBody<BankAccountRequest>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    Ok(changed(true, bank_accounts::create(&app, &caller, &body.value.into()).await?))
+    Ok(changed(true, bank_accounts::create(&app, &caller, body.value.read()?).await?))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -243,7 +272,7 @@ pub async fn admin_update_bank_account(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let id = path.id.named().ok_or(Error::NotFound("bank account"))?;
-    Ok(changed(false, bank_accounts::update(&app, &caller, id, &expected, &body.value.into()).await?))
+    Ok(changed(false, bank_accounts::update(&app, &caller, id, &expected, body.value.read()?).await?))
 }
 
 /// List proposed changes of bank accounts
@@ -320,4 +349,25 @@ pub async fn withdraw_bank_account_change(
 ) -> Result<HttpResponse, Failure> {
     let withdrawn = bank_account_changes::withdraw(&app, &caller, path.id()?).await?;
     Ok(HttpResponse::Ok().json(BankAccountChange::from(withdrawn)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn bank_codes_have_their_shape() {
+        let request = |cnaps: &str, bic: &str| -> BankAccountRequest {
+            serde_json::from_value(serde_json::json!({
+                "currency": "CNY", "bank_name": "Bank", "account_name": "Company", "account_number": "6222 0000",
+                "cnaps_code": cnaps, "swift_bic": bic, "active": true,
+            }))
+            .unwrap()
+        };
+        let Err(Error::Invalid(errors)) = request("12345", "ICBK1NBJ").read() else { panic!("accepted") };
+        assert_eq!(errors.iter().map(|e| e.pointer.as_str()).collect::<Vec<_>>(), ["/cnaps_code", "/swift_bic"]);
+        assert!(request("102100099996", "ICBKCNBJBJM").read().is_ok());
+    }
 }

@@ -5,17 +5,20 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::App;
-use crate::app::catalogue::channel_rules::{self, RuleInput, RuleName};
+use crate::app::catalogue::channel_rules::{self, NewRule};
+use crate::app::{App, Error, Problems};
 use crate::domain::catalogue::ChannelRule;
+use crate::domain::code::Code;
+use crate::domain::payment::Channel;
 use crate::http::edge::answers::saved;
 use crate::http::edge::auth::{Allowed, AsOperator};
 use crate::http::edge::etag::IfMatch;
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::ProductQuery;
-use crate::http::edge::wire::{Amount, CountryCode, CurrencyCode, PercentText, ProductCode, ProductFilter};
-use crate::http::v1::top_up_orders::body::PaymentChannel;
+use crate::http::edge::wire::{
+    Amount, CountryCode, CurrencyCode, PaymentChannel, PercentText, ProductCode, ProductFilter,
+};
 
 /// All channel rules.
 #[derive(Debug, Serialize, ToSchema)]
@@ -120,6 +123,54 @@ pub struct ChannelRuleRequest {
     processing_time: String,
 }
 
+impl ChannelRuleRequest {
+    fn read(self, path: &RulePath, query: &ProductQuery) -> Result<NewRule, Error> {
+        let mut problems = Problems::new();
+        let channel: Option<Channel> = path.channel.parse().ok();
+        if channel.is_none() {
+            let rule = "must be card, paypal, vnpay, bank_transfer or balance";
+            problems.add("/channel", Code::UnknownChannel, rule);
+        }
+        let currency = path.currency.read(&mut problems, "/currency");
+        let product = ProductFilter::read_or_main(query.product.as_ref(), &mut problems, "?product");
+        let (Some(channel), Some(currency), Some(product)) = (channel, currency, product) else {
+            return Err(problems.into_error());
+        };
+        let mut bound = |pointer, amount: Option<Amount>| amount?.in_minor_unit(&mut problems, pointer, currency);
+        let (minimum, maximum) = (bound("/minimum", self.minimum), bound("/maximum", self.maximum));
+        let countries = self.countries.iter().take(250).enumerate();
+        let countries =
+            countries.filter_map(|(at, country)| country.read(&mut problems, &format!("/countries/{at}"))).collect();
+        if self.countries.len() > 250 {
+            problems.add("/countries", Code::TooMany, "must be 250 at most");
+        }
+        if !(0..=1_000_000).contains(&self.rank) {
+            problems.add("/rank", Code::OutOfRange, "must be 0 to 1000000");
+        }
+        let fee = self.fee_percent.read(&mut problems, "/fee_percent");
+        let tax = self.tax_percent.read(&mut problems, "/tax_percent");
+        let bonus = self.bonus_percent.read(&mut problems, "/bonus_percent");
+        let processing_time = problems.text("/processing_time", &self.processing_time, 1, 100);
+        let all = fee.zip(tax).zip(bonus).zip(processing_time);
+        let (((fee, tax), bonus), processing_time) = problems.into_result(all)?;
+        let (enabled, rank) = (self.enabled, self.rank);
+        Ok(NewRule {
+            channel,
+            currency,
+            product,
+            enabled,
+            countries,
+            minimum,
+            maximum,
+            rank,
+            fee,
+            tax,
+            bonus,
+            processing_time,
+        })
+    }
+}
+
 fn zero() -> PercentText {
     PercentText::new("0")
 }
@@ -178,21 +229,36 @@ pub async fn admin_save_channel_rule(
     body: JsonBody<ChannelRuleRequest>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let RulePath { channel, currency } = path.into_inner();
-    let rule = body.value;
-    let input = RuleInput {
-        enabled: rule.enabled,
-        countries: rule.countries.into_iter().map(CountryCode::into_string).collect(),
-        minimum: rule.minimum.map(|minimum| minimum.0),
-        maximum: rule.maximum.map(|maximum| maximum.0),
-        rank: rule.rank,
-        fee_percent: rule.fee_percent.into_string(),
-        tax_percent: rule.tax_percent.into_string(),
-        bonus_percent: rule.bonus_percent.into_string(),
-        processing_time: rule.processing_time,
-    };
-    let (currency, product) = (currency.into_string(), query.product.map(ProductFilter::into_string));
-    let name = RuleName { channel, currency, product };
-    let done = channel_rules::put(&app, &caller, &name, &expected, &input).await?;
+    let done = channel_rules::put(&app, &caller, &expected, body.value.read(&path, &query)?).await?;
     Ok(saved(done.created, done.value.version, &AdminChannelRule::from(done.value)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn every_broken_field_is_named_at_once() {
+        let request: ChannelRuleRequest = serde_json::from_value(serde_json::json!({
+            "enabled": true, "countries": ["VN", "vn"], "minimum": "10.001", "rank": -1,
+            "fee_percent": "2.90001", "tax_percent": "-1", "processing_time": "",
+        }))
+        .unwrap();
+        let path = RulePath { channel: "card".to_owned(), currency: CurrencyCode::new("USD") };
+        let Err(Error::Invalid(errors)) = request.read(&path, &ProductQuery { product: None }) else {
+            panic!("accepted")
+        };
+        let expected = [
+            ("/minimum", Code::TooPrecise),
+            ("/countries/1", Code::UnknownCountry),
+            ("/rank", Code::OutOfRange),
+            ("/fee_percent", Code::OutOfRange),
+            ("/tax_percent", Code::NotAPlainDecimal),
+            ("/processing_time", Code::Required),
+        ];
+        let broken: Vec<_> = errors.iter().map(|error| (error.pointer.as_str(), error.code)).collect();
+        assert_eq!(broken, expected);
+    }
 }

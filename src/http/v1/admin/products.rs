@@ -5,9 +5,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::App;
-use crate::app::catalogue::products::{self, ProductInput};
+use crate::app::catalogue::products::{self, NewProduct};
+use crate::app::{App, Error, Problems};
 use crate::domain::catalogue::ProductInfo;
+use crate::domain::code::Code;
+use crate::domain::product::Product;
 use crate::http::edge::answers::saved;
 use crate::http::edge::auth::{Allowed, AsOperator};
 use crate::http::edge::etag::IfMatch;
@@ -86,6 +88,20 @@ struct ProductPath {
     code: ProductCode,
 }
 
+impl ProductRequest {
+    fn read(self, path: &ProductPath) -> Result<NewProduct, Error> {
+        let mut problems = Problems::new();
+        // The code is new here, so one that breaks the rule is not an unknown product.
+        let product = Product::new(&path.code);
+        if product.is_none() {
+            problems.add("/code", Code::Malformed, "must be 1 to 32 of a-z 0-9 _ -");
+        }
+        let name = problems.text("/name", &self.name, 1, 100);
+        let (product, name) = problems.into_result(product.zip(name))?;
+        Ok(NewProduct { product, name, active: self.active, returnable: self.returnable })
+    }
+}
+
 /// Save a product
 ///
 /// Creates a new product (201). For an existing one the call replaces the version that `If-Match` names (200). It fails
@@ -112,7 +128,6 @@ pub async fn admin_save_product(
     body: JsonBody<ProductRequest>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let ProductRequest { name, active, returnable } = body.value;
-    let done = products::put(&app, &caller, &path.code, &expected, &ProductInput { name, active, returnable }).await?;
+    let done = products::put(&app, &caller, &expected, body.value.read(&path)?).await?;
     Ok(saved(done.created, done.value.version, &AdminProduct::from(done.value)))
 }

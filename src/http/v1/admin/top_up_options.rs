@@ -5,16 +5,17 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::app::App;
-use crate::app::catalogue::top_up_options::{self, OptionsInput};
+use crate::app::catalogue::top_up_options::{self, NewOptions};
+use crate::app::{App, Error, Problems};
 use crate::domain::catalogue::TopUpOptions;
+use crate::domain::code::Code;
 use crate::http::edge::answers::saved;
 use crate::http::edge::auth::{Allowed, AsOperator};
 use crate::http::edge::etag::IfMatch;
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::{CurrencyPath, ProductQuery};
-use crate::http::edge::wire::{Amount, CurrencyCode, ProductCode};
+use crate::http::edge::wire::{Amount, CurrencyCode, ProductCode, ProductFilter};
 
 /// All top-up options.
 #[derive(Debug, Serialize, ToSchema)]
@@ -74,6 +75,29 @@ pub struct TopUpOptionsRequest {
     order_ttl_minutes: i32,
 }
 
+impl TopUpOptionsRequest {
+    fn read(self, path: &CurrencyPath, query: &ProductQuery) -> Result<NewOptions, Error> {
+        let mut problems = Problems::new();
+        let currency = path.currency.read(&mut problems, "/currency");
+        let product = ProductFilter::read_or_main(query.product.as_ref(), &mut problems, "?product");
+        let Some((currency, product)) = currency.zip(product) else { return Err(problems.into_error()) };
+        let minimum = self.minimum.in_minor_unit(&mut problems, "/minimum", currency);
+        let maximum = self.maximum.in_minor_unit(&mut problems, "/maximum", currency);
+        if !(30..=1440).contains(&self.order_ttl_minutes) {
+            problems.add("/order_ttl_minutes", Code::OutOfRange, "must be 30 to 1440 minutes");
+        }
+        if self.presets.len() > 20 {
+            problems.add("/presets", Code::TooMany, "must be 20 at most");
+        }
+        let presets = self.presets.iter().take(20).enumerate();
+        let presets = presets
+            .filter_map(|(at, preset)| preset.in_minor_unit(&mut problems, &format!("/presets/{at}"), currency))
+            .collect();
+        let (minimum, maximum) = problems.into_result(minimum.zip(maximum))?;
+        Ok(NewOptions { product, presets, minimum, maximum, order_ttl_minutes: self.order_ttl_minutes })
+    }
+}
+
 /// List all top-up options
 ///
 /// All options, sorted by currency; the main wallet's come first.
@@ -116,10 +140,6 @@ pub async fn admin_save_top_up_options(
     body: JsonBody<TopUpOptionsRequest>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let TopUpOptionsRequest { presets, minimum, maximum, order_ttl_minutes } = body.value;
-    let presets = presets.into_iter().map(|preset| preset.0).collect();
-    let input = OptionsInput { presets, minimum: minimum.0, maximum: maximum.0, order_ttl_minutes };
-    let product = query.product.as_deref();
-    let done = top_up_options::put(&app, &caller, &path.currency, product, &expected, &input).await?;
+    let done = top_up_options::put(&app, &caller, &expected, body.value.read(&path, &query)?).await?;
     Ok(saved(done.created, done.value.version, &AdminTopUpOptions::from(done.value)))
 }

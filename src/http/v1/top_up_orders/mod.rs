@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use self::body::list::{OrderPage, OrdersQuery, order_page};
-use self::body::{PaymentChannel, TopUpOrder, order_body};
+use self::body::{TopUpOrder, order_body};
 use crate::app::{App, orders};
 use crate::domain::payment::CardFlow;
 use crate::http::edge::answers::created;
@@ -19,7 +19,7 @@ use crate::http::edge::idempotency::IdempotencyHeader;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::{CustomerQuery, OrderPath};
 use crate::http::edge::wire::{
-    Amount, CurrencyCode, LanguageTag, ProductCode, RemitterBank, RemitterName, RemitterRemarks,
+    Amount, CurrencyCode, LanguageTag, PaymentChannel, ProductCode, RemitterBank, RemitterName, RemitterRemarks,
 };
 
 /// The wish to add money. The platform decides fee, tax and bonus, so they are no part of it.

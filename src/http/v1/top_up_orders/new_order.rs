@@ -45,9 +45,8 @@ pub fn read(customer: CustomerId, asked: CreateTopUpOrder, payer_ip: IpAddr) -> 
     let vnpay_bank_code = asked.vnpay.and_then(|vnpay| bank_code(&mut problems, vnpay));
     let locale = LanguageTag::read_optional(asked.locale.as_ref(), &mut problems, "/locale");
     check_return_url(&mut problems, asked.return_url.as_deref());
-    let read = currency.zip(amount).zip(product).map(|((currency, amount), product)| NewOrder {
+    let read = amount.zip(product).map(|(amount, product)| NewOrder {
         customer,
-        currency,
         amount,
         channel,
         product,

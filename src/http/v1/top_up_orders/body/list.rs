@@ -4,14 +4,16 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{PaymentChannel, TopUpOrder, TopUpOrderStatus, order_bodies};
+use super::{TopUpOrder, TopUpOrderStatus, order_bodies};
 use crate::app::{App, Error, orders};
 use crate::domain::customer::CustomerId;
 use crate::domain::order::{OrderFilter, OrderStatus};
 use crate::domain::payment::Channel;
 use crate::http::edge::page::{self, Filters};
 use crate::http::edge::times;
-use crate::http::edge::wire::{CurrencyCode, CursorText, CustomerIdText, Limit, ProductFilter, ReferenceFilter};
+use crate::http::edge::wire::{
+    CurrencyCode, CursorText, CustomerIdText, Limit, PaymentChannel, ProductFilter, ReferenceFilter,
+};
 
 /// Which orders a list shows.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -14,46 +14,10 @@ use crate::app::{App, Error, OrderView, orders};
 use crate::domain::attempt;
 use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderStatus};
-use crate::domain::payment::Channel;
 use crate::http::edge::wire::{
-    Actor, AgreementVersion, Amount, CurrencyCode, CustomerIdText, ProductCode, ReferenceCode, RemitterBank,
-    RemitterName, RemitterRemarks, TopUpOrderId,
+    Actor, AgreementVersion, Amount, CurrencyCode, CustomerIdText, PaymentChannel, ProductCode, ReferenceCode,
+    RemitterBank, RemitterName, RemitterRemarks, TopUpOrderId,
 };
-
-/// How an order is paid.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PaymentChannel {
-    Card,
-    Paypal,
-    Vnpay,
-    BankTransfer,
-    Balance,
-}
-
-impl From<PaymentChannel> for Channel {
-    fn from(channel: PaymentChannel) -> Self {
-        match channel {
-            PaymentChannel::Card => Self::Card,
-            PaymentChannel::Paypal => Self::Paypal,
-            PaymentChannel::Vnpay => Self::Vnpay,
-            PaymentChannel::BankTransfer => Self::BankTransfer,
-            PaymentChannel::Balance => Self::Balance,
-        }
-    }
-}
-
-impl From<Channel> for PaymentChannel {
-    fn from(channel: Channel) -> Self {
-        match channel {
-            Channel::Card => Self::Card,
-            Channel::Paypal => Self::Paypal,
-            Channel::Vnpay => Self::Vnpay,
-            Channel::BankTransfer => Self::BankTransfer,
-            Channel::Balance => Self::Balance,
-        }
-    }
-}
 
 /// The state of an order.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
