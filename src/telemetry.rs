@@ -49,7 +49,7 @@ where
     let registry = tracing_subscriber::registry().with(filter);
     match format {
         LogFormat::Pretty => Box::new(registry.with(lines.with_ansi(colours))),
-        LogFormat::Json => Box::new(registry.with(lines.json().flatten_event(true).with_span_list(false))),
+        LogFormat::Json => Box::new(registry.with(lines.json().flatten_event(true).with_current_span(false))),
     }
 }
 
@@ -210,8 +210,8 @@ mod tests {
         let writer = lines.clone();
         let subscriber = subscriber(format, filter.parse().unwrap(), false, move || writer.clone());
         tracing::subscriber::with_default(subscriber, || {
-            let span = tracing::info_span!("request", request_id = "req_1");
-            let _entered = span.enter();
+            let request = tracing::info_span!("request", request_id = "req_1").entered();
+            let _use_case = tracing::info_span!(parent: &request, "orders.create", customer = "ann").entered();
             tracing::info!(order = "tuo_1", "order completed");
             tracing::debug!("not asked for");
         });
@@ -220,12 +220,12 @@ mod tests {
     }
 
     #[test]
-    fn json_lines_carry_fields_and_span() {
+    fn json_lines_carry_fields_and_spans() {
         let text = logged(LogFormat::Json, "info");
         let line: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
         assert_eq!(line["message"], "order completed");
         assert_eq!(line["order"], "tuo_1");
-        assert_eq!(line["span"]["request_id"], "req_1");
+        assert_eq!((&line["spans"][0]["request_id"], &line["spans"][1]["customer"]), (&"req_1".into(), &"ann".into()));
         assert_eq!(line["level"], "INFO");
     }
 

@@ -40,6 +40,7 @@ pub async fn find(app: &App, bank_transaction_id: &str) -> Result<Vec<KnownTrans
 ///
 /// # Errors
 /// 404; 422 for an amount that is less than what is used of the line.
+#[tracing::instrument(name = "bank_transactions.restate", skip_all, fields(payment = %payment_id))]
 pub async fn restate(
     app: &App,
     caller: &Caller,

@@ -22,6 +22,7 @@ use crate::storage::{Connection, clock, disputes, payments};
 ///
 /// # Errors
 /// 503 when the provider should send it again: it cannot be asked about an unknown payment at the moment.
+#[tracing::instrument(name = "disputes.observe", skip_all, fields(provider = %provider, dispute = fact.dispute_id))]
 pub async fn observe(app: &App, provider: ProviderName, fact: &DisputeFact) -> Result<NotificationOutcome, Error> {
     let actor = format!("provider:{provider}");
     // Lost money is taken whatever the setting says.

@@ -16,6 +16,7 @@ use crate::storage::{Connection, audit, clock, freezes, ledger};
 ///
 /// # Errors
 /// Database errors.
+#[tracing::instrument(name = "freezes.freeze_customer", skip_all, fields(customer = %customer))]
 pub async fn freeze_customer(app: &App, caller: &Caller, customer: &CustomerId, reason: &str) -> Result<Freeze, Error> {
     transact(&app.pool, async |conn| freeze(conn, &caller.actor(), &Frozen::Customer(customer.clone()), reason).await)
         .await
@@ -25,6 +26,7 @@ pub async fn freeze_customer(app: &App, caller: &Caller, customer: &CustomerId, 
 ///
 /// # Errors
 /// Database errors.
+#[tracing::instrument(name = "freezes.unfreeze_customer", skip_all, fields(customer = %customer))]
 pub async fn unfreeze_customer(app: &App, caller: &Caller, customer: &CustomerId, reason: &str) -> Result<(), Error> {
     transact(&app.pool, async |conn| unfreeze(conn, &caller.actor(), &Frozen::Customer(customer.clone()), reason).await)
         .await
@@ -34,6 +36,7 @@ pub async fn unfreeze_customer(app: &App, caller: &Caller, customer: &CustomerId
 ///
 /// # Errors
 /// 404.
+#[tracing::instrument(name = "freezes.freeze_wallet", skip_all, fields(wallet = ?id))]
 pub async fn freeze_wallet(app: &App, caller: &Caller, id: Option<Uuid>, reason: &str) -> Result<Freeze, Error> {
     transact(&app.pool, async |conn| {
         let frozen = wallet(conn, id).await?;
@@ -46,6 +49,7 @@ pub async fn freeze_wallet(app: &App, caller: &Caller, id: Option<Uuid>, reason:
 ///
 /// # Errors
 /// 404.
+#[tracing::instrument(name = "freezes.unfreeze_wallet", skip_all, fields(wallet = ?id))]
 pub async fn unfreeze_wallet(app: &App, caller: &Caller, id: Option<Uuid>, reason: &str) -> Result<CustomerId, Error> {
     transact(&app.pool, async |conn| {
         let frozen = wallet(conn, id).await?;

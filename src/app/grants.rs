@@ -31,6 +31,7 @@ pub enum Granted {
 /// # Errors
 /// 422 for an unknown product, or for an expiry that does not lie in the future; 403 `grant_above_limit` or
 /// `own_account`.
+#[tracing::instrument(name = "grants.create", skip_all, fields(customer = %new.customer))]
 pub async fn create(app: &App, caller: &Caller, new: &NewGrant, key: &IdempotencyKey) -> Result<Made<Granted>, Error> {
     transact(&app.pool, async |conn| {
         if let Some(id) = key.claim(conn).await? {
@@ -105,6 +106,7 @@ async fn give(conn: &mut Connection, new: &NewGrant, id: Uuid) -> Result<WalletG
 ///
 /// # Errors
 /// 404; 409 `nothing_proposed` or `second_operator_needed`; 403 `own_account`; 422 when the grant's time is over.
+#[tracing::instrument(name = "grants.approve", skip_all, fields(grant = %id))]
 pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey) -> Result<Made<WalletGrant>, Error> {
     let actor = caller.actor();
     transact(&app.pool, async |conn| {
@@ -133,6 +135,7 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
 ///
 /// # Errors
 /// 404; 409 `nothing_proposed` when it was given.
+#[tracing::instrument(name = "grants.withdraw", skip_all, fields(grant = %id))]
 pub async fn withdraw(app: &App, caller: &Caller, id: Uuid) -> Result<GrantProposal, Error> {
     let actor = caller.actor();
     transact(&app.pool, async |conn| {

@@ -17,6 +17,7 @@ use crate::storage::provider_events::{self as store, ReceivedEvent};
 ///
 /// # Errors
 /// 503 when the provider is not configured: nothing is verified with an empty key.
+#[tracing::instrument(name = "notifications.receive", skip_all, fields(provider = %provider))]
 pub async fn receive(app: &App, provider: ProviderName, raw: &RawNotification) -> Result<Reply, Error> {
     let Some(provider) = app.providers.by_name(provider) else {
         return Err(Error::Unavailable {

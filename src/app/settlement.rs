@@ -61,6 +61,7 @@ pub enum EvidenceSource {
 ///
 /// # Errors
 /// 404 for an unknown order. Errors of the provider; then the order stays as it was.
+#[tracing::instrument(name = "settlement.settle", skip_all, fields(order = %order_id))]
 pub async fn settle(app: &App, order_id: Uuid, source: EvidenceSource, actor: &str) -> Result<Settlement, Error> {
     let (order, attempt) = {
         let mut conn = app.pool.get().await?;
@@ -117,6 +118,7 @@ pub fn attempt_ref(order: &Order, attempt: &Attempt) -> Result<Option<AttemptRef
 ///
 /// # Errors
 /// 404 for an unknown order.
+#[tracing::instrument(name = "settlement.observe", skip_all, fields(order = %order_id))]
 pub async fn observe(
     app: &App,
     order_id: Uuid,

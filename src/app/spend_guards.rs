@@ -64,6 +64,7 @@ pub async fn list(
 ///
 /// # Errors
 /// 422 for an unknown product.
+#[tracing::instrument(name = "spend_guards.set", skip_all, fields(customer = %key.customer))]
 pub async fn set(app: &App, caller: &Caller, key: &WalletKey, caps: Caps) -> Result<Saved<GuardedWallet>, Error> {
     transact(&app.pool, async |conn| {
         check_product(conn, key).await?;
@@ -97,6 +98,7 @@ pub async fn set(app: &App, caller: &Caller, key: &WalletKey, caps: Caps) -> Res
 ///
 /// # Errors
 /// 404 when it has none.
+#[tracing::instrument(name = "spend_guards.remove", skip_all, fields(customer = %key.customer))]
 pub async fn remove(app: &App, caller: &Caller, key: &WalletKey) -> Result<(), Error> {
     transact(&app.pool, async |conn| {
         let Some((mut wallet, now)) = ledger::lock_wallet(conn, key).await? else {

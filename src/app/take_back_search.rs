@@ -126,6 +126,7 @@ pub async fn ask_due_payments(app: &App) -> Result<usize, Error> {
 ///
 /// # Errors
 /// Errors of the provider; then nothing is known.
+#[tracing::instrument(name = "take_back_search.ask_about", skip_all, fields(payment = %payment.id))]
 pub async fn ask_about(app: &App, payment: &Payment) -> Result<(), Error> {
     let Some(provider) = app.providers.by_name(payment.provider) else { return Ok(()) };
     if !provider.capabilities().notifies {

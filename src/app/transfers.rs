@@ -30,6 +30,7 @@ pub struct NewTransfer {
 /// # Errors
 /// 422 for a transfer to itself, an unknown or inactive product, or one whose money may not go back;
 /// 402 when unheld paid money is short.
+#[tracing::instrument(name = "transfers.create", skip_all, fields(customer = %new.customer))]
 pub async fn create(app: &App, new: &NewTransfer, key: &IdempotencyKey) -> Result<Made<Transfer>, Error> {
     if new.from == new.to {
         return Err(Error::field("/to_product", Code::SameWallet, "must differ from from_product"));

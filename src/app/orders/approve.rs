@@ -55,6 +55,7 @@ pub struct Approved {
 /// 403 `own_account`; 404; 409 `order_already_completed`, `order_not_open`, `second_operator_needed`,
 /// `approval_mismatch` or `bank_transaction_used`; 422 `confirm_difference`, `confirm_not_duplicate` or `another_line`,
 /// or for an impossible amount, day or account.
+#[tracing::instrument(name = "orders.approve", skip_all, fields(order = %id))]
 pub async fn approve(
     app: &App,
     caller: &Caller,

@@ -25,6 +25,7 @@ pub async fn claim_due(app: &App, limit: i64) -> Result<Vec<Order>, Error> {
 ///
 /// # Errors
 /// Database errors.
+#[tracing::instrument(name = "orders.ask", skip_all, fields(order = %order.id))]
 pub async fn ask(app: &App, order: &Order) -> Result<(), Error> {
     let status = match settlement::settle(app, order.id, EvidenceSource::Answer, "system").await {
         Ok(settlement) => settlement.order.status(),

@@ -50,6 +50,7 @@ pub struct NewOrder {
 /// # Errors
 /// 422 with every broken rule, `billing_profile_required` or `agreement_not_published`; 409 `too_many_open_orders`; 402
 /// for channel `balance`. Errors of the provider; then the order is kept.
+#[tracing::instrument(name = "orders.create", skip_all, fields(customer = %new.customer, channel = %new.channel))]
 pub async fn create(app: &App, new: &NewOrder, key: &IdempotencyKey, actor: &str) -> Result<Made<OrderView>, Error> {
     let made = transact(&app.pool, async |conn| {
         if let Some(id) = key.claim(conn).await? {

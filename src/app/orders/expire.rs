@@ -23,6 +23,7 @@ pub async fn overdue(app: &App, limit: i64) -> Result<Vec<Uuid>, Error> {
 ///
 /// # Errors
 /// Database errors.
+#[tracing::instrument(name = "orders.expire", skip_all, fields(order = %id))]
 pub async fn expire(app: &App, id: Uuid) -> Result<bool, Error> {
     let expired = transact(&app.pool, async |conn| {
         let Some(mut order) = orders::lock(conn, id).await? else { return Ok(None) };

@@ -15,6 +15,7 @@ use crate::storage::{Connection, adjustments, approvals, orders};
 ///
 /// # Errors
 /// 404; 409 `not_a_bank_transfer`; 409 `order_not_open` when there is nothing to reject.
+#[tracing::instrument(name = "orders.reject", skip_all, fields(order = %id))]
 pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Result<OrderView, Error> {
     let actor = caller.actor();
     let order = transact(&app.pool, async |conn| {
@@ -44,6 +45,7 @@ pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Resul
 ///
 /// # Errors
 /// 404; 409 `not_a_bank_transfer`; 409 `nothing_proposed` when nothing waits.
+#[tracing::instrument(name = "orders.withdraw", skip_all, fields(order = %id))]
 pub async fn withdraw(app: &App, caller: &Caller, id: Uuid) -> Result<OrderView, Error> {
     let actor = caller.actor();
     let order = transact(&app.pool, async |conn| {

@@ -40,6 +40,7 @@ pub struct Reversed {
 /// 404; 409 `not_a_bank_transfer`, `order_not_completed`, `approval_reversed`, `second_operator_needed`,
 /// `approval_mismatch`; 409
 /// `order_refunded` when money of the order went back to the payer or is on its way.
+#[tracing::instrument(name = "orders.reverse", skip_all, fields(order = %id))]
 pub async fn reverse(
     app: &App,
     caller: &Caller,

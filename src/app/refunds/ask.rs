@@ -59,6 +59,7 @@ pub async fn ask_due(app: &App) -> Result<usize, Error> {
 
 /// Sends a refund, or reads where it stands, and records the answer. A refund can be sent again safely, because our id
 /// of it is the provider's idempotency key.
+#[tracing::instrument(name = "refunds.ask", skip_all, fields(refund = %refund.id))]
 async fn ask(app: &App, refund: &Refund) -> Result<(), Error> {
     let Some(provider) = app.providers.by_name(refund.provider) else {
         return ask_later(app, refund, "the provider is not configured at the moment", None).await;

@@ -48,6 +48,7 @@ pub struct NewRefund {
 /// # Errors
 /// 404; 409 `order_not_completed`, `not_refundable` or `refund_exceeds_payment`; 402 when the wallet's unheld paid
 /// money is less than its share and `override_balance` is not set; 422 for an impossible amount.
+#[tracing::instrument(name = "refunds.request", skip_all, fields(order = %new.order_id))]
 pub async fn request(app: &App, caller: &Caller, new: &NewRefund, key: &IdempotencyKey) -> Result<Made<Refund>, Error> {
     let actor = caller.actor();
     let made = transact(&app.pool, async |conn| {
@@ -90,6 +91,7 @@ pub async fn request(app: &App, caller: &Caller, new: &NewRefund, key: &Idempote
 ///
 /// # Errors
 /// 404; 409 `refund_not_awaiting_approval`, `second_operator_needed`; as [`request`].
+#[tracing::instrument(name = "refunds.approve", skip_all, fields(refund = %id))]
 pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey) -> Result<Made<Refund>, Error> {
     let actor = caller.actor();
     let replayed = transact(&app.pool, async |conn| {
@@ -138,6 +140,7 @@ fn require_awaiting_approval(refund: &Refund) -> Result<(), Error> {
 /// # Errors
 /// 404; 409 `refund_not_rejectable` while the provider decides about the refund; 409 `refund_moved_on` when the
 /// provider has made it after all. Errors of the provider, which is asked before a refund is ended.
+#[tracing::instrument(name = "refunds.reject", skip_all, fields(refund = %id))]
 pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Result<Refund, Error> {
     let refund = get(app, Some(id)).await?;
     let is_over = refund.state == RefundState::Failed;
@@ -153,6 +156,7 @@ pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Resul
 ///
 /// # Errors
 /// 404; 409 `refund_not_by_hand` when the provider sends it, `refund_moved_on`, `bank_transaction_used`.
+#[tracing::instrument(name = "refunds.mark_sent", skip_all, fields(refund = %id))]
 pub async fn mark_sent(app: &App, caller: &Caller, id: Uuid, bank_transaction_id: &str) -> Result<Refund, Error> {
     let refund = get(app, Some(id)).await?;
     if is_sent_by_provider(app, &refund) {

@@ -20,6 +20,7 @@ use crate::storage::{Connection, clock, orders, payments, refunds};
 /// # Errors
 /// 503 when the provider should send it again: it cannot be asked about an unknown payment at the moment, or the refund
 /// may be one of ours whose id at the provider is not known yet.
+#[tracing::instrument(name = "refunds.observe", skip_all, fields(provider = %provider, refund = fact.refund_id))]
 pub async fn observe(
     app: &App,
     provider: ProviderName,
