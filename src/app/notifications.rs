@@ -46,7 +46,8 @@ pub async fn receive(app: &App, provider: ProviderName, raw: &RawNotification) -
         }
         Err(NotificationError::Malformed(unread)) => {
             keep_unread(app, name, raw, &unread).await.unwrap_or_else(|error| {
-                tracing::error!(provider = %name, error = %error, "An unreadable notification could not be judged");
+                tracing::error!(provider = %name, error = %error,
+                    "An unreadable notification was not kept; the company sends it again");
                 NotificationOutcome::TryAgain
             })
         }

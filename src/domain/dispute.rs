@@ -7,8 +7,8 @@ use super::customer::CustomerId;
 use super::money::Money;
 use super::payment::{DisputeStatus, ProviderName};
 
-/// A recorded dispute. While it is open or lost, the customer's wallets have given the disputed money, or owe it; or
-/// only once it is lost, where the service is set so. All amounts are in the payment's currency.
+/// A recorded dispute. While it is open or lost, the customer's wallets have given the disputed money or owe it. The
+/// service can be set so that they give only once it is lost. All amounts are in the payment's currency.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dispute {
     pub id: Uuid,

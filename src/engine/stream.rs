@@ -162,7 +162,8 @@ impl Streams {
             let mut conn = self.shared.pool.get().await?;
             (events::pruned_up_to(&mut conn).await?, events::last_position(&mut conn, customer).await?)
         };
-        // Whoever has come less far than what was pruned, or further than what there is, begins with the full state.
+        // A cursor that lies before the pruned events, or after the last event, is of no use: the listener begins with
+        // the full state.
         let from = from.filter(|from| (pruned..=last.max(pruned)).contains(&from.position));
         let cursor = from.unwrap_or(Cursor { position: last, versions: 0 });
         let (sender, messages) = mpsc::channel(1);
@@ -340,7 +341,8 @@ impl Listener {
                         .push(Message { cursor: self.cursor, update: StreamUpdate::Balance(Box::new(wallet.clone())) });
                 }
             }
-            // The cursor counts what was sent: a listener with some of the wallets has not come as far as all of them.
+            // The cursor counts what was sent. A listener that got only some of the wallets must not count as one that
+            // got all of them.
             self.cursor.versions = sent.values().sum();
             if let Some(last) = messages.last_mut() {
                 last.cursor = self.cursor;

@@ -197,7 +197,7 @@ pub async fn lease(
     Ok(until.flatten().map(Lease))
 }
 
-/// Prolongs a lease. `None` when it is over, and perhaps somebody else's by now.
+/// Prolongs a lease. Returns `None` when the lease has ended; another process may have one by now.
 ///
 /// # Errors
 /// Database errors.

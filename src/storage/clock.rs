@@ -32,8 +32,8 @@ pub fn seconds(n: i32) -> PgInterval {
     PgInterval::from_microseconds(i64::from(n) * 1_000_000)
 }
 
-/// `(SELECT ledger_now())`: the time, read once in a statement. A function that is read anew for every row cannot be
-/// looked up in an index; this can.
+/// `(SELECT ledger_now())`: the time, read once in a statement. PostgreSQL can look this up in an index; it cannot do
+/// that with a function that it must call for every row.
 #[derive(Debug, Clone, Copy, QueryId, ValidGrouping)]
 pub struct NowOnce;
 

@@ -158,7 +158,7 @@ pub struct Payment {
     pub unapplied_reason: Option<String>,
     pub live: bool,
     pub received_at: DateTime<Utc>,
-    /// When the company is asked next what was taken back of the payment ([`next_look`]).
+    /// When we ask the company next whether any of the payment was taken back ([`next_look`]).
     pub ask_at: Option<DateTime<Utc>>,
 }
 

@@ -99,7 +99,7 @@ impl Wallet {
         }
     }
 
-    /// Bonus that is there again although money was taken for it: the grant, its order, how much.
+    /// Bonus that has returned although money was taken for it, as grant, order and amount.
     pub(in crate::domain) fn returned_bonus(&self) -> Vec<(Uuid, Uuid, Money)> {
         if self.bonus_owed.is_zero() {
             return Vec::new();
@@ -108,8 +108,8 @@ impl Wallet {
         self.grants.iter().filter_map(back).filter(|(.., amount)| amount.is_positive()).collect()
     }
 
-    /// Expires the unheld rest of every grant whose time is over, but for bonus that is to be exchanged for the money
-    /// that was taken for it. Running it again finds nothing.
+    /// Expires what is unheld of every grant whose time is over. Bonus for which money was taken stays, because it is
+    /// exchanged for that money. A second run finds nothing.
     pub(super) fn expire_grants(&mut self, now: DateTime<Utc>, effects: &mut Effects) {
         let lapsed: Vec<(Uuid, Money)> = self
             .grants

@@ -220,7 +220,7 @@ async fn try_fast(conn: &Connection, postings: &[&Posting], candidates: &[bool])
                 }
             }
             Err(error) => {
-                // A repeated key is ordinary; any other error is worth a line. The full path decides either way.
+                // A repeated key is ordinary; any other error is logged. In both cases the full path decides.
                 if error.is_locked() {
                     locked.extend(ats);
                 }

@@ -171,7 +171,7 @@ impl NotificationVerifier {
         match response {
             Ok(PostbackAnswer { verification_status }) if verification_status == "SUCCESS" => Ok(()),
             Ok(_) => Err(NotificationError::BadSignature("PayPal says that it has not sent this notification")),
-            // PayPal refuses the headers.
+            // PayPal refuses to check headers that it has not sent.
             Err(ProviderError::Refused { .. }) => {
                 Err(NotificationError::BadSignature("PayPal does not know such a signature"))
             }

@@ -27,7 +27,8 @@ pub(super) struct CheckoutSession {
     pub amount_total: Option<i64>,
     pub currency: Option<String>,
     pub expires_at: Option<i64>,
-    /// On payment links, the payer's URL sets it. It may contradict us, but names nothing.
+    /// On a payment link, the payer can set it in the URL. So it can show that a session is not ours, but never whose
+    /// order it is for.
     pub client_reference_id: Option<String>,
     /// Present when the session was made by a payment link, so not by us.
     pub payment_link: Option<Value>,

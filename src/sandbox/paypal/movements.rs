@@ -100,7 +100,7 @@ impl Paypal {
                 };
                 problem.link("redirect", self.approval_url(id))
             }
-            // The next call no longer finds it.
+            // The plan is over, so the next call finds the order as usual.
             "ORDER_COMPLETION_IN_PROGRESS" => {
                 order.plan = Plan::default();
                 problem
