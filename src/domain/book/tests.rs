@@ -332,3 +332,29 @@ fn what_the_orders_wallet_alone_lacks_is_its_debt_and_stops_nothing() {
     assert_eq!(desk.0.wallets[&key("")].parts().debt, usd("80"));
     desk.spend("v", "gpu", "60");
 }
+
+/// The clock of the database ran an hour ahead when the wallets were moved last, and was set right.
+#[test]
+fn a_clock_that_ran_ahead_decides_nothing_once_it_is_right() {
+    let now = "2026-11-21T00:00:00Z".parse().unwrap();
+    let ahead = now + Duration::hours(1);
+    let mut wallet = Wallet::empty(key(""), ahead);
+    wallet.low_balance = None;
+    let book = Book::new(now, [(key(""), wallet)].into(), HashMap::new(), HashMap::new(), TakeBacks::default());
+    let mut desk = Desk(book, 100);
+    desk.top_up("", "10");
+    let hold = NewHold {
+        id: "h-1".to_owned(),
+        customer: ann(),
+        amount: usd("4"),
+        product: Product::main(),
+        lifetime: Duration::minutes(1),
+        description: None,
+        metadata: None,
+    };
+    let opened = desk.book(&hold.posting(HOLD)).hold.unwrap();
+    assert_eq!((opened.created_at, opened.expires_at), (now, now + Duration::minutes(1)));
+    // What is written never runs backwards.
+    let captured = desk.book(&capture(HOLD, dec("3"))).entry.unwrap();
+    assert_eq!((captured.amount, captured.created_at), (usd("-3"), ahead));
+}

@@ -121,7 +121,7 @@ impl Wallet {
         for (id, amount) in lapsed {
             self.take_from_grant(id, amount);
             self.version += 1;
-            self.updated_at = now;
+            self.updated_at = self.written_at(now);
             let label = &expired_grant(id, self.entry_seq + 1);
             self.write_entry(-amount, vec![(id, -amount)], self.nothing(), &mut Booking { label, now, effects });
         }

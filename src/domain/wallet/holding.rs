@@ -12,12 +12,11 @@ use crate::domain::posting::{Booked, Refusal};
 impl Wallet {
     /// Expires one lapsed hold: what it reserved is free again. This is no posting, because no request asks for it.
     pub fn expire_hold(&mut self, hold: &Hold, now: DateTime<Utc>, effects: &mut Effects) {
-        let now = now.max(self.updated_at);
         let before = self.available();
         let closed = self.close_hold(hold, HoldStatus::Expired, None, now);
         effects.holds.push(closed);
         self.version += 1;
-        self.updated_at = now;
+        self.updated_at = self.written_at(now);
         self.expire_grants(now, effects);
         self.watch_low_balance(before, effects);
     }

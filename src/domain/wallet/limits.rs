@@ -46,7 +46,7 @@ impl Wallet {
         if *mark != is_frozen {
             *mark = is_frozen;
             self.version += 1;
-            self.updated_at = self.updated_at.max(now);
+            self.updated_at = self.written_at(now);
         }
     }
 
@@ -57,19 +57,17 @@ impl Wallet {
         }
         self.marks.claimed = claimed;
         self.version += 1;
-        self.updated_at = self.updated_at.max(now);
+        self.updated_at = self.written_at(now);
         true
     }
 
     /// Whether the caps, if there are any, leave room for `amount`.
     pub(in crate::domain) fn require_within_caps(&self, amount: Money, now: DateTime<Utc>) -> Result<(), Refusal> {
-        let now = now.max(self.updated_at);
         self.guard.as_ref().map_or(Ok(()), |guard| guard.allow(&self.key, amount, self.held, now))
     }
 
     /// Counts consumption of this product that another wallet paid for.
     pub(in crate::domain) fn count_spent_elsewhere(&mut self, amount: Money, now: DateTime<Utc>) {
-        let now = now.max(self.updated_at);
         if let Some(guard) = &mut self.guard {
             guard.spend(amount, now);
         }
@@ -82,7 +80,6 @@ impl Wallet {
         taken_at: DateTime<Utc>,
         now: DateTime<Utc>,
     ) {
-        let now = now.max(self.updated_at);
         if let Some(guard) = &mut self.guard {
             guard.give_back(amount, taken_at, now);
         }

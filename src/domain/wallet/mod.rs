@@ -212,6 +212,12 @@ impl Wallet {
         self.paid - (self.held - held_granted)
     }
 
+    /// The time that is written for a change that happens now. It never runs backwards within a wallet, also where the
+    /// database's clock ran ahead and was set right. Everything that is decided follows the clock as it is.
+    pub(super) fn written_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        now.max(self.updated_at)
+    }
+
     /// Decides one change. `hold` is the hold that the posting names. Lapsed grants are expired before anything is
     /// decided; lapsed holds must have been expired by [`Wallet::expire_hold`]. `now` is the database's clock, read
     /// under the wallet's lock.
@@ -226,7 +232,6 @@ impl Wallet {
         now: DateTime<Utc>,
         effects: &mut Effects,
     ) -> Result<Booked, Refusal> {
-        let now = now.max(self.updated_at);
         let before = self.available();
         self.expire_grants(now, effects);
         let booked = self.decide(change, hold, &mut Booking { label, now, effects });
@@ -234,7 +239,7 @@ impl Wallet {
             self.expire_grants(now, effects);
             if *change != Change::Sweep {
                 self.version += 1;
-                self.updated_at = now;
+                self.updated_at = self.written_at(now);
             }
         }
         // What lapsed can take the balance below the threshold as well, even where the posting is refused.
@@ -375,7 +380,7 @@ impl Wallet {
             balance_after: self.balance(),
             paid_in: self.paid_in,
             paid_out: self.paid_out,
-            created_at: booking.now,
+            created_at: self.written_at(booking.now),
             grant_uses,
         };
         booking.effects.entries.push(entry.clone());

@@ -34,16 +34,16 @@ WITH moved AS (
       AND w.product = t.product
       AND NOT w.needs_full_path
       AND w.paid - w.held - t.amount >= w.fast_floor
-    RETURNING t.g::int4 AS g, w.id, w.customer_id, w.currency, w.product, w.updated_at
+    RETURNING t.g::int4 AS g, w.id, w.customer_id, w.currency, w.product, ledger_now() AS now
 ), opened AS (
     INSERT INTO holds (customer_id, key, id, wallet_id, currency, product, fingerprint, amount, description, metadata,
                        created_at, expires_at)
     SELECT m.customer_id, i.key, i.id, m.id, m.currency, m.product, i.fingerprint, i.amount, i.description, i.metadata,
-           m.updated_at, m.updated_at + i.seconds * interval '1 second'
+           m.now, m.now + i.seconds * interval '1 second'
     FROM ROWS FROM (
         unnest($6), unnest($7), unnest($8), unnest($9), unnest($10), unnest($11), unnest($12), unnest($13),
         generate_series(1, $14)
     ) AS i (g, id, amount, seconds, key, fingerprint, description, metadata, n)
     JOIN moved m ON m.g = i.g
 )
-SELECT g, id, updated_at FROM moved
+SELECT g, id, now FROM moved
