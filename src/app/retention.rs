@@ -20,6 +20,8 @@ pub struct Retention {
     pub notifications: u16,
     /// Notifications that concerned nothing of ours.
     pub foreign_notifications: u16,
+    /// Closed holds that charged nothing.
+    pub holds: u16,
 }
 
 /// Deletes at most `limit` of each kind. Returns how many rows were deleted.
@@ -37,5 +39,6 @@ pub async fn prune(app: &App, limit: i64) -> Result<usize, Error> {
     let events = retention::prune_events(&mut conn, days(keep.events), limit).await?;
     let (foreign, all) = (days(keep.foreign_notifications), days(keep.notifications));
     let notifications = retention::prune_provider_events(&mut conn, foreign, all, limit).await?;
-    Ok(usize::try_from(keys + events + notifications).unwrap_or(usize::MAX))
+    let holds = retention::prune_holds(&mut conn, days(keep.holds), limit).await?;
+    Ok(usize::try_from(keys + events + notifications + holds).unwrap_or(usize::MAX))
 }

@@ -10,7 +10,7 @@ use crate::domain::product::Product;
 use crate::domain::wallet::Wallet;
 use crate::domain::wallet_key::WalletKey;
 use crate::storage::transaction::transact;
-use crate::storage::{clock, ledger};
+use crate::storage::{Connection, clock, ledger};
 
 pub use crate::domain::movement::reversal::NewReversal;
 pub use crate::domain::movement::usage::NewUsage;
@@ -135,6 +135,8 @@ pub struct Reversal {
     pub amount: Money,
     pub product: Product,
     pub balance_after: Money,
+    /// The part that returned to grants whose time is over. It expires at once.
+    pub expired: Money,
     pub created_at: DateTime<Utc>,
     pub replayed: bool,
 }
@@ -156,12 +158,14 @@ pub async fn reverse(app: &App, new: &NewReversal) -> Result<Reversal, Error> {
             if !new.is_repeated_by(&entry) {
                 return Err(Error::refused(Refusal::KeyReused));
             }
-            return Ok(reversal(&entry, &wallet, true));
+            return reversal(conn, &entry, &wallet, true).await;
         }
         let reversed = ledger::find_reversals(conn, &new.customer, &new.usage_id).await?;
         let posting = new.posting(wallet.clone(), &original, hold.as_ref(), &reversed).map_err(Error::refused)?;
         match ledger::post(conn, &[posting]).await?.pop() {
-            Some(PostingOutcome::Booked(Booked { entry: Some(entry), .. })) => Ok(reversal(&entry, &wallet, false)),
+            Some(PostingOutcome::Booked(Booked { entry: Some(entry), .. })) => {
+                reversal(conn, &entry, &wallet, false).await
+            }
             Some(PostingOutcome::Refused(refusal)) => Err(Error::refused(refusal)),
             _ => Err(Error::Internal("an entry or a refusal for a new reversal")),
         }
@@ -169,13 +173,14 @@ pub async fn reverse(app: &App, new: &NewReversal) -> Result<Reversal, Error> {
     .await
 }
 
-fn reversal(entry: &Entry, wallet: &WalletKey, replayed: bool) -> Reversal {
-    Reversal {
+async fn reversal(conn: &mut Connection, entry: &Entry, wallet: &WalletKey, replayed: bool) -> Result<Reversal, Error> {
+    Ok(Reversal {
         id: entry.label.key().to_owned(),
         amount: entry.amount,
         product: wallet.product.clone(),
         balance_after: entry.balance_after,
+        expired: ledger::returned_to_lapsed_grants(conn, &wallet.customer, entry).await?,
         created_at: entry.created_at,
         replayed,
-    }
+    })
 }

@@ -46,4 +46,14 @@ pub struct KeepConfig {
         value_parser = clap::value_parser!(u16).range(1..)
     )]
     pub foreign_notifications: u16,
+    /// For how many days closed holds are kept that charged nothing; at least 2. Their ids can be used again afterwards.
+    #[arg(
+        id = "keep-holds-days",
+        long,
+        env = "TOPUP_KEEP_HOLDS_DAYS",
+        value_name = "DAYS",
+        default_value = "30",
+        value_parser = clap::value_parser!(u16).range(2..)
+    )]
+    pub holds: u16,
 }

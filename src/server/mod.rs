@@ -246,6 +246,7 @@ fn app_settings(
             events: config.keep.events,
             notifications: config.keep.notifications,
             foreign_notifications: config.keep.foreign_notifications,
+            holds: config.keep.holds,
         },
         return_origins,
         disputes_take_at_once: config.disputes_take == DisputesTake::Opened,

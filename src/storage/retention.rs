@@ -91,3 +91,26 @@ pub async fn prune_provider_events(
 ) -> Result<i64, StorageError> {
     Ok(Cached(Notifications { foreign, age, limit }).get_result(conn).await?)
 }
+
+struct Holds {
+    age: Seconds,
+    limit: i64,
+}
+
+impl Statement for Holds {
+    const TEXT: &'static str = include_str!("sql/prune_holds.sql");
+    type Row = BigInt;
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<BigInt, _>(&self.age)?;
+        parameters.add::<BigInt, _>(&self.limit)
+    }
+}
+
+/// Deletes holds that charged nothing and were closed longer than `age` ago. Returns how many were deleted.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn prune_holds(conn: &mut AsyncPgConnection, age: Seconds, limit: i64) -> Result<i64, StorageError> {
+    Ok(Cached(Holds { age, limit }).get_result(conn).await?)
+}

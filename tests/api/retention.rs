@@ -104,3 +104,38 @@ async fn notifications_are_kept_for_a_while_and_longer_when_they_concern_us() {
     assert_eq!(stored().await, 0);
     app.finish().await;
 }
+
+/// What a hold charged stays with its hold; a hold that charged nothing is forgotten, while it is opened again.
+#[tokio::test]
+async fn holds_that_charged_nothing_are_forgotten() {
+    let app = TestApp::spawn().await;
+    app.fund("alice", "CNY", "50.00").await;
+    let service = app.service();
+    let body = |id: &str| json!({"id": id, "customer_id": "alice", "currency": "CNY", "amount": "2", "expires_in": 60});
+    let mut holds = Vec::new();
+    for (name, end) in [("released", "release"), ("captured", "capture"), ("nothing", "capture"), ("open", "")] {
+        let hold = service.post("/v1/holds", &body(name)).await.expect(201)["hold_id"].as_str().unwrap().to_owned();
+        let amount = if name == "nothing" { json!({"amount": "0"}) } else { json!({"amount": "1.50"}) };
+        let sent = if end == "release" { json!({}) } else { amount };
+        if !end.is_empty() {
+            service.post(&format!("/v1/holds/{hold}/{end}"), &sent).await.expect(200);
+        }
+        holds.push(hold);
+    }
+    execute(&app.database, "UPDATE holds SET closed_at = closed_at - interval '29 days'").await;
+    prune(&app).await;
+    assert_eq!(number(&app, "count(*) FROM holds").await, 4);
+    execute(&app.database, "UPDATE holds SET closed_at = closed_at - interval '2 days'").await;
+    let again = async || service.post("/v1/holds", &body("released")).await;
+    let (repeated, ()) = tokio::join!(again(), prune(&app));
+    assert!(matches!(repeated.status, 200 | 201), "{}", repeated.text);
+    prune(&app).await;
+    for (hold, status) in holds.iter().zip([404, 200, 404, 200]) {
+        service.get(&format!("/v1/holds/{hold}")).await.expect(status);
+    }
+    // A forgotten id opens another hold; a captured one is still known.
+    let reopened = again().await;
+    assert!(matches!(reopened.status, 200 | 201) && reopened["hold_id"] != holds[0].as_str(), "{}", reopened.text);
+    assert_eq!(service.post("/v1/holds", &body("captured")).await.expect(200)["hold_id"], holds[1].as_str());
+    app.finish().await;
+}

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::TestApp;
+use crate::support::{TestApp, execute};
 
 /// Sends two spellings of a body under one key, and expects the second to repeat the first.
 async fn is_one(app: &TestApp, path: &str, key: &str, first: &str, second: &str) -> Value {
@@ -89,5 +89,26 @@ async fn case_76_usage_of_nothing_is_booked_without_an_entry() {
     let unknown = json!({"id": "u-0", "customer_id": "alice", "currency": "CNY", "amount": "0", "product": "fax"});
     service.post("/v1/usage", &unknown).await.problem(422, "invalid_request");
     service.post("/v1/usage", &item("u-9", "-1")).await.problem(422, "invalid_request");
+    app.finish().await;
+}
+
+/// What a grant paid returns to the grant, also after its time. The answer says that it is gone at once.
+#[tokio::test]
+async fn a_reversal_into_a_lapsed_grant_says_so() {
+    let app = TestApp::spawn().await;
+    app.fund("alice", "CNY", "10.00").await;
+    let service = app.service();
+    let later = (chrono::Utc::now() + chrono::Duration::hours(1)).to_rfc3339();
+    let grant = json!({"customer_id": "alice", "currency": "CNY", "amount": "3", "reason": "x", "expires_at": later});
+    service.post("/v1/grants", &grant).await.expect(201);
+    let usage = json!({"id": "u-1", "customer_id": "alice", "currency": "CNY", "amount": "5"});
+    service.post("/v1/usage", &usage).await.expect(201);
+    execute(&app.database, "UPDATE grants SET expires_at = now() - interval '1 second'").await;
+    let back = |id: &str| json!({"id": id, "customer_id": "alice", "usage_id": "u-1"});
+    for status in [201, 200] {
+        let told = service.post("/v1/usage/reversals", &back("r-1")).await.expect(status);
+        assert_eq!((&told["amount"], &told["expired_amount"]), (&json!("5.00"), &json!("3.00")), "{}", told.text);
+    }
+    assert_eq!(app.available("alice", "CNY", "").await, "10.00");
     app.finish().await;
 }

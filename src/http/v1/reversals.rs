@@ -39,6 +39,9 @@ pub struct UsageReversal {
     amount: Amount,
     /// The balance of the wallet afterwards: paid + granted − debt.
     balance_after: SignedAmount,
+    /// The part of the amount that returned to promotional credit whose time is over. It expires at once, by an entry
+    /// of its own.
+    expired_amount: Amount,
     created_at: DateTime<Utc>,
 }
 
@@ -81,6 +84,7 @@ pub async fn create_usage_reversal(
         product: ProductCode::of_product(&done.product),
         amount: Amount::from(done.amount),
         balance_after: SignedAmount::from(done.balance_after),
+        expired_amount: Amount::from(done.expired),
         created_at: done.created_at,
     };
     Ok(created(&reversal, done.replayed, StatusCode::OK))

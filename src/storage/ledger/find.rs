@@ -71,6 +71,27 @@ pub(super) async fn uses(
     Ok(rows.into_iter().map(|(id, used)| (id, Money::from_ledger(used, entry.currency()))).collect())
 }
 
+/// The part of a reversal that returned to grants whose time was over by then.
+///
+/// # Errors
+/// Database errors.
+pub async fn returned_to_lapsed_grants(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    reversal: &Entry,
+) -> Result<Money, StorageError> {
+    let used = grants::customer_id.eq(grant_uses::customer_id).and(grants::id.eq(grant_uses::grant_id));
+    let amounts: Vec<Decimal> = grant_uses::table
+        .inner_join(grants::table.on(used))
+        .filter(grant_uses::customer_id.eq(customer.as_str()))
+        .filter(grant_uses::wallet_id.eq(reversal.wallet_id).and(grant_uses::seq.eq(reversal.seq)))
+        .filter(grants::expires_at.le(reversal.created_at))
+        .select(grant_uses::amount)
+        .load(conn)
+        .await?;
+    Ok(Money::from_ledger(amounts.into_iter().sum(), reversal.currency()))
+}
+
 struct FindReversals {
     customer: String,
     usage_id: String,

@@ -39,8 +39,8 @@ use crate::domain::wallet_key::WalletKey;
 
 pub use entry_rows::{find_entries, find_entry};
 pub use find::{
-    bonus_of_order, find_deduction, find_hold, find_reversals, key_of_wallet, wallet_versions, wallets_of_holds,
-    wallets_with_lapsed_holds,
+    bonus_of_order, find_deduction, find_hold, find_reversals, key_of_wallet, returned_to_lapsed_grants,
+    wallet_versions, wallets_of_holds, wallets_with_lapsed_holds,
 };
 pub use hold_rows::HoldRow;
 pub use keys::wallet_key as key_from_columns;
