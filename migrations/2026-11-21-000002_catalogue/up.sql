@@ -61,6 +61,8 @@ CREATE TABLE channel_rules (
     -- Shares of the amount. An order keeps the amounts that they come to when it is made. Fee and tax are taken out of
     -- what is paid; the bonus is granted credit on top.
     fee_percent numeric(7, 4) NOT NULL DEFAULT 0 CONSTRAINT channel_rules_fee CHECK (fee_percent BETWEEN 0 AND 100),
+    -- Whether a refund gives the fee back, in proportion. Tax always goes back.
+    fee_refundable boolean NOT NULL DEFAULT true,
     tax_percent numeric(7, 4) NOT NULL DEFAULT 0 CONSTRAINT channel_rules_tax CHECK (tax_percent BETWEEN 0 AND 100),
     bonus_percent numeric(7, 4) NOT NULL DEFAULT 0
         CONSTRAINT channel_rules_bonus CHECK (bonus_percent BETWEEN 0 AND 100),

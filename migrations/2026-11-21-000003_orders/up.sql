@@ -30,6 +30,8 @@ CREATE TABLE top_up_orders (
     amount numeric(24, 8) NOT NULL CONSTRAINT top_up_orders_amount CHECK (amount > 0),
     fee numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT top_up_orders_fee CHECK (fee >= 0),
     tax numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT top_up_orders_tax CHECK (tax >= 0),
+    -- Whether a refund gives the fee back, as the channel's rule said when the order was created.
+    fee_refundable boolean NOT NULL DEFAULT true,
     bonus numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT top_up_orders_bonus CHECK (bonus >= 0),
     -- What the wallet gets of it, or got: a bank transfer credits what arrived.
     credited_amount numeric(24, 8) NOT NULL,

@@ -174,6 +174,7 @@ fn rules() -> Result<Vec<ChannelRule>, Error> {
             maximum: None,
             rank,
             fee: Percent::default(),
+            fee_refundable: true,
             tax: Percent::default(),
             bonus: Percent::default(),
             processing_time: processing_time.to_owned(),

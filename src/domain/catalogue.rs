@@ -66,6 +66,8 @@ pub struct ChannelRule {
     /// The eligible channel with the lowest rank is recommended.
     pub rank: i32,
     pub fee: Percent,
+    /// Whether a refund gives the fee back, in proportion. Tax always goes back with what it was charged on.
+    pub fee_refundable: bool,
     pub tax: Percent,
     pub bonus: Percent,
     pub processing_time: String,
@@ -157,6 +159,7 @@ pub struct Price {
     /// What the customer pays.
     pub amount: Money,
     pub fee: Money,
+    pub fee_refundable: bool,
     pub tax: Money,
     /// Promotional credit on top. It is not part of `credited`.
     pub bonus: Money,
@@ -174,7 +177,7 @@ pub fn price(rule: &ChannelRule, amount: Money) -> Result<Price, MoneyError> {
     let bonus = rule.bonus.of(amount)?;
     let left = amount.checked_sub(fee)?.checked_sub(tax)?;
     let credited = Money::positive(left.amount(), left.currency())?;
-    Ok(Price { amount, fee, tax, bonus, credited })
+    Ok(Price { amount, fee, fee_refundable: rule.fee_refundable, tax, bonus, credited })
 }
 
 #[cfg(test)]
@@ -199,6 +202,7 @@ mod tests {
             maximum: None,
             rank: 1,
             fee: percent(fee),
+            fee_refundable: true,
             tax: percent(tax),
             bonus: percent(bonus),
             processing_time: "instant".to_owned(),

@@ -28,6 +28,8 @@ pub struct NewRule {
     /// 0–1000000.
     pub rank: i32,
     pub fee: Percent,
+    /// Whether a refund gives the fee back.
+    pub fee_refundable: bool,
     pub tax: Percent,
     pub bonus: Percent,
     /// 1–100 characters.
@@ -101,6 +103,7 @@ fn draft(new: NewRule) -> ChannelRule {
         maximum: new.maximum,
         rank: new.rank,
         fee: new.fee,
+        fee_refundable: new.fee_refundable,
         tax: new.tax,
         bonus: new.bonus,
         processing_time: new.processing_time,
@@ -117,6 +120,7 @@ fn describe(rule: &ChannelRule) -> Value {
         "maximum": rule.maximum.map(format_amount),
         "rank": rule.rank,
         "fee_percent": rule.fee.to_string(),
+        "fee_refundable": rule.fee_refundable,
         "tax_percent": rule.tax.to_string(),
         "bonus_percent": rule.bonus.to_string(),
         "processing_time": rule.processing_time,
@@ -144,6 +148,7 @@ mod tests {
             maximum: None,
             rank: 1,
             fee: percent("2.9"),
+            fee_refundable: true,
             tax: Percent::default(),
             bonus: Percent::default(),
             processing_time: "instant".to_owned(),

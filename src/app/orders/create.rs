@@ -146,6 +146,7 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
         held_for_review: false,
         amount: price.amount,
         fee: price.fee,
+        fee_refundable: price.fee_refundable,
         tax: price.tax,
         bonus: price.bonus,
         credited_amount: price.credited,

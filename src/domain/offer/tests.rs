@@ -26,6 +26,7 @@ fn rule(channel: Channel, code: &str, countries: &[&str], rank: i32) -> ChannelR
         maximum: None,
         rank,
         fee: Percent::default(),
+        fee_refundable: true,
         tax: Percent::default(),
         bonus: Percent::default(),
         processing_time: "instant".to_owned(),

@@ -212,6 +212,8 @@ pub struct Order {
     /// What the payer pays.
     pub amount: Money,
     pub fee: Money,
+    /// Whether a refund gives the fee back, in proportion.
+    pub fee_refundable: bool,
     pub tax: Money,
     pub bonus: Money,
     /// What the wallet gets, or got.
@@ -277,6 +279,13 @@ impl Order {
     #[must_use]
     pub fn received(&self) -> Money {
         self.completion().map_or(Money::zero(self.currency()), |completion| completion.received)
+    }
+
+    /// What of the received amount a refund can give back: all of it, or all but the fee.
+    #[must_use]
+    pub fn returnable(&self) -> Money {
+        let received = self.received();
+        if self.fee_refundable { received } else { received - self.divide(received).fee }
     }
 
     /// Whether the last capture was declined and the payer can try again. The table of moves has no way back to

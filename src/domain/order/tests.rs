@@ -54,6 +54,7 @@ fn order(state: OrderState) -> Order {
         held_for_review: false,
         amount: usd(100),
         fee: usd(0),
+        fee_refundable: true,
         tax: usd(0),
         bonus: usd(0),
         credited_amount: usd(100),

@@ -239,10 +239,10 @@ impl ReturnedSoFar {
     /// What the wallet of a completed order has to give now, beyond what it gave before.
     #[must_use]
     pub fn due(&self, order: &Order) -> Due {
-        let received = order.received();
-        let returned = (self.refunded + self.charged).min(received);
-        let is_all = returned == received || received.is_zero();
-        let share = |whole: Money| if is_all { whole } else { whole.pro_rata(returned, received) };
+        let returnable = order.returnable();
+        let returned = (self.refunded + self.charged).min(returnable);
+        let is_all = returned == returnable || returnable.is_zero();
+        let share = |whole: Money| if is_all { whole } else { whole.pro_rata(returned, returnable) };
         let bonus = (share(order.bonus) - self.bonus_expired).or_zero();
         Due { money: share(order.credited_amount) - self.debited, bonus: bonus - self.bonus_taken }
     }
@@ -262,7 +262,7 @@ impl ReturnedSoFar {
     #[must_use]
     pub fn refundable(&self, order: &Order, paid: Money, refunded: Money) -> Money {
         let of_payment = paid - refunded;
-        let of_order = order.received() - self.refunded;
+        let of_order = order.returnable() - self.refunded;
         (of_payment.min(of_order) - self.disputed - self.bonus_spent).or_zero()
     }
 }

@@ -29,11 +29,15 @@ WITH records AS (
     GROUP BY g.customer_id, g.order_id
 ), of_order AS (
     SELECT o.id, o.customer_id, r.money, r.bonus, coalesce(x.amount, 0) AS expired,
-           pro_rata(o.credited_amount, r.returned, o.received_amount, currency_exponent(o.currency)) AS money_share,
-           pro_rata(o.bonus, r.returned, o.received_amount, currency_exponent(o.currency)) AS bonus_share
+           pro_rata(o.credited_amount, r.returned, a.returnable, currency_exponent(o.currency)) AS money_share,
+           pro_rata(o.bonus, r.returned, a.returnable, currency_exponent(o.currency)) AS bonus_share
     FROM (SELECT order_id, sum(money) AS money, sum(bonus) AS bonus, sum(returned) AS returned
           FROM records WHERE order_id IS NOT NULL AND returned IS NOT NULL GROUP BY order_id) AS r
     JOIN top_up_orders o ON o.id = r.order_id
+    CROSS JOIN LATERAL (SELECT CASE WHEN o.fee_refundable THEN o.received_amount
+                                    ELSE o.received_amount - coalesce(sum(p.fee), 0) END
+                        FROM payment_applications p
+                        WHERE p.order_id = o.id AND p.reversed_at IS NULL) AS a (returnable)
     LEFT JOIN expired x ON x.customer_id = o.customer_id AND x.order_id = o.id
     WHERE o.received_amount IS NOT NULL
 ), booked AS (

@@ -51,6 +51,8 @@ pub struct AdminChannelRule {
     rank: i32,
     /// The fee in percent of the amount. It reduces what is credited.
     fee_percent: PercentText,
+    /// Whether a refund gives the fee back to the payer, in proportion. Tax always goes back.
+    fee_refundable: bool,
     /// The tax in percent of the amount. It reduces what is credited.
     tax_percent: PercentText,
     /// The bonus in percent of the amount, granted in addition.
@@ -76,6 +78,7 @@ impl From<ChannelRule> for AdminChannelRule {
             maximum: rule.maximum.map(Amount::from),
             rank: rule.rank,
             fee_percent: PercentText::new(rule.fee.to_string()),
+            fee_refundable: rule.fee_refundable,
             tax_percent: PercentText::new(rule.tax.to_string()),
             bonus_percent: PercentText::new(rule.bonus.to_string()),
             processing_time: rule.processing_time,
@@ -110,6 +113,10 @@ pub struct ChannelRuleRequest {
     #[serde(default = "zero")]
     #[schema(default = "0")]
     fee_percent: PercentText,
+    /// Whether a refund gives the fee back to the payer, in proportion. Tax always goes back.
+    #[serde(default = "yes")]
+    #[schema(default = true)]
+    fee_refundable: bool,
     /// The tax in percent of the amount. It reduces what is credited.
     #[serde(default = "zero")]
     #[schema(default = "0")]
@@ -164,11 +171,16 @@ impl ChannelRuleRequest {
             maximum,
             rank,
             fee,
+            fee_refundable: self.fee_refundable,
             tax,
             bonus,
             processing_time,
         })
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn zero() -> PercentText {
