@@ -119,7 +119,7 @@ pub struct AccountFlow {
 }
 
 impl AccountFlow {
-    /// The flow of an entry, whose wallet is the product's.
+    /// The flow of an entry in the wallet of this product.
     #[must_use]
     pub fn of(entry: &Entry, product: &Product) -> Self {
         let label = &entry.label;

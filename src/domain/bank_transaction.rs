@@ -153,7 +153,7 @@ pub enum Place {
     Known { payment_id: Uuid, amount: Money },
 }
 
-/// Why a statement has no line.
+/// Why an operator's statement fits no line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Misplaced {
     /// The line on record has another day or another remitter. Either a figure is wrong, or it is another line, which

@@ -147,7 +147,7 @@ async fn adopt_locked(
     if !is_left {
         let detail = format!("{} was refunded at the provider, which is not left of the payment", fact.amount);
         tracing::warn!(payment = %payment.id, refund = fact.refund_id, detail, "A refund cannot be explained");
-        // Lists are read again and again. A notification is told once.
+        // A list is read again and again, so what it says would fill the timeline. A notification arrives once.
         if stated_at.is_some() {
             add_to_timeline(conn, order.as_ref(), payment, "refund_unexplained", actor, &detail).await?;
         }

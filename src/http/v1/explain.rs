@@ -70,7 +70,7 @@ pub struct PaidByGrant {
     reason: GrantReason,
 }
 
-/// A payment's part in a flow.
+/// What one payment paid of a flow.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PaidByPayment {
     /// The part of the payment that was used here.

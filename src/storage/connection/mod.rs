@@ -1,6 +1,6 @@
 //! Opens connections to PostgreSQL: which server, with which time limits, and what is known of them afterwards.
 //!
-//! A connection is driven by a task of the runtime that opened it. The workers of the HTTP server end before everybody
+//! A connection is driven by a task of the runtime that opened it. The workers of the HTTP server end before all work
 //! is done, so [`super::pool::Pool`] opens all its connections on the main runtime.
 
 mod hosts;
