@@ -156,8 +156,8 @@ pub enum Place {
 /// Why an operator's statement fits no line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Misplaced {
-    /// The line on record has another day or another remitter. Either a figure is wrong, or it is another line, which
-    /// must be said by name.
+    /// The line on record has another day or another remitter. Either a figure is wrong, or it is another line; then
+    /// the operator must say so.
     AnotherLine(Uuid),
     /// Less than the stated part is left of the line.
     Used(Uuid),

@@ -113,7 +113,7 @@ pub struct Money {
 }
 
 impl Money {
-    /// The one constructor. Trailing zeros are not significant.
+    /// An amount within the limits of one movement. Trailing zeros are not significant.
     ///
     /// # Errors
     /// [`MoneyError::TooPrecise`] beyond 8 decimals, [`MoneyError::TooLarge`] beyond 10^12.

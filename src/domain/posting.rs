@@ -154,7 +154,7 @@ pub(in crate::domain) struct ReversedParts {
     pub grants: Vec<(Uuid, Money)>,
     /// When it was taken: the spend guards make room again in the periods that counted it.
     pub taken_at: DateTime<Utc>,
-    /// The product whose guard counted it as well, where another wallet than the product's own paid.
+    /// The product that another wallet paid for. Its guard counted the usage as well.
     pub paid_for: Option<Product>,
 }
 

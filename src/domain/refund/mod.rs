@@ -114,7 +114,7 @@ pub struct Refund {
     pub approved_by: Option<String>,
     pub second_needed: bool,
     pub created_at: DateTime<Utc>,
-    /// When the wallet was debited. A refund that needs approval starts with it.
+    /// When the wallet was debited: for a refund that needs approval, when it was approved.
     pub started_at: Option<DateTime<Utc>>,
     pub updated_at: DateTime<Utc>,
     /// When a worker asks the provider next. `None` when no question is due, or when people send the money.

@@ -189,9 +189,9 @@ pub struct PaidForPage {
     data: Vec<PaidForItem>,
     next_cursor: Option<CursorText>,
     has_more: bool,
-    /// False if the answer leaves something out: because too much debt or too many reversals lie here, or because the
-    /// flow gave something back to a grant (a reversal, a restored bonus). What the grant paid for is shown by the flow
-    /// that brought the grant.
+    /// False if the answer leaves something out. Either there is too much debt or too many reversals to follow, or the
+    /// flow gave credit back to a grant (a reversal, a restored bonus). What a grant paid for is shown by the flow that
+    /// brought the grant.
     complete: bool,
 }
 

@@ -68,7 +68,7 @@ impl Stripe {
             return Err(SceneError::NoSuchAction(action.to_owned()));
         }
         let session = subject.session.as_deref();
-        // Neither is an attempt to pay, so neither creates a PaymentIntent.
+        // To cancel and to expire is no attempt to pay, so no PaymentIntent is created.
         match (action, session) {
             ("cancel", _) => return Ok(self.acted(books, subject, back(books, session))),
             ("expire", Some(id)) => {
