@@ -9,10 +9,10 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::grant_rows::GrantRow;
 use super::hold_rows::lapsed_holds;
 use super::keys::{KeyArrays, wallet_key};
 use crate::domain::customer::CustomerId;
-use crate::domain::grant::Grant;
 use crate::domain::guard::{LowBalance, SpendGuard};
 use crate::domain::money::{Currency, Money};
 use crate::domain::wallet::{Effects, StoredWallet, Wallet, WalletMarks, WalletParts};
@@ -120,7 +120,7 @@ struct WalletRow {
 }
 
 impl WalletRow {
-    fn into_wallet(self, grants: Vec<WalletGrantRow>, guard: Option<GuardRow>) -> Result<Wallet, StorageError> {
+    fn into_wallet(self, grants: Vec<GrantRow>, guard: Option<GuardRow>) -> Result<Wallet, StorageError> {
         let key = wallet_key(&self.customer_id, &self.currency, &self.product)?;
         let currency = key.currency;
         let money = |amount| Money::from_ledger(amount, currency);
@@ -241,58 +241,20 @@ pub async fn lock_wallet(
     Ok(wallets.remove(key).map(|wallet| (wallet, now)))
 }
 
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = grants)]
-struct WalletGrantRow {
-    wallet_id: Uuid,
-    id: Uuid,
-    amount: Decimal,
-    remaining: Decimal,
-    held: Decimal,
-    owed: Decimal,
-    priority: i16,
-    expires_at: Option<DateTime<Utc>>,
-    reason: String,
-    order_id: Option<Uuid>,
-    created_by: String,
-    created_at: DateTime<Utc>,
-}
-
-impl WalletGrantRow {
-    /// The amounts are in the wallet's currency.
-    fn into_grant(self, currency: Currency) -> Grant {
-        let money = |amount| Money::from_ledger(amount, currency);
-        Grant {
-            id: self.id,
-            amount: money(self.amount),
-            remaining: money(self.remaining),
-            held: money(self.held),
-            owed: money(self.owed),
-            priority: self.priority,
-            expires_at: self.expires_at,
-            reason: self.reason,
-            order_id: self.order_id,
-            created_by: self.created_by,
-            created_at: self.created_at,
-        }
-    }
-}
-
 async fn read_grants(
     conn: &mut AsyncPgConnection,
     customers: Vec<String>,
     of: Vec<Uuid>,
     restored: Vec<Uuid>,
-) -> Result<HashMap<Uuid, Vec<WalletGrantRow>>, StorageError> {
-    let mut by_wallet: HashMap<Uuid, Vec<WalletGrantRow>> = HashMap::new();
+) -> Result<HashMap<Uuid, Vec<GrantRow>>, StorageError> {
+    let mut by_wallet: HashMap<Uuid, Vec<GrantRow>> = HashMap::new();
     if of.is_empty() && restored.is_empty() {
         return Ok(by_wallet);
     }
     // Every index begins with the customer, so a search by id alone would read the whole table.
-    let mine =
-        grants::table.filter(grants::customer_id.eq_any(customers)).select(WalletGrantRow::as_select()).into_boxed();
+    let mine = grants::table.filter(grants::customer_id.eq_any(customers)).select(GrantRow::as_select()).into_boxed();
     let live = grants::wallet_id.eq_any(of).and(grants::remaining.gt(Decimal::ZERO));
-    let rows: Vec<WalletGrantRow> = if restored.is_empty() {
+    let rows: Vec<GrantRow> = if restored.is_empty() {
         mine.filter(live).load(conn).await?
     } else {
         mine.filter(live.or(grants::id.eq_any(restored))).load(conn).await?

@@ -15,6 +15,7 @@ mod entry_rows;
 pub mod explain;
 pub mod fast;
 mod find;
+mod grant_rows;
 mod grant_writes;
 mod hold_rows;
 mod hold_writes;
@@ -42,6 +43,7 @@ pub use find::{
     bonus_of_order, find_deduction, find_hold, find_reversals, key_of_wallet, returned_to_lapsed_grants,
     wallet_versions, wallets_of_holds, wallets_with_lapsed_holds,
 };
+pub(crate) use grant_rows::GrantRow;
 pub use hold_rows::HoldRow;
 pub use keys::wallet_key as key_from_columns;
 pub use load::{lock_wallet, read_wallets, read_wallets_of};

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Int4, Jsonb, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Int4, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::super::keys::KeyArrays;
 use super::repeated::{Keys, Unknown, is_repeated};
-use super::{Grouped, Groups, group, in_order, item_count};
+use super::{Grouped, Groups, Labels, group, in_order, item_count};
 use crate::domain::hold::{Hold, HoldStatus};
 use crate::domain::posting::{Booked, HoldOpening};
 use crate::storage::StorageError;
@@ -25,10 +25,7 @@ struct OpenHolds {
     ids: Vec<Uuid>,
     amounts: Vec<Decimal>,
     seconds: Vec<i64>,
-    dedupe_keys: Vec<String>,
-    fingerprints: Vec<i64>,
-    descriptions: Vec<Option<String>>,
-    metadata: Vec<Option<serde_json::Value>>,
+    labels: Labels,
     items: i32,
 }
 
@@ -46,10 +43,7 @@ impl Statement for OpenHolds {
         parameters.add::<Array<SqlUuid>, _>(&self.ids)?;
         parameters.add::<Array<Numeric>, _>(&self.amounts)?;
         parameters.add::<Array<BigInt>, _>(&self.seconds)?;
-        parameters.add::<Array<Text>, _>(&self.dedupe_keys)?;
-        parameters.add::<Array<BigInt>, _>(&self.fingerprints)?;
-        parameters.add::<Array<Nullable<Text>>, _>(&self.descriptions)?;
-        parameters.add::<Array<Nullable<Jsonb>>, _>(&self.metadata)?;
+        self.labels.bind(parameters)?;
         parameters.add::<Int4, _>(&self.items)?;
         Ok(())
     }
@@ -100,10 +94,7 @@ async fn open(conn: &AsyncPgConnection, items: &[HoldOpening<'_>]) -> Result<Vec
         ids: Vec::with_capacity(items.len()),
         amounts: Vec::with_capacity(items.len()),
         seconds: Vec::with_capacity(items.len()),
-        dedupe_keys: Vec::with_capacity(items.len()),
-        fingerprints: Vec::with_capacity(items.len()),
-        descriptions: Vec::with_capacity(items.len()),
-        metadata: Vec::with_capacity(items.len()),
+        labels: Labels::with_capacity(items.len()),
         items: item_count(items.len())?,
     };
     for (Grouped { group, .. }, item) in in_order(&grouped, items) {
@@ -111,10 +102,7 @@ async fn open(conn: &AsyncPgConnection, items: &[HoldOpening<'_>]) -> Result<Vec
         statement.ids.push(item.id);
         statement.amounts.push(item.amount.amount());
         statement.seconds.push(item.lifetime.num_seconds());
-        statement.dedupe_keys.push(item.label.key().to_owned());
-        statement.fingerprints.push(item.label.fingerprint());
-        statement.descriptions.push(item.label.description().map(str::to_owned));
-        statement.metadata.push(item.label.metadata().cloned());
+        statement.labels.push(item.label);
     }
     let moved: Vec<(i32, Uuid, DateTime<Utc>)> = Cached(statement).load(&mut &*conn).await?;
     let moved: BTreeMap<i32, (Uuid, DateTime<Utc>)> =

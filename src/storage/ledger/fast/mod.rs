@@ -24,10 +24,14 @@ mod usage;
 
 use std::collections::BTreeMap;
 
+use diesel::QueryResult;
+use diesel::sql_types::{Array, BigInt, Jsonb, Nullable, Text};
 use rust_decimal::Decimal;
 
+use crate::domain::label::Label;
 use crate::domain::wallet_key::WalletKey;
 use crate::storage::StorageError;
+use crate::storage::statement::Parameters;
 
 pub use capture::captures;
 pub use holds::open_holds;
@@ -78,6 +82,39 @@ fn group<'p>(items: &[(&'p WalletKey, Decimal)]) -> Groups<'p> {
         groups.counts.push(place);
     }
     groups
+}
+
+/// What the labels of a flush say, in the order of its items.
+struct Labels {
+    keys: Vec<String>,
+    fingerprints: Vec<i64>,
+    descriptions: Vec<Option<String>>,
+    metadata: Vec<Option<serde_json::Value>>,
+}
+
+impl Labels {
+    fn with_capacity(items: usize) -> Self {
+        Self {
+            keys: Vec::with_capacity(items),
+            fingerprints: Vec::with_capacity(items),
+            descriptions: Vec::with_capacity(items),
+            metadata: Vec::with_capacity(items),
+        }
+    }
+
+    fn push(&mut self, label: &Label) {
+        self.keys.push(label.key().to_owned());
+        self.fingerprints.push(label.fingerprint());
+        self.descriptions.push(label.description().map(str::to_owned));
+        self.metadata.push(label.metadata().cloned());
+    }
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Array<Text>, _>(&self.keys)?;
+        parameters.add::<Array<BigInt>, _>(&self.fingerprints)?;
+        parameters.add::<Array<Nullable<Text>>, _>(&self.descriptions)?;
+        parameters.add::<Array<Nullable<Jsonb>>, _>(&self.metadata)
+    }
 }
 
 /// Each grouped item with its posting.

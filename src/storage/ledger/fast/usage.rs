@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Int4, Jsonb, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Int4, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::super::keys::KeyArrays;
 use super::repeated::{Keys, Unknown, is_repeated};
-use super::{Grouped, Groups, group, in_order, item_count};
+use super::{Grouped, Groups, Labels, group, in_order, item_count};
 use crate::domain::entry::Entry;
 use crate::domain::money::Money;
 use crate::domain::posting::{Booked, Deduction};
@@ -38,10 +38,7 @@ struct MoveUsage {
     places: Vec<i64>,
     running: Vec<Decimal>,
     amounts: Vec<Decimal>,
-    dedupe_keys: Vec<String>,
-    fingerprints: Vec<i64>,
-    descriptions: Vec<Option<String>>,
-    metadata: Vec<Option<serde_json::Value>>,
+    labels: Labels,
     occurred_at: Vec<Option<DateTime<Utc>>>,
     items: i32,
 }
@@ -60,10 +57,7 @@ impl Statement for MoveUsage {
         parameters.add::<Array<BigInt>, _>(&self.places)?;
         parameters.add::<Array<Numeric>, _>(&self.running)?;
         parameters.add::<Array<Numeric>, _>(&self.amounts)?;
-        parameters.add::<Array<Text>, _>(&self.dedupe_keys)?;
-        parameters.add::<Array<BigInt>, _>(&self.fingerprints)?;
-        parameters.add::<Array<Nullable<Text>>, _>(&self.descriptions)?;
-        parameters.add::<Array<Nullable<Jsonb>>, _>(&self.metadata)?;
+        self.labels.bind(parameters)?;
         parameters.add::<Array<Nullable<Timestamptz>>, _>(&self.occurred_at)?;
         parameters.add::<Int4, _>(&self.items)?;
         Ok(())
@@ -113,10 +107,7 @@ async fn move_usage(conn: &AsyncPgConnection, items: &[Deduction<'_>]) -> Result
         places: Vec::with_capacity(items.len()),
         running: Vec::with_capacity(items.len()),
         amounts: Vec::with_capacity(items.len()),
-        dedupe_keys: Vec::with_capacity(items.len()),
-        fingerprints: Vec::with_capacity(items.len()),
-        descriptions: Vec::with_capacity(items.len()),
-        metadata: Vec::with_capacity(items.len()),
+        labels: Labels::with_capacity(items.len()),
         occurred_at: Vec::with_capacity(items.len()),
         items: item_count(items.len())?,
     };
@@ -125,10 +116,7 @@ async fn move_usage(conn: &AsyncPgConnection, items: &[Deduction<'_>]) -> Result
         statement.places.push(*place);
         statement.running.push(*running);
         statement.amounts.push(item.amount.amount());
-        statement.dedupe_keys.push(item.label.key().to_owned());
-        statement.fingerprints.push(item.label.fingerprint());
-        statement.descriptions.push(item.label.description().map(str::to_owned));
-        statement.metadata.push(item.label.metadata().cloned());
+        statement.labels.push(item.label);
         statement.occurred_at.push(item.label.occurred_at());
     }
     let moved: Vec<Moved> = Cached(statement).load(&mut &*conn).await?;
