@@ -3,6 +3,7 @@
 use super::{App, Error};
 use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, Money};
+use crate::domain::product::Product;
 use crate::domain::take_back;
 use crate::domain::wallet::Wallet;
 use crate::storage::ledger;
@@ -24,7 +25,7 @@ pub async fn list(
     app: &App,
     customer: &CustomerId,
     currency: Option<Currency>,
-    product: Option<&str>,
+    product: Option<&Product>,
 ) -> Result<Balances, Error> {
     let mut conn = app.pool.get().await?;
     let mut wallets = ledger::read_wallets(&mut conn, customer).await?;
@@ -37,8 +38,8 @@ pub async fn list(
     Ok(Balances { wallets, taken_back_debt })
 }
 
-/// Whether a wallet matches the filters of a list. An empty product means the main wallet.
-pub(super) fn matches_filters(wallet: &Wallet, currency: Option<Currency>, product: Option<&str>) -> bool {
+/// Whether a wallet matches the filters of a list.
+pub(super) fn matches_filters(wallet: &Wallet, currency: Option<Currency>, product: Option<&Product>) -> bool {
     currency.is_none_or(|currency| wallet.key.currency == currency)
-        && product.is_none_or(|product| wallet.key.product.as_column() == product)
+        && product.is_none_or(|product| wallet.key.product == *product)
 }

@@ -19,7 +19,7 @@ pub async fn list(
     app: &App,
     customer: &CustomerId,
     currency: Option<Currency>,
-    product: Option<&str>,
+    product: Option<&Product>,
 ) -> Result<Vec<Wallet>, Error> {
     let mut wallets = super::balances::list(app, customer, currency, product).await?.wallets;
     wallets.retain(|wallet| wallet.low_balance.is_some());

@@ -8,6 +8,7 @@ use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::guard::{SetBy, SpendGuard, day_began, first_of_month, month_began};
 use crate::domain::money::{Currency, Money, format_amount};
+use crate::domain::product::Product;
 use crate::domain::wallet::Wallet;
 use crate::domain::wallet_key::WalletKey;
 use crate::storage::spend_guards as store;
@@ -42,7 +43,7 @@ pub async fn list(
     app: &App,
     customer: &CustomerId,
     currency: Option<Currency>,
-    product: Option<&str>,
+    product: Option<&Product>,
 ) -> Result<Vec<GuardedWallet>, Error> {
     let mut conn = app.pool.get().await?;
     let now = clock::now(&mut conn).await?;

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::{App, Error, Problems, low_balance_alerts};
-use crate::domain::product::Product;
 use crate::domain::wallet::Wallet;
 use crate::http::edge::answers::replaced;
 use crate::http::edge::auth::{Allowed, AsCustomer};
@@ -73,8 +72,7 @@ pub async fn list_low_balance_alerts(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let filter = query.filter(&caller)?;
-    let product = filter.product.as_ref().map(Product::as_column);
-    let found = low_balance_alerts::list(&app, &filter.customer, filter.currency, product).await?;
+    let found = low_balance_alerts::list(&app, &filter.customer, filter.currency, filter.product.as_ref()).await?;
     Ok(HttpResponse::Ok().json(LowBalanceAlertList { data: found.iter().filter_map(render).collect() }))
 }
 

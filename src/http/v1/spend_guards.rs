@@ -10,7 +10,6 @@ use crate::app::{App, Error, Problems};
 use crate::domain::code::Code;
 use crate::domain::guard::{day_ends, month_ends};
 use crate::domain::money::{Currency, Money};
-use crate::domain::product::Product;
 use crate::http::edge::answers::replaced;
 use crate::http::edge::auth::{Allowed, AsCustomer, AsStaff};
 use crate::http::edge::extract::{JsonBody, QueryParams};
@@ -100,8 +99,7 @@ pub async fn list_spend_guards(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let filter = query.filter(&caller)?;
-    let product = filter.product.as_ref().map(Product::as_column);
-    let found = spend_guards::list(&app, &filter.customer, filter.currency, product).await?;
+    let found = spend_guards::list(&app, &filter.customer, filter.currency, filter.product.as_ref()).await?;
     Ok(HttpResponse::Ok().json(SpendGuardList { data: found.into_iter().map(SpendGuard::from).collect() }))
 }
 

@@ -7,7 +7,6 @@ use actix_web::{HttpResponse, get, web};
 
 use self::body::{Balance, BalanceList};
 use crate::app::{App, balances};
-use crate::domain::product::Product;
 use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::extract::QueryParams;
 use crate::http::edge::problem::Failure;
@@ -32,8 +31,7 @@ pub async fn list_balances(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let filter = query.filter(&caller)?;
-    let product = filter.product.as_ref().map(Product::as_column);
-    let found = balances::list(&app, &filter.customer, filter.currency, product).await?;
+    let found = balances::list(&app, &filter.customer, filter.currency, filter.product.as_ref()).await?;
     Ok(HttpResponse::Ok().json(BalanceList {
         customer_id: CustomerIdText::of(&filter.customer),
         balances: found.wallets.iter().map(Balance::from).collect(),
