@@ -148,7 +148,6 @@ fn options() -> Result<Vec<TopUpOptions>, Error> {
     let options = |(code, presets, minimum, maximum): (&str, &[u32], u32, u32)| {
         let currency = currency(code)?;
         Ok(TopUpOptions {
-            currency,
             product: Product::main(),
             presets: presets.iter().map(|preset| demo_money(*preset, currency)).collect::<Result<_, _>>()?,
             minimum: demo_money(minimum, currency)?,
@@ -237,7 +236,7 @@ mod tests {
         Offer {
             currency,
             product: Product::from_column(product),
-            options: options().unwrap().into_iter().find(|options| options.currency == currency).unwrap(),
+            options: options().unwrap().into_iter().find(|options| options.currency() == currency).unwrap(),
             agreement: None,
             profile: Some(profile().unwrap()),
             bank_account: accounts().unwrap().into_iter().find(|account| account.currency == currency),

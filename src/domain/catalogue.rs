@@ -39,7 +39,6 @@ pub struct Agreement {
 /// convenience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopUpOptions {
-    pub currency: Currency,
     /// The options of the main wallet also apply to products that have none of their own.
     pub product: Product,
     pub presets: Vec<Money>,
@@ -49,6 +48,13 @@ pub struct TopUpOptions {
     pub order_ttl_minutes: i32,
     pub version: i64,
     pub updated_at: DateTime<Utc>,
+}
+
+impl TopUpOptions {
+    #[must_use]
+    pub fn currency(&self) -> Currency {
+        self.minimum.currency()
+    }
 }
 
 /// The terms on which a channel is offered in a currency.

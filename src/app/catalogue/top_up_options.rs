@@ -46,7 +46,6 @@ pub async fn put(
     check(&new)?;
     let NewOptions { product, presets, minimum, maximum, order_ttl_minutes } = new;
     let new = TopUpOptions {
-        currency: minimum.currency(),
         product,
         presets,
         minimum,
@@ -59,7 +58,7 @@ pub async fn put(
         if !new.product.is_main() && products::find(conn, &new.product).await?.is_none() {
             return Err(Error::field("?product", Code::UnknownProduct, "there is no such product"));
         }
-        let current = store::lock(conn, new.currency, &new.product).await?;
+        let current = store::lock(conn, new.currency(), &new.product).await?;
         expected.check(current.as_ref().map(|current| current.version))?;
         let value = match &current {
             Some(_) => store::update(conn, &new).await?,
@@ -67,7 +66,7 @@ pub async fn put(
             None => store::insert(conn, &new).await?.ok_or(Error::PreconditionFailed)?,
         };
         let detail = json!({"before": current.as_ref().map(describe), "after": describe(&value)});
-        let subject = format!("top_up_options:{}:{}", value.currency, value.product.as_column());
+        let subject = format!("top_up_options:{}:{}", value.currency(), value.product.as_column());
         audit::write(conn, &caller.actor(), "top_up_options.saved", &subject, &detail).await?;
         Ok(Saved { value, created: current.is_none() })
     })

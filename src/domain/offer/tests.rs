@@ -68,7 +68,6 @@ fn offer(code: &str, country: Option<&str>, product: &str) -> Offer {
         currency: currency(code),
         product: Product::from_column(product),
         options: TopUpOptions {
-            currency: currency(code),
             product: Product::main(),
             presets: Vec::new(),
             minimum: money_of("10", code),

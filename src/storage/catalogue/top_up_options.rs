@@ -32,7 +32,6 @@ impl TryFrom<TopUpOptionsRow> for TopUpOptions {
     fn try_from(row: TopUpOptionsRow) -> Result<Self, StorageError> {
         let currency = currency_from_column(&row.currency)?;
         Ok(Self {
-            currency,
             product: Product::from_column(&row.product),
             presets: row
                 .presets
@@ -62,7 +61,7 @@ struct TopUpOptionsColumns<'a> {
 impl<'a> From<&'a TopUpOptions> for TopUpOptionsColumns<'a> {
     fn from(options: &'a TopUpOptions) -> Self {
         Self {
-            currency: options.currency.code(),
+            currency: options.currency().code(),
             product: options.product.as_column(),
             presets: options.presets.iter().map(|preset| preset.amount()).collect(),
             minimum: options.minimum.amount(),
@@ -136,7 +135,7 @@ pub async fn insert(conn: &mut AsyncPgConnection, new: &TopUpOptions) -> Result<
 /// # Errors
 /// [`StorageError`].
 pub async fn update(conn: &mut AsyncPgConnection, new: &TopUpOptions) -> Result<TopUpOptions, StorageError> {
-    let row: TopUpOptionsRow = diesel::update(options::table.find((new.currency.code(), new.product.as_column())))
+    let row: TopUpOptionsRow = diesel::update(options::table.find((new.currency().code(), new.product.as_column())))
         .set((
             TopUpOptionsColumns::from(new),
             options::version.eq(options::version + 1),

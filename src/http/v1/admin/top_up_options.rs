@@ -46,7 +46,7 @@ pub struct AdminTopUpOptions {
 impl From<TopUpOptions> for AdminTopUpOptions {
     fn from(options: TopUpOptions) -> Self {
         Self {
-            currency: CurrencyCode::of(options.currency),
+            currency: CurrencyCode::of(options.currency()),
             product: ProductCode::of_product(&options.product),
             presets: options.presets.iter().copied().map(Amount::from).collect(),
             minimum: Amount::from(options.minimum),
