@@ -17,6 +17,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
 use topup::config::Config;
+use topup::domain::permission::Permissions;
 use topup::identity::Scope;
 use topup::server::{Database, TokenKeys};
 use uuid::Uuid;
@@ -81,7 +82,7 @@ async fn main() -> Result<(), Failed> {
     let key = keys.signing.ok_or("set TOPUP_JWT_SECRET to what the server has, so that tokens can be signed")?;
     let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build()?;
     let caller = |name: &str, scope| -> Result<Caller<'_>, Failed> {
-        Ok(Caller { url: &url, token: key.token(name, scope, HOUR)?, client: client.clone() })
+        Ok(Caller { url: &url, token: key.token(name, scope, Permissions::ALL, HOUR)?, client: client.clone() })
     };
     // Each run has a new customer, so that the figures below are always the same.
     let name = format!("walk-{}", Uuid::now_v7().simple());

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use secrecy::SecretString;
-use topup::identity::{Scope, mint};
+use topup::identity::{Holder, Scope, mint};
 
 use crate::Outcome;
 use crate::numbers::divided;
@@ -19,12 +19,12 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A token of a service, as a metering platform has one.
 pub fn token() -> Outcome<String> {
-    Ok(mint(&SecretString::from(SECRET), "benchmark", Scope::Service, DAY, None, None)?)
+    Ok(mint(&SecretString::from(SECRET), Holder::new("benchmark", Scope::Service), DAY, None, None)?)
 }
 
 /// A token of a customer.
 pub fn customer_token(customer: &str) -> Outcome<String> {
-    Ok(mint(&SecretString::from(SECRET), customer, Scope::Customer, DAY, None, None)?)
+    Ok(mint(&SecretString::from(SECRET), Holder::new(customer, Scope::Customer), DAY, None, None)?)
 }
 
 /// A running `topup serve`. It ends when this is dropped.

@@ -3,6 +3,7 @@
 use super::error::Error;
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
+use crate::domain::permission::Permissions;
 
 /// A verified caller.
 #[derive(Debug, Clone)]
@@ -11,6 +12,8 @@ pub struct Caller {
     pub is_customer: bool,
     pub is_service: bool,
     pub is_operator: bool,
+    /// What an operator may do; of others none.
+    pub permissions: Permissions,
 }
 
 impl Caller {

@@ -61,6 +61,7 @@ async fn propose(
     id: Uuid,
 ) -> Result<Granted, Error> {
     let now = require_future_expiry(conn, new).await?;
+    own_word::require_within_goodwill(conn, app, caller, &new.customer, new.amount).await?;
     if own_word::is_enough(conn, app, caller, MoveKind::Grant, id, &new.customer, new.amount).await? {
         return Ok(Granted::Given(give(conn, new, id).await?));
     }

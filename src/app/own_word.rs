@@ -7,6 +7,7 @@ use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::{Money, MoneyError};
 use crate::domain::own_word::{Move, MoveKind, counts_since};
+use crate::domain::permission::Permission;
 use crate::storage::{Connection, clock, own_word};
 
 /// Whether an operator moves this on his own word. If so, the move is recorded in the caller's transaction, which then
@@ -41,6 +42,39 @@ pub(in crate::app) async fn is_enough(
 fn absolute(amount: Money) -> Result<Money, Error> {
     Money::new(amount.amount().abs(), amount.currency())
         .map_err(|_: MoneyError| Error::Internal("the absolute amount of an amount"))
+}
+
+/// Requires that an operator may give this to a customer by his permissions: with `support` alone, up to the limit of
+/// goodwill. What he gave in the last 24 hours counts.
+///
+/// # Errors
+/// 403 `grant_above_limit`.
+pub(in crate::app) async fn require_within_goodwill(
+    conn: &mut Connection,
+    app: &App,
+    caller: &Caller,
+    customer: &CustomerId,
+    amount: Money,
+) -> Result<(), Error> {
+    if caller.permissions.contains(Permission::Finance) {
+        return Ok(());
+    }
+    let (actor, currency) = (caller.actor(), amount.currency());
+    let amount = absolute(amount)?;
+    own_word::lock_operator(conn, &actor, currency).await?;
+    let since = counts_since(clock::now(conn).await?);
+    let allowance = app.settings.own_word.of_goodwill(currency);
+    let before = own_word::of_operator(conn, &actor, currency, customer, since, allowance).await?;
+    let most = match allowance.of_customer {
+        Some(most) if !allowance.covers(amount, before) => most,
+        _ => return Ok(()),
+    };
+    let given = before.of_customer;
+    let detail = format!(
+        "with the permission `support` you may grant {most} to one customer in 24 hours, and have granted {given}; \
+         `finance` has no such limit"
+    );
+    Err(Error::Forbidden { code: Code::GrantAboveLimit, detail })
 }
 
 /// Requires that services may grant this to a customer now. It holds until the transaction ends, for this customer; the

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::CommandOutcome;
 use crate::config::Config;
+use crate::domain::permission::Permission;
 use crate::identity::Scope;
 use crate::server::{Database, TokenKeys};
 
@@ -16,6 +17,10 @@ pub struct TokenArguments {
     /// The `sub` of the token: for a customer, the customer's id
     #[arg(long, value_name = "NAME")]
     sub: String,
+    /// What an operator may do; repeat it for several. `finance` contains `support`, and all contain `read`. Only for
+    /// installations with TOPUP_JWT_PERMISSIONS_CLAIM
+    #[arg(long, value_name = "PERMISSION")]
+    permission: Vec<Permission>,
     /// The life of the token, as 30s, 15m, 1h or 7d
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time)]
     ttl: Duration,
@@ -43,7 +48,19 @@ pub fn run(config: &Config, arguments: &TokenArguments) -> CommandOutcome {
     let key = keys.signing.ok_or(
         "your identity provider signs the tokens here: ask it for one, or set TOPUP_JWT_SECRET to sign tokens yourself",
     )?;
-    println!("{}", key.token(&arguments.sub, arguments.role.into(), arguments.ttl)?);
+    let scope = Scope::from(arguments.role);
+    let needs_permission = key.has_permissions() && scope == Scope::Operator;
+    match (needs_permission, arguments.permission.is_empty()) {
+        (true, true) => {
+            return Err("say with --permission what the operator may do: read, support, finance, admin".into());
+        }
+        (false, false) => {
+            return Err("permissions are an operator's, and only with TOPUP_JWT_PERMISSIONS_CLAIM".into());
+        }
+        _ => {}
+    }
+    let permissions = arguments.permission.iter().copied().collect();
+    println!("{}", key.token(&arguments.sub, scope, permissions, arguments.ttl)?);
     Ok(ExitCode::SUCCESS)
 }
 

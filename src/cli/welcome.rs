@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Failed;
+use crate::domain::permission::Permissions;
 use crate::identity::Scope;
 use crate::server::RunningServer;
 
@@ -16,9 +17,9 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub fn text(server: &RunningServer) -> Result<String, Failed> {
     let docs = if server.has_docs { format!("{}/docs/", server.public_url) } else { "off (TOPUP_DOCS)".to_owned() };
     let Some(key) = &server.development_key else { return Ok(format!("\nSwagger UI   {docs}\n")) };
-    let customer = key.token("demo", Scope::Customer, DAY)?;
-    let service = key.token("meter", Scope::Service, DAY)?;
-    let operator = key.token("ops", Scope::Operator, DAY)?;
+    let customer = key.token("demo", Scope::Customer, Permissions::NONE, DAY)?;
+    let service = key.token("meter", Scope::Service, Permissions::NONE, DAY)?;
+    let operator = key.token("ops", Scope::Operator, Permissions::ALL, DAY)?;
     let sandbox = match server.sandbox_url() {
         Some(url) => format!("Sandbox      {url}/   (simulated payment companies)\n"),
         None => String::new(),

@@ -3,6 +3,7 @@
 //! A flag takes precedence over the environment variable, and the variable over the file `.env`. An empty variable
 //! counts as unset. Pass secrets by the environment, because all users of the machine can see the flags of a process.
 
+mod jwt;
 mod keep;
 mod log_format;
 
@@ -19,6 +20,7 @@ use crate::domain::environment::Environment;
 use crate::domain::money::parse_plain_decimal;
 use crate::domain::own_word::CurrencyLimit;
 
+pub use self::jwt::JwtConfig;
 pub use self::keep::KeepConfig;
 pub use self::log_format::LogFormat;
 
@@ -136,6 +138,10 @@ pub struct Config {
     /// no such limit.
     #[arg(long, env = "TOPUP_SERVICE_GRANTS_ABOVE_IN_ALL", value_name = "AMOUNTS", value_delimiter = ',')]
     pub service_grants_above_in_all: Vec<CurrencyLimit>,
+    /// The most goodwill, for example `CNY:200,USD:30`: what an operator with the permission `support`, and without
+    /// `finance`, may grant to one customer in 24 hours. He may grant nothing in a currency without an amount.
+    #[arg(long, env = "TOPUP_GOODWILL_LIMIT", value_name = "AMOUNTS", value_delimiter = ',')]
+    pub goodwill_limit: Vec<CurrencyLimit>,
     /// The share in percent by which the amount of a bank transfer may differ from its order before an operator must
     /// confirm the difference.
     #[arg(
@@ -191,39 +197,6 @@ pub struct PosterConfig {
     /// fail with 503 and `Retry-After`.
     #[arg(id = "poster-queue", long, env = "TOPUP_POSTER_QUEUE", value_name = "N", default_value = "20000")]
     pub queue: NonZeroUsize,
-}
-
-/// The keys that verify tokens. More than one kind may be set.
-#[derive(Debug, Clone, Args)]
-pub struct JwtConfig {
-    /// The HS256 secret, at least 32 bytes. `topup token` signs with it. If no key of any kind is set, and the
-    /// PostgreSQL is our own, a secret is generated and kept in the data folder.
-    #[arg(
-        id = "jwt-secret", long, env = "TOPUP_JWT_SECRET",
-        hide_env_values = true, value_name = "SECRET", value_parser = secret
-    )]
-    pub secret: Option<SecretString>,
-    /// The URL of a JWKS with RS256 and EdDSA keys. The `kid` of a token selects the key.
-    #[arg(id = "jwt-jwks-url", long, env = "TOPUP_JWT_JWKS_URL", value_name = "URL")]
-    pub jwks_url: Option<Url>,
-    /// One RSA (RS256) or Ed25519 (EdDSA) public key: its PEM text, or the path of a PEM file.
-    #[arg(id = "jwt-public-key", long, env = "TOPUP_JWT_PUBLIC_KEY", value_name = "PEM")]
-    pub public_key: Option<String>,
-    /// The `iss` that tokens must have. Unset: any.
-    #[arg(id = "jwt-issuer", long, env = "TOPUP_JWT_ISSUER", value_name = "NAME")]
-    pub issuer: Option<String>,
-    /// The `aud` that tokens must have. Unset: any. Set it if other applications use the same keys.
-    #[arg(id = "jwt-audience", long, env = "TOPUP_JWT_AUDIENCE", value_name = "NAME")]
-    pub audience: Option<String>,
-    /// The clock difference in seconds that `exp` and `nbf` tolerate, at most 300.
-    #[arg(
-        id = "jwt-leeway-seconds",
-        long,
-        env = "TOPUP_JWT_LEEWAY_SECONDS",
-        value_name = "SECONDS",
-        default_value = "0"
-    )]
-    pub leeway_seconds: u64,
 }
 
 /// The settings of Stripe. The channel `card` is offered when both secrets are set.

@@ -85,6 +85,8 @@ codes! {
     Unauthorized = "unauthorized", [Problem(401)];
     /// The scope of the token does not allow the operation; use a token with another scope.
     InsufficientScope = "insufficient_scope", [Problem(403)];
+    /// The operator lacks the permission that the operation names; ask who gives permissions.
+    InsufficientPermission = "insufficient_permission", [Problem(403)];
     /// The `sub` of a customer's token is not a customer id; have the token's issuer correct it.
     NotACustomer = "not_a_customer", [Problem(403)];
     /// The object does not exist, or it belongs to another customer; check the path.

@@ -35,6 +35,7 @@ pub mod offer;
 pub mod order;
 pub mod own_word;
 pub mod payment;
+pub mod permission;
 pub mod posting;
 pub mod product;
 pub mod reference;

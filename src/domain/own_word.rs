@@ -133,6 +133,8 @@ pub struct OwnWordRules {
     pub service_grants: Vec<CurrencyLimit>,
     /// Of all services together, for all customers together.
     pub service_grants_in_all: Vec<CurrencyLimit>,
+    /// Of one operator who may give goodwill only, for one customer.
+    pub goodwill: Vec<CurrencyLimit>,
 }
 
 fn named(limits: &[CurrencyLimit], currency: Currency) -> Option<&CurrencyLimit> {
@@ -156,6 +158,13 @@ impl OwnWordRules {
             None => Some(Money::zero(currency)),
         };
         Allowance { of_customer, in_all: in_all.and_then(|limit| limit.most) }
+    }
+
+    /// What an operator may grant whose permissions end at goodwill. A currency without a limit has no goodwill.
+    #[must_use]
+    pub fn of_goodwill(&self, currency: Currency) -> Allowance {
+        let most = named(&self.goodwill, currency).map_or(Some(Money::zero(currency)), |limit| limit.most);
+        Allowance { of_customer: most, in_all: None }
     }
 
     /// What services may grant.
@@ -258,6 +267,15 @@ mod tests {
         assert_eq!(of("VND"), (Some(money("VND 0")), None));
         let free = OwnWordRules::default().of_services("VND".parse().unwrap());
         assert_eq!((free.of_customer, free.in_all), (None, None));
+    }
+
+    #[test]
+    fn goodwill_has_a_limit_in_every_currency() {
+        let rules = OwnWordRules { goodwill: limits("CNY:200,VND:none"), ..OwnWordRules::default() };
+        let of = |code: &str| rules.of_goodwill(code.parse().unwrap()).of_customer;
+        assert_eq!(of("CNY"), Some(money("CNY 200")));
+        assert_eq!(of("VND"), None);
+        assert_eq!(of("USD"), Some(money("USD 0")));
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub enum IdentitySettingsError {
     JwksUrl,
     #[error("the JWT {0} is set but empty")]
     Empty(&'static str),
+    #[error("the claim of permissions must not be one that means something else, such as `scope`")]
+    PermissionsClaim,
     #[error("the JWT leeway is longer than 300 seconds")]
     LongLeeway,
     #[error("the HTTP client for the JWKS cannot be built: {0}")]

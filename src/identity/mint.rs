@@ -1,5 +1,6 @@
 //! Signs tokens of our own, for `topup token` and the welcome text.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -11,6 +12,7 @@ use super::error::IdentitySettingsError;
 use super::keys::check_secret;
 use super::principal::Scope;
 use crate::domain::customer::CustomerId;
+use crate::domain::permission::{Permission, Permissions};
 
 /// Why no token was signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +37,25 @@ struct SignedClaims<'a> {
     iss: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     aud: Option<&'a str>,
+    #[serde(flatten)]
+    permissions: Option<BTreeMap<&'a str, String>>,
+}
+
+/// What a token of ours says of its holder.
+#[derive(Debug, Clone, Copy)]
+pub struct Holder<'a> {
+    pub subject: &'a str,
+    pub scope: Scope,
+    /// The name of the claim of permissions, and what it says.
+    pub permissions: Option<(&'a str, Permissions)>,
+}
+
+impl<'a> Holder<'a> {
+    /// A holder without a claim of permissions.
+    #[must_use]
+    pub fn new(subject: &'a str, scope: Scope) -> Self {
+        Self { subject, scope, permissions: None }
+    }
 }
 
 /// Signs a token with HS256 that is valid from now on for `ttl` (whole seconds, at least one).
@@ -43,14 +64,13 @@ struct SignedClaims<'a> {
 /// When [`super::TokenVerifier`] would refuse the secret, or the subject or the life is out of range.
 pub fn mint(
     secret: &SecretString,
-    subject: &str,
-    scope: Scope,
+    holder: Holder<'_>,
     ttl: Duration,
     issuer: Option<&str>,
     audience: Option<&str>,
 ) -> Result<String, MintError> {
     check_secret(secret)?;
-    if CustomerId::new(subject).is_none() {
+    if CustomerId::new(holder.subject).is_none() {
         return Err(MintError::Subject);
     }
     #[expect(clippy::disallowed_methods, reason = "a token is made without the database")]
@@ -61,7 +81,18 @@ pub fn mint(
         .and_then(|seconds| iat.checked_add(seconds))
         .filter(|exp| chrono::DateTime::from_timestamp(*exp, 0).is_some())
         .ok_or(MintError::Ttl)?;
-    let claims = SignedClaims { sub: subject, scope: scope.as_str(), iat, exp, iss: issuer, aud: audience };
+    let claims = SignedClaims {
+        sub: holder.subject,
+        scope: holder.scope.as_str(),
+        iat,
+        exp,
+        iss: issuer,
+        aud: audience,
+        permissions: holder.permissions.map(|(claim, permissions)| {
+            let words: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
+            BTreeMap::from([(claim, words.join(" "))])
+        }),
+    };
     let key = EncodingKey::from_secret(secret.expose_secret().as_bytes());
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).map_err(|_| MintError::Signing)
 }

@@ -20,7 +20,7 @@ mod verifier;
 
 pub use error::IdentitySettingsError;
 pub use limiter::{Decision, Limiter};
-pub use mint::{MintError, mint};
+pub use mint::{Holder, MintError, mint};
 pub use principal::{Credential, Principal, Scope, Scopes};
 pub use settings::IdentitySettings;
 pub use token::TokenError;

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use crate::domain::customer::CustomerId;
+use crate::domain::permission::Permissions;
 
 /// A role of a caller: one word of the `scope` claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -122,6 +123,8 @@ pub struct Principal {
     /// The token's `sub`, which follows the rule of a customer id.
     pub subject: String,
     pub scopes: Scopes,
+    /// What the scope `operator` opens. Other scopes have no permissions.
+    pub permissions: Permissions,
     pub credential: Credential,
     /// The token's `exp`, without any leeway.
     pub expires_at: DateTime<Utc>,
@@ -162,6 +165,7 @@ mod tests {
         let principal = |scopes| Principal {
             subject: "cust_1".to_owned(),
             scopes,
+            permissions: Permissions::ALL,
             credential: Credential::of(None, "cust_1"),
             expires_at: DateTime::UNIX_EPOCH,
         };

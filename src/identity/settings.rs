@@ -11,6 +11,9 @@ use super::keys::Key;
 /// The largest clock difference that may be tolerated.
 const MAX_LEEWAY: Duration = Duration::from_secs(300);
 
+/// Claims that mean something else.
+const OUR_CLAIMS: [&str; 8] = ["sub", "iss", "aud", "exp", "nbf", "iat", "jti", "scope"];
+
 /// The sources of keys, and the claims that a token must have. At least one source is needed. Several may be set, for
 /// example a secret for our own tools and a JWKS for the platform's users.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +29,8 @@ pub struct IdentitySettings {
     /// If set, `aud` is required and must be or contain this value. If unset, a token for any audience is accepted,
     /// also one that the issuer signed for another application, so set it if other applications use the same JWKS.
     pub audience: Option<String>,
+    /// The claim with an operator's permissions. If unset, the scope `operator` has all of them.
+    pub permissions_claim: Option<String>,
     /// The clock difference that `exp` and `nbf` tolerate: whole seconds, at most 300, 0 by default.
     pub leeway: Duration,
 }
@@ -47,6 +52,14 @@ impl IdentitySettings {
         }
         if self.audience.as_deref() == Some("") {
             return Err(IdentitySettingsError::Empty("audience"));
+        }
+        if let Some(claim) = self.permissions_claim.as_deref() {
+            if claim.is_empty() {
+                return Err(IdentitySettingsError::Empty("permissions claim"));
+            }
+            if OUR_CLAIMS.contains(&claim) {
+                return Err(IdentitySettingsError::PermissionsClaim);
+            }
         }
         if self.leeway > MAX_LEEWAY {
             return Err(IdentitySettingsError::LongLeeway);

@@ -1,5 +1,6 @@
 //! The parts of a token, and the reasons to refuse one.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64::Engine;
@@ -7,9 +8,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use jsonwebtoken::errors::ErrorKind;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::principal::{Credential, Principal, Scopes};
 use crate::domain::customer::CustomerId;
+use crate::domain::permission::Permissions;
 
 /// The largest accepted token in bytes. It limits the work that an unknown caller can cause.
 pub(super) const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -81,6 +84,9 @@ pub(super) struct Claims {
     exp: Option<i64>,
     #[serde(default, deserialize_with = "numeric_date")]
     nbf: Option<i64>,
+    /// The claim of permissions is among them, under the name that the settings give.
+    #[serde(flatten)]
+    others: BTreeMap<String, Value>,
 }
 
 impl Claims {
@@ -88,7 +94,12 @@ impl Claims {
     ///
     /// `now` is a Unix time in seconds. A token is valid while `now < exp + leeway`. RFC 7519 §4.1.4 refuses it "on or
     /// after" `exp`, while `jsonwebtoken` itself would still accept it during that second.
-    pub fn accept(self, now: i64, leeway: i64) -> Result<(Principal, i64), TokenError> {
+    pub fn accept(
+        self,
+        now: i64,
+        leeway: i64,
+        permissions_claim: Option<&str>,
+    ) -> Result<(Principal, i64), TokenError> {
         let subject = self.sub.ok_or(TokenError::MissingClaim("sub"))?;
         if CustomerId::new(&subject).is_none() {
             return Err(TokenError::InvalidClaim("sub"));
@@ -102,9 +113,25 @@ impl Claims {
         if self.nbf.is_some_and(|nbf| nbf > now.saturating_add(leeway)) {
             return Err(TokenError::NotYetValid);
         }
+        let permissions = match permissions_claim {
+            None => Permissions::ALL,
+            Some(claim) => self.others.get(claim).map_or(Permissions::NONE, permissions),
+        };
         let scopes = self.scope.as_deref().map(Scopes::parse).unwrap_or_default();
         let credential = Credential::of(self.iss.as_deref(), &subject);
-        Ok((Principal { subject, scopes, credential, expires_at }, refused_from))
+        Ok((Principal { subject, scopes, permissions, credential, expires_at }, refused_from))
+    }
+}
+
+/// Reads a claim of permissions: words separated by spaces, or a list of words. Anything else opens nothing.
+fn permissions(claim: &Value) -> Permissions {
+    match claim {
+        Value::String(words) => Permissions::parse(words.split(' ').filter(|word| !word.is_empty())),
+        Value::Array(words) => {
+            let words: Option<Vec<&str>> = words.iter().map(Value::as_str).collect();
+            words.map_or(Permissions::NONE, Permissions::parse)
+        }
+        _ => Permissions::NONE,
     }
 }
 

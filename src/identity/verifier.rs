@@ -26,6 +26,7 @@ pub struct TokenVerifier {
     jwks: Option<Arc<Jwks>>,
     issuer: Option<String>,
     audience: Option<String>,
+    permissions_claim: Option<String>,
     leeway: i64,
     known: Cache<[u8; 32], VerifiedToken>,
 }
@@ -54,6 +55,7 @@ impl TokenVerifier {
             jwks: settings.jwks_url.map(Jwks::new).transpose()?.map(Arc::new),
             issuer: settings.issuer,
             audience: settings.audience,
+            permissions_claim: settings.permissions_claim,
             leeway: i64::try_from(settings.leeway.as_secs()).map_err(|_| IdentitySettingsError::LongLeeway)?,
             known: Cache::new(CACHED_TOKENS),
         })
@@ -92,7 +94,7 @@ impl TokenVerifier {
             return Ok(principal);
         }
         let (claims, generation) = self.verify_signature(token, now).await?;
-        let (principal, refused_from) = claims.accept(now, self.leeway)?;
+        let (principal, refused_from) = claims.accept(now, self.leeway, self.permissions_claim.as_deref())?;
         let principal = Arc::new(principal);
         let good_until = refused_from.min(now.saturating_add(REVERIFY_SECONDS));
         self.known.insert(digest, VerifiedToken { principal: Arc::clone(&principal), good_until, generation });

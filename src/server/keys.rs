@@ -1,6 +1,6 @@
 //! The keys that verify tokens, and the key that signs tokens of our own.
 
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, OpenOptions, Permissions as FilePermissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -11,7 +11,8 @@ use secrecy::SecretString;
 
 use super::StartError;
 use crate::config::Config;
-use crate::identity::{IdentitySettings, MintError, Scope, mint};
+use crate::domain::permission::Permissions;
+use crate::identity::{Holder, IdentitySettings, MintError, Scope, mint};
 
 const GENERATED: &str = "development-jwt-secret";
 
@@ -21,15 +22,31 @@ pub struct SigningKey {
     secret: SecretString,
     issuer: Option<String>,
     audience: Option<String>,
+    permissions_claim: Option<String>,
 }
 
 impl SigningKey {
-    /// Signs a token that this installation accepts.
+    /// Signs a token that this installation accepts. The permissions are an operator's, and stand in the token only
+    /// where the installation has a claim for them.
     ///
     /// # Errors
     /// When the subject or the life of the token is out of range.
-    pub fn token(&self, subject: &str, scope: Scope, ttl: Duration) -> Result<String, MintError> {
-        mint(&self.secret, subject, scope, ttl, self.issuer.as_deref(), self.audience.as_deref())
+    pub fn token(
+        &self,
+        subject: &str,
+        scope: Scope,
+        permissions: Permissions,
+        ttl: Duration,
+    ) -> Result<String, MintError> {
+        let claim = self.permissions_claim.as_deref().filter(|_| scope == Scope::Operator);
+        let holder = Holder { subject, scope, permissions: claim.map(|claim| (claim, permissions)) };
+        mint(&self.secret, holder, ttl, self.issuer.as_deref(), self.audience.as_deref())
+    }
+
+    /// Whether a token of an operator must say what he may do.
+    #[must_use]
+    pub fn has_permissions(&self) -> bool {
+        self.permissions_claim.is_some()
     }
 }
 
@@ -60,6 +77,7 @@ impl TokenKeys {
             secret,
             issuer: jwt.issuer.clone(),
             audience: jwt.audience.clone(),
+            permissions_claim: jwt.permissions_claim.clone(),
         });
         let public_key = jwt.public_key.as_deref().map(pem).transpose()?;
         Ok(Self { generated: nothing, signing, secret, public_key })
@@ -74,6 +92,7 @@ impl TokenKeys {
             jwks_url: config.jwt.jwks_url.clone(),
             issuer: config.jwt.issuer.clone(),
             audience: config.jwt.audience.clone(),
+            permissions_claim: config.jwt.permissions_claim.clone(),
             leeway: Duration::from_secs(config.jwt.leeway_seconds),
         }
     }
@@ -118,7 +137,7 @@ fn generated(data_dir: &Path) -> Result<SecretString, StartError> {
 fn read(path: &Path) -> io::Result<SecretString> {
     let secret = fs::read_to_string(path)?;
     // A copy of the file may have lost its permissions.
-    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    fs::set_permissions(path, FilePermissions::from_mode(0o600))?;
     Ok(SecretString::from(secret.trim()))
 }
 

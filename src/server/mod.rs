@@ -238,6 +238,7 @@ fn app_settings(
             above_in_all: config.second_approval_above_in_all.clone(),
             service_grants: config.service_grants_above.clone(),
             service_grants_in_all: config.service_grants_above_in_all.clone(),
+            goodwill: config.goodwill_limit.clone(),
         },
         confirm_difference_above: config.confirm_difference_above,
         open_orders_per_customer: i64::from(config.open_orders_per_customer),

@@ -31,6 +31,7 @@ mod hang_up;
 mod holds;
 mod lifecycle;
 mod others;
+mod permissions;
 mod plans;
 mod process;
 mod races;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel_async::SimpleAsyncConnection;
 use reqwest::Method;
 use serde_json::{Value, json};
-use topup::identity::{Scope, mint};
+use topup::identity::{Holder, Scope, mint};
 use topup::storage::pool::connect;
 
 use crate::support::{Caller, Reply, SECRET, TestApp, url};
@@ -269,7 +269,8 @@ async fn streams_are_bounded_and_make_room_when_they_end() {
 async fn a_stream_ends_with_its_token() {
     let app = TestApp::spawn().await;
     app.fund("alice", "CNY", "1.00").await;
-    let token = mint(&SECRET.into(), "alice", Scope::Customer, Duration::from_secs(2), None, None).unwrap();
+    let token =
+        mint(&SECRET.into(), Holder::new("alice", Scope::Customer), Duration::from_secs(2), None, None).unwrap();
     let caller = app.bearer(token);
     let mut stream = Stream::of(&caller).await;
     stream.available("1.00").await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::Utc;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
-use topup::identity::{IdentitySettings, MintError, Scope, TokenError, TokenVerifier, mint};
+use topup::identity::{Holder, IdentitySettings, MintError, Scope, TokenError, TokenVerifier, mint};
 
 use crate::keys::{SECRET, alice, alice_with, hmac, in_seconds, with_secret};
 
@@ -24,7 +24,8 @@ async fn a_minted_token_is_accepted_and_remembered() {
     let verifier = TokenVerifier::new(settings).unwrap();
     let hour = Duration::from_secs(3600);
     for scope in Scope::ALL {
-        let token = mint(&SECRET.into(), "a.b_c:d@e-1", scope, hour, Some("topup"), Some("wallet")).unwrap();
+        let token =
+            mint(&SECRET.into(), Holder::new("a.b_c:d@e-1", scope), hour, Some("topup"), Some("wallet")).unwrap();
         assert_eq!(verifier.cached(&token), None);
         let principal = verifier.verify(&token).await.unwrap();
         assert_eq!(principal.subject, "a.b_c:d@e-1");
@@ -33,7 +34,7 @@ async fn a_minted_token_is_accepted_and_remembered() {
         assert_eq!(verifier.cached(&token), Some(principal));
     }
     for (issuer, audience, missing) in [(None, Some("wallet"), "iss"), (Some("topup"), None, "aud")] {
-        let unnamed = mint(&SECRET.into(), "alice", Scope::Customer, hour, issuer, audience).unwrap();
+        let unnamed = mint(&SECRET.into(), Holder::new("alice", Scope::Customer), hour, issuer, audience).unwrap();
         assert_eq!(verifier.verify(&unnamed).await, Err(TokenError::MissingClaim(missing)));
     }
 }
@@ -41,7 +42,8 @@ async fn a_minted_token_is_accepted_and_remembered() {
 #[test]
 fn nothing_is_minted_that_would_be_refused() {
     let hour = Duration::from_secs(3600);
-    let minted = |secret: &str, subject, ttl| mint(&secret.into(), subject, Scope::Service, ttl, None, None);
+    let minted =
+        |secret: &str, subject, ttl| mint(&secret.into(), Holder::new(subject, Scope::Service), ttl, None, None);
     assert!(matches!(minted("short", "meter", hour), Err(MintError::Secret(_))));
     assert_eq!(minted(SECRET, "", hour), Err(MintError::Subject));
     assert_eq!(minted(SECRET, "two words", hour), Err(MintError::Subject));

@@ -26,8 +26,9 @@ use topup::app::check;
 use topup::config::Config;
 use topup::domain::check::Report;
 use topup::domain::environment::Environment;
+use topup::domain::permission::Permissions;
 use topup::embedded::Cluster;
-use topup::identity::{Scope, mint};
+use topup::identity::{Holder, Scope, mint};
 use topup::server::{RunningServer, Server, StartError};
 use topup::storage::pool::{Pool, connect};
 use topup::storage::{environment, migrations};
@@ -107,7 +108,13 @@ pub fn config(database: &str) -> Config {
 
 /// A token that the servers of all tests accept.
 pub fn token(subject: &str, scope: Scope) -> String {
-    mint(&SECRET.into(), subject, scope, HOUR, None, None).unwrap()
+    mint(&SECRET.into(), Holder::new(subject, scope), HOUR, None, None).unwrap()
+}
+
+/// A token of an operator with permissions in the claim `permissions`.
+pub fn permitted_token(subject: &str, permissions: Permissions) -> String {
+    let holder = Holder { subject, scope: Scope::Operator, permissions: Some(("permissions", permissions)) };
+    mint(&SECRET.into(), holder, HOUR, None, None).unwrap()
 }
 
 /// A running server with a database of its own. End every test with [`TestApp::finish`].

@@ -1,7 +1,7 @@
 //! Authenticates callers and checks their scopes.
 //!
 //! Every path needs a token unless [`PUBLIC`] lists it. A handler's first argument is an [`Allowed`]; it checks the
-//! scope before the handler reads anything else of the request.
+//! scope, and an operator's permission, before the handler reads anything else of the request.
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use super::connections::Connection;
 use super::problem::Failure;
 use crate::app::{Caller, Error};
 use crate::domain::code::Code;
+use crate::domain::permission::{Permission, Permissions};
 use crate::identity::{Decision, Limiter, Principal, Scope, Scopes, TokenVerifier};
 
 /// The paths that need no token: exact paths, and prefixes, which end with a slash. Payment companies prove who they
@@ -132,17 +133,24 @@ const CUSTOMER: u8 = 1;
 const SERVICE: u8 = 2;
 const OPERATOR: u8 = 4;
 
-/// The verified caller, who has one of the scopes in the mask. A caller without one gets 403.
+/// What an operator needs to call an operation, as a parameter of the types below.
+pub const READ: u8 = Permission::Read.bit();
+pub const SUPPORT: u8 = Permission::Support.bit();
+pub const FINANCE: u8 = Permission::Finance.bit();
+pub const ADMIN: u8 = Permission::Admin.bit();
+
+/// The verified caller, who has one of the scopes in the mask. A caller without one gets 403, and so does an operator
+/// without the permission. Who has another scope of the mask beside it acts in that one.
 #[derive(Debug)]
-pub struct Allowed<const SCOPES: u8>(pub Caller);
+pub struct Allowed<const SCOPES: u8, const PERMISSION: u8 = READ>(pub Caller);
 
 /// A customer who acts for itself, or a service or operator who names a customer.
-pub type AsCustomer = Allowed<{ CUSTOMER | SERVICE | OPERATOR }>;
+pub type AsCustomer<const PERMISSION: u8 = READ> = Allowed<{ CUSTOMER | SERVICE | OPERATOR }, PERMISSION>;
 pub type AsService = Allowed<SERVICE>;
-pub type AsStaff = Allowed<{ SERVICE | OPERATOR }>;
-pub type AsOperator = Allowed<OPERATOR>;
+pub type AsStaff<const PERMISSION: u8 = READ> = Allowed<{ SERVICE | OPERATOR }, PERMISSION>;
+pub type AsOperator<const PERMISSION: u8 = READ> = Allowed<OPERATOR, PERMISSION>;
 
-impl<const SCOPES: u8> FromRequest for Allowed<SCOPES> {
+impl<const SCOPES: u8, const PERMISSION: u8> FromRequest for Allowed<SCOPES, PERMISSION> {
     type Error = Failure;
     type Future = Ready<Result<Self, Failure>>;
 
@@ -155,15 +163,22 @@ impl<const SCOPES: u8> FromRequest for Allowed<SCOPES> {
                 "send Authorization: Bearer <token>",
             )));
         };
-        if mask(principal.scopes) & SCOPES == 0 {
+        let held = mask(principal.scopes) & SCOPES;
+        if held == 0 {
             let detail = "the token's scope does not allow this operation";
             return ready(Err(Failure::new(StatusCode::FORBIDDEN, Code::InsufficientScope, detail)));
         }
+        let is_permitted = permission(PERMISSION).is_some_and(|needed| principal.permissions.contains(needed));
+        if held == OPERATOR && !is_permitted {
+            return ready(Err(not_permitted(PERMISSION, principal.permissions)));
+        }
+        let is_operator = principal.scopes.contains(Scope::Operator) && is_permitted;
         ready(Ok(Self(Caller {
             subject: principal.subject.clone(),
             is_customer: principal.scopes.contains(Scope::Customer),
             is_service: principal.scopes.contains(Scope::Service),
-            is_operator: principal.scopes.contains(Scope::Operator),
+            is_operator,
+            permissions: if is_operator { principal.permissions } else { Permissions::NONE },
         })))
     }
 }
@@ -182,6 +197,17 @@ impl FromRequest for TokenEnd {
         let ends = request.extensions().get::<Arc<Principal>>().map(|principal| Self(principal.expires_at));
         ready(ends.ok_or_else(missing))
     }
+}
+
+fn permission(bit: u8) -> Option<Permission> {
+    Permission::ALL.into_iter().find(|permission| permission.bit() == bit)
+}
+
+fn not_permitted(needed: u8, held: Permissions) -> Failure {
+    let needed = permission(needed).map_or("", Permission::as_str);
+    let held = if held == Permissions::NONE { "none".to_owned() } else { held.to_string() };
+    let detail = format!("this operation needs the permission `{needed}`; the token's permissions: {held}");
+    Failure::new(StatusCode::FORBIDDEN, Code::InsufficientPermission, detail)
 }
 
 fn mask(scopes: Scopes) -> u8 {

@@ -71,7 +71,13 @@ fn info() -> Value {
                         parameter. Answers may get more fields over time, so ignore those that you do not know. \
                         HEAD is answered like GET, without the body. Bodies are sent without `Content-Encoding`.\n\n\
                         A customer's token reaches only the objects of that customer. A service or an operator names \
-                        the customer with `customer_id`.",
+                        the customer with `customer_id`.\n\n\
+                        **Permissions.** Each operation for operators names the permission that it needs: `read` \
+                        (everything that only shows something), `support` (what a customer can do himself, questions \
+                        to payment companies, goodwill up to a limit), `finance` (approvals, refunds, money; contains \
+                        `support`), `admin` (catalogue, bank accounts, freezes). `support`, `finance` and `admin` \
+                        contain `read`. Where the installation names no claim for permissions, every operator has \
+                        all of them.",
         "contact": { "name": "The operator of this installation" },
         "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
     })
@@ -116,8 +122,9 @@ fn succeed(response: &mut Value, replays: bool) {
     }
 }
 
-/// Turns the scopes that a handler names into `x-scopes` and a sentence: OpenAPI gives the scopes of an `http` scheme
-/// no meaning, and reads several of them as "all of these". Returns whether the operation needs a token.
+/// Turns the scopes that a handler names into `x-scopes`, the operator's permission into `x-permission`, and both into
+/// sentences: OpenAPI gives the scopes of an `http` scheme no meaning, and reads several of them as "all of these".
+/// Returns whether the operation needs a token.
 fn secure(path: &str, operation: &mut Value) -> bool {
     let Some(operation) = operation.as_object_mut() else { return false };
     let named = operation.get("security").and_then(|security| security.pointer("/0/bearer")).cloned();
@@ -130,9 +137,16 @@ fn secure(path: &str, operation: &mut Value) -> bool {
         usual if usual.is_empty() => SCOPES.map(str::to_owned).to_vec(),
         named => named,
     };
+    let scope_of = |name: &str| name.split(':').next().map(str::to_owned);
+    let permission = named.iter().filter_map(|name| name.strip_prefix("operator:")).next().unwrap_or("read").to_owned();
+    let named: Vec<String> = named.iter().filter_map(|name| scope_of(name)).collect();
     let scopes: Vec<&str> = SCOPES.into_iter().filter(|scope| named.iter().any(|name| name == scope)).collect();
     let description = operation.get("description").and_then(Value::as_str).unwrap_or_default().trim_end();
-    let description = format!("{description}\n\nToken scope: {}.", scopes.join(", ")).trim_start().to_owned();
+    let mut description = format!("{description}\n\nToken scope: {}.", scopes.join(", ")).trim_start().to_owned();
+    if scopes.contains(&"operator") {
+        description.push_str(&format!(" An operator needs the permission `{permission}`."));
+        operation.insert("x-permission".to_owned(), json!(permission));
+    }
     operation.insert("description".to_owned(), json!(description));
     operation.insert("security".to_owned(), json!([{ "bearer": [] }]));
     operation.insert("x-scopes".to_owned(), json!(scopes));

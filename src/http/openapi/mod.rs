@@ -2,7 +2,8 @@
 //!
 //! A handler documents what is its own: summary, description, parameters, body, success, and the scopes that may call
 //! it as `security(("bearer" = ["customer", "operator"]))`. Any one of the named scopes is enough. Without a name all
-//! three scopes may call, and under `/v1/admin/` only the operator. Of the failures it names those that do not follow
+//! three scopes may call, and under `/v1/admin/` only the operator. `operator:finance` names the permission that an
+//! operator needs; without one it is `read`. Of the failures it names those that do not follow
 //! from the request's shape (402, 409, 412, 502, …). `finish` adds what all operations have in common: the other
 //! failures, the request id, the descriptions of usual parameters. `inline` writes out the schemas of wire texts.
 

@@ -11,7 +11,7 @@ use crate::app::{App, Error, Problems};
 use crate::domain::billing_profile::{self, Email};
 use crate::domain::code::Code;
 use crate::http::edge::answers::tagged;
-use crate::http::edge::auth::{Allowed, AsCustomer};
+use crate::http::edge::auth::{Allowed, AsCustomer, SUPPORT};
 use crate::http::edge::etag::IfMatch;
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
@@ -141,11 +141,11 @@ pub async fn get_billing_profile(
     request_body = BillingProfileRequest,
     responses((status = 200, description = "The profile as it is now", body = BillingProfile,
         headers(("ETag" = String, description = "The version, to send as `If-Match`")))),
-    security(("bearer" = []))
+    security(("bearer" = ["customer", "service", "operator:support"]))
 )]
 #[put("/v1/billing-profile")]
 pub async fn save_billing_profile(
-    Allowed(caller): AsCustomer,
+    Allowed(caller): AsCustomer<SUPPORT>,
     QueryParams(query): QueryParams<CustomerQuery>,
     IfMatch(expected): IfMatch,
     body: JsonBody<BillingProfileRequest>,

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::app::{App, Error, Problems, low_balance_alerts};
 use crate::domain::wallet::Wallet;
 use crate::http::edge::answers::replaced;
-use crate::http::edge::auth::{Allowed, AsCustomer};
+use crate::http::edge::auth::{Allowed, AsCustomer, SUPPORT};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::{CurrencyPath, WalletQuery, WalletsQuery};
@@ -90,11 +90,11 @@ pub async fn list_low_balance_alerts(
         (status = 200, description = "The threshold was replaced", body = LowBalanceAlert),
         (status = 201, description = "The threshold is new", body = LowBalanceAlert)
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["customer", "service", "operator:support"]))
 )]
 #[put("/v1/low-balance-alerts/{currency}")]
 pub async fn save_low_balance_alert(
-    Allowed(caller): AsCustomer,
+    Allowed(caller): AsCustomer<SUPPORT>,
     path: web::Path<CurrencyPath>,
     QueryParams(query): QueryParams<WalletQuery>,
     body: JsonBody<LowBalanceAlertRequest>,
@@ -117,11 +117,11 @@ pub async fn save_low_balance_alert(
     operation_id = "removeLowBalanceAlert",
     params(CurrencyPath, WalletQuery),
     responses((status = 204, description = "The wallet has no threshold now")),
-    security(("bearer" = []))
+    security(("bearer" = ["customer", "service", "operator:support"]))
 )]
 #[delete("/v1/low-balance-alerts/{currency}")]
 pub async fn remove_low_balance_alert(
-    Allowed(caller): AsCustomer,
+    Allowed(caller): AsCustomer<SUPPORT>,
     path: web::Path<CurrencyPath>,
     QueryParams(query): QueryParams<WalletQuery>,
     app: web::Data<App>,

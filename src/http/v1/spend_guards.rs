@@ -11,7 +11,7 @@ use crate::domain::code::Code;
 use crate::domain::guard::{day_ends, month_ends};
 use crate::domain::money::{Currency, Money};
 use crate::http::edge::answers::replaced;
-use crate::http::edge::auth::{Allowed, AsCustomer, AsStaff};
+use crate::http::edge::auth::{Allowed, AsCustomer, AsStaff, SUPPORT};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::{CurrencyPath, WalletQuery, WalletsQuery};
@@ -119,11 +119,11 @@ pub async fn list_spend_guards(
         (status = 200, description = "The caps were replaced", body = SpendGuard),
         (status = 201, description = "The caps are new", body = SpendGuard)
     ),
-    security(("bearer" = ["service", "operator"]))
+    security(("bearer" = ["service", "operator:support"]))
 )]
 #[put("/v1/spend-guards/{currency}")]
 pub async fn save_spend_guard(
-    Allowed(caller): AsStaff,
+    Allowed(caller): AsStaff<SUPPORT>,
     path: web::Path<CurrencyPath>,
     QueryParams(query): QueryParams<WalletQuery>,
     body: JsonBody<SpendGuardRequest>,
@@ -157,11 +157,11 @@ fn read(asked: &SpendGuardRequest, currency: Currency) -> Result<Caps, Error> {
     operation_id = "removeSpendGuard",
     params(CurrencyPath, WalletQuery),
     responses((status = 204, description = "The wallet has no caps now")),
-    security(("bearer" = ["service", "operator"]))
+    security(("bearer" = ["service", "operator:support"]))
 )]
 #[delete("/v1/spend-guards/{currency}")]
 pub async fn remove_spend_guard(
-    Allowed(caller): AsStaff,
+    Allowed(caller): AsStaff<SUPPORT>,
     path: web::Path<CurrencyPath>,
     QueryParams(query): QueryParams<WalletQuery>,
     app: web::Data<App>,

@@ -11,7 +11,7 @@ use crate::app::{App, Problems};
 use crate::domain::customer::CustomerId;
 use crate::domain::transfer;
 use crate::http::edge::answers::created;
-use crate::http::edge::auth::{Allowed, AsCustomer};
+use crate::http::edge::auth::{Allowed, AsCustomer, SUPPORT};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::idempotency::IdempotencyHeader;
 use crate::http::edge::page::{self, Filters};
@@ -99,11 +99,11 @@ fn read(asked: &CreateTransfer, customer: CustomerId, problems: &mut Problems) -
             `taken_back_debt`"),
         (status = 409, description = "The same request is still being processed"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["customer", "service", "operator:support"]))
 )]
 #[post("/v1/transfers")]
 pub async fn create_transfer(
-    Allowed(caller): AsCustomer,
+    Allowed(caller): AsCustomer<SUPPORT>,
     key: IdempotencyHeader,
     QueryParams(query): QueryParams<CustomerQuery>,
     body: JsonBody<CreateTransfer>,

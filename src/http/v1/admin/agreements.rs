@@ -10,7 +10,7 @@ use crate::app::catalogue::agreements;
 use crate::app::{App, Error, Problems};
 use crate::domain::catalogue;
 use crate::domain::code::Code;
-use crate::http::edge::auth::{Allowed, AsOperator};
+use crate::http::edge::auth::{ADMIN, Allowed, AsOperator};
 use crate::http::edge::extract::JsonBody;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::wire::AgreementVersion;
@@ -89,11 +89,11 @@ pub async fn admin_list_agreements(_: AsOperator, app: web::Data<App>) -> Result
     operation_id = "adminPublishAgreement",
     request_body = AgreementRequest,
     responses((status = 201, description = "The version was published", body = Agreement)),
-    security(("bearer" = []))
+    security(("bearer" = ["operator:admin"]))
 )]
 #[post("/v1/admin/agreements")]
 pub async fn admin_publish_agreement(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<ADMIN>,
     body: JsonBody<AgreementRequest>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
@@ -117,11 +117,11 @@ struct AgreementPath {
     operation_id = "adminActivateAgreement",
     params(AgreementPath),
     responses((status = 200, description = "The version is active", body = Agreement)),
-    security(("bearer" = []))
+    security(("bearer" = ["operator:admin"]))
 )]
 #[post("/v1/admin/agreements/{version}/activate")]
 pub async fn admin_activate_agreement(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<ADMIN>,
     path: web::Path<AgreementPath>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {

@@ -13,7 +13,7 @@ use crate::domain::catalogue;
 use crate::domain::code::Code;
 use crate::domain::own_word::ProposalEnd;
 use crate::http::edge::answers::{saved, tagged};
-use crate::http::edge::auth::{Allowed, AsOperator};
+use crate::http::edge::auth::{ADMIN, Allowed, AsOperator};
 use crate::http::edge::etag::IfMatch;
 use crate::http::edge::extract::JsonBody;
 use crate::http::edge::problem::Failure;
@@ -225,11 +225,11 @@ pub async fn admin_list_bank_accounts(_: AsOperator, app: web::Data<App>) -> Res
             headers(("ETag" = String, description = "The version, to send as `If-Match`"))),
         (status = 202, description = "A second operator must approve it", body = BankAccountChange),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["operator:admin"]))
 )]
 #[post("/v1/admin/bank-accounts")]
 pub async fn admin_create_bank_account(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<ADMIN>,
     body: JsonBody<BankAccountRequest>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
@@ -261,11 +261,11 @@ struct BankAccountPath {
             headers(("ETag" = String, description = "The version, to send as `If-Match`"))),
         (status = 202, description = "A second operator must approve it", body = BankAccountChange),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["operator:admin"]))
 )]
 #[put("/v1/admin/bank-accounts/{id}")]
 pub async fn admin_update_bank_account(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<ADMIN>,
     path: web::Path<BankAccountPath>,
     IfMatch(expected): IfMatch,
     body: JsonBody<BankAccountRequest>,
@@ -316,11 +316,11 @@ impl BankAccountChangePath {
             headers(("ETag" = String, description = "The version, to send as `If-Match`"))),
         (status = 409, description = "`nothing_proposed`, `second_operator_needed` or `bank_account_exists`"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["operator:admin"]))
 )]
 #[post("/v1/admin/bank-account-changes/{change_id}/approve")]
 pub async fn approve_bank_account_change(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<ADMIN>,
     path: web::Path<BankAccountChangePath>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
@@ -339,11 +339,11 @@ pub async fn approve_bank_account_change(
         (status = 200, description = "The withdrawn change", body = BankAccountChange),
         (status = 409, description = "`nothing_proposed`"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["operator:admin"]))
 )]
 #[post("/v1/admin/bank-account-changes/{change_id}/withdraw")]
 pub async fn withdraw_bank_account_change(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<ADMIN>,
     path: web::Path<BankAccountChangePath>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {

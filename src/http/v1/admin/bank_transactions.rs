@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::app::bank_transactions::{self, KnownTransaction};
 use crate::app::{App, Error, Problems};
 use crate::domain::money::Money;
-use crate::http::edge::auth::{Allowed, AsOperator};
+use crate::http::edge::auth::{Allowed, AsOperator, FINANCE};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
 use crate::http::edge::wire::{
@@ -136,11 +136,11 @@ pub struct RestateBankTransaction {
     params(BankTransactionPath),
     request_body = RestateBankTransaction,
     responses((status = 200, description = "The transfer as it is now", body = BankTransaction)),
-    security(("bearer" = []))
+    security(("bearer" = ["operator:finance"]))
 )]
 #[post("/v1/admin/bank-transactions/{payment_id}/restate")]
 pub async fn restate_bank_transaction(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<FINANCE>,
     path: web::Path<BankTransactionPath>,
     body: JsonBody<RestateBankTransaction>,
     app: web::Data<App>,

@@ -11,7 +11,7 @@ use crate::domain::catalogue::ChannelRule;
 use crate::domain::code::Code;
 use crate::domain::payment::Channel;
 use crate::http::edge::answers::saved;
-use crate::http::edge::auth::{Allowed, AsOperator};
+use crate::http::edge::auth::{ADMIN, Allowed, AsOperator};
 use crate::http::edge::etag::IfMatch;
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
@@ -230,11 +230,11 @@ struct RulePath {
         (status = 201, description = "The rule is new", body = AdminChannelRule,
             headers(("ETag" = String, description = "The version, to send as `If-Match`")))
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["operator:admin"]))
 )]
 #[put("/v1/admin/channel-rules/{channel}/{currency}")]
 pub async fn admin_save_channel_rule(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<ADMIN>,
     path: web::Path<RulePath>,
     QueryParams(query): QueryParams<ProductQuery>,
     IfMatch(expected): IfMatch,

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::{App, Error, Problems, freezes};
 use crate::domain::customer::CustomerId;
 use crate::domain::freeze;
-use crate::http::edge::auth::{Allowed, AsOperator};
+use crate::http::edge::auth::{ADMIN, Allowed, AsOperator};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::{CustomerPath, CustomerQuery};
@@ -82,11 +82,11 @@ struct WalletPath {
     params(CustomerPath, CustomerQuery),
     request_body = FreezeReason,
     responses((status = 200, description = "The freeze that stands", body = Freeze)),
-    security(("bearer" = ["operator"]))
+    security(("bearer" = ["operator:admin"]))
 )]
 #[post("/v1/admin/customers/{customer_id}/freeze")]
 pub async fn freeze_customer(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<ADMIN>,
     path: web::Path<CustomerPath>,
     QueryParams(query): QueryParams<CustomerQuery>,
     body: JsonBody<FreezeReason>,
@@ -107,11 +107,11 @@ pub async fn freeze_customer(
     params(CustomerPath, CustomerQuery),
     request_body = FreezeReason,
     responses((status = 200, description = "The customer is not frozen", body = Freeze)),
-    security(("bearer" = ["operator"]))
+    security(("bearer" = ["operator:admin"]))
 )]
 #[post("/v1/admin/customers/{customer_id}/unfreeze")]
 pub async fn unfreeze_customer(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<ADMIN>,
     path: web::Path<CustomerPath>,
     QueryParams(query): QueryParams<CustomerQuery>,
     body: JsonBody<FreezeReason>,
@@ -131,11 +131,11 @@ pub async fn unfreeze_customer(
     params(WalletPath),
     request_body = FreezeReason,
     responses((status = 200, description = "The freeze that stands", body = Freeze)),
-    security(("bearer" = ["operator"]))
+    security(("bearer" = ["operator:admin"]))
 )]
 #[post("/v1/admin/wallets/{wallet_id}/freeze")]
 pub async fn freeze_wallet(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<ADMIN>,
     path: web::Path<WalletPath>,
     body: JsonBody<FreezeReason>,
     app: web::Data<App>,
@@ -153,11 +153,11 @@ pub async fn freeze_wallet(
     params(WalletPath),
     request_body = FreezeReason,
     responses((status = 200, description = "The wallet is not frozen by itself", body = Freeze)),
-    security(("bearer" = ["operator"]))
+    security(("bearer" = ["operator:admin"]))
 )]
 #[post("/v1/admin/wallets/{wallet_id}/unfreeze")]
 pub async fn unfreeze_wallet(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<ADMIN>,
     path: web::Path<WalletPath>,
     body: JsonBody<FreezeReason>,
     app: web::Data<App>,

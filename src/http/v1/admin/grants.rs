@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 
 use crate::app::{App, Error, grants};
 use crate::http::edge::answers::created;
-use crate::http::edge::auth::{Allowed, AsOperator};
+use crate::http::edge::auth::{Allowed, AsOperator, FINANCE, SUPPORT};
 use crate::http::edge::extract::QueryParams;
 use crate::http::edge::idempotency::IdempotencyHeader;
 use crate::http::edge::page::{self, Filters};
@@ -68,11 +68,11 @@ struct GrantProposalPath {
         (status = 200, description = "The grant that the same request gave before", body = Grant),
         (status = 409, description = "`nothing_proposed` or `second_operator_needed`"),
     ),
-    security(("bearer" = ["operator"]))
+    security(("bearer" = ["operator:finance"]))
 )]
 #[post("/v1/admin/grant-proposals/{grant_id}/approve")]
 pub async fn approve_grant(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<FINANCE>,
     key: IdempotencyHeader,
     path: web::Path<GrantProposalPath>,
     request: HttpRequest,
@@ -95,11 +95,11 @@ pub async fn approve_grant(
         (status = 200, description = "The withdrawn grant", body = Grant),
         (status = 409, description = "`nothing_proposed`: the grant was given"),
     ),
-    security(("bearer" = ["operator"]))
+    security(("bearer" = ["operator:support"]))
 )]
 #[post("/v1/admin/grant-proposals/{grant_id}/withdraw")]
 pub async fn withdraw_grant(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<SUPPORT>,
     path: web::Path<GrantProposalPath>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {

@@ -11,7 +11,7 @@ use crate::domain::catalogue::ProductInfo;
 use crate::domain::code::Code;
 use crate::domain::product::Product;
 use crate::http::edge::answers::saved;
-use crate::http::edge::auth::{Allowed, AsOperator};
+use crate::http::edge::auth::{ADMIN, Allowed, AsOperator};
 use crate::http::edge::etag::IfMatch;
 use crate::http::edge::extract::JsonBody;
 use crate::http::edge::problem::Failure;
@@ -118,11 +118,11 @@ impl ProductRequest {
         (status = 201, description = "The product is new", body = AdminProduct,
             headers(("ETag" = String, description = "The version, to send as `If-Match`")))
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["operator:admin"]))
 )]
 #[put("/v1/admin/products/{code}")]
 pub async fn admin_save_product(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<ADMIN>,
     path: web::Path<ProductPath>,
     IfMatch(expected): IfMatch,
     body: JsonBody<ProductRequest>,

@@ -10,7 +10,7 @@ use crate::app::refunds::{self, NewRefund};
 use crate::app::{App, Error, Problems};
 use crate::domain::refund::{self, RefundFilter, RefundState};
 use crate::http::edge::answers::repeatable;
-use crate::http::edge::auth::{Allowed, AsOperator};
+use crate::http::edge::auth::{Allowed, AsOperator, FINANCE};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::idempotency::IdempotencyHeader;
 use crate::http::edge::page::{self, Filters};
@@ -194,11 +194,11 @@ fn answer(refund: &refund::Refund, replayed: bool, fresh: StatusCode) -> HttpRes
         (status = 409, description = "`order_not_completed`, `not_refundable`, `refund_exceeds_payment`, or the same \
             request is still being processed"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["operator:finance"]))
 )]
 #[post("/v1/admin/refunds")]
 pub async fn create_refund(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<FINANCE>,
     key: IdempotencyHeader,
     request: HttpRequest,
     body: JsonBody<CreateRefund>,
@@ -315,11 +315,11 @@ pub async fn get_refund(
         (status = 409, description = "`second_operator_needed`, `refund_not_awaiting_approval` or \
             `refund_exceeds_payment`"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["operator:finance"]))
 )]
 #[post("/v1/admin/refunds/{refund_id}/approve")]
 pub async fn approve_refund(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<FINANCE>,
     key: IdempotencyHeader,
     path: web::Path<RefundPath>,
     request: HttpRequest,
@@ -351,11 +351,11 @@ pub struct MarkRefundSent {
         (status = 200, description = "The succeeded refund", body = Refund),
         (status = 409, description = "`refund_not_by_hand`, `refund_moved_on`, `bank_transaction_used`"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["operator:finance"]))
 )]
 #[post("/v1/admin/refunds/{refund_id}/mark-sent")]
 pub async fn mark_refund_sent(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<FINANCE>,
     path: web::Path<RefundPath>,
     body: JsonBody<MarkRefundSent>,
     app: web::Data<App>,
@@ -395,11 +395,11 @@ pub struct RejectRefund {
         ),
         (status = 502, description = "The payment company did not answer"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["operator:finance"]))
 )]
 #[post("/v1/admin/refunds/{refund_id}/reject")]
 pub async fn reject_refund(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<FINANCE>,
     path: web::Path<RefundPath>,
     body: JsonBody<RejectRefund>,
     app: web::Data<App>,

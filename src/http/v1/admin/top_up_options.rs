@@ -10,7 +10,7 @@ use crate::app::{App, Error, Problems};
 use crate::domain::catalogue::TopUpOptions;
 use crate::domain::code::Code;
 use crate::http::edge::answers::saved;
-use crate::http::edge::auth::{Allowed, AsOperator};
+use crate::http::edge::auth::{ADMIN, Allowed, AsOperator};
 use crate::http::edge::etag::IfMatch;
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
@@ -129,11 +129,11 @@ pub async fn admin_list_top_up_options(_: AsOperator, app: web::Data<App>) -> Re
         (status = 201, description = "The options are new", body = AdminTopUpOptions,
             headers(("ETag" = String, description = "The version, to send as `If-Match`")))
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["operator:admin"]))
 )]
 #[put("/v1/admin/top-up-options/{currency}")]
 pub async fn admin_save_top_up_options(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<ADMIN>,
     path: web::Path<CurrencyPath>,
     QueryParams(query): QueryParams<ProductQuery>,
     IfMatch(expected): IfMatch,

@@ -13,7 +13,7 @@ use crate::domain::adjustment::ReversalReach;
 use crate::domain::approval::Confirmed;
 use crate::domain::code::Code;
 use crate::http::edge::answers::repeatable;
-use crate::http::edge::auth::{Allowed, AsOperator};
+use crate::http::edge::auth::{Allowed, AsOperator, FINANCE};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::idempotency::IdempotencyHeader;
 use crate::http::edge::problem::Failure;
@@ -104,11 +104,11 @@ pub struct ApproveTopUpOrder {
         (status = 409, description = "`order_already_completed`, `order_not_open`, `second_operator_needed`, \
             `approval_mismatch` or `bank_transaction_used`, which names the orders that the transfer serves"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["operator:finance"]))
 )]
 #[post("/v1/admin/top-up-orders/{order_id}/approve")]
 pub async fn approve_top_up_order(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<FINANCE>,
     key: IdempotencyHeader,
     path: web::Path<OrderPath>,
     body: JsonBody<ApproveTopUpOrder>,
@@ -178,11 +178,11 @@ pub struct RejectTopUpOrder {
         (status = 200, description = "The failed order", body = TopUpOrder),
         (status = 409, description = "`order_not_open`"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["operator:finance"]))
 )]
 #[post("/v1/admin/top-up-orders/{order_id}/reject")]
 pub async fn reject_top_up_order(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<FINANCE>,
     path: web::Path<OrderPath>,
     body: JsonBody<RejectTopUpOrder>,
     app: web::Data<App>,
@@ -207,11 +207,11 @@ pub async fn reject_top_up_order(
         (status = 200, description = "The order without the proposal", body = TopUpOrder),
         (status = 409, description = "`nothing_proposed` or `not_a_bank_transfer`"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["operator:finance"]))
 )]
 #[post("/v1/admin/top-up-orders/{order_id}/withdraw")]
 pub async fn withdraw_top_up_order_proposal(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<FINANCE>,
     path: web::Path<OrderPath>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
@@ -249,11 +249,11 @@ pub struct ReverseTopUpOrder {
         (status = 409, description = "`not_a_bank_transfer`, `order_not_completed`, `order_refunded`, \
             `approval_reversed`, `second_operator_needed` or `approval_mismatch`"),
     ),
-    security(("bearer" = ["operator"]))
+    security(("bearer" = ["operator:finance"]))
 )]
 #[post("/v1/admin/top-up-orders/{order_id}/reverse")]
 pub async fn reverse_top_up_order(
-    Allowed(caller): AsOperator,
+    Allowed(caller): AsOperator<FINANCE>,
     key: IdempotencyHeader,
     path: web::Path<OrderPath>,
     body: JsonBody<ReverseTopUpOrder>,

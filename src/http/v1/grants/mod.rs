@@ -13,7 +13,7 @@ use crate::app::grants::{self, Granted, NewGrant};
 use crate::app::{App, Caller, Problems};
 use crate::domain::code::Code;
 use crate::http::edge::answers::{created, repeatable};
-use crate::http::edge::auth::{Allowed, AsCustomer, AsStaff};
+use crate::http::edge::auth::{Allowed, AsCustomer, AsStaff, SUPPORT};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::idempotency::IdempotencyHeader;
 use crate::http::edge::page::{self, Filters};
@@ -85,11 +85,11 @@ fn read(asked: &CreateGrant, caller: &Caller, problems: &mut Problems) -> Option
         (status = 202, description = "`awaiting_second_approval`: nothing is given yet", body = Grant),
         (status = 409, description = "The same request is still being processed"),
     ),
-    security(("bearer" = ["service", "operator"]))
+    security(("bearer" = ["service", "operator:support"]))
 )]
 #[post("/v1/grants")]
 pub async fn create_grant(
-    Allowed(caller): AsStaff,
+    Allowed(caller): AsStaff<SUPPORT>,
     key: IdempotencyHeader,
     body: JsonBody<CreateGrant>,
     app: web::Data<App>,

@@ -13,7 +13,7 @@ use self::body::{TopUpOrder, order_body};
 use crate::app::{App, orders};
 use crate::domain::payment::CardFlow;
 use crate::http::edge::answers::created;
-use crate::http::edge::auth::{Allowed, AsCustomer};
+use crate::http::edge::auth::{Allowed, AsCustomer, SUPPORT};
 use crate::http::edge::extract::{ClientIp, JsonBody, QueryParams};
 use crate::http::edge::idempotency::IdempotencyHeader;
 use crate::http::edge::problem::Failure;
@@ -111,11 +111,11 @@ pub struct VnpayOptions {
         (status = 409, description = "Too many open orders, or the same request is still being processed"),
         (status = 502, description = "The payment company did not answer"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["customer", "service", "operator:support"]))
 )]
 #[post("/v1/top-up-orders")]
 pub async fn create_top_up_order(
-    Allowed(caller): AsCustomer,
+    Allowed(caller): AsCustomer<SUPPORT>,
     key: IdempotencyHeader,
     QueryParams(query): QueryParams<CustomerQuery>,
     ClientIp(payer_ip): ClientIp,
@@ -163,11 +163,11 @@ pub async fn get_top_up_order(
         (status = 200, description = "The cancelled order", body = TopUpOrder),
         (status = 409, description = "`order_not_cancellable`"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["customer", "service", "operator:support"]))
 )]
 #[post("/v1/top-up-orders/{order_id}/cancel")]
 pub async fn cancel_top_up_order(
-    Allowed(caller): AsCustomer,
+    Allowed(caller): AsCustomer<SUPPORT>,
     path: web::Path<OrderPath>,
     QueryParams(query): QueryParams<CustomerQuery>,
     app: web::Data<App>,
@@ -189,11 +189,11 @@ pub async fn cancel_top_up_order(
         (status = 200, description = "The order as it is now", body = TopUpOrder),
         (status = 502, description = "The payment company did not answer"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["customer", "service", "operator:support"]))
 )]
 #[post("/v1/top-up-orders/{order_id}/verify")]
 pub async fn verify_top_up_order(
-    Allowed(caller): AsCustomer,
+    Allowed(caller): AsCustomer<SUPPORT>,
     path: web::Path<OrderPath>,
     QueryParams(query): QueryParams<CustomerQuery>,
     app: web::Data<App>,
@@ -215,11 +215,11 @@ pub async fn verify_top_up_order(
         (status = 409, description = "`bank_account_closed`: no account takes transfers in this currency; or \
             `order_not_open`, `not_a_bank_transfer`"),
     ),
-    security(("bearer" = []))
+    security(("bearer" = ["customer", "service", "operator:support"]))
 )]
 #[post("/v1/top-up-orders/{order_id}/bank-account")]
 pub async fn renew_top_up_order_bank_account(
-    Allowed(caller): AsCustomer,
+    Allowed(caller): AsCustomer<SUPPORT>,
     path: web::Path<OrderPath>,
     QueryParams(query): QueryParams<CustomerQuery>,
     app: web::Data<App>,
