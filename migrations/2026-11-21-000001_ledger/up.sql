@@ -82,6 +82,8 @@ CREATE TABLE wallets (
     CONSTRAINT wallets_needs_full_path_is_kept CHECK (
         needs_full_path = (granted > 0 OR debt > 0 OR guarded OR frozen OR customer_frozen OR claimed))
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05);
+-- Operators look for customers by the beginning of an id. Only a new wallet is written to it.
+CREATE INDEX wallets_by_customer_prefix ON wallets (customer_id text_pattern_ops);
 
 -- What the numbers in entries.kind mean, and as which type of account flow a customer sees them. For people and
 -- reports: the service has the same list in `domain::entry::EntryKind`, and a test compares them.

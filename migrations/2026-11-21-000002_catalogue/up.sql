@@ -11,7 +11,9 @@ CREATE TABLE products (
     returnable boolean NOT NULL DEFAULT false,
     version bigint NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT ledger_now(),
-    updated_at timestamptz NOT NULL DEFAULT ledger_now()
+    updated_at timestamptz NOT NULL DEFAULT ledger_now(),
+    -- Who changed it last; `topup` is the seed.
+    updated_by text NOT NULL DEFAULT 'topup'
 );
 
 -- The terms that a customer accepts with each top-up. An order keeps the version that was accepted.
@@ -20,7 +22,9 @@ CREATE TABLE agreements (
     url text NOT NULL,
     -- The one version that orders must name now.
     active boolean NOT NULL DEFAULT true,
-    created_at timestamptz NOT NULL DEFAULT ledger_now()
+    created_at timestamptz NOT NULL DEFAULT ledger_now(),
+    -- Who published it, or activated it last; `topup` is the seed.
+    updated_by text NOT NULL DEFAULT 'topup'
 );
 CREATE UNIQUE INDEX agreements_one_active ON agreements (active) WHERE active;
 
@@ -39,6 +43,8 @@ CREATE TABLE top_up_options (
         CONSTRAINT top_up_options_ttl CHECK (order_ttl_minutes BETWEEN 30 AND 1440),
     version bigint NOT NULL DEFAULT 1,
     updated_at timestamptz NOT NULL DEFAULT ledger_now(),
+    -- Who changed it last; `topup` is the seed.
+    updated_by text NOT NULL DEFAULT 'topup',
     CONSTRAINT top_up_options_pkey PRIMARY KEY (currency, product),
     CONSTRAINT top_up_options_order CHECK (minimum <= maximum)
 );
@@ -70,6 +76,8 @@ CREATE TABLE channel_rules (
     processing_time text NOT NULL,
     version bigint NOT NULL DEFAULT 1,
     updated_at timestamptz NOT NULL DEFAULT ledger_now(),
+    -- Who changed it last; `topup` is the seed.
+    updated_by text NOT NULL DEFAULT 'topup',
     CONSTRAINT channel_rules_pkey PRIMARY KEY (channel, currency, product)
 );
 
@@ -91,6 +99,8 @@ CREATE TABLE bank_accounts (
     version bigint NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT ledger_now(),
     updated_at timestamptz NOT NULL DEFAULT ledger_now(),
+    -- Who changed it last; `topup` is the seed.
+    updated_by text NOT NULL DEFAULT 'topup',
     CONSTRAINT bank_accounts_number_once UNIQUE (account_number, currency)
 );
 
@@ -109,6 +119,7 @@ CREATE TABLE bank_account_versions (
     active boolean NOT NULL,
     opened_at timestamptz NOT NULL,
     closed_at timestamptz,
+    updated_by text NOT NULL,
     CONSTRAINT bank_account_versions_pkey PRIMARY KEY (bank_account_id, version)
 );
 CREATE UNIQUE INDEX bank_account_versions_one_open ON bank_account_versions (bank_account_id) WHERE closed_at IS NULL;
@@ -122,9 +133,9 @@ BEGIN
     END IF;
     UPDATE bank_account_versions SET closed_at = at WHERE bank_account_id = NEW.id AND closed_at IS NULL;
     INSERT INTO bank_account_versions (bank_account_id, version, currency, bank_name, account_name, account_number,
-        branch, cnaps_code, swift_bic, bank_address, active, opened_at)
+        branch, cnaps_code, swift_bic, bank_address, active, opened_at, updated_by)
     VALUES (NEW.id, NEW.version, NEW.currency, NEW.bank_name, NEW.account_name, NEW.account_number, NEW.branch,
-        NEW.cnaps_code, NEW.swift_bic, NEW.bank_address, NEW.active, at);
+        NEW.cnaps_code, NEW.swift_bic, NEW.bank_address, NEW.active, at, NEW.updated_by);
     RETURN NULL;
 END $$;
 CREATE TRIGGER bank_accounts_keep_versions AFTER INSERT OR UPDATE ON bank_accounts
@@ -173,6 +184,10 @@ CREATE TABLE billing_profiles (
     created_at timestamptz NOT NULL DEFAULT ledger_now(),
     updated_at timestamptz NOT NULL DEFAULT ledger_now()
 );
+-- What operators look for.
+CREATE INDEX billing_profiles_by_customer_prefix ON billing_profiles (customer_id text_pattern_ops);
+CREATE INDEX billing_profiles_by_name ON billing_profiles (lower(name) text_pattern_ops);
+CREATE INDEX billing_profiles_by_email ON billing_profiles (lower(email) text_pattern_ops);
 
 -- How many decimals a currency has: ISO 4217, as `Currency::exponent` of the service. A test compares both.
 CREATE FUNCTION currency_exponent(currency text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

@@ -1,4 +1,4 @@
-DROP TABLE audit_log, idempotency_keys, foreign_payments, provider_events, service_grant_sums, own_word_moves,
+DROP TABLE integrity_checks, audit_log, idempotency_keys, foreign_payments, provider_events, service_grant_sums, own_word_moves,
     grant_proposals, adjustments, disputes, refunds, transfers,
     approvals, bank_transactions, payment_applications, payments, order_events, attempts, top_up_orders;
 DROP DOMAIN provider_name;

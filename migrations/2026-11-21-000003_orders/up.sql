@@ -46,6 +46,8 @@ CREATE TABLE top_up_orders (
     remitter_name text,
     remitter_bank text,
     remarks text,
+    -- The normal form of the remitter's name (`domain::bank_transaction`), by which operators search.
+    remitter_key text,
     -- The account that the payer was shown.
     bank_account_id uuid,
     bank_account_version bigint,
@@ -80,6 +82,12 @@ CREATE INDEX top_up_orders_by_status ON top_up_orders (status, created_at, id);
 CREATE INDEX top_up_orders_open ON top_up_orders (customer_id) WHERE status IN ('pending', 'processing');
 CREATE INDEX top_up_orders_by_account ON top_up_orders (bank_account_id, bank_account_version)
     WHERE bank_account_id IS NOT NULL;
+-- What operators look for. A prefix is a range of text_pattern_ops, whatever the database's collation is.
+CREATE INDEX top_up_orders_by_reference ON top_up_orders (reference text_pattern_ops);
+CREATE INDEX top_up_orders_by_remitter ON top_up_orders (remitter_key text_pattern_ops) WHERE remitter_key IS NOT NULL;
+CREATE INDEX top_up_orders_by_amount ON top_up_orders (amount, created_at, id);
+CREATE INDEX top_up_orders_by_completion ON top_up_orders (completed_at) WHERE completed_at IS NOT NULL;
+CREATE INDEX top_up_orders_by_update ON top_up_orders (updated_at);
 CREATE INDEX top_up_orders_to_ask ON top_up_orders (ask_at) WHERE ask_at IS NOT NULL;
 CREATE INDEX top_up_orders_to_expire ON top_up_orders (expires_at) WHERE status = 'pending' OR awaiting = 'payer';
 
@@ -100,6 +108,8 @@ CREATE TABLE attempts (
     PRIMARY KEY (order_id, n),
     CONSTRAINT attempts_reference_once UNIQUE (provider, provider_reference)
 );
+CREATE INDEX attempts_by_reference ON attempts (provider_reference text_pattern_ops)
+    WHERE provider_reference IS NOT NULL;
 CREATE UNIQUE INDEX attempts_one_alive ON attempts (order_id) WHERE status = 'open';
 
 -- The timeline of an order.
@@ -147,6 +157,11 @@ CREATE UNIQUE INDEX payments_once ON payments
     (provider, payment_id, (CASE WHEN provider = 'bank' THEN merchant_account ELSE '' END));
 CREATE INDEX payments_unapplied ON payments (received_at, id) WHERE applied + unapplied_taken < amount;
 CREATE INDEX payments_by_order ON payments (order_id);
+-- What operators look for. VNPay's own number of a payment stands behind the colon.
+CREATE INDEX payments_by_company_id ON payments (payment_id text_pattern_ops);
+CREATE INDEX payments_by_transaction_no ON payments (split_part(payment_id, ':', 2) text_pattern_ops)
+    WHERE provider = 'vnpay';
+CREATE INDEX payments_by_amount ON payments (amount, received_at);
 CREATE INDEX payments_to_ask ON payments (ask_at) WHERE ask_at IS NOT NULL;
 
 CREATE TABLE payment_applications (
@@ -195,7 +210,8 @@ CREATE TABLE bank_transactions (
         CHECK (received_on <= ((stated_at AT TIME ZONE 'UTC') + interval '14 hours')::date)
 );
 CREATE INDEX bank_transactions_alike ON bank_transactions (bank_account_id, amount, received_on);
-CREATE INDEX bank_transactions_by_identity ON bank_transactions (identity);
+CREATE INDEX bank_transactions_by_identity ON bank_transactions (identity text_pattern_ops);
+CREATE INDEX bank_transactions_by_payer ON bank_transactions (payer text_pattern_ops);
 
 -- An operator's statement that a bank transfer arrived; above the threshold another operator confirms it.
 CREATE TABLE approvals (
@@ -232,6 +248,7 @@ CREATE TABLE approvals (
         CHECK ((approved_by IS NULL) = (approved_at IS NULL) AND (approved_by IS NULL) = (payment_id IS NULL))
 );
 
+CREATE INDEX approvals_by_identity ON approvals (identity text_pattern_ops);
 CREATE INDEX approvals_waiting ON approvals (order_id) WHERE approved_by IS NULL;
 
 CREATE TABLE transfers (
@@ -306,6 +323,9 @@ CREATE INDEX refunds_by_payment ON refunds (payment_id);
 CREATE INDEX refunds_by_customer ON refunds (customer_id, created_at, id);
 CREATE INDEX refunds_by_status ON refunds (status, created_at, id);
 CREATE INDEX refunds_by_time ON refunds (created_at, id);
+CREATE INDEX refunds_by_company_id ON refunds (provider_refund_id text_pattern_ops)
+    WHERE provider_refund_id IS NOT NULL;
+CREATE INDEX refunds_by_amount ON refunds (amount, created_at);
 CREATE INDEX refunds_to_ask ON refunds (ask_at) WHERE ask_at IS NOT NULL;
 
 CREATE TABLE disputes (
@@ -343,6 +363,8 @@ CREATE INDEX disputes_by_payment ON disputes (payment_id);
 CREATE INDEX disputes_by_customer ON disputes (customer_id, created_at, id);
 CREATE INDEX disputes_by_status ON disputes (status, created_at, id);
 CREATE INDEX disputes_open ON disputes (provider, created_at, id) WHERE status = 'open';
+CREATE INDEX disputes_by_company_id ON disputes (dispute_id text_pattern_ops);
+CREATE INDEX disputes_by_amount ON disputes (amount, created_at);
 CREATE INDEX disputes_by_time ON disputes (created_at, id);
 
 -- Money corrections by operators; above the threshold a second operator.
@@ -472,9 +494,33 @@ CREATE TABLE audit_log (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL DEFAULT ledger_now(),
     actor text NOT NULL,
-    action text NOT NULL,
-    subject text NOT NULL,
-    detail jsonb NOT NULL DEFAULT '{}'
+    -- What was done (`product.saved`), and to what (`product:whatsapp`).
+    action text NOT NULL CONSTRAINT audit_log_action CHECK (action ~ '^[a-z_]+\.[a-z_]+$'),
+    target text NOT NULL CONSTRAINT audit_log_target CHECK (target ~ '^[a-z_]+:.'),
+    -- Whose money or data it concerns.
+    customer_id text,
+    reason text,
+    -- What the change replaced, and what stands since then.
+    before jsonb,
+    after jsonb
 );
+CREATE INDEX audit_log_by_time ON audit_log (at, seq);
+CREATE INDEX audit_log_by_actor ON audit_log (actor, at, seq);
+CREATE INDEX audit_log_by_action ON audit_log (action, at, seq);
+CREATE INDEX audit_log_by_target ON audit_log (target, at, seq);
+CREATE INDEX audit_log_by_customer ON audit_log (customer_id, at, seq) WHERE customer_id IS NOT NULL;
 CREATE TRIGGER audit_log_no_change BEFORE UPDATE OR DELETE ON audit_log
     FOR EACH ROW EXECUTE FUNCTION entries_are_append_only();
+CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON audit_log
+    FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
+
+-- What the last checks of the books found. A check reads everything, so nobody waits for one.
+CREATE TABLE integrity_checks (
+    seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    checked_by text NOT NULL,
+    as_of timestamptz NOT NULL,
+    finished_at timestamptz NOT NULL DEFAULT ledger_now(),
+    disagreements bigint NOT NULL CONSTRAINT integrity_checks_disagreements CHECK (disagreements >= 0),
+    report jsonb NOT NULL
+);
+CREATE INDEX integrity_checks_by_time ON integrity_checks (as_of, seq);

@@ -5,6 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{App, Caller, Error};
+use crate::domain::audit::AuditRecord;
 use crate::domain::bank_transaction::{BankTransaction, Identity, UsedPart};
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
@@ -57,14 +58,10 @@ pub async fn restate(
         let line = stated_anew(known, used, amount, &actor, clock::now(conn).await?)?;
         payment.restate(line.amount, &format!("{} arrived, as {actor} states anew: {reason}", line.amount));
         bank_transactions::restate(conn, &line, &payment).await?;
-        let detail = json!({
-            "bank_transaction_id": line.stated_id,
-            "before": before.to_string(),
-            "after": line.amount.to_string(),
-            "reason": reason,
-        });
-        let subject = format!("payment:{}", IdKind::Payment.show(payment_id));
-        audit::write(conn, &actor, "bank_transaction_restated", &subject, &detail).await?;
+        let stated = |amount: Money| json!({ "bank_transaction_id": line.stated_id, "amount": amount.to_string() });
+        let target = format!("payment:{}", IdKind::Payment.show(payment_id));
+        let record = AuditRecord::new(&actor, "bank_transaction.restated", target).because(reason);
+        audit::write(conn, &record.from(Some(stated(before))).to(stated(line.amount))).await?;
         let orders = bank_transactions::orders_served(conn, payment_id, line.amount.currency()).await?;
         Ok(KnownTransaction { line, used, orders })
     })

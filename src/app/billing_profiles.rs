@@ -4,6 +4,7 @@ use chrono::DateTime;
 use serde_json::json;
 
 use super::{App, Caller, Error, Expected};
+use crate::domain::audit::AuditRecord;
 use crate::domain::billing_profile::{BillingProfile, Email};
 use crate::domain::country::Country;
 use crate::domain::customer::CustomerId;
@@ -64,17 +65,22 @@ pub async fn put(
     };
     transact(&app.pool, async |conn| {
         let current = store::lock(conn, customer).await?;
-        expected.check_if_said(current.map(|current| current.version))?;
+        expected.check_if_said(current.as_ref().map(|current| current.version))?;
         // When two requests create the profile at the same time, the later one replaces the earlier.
         let saved = match store::insert(conn, &new).await? {
             Some(made) => made,
             None => store::update(conn, &new).await?,
         };
         if caller.is_staff() {
-            let subject = format!("billing_profile:{customer}");
             // The audit log keeps only the version. Personal data stays in one table, where it can be erased.
-            let detail = json!({"version": saved.version});
-            audit::write(conn, &caller.actor(), "billing_profile.saved", &subject, &detail).await?;
+            let version = |version: i64| json!({ "version": version });
+            let target = format!("billing_profile:{customer}");
+            let record = AuditRecord::new(&caller.actor(), "billing_profile.saved", target).of(customer);
+            audit::write(
+                conn,
+                &record.from(current.map(|current| version(current.version))).to(version(saved.version)),
+            )
+            .await?;
         }
         Ok(saved)
     })

@@ -13,6 +13,7 @@ use crate::domain::dispute::{Dispute, DisputeFilter};
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::domain::order::Order;
+use crate::domain::page::{Page, Rows};
 use crate::domain::payment::{DisputeFact, DisputeStatus, NotificationOutcome, Payment, ProviderName, RefundFact};
 use crate::domain::take_back::{Reach, TakeBackId};
 use crate::storage::transaction::transact;
@@ -242,12 +243,7 @@ async fn record_change(
 ///
 /// # Errors
 /// Database errors.
-pub async fn list(
-    app: &App,
-    filter: &DisputeFilter,
-    after: Option<(DateTime<Utc>, Uuid)>,
-    limit: i64,
-) -> Result<Vec<Dispute>, Error> {
+pub async fn list(app: &App, filter: &DisputeFilter, page: &Page) -> Result<Rows<Dispute>, Error> {
     let mut conn = app.pool.get().await?;
-    Ok(disputes::list(&mut conn, filter, after, limit).await?)
+    Ok(disputes::list(&mut conn, filter, page).await?)
 }

@@ -2,10 +2,10 @@
 //!
 //! Freezing what is frozen and unfreezing what is not change nothing, so both can be repeated.
 
-use serde_json::json;
 use uuid::Uuid;
 
 use super::{App, Caller, Error};
+use crate::domain::audit::AuditRecord;
 use crate::domain::customer::CustomerId;
 use crate::domain::freeze::{Freeze, Frozen};
 use crate::domain::id::IdKind;
@@ -103,10 +103,10 @@ async fn write_audit(
     frozen: &Frozen,
     reason: &str,
 ) -> Result<(), Error> {
-    let (of, subject) = match frozen {
+    let (of, target) = match frozen {
         Frozen::Customer(customer) => ("customer", format!("customer:{customer}")),
         Frozen::Wallet { id, .. } => ("wallet", format!("wallet:{}", IdKind::Wallet.show(*id))),
     };
-    let detail = json!({ "customer_id": frozen.customer().as_str(), "reason": reason });
-    Ok(audit::write(conn, actor, &format!("{of}_{action}"), &subject, &detail).await?)
+    let record = AuditRecord::new(actor, &format!("{of}.{action}"), target).of(frozen.customer());
+    Ok(audit::write(conn, &record.because(reason)).await?)
 }

@@ -4,17 +4,21 @@
 //! limit instead ([`crate::domain::own_word`]).
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{App, Caller, Error, IdempotencyKey, Made, own_word};
+use crate::domain::audit::AuditRecord;
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::grant::{GrantProposal, WalletGrant};
+use crate::domain::id::IdKind;
 use crate::domain::own_word::{Move, MoveKind, ProposalEnd};
+use crate::domain::page::{Page, Rows};
 use crate::domain::posting::PostingOutcome;
 use crate::storage::grants as store;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, catalogue, clock, grant_proposals, ledger};
+use crate::storage::{Connection, audit, catalogue, clock, grant_proposals, ledger};
 
 pub use crate::domain::movement::grant::NewGrant;
 
@@ -63,8 +67,10 @@ async fn propose(
     let now = require_future_expiry(conn, new).await?;
     own_word::require_within_goodwill(conn, app, caller, &new.customer, new.amount).await?;
     if own_word::is_enough(conn, app, caller, MoveKind::Grant, id, &new.customer, new.amount).await? {
+        record(conn, "grant.given", &caller.actor(), new, id).await?;
         return Ok(Granted::Given(give(conn, new, id).await?));
     }
+    record(conn, "grant.proposed", &caller.actor(), new, id).await?;
     let proposal = GrantProposal { id, grant: new.clone(), proposed_at: now, end: None };
     grant_proposals::insert(conn, &proposal).await?;
     Ok(Granted::Proposed(proposal))
@@ -125,6 +131,7 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
         let now = require_future_expiry(conn, &proposal.grant).await?;
         let approved = GrantProposal { end: Some(ProposalEnd::Approved { by: actor.clone(), at: now }), ..proposal };
         grant_proposals::end(conn, &approved).await?;
+        record(conn, "grant.approved", &actor, &approved.grant, id).await?;
         let given = give(conn, &approved.grant, id).await?;
         key.record_resource(conn, id, &approved.grant.customer).await?;
         Ok::<_, Error>(Made::new(given))
@@ -148,9 +155,23 @@ pub async fn withdraw(app: &App, caller: &Caller, id: Uuid) -> Result<GrantPropo
         let end = ProposalEnd::Withdrawn { by: actor.clone(), at: clock::now(conn).await? };
         let withdrawn = GrantProposal { end: Some(end), ..proposal };
         grant_proposals::end(conn, &withdrawn).await?;
+        record(conn, "grant.withdrawn", &actor, &withdrawn.grant, id).await?;
         Ok(withdrawn)
     })
     .await
+}
+
+/// Records in the audit log what an operator decided about a grant.
+async fn record(conn: &mut Connection, action: &str, actor: &str, new: &NewGrant, id: Uuid) -> Result<(), Error> {
+    let record = AuditRecord::new(actor, action, format!("grant:{}", IdKind::Grant.show(id)));
+    let terms = json!({
+        "amount": new.amount.to_string(),
+        "product": new.product.as_column(),
+        "priority": new.priority,
+        "expires_at": new.expires_at,
+        "granted_by": new.created_by,
+    });
+    Ok(audit::write(conn, &record.of(&new.customer).because(&new.reason).to(terms)).await?)
 }
 
 fn require_waiting(proposal: &GrantProposal) -> Result<(), Error> {
@@ -166,13 +187,9 @@ fn require_waiting(proposal: &GrantProposal) -> Result<(), Error> {
 ///
 /// # Errors
 /// Database errors.
-pub async fn proposals(
-    app: &App,
-    after: Option<(DateTime<Utc>, Uuid)>,
-    limit: i64,
-) -> Result<Vec<GrantProposal>, Error> {
+pub async fn proposals(app: &App, page: &Page) -> Result<Rows<GrantProposal>, Error> {
     let mut conn = app.pool.get().await?;
-    Ok(grant_proposals::waiting(&mut conn, after, limit).await?)
+    Ok(grant_proposals::waiting(&mut conn, page).await?)
 }
 
 /// What an idempotency key made: a grant, or a proposal that waits or was withdrawn.
@@ -195,12 +212,7 @@ async fn find(conn: &mut Connection, customer: &CustomerId, id: Uuid) -> Result<
 ///
 /// # Errors
 /// Database errors.
-pub async fn list(
-    app: &App,
-    customer: &CustomerId,
-    after: Option<(DateTime<Utc>, Uuid)>,
-    limit: i64,
-) -> Result<Vec<WalletGrant>, Error> {
+pub async fn list(app: &App, customer: &CustomerId, page: &Page) -> Result<Rows<WalletGrant>, Error> {
     let mut conn = app.pool.get().await?;
-    Ok(store::list(&mut conn, customer, after, limit).await?)
+    Ok(store::list(&mut conn, customer, page).await?)
 }

@@ -6,12 +6,14 @@
 //! `?name` for a query parameter.
 
 pub mod account_flows;
+pub mod audit;
 pub mod balances;
 pub mod bank_transactions;
 pub mod billing_profiles;
 pub mod caller;
 pub mod catalogue;
 pub mod check;
+pub mod customers;
 pub mod disputes;
 pub mod error;
 pub mod explain;
@@ -20,6 +22,7 @@ pub mod grants;
 pub mod health;
 pub mod holds;
 pub mod idempotency;
+pub mod integrity;
 pub mod low_balance_alerts;
 pub mod notifications;
 pub mod orders;
@@ -31,6 +34,7 @@ pub mod quotes;
 pub mod refunds;
 pub mod retention;
 pub mod return_origins;
+pub mod search;
 pub mod seed;
 pub mod settlement;
 pub mod spend_guards;
@@ -52,6 +56,7 @@ pub use precondition::{Expected, Saved};
 pub use retention::Retention;
 pub use return_origins::ReturnOrigins;
 
+use crate::domain::business_days::VerificationPromise;
 use crate::domain::catalogue::Percent;
 use crate::domain::own_word::OwnWordRules;
 use crate::engine::{Poster, Streams, Supervisor};
@@ -85,6 +90,10 @@ pub struct Settings {
     pub confirm_difference_above: Percent,
     /// How many orders of one customer may wait for their money at the same time.
     pub open_orders_per_customer: i64,
+    /// How long operators promise to take with a bank transfer.
+    pub verification: VerificationPromise,
+    /// After how many hours a worker checks the books again; 0: never.
+    pub check_every_hours: u16,
     /// How long what is needed only for a while is kept.
     pub retention: Retention,
     /// The sites that payers may be sent back to.

@@ -23,6 +23,9 @@ use crate::storage::{Connection, StorageError, billing_profiles, environment, le
 /// The customer that the demo's tokens and examples name.
 pub const DEMO_CUSTOMER: &str = "demo";
 
+/// Who changed what the seed makes.
+const SEED: &str = "topup";
+
 const AGREEMENT: (&str, &str) = ("2026-11-01", "https://example.com/agreements/2026-11-01");
 
 /// Code, name, and whether money may go back to the wallet.
@@ -77,8 +80,8 @@ pub async fn demo(pool: &Pool) -> Result<(), Error> {
             }
         }
         if agreements::active(conn).await?.is_none() {
-            agreements::insert(conn, AGREEMENT.0, AGREEMENT.1).await?;
-            agreements::activate(conn, AGREEMENT.0).await?;
+            agreements::insert(conn, AGREEMENT.0, AGREEMENT.1, SEED).await?;
+            agreements::activate(conn, AGREEMENT.0, SEED).await?;
         }
         billing_profiles::insert(conn, &profile).await?;
         Ok(())
@@ -140,6 +143,7 @@ fn products() -> Vec<ProductInfo> {
         returnable,
         version: 1,
         updated_at: DateTime::UNIX_EPOCH,
+        updated_by: SEED.to_owned(),
     };
     PRODUCTS.into_iter().map(product).collect()
 }
@@ -155,6 +159,7 @@ fn options() -> Result<Vec<TopUpOptions>, Error> {
             order_ttl_minutes: 1440,
             version: 1,
             updated_at: DateTime::UNIX_EPOCH,
+            updated_by: SEED.to_owned(),
         })
     };
     OPTIONS.into_iter().map(options).collect()
@@ -179,6 +184,7 @@ fn rules() -> Result<Vec<ChannelRule>, Error> {
             processing_time: processing_time.to_owned(),
             version: 1,
             updated_at: DateTime::UNIX_EPOCH,
+            updated_by: SEED.to_owned(),
         })
     };
     RULES.into_iter().map(rule).collect()
@@ -199,6 +205,7 @@ fn accounts() -> Result<[BankAccount; 2], Error> {
             active: true,
             version: 1,
             updated_at: DateTime::UNIX_EPOCH,
+            updated_by: SEED.to_owned(),
         })
     };
     Ok([

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::{App, Caller, Error, Saved};
+use crate::domain::audit::AuditRecord;
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::guard::{SetBy, SpendGuard, day_began, first_of_month, month_began};
@@ -86,8 +87,9 @@ pub async fn set(app: &App, caller: &Caller, key: &WalletKey, caps: Caps) -> Res
         wallet.guard = Some(guard.clone());
         let set_by = store::save(conn, &wallet, &caller.actor(), now).await?;
         let show = |cap: Option<Money>| cap.map(format_amount);
-        let detail = json!({ "daily_cap": show(caps.daily), "monthly_cap": show(caps.monthly) });
-        audit::write(conn, &caller.actor(), "spend_guard.saved", &subject(key), &detail).await?;
+        let caps = json!({ "daily_cap": show(caps.daily), "monthly_cap": show(caps.monthly) });
+        let record = AuditRecord::new(&caller.actor(), "spend_guard.saved", target(key)).of(&key.customer);
+        audit::write(conn, &record.to(caps)).await?;
         let held = wallet.held();
         let value = GuardedWallet { wallet: wallet.key, guard, held, set_by, now };
         Ok(Saved { value, created })
@@ -109,7 +111,8 @@ pub async fn remove(app: &App, caller: &Caller, key: &WalletKey) -> Result<(), E
             return Err(Error::NotFound("spend guard"));
         }
         store::save(conn, &wallet, &caller.actor(), now).await?;
-        Ok(audit::write(conn, &caller.actor(), "spend_guard.removed", &subject(key), &json!({})).await?)
+        let record = AuditRecord::new(&caller.actor(), "spend_guard.removed", target(key)).of(&key.customer);
+        Ok(audit::write(conn, &record).await?)
     })
     .await
 }
@@ -125,6 +128,6 @@ pub(super) async fn check_product(conn: &mut Connection, key: &WalletKey) -> Res
     Err(Error::field("?product", Code::UnknownProduct, "there is no such product"))
 }
 
-fn subject(key: &WalletKey) -> String {
+fn target(key: &WalletKey) -> String {
     format!("spend_guard:{}/{}/{}", key.customer, key.currency.code(), key.product.as_column())
 }

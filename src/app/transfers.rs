@@ -8,6 +8,7 @@ use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, Money};
 use crate::domain::movement::transfer::transfer;
+use crate::domain::page::{Page, Rows};
 use crate::domain::posting::PostingOutcome;
 use crate::domain::product::Product;
 use crate::domain::transfer::Transfer;
@@ -121,9 +122,8 @@ pub async fn list(
     app: &App,
     customer: &CustomerId,
     currency: Option<Currency>,
-    after: Option<(DateTime<Utc>, Uuid)>,
-    limit: i64,
-) -> Result<Vec<Transfer>, Error> {
+    page: &Page,
+) -> Result<Rows<Transfer>, Error> {
     let mut conn = app.pool.get().await?;
-    Ok(store::list(&mut conn, customer, currency, after, limit).await?)
+    Ok(store::list(&mut conn, customer, currency, page).await?)
 }

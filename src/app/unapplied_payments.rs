@@ -1,9 +1,7 @@
 //! Payments that serve no order, or not with all of their money. They wait for an operator.
 
-use chrono::{DateTime, Utc};
-use uuid::Uuid;
-
 use super::{App, Error};
+use crate::domain::page::{Page, Rows};
 use crate::domain::payment::Payment;
 use crate::storage::payments;
 
@@ -11,7 +9,7 @@ use crate::storage::payments;
 ///
 /// # Errors
 /// Database errors.
-pub async fn list(app: &App, after: Option<(DateTime<Utc>, Uuid)>, limit: i64) -> Result<Vec<Payment>, Error> {
+pub async fn list(app: &App, page: &Page) -> Result<Rows<Payment>, Error> {
     let mut conn = app.pool.get().await?;
-    Ok(payments::unapplied(&mut conn, after, limit).await?)
+    Ok(payments::unapplied(&mut conn, page).await?)
 }

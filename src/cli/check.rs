@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{CommandOutcome, Failed};
-use crate::app::check;
+use crate::app::{check, integrity};
 use crate::config::Config;
 use crate::domain::check::Report;
 use crate::server::{self, Database};
@@ -25,12 +25,18 @@ async fn check(config: &Config, database: &Database) -> Result<Report, Failed> {
     database.prepare(config).await?;
     // The bar draws on standard error, and only if that is a terminal.
     let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template("{bar:20} {pos}/{len} {msg}")?);
-    let report = check::run(&database.pool()?, &mut |progress| {
+    let pool = database.pool()?;
+    let report = check::run(&pool, &mut |progress| {
         bar.set_length(u64::try_from(progress.of).unwrap_or(u64::MAX));
         bar.set_position(u64::try_from(progress.done).unwrap_or(u64::MAX));
         bar.set_message(progress.step);
     })
     .await;
     bar.finish_and_clear();
-    Ok(report?)
+    let report = report?;
+    // What was found counts, also where it cannot be kept: on a standby, for example.
+    if let Err(error) = integrity::keep(&pool, &report, "topup check").await {
+        tracing::warn!(%error, "The result of the check was not kept, so /v1/admin/integrity shows an older one");
+    }
+    Ok(report)
 }

@@ -3,6 +3,7 @@
 //! A flag takes precedence over the environment variable, and the variable over the file `.env`. An empty variable
 //! counts as unset. Pass secrets by the environment, because all users of the machine can see the flags of a process.
 
+mod business;
 mod jwt;
 mod keep;
 mod log_format;
@@ -20,6 +21,7 @@ use crate::domain::environment::Environment;
 use crate::domain::money::parse_plain_decimal;
 use crate::domain::own_word::CurrencyLimit;
 
+pub use self::business::BusinessConfig;
 pub use self::jwt::JwtConfig;
 pub use self::keep::KeepConfig;
 pub use self::log_format::LogFormat;
@@ -156,6 +158,14 @@ pub struct Config {
     /// from us. `lost`: only when it is lost; until then the customer can spend it.
     #[arg(long, env = "TOPUP_DISPUTES_TAKE", value_name = "WHEN", value_enum, default_value_t)]
     pub disputes_take: DisputesTake,
+
+    /// After how many hours the service checks the books again, as `topup check` does; 0: never. The result is shown at
+    /// `/v1/admin/integrity`.
+    #[arg(long, env = "TOPUP_CHECK_HOURS", value_name = "HOURS", default_value = "24")]
+    pub check_hours: u16,
+
+    #[command(flatten)]
+    pub business: BusinessConfig,
 
     #[command(flatten)]
     pub keep: KeepConfig,

@@ -168,6 +168,22 @@ pub struct FlowFilter {
     pub created_to: Option<DateTime<Utc>>,
 }
 
+impl FlowFilter {
+    /// All flows of a customer.
+    #[must_use]
+    pub fn all_of(customer: CustomerId) -> Self {
+        Self {
+            customer,
+            kinds: Vec::new(),
+            currency: None,
+            product: None,
+            reference: None,
+            created_from: None,
+            created_to: None,
+        }
+    }
+}
+
 /// A place in a list of flows, which is sorted by time, number and wallet.
 pub type FlowPosition = (DateTime<Utc>, i64, Uuid);
 

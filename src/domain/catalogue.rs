@@ -24,6 +24,8 @@ pub struct ProductInfo {
     pub returnable: bool,
     pub version: i64,
     pub updated_at: DateTime<Utc>,
+    /// Who changed it last.
+    pub updated_by: String,
 }
 
 /// What a customer accepts with every order. The content of a version never changes.
@@ -33,6 +35,8 @@ pub struct Agreement {
     pub url: String,
     pub active: bool,
     pub created_at: DateTime<Utc>,
+    /// Who published it, or activated it last.
+    pub updated_by: String,
 }
 
 /// The amounts that a customer may choose in a currency. Any amount in the range is accepted; the presets are a
@@ -48,6 +52,8 @@ pub struct TopUpOptions {
     pub order_ttl_minutes: i32,
     pub version: i64,
     pub updated_at: DateTime<Utc>,
+    /// Who changed it last.
+    pub updated_by: String,
 }
 
 impl TopUpOptions {
@@ -79,6 +85,8 @@ pub struct ChannelRule {
     pub processing_time: String,
     pub version: i64,
     pub updated_at: DateTime<Utc>,
+    /// Who changed it last.
+    pub updated_by: String,
 }
 
 /// One of our own accounts, which customers transfer money to.
@@ -97,6 +105,8 @@ pub struct BankAccount {
     pub active: bool,
     pub version: i64,
     pub updated_at: DateTime<Utc>,
+    /// Who changed it last.
+    pub updated_by: String,
 }
 
 /// An account as payers were shown it at a time. A later change closes it.
@@ -214,6 +224,7 @@ mod tests {
             processing_time: "instant".to_owned(),
             version: 1,
             updated_at: DateTime::UNIX_EPOCH,
+            updated_by: "operator:ops".to_owned(),
         }
     }
 

@@ -88,3 +88,26 @@ impl Report {
         self.rules.iter().map(|checked| checked.disagreements).sum()
     }
 }
+
+/// What became of one rule in a check that was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleResult {
+    pub name: String,
+    /// The equation in words.
+    pub says: String,
+    pub disagreements: i64,
+}
+
+/// The result of a check that was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptCheck {
+    /// Who ran it: `topup check`, or `system` for a worker.
+    pub checked_by: String,
+    pub as_of: DateTime<Utc>,
+    pub finished_at: DateTime<Utc>,
+    pub totals: Vec<Total>,
+    pub figures: Vec<Figure>,
+    pub rules: Vec<RuleResult>,
+    /// As in [`Report::disagreements`].
+    pub disagreements: Vec<Disagreement>,
+}

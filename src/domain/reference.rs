@@ -33,6 +33,16 @@ pub fn parse_reference(text: &str) -> Option<String> {
     Some(PREFIX.chars().chain(values.iter().map(|value| letter(*value))).collect())
 }
 
+/// The beginning of a reference, as [`parse_reference`] would read the whole. `None` for a text that begins none.
+#[must_use]
+pub fn reference_prefix(text: &str) -> Option<String> {
+    let cleaned: String = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
+    let digits = cleaned.strip_prefix(PREFIX)?;
+    let values: Vec<u8> = digits.bytes().map(value).collect::<Option<_>>()?;
+    let is_short_enough = values.len() <= DIGITS + 1;
+    is_short_enough.then(|| PREFIX.chars().chain(values.iter().map(|value| letter(*value))).collect())
+}
+
 /// A weighted sum modulo 31. Every single wrong character and every swap of two neighbours changes it. The only
 /// exception is the pair of values 0 and 31, `0` and `Z`, which people do not confuse.
 fn check_value(values: &[u8]) -> u8 {

@@ -31,6 +31,7 @@ use self::absent::{Sandbox, simulation};
 use crate::app::health::LastCheck;
 use crate::app::{App, KnownProducts, Retention, ReturnOrigins, Settings};
 use crate::config::{Config, DisputesTake, PosterConfig, PosterMode};
+use crate::domain::business_days::{BusinessCalendar, VerificationPromise};
 use crate::domain::environment::Environment;
 use crate::domain::own_word::OwnWordRules;
 use crate::engine::{Poster, PosterSettings, StreamSettings, Streams, Supervisor};
@@ -242,6 +243,11 @@ fn app_settings(
         },
         confirm_difference_above: config.confirm_difference_above,
         open_orders_per_customer: i64::from(config.open_orders_per_customer),
+        verification: VerificationPromise {
+            calendar: BusinessCalendar::new(config.business.offset, config.business.holidays.iter().copied()),
+            days: config.business.verification_days,
+        },
+        check_every_hours: config.check_hours,
         retention: Retention {
             idempotency_keys: config.keep.idempotency_keys,
             events: config.keep.events,

@@ -214,6 +214,24 @@ pub async fn restate(
     Ok(())
 }
 
+/// The line that a payment stands for.
+///
+/// # Errors
+/// Database errors.
+pub async fn of_payment(
+    conn: &mut AsyncPgConnection,
+    payment_id: Uuid,
+) -> Result<Option<BankTransaction>, StorageError> {
+    let row: Option<(TransactionRow, UsedRow)> = transactions::table
+        .inner_join(payments::table.on(payments::id.eq(transactions::payment_id)))
+        .filter(transactions::payment_id.eq(payment_id))
+        .select((TransactionRow::as_select(), UsedRow::as_select()))
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(row.map(known).transpose()?.map(|(line, _)| line))
+}
+
 /// Opens the amount of a line whose approval was reversed.
 ///
 /// # Errors

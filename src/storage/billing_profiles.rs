@@ -79,6 +79,23 @@ pub async fn find(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result
     row.map(TryInto::try_into).transpose()
 }
 
+/// The profiles of some customers.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn of_each(
+    conn: &mut AsyncPgConnection,
+    customers: &[CustomerId],
+) -> Result<Vec<BillingProfile>, StorageError> {
+    let ids: Vec<&str> = customers.iter().map(CustomerId::as_str).collect();
+    let rows: Vec<BillingProfileRow> = profiles::table
+        .filter(profiles::customer_id.eq_any(ids))
+        .select(BillingProfileRow::as_select())
+        .load(conn)
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
 /// Reads a profile and locks it for a change.
 ///
 /// # Errors

@@ -68,7 +68,13 @@ struct TotalRow {
 /// Database errors.
 pub async fn prepare(conn: &mut AsyncPgConnection) -> Result<DateTime<Utc>, StorageError> {
     // Compiling the expressions takes longer than it saves on all but the largest books.
-    sql_query("SELECT set_config('work_mem', '256MB', true), set_config('jit', 'off', true)").execute(conn).await?;
+    // A worker runs it on a connection whose statements otherwise end after some seconds.
+    sql_query(
+        "SELECT set_config('work_mem', '256MB', true), set_config('jit', 'off', true), \
+                set_config('statement_timeout', '0', true)",
+    )
+    .execute(conn)
+    .await?;
     clock::now(conn).await
 }
 

@@ -8,10 +8,11 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::columns::{corrupt, currency_from_column, customer_from_column, provider_from_column};
-use super::page::{self, Position};
+use super::page;
 use super::schema::disputes;
 use crate::domain::dispute::{Dispute, DisputeFilter};
 use crate::domain::money::Money;
+use crate::domain::page::{Page, Rows};
 use crate::domain::payment::{DisputeStatus, ProviderName};
 
 #[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
@@ -161,9 +162,8 @@ pub async fn open_at(conn: &mut AsyncPgConnection, provider: ProviderName) -> Re
 pub async fn list(
     conn: &mut AsyncPgConnection,
     filter: &DisputeFilter,
-    after: Option<Position>,
-    limit: i64,
-) -> Result<Vec<Dispute>, StorageError> {
+    page: &Page,
+) -> Result<Rows<Dispute>, StorageError> {
     let mut query = disputes::table.select(DisputeRow::as_select()).into_boxed();
     if !filter.statuses.is_empty() {
         let statuses: Vec<&str> = filter.statuses.iter().map(|status| status.as_str()).collect();
@@ -175,10 +175,13 @@ pub async fn list(
     if let Some(customer) = &filter.customer {
         query = query.filter(disputes::customer_id.eq(customer.as_str()));
     }
-    if let Some(position) = after {
-        query = query.filter(page::after((disputes::created_at, disputes::id), position));
+    if let Some(position) = page.bound() {
+        query = query.filter(page::beyond((disputes::created_at, disputes::id), position, page.ascends()));
     }
-    let rows: Vec<DisputeRow> =
-        query.order((disputes::created_at.desc(), disputes::id.desc())).limit(limit).load(conn).await?;
-    rows.into_iter().map(Dispute::try_from).collect()
+    query = match page.ascends() {
+        true => query.order((disputes::created_at.asc(), disputes::id.asc())),
+        false => query.order((disputes::created_at.desc(), disputes::id.desc())),
+    };
+    let rows: Vec<DisputeRow> = query.limit(page.to_read()).load(conn).await?;
+    page.cut(rows).try_map(Dispute::try_from)
 }

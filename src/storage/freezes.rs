@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::schema::{frozen_customers, frozen_wallets, wallets};
+use crate::domain::customer::CustomerId;
 use crate::domain::freeze::{Freeze, Frozen};
 use crate::domain::wallet::Wallet;
 use crate::domain::wallet_key::WalletKey;
@@ -32,6 +33,33 @@ pub async fn find(conn: &mut AsyncPgConnection, frozen: &Frozen) -> Result<Optio
             .optional()?,
     };
     Ok(row.map(|(reason, frozen_by, frozen_at)| Freeze { frozen: frozen.clone(), reason, frozen_by, frozen_at }))
+}
+
+/// All freezes of a customer: the customer's own, and those of single wallets.
+///
+/// # Errors
+/// Database errors.
+pub async fn of_customer(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<Vec<Freeze>, StorageError> {
+    let whole = Frozen::Customer(customer.clone());
+    let mut all: Vec<Freeze> = find(conn, &whole).await?.into_iter().collect();
+    let rows: Vec<(Uuid, String, String, DateTime<Utc>)> = frozen_wallets::table
+        .filter(frozen_wallets::customer_id.eq(customer.as_str()))
+        .order((frozen_wallets::frozen_at, frozen_wallets::wallet_id))
+        .select((
+            frozen_wallets::wallet_id,
+            frozen_wallets::reason,
+            frozen_wallets::frozen_by,
+            frozen_wallets::frozen_at,
+        ))
+        .load(conn)
+        .await?;
+    all.extend(rows.into_iter().map(|(id, reason, frozen_by, frozen_at)| Freeze {
+        frozen: Frozen::Wallet { customer: customer.clone(), id },
+        reason,
+        frozen_by,
+        frozen_at,
+    }));
+    Ok(all)
 }
 
 /// Records a freeze. The caller holds the locks of the wallets that it is about.

@@ -8,12 +8,13 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::columns::{currency_from_column, customer_from_column};
-use super::page::{self, Position};
+use super::page;
 use super::proposals::EndColumns;
 use super::schema::grant_proposals as proposals;
 use crate::domain::grant::GrantProposal;
 use crate::domain::money::Money;
 use crate::domain::movement::grant::NewGrant;
+use crate::domain::page::{Page, Rows};
 use crate::domain::product::Product;
 
 #[derive(Debug, Queryable, Selectable, Insertable)]
@@ -130,20 +131,19 @@ pub async fn lock(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Grant
 ///
 /// # Errors
 /// Database errors.
-pub async fn waiting(
-    conn: &mut AsyncPgConnection,
-    after: Option<Position>,
-    limit: i64,
-) -> Result<Vec<GrantProposal>, StorageError> {
+pub async fn waiting(conn: &mut AsyncPgConnection, page: &Page) -> Result<Rows<GrantProposal>, StorageError> {
     let mut query = proposals::table
         .filter(proposals::approved_at.is_null().and(proposals::withdrawn_at.is_null()))
-        .order((proposals::proposed_at.desc(), proposals::id.desc()))
-        .limit(limit)
+        .limit(page.to_read())
         .select(ProposalRow::as_select())
         .into_boxed();
-    if let Some(position) = after {
-        query = query.filter(page::after((proposals::proposed_at, proposals::id), position));
+    if let Some(position) = page.bound() {
+        query = query.filter(page::beyond((proposals::proposed_at, proposals::id), position, page.ascends()));
     }
+    query = match page.ascends() {
+        true => query.order((proposals::proposed_at.asc(), proposals::id.asc())),
+        false => query.order((proposals::proposed_at.desc(), proposals::id.desc())),
+    };
     let rows: Vec<ProposalRow> = query.load(conn).await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    page.cut(rows).try_map(TryInto::try_into)
 }

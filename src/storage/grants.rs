@@ -7,11 +7,12 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::ledger::{GrantRow, key_from_columns};
-use super::page::{self, Position};
+use super::page;
 use super::schema::{grants, wallets};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::customer::CustomerId;
 use crate::domain::grant::WalletGrant;
+use crate::domain::page::{Page, Rows};
 use crate::domain::wallet_key::WalletKey;
 
 /// A grant of the customer.
@@ -23,7 +24,7 @@ pub async fn find(
     customer: &CustomerId,
     id: Uuid,
 ) -> Result<Option<WalletGrant>, StorageError> {
-    Ok(load(conn, customer, Some(id), None, 1).await?.pop())
+    Ok(load(conn, customer, Which::One(id), &Page::newest(1)).await?.rows.pop())
 }
 
 /// A customer's grants, newest first.
@@ -33,40 +34,63 @@ pub async fn find(
 pub async fn list(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
-    after: Option<Position>,
+    page: &Page,
+) -> Result<Rows<WalletGrant>, StorageError> {
+    load(conn, customer, Which::All, page).await
+}
+
+/// A customer's grants of which something is left, newest first.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn left(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
     limit: i64,
 ) -> Result<Vec<WalletGrant>, StorageError> {
-    load(conn, customer, None, after, limit).await
+    Ok(load(conn, customer, Which::Left, &Page::newest(limit)).await?.rows)
+}
+
+/// Which of a customer's grants are read.
+enum Which {
+    All,
+    One(Uuid),
+    /// Those of which something is left.
+    Left,
 }
 
 async fn load(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
-    id: Option<Uuid>,
-    after: Option<Position>,
-    limit: i64,
-) -> Result<Vec<WalletGrant>, StorageError> {
+    which: Which,
+    page: &Page,
+) -> Result<Rows<WalletGrant>, StorageError> {
     let mut query = grants::table
         .inner_join(
             wallets::table.on(wallets::customer_id.eq(grants::customer_id).and(wallets::id.eq(grants::wallet_id))),
         )
         .filter(grants::customer_id.eq(customer.as_str().to_owned()))
         .select((GrantRow::as_select(), wallets::currency, wallets::product))
-        .order((grants::created_at.desc(), grants::id.desc()))
-        .limit(limit)
+        .limit(page.to_read())
         .into_boxed();
-    if let Some(id) = id {
-        query = query.filter(grants::id.eq(id));
+    match which {
+        Which::All => {}
+        Which::One(id) => query = query.filter(grants::id.eq(id)),
+        Which::Left => query = query.filter(grants::remaining.gt(Decimal::ZERO)),
     }
-    if let Some(position) = after {
-        query = query.filter(page::after((grants::created_at, grants::id), position));
+    if let Some(position) = page.bound() {
+        query = query.filter(page::beyond((grants::created_at, grants::id), position, page.ascends()));
     }
+    query = match page.ascends() {
+        true => query.order((grants::created_at.asc(), grants::id.asc())),
+        false => query.order((grants::created_at.desc(), grants::id.desc())),
+    };
     let rows: Vec<(GrantRow, String, String)> = query.load(conn).await?;
     let grant = |(row, currency, product): (GrantRow, String, String)| {
         let wallet = key_from_columns(customer.as_str(), &currency, &product)?;
         Ok(WalletGrant { grant: row.into_grant(wallet.currency), wallet })
     };
-    rows.into_iter().map(grant).collect()
+    page.cut(rows).try_map(grant)
 }
 
 struct WithLapsedGrants(i64);

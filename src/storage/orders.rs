@@ -10,20 +10,18 @@ use uuid::Uuid;
 use super::StorageError;
 use super::clock::{NowOnce, later, ledger_now, seconds};
 use super::columns::{corrupt, currency_from_column, customer_from_column, provider_from_column};
-use super::page::{self, Position};
 use super::schema::{order_events, top_up_orders as orders};
 use super::statement::{Cached, Parameters, Statement};
+use crate::domain::bank_transaction::normal_form;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, Money};
-use crate::domain::order::{
-    Awaited, Completion, FailedBy, Order, OrderFilter, OrderState, OrderStatus, Remitter, TimelineEntry,
-};
+use crate::domain::order::{Awaited, Completion, FailedBy, Order, OrderState, OrderStatus, Remitter, TimelineEntry};
 use crate::domain::payment::CardFlow;
 use crate::domain::product::Product;
 
 #[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = orders, treat_none_as_null = true)]
-struct OrderRow {
+pub(super) struct OrderRow {
     id: Uuid,
     customer_id: String,
     currency: String,
@@ -52,6 +50,7 @@ struct OrderRow {
     remitter_name: Option<String>,
     remitter_bank: Option<String>,
     remarks: Option<String>,
+    remitter_key: Option<String>,
     bank_account_id: Option<Uuid>,
     bank_account_version: Option<i64>,
     vnpay_bank_code: Option<String>,
@@ -107,6 +106,7 @@ impl From<&Order> for OrderRow {
             remitter_name: remitter.map(|remitter| remitter.name.clone()),
             remitter_bank: remitter.map(|remitter| remitter.bank.clone()),
             remarks: remitter.and_then(|remitter| remitter.remarks.clone()),
+            remitter_key: remitter.map(|remitter| normal_form(&remitter.name)),
             bank_account_id: order.bank_account_id,
             bank_account_version: order.bank_account_version,
             vnpay_bank_code: order.vnpay_bank_code.clone(),
@@ -250,54 +250,6 @@ pub async fn count_open(conn: &mut AsyncPgConnection, customer: &CustomerId) -> 
 diesel::define_sql_function! {
     /// Waits for a lock and holds it until the transaction ends.
     fn pg_advisory_xact_lock(key: diesel::sql_types::BigInt) -> diesel::sql_types::Bool;
-}
-
-/// A page of orders, newest first. `after` is the position of the last order of the page before.
-///
-/// # Errors
-/// Database errors.
-pub async fn list(
-    conn: &mut AsyncPgConnection,
-    filter: &OrderFilter,
-    after: Option<Position>,
-    limit: i64,
-) -> Result<Vec<Order>, StorageError> {
-    let mut query = orders::table.select(OrderRow::as_select()).into_boxed();
-    if let Some(customer) = &filter.customer {
-        query = query.filter(orders::customer_id.eq(customer.as_str().to_owned()));
-    }
-    if !filter.statuses.is_empty() {
-        let statuses: Vec<&str> = filter.statuses.iter().map(|status| status.as_str()).collect();
-        query = query.filter(orders::status.eq_any(statuses));
-    }
-    if !filter.channels.is_empty() {
-        let channels: Vec<&str> = filter.channels.iter().map(|channel| channel.as_str()).collect();
-        query = query.filter(orders::channel.eq_any(channels));
-    }
-    if let Some(product) = &filter.product {
-        query = query.filter(orders::product.eq(product.as_column()));
-    }
-    if let Some(currency) = &filter.currency {
-        query = query.filter(orders::currency.eq(currency.code()));
-    }
-    if let Some(from) = filter.created_from {
-        query = query.filter(orders::created_at.ge(from));
-    }
-    if let Some(to) = filter.created_to {
-        query = query.filter(orders::created_at.lt(to));
-    }
-    if filter.awaits_second {
-        query = query.filter(orders::id.eq_any(super::approvals::awaiting_second(conn).await?));
-    }
-    if let Some(reference) = &filter.reference {
-        query = query.filter(orders::reference.eq(reference.clone()));
-    }
-    if let Some(position) = after {
-        query = query.filter(page::after((orders::created_at, orders::id), position));
-    }
-    let rows: Vec<OrderRow> =
-        query.order((orders::created_at.desc(), orders::id.desc())).limit(limit).load(conn).await?;
-    rows.into_iter().map(Order::try_from).collect()
 }
 
 /// The open orders whose payers were shown this version of a bank account.

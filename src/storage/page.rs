@@ -1,62 +1,93 @@
-//! Pages of lists that stand newest first.
+//! Pages of lists, as conditions of statements.
 
 use chrono::{DateTime, Utc};
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate};
 use diesel::pg::Pg;
 use diesel::prelude::QueryResult;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::{Bool, Timestamptz, Uuid as SqlUuid};
-use uuid::Uuid;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, Bool, HasSqlType, Timestamptz};
 
-/// A row's place in a list: its time, and its id among rows of one time.
-pub type Position = (DateTime<Utc>, Uuid);
-
-/// The condition that a row comes after a position of a list: `(created_at, id) < ($1, $2)`.
+/// The condition that a row lies beyond a position of a list: `(created_at, id) < ($1, $2)`, or `>` for a list that is
+/// read upwards.
 ///
 /// A comparison of rows is a bound of an index on both columns, so a page is found at once at any depth. The same
 /// condition spelled with OR would be a filter, which reads all rows before the page.
 #[derive(Debug, Clone, Copy)]
-pub struct After<At, Id> {
+pub struct Beyond<At, Id, V> {
     columns: (At, Id),
-    position: Position,
+    position: (DateTime<Utc>, V),
+    ascends: bool,
 }
 
-/// See [`After`].
-pub fn after<At, Id>(columns: (At, Id), position: Position) -> After<At, Id> {
-    After { columns, position }
+/// See [`Beyond`].
+pub fn beyond<At, Id, V>(columns: (At, Id), position: (DateTime<Utc>, V), ascends: bool) -> Beyond<At, Id, V> {
+    Beyond { columns, position, ascends }
 }
 
-impl<At, Id> Expression for After<At, Id> {
+impl<At, Id, V> Expression for Beyond<At, Id, V> {
     type SqlType = Bool;
 }
 
-impl<At: QueryFragment<Pg>, Id: QueryFragment<Pg>> QueryFragment<Pg> for After<At, Id> {
+impl<At, Id, V> QueryFragment<Pg> for Beyond<At, Id, V>
+where
+    At: QueryFragment<Pg>,
+    Id: QueryFragment<Pg> + Expression,
+    Pg: HasSqlType<Id::SqlType>,
+    V: ToSql<Id::SqlType, Pg>,
+{
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         pass.push_sql("(");
         self.columns.0.walk_ast(pass.reborrow())?;
         pass.push_sql(", ");
         self.columns.1.walk_ast(pass.reborrow())?;
-        pass.push_sql(") < (");
+        pass.push_sql(if self.ascends { ") > (" } else { ") < (" });
         pass.push_bind_param::<Timestamptz, _>(&self.position.0)?;
         pass.push_sql(", ");
-        pass.push_bind_param::<SqlUuid, _>(&self.position.1)?;
+        pass.push_bind_param::<Id::SqlType, _>(&self.position.1)?;
         pass.push_sql(")");
         Ok(())
     }
 }
 
-impl<At, Id> QueryId for After<At, Id> {
+impl<At, Id, V> QueryId for Beyond<At, Id, V> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<At, Id> ValidGrouping<()> for After<At, Id> {
+impl<At, Id, V> ValidGrouping<()> for Beyond<At, Id, V> {
     type IsAggregate = is_aggregate::No;
 }
 
-impl<At: AppearsOnTable<Table>, Id: AppearsOnTable<Table>, Table> AppearsOnTable<Table> for After<At, Id> {}
+impl<At: AppearsOnTable<Table>, Id: AppearsOnTable<Table>, V, Table> AppearsOnTable<Table> for Beyond<At, Id, V> {}
 
-impl<At: SelectableExpression<Table>, Id: SelectableExpression<Table>, Table> SelectableExpression<Table>
-    for After<At, Id>
+impl<At, Id, V, Table> SelectableExpression<Table> for Beyond<At, Id, V>
+where
+    At: SelectableExpression<Table>,
+    Id: SelectableExpression<Table>,
 {
 }
+
+/// Counts the rows of a query, which has a limit of its own: nothing beyond that is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted<Q>(pub Q);
+
+impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Counted<Q> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        pass.push_sql("SELECT count(*) FROM (");
+        self.0.walk_ast(pass.reborrow())?;
+        pass.push_sql(") AS counted");
+        Ok(())
+    }
+}
+
+impl<Q> QueryId for Counted<Q> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<Q> Query for Counted<Q> {
+    type SqlType = BigInt;
+}
+
+impl<Q, Conn> diesel::RunQueryDsl<Conn> for Counted<Q> {}

@@ -9,10 +9,11 @@ use uuid::Uuid;
 use super::StorageError;
 use super::clock::{NowOnce, later, ledger_now, seconds};
 use super::columns::{corrupt, currency_from_column, customer_from_column, provider_from_column};
-use super::page::{self, Position};
+use super::page;
 use super::schema::{disputes, refunds};
 use crate::domain::money::Money;
 use crate::domain::order::Order;
+use crate::domain::page::{Page, Rows};
 use crate::domain::payment::{DisputeStatus, ProviderName};
 use crate::domain::refund::{Due, REFUSAL_IS_FINAL_FOR, Refund, RefundFilter, RefundState, ReturnedSoFar};
 use crate::domain::take_back::TakeBackId;
@@ -298,9 +299,8 @@ pub async fn lower_given(conn: &mut AsyncPgConnection, id: TakeBackId, by: Due) 
 pub async fn list(
     conn: &mut AsyncPgConnection,
     filter: &RefundFilter,
-    after: Option<Position>,
-    limit: i64,
-) -> Result<Vec<Refund>, StorageError> {
+    page: &Page,
+) -> Result<Rows<Refund>, StorageError> {
     let mut query = refunds::table.select(RefundRow::as_select()).into_boxed();
     if !filter.states.is_empty() {
         let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
@@ -324,12 +324,15 @@ pub async fn list(
     if let Some(provider) = filter.provider {
         query = query.filter(refunds::provider.eq(provider.as_str()));
     }
-    if let Some(position) = after {
-        query = query.filter(page::after((refunds::created_at, refunds::id), position));
+    if let Some(position) = page.bound() {
+        query = query.filter(page::beyond((refunds::created_at, refunds::id), position, page.ascends()));
     }
-    let rows: Vec<RefundRow> =
-        query.order((refunds::created_at.desc(), refunds::id.desc())).limit(limit).load(conn).await?;
-    rows.into_iter().map(Refund::try_from).collect()
+    query = match page.ascends() {
+        true => query.order((refunds::created_at.asc(), refunds::id.asc())),
+        false => query.order((refunds::created_at.desc(), refunds::id.desc())),
+    };
+    let rows: Vec<RefundRow> = query.limit(page.to_read()).load(conn).await?;
+    page.cut(rows).try_map(Refund::try_from)
 }
 
 /// Claims up to `limit` refunds about which a provider should be asked now. Their next question is set to

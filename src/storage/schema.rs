@@ -24,6 +24,7 @@ diesel::table! {
         url -> Text,
         active -> Bool,
         created_at -> Timestamptz,
+        updated_by -> Text,
     }
 }
 
@@ -72,8 +73,11 @@ diesel::table! {
         at -> Timestamptz,
         actor -> Text,
         action -> Text,
-        subject -> Text,
-        detail -> Jsonb,
+        target -> Text,
+        customer_id -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        before -> Nullable<Jsonb>,
+        after -> Nullable<Jsonb>,
     }
 }
 
@@ -115,6 +119,7 @@ diesel::table! {
         active -> Bool,
         opened_at -> Timestamptz,
         closed_at -> Nullable<Timestamptz>,
+        updated_by -> Text,
     }
 }
 
@@ -133,6 +138,7 @@ diesel::table! {
         version -> Int8,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        updated_by -> Text,
     }
 }
 
@@ -185,6 +191,7 @@ diesel::table! {
         processing_time -> Text,
         version -> Int8,
         updated_at -> Timestamptz,
+        updated_by -> Text,
     }
 }
 
@@ -360,6 +367,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    integrity_checks (seq) {
+        seq -> Int8,
+        checked_by -> Text,
+        as_of -> Timestamptz,
+        finished_at -> Timestamptz,
+        disagreements -> Int8,
+        report -> Jsonb,
+    }
+}
+
+diesel::table! {
     order_events (seq) {
         seq -> Int8,
         order_id -> Uuid,
@@ -429,6 +447,7 @@ diesel::table! {
         version -> Int8,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        updated_by -> Text,
     }
 }
 
@@ -512,6 +531,7 @@ diesel::table! {
         order_ttl_minutes -> Int4,
         version -> Int8,
         updated_at -> Timestamptz,
+        updated_by -> Text,
     }
 }
 
@@ -545,6 +565,7 @@ diesel::table! {
         remitter_name -> Nullable<Text>,
         remitter_bank -> Nullable<Text>,
         remarks -> Nullable<Text>,
+        remitter_key -> Nullable<Text>,
         bank_account_id -> Nullable<Uuid>,
         bank_account_version -> Nullable<Int8>,
         vnpay_bank_code -> Nullable<Text>,
@@ -684,6 +705,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     grants,
     holds,
     idempotency_keys,
+    integrity_checks,
     order_events,
     own_word_moves,
     payment_applications,

@@ -8,10 +8,11 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::columns::{currency_from_column, customer_from_column, money_from_column};
-use super::page::{self, Position};
+use super::page;
 use super::schema::transfers;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::Currency;
+use crate::domain::page::{Page, Rows};
 use crate::domain::product::Product;
 use crate::domain::transfer::Transfer;
 
@@ -83,23 +84,25 @@ pub async fn list(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     currency: Option<Currency>,
-    after: Option<Position>,
-    limit: i64,
-) -> Result<Vec<Transfer>, StorageError> {
+    page: &Page,
+) -> Result<Rows<Transfer>, StorageError> {
     let mut query = transfers::table
         .filter(transfers::customer_id.eq(customer.as_str().to_owned()))
         .select(TransferRow::as_select())
-        .order((transfers::created_at.desc(), transfers::id.desc()))
-        .limit(limit)
+        .limit(page.to_read())
         .into_boxed();
     if let Some(currency) = currency {
         query = query.filter(transfers::currency.eq(currency.code()));
     }
-    if let Some(position) = after {
-        query = query.filter(page::after((transfers::created_at, transfers::id), position));
+    if let Some(position) = page.bound() {
+        query = query.filter(page::beyond((transfers::created_at, transfers::id), position, page.ascends()));
     }
+    query = match page.ascends() {
+        true => query.order((transfers::created_at.asc(), transfers::id.asc())),
+        false => query.order((transfers::created_at.desc(), transfers::id.desc())),
+    };
     let rows: Vec<TransferRow> = query.load(conn).await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    page.cut(rows).try_map(TryInto::try_into)
 }
 
 /// The transfer that paid an order from the main wallet.

@@ -1,5 +1,5 @@
 //! Work that needs no request: expiring orders, asking providers about orders and what was taken back, sweeping
-//! wallets, deleting what was kept for long enough.
+//! wallets, deleting what was kept for long enough, checking the books.
 //!
 //! Each turn of a worker takes a bounded share of the work. Several processes share the work, and an item that fails
 //! does not stop the others.
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::app::{App, Error, refunds};
+use crate::app::{App, Error, integrity, refunds};
 
 /// The pause after a turn that found work.
 const SHORT_PAUSE: Duration = Duration::from_millis(10);
@@ -26,16 +26,18 @@ enum Worker {
     FindTakeBacks,
     SweepWallets,
     Prune,
+    CheckBooks,
 }
 
 impl Worker {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::ExpireOrders,
         Self::AskAboutOrders,
         Self::AskAboutRefunds,
         Self::FindTakeBacks,
         Self::SweepWallets,
         Self::Prune,
+        Self::CheckBooks,
     ];
 
     /// Does one turn and returns how many items it found.
@@ -47,6 +49,7 @@ impl Worker {
             Self::FindTakeBacks => find_take_backs(app).await,
             Self::SweepWallets => sweep_wallets(app).await,
             Self::Prune => prune(app).await,
+            Self::CheckBooks => Ok(usize::from(integrity::check_if_due(app).await?)),
         }
     }
 
@@ -59,6 +62,7 @@ impl Worker {
             Self::FindTakeBacks => "find_take_backs",
             Self::SweepWallets => "sweep_wallets",
             Self::Prune => "prune",
+            Self::CheckBooks => "check_books",
         }
     }
 

@@ -87,7 +87,7 @@ async fn case_56_a_line_that_never_came_is_voided_and_one_that_came_after_all_is
     let voided = operator.post(&restate, &to("0")).await.expect(200);
     assert_eq!((&voided["amount"], &voided["unapplied_amount"]), (&json!("0.00"), &json!("0.00")));
     assert_eq!(unapplied(&app).await, Vec::<Value>::new());
-    assert_eq!(number(&app, "count(*) FROM audit_log WHERE action = 'bank_transaction_restated'").await, 1);
+    assert_eq!(number(&app, "count(*) FROM audit_log WHERE action = 'bank_transaction.restated'").await, 1);
     app.check().await;
 
     // It came after all, on another day and for two orders.

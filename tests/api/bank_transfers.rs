@@ -184,7 +184,7 @@ async fn case_27_a_wrong_approval_is_reversed_even_when_the_money_is_spent() {
     assert!(order["reason"].as_str().unwrap().contains("reversed: the transfer was another customer's"));
     let flows = app.customer("alice").get("/v1/account-flows?type=adjust").await.expect(200);
     assert_eq!((flows["data"].as_array().unwrap().len(), &flows["data"][0]["amount"]), (1, &json!("-99.00")));
-    assert_eq!(number(&app, "count(*) FROM audit_log WHERE action = 'approval_reversed'").await, 1);
+    assert_eq!(number(&app, "count(*) FROM audit_log WHERE action = 'top_up_order.approval_reversed'").await, 1);
     app.check().await;
 
     // The line is free for the order that it belongs to, and for no more than it is worth.

@@ -39,7 +39,7 @@ async fn a_billing_profile_is_made_replaced_and_checked() {
     let operator = app.operator();
     operator.get("/v1/billing-profile?customer_id=alice").await.expect(200);
     put(&operator, "/v1/billing-profile?customer_id=alice", &full, None).await.expect(200);
-    let audit = ask(&app, "SELECT actor || ' ' || action || ' ' || subject || ' ' || detail FROM audit_log").await;
+    let audit = ask(&app, "SELECT actor || ' ' || action || ' ' || target || ' ' || after FROM audit_log").await;
     assert_eq!(audit, ["operator:ops billing_profile.saved billing_profile:alice {\"version\": 3}"]);
     app.finish().await;
 }

@@ -210,11 +210,9 @@ async fn operators_change_what_they_have_seen() {
         .names("/code", "malformed")
         .names("/name", "required");
 
-    let audit = ask(
-        &app,
-        "SELECT action || ' ' || subject || ' ' || (detail #>> '{before,name}' IS NULL) FROM audit_log ORDER BY seq",
-    )
-    .await;
+    let audit =
+        ask(&app, "SELECT action || ' ' || target || ' ' || (before ->> 'name' IS NULL) FROM audit_log ORDER BY seq")
+            .await;
     assert_eq!(audit, ["product.saved product:voice true", "product.saved product:voice false"]);
     app.finish().await;
 }

@@ -76,7 +76,7 @@ async fn a_frozen_customer_spends_nothing_from_any_wallet_also_not_from_a_new_on
         service.post("/v1/usage", &usage(&id, product, "1")).await.expect(201);
     }
     alice.post("/v1/transfers", &back).await.expect(201);
-    for (action, actor) in [("customer_frozen", "operator:ops"), ("customer_unfrozen", "operator:ops")] {
+    for (action, actor) in [("customer.frozen", "operator:ops"), ("customer.unfrozen", "operator:ops")] {
         let lines = format!("count(*) FROM audit_log WHERE action = '{action}' AND actor = '{actor}'");
         assert_eq!(number(&app, &lines).await, 1, "{action}");
     }

@@ -7,6 +7,7 @@ mod support;
 
 mod answers;
 mod any_bytes;
+mod audit;
 mod bad_input;
 mod bank_accounts;
 mod bank_lines;
@@ -24,6 +25,7 @@ mod every_operation;
 mod explain;
 mod faults;
 mod filters;
+mod finding;
 mod freezes;
 mod grants;
 mod guards;

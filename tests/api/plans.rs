@@ -121,12 +121,33 @@ async fn no_statement_reads_a_growing_table_whole() {
         "/v1/admin/top-up-orders?limit=5&awaiting_second_approval=true",
         "/v1/admin/grant-proposals?limit=5",
         "/v1/admin/bank-transactions?bank_transaction_id=t7",
+        "/v1/admin/top-up-orders?limit=5&sort=oldest&worklist=awaiting_verification",
+        "/v1/admin/top-up-orders?limit=5&sort=oldest&worklist=overdue",
+        "/v1/admin/top-up-orders?limit=5&worklist=awaiting_second_operator",
+        "/v1/admin/top-up-orders?limit=5&worklist=stuck_at_provider",
+        "/v1/admin/top-up-orders?limit=5&currency=USD&amount_from=1&amount_to=2",
+        "/v1/admin/top-up-orders?limit=5&completed_from=2026-01-02T00:00:00Z&completed_to=2026-01-02T00:00:01Z",
+        "/v1/admin/top-up-orders?limit=5&updated_from=2026-06-01T00:00:00Z",
+        "/v1/admin/audit-log?limit=5",
+        "/v1/admin/audit-log?limit=5&actor=operator:7",
+        "/v1/admin/audit-log?limit=5&action=refund.started",
+        "/v1/admin/audit-log?limit=5&target=refund:7",
+        "/v1/admin/audit-log?limit=5&customer_id=customer-17",
+        "/v1/admin/customers?limit=5",
     ] {
         let page = operator.get(path).await.expect(200);
         if let Some(cursor) = page["next_cursor"].as_str() {
             operator.get(&format!("{path}&cursor={cursor}")).await.expect(200);
         }
     }
+    for text in ["tuo_0193a5a2", "REF17", "customer-17", "cs_17", "pi_17", "T17", "re_17", "dp_10017", "n@example.com"]
+    {
+        operator.get(&format!("/v1/admin/search?q={text}")).await.expect(200);
+    }
+    operator.get("/v1/admin/search?q=1.00").await.expect(200);
+    operator.get("/v1/admin/customers/customer-17").await.expect(200);
+    let any = operator.get("/v1/admin/top-up-orders?limit=1").await.expect(200)["data"][0]["id"].clone();
+    operator.get(&format!("/v1/admin/top-up-orders/{}", any.as_str().unwrap())).await.expect(200);
     // What customers and services ask for.
     let customer = app.customer("customer-17");
     for path in [

@@ -113,7 +113,9 @@ INSERT INTO adjustments (id, customer_id, currency, amount, reason, second_neede
 SELECT md5('a' || n)::uuid, 'customer-' || 1 + n % 3000, 'USD', 1, 'r', false, 'ops', '2026-01-01', '2026-01-01'
 FROM generate_series(1, 20000) n;
 
-INSERT INTO audit_log (actor, action, subject) SELECT 'ops', 'refund', 's' || n FROM generate_series(1, 20000) n;
+INSERT INTO audit_log (actor, action, target, customer_id)
+SELECT 'operator:' || n % 20, 'refund.started', 'refund:' || n, 'customer-' || 1 + n % 3000
+FROM generate_series(1, 20000) n;
 
 INSERT INTO events (id, customer_id, type, data, position)
 SELECT md5('v' || n)::uuid, 'customer-' || 1 + n % 3000, 'balance.low', '{}', nextval('event_positions')

@@ -135,7 +135,7 @@ async fn case_45_a_refund_is_capped_to_what_is_left_unless_overridden_on_record(
     quiet(&app, "stripe").await;
     let owed = balance(&app, "alice", "USD").await;
     assert_eq!((&owed["paid"], &owed["held"], &owed["debt"]), (&json!("20.00"), &json!("20.00"), &json!("70.00")));
-    let recorded = "count(*) FROM audit_log WHERE actor = 'operator:ops' AND (detail->>'override_balance')::boolean";
+    let recorded = "count(*) FROM audit_log WHERE actor = 'operator:ops' AND (after->>'override_balance')::boolean";
     assert_eq!(number(&app, recorded).await, 1);
     // The next top-up repays the debt.
     paid(&app, "alice", "card", "USD", "100.00").await;

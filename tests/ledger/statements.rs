@@ -108,7 +108,7 @@ async fn the_clock_of_defaults_and_diesel_is_inlined() {
     let (pool, _) = database(1).await;
     let mut conn = pool.get().await.unwrap();
     for statement in [
-        "INSERT INTO audit_log (actor, action, subject) VALUES ('a', 'b', 'c')",
+        "INSERT INTO audit_log (actor, action, target) VALUES ('a', 'b.c', 'd:e')",
         "SELECT timestamptz_pl_interval(ledger_now(), interval '1 second')",
     ] {
         let plan = generic_plan(&mut conn, &[], statement).await.unwrap();

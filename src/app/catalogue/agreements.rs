@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::app::{App, Caller, Error};
+use crate::domain::audit::AuditRecord;
 use crate::domain::catalogue::Agreement;
 use crate::domain::code::Code;
 use crate::storage::audit;
@@ -23,13 +24,13 @@ pub async fn list(app: &App) -> Result<Vec<Agreement>, Error> {
 /// 409 `agreement_exists`.
 pub async fn publish(app: &App, caller: &Caller, version: &str, url: &str) -> Result<Agreement, Error> {
     transact(&app.pool, async |conn| {
-        if store::insert(conn, version, url).await?.is_none() {
+        if store::insert(conn, version, url, &caller.actor()).await?.is_none() {
             return Err(Error::conflict(Code::AgreementExists, "this version is published already and never changes"));
         }
-        let active = store::activate(conn, version).await?;
+        let active = store::activate(conn, version, &caller.actor()).await?;
         let active = active.ok_or(Error::Internal("the agreement that was just written"))?;
-        let (subject, detail) = (format!("agreement:{version}"), json!({"url": url}));
-        audit::write(conn, &caller.actor(), "agreement.published", &subject, &detail).await?;
+        let record = AuditRecord::new(&caller.actor(), "agreement.published", format!("agreement:{version}"));
+        audit::write(conn, &record.to(json!({ "url": url }))).await?;
         Ok(active)
     })
     .await
@@ -41,12 +42,14 @@ pub async fn publish(app: &App, caller: &Caller, version: &str, url: &str) -> Re
 /// 404.
 pub async fn activate(app: &App, caller: &Caller, version: &str) -> Result<Agreement, Error> {
     transact(&app.pool, async |conn| {
-        let before = store::active(conn).await?.map(|active| active.version);
-        let active = store::activate(conn, version).await?.ok_or(Error::NotFound("agreement"))?;
-        if before.as_deref() != Some(version) {
-            let (subject, detail) = (format!("agreement:{version}"), json!({"before": before}));
-            audit::write(conn, &caller.actor(), "agreement.activated", &subject, &detail).await?;
+        let before = store::active(conn).await?;
+        if let Some(active) = before.as_ref().filter(|active| active.version == version) {
+            return Ok(active.clone());
         }
+        let active = store::activate(conn, version, &caller.actor()).await?.ok_or(Error::NotFound("agreement"))?;
+        let record = AuditRecord::new(&caller.actor(), "agreement.activated", format!("agreement:{version}"));
+        let before = before.map(|before| json!({ "active": before.version }));
+        audit::write(conn, &record.from(before).to(json!({ "active": version }))).await?;
         Ok(active)
     })
     .await

@@ -6,8 +6,9 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::bank_accounts::{self, Changed, describe};
+use super::bank_accounts::{self, Changed, describe, target};
 use crate::app::{App, Caller, Error};
+use crate::domain::audit::AuditRecord;
 use crate::domain::catalogue::{BankAccount, BankAccountChange};
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
@@ -111,5 +112,5 @@ async fn record(conn: &mut Connection, change: &BankAccountChange, actor: &str, 
         "proposed_by": change.proposed_by,
         "account": describe(&change.account),
     });
-    Ok(audit::write(conn, actor, action, &format!("bank_account:{}", change.account.id), &detail).await?)
+    Ok(audit::write(conn, &AuditRecord::new(actor, action, target(change.account.id)).to(detail)).await?)
 }

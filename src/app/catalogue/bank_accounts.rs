@@ -6,8 +6,10 @@ use uuid::Uuid;
 
 use super::bank_account_changes;
 use crate::app::{App, Caller, Error, Expected};
+use crate::domain::audit::AuditRecord;
 use crate::domain::catalogue::{BankAccount, BankAccountChange};
 use crate::domain::code::Code;
+use crate::domain::id::IdKind;
 use crate::domain::money::Currency;
 use crate::storage::catalogue::bank_accounts as store;
 use crate::storage::transaction::transact;
@@ -50,7 +52,7 @@ pub enum Changed {
 /// # Errors
 /// 409 `bank_account_exists`.
 pub async fn create(app: &App, caller: &Caller, new: NewAccount) -> Result<Changed, Error> {
-    let new = draft(Uuid::now_v7(), new);
+    let new = draft(Uuid::now_v7(), new, caller.actor());
     transact(&app.pool, async |conn| {
         if app.settings.own_word.any_threshold() {
             require_free_number(conn, &new).await?;
@@ -73,7 +75,7 @@ pub async fn update(
     expected: &Expected,
     new: NewAccount,
 ) -> Result<Changed, Error> {
-    let new = draft(id, new);
+    let new = draft(id, new, caller.actor());
     transact(&app.pool, async |conn| {
         let current = store::lock(conn, id).await?.ok_or(Error::NotFound("bank account"))?;
         expected.check(Some(current.version))?;
@@ -96,8 +98,8 @@ pub async fn update(
 
 pub(super) async fn insert(conn: &mut Connection, actor: &str, new: &BankAccount) -> Result<BankAccount, Error> {
     let value = store::insert(conn, new).await.map_err(number_taken)?;
-    let (subject, detail) = (format!("bank_account:{}", value.id), json!({"after": describe(&value)}));
-    audit::write(conn, actor, "bank_account.created", &subject, &detail).await?;
+    let record = AuditRecord::new(actor, "bank_account.created", target(value.id));
+    audit::write(conn, &record.to(describe(&value))).await?;
     Ok(value)
 }
 
@@ -112,9 +114,14 @@ pub(super) async fn replace(
     for order in orders::open_on_account(conn, current.id, current.version).await? {
         events::order_updated(conn, &order).await?;
     }
-    let detail = json!({"before": describe(current), "after": describe(&value)});
-    audit::write(conn, actor, "bank_account.updated", &format!("bank_account:{}", new.id), &detail).await?;
+    let record = AuditRecord::new(actor, "bank_account.updated", target(new.id));
+    audit::write(conn, &record.from(Some(describe(current))).to(describe(&value))).await?;
     Ok(value)
+}
+
+/// How the audit log names an account.
+pub(super) fn target(id: Uuid) -> String {
+    format!("bank_account:{}", IdKind::BankAccount.show(id))
 }
 
 async fn require_free_number(conn: &mut Connection, new: &BankAccount) -> Result<(), Error> {
@@ -132,7 +139,7 @@ fn number_taken(error: StorageError) -> Error {
     if error.violates("bank_accounts_number_once") { exists() } else { error.into() }
 }
 
-fn draft(id: Uuid, new: NewAccount) -> BankAccount {
+fn draft(id: Uuid, new: NewAccount, updated_by: String) -> BankAccount {
     BankAccount {
         id,
         currency: new.currency,
@@ -146,6 +153,7 @@ fn draft(id: Uuid, new: NewAccount) -> BankAccount {
         active: new.active,
         version: 1,
         updated_at: DateTime::UNIX_EPOCH,
+        updated_by,
     }
 }
 

@@ -4,6 +4,7 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 
 use crate::app::{App, Caller, Error, Expected, Problems, Saved};
+use crate::domain::audit::AuditRecord;
 use crate::domain::catalogue::{ChannelRule, Percent};
 use crate::domain::code::Code;
 use crate::domain::country::Country;
@@ -51,7 +52,7 @@ pub async fn list(app: &App) -> Result<Vec<ChannelRule>, Error> {
 /// 422 naming every field that is wrong; 412 and 428 as [`Expected::check`].
 pub async fn put(app: &App, caller: &Caller, expected: &Expected, new: NewRule) -> Result<Saved<ChannelRule>, Error> {
     check(&new)?;
-    let new = draft(new);
+    let new = draft(new, caller.actor());
     transact(&app.pool, async |conn| {
         if !new.product.is_main() && products::find(conn, &new.product).await?.is_none() {
             return Err(Error::field("?product", Code::UnknownProduct, "there is no such product"));
@@ -63,9 +64,12 @@ pub async fn put(app: &App, caller: &Caller, expected: &Expected, new: NewRule) 
             // Another request created it since it was read.
             None => store::insert(conn, &new).await?.ok_or(Error::PreconditionFailed)?,
         };
-        let detail = json!({"before": current.as_ref().map(describe), "after": describe(&value)});
-        let subject = format!("channel_rule:{}:{}:{}", value.channel, value.currency, value.product.as_column());
-        audit::write(conn, &caller.actor(), "channel_rule.saved", &subject, &detail).await?;
+        let record = AuditRecord::new(
+            &caller.actor(),
+            "channel_rule.saved",
+            format!("channel_rule:{}:{}:{}", value.channel, value.currency, value.product.as_column()),
+        );
+        audit::write(conn, &record.from(current.as_ref().map(describe)).to(describe(&value))).await?;
         Ok(Saved { value, created: current.is_none() })
     })
     .await
@@ -92,7 +96,7 @@ fn check(new: &NewRule) -> Result<(), Error> {
     problems.finish()
 }
 
-fn draft(new: NewRule) -> ChannelRule {
+fn draft(new: NewRule, updated_by: String) -> ChannelRule {
     ChannelRule {
         channel: new.channel,
         currency: new.currency,
@@ -109,6 +113,7 @@ fn draft(new: NewRule) -> ChannelRule {
         processing_time: new.processing_time,
         version: 1,
         updated_at: DateTime::UNIX_EPOCH,
+        updated_by,
     }
 }
 

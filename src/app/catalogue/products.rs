@@ -7,6 +7,7 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 
 use crate::app::{App, Caller, Error, Expected, Saved};
+use crate::domain::audit::AuditRecord;
 use crate::domain::catalogue::ProductInfo;
 use crate::domain::code::Code;
 use crate::domain::product::Product;
@@ -76,7 +77,15 @@ pub async fn put(
     new: NewProduct,
 ) -> Result<Saved<ProductInfo>, Error> {
     let NewProduct { product, name, active, returnable } = new;
-    let new = ProductInfo { product, name, active, returnable, version: 1, updated_at: DateTime::UNIX_EPOCH };
+    let new = ProductInfo {
+        product,
+        name,
+        active,
+        returnable,
+        version: 1,
+        updated_at: DateTime::UNIX_EPOCH,
+        updated_by: caller.actor(),
+    };
     transact(&app.pool, async |conn| {
         let current = store::lock(conn, &new.product).await?;
         expected.check(current.as_ref().map(|current| current.version))?;
@@ -85,9 +94,9 @@ pub async fn put(
             // Another request created it since it was read.
             None => store::insert(conn, &new).await?.ok_or(Error::PreconditionFailed)?,
         };
-        let detail = json!({"before": current.as_ref().map(describe), "after": describe(&value)});
-        let subject = format!("product:{}", value.product.as_column());
-        audit::write(conn, &caller.actor(), "product.saved", &subject, &detail).await?;
+        let record =
+            AuditRecord::new(&caller.actor(), "product.saved", format!("product:{}", value.product.as_column()));
+        audit::write(conn, &record.from(current.as_ref().map(describe)).to(describe(&value))).await?;
         Ok(Saved { value, created: current.is_none() })
     })
     .await

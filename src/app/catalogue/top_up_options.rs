@@ -4,6 +4,7 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 
 use crate::app::{App, Caller, Error, Expected, Problems, Saved};
+use crate::domain::audit::AuditRecord;
 use crate::domain::catalogue::TopUpOptions;
 use crate::domain::code::Code;
 use crate::domain::money::{Money, format_amount};
@@ -53,6 +54,7 @@ pub async fn put(
         order_ttl_minutes,
         version: 1,
         updated_at: DateTime::UNIX_EPOCH,
+        updated_by: caller.actor(),
     };
     transact(&app.pool, async |conn| {
         if !new.product.is_main() && products::find(conn, &new.product).await?.is_none() {
@@ -65,9 +67,12 @@ pub async fn put(
             // Another request created it since it was read.
             None => store::insert(conn, &new).await?.ok_or(Error::PreconditionFailed)?,
         };
-        let detail = json!({"before": current.as_ref().map(describe), "after": describe(&value)});
-        let subject = format!("top_up_options:{}:{}", value.currency(), value.product.as_column());
-        audit::write(conn, &caller.actor(), "top_up_options.saved", &subject, &detail).await?;
+        let record = AuditRecord::new(
+            &caller.actor(),
+            "top_up_options.saved",
+            format!("top_up_options:{}:{}", value.currency(), value.product.as_column()),
+        );
+        audit::write(conn, &record.from(current.as_ref().map(describe)).to(describe(&value))).await?;
         Ok(Saved { value, created: current.is_none() })
     })
     .await

@@ -2,15 +2,17 @@
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
+use serde_json::json;
 use uuid::Uuid;
 
-use super::line;
 use super::read::{OrderView, view_for_operator};
+use super::{audited, line};
 use crate::app::idempotency::{IdempotencyKey, Made};
 use crate::app::{App, Caller, Error, own_word, settlement};
 use crate::domain::approval::{Approval, Confirmation, Confirmed};
 use crate::domain::bank_transaction::{Place, StatedLine};
 use crate::domain::code::Code;
+use crate::domain::id::IdKind;
 use crate::domain::order::{Awaited, Order, OrderState, OrderStatus};
 use crate::domain::own_word::MoveKind;
 use crate::domain::payment::Channel;
@@ -151,6 +153,7 @@ async fn propose(
         return credit(conn, order, &mut approval, found, actor).await;
     }
     approvals::save(conn, &approval).await?;
+    audit(conn, order, actor, "approval_proposed", &approval).await?;
     let reason = "awaiting a second operator's approval".to_owned();
     if order.state == OrderState::Pending {
         let waiting = OrderState::Processing(Awaited::SecondOperator);
@@ -180,6 +183,7 @@ async fn replace(
         ..proposal
     };
     approvals::save(conn, &replaced).await?;
+    audit(conn, order, &replaced.proposed_by, "approval_replaced", &replaced).await?;
     Ok(orders::add_to_timeline(conn, order, "approval_replaced", &replaced.proposed_by, None).await?)
 }
 
@@ -233,5 +237,26 @@ async fn credit(
     approval.confirmation = Some(Confirmation { by: actor.to_owned(), at: now, payment_id: payment.id });
     approvals::save(conn, approval).await?;
     orders::add_to_timeline(conn, order, "approved", actor, approval.note.as_deref()).await?;
+    audit(conn, order, actor, "approved", approval).await?;
     settlement::complete(conn, order, &payment, approval.line.received, actor).await
+}
+
+async fn audit(
+    conn: &mut Connection,
+    order: &Order,
+    actor: &str,
+    action: &str,
+    approval: &Approval,
+) -> Result<(), Error> {
+    let line = &approval.line;
+    let stated = json!({
+        "received": line.received.to_string(),
+        "transaction_amount": line.amount.map(|amount| amount.to_string()),
+        "bank_transaction_id": line.stated_id,
+        "bank_account_id": IdKind::BankAccount.show(line.account),
+        "received_on": line.received_on,
+        "another_line": line.another_line,
+        "stated_by": approval.proposed_by,
+    });
+    audited::record(conn, order, actor, action, approval.note.as_deref(), Some(stated)).await
 }

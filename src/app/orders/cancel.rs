@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::audited;
 use super::read::{OrderView, owned, view};
 use crate::app::settlement::{self, EvidenceSource};
 use crate::app::{App, Caller, Error};
@@ -27,6 +28,7 @@ pub async fn cancel(app: &App, caller: &Caller, customer: Option<&str>, id: Opti
     };
     let order = transact(&app.pool, async |conn| {
         let mut order = orders::lock(conn, found.id).await?.ok_or(Error::Internal("the order that was just read"))?;
+        let before = order.status();
         match order.state {
             OrderState::Pending => {
                 settlement::move_to(conn, &mut order, OrderState::Cancelled, None, &actor).await?;
@@ -39,6 +41,9 @@ pub async fn cancel(app: &App, caller: &Caller, customer: Option<&str>, id: Opti
             // Repeating it changes nothing.
             OrderState::Cancelled | OrderState::Failed(FailedBy::Customer) => {}
             _ => return Err(not_cancellable(order.status())),
+        }
+        if caller.is_operator && order.status() != before {
+            audited::record(conn, &order, &actor, "cancelled", None, None).await?;
         }
         Ok(order)
     })

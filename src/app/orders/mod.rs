@@ -3,6 +3,7 @@
 
 pub mod approve;
 pub mod ask;
+mod audited;
 pub mod bank_account;
 pub mod cancel;
 pub mod create;

@@ -8,10 +8,14 @@ use crate::app::{App, Caller, Error, refunds, take_back_search};
 use crate::domain::adjustment::Adjustment;
 use crate::domain::approval::Approval;
 use crate::domain::attempt::{Attempt, AttemptStatus, NextAction};
+use crate::domain::business_days::VerificationAge;
 use crate::domain::money::Money;
-use crate::domain::order::{Order, OrderFilter, TimelineEntry};
-use crate::domain::payment::{Channel, ProviderName};
-use crate::storage::{Connection, adjustments, approvals, attempts, orders, payments};
+use crate::domain::order::{Order, OrderFilter, OrderStatus, TimelineEntry};
+use crate::domain::page::{Page, Rows};
+use crate::domain::payment::{Channel, OrderPayment, ProviderName};
+use crate::storage::{
+    Connection, adjustments, approvals, attempts, clock, order_lists, order_payments, orders, payments,
+};
 
 /// An order with its timeline and what its payer has to do next.
 #[derive(Debug, Clone)]
@@ -26,6 +30,8 @@ pub struct OrderView {
     pub reversal: Option<Adjustment>,
     /// What arrived of the money of an order that waits for the rest: a sum for each currency.
     pub arrived: Vec<Money>,
+    /// The payments that name the order or serve it. Only operators see them.
+    pub payments: Vec<OrderPayment>,
     /// What the payer would get if all of it were refunded now; `None` for an order that cannot be refunded.
     pub refundable: Option<Money>,
 }
@@ -61,25 +67,33 @@ pub async fn owned(
     if theirs { Ok(order) } else { Err(missing()) }
 }
 
-/// Adds next action and timeline to an order.
+/// Adds next action and timeline to an order, as its customer may see them.
 ///
 /// # Errors
 /// Database errors.
 pub async fn view(conn: &mut Connection, order: Order) -> Result<OrderView, Error> {
+    let view = whole_view(conn, order).await?;
+    let timeline = view.timeline.into_iter().filter_map(TimelineEntry::for_customer).collect();
+    Ok(OrderView { timeline, ..view })
+}
+
+async fn whole_view(conn: &mut Connection, order: Order) -> Result<OrderView, Error> {
     let attempt = attempts::last(conn, order.id).await?;
     let timeline = orders::timeline(conn, order.id).await?;
     let next_action = next_action(&order, attempt.as_ref());
     let refundable = refunds::refundable(conn, &order).await?;
     let arrived = if order.is_short() { payments::rest_of_order(conn, order.id).await? } else { Vec::new() };
-    Ok(OrderView { order, next_action, timeline, approval: None, reversal: None, arrived, refundable })
+    let (approval, reversal, payments) = (None, None, Vec::new());
+    Ok(OrderView { order, next_action, timeline, approval, reversal, arrived, payments, refundable })
 }
 
-/// The view with what operators stated about a bank transfer.
+/// The view with the payments, with what operators stated about a bank transfer, and with the timeline as it is.
 ///
 /// # Errors
 /// Database errors.
 pub async fn view_for_operator(conn: &mut Connection, order: Order) -> Result<OrderView, Error> {
-    let view = view(conn, order).await?;
+    let payments = order_payments::list(conn, order.id).await?;
+    let view = OrderView { payments, ..whole_view(conn, order).await? };
     if view.order.channel != Channel::BankTransfer {
         return Ok(view);
     }
@@ -113,14 +127,33 @@ pub async fn page_to_try_again(app: &App, id: Uuid) -> Result<Option<String>, Er
 ///
 /// # Errors
 /// Database errors.
-pub async fn list(
-    app: &App,
-    filter: &OrderFilter,
-    after: Option<(DateTime<Utc>, Uuid)>,
-    limit: i64,
-) -> Result<Vec<Order>, Error> {
+pub async fn list(app: &App, filter: &OrderFilter, page: &Page) -> Result<Rows<Order>, Error> {
     let mut conn = app.pool.get().await?;
-    Ok(orders::list(&mut conn, filter, after, limit).await?)
+    Ok(order_lists::list(&mut conn, filter, page).await?)
+}
+
+/// How many orders a list has, at most `most`.
+///
+/// # Errors
+/// Database errors.
+pub async fn count(app: &App, filter: &OrderFilter, most: i64) -> Result<i64, Error> {
+    let mut conn = app.pool.get().await?;
+    Ok(order_lists::count(&mut conn, filter, most).await?)
+}
+
+/// The database's time, which decides what is overdue.
+///
+/// # Errors
+/// Database errors.
+pub async fn now(app: &App) -> Result<DateTime<Utc>, Error> {
+    Ok(clock::now(&mut *app.pool.get().await?).await?)
+}
+
+/// How long a bank transfer has waited for its verification; `None` for an order that does not wait for one.
+#[must_use]
+pub fn verification(app: &App, order: &Order, now: DateTime<Utc>) -> Option<VerificationAge> {
+    let waits = order.channel == Channel::BankTransfer && order.status() == OrderStatus::Pending;
+    waits.then(|| app.settings.verification.age(order.created_at, now))
 }
 
 /// Asks the provider about an order now. For a bank transfer nothing changes, because only an operator knows. For an

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::audited;
 use super::read::{OrderView, view_for_operator};
 use crate::app::{App, Caller, Error, settlement};
 use crate::domain::code::Code;
@@ -26,6 +27,7 @@ pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Resul
                 order.state == OrderState::Failed(FailedBy::Operator) && order.reason.as_deref() == Some(reason);
             if withdrawn {
                 orders::add_to_timeline(conn, &order, "approval_withdrawn", &actor, Some(reason)).await?;
+                audited::record(conn, &order, &actor, "approval_withdrawn", Some(reason), None).await?;
             } else if !again {
                 return Err(Error::conflict(Code::OrderNotOpen, format!("the order is {}", order.status())));
             }
@@ -33,6 +35,7 @@ pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Resul
         }
         let failed = OrderState::Failed(FailedBy::Operator);
         settlement::move_to(conn, &mut order, failed, Some(reason.to_owned()), &actor).await?;
+        audited::record(conn, &order, &actor, "rejected", Some(reason), None).await?;
         Ok(order)
     })
     .await?;
@@ -58,6 +61,7 @@ pub async fn withdraw(app: &App, caller: &Caller, id: Uuid) -> Result<OrderView,
             return Err(Error::conflict(Code::NothingProposed, "nothing about this order waits for a second operator"));
         };
         orders::add_to_timeline(conn, &order, event, &actor, None).await?;
+        audited::record(conn, &order, &actor, event, None, None).await?;
         if order.state == OrderState::Processing(Awaited::SecondOperator) {
             settlement::move_to(conn, &mut order, OrderState::Pending, None, &actor).await?;
         }

@@ -8,6 +8,7 @@
 use serde_json::json;
 use uuid::Uuid;
 
+use super::audited;
 use super::read::{OrderView, view_for_operator};
 use crate::app::idempotency::{IdempotencyKey, Made};
 use crate::app::refunds::book::post_all;
@@ -21,7 +22,7 @@ use crate::domain::own_word::MoveKind;
 use crate::domain::payment::{Application, Channel, Payment};
 use crate::storage::transaction::transact;
 use crate::storage::{
-    Connection, StorageError, adjustments, audit, bank_transactions, clock, events, ledger, orders, payments, refunds,
+    Connection, StorageError, adjustments, bank_transactions, clock, events, ledger, orders, payments, refunds,
 };
 
 /// The result of a reversal.
@@ -79,6 +80,9 @@ pub async fn reverse(
         if adjustment.second_needed && adjustment.approved_by.is_none() {
             adjustments::save(conn, &adjustment).await?;
             orders::add_to_timeline(conn, &order, "reversal_proposed", &actor, Some(&adjustment.reason)).await?;
+            let asked = Some(json!({ "reach": adjustment.reach.as_str() }));
+            let reason = Some(adjustment.reason.as_str());
+            audited::record(conn, &order, &actor, "reversal_proposed", reason, asked).await?;
         } else {
             undo_approval(conn, &mut order, adjustment, &applied, payment, &actor).await?;
         }
@@ -156,7 +160,7 @@ async fn undo_approval(
     let adjustment = Adjustment { booked_at: Some(now), ..adjustment };
     adjustments::save(conn, &adjustment).await?;
 
-    order.reason = Some(format!("the approval was reversed: {}", adjustment.reason));
+    order.reason = Some("the approval was reversed".to_owned());
     order.updated_at = now;
     order.version += 1;
     orders::update(conn, order).await?;
@@ -187,15 +191,13 @@ async fn audit(
     payment: &Payment,
     actor: &str,
 ) -> Result<(), Error> {
-    let record = json!({
+    let booked = json!({
         "adjustment_id": IdKind::Adjustment.show(adjustment.id),
         "amount": adjustment.amount.amount().normalize().to_string(),
         "currency": adjustment.amount.currency().code(),
-        "reason": adjustment.reason,
         "reach": adjustment.reach.as_str(),
         "proposed_by": adjustment.proposed_by,
         "bank_transaction_id": payment.payment_id,
     });
-    let subject = format!("top_up_order:{}", IdKind::TopUpOrder.show(order.id));
-    Ok(audit::write(conn, actor, "approval_reversed", &subject, &record).await?)
+    audited::record(conn, order, actor, "approval_reversed", Some(&adjustment.reason), Some(booked)).await
 }

@@ -20,11 +20,13 @@ use uuid::Uuid;
 
 use self::book::RefundUpdate;
 use super::{App, Caller, Error, IdempotencyKey, Made, own_word};
+use crate::domain::audit::AuditRecord;
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::own_word::MoveKind;
+use crate::domain::page::{Page, Rows};
 use crate::domain::payment::{Channel, Payment, RefundStatus};
 use crate::domain::refund::{Refund, RefundFilter, RefundState};
 use crate::storage::transaction::transact;
@@ -73,10 +75,10 @@ pub async fn request(app: &App, caller: &Caller, new: &NewRefund, key: &Idempote
         if !second_needed {
             book::start(conn, Some(&order), &mut refund).await?;
         }
-        let event = if second_needed { "refund_proposed" } else { "refund_started" };
+        let action = if second_needed { "proposed" } else { "started" };
         let detail = format!("{}: {}", book::describe_refund(&refund), refund.reason);
-        book::record_on_order(conn, &mut order, event, &actor, &detail).await?;
-        audit(conn, &actor, event, &refund).await?;
+        book::record_on_order(conn, &mut order, &format!("refund_{action}"), &actor, &detail).await?;
+        audit(conn, &actor, action, &refund).await?;
         key.record_resource(conn, refund.id, &order.customer).await?;
         Ok::<_, Error>(Made::new(refund.id))
     })
@@ -116,7 +118,7 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
         book::start(conn, Some(&order), &mut refund).await?;
         let detail = book::describe_refund(&refund);
         book::record_on_order(conn, &mut order, "refund_approved", &actor, &detail).await?;
-        audit(conn, &actor, "refund_approved", &refund).await?;
+        audit(conn, &actor, "approved", &refund).await?;
         key.record_resource(conn, id, &order.customer).await?;
         Ok::<_, Error>(false)
     })
@@ -149,7 +151,7 @@ pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Resul
     }
     let update =
         RefundUpdate { status: RefundStatus::Failed, provider_refund_id: None, reason: Some(reason.to_owned()) };
-    settle_by_hand(app, caller, &refund, &update, "refund_rejected").await
+    settle_by_hand(app, caller, &refund, &update, "rejected").await
 }
 
 /// Records that the bank transfer of a refund was sent. Repeating it changes nothing.
@@ -177,7 +179,7 @@ pub async fn mark_sent(app: &App, caller: &Caller, id: Uuid, bank_transaction_id
                 provider_refund_id: Some(bank_transaction_id.to_owned()),
                 reason: None,
             };
-            settle_by_hand(app, caller, &refund, &update, "refund_sent").await
+            settle_by_hand(app, caller, &refund, &update, "sent").await
         }
     }
 }
@@ -228,14 +230,9 @@ pub async fn get(app: &App, id: Option<Uuid>) -> Result<Refund, Error> {
 ///
 /// # Errors
 /// Database errors.
-pub async fn list(
-    app: &App,
-    filter: &RefundFilter,
-    after: Option<(DateTime<Utc>, Uuid)>,
-    limit: i64,
-) -> Result<Vec<Refund>, Error> {
+pub async fn list(app: &App, filter: &RefundFilter, page: &Page) -> Result<Rows<Refund>, Error> {
     let mut conn = app.pool.get().await?;
-    Ok(refunds::list(&mut conn, filter, after, limit).await?)
+    Ok(refunds::list(&mut conn, filter, page).await?)
 }
 
 /// Locks a completed order and the payment that completed it.
@@ -334,11 +331,12 @@ async fn audit(conn: &mut Connection, actor: &str, action: &str, refund: &Refund
         "order_id": refund.order_id.map(|id| IdKind::TopUpOrder.show(id)),
         "amount": refund.amount.amount().normalize().to_string(),
         "currency": refund.amount.currency().code(),
-        "reason": refund.reason,
         "failure": refund.failure,
         "override_balance": refund.override_balance,
         "from_products": refund.from_products,
         "debited": refund.debited.amount().normalize().to_string(),
     });
-    Ok(audit::write(conn, actor, action, &format!("refund:{}", IdKind::Refund.show(refund.id)), &detail).await?)
+    let target = format!("refund:{}", IdKind::Refund.show(refund.id));
+    let record = AuditRecord::new(actor, &format!("refund.{action}"), target).because(&refund.reason).to(detail);
+    Ok(audit::write(conn, &AuditRecord { customer: refund.customer.clone(), ..record }).await?)
 }

@@ -32,6 +32,7 @@ fn rule(channel: Channel, code: &str, countries: &[&str], rank: i32) -> ChannelR
         processing_time: "instant".to_owned(),
         version: 1,
         updated_at: DateTime::UNIX_EPOCH,
+        updated_by: "operator:ops".to_owned(),
     }
 }
 
@@ -75,6 +76,7 @@ fn offer(code: &str, country: Option<&str>, product: &str) -> Offer {
             order_ttl_minutes: 60,
             version: 1,
             updated_at: DateTime::UNIX_EPOCH,
+            updated_by: "operator:ops".to_owned(),
         },
         agreement: None,
         profile: country.map(profile),

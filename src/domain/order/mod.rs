@@ -15,6 +15,12 @@ use super::payment::{CardFlow, Channel, Observation, PaymentFact, ProviderName};
 use super::product::Product;
 use super::wallet_key::WalletKey;
 
+mod filter;
+mod timeline;
+
+pub use filter::{AmountRange, OrderFilter, TimeRange, Worklist};
+pub use timeline::TimelineEntry;
+
 /// Where an order stands: the six words of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OrderStatus {
@@ -320,33 +326,6 @@ impl Order {
         let (fee, tax) = (share(self.fee), share(self.tax));
         Division { credited: received - fee - tax, fee, tax, bonus: share(self.bonus).min(self.bonus) }
     }
-}
-
-/// One line of an order's timeline.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TimelineEntry {
-    pub at: DateTime<Utc>,
-    pub event: String,
-    /// The order's status after it.
-    pub status: OrderStatus,
-    /// `customer:…`, `operator:…`, `provider:…` or `system`.
-    pub actor: String,
-    pub detail: Option<String>,
-}
-
-/// The conditions that a list of orders has to meet. An empty list of statuses or channels allows all of them.
-#[derive(Debug, Default, Clone)]
-pub struct OrderFilter {
-    pub customer: Option<CustomerId>,
-    pub statuses: Vec<OrderStatus>,
-    pub channels: Vec<Channel>,
-    pub product: Option<Product>,
-    pub currency: Option<Currency>,
-    pub created_from: Option<DateTime<Utc>>,
-    pub created_to: Option<DateTime<Utc>>,
-    pub reference: Option<String>,
-    /// Only orders about which a statement or a reversal waits for a second operator.
-    pub awaits_second: bool,
 }
 
 /// What an observation of the provider means for an order.

@@ -10,8 +10,10 @@ use super::customer::CustomerId;
 use super::money::{Currency, Money};
 
 mod notification;
+mod of_order;
 
 pub use notification::{AttemptLocator, Fact, Notification, NotificationOutcome};
+pub use of_order::OrderPayment;
 
 /// How an order is paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

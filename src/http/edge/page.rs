@@ -5,13 +5,15 @@ use std::fmt::Display;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 use super::wire::CursorText;
 use crate::app::Error;
 use crate::domain::code::Code;
+use crate::domain::page::{Page, Place, Rows, Sort};
 
 /// What a cursor is tied to: the list, and the value of every filter under its name in the query.
 ///
@@ -92,7 +94,105 @@ pub fn decode_cursor<P: DeserializeOwned>(cursor: Option<&CursorText>, filters: 
     }
 }
 
-/// Cuts a list that has one row more than the page when there are more: returns the page and the next cursor.
+/// Which rows of a list come first.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Sort)]
+pub enum SortName {
+    Newest,
+    Oldest,
+}
+
+impl From<SortName> for Sort {
+    fn from(name: SortName) -> Self {
+        match name {
+            SortName::Newest => Self::Newest,
+            SortName::Oldest => Self::Oldest,
+        }
+    }
+}
+
+/// How many rows a whole list has.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct ListTotal {
+    /// At most 10,000.
+    #[schema(minimum = 0, maximum = 10000, example = 42)]
+    count: i64,
+    /// False where there are more than 10,000.
+    is_exact: bool,
+}
+
+impl ListTotal {
+    const MOST: i64 = 10_000;
+    /// So many rows must be counted to know whether the count is exact.
+    pub const TO_COUNT: i64 = Self::MOST + 1;
+
+    /// The total of a list with so many rows, of which [`Self::TO_COUNT`] at most were counted.
+    #[must_use]
+    pub fn of(counted: i64) -> Self {
+        Self { count: counted.min(Self::MOST), is_exact: counted <= Self::MOST }
+    }
+}
+
+/// Marks the cursor of a page that is read backwards.
+const BACKWARDS: &str = "previous";
+
+/// Reads which page of a list is asked for.
+///
+/// # Errors
+/// As [`decode_cursor`].
+pub fn read<P: DeserializeOwned>(
+    cursor: Option<&CursorText>,
+    sort: Sort,
+    limit: i64,
+    filters: &Filters,
+) -> Result<Page<P>, Error> {
+    let place = match decode_cursor::<Written<P>>(cursor, filters)? {
+        None => Place::Start,
+        Some(Written::Backwards(mark, position)) if mark == BACKWARDS => Place::Before(position),
+        Some(Written::Backwards(..)) => {
+            return Err(Error::field("?cursor", Code::InvalidCursor, "is not a cursor of this API"));
+        }
+        Some(Written::Forwards(position)) => Place::After(position),
+    };
+    Ok(Page { place, sort, limit })
+}
+
+/// A position as cursors contain it. One that is read forwards has no mark, as all cursors once had none.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written<P> {
+    Backwards(String, P),
+    Forwards(P),
+}
+
+/// Where the pages beside a page begin.
+#[derive(Debug, Clone)]
+pub struct Cursors {
+    pub previous: Option<CursorText>,
+    pub next: Option<CursorText>,
+}
+
+/// Writes the cursors to the pages beside a page; `position` tells the place of a row.
+///
+/// # Errors
+/// When a position cannot be written.
+pub fn cursors<T, P: Serialize>(
+    found: &Rows<T>,
+    filters: &Filters,
+    position: impl Fn(&T) -> P,
+) -> Result<Cursors, Error> {
+    let first = found.rows.first().filter(|_| found.has_previous);
+    let last = found.rows.last().filter(|_| found.has_next);
+    let backwards = |row| encode_cursor(&Written::Backwards(BACKWARDS.to_owned(), position(row)), filters);
+    Ok(Cursors {
+        previous: first.map(backwards).transpose()?,
+        next: last.map(|row| encode_cursor(&position(row), filters)).transpose()?,
+    })
+}
+
+/// Cuts a list that is only read forwards, and has one row more than the page when there are more: returns the page and
+/// the next cursor.
 pub fn cut<'r, T, P: Serialize>(
     rows: &'r mut Vec<T>,
     limit: i64,
@@ -122,6 +222,20 @@ mod tests {
         let cursor = CursorText::new("WyJlYTU1YzIzMTVkYWEiLDdd");
         assert_eq!(encode_cursor(&7, &filters()).unwrap().into_string(), cursor.clone().into_string());
         assert_eq!(decode_cursor::<i32>(Some(&cursor), &filters()).unwrap(), Some(7));
+    }
+
+    #[test]
+    fn a_page_is_read_from_both_sides() {
+        let rows = Rows { rows: vec![9, 8, 7], has_previous: true, has_next: true };
+        let cursors = cursors(&rows, &filters(), |row| *row).unwrap();
+        let read =
+            |cursor: Option<CursorText>| read::<i32>(cursor.as_ref(), Sort::Newest, 3, &filters()).unwrap().place;
+        assert_eq!(read(cursors.previous), Place::Before(9));
+        assert_eq!(read(cursors.next), Place::After(7));
+        assert_eq!(read(None), Place::Start);
+        let neither = Rows { rows: vec![9], has_previous: false, has_next: false };
+        let neither = super::cursors(&neither, &filters(), |row| *row).unwrap();
+        assert!(neither.previous.is_none() && neither.next.is_none());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::domain::code::Code;
 
 /// Tags in the order in which readers see them, with their descriptions.
-pub(super) const TAGS: [(&str, &str); 19] = [
+pub(super) const TAGS: [(&str, &str); 22] = [
     ("balances", "A customer's wallets: their parts, and how they change."),
     ("top-up-options", "What a customer can top up: presets, limits, channels, the agreement, prices."),
     ("products", "Products that can hold a balance of their own."),
@@ -17,12 +17,15 @@ pub(super) const TAGS: [(&str, &str); 19] = [
     ("holds", "Amounts that are reserved for running calls."),
     ("grants", "Promotional credit."),
     ("spend-guards", "Spending caps and low-balance alerts."),
+    ("admin-search", "For operators: find an order, a payment, a refund, a dispute or a customer."),
+    ("admin-customers", "For operators: everything of one customer."),
     ("admin-catalogue", "For operators: products, top-up options, channels, bank accounts, agreements."),
     ("admin-top-up-orders", "For operators: the orders of all customers, and the approval of bank transfers."),
     ("admin-payments", "For operators: payments that serve no order."),
     ("admin-refunds", "For operators: money that goes back to the payer."),
     ("admin-disputes", "For operators: payments that a payer contests."),
     ("admin-freezes", "For operators: stop a customer or one wallet."),
+    ("admin-audit", "For operators: who changed what, and whether the books agree."),
     ("provider-webhooks", "For payment companies: their notifications, and the pages that payers return to."),
     ("operations", "For the platform that runs the service: health and metrics."),
 ];

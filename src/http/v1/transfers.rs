@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::transfers::{self, NewTransfer};
 use crate::app::{App, Problems};
 use crate::domain::customer::CustomerId;
+use crate::domain::page::Sort;
 use crate::domain::transfer;
 use crate::http::edge::answers::created;
 use crate::http::edge::auth::{Allowed, AsCustomer, SUPPORT};
@@ -56,6 +57,8 @@ pub struct Transfer {
 pub struct TransferPage {
     #[schema(max_items = 100)]
     data: Vec<Transfer>,
+    /// Where the page before ends: send it as `cursor`. Null on the first page.
+    previous_cursor: Option<CursorText>,
     next_cursor: Option<CursorText>,
     has_more: bool,
 }
@@ -176,9 +179,14 @@ pub async fn list_transfers(
     let limit = Limit::read(query.limit)?;
     let currency = CurrencyCode::filter(query.currency.as_ref(), "?currency")?;
     let filters = Filters::of(request.path()).with("customer_id", &customer).with_optional("currency", currency);
-    let after = page::decode_cursor(query.cursor.as_ref(), &filters)?;
-    let mut found = transfers::list(&app, &customer, currency, after, limit + 1).await?;
-    let (rows, next_cursor) = page::cut(&mut found, limit, &filters, |row| (row.created_at, row.id))?;
-    let data = rows.iter().map(Transfer::from).collect();
-    Ok(HttpResponse::Ok().json(TransferPage { data, has_more: next_cursor.is_some(), next_cursor }))
+    let asked = page::read(query.cursor.as_ref(), Sort::Newest, limit, &filters)?;
+    let found = transfers::list(&app, &customer, currency, &asked).await?;
+    let cursors = page::cursors(&found, &filters, |row| (row.created_at, row.id))?;
+    let data = found.rows.iter().map(Transfer::from).collect();
+    Ok(HttpResponse::Ok().json(TransferPage {
+        data,
+        previous_cursor: cursors.previous,
+        has_more: cursors.next.is_some(),
+        next_cursor: cursors.next,
+    }))
 }

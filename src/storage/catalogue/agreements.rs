@@ -15,11 +15,18 @@ struct AgreementRow {
     url: String,
     active: bool,
     created_at: DateTime<Utc>,
+    updated_by: String,
 }
 
 impl From<AgreementRow> for Agreement {
     fn from(row: AgreementRow) -> Self {
-        Self { version: row.version, url: row.url, active: row.active, created_at: row.created_at }
+        Self {
+            version: row.version,
+            url: row.url,
+            active: row.active,
+            created_at: row.created_at,
+            updated_by: row.updated_by,
+        }
     }
 }
 
@@ -50,9 +57,19 @@ pub async fn active(conn: &mut AsyncPgConnection) -> Result<Option<Agreement>, S
 ///
 /// # Errors
 /// [`StorageError`].
-pub async fn insert(conn: &mut AsyncPgConnection, version: &str, url: &str) -> Result<Option<Agreement>, StorageError> {
+pub async fn insert(
+    conn: &mut AsyncPgConnection,
+    version: &str,
+    url: &str,
+    by: &str,
+) -> Result<Option<Agreement>, StorageError> {
     let row: Option<AgreementRow> = diesel::insert_into(agreements::table)
-        .values((agreements::version.eq(version), agreements::url.eq(url), agreements::active.eq(false)))
+        .values((
+            agreements::version.eq(version),
+            agreements::url.eq(url),
+            agreements::active.eq(false),
+            agreements::updated_by.eq(by),
+        ))
         .on_conflict_do_nothing()
         .returning(AgreementRow::as_returning())
         .get_result(conn)
@@ -65,7 +82,11 @@ pub async fn insert(conn: &mut AsyncPgConnection, version: &str, url: &str) -> R
 ///
 /// # Errors
 /// [`StorageError`].
-pub async fn activate(conn: &mut AsyncPgConnection, version: &str) -> Result<Option<Agreement>, StorageError> {
+pub async fn activate(
+    conn: &mut AsyncPgConnection,
+    version: &str,
+    by: &str,
+) -> Result<Option<Agreement>, StorageError> {
     // Locks every row in one order, so that two operators who activate at the same time do so one after the other.
     agreements::table.select(agreements::version).order(agreements::version).for_update().load::<String>(conn).await?;
     diesel::update(agreements::table.filter(agreements::active).filter(agreements::version.ne(version)))
@@ -73,7 +94,7 @@ pub async fn activate(conn: &mut AsyncPgConnection, version: &str) -> Result<Opt
         .execute(conn)
         .await?;
     let row: Option<AgreementRow> = diesel::update(agreements::table.find(version))
-        .set(agreements::active.eq(true))
+        .set((agreements::active.eq(true), agreements::updated_by.eq(by)))
         .returning(AgreementRow::as_returning())
         .get_result(conn)
         .await

@@ -86,6 +86,7 @@ impl TryFrom<ChangeRow> for BankAccountChange {
                 active: row.active,
                 version: row.base_version,
                 updated_at: row.proposed_at,
+                updated_by: row.proposed_by.clone(),
             },
             proposed_by: row.proposed_by,
             proposed_at: row.proposed_at,
@@ -158,6 +159,7 @@ struct VersionRow {
     active: bool,
     opened_at: DateTime<Utc>,
     closed_at: Option<DateTime<Utc>>,
+    updated_by: String,
 }
 
 impl TryFrom<VersionRow> for AccountVersion {
@@ -178,6 +180,7 @@ impl TryFrom<VersionRow> for AccountVersion {
                 active: row.active,
                 version: row.version,
                 updated_at: row.opened_at,
+                updated_by: row.updated_by,
             },
             closed_at: row.closed_at,
         })

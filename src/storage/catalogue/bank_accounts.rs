@@ -27,6 +27,7 @@ struct BankAccountRow {
     active: bool,
     version: i64,
     updated_at: DateTime<Utc>,
+    updated_by: String,
 }
 
 impl TryFrom<BankAccountRow> for BankAccount {
@@ -46,6 +47,7 @@ impl TryFrom<BankAccountRow> for BankAccount {
             active: row.active,
             version: row.version,
             updated_at: row.updated_at,
+            updated_by: row.updated_by,
         })
     }
 }
@@ -63,6 +65,7 @@ struct BankAccountColumns<'a> {
     swift_bic: Option<&'a str>,
     bank_address: Option<&'a str>,
     active: bool,
+    updated_by: &'a str,
 }
 
 impl<'a> From<&'a BankAccount> for BankAccountColumns<'a> {
@@ -78,6 +81,7 @@ impl<'a> From<&'a BankAccount> for BankAccountColumns<'a> {
             swift_bic: account.swift_bic.as_deref(),
             bank_address: account.bank_address.as_deref(),
             active: account.active,
+            updated_by: &account.updated_by,
         }
     }
 }

@@ -32,6 +32,7 @@ struct ChannelRuleRow {
     processing_time: String,
     version: i64,
     updated_at: DateTime<Utc>,
+    updated_by: String,
 }
 
 fn percent(share: Decimal) -> Result<Percent, StorageError> {
@@ -60,6 +61,7 @@ impl TryFrom<ChannelRuleRow> for ChannelRule {
             processing_time: row.processing_time,
             version: row.version,
             updated_at: row.updated_at,
+            updated_by: row.updated_by,
         })
     }
 }
@@ -80,6 +82,7 @@ struct ChannelRuleColumns<'a> {
     tax_percent: Decimal,
     bonus_percent: Decimal,
     processing_time: &'a str,
+    updated_by: &'a str,
 }
 
 impl<'a> From<&'a ChannelRule> for ChannelRuleColumns<'a> {
@@ -98,6 +101,7 @@ impl<'a> From<&'a ChannelRule> for ChannelRuleColumns<'a> {
             tax_percent: rule.tax.value(),
             bonus_percent: rule.bonus.value(),
             processing_time: &rule.processing_time,
+            updated_by: &rule.updated_by,
         }
     }
 }

@@ -19,6 +19,7 @@ struct ProductRow {
     returnable: bool,
     version: i64,
     updated_at: DateTime<Utc>,
+    updated_by: String,
 }
 
 impl From<ProductRow> for ProductInfo {
@@ -30,6 +31,7 @@ impl From<ProductRow> for ProductInfo {
             returnable: row.returnable,
             version: row.version,
             updated_at: row.updated_at,
+            updated_by: row.updated_by,
         }
     }
 }
@@ -41,11 +43,18 @@ struct ProductColumns<'a> {
     name: &'a str,
     active: bool,
     returnable: bool,
+    updated_by: &'a str,
 }
 
 impl<'a> From<&'a ProductInfo> for ProductColumns<'a> {
     fn from(info: &'a ProductInfo) -> Self {
-        Self { code: info.product.as_column(), name: &info.name, active: info.active, returnable: info.returnable }
+        Self {
+            code: info.product.as_column(),
+            name: &info.name,
+            active: info.active,
+            returnable: info.returnable,
+            updated_by: &info.updated_by,
+        }
     }
 }
 

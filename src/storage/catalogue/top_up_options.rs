@@ -24,6 +24,7 @@ struct TopUpOptionsRow {
     order_ttl_minutes: i32,
     version: i64,
     updated_at: DateTime<Utc>,
+    updated_by: String,
 }
 
 impl TryFrom<TopUpOptionsRow> for TopUpOptions {
@@ -43,6 +44,7 @@ impl TryFrom<TopUpOptionsRow> for TopUpOptions {
             order_ttl_minutes: row.order_ttl_minutes,
             version: row.version,
             updated_at: row.updated_at,
+            updated_by: row.updated_by,
         })
     }
 }
@@ -56,6 +58,7 @@ struct TopUpOptionsColumns<'a> {
     minimum: Decimal,
     maximum: Decimal,
     order_ttl_minutes: i32,
+    updated_by: &'a str,
 }
 
 impl<'a> From<&'a TopUpOptions> for TopUpOptionsColumns<'a> {
@@ -67,6 +70,7 @@ impl<'a> From<&'a TopUpOptions> for TopUpOptionsColumns<'a> {
             minimum: options.minimum.amount(),
             maximum: options.maximum.amount(),
             order_ttl_minutes: options.order_ttl_minutes,
+            updated_by: &options.updated_by,
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::domain::money::Money;
 use crate::domain::order::Order;
 use crate::domain::take_back::OrderBonus;
 use crate::domain::wallet_key::WalletKey;
+use crate::storage::clock::NowOnce;
 use crate::storage::schema::{grant_uses, grants, holds, wallets, worker_marks};
 use crate::storage::statement::{Cached, Parameters, Statement};
 use crate::storage::{StorageError, clock};
@@ -166,6 +167,26 @@ pub async fn find_hold(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<
     let lapsed = hold.is_lapsed(now);
     let at = hold.expires_at;
     Ok(Some(if lapsed { Hold { status: HoldStatus::Expired, closed_at: Some(at), ..hold } } else { hold }))
+}
+
+/// A customer's open holds, those first that end first.
+///
+/// # Errors
+/// Database errors.
+pub async fn open_holds(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    limit: i64,
+) -> Result<Vec<Hold>, StorageError> {
+    let rows: Vec<HoldRow> = holds::table
+        .filter(holds::customer_id.eq(customer.as_str()).and(holds::expires_at.gt(NowOnce)))
+        .filter(holds::status.eq(HoldStatus::Open.as_str()))
+        .order(holds::expires_at)
+        .limit(limit)
+        .select(HoldRow::as_select())
+        .load(conn)
+        .await?;
+    rows.into_iter().map(HoldRow::into_hold).collect()
 }
 
 /// The wallets of holds, by our ids of the holds. Locks nothing.

@@ -8,6 +8,7 @@
 //! place, because generators handle an optional reference badly: it becomes a `oneOf` with null.
 
 pub mod amounts;
+pub mod audit;
 pub mod channels;
 pub mod ids;
 pub mod lists;
@@ -30,6 +31,7 @@ use crate::app::{Error, Problems};
 use crate::domain::code::Code;
 
 pub use amounts::{Amount, SignedAmount};
+pub use audit::{Actor, AuditAction, AuditTarget, SearchText};
 pub use channels::PaymentChannel;
 pub use ids::{
     BankAccountChangeId, BankAccountId, DisputeId, FlowIdText, GrantId, HoldIdText, PaymentIdText, RefundId,
@@ -38,8 +40,8 @@ pub use ids::{
 pub use lists::{CursorText, Limit};
 pub use metadata::Metadata;
 pub use names::{
-    Actor, AgreementVersion, CountryCode, CurrencyCode, CustomerIdText, DedupeId, LanguageTag, PercentText,
-    ProductCode, ProductFilter, ProviderText, ReferenceCode, ReferenceFilter,
+    AgreementVersion, CountryCode, CurrencyCode, CustomerIdText, DedupeId, LanguageTag, PercentText, ProductCode,
+    ProductFilter, ProviderText, ReferenceCode, ReferenceFilter,
 };
 pub use texts::{
     BankTransactionId, Description, GrantReason, Note, Reason, RemitterBank, RemitterName, RemitterRemarks,
@@ -231,6 +233,7 @@ pub fn inlined() -> Vec<Inlined> {
     all.extend(texts::forms());
     all.extend(lists::forms());
     all.extend(metadata::forms());
+    all.extend(audit::forms());
     all
 }
 

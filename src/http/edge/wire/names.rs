@@ -37,8 +37,6 @@ pub type CountryCode = Text<CountryForm>;
 pub type AgreementVersion = Text<AgreementForm>;
 /// A percentage.
 pub type PercentText = Text<PercentForm>;
-/// Who did something.
-pub type Actor = Text<ActorForm>;
 
 pub(super) fn forms() -> Vec<Inlined> {
     vec![
@@ -54,7 +52,6 @@ pub(super) fn forms() -> Vec<Inlined> {
         text::<CountryForm>(),
         text::<AgreementForm>(),
         text::<PercentForm>(),
-        text::<ActorForm>(),
     ]
 }
 
@@ -399,21 +396,5 @@ impl TextRule for PercentForm {
         let share = parse_plain_decimal(text).map_err(|error| BrokenRule::new(error.code(), error.to_string()))?;
         let broken = || BrokenRule::new(Code::OutOfRange, "must be 0 to 100 with at most four decimals");
         Percent::new(share).ok_or_else(broken)
-    }
-}
-
-#[derive(Debug)]
-pub enum ActorForm {}
-
-impl Form for ActorForm {
-    const NAME: &'static str = "Actor";
-
-    fn shape() -> Shape {
-        Shape {
-            // A role, a colon, and the subject of a token.
-            max_length: 160,
-            example: Cow::Borrowed("operator:alice"),
-            ..Shape::default()
-        }
     }
 }

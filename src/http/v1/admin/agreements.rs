@@ -13,7 +13,7 @@ use crate::domain::code::Code;
 use crate::http::edge::auth::{ADMIN, Allowed, AsOperator};
 use crate::http::edge::extract::JsonBody;
 use crate::http::edge::problem::Failure;
-use crate::http::edge::wire::AgreementVersion;
+use crate::http::edge::wire::{Actor, AgreementVersion};
 
 /// All versions of the agreement.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,12 +31,15 @@ pub struct Agreement {
     /// Whether new orders accept this version. One version is active.
     active: bool,
     created_at: DateTime<Utc>,
+    /// Who published it, or activated it last.
+    updated_by: Actor,
 }
 
 impl From<catalogue::Agreement> for Agreement {
     fn from(agreement: catalogue::Agreement) -> Self {
-        let catalogue::Agreement { version, url, active, created_at } = agreement;
-        Self { version: AgreementVersion::new(version), url, active, created_at }
+        let catalogue::Agreement { version, url, active, created_at, updated_by } = agreement;
+        let updated_by = Actor::new(updated_by);
+        Self { version: AgreementVersion::new(version), url, active, created_at, updated_by }
     }
 }
 

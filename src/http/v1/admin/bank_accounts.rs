@@ -51,6 +51,8 @@ pub struct BankAccount {
     #[schema(minimum = 0, example = 1)]
     version: i64,
     updated_at: DateTime<Utc>,
+    /// Who changed it last. The audit log has its history, under its `target`.
+    updated_by: Actor,
 }
 
 impl From<catalogue::BankAccount> for BankAccount {
@@ -68,6 +70,7 @@ impl From<catalogue::BankAccount> for BankAccount {
             active: account.active,
             version: account.version,
             updated_at: account.updated_at,
+            updated_by: Actor::new(account.updated_by),
         }
     }
 }

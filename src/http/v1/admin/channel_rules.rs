@@ -17,7 +17,7 @@ use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::ProductQuery;
 use crate::http::edge::wire::{
-    Amount, CountryCode, CurrencyCode, PaymentChannel, PercentText, ProductCode, ProductFilter,
+    Actor, Amount, CountryCode, CurrencyCode, PaymentChannel, PercentText, ProductCode, ProductFilter,
 };
 
 /// All channel rules.
@@ -64,6 +64,8 @@ pub struct AdminChannelRule {
     #[schema(minimum = 1, example = 1)]
     version: i64,
     updated_at: DateTime<Utc>,
+    /// Who changed it last. The audit log has its history, under its `target`.
+    updated_by: Actor,
 }
 
 impl From<ChannelRule> for AdminChannelRule {
@@ -84,6 +86,7 @@ impl From<ChannelRule> for AdminChannelRule {
             processing_time: rule.processing_time,
             version: rule.version,
             updated_at: rule.updated_at,
+            updated_by: Actor::new(rule.updated_by),
         }
     }
 }

@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::{App, disputes};
 use crate::domain::dispute::{self, DisputeFilter};
+use crate::domain::page::Sort;
 use crate::domain::payment::DisputeStatus;
 use crate::http::edge::auth::AsOperator;
 use crate::http::edge::extract::QueryParams;
@@ -79,6 +80,8 @@ impl From<DisputeStatusName> for DisputeStatus {
 pub struct DisputePage {
     #[schema(max_items = 100)]
     data: Vec<Dispute>,
+    /// Where the page before ends: send it as `cursor`. Null on the first page.
+    previous_cursor: Option<CursorText>,
     next_cursor: Option<CursorText>,
     has_more: bool,
 }
@@ -143,10 +146,15 @@ pub async fn list_disputes(
         .with_each("status", statuses.iter().map(|status| status.as_str()))
         .with_optional("order", order_id)
         .with_optional("customer_id", customer.as_ref());
-    let after = page::decode_cursor(query.cursor.as_ref(), &filters)?;
+    let asked = page::read(query.cursor.as_ref(), Sort::Newest, limit, &filters)?;
     let filter = DisputeFilter { statuses, order_id, customer };
-    let mut found = disputes::list(&app, &filter, after, limit + 1).await?;
-    let (rows, next_cursor) = page::cut(&mut found, limit, &filters, |dispute| (dispute.created_at, dispute.id))?;
-    let data = rows.iter().map(render).collect();
-    Ok(HttpResponse::Ok().json(DisputePage { data, has_more: next_cursor.is_some(), next_cursor }))
+    let found = disputes::list(&app, &filter, &asked).await?;
+    let cursors = page::cursors(&found, &filters, |dispute| (dispute.created_at, dispute.id))?;
+    let data = found.rows.iter().map(render).collect();
+    Ok(HttpResponse::Ok().json(DisputePage {
+        data,
+        previous_cursor: cursors.previous,
+        has_more: cursors.next.is_some(),
+        next_cursor: cursors.next,
+    }))
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::app::{App, Error, grants};
+use crate::domain::page::Sort;
 use crate::http::edge::answers::created;
 use crate::http::edge::auth::{Allowed, AsOperator, FINANCE, SUPPORT};
 use crate::http::edge::extract::QueryParams;
@@ -42,11 +43,16 @@ pub async fn list_grant_proposals(
 ) -> Result<HttpResponse, Failure> {
     let limit = Limit::read(query.limit)?;
     let filters = Filters::of(request.path());
-    let after = page::decode_cursor(query.cursor.as_ref(), &filters)?;
-    let mut found = grants::proposals(&app, after, limit + 1).await?;
-    let (rows, next_cursor) = page::cut(&mut found, limit, &filters, |found| (found.proposed_at, found.id))?;
-    let data = rows.iter().map(Grant::from).collect();
-    Ok(HttpResponse::Ok().json(GrantPage { data, has_more: next_cursor.is_some(), next_cursor }))
+    let asked = page::read(query.cursor.as_ref(), Sort::Newest, limit, &filters)?;
+    let found = grants::proposals(&app, &asked).await?;
+    let cursors = page::cursors(&found, &filters, |found| (found.proposed_at, found.id))?;
+    let data = found.rows.iter().map(Grant::from).collect();
+    Ok(HttpResponse::Ok().json(GrantPage {
+        data,
+        previous_cursor: cursors.previous,
+        has_more: cursors.next.is_some(),
+        next_cursor: cursors.next,
+    }))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

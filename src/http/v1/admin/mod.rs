@@ -1,14 +1,18 @@
 //! The endpoints under `/v1/admin`, for operators.
 
 pub mod agreements;
+pub mod audit_log;
 pub mod bank_accounts;
 pub mod bank_transactions;
 pub mod channel_rules;
+pub mod customers;
 pub mod disputes;
 pub mod freezes;
 pub mod grants;
+pub mod integrity;
 pub mod products;
 pub mod refunds;
+pub mod search;
 pub mod top_up_options;
 pub mod top_up_orders;
 pub mod unapplied_payments;

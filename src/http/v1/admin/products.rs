@@ -15,7 +15,7 @@ use crate::http::edge::auth::{ADMIN, Allowed, AsOperator};
 use crate::http::edge::etag::IfMatch;
 use crate::http::edge::extract::JsonBody;
 use crate::http::edge::problem::Failure;
-use crate::http::edge::wire::ProductCode;
+use crate::http::edge::wire::{Actor, ProductCode};
 
 /// All products, including inactive ones.
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,6 +38,8 @@ pub struct AdminProduct {
     #[schema(minimum = 1, example = 1)]
     version: i64,
     updated_at: DateTime<Utc>,
+    /// Who changed it last. The audit log has its history, under its `target`.
+    updated_by: Actor,
 }
 
 impl From<ProductInfo> for AdminProduct {
@@ -49,6 +51,7 @@ impl From<ProductInfo> for AdminProduct {
             returnable: info.returnable,
             version: info.version,
             updated_at: info.updated_at,
+            updated_by: Actor::new(info.updated_by),
         }
     }
 }

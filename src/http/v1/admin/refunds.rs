@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::refunds::{self, NewRefund};
 use crate::app::{App, Error, Problems};
+use crate::domain::page::Sort;
 use crate::domain::refund::{self, RefundFilter, RefundState};
 use crate::http::edge::answers::repeatable;
 use crate::http::edge::auth::{Allowed, AsOperator, FINANCE};
@@ -101,6 +102,8 @@ impl From<RefundStatusName> for RefundState {
 pub struct RefundPage {
     #[schema(max_items = 100)]
     data: Vec<Refund>,
+    /// Where the page before ends: send it as `cursor`. Null on the first page.
+    previous_cursor: Option<CursorText>,
     next_cursor: Option<CursorText>,
     has_more: bool,
 }
@@ -271,13 +274,18 @@ pub async fn list_refunds(
         .with_optional("customer_id", customer.as_ref())
         .with_optional("provider", provider)
         .with_optional("needs_operator", query.needs_operator);
-    let after = page::decode_cursor(query.cursor.as_ref(), &filters)?;
+    let asked = page::read(query.cursor.as_ref(), Sort::Newest, limit, &filters)?;
     let needs_operator = query.needs_operator == Some(true);
     let filter = RefundFilter { states, order_id, customer, provider, needs_operator };
-    let mut found = refunds::list(&app, &filter, after, limit + 1).await?;
-    let (rows, next_cursor) = page::cut(&mut found, limit, &filters, |refund| (refund.created_at, refund.id))?;
-    let data = rows.iter().map(render).collect();
-    Ok(HttpResponse::Ok().json(RefundPage { data, has_more: next_cursor.is_some(), next_cursor }))
+    let found = refunds::list(&app, &filter, &asked).await?;
+    let cursors = page::cursors(&found, &filters, |refund| (refund.created_at, refund.id))?;
+    let data = found.rows.iter().map(render).collect();
+    Ok(HttpResponse::Ok().json(RefundPage {
+        data,
+        previous_cursor: cursors.previous,
+        has_more: cursors.next.is_some(),
+        next_cursor: cursors.next,
+    }))
 }
 
 /// Get a refund

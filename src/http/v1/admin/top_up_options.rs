@@ -15,7 +15,7 @@ use crate::http::edge::etag::IfMatch;
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::{CurrencyPath, ProductQuery};
-use crate::http::edge::wire::{Amount, CurrencyCode, ProductCode, ProductFilter};
+use crate::http::edge::wire::{Actor, Amount, CurrencyCode, ProductCode, ProductFilter};
 
 /// All top-up options.
 #[derive(Debug, Serialize, ToSchema)]
@@ -41,6 +41,8 @@ pub struct AdminTopUpOptions {
     #[schema(minimum = 1, example = 1)]
     version: i64,
     updated_at: DateTime<Utc>,
+    /// Who changed it last. The audit log has its history, under its `target`.
+    updated_by: Actor,
 }
 
 impl From<TopUpOptions> for AdminTopUpOptions {
@@ -54,6 +56,7 @@ impl From<TopUpOptions> for AdminTopUpOptions {
             order_ttl_minutes: options.order_ttl_minutes,
             version: options.version,
             updated_at: options.updated_at,
+            updated_by: Actor::new(options.updated_by),
         }
     }
 }

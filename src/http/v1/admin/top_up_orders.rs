@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::app::orders::approve::{self, BankStatement};
-use crate::app::orders::{reject, reverse};
+use crate::app::orders::{read, reject, reverse};
 use crate::app::{App, Error, Problems};
 use crate::domain::adjustment::ReversalReach;
 use crate::domain::approval::Confirmed;
@@ -20,13 +20,13 @@ use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::OrderPath;
 use crate::http::edge::times;
 use crate::http::edge::wire::{Amount, BankAccountId, BankTransactionId, CustomerIdText, Note, Reason, RemitterName};
-use crate::http::v1::top_up_orders::body::list::{OrderPage, OrdersQuery, order_page};
+use crate::http::v1::top_up_orders::body::list::{OrderPage, OrdersOf, OrdersQuery, order_page};
 use crate::http::v1::top_up_orders::body::statement::ReversalReachName;
-use crate::http::v1::top_up_orders::body::{TopUpOrder, order_body};
+use crate::http::v1::top_up_orders::body::{TopUpOrder, order_body_for_operator};
 
 /// List all customers' top-up orders
 ///
-/// All orders, newest first. `customer_id` narrows the list to one customer.
+/// All orders. `worklist` names what operators have to work on: with `sort=oldest`, what has waited longest comes first.
 #[utoipa::path(
     tag = "admin-top-up-orders",
     operation_id = "adminListTopUpOrders",
@@ -42,7 +42,27 @@ pub async fn admin_list_top_up_orders(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = CustomerIdText::filter(query.customer_id.as_ref(), "?customer_id")?;
-    Ok(HttpResponse::Ok().json(order_page(&app, request.path(), customer, &query).await?))
+    Ok(HttpResponse::Ok().json(order_page(&app, request.path(), OrdersOf::ForOperator(customer), &query).await?))
+}
+
+/// Show an order to an operator
+///
+/// One order of any customer, with its payments, what operators stated about it, and the whole timeline.
+#[utoipa::path(
+    tag = "admin-top-up-orders",
+    operation_id = "adminGetTopUpOrder",
+    params(OrderPath),
+    responses((status = 200, description = "The order", body = TopUpOrder)),
+    security(("bearer" = []))
+)]
+#[get("/v1/admin/top-up-orders/{order_id}")]
+pub async fn admin_get_top_up_order(
+    Allowed(caller): AsOperator,
+    path: web::Path<OrderPath>,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let view = read::get(&app, &caller, None, path.order_id.named()).await?;
+    Ok(HttpResponse::Ok().json(order_body_for_operator(&app, &view).await?))
 }
 
 /// A bank transfer that arrived.
@@ -120,7 +140,7 @@ pub async fn approve_top_up_order(
     let mut problems = Problems::new();
     let statement = read(&body.value, &mut problems);
     let made = approve::approve(&app, &caller, id, &problems.into_result(statement)?, &key).await?;
-    let body = order_body(&app, &made.value.order).await?;
+    let body = order_body_for_operator(&app, &made.value.order).await?;
     Ok(repeatable(&body, made.replayed, decided(made.value.awaiting_second)))
 }
 
@@ -191,7 +211,7 @@ pub async fn reject_top_up_order(
     let mut problems = Problems::new();
     let reason = body.value.reason.read(&mut problems, "/reason");
     let view = reject::reject(&app, &caller, id, &problems.into_result(reason)?).await?;
-    Ok(HttpResponse::Ok().json(order_body(&app, &view).await?))
+    Ok(HttpResponse::Ok().json(order_body_for_operator(&app, &view).await?))
 }
 
 /// Withdraw a proposal
@@ -217,7 +237,7 @@ pub async fn withdraw_top_up_order_proposal(
 ) -> Result<HttpResponse, Failure> {
     let id = path.order_id.named().ok_or(Error::NotFound("order"))?;
     let view = reject::withdraw(&app, &caller, id).await?;
-    Ok(HttpResponse::Ok().json(order_body(&app, &view).await?))
+    Ok(HttpResponse::Ok().json(order_body_for_operator(&app, &view).await?))
 }
 
 /// Why an approval is reversed.
@@ -266,6 +286,6 @@ pub async fn reverse_top_up_order(
     let reason = body.value.reason.read(&mut problems, "/reason");
     let reach = body.value.reach.map(ReversalReach::from);
     let made = reverse::reverse(&app, &caller, id, &problems.into_result(reason)?, reach, &key).await?;
-    let body = order_body(&app, &made.value.order).await?;
+    let body = order_body_for_operator(&app, &made.value.order).await?;
     Ok(repeatable(&body, made.replayed, decided(made.value.awaiting_second)))
 }

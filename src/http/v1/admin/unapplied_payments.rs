@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::{App, unapplied_payments};
+use crate::domain::page::Sort;
 use crate::domain::payment::Payment;
 use crate::http::edge::auth::AsOperator;
 use crate::http::edge::extract::QueryParams;
@@ -44,6 +45,8 @@ pub struct UnappliedPayment {
 pub struct UnappliedPaymentPage {
     #[schema(max_items = 100)]
     data: Vec<UnappliedPayment>,
+    /// Where the page before ends: send it as `cursor`. Null on the first page.
+    previous_cursor: Option<CursorText>,
     next_cursor: Option<CursorText>,
     has_more: bool,
 }
@@ -93,9 +96,14 @@ pub async fn list_unapplied_payments(
 ) -> Result<HttpResponse, Failure> {
     let limit = Limit::read(query.limit)?;
     let filters = Filters::of(request.path());
-    let after = page::decode_cursor(query.cursor.as_ref(), &filters)?;
-    let mut found = unapplied_payments::list(&app, after, limit + 1).await?;
-    let (rows, next_cursor) = page::cut(&mut found, limit, &filters, |payment| (payment.received_at, payment.id))?;
-    let data = rows.iter().map(render).collect();
-    Ok(HttpResponse::Ok().json(UnappliedPaymentPage { data, has_more: next_cursor.is_some(), next_cursor }))
+    let asked = page::read(query.cursor.as_ref(), Sort::Newest, limit, &filters)?;
+    let found = unapplied_payments::list(&app, &asked).await?;
+    let cursors = page::cursors(&found, &filters, |payment| (payment.received_at, payment.id))?;
+    let data = found.rows.iter().map(render).collect();
+    Ok(HttpResponse::Ok().json(UnappliedPaymentPage {
+        data,
+        previous_cursor: cursors.previous,
+        has_more: cursors.next.is_some(),
+        next_cursor: cursors.next,
+    }))
 }

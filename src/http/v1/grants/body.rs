@@ -50,6 +50,8 @@ pub struct Grant {
 pub struct GrantPage {
     #[schema(max_items = 100)]
     pub data: Vec<Grant>,
+    /// Where the page before ends: send it as `cursor`. Null on the first page.
+    pub previous_cursor: Option<CursorText>,
     pub next_cursor: Option<CursorText>,
     pub has_more: bool,
 }

@@ -12,6 +12,7 @@ use self::body::{Grant, GrantPage};
 use crate::app::grants::{self, Granted, NewGrant};
 use crate::app::{App, Caller, Problems};
 use crate::domain::code::Code;
+use crate::domain::page::Sort;
 use crate::http::edge::answers::{created, repeatable};
 use crate::http::edge::auth::{Allowed, AsCustomer, AsStaff, SUPPORT};
 use crate::http::edge::extract::{JsonBody, QueryParams};
@@ -133,9 +134,14 @@ pub async fn list_grants(
     let customer = caller.customer(query.customer_id.as_deref())?;
     let limit = Limit::read(query.limit)?;
     let filters = Filters::of(request.path()).with("customer_id", &customer);
-    let after = page::decode_cursor(query.cursor.as_ref(), &filters)?;
-    let mut found = grants::list(&app, &customer, after, limit + 1).await?;
-    let (rows, next_cursor) = page::cut(&mut found, limit, &filters, |found| (found.grant.created_at, found.grant.id))?;
-    let data = rows.iter().map(Grant::from).collect();
-    Ok(HttpResponse::Ok().json(GrantPage { data, has_more: next_cursor.is_some(), next_cursor }))
+    let asked = page::read(query.cursor.as_ref(), Sort::Newest, limit, &filters)?;
+    let found = grants::list(&app, &customer, &asked).await?;
+    let cursors = page::cursors(&found, &filters, |found| (found.grant.created_at, found.grant.id))?;
+    let data = found.rows.iter().map(Grant::from).collect();
+    Ok(HttpResponse::Ok().json(GrantPage {
+        data,
+        previous_cursor: cursors.previous,
+        has_more: cursors.next.is_some(),
+        next_cursor: cursors.next,
+    }))
 }

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use self::body::list::{OrderPage, OrdersQuery, order_page};
+use self::body::list::{OrderPage, OrdersOf, OrdersQuery, order_page};
 use self::body::{TopUpOrder, order_body};
 use crate::app::{App, orders};
 use crate::domain::payment::CardFlow;
@@ -247,5 +247,5 @@ pub async fn list_top_up_orders(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = caller.customer(query.customer_id.as_deref())?;
-    Ok(HttpResponse::Ok().json(order_page(&app, request.path(), Some(customer), &query).await?))
+    Ok(HttpResponse::Ok().json(order_page(&app, request.path(), OrdersOf::Customer(customer), &query).await?))
 }

@@ -1,6 +1,7 @@
 //! How top-up orders look on the wire.
 
 pub mod list;
+pub mod payment;
 pub mod reason;
 pub mod statement;
 
@@ -8,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use self::payment::{OrderPayment, OrderVerification};
 use self::reason::{OrderReasonCode, ShortPayment};
 use self::statement::{OrderApproval, OrderReversal};
 use crate::app::{App, Error, OrderView, orders};
@@ -123,6 +125,15 @@ pub struct TopUpOrder {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     reversal: Option<OrderReversal>,
+    /// The payments that name the order or serve it, the oldest first. Operators alone see them, and lists leave them
+    /// out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 1000)]
+    payments: Vec<OrderPayment>,
+    /// How long the bank transfer has waited for an operator. Operators alone see it, while the order is pending.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    verification: Option<OrderVerification>,
 }
 
 /// The sender of the bank transfer, as the customer declared it.
@@ -144,7 +155,7 @@ pub struct OrderEvent {
     /// The order's status after the event.
     #[schema(max_length = 16, example = "pending")]
     status: String,
-    /// Who caused the event: `customer:…`, `operator:…`, `provider:…` or `system`.
+    /// Who caused the event: `customer:…`, `operator:…` (for customers `operator`), `provider:…` or `system`.
     actor: Actor,
     #[schema(max_length = 2000, example = "100 CNY credited")]
     detail: Option<String>,
@@ -242,6 +253,25 @@ pub fn order_bodies(orders: &[Order]) -> Vec<TopUpOrder> {
     orders.iter().map(|order| render(order, Vec::new(), None, None)).collect()
 }
 
+/// Orders as lists show them to operators: also with the age of what waits for them.
+pub fn order_bodies_for_operators(app: &App, orders: &[Order], now: DateTime<Utc>) -> Vec<TopUpOrder> {
+    let body = |order| TopUpOrder {
+        verification: orders::read::verification(app, order, now).map(OrderVerification::from),
+        ..render(order, Vec::new(), None, None)
+    };
+    orders.iter().map(body).collect()
+}
+
+/// One order in full, as an operator sees it.
+///
+/// # Errors
+/// As [`order_body`].
+pub async fn order_body_for_operator(app: &App, view: &OrderView) -> Result<TopUpOrder, Error> {
+    let now = orders::read::now(app).await?;
+    let verification = orders::read::verification(app, &view.order, now).map(OrderVerification::from);
+    Ok(TopUpOrder { verification, ..order_body(app, view).await? })
+}
+
 /// One order in full.
 ///
 /// # Errors
@@ -267,6 +297,7 @@ pub async fn order_body(app: &App, view: &OrderView) -> Result<TopUpOrder, Error
         short_payment: is_short.then(|| ShortPayment::of(&view.order, &view.arrived)),
         approval: view.approval.as_ref().map(OrderApproval::from),
         reversal: view.reversal.as_ref().map(OrderReversal::from),
+        payments: view.payments.iter().map(OrderPayment::from).collect(),
         ..render(&view.order, timeline, action, view.refundable)
     })
 }
@@ -353,5 +384,7 @@ fn render(
         timeline,
         approval: None,
         reversal: None,
+        payments: Vec::new(),
+        verification: None,
     }
 }

@@ -1,0 +1,71 @@
+//! The timeline of an order, for operators as it is, and for customers without what operators say among themselves.
+
+use chrono::{DateTime, Utc};
+
+use super::OrderStatus;
+
+/// What two operators have to settle with each other. Customers do not see it.
+const AMONG_OPERATORS: [&str; 6] = [
+    "approval_proposed",
+    "approval_replaced",
+    "approval_withdrawn",
+    "reversal_proposed",
+    "reversal_withdrawn",
+    "refund_proposed",
+];
+
+/// Events of an operator whose detail is written for the customer.
+const FOR_CUSTOMERS: [&str; 4] = ["credited", "failed", "cancelled", "bank_account_changed"];
+
+/// One line of an order's timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimelineEntry {
+    pub at: DateTime<Utc>,
+    pub event: String,
+    /// The order's status after it.
+    pub status: OrderStatus,
+    /// `customer:…`, `operator:…`, `provider:…` or `system`.
+    pub actor: String,
+    pub detail: Option<String>,
+}
+
+impl TimelineEntry {
+    /// The line as its customer may read it: no name of an operator, and none of his notes. `None` for what operators
+    /// settle among themselves.
+    #[must_use]
+    pub fn for_customer(self) -> Option<Self> {
+        if AMONG_OPERATORS.contains(&self.event.as_str()) {
+            return None;
+        }
+        if !self.actor.starts_with("operator:") {
+            return Some(self);
+        }
+        let is_told = FOR_CUSTOMERS.contains(&self.event.as_str());
+        Some(Self { actor: "operator".to_owned(), detail: self.detail.filter(|_| is_told), ..self })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(event: &str, actor: &str) -> TimelineEntry {
+        TimelineEntry {
+            at: DateTime::UNIX_EPOCH,
+            event: event.to_owned(),
+            status: OrderStatus::Completed,
+            actor: actor.to_owned(),
+            detail: Some("a note".to_owned()),
+        }
+    }
+
+    #[test]
+    fn customers_read_no_names_and_no_notes() {
+        let shown = |event, actor| line(event, actor).for_customer().map(|line| (line.actor, line.detail));
+        let told = Some("a note".to_owned());
+        assert_eq!(shown("approved", "operator:alice"), Some(("operator".to_owned(), None)));
+        assert_eq!(shown("failed", "operator:alice"), Some(("operator".to_owned(), told.clone())));
+        assert_eq!(shown("credited", "provider:stripe"), Some(("provider:stripe".to_owned(), told)));
+        assert_eq!(shown("reversal_proposed", "operator:alice"), None);
+    }
+}
