@@ -144,6 +144,8 @@ CREATE TABLE payments (
     received_at timestamptz NOT NULL,
     -- When the company is asked next what was taken back of it; null: it lists that by itself, or no more.
     ask_at timestamptz,
+    -- When an operator set it aside: its unapplied rest is no work any more. The audit log says who and why.
+    dismissed_at timestamptz,
     -- A bank transfer that never came was voided: it is nothing.
     CONSTRAINT payments_amount CHECK (amount > 0 OR (amount = 0 AND provider = 'bank')),
     CONSTRAINT payments_applied_within CHECK (applied >= 0 AND applied <= amount),
@@ -155,7 +157,9 @@ CREATE TABLE payments (
 -- for one account.
 CREATE UNIQUE INDEX payments_once ON payments
     (provider, payment_id, (CASE WHEN provider = 'bank' THEN merchant_account ELSE '' END));
-CREATE INDEX payments_unapplied ON payments (received_at, id) WHERE applied + unapplied_taken < amount;
+CREATE INDEX payments_unapplied ON payments (received_at, id)
+    WHERE applied + unapplied_taken < amount AND dismissed_at IS NULL;
+CREATE INDEX payments_dismissed ON payments (received_at, id) WHERE dismissed_at IS NOT NULL;
 CREATE INDEX payments_by_order ON payments (order_id);
 -- What operators look for. VNPay's own number of a payment stands behind the colon.
 CREATE INDEX payments_by_company_id ON payments (payment_id text_pattern_ops);
@@ -367,6 +371,45 @@ CREATE INDEX disputes_by_company_id ON disputes (dispute_id text_pattern_ops);
 CREATE INDEX disputes_by_amount ON disputes (amount, created_at);
 CREATE INDEX disputes_by_time ON disputes (created_at, id);
 
+-- What operators decided about the unapplied rest of payments.
+CREATE TABLE unapplied_decisions (
+    id uuid PRIMARY KEY,
+    payment_id uuid NOT NULL REFERENCES payments (id),
+    destination text NOT NULL CONSTRAINT unapplied_decisions_destination
+        CHECK (destination IN ('order', 'wallet', 'payer', 'payer_by_hand')),
+    currency text NOT NULL,
+    amount numeric(24, 8) NOT NULL CONSTRAINT unapplied_decisions_amount CHECK (amount > 0),
+    order_id uuid REFERENCES top_up_orders (id),
+    customer_id text,
+    product text,
+    -- The bank's id of the transfer by which an operator sent the money back.
+    bank_transaction_id text,
+    reason text NOT NULL,
+    second_needed boolean NOT NULL,
+    proposed_by text NOT NULL,
+    proposed_at timestamptz NOT NULL,
+    approved_by text,
+    approved_at timestamptz,
+    withdrawn_by text,
+    withdrawn_at timestamptz,
+    -- When it was carried out.
+    done_at timestamptz,
+    refund_id uuid REFERENCES refunds (id),
+    CONSTRAINT unapplied_decisions_second_pair_of_eyes CHECK (approved_by <> proposed_by),
+    CONSTRAINT unapplied_decisions_done_by_two CHECK (NOT second_needed OR done_at IS NULL OR approved_by IS NOT NULL),
+    CONSTRAINT unapplied_decisions_by_hand CHECK (destination <> 'payer_by_hand' OR second_needed),
+    CONSTRAINT unapplied_decisions_ended
+        CHECK ((approved_by IS NULL) = (approved_at IS NULL) AND (withdrawn_by IS NULL) = (withdrawn_at IS NULL)
+               AND (withdrawn_at IS NULL OR done_at IS NULL)),
+    CONSTRAINT unapplied_decisions_returned
+        CHECK ((refund_id IS NOT NULL) = (done_at IS NOT NULL AND destination IN ('payer', 'payer_by_hand')))
+);
+CREATE UNIQUE INDEX unapplied_decisions_one_waiting ON unapplied_decisions (payment_id)
+    WHERE done_at IS NULL AND withdrawn_at IS NULL;
+CREATE INDEX unapplied_decisions_waiting ON unapplied_decisions (proposed_at, id)
+    WHERE done_at IS NULL AND withdrawn_at IS NULL;
+CREATE INDEX unapplied_decisions_by_payment ON unapplied_decisions (payment_id);
+
 -- Money corrections by operators; above the threshold a second operator.
 CREATE TABLE adjustments (
     id uuid PRIMARY KEY,
@@ -420,7 +463,7 @@ CREATE INDEX grant_proposals_waiting ON grant_proposals (proposed_at, id)
 CREATE TABLE own_word_moves (
     customer_id text NOT NULL,
     kind text NOT NULL CONSTRAINT own_word_moves_kind
-        CHECK (kind IN ('approval', 'reversal', 'refund', 'grant', 'service_grant', 'adjustment')),
+        CHECK (kind IN ('approval', 'reversal', 'refund', 'grant', 'service_grant', 'adjustment', 'application')),
     -- The order of an approval; else the refund, the grant or the adjustment.
     subject uuid NOT NULL,
     actor text NOT NULL,

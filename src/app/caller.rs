@@ -44,6 +44,12 @@ impl Caller {
         })
     }
 
+    /// Who did something, as this caller may read it: which operator it was, only operators learn.
+    #[must_use]
+    pub fn told<'a>(&self, actor: &'a str) -> &'a str {
+        if self.is_operator || !actor.starts_with("operator:") { actor } else { "operator" }
+    }
+
     /// Whether the caller may act for any customer.
     #[must_use]
     pub fn is_staff(&self) -> bool {

@@ -208,6 +208,16 @@ async fn find(conn: &mut Connection, customer: &CustomerId, id: Uuid) -> Result<
     store::find(conn, customer, id).await?.ok_or(Error::Internal("a grant that was given"))
 }
 
+/// One grant of a customer.
+///
+/// # Errors
+/// 404.
+pub async fn get(app: &App, customer: &CustomerId, id: Option<Uuid>) -> Result<WalletGrant, Error> {
+    let missing = || Error::NotFound("grant");
+    let mut conn = app.pool.get().await?;
+    store::find(&mut conn, customer, id.ok_or_else(missing)?).await?.ok_or_else(missing)
+}
+
 /// A page of a customer's grants, newest first. The list includes used-up and expired grants.
 ///
 /// # Errors

@@ -28,8 +28,8 @@ pub struct JwtConfig {
     /// The `aud` that tokens must have. Unset: any. Set it if other applications use the same keys.
     #[arg(id = "jwt-audience", long, env = "TOPUP_JWT_AUDIENCE", value_name = "NAME")]
     pub audience: Option<String>,
-    /// The claim with an operator's permissions: `read`, `support`, `finance`, `admin`, as a list or separated by spaces.
-    /// Once it is set, an operator without it, or with a word that is not known, may do nothing. Unset: every operator
+    /// The claim with an operator's permissions: `read`, `support`, `finance`, `admin`, as a list or separated by
+    /// spaces. Once it is set, an operator without it, or with a word that is not known, may do nothing. Unset: every operator
     /// may do everything.
     #[arg(id = "jwt-permissions-claim", long, env = "TOPUP_JWT_PERMISSIONS_CLAIM", value_name = "NAME")]
     pub permissions_claim: Option<String>,

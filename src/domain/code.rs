@@ -85,6 +85,10 @@ codes! {
     Unauthorized = "unauthorized", [Problem(401)];
     /// The scope of the token does not allow the operation; use a token with another scope.
     InsufficientScope = "insufficient_scope", [Problem(403)];
+    /// Less of the payment is left unapplied than the request takes; `detail` says how much. Read it again.
+    NothingUnapplied = "nothing_unapplied", [Problem(409)];
+    /// Another decision about the payment waits for a second operator; approve or withdraw it first.
+    DecisionWaiting = "decision_waiting", [Problem(409)];
     /// The operator lacks the permission that the operation names; ask who gives permissions.
     InsufficientPermission = "insufficient_permission", [Problem(403)];
     /// The `sub` of a customer's token is not a customer id; have the token's issuer correct it.

@@ -18,6 +18,7 @@ pub enum IdKind {
     BankAccount,
     BankAccountChange,
     Adjustment,
+    UnappliedDecision,
 }
 
 impl IdKind {
@@ -37,6 +38,7 @@ impl IdKind {
             Self::BankAccount => "bac_",
             Self::BankAccountChange => "bch_",
             Self::Adjustment => "adj_",
+            Self::UnappliedDecision => "dec_",
         }
     }
 

@@ -48,5 +48,6 @@ mod reversal;
 pub mod search;
 pub mod take_back;
 pub mod transfer;
+pub mod unapplied;
 pub mod wallet;
 pub mod wallet_key;

@@ -39,11 +39,20 @@ pub enum MoveKind {
     /// A service gives promotional credit.
     ServiceGrant,
     Adjustment,
+    /// Unapplied money is applied to an order or a wallet.
+    Application,
 }
 
 impl MoveKind {
-    pub const ALL: [Self; 6] =
-        [Self::Approval, Self::Reversal, Self::Refund, Self::Grant, Self::ServiceGrant, Self::Adjustment];
+    pub const ALL: [Self; 7] = [
+        Self::Approval,
+        Self::Reversal,
+        Self::Refund,
+        Self::Grant,
+        Self::ServiceGrant,
+        Self::Adjustment,
+        Self::Application,
+    ];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -54,6 +63,7 @@ impl MoveKind {
             Self::Grant => "grant",
             Self::ServiceGrant => "service_grant",
             Self::Adjustment => "adjustment",
+            Self::Application => "application",
         }
     }
 }

@@ -48,6 +48,8 @@ pub mod spend_guards;
 pub mod statement;
 pub mod transaction;
 pub mod transfers;
+pub mod unapplied_decisions;
+pub mod unapplied_payments;
 pub mod worker_marks;
 
 pub use diesel_async::AsyncPgConnection as Connection;

@@ -9,17 +9,15 @@ use uuid::Uuid;
 use super::StorageError;
 use super::clock::{NowOnce, later, ledger_now, seconds};
 use super::columns::{currency_from_column, customer_from_column, provider_from_column};
-use super::page;
 use super::schema::{disputes, payment_applications as applications, payments, refunds};
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::Order;
-use crate::domain::page::{Page, Rows};
 use crate::domain::payment::{Application, DisputeStatus, Payment, ProviderName};
 use crate::domain::refund::RefundState;
 
 #[derive(Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = payments)]
-struct PaymentRow {
+pub(super) struct PaymentRow {
     id: Uuid,
     provider: String,
     merchant_account: String,
@@ -214,27 +212,6 @@ pub async fn lock_by_id(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option
     let row: Option<PaymentRow> =
         payments::table.find(id).select(PaymentRow::as_select()).for_update().first(conn).await.optional()?;
     row.map(Payment::try_from).transpose()
-}
-
-/// A page of payments with an unapplied rest, newest first.
-///
-/// # Errors
-/// Database errors.
-pub async fn unapplied(conn: &mut AsyncPgConnection, page: &Page) -> Result<Rows<Payment>, StorageError> {
-    let mut query = payments::table
-        .filter((payments::applied + payments::unapplied_taken).lt(payments::amount))
-        .select(PaymentRow::as_select())
-        .limit(page.to_read())
-        .into_boxed();
-    if let Some(position) = page.bound() {
-        query = query.filter(page::beyond((payments::received_at, payments::id), position, page.ascends()));
-    }
-    query = match page.ascends() {
-        true => query.order((payments::received_at.asc(), payments::id.asc())),
-        false => query.order((payments::received_at.desc(), payments::id.desc())),
-    };
-    let rows: Vec<PaymentRow> = query.load(conn).await?;
-    page.cut(rows).try_map(Payment::try_from)
 }
 
 /// Records an application of a locked payment. The payment's own figures are written by [`insert`] or

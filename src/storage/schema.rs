@@ -435,6 +435,7 @@ diesel::table! {
         live -> Bool,
         received_at -> Timestamptz,
         ask_at -> Nullable<Timestamptz>,
+        dismissed_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -595,6 +596,30 @@ diesel::table! {
 }
 
 diesel::table! {
+    unapplied_decisions (id) {
+        id -> Uuid,
+        payment_id -> Uuid,
+        destination -> Text,
+        currency -> Text,
+        amount -> Numeric,
+        order_id -> Nullable<Uuid>,
+        customer_id -> Nullable<Text>,
+        product -> Nullable<Text>,
+        bank_transaction_id -> Nullable<Text>,
+        reason -> Text,
+        second_needed -> Bool,
+        proposed_by -> Text,
+        proposed_at -> Timestamptz,
+        approved_by -> Nullable<Text>,
+        approved_at -> Nullable<Timestamptz>,
+        withdrawn_by -> Nullable<Text>,
+        withdrawn_at -> Nullable<Timestamptz>,
+        done_at -> Nullable<Timestamptz>,
+        refund_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     wallets (customer_id, currency, product) {
         customer_id -> Text,
         currency -> Text,
@@ -720,6 +745,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     top_up_options,
     top_up_orders,
     transfers,
+    unapplied_decisions,
     wallets,
     worker_marks
 );

@@ -201,7 +201,7 @@ async fn customers_read_no_names_of_operators_and_none_of_their_notes() {
     app.operator_named("ben").post(&format!("{path}/reverse"), &reverse).await.expect(200);
 
     let whole = app.operator().get(&path).await.expect(200);
-    for told in ["operator:anna", "operator:ben", "5 fee by intermediary", "says Carol", "approval_proposed"] {
+    for told in ["operator:anna", "operator:ben", "5 fee by intermediary", "says Carol", "reversal_proposed"] {
         assert!(whole.text.contains(told), "{told}: {}", whole.text);
     }
     let payment = &whole["payments"][0];
@@ -209,12 +209,16 @@ async fn customers_read_no_names_of_operators_and_none_of_their_notes() {
     assert_eq!((&payment["amount"], &payment["applied_amount"]), (&json!("300.00"), &json!("0.00")));
     let service = app.service().get(&format!("/v1/top-up-orders/{order}")).await.expect(200);
     for shown in [app.customer("alice").get(&format!("/v1/top-up-orders/{order}")).await.expect(200), service] {
-        for hidden in ["anna", "ben", "intermediary", "Carol", "approval_proposed", "payments", "bank_transaction_id"] {
+        for hidden in ["anna", "ben", "intermediary", "Carol", "reversal_proposed", "payments", "bank_transaction_id"] {
             assert!(!shown.text.contains(hidden), "{hidden}: {}", shown.text);
         }
         let approved = |event: &&Value| event["event"] == "approved";
         assert_eq!(shown["timeline"].as_array().unwrap().iter().find(approved).unwrap()["actor"], "operator");
     }
+    let gift = json!({ "customer_id": "alice", "currency": "CNY", "amount": "1", "reason": "sorry" });
+    app.operator_named("anna").post("/v1/grants", &gift).await.expect(201);
+    let grants = app.customer("alice").get("/v1/grants").await.expect(200);
+    assert_eq!(grants["data"][0]["created_by"], "operator", "{}", grants.text);
     // What an operator writes for the customer is read by him.
     let other = ordered(&app, "alice", "bank_transfer", "CNY", "50.00").await;
     let reason = json!({ "reason": "nothing arrived" });

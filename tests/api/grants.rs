@@ -124,3 +124,16 @@ async fn case_38_expiry_races_deductions_and_takes_no_paid_money() {
     assert_eq!(paid, Decimal::from(1000) + after[0].parse::<Decimal>().unwrap());
     app.finish().await;
 }
+
+#[tokio::test]
+async fn one_grant_is_its_customers() {
+    let app = TestApp::spawn().await;
+    let id = grant(&app, "alice", "4.00", json!({})).await;
+    let path = format!("/v1/grants/{id}");
+    let shown = app.customer("alice").get(&path).await.expect(200);
+    assert_eq!((&shown["id"], &shown["remaining"]), (&json!(id), &json!("4.00")));
+    app.operator().get(&format!("{path}?customer_id=alice")).await.expect(200);
+    app.customer("bob").get(&path).await.problem(404, "not_found");
+    app.operator().get(&format!("{path}?customer_id=bob")).await.problem(404, "not_found");
+    app.finish().await;
+}

@@ -46,4 +46,5 @@ mod stream;
 mod taken_back;
 mod tools;
 mod two_pairs;
+mod unapplied;
 mod unreadable;

@@ -19,7 +19,7 @@ pub(super) const LEASE_SECONDS: i32 = 90;
 const ROUND: i64 = 20;
 
 /// Sends a refund that has just been committed. After a failure a worker sends it again.
-pub(super) async fn send(app: &App, id: Uuid) {
+pub(in crate::app) async fn send(app: &App, id: Uuid) {
     let sent = async {
         let refund = {
             let mut conn = app.pool.get().await?;

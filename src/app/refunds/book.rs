@@ -154,6 +154,21 @@ pub(super) async fn start(conn: &mut Connection, order: Option<&Order>, refund: 
     move_wallet(conn, order, refund, mode).await
 }
 
+/// Writes a refund that the unapplied rest of a locked payment gives. No wallet owes anything for it.
+///
+/// # Errors
+/// 409 `bank_transaction_used` when another refund has the bank's id of it.
+pub(in crate::app) async fn record_of_rest(conn: &mut Connection, refund: &Refund) -> Result<(), Error> {
+    refunds::insert(conn, refund).await.map_err(|error| {
+        if error.violates("refunds_at_provider_once") {
+            Error::conflict(Code::BankTransactionUsed, "this bank transaction belongs to another refund")
+        } else {
+            error.into()
+        }
+    })?;
+    Ok(payments::add_refunded(conn, refund.payment_id, refund.amount).await?)
+}
+
 /// The wallets that give what the order's wallet lacks: the main wallet, and products whose money may go back.
 async fn also_gives(conn: &mut Connection, refund: &Refund) -> Result<Vec<Product>, Error> {
     if !refund.from_products {

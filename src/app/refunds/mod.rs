@@ -10,6 +10,8 @@ mod end;
 mod observe;
 
 pub use ask::ask_due;
+pub(in crate::app) use ask::send;
+pub(in crate::app) use book::record_of_rest;
 pub use observe::observe;
 pub(in crate::app) use observe::{add_to_timeline, lock};
 

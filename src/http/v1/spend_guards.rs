@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::spend_guards::{self, Caps, GuardedWallet};
-use crate::app::{App, Error, Problems};
+use crate::app::{App, Caller, Error, Problems};
 use crate::domain::code::Code;
 use crate::domain::guard::{day_ends, month_ends};
 use crate::domain::money::{Currency, Money};
@@ -50,9 +50,16 @@ pub struct SpendGuard {
     held: Amount,
     day_ends_at: DateTime<Utc>,
     month_ends_at: DateTime<Utc>,
-    /// Who saved the caps.
+    /// Who saved the caps; only operators learn which operator it was.
     set_by: Actor,
     updated_at: DateTime<Utc>,
+}
+
+impl SpendGuard {
+    /// The caps as this caller may read them.
+    fn told_to(self, caller: &Caller) -> Self {
+        Self { set_by: Actor::new(caller.told(&self.set_by)), ..self }
+    }
 }
 
 impl From<GuardedWallet> for SpendGuard {
@@ -100,7 +107,8 @@ pub async fn list_spend_guards(
 ) -> Result<HttpResponse, Failure> {
     let filter = query.filter(&caller)?;
     let found = spend_guards::list(&app, &filter.customer, filter.currency, filter.product.as_ref()).await?;
-    Ok(HttpResponse::Ok().json(SpendGuardList { data: found.into_iter().map(SpendGuard::from).collect() }))
+    let data = found.into_iter().map(|guarded| SpendGuard::from(guarded).told_to(&caller)).collect();
+    Ok(HttpResponse::Ok().json(SpendGuardList { data }))
 }
 
 /// Save a spend guard
@@ -132,7 +140,7 @@ pub async fn save_spend_guard(
     let wallet = query.wallet(&caller, &path)?;
     let caps = read(&body.value, wallet.currency)?;
     let saved = spend_guards::set(&app, &caller, &wallet, caps).await?;
-    Ok(replaced(saved.created, &SpendGuard::from(saved.value)))
+    Ok(replaced(saved.created, &SpendGuard::from(saved.value).told_to(&caller)))
 }
 
 fn read(asked: &SpendGuardRequest, currency: Currency) -> Result<Caps, Error> {

@@ -18,6 +18,10 @@ WITH done AS (
     FROM grants g JOIN wallets w ON w.customer_id = g.customer_id AND w.id = g.wallet_id
     WHERE g.order_id IS NULL AND (g.created_by LIKE 'service:%' OR g.created_by LIKE 'operator:%')
       AND NOT EXISTS (SELECT FROM grant_proposals p WHERE p.id = g.id AND p.approved_by IS NOT NULL)
+    UNION ALL
+    SELECT 'application', d.id, d.proposed_by, d.customer_id, d.currency, d.amount
+    FROM unapplied_decisions d
+    WHERE d.done_at IS NOT NULL AND NOT d.second_needed AND d.destination IN ('order', 'wallet')
 ), summed AS (
     SELECT m.*, m.kind = 'service_grant' AS by_service,
            sum(m.amount) OVER (PARTITION BY CASE WHEN m.kind = 'service_grant' THEN '' ELSE m.actor END, m.currency,
@@ -37,7 +41,7 @@ WITH done AS (
 )
 SELECT 'own_word_recorded' AS rule,
        CASE coalesce(d.kind, m.kind) WHEN 'approval' THEN 'tuo_' WHEN 'refund' THEN 'rfd_' WHEN 'grant' THEN 'grt_'
-            WHEN 'service_grant' THEN 'grt_' ELSE 'adj_' END
+            WHEN 'service_grant' THEN 'grt_' WHEN 'application' THEN 'dec_' ELSE 'adj_' END
        || replace(coalesce(d.subject, m.subject)::text, '-', '') AS subject,
        coalesce(d.customer_id, m.customer_id) AS customer,
        coalesce(d.kind || ' of ' || trim_scale(d.amount) || ' ' || d.currency || ' by ' || d.actor, 'nothing')

@@ -1,5 +1,5 @@
 -- Customers that a search finds, at most $1 for each way in which a text can match. A prefix is a range in the order of
--- code points, so each way is a range of one index. A customer has several wallets, next to each other in the index.
+-- code points, so each way is a range of one index, and is read in its order. A customer has several wallets, next to each other in the index.
 --
 -- $1 bigint at most this many of each way
 -- $2 text the first id
@@ -17,9 +17,11 @@ FROM (
     (SELECT customer_id, 'customer_id' FROM billing_profiles
      WHERE customer_id ~>=~ $2 AND customer_id ~<~ $3 ORDER BY customer_id USING ~<~ LIMIT $1)
     UNION ALL
-    (SELECT customer_id, 'name' FROM billing_profiles WHERE lower(name) ~>=~ $4 AND lower(name) ~<~ $5 LIMIT $1)
+    (SELECT customer_id, 'name' FROM billing_profiles WHERE lower(name) ~>=~ $4 AND lower(name) ~<~ $5
+     ORDER BY lower(name) USING ~<~ LIMIT $1)
     UNION ALL
-    (SELECT customer_id, 'email' FROM billing_profiles WHERE lower(email) ~>=~ $4 AND lower(email) ~<~ $5 LIMIT $1)
+    (SELECT customer_id, 'email' FROM billing_profiles WHERE lower(email) ~>=~ $4 AND lower(email) ~<~ $5
+     ORDER BY lower(email) USING ~<~ LIMIT $1)
 ) f
 GROUP BY f.customer_id
 ORDER BY f.customer_id

@@ -14,7 +14,8 @@ SELECT r.id, r.customer_id, f.matched, r.status, r.currency, r.amount, r.created
 FROM (
     (SELECT id, 'id' AS matched FROM disputes WHERE id BETWEEN $2 AND $3 LIMIT $1)
     UNION ALL
-    (SELECT id, 'provider_dispute_id' FROM disputes WHERE dispute_id ~>=~ $4 AND dispute_id ~<~ $5 LIMIT $1)
+    (SELECT id, 'provider_dispute_id' FROM disputes WHERE dispute_id ~>=~ $4 AND dispute_id ~<~ $5
+     ORDER BY dispute_id USING ~<~ LIMIT $1)
     UNION ALL
     (SELECT id, 'amount' FROM disputes WHERE amount = $6 ORDER BY created_at DESC LIMIT $1)
     UNION ALL

@@ -1,5 +1,5 @@
 -- Orders that a search finds, at most $1 for each way in which a text can match. A prefix is a range in the order of
--- code points, so each way is a range of one index.
+-- code points, so each way is a range of one index, and is read in its order.
 --
 -- $1 bigint at most this many of each way
 -- $2 uuid the first id, or null
@@ -18,14 +18,18 @@ SELECT o.id, o.customer_id::text, f.matched, o.status, o.currency, o.amount, o.c
 FROM (
     (SELECT id, 'id' AS matched FROM top_up_orders WHERE id BETWEEN $2 AND $3 LIMIT $1)
     UNION ALL
-    (SELECT id, 'reference' FROM top_up_orders WHERE reference ~>=~ $4 AND reference ~<~ $5 LIMIT $1)
+    (SELECT id, 'reference' FROM top_up_orders WHERE reference ~>=~ $4 AND reference ~<~ $5
+     ORDER BY reference USING ~<~ LIMIT $1)
     UNION ALL
     (SELECT order_id, 'provider_reference' FROM attempts
-     WHERE provider_reference ~>=~ $6 AND provider_reference ~<~ $7 LIMIT $1)
+     WHERE provider_reference ~>=~ $6 AND provider_reference ~<~ $7
+     ORDER BY provider_reference USING ~<~ LIMIT $1)
     UNION ALL
-    (SELECT id, 'remitter' FROM top_up_orders WHERE remitter_key ~>=~ $8 AND remitter_key ~<~ $9 LIMIT $1)
+    (SELECT id, 'remitter' FROM top_up_orders WHERE remitter_key ~>=~ $8 AND remitter_key ~<~ $9
+     ORDER BY remitter_key USING ~<~ LIMIT $1)
     UNION ALL
-    (SELECT order_id, 'bank_transaction_id' FROM approvals WHERE identity ~>=~ $8 AND identity ~<~ $9 LIMIT $1)
+    (SELECT order_id, 'bank_transaction_id' FROM approvals WHERE identity ~>=~ $8 AND identity ~<~ $9
+     ORDER BY identity USING ~<~ LIMIT $1)
     UNION ALL
     (SELECT id, 'amount' FROM top_up_orders WHERE amount = $10 ORDER BY created_at DESC, id DESC LIMIT $1)
     UNION ALL

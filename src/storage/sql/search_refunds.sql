@@ -14,7 +14,9 @@ SELECT r.id, r.customer_id, f.matched, r.status, r.currency, r.amount, r.created
 FROM (
     (SELECT id, 'id' AS matched FROM refunds WHERE id BETWEEN $2 AND $3 LIMIT $1)
     UNION ALL
-    (SELECT id, 'provider_refund_id' FROM refunds WHERE provider_refund_id ~>=~ $4 AND provider_refund_id ~<~ $5 LIMIT $1)
+    (SELECT id, 'provider_refund_id' FROM refunds
+     WHERE provider_refund_id ~>=~ $4 AND provider_refund_id ~<~ $5
+     ORDER BY provider_refund_id USING ~<~ LIMIT $1)
     UNION ALL
     (SELECT id, 'amount' FROM refunds WHERE amount = $6 ORDER BY created_at DESC LIMIT $1)
     UNION ALL

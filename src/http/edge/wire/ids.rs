@@ -20,6 +20,7 @@ pub type DisputeId = Text<Id<DisputeObject>>;
 pub type GrantId = Text<Id<GrantObject>>;
 pub type BankAccountId = Text<Id<BankAccountObject>>;
 pub type BankAccountChangeId = Text<Id<BankAccountChangeObject>>;
+pub type DecisionId = Text<Id<DecisionObject>>;
 /// The id of an account flow: its wallet, and its place in that wallet.
 pub type FlowIdText = Text<FlowForm>;
 
@@ -35,6 +36,7 @@ pub(super) fn forms() -> Vec<Inlined> {
         text::<Id<GrantObject>>(),
         text::<Id<BankAccountObject>>(),
         text::<Id<BankAccountChangeObject>>(),
+        text::<Id<DecisionObject>>(),
         text::<FlowForm>(),
     ]
 }
@@ -164,6 +166,15 @@ impl Object for BankAccountObject {
     const NOUN: &'static str = "a bank account";
     /// The demo catalogue has this one.
     const EXAMPLE: &'static str = "01930000000070008000000000000001";
+}
+
+#[derive(Debug)]
+pub enum DecisionObject {}
+
+impl Object for DecisionObject {
+    const KIND: IdKind = IdKind::UnappliedDecision;
+    const NAME: &'static str = "DecisionId";
+    const NOUN: &'static str = "a decision";
 }
 
 #[derive(Debug)]

@@ -26,7 +26,7 @@ use crate::http::v1::top_up_orders::body::{TopUpOrder, order_body_for_operator};
 
 /// List all customers' top-up orders
 ///
-/// All orders. `worklist` names what operators have to work on: with `sort=oldest`, what has waited longest comes first.
+/// All orders. `worklist` names what operators have to work on. With `sort=oldest`, what waits longest comes first.
 #[utoipa::path(
     tag = "admin-top-up-orders",
     operation_id = "adminListTopUpOrders",

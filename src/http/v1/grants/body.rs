@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::app::Caller;
 use crate::domain::grant::{GrantProposal, WalletGrant};
 use crate::domain::money::Money;
 use crate::domain::own_word::ProposalEnd;
@@ -40,7 +41,7 @@ pub struct Grant {
     priority: i16,
     expires_at: Option<DateTime<Utc>>,
     reason: GrantReason,
-    /// Who gave the credit, or proposed to give it.
+    /// Who gave the credit, or proposed to give it; only operators learn which operator it was.
     created_by: Actor,
     created_at: DateTime<Utc>,
 }
@@ -54,6 +55,14 @@ pub struct GrantPage {
     pub previous_cursor: Option<CursorText>,
     pub next_cursor: Option<CursorText>,
     pub has_more: bool,
+}
+
+impl Grant {
+    /// The grant as this caller may read it.
+    #[must_use]
+    pub fn told_to(self, caller: &Caller) -> Self {
+        Self { created_by: Actor::new(caller.told(&self.created_by)), ..self }
+    }
 }
 
 impl From<&WalletGrant> for Grant {

@@ -19,8 +19,11 @@ use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::idempotency::IdempotencyHeader;
 use crate::http::edge::page::{self, Filters};
 use crate::http::edge::problem::Failure;
+use crate::http::edge::queries::CustomerQuery;
 use crate::http::edge::times;
-use crate::http::edge::wire::{Amount, CurrencyCode, CursorText, CustomerIdText, GrantReason, Limit, ProductCode};
+use crate::http::edge::wire::{
+    Amount, CurrencyCode, CursorText, CustomerIdText, GrantId, GrantReason, Limit, ProductCode,
+};
 
 /// Promotional credit to give to a customer.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -137,11 +140,39 @@ pub async fn list_grants(
     let asked = page::read(query.cursor.as_ref(), Sort::Newest, limit, &filters)?;
     let found = grants::list(&app, &customer, &asked).await?;
     let cursors = page::cursors(&found, &filters, |found| (found.grant.created_at, found.grant.id))?;
-    let data = found.rows.iter().map(Grant::from).collect();
+    let data = found.rows.iter().map(|found| Grant::from(found).told_to(&caller)).collect();
     Ok(HttpResponse::Ok().json(GrantPage {
         data,
         previous_cursor: cursors.previous,
         has_more: cursors.next.is_some(),
         next_cursor: cursors.next,
     }))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct GrantPath {
+    /// The grant's id.
+    grant_id: GrantId,
+}
+
+/// Get a grant
+///
+/// One grant of the customer.
+#[utoipa::path(
+    tag = "grants",
+    operation_id = "getGrant",
+    params(GrantPath, CustomerQuery),
+    responses((status = 200, description = "The grant", body = Grant)),
+    security(("bearer" = []))
+)]
+#[get("/v1/grants/{grant_id}")]
+pub async fn get_grant(
+    Allowed(caller): AsCustomer,
+    path: web::Path<GrantPath>,
+    QueryParams(query): QueryParams<CustomerQuery>,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let found = grants::get(&app, &query.customer(&caller)?, path.grant_id.named()).await?;
+    Ok(HttpResponse::Ok().json(Grant::from(&found).told_to(&caller)))
 }

@@ -15,8 +15,8 @@ use crate::http::edge::wire::{
 pub struct OrderPayment {
     id: PaymentIdText,
     provider: ProviderText,
-    /// The payment's id at the company: Stripe's PaymentIntent, PayPal's capture, VNPay's `TxnRef:TransactionNo`, or the
-    /// bank's id in its normal form.
+    /// The payment's id at the company: Stripe's PaymentIntent, PayPal's capture, VNPay's `TxnRef:TransactionNo`, or
+    /// the bank's id in its normal form.
     #[schema(max_length = 250, example = "pi_3MtwBwLkdIwHu7ix28a3tqPa")]
     provider_payment_id: String,
     /// Our account at the company; for a bank transfer `bank_account_id`.

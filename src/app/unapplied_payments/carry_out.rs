@@ -1,0 +1,184 @@
+//! Carrying out a decision about unapplied money, in the transaction that decides.
+
+use chrono::Duration;
+use uuid::Uuid;
+
+use crate::app::{Error, refunds, settlement};
+use crate::domain::code::Code;
+use crate::domain::customer::CustomerId;
+use crate::domain::money::Money;
+use crate::domain::movement::top_up::{AppliedPayment, top_up_without_order};
+use crate::domain::order::{Order, OrderStatus};
+use crate::domain::own_word::ProposalEnd;
+use crate::domain::payment::{Application, Payment, ProviderName};
+use crate::domain::posting::PostingOutcome;
+use crate::domain::product::Product;
+use crate::domain::refund::{Refund, RefundState};
+use crate::domain::unapplied::{Decision, Destination};
+use crate::storage::{Connection, clock, ledger, orders, payments};
+
+/// How long this process has to ask the company before a worker does.
+const LEASE: Duration = Duration::seconds(90);
+
+/// Does what the decision says with a locked payment, of which enough is left. The order is locked too, where the money
+/// serves one, or the payment names one.
+///
+/// # Errors
+/// 409 and 422 as [`super::decide::decide`]. A refusal of the ledger refuses everything.
+pub(super) async fn carry_out(
+    conn: &mut Connection,
+    decision: &mut Decision,
+    order: Option<&mut Order>,
+    payment: Payment,
+    actor: &str,
+) -> Result<(), Error> {
+    let now = clock::now(conn).await?;
+    match &decision.destination {
+        Destination::Order { .. } => {
+            let order = order.ok_or(Error::Internal("the order of a decision"))?;
+            complete(conn, order, payment.clone(), decision.amount, actor).await?;
+        }
+        Destination::Wallet { customer, product } => {
+            credit(conn, customer, product, payment.clone(), decision.amount, actor).await?;
+            note(conn, order, "payment_applied", actor, &decision.reason).await?;
+        }
+        Destination::Payer { .. } | Destination::PayerByHand { .. } => {
+            let refund = draft(decision, &payment, now);
+            refunds::record_of_rest(conn, &refund).await?;
+            decision.refund_id = Some(refund.id);
+            note(conn, order, "payment_returned", actor, &decision.reason).await?;
+        }
+    }
+    // The order that it names waits for the rest no longer when nothing of its money is left.
+    settlement::end_if_returned(conn, &payment, actor).await?;
+    decision.done_at = Some(now);
+    Ok(())
+}
+
+/// Tells the order that a payment names what became of the money. Customers do not read the reason.
+async fn note(
+    conn: &mut Connection,
+    order: Option<&mut Order>,
+    event: &str,
+    actor: &str,
+    reason: &str,
+) -> Result<(), Error> {
+    match order {
+        Some(order) => Ok(orders::add_to_timeline(conn, order, event, actor, Some(reason)).await?),
+        None => Ok(()),
+    }
+}
+
+/// Completes an order with a payment that the company made for another purpose, or with another amount.
+async fn complete(
+    conn: &mut Connection,
+    order: &mut Order,
+    mut payment: Payment,
+    amount: Money,
+    actor: &str,
+) -> Result<(), Error> {
+    if order.status() == OrderStatus::Completed {
+        let detail = "this order has been credited; apply the money to the customer's wallet";
+        return Err(Error::conflict(Code::OrderAlreadyCompleted, detail));
+    }
+    let wrong = |code, detail: &str| Error::field("/order_id", code, detail);
+    if order.currency() != amount.currency() {
+        return Err(wrong(Code::CurrencyMismatch, "is in another currency than the payment"));
+    }
+    if payment.provider == ProviderName::BankTransfer {
+        return Err(wrong(Code::InvalidValue, "is credited by its approval, which names the bank's transaction"));
+    }
+    if order.provider != payment.provider || order.merchant_account != payment.merchant_account {
+        let detail = "is paid by another company or account; apply the money to the customer's wallet";
+        return Err(wrong(Code::InvalidValue, detail));
+    }
+    payment.order_id = payment.order_id.or(Some(order.id));
+    payment.apply(amount);
+    payments::update_applied(conn, &payment).await?;
+    settlement::complete(conn, order, &payment, amount, actor).await
+}
+
+/// Credits a wallet with a part of a payment.
+async fn credit(
+    conn: &mut Connection,
+    customer: &CustomerId,
+    product: &Product,
+    mut payment: Payment,
+    amount: Money,
+    actor: &str,
+) -> Result<(), Error> {
+    let n = payments::next_application(conn, payment.id).await?;
+    let applied = AppliedPayment {
+        id: payment.id,
+        application: i64::from(n),
+        provider: payment.provider,
+        merchant_account: &payment.merchant_account,
+    };
+    let posting = top_up_without_order(customer, product, applied, amount);
+    let mut wallet_id = None;
+    for outcome in ledger::post(conn, &[posting]).await? {
+        match outcome {
+            PostingOutcome::Booked(booked) => wallet_id = booked.entry.map(|entry| entry.wallet_id),
+            PostingOutcome::Replayed(_) => return Err(Error::Internal("a new application of a locked payment")),
+            PostingOutcome::Refused(refusal) => return Err(Error::refused(refusal)),
+        }
+    }
+    let nothing = Money::zero(amount.currency());
+    let application = Application {
+        payment_id: payment.id,
+        n,
+        order_id: None,
+        customer: customer.clone(),
+        wallet_id: wallet_id.ok_or(Error::Internal("an entry for the credit of a payment"))?,
+        amount,
+        fee: nothing,
+        tax: nothing,
+        applied_by: actor.to_owned(),
+        applied_at: clock::now(conn).await?,
+        reversed_at: None,
+    };
+    payment.apply(amount);
+    payments::update_applied(conn, &payment).await?;
+    payments::insert_application(conn, &application).await?;
+    Ok(())
+}
+
+/// The refund by which a part of a payment's rest goes back: sent already, or to be sent by the company.
+fn draft(decision: &Decision, payment: &Payment, now: chrono::DateTime<chrono::Utc>) -> Refund {
+    let nothing = Money::zero(decision.amount.currency());
+    let (state, provider_refund_id) = match &decision.destination {
+        Destination::PayerByHand { bank_transaction_id } => (RefundState::Succeeded, Some(bank_transaction_id.clone())),
+        _ => (RefundState::Pending, None),
+    };
+    let approved_by = match &decision.end {
+        Some(ProposalEnd::Approved { by, .. }) => Some(by.clone()),
+        _ => None,
+    };
+    Refund {
+        // The decision's own word is recorded for this id.
+        id: if decision.second_needed { Uuid::now_v7() } else { decision.id },
+        order_id: None,
+        payment_id: payment.id,
+        customer: decision.destination.customer().cloned(),
+        provider: payment.provider,
+        provider_refund_id,
+        amount: decision.amount,
+        from_unapplied: decision.amount,
+        debited: nothing,
+        bonus_taken: nothing,
+        ask_at: (state == RefundState::Pending).then(|| now + LEASE),
+        state,
+        reason: decision.reason.clone(),
+        failure: None,
+        ours: true,
+        override_balance: false,
+        from_products: false,
+        proposed_by: decision.proposed_by.clone(),
+        approved_by,
+        second_needed: decision.second_needed,
+        created_at: now,
+        started_at: Some(now),
+        updated_at: now,
+        asked: 0,
+    }
+}

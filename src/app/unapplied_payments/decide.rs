@@ -1,0 +1,319 @@
+//! Decisions about unapplied money: to an order, to a wallet, or back to the payer.
+//!
+//! Locks are taken in this order: order, payment, decision, the operator's own word, wallets.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::carry_out::carry_out;
+use crate::app::{App, Caller, Error, IdempotencyKey, Made, own_word, refunds};
+use crate::domain::audit::AuditRecord;
+use crate::domain::code::Code;
+use crate::domain::customer::CustomerId;
+use crate::domain::id::IdKind;
+use crate::domain::money::Money;
+use crate::domain::order::Order;
+use crate::domain::own_word::{MoveKind, ProposalEnd};
+use crate::domain::page::{Page, Rows};
+use crate::domain::payment::{Payment, ProviderName};
+use crate::domain::product::Product;
+use crate::domain::unapplied::{Decision, Destination};
+use crate::storage::transaction::transact;
+use crate::storage::{
+    Connection, audit, bank_transactions, catalogue, clock, orders, payments, unapplied_decisions as store,
+};
+
+/// What an operator wants to become of unapplied money.
+#[derive(Debug, Clone)]
+pub enum Wanted {
+    Order(Uuid),
+    Wallet {
+        customer: CustomerId,
+        product: Product,
+    },
+    /// Back to the payer: by the company that took it, or by hand with the bank's id of the outgoing transfer.
+    Payer {
+        bank_transaction_id: Option<String>,
+    },
+}
+
+/// A decision as an operator sends it.
+#[derive(Debug, Clone)]
+pub struct NewDecision {
+    pub payment_id: Uuid,
+    pub wanted: Wanted,
+    /// `None`: all that is left.
+    pub amount: Option<rust_decimal::Decimal>,
+    pub reason: String,
+}
+
+/// Decides about unapplied money, or proposes to. Each part of it is applied or returned once.
+///
+/// # Errors
+/// 404; 409 `nothing_unapplied`, `decision_waiting`, `order_already_completed` or `not_refundable`; 403 `own_account`;
+/// 422 for an amount, an order or a product that does not fit.
+#[tracing::instrument(name = "unapplied_payments.decide", skip_all, fields(payment = %new.payment_id))]
+pub async fn decide(
+    app: &App,
+    caller: &Caller,
+    new: &NewDecision,
+    key: &IdempotencyKey,
+) -> Result<Made<Decision>, Error> {
+    let made = transact(&app.pool, async |conn| {
+        if let Some(id) = key.claim(conn).await? {
+            let known = store::find(conn, id).await?;
+            return Ok(Made::again(known.ok_or(Error::Internal("the decision of a recorded idempotency key"))?));
+        }
+        let mut order = lock_order(conn, new).await?;
+        let payment = payments::lock_by_id(conn, new.payment_id).await?.ok_or(Error::NotFound("payment"))?;
+        require_known_amount(conn, &payment).await?;
+        let amount = amount(&payment, new.amount)?;
+        let destination = destination(conn, app, &payment, order.as_ref(), &new.wanted).await?;
+        if let Some(customer) = destination.customer() {
+            caller.require_not_own(customer)?;
+        }
+        let id = Uuid::now_v7();
+        let alone = is_enough(conn, app, caller, id, &destination, amount).await?;
+        let mut decision = Decision {
+            id,
+            payment_id: payment.id,
+            destination,
+            amount,
+            reason: new.reason.clone(),
+            second_needed: !alone,
+            proposed_by: caller.actor(),
+            proposed_at: clock::now(conn).await?,
+            end: None,
+            done_at: None,
+            refund_id: None,
+        };
+        if alone {
+            carry_out(conn, &mut decision, order.as_mut(), payment, &caller.actor()).await?;
+        }
+        store::insert(conn, &decision).await.map_err(|error| {
+            if error.violates("unapplied_decisions_one_waiting") {
+                let detail = "a decision about this payment waits for a second operator; approve or withdraw it first";
+                Error::conflict(Code::DecisionWaiting, detail)
+            } else {
+                error.into()
+            }
+        })?;
+        record(conn, if alone { "done" } else { "proposed" }, &caller.actor(), &decision).await?;
+        key.record_resource(conn, id, &whose(caller, &decision)?).await?;
+        Ok::<_, Error>(Made::new(decision))
+    })
+    .await?;
+    send(app, &made).await;
+    Ok(made)
+}
+
+/// Approves a decision that waits, and carries it out. The proposer cannot approve it.
+///
+/// # Errors
+/// 404; 409 `nothing_proposed`, `second_operator_needed`, or as [`decide`] when the money has moved on.
+#[tracing::instrument(name = "unapplied_payments.approve", skip_all, fields(decision = %id))]
+pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey) -> Result<Made<Decision>, Error> {
+    let actor = caller.actor();
+    let made = transact(&app.pool, async |conn| {
+        let missing = || Error::NotFound("decision");
+        let known = store::find(conn, id).await?.ok_or_else(missing)?;
+        if key.claim(conn).await?.is_some() {
+            return Ok(Made::again(known));
+        }
+        let mut order = match known.destination {
+            Destination::Order { id, .. } => orders::lock(conn, id).await?,
+            _ => lock_named_order(conn, known.payment_id).await?,
+        };
+        let payment = payments::lock_by_id(conn, known.payment_id).await?;
+        let payment = payment.ok_or(Error::Internal("the payment of a decision"))?;
+        let mut decision = store::lock(conn, id).await?.ok_or_else(missing)?;
+        require_waiting(&decision)?;
+        if decision.proposed_by == actor {
+            return Err(Error::conflict(Code::SecondOperatorNeeded, "another operator must approve this decision"));
+        }
+        if let Some(customer) = decision.destination.customer() {
+            caller.require_not_own(customer)?;
+        }
+        require_known_amount(conn, &payment).await?;
+        amount(&payment, Some(decision.amount.amount()))?;
+        decision.end = Some(ProposalEnd::Approved { by: actor.clone(), at: clock::now(conn).await? });
+        carry_out(conn, &mut decision, order.as_mut(), payment, &actor).await?;
+        store::update(conn, &decision).await?;
+        record(conn, "approved", &actor, &decision).await?;
+        key.record_resource(conn, id, &whose(caller, &decision)?).await?;
+        Ok::<_, Error>(Made::new(decision))
+    })
+    .await?;
+    send(app, &made).await;
+    Ok(made)
+}
+
+/// Withdraws a decision that waits. Withdrawing it again changes nothing.
+///
+/// # Errors
+/// 404; 409 `nothing_proposed` when it was carried out.
+#[tracing::instrument(name = "unapplied_payments.withdraw", skip_all, fields(decision = %id))]
+pub async fn withdraw(app: &App, caller: &Caller, id: Uuid) -> Result<Decision, Error> {
+    let actor = caller.actor();
+    transact(&app.pool, async |conn| {
+        let mut decision = store::lock(conn, id).await?.ok_or(Error::NotFound("decision"))?;
+        if matches!(decision.end, Some(ProposalEnd::Withdrawn { .. })) {
+            return Ok(decision);
+        }
+        require_waiting(&decision)?;
+        decision.end = Some(ProposalEnd::Withdrawn { by: actor.clone(), at: clock::now(conn).await? });
+        store::update(conn, &decision).await?;
+        record(conn, "withdrawn", &actor, &decision).await?;
+        Ok(decision)
+    })
+    .await
+}
+
+/// A page of the decisions that wait for a second operator.
+///
+/// # Errors
+/// Database errors.
+pub async fn waiting(app: &App, page: &Page) -> Result<Rows<Decision>, Error> {
+    Ok(store::waiting(&mut *app.pool.get().await?, page).await?)
+}
+
+fn require_waiting(decision: &Decision) -> Result<(), Error> {
+    let detail = match &decision.end {
+        None if decision.waits() => return Ok(()),
+        Some(ProposalEnd::Approved { by, .. }) => format!("the decision was approved by {by}"),
+        Some(ProposalEnd::Withdrawn { by, .. }) => format!("the decision was withdrawn by {by}"),
+        None => "the decision was carried out at once".to_owned(),
+    };
+    Err(Error::conflict(Code::NothingProposed, detail))
+}
+
+/// Locks the order that the money shall serve, or else the one that the payment names: its return may end it.
+async fn lock_order(conn: &mut Connection, new: &NewDecision) -> Result<Option<Order>, Error> {
+    match new.wanted {
+        Wanted::Order(id) => {
+            let unknown = || Error::field("/order_id", Code::Unknown, "is not an order of this platform");
+            Ok(Some(orders::lock(conn, id).await?.ok_or_else(unknown)?))
+        }
+        _ => lock_named_order(conn, new.payment_id).await,
+    }
+}
+
+async fn lock_named_order(conn: &mut Connection, payment_id: Uuid) -> Result<Option<Order>, Error> {
+    let named = payments::find(conn, payment_id).await?.and_then(|payment| payment.order_id);
+    match named {
+        Some(id) => Ok(orders::lock(conn, id).await?),
+        None => Ok(None),
+    }
+}
+
+/// Refuses a bank line whose approval was reversed: nobody knows what truly arrived by it.
+async fn require_known_amount(conn: &mut Connection, payment: &Payment) -> Result<(), Error> {
+    let line = match payment.provider {
+        ProviderName::BankTransfer => bank_transactions::of_payment(conn, payment.id).await?,
+        _ => None,
+    };
+    if line.is_some_and(|line| line.amount_is_open) {
+        let detail = "the approval of this transfer was reversed; state first what arrived, by its `restate`";
+        return Err(Error::conflict(Code::NothingUnapplied, detail));
+    }
+    Ok(())
+}
+
+/// The part of the rest that is meant.
+fn amount(payment: &Payment, asked: Option<rust_decimal::Decimal>) -> Result<Money, Error> {
+    let rest = payment.rest();
+    if !rest.is_positive() {
+        return Err(Error::conflict(Code::NothingUnapplied, "nothing of this payment is left unapplied"));
+    }
+    let Some(asked) = asked else { return Ok(rest) };
+    let amount = Money::positive(asked, rest.currency())
+        .and_then(Money::require_minor_unit)
+        .map_err(|error| Error::field("/amount", error.code(), error.to_string()))?;
+    if amount <= rest {
+        return Ok(amount);
+    }
+    Err(Error::conflict(Code::NothingUnapplied, format!("{rest} of this payment is left unapplied")))
+}
+
+async fn destination(
+    conn: &mut Connection,
+    app: &App,
+    payment: &Payment,
+    order: Option<&Order>,
+    wanted: &Wanted,
+) -> Result<Destination, Error> {
+    match wanted {
+        Wanted::Order(id) => {
+            let order = order.ok_or(Error::Internal("the order that was locked"))?;
+            Ok(Destination::Order { id: *id, customer: order.customer.clone() })
+        }
+        Wanted::Wallet { customer, product } => {
+            if !product.is_main() && catalogue::products::find(conn, product).await?.is_none() {
+                return Err(Error::field("/product", Code::UnknownProduct, "there is no such product"));
+            }
+            Ok(Destination::Wallet { customer: customer.clone(), product: product.clone() })
+        }
+        Wanted::Payer { bank_transaction_id: None } => {
+            let company = app.providers.by_name(payment.provider);
+            let can = company.is_some_and(|company| company.capabilities().can_refund);
+            if can && payment.order_id.is_some() {
+                return Ok(Destination::Payer { customer: order.map(|order| order.customer.clone()) });
+            }
+            let detail = format!(
+                "{} cannot send this payment back; send the money by hand, and then bank_transaction_id",
+                payment.provider
+            );
+            Err(Error::conflict(Code::NotRefundable, detail))
+        }
+        Wanted::Payer { bank_transaction_id: Some(id) } => {
+            Ok(Destination::PayerByHand { bank_transaction_id: id.clone() })
+        }
+    }
+}
+
+/// Whether the operator's own word is enough. What is sent back by hand is on nobody's record but his, so it always
+/// needs a second operator, as does money that no customer can be named for.
+async fn is_enough(
+    conn: &mut Connection,
+    app: &App,
+    caller: &Caller,
+    id: Uuid,
+    destination: &Destination,
+    amount: Money,
+) -> Result<bool, Error> {
+    let kind = match destination {
+        Destination::Order { .. } | Destination::Wallet { .. } => MoveKind::Application,
+        Destination::Payer { .. } => MoveKind::Refund,
+        Destination::PayerByHand { .. } => return Ok(false),
+    };
+    let Some(customer) = destination.customer() else { return Ok(false) };
+    own_word::is_enough(conn, app, caller, kind, id, customer, amount).await
+}
+
+/// Asks the company to send money back, once that is committed.
+async fn send(app: &App, made: &Made<Decision>) {
+    if let (false, Destination::Payer { .. }, Some(refund)) =
+        (made.replayed, &made.value.destination, made.value.refund_id)
+    {
+        refunds::send(app, refund).await;
+    }
+}
+
+async fn record(conn: &mut Connection, action: &str, actor: &str, decision: &Decision) -> Result<(), Error> {
+    let target = format!("payment:{}", IdKind::Payment.show(decision.payment_id));
+    let decided = json!({
+        "decision_id": IdKind::UnappliedDecision.show(decision.id),
+        "destination": decision.destination.as_str(),
+        "amount": decision.amount.to_string(),
+        "proposed_by": decision.proposed_by,
+    });
+    let record = AuditRecord::new(actor, &format!("unapplied_payment.{action}"), target);
+    let record = AuditRecord { customer: decision.destination.customer().cloned(), ..record };
+    Ok(audit::write(conn, &record.because(&decision.reason).to(decided)).await?)
+}
+
+/// Whose a decision is. Money that names nobody is nobody's, so the operator stands in: the key's row needs a name.
+fn whose(caller: &Caller, decision: &Decision) -> Result<CustomerId, Error> {
+    let named = decision.destination.customer().cloned();
+    named.or_else(|| CustomerId::new(&caller.subject)).ok_or(Error::Internal("a subject as customers have them"))
+}
