@@ -428,12 +428,22 @@ CREATE TABLE adjustments (
     -- Which wallets give for a reversed approval.
     reach text NOT NULL DEFAULT 'order_wallet'
         CONSTRAINT adjustments_reach CHECK (reach IN ('order_wallet', 'all_wallets')),
+    -- The wallet may go into debt for it.
+    allow_debt boolean NOT NULL DEFAULT false,
+    withdrawn_by text,
+    withdrawn_at timestamptz,
+    CONSTRAINT adjustments_ended
+        CHECK ((withdrawn_by IS NULL) = (withdrawn_at IS NULL) AND (withdrawn_at IS NULL OR booked_at IS NULL)),
     CONSTRAINT adjustments_second_pair_of_eyes
         CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by),
     CONSTRAINT adjustments_booked_by_two CHECK (NOT second_needed OR booked_at IS NULL OR approved_by IS NOT NULL)
 );
 
 CREATE INDEX adjustments_waiting ON adjustments (order_id) WHERE booked_at IS NULL;
+CREATE INDEX adjustments_open ON adjustments (created_at, id)
+    WHERE order_id IS NULL AND booked_at IS NULL AND withdrawn_at IS NULL;
+CREATE INDEX adjustments_by_time ON adjustments (created_at, id) WHERE order_id IS NULL;
+CREATE INDEX adjustments_by_customer ON adjustments (customer_id, created_at, id) WHERE order_id IS NULL;
 
 -- Promotional credit that an operator wants to give, beyond what his own word is enough for. The id is the grant's.
 CREATE TABLE grant_proposals (

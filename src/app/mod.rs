@@ -6,6 +6,7 @@
 //! `?name` for a query parameter.
 
 pub mod account_flows;
+pub mod adjustments;
 pub mod audit;
 pub mod balances;
 pub mod bank_transactions;

@@ -62,4 +62,24 @@ pub struct Adjustment {
     pub order_id: Option<Uuid>,
     /// Which wallets give for a reversed approval.
     pub reach: ReversalReach,
+    /// The wallet may go into debt for it, where it takes more than the wallet has.
+    pub allow_debt: bool,
+    /// Who withdrew the proposal, and when.
+    pub withdrawn: Option<(String, DateTime<Utc>)>,
+}
+
+impl Adjustment {
+    /// Whether it waits for a second operator.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.booked_at.is_none() && self.withdrawn.is_none()
+    }
+}
+
+/// Which adjustments a list shows. Reversals of approvals are shown by their orders.
+#[derive(Debug, Clone, Default)]
+pub struct AdjustmentFilter {
+    pub customer: Option<CustomerId>,
+    /// Only those that wait for a second operator.
+    pub is_waiting: bool,
 }

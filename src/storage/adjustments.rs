@@ -8,9 +8,11 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::columns::{corrupt, currency_from_column, customer_from_column};
+use super::page;
 use super::schema::adjustments;
-use crate::domain::adjustment::{Adjustment, ReversalReach};
+use crate::domain::adjustment::{Adjustment, AdjustmentFilter, ReversalReach};
 use crate::domain::money::Money;
+use crate::domain::page::{Page, Rows};
 use crate::domain::product::Product;
 
 #[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
@@ -29,6 +31,9 @@ struct AdjustmentRow {
     booked_at: Option<DateTime<Utc>>,
     order_id: Option<Uuid>,
     reach: String,
+    allow_debt: bool,
+    withdrawn_by: Option<String>,
+    withdrawn_at: Option<DateTime<Utc>>,
 }
 
 impl From<&Adjustment> for AdjustmentRow {
@@ -47,6 +52,9 @@ impl From<&Adjustment> for AdjustmentRow {
             booked_at: adjustment.booked_at,
             order_id: adjustment.order_id,
             reach: adjustment.reach.as_str().to_owned(),
+            allow_debt: adjustment.allow_debt,
+            withdrawn_by: adjustment.withdrawn.as_ref().map(|(by, _)| by.clone()),
+            withdrawn_at: adjustment.withdrawn.as_ref().map(|(_, at)| *at),
         }
     }
 }
@@ -68,6 +76,8 @@ impl TryFrom<AdjustmentRow> for Adjustment {
             booked_at: row.booked_at,
             order_id: row.order_id,
             reach: ReversalReach::parse(&row.reach).ok_or_else(|| corrupt("reach", &row.reach))?,
+            allow_debt: row.allow_debt,
+            withdrawn: row.withdrawn_by.zip(row.withdrawn_at),
         })
     }
 }
@@ -86,6 +96,66 @@ pub async fn save(conn: &mut AsyncPgConnection, adjustment: &Adjustment) -> Resu
         .execute(conn)
         .await?;
     Ok(())
+}
+
+/// An adjustment that reverses no approval.
+///
+/// # Errors
+/// Database errors.
+pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Adjustment>, StorageError> {
+    let row: Option<AdjustmentRow> = adjustments::table
+        .filter(adjustments::id.eq(id).and(adjustments::order_id.is_null()))
+        .select(AdjustmentRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
+    row.map(Adjustment::try_from).transpose()
+}
+
+/// Locks an adjustment that reverses no approval.
+///
+/// # Errors
+/// Database errors.
+pub async fn lock(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Adjustment>, StorageError> {
+    let row: Option<AdjustmentRow> = adjustments::table
+        .filter(adjustments::id.eq(id).and(adjustments::order_id.is_null()))
+        .select(AdjustmentRow::as_select())
+        .for_update()
+        .first(conn)
+        .await
+        .optional()?;
+    row.map(Adjustment::try_from).transpose()
+}
+
+/// A page of the adjustments that reverse no approval.
+///
+/// # Errors
+/// Database errors.
+pub async fn list(
+    conn: &mut AsyncPgConnection,
+    filter: &AdjustmentFilter,
+    page: &Page,
+) -> Result<Rows<Adjustment>, StorageError> {
+    let mut query = adjustments::table
+        .filter(adjustments::order_id.is_null())
+        .select(AdjustmentRow::as_select())
+        .limit(page.to_read())
+        .into_boxed();
+    if let Some(customer) = &filter.customer {
+        query = query.filter(adjustments::customer_id.eq(customer.as_str()));
+    }
+    if filter.is_waiting {
+        query = query.filter(adjustments::booked_at.is_null().and(adjustments::withdrawn_at.is_null()));
+    }
+    if let Some(position) = page.bound() {
+        query = query.filter(page::beyond((adjustments::created_at, adjustments::id), position, page.ascends()));
+    }
+    query = match page.ascends() {
+        true => query.order((adjustments::created_at.asc(), adjustments::id.asc())),
+        false => query.order((adjustments::created_at.desc(), adjustments::id.desc())),
+    };
+    let rows: Vec<AdjustmentRow> = query.load(conn).await?;
+    page.cut(rows).try_map(Adjustment::try_from)
 }
 
 /// Deletes the proposal to reverse an order's approval. Returns false when there is none that waits.

@@ -15,6 +15,9 @@ diesel::table! {
         booked_at -> Nullable<Timestamptz>,
         order_id -> Nullable<Uuid>,
         reach -> Text,
+        allow_debt -> Bool,
+        withdrawn_by -> Nullable<Text>,
+        withdrawn_at -> Nullable<Timestamptz>,
     }
 }
 

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod adjustments;
 mod answers;
 mod any_bytes;
 mod audit;

@@ -126,6 +126,8 @@ async fn draft(conn: &mut Connection, order: &Order, reason: &str, actor: &str) 
         booked_at: None,
         order_id: Some(order.id),
         reach: ReversalReach::default(),
+        allow_debt: false,
+        withdrawn: None,
     })
 }
 

@@ -155,7 +155,7 @@ impl Wallet {
     }
 
     /// What may travel or be refunded: unheld paid money beyond the debt.
-    pub(in crate::domain) fn movable(&self) -> Money {
+    pub fn movable(&self) -> Money {
         (self.unheld_paid() - self.debt).or_zero()
     }
 

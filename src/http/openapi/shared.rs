@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::domain::code::Code;
 
 /// Tags in the order in which readers see them, with their descriptions.
-pub(super) const TAGS: [(&str, &str); 22] = [
+pub(super) const TAGS: [(&str, &str); 23] = [
     ("balances", "A customer's wallets: their parts, and how they change."),
     ("top-up-options", "What a customer can top up: presets, limits, channels, the agreement, prices."),
     ("products", "Products that can hold a balance of their own."),
@@ -22,6 +22,7 @@ pub(super) const TAGS: [(&str, &str); 22] = [
     ("admin-catalogue", "For operators: products, top-up options, channels, bank accounts, agreements."),
     ("admin-top-up-orders", "For operators: the orders of all customers, and the approval of bank transfers."),
     ("admin-payments", "For operators: payments that serve no order."),
+    ("admin-adjustments", "For operators: corrections of wallets."),
     ("admin-refunds", "For operators: money that goes back to the payer."),
     ("admin-disputes", "For operators: payments that a payer contests."),
     ("admin-freezes", "For operators: stop a customer or one wallet."),

@@ -20,6 +20,7 @@ WITH old AS (
           WHERE g.id = k.resource_id AND g.approved_at IS NULL AND g.withdrawn_at IS NULL)
       -- These keys are few. A part of a payment that is decided about once more would be another part.
       AND NOT EXISTS (SELECT FROM unapplied_decisions d WHERE d.id = k.resource_id)
+      AND NOT EXISTS (SELECT FROM adjustments a WHERE a.id = k.resource_id)
     ORDER BY k.created_at
     LIMIT $2
     FOR UPDATE SKIP LOCKED

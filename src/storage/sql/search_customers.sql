@@ -1,5 +1,6 @@
 -- Customers that a search finds, at most $1 for each way in which a text can match. A prefix is a range in the order of
--- code points, so each way is a range of one index, and is read in its order. A customer has several wallets, next to each other in the index.
+-- code points, so each way is a range of one index, and is read in its order. A customer has several wallets, next to
+-- each other in the index.
 --
 -- $1 bigint at most this many of each way
 -- $2 text the first id

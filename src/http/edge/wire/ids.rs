@@ -21,6 +21,7 @@ pub type GrantId = Text<Id<GrantObject>>;
 pub type BankAccountId = Text<Id<BankAccountObject>>;
 pub type BankAccountChangeId = Text<Id<BankAccountChangeObject>>;
 pub type DecisionId = Text<Id<DecisionObject>>;
+pub type AdjustmentId = Text<Id<AdjustmentObject>>;
 /// The id of an account flow: its wallet, and its place in that wallet.
 pub type FlowIdText = Text<FlowForm>;
 
@@ -37,6 +38,7 @@ pub(super) fn forms() -> Vec<Inlined> {
         text::<Id<BankAccountObject>>(),
         text::<Id<BankAccountChangeObject>>(),
         text::<Id<DecisionObject>>(),
+        text::<Id<AdjustmentObject>>(),
         text::<FlowForm>(),
     ]
 }
@@ -166,6 +168,15 @@ impl Object for BankAccountObject {
     const NOUN: &'static str = "a bank account";
     /// The demo catalogue has this one.
     const EXAMPLE: &'static str = "01930000000070008000000000000001";
+}
+
+#[derive(Debug)]
+pub enum AdjustmentObject {}
+
+impl Object for AdjustmentObject {
+    const KIND: IdKind = IdKind::Adjustment;
+    const NAME: &'static str = "AdjustmentId";
+    const NOUN: &'static str = "an adjustment";
 }
 
 #[derive(Debug)]

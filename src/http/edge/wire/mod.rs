@@ -34,8 +34,8 @@ pub use amounts::{Amount, SignedAmount};
 pub use audit::{Actor, AuditAction, AuditTarget, SearchText};
 pub use channels::PaymentChannel;
 pub use ids::{
-    BankAccountChangeId, BankAccountId, DecisionId, DisputeId, FlowIdText, GrantId, HoldIdText, PaymentIdText,
-    RefundId, TopUpOrderId, TransferId, WalletId,
+    AdjustmentId, BankAccountChangeId, BankAccountId, DecisionId, DisputeId, FlowIdText, GrantId, HoldIdText,
+    PaymentIdText, RefundId, TopUpOrderId, TransferId, WalletId,
 };
 pub use lists::{CursorText, Limit};
 pub use metadata::Metadata;

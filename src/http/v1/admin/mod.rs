@@ -1,5 +1,6 @@
 //! The endpoints under `/v1/admin`, for operators.
 
+pub mod adjustments;
 pub mod agreements;
 pub mod audit_log;
 pub mod bank_accounts;
