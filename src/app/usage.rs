@@ -89,8 +89,8 @@ enum Asked {
     Nothing(NewUsage),
 }
 
-/// Answers a usage of nothing. It moves no wallet, so nothing is stored: its id stays free, and a repetition is answered
-/// in the same way.
+/// Answers a usage of nothing. It moves no wallet, so nothing is stored: its id stays free, and a repetition is
+/// answered in the same way.
 async fn of_nothing(app: &App, new: NewUsage) -> Result<Usage, Error> {
     let mut conn = app.pool.get().await?;
     let currency = new.amount.currency();

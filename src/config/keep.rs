@@ -46,7 +46,7 @@ pub struct KeepConfig {
         value_parser = clap::value_parser!(u16).range(1..)
     )]
     pub foreign_notifications: u16,
-    /// For how many days closed holds are kept that charged nothing; at least 2. Their ids can be used again afterwards.
+    /// For how many days closed holds are kept that charged nothing; at least 2. Their ids can be used again then.
     #[arg(
         id = "keep-holds-days",
         long,

@@ -14,7 +14,7 @@ pub enum IdentitySettingsError {
     SecretIsPem,
     #[error("the JWT public key is a private key; set the public key instead")]
     PrivateKey,
-    #[error("the JWT public key is not an RSA or Ed25519 public key in PEM (`BEGIN PUBLIC KEY`)")]
+    #[error("the JWT public key is not an RSA, P-256, P-384 or Ed25519 public key in PEM (`BEGIN PUBLIC KEY`)")]
     UnreadablePublicKey,
     #[error("the JWT public key is too weak; RSA keys need 2048 bits or more")]
     WeakPublicKey,
@@ -24,6 +24,8 @@ pub enum IdentitySettingsError {
     Empty(&'static str),
     #[error("the claim of permissions must not be one that means something else, such as `scope`")]
     PermissionsClaim,
+    #[error("the {0} must not be `user_metadata`, which the users themselves can write")]
+    UserClaim(&'static str),
     #[error("the JWT leeway is longer than 300 seconds")]
     LongLeeway,
     #[error("the HTTP client for the JWKS cannot be built: {0}")]

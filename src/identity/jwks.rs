@@ -232,8 +232,7 @@ impl Jwks {
 impl KeySet {
     /// The key with a `kid`. A token without `kid` gets a key only if exactly one key has its algorithm.
     fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<Arc<Key>> {
-        let fits =
-            |named: &&NamedKey| named.key.algorithm == algorithm && (kid.is_none() || named.kid.as_deref() == kid);
+        let fits = |named: &&NamedKey| named.key.is_for(algorithm) && (kid.is_none() || named.kid.as_deref() == kid);
         let mut fitting = self.content.keys.iter().filter(fits);
         let named = fitting.next()?;
         (kid.is_some() || fitting.next().is_none()).then(|| Arc::clone(&named.key))

@@ -22,7 +22,7 @@ pub use error::IdentitySettingsError;
 pub use limiter::{Decision, Limiter};
 pub use mint::{Holder, MintError, mint};
 pub use principal::{Credential, Principal, Scope, Scopes};
-pub use settings::IdentitySettings;
+pub use settings::{ClaimNames, IdentitySettings};
 pub use token::TokenError;
 pub use verifier::TokenVerifier;
 

@@ -48,11 +48,16 @@ impl fmt::Display for Scope {
 pub struct Scopes(u8);
 
 impl Scopes {
-    /// Reads a `scope` claim: words separated by spaces (RFC 8693 §4.2). Other words are ignored, because identity
-    /// providers add their own, such as `openid` and `email`.
+    /// Reads a `scope` claim: words separated by spaces (RFC 8693 §4.2).
     #[must_use]
     pub fn parse(claim: &str) -> Self {
-        claim.split(' ').filter_map(|word| Scope::ALL.into_iter().find(|scope| scope.as_str() == word)).collect()
+        Self::of_words(claim.split(' ').collect())
+    }
+
+    /// The scopes among some words. Others are ignored, because identity providers add their own, such as `openid` and
+    /// `email`.
+    pub(super) fn of_words(words: Vec<&str>) -> Self {
+        words.into_iter().filter_map(|word| Scope::ALL.into_iter().find(|scope| scope.as_str() == word)).collect()
     }
 
     #[must_use]
@@ -120,13 +125,13 @@ impl fmt::Debug for Credential {
 /// The caller, as a verified token names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// The token's `sub`, which follows the rule of a customer id.
+    /// The token's `sub`, or the claim that names a customer. It follows the rule of a customer id.
     pub subject: String,
     pub scopes: Scopes,
     /// What the scope `operator` opens. Other scopes have no permissions.
     pub permissions: Permissions,
     pub credential: Credential,
-    /// The token's `exp`, without any leeway.
+    /// The token's `exp`.
     pub expires_at: DateTime<Utc>,
 }
 

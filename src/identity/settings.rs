@@ -20,19 +20,31 @@ const OUR_CLAIMS: [&str; 8] = ["sub", "iss", "aud", "exp", "nbf", "iat", "jti", 
 pub struct IdentitySettings {
     /// A secret for HS256, at least 32 bytes.
     pub hs256_secret: Option<SecretString>,
-    /// One public key in PEM: RSA (then RS256) of 2048 bits or more, or Ed25519 (then EdDSA).
+    /// One public key in PEM: RSA of 2048 bits or more (RS256, PS256), P-256 (ES256), P-384 (ES384), or Ed25519
+    /// (EdDSA).
     pub public_key_pem: Option<String>,
-    /// An `http` or `https` URL with RS256 and EdDSA keys. The `kid` of a token selects the key.
+    /// An `http` or `https` URL with keys of these kinds. The `kid` of a token selects the key.
     pub jwks_url: Option<Url>,
     /// If set, `iss` is required and must have this value.
     pub issuer: Option<String>,
     /// If set, `aud` is required and must be or contain this value. If unset, a token for any audience is accepted,
     /// also one that the issuer signed for another application, so set it if other applications use the same JWKS.
     pub audience: Option<String>,
-    /// The claim with an operator's permissions. If unset, the scope `operator` has all of them.
-    pub permissions_claim: Option<String>,
-    /// The clock difference that `exp` and `nbf` tolerate: whole seconds, at most 300, 0 by default.
+    pub claims: ClaimNames,
+    /// How far ahead of our clock the issuer's may be: `nbf` tolerates whole seconds, at most 300, 0 by default. `exp`
+    /// tolerates none.
     pub leeway: Duration,
+}
+
+/// The claims from which something is read whose names differ from one identity provider to the other.
+#[derive(Debug, Clone, Default)]
+pub struct ClaimNames {
+    /// The claim with the id of a customer. If unset, `sub`. Services and operators are always named by `sub`.
+    pub customer: Option<String>,
+    /// The claim with the scopes. If unset, `scope`, and where a token has none, `scp`.
+    pub scope: Option<String>,
+    /// The claim with an operator's permissions. If unset, the scope `operator` has all of them.
+    pub permissions: Option<String>,
 }
 
 impl IdentitySettings {
@@ -53,13 +65,19 @@ impl IdentitySettings {
         if self.audience.as_deref() == Some("") {
             return Err(IdentitySettingsError::Empty("audience"));
         }
-        if let Some(claim) = self.permissions_claim.as_deref() {
-            if claim.is_empty() {
-                return Err(IdentitySettingsError::Empty("permissions claim"));
+        let ClaimNames { customer, scope, permissions } = &self.claims;
+        for (what, claim) in [("customer claim", customer), ("scope claim", scope), ("permissions claim", permissions)]
+        {
+            if claim.as_deref() == Some("") {
+                return Err(IdentitySettingsError::Empty(what));
             }
-            if OUR_CLAIMS.contains(&claim) {
-                return Err(IdentitySettingsError::PermissionsClaim);
+            // Supabase lets its users write this claim, so whoever trusted it would let in anybody as anybody.
+            if claim.as_deref() == Some("user_metadata") {
+                return Err(IdentitySettingsError::UserClaim(what));
             }
+        }
+        if permissions.as_deref().is_some_and(|claim| OUR_CLAIMS.contains(&claim)) {
+            return Err(IdentitySettingsError::PermissionsClaim);
         }
         if self.leeway > MAX_LEEWAY {
             return Err(IdentitySettingsError::LongLeeway);

@@ -10,7 +10,8 @@ use jsonwebtoken::errors::ErrorKind;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::principal::{Credential, Principal, Scopes};
+use super::principal::{Credential, Principal, Scope, Scopes};
+use super::settings::ClaimNames;
 use crate::domain::customer::CustomerId;
 use crate::domain::permission::Permissions;
 
@@ -36,6 +37,10 @@ pub enum TokenError {
     MissingClaim(&'static str),
     #[error("The claim `{0}` of the token has a form that this service does not accept.")]
     InvalidClaim(&'static str),
+    #[error("The token lacks the claim that names the customer.")]
+    NoCustomer,
+    #[error("The claim that names the customer has a form that this service does not accept.")]
+    BadCustomer,
     #[error("The token comes from an issuer that this service does not accept.")]
     WrongIssuer,
     #[error("The token is for another audience.")]
@@ -79,12 +84,11 @@ impl Header {
 pub(super) struct Claims {
     sub: Option<String>,
     iss: Option<String>,
-    scope: Option<String>,
     #[serde(default, deserialize_with = "numeric_date")]
     exp: Option<i64>,
     #[serde(default, deserialize_with = "numeric_date")]
     nbf: Option<i64>,
-    /// The claim of permissions is among them, under the name that the settings give.
+    /// Scopes, permissions and the customer are among them, under the names that the settings give.
     #[serde(flatten)]
     others: BTreeMap<String, Value>,
 }
@@ -92,46 +96,61 @@ pub(super) struct Claims {
 impl Claims {
     /// The principal, and the Unix second from which on the token is refused.
     ///
-    /// `now` is a Unix time in seconds. A token is valid while `now < exp + leeway`. RFC 7519 §4.1.4 refuses it "on or
-    /// after" `exp`, while `jsonwebtoken` itself would still accept it during that second.
-    pub fn accept(
-        self,
-        now: i64,
-        leeway: i64,
-        permissions_claim: Option<&str>,
-    ) -> Result<(Principal, i64), TokenError> {
-        let subject = self.sub.ok_or(TokenError::MissingClaim("sub"))?;
-        if CustomerId::new(&subject).is_none() {
-            return Err(TokenError::InvalidClaim("sub"));
-        }
+    /// `now` is a Unix time in seconds. A token is valid while `now < exp`, and from `nbf - leeway` on. RFC 7519 §4.1.4
+    /// refuses it "on or after" `exp`, while `jsonwebtoken` itself would still accept it during that second. `iat` says
+    /// nothing about that (§4.1.6), so an issuer's clock may be ahead.
+    pub fn accept(self, now: i64, leeway: i64, names: &ClaimNames) -> Result<(Principal, i64), TokenError> {
         let exp = self.exp.ok_or(TokenError::MissingClaim("exp"))?;
         let expires_at: DateTime<Utc> = DateTime::from_timestamp(exp, 0).ok_or(TokenError::InvalidClaim("exp"))?;
-        let refused_from = exp.saturating_add(leeway);
-        if now >= refused_from {
+        if now >= exp {
             return Err(TokenError::Expired);
         }
         if self.nbf.is_some_and(|nbf| nbf > now.saturating_add(leeway)) {
             return Err(TokenError::NotYetValid);
         }
-        let permissions = match permissions_claim {
+        let permissions = match &names.permissions {
             None => Permissions::ALL,
-            Some(claim) => self.others.get(claim).map_or(Permissions::NONE, permissions),
+            Some(claim) => self.others.get(claim).and_then(words).map_or(Permissions::NONE, Permissions::parse),
         };
-        let scopes = self.scope.as_deref().map(Scopes::parse).unwrap_or_default();
+        let scope = match &names.scope {
+            Some(claim) => self.others.get(claim),
+            None => self.others.get("scope").or_else(|| self.others.get("scp")),
+        };
+        let scopes = scope.and_then(words).map(Scopes::of_words).unwrap_or_default();
+        let subject = self.subject(scopes, names)?;
         let credential = Credential::of(self.iss.as_deref(), &subject);
-        Ok((Principal { subject, scopes, permissions, credential, expires_at }, refused_from))
+        Ok((Principal { subject, scopes, permissions, credential, expires_at }, exp))
+    }
+
+    /// Who calls: the customer under the claim of the settings, and anybody else under `sub`.
+    fn subject(&self, scopes: Scopes, names: &ClaimNames) -> Result<String, TokenError> {
+        let is_customer =
+            scopes.contains(Scope::Customer) && !scopes.contains(Scope::Service) && !scopes.contains(Scope::Operator);
+        let own_claim = names.customer.as_ref().filter(|_| is_customer);
+        let subject = match own_claim {
+            Some(claim) => match self.others.get(claim) {
+                Some(Value::String(id)) => Some(id),
+                Some(_) => return Err(TokenError::BadCustomer),
+                None if claim == "sub" => self.sub.as_ref(),
+                None => return Err(TokenError::NoCustomer),
+            },
+            None => self.sub.as_ref(),
+        };
+        let subject = subject.ok_or(TokenError::MissingClaim("sub"))?;
+        match CustomerId::new(subject) {
+            Some(_) => Ok(subject.clone()),
+            None if own_claim.is_some() => Err(TokenError::BadCustomer),
+            None => Err(TokenError::InvalidClaim("sub")),
+        }
     }
 }
 
-/// Reads a claim of permissions: words separated by spaces, or a list of words. Anything else opens nothing.
-fn permissions(claim: &Value) -> Permissions {
+/// The words of a claim: separated by spaces, or a list. `None` for anything else.
+fn words(claim: &Value) -> Option<Vec<&str>> {
     match claim {
-        Value::String(words) => Permissions::parse(words.split(' ').filter(|word| !word.is_empty())),
-        Value::Array(words) => {
-            let words: Option<Vec<&str>> = words.iter().map(Value::as_str).collect();
-            words.map_or(Permissions::NONE, Permissions::parse)
-        }
-        _ => Permissions::NONE,
+        Value::String(words) => Some(words.split(' ').filter(|word| !word.is_empty()).collect()),
+        Value::Array(words) => words.iter().map(Value::as_str).collect(),
+        _ => None,
     }
 }
 

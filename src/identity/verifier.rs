@@ -12,7 +12,7 @@ use super::error::IdentitySettingsError;
 use super::jwks::Jwks;
 use super::keys::Key;
 use super::principal::Principal;
-use super::settings::IdentitySettings;
+use super::settings::{ClaimNames, IdentitySettings};
 use super::token::{Claims, Header, MAX_TOKEN_BYTES, TokenError, from_library};
 
 const CACHED_TOKENS: u64 = 100_000;
@@ -26,7 +26,7 @@ pub struct TokenVerifier {
     jwks: Option<Arc<Jwks>>,
     issuer: Option<String>,
     audience: Option<String>,
-    permissions_claim: Option<String>,
+    claims: ClaimNames,
     leeway: i64,
     known: Cache<[u8; 32], VerifiedToken>,
 }
@@ -55,7 +55,7 @@ impl TokenVerifier {
             jwks: settings.jwks_url.map(Jwks::new).transpose()?.map(Arc::new),
             issuer: settings.issuer,
             audience: settings.audience,
-            permissions_claim: settings.permissions_claim,
+            claims: settings.claims,
             leeway: i64::try_from(settings.leeway.as_secs()).map_err(|_| IdentitySettingsError::LongLeeway)?,
             known: Cache::new(CACHED_TOKENS),
         })
@@ -94,7 +94,7 @@ impl TokenVerifier {
             return Ok(principal);
         }
         let (claims, generation) = self.verify_signature(token, now).await?;
-        let (principal, refused_from) = claims.accept(now, self.leeway, self.permissions_claim.as_deref())?;
+        let (principal, refused_from) = claims.accept(now, self.leeway, &self.claims)?;
         let principal = Arc::new(principal);
         let good_until = refused_from.min(now.saturating_add(REVERIFY_SECONDS));
         self.known.insert(digest, VerifiedToken { principal: Arc::clone(&principal), good_until, generation });
@@ -106,12 +106,15 @@ impl TokenVerifier {
         let algorithm = match header.alg.as_str() {
             "HS256" => Algorithm::HS256,
             "RS256" => Algorithm::RS256,
+            "PS256" => Algorithm::PS256,
+            "ES256" => Algorithm::ES256,
+            "ES384" => Algorithm::ES384,
             "EdDSA" => Algorithm::EdDSA,
             _ => return Err(TokenError::UnsupportedAlgorithm),
         };
         let mut refusal = TokenError::UnsupportedAlgorithm;
-        for key in self.local.iter().filter(|key| key.algorithm == algorithm) {
-            match self.decode(token, key) {
+        for key in self.local.iter().filter(|key| key.is_for(algorithm)) {
+            match self.decode(token, key, algorithm) {
                 // Another key of the same algorithm may match.
                 Err(TokenError::BadSignature) => refusal = TokenError::BadSignature,
                 other => return other.map(|claims| (claims, None)),
@@ -120,15 +123,15 @@ impl TokenVerifier {
         match &self.jwks {
             Some(jwks) if algorithm != Algorithm::HS256 => {
                 let (key, generation) = jwks.key_for(header.kid.as_deref(), algorithm, now).await?;
-                Ok((self.decode(token, &key)?, Some(generation)))
+                Ok((self.decode(token, &key, algorithm)?, Some(generation)))
             }
             _ => Err(refusal),
         }
     }
 
     /// Checks signature, issuer and audience. [`Claims::accept`] checks the time.
-    fn decode(&self, token: &str, key: &Key) -> Result<Claims, TokenError> {
-        let mut validation = Validation::new(key.algorithm);
+    fn decode(&self, token: &str, key: &Key, algorithm: Algorithm) -> Result<Claims, TokenError> {
+        let mut validation = Validation::new(algorithm);
         validation.required_spec_claims.clear();
         validation.validate_exp = false;
         validation.validate_aud = false;

@@ -31,8 +31,8 @@ pub enum StartError {
     )]
     TransactionPooler,
     #[error(
-        "the database is stamped live, and its server may lose what it has confirmed, because {0} is off: switch it on, \
-         or set TOPUP_ALLOW_UNSAFE_COMMITS=true to accept lost money after a crash"
+        "the database is stamped live, and its server may lose what it has confirmed, because {0} is off: switch it \
+         on, or set TOPUP_ALLOW_UNSAFE_COMMITS=true to accept lost money after a crash"
     )]
     UnsafeCommits(String),
     #[error("the database lacks {0} migrations of this version: run `topup migrate`, then start again")]

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use super::StartError;
 use crate::config::Config;
 use crate::domain::permission::Permissions;
-use crate::identity::{Holder, IdentitySettings, MintError, Scope, mint};
+use crate::identity::{ClaimNames, Holder, IdentitySettings, MintError, Scope, mint};
 
 const GENERATED: &str = "development-jwt-secret";
 
@@ -92,7 +92,11 @@ impl TokenKeys {
             jwks_url: config.jwt.jwks_url.clone(),
             issuer: config.jwt.issuer.clone(),
             audience: config.jwt.audience.clone(),
-            permissions_claim: config.jwt.permissions_claim.clone(),
+            claims: ClaimNames {
+                customer: config.jwt.customer_claim.clone(),
+                scope: config.jwt.scope_claim.clone(),
+                permissions: config.jwt.permissions_claim.clone(),
+            },
             leeway: Duration::from_secs(config.jwt.leeway_seconds),
         }
     }

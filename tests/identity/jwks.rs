@@ -12,7 +12,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::keys::{OTHER_RSA, RSA, SECRET, Signer, alice, alice_with, hmac};
 
-struct Endpoint(MockServer);
+pub struct Endpoint(MockServer);
 
 impl Endpoint {
     async fn start() -> Self {
@@ -25,7 +25,7 @@ impl Endpoint {
         endpoint
     }
 
-    async fn offering(keys: &[Value]) -> Self {
+    pub async fn offering(keys: &[Value]) -> Self {
         Self::answering(ResponseTemplate::new(200).set_body_json(json!({ "keys": keys }))).await
     }
 
@@ -43,7 +43,7 @@ impl Endpoint {
         IdentitySettings { jwks_url, ..Default::default() }
     }
 
-    fn verifier(&self) -> TokenVerifier {
+    pub fn verifier(&self) -> TokenVerifier {
         TokenVerifier::new(self.settings()).unwrap()
     }
 }

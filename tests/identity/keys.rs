@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::Utc;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use rcgen::{KeyPair, PKCS_ED25519, PKCS_RSA_SHA256, RsaKeySize};
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256, RsaKeySize};
 use serde_json::{Value, json};
 use topup::identity::{IdentitySettings, TokenVerifier};
 
@@ -32,10 +32,19 @@ impl Signer {
         Self { algorithm: Algorithm::EdDSA, pair: KeyPair::generate_for(&PKCS_ED25519).unwrap() }
     }
 
+    pub fn p256() -> Self {
+        Self { algorithm: Algorithm::ES256, pair: KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap() }
+    }
+
+    pub fn p384() -> Self {
+        Self { algorithm: Algorithm::ES384, pair: KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap() }
+    }
+
     fn key(&self) -> EncodingKey {
         let pem = self.pair.serialize_pem();
         match self.algorithm {
             Algorithm::EdDSA => EncodingKey::from_ed_pem(pem.as_bytes()),
+            Algorithm::ES256 | Algorithm::ES384 => EncodingKey::from_ec_pem(pem.as_bytes()),
             _ => EncodingKey::from_rsa_pem(pem.as_bytes()),
         }
         .unwrap()

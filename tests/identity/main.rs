@@ -6,5 +6,6 @@
 mod confusion;
 mod jwks;
 mod keys;
+mod providers;
 mod secret;
 mod settings;

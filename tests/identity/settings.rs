@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
-use topup::identity::{IdentitySettings, IdentitySettingsError, TokenVerifier};
+use rcgen::{KeyPair, PKCS_ECDSA_P521_SHA512};
+use topup::identity::{ClaimNames, IdentitySettings, IdentitySettingsError, TokenVerifier};
 
 use crate::keys::{RSA, SECRET, Signer, alice, with_public_key};
 
@@ -37,7 +37,7 @@ fn only_a_strong_public_key_is_taken() {
     assert_eq!(refusal(public_key(SECRET)), IdentitySettingsError::UnreadablePublicKey);
     assert_eq!(refusal(public_key(&RSA.pair.serialize_pem())), IdentitySettingsError::PrivateKey);
     assert_eq!(refusal(public_key(&Signer::ed25519().pair.serialize_pem())), IdentitySettingsError::PrivateKey);
-    let elliptic = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap().public_key_pem();
+    let elliptic = KeyPair::generate_for(&PKCS_ECDSA_P521_SHA512).unwrap().public_key_pem();
     assert_eq!(refusal(public_key(&elliptic)), IdentitySettingsError::UnreadablePublicKey);
     // Made with `openssl genrsa 1024 | openssl rsa -pubout`.
     let weak = "-----BEGIN PUBLIC KEY-----\nMIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQCsf24M+eHHPsQgaVf0EtUZuSaP\n\
@@ -48,8 +48,8 @@ fn only_a_strong_public_key_is_taken() {
 }
 
 #[tokio::test]
-async fn both_kinds_of_public_key_are_recognised() {
-    for signer in [&*RSA, &Signer::ed25519()] {
+async fn every_kind_of_public_key_is_recognised() {
+    for signer in [&*RSA, &Signer::ed25519(), &Signer::p256(), &Signer::p384()] {
         let pem = signer.public_pem();
         // As in a file, and as in an environment file, on one line.
         for pem in [pem.clone(), pem.replace("\r\n", "\n").replace('\n', "\\n")] {
@@ -70,6 +70,11 @@ fn what_is_set_must_make_sense() {
     assert_eq!(refusal(empty), IdentitySettingsError::Empty("issuer"));
     let empty = IdentitySettings { audience: Some(String::new()), ..good.clone() };
     assert_eq!(refusal(empty), IdentitySettingsError::Empty("audience"));
+    for name in ["", "user_metadata"] {
+        let claims = ClaimNames { customer: Some(name.to_owned()), ..Default::default() };
+        let refused = refusal(IdentitySettings { claims, ..good.clone() });
+        assert!(matches!(refused, IdentitySettingsError::Empty(_) | IdentitySettingsError::UserClaim(_)), "{refused}");
+    }
     let late = IdentitySettings { leeway: Duration::from_secs(301), ..good };
     assert_eq!(refusal(late), IdentitySettingsError::LongLeeway);
 }
