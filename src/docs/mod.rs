@@ -26,6 +26,10 @@ pub mod adding_a_setting {
 pub mod adding_a_migration {
     #![doc = include_str!("adding_a_migration.md")]
 }
+/// Which settings each identity provider needs, and how a backend signs tokens of its own.
+pub mod identity_providers {
+    #![doc = include_str!("identity_providers.md")]
+}
 /// How to find out why an order is stuck or usage is slow, to see the SQL, and to reproduce a case.
 pub mod debugging {
     #![doc = include_str!("debugging.md")]
