@@ -49,7 +49,7 @@ async fn case_56_a_mistyped_approval_that_is_reversed_frees_only_what_arrived() 
     let first = bank_order(&app, "alice", "90").await;
     state(&app, "ops", &first, &unconfirmed("900.00", "T-1")).await.problem(422, "confirm_difference");
     approve(&app.operator(), &first, "900.00", "T-1").await.expect(200);
-    let reason = json!({ "reason": "90 arrived" });
+    let reason = json!({ "reason": "90 arrived", "reach": "order_wallet" });
     app.operator().post(&path(&first, "reverse"), &reason).await.expect(200);
     assert_eq!(unapplied(&app).await.len(), 1);
 
@@ -72,7 +72,7 @@ async fn case_56_a_mistyped_approval_that_is_reversed_frees_only_what_arrived() 
 #[tokio::test]
 async fn case_56_a_line_that_never_came_is_voided_and_one_that_came_after_all_is_stated_anew() {
     let app = TestApp::spawn().await;
-    let (operator, reason) = (app.operator(), json!({ "reason": "another company's" }));
+    let (operator, reason) = (app.operator(), json!({ "reason": "another company's", "reach": "order_wallet" }));
     let one = bank_order(&app, "alice", "100").await;
     approve(&operator, &one, "100.00", "T-1").await.expect(200);
     operator.post(&path(&one, "reverse"), &reason).await.expect(200);
@@ -373,7 +373,7 @@ async fn the_second_operator_sees_what_the_first_stated_and_the_first_may_change
     let order = bank_order(&app, "bob", "5000").await;
     state(&app, "anna", &order, &statement("5000.00", "BANK-22")).await.expect(202);
     state(&app, "ben", &order, &statement("5000.00", "BANK-22")).await.expect(200);
-    let reason = json!({ "reason": "another customer's" });
+    let reason = json!({ "reason": "another customer's", "reach": "order_wallet" });
     let proposed = anna.post(&path(&order, "reverse"), &reason).await.expect(202);
     let reversal = &proposed["reversal"];
     assert_eq!((&reversal["proposed_by"], &reversal["reach"]), (&json!("operator:anna"), &json!("order_wallet")));
@@ -397,7 +397,7 @@ async fn nobody_decides_about_an_account_of_his_own() {
     state(&app, "ben", &order, &line).await.expect(202);
     state(&app, "alice", &order, &line).await.problem(403, "own_account");
     state(&app, "cleo", &order, &line).await.expect(200);
-    let reason = json!({ "reason": "a mistake" });
+    let reason = json!({ "reason": "a mistake", "reach": "order_wallet" });
     let reverse = path(&order, "reverse");
     app.operator_named("alice").post(&reverse, &reason).await.problem(403, "own_account");
     app.finish().await;

@@ -166,8 +166,11 @@ async fn case_27_a_wrong_approval_is_reversed_even_when_the_money_is_spent() {
     app.service().post("/v1/usage", &usage).await.expect(201);
 
     let path = format!("/v1/admin/top-up-orders/{alices}/reverse");
-    let reason = json!({ "reason": "the transfer was another customer's" });
-    operator.post(&path, &json!({ "reason": " " })).await.names("/reason", "required");
+    let reason = json!({ "reason": "the transfer was another customer's", "reach": "order_wallet" });
+    let nothing = json!({ "reason": " ", "reach": "order_wallet" });
+    operator.post(&path, &nothing).await.names("/reason", "required");
+    // Whose money is taken is a decision, not a default.
+    operator.post(&path, &json!({ "reason": "a mistake" })).await.names("/reach", "invalid_value");
     let answers = join_all(
         (0..4).map(|n| app.operator_named(&format!("ops-{n}"))).map(async |one| one.post(&path, &reason).await),
     )
@@ -208,7 +211,7 @@ async fn case_27_what_cannot_be_reversed_says_why() {
     let app = TestApp::spawn_with(|config| above(config, "1000", "CNY")).await;
     let (anna, ben) = (app.operator_named("anna"), app.operator_named("ben"));
     let path = |order: &str| format!("/v1/admin/top-up-orders/{order}/reverse");
-    let reason = json!({ "reason": "a typing mistake" });
+    let reason = json!({ "reason": "a typing mistake", "reach": "order_wallet" });
     let pending = ordered(&app, "alice", "bank_transfer", "CNY", "100").await;
     anna.post(&path(&pending), &reason).await.problem(409, "order_not_completed");
     let card = crate::stage::paid(&app, "alice", "card", "USD", "10.00").await;
@@ -281,7 +284,7 @@ async fn case_28_above_the_threshold_another_operator_confirms() {
     // A proposal that was withdrawn can be made anew, by anybody.
     let order = ordered(&app, "alice", "bank_transfer", "CNY", "5000").await;
     approve(&anna, &order, "5000.00", "line-3").await.expect(202);
-    let reason = json!({ "reason": "a typing mistake" });
+    let reason = json!({ "reason": "a typing mistake", "reach": "order_wallet" });
     ben.post(&format!("/v1/admin/top-up-orders/{order}/reject"), &reason).await.expect(200);
     let mut anew = statement("4000.00", "line-3");
     anew["accept_late"] = json!(true);

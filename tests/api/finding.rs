@@ -196,7 +196,7 @@ async fn customers_read_no_names_of_operators_and_none_of_their_notes() {
     let path = format!("/v1/admin/top-up-orders/{order}");
     app.operator_named("anna").post(&format!("{path}/approve"), &stated).await.expect(202);
     app.operator_named("ben").post(&format!("{path}/approve"), &stated).await.expect(200);
-    let reverse = json!({ "reason": "the wrong customer, says Carol" });
+    let reverse = json!({ "reason": "the wrong customer, says Carol", "reach": "order_wallet" });
     app.operator_named("anna").post(&format!("{path}/reverse"), &reverse).await.expect(202);
     app.operator_named("ben").post(&format!("{path}/reverse"), &reverse).await.expect(200);
 

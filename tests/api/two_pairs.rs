@@ -90,7 +90,7 @@ async fn case_58_every_kind_of_move_counts_and_so_do_all_customers_together() {
     let second = ordered(&app, "alice", "bank_transfer", "CNY", "200").await;
     approve(&anna, &second, "200.00", "T-2").await.expect(200);
     let reverse = format!("/v1/admin/top-up-orders/{second}/reverse");
-    anna.post(&reverse, &json!({ "reason": "a mistake" })).await.expect(200);
+    anna.post(&reverse, &json!({ "reason": "a mistake", "reach": "order_wallet" })).await.expect(200);
     grant(&app, "anna", "alice", "CNY", "0.01").await.expect(202);
     // Another operator has a word of his own, and another customer another sum, until all together are too much.
     grant(&app, "ben", "alice", "CNY", "1000.00").await.expect(201);

@@ -34,8 +34,8 @@ pub struct Reversed {
 }
 
 /// Reverses the approval of a bank transfer. Above the threshold it is a proposal until a second operator asks for the
-/// same. The order stays completed; its reason and its timeline say that the approval was reversed. Without `reach` the
-/// order's wallet gives, or what the first operator chose.
+/// same. The order stays completed; its reason and its timeline say that the approval was reversed. Both operators
+/// name the same `reach`.
 ///
 /// # Errors
 /// 404; 409 `not_a_bank_transfer`, `order_not_completed`, `approval_reversed`, `second_operator_needed`,
@@ -47,7 +47,7 @@ pub async fn reverse(
     caller: &Caller,
     id: Uuid,
     reason: &str,
-    reach: Option<ReversalReach>,
+    reach: ReversalReach,
     key: &IdempotencyKey,
 ) -> Result<Made<Reversed>, Error> {
     let actor = caller.actor();
@@ -66,12 +66,12 @@ pub async fn reverse(
                 let alone =
                     own_word::is_enough(conn, app, caller, kind, reversal.id, &order.customer, completion.received)
                         .await?;
-                Adjustment { second_needed: !alone, reach: reach.unwrap_or_default(), ..reversal }
+                Adjustment { second_needed: !alone, reach, ..reversal }
             }
             Some(known) if known.proposed_by == actor => {
                 return Err(Error::conflict(Code::SecondOperatorNeeded, "another operator must confirm this reversal"));
             }
-            Some(known) if reach.is_some_and(|reach| reach != known.reach) => {
+            Some(known) if reach != known.reach => {
                 let detail = format!("the first operator chose the reach {}; choose the same", known.reach.as_str());
                 return Err(Error::conflict(Code::ApprovalMismatch, detail));
             }

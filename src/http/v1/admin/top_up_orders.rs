@@ -247,10 +247,8 @@ pub async fn withdraw_top_up_order_proposal(
 pub struct ReverseTopUpOrder {
     /// The reason, which the customer can read.
     reason: Reason,
-    /// Which wallets give the money. If it is absent, the order's wallet gives; a second operator confirms what the
-    /// first one chose.
-    #[schema(nullable = false)]
-    reach: Option<ReversalReachName>,
+    /// Which wallets give the money. A second operator names the same as the first one.
+    reach: ReversalReachName,
 }
 
 /// Reverse a wrong approval
@@ -284,7 +282,7 @@ pub async fn reverse_top_up_order(
     let key = key.scoped(&caller, "reverse_top_up_order", request.path(), &body.bytes);
     let mut problems = Problems::new();
     let reason = body.value.reason.read(&mut problems, "/reason");
-    let reach = body.value.reach.map(ReversalReach::from);
+    let reach = ReversalReach::from(body.value.reach);
     let made = reverse::reverse(&app, &caller, id, &problems.into_result(reason)?, reach, &key).await?;
     let body = order_body_for_operator(&app, &made.value.order).await?;
     Ok(repeatable(&body, made.replayed, decided(made.value.awaiting_second)))
