@@ -1,18 +1,51 @@
 //! Top-up options as a customer sees them: the amounts, and every channel with the reason when it cannot be chosen.
 
+use std::collections::BTreeSet;
+
 use super::catalogue::{self, FieldLocation};
 use super::{App, Error};
+use crate::domain::catalogue::TopUpOptions;
+use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::Currency;
 use crate::domain::offer::Offer;
 use crate::domain::product::Product;
+use crate::storage::catalogue::top_up_options as store;
+use crate::storage::{Connection, ledger};
 
-/// The offer to a customer in one currency, for the main wallet or a product.
+/// The offer to a customer in one currency, for the main wallet or a product, and all currencies that are offered for
+/// it. Without a currency, it is the one of the wallet that the customer has used last, or else the first one.
 ///
 /// # Errors
 /// 422 for a currency or product that is not offered.
-pub async fn get(app: &App, customer: &CustomerId, currency: Currency, product: &Product) -> Result<Offer, Error> {
+pub async fn get(
+    app: &App,
+    customer: &CustomerId,
+    currency: Option<Currency>,
+    product: &Product,
+) -> Result<(Offer, Vec<Currency>), Error> {
     let mut conn = app.pool.get().await?;
+    let currencies = currencies(&mut conn, product).await?;
+    let currency = match currency {
+        Some(currency) => currency,
+        None => {
+            let wallets = ledger::read_wallets(&mut conn, customer).await?;
+            let used = wallets.iter().filter(|wallet| currencies.contains(&wallet.key.currency));
+            let last = used.max_by_key(|wallet| wallet.updated_at).map(|wallet| wallet.key.currency);
+            let none = || Error::field("?currency", Code::CurrencyNotOffered, "no currency is offered yet");
+            last.or(currencies.first().copied()).ok_or_else(none)?
+        }
+    };
     let offered = catalogue::offered_channels(app);
-    catalogue::offer(&mut conn, offered, customer, currency, product, FieldLocation::Query).await
+    let offer = catalogue::offer(&mut conn, offered, customer, currency, product, FieldLocation::Query).await?;
+    Ok((offer, currencies))
+}
+
+/// The currencies that are offered for the main wallet or a product, in alphabetical order.
+async fn currencies(conn: &mut Connection, product: &Product) -> Result<Vec<Currency>, Error> {
+    let options = store::list(conn).await?;
+    let applies = |options: &TopUpOptions| options.product.is_main() || options.product == *product;
+    let all: BTreeSet<Currency> =
+        options.iter().filter(|options| applies(options)).map(TopUpOptions::currency).collect();
+    Ok(all.into_iter().collect())
 }

@@ -121,6 +121,10 @@ codes! {
     // Repeated requests.
     /// The first request with this key is still being processed; repeat the request in a moment.
     IdempotencyInFlight = "idempotency_in_flight", [Problem(409)];
+    /// The agreement is no longer the one that the request names; show the new one, and ask for consent again.
+    AgreementChanged = "agreement_changed", [Problem(409)];
+    /// The order would credit another amount than the request expects; quote it again.
+    PriceChanged = "price_changed", [Problem(409)];
     /// The key or id was used before with other content; use a new one for a new request.
     IdempotencyKeyReused = "idempotency_key_reused", [Problem(422)];
 

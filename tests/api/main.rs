@@ -49,3 +49,4 @@ mod tools;
 mod two_pairs;
 mod unapplied;
 mod unreadable;
+mod what_was_shown;

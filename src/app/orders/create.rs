@@ -35,6 +35,10 @@ pub struct NewOrder {
     pub channel: Channel,
     /// The main wallet, or the product to top up.
     pub product: Product,
+    /// The agreement that the customer has read; `None` for the one that is in force.
+    pub agreement_version: Option<String>,
+    /// What the customer was told that the wallet gets; `None` for what it gets now.
+    pub expected_credited: Option<Money>,
     pub return_url: Option<String>,
     pub card_flow: Option<CardFlow>,
     /// Set for bank transfers only.
@@ -48,7 +52,8 @@ pub struct NewOrder {
 /// same key finds the order and continues a call that was cut off.
 ///
 /// # Errors
-/// 422 with every broken rule, `billing_profile_required` or `agreement_not_published`; 409 `too_many_open_orders`; 402
+/// 422 with every broken rule, `billing_profile_required` or `agreement_not_published`; 409 `too_many_open_orders`,
+/// `agreement_changed` or `price_changed`; 402
 /// for channel `balance`. Errors of the provider; then the order is kept.
 #[tracing::instrument(name = "orders.create", skip_all, fields(customer = %new.customer, channel = %new.channel))]
 pub async fn create(app: &App, new: &NewOrder, key: &IdempotencyKey, actor: &str) -> Result<Made<OrderView>, Error> {
@@ -99,13 +104,30 @@ async fn price(conn: &mut Connection, app: &App, new: &NewOrder) -> Result<(Offe
     }
     let price = catalogue::check(&offer, new.channel, new.amount, &mut problems);
     let price = problems.into_result(price)?;
-    if offer.agreement.is_none() {
+    require_what_was_shown(new, &offer, &price)?;
+    Ok((offer, price))
+}
+
+/// Requires that agreement and price are still those that the customer was shown, where the request names them: an order
+/// is evidence of a consent.
+fn require_what_was_shown(new: &NewOrder, offer: &Offer, price: &Price) -> Result<(), Error> {
+    let Some(agreement) = &offer.agreement else {
         return Err(Error::Unprocessable {
             code: Code::AgreementNotPublished,
             detail: "the operator has not published the agreement yet".to_owned(),
         });
+    };
+    if new.agreement_version.as_ref().is_some_and(|read| *read != agreement.version) {
+        let detail = format!("the agreement in force is {}; the customer has to accept that one", agreement.version);
+        return Err(Error::conflict(Code::AgreementChanged, detail));
     }
-    Ok((offer, price))
+    // A payment from the wallet has no price: all of it arrives.
+    let credited = if new.channel == Channel::Balance { price.amount } else { price.credited };
+    if new.expected_credited.is_some_and(|expected| expected != credited) {
+        let detail = format!("the wallet would get {credited}");
+        return Err(Error::conflict(Code::PriceChanged, detail));
+    }
+    Ok(())
 }
 
 async fn require_room(conn: &mut Connection, app: &App, customer: &CustomerId) -> Result<(), Error> {

@@ -74,6 +74,12 @@ impl Eligibility {
     pub fn reason(&self) -> Option<String> {
         self.refusal.as_ref().map(|refusal| refusal.sentence(self.channel))
     }
+
+    /// The same for programs.
+    #[must_use]
+    pub fn reason_code(&self) -> Option<String> {
+        self.refusal.as_ref().map(|refusal| refusal.code().to_string())
+    }
 }
 
 /// Why a customer cannot choose a channel.

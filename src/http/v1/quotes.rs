@@ -82,6 +82,9 @@ pub struct QuotedChannel {
     /// Why the customer cannot use the channel, in words for the customer; null if the customer can.
     #[schema(max_length = 5000, example = "VNPay takes VND only.")]
     reason: Option<String>,
+    /// The same for programs, one of the error codes; null if the customer can. The list may grow.
+    #[schema(max_length = 64, example = "channel_wrong_currency")]
+    reason_code: Option<String>,
     /// Whether to preselect this channel.
     recommended: bool,
     minimum: Amount,
@@ -109,6 +112,7 @@ fn quoted(one: &Eligibility, price: Option<Price>) -> QuotedChannel {
         channel: one.channel.into(),
         eligible: one.is_eligible(),
         reason: one.reason(),
+        reason_code: one.reason_code(),
         recommended: one.recommended,
         minimum: Amount::from(one.minimum),
         maximum: Amount::from(one.maximum),

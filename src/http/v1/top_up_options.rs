@@ -6,6 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::{App, Problems, top_up_options};
 use crate::domain::catalogue::Agreement;
+use crate::domain::money::Currency;
 use crate::domain::offer::{Eligibility, Offer};
 use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::extract::QueryParams;
@@ -19,8 +20,8 @@ use crate::http::edge::wire::{
 #[into_params(parameter_in = Query)]
 struct OptionsQuery {
     customer_id: Option<CustomerIdText>,
-    /// The currency to top up in.
-    currency: CurrencyCode,
+    /// The currency to top up in; absent for the one that the customer has used last, or else the first one.
+    currency: Option<CurrencyCode>,
     /// The product to top up; absent or empty for the main wallet.
     product: Option<ProductFilter>,
 }
@@ -29,6 +30,9 @@ struct OptionsQuery {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TopUpOptions {
     currency: CurrencyCode,
+    /// Every currency that is offered.
+    #[schema(max_items = 200)]
+    currencies: Vec<OfferedCurrency>,
     product: Option<ProductCode>,
     /// The amounts to offer, without unneeded decimals. The customer can choose any other amount within the limits.
     #[schema(max_items = 20, example = json!(["50", "100", "500", "1000"]))]
@@ -43,6 +47,21 @@ pub struct TopUpOptions {
     /// Every channel, including those that this customer cannot use.
     #[schema(max_items = 10)]
     channels: Vec<ChannelOption>,
+}
+
+/// A currency that is offered.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OfferedCurrency {
+    currency: CurrencyCode,
+    /// The decimals of its minor unit: 2 for USD and CNY, 0 for VND.
+    #[schema(minimum = 0, maximum = 4, example = 2)]
+    decimals: u32,
+}
+
+impl From<Currency> for OfferedCurrency {
+    fn from(currency: Currency) -> Self {
+        Self { currency: CurrencyCode::of(currency), decimals: currency.exponent() }
+    }
 }
 
 /// The agreement that the customer accepts with an order.
@@ -67,6 +86,9 @@ pub struct ChannelOption {
     /// Why the customer cannot use the channel, in words for the customer; null if the customer can.
     #[schema(max_length = 5000, example = "VNPay takes VND only.")]
     reason: Option<String>,
+    /// The same for programs, one of the error codes; null if the customer can. The list may grow.
+    #[schema(max_length = 64, example = "channel_wrong_currency")]
+    reason_code: Option<String>,
     /// Whether to preselect this channel.
     recommended: bool,
     minimum: Amount,
@@ -82,6 +104,7 @@ impl From<&Eligibility> for ChannelOption {
             channel: one.channel.into(),
             eligible: one.is_eligible(),
             reason: one.reason(),
+            reason_code: one.reason_code(),
             recommended: one.recommended,
             minimum: Amount::from(one.minimum),
             maximum: Amount::from(one.maximum),
@@ -90,10 +113,11 @@ impl From<&Eligibility> for ChannelOption {
     }
 }
 
-impl From<Offer> for TopUpOptions {
-    fn from(offer: Offer) -> Self {
+impl TopUpOptions {
+    fn of(offer: Offer, currencies: Vec<Currency>) -> Self {
         Self {
             currency: CurrencyCode::of(offer.currency),
+            currencies: currencies.into_iter().map(OfferedCurrency::from).collect(),
             product: ProductCode::of_product(&offer.product),
             presets: offer.options.presets.iter().map(|preset| Amount(preset.amount().to_string())).collect(),
             minimum: Amount::from(offer.options.minimum),
@@ -107,7 +131,8 @@ impl From<Offer> for TopUpOptions {
 /// Show top-up options
 ///
 /// The amounts to offer, and every channel: whether this customer can use it, within which limits, and otherwise why
-/// not. Some channels depend on the country of the billing profile.
+/// not. Some channels depend on the country of the billing profile. Without `currency` the service chooses one, and
+/// `currencies` names the others.
 #[utoipa::path(
     tag = "top-up-options",
     operation_id = "getTopUpOptions",
@@ -123,9 +148,9 @@ pub async fn get_top_up_options(
 ) -> Result<HttpResponse, Failure> {
     let customer = caller.customer(query.customer_id.as_deref())?;
     let mut problems = Problems::new();
-    let currency = query.currency.read(&mut problems, "?currency");
+    let currency = query.currency.as_ref().and_then(|currency| currency.read(&mut problems, "?currency"));
     let product = ProductFilter::read_or_main(query.product.as_ref(), &mut problems, "?product");
-    let (currency, product) = problems.into_result(currency.zip(product))?;
-    let offer = top_up_options::get(&app, &customer, currency, &product).await?;
-    Ok(HttpResponse::Ok().json(TopUpOptions::from(offer)))
+    let product = problems.into_result(product)?;
+    let (offer, currencies) = top_up_options::get(&app, &customer, currency, &product).await?;
+    Ok(HttpResponse::Ok().json(TopUpOptions::of(offer, currencies)))
 }

@@ -19,7 +19,8 @@ use crate::http::edge::idempotency::IdempotencyHeader;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::{CustomerQuery, OrderPath};
 use crate::http::edge::wire::{
-    Amount, CurrencyCode, LanguageTag, PaymentChannel, ProductCode, RemitterBank, RemitterName, RemitterRemarks,
+    AgreementVersion, Amount, CurrencyCode, LanguageTag, PaymentChannel, ProductCode, RemitterBank, RemitterName,
+    RemitterRemarks,
 };
 
 /// The wish to add money. The platform decides fee, tax and bonus, so they are no part of it.
@@ -39,6 +40,14 @@ pub struct CreateTopUpOrder {
     /// Must be true.
     #[schema(example = true)]
     agreement_accepted: bool,
+    /// The version of the agreement that the customer has read. If another one is in force, the order is refused (409
+    /// `agreement_changed`). Absent: the one that is in force is recorded.
+    #[schema(nullable = false)]
+    agreement_version: Option<AgreementVersion>,
+    /// What the customer was told that the wallet gets. If it would get another amount, the order is refused (409
+    /// `price_changed`). Absent: the price of this moment is taken.
+    #[schema(nullable = false)]
+    expected_credited_amount: Option<Amount>,
     /// The page that the payer's browser goes to afterwards, on a site that the operator of the service allows. The
     /// service adds `order=<id>` to its query.
     #[schema(max_length = 1000, example = "https://app.example.com/wallet")]
@@ -108,7 +117,8 @@ pub struct VnpayOptions {
         (status = 201, description = "The new order", body = TopUpOrder),
         (status = 200, description = "The order that the same request made before", body = TopUpOrder),
         (status = 402, description = "Channel `balance`: the main wallet has too little money, or `taken_back_debt`"),
-        (status = 409, description = "Too many open orders, or the same request is still being processed"),
+        (status = 409, description = "`too_many_open_orders`, `agreement_changed`, `price_changed`, or the same request \
+            is still being processed"),
         (status = 502, description = "The payment company did not answer"),
     ),
     security(("bearer" = ["customer", "service", "operator:support"]))
