@@ -423,30 +423,3 @@ async fn a_bank_transfer_is_refunded_by_people() {
     operator.post(&reject, &rejection).await.problem(409, "refund_not_rejectable");
     app.finish().await;
 }
-
-/// The rule of the channel keeps the fee: the payer gets the rest, and the wallet gives all that it got. An order keeps
-/// the rule under which it was created.
-#[tokio::test]
-async fn a_fee_that_is_not_refundable_stays_ours() {
-    let app = TestApp::spawn().await;
-    let rule = |kept: bool| {
-        format!("UPDATE channel_rules SET fee_percent = 3, fee_refundable = {} WHERE currency = 'USD'", !kept)
-    };
-    execute(&app.database, &rule(true)).await;
-    let order = paid(&app, "alice", "card", "USD", "100.00").await;
-    execute(&app.database, &rule(false)).await;
-    assert_eq!(read(&app, &order).await["refundable_amount"], "97.00");
-    let operator = app.operator();
-    ask(&operator, &order, "97.01").await.problem(409, "refund_exceeds_payment");
-    for part in ["48.50", "48.50"] {
-        assert_eq!(ask(&operator, &order, part).await.expect(201)["debited_amount"], part);
-    }
-    quiet(&app, "stripe").await;
-    assert_eq!(app.available("alice", "USD", "").await, "0.00");
-    // The company gives back what we kept: no wallet pays for that.
-    play(&app, "stripe", &order, "refund", json!({ "amount": 300 })).await;
-    quiet(&app, "stripe").await;
-    assert_eq!(app.available("alice", "USD", "").await, "0.00");
-    assert_eq!(read(&app, &order).await["refunded_amount"], "100.00");
-    app.finish().await;
-}
