@@ -26,7 +26,6 @@ pub struct NewRule {
     pub countries: Vec<Country>,
     pub minimum: Option<Money>,
     pub maximum: Option<Money>,
-    /// 0–1000000.
     pub rank: i32,
     pub fee: Percent,
     /// Whether a refund gives the fee back.
@@ -75,7 +74,7 @@ pub async fn put(app: &App, caller: &Caller, expected: &Expected, new: NewRule) 
     .await
 }
 
-/// What the fields of a rule must have in common.
+/// What is offered must be possible: a range of amounts, each country once, and something to credit.
 fn check(new: &NewRule) -> Result<(), Error> {
     let mut problems = Problems::new();
     if new.minimum.zip(new.maximum).is_some_and(|(minimum, maximum)| minimum > maximum) {
@@ -85,6 +84,9 @@ fn check(new: &NewRule) -> Result<(), Error> {
         if new.countries.iter().take(at).any(|before| before == country) {
             problems.add(format!("/countries/{at}"), Code::Duplicate, "is there already");
         }
+    }
+    if !(0..=1_000_000).contains(&new.rank) {
+        problems.add("/rank", Code::OutOfRange, "must be 0 to 1000000");
     }
     if new.fee.value() + new.tax.value() >= rust_decimal::Decimal::ONE_HUNDRED {
         problems.add("/fee_percent", Code::OutOfRange, "fee and tax together must leave something to credit");
@@ -183,8 +185,9 @@ mod tests {
     fn the_range_is_one_and_a_country_stands_once() {
         let twice = vec!["VN".parse().unwrap(), "DE".parse().unwrap(), "VN".parse().unwrap()];
         let maximum = Some(Money::new(9.into(), "USD".parse().unwrap()).unwrap());
-        let rule = NewRule { maximum, countries: twice, ..rule(Channel::Card) };
-        let expected = [("/maximum", Code::BelowMinimum), ("/countries/2", Code::Duplicate)];
+        let rule = NewRule { maximum, countries: twice, rank: -1, ..rule(Channel::Card) };
+        let expected =
+            [("/maximum", Code::BelowMinimum), ("/countries/2", Code::Duplicate), ("/rank", Code::OutOfRange)];
         assert_eq!(broken(&rule), expected.map(|(pointer, code)| (pointer.to_owned(), code)));
     }
 }

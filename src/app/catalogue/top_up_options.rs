@@ -21,7 +21,6 @@ pub struct NewOptions {
     pub presets: Vec<Money>,
     pub minimum: Money,
     pub maximum: Money,
-    /// 30–1440.
     pub order_ttl_minutes: i32,
 }
 
@@ -78,9 +77,12 @@ pub async fn put(
     .await
 }
 
-/// The presets lie in the range, each once.
+/// The presets lie in the range, each once, and an order waits neither too short nor too long.
 fn check(new: &NewOptions) -> Result<(), Error> {
     let mut problems = Problems::new();
+    if !(30..=1440).contains(&new.order_ttl_minutes) {
+        problems.add("/order_ttl_minutes", Code::OutOfRange, "must be 30 to 1440 minutes");
+    }
     for (at, preset) in new.presets.iter().enumerate() {
         let pointer = format!("/presets/{at}");
         if new.presets.iter().take(at).any(|before| before == preset) {

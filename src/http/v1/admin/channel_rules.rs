@@ -154,9 +154,6 @@ impl ChannelRuleRequest {
         if self.countries.len() > 250 {
             problems.add("/countries", Code::TooMany, "must be 250 at most");
         }
-        if !(0..=1_000_000).contains(&self.rank) {
-            problems.add("/rank", Code::OutOfRange, "must be 0 to 1000000");
-        }
         let fee = self.fee_percent.read(&mut problems, "/fee_percent");
         let tax = self.tax_percent.read(&mut problems, "/tax_percent");
         let bonus = self.bonus_percent.read(&mut problems, "/bonus_percent");
@@ -257,7 +254,7 @@ mod tests {
     #[test]
     fn every_broken_field_is_named_at_once() {
         let request: ChannelRuleRequest = serde_json::from_value(serde_json::json!({
-            "enabled": true, "countries": ["VN", "vn"], "minimum": "10.001", "rank": -1,
+            "enabled": true, "countries": ["VN", "vn"], "minimum": "10.001", "rank": 1,
             "fee_percent": "2.90001", "tax_percent": "-1", "processing_time": "",
         }))
         .unwrap();
@@ -268,7 +265,6 @@ mod tests {
         let expected = [
             ("/minimum", Code::TooPrecise),
             ("/countries/1", Code::UnknownCountry),
-            ("/rank", Code::OutOfRange),
             ("/fee_percent", Code::OutOfRange),
             ("/tax_percent", Code::NotAPlainDecimal),
             ("/processing_time", Code::Required),

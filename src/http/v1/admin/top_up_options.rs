@@ -86,9 +86,6 @@ impl TopUpOptionsRequest {
         let Some((currency, product)) = currency.zip(product) else { return Err(problems.into_error()) };
         let minimum = self.minimum.in_minor_unit(&mut problems, "/minimum", currency);
         let maximum = self.maximum.in_minor_unit(&mut problems, "/maximum", currency);
-        if !(30..=1440).contains(&self.order_ttl_minutes) {
-            problems.add("/order_ttl_minutes", Code::OutOfRange, "must be 30 to 1440 minutes");
-        }
         if self.presets.len() > 20 {
             problems.add("/presets", Code::TooMany, "must be 20 at most");
         }
