@@ -240,7 +240,7 @@ CREATE TABLE grants (
 );
 CREATE UNIQUE INDEX grants_by_key ON grants (key_caller, key) WHERE key IS NOT NULL;
 CREATE INDEX grants_live ON grants (customer_id, wallet_id) WHERE remaining > 0;
-CREATE INDEX grants_expiring ON grants (expires_at) WHERE remaining > 0 AND expires_at IS NOT NULL;
+CREATE INDEX grants_expiring ON grants (expires_at, id) WHERE remaining > 0 AND expires_at IS NOT NULL;
 
 -- Which grants an entry took from (negative) or gave back to (positive).
 CREATE TABLE grant_uses (

@@ -19,6 +19,7 @@ pub mod disputes;
 pub mod error;
 pub mod explain;
 pub mod freezes;
+pub mod grant_changes;
 pub mod grants;
 pub mod health;
 pub mod holds;

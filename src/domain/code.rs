@@ -87,6 +87,8 @@ codes! {
     InsufficientScope = "insufficient_scope", [Problem(403)];
     /// Less of the payment is left unapplied than the request takes; `detail` says how much. Read it again.
     NothingUnapplied = "nothing_unapplied", [Problem(409)];
+    /// Nothing is left of the grant, or its time is over, so nothing of it can be changed.
+    GrantEnded = "grant_ended", [Problem(409)];
     /// Another decision about the payment waits for a second operator; approve or withdraw it first.
     DecisionWaiting = "decision_waiting", [Problem(409)];
     /// The operator lacks the permission that the operation names; ask who gives permissions.

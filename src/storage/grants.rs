@@ -1,5 +1,6 @@
 //! Reads grants for lists and for the sweep. Only the ledger writes them.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -13,6 +14,7 @@ use super::schema::{grants, wallets};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::customer::CustomerId;
 use crate::domain::grant::WalletGrant;
+use crate::domain::order::TimeRange;
 use crate::domain::page::{Page, Rows};
 use crate::domain::wallet_key::WalletKey;
 
@@ -92,6 +94,60 @@ async fn load(
         Ok(WalletGrant { grant: row.into_grant(wallet.currency), wallet })
     };
     page.cut(rows).try_map(grant)
+}
+
+/// A page of all customers' grants that expire in a range, those first that expire first. Something is left of them.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn expiring(
+    conn: &mut AsyncPgConnection,
+    range: TimeRange,
+    page: &Page,
+) -> Result<Rows<WalletGrant>, StorageError> {
+    let mut query = grants::table
+        .inner_join(
+            wallets::table.on(wallets::customer_id.eq(grants::customer_id).and(wallets::id.eq(grants::wallet_id))),
+        )
+        .filter(grants::remaining.gt(Decimal::ZERO).and(grants::expires_at.is_not_null()))
+        .select((GrantRow::as_select(), wallets::customer_id, wallets::currency, wallets::product))
+        .limit(page.to_read())
+        .into_boxed();
+    if let Some(from) = range.from {
+        query = query.filter(grants::expires_at.ge(from));
+    }
+    if let Some(to) = range.to {
+        query = query.filter(grants::expires_at.lt(to));
+    }
+    if let Some(position) = page.bound() {
+        query = query.filter(page::beyond((grants::expires_at, grants::id), position, page.ascends()));
+    }
+    query = match page.ascends() {
+        true => query.order((grants::expires_at.asc(), grants::id.asc())),
+        false => query.order((grants::expires_at.desc(), grants::id.desc())),
+    };
+    let rows: Vec<(GrantRow, String, String, String)> = query.load(conn).await?;
+    page.cut(rows).try_map(|(row, customer, currency, product)| {
+        let wallet = key_from_columns(&customer, &currency, &product)?;
+        Ok(WalletGrant { grant: row.into_grant(wallet.currency), wallet })
+    })
+}
+
+/// Writes when a grant expires. The caller holds the lock of its wallet.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn set_expiry(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    id: Uuid,
+    expires_at: Option<DateTime<Utc>>,
+) -> Result<(), StorageError> {
+    diesel::update(grants::table.filter(grants::customer_id.eq(customer.as_str()).and(grants::id.eq(id))))
+        .set(grants::expires_at.eq(expires_at))
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 struct WithLapsedGrants(i64);

@@ -137,3 +137,49 @@ async fn one_grant_is_its_customers() {
     app.operator().get(&format!("{path}?customer_id=bob")).await.problem(404, "not_found");
     app.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_grant_is_revoked_once_and_its_expiry_moves() {
+    let app = TestApp::spawn().await;
+    let at = |days: i64| Utc::now() + Duration::days(days);
+    let late = grant(&app, "alice", "4.00", json!({ "expires_at": at(9) })).await;
+    let soon = grant(&app, "bob", "2.00", json!({ "expires_at": at(3) })).await;
+    grant(&app, "bob", "1.00", json!({})).await;
+    let operator = app.operator();
+    let expiring = async |query: &str| -> Vec<String> {
+        let found = operator.get(&format!("/v1/admin/grants{query}")).await.expect(200);
+        found["data"].as_array().unwrap().iter().map(|grant| grant["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(expiring("").await, [soon.clone(), late.clone()], "those that never expire are not listed");
+    let bound = at(5).format("%Y-%m-%dT%H:%M:%SZ");
+    assert_eq!(expiring(&format!("?expires_to={bound}")).await, [soon.clone()]);
+    app.customer("alice").get("/v1/admin/grants").await.problem(403, "insufficient_scope");
+
+    // The expiry moves, and goes.
+    let path = format!("/v1/admin/grants/{late}/expiry?customer_id=alice");
+    let moved = |expires_at: Value| json!({ "expires_at": expires_at, "reason": "the campaign goes on" });
+    operator.post(&path, &moved(json!(at(1)))).await.expect(200);
+    assert_eq!(expiring("").await, [late.clone(), soon.clone()]);
+    operator.post(&path, &moved(json!(at(-1)))).await.names("/expires_at", "not_in_the_future");
+    operator.post(&path, &json!({ "reason": "no moment at all" })).await.names("/expires_at", "invalid_value");
+    assert_eq!(operator.post(&path, &moved(Value::Null)).await.expect(200)["expires_at"], Value::Null);
+    let wrong = format!("/v1/admin/grants/{late}/expiry?customer_id=bob");
+    operator.post(&wrong, &moved(Value::Null)).await.problem(404, "not_found");
+
+    // Many revoke it at once, while a hold reserves a part.
+    let opened = hold(&app, "alice", "h", "1.50", 600).await.expect(201);
+    let path = format!("/v1/admin/grants/{late}/revoke?customer_id=alice");
+    let body = json!({ "reason": "given to the wrong customer" });
+    let revokes = (0..8).map(|_| operator.post(&path, &body));
+    for revoked in futures_util::future::join_all(revokes).await {
+        assert_eq!(revoked.expect(200)["remaining"], "1.50");
+    }
+    assert_eq!(flows(&app, "alice", "expire").await.len(), 1);
+    assert_eq!(ask(&app, "SELECT count(*) FROM audit_log WHERE action = 'grant.revoked'").await, ["1"]);
+    let path = format!("/v1/admin/grants/{late}/expiry?customer_id=alice");
+    operator.post(&path, &moved(Value::Null)).await.problem(409, "grant_ended");
+    let capture = format!("/v1/holds/{}/capture", opened["hold_id"].as_str().unwrap());
+    app.service().post(&capture, &json!({ "amount": "1.50" })).await.expect(200);
+    assert_eq!(balance(&app, "alice", "").await["total"], "0.00");
+    app.finish().await;
+}

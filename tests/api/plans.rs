@@ -120,6 +120,8 @@ async fn no_statement_reads_a_growing_table_whole() {
         "/v1/admin/unapplied-payments?limit=5",
         "/v1/admin/top-up-orders?limit=5&awaiting_second_approval=true",
         "/v1/admin/grant-proposals?limit=5",
+        "/v1/admin/grants?limit=5",
+        "/v1/admin/grants?limit=5&expires_from=2027-01-01T00:00:00Z",
         "/v1/admin/bank-transactions?bank_transaction_id=t7",
         "/v1/admin/top-up-orders?limit=5&sort=oldest&worklist=awaiting_verification",
         "/v1/admin/top-up-orders?limit=5&sort=oldest&worklist=overdue",
