@@ -28,7 +28,11 @@ pub async fn run(pool: &Pool, progress: &mut (dyn FnMut(Progress) + Send)) -> Re
     conn.build_transaction().repeatable_read().read_only().run(async |conn| examine(conn, progress).await).await
 }
 
-async fn examine(conn: &mut Connection, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Report, Error> {
+/// The same within the caller's transaction, whose changes it sees.
+///
+/// # Errors
+/// Database errors.
+pub async fn examine(conn: &mut Connection, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Report, Error> {
     let of = check::STEPS.len() + 2;
     let as_of = check::prepare(conn).await?;
     let mut report =

@@ -2,6 +2,7 @@
 
 use chrono::{Duration, Utc};
 use diesel_async::SimpleAsyncConnection;
+use serde_json::json;
 use tokio::sync::OnceCell;
 use topup::domain::movement::OfOrder;
 use topup::domain::movement::capture::capture;
@@ -10,6 +11,7 @@ use topup::domain::movement::release::release;
 use topup::domain::movement::take_back::{Asked, of_dispute, of_refund, of_reversed_approval, take_back};
 use topup::domain::movement::top_up::{AppliedPayment, Bonus, top_up};
 use topup::domain::movement::transfer::transfer;
+use topup::domain::movement::usage::NewUsage;
 use topup::domain::payment::ProviderName;
 use topup::domain::posting::{Posting, PostingOutcome};
 use topup::domain::take_back::{Reach, TakeBackOrigin};
@@ -18,7 +20,8 @@ use topup::storage::pool::Pool;
 use uuid::Uuid;
 
 use crate::support::{
-    adjust, assert_clean, book, booked_usage, copy, database, dec, grant, money, new_hold, recharge, reverse, wallet,
+    adjust_as, assert_clean, book, booked_usage, copy, database, dec, grant, money, new_hold, recharge, reverse, usage,
+    wallet,
 };
 
 static FILLED: OnceCell<String> = OnceCell::const_new();
@@ -36,6 +39,8 @@ pub const TO_WALLET: Uuid = id(14);
 pub const CLAIMED_PAYMENT: Uuid = id(15);
 pub const REVERSED_PAYMENT: Uuid = id(16);
 pub const TO_CLAIMED: Uuid = id(17);
+pub const TO_ELLA: Uuid = id(18);
+pub const TO_FINN: Uuid = id(19);
 pub const BANK: Uuid = id(21);
 pub const BANK_CHANGE: Uuid = id(22);
 pub const TRANSFER: Uuid = id(31);
@@ -51,6 +56,8 @@ pub const GRANT: Uuid = id(61);
 pub const BONUS: Uuid = id(62);
 pub const LAPSED: Uuid = id(63);
 pub const CLAIMED_BONUS: Uuid = id(64);
+pub const FIRST_GRANT: Uuid = id(65);
+pub const SECOND_GRANT: Uuid = id(66);
 pub const OPEN: Uuid = id(71);
 pub const CAPTURED: Uuid = id(72);
 pub const RELEASED: Uuid = id(73);
@@ -113,6 +120,47 @@ fn reversed(bank: &str) -> Vec<Posting> {
     postings
 }
 
+/// Ella and Finn use what they topped up; Ella uses two grants before, and one of her usages is given back.
+async fn used(pool: &Pool) {
+    let (ella, finn) = (wallet("ella", "VND", ""), wallet("finn", "VND", ""));
+    let told = NewUsage {
+        description: Some("a call to her mother".to_owned()),
+        metadata: Some(json!({ "to": "+84 90 000 00 00", "from": "Hà Nội" })),
+        occurred_at: Some("2026-11-21T08:00:00Z".parse().unwrap()),
+        ..usage(&ella, "e3", dec("30"))
+    };
+    let postings = vec![
+        recharge(&ella, TO_ELLA, dec("1000")),
+        recharge(&finn, TO_FINN, dec("1000")),
+        grant(&ella, FIRST_GRANT, dec("100"), 1, None),
+        grant(&ella, SECOND_GRANT, dec("100"), 2, None),
+        usage(&ella, "e1", dec("150")).posting(),
+        usage(&ella, "e2", dec("200")).posting(),
+        told.posting(),
+        usage(&ella, "e4", dec("70")).posting(),
+        usage(&finn, "f1", dec("40")).posting(),
+    ];
+    let outcomes = book(pool, postings).await;
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, PostingOutcome::Booked(_))), "{outcomes:#?}");
+    assert!(matches!(reverse(pool, &ella, "e4", "e4", None).await, PostingOutcome::Booked(_)));
+    for key in ["e5", "e6"] {
+        book(pool, vec![usage(&ella, key, dec("30")).posting()]).await;
+    }
+    let records = format!(
+        "INSERT INTO payments (id, provider, merchant_account, payment_id, currency, amount, applied, live, received_at)
+         VALUES ('{TO_ELLA}', 'stripe', 'm', 'pi_6', 'VND', 1000, 1000, false, now()),
+                ('{TO_FINN}', 'stripe', 'm', 'pi_7', 'VND', 1000, 1000, false, now());
+         INSERT INTO payment_applications (payment_id, n, customer_id, wallet_id, amount, applied_by, applied_at)
+         SELECT CASE customer_id WHEN 'ella' THEN '{TO_ELLA}'::uuid ELSE '{TO_FINN}' END, 1, customer_id, id, 1000,
+                'operator:carol', now()
+         FROM wallets WHERE customer_id IN ('ella', 'finn');
+         INSERT INTO idempotency_keys (caller, operation, key, fingerprint, resource_id, customer_id)
+         VALUES ('customer:alice', 'create_transfer', 'k', '\\x00', '{TRANSFER}', 'alice'),
+                ('operator:carol', 'create_refund', 'k', '\\x00', '{REFUND}', 'alice')"
+    );
+    pool.get().await.unwrap().batch_execute(&records).await.unwrap();
+}
+
 async fn fill(pool: &Pool) {
     let main = wallet("alice", "USD", "");
     let product = wallet("alice", "USD", "whatsapp");
@@ -161,7 +209,7 @@ async fn fill(pool: &Pool) {
         take(dispute(DISPUTE), "3.88", "0.2", Reach::AllWallets),
         take(dispute(WON_DISPUTE), "3", "0", Reach::AllWallets),
         give(&dispute(WON_DISPUTE), "3"),
-        adjust(&main, "a", dec("-1")),
+        adjust_as(&main, ADJUSTMENT, dec("-1")),
     ]);
     postings.extend(claimed());
     postings.extend(reversed(&bank));
@@ -260,4 +308,5 @@ async fn fill(pool: &Pool) {
         bank = BANK.as_simple(),
     );
     pool.get().await.unwrap().batch_execute(&records).await.unwrap();
+    used(pool).await;
 }

@@ -1,7 +1,7 @@
 -- An order is completed exactly when money was applied to it, and credited what was applied less fee and tax.
 WITH applied AS (
     SELECT order_id, count(*) AS applications, count(*) FILTER (WHERE amount > fee + tax) AS credits,
-           sum(amount - fee - tax) AS net
+           sum(amount - fee - tax) AS net, sum(amount) AS gross
     FROM payment_applications WHERE order_id IS NOT NULL GROUP BY order_id
 ), moved AS (
     SELECT order_id, count(*) AS transfers, sum(amount) AS amount
@@ -20,7 +20,8 @@ WITH applied AS (
            CASE WHEN o.channel = 'balance' THEN coalesce(a.applications, 0)
                 ELSE coalesce(m.transfers, 0) END AS misplaced,
            coalesce(a.credits, 0) AS credits, coalesce(a.net, 0) AS net,
-           coalesce(a.net, 0) + coalesce(m.amount, 0) AS received,
+           coalesce(a.net, 0) + coalesce(m.amount, 0) AS received, o.received_amount,
+           coalesce(a.gross, 0) + coalesce(m.amount, 0) AS gross,
            coalesce(r.entries, 0) AS entries, coalesce(r.amount, 0) AS recharged
     FROM top_up_orders o
     LEFT JOIN applied a ON a.order_id = o.id
@@ -37,6 +38,8 @@ CROSS JOIN LATERAL (VALUES
     ('order_channel', j.misplaced = 0, 'payments, or a transfer from the balance', j.misplaced || ' of the other sort'),
     ('order_credited', NOT j.completed OR j.proofs = 0 OR j.received = j.credited_amount,
      trim_scale(j.received)::text, trim_scale(j.credited_amount)::text),
+    ('order_received', NOT j.completed OR j.proofs = 0 OR j.gross = j.received_amount,
+     trim_scale(j.gross)::text, trim_scale(j.received_amount)::text),
     ('order_refunded', j.refunded_amount = j.refunded,
      trim_scale(j.refunded)::text, trim_scale(j.refunded_amount)::text),
     ('order_recharge_count', j.entries = j.credits, j.credits || ' entries', j.entries || ' entries'),
@@ -46,14 +49,14 @@ CROSS JOIN LATERAL (VALUES
 WHERE NOT v.agrees
 UNION ALL
 SELECT 'recharge_without_order', 'wal_' || replace(e.wallet_id::text, '-', '') || ':' || e.seq, e.customer_id,
-       'an order, or a payment applied to the wallet', coalesce(e.reference, 'no reference')
+       'a payment applied to its order or to the wallet', coalesce(e.reference, 'no reference')
 FROM entries e
 WHERE e.kind = /* RECHARGE */ 1
-  AND NOT EXISTS (SELECT FROM top_up_orders o
-                  WHERE 'tuo_' || replace(o.id::text, '-', '') = e.reference AND o.customer_id = e.customer_id)
   AND NOT EXISTS (SELECT FROM payment_applications a
-                  WHERE a.order_id IS NULL AND a.customer_id = e.customer_id
-                    AND 'pay_' || replace(a.payment_id::text, '-', '') || ':' || a.n = e.key)
+                  WHERE a.customer_id = e.customer_id
+                    AND 'pay_' || replace(a.payment_id::text, '-', '') || ':' || a.n = e.key
+                    AND e.reference = coalesce('tuo_' || replace(a.order_id::text, '-', ''),
+                                               'pay_' || replace(a.payment_id::text, '-', '')))
 UNION ALL
 SELECT 'second_operator', 'tuo_' || replace(p.order_id::text, '-', ''), o.customer_id,
        'approved by somebody other than ' || p.proposed_by, coalesce(p.approved_by, 'nobody')

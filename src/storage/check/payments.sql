@@ -35,10 +35,3 @@ FROM payment_applications a
 JOIN payments p ON p.id = a.payment_id
 LEFT JOIN wallets w ON w.customer_id = a.customer_id AND w.id = a.wallet_id
 WHERE w.currency IS DISTINCT FROM p.currency
-UNION ALL
-SELECT 'application_to_wallet', 'pay_' || replace(a.payment_id::text, '-', '') || ':' || a.n, a.customer_id,
-       trim_scale(a.amount - a.fee - a.tax)::text, coalesce(trim_scale(e.amount)::text, 'no entry')
-FROM payment_applications a
-LEFT JOIN entries e ON e.customer_id = a.customer_id AND e.wallet_id = a.wallet_id AND e.kind = /* RECHARGE */ 1
-    AND e.key = 'pay_' || replace(a.payment_id::text, '-', '') || ':' || a.n
-WHERE a.order_id IS NULL AND a.amount <> a.fee + a.tax AND e.amount IS DISTINCT FROM a.amount - a.fee - a.tax

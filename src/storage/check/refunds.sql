@@ -48,14 +48,14 @@ WITH records AS (
     WHERE kind IN (/* TAKE_BACKS */ 5, 6, 13, 14, 15, 16, 17, 18)
        OR kind = /* ADJUST */ 11 AND reference LIKE 'tuo_%' AND key LIKE 'adj_%'
 ), by_movement AS (
-    SELECT b.customer_id, b.source, b.n,
+    SELECT b.customer_id, b.wallet_id, b.source, b.n,
            -sum(b.amount) FILTER (WHERE NOT b.is_return) AS taken, sum(b.amount) FILTER (WHERE b.is_return) AS returned,
            count(*) FILTER (WHERE b.is_return) AS returns,
            string_agg(DISTINCT k.kind, '+') FILTER (WHERE NOT b.is_return) AS kinds
     FROM booked b
     CROSS JOIN LATERAL (SELECT CASE WHEN b.kind = /* BONUS_TAKEN */ 17 THEN 'bonus_money'
                                     WHEN b.kind = /* BONUS_REVOKED */ 13 THEN 'bonus' ELSE 'money' END) AS k (kind)
-    GROUP BY b.customer_id, b.source, b.n
+    GROUP BY b.customer_id, b.wallet_id, b.source, b.n
 )
 SELECT v.rule, r.source AS subject, r.customer_id AS customer,
        trim_scale(v.expected)::text AS expected, trim_scale(v.found)::text AS found
@@ -80,7 +80,8 @@ WHERE NOT v.agrees
 UNION ALL
 SELECT v.rule, t.source || ':' || t.n, t.customer_id, v.expected, v.found
 FROM take_backs t
-LEFT JOIN by_movement b ON b.customer_id = t.customer_id AND b.source = t.source AND b.n = t.n::text
+LEFT JOIN by_movement b ON b.customer_id = t.customer_id AND b.wallet_id = t.wallet_id AND b.source = t.source
+    AND b.n = t.n::text
 CROSS JOIN LATERAL (VALUES
     ('take_back_entry', b.taken IS NOT DISTINCT FROM t.taken AND b.kinds = t.part,
      trim_scale(b.taken) || ' of ' || b.kinds, trim_scale(t.taken) || ' of ' || t.part),

@@ -1,0 +1,60 @@
+-- What was applied of payments against the orders that it completed, and against the entries that it made.
+WITH applied AS (
+    SELECT a.*, 'pay_' || replace(a.payment_id::text, '-', '') || ':' || a.n AS key,
+           coalesce('tuo_' || replace(a.order_id::text, '-', ''), 'pay_' || replace(a.payment_id::text, '-', ''))
+               AS reference,
+           p.amount AS paid, p.provider <> 'bank' AND a.applied_by NOT LIKE 'operator:%' AS by_company,
+           o.customer_id AS orderer, o.currency, o.product, o.amount AS ordered, s.fee AS fee_share, s.tax AS tax_share
+    FROM payment_applications a
+    JOIN payments p ON p.id = a.payment_id
+    LEFT JOIN top_up_orders o ON o.id = a.order_id
+    -- As `Order::divide` of the service: pro rata of what was ordered, and more than the whole where more came. The
+    -- factor keeps the part below the total, which `pro_rata` bounds it by.
+    LEFT JOIN LATERAL (
+        SELECT CASE WHEN a.amount = o.amount THEN o.fee
+                    ELSE pro_rata(o.fee * a.amount * 1000000, 1, o.amount * 1000000, currency_exponent(o.currency))
+               END AS fee,
+               CASE WHEN a.amount = o.amount THEN o.tax
+                    ELSE pro_rata(o.tax * a.amount * 1000000, 1, o.amount * 1000000, currency_exponent(o.currency))
+               END AS tax
+    ) AS s ON true
+), granted AS (
+    SELECT customer_id, reference, sum(amount) AS amount, count(*) AS entries
+    FROM entries WHERE kind = /* BONUS */ 12 GROUP BY customer_id, reference
+)
+SELECT v.rule, a.key AS subject, a.customer_id AS customer, v.expected, v.found
+FROM applied a
+LEFT JOIN wallets w ON w.customer_id = a.customer_id AND w.id = a.wallet_id
+LEFT JOIN entries e ON e.customer_id = a.customer_id AND e.kind = /* RECHARGE */ 1 AND e.key = a.key
+CROSS JOIN LATERAL (VALUES
+    ('application_entry',
+     a.amount = a.fee + a.tax
+     OR (e.wallet_id, e.amount, e.reference) IS NOT DISTINCT FROM (a.wallet_id, a.amount - a.fee - a.tax, a.reference),
+     trim_scale(a.amount - a.fee - a.tax) || ' for ' || a.reference || ' in wal_'
+     || replace(a.wallet_id::text, '-', ''),
+     coalesce(trim_scale(e.amount) || ' for ' || e.reference || ' in wal_' || replace(e.wallet_id::text, '-', ''),
+              'no entry')),
+    ('order_wallet',
+     a.order_id IS NULL
+     OR (a.orderer, a.currency, a.product) IS NOT DISTINCT FROM (w.customer_id, w.currency, w.product),
+     concat_ws(' ', a.orderer, a.currency, a.product), concat_ws(' ', w.customer_id, w.currency, w.product)),
+    ('order_price',
+     a.order_id IS NULL OR (a.fee_share, a.tax_share) IS NOT DISTINCT FROM (a.fee, a.tax),
+     'fee ' || trim_scale(a.fee_share) || ', tax ' || trim_scale(a.tax_share),
+     'fee ' || trim_scale(a.fee) || ', tax ' || trim_scale(a.tax)),
+    ('payment_exact',
+     a.order_id IS NULL OR NOT a.by_company OR (a.paid = a.amount AND a.ordered = a.amount),
+     trim_scale(a.amount) || ' paid and ordered',
+     trim_scale(a.paid) || ' paid, ' || trim_scale(a.ordered) || ' ordered')
+) AS v (rule, agrees, expected, found)
+WHERE NOT v.agrees
+UNION ALL
+SELECT 'order_bonus', 'tuo_' || replace(o.id::text, '-', ''), o.customer_id,
+       coalesce(nullif(trim_scale(o.bonus), 0)::text, 'none') || CASE WHEN o.status = 'completed' THEN ''
+                                                                    ELSE ' yet' END,
+       coalesce(trim_scale(g.amount) || ' in ' || g.entries, 'no entry')
+FROM top_up_orders o
+LEFT JOIN granted g ON g.customer_id = o.customer_id AND g.reference = 'tuo_' || replace(o.id::text, '-', '')
+WHERE o.channel <> 'balance'
+  AND CASE WHEN o.status = 'completed' THEN g.amount IS DISTINCT FROM nullif(o.bonus, 0) OR g.entries > 1
+           ELSE g.entries > 0 END
