@@ -49,6 +49,7 @@
 //!   [`docs::adding_a_setting`], [`docs::adding_a_migration`]: what to write, and which test says what is missing
 //! - [`docs::debugging`]: an order that is stuck, a slow flush, the SQL, a case to reproduce
 //! - [`docs::error_codes`]: every `code` of the API
+//! - [`docs::seals`]: what a seal covers, byte by byte
 //! - [`docs::hard_cases`]: the known ways in which top-up systems lose money, and their tests
 
 pub mod app;

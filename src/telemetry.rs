@@ -77,7 +77,7 @@ pub struct Metric {
 }
 
 /// All metrics of the service. A test compares the list with the source code.
-pub const METRICS: [Metric; 10] = [
+pub const METRICS: [Metric; 11] = [
     Metric {
         kind: MetricKind::Gauge,
         name: "topup_database_connections",
@@ -107,6 +107,11 @@ pub const METRICS: [Metric; 10] = [
         kind: MetricKind::Counter,
         name: "topup_notifications_total",
         description: "Notifications of payment companies, by provider and outcome.",
+    },
+    Metric {
+        kind: MetricKind::Gauge,
+        name: "topup_oldest_unsealed_seconds",
+        description: "Age of the oldest unsealed entry that the walk over all wallets has seen.",
     },
     Metric {
         kind: MetricKind::Histogram,

@@ -23,6 +23,8 @@ pub enum Section {
     Holds,
     /// Other customers' usage beside neighbours that are locked, frozen, hang up or have very many grants
     Neighbours,
+    /// Single usages while entries are sealed, against the same without seals
+    Seal,
     /// One client alone
     Idle,
     /// Account flows, and posting, on a large table
@@ -34,6 +36,10 @@ pub enum Work {
     Http(Load),
     /// The same with the poster turned off.
     PosterOff(Load),
+    /// On a database of its own, whose entries are sealed a second after they were made: more often than ever.
+    Sealed(Load),
+    /// On a database of its own, whose entries are not sealed.
+    Unsealed(Load),
     Direct(Direct),
     /// Load of other customers beside a neighbour.
     Beside(Load, Neighbour),
@@ -65,6 +71,26 @@ pub struct Services<'s> {
     pub database: &'s str,
     pub on: Service<'s>,
     pub off: Option<Service<'s>>,
+    /// A service that seals, and one that does not, each on a database of its own.
+    pub sealed: Option<Service<'s>>,
+    pub unsealed: Option<Service<'s>>,
+}
+
+/// The databases of the services that seal, and do not.
+pub const SEALED: &str = "sealed";
+pub const UNSEALED: &str = "unsealed";
+
+impl<'s> Services<'s> {
+    /// The service and the database that this work is measured on.
+    fn of(&self, work: &Work) -> Outcome<(Option<&Service<'s>>, &str)> {
+        match work {
+            Work::Http(_) | Work::Beside(..) => Ok((Some(&self.on), self.database)),
+            Work::PosterOff(_) => Ok((Some(self.off.as_ref().ok_or("no service with the poster off")?), self.database)),
+            Work::Sealed(_) => Ok((Some(self.sealed.as_ref().ok_or("no service that seals")?), SEALED)),
+            Work::Unsealed(_) => Ok((Some(self.unsealed.as_ref().ok_or("no service without seals")?), UNSEALED)),
+            Work::Direct(_) => Ok((None, self.database)),
+        }
+    }
 }
 
 pub const CONNECTIONS: [u32; 4] = [1, 32, 64, 256];
@@ -125,6 +151,12 @@ pub fn of(sections: &[Section]) -> Vec<Cell> {
             add(Work::Beside(load(Request::Usage, 8, true), neighbour));
         }
     }
+    if sections.contains(&Section::Seal) {
+        for (spread, _) in CUSTOMERS {
+            add(Work::Sealed(load(Request::Usage, 64, spread)));
+            add(Work::Unsealed(load(Request::Usage, 64, spread)));
+        }
+    }
     if sections.contains(&Section::Idle) {
         add(Work::Http(load(Request::Usage, 1, true)));
         add(Work::Http(load(Request::Get("/healthz".to_owned()), 1, true)));
@@ -147,6 +179,8 @@ pub fn name(work: &Work) -> String {
     match work {
         Work::Http(load) => of(load),
         Work::PosterOff(load) => format!("{}, poster off", of(load)),
+        Work::Sealed(load) => format!("{}, sealed", of(load)),
+        Work::Unsealed(load) => format!("{}, not sealed", of(load)),
         Work::Beside(load, neighbour) => format!("{}, beside {}", of(load), neighbour.name()),
         Work::Direct(direct) => {
             let what = match direct.statement {
@@ -171,11 +205,7 @@ impl Cell {
         services: &Services<'s>,
         seconds: u64,
     ) -> Outcome<(Sample, Option<Acknowledged>)> {
-        let service = match &self.work {
-            Work::Http(_) | Work::Beside(..) => Some(&services.on),
-            Work::PosterOff(_) => Some(services.off.as_ref().ok_or("no service with the poster off")?),
-            Work::Direct(_) => None,
-        };
+        let (service, database) = services.of(&self.work)?;
         let neighbour = match &self.work {
             Work::Beside(_, neighbour) => Some(neighbour.start(stage, services, seconds)?),
             _ => None,
@@ -183,7 +213,14 @@ impl Cell {
         let from = stage.wal_position()?;
         let before = Time::now(stage, service.map(Service::pid));
         let (mut sample, items, acknowledged) = match (&self.work, service) {
-            (Work::Http(load) | Work::PosterOff(load) | Work::Beside(load, _), Some(service)) => {
+            (
+                Work::Http(load)
+                | Work::PosterOff(load)
+                | Work::Sealed(load)
+                | Work::Unsealed(load)
+                | Work::Beside(load, _),
+                Some(service),
+            ) => {
                 let loaded = load.run(stage, &service.url, seconds)?;
                 if loaded.failed > 0 {
                     return Err(format!("{}: {} requests failed", self.name, loaded.failed).into());
@@ -193,15 +230,15 @@ impl Cell {
                     _ => loaded.answered * load.items_of_a_request(),
                 };
                 let sample = Sample::new(per_second(items, loaded.time), Some(loaded.p50), Some(loaded.p99));
-                (sample, items, Acknowledged::by(load, &loaded, services.database))
+                (sample, items, Acknowledged::by(load, &loaded, database))
             }
             (Work::Direct(direct), _) => {
-                let counted = direct.run(stage, services.database, seconds)?;
+                let counted = direct.run(stage, database, seconds)?;
                 if counted.failed > 0 {
                     return Err(format!("{}: {} transactions failed", self.name, counted.failed).into());
                 }
                 let sample = Sample::new(counted.per_second, counted.p50, counted.p99);
-                (sample, counted.transactions, Acknowledged::directly(direct, &counted, services.database))
+                (sample, counted.transactions, Acknowledged::directly(direct, &counted, database))
             }
             _ => return Err("no service".into()),
         };

@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cells::{Section, Services};
+use crate::cells::{SEALED, Section, Services, UNSEALED};
 use crate::service::Service;
 use crate::stage::Stage;
 use crate::targets::Target;
@@ -109,10 +109,19 @@ fn throughput(stage: &Stage, arguments: &Arguments, sections: &[Section]) -> Out
         neighbours::prepare(stage, DATABASE)?;
     }
     let needs_off = sections.contains(&Section::Usage);
+    let needs_seals = sections.contains(&Section::Seal);
+    if needs_seals {
+        seed::customers(stage, SEALED)?;
+        seed::customers(stage, UNSEALED)?;
+    }
+    let start =
+        |needed: bool, database, setting| needed.then(|| Service::start(stage, database, &[setting])).transpose();
     let services = Services {
         database: DATABASE,
         on: Service::start(stage, DATABASE, &[])?,
-        off: if needs_off { Some(Service::start(stage, DATABASE, &[("TOPUP_POSTER", "off")])?) } else { None },
+        off: start(needs_off, DATABASE, ("TOPUP_POSTER", "off"))?,
+        sealed: start(needs_seals, SEALED, ("TOPUP_SEAL_AFTER_SECONDS", "1"))?,
+        unsealed: start(needs_seals, UNSEALED, ("TOPUP_SEAL", "off"))?,
     };
     let (samples, acknowledged) = rounds::run(stage, &services, &cells, (arguments.rounds, arguments.seconds), &bar)?;
     bar.set_message("verifying");
@@ -121,6 +130,9 @@ fn throughput(stage: &Stage, arguments: &Arguments, sections: &[Section]) -> Out
     drop(services);
     let counted = verify::counts(stage, &acknowledged)?;
     verify::check(stage, DATABASE)?;
+    for database in [SEALED, UNSEALED].into_iter().filter(|_| needs_seals) {
+        verify::check(stage, database)?;
+    }
     bar.finish_and_clear();
     println!("{}", report::cells(&cells, &samples));
     println!("memory of the service: {} MB, at its highest {} MB", now / 1_000_000, highest / 1_000_000);

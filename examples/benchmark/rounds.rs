@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use indicatif::ProgressBar;
 
 use crate::Outcome;
-use crate::cells::{Cell, Sample, Services, Work};
+use crate::cells::{Cell, SEALED, Sample, Services, UNSEALED, Work};
 use crate::load::{Load, Request};
 use crate::service::Service;
 use crate::stage::Stage;
@@ -58,19 +58,23 @@ pub fn run<'s>(
 fn warm_up(stage: &Stage, services: &Services<'_>, cells: &[Cell], seconds: u64) -> Outcome<Vec<Acknowledged>> {
     stage.checkpoint()?;
     let mut acknowledged = Vec::new();
-    let mut run = |service: &Service<'_>, request, spread| -> Outcome<()> {
+    let mut run = |service: &Service<'_>, database: &str, request, spread| -> Outcome<()> {
         let load = Load { request, connections: 64, spread, acknowledged: false };
         let loaded = load.run(stage, &service.url, seconds)?;
-        acknowledged.extend(Acknowledged::by(&load, &loaded, services.database));
+        acknowledged.extend(Acknowledged::by(&load, &loaded, database));
         Ok(())
     };
-    run(&services.on, Request::Usage, true)?;
-    if let Some(off) = &services.off {
-        run(off, Request::Usage, true)?;
+    let database = services.database;
+    run(&services.on, database, Request::Usage, true)?;
+    let others = [(&services.off, database), (&services.sealed, SEALED), (&services.unsealed, UNSEALED)];
+    for (service, database) in others {
+        if let Some(service) = service {
+            run(service, database, Request::Usage, true)?;
+        }
     }
     if cells.iter().any(|cell| matches!(&cell.work, Work::Http(Load { request: Request::HoldAndCapture, .. }))) {
-        run(&services.on, Request::HoldAndCapture, true)?;
-        run(&services.on, Request::HoldAndCapture, false)?;
+        run(&services.on, database, Request::HoldAndCapture, true)?;
+        run(&services.on, database, Request::HoldAndCapture, false)?;
     }
     Ok(acknowledged)
 }

@@ -50,6 +50,13 @@ pub fn of(samples: &Samples, memory: u64) -> Vec<Target> {
             700.0,
             false,
         );
+        add(
+            format!("{usage}, sealed / not sealed"),
+            ratio(samples, &format!("{usage}, sealed"), &format!("{usage}, not sealed")),
+            "×",
+            0.97,
+            true,
+        );
         let pairs = ratio(samples, &format!("hold + capture, {who}, 64 conn."), &usage);
         add(format!("hold + capture, {who} / usage"), pairs, "×", 0.35, true);
     }

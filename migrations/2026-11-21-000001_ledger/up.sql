@@ -12,7 +12,9 @@ $$;
 CREATE TABLE environment (
     singleton boolean PRIMARY KEY DEFAULT true CONSTRAINT environment_one_row CHECK (singleton),
     stamp text NOT NULL CONSTRAINT environment_stamp CHECK (stamp IN ('test', 'live')),
-    stamped_at timestamptz NOT NULL DEFAULT ledger_now()
+    stamped_at timestamptz NOT NULL DEFAULT ledger_now(),
+    -- The role that the service takes in every session; null until `topup migrate` has made it.
+    service_role text
 );
 
 -- Rules about a single value are checked by its type. PostgreSQL prepares the CHECKs of a table again for every
@@ -145,6 +147,8 @@ CREATE TABLE entries (
     metadata jsonb,
     -- When the caller says that the usage happened.
     occurred_at timestamptz,
+    -- What is left of description and metadata after their erasure: their digests, as they stand in the sealed form.
+    text_digest text,
     CONSTRAINT entries_pkey PRIMARY KEY (customer_id, wallet_id, seq),
     CONSTRAINT entries_key_once UNIQUE (customer_id, kind, key),
     -- An adjustment goes either way; of the other kinds, these bring money in.
@@ -204,8 +208,29 @@ CREATE FUNCTION entries_are_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'entries are append-only: % refused', TG_OP USING ERRCODE = 'restrict_violation';
 END $$;
-CREATE TRIGGER entries_no_change BEFORE UPDATE OR DELETE ON entries
+CREATE TRIGGER entries_no_delete BEFORE DELETE ON entries
     FOR EACH ROW EXECUTE FUNCTION entries_are_append_only();
+
+-- Lets one change of an entry through: the owner erases both texts, and their digests take their place. Everything else
+-- of the entry stays.
+CREATE FUNCTION entries_let_texts_be_erased() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    erased entries := OLD;
+    digests text := '^' || CASE WHEN OLD.description IS NULL THEN '-' ELSE '[0-9a-f]{64}' END
+                 || ':' || CASE WHEN OLD.metadata IS NULL THEN '-' ELSE '[0-9a-f]{64}' END || '$';
+BEGIN
+    erased.description := NULL;
+    erased.metadata := NULL;
+    erased.text_digest := NEW.text_digest;
+    IF OLD.text_digest IS NULL AND num_nonnulls(OLD.description, OLD.metadata) > 0 AND NEW.text_digest ~ digests
+       AND NEW IS NOT DISTINCT FROM erased
+    THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'entries are append-only: UPDATE refused' USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER entries_no_change BEFORE UPDATE ON entries
+    FOR EACH ROW EXECUTE FUNCTION entries_let_texts_be_erased();
 CREATE TRIGGER entries_no_truncate BEFORE TRUNCATE ON entries
     FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
 REVOKE UPDATE, DELETE, TRUNCATE ON entries FROM PUBLIC;
@@ -256,6 +281,66 @@ CREATE TRIGGER grant_uses_no_change BEFORE UPDATE OR DELETE ON grant_uses
     FOR EACH ROW EXECUTE FUNCTION entries_are_append_only();
 CREATE TRIGGER grant_uses_no_truncate BEFORE TRUNCATE ON grant_uses
     FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
+
+-- The public keys of seals. A key is written here when it is first used, and stays for as long as its seals.
+CREATE TABLE seal_keys (
+    -- The first 16 hex digits of the key's SHA-256, so that no other key can take its place.
+    id text PRIMARY KEY,
+    -- Ed25519.
+    public_key bytea NOT NULL CONSTRAINT seal_keys_length CHECK (length(public_key) = 32),
+    first_used_at timestamptz NOT NULL DEFAULT ledger_now(),
+    CONSTRAINT seal_keys_id_is_of_key CHECK (id = left(encode(sha256(public_key), 'hex'), 16))
+);
+CREATE TRIGGER seal_keys_no_change BEFORE UPDATE OR DELETE ON seal_keys
+    FOR EACH ROW EXECUTE FUNCTION entries_are_append_only();
+CREATE TRIGGER seal_keys_no_truncate BEFORE TRUNCATE ON seal_keys
+    FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
+
+-- The chain of a wallet: each row seals a stretch of its entries and their grant uses, and the row before it. What is
+-- hashed and signed stands in `src/docs/seals.md`.
+CREATE TABLE seals (
+    customer_id text NOT NULL,
+    wallet_id uuid NOT NULL,
+    from_seq bigint NOT NULL,
+    to_seq bigint NOT NULL,
+    -- The version of the form that is hashed.
+    form smallint NOT NULL,
+    -- Of the seal before; zeros for the first.
+    previous_hash bytea NOT NULL,
+    hash bytea NOT NULL,
+    key_id text NOT NULL REFERENCES seal_keys (id),
+    signature bytea NOT NULL,
+    sealed_at timestamptz NOT NULL,
+    CONSTRAINT seals_pkey PRIMARY KEY (customer_id, wallet_id, from_seq),
+    CONSTRAINT seals_stretch CHECK (from_seq > 0 AND from_seq <= to_seq),
+    CONSTRAINT seals_lengths CHECK (length(previous_hash) = 32 AND length(hash) = 32 AND length(signature) = 64)
+);
+CREATE TRIGGER seals_no_change BEFORE UPDATE OR DELETE ON seals
+    FOR EACH ROW EXECUTE FUNCTION entries_are_append_only();
+CREATE TRIGGER seals_no_truncate BEFORE TRUNCATE ON seals
+    FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
+
+-- Under which the texts of a customer's entries are digested. It is made when it is first needed and deleted when the
+-- texts are erased, after which nobody can guess them from their digests. Written under the lock of `seal_walk` only.
+CREATE TABLE customer_secrets (
+    customer_id customer_key PRIMARY KEY,
+    secret bytea NOT NULL CONSTRAINT customer_secrets_length CHECK (length(secret) = 32),
+    made_at timestamptz NOT NULL DEFAULT ledger_now()
+);
+
+-- How far the walk over all wallets has come that seals them. Whoever has this row locked may seal; the others pass.
+CREATE TABLE seal_walk (
+    singleton boolean PRIMARY KEY DEFAULT true CONSTRAINT seal_walk_one_row CHECK (singleton),
+    -- The key of the last wallet that was looked at; empty before the first.
+    customer_id text NOT NULL DEFAULT '',
+    currency text NOT NULL DEFAULT '',
+    product text NOT NULL DEFAULT '',
+    next_at timestamptz NOT NULL DEFAULT ledger_now(),
+    -- When the oldest entry was made that the last whole walk left unsealed, and that the present one left so far.
+    oldest timestamptz,
+    oldest_so_far timestamptz
+);
+INSERT INTO seal_walk DEFAULT VALUES;
 
 -- Taken-back money. A refund, a dispute or a reversed approval (the source) takes money of an order from the
 -- customer's wallets. One row for each movement: the entry `<source>:<n>` took it, and the entries `<source>:<n>:1`,

@@ -6,7 +6,10 @@ use chrono::SecondsFormat;
 use rust_decimal::Decimal;
 
 use super::Error;
+use super::seals::verify::verify;
 use crate::domain::check::{CheckedRule, Disagreement, Figure, Report};
+use crate::domain::seal::heads::Head;
+use crate::storage::connection::Purpose;
 use crate::storage::pool::Pool;
 use crate::storage::{Connection, check};
 
@@ -24,16 +27,32 @@ pub struct Progress {
 /// # Errors
 /// Database errors.
 pub async fn run(pool: &Pool, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Report, Error> {
-    let mut conn = pool.get().await?;
-    conn.build_transaction().repeatable_read().read_only().run(async |conn| examine(conn, progress).await).await
+    run_against(pool, &[], progress).await
+}
+
+/// The same, and that the chains of seals still have these heads.
+///
+/// # Errors
+/// Database errors.
+pub async fn run_against(
+    pool: &Pool,
+    heads: &[Head],
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Report, Error> {
+    let mut conn = pool.open(Purpose::Maintenance).await?;
+    conn.build_transaction().repeatable_read().read_only().run(async |conn| examine(conn, heads, progress).await).await
 }
 
 /// The same within the caller's transaction, whose changes it sees.
 ///
 /// # Errors
 /// Database errors.
-pub async fn examine(conn: &mut Connection, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Report, Error> {
-    let of = check::STEPS.len() + 2;
+pub async fn examine(
+    conn: &mut Connection,
+    heads: &[Head],
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Report, Error> {
+    let of = check::STEPS.len() + 3;
     let as_of = check::prepare(conn).await?;
     let mut report =
         Report { as_of, totals: Vec::new(), figures: Vec::new(), rules: Vec::new(), disagreements: Vec::new() };
@@ -47,6 +66,9 @@ pub async fn examine(conn: &mut Connection, progress: &mut (dyn FnMut(Progress) 
         }));
         report.disagreements.extend(found.into_iter().map(|(disagreement, _)| disagreement));
     }
+
+    progress(Progress { done: of - 3, of, step: "seals" });
+    verify(conn, heads, &mut report).await?;
 
     progress(Progress { done: of - 2, of, step: "sums" });
     report.figures = check::figures(conn).await?;

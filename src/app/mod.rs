@@ -36,6 +36,7 @@ pub mod quotes;
 pub mod refunds;
 pub mod retention;
 pub mod return_origins;
+pub mod seals;
 pub mod search;
 pub mod seed;
 pub mod settlement;
@@ -57,6 +58,7 @@ pub use orders::OrderView;
 pub use precondition::{Expected, Saved};
 pub use retention::Retention;
 pub use return_origins::ReturnOrigins;
+pub use seals::Sealing;
 
 use crate::domain::business_days::VerificationPromise;
 use crate::domain::catalogue::Percent;
@@ -102,4 +104,6 @@ pub struct Settings {
     pub return_origins: ReturnOrigins,
     /// Whether a dispute takes the money when it is opened. If not, it does so when it is lost.
     pub disputes_take_at_once: bool,
+    /// How entries are sealed; `None`: they are not.
+    pub sealing: Option<Sealing>,
 }

@@ -1,18 +1,26 @@
-//! `topup migrate`: brings the database to the schema of this version, and stamps it.
+//! `topup migrate`: brings the database to the schema of this version, stamps it, and makes the role of the service.
 
 use std::process::ExitCode;
 
 use super::CommandOutcome;
 use crate::config::Config;
-use crate::server::{self, Database};
+use crate::server::{self, Database, Migrated};
 
 pub async fn run(config: Config) -> CommandOutcome {
     server::log(&config)?;
     let database = Database::open(&config).await?;
     let migrated = database.migrate(&config).await;
     let closed = database.close().await;
-    let (ran, stamp) = migrated?;
+    let Migrated { ran, stamp, role } = migrated?;
     closed?;
-    println!("{ran} migrations ran; the database is up to date and stamped {stamp}.");
+    println!("{ran} migrations ran; the database is up to date and stamped {stamp}. Its role is {}.", role.role);
+    if !role.left.is_empty() {
+        println!(
+            "\nThis user may not do the following. Let an administrator of PostgreSQL do it, then run this again:"
+        );
+        for statement in &role.left {
+            println!("{statement}");
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }

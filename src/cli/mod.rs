@@ -5,9 +5,11 @@
 //! usage.
 
 mod check;
+mod erase;
 mod migrate;
 mod openapi;
 mod providers;
+mod seal;
 mod seed;
 mod serve;
 mod token;
@@ -37,10 +39,14 @@ struct CommandLine {
 enum Command {
     /// Serve the API until SIGTERM or Ctrl-C (default)
     Serve,
-    /// Bring the database to the schema of this version
+    /// Bring the database to the schema of this version, and make the role of the service
     Migrate,
-    /// Recompute every balance, hold, grant, order and payment, and fail if anything disagrees
-    Check,
+    /// Recompute every balance, hold, grant, order, payment and seal, and fail if anything disagrees
+    Check(check::CheckArguments),
+    /// Export the heads of the chains of seals
+    Seal(seal::SealArguments),
+    /// Erase the texts of a customer's entries; needs the URL of the database's owner
+    Erase(erase::EraseArguments),
     /// Add the demo catalogue where it is missing
     Seed,
     /// Print the OpenAPI document, or the page of error codes
@@ -78,7 +84,9 @@ async fn dispatch(CommandLine { command, config }: CommandLine) -> CommandOutcom
     match command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(config).await,
         Command::Migrate => migrate::run(config).await,
-        Command::Check => check::run(config).await,
+        Command::Check(arguments) => check::run(config, &arguments).await,
+        Command::Seal(arguments) => seal::run(config, &arguments).await,
+        Command::Erase(arguments) => erase::run(config, &arguments).await,
         Command::Seed => seed::run(config).await,
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Providers => providers::run(&config),

@@ -18,6 +18,6 @@ pub async fn run(config: Config) -> CommandOutcome {
 }
 
 async fn seed(config: &Config, database: &Database) -> Result<(), StartError> {
-    database.prepare(config).await?;
-    database.seed().await
+    let prepared = database.prepare(config).await?;
+    database.seed(&prepared).await
 }

@@ -45,6 +45,7 @@ pub mod reference;
 pub mod refund;
 mod refusal;
 mod reversal;
+pub mod seal;
 pub mod search;
 pub mod take_back;
 pub mod transfer;

@@ -4,8 +4,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::health;
 use super::v1::{
-    account_flows, admin, balances, billing_profiles, explain, grants, holds, low_balance_alerts, products, providers,
-    quotes, reversals, spend_guards, top_up_options, top_up_orders, transfers, usage,
+    account_flows, admin, balances, billing_profiles, explain, grants, holds, ledger_keys, low_balance_alerts,
+    products, providers, quotes, reversals, spend_guards, top_up_options, top_up_orders, transfers, usage,
 };
 
 /// Registers every operation of the API but the metrics.
@@ -106,6 +106,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::agreements::admin_publish_agreement)
         .service(admin::agreements::admin_activate_agreement);
     config
+        .service(ledger_keys::list_ledger_keys)
         .service(explain::get_account_flow_paid_by)
         .service(explain::list_account_flow_paid_for)
         .service(explain::list_top_up_order_paid_for)

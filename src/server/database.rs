@@ -12,7 +12,25 @@ use crate::domain::environment::Environment;
 use crate::embedded::{Cluster, ClusterOptions, WatchedCluster};
 use crate::storage::connection::pooler;
 use crate::storage::pool::{self, Pool};
-use crate::storage::{durability, environment, migrations};
+use crate::storage::roles::{self, Made};
+use crate::storage::{Connection, durability, environment, migrations};
+
+/// What a database was found to be.
+#[derive(Debug)]
+pub struct Prepared {
+    pub stamp: Environment,
+    /// The role that the service's sessions take.
+    pub role: String,
+}
+
+/// What `topup migrate` did.
+#[derive(Debug)]
+pub struct Migrated {
+    /// How many migrations ran.
+    pub ran: usize,
+    pub stamp: Environment,
+    pub role: Made,
+}
 
 /// The address of the database, and its cluster if that is our own.
 #[derive(Debug)]
@@ -62,27 +80,35 @@ impl Database {
         self.cluster.is_some()
     }
 
-    /// Migrates our own database, and returns the stamp. A configured database is only checked, because a restart of
+    /// Migrates our own database, and returns what it is. A configured database is only checked, because a restart of
     /// the server must not change a production schema.
     ///
     /// # Errors
-    /// When migrations are pending on a configured database, or its stamp is not the configured one.
-    pub async fn prepare(&self, config: &Config) -> Result<Environment, StartError> {
+    /// When migrations are pending on a configured database, its role cannot be taken, or its stamp is not the
+    /// configured one.
+    pub async fn prepare(&self, config: &Config) -> Result<Prepared, StartError> {
         if self.is_embedded() {
-            return Ok(self.migrate(config).await?.1);
+            let migrated = self.migrate(config).await?;
+            return Ok(Prepared { stamp: migrated.stamp, role: migrated.role.role });
         }
         if !pooler::connections_keep_their_session(&self.url).await? {
             return Err(StartError::TransactionPooler);
         }
         let mut conn = pool::connect(&self.url).await?;
-        let pending = migrations::pending(&mut conn).await?;
-        if !pending.is_empty() {
-            return Err(StartError::Pending(pending.len()));
+        let role = roles::find(&mut conn, config.roles.database_role.as_deref()).await?;
+        if !roles::can_take(&mut conn, &role).await? {
+            // Without the role this user may not even be allowed to read which migrations ran.
+            return match none_pending(&mut conn).await {
+                Err(pending @ StartError::Pending(_)) => Err(pending),
+                _ => Err(StartError::NoRole(role)),
+            };
         }
+        let mut conn = Pool::with_role(&self.url, 1, &role)?.get().await?;
+        none_pending(&mut conn).await?;
         let stamp = environment::read(&mut conn).await?.ok_or(StartError::Unstamped)?;
         match config.environment {
             Some(wanted) if wanted != stamp => Err(StartError::OtherStamp { stamp, wanted }),
-            _ => Ok(stamp),
+            _ => Ok(Prepared { stamp, role }),
         }
     }
 
@@ -103,11 +129,25 @@ impl Database {
         Ok(())
     }
 
-    /// Runs pending migrations and stamps the database. Returns the number of migrations that ran, and the stamp.
+    /// Refuses to serve a live database for a user who could change entries, unless that is allowed.
+    ///
+    /// # Errors
+    /// [`StartError::OwnerOnLive`].
+    pub async fn refuse_owner(&self, config: &Config, stamp: Environment) -> Result<(), StartError> {
+        if !stamp.is_live() || config.roles.allow_owner {
+            return Ok(());
+        }
+        match roles::session_owns_entries(&mut pool::connect(&self.url).await?).await? {
+            true => Err(StartError::OwnerOnLive),
+            false => Ok(()),
+        }
+    }
+
+    /// Runs pending migrations, stamps the database and makes its role.
     ///
     /// # Errors
     /// When a migration fails, or the database is in use under a stamp that is not the configured one.
-    pub async fn migrate(&self, config: &Config) -> Result<(usize, Environment), StartError> {
+    pub async fn migrate(&self, config: &Config) -> Result<Migrated, StartError> {
         let ran = migrations::run(&self.url).await?;
         let mut conn = pool::connect(&self.url).await?;
         let stamp = match (config.environment, environment::read(&mut conn).await?) {
@@ -121,15 +161,17 @@ impl Database {
             }
             (None, None) => environment::stamp(&mut conn, self.usual_stamp(config)).await?,
         };
-        Ok((ran, stamp))
+        let (role, login) = (config.roles.database_role.as_deref(), config.roles.service_login.as_deref());
+        let role = roles::make(&mut conn, role, login).await?;
+        Ok(Migrated { ran, stamp, role })
     }
 
     /// Adds the demo catalogue and the demo customer's first money where they are missing.
     ///
     /// # Errors
     /// When the database is stamped live.
-    pub async fn seed(&self) -> Result<(), StartError> {
-        let pool = self.pool()?;
+    pub async fn seed(&self, prepared: &Prepared) -> Result<(), StartError> {
+        let pool = self.pool(prepared)?;
         seed::demo(&pool).await?;
         Ok(seed::first_money(&pool).await?)
     }
@@ -138,8 +180,16 @@ impl Database {
     ///
     /// # Errors
     /// When the pool cannot be built.
-    pub fn pool(&self) -> Result<Pool, StartError> {
-        Ok(Pool::new(&self.url, 4)?)
+    pub fn pool(&self, prepared: &Prepared) -> Result<Pool, StartError> {
+        Ok(Pool::with_role(&self.url, 4, &prepared.role)?)
+    }
+
+    /// A connection of the user of the URL, with all that this user may do.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn own_connection(&self) -> Result<Connection, StartError> {
+        Ok(pool::connect(&self.url).await?)
     }
 
     fn usual_stamp(&self, config: &Config) -> Environment {
@@ -156,5 +206,12 @@ impl Database {
             Some(cluster) => Ok(cluster.stop().await?),
             None => Ok(()),
         }
+    }
+}
+
+async fn none_pending(conn: &mut Connection) -> Result<(), StartError> {
+    match migrations::pending(conn).await?.len() {
+        0 => Ok(()),
+        pending => Err(StartError::Pending(pending)),
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::domain::environment::Environment;
 use crate::domain::payment::ProviderName;
+use crate::domain::seal::key::NoKey as NoSealKeyText;
 #[cfg(feature = "embedded")]
 use crate::embedded::EmbeddedError;
 use crate::identity::IdentitySettingsError;
@@ -63,6 +64,23 @@ pub enum StartError {
          TOPUP_JWT_PUBLIC_KEY or TOPUP_JWT_JWKS_URL"
     )]
     NoKey,
+    #[error(
+        "there is no key to sign seals with, which a database stamped live needs: set TOPUP_SEAL_KEY (for example from \
+         `openssl genpkey -algorithm ed25519`), or TOPUP_SEAL=off to leave entries unsealed"
+    )]
+    NoSealKey,
+    #[error("TOPUP_SEAL_KEY {0}")]
+    SealKey(#[from] NoSealKeyText),
+    #[error(
+        "the session cannot take the role {0}, without which the service does not work: run `topup migrate` with the \
+         URL of the database's owner, and set TOPUP_SERVICE_LOGIN to the user of this URL, or grant that user the role"
+    )]
+    NoRole(String),
+    #[error(
+        "DATABASE_URL names the owner of the tables or a superuser, who could change entries: give `topup serve` a \
+         user of its own (TOPUP_SERVICE_LOGIN, then `topup migrate`), or set TOPUP_ALLOW_OWNER=1"
+    )]
+    OwnerOnLive,
     #[error("the file {path} cannot be used: {source}")]
     File { path: PathBuf, source: std::io::Error },
     #[error(transparent)]

@@ -6,15 +6,21 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rand::RngCore;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::StartError;
-use crate::config::Config;
+use crate::app::Sealing;
+use crate::config::{Config, SealMode};
+use crate::domain::environment::Environment;
 use crate::domain::permission::Permissions;
+use crate::domain::seal::key::SealKey;
 use crate::identity::{ClaimNames, Holder, IdentitySettings, MintError, Scope, mint};
 
 const GENERATED: &str = "development-jwt-secret";
+const GENERATED_SEAL: &str = "development-seal-key";
 
 /// Signs the tokens that `topup token` and the welcome text show.
 #[derive(Debug, Clone)]
@@ -72,7 +78,11 @@ impl TokenKeys {
         if nothing && !embedded {
             return Err(StartError::NoKey);
         }
-        let secret = if nothing { Some(generated(&config.data_dir)?) } else { jwt.secret.clone() };
+        let secret = if nothing {
+            Some(generated(&config.data_dir, GENERATED, |bytes| hex::encode(bytes))?)
+        } else {
+            jwt.secret.clone()
+        };
         let signing = secret.clone().map(|secret| SigningKey {
             secret,
             issuer: jwt.issuer.clone(),
@@ -110,8 +120,26 @@ fn pem(setting: &str) -> Result<String, StartError> {
     fs::read_to_string(setting).map_err(file(Path::new(setting)))
 }
 
-fn generated(data_dir: &Path) -> Result<SecretString, StartError> {
-    let path = data_dir.join(GENERATED);
+/// How entries are sealed, with the configured key. On a database stamped test without one, a key is generated once and
+/// kept in the data folder.
+///
+/// # Errors
+/// [`StartError::NoSealKey`] on a database stamped live, [`StartError::SealKey`] for a text that is no key, and
+/// [`StartError::File`].
+pub(super) fn sealing(config: &Config, environment: Environment) -> Result<Option<Sealing>, StartError> {
+    let text = match (&config.seal.key, config.seal.mode) {
+        (_, SealMode::Off) => return Ok(None),
+        (Some(key), SealMode::On) => key.clone(),
+        (None, SealMode::On) if environment.is_live() => return Err(StartError::NoSealKey),
+        (None, SealMode::On) => generated(&config.data_dir, GENERATED_SEAL, |bytes| STANDARD.encode(bytes))?,
+    };
+    let age = chrono::Duration::seconds(config.seal.after_seconds.into());
+    Ok(Some(Sealing::with(SealKey::read(text.expose_secret())?, age)))
+}
+
+/// A secret of 32 bytes that is made once and kept in the data folder.
+fn generated(data_dir: &Path, name: &str, written: impl Fn([u8; 32]) -> String) -> Result<SecretString, StartError> {
+    let path = data_dir.join(name);
     match read(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         secret => return secret.map_err(file(&path)),
@@ -121,14 +149,14 @@ fn generated(data_dir: &Path) -> Result<SecretString, StartError> {
     rand::rng().fill_bytes(&mut bytes);
     // The secret is written to a temporary file and then linked into place, so two processes that start at the same
     // time read the same complete secret.
-    let aside = data_dir.join(format!(".{GENERATED}.{}", std::process::id()));
+    let aside = data_dir.join(format!(".{name}.{}", std::process::id()));
     let made = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
         .open(&aside)
-        .and_then(|mut file| file.write_all(hex::encode(bytes).as_bytes()))
+        .and_then(|mut file| file.write_all(written(bytes).as_bytes()))
         .and_then(|()| match fs::hard_link(&aside, &path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
             linked => linked,
@@ -153,15 +181,13 @@ fn file(path: &Path) -> impl FnOnce(io::Error) -> StartError {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use secrecy::ExposeSecret;
-
     use super::*;
 
     #[test]
     fn a_generated_secret_stays_and_is_private() {
         let dir = std::env::temp_dir().join(format!("topup-keys-{}", uuid::Uuid::now_v7()));
-        let first = generated(&dir).unwrap();
-        let second = generated(&dir).unwrap();
+        let make = || generated(&dir, GENERATED, |bytes| hex::encode(bytes)).unwrap();
+        let (first, second) = (make(), make());
         assert_eq!(first.expose_secret(), second.expose_secret());
         assert_eq!(first.expose_secret().len(), 64);
         let mode = fs::metadata(dir.join(GENERATED)).unwrap().permissions().mode();
@@ -174,5 +200,24 @@ mod tests {
     fn only_the_embedded_cluster_generates() {
         let config = Config::from_arguments(&["--data-dir", "/nonexistent"]).unwrap();
         assert!(matches!(TokenKeys::load(&config, false), Err(StartError::NoKey)));
+    }
+
+    #[test]
+    fn a_live_database_is_sealed_with_a_configured_key_or_not_at_all() {
+        let dir = std::env::temp_dir().join(format!("topup-keys-{}", uuid::Uuid::now_v7()));
+        let with = |arguments: &[&str]| {
+            let all: Vec<&str> = ["--data-dir", dir.to_str().unwrap()].iter().chain(arguments).copied().collect();
+            Config::from_arguments(&all).unwrap()
+        };
+        assert!(matches!(sealing(&with(&[]), Environment::Live), Err(StartError::NoSealKey)));
+        assert!(!dir.exists());
+        assert!(sealing(&with(&["--seal=off"]), Environment::Live).unwrap().is_none());
+        assert!(matches!(sealing(&with(&["--seal-key=x"]), Environment::Live), Err(StartError::SealKey(_))));
+        let first = sealing(&with(&[]), Environment::Test).unwrap().unwrap();
+        let text = fs::read_to_string(dir.join(GENERATED_SEAL)).unwrap();
+        let key = format!("--seal-key={text}");
+        let again = sealing(&with(&[&key]), Environment::Live).unwrap().unwrap();
+        assert_eq!(first.key.id(), again.key.id());
+        fs::remove_dir_all(&dir).unwrap();
     }
 }

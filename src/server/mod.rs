@@ -18,9 +18,7 @@ mod web;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use secrecy::SecretString;
-
-pub use self::database::Database;
+pub use self::database::{Database, Migrated, Prepared};
 pub use self::error::StartError;
 pub use self::keys::{SigningKey, TokenKeys};
 pub use self::provider_settings::endpoint_guides;
@@ -29,7 +27,7 @@ pub use self::provider_settings::endpoint_guides;
 use self::absent::{Sandbox, simulation};
 
 use crate::app::health::LastCheck;
-use crate::app::{App, KnownProducts, Retention, ReturnOrigins, Settings};
+use crate::app::{App, KnownProducts, Retention, ReturnOrigins, Sealing, Settings};
 use crate::config::{Config, DisputesTake, PosterConfig, PosterMode};
 use crate::domain::business_days::{BusinessCalendar, VerificationPromise};
 use crate::domain::environment::Environment;
@@ -91,10 +89,13 @@ impl Server {
     }
 
     async fn start_on(config: &Config, database: &Database) -> Result<Started, StartError> {
-        let environment = database.prepare(config).await?;
+        let prepared = database.prepare(config).await?;
+        let environment = prepared.stamp;
+        database.refuse_owner(config, environment).await?;
         database.require_safe_commits(config, environment).await?;
+        let sealing = keys::sealing(config, environment)?;
         if database.is_embedded() && !environment.is_live() {
-            database.seed().await?;
+            database.seed(&prepared).await?;
         }
         let keys = TokenKeys::load(config, database.is_embedded())?;
         if keys.generated && environment.is_live() {
@@ -114,8 +115,8 @@ impl Server {
         let mut settings = provider_settings::read(config, &public_url)?;
         let sandbox = simulation::start(config, database.is_embedded(), environment, &base_url, &mut settings).await?;
         let return_origins = web::return_origins(return_origins, &origins, &public_url, sandbox.is_some());
-        let rules = app_settings(config, environment, public_url.clone(), return_origins);
-        let built = Self::build(config, database, environment, rules, &settings, |app| {
+        let rules = app_settings(config, environment, public_url.clone(), return_origins, sealing);
+        let built = Self::build(config, database, &prepared, rules, &settings, |app| {
             web::start(listener, metrics, config, origins, app, Arc::new(verifier))
         });
         match built {
@@ -143,14 +144,15 @@ impl Server {
     fn build(
         config: &Config,
         database: &Database,
-        environment: Environment,
+        prepared: &Prepared,
         rules: Settings,
         settings: &ProviderSettings,
         serve: impl FnOnce(App) -> Result<web::RunningWeb, StartError>,
     ) -> Result<(App, web::RunningWeb, Workers), StartError> {
         let providers = Registry::new(settings)?;
-        provider_settings::check_stamp(&providers, environment)?;
-        let app = app(config, database.url(), rules, providers)?;
+        provider_settings::check_stamp(&providers, prepared.stamp)?;
+        let pool = Pool::with_role(database.url(), config.database_pool_size.get(), &prepared.role)?;
+        let app = app(config, pool, rules, providers)?;
         let web = serve(app.clone())?;
         let workers = Workers::start(&app, WORKERS_PAUSE);
         Ok((app, web, workers))
@@ -230,6 +232,7 @@ fn app_settings(
     environment: Environment,
     public_url: String,
     return_origins: ReturnOrigins,
+    sealing: Option<Sealing>,
 ) -> Settings {
     Settings {
         public_url,
@@ -257,11 +260,11 @@ fn app_settings(
         },
         return_origins,
         disputes_take_at_once: config.disputes_take == DisputesTake::Opened,
+        sealing,
     }
 }
 
-fn app(config: &Config, url: &SecretString, settings: Settings, providers: Registry) -> Result<App, StartError> {
-    let pool = Pool::new(url, config.database_pool_size.get())?;
+fn app(config: &Config, pool: Pool, settings: Settings, providers: Registry) -> Result<App, StartError> {
     let supervisor = Supervisor::default();
     let poster = Poster::start(&pool, poster_settings(&config.poster), &supervisor).map_err(StartError::Thread)?;
     let streams =

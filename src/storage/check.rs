@@ -15,7 +15,7 @@ use rust_decimal::Decimal;
 use super::{StorageError, clock};
 use crate::domain::check::{Disagreement, Figure, LISTED, Total};
 
-pub use rules::{FIGURES, STEPS, Step};
+pub use rules::{FIGURES, SEALS, STEPS, Step};
 
 #[derive(QueryableByName)]
 struct DisagreementRow {

@@ -31,6 +31,7 @@ const TRIAL: Duration = Duration::from_secs(5);
 pub struct Pool {
     inner: deadpool::managed::Pool<Sessions>,
     url: Arc<SecretString>,
+    role: Option<Arc<str>>,
     timeline: Timeline,
     shares: Shares,
 }
@@ -61,11 +62,23 @@ impl Pool {
     /// # Errors
     /// [`StorageError::Unreachable`] when the pool cannot be built, or outside a runtime.
     pub fn new(url: &SecretString, size: usize) -> Result<Self, StorageError> {
+        Self::build(url, size, None)
+    }
+
+    /// The same, whose sessions all take a role, those of [`Pool::open`] too.
+    ///
+    /// # Errors
+    /// As [`Pool::new`].
+    pub fn with_role(url: &SecretString, size: usize, role: &str) -> Result<Self, StorageError> {
+        Self::build(url, size, Some(role.into()))
+    }
+
+    fn build(url: &SecretString, size: usize, role: Option<Arc<str>>) -> Result<Self, StorageError> {
         let runtime =
             Handle::try_current().map_err(|error| StorageError::Unreachable(format!("no runtime: {error}")))?;
         let url = Arc::new(url.clone());
         let timeline = Timeline::default();
-        let sessions = Sessions { url: Arc::clone(&url), timeline: timeline.clone(), runtime };
+        let sessions = Sessions { url: Arc::clone(&url), role: role.clone(), timeline: timeline.clone(), runtime };
         let inner = deadpool::managed::Pool::builder(sessions)
             .max_size(size)
             .wait_timeout(Some(PATIENCE))
@@ -74,7 +87,7 @@ impl Pool {
             .runtime(deadpool::Runtime::Tokio1)
             .build()
             .map_err(|error| StorageError::Unreachable(error.to_string()))?;
-        Ok(Self { inner, url, timeline, shares: Shares::new(size) })
+        Ok(Self { inner, url, role, timeline, shares: Shares::new(size) })
     }
 
     /// A customer's share of the pool for one request: a quarter.
@@ -113,7 +126,7 @@ impl Pool {
     /// # Errors
     /// [`StorageError::Unreachable`], and others of the database.
     pub async fn open(&self, purpose: Purpose) -> Result<Own, StorageError> {
-        Ok(Own(connection::open(&self.url, purpose, &self.timeline).await?))
+        Ok(Own(connection::open(&self.url, purpose, &self.timeline, self.role.as_deref()).await?))
     }
 
     /// How busy the pool is.
@@ -139,7 +152,7 @@ impl Pool {
 /// # Errors
 /// [`StorageError::Unreachable`].
 pub async fn connect(url: &SecretString) -> Result<AsyncPgConnection, StorageError> {
-    Ok(connection::open(url, Purpose::Maintenance, &Timeline::default()).await?.conn)
+    Ok(connection::open(url, Purpose::Maintenance, &Timeline::default(), None).await?.conn)
 }
 
 /// A connection outside the pool.
@@ -216,6 +229,7 @@ fn is_reusable(session: &mut Session) -> bool {
 #[derive(Debug)]
 struct Sessions {
     url: Arc<SecretString>,
+    role: Option<Arc<str>>,
     timeline: Timeline,
     runtime: Handle,
 }
@@ -225,8 +239,10 @@ impl Manager for Sessions {
     type Error = StorageError;
 
     async fn create(&self) -> Result<Session, StorageError> {
-        let (url, timeline) = (Arc::clone(&self.url), self.timeline.clone());
-        let opening = self.runtime.spawn(async move { connection::open(&url, Purpose::Requests, &timeline).await });
+        let (url, role, timeline) = (Arc::clone(&self.url), self.role.clone(), self.timeline.clone());
+        let opening = self
+            .runtime
+            .spawn(async move { connection::open(&url, Purpose::Requests, &timeline, role.as_deref()).await });
         opening.await.map_err(|error| StorageError::Unreachable(error.to_string()))?
     }
 

@@ -241,6 +241,7 @@ diesel::table! {
         description -> Nullable<Text>,
         metadata -> Nullable<Jsonb>,
         occurred_at -> Nullable<Timestamptz>,
+        text_digest -> Nullable<Text>,
     }
 }
 
@@ -257,6 +258,7 @@ diesel::table! {
         singleton -> Bool,
         stamp -> Text,
         stamped_at -> Timestamptz,
+        service_role -> Nullable<Text>,
     }
 }
 
@@ -707,6 +709,49 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    customer_secrets (customer_id) {
+        customer_id -> Text,
+        secret -> Bytea,
+        made_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    seal_keys (id) {
+        id -> Text,
+        public_key -> Bytea,
+        first_used_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    seal_walk (singleton) {
+        singleton -> Bool,
+        customer_id -> Text,
+        currency -> Text,
+        product -> Text,
+        next_at -> Timestamptz,
+        oldest -> Nullable<Timestamptz>,
+        oldest_so_far -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    seals (customer_id, wallet_id, from_seq) {
+        customer_id -> Text,
+        wallet_id -> Uuid,
+        from_seq -> Int8,
+        to_seq -> Int8,
+        form -> Int2,
+        previous_hash -> Bytea,
+        hash -> Bytea,
+        key_id -> Text,
+        signature -> Bytea,
+        sealed_at -> Timestamptz,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     adjustments,
     agreements,
@@ -719,6 +764,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     bank_transactions,
     billing_profiles,
     channel_rules,
+    customer_secrets,
     disputes,
     entries,
     entry_kinds,
@@ -741,6 +787,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     products,
     provider_events,
     refunds,
+    seal_keys,
+    seal_walk,
+    seals,
     service_grant_sums,
     spend_guards,
     take_backs,

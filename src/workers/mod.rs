@@ -1,12 +1,12 @@
 //! Work that needs no request: expiring orders, asking providers about orders and what was taken back, sweeping
-//! wallets, deleting what was kept for long enough, checking the books.
+//! wallets, deleting what was kept for long enough, checking the books, sealing entries.
 //!
 //! Each turn of a worker takes a bounded share of the work. Several processes share the work, and an item that fails
 //! does not stop the others.
 
 mod turns;
 
-pub use turns::{ask_about_orders, expire_orders, find_take_backs, prune, sweep_wallets};
+pub use turns::{ask_about_orders, expire_orders, find_take_backs, prune, seal_entries, sweep_wallets};
 
 use std::time::Duration;
 
@@ -27,10 +27,11 @@ enum Worker {
     SweepWallets,
     Prune,
     CheckBooks,
+    SealEntries,
 }
 
 impl Worker {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::ExpireOrders,
         Self::AskAboutOrders,
         Self::AskAboutRefunds,
@@ -38,6 +39,7 @@ impl Worker {
         Self::SweepWallets,
         Self::Prune,
         Self::CheckBooks,
+        Self::SealEntries,
     ];
 
     /// Does one turn and returns how many items it found.
@@ -50,6 +52,7 @@ impl Worker {
             Self::SweepWallets => sweep_wallets(app).await,
             Self::Prune => prune(app).await,
             Self::CheckBooks => Ok(usize::from(integrity::check_if_due(app).await?)),
+            Self::SealEntries => seal_entries(app).await,
         }
     }
 
@@ -63,6 +66,7 @@ impl Worker {
             Self::SweepWallets => "sweep_wallets",
             Self::Prune => "prune",
             Self::CheckBooks => "check_books",
+            Self::SealEntries => "seal_entries",
         }
     }
 

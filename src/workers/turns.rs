@@ -1,6 +1,6 @@
 //! One turn of each worker: it finds a share of the work and handles each item by itself.
 
-use crate::app::{App, Error, orders, retention, sweep, take_back_search};
+use crate::app::{App, Error, orders, retention, seals, sweep, take_back_search};
 
 /// The largest number of items of one turn.
 const SHARE: i64 = 50;
@@ -63,4 +63,15 @@ pub async fn sweep_wallets(app: &App) -> Result<usize, Error> {
 /// Database errors.
 pub async fn prune(app: &App) -> Result<usize, Error> {
     retention::prune(app, BATCH).await
+}
+
+/// Seals what is ripe among the next wallets. Returns how many seals were made.
+///
+/// # Errors
+/// Database errors.
+pub async fn seal_entries(app: &App) -> Result<usize, Error> {
+    match &app.settings.sealing {
+        Some(sealing) => seals::seal_slice(&app.pool, sealing).await,
+        None => Ok(0),
+    }
 }

@@ -30,8 +30,11 @@ async fn a_given_database_is_migrated_on_request_only() {
 
     let config = config(&name);
     let database = Database::open(&config).await.unwrap();
-    assert_eq!(database.migrate(&config).await.unwrap(), (3, Environment::Test));
-    assert_eq!(database.migrate(&config).await.unwrap(), (0, Environment::Test));
+    for ran in [3, 0] {
+        let migrated = database.migrate(&config).await.unwrap();
+        assert_eq!((migrated.ran, migrated.stamp), (ran, Environment::Test));
+        assert_eq!((migrated.role.role, migrated.role.left), (format!("topup_{name}"), Vec::new()));
+    }
     let app = TestApp::try_spawn(&name, |_| ()).await.unwrap();
     app.finish().await;
 }
@@ -42,7 +45,7 @@ async fn several_processes_may_migrate_at_once() {
     let config = config(&name);
     let database = Database::open(&config).await.unwrap();
     let ran = futures_util::future::join_all((0..4).map(|_| database.migrate(&config))).await;
-    let mut ran: Vec<usize> = ran.into_iter().map(|ran| ran.unwrap().0).collect();
+    let mut ran: Vec<usize> = ran.into_iter().map(|migrated| migrated.unwrap().ran).collect();
     ran.sort_unstable();
     assert_eq!(ran, [0, 0, 0, 3]);
 }
@@ -98,7 +101,7 @@ async fn a_stamp_is_corrected_only_before_anything_is_booked() {
     let mut settings = config(&name);
     settings.environment = Some(Environment::Live);
     let migrate = async |settings: &topup::config::Config| {
-        Database::open(settings).await.unwrap().migrate(settings).await.map(|(_, stamp)| stamp)
+        Database::open(settings).await.unwrap().migrate(settings).await.map(|migrated| migrated.stamp)
     };
     assert_eq!(migrate(&settings).await.unwrap(), Environment::Live);
     settings.environment = Some(Environment::Test);

@@ -121,6 +121,16 @@ INSERT INTO events (id, customer_id, type, data, position)
 SELECT md5('v' || n)::uuid, 'customer-' || 1 + n % 3000, 'balance.low', '{}', nextval('event_positions')
 FROM generate_series(1, 20000) n;
 
+INSERT INTO seal_keys (id, public_key)
+SELECT left(encode(sha256(k), 'hex'), 16), k FROM (VALUES (sha256('k'))) AS v (k);
+INSERT INTO seals (customer_id, wallet_id, from_seq, to_seq, form, previous_hash, hash, key_id, signature, sealed_at)
+SELECT 'customer-' || 1 + n % 3000, md5('w' || 1 + n % 3000)::uuid, 1 + n / 3000, 1 + n / 3000, 1, sha256('p'),
+       sha256('h'), (SELECT id FROM seal_keys), sha256('s') || sha256('t'), '2026-01-02'
+FROM generate_series(0, 26999) n;
+
+INSERT INTO customer_secrets (customer_id, secret)
+SELECT 'customer-' || n, sha256('s') FROM generate_series(1, 3000) n;
+
 INSERT INTO worker_marks VALUES ('holds', '2026-01-03') ON CONFLICT DO NOTHING;
 
 ANALYZE;

@@ -4,8 +4,9 @@ use diesel::result::Error::DatabaseError;
 use diesel_async::SimpleAsyncConnection;
 use topup::domain::entry::EntryKind::{self, Adjust};
 use topup::domain::posting::PostingOutcome;
+use uuid::Uuid;
 
-use crate::support::{adjust, assert_clean, book, database, dec, execute, wallet};
+use crate::support::{adjust_as, assert_clean, book, database, dec, execute, wallet};
 
 fn new_wallet(customer: &str, currency: &str, product: &str) -> String {
     format!(
@@ -43,7 +44,7 @@ async fn the_database_refuses_what_cannot_be() {
          VALUES ('dsp_00000000000000000000000000000001', 'money', gen_random_uuid(), 'ben', 'USD', 'dispute:stripe', 5,
              now())";
     execute(&database, of_somebody_else).await;
-    let credit = adjust(&wallet("ann", "USD", ""), "k", dec("5"));
+    let credit = adjust_as(&wallet("ann", "USD", ""), Uuid::nil(), dec("5"));
     assert!(matches!(book(&pool, vec![credit]).await[..], [PostingOutcome::Booked(_)]));
 
     let mut refused: Vec<(String, &str)> = [
@@ -67,7 +68,7 @@ async fn the_database_refuses_what_cannot_be() {
         (new_wallet("ann", "USD", "GPU"), "product_code_form"),
         (new_wallet("ann", "USD", ""), "wallets_pkey"),
         (new_entry(r#"{"seq": 1}"#), "entries_pkey"),
-        (new_entry(r#"{"key": "k"}"#), "entries_key_once"),
+        (new_entry(&format!(r#"{{"key": "adj_{}"}}"#, Uuid::nil().as_simple())), "entries_key_once"),
         (new_entry(r#"{"seq": 0}"#), "entry_number_positive"),
         (new_entry(r#"{"key": ""}"#), "dedupe_key_length"),
         (new_entry(r#"{"counterpart": ""}"#), "counterpart_named"),

@@ -15,6 +15,7 @@ mod history;
 mod regressions;
 mod reversals;
 mod same_rows;
+mod seals;
 mod statements;
 mod support;
 mod sweeper;

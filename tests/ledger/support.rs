@@ -118,7 +118,7 @@ pub async fn assert_clean(pool: &Pool) -> Report {
         ON CONFLICT DO NOTHING";
     let mut conn = pool.get().await.unwrap();
     conn.batch_execute(record).await.unwrap();
-    let report = check::examine(&mut conn, &mut |_| {}).await.unwrap();
+    let report = check::examine(&mut conn, &[], &mut |_| {}).await.unwrap();
     conn.batch_execute("ROLLBACK").await.unwrap();
     assert!(report.is_clean(), "{}", check::render(&report));
     report

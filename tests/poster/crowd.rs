@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use secrecy::ExposeSecret;
 
 use crate::metering::{Metering, verify};
-use crate::support::{SECRET, TestApp, url};
+use crate::support::{SEAL_KEY, SECRET, TestApp, url};
 
 /// `topup serve`, killed when the test ends.
 struct Process {
@@ -25,6 +25,7 @@ impl Process {
             .env_clear()
             .env("DATABASE_URL", url(database).expose_secret())
             .env("TOPUP_JWT_SECRET", SECRET)
+            .env("TOPUP_SEAL_KEY", SEAL_KEY)
             .env("TOPUP_BIND", "127.0.0.1:0")
             .env("TOPUP_SANDBOX", "off")
             .env("TOPUP_DATABASE_POOL_SIZE", "6")

@@ -10,7 +10,7 @@ use topup::app::seed;
 use topup::domain::environment::Environment;
 use topup::embedded::{Cluster, ClusterOptions};
 use topup::storage::pool::{Pool, connect};
-use topup::storage::{environment, migrations};
+use topup::storage::{environment, migrations, roles};
 
 use crate::metering::{Metering, verify};
 use crate::support::TestApp;
@@ -26,7 +26,9 @@ impl Drop for Folder {
 
 async fn prepared(url: &SecretString) {
     migrations::run(url).await.unwrap();
-    environment::stamp(&mut connect(url).await.unwrap(), Environment::Test).await.unwrap();
+    let mut conn = connect(url).await.unwrap();
+    environment::stamp(&mut conn, Environment::Test).await.unwrap();
+    roles::make(&mut conn, None, None).await.unwrap();
     let pool = Pool::new(url, 1).unwrap();
     seed::demo(&pool).await.unwrap();
     pool.close();

@@ -31,13 +31,15 @@ use topup::embedded::Cluster;
 use topup::identity::{Holder, Scope, mint};
 use topup::server::{RunningServer, Server, StartError};
 use topup::storage::pool::{Pool, connect};
-use topup::storage::{environment, migrations};
+use topup::storage::{environment, migrations, roles};
 use uuid::Uuid;
 
 pub use reply::Reply;
 
 /// Signs the tokens of all tests.
 pub const SECRET: &str = "a secret of the tests, long enough for HS256";
+/// Signs the seals of all tests.
+pub const SEAL_KEY: &str = "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";
 /// A migrated and seeded database. The database of each test is a copy of it.
 const TEMPLATE: &str = "template_topup";
 const HOUR: Duration = Duration::from_secs(3600);
@@ -75,6 +77,7 @@ pub async fn database() -> String {
             migrations::run(&url(TEMPLATE)).await.unwrap();
             let mut conn = connect(&url(TEMPLATE)).await.unwrap();
             environment::stamp(&mut conn, Environment::Test).await.unwrap();
+            roles::make(&mut conn, None, None).await.unwrap();
             drop(conn);
             let pool = Pool::new(&url(TEMPLATE), 1).unwrap();
             topup::app::seed::demo(&pool).await.unwrap();
@@ -102,6 +105,9 @@ pub fn config(database: &str) -> Config {
     .unwrap();
     config.database_url = Some(url(database));
     config.jwt.secret = Some(SECRET.into());
+    config.seal.key = Some(SEAL_KEY.into());
+    // All databases of the tests belong to the superuser who serves them; the service takes its role there, too.
+    config.roles.allow_owner = true;
     config.data_dir = std::env::temp_dir().join(format!("topup-test-{}-{database}", std::process::id()));
     config
 }

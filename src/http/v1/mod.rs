@@ -7,6 +7,7 @@ pub mod billing_profiles;
 pub mod explain;
 pub mod grants;
 pub mod holds;
+pub mod ledger_keys;
 pub mod low_balance_alerts;
 pub mod products;
 pub mod providers;

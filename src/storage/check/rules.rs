@@ -190,6 +190,15 @@ pub const STEPS: &[Step] = &[
     },
 ];
 
+/// What holds for the seals. No statement checks it: hashes and signatures are computed anew.
+pub const SEALS: &[BookRule] = &[
+    rule("seal_chain", "a wallet's seals follow each other from its first entry on, each on the hash before"),
+    rule("seal_hash", "a seal's hash is that of its entries, their grant uses and the hash before"),
+    rule("seal_signature", "a seal is signed by its key"),
+    rule("seal_key", "a key is the one that its id names"),
+    rule("seal_head", "a chain still has the head that was kept elsewhere"),
+];
+
 /// Totals that are computed from both ends, per currency.
 pub const FIGURES: &[BookRule] = &[
     rule("balances", "the balances of all wallets are the sum of all entries"),

@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use self::hosts::Timeline;
 use self::stream::Health;
-use super::StorageError;
+use super::{StorageError, roles};
 
 /// How long the database may take to open a session, and its host to acknowledge what it was sent.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -91,15 +91,23 @@ impl Session {
     }
 }
 
-/// Opens one connection.
+/// Opens one connection, which takes the role if one is given.
 ///
 /// # Errors
 /// [`StorageError::Unreachable`].
-pub async fn open(url: &SecretString, purpose: Purpose, seen: &Timeline) -> Result<Session, StorageError> {
+pub async fn open(
+    url: &SecretString,
+    purpose: Purpose,
+    seen: &Timeline,
+    role: Option<&str>,
+) -> Result<Session, StorageError> {
     let opening = async {
         let (client, health, timeline) = hosts::connect(url.expose_secret(), seen).await?;
         let mut conn = AsyncPgConnection::try_from(client).await.map_err(|error| unreachable(&error))?;
-        conn.batch_execute(purpose.settings()).await?;
+        match role {
+            Some(role) => conn.batch_execute(&format!("{}; {}", purpose.settings(), roles::taking(role))).await?,
+            None => conn.batch_execute(purpose.settings()).await?,
+        }
         Ok(Session { conn, used: Instant::now(), health, timeline, seen: seen.clone() })
     };
     tokio::time::timeout(PATIENCE, opening)

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{MAIN_ID, PRODUCT_ID, found_after, unguarded};
 use crate::fixture::{
-    BALANCE_ORDER, BANK_ORDER, DISPUTE, ORDER, PAYMENT, PENDING_ORDER, REFUND, TO_WALLET, TRANSFER, shown,
+    BALANCE_ORDER, BANK_ORDER, DISPUTE, FIRST_GRANT, ORDER, PAYMENT, PENDING_ORDER, REFUND, TO_WALLET, TRANSFER, shown,
 };
 
 /// Numbers the entries anew, and computes every figure of them and of their wallets from their amounts.
@@ -23,7 +23,8 @@ const PUT_RIGHT: &str = "
     FROM moved m WHERE e.ctid = m.place;
     UPDATE wallets w
     SET paid_in = f.paid_in, paid_out = f.paid_out, paid = f.paid_in - f.paid_out, granted = f.granted, debt = f.debt,
-        entry_seq = f.n, needs_full_path = f.granted > 0 OR f.debt > 0 OR guarded OR frozen OR customer_frozen OR claimed
+        entry_seq = f.n,
+        needs_full_path = f.granted > 0 OR f.debt > 0 OR guarded OR frozen OR customer_frozen OR claimed
     FROM (SELECT customer_id, wallet_id, max(n) AS n, max(paid_in) AS paid_in, max(paid_out) AS paid_out,
                  coalesce(sum(granted), 0) AS granted, coalesce(sum(debt), 0) AS debt
           FROM moved GROUP BY customer_id, wallet_id) AS f
@@ -35,6 +36,8 @@ const PUT_RIGHT: &str = "
 enum FoundBy {
     /// A rule of the check, whether the entries are sealed or not.
     Rule(&'static str),
+    /// A rule about the seals, and nothing else: figure by figure, the books agree.
+    Seal(&'static str),
 }
 
 struct Case {
@@ -59,13 +62,18 @@ fn add(wallet: &str, kind: i32, amount: i32, counterpart: &str, reference: &str)
     )
 }
 
+/// Changes the usage of this id.
+fn entry(key: &str, set: &str) -> String {
+    format!("UPDATE entries SET {set} WHERE kind = 2 AND key = '{key}';")
+}
+
 fn order(id: uuid::Uuid, set: &str) -> String {
     format!("UPDATE top_up_orders SET {set} WHERE id = '{id}'")
 }
 
 /// The tamperings of the review by their numbers.
 fn of_the_review() -> Vec<Case> {
-    use FoundBy::Rule;
+    use FoundBy::{Rule, Seal};
     let bank = format!("bank:{}", crate::fixture::BANK.as_simple());
     let refund = "INSERT INTO refunds (id, order_id, payment_id, customer_id, provider, provider_refund_id, currency,
             amount, status, reason, ours, proposed_by, created_at, updated_at)";
@@ -89,6 +97,18 @@ fn of_the_review() -> Vec<Case> {
             true,
             add("(SELECT id FROM wallets WHERE customer_id = 'bob')", 4, 500, "usage", "'u2'"),
             Rule("reversal_of_deduction"),
+        ),
+        case(
+            "4: a usage out of nothing",
+            true,
+            format!(
+                "UPDATE entries SET seq = seq * 10 WHERE customer_id = 'finn';
+                 INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after,
+                     paid_in, paid_out, counterpart, key)
+                 SELECT created_at, 15, 0, wallet_id, 2, customer_id, -50, 0, 0, 0, 'usage', 'f0'
+                 FROM entries WHERE customer_id = 'finn' AND key = 'f1'; {PUT_RIGHT}"
+            ),
+            Seal("seal_hash"),
         ),
         case(
             "5: a refund that took nothing from the wallet",
@@ -130,6 +150,11 @@ fn of_the_review() -> Vec<Case> {
             format!("UPDATE payments SET amount = 1000, unapplied_reason = 'more came' WHERE id = '{PAYMENT}'"),
             Rule("payment_exact"),
         ),
+        case("11: the key of a usage renamed", true, entry("f1", "key = 'f2'"), Seal("seal_hash")),
+        case("12: a description changed", true, entry("e3", "description = 'a call'"), Seal("seal_hash")),
+        case("12: metadata changed", true, entry("e3", "metadata = '{\"to\": \"+84\"}'"), Seal("seal_hash")),
+        case("12: the time of a usage changed", true, entry("e3", "occurred_at = now()"), Seal("seal_hash")),
+        case("13: a usage made smaller", true, entry("f1", "amount = -10") + PUT_RIGHT, Seal("seal_hash")),
         case(
             "14: a wallet frozen",
             true,
@@ -271,24 +296,138 @@ fn others() -> Vec<Case> {
     ]
 }
 
+/// Beyond the review, of the entries themselves and of their seals.
+fn of_sealed() -> Vec<Case> {
+    let sealed = |what, sql: String| case(what, true, sql, FoundBy::Seal("seal_hash"));
+    let zeros = "0".repeat(64);
+    vec![
+        sealed(
+            "a part of one customer's usage put on another's",
+            format!("{}{}{PUT_RIGHT}", entry("f1", "amount = -30"), entry("e3", "amount = -40")),
+        ),
+        sealed(
+            "two usages exchanged",
+            format!(
+                "UPDATE entries e SET seq = o.seq, created_at = o.created_at FROM entries o
+                 WHERE e.kind = 2 AND o.kind = 2 AND (e.key, o.key) IN (('e5', 'e6'), ('e6', 'e5')); {PUT_RIGHT}"
+            ),
+        ),
+        sealed(
+            "times moved without running backwards",
+            "UPDATE entries SET created_at = created_at + interval '1 microsecond'
+             WHERE customer_id = 'ella' AND seq >= (SELECT seq FROM entries WHERE kind = 2 AND key = 'e5')"
+                .to_owned(),
+        ),
+        sealed(
+            "what a usage took of one grant said of another",
+            format!(
+                "UPDATE grant_uses u
+                 SET amount = CASE u.grant_id WHEN '{FIRST_GRANT}' THEN -50 ELSE -100 END
+                 FROM entries e WHERE e.key = 'e1' AND (e.wallet_id, e.seq) = (u.wallet_id, u.seq);
+                 UPDATE grant_uses u SET grant_id = '{FIRST_GRANT}'
+                 FROM entries e WHERE e.key = 'e2' AND (e.wallet_id, e.seq) = (u.wallet_id, u.seq)"
+            ),
+        ),
+        sealed(
+            "a usage and what was given back of it deleted",
+            format!("DELETE FROM entries WHERE customer_id = 'ella' AND key = 'e4'; {PUT_RIGHT}"),
+        ),
+        sealed("a usage said to be of a product", entry("f1", "counterpart = 'usage:sms'")),
+        sealed("a usage that was asked for otherwise", entry("f1", "fingerprint = 1")),
+        sealed(
+            "a capture and its hold made smaller",
+            format!(
+                "UPDATE holds SET captured = 9 WHERE captured = 9.5;
+                 UPDATE entries SET amount = -9 WHERE kind = 3; {PUT_RIGHT}"
+            ),
+        ),
+        sealed(
+            "a transfer and both of its entries made larger",
+            format!(
+                "UPDATE transfers SET amount = 11 WHERE id = '{TRANSFER}';
+                 UPDATE entries SET amount = sign(amount) * 11 WHERE reference = '{}'; {PUT_RIGHT}",
+                shown("trf", TRANSFER)
+            ),
+        ),
+        sealed(
+            "a grant and its entry made larger",
+            format!(
+                "UPDATE grants SET amount = 101, remaining = remaining + 1 WHERE id = '{FIRST_GRANT}';
+                 UPDATE grant_uses SET amount = 101 WHERE grant_id = '{FIRST_GRANT}' AND amount = 100;
+                 UPDATE entries e SET amount = 101, granted = 101 FROM grant_uses u
+                 WHERE u.grant_id = '{FIRST_GRANT}' AND u.amount = 101 AND (e.wallet_id, e.seq) = (u.wallet_id, u.seq);
+                 {PUT_RIGHT}"
+            ),
+        ),
+        sealed(
+            "the money of a wallet said to be of a product",
+            "UPDATE wallets SET product = 'gpu' WHERE customer_id = 'finn'".to_owned(),
+        ),
+        sealed(
+            "texts taken away with digests of nothing",
+            entry("e3", &format!("description = NULL, metadata = NULL, text_digest = '{zeros}:{zeros}'")),
+        ),
+        sealed(
+            "the secret of a customer replaced",
+            "UPDATE customer_secrets SET secret = sha256('x') WHERE customer_id = 'ella'".to_owned(),
+        ),
+        sealed(
+            "the secret of a customer deleted",
+            "DELETE FROM customer_secrets WHERE customer_id = 'ella'".to_owned(),
+        ),
+        case(
+            "the time of a seal changed",
+            true,
+            "UPDATE seals SET sealed_at = sealed_at + interval '1 second' WHERE customer_id = 'finn'".to_owned(),
+            FoundBy::Seal("seal_signature"),
+        ),
+        case(
+            "a seal said to be of another key",
+            true,
+            "INSERT INTO seal_keys (id, public_key) SELECT left(encode(sha256(k), 'hex'), 16), k
+             FROM (VALUES (sha256('k'))) AS v (k);
+             UPDATE seals SET key_id = (SELECT left(encode(sha256(sha256('k')), 'hex'), 16))"
+                .to_owned(),
+            FoundBy::Seal("seal_signature"),
+        ),
+        case(
+            "another key under a known id",
+            true,
+            "UPDATE seal_keys SET public_key = sha256('k')".to_owned(),
+            FoundBy::Seal("seal_key"),
+        ),
+        case(
+            "the first seal of a chain deleted",
+            true,
+            "DELETE FROM seals WHERE customer_id = 'ella' AND from_seq = 1".to_owned(),
+            FoundBy::Seal("seal_chain"),
+        ),
+    ]
+}
+
+fn all() -> impl Iterator<Item = Case> {
+    of_the_review().into_iter().chain(others()).chain(of_sealed())
+}
+
 /// The rules that find them.
 pub(super) fn rules() -> impl Iterator<Item = &'static str> {
-    of_the_review().into_iter().chain(others()).map(|case| match case.found_by {
-        FoundBy::Rule(rule) => rule,
+    all().map(|case| match case.found_by {
+        FoundBy::Rule(rule) | FoundBy::Seal(rule) => rule,
     })
 }
 
 #[tokio::test]
 async fn every_tampering_of_the_review_is_found_and_more() {
-    let (_pool, mut conn) = unguarded().await;
+    let (_pool, mut conn) = unguarded(true).await;
     let untouched = found_after(&mut conn, PUT_RIGHT).await;
     assert!(untouched.is_clean(), "{:#?}", untouched.disagreements);
     let mut wrong = Vec::new();
-    for Case { what, passed_before, sql, found_by } in of_the_review().into_iter().chain(others()) {
+    for Case { what, passed_before, sql, found_by } in all() {
         let report = found_after(&mut conn, &sql).await;
         let rules: BTreeSet<&str> = report.disagreements.iter().map(|one| one.rule.as_str()).collect();
         let found = match found_by {
             FoundBy::Rule(rule) => rules.contains(rule),
+            FoundBy::Seal(rule) => rules.contains(rule) && rules.iter().all(|rule| rule.starts_with("seal_")),
         };
         if !found {
             wrong.push(format!("{what} (passed before: {passed_before}): {:#?}", report.disagreements));

@@ -1,0 +1,47 @@
+//! Erasure of a customer's texts: descriptions and metadata go, and their digests take their place, so that every seal
+//! still holds. Without the customer's secret, which is deleted, nobody can guess a text from its digest.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::make_secret;
+use crate::app::Error;
+use crate::domain::customer::CustomerId;
+use crate::domain::seal::form::digests;
+use crate::storage::seals::{self, erase};
+use crate::storage::{Connection, audit, roles};
+
+/// How many entries are read and written at once.
+const PAGE: i64 = 1_000;
+
+/// Erases the texts of a customer's entries and holds, and returns of how many entries. The connection is one of the
+/// database's owner; all of it is one transaction. No entry is sealed meanwhile.
+///
+/// # Errors
+/// Database errors, also where the session may not change entries.
+pub async fn erase_texts(conn: &mut Connection, customer: &CustomerId) -> Result<usize, Error> {
+    conn.build_transaction().run(async |conn| erase_all(conn, customer).await).await
+}
+
+async fn erase_all(conn: &mut Connection, customer: &CustomerId) -> Result<usize, Error> {
+    seals::stop_walk(conn).await?;
+    let known = seals::secrets(conn, std::slice::from_ref(customer)).await?.pop();
+    let secret = match known {
+        Some((_, secret)) => secret,
+        None => make_secret(conn, customer).await?,
+    };
+    let (mut erased, mut at) = (0, (Uuid::nil(), 0));
+    loop {
+        let page = erase::texts_after(conn, customer, at, PAGE).await?;
+        let Some((wallet, seq, _)) = page.last() else { break };
+        at = (*wallet, *seq);
+        erased += page.len();
+        let page = page.into_iter().map(|(wallet, seq, texts)| (wallet, seq, digests(&texts, &secret, wallet, seq)));
+        erase::erase(conn, customer, page.collect()).await?;
+    }
+    erase::erase_beside(conn, customer).await?;
+    erase::delete_secret(conn, customer).await?;
+    let owner = format!("owner:{}", roles::session_user(conn).await?);
+    audit::write(conn, &owner, "erase_texts", &format!("customer:{customer}"), &json!({ "entries": erased })).await?;
+    Ok(erased)
+}

@@ -1,0 +1,241 @@
+//! The database role of the service: what it may do in every session, whoever has opened it.
+//!
+//! The role may add entries, grant uses, seals and audit lines, and can neither change nor remove any. It owns nothing.
+//! `topup migrate` makes it as the owner of the database; every session of the service takes it (`SET ROLE`).
+
+use diesel::prelude::*;
+use diesel::result::Error as DieselError;
+use diesel::sql_types::{Bool, Nullable, Text};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+
+use super::StorageError;
+use super::schema::environment;
+
+/// Only ever added to.
+const ADDED_TO: &str = "entries, grant_uses, audit_log, seals, seal_keys";
+/// Written by `topup migrate` alone.
+const READ: &str = "environment, __diesel_schema_migrations";
+
+/// Whether the session's user can take a role.
+const CAN_TAKE: &str =
+    "SELECT coalesce((SELECT pg_has_role(session_user, oid, 'MEMBER') FROM pg_roles WHERE rolname = $1), false) AS yes";
+const EXISTS: &str = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1) AS yes";
+/// Whether one role is a member of another.
+const IS_MEMBER: &str = "SELECT EXISTS (SELECT FROM pg_roles m, pg_roles r
+                    WHERE m.rolname = $1 AND r.rolname = $2 AND pg_has_role(m.oid, r.oid, 'MEMBER')) AS yes";
+/// Whether the session's user owns a table, or is a superuser.
+const OWNS: &str =
+    "SELECT pg_has_role(session_user, relowner, 'MEMBER') AS yes FROM pg_class WHERE oid = to_regclass($1)";
+
+#[derive(QueryableByName)]
+struct Name {
+    #[diesel(sql_type = Nullable<Text>)]
+    name: Option<String>,
+}
+
+#[derive(QueryableByName)]
+struct Answer {
+    #[diesel(sql_type = Bool)]
+    yes: bool,
+}
+
+/// What became of the role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    pub role: String,
+    /// What this session was not allowed to do: statements for the administrator of the cluster.
+    pub left: Vec<String>,
+}
+
+async fn name(conn: &mut AsyncPgConnection, sql: &str) -> Result<Option<String>, StorageError> {
+    Ok(diesel::sql_query(sql).get_result::<Name>(conn).await?.name)
+}
+
+async fn ask(conn: &mut AsyncPgConnection, sql: &str, of: &str) -> Result<bool, StorageError> {
+    Ok(diesel::sql_query(sql).bind::<Text, _>(of).get_result::<Answer>(conn).await?.yes)
+}
+
+async fn is_member(conn: &mut AsyncPgConnection, member: &str, of: &str) -> Result<bool, StorageError> {
+    let asked = diesel::sql_query(IS_MEMBER).bind::<Text, _>(member).bind::<Text, _>(of);
+    Ok(asked.get_result::<Answer>(conn).await?.yes)
+}
+
+/// The user who opened the session.
+///
+/// # Errors
+/// Database errors.
+pub async fn session_user(conn: &mut AsyncPgConnection) -> Result<String, StorageError> {
+    Ok(name(conn, "SELECT session_user::text AS name").await?.unwrap_or_default())
+}
+
+/// The role's usual name. Roles belong to the cluster, so it contains the name of the database.
+async fn usual(conn: &mut AsyncPgConnection) -> Result<String, StorageError> {
+    Ok(format!("topup_{}", name(conn, "SELECT current_database()::text AS name").await?.unwrap_or_default()))
+}
+
+/// The name of the role: the configured one, or else the one that `topup migrate` noted down, or else the usual one.
+///
+/// # Errors
+/// Database errors.
+pub async fn find(conn: &mut AsyncPgConnection, configured: Option<&str>) -> Result<String, StorageError> {
+    if let Some(configured) = configured {
+        return Ok(configured.to_owned());
+    }
+    let is_readable = "SELECT coalesce(has_table_privilege(to_regclass($1), 'SELECT'), false) AS yes";
+    if ask(conn, is_readable, "environment").await? {
+        let noted: Option<Option<String>> =
+            environment::table.select(environment::service_role).first(conn).await.optional()?;
+        if let Some(noted) = noted.flatten() {
+            return Ok(noted);
+        }
+    }
+    usual(conn).await
+}
+
+/// Makes the role, grants it what the service needs, and lets the session's user and `login` take it. It also sees what
+/// other sessions do, because the sweep of holds asks for the oldest transaction. Another process may make the role at
+/// the same time. What this session may not do is returned for the administrator.
+///
+/// # Errors
+/// Database errors, but those for a lack of privileges over roles.
+pub async fn make(
+    conn: &mut AsyncPgConnection,
+    configured: Option<&str>,
+    login: Option<&str>,
+) -> Result<Made, StorageError> {
+    let role = match configured {
+        Some(configured) => configured.to_owned(),
+        None => usual(conn).await?,
+    };
+    let mut left = Vec::new();
+    let quoted = quote(&role);
+    if !ask(conn, EXISTS, &role).await? {
+        // Somebody else may have made it meanwhile.
+        attempt(conn, format!("CREATE ROLE {quoted} NOLOGIN"), &mut left).await?;
+    }
+    let is_there = ask(conn, EXISTS, &role).await?;
+    let user = session_user(conn).await?;
+    let mut wanted = Vec::new();
+    for taker in [Some(user.as_str()), login].into_iter().flatten() {
+        if !is_member(conn, taker, &role).await? {
+            wanted.push(format!("GRANT {quoted} TO {}", quote(taker)));
+        }
+    }
+    if !is_member(conn, &role, "pg_read_all_stats").await? {
+        wanted.push(format!("GRANT pg_read_all_stats TO {quoted}"));
+    }
+    for statement in wanted {
+        match is_there {
+            true => attempt(conn, statement, &mut left).await?,
+            false => left.push(format!("{statement};")),
+        }
+    }
+    if is_there {
+        grant(conn, &role).await?;
+    }
+    Ok(Made { role, left })
+}
+
+/// Grants the role exactly what the service needs, at once.
+async fn grant(conn: &mut AsyncPgConnection, role: &str) -> Result<(), StorageError> {
+    let quoted = quote(role);
+    let grants = [
+        format!("GRANT USAGE ON SCHEMA public TO {quoted}"),
+        format!("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {quoted}"),
+        format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {quoted}"),
+        format!("REVOKE UPDATE, DELETE ON {ADDED_TO} FROM {quoted}"),
+        format!("REVOKE INSERT, UPDATE, DELETE ON {READ} FROM {quoted}"),
+        format!("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {quoted}"),
+    ];
+    conn.transaction::<_, StorageError, _>(async |conn| {
+        conn.batch_execute(&grants.join("; ")).await?;
+        diesel::update(environment::table).set(environment::service_role.eq(role)).execute(conn).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// Runs one statement about roles. A lack of privileges leaves it to the administrator.
+async fn attempt(conn: &mut AsyncPgConnection, statement: String, left: &mut Vec<String>) -> Result<(), StorageError> {
+    /// The rows of roles are written without waiting for each other; who comes second tries again.
+    const TRIES: u32 = 5;
+    for tried in 1.. {
+        let done = conn.transaction::<_, DieselError, _>(async |conn| conn.batch_execute(&statement).await).await;
+        match done {
+            Ok(()) => return Ok(()),
+            Err(error) => match Why::of(&error) {
+                Why::Exists => return Ok(()),
+                Why::Forbidden => {
+                    left.push(format!("{statement};"));
+                    return Ok(());
+                }
+                Why::Raced if tried < TRIES => {}
+                Why::Raced | Why::Other => return Err(error.into()),
+            },
+        }
+    }
+    Ok(())
+}
+
+/// What PostgreSQL says to users who may not do something with roles, version by version, or who name a role that is
+/// not there.
+const FORBIDDEN: [&str; 5] = ["permission denied", "must have", "must be", "Only roles with", "does not exist"];
+
+enum Why {
+    Exists,
+    Forbidden,
+    Raced,
+    Other,
+}
+
+impl Why {
+    /// Diesel does not keep the SQLSTATE, so the message tells.
+    fn of(error: &DieselError) -> Self {
+        let DieselError::DatabaseError(kind, info) = error else { return Self::Other };
+        let message = info.message();
+        match kind {
+            diesel::result::DatabaseErrorKind::UniqueViolation => Self::Exists,
+            _ if message.contains("already exists") => Self::Exists,
+            _ if message.contains("concurrently updated") => Self::Raced,
+            _ if FORBIDDEN.iter().any(|part| message.contains(part)) => Self::Forbidden,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Whether the session can take the role.
+///
+/// # Errors
+/// Database errors.
+pub async fn can_take(conn: &mut AsyncPgConnection, role: &str) -> Result<bool, StorageError> {
+    ask(conn, CAN_TAKE, role).await
+}
+
+/// Whether the session's user could change entries in spite of the role: a superuser, or the owner of the table.
+///
+/// # Errors
+/// Database errors.
+pub async fn session_owns_entries(conn: &mut AsyncPgConnection) -> Result<bool, StorageError> {
+    ask(conn, OWNS, "entries").await
+}
+
+/// The statement by which a session takes a role.
+#[must_use]
+pub(super) fn taking(role: &str) -> String {
+    format!("SET ROLE {}", quote(role))
+}
+
+/// A name as SQL writes it.
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted() {
+        assert_eq!(taking("a\"; DROP"), "SET ROLE \"a\"\"; DROP\"");
+    }
+}
