@@ -1,11 +1,13 @@
-DROP TABLE seal_walk, customer_secrets, seals, seal_keys, events, events_pruned, worker_marks, spend_guards, holds,
-    taken_back_debts, take_backs, frozen_wallets, frozen_customers, grant_uses, grants, entries, entry_kinds, wallets,
-    environment;
+DROP TABLE seal_walk, customer_secrets, seals, seal_keys, events, events_pruned, event_sequences, event_feed,
+    worker_marks, spend_guards, holds, taken_back_debts, take_backs, frozen_wallets, frozen_customers, grant_uses, grants,
+    entries, entry_kinds, wallets, environment;
 DROP FUNCTION entries_before(text, uuid, bigint, timestamptz, bigint, uuid);
 DROP FUNCTION entries_are_append_only();
 DROP FUNCTION entries_let_texts_be_erased();
 DROP FUNCTION fast_path_refused();
 DROP FUNCTION place_event();
+DROP FUNCTION tell_of_grant();
+DROP FUNCTION tell_of_frozen_customer();
 DROP FUNCTION mark_new_wallet();
 DROP FUNCTION close_wallet_gate_at_once(text);
 DROP FUNCTION wallet_gate(text);

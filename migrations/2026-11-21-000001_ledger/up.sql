@@ -255,6 +255,8 @@ CREATE TABLE grants (
     order_id uuid,
     created_by text NOT NULL,
     created_at timestamptz NOT NULL,
+    -- Whether an event has told that it expires soon.
+    told_expiring boolean NOT NULL DEFAULT false,
     -- The Idempotency-Key that made it, once its row in idempotency_keys is pruned.
     key_caller text,
     key text,
@@ -508,19 +510,36 @@ CREATE TABLE worker_marks (
     reached timestamptz NOT NULL
 );
 
--- What happened, for the event stream; written in the transaction of the change itself.
+-- What happened: the feed, the webhooks and the balance stream tell it. An event is written in the transaction of the
+-- change itself, and carries the row that it is about as that row was then.
 CREATE TABLE events (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    id uuid NOT NULL UNIQUE,
-    customer_id text NOT NULL,
+    id uuid NOT NULL UNIQUE DEFAULT gen_random_uuid(),
+    -- Null: it is about no customer.
+    customer_id text,
     type text NOT NULL,
+    -- Of what `data` is a row.
+    noun text NOT NULL CONSTRAINT events_noun CHECK (noun IN (
+        'order', 'unapplied_payment', 'refund', 'dispute', 'transfer', 'balance', 'grant', 'hold', 'customer',
+        'webhook_endpoint')),
+    -- The only service that may read it, beside operators; null: every service.
+    owner text,
     data jsonb NOT NULL,
     created_at timestamptz NOT NULL DEFAULT ledger_now(),
     -- Grows in the order in which a customer's events become visible; seq does not, because a transaction can take a
-    -- lower seq and commit later. A reader that goes on after the last position it has seen misses nothing.
-    position bigint
+    -- lower seq and commit later. A reader of one customer that goes on after the last position it has seen misses
+    -- nothing.
+    position bigint,
+    -- The number among the customer's events: gapless, from 1, in the order of position.
+    sequence bigint,
+    -- The number in the feed of all customers: gapless, from 1. It is given once the event can be seen, so a reader
+    -- that goes on after the last number it has seen misses nothing either.
+    number bigint,
+    CONSTRAINT events_numbered_after_placed CHECK (number IS NULL OR (position IS NOT NULL AND sequence IS NOT NULL))
 );
 CREATE INDEX events_by_customer ON events (customer_id, position);
+CREATE UNIQUE INDEX events_number_once ON events (number) WHERE number IS NOT NULL;
+CREATE INDEX events_to_number ON events (position) WHERE number IS NULL;
 
 -- The highest position of an event that was deleted for its age. A listener that has come less far may miss events.
 CREATE TABLE events_pruned (
@@ -529,13 +548,57 @@ CREATE TABLE events_pruned (
 );
 CREATE SEQUENCE event_positions;
 
--- Numbers an event when its transaction commits, one transaction of a customer after the other. By then the transaction
--- has all its other locks, so a transaction that waits here holds up no lock that another one here still needs.
+-- The last sequence of each customer, and of the events without one (''). It outlives the events themselves.
+CREATE TABLE event_sequences (
+    customer_id text PRIMARY KEY,
+    last bigint NOT NULL CONSTRAINT event_sequences_positive CHECK (last > 0)
+) WITH (fillfactor = 80);
+
+-- The last number in the feed. `origin` stands for number 0 in cursors: see `storage::feed`.
+CREATE TABLE event_feed (
+    singleton boolean PRIMARY KEY DEFAULT true CONSTRAINT event_feed_one_row CHECK (singleton),
+    last bigint NOT NULL DEFAULT 0,
+    origin uuid NOT NULL DEFAULT gen_random_uuid()
+);
+INSERT INTO event_feed DEFAULT VALUES;
+
+-- Places an event when its transaction commits, one transaction of a customer after the other: the row in
+-- event_sequences is locked until the commit is visible. By then the transaction has all its other locks, so a
+-- transaction that waits here holds up no lock that another one here still needs.
 CREATE FUNCTION place_event() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    next bigint;
 BEGIN
-    PERFORM pg_advisory_xact_lock(hashtextextended('events of ' || NEW.customer_id, 0));
-    UPDATE events SET position = nextval('event_positions') WHERE seq = NEW.seq;
+    INSERT INTO event_sequences AS s (customer_id, last) VALUES (coalesce(NEW.customer_id, ''), 1)
+    ON CONFLICT (customer_id) DO UPDATE SET last = s.last + 1
+    RETURNING s.last INTO next;
+    UPDATE events SET position = nextval('event_positions'), sequence = next WHERE seq = NEW.seq;
     RETURN NULL;
 END $$;
 CREATE CONSTRAINT TRIGGER events_placed AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION place_event();
+
+-- The events that follow from a row alone are written by triggers, so no writer can forget one.
+CREATE FUNCTION tell_of_grant() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO events (customer_id, type, noun, data)
+    SELECT NEW.customer_id, 'grant.given', 'grant',
+           to_jsonb(NEW) || jsonb_build_object('currency', w.currency, 'product', w.product)
+    FROM wallets w WHERE w.customer_id = NEW.customer_id AND w.id = NEW.wallet_id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER grants_told AFTER INSERT ON grants FOR EACH ROW EXECUTE FUNCTION tell_of_grant();
+
+CREATE FUNCTION tell_of_frozen_customer() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO events (customer_id, type, noun, data)
+        VALUES (NEW.customer_id, 'customer.frozen', 'customer', to_jsonb(NEW));
+    ELSE
+        INSERT INTO events (customer_id, type, noun, data)
+        VALUES (OLD.customer_id, 'customer.unfrozen', 'customer', jsonb_build_object('customer_id', OLD.customer_id));
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER frozen_customers_told AFTER INSERT OR DELETE ON frozen_customers
+    FOR EACH ROW EXECUTE FUNCTION tell_of_frozen_customer();

@@ -2,4 +2,8 @@ DROP TABLE integrity_checks, audit_log, idempotency_keys, foreign_payments, prov
     own_word_moves,
     grant_proposals, adjustments, unapplied_decisions, disputes, refunds, transfers,
     approvals, bank_transactions, payment_applications, payments, order_events, attempts, top_up_orders;
+DROP FUNCTION tell_of_order();
+DROP FUNCTION tell_of_unapplied_payment();
+DROP FUNCTION tell_of_transfer();
+DROP FUNCTION tell_of_state();
 DROP DOMAIN provider_name;

@@ -577,3 +577,59 @@ CREATE TABLE integrity_checks (
     report jsonb NOT NULL
 );
 CREATE INDEX integrity_checks_by_time ON integrity_checks (as_of, seq);
+
+-- Events of what is in this file: see `events`. An order tells of each new state, and of whatever else changes it.
+CREATE FUNCTION tell_of_order() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO events (customer_id, type, noun, data)
+    VALUES (NEW.customer_id,
+            'order.' || CASE WHEN TG_OP = 'INSERT' OR NEW.status <> OLD.status THEN NEW.status ELSE 'updated' END,
+            'order', to_jsonb(NEW));
+    RETURN NULL;
+END $$;
+CREATE TRIGGER top_up_orders_told_new AFTER INSERT ON top_up_orders FOR EACH ROW EXECUTE FUNCTION tell_of_order();
+CREATE TRIGGER top_up_orders_told AFTER UPDATE ON top_up_orders FOR EACH ROW
+    WHEN (OLD.version <> NEW.version OR OLD.status <> NEW.status) EXECUTE FUNCTION tell_of_order();
+
+-- What of a payment serves nothing.
+CREATE FUNCTION tell_of_unapplied_payment() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    rest numeric := NEW.amount - NEW.applied - NEW.unapplied_taken;
+    before numeric := 0;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        before := OLD.amount - OLD.applied - OLD.unapplied_taken;
+    END IF;
+    IF rest = before THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO events (customer_id, type, noun, data)
+    VALUES ((SELECT customer_id FROM top_up_orders WHERE id = NEW.order_id),
+            'unapplied_payment.' || CASE WHEN before = 0 THEN 'opened' WHEN rest = 0 THEN 'settled' ELSE 'changed' END,
+            'unapplied_payment', to_jsonb(NEW));
+    RETURN NULL;
+END $$;
+CREATE TRIGGER payments_told AFTER INSERT OR UPDATE ON payments
+    FOR EACH ROW EXECUTE FUNCTION tell_of_unapplied_payment();
+
+CREATE FUNCTION tell_of_transfer() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO events (customer_id, type, noun, data)
+    VALUES (NEW.customer_id, 'transfer.created', 'transfer', to_jsonb(NEW));
+    RETURN NULL;
+END $$;
+CREATE TRIGGER transfers_told AFTER INSERT ON transfers FOR EACH ROW EXECUTE FUNCTION tell_of_transfer();
+
+-- Refunds and disputes tell of each new state; the argument is the noun.
+CREATE FUNCTION tell_of_state() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO events (customer_id, type, noun, data)
+    VALUES (NEW.customer_id, TG_ARGV[0] || '.' || NEW.status, TG_ARGV[0], to_jsonb(NEW));
+    RETURN NULL;
+END $$;
+CREATE TRIGGER refunds_told_new AFTER INSERT ON refunds FOR EACH ROW EXECUTE FUNCTION tell_of_state('refund');
+CREATE TRIGGER refunds_told AFTER UPDATE ON refunds FOR EACH ROW
+    WHEN (OLD.status <> NEW.status) EXECUTE FUNCTION tell_of_state('refund');
+CREATE TRIGGER disputes_told_new AFTER INSERT ON disputes FOR EACH ROW EXECUTE FUNCTION tell_of_state('dispute');
+CREATE TRIGGER disputes_told AFTER UPDATE ON disputes FOR EACH ROW
+    WHEN (OLD.status <> NEW.status) EXECUTE FUNCTION tell_of_state('dispute');

@@ -40,6 +40,9 @@ pub enum Error {
     /// 403: the caller may not do this.
     #[error("{detail}")]
     Forbidden { code: Code, detail: String },
+    /// 410: what is named was there, and is no more.
+    #[error("{detail}")]
+    Gone { code: Code, detail: String },
     /// 412: the resource changed since the caller read it.
     #[error("the resource has changed since it was read")]
     PreconditionFailed,

@@ -3,7 +3,7 @@
 //! An operator's grant above the threshold is a proposal until a second operator approves it. A service's grant has a
 //! limit instead ([`crate::domain::own_word`]).
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ use crate::domain::page::{Page, Rows};
 use crate::domain::posting::PostingOutcome;
 use crate::storage::grants as store;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, audit, catalogue, clock, grant_proposals, ledger};
+use crate::storage::{Connection, audit, catalogue, clock, grant_proposals, ledger, worker_marks};
 
 pub use crate::domain::movement::grant::NewGrant;
 
@@ -225,4 +225,40 @@ pub async fn get(app: &App, customer: &CustomerId, id: Option<Uuid>) -> Result<W
 pub async fn list(app: &App, customer: &CustomerId, page: &Page) -> Result<Rows<WalletGrant>, Error> {
     let mut conn = app.pool.get().await?;
     Ok(store::list(&mut conn, customer, page).await?)
+}
+
+/// How long before its expiry a grant tells of it.
+const EXPIRING: TimeDelta = TimeDelta::days(7);
+/// The pause after a round that has found all.
+const ROUND: TimeDelta = TimeDelta::seconds(60);
+/// How far a round looks back before the end of the round before: a grant may have been committed late.
+const LATE: TimeDelta = TimeDelta::seconds(60);
+
+/// Tells of grants that expire soon, at most of `limit`. Several processes share the rounds. Returns how many there
+/// were.
+///
+/// # Errors
+/// Database errors.
+pub async fn tell_expiring(app: &App, limit: i64) -> Result<usize, Error> {
+    const NEXT: &str = "expiring_grants_next";
+    const REACHED: &str = "expiring_grants";
+    transact(&app.pool, async |conn| {
+        let now = clock::now(conn).await?;
+        // The mark stays locked until the transaction ends, so rounds follow one another.
+        if !worker_marks::claim(conn, NEXT, now, now + ROUND).await? {
+            return Ok(0);
+        }
+        let until = now + EXPIRING;
+        let from = worker_marks::find(conn, REACHED).await?.map_or(now, |reached| now.max(reached - LATE));
+        let (told, last) = store::tell_expiring(conn, (from, until), limit).await?;
+        match last.filter(|_| told >= limit) {
+            Some(last) => {
+                worker_marks::set(conn, REACHED, last).await?;
+                worker_marks::set(conn, NEXT, now).await?;
+            }
+            None => worker_marks::set(conn, REACHED, until).await?,
+        }
+        Ok::<_, Error>(usize::try_from(told).unwrap_or(usize::MAX))
+    })
+    .await
 }

@@ -17,6 +17,7 @@ pub mod check;
 pub mod customers;
 pub mod disputes;
 pub mod error;
+pub mod events;
 pub mod explain;
 pub mod freezes;
 pub mod grant_changes;

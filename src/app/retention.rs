@@ -14,7 +14,7 @@ const DAY: i64 = 24 * 60 * 60;
 pub struct Retention {
     /// Idempotency keys whose resource is at rest. At least two days: clients repeat requests for that long.
     pub idempotency_keys: u16,
-    /// Events of the balance stream.
+    /// Events.
     pub events: u16,
     /// Notifications of payment companies.
     pub notifications: u16,

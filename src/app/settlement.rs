@@ -18,7 +18,7 @@ use crate::domain::payment::{Application, Observation, Payment, ProviderName};
 use crate::domain::posting::{PostingOutcome, Refusal};
 use crate::providers::AttemptRef;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, attempts, clock, events, ledger, orders, payments};
+use crate::storage::{Connection, attempts, clock, ledger, orders, payments};
 
 /// What an observation led to.
 #[derive(Debug, Clone, PartialEq)]
@@ -427,8 +427,7 @@ pub async fn move_to(
         OrderState::Pending | OrderState::Processing(_) => {}
     }
     orders::update(conn, order).await?;
-    orders::add_to_timeline(conn, order, status.as_str(), actor, order.reason.as_deref()).await?;
-    Ok(events::order_updated(conn, order).await?)
+    Ok(orders::add_to_timeline(conn, order, status.as_str(), actor, order.reason.as_deref()).await?)
 }
 
 /// Money may still arrive for a closed order, so its provider is asked for some days. At a bank nobody can be asked.

@@ -16,7 +16,8 @@ pub struct KeepConfig {
         value_parser = clap::value_parser!(u16).range(2..)
     )]
     pub idempotency_keys: u16,
-    /// For how many days events of the balance stream are kept. An older `Last-Event-ID` gets the full state.
+    /// For how many days events are kept. A reader of the feed who has not come so far for longer starts anew, and an
+    /// older `Last-Event-ID` of the balance stream gets the full state.
     #[arg(
         id = "keep-events-days",
         long,

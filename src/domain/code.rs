@@ -103,6 +103,9 @@ codes! {
     NotAcceptable = "not_acceptable", [Problem(406)];
     /// The body did not arrive in time; send it again, or send less at once.
     BodyTooSlow = "body_too_slow", [Problem(408)];
+    /// The feed does not go on from this cursor: it is too old, or the database was restored since; read the objects
+    /// anew, and start again without a cursor.
+    CursorExpired = "cursor_expired", [Problem(410)];
     /// The object has changed since you read it; read it again, and repeat the change with its new ETag.
     PreconditionFailed = "precondition_failed", [Problem(412)];
     /// The body is larger than the operation accepts; send less at once.

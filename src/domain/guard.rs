@@ -114,6 +114,13 @@ pub fn month_ends(now: DateTime<Utc>) -> DateTime<Utc> {
     month_began(now).checked_add_months(Months::new(1)).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
+/// How an available amount crosses the threshold of its alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crossing {
+    Fell,
+    Recovered,
+}
+
 /// The low-balance alert: it fires once when the balance falls below the threshold, and again only after a recovery.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LowBalance {
@@ -128,11 +135,14 @@ impl LowBalance {
         Self { threshold, armed: available >= threshold }
     }
 
-    /// Notes a change of what is available. Returns true when the alert fires.
-    pub(in crate::domain) fn observe(&mut self, before: Money, after: Money) -> bool {
-        let fires = self.armed && before >= self.threshold && after < self.threshold;
-        self.armed = after >= self.threshold;
-        fires
+    /// Notes a change of what is available. Returns what is to be told.
+    pub(in crate::domain) fn observe(&mut self, before: Money, after: Money) -> Option<Crossing> {
+        let was_armed = std::mem::replace(&mut self.armed, after >= self.threshold);
+        match (was_armed, self.armed) {
+            (true, false) if before >= self.threshold => Some(Crossing::Fell),
+            (false, true) => Some(Crossing::Recovered),
+            _ => None,
+        }
     }
 }
 
@@ -188,11 +198,12 @@ mod tests {
     fn one_alert_per_crossing() {
         let ten = usd(10);
         let mut low = LowBalance::new(ten, usd(20));
-        assert!(!low.observe(usd(20), ten), "the threshold itself is not below it");
-        assert!(low.observe(ten, usd(9)));
-        assert!(!low.observe(usd(9), usd(3)));
-        assert!(!low.observe(usd(3), usd(15)), "recovery alerts nobody");
-        assert!(low.observe(usd(15), usd(0)));
+        assert_eq!(low.observe(usd(20), ten), None, "the threshold itself is not below it");
+        assert_eq!(low.observe(ten, usd(9)), Some(Crossing::Fell));
+        assert_eq!(low.observe(usd(9), usd(3)), None);
+        assert_eq!(low.observe(usd(3), ten), Some(Crossing::Recovered), "the threshold itself is enough");
+        assert_eq!(low.observe(ten, usd(15)), None);
+        assert_eq!(low.observe(usd(15), usd(0)), Some(Crossing::Fell));
         assert!(!LowBalance::new(ten, usd(0)).armed);
     }
 }

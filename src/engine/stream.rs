@@ -268,7 +268,9 @@ impl Shared {
         let mut conn = self.pool.get().await?;
         // Events first: the wallets that are sent with them are then at least as new.
         for event in events::after(&mut conn, positions.clone(), EVENTS).await? {
-            found.events.entry(event.customer.clone()).or_default().push(event);
+            if let Some(customer) = event.customer.clone() {
+                found.events.entry(customer).or_default().push(event);
+            }
         }
         for (customer, wallet, version) in ledger::wallet_versions(&mut conn, positions.keys()).await? {
             found.versions.entry(customer).or_default().push((wallet, version));

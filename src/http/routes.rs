@@ -4,7 +4,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::health;
 use super::v1::{
-    account_flows, admin, balances, billing_profiles, explain, grants, holds, ledger_keys, low_balance_alerts,
+    account_flows, admin, balances, billing_profiles, events, explain, grants, holds, ledger_keys, low_balance_alerts,
     products, providers, quotes, reversals, spend_guards, top_up_options, top_up_orders, transfers, usage,
 };
 
@@ -116,6 +116,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(low_balance_alerts::list_low_balance_alerts)
         .service(low_balance_alerts::save_low_balance_alert)
         .service(low_balance_alerts::remove_low_balance_alert);
+    config.service(events::list_events);
     config.service(health::get_health).service(health::get_readiness);
 }
 

@@ -17,7 +17,7 @@ use crate::domain::payment::{DisputeStatus, ProviderName};
 
 #[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = disputes, treat_none_as_null = true)]
-struct DisputeRow {
+pub(super) struct DisputeRow {
     id: Uuid,
     payment_id: Uuid,
     order_id: Option<Uuid>,

@@ -1,72 +1,92 @@
-//! Events of the balance stream. Each is written in the transaction of the change that it reports.
+//! Events. Most are written by triggers of the tables that they are about, in the transaction of the change that they
+//! report; those of balances, holds and expired grants by the ledger. See the table `events`.
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::{AsSelect, SqlTypeOf};
+use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Jsonb, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use serde_json::json;
 use uuid::Uuid;
 
 use super::StorageError;
 use super::columns::{corrupt, customer_from_column};
+use super::kept;
 use super::schema::{events, events_pruned};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::customer::CustomerId;
 use crate::domain::event::{Event, EventKind};
-use crate::domain::id::IdKind;
-use crate::domain::money::format_amount;
-use crate::domain::order::Order;
 
-/// Writes the event that an order changed. It carries the order's state at this moment.
+struct OrderShownAnew(Uuid);
+
+impl Statement for OrderShownAnew {
+    const TEXT: &'static str = include_str!("sql/order_shown_anew.sql");
+    type Row = ();
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<SqlUuid, _>(&self.0)
+    }
+}
+
+/// Tells of an order whose row stays the same, although what the API shows of it has changed.
 ///
 /// # Errors
 /// [`StorageError`].
-pub async fn order_updated(conn: &mut AsyncPgConnection, order: &Order) -> Result<(), StorageError> {
-    diesel::insert_into(events::table)
-        .values((
-            events::id.eq(Uuid::now_v7()),
-            events::customer_id.eq(order.customer.as_str()),
-            events::kind.eq(EventKind::OrderUpdated.as_str()),
-            events::data.eq(json!({
-                "order_id": IdKind::TopUpOrder.show(order.id),
-                "status": order.status().as_str(),
-                "channel": order.channel.as_str(),
-                "currency": order.currency().code(),
-                "amount": format_amount(order.amount),
-                "credited_amount": format_amount(order.credited_amount),
-                "refunded_amount": format_amount(order.refunded_amount),
-                "product": order.product.code(),
-                "version": order.version,
-            })),
-        ))
-        .execute(conn)
-        .await?;
+pub async fn order_shown_anew(conn: &mut AsyncPgConnection, order: Uuid) -> Result<(), StorageError> {
+    Cached(OrderShownAnew(order)).execute(conn).await?;
     Ok(())
 }
 
-#[derive(Queryable)]
-struct EventRow {
-    customer_id: String,
-    position: i64,
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = events, check_for_backend(Pg))]
+pub(super) struct EventRow {
+    customer_id: Option<String>,
+    position: Option<i64>,
+    sequence: Option<i64>,
+    number: Option<i64>,
     id: Uuid,
     kind: String,
+    noun: String,
     data: serde_json::Value,
     created_at: DateTime<Utc>,
 }
 
-impl TryFrom<EventRow> for Event {
-    type Error = StorageError;
+/// The columns of [`EventRow`].
+pub(super) type EventSql = SqlTypeOf<AsSelect<EventRow, Pg>>;
 
-    fn try_from(row: EventRow) -> Result<Self, StorageError> {
-        Ok(Self {
-            customer: customer_from_column(&row.customer_id)?,
-            position: row.position,
-            id: row.id,
-            kind: EventKind::parse(&row.kind).ok_or_else(|| corrupt("event type", &row.kind))?,
-            data: row.data,
-            created_at: row.created_at,
-        })
+/// Adds what the events are about, with one statement for each noun.
+pub(super) async fn complete(
+    conn: &mut AsyncPgConnection,
+    mut rows: Vec<EventRow>,
+) -> Result<Vec<Event>, StorageError> {
+    let mut of_noun: HashMap<String, (Vec<usize>, Vec<serde_json::Value>)> = HashMap::new();
+    for (at, row) in rows.iter_mut().enumerate() {
+        let (places, data) = of_noun.entry(row.noun.clone()).or_default();
+        places.push(at);
+        data.push(row.data.take());
     }
+    let mut subjects: HashMap<usize, _> = HashMap::new();
+    for (noun, (places, data)) in of_noun {
+        subjects.extend(places.into_iter().zip(kept::read(conn, &noun, data).await?));
+    }
+    rows.into_iter()
+        .enumerate()
+        .map(|(at, row)| {
+            let missing = |what| StorageError::Corrupt(format!("event {}: no {what}", row.id));
+            Ok(Event {
+                kind: EventKind::parse(&row.kind).ok_or_else(|| corrupt("event type", &row.kind))?,
+                customer: row.customer_id.as_deref().map(customer_from_column).transpose()?,
+                sequence: row.sequence.ok_or_else(|| missing("sequence"))?,
+                position: row.position.ok_or_else(|| missing("position"))?,
+                subject: subjects.remove(&at).ok_or_else(|| missing("subject"))?,
+                id: row.id,
+                number: row.number,
+                created_at: row.created_at,
+            })
+        })
+        .collect()
 }
 
 struct After {
@@ -77,17 +97,17 @@ struct After {
 
 impl Statement for After {
     const TEXT: &'static str = include_str!("sql/events_after.sql");
-    type Row = (Text, BigInt, SqlUuid, Text, Jsonb, Timestamptz);
+    type Row = EventSql;
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<Array<Text>, _>(&self.customers)?;
         parameters.add::<Array<BigInt>, _>(&self.positions)?;
-        parameters.add::<BigInt, _>(&self.limit)?;
-        Ok(())
+        parameters.add::<BigInt, _>(&self.limit)
     }
 }
 
-/// The events of customers after the given positions, oldest first, at most `limit` per customer.
+/// The events of orders and balances of customers after the given positions, oldest first, at most `limit` per
+/// customer.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -99,7 +119,7 @@ pub async fn after(
     let (customers, positions) =
         positions.into_iter().map(|(customer, position)| (customer.as_str().to_owned(), position)).unzip();
     let rows: Vec<EventRow> = Cached(After { customers, positions, limit }).load(conn).await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    complete(conn, rows).await
 }
 
 /// The position of a customer's last event; 0 when the customer has none.

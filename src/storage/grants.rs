@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -171,4 +171,34 @@ pub async fn wallets_with_lapsed_grants(
 ) -> Result<Vec<WalletKey>, StorageError> {
     let rows: Vec<(String, String, String)> = Cached(WithLapsedGrants(limit)).load(conn).await?;
     rows.iter().map(|(customer, currency, product)| key_from_columns(customer, currency, product)).collect()
+}
+
+struct TellExpiring {
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    limit: i64,
+}
+
+impl Statement for TellExpiring {
+    const TEXT: &'static str = include_str!("sql/tell_of_expiring_grants.sql");
+    type Row = (BigInt, Nullable<Timestamptz>);
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Timestamptz, _>(&self.from)?;
+        parameters.add::<Timestamptz, _>(&self.until)?;
+        parameters.add::<BigInt, _>(&self.limit)
+    }
+}
+
+/// Tells of at most `limit` grants that expire within a time and have not told it, those first that expire first.
+/// Returns how many there were, and when the last of them expires.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn tell_expiring(
+    conn: &mut AsyncPgConnection,
+    (from, until): (DateTime<Utc>, DateTime<Utc>),
+    limit: i64,
+) -> Result<(i64, Option<DateTime<Utc>>), StorageError> {
+    Ok(Cached(TellExpiring { from, until, limit }).get_result(conn).await?)
 }

@@ -20,7 +20,7 @@ use crate::domain::take_back::TakeBackId;
 
 #[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = refunds, treat_none_as_null = true)]
-struct RefundRow {
+pub(super) struct RefundRow {
     id: Uuid,
     order_id: Option<Uuid>,
     payment_id: Uuid,

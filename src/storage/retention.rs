@@ -53,7 +53,7 @@ impl Statement for Events {
     }
 }
 
-/// Deletes events of the stream older than `age`. Returns how many were deleted.
+/// Deletes numbered events older than `age`, but never the last one. Returns how many were deleted.
 ///
 /// # Errors
 /// [`StorageError`].

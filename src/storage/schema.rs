@@ -273,12 +273,24 @@ diesel::table! {
     events (seq) {
         seq -> Int8,
         id -> Uuid,
-        customer_id -> Text,
+        customer_id -> Nullable<Text>,
         #[sql_name = "type"]
         kind -> Text,
+        noun -> Text,
+        owner -> Nullable<Text>,
         data -> Jsonb,
         created_at -> Timestamptz,
         position -> Nullable<Int8>,
+        sequence -> Nullable<Int8>,
+        number -> Nullable<Int8>,
+    }
+}
+
+diesel::table! {
+    event_feed (singleton) {
+        singleton -> Bool,
+        last -> Int8,
+        origin -> Uuid,
     }
 }
 
@@ -769,6 +781,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     entries,
     entry_kinds,
     environment,
+    event_feed,
     events,
     events_pruned,
     foreign_payments,

@@ -18,7 +18,7 @@ use crate::domain::transfer::Transfer;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = transfers, check_for_backend(diesel::pg::Pg))]
-struct TransferRow {
+pub(super) struct TransferRow {
     customer_id: String,
     id: Uuid,
     currency: String,

@@ -1,12 +1,15 @@
 //! Work that needs no request: expiring orders, asking providers about orders and what was taken back, sweeping
-//! wallets, deleting what was kept for long enough, checking the books, sealing entries.
+//! wallets, numbering events, deleting what was kept for long enough, checking the books, sealing entries.
 //!
 //! Each turn of a worker takes a bounded share of the work. Several processes share the work, and an item that fails
 //! does not stop the others.
 
 mod turns;
 
-pub use turns::{ask_about_orders, expire_orders, find_take_backs, prune, seal_entries, sweep_wallets};
+pub use turns::{
+    ask_about_orders, expire_orders, find_take_backs, number_events, prune, seal_entries, sweep_wallets,
+    tell_expiring_grants,
+};
 
 use std::time::Duration;
 
@@ -18,6 +21,9 @@ use crate::app::{App, Error, integrity, refunds};
 /// The pause after a turn that found work.
 const SHORT_PAUSE: Duration = Duration::from_millis(10);
 
+/// The pause of the worker that numbers events, which is one look-up in an index that is empty most of the time.
+const NUMBERING_PAUSE: Duration = Duration::from_millis(200);
+
 #[derive(Debug, Clone, Copy)]
 enum Worker {
     ExpireOrders,
@@ -25,18 +31,22 @@ enum Worker {
     AskAboutRefunds,
     FindTakeBacks,
     SweepWallets,
+    NumberEvents,
+    TellExpiringGrants,
     Prune,
     CheckBooks,
     SealEntries,
 }
 
 impl Worker {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::ExpireOrders,
         Self::AskAboutOrders,
         Self::AskAboutRefunds,
         Self::FindTakeBacks,
         Self::SweepWallets,
+        Self::NumberEvents,
+        Self::TellExpiringGrants,
         Self::Prune,
         Self::CheckBooks,
         Self::SealEntries,
@@ -50,6 +60,8 @@ impl Worker {
             Self::AskAboutRefunds => refunds::ask_due(app).await,
             Self::FindTakeBacks => find_take_backs(app).await,
             Self::SweepWallets => sweep_wallets(app).await,
+            Self::NumberEvents => number_events(app).await,
+            Self::TellExpiringGrants => tell_expiring_grants(app).await,
             Self::Prune => prune(app).await,
             Self::CheckBooks => Ok(usize::from(integrity::check_if_due(app).await?)),
             Self::SealEntries => seal_entries(app).await,
@@ -64,9 +76,20 @@ impl Worker {
             Self::AskAboutRefunds => "ask_about_refunds",
             Self::FindTakeBacks => "find_take_backs",
             Self::SweepWallets => "sweep_wallets",
+            Self::NumberEvents => "number_events",
+            Self::TellExpiringGrants => "tell_expiring_grants",
             Self::Prune => "prune",
             Self::CheckBooks => "check_books",
             Self::SealEntries => "seal_entries",
+        }
+    }
+
+    /// The pause after a turn that found nothing.
+    fn pause(self, every: Duration) -> Duration {
+        match self {
+            // Readers of the feed wait for it.
+            Self::NumberEvents => every.min(NUMBERING_PAUSE),
+            _ => every,
         }
     }
 
@@ -80,7 +103,7 @@ impl Worker {
                     false
                 }
             };
-            let pause = if found_work { SHORT_PAUSE } else { every };
+            let pause = if found_work { SHORT_PAUSE } else { self.pause(every) };
             tokio::select! {
                 _ = stop.changed() => return,
                 () = tokio::time::sleep(pause) => {}

@@ -1,11 +1,12 @@
 //! One turn of each worker: it finds a share of the work and handles each item by itself.
 
-use crate::app::{App, Error, orders, retention, seals, sweep, take_back_search};
+use crate::app::{App, Error, events, grants, orders, retention, seals, sweep, take_back_search};
 
 /// The largest number of items of one turn.
 const SHARE: i64 = 50;
 
-/// The largest number of rows that one turn deletes of each kind. A batch takes a few milliseconds.
+/// The largest number of rows that one turn deletes of each kind, or of events that one turn handles. A batch takes a
+/// few milliseconds.
 const BATCH: i64 = 500;
 
 /// Expires the orders whose time is over. Returns how many were expired.
@@ -55,6 +56,22 @@ pub async fn find_take_backs(app: &App) -> Result<usize, Error> {
 /// Database errors.
 pub async fn sweep_wallets(app: &App) -> Result<usize, Error> {
     sweep::sweep_lapsed(app, SHARE).await
+}
+
+/// Gives numbers to events that have been committed. Returns how many got one.
+///
+/// # Errors
+/// Database errors.
+pub async fn number_events(app: &App) -> Result<usize, Error> {
+    events::number(app, BATCH).await
+}
+
+/// Tells of promotional credit that expires soon. Returns how much there was.
+///
+/// # Errors
+/// Database errors.
+pub async fn tell_expiring_grants(app: &App) -> Result<usize, Error> {
+    grants::tell_expiring(app, BATCH).await
 }
 
 /// Deletes what was kept for long enough. Returns how many rows were deleted.

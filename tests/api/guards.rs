@@ -319,8 +319,9 @@ async fn case_50_a_low_balance_alerts_once_per_fall_and_again_after_recovery() {
     assert_eq!(alerts(&app).await, 2);
     let told = ask(
         &app,
-        "SELECT data->>'available' || ' of ' || (data->>'threshold') FROM events WHERE type = 'balance.low'
-         ORDER BY seq",
+        "SELECT round(w.paid + w.granted - w.held - w.debt, 2) || ' of ' || round(w.low_balance_threshold, 2)
+         FROM events CROSS JOIN jsonb_populate_record(NULL::wallets, data) w
+         WHERE type = 'balance.low' ORDER BY seq",
     )
     .await;
     assert_eq!(told, ["19.00 of 20.00", "12.00 of 20.00"]);

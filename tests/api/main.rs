@@ -25,6 +25,7 @@ mod edge;
 mod every_operation;
 mod explain;
 mod faults;
+mod feed;
 mod filters;
 mod finding;
 mod freezes;

@@ -186,6 +186,13 @@ async fn no_statement_reads_a_growing_table_whole() {
     app.service().post("/v1/usage", &usage).await.expect(201);
     let grant = json!({ "customer_id": "alice", "currency": "USD", "amount": "1", "reason": "a test of plans" });
     app.service().post("/v1/grants", &grant).await.expect(201);
+    for path in ["/v1/events?limit=100", "/v1/events?customer_id=customer-17", "/v1/events?type=order.completed"] {
+        let page = app.service().get(path).await.expect(200);
+        let cursor = page["next_cursor"].as_str().unwrap();
+        app.service().get(&format!("/v1/events?after={cursor}")).await.expect(200);
+    }
+    workers::number_events(app_state).await.unwrap();
+    workers::tell_expiring_grants(app_state).await.unwrap();
     app.stop().await;
 
     let statements = logged(&log, from);

@@ -1,3 +1,6 @@
+-- What was there before has told its events.
+SET session_replication_role = replica;
+
 INSERT INTO wallets (customer_id, currency, product, id, created_at, paid, paid_in, entry_seq, updated_at)
 SELECT 'customer-' || n, 'USD', '', md5('w' || n)::uuid, '2026-01-01', 10, 10, 10, '2026-01-01'
 FROM generate_series(1, 3000) n;
@@ -117,9 +120,11 @@ INSERT INTO audit_log (actor, action, target, customer_id)
 SELECT 'operator:' || n % 20, 'refund.started', 'refund:' || n, 'customer-' || 1 + n % 3000
 FROM generate_series(1, 20000) n;
 
-INSERT INTO events (id, customer_id, type, data, position)
-SELECT md5('v' || n)::uuid, 'customer-' || 1 + n % 3000, 'balance.low', '{}', nextval('event_positions')
+INSERT INTO events (id, customer_id, type, noun, data, position, sequence, number)
+SELECT md5('v' || n)::uuid, 'customer-' || 1 + n % 3000, 'customer.unfrozen', 'customer',
+       jsonb_build_object('customer_id', 'customer-' || 1 + n % 3000), nextval('event_positions'), 1 + n / 3000, n
 FROM generate_series(1, 20000) n;
+UPDATE event_feed SET last = 20000;
 
 INSERT INTO seal_keys (id, public_key)
 SELECT left(encode(sha256(k), 'hex'), 16), k FROM (VALUES (sha256('k'))) AS v (k);
@@ -132,5 +137,7 @@ INSERT INTO customer_secrets (customer_id, secret)
 SELECT 'customer-' || n, sha256('s') FROM generate_series(1, 3000) n;
 
 INSERT INTO worker_marks VALUES ('holds', '2026-01-03') ON CONFLICT DO NOTHING;
+
+SET session_replication_role = origin;
 
 ANALYZE;

@@ -163,7 +163,8 @@ impl Side {
                     coalesce(captured, -1), closed_at IS NULL)
              FROM holds WHERE customer_id = '{customer}'
              UNION ALL
-             SELECT concat_ws(' ', 'event', type, data - 'customer_id') FROM events WHERE customer_id = '{customer}'
+             SELECT concat_ws(' ', 'event', type, data - '{{customer_id,id,created_at,updated_at}}'::text[])
+             FROM events WHERE customer_id = '{customer}'
              ORDER BY 1) AS lines"
         );
         ask(pool, &sql).await

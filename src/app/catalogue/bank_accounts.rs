@@ -112,7 +112,7 @@ pub(super) async fn replace(
     let value = store::update(conn, new).await.map_err(number_taken)?;
     // Whoever looks at an order now sees that its account is closed; the stream tells those who look already.
     for order in orders::open_on_account(conn, current.id, current.version).await? {
-        events::order_updated(conn, &order).await?;
+        events::order_shown_anew(conn, order.id).await?;
     }
     let record = AuditRecord::new(actor, "bank_account.updated", target(new.id));
     audit::write(conn, &record.from(Some(describe(current))).to(describe(&value))).await?;

@@ -11,7 +11,7 @@ use crate::domain::order::Order;
 use crate::domain::payment::Channel;
 use crate::storage::catalogue::{bank_account_changes, bank_accounts};
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, clock, events, orders};
+use crate::storage::{Connection, clock, orders};
 
 /// Our bank account to which an order is paid, as its payer was shown it.
 ///
@@ -70,7 +70,6 @@ pub async fn renew(app: &App, caller: &Caller, customer: Option<&str>, id: Optio
             shown_as(shown.account.id, shown.account.version)
         );
         orders::add_to_timeline(conn, &order, "bank_account_changed", &actor, Some(&detail)).await?;
-        events::order_updated(conn, &order).await?;
         Ok(order)
     })
     .await?;

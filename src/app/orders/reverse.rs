@@ -22,7 +22,7 @@ use crate::domain::own_word::MoveKind;
 use crate::domain::payment::{Application, Channel, Payment};
 use crate::storage::transaction::transact;
 use crate::storage::{
-    Connection, StorageError, adjustments, bank_transactions, clock, events, ledger, orders, payments, refunds,
+    Connection, StorageError, adjustments, bank_transactions, clock, ledger, orders, payments, refunds,
 };
 
 /// The result of a reversal.
@@ -168,7 +168,6 @@ async fn undo_approval(
     orders::update(conn, order).await?;
     let detail = format!("{} taken back: {}", order.credited_amount, adjustment.reason);
     orders::add_to_timeline(conn, order, "approval_reversed", actor, Some(&detail)).await?;
-    events::order_updated(conn, order).await?;
     audit(conn, order, &adjustment, &payment, actor).await
 }
 

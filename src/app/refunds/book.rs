@@ -17,7 +17,7 @@ use crate::domain::product::Product;
 use crate::domain::refund::{Due, Refund, RefundState};
 use crate::domain::take_back::{Reach, TakeBackId, TakeBackOrigin};
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, catalogue, clock, events, ledger, orders, payments, refunds};
+use crate::storage::{Connection, catalogue, clock, ledger, orders, payments, refunds};
 
 /// The refund or dispute that takes an order's money back from the customer's wallets.
 #[derive(Debug, Clone, Copy)]
@@ -132,8 +132,7 @@ pub(in crate::app) async fn record_on_order(
     order.updated_at = clock::now(conn).await?;
     order.version += 1;
     orders::update(conn, order).await?;
-    orders::add_to_timeline(conn, order, event, actor, Some(detail)).await?;
-    Ok(events::order_updated(conn, order).await?)
+    Ok(orders::add_to_timeline(conn, order, event, actor, Some(detail)).await?)
 }
 
 /// Books a refund that has just become pending, or that succeeded before we knew of it: the payment counts it as

@@ -20,7 +20,7 @@ use self::limits::is_too_large;
 pub use self::stored::{StoredWallet, WalletMarks, WalletParts};
 use super::entry::Entry;
 use super::grant::Grant;
-use super::guard::{LowBalance, SpendGuard};
+use super::guard::{Crossing, LowBalance, SpendGuard};
 use super::hold::{Hold, HoldStatus, MAX_HOLD_LIFE};
 use super::label::Label;
 use super::money::Money;
@@ -55,8 +55,8 @@ pub struct Wallet {
 pub struct Effects {
     pub entries: Vec<Entry>,
     pub holds: Vec<Hold>,
-    /// True when available fell through the threshold just now.
-    pub low_balance_crossed: bool,
+    /// How available crossed the threshold of the low-balance alert just now, in this order.
+    pub crossings: Vec<Crossing>,
 }
 
 #[cfg(test)]
@@ -356,7 +356,7 @@ impl Wallet {
     fn watch_low_balance(&mut self, before: Money, effects: &mut Effects) {
         let after = self.available();
         if let Some(low) = &mut self.low_balance {
-            effects.low_balance_crossed |= low.observe(before, after);
+            effects.crossings.extend(low.observe(before, after));
         }
     }
 

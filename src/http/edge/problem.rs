@@ -195,6 +195,7 @@ impl From<Error> for Failure {
             Error::Unprocessable { code, detail } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail),
             Error::BadRequest { code, detail } => Self::new(StatusCode::BAD_REQUEST, code, detail),
             Error::Forbidden { code, detail } => Self::new(StatusCode::FORBIDDEN, code, detail),
+            Error::Gone { code, detail } => Self::new(StatusCode::GONE, code, detail),
             Error::PreconditionFailed => Self::new(StatusCode::PRECONDITION_FAILED, Code::PreconditionFailed, detail),
             Error::PreconditionRequired => Self::new(StatusCode::PRECONDITION_REQUIRED, Code::IfMatchRequired, detail),
             Error::InsufficientFunds(short) => Self {

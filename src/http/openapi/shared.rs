@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::domain::code::Code;
 
 /// Tags in the order in which readers see them, with their descriptions.
-pub(super) const TAGS: [(&str, &str); 23] = [
+pub(super) const TAGS: [(&str, &str); 24] = [
     ("balances", "A customer's wallets: their parts, and how they change."),
     ("top-up-options", "What a customer can top up: presets, limits, channels, the agreement, prices."),
     ("products", "Products that can hold a balance of their own."),
@@ -19,6 +19,7 @@ pub(super) const TAGS: [(&str, &str); 23] = [
     ("spend-guards", "Spending caps and low-balance alerts."),
     ("admin-search", "For operators: find an order, a payment, a refund, a dispute or a customer."),
     ("admin-customers", "For operators: everything of one customer."),
+    ("events", "For services and operators: what happened, to all customers."),
     ("admin-catalogue", "For operators: products, top-up options, channels, bank accounts, agreements."),
     ("admin-top-up-orders", "For operators: the orders of all customers, and the approval of bank transfers."),
     ("admin-payments", "For operators: payments that serve no order."),
@@ -77,7 +78,7 @@ const fn failure(
     SharedFailure { status, name, code, description, detail, retry_after: matches!(status, 409 | 429 | 502 | 503) }
 }
 
-const FAILURES: [SharedFailure; 16] = [
+const FAILURES: [SharedFailure; 17] = [
     failure(
         400,
         "BadRequest",
@@ -127,6 +128,13 @@ const FAILURES: [SharedFailure; 16] = [
         "The object's state does not allow the operation, or the same request is still being processed \
          (`idempotency_in_flight`, with `Retry-After`).",
         "the order is completed and cannot be cancelled",
+    ),
+    failure(
+        410,
+        "Gone",
+        Code::CursorExpired,
+        "What the request names is no more.",
+        "the feed does not go on from this cursor: read the objects anew, and start again without a cursor",
     ),
     failure(
         412,

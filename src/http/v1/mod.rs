@@ -4,6 +4,7 @@ pub mod account_flows;
 pub mod admin;
 pub mod balances;
 pub mod billing_profiles;
+pub mod events;
 pub mod explain;
 pub mod grants;
 pub mod holds;

@@ -17,11 +17,17 @@ impl<'k> FromIterator<&'k WalletKey> for KeyArrays {
     fn from_iter<I: IntoIterator<Item = &'k WalletKey>>(keys: I) -> Self {
         let mut arrays = Self::default();
         for key in keys {
-            arrays.customers.push(key.customer.as_str().to_owned());
-            arrays.currencies.push(key.currency.code().to_owned());
-            arrays.products.push(key.product.as_column().to_owned());
+            arrays.push(key);
         }
         arrays
+    }
+}
+
+impl KeyArrays {
+    pub(super) fn push(&mut self, key: &WalletKey) {
+        self.customers.push(key.customer.as_str().to_owned());
+        self.currencies.push(key.currency.code().to_owned());
+        self.products.push(key.product.as_column().to_owned());
     }
 }
 

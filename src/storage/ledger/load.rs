@@ -56,7 +56,7 @@ pub(super) async fn create_missing_wallets(
 }
 
 /// The columns of [`WalletRow`].
-type WalletSql = (
+pub(in crate::storage) type WalletSql = (
     Text,
     Text,
     Text,
@@ -94,8 +94,9 @@ impl Statement for LockWallets {
     }
 }
 
+/// A row of the table `wallets`, and the time.
 #[derive(Queryable)]
-struct WalletRow {
+pub(in crate::storage) struct WalletRow {
     customer_id: String,
     currency: String,
     product: String,
@@ -120,6 +121,11 @@ struct WalletRow {
 }
 
 impl WalletRow {
+    /// The wallet without its grants and its guard.
+    pub(in crate::storage) fn into_wallet_alone(self) -> Result<Wallet, StorageError> {
+        self.into_wallet(Vec::new(), None)
+    }
+
     fn into_wallet(self, grants: Vec<GrantRow>, guard: Option<GuardRow>) -> Result<Wallet, StorageError> {
         let key = wallet_key(&self.customer_id, &self.currency, &self.product)?;
         let currency = key.currency;

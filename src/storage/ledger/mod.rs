@@ -12,6 +12,7 @@
 //! its claims and movements (`take_backs`).
 
 mod entry_rows;
+mod event_writes;
 pub mod explain;
 pub mod fast;
 mod find;
@@ -46,6 +47,7 @@ pub use find::{
 pub(crate) use grant_rows::GrantRow;
 pub use hold_rows::HoldRow;
 pub use keys::wallet_key as key_from_columns;
+pub(in crate::storage) use load::{WalletRow, WalletSql};
 pub use load::{lock_wallet, read_wallets, read_wallets_of};
 pub use take_backs::claims_of;
 

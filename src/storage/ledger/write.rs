@@ -7,16 +7,13 @@ use diesel::sql_types::{
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
-use serde_json::json;
 use uuid::Uuid;
 
 use super::keys::KeyArrays;
-use super::{grant_writes, hold_writes};
+use super::{event_writes, grant_writes, hold_writes};
 use crate::domain::entry::Entry;
-use crate::domain::money::format_amount;
 use crate::domain::wallet::{Effects, Wallet};
 use crate::storage::StorageError;
-use crate::storage::schema::events;
 use crate::storage::statement::{Cached, Parameters, Statement};
 
 /// Writes changed wallets with their entries, grants, holds and guards.
@@ -43,7 +40,7 @@ pub(super) async fn all(
     grant_writes::all(conn, &wallets, &with_entries).await?;
     hold_writes::all(conn, changed, new_holds).await?;
     write_guards(conn, &wallets).await?;
-    write_alerts(conn, changed).await
+    event_writes::all(conn, changed).await
 }
 
 #[derive(Default)]
@@ -228,32 +225,6 @@ async fn write_guards(conn: &mut AsyncPgConnection, wallets: &[&Wallet]) -> Resu
     }
     if !updates.wallet_ids.is_empty() {
         Cached(updates).execute(conn).await?;
-    }
-    Ok(())
-}
-
-async fn write_alerts(conn: &mut AsyncPgConnection, changed: &[(&Wallet, &Effects)]) -> Result<(), StorageError> {
-    let rows: Vec<_> = changed
-        .iter()
-        .filter(|(_, effects)| effects.low_balance_crossed)
-        .map(|(wallet, _)| {
-            (
-                events::id.eq(Uuid::now_v7()),
-                events::customer_id.eq(wallet.key.customer.as_str()),
-                events::kind.eq("balance.low"),
-                events::data.eq(json!({
-                    "customer_id": wallet.key.customer.as_str(),
-                    "currency": wallet.key.currency.code(),
-                    "product": wallet.key.product.code(),
-                    "available": format_amount(wallet.available()),
-                    "threshold": wallet.low_balance.as_ref().map(|low| format_amount(low.threshold)),
-                    "version": wallet.version,
-                })),
-            )
-        })
-        .collect();
-    if !rows.is_empty() {
-        diesel::insert_into(events::table).values(rows).execute(conn).await?;
     }
     Ok(())
 }

@@ -1,14 +1,18 @@
--- Deletes the oldest events of the stream whose age is reached, remembers how far that went, and returns how many.
--- They are taken in the order in which they were written, so a gap is never left behind them.
+-- Deletes the oldest numbered events whose age is reached, remembers how far that went, and returns how many.
+--
+-- An event is deleted when the one after it in the feed is old enough. So the last event stays, and a reader who has
+-- come up to an event has the whole time to read the next one. They are deleted in the order of the feed, so a gap is
+-- never left behind them. An event without a number was not told yet.
 --
 -- $1 bigint the age in seconds
 -- $2 bigint the largest number of events
-WITH old AS (
-    SELECT seq, created_at FROM events ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED
+WITH oldest AS (
+    SELECT seq, number, lead(created_at) OVER (ORDER BY number) < (SELECT ledger_now()) - $1 * interval '1 second' AS old
+    FROM (SELECT seq, number, created_at FROM events WHERE number IS NOT NULL ORDER BY number LIMIT $2 + 1) e
 ), gone AS (
     DELETE FROM events
     WHERE seq = ANY (ARRAY (
-        SELECT seq FROM old WHERE created_at < (SELECT ledger_now()) - $1 * interval '1 second'))
+        SELECT seq FROM oldest WHERE number < (SELECT min(number) FROM oldest WHERE old IS NOT TRUE)))
     RETURNING position
 ), remembered AS (
     INSERT INTO events_pruned (up_to)

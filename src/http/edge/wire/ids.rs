@@ -18,6 +18,7 @@ pub type PaymentIdText = Text<Id<PaymentObject>>;
 pub type RefundId = Text<Id<RefundObject>>;
 pub type DisputeId = Text<Id<DisputeObject>>;
 pub type GrantId = Text<Id<GrantObject>>;
+pub type EventId = Text<Id<EventObject>>;
 pub type BankAccountId = Text<Id<BankAccountObject>>;
 pub type BankAccountChangeId = Text<Id<BankAccountChangeObject>>;
 pub type DecisionId = Text<Id<DecisionObject>>;
@@ -35,6 +36,7 @@ pub(super) fn forms() -> Vec<Inlined> {
         text::<Id<RefundObject>>(),
         text::<Id<DisputeObject>>(),
         text::<Id<GrantObject>>(),
+        text::<Id<EventObject>>(),
         text::<Id<BankAccountObject>>(),
         text::<Id<BankAccountChangeObject>>(),
         text::<Id<DecisionObject>>(),
@@ -157,6 +159,15 @@ impl Object for GrantObject {
     const KIND: IdKind = IdKind::Grant;
     const NAME: &'static str = "GrantId";
     const NOUN: &'static str = "a grant";
+}
+
+#[derive(Debug)]
+pub enum EventObject {}
+
+impl Object for EventObject {
+    const KIND: IdKind = IdKind::Event;
+    const NAME: &'static str = "EventId";
+    const NOUN: &'static str = "an event";
 }
 
 #[derive(Debug)]

@@ -10,6 +10,7 @@
 pub mod amounts;
 pub mod audit;
 pub mod channels;
+pub mod events;
 pub mod ids;
 pub mod lists;
 pub mod metadata;
@@ -33,8 +34,9 @@ use crate::domain::code::Code;
 pub use amounts::{Amount, SignedAmount};
 pub use audit::{Actor, AuditAction, AuditTarget, SearchText};
 pub use channels::PaymentChannel;
+pub use events::{EventType, FeedCursor};
 pub use ids::{
-    AdjustmentId, BankAccountChangeId, BankAccountId, DecisionId, DisputeId, FlowIdText, GrantId, HoldIdText,
+    AdjustmentId, BankAccountChangeId, BankAccountId, DecisionId, DisputeId, EventId, FlowIdText, GrantId, HoldIdText,
     PaymentIdText, RefundId, TopUpOrderId, TransferId, WalletId,
 };
 pub use lists::{CursorText, Limit};
@@ -234,6 +236,7 @@ pub fn inlined() -> Vec<Inlined> {
     all.extend(lists::forms());
     all.extend(metadata::forms());
     all.extend(audit::forms());
+    all.extend(events::forms());
     all
 }
 

@@ -12,7 +12,11 @@ use serde_json::{Value, json};
 
 use super::body::Balance;
 use crate::app::{App, Error};
+use crate::domain::event::Subject;
 use crate::domain::id::IdKind;
+use crate::domain::money::format_amount;
+use crate::domain::order::Order;
+use crate::domain::wallet::Wallet;
 use crate::engine::stream::{Cursor, Message, StreamUpdate};
 use crate::http::edge::auth::{Allowed, AsCustomer, TokenEnd};
 use crate::http::edge::extract::QueryParams;
@@ -34,8 +38,9 @@ const RETRY: Duration = Duration::from_secs(2);
 ///   `credited_amount`, `refunded_amount`, `product`, `version`.
 /// - `balance.low`: the available amount has fallen below the threshold of a low-balance alert: `currency`, `product`,
 ///   `available`, `threshold`, `version`.
+/// - `balance.recovered`: it has risen to the threshold again, or above it; with the same fields.
 ///
-/// The last two also carry `event_id` and `created_at`. Every message has an `id`. When you connect again, send the
+/// The last three also carry `event_id` and `created_at`. Every message has an `id`. When you connect again, send the
 /// last one as `Last-Event-ID`: you get the events that you missed, and the wallets if any of them has changed
 /// meanwhile. The service sends a comment at least every 15 seconds. The stream ends when the token expires and when
 /// the service stops. When too many streams are open, the call fails with 503 `streams_full`.
@@ -79,6 +84,31 @@ pub async fn stream_balances(
     Ok(response)
 }
 
+fn order_summary(order: &Order) -> Value {
+    json!({
+        "order_id": IdKind::TopUpOrder.show(order.id),
+        "status": order.status().as_str(),
+        "channel": order.channel.as_str(),
+        "currency": order.currency().code(),
+        "amount": format_amount(order.amount),
+        "credited_amount": format_amount(order.credited_amount),
+        "refunded_amount": format_amount(order.refunded_amount),
+        "product": order.product.code(),
+        "version": order.version,
+    })
+}
+
+fn balance_summary(wallet: &Wallet) -> Value {
+    json!({
+        "customer_id": wallet.key.customer.as_str(),
+        "currency": wallet.key.currency.code(),
+        "product": wallet.key.product.code(),
+        "available": format_amount(wallet.available()),
+        "threshold": wallet.low_balance.as_ref().map(|low| format_amount(low.threshold)),
+        "version": wallet.version,
+    })
+}
+
 fn render(message: &Message) -> sse::Event {
     let (name, data) = match &message.update {
         StreamUpdate::Probe => return sse::Event::Comment("still here".into()),
@@ -86,12 +116,16 @@ fn render(message: &Message) -> sse::Event {
             ("balance.updated".to_owned(), serde_json::to_value(Balance::from(&**wallet)).unwrap_or_default())
         }
         StreamUpdate::Event(event) => {
-            let mut data = event.data.clone();
+            let (name, mut data) = match &event.subject {
+                Subject::Order(order) => ("order.updated", order_summary(order)),
+                Subject::Balance(wallet) => (event.kind.as_str(), balance_summary(wallet)),
+                _ => return sse::Event::Comment("still here".into()),
+            };
             if let Value::Object(fields) = &mut data {
                 fields.insert("event_id".to_owned(), json!(IdKind::Event.show(event.id)));
                 fields.insert("created_at".to_owned(), json!(event.created_at));
             }
-            (event.kind.as_str().to_owned(), data)
+            (name.to_owned(), data)
         }
     };
     sse::Data::new(data.to_string()).event(name).id(message.cursor.to_string()).into()

@@ -114,7 +114,7 @@ pub struct TopUpOrder {
     /// A number that grows with every change of the order.
     #[schema(minimum = 1, example = 1)]
     version: i64,
-    /// Everything that happened to the order, oldest first. Lists leave it empty.
+    /// Everything that happened to the order, oldest first. Lists and events leave it empty.
     #[schema(max_items = 1000)]
     timeline: Vec<OrderEvent>,
     /// What an operator stated about the bank transfer. Operators alone see it, and lists leave it out.
@@ -250,7 +250,12 @@ pub struct BankAccountClosedAction {
 
 /// Orders as lists show them: without timeline and next action.
 pub fn order_bodies(orders: &[Order]) -> Vec<TopUpOrder> {
-    orders.iter().map(|order| render(order, Vec::new(), None, None)).collect()
+    orders.iter().map(listed_order_body).collect()
+}
+
+/// An order as lists and events show it.
+pub fn listed_order_body(order: &Order) -> TopUpOrder {
+    render(order, Vec::new(), None, None)
 }
 
 /// Orders as lists show them to operators: also with the age of what waits for them.

@@ -1,18 +1,18 @@
 //! `/v1/admin/customers/…/freeze` and `/v1/admin/wallets/…/freeze`: an operator's stop, and its end.
 
+pub mod body;
+
 use actix_web::{HttpResponse, post, web};
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use self::body::Freeze;
 use crate::app::{App, Error, Problems, freezes};
-use crate::domain::customer::CustomerId;
-use crate::domain::freeze;
 use crate::http::edge::auth::{ADMIN, Allowed, AsOperator};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::{CustomerPath, CustomerQuery};
-use crate::http::edge::wire::{Actor, CustomerIdText, Reason, WalletId};
+use crate::http::edge::wire::{Reason, WalletId};
 
 /// Why something is frozen, or no longer.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -27,39 +27,6 @@ impl FreezeReason {
         let mut problems = Problems::new();
         let reason = self.reason.read(&mut problems, "/reason");
         problems.into_result(reason)
-    }
-}
-
-/// Whether a customer or a wallet is frozen.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Freeze {
-    customer_id: Option<CustomerIdText>,
-    /// The wallet; null for all wallets of the customer.
-    wallet_id: Option<WalletId>,
-    frozen: bool,
-    /// Why it is frozen. This and the next two are null when it is not.
-    reason: Option<Reason>,
-    frozen_by: Option<Actor>,
-    frozen_at: Option<DateTime<Utc>>,
-}
-
-impl From<freeze::Freeze> for Freeze {
-    fn from(freeze: freeze::Freeze) -> Self {
-        Self {
-            customer_id: Some(CustomerIdText::of(freeze.frozen.customer())),
-            wallet_id: freeze.frozen.wallet().map(WalletId::of),
-            frozen: true,
-            reason: Some(Reason::new(freeze.reason)),
-            frozen_by: Some(Actor::new(freeze.frozen_by)),
-            frozen_at: Some(freeze.frozen_at),
-        }
-    }
-}
-
-impl Freeze {
-    fn ended(customer: &CustomerId, wallet_id: Option<WalletId>) -> Self {
-        let customer_id = Some(CustomerIdText::of(customer));
-        Self { customer_id, wallet_id, frozen: false, reason: None, frozen_by: None, frozen_at: None }
     }
 }
 

@@ -1,21 +1,24 @@
 //! `/v1/holds`: reserve an amount before a call, and capture what the call cost.
 
+pub mod body;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, post, web};
-use chrono::{DateTime, Duration, Utc};
-use serde::{Deserialize, Serialize};
+use chrono::Duration;
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use self::body::{Hold, hold_body};
 use crate::app::holds::{self, HoldDone, NewHold};
 use crate::app::{App, Problems};
 use crate::domain::code::Code;
-use crate::domain::hold::{Hold as Held, HoldStatus as Status, MAX_HOLD_SECONDS};
+use crate::domain::hold::MAX_HOLD_SECONDS;
 use crate::http::edge::answers::{created, repeatable};
 use crate::http::edge::auth::AsService;
 use crate::http::edge::extract::JsonBody;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::wire::{
-    Amount, CurrencyCode, CustomerIdText, DedupeId, Description, HoldIdText, Metadata, ProductCode, SignedAmount,
+    Amount, CurrencyCode, CustomerIdText, DedupeId, Description, HoldIdText, Metadata, ProductCode,
 };
 
 /// An amount to reserve.
@@ -39,71 +42,6 @@ pub struct CreateHold {
     /// A text for the customer's account flows.
     description: Option<Description>,
     metadata: Option<Metadata>,
-}
-
-/// The state of a hold.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum HoldStatus {
-    Open,
-    Captured,
-    Released,
-    Expired,
-}
-
-impl From<Status> for HoldStatus {
-    fn from(status: Status) -> Self {
-        match status {
-            Status::Open => Self::Open,
-            Status::Captured => Self::Captured,
-            Status::Released => Self::Released,
-            Status::Expired => Self::Expired,
-        }
-    }
-}
-
-/// A reserved amount.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Hold {
-    /// The service's id of the hold, which the paths take.
-    hold_id: HoldIdText,
-    /// Your own id of the hold.
-    id: DedupeId,
-    customer_id: CustomerIdText,
-    status: HoldStatus,
-    currency: CurrencyCode,
-    product: Option<ProductCode>,
-    /// The amount that the hold reserves, or reserved.
-    amount: Amount,
-    /// The amount that was captured, which may be more than the hold; absent until then.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    captured: Option<Amount>,
-    /// The balance of the wallet after the capture; only in the answer to a capture that took money.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    balance_after: Option<SignedAmount>,
-    created_at: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
-    closed_at: Option<DateTime<Utc>>,
-}
-
-fn render(hold: &Held, done: Option<&HoldDone>) -> Hold {
-    let balance_after = done.and_then(|done| done.balance_after);
-    Hold {
-        hold_id: HoldIdText::of(hold.id),
-        id: DedupeId::new(&hold.key),
-        customer_id: CustomerIdText::of(&hold.wallet.customer),
-        status: hold.status.into(),
-        currency: CurrencyCode::of(hold.wallet.currency),
-        product: ProductCode::of_product(&hold.wallet.product),
-        amount: Amount::from(hold.amount),
-        captured: hold.captured.map(Amount::from),
-        balance_after: balance_after.map(SignedAmount::from),
-        created_at: hold.created_at,
-        expires_at: hold.expires_at,
-        closed_at: hold.closed_at,
-    }
 }
 
 fn lifetime(problems: &mut Problems, seconds: i64) -> Option<Duration> {
@@ -135,7 +73,7 @@ fn read(asked: CreateHold, problems: &mut Problems) -> Option<NewHold> {
 }
 
 fn closed(done: &HoldDone) -> HttpResponse {
-    repeatable(&render(&done.hold, Some(done)), done.replayed, StatusCode::OK)
+    repeatable(&hold_body(&done.hold, Some(done)), done.replayed, StatusCode::OK)
 }
 
 /// Open a hold
@@ -163,7 +101,7 @@ pub async fn create_hold(
     let mut problems = Problems::new();
     let new = read(body.value, &mut problems);
     let done = holds::open(&app, problems.into_result(new)?).await?;
-    Ok(created(&render(&done.hold, None), done.replayed, StatusCode::OK))
+    Ok(created(&hold_body(&done.hold, None), done.replayed, StatusCode::OK))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -186,7 +124,7 @@ struct HoldPath {
 #[get("/v1/holds/{hold_id}")]
 pub async fn get_hold(_: AsService, path: web::Path<HoldPath>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
     let hold = holds::get(&app, path.hold_id.named()).await?;
-    Ok(HttpResponse::Ok().json(render(&hold, None)))
+    Ok(HttpResponse::Ok().json(hold_body(&hold, None)))
 }
 
 /// What the call cost.

@@ -1,17 +1,19 @@
 //! `/v1/low-balance-alerts`: thresholds that alert before a balance is used up.
 
+pub mod body;
+
 use actix_web::{HttpResponse, delete, get, put, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use self::body::{LowBalanceAlert, alert_body};
 use crate::app::{App, Error, Problems, low_balance_alerts};
-use crate::domain::wallet::Wallet;
 use crate::http::edge::answers::replaced;
 use crate::http::edge::auth::{Allowed, AsCustomer, SUPPORT};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::{CurrencyPath, WalletQuery, WalletsQuery};
-use crate::http::edge::wire::{Amount, CurrencyCode, CustomerIdText, ProductCode, SignedAmount};
+use crate::http::edge::wire::Amount;
 
 /// The threshold to save.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -20,32 +22,6 @@ use crate::http::edge::wire::{Amount, CurrencyCode, CustomerIdText, ProductCode,
 pub struct LowBalanceAlertRequest {
     /// The threshold: greater than zero, with up to 8 decimals.
     threshold: Amount,
-}
-
-/// The threshold below which a wallet's balance counts as low.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct LowBalanceAlert {
-    customer_id: CustomerIdText,
-    currency: CurrencyCode,
-    product: Option<ProductCode>,
-    threshold: Amount,
-    /// The amount that is available now.
-    available: SignedAmount,
-    /// Whether the next fall below the threshold alerts. After an alert it is false until the balance has recovered.
-    armed: bool,
-}
-
-/// The alert of a wallet; `None` for a wallet without one.
-fn render(wallet: &Wallet) -> Option<LowBalanceAlert> {
-    let (low, currency) = (wallet.low_balance.as_ref()?, wallet.key.currency);
-    Some(LowBalanceAlert {
-        customer_id: CustomerIdText::of(&wallet.key.customer),
-        currency: CurrencyCode::of(currency),
-        product: ProductCode::of_product(&wallet.key.product),
-        threshold: low.threshold.into(),
-        available: wallet.available().into(),
-        armed: low.armed,
-    })
 }
 
 /// The thresholds of a customer.
@@ -73,7 +49,7 @@ pub async fn list_low_balance_alerts(
 ) -> Result<HttpResponse, Failure> {
     let filter = query.filter(&caller)?;
     let found = low_balance_alerts::list(&app, &filter.customer, filter.currency, filter.product.as_ref()).await?;
-    Ok(HttpResponse::Ok().json(LowBalanceAlertList { data: found.iter().filter_map(render).collect() }))
+    Ok(HttpResponse::Ok().json(LowBalanceAlertList { data: found.iter().filter_map(alert_body).collect() }))
 }
 
 /// Save a low-balance alert
@@ -105,7 +81,7 @@ pub async fn save_low_balance_alert(
     let threshold = body.value.threshold.positive_money(&mut problems, "/threshold", wallet.currency);
     let threshold = problems.into_result(threshold)?;
     let saved = low_balance_alerts::set(&app, &wallet.customer, &wallet.product, threshold).await?;
-    let alert = render(&saved.value).ok_or(Error::Internal("the threshold of a wallet that was just given one"))?;
+    let alert = alert_body(&saved.value).ok_or(Error::Internal("the threshold of a wallet that was just given one"))?;
     Ok(replaced(saved.created, &alert))
 }
 

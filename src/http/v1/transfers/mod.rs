@@ -1,16 +1,17 @@
 //! `/v1/transfers`: money between the wallets of one customer.
 
+pub mod body;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use self::body::Transfer;
 use crate::app::transfers::{self, NewTransfer};
 use crate::app::{App, Problems};
 use crate::domain::customer::CustomerId;
 use crate::domain::page::Sort;
-use crate::domain::transfer;
 use crate::http::edge::answers::created;
 use crate::http::edge::auth::{Allowed, AsCustomer, SUPPORT};
 use crate::http::edge::extract::{JsonBody, QueryParams};
@@ -18,9 +19,7 @@ use crate::http::edge::idempotency::IdempotencyHeader;
 use crate::http::edge::page::{self, Filters};
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::CustomerQuery;
-use crate::http::edge::wire::{
-    Amount, CurrencyCode, CursorText, CustomerIdText, Limit, ProductCode, TopUpOrderId, TransferId,
-};
+use crate::http::edge::wire::{Amount, CurrencyCode, CursorText, CustomerIdText, Limit, ProductCode, TransferId};
 
 /// Money to move between two wallets of one customer.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -36,22 +35,6 @@ pub struct CreateTransfer {
     to_product: Option<ProductCode>,
 }
 
-/// A transfer that was booked.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Transfer {
-    id: TransferId,
-    customer_id: CustomerIdText,
-    currency: CurrencyCode,
-    amount: Amount,
-    /// The product that gave the money; null for the main wallet.
-    from_product: Option<ProductCode>,
-    /// The product that got the money; null for the main wallet.
-    to_product: Option<ProductCode>,
-    /// The order that the transfer paid, if it was paid through the channel `balance`.
-    order_id: Option<TopUpOrderId>,
-    created_at: DateTime<Utc>,
-}
-
 /// A page of transfers.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TransferPage {
@@ -61,21 +44,6 @@ pub struct TransferPage {
     previous_cursor: Option<CursorText>,
     next_cursor: Option<CursorText>,
     has_more: bool,
-}
-
-impl From<&transfer::Transfer> for Transfer {
-    fn from(transfer: &transfer::Transfer) -> Self {
-        Self {
-            id: TransferId::of(transfer.id),
-            customer_id: CustomerIdText::of(&transfer.customer),
-            currency: CurrencyCode::of(transfer.amount.currency()),
-            amount: transfer.amount.into(),
-            from_product: ProductCode::of_product(&transfer.from),
-            to_product: ProductCode::of_product(&transfer.to),
-            order_id: transfer.order_id.map(TopUpOrderId::of),
-            created_at: transfer.created_at,
-        }
-    }
 }
 
 fn read(asked: &CreateTransfer, customer: CustomerId, problems: &mut Problems) -> Option<NewTransfer> {
