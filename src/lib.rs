@@ -6,7 +6,7 @@
 //! Imports only point down; `tests/house` checks it. Each folder is bound to one technology.
 //!
 //! ```text
-//! main → cli → server → { http, workers, sandbox } → app → engine → { storage, providers } → domain
+//! main → cli → server → { http, workers, sandbox } → app → engine → { storage, providers, outbound } → domain
 //!
 //! identity, config and embedded import nothing above domain; telemetry reads config; sandbox imports nothing at all
 //! ```
@@ -23,6 +23,7 @@
 //! - [`storage`]: PostgreSQL by diesel, with statements in `.sql` files. Functions take a connection and return domain
 //!   types; rows are private.
 //! - [`providers`]: the payment companies' protocols behind one trait.
+//! - [`outbound`]: requests to addresses that partners choose: webhooks, guarded and signed.
 //! - [`domain`]: money, wallets, orders and their rules, without I/O and without a clock. [`domain::movement`] has one
 //!   file for each thing that can happen to money.
 //! - [`identity`], [`telemetry`]: tokens and rate limits; logs and metrics.
@@ -62,6 +63,7 @@ pub mod embedded;
 pub mod engine;
 pub mod http;
 pub mod identity;
+pub mod outbound;
 pub mod providers;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

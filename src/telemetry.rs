@@ -133,6 +133,11 @@ pub const METRICS: [Metric; 11] = [
         name: "topup_restarts_total",
         description: "Parts of the service (lanes, streams, workers) that failed and were started again, by part.",
     },
+    Metric {
+        kind: MetricKind::Counter,
+        name: "topup_webhook_attempts_total",
+        description: "Attempts to deliver an event to a partner, by what became of the delivery.",
+    },
 ];
 
 impl Metric {

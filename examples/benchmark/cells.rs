@@ -29,6 +29,8 @@ pub enum Section {
     Idle,
     /// Account flows, and posting, on a large table
     Listing,
+    /// The delay of webhooks, with and without dead endpoints
+    Webhooks,
 }
 
 #[derive(Debug, Clone)]

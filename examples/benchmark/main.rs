@@ -19,6 +19,7 @@ mod targets;
 mod tools;
 mod verify;
 mod wal;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -87,11 +88,14 @@ fn run(arguments: &Arguments) -> Outcome<bool> {
         arguments.seconds
     );
     let mut targets = Vec::new();
-    if sections.iter().any(|section| *section != Section::Listing) {
+    if sections.iter().any(|section| !matches!(section, Section::Listing | Section::Webhooks)) {
         targets.extend(throughput(&stage, arguments, sections)?);
     }
     if sections.contains(&Section::Listing) {
         targets.extend(large_table(&stage, arguments)?);
+    }
+    if sections.contains(&Section::Webhooks) {
+        targets.extend(delays_of_webhooks(&stage, arguments)?);
     }
     println!("{}", report::targets(&targets));
     drop(stage.folder);
@@ -155,6 +159,16 @@ fn large_table(stage: &Stage, arguments: &Arguments) -> Outcome<Vec<Target>> {
     println!("{}", report::listing(&found.pages));
     println!("verified: {counted} acknowledged items counted in the ledger; topup check is clean\n");
     Ok(found.targets)
+}
+
+fn delays_of_webhooks(stage: &Stage, arguments: &Arguments) -> Outcome<Vec<Target>> {
+    let bar = progress(2)?;
+    let (found, targets) = webhooks::run(stage, arguments.rounds * arguments.seconds, &bar)?;
+    bar.set_message("verifying");
+    verify::check(stage, webhooks::DATABASE)?;
+    bar.finish_and_clear();
+    println!("{}", webhooks::report(&found));
+    Ok(targets)
 }
 
 /// Draws on standard error, and only where that is a terminal.

@@ -1,3 +1,4 @@
+DROP TABLE webhook_attempts, webhook_deliveries, webhook_secrets, webhook_endpoints;
 DROP TABLE seal_walk, customer_secrets, seals, seal_keys, events, events_pruned, event_sequences, event_feed,
     worker_marks, spend_guards, holds, taken_back_debts, take_backs, frozen_wallets, frozen_customers, grant_uses, grants,
     entries, entry_kinds, wallets, environment;
@@ -7,6 +8,8 @@ DROP FUNCTION entries_let_texts_be_erased();
 DROP FUNCTION fast_path_refused();
 DROP FUNCTION place_event();
 DROP FUNCTION tell_of_grant();
+DROP FUNCTION tell_of_disabled_endpoint();
+DROP FUNCTION webhook_wants(uuid, text, text[], text, text, text);
 DROP FUNCTION tell_of_frozen_customer();
 DROP FUNCTION mark_new_wallet();
 DROP FUNCTION close_wallet_gate_at_once(text);

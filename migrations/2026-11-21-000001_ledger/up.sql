@@ -540,6 +540,8 @@ CREATE TABLE events (
 CREATE INDEX events_by_customer ON events (customer_id, position);
 CREATE UNIQUE INDEX events_number_once ON events (number) WHERE number IS NOT NULL;
 CREATE INDEX events_to_number ON events (position) WHERE number IS NULL;
+-- A partner asks for everything since a time.
+CREATE INDEX events_by_time ON events (created_at) WHERE number IS NOT NULL;
 
 -- The highest position of an event that was deleted for its age. A listener that has come less far may miss events.
 CREATE TABLE events_pruned (
@@ -561,6 +563,93 @@ CREATE TABLE event_feed (
     origin uuid NOT NULL DEFAULT gen_random_uuid()
 );
 INSERT INTO event_feed DEFAULT VALUES;
+
+-- Where partners take events.
+CREATE TABLE webhook_endpoints (
+    id uuid PRIMARY KEY,
+    -- The caller who made it: `service:meter`.
+    owner text NOT NULL,
+    url text NOT NULL,
+    description text,
+    -- The types of events that it gets; empty: all.
+    types text[] NOT NULL DEFAULT '{}',
+    -- `deleted`: nobody sees it any more, but its deliveries refer to it until they are pruned.
+    status text NOT NULL CONSTRAINT webhook_endpoints_status
+        CHECK (status IN ('enabled', 'paused', 'disabled', 'deleted')),
+    disabled_because text CONSTRAINT webhook_endpoints_disabled_because CHECK (disabled_because IN ('gone', 'failing')),
+    -- Since when every attempt has failed.
+    failing_since timestamptz,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    -- The process that delivers to it now, and until when it may without renewing that.
+    lease uuid,
+    leased_until timestamptz,
+    CONSTRAINT webhook_endpoints_disabled_says_why CHECK ((status = 'disabled') = (disabled_because IS NOT NULL))
+);
+CREATE INDEX webhook_endpoints_by_owner ON webhook_endpoints (owner, created_at, id);
+CREATE INDEX webhook_endpoints_by_time ON webhook_endpoints (created_at, id);
+
+-- The secrets that sign. They stand here as they are, because a signature needs them.
+CREATE TABLE webhook_secrets (
+    endpoint_id uuid NOT NULL REFERENCES webhook_endpoints (id),
+    secret text NOT NULL,
+    made_at timestamptz NOT NULL,
+    -- Until when it signs beside the one that replaces it; null: the current one.
+    ends_at timestamptz,
+    PRIMARY KEY (endpoint_id, secret)
+);
+CREATE UNIQUE INDEX webhook_secrets_one_current ON webhook_secrets (endpoint_id) WHERE ends_at IS NULL;
+
+-- What is to be delivered, and what was. A row is made when its event is numbered.
+CREATE TABLE webhook_deliveries (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    endpoint_id uuid NOT NULL REFERENCES webhook_endpoints (id),
+    number bigint NOT NULL,
+    event_id uuid NOT NULL,
+    -- Empty: the event is about no customer.
+    customer_id text NOT NULL,
+    type text NOT NULL,
+    status text NOT NULL DEFAULT 'pending'
+        CONSTRAINT webhook_deliveries_status CHECK (status IN ('pending', 'delivered', 'failed')),
+    -- All attempts, and those since it was made or asked for again.
+    attempts integer NOT NULL DEFAULT 0,
+    tries integer NOT NULL DEFAULT 0,
+    -- When it is tried next; null: no more.
+    due_at timestamptz DEFAULT ledger_now(),
+    created_at timestamptz NOT NULL DEFAULT ledger_now(),
+    CONSTRAINT webhook_deliveries_once UNIQUE (endpoint_id, number),
+    CONSTRAINT webhook_deliveries_pending_is_due CHECK ((status = 'pending') = (due_at IS NOT NULL)),
+    CONSTRAINT webhook_deliveries_tries CHECK (tries BETWEEN 0 AND attempts)
+);
+-- First attempts are made in the order of the feed; further ones when they are due.
+CREATE INDEX webhook_deliveries_first ON webhook_deliveries (endpoint_id, number)
+    WHERE attempts = 0 AND due_at IS NOT NULL;
+CREATE INDEX webhook_deliveries_again ON webhook_deliveries (endpoint_id, due_at)
+    WHERE attempts > 0 AND due_at IS NOT NULL;
+CREATE INDEX webhook_deliveries_by_age ON webhook_deliveries (created_at);
+
+CREATE TABLE webhook_attempts (
+    delivery_id uuid NOT NULL REFERENCES webhook_deliveries (id) ON DELETE CASCADE,
+    n integer NOT NULL,
+    at timestamptz NOT NULL,
+    milliseconds integer NOT NULL,
+    status integer,
+    error text,
+    body text,
+    PRIMARY KEY (delivery_id, n)
+);
+
+-- Whether an endpoint is to get an event. A test event goes to the endpoint that it is about, and to no other.
+CREATE FUNCTION webhook_wants(
+    endpoint uuid, endpoint_owner text, types text[], event_type text, event_owner text, subject text
+)
+    RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN event_type = 'webhook_endpoint.test' THEN endpoint::text = subject
+        ELSE (cardinality(types) = 0 OR event_type = ANY (types))
+            AND (event_owner IS NULL OR event_owner = endpoint_owner OR endpoint_owner LIKE 'operator:%')
+    END
+$$;
 
 -- Places an event when its transaction commits, one transaction of a customer after the other: the row in
 -- event_sequences is locked until the commit is visible. By then the transaction has all its other locks, so a
@@ -600,5 +689,14 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+CREATE FUNCTION tell_of_disabled_endpoint() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO events (type, noun, owner, data)
+    VALUES ('webhook_endpoint.disabled', 'webhook_endpoint', NEW.owner, to_jsonb(NEW));
+    RETURN NULL;
+END $$;
+CREATE TRIGGER webhook_endpoints_told AFTER UPDATE ON webhook_endpoints FOR EACH ROW
+    WHEN (NEW.status = 'disabled' AND OLD.status <> 'disabled') EXECUTE FUNCTION tell_of_disabled_endpoint();
+
 CREATE TRIGGER frozen_customers_told AFTER INSERT OR DELETE ON frozen_customers
     FOR EACH ROW EXECUTE FUNCTION tell_of_frozen_customer();

@@ -48,6 +48,7 @@ pub mod top_up_options;
 pub mod transfers;
 pub mod unapplied_payments;
 pub mod usage;
+pub mod webhook_endpoints;
 
 use std::sync::Arc;
 
@@ -60,6 +61,7 @@ pub use precondition::{Expected, Saved};
 pub use retention::Retention;
 pub use return_origins::ReturnOrigins;
 pub use seals::Sealing;
+pub use webhook_endpoints::Webhooks;
 
 use crate::domain::business_days::VerificationPromise;
 use crate::domain::catalogue::Percent;
@@ -79,6 +81,7 @@ pub struct App {
     pub supervisor: Supervisor,
     pub last_check: health::LastCheck,
     pub products: KnownProducts,
+    pub webhooks: Webhooks,
     pub settings: Arc<Settings>,
 }
 

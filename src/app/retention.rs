@@ -16,6 +16,8 @@ pub struct Retention {
     pub idempotency_keys: u16,
     /// Events.
     pub events: u16,
+    /// Deliveries of webhooks.
+    pub webhook_deliveries: u16,
     /// Notifications of payment companies.
     pub notifications: u16,
     /// Notifications that concerned nothing of ours.
@@ -37,8 +39,9 @@ pub async fn prune(app: &App, limit: i64) -> Result<usize, Error> {
     let keys = keys.await?;
     let mut conn = app.pool.get().await?;
     let events = retention::prune_events(&mut conn, days(keep.events), limit).await?;
+    let deliveries = retention::prune_webhook_deliveries(&mut conn, days(keep.webhook_deliveries), limit).await?;
     let (foreign, all) = (days(keep.foreign_notifications), days(keep.notifications));
     let notifications = retention::prune_provider_events(&mut conn, foreign, all, limit).await?;
     let holds = retention::prune_holds(&mut conn, days(keep.holds), limit).await?;
-    Ok(usize::try_from(keys + events + notifications + holds).unwrap_or(usize::MAX))
+    Ok(usize::try_from(keys + events + deliveries + notifications + holds).unwrap_or(usize::MAX))
 }

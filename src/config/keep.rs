@@ -27,6 +27,17 @@ pub struct KeepConfig {
         value_parser = clap::value_parser!(u16).range(1..)
     )]
     pub events: u16,
+    /// For how many days deliveries of webhooks are kept, with the answers to them. What waits for longer is not
+    /// delivered any more.
+    #[arg(
+        id = "keep-webhook-deliveries-days",
+        long,
+        env = "TOPUP_KEEP_WEBHOOK_DELIVERIES_DAYS",
+        value_name = "DAYS",
+        default_value = "30",
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
+    pub webhook_deliveries: u16,
     /// For how many days notifications of payment companies are kept.
     #[arg(
         id = "keep-notifications-days",

@@ -9,6 +9,7 @@ mod keep;
 mod log_format;
 mod roles;
 mod seal;
+mod webhooks;
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -29,6 +30,7 @@ pub use self::keep::KeepConfig;
 pub use self::log_format::LogFormat;
 pub use self::roles::RoleConfig;
 pub use self::seal::{SealConfig, SealMode};
+pub use self::webhooks::WebhookConfig;
 
 /// The settings of one installation.
 #[derive(Debug, Clone, Args)]
@@ -177,6 +179,8 @@ pub struct Config {
     pub keep: KeepConfig,
     #[command(flatten)]
     pub seal: SealConfig,
+    #[command(flatten)]
+    pub webhooks: WebhookConfig,
 
     /// Whether payment companies are simulated. `auto`: simulate those without credentials, embedded database only.
     /// `on`: simulate those without a base URL. `off`: simulate none. A production build cannot simulate any.

@@ -162,6 +162,10 @@ codes! {
     AgreementNotPublished = "agreement_not_published", [Problem(422)];
     /// The customer has as many open orders as are allowed; pay or cancel one first.
     TooManyOpenOrders = "too_many_open_orders", [Problem(409)];
+    /// You have as many webhook endpoints as are allowed; delete one first.
+    TooManyWebhookEndpoints = "too_many_webhook_endpoints", [Problem(409)];
+    /// The service has disabled the webhook endpoint; enable it first.
+    WebhookEndpointDisabled = "webhook_endpoint_disabled", [Problem(409)];
     /// Only a pending order can be cancelled; read the order for its state.
     OrderNotCancellable = "order_not_cancellable", [Problem(409)];
     /// The order is closed; if its money did arrive, approve it with `accept_late`.
@@ -346,6 +350,8 @@ codes! {
     NotAWebAddress = "not_a_web_address", [Field];
     /// The service does not send payers back to this site; name a page of a site that its operator allows.
     ReturnUrlNotAllowed = "return_url_not_allowed", [Field];
+    /// The URL is not one that webhooks go to; send one that begins with `https://` and leads to a public address.
+    UrlNotAllowed = "url_not_allowed", [Field];
     /// The cursor is not of this service, or its filters differ; start again without a cursor.
     InvalidCursor = "invalid_cursor", [Field];
     /// The field never changes; make a new object instead.

@@ -16,6 +16,7 @@ use super::payment::Payment;
 use super::refund::Refund;
 use super::transfer::Transfer;
 use super::wallet::Wallet;
+use super::webhook::WebhookEndpoint;
 
 /// Defines [`EventKind`] from lines such as `OrderFailed = "order.failed";`. The comment above a line is the meaning of
 /// the type, as the API's document shows it.
@@ -105,6 +106,11 @@ kinds! {
     CustomerFrozen = "customer.frozen";
     /// An operator has ended the freeze of a customer.
     CustomerUnfrozen = "customer.unfrozen";
+    /// The service has disabled a webhook endpoint, because it is gone or has failed for too long. Only its owner and
+    /// operators see this.
+    WebhookEndpointDisabled = "webhook_endpoint.disabled";
+    /// A test that somebody asked for. Only the owner of the endpoint and operators see it.
+    WebhookEndpointTest = "webhook_endpoint.test";
 }
 
 impl EventKind {
@@ -134,6 +140,7 @@ pub enum Subject {
     Hold(Box<Hold>),
     /// A customer whose wallets are all frozen, or none of them by that.
     Customer(CustomerId, Option<Box<Freeze>>),
+    WebhookEndpoint(Box<WebhookEndpoint>),
 }
 
 /// An event. It is written in the transaction of the change that it reports.

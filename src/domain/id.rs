@@ -19,6 +19,8 @@ pub enum IdKind {
     BankAccountChange,
     Adjustment,
     UnappliedDecision,
+    WebhookEndpoint,
+    WebhookDelivery,
 }
 
 impl IdKind {
@@ -39,6 +41,8 @@ impl IdKind {
             Self::BankAccountChange => "bch_",
             Self::Adjustment => "adj_",
             Self::UnappliedDecision => "dec_",
+            Self::WebhookEndpoint => "whe_",
+            Self::WebhookDelivery => "whd_",
         }
     }
 

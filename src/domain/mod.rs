@@ -52,3 +52,4 @@ pub mod transfer;
 pub mod unapplied;
 pub mod wallet;
 pub mod wallet_key;
+pub mod webhook;

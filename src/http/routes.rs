@@ -6,6 +6,7 @@ use super::health;
 use super::v1::{
     account_flows, admin, balances, billing_profiles, events, explain, grants, holds, ledger_keys, low_balance_alerts,
     products, providers, quotes, reversals, spend_guards, top_up_options, top_up_orders, transfers, usage,
+    webhook_endpoints,
 };
 
 /// Registers every operation of the API but the metrics.
@@ -116,7 +117,20 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(low_balance_alerts::list_low_balance_alerts)
         .service(low_balance_alerts::save_low_balance_alert)
         .service(low_balance_alerts::remove_low_balance_alert);
-    config.service(events::list_events);
+    config
+        .service(events::list_events)
+        .service(webhook_endpoints::create_webhook_endpoint)
+        .service(webhook_endpoints::list_webhook_endpoints)
+        .service(webhook_endpoints::get_webhook_endpoint)
+        .service(webhook_endpoints::update_webhook_endpoint)
+        .service(webhook_endpoints::delete_webhook_endpoint)
+        .service(webhook_endpoints::pause_webhook_endpoint)
+        .service(webhook_endpoints::enable_webhook_endpoint)
+        .service(webhook_endpoints::rotate_webhook_endpoint_secret)
+        .service(webhook_endpoints::deliveries::list_webhook_deliveries)
+        .service(webhook_endpoints::deliveries::test_webhook_endpoint)
+        .service(webhook_endpoints::deliveries::redeliver_webhook_delivery)
+        .service(webhook_endpoints::deliveries::redeliver_webhooks);
     config.service(health::get_health).service(health::get_readiness);
 }
 

@@ -9,6 +9,7 @@ use crate::domain::seal::key::NoKey as NoSealKeyText;
 #[cfg(feature = "embedded")]
 use crate::embedded::EmbeddedError;
 use crate::identity::IdentitySettingsError;
+use crate::outbound::SenderError;
 use crate::providers::settings::ProviderSettingsError;
 #[cfg(feature = "sandbox")]
 use crate::sandbox::SandboxError;
@@ -36,6 +37,8 @@ pub enum StartError {
          on, or set TOPUP_ALLOW_UNSAFE_COMMITS=true to accept lost money after a crash"
     )]
     UnsafeCommits(String),
+    #[error("webhooks cannot be sent from this machine: {0}; install its root certificates")]
+    Webhooks(#[source] SenderError),
     #[error("the database lacks {0} migrations of this version: run `topup migrate`, then start again")]
     Pending(usize),
     #[error("the database was never stamped test or live: run `topup migrate`, then start again")]

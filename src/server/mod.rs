@@ -27,13 +27,16 @@ pub use self::provider_settings::endpoint_guides;
 use self::absent::{Sandbox, simulation};
 
 use crate::app::health::LastCheck;
-use crate::app::{App, KnownProducts, Retention, ReturnOrigins, Sealing, Settings};
+use crate::app::{App, KnownProducts, Retention, ReturnOrigins, Sealing, Settings, Webhooks};
 use crate::config::{Config, DisputesTake, PosterConfig, PosterMode};
 use crate::domain::business_days::{BusinessCalendar, VerificationPromise};
 use crate::domain::environment::Environment;
 use crate::domain::own_word::OwnWordRules;
+use crate::domain::webhook::address::AddressRule;
 use crate::engine::{Poster, PosterSettings, StreamSettings, Streams, Supervisor};
+use crate::http::v1::events;
 use crate::identity::TokenVerifier;
+use crate::outbound::Sender;
 use crate::providers::Registry;
 use crate::providers::settings::ProviderSettings;
 #[cfg(feature = "sandbox")]
@@ -115,8 +118,11 @@ impl Server {
         let mut settings = provider_settings::read(config, &public_url)?;
         let sandbox = simulation::start(config, database.is_embedded(), environment, &base_url, &mut settings).await?;
         let return_origins = web::return_origins(return_origins, &origins, &public_url, sandbox.is_some());
+        let is_played = sandbox.is_some() && !environment.is_live();
+        let addresses = AddressRule { allow_loopback: config.webhooks.allow_loopback.unwrap_or(is_played) };
         let rules = app_settings(config, environment, public_url.clone(), return_origins, sealing);
-        let built = Self::build(config, database, &prepared, rules, &settings, |app| {
+        let parts = (rules, addresses);
+        let built = Self::build(config, database, &prepared, parts, &settings, |app| {
             web::start(listener, metrics, config, origins, app, Arc::new(verifier))
         });
         match built {
@@ -145,14 +151,15 @@ impl Server {
         config: &Config,
         database: &Database,
         prepared: &Prepared,
-        rules: Settings,
+        (rules, addresses): (Settings, AddressRule),
         settings: &ProviderSettings,
         serve: impl FnOnce(App) -> Result<web::RunningWeb, StartError>,
     ) -> Result<(App, web::RunningWeb, Workers), StartError> {
         let providers = Registry::new(settings)?;
         provider_settings::check_stamp(&providers, prepared.stamp)?;
         let pool = Pool::with_role(database.url(), config.database_pool_size.get(), &prepared.role)?;
-        let app = app(config, pool, rules, providers)?;
+        let webhooks = Webhooks::new(Sender::new(addresses).map_err(StartError::Webhooks)?, events::body::text);
+        let app = app(config, pool, rules, providers, webhooks)?;
         let web = serve(app.clone())?;
         let workers = Workers::start(&app, WORKERS_PAUSE);
         Ok((app, web, workers))
@@ -254,6 +261,7 @@ fn app_settings(
         retention: Retention {
             idempotency_keys: config.keep.idempotency_keys,
             events: config.keep.events,
+            webhook_deliveries: config.keep.webhook_deliveries,
             notifications: config.keep.notifications,
             foreign_notifications: config.keep.foreign_notifications,
             holds: config.keep.holds,
@@ -264,7 +272,13 @@ fn app_settings(
     }
 }
 
-fn app(config: &Config, pool: Pool, settings: Settings, providers: Registry) -> Result<App, StartError> {
+fn app(
+    config: &Config,
+    pool: Pool,
+    settings: Settings,
+    providers: Registry,
+    webhooks: Webhooks,
+) -> Result<App, StartError> {
     let supervisor = Supervisor::default();
     let poster = Poster::start(&pool, poster_settings(&config.poster), &supervisor).map_err(StartError::Thread)?;
     let streams =
@@ -279,6 +293,7 @@ fn app(config: &Config, pool: Pool, settings: Settings, providers: Registry) -> 
         supervisor,
         last_check: LastCheck::default(),
         products,
+        webhooks,
         settings: Arc::new(settings),
     })
 }

@@ -7,6 +7,8 @@
 //! A restored database gives numbers again that readers know already. A [`FeedPosition`] names the event of its number,
 //! too. If the database has another event there, the reader and the database do not have the same past.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -127,4 +129,15 @@ pub async fn page(
     };
     let rows: Vec<EventRow> = Cached(page).load(conn).await?;
     complete(conn, rows).await
+}
+
+/// The events with these numbers that are kept, by number.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn at(conn: &mut AsyncPgConnection, numbers: Vec<i64>) -> Result<HashMap<i64, Event>, StorageError> {
+    let rows: Vec<EventRow> =
+        events::table.filter(events::number.eq_any(numbers)).select(EventRow::as_select()).load(conn).await?;
+    let found = complete(conn, rows).await?;
+    Ok(found.into_iter().filter_map(|event| Some((event.number?, event))).collect())
 }

@@ -20,6 +20,7 @@ use super::payments::PaymentRow;
 use super::refunds::RefundRow;
 use super::statement::{Cached, Parameters, Statement};
 use super::transfers::TransferRow;
+use super::webhook_endpoints::EndpointRow;
 use crate::domain::event::Subject;
 use crate::domain::freeze::{Freeze, Frozen};
 use crate::domain::grant::WalletGrant;
@@ -48,6 +49,7 @@ kept!(Transfers, "sql/kept_transfers.sql", SqlTypeOf<AsSelect<TransferRow, Pg>>)
 kept!(Holds, "sql/kept_holds.sql", SqlTypeOf<AsSelect<HoldRow, Pg>>);
 kept!(Wallets, "sql/kept_wallets.sql", WalletSql);
 kept!(Grants, "sql/kept_grants.sql", (SqlTypeOf<AsSelect<GrantRow, Pg>>, Text, Text, Text));
+kept!(WebhookEndpoints, "sql/kept_webhook_endpoints.sql", SqlTypeOf<AsSelect<EndpointRow, Pg>>);
 kept!(FrozenCustomers, "sql/kept_frozen_customers.sql", FrozenSql);
 
 type FrozenSql = (Text, Nullable<Text>, Nullable<Text>, Nullable<Timestamptz>);
@@ -98,6 +100,10 @@ pub(super) async fn read(
         "customer" => {
             let rows: Vec<FrozenRow> = Cached(FrozenCustomers(rows)).load(conn).await?;
             each(rows, customer)
+        }
+        "webhook_endpoint" => {
+            let rows: Vec<EndpointRow> = Cached(WebhookEndpoints(rows)).load(conn).await?;
+            each(rows, |row| Ok(Subject::WebhookEndpoint(Box::new(row.try_into()?))))
         }
         other => Err(corrupt("noun", other)),
     }

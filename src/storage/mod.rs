@@ -54,6 +54,8 @@ pub mod transaction;
 pub mod transfers;
 pub mod unapplied_decisions;
 pub mod unapplied_payments;
+pub mod webhook_deliveries;
+pub mod webhook_endpoints;
 pub mod worker_marks;
 
 pub use diesel_async::AsyncPgConnection as Connection;

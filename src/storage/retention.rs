@@ -61,6 +61,33 @@ pub async fn prune_events(conn: &mut AsyncPgConnection, age: Seconds, limit: i64
     Ok(Cached(Events { age, limit }).get_result(conn).await?)
 }
 
+struct Deliveries {
+    age: Seconds,
+    limit: i64,
+}
+
+impl Statement for Deliveries {
+    const TEXT: &'static str = include_str!("sql/prune_webhook_deliveries.sql");
+    type Row = BigInt;
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<BigInt, _>(&self.age)?;
+        parameters.add::<BigInt, _>(&self.limit)
+    }
+}
+
+/// Deletes deliveries of webhooks older than `age`, with their attempts. Returns how many were deleted.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn prune_webhook_deliveries(
+    conn: &mut AsyncPgConnection,
+    age: Seconds,
+    limit: i64,
+) -> Result<i64, StorageError> {
+    Ok(Cached(Deliveries { age, limit }).get_result(conn).await?)
+}
+
 struct Notifications {
     foreign: Seconds,
     age: Seconds,

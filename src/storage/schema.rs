@@ -664,6 +664,61 @@ diesel::table! {
 }
 
 diesel::table! {
+    webhook_attempts (delivery_id, n) {
+        delivery_id -> Uuid,
+        n -> Int4,
+        at -> Timestamptz,
+        milliseconds -> Int4,
+        status -> Nullable<Int4>,
+        error -> Nullable<Text>,
+        body -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    webhook_deliveries (id) {
+        id -> Uuid,
+        endpoint_id -> Uuid,
+        number -> Int8,
+        event_id -> Uuid,
+        customer_id -> Text,
+        #[sql_name = "type"]
+        kind -> Text,
+        status -> Text,
+        attempts -> Int4,
+        tries -> Int4,
+        due_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    webhook_endpoints (id) {
+        id -> Uuid,
+        owner -> Text,
+        url -> Text,
+        description -> Nullable<Text>,
+        types -> Array<Text>,
+        status -> Text,
+        disabled_because -> Nullable<Text>,
+        failing_since -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        lease -> Nullable<Uuid>,
+        leased_until -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    webhook_secrets (endpoint_id, secret) {
+        endpoint_id -> Uuid,
+        secret -> Text,
+        made_at -> Timestamptz,
+        ends_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     worker_marks (worker) {
         worker -> Text,
         reached -> Timestamptz,
@@ -812,5 +867,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     transfers,
     unapplied_decisions,
     wallets,
+    webhook_attempts,
+    webhook_deliveries,
+    webhook_endpoints,
+    webhook_secrets,
     worker_marks
 );

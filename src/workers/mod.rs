@@ -1,10 +1,11 @@
 //! Work that needs no request: expiring orders, asking providers about orders and what was taken back, sweeping
-//! wallets, numbering events, deleting what was kept for long enough, checking the books, sealing entries.
+//! wallets, numbering and delivering events, deleting what was kept for long enough, checking the books, sealing entries.
 //!
 //! Each turn of a worker takes a bounded share of the work. Several processes share the work, and an item that fails
 //! does not stop the others.
 
 mod turns;
+mod webhooks;
 
 pub use turns::{
     ask_about_orders, expire_orders, find_take_backs, number_events, prune, seal_entries, sweep_wallets,
@@ -130,7 +131,10 @@ impl Workers {
             let run = move || worker.run(app.clone(), every, stopped.clone());
             tokio::spawn(supervisor.keep_running(worker.name(), run))
         };
-        let tasks = Worker::ALL.map(start).into();
+        let mut tasks: Vec<_> = Worker::ALL.map(start).into();
+        let (webhooks, to_stop) = (app.clone(), stopped.clone());
+        let deliver = move || webhooks::run(webhooks.clone(), to_stop.clone());
+        tasks.push(tokio::spawn(app.supervisor.clone().keep_running("deliver_webhooks", deliver)));
         Self { stop, tasks }
     }
 

@@ -52,4 +52,5 @@ mod tools;
 mod two_pairs;
 mod unapplied;
 mod unreadable;
+mod webhooks;
 mod what_was_shown;

@@ -16,6 +16,16 @@ pub fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateT
     Ok(moment)
 }
 
+/// Reads a moment.
+///
+/// # Errors
+/// As [`moment`].
+pub fn required_moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
+    let moment = DateTime::<Utc>::deserialize(deserializer)?;
+    in_range(Some(moment.year()))?;
+    Ok(moment)
+}
+
 /// Reads a day.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{inline, shared};
+use super::{inline, shared, webhooks};
 
 const METHODS: [&str; 7] = ["get", "put", "post", "patch", "delete", "head", "options"];
 const SCOPES: [&str; 3] = ["customer", "service", "operator"];
@@ -27,7 +27,7 @@ pub(super) fn finish(mut generated: Value) -> Value {
     }
     let tags: Vec<Value> = shared::TAGS
         .iter()
-        .filter(|(name, _)| tags.contains(*name))
+        .filter(|(name, _)| tags.contains(*name) || *name == webhooks::TAG)
         .map(|(name, description)| json!({ "name": name, "description": description }))
         .collect();
     let mut schemas: Vec<(String, Value)> = generated
@@ -42,6 +42,7 @@ pub(super) fn finish(mut generated: Value) -> Value {
         "servers": [{ "url": "/", "description": "This server" }],
         "tags": tags,
         "paths": Map::from_iter(paths),
+        "webhooks": webhooks::webhooks(),
         "components": {
             "schemas": Map::from_iter(schemas),
             "responses": shared::responses(),

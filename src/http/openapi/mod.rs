@@ -11,6 +11,7 @@ pub mod error_codes;
 mod finish;
 mod inline;
 mod shared;
+mod webhooks;
 
 use std::sync::LazyLock;
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::domain::code::Code;
 
 /// Tags in the order in which readers see them, with their descriptions.
-pub(super) const TAGS: [(&str, &str); 24] = [
+pub(super) const TAGS: [(&str, &str); 26] = [
     ("balances", "A customer's wallets: their parts, and how they change."),
     ("top-up-options", "What a customer can top up: presets, limits, channels, the agreement, prices."),
     ("products", "Products that can hold a balance of their own."),
@@ -20,6 +20,8 @@ pub(super) const TAGS: [(&str, &str); 24] = [
     ("admin-search", "For operators: find an order, a payment, a refund, a dispute or a customer."),
     ("admin-customers", "For operators: everything of one customer."),
     ("events", "For services and operators: what happened, to all customers."),
+    ("webhook-endpoints", "For services and operators: the addresses of partners to which events are posted."),
+    ("webhooks", "What the service posts to the endpoints of partners: one entry for each type of event."),
     ("admin-catalogue", "For operators: products, top-up options, channels, bank accounts, agreements."),
     ("admin-top-up-orders", "For operators: the orders of all customers, and the approval of bank transfers."),
     ("admin-payments", "For operators: payments that serve no order."),

@@ -19,3 +19,4 @@ pub mod top_up_options;
 pub mod top_up_orders;
 pub mod transfers;
 pub mod usage;
+pub mod webhook_endpoints;

@@ -19,6 +19,8 @@ pub type RefundId = Text<Id<RefundObject>>;
 pub type DisputeId = Text<Id<DisputeObject>>;
 pub type GrantId = Text<Id<GrantObject>>;
 pub type EventId = Text<Id<EventObject>>;
+pub type WebhookEndpointId = Text<Id<WebhookEndpointObject>>;
+pub type WebhookDeliveryId = Text<Id<WebhookDeliveryObject>>;
 pub type BankAccountId = Text<Id<BankAccountObject>>;
 pub type BankAccountChangeId = Text<Id<BankAccountChangeObject>>;
 pub type DecisionId = Text<Id<DecisionObject>>;
@@ -37,6 +39,8 @@ pub(super) fn forms() -> Vec<Inlined> {
         text::<Id<DisputeObject>>(),
         text::<Id<GrantObject>>(),
         text::<Id<EventObject>>(),
+        text::<Id<WebhookEndpointObject>>(),
+        text::<Id<WebhookDeliveryObject>>(),
         text::<Id<BankAccountObject>>(),
         text::<Id<BankAccountChangeObject>>(),
         text::<Id<DecisionObject>>(),
@@ -168,6 +172,24 @@ impl Object for EventObject {
     const KIND: IdKind = IdKind::Event;
     const NAME: &'static str = "EventId";
     const NOUN: &'static str = "an event";
+}
+
+#[derive(Debug)]
+pub enum WebhookEndpointObject {}
+
+impl Object for WebhookEndpointObject {
+    const KIND: IdKind = IdKind::WebhookEndpoint;
+    const NAME: &'static str = "WebhookEndpointId";
+    const NOUN: &'static str = "a webhook endpoint";
+}
+
+#[derive(Debug)]
+pub enum WebhookDeliveryObject {}
+
+impl Object for WebhookDeliveryObject {
+    const KIND: IdKind = IdKind::WebhookDelivery;
+    const NAME: &'static str = "WebhookDeliveryId";
+    const NOUN: &'static str = "a delivery";
 }
 
 #[derive(Debug)]

@@ -37,7 +37,7 @@ pub use channels::PaymentChannel;
 pub use events::{EventType, FeedCursor};
 pub use ids::{
     AdjustmentId, BankAccountChangeId, BankAccountId, DecisionId, DisputeId, EventId, FlowIdText, GrantId, HoldIdText,
-    PaymentIdText, RefundId, TopUpOrderId, TransferId, WalletId,
+    PaymentIdText, RefundId, TopUpOrderId, TransferId, WalletId, WebhookDeliveryId, WebhookEndpointId,
 };
 pub use lists::{CursorText, Limit};
 pub use metadata::Metadata;
@@ -46,7 +46,8 @@ pub use names::{
     ProductFilter, ProviderText, ReferenceCode, ReferenceFilter,
 };
 pub use texts::{
-    BankTransactionId, Description, GrantReason, Note, Reason, RemitterBank, RemitterName, RemitterRemarks,
+    BankTransactionId, Description, EndpointDescription, GrantReason, Note, Reason, RemitterBank, RemitterName,
+    RemitterRemarks, WebhookUrl,
 };
 
 /// How a kind of text looks in the document.

@@ -16,6 +16,10 @@ pub type GrantReason = Text<Line<GrantReasonLine>>;
 pub type Note = Text<Line<NoteLine>>;
 /// The bank's own id of a transfer.
 pub type BankTransactionId = Text<Line<BankTransactionLine>>;
+/// What an endpoint of webhooks is for.
+pub type EndpointDescription = Text<Line<EndpointDescriptionLine>>;
+/// Where webhooks go.
+pub type WebhookUrl = Text<Line<WebhookUrlLine>>;
 pub type RemitterName = Text<Line<RemitterNameLine>>;
 pub type RemitterBank = Text<Line<RemitterBankLine>>;
 pub type RemitterRemarks = Text<Line<RemitterRemarksLine>>;
@@ -27,6 +31,8 @@ pub(super) fn forms() -> Vec<Inlined> {
         text::<Line<GrantReasonLine>>(),
         text::<Line<NoteLine>>(),
         text::<Line<BankTransactionLine>>(),
+        text::<Line<EndpointDescriptionLine>>(),
+        text::<Line<WebhookUrlLine>>(),
         text::<Line<RemitterNameLine>>(),
         text::<Line<RemitterBankLine>>(),
         text::<Line<RemitterRemarksLine>>(),
@@ -132,6 +138,25 @@ impl Written for BankTransactionLine {
     const NAME: &'static str = "BankTransactionId";
     const MAX: usize = 100;
     const EXAMPLE: &'static str = "20261121-000123";
+}
+
+#[derive(Debug)]
+pub enum EndpointDescriptionLine {}
+
+impl Written for EndpointDescriptionLine {
+    const NAME: &'static str = "EndpointDescription";
+    const MAX: usize = 200;
+    const EXAMPLE: &'static str = "the shop";
+    const REQUIRED: bool = false;
+}
+
+#[derive(Debug)]
+pub enum WebhookUrlLine {}
+
+impl Written for WebhookUrlLine {
+    const NAME: &'static str = "WebhookUrl";
+    const MAX: usize = 2000;
+    const EXAMPLE: &'static str = "https://shop.example.com/topup-events";
 }
 
 #[derive(Debug)]

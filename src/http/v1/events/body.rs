@@ -16,6 +16,7 @@ use crate::http::v1::holds::body::{Hold, hold_body};
 use crate::http::v1::low_balance_alerts::body::{LowBalanceAlert, alert_body};
 use crate::http::v1::top_up_orders::body::{TopUpOrder, listed_order_body};
 use crate::http::v1::transfers::body::Transfer;
+use crate::http::v1::webhook_endpoints::body::WebhookEndpoint;
 
 /// Something that happened, and what it is about in the state that it had then. The same event can reach you more than
 /// once: by the feed and by webhooks, and again when an answer is lost. Its `id` stays the same.
@@ -70,6 +71,15 @@ pub struct EventData {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     customer: Option<Freeze>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    webhook_endpoint: Option<WebhookEndpoint>,
+}
+
+/// An event as a webhook carries it.
+#[must_use]
+pub fn text(event: &event::Event) -> String {
+    serde_json::to_string(&Event::from(event)).unwrap_or_default()
 }
 
 impl From<&event::Event> for Event {
@@ -99,6 +109,7 @@ impl From<&Subject> for EventData {
             }
             Subject::Grant(grant) => Self { grant: Some((&**grant).into()), ..nothing },
             Subject::Hold(hold) => Self { hold: Some(hold_body(hold, None)), ..nothing },
+            Subject::WebhookEndpoint(endpoint) => Self { webhook_endpoint: Some((&**endpoint).into()), ..nothing },
             Subject::Customer(customer, freeze) => {
                 let ended = || Freeze::ended(customer, None);
                 Self {

@@ -1,0 +1,25 @@
+-- Claims endpoints with something to deliver that no process delivers to, those first that have waited longest. First
+-- attempts and further ones have an index each.
+--
+-- $1 uuid who claims them
+-- $2 bigint for how many seconds
+-- $3 bigint at most this many
+--
+-- Returns id and URL.
+UPDATE webhook_endpoints w
+SET lease = $1, leased_until = (SELECT ledger_now()) + $2 * interval '1 second'
+FROM (
+    SELECT e.id
+    FROM webhook_endpoints e
+    WHERE e.status = 'enabled'
+      AND (e.leased_until IS NULL OR e.leased_until < (SELECT ledger_now()))
+      AND (EXISTS (SELECT FROM webhook_deliveries d
+                   WHERE d.endpoint_id = e.id AND d.attempts = 0 AND d.due_at IS NOT NULL)
+           OR EXISTS (SELECT FROM webhook_deliveries d
+                      WHERE d.endpoint_id = e.id AND d.attempts > 0 AND d.due_at <= (SELECT ledger_now())))
+    ORDER BY e.leased_until NULLS FIRST
+    LIMIT $3
+    FOR UPDATE SKIP LOCKED
+) c
+WHERE w.id = c.id
+RETURNING w.id, w.url
