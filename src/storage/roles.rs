@@ -11,6 +11,8 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncC
 use super::StorageError;
 use super::schema::environment;
 
+/// Any number that nobody else locks: two sessions that grant go one after the other.
+const LOCK: i64 = 0x0074_6f70_7571;
 /// Only ever added to.
 const ADDED_TO: &str = "entries, grant_uses, audit_log, seals, seal_keys";
 /// Written by `topup migrate` alone.
@@ -140,6 +142,8 @@ pub async fn make(
 async fn grant(conn: &mut AsyncPgConnection, role: &str) -> Result<(), StorageError> {
     let quoted = quote(role);
     let grants = [
+        // Privileges of a table are a row that two sessions must not write at once.
+        format!("SELECT pg_advisory_xact_lock({LOCK})"),
         format!("GRANT USAGE ON SCHEMA public TO {quoted}"),
         format!("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {quoted}"),
         format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {quoted}"),

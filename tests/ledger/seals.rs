@@ -240,8 +240,8 @@ async fn texts_are_erased_and_every_seal_holds() {
                  WHERE customer_id = 'ella' AND num_nonnulls(description, metadata) > 0";
     assert!(ask(&pool, texts).await.is_empty());
     assert_eq!(ask(&pool, "SELECT customer_id FROM customer_secrets").await, ["alice", "dora"]);
-    let audited = ask(&pool, "SELECT action || ' ' || subject || ' ' || detail FROM audit_log").await;
-    assert_eq!(audited, [r#"erase_texts customer:ella {"entries": 4}"#]);
+    let audited = ask(&pool, "SELECT action || ' ' || target || ' ' || after FROM audit_log").await;
+    assert_eq!(audited, [r#"customer.texts_erased customer:ella {"entries": 4}"#]);
     let [_, _, both, one] = ask(&pool, digests).await.try_into().unwrap();
     assert!(both.len() == 129 && one.ends_with(":-") && one.len() == 66, "{both} {one}");
 
@@ -299,7 +299,7 @@ async fn the_database_lets_no_other_change_through() {
 /// Adds a row to each of these tables.
 async fn add_one(conn: &mut topup::storage::Connection) {
     let sql = format!(
-        "INSERT INTO audit_log (actor, action, subject) VALUES ('a', 'b', 'c');
+        "INSERT INTO audit_log (actor, action, target) VALUES ('a', 'b.c', 'd:e');
          INSERT INTO seal_keys (id, public_key) SELECT left(encode(sha256(k), 'hex'), 16), k
          FROM (VALUES (sha256('k'))) AS v (k) ON CONFLICT DO NOTHING;
          INSERT INTO seals (customer_id, wallet_id, from_seq, to_seq, form, previous_hash, hash, key_id, signature,

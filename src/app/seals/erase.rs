@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::make_secret;
 use crate::app::Error;
+use crate::domain::audit::AuditRecord;
 use crate::domain::customer::CustomerId;
 use crate::domain::seal::form::digests;
 use crate::storage::seals::{self, erase};
@@ -42,6 +43,9 @@ async fn erase_all(conn: &mut Connection, customer: &CustomerId) -> Result<usize
     erase::erase_beside(conn, customer).await?;
     erase::delete_secret(conn, customer).await?;
     let owner = format!("owner:{}", roles::session_user(conn).await?);
-    audit::write(conn, &owner, "erase_texts", &format!("customer:{customer}"), &json!({ "entries": erased })).await?;
+    let record = AuditRecord::new(&owner, "customer.texts_erased", format!("customer:{customer}"))
+        .of(customer)
+        .to(json!({ "entries": erased }));
+    audit::write(conn, &record).await?;
     Ok(erased)
 }
