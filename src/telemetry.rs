@@ -77,7 +77,7 @@ pub struct Metric {
 }
 
 /// All metrics of the service. A test compares the list with the source code.
-pub const METRICS: [Metric; 11] = [
+pub const METRICS: [Metric; 12] = [
     Metric {
         kind: MetricKind::Gauge,
         name: "topup_database_connections",
