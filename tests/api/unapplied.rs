@@ -30,6 +30,9 @@ async fn paid_twice(app: &TestApp, customer: &str) -> (String, String) {
 async fn paid_short(app: &TestApp) -> String {
     let order = ordered(app, "alice", "vnpay", "VND", "200000").await;
     let reference = ask(app, "SELECT provider_reference FROM attempts").await.remove(0);
+    let shown = app.customer("alice").get(&format!("/v1/top-up-orders/{order}")).await.expect(200);
+    let page = shown.body.pointer("/next_action/redirect/url").and_then(Value::as_str).unwrap();
+    Reply::of(app.client.get(page)).await.expect(303);
     play(app, "vnpay", &reference, "pay-short", json!({})).await;
     until("it is recorded", async || !unapplied(app, "").await.is_empty()).await;
     order

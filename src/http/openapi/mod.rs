@@ -20,10 +20,13 @@ use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
 
 use super::routes;
+use crate::http::edge::page::SortName;
 use crate::http::edge::problem::{InsufficientFunds, Problem, ProblemField, SpendCap};
+use crate::http::v1::top_up_orders::body::list::OrderWorklist;
 
+/// The schemas of failures, and those that only parameters name.
 #[derive(OpenApi)]
-#[openapi(components(schemas(Problem, ProblemField, InsufficientFunds, SpendCap)))]
+#[openapi(components(schemas(Problem, ProblemField, InsufficientFunds, SpendCap, SortName, OrderWorklist)))]
 struct Base;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {

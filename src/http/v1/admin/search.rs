@@ -41,6 +41,9 @@ pub struct SearchResult {
     #[schema(max_length = 64, example = "completed")]
     status: Option<String>,
     currency: Option<CurrencyCode>,
+    /// Absent for customers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     amount: Option<Amount>,
     created_at: Option<DateTime<Utc>>,
 }

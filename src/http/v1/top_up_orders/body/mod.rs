@@ -68,7 +68,9 @@ pub struct TopUpOrder {
     /// Why the order is stuck, held for review, refused or failed; null otherwise.
     #[schema(max_length = 2000, example = "awaiting a second operator's approval")]
     reason: Option<String>,
-    /// The same for programs; null unless the order is processing or failed.
+    /// The same for programs; absent unless the order is processing or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     reason_code: Option<OrderReasonCode>,
     /// What arrived of the money and what is missing, while the order waits for that; absent in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
