@@ -1,7 +1,7 @@
 DROP TABLE webhook_attempts, webhook_deliveries, webhook_secrets, webhook_endpoints;
 DROP TABLE seal_walk, customer_secrets, seals, seal_keys, events, events_pruned, event_sequences, event_feed,
-    worker_marks, spend_guards, holds, taken_back_debts, take_backs, frozen_wallets, frozen_customers, grant_uses, grants,
-    entries, entry_kinds, wallets, environment;
+    worker_marks, spend_guards, holds, taken_back_debts, take_backs, frozen_wallets, frozen_customers, grant_uses,
+    grants, entries, entry_kinds, wallets, environment;
 DROP FUNCTION entries_before(text, uuid, bigint, timestamptz, bigint, uuid);
 DROP FUNCTION entries_are_append_only();
 DROP FUNCTION entries_let_texts_be_erased();

@@ -101,6 +101,8 @@ impl<T> Rows<T> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::indexing_slicing)]
+
     use super::*;
 
     /// The numbers 1 to 9, read as a database would.

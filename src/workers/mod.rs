@@ -1,5 +1,6 @@
 //! Work that needs no request: expiring orders, asking providers about orders and what was taken back, sweeping
-//! wallets, numbering and delivering events, deleting what was kept for long enough, checking the books, sealing entries.
+//! wallets, numbering and delivering events, deleting what was kept for long enough, checking the books, sealing
+//! entries.
 //!
 //! Each turn of a worker takes a bounded share of the work. Several processes share the work, and an item that fails
 //! does not stop the others.

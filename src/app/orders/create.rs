@@ -108,8 +108,8 @@ async fn price(conn: &mut Connection, app: &App, new: &NewOrder) -> Result<(Offe
     Ok((offer, price))
 }
 
-/// Requires that agreement and price are still those that the customer was shown, where the request names them: an order
-/// is evidence of a consent.
+/// Requires that agreement and price are still those that the customer was shown, where the request names them: an
+/// order is evidence of a consent.
 fn require_what_was_shown(new: &NewOrder, offer: &Offer, price: &Price) -> Result<(), Error> {
     let Some(agreement) = &offer.agreement else {
         return Err(Error::Unprocessable {

@@ -27,8 +27,8 @@ fn entry(kind: EventKind) -> Value {
             header("webhook-timestamp", "When this attempt was made, in seconds since 1970. Refuse one that is older \
                 than five minutes.", "1795737600"),
             header("webhook-signature", "`v1,` and the base64 of the HMAC-SHA256 over `{webhook-id}.\
-                {webhook-timestamp}.{body}`, with the bytes of the secret: the base64 after `whsec_`. While a secret is \
-                replaced there are two signatures with a space between them; one that fits is enough.",
+                {webhook-timestamp}.{body}`, with the bytes of the secret: the base64 after `whsec_`. While a secret \
+                is replaced there are two signatures with a space between them; one that fits is enough.",
                 "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="),
         ],
         "requestBody": {

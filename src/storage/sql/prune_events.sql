@@ -7,7 +7,8 @@
 -- $1 bigint the age in seconds
 -- $2 bigint the largest number of events
 WITH oldest AS (
-    SELECT seq, number, lead(created_at) OVER (ORDER BY number) < (SELECT ledger_now()) - $1 * interval '1 second' AS old
+    SELECT seq, number,
+           lead(created_at) OVER (ORDER BY number) < (SELECT ledger_now()) - $1 * interval '1 second' AS old
     FROM (SELECT seq, number, created_at FROM events WHERE number IS NOT NULL ORDER BY number LIMIT $2 + 1) e
 ), gone AS (
     DELETE FROM events

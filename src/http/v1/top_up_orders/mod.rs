@@ -117,8 +117,8 @@ pub struct VnpayOptions {
         (status = 201, description = "The new order", body = TopUpOrder),
         (status = 200, description = "The order that the same request made before", body = TopUpOrder),
         (status = 402, description = "Channel `balance`: the main wallet has too little money, or `taken_back_debt`"),
-        (status = 409, description = "`too_many_open_orders`, `agreement_changed`, `price_changed`, or the same request \
-            is still being processed"),
+        (status = 409, description = "`too_many_open_orders`, `agreement_changed`, `price_changed`, or the same \
+            request is still being processed"),
         (status = 502, description = "The payment company did not answer"),
     ),
     security(("bearer" = ["customer", "service", "operator:support"]))
