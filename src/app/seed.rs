@@ -1,15 +1,17 @@
 //! The demo catalogue: enough to try everything out. Seeding adds what is missing and changes nothing that exists.
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::Error;
+use crate::domain::adjustment::{Adjustment, ReversalReach};
 use crate::domain::billing_profile::{BillingProfile, Email};
 use crate::domain::catalogue::{BankAccount, ChannelRule, Percent, ProductInfo, TopUpOptions};
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::environment::Environment;
+use crate::domain::id::IdKind;
 use crate::domain::money::{Currency, Money};
 use crate::domain::movement::adjustment::NewAdjustment;
 use crate::domain::payment::Channel;
@@ -18,13 +20,16 @@ use crate::domain::product::Product;
 use crate::storage::catalogue::{agreements, bank_accounts, channel_rules, products, top_up_options};
 use crate::storage::pool::Pool;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, StorageError, billing_profiles, environment, ledger};
+use crate::storage::{Connection, StorageError, adjustments, billing_profiles, clock, environment, ledger};
 
 /// The customer that the demo's tokens and examples name.
 pub const DEMO_CUSTOMER: &str = "demo";
 
 /// Who changed what the seed makes.
 const SEED: &str = "topup";
+
+/// The correction that brings the demo customer's first money.
+const FIRST_MONEY: Uuid = Uuid::from_u128(0x019a_0000_0000_7000_8000_0000_0000_0001);
 
 const AGREEMENT: (&str, &str) = ("2026-11-01", "https://example.com/agreements/2026-11-01");
 
@@ -114,25 +119,47 @@ fn demo_money(amount: u32, currency: Currency) -> Result<Money, Error> {
 /// # Errors
 /// As [`demo`].
 pub async fn first_money(pool: &Pool) -> Result<(), Error> {
-    let opening = opening()?;
     transact(pool, async |conn| {
         refuse_live(conn).await?;
-        ledger::post(conn, std::slice::from_ref(&opening)).await?;
+        let opening = opening(clock::now(conn).await?)?;
+        ledger::post(conn, &[posting_of(&opening)]).await?;
+        if adjustments::find(conn, opening.id).await?.is_none() {
+            adjustments::save(conn, &opening).await?;
+        }
         Ok(())
     })
     .await
 }
 
-fn opening() -> Result<Posting, Error> {
-    let customer = CustomerId::new(DEMO_CUSTOMER).ok_or_else(|| wrong("customer"))?;
-    let adjustment = NewAdjustment {
-        key: "demo".to_owned(),
-        customer,
+/// The record of the correction that brings the money. Nobody decided about it, so no operator's word counts for it.
+fn opening(now: DateTime<Utc>) -> Result<Adjustment, Error> {
+    Ok(Adjustment {
+        id: FIRST_MONEY,
+        customer: CustomerId::new(DEMO_CUSTOMER).ok_or_else(|| wrong("customer"))?,
         product: Product::main(),
         amount: demo_money(100, currency("CNY")?)?,
         reason: "money to try things with".to_owned(),
+        second_needed: true,
+        proposed_by: SEED.to_owned(),
+        approved_by: Some("owner of the database".to_owned()),
+        created_at: now,
+        booked_at: Some(now),
+        order_id: None,
+        reach: ReversalReach::OrderWallet,
+        allow_debt: false,
+        withdrawn: None,
+    })
+}
+
+fn posting_of(opening: &Adjustment) -> Posting {
+    let adjustment = NewAdjustment {
+        key: IdKind::Adjustment.show(opening.id),
+        customer: opening.customer.clone(),
+        product: opening.product.clone(),
+        amount: opening.amount,
+        reason: opening.reason.clone(),
     };
-    Ok(adjustment.posting())
+    adjustment.posting()
 }
 
 fn products() -> Vec<ProductInfo> {
