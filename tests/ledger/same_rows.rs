@@ -150,7 +150,8 @@ impl Side {
              FROM wallets WHERE customer_id = '{customer}'
              UNION ALL
              SELECT concat_ws(' ', 'entry', w.product, e.seq, e.kind, e.amount, e.balance_after, e.paid_in, e.paid_out,
-                    coalesce(e.granted, 0), coalesce(e.debt, 0), e.fingerprint, e.counterpart, coalesce(h.key, e.key),
+                    coalesce(e.granted, 0), coalesce(e.debt, 0), e.fingerprint, e.counterpart,
+                    CASE e.kind WHEN 11 THEN NULL ELSE coalesce(h.key, e.key) END,
                     coalesce(h.key, e.reference, '-'), coalesce(e.description, '-'), coalesce(e.metadata::text, '-'),
                     coalesce(e.occurred_at::text, '-'))
              FROM entries e JOIN wallets w ON w.customer_id = e.customer_id AND w.id = e.wallet_id

@@ -23,6 +23,7 @@ use topup::domain::posting::{OnInsufficient, Posting, PostingOutcome, Refusal};
 use topup::domain::product::Product;
 use topup::domain::wallet_key::WalletKey;
 use topup::embedded::Cluster;
+use topup::storage::connection::Purpose;
 use topup::storage::ledger::{find_deduction, find_reversals, post};
 use topup::storage::pool::{Pool, connect};
 use topup::storage::transaction::transact;
@@ -116,7 +117,7 @@ pub async fn assert_clean(pool: &Pool) -> Report {
         FROM entries e JOIN wallets w ON w.customer_id = e.customer_id AND w.id = e.wallet_id
         WHERE e.kind = 11 AND e.counterpart = 'adjustment'
         ON CONFLICT DO NOTHING";
-    let mut conn = pool.get().await.unwrap();
+    let mut conn = pool.open(Purpose::Maintenance).await.unwrap();
     conn.batch_execute(record).await.unwrap();
     let report = check::examine(&mut conn, &[], &mut |_| {}).await.unwrap();
     conn.batch_execute("ROLLBACK").await.unwrap();
