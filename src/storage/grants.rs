@@ -144,7 +144,7 @@ pub async fn set_expiry(
     expires_at: Option<DateTime<Utc>>,
 ) -> Result<(), StorageError> {
     diesel::update(grants::table.filter(grants::customer_id.eq(customer.as_str()).and(grants::id.eq(id))))
-        .set(grants::expires_at.eq(expires_at))
+        .set((grants::expires_at.eq(expires_at), grants::told_expiring.eq(false)))
         .execute(conn)
         .await?;
     Ok(())

@@ -346,6 +346,7 @@ diesel::table! {
         order_id -> Nullable<Uuid>,
         created_by -> Text,
         created_at -> Timestamptz,
+        told_expiring -> Bool,
     }
 }
 
