@@ -52,5 +52,6 @@ mod tools;
 mod two_pairs;
 mod unapplied;
 mod unreadable;
+mod webhook_endpoints;
 mod webhooks;
 mod what_was_shown;
