@@ -12,7 +12,7 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::stage::{number, until};
-use crate::support::{Caller, Reply, TestApp, execute};
+use crate::support::{Caller, Reply, TestApp, execute, token};
 use crate::tools::transfer;
 
 /// A partner's server, which answers as the test says.
