@@ -126,6 +126,19 @@ SELECT md5('v' || n)::uuid, 'customer-' || 1 + n % 3000, 'customer.unfrozen', 'c
 FROM generate_series(1, 20000) n;
 UPDATE event_feed SET last = 20000;
 
+-- Endpoints that want nothing of what happens in the test.
+INSERT INTO webhook_endpoints (id, owner, url, types, status, created_at, updated_at)
+SELECT md5('h' || n)::uuid, 'service:meter', 'https://example.com/', '{webhook_endpoint.test}', 'enabled', '2026-01-02',
+       '2026-01-02'
+FROM generate_series(1, 20) n;
+INSERT INTO webhook_deliveries (id, endpoint_id, number, event_id, customer_id, type, status, attempts, tries, due_at)
+SELECT md5('q' || n)::uuid, md5('h' || 1 + n % 20)::uuid, n, md5('v' || n)::uuid, 'customer-' || 1 + n % 3000,
+       'customer.unfrozen', 'delivered', 1, 1, NULL
+FROM generate_series(1, 20000) n;
+INSERT INTO webhook_attempts (delivery_id, n, at, milliseconds, status)
+SELECT md5('q' || n)::uuid, 1, '2026-01-02', 20, 204
+FROM generate_series(1, 20000) n;
+
 INSERT INTO seal_keys (id, public_key)
 SELECT left(encode(sha256(k), 'hex'), 16), k FROM (VALUES (sha256('k'))) AS v (k);
 INSERT INTO seals (customer_id, wallet_id, from_seq, to_seq, form, previous_hash, hash, key_id, signature, sealed_at)

@@ -87,8 +87,8 @@ async fn case_76_usage_of_nothing_is_booked_without_an_entry() {
     let stranger = json!({"id": "u-0", "customer_id": "nobody-yet", "currency": "CNY", "amount": "0"});
     assert_eq!(service.post("/v1/usage", &stranger).await.expect(201)["balance_after"], "0.00");
     let unknown = json!({"id": "u-0", "customer_id": "alice", "currency": "CNY", "amount": "0", "product": "fax"});
-    service.post("/v1/usage", &unknown).await.problem(422, "invalid_request");
-    service.post("/v1/usage", &item("u-9", "-1")).await.problem(422, "invalid_request");
+    service.post("/v1/usage", &unknown).await.problem(422, "validation_failed");
+    service.post("/v1/usage", &item("u-9", "-1")).await.problem(422, "validation_failed");
     app.finish().await;
 }
 
