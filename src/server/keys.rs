@@ -78,11 +78,8 @@ impl TokenKeys {
         if nothing && !embedded {
             return Err(StartError::NoKey);
         }
-        let secret = if nothing {
-            Some(generated(&config.data_dir, GENERATED, |bytes| hex::encode(bytes))?)
-        } else {
-            jwt.secret.clone()
-        };
+        let secret =
+            if nothing { Some(generated(&config.data_dir, GENERATED, hex::encode)?) } else { jwt.secret.clone() };
         let signing = secret.clone().map(|secret| SigningKey {
             secret,
             issuer: jwt.issuer.clone(),
@@ -186,7 +183,7 @@ mod tests {
     #[test]
     fn a_generated_secret_stays_and_is_private() {
         let dir = std::env::temp_dir().join(format!("topup-keys-{}", uuid::Uuid::now_v7()));
-        let make = || generated(&dir, GENERATED, |bytes| hex::encode(bytes)).unwrap();
+        let make = || generated(&dir, GENERATED, hex::encode).unwrap();
         let (first, second) = (make(), make());
         assert_eq!(first.expose_secret(), second.expose_secret());
         assert_eq!(first.expose_secret().len(), 64);

@@ -152,7 +152,7 @@ async fn a_grant_is_revoked_once_and_its_expiry_moves() {
     };
     assert_eq!(expiring("").await, [soon.clone(), late.clone()], "those that never expire are not listed");
     let bound = at(5).format("%Y-%m-%dT%H:%M:%SZ");
-    assert_eq!(expiring(&format!("?expires_to={bound}")).await, [soon.clone()]);
+    assert_eq!(expiring(&format!("?expires_to={bound}")).await, [soon.as_str()]);
     app.customer("alice").get("/v1/admin/grants").await.problem(403, "insufficient_scope");
 
     // The expiry moves, and goes.

@@ -115,11 +115,13 @@ async fn a_short_payment_and_a_cancellation_race() {
 async fn what_goes_back_at_the_company_takes_the_unapplied_rest_before_the_order() {
     let stage = Stage::new().await;
     let placed = stage.place(Way::Checkout).await;
-    let paid = session(&placed, 2000);
+    let paid = session(&placed, 3000);
     arrives(&stage, &paid).await;
+    let payment = stage.unapplied().await[0]["id"].as_str().unwrap().to_owned();
+    let apply = json!({"order_id": placed.id, "amount": "20.00", "reason": "the rest is for later"});
+    let path = format!("/v1/admin/unapplied-payments/{payment}/apply");
+    stage.app.operator().post(&path, &apply).await.expect(200);
     stage.is_credited(&placed).await;
-    // As if 30 had arrived and an operator had applied 20 of it.
-    stage.execute("UPDATE payments SET amount = 30, unapplied_reason = 'a rest of the payment'").await;
     goes_back(&stage, &paid, 400).await;
     assert_eq!(stage.order(&placed).await["refunded_amount"], "0.00");
     assert_eq!(stage.unapplied().await[0]["unapplied_amount"], "6.00");

@@ -184,11 +184,10 @@ async fn secrets(
     customers.sort();
     customers.dedup();
     let mut secrets: HashMap<_, _> = seals::secrets(conn, &customers).await?.into_iter().collect();
+    customers.retain(|customer| !secrets.contains_key(customer));
     for customer in customers {
-        if !secrets.contains_key(&customer) {
-            let secret = make_secret(conn, &customer).await?;
-            secrets.insert(customer, secret);
-        }
+        let secret = make_secret(conn, &customer).await?;
+        secrets.insert(customer, secret);
     }
     Ok(secrets)
 }

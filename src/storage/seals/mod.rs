@@ -248,6 +248,9 @@ impl Statement for SealsAfter {
 
 type SealRow = (String, Uuid, i64, i64, i16, Vec<u8>, Vec<u8>, String, Vec<u8>, DateTime<Utc>);
 
+/// A seal with currency and product of its wallet, where that is still there.
+type SealOfWallet = (SealRow, (Option<String>, Option<String>));
+
 /// The seals that follow one in the order of customer, wallet and stretch, each with currency and product of its
 /// wallet; empty texts where the wallet is gone.
 ///
@@ -260,9 +263,8 @@ pub async fn after(
 ) -> Result<Vec<(Seal, String, String)>, StorageError> {
     let (customer, wallet, from) =
         last.map_or((String::new(), Uuid::nil(), 0), |s| (s.customer.as_str().to_owned(), s.wallet_id, s.from_seq));
-    let rows: Vec<(SealRow, (Option<String>, Option<String>))> =
-        Cached(SealsAfter { customer, wallet, from, limit }).load(conn).await?;
-    let read = |(seal, (currency, product)): (SealRow, (Option<String>, Option<String>))| {
+    let rows: Vec<SealOfWallet> = Cached(SealsAfter { customer, wallet, from, limit }).load(conn).await?;
+    let read = |(seal, (currency, product)): SealOfWallet| {
         let (customer, wallet_id, from_seq, to_seq, form, previous, hash, key_id, signature, sealed_at) = seal;
         let seal = Seal {
             customer: customer_from_column(&customer)?,

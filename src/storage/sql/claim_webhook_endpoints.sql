@@ -15,8 +15,8 @@ FROM (
       AND (e.leased_until IS NULL OR e.leased_until < (SELECT ledger_now()))
       AND (EXISTS (SELECT FROM webhook_deliveries d
                    WHERE d.endpoint_id = e.id AND d.attempts = 0 AND d.due_at IS NOT NULL)
-           OR EXISTS (SELECT FROM webhook_deliveries d
-                      WHERE d.endpoint_id = e.id AND d.attempts > 0 AND d.due_at <= (SELECT ledger_now())))
+           OR (SELECT min(d.due_at) FROM webhook_deliveries d
+               WHERE d.endpoint_id = e.id AND d.attempts > 0 AND d.due_at IS NOT NULL) <= (SELECT ledger_now()))
     ORDER BY e.leased_until NULLS FIRST
     LIMIT $3
     FOR UPDATE SKIP LOCKED
