@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::columns::{corrupt, currency_from_column, customer_from_column};
-use super::page;
+use super::page::in_page;
 use super::schema::adjustments;
 use crate::domain::adjustment::{Adjustment, AdjustmentFilter, ReversalReach};
 use crate::domain::money::Money;
@@ -147,13 +147,7 @@ pub async fn list(
     if filter.is_waiting {
         query = query.filter(adjustments::booked_at.is_null().and(adjustments::withdrawn_at.is_null()));
     }
-    if let Some(position) = page.bound() {
-        query = query.filter(page::beyond((adjustments::created_at, adjustments::id), position, page.ascends()));
-    }
-    query = match page.ascends() {
-        true => query.order((adjustments::created_at.asc(), adjustments::id.asc())),
-        false => query.order((adjustments::created_at.desc(), adjustments::id.desc())),
-    };
+    let query = in_page!(query, page, adjustments::created_at, adjustments::id);
     let rows: Vec<AdjustmentRow> = query.load(conn).await?;
     page.cut(rows).try_map(Adjustment::try_from)
 }

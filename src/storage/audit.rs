@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::StorageError;
 use super::columns::customer_from_column;
-use super::page;
+use super::page::in_page;
 use super::schema::audit_log;
 use crate::domain::audit::{AuditEntry, AuditFilter, AuditPosition, AuditRecord};
 use crate::domain::page::{Page, Rows};
@@ -91,13 +91,7 @@ pub async fn list(
     if let Some(to) = filter.to {
         query = query.filter(audit_log::at.lt(to));
     }
-    if let Some(position) = page.bound() {
-        query = query.filter(page::beyond((audit_log::at, audit_log::seq), position, page.ascends()));
-    }
-    query = match page.ascends() {
-        true => query.order((audit_log::at.asc(), audit_log::seq.asc())),
-        false => query.order((audit_log::at.desc(), audit_log::seq.desc())),
-    };
+    let query = in_page!(query, page, audit_log::at, audit_log::seq);
     let rows: Vec<AuditRow> = query.load(conn).await?;
     page.cut(rows).try_map(AuditEntry::try_from)
 }

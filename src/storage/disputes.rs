@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::columns::{corrupt, currency_from_column, customer_from_column, provider_from_column};
-use super::page;
+use super::page::in_page;
 use super::schema::disputes;
 use crate::domain::dispute::{Dispute, DisputeFilter};
 use crate::domain::money::Money;
@@ -175,13 +175,7 @@ pub async fn list(
     if let Some(customer) = &filter.customer {
         query = query.filter(disputes::customer_id.eq(customer.as_str()));
     }
-    if let Some(position) = page.bound() {
-        query = query.filter(page::beyond((disputes::created_at, disputes::id), position, page.ascends()));
-    }
-    query = match page.ascends() {
-        true => query.order((disputes::created_at.asc(), disputes::id.asc())),
-        false => query.order((disputes::created_at.desc(), disputes::id.desc())),
-    };
+    let query = in_page!(query, page, disputes::created_at, disputes::id);
     let rows: Vec<DisputeRow> = query.limit(page.to_read()).load(conn).await?;
     page.cut(rows).try_map(Dispute::try_from)
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::columns::{currency_from_column, customer_from_column};
-use super::page;
+use super::page::in_page;
 use super::proposals::EndColumns;
 use super::schema::grant_proposals as proposals;
 use crate::domain::grant::GrantProposal;
@@ -132,18 +132,12 @@ pub async fn lock(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Grant
 /// # Errors
 /// Database errors.
 pub async fn waiting(conn: &mut AsyncPgConnection, page: &Page) -> Result<Rows<GrantProposal>, StorageError> {
-    let mut query = proposals::table
+    let query = proposals::table
         .filter(proposals::approved_at.is_null().and(proposals::withdrawn_at.is_null()))
         .limit(page.to_read())
         .select(ProposalRow::as_select())
         .into_boxed();
-    if let Some(position) = page.bound() {
-        query = query.filter(page::beyond((proposals::proposed_at, proposals::id), position, page.ascends()));
-    }
-    query = match page.ascends() {
-        true => query.order((proposals::proposed_at.asc(), proposals::id.asc())),
-        false => query.order((proposals::proposed_at.desc(), proposals::id.desc())),
-    };
+    let query = in_page!(query, page, proposals::proposed_at, proposals::id);
     let rows: Vec<ProposalRow> = query.load(conn).await?;
     page.cut(rows).try_map(TryInto::try_into)
 }

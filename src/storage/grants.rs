@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::ledger::{GrantRow, key_from_columns};
-use super::page;
+use super::page::in_page;
 use super::schema::{grants, wallets};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::customer::CustomerId;
@@ -81,13 +81,7 @@ async fn load(
         Which::One(id) => query = query.filter(grants::id.eq(id)),
         Which::Left => query = query.filter(grants::remaining.gt(Decimal::ZERO)),
     }
-    if let Some(position) = page.bound() {
-        query = query.filter(page::beyond((grants::created_at, grants::id), position, page.ascends()));
-    }
-    query = match page.ascends() {
-        true => query.order((grants::created_at.asc(), grants::id.asc())),
-        false => query.order((grants::created_at.desc(), grants::id.desc())),
-    };
+    let query = in_page!(query, page, grants::created_at, grants::id);
     let rows: Vec<(GrantRow, String, String)> = query.load(conn).await?;
     let grant = |(row, currency, product): (GrantRow, String, String)| {
         let wallet = key_from_columns(customer.as_str(), &currency, &product)?;
@@ -119,13 +113,7 @@ pub async fn expiring(
     if let Some(to) = range.to {
         query = query.filter(grants::expires_at.lt(to));
     }
-    if let Some(position) = page.bound() {
-        query = query.filter(page::beyond((grants::expires_at, grants::id), position, page.ascends()));
-    }
-    query = match page.ascends() {
-        true => query.order((grants::expires_at.asc(), grants::id.asc())),
-        false => query.order((grants::expires_at.desc(), grants::id.desc())),
-    };
+    let query = in_page!(query, page, grants::expires_at, grants::id);
     let rows: Vec<(GrantRow, String, String, String)> = query.load(conn).await?;
     page.cut(rows).try_map(|(row, customer, currency, product)| {
         let wallet = key_from_columns(&customer, &currency, &product)?;

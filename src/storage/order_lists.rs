@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::StorageError;
 use super::approvals::awaiting_second;
 use super::orders::OrderRow;
-use super::page::{self, Counted};
+use super::page::{Counted, in_page};
 use super::schema::top_up_orders as orders;
 use crate::domain::order::{Awaited, Order, OrderFilter, OrderStatus, Worklist};
 use crate::domain::page::{Page, Rows};
@@ -23,14 +23,8 @@ pub async fn list(
     filter: &OrderFilter,
     page: &Page,
 ) -> Result<Rows<Order>, StorageError> {
-    let mut query = narrowed(conn, filter).await?.select(OrderRow::as_select()).limit(page.to_read());
-    if let Some(position) = page.bound() {
-        query = query.filter(page::beyond((orders::created_at, orders::id), position, page.ascends()));
-    }
-    query = match page.ascends() {
-        true => query.order((orders::created_at.asc(), orders::id.asc())),
-        false => query.order((orders::created_at.desc(), orders::id.desc())),
-    };
+    let query = narrowed(conn, filter).await?.select(OrderRow::as_select()).limit(page.to_read());
+    let query = in_page!(query, page, orders::created_at, orders::id);
     let rows: Vec<OrderRow> = query.load(conn).await?;
     page.cut(rows).try_map(Order::try_from)
 }

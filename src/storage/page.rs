@@ -68,6 +68,22 @@ where
 {
 }
 
+/// Narrows a boxed query to a page and sorts it by the two columns that place a row in its list. Its rows are cut by
+/// [`crate::domain::page::Page::cut`]. A function would have to name the type of each query.
+macro_rules! in_page {
+    ($query:expr, $page:expr, $at:expr, $id:expr) => {{
+        let query = match $page.bound() {
+            Some(position) => $query.filter($crate::storage::page::beyond(($at, $id), position, $page.ascends())),
+            None => $query,
+        };
+        match $page.ascends() {
+            true => query.order(($at.asc(), $id.asc())),
+            false => query.order(($at.desc(), $id.desc())),
+        }
+    }};
+}
+pub(super) use in_page;
+
 /// Counts the rows of a query, which has a limit of its own: nothing beyond that is read.
 #[derive(Debug, Clone, Copy)]
 pub struct Counted<Q>(pub Q);

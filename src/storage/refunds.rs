@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::StorageError;
 use super::clock::{NowOnce, later, ledger_now, seconds};
 use super::columns::{corrupt, currency_from_column, customer_from_column, provider_from_column};
-use super::page;
+use super::page::in_page;
 use super::schema::{disputes, refunds};
 use crate::domain::money::Money;
 use crate::domain::order::Order;
@@ -324,13 +324,7 @@ pub async fn list(
     if let Some(provider) = filter.provider {
         query = query.filter(refunds::provider.eq(provider.as_str()));
     }
-    if let Some(position) = page.bound() {
-        query = query.filter(page::beyond((refunds::created_at, refunds::id), position, page.ascends()));
-    }
-    query = match page.ascends() {
-        true => query.order((refunds::created_at.asc(), refunds::id.asc())),
-        false => query.order((refunds::created_at.desc(), refunds::id.desc())),
-    };
+    let query = in_page!(query, page, refunds::created_at, refunds::id);
     let rows: Vec<RefundRow> = query.limit(page.to_read()).load(conn).await?;
     page.cut(rows).try_map(Refund::try_from)
 }

@@ -49,6 +49,20 @@ struct Ends<T> {
     last: Option<T>,
 }
 
+impl Ends<Uuid> {
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Nullable<SqlUuid>, _>(&self.first)?;
+        parameters.add::<Nullable<SqlUuid>, _>(&self.last)
+    }
+}
+
+impl Ends<String> {
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Nullable<Text>, _>(&self.first)?;
+        parameters.add::<Nullable<Text>, _>(&self.last)
+    }
+}
+
 impl From<Option<IdRange>> for Ends<Uuid> {
     fn from(range: Option<IdRange>) -> Self {
         Self { first: range.map(|range| range.first), last: range.map(|range| range.last) }
@@ -77,14 +91,10 @@ impl Statement for Orders {
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<BigInt, _>(&self.limit)?;
-        parameters.add::<Nullable<SqlUuid>, _>(&self.ids.first)?;
-        parameters.add::<Nullable<SqlUuid>, _>(&self.ids.last)?;
-        parameters.add::<Nullable<Text>, _>(&self.references.first)?;
-        parameters.add::<Nullable<Text>, _>(&self.references.last)?;
-        parameters.add::<Nullable<Text>, _>(&self.raw.first)?;
-        parameters.add::<Nullable<Text>, _>(&self.raw.last)?;
-        parameters.add::<Nullable<Text>, _>(&self.normal.first)?;
-        parameters.add::<Nullable<Text>, _>(&self.normal.last)?;
+        self.ids.bind(parameters)?;
+        self.references.bind(parameters)?;
+        self.raw.bind(parameters)?;
+        self.normal.bind(parameters)?;
         parameters.add::<Nullable<Numeric>, _>(&self.amount)?;
         parameters.add::<Text, _>(&self.customer)
     }
@@ -104,12 +114,9 @@ impl Statement for Payments {
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<BigInt, _>(&self.limit)?;
-        parameters.add::<Nullable<SqlUuid>, _>(&self.ids.first)?;
-        parameters.add::<Nullable<SqlUuid>, _>(&self.ids.last)?;
-        parameters.add::<Nullable<Text>, _>(&self.raw.first)?;
-        parameters.add::<Nullable<Text>, _>(&self.raw.last)?;
-        parameters.add::<Nullable<Text>, _>(&self.normal.first)?;
-        parameters.add::<Nullable<Text>, _>(&self.normal.last)?;
+        self.ids.bind(parameters)?;
+        self.raw.bind(parameters)?;
+        self.normal.bind(parameters)?;
         parameters.add::<Nullable<Numeric>, _>(&self.amount)
     }
 }
@@ -126,10 +133,8 @@ struct TakenBack {
 impl TakenBack {
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<BigInt, _>(&self.limit)?;
-        parameters.add::<Nullable<SqlUuid>, _>(&self.ids.first)?;
-        parameters.add::<Nullable<SqlUuid>, _>(&self.ids.last)?;
-        parameters.add::<Nullable<Text>, _>(&self.raw.first)?;
-        parameters.add::<Nullable<Text>, _>(&self.raw.last)?;
+        self.ids.bind(parameters)?;
+        self.raw.bind(parameters)?;
         parameters.add::<Nullable<Numeric>, _>(&self.amount)?;
         parameters.add::<Text, _>(&self.customer)
     }
@@ -169,10 +174,8 @@ impl Statement for Customers {
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<BigInt, _>(&self.limit)?;
-        parameters.add::<Nullable<Text>, _>(&self.raw.first)?;
-        parameters.add::<Nullable<Text>, _>(&self.raw.last)?;
-        parameters.add::<Nullable<Text>, _>(&self.lower.first)?;
-        parameters.add::<Nullable<Text>, _>(&self.lower.last)
+        self.raw.bind(parameters)?;
+        self.lower.bind(parameters)
     }
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::columns::{currency_from_column, customer_from_column, money_from_column};
-use super::page;
+use super::page::in_page;
 use super::schema::transfers;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::Currency;
@@ -94,13 +94,7 @@ pub async fn list(
     if let Some(currency) = currency {
         query = query.filter(transfers::currency.eq(currency.code()));
     }
-    if let Some(position) = page.bound() {
-        query = query.filter(page::beyond((transfers::created_at, transfers::id), position, page.ascends()));
-    }
-    query = match page.ascends() {
-        true => query.order((transfers::created_at.asc(), transfers::id.asc())),
-        false => query.order((transfers::created_at.desc(), transfers::id.desc())),
-    };
+    let query = in_page!(query, page, transfers::created_at, transfers::id);
     let rows: Vec<TransferRow> = query.load(conn).await?;
     page.cut(rows).try_map(TryInto::try_into)
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::columns::{corrupt, currency_from_column, customer_from_column};
-use super::page;
+use super::page::in_page;
 use super::proposals::EndColumns;
 use super::schema::unapplied_decisions as decisions;
 use crate::domain::money::Money;
@@ -166,18 +166,12 @@ pub async fn lock(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Decis
 /// # Errors
 /// Database errors.
 pub async fn waiting(conn: &mut AsyncPgConnection, page: &Page) -> Result<Rows<Decision>, StorageError> {
-    let mut query = decisions::table
+    let query = decisions::table
         .filter(decisions::done_at.is_null().and(decisions::withdrawn_at.is_null()))
         .limit(page.to_read())
         .select(DecisionRow::as_select())
         .into_boxed();
-    if let Some(position) = page.bound() {
-        query = query.filter(page::beyond((decisions::proposed_at, decisions::id), position, page.ascends()));
-    }
-    query = match page.ascends() {
-        true => query.order((decisions::proposed_at.asc(), decisions::id.asc())),
-        false => query.order((decisions::proposed_at.desc(), decisions::id.desc())),
-    };
+    let query = in_page!(query, page, decisions::proposed_at, decisions::id);
     let rows: Vec<DecisionRow> = query.load(conn).await?;
     page.cut(rows).try_map(Decision::try_from)
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::columns::currency_from_column;
-use super::page;
+use super::page::in_page;
 use super::payments::PaymentRow;
 use super::schema::{payments, top_up_orders as orders};
 use crate::domain::money::Money;
@@ -26,14 +26,8 @@ pub async fn list(
     filter: &UnappliedFilter,
     page: &Page,
 ) -> Result<Rows<Payment>, StorageError> {
-    let mut query = narrowed(filter).select(PaymentRow::as_select()).limit(page.to_read());
-    if let Some(position) = page.bound() {
-        query = query.filter(page::beyond((payments::received_at, payments::id), position, page.ascends()));
-    }
-    query = match page.ascends() {
-        true => query.order((payments::received_at.asc(), payments::id.asc())),
-        false => query.order((payments::received_at.desc(), payments::id.desc())),
-    };
+    let query = narrowed(filter).select(PaymentRow::as_select()).limit(page.to_read());
+    let query = in_page!(query, page, payments::received_at, payments::id);
     let rows: Vec<PaymentRow> = query.load(conn).await?;
     page.cut(rows).try_map(Payment::try_from)
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::StorageError;
 use super::clock::{NowOnce, ledger_now};
 use super::columns::corrupt;
-use super::page;
+use super::page::in_page;
 use super::schema::{webhook_endpoints as endpoints, webhook_secrets as secrets};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::event::EventKind;
@@ -158,13 +158,7 @@ pub async fn list(
     if let Some(owner) = owner {
         query = query.filter(endpoints::owner.eq(owner.to_owned()));
     }
-    if let Some(position) = page.bound() {
-        query = query.filter(page::beyond((endpoints::created_at, endpoints::id), position, page.ascends()));
-    }
-    query = match page.ascends() {
-        true => query.order((endpoints::created_at.asc(), endpoints::id.asc())),
-        false => query.order((endpoints::created_at.desc(), endpoints::id.desc())),
-    };
+    let query = in_page!(query, page, endpoints::created_at, endpoints::id);
     let rows: Vec<EndpointRow> = query.limit(page.to_read()).load(conn).await?;
     page.cut(rows).try_map(TryInto::try_into)
 }
