@@ -400,5 +400,15 @@ async fn nobody_decides_about_an_account_of_his_own() {
     let reason = json!({ "reason": "a mistake", "reach": "order_wallet" });
     let reverse = path(&order, "reverse");
     app.operator_named("alice").post(&reverse, &reason).await.problem(403, "own_account");
+    // Nor about a refund to himself: who could say that it never arrived would have the money twice.
+    let refund = json!({ "order_id": order, "amount": "10.00", "reason": "asked for" });
+    let refund = app.operator_named("ben").post("/v1/admin/refunds", &refund).await.expect(201);
+    let at = |what: &str| format!("/v1/admin/refunds/{}/{what}", refund["id"].as_str().unwrap());
+    let alice = app.operator_named("alice");
+    let sent = json!({ "bank_transaction_id": "OUT-1" });
+    alice.post(&at("mark-sent"), &sent).await.problem(403, "own_account");
+    app.operator_named("ben").post(&at("mark-sent"), &sent).await.expect(200);
+    alice.post(&at("reject"), &json!({ "reason": "it never came" })).await.problem(403, "own_account");
+    assert_eq!(app.available("alice", "CNY", "").await, "4990.00");
     app.finish().await;
 }

@@ -201,7 +201,14 @@ async fn case_08_another_amount_currency_or_environment_is_kept_unapplied() {
         let last = told.find(|event| event["event"] == "payment_unapplied").unwrap();
         assert_eq!(last["detail"], reason, "{order:#}");
     }
-    assert_eq!(stage.unapplied().await.len(), 4);
+    let kept = stage.unapplied().await;
+    assert_eq!(kept.len(), 4);
+    // Money of the other environment is never made money of this one, whoever asks for it.
+    let live = kept.iter().find(|payment| payment["live"] == true).unwrap();
+    let apply = format!("/v1/admin/unapplied-payments/{}/apply", live["id"].as_str().unwrap());
+    for to in [json!({"order_id": placed.id, "reason": "his"}), json!({"customer_id": "demo", "reason": "his"})] {
+        stage.app.operator().post(&apply, &to).await.problem(409, "nothing_unapplied");
+    }
     // The right payment still completes the order.
     stage.play(&placed, "pay", json!({})).await;
     stage.until(&placed, "completed").await;

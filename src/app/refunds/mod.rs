@@ -198,6 +198,9 @@ async fn settle_by_hand(
     let (actor, id) = (caller.actor(), seen.id);
     transact(&app.pool, async |conn| {
         let (mut order, mut refund) = book::lock_with_order(conn, id).await?;
+        if let Some(customer) = &refund.customer {
+            caller.require_not_own(customer)?;
+        }
         let is_failure = update.status == RefundStatus::Failed;
         if refund.state == RefundState::Failed && is_failure {
             return Ok(());

@@ -2,6 +2,8 @@
 //!
 //! Locks are taken in this order: order, payment, decision, the operator's own word, wallets.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use uuid::Uuid;
 
@@ -69,6 +71,7 @@ pub async fn decide(
         require_known_amount(conn, &payment).await?;
         let amount = amount(&payment, new.amount)?;
         let destination = destination(conn, app, &payment, order.as_ref(), &new.wanted).await?;
+        require_own_environment(app, &payment, &destination)?;
         if let Some(customer) = destination.customer() {
             caller.require_not_own(customer)?;
         }
@@ -120,10 +123,11 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
         if key.claim(conn).await?.is_some() {
             return Ok(Made::again(known));
         }
-        let mut order = match known.destination {
-            Destination::Order { id, .. } => orders::lock(conn, id).await?,
-            _ => lock_named_order(conn, known.payment_id).await?,
+        let target = match known.destination {
+            Destination::Order { id, .. } => Some(id),
+            _ => None,
         };
+        let mut order = lock_orders(conn, target, known.payment_id).await?;
         let payment = payments::lock_by_id(conn, known.payment_id).await?;
         let payment = payment.ok_or(Error::Internal("the payment of a decision"))?;
         let mut decision = store::lock(conn, id).await?.ok_or_else(missing)?;
@@ -135,7 +139,11 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
             caller.require_not_own(customer)?;
         }
         require_known_amount(conn, &payment).await?;
-        amount(&payment, Some(decision.amount.amount()))?;
+        require_own_environment(app, &payment, &decision.destination)?;
+        if amount(&payment, Some(decision.amount.amount()))? != decision.amount {
+            let detail = format!("the payment was stated anew: {} of it is left unapplied", payment.rest());
+            return Err(Error::conflict(Code::NothingUnapplied, detail));
+        }
         decision.end = Some(ProposalEnd::Approved { by: actor.clone(), at: clock::now(conn).await? });
         carry_out(conn, &mut decision, order.as_mut(), payment, &actor).await?;
         store::update(conn, &decision).await?;
@@ -189,21 +197,35 @@ fn require_waiting(decision: &Decision) -> Result<(), Error> {
 
 /// Locks the order that the money shall serve, or else the one that the payment names: its return may end it.
 async fn lock_order(conn: &mut Connection, new: &NewDecision) -> Result<Option<Order>, Error> {
-    match new.wanted {
-        Wanted::Order(id) => {
-            let unknown = || Error::field("/order_id", Code::Unknown, "is not an order of this platform");
-            Ok(Some(orders::lock(conn, id).await?.ok_or_else(unknown)?))
-        }
-        _ => lock_named_order(conn, new.payment_id).await,
-    }
+    let Wanted::Order(id) = new.wanted else { return lock_orders(conn, None, new.payment_id).await };
+    let unknown = || Error::field("/order_id", Code::Unknown, "is not an order of this platform");
+    Ok(Some(lock_orders(conn, Some(id), new.payment_id).await?.ok_or_else(unknown)?))
 }
 
-async fn lock_named_order(conn: &mut Connection, payment_id: Uuid) -> Result<Option<Order>, Error> {
+/// Locks the order that the money serves, and the one that the payment names, which may end with it. Orders are locked
+/// before payments, and two orders by their ids. Returns the first, or else the second.
+async fn lock_orders(conn: &mut Connection, target: Option<Uuid>, payment_id: Uuid) -> Result<Option<Order>, Error> {
     let named = payments::find(conn, payment_id).await?.and_then(|payment| payment.order_id);
-    match named {
-        Some(id) => Ok(orders::lock(conn, id).await?),
-        None => Ok(None),
+    let ids: BTreeSet<Uuid> = target.into_iter().chain(named).collect();
+    let mut wanted = None;
+    for id in ids {
+        let order = orders::lock(conn, id).await?;
+        if Some(id) == target.or(named) {
+            wanted = order;
+        }
     }
+    Ok(wanted)
+}
+
+/// Refuses to make money of one environment the money of the other: a test payment that reached a live database is
+/// kept, and can only go back.
+fn require_own_environment(app: &App, payment: &Payment, destination: &Destination) -> Result<(), Error> {
+    let is_applied = matches!(destination, Destination::Order { .. } | Destination::Wallet { .. });
+    if is_applied && payment.live != app.settings.live {
+        let detail = "the payment is from the wrong environment (test or live), so it cannot be applied";
+        return Err(Error::conflict(Code::NothingUnapplied, detail));
+    }
+    Ok(())
 }
 
 /// Refuses a bank line whose approval was reversed: nobody knows what truly arrived by it.
