@@ -1,8 +1,11 @@
 //! Usage: deductions for consumption, and reversals that give them back.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use super::{App, Error};
+use crate::domain::customer::CustomerId;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::money::Money;
 use crate::domain::posting::{Booked, PostingOutcome, Refusal};
@@ -38,7 +41,8 @@ pub struct Usage {
 pub async fn book_usage(app: &App, new: NewUsage) -> Result<Usage, Error> {
     app.products.require(&app.pool, &new.product).await?;
     if new.amount.is_zero() {
-        return of_nothing(app, new).await;
+        let wallets = wallets_of(app, [&new]).await?;
+        return Ok(of_nothing(new, &wallets));
     }
     let answer = app.poster.post(vec![new.posting()]).await?.pop();
     read_outcome(answer.ok_or(Error::Internal("an answer of the poster to every posting"))?)
@@ -63,6 +67,8 @@ pub async fn book_batch(app: &App, new: Vec<NewUsage>) -> Result<Vec<Result<Usag
         }
     }
     let mut answers = app.poster.post(postings).await?.into_iter();
+    let nothing: Vec<&NewUsage> = asked.iter().filter_map(Asked::nothing).collect();
+    let wallets = if nothing.is_empty() { Wallets::default() } else { wallets_of(app, nothing).await? };
     let mut results = Vec::with_capacity(asked.len());
     for item in asked {
         let result = match item {
@@ -70,7 +76,7 @@ pub async fn book_batch(app: &App, new: Vec<NewUsage>) -> Result<Vec<Result<Usag
                 Some(outcome) => read_outcome(outcome),
                 None => Err(Error::Internal("an answer of the poster to every posting")),
             },
-            Ok(Asked::Nothing(usage)) => Ok(of_nothing(app, usage).await?),
+            Ok(Asked::Nothing(usage)) => Ok(of_nothing(usage, &wallets)),
             Err(refused) => Err(refused),
         };
         // An item that is not known to be booked may not be reported as refused, so a bug fails the whole request.
@@ -89,22 +95,44 @@ enum Asked {
     Nothing(NewUsage),
 }
 
+impl Asked {
+    fn nothing(asked: &Result<Self, Error>) -> Option<&NewUsage> {
+        match asked {
+            Ok(Self::Nothing(usage)) => Some(usage),
+            _ => None,
+        }
+    }
+}
+
+/// The wallets of the customers who used nothing, and when they were read.
+#[derive(Default)]
+struct Wallets {
+    all: Vec<Wallet>,
+    at: DateTime<Utc>,
+}
+
+async fn wallets_of(app: &App, usages: impl IntoIterator<Item = &NewUsage>) -> Result<Wallets, Error> {
+    let customers: BTreeSet<&CustomerId> = usages.into_iter().map(|usage| &usage.customer).collect();
+    let mut conn = app.pool.get().await?;
+    let all = ledger::read_wallets_of(&mut conn, customers).await?;
+    Ok(Wallets { all, at: clock::now(&mut conn).await? })
+}
+
 /// Answers a usage of nothing. It moves no wallet, so nothing is stored: its id stays free, and a repetition is
 /// answered in the same way.
-async fn of_nothing(app: &App, new: NewUsage) -> Result<Usage, Error> {
-    let mut conn = app.pool.get().await?;
+fn of_nothing(new: NewUsage, wallets: &Wallets) -> Usage {
     let currency = new.amount.currency();
-    let wallets = ledger::read_wallets(&mut conn, &new.customer).await?;
-    let wallet = wallets.iter().find(|wallet| wallet.key.currency == currency && wallet.key.product == new.product);
-    Ok(Usage {
+    let key = WalletKey { customer: new.customer, currency, product: new.product };
+    let wallet = wallets.all.iter().find(|wallet| wallet.key == key);
+    Usage {
         id: new.id,
         amount: new.amount,
-        product: new.product,
+        product: key.product,
         balance_after: wallet.map_or(Money::zero(currency), Wallet::balance),
         debt: Money::zero(currency),
-        created_at: clock::now(&mut conn).await?,
+        created_at: wallets.at,
         replayed: false,
-    })
+    }
 }
 
 fn read_outcome(outcome: PostingOutcome) -> Result<Usage, Error> {
