@@ -475,8 +475,6 @@ CREATE TABLE holds (
 ) WITH (fillfactor = 80);
 CREATE INDEX holds_by_id ON holds (id);
 CREATE INDEX holds_by_expiry ON holds (expires_at);
--- The holds that are deleted some time after they were closed. A hold that was captured is in no such index.
-CREATE INDEX holds_to_forget ON holds (closed_at) WHERE status IN ('released', 'expired') OR captured = 0;
 CREATE INDEX holds_by_customer_and_expiry ON holds (customer_id, expires_at);
 
 -- A statement of the fast path calls it when it finds that it must not go on: the statement then fails as a whole.

@@ -1,7 +1,7 @@
 //! Deletes what is needed only for a while, in small batches.
 
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::StorageError;
@@ -130,11 +130,15 @@ impl Statement for Holds {
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<BigInt, _>(&self.age)?;
-        parameters.add::<BigInt, _>(&self.limit)
+        parameters.add::<BigInt, _>(&self.limit)?;
+        parameters.add::<Text, _>(&HOLD_PRUNER)
     }
 }
 
-/// Deletes holds that charged nothing and were closed longer than `age` ago. Returns how many were deleted.
+/// The name of the row in `worker_marks` that stores up to which expiry holds were looked at.
+const HOLD_PRUNER: &str = "holds_pruned";
+
+/// Deletes holds that charged nothing and whose time was over longer than `age` ago. Returns at how many it looked.
 ///
 /// # Errors
 /// [`StorageError`].

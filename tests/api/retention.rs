@@ -122,10 +122,16 @@ async fn holds_that_charged_nothing_are_forgotten() {
         }
         holds.push(hold);
     }
-    execute(&app.database, "UPDATE holds SET closed_at = closed_at - interval '29 days'").await;
+    let older = |days: u32| {
+        format!(
+            "UPDATE holds SET created_at = created_at - interval '{days} days', expires_at = expires_at - interval
+             '{days} days', closed_at = closed_at - interval '{days} days' WHERE status <> 'open'"
+        )
+    };
+    execute(&app.database, &older(29)).await;
     prune(&app).await;
     assert_eq!(number(&app, "count(*) FROM holds").await, 4);
-    execute(&app.database, "UPDATE holds SET closed_at = closed_at - interval '2 days'").await;
+    execute(&app.database, &older(2)).await;
     let again = async || service.post("/v1/holds", &body("released")).await;
     let (repeated, ()) = tokio::join!(again(), prune(&app));
     assert!(matches!(repeated.status, 200 | 201), "{}", repeated.text);
