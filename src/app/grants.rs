@@ -231,8 +231,8 @@ pub async fn list(app: &App, customer: &CustomerId, page: &Page) -> Result<Rows<
 const EXPIRING: TimeDelta = TimeDelta::days(7);
 /// The pause after a round that has found all.
 const ROUND: TimeDelta = TimeDelta::seconds(60);
-/// How far a round looks back before the end of the round before: a grant may have been committed late.
-const LATE: TimeDelta = TimeDelta::seconds(60);
+/// How far a round looks back before the end of the round before: a grant may have been committed late, or skipped.
+const LATE: TimeDelta = TimeDelta::hours(1);
 
 /// Tells of grants that expire soon, at most of `limit`. Several processes share the rounds. Returns how many there
 /// were.

@@ -14,17 +14,24 @@ use super::schema::environment;
 /// Any number that nobody else locks: two sessions that grant go one after the other.
 const LOCK: i64 = 0x0074_6f70_7571;
 /// Only ever added to.
-const ADDED_TO: &str = "entries, grant_uses, audit_log, seals, seal_keys";
+const ADDED_TO: &str = "entries, grant_uses, audit_log, seals, seal_keys, customer_secrets";
 /// Written by `topup migrate` alone.
-const READ: &str = "environment, __diesel_schema_migrations";
+const READ: &str = "environment, entry_kinds, __diesel_schema_migrations";
 
-/// Whether the session's user can take a role.
-const CAN_TAKE: &str =
-    "SELECT coalesce((SELECT pg_has_role(session_user, oid, 'MEMBER') FROM pg_roles WHERE rolname = $1), false) AS yes";
+/// Whether the session's user can take a role. From PostgreSQL 16 on, who makes a role is a member that may grant it,
+/// and may not take it.
+const CAN_TAKE: &str = "SELECT coalesce((
+        SELECT pg_has_role(session_user, oid,
+                           CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)
+        FROM pg_roles WHERE rolname = $1), false) AS yes";
 const EXISTS: &str = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1) AS yes";
-/// Whether one role is a member of another.
-const IS_MEMBER: &str = "SELECT EXISTS (SELECT FROM pg_roles m, pg_roles r
-                    WHERE m.rolname = $1 AND r.rolname = $2 AND pg_has_role(m.oid, r.oid, 'MEMBER')) AS yes";
+/// Whether one role can take another, as in [`CAN_TAKE`].
+const IS_MEMBER: &str = "SELECT EXISTS (
+        SELECT FROM pg_roles m, pg_roles r
+        WHERE m.rolname = $1 AND r.rolname = $2
+          AND pg_has_role(m.oid, r.oid,
+                          CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)
+    ) AS yes";
 /// Whether the session's user owns a table, or is a superuser.
 const OWNS: &str =
     "SELECT pg_has_role(session_user, relowner, 'MEMBER') AS yes FROM pg_class WHERE oid = to_regclass($1)";
@@ -105,10 +112,7 @@ pub async fn make(
     configured: Option<&str>,
     login: Option<&str>,
 ) -> Result<Made, StorageError> {
-    let role = match configured {
-        Some(configured) => configured.to_owned(),
-        None => usual(conn).await?,
-    };
+    let role = find(conn, configured).await?;
     let mut left = Vec::new();
     let quoted = quote(&role);
     if !ask(conn, EXISTS, &role).await? {

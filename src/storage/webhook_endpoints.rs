@@ -137,7 +137,7 @@ pub async fn lock(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Webho
         .find(id)
         .filter(endpoints::status.ne(DELETED))
         .select(EndpointRow::as_select())
-        .for_update()
+        .for_no_key_update()
         .first(conn)
         .await
         .optional()?;

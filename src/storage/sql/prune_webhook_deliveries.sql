@@ -1,4 +1,7 @@
--- Deletes the oldest deliveries whose age is reached, with their attempts, and returns how many.
+-- Deletes the oldest deliveries whose age is reached, with their attempts, and returns how many. One that still waits
+-- stays as long as its event: it may have been asked for again.
+--
+-- Plan note: a scalar subquery is one look-up for each row. EXISTS may become a hash of all events.
 --
 -- $1 bigint the age in seconds
 -- $2 bigint the largest number of deliveries
@@ -7,6 +10,7 @@ WITH gone AS (
     WHERE id = ANY (ARRAY (
         SELECT id FROM webhook_deliveries
         WHERE created_at < (SELECT ledger_now()) - $1 * interval '1 second'
+          AND (due_at IS NULL OR (SELECT e.number FROM events e WHERE e.number = webhook_deliveries.number) IS NULL)
         ORDER BY created_at
         LIMIT $2
         FOR UPDATE SKIP LOCKED))

@@ -1,4 +1,5 @@
--- Writes the events of grants that expire soon and have not told it. `remaining > 0` stands here as in the index
+-- Writes the events of grants that expire soon and have not told it. A grant that another writer has locked is
+-- skipped, because waiting for it would reverse the order of locks; a later turn tells of it. `remaining > 0` stands here as in the index
 -- `grants_expiring`.
 --
 -- $1 timestamptz those that expire at this moment or later
@@ -12,7 +13,7 @@ WITH due AS (
     WHERE remaining > 0 AND expires_at >= $1 AND expires_at <= $2 AND NOT told_expiring
     ORDER BY expires_at
     LIMIT $3
-    FOR UPDATE
+    FOR UPDATE SKIP LOCKED
 ), told AS (
     UPDATE grants g SET told_expiring = true
     FROM due WHERE g.customer_id = due.customer_id AND g.id = due.id
@@ -22,6 +23,6 @@ WITH due AS (
     SELECT t.customer_id, 'grant.expiring', 'grant',
            to_jsonb(t) || jsonb_build_object('currency', w.currency, 'product', w.product), ledger_now()
     FROM told t JOIN wallets w ON w.customer_id = t.customer_id AND w.id = t.wallet_id
-    ORDER BY t.customer_id, t.expires_at
+    ORDER BY t.customer_id COLLATE "C", t.expires_at
 )
 SELECT count(*), max(expires_at) FROM told
