@@ -1,5 +1,6 @@
 //! The measured cases, and the result of one measurement.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::Outcome;
@@ -25,6 +26,8 @@ pub enum Section {
     Neighbours,
     /// Single usages while entries are sealed, against the same without seals
     Seal,
+    /// Usages and holds on wallets with a live grant, and with a spend guard, against plain ones
+    Wallets,
     /// One client alone
     Idle,
     /// Account flows, and posting, on a large table
@@ -35,16 +38,64 @@ pub enum Section {
 
 #[derive(Debug, Clone)]
 pub enum Work {
-    Http(Load),
-    /// The same with the poster turned off.
-    PosterOff(Load),
-    /// On a database of its own, whose entries are sealed a second after they were made: more often than ever.
-    Sealed(Load),
-    /// On a database of its own, whose entries are not sealed.
-    Unsealed(Load),
+    Http(Load, Place),
     Direct(Direct),
     /// Load of other customers beside a neighbour.
     Beside(Load, Neighbour),
+}
+
+/// A service, and the database that it runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// The defaults.
+    Plain,
+    /// On the same database, with the poster turned off.
+    PosterOff,
+    /// Entries are sealed a second after they were made: more often than ever.
+    Sealed,
+    /// Entries are not sealed.
+    Unsealed,
+    /// Every wallet has a live grant that lasts.
+    Granted,
+    /// Every wallet has a spend guard whose caps are far away.
+    Guarded,
+}
+
+impl Place {
+    pub const ALL: [Self; 6] =
+        [Self::Plain, Self::PosterOff, Self::Sealed, Self::Unsealed, Self::Granted, Self::Guarded];
+
+    pub fn database(self) -> &'static str {
+        match self {
+            Self::Plain | Self::PosterOff => "bench",
+            Self::Sealed => "sealed",
+            Self::Unsealed => "unsealed",
+            Self::Granted => "granted",
+            Self::Guarded => "guarded",
+        }
+    }
+
+    /// How its service differs from the defaults.
+    pub fn settings(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::PosterOff => &[("TOPUP_POSTER", "off")],
+            Self::Sealed => &[("TOPUP_SEAL_AFTER_SECONDS", "1")],
+            Self::Unsealed => &[("TOPUP_SEAL", "off")],
+            Self::Plain | Self::Granted | Self::Guarded => &[],
+        }
+    }
+
+    /// What the names of its cells end with.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::PosterOff => ", poster off",
+            Self::Sealed => ", sealed",
+            Self::Unsealed => ", not sealed",
+            Self::Granted => ", a live grant each",
+            Self::Guarded => ", a spend guard each",
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -69,29 +120,11 @@ pub struct Sample {
 }
 
 /// The services that the cells run against.
-pub struct Services<'s> {
-    pub database: &'s str,
-    pub on: Service<'s>,
-    pub off: Option<Service<'s>>,
-    /// A service that seals, and one that does not, each on a database of its own.
-    pub sealed: Option<Service<'s>>,
-    pub unsealed: Option<Service<'s>>,
-}
-
-/// The databases of the services that seal, and do not.
-pub const SEALED: &str = "sealed";
-pub const UNSEALED: &str = "unsealed";
+pub struct Services<'s>(pub BTreeMap<Place, Service<'s>>);
 
 impl<'s> Services<'s> {
-    /// The service and the database that this work is measured on.
-    fn of(&self, work: &Work) -> Outcome<(Option<&Service<'s>>, &str)> {
-        match work {
-            Work::Http(_) | Work::Beside(..) => Ok((Some(&self.on), self.database)),
-            Work::PosterOff(_) => Ok((Some(self.off.as_ref().ok_or("no service with the poster off")?), self.database)),
-            Work::Sealed(_) => Ok((Some(self.sealed.as_ref().ok_or("no service that seals")?), SEALED)),
-            Work::Unsealed(_) => Ok((Some(self.unsealed.as_ref().ok_or("no service without seals")?), UNSEALED)),
-            Work::Direct(_) => Ok((None, self.database)),
-        }
+    pub fn at(&self, place: Place) -> Outcome<&Service<'s>> {
+        self.0.get(&place).ok_or_else(|| format!("no service for {place:?}").into())
     }
 }
 
@@ -113,10 +146,10 @@ pub fn of(sections: &[Section]) -> Vec<Cell> {
     if sections.contains(&Section::Usage) {
         for (spread, _) in CUSTOMERS {
             for connections in CONNECTIONS {
-                add(Work::Http(load(Request::Usage, connections, spread)));
+                add(Work::Http(load(Request::Usage, connections, spread), Place::Plain));
             }
             for connections in [1, 64] {
-                add(Work::PosterOff(load(Request::Usage, connections, spread)));
+                add(Work::Http(load(Request::Usage, connections, spread), Place::PosterOff));
             }
             for clients in CLIENTS {
                 add(direct(Statement::Deduct, clients, spread));
@@ -131,8 +164,8 @@ pub fn of(sections: &[Section]) -> Vec<Cell> {
     }
     if sections.contains(&Section::Batch) {
         for (spread, _) in CUSTOMERS {
-            add(Work::Http(load(Request::Batch(100), 8, spread)));
-            add(Work::Http(load(Request::Batch(1000), 4, spread)));
+            add(Work::Http(load(Request::Batch(100), 8, spread), Place::Plain));
+            add(Work::Http(load(Request::Batch(1000), 4, spread), Place::Plain));
         }
         for clients in CLIENTS {
             add(direct(Statement::Deduct, clients, true));
@@ -143,25 +176,35 @@ pub fn of(sections: &[Section]) -> Vec<Cell> {
     }
     if sections.contains(&Section::Holds) {
         for (spread, _) in CUSTOMERS {
-            add(Work::Http(load(Request::HoldAndCapture, 64, spread)));
-            add(Work::Http(load(Request::Usage, 64, spread)));
+            add(Work::Http(load(Request::HoldAndCapture, 64, spread), Place::Plain));
+            add(Work::Http(load(Request::Usage, 64, spread), Place::Plain));
         }
     }
     if sections.contains(&Section::Neighbours) {
-        add(Work::Http(load(Request::Usage, 8, true)));
+        add(Work::Http(load(Request::Usage, 8, true), Place::Plain));
         for neighbour in Neighbour::ALL {
             add(Work::Beside(load(Request::Usage, 8, true), neighbour));
         }
     }
     if sections.contains(&Section::Seal) {
         for (spread, _) in CUSTOMERS {
-            add(Work::Sealed(load(Request::Usage, 64, spread)));
-            add(Work::Unsealed(load(Request::Usage, 64, spread)));
+            for place in [Place::Sealed, Place::Unsealed] {
+                add(Work::Http(load(Request::Usage, 64, spread), place));
+            }
+        }
+    }
+    if sections.contains(&Section::Wallets) {
+        for (spread, _) in CUSTOMERS {
+            for request in [Request::Usage, Request::HoldAndCapture] {
+                for place in [Place::Plain, Place::Granted, Place::Guarded] {
+                    add(Work::Http(load(request.clone(), 64, spread), place));
+                }
+            }
         }
     }
     if sections.contains(&Section::Idle) {
-        add(Work::Http(load(Request::Usage, 1, true)));
-        add(Work::Http(load(Request::Get("/healthz".to_owned()), 1, true)));
+        add(Work::Http(load(Request::Usage, 1, true), Place::Plain));
+        add(Work::Http(load(Request::Get("/healthz".to_owned()), 1, true), Place::Plain));
         add(direct(Statement::Deduct, 1, true));
     }
     cells
@@ -179,10 +222,7 @@ pub fn name(work: &Work) -> String {
         format!("{what}, {}, {} conn.", customers(load.spread), load.connections)
     };
     match work {
-        Work::Http(load) => of(load),
-        Work::PosterOff(load) => format!("{}, poster off", of(load)),
-        Work::Sealed(load) => format!("{}, sealed", of(load)),
-        Work::Unsealed(load) => format!("{}, not sealed", of(load)),
+        Work::Http(load, place) => format!("{}{}", of(load), place.suffix()),
         Work::Beside(load, neighbour) => format!("{}, beside {}", of(load), neighbour.name()),
         Work::Direct(direct) => {
             let what = match direct.statement {
@@ -207,7 +247,12 @@ impl Cell {
         services: &Services<'s>,
         seconds: u64,
     ) -> Outcome<(Sample, Option<Acknowledged>)> {
-        let (service, database) = services.of(&self.work)?;
+        let place = match &self.work {
+            Work::Http(_, place) => *place,
+            Work::Beside(..) | Work::Direct(_) => Place::Plain,
+        };
+        let database = place.database();
+        let service = if let Work::Direct(_) = &self.work { None } else { Some(services.at(place)?) };
         let neighbour = match &self.work {
             Work::Beside(_, neighbour) => Some(neighbour.start(stage, services, seconds)?),
             _ => None,
@@ -215,14 +260,7 @@ impl Cell {
         let from = stage.wal_position()?;
         let before = Time::now(stage, service.map(Service::pid));
         let (mut sample, items, acknowledged) = match (&self.work, service) {
-            (
-                Work::Http(load)
-                | Work::PosterOff(load)
-                | Work::Sealed(load)
-                | Work::Unsealed(load)
-                | Work::Beside(load, _),
-                Some(service),
-            ) => {
+            (Work::Http(load, _) | Work::Beside(load, _), Some(service)) => {
                 let loaded = load.run(stage, &service.url, seconds)?;
                 if loaded.failed > 0 {
                     return Err(format!("{}: {} requests failed", self.name, loaded.failed).into());

@@ -21,12 +21,13 @@ mod verify;
 mod wal;
 mod webhooks;
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cells::{SEALED, Section, Services, UNSEALED};
+use crate::cells::{Place, Section, Services, Work};
 use crate::service::Service;
 use crate::stage::Stage;
 use crate::targets::Target;
@@ -55,8 +56,6 @@ struct Arguments {
         value_parser = clap::value_parser!(u64).range(50_000..=100_000_000))]
     entries: u64,
 }
-
-const DATABASE: &str = "bench";
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::parse();
@@ -107,34 +106,28 @@ fn throughput(stage: &Stage, arguments: &Arguments, sections: &[Section]) -> Out
     let cells = cells::of(sections);
     let bar = progress(arguments.rounds * u64::try_from(cells.len())?)?;
     bar.set_message("seeding customers");
-    seed::customers(stage, DATABASE)?;
+    let is_needed = |place: Place| {
+        place == Place::Plain || cells.iter().any(|cell| matches!(&cell.work, Work::Http(_, at) if *at == place))
+    };
+    let places: Vec<Place> = Place::ALL.into_iter().filter(|place| is_needed(*place)).collect();
+    let databases: BTreeSet<&str> = places.iter().map(|place| place.database()).collect();
+    for place in places.iter().filter(|place| **place != Place::PosterOff) {
+        seed::customers(stage, place.database())?;
+        seed::wallets(stage, *place)?;
+    }
     direct::prepare(stage)?;
     if sections.contains(&Section::Neighbours) {
-        neighbours::prepare(stage, DATABASE)?;
+        neighbours::prepare(stage, Place::Plain.database())?;
     }
-    let needs_off = sections.contains(&Section::Usage);
-    let needs_seals = sections.contains(&Section::Seal);
-    if needs_seals {
-        seed::customers(stage, SEALED)?;
-        seed::customers(stage, UNSEALED)?;
-    }
-    let start =
-        |needed: bool, database, setting| needed.then(|| Service::start(stage, database, &[setting])).transpose();
-    let services = Services {
-        database: DATABASE,
-        on: Service::start(stage, DATABASE, &[])?,
-        off: start(needs_off, DATABASE, ("TOPUP_POSTER", "off"))?,
-        sealed: start(needs_seals, SEALED, ("TOPUP_SEAL_AFTER_SECONDS", "1"))?,
-        unsealed: start(needs_seals, UNSEALED, ("TOPUP_SEAL", "off"))?,
-    };
+    let start = |place: &Place| Ok((*place, Service::start(stage, place.database(), place.settings())?));
+    let services = Services(places.iter().map(start).collect::<Outcome<_>>()?);
     let (samples, acknowledged) = rounds::run(stage, &services, &cells, (arguments.rounds, arguments.seconds), &bar)?;
     bar.set_message("verifying");
-    let (now, highest) = services.on.memory()?;
-    let each = verify::each(stage, &services.on, DATABASE, arguments.seconds)?;
+    let (now, highest) = services.at(Place::Plain)?.memory()?;
+    let each = verify::each(stage, services.at(Place::Plain)?, Place::Plain.database(), arguments.seconds)?;
     drop(services);
     let counted = verify::counts(stage, &acknowledged)?;
-    verify::check(stage, DATABASE)?;
-    for database in [SEALED, UNSEALED].into_iter().filter(|_| needs_seals) {
+    for database in databases {
         verify::check(stage, database)?;
     }
     bar.finish_and_clear();

@@ -25,7 +25,7 @@ use topup::storage::{StorageError, ledger};
 use uuid::Uuid;
 
 use crate::Outcome;
-use crate::cells::Services;
+use crate::cells::{Place, Services};
 use crate::load::{Load, Request};
 use crate::service::{Service, customer_token};
 use crate::stage::{Database, Stage};
@@ -79,13 +79,13 @@ impl Neighbour {
         match self {
             Self::Plain | Self::Granted => {}
             Self::Locked => {
-                let session = stage.database(services.database)?;
+                let session = stage.database(Place::Plain.database())?;
                 session.run(&format!("BEGIN; SELECT FROM wallets WHERE customer_id = '{HOT}' FOR UPDATE"))?;
                 running.parts.push(Part::Session(session));
             }
-            Self::HangsUp => running.parts.push(Part::Client(HangingUp::start(&services.on.url)?)),
+            Self::HangsUp => running.parts.push(Part::Client(HangingUp::start(&services.at(Place::Plain)?.url)?)),
             Self::Frozen => {
-                let second = Service::start(stage, services.database, &[("TOPUP_LOG", "error")])?;
+                let second = Service::start(stage, Place::Plain.database(), &[("TOPUP_LOG", "error")])?;
                 let load = meter(&second.url)?;
                 std::thread::sleep(Duration::from_millis(500));
                 let pid = Pid::from_raw(i32::try_from(second.pid())?);
@@ -93,7 +93,7 @@ impl Neighbour {
                 running.parts.push(Part::Frozen { pid, _load: load, _service: second });
             }
         }
-        running.parts.push(Part::Metering(meter(&services.on.url)?));
+        running.parts.push(Part::Metering(meter(&services.at(Place::Plain)?.url)?));
         Ok(running)
     }
 }

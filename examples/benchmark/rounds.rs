@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use indicatif::ProgressBar;
 
 use crate::Outcome;
-use crate::cells::{Cell, SEALED, Sample, Services, UNSEALED, Work};
+use crate::cells::{Cell, Place, Sample, Services, Work};
 use crate::load::{Load, Request};
 use crate::service::Service;
 use crate::stage::Stage;
@@ -64,17 +64,13 @@ fn warm_up(stage: &Stage, services: &Services<'_>, cells: &[Cell], seconds: u64)
         acknowledged.extend(Acknowledged::by(&load, &loaded, database));
         Ok(())
     };
-    let database = services.database;
-    run(&services.on, database, Request::Usage, true)?;
-    let others = [(&services.off, database), (&services.sealed, SEALED), (&services.unsealed, UNSEALED)];
-    for (service, database) in others {
-        if let Some(service) = service {
-            run(service, database, Request::Usage, true)?;
+    for (place, service) in &services.0 {
+        run(service, place.database(), Request::Usage, true)?;
+        let holds = |cell: &Cell| matches!(&cell.work, Work::Http(load, at) if load.request == Request::HoldAndCapture && at == place);
+        if cells.iter().any(holds) {
+            run(service, place.database(), Request::HoldAndCapture, true)?;
+            run(service, place.database(), Request::HoldAndCapture, false)?;
         }
-    }
-    if cells.iter().any(|cell| matches!(&cell.work, Work::Http(Load { request: Request::HoldAndCapture, .. }))) {
-        run(&services.on, database, Request::HoldAndCapture, true)?;
-        run(&services.on, database, Request::HoldAndCapture, false)?;
     }
     Ok(acknowledged)
 }

@@ -2,6 +2,7 @@
 
 use topup::domain::customer::CustomerId;
 use topup::domain::money::Money;
+use topup::domain::movement::grant::NewGrant;
 use topup::domain::movement::top_up::{AppliedPayment, top_up_without_order};
 use topup::domain::payment::ProviderName;
 use topup::domain::posting::Posting;
@@ -9,8 +10,10 @@ use topup::domain::product::Product;
 use topup::storage::pool::Pool;
 use topup::storage::transaction::transact;
 use topup::storage::{StorageError, ledger};
+use uuid::Uuid;
 
 use crate::Outcome;
+use crate::cells::Place;
 use crate::service::command;
 use crate::stage::{Database, Stage};
 
@@ -51,6 +54,48 @@ pub fn customers<'s>(stage: &'s Stage, name: &str) -> Outcome<Database<'s>> {
     database.run(APPLICATIONS)?;
     database.run("VACUUM ANALYZE")?;
     Ok(database)
+}
+
+/// What the wallets of a place have beside their money.
+pub fn wallets(stage: &Stage, place: Place) -> Outcome<()> {
+    let database = stage.database(place.database())?;
+    match place {
+        Place::Guarded => database.run(GUARDS)?,
+        Place::Granted => grant_all(stage, place.database())?,
+        Place::Plain | Place::PosterOff | Place::Sealed | Place::Unsealed => return Ok(()),
+    }
+    database.run("VACUUM ANALYZE")
+}
+
+const GUARDS: &str = "
+    INSERT INTO spend_guards (customer_id, wallet_id, set_by, updated_at)
+    SELECT customer_id, id, 'benchmark', now() FROM wallets;
+    UPDATE wallets SET daily_cap = 1000000, monthly_cap = 1000000, guard_day = (now() AT TIME ZONE 'UTC')::date,
+           spent_today = 0, spent_this_month = 0";
+
+fn grant_all(stage: &Stage, name: &str) -> Outcome<()> {
+    let mut grants = Vec::new();
+    for row in stage.database(name)?.all("SELECT customer_id FROM wallets ORDER BY 1")? {
+        let grant = NewGrant {
+            customer: CustomerId::new(row.try_get::<_, &str>(0)?).ok_or("not a customer")?,
+            amount: Money::new(1_000_000.into(), "CNY".parse()?)?,
+            product: Product::main(),
+            expires_at: Some("2099-01-01T00:00:00Z".parse()?),
+            priority: 100,
+            reason: "benchmark".to_owned(),
+            created_by: "benchmark".to_owned(),
+        };
+        grants.push(grant.posting(Uuid::now_v7()));
+    }
+    stage.runtime.block_on(async {
+        let pool = Pool::new(&stage.cluster.url(name).into(), 1)?;
+        for grants in grants.chunks(500) {
+            transact::<_, StorageError, _>(&pool, async |conn| ledger::post(conn, grants).await).await?;
+        }
+        pool.close();
+        Ok::<_, StorageError>(())
+    })?;
+    Ok(())
 }
 
 fn credit(customer: &str, payment: &str) -> Outcome<Posting> {

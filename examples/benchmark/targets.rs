@@ -1,6 +1,6 @@
 //! The targets: ratios within one round, of which the median over the rounds counts.
 
-use crate::cells::{CLIENTS, Sample, customers};
+use crate::cells::{CLIENTS, Place, Sample, customers};
 use crate::neighbours::Neighbour;
 use crate::numbers::{divided, median};
 use crate::rounds::Samples;
@@ -57,6 +57,16 @@ pub fn of(samples: &Samples, memory: u64) -> Vec<Target> {
             0.97,
             true,
         );
+        for place in [Place::Granted, Place::Guarded] {
+            for work in ["usage", "hold + capture"] {
+                let plain = format!("{work}, {who}, 64 conn.");
+                let other = format!("{plain}{}", place.suffix());
+                add(format!("{other} / plain"), ratio(samples, &other, &plain), "×", 0.95, true);
+                let wal = |cell: &str| median_of(samples, cell, |sample| Some(sample.wal_records));
+                let more = wal(&other).zip(wal(&plain)).map(|(other, plain)| divided(other, plain));
+                add(format!("{other} / plain: WAL"), more, "×", 1.3, false);
+            }
+        }
         let pairs = ratio(samples, &format!("hold + capture, {who}, 64 conn."), &usage);
         add(format!("hold + capture, {who} / usage"), pairs, "×", 0.35, true);
     }

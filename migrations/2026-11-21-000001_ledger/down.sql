@@ -1,4 +1,7 @@
 DROP TABLE webhook_attempts, webhook_deliveries, webhook_secrets, webhook_endpoints;
+DROP VIEW all_grant_uses, current_grants;
+DROP FUNCTION fast_path_covers(wallets, numeric);
+DROP FUNCTION fast_path_captures(wallets, uuid, numeric);
 DROP TABLE seal_walk, customer_secrets, seals, seal_keys, events, events_pruned, event_sequences, event_feed,
     worker_marks, spend_guards, holds, taken_back_debts, take_backs, frozen_wallets, frozen_customers, grant_uses,
     grants, entries, entry_kinds, wallets, environment;
@@ -17,4 +20,4 @@ DROP FUNCTION wallet_gate(text);
 DROP FUNCTION ledger_now();
 DROP SEQUENCE event_positions;
 DROP DOMAIN customer_key, currency_code, product_code, dedupe_key, counterpart_name, entry_number, entry_kind,
-    wallet_part, take_back_source, taken_part;
+    wallet_part, spend_cap, take_back_source, taken_part;

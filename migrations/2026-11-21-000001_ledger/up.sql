@@ -31,6 +31,7 @@ CREATE DOMAIN entry_number AS bigint CONSTRAINT entry_number_positive CHECK (VAL
 -- One of the numbers in `entry_kinds`.
 CREATE DOMAIN entry_kind AS smallint CONSTRAINT entry_kind_known CHECK (VALUE BETWEEN 1 AND 18);
 CREATE DOMAIN wallet_part AS numeric(24, 8) CONSTRAINT wallet_part_not_negative CHECK (VALUE >= 0);
+CREATE DOMAIN spend_cap AS numeric(24, 8) CONSTRAINT spend_cap_positive CHECK (VALUE > 0);
 
 -- One balance: a customer, a currency, and the main wallet ('') or a product. The row carries the running parts, and
 -- available = paid + granted - held - debt. Columns that never change stand first, because PostgreSQL logs a changed
@@ -41,8 +42,6 @@ CREATE TABLE wallets (
     product product_code NOT NULL DEFAULT '',
     id uuid NOT NULL,
     created_at timestamptz NOT NULL,
-    -- Whether the wallet has a row in spend_guards.
-    guarded boolean NOT NULL DEFAULT false,
     -- An operator's stop, of this wallet and of all wallets of the customer: nothing may be spent.
     frozen boolean NOT NULL DEFAULT false,
     customer_frozen boolean NOT NULL DEFAULT false,
@@ -60,6 +59,21 @@ CREATE TABLE wallets (
     -- Money that was taken, or is claimed, for spent bonus of this wallet: the sum of its grants' owed. Bonus that
     -- returns is exchanged for it.
     bonus_owed wallet_part NOT NULL DEFAULT 0,
+    -- The spend guard: what may be spent in a UTC day and month; null: no cap. Who set them stands in spend_guards.
+    daily_cap spend_cap,
+    monthly_cap spend_cap,
+    -- The day that spent_today counts; its month is the one that spent_this_month counts. A count of an earlier day or
+    -- month is void. Null: no guard.
+    guard_day date,
+    -- The active grant: the one that the next usage takes from. What is left of it and what holds reserve of it stand
+    -- here, so that a usage writes no row of `grants`; the columns of its own row are as the full path left them.
+    active_grant uuid,
+    -- When the first grant expires of which something remains. From then on the full path decides.
+    grants_until timestamptz,
+    active_remaining wallet_part,
+    active_held wallet_part,
+    spent_today wallet_part,
+    spent_this_month wallet_part,
     -- Promotional credit: what remains of the wallet's grants.
     granted wallet_part NOT NULL DEFAULT 0,
     -- The sum of the open holds, of paid and granted money.
@@ -81,11 +95,45 @@ CREATE TABLE wallets (
     CONSTRAINT wallets_id_once UNIQUE (customer_id, id),
     CONSTRAINT wallets_held_is_there CHECK (held <= paid + granted),
     CONSTRAINT wallets_paid_is_in_less_out CHECK (paid = paid_in - paid_out),
+    CONSTRAINT wallets_active_grant_is_there CHECK (CASE
+        WHEN active_grant IS NULL
+            THEN granted = 0 AND num_nonnulls(active_remaining, active_held, grants_until) = 0
+        ELSE coalesce(active_remaining > 0 AND active_remaining BETWEEN active_held AND granted, false) END),
+    CONSTRAINT wallets_guard_is_whole CHECK (CASE
+        WHEN guard_day IS NULL THEN num_nonnulls(daily_cap, monthly_cap, spent_today, spent_this_month) = 0
+        ELSE num_nonnulls(daily_cap, monthly_cap) > 0 AND num_nulls(spent_today, spent_this_month) = 0 END),
     CONSTRAINT wallets_needs_full_path_is_kept CHECK (
-        needs_full_path = (granted > 0 OR debt > 0 OR guarded OR frozen OR customer_frozen OR claimed))
+        needs_full_path = (debt > 0 OR frozen OR customer_frozen OR claimed))
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05);
 -- Operators look for customers by the beginning of an id. Only a new wallet is written to it.
 CREATE INDEX wallets_by_customer_prefix ON wallets (customer_id text_pattern_ops);
+
+-- Whether the fast path may take an amount from a wallet, or reserve it: what `domain::wallet` decides for usage and
+-- holds in the common case. The active grant gives the whole amount and is not used up by it, or there is no grant and
+-- paid money gives it. No grant has lapsed; the caps leave room, and count today. PostgreSQL replaces the call by its
+-- body when it plans a statement.
+CREATE FUNCTION fast_path_covers(w wallets, amount numeric) RETURNS boolean LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
+    SELECT NOT w.needs_full_path
+       AND w.paid + w.granted - w.held - amount >= w.fast_floor
+       AND (w.active_grant IS NULL
+            OR w.active_remaining - w.active_held > amount AND (w.grants_until <= ledger_now()) IS NOT TRUE)
+       AND (w.guard_day IS NULL
+            OR w.guard_day = (ledger_now() AT TIME ZONE 'UTC')::date
+               AND (w.spent_today + w.held + amount > w.daily_cap) IS NOT TRUE
+               AND (w.spent_this_month + w.held + amount > w.monthly_cap) IS NOT TRUE)
+$$;
+
+-- Whether the fast path may capture holds of a wallet. `holding` is the grant that they reserve, null for paid money,
+-- and `granted` how much is taken of it. The rest of a hold is free again, so an alert that waits for the recovery and
+-- bonus that is owed are left to the full path.
+CREATE FUNCTION fast_path_captures(w wallets, holding uuid, granted numeric) RETURNS boolean
+    LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
+    SELECT NOT w.needs_full_path
+       AND (w.low_balance_threshold IS NULL OR w.fast_floor > 0)
+       AND (holding IS NULL OR holding = w.active_grant AND w.active_remaining > granted AND w.bonus_owed = 0)
+       AND (w.grants_until <= ledger_now()) IS NOT TRUE
+       AND (w.guard_day <> (ledger_now() AT TIME ZONE 'UTC')::date) IS NOT TRUE
+$$;
 
 -- What the numbers in entries.kind mean, and as which type of account flow a customer sees them. For people and
 -- reports: the service has the same list in `domain::entry::EntryKind`, and a test compares them.
@@ -141,6 +189,9 @@ CREATE TABLE entries (
     -- The signed changes of granted credit and of debt; null if there is none, because a null takes no room.
     granted numeric(24, 8),
     debt numeric(24, 8),
+    -- Of usage and captures: the grant, if it is one alone, that the granted part was taken from. Several grants, and
+    -- those of other kinds of entry, stand in grant_uses; `all_grant_uses` has both.
+    grant_id uuid,
     -- What the entry belongs to, as the API shows its id: an order, a transfer, a hold, a usage that is given back.
     reference text,
     description text,
@@ -152,6 +203,8 @@ CREATE TABLE entries (
     CONSTRAINT entries_pkey PRIMARY KEY (customer_id, wallet_id, seq),
     CONSTRAINT entries_key_once UNIQUE (customer_id, kind, key),
     -- An adjustment goes either way; of the other kinds, these bring money in.
+    CONSTRAINT entries_grant_of_consumption CHECK (
+        grant_id IS NULL OR (granted < 0 AND kind IN (/* CONSUMPTION */ 2, 3))),
     CONSTRAINT entries_sign CHECK (amount <> 0 AND (
         kind = /* ADJUST */ 11 OR (amount > 0) = (kind IN (/* BRINGS_MONEY */ 1, 4, 6, 7, 9, 12, 14, 16, 18))))
 );
@@ -235,12 +288,13 @@ CREATE TRIGGER entries_no_truncate BEFORE TRUNCATE ON entries
     FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
 REVOKE UPDATE, DELETE, TRUNCATE ON entries FROM PUBLIC;
 
--- Promotional credit. wallets.granted is the sum of remaining.
+-- Promotional credit. wallets.granted is the sum of remaining in `current_grants`.
 CREATE TABLE grants (
     customer_id text NOT NULL,
     id uuid NOT NULL,
     wallet_id uuid NOT NULL,
     amount numeric(24, 8) NOT NULL CONSTRAINT grants_amount_positive CHECK (amount > 0),
+    -- While the grant is its wallet's active one, the wallet's row knows better: read `current_grants`.
     remaining numeric(24, 8) NOT NULL,
     -- What open holds reserve of it. That part can still be captured after the grant has expired.
     held numeric(24, 8) NOT NULL DEFAULT 0,
@@ -255,6 +309,8 @@ CREATE TABLE grants (
     order_id uuid,
     created_by text NOT NULL,
     created_at timestamptz NOT NULL,
+    -- The number of the wallet's last entry that can have used it, while it is not the active grant.
+    used_to bigint NOT NULL DEFAULT 0,
     -- Whether an event has told that it expires soon.
     told_expiring boolean NOT NULL DEFAULT false,
     -- The Idempotency-Key that made it, once its row in idempotency_keys is pruned.
@@ -269,7 +325,16 @@ CREATE UNIQUE INDEX grants_by_key ON grants (key_caller, key) WHERE key IS NOT N
 CREATE INDEX grants_live ON grants (customer_id, wallet_id) WHERE remaining > 0;
 CREATE INDEX grants_expiring ON grants (expires_at, id) WHERE remaining > 0 AND expires_at IS NOT NULL;
 
--- Which grants an entry took from (negative) or gave back to (positive).
+-- The grants as they are: what is left of a wallet's active grant stands in the wallet's row.
+CREATE VIEW current_grants AS
+SELECT g.customer_id, g.id, g.wallet_id, g.amount,
+       CASE WHEN w.active_grant = g.id THEN w.active_remaining ELSE g.remaining END AS remaining,
+       CASE WHEN w.active_grant = g.id THEN w.active_held ELSE g.held END AS held,
+       g.owed, g.priority, g.expires_at, g.order_id, g.created_by, g.created_at
+FROM grants g
+LEFT JOIN wallets w ON w.customer_id = g.customer_id AND w.id = g.wallet_id;
+
+-- Which grants an entry took from (negative) or gave back to (positive), where entries.grant_id does not say it.
 CREATE TABLE grant_uses (
     customer_id text NOT NULL,
     wallet_id uuid NOT NULL,
@@ -283,6 +348,12 @@ CREATE TRIGGER grant_uses_no_change BEFORE UPDATE OR DELETE ON grant_uses
     FOR EACH ROW EXECUTE FUNCTION entries_are_append_only();
 CREATE TRIGGER grant_uses_no_truncate BEFORE TRUNCATE ON grant_uses
     FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
+
+-- All uses of grants. By the grant it finds no usage: no index of `entries` contains the grant.
+CREATE VIEW all_grant_uses AS
+SELECT customer_id, wallet_id, seq, grant_id, amount FROM grant_uses
+UNION ALL
+SELECT customer_id, wallet_id, seq, grant_id, granted FROM entries WHERE grant_id IS NOT NULL;
 
 -- The public keys of seals. A key is written here when it is first used, and stays for as long as its seals.
 CREATE TABLE seal_keys (
@@ -456,7 +527,9 @@ CREATE TABLE holds (
     amount numeric(24, 8) NOT NULL CONSTRAINT holds_amount_positive CHECK (amount > 0),
     -- How much of the amount is granted credit.
     granted numeric(24, 8) NOT NULL DEFAULT 0,
-    -- [{"grant_id": …, "amount": "…"}]: what is reserved of which grant; null if only paid money is.
+    -- The grant that it is reserved of, if it is one alone.
+    grant_id uuid,
+    -- Several grants: [{"grant_id": …, "amount": "…"}].
     grant_parts jsonb,
     description text,
     metadata jsonb,
@@ -468,7 +541,7 @@ CREATE TABLE holds (
     closed_at timestamptz,
     CONSTRAINT holds_pkey PRIMARY KEY (customer_id, key),
     CONSTRAINT holds_granted_is_part CHECK (
-        granted >= 0 AND granted <= amount AND (granted > 0) = (grant_parts IS NOT NULL)),
+        granted >= 0 AND granted <= amount AND (granted > 0)::integer = num_nonnulls(grant_id, grant_parts)),
     CONSTRAINT holds_closed CHECK (
         (status = 'open') = (closed_at IS NULL) AND (status = 'captured') = (captured IS NOT NULL)),
     CONSTRAINT holds_captured_not_negative CHECK (captured >= 0)
@@ -483,22 +556,13 @@ BEGIN
     RAISE EXCEPTION 'the fast path does not take this' USING ERRCODE = 'TP001';
 END $$;
 
--- Caps on what a customer may spend in one wallet, per UTC day and month. Written under the wallet's lock only.
+-- Who set the caps of a wallet's spend guard. The caps, and what they count, stand in the wallet's row.
 CREATE TABLE spend_guards (
     customer_id text NOT NULL,
     wallet_id uuid NOT NULL,
-    daily_cap numeric(24, 8) CONSTRAINT spend_guards_daily CHECK (daily_cap > 0),
-    monthly_cap numeric(24, 8) CONSTRAINT spend_guards_monthly CHECK (monthly_cap > 0),
-    -- Which day spent_today counts, and which month (as its first day) spent_this_month counts. A count of an earlier
-    -- day or month is void.
-    day date NOT NULL,
-    spent_today numeric(24, 8) NOT NULL DEFAULT 0,
-    month date NOT NULL,
-    spent_this_month numeric(24, 8) NOT NULL DEFAULT 0,
     set_by text NOT NULL,
     updated_at timestamptz NOT NULL,
-    CONSTRAINT spend_guards_pkey PRIMARY KEY (customer_id, wallet_id),
-    CONSTRAINT spend_guards_something CHECK (daily_cap IS NOT NULL OR monthly_cap IS NOT NULL)
+    CONSTRAINT spend_guards_pkey PRIMARY KEY (customer_id, wallet_id)
 );
 
 -- How far a worker has come that looks for what is over: before `reached` nothing is left to do. So its next scan, and

@@ -7,7 +7,7 @@ use super::{App, Caller, Error, Saved};
 use crate::domain::audit::AuditRecord;
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
-use crate::domain::guard::{SetBy, SpendGuard, day_began, first_of_month, month_began};
+use crate::domain::guard::{SetBy, SpendGuard, day_began, month_began};
 use crate::domain::money::{Currency, Money, format_amount};
 use crate::domain::product::Product;
 use crate::domain::wallet::Wallet;
@@ -80,7 +80,6 @@ pub async fn set(app: &App, caller: &Caller, key: &WalletKey, caps: Caps) -> Res
                 monthly_cap,
                 day: now.date_naive(),
                 spent_today: store::consumed_since(conn, &wallet, day_began(now)).await?,
-                month: first_of_month(now),
                 spent_this_month: store::consumed_since(conn, &wallet, month_began(now)).await?,
             },
         };

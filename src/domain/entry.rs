@@ -39,6 +39,15 @@ impl Entry {
         self.amount.currency()
     }
 
+    /// The grant, where a usage or a capture took from one alone. Its row then names the grant itself.
+    #[must_use]
+    pub fn only_grant(&self) -> Option<Uuid> {
+        match (self.label.kind(), self.grant_uses.as_slice()) {
+            (EntryKind::Usage | EntryKind::Capture, [(id, _)]) => Some(*id),
+            _ => None,
+        }
+    }
+
     /// The signed change of paid money in it.
     #[must_use]
     pub fn paid(&self) -> Money {

@@ -12,10 +12,9 @@ use super::wallet_key::WalletKey;
 pub struct SpendGuard {
     pub daily_cap: Option<Money>,
     pub monthly_cap: Option<Money>,
+    /// The day that `spent_today` counts. Its month is the one that `spent_this_month` counts.
     pub day: NaiveDate,
     pub spent_today: Money,
-    /// The first day of the month that `spent_this_month` counts.
-    pub month: NaiveDate,
     pub spent_this_month: Money,
 }
 
@@ -51,7 +50,7 @@ impl SpendGuard {
     pub fn spent(&self, now: DateTime<Utc>) -> (Money, Money) {
         let nothing = Money::zero(self.spent_today.currency());
         let today = if self.day == now.date_naive() { self.spent_today } else { nothing };
-        let this_month = if self.month == first_of_month(now) { self.spent_this_month } else { nothing };
+        let this_month = if is_same_month(self.day, now) { self.spent_this_month } else { nothing };
         (today, this_month)
     }
 
@@ -59,7 +58,6 @@ impl SpendGuard {
     pub(in crate::domain) fn spend(&mut self, amount: Money, now: DateTime<Utc>) {
         let (today, this_month) = self.spent(now);
         self.day = now.date_naive();
-        self.month = first_of_month(now);
         self.spent_today = today + amount;
         self.spent_this_month = this_month + amount;
     }
@@ -71,7 +69,7 @@ impl SpendGuard {
         if taken_at.date_naive() == self.day {
             self.spent_today = (self.spent_today - amount).or_zero();
         }
-        if first_of_month(taken_at) == self.month {
+        if is_same_month(self.day, taken_at) {
             self.spent_this_month = (self.spent_this_month - amount).or_zero();
         }
     }
@@ -84,10 +82,8 @@ pub struct SetBy {
     pub at: DateTime<Utc>,
 }
 
-/// The first day of the UTC month.
-#[must_use]
-pub fn first_of_month(now: DateTime<Utc>) -> NaiveDate {
-    now.date_naive().with_day(1).unwrap_or_else(|| now.date_naive())
+fn is_same_month(day: NaiveDate, at: DateTime<Utc>) -> bool {
+    (day.year(), day.month()) == (at.year(), at.month())
 }
 
 /// When the UTC day began.
@@ -99,7 +95,8 @@ pub fn day_began(now: DateTime<Utc>) -> DateTime<Utc> {
 /// When the UTC month began.
 #[must_use]
 pub fn month_began(now: DateTime<Utc>) -> DateTime<Utc> {
-    first_of_month(now).and_time(NaiveTime::MIN).and_utc()
+    let first = now.date_naive().with_day(1).unwrap_or_else(|| now.date_naive());
+    first.and_time(NaiveTime::MIN).and_utc()
 }
 
 /// When the UTC day ends and its cap is fresh again.
@@ -178,7 +175,6 @@ mod tests {
             monthly_cap: None,
             day: evening.date_naive(),
             spent_today: usd(0),
-            month: first_of_month(evening),
             spent_this_month: usd(0),
         };
         guard.spend(usd(10), evening);

@@ -66,6 +66,15 @@ impl Hold {
         Money::sum(self.wallet.currency, self.grant_parts.iter().map(|(_, amount)| *amount))
     }
 
+    /// The grant, where it reserves of one alone.
+    #[must_use]
+    pub fn only_grant(&self) -> Option<Uuid> {
+        match self.grant_parts.as_slice() {
+            [(id, _)] => Some(*id),
+            _ => None,
+        }
+    }
+
     /// Whether its time is over, so that it reserves nothing any more.
     #[must_use]
     pub fn is_lapsed(&self, now: DateTime<Utc>) -> bool {

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
-use super::ledger::{GrantRow, key_from_columns};
+use super::ledger::{ActiveGrant, GrantRow, key_from_columns};
 use super::page::in_page;
 use super::schema::{grants, wallets};
 use super::statement::{Cached, Parameters, Statement};
@@ -73,7 +73,7 @@ async fn load(
             wallets::table.on(wallets::customer_id.eq(grants::customer_id).and(wallets::id.eq(grants::wallet_id))),
         )
         .filter(grants::customer_id.eq(customer.as_str().to_owned()))
-        .select((GrantRow::as_select(), wallets::currency, wallets::product))
+        .select((GrantRow::as_select(), ActiveGrant::as_select(), wallets::currency, wallets::product))
         .limit(page.to_read())
         .into_boxed();
     match which {
@@ -82,10 +82,10 @@ async fn load(
         Which::Left => query = query.filter(grants::remaining.gt(Decimal::ZERO)),
     }
     let query = in_page!(query, page, grants::created_at, grants::id);
-    let rows: Vec<(GrantRow, String, String)> = query.load(conn).await?;
-    let grant = |(row, currency, product): (GrantRow, String, String)| {
+    let rows: Vec<(GrantRow, ActiveGrant, String, String)> = query.load(conn).await?;
+    let grant = |(row, active, currency, product): (GrantRow, ActiveGrant, String, String)| {
         let wallet = key_from_columns(customer.as_str(), &currency, &product)?;
-        Ok(WalletGrant { grant: row.into_grant(wallet.currency), wallet })
+        Ok(WalletGrant { grant: row.into_current(active, wallet.currency), wallet })
     };
     page.cut(rows).try_map(grant)
 }
@@ -104,7 +104,13 @@ pub async fn expiring(
             wallets::table.on(wallets::customer_id.eq(grants::customer_id).and(wallets::id.eq(grants::wallet_id))),
         )
         .filter(grants::remaining.gt(Decimal::ZERO).and(grants::expires_at.is_not_null()))
-        .select((GrantRow::as_select(), wallets::customer_id, wallets::currency, wallets::product))
+        .select((
+            GrantRow::as_select(),
+            ActiveGrant::as_select(),
+            wallets::customer_id,
+            wallets::currency,
+            wallets::product,
+        ))
         .limit(page.to_read())
         .into_boxed();
     if let Some(from) = range.from {
@@ -114,10 +120,10 @@ pub async fn expiring(
         query = query.filter(grants::expires_at.lt(to));
     }
     let query = in_page!(query, page, grants::expires_at, grants::id);
-    let rows: Vec<(GrantRow, String, String, String)> = query.load(conn).await?;
-    page.cut(rows).try_map(|(row, customer, currency, product)| {
+    let rows: Vec<(GrantRow, ActiveGrant, String, String, String)> = query.load(conn).await?;
+    page.cut(rows).try_map(|(row, active, customer, currency, product)| {
         let wallet = key_from_columns(&customer, &currency, &product)?;
-        Ok(WalletGrant { grant: row.into_grant(wallet.currency), wallet })
+        Ok(WalletGrant { grant: row.into_current(active, wallet.currency), wallet })
     })
 }
 

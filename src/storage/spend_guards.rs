@@ -36,17 +36,8 @@ pub async fn save(
             let guard = spend_guards::customer_id.eq(customer).and(spend_guards::wallet_id.eq(wallet.id));
             diesel::delete(spend_guards::table.filter(guard)).execute(conn).await?;
         }
-        Some(guard) => {
-            let values = (
-                spend_guards::daily_cap.eq(guard.daily_cap.map(Money::amount)),
-                spend_guards::monthly_cap.eq(guard.monthly_cap.map(Money::amount)),
-                spend_guards::day.eq(guard.day),
-                spend_guards::spent_today.eq(guard.spent_today.amount()),
-                spend_guards::month.eq(guard.month),
-                spend_guards::spent_this_month.eq(guard.spent_this_month.amount()),
-                spend_guards::set_by.eq(actor),
-                spend_guards::updated_at.eq(now),
-            );
+        Some(_) => {
+            let values = (spend_guards::set_by.eq(actor), spend_guards::updated_at.eq(now));
             diesel::insert_into(spend_guards::table)
                 .values((spend_guards::customer_id.eq(customer), spend_guards::wallet_id.eq(wallet.id), values))
                 .on_conflict((spend_guards::customer_id, spend_guards::wallet_id))
@@ -56,8 +47,15 @@ pub async fn save(
                 .await?;
         }
     }
+    let guard = wallet.guard.as_ref();
     diesel::update(wallets::table.filter(wallets::customer_id.eq(customer).and(wallets::id.eq(wallet.id))))
-        .set((wallets::guarded.eq(wallet.guard.is_some()), wallets::needs_full_path.eq(wallet.needs_full_path())))
+        .set((
+            wallets::daily_cap.eq(guard.and_then(|guard| guard.daily_cap).map(Money::amount)),
+            wallets::monthly_cap.eq(guard.and_then(|guard| guard.monthly_cap).map(Money::amount)),
+            wallets::guard_day.eq(guard.map(|guard| guard.day)),
+            wallets::spent_today.eq(guard.map(|guard| guard.spent_today.amount())),
+            wallets::spent_this_month.eq(guard.map(|guard| guard.spent_this_month.amount())),
+        ))
         .execute(conn)
         .await?;
     Ok(SetBy { actor: actor.to_owned(), at: now })

@@ -412,7 +412,9 @@ async fn credit_that_expires_soon_is_told_once() {
     assert_eq!(told().await, 1);
     let events = all_of(&app, "alice").await;
     assert_eq!(last(&events, "grant.expiring")["data"]["grant"]["id"], near);
-    execute(&app.database, "UPDATE grants SET expires_at = expires_at - interval '2 days'").await;
+    let sooner = "UPDATE grants SET expires_at = expires_at - interval '2 days';
+        UPDATE wallets SET grants_until = grants_until - interval '2 days'";
+    execute(&app.database, sooner).await;
     rounds().await;
     assert_eq!(told().await, 2);
     app.finish().await;

@@ -252,7 +252,7 @@ async fn what_is_given_back_of_a_day_that_is_over_makes_no_room_today() {
     let age = "ALTER TABLE entries DISABLE TRIGGER entries_no_change;
          UPDATE entries SET created_at = created_at - interval '70 days';
          ALTER TABLE entries ENABLE TRIGGER entries_no_change;
-         UPDATE spend_guards SET day = day - 70, month = (month - 70)::date";
+         UPDATE wallets SET guard_day = guard_day - 70";
     crate::support::execute(&app.database, age).await;
     spend(&app, "alice", "new", "7.00").await.expect(201);
     let back = json!({ "id": "r", "customer_id": "alice", "usage_id": "old" });

@@ -237,7 +237,7 @@ async fn freeze(world: &World, rng: &mut StdRng) {
     let (at, frozen) = (world.wallet(rng), rng.random_bool(0.3));
     let sql = format!(
         "UPDATE wallets
-         SET frozen = {frozen}, needs_full_path = granted > 0 OR debt > 0 OR guarded OR claimed OR {frozen}
+         SET frozen = {frozen}, needs_full_path = debt > 0 OR claimed OR {frozen}
          WHERE {wallet};
          DELETE FROM frozen_wallets f USING wallets w
          WHERE f.customer_id = w.customer_id AND f.wallet_id = w.id AND {wallet};
@@ -326,10 +326,10 @@ async fn live_through(seed: u64, steps: usize) {
         .await
         .unwrap()
         .batch_execute(
-            "INSERT INTO spend_guards (customer_id, wallet_id, daily_cap, day, month, set_by, updated_at)
-             SELECT customer_id, id, 300, now(), date_trunc('month', now()), 'test', now() FROM wallets
+            "INSERT INTO spend_guards (customer_id, wallet_id, set_by, updated_at)
+             SELECT customer_id, id, 'test', now() FROM wallets
              WHERE customer_id = 'ann' AND currency = 'VND' AND product = '';
-             UPDATE wallets SET guarded = true, needs_full_path = true
+             UPDATE wallets SET daily_cap = 300, guard_day = now(), spent_today = 0, spent_this_month = 0
              WHERE customer_id = 'ann' AND currency = 'VND' AND product = '';
              UPDATE wallets SET low_balance_threshold = 40, fast_floor = 40 WHERE customer_id = 'ben'
              AND product = 'gpu';",

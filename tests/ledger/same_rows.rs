@@ -20,7 +20,7 @@ use topup::storage::pool::Pool;
 use uuid::Uuid;
 
 use crate::regressions::fast_path;
-use crate::support::{adjust, ask, assert_clean, book, database, dec, new_hold, usage, wallet};
+use crate::support::{adjust, ask, assert_clean, book, database, dec, grant, new_hold, usage, wallet};
 
 /// One request, of one kind as requests are.
 #[derive(Debug, Clone)]
@@ -30,6 +30,9 @@ enum Request {
     Capture { key: u8, cents: i64 },
     Release { key: u8 },
     Credit { product: bool, cents: i64 },
+    Grant { product: bool, cents: i64, priority: i16, expires: bool },
+    /// The time of the grants that expire is over.
+    Lapse,
 }
 
 #[derive(Debug, Clone)]
@@ -64,6 +67,9 @@ fn request() -> impl Strategy<Value = Request> {
         3 => (0_u8..25, 0_i64..900).prop_map(|(key, cents)| Request::Capture { key, cents }),
         1 => (0_u8..25).prop_map(|key| Request::Release { key }),
         2 => (any::<bool>(), 1_i64..3000).prop_map(|(product, cents)| Request::Credit { product, cents }),
+        2 => (any::<bool>(), 1_i64..3000, 1_i16..4, any::<bool>())
+            .prop_map(|(product, cents, priority, expires)| Request::Grant { product, cents, priority, expires }),
+        1 => Just(Request::Lapse),
     ]
 }
 
@@ -75,11 +81,12 @@ struct Side {
     opened: HashMap<u8, (bool, i64)>,
     holds: HashMap<u8, Uuid>,
     credits: u32,
+    grants: u32,
 }
 
 impl Side {
     fn new(customer: String) -> Self {
-        Self { customer, usages: HashMap::new(), opened: HashMap::new(), holds: HashMap::new(), credits: 0 }
+        Self { customer, usages: HashMap::new(), opened: HashMap::new(), holds: HashMap::new(), credits: 0, grants: 0 }
     }
 
     fn wallet(&self, product: bool) -> WalletKey {
@@ -117,6 +124,14 @@ impl Side {
                 let key = format!("c{}", self.credits);
                 vec![adjust(&self.wallet(*product), &key, Decimal::new(*cents, 2))]
             }
+            Request::Grant { product, cents, priority, expires } => {
+                self.grants += 1;
+                let wallet = self.wallet(*product);
+                let expires = expires.then(|| "2099-01-01T00:00:00Z".parse().unwrap());
+                let id = Uuid::from_u128(u128::from(self.grants));
+                vec![grant(&wallet, id, Decimal::new(*cents, 2), *priority, expires)]
+            }
+            Request::Lapse => Vec::new(),
         }
     }
 
@@ -126,14 +141,31 @@ impl Side {
         }
     }
 
-    /// Two wallets with money, an alert on each.
+    /// What happens without a posting.
+    async fn happen(&self, pool: &Pool, request: &Request) {
+        if matches!(request, Request::Lapse) {
+            let lapse = format!(
+                "UPDATE grants SET expires_at = now() WHERE customer_id = '{0}' AND expires_at IS NOT NULL;
+                 UPDATE wallets SET grants_until = now()
+                 WHERE customer_id = '{0}' AND grants_until IS NOT NULL",
+                self.customer
+            );
+            pool.get().await.unwrap().batch_execute(&lapse).await.unwrap();
+        }
+    }
+
+    /// Two wallets with money, an alert on each, caps on one.
     async fn open(&mut self, pool: &Pool) {
         for product in [false, true] {
             let opening = self.postings(&Request::Credit { product, cents: 3_000 });
             book(pool, opening).await;
         }
         let alert = format!(
-            "UPDATE wallets SET low_balance_threshold = 12, fast_floor = 12 WHERE customer_id = '{}'",
+            "UPDATE wallets SET low_balance_threshold = 12, fast_floor = 12 WHERE customer_id = '{0}';
+             INSERT INTO spend_guards (customer_id, wallet_id, set_by, updated_at)
+             SELECT customer_id, id, 'test', now() FROM wallets WHERE customer_id = '{0}' AND product = 'gpu';
+             UPDATE wallets SET daily_cap = 40, monthly_cap = 45, guard_day = (now() AT TIME ZONE 'UTC')::date,
+             spent_today = 0, spent_this_month = 1 WHERE customer_id = '{0}' AND product = 'gpu'",
             self.customer
         );
         pool.get().await.unwrap().batch_execute(&alert).await.unwrap();
@@ -144,14 +176,23 @@ impl Side {
         let customer = &self.customer;
         let sql = format!(
             "SELECT row_number() OVER () || ' ' || line FROM (
-             SELECT concat_ws(' ', 'wallet', product, currency, guarded, frozen, needs_full_path,
+             SELECT concat_ws(' ', 'wallet', product, currency, frozen, needs_full_path,
              low_balance_threshold, fast_floor,
-                    granted, held, debt, paid, paid_in, paid_out, entry_seq, version) AS line
+                    granted, held, debt, paid, paid_in, paid_out, entry_seq, version, coalesce(active_grant::text, '-'),
+                    coalesce(active_remaining, 0), coalesce(active_held, 0), grants_until > '2098-01-01',
+                    coalesce(spent_today, 0), coalesce(spent_this_month, 0)) AS line
              FROM wallets WHERE customer_id = '{customer}'
              UNION ALL
+             SELECT concat_ws(' ', 'grant', id, amount, remaining, held, expires_at > '2098-01-01')
+             FROM current_grants WHERE customer_id = '{customer}'
+             UNION ALL
+             SELECT concat_ws(' ', 'use', w.product, u.seq, u.grant_id, u.amount)
+             FROM all_grant_uses u JOIN wallets w ON w.customer_id = u.customer_id AND w.id = u.wallet_id
+             WHERE u.customer_id = '{customer}'
+             UNION ALL
              SELECT concat_ws(' ', 'entry', w.product, e.seq, e.kind, e.amount, e.balance_after, e.paid_in, e.paid_out,
-                    coalesce(e.granted, 0), coalesce(e.debt, 0), e.fingerprint, e.counterpart,
-                    CASE e.kind WHEN 11 THEN NULL ELSE coalesce(h.key, e.key) END,
+                    coalesce(e.granted, 0), coalesce(e.debt, 0), coalesce(e.grant_id::text, '-'), e.fingerprint, e.counterpart,
+                    CASE WHEN e.kind <> 11 THEN coalesce(h.key, e.key) END,
                     coalesce(h.key, e.reference, '-'), coalesce(e.description, '-'), coalesce(e.metadata::text, '-'),
                     coalesce(e.occurred_at::text, '-'))
              FROM entries e JOIN wallets w ON w.customer_id = e.customer_id AND w.id = e.wallet_id
@@ -159,12 +200,13 @@ impl Side {
              WHERE e.customer_id = '{customer}'
              UNION ALL
              SELECT concat_ws(' ', 'hold', key, currency, product, fingerprint, amount, granted,
-             coalesce(grant_parts::text, '-'),
+             coalesce(grant_id::text, '-'), coalesce(grant_parts::text, '-'),
                     coalesce(description, '-'), coalesce(metadata::text, '-'), expires_at - created_at, status,
                     coalesce(captured, -1), closed_at IS NULL)
              FROM holds WHERE customer_id = '{customer}'
              UNION ALL
-             SELECT concat_ws(' ', 'event', type, data - '{{customer_id,id,created_at,updated_at}}'::text[])
+             SELECT concat_ws(' ', 'event', type,
+                    data - '{{customer_id,id,wallet_id,created_at,updated_at,expires_at,grants_until}}'::text[])
              FROM events WHERE customer_id = '{customer}'
              ORDER BY 1) AS lines"
         );
@@ -190,6 +232,8 @@ async fn live(pool: &Pool, poster: &Poster, n: u32, history: &[Request]) -> Resu
     fast.open(pool).await;
     slow.open(pool).await;
     for request in history {
+        fast.happen(pool, request).await;
+        slow.happen(pool, request).await;
         let by_poster = answers(poster, fast.postings(request)).await;
         let by_post = book(pool, slow.postings(request)).await;
         prop_assert_eq!(told(&by_poster), told(&by_post), "{:?}", request);
@@ -229,12 +273,19 @@ async fn the_common_case_is_the_fast_paths_own() {
     fast.open(&pool).await;
     slow.open(&pool).await;
     let plain = |product, cents, key| Item { product, cents, key, other_content: false, fallback: false, book: false };
+    let given = |product, priority, expires| Request::Grant { product, cents: 2_000, priority, expires };
+    for request in [given(true, 1, true), given(true, 2, false)] {
+        for side in [&mut fast, &mut slow] {
+            book(&pool, side.postings(&request)).await;
+        }
+    }
     let history = [
         Request::Usage(vec![plain(false, 100, 1), plain(true, 250, 2), plain(false, 33, 3)]),
         Request::Hold { product: true, cents: 500, key: 1 },
         Request::Capture { key: 1, cents: 499 },
         Request::Hold { product: false, cents: 700, key: 2 },
         Request::Capture { key: 2, cents: 700 },
+        Request::Usage(vec![plain(true, 900, 4)]),
     ];
     for request in &history {
         let postings = fast.postings(request);

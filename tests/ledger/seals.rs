@@ -63,7 +63,7 @@ impl From<Error> for Failed {
 /// A column that is in no form is not sealed. A new one needs a new form: see `src/docs/seals.md`.
 #[tokio::test]
 async fn every_column_of_entries_and_grant_uses_is_in_the_form() {
-    const ENTRIES: [&str; 19] = [
+    const ENTRIES: [&str; 20] = [
         "amount",
         "balance_after",
         "counterpart",
@@ -72,6 +72,8 @@ async fn every_column_of_entries_and_grant_uses_is_in_the_form() {
         "debt",
         "description",
         "fingerprint",
+        // As a use of this grant.
+        "grant_id",
         "granted",
         "key",
         "kind",

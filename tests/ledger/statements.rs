@@ -137,7 +137,7 @@ async fn what_is_due_is_found_by_an_index() {
         ("\"top_up_orders\".\"ask_at\" <= ", "top_up_orders_to_ask", "ask_at <= $"),
         ("\"refunds\".\"ask_at\" <= ", "refunds_to_ask", "ask_at <= $"),
         ("\"holds\".\"expires_at\" <= ", "holds_by_expiry", "expires_at <= $"),
-        ("g.expires_at <= ", "grants_expiring", "expires_at <= $"),
+        ("remaining > 0 AND expires_at <= ", "grants_expiring", "expires_at <= $"),
         ("OR awaiting = ", "top_up_orders_to_expire", "expires_at <= $"),
     ] {
         let plan = plan(&mut conn, part).await;

@@ -79,7 +79,10 @@ fn wallets() -> Vec<Tampering> {
         set("wallet_last_entry", "entry_seq = entry_seq - 1"),
         set("wallet_held", "held = 0"),
         set("wallet_parts", "held = paid + granted + 1"),
-        set("wallet_needs_full_path", "needs_full_path = false"),
+        set("wallet_needs_full_path", "needs_full_path = NOT needs_full_path"),
+        set("wallet_active_grant", "active_grant = gen_random_uuid()"),
+        set("wallet_grants_until", "grants_until = '2020-01-01'"),
+        set("wallet_guard", "guard_day = now(), daily_cap = 1, spent_today = 0, spent_this_month = 0"),
         set("wallet_fast_floor", "fast_floor = 3"),
         set("wallet_claimed", "claimed = true"),
         set("wallet_bonus_owed", "bonus_owed = 1"),
@@ -145,12 +148,21 @@ fn grants() -> Vec<Tampering> {
     let set = |rule, column: &str| {
         tampering(rule, format!("UPDATE grants SET {column} WHERE id = '{GRANT}'"), is(&shown("grt", GRANT)))
     };
+    // The main wallet's active grant.
+    let active = |rule, column: &str| {
+        tampering(rule, format!("UPDATE wallets SET {column} WHERE {MAIN}"), is(&shown("grt", GRANT)))
+    };
     let open = |change: &str| format!("UPDATE holds SET {change} WHERE id = '{OPEN}'");
     vec![
-        set("grant_remaining", "remaining = remaining - 0.00000001"),
+        active("grant_remaining", "active_remaining = active_remaining - 0.00000001"),
+        active("grant_held", "active_held = active_held + 1"),
+        active("grant_parts", "active_held = active_remaining + 1"),
+        tampering(
+            "grant_remaining",
+            format!("UPDATE grants SET remaining = remaining - 0.00000001 WHERE id = '{BONUS}'"),
+            is(&shown("grt", BONUS)),
+        ),
         set("grant_amount", "amount = 21"),
-        set("grant_held", "held = held + 1"),
-        set("grant_parts", "held = remaining + 1"),
         set("grant_owed", "owed = 1"),
         tampering(
             "grant_owed",

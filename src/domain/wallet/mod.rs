@@ -163,8 +163,22 @@ impl Wallet {
     #[must_use]
     pub fn needs_full_path(&self) -> bool {
         let WalletMarks { frozen, customer_frozen, claimed } = self.marks;
-        let is_marked = frozen || customer_frozen || claimed;
-        self.granted.is_positive() || self.debt.is_positive() || self.guard.is_some() || is_marked
+        self.debt.is_positive() || frozen || customer_frozen || claimed
+    }
+
+    /// The grant that the next usage takes from: the first in burn order that holds have not reserved as a whole. If
+    /// they have reserved all grants, the first of these.
+    #[must_use]
+    pub fn active_grant(&self) -> Option<&Grant> {
+        let is_free = |grant: &&Grant| grant.unheld().is_positive();
+        let is_left = |grant: &&Grant| grant.remaining.is_positive();
+        self.grants.iter().find(is_free).or_else(|| self.grants.iter().find(is_left))
+    }
+
+    /// When the first grant expires of which something remains.
+    #[must_use]
+    pub fn grants_until(&self) -> Option<DateTime<Utc>> {
+        self.grants.iter().filter(|grant| grant.remaining.is_positive()).filter_map(|grant| grant.expires_at).min()
     }
 
     /// Whether an operator has frozen this wallet.

@@ -27,7 +27,7 @@ FULL JOIN (SELECT currency, sum(amount) AS amount FROM booked GROUP BY currency)
 UNION ALL
 SELECT 'granted', currency, NULL, coalesce(g.amount, 0), w.amount
 FROM (SELECT currency, sum(granted) AS amount FROM wallets GROUP BY currency) AS w
-LEFT JOIN (SELECT w.currency, sum(g.remaining) AS amount FROM grants g
+LEFT JOIN (SELECT w.currency, sum(g.remaining) AS amount FROM current_grants g
            JOIN wallets w ON w.customer_id = g.customer_id AND w.id = g.wallet_id
            GROUP BY w.currency) AS g USING (currency)
 UNION ALL

@@ -1,13 +1,17 @@
 -- Grants against their uses, uses against the entries that made them, and what open holds reserve of them.
 WITH by_uses AS (
     SELECT customer_id, wallet_id, grant_id, sum(amount) AS amount
-    FROM grant_uses GROUP BY customer_id, wallet_id, grant_id
+    FROM all_grant_uses GROUP BY customer_id, wallet_id, grant_id
 ), parts AS (
-    SELECT h.customer_id, h.wallet_id, (p.part ->> 'grant_id')::uuid AS grant_id,
-           sum((p.part ->> 'amount')::numeric) AS amount
-    FROM holds h CROSS JOIN LATERAL jsonb_array_elements(h.grant_parts) AS p (part)
-    WHERE h.status = 'open' AND h.grant_parts IS NOT NULL
-    GROUP BY h.customer_id, h.wallet_id, grant_id
+    SELECT customer_id, wallet_id, grant_id, sum(amount) AS amount
+    FROM (SELECT h.customer_id, h.wallet_id, (p.part ->> 'grant_id')::uuid AS grant_id,
+                 (p.part ->> 'amount')::numeric AS amount
+          FROM holds h CROSS JOIN LATERAL jsonb_array_elements(h.grant_parts) AS p (part)
+          WHERE h.status = 'open' AND h.grant_parts IS NOT NULL
+          UNION ALL
+          SELECT customer_id, wallet_id, grant_id, granted FROM holds
+          WHERE status = 'open' AND grant_id IS NOT NULL) AS reserved
+    GROUP BY customer_id, wallet_id, grant_id
 ), owed AS (
     SELECT customer_id, grant_id, sum(amount) AS amount
     FROM (SELECT customer_id, grant_id, taken - given_back AS amount FROM take_backs WHERE part = 'bonus_money'
@@ -22,7 +26,7 @@ WITH by_uses AS (
 )
 SELECT v.rule, 'grt_' || replace(g.id::text, '-', '') AS subject, g.customer_id AS customer,
        trim_scale(v.expected)::text AS expected, trim_scale(v.found)::text AS found
-FROM grants g
+FROM current_grants g
 LEFT JOIN by_uses u ON u.customer_id = g.customer_id AND u.wallet_id = g.wallet_id AND u.grant_id = g.id
 LEFT JOIN opened o ON o.customer_id = g.customer_id AND o.wallet_id = g.wallet_id AND o.grant_id = g.id
 LEFT JOIN parts p ON p.customer_id = g.customer_id AND p.wallet_id = g.wallet_id AND p.grant_id = g.id
@@ -55,6 +59,6 @@ SELECT 'entry_grant_uses', 'wal_' || replace(wallet_id::text, '-', '') || ':' ||
        coalesce(trim_scale(u.amount)::text, 'no uses')
 FROM (SELECT customer_id, wallet_id, seq, granted FROM entries WHERE granted <> 0) AS e
 FULL JOIN (SELECT customer_id, wallet_id, seq, sum(amount) AS amount
-           FROM grant_uses GROUP BY customer_id, wallet_id, seq) AS u
+           FROM all_grant_uses GROUP BY customer_id, wallet_id, seq) AS u
     USING (customer_id, wallet_id, seq)
 WHERE e.granted IS DISTINCT FROM u.amount

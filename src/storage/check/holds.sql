@@ -10,7 +10,8 @@ UNION ALL
 SELECT 'hold_parts', 'hold_' || replace(h.id::text, '-', ''), h.customer_id,
        trim_scale(p.amount)::text, trim_scale(h.granted)::text
 FROM holds h
-CROSS JOIN LATERAL (SELECT coalesce(sum((part ->> 'amount')::numeric), 0)
+CROSS JOIN LATERAL (SELECT CASE WHEN h.grant_id IS NULL THEN coalesce(sum((part ->> 'amount')::numeric), 0)
+                                ELSE h.granted END
                     FROM jsonb_array_elements(h.grant_parts) AS part) AS p (amount)
 WHERE (h.granted <> 0 OR h.grant_parts IS NOT NULL)
   AND (p.amount <> h.granted OR h.granted < 0 OR h.granted > h.amount)

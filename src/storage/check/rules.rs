@@ -34,7 +34,7 @@ pub const STEPS: &[Step] = &[
             rule("wallet_parts", "no part of a balance is below zero, and what is held is there"),
             rule(
                 "wallet_needs_full_path",
-                "needs_full_path is set just with grants, debt, a guard, a freeze or a claim",
+                "needs_full_path is set just with debt, a freeze or a claim",
             ),
             rule("wallet_claimed", "a wallet is marked exactly while taken-back money is claimed in its currency"),
             rule("wallet_free_while_claimed", "while it is claimed, no wallet has unheld paid money beyond its debt"),
@@ -43,6 +43,9 @@ pub const STEPS: &[Step] = &[
                 "a wallet is marked as frozen just as the freezes say (1: the wallet, 2: the customer)",
             ),
             rule("wallet_bonus_owed", "bonus_owed is the sum of what is owed for the wallet's grants"),
+            rule("wallet_active_grant", "the active grant is the first in burn order that is not held as a whole"),
+            rule("wallet_grants_until", "grants_until is the first expiry of a grant of which something remains"),
+            rule("wallet_guard", "a wallet has caps just if somebody has set them"),
             rule("wallet_fast_floor", "fast_floor is nothing or the low-balance threshold"),
             rule("entries_without_wallet", "every entry belongs to a wallet"),
         ],

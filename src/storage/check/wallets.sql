@@ -9,7 +9,15 @@ WITH by_entries AS (
     GROUP BY e.customer_id, e.wallet_id
 ), by_grants AS (
     SELECT customer_id, wallet_id, sum(remaining) AS remaining, sum(held) AS held, sum(owed) AS owed
-    FROM grants GROUP BY customer_id, wallet_id
+    FROM current_grants GROUP BY customer_id, wallet_id
+), first_grants AS (
+    SELECT DISTINCT ON (customer_id, wallet_id) customer_id, wallet_id, id
+    FROM current_grants
+    WHERE remaining > 0
+    ORDER BY customer_id, wallet_id, remaining = held, priority, expires_at, created_at, id
+), expiries AS (
+    SELECT customer_id, wallet_id, min(expires_at) AS first
+    FROM current_grants WHERE remaining > 0 GROUP BY customer_id, wallet_id
 ), claimed AS (
     SELECT DISTINCT customer_id, currency FROM taken_back_debts
 ), by_holds AS (
@@ -40,7 +48,7 @@ CROSS JOIN LATERAL (VALUES
     ('wallet_held_grants', coalesce(h.granted, 0), coalesce(g.held, 0)),
     ('wallet_parts', 0, least(0, w.paid, w.granted, w.held, w.debt, w.paid - (w.held - coalesce(g.held, 0)))),
     ('wallet_needs_full_path',
-     (w.granted > 0 OR w.debt > 0 OR w.guarded OR w.frozen OR w.customer_frozen OR w.claimed)::integer::numeric,
+     (w.debt > 0 OR w.frozen OR w.customer_frozen OR w.claimed)::integer::numeric,
      w.needs_full_path::integer::numeric),
     ('wallet_claimed', (c.customer_id IS NOT NULL)::integer::numeric, w.claimed::integer::numeric),
     ('wallet_free_while_claimed', 0,
@@ -51,8 +59,22 @@ CROSS JOIN LATERAL (VALUES
      + 2 * (EXISTS (SELECT FROM frozen_customers f WHERE f.customer_id = w.customer_id))::integer,
      w.frozen::integer + 2 * w.customer_frozen::integer),
     ('wallet_bonus_owed', coalesce(g.owed, 0), w.bonus_owed),
+    ('wallet_guard',
+     (EXISTS (SELECT FROM spend_guards s WHERE s.customer_id = w.customer_id AND s.wallet_id = w.id))::integer,
+     (w.guard_day IS NOT NULL)::integer),
     ('wallet_fast_floor',
      CASE WHEN w.fast_floor = 0 THEN 0 ELSE coalesce(w.low_balance_threshold, 0) END, w.fast_floor)
+) AS v (rule, expected, found)
+WHERE v.expected IS DISTINCT FROM v.found
+UNION ALL
+SELECT v.rule, 'wal_' || replace(w.id::text, '-', ''), w.customer_id, coalesce(v.expected, 'none'),
+       coalesce(v.found, 'none')
+FROM wallets w
+LEFT JOIN first_grants f ON f.customer_id = w.customer_id AND f.wallet_id = w.id
+LEFT JOIN expiries x ON x.customer_id = w.customer_id AND x.wallet_id = w.id
+CROSS JOIN LATERAL (VALUES
+    ('wallet_active_grant', 'grt_' || replace(f.id::text, '-', ''), 'grt_' || replace(w.active_grant::text, '-', '')),
+    ('wallet_grants_until', x.first::text, w.grants_until::text)
 ) AS v (rule, expected, found)
 WHERE v.expected IS DISTINCT FROM v.found
 UNION ALL

@@ -62,6 +62,7 @@ pub(crate) struct EntryRow {
     pub amount: Decimal,
     pub granted: Option<Decimal>,
     pub debt: Option<Decimal>,
+    pub grant_id: Option<Uuid>,
     pub balance_after: Decimal,
     pub paid_in: Decimal,
     pub paid_out: Decimal,
@@ -79,6 +80,8 @@ pub(super) fn entries_of_wallets() -> _ {
 }
 
 impl EntryRow {
+    /// The entry, with the grant that its row names. Uses that stand in rows of their own are read by
+    /// [`super::find::uses`].
     pub(crate) fn into_entry(self) -> Result<Entry, StorageError> {
         let kind = EntryKind::from_code(self.kind)
             .ok_or_else(|| StorageError::Corrupt(format!("entry kind {}", self.kind)))?;
@@ -86,6 +89,7 @@ impl EntryRow {
             .ok_or_else(|| StorageError::Corrupt(format!("counterpart {:?}", self.counterpart)))?;
         let currency = currency_from_column(&self.currency)?;
         let money = |amount| Money::from_ledger(amount, currency);
+        let granted = money(self.granted.unwrap_or_default());
         Ok(Entry {
             wallet_id: self.wallet_id,
             seq: self.seq,
@@ -101,13 +105,13 @@ impl EntryRow {
             }
             .into(),
             amount: money(self.amount),
-            granted: money(self.granted.unwrap_or_default()),
+            granted,
             debt: money(self.debt.unwrap_or_default()),
             balance_after: money(self.balance_after),
             paid_in: money(self.paid_in),
             paid_out: money(self.paid_out),
             created_at: self.created_at,
-            grant_uses: Vec::new(),
+            grant_uses: self.grant_id.map(|id| (id, granted)).into_iter().collect(),
         })
     }
 }

@@ -59,6 +59,9 @@ pub(super) async fn uses(
     customer: &CustomerId,
     entry: &Entry,
 ) -> Result<Vec<(Uuid, Money)>, StorageError> {
+    if entry.only_grant().is_some() {
+        return Ok(entry.grant_uses.clone());
+    }
     let used = grants::customer_id.eq(grant_uses::customer_id).and(grants::id.eq(grant_uses::grant_id));
     let rows: Vec<(Uuid, Decimal)> = grant_uses::table
         .inner_join(grants::table.on(used))

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::domain::grant::Grant;
 use crate::domain::money::{Currency, Money};
-use crate::storage::schema::grants;
+use crate::storage::schema::{grants, wallets};
 
 /// A row of the table `grants`.
 #[derive(Queryable, Selectable)]
@@ -27,8 +27,35 @@ pub(crate) struct GrantRow {
     created_at: DateTime<Utc>,
 }
 
+/// What a wallet's row says of its active grant. Where there is one, it is newer than the grant's own row.
+#[derive(Debug, Clone, Copy, Queryable, Selectable)]
+#[diesel(table_name = wallets)]
+pub(crate) struct ActiveGrant {
+    active_grant: Option<Uuid>,
+    active_remaining: Option<Decimal>,
+    active_held: Option<Decimal>,
+}
+
+impl ActiveGrant {
+    pub(super) fn new(id: Option<Uuid>, remaining: Option<Decimal>, held: Option<Decimal>) -> Self {
+        Self { active_grant: id, active_remaining: remaining, active_held: held }
+    }
+}
+
 impl GrantRow {
-    /// The amounts are in the wallet's currency.
+    /// The grant as it is, with what its wallet says of the active one. The amounts are in the wallet's currency.
+    pub(crate) fn into_current(self, active: ActiveGrant, currency: Currency) -> Grant {
+        match active {
+            ActiveGrant { active_grant: Some(id), active_remaining: Some(remaining), active_held: Some(held) }
+                if id == self.id =>
+            {
+                Self { remaining, held, ..self }.into_grant(currency)
+            }
+            _ => self.into_grant(currency),
+        }
+    }
+
+    /// The grant as its own row has it. The amounts are in the wallet's currency.
     pub(crate) fn into_grant(self, currency: Currency) -> Grant {
         let money = |amount| Money::from_ledger(amount, currency);
         Grant {

@@ -14,7 +14,8 @@ use crate::domain::wallet::Wallet;
 use crate::storage::StorageError;
 use crate::storage::statement::{Cached, Parameters, Statement};
 
-/// Writes the new and the changed grants of these wallets, and which grants these entries used.
+/// Writes the new and the changed grants of these wallets, and which grants these entries used, unless the entry's own
+/// row says it.
 pub(super) async fn all(
     conn: &mut AsyncPgConnection,
     wallets: &[&Wallet],
@@ -30,7 +31,7 @@ pub(super) async fn all(
         Cached(grants).execute(conn).await?;
     }
     let mut uses = InsertUses::default();
-    for (wallet, entry) in entries {
+    for (wallet, entry) in entries.iter().filter(|(_, entry)| entry.only_grant().is_none()) {
         for (grant_id, amount) in &entry.grant_uses {
             uses.customers.push(wallet.key.customer.as_str().to_owned());
             uses.wallet_ids.push(entry.wallet_id);
@@ -60,6 +61,7 @@ struct UpsertGrants {
     created_by: Vec<String>,
     created_at: Vec<DateTime<Utc>>,
     owed: Vec<Decimal>,
+    used_to: Vec<i64>,
 }
 
 impl UpsertGrants {
@@ -77,6 +79,7 @@ impl UpsertGrants {
         self.created_by.push(grant.created_by.clone());
         self.created_at.push(grant.created_at);
         self.owed.push(grant.owed.amount());
+        self.used_to.push(wallet.entry_seq);
     }
 }
 
@@ -99,6 +102,7 @@ impl Statement for UpsertGrants {
         parameters.add::<Array<Text>, _>(&self.created_by)?;
         parameters.add::<Array<Timestamptz>, _>(&self.created_at)?;
         parameters.add::<Array<Numeric>, _>(&self.owed)?;
+        parameters.add::<Array<BigInt>, _>(&self.used_to)?;
         Ok(())
     }
 }

@@ -32,6 +32,8 @@ pub struct HoldRow {
     product: String,
     fingerprint: i64,
     amount: Decimal,
+    granted: Decimal,
+    grant_id: Option<Uuid>,
     grant_parts: Option<serde_json::Value>,
     description: Option<String>,
     metadata: Option<serde_json::Value>,
@@ -51,9 +53,10 @@ impl HoldRow {
         let status = HoldStatus::parse(&self.status).ok_or_else(|| StorageError::Corrupt(self.status.clone()))?;
         let wallet = wallet_key(&self.customer_id, &self.currency, &self.product)?;
         let money = |amount| Money::from_ledger(amount, wallet.currency);
-        let parts: Vec<(Uuid, Decimal)> = match self.grant_parts {
-            None => Vec::new(),
-            Some(json) => super::hold_writes::grant_parts_from_json(&json)?,
+        let parts: Vec<(Uuid, Decimal)> = match (self.grant_id, self.grant_parts) {
+            (Some(id), _) => vec![(id, self.granted)],
+            (None, Some(json)) => super::hold_writes::grant_parts_from_json(&json)?,
+            (None, None) => Vec::new(),
         };
         Ok(Hold {
             id: self.id,

@@ -41,7 +41,8 @@ pub(super) async fn all(
                 holds::fingerprint.eq(hold.fingerprint),
                 holds::amount.eq(hold.amount.amount()),
                 holds::granted.eq(hold.granted().amount()),
-                holds::grant_parts.eq(grant_parts_to_json(&hold.grant_parts)),
+                holds::grant_id.eq(hold.only_grant()),
+                holds::grant_parts.eq(grant_parts_to_json(hold)),
                 holds::description.eq(&hold.description),
                 holds::metadata.eq(&hold.metadata),
                 holds::created_at.eq(hold.created_at),
@@ -105,9 +106,10 @@ impl Statement for UpdateHolds {
     }
 }
 
-fn grant_parts_to_json(parts: &[(Uuid, Money)]) -> Option<serde_json::Value> {
-    (!parts.is_empty()).then(|| {
-        parts
+/// The parts of several grants. One alone stands in a column.
+fn grant_parts_to_json(hold: &Hold) -> Option<serde_json::Value> {
+    (hold.grant_parts.len() > 1).then(|| {
+        hold.grant_parts
             .iter()
             .map(|(id, amount)| json!({"grant_id": id, "amount": amount.amount().normalize().to_string()}))
             .collect()

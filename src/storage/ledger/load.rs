@@ -4,20 +4,22 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{
+    Array, BigInt, Bool, Date, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid,
+};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::grant_rows::GrantRow;
+use super::grant_rows::{ActiveGrant, GrantRow};
 use super::hold_rows::lapsed_holds;
 use super::keys::{KeyArrays, wallet_key};
 use crate::domain::customer::CustomerId;
 use crate::domain::guard::{LowBalance, SpendGuard};
-use crate::domain::money::{Currency, Money};
+use crate::domain::money::Money;
 use crate::domain::wallet::{Effects, StoredWallet, Wallet, WalletMarks, WalletParts};
 use crate::domain::wallet_key::WalletKey;
-use crate::storage::schema::{grants, spend_guards};
+use crate::storage::schema::grants;
 use crate::storage::statement::{Cached, Parameters, Statement};
 use crate::storage::{StorageError, clock};
 
@@ -64,10 +66,17 @@ pub(in crate::storage) type WalletSql = (
     Bool,
     Bool,
     Bool,
-    Bool,
     Nullable<Numeric>,
     Numeric,
     Numeric,
+    Nullable<Numeric>,
+    Nullable<Numeric>,
+    Nullable<Date>,
+    Nullable<SqlUuid>,
+    Nullable<Numeric>,
+    Nullable<Numeric>,
+    Nullable<Numeric>,
+    Nullable<Numeric>,
     Numeric,
     Numeric,
     Numeric,
@@ -101,13 +110,20 @@ pub(in crate::storage) struct WalletRow {
     currency: String,
     product: String,
     id: Uuid,
-    guarded: bool,
     frozen: bool,
     customer_frozen: bool,
     claimed: bool,
     low_balance_threshold: Option<Decimal>,
     fast_floor: Decimal,
     bonus_owed: Decimal,
+    daily_cap: Option<Decimal>,
+    monthly_cap: Option<Decimal>,
+    guard_day: Option<NaiveDate>,
+    active_grant: Option<Uuid>,
+    active_remaining: Option<Decimal>,
+    active_held: Option<Decimal>,
+    spent_today: Option<Decimal>,
+    spent_this_month: Option<Decimal>,
     granted: Decimal,
     held: Decimal,
     debt: Decimal,
@@ -121,15 +137,23 @@ pub(in crate::storage) struct WalletRow {
 }
 
 impl WalletRow {
-    /// The wallet without its grants and its guard.
+    /// The wallet without its grants.
     pub(in crate::storage) fn into_wallet_alone(self) -> Result<Wallet, StorageError> {
-        self.into_wallet(Vec::new(), None)
+        self.into_wallet(Vec::new())
     }
 
-    fn into_wallet(self, grants: Vec<GrantRow>, guard: Option<GuardRow>) -> Result<Wallet, StorageError> {
+    fn into_wallet(self, grants: Vec<GrantRow>) -> Result<Wallet, StorageError> {
         let key = wallet_key(&self.customer_id, &self.currency, &self.product)?;
         let currency = key.currency;
         let money = |amount| Money::from_ledger(amount, currency);
+        let guard = self.guard_day.map(|day| SpendGuard {
+            daily_cap: self.daily_cap.map(money),
+            monthly_cap: self.monthly_cap.map(money),
+            day,
+            spent_today: money(self.spent_today.unwrap_or_default()),
+            spent_this_month: money(self.spent_this_month.unwrap_or_default()),
+        });
+        let active = ActiveGrant::new(self.active_grant, self.active_remaining, self.active_held);
         let low_balance = self
             .low_balance_threshold
             .map(|threshold| LowBalance { threshold: money(threshold), armed: !self.fast_floor.is_zero() });
@@ -148,16 +172,16 @@ impl WalletRow {
             version: self.version,
             marks: WalletMarks { frozen: self.frozen, customer_frozen: self.customer_frozen, claimed: self.claimed },
             bonus_owed: money(self.bonus_owed),
-            guard: guard.map(|guard| guard.into_guard(currency)),
+            guard,
             low_balance,
-            grants: grants.into_iter().map(|grant| grant.into_grant(currency)).collect(),
+            grants: grants.into_iter().map(|grant| grant.into_current(active, currency)).collect(),
             updated_at: self.updated_at,
         };
         Ok(stored.into())
     }
 }
 
-/// Locks wallets in key order, and reads them with their guards and grants. Grants in `restored` are read even when
+/// Locks wallets in key order, and reads them with their grants. Grants in `restored` are read even when
 /// they are used up. The time is the database's, asked after the last lock was taken.
 pub(super) async fn lock_wallets(
     conn: &mut AsyncPgConnection,
@@ -168,7 +192,7 @@ pub(super) async fn lock_wallets(
     complete(conn, rows, restored).await
 }
 
-/// Adds grants and guards to wallet rows.
+/// Adds grants to wallet rows.
 async fn complete(
     conn: &mut AsyncPgConnection,
     rows: Vec<WalletRow>,
@@ -180,16 +204,12 @@ async fn complete(
     };
     let customers: Vec<String> = rows.iter().map(|row| row.customer_id.clone()).collect();
     let with_grants: Vec<Uuid> =
-        rows.iter().filter(|row| row.granted > Decimal::ZERO || row.held > Decimal::ZERO).map(|row| row.id).collect();
-    let guarded: Vec<(String, Uuid)> =
-        rows.iter().filter(|row| row.guarded).map(|row| (row.customer_id.clone(), row.id)).collect();
-
+        rows.iter().filter(|row| row.active_grant.is_some()).map(|row| row.id).collect();
     let mut grants = read_grants(conn, customers, with_grants, restored).await?;
-    let mut guards = read_guards(conn, &guarded).await?;
     let mut wallets = BTreeMap::new();
     for row in rows {
-        let (grants, guard) = (grants.remove(&row.id).unwrap_or_default(), guards.remove(&row.id));
-        let wallet = row.into_wallet(grants, guard)?;
+        let grants = grants.remove(&row.id).unwrap_or_default();
+        let wallet = row.into_wallet(grants)?;
         wallets.insert(wallet.key.clone(), wallet);
     }
     Ok((wallets, now))
@@ -269,48 +289,4 @@ async fn read_grants(
         by_wallet.entry(row.wallet_id).or_default().push(row);
     }
     Ok(by_wallet)
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = spend_guards)]
-struct GuardRow {
-    wallet_id: Uuid,
-    daily_cap: Option<Decimal>,
-    monthly_cap: Option<Decimal>,
-    day: NaiveDate,
-    spent_today: Decimal,
-    month: NaiveDate,
-    spent_this_month: Decimal,
-}
-
-impl GuardRow {
-    /// The amounts are in the wallet's currency.
-    fn into_guard(self, currency: Currency) -> SpendGuard {
-        let money = |amount| Money::from_ledger(amount, currency);
-        SpendGuard {
-            daily_cap: self.daily_cap.map(money),
-            monthly_cap: self.monthly_cap.map(money),
-            day: self.day,
-            spent_today: money(self.spent_today),
-            month: self.month,
-            spent_this_month: money(self.spent_this_month),
-        }
-    }
-}
-
-async fn read_guards(
-    conn: &mut AsyncPgConnection,
-    of: &[(String, Uuid)],
-) -> Result<HashMap<Uuid, GuardRow>, StorageError> {
-    if of.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let customers: Vec<&String> = of.iter().map(|(customer, _)| customer).collect();
-    let ids: Vec<Uuid> = of.iter().map(|(_, id)| *id).collect();
-    let rows: Vec<GuardRow> = spend_guards::table
-        .filter(spend_guards::customer_id.eq_any(customers).and(spend_guards::wallet_id.eq_any(ids)))
-        .select(GuardRow::as_select())
-        .load(conn)
-        .await?;
-    Ok(rows.into_iter().map(|row| (row.wallet_id, row)).collect())
 }

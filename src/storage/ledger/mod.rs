@@ -44,7 +44,7 @@ pub use find::{
     bonus_of_order, find_deduction, find_hold, find_reversals, key_of_wallet, open_holds, returned_to_lapsed_grants,
     wallet_versions, wallets_of_holds, wallets_with_lapsed_holds,
 };
-pub(crate) use grant_rows::GrantRow;
+pub(crate) use grant_rows::{ActiveGrant, GrantRow};
 pub use hold_rows::HoldRow;
 pub use keys::wallet_key as key_from_columns;
 pub(in crate::storage) use load::{WalletRow, WalletSql};

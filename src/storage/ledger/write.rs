@@ -16,7 +16,7 @@ use crate::domain::wallet::{Effects, Wallet};
 use crate::storage::StorageError;
 use crate::storage::statement::{Cached, Parameters, Statement};
 
-/// Writes changed wallets with their entries, grants, holds and guards.
+/// Writes changed wallets with their entries, grants and holds.
 pub(super) async fn all(
     conn: &mut AsyncPgConnection,
     changed: &[(&Wallet, &Effects)],
@@ -39,7 +39,6 @@ pub(super) async fn all(
     }
     grant_writes::all(conn, &wallets, &with_entries).await?;
     hold_writes::all(conn, changed, new_holds).await?;
-    write_guards(conn, &wallets).await?;
     event_writes::all(conn, changed).await
 }
 
@@ -59,6 +58,13 @@ struct UpdateWallets {
     updated_at: Vec<DateTime<Utc>>,
     claimed: Vec<bool>,
     bonus_owed: Vec<Decimal>,
+    guard_days: Vec<Option<NaiveDate>>,
+    spent_today: Vec<Option<Decimal>>,
+    spent_this_month: Vec<Option<Decimal>>,
+    active_grants: Vec<Option<Uuid>>,
+    active_remaining: Vec<Option<Decimal>>,
+    active_held: Vec<Option<Decimal>>,
+    grants_until: Vec<Option<DateTime<Utc>>>,
 }
 
 impl UpdateWallets {
@@ -79,6 +85,15 @@ impl UpdateWallets {
             rows.updated_at.push(wallet.updated_at);
             rows.claimed.push(wallet.is_claimed());
             rows.bonus_owed.push(wallet.bonus_owed().amount());
+            let guard = wallet.guard.as_ref();
+            rows.guard_days.push(guard.map(|guard| guard.day));
+            rows.spent_today.push(guard.map(|guard| guard.spent_today.amount()));
+            rows.spent_this_month.push(guard.map(|guard| guard.spent_this_month.amount()));
+            let active = wallet.active_grant();
+            rows.active_grants.push(active.map(|grant| grant.id));
+            rows.active_remaining.push(active.map(|grant| grant.remaining.amount()));
+            rows.active_held.push(active.map(|grant| grant.held.amount()));
+            rows.grants_until.push(wallet.grants_until());
         }
         rows
     }
@@ -102,7 +117,15 @@ impl Statement for UpdateWallets {
         parameters.add::<Array<Timestamptz>, _>(&self.updated_at)?;
         parameters.add::<Array<Bool>, _>(&self.claimed)?;
         parameters.add::<Array<Numeric>, _>(&self.bonus_owed)?;
-        Ok(())
+        parameters.add::<Array<Nullable<Date>>, _>(&self.guard_days)?;
+        for counts in [&self.spent_today, &self.spent_this_month] {
+            parameters.add::<Array<Nullable<Numeric>>, _>(counts)?;
+        }
+        parameters.add::<Array<Nullable<SqlUuid>>, _>(&self.active_grants)?;
+        for parts in [&self.active_remaining, &self.active_held] {
+            parameters.add::<Array<Nullable<Numeric>>, _>(parts)?;
+        }
+        parameters.add::<Array<Nullable<Timestamptz>>, _>(&self.grants_until)
     }
 }
 
@@ -122,6 +145,7 @@ struct InsertEntries {
     keys: Vec<String>,
     granted: Vec<Option<Decimal>>,
     debt: Vec<Option<Decimal>>,
+    grant_ids: Vec<Option<Uuid>>,
     references: Vec<Option<String>>,
     descriptions: Vec<Option<String>>,
     metadata: Vec<Option<serde_json::Value>>,
@@ -148,6 +172,7 @@ impl InsertEntries {
             // A null takes no room in the row.
             rows.granted.push(Some(entry.granted.amount()).filter(|part| !part.is_zero()));
             rows.debt.push(Some(entry.debt.amount()).filter(|part| !part.is_zero()));
+            rows.grant_ids.push(entry.only_grant());
             rows.references.push(label.reference().map(str::to_owned));
             rows.descriptions.push(label.description().map(str::to_owned));
             rows.metadata.push(label.metadata().cloned());
@@ -176,6 +201,7 @@ impl Statement for InsertEntries {
         for parts in [&self.granted, &self.debt] {
             parameters.add::<Array<Nullable<Numeric>>, _>(parts)?;
         }
+        parameters.add::<Array<Nullable<SqlUuid>>, _>(&self.grant_ids)?;
         for texts in [&self.references, &self.descriptions] {
             parameters.add::<Array<Nullable<Text>>, _>(texts)?;
         }
@@ -183,48 +209,4 @@ impl Statement for InsertEntries {
         parameters.add::<Array<Nullable<Timestamptz>>, _>(&self.occurred_at)?;
         Ok(())
     }
-}
-
-#[derive(Default)]
-struct UpdateGuards {
-    customers: Vec<String>,
-    wallet_ids: Vec<Uuid>,
-    days: Vec<NaiveDate>,
-    spent_today: Vec<Decimal>,
-    months: Vec<NaiveDate>,
-    spent_this_month: Vec<Decimal>,
-}
-
-impl Statement for UpdateGuards {
-    const TEXT: &'static str = include_str!("sql/update_guards.sql");
-    type Row = ();
-
-    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
-        parameters.add::<Array<Text>, _>(&self.customers)?;
-        parameters.add::<Array<SqlUuid>, _>(&self.wallet_ids)?;
-        parameters.add::<Array<Date>, _>(&self.days)?;
-        parameters.add::<Array<Numeric>, _>(&self.spent_today)?;
-        parameters.add::<Array<Date>, _>(&self.months)?;
-        parameters.add::<Array<Numeric>, _>(&self.spent_this_month)?;
-        Ok(())
-    }
-}
-
-/// The writer holds the lock of the guard's wallet, so no other writer changes the guard meanwhile.
-async fn write_guards(conn: &mut AsyncPgConnection, wallets: &[&Wallet]) -> Result<(), StorageError> {
-    let mut updates = UpdateGuards::default();
-    for wallet in wallets {
-        if let Some(guard) = &wallet.guard {
-            updates.customers.push(wallet.key.customer.as_str().to_owned());
-            updates.wallet_ids.push(wallet.id);
-            updates.days.push(guard.day);
-            updates.spent_today.push(guard.spent_today.amount());
-            updates.months.push(guard.month);
-            updates.spent_this_month.push(guard.spent_this_month.amount());
-        }
-    }
-    if !updates.wallet_ids.is_empty() {
-        Cached(updates).execute(conn).await?;
-    }
-    Ok(())
 }

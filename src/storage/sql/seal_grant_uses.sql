@@ -9,7 +9,7 @@
 -- Returns the number of the stretch, from 1, and the columns of each use.
 SELECT t.n, u.seq, u.grant_id, u.amount
 FROM unnest($1, $2, $3, $4) WITH ORDINALITY AS t (customer_id, wallet_id, from_seq, to_seq, n)
-CROSS JOIN LATERAL (SELECT * FROM grant_uses l
+CROSS JOIN LATERAL (SELECT * FROM all_grant_uses l
                     WHERE l.customer_id = t.customer_id AND l.wallet_id = t.wallet_id
                       AND l.seq BETWEEN t.from_seq AND t.to_seq
                     OFFSET 0) AS u

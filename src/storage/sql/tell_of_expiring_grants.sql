@@ -1,6 +1,6 @@
 -- Writes the events of grants that expire soon and have not told it. A grant that another writer has locked is
--- skipped, because waiting for it would reverse the order of locks; a later turn tells of it. `remaining > 0` stands here as in the index
--- `grants_expiring`.
+-- skipped, because waiting for it would reverse the order of locks; a later turn tells of it. `remaining > 0` stands
+-- here as in the index `grants_expiring`.
 --
 -- $1 timestamptz those that expire at this moment or later
 -- $2 timestamptz those that expire at this moment or before
@@ -21,8 +21,11 @@ WITH due AS (
 ), written AS (
     INSERT INTO events (customer_id, type, noun, data, created_at)
     SELECT t.customer_id, 'grant.expiring', 'grant',
-           to_jsonb(t) || jsonb_build_object('currency', w.currency, 'product', w.product), ledger_now()
-    FROM told t JOIN wallets w ON w.customer_id = t.customer_id AND w.id = t.wallet_id
+           to_jsonb(t) || jsonb_build_object('currency', w.currency, 'product', w.product,
+                                             'remaining', c.remaining, 'held', c.held), ledger_now()
+    FROM told t
+    JOIN wallets w ON w.customer_id = t.customer_id AND w.id = t.wallet_id
+    JOIN current_grants c ON c.customer_id = t.customer_id AND c.id = t.id
     ORDER BY t.customer_id COLLATE "C", t.expires_at
 )
 SELECT count(*), max(expires_at) FROM told

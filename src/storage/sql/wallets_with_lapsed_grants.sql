@@ -2,7 +2,7 @@
 -- index `grants_expiring`.
 -- $1 bigint the largest number of wallets
 SELECT DISTINCT w.customer_id, w.currency, w.product
-FROM grants g
+FROM (SELECT * FROM grants WHERE remaining > 0 AND expires_at <= (SELECT ledger_now()) ORDER BY expires_at) AS g
 JOIN wallets w ON w.customer_id = g.customer_id AND w.id = g.wallet_id
-WHERE g.remaining > 0 AND g.remaining > g.held AND g.expires_at <= (SELECT ledger_now())
+WHERE CASE WHEN w.active_grant = g.id THEN w.active_remaining > w.active_held ELSE g.remaining > g.held END
 LIMIT $1

@@ -8,7 +8,7 @@ use crate::fixture::{
     BALANCE_ORDER, BANK_ORDER, DISPUTE, FIRST_GRANT, ORDER, PAYMENT, PENDING_ORDER, REFUND, TO_WALLET, TRANSFER, shown,
 };
 
-/// Numbers the entries anew, and computes every figure of them and of their wallets from their amounts.
+/// Numbers the entries anew, and computes every figure of them and of their wallets from their amounts and grants.
 const PUT_RIGHT: &str = "
     CREATE TEMP TABLE moved AS
     SELECT e.ctid AS place, e.customer_id, e.wallet_id, e.seq, e.granted, e.debt, row_number() OVER w AS n,
@@ -24,7 +24,11 @@ const PUT_RIGHT: &str = "
     UPDATE wallets w
     SET paid_in = f.paid_in, paid_out = f.paid_out, paid = f.paid_in - f.paid_out, granted = f.granted, debt = f.debt,
         entry_seq = f.n,
-        needs_full_path = f.granted > 0 OR f.debt > 0 OR guarded OR frozen OR customer_frozen OR claimed
+        (active_grant, active_remaining, active_held, grants_until) = (
+            SELECT g.id, g.remaining, g.held, min(g.expires_at) OVER ()
+            FROM grants g WHERE g.customer_id = w.customer_id AND g.wallet_id = w.id AND g.remaining > 0
+            ORDER BY g.remaining = g.held, g.priority, g.expires_at, g.created_at, g.id LIMIT 1),
+        needs_full_path = f.debt > 0 OR frozen OR customer_frozen OR claimed
     FROM (SELECT customer_id, wallet_id, max(n) AS n, max(paid_in) AS paid_in, max(paid_out) AS paid_out,
                  coalesce(sum(granted), 0) AS granted, coalesce(sum(debt), 0) AS debt
           FROM moved GROUP BY customer_id, wallet_id) AS f
@@ -324,8 +328,7 @@ fn of_sealed() -> Vec<Case> {
                 "UPDATE grant_uses u
                  SET amount = CASE u.grant_id WHEN '{FIRST_GRANT}' THEN -50 ELSE -100 END
                  FROM entries e WHERE e.key = 'e1' AND (e.wallet_id, e.seq) = (u.wallet_id, u.seq);
-                 UPDATE grant_uses u SET grant_id = '{FIRST_GRANT}'
-                 FROM entries e WHERE e.key = 'e2' AND (e.wallet_id, e.seq) = (u.wallet_id, u.seq)"
+                 UPDATE entries SET grant_id = '{FIRST_GRANT}' WHERE key = 'e2' AND grant_id IS NOT NULL"
             ),
         ),
         sealed(

@@ -21,7 +21,7 @@ use crate::domain::wallet_key::WalletKey;
 use crate::storage::StorageError;
 use crate::storage::ledger::entry_rows::{EntryRow, EntrySql, entries_of_wallets};
 use crate::storage::ledger::key_from_columns;
-use crate::storage::schema::{entries, grant_uses, grants, wallets};
+use crate::storage::schema::{entries, grants, wallets};
 use crate::storage::statement::{Cached, Parameters, Statement};
 
 pub use debts::{debt_changes, entries_by_seq, reversals_of};
@@ -161,27 +161,35 @@ pub async fn debits_of_grant(
     below: i64,
     limit: i64,
 ) -> Result<Vec<(Entry, Money)>, StorageError> {
-    let uses = entries::customer_id
-        .eq(grant_uses::customer_id)
-        .and(entries::wallet_id.eq(grant_uses::wallet_id))
-        .and(entries::seq.eq(grant_uses::seq));
-    let own = wallets::customer_id.eq(entries::customer_id).and(wallets::id.eq(entries::wallet_id));
-    let rows: Vec<(EntryRow, Decimal)> = grant_uses::table
-        .inner_join(entries::table.on(uses))
-        .inner_join(wallets::table.on(own))
-        .filter(grant_uses::customer_id.eq(customer.as_str()).and(grant_uses::grant_id.eq(grant)))
-        .filter(grant_uses::seq.lt(below).and(grant_uses::amount.lt(Decimal::ZERO)))
-        .order((grant_uses::wallet_id, grant_uses::seq.desc()))
-        .limit(limit)
-        .select((EntryRow::as_select(), grant_uses::amount))
-        .load(conn)
-        .await?;
-    let used = |(row, used): (EntryRow, Decimal)| {
-        let entry = row.into_entry()?;
-        let used = Money::from_ledger(-used, entry.currency());
-        Ok((entry, used))
+    let statement = DebitsOfGrant { customer: customer.as_str().to_owned(), grant, below, limit };
+    let rows: Vec<(Uuid, i64, Decimal)> = Cached(statement).load(conn).await?;
+    let Some((wallet, ..)) = rows.as_slice().first() else { return Ok(Vec::new()) };
+    let used: HashMap<i64, Decimal> = rows.iter().map(|(_, seq, used)| (*seq, *used)).collect();
+    let found = entries_by_seq(conn, customer, *wallet, used.keys().copied().collect()).await?;
+    let with_use = |entry: Entry| {
+        let used = Money::from_ledger(used.get(&entry.seq).copied()?, entry.currency());
+        Some((entry, used))
     };
-    rows.into_iter().map(used).collect()
+    Ok(found.into_iter().rev().filter_map(with_use).collect())
+}
+
+struct DebitsOfGrant {
+    customer: String,
+    grant: Uuid,
+    below: i64,
+    limit: i64,
+}
+
+impl Statement for DebitsOfGrant {
+    const TEXT: &'static str = include_str!("../sql/explain_debits_of_grant.sql");
+    type Row = (SqlUuid, BigInt, Numeric);
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Text, _>(&self.customer)?;
+        parameters.add::<SqlUuid, _>(&self.grant)?;
+        parameters.add::<BigInt, _>(&self.below)?;
+        parameters.add::<BigInt, _>(&self.limit)
+    }
 }
 
 /// The reasons of grants.

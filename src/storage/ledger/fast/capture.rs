@@ -1,4 +1,4 @@
-//! Capturing holds of paid money, up to what they reserved.
+//! Capturing holds of one part, paid money or the active grant, up to what they reserved.
 
 use std::collections::BTreeMap;
 
@@ -38,6 +38,7 @@ impl Statement for CaptureHolds {
         Timestamptz,
         Timestamptz,
         BigInt,
+        Nullable<SqlUuid>,
         BigInt,
         Numeric,
         Numeric,
@@ -68,6 +69,7 @@ struct Captured {
     created_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
     fingerprint: i64,
+    grant_id: Option<Uuid>,
     seq: i64,
     balance_after: Decimal,
     paid_in: Decimal,
@@ -76,7 +78,7 @@ struct Captured {
     n: i32,
 }
 
-/// Captures holds of paid money. Returns for each what was booked, or `None` where [`crate::storage::ledger::post`]
+/// Captures ordinary holds. Returns for each what was booked, or `None` where [`crate::storage::ledger::post`]
 /// must decide. No hold may be named twice in one call.
 ///
 /// # Errors
@@ -112,13 +114,13 @@ fn booked(row: Captured, item: &HoldCapture<'_>) -> Result<Booked, StorageError>
         seq: row.seq,
         label: item.label.clone(),
         amount: -captured,
-        granted: money(Decimal::ZERO),
+        granted: if row.grant_id.is_some() { -captured } else { money(Decimal::ZERO) },
         debt: money(Decimal::ZERO),
         balance_after: money(row.balance_after),
         paid_in: money(row.paid_in),
         paid_out: money(row.paid_out),
         created_at: row.at,
-        grant_uses: Vec::new(),
+        grant_uses: row.grant_id.map(|id| (id, -captured)).into_iter().collect(),
     };
     let hold = Hold {
         id: row.id,
@@ -127,7 +129,7 @@ fn booked(row: Captured, item: &HoldCapture<'_>) -> Result<Booked, StorageError>
         key: row.key,
         fingerprint: row.fingerprint,
         amount: money(row.amount),
-        grant_parts: Vec::new(),
+        grant_parts: row.grant_id.map(|id| (id, money(row.amount))).into_iter().collect(),
         description: row.description,
         metadata: row.metadata,
         created_at: row.created_at,

@@ -1,10 +1,10 @@
-//! Opening holds on paid money.
+//! Opening holds that reserve one part of their wallet, the active grant or paid money.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Int4, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Int4, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -31,7 +31,7 @@ struct OpenHolds {
 
 impl Statement for OpenHolds {
     const TEXT: &'static str = include_str!("../sql/fast_open_holds.sql");
-    type Row = (Int4, SqlUuid, Timestamptz);
+    type Row = (Int4, SqlUuid, Nullable<SqlUuid>, Timestamptz);
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<Array<Text>, _>(&self.keys.customers)?;
@@ -60,7 +60,7 @@ impl Statement for KnownHolds {
     }
 }
 
-/// Opens holds on paid money. Returns the opened hold for each, or `None` where [`crate::storage::ledger::post`] must
+/// Opens ordinary holds. Returns the opened hold for each, or `None` where [`crate::storage::ledger::post`] must
 /// decide.
 ///
 /// # Errors
@@ -104,12 +104,12 @@ async fn open(conn: &AsyncPgConnection, items: &[HoldOpening<'_>]) -> Result<Vec
         statement.seconds.push(item.lifetime.num_seconds());
         statement.labels.push(item.label);
     }
-    let moved: Vec<(i32, Uuid, DateTime<Utc>)> = Cached(statement).load(&mut &*conn).await?;
-    let moved: BTreeMap<i32, (Uuid, DateTime<Utc>)> =
-        moved.into_iter().map(|(group, id, at)| (group, (id, at))).collect();
+    let moved: Vec<(i32, Uuid, Option<Uuid>, DateTime<Utc>)> = Cached(statement).load(&mut &*conn).await?;
+    let moved: BTreeMap<i32, (Uuid, Option<Uuid>, DateTime<Utc>)> =
+        moved.into_iter().map(|(group, id, grant, at)| (group, (id, grant, at))).collect();
     let mut answers = vec![None; items.len()];
     for (Grouped { at, group, .. }, item) in in_order(&grouped, items) {
-        let (Some((wallet_id, now)), Some(answer)) = (moved.get(group), answers.get_mut(*at)) else { continue };
+        let (Some((wallet_id, grant, now)), Some(answer)) = (moved.get(group), answers.get_mut(*at)) else { continue };
         let hold = Hold {
             id: item.id,
             wallet: item.wallet.clone(),
@@ -117,7 +117,7 @@ async fn open(conn: &AsyncPgConnection, items: &[HoldOpening<'_>]) -> Result<Vec
             key: item.label.key().to_owned(),
             fingerprint: item.label.fingerprint(),
             amount: item.amount,
-            grant_parts: Vec::new(),
+            grant_parts: grant.map(|id| (id, item.amount)).into_iter().collect(),
             description: item.label.description().map(str::to_owned),
             metadata: item.label.metadata().cloned(),
             created_at: *now,

@@ -1,4 +1,4 @@
-//! Ordinary deductions: usage that its wallet's paid money covers.
+//! Ordinary deductions: usage that one part of its wallet covers, the active grant or paid money.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,8 @@ use crate::storage::statement::{Cached, Parameters, Statement};
 struct Moved {
     group: i32,
     wallet_id: Uuid,
-    paid: Decimal,
+    active_grant: Option<Uuid>,
+    balance: Decimal,
     paid_in: Decimal,
     paid_out: Decimal,
     seq: i64,
@@ -45,7 +46,7 @@ struct MoveUsage {
 
 impl Statement for MoveUsage {
     const TEXT: &'static str = include_str!("../sql/fast_usage.sql");
-    type Row = (Int4, SqlUuid, Numeric, Numeric, Numeric, BigInt, Timestamptz);
+    type Row = (Int4, SqlUuid, Nullable<SqlUuid>, Numeric, Numeric, Numeric, BigInt, Timestamptz);
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<Array<Text>, _>(&self.keys.customers)?;
@@ -125,18 +126,19 @@ async fn move_usage(conn: &AsyncPgConnection, items: &[Deduction<'_>]) -> Result
     for (Grouped { at, group, place, running }, item) in in_order(&grouped, items) {
         let (Some(wallet), Some(answer)) = (moved.get(group), answers.get_mut(*at)) else { continue };
         let money = |amount| Money::from_ledger(amount, item.wallet.currency);
+        let is_granted = wallet.active_grant.is_some();
         let entry = Entry {
             wallet_id: wallet.wallet_id,
             seq: wallet.seq + place,
             label: item.label.clone(),
             amount: -item.amount,
-            granted: money(Decimal::ZERO),
+            granted: if is_granted { -item.amount } else { money(Decimal::ZERO) },
             debt: money(Decimal::ZERO),
-            balance_after: money(wallet.paid - running),
+            balance_after: money(wallet.balance - running),
             paid_in: money(wallet.paid_in),
-            paid_out: money(wallet.paid_out + running),
+            paid_out: money(if is_granted { wallet.paid_out } else { wallet.paid_out + running }),
             created_at: wallet.at,
-            grant_uses: Vec::new(),
+            grant_uses: wallet.active_grant.map(|id| (id, -item.amount)).into_iter().collect(),
         };
         *answer = Some(Booked { wallet: Some(item.wallet.clone()), entry: Some(entry), hold: None });
     }

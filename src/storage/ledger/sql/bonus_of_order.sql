@@ -6,7 +6,7 @@
 -- Returns the grant's id, what of it is spent or held and was not revoked, and what of it expired unspent; or no row
 -- where the order brought no bonus.
 SELECT g.id, g.amount - (g.remaining - g.held) - x.amount - r.amount, x.amount
-FROM grants g
+FROM current_grants g
 CROSS JOIN LATERAL (SELECT coalesce(-sum(u.amount), 0) AS amount
                     FROM grant_uses u
                     JOIN entries e ON e.customer_id = u.customer_id AND e.wallet_id = u.wallet_id AND e.seq = u.seq

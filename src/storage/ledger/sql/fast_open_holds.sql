@@ -1,7 +1,8 @@
--- Opens holds on paid money: the holds of one flush, any number of wallets and of holds.
+-- Opens ordinary holds: the holds of one flush, any number of wallets and of holds.
 --
--- Each wallet is updated once, by the total of its holds, if that leaves `fast_floor` available and the wallet does not
--- need the full path. A wallet that is not updated gets no hold and is not returned: `ledger::post` decides its holds.
+-- Each wallet is updated once, by the total of its holds: they reserve of its active grant, or of its paid money where
+-- it has no grant. Where `fast_path_covers` does not allow that, the wallet is not updated, gets no hold and is not
+-- returned: `ledger::post` decides its holds.
 --
 -- Per wallet, in key order:
 -- $1 text[] customer
@@ -20,30 +21,31 @@
 -- $13 jsonb[] metadata
 -- $14 int number of holds
 --
--- Returns one row per updated wallet: its place in $1, its id, and when its holds were opened.
+-- Returns one row per updated wallet: its place in $1, its id, its active grant, and when its holds were opened.
 --
 -- The plan notes of `fast_usage.sql` hold here as well.
 WITH moved AS (
     UPDATE wallets w
     SET held = w.held + t.amount,
+        active_held = w.active_held + t.amount,
         version = w.version + t.items,
         updated_at = greatest(ledger_now(), w.updated_at)
     FROM unnest($1, $2, $3, $4, $5) WITH ORDINALITY AS t (customer_id, currency, product, amount, items, g)
     WHERE w.customer_id = ANY (ARRAY[t.customer_id])
       AND w.currency = t.currency
       AND w.product = t.product
-      AND NOT w.needs_full_path
-      AND w.paid - w.held - t.amount >= w.fast_floor
-    RETURNING t.g::int4 AS g, w.id, w.customer_id, w.currency, w.product, ledger_now() AS now
+      AND fast_path_covers(w, t.amount)
+    RETURNING t.g::int4 AS g, w.id, w.customer_id, w.currency, w.product, w.active_grant, ledger_now() AS now
 ), opened AS (
-    INSERT INTO holds (customer_id, key, id, wallet_id, currency, product, fingerprint, amount, description, metadata,
-                       created_at, expires_at)
-    SELECT m.customer_id, i.key, i.id, m.id, m.currency, m.product, i.fingerprint, i.amount, i.description, i.metadata,
-           m.now, m.now + i.seconds * interval '1 second'
+    INSERT INTO holds (customer_id, key, id, wallet_id, currency, product, fingerprint, amount, granted, grant_id,
+                       description, metadata, created_at, expires_at)
+    SELECT m.customer_id, i.key, i.id, m.id, m.currency, m.product, i.fingerprint, i.amount,
+           CASE WHEN m.active_grant IS NULL THEN 0 ELSE i.amount END, m.active_grant, i.description, i.metadata, m.now,
+           m.now + i.seconds * interval '1 second'
     FROM ROWS FROM (
         unnest($6), unnest($7), unnest($8), unnest($9), unnest($10), unnest($11), unnest($12), unnest($13),
         generate_series(1, $14)
     ) AS i (g, id, amount, seconds, key, fingerprint, description, metadata, n)
     JOIN moved m ON m.g = i.g
 )
-SELECT g, id, now FROM moved
+SELECT g, id, active_grant, now FROM moved

@@ -15,13 +15,15 @@
 -- $12 text[] key
 -- $13 numeric[] granted; null where the entry moves no granted credit, so that it takes no room in the row
 -- $14 numeric[] debt; null where the entry moves no debt
--- $15 text[] reference
--- $16 text[] description
--- $17 jsonb[] metadata
--- $18 timestamptz[] occurred_at
+-- $15 uuid[] the grant, where a usage or a capture used one alone
+-- $16 text[] reference
+-- $17 text[] description
+-- $18 jsonb[] metadata
+-- $19 timestamptz[] occurred_at
 --
 -- Returns nothing.
 INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after, paid_in,
-                     paid_out, counterpart, key, granted, debt, reference, description, metadata, occurred_at)
+                     paid_out, counterpart, key, granted, debt, grant_id, reference, description, metadata,
+                     occurred_at)
 SELECT *
-FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)

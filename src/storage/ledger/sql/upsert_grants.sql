@@ -14,16 +14,18 @@
 -- $11 text[] created_by
 -- $12 timestamptz[] created_at
 -- $13 numeric[] owed
+-- $14 bigint[] the number of the wallet's last entry
 --
 -- Returns nothing.
 --
 -- The condition at the end spares unchanged grants a new row version: one posting touches few of a wallet's grants.
 INSERT INTO grants AS g (customer_id, id, wallet_id, amount, remaining, held, priority, expires_at, reason, order_id,
-                         created_by, created_at, owed)
+                         created_by, created_at, owed, used_to)
 SELECT *
-FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (customer_id, id) DO UPDATE
 SET remaining = excluded.remaining,
     held = excluded.held,
-    owed = excluded.owed
+    owed = excluded.owed,
+    used_to = excluded.used_to
 WHERE (g.remaining, g.held, g.owed) <> (excluded.remaining, excluded.held, excluded.owed)
