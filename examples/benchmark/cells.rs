@@ -28,6 +28,8 @@ pub enum Section {
     Seal,
     /// Usages and holds on wallets with a live grant, and with a spend guard, against plain ones
     Wallets,
+    /// Balances and pages of movements, against usage and pgbench
+    Reads,
     /// One client alone
     Idle,
     /// Account flows, and posting, on a large table
@@ -202,6 +204,13 @@ pub fn of(sections: &[Section]) -> Vec<Cell> {
             }
         }
     }
+    if sections.contains(&Section::Reads) {
+        add(Work::Http(load(Request::Usage, 64, true), Place::Plain));
+        for request in [Request::Balances, Request::Flows] {
+            add(Work::Http(load(request, 64, true), Place::Plain));
+        }
+        add(direct(Statement::Select, 32, true));
+    }
     if sections.contains(&Section::Idle) {
         add(Work::Http(load(Request::Usage, 1, true), Place::Plain));
         add(Work::Http(load(Request::Get("/healthz".to_owned()), 1, true), Place::Plain));
@@ -217,6 +226,8 @@ pub fn name(work: &Work) -> String {
             Request::Usage => "usage".to_owned(),
             Request::Batch(items) => format!("batch of {items}"),
             Request::HoldAndCapture => "hold + capture".to_owned(),
+            Request::Balances => "balances".to_owned(),
+            Request::Flows => "page of 20 flows".to_owned(),
             Request::Get(path) => return format!("GET {path}, {} conn.", load.connections),
         };
         format!("{what}, {}, {} conn.", customers(load.spread), load.connections)

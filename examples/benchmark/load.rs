@@ -18,6 +18,10 @@ pub enum Request {
     Batch(u64),
     /// A hold, and the capture of it.
     HoldAndCapture,
+    /// The balances of a customer.
+    Balances,
+    /// A page of 20 movements of a customer.
+    Flows,
     /// This path.
     Get(String),
 }
@@ -66,6 +70,8 @@ impl Load {
             Request::Usage => ("usage.lua", include_str!("scripts/usage.lua")),
             Request::Batch(_) => ("batch.lua", include_str!("scripts/batch.lua")),
             Request::HoldAndCapture => ("holds.lua", include_str!("scripts/holds.lua")),
+            Request::Balances => ("balances.lua", include_str!("scripts/balances.lua")),
+            Request::Flows => ("flows.lua", include_str!("scripts/flows.lua")),
             Request::Get(_) => ("get.lua", include_str!("scripts/get.lua")),
         };
         let script = stage.folder.write(name, &format!("{}\n{script}", include_str!("scripts/common.lua")))?;

@@ -70,6 +70,14 @@ pub fn of(samples: &Samples, memory: u64) -> Vec<Target> {
         let pairs = ratio(samples, &format!("hold + capture, {who}, 64 conn."), &usage);
         add(format!("hold + capture, {who} / usage"), pairs, "×", 0.35, true);
     }
+    let usage = "usage, spread, 64 conn.";
+    for (read, wanted) in [("balances, spread, 64 conn.", 1.5), ("page of 20 flows, spread, 64 conn.", 0.8)] {
+        add(format!("{read} / usage"), ratio(samples, read, usage), "×", wanted, true);
+        add(format!("{read}: p99"), median_of(samples, read, |sample| milliseconds(sample.p99)), "ms", 8.0, false);
+    }
+    let select = "pgbench select-only, spread, 32 clients";
+    let balances = "balances, spread, 64 conn.";
+    add(format!("{balances} / {select}"), ratio(samples, balances, select), "×", 0.5, true);
     let usage = "usage, spread, 8 conn.";
     for neighbour in Neighbour::ALL.into_iter().filter(|neighbour| *neighbour != Neighbour::Plain) {
         let p99 = |neighbour: Neighbour| {

@@ -24,7 +24,7 @@ pub struct Acknowledged {
 impl Acknowledged {
     pub fn by(load: &Load, loaded: &Loaded, database: &str) -> Option<Self> {
         let (items, captured) = match load.request {
-            Request::Get(_) => return None,
+            Request::Balances | Request::Flows | Request::Get(_) => return None,
             Request::HoldAndCapture => (loaded.opened, Some(loaded.captured)),
             Request::Usage | Request::Batch(_) => (loaded.answered * load.items_of_a_request(), None),
         };

@@ -1,9 +1,9 @@
 //! Customers as operators see them: who there is, and everything of one.
 
-use super::balances::Balances;
 use super::spend_guards::GuardedWallet;
 use super::{App, Error, balances, spend_guards};
 use crate::domain::account_flow::{AccountFlow, FlowFilter};
+use crate::domain::balances::Balances;
 use crate::domain::billing_profile::BillingProfile;
 use crate::domain::customer::CustomerId;
 use crate::domain::freeze::Freeze;

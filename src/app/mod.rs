@@ -66,7 +66,7 @@ pub use webhook_endpoints::Webhooks;
 use crate::domain::business_days::VerificationPromise;
 use crate::domain::catalogue::Percent;
 use crate::domain::own_word::OwnWordRules;
-use crate::engine::{Poster, Streams, Supervisor};
+use crate::engine::{BalanceReader, Poster, Streams, Supervisor};
 use crate::providers::Registry;
 use crate::storage::pool::Pool;
 
@@ -76,8 +76,9 @@ pub struct App {
     pub pool: Pool,
     pub providers: Registry,
     pub poster: Poster,
+    pub balances: BalanceReader,
     pub streams: Streams,
-    /// Watches the poster, the streams and the workers.
+    /// Watches the engine's parts and the workers.
     pub supervisor: Supervisor,
     pub last_check: health::LastCheck,
     pub products: KnownProducts,

@@ -8,6 +8,7 @@ pub mod adjustment;
 pub mod approval;
 pub mod attempt;
 pub mod audit;
+pub mod balances;
 pub mod bank_transaction;
 pub mod billing_profile;
 pub mod book;

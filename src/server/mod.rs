@@ -33,7 +33,7 @@ use crate::domain::business_days::{BusinessCalendar, VerificationPromise};
 use crate::domain::environment::Environment;
 use crate::domain::own_word::OwnWordRules;
 use crate::domain::webhook::address::AddressRule;
-use crate::engine::{Poster, PosterSettings, StreamSettings, Streams, Supervisor};
+use crate::engine::{BalanceReader, Poster, PosterSettings, StreamSettings, Streams, Supervisor};
 use crate::http::v1::events;
 use crate::identity::TokenVerifier;
 use crate::outbound::Sender;
@@ -284,11 +284,13 @@ fn app(
     let streams =
         StreamSettings { total: usize::from(config.streams), per_customer: usize::from(config.streams_per_customer) };
     let streams = Streams::start(&pool, streams, &supervisor);
+    let balances = BalanceReader::start(&pool, &supervisor);
     let products = KnownProducts::default();
     Ok(App {
         pool,
         providers,
         poster,
+        balances,
         streams,
         supervisor,
         last_check: LastCheck::default(),

@@ -10,6 +10,7 @@ mod answers;
 mod any_bytes;
 mod audit;
 mod bad_input;
+mod balances_together;
 mod bank_accounts;
 mod bank_lines;
 mod bank_transfers;

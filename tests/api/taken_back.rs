@@ -198,9 +198,9 @@ async fn case_54_a_take_back_races_transfers_to_new_products_and_usage() {
         let disputed = play(&app, "stripe", &order, "dispute-open", json!({}));
         let (_, moved, spent, ()) =
             futures_util::join!(disputed, join_all(moves), join_all(spends), async { drop(join_all(holds).await) });
-        for reply in moved.iter().chain(&spent) {
-            assert!(matches!(reply.status, 201 | 402), "{}", reply.text);
-        }
+        // A transfer gives up after it has waited for the others some times; where it went is read below.
+        assert!(moved.iter().all(|reply| matches!(reply.status, 201 | 402 | 503)), "{moved:?}");
+        assert!(spent.iter().all(|reply| matches!(reply.status, 201 | 402)), "{spent:?}");
         quiet(&app, "stripe").await;
         let spent = 5 * with_status(&spent, 201);
         let (left, claimed) = standing(&app, &customer).await;
@@ -214,7 +214,7 @@ async fn case_54_a_take_back_races_transfers_to_new_products_and_usage() {
         let won = play(&app, "stripe", &order, "dispute-win", json!({}));
         let again = transfer(&caller, None, Some("sms"), "1.00");
         let (_, _, again) = futures_util::join!(bank, won, again);
-        assert!(matches!(again.status, 201 | 402), "{}", again.text);
+        assert!(matches!(again.status, 201 | 402 | 503), "{}", again.text);
         quiet(&app, "stripe").await;
         let (left, claimed) = standing(&app, &customer).await;
         let left: f64 = left.iter().map(|(_, paid)| paid.parse::<f64>().unwrap()).sum();

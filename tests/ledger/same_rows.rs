@@ -26,11 +26,28 @@ use crate::support::{adjust, ask, assert_clean, book, database, dec, grant, new_
 #[derive(Debug, Clone)]
 enum Request {
     Usage(Vec<Item>),
-    Hold { product: bool, cents: i64, key: u8 },
-    Capture { key: u8, cents: i64 },
-    Release { key: u8 },
-    Credit { product: bool, cents: i64 },
-    Grant { product: bool, cents: i64, priority: i16, expires: bool },
+    Hold {
+        product: bool,
+        cents: i64,
+        key: u8,
+    },
+    Capture {
+        key: u8,
+        cents: i64,
+    },
+    Release {
+        key: u8,
+    },
+    Credit {
+        product: bool,
+        cents: i64,
+    },
+    Grant {
+        product: bool,
+        cents: i64,
+        priority: i16,
+        expires: bool,
+    },
     /// The time of the grants that expire is over.
     Lapse,
 }

@@ -32,10 +32,7 @@ pub const STEPS: &[Step] = &[
             rule("wallet_held", "held is the sum of the open holds"),
             rule("wallet_held_grants", "what open holds reserve of grants is what the grants have reserved"),
             rule("wallet_parts", "no part of a balance is below zero, and what is held is there"),
-            rule(
-                "wallet_needs_full_path",
-                "needs_full_path is set just with debt, a freeze or a claim",
-            ),
+            rule("wallet_needs_full_path", "needs_full_path is set just with debt, a freeze or a claim"),
             rule("wallet_claimed", "a wallet is marked exactly while taken-back money is claimed in its currency"),
             rule("wallet_free_while_claimed", "while it is claimed, no wallet has unheld paid money beyond its debt"),
             rule(

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{
-    Array, BigInt, Bool, Date, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid,
-};
+use diesel::sql_types::{Array, BigInt, Bool, Date, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -203,8 +201,7 @@ async fn complete(
         None => clock::now(conn).await?,
     };
     let customers: Vec<String> = rows.iter().map(|row| row.customer_id.clone()).collect();
-    let with_grants: Vec<Uuid> =
-        rows.iter().filter(|row| row.active_grant.is_some()).map(|row| row.id).collect();
+    let with_grants: Vec<Uuid> = rows.iter().filter(|row| row.active_grant.is_some()).map(|row| row.id).collect();
     let mut grants = read_grants(conn, customers, with_grants, restored).await?;
     let mut wallets = BTreeMap::new();
     for row in rows {
