@@ -1,0 +1,123 @@
+"""Uses examples/top-up-page as a person does: language, amount, every channel, return, live balance, cancel, filters.
+
+    page.py FOLDER [PICTURES]    the folder with the compiled page
+"""
+
+import functools
+import http.server
+import json
+import os
+import sys
+import threading
+import time
+import urllib.request
+from typing import Any
+
+from browser import Browser
+
+TOPUP, CUSTOMER, OPERATOR = (os.environ[name] for name in ("TOPUP", "CUSTOMER", "OPERATOR"))
+FOLDER, PICTURES = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
+PORT = int(os.environ["PAGE_PORT"])
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+pages = http.server.ThreadingHTTPServer(("127.0.0.1", PORT), functools.partial(Quiet, directory=FOLDER))
+threading.Thread(target=pages.serve_forever, daemon=True).start()
+
+
+def call(method: str, path: str, body: object = None) -> Any:
+    headers = {"Authorization": f"Bearer {OPERATOR}", "Content-Type": "application/json",
+               "Idempotency-Key": str(time.time_ns())}
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(TOPUP + path, data, headers, method=method)) as answer:
+        return json.load(answer)
+
+
+browser = Browser()
+try:
+    browser.open(f"http://127.0.0.1:{PORT}/#service={TOPUP}&token={CUSTOMER}")
+    browser.until("the page is live", lambda: browser.run("return document.body.dataset.live") == "true")
+    assert CUSTOMER not in browser.run("return location.href"), "the token stays in the address"
+    browser.run("localStorage.clear()")
+
+    def balance() -> str:
+        return browser.run("return document.querySelector('#balances [data-available]')?.dataset.available ?? ''")
+
+    def choose(css: str, value: str) -> None:
+        browser.run("""const select = document.querySelector(arguments[0]); select.value = arguments[1];
+                       select.dispatchEvent(new Event('change'))""", css, value)
+
+    for language, title in [("zh-CN", "充值"), ("vi", "Nạp tiền"), ("en", "Top up")]:
+        choose("#language", language)
+        browser.until(f"the page speaks {language}", lambda: browser.text("#top-up-title") == title)
+        browser.until("the channels are there", lambda: browser.run("return document.querySelectorAll('#channels label').length >= 4"))
+
+    # By card: to the payment company, and back; the balance changes without a reload.
+    before = balance()
+    choose("#currency", "CNY")
+    browser.until("CNY is chosen", lambda: "CN" in browser.text("#presets"))
+    assert browser.run("return document.querySelector('#pay').disabled"), "nothing is agreed to"
+    browser.write("#amount", "123")
+    browser.click("#agree")
+    browser.click("#channels [value=card]")
+    browser.until("the price is there", lambda: "123" in browser.text("#price"))
+    browser.click("#pay")
+    browser.until("the payment company's page", lambda: TOPUP not in browser.run("return location.href")
+                  and str(PORT) not in browser.run("return location.href"))
+    browser.click("button[value=pay], button[name=pay], [data-action=pay], form button")
+    browser.until("back at the page", lambda: f":{PORT}/" in browser.run("return location.href"))
+    browser.until("the order is paid", lambda: "paid" in browser.text("#message"))
+    browser.until("the balance has grown", lambda: balance() not in ("", before))
+
+    # By bank transfer: what to write into the transfer stands there; an operator confirms; the page says so by itself.
+    before = balance()
+    browser.write("#amount", "1.001")
+    browser.until("a refusal in words", lambda: browser.text("#message"))
+    browser.write("#amount", "60")
+    browser.until("a price again", lambda: "60" in browser.text("#price"))
+    browser.click("#channels [value=bank_transfer]")
+    browser.click("#agree")
+    browser.write("#remitter-name", "Demo Ltd")
+    browser.write("#remitter-bank", "Bank of China")
+    browser.click("#pay")
+    browser.find("#orders [data-status=pending] dl")
+    order = browser.run("return document.querySelector('#orders [data-status=pending]').dataset.order")
+    call("POST", f"/v1/admin/top-up-orders/{order}/approve", {
+        "received_amount": "60.00", "bank_transaction_id": f"PAGE-{time.time_ns()}",
+        "received_on": time.strftime("%Y-%m-%d", time.gmtime()), "confirm_not_duplicate": True})
+    browser.find(f"#orders [data-order={order}][data-status=completed]")
+    browser.until("the balance has grown again", lambda: balance() not in ("", before))
+
+    # An order that is not paid is cancelled.
+    browser.write("#amount", "70")
+    browser.until("the price of 70", lambda: "70" in browser.text("#price"))
+    browser.click("#pay")
+    pending = browser.until("the order of 70", lambda: browser.run("""
+        return [...document.querySelectorAll('#orders [data-status=pending]')]
+            .find((item) => item.innerText.includes('70.00'))?.dataset.order"""))
+    browser.click(f"#orders [data-order={pending}] button")
+    browser.find(f"#orders [data-order={pending}][data-status=cancelled]")
+
+    # The filter of the movements.
+    choose("#flow-type", "recharge")
+    browser.until("only top-ups", lambda: browser.run(
+        "return [...document.querySelectorAll('#flows li')].every((item) => item.innerText.includes('Top-up'))"))
+    choose("#flow-type", "")
+
+    errors = [entry for entry in browser.call("POST", "/se/log", {"type": "browser"})
+              if entry["level"] == "SEVERE" and "422" not in entry["message"] and "favicon" not in entry["message"]]
+    assert not errors, errors
+    for width in (360, 1200):
+        for scheme in ("light", "dark"):
+            browser.emulate({"prefers-color-scheme": scheme}, width, 1500 if width > 400 else 2600)
+            wide = browser.run("return document.documentElement.scrollWidth")
+            assert wide <= width, f"{width}: the page is {wide} wide"
+            if PICTURES:
+                browser.picture(f"{PICTURES}/page-{width}-{scheme}.png")
+    print("the top-up page: languages, card, bank transfer, cancel, filter, live balance, light and dark, narrow and wide")
+finally:
+    browser.close()

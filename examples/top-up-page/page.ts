@@ -1,0 +1,341 @@
+// A top-up page: balance, top-up by every channel, orders and movements, live. It needs no framework and no library.
+//
+// Copy this folder, and give `service` the address of your installation and a way to a customer's token. The service must
+// know the page's origin (`TOPUP_CORS_ORIGINS`). As it stands, both come from the address: `#service=…&token=…`.
+import { api, Refused, type Schemas, type Service } from "./api.js";
+import { fill, texts, type Language, type Texts } from "./texts.js";
+
+const given = new URLSearchParams(location.hash.slice(1));
+for (const name of ["service", "token"]) {
+  const value = given.get(name);
+  if (value !== null) sessionStorage.setItem(name, value); // A payer who returns has no hash any more.
+}
+if (given.has("token")) history.replaceState(null, "", location.pathname + location.search);
+const service: Service = {
+  url: sessionStorage.getItem("service") ?? "",
+  token: async () => sessionStorage.getItem("token") ?? "",
+};
+
+const known: Language[] = ["en", "zh-CN", "vi"];
+let language: Language =
+  known.find((one) => one === localStorage.getItem("language")) ??
+  known.find((one) => navigator.language.startsWith(one.slice(0, 2))) ??
+  "en";
+let say: Texts = texts(language);
+const call = api(service, () => language);
+
+const $ = <T extends HTMLElement = HTMLElement>(id: string): T => document.getElementById(id) as T;
+const make = (tag: string, text = "", className = ""): HTMLElement =>
+  Object.assign(document.createElement(tag), { textContent: text, className });
+const money = (amount: string, currency: string): string =>
+  new Intl.NumberFormat(language, { style: "currency", currency, maximumFractionDigits: 8 }).format(amount as never);
+const day = (moment: string): string =>
+  new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(moment));
+const channelName = (channel: Schemas["PaymentChannel"]): string =>
+  channel === "balance" ? say.fromBalance : (say[channel] ?? channel);
+const statusName = (status: Schemas["TopUpOrderStatus"]): string =>
+  status === "failed" ? say.fails : (say[status] ?? status);
+const word = (code: string | null | undefined, otherwise: string | null | undefined): string =>
+  (code != null && code in say ? say[code as keyof Texts] : otherwise) ?? "";
+
+let options: Schemas["TopUpOptions"];
+let quote: Schemas["Quote"] | undefined;
+let channel: Schemas["PaymentChannel"] | undefined;
+let asked = 0;
+let key = crypto.randomUUID();
+
+function tell(text: string, isBad = false): void {
+  $("message").textContent = text;
+  $("message").hidden = text === "";
+  $("message").classList.toggle("bad", isBad);
+}
+
+/** Does what a person asked for; says what was refused in the service's own words. */
+async function attempt(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+    if ($("message").classList.contains("bad")) tell("");
+  } catch (error) {
+    const problem = error instanceof Refused ? error.problem : undefined;
+    const fields = problem?.errors?.map((field) => word(field.code, field.detail)).join(" ");
+    const changed = problem?.code === "price_changed" || problem?.code === "agreement_changed";
+    tell(changed ? say.changed : fields || problem?.detail || say.failed, true);
+    if (changed) await choose(options.currency);
+  }
+}
+
+async function choose(currency?: string): Promise<void> {
+  options = await call.options(currency);
+  const select = $<HTMLSelectElement>("currency");
+  select.replaceChildren(...options.currencies.map((one) => new Option(one.currency, one.currency)));
+  select.value = options.currency;
+  $("presets").replaceChildren(
+    ...options.presets.map((preset) => {
+      const button = make("button", money(preset, options.currency));
+      button.setAttribute("type", "button");
+      button.dataset["amount"] = preset;
+      button.onclick = () => setAmount(preset);
+      return button;
+    }),
+  );
+  const agreement = $<HTMLAnchorElement>("agreement");
+  agreement.textContent = `${say.agree} (${options.agreement?.version ?? "–"})`;
+  if (options.agreement != null) agreement.href = options.agreement.url;
+  $<HTMLInputElement>("agree").checked = false;
+  setAmount(options.presets[0] ?? options.minimum);
+}
+
+function setAmount(amount: string): void {
+  $<HTMLInputElement>("amount").value = amount;
+  void price();
+}
+
+/** Asks for the price of what is chosen; an answer that comes late counts nothing. */
+async function price(): Promise<void> {
+  const amount = $<HTMLInputElement>("amount").value.trim();
+  for (const button of $("presets").children) {
+    button.setAttribute("aria-pressed", String((button as HTMLElement).dataset["amount"] === amount));
+  }
+  const mine = ++asked;
+  quote = undefined;
+  ready();
+  await attempt(async () => {
+    const answer = await call.quote({ currency: options.currency, amount });
+    if (mine !== asked) return;
+    quote = answer;
+    const usable = answer.channels.filter((one) => one.eligible);
+    if (!usable.some((one) => one.channel === channel)) {
+      channel = (usable.find((one) => one.recommended) ?? usable[0])?.channel;
+    }
+    showChannels();
+  });
+}
+
+function showChannels(): void {
+  $("channels").replaceChildren(
+    ...(quote?.channels ?? []).map((one) => {
+      const label = make("label");
+      const radio = Object.assign(document.createElement("input"), {
+        type: "radio", name: "channel", value: one.channel, disabled: !one.eligible, checked: one.channel === channel,
+      });
+      radio.onchange = () => {
+        channel = one.channel;
+        ready();
+      };
+      const limits = fill(say.between, {
+        minimum: money(one.minimum, options.currency), maximum: money(one.maximum, options.currency),
+      });
+      const why = one.eligible ? (one.processing_time ?? "") : `${word(one.reason_code, one.reason)} ${limits}`;
+      const fee = one.fee != null && Number(one.fee) > 0 ? `+ ${money(one.fee, options.currency)}` : "";
+      label.append(radio, make("span", channelName(one.channel)), make("span", fee, "faint"), make("small", why));
+      return label;
+    }),
+  );
+  ready();
+}
+
+/** Shows the price of the chosen channel, and whether all is said that an order needs. */
+function ready(): void {
+  const chosen = quote?.channels.find((one) => one.channel === channel && one.eligible);
+  const currency = options.currency;
+  const parts: string[] = [];
+  if (quote !== undefined && chosen?.credited_amount != null) {
+    const amounts = { amount: money(quote.amount, currency), credited: money(chosen.credited_amount, currency) };
+    parts.push(fill(say.total, amounts));
+    if (chosen.fee != null && Number(chosen.fee) > 0) parts.push(fill(say.fee, { fee: money(chosen.fee, currency) }));
+    if (chosen.bonus != null && Number(chosen.bonus) > 0) {
+      parts.push(fill(say.bonus, { bonus: money(chosen.bonus, currency) }));
+    }
+  }
+  $("price").textContent = parts.join(" · ");
+  const byBank = chosen?.channel === "bank_transfer";
+  $("remitter").hidden = !byBank;
+  const named = ["remitter-name", "remitter-bank"].every((id) => $<HTMLInputElement>(id).value.trim() !== "");
+  const agreed = $<HTMLInputElement>("agree").checked;
+  $<HTMLButtonElement>("pay").disabled = chosen === undefined || !agreed || (byBank && !named);
+}
+
+async function pay(): Promise<void> {
+  const chosen = quote?.channels.find((one) => one.channel === channel);
+  if (quote === undefined || chosen === undefined) return;
+  const body: Schemas["CreateTopUpOrder"] = {
+    currency: options.currency,
+    amount: quote.amount,
+    channel: chosen.channel,
+    agreement_accepted: $<HTMLInputElement>("agree").checked,
+    return_url: location.href.split(/[?#]/)[0]!,
+  };
+  // What was shown is what is ordered: the service refuses when it has changed meanwhile.
+  if (options.agreement != null) body.agreement_version = options.agreement.version;
+  if (chosen.credited_amount != null) body.expected_credited_amount = chosen.credited_amount;
+  if (chosen.channel === "bank_transfer") {
+    const [remitter_name, remitter_bank] = ["remitter-name", "remitter-bank"].map((id) => $<HTMLInputElement>(id).value);
+    body.bank_transfer = { remitter_name: remitter_name!, remitter_bank: remitter_bank! };
+  }
+  $<HTMLButtonElement>("pay").disabled = true;
+  try {
+    const order = await call.order(body, key);
+    key = crypto.randomUUID(); // The next order is another one; a broken connection repeats this one.
+    if (order.next_action?.redirect != null) location.assign(order.next_action.redirect.url);
+    else await showOrders();
+  } finally {
+    ready();
+  }
+}
+
+const balances = new Map<string, Schemas["Balance"]>();
+
+function showBalance(balance: Schemas["Balance"]): void {
+  const known = balances.get(balance.wallet_id);
+  if (known === undefined || known.version <= balance.version) balances.set(balance.wallet_id, balance);
+  const items = [...balances.values()].map((one) => {
+    const item = make("li");
+    item.dataset["available"] = one.available;
+    const parts: string[] = [];
+    if (Number(one.granted) > 0) parts.push(fill(say.granted, { amount: money(one.granted, one.currency) }));
+    if (Number(one.held) > 0) parts.push(fill(say.held, { amount: money(one.held, one.currency) }));
+    item.append(make("span", one.product ?? say.main), make("strong", money(one.available, one.currency)));
+    if (parts.length > 0) item.append(make("small", parts.join(" · ")));
+    return item;
+  });
+  $("balances").replaceChildren(...items);
+}
+
+function orderItem(order: Schemas["TopUpOrder"]): HTMLElement {
+  const item = make("li");
+  item.dataset["order"] = order.id;
+  item.dataset["status"] = order.status;
+  item.append(
+    make("span", `${day(order.created_at)} · ${channelName(order.channel)}`),
+    make("span", `${money(order.amount, order.currency)} · ${statusName(order.status)}`),
+  );
+  if (order.reason != null) item.append(make("small", order.reason));
+  const bank = order.next_action?.bank_transfer;
+  if (bank != null) {
+    const list = make("dl");
+    for (const [name, value] of [
+      [say.reference, bank.reference], [say.name, bank.account_name],
+      [say.account, `${bank.account_number}, ${bank.bank_name}`], [say.until, day(bank.expires_at)],
+    ]) {
+      list.append(make("dt", name), make("dd", value));
+    }
+    item.append(list);
+  }
+  const redirect = order.next_action?.redirect;
+  if (redirect != null) {
+    item.append(Object.assign(make("a", say.continue), { href: redirect.url }));
+  }
+  if (order.status === "pending") {
+    const cancel = make("button", say.cancel);
+    cancel.onclick = () => attempt(async () => void item.replaceWith(orderItem(await call.cancel(order.id))));
+    item.append(cancel);
+  }
+  return item;
+}
+
+/** Shows a page of a list, the first one anew or the next one below. */
+function showPage(id: string, items: HTMLElement[], next: string | null | undefined, again: (cursor: string) => void): void {
+  $(id).append(...(items.length > 0 || $(id).children.length > 0 ? items : [make("li", say.none, "faint")]));
+  const more = $<HTMLButtonElement>(`more-${id}`);
+  more.hidden = next == null;
+  more.onclick = () => again(next ?? "");
+}
+
+async function showOrders(cursor?: string): Promise<void> {
+  const page = await call.orders(cursor);
+  // A list may leave out what its payer has to do next.
+  const whole = (order: Schemas["TopUpOrder"]) =>
+    order.status === "pending" && order.next_action == null ? call.getOrder(order.id) : order;
+  const orders = await Promise.all(page.data.map(whole));
+  if (cursor === undefined) $("orders").replaceChildren();
+  showPage("orders", orders.map(orderItem), page.next_cursor, (next) => void attempt(() => showOrders(next)));
+}
+
+async function showFlows(cursor?: string): Promise<void> {
+  const page = await call.flows($<HTMLSelectElement>("flow-type").value, cursor);
+  if (cursor === undefined) $("flows").replaceChildren();
+  const items = page.data.map((flow) => {
+    const item = make("li");
+    item.append(
+      make("span", `${day(flow.created_at)} · ${say[flow.type] ?? flow.type}`),
+      make("strong", money(flow.amount, flow.currency)),
+    );
+    item.append(make("small", [flow.product ?? say.main, flow.description].filter(Boolean).join(" · ")));
+    return item;
+  });
+  showPage("flows", items, page.next_cursor, (next) => void attempt(() => showFlows(next)));
+}
+
+function label(): void {
+  say = texts(language);
+  document.documentElement.lang = language;
+  document.title = say.topUp;
+  const names: [string, keyof Texts][] = [
+    ["title", "title"], ["balance-title", "balance"], ["top-up-title", "topUp"], ["currency-label", "currency"],
+    ["amount-label", "amount"], ["channel-label", "channel"], ["remitter-label", "remitter"], ["pay", "pay"],
+    ["orders-title", "orders"], ["flows-title", "flows"], ["more-orders", "more"], ["more-flows", "more"],
+  ];
+  for (const [id, text] of names) $(id).textContent = say[text];
+  $<HTMLInputElement>("remitter-name").placeholder = say.name;
+  $<HTMLInputElement>("remitter-bank").placeholder = say.bank;
+  const types = ["", "recharge", "consume", "refund", "transfer_in", "transfer_out", "grant", "expire", "adjust"] as const;
+  const chosen = $<HTMLSelectElement>("flow-type").value;
+  $("flow-type").replaceChildren(...types.map((type) => new Option(type === "" ? say.all : say[type], type)));
+  $<HTMLSelectElement>("flow-type").value = chosen;
+}
+
+/** The payer came back from a payment company with `?order=…`: what became of the order is asked, not believed. */
+async function comeBack(): Promise<void> {
+  const id = new URLSearchParams(location.search).get("order");
+  if (id === null) return;
+  history.replaceState(null, "", location.pathname);
+  const order = await call.verify(id);
+  tell(fill(say.returned, { status: statusName(order.status) }));
+}
+
+async function start(): Promise<void> {
+  label();
+  $<HTMLSelectElement>("language").value = language;
+  const returned = comeBack().catch(() => tell(say.failed, true));
+  await Promise.all([choose(), showOrders(), showFlows()]);
+  for (const balance of (await call.balances()).balances) showBalance(balance);
+  await returned;
+}
+
+$("language").onchange = () => {
+  language = $<HTMLSelectElement>("language").value as Language;
+  localStorage.setItem("language", language);
+  void attempt(start);
+};
+$("currency").onchange = () => void attempt(() => choose($<HTMLSelectElement>("currency").value));
+$("amount").oninput = () => void price();
+for (const id of ["agree", "remitter-name", "remitter-bank"]) $(id).oninput = ready;
+$("flow-type").onchange = () => void attempt(() => showFlows());
+$<HTMLFormElement>("form").onsubmit = (event) => {
+  event.preventDefault();
+  void attempt(pay);
+};
+
+let page = new AbortController();
+let later: ReturnType<typeof setTimeout> | undefined;
+const listen = (): void =>
+  void call.listen(
+    (event, data) => {
+      if (event === "balance.updated") showBalance(data as Schemas["Balance"]);
+      // Several changes at once are shown once.
+      clearTimeout(later);
+      later = setTimeout(() => void attempt(async () => void (await Promise.all([showOrders(), showFlows()]))), 200);
+    },
+    (connected) => {
+      document.body.dataset["live"] = String(connected);
+    },
+    page.signal,
+  );
+// A hidden page needs no stream; browsers open only six connections to one server.
+document.addEventListener("visibilitychange", () => {
+  page.abort();
+  page = new AbortController();
+  if (!document.hidden) listen();
+});
+
+void attempt(start).then(listen);
