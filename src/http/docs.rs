@@ -1,12 +1,12 @@
-//! `/openapi.json`, Swagger UI at `/docs/`, and the answer to requests that no route takes. An installation can leave
-//! the first two out.
+//! `/openapi.json`, Swagger UI at `/docs/` with the guides in Markdown beside it, and the answer to requests that no
+//! route takes. An installation can leave all but the last out.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use utoipa_actix_web::service_config::ServiceConfig;
-use utoipa_swagger_ui::{Config, SwaggerUi};
+use utoipa_swagger_ui::SwaggerUi;
 
-use super::openapi;
+use super::{guides, openapi};
 use crate::domain::code::Code;
 use crate::http::edge::problem::Failure;
 
@@ -19,21 +19,14 @@ pub fn no_other(config: &mut ServiceConfig) {
 
 /// Registers the document and Swagger UI. They are not part of the document themselves.
 pub fn configure(config: &mut ServiceConfig) {
-    let reader = SwaggerUi::new("/docs/{_:.*}").config(
-        Config::new(["/openapi.json"])
-            .validator_url("none")
-            .persist_authorization(true)
-            .try_it_out_enabled(true)
-            .deep_linking(true)
-            .display_request_duration(true)
-            .display_operation_id(true)
-            .filter(true),
-    );
+    guides::configure(config);
+    let reader = SwaggerUi::new("/docs/{_:.*}");
     config.map(|config| {
         config
             .route("/openapi.json", web::get().to(document))
             .route("/", web::get().to(to_docs))
             .route("/docs", web::get().to(to_docs))
+            .route("/docs/swagger-initializer.js", web::get().to(initializer))
             .service(reader)
     });
 }
@@ -54,6 +47,11 @@ async fn document() -> HttpResponse {
         .content_type("application/json")
         .insert_header((header::CACHE_CONTROL, "no-cache"))
         .body(openapi::text())
+}
+
+/// What starts Swagger UI, instead of its own script: the settings of the library have no place for an interceptor.
+async fn initializer() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/javascript; charset=utf-8").body(include_str!("swagger/initializer.js"))
 }
 
 async fn to_docs() -> HttpResponse {

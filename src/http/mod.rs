@@ -5,6 +5,7 @@
 
 pub mod docs;
 pub mod edge;
+pub mod guides;
 pub mod health;
 pub mod openapi;
 pub mod routes;

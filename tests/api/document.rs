@@ -213,13 +213,25 @@ async fn it_is_served_with_a_reader() {
     assert!(anyone.get("/docs/").await.expect(200).text.contains("swagger-ui"));
     let settings = anyone.get("/docs/swagger-initializer.js").await.expect(200).text;
     for setting in [
-        r#""url": "/openapi.json""#,
-        r#""validatorUrl": "none""#,
-        r#""persistAuthorization": true"#,
-        r#""tryItOutEnabled": true"#,
-        r#""deepLinking": true"#,
+        r#"url: "/openapi.json""#,
+        r#"validatorUrl: "none""#,
+        "persistAuthorization: true",
+        "tryItOutEnabled: true",
+        "deepLinking: true",
+        "requestInterceptor: prepare",
     ] {
         assert!(settings.contains(setting), "{setting} is missing: {settings}");
+    }
+    // The example of the document is what the page exchanges for a new key.
+    let document: Value = serde_json::from_str(&served.text).unwrap();
+    let example = document.pointer("/components/parameters/IdempotencyKey/example").unwrap().as_str().unwrap();
+    assert!(settings.contains(&format!("exampleKey = \"{example}\"")), "{settings}");
+    let index = anyone.get("/llms.txt").await.expect(200).text;
+    for page in ["/docs/api.md", "/docs/errors.md", "/docs/identity.md"] {
+        assert!(index.contains(page));
+        let page = anyone.get(page).await.expect(200);
+        assert_eq!(page.header("content-type"), Some("text/markdown; charset=utf-8"));
+        assert!(page.text.starts_with("# "), "{}", page.text);
     }
     for asset in ["swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js"] {
         anyone.get(&format!("/docs/{asset}")).await.expect(200);
