@@ -543,6 +543,51 @@ CREATE TABLE idempotency_keys (
 );
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 
+-- Keys for callers without an identity provider. A key acts as its owner.
+CREATE TABLE api_keys (
+    id uuid PRIMARY KEY,
+    owner text NOT NULL CONSTRAINT api_keys_owner CHECK (owner ~ '^(operator|service):.'),
+    -- The SHA-256 of the key's text, which is kept nowhere, and the beginning of the text.
+    digest bytea NOT NULL CONSTRAINT api_keys_digest_once UNIQUE
+        CONSTRAINT api_keys_digest CHECK (octet_length(digest) = 32),
+    hint text NOT NULL,
+    description text NOT NULL,
+    permissions text[] NOT NULL CONSTRAINT api_keys_permissions
+        CHECK (permissions <@ ARRAY ['read', 'support', 'finance', 'admin']),
+    created_by text NOT NULL,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    revoked_at timestamptz,
+    revoked_by text,
+    last_used_at timestamptz,
+    last_used_from text,
+    CONSTRAINT api_keys_permissions_of_operators CHECK ((owner LIKE 'operator:%') = (cardinality(permissions) > 0)),
+    CONSTRAINT api_keys_made_by_owner CHECK (created_by IN (owner, 'system')),
+    CONSTRAINT api_keys_end CHECK (expires_at > created_at AND expires_at <= created_at + interval '3650 days'),
+    CONSTRAINT api_keys_revoked_by_somebody CHECK ((revoked_at IS NULL) = (revoked_by IS NULL)),
+    CONSTRAINT api_keys_used_from_somewhere CHECK ((last_used_at IS NULL) = (last_used_from IS NULL))
+);
+CREATE INDEX api_keys_by_owner ON api_keys (owner, created_at, id);
+CREATE INDEX api_keys_by_time ON api_keys (created_at, id);
+CREATE INDEX api_keys_live ON api_keys (expires_at) WHERE revoked_at IS NULL;
+
+-- A key is what it was made as: it can only be used and revoked, and stays revoked.
+CREATE FUNCTION api_keys_only_end() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (NEW.id, NEW.owner, NEW.digest, NEW.hint, NEW.description, NEW.permissions, NEW.created_by, NEW.created_at,
+        NEW.expires_at)
+       IS DISTINCT FROM
+       (OLD.id, OLD.owner, OLD.digest, OLD.hint, OLD.description, OLD.permissions, OLD.created_by, OLD.created_at,
+        OLD.expires_at)
+       OR (OLD.revoked_at IS NOT NULL
+           AND (NEW.revoked_at, NEW.revoked_by) IS DISTINCT FROM (OLD.revoked_at, OLD.revoked_by)) THEN
+        RAISE EXCEPTION 'an API key is never changed, and stays revoked';
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER api_keys_only_end BEFORE UPDATE ON api_keys FOR EACH ROW EXECUTE FUNCTION api_keys_only_end();
+
 CREATE TABLE audit_log (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL DEFAULT ledger_now(),
@@ -555,7 +600,9 @@ CREATE TABLE audit_log (
     reason text,
     -- What the change replaced, and what stands since then.
     before jsonb,
-    after jsonb
+    after jsonb,
+    -- The API key that the actor acted with; null for a token.
+    api_key uuid REFERENCES api_keys (id)
 );
 CREATE INDEX audit_log_by_time ON audit_log (at, seq);
 CREATE INDEX audit_log_by_actor ON audit_log (actor, at, seq);

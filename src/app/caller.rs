@@ -1,5 +1,7 @@
 //! The caller of a use case, and the customer that the call is about.
 
+use uuid::Uuid;
+
 use super::error::Error;
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
@@ -14,6 +16,8 @@ pub struct Caller {
     pub is_operator: bool,
     /// What an operator may do; of others none.
     pub permissions: Permissions,
+    /// The API key that the caller showed; `None` for a token. Only the audit log tells the two apart.
+    pub api_key: Option<Uuid>,
 }
 
 impl Caller {

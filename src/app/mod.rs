@@ -7,6 +7,7 @@
 
 pub mod account_flows;
 pub mod adjustments;
+pub mod api_keys;
 pub mod audit;
 pub mod balances;
 pub mod bank_transactions;
@@ -83,6 +84,7 @@ pub struct App {
     pub last_check: health::LastCheck,
     pub products: KnownProducts,
     pub webhooks: Webhooks,
+    pub api_keys: api_keys::KeyRing,
     pub settings: Arc<Settings>,
 }
 
@@ -93,6 +95,8 @@ pub struct Settings {
     pub public_url: String,
     /// Whether this installation moves real money. The stamp of the database decides it.
     pub live: bool,
+    /// How many days an API key lives at most.
+    pub key_max_days: u16,
     /// When an operator's word needs a second one, and what services may grant.
     pub own_word: OwnWordRules,
     /// A bank transfer whose amount differs from the order's by more than this share must be confirmed.

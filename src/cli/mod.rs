@@ -6,6 +6,7 @@
 
 mod check;
 mod erase;
+mod key;
 mod migrate;
 mod openapi;
 mod providers;
@@ -55,6 +56,8 @@ enum Command {
     Providers,
     /// Print a token signed with the configured key
     Token(token::TokenArguments),
+    /// Make or revoke API keys, for operators and services that have no identity provider
+    Key(key::KeyArguments),
 }
 
 /// Runs the command of the command line.
@@ -91,6 +94,7 @@ async fn dispatch(CommandLine { command, config }: CommandLine) -> CommandOutcom
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Providers => providers::run(&config),
         Command::Token(arguments) => token::run(&config, &arguments),
+        Command::Key(arguments) => key::run(config, &arguments).await,
     }
 }
 

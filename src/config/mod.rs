@@ -6,6 +6,7 @@
 mod business;
 mod jwt;
 mod keep;
+mod keys;
 mod log_format;
 mod roles;
 mod seal;
@@ -27,6 +28,7 @@ use crate::domain::own_word::CurrencyLimit;
 pub use self::business::BusinessConfig;
 pub use self::jwt::JwtConfig;
 pub use self::keep::KeepConfig;
+pub use self::keys::KeyConfig;
 pub use self::log_format::LogFormat;
 pub use self::roles::RoleConfig;
 pub use self::seal::{SealConfig, SealMode};
@@ -177,6 +179,8 @@ pub struct Config {
 
     #[command(flatten)]
     pub keep: KeepConfig,
+    #[command(flatten)]
+    pub keys: KeyConfig,
     #[command(flatten)]
     pub seal: SealConfig,
     #[command(flatten)]

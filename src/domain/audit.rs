@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::customer::CustomerId;
 
@@ -71,6 +72,8 @@ pub struct AuditEntry {
     pub seq: i64,
     pub at: DateTime<Utc>,
     pub record: AuditRecord,
+    /// The API key that the actor acted with; `None` for a token.
+    pub api_key: Option<Uuid>,
 }
 
 /// An entry's place in the list: its time, and its number among entries of one time.

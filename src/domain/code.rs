@@ -164,6 +164,10 @@ codes! {
     TooManyOpenOrders = "too_many_open_orders", [Problem(409)];
     /// You have as many webhook endpoints as are allowed; delete one first.
     TooManyWebhookEndpoints = "too_many_webhook_endpoints", [Problem(409)];
+    /// The owner has as many API keys as are allowed; revoke one first.
+    TooManyApiKeys = "too_many_api_keys", [Problem(409)];
+    /// A key makes no key; call with a token of your identity provider, or let `topup key create` make it.
+    MadeWithKey = "made_with_key", [Problem(403)];
     /// The service has disabled the webhook endpoint; enable it first.
     WebhookEndpointDisabled = "webhook_endpoint_disabled", [Problem(409)];
     /// Only a pending order can be cancelled; read the order for its state.

@@ -21,6 +21,7 @@ pub enum IdKind {
     UnappliedDecision,
     WebhookEndpoint,
     WebhookDelivery,
+    ApiKey,
 }
 
 impl IdKind {
@@ -43,6 +44,7 @@ impl IdKind {
             Self::UnappliedDecision => "dec_",
             Self::WebhookEndpoint => "whe_",
             Self::WebhookDelivery => "whd_",
+            Self::ApiKey => "key_",
         }
     }
 

@@ -5,6 +5,7 @@
 
 pub mod account_flow;
 pub mod adjustment;
+pub mod api_key;
 pub mod approval;
 pub mod attempt;
 pub mod audit;

@@ -131,6 +131,10 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(webhook_endpoints::deliveries::test_webhook_endpoint)
         .service(webhook_endpoints::deliveries::redeliver_webhook_delivery)
         .service(webhook_endpoints::deliveries::redeliver_webhooks);
+    config
+        .service(admin::api_keys::create_api_key)
+        .service(admin::api_keys::list_api_keys)
+        .service(admin::api_keys::revoke_api_key);
     config.service(health::get_health).service(health::get_readiness);
 }
 

@@ -1,10 +1,12 @@
-//! The caller that a verified token names, and what it may do.
+//! The caller that a verified token or an API key names, and what it may do.
 
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
+use crate::domain::api_key::{KeyOwner, KeyRole};
 use crate::domain::customer::CustomerId;
 use crate::domain::permission::Permissions;
 
@@ -122,7 +124,7 @@ impl fmt::Debug for Credential {
     }
 }
 
-/// The caller, as a verified token names it.
+/// The caller, as a verified token or an API key names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     /// The token's `sub`, or the claim that names a customer. It follows the rule of a customer id.
@@ -131,11 +133,33 @@ pub struct Principal {
     /// What the scope `operator` opens. Other scopes have no permissions.
     pub permissions: Permissions,
     pub credential: Credential,
-    /// The token's `exp`.
+    /// The token's `exp`, or the end of the API key.
     pub expires_at: DateTime<Utc>,
+    /// The API key that the caller showed; `None` for a token.
+    pub api_key: Option<Uuid>,
 }
 
+/// The issuer of API keys, which is no issuer of tokens.
+const KEY_ISSUER: &str = "urn:topup:api-keys";
+
 impl Principal {
+    /// The owner of an API key, who acts with it.
+    #[must_use]
+    pub fn of_key(key: Uuid, owner: &KeyOwner, permissions: Permissions, expires_at: DateTime<Utc>) -> Self {
+        let scope = match owner.role() {
+            KeyRole::Operator => Scope::Operator,
+            KeyRole::Service => Scope::Service,
+        };
+        Self {
+            subject: owner.subject().to_owned(),
+            scopes: scope.into(),
+            permissions,
+            credential: Credential::of(Some(KEY_ISSUER), owner.subject()),
+            expires_at,
+            api_key: Some(key),
+        }
+    }
+
     /// The customer that this caller *is*; `None` for a service or an operator.
     #[must_use]
     pub fn customer_id(&self) -> Option<CustomerId> {
@@ -173,6 +197,7 @@ mod tests {
             permissions: Permissions::ALL,
             credential: Credential::of(None, "cust_1"),
             expires_at: DateTime::UNIX_EPOCH,
+            api_key: None,
         };
         assert_eq!(principal(Scope::Customer.into()).customer_id(), CustomerId::new("cust_1"));
         assert_eq!(principal(Scope::Service.into()).customer_id(), None);

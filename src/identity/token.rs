@@ -119,7 +119,7 @@ impl Claims {
         let scopes = scope.and_then(words).map(Scopes::of_words).unwrap_or_default();
         let subject = self.subject(scopes, names)?;
         let credential = Credential::of(self.iss.as_deref(), &subject);
-        Ok((Principal { subject, scopes, permissions, credential, expires_at }, exp))
+        Ok((Principal { subject, scopes, permissions, credential, expires_at, api_key: None }, exp))
     }
 
     /// Who calls: the customer under the claim of the settings, and anybody else under `sub`.

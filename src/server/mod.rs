@@ -26,6 +26,7 @@ pub use self::provider_settings::endpoint_guides;
 #[cfg(not(feature = "sandbox"))]
 use self::absent::{Sandbox, simulation};
 
+use crate::app::api_keys::KeyRing;
 use crate::app::health::LastCheck;
 use crate::app::{App, KnownProducts, Retention, ReturnOrigins, Sealing, Settings, Webhooks};
 use crate::config::{Config, DisputesTake, PosterConfig, PosterMode};
@@ -244,6 +245,7 @@ fn app_settings(
     Settings {
         public_url,
         live: environment.is_live(),
+        key_max_days: config.keys.max_days,
         own_word: OwnWordRules {
             above: config.second_approval_above.clone(),
             above_in_all: config.second_approval_above_in_all.clone(),
@@ -286,6 +288,7 @@ fn app(
     let streams = Streams::start(&pool, streams, &supervisor);
     let balances = BalanceReader::start(&pool, &supervisor);
     let products = KnownProducts::default();
+    let api_keys = KeyRing::new(pool.clone());
     Ok(App {
         pool,
         providers,
@@ -296,6 +299,7 @@ fn app(
         last_check: LastCheck::default(),
         products,
         webhooks,
+        api_keys,
         settings: Arc::new(settings),
     })
 }

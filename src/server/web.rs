@@ -22,6 +22,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{StartError, files};
 use crate::app::{App, ReturnOrigins};
 use crate::config::Config;
+use crate::domain::environment::Environment;
 use crate::http::edge::auth::{Gate, authenticate};
 use crate::http::edge::body_budget::BodyBudget;
 use crate::http::edge::connections::{self, Connections, Patience, Watched};
@@ -203,6 +204,8 @@ pub fn start(
     let app = Data::new(app);
     let gate = Data::new(Gate {
         verifier,
+        keys: app.api_keys.clone(),
+        environment: if app.settings.live { Environment::Live } else { Environment::Test },
         customers: Arc::new(Limiter::new(NonZeroU32::new(config.customer_rate_limit))),
         services: Arc::new(Limiter::new(NonZeroU32::new(config.service_rate_limit))),
     });

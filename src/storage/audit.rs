@@ -1,9 +1,15 @@
 //! The audit log: who changed what. An entry is written in the transaction of the change.
+//!
+//! The API key that a request came with belongs to the request, and not to each of its changes: the edge carries a
+//! request out [`acting_with`] it, and every entry that is written meanwhile names it.
+
+use std::future::Future;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::StorageError;
 use super::columns::customer_from_column;
@@ -11,6 +17,15 @@ use super::page::in_page;
 use super::schema::audit_log;
 use crate::domain::audit::{AuditEntry, AuditFilter, AuditPosition, AuditRecord};
 use crate::domain::page::{Page, Rows};
+
+tokio::task_local! {
+    static KEY: Uuid;
+}
+
+/// Does some work on behalf of somebody who showed this API key.
+pub async fn acting_with<F: Future>(key: Uuid, work: F) -> F::Output {
+    KEY.scope(key, work).await
+}
 
 /// Writes one entry.
 ///
@@ -26,6 +41,7 @@ pub async fn write(conn: &mut AsyncPgConnection, record: &AuditRecord) -> Result
             audit_log::reason.eq(&record.reason),
             audit_log::before.eq(&record.before),
             audit_log::after.eq(&record.after),
+            audit_log::api_key.eq(KEY.try_get().ok()),
         ))
         .execute(conn)
         .await?;
@@ -44,6 +60,7 @@ struct AuditRow {
     reason: Option<String>,
     before: Option<Value>,
     after: Option<Value>,
+    api_key: Option<Uuid>,
 }
 
 impl TryFrom<AuditRow> for AuditEntry {
@@ -59,7 +76,7 @@ impl TryFrom<AuditRow> for AuditEntry {
             before: row.before,
             after: row.after,
         };
-        Ok(Self { seq: row.seq, at: row.at, record })
+        Ok(Self { seq: row.seq, at: row.at, record, api_key: row.api_key })
     }
 }
 

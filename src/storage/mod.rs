@@ -4,6 +4,7 @@
 
 pub mod account_flows;
 pub mod adjustments;
+pub mod api_keys;
 pub mod approvals;
 pub mod attempts;
 pub mod audit;

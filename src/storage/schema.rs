@@ -71,6 +71,24 @@ diesel::table! {
 }
 
 diesel::table! {
+    api_keys (id) {
+        id -> Uuid,
+        owner -> Text,
+        digest -> Bytea,
+        hint -> Text,
+        description -> Text,
+        permissions -> Array<Text>,
+        created_by -> Text,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        revoked_at -> Nullable<Timestamptz>,
+        revoked_by -> Nullable<Text>,
+        last_used_at -> Nullable<Timestamptz>,
+        last_used_from -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     audit_log (seq) {
         seq -> Int8,
         at -> Timestamptz,
@@ -81,6 +99,7 @@ diesel::table! {
         reason -> Nullable<Text>,
         before -> Nullable<Jsonb>,
         after -> Nullable<Jsonb>,
+        api_key -> Nullable<Uuid>,
     }
 }
 
@@ -830,6 +849,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     agreements,
     approvals,
     attempts,
+    api_keys,
     audit_log,
     bank_account_proposals,
     bank_account_versions,

@@ -8,6 +8,7 @@ mod support;
 mod adjustments;
 mod answers;
 mod any_bytes;
+mod api_keys;
 mod audit;
 mod bad_input;
 mod balances_together;

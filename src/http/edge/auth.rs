@@ -1,30 +1,46 @@
-//! Authenticates callers and checks their scopes.
+//! Authenticates callers by their tokens or API keys, and checks their scopes.
 //!
-//! Every path needs a token unless [`PUBLIC`] lists it. A handler's first argument is an [`Allowed`]; it checks the
-//! scope, and an operator's permission, before the handler reads anything else of the request.
+//! Every path needs a token or a key unless [`PUBLIC`] lists it. A handler's first argument is an [`Allowed`]; it checks
+//! the scope, and an operator's permission, before the handler reads anything else of the request.
 
 use std::future::{Ready, ready};
+use std::pin::Pin;
 use std::sync::Arc;
 
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::{BodySize, BodyStream, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, ResponseError, web};
 use chrono::{DateTime, Utc};
+use futures_util::StreamExt;
 
 use super::connections::Connection;
+use super::extract::ClientIp;
 use super::problem::Failure;
+use crate::app::api_keys::KeyRing;
 use crate::app::{Caller, Error};
+use crate::domain::api_key::{self, KeyText};
 use crate::domain::code::Code;
+use crate::domain::environment::Environment;
 use crate::domain::permission::{Permission, Permissions};
 use crate::identity::{Decision, Limiter, Principal, Scope, Scopes, TokenVerifier};
 
 /// The paths that need no token: exact paths, and prefixes, which end with a slash. Payment companies prove who they
 /// are by their signatures.
-pub const PUBLIC: [&str; 9] =
-    ["/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/", "/v1/ledger/keys", "/v1/providers/"];
+pub const PUBLIC: [&str; 10] = [
+    "/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/llms.txt",
+    "/docs",
+    "/docs/",
+    "/v1/ledger/keys",
+    "/v1/providers/",
+];
 
 /// Whether a path needs no token.
 #[must_use]
@@ -34,10 +50,13 @@ pub fn is_public(path: &str) -> bool {
         .any(|public| path == *public || (public.len() > 1 && public.ends_with('/') && path.starts_with(public)))
 }
 
-/// What the authentication needs: the verifier of tokens, and a rate limit for each kind of caller.
+/// What the authentication needs: the verifier of tokens, the API keys, and a rate limit for each kind of caller.
 #[derive(Clone)]
 pub struct Gate {
     pub verifier: Arc<TokenVerifier>,
+    pub keys: KeyRing,
+    /// The environment whose keys are let in.
+    pub environment: Environment,
     pub customers: Arc<Limiter>,
     pub services: Arc<Limiter>,
 }
@@ -57,8 +76,8 @@ pub async fn authenticate<B: MessageBody + 'static>(
     let Some(gate) = request.app_data::<web::Data<Gate>>().cloned() else {
         return Ok(refuse(request, &Error::Internal("the gate among the application's data").into()));
     };
-    let principal = match principal(&gate, request.headers()).await {
-        Ok(principal) => principal,
+    let (principal, key) = match principal(&gate, request.request()).await {
+        Ok(known) => known,
         Err(failure) => {
             let challenge = failure.status_code() == StatusCode::UNAUTHORIZED;
             let mut response = refuse(request, &failure);
@@ -90,28 +109,63 @@ pub async fn authenticate<B: MessageBody + 'static>(
     if let Some(decision) = decision {
         limit_headers(response.headers_mut(), &decision);
     }
-    Ok(response)
+    Ok(match key {
+        Some(key) => response.map_body(|_, body| while_good(body, gate.keys.clone(), key)),
+        None => response,
+    })
 }
 
-async fn principal(gate: &Gate, headers: &HeaderMap) -> Result<Arc<Principal>, Failure> {
-    let unauthorized = |detail: String| Failure::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, detail);
-    let token = headers
+fn unauthorized(detail: String) -> Failure {
+    Failure::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, detail)
+}
+
+/// Who calls, and the API key that he shows, if it is one.
+async fn principal(gate: &Gate, request: &HttpRequest) -> Result<(Arc<Principal>, Option<KeyText>), Failure> {
+    let token = request
+        .headers()
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim())
         .ok_or_else(|| unauthorized("send Authorization: Bearer <token>".to_owned()))?;
-    if let Some(principal) = gate.verifier.cached(token) {
-        return Ok(principal);
+    if token.starts_with(api_key::PREFIX) {
+        let (principal, key) = key_principal(gate, request, token).await?;
+        return Ok((principal, Some(key)));
     }
-    gate.verifier.verify(token).await.map_err(|error| {
+    if let Some(principal) = gate.verifier.cached(token) {
+        return Ok((principal, None));
+    }
+    let verified = gate.verifier.verify(token).await.map_err(|error| {
         if error.is_unavailable() {
             Failure::new(StatusCode::SERVICE_UNAVAILABLE, Code::KeysUnavailable, error.to_string()).retry_after(5)
         } else {
             unauthorized(error.to_string())
         }
-    })
+    });
+    verified.map(|principal| (principal, None))
+}
+
+/// The owner of an API key that can be used. Whether it is unknown, expired or revoked is not told.
+async fn key_principal(gate: &Gate, request: &HttpRequest, text: &str) -> Result<(Arc<Principal>, KeyText), Failure> {
+    let text = KeyText::read(text, gate.environment).map_err(|refusal| unauthorized(refusal.to_string()))?;
+    let unknown = || unauthorized("the API key is unknown, expired or revoked".to_owned());
+    let key = gate.keys.find(&text).await?.ok_or_else(unknown)?;
+    gate.keys.note(key.id, ClientIp::of(request).0);
+    Ok((Arc::new(Principal::of_key(key.id, &key.owner, key.permissions, key.expires_at)), text))
+}
+
+/// A stream that ends when the key ends with which it was opened. Other bodies are sent at once.
+fn while_good(body: BoxBody, keys: KeyRing, key: KeyText) -> BoxBody {
+    if body.size() != BodySize::Stream {
+        return body;
+    }
+    let ended = async move { keys.ended(&key).await };
+    let pieces = futures_util::stream::unfold(body, |mut body| async move {
+        let piece = std::future::poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await?;
+        Some((piece, body))
+    });
+    BodyStream::new(pieces.take_until(Box::pin(ended))).boxed()
 }
 
 fn refuse(request: ServiceRequest, failure: &Failure) -> ServiceResponse<BoxBody> {
@@ -179,6 +233,7 @@ impl<const SCOPES: u8, const PERMISSION: u8> FromRequest for Allowed<SCOPES, PER
             is_service: principal.scopes.contains(Scope::Service),
             is_operator,
             permissions: if is_operator { principal.permissions } else { Permissions::NONE },
+            api_key: principal.api_key,
         })))
     }
 }

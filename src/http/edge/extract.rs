@@ -297,11 +297,10 @@ pub struct ClientIp(pub IpAddr);
 #[derive(Debug, Clone, Copy)]
 pub struct TrustProxy(pub bool);
 
-impl FromRequest for ClientIp {
-    type Error = Failure;
-    type Future = Ready<Result<Self, Failure>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+impl ClientIp {
+    /// The address of whoever sent a request.
+    #[must_use]
+    pub fn of(request: &HttpRequest) -> Self {
         let peer = request.peer_addr().map(|address| address.ip());
         let trusted = request.app_data::<web::Data<TrustProxy>>().is_some_and(|trust| trust.0);
         // The proxy wrote the last address; the caller may have sent the ones before it.
@@ -312,7 +311,15 @@ impl FromRequest for ClientIp {
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.rsplit(',').next())
             .and_then(|address| address.trim().parse().ok());
-        let ip = forwarded.or(peer).unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
-        ready(Ok(Self(ip)))
+        Self(forwarded.or(peer).unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)))
+    }
+}
+
+impl FromRequest for ClientIp {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self::of(request)))
     }
 }

@@ -5,6 +5,7 @@ use utoipa::IntoParams;
 
 use super::wire::{CurrencyCode, CustomerIdText, ProductCode, ProductFilter, TopUpOrderId};
 use crate::app::{Caller, Error};
+use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::Currency;
 use crate::domain::product::Product;
@@ -40,11 +41,15 @@ impl CustomerPath {
     /// The customer that path and query name.
     ///
     /// # Errors
-    /// 404 for an id that no customer can have; 422 `?customer_id` for such an id in the query.
+    /// 404 for an id that no customer can have; 422 `?customer_id` for such an id in the query, where `~` stands without
+    /// one, and where both name a customer.
     pub fn customer(&self, query: &CustomerQuery) -> Result<CustomerId, Error> {
-        let named = match &*self.customer_id {
-            "~" => CustomerIdText::filter(query.customer_id.as_ref(), "?customer_id")?,
-            _ => self.customer_id.named(),
+        let refused = |code, detail: &str| Err(Error::field("?customer_id", code, detail));
+        let named = match (&*self.customer_id, &query.customer_id) {
+            ("~", None) => return refused(Code::Required, "must name the customer, where the path says `~`"),
+            ("~", named) => CustomerIdText::filter(named.as_ref(), "?customer_id")?,
+            (_, Some(_)) => return refused(Code::InvalidValue, "must be absent, where the path names the customer"),
+            (_, None) => self.customer_id.named(),
         };
         named.ok_or(Error::NotFound("customer"))
     }

@@ -18,7 +18,7 @@ use tracing::Instrument;
 
 use super::connections::Connection;
 use super::problem::Failure;
-use crate::app::{App, Error};
+use crate::app::{App, Error, api_keys};
 use crate::domain::code::Code;
 use crate::identity::{Principal, Scope};
 
@@ -57,7 +57,8 @@ pub async fn carry_out<B: MessageBody + 'static>(
         None if request.path().starts_with("/v1/") => app.pool.share_of_others(WITHOUT_TOKEN),
         None => app.pool.share_of_others(HEALTH),
     };
-    let work = share.hold(next.call(request)).in_current_span();
+    let key = principal.as_deref().and_then(|principal| principal.api_key);
+    let work = api_keys::acting_with(key, share.hold(next.call(request))).in_current_span();
     let task = rt::spawn(async move {
         let answered = work.await;
         drop(place);

@@ -53,7 +53,8 @@ pub(super) fn finish(mut generated: Value) -> Value {
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
                 "description": "A JSON Web Token with `sub`, `exp` and `scope` (`customer`, `service`, `operator`). \
-                                On a development server `topup token --role customer --sub demo` prints one.",
+                                On a development server `topup token --role customer --sub demo` prints one. \
+                                Operators and services can send an API key of the service instead (`tk_…`).",
             } },
         },
     })

@@ -119,6 +119,7 @@ pub async fn vnpay_ipn(request: HttpRequest, app: web::Data<App>) -> Result<Http
     responses(
         (status = 303, description = "The browser goes on to the order's `return_url`"),
         (status = 200, description = "A plain page"),
+        (status = 404, description = "There is no such order"),
     )
 )]
 #[get("/v1/providers/paypal/return")]
@@ -135,12 +136,13 @@ pub async fn paypal_return(request: HttpRequest, app: web::Data<App>) -> Result<
     operation_id = "returnFromVnpay",
     params(
         ("order" = Option<String>, Query, description = "The order's id", max_length = 64),
-        ("vnp_TxnRef" = Option<String>, Query, max_length = 100,
+        ("vnp_TxnRef" = Option<String>, Query,
             description = "VNPay's id of the payment, which VNPay adds and signs together with other parameters")
     ),
     responses(
         (status = 303, description = "The browser goes on to the order's `return_url`"),
         (status = 200, description = "A plain page"),
+        (status = 404, description = "There is no such order"),
     )
 )]
 #[get("/v1/providers/vnpay/return")]

@@ -25,6 +25,7 @@ pub type BankAccountId = Text<Id<BankAccountObject>>;
 pub type BankAccountChangeId = Text<Id<BankAccountChangeObject>>;
 pub type DecisionId = Text<Id<DecisionObject>>;
 pub type AdjustmentId = Text<Id<AdjustmentObject>>;
+pub type ApiKeyId = Text<Id<ApiKeyObject>>;
 /// The id of an account flow: its wallet, and its place in that wallet.
 pub type FlowIdText = Text<FlowForm>;
 
@@ -45,6 +46,7 @@ pub(super) fn forms() -> Vec<Inlined> {
         text::<Id<BankAccountChangeObject>>(),
         text::<Id<DecisionObject>>(),
         text::<Id<AdjustmentObject>>(),
+        text::<Id<ApiKeyObject>>(),
         text::<FlowForm>(),
     ]
 }
@@ -201,6 +203,15 @@ impl Object for BankAccountObject {
     const NOUN: &'static str = "a bank account";
     /// The demo catalogue has this one.
     const EXAMPLE: &'static str = "01930000000070008000000000000001";
+}
+
+#[derive(Debug)]
+pub enum ApiKeyObject {}
+
+impl Object for ApiKeyObject {
+    const KIND: IdKind = IdKind::ApiKey;
+    const NAME: &'static str = "ApiKeyId";
+    const NOUN: &'static str = "an API key";
 }
 
 #[derive(Debug)]

@@ -36,8 +36,8 @@ pub use audit::{Actor, AuditAction, AuditTarget, SearchText};
 pub use channels::PaymentChannel;
 pub use events::{EventType, FeedCursor};
 pub use ids::{
-    AdjustmentId, BankAccountChangeId, BankAccountId, DecisionId, DisputeId, EventId, FlowIdText, GrantId, HoldIdText,
-    PaymentIdText, RefundId, TopUpOrderId, TransferId, WalletId, WebhookDeliveryId, WebhookEndpointId,
+    AdjustmentId, ApiKeyId, BankAccountChangeId, BankAccountId, DecisionId, DisputeId, EventId, FlowIdText, GrantId,
+    HoldIdText, PaymentIdText, RefundId, TopUpOrderId, TransferId, WalletId, WebhookDeliveryId, WebhookEndpointId,
 };
 pub use lists::{CursorText, Limit};
 pub use metadata::Metadata;
@@ -46,8 +46,8 @@ pub use names::{
     ProductFilter, ProviderText, ReferenceCode, ReferenceFilter,
 };
 pub use texts::{
-    BankTransactionId, Description, EndpointDescription, GrantReason, Note, Reason, RemitterBank, RemitterName,
-    RemitterRemarks, WebhookUrl,
+    ApiKeyDescription, BankTransactionId, Description, EndpointDescription, GrantReason, Note, Reason, RemitterBank,
+    RemitterName, RemitterRemarks, WebhookUrl,
 };
 
 /// How a kind of text looks in the document.

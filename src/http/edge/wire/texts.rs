@@ -18,6 +18,8 @@ pub type Note = Text<Line<NoteLine>>;
 pub type BankTransactionId = Text<Line<BankTransactionLine>>;
 /// What an endpoint of webhooks is for.
 pub type EndpointDescription = Text<Line<EndpointDescriptionLine>>;
+/// What an API key is for.
+pub type ApiKeyDescription = Text<Line<ApiKeyDescriptionLine>>;
 /// Where webhooks go.
 pub type WebhookUrl = Text<Line<WebhookUrlLine>>;
 pub type RemitterName = Text<Line<RemitterNameLine>>;
@@ -32,6 +34,7 @@ pub(super) fn forms() -> Vec<Inlined> {
         text::<Line<NoteLine>>(),
         text::<Line<BankTransactionLine>>(),
         text::<Line<EndpointDescriptionLine>>(),
+        text::<Line<ApiKeyDescriptionLine>>(),
         text::<Line<WebhookUrlLine>>(),
         text::<Line<RemitterNameLine>>(),
         text::<Line<RemitterBankLine>>(),
@@ -148,6 +151,15 @@ impl Written for EndpointDescriptionLine {
     const MAX: usize = 200;
     const EXAMPLE: &'static str = "the shop";
     const REQUIRED: bool = false;
+}
+
+#[derive(Debug)]
+pub enum ApiKeyDescriptionLine {}
+
+impl Written for ApiKeyDescriptionLine {
+    const NAME: &'static str = "ApiKeyDescription";
+    const MAX: usize = 200;
+    const EXAMPLE: &'static str = "the script that reads the reports";
 }
 
 #[derive(Debug)]

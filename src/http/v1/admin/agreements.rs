@@ -91,7 +91,10 @@ pub async fn admin_list_agreements(_: AsOperator, app: web::Data<App>) -> Result
     tag = "admin-catalogue",
     operation_id = "adminPublishAgreement",
     request_body = AgreementRequest,
-    responses((status = 201, description = "The version was published", body = Agreement)),
+    responses(
+        (status = 201, description = "The version was published", body = Agreement),
+        (status = 409, description = "`agreement_exists`"),
+    ),
     security(("bearer" = ["operator:admin"]))
 )]
 #[post("/v1/admin/agreements")]

@@ -14,7 +14,7 @@ use crate::http::edge::extract::QueryParams;
 use crate::http::edge::page::{self, Filters};
 use crate::http::edge::problem::Failure;
 use crate::http::edge::times;
-use crate::http::edge::wire::{Actor, AuditAction, AuditTarget, CursorText, CustomerIdText, Limit};
+use crate::http::edge::wire::{Actor, ApiKeyId, AuditAction, AuditTarget, CursorText, CustomerIdText, Limit};
 
 /// A line of the audit log. It is never changed or removed.
 #[derive(Debug, Serialize, ToSchema)]
@@ -25,6 +25,8 @@ pub struct AuditLogEntry {
     created_at: DateTime<Utc>,
     /// Who did it.
     actor: Actor,
+    /// The API key that the actor acted with; null for a token.
+    api_key_id: Option<ApiKeyId>,
     /// What was done.
     action: AuditAction,
     /// What it was done to.
@@ -64,6 +66,7 @@ impl From<&crate::domain::audit::AuditEntry> for AuditLogEntry {
             seq: entry.seq,
             created_at: entry.at,
             actor: Actor::new(&record.actor),
+            api_key_id: entry.api_key.map(ApiKeyId::of),
             action: AuditAction::new(&record.action),
             target: AuditTarget::new(&record.target),
             customer_id: record.customer.as_ref().map(CustomerIdText::of),

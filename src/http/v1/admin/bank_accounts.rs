@@ -227,6 +227,7 @@ pub async fn admin_list_bank_accounts(_: AsOperator, app: web::Data<App>) -> Res
         (status = 201, description = "The new account", body = BankAccount,
             headers(("ETag" = String, description = "The version, to send as `If-Match`"))),
         (status = 202, description = "A second operator must approve it", body = BankAccountChange),
+        (status = 409, description = "`bank_account_exists`"),
     ),
     security(("bearer" = ["operator:admin"]))
 )]
@@ -263,6 +264,7 @@ struct BankAccountPath {
         (status = 200, description = "The account as it is now", body = BankAccount,
             headers(("ETag" = String, description = "The version, to send as `If-Match`"))),
         (status = 202, description = "A second operator must approve it", body = BankAccountChange),
+        (status = 409, description = "`bank_account_exists`"),
     ),
     security(("bearer" = ["operator:admin"]))
 )]

@@ -2,6 +2,7 @@
 
 pub mod adjustments;
 pub mod agreements;
+pub mod api_keys;
 pub mod audit_log;
 pub mod bank_accounts;
 pub mod bank_transactions;

@@ -94,6 +94,7 @@ fn answer(refund: &refund::Refund, replayed: bool, fresh: StatusCode) -> HttpRes
         (status = 202, description = "`awaiting_second_approval`: another operator must approve it", body = Refund),
         (status = 402, description = "The wallet has too little paid money that no hold reserves, or \
             `taken_back_debt`"),
+        (status = 404, description = "There is no such order"),
         (status = 409, description = "`order_not_completed`, `not_refundable`, `refund_exceeds_payment`, or the same \
             request is still being processed"),
     ),
