@@ -110,15 +110,16 @@ CREATE INDEX wallets_by_customer_prefix ON wallets (customer_id text_pattern_ops
 
 -- Whether the fast path may take an amount from a wallet, or reserve it: what `domain::wallet` decides for usage and
 -- holds in the common case. The active grant gives the whole amount and is not used up by it, or there is no grant and
--- paid money gives it. No grant has lapsed; the caps leave room, and count today. PostgreSQL replaces the call by its
--- body when it plans a statement.
+-- paid money gives it. No grant lapses, and no day ends, within a second: the statement may wait for the wallet's lock
+-- after it has looked. The caps leave room. PostgreSQL replaces the call by its body when it plans a statement.
 CREATE FUNCTION fast_path_covers(w wallets, amount numeric) RETURNS boolean LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
     SELECT NOT w.needs_full_path
        AND w.paid + w.granted - w.held - amount >= w.fast_floor
        AND (w.active_grant IS NULL
-            OR w.active_remaining - w.active_held > amount AND (w.grants_until <= ledger_now()) IS NOT TRUE)
+            OR w.active_remaining - w.active_held > amount
+               AND (w.grants_until <= ledger_now() + interval '1 second') IS NOT TRUE)
        AND (w.guard_day IS NULL
-            OR w.guard_day = (ledger_now() AT TIME ZONE 'UTC')::date
+            OR w.guard_day = ((ledger_now() + interval '1 second') AT TIME ZONE 'UTC')::date
                AND (w.spent_today + w.held + amount > w.daily_cap) IS NOT TRUE
                AND (w.spent_this_month + w.held + amount > w.monthly_cap) IS NOT TRUE)
 $$;
@@ -131,8 +132,8 @@ CREATE FUNCTION fast_path_captures(w wallets, holding uuid, granted numeric) RET
     SELECT NOT w.needs_full_path
        AND (w.low_balance_threshold IS NULL OR w.fast_floor > 0)
        AND (holding IS NULL OR holding = w.active_grant AND w.active_remaining > granted AND w.bonus_owed = 0)
-       AND (w.grants_until <= ledger_now()) IS NOT TRUE
-       AND (w.guard_day <> (ledger_now() AT TIME ZONE 'UTC')::date) IS NOT TRUE
+       AND (w.grants_until <= ledger_now() + interval '1 second') IS NOT TRUE
+       AND (w.guard_day <> ((ledger_now() + interval '1 second') AT TIME ZONE 'UTC')::date) IS NOT TRUE
 $$;
 
 -- What the numbers in entries.kind mean, and as which type of account flow a customer sees them. For people and

@@ -6,10 +6,9 @@
 //!
 //! A read begins after its questions have come, so no answer is older than what its caller was told before.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::future::join_all;
 use tokio::sync::{Notify, oneshot};
 
 use super::{EngineError, Supervisor};
@@ -23,17 +22,26 @@ use crate::storage::pool::Pool;
 
 /// Readers at work at the same time: while one waits for the database, another one serves who came meanwhile.
 const READERS: usize = 2;
-/// Questions in one read.
-const MOST: usize = 256;
+/// Customers in one read.
+const CUSTOMERS: usize = 256;
+/// Questions that may wait.
+const WAITING: usize = 20_000;
 
-struct Question {
-    customer: CustomerId,
-    reply: oneshot::Sender<Result<Balances, StorageError>>,
+type Reply = oneshot::Sender<Result<Balances, EngineError>>;
+type Questions = Vec<(CustomerId, Vec<Reply>)>;
+
+/// Who waits, by customer: somebody who asks very often is read once, and holds up nobody.
+#[derive(Default)]
+struct Waiting {
+    /// Who came first.
+    order: VecDeque<CustomerId>,
+    replies: HashMap<CustomerId, Vec<Reply>>,
+    count: usize,
 }
 
 struct Shared {
     pool: Pool,
-    waiting: Mutex<Vec<Question>>,
+    waiting: Mutex<Waiting>,
     woken: Notify,
 }
 
@@ -56,7 +64,9 @@ impl BalanceReader {
         let shared = Arc::new(Shared { pool: pool.clone(), waiting: Mutex::default(), woken: Notify::new() });
         for _ in 0..READERS {
             let of_reader = Arc::clone(&shared);
-            tokio::spawn(supervisor.clone().keep_running("balance_reader", move || answer_all(Arc::clone(&of_reader))));
+            tokio::spawn(
+                supervisor.clone().keep_running("balance_reader", move || answer_all(Arc::clone(&of_reader))),
+            );
         }
         Self { shared }
     }
@@ -64,26 +74,50 @@ impl BalanceReader {
     /// The balances of a customer.
     ///
     /// # Errors
-    /// Database errors; [`EngineError::Unanswered`] when the reader ended.
+    /// Database errors; [`EngineError::Overloaded`] when too many wait; [`EngineError::NotRead`] when another question
+    /// of the same read met the error.
     pub async fn read(&self, customer: &CustomerId) -> Result<Balances, EngineError> {
         let (reply, answer) = oneshot::channel();
-        self.shared.push(Question { customer: customer.clone(), reply });
-        Ok(answer.await.map_err(|_| EngineError::Unanswered)??)
+        self.shared.push(customer, reply)?;
+        answer.await.map_err(|_| EngineError::NotRead)?
     }
 }
 
 impl Shared {
-    fn push(&self, question: Question) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(question);
-        self.woken.notify_one();
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The questions that came first; wakes another reader where some are left.
-    fn take(&self) -> Vec<Question> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let take = waiting.len().min(MOST);
-        let taken = waiting.drain(..take).collect();
-        if !waiting.is_empty() {
+    fn push(&self, customer: &CustomerId, reply: Reply) -> Result<(), EngineError> {
+        let mut waiting = self.waiting();
+        if waiting.count >= WAITING {
+            return Err(EngineError::Overloaded);
+        }
+        waiting.count += 1;
+        match waiting.replies.get_mut(customer) {
+            Some(replies) => replies.push(reply),
+            None => {
+                waiting.order.push_back(customer.clone());
+                waiting.replies.insert(customer.clone(), vec![reply]);
+            }
+        }
+        drop(waiting);
+        self.woken.notify_one();
+        Ok(())
+    }
+
+    /// The questions about those customers who came first; wakes another reader where some are left.
+    fn take(&self) -> Questions {
+        let mut waiting = self.waiting();
+        let customers = waiting.order.len().min(CUSTOMERS);
+        let customers: Vec<CustomerId> = waiting.order.drain(..customers).collect();
+        let mut taken = Vec::with_capacity(customers.len());
+        for customer in customers {
+            let replies = waiting.replies.remove(&customer).unwrap_or_default();
+            waiting.count -= replies.len();
+            taken.push((customer, replies));
+        }
+        if !waiting.order.is_empty() {
             self.woken.notify_one();
         }
         taken
@@ -92,48 +126,59 @@ impl Shared {
 
 async fn answer_all(shared: Arc<Shared>) {
     loop {
-        // Who has gone meanwhile wants no answer.
-        let questions: Vec<Question> =
-            shared.take().into_iter().filter(|question| !question.reply.is_closed()).collect();
+        let mut questions = shared.take();
         if questions.is_empty() {
             shared.woken.notified().await;
             continue;
         }
+        // Who has gone meanwhile wants no answer.
+        questions.retain(|(_, replies)| replies.iter().any(|reply| !reply.is_closed()));
         answer(&shared.pool, questions).await;
     }
 }
 
-/// Answers questions by one read. Where that fails, each is read alone, so that a customer whose rows cannot be read
-/// keeps no other from an answer.
-async fn answer(pool: &Pool, mut questions: Vec<Question>) {
-    let customers: HashSet<&CustomerId> = questions.iter().map(|question| &question.customer).collect();
-    match read(pool, customers).await {
-        Ok(found) => {
-            for Question { customer, reply } in questions {
-                let _gone = reply.send(Ok(found.get(&customer).cloned().unwrap_or_default()));
+/// Answers questions by one read. If a customer's rows make no sense, each customer is read alone, so that this one
+/// keeps no other from an answer. Any other error concerns all of them.
+async fn answer(pool: &Pool, questions: Questions) {
+    let customers: Vec<&CustomerId> = questions.iter().map(|(customer, _)| customer).collect();
+    match read(pool, &customers).await {
+        Ok(mut found) => {
+            for (customer, replies) in questions {
+                send(replies, Ok(found.remove(&customer).unwrap_or_default()));
             }
         }
-        Err(error) => match (questions.pop(), questions.is_empty()) {
-            (Some(only), true) => {
-                let _gone = only.reply.send(Err(error));
+        Err(StorageError::Corrupt(_)) if customers.len() > 1 => {
+            for (customer, replies) in questions {
+                let found = read(pool, &[&customer]).await;
+                send(replies, found.map(|mut found| found.remove(&customer).unwrap_or_default()));
             }
-            (last, _) => {
-                join_all(questions.into_iter().chain(last).map(|question| answer_alone(pool, question))).await;
-            }
-        },
+        }
+        Err(error) => send(questions.into_iter().flat_map(|(_, replies)| replies).collect(), Err(error)),
     }
 }
 
-async fn answer_alone(pool: &Pool, Question { customer, reply }: Question) {
-    let found = read(pool, HashSet::from([&customer])).await;
-    let _gone = reply.send(found.map(|mut found| found.remove(&customer).unwrap_or_default()));
+/// Answers those who asked for the same. An error goes to the first of them; the others are told to ask again.
+fn send(replies: Vec<Reply>, answer: Result<Balances, StorageError>) {
+    match answer {
+        Ok(balances) => {
+            for reply in replies {
+                let _gone = reply.send(Ok(balances.clone()));
+            }
+        }
+        Err(error) => {
+            let mut error = Some(error);
+            for reply in replies {
+                let _gone = reply.send(Err(error.take().map_or(EngineError::NotRead, EngineError::Storage)));
+            }
+        }
+    }
 }
 
 /// The balances of those customers who have any.
-async fn read(pool: &Pool, customers: HashSet<&CustomerId>) -> Result<HashMap<CustomerId, Balances>, StorageError> {
+async fn read(pool: &Pool, customers: &[&CustomerId]) -> Result<HashMap<CustomerId, Balances>, StorageError> {
     let mut conn = pool.get().await?;
     let mut found: HashMap<CustomerId, Balances> = HashMap::with_capacity(customers.len());
-    for wallet in ledger::read_wallets_of(&mut conn, customers).await? {
+    for wallet in ledger::read_wallets_of(&mut conn, customers.iter().copied()).await? {
         found.entry(wallet.key.customer.clone()).or_default().wallets.push(wallet);
     }
     let is_claimed = |balances: &Balances| balances.wallets.iter().any(Wallet::is_claimed);

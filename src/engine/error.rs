@@ -5,9 +5,12 @@ use crate::storage::StorageError;
 /// A request that an engine could not serve. All but [`EngineError::Storage`] pass by themselves.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// Too much waits to be written.
-    #[error("too many postings are waiting; repeat the request in a moment")]
+    /// Too much waits to be written, or to be read.
+    #[error("too many requests are waiting; repeat the request in a moment")]
     Overloaded,
+    /// A read that was made for several requests failed.
+    #[error("the balances could not be read; repeat the request in a moment")]
+    NotRead,
     /// What became of the postings is not known: they could not be written in time, or their writer ended.
     #[error("the request could not be finished in time; repeat it with the same id, which shows what was booked")]
     Unanswered,

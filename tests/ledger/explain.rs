@@ -14,6 +14,7 @@ use topup::storage::ledger::lock_wallet;
 use topup::storage::spend_guards;
 use uuid::Uuid;
 
+use crate::regressions::fast_path;
 use crate::support::{book, database, dec, grant, recharge, reverse, usage, wallet};
 
 fn usd(amount: &str) -> Money {
@@ -287,5 +288,31 @@ async fn what_went_back_into_a_grant_is_told_by_the_grant_alone() {
         let page = what_it_paid_for(&mut conn, &at.customer, Some(FlowId { wallet, seq }), request).await.unwrap();
         let parts: Vec<_> = page.items.iter().map(|part| part.entry.seq).collect();
         assert_eq!((parts, page.complete), (paid_for, complete), "entry {seq}");
+    }
+}
+
+/// What took from a grant alone is found by a walk. A grant stands in its own row as it stood before, and yet something
+/// has used it since.
+#[tokio::test]
+async fn what_used_a_grant_is_told_after_it_was_given_back_and_another_grant_came_first() {
+    let (pool, _) = database(2).await;
+    let at = wallet("ann", "USD", "");
+    let given = |id, priority| grant(&at, Uuid::from_u128(id), dec("50"), priority, None);
+    book(&pool, vec![given(1, 5)]).await;
+    let lane = pool.lane().await.unwrap();
+    let spent = [usage(&at, "u", dec("20")).posting(), usage(&at, "v", dec("3")).posting()];
+    assert!(fast_path(&lane, &spent).await.iter().all(Option::is_some));
+    reverse(&pool, &at, "r", "u", None).await;
+    reverse(&pool, &at, "s", "v", None).await;
+    book(&pool, vec![given(2, 1), usage(&at, "w", dec("7")).posting()]).await;
+
+    let mut conn = pool.get().await.unwrap();
+    let wallet = lock_wallet(&mut conn, &at).await.unwrap().unwrap().0.id;
+    let request = PageRequest { part: None, below: None, limit: 10 };
+    for (opened, used) in [(1, vec![3, 2]), (6, vec![7])] {
+        let page =
+            what_it_paid_for(&mut conn, &at.customer, Some(FlowId { wallet, seq: opened }), request).await.unwrap();
+        let seqs: Vec<i64> = page.items.iter().map(|part| part.entry.seq).collect();
+        assert_eq!(seqs, used, "entry {opened}");
     }
 }

@@ -5,9 +5,10 @@ use diesel::sql_types::Text;
 use diesel::{QueryableByName, sql_query};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use topup::domain::posting::{Booked, Posting, PostingOutcome};
+use uuid::Uuid;
 
 use crate::regressions::{capture, credited, deduct, fast_path, hold};
-use crate::support::{assert_clean, book, database, wallet};
+use crate::support::{assert_clean, book, database, dec, grant, usage, wallet};
 
 fn taken(answers: &[Option<Booked>]) -> Vec<bool> {
     answers.iter().map(Option::is_some).collect()
@@ -123,4 +124,24 @@ async fn nothing_but_the_tables_is_joined_by_a_nested_loop() {
         let joins = (plan.matches("Nested Loop").count(), plan.matches(" Join ").count());
         assert_eq!(joins, (lookups, 1), "{plan}");
     }
+}
+
+/// A hold that has lapsed reserves nothing, though no sweep has written that: its grant is first in burn order again.
+#[tokio::test]
+async fn what_a_lapsed_hold_reserved_is_spent_before_a_later_grant() {
+    let (pool, _) = database(2).await;
+    let main = wallet("ann", "USD", "");
+    let [first, second] = [Uuid::from_u128(1), Uuid::from_u128(2)];
+    book(&pool, vec![grant(&main, first, dec("2"), 1, None), grant(&main, second, dec("100"), 2, None)]).await;
+    // All of the first grant.
+    book(&pool, vec![hold(&main, "h", Duration::hours(1))]).await;
+    let lapse = "UPDATE holds SET expires_at = created_at + interval '1 microsecond'";
+    pool.get().await.unwrap().batch_execute(lapse).await.unwrap();
+    let conn = pool.lane().await.unwrap();
+    let spent = usage(&main, "u", dec("1")).posting();
+    assert_eq!(taken(&fast_path(&conn, std::slice::from_ref(&spent)).await), [false]);
+    let outcomes = book(&pool, vec![spent]).await;
+    let [PostingOutcome::Booked(booked)] = &outcomes[..] else { panic!("{outcomes:?}") };
+    assert_eq!(booked.entry.as_ref().unwrap().only_grant(), Some(first));
+    assert_clean(&pool).await;
 }

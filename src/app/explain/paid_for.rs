@@ -347,20 +347,29 @@ async fn uses_of_range(
     Ok(UsesPage { uses, next: (from >= first).then_some(from + 1), complete: true })
 }
 
-/// The debits that used a grant.
+/// How many entries one page looks at to find those that used a grant.
+const WALK: i64 = 50_000;
+
+/// The debits that used a grant. A page may be shorter than asked for although more follows.
 async fn uses_of_grant(
     conn: &mut Connection,
     customer: &CustomerId,
     grant: Uuid,
     request: PageRequest,
 ) -> Result<UsesPage, Error> {
-    let (below, limit) = (request.below.unwrap_or(i64::MAX), request.limit);
-    let mut found = store::debits_of_grant(conn, customer, grant, below, limit + 1).await?;
+    let limit = request.limit;
+    let Some(range) = store::uses_of_grant(conn, customer, grant).await? else {
+        return Ok(UsesPage { uses: Vec::new(), next: None, complete: true });
+    };
+    let up_to = range.last.min(request.below.map_or(i64::MAX, |below| below - 1));
+    let after = range.opened.max(up_to - WALK);
+    let mut found = store::debits_of_grant(conn, customer, (range.wallet, grant), (after, up_to), limit + 1).await?;
     let more = found.len() > usize::try_from(limit).unwrap_or(usize::MAX);
     if more {
         found.pop();
     }
-    let next = found.last().filter(|_| more).map(|(entry, _)| entry.seq);
+    let rest = (after > range.opened).then_some(after + 1);
+    let next = found.last().filter(|_| more).map(|(entry, _)| entry.seq).or(rest);
     let uses = found.into_iter().map(|(entry, amount)| (entry, CreditUse::Granted(amount))).collect();
     Ok(UsesPage { uses, next, complete: true })
 }

@@ -45,6 +45,8 @@ pub struct Wallet {
     pub(in crate::domain) bonus_owed: Money,
     pub guard: Option<SpendGuard>,
     pub low_balance: Option<LowBalance>,
+    /// The active grant when the wallet was read. The fast path may have used it since its own row was written.
+    pub active_when_read: Option<Uuid>,
     /// Those with something remaining, in burn order.
     pub(in crate::domain) grants: Vec<Grant>,
     pub updated_at: DateTime<Utc>,
@@ -79,6 +81,7 @@ impl Wallet {
             bonus_owed: nothing,
             guard: None,
             low_balance: None,
+            active_when_read: None,
             grants: Vec::new(),
             updated_at: now,
         }
@@ -166,13 +169,11 @@ impl Wallet {
         self.debt.is_positive() || frozen || customer_frozen || claimed
     }
 
-    /// The grant that the next usage takes from: the first in burn order that holds have not reserved as a whole. If
-    /// they have reserved all grants, the first of these.
+    /// The first grant in burn order of which something remains: the one that the next usage takes from, unless holds
+    /// reserve all of it. A hold that has lapsed reserves nothing, though no sweep has written that yet.
     #[must_use]
     pub fn active_grant(&self) -> Option<&Grant> {
-        let is_free = |grant: &&Grant| grant.unheld().is_positive();
-        let is_left = |grant: &&Grant| grant.remaining.is_positive();
-        self.grants.iter().find(is_free).or_else(|| self.grants.iter().find(is_left))
+        self.grants.iter().find(|grant| grant.remaining.is_positive())
     }
 
     /// When the first grant expires of which something remains.

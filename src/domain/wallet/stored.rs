@@ -21,6 +21,7 @@ pub struct StoredWallet {
     pub bonus_owed: Money,
     pub guard: Option<SpendGuard>,
     pub low_balance: Option<LowBalance>,
+    pub active_grant: Option<Uuid>,
     pub grants: Vec<Grant>,
     pub updated_at: DateTime<Utc>,
 }
@@ -67,6 +68,7 @@ impl From<StoredWallet> for Wallet {
             bonus_owed: stored.bonus_owed,
             guard: stored.guard,
             low_balance: stored.low_balance,
+            active_when_read: stored.active_grant,
             grants,
             updated_at: stored.updated_at,
         }

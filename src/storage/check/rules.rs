@@ -40,7 +40,7 @@ pub const STEPS: &[Step] = &[
                 "a wallet is marked as frozen just as the freezes say (1: the wallet, 2: the customer)",
             ),
             rule("wallet_bonus_owed", "bonus_owed is the sum of what is owed for the wallet's grants"),
-            rule("wallet_active_grant", "the active grant is the first in burn order that is not held as a whole"),
+            rule("wallet_active_grant", "the active grant is the first in burn order of which something remains"),
             rule("wallet_grants_until", "grants_until is the first expiry of a grant of which something remains"),
             rule("wallet_guard", "a wallet has caps just if somebody has set them"),
             rule("wallet_fast_floor", "fast_floor is nothing or the low-balance threshold"),

@@ -14,7 +14,7 @@ WITH by_entries AS (
     SELECT DISTINCT ON (customer_id, wallet_id) customer_id, wallet_id, id
     FROM current_grants
     WHERE remaining > 0
-    ORDER BY customer_id, wallet_id, remaining = held, priority, expires_at, created_at, id
+    ORDER BY customer_id, wallet_id, priority, expires_at, created_at, id
 ), expiries AS (
     SELECT customer_id, wallet_id, min(expires_at) AS first
     FROM current_grants WHERE remaining > 0 GROUP BY customer_id, wallet_id

@@ -1,6 +1,8 @@
 //! Writes grants, and which grants an entry used. A wallet can have thousands of grants, and a statement has at most
 //! 65,535 parameters, so the values are passed as arrays.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Int2, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
@@ -21,10 +23,12 @@ pub(super) async fn all(
     wallets: &[&Wallet],
     entries: &[(&Wallet, &Entry)],
 ) -> Result<(), StorageError> {
+    let used_now = entries.iter().filter_map(|(_, entry)| entry.only_grant());
+    let used: HashSet<Uuid> = wallets.iter().filter_map(|wallet| wallet.active_when_read).chain(used_now).collect();
     let mut grants = UpsertGrants::default();
     for wallet in wallets {
         for grant in wallet.grants() {
-            grants.push(wallet, grant);
+            grants.push(wallet, grant, used.contains(&grant.id));
         }
     }
     if !grants.ids.is_empty() {
@@ -65,7 +69,7 @@ struct UpsertGrants {
 }
 
 impl UpsertGrants {
-    fn push(&mut self, wallet: &Wallet, grant: &Grant) {
+    fn push(&mut self, wallet: &Wallet, grant: &Grant, is_used: bool) {
         self.customers.push(wallet.key.customer.as_str().to_owned());
         self.ids.push(grant.id);
         self.wallet_ids.push(wallet.id);
@@ -79,7 +83,7 @@ impl UpsertGrants {
         self.created_by.push(grant.created_by.clone());
         self.created_at.push(grant.created_at);
         self.owed.push(grant.owed.amount());
-        self.used_to.push(wallet.entry_seq);
+        self.used_to.push(if is_used { wallet.entry_seq } else { 0 });
     }
 }
 

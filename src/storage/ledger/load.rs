@@ -172,6 +172,7 @@ impl WalletRow {
             bonus_owed: money(self.bonus_owed),
             guard,
             low_balance,
+            active_grant: self.active_grant,
             grants: grants.into_iter().map(|grant| grant.into_current(active, currency)).collect(),
             updated_at: self.updated_at,
         };

@@ -149,47 +149,86 @@ pub async fn entries_down(
     rows.into_iter().map(EntryRow::into_entry).collect()
 }
 
-/// The entries that used a grant and are numbered below a limit, newest first, each with the amount that the grant
-/// paid.
+/// Where a grant can have been used: entries of this wallet after the one that opened it, up to the last.
+#[derive(Debug, Clone, Copy, Queryable)]
+pub struct UsesOfGrant {
+    pub wallet: Uuid,
+    pub opened: i64,
+    pub last: i64,
+}
+
+struct FindUsesOfGrant {
+    customer: String,
+    grant: Uuid,
+}
+
+impl Statement for FindUsesOfGrant {
+    const TEXT: &'static str = include_str!("../sql/explain_uses_of_grant.sql");
+    type Row = (SqlUuid, BigInt, BigInt);
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Text, _>(&self.customer)?;
+        parameters.add::<SqlUuid, _>(&self.grant)
+    }
+}
+
+/// Where a grant can have been used; `None` for a grant that no entry opened.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn uses_of_grant(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    grant: Uuid,
+) -> Result<Option<UsesOfGrant>, StorageError> {
+    let statement = FindUsesOfGrant { customer: customer.as_str().to_owned(), grant };
+    Ok(Cached(statement).get_result(conn).await.optional()?)
+}
+
+struct DebitsOfGrant {
+    customer: String,
+    wallet: Uuid,
+    grant: Uuid,
+    after: i64,
+    up_to: i64,
+    limit: i64,
+}
+
+impl Statement for DebitsOfGrant {
+    const TEXT: &'static str = include_str!("../sql/explain_debits_of_grant.sql");
+    type Row = (BigInt, Numeric);
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Text, _>(&self.customer)?;
+        parameters.add::<SqlUuid, _>(&self.wallet)?;
+        parameters.add::<SqlUuid, _>(&self.grant)?;
+        parameters.add::<BigInt, _>(&self.after)?;
+        parameters.add::<BigInt, _>(&self.up_to)?;
+        parameters.add::<BigInt, _>(&self.limit)
+    }
+}
+
+/// The entries after one number and up to another that took from a grant, newest first, each with the amount that the
+/// grant paid.
 ///
 /// # Errors
 /// [`StorageError`].
 pub async fn debits_of_grant(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
-    grant: Uuid,
-    below: i64,
+    (wallet, grant): (Uuid, Uuid),
+    (after, up_to): (i64, i64),
     limit: i64,
 ) -> Result<Vec<(Entry, Money)>, StorageError> {
-    let statement = DebitsOfGrant { customer: customer.as_str().to_owned(), grant, below, limit };
-    let rows: Vec<(Uuid, i64, Decimal)> = Cached(statement).load(conn).await?;
-    let Some((wallet, ..)) = rows.as_slice().first() else { return Ok(Vec::new()) };
-    let used: HashMap<i64, Decimal> = rows.iter().map(|(_, seq, used)| (*seq, *used)).collect();
-    let found = entries_by_seq(conn, customer, *wallet, used.keys().copied().collect()).await?;
+    let statement = DebitsOfGrant { customer: customer.as_str().to_owned(), wallet, grant, after, up_to, limit };
+    let rows: Vec<(i64, Decimal)> = Cached(statement).load(conn).await?;
+    let used: HashMap<i64, Decimal> = rows.into_iter().collect();
+    let found = entries_by_seq(conn, customer, wallet, used.keys().copied().collect()).await?;
     let with_use = |entry: Entry| {
         let used = Money::from_ledger(used.get(&entry.seq).copied()?, entry.currency());
         Some((entry, used))
     };
     Ok(found.into_iter().rev().filter_map(with_use).collect())
-}
-
-struct DebitsOfGrant {
-    customer: String,
-    grant: Uuid,
-    below: i64,
-    limit: i64,
-}
-
-impl Statement for DebitsOfGrant {
-    const TEXT: &'static str = include_str!("../sql/explain_debits_of_grant.sql");
-    type Row = (SqlUuid, BigInt, Numeric);
-
-    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
-        parameters.add::<Text, _>(&self.customer)?;
-        parameters.add::<SqlUuid, _>(&self.grant)?;
-        parameters.add::<BigInt, _>(&self.below)?;
-        parameters.add::<BigInt, _>(&self.limit)
-    }
 }
 
 /// The reasons of grants.

@@ -14,7 +14,8 @@
 -- $11 text[] created_by
 -- $12 timestamptz[] created_at
 -- $13 numeric[] owed
--- $14 bigint[] the number of the wallet's last entry
+-- $14 bigint[] the number of the wallet's last entry where an entry can have used the grant since its row was written;
+--     0 otherwise
 --
 -- Returns nothing.
 --
@@ -27,5 +28,6 @@ ON CONFLICT (customer_id, id) DO UPDATE
 SET remaining = excluded.remaining,
     held = excluded.held,
     owed = excluded.owed,
-    used_to = excluded.used_to
+    used_to = greatest(g.used_to, excluded.used_to)
 WHERE (g.remaining, g.held, g.owed) <> (excluded.remaining, excluded.held, excluded.owed)
+   OR g.used_to < excluded.used_to
