@@ -88,7 +88,8 @@ def place(path: str, method: str) -> int:
 document = call("GET", "/openapi.json")
 operations = [(place(path, method), path, method, operation)
               for path, item in document["paths"].items() for method, operation in item.items() if "operationId" in operation]
-operations.sort(key=lambda one: (one[0], one[3]["tags"][0], one[1]))
+# By tag, because only the operations of one tag are shown at a time: a page with all of them is slow.
+operations.sort(key=lambda one: (one[3]["tags"][0], one[0], one[1]))
 
 browser = Browser(1400, 1400)
 answers: dict[str, tuple[str, str]] = {}
@@ -103,15 +104,28 @@ def authorize(token: str) -> None:
     browser.click(".modal-ux .btn-done")
 
 
+shown_tag = None
+
+
 def execute(tag: str, operation: str) -> tuple[str, str]:
+    global shown_tag
+    if tag != shown_tag:
+        browser.write(".operation-filter-input", tag)
+        shown_tag = tag
     block = f"[id='operations-{tag}-{operation}']"
-    browser.click(f"{block} .opblock-summary-control")
-    browser.click(f"{block} .execute")
-    status = browser.until(f"an answer of {operation}", lambda: browser.run(
-        "return document.querySelector(arguments[0])?.innerText", f"{block} .live-responses-table tbody .response-col_status"))
-    body = browser.run("return document.querySelector(arguments[0])?.innerText ?? ''",
-                       f"{block} .live-responses-table tbody .response-col_description")
-    browser.click(f"{block} .opblock-summary-control")
+
+    def click(part: str) -> None:
+        browser.until(f"{part} of {operation}", lambda: browser.run(
+            "const found = document.querySelector(arguments[0]); found?.click(); return !!found", f"{block} {part}"))
+
+    click(".opblock-summary-control")
+    click(".execute")
+    status, body = browser.until(f"an answer of {operation}", lambda: browser.run("""
+        const answer = document.querySelector(arguments[0]);
+        const of = (column) => answer.querySelector(`.response-col_${column}`)?.textContent ?? "";
+        return answer && of("status") ? [of("status"), of("description")] : null""",
+        f"{block} .live-responses-table tbody"))
+    click(".opblock-summary-control")
     return status.split()[0], body
 
 
@@ -130,6 +144,8 @@ try:
             if name in BEFORE:
                 BEFORE[name]()
             answers[f"{scope} {name}"] = execute(operation["tags"][0], name)
+            if os.environ.get("VERBOSE"):
+                print(f"{time.monotonic():.0f} {scope} {name}: {answers[f'{scope} {name}'][0]}", flush=True)
     if PICTURES:
         browser.picture(f"{PICTURES}/swagger.png")
 finally:
