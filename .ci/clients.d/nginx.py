@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import uuid
 
 TOPUP, OPERATOR = os.environ["TOPUP"], os.environ["OPERATOR"]
 UPSTREAM = TOPUP.removeprefix("http://")
@@ -25,7 +26,7 @@ def free_port() -> int:
 
 def call(base: str, method: str, path: str, body: object = None) -> tuple[int, dict]:
     data = None if body is None else json.dumps(body).encode()
-    headers = {"Authorization": f"Bearer {OPERATOR}", "Content-Type": "application/json", "Idempotency-Key": path + base}
+    headers = {"Authorization": f"Bearer {OPERATOR}", "Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
     try:
         with urllib.request.urlopen(urllib.request.Request(base + path, data, headers, method=method)) as answer:
             return answer.status, json.loads(answer.read() or b"null")

@@ -51,6 +51,11 @@ try:
         browser.run("""const select = document.querySelector(arguments[0]); select.value = arguments[1];
                        select.dispatchEvent(new Event('change'))""", css, value)
 
+    def pending(amount: str) -> str:
+        return browser.until(f"the order of {amount}", lambda: browser.run("""
+            return [...document.querySelectorAll('#orders [data-status=pending]')]
+                .find((item) => item.innerText.includes(arguments[0]))?.dataset.order""", amount))
+
     for language, title in [("zh-CN", "充值"), ("vi", "Nạp tiền"), ("en", "Top up")]:
         choose("#language", language)
         browser.until(f"the page speaks {language}", lambda: browser.text("#top-up-title") == title)
@@ -61,6 +66,8 @@ try:
     choose("#currency", "CNY")
     browser.until("CNY is chosen", lambda: "CN" in browser.text("#presets"))
     assert browser.run("return document.querySelector('#pay').disabled"), "nothing is agreed to"
+    browser.until("the presets are of CNY", lambda: browser.run(
+        "return document.querySelector('#currency').value === 'CNY' && document.querySelector('#price').innerText !== ''"))
     browser.write("#amount", "123")
     browser.click("#agree")
     browser.click("#channels [value=card]")
@@ -84,8 +91,8 @@ try:
     browser.write("#remitter-name", "Demo Ltd")
     browser.write("#remitter-bank", "Bank of China")
     browser.click("#pay")
-    browser.find("#orders [data-status=pending] dl")
-    order = browser.run("return document.querySelector('#orders [data-status=pending]').dataset.order")
+    order = pending("60.00")
+    browser.find(f"#orders [data-order={order}] dl")
     call("POST", f"/v1/admin/top-up-orders/{order}/approve", {
         "received_amount": "60.00", "bank_transaction_id": f"PAGE-{time.time_ns()}",
         "received_on": time.strftime("%Y-%m-%d", time.gmtime()), "confirm_not_duplicate": True})
@@ -96,11 +103,9 @@ try:
     browser.write("#amount", "70")
     browser.until("the price of 70", lambda: "70" in browser.text("#price"))
     browser.click("#pay")
-    pending = browser.until("the order of 70", lambda: browser.run("""
-        return [...document.querySelectorAll('#orders [data-status=pending]')]
-            .find((item) => item.innerText.includes('70.00'))?.dataset.order"""))
-    browser.click(f"#orders [data-order={pending}] button")
-    browser.find(f"#orders [data-order={pending}][data-status=cancelled]")
+    order = pending("70.00")
+    browser.click(f"#orders [data-order={order}] button")
+    browser.find(f"#orders [data-order={order}][data-status=cancelled]")
 
     # The filter of the movements.
     choose("#flow-type", "recharge")

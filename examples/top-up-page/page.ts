@@ -39,6 +39,7 @@ const word = (code: string | null | undefined, otherwise: string | null | undefi
   (code != null && code in say ? say[code as keyof Texts] : otherwise) ?? "";
 
 let options: Schemas["TopUpOptions"];
+let before: Schemas["TopUpOptions"] | undefined;
 let quote: Schemas["Quote"] | undefined;
 let channel: Schemas["PaymentChannel"] | undefined;
 let asked = 0;
@@ -65,6 +66,7 @@ async function attempt(work: () => Promise<void>): Promise<void> {
 }
 
 async function choose(currency?: string): Promise<void> {
+  before = options;
   options = await call.options(currency);
   const select = $<HTMLSelectElement>("currency");
   select.replaceChildren(...options.currencies.map((one) => new Option(one.currency, one.currency)));
@@ -81,8 +83,10 @@ async function choose(currency?: string): Promise<void> {
   const agreement = $<HTMLAnchorElement>("agreement");
   agreement.textContent = `${say.agree} (${options.agreement?.version ?? "–"})`;
   if (options.agreement != null) agreement.href = options.agreement.url;
-  $<HTMLInputElement>("agree").checked = false;
-  setAmount(options.presets[0] ?? options.minimum);
+  // What was typed and agreed to stays, where it still means the same.
+  if (before?.agreement?.version !== options.agreement?.version) $<HTMLInputElement>("agree").checked = false;
+  const typed = before?.currency === options.currency ? $<HTMLInputElement>("amount").value : "";
+  setAmount(typed || (options.presets[0] ?? options.minimum));
 }
 
 function setAmount(amount: string): void {

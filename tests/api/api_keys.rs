@@ -136,12 +136,12 @@ async fn nobody_makes_a_key_for_others_or_with_more_than_his_own() {
     }
     create(&support, &wanted(&[])).await.names("/permissions", "required");
     create(&support, &wanted(&["root"])).await.problem(422, "validation_failed");
-    let mut blank = wanted(&["read"]);
-    blank["description"] = json!(" ");
+    create(&support, &wanted(&["read"; 5])).await.names("/permissions", "too_many");
+    let blank = json!({ "description": " ", "permissions": ["read"], "expires_in_days": 1 });
     create(&support, &blank).await.problem(422, "validation_failed");
 
     // Services have no permissions; customers and strangers have no keys.
-    create(&app.service(), &wanted(&["read"])).await.names("/permissions", "invalid_value");
+    create(&app.service(), &wanted(&["read"])).await.problem(403, "insufficient_permission");
     let metering = create(&app.service(), &wanted(&[])).await.expect(201);
     assert_eq!(metering["owner"], "service:meter");
     let metering = app.bearer(text(&metering));

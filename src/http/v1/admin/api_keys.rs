@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::api_keys::{self, NewKey, WithText};
 use crate::app::{App, Error, Problems};
 use crate::domain::api_key;
+use crate::domain::code::Code;
 use crate::domain::page::Sort;
 use crate::domain::permission::{Permission, Permissions};
 use crate::http::edge::auth::{Allowed, AsStaff};
@@ -70,6 +71,9 @@ impl CreateApiKey {
     fn read(&self) -> Result<NewKey, Error> {
         let mut problems = Problems::new();
         let description = self.description.read(&mut problems, "/description");
+        if self.permissions.len() > Permission::ALL.len() {
+            problems.add("/permissions", Code::TooMany, "must have 4 items at most");
+        }
         let permissions = self.permissions.iter().map(|permission| Permission::from(*permission)).collect();
         problems.into_result(description.map(|description| NewKey {
             description,
