@@ -7,5 +7,6 @@ pub mod docs;
 pub mod edge;
 pub mod health;
 pub mod openapi;
+pub mod pages;
 pub mod routes;
 pub mod v1;

@@ -23,8 +23,20 @@ use crate::identity::{Decision, Limiter, Principal, Scope, Scopes, TokenVerifier
 
 /// The paths that need no token: exact paths, and prefixes, which end with a slash. Payment companies prove who they
 /// are by their signatures.
-pub const PUBLIC: [&str; 9] =
-    ["/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/", "/v1/ledger/keys", "/v1/providers/"];
+pub const PUBLIC: [&str; 12] = [
+    "/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/docs",
+    "/docs/",
+    "/paid",
+    "/problems/",
+    "/v1/balances/stream-by-ticket",
+    "/v1/ledger/keys",
+    "/v1/providers/",
+];
 
 /// Whether a path needs no token.
 #[must_use]
