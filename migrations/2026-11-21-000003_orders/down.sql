@@ -1,4 +1,5 @@
-DROP TABLE integrity_checks, audit_log, api_keys, idempotency_keys, foreign_payments, provider_events, service_grant_sums,
+DROP TABLE integrity_checks, audit_log, api_keys, stream_tickets, idempotency_keys, foreign_payments,
+    provider_events, service_grant_sums,
     own_word_moves,
     grant_proposals, adjustments, unapplied_decisions, disputes, refunds, transfers,
     approvals, bank_transactions, payment_applications, payments, order_events, attempts, top_up_orders;

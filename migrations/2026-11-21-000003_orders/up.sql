@@ -588,6 +588,21 @@ END
 $$;
 CREATE TRIGGER api_keys_only_end BEFORE UPDATE ON api_keys FOR EACH ROW EXECUTE FUNCTION api_keys_only_end();
 
+-- A browser opens the balance stream by a ticket, which is good once. Only its digest is kept: who reads this table
+-- cannot open a stream.
+CREATE TABLE stream_tickets (
+    digest bytea PRIMARY KEY,
+    customer_id text NOT NULL,
+    -- The site whose page asked for it; null where no page did.
+    origin text,
+    expires_at timestamptz NOT NULL,
+    -- When the token ends by which it was made: the stream ends with it.
+    token_ends_at timestamptz NOT NULL,
+    CONSTRAINT stream_tickets_digest CHECK (length(digest) = 32)
+);
+-- For deleting those that nobody used.
+CREATE INDEX stream_tickets_by_end ON stream_tickets (expires_at);
+
 CREATE TABLE audit_log (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL DEFAULT ledger_now(),

@@ -1,8 +1,45 @@
-//! Account flows: every movement of a customer's wallets.
+//! Account flows: every movement of a customer's wallets, with what a statement tells about its cause.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
 
 use super::{App, Error};
-use crate::domain::account_flow::{AccountFlow, FlowFilter, FlowPosition};
-use crate::storage::account_flows as store;
+use crate::domain::account_flow::{AccountFlow, FlowCause, FlowFilter, FlowPosition};
+use crate::domain::payment::Channel;
+use crate::domain::product::Product;
+use crate::domain::transfer::Transfer;
+use crate::storage::{account_flows as store, orders, transfers};
+
+/// What a statement tells about the orders and transfers that caused flows.
+#[derive(Debug, Clone, Default)]
+pub struct FlowCauses {
+    /// The channel and the short code of each order.
+    orders: HashMap<Uuid, (Channel, String)>,
+    transfers: HashMap<Uuid, Transfer>,
+}
+
+impl FlowCauses {
+    /// The channel and the short code of the order that caused a flow.
+    #[must_use]
+    pub fn order(&self, flow: &AccountFlow) -> Option<&(Channel, String)> {
+        match flow.cause()? {
+            FlowCause::Order(id) => self.orders.get(&id),
+            FlowCause::Transfer(_) => None,
+        }
+    }
+
+    /// The other wallet of the transfer that caused a flow: a product's, or the main wallet.
+    #[must_use]
+    pub fn other_wallet(&self, flow: &AccountFlow) -> Option<&Product> {
+        match flow.cause()? {
+            FlowCause::Order(_) => None,
+            FlowCause::Transfer(id) => {
+                self.transfers.get(&id).map(|moved| if moved.from == flow.product { &moved.to } else { &moved.from })
+            }
+        }
+    }
+}
 
 /// A page of flows, newest first.
 ///
@@ -16,4 +53,28 @@ pub async fn list(
 ) -> Result<Vec<AccountFlow>, Error> {
     let mut conn = app.pool.get().await?;
     Ok(store::list(&mut conn, filter, after, limit).await?)
+}
+
+/// What caused these flows, which are all of one customer.
+///
+/// # Errors
+/// Database errors.
+pub async fn causes(app: &App, filter: &FlowFilter, flows: &[AccountFlow]) -> Result<FlowCauses, Error> {
+    let (mut of_orders, mut of_transfers) = (Vec::new(), Vec::new());
+    for cause in flows.iter().filter_map(AccountFlow::cause) {
+        match cause {
+            FlowCause::Order(id) => of_orders.push(id),
+            FlowCause::Transfer(id) => of_transfers.push(id),
+        }
+    }
+    if of_orders.is_empty() && of_transfers.is_empty() {
+        return Ok(FlowCauses::default());
+    }
+    let mut conn = app.pool.get().await?;
+    let orders = orders::channels_of(&mut conn, &filter.customer, &of_orders).await?;
+    let transfers = transfers::find_all(&mut conn, &filter.customer, &of_transfers).await?;
+    Ok(FlowCauses {
+        orders: orders.into_iter().map(|(id, channel, reference)| (id, (channel, reference))).collect(),
+        transfers: transfers.into_iter().map(|transfer| (transfer.id, transfer)).collect(),
+    })
 }

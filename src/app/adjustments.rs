@@ -53,7 +53,7 @@ pub async fn create(
         }
         caller.require_not_own(&new.customer)?;
         if !new.product.is_main() && catalogue::products::find(conn, &new.product).await?.is_none() {
-            return Err(Error::field("/product", Code::UnknownProduct, "there is no such product"));
+            return Err(Error::field("/product", Code::UnknownProduct, "is not a product of this platform"));
         }
         let id = Uuid::now_v7();
         let alone = own_word::is_enough(conn, app, caller, MoveKind::Adjustment, id, &new.customer, new.amount).await?;

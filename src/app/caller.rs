@@ -79,7 +79,7 @@ impl Caller {
                 code: Code::NotACustomer,
                 detail: "the token's sub is not a customer id".to_owned(),
             }),
-            None => Err(Error::field("?customer_id", Code::Required, "a service or operator must name the customer")),
+            None => Err(Error::field("?customer_id", Code::Required, "must be named by a service or an operator")),
         }
     }
 }

@@ -50,8 +50,11 @@ pub enum Error {
     #[error("send If-Match with the ETag of the version that you replace")]
     PreconditionRequired,
     /// 402: the wallet has too little money.
-    #[error("the balance of the {} is too low", .0.wallet.product)]
+    #[error("the balance of {} is too low", .0.wallet.product.in_words())]
     InsufficientFunds(Box<Shortfall>),
+    /// 402: the wallet has too little money that can be moved. `available` is what can be.
+    #[error("only paid money that no hold reserves can be moved: {} of {}", .0.available, .0.wallet.product.in_words())]
+    NotTransferable(Box<Shortfall>),
     /// 402: the customer owes taken-back money.
     #[error("{0} of taken-back money must be paid first; a top-up of that sum ends it")]
     TakenBackDebt(Money),
@@ -122,7 +125,7 @@ impl Error {
                 Self::conflict(Code::CustomerFrozen, "an operator has frozen the customer's wallets")
             }
             Refusal::Frozen => Self::conflict(Code::WalletFrozen, "an operator has frozen the wallet"),
-            Refusal::TooLarge => Self::field("/amount", Code::TooLarge, "the wallet cannot hold this much"),
+            Refusal::TooLarge => Self::field("/amount", Code::TooLarge, "is more than the wallet can hold"),
             Refusal::HoldNotFound => Self::NotFound("hold"),
             Refusal::HoldExpired => Self::conflict(Code::HoldExpired, "the hold has expired"),
             Refusal::HoldClosed { status } => Self::conflict(

@@ -43,7 +43,7 @@ pub async fn create(app: &App, caller: &Caller, new: &NewGrant, key: &Idempotenc
         }
         caller.require_not_own(&new.customer)?;
         if !new.product.is_main() && catalogue::products::find(conn, &new.product).await?.is_none() {
-            return Err(Error::field("/product", Code::UnknownProduct, "there is no such product"));
+            return Err(Error::field("/product", Code::UnknownProduct, "is not a product of this platform"));
         }
         let id = Uuid::now_v7();
         let granted = match caller.is_operator {

@@ -43,6 +43,7 @@ pub mod search;
 pub mod seed;
 pub mod settlement;
 pub mod spend_guards;
+pub mod stream_tickets;
 pub mod sweep;
 pub mod take_back_search;
 pub mod top_up_options;

@@ -4,8 +4,8 @@
 //! stays on the row of that movement, so the repetition is answered from there.
 
 use super::{App, Error};
-use crate::storage::retention;
 use crate::storage::transaction::transact;
+use crate::storage::{retention, stream_tickets};
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -42,6 +42,7 @@ pub async fn prune(app: &App, limit: i64) -> Result<usize, Error> {
     let deliveries = retention::prune_webhook_deliveries(&mut conn, days(keep.webhook_deliveries), limit).await?;
     let (foreign, all) = (days(keep.foreign_notifications), days(keep.notifications));
     let notifications = retention::prune_provider_events(&mut conn, foreign, all, limit).await?;
+    let tickets = stream_tickets::prune(&mut conn).await?;
     let holds = retention::prune_holds(&mut conn, days(keep.holds), limit).await?;
-    Ok(usize::try_from(keys + events + deliveries + notifications + holds).unwrap_or(usize::MAX))
+    Ok(usize::try_from(keys + events + deliveries + notifications + holds).map_or(usize::MAX, |rows| rows + tickets))
 }

@@ -124,7 +124,7 @@ pub(super) async fn check_product(conn: &mut Connection, key: &WalletKey) -> Res
     if key.product.is_main() || catalogue::products::find(conn, &key.product).await?.is_some() {
         return Ok(());
     }
-    Err(Error::field("?product", Code::UnknownProduct, "there is no such product"))
+    Err(Error::field("?product", Code::UnknownProduct, "is not a product of this platform"))
 }
 
 fn target(key: &WalletKey) -> String {

@@ -32,7 +32,13 @@ pub async fn get(
             let wallets = ledger::read_wallets(&mut conn, customer).await?;
             let used = wallets.iter().filter(|wallet| currencies.contains(&wallet.key.currency));
             let last = used.max_by_key(|wallet| wallet.updated_at).map(|wallet| wallet.key.currency);
-            let none = || Error::field("?currency", Code::CurrencyNotOffered, "no currency is offered yet");
+            let none = || {
+                Error::field(
+                    "?currency",
+                    Code::CurrencyNotOffered,
+                    "cannot be chosen, because no currency is offered yet",
+                )
+            };
             last.or(currencies.first().copied()).ok_or_else(none)?
         }
     };

@@ -9,7 +9,7 @@ use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, Money};
 use crate::domain::movement::transfer::transfer;
 use crate::domain::page::{Page, Rows};
-use crate::domain::posting::PostingOutcome;
+use crate::domain::posting::{PostingOutcome, Refusal};
 use crate::domain::product::Product;
 use crate::domain::transfer::Transfer;
 use crate::storage::transaction::transact;
@@ -58,7 +58,11 @@ async fn check_products(conn: &mut Connection, new: &NewTransfer) -> Result<(), 
         match catalogue::products::find(conn, product).await? {
             None => return Err(Error::field(pointer, Code::UnknownProduct, "is not a product of this platform")),
             Some(found) if leaves && !found.returnable => {
-                return Err(Error::field(pointer, Code::NotReturnable, "money of this product is spent there only"));
+                return Err(Error::field(
+                    pointer,
+                    Code::NotReturnable,
+                    "does not give money back: it is spent there only",
+                ));
             }
             Some(found) if !leaves && !found.active => {
                 return Err(Error::field(pointer, Code::InactiveProduct, "is not active"));
@@ -87,6 +91,9 @@ pub async fn book_transfer(
         match outcome {
             PostingOutcome::Booked(booked) | PostingOutcome::Replayed(booked) => {
                 created_at = created_at.max(booked.entry.map(|entry| entry.created_at));
+            }
+            PostingOutcome::Refused(Refusal::Insufficient(short)) => {
+                return Err(Error::NotTransferable(Box::new(short)));
             }
             PostingOutcome::Refused(refusal) => return Err(Error::refused(refusal)),
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::{App, Error};
+use crate::domain::account_flow::FlowId;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::money::Money;
@@ -153,6 +154,39 @@ fn read_outcome(outcome: PostingOutcome) -> Result<Usage, Error> {
         id: entry.label.into_key(),
         replayed,
     })
+}
+
+/// A usage on record.
+#[derive(Debug, Clone)]
+pub struct UsageRecord {
+    pub entry: Entry,
+    /// The wallet that paid.
+    pub wallet: WalletKey,
+    /// What reversals have given back, positive.
+    pub reversed: Money,
+}
+
+impl UsageRecord {
+    /// The account flow of the usage.
+    #[must_use]
+    pub fn flow(&self) -> FlowId {
+        FlowId::of(&self.entry)
+    }
+}
+
+/// A usage of the customer, by the id under which it was booked.
+///
+/// # Errors
+/// 404.
+pub async fn find(app: &App, customer: &CustomerId, id: Option<&str>) -> Result<UsageRecord, Error> {
+    let missing = || Error::NotFound("usage");
+    let id = id.ok_or_else(missing)?;
+    let mut conn = app.pool.get().await?;
+    let entry = ledger::find_entry(&mut conn, customer, EntryKind::Usage, id).await?.ok_or_else(missing)?;
+    let wallet = ledger::key_of_wallet(&mut conn, customer, entry.wallet_id).await?.ok_or_else(missing)?;
+    let reversals = ledger::find_reversals(&mut conn, customer, id).await?;
+    let reversed = Money::sum(wallet.currency, reversals.iter().map(|reversal| reversal.amount));
+    Ok(UsageRecord { entry, wallet, reversed })
 }
 
 /// A reversal that was booked, now or before.

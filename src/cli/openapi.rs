@@ -1,8 +1,8 @@
-//! `topup openapi`: prints the OpenAPI document, or the page of error codes, or compares either with a file.
+//! `topup openapi`: prints the OpenAPI document, or the page of error codes, or compares them with a file.
 
 use std::borrow::Cow;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::CommandOutcome;
@@ -13,15 +13,25 @@ pub struct OpenapiArguments {
     /// Print the page of the API's error codes, not the document
     #[arg(long)]
     error_codes: bool,
+    /// Print the document in this version of OpenAPI: 3.1, or 3.0 for tools that do not read 3.1
+    #[arg(long, value_name = "VERSION", default_value = "3.1", value_parser = ["3.0", "3.1"])]
+    format: String,
+    /// Print what would break for clients of the document in this file, and fail if anything would
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["check", "error_codes"])]
+    compare: Option<PathBuf>,
     /// Print nothing, and fail if this file differs from what would be printed
     #[arg(long, value_name = "FILE")]
     check: Option<PathBuf>,
 }
 
 pub fn run(arguments: &OpenapiArguments) -> CommandOutcome {
-    let (document, command) = match arguments.error_codes {
-        true => (Cow::Owned(error_codes::page()), "topup openapi --error-codes"),
-        false => (Cow::Borrowed(openapi::text()), "topup openapi"),
+    if let Some(file) = &arguments.compare {
+        return compare(file);
+    }
+    let (document, command) = match (arguments.error_codes, arguments.format.as_str()) {
+        (true, _) => (Cow::Owned(error_codes::page()), "topup openapi --error-codes"),
+        (false, "3.0") => (Cow::Owned(openapi::older_text()), "topup openapi --format 3.0"),
+        (false, _) => (Cow::Borrowed(openapi::text()), "topup openapi"),
     };
     let Some(file) = &arguments.check else {
         std::io::stdout().write_all(document.as_bytes())?;
@@ -34,4 +44,19 @@ pub fn run(arguments: &OpenapiArguments) -> CommandOutcome {
     }
     let line = committed.lines().zip(document.lines()).take_while(|(one, other)| one == other).count() + 1;
     Err(format!("{name} differs from this version's document at line {line}: run `{command} > {name}`").into())
+}
+
+/// Prints the changes since a released document that break its clients.
+fn compare(file: &Path) -> CommandOutcome {
+    let name = file.display();
+    let released = std::fs::read_to_string(file).map_err(|error| format!("{name} cannot be read: {error}"))?;
+    let released = serde_json::from_str(&released).map_err(|error| format!("{name} is not JSON: {error}"))?;
+    let breaking = openapi::breaking_changes(&released);
+    if breaking.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    for change in &breaking {
+        writeln!(std::io::stdout(), "{change}")?;
+    }
+    Err(format!("{} changes break clients of {name}", breaking.len()).into())
 }

@@ -123,8 +123,11 @@ pub struct Config {
     /// The largest number of open balance streams in this process.
     #[arg(long, env = "TOPUP_STREAMS", value_name = "N", default_value = "1000")]
     pub streams: u16,
-    /// The largest number of open balance streams of one customer in this process.
-    #[arg(long, env = "TOPUP_STREAMS_PER_CUSTOMER", value_name = "N", default_value = "10")]
+    /// The largest number of open balance streams of one customer in this process. A new one ends the oldest.
+    #[arg(
+        long, env = "TOPUP_STREAMS_PER_CUSTOMER", value_name = "N", default_value = "3",
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
     pub streams_per_customer: u16,
     /// The log filter, for example `info,topup=debug`.
     #[arg(long, env = "TOPUP_LOG", value_name = "FILTER", default_value = "info,actix_server=warn")]

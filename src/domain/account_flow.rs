@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::customer::CustomerId;
@@ -115,10 +116,55 @@ pub struct AccountFlow {
     /// The id of the order, transfer, hold or usage that caused the movement, as the API shows it.
     pub reference: Option<String>,
     pub description: Option<String>,
+    /// What the caller attached to the usage.
+    pub metadata: Option<Value>,
+    /// When the usage happened, as the caller said.
+    pub occurred_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
 }
 
+/// The thing that caused a flow, as far as a list of flows tells more about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlowCause {
+    Order(Uuid),
+    Transfer(Uuid),
+}
+
 impl AccountFlow {
+    /// What kind of thing the reference names: `usage`, `top_up_order`, `transfer`, `hold`, and others. `None` where
+    /// there is no reference, or a text of before.
+    #[must_use]
+    pub fn reference_type(&self) -> Option<&'static str> {
+        let reference = self.reference.as_deref()?;
+        if matches!(self.kind, EntryKind::Usage | EntryKind::Reversal) {
+            return Some("usage");
+        }
+        [
+            (IdKind::TopUpOrder, "top_up_order"),
+            (IdKind::Transfer, "transfer"),
+            (IdKind::Hold, "hold"),
+            (IdKind::Grant, "grant"),
+            (IdKind::Payment, "payment"),
+            (IdKind::Refund, "refund"),
+            (IdKind::Dispute, "dispute"),
+            (IdKind::Adjustment, "adjustment"),
+            (IdKind::UnappliedDecision, "unapplied_decision"),
+        ]
+        .into_iter()
+        .find_map(|(kind, name)| kind.parse(reference).map(|_| name))
+    }
+
+    /// The order or the transfer that the reference names.
+    #[must_use]
+    pub fn cause(&self) -> Option<FlowCause> {
+        let reference = self.reference.as_deref()?;
+        if matches!(self.kind, EntryKind::Usage | EntryKind::Reversal) {
+            return None;
+        }
+        let order = IdKind::TopUpOrder.parse(reference).map(FlowCause::Order);
+        order.or_else(|| IdKind::Transfer.parse(reference).map(FlowCause::Transfer))
+    }
+
     /// The flow of an entry in the wallet of this product.
     #[must_use]
     pub fn of(entry: &Entry, product: &Product) -> Self {
@@ -131,6 +177,8 @@ impl AccountFlow {
             product: product.clone(),
             reference: Self::reference(label.kind, &label.key, label.reference.clone()),
             description: label.description.clone(),
+            metadata: label.metadata.clone(),
+            occurred_at: label.occurred_at,
             created_at: entry.created_at,
         }
     }

@@ -330,8 +330,12 @@ codes! {
     // Values.
     /// The field is missing or empty; send it.
     Required = "required", [Field];
-    /// The field has the wrong JSON type or value, or it is not a field of the request; the detail says more.
+    /// The field has the wrong JSON type, or a value that it cannot have; the detail says what it must be.
     InvalidValue = "invalid_value", [Field];
+    /// The request has no such field; leave it out, or look for a typing error.
+    UnknownField = "unknown_field", [Field];
+    /// The operation has no such query parameter; leave it out, or look for a typing error.
+    UnknownParameter = "unknown_parameter", [Field];
     /// The text does not have the form of the field; the detail shows the form.
     Malformed = "malformed", [Field];
     /// The text is too short or too long; the detail says how long it may be.

@@ -33,6 +33,7 @@ pub mod guard;
 pub mod hold;
 pub mod id;
 pub mod label;
+pub mod language;
 pub mod money;
 pub mod movement;
 pub mod offer;

@@ -36,6 +36,12 @@ impl Product {
         self.0.is_empty()
     }
 
+    /// The wallet in the words of a sentence: `the main wallet`, or `product "whatsapp"`.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        self.code().map_or_else(|| "the main wallet".to_owned(), |code| format!("product \"{code}\""))
+    }
+
     /// The code, or `None` for the main wallet: how the API shows it.
     #[must_use]
     pub fn code(&self) -> Option<&str> {

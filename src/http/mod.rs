@@ -8,5 +8,6 @@ pub mod edge;
 pub mod guides;
 pub mod health;
 pub mod openapi;
+pub mod pages;
 pub mod routes;
 pub mod v1;

@@ -20,6 +20,8 @@ pub fn configure(config: &mut ServiceConfig) {
     config
         .service(balances::list_balances)
         .service(balances::stream::stream_balances)
+        .service(balances::stream::create_stream_ticket)
+        .service(balances::stream::stream_balances_by_ticket)
         .service(top_up_orders::create_top_up_order)
         .service(top_up_orders::list_top_up_orders)
         .service(top_up_orders::get_top_up_order)
@@ -31,6 +33,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(transfers::get_transfer)
         .service(account_flows::list_account_flows)
         .service(reversals::create_usage_reversal)
+        .service(usage::read::get_usage)
         .service(holds::get_hold)
         .service(holds::release_hold)
         .service(holds::extend_hold)

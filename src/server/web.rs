@@ -29,14 +29,14 @@ use crate::http::edge::connections::{self, Connections, Patience, Watched};
 use crate::http::edge::extract::{BodyRules, TrustProxy};
 use crate::http::edge::head::head_as_get;
 use crate::http::edge::metrics::measure;
-use crate::http::edge::problem::fill_in;
+use crate::http::edge::problem::{ProblemPages, fill_in};
 use crate::http::edge::request_id::{self, RequestSpan};
 use crate::http::edge::security::secure;
 use crate::http::edge::tasks::{Deadline, carry_out};
 use crate::http::health::Measured;
 use crate::http::v1::providers::MAX_NOTIFICATION_BYTES;
 use crate::http::v1::usage::MAX_BATCH_BYTES;
-use crate::http::{docs, routes};
+use crate::http::{docs, pages, routes};
 use crate::identity::{Limiter, TokenVerifier};
 use crate::telemetry;
 
@@ -147,6 +147,7 @@ fn cors(origins: &Origins) -> Cors {
         .expose_headers([
             "etag",
             "idempotent-replayed",
+            "location",
             "ratelimit-limit",
             "ratelimit-remaining",
             "ratelimit-reset",
@@ -168,9 +169,11 @@ fn serve_metrics(
     listener: TcpListener,
     app: Data<App>,
     measured: Data<Measured>,
+    pages: Data<ProblemPages>,
 ) -> Result<(ServerHandle, JoinHandle<()>), StartError> {
     let service = move || {
-        let service = ActixApp::new().into_utoipa_app().app_data(app.clone()).app_data(measured.clone());
+        let service = ActixApp::new().into_utoipa_app();
+        let service = service.app_data(app.clone()).app_data(measured.clone()).app_data(pages.clone());
         service
             .configure(routes::metrics)
             .configure(docs::no_other)
@@ -210,6 +213,7 @@ pub fn start(
         services: Arc::new(Limiter::new(NonZeroU32::new(config.service_rate_limit))),
     });
     let measured = Data::new(Measured(Arc::new(move || metrics.render())));
+    let pages = Data::new(ProblemPages::below(&app.settings.public_url));
     let trust = Data::new(TrustProxy(config.trust_proxy));
     let body_deadline = Duration::from_secs(config.body_seconds.get());
     let budget = || BodyBudget::new(LARGE_BODIES, body_deadline + LARGE_BODY_WAITS_LONGER);
@@ -221,7 +225,7 @@ pub fn start(
     });
     let deadline = Data::new(Deadline(Duration::from_secs(config.request_seconds.get())));
     let (has_metrics, has_docs) = (metrics_listener.is_none(), config.docs);
-    let (metrics_app, metrics_measured) = (app.clone(), measured.clone());
+    let (metrics_app, metrics_measured, metrics_pages) = (app.clone(), measured.clone(), pages.clone());
     let service = move || {
         ActixApp::new()
             .into_utoipa_app()
@@ -230,10 +234,12 @@ pub fn start(
             .app_data(measured.clone())
             .app_data(trust.clone())
             .app_data(rules.clone())
+            .app_data(pages.clone())
             .app_data(deadline.clone())
             .configure(routes::configure)
             .configure(if has_metrics { routes::metrics } else { nothing })
             .configure(if has_docs { docs::configure } else { docs::plain })
+            .configure(pages::configure)
             .configure(docs::no_other)
             .into_app()
             // The last middleware is the outermost.
@@ -249,8 +255,9 @@ pub fn start(
             .wrap(from_fn(secure))
             .wrap(from_fn(connections::serve))
     };
-    let metrics =
-        metrics_listener.map(|listener| serve_metrics(listener, metrics_app, metrics_measured)).transpose()?;
+    let metrics = metrics_listener
+        .map(|listener| serve_metrics(listener, metrics_app, metrics_measured, metrics_pages))
+        .transpose()?;
     let most = files::connections(config);
     let connections = Connections::new(most, LEAVING, PATIENCE);
     let watch = tokio::spawn(Arc::clone(&connections).watch());

@@ -5,9 +5,10 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Int2, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Int2, Jsonb, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::StorageError;
@@ -31,6 +32,8 @@ struct FlowRow {
     key: String,
     reference: Option<String>,
     description: Option<String>,
+    metadata: Option<Value>,
+    occurred_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
 }
 
@@ -48,6 +51,8 @@ impl TryFrom<FlowRow> for AccountFlow {
             product: Product::from_column(&row.product),
             reference: Self::reference(kind, &row.key, row.reference),
             description: row.description,
+            metadata: row.metadata,
+            occurred_at: row.occurred_at,
             created_at: row.created_at,
         })
     }
@@ -78,7 +83,21 @@ impl Page {
 }
 
 /// The columns of [`FlowRow`].
-type FlowSql = (SqlUuid, BigInt, Int2, Numeric, Text, Text, Numeric, Text, Nullable<Text>, Nullable<Text>, Timestamptz);
+type FlowSql = (
+    SqlUuid,
+    BigInt,
+    Int2,
+    Numeric,
+    Text,
+    Text,
+    Numeric,
+    Text,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Jsonb>,
+    Nullable<Timestamptz>,
+    Timestamptz,
+);
 
 /// Lists any kinds but consumption. Each kind is one index scan that stops after a page; the scans are merged. A page
 /// costs the same at any depth. Consumption has no such index, because every usage would have to write it.

@@ -127,6 +127,21 @@ pub async fn last(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<Option
     row.map(Attempt::try_from).transpose()
 }
 
+/// The newest attempt of each of these orders.
+///
+/// # Errors
+/// Database errors.
+pub async fn last_of_each(conn: &mut AsyncPgConnection, orders: &[Uuid]) -> Result<Vec<Attempt>, StorageError> {
+    let rows: Vec<AttemptRow> = attempts::table
+        .filter(attempts::order_id.eq_any(orders))
+        .distinct_on(attempts::order_id)
+        .order((attempts::order_id, attempts::n.desc()))
+        .select(AttemptRow::as_select())
+        .load(conn)
+        .await?;
+    rows.into_iter().map(Attempt::try_from).collect()
+}
+
 /// The paid attempt of an order, or the newest one of an order whose money arrived late.
 ///
 /// # Errors

@@ -51,6 +51,7 @@ pub mod search;
 mod share;
 pub mod spend_guards;
 pub mod statement;
+pub mod stream_tickets;
 pub mod transaction;
 pub mod transfers;
 pub mod unapplied_decisions;

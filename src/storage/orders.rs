@@ -16,7 +16,7 @@ use crate::domain::bank_transaction::normal_form;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::{Awaited, Completion, FailedBy, Order, OrderState, OrderStatus, Remitter, TimelineEntry};
-use crate::domain::payment::CardFlow;
+use crate::domain::payment::{CardFlow, Channel};
 use crate::domain::product::Product;
 
 #[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
@@ -213,6 +213,24 @@ pub async fn update(conn: &mut AsyncPgConnection, order: &Order) -> Result<(), S
 pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Order>, StorageError> {
     let row: Option<OrderRow> = orders::table.find(id).select(OrderRow::as_select()).first(conn).await.optional()?;
     row.map(Order::try_from).transpose()
+}
+
+/// The channel and the short code of those of these orders that are the customer's.
+///
+/// # Errors
+/// Database errors.
+pub async fn channels_of(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    ids: &[Uuid],
+) -> Result<Vec<(Uuid, Channel, String)>, StorageError> {
+    let rows: Vec<(Uuid, String, String)> = orders::table
+        .filter(orders::id.eq_any(ids).and(orders::customer_id.eq(customer.as_str())))
+        .select((orders::id, orders::channel, orders::reference))
+        .load(conn)
+        .await?;
+    let known = |channel: String| channel.parse().map_err(|()| corrupt("channel", &channel));
+    rows.into_iter().map(|(id, channel, reference)| Ok((id, known(channel)?, reference))).collect()
 }
 
 /// Reads an order and locks its row until the transaction ends.

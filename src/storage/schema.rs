@@ -407,6 +407,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    stream_tickets (digest) {
+        digest -> Bytea,
+        customer_id -> Text,
+        origin -> Nullable<Text>,
+        expires_at -> Timestamptz,
+        token_ends_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     integrity_checks (seq) {
         seq -> Int8,
         checked_by -> Text,

@@ -76,6 +76,23 @@ pub async fn find(
     row.map(TryInto::try_into).transpose()
 }
 
+/// Those of these transfers that are the customer's.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn find_all(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    ids: &[Uuid],
+) -> Result<Vec<Transfer>, StorageError> {
+    let rows: Vec<TransferRow> = transfers::table
+        .filter(transfers::customer_id.eq(customer.as_str()).and(transfers::id.eq_any(ids)))
+        .select(TransferRow::as_select())
+        .load(conn)
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
 /// A customer's transfers, newest first.
 ///
 /// # Errors

@@ -158,3 +158,47 @@ async fn payers_are_sent_back_to_allowed_sites_only() {
     other.names("/return_url", "return_url_not_allowed");
     app.finish().await;
 }
+
+/// Who has an answer already is told so, in place of the same answer again.
+#[tokio::test]
+async fn an_answer_that_has_not_changed_is_not_sent_again() {
+    let app = TestApp::spawn().await;
+    let order = app.fund("alice", "CNY", "10.00").await;
+    let alice = app.customer("alice");
+    let order = format!("/v1/top-up-orders/{order}");
+    for path in ["/v1/balances", "/v1/top-up-options?currency=CNY", "/v1/top-up-orders", order.as_str()] {
+        let first = alice.get(path).await.expect(200);
+        let tag = first.header("etag").unwrap().to_owned();
+        let again =
+            async |known: &str| Reply::of(alice.request(Method::GET, path).header("if-none-match", known)).await;
+        for known in [tag.clone(), format!("W/{tag}"), format!("\"other\", {tag}"), "*".to_owned()] {
+            let unchanged = again(&known).await.expect(304);
+            assert_eq!((unchanged.text.as_str(), unchanged.header("etag")), ("", Some(tag.as_str())), "{path}");
+        }
+        assert_eq!(again("\"other\"").await.expect(200).body, first.body);
+    }
+    let before = alice.get("/v1/balances").await.expect(200).header("etag").unwrap().to_owned();
+    app.fund("alice", "CNY", "1.00").await;
+    let after = Reply::of(alice.request(Method::GET, "/v1/balances").header("if-none-match", before.as_str())).await;
+    assert_ne!(after.expect(200).header("etag"), Some(before.as_str()));
+    app.finish().await;
+}
+
+/// Texts for customers come in their language; codes stay.
+#[tokio::test]
+async fn reasons_are_told_in_the_language_that_is_asked_for() {
+    let app = TestApp::spawn().await;
+    let alice = app.customer("alice");
+    let reason = async |language: &str| {
+        let request = alice.request(Method::GET, "/v1/top-up-options?currency=CNY");
+        let options = Reply::of(request.header("accept-language", language)).await.expect(200);
+        let channels = options["channels"].as_array().unwrap().clone();
+        let vnpay = channels.into_iter().find(|one| one["channel"] == "vnpay").unwrap();
+        assert_eq!(vnpay["reason_code"], "channel_wrong_currency");
+        vnpay["reason"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(reason("fr").await, "VNPay takes VND only.");
+    assert_eq!(reason("zh-CN,zh;q=0.9,en;q=0.8").await, "VNPay仅支持 VND。");
+    assert_eq!(reason("vi").await, "VNPay chỉ nhận VND.");
+    app.finish().await;
+}

@@ -200,6 +200,144 @@ fn failures_are_shared_and_complete() {
     }
 }
 
+/// Every operation under `/v1/admin` is named as one, and no other.
+#[test]
+fn operations_of_operators_are_named_as_such() {
+    for (path, method, operation) in operations() {
+        let name = operation["operationId"].as_str().unwrap();
+        assert_eq!(path.starts_with("/v1/admin/"), name.starts_with("admin"), "{method} {path}: {name}");
+    }
+}
+
+/// The scopes stand in `security`, each as an alternative.
+#[test]
+fn scopes_stand_in_security() {
+    for (path, method, operation) in operations() {
+        let alternatives = operation["security"].as_array().unwrap().iter().map(|one| &one["bearer"]);
+        let scopes: Vec<Value> = alternatives.map(|scopes| scopes[0].clone()).collect();
+        let named = operation["x-scopes"].as_array().cloned().unwrap_or_default();
+        assert_eq!(scopes, named, "{method} {path}");
+    }
+}
+
+/// Every failure names its codes, and every code belongs to the status.
+#[test]
+fn every_operation_names_its_codes() {
+    for (path, method, operation) in operations() {
+        let at = format!("{method} {path}");
+        let named = operation["x-error-codes"].as_object().cloned().unwrap_or_default();
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            if !status.starts_with(['4', '5']) {
+                continue;
+            }
+            let codes = named.get(status).unwrap_or_else(|| panic!("{at}: {status} names no code"));
+            for code in codes.as_array().unwrap() {
+                let code = Code::ALL.iter().find(|known| known.as_str() == code).unwrap();
+                let place = topup::domain::code::Place::Problem(status.parse().unwrap());
+                assert!(code.places().contains(&place), "{at}: {code} is no code of {status}");
+                assert!(response["description"].as_str().unwrap().contains(code.as_str()), "{at}: {code}");
+            }
+        }
+    }
+}
+
+/// In answers a value that may be null is always there; an object that may be left out is never null.
+#[test]
+fn what_is_absent_has_one_form() {
+    let document = topup::http::openapi::document();
+    let mut got = BTreeSet::new();
+    for (_, _, operation) in operations() {
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            if status.starts_with('2') {
+                collect(document, response, &mut got);
+            }
+        }
+    }
+    let mut sent = BTreeSet::new();
+    for (_, _, operation) in operations() {
+        collect(document, &operation["requestBody"], &mut sent);
+    }
+    let mut wrong = Vec::new();
+    for name in got.difference(&sent).filter(|name| !name.ends_with("/Problem")) {
+        let schema = document.pointer(name.trim_start_matches('#')).unwrap();
+        let required: BTreeSet<&str> =
+            schema["required"].as_array().into_iter().flatten().map(|name| name.as_str().unwrap()).collect();
+        for (field, of_field) in schema["properties"].as_object().into_iter().flatten() {
+            let is_plain = of_field.get("$ref").is_none() && of_field["type"] != "array";
+            if is_plain && !required.contains(field.as_str()) {
+                wrong.push(format!("{name}/{field}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "these values may be left out: {wrong:#?}");
+}
+
+fn collect(document: &Value, part: &Value, found: &mut BTreeSet<String>) {
+    walk(part, "", &mut |_, name, value| {
+        if let Some(reference) = value.as_str().filter(|_| name == "$ref")
+            && found.insert(reference.to_owned())
+        {
+            collect(document, document.pointer(reference.trim_start_matches('#')).unwrap(), found);
+        }
+    });
+}
+
+/// Every success with a body shows one as a whole, with every field that is always there.
+#[test]
+fn every_success_has_an_example() {
+    let document = topup::http::openapi::document();
+    for (path, method, operation) in operations() {
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let at = format!("{method} {path} {status}");
+            let content = response.pointer("/content/application~1json").filter(|_| status.starts_with('2'));
+            let Some(content) = content.filter(|content| content["schema"]["type"] != "string") else { continue };
+            let schema =
+                content["schema"]["$ref"].as_str().map(|to| document.pointer(to.trim_start_matches('#')).unwrap());
+            let schema = schema.unwrap_or(&content["schema"]);
+            assert!(content["example"].is_object(), "{at} has no example");
+            for name in schema["required"].as_array().into_iter().flatten() {
+                assert!(content["example"].get(name.as_str().unwrap()).is_some(), "{at}: {name} is not in the example");
+            }
+        }
+    }
+}
+
+/// Tools that know only OpenAPI 3.0 read the older form, and find every operation in it.
+#[test]
+fn the_older_form_is_a_document_of_3_0() {
+    let text = topup::http::openapi::older_text();
+    let older: openapiv3::OpenAPI = serde_json::from_str(&text).unwrap();
+    assert_eq!(older.openapi, "3.0.3");
+    let found: BTreeSet<String> =
+        older.operations().filter_map(|(_, _, operation)| operation.operation_id.clone()).collect();
+    let all: BTreeSet<String> =
+        operations().iter().map(|(_, _, operation)| operation["operationId"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(found, all);
+    let plain: Value = serde_json::from_str(&text).unwrap();
+    walk(&plain, "", &mut |at, name, value| {
+        let is_null = name == "type" && !at.contains("/example") && !at.ends_with("/properties");
+        assert!(!(is_null && (value.is_array() || value == "null")), "{at}/{name}: 3.0 knows no such type");
+    });
+}
+
+/// The document of a release is the measure of what may change. Until there is one, this version is its own.
+#[test]
+fn nothing_breaks_for_clients_of_the_released_document() {
+    let released = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/released.json");
+    let Ok(released) = std::fs::read_to_string(released) else { return };
+    let released: Value = serde_json::from_str(&released).unwrap();
+    assert_eq!(topup::http::openapi::breaking_changes(&released), Vec::<String>::new());
+}
+
+#[test]
+fn the_policy_stands_in_the_document() {
+    let about = topup::http::openapi::document()["info"]["description"].as_str().unwrap();
+    for part in ["**Versions.**", "**Lists of values.**", "**Deprecation.**", "**What is absent.**", "`x-error-codes`"]
+    {
+        assert!(about.contains(part), "{part} is not said");
+    }
+}
+
 #[tokio::test]
 async fn it_is_served_with_a_reader() {
     let app = TestApp::spawn().await;

@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::json;
+use topup::domain::code::Code;
 
 use crate::support::{Reply, TestApp};
 
@@ -55,8 +56,89 @@ async fn failures_of_the_framework_are_problems_too() {
         .await
         .problem(400, "idempotency_key_required");
     let unknown = json!({ "currency": "CNY", "amount": "1.00", "to_product": "sms", "colour": "red" });
-    alice.post("/v1/transfers", &unknown).await.names("/colour", "invalid_value");
-    alice.get("/v1/balances?colour=red").await.names("?colour", "invalid_value");
+    alice.post("/v1/transfers", &unknown).await.names("/colour", "unknown_field");
+    alice.get("/v1/balances?colour=red").await.names("?colour", "unknown_parameter");
+    app.finish().await;
+}
+
+/// Everything that is wrong with the shape of a request is told at once, in words that no parser would choose.
+#[tokio::test]
+async fn every_shape_error_is_told_at_once_in_our_words() {
+    let app = TestApp::spawn().await;
+    let alice = app.customer("alice");
+    let wrong = json!({
+        "amount": 100, "channel": "cash", "agreement_accepted": "yes", "colour": "red", "product": null,
+        "bank_transfer": { "remitter_name": null, "account/number": "1" },
+    });
+    let refused = alice.post("/v1/top-up-orders", &wrong).await.problem(422, "validation_failed");
+    let mut told: Vec<(&str, &str, &str)> = refused["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| {
+            let text = |name: &str| error[name].as_str().unwrap();
+            (text("pointer"), text("code"), text("detail"))
+        })
+        .collect();
+    told.sort_unstable();
+    let expected = [
+        ("/agreement_accepted", "invalid_value", "must be true or false, not a string"),
+        ("/amount", "invalid_value", "must be a string such as \"100.00\", not a JSON number"),
+        ("/bank_transfer/account~1number", "unknown_field", "is not a field of this request"),
+        ("/bank_transfer/remitter_bank", "required", "is required"),
+        ("/bank_transfer/remitter_name", "invalid_value", "must be a string such as \"Nguyen Van A\", not null"),
+        ("/channel", "invalid_value", "must be one of: card, paypal, vnpay, bank_transfer, balance"),
+        ("/colour", "unknown_field", "is not a field of this request"),
+        ("/currency", "required", "is required"),
+    ];
+    assert_eq!(told, expected);
+    assert!(refused["detail"].as_str().unwrap().ends_with("; and 5 more."), "{}", refused.text);
+
+    let query =
+        "type=all&type=consume&created_from=2026-11-01&limit=ten&currency=CNY&currency=USD&colour=red&colour=blue";
+    let refused = alice.get(&format!("/v1/account-flows?{query}")).await.problem(422, "validation_failed");
+    for (pointer, code, detail) in [
+        ("?colour", "unknown_parameter", "is not a parameter of this operation"),
+        ("?created_from", "invalid_value", "must be an RFC 3339 time such as 2026-11-01T00:00:00Z"),
+        ("?currency", "invalid_value", "may be given once"),
+        ("?limit", "invalid_value", "must be a whole number from 1 to 100"),
+    ] {
+        let found = refused["errors"].as_array().unwrap().iter().find(|error| error["pointer"] == pointer).unwrap();
+        assert_eq!((&found["code"], &found["detail"]), (&json!(code), &json!(detail)));
+    }
+    assert_eq!(refused["errors"].as_array().unwrap().len(), 5, "{}", refused.text);
+    let one = alice.get("/v1/account-flows?type=all").await.names("?type", "invalid_value");
+    let names = "recharge, consume, refund, transfer_in, transfer_out, grant, expire, adjust";
+    assert_eq!(
+        one["detail"],
+        format!("The request is not valid: ?type must be one of: {names}; leave it out for all.")
+    );
+    // What stands twice is not to be seen in the parsed body.
+    let twice = alice.request(Method::POST, "/v1/transfers").header("idempotency-key", "k");
+    let twice = twice.header("content-type", "application/json").body(r#"{"currency":"CNY","currency":"USD"}"#);
+    Reply::of(twice).await.names("/amount", "required");
+    // A batch with hundreds of mistakes names the first hundred.
+    let batch = json!({ "items": vec![json!({ "id": 1 }); 200] });
+    let many = app.service().post("/v1/usage/batch", &batch).await.problem(422, "validation_failed");
+    assert_eq!(many["errors"].as_array().unwrap().len(), 100);
+    app.finish().await;
+}
+
+/// The `type` of a problem is the address of a page about it, which needs no token.
+#[tokio::test]
+async fn every_problem_has_a_page() {
+    let app = TestApp::spawn().await;
+    let refused = app.customer("alice").get("/v1/nothing").await.problem(404, "not_found");
+    let page = refused["type"].as_str().unwrap().strip_prefix(app.server.base_url.as_str()).unwrap().to_owned();
+    let shown = app.anonymous().get(&page).await.expect(200);
+    assert!(shown.text.contains("<code>not_found</code>") && shown.text.contains("status 404"), "{}", shown.text);
+    assert_eq!(shown.header("content-type"), Some("text/html; charset=utf-8"));
+    let list = app.anonymous().get("/problems/").await.expect(200);
+    for code in Code::ALL {
+        assert!(list.text.contains(&format!("href=\"{code}\"")), "{code} is not in the list");
+        assert!(app.anonymous().get(&format!("/problems/{code}")).await.expect(200).text.contains(code.as_str()));
+    }
+    app.anonymous().get("/problems/nothing").await.problem(404, "not_found");
     app.finish().await;
 }
 

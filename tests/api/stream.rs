@@ -4,89 +4,14 @@ use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use topup::identity::{Holder, Scope, mint};
 use topup::storage::pool::connect;
 
 use crate::stage::ordered;
-use crate::support::{Caller, Reply, SECRET, TestApp, url};
+use crate::streaming::{PATIENCE, Stream};
+use crate::support::{Reply, SECRET, TestApp, url};
 use crate::tools::{balance, hold, spend, until};
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-#[derive(Debug, Clone)]
-struct Message {
-    id: String,
-    event: String,
-    data: Value,
-}
-
-/// An open stream.
-struct Stream {
-    response: reqwest::Response,
-    buffer: String,
-    /// Everything that came, as it came.
-    raw: String,
-}
-
-impl Stream {
-    async fn open(caller: &Caller<'_>, path: &str, last_event_id: Option<&str>) -> Self {
-        let mut request = caller.request(Method::GET, path);
-        if let Some(id) = last_event_id {
-            request = request.header("last-event-id", id);
-        }
-        let response = request.send().await.unwrap();
-        assert_eq!(response.status(), 200);
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self { response, buffer: String::new(), raw: String::new() }
-    }
-
-    async fn of(caller: &Caller<'_>) -> Self {
-        Self::open(caller, "/v1/balances/stream", None).await
-    }
-
-    /// The next message; `None` when the stream has ended.
-    async fn read(&mut self) -> Option<Message> {
-        loop {
-            while let Some((block, rest)) = self.buffer.split_once("\n\n") {
-                let (block, rest) = (block.to_owned(), rest.to_owned());
-                self.buffer = rest;
-                if let Some(message) = parse(&block) {
-                    return Some(message);
-                }
-            }
-            let chunk = tokio::time::timeout(PATIENCE, self.response.chunk()).await.expect("nothing came");
-            let text = String::from_utf8(chunk.unwrap()?.to_vec()).unwrap();
-            self.raw.push_str(&text);
-            self.buffer.push_str(&text);
-        }
-    }
-
-    async fn next(&mut self) -> Message {
-        self.read().await.expect("the stream has ended")
-    }
-
-    /// Reads on to a message of which this is true.
-    async fn until(&mut self, wanted: impl Fn(&Message) -> bool) -> Message {
-        loop {
-            let message = self.next().await;
-            if wanted(&message) {
-                return message;
-            }
-        }
-    }
-
-    async fn available(&mut self, amount: &str) -> Message {
-        self.until(|message| message.event == "balance.updated" && message.data["available"] == amount).await
-    }
-}
-
-fn parse(block: &str) -> Option<Message> {
-    let field =
-        |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).map(str::to_owned);
-    let data = field("data")?;
-    Some(Message { id: field("id")?, event: field("event")?, data: serde_json::from_str(&data).unwrap() })
-}
 
 #[tokio::test]
 async fn the_state_comes_first_and_then_what_changes() {
@@ -185,7 +110,7 @@ async fn a_broken_stream_goes_on_where_it_ended() {
         assert_eq!(stream.next().await.id, last);
     }
     // An id that is none of ours counts as none: the state, and no history.
-    for id in ["nonsense", "99999999-0"] {
+    for id in ["nonsense", "99999999-0", &last.replace('-', "--")] {
         let mut stream = Stream::open(&alice, "/v1/balances/stream", Some(id)).await;
         let first = stream.next().await;
         assert_eq!((first.event.as_str(), &first.data["available"]), ("balance.updated", &json!("104.00")));
@@ -252,18 +177,21 @@ async fn streams_are_bounded_and_make_room_when_they_end() {
     let (mut one, mut two) = (Stream::of(&alice).await, Stream::of(&alice).await);
     one.available("1.00").await;
     two.available("1.00").await;
-    let refused = alice.get("/v1/balances/stream").await.problem(503, "streams_full");
-    assert!(refused.header("retry-after").is_some());
     let bob = Stream::of(&app.customer("bob")).await;
-    app.customer("carol").get("/v1/balances/stream").await.problem(503, "streams_full");
-    drop((one, bob));
+    let refused = app.customer("carol").get("/v1/balances/stream").await.problem(503, "streams_full");
+    assert!(refused.header("retry-after").is_some());
+    // Who has all of his streams gives up one for another, also in a full house.
+    let mut three = Stream::of(&alice).await;
+    one.ends("replaced").await;
+    drop(bob);
     until("room for another", async || {
-        let request = alice.request(Method::GET, "/v1/balances/stream");
+        let request = app.customer("carol").request(Method::GET, "/v1/balances/stream");
         request.send().await.unwrap().status() == 200
     })
     .await;
     spend(&app, "alice", "u", "0.50").await.expect(201);
     two.available("0.50").await;
+    three.available("0.50").await;
     app.finish().await;
 }
 
@@ -276,7 +204,7 @@ async fn a_stream_ends_with_its_token() {
     let caller = app.bearer(token);
     let mut stream = Stream::of(&caller).await;
     stream.available("1.00").await;
-    assert!(stream.read().await.is_none(), "nothing changes, and it ends");
+    stream.ends("token_expired").await;
     Reply::of(caller.request(Method::GET, "/v1/balances/stream")).await.problem(401, "unauthorized");
     app.finish().await;
 }
@@ -287,8 +215,8 @@ async fn a_stream_ends_when_the_service_stops() {
     app.fund("alice", "CNY", "1.00").await;
     let mut stream = Stream::of(&app.customer("alice")).await;
     stream.available("1.00").await;
-    let (ended, stopped) = tokio::join!(stream.read(), tokio::time::timeout(PATIENCE, app.finish()));
-    assert!(ended.is_none());
+    let ended = stream.ends("shutting_down");
+    let ((), stopped) = tokio::join!(ended, tokio::time::timeout(PATIENCE, app.finish()));
     stopped.expect("a stream does not hold up the stop");
 }
 
@@ -299,12 +227,20 @@ async fn case_74_a_cursor_that_cannot_be_continued_from_gets_the_full_state() {
     app.fund("alice", "CNY", "100.00").await;
     let alice = app.customer("alice");
     let first = Stream::of(&alice).await.next().await;
-    let (position, versions) = first.id.split_once('-').unwrap();
+    let [position, versions, own] = first.id.split('-').collect::<Vec<_>>()[..] else { panic!("{}", first.id) };
     let position: i64 = position.parse().unwrap();
 
     // Whoever has everything is told nothing, so the next change is the first message.
     let mut up_to_date = Stream::open(&alice, "/v1/balances/stream", Some(&first.id)).await;
-    for cursor in [format!("{}-{versions}", position + 1_000), format!("{position}-999999")] {
+    let others = Stream::of(&app.customer("bob")).await.read().await.unwrap().id;
+    let others = others.rsplit('-').next().unwrap();
+    assert_ne!(own, others);
+    for cursor in [
+        format!("{}-{versions}-{own}", position + 1_000),
+        format!("{position}-999999-{own}"),
+        format!("{position}-{versions}-{others}"),
+        format!("{position}-{versions}"),
+    ] {
         let mut stream = Stream::open(&alice, "/v1/balances/stream", Some(&cursor)).await;
         assert_eq!(stream.next().await.data, balance(&app, "alice", "").await, "{cursor}");
     }
@@ -313,7 +249,7 @@ async fn case_74_a_cursor_that_cannot_be_continued_from_gets_the_full_state() {
     conn.batch_execute("UPDATE events SET created_at = created_at - interval '31 days'").await.unwrap();
     assert!(topup::workers::prune(&app.server.app).await.unwrap() > 0);
     // The last event is always kept.
-    let behind = format!("{}-{versions}", position - 2);
+    let behind = format!("{}-{versions}-{own}", position - 2);
     let mut stream = Stream::open(&alice, "/v1/balances/stream", Some(&behind)).await;
     assert_eq!(stream.next().await.data, balance(&app, "alice", "").await);
     let mut not_behind = Stream::open(&alice, "/v1/balances/stream", Some(&first.id)).await;

@@ -29,7 +29,7 @@ async fn case_21_bodies_and_cursors_that_cannot_be_read() {
         }
         // An array of the right texts is not an object with the right fields.
         for other in ["[]", "null", "\"text\"", "5", r#" ["CNY","1.00",null,"gpu"]"#] {
-            Reply::of(json().body(other)).await.names("/", "invalid_value");
+            Reply::of(json().body(other)).await.names("", "invalid_value");
         }
         Reply::of(json().body("[".repeat(50_000))).await.problem(400, "malformed_json");
         Reply::of(json().body(vec![0xff, 0xfe])).await.problem(400, "malformed_json");

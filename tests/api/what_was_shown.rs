@@ -32,7 +32,7 @@ async fn case_79_another_agreement_or_price_than_was_shown_makes_no_order() {
     execute(&app.database, "UPDATE channel_rules SET fee_percent = 10 WHERE channel = 'card' AND currency = 'CNY'")
         .await;
     let refused = alice.post("/v1/top-up-orders", &order(consent.clone())).await.problem(409, "price_changed");
-    assert_eq!(refused["detail"], "the wallet would get 54.00 CNY");
+    assert_eq!(refused["detail"], "The wallet would get 54.00 CNY.");
     let agreement = json!({"version": "2099-01-01", "url": "https://example.com/a"});
     app.operator().post("/v1/admin/agreements", &agreement).await.expect(201);
     app.operator().post("/v1/admin/agreements/2099-01-01/activate", &json!({})).await.expect(200);

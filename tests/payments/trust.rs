@@ -284,6 +284,6 @@ async fn operators_alone_see_unapplied_payments_page_by_page() {
     let second = operator.get(&format!("{path}?limit=2&cursor={cursor}")).await.expect(200);
     assert_eq!(second["data"].as_array().unwrap().len(), 1);
     assert_eq!((&second["data"][0]["amount"], &second["has_more"]), (&json!("1.00"), &json!(false)));
-    operator.get(&format!("{path}?colour=red")).await.names("?colour", "invalid_value");
+    operator.get(&format!("{path}?colour=red")).await.names("?colour", "unknown_parameter");
     stage.finish().await;
 }

@@ -139,7 +139,7 @@ async fn a_malformed_item_refuses_the_batch_and_is_named() {
     assert!(refused.text.contains("/items/2/amount"), "{}", refused.text);
     let unknown =
         json!({ "items": [{ "id": "1", "customer_id": "alice", "currency": "CNY", "amount": "1", "sum": 1 }] });
-    app.service().post("/v1/usage/batch", &unknown).await.names("/items/0/sum", "invalid_value");
+    app.service().post("/v1/usage/batch", &unknown).await.names("/items/0/sum", "unknown_field");
     let text = app.service().request(Method::POST, "/v1/usage/batch").body("{}");
     Reply::of(text).await.problem(415, "unsupported_media_type");
     assert_eq!(app.available("alice", "CNY", "").await, "100.00");

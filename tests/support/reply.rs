@@ -6,6 +6,8 @@ use reqwest::header::HeaderMap;
 use serde_json::Value;
 use topup::domain::code::{Code, Place};
 
+use super::documented;
+
 #[derive(Debug)]
 pub struct Reply {
     pub method: String,
@@ -27,7 +29,9 @@ impl Reply {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Self { method, path, status, headers, text, body }
+        let reply = Self { method, path, status, headers, text, body };
+        documented::check(&reply);
+        reply
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -57,7 +61,8 @@ impl Reply {
         assert_eq!(self.body["status"], self.status, "{context}");
         assert_eq!(self.body["instance"], self.path, "{context}");
         let code = self.body["code"].as_str().unwrap_or_else(|| panic!("no code: {context}"));
-        assert_eq!(self.body["type"], format!("urn:topup:problem:{code}"), "{context}");
+        let page = self.body["type"].as_str().unwrap_or_default();
+        assert!(page.starts_with("http") && page.ends_with(&format!("/problems/{code}")), "{context}");
         let usual = [Place::Problem(self.status), Place::OtherProblem];
         assert!(
             places(code).iter().any(|place| usual.contains(place)),
@@ -70,6 +75,9 @@ impl Reply {
         for field in ["title", "detail", "request_id"] {
             assert!(self.body[field].as_str().is_some_and(|text| !text.is_empty()), "no {field}: {context}");
         }
+        let detail = self.body["detail"].as_str().unwrap();
+        let begins_well = !detail.starts_with(char::is_lowercase) || detail.contains([':', '_']);
+        assert!(begins_well && detail.ends_with(['.', '!', '?']), "not a sentence: {context}");
         assert_eq!(self.header("x-request-id"), self.body["request_id"].as_str(), "{context}");
         self
     }

@@ -54,7 +54,7 @@ pub async fn put(app: &App, caller: &Caller, expected: &Expected, new: NewRule) 
     let new = draft(new, caller.actor());
     transact(&app.pool, async |conn| {
         if !new.product.is_main() && products::find(conn, &new.product).await?.is_none() {
-            return Err(Error::field("?product", Code::UnknownProduct, "there is no such product"));
+            return Err(Error::field("?product", Code::UnknownProduct, "is not a product of this platform"));
         }
         let current = store::lock(conn, new.channel, new.currency, &new.product).await?;
         expected.check(current.as_ref().map(|current| current.version))?;
@@ -89,11 +89,11 @@ fn check(new: &NewRule) -> Result<(), Error> {
         problems.add("/rank", Code::OutOfRange, "must be 0 to 1000000");
     }
     if new.fee.value() + new.tax.value() >= rust_decimal::Decimal::ONE_HUNDRED {
-        problems.add("/fee_percent", Code::OutOfRange, "fee and tax together must leave something to credit");
+        problems.add("/fee_percent", Code::OutOfRange, "must leave something to credit, together with tax_percent");
     }
     let has_price = !(new.fee.is_zero() && new.tax.is_zero() && new.bonus.is_zero());
     if new.channel == Channel::Balance && has_price {
-        problems.add("/channel", Code::NoPrice, "a payment from the wallet is a transfer: its percentages must be 0");
+        problems.add("/channel", Code::NoPrice, "is paid by a transfer, which has no price: the percentages must be 0");
     }
     problems.finish()
 }

@@ -14,6 +14,7 @@ use crate::storage::Connection;
 use super::{App, Error, Problems};
 use crate::domain::catalogue::Price;
 use crate::domain::customer::CustomerId;
+use crate::domain::language::Language;
 use crate::domain::money::{Currency, Money};
 use crate::domain::offer::{ChannelOffer, Offer};
 use crate::domain::payment::Channel;
@@ -68,11 +69,11 @@ pub async fn offer(
                 return Err(Error::field(
                     location.pointer("product"),
                     Code::UnknownProduct,
-                    "there is no such product",
+                    "is not a product of this platform",
                 ));
             }
             Some(info) if !info.active => {
-                let detail = "the product takes no money at the moment";
+                let detail = "takes no money at the moment";
                 return Err(Error::field(location.pointer("product"), Code::InactiveProduct, detail));
             }
             Some(_) => {}
@@ -110,7 +111,7 @@ pub fn check(offer: &Offer, channel: Channel, amount: Money, problems: &mut Prob
     let eligibility = offer.eligibility(channel, Some(amount));
     if let Some(refusal) = &eligibility.refusal {
         let pointer = if refusal.is_about_amount() { "/amount" } else { "/channel" };
-        problems.add(pointer, refusal.code(), refusal.sentence(channel));
+        problems.add(pointer, refusal.code(), refusal.sentence(channel, Language::English));
         return None;
     }
     offer.price(channel, amount).and_then(|price| problems.checked_money("/amount", price))

@@ -41,7 +41,7 @@ impl KnownProducts {
             return Ok(());
         }
         if store::find(&mut *pool.get().await?, product).await?.is_none() {
-            return Err(Error::field("/product", Code::UnknownProduct, "there is no such product"));
+            return Err(Error::field("/product", Code::UnknownProduct, "is not a product of this platform"));
         }
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(product.clone());
         Ok(())

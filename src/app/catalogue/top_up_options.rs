@@ -57,7 +57,7 @@ pub async fn put(
     };
     transact(&app.pool, async |conn| {
         if !new.product.is_main() && products::find(conn, &new.product).await?.is_none() {
-            return Err(Error::field("?product", Code::UnknownProduct, "there is no such product"));
+            return Err(Error::field("?product", Code::UnknownProduct, "is not a product of this platform"));
         }
         let current = store::lock(conn, new.currency(), &new.product).await?;
         expected.check(current.as_ref().map(|current| current.version))?;

@@ -154,7 +154,7 @@ async fn propose(
     }
     approvals::save(conn, &approval).await?;
     audit(conn, order, actor, "approval_proposed", &approval).await?;
-    let reason = "awaiting a second operator's approval".to_owned();
+    let reason = "we are confirming your transfer".to_owned();
     if order.state == OrderState::Pending {
         let waiting = OrderState::Processing(Awaited::SecondOperator);
         return settlement::move_to(conn, order, waiting, Some(reason), actor).await;

@@ -22,7 +22,7 @@ pub async fn shown(app: &App, order: &Order) -> Result<Option<AccountVersion>, E
     version_of(&mut conn, order).await
 }
 
-async fn version_of(conn: &mut Connection, order: &Order) -> Result<Option<AccountVersion>, Error> {
+pub(super) async fn version_of(conn: &mut Connection, order: &Order) -> Result<Option<AccountVersion>, Error> {
     let Some((account, version)) = order.bank_account_id.zip(order.bank_account_version) else { return Ok(None) };
     Ok(bank_account_changes::version(conn, account, version).await?)
 }

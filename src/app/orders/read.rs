@@ -1,14 +1,18 @@
 //! Reading orders, for their customers and for operators.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::bank_account;
 use crate::app::settlement::{self, EvidenceSource};
 use crate::app::{App, Caller, Error, refunds, take_back_search};
 use crate::domain::adjustment::Adjustment;
 use crate::domain::approval::Approval;
 use crate::domain::attempt::{Attempt, AttemptStatus, NextAction};
 use crate::domain::business_days::VerificationAge;
+use crate::domain::catalogue::AccountVersion;
 use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderFilter, OrderStatus, TimelineEntry};
 use crate::domain::page::{Page, Rows};
@@ -23,6 +27,8 @@ pub struct OrderView {
     pub order: Order,
     /// `None` once the payer has nothing to do.
     pub next_action: Option<NextAction>,
+    /// PayPal's id of the order, for the buttons of its JavaScript SDK; `None` beside no next action at PayPal.
+    pub paypal_order_id: Option<String>,
     pub timeline: Vec<TimelineEntry>,
     /// What operators stated about a bank transfer. Only they see it.
     pub approval: Option<Approval>,
@@ -81,10 +87,11 @@ async fn whole_view(conn: &mut Connection, order: Order) -> Result<OrderView, Er
     let attempt = attempts::last(conn, order.id).await?;
     let timeline = orders::timeline(conn, order.id).await?;
     let next_action = next_action(&order, attempt.as_ref());
+    let paypal_order_id = attempt.filter(|_| next_action.is_some()).and_then(|attempt| paypal_order(&attempt));
     let refundable = refunds::refundable(conn, &order).await?;
     let arrived = if order.is_short() { payments::rest_of_order(conn, order.id).await? } else { Vec::new() };
     let (approval, reversal, payments) = (None, None, Vec::new());
-    Ok(OrderView { order, next_action, timeline, approval, reversal, arrived, payments, refundable })
+    Ok(OrderView { order, next_action, paypal_order_id, timeline, approval, reversal, arrived, payments, refundable })
 }
 
 /// The view with the payments, with what operators stated about a bank transfer, and with the timeline as it is.
@@ -107,6 +114,53 @@ pub async fn view_for_operator(conn: &mut Connection, order: Order) -> Result<Or
 pub fn next_action(order: &Order, attempt: Option<&Attempt>) -> Option<NextAction> {
     let attempt = attempt.filter(|attempt| order.awaits_payer() && attempt.status == AttemptStatus::Open)?;
     attempt.next_action.clone()
+}
+
+/// What the payers of listed orders have to do next, by the id of the order.
+///
+/// # Errors
+/// Database errors.
+pub async fn next_steps(app: &App, listed: &[Order]) -> Result<HashMap<Uuid, NextStep>, Error> {
+    let waiting: Vec<&Order> = listed.iter().filter(|order| order.awaits_payer()).collect();
+    if waiting.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<Uuid> = waiting.iter().map(|order| order.id).collect();
+    let mut conn = app.pool.get().await?;
+    let attempts = attempts::last_of_each(&mut conn, &ids).await?;
+    let (mut steps, mut accounts) = (HashMap::new(), HashMap::new());
+    for order in waiting {
+        let attempt = attempts.iter().find(|attempt| attempt.order_id == order.id);
+        let Some(action) = next_action(order, attempt) else { continue };
+        // Most orders of a page show the same account.
+        let known = order.bank_account_id.zip(order.bank_account_version);
+        let account = match known.filter(|_| matches!(action, NextAction::BankTransfer)) {
+            None => None,
+            Some(version) if accounts.contains_key(&version) => accounts.get(&version).cloned(),
+            Some(version) => {
+                let found = bank_account::version_of(&mut conn, order).await?;
+                accounts.extend(found.clone().map(|found| (version, found)));
+                found
+            }
+        };
+        let paypal_order_id = attempt.and_then(paypal_order);
+        steps.insert(order.id, NextStep { action, paypal_order_id, account });
+    }
+    Ok(steps)
+}
+
+/// PayPal's id of the order that an attempt has made there.
+fn paypal_order(attempt: &Attempt) -> Option<String> {
+    attempt.provider_reference.clone().filter(|_| attempt.provider == ProviderName::PayPal)
+}
+
+/// What a payer has to do next.
+#[derive(Debug, Clone)]
+pub struct NextStep {
+    pub action: NextAction,
+    pub paypal_order_id: Option<String>,
+    /// The bank account that the payer was shown, for a bank transfer.
+    pub account: Option<AccountVersion>,
 }
 
 /// The provider's page on which the payer of a declined order can try again. `None` for any other order.

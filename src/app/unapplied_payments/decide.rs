@@ -271,7 +271,7 @@ async fn destination(
         }
         Wanted::Wallet { customer, product } => {
             if !product.is_main() && catalogue::products::find(conn, product).await?.is_none() {
-                return Err(Error::field("/product", Code::UnknownProduct, "there is no such product"));
+                return Err(Error::field("/product", Code::UnknownProduct, "is not a product of this platform"));
             }
             Ok(Destination::Wallet { customer: customer.clone(), product: product.clone() })
         }

@@ -3,12 +3,13 @@
 //!
 //! Which channel serves which country and currency is data (channel rules), not code.
 
-use std::fmt;
+mod sentences;
 
 use super::billing_profile::BillingProfile;
 use super::catalogue::{Agreement, BankAccount, ChannelRule, Price, TopUpOptions, price};
 use super::code::Code;
 use super::country::Country;
+use super::language::Language;
 use super::money::{Currency, Money, MoneyError};
 use super::payment::Channel;
 use super::product::Product;
@@ -71,8 +72,8 @@ impl Eligibility {
 
     /// Why the channel cannot be chosen, as a sentence for the customer.
     #[must_use]
-    pub fn reason(&self) -> Option<String> {
-        self.refusal.as_ref().map(|refusal| refusal.sentence(self.channel))
+    pub fn reason(&self, language: Language) -> Option<String> {
+        self.refusal.as_ref().map(|refusal| refusal.sentence(self.channel, language))
     }
 
     /// The same for programs.
@@ -123,57 +124,6 @@ impl Ineligible {
     #[must_use]
     pub fn is_about_amount(&self) -> bool {
         matches!(self, Self::BelowMinimum(_) | Self::AboveMaximum(_) | Self::NothingToCredit)
-    }
-
-    /// The reason as a sentence for the customer.
-    #[must_use]
-    pub fn sentence(&self, channel: Channel) -> String {
-        let name = match channel {
-            Channel::Card => "Card payment",
-            Channel::Paypal => "PayPal",
-            Channel::Vnpay => "VNPay",
-            Channel::BankTransfer => "Bank transfer",
-            Channel::Balance => "Payment from the wallet",
-        };
-        match self {
-            Self::ProductsOnly => format!("{name} is for products; the main wallet cannot pay into itself."),
-            Self::NotSetUp => format!("{name} is not available at the moment."),
-            Self::NotOffered => format!("{name} is not offered here."),
-            Self::OtherCurrency(taken) => {
-                format!("{name} takes {} only.", Alternatives(taken.iter().map(|currency| currency.code())))
-            }
-            Self::CountryUnknown(countries) => format!(
-                "{name} is only for customers in {}; fill in the billing profile first.",
-                Alternatives(countries.iter().map(|country| country.name()))
-            ),
-            Self::OtherCountry(countries) => {
-                format!(
-                    "{name} is only for customers in {}.",
-                    Alternatives(countries.iter().map(|country| country.name()))
-                )
-            }
-            Self::BelowMinimum(minimum) => format!("{name} takes {minimum} or more."),
-            Self::AboveMaximum(maximum) => format!("{name} takes {maximum} at most."),
-            Self::NothingToCredit => format!("{name} of so little would leave nothing after fee and tax."),
-        }
-    }
-}
-
-/// Writes words as alternatives: `a, b or c`.
-struct Alternatives<I>(I);
-
-impl<'a, I: Iterator<Item = &'a str> + Clone> fmt::Display for Alternatives<I> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut words = self.0.clone().peekable();
-        let mut first = true;
-        while let Some(word) = words.next() {
-            if !first {
-                f.write_str(if words.peek().is_some() { ", " } else { " or " })?;
-            }
-            f.write_str(word)?;
-            first = false;
-        }
-        Ok(())
     }
 }
 

@@ -91,7 +91,7 @@ fn refusal(offer: &Offer, channel: Channel, amount: Option<&str>) -> Option<Inel
 }
 
 fn reason(offer: &Offer, channel: Channel) -> String {
-    offer.eligibility(channel, None).reason().unwrap()
+    offer.eligibility(channel, None).reason(Language::English).unwrap()
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn bank_transfers_in_cny_start_at_fifty() {
     assert_eq!(refusal(&offer, Channel::BankTransfer, Some("50")), None);
     let short = offer.eligibility(Channel::BankTransfer, Some(money_of("49.99", "CNY")));
     assert_eq!(short.refusal, Some(Ineligible::BelowMinimum(money_of("50", "CNY"))));
-    assert_eq!(short.reason().unwrap(), "Bank transfer takes 50.00 CNY or more.");
+    assert_eq!(short.reason(Language::English).unwrap(), "Bank transfer takes 50.00 CNY or more.");
     assert!(short.refusal.unwrap().is_about_amount());
 }
 
@@ -227,4 +227,29 @@ fn the_eligible_channel_of_the_lowest_rank_is_recommended() {
     assert_eq!(recommended(&offer("USD", Some("SG"), ""), None), Some(Channel::Card));
     assert_eq!(recommended(&offer("VND", Some("SG"), ""), None), None);
     assert_eq!(recommended(&offer("CNY", None, ""), Some("9")), None);
+}
+
+/// Every reason is a sentence in every language, and tells its figures in each of them.
+#[test]
+fn reasons_are_sentences_in_every_language() {
+    let fifty: Money = Money::new(Decimal::from(50), "CNY".parse().unwrap()).unwrap();
+    let vietnam: Country = "VN".parse().unwrap();
+    for (refusal, figure) in [
+        (Ineligible::ProductsOnly, ""),
+        (Ineligible::NotSetUp, ""),
+        (Ineligible::NotOffered, ""),
+        (Ineligible::OtherCurrency(vec!["USD".parse().unwrap()]), "USD"),
+        (Ineligible::CountryUnknown(vec![vietnam]), "V"),
+        (Ineligible::OtherCountry(vec![vietnam]), "V"),
+        (Ineligible::BelowMinimum(fifty), "50.00"),
+        (Ineligible::AboveMaximum(fifty), "50.00"),
+        (Ineligible::NothingToCredit, ""),
+    ] {
+        let texts = Language::ALL.map(|language| refusal.sentence(Channel::BankTransfer, language));
+        for text in &texts {
+            assert!(text.ends_with(['.', '。']) && text.contains(figure), "{text}");
+        }
+        let [english, chinese, vietnamese] = &texts;
+        assert!(english != chinese && chinese != vietnamese, "{texts:?}");
+    }
 }

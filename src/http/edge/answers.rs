@@ -2,12 +2,23 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::ETAG;
+use actix_web::http::header::{ETAG, HeaderValue, LOCATION};
 use serde::Serialize;
 
 /// The answer for a new object (201). For a repeated request it has the status `again` and says that it is a repeat.
 pub fn created<T: Serialize>(body: &T, replayed: bool, again: StatusCode) -> HttpResponse {
     repeatable(body, replayed, if replayed { again } else { StatusCode::CREATED })
+}
+
+/// Names the path of a new object in the answer that shows it. An answer with another status stays as it is.
+#[must_use]
+pub fn located(mut response: HttpResponse, list: &str, id: &str) -> HttpResponse {
+    if response.status() == StatusCode::CREATED
+        && let Ok(path) = HeaderValue::from_str(&format!("{list}/{id}"))
+    {
+        response.headers_mut().insert(LOCATION, path);
+    }
+    response
 }
 
 /// An answer that has `Idempotent-Replayed: true` when the request is a repeat.

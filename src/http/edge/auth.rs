@@ -29,7 +29,7 @@ use crate::identity::{Decision, Limiter, Principal, Scope, Scopes, TokenVerifier
 
 /// The paths that need no token: exact paths, and prefixes, which end with a slash. Payment companies prove who they
 /// are by their signatures.
-pub const PUBLIC: [&str; 10] = [
+pub const PUBLIC: [&str; 13] = [
     "/",
     "/healthz",
     "/readyz",
@@ -38,6 +38,9 @@ pub const PUBLIC: [&str; 10] = [
     "/llms.txt",
     "/docs",
     "/docs/",
+    "/paid",
+    "/problems/",
+    "/v1/balances/stream-by-ticket",
     "/v1/ledger/keys",
     "/v1/providers/",
 ];

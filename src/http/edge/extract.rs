@@ -11,11 +11,13 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::TryStreamExt;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 use tokio::time::timeout;
 
 use super::body_budget::{BodyBudget, BodyPermit};
 use super::problem::Failure;
+use super::shape;
 use crate::app::Error;
 use crate::domain::code::Code;
 
@@ -51,6 +53,7 @@ impl<T: DeserializeOwned + 'static, const LIMIT: usize> FromRequest for JsonBody
                     if LIMIT == 0 { Room::small(rules) } else { Room::reserved(rules, LIMIT) }
                 },
             );
+        let request = request.clone();
         Box::pin(async move {
             let arriving = arriving?;
             if !is_json {
@@ -58,7 +61,7 @@ impl<T: DeserializeOwned + 'static, const LIMIT: usize> FromRequest for JsonBody
                 return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::UnsupportedMediaType, detail));
             }
             let (bytes, permit) = arriving.read().await?;
-            let value = parse(&bytes)?;
+            let value = parse(&request, &bytes)?;
             Ok(Self { value, bytes, permit })
         })
     }
@@ -214,40 +217,46 @@ async fn collect(
     Ok((if all.is_empty() { first } else { all.freeze() }, permit))
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+fn parse<T: DeserializeOwned>(request: &HttpRequest, bytes: &[u8]) -> Result<T, Failure> {
     // Serde would also read an array as the fields in their order, which is no part of the API.
     let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     if is_object && let Ok(value) = serde_json::from_slice(bytes) {
         return Ok(value);
     }
-    // Keeping track of the position costs time, so a broken body is parsed a second time to find it.
-    Err(what_is_wrong::<T>(bytes, is_object))
+    // To find everything that is wrong costs time, so only a broken body is parsed a second time.
+    Err(what_is_wrong::<T>(request, bytes, is_object))
 }
 
-fn what_is_wrong<T: DeserializeOwned>(bytes: &[u8], is_object: bool) -> Failure {
+fn what_is_wrong<T: DeserializeOwned>(request: &HttpRequest, bytes: &[u8], is_object: bool) -> Failure {
     let malformed = |error: &serde_json::Error| {
         Failure::new(StatusCode::BAD_REQUEST, Code::MalformedJson, format!("the body is not JSON: {error}"))
     };
-    if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
-        return malformed(&error);
-    }
+    let body: Value = match serde_json::from_slice(bytes) {
+        Ok(body) => body,
+        Err(error) => return malformed(&error),
+    };
     if !is_object {
-        return Error::field("/", Code::InvalidValue, "must be a JSON object").into();
+        return Error::field("", Code::InvalidValue, "must be a JSON object").into();
     }
+    let found = shape::of_body(request, &body);
+    if !found.is_empty() {
+        return Error::Invalid(found).into();
+    }
+    // What the schema does not show: a field that stands twice, a number that does not fit.
     let mut json = serde_json::Deserializer::from_slice(bytes);
     match serde_path_to_error::deserialize::<_, T>(&mut json) {
         Err(error) if error.inner().is_data() => {
-            let (pointer, detail) = locate(error.path(), &error.inner().to_string());
-            Error::field(pointer, Code::InvalidValue, detail).into()
+            let (pointer, code, detail) = locate(error.path(), &error.inner().to_string());
+            Error::field(pointer, code, detail).into()
         }
         Err(error) => malformed(error.inner()),
         Ok(_) => Failure::new(StatusCode::BAD_REQUEST, Code::MalformedJson, "the body is not JSON"),
     }
 }
 
-/// The JSON pointer of a serde error. Serde reports a missing or unknown field at the parent object, and names the
-/// field only in its message.
-fn locate(path: &Path, message: &str) -> (String, String) {
+/// The JSON pointer of a serde error, and the rule in our words. Serde reports a missing or repeated field at the
+/// parent object, and names it only in its message.
+fn locate(path: &Path, message: &str) -> (String, Code, &'static str) {
     let mut pointer = String::new();
     for segment in path.iter() {
         match segment {
@@ -256,18 +265,18 @@ fn locate(path: &Path, message: &str) -> (String, String) {
             Segment::Enum { .. } | Segment::Unknown => {}
         }
     }
-    // serde_json appends line and column, which the pointer replaces.
-    let detail = message.split(" at line ").next().unwrap_or(message).to_owned();
-    let named = |prefix: &str| detail.strip_prefix(prefix).and_then(|rest| rest.split('`').next());
-    if let Some(missing) = named("missing field `") {
-        return (format!("{pointer}/{missing}"), "is required".to_owned());
+    let named = |prefix: &str| message.strip_prefix(prefix).and_then(|rest| rest.split('`').next());
+    if let Some(name) = named("missing field `") {
+        return (format!("{pointer}/{name}"), Code::Required, "is required");
     }
-    if let Some(unknown) = named("unknown field `") {
-        let suffix = format!("/{unknown}");
-        let pointer = if pointer.ends_with(&suffix) { pointer } else { format!("{pointer}{suffix}") };
-        return (pointer, "is not a field of this request".to_owned());
+    if let Some(name) = named("duplicate field `") {
+        let suffix = format!("/{name}");
+        let pointer = if pointer.ends_with(&suffix) { pointer } else { pointer + &suffix };
+        return (pointer, Code::InvalidValue, "must stand once");
     }
-    (if pointer.is_empty() { "/".to_owned() } else { pointer }, detail)
+    let is_null = message.starts_with("invalid type: null");
+    let detail = if is_null { "must not be null" } else { "has a value that this field cannot have" };
+    (pointer, Code::InvalidValue, detail)
 }
 
 /// Query parameters; a repeated parameter is a list. The query's type refuses unknown parameters.
@@ -280,11 +289,15 @@ impl<T: DeserializeOwned> FromRequest for QueryParams<T> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let pairs = form_urlencoded::parse(request.query_string().as_bytes());
-        let parsed = serde_path_to_error::deserialize(serde_html_form::Deserializer::new(pairs));
+        let parsed = T::deserialize(serde_html_form::Deserializer::new(pairs));
         ready(parsed.map(Self).map_err(|error| {
-            let (pointer, detail) = locate(error.path(), &error.inner().to_string());
-            let name = pointer.trim_start_matches('/').split('/').next().unwrap_or_default().to_owned();
-            Failure::from(Error::field(format!("?{name}"), Code::InvalidValue, detail))
+            let found = shape::of_query(request);
+            if found.is_empty() {
+                tracing::warn!(%error, "A query fits its schema and cannot be read");
+                let detail = "the query cannot be read";
+                return Failure::new(StatusCode::BAD_REQUEST, Code::BadRequest, detail);
+            }
+            Error::Invalid(found).into()
         }))
     }
 }

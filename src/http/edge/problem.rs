@@ -5,27 +5,26 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::{StatusCode, header};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpResponse, ResponseError};
-use chrono::{DateTime, Utc};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::request_id::RequestId;
-use super::security;
-use super::wire::{Amount, CurrencyCode, ProductCode, SignedAmount};
+use super::shortfalls::{insufficient_funds, spend_cap};
+use super::{security, words};
 use crate::app::Error;
 use crate::app::error::FieldError;
 use crate::domain::code::Code;
-use crate::domain::money::Money;
-use crate::domain::posting::{CapReached, Shortfall};
 use crate::providers::ProviderError;
+
+pub use super::shortfalls::{InsufficientFunds, SpendCap, TakenBackDebt};
 
 /// Why a request failed (RFC 9457).
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Problem {
-    /// The kind of problem as a URN. It ends with `code`.
+    /// The address of the page about this kind of problem. It ends with `code`.
     #[serde(rename = "type")]
-    #[schema(max_length = 128, example = "urn:topup:problem:validation_failed")]
+    #[schema(max_length = 500, example = "http://127.0.0.1:8080/problems/validation_failed")]
     pub kind: String,
     /// A short text for the HTTP status.
     #[schema(max_length = 128, example = "Unprocessable Content")]
@@ -33,8 +32,8 @@ pub struct Problem {
     /// The HTTP status code.
     #[schema(minimum = 400, maximum = 599, example = 422)]
     pub status: u16,
-    /// What happened, in words for people.
-    #[schema(max_length = 2000, example = "the request is not valid")]
+    /// What happened, as a sentence for people.
+    #[schema(max_length = 2000, example = "The request is not valid: /amount must be greater than zero.")]
     pub detail: String,
     /// The path of the request.
     #[schema(max_length = 2000, example = "/v1/top-up-orders")]
@@ -45,7 +44,7 @@ pub struct Problem {
     /// The request's id. Quote it when you report the problem.
     #[schema(max_length = 128, example = "019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
     pub request_id: String,
-    /// The fields that break a rule, with `validation_failed`.
+    /// The fields that break a rule, with `validation_failed`: at most 100 of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 100)]
     pub errors: Vec<ProblemField>,
@@ -66,57 +65,40 @@ pub struct Problem {
 /// A field that breaks a rule.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ProblemField {
-    /// A JSON pointer into the body (`/amount`), or `?name` for a query parameter.
-    #[schema(max_length = 256, example = "/amount")]
+    /// A JSON pointer into the body (`/amount`; the empty text is the whole body), or `?name` for a query parameter.
+    #[schema(max_length = 1000, example = "/amount")]
     pub pointer: String,
     /// The stable code of the rule.
     #[schema(max_length = 64, pattern = "^[a-z0-9_]+$", example = "too_precise")]
     pub code: String,
-    /// The rule, in words for people.
+    /// The rule, in words for people. It goes on after the name of the field, or is a sentence of its own.
     #[schema(max_length = 1000, example = "has more decimals than the currency keeps")]
     pub detail: String,
 }
 
-/// The wallet that has too little money, and how much is missing.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct InsufficientFunds {
-    pub currency: CurrencyCode,
-    pub product: Option<ProductCode>,
-    pub required: Amount,
-    pub available: SignedAmount,
-    pub held: Amount,
-    pub shortfall: Amount,
-}
+/// How many broken rules a problem names at most.
+const MOST_ERRORS: usize = 100;
 
-/// Money that a company or an operator took back from us, and that the customer's wallets did not have. It is claimed
-/// from the customer in this currency: money that comes into any of these wallets is taken for it first.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct TakenBackDebt {
-    pub currency: CurrencyCode,
-    /// What is still claimed.
-    pub amount: Amount,
-}
+/// Where the pages about problems are, as other machines reach them.
+#[derive(Debug, Clone, Default)]
+pub struct ProblemPages(String);
 
-impl From<Money> for TakenBackDebt {
-    fn from(sum: Money) -> Self {
-        Self { currency: CurrencyCode::of(sum.currency()), amount: sum.into() }
+impl ProblemPages {
+    /// The pages below the service's public address.
+    #[must_use]
+    pub fn below(public_url: &str) -> Self {
+        Self(public_url.trim_end_matches('/').to_owned())
     }
-}
 
-/// The spending cap that is reached.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct SpendCap {
-    /// The period of the cap: `day` or `month`, in UTC.
-    #[schema(max_length = 8, example = "day")]
-    pub period: String,
-    pub currency: CurrencyCode,
-    pub product: Option<ProductCode>,
-    pub cap: Amount,
-    /// What was spent in this period so far, including what open holds reserve.
-    pub spent: Amount,
-    pub required: Amount,
-    /// When the period ends.
-    pub resets_at: DateTime<Utc>,
+    /// The pages that a request is told of.
+    #[must_use]
+    pub fn told(request: &HttpRequest) -> Self {
+        request.app_data::<web::Data<Self>>().map(|pages| pages.get_ref().clone()).unwrap_or_default()
+    }
+
+    fn of(&self, code: Code) -> String {
+        format!("{}/problems/{code}", self.0)
+    }
 }
 
 /// A problem before [`fill_in`] adds the path and the request id.
@@ -155,18 +137,19 @@ impl Failure {
 
     /// The problem as the caller sees it.
     #[must_use]
-    pub fn problem(&self, instance: &str, request_id: &str) -> Problem {
+    pub fn problem(&self, pages: &ProblemPages, instance: &str, request_id: &str) -> Problem {
         Problem {
-            kind: format!("urn:topup:problem:{}", self.code),
-            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
+            kind: pages.of(self.code),
+            title: words::title(self.status).to_owned(),
             status: self.status.as_u16(),
-            detail: self.detail.clone(),
+            detail: words::sentence(&self.detail),
             instance: instance.to_owned(),
             code: self.code.to_string(),
             request_id: request_id.to_owned(),
             errors: self
                 .errors
                 .iter()
+                .take(MOST_ERRORS)
                 .map(|error| ProblemField {
                     pointer: error.pointer.clone(),
                     code: error.code.to_string(),
@@ -185,6 +168,7 @@ impl From<Error> for Failure {
         let detail = error.to_string();
         match error {
             Error::Invalid(errors) => {
+                let detail = words::of_errors(&errors);
                 Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::ValidationFailed, detail) }
             }
             Error::NotFound(_) => Self::new(StatusCode::NOT_FOUND, Code::NotFound, detail),
@@ -200,6 +184,13 @@ impl From<Error> for Failure {
             Error::PreconditionRequired => Self::new(StatusCode::PRECONDITION_REQUIRED, Code::IfMatchRequired, detail),
             Error::InsufficientFunds(short) => Self {
                 insufficient_funds: Some(Box::new(insufficient_funds(&short))),
+                ..Self::new(StatusCode::PAYMENT_REQUIRED, Code::InsufficientFunds, detail)
+            },
+            Error::NotTransferable(short) => Self {
+                insufficient_funds: Some(Box::new(InsufficientFunds {
+                    transferable: Some(short.available.or_zero().into()),
+                    ..insufficient_funds(&short)
+                })),
                 ..Self::new(StatusCode::PAYMENT_REQUIRED, Code::InsufficientFunds, detail)
             },
             Error::TakenBackDebt(sum) => Self {
@@ -240,31 +231,6 @@ fn internal() -> Failure {
     Failure::new(StatusCode::INTERNAL_SERVER_ERROR, Code::InternalError, "an internal error happened")
 }
 
-fn insufficient_funds(short: &Shortfall) -> InsufficientFunds {
-    let currency = short.wallet.currency;
-    InsufficientFunds {
-        currency: CurrencyCode::of(currency),
-        product: ProductCode::of_product(&short.wallet.product),
-        required: short.required.into(),
-        available: short.available.into(),
-        held: short.held.into(),
-        shortfall: Amount::from(short.required - short.available),
-    }
-}
-
-fn spend_cap(reached: &CapReached) -> SpendCap {
-    let currency = reached.wallet.currency;
-    SpendCap {
-        period: reached.period.to_owned(),
-        currency: CurrencyCode::of(currency),
-        product: ProductCode::of_product(&reached.wallet.product),
-        cap: reached.cap.into(),
-        spent: reached.spent.into(),
-        required: reached.required.into(),
-        resets_at: reached.resets_at,
-    }
-}
-
 fn provider_failure(error: &ProviderError) -> Failure {
     tracing::warn!(error = %error, "A call to a payment company failed; the request fails, and its order is kept");
     let again = "the order is kept; repeat the request with the same Idempotency-Key to go on";
@@ -289,10 +255,10 @@ fn provider_failure(error: &ProviderError) -> Failure {
             format!("{provider} cannot be used at the moment; choose another channel"),
         )
         .retry_after(300),
-        ProviderError::Refused { provider, .. } => Failure::new(
+        ProviderError::Refused { provider, code, .. } => Failure::new(
             StatusCode::BAD_GATEWAY,
             Code::ProviderRefused,
-            format!("{provider} refused this payment; choose another channel or amount"),
+            format!("{provider} refused this request ({code})"),
         ),
         ProviderError::Unsupported { provider, .. } => Failure::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -347,23 +313,24 @@ pub async fn fill_in<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let instance = request.path().to_owned();
     let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    let pages = request.app_data::<web::Data<ProblemPages>>().map(|pages| pages.get_ref().clone()).unwrap_or_default();
     match next.call(request).await {
         Ok(response) if !is_ours(response.response()) => Ok(response.map_into_boxed_body()),
         Ok(response) => {
             let (request, response) = response.into_parts();
-            let filled = fill(&response.map_into_boxed_body(), &instance, &request_id);
+            let filled = fill(&response.map_into_boxed_body(), &pages, &instance, &request_id);
             Ok(ServiceResponse::new(request, filled))
         }
         // The service that failed has consumed the request. Keeping a clone of it would make actix's routing panic,
         // because routing must be the only holder.
         Err(error) => {
-            let filled = fill(&error.error_response(), &instance, &request_id);
+            let filled = fill(&error.error_response(), &pages, &instance, &request_id);
             Err(InternalError::from_response(error, filled).into())
         }
     }
 }
 
-fn fill(response: &HttpResponse, instance: &str, request_id: &str) -> HttpResponse {
+fn fill(response: &HttpResponse, pages: &ProblemPages, instance: &str, request_id: &str) -> HttpResponse {
     let failure = response.extensions().get::<Failure>().cloned().unwrap_or_else(|| by_status(response.status()));
     let mut filled = HttpResponse::build(response.status());
     // These headers described the old body.
@@ -378,7 +345,7 @@ fn fill(response: &HttpResponse, instance: &str, request_id: &str) -> HttpRespon
     if is_cut_off {
         filled.force_close();
     }
-    let body = serde_json::to_vec(&failure.problem(instance, request_id)).unwrap_or_default();
+    let body = serde_json::to_vec(&failure.problem(pages, instance, request_id)).unwrap_or_default();
     let mut filled = filled
         .insert_header((header::CONTENT_TYPE, "application/problem+json"))
         .insert_header((header::CACHE_CONTROL, "no-store"))

@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Deserializer};
 
 /// The years that a caller may name.
-const YEARS: std::ops::RangeInclusive<i32> = 2000..=9999;
+pub(super) const YEARS: std::ops::RangeInclusive<i32> = 2000..=9999;
 
 /// Reads a moment that may be absent.
 ///

@@ -1,12 +1,17 @@
 //! Completes the generated document: what all operations have in common, and the shape that generators like.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{inline, shared, webhooks};
+use super::codes::{self, Takes};
+use super::{about, examples, inline, shared, webhooks};
+use crate::domain::code::Code;
+use crate::http::v1::balances::messages::MESSAGES;
 
 const METHODS: [&str; 7] = ["get", "put", "post", "patch", "delete", "head", "options"];
+/// Where the answer of a stream says that it is one.
+const STREAM: &str = "/content/text~1event-stream";
 const SCOPES: [&str; 3] = ["customer", "service", "operator"];
 
 pub(super) fn finish(mut generated: Value) -> Value {
@@ -18,11 +23,13 @@ pub(super) fn finish(mut generated: Value) -> Value {
         .unwrap_or_default();
     paths.sort_by(|(one, _), (other, _)| one.cmp(other));
     let mut tags = BTreeSet::new();
+    let read: BTreeSet<String> =
+        paths.iter().filter(|(_, item)| item.get("get").is_some()).map(|(path, _)| path.clone()).collect();
     for (path, item) in &mut paths {
         for (_, operation) in item.as_object_mut().into_iter().flatten().filter(|(m, _)| METHODS.contains(&m.as_str()))
         {
             tags.extend(texts(operation.get("tags")));
-            finish_operation(path, operation);
+            finish_operation(path, operation, &read);
         }
     }
     let tags: Vec<Value> = shared::TAGS
@@ -36,9 +43,9 @@ pub(super) fn finish(mut generated: Value) -> Value {
         .map(|schemas| schemas.iter().map(|(name, schema)| (name.clone(), schema.clone())).collect())
         .unwrap_or_default();
     schemas.sort_by(|(one, _), (other, _)| one.cmp(other));
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
-        "info": info(),
+        "info": about::info(),
         "servers": [{ "url": "/", "description": "This server" }],
         "tags": tags,
         "paths": Map::from_iter(paths),
@@ -57,82 +64,171 @@ pub(super) fn finish(mut generated: Value) -> Value {
                                 Operators and services can send an API key of the service instead (`tk_…`).",
             } },
         },
-    })
+    });
+    require_nulls(&mut document);
+    examples::add(&mut document);
+    document
 }
 
-fn info() -> Value {
-    json!({
-        "title": "topup",
-        "version": env!("CARGO_PKG_VERSION"),
-        "description": "Wallets and top-ups: customers add money by card, PayPal, VNPay or bank transfer, move it to \
-                        products, and spend it as usage.\n\n\
-                        **Amounts** are decimal strings beside a `currency`. **Lists** show the newest item first, \
-                        page by page; a cursor is opaque and belongs to the filters that it was made with. \
-                        **Failures** are `application/problem+json` (RFC 9457); your program should branch on `code`. \
-                        **Times** are RFC 3339 in UTC. The service refuses a request with an unknown field or \
-                        parameter. Answers may get more fields over time, so ignore those that you do not know. \
-                        HEAD is answered like GET, without the body. Bodies are sent without `Content-Encoding`.\n\n\
-                        A customer's token reaches only the objects of that customer. A service or an operator names \
-                        the customer with `customer_id`.\n\n\
-                        **Permissions.** Each operation for operators names the permission that it needs: `read` \
-                        (everything that only shows something), `support` (what a customer can do himself, questions \
-                        to payment companies, goodwill up to a limit), `finance` (approvals, refunds, money; contains \
-                        `support`), `admin` (catalogue, bank accounts, freezes). `support`, `finance` and `admin` \
-                        contain `read`. Where the installation names no claim for permissions, every operator has \
-                        all of them.",
-        "contact": { "name": "The operator of this installation" },
-        "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
-    })
-}
-
-fn finish_operation(path: &str, operation: &mut Value) {
-    let secured = secure(path, operation);
-    share_parameters(operation);
-    let statuses = statuses(path, operation, secured);
-    let answers = |status: &str| operation.pointer(&format!("/responses/{status}")).is_some();
-    let replays = has_parameter(operation, "header", "Idempotency-Key") || (answers("200") && answers("201"));
-    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
-    for (status, response) in responses.iter_mut() {
-        match shared_failure(status) {
-            Some(reference) => *response = reference,
-            None => succeed(response, replays),
+/// Makes the fields of answers that may be null required: the service always sends them.
+fn require_nulls(document: &mut Value) {
+    let (mut sent, mut got) = (BTreeSet::new(), BTreeSet::from(["#/components/schemas/Event".to_owned()]));
+    let operations = document.get("paths").and_then(Value::as_object).into_iter().flatten();
+    for operation in operations.filter_map(|(_, item)| item.as_object()).flatten().map(|(_, operation)| operation) {
+        references(document, operation.get("requestBody"), &mut sent);
+        references(document, operation.get("responses"), &mut got);
+    }
+    references(document, document.pointer("/components/schemas/Event"), &mut got);
+    for name in got.difference(&sent) {
+        let Some(schema) = document.pointer_mut(name.trim_start_matches('#')).and_then(Value::as_object_mut) else {
+            continue;
+        };
+        let may_be_null = |field: &Value| texts(field.get("type")).iter().any(|kind| kind == "null");
+        let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+        let nulls: Vec<Value> =
+            properties.filter(|(_, field)| may_be_null(field)).map(|(name, _)| json!(name)).collect();
+        if let Some(required) = schema.entry("required").or_insert_with(|| json!([])).as_array_mut() {
+            required.extend(nulls);
+        }
+        if schema.get("required").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+            schema.remove("required");
         }
     }
-    for status in statuses {
-        if let Some(reference) = shared::failure_ref(status) {
+}
+
+/// Collects the schemas that a part of the document refers to, also by others.
+fn references(document: &Value, part: Option<&Value>, found: &mut BTreeSet<String>) {
+    match part {
+        Some(Value::Object(fields)) => {
+            if let Some(reference) = fields.get("$ref").and_then(Value::as_str)
+                && reference.starts_with("#/components/schemas/")
+                && found.insert(reference.to_owned())
+            {
+                references(document, document.pointer(reference.trim_start_matches('#')), found);
+            }
+            fields.values().for_each(|field| references(document, Some(field), found));
+        }
+        Some(Value::Array(items)) => items.iter().for_each(|item| references(document, Some(item), found)),
+        _ => {}
+    }
+}
+
+fn finish_operation(path: &str, operation: &mut Value, read: &BTreeSet<String>) {
+    let scopes = secure(path, operation);
+    share_parameters(operation);
+    let codes = codes_of(path, operation, &scopes);
+    let answers = |status: &str| operation.pointer(&format!("/responses/{status}")).is_some();
+    let success = Success {
+        replays: has_parameter(operation, "header", "Idempotency-Key") || (answers("200") && answers("201")),
+        located: answers("201") && has_one(read, path),
+        tagged: has_parameter(operation, "header", "If-None-Match"),
+    };
+    if let Some(operation) = operation.as_object_mut().filter(|_| !codes.is_empty()) {
+        operation.insert("x-error-codes".to_owned(), codes::extension(&codes));
+    }
+    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
+    let handlers = responses.keys().filter_map(|status| status.parse().ok()).filter(|status| *status >= 400);
+    let failures: BTreeSet<u16> = handlers.chain(codes.keys().copied()).collect();
+    for status in failures {
+        if let Some(mut reference) = shared::failure_ref(status) {
+            if let (Some(reference), Some(codes)) = (reference.as_object_mut(), codes.get(&status)) {
+                reference.insert("description".to_owned(), json!(codes::listed(codes)));
+            }
             responses.insert(status.to_string(), reference);
         }
+    }
+    let stream = responses.get_mut("200").filter(|response| response.pointer(STREAM).is_some());
+    if let Some(stream) = stream.and_then(Value::as_object_mut) {
+        stream.insert("x-messages".to_owned(), messages());
+    }
+    for (status, response) in responses.iter_mut().filter(|(status, _)| !status.starts_with(['4', '5'])) {
+        succeed(status, response, success);
+    }
+    if success.tagged {
+        responses.insert("304".to_owned(), shared::unchanged());
     }
     let mut sorted: Vec<(String, Value)> = std::mem::take(responses).into_iter().collect();
     sorted.sort_by(|(one, _), (other, _)| one.cmp(other));
     responses.extend(sorted);
 }
 
-fn shared_failure(status: &str) -> Option<Value> {
-    status.parse::<u16>().ok().filter(|status| *status >= 400).and_then(shared::failure_ref)
+/// The schema of each message of the stream, by the message's name.
+fn messages() -> Value {
+    let named = MESSAGES
+        .iter()
+        .map(|(name, schema)| ((*name).to_owned(), json!({ "$ref": format!("#/components/schemas/{schema}") })));
+    Value::Object(named.collect())
 }
 
-/// Adds the headers of a success: the request's id, and the mark of an answer to a repeated request.
-fn succeed(response: &mut Value, replays: bool) {
+/// The error codes of an operation by status.
+fn codes_of(path: &str, operation: &Value, scopes: &[String]) -> BTreeMap<u16, Vec<Code>> {
+    let described = operation.get("responses").and_then(Value::as_object).into_iter().flatten();
+    let named: Vec<(u16, Code)> = described
+        .filter_map(|(status, response)| Some((status.parse().ok()?, response.get("description")?.as_str()?)))
+        .flat_map(|(status, description)| codes::named(status, description))
+        .collect();
+    let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+    let answers = |status: &str| operation.pointer(&format!("/responses/{status}")).is_some();
+    let takes_json = operation.pointer("/requestBody/content/application~1json").is_some();
+    codes::of(
+        Takes {
+            id: operation.get("operationId").and_then(Value::as_str).unwrap_or_default(),
+            scopes: &scopes,
+            body: takes_json && !scopes.is_empty(),
+            query: parameters(operation).any(|one| one.get("in").and_then(Value::as_str) == Some("query")),
+            named: !scopes.is_empty() && (path.contains('{') || has_parameter(operation, "query", "customer_id")),
+            key: has_parameter(operation, "header", "Idempotency-Key"),
+            condition: has_parameter(operation, "header", "If-Match"),
+            repeats: takes_json && answers("200") && answers("201") && !has_parameter(operation, "header", "If-Match"),
+        },
+        &named,
+    )
+}
+
+/// Whether one of the objects of a list can be read: by the list's path, and one more part.
+fn has_one(read: &BTreeSet<String>, list: &str) -> bool {
+    let rest = |path: &String| path.strip_prefix(list)?.strip_prefix("/{")?.strip_suffix('}').map(str::to_owned);
+    read.iter().filter_map(rest).any(|name| !name.contains('/'))
+}
+
+/// What the successes of an operation have.
+#[derive(Clone, Copy)]
+struct Success {
+    /// The mark of an answer to a repeated request.
+    replays: bool,
+    /// Where a new object is.
+    located: bool,
+    /// A tag by which an answer that has not changed is left out.
+    tagged: bool,
+}
+
+/// Adds the headers of a success: the request's id, and what else the operation has.
+fn succeed(status: &str, response: &mut Value, success: Success) {
     let Some(response) = response.as_object_mut() else { return };
     let headers = response.entry("headers").or_insert_with(|| json!({}));
     if let Some(headers) = headers.as_object_mut() {
         headers.insert("X-Request-Id".to_owned(), shared::header_ref("XRequestId"));
-        if replays {
+        if success.replays {
             headers.insert("Idempotent-Replayed".to_owned(), shared::header_ref("IdempotentReplayed"));
+        }
+        if success.located && status == "201" {
+            headers.insert("Location".to_owned(), shared::header_ref("Location"));
+        }
+        if success.tagged {
+            headers.insert("ETag".to_owned(), shared::header_ref("ETag"));
         }
     }
 }
 
-/// Turns the scopes that a handler names into `x-scopes`, the operator's permission into `x-permission`, and both into
-/// sentences: OpenAPI gives the scopes of an `http` scheme no meaning, and reads several of them as "all of these".
-/// Returns whether the operation needs a token.
-fn secure(path: &str, operation: &mut Value) -> bool {
-    let Some(operation) = operation.as_object_mut() else { return false };
+/// Writes the scopes that a handler names into `security`, each as an alternative of its own, because several in one
+/// would mean all of them. `x-scopes` and `x-permission` have them for programs, and the description for people.
+/// Returns the scopes; an operation without one needs no token.
+fn secure(path: &str, operation: &mut Value) -> Vec<String> {
+    let Some(operation) = operation.as_object_mut() else { return Vec::new() };
     let named = operation.get("security").and_then(|security| security.pointer("/0/bearer")).cloned();
     let Some(named) = named else {
         operation.insert("security".to_owned(), json!([]));
-        return false;
+        return Vec::new();
     };
     let named = match texts(Some(&named)) {
         usual if usual.is_empty() && path.starts_with("/v1/admin/") => vec!["operator".to_owned()],
@@ -150,9 +246,10 @@ fn secure(path: &str, operation: &mut Value) -> bool {
         operation.insert("x-permission".to_owned(), json!(permission));
     }
     operation.insert("description".to_owned(), json!(description));
-    operation.insert("security".to_owned(), json!([{ "bearer": [] }]));
+    let alternatives: Vec<Value> = scopes.iter().map(|scope| json!({ "bearer": [scope] })).collect();
+    operation.insert("security".to_owned(), json!(alternatives));
     operation.insert("x-scopes".to_owned(), json!(scopes));
-    true
+    scopes.into_iter().map(str::to_owned).collect()
 }
 
 fn share_parameters(operation: &mut Value) {
@@ -187,31 +284,6 @@ fn describe_parameter(parameter: &mut Map<String, Value>) {
     if let Some(example) = example.filter(|_| is_required) {
         parameter.entry("example").or_insert(example);
     }
-}
-
-/// The statuses of the failures that follow from the request's shape.
-fn statuses(path: &str, operation: &Value, secured: bool) -> BTreeSet<u16> {
-    let mut statuses = BTreeSet::new();
-    if secured {
-        statuses.extend([401, 403, 429, 500, 503]);
-    }
-    if operation.get("requestBody").is_some() {
-        statuses.extend([400, 408, 413, 415, 422]);
-    }
-    let has_query = parameters(operation).any(|parameter| parameter.get("in").and_then(Value::as_str) == Some("query"));
-    if has_query {
-        statuses.insert(422);
-    }
-    if path.contains('{') || has_parameter(operation, "query", "customer_id") {
-        statuses.insert(404);
-    }
-    if has_parameter(operation, "header", "Idempotency-Key") {
-        statuses.extend([400, 409, 422]);
-    }
-    if has_parameter(operation, "header", "If-Match") {
-        statuses.extend([412, 428]);
-    }
-    statuses
 }
 
 fn parameters(operation: &Value) -> impl Iterator<Item = &Value> {

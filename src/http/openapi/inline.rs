@@ -2,7 +2,7 @@
 //!
 //! The derive macros write a newtype as a reference, and an optional one as a `oneOf` of the reference and null.
 //! Generators turn the first into a class around a text and stumble over the second; a plain text with a pattern suits
-//! all of them.
+//! all of them. Amounts have a schema with a name; only one that may be null is written out in its place.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,20 @@ use serde_json::{Map, Value, json};
 use crate::http::edge::wire::{self, Inlined};
 
 const SCHEMAS: &str = "#/components/schemas/";
+/// The schemas with a name that are written out where null is allowed beside them.
+const NULLABLE: [&str; 2] = ["Amount", "SignedAmount"];
 
 /// Replaces the references, and takes the schemas out of the components.
 pub(super) fn inline(document: &mut Value) {
-    let texts: BTreeMap<&str, Inlined> = wire::inlined().into_iter().map(|text| (text.name, text)).collect();
+    let texts = wire::inlined().into_iter();
+    let mut texts: BTreeMap<&str, Inlined> = texts.map(|text| (text.name, text)).collect();
     if let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
         schemas.retain(|name, _| !texts.contains_key(name.as_str()));
+        for name in NULLABLE {
+            if let Some(schema) = schemas.get(name).cloned() {
+                texts.insert(name, Inlined { name, schema, null: None });
+            }
+        }
     }
     replace(document, &texts);
 }
@@ -36,7 +44,13 @@ fn replace(value: &mut Value, texts: &BTreeMap<&str, Inlined>) {
 /// The schema for a reference. What stands beside the reference (a description, a default) replaces the schema's own.
 fn required(value: &Value, texts: &BTreeMap<&str, Inlined>) -> Option<Map<String, Value>> {
     let reference = value.as_object()?;
-    let mut schema = referred(reference, texts)?.schema.as_object()?.clone();
+    let text = referred(reference, texts).filter(|text| !NULLABLE.contains(&text.name))?;
+    written_out(reference, text)
+}
+
+/// The schema, with what stands beside the reference to it.
+fn written_out(reference: &Map<String, Value>, text: &Inlined) -> Option<Map<String, Value>> {
+    let mut schema = text.schema.as_object()?.clone();
     let beside = reference.iter().filter(|(name, _)| *name != "$ref");
     schema.extend(beside.map(|(name, value)| (name.clone(), value.clone())));
     Some(schema)
@@ -50,7 +64,7 @@ fn optional(value: &Value, texts: &BTreeMap<&str, Inlined>) -> Option<Map<String
         return None;
     }
     let text = referred(reference.as_object()?, texts)?;
-    let mut schema = required(reference, texts)?;
+    let mut schema = written_out(reference.as_object()?, text)?;
     let kind = schema.get("type").cloned()?;
     schema.insert("type".to_owned(), json!([kind, "null"]));
     if let Some(meaning) = text.null.filter(|_| reference.get("description").is_none()) {

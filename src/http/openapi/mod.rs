@@ -3,13 +3,20 @@
 //! A handler documents what is its own: summary, description, parameters, body, success, and the scopes that may call
 //! it as `security(("bearer" = ["customer", "operator"]))`. Any one of the named scopes is enough. Without a name all
 //! three scopes may call, and under `/v1/admin/` only the operator. `operator:finance` names the permission that an
-//! operator needs; without one it is `read`. Of the failures it names those that do not follow
-//! from the request's shape (402, 409, 412, 502, …). `finish` adds what all operations have in common: the other
-//! failures, the request id, the descriptions of usual parameters. `inline` writes out the schemas of wire texts.
+//! operator needs; without one it is `read`. The table in
+//! `codes` has the error codes of each operation. `finish` adds what all operations have in common: the failures with
+//! their codes, the request id, the descriptions of usual parameters. `examples` composes an example for each answer,
+//! and `inline` writes out the schemas of wire texts. `older` writes the document in the format 3.0, and `compare`
+//! finds what a change would break.
 
+mod about;
+mod codes;
+mod compare;
 pub mod error_codes;
+mod examples;
 mod finish;
 mod inline;
+mod older;
 mod shared;
 mod webhooks;
 
@@ -22,11 +29,26 @@ use utoipa_actix_web::AppExt;
 use super::routes;
 use crate::http::edge::page::SortName;
 use crate::http::edge::problem::{InsufficientFunds, Problem, ProblemField, SpendCap};
+use crate::http::v1::balances::messages::{
+    StreamedBalanceAlert, StreamedEnd, StreamedEndReason, StreamedOrder, StreamedTakenBackDebt,
+};
 use crate::http::v1::top_up_orders::body::list::OrderWorklist;
 
-/// The schemas of failures, and those that only parameters name.
+/// The schemas of failures and of the messages of the stream, and those that only parameters name.
 #[derive(OpenApi)]
-#[openapi(components(schemas(Problem, ProblemField, InsufficientFunds, SpendCap, SortName, OrderWorklist)))]
+#[openapi(components(schemas(
+    Problem,
+    ProblemField,
+    InsufficientFunds,
+    SpendCap,
+    SortName,
+    OrderWorklist,
+    StreamedOrder,
+    StreamedBalanceAlert,
+    StreamedTakenBackDebt,
+    StreamedEnd,
+    StreamedEndReason
+)))]
 struct Base;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
@@ -51,6 +73,24 @@ static TEXT: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", document()));
 #[must_use]
 pub fn text() -> &'static str {
     &TEXT
+}
+
+/// The document in the format 3.0, for tools that do not read 3.1.
+#[must_use]
+pub fn older_text() -> String {
+    format!("{:#}\n", older::older(document()))
+}
+
+/// The changes from a released document to this one for which clients would have to be changed, one a line.
+#[must_use]
+pub fn breaking_changes(released: &Value) -> Vec<String> {
+    compare::breaking(released, document())
+}
+
+/// An operation of the document, by its path template and its method.
+#[must_use]
+pub fn operation(path: &str, method: &str) -> Option<&'static Value> {
+    document().get("paths")?.get(path)?.get(method.to_ascii_lowercase())
 }
 
 /// The methods of a path template in upper case, for the `Allow` header.

@@ -1,8 +1,10 @@
 //! The parts of the document that operations share: tags, parameters, headers and failures.
 
+use actix_web::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::domain::code::Code;
+use crate::http::edge::words;
 
 /// Tags in the order in which readers see them, with their descriptions.
 pub(super) const TAGS: [(&str, &str); 28] = [
@@ -88,42 +90,42 @@ const FAILURES: [SharedFailure; 17] = [
         "BadRequest",
         Code::MalformedJson,
         "The request cannot be read: the body is not JSON, or a header is missing or malformed.",
-        "the body is not JSON: expected value at line 1 column 1",
+        "The body is not JSON: expected value at line 1 column 1.",
     ),
     failure(
         401,
         "Unauthorized",
         Code::Unauthorized,
         "The token is missing or not valid.",
-        "send Authorization: Bearer <token>",
+        "Send Authorization: Bearer <token>.",
     ),
     failure(
         402,
         "PaymentRequired",
         Code::InsufficientFunds,
         "The wallet has too little money, or the request would exceed a spending cap.",
-        "the balance of the main wallet is too low",
+        "The balance of the main wallet is too low.",
     ),
     failure(
         403,
         "Forbidden",
         Code::InsufficientScope,
         "The token's scope does not allow this operation.",
-        "the token's scope does not allow this operation",
+        "The token's scope does not allow this operation.",
     ),
     failure(
         404,
         "NotFound",
         Code::NotFound,
         "The object does not exist, or it belongs to another customer.",
-        "there is no such order",
+        "There is no such order.",
     ),
     failure(
         408,
         "RequestTimeout",
         Code::BodyTooSlow,
         "The body did not arrive in time.",
-        "the body did not arrive in time",
+        "The body did not arrive in time.",
     ),
     failure(
         409,
@@ -131,28 +133,28 @@ const FAILURES: [SharedFailure; 17] = [
         Code::OrderNotCancellable,
         "The object's state does not allow the operation, or the same request is still being processed \
          (`idempotency_in_flight`, with `Retry-After`).",
-        "the order is completed and cannot be cancelled",
+        "Only a pending order can be cancelled; this one is completed.",
     ),
     failure(
         410,
         "Gone",
         Code::CursorExpired,
         "What the request names is no more.",
-        "the feed does not go on from this cursor: read the objects anew, and start again without a cursor",
+        "The feed does not go on from this cursor: read the objects anew, and start again without a cursor.",
     ),
     failure(
         412,
         "PreconditionFailed",
         Code::PreconditionFailed,
         "The object has changed since you read it.",
-        "the resource has changed since it was read",
+        "The resource has changed since it was read.",
     ),
     failure(
         413,
         "PayloadTooLarge",
         Code::BodyTooLarge,
         "The body is larger than this operation accepts.",
-        "the body is larger than this operation accepts",
+        "The body is larger than this operation accepts: at most 65536 bytes.",
     ),
     failure(
         415,
@@ -160,21 +162,21 @@ const FAILURES: [SharedFailure; 17] = [
         Code::UnsupportedMediaType,
         "The body's media type is not one that this operation accepts, or the body is compressed (send it without \
          `Content-Encoding`).",
-        "send Content-Type: application/json",
+        "Send Content-Type: application/json.",
     ),
     failure(
         422,
         "UnprocessableContent",
         Code::ValidationFailed,
         "The request breaks a rule. `errors` names each field and the rule that it breaks.",
-        "the request is not valid",
+        "The request is not valid: /amount has more decimals than the currency keeps.",
     ),
     failure(
         428,
         "PreconditionRequired",
         Code::IfMatchRequired,
         "A change needs `If-Match` with the ETag of the version that you read.",
-        "send If-Match with the ETag of the version that is to be replaced",
+        "Send If-Match with the ETag of the version that you replace.",
     ),
     failure(
         429,
@@ -182,21 +184,21 @@ const FAILURES: [SharedFailure; 17] = [
         Code::RateLimited,
         "The caller has sent too many requests to this process; each process of the service counts for itself. \
          `Retry-After` says when to try again.",
-        "the caller has sent too many requests; slow down",
+        "The caller has sent too many requests; slow down.",
     ),
     failure(
         500,
         "InternalServerError",
         Code::InternalError,
         "An internal error happened. Its details are in the service's log only; quote `request_id` when you report it.",
-        "an internal error happened",
+        "An internal error happened.",
     ),
     failure(
         502,
         "BadGateway",
         Code::ProviderUnavailable,
         "The payment company did not answer properly. What the service stored before the call stays stored.",
-        "stripe did not answer properly: the order is kept; repeat the request with the same Idempotency-Key to go on",
+        "Stripe did not answer properly: the order is kept; repeat the request with the same Idempotency-Key to go on.",
     ),
     failure(
         503,
@@ -204,7 +206,7 @@ const FAILURES: [SharedFailure; 17] = [
         Code::DatabaseUnavailable,
         "The service cannot process the request now, for example because it has too much to do (`overloaded`). \
          `Retry-After` says when to repeat it; with the same id or `Idempotency-Key`, nothing is done twice.",
-        "the database is busy or unreachable",
+        "The database is busy or unreachable.",
     ),
 ];
 
@@ -241,12 +243,9 @@ fn response(failure: &SharedFailure) -> Value {
 }
 
 fn example(failure: &SharedFailure) -> Value {
-    let title = actix_web::http::StatusCode::from_u16(failure.status)
-        .ok()
-        .and_then(|status| status.canonical_reason())
-        .unwrap_or_default();
+    let title = StatusCode::from_u16(failure.status).map(words::title).unwrap_or_default();
     let mut problem = json!({
-        "type": format!("urn:topup:problem:{}", failure.code),
+        "type": format!("http://127.0.0.1:8080/problems/{}", failure.code),
         "title": title,
         "status": failure.status,
         "detail": failure.detail,
@@ -259,7 +258,7 @@ fn example(failure: &SharedFailure) -> Value {
             "insufficient_funds",
             json!({
                 "currency": "CNY", "product": null, "required": "100.00", "available": "12.50", "held": "0.00",
-                "shortfall": "87.50",
+                "shortfall": "87.50", "transferable": null,
             }),
         )),
         422 => Some((
@@ -303,10 +302,28 @@ pub(super) fn headers() -> Value {
             "schema": { "type": "string", "maxLength": 5 },
             "example": "true",
         },
+        "Location": {
+            "description": "The path of the new object.",
+            "schema": { "type": "string", "maxLength": 500 },
+            "example": "/v1/top-up-orders/tuo_019336f2b0a87c0e8f6f5a2f4c1d9e3b",
+        },
+        "ETag": {
+            "description": "A tag of this answer: send it as `If-None-Match` to learn whether anything has changed.",
+            "schema": { "type": "string", "maxLength": 100 },
+            "example": "\"3f2a9c41b7d05e68\"",
+        },
         "RetryAfter": number("Seconds to wait before you try again.", 1),
         "RateLimitLimit": number("How many requests the caller may send in a minute.", 600),
         "RateLimitRemaining": number("How many of them are left now.", 599),
         "RateLimitReset": number("Seconds until the whole limit is available again.", 1),
+    })
+}
+
+/// The answer to a request that names the tag of what it has already.
+pub(super) fn unchanged() -> Value {
+    json!({
+        "description": "Nothing has changed since the answer with this ETag.",
+        "headers": { "ETag": header_ref("ETag"), "X-Request-Id": header_ref("XRequestId") },
     })
 }
 

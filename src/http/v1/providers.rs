@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use crate::app::settlement::{self, EvidenceSource};
 use crate::app::{App, Error, notifications, orders};
+use crate::domain::code::Code;
 use crate::domain::id::IdKind;
 use crate::domain::payment::ProviderName;
 use crate::http::edge::extract::RawBody;
@@ -31,6 +32,17 @@ async fn receive(
         .collect();
     let raw = RawNotification { headers, query: request.query_string().to_owned(), body: body.to_vec() };
     let reply = notifications::receive(app, provider, &raw).await?;
+    // A company looks at the status alone; whoever else calls reads a problem.
+    if reply.status == 400 {
+        // A sentence for the operator, whom the company shows the answer.
+        let said = reply.content_type.starts_with("text/plain").then_some(reply.body.trim());
+        let detail = said.unwrap_or("the notification is not signed for this service, or cannot be read");
+        return Err(Failure::new(StatusCode::BAD_REQUEST, Code::BadRequest, detail));
+    }
+    if reply.status == 503 {
+        let detail = "the notification cannot be processed now; send it again";
+        return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, Code::TryAgain, detail).retry_after(60));
+    }
     let status =
         StatusCode::from_u16(reply.status).map_err(|_| Error::Internal("an HTTP status in a provider's reply"))?;
     let mut response = HttpResponse::build(status).insert_header((CONTENT_TYPE, reply.content_type)).body(reply.body);
@@ -46,7 +58,7 @@ async fn receive(
     operation_id = "receiveStripeNotification",
     request_body(content = String, content_type = "application/json", description = "An event, as Stripe sends it"),
     responses(
-        (status = 200, description = "The notification was received"),
+        (status = 200, description = "The notification was received", body = String, content_type = "application/json"),
         (status = 400, description = "The signature is not valid"),
         (status = 408, description = "`body_too_slow`: the body did not arrive in time"),
         (status = 413, description = "The notification has more than 1 MiB"),
@@ -71,7 +83,7 @@ pub async fn stripe_notification(
     operation_id = "receivePaypalNotification",
     request_body(content = String, content_type = "application/json", description = "An event, as PayPal sends it"),
     responses(
-        (status = 200, description = "The notification was received"),
+        (status = 200, description = "The notification was received", body = String, content_type = "application/json"),
         (status = 400, description = "The signature is not valid"),
         (status = 408, description = "`body_too_slow`: the body did not arrive in time"),
         (status = 413, description = "The notification has more than 1 MiB"),
@@ -95,7 +107,7 @@ pub async fn paypal_notification(
     tag = "provider-webhooks",
     operation_id = "receiveVnpayIpn",
     responses(
-        (status = 200, description = "`RspCode` and `Message`"),
+        (status = 200, description = "`RspCode` and `Message`", body = String, content_type = "application/json"),
         (status = 503, description = "VNPay is not configured"),
     )
 )]
@@ -118,7 +130,7 @@ pub async fn vnpay_ipn(request: HttpRequest, app: web::Data<App>) -> Result<Http
     ),
     responses(
         (status = 303, description = "The browser goes on to the order's `return_url`"),
-        (status = 200, description = "A plain page"),
+        (status = 200, description = "A plain page", body = String, content_type = "text/html"),
         (status = 404, description = "There is no such order"),
     )
 )]
@@ -141,7 +153,7 @@ pub async fn paypal_return(request: HttpRequest, app: web::Data<App>) -> Result<
     ),
     responses(
         (status = 303, description = "The browser goes on to the order's `return_url`"),
-        (status = 200, description = "A plain page"),
+        (status = 200, description = "A plain page", body = String, content_type = "text/html"),
         (status = 404, description = "There is no such order"),
     )
 )]

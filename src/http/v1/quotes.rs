@@ -7,10 +7,12 @@ use utoipa::ToSchema;
 use crate::app::quotes::{self, NewQuote};
 use crate::app::{App, Error, Problems};
 use crate::domain::catalogue::Price;
+use crate::domain::language::Language;
 use crate::domain::offer::Eligibility;
 use crate::domain::payment::Channel;
 use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::extract::{JsonBody, QueryParams};
+use crate::http::edge::language::Speaks;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::CustomerQuery;
 use crate::http::edge::wire::{Amount, CurrencyCode, PaymentChannel, ProductCode, ProductFilter};
@@ -54,20 +56,12 @@ pub struct Quote {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     channel: Option<PaymentChannel>,
-    /// The fee of that channel. This and the following amounts are absent if the channel has no price.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// The fee of that channel. This and the following amounts are null if the channel has no price.
     fee: Option<Amount>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     tax: Option<Amount>,
     /// Promotional credit that comes in addition.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     bonus: Option<Amount>,
     /// amount − fee − tax.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     credited_amount: Option<Amount>,
     /// Every channel, including those that this customer cannot use for this amount.
     #[schema(max_items = 10)]
@@ -92,26 +86,18 @@ pub struct QuotedChannel {
     /// How long the money takes to arrive; null for a channel that is not offered at all.
     #[schema(max_length = 100, example = "1 to 2 working days")]
     processing_time: Option<String>,
-    /// This and the following amounts are absent if the channel has no price.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// This and the following amounts are null if the channel has no price.
     fee: Option<Amount>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     tax: Option<Amount>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     bonus: Option<Amount>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     credited_amount: Option<Amount>,
 }
 
-fn quoted(one: &Eligibility, price: Option<Price>) -> QuotedChannel {
+fn quoted(one: &Eligibility, price: Option<Price>, language: Language) -> QuotedChannel {
     QuotedChannel {
         channel: one.channel.into(),
         eligible: one.is_eligible(),
-        reason: one.reason(),
+        reason: one.reason(language),
         reason_code: one.reason_code(),
         recommended: one.recommended,
         minimum: Amount::from(one.minimum),
@@ -124,8 +110,8 @@ fn quoted(one: &Eligibility, price: Option<Price>) -> QuotedChannel {
     }
 }
 
-impl From<quotes::Quote> for Quote {
-    fn from(quote: quotes::Quote) -> Self {
+impl Quote {
+    fn of(quote: &quotes::Quote, language: Language) -> Self {
         let price = quote.price();
         Self {
             currency: CurrencyCode::of(quote.amount.currency()),
@@ -136,7 +122,7 @@ impl From<quotes::Quote> for Quote {
             tax: price.map(|price| Amount::from(price.tax)),
             bonus: price.map(|price| Amount::from(price.bonus)),
             credited_amount: price.map(|price| Amount::from(price.credited)),
-            channels: quote.channels.iter().map(|(one, price)| quoted(one, *price)).collect(),
+            channels: quote.channels.iter().map(|(one, price)| quoted(one, *price, language)).collect(),
         }
     }
 }
@@ -148,7 +134,7 @@ impl From<quotes::Quote> for Quote {
 #[utoipa::path(
     tag = "top-up-options",
     operation_id = "createQuote",
-    params(CustomerQuery),
+    params(CustomerQuery, Speaks),
     request_body = QuoteRequest,
     responses((status = 200, description = "The price", body = Quote)),
     security(("bearer" = []))
@@ -157,10 +143,11 @@ impl From<quotes::Quote> for Quote {
 pub async fn create_quote(
     Allowed(caller): AsCustomer,
     QueryParams(query): QueryParams<CustomerQuery>,
+    Speaks(language): Speaks,
     body: JsonBody<QuoteRequest>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = query.customer(&caller)?;
     let quote = quotes::quote(&app, &customer, body.value.read()?).await?;
-    Ok(HttpResponse::Ok().json(Quote::from(quote)))
+    Ok(HttpResponse::Ok().json(Quote::of(&quote, language)))
 }

@@ -25,7 +25,6 @@ pub struct CreateUsageReversal {
     /// The id of the usage, or the `hold_id` of a captured hold.
     usage_id: DedupeId,
     /// The amount to give back. Absent: all that is left. It cannot be more than what is left of the deduction.
-    #[schema(nullable = false)]
     amount: Option<Amount>,
 }
 

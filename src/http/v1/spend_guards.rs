@@ -23,10 +23,8 @@ use crate::http::edge::wire::{Actor, Amount, CurrencyCode, CustomerIdText, Produ
 #[schema(example = json!({"daily_cap": "20.00", "monthly_cap": "300.00"}))]
 pub struct SpendGuardRequest {
     /// The cap for each day: greater than zero, with up to 8 decimals. Absent: no cap for the day.
-    #[schema(nullable = false)]
     daily_cap: Option<Amount>,
     /// The cap for each month: greater than zero, with up to 8 decimals. Absent: no cap for the month.
-    #[schema(nullable = false)]
     monthly_cap: Option<Amount>,
 }
 
@@ -36,11 +34,7 @@ pub struct SpendGuard {
     customer_id: CustomerIdText,
     currency: CurrencyCode,
     product: Option<ProductCode>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     daily_cap: Option<Amount>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     monthly_cap: Option<Amount>,
     /// What was consumed in this UTC day, less what was given back of it.
     spent_today: Amount,
@@ -152,7 +146,7 @@ fn read(asked: &SpendGuardRequest, currency: Currency) -> Result<Caps, Error> {
     let monthly = cap("/monthly_cap", asked.monthly_cap.as_ref());
     problems.finish()?;
     if daily.is_none() && monthly.is_none() {
-        return Err(Error::field("/daily_cap", Code::Required, "name a daily_cap, a monthly_cap, or both"));
+        return Err(Error::field("/daily_cap", Code::Required, "is required, or else monthly_cap"));
     }
     Ok(Caps { daily, monthly })
 }

@@ -6,10 +6,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::{App, Problems, top_up_options};
 use crate::domain::catalogue::Agreement;
+use crate::domain::language::Language;
 use crate::domain::money::Currency;
 use crate::domain::offer::{Eligibility, Offer};
 use crate::http::edge::auth::{Allowed, AsCustomer};
+use crate::http::edge::etag::IfNoneMatch;
 use crate::http::edge::extract::QueryParams;
+use crate::http::edge::language::Speaks;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::wire::{
     AgreementVersion, Amount, CurrencyCode, CustomerIdText, PaymentChannel, ProductCode, ProductFilter,
@@ -98,12 +101,12 @@ pub struct ChannelOption {
     processing_time: Option<String>,
 }
 
-impl From<&Eligibility> for ChannelOption {
-    fn from(one: &Eligibility) -> Self {
+impl ChannelOption {
+    fn of(one: &Eligibility, language: Language) -> Self {
         Self {
             channel: one.channel.into(),
             eligible: one.is_eligible(),
-            reason: one.reason(),
+            reason: one.reason(language),
             reason_code: one.reason_code(),
             recommended: one.recommended,
             minimum: Amount::from(one.minimum),
@@ -114,15 +117,15 @@ impl From<&Eligibility> for ChannelOption {
 }
 
 impl TopUpOptions {
-    fn of(offer: Offer, currencies: Vec<Currency>) -> Self {
+    fn of(offer: Offer, currencies: Vec<Currency>, language: Language) -> Self {
         Self {
             currency: CurrencyCode::of(offer.currency),
             currencies: currencies.into_iter().map(OfferedCurrency::from).collect(),
             product: ProductCode::of_product(&offer.product),
-            presets: offer.options.presets.iter().map(|preset| Amount(preset.amount().to_string())).collect(),
+            presets: offer.options.presets.iter().copied().map(Amount::from).collect(),
             minimum: Amount::from(offer.options.minimum),
             maximum: Amount::from(offer.options.maximum),
-            channels: offer.channels(None).iter().map(ChannelOption::from).collect(),
+            channels: offer.channels(None).iter().map(|one| ChannelOption::of(one, language)).collect(),
             agreement: offer.agreement.map(AgreementLink::from),
         }
     }
@@ -136,7 +139,7 @@ impl TopUpOptions {
 #[utoipa::path(
     tag = "top-up-options",
     operation_id = "getTopUpOptions",
-    params(OptionsQuery),
+    params(OptionsQuery, Speaks, IfNoneMatch),
     responses((status = 200, description = "The options", body = TopUpOptions)),
     security(("bearer" = []))
 )]
@@ -144,6 +147,8 @@ impl TopUpOptions {
 pub async fn get_top_up_options(
     Allowed(caller): AsCustomer,
     QueryParams(query): QueryParams<OptionsQuery>,
+    Speaks(language): Speaks,
+    known: IfNoneMatch,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = caller.customer(query.customer_id.as_deref())?;
@@ -152,5 +157,5 @@ pub async fn get_top_up_options(
     let product = ProductFilter::read_or_main(query.product.as_ref(), &mut problems, "?product");
     let product = problems.into_result(product)?;
     let (offer, currencies) = top_up_options::get(&app, &customer, currency, &product).await?;
-    Ok(HttpResponse::Ok().json(TopUpOptions::of(offer, currencies)))
+    known.answer(&TopUpOptions::of(offer, currencies, language))
 }

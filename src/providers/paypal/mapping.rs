@@ -42,6 +42,16 @@ pub(super) fn order(order: &PaypalOrder, account: &PaypalAccount) -> Result<Obse
     }
 }
 
+/// What PayPal waits for, in plain words.
+fn waiting(reason: Option<&str>) -> String {
+    match reason {
+        Some("ECHECK") => "PayPal waits for an eCheck, which takes 3 to 5 business days".to_owned(),
+        Some("PENDING_REVIEW") => "PayPal is checking this payment".to_owned(),
+        Some(other) => format!("PayPal has not finished this payment ({other})"),
+        None => "PayPal has not finished this payment".to_owned(),
+    }
+}
+
 pub(super) fn capture(capture: &PaypalCapture, account: &PaypalAccount) -> Result<Observation, String> {
     let reason = capture.status_details.as_ref().and_then(|details| details.reason.clone());
     Ok(match capture.status.as_str() {
@@ -52,7 +62,7 @@ pub(super) fn capture(capture: &PaypalCapture, account: &PaypalAccount) -> Resul
             merchant_account: account.name.clone(),
             live: account.live,
         }),
-        "PENDING" => Observation::InFlight { reason: reason.unwrap_or_else(|| "PENDING".to_owned()) },
+        "PENDING" => Observation::InFlight { reason: waiting(reason.as_deref()) },
         status @ ("DECLINED" | "FAILED" | "DENIED") => {
             Observation::Failed { reason: reason.unwrap_or_else(|| status.to_owned()) }
         }

@@ -113,15 +113,17 @@ pub(super) fn observation(stated: &StatedPayment<'_>, merchant: &str, live: bool
                 live,
             })
         }
-        ("07", _) | (_, "04" | "07") => Observation::Review { reason: format!("suspicious or reversed: {}", codes()) },
+        ("07", _) | (_, "04" | "07") => {
+            Observation::Review { reason: format!("VNPay is checking this payment ({})", codes()) }
+        }
         // The payment failed for the payer, but succeeded at VNPay. A person must decide.
-        (_, "00") => Observation::Review { reason: format!("contradictory: {}", codes()) },
+        (_, "00") => Observation::Review { reason: format!("VNPay contradicts itself ({})", codes()) },
         (response, "02" | "08" | "11") => Observation::Failed { reason: failure(response, stated.transaction_status) },
         (response @ ("09" | "10" | "11" | "12" | "13" | "24" | "51" | "65" | "75" | "79"), _) => {
             Observation::Failed { reason: failure(response, stated.transaction_status) }
         }
         (_, "01") => Observation::Pending { note: Some(codes()) },
-        _ => Observation::Review { reason: format!("unknown codes: {}", codes()) },
+        _ => Observation::Review { reason: format!("VNPay answers with unknown codes ({})", codes()) },
     })
 }
 

@@ -19,7 +19,7 @@
 -- does not contain the wallet. To ask it for the complete order would make PostgreSQL sort all entries, so the scan
 -- returns ties and the order is completed outside.
 SELECT e.wallet_id, e.seq, e.kind, e.amount, w.currency, w.product, e.balance_after, e.key, e.reference, e.description,
-       e.created_at
+       e.metadata, e.occurred_at, e.created_at
 FROM unnest($1) AS k (kind)
 CROSS JOIN LATERAL (
     SELECT *

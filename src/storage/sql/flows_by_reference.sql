@@ -15,7 +15,7 @@
 --
 -- Returns the columns of `FlowRow`, the newest first.
 SELECT e.wallet_id, e.seq, e.kind, e.amount, w.currency, w.product, e.balance_after, e.key, e.reference, e.description,
-       e.created_at
+       e.metadata, e.occurred_at, e.created_at
 FROM (
     SELECT *
     FROM entries

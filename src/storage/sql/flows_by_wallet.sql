@@ -20,7 +20,7 @@
 -- Plan note: `coalesce(kind, …)` hides the column from the planner on purpose: the indexes by kind have the entries in
 -- another order.
 SELECT e.wallet_id, e.seq, e.kind, e.amount, w.currency, w.product, e.balance_after, e.key, e.reference, e.description,
-       e.created_at
+       e.metadata, e.occurred_at, e.created_at
 FROM (
     SELECT id, currency, product,
            CASE WHEN $1 THEN entry_seq ELSE entries_before(customer_id, id, entry_seq, $2, $3, $4) END AS newest,

@@ -149,7 +149,7 @@ impl TextRule for ProductForm {
 
     /// A code that breaks the rule names no product, so both are the same problem to the caller.
     fn parse(text: &str) -> Result<Product, BrokenRule> {
-        Product::new(text).ok_or_else(|| BrokenRule::new(Code::UnknownProduct, "there is no such product"))
+        Product::new(text).ok_or_else(|| BrokenRule::new(Code::UnknownProduct, "is not a product of this platform"))
     }
 }
 

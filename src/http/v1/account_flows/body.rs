@@ -2,10 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::app::account_flows::FlowCauses;
 use crate::domain::account_flow::{self, FlowType};
-use crate::http::edge::wire::{CurrencyCode, Description, FlowIdText, ProductCode, SignedAmount};
+use crate::http::edge::wire::{
+    CurrencyCode, Description, FlowIdText, Metadata, PaymentChannel, ProductCode, ReferenceCode, SignedAmount,
+};
 
 /// What a flow did.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -67,8 +71,48 @@ pub struct AccountFlow {
     /// The order, transfer, hold or usage that the flow belongs to.
     #[schema(max_length = 200, example = "tuo_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
     reference: Option<String>,
+    /// What kind of thing the reference names: `usage`, `top_up_order`, `transfer`, `hold`, `grant`, `payment`,
+    /// `refund`, `dispute`, `adjustment`, `unapplied_decision`. The list may grow.
+    #[schema(max_length = 64, pattern = "^[a-z_]+$", example = "top_up_order")]
+    reference_type: Option<String>,
+    /// How the order was paid that the reference names; absent for other things. Lists alone tell it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    channel: Option<PaymentChannel>,
+    /// The short code of the order that the reference names, as people know it; null for other things.
+    order_reference: Option<ReferenceCode>,
+    /// The other wallet of a transfer; absent for other things. Lists alone tell it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    other_wallet: Option<OtherWallet>,
     description: Option<Description>,
+    /// What the platform attached to the usage.
+    #[schema(value_type = Option<Metadata>)]
+    metadata: Option<Value>,
+    /// When the usage happened, as the platform said; null where it said nothing.
+    occurred_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
+}
+
+/// The wallet on the other side of a transfer, in the same currency.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OtherWallet {
+    product: Option<ProductCode>,
+}
+
+impl AccountFlow {
+    /// A flow with what is known about its cause.
+    pub fn of(flow: &account_flow::AccountFlow, causes: &FlowCauses) -> Self {
+        let order = causes.order(flow);
+        Self {
+            channel: order.map(|(channel, _)| (*channel).into()),
+            order_reference: order.map(|(_, reference)| ReferenceCode::new(reference)),
+            other_wallet: causes
+                .other_wallet(flow)
+                .map(|product| OtherWallet { product: ProductCode::of_product(product) }),
+            ..Self::from(flow)
+        }
+    }
 }
 
 impl From<&account_flow::AccountFlow> for AccountFlow {
@@ -81,7 +125,13 @@ impl From<&account_flow::AccountFlow> for AccountFlow {
             product: ProductCode::of_product(&flow.product),
             balance_after: flow.balance_after.into(),
             reference: flow.reference.clone(),
+            reference_type: flow.reference_type().map(str::to_owned),
+            channel: None,
+            order_reference: None,
+            other_wallet: None,
             description: flow.description.as_deref().map(Description::new),
+            metadata: flow.metadata.clone(),
+            occurred_at: flow.occurred_at,
             created_at: flow.created_at,
         }
     }

@@ -93,6 +93,7 @@ pub async fn list_account_flows(
     };
     let mut found = account_flows::list(&app, &filter, after, limit + 1).await?;
     let (rows, next_cursor) = page::cut(&mut found, limit, &filters, account_flow::AccountFlow::position)?;
-    let data = rows.iter().map(AccountFlow::from).collect();
+    let causes = account_flows::causes(&app, &filter, rows).await?;
+    let data = rows.iter().map(|flow| AccountFlow::of(flow, &causes)).collect();
     Ok(HttpResponse::Ok().json(AccountFlowPage { data, has_more: next_cursor.is_some(), next_cursor }))
 }

@@ -10,7 +10,7 @@ use crate::app::adjustments::{self, Correction};
 use crate::app::{App, Error, Made, Problems};
 use crate::domain::adjustment::{Adjustment as Corrected, AdjustmentFilter};
 use crate::domain::page::Sort;
-use crate::http::edge::answers::repeatable;
+use crate::http::edge::answers::{located, repeatable};
 use crate::http::edge::auth::{Allowed, AsOperator, FINANCE};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::idempotency::IdempotencyHeader;
@@ -149,7 +149,7 @@ fn answer(made: &Made<Corrected>, done: StatusCode) -> HttpResponse {
 /// operator approves it.
 #[utoipa::path(
     tag = "admin-adjustments",
-    operation_id = "createAdjustment",
+    operation_id = "adminCreateAdjustment",
     params(IdempotencyHeader),
     request_body = CreateAdjustment,
     responses(
@@ -171,7 +171,8 @@ pub async fn create_adjustment(
     let mut problems = Problems::new();
     let new = read(&body.value, &mut problems);
     let made = adjustments::create(&app, &caller, &problems.into_result(new)?, &key).await?;
-    Ok(answer(&made, StatusCode::CREATED))
+    let id = AdjustmentId::of(made.value.id);
+    Ok(located(answer(&made, StatusCode::CREATED), "/v1/admin/adjustments", &id))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -192,7 +193,7 @@ struct AdjustmentsQuery {
 /// All corrections of wallets, newest first. The reversal of an approval is shown by its order.
 #[utoipa::path(
     tag = "admin-adjustments",
-    operation_id = "listAdjustments",
+    operation_id = "adminListAdjustments",
     params(AdjustmentsQuery),
     responses((status = 200, description = "A page of adjustments", body = AdjustmentPage)),
     security(("bearer" = []))
@@ -234,7 +235,7 @@ struct AdjustmentPath {
 /// One correction of a wallet.
 #[utoipa::path(
     tag = "admin-adjustments",
-    operation_id = "getAdjustment",
+    operation_id = "adminGetAdjustment",
     params(AdjustmentPath),
     responses((status = 200, description = "The adjustment", body = Adjustment)),
     security(("bearer" = []))
@@ -254,7 +255,7 @@ pub async fn get_adjustment(
 /// Books it. The operator who proposed it cannot approve it.
 #[utoipa::path(
     tag = "admin-adjustments",
-    operation_id = "approveAdjustment",
+    operation_id = "adminApproveAdjustment",
     params(AdjustmentPath, IdempotencyHeader),
     responses(
         (status = 200, description = "It is booked", body = Adjustment),
@@ -281,7 +282,7 @@ pub async fn approve_adjustment(
 /// Ends a proposal; nothing is booked. Withdrawing it again changes nothing.
 #[utoipa::path(
     tag = "admin-adjustments",
-    operation_id = "withdrawAdjustment",
+    operation_id = "adminWithdrawAdjustment",
     params(AdjustmentPath),
     responses(
         (status = 200, description = "The withdrawn adjustment", body = Adjustment),

@@ -103,7 +103,7 @@ struct AuditLogQuery {
 /// `product:whatsapp`, `channel_rule:card:CNY:`, `bank_account:bac_…`, `top_up_order:tuo_…` or `customer:alice`.
 #[utoipa::path(
     tag = "admin-audit",
-    operation_id = "listAuditLog",
+    operation_id = "adminListAuditLog",
     params(AuditLogQuery),
     responses((status = 200, description = "A page of the audit log", body = AuditLogPage)),
     security(("bearer" = []))

@@ -118,7 +118,7 @@ pub enum BankAccountChangeStatus {
 pub struct BankAccountChange {
     id: BankAccountChangeId,
     status: BankAccountChangeStatus,
-    /// The account as it shall be. Its `version` is the one that it replaces; a new account replaces version 0.
+    /// The account with its new values. Its `version` is the one that it replaces; a new account replaces version 0.
     account: BankAccount,
     proposed_by: Actor,
     proposed_at: DateTime<Utc>,
@@ -285,7 +285,7 @@ pub async fn admin_update_bank_account(
 /// The changes that wait for a second operator, newest first.
 #[utoipa::path(
     tag = "admin-catalogue",
-    operation_id = "listBankAccountChanges",
+    operation_id = "adminListBankAccountChanges",
     responses((status = 200, description = "The changes", body = BankAccountChangeList)),
     security(("bearer" = []))
 )]
@@ -314,7 +314,7 @@ impl BankAccountChangePath {
 /// with 412.
 #[utoipa::path(
     tag = "admin-catalogue",
-    operation_id = "approveBankAccountChange",
+    operation_id = "adminApproveBankAccountChange",
     params(BankAccountChangePath),
     responses(
         (status = 200, description = "The account as it is now", body = BankAccount,
@@ -338,7 +338,7 @@ pub async fn approve_bank_account_change(
 /// Ends the proposal; nothing is changed.
 #[utoipa::path(
     tag = "admin-catalogue",
-    operation_id = "withdrawBankAccountChange",
+    operation_id = "adminWithdrawBankAccountChange",
     params(BankAccountChangePath),
     responses(
         (status = 200, description = "The withdrawn change", body = BankAccountChange),

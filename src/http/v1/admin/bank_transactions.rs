@@ -91,7 +91,7 @@ struct BankTransactionsQuery {
 /// record with this id, of all our accounts.
 #[utoipa::path(
     tag = "admin-payments",
-    operation_id = "findBankTransactions",
+    operation_id = "adminFindBankTransactions",
     params(BankTransactionsQuery),
     responses((status = 200, description = "The lines with this id", body = BankTransactionList)),
     security(("bearer" = []))
@@ -132,7 +132,7 @@ pub struct RestateBankTransaction {
 /// went back to the payer stays.
 #[utoipa::path(
     tag = "admin-payments",
-    operation_id = "restateBankTransaction",
+    operation_id = "adminRestateBankTransaction",
     params(BankTransactionPath),
     request_body = RestateBankTransaction,
     responses((status = 200, description = "The transfer as it is now", body = BankTransaction)),

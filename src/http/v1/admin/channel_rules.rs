@@ -38,13 +38,9 @@ pub struct AdminChannelRule {
     /// The channel is offered to customers with a billing profile of these countries. Empty: to all customers.
     #[schema(max_items = 250)]
     countries: Vec<CountryCode>,
-    /// The smallest amount; absent for the one of the top-up options.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// The smallest amount; null for the one of the top-up options.
     minimum: Option<Amount>,
-    /// The largest amount; absent for the one of the top-up options.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// The largest amount; null for the one of the top-up options.
     maximum: Option<Amount>,
     /// The place among the channels. Of the channels that a customer can use, the lowest one is recommended.
     #[schema(minimum = 0, maximum = 1_000_000, example = 10)]
@@ -104,10 +100,8 @@ pub struct ChannelRuleRequest {
     #[schema(max_items = 250)]
     countries: Vec<CountryCode>,
     /// The smallest amount; absent for the one of the top-up options.
-    #[schema(nullable = false)]
     minimum: Option<Amount>,
     /// The largest amount; absent for the one of the top-up options.
-    #[schema(nullable = false)]
     maximum: Option<Amount>,
     /// The place among the channels. Of the channels that a customer can use, the lowest one is recommended.
     #[schema(minimum = 0, maximum = 1_000_000, example = 10)]
@@ -152,7 +146,7 @@ impl ChannelRuleRequest {
         let countries =
             countries.filter_map(|(at, country)| country.read(&mut problems, &format!("/countries/{at}"))).collect();
         if self.countries.len() > 250 {
-            problems.add("/countries", Code::TooMany, "must be 250 at most");
+            problems.add("/countries", Code::TooMany, "must have 250 items at most");
         }
         let fee = self.fee_percent.read(&mut problems, "/fee_percent");
         let tax = self.tax_percent.read(&mut problems, "/tax_percent");

@@ -1,11 +1,15 @@
 //! `/v1/admin/customers`: who there is, and everything of one customer.
 
+use std::collections::HashMap;
+
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use crate::app::customers::{self, CustomerView, ListedCustomer};
+use crate::app::orders::read::NextStep;
 use crate::app::spend_guards::GuardedWallet;
 use crate::app::{App, orders};
 use crate::domain::billing_profile::BillingProfile;
@@ -149,11 +153,7 @@ impl From<Hold> for CustomerHold {
 pub struct CustomerGuard {
     currency: CurrencyCode,
     product: Option<ProductCode>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     daily_cap: Option<Amount>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     monthly_cap: Option<Amount>,
     spent_today: Amount,
     spent_this_month: Amount,
@@ -208,14 +208,14 @@ pub struct Customer {
     last_flows: Vec<AccountFlow>,
 }
 
-fn render(app: &App, view: CustomerView, now: DateTime<Utc>) -> Customer {
+fn render(app: &App, view: CustomerView, steps: &HashMap<Uuid, NextStep>, now: DateTime<Utc>) -> Customer {
     Customer {
         customer_id: CustomerIdText::of(&view.customer),
         profile: view.profile.map(Into::into),
         balances: view.balances.wallets.iter().map(Balance::from).collect(),
         taken_back_debt: view.balances.taken_back_debt.into_iter().map(Into::into).collect(),
         freezes: view.freezes.into_iter().map(Into::into).collect(),
-        open_orders: order_bodies_for_operators(app, &view.open_orders, now),
+        open_orders: order_bodies_for_operators(app, &view.open_orders, steps, now),
         open_holds: view.open_holds.into_iter().map(Into::into).collect(),
         grants: view.grants.iter().map(Grant::from).collect(),
         spend_guards: view.guards.into_iter().map(Into::into).collect(),
@@ -236,7 +236,7 @@ struct CustomersQuery {
 /// Everybody who has a wallet, a billing profile or an order, in the order of the ids.
 #[utoipa::path(
     tag = "admin-customers",
-    operation_id = "listCustomers",
+    operation_id = "adminListCustomers",
     params(CustomersQuery),
     responses((status = 200, description = "A page of customers", body = CustomerPage)),
     security(("bearer" = []))
@@ -267,7 +267,7 @@ pub async fn list_customers(
 /// last movements.
 #[utoipa::path(
     tag = "admin-customers",
-    operation_id = "getCustomer",
+    operation_id = "adminGetCustomer",
     params(CustomerPath, CustomerQuery),
     responses((status = 200, description = "The customer", body = Customer)),
     security(("bearer" = []))
@@ -281,5 +281,6 @@ pub async fn get_customer(
 ) -> Result<HttpResponse, Failure> {
     let view = customers::get(&app, &path.customer(&query)?).await?;
     let now = orders::read::now(&app).await?;
-    Ok(HttpResponse::Ok().json(render(&app, view, now)))
+    let steps = orders::read::next_steps(&app, &view.open_orders).await?;
+    Ok(HttpResponse::Ok().json(render(&app, view, &steps, now)))
 }

@@ -33,7 +33,7 @@ struct GrantProposalsQuery {
 /// The grants that wait for a second operator, newest first.
 #[utoipa::path(
     tag = "grants",
-    operation_id = "listGrantProposals",
+    operation_id = "adminListGrantProposals",
     params(GrantProposalsQuery),
     responses((status = 200, description = "A page of proposed grants", body = GrantPage)),
     security(("bearer" = ["operator"]))
@@ -71,7 +71,7 @@ struct GrantProposalPath {
 /// Gives the credit. The operator who proposed it cannot approve it.
 #[utoipa::path(
     tag = "grants",
-    operation_id = "approveGrant",
+    operation_id = "adminApproveGrant",
     params(GrantProposalPath, IdempotencyHeader),
     responses(
         (status = 201, description = "The new grant", body = Grant),
@@ -99,7 +99,7 @@ pub async fn approve_grant(
 /// Ends the proposal; nothing is given. Withdrawing it again changes nothing.
 #[utoipa::path(
     tag = "grants",
-    operation_id = "withdrawGrant",
+    operation_id = "adminWithdrawGrant",
     params(GrantProposalPath),
     responses(
         (status = 200, description = "The withdrawn grant", body = Grant),
@@ -137,7 +137,7 @@ struct ExpiringGrantsQuery {
 /// The grants of all customers that expire and of which something is left. Those that expire first come first.
 #[utoipa::path(
     tag = "grants",
-    operation_id = "listExpiringGrants",
+    operation_id = "adminListExpiringGrants",
     params(ExpiringGrantsQuery),
     responses((status = 200, description = "A page of grants", body = GrantPage)),
     security(("bearer" = ["operator"]))
@@ -190,7 +190,7 @@ pub struct ChangeGrantExpiry {
 /// nothing.
 #[utoipa::path(
     tag = "grants",
-    operation_id = "revokeGrant",
+    operation_id = "adminRevokeGrant",
     params(GrantProposalPath, CustomerQuery),
     request_body = RevokeGrant,
     responses((status = 200, description = "The grant", body = Grant)),
@@ -217,7 +217,7 @@ pub async fn revoke_grant(
 /// Moves the expiry of a grant of which something is left and whose time is not over.
 #[utoipa::path(
     tag = "grants",
-    operation_id = "changeGrantExpiry",
+    operation_id = "adminChangeGrantExpiry",
     params(GrantProposalPath, CustomerQuery),
     request_body = ChangeGrantExpiry,
     responses(

@@ -182,7 +182,7 @@ impl From<KeptCheck> for IntegrityCheck {
 /// itself every `TOPUP_CHECK_HOURS`, and `topup check` does so at once; this call only shows what was found.
 #[utoipa::path(
     tag = "admin-audit",
-    operation_id = "getIntegrity",
+    operation_id = "adminGetIntegrity",
     responses((status = 200, description = "The last check", body = Integrity)),
     security(("bearer" = []))
 )]

@@ -41,9 +41,7 @@ pub struct SearchResult {
     #[schema(max_length = 64, example = "completed")]
     status: Option<String>,
     currency: Option<CurrencyCode>,
-    /// Absent for customers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// Null for customers.
     amount: Option<Amount>,
     created_at: Option<DateTime<Utc>>,
 }
@@ -98,7 +96,7 @@ struct SearchQuery {
 /// An amount and a customer's id match as a whole.
 #[utoipa::path(
     tag = "admin-search",
-    operation_id = "search",
+    operation_id = "adminSearch",
     params(SearchQuery),
     responses((status = 200, description = "What was found", body = SearchResults)),
     security(("bearer" = []))

@@ -87,7 +87,7 @@ impl TopUpOptionsRequest {
         let minimum = self.minimum.in_minor_unit(&mut problems, "/minimum", currency);
         let maximum = self.maximum.in_minor_unit(&mut problems, "/maximum", currency);
         if self.presets.len() > 20 {
-            problems.add("/presets", Code::TooMany, "must be 20 at most");
+            problems.add("/presets", Code::TooMany, "must have 20 items at most");
         }
         let presets = self.presets.iter().take(20).enumerate();
         let presets = presets

@@ -76,7 +76,6 @@ pub struct ApproveTopUpOrder {
     /// over another.
     received_amount: Amount,
     /// All that arrived by the transfer; absent where it is `received_amount`. The rest can serve other orders.
-    #[schema(nullable = false)]
     transaction_amount: Option<Amount>,
     /// The bank's own id of the transfer. A transfer is credited once, however its id is written: case, spaces and
     /// punctuation make no difference. Where the bank has none (`NONREF`, `NOTPROVIDED`), send `remitter_name`, too.
@@ -115,7 +114,7 @@ pub struct ApproveTopUpOrder {
 /// `another_line` (422) names the field to send as `true`.
 #[utoipa::path(
     tag = "admin-top-up-orders",
-    operation_id = "approveTopUpOrder",
+    operation_id = "adminApproveTopUpOrder",
     params(OrderPath, IdempotencyHeader),
     request_body = ApproveTopUpOrder,
     responses(
@@ -191,7 +190,7 @@ pub struct RejectTopUpOrder {
 /// Makes the order fail, with the given reason.
 #[utoipa::path(
     tag = "admin-top-up-orders",
-    operation_id = "rejectTopUpOrder",
+    operation_id = "adminRejectTopUpOrder",
     params(OrderPath),
     request_body = RejectTopUpOrder,
     responses(
@@ -221,7 +220,7 @@ pub async fn reject_top_up_order(
 /// reject it instead.
 #[utoipa::path(
     tag = "admin-top-up-orders",
-    operation_id = "withdrawTopUpOrderProposal",
+    operation_id = "adminWithdrawTopUpOrderProposal",
     params(OrderPath),
     responses(
         (status = 200, description = "The order without the proposal", body = TopUpOrder),
@@ -258,7 +257,7 @@ pub struct ReverseTopUpOrder {
 /// what happened. An amount above the threshold is only proposed (202) until a second operator asks for the same.
 #[utoipa::path(
     tag = "admin-top-up-orders",
-    operation_id = "reverseTopUpOrder",
+    operation_id = "adminReverseTopUpOrder",
     params(OrderPath, IdempotencyHeader),
     request_body = ReverseTopUpOrder,
     responses(

@@ -38,6 +38,9 @@ pub struct Balance {
     debt: Amount,
     /// paid + granted − held − debt.
     available: SignedAmount,
+    /// What can be transferred to another wallet or refunded: paid money that no hold reserves, less the debt. Granted
+    /// credit stays where it is.
+    transferable: Amount,
     /// Whether an operator has frozen the wallet or the customer: then nothing new is spent.
     frozen: bool,
     /// A number that grows with every change of the wallet.
@@ -59,6 +62,7 @@ impl From<&Wallet> for Balance {
             held: wallet.held().into(),
             debt: wallet.debt().into(),
             available: wallet.available().into(),
+            transferable: wallet.movable().into(),
             frozen: wallet.is_frozen() || wallet.is_customer_frozen(),
             version: wallet.version,
             updated_at: wallet.updated_at,

@@ -1,23 +1,23 @@
-//! `GET /v1/balances/stream`: a customer's balances and orders as server-sent events.
+//! `GET /v1/balances/stream`: a customer's balances and orders as server-sent events; and the tickets by which browsers
+//! open it.
 
 use std::convert::Infallible;
 use std::time::Duration;
 
-use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, Responder, get, web};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue, ORIGIN};
+use actix_web::{HttpRequest, HttpResponse, Responder, get, post, web};
 use actix_web_lab::sse;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::body::Balance;
-use crate::app::{App, Error};
-use crate::domain::event::Subject;
-use crate::domain::id::IdKind;
-use crate::domain::money::format_amount;
-use crate::domain::order::Order;
-use crate::domain::wallet::Wallet;
-use crate::engine::stream::{Cursor, Message, StreamUpdate};
+use super::messages::{render, token_expired};
+use crate::app::{App, Error, stream_tickets};
+use crate::domain::code::Code;
+use crate::domain::customer::CustomerId;
+use crate::engine::stream::{Cursor, StreamUpdate};
 use crate::http::edge::auth::{Allowed, AsCustomer, TokenEnd};
 use crate::http::edge::extract::QueryParams;
 use crate::http::edge::problem::Failure;
@@ -30,30 +30,52 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// Stream balances
 ///
-/// Sends server-sent events (`text/event-stream`): first the customer's wallets as they are, then every change.
+/// Sends server-sent events (`text/event-stream`): first the customer's wallets as they are, then `stream.live`, then
+/// every change. `x-messages` of the answer names the schema of each message.
 ///
-/// - `balance.updated`: a wallet, as `GET /v1/balances` shows it. The event shows the state and not the step: when a
-///   wallet changes more than five times a second, one event covers several changes.
-/// - `order.updated`: a top-up order has changed: `order_id`, `status`, `channel`, `currency`, `amount`,
-///   `credited_amount`, `refunded_amount`, `product`, `version`.
-/// - `balance.low`: the available amount has fallen below the threshold of a low-balance alert: `currency`, `product`,
-///   `available`, `threshold`, `version`.
-/// - `balance.recovered`: it has risen to the threshold again, or above it; with the same fields.
+/// - `balance.updated`: a wallet, as `GET /v1/balances` shows it. The message shows the state and not the step: when a
+///   wallet changes more than five times a second, one message covers several changes.
+/// - `stream.live`: everything that there was has been sent. It also tells the taken-back money that is claimed.
+/// - `order.updated`: a top-up order has changed.
+/// - `balance.low`, `balance.recovered`: the available amount has fallen below the threshold of a low-balance alert, or
+///   has risen to it again.
+/// - `taken_back_debt.updated`: what is claimed has changed.
+/// - `stream.end`: the last message, with the reason. After `replaced` do not connect again.
 ///
-/// The last three also carry `event_id` and `created_at`. Every message has an `id`. When you connect again, send the
-/// last one as `Last-Event-ID`: you get the events that you missed, and the wallets if any of them has changed
-/// meanwhile. The service sends a comment at least every 15 seconds. The stream ends when the token expires and when
-/// the service stops. When too many streams are open, the call fails with 503 `streams_full`.
+/// Every message but the end of a token has an `id`. When you connect again, send the last one as `Last-Event-ID`: you
+/// get the events that you missed, and the wallets if any of them has changed meanwhile. The id of another customer's
+/// stream, or one that is too old, counts as none. The service sends a comment at least every 15 seconds.
+///
+/// A customer has three streams at a time, if the installation sets no other number; a new one ends the oldest. When
+/// too many streams of all customers are open, the call fails with 503 `streams_full`.
+///
+/// A browser's `EventSource` cannot send a token: make a ticket by `POST /v1/balances/stream-tickets` and open
+/// `GET /v1/balances/stream-by-ticket`. One tab can hold the connection for all tabs of your page:
+///
+/// ```js
+/// const names = ["balance.updated", "order.updated", "taken_back_debt.updated", "stream.live", "stream.end"];
+/// const tabs = new BroadcastChannel("topup");
+/// tabs.onmessage = ({ data: [name, data] }) => show(name, data);
+/// navigator.locks.request("topup", async () => {        // one tab at a time; when it closes, the next one goes on
+///   for (let again = true; again; ) await new Promise(async (end) => {
+///     const { ticket } = await post("/v1/balances/stream-tickets");
+///     const stream = new EventSource(`${service}/v1/balances/stream-by-ticket?ticket=${ticket}`);
+///     const tell = ({ type, data }) => { show(type, JSON.parse(data)); tabs.postMessage([type, JSON.parse(data)]); };
+///     for (const name of names) stream.addEventListener(name, tell);
+///     stream.onerror = () => { stream.close(); setTimeout(end, 2000); };  // a ticket is good once
+///   });
+/// });
+/// ```
 #[utoipa::path(
     tag = "balances",
     operation_id = "streamBalances",
     params(
         CustomerQuery,
-        ("Last-Event-ID" = Option<String>, Header, max_length = 64, example = "42-117",
+        ("Last-Event-ID" = Option<String>, Header, max_length = 64, example = "42-117-2bd806c9",
             description = "The id of the last message that you got. The service ignores a text that is no such id.")
     ),
     responses((status = 200, description = "The stream", body = String, content_type = "text/event-stream",
-        example = json!("id: 42-117\nevent: balance.updated\ndata: {\"currency\":\"CNY\",\"product\":null,\
+        example = json!("id: 42-117-2bd806c9\nevent: balance.updated\ndata: {\"currency\":\"CNY\",\"product\":null,\
             \"total\":\"100.00\"}\n\n"))),
     security(("bearer" = []))
 )]
@@ -66,67 +88,124 @@ pub async fn stream_balances(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = query.customer(&caller)?;
+    open(&app, &customer, token_ends, &request).await
+}
+
+/// Opens a customer's stream, which ends with the token.
+async fn open(
+    app: &App,
+    customer: &CustomerId,
+    token_ends: DateTime<Utc>,
+    request: &HttpRequest,
+) -> Result<HttpResponse, Failure> {
     let last = request.headers().get("last-event-id").and_then(|value| value.to_str().ok());
-    let listening = app.streams.listen(&customer, last.and_then(Cursor::parse)).await.map_err(Error::from)?;
+    let listening = app.streams.listen(customer, last.and_then(Cursor::parse)).await.map_err(Error::from)?;
     #[expect(clippy::disallowed_methods, reason = "a token ends by the clock that it was checked by")]
     let left = (token_ends - Utc::now()).to_std().unwrap_or_default();
-    let messages = stream::unfold(listening, |mut listening| async {
-        let messages = listening.next().await?;
-        Some((stream::iter(messages), listening))
-    })
-    .flatten()
-    .map(|message| Ok::<_, Infallible>(render(&message)))
-    .take_until(tokio::time::sleep(left));
+    let open = Some((listening, Box::pin(tokio::time::sleep(left))));
+    let messages = stream::unfold(open, async |open| {
+        let (mut listening, mut token_end) = open?;
+        let messages = tokio::select! {
+            biased;
+            () = &mut token_end => return Some((vec![token_expired()], None)),
+            messages = listening.next() => messages?,
+        };
+        let is_last = messages.iter().any(|message| matches!(message.update, StreamUpdate::End(_)));
+        Some((messages.iter().map(render).collect(), (!is_last).then_some((listening, token_end))))
+    });
+    let messages = messages.flat_map(stream::iter).map(Ok::<_, Infallible>);
     let stream = sse::Sse::from_stream(messages).with_keep_alive(HEARTBEAT).with_retry_duration(RETRY);
-    let mut response = stream.respond_to(&request);
+    let mut response = stream.respond_to(request);
     // Without this header nginx would hold messages back until its buffer is full.
     response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     Ok(response)
 }
 
-fn order_summary(order: &Order) -> Value {
-    json!({
-        "order_id": IdKind::TopUpOrder.show(order.id),
-        "status": order.status().as_str(),
-        "channel": order.channel.as_str(),
-        "currency": order.currency().code(),
-        "amount": format_amount(order.amount),
-        "credited_amount": format_amount(order.credited_amount),
-        "refunded_amount": format_amount(order.refunded_amount),
-        "product": order.product.code(),
-        "version": order.version,
-    })
+/// A ticket for one stream.
+#[derive(Serialize, ToSchema)]
+pub struct StreamTicket {
+    /// Send it as the parameter `ticket`.
+    #[schema(
+        max_length = 64,
+        pattern = "^[A-Za-z0-9_-]{43}$",
+        example = "Zm9ydHktdGhyZWUgbGV0dGVycyBvZiByYW5kb20gdGU"
+    )]
+    ticket: String,
+    /// Until when it can be used, once.
+    expires_at: DateTime<Utc>,
 }
 
-fn balance_summary(wallet: &Wallet) -> Value {
-    json!({
-        "customer_id": wallet.key.customer.as_str(),
-        "currency": wallet.key.currency.code(),
-        "product": wallet.key.product.code(),
-        "available": format_amount(wallet.available()),
-        "threshold": wallet.low_balance.as_ref().map(|low| format_amount(low.threshold)),
-        "version": wallet.version,
-    })
+impl std::fmt::Debug for StreamTicket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StreamTicket").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
 }
 
-fn render(message: &Message) -> sse::Event {
-    let (name, data) = match &message.update {
-        StreamUpdate::Probe => return sse::Event::Comment("still here".into()),
-        StreamUpdate::Balance(wallet) => {
-            ("balance.updated".to_owned(), serde_json::to_value(Balance::from(&**wallet)).unwrap_or_default())
-        }
-        StreamUpdate::Event(event) => {
-            let (name, mut data) = match &event.subject {
-                Subject::Order(order) => ("order.updated", order_summary(order)),
-                Subject::Balance(wallet) => (event.kind.as_str(), balance_summary(wallet)),
-                _ => return sse::Event::Comment("still here".into()),
-            };
-            if let Value::Object(fields) = &mut data {
-                fields.insert("event_id".to_owned(), json!(IdKind::Event.show(event.id)));
-                fields.insert("created_at".to_owned(), json!(event.created_at));
-            }
-            (name.to_owned(), data)
-        }
+/// Make a ticket for the balance stream
+///
+/// The ticket opens `GET /v1/balances/stream-by-ticket` once, within 30 seconds, for this customer, and only from the
+/// site whose page has made it (its `Origin`). The stream ends with the token of this call.
+#[utoipa::path(
+    tag = "balances",
+    operation_id = "createStreamTicket",
+    params(CustomerQuery),
+    responses((status = 201, description = "The ticket", body = StreamTicket)),
+    security(("bearer" = []))
+)]
+#[post("/v1/balances/stream-tickets")]
+pub async fn create_stream_ticket(
+    Allowed(caller): AsCustomer,
+    TokenEnd(token_ends): TokenEnd,
+    QueryParams(query): QueryParams<CustomerQuery>,
+    request: HttpRequest,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let customer = query.customer(&caller)?;
+    let made = stream_tickets::create(&app, &customer, origin(&request), token_ends).await?;
+    Ok(HttpResponse::Created().json(StreamTicket { ticket: made.text, expires_at: made.expires_at }))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct TicketQuery {
+    /// A ticket that was made within the last 30 seconds.
+    #[param(max_length = 64, example = "Zm9ydHktdGhyZWUgbGV0dGVycyBvZiByYW5kb20gdGU")]
+    ticket: String,
+}
+
+/// Stream balances by a ticket
+///
+/// The same stream as `GET /v1/balances/stream`, for a browser's `EventSource`, which cannot send a token. The ticket
+/// is used up by this call, so `EventSource` cannot connect again by itself: close it on an error, and make a new
+/// ticket.
+#[utoipa::path(
+    tag = "balances",
+    operation_id = "streamBalancesByTicket",
+    params(
+        TicketQuery,
+        ("Last-Event-ID" = Option<String>, Header, max_length = 64, example = "42-117-2bd806c9",
+            description = "The id of the last message that you got. The service ignores a text that is no such id.")
+    ),
+    responses((status = 200, description = "The stream", body = String, content_type = "text/event-stream",
+        example = json!("id: 42-117-2bd806c9\nevent: stream.live\ndata: {\"taken_back_debt\":[]}\n\n"))),
+)]
+#[get("/v1/balances/stream-by-ticket")]
+pub async fn stream_balances_by_ticket(
+    QueryParams(query): QueryParams<TicketQuery>,
+    request: HttpRequest,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let opened = stream_tickets::take(&app, &query.ticket, origin(&request).as_deref()).await?;
+    let refused = || {
+        let detail = "this ticket was used, is too old, or was made for another site; make a new one";
+        Failure::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, detail)
     };
-    sse::Data::new(data.to_string()).event(name).id(message.cursor.to_string()).into()
+    let opened = opened.ok_or_else(refused)?;
+    open(&app, &opened.customer, opened.token_ends_at, &request).await
+}
+
+/// The site of the page that calls; browsers send it where the page is not ours.
+fn origin(request: &HttpRequest) -> Option<String> {
+    request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned)
 }

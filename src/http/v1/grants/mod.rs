@@ -13,7 +13,7 @@ use crate::app::grants::{self, Granted, NewGrant};
 use crate::app::{App, Caller, Problems};
 use crate::domain::code::Code;
 use crate::domain::page::Sort;
-use crate::http::edge::answers::{created, repeatable};
+use crate::http::edge::answers::{created, located, repeatable};
 use crate::http::edge::auth::{Allowed, AsCustomer, AsStaff, SUPPORT};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::idempotency::IdempotencyHeader;
@@ -103,7 +103,10 @@ pub async fn create_grant(
     let new = read(&body.value, &caller, &mut problems);
     let made = grants::create(&app, &caller, &problems.into_result(new)?, &key).await?;
     Ok(match &made.value {
-        Granted::Given(given) => created(&Grant::from(given), made.replayed, StatusCode::OK),
+        Granted::Given(given) => {
+            let answer = created(&Grant::from(given), made.replayed, StatusCode::OK);
+            located(answer, "/v1/grants", &GrantId::of(given.grant.id))
+        }
         Granted::Proposed(proposal) => repeatable(&Grant::from(proposal), made.replayed, StatusCode::ACCEPTED),
     })
 }

@@ -42,13 +42,9 @@ pub struct Hold {
     product: Option<ProductCode>,
     /// The amount that the hold reserves, or reserved.
     amount: Amount,
-    /// The amount that was captured, which may be more than the hold; absent until then.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// The amount that was captured, which may be more than the hold; null until then.
     captured: Option<Amount>,
     /// The balance of the wallet after the capture; only in the answer to a capture that took money.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     balance_after: Option<SignedAmount>,
     created_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,

@@ -13,7 +13,7 @@ use crate::app::holds::{self, HoldDone, NewHold};
 use crate::app::{App, Problems};
 use crate::domain::code::Code;
 use crate::domain::hold::MAX_HOLD_SECONDS;
-use crate::http::edge::answers::{created, repeatable};
+use crate::http::edge::answers::{created, located, repeatable};
 use crate::http::edge::auth::AsService;
 use crate::http::edge::extract::JsonBody;
 use crate::http::edge::problem::Failure;
@@ -101,7 +101,8 @@ pub async fn create_hold(
     let mut problems = Problems::new();
     let new = read(body.value, &mut problems);
     let done = holds::open(&app, problems.into_result(new)?).await?;
-    Ok(created(&hold_body(&done.hold, None), done.replayed, StatusCode::OK))
+    let answer = created(&hold_body(&done.hold, None), done.replayed, StatusCode::OK);
+    Ok(located(answer, "/v1/holds", &HoldIdText::of(done.hold.id)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -12,18 +12,19 @@ use self::body::list::{OrderPage, OrdersOf, OrdersQuery, order_page};
 use self::body::{TopUpOrder, order_body};
 use crate::app::{App, orders};
 use crate::domain::payment::CardFlow;
-use crate::http::edge::answers::created;
+use crate::http::edge::answers::{created, located};
 use crate::http::edge::auth::{Allowed, AsCustomer, SUPPORT};
+use crate::http::edge::etag::IfNoneMatch;
 use crate::http::edge::extract::{ClientIp, JsonBody, QueryParams};
 use crate::http::edge::idempotency::IdempotencyHeader;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::{CustomerQuery, OrderPath};
 use crate::http::edge::wire::{
     AgreementVersion, Amount, CurrencyCode, LanguageTag, PaymentChannel, ProductCode, RemitterBank, RemitterName,
-    RemitterRemarks,
+    RemitterRemarks, TopUpOrderId,
 };
 
-/// The wish to add money. The platform decides fee, tax and bonus, so they are no part of it.
+/// A top-up order. The service computes fee, tax and bonus, so the request does not name them.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -42,11 +43,9 @@ pub struct CreateTopUpOrder {
     agreement_accepted: bool,
     /// The version of the agreement that the customer has read. If another one is in force, the order is refused (409
     /// `agreement_changed`). Absent: the one that is in force is recorded.
-    #[schema(nullable = false)]
     agreement_version: Option<AgreementVersion>,
     /// What the customer was told that the wallet gets. If it would get another amount, the order is refused (409
     /// `price_changed`). Absent: the price of this moment is taken.
-    #[schema(nullable = false)]
     expected_credited_amount: Option<Amount>,
     /// The page that the payer's browser goes to afterwards, on a site that the operator of the service allows. The
     /// service adds `order=<id>` to its query.
@@ -137,7 +136,8 @@ pub async fn create_top_up_order(
     let new = new_order::read(customer, body.value, payer_ip)?;
     let made = orders::create::create(&app, &new, &key, &caller.actor()).await?;
     let body = order_body(&app, &made.value).await?;
-    Ok(created(&body, made.replayed, StatusCode::OK))
+    let id = TopUpOrderId::of(made.value.order.id);
+    Ok(located(created(&body, made.replayed, StatusCode::OK), "/v1/top-up-orders", &id))
 }
 
 /// Get a top-up order
@@ -146,7 +146,7 @@ pub async fn create_top_up_order(
 #[utoipa::path(
     tag = "top-up-orders",
     operation_id = "getTopUpOrder",
-    params(OrderPath, CustomerQuery),
+    params(OrderPath, CustomerQuery, IfNoneMatch),
     responses((status = 200, description = "The order", body = TopUpOrder)),
     security(("bearer" = []))
 )]
@@ -155,10 +155,11 @@ pub async fn get_top_up_order(
     Allowed(caller): AsCustomer,
     path: web::Path<OrderPath>,
     QueryParams(query): QueryParams<CustomerQuery>,
+    known: IfNoneMatch,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let view = orders::read::get(&app, &caller, query.customer_id.as_deref(), path.order_id.named()).await?;
-    Ok(HttpResponse::Ok().json(order_body(&app, &view).await?))
+    known.answer(&order_body(&app, &view).await?)
 }
 
 /// Cancel a top-up order
@@ -245,7 +246,7 @@ pub async fn renew_top_up_order_bank_account(
 #[utoipa::path(
     tag = "top-up-orders",
     operation_id = "listTopUpOrders",
-    params(OrdersQuery),
+    params(OrdersQuery, IfNoneMatch),
     responses((status = 200, description = "A page of orders", body = OrderPage)),
     security(("bearer" = []))
 )]
@@ -253,9 +254,10 @@ pub async fn renew_top_up_order_bank_account(
 pub async fn list_top_up_orders(
     Allowed(caller): AsCustomer,
     QueryParams(query): QueryParams<OrdersQuery>,
+    known: IfNoneMatch,
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = caller.customer(query.customer_id.as_deref())?;
-    Ok(HttpResponse::Ok().json(order_page(&app, request.path(), OrdersOf::Customer(customer), &query).await?))
+    known.answer(&order_page(&app, request.path(), OrdersOf::Customer(customer), &query).await?)
 }

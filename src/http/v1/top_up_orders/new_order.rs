@@ -44,7 +44,11 @@ pub fn read(customer: CustomerId, asked: CreateTopUpOrder, payer_ip: IpAddr) -> 
         }
     }
     if channel == Channel::BankTransfer && asked.bank_transfer.is_none() {
-        problems.add("/bank_transfer", Code::Required, "remitter_name and remitter_bank are required for this channel");
+        problems.add(
+            "/bank_transfer",
+            Code::Required,
+            "is required for this channel, with remitter_name and remitter_bank",
+        );
     }
     let remitter = asked.bank_transfer.and_then(|transfer| remitter(&mut problems, &transfer));
     let vnpay_bank_code = asked.vnpay.and_then(|vnpay| bank_code(&mut problems, vnpay));

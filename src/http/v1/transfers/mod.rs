@@ -12,7 +12,7 @@ use crate::app::transfers::{self, NewTransfer};
 use crate::app::{App, Problems};
 use crate::domain::customer::CustomerId;
 use crate::domain::page::Sort;
-use crate::http::edge::answers::created;
+use crate::http::edge::answers::{created, located};
 use crate::http::edge::auth::{Allowed, AsCustomer, SUPPORT};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::idempotency::IdempotencyHeader;
@@ -85,7 +85,8 @@ pub async fn create_transfer(
     let mut problems = Problems::new();
     let new = read(&body.value, customer, &mut problems);
     let made = transfers::create(&app, &problems.into_result(new)?, &key).await?;
-    Ok(created(&Transfer::from(&made.value), made.replayed, StatusCode::OK))
+    let answer = created(&Transfer::from(&made.value), made.replayed, StatusCode::OK);
+    Ok(located(answer, "/v1/transfers", &TransferId::of(made.value.id)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

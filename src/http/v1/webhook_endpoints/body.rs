@@ -80,8 +80,7 @@ pub struct WebhookEndpoint {
     updated_at: DateTime<Utc>,
     /// The secret that signs, `whsec_…`. You see it this once: when the endpoint is made, and when the secret is
     /// replaced.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, max_length = 100, example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
+    #[schema(max_length = 100, example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
     secret: Option<String>,
 }
 

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use self::body::{WebhookEndpoint, WebhookEndpointRequest};
 use crate::app::{App, webhook_endpoints};
 use crate::domain::page::Sort;
-use crate::http::edge::answers::created;
+use crate::http::edge::answers::{created, located};
 use crate::http::edge::auth::{ADMIN, Allowed, AsStaff};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::page::{self, Filters};
@@ -63,7 +63,8 @@ pub async fn create_webhook_endpoint(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let made = webhook_endpoints::create(&app, &caller, &body.value.read()?).await?;
-    Ok(created(&WebhookEndpoint::from(&made), false, StatusCode::CREATED))
+    let answer = created(&WebhookEndpoint::from(&made), false, StatusCode::CREATED);
+    Ok(located(answer, "/v1/webhook-endpoints", &WebhookEndpointId::of(made.endpoint.id)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

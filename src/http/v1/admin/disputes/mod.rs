@@ -49,7 +49,7 @@ struct DisputesQuery {
 /// All disputes, newest first. The payment company opens and decides disputes; its notifications change the wallet.
 #[utoipa::path(
     tag = "admin-disputes",
-    operation_id = "listDisputes",
+    operation_id = "adminListDisputes",
     params(DisputesQuery),
     responses((status = 200, description = "A page of disputes", body = DisputePage)),
     security(("bearer" = []))

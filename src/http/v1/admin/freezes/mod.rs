@@ -45,7 +45,7 @@ struct WalletPath {
 /// has happened is still booked. A customer who is frozen already stays so, with the first reason.
 #[utoipa::path(
     tag = "admin-freezes",
-    operation_id = "freezeCustomer",
+    operation_id = "adminFreezeCustomer",
     params(CustomerPath, CustomerQuery),
     request_body = FreezeReason,
     responses((status = 200, description = "The freeze that stands", body = Freeze)),
@@ -70,7 +70,7 @@ pub async fn freeze_customer(
 /// so.
 #[utoipa::path(
     tag = "admin-freezes",
-    operation_id = "unfreezeCustomer",
+    operation_id = "adminUnfreezeCustomer",
     params(CustomerPath, CustomerQuery),
     request_body = FreezeReason,
     responses((status = 200, description = "The customer is not frozen", body = Freeze)),
@@ -94,7 +94,7 @@ pub async fn unfreeze_customer(
 /// Stops one wallet, as the freeze of a customer stops all: what spends answers 409 `wallet_frozen`.
 #[utoipa::path(
     tag = "admin-freezes",
-    operation_id = "freezeWallet",
+    operation_id = "adminFreezeWallet",
     params(WalletPath),
     request_body = FreezeReason,
     responses((status = 200, description = "The freeze that stands", body = Freeze)),
@@ -116,7 +116,7 @@ pub async fn freeze_wallet(
 /// Ends the freeze of one wallet. The freeze of its customer stays.
 #[utoipa::path(
     tag = "admin-freezes",
-    operation_id = "unfreezeWallet",
+    operation_id = "adminUnfreezeWallet",
     params(WalletPath),
     request_body = FreezeReason,
     responses((status = 200, description = "The wallet is not frozen by itself", body = Freeze)),

@@ -12,7 +12,7 @@ use crate::app::refunds::{self, NewRefund};
 use crate::app::{App, Error, Problems};
 use crate::domain::page::Sort;
 use crate::domain::refund::{self, RefundFilter, RefundState};
-use crate::http::edge::answers::repeatable;
+use crate::http::edge::answers::{located, repeatable};
 use crate::http::edge::auth::{Allowed, AsOperator, FINANCE};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::idempotency::IdempotencyHeader;
@@ -85,7 +85,7 @@ fn answer(refund: &refund::Refund, replayed: bool, fresh: StatusCode) -> HttpRes
 /// operator marks it as sent.
 #[utoipa::path(
     tag = "admin-refunds",
-    operation_id = "createRefund",
+    operation_id = "adminCreateRefund",
     params(IdempotencyHeader),
     request_body = CreateRefund,
     responses(
@@ -123,7 +123,8 @@ pub async fn create_refund(
         from_products: asked.from_products,
     };
     let made = refunds::request(&app, &caller, &new, &key).await?;
-    Ok(answer(&made.value, made.replayed, StatusCode::CREATED))
+    let answer = answer(&made.value, made.replayed, StatusCode::CREATED);
+    Ok(located(answer, "/v1/admin/refunds", &RefundId::of(made.value.id)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -152,7 +153,7 @@ struct RefundsQuery {
 /// All refunds, newest first. `needs_operator=true` lists those that wait for an operator.
 #[utoipa::path(
     tag = "admin-refunds",
-    operation_id = "listRefunds",
+    operation_id = "adminListRefunds",
     params(RefundsQuery),
     responses((status = 200, description = "A page of refunds", body = RefundPage)),
     security(("bearer" = []))
@@ -194,7 +195,7 @@ pub async fn list_refunds(
 /// The refund as it is now.
 #[utoipa::path(
     tag = "admin-refunds",
-    operation_id = "getRefund",
+    operation_id = "adminGetRefund",
     params(RefundPath),
     responses((status = 200, description = "The refund", body = Refund)),
     security(("bearer" = []))
@@ -215,7 +216,7 @@ pub async fn get_refund(
 /// again, because the wallet may have less money by now.
 #[utoipa::path(
     tag = "admin-refunds",
-    operation_id = "approveRefund",
+    operation_id = "adminApproveRefund",
     params(RefundPath, IdempotencyHeader),
     responses(
         (status = 200, description = "The approved refund", body = Refund),
@@ -253,7 +254,7 @@ pub struct MarkRefundSent {
 /// For refunds by bank transfer, which people send by hand. The same call again changes nothing.
 #[utoipa::path(
     tag = "admin-refunds",
-    operation_id = "markRefundSent",
+    operation_id = "adminMarkRefundSent",
     params(RefundPath),
     request_body = MarkRefundSent,
     responses(
@@ -292,7 +293,7 @@ pub struct RejectRefund {
 /// changes nothing.
 #[utoipa::path(
     tag = "admin-refunds",
-    operation_id = "rejectRefund",
+    operation_id = "adminRejectRefund",
     params(RefundPath),
     request_body = RejectRefund,
     responses(

@@ -100,7 +100,6 @@ pub struct ApplyUnappliedPayment {
     /// The product whose wallet it credits; null for the main wallet.
     pub product: Option<ProductCode>,
     /// The part that is applied; absent for all that is left.
-    #[schema(nullable = false)]
     pub amount: Option<Amount>,
     pub reason: Reason,
 }
@@ -114,7 +113,6 @@ pub struct ReturnUnappliedPayment {
     /// sends it back.
     pub bank_transaction_id: Option<BankTransactionId>,
     /// The part that goes back; absent for all that is left.
-    #[schema(nullable = false)]
     pub amount: Option<Amount>,
     pub reason: Reason,
 }

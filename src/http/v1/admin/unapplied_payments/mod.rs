@@ -67,7 +67,7 @@ struct UnappliedPaymentsQuery {
 /// that the company has given back.
 #[utoipa::path(
     tag = "admin-payments",
-    operation_id = "listUnappliedPayments",
+    operation_id = "adminListUnappliedPayments",
     params(UnappliedPaymentsQuery),
     responses((status = 200, description = "A page of payments", body = UnappliedPaymentPage)),
     security(("bearer" = []))
@@ -138,7 +138,7 @@ fn answer(made: &Made<Decision>) -> HttpResponse {
 /// the threshold it is only proposed (202) until a second operator approves it.
 #[utoipa::path(
     tag = "admin-payments",
-    operation_id = "applyUnappliedPayment",
+    operation_id = "adminApplyUnappliedPayment",
     params(PaymentPath, IdempotencyHeader),
     request_body = ApplyUnappliedPayment,
     responses(
@@ -189,7 +189,7 @@ pub async fn apply_unapplied_payment(
 /// names no order.
 #[utoipa::path(
     tag = "admin-payments",
-    operation_id = "returnUnappliedPayment",
+    operation_id = "adminReturnUnappliedPayment",
     params(PaymentPath, IdempotencyHeader),
     request_body = ReturnUnappliedPayment,
     responses(
@@ -227,7 +227,7 @@ pub async fn return_unapplied_payment(
 /// changes nothing.
 #[utoipa::path(
     tag = "admin-payments",
-    operation_id = "dismissUnappliedPayment",
+    operation_id = "adminDismissUnappliedPayment",
     params(PaymentPath),
     request_body = DismissUnappliedPayment,
     responses(
@@ -263,7 +263,7 @@ struct DecisionsQuery {
 /// The decisions about unapplied money that wait for a second operator, newest first.
 #[utoipa::path(
     tag = "admin-payments",
-    operation_id = "listUnappliedDecisions",
+    operation_id = "adminListUnappliedDecisions",
     params(DecisionsQuery),
     responses((status = 200, description = "A page of decisions", body = UnappliedDecisionPage)),
     security(("bearer" = []))
@@ -306,7 +306,7 @@ impl DecisionPath {
 /// Carries it out. The operator who proposed it cannot approve it, and it is refused when less is left by now.
 #[utoipa::path(
     tag = "admin-payments",
-    operation_id = "approveUnappliedDecision",
+    operation_id = "adminApproveUnappliedDecision",
     params(DecisionPath, IdempotencyHeader),
     responses(
         (status = 200, description = "It is done", body = UnappliedDecision),
@@ -332,7 +332,7 @@ pub async fn approve_unapplied_decision(
 /// Ends a decision that waits; the money stays where it is. Withdrawing it again changes nothing.
 #[utoipa::path(
     tag = "admin-payments",
-    operation_id = "withdrawUnappliedDecision",
+    operation_id = "adminWithdrawUnappliedDecision",
     params(DecisionPath),
     responses(
         (status = 200, description = "The withdrawn decision", body = UnappliedDecision),

@@ -152,9 +152,10 @@ pub async fn order_page(app: &App, path: &str, of: OrdersOf, query: &OrdersQuery
         false => None,
     };
     let cursors = page::cursors(&found, &filters, |order| (order.created_at, order.id))?;
+    let steps = orders::read::next_steps(app, &found.rows).await?;
     let data = match is_for_operator {
-        true => order_bodies_for_operators(app, &found.rows, now),
-        false => order_bodies(&found.rows),
+        true => order_bodies_for_operators(app, &found.rows, &steps, now),
+        false => order_bodies(&found.rows, &steps),
     };
     Ok(OrderPage {
         data,

@@ -5,13 +5,17 @@ pub mod payment;
 pub mod reason;
 pub mod statement;
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use self::payment::{OrderPayment, OrderVerification};
 use self::reason::{OrderReasonCode, ShortPayment};
 use self::statement::{OrderApproval, OrderReversal};
+use crate::app::orders::read::NextStep;
 use crate::app::{App, Error, OrderView, orders};
 use crate::domain::attempt;
 use crate::domain::money::Money;
@@ -66,11 +70,12 @@ pub struct TopUpOrder {
     customer_id: CustomerIdText,
     status: TopUpOrderStatus,
     /// Why the order is stuck, held for review, refused or failed; null otherwise.
-    #[schema(max_length = 2000, example = "awaiting a second operator's approval")]
+    #[schema(max_length = 2000, example = "we are confirming your transfer")]
     reason: Option<String>,
-    /// The same for programs; absent unless the order is processing or failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// The same for programs; null unless the order is processing or failed: `awaiting_provider`, `payment_declined`,
+    /// `awaiting_second_operator`, `short_payment`, `payment_failed`, `given_up`, `rejected`, `out_of_time`,
+    /// `payment_returned`. This list may grow.
+    #[schema(value_type = Option<String>, max_length = 64, pattern = "^[a-z0-9_]+$", example = "awaiting_provider")]
     reason_code: Option<OrderReasonCode>,
     /// What arrived of the money and what is missing, while the order waits for that; absent in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,16 +91,12 @@ pub struct TopUpOrder {
     bonus: Amount,
     /// The amount that the wallet gets, or got.
     credited_amount: Amount,
-    /// The amount that was proven to have arrived; absent until then.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// The amount that was proven to have arrived; null until then.
     received_amount: Option<Amount>,
     /// The part of the received amount that went back to the payer, or is on its way back.
     refunded_amount: Amount,
     /// What the payer would get if all of the order were refunded now: what is left of the payment, less bonus that was
-    /// spent. Absent in lists, and for an order that cannot be refunded.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// spent. Null in lists, and for an order that cannot be refunded.
     refundable_amount: Option<Amount>,
     product: Option<ProductCode>,
     /// A short code for people, and for bank transfers.
@@ -105,7 +106,7 @@ pub struct TopUpOrder {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     remitter: Option<OrderRemitter>,
-    /// What the payer has to do next; absent when there is nothing to do.
+    /// What the payer has to do next; absent when there is nothing to do, and in events.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     next_action: Option<NextAction>,
@@ -155,8 +156,7 @@ pub struct OrderEvent {
     #[schema(max_length = 64, example = "created")]
     event: String,
     /// The order's status after the event.
-    #[schema(max_length = 16, example = "pending")]
-    status: String,
+    status: TopUpOrderStatus,
     /// Who caused the event: `customer:…`, `operator:…` (for customers `operator`), `provider:…` or `system`.
     actor: Actor,
     #[schema(max_length = 2000, example = "100 CNY credited")]
@@ -197,6 +197,10 @@ pub enum NextActionType {
 pub struct RedirectAction {
     #[schema(max_length = 4000, example = "https://checkout.example.com/c/pay/cs_test_123")]
     url: String,
+    /// PayPal's id of the order, which the buttons of PayPal's JavaScript SDK take in place of the redirect; null for
+    /// other companies. After the payer has approved, call `verify`.
+    #[schema(max_length = 64, example = "5O190127TN364715T")]
+    paypal_order_id: Option<String>,
 }
 
 /// Pass these values to the payment company's script in your page.
@@ -234,7 +238,7 @@ pub struct BankTransferAction {
     #[schema(max_length = 140, example = "TU7K3M9QX2")]
     remittance_text: String,
     /// Who has to pay the banks' fees.
-    #[schema(max_length = 200, example = "OUR: the full amount has to arrive")]
+    #[schema(max_length = 200, example = "You pay all bank fees (OUR): the full amount must arrive.")]
     fees_note: String,
     expires_at: DateTime<Utc>,
 }
@@ -250,23 +254,30 @@ pub struct BankAccountClosedAction {
     account_number: String,
 }
 
-/// Orders as lists show them: without timeline and next action.
-pub fn order_bodies(orders: &[Order]) -> Vec<TopUpOrder> {
-    orders.iter().map(listed_order_body).collect()
+/// Orders as lists show them: with their next action, and without a timeline.
+pub fn order_bodies(orders: &[Order], steps: &HashMap<Uuid, NextStep>) -> Vec<TopUpOrder> {
+    let action = |order: &Order| steps.get(&order.id).and_then(|step| next_action(order, step));
+    orders.iter().map(|order| render(order, Vec::new(), action(order), None)).collect()
 }
 
-/// An order as lists and events show it.
+/// An order as events show it: without a next action.
 pub fn listed_order_body(order: &Order) -> TopUpOrder {
     render(order, Vec::new(), None, None)
 }
 
 /// Orders as lists show them to operators: also with the age of what waits for them.
-pub fn order_bodies_for_operators(app: &App, orders: &[Order], now: DateTime<Utc>) -> Vec<TopUpOrder> {
-    let body = |order| TopUpOrder {
+pub fn order_bodies_for_operators(
+    app: &App,
+    orders: &[Order],
+    steps: &HashMap<Uuid, NextStep>,
+    now: DateTime<Utc>,
+) -> Vec<TopUpOrder> {
+    let bodies = order_bodies(orders, steps).into_iter().zip(orders);
+    let aged = bodies.map(|(body, order)| TopUpOrder {
         verification: orders::read::verification(app, order, now).map(OrderVerification::from),
-        ..render(order, Vec::new(), None, None)
-    };
-    orders.iter().map(body).collect()
+        ..body
+    });
+    aged.collect()
 }
 
 /// One order in full, as an operator sees it.
@@ -290,14 +301,19 @@ pub async fn order_body(app: &App, view: &OrderView) -> Result<TopUpOrder, Error
         .map(|event| OrderEvent {
             at: event.at,
             event: event.event.clone(),
-            status: event.status.to_string(),
+            status: event.status.into(),
             actor: Actor::new(&event.actor),
             detail: event.detail.clone(),
         })
         .collect();
     let action = match &view.next_action {
         None => None,
-        Some(action) => next_action(app, &view.order, action).await?,
+        Some(action) => {
+            let is_transfer = matches!(action, attempt::NextAction::BankTransfer);
+            let account = if is_transfer { orders::bank_account::shown(app, &view.order).await? } else { None };
+            let paypal_order_id = view.paypal_order_id.clone();
+            next_action(&view.order, &NextStep { action: action.clone(), paypal_order_id, account })
+        }
     };
     let is_short = view.order.is_short();
     Ok(TopUpOrder {
@@ -309,12 +325,12 @@ pub async fn order_body(app: &App, view: &OrderView) -> Result<TopUpOrder, Error
     })
 }
 
-async fn next_action(app: &App, order: &Order, action: &attempt::NextAction) -> Result<Option<NextAction>, Error> {
+fn next_action(order: &Order, step: &NextStep) -> Option<NextAction> {
     let empty =
         |kind| NextAction { kind, redirect: None, client_secret: None, bank_transfer: None, bank_account_closed: None };
-    Ok(match action {
+    match &step.action {
         attempt::NextAction::Redirect { url } => {
-            let redirect = Some(RedirectAction { url: url.clone() });
+            let redirect = Some(RedirectAction { url: url.clone(), paypal_order_id: step.paypal_order_id.clone() });
             Some(NextAction { redirect, ..empty(NextActionType::Redirect) })
         }
         attempt::NextAction::ClientSecret { value, publishable_key } => {
@@ -322,7 +338,7 @@ async fn next_action(app: &App, order: &Order, action: &attempt::NextAction) -> 
                 Some(ClientSecretAction { value: value.clone(), publishable_key: publishable_key.clone() });
             Some(NextAction { client_secret, ..empty(NextActionType::ClientSecret) })
         }
-        attempt::NextAction::BankTransfer => orders::bank_account::shown(app, order).await?.map(|shown| {
+        attempt::NextAction::BankTransfer => step.account.clone().map(|shown| {
             let account = shown.account;
             if let Some(closed_at) = shown.closed_at {
                 let closed = BankAccountClosedAction { closed_at, account_number: account.account_number };
@@ -341,13 +357,13 @@ async fn next_action(app: &App, order: &Order, action: &attempt::NextAction) -> 
                     swift_bic: account.swift_bic,
                     bank_address: account.bank_address,
                     remittance_text: order.reference.clone(),
-                    fees_note: "OUR: the full amount has to arrive".to_owned(),
+                    fees_note: "You pay all bank fees (OUR): the full amount must arrive.".to_owned(),
                     expires_at: order.expires_at,
                 }),
                 ..empty(NextActionType::BankTransfer)
             }
         }),
-    })
+    }
 }
 
 fn render(

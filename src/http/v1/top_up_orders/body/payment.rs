@@ -32,21 +32,13 @@ pub struct OrderPayment {
     /// The part that went back to the payer, or is on its way back.
     refunded_amount: Amount,
     received_at: DateTime<Utc>,
-    /// The bank account on which the money arrived. This and the next three are absent where no bank line stands behind
+    /// The bank account on which the money arrived. This and the next three are null where no bank line stands behind
     /// the payment.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     bank_account_id: Option<BankAccountId>,
     /// The bank's id of the line, as an operator wrote it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     bank_transaction_id: Option<BankTransactionId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     received_on: Option<NaiveDate>,
-    /// Who sent it, as the bank says; absent where that was not stated.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// Who sent it, as the bank says; null where that was not stated.
     remitter_name: Option<RemitterName>,
 }
 

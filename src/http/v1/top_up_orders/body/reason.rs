@@ -8,7 +8,7 @@ use crate::domain::order::{Awaited, FailedBy, Order, OrderState};
 use crate::http::edge::wire::{Amount, CurrencyCode};
 
 /// Why an order is processing or failed. The list may grow.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderReasonCode {
     /// The payment company works on the payment, or reviews it.

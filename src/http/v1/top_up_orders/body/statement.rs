@@ -15,9 +15,7 @@ use crate::http::edge::wire::{
 pub struct OrderApproval {
     /// The part that serves this order.
     received_amount: Amount,
-    /// All that arrived by the transfer; absent where it is `received_amount`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// All that arrived by the transfer; null where it is `received_amount`.
     transaction_amount: Option<Amount>,
     bank_transaction_id: BankTransactionId,
     bank_account_id: BankAccountId,

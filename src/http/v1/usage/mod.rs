@@ -1,5 +1,7 @@
 //! `/v1/usage`: deductions for consumption, one at a time or in batches.
 
+pub mod read;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use chrono::{DateTime, Utc};
@@ -10,10 +12,10 @@ use crate::app::usage::{self, NewUsage, Usage};
 use crate::app::{App, Error, Problems};
 use crate::domain::code::Code;
 use crate::domain::posting::OnInsufficient;
-use crate::http::edge::answers::created;
+use crate::http::edge::answers::{created, located};
 use crate::http::edge::auth::AsService;
 use crate::http::edge::extract::JsonBody;
-use crate::http::edge::problem::{Failure, Problem};
+use crate::http::edge::problem::{Failure, Problem, ProblemPages};
 use crate::http::edge::request_id;
 use crate::http::edge::times;
 use crate::http::edge::wire::{
@@ -79,13 +81,18 @@ pub struct CreateUsage {
     occurred_at: Option<DateTime<Utc>>,
 }
 
+/// What became of a usage. One that is refused is answered with a problem.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UsageStatus {
+    Booked,
+}
+
 /// A booked usage.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BookedUsage {
     id: DedupeId,
-    /// Always `booked`.
-    #[schema(max_length = 16, example = "booked")]
-    status: String,
+    status: UsageStatus,
     currency: CurrencyCode,
     /// The amount that was deducted.
     amount: Amount,
@@ -119,8 +126,6 @@ pub struct UsageResult {
     id: DedupeId,
     status: UsageResultStatus,
     /// The balance of the wallet that paid, after the item; only with `booked` and `replayed`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     balance_after: Option<SignedAmount>,
     /// Why the item was refused; only with `refused`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -167,7 +172,7 @@ fn read(asked: CreateUsage, problems: &mut Problems) -> Option<NewUsage> {
 fn render(usage: &Usage) -> BookedUsage {
     BookedUsage {
         id: DedupeId::new(&usage.id),
-        status: "booked".to_owned(),
+        status: UsageStatus::Booked,
         currency: CurrencyCode::of(usage.amount.currency()),
         amount: Amount::from(usage.amount),
         product: ProductCode::of_product(&usage.product),
@@ -202,7 +207,12 @@ pub async fn create_usage(
     let mut problems = Problems::new();
     let new = read(body.value, &mut problems);
     let usage = usage::book_usage(&app, problems.into_result(new)?).await?;
-    Ok(created(&render(&usage), usage.replayed, StatusCode::OK))
+    let answer = created(&render(&usage), usage.replayed, StatusCode::OK);
+    if usage.replayed {
+        return Ok(answer);
+    }
+    let id: String = form_urlencoded::byte_serialize(usage.id.as_bytes()).collect();
+    Ok(located(answer, "/v1/usage", &id))
 }
 
 /// Book a batch of usage
@@ -248,7 +258,7 @@ pub async fn create_usage_batch(
         problems.append_below(|| format!("/items/{n}"), of_item);
     }
     let new = problems.into_result(new.into_iter().collect::<Option<Vec<_>>>())?;
-    let request_id = request_id::of(&request);
+    let (pages, request_id) = (ProblemPages::told(&request), request_id::of(&request));
     let results = usage::book_batch(&app, new)
         .await?
         .into_iter()
@@ -264,7 +274,7 @@ pub async fn create_usage_batch(
                 id,
                 status: UsageResultStatus::Refused,
                 balance_after: None,
-                problem: Some(Failure::from(error).problem(request.path(), &request_id)),
+                problem: Some(Failure::from(error).problem(&pages, request.path(), &request_id)),
             },
         })
         .collect();

@@ -8,17 +8,25 @@
 //! A balance is sent as a state, not as a step: a slow listener, or a wallet that changes a thousand times a second,
 //! gets the last state of each turn. Events (an order moved, a balance fell below its threshold) are sent one by one. A
 //! [`Cursor`] says how far a listener has come. With it, a listener goes on after a broken connection.
+//!
+//! A customer has a few streams at a time. A new one ends the oldest: a page that is loaded again and again opens a
+//! stream each time, and those of before are dead without having said so.
+
+mod cursor;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use uuid::Uuid;
 
+pub use self::cursor::Cursor;
 use super::{EngineError, Supervisor};
 use crate::domain::customer::CustomerId;
 use crate::domain::event::Event;
+use crate::domain::money::Money;
+use crate::domain::take_back::{self, Claim};
 use crate::domain::wallet::Wallet;
 use crate::storage::events;
 use crate::storage::ledger;
@@ -36,32 +44,6 @@ pub struct StreamSettings {
     pub per_customer: usize,
 }
 
-/// How far a listener has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cursor {
-    /// The position of the last event sent.
-    pub position: i64,
-    /// The sum of the versions of the customer's wallets as sent. Versions only grow, so the same sum means that
-    /// nothing has changed.
-    pub versions: i64,
-}
-
-impl Cursor {
-    /// Reads what [`std::fmt::Display`] wrote; `None` for anything else.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (position, versions) = text.split_once('-')?;
-        let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?;
-        Some(Self { position: number(position)?, versions: number(versions)? })
-    }
-}
-
-impl std::fmt::Display for Cursor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}-{}", self.position, self.versions)
-    }
-}
-
 /// One update, and how far the listener has come with it.
 #[derive(Debug, Clone)]
 pub struct Message {
@@ -73,8 +55,23 @@ pub struct Message {
 pub enum StreamUpdate {
     Balance(Box<Wallet>),
     Event(Event),
+    /// What is claimed of the customer beside the wallets has changed: all of it.
+    Claims(Vec<Money>),
+    /// Everything that there was has been sent; what follows happens from now on. It carries what is claimed.
+    Live(Vec<Money>),
+    /// The last message: this stream made room for a newer one of the customer, or the service stops.
+    End(StreamEnd),
     /// Carries nothing; writing it shows whether the connection is broken.
     Probe,
+}
+
+/// Why the service ends a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamEnd {
+    /// The customer has opened another stream.
+    Replaced,
+    /// The service stops.
+    ShuttingDown,
 }
 
 /// The handle that callers hold; cloning shares it.
@@ -110,8 +107,12 @@ struct Listener {
     cursor: Cursor,
     /// The versions as sent. `None` before the first turn, which sends all wallets, or none after a short break.
     sent: Option<HashMap<Uuid, i64>>,
+    /// What is claimed of the customer, as sent.
+    claims: Vec<Money>,
     /// Takes one turn's messages at a time: a slow reader gets messages less often, and takes no memory.
     messages: mpsc::Sender<Vec<Message>>,
+    /// Tells the reader why the stream ends, past the messages that wait.
+    end: Option<oneshot::Sender<StreamEnd>>,
 }
 
 /// The receiving end of a stream; dropping it frees its place.
@@ -119,6 +120,8 @@ pub struct Listening {
     shared: Arc<Shared>,
     number: u64,
     messages: mpsc::Receiver<Vec<Message>>,
+    ended: Option<oneshot::Receiver<StreamEnd>>,
+    cursor: Cursor,
 }
 
 impl std::fmt::Debug for Listening {
@@ -128,9 +131,22 @@ impl std::fmt::Debug for Listening {
 }
 
 impl Listening {
-    /// The next messages. Returns `None` when the service stops.
+    /// The next messages. After the one that says why the stream ends, there is none.
     pub async fn next(&mut self) -> Option<Vec<Message>> {
-        self.messages.recv().await
+        let ended = self.ended.as_mut()?;
+        let end = tokio::select! {
+            biased;
+            end = ended => end,
+            messages = self.messages.recv() => {
+                let messages = messages?;
+                if let Some(last) = messages.last() {
+                    self.cursor = last.cursor;
+                }
+                return Some(messages);
+            }
+        };
+        self.ended = None;
+        end.ok().map(|why| vec![Message { cursor: self.cursor, update: StreamUpdate::End(why) }])
     }
 }
 
@@ -162,26 +178,37 @@ impl Streams {
             let mut conn = self.shared.pool.get().await?;
             (events::pruned_up_to(&mut conn).await?, events::last_position(&mut conn, customer).await?)
         };
-        // A cursor that lies before the pruned events, or after the last event, is of no use: the listener begins with
-        // the full state.
-        let from = from.filter(|from| (pruned..=last.max(pruned)).contains(&from.position));
-        let cursor = from.unwrap_or(Cursor { position: last, versions: 0 });
+        // A cursor of another customer, one that lies before the pruned events, or after the last event, is of no use:
+        // the listener begins with the full state.
+        let is_use = |from: &Cursor| from.is_of(customer) && (pruned..=last.max(pruned)).contains(&from.position);
+        let cursor = from.filter(is_use).unwrap_or_else(|| Cursor::start(customer, last));
         let (sender, messages) = mpsc::channel(1);
+        let (end, ended) = oneshot::channel();
         let mut open = self.shared.lock_with_room(customer)?;
         open.last += 1;
         let number = open.last;
-        let listener = Listener { customer: customer.clone(), cursor, sent: None, messages: sender };
+        let listener = Listener {
+            customer: customer.clone(),
+            cursor,
+            sent: None,
+            claims: Vec::new(),
+            messages: sender,
+            end: Some(end),
+        };
+        open.make_room(customer, self.shared.settings.per_customer);
         open.listeners.insert(number, listener);
         drop(open);
         self.shared.woken.notify_one();
-        Ok(Listening { shared: Arc::clone(&self.shared), number, messages })
+        Ok(Listening { shared: Arc::clone(&self.shared), number, messages, ended: Some(ended), cursor })
     }
 
     /// Ends every stream, and takes no new ones.
     pub fn close(&self) {
         let mut open = self.shared.open();
         open.closed = true;
-        open.listeners.clear();
+        for (_, listener) in std::mem::take(&mut open.listeners) {
+            listener.end(StreamEnd::ShuttingDown);
+        }
         drop(open);
         self.shared.woken.notify_one();
     }
@@ -192,14 +219,24 @@ impl Open {
         if self.closed {
             return Err(EngineError::ShuttingDown);
         }
+        // A customer who has all of his streams gives up one for another.
         let mine = self.listeners.values().filter(|listener| listener.customer == *customer).count();
-        if mine >= settings.per_customer {
-            return Err(EngineError::StreamsFull("this customer has as many streams open as one customer may have"));
-        }
-        if self.listeners.len() >= settings.total {
+        if self.listeners.len() >= settings.total && mine < settings.per_customer {
             return Err(EngineError::StreamsFull("as many streams are open as this service takes"));
         }
         Ok(())
+    }
+
+    /// Ends the oldest streams of a customer, so that with a new one there are as many as allowed.
+    fn make_room(&mut self, customer: &CustomerId, per_customer: usize) {
+        let mine = self.listeners.iter().filter(|(_, listener)| listener.customer == *customer);
+        let mine: Vec<u64> = mine.map(|(number, _)| *number).collect();
+        let too_many = (mine.len() + 1).saturating_sub(per_customer);
+        for number in mine.into_iter().take(too_many) {
+            if let Some(listener) = self.listeners.remove(&number) {
+                listener.end(StreamEnd::Replaced);
+            }
+        }
     }
 }
 
@@ -236,6 +273,7 @@ struct Changes {
     events: HashMap<CustomerId, Vec<Event>>,
     versions: HashMap<String, Vec<(Uuid, i64)>>,
     wallets: HashMap<String, Vec<Wallet>>,
+    claims: HashMap<CustomerId, Vec<Claim>>,
 }
 
 impl Shared {
@@ -278,6 +316,9 @@ impl Shared {
         let changed = self.changed(&ready, &found);
         for wallet in ledger::read_wallets_of(&mut conn, &changed).await? {
             found.wallets.entry(wallet.key.customer.as_str().to_owned()).or_default().push(wallet);
+        }
+        for claim in ledger::claims_of(&mut conn, positions.keys()).await? {
+            found.claims.entry(claim.customer.clone()).or_default().push(claim);
         }
         drop(conn);
         let mut open = self.open();
@@ -326,7 +367,15 @@ impl Listener {
         }
     }
 
+    fn end(mut self, why: StreamEnd) {
+        if let Some(end) = self.end.take() {
+            // A reader who is gone hears nothing.
+            let _gone = end.send(why);
+        }
+    }
+
     fn send(&mut self, found: &Changes, probe: bool) {
+        let is_first = self.sent.is_none();
         let mut messages = Vec::new();
         for event in found.events.get(&self.customer).into_iter().flatten() {
             if event.position > self.cursor.position {
@@ -352,26 +401,19 @@ impl Listener {
         } else if self.sent.is_none() {
             self.sent = Some(self.versions(found).iter().copied().collect());
         }
+        let claims = found.claims.get(&self.customer).map(|claims| take_back::sums(claims)).unwrap_or_default();
+        if is_first {
+            messages.push(Message { cursor: self.cursor, update: StreamUpdate::Live(claims.clone()) });
+        } else if claims != self.claims {
+            messages.push(Message { cursor: self.cursor, update: StreamUpdate::Claims(claims.clone()) });
+        }
+        self.claims = claims;
         if probe && messages.is_empty() {
             messages.push(Message { cursor: self.cursor, update: StreamUpdate::Probe });
         }
         if !messages.is_empty() {
             // The channel has room, because only this loop fills it. A listener that is gone removes itself.
             let _gone = self.messages.try_send(messages);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_is_read_as_it_was_written_and_nothing_else_is() {
-        let cursor = Cursor { position: 42, versions: 7 };
-        assert_eq!(Cursor::parse(&cursor.to_string()), Some(cursor));
-        for other in ["", "-", "1", "1-", "-1", "1-2-3", "+1-2", "1-x", "99999999999999999999-1"] {
-            assert_eq!(Cursor::parse(other), None, "{other}");
         }
     }
 }

@@ -1,0 +1,79 @@
+//! The figures of a refusal by the ledger: what is missing, which cap is reached, what is owed.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::wire::{Amount, CurrencyCode, ProductCode, SignedAmount};
+use crate::domain::money::Money;
+use crate::domain::posting::{CapReached, Shortfall};
+
+/// The wallet that has too little money, and how much is missing.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct InsufficientFunds {
+    pub currency: CurrencyCode,
+    pub product: Option<ProductCode>,
+    pub required: Amount,
+    pub available: SignedAmount,
+    pub held: Amount,
+    pub shortfall: Amount,
+    /// What can be moved to another wallet, where the request moves money; null otherwise.
+    pub transferable: Option<Amount>,
+}
+
+/// Money that a company or an operator took back from us, and that the customer's wallets did not have. It is claimed
+/// from the customer in this currency: money that comes into any of these wallets is taken for it first.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TakenBackDebt {
+    pub currency: CurrencyCode,
+    /// What is still claimed.
+    pub amount: Amount,
+}
+
+impl From<Money> for TakenBackDebt {
+    fn from(sum: Money) -> Self {
+        Self { currency: CurrencyCode::of(sum.currency()), amount: sum.into() }
+    }
+}
+
+/// The spending cap that is reached.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SpendCap {
+    /// The period of the cap: `day` or `month`, in UTC.
+    #[schema(max_length = 8, example = "day")]
+    pub period: String,
+    pub currency: CurrencyCode,
+    pub product: Option<ProductCode>,
+    pub cap: Amount,
+    /// What was spent in this period so far, including what open holds reserve.
+    pub spent: Amount,
+    pub required: Amount,
+    /// When the period ends.
+    pub resets_at: DateTime<Utc>,
+}
+
+pub(super) fn insufficient_funds(short: &Shortfall) -> InsufficientFunds {
+    let currency = short.wallet.currency;
+    InsufficientFunds {
+        currency: CurrencyCode::of(currency),
+        product: ProductCode::of_product(&short.wallet.product),
+        required: short.required.into(),
+        available: short.available.into(),
+        held: short.held.into(),
+        shortfall: Amount::from(short.required - short.available),
+        transferable: None,
+    }
+}
+
+pub(super) fn spend_cap(reached: &CapReached) -> SpendCap {
+    let currency = reached.wallet.currency;
+    SpendCap {
+        period: reached.period.to_owned(),
+        currency: CurrencyCode::of(currency),
+        product: ProductCode::of_product(&reached.wallet.product),
+        cap: reached.cap.into(),
+        spent: reached.spent.into(),
+        required: reached.required.into(),
+        resets_at: reached.resets_at,
+    }
+}

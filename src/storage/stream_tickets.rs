@@ -1,0 +1,68 @@
+//! Tickets for the balance stream. Only their digests are stored.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use super::columns::customer_from_column;
+use super::schema::stream_tickets as tickets;
+use super::{StorageError, clock};
+use crate::domain::customer::CustomerId;
+
+/// What a ticket opens.
+#[derive(Debug, Clone)]
+pub struct StreamTicket {
+    pub customer: CustomerId,
+    /// The site whose page asked for it; `None` where no page did.
+    pub origin: Option<String>,
+    /// When the token ends by which it was made.
+    pub token_ends_at: DateTime<Utc>,
+}
+
+/// Stores a ticket by its digest, and returns until when it can be used.
+///
+/// # Errors
+/// Database errors.
+pub async fn insert(
+    conn: &mut AsyncPgConnection,
+    digest: &[u8],
+    ticket: &StreamTicket,
+    seconds: i32,
+) -> Result<DateTime<Utc>, StorageError> {
+    Ok(diesel::insert_into(tickets::table)
+        .values((
+            tickets::digest.eq(digest),
+            tickets::customer_id.eq(ticket.customer.as_str()),
+            tickets::origin.eq(ticket.origin.as_deref()),
+            tickets::expires_at.eq(clock::later(clock::ledger_now(), clock::seconds(seconds))),
+            tickets::token_ends_at.eq(ticket.token_ends_at),
+        ))
+        .returning(tickets::expires_at)
+        .get_result(conn)
+        .await?)
+}
+
+/// Takes a ticket, which is gone then. `None` for one that was used, or whose time is over.
+///
+/// # Errors
+/// Database errors.
+pub async fn take(conn: &mut AsyncPgConnection, digest: &[u8]) -> Result<Option<StreamTicket>, StorageError> {
+    type Row = (String, Option<String>, DateTime<Utc>);
+    let row: Option<Row> = diesel::delete(tickets::table.find(digest).filter(tickets::expires_at.gt(clock::NowOnce)))
+        .returning((tickets::customer_id, tickets::origin, tickets::token_ends_at))
+        .get_result(conn)
+        .await
+        .optional()?;
+    row.map(|(id, origin, token_ends_at)| {
+        Ok(StreamTicket { customer: customer_from_column(&id)?, origin, token_ends_at })
+    })
+    .transpose()
+}
+
+/// Deletes the tickets that nobody used in time. Returns how many there were.
+///
+/// # Errors
+/// Database errors.
+pub async fn prune(conn: &mut AsyncPgConnection) -> Result<usize, StorageError> {
+    Ok(diesel::delete(tickets::table.filter(tickets::expires_at.le(clock::NowOnce))).execute(conn).await?)
+}
