@@ -4,8 +4,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::health;
 use super::v1::{
-    account_flows, admin, balances, billing_profiles, events, explain, grants, holds, ledger_keys, low_balance_alerts,
-    products, providers, quotes, reversals, spend_guards, top_up_options, top_up_orders, transfers, usage,
+    account_flows, admin, balances, billing_profiles, disputes, events, explain, grants, holds, ledger_keys,
+    low_balance_alerts, products, providers, quotes, refund_requests, refunds, reversals, spend_guards, top_up_options, top_up_orders, transfer_slips, transfers,
+    usage,
     webhook_endpoints,
 };
 
@@ -26,6 +27,9 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(top_up_orders::cancel_top_up_order)
         .service(top_up_orders::verify_top_up_order)
         .service(top_up_orders::renew_top_up_order_bank_account)
+        .service(transfer_slips::upload_transfer_slip)
+        .service(transfer_slips::list_transfer_slips)
+        .service(transfer_slips::download_transfer_slip)
         .service(transfers::create_transfer)
         .service(transfers::list_transfers)
         .service(transfers::get_transfer)
@@ -56,6 +60,10 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::refunds::mark_refund_sent)
         .service(admin::refunds::reject_refund)
         .service(admin::disputes::list_disputes)
+        .service(admin::refund_requests::admin_list_refund_requests)
+        .service(admin::refund_requests::admin_get_refund_request)
+        .service(admin::refund_requests::approve_refund_request)
+        .service(admin::refund_requests::refuse_refund_request)
         .service(admin::freezes::freeze_customer)
         .service(admin::freezes::unfreeze_customer)
         .service(admin::freezes::freeze_wallet)
@@ -88,6 +96,13 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(products::list_products)
         .service(top_up_options::get_top_up_options)
         .service(quotes::create_quote)
+        .service(refund_requests::get_top_up_order_refundable)
+        .service(refund_requests::create_refund_request)
+        .service(refund_requests::list_refund_requests)
+        .service(refund_requests::get_refund_request)
+        .service(refund_requests::withdraw_refund_request)
+        .service(refunds::list_customer_refunds)
+        .service(disputes::list_customer_disputes)
         .service(billing_profiles::get_billing_profile)
         .service(billing_profiles::save_billing_profile);
     config

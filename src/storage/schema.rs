@@ -509,6 +509,24 @@ diesel::table! {
 }
 
 diesel::table! {
+    refund_requests (id) {
+        id -> Uuid,
+        order_id -> Uuid,
+        customer_id -> Text,
+        currency -> Text,
+        amount -> Numeric,
+        reason -> Text,
+        status -> Text,
+        asked_by -> Text,
+        created_at -> Timestamptz,
+        refund_id -> Nullable<Uuid>,
+        decided_by -> Nullable<Text>,
+        decided_at -> Nullable<Timestamptz>,
+        answer -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     refunds (id) {
         id -> Uuid,
         order_id -> Nullable<Uuid>,
@@ -613,6 +631,21 @@ diesel::table! {
         ask_at -> Nullable<Timestamptz>,
         asked -> Int4,
         version -> Int8,
+    }
+}
+
+diesel::table! {
+    transfer_slips (id) {
+        id -> Uuid,
+        order_id -> Uuid,
+        customer_id -> Text,
+        n -> Int2,
+        kind -> Text,
+        bytes -> Int4,
+        sha256 -> Bytea,
+        content -> Bytea,
+        uploaded_by -> Text,
+        uploaded_at -> Timestamptz,
     }
 }
 
@@ -880,6 +913,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     payments,
     products,
     provider_events,
+    refund_requests,
     refunds,
     seal_keys,
     seal_walk,
@@ -890,6 +924,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     taken_back_debts,
     top_up_options,
     top_up_orders,
+    transfer_slips,
     transfers,
     unapplied_decisions,
     wallets,

@@ -47,6 +47,7 @@ pub const TRANSFER: Uuid = id(31);
 pub const ORDER_TRANSFER: Uuid = id(32);
 pub const REFUND: Uuid = id(41);
 pub const FAILED_REFUND: Uuid = id(42);
+pub const REFUND_REQUEST: Uuid = id(49);
 pub const DISPUTE: Uuid = id(43);
 pub const WON_DISPUTE: Uuid = id(44);
 pub const CLAIMING_DISPUTE: Uuid = id(45);
@@ -278,6 +279,10 @@ async fn fill(pool: &Pool) {
          'asked', true, 'carol', 'dave', true, now(), now()),
                 ('{FAILED_REFUND}', '{ORDER}', '{PAYMENT}', 'alice', 'stripe', 're_2', 'USD', 6, 0, 0, 'failed',
                 'asked', true, 'carol', NULL, false, now(), now());
+         INSERT INTO refund_requests (id, order_id, customer_id, currency, amount, reason, status, asked_by, created_at,
+         refund_id, decided_by, decided_at)
+         VALUES ('{REFUND_REQUEST}', '{ORDER}', 'alice', 'USD', 7, 'please', 'approved', 'alice', now(), '{REFUND}',
+         'carol', now());
          UPDATE top_up_orders SET refunded_amount = 7 WHERE id = '{ORDER}';
          INSERT INTO disputes (id, payment_id, order_id, customer_id, provider, dispute_id, currency, amount, status,
          taken_back, bonus_taken, restored, created_at, updated_at)

@@ -206,6 +206,16 @@ impl Offer {
         all
     }
 
+    /// The offer without the minimums that operators set for customers. Those of payment companies stay.
+    #[must_use]
+    pub fn without_customers_minimum(mut self) -> Self {
+        self.options.minimum = Money::smallest(self.currency);
+        for rule in &mut self.rules {
+            rule.minimum = None;
+        }
+        self
+    }
+
     /// Whether the customer can choose this channel for this amount.
     #[must_use]
     pub fn eligibility(&self, channel: Channel, amount: Option<Money>) -> Eligibility {

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::{App, Problems, top_up_options};
-use crate::domain::catalogue::Agreement;
+use crate::domain::catalogue::{Agreement, BankAccount};
 use crate::domain::money::Currency;
 use crate::domain::offer::{Eligibility, Offer};
+use crate::domain::payment::Channel;
 use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::extract::QueryParams;
 use crate::http::edge::problem::Failure;
@@ -44,6 +45,11 @@ pub struct TopUpOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     agreement: Option<AgreementLink>,
+    /// The account that takes bank transfers in this currency now. Absent where this customer cannot pay by bank
+    /// transfer. An order names the account of its own transfer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    bank_account: Option<OfferedBankAccount>,
     /// Every channel, including those that this customer cannot use.
     #[schema(max_items = 10)]
     channels: Vec<ChannelOption>,
@@ -75,6 +81,40 @@ pub struct AgreementLink {
 impl From<Agreement> for AgreementLink {
     fn from(agreement: Agreement) -> Self {
         Self { version: AgreementVersion::new(agreement.version), url: agreement.url }
+    }
+}
+
+/// A bank account of the platform that takes transfers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OfferedBankAccount {
+    #[schema(max_length = 200, example = "Bank of China")]
+    bank_name: String,
+    #[schema(max_length = 200, example = "Example Platform Ltd.")]
+    account_name: String,
+    #[schema(max_length = 64, example = "6216600100001234567")]
+    account_number: String,
+    #[schema(max_length = 200, example = "Shenzhen Nanshan")]
+    branch: Option<String>,
+    /// The clearing code of the branch in China.
+    #[schema(max_length = 32, example = "104584000000")]
+    cnaps_code: Option<String>,
+    #[schema(max_length = 11, example = "BKCHCNBJ")]
+    swift_bic: Option<String>,
+    #[schema(max_length = 500, example = "Shenzhen, China")]
+    bank_address: Option<String>,
+}
+
+impl From<BankAccount> for OfferedBankAccount {
+    fn from(account: BankAccount) -> Self {
+        Self {
+            bank_name: account.bank_name,
+            account_name: account.account_name,
+            account_number: account.account_number,
+            branch: account.branch,
+            cnaps_code: account.cnaps_code,
+            swift_bic: account.swift_bic,
+            bank_address: account.bank_address,
+        }
     }
 }
 
@@ -115,6 +155,7 @@ impl From<&Eligibility> for ChannelOption {
 
 impl TopUpOptions {
     fn of(offer: Offer, currencies: Vec<Currency>) -> Self {
+        let by_transfer = offer.eligibility(Channel::BankTransfer, None).is_eligible();
         Self {
             currency: CurrencyCode::of(offer.currency),
             currencies: currencies.into_iter().map(OfferedCurrency::from).collect(),
@@ -123,6 +164,7 @@ impl TopUpOptions {
             minimum: Amount::from(offer.options.minimum),
             maximum: Amount::from(offer.options.maximum),
             channels: offer.channels(None).iter().map(ChannelOption::from).collect(),
+            bank_account: offer.bank_account.filter(|_| by_transfer).map(OfferedBankAccount::from),
             agreement: offer.agreement.map(AgreementLink::from),
         }
     }

@@ -139,6 +139,7 @@ pub const STEPS: &[Step] = &[
         rules: &[
             rule("adjustment_entry", "an operator's correction has its record, over its amount"),
             rule("reversal_of_deduction", "no more of a usage is given back than it took, to the same wallet"),
+            rule("refund_request_refund", "a refund request led to a refund of its order, over what it asked at most"),
         ],
     },
     Step {

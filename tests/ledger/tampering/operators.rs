@@ -2,7 +2,8 @@
 
 use super::{Tampering, is, tampering};
 use crate::fixture::{
-    BANK, BANK_CHANGE, BANK_ORDER, BANK_PAYMENT, FAILED_REFUND, GRANT, LAPSED, PAYMENT, REVERSED_ORDER, shown,
+    BANK, BANK_CHANGE, BANK_ORDER, BANK_PAYMENT, FAILED_REFUND, GRANT, LAPSED, PAYMENT, REFUND, REFUND_REQUEST,
+    REVERSED_ORDER, shown,
 };
 
 pub(super) fn bank_transfers() -> Vec<Tampering> {
@@ -79,6 +80,29 @@ pub(super) fn bank_transfers() -> Vec<Tampering> {
             "second_operator_of_account",
             "UPDATE bank_account_versions SET account_number = '2'".to_owned(),
             change,
+        ),
+    ]
+}
+
+pub(super) fn refund_requests() -> Vec<Tampering> {
+    let set = |set: &str| {
+        tampering(
+            "refund_request_refund",
+            format!("UPDATE refund_requests SET {set}"),
+            is(&shown("rrq", REFUND_REQUEST)),
+        )
+    };
+    vec![
+        set("amount = 6.99"),
+        set(&format!("order_id = '{BANK_ORDER}'")),
+        set(&format!("refund_id = '{FAILED_REFUND}', customer_id = 'bob'")),
+        set("refund_id = NULL"),
+        set("status = 'waiting', decided_by = NULL, decided_at = NULL"),
+        set("status = 'refused', answer = 'no'"),
+        tampering(
+            "refund_request_refund",
+            format!("DELETE FROM refunds WHERE id = '{REFUND}'"),
+            is(&shown("rrq", REFUND_REQUEST)),
         ),
     ]
 }

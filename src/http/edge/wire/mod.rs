@@ -37,7 +37,8 @@ pub use channels::PaymentChannel;
 pub use events::{EventType, FeedCursor};
 pub use ids::{
     AdjustmentId, ApiKeyId, BankAccountChangeId, BankAccountId, DecisionId, DisputeId, EventId, FlowIdText, GrantId,
-    HoldIdText, PaymentIdText, RefundId, TopUpOrderId, TransferId, WalletId, WebhookDeliveryId, WebhookEndpointId,
+    HoldIdText, PaymentIdText, RefundId, RefundRequestId, TopUpOrderId, TransferId, TransferSlipId, WalletId,
+    WebhookDeliveryId, WebhookEndpointId,
 };
 pub use lists::{CursorText, Limit};
 pub use metadata::Metadata;

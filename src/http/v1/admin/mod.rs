@@ -13,6 +13,7 @@ pub mod freezes;
 pub mod grants;
 pub mod integrity;
 pub mod products;
+pub mod refund_requests;
 pub mod refunds;
 pub mod search;
 pub mod top_up_options;

@@ -3,6 +3,7 @@
 pub mod list;
 pub mod payment;
 pub mod reason;
+pub mod remitter;
 pub mod statement;
 
 use chrono::{DateTime, Utc};
@@ -11,6 +12,7 @@ use utoipa::ToSchema;
 
 use self::payment::{OrderPayment, OrderVerification};
 use self::reason::{OrderReasonCode, ShortPayment};
+use self::remitter::OrderRemitter;
 use self::statement::{OrderApproval, OrderReversal};
 use crate::app::{App, Error, OrderView, orders};
 use crate::domain::attempt;
@@ -18,8 +20,9 @@ use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderStatus};
 use crate::http::edge::wire::{
     Actor, AgreementVersion, Amount, CurrencyCode, CustomerIdText, PaymentChannel, ProductCode, ReferenceCode,
-    RemitterBank, RemitterName, RemitterRemarks, TopUpOrderId,
+    TopUpOrderId,
 };
+use crate::http::v1::transfer_slips::body::TransferSlip;
 
 /// The state of an order.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -132,18 +135,14 @@ pub struct TopUpOrder {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 1000)]
     payments: Vec<OrderPayment>,
+    /// The proofs of the bank transfer that were uploaded. Lists leave them out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 3)]
+    transfer_slips: Vec<TransferSlip>,
     /// How long the bank transfer has waited for an operator. Operators alone see it, while the order is pending.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     verification: Option<OrderVerification>,
-}
-
-/// The sender of the bank transfer, as the customer declared it.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct OrderRemitter {
-    name: RemitterName,
-    bank: RemitterBank,
-    remarks: Option<RemitterRemarks>,
 }
 
 /// One thing that happened to an order.
@@ -300,7 +299,10 @@ pub async fn order_body(app: &App, view: &OrderView) -> Result<TopUpOrder, Error
         Some(action) => next_action(app, &view.order, action).await?,
     };
     let is_short = view.order.is_short();
+    let check = view.remitter_check.as_ref();
     Ok(TopUpOrder {
+        remitter: view.order.remitter.as_ref().map(|remitter| OrderRemitter::from(remitter).checked(check)),
+        transfer_slips: view.slips.iter().map(TransferSlip::from).collect(),
         short_payment: is_short.then(|| ShortPayment::of(&view.order, &view.arrived)),
         approval: view.approval.as_ref().map(OrderApproval::from),
         reversal: view.reversal.as_ref().map(OrderReversal::from),
@@ -377,11 +379,7 @@ fn render(
         product: ProductCode::of_product(&order.product),
         reference: ReferenceCode::new(&order.reference),
         agreement_version: AgreementVersion::new(&order.agreement_version),
-        remitter: order.remitter.as_ref().map(|remitter| OrderRemitter {
-            name: RemitterName::new(&remitter.name),
-            bank: RemitterBank::new(&remitter.bank),
-            remarks: remitter.remarks.as_deref().map(RemitterRemarks::new),
-        }),
+        remitter: order.remitter.as_ref().map(OrderRemitter::from),
         next_action,
         created_at: order.created_at,
         expires_at: order.expires_at,
@@ -392,6 +390,7 @@ fn render(
         approval: None,
         reversal: None,
         payments: Vec::new(),
+        transfer_slips: Vec::new(),
         verification: None,
     }
 }
