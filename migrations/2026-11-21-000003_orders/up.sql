@@ -33,6 +33,12 @@ CREATE TABLE top_up_orders (
     -- Whether a refund gives the fee back, as the channel's rule said when the order was created.
     fee_refundable boolean NOT NULL DEFAULT true,
     bonus numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT top_up_orders_bonus CHECK (bonus >= 0),
+    -- The tier that the bonus comes from, whether it serves a customer once, and after how many days it expires.
+    bonus_tier_id uuid REFERENCES bonus_tiers (id),
+    bonus_once boolean NOT NULL DEFAULT false,
+    bonus_days integer,
+    -- The order has no bonus, because another order of the customer names the tier.
+    bonus_reserved boolean NOT NULL DEFAULT false,
     -- What the wallet gets of it, or got: a bank transfer credits what arrived.
     credited_amount numeric(24, 8) NOT NULL,
     -- What was proven to have arrived; set on completion.
@@ -55,6 +61,8 @@ CREATE TABLE top_up_orders (
     payer_ip text NOT NULL,
     locale text,
     created_at timestamptz NOT NULL,
+    -- When its money has arrived at the latest, by what the channel promises; null: nothing is promised.
+    due_at timestamptz,
     expires_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     completed_at timestamptz,
@@ -72,9 +80,14 @@ CREATE TABLE top_up_orders (
         OR (remitter_name IS NOT NULL AND remitter_bank IS NOT NULL AND bank_account_version IS NOT NULL)),
     CONSTRAINT top_up_orders_account_shown FOREIGN KEY (bank_account_id, bank_account_version)
         REFERENCES bank_account_versions MATCH FULL,
+    CONSTRAINT top_up_orders_bonus_once_of_tier CHECK (NOT bonus_once OR bonus_tier_id IS NOT NULL),
+    CONSTRAINT top_up_orders_reserved_has_none CHECK (NOT bonus_reserved OR (bonus = 0 AND bonus_tier_id IS NULL)),
     CONSTRAINT top_up_orders_credit CHECK (credited_amount >= 0),
     CONSTRAINT top_up_orders_refunded_within CHECK (refunded_amount BETWEEN 0 AND coalesce(received_amount, 0))
 );
+-- A once-only bonus is reserved by the order that names it, also after a refund.
+CREATE UNIQUE INDEX top_up_orders_bonus_once ON top_up_orders (customer_id, bonus_tier_id)
+    WHERE bonus_once AND status IN ('pending', 'processing', 'completed');
 CREATE INDEX top_up_orders_by_customer ON top_up_orders (customer_id, created_at, id);
 CREATE INDEX top_up_orders_by_time ON top_up_orders (created_at, id);
 -- Operators list rare states (failed, held for review) among many completed orders.

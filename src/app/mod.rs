@@ -90,6 +90,14 @@ pub struct App {
     pub settings: Arc<Settings>,
 }
 
+/// Whom customers ask for help. What is `None` is not offered.
+#[derive(Debug, Clone, Default)]
+pub struct Support {
+    pub email: Option<String>,
+    pub url: Option<String>,
+    pub phone: Option<String>,
+}
+
 /// The rules that the operator of this installation sets.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -115,6 +123,8 @@ pub struct Settings {
     pub return_origins: ReturnOrigins,
     /// Whether a dispute takes the money when it is opened. If not, it does so when it is lost.
     pub disputes_take_at_once: bool,
+    /// Whom customers ask for help.
+    pub support: Support,
     /// How entries are sealed; `None`: they are not.
     pub sealing: Option<Sealing>,
 }

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod balances;
 pub mod bank_transaction;
 pub mod billing_profile;
+pub mod bonus;
 pub mod book;
 pub mod business_days;
 pub mod catalogue;

@@ -135,8 +135,7 @@ pub async fn list(
     filter: &RefundRequestFilter,
     page: &Page,
 ) -> Result<Rows<RefundRequest>, StorageError> {
-    let mut query =
-        refund_requests::table.select(RefundRequestRow::as_select()).limit(page.to_read()).into_boxed();
+    let mut query = refund_requests::table.select(RefundRequestRow::as_select()).limit(page.to_read()).into_boxed();
     if let [state] = filter.states[..] {
         query = query.filter(refund_requests::status.eq(state.as_str()));
     } else if !filter.states.is_empty() {

@@ -72,10 +72,10 @@ FROM generate_series(1, 30000) n
 WHERE n % 1000 <> 0;
 
 INSERT INTO refunds (id, order_id, payment_id, customer_id, provider, provider_refund_id, currency, amount, status,
-                     reason, ours, proposed_by, created_at, updated_at)
+                     reason, ours, proposed_by, created_at, started_at, updated_at)
 SELECT md5('r' || n)::uuid, md5('o' || n)::uuid, md5('p' || n)::uuid, 'customer-' || 1 + n % 3000, 'stripe',
        're_' || n, 'USD', 1, CASE WHEN n % 1000 = 0 THEN 'pending' ELSE 'succeeded' END, 'asked', true, 'ops',
-       '2026-01-03'::timestamptz + n * interval '1 minute', '2026-01-03'
+       '2026-01-03'::timestamptz + n * interval '1 minute', '2026-01-03', '2026-01-03'
 FROM generate_series(1, 20000) n;
 
 INSERT INTO refund_requests (id, order_id, customer_id, currency, amount, reason, status, asked_by, created_at,

@@ -30,7 +30,9 @@ async fn decide(app: &TestApp, who: &str, request: &str, verb: &str, body: Value
 
 /// The parts in the order in which they are taken off, and their sum.
 fn figures(parts: &Reply) -> Vec<&str> {
-    ["left_of_payment", "fee", "disputed", "bonus", "spent", "held", "amount"].map(|n| parts[n].as_str().unwrap()).into()
+    ["left_of_payment", "fee", "disputed", "bonus", "spent", "held", "amount"]
+        .map(|n| parts[n].as_str().unwrap())
+        .into()
 }
 
 #[tokio::test]
@@ -43,30 +45,32 @@ async fn what_can_be_refunded_is_a_sum_of_parts() {
     // 97 credited, and a bonus of 10.
     assert_eq!(figures(&parts(&app, &order).await), ["100.00", "3.00", "0.00", "0.00", "0.00", "0.00", "97.00"]);
     let service = app.service();
-    let body = |id: &str, amount: &str| json!({ "id": id, "customer_id": "alice", "currency": "USD", "amount": amount });
-    // The bonus is spent first: 10 of it, then 20 of the money.
+    let body =
+        |id: &str, amount: &str| json!({ "id": id, "customer_id": "alice", "currency": "USD", "amount": amount });
+    // The bonus is spent first: 10 of it, then 20 of the money. The wallet has 77, and a refund takes the spent bonus,
+    // too, by its share.
     service.post("/v1/usage", &body("u-1", "30.00")).await.expect(201);
-    assert_eq!(figures(&parts(&app, &order).await), ["100.00", "3.00", "0.00", "10.00", "20.00", "0.00", "67.00"]);
+    assert_eq!(figures(&parts(&app, &order).await), ["100.00", "3.00", "0.00", "10.00", "17.20", "0.00", "69.80"]);
     let mut hold = body("h-1", "7.00");
     hold["expires_in"] = json!(600);
     service.post("/v1/holds", &hold).await.expect(201);
-    assert_eq!(figures(&parts(&app, &order).await), ["100.00", "3.00", "0.00", "10.00", "20.00", "7.00", "60.00"]);
+    assert_eq!(figures(&parts(&app, &order).await), ["100.00", "3.00", "0.00", "10.00", "17.20", "6.34", "63.46"]);
 
     // What it says can be refunded, and not a cent more.
-    let (operator, more) = (app.operator(), refund(&order, "60.01"));
+    let (operator, more) = (app.operator(), refund(&order, "63.47"));
     operator.post("/v1/admin/refunds", &more).await.problem(402, "insufficient_funds");
-    operator.post("/v1/admin/refunds", &refund(&order, "60.00")).await.expect(201);
+    operator.post("/v1/admin/refunds", &refund(&order, "63.46")).await.expect(201);
     quiet(&app, "stripe").await;
     let left = parts(&app, &order).await;
-    assert_eq!((&left["left_of_payment"], &left["amount"]), (&json!("40.00"), &json!("0.00")));
+    assert_eq!((&left["left_of_payment"], &left["amount"]), (&json!("36.54"), &json!("0.00")));
     ask(&app, &order, None).await.problem(409, "refund_exceeds_payment");
 
     // Disputed money is not refunded, and belongs to nobody else.
     let second = paid(&app, "alice", "card", "USD", "50.00").await;
-    play(&app, "stripe", &second, "dispute-open", json!({ "amount": "20.00" })).await;
+    play(&app, "stripe", &second, "dispute-open", json!({})).await;
     quiet(&app, "stripe").await;
     let contested = parts(&app, &second).await;
-    assert_eq!(contested["disputed"], "20.00", "{}", contested.text);
+    assert_eq!((&contested["disputed"], &contested["amount"]), (&json!("48.50"), &json!("0.00")), "{}", contested.text);
     let seen = app.customer("alice").get("/v1/disputes").await.expect(200);
     assert_eq!((&seen["data"][0]["order_id"], &seen["data"][0]["status"]), (&json!(second), &json!("open")));
     let path = format!("/v1/top-up-orders/{order}/refundable");
@@ -148,11 +152,8 @@ async fn a_customer_asks_and_follows() {
 async fn support_proposes_and_finance_pays() {
     let app = TestApp::spawn_with(|config| config.jwt.permissions_claim = Some("permissions".to_owned())).await;
     let as_one = |name: &str, permission: Permission| app.bearer(permitted_token(name, permission.into()));
-    let (sue, fay, max) = (
-        as_one("sue", Permission::Support),
-        as_one("fay", Permission::Finance),
-        as_one("max", Permission::Finance),
-    );
+    let (sue, fay, max) =
+        (as_one("sue", Permission::Support), as_one("fay", Permission::Finance), as_one("max", Permission::Finance));
     let order = paid_by(&app, "alice", "100.00").await;
     let request = id(&ask(&app, &order, Some("30.00")).await.expect(201));
     let path = |verb: &str| format!("/v1/admin/refund-requests/{request}/{verb}");

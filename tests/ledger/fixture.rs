@@ -93,7 +93,7 @@ fn claimed() -> Vec<Posting> {
     let order = OfOrder { id: CLAIMED_ORDER, customer: &carl.customer, product: &carl.product };
     let payment =
         AppliedPayment { id: CLAIMED_PAYMENT, application: 1, provider: ProviderName::Stripe, merchant_account: "m" };
-    let bonus = Bonus { grant_id: CLAIMED_BONUS, amount: usd("5") };
+    let bonus = Bonus { grant_id: CLAIMED_BONUS, amount: usd("5"), expires_at: None };
     let mut postings = top_up(order, payment, usd("50"), Some(bonus));
     let asked = Asked { money: usd("50"), bonus: Some((CLAIMED_BONUS, usd("5"))), reach: Reach::AllWallets };
     postings.extend([
@@ -189,7 +189,8 @@ async fn fill(pool: &Pool) {
     let give = |origin: &TakeBackOrigin, money: &str| give_back(order(ORDER), origin, usd(money), None);
     let request = || Reach::Request { also: Vec::new() };
 
-    let mut postings = top_up(order(ORDER), by_card, usd("97"), Some(Bonus { grant_id: BONUS, amount: usd("5") }));
+    let mut postings =
+        top_up(order(ORDER), by_card, usd("97"), Some(Bonus { grant_id: BONUS, amount: usd("5"), expires_at: None }));
     postings.extend(top_up(order(BANK_ORDER), by_bank, usd("200"), None));
     postings.push(recharge(&debtor, TO_WALLET, dec("50")));
     postings.push(grant(&main, GRANT, dec("20"), 100, Some(Utc::now() + Duration::days(300))));

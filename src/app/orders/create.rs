@@ -94,12 +94,7 @@ pub async fn create(
 
 /// Prices the order by what is offered to its customer. Every field that the offer refuses is named. An operator can
 /// order less than customers can, for money that has arrived.
-async fn price(
-    conn: &mut Connection,
-    app: &App,
-    new: &NewOrder,
-    caller: &Caller,
-) -> Result<(Offer, Price), Error> {
+async fn price(conn: &mut Connection, app: &App, new: &NewOrder, caller: &Caller) -> Result<(Offer, Price), Error> {
     let offered = catalogue::offered_channels(app);
     let currency = new.amount.currency();
     let offer = catalogue::offer(conn, offered, &new.customer, currency, &new.product, FieldLocation::Body).await?;
@@ -165,6 +160,7 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
         Channel::BankTransfer => BANK_TRANSFER_WAITS,
         _ => Duration::minutes(i64::from(offer.options.order_ttl_minutes)),
     };
+    let days = offer.rule(new.channel).and_then(|rule| rule.processing_days);
     // A worker asks for the first time when an ordinary payer has had time to pay. Nobody can be asked about a bank
     // transfer.
     let asks = provider.is_some_and(|provider| provider.capabilities().notifies);
@@ -184,6 +180,7 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
         fee_refundable: price.fee_refundable,
         tax: price.tax,
         bonus: price.bonus,
+        bonus_terms: price.bonus_terms,
         credited_amount: price.credited,
         refunded_amount: Money::zero(offer.currency),
         reference: make_reference(rand::random()),
@@ -197,6 +194,7 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
         payer_ip: new.payer_ip,
         locale: new.locale.clone(),
         created_at: now,
+        due_at: days.map(|days| days.due_at(now, &app.settings.verification.calendar)),
         expires_at: now + waits,
         updated_at: now,
         ask_at: asks.then(|| now + Duration::seconds(60)),

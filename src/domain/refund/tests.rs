@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::RefundState::{AwaitingSecondApproval, Failed, Pending, Succeeded};
 use super::refundable::{RefundBasis, Refundable};
 use super::*;
+use crate::domain::bonus::BonusTerms;
 use crate::domain::customer::CustomerId;
 use crate::domain::order::{Completion, OrderState};
 use crate::domain::payment::{Channel, DisputeStatus, ProviderName};
@@ -38,6 +39,7 @@ fn order() -> Order {
         fee_refundable: true,
         tax: usd("1"),
         bonus: usd("10"),
+        bonus_terms: BonusTerms::default(),
         credited_amount: usd("97"),
         refunded_amount: usd("0"),
         reference: "R".to_owned(),
@@ -51,6 +53,7 @@ fn order() -> Order {
         payer_ip: "::1".parse().unwrap(),
         locale: None,
         created_at: now(),
+        due_at: None,
         expires_at: now(),
         updated_at: now(),
         ask_at: None,

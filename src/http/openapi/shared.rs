@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::domain::code::Code;
 
 /// Tags in the order in which readers see them, with their descriptions.
-pub(super) const TAGS: [(&str, &str); 28] = [
+pub(super) const TAGS: [(&str, &str); 29] = [
     ("balances", "A customer's wallets: their parts, and how they change."),
     ("top-up-options", "What a customer can top up: presets, limits, channels, the agreement, prices."),
     ("products", "Products that can hold a balance of their own."),

@@ -2,6 +2,7 @@
 
 pub mod account_flows;
 pub mod admin;
+pub mod agreements;
 pub mod balances;
 pub mod billing_profiles;
 pub mod disputes;

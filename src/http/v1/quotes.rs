@@ -13,7 +13,9 @@ use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::CustomerQuery;
-use crate::http::edge::wire::{Amount, CurrencyCode, PaymentChannel, ProductCode, ProductFilter};
+use crate::http::edge::wire::{
+    Amount, BonusReasonCode, CurrencyCode, PaymentChannel, ProcessingDays, ProductCode, ProductFilter,
+};
 
 /// The top-up to price.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -65,6 +67,10 @@ pub struct Quote {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     bonus: Option<Amount>,
+    /// Why there is no bonus: another order of the customer reserves it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    bonus_reason_code: Option<BonusReasonCode>,
     /// amount − fee − tax.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -85,13 +91,17 @@ pub struct QuotedChannel {
     /// The same for programs, one of the error codes; null if the customer can. The list may grow.
     #[schema(max_length = 64, example = "channel_wrong_currency")]
     reason_code: Option<String>,
-    /// Whether to preselect this channel.
+    /// Whether to recommend this channel. Several can be recommended.
     recommended: bool,
     minimum: Amount,
     maximum: Amount,
     /// How long the money takes to arrive; null for a channel that is not offered at all.
     #[schema(max_length = 100, example = "1 to 2 working days")]
     processing_time: Option<String>,
+    /// The same in days; absent where nothing is promised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    processing_days: Option<ProcessingDays>,
     /// This and the following amounts are absent if the channel has no price.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -117,6 +127,7 @@ fn quoted(one: &Eligibility, price: Option<Price>) -> QuotedChannel {
         minimum: Amount::from(one.minimum),
         maximum: Amount::from(one.maximum),
         processing_time: one.processing_time.clone(),
+        processing_days: one.processing_days.map(ProcessingDays::from),
         fee: price.map(|price| Amount::from(price.fee)),
         tax: price.map(|price| Amount::from(price.tax)),
         bonus: price.map(|price| Amount::from(price.bonus)),
@@ -135,6 +146,7 @@ impl From<quotes::Quote> for Quote {
             fee: price.map(|price| Amount::from(price.fee)),
             tax: price.map(|price| Amount::from(price.tax)),
             bonus: price.map(|price| Amount::from(price.bonus)),
+            bonus_reason_code: price.and_then(|price| BonusReasonCode::of(&price.bonus_terms)),
             credited_amount: price.map(|price| Amount::from(price.credited)),
             channels: quote.channels.iter().map(|(one, price)| quoted(one, *price)).collect(),
         }

@@ -4,7 +4,9 @@ use actix_web::{HttpResponse, get, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::{App, Problems, top_up_options};
+use crate::app::catalogue::agreements;
+use crate::app::{App, Problems, Support, top_up_options};
+use crate::domain::bonus::{BonusStanding, BonusTier};
 use crate::domain::catalogue::{Agreement, BankAccount};
 use crate::domain::money::Currency;
 use crate::domain::offer::{Eligibility, Offer};
@@ -13,7 +15,8 @@ use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::extract::QueryParams;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::wire::{
-    AgreementVersion, Amount, CurrencyCode, CustomerIdText, PaymentChannel, ProductCode, ProductFilter,
+    AgreementVersion, Amount, BonusUseName, CurrencyCode, CustomerIdText, LanguageTag, PaymentChannel, ProcessingDays,
+    ProductCode, ProductFilter,
 };
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -50,6 +53,13 @@ pub struct TopUpOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     bank_account: Option<OfferedBankAccount>,
+    /// What larger top-ups bring in addition, by amount. An order gets the best tier that fits it.
+    #[schema(max_items = 100)]
+    bonus_tiers: Vec<OfferedBonusTier>,
+    /// Whom to ask for help; absent where the platform names nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    support: Option<SupportContact>,
     /// Every channel, including those that this customer cannot use.
     #[schema(max_items = 10)]
     channels: Vec<ChannelOption>,
@@ -76,11 +86,15 @@ pub struct AgreementLink {
     version: AgreementVersion,
     #[schema(max_length = 500, example = "https://example.com/agreements/2026-11-01")]
     url: String,
+    /// The languages in which `/v1/agreements/{version}` serves its text.
+    #[schema(max_items = 20)]
+    languages: Vec<LanguageTag>,
 }
 
-impl From<Agreement> for AgreementLink {
-    fn from(agreement: Agreement) -> Self {
-        Self { version: AgreementVersion::new(agreement.version), url: agreement.url }
+impl AgreementLink {
+    fn of(agreement: Agreement, languages: &[String]) -> Self {
+        let languages = languages.iter().map(LanguageTag::new).collect();
+        Self { version: AgreementVersion::new(agreement.version), url: agreement.url, languages }
     }
 }
 
@@ -118,6 +132,50 @@ impl From<BankAccount> for OfferedBankAccount {
     }
 }
 
+/// A bonus for those who top up so much.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OfferedBonusTier {
+    from_amount: Amount,
+    bonus: Amount,
+    #[serde(rename = "use")]
+    used: BonusUseName,
+    /// After so many days what is left of the bonus expires; null: never.
+    #[schema(minimum = 1, maximum = 3650, example = 90)]
+    expires_after_days: Option<i32>,
+    /// Whether this customer gets it with an order that is made now.
+    available: bool,
+}
+
+impl OfferedBonusTier {
+    fn of(tier: &BonusTier, standing: &BonusStanding) -> Self {
+        Self {
+            from_amount: tier.from_amount.into(),
+            bonus: tier.bonus.into(),
+            used: tier.used.into(),
+            expires_after_days: tier.expires_after_days,
+            available: tier.is_available(standing),
+        }
+    }
+}
+
+/// Whom customers ask for help.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SupportContact {
+    #[schema(max_length = 254, example = "support@example.com")]
+    email: Option<String>,
+    #[schema(max_length = 500, example = "https://example.com/support")]
+    url: Option<String>,
+    #[schema(max_length = 50, example = "+86 755 0000 0000")]
+    phone: Option<String>,
+}
+
+impl SupportContact {
+    fn of(support: &Support) -> Option<Self> {
+        let Support { email, url, phone } = support.clone();
+        (email.is_some() || url.is_some() || phone.is_some()).then_some(Self { email, url, phone })
+    }
+}
+
 /// A channel, and whether this customer can use it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ChannelOption {
@@ -129,13 +187,17 @@ pub struct ChannelOption {
     /// The same for programs, one of the error codes; null if the customer can. The list may grow.
     #[schema(max_length = 64, example = "channel_wrong_currency")]
     reason_code: Option<String>,
-    /// Whether to preselect this channel.
+    /// Whether to recommend this channel. Several can be recommended.
     recommended: bool,
     minimum: Amount,
     maximum: Amount,
     /// How long the money takes to arrive; null for a channel that is not offered at all.
     #[schema(max_length = 100, example = "1 to 2 working days")]
     processing_time: Option<String>,
+    /// The same in days; absent where nothing is promised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    processing_days: Option<ProcessingDays>,
 }
 
 impl From<&Eligibility> for ChannelOption {
@@ -149,12 +211,14 @@ impl From<&Eligibility> for ChannelOption {
             minimum: Amount::from(one.minimum),
             maximum: Amount::from(one.maximum),
             processing_time: one.processing_time.clone(),
+            processing_days: one.processing_days.map(ProcessingDays::from),
         }
     }
 }
 
 impl TopUpOptions {
-    fn of(offer: Offer, currencies: Vec<Currency>) -> Self {
+    fn of(offer: Offer, currencies: Vec<Currency>, languages: &[String], support: &Support) -> Self {
+        let tiers = offer.tiers.iter();
         let by_transfer = offer.eligibility(Channel::BankTransfer, None).is_eligible();
         Self {
             currency: CurrencyCode::of(offer.currency),
@@ -164,8 +228,10 @@ impl TopUpOptions {
             minimum: Amount::from(offer.options.minimum),
             maximum: Amount::from(offer.options.maximum),
             channels: offer.channels(None).iter().map(ChannelOption::from).collect(),
+            bonus_tiers: tiers.map(|tier| OfferedBonusTier::of(tier, &offer.standing)).collect(),
+            support: SupportContact::of(support),
             bank_account: offer.bank_account.filter(|_| by_transfer).map(OfferedBankAccount::from),
-            agreement: offer.agreement.map(AgreementLink::from),
+            agreement: offer.agreement.map(|agreement| AgreementLink::of(agreement, languages)),
         }
     }
 }
@@ -194,5 +260,9 @@ pub async fn get_top_up_options(
     let product = ProductFilter::read_or_main(query.product.as_ref(), &mut problems, "?product");
     let product = problems.into_result(product)?;
     let (offer, currencies) = top_up_options::get(&app, &customer, currency, &product).await?;
-    Ok(HttpResponse::Ok().json(TopUpOptions::of(offer, currencies)))
+    let languages = match &offer.agreement {
+        Some(agreement) => agreements::languages(&app, &agreement.version).await?,
+        None => Vec::new(),
+    };
+    Ok(HttpResponse::Ok().json(TopUpOptions::of(offer, currencies, &languages, &app.settings.support)))
 }

@@ -107,6 +107,7 @@ pub const STEPS: &[Step] = &[
             rule("order_recharge_count", "an order has one recharge entry per application"),
             rule("order_recharge_amount", "an order's recharge entries are what was applied less fee and tax"),
             rule("recharge_without_order", "every recharge entry has its application"),
+            rule("order_bonus_once", "a once-only bonus tier is named by one order of a customer"),
             rule("second_operator", "what needs a second operator was approved by another one"),
         ],
     },

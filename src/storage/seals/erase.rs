@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use crate::domain::customer::CustomerId;
 use crate::domain::seal::form::Texts;
-use crate::storage::{StorageError, refund_requests, transfer_slips};
 use crate::storage::schema::{customer_secrets, holds, taken_back_debts};
 use crate::storage::statement::{Cached, Parameters, Statement};
+use crate::storage::{StorageError, refund_requests, transfer_slips};
 
 struct ToErase {
     customer: String,

@@ -2,8 +2,8 @@
 
 use super::{Tampering, is, tampering};
 use crate::fixture::{
-    BANK, BANK_CHANGE, BANK_ORDER, BANK_PAYMENT, FAILED_REFUND, GRANT, LAPSED, PAYMENT, REFUND, REFUND_REQUEST,
-    REVERSED_ORDER, shown,
+    BANK, BANK_CHANGE, BANK_ORDER, BANK_PAYMENT, FAILED_REFUND, GRANT, LAPSED, ORDER, PAYMENT, PENDING_ORDER, REFUND,
+    REFUND_REQUEST, REVERSED_ORDER, shown,
 };
 
 pub(super) fn bank_transfers() -> Vec<Tampering> {
@@ -105,6 +105,19 @@ pub(super) fn refund_requests() -> Vec<Tampering> {
             is(&shown("rrq", REFUND_REQUEST)),
         ),
     ]
+}
+
+pub(super) fn bonuses() -> Vec<Tampering> {
+    vec![tampering(
+        "order_bonus_once",
+        format!(
+            "DROP INDEX top_up_orders_bonus_once;
+                 UPDATE top_up_orders SET bonus_once = true, bonus_tier_id = '{ORDER}', customer_id = 'alice',
+                        created_at = created_at + CASE id WHEN '{PENDING_ORDER}' THEN interval '1 day' ELSE '0' END
+                 WHERE id IN ('{ORDER}', '{PENDING_ORDER}')"
+        ),
+        is(&shown("tuo", PENDING_ORDER)),
+    )]
 }
 
 pub(super) fn own_words() -> Vec<Tampering> {

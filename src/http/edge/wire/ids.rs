@@ -25,6 +25,7 @@ pub type WebhookEndpointId = Text<Id<WebhookEndpointObject>>;
 pub type WebhookDeliveryId = Text<Id<WebhookDeliveryObject>>;
 pub type BankAccountId = Text<Id<BankAccountObject>>;
 pub type BankAccountChangeId = Text<Id<BankAccountChangeObject>>;
+pub type BonusTierId = Text<Id<BonusTierObject>>;
 pub type DecisionId = Text<Id<DecisionObject>>;
 pub type AdjustmentId = Text<Id<AdjustmentObject>>;
 pub type ApiKeyId = Text<Id<ApiKeyObject>>;
@@ -48,6 +49,7 @@ pub(super) fn forms() -> Vec<Inlined> {
         text::<Id<WebhookDeliveryObject>>(),
         text::<Id<BankAccountObject>>(),
         text::<Id<BankAccountChangeObject>>(),
+        text::<Id<BonusTierObject>>(),
         text::<Id<DecisionObject>>(),
         text::<Id<AdjustmentObject>>(),
         text::<Id<ApiKeyObject>>(),
@@ -243,6 +245,15 @@ impl Object for AdjustmentObject {
     const KIND: IdKind = IdKind::Adjustment;
     const NAME: &'static str = "AdjustmentId";
     const NOUN: &'static str = "an adjustment";
+}
+
+#[derive(Debug)]
+pub enum BonusTierObject {}
+
+impl Object for BonusTierObject {
+    const KIND: IdKind = IdKind::BonusTier;
+    const NAME: &'static str = "BonusTierId";
+    const NOUN: &'static str = "a bonus tier";
 }
 
 #[derive(Debug)]

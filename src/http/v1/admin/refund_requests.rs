@@ -161,8 +161,7 @@ pub async fn approve_refund_request(
         Some(amount) => amount.decimal(&mut problems, "/amount").map(Some),
     };
     let amount = problems.into_result(amount)?;
-    let terms =
-        ApprovalTerms { amount, override_balance: asked.override_balance, from_products: asked.from_products };
+    let terms = ApprovalTerms { amount, override_balance: asked.override_balance, from_products: asked.from_products };
     let made = refund_requests::approve(&app, &caller, path.id()?, &terms, &key).await?;
     let status = if made.value.waits() { StatusCode::ACCEPTED } else { StatusCode::OK };
     Ok(repeatable(&RefundRequest::from(&made.value), made.replayed, status))

@@ -19,8 +19,8 @@ use crate::domain::attempt;
 use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderStatus};
 use crate::http::edge::wire::{
-    Actor, AgreementVersion, Amount, CurrencyCode, CustomerIdText, PaymentChannel, ProductCode, ReferenceCode,
-    TopUpOrderId,
+    Actor, AgreementVersion, Amount, BonusReasonCode, CurrencyCode, CustomerIdText, PaymentChannel, ProductCode,
+    ReferenceCode, TopUpOrderId,
 };
 use crate::http::v1::transfer_slips::body::TransferSlip;
 
@@ -87,6 +87,10 @@ pub struct TopUpOrder {
     tax: Amount,
     /// Promotional credit that the order brings in addition.
     bonus: Amount,
+    /// Why there is no bonus: another order of the customer reserves it. Absent where nothing was withheld.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    bonus_reason_code: Option<BonusReasonCode>,
     /// The amount that the wallet gets, or got.
     credited_amount: Amount,
     /// The amount that was proven to have arrived; absent until then.
@@ -105,6 +109,8 @@ pub struct TopUpOrder {
     reference: ReferenceCode,
     /// The version of the agreement that the customer accepted.
     agreement_version: AgreementVersion,
+    /// When the customer accepted it.
+    agreement_accepted_at: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     remitter: Option<OrderRemitter>,
@@ -113,6 +119,8 @@ pub struct TopUpOrder {
     #[schema(nullable = false)]
     next_action: Option<NextAction>,
     created_at: DateTime<Utc>,
+    /// When the money of a payment made at once has arrived at the latest; null where nothing is promised.
+    due_at: Option<DateTime<Utc>>,
     expires_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     completed_at: Option<DateTime<Utc>>,
@@ -372,6 +380,7 @@ fn render(
         fee: Amount::from(order.fee),
         tax: Amount::from(order.tax),
         bonus: Amount::from(order.bonus),
+        bonus_reason_code: BonusReasonCode::of(&order.bonus_terms),
         credited_amount: Amount::from(order.credited_amount),
         received_amount: completion.map(|completion| Amount::from(completion.received)),
         refunded_amount: Amount::from(order.refunded_amount),
@@ -379,9 +388,11 @@ fn render(
         product: ProductCode::of_product(&order.product),
         reference: ReferenceCode::new(&order.reference),
         agreement_version: AgreementVersion::new(&order.agreement_version),
+        agreement_accepted_at: order.created_at,
         remitter: order.remitter.as_ref().map(OrderRemitter::from),
         next_action,
         created_at: order.created_at,
+        due_at: order.due_at,
         expires_at: order.expires_at,
         updated_at: order.updated_at,
         completed_at: completion.map(|completion| completion.at),
