@@ -28,6 +28,14 @@ CREATE TABLE agreements (
 );
 CREATE UNIQUE INDEX agreements_one_active ON agreements (active) WHERE active;
 
+-- The text of an agreement in its languages. It is published with its version, and never changes.
+CREATE TABLE agreement_texts (
+    version text NOT NULL REFERENCES agreements (version),
+    language text NOT NULL,
+    text text NOT NULL,
+    CONSTRAINT agreement_texts_pkey PRIMARY KEY (version, language)
+);
+
 -- What a customer may choose, per currency and wallet. The row of the main wallet ('') also serves every product that
 -- has no row of its own.
 CREATE TABLE top_up_options (
@@ -62,8 +70,10 @@ CREATE TABLE channel_rules (
     -- Limits of the channel, within those of top_up_options; null means none.
     minimum numeric(24, 8),
     maximum numeric(24, 8),
-    -- Of the channels that are eligible, the one with the lowest rank is recommended.
+    -- The place among the channels.
     rank integer NOT NULL DEFAULT 100,
+    -- Of the eligible channels those that say so are recommended; where none does, the one with the lowest rank.
+    recommended boolean NOT NULL DEFAULT false,
     -- Shares of the amount. An order keeps the amounts that they come to when it is made. Fee and tax are taken out of
     -- what is paid; the bonus is granted credit on top.
     fee_percent numeric(7, 4) NOT NULL DEFAULT 0 CONSTRAINT channel_rules_fee CHECK (fee_percent BETWEEN 0 AND 100),
@@ -74,12 +84,37 @@ CREATE TABLE channel_rules (
         CONSTRAINT channel_rules_bonus CHECK (bonus_percent BETWEEN 0 AND 100),
     -- Shown to the customer: "instant", "1 to 3 working days".
     processing_time text NOT NULL,
+    -- The same as data; null: it is not stated.
+    min_days integer,
+    max_days integer,
+    business_days boolean NOT NULL DEFAULT false,
     version bigint NOT NULL DEFAULT 1,
     updated_at timestamptz NOT NULL DEFAULT ledger_now(),
     -- Who changed it last; `topup` is the seed.
     updated_by text NOT NULL DEFAULT 'topup',
-    CONSTRAINT channel_rules_pkey PRIMARY KEY (channel, currency, product)
+    CONSTRAINT channel_rules_pkey PRIMARY KEY (channel, currency, product),
+    CONSTRAINT channel_rules_days CHECK ((min_days IS NULL) = (max_days IS NULL)
+        AND (min_days IS NULL OR min_days BETWEEN 0 AND max_days AND max_days <= 365))
 );
+
+-- Who tops up so much gets so much on top. Of a currency the tiers of the product decide, and those of '' where the
+-- product has none.
+CREATE TABLE bonus_tiers (
+    id uuid PRIMARY KEY,
+    currency text NOT NULL,
+    product text NOT NULL DEFAULT '',
+    from_amount numeric(24, 8) NOT NULL CONSTRAINT bonus_tiers_from CHECK (from_amount > 0),
+    bonus numeric(24, 8) NOT NULL,
+    used text NOT NULL CONSTRAINT bonus_tiers_used CHECK (used IN ('every_time', 'once', 'first_top_up')),
+    -- After so many days what is left of the bonus expires; null: never.
+    expires_after_days integer CONSTRAINT bonus_tiers_days CHECK (expires_after_days BETWEEN 1 AND 3650),
+    active boolean NOT NULL DEFAULT true,
+    version bigint NOT NULL DEFAULT 1,
+    updated_at timestamptz NOT NULL DEFAULT ledger_now(),
+    updated_by text NOT NULL DEFAULT 'topup',
+    CONSTRAINT bonus_tiers_bonus CHECK (bonus > 0 AND bonus <= from_amount)
+);
+CREATE INDEX bonus_tiers_of_wallet ON bonus_tiers (currency, product) WHERE active;
 
 -- Our accounts to which bank transfers are paid.
 CREATE TABLE bank_accounts (

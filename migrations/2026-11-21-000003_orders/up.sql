@@ -33,6 +33,12 @@ CREATE TABLE top_up_orders (
     -- Whether a refund gives the fee back, as the channel's rule said when the order was created.
     fee_refundable boolean NOT NULL DEFAULT true,
     bonus numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT top_up_orders_bonus CHECK (bonus >= 0),
+    -- The tier that the bonus comes from, whether it serves a customer once, and after how many days it expires.
+    bonus_tier_id uuid REFERENCES bonus_tiers (id),
+    bonus_once boolean NOT NULL DEFAULT false,
+    bonus_days integer,
+    -- The order has no bonus, because another order of the customer names the tier.
+    bonus_reserved boolean NOT NULL DEFAULT false,
     -- What the wallet gets of it, or got: a bank transfer credits what arrived.
     credited_amount numeric(24, 8) NOT NULL,
     -- What was proven to have arrived; set on completion.
@@ -55,6 +61,8 @@ CREATE TABLE top_up_orders (
     payer_ip text NOT NULL,
     locale text,
     created_at timestamptz NOT NULL,
+    -- When its money has arrived at the latest, by what the channel promises; null: nothing is promised.
+    due_at timestamptz,
     expires_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     completed_at timestamptz,
@@ -72,9 +80,14 @@ CREATE TABLE top_up_orders (
         OR (remitter_name IS NOT NULL AND remitter_bank IS NOT NULL AND bank_account_version IS NOT NULL)),
     CONSTRAINT top_up_orders_account_shown FOREIGN KEY (bank_account_id, bank_account_version)
         REFERENCES bank_account_versions MATCH FULL,
+    CONSTRAINT top_up_orders_bonus_once_of_tier CHECK (NOT bonus_once OR bonus_tier_id IS NOT NULL),
+    CONSTRAINT top_up_orders_reserved_has_none CHECK (NOT bonus_reserved OR (bonus = 0 AND bonus_tier_id IS NULL)),
     CONSTRAINT top_up_orders_credit CHECK (credited_amount >= 0),
     CONSTRAINT top_up_orders_refunded_within CHECK (refunded_amount BETWEEN 0 AND coalesce(received_amount, 0))
 );
+-- A once-only bonus is reserved by the order that names it, also after a refund.
+CREATE UNIQUE INDEX top_up_orders_bonus_once ON top_up_orders (customer_id, bonus_tier_id)
+    WHERE bonus_once AND status IN ('pending', 'processing', 'completed');
 CREATE INDEX top_up_orders_by_customer ON top_up_orders (customer_id, created_at, id);
 CREATE INDEX top_up_orders_by_time ON top_up_orders (created_at, id);
 -- Operators list rare states (failed, held for review) among many completed orders.
@@ -123,6 +136,24 @@ CREATE TABLE order_events (
     detail text
 );
 CREATE INDEX order_events_by_order ON order_events (order_id, seq);
+
+-- The payers' proofs of bank transfers. They are personal data, and go with the erasure of their customer.
+CREATE TABLE transfer_slips (
+    id uuid PRIMARY KEY,
+    order_id uuid NOT NULL REFERENCES top_up_orders (id),
+    customer_id text NOT NULL,
+    -- Counts the slips of an order.
+    n smallint NOT NULL CONSTRAINT transfer_slips_three_an_order CHECK (n BETWEEN 1 AND 3),
+    kind text NOT NULL CONSTRAINT transfer_slips_kind CHECK (kind IN ('pdf', 'png', 'jpeg')),
+    bytes integer NOT NULL CONSTRAINT transfer_slips_size CHECK (bytes BETWEEN 1 AND 5242880),
+    sha256 bytea NOT NULL CONSTRAINT transfer_slips_digest CHECK (sha256 = sha256(content)),
+    content bytea NOT NULL CONSTRAINT transfer_slips_whole CHECK (octet_length(content) = bytes),
+    uploaded_by text NOT NULL,
+    uploaded_at timestamptz NOT NULL,
+    CONSTRAINT transfer_slips_place UNIQUE (order_id, n),
+    CONSTRAINT transfer_slips_content_once UNIQUE (order_id, sha256)
+);
+CREATE INDEX transfer_slips_by_customer ON transfer_slips (customer_id);
 
 -- Verified facts that money arrived. No row is ever deleted: money that serves no order says why. A payment is written
 -- with what is applied of it, in the transaction that writes the application.
@@ -331,6 +362,37 @@ CREATE INDEX refunds_by_company_id ON refunds (provider_refund_id text_pattern_o
     WHERE provider_refund_id IS NOT NULL;
 CREATE INDEX refunds_by_amount ON refunds (amount, created_at);
 CREATE INDEX refunds_to_ask ON refunds (ask_at) WHERE ask_at IS NOT NULL;
+
+-- What customers want back of their orders. While a second operator has to approve the refund that a request led to,
+-- the request waits and names it.
+CREATE TABLE refund_requests (
+    id uuid PRIMARY KEY,
+    order_id uuid NOT NULL REFERENCES top_up_orders (id),
+    customer_id text NOT NULL,
+    currency text NOT NULL,
+    amount numeric(24, 8) NOT NULL CONSTRAINT refund_requests_amount CHECK (amount > 0),
+    -- In the customer's words.
+    reason text NOT NULL,
+    status text NOT NULL CONSTRAINT refund_requests_status
+        CHECK (status IN ('waiting', 'approved', 'refused', 'withdrawn')),
+    asked_by text NOT NULL,
+    created_at timestamptz NOT NULL,
+    refund_id uuid CONSTRAINT refund_requests_one_refund UNIQUE REFERENCES refunds (id),
+    decided_by text,
+    decided_at timestamptz,
+    -- What the customer is told about a refusal.
+    answer text,
+    CONSTRAINT refund_requests_decided
+        CHECK ((status = 'waiting') = (decided_at IS NULL) AND (decided_by IS NULL) = (decided_at IS NULL)),
+    CONSTRAINT refund_requests_approved_by_a_refund
+        CHECK (status = 'waiting' OR (status = 'approved') = (refund_id IS NOT NULL)),
+    CONSTRAINT refund_requests_refusals_say_why CHECK (status <> 'refused' OR answer IS NOT NULL)
+);
+CREATE UNIQUE INDEX refund_requests_one_waiting ON refund_requests (order_id) WHERE status = 'waiting';
+CREATE INDEX refund_requests_waiting ON refund_requests (created_at, id) WHERE status = 'waiting';
+CREATE INDEX refund_requests_by_order ON refund_requests (order_id);
+CREATE INDEX refund_requests_by_customer ON refund_requests (customer_id, created_at, id);
+CREATE INDEX refund_requests_by_time ON refund_requests (created_at, id);
 
 CREATE TABLE disputes (
     id uuid PRIMARY KEY,
@@ -692,6 +754,10 @@ END $$;
 CREATE TRIGGER refunds_told_new AFTER INSERT ON refunds FOR EACH ROW EXECUTE FUNCTION tell_of_state('refund');
 CREATE TRIGGER refunds_told AFTER UPDATE ON refunds FOR EACH ROW
     WHEN (OLD.status <> NEW.status) EXECUTE FUNCTION tell_of_state('refund');
+CREATE TRIGGER refund_requests_told_new AFTER INSERT ON refund_requests
+    FOR EACH ROW EXECUTE FUNCTION tell_of_state('refund_request');
+CREATE TRIGGER refund_requests_told AFTER UPDATE ON refund_requests FOR EACH ROW
+    WHEN (OLD.status <> NEW.status) EXECUTE FUNCTION tell_of_state('refund_request');
 CREATE TRIGGER disputes_told_new AFTER INSERT ON disputes FOR EACH ROW EXECUTE FUNCTION tell_of_state('dispute');
 CREATE TRIGGER disputes_told AFTER UPDATE ON disputes FOR EACH ROW
     WHEN (OLD.status <> NEW.status) EXECUTE FUNCTION tell_of_state('dispute');

@@ -35,6 +35,7 @@ mod ownership;
 mod payments;
 pub mod precondition;
 pub mod quotes;
+pub mod refund_requests;
 pub mod refunds;
 pub mod retention;
 pub mod return_origins;
@@ -47,6 +48,7 @@ pub mod stream_tickets;
 pub mod sweep;
 pub mod take_back_search;
 pub mod top_up_options;
+pub mod transfer_slips;
 pub mod transfers;
 pub mod unapplied_payments;
 pub mod usage;
@@ -89,6 +91,14 @@ pub struct App {
     pub settings: Arc<Settings>,
 }
 
+/// Whom customers ask for help. What is `None` is not offered.
+#[derive(Debug, Clone, Default)]
+pub struct Support {
+    pub email: Option<String>,
+    pub url: Option<String>,
+    pub phone: Option<String>,
+}
+
 /// The rules that the operator of this installation sets.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -114,6 +124,8 @@ pub struct Settings {
     pub return_origins: ReturnOrigins,
     /// Whether a dispute takes the money when it is opened. If not, it does so when it is lost.
     pub disputes_take_at_once: bool,
+    /// Whom customers ask for help.
+    pub support: Support,
     /// How entries are sealed; `None`: they are not.
     pub sealing: Option<Sealing>,
 }

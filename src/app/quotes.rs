@@ -58,6 +58,7 @@ pub async fn quote(app: &App, customer: &CustomerId, new: NewQuote) -> Result<Qu
             (one, price)
         })
         .collect();
-    let recommended = channels.iter().find(|(one, _)| one.recommended).map(|(one, _)| one.channel);
+    let recommended = channels.iter().map(|(one, _)| one).filter(|one| one.recommended).min_by_key(|one| one.rank);
+    let recommended = recommended.map(|one| one.channel);
     Ok(Quote { amount, product, chosen: channel.or(recommended), channels })
 }

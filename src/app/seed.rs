@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::Error;
 use crate::domain::adjustment::{Adjustment, ReversalReach};
 use crate::domain::billing_profile::{BillingProfile, Email};
-use crate::domain::catalogue::{BankAccount, ChannelRule, Percent, ProductInfo, TopUpOptions};
+use crate::domain::catalogue::{BankAccount, ChannelRule, Percent, ProcessingDays, ProductInfo, TopUpOptions};
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::environment::Environment;
@@ -44,20 +44,20 @@ const OPTIONS: [(&str, &[u32], u32, u32); 3] = [
     ("VND", &[100_000, 200_000, 500_000, 1_000_000], 10_000, 500_000_000),
 ];
 
-/// Channel, currency, countries, minimum, rank, processing time.
-type DemoRule = (Channel, &'static str, &'static [&'static str], Option<u32>, i32, &'static str);
+/// Channel, currency, countries, minimum, rank, processing time, the same in days.
+type DemoRule = (Channel, &'static str, &'static [&'static str], Option<u32>, i32, &'static str, (i32, i32));
 
 const RULES: [DemoRule; 10] = [
-    (Channel::Card, "CNY", &[], None, 10, "instant"),
-    (Channel::Card, "USD", &[], None, 10, "instant"),
-    (Channel::Card, "VND", &[], None, 20, "instant"),
-    (Channel::Vnpay, "VND", &["VN"], None, 10, "instant"),
-    (Channel::Paypal, "USD", &["VN"], None, 20, "instant"),
-    (Channel::BankTransfer, "CNY", &[], Some(50), 30, "1 to 2 working days"),
-    (Channel::BankTransfer, "USD", &[], None, 30, "2 to 5 working days"),
-    (Channel::Balance, "CNY", &[], None, 40, "instant"),
-    (Channel::Balance, "USD", &[], None, 40, "instant"),
-    (Channel::Balance, "VND", &[], None, 40, "instant"),
+    (Channel::Card, "CNY", &[], None, 10, "instant", (0, 0)),
+    (Channel::Card, "USD", &[], None, 10, "instant", (0, 0)),
+    (Channel::Card, "VND", &[], None, 20, "instant", (0, 0)),
+    (Channel::Vnpay, "VND", &["VN"], None, 10, "instant", (0, 0)),
+    (Channel::Paypal, "USD", &["VN"], None, 20, "instant", (0, 0)),
+    (Channel::BankTransfer, "CNY", &[], Some(50), 30, "1 to 2 working days", (1, 2)),
+    (Channel::BankTransfer, "USD", &[], None, 30, "2 to 5 working days", (2, 5)),
+    (Channel::Balance, "CNY", &[], None, 40, "instant", (0, 0)),
+    (Channel::Balance, "USD", &[], None, 40, "instant", (0, 0)),
+    (Channel::Balance, "VND", &[], None, 40, "instant", (0, 0)),
 ];
 
 /// Adds the demo catalogue and the demo customer's billing profile. Repeating it changes nothing; what an
@@ -193,7 +193,7 @@ fn options() -> Result<Vec<TopUpOptions>, Error> {
 }
 
 fn rules() -> Result<Vec<ChannelRule>, Error> {
-    let rule = |(channel, code, countries, minimum, rank, processing_time): DemoRule| {
+    let rule = |(channel, code, countries, minimum, rank, processing_time, days): DemoRule| {
         let currency = currency(code)?;
         Ok(ChannelRule {
             channel,
@@ -204,11 +204,13 @@ fn rules() -> Result<Vec<ChannelRule>, Error> {
             minimum: minimum.map(|minimum| demo_money(minimum, currency)).transpose()?,
             maximum: None,
             rank,
+            recommended: rank <= 10 || channel == Channel::Balance,
             fee: Percent::default(),
             fee_refundable: true,
             tax: Percent::default(),
             bonus: Percent::default(),
             processing_time: processing_time.to_owned(),
+            processing_days: ProcessingDays::new(days.0, days.1, channel == Channel::BankTransfer),
             version: 1,
             updated_at: DateTime::UNIX_EPOCH,
             updated_by: SEED.to_owned(),
@@ -263,6 +265,7 @@ fn profile() -> Result<BillingProfile, Error> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::domain::bonus::BonusStanding;
     use crate::domain::offer::{ChannelOffer, Offer};
 
     fn offer(code: &str, product: &str) -> Offer {
@@ -276,6 +279,8 @@ mod tests {
             bank_account: accounts().unwrap().into_iter().find(|account| account.currency == currency),
             rules: rules().unwrap(),
             offered: Channel::ALL.map(ChannelOffer::unlimited).to_vec(),
+            tiers: Vec::new(),
+            standing: BonusStanding::default(),
         }
     }
 

@@ -7,6 +7,7 @@
 use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
+use super::catalogue::bonus_tiers;
 use super::{App, Error};
 use crate::domain::attempt::{Attempt, AttemptStatus};
 use crate::domain::code::Code;
@@ -324,6 +325,7 @@ pub(super) async fn try_complete(
     received: Money,
     actor: &str,
 ) -> Result<(), NotCredited> {
+    bonus_tiers::withhold_reserved(conn, order).await?;
     let division = order.divide(received);
     let n = payments::next_application(conn, payment.id).await?;
     let wallet_id = credit(conn, order, payment, n, division).await?;
@@ -359,7 +361,8 @@ async fn credit(
     division: Division,
 ) -> Result<Uuid, NotCredited> {
     let bonus = Some(division.bonus).filter(|bonus| bonus.is_positive());
-    let bonus = bonus.map(|amount| Bonus { grant_id: Uuid::now_v7(), amount });
+    let expires_at = order.bonus_terms.expires_at(clock::now(conn).await?);
+    let bonus = bonus.map(|amount| Bonus { grant_id: Uuid::now_v7(), amount, expires_at });
     let applied = AppliedPayment {
         id: payment.id,
         application: i64::from(n),

@@ -10,6 +10,7 @@ mod keys;
 mod log_format;
 mod roles;
 mod seal;
+mod support;
 mod webhooks;
 
 use std::net::{IpAddr, SocketAddr};
@@ -32,6 +33,7 @@ pub use self::keys::KeyConfig;
 pub use self::log_format::LogFormat;
 pub use self::roles::RoleConfig;
 pub use self::seal::{SealConfig, SealMode};
+pub use self::support::SupportConfig;
 pub use self::webhooks::WebhookConfig;
 
 /// The settings of one installation.
@@ -186,6 +188,8 @@ pub struct Config {
     pub keys: KeyConfig,
     #[command(flatten)]
     pub seal: SealConfig,
+    #[command(flatten)]
+    pub support: SupportConfig,
     #[command(flatten)]
     pub webhooks: WebhookConfig,
 

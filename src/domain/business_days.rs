@@ -37,6 +37,26 @@ impl BusinessCalendar {
         u32::try_from(days.take(100_000).count()).unwrap_or(u32::MAX)
     }
 
+    /// The end of the last day when so many days begin after the day of `from`; only business days count, or all.
+    #[must_use]
+    pub fn end_of_day_after(&self, from: DateTime<Utc>, days: u32, business: bool) -> DateTime<Utc> {
+        let mut day = self.day(from);
+        let mut left = days.min(LONGEST);
+        // Every day of ten years could be a holiday.
+        for _ in 0..3_653 {
+            if left == 0 {
+                break;
+            }
+            day = day.checked_add_days(Days::new(1)).unwrap_or(day);
+            if !business || self.counts(day) {
+                left -= 1;
+            }
+        }
+        let next = day.checked_add_days(Days::new(1)).unwrap_or(day);
+        let midnight = next.and_time(NaiveTime::MIN).and_local_timezone(self.offset);
+        midnight.single().map_or(DateTime::<Utc>::MAX_UTC, |midnight| midnight.with_timezone(&Utc))
+    }
+
     /// What began before this moment has waited for more than `days` business days.
     #[must_use]
     pub fn overdue_before(&self, days: u32, now: DateTime<Utc>) -> DateTime<Utc> {
@@ -131,6 +151,24 @@ mod tests {
         assert_eq!(calendar("+08:00", &[]).since(came, now), 1);
         assert_eq!(calendar("+08:00", &[]).since(came, at("2026-11-30T01:00:00Z")), 0);
         assert_eq!(calendar("+00:00", &[]).since(came, at("2026-11-30T01:00:00Z")), 1);
+    }
+
+    #[test]
+    fn a_promise_ends_with_its_last_day() {
+        // 2026-11-27 is a Friday.
+        let (from, holiday) = (at("2026-11-27T09:00:00Z"), calendar("+00:00", &["2026-11-30"]));
+        for (days, business, end) in [
+            (0, true, "2026-11-28T00:00:00Z"),
+            (1, false, "2026-11-29T00:00:00Z"),
+            (1, true, "2026-12-02T00:00:00Z"),
+            (3, true, "2026-12-04T00:00:00Z"),
+        ] {
+            assert_eq!(holiday.end_of_day_after(from, days, business), at(end), "{days} {business}");
+        }
+        assert_eq!(
+            calendar("+08:00", &[]).end_of_day_after(at("2026-11-27T20:00:00Z"), 0, true),
+            at("2026-11-28T16:00:00Z")
+        );
     }
 
     #[test]

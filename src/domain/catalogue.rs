@@ -7,6 +7,8 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::bonus::BonusTerms;
+use super::business_days::BusinessCalendar;
 use super::country::Country;
 use super::money::{Currency, Money, MoneyError};
 use super::own_word::ProposalEnd;
@@ -37,6 +39,24 @@ pub struct Agreement {
     pub created_at: DateTime<Utc>,
     /// Who published it, or activated it last.
     pub updated_by: String,
+}
+
+/// The text of an agreement in a language, as BCP 47 names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgreementText {
+    pub language: String,
+    pub text: String,
+}
+
+/// The language in which somebody reads who wants these, the preferred one first: the same language, or another form of
+/// it, or English, or else the first. `None` where there is none.
+#[must_use]
+pub fn language_for<'l>(languages: &'l [String], wanted: &[String]) -> Option<&'l String> {
+    let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_lowercase();
+    let same = |one: &str| languages.iter().find(|language| language.eq_ignore_ascii_case(one));
+    let alike = |one: &str| languages.iter().find(|language| primary(language) == primary(one));
+    let found = wanted.iter().find_map(|one| same(one).or_else(|| alike(one)));
+    found.or_else(|| alike("en")).or_else(|| languages.first())
 }
 
 /// The amounts that a customer may choose in a currency. Any amount in the range is accepted; the presets are a
@@ -75,18 +95,47 @@ pub struct ChannelRule {
     pub countries: Vec<Country>,
     pub minimum: Option<Money>,
     pub maximum: Option<Money>,
-    /// The eligible channel with the lowest rank is recommended.
+    /// The place among the channels.
     pub rank: i32,
+    /// Of the eligible channels those that say so are recommended; where none does, the one with the lowest rank.
+    pub recommended: bool,
     pub fee: Percent,
     /// Whether a refund gives the fee back, in proportion. Tax always goes back with what it was charged on.
     pub fee_refundable: bool,
     pub tax: Percent,
     pub bonus: Percent,
     pub processing_time: String,
+    /// The same as data; `None`: it is not stated.
+    pub processing_days: Option<ProcessingDays>,
     pub version: i64,
     pub updated_at: DateTime<Utc>,
     /// Who changed it last.
     pub updated_by: String,
+}
+
+/// How long the money of a channel takes to arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProcessingDays {
+    pub min: u32,
+    /// At most a year.
+    pub max: u32,
+    /// Only business days count.
+    pub business: bool,
+}
+
+impl ProcessingDays {
+    /// `None` for days that are no range within a year.
+    #[must_use]
+    pub fn new(min: i32, max: i32, business: bool) -> Option<Self> {
+        let (min, max) = (u32::try_from(min).ok()?, u32::try_from(max).ok()?);
+        (min <= max && max <= 365).then_some(Self { min, max, business })
+    }
+
+    /// When money that is sent at `from` has arrived at the latest: at the end of the last day.
+    #[must_use]
+    pub fn due_at(self, from: DateTime<Utc>, calendar: &BusinessCalendar) -> DateTime<Utc> {
+        calendar.end_of_day_after(from, self.max, self.business)
+    }
 }
 
 /// One of our own accounts, which customers transfer money to.
@@ -179,6 +228,7 @@ pub struct Price {
     pub tax: Money,
     /// Promotional credit on top. It is not part of `credited`.
     pub bonus: Money,
+    pub bonus_terms: BonusTerms,
     /// amount − fee − tax: the paid money that the wallet receives.
     pub credited: Money,
 }
@@ -193,7 +243,8 @@ pub fn price(rule: &ChannelRule, amount: Money) -> Result<Price, MoneyError> {
     let bonus = rule.bonus.of(amount)?;
     let left = amount.checked_sub(fee)?.checked_sub(tax)?;
     let credited = Money::positive(left.amount(), left.currency())?;
-    Ok(Price { amount, fee, fee_refundable: rule.fee_refundable, tax, bonus, credited })
+    let bonus_terms = BonusTerms::default();
+    Ok(Price { amount, fee, fee_refundable: rule.fee_refundable, tax, bonus, bonus_terms, credited })
 }
 
 #[cfg(test)]
@@ -217,11 +268,13 @@ mod tests {
             minimum: None,
             maximum: None,
             rank: 1,
+            recommended: false,
             fee: percent(fee),
             fee_refundable: true,
             tax: percent(tax),
             bonus: percent(bonus),
             processing_time: "instant".to_owned(),
+            processing_days: None,
             version: 1,
             updated_at: DateTime::UNIX_EPOCH,
             updated_by: "operator:ops".to_owned(),
@@ -250,6 +303,27 @@ mod tests {
         for (fee, tax) in [("100", "0"), ("60", "60"), ("50", "50")] {
             assert_eq!(price(&rule("USD", fee, tax, "0"), money_of("10", "USD")), Err(MoneyError::NotPositive));
         }
+    }
+
+    #[test]
+    fn a_reader_gets_the_language_that_fits_best() {
+        let languages = ["en", "vi", "zh-CN", "zh-TW"].map(str::to_owned);
+        let read = |wanted: &[&str]| {
+            let wanted: Vec<String> = wanted.iter().map(|one| (*one).to_owned()).collect();
+            language_for(&languages, &wanted).map(String::as_str)
+        };
+        for (wanted, language) in [
+            (&["zh-tw"][..], "zh-TW"),
+            (&["zh"], "zh-CN"),
+            (&["vi-VN", "en"], "vi"),
+            (&["fr", "vi"], "vi"),
+            (&["fr"], "en"),
+            (&[], "en"),
+        ] {
+            assert_eq!(read(wanted), Some(language), "{wanted:?}");
+        }
+        assert_eq!(language_for(&languages[1..], &[]).map(String::as_str), Some("vi"));
+        assert_eq!(language_for(&[], &["en".to_owned()]), None);
     }
 
     #[test]

@@ -170,6 +170,8 @@ codes! {
     MadeWithKey = "made_with_key", [Problem(403)];
     /// The service has disabled the webhook endpoint; enable it first.
     WebhookEndpointDisabled = "webhook_endpoint_disabled", [Problem(409)];
+    /// The order has as many transfer slips as an order may have; those that it has are kept.
+    TooManyTransferSlips = "too_many_transfer_slips", [Problem(409)];
     /// Only a pending order can be cancelled; read the order for its state.
     OrderNotCancellable = "order_not_cancellable", [Problem(409)];
     /// The order is closed; if its money did arrive, approve it with `accept_late`.
@@ -224,10 +226,18 @@ codes! {
     RefundNotByHand = "refund_not_by_hand", [Problem(409)];
     /// The refund is in a state that the operation cannot change; read it again.
     RefundMovedOn = "refund_moved_on", [Problem(409)];
+    /// The order has a refund request that waits; wait for the answer, or withdraw it first.
+    RefundRequestWaiting = "refund_request_waiting", [Problem(409)];
+    /// The refund request has been decided or withdrawn; read it for its state.
+    RefundRequestDecided = "refund_request_decided", [Problem(409)];
+    /// A refund for the request waits for a second operator; reject that refund first.
+    RefundProposed = "refund_proposed", [Problem(409)];
 
     // The catalogue.
     /// This version of the agreement is published and never changes; publish another version.
     AgreementExists = "agreement_exists", [Problem(409)];
+    /// The currency has options or channel rules already; change those instead.
+    CurrencyExists = "currency_exists", [Problem(409)];
     /// A change of this account waits for a second operator; approve or withdraw it first.
     ChangeProposed = "change_proposed", [Problem(409)];
     /// The bank account of the order was closed, and no other takes transfers in its currency; choose another channel.

@@ -14,6 +14,7 @@ use super::hold::Hold;
 use super::order::Order;
 use super::payment::Payment;
 use super::refund::Refund;
+use super::refund_request::RefundRequest;
 use super::transfer::Transfer;
 use super::wallet::Wallet;
 use super::webhook::WebhookEndpoint;
@@ -81,6 +82,14 @@ kinds! {
     RefundSucceeded = "refund.succeeded";
     /// A refund did not happen, and the wallet has its money back.
     RefundFailed = "refund.failed";
+    /// A customer asks for a refund, and an operator has to decide.
+    RefundRequestWaiting = "refund_request.waiting";
+    /// A refund request was approved, and its refund has started.
+    RefundRequestApproved = "refund_request.approved";
+    /// A refund request was refused.
+    RefundRequestRefused = "refund_request.refused";
+    /// A refund request was withdrawn.
+    RefundRequestWithdrawn = "refund_request.withdrawn";
     /// A payer contests a payment.
     DisputeOpen = "dispute.open";
     /// A dispute was won, and the wallet has its money back.
@@ -133,6 +142,7 @@ pub enum Subject {
     Order(Box<Order>),
     UnappliedPayment(Box<Payment>),
     Refund(Box<Refund>),
+    RefundRequest(Box<RefundRequest>),
     Dispute(Box<Dispute>),
     Transfer(Box<Transfer>),
     Balance(Box<Wallet>),

@@ -139,6 +139,12 @@ impl Money {
         Self::new(amount, currency)
     }
 
+    /// One of a currency's minor unit.
+    #[must_use]
+    pub fn smallest(currency: Currency) -> Self {
+        Self { amount: Decimal::new(1, currency.exponent()), currency }
+    }
+
     /// Nothing of a currency.
     #[must_use]
     pub fn zero(currency: Currency) -> Self {

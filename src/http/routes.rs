@@ -4,9 +4,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::health;
 use super::v1::{
-    account_flows, admin, balances, billing_profiles, events, explain, grants, holds, ledger_keys, low_balance_alerts,
-    products, providers, quotes, reversals, spend_guards, top_up_options, top_up_orders, transfers, usage,
-    webhook_endpoints,
+    account_flows, admin, agreements, balances, billing_profiles, disputes, events, explain, grants, holds,
+    ledger_keys, low_balance_alerts, products, providers, quotes, refund_requests, refunds, reversals, spend_guards,
+    top_up_options, top_up_orders, transfer_slips, transfers, usage, webhook_endpoints,
 };
 
 /// Registers every operation of the API but the metrics.
@@ -28,6 +28,9 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(top_up_orders::cancel_top_up_order)
         .service(top_up_orders::verify_top_up_order)
         .service(top_up_orders::renew_top_up_order_bank_account)
+        .service(transfer_slips::upload_transfer_slip)
+        .service(transfer_slips::list_transfer_slips)
+        .service(transfer_slips::download_transfer_slip)
         .service(transfers::create_transfer)
         .service(transfers::list_transfers)
         .service(transfers::get_transfer)
@@ -59,6 +62,10 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::refunds::mark_refund_sent)
         .service(admin::refunds::reject_refund)
         .service(admin::disputes::list_disputes)
+        .service(admin::refund_requests::admin_list_refund_requests)
+        .service(admin::refund_requests::admin_get_refund_request)
+        .service(admin::refund_requests::approve_refund_request)
+        .service(admin::refund_requests::refuse_refund_request)
         .service(admin::freezes::freeze_customer)
         .service(admin::freezes::unfreeze_customer)
         .service(admin::freezes::freeze_wallet)
@@ -91,6 +98,14 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(products::list_products)
         .service(top_up_options::get_top_up_options)
         .service(quotes::create_quote)
+        .service(agreements::get_agreement)
+        .service(refund_requests::get_top_up_order_refundable)
+        .service(refund_requests::create_refund_request)
+        .service(refund_requests::list_refund_requests)
+        .service(refund_requests::get_refund_request)
+        .service(refund_requests::withdraw_refund_request)
+        .service(refunds::list_customer_refunds)
+        .service(disputes::list_customer_disputes)
         .service(billing_profiles::get_billing_profile)
         .service(billing_profiles::save_billing_profile);
     config
@@ -98,8 +113,12 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::products::admin_save_product)
         .service(admin::top_up_options::admin_list_top_up_options)
         .service(admin::top_up_options::admin_save_top_up_options)
+        .service(admin::currencies::admin_add_currency)
         .service(admin::channel_rules::admin_list_channel_rules)
         .service(admin::channel_rules::admin_save_channel_rule)
+        .service(admin::bonus_tiers::admin_list_bonus_tiers)
+        .service(admin::bonus_tiers::admin_create_bonus_tier)
+        .service(admin::bonus_tiers::admin_replace_bonus_tier)
         .service(admin::bank_accounts::admin_list_bank_accounts)
         .service(admin::bank_accounts::admin_create_bank_account)
         .service(admin::bank_accounts::admin_update_bank_account)

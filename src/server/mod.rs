@@ -28,7 +28,7 @@ use self::absent::{Sandbox, simulation};
 
 use crate::app::api_keys::KeyRing;
 use crate::app::health::LastCheck;
-use crate::app::{App, KnownProducts, Retention, ReturnOrigins, Sealing, Settings, Webhooks};
+use crate::app::{App, KnownProducts, Retention, ReturnOrigins, Sealing, Settings, Support, Webhooks};
 use crate::config::{Config, DisputesTake, PosterConfig, PosterMode};
 use crate::domain::business_days::{BusinessCalendar, VerificationPromise};
 use crate::domain::environment::Environment;
@@ -258,6 +258,11 @@ fn app_settings(
         verification: VerificationPromise {
             calendar: BusinessCalendar::new(config.business.offset, config.business.holidays.iter().copied()),
             days: config.business.verification_days,
+        },
+        support: Support {
+            email: config.support.email.clone(),
+            url: config.support.url.clone(),
+            phone: config.support.phone.clone(),
         },
         check_every_hours: config.check_hours,
         retention: Retention {

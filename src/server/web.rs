@@ -23,6 +23,7 @@ use super::{StartError, files};
 use crate::app::{App, ReturnOrigins};
 use crate::config::Config;
 use crate::domain::environment::Environment;
+use crate::domain::transfer_slip::MAX_SLIP_BYTES;
 use crate::http::edge::auth::{Gate, authenticate};
 use crate::http::edge::body_budget::BodyBudget;
 use crate::http::edge::connections::{self, Connections, Patience, Watched};
@@ -60,6 +61,7 @@ const LEAVING: usize = 32;
 /// takes several times as much.
 const LARGE_BODIES: usize = 16 << 20;
 const _: () = assert!(LARGE_BODIES >= MAX_BATCH_BYTES && LARGE_BODIES >= MAX_NOTIFICATION_BYTES);
+const _: () = assert!(LARGE_BODIES >= MAX_SLIP_BYTES);
 /// A batch waits for memory longer than a body may take to arrive, so that one slow upload cannot make all others give
 /// up.
 const LARGE_BODY_WAITS_LONGER: Duration = Duration::from_secs(2);

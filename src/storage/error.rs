@@ -25,7 +25,7 @@ pub enum StorageError {
 
 /// Unique keys that two transactions may write at the same moment. The second one finds the first one's row when it
 /// runs again.
-const RACED_KEYS: [&str; 2] = ["entries_key_once", "holds_pkey"];
+const RACED_KEYS: [&str; 3] = ["entries_key_once", "holds_pkey", "top_up_orders_bonus_once"];
 
 impl StorageError {
     /// Why the error passes by itself; `None` for a bug. A caller hears 503 for an error that passes and 500 for a bug.

@@ -17,6 +17,7 @@ use super::disputes::DisputeRow;
 use super::ledger::{GrantRow, HoldRow, WalletRow, WalletSql, key_from_columns};
 use super::orders::OrderRow;
 use super::payments::PaymentRow;
+use super::refund_requests::RefundRequestRow;
 use super::refunds::RefundRow;
 use super::statement::{Cached, Parameters, Statement};
 use super::transfers::TransferRow;
@@ -44,6 +45,7 @@ macro_rules! kept {
 kept!(Orders, "sql/kept_orders.sql", SqlTypeOf<AsSelect<OrderRow, Pg>>);
 kept!(Payments, "sql/kept_payments.sql", SqlTypeOf<AsSelect<PaymentRow, Pg>>);
 kept!(Refunds, "sql/kept_refunds.sql", SqlTypeOf<AsSelect<RefundRow, Pg>>);
+kept!(RefundRequests, "sql/kept_refund_requests.sql", SqlTypeOf<AsSelect<RefundRequestRow, Pg>>);
 kept!(Disputes, "sql/kept_disputes.sql", SqlTypeOf<AsSelect<DisputeRow, Pg>>);
 kept!(Transfers, "sql/kept_transfers.sql", SqlTypeOf<AsSelect<TransferRow, Pg>>);
 kept!(Holds, "sql/kept_holds.sql", SqlTypeOf<AsSelect<HoldRow, Pg>>);
@@ -73,6 +75,10 @@ pub(super) async fn read(
         "refund" => {
             let rows: Vec<RefundRow> = Cached(Refunds(rows)).load(conn).await?;
             each(rows, |row| Ok(Subject::Refund(Box::new(row.try_into()?))))
+        }
+        "refund_request" => {
+            let rows: Vec<RefundRequestRow> = Cached(RefundRequests(rows)).load(conn).await?;
+            each(rows, |row| Ok(Subject::RefundRequest(Box::new(row.try_into()?))))
         }
         "dispute" => {
             let rows: Vec<DisputeRow> = Cached(Disputes(rows)).load(conn).await?;

@@ -13,6 +13,7 @@ use super::columns::{corrupt, currency_from_column, customer_from_column, provid
 use super::schema::{order_events, top_up_orders as orders};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::bank_transaction::normal_form;
+use crate::domain::bonus::BonusTerms;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::{Awaited, Completion, FailedBy, Order, OrderState, OrderStatus, Remitter, TimelineEntry};
@@ -40,6 +41,10 @@ pub(super) struct OrderRow {
     fee_refundable: bool,
     tax: Decimal,
     bonus: Decimal,
+    bonus_tier_id: Option<Uuid>,
+    bonus_once: bool,
+    bonus_days: Option<i32>,
+    bonus_reserved: bool,
     credited_amount: Decimal,
     received_amount: Option<Decimal>,
     refunded_amount: Decimal,
@@ -57,6 +62,7 @@ pub(super) struct OrderRow {
     payer_ip: String,
     locale: Option<String>,
     created_at: DateTime<Utc>,
+    due_at: Option<DateTime<Utc>>,
     expires_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     completed_at: Option<DateTime<Utc>>,
@@ -96,6 +102,10 @@ impl From<&Order> for OrderRow {
             fee_refundable: order.fee_refundable,
             tax: order.tax.amount(),
             bonus: order.bonus.amount(),
+            bonus_tier_id: order.bonus_terms.tier,
+            bonus_once: order.bonus_terms.once,
+            bonus_days: order.bonus_terms.expires_after_days,
+            bonus_reserved: order.bonus_terms.reserved,
             credited_amount: order.credited_amount.amount(),
             received_amount: completion.map(|completion| completion.received.amount()),
             refunded_amount: order.refunded_amount.amount(),
@@ -113,6 +123,7 @@ impl From<&Order> for OrderRow {
             payer_ip: order.payer_ip.to_string(),
             locale: order.locale.clone(),
             created_at: order.created_at,
+            due_at: order.due_at,
             expires_at: order.expires_at,
             updated_at: order.updated_at,
             completed_at: completion.map(|completion| completion.at),
@@ -171,6 +182,12 @@ impl TryFrom<OrderRow> for Order {
             fee_refundable: row.fee_refundable,
             tax: money(row.tax),
             bonus: money(row.bonus),
+            bonus_terms: BonusTerms {
+                tier: row.bonus_tier_id,
+                once: row.bonus_once,
+                expires_after_days: row.bonus_days,
+                reserved: row.bonus_reserved,
+            },
             credited_amount: money(row.credited_amount),
             refunded_amount: money(row.refunded_amount),
             reference: row.reference,
@@ -181,6 +198,7 @@ impl TryFrom<OrderRow> for Order {
             vnpay_bank_code: row.vnpay_bank_code,
             locale: row.locale,
             created_at: row.created_at,
+            due_at: row.due_at,
             expires_at: row.expires_at,
             updated_at: row.updated_at,
             ask_at: row.ask_at,

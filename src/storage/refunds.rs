@@ -312,6 +312,9 @@ pub async fn list(
     if let Some(customer) = &filter.customer {
         query = query.filter(refunds::customer_id.eq(customer.as_str()));
     }
+    if filter.started {
+        query = query.filter(refunds::started_at.is_not_null());
+    }
     if filter.needs_operator {
         let age = i32::try_from(REFUSAL_IS_FINAL_FOR.num_seconds()).unwrap_or(i32::MAX);
         let is_old = refunds::started_at.le(later(NowOnce, seconds(-age)).nullable());

@@ -22,6 +22,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    agreement_texts (version, language) {
+        version -> Text,
+        language -> Text,
+        text -> Text,
+    }
+}
+
+diesel::table! {
     agreements (version) {
         version -> Text,
         url -> Text,
@@ -197,6 +205,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    bonus_tiers (id) {
+        id -> Uuid,
+        currency -> Text,
+        product -> Text,
+        from_amount -> Numeric,
+        bonus -> Numeric,
+        used -> Text,
+        expires_after_days -> Nullable<Int4>,
+        active -> Bool,
+        version -> Int8,
+        updated_at -> Timestamptz,
+        updated_by -> Text,
+    }
+}
+
+diesel::table! {
     channel_rules (channel, currency, product) {
         channel -> Text,
         currency -> Text,
@@ -210,6 +234,10 @@ diesel::table! {
         fee_refundable -> Bool,
         tax_percent -> Numeric,
         bonus_percent -> Numeric,
+        recommended -> Bool,
+        min_days -> Nullable<Int4>,
+        max_days -> Nullable<Int4>,
+        business_days -> Bool,
         processing_time -> Text,
         version -> Int8,
         updated_at -> Timestamptz,
@@ -519,6 +547,24 @@ diesel::table! {
 }
 
 diesel::table! {
+    refund_requests (id) {
+        id -> Uuid,
+        order_id -> Uuid,
+        customer_id -> Text,
+        currency -> Text,
+        amount -> Numeric,
+        reason -> Text,
+        status -> Text,
+        asked_by -> Text,
+        created_at -> Timestamptz,
+        refund_id -> Nullable<Uuid>,
+        decided_by -> Nullable<Text>,
+        decided_at -> Nullable<Timestamptz>,
+        answer -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     refunds (id) {
         id -> Uuid,
         order_id -> Nullable<Uuid>,
@@ -600,6 +646,10 @@ diesel::table! {
         tax -> Numeric,
         fee_refundable -> Bool,
         bonus -> Numeric,
+        bonus_tier_id -> Nullable<Uuid>,
+        bonus_once -> Bool,
+        bonus_days -> Nullable<Int4>,
+        bonus_reserved -> Bool,
         credited_amount -> Numeric,
         received_amount -> Nullable<Numeric>,
         refunded_amount -> Numeric,
@@ -617,12 +667,28 @@ diesel::table! {
         payer_ip -> Text,
         locale -> Nullable<Text>,
         created_at -> Timestamptz,
+        due_at -> Nullable<Timestamptz>,
         expires_at -> Timestamptz,
         updated_at -> Timestamptz,
         completed_at -> Nullable<Timestamptz>,
         ask_at -> Nullable<Timestamptz>,
         asked -> Int4,
         version -> Int8,
+    }
+}
+
+diesel::table! {
+    transfer_slips (id) {
+        id -> Uuid,
+        order_id -> Uuid,
+        customer_id -> Text,
+        n -> Int2,
+        kind -> Text,
+        bytes -> Int4,
+        sha256 -> Bytea,
+        content -> Bytea,
+        uploaded_by -> Text,
+        uploaded_at -> Timestamptz,
     }
 }
 
@@ -856,6 +922,7 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(
     adjustments,
+    agreement_texts,
     agreements,
     approvals,
     attempts,
@@ -866,6 +933,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     bank_accounts,
     bank_transactions,
     billing_profiles,
+    bonus_tiers,
     channel_rules,
     customer_secrets,
     disputes,
@@ -890,6 +958,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     payments,
     products,
     provider_events,
+    refund_requests,
     refunds,
     seal_keys,
     seal_walk,
@@ -900,6 +969,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     taken_back_debts,
     top_up_options,
     top_up_orders,
+    transfer_slips,
     transfers,
     unapplied_decisions,
     wallets,

@@ -53,6 +53,7 @@ async fn the_options_have_the_promised_shape() {
         &json!({
             "channel": "bank_transfer", "eligible": true, "reason": null, "reason_code": null, "recommended": false,
             "minimum": "50.00", "maximum": "200000.00", "processing_time": "1 to 2 working days",
+            "processing_days": { "min_days": 1, "max_days": 2, "business_days": true },
         })
     );
     assert_eq!(options["channels"].as_array().unwrap().len(), 5);

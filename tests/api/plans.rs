@@ -22,7 +22,7 @@ use crate::stage::{approve, control, order, ordered, paid, play, quiet};
 use crate::support::TestApp;
 
 /// Tables that grow with the business. A sequential scan of one of them takes longer every day.
-const GROWING: [&str; 26] = [
+const GROWING: [&str; 28] = [
     "adjustments",
     "approvals",
     "attempts",
@@ -43,10 +43,12 @@ const GROWING: [&str; 26] = [
     "own_word_moves",
     "payment_applications",
     "payments",
+    "refund_requests",
     "refunds",
     "seals",
     "service_grant_sums",
     "top_up_orders",
+    "transfer_slips",
     "webhook_attempts",
     "webhook_deliveries",
 ];
@@ -128,6 +130,9 @@ async fn no_statement_reads_a_growing_table_whole() {
         "/v1/admin/refunds?limit=5",
         "/v1/admin/refunds?limit=5&status=pending",
         "/v1/admin/refunds?limit=5&customer_id=customer-17",
+        "/v1/admin/refund-requests?limit=5",
+        "/v1/admin/refund-requests?limit=5&status=waiting&sort=oldest",
+        "/v1/admin/refund-requests?limit=5&customer_id=customer-17",
         "/v1/admin/disputes?limit=5",
         "/v1/admin/disputes?limit=5&status=open",
         "/v1/admin/disputes?limit=5&customer_id=customer-17",
@@ -169,6 +174,8 @@ async fn no_statement_reads_a_growing_table_whole() {
     for path in [
         "/v1/top-up-orders?limit=2",
         "/v1/transfers?limit=2",
+        "/v1/refunds?limit=2",
+        "/v1/refund-requests?limit=2",
         "/v1/account-flows?limit=2",
         "/v1/account-flows?limit=2&type=recharge",
     ] {
@@ -178,6 +185,12 @@ async fn no_statement_reads_a_growing_table_whole() {
     }
     app.operator().get("/v1/grants?customer_id=customer-17&limit=2").await.expect(200);
     app.customer("alice").get(&format!("/v1/top-up-orders/{second}")).await.expect(200);
+    app.customer("alice").get(&format!("/v1/top-up-orders/{second}/refundable")).await.expect(200);
+    app.customer("alice").get(&format!("/v1/top-up-orders/{transfer}/transfer-slips")).await.expect(200);
+    let request = json!({ "order_id": second, "amount": "1", "reason": "a test of plans" });
+    let request = app.customer("alice").post("/v1/refund-requests", &request).await.expect(201);
+    let approve = format!("/v1/admin/refund-requests/{}/approve", request["id"].as_str().unwrap());
+    operator.post(&approve, &json!({})).await.expect(200);
     app.customer("alice").get(&format!("/v1/top-up-orders/{second}/paid-for")).await.expect(200);
     let transfer = json!({ "currency": "USD", "amount": "1", "to_product": "sms" });
     app.customer("alice").post("/v1/transfers", &transfer).await.expect(201);

@@ -72,11 +72,19 @@ FROM generate_series(1, 30000) n
 WHERE n % 1000 <> 0;
 
 INSERT INTO refunds (id, order_id, payment_id, customer_id, provider, provider_refund_id, currency, amount, status,
-                     reason, ours, proposed_by, created_at, updated_at)
+                     reason, ours, proposed_by, created_at, started_at, updated_at)
 SELECT md5('r' || n)::uuid, md5('o' || n)::uuid, md5('p' || n)::uuid, 'customer-' || 1 + n % 3000, 'stripe',
        're_' || n, 'USD', 1, CASE WHEN n % 1000 = 0 THEN 'pending' ELSE 'succeeded' END, 'asked', true, 'ops',
-       '2026-01-03'::timestamptz + n * interval '1 minute', '2026-01-03'
+       '2026-01-03'::timestamptz + n * interval '1 minute', '2026-01-03', '2026-01-03'
 FROM generate_series(1, 20000) n;
+
+INSERT INTO refund_requests (id, order_id, customer_id, currency, amount, reason, status, asked_by, created_at,
+                             refund_id, decided_by, decided_at)
+SELECT md5('q' || n)::uuid, md5('o' || n)::uuid, 'customer-' || 1 + n % 3000, 'USD', 1, 'r', s.status, 'customer',
+       '2026-01-03'::timestamptz + n * interval '1 minute', CASE s.status WHEN 'approved' THEN md5('r' || n)::uuid END,
+       CASE s.status WHEN 'approved' THEN 'ops' END, CASE s.status WHEN 'approved' THEN '2026-01-04'::timestamptz END
+FROM generate_series(1, 20000) n
+CROSS JOIN LATERAL (SELECT CASE WHEN n % 1000 = 0 THEN 'waiting' ELSE 'approved' END AS status) s;
 
 INSERT INTO disputes (id, payment_id, order_id, customer_id, provider, dispute_id, currency, amount, status, created_at,
                       updated_at)
@@ -145,6 +153,11 @@ INSERT INTO seals (customer_id, wallet_id, from_seq, to_seq, form, previous_hash
 SELECT 'customer-' || 1 + n % 3000, md5('w' || 1 + n % 3000)::uuid, 1 + n / 3000, 1 + n / 3000, 1, sha256('p'),
        sha256('h'), (SELECT id FROM seal_keys), sha256('s') || sha256('t'), '2026-01-02'
 FROM generate_series(0, 26999) n;
+
+INSERT INTO transfer_slips (id, order_id, customer_id, n, kind, bytes, sha256, content, uploaded_by, uploaded_at)
+SELECT md5('s' || n)::uuid, md5('o' || n)::uuid, 'customer-' || 1 + n % 3000, 1, 'pdf', 5, sha256('%PDF-'), '%PDF-',
+       'customer', '2026-01-03'
+FROM generate_series(1, 20000) n;
 
 INSERT INTO customer_secrets (customer_id, secret)
 SELECT 'customer-' || n, sha256('s') FROM generate_series(1, 3000) n;

@@ -47,6 +47,7 @@ pub const TRANSFER: Uuid = id(31);
 pub const ORDER_TRANSFER: Uuid = id(32);
 pub const REFUND: Uuid = id(41);
 pub const FAILED_REFUND: Uuid = id(42);
+pub const REFUND_REQUEST: Uuid = id(49);
 pub const DISPUTE: Uuid = id(43);
 pub const WON_DISPUTE: Uuid = id(44);
 pub const CLAIMING_DISPUTE: Uuid = id(45);
@@ -92,7 +93,7 @@ fn claimed() -> Vec<Posting> {
     let order = OfOrder { id: CLAIMED_ORDER, customer: &carl.customer, product: &carl.product };
     let payment =
         AppliedPayment { id: CLAIMED_PAYMENT, application: 1, provider: ProviderName::Stripe, merchant_account: "m" };
-    let bonus = Bonus { grant_id: CLAIMED_BONUS, amount: usd("5") };
+    let bonus = Bonus { grant_id: CLAIMED_BONUS, amount: usd("5"), expires_at: None };
     let mut postings = top_up(order, payment, usd("50"), Some(bonus));
     let asked = Asked { money: usd("50"), bonus: Some((CLAIMED_BONUS, usd("5"))), reach: Reach::AllWallets };
     postings.extend([
@@ -188,7 +189,8 @@ async fn fill(pool: &Pool) {
     let give = |origin: &TakeBackOrigin, money: &str| give_back(order(ORDER), origin, usd(money), None);
     let request = || Reach::Request { also: Vec::new() };
 
-    let mut postings = top_up(order(ORDER), by_card, usd("97"), Some(Bonus { grant_id: BONUS, amount: usd("5") }));
+    let mut postings =
+        top_up(order(ORDER), by_card, usd("97"), Some(Bonus { grant_id: BONUS, amount: usd("5"), expires_at: None }));
     postings.extend(top_up(order(BANK_ORDER), by_bank, usd("200"), None));
     postings.push(recharge(&debtor, TO_WALLET, dec("50")));
     postings.push(grant(&main, GRANT, dec("20"), 100, Some(Utc::now() + Duration::days(300))));
@@ -278,6 +280,10 @@ async fn fill(pool: &Pool) {
          'asked', true, 'carol', 'dave', true, now(), now()),
                 ('{FAILED_REFUND}', '{ORDER}', '{PAYMENT}', 'alice', 'stripe', 're_2', 'USD', 6, 0, 0, 'failed',
                 'asked', true, 'carol', NULL, false, now(), now());
+         INSERT INTO refund_requests (id, order_id, customer_id, currency, amount, reason, status, asked_by, created_at,
+         refund_id, decided_by, decided_at)
+         VALUES ('{REFUND_REQUEST}', '{ORDER}', 'alice', 'USD', 7, 'please', 'approved', 'alice', now(), '{REFUND}',
+         'carol', now());
          UPDATE top_up_orders SET refunded_amount = 7 WHERE id = '{ORDER}';
          INSERT INTO disputes (id, payment_id, order_id, customer_id, provider, dispute_id, currency, amount, status,
          taken_back, bonus_taken, restored, created_at, updated_at)

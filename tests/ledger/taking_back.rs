@@ -64,7 +64,7 @@ pub async fn order(pool: &Pool, at: WalletKey) -> (Order, Vec<Posting>, Vec<Post
     let order = Order { id: Uuid::now_v7(), grant: Uuid::now_v7(), payment: Uuid::now_v7(), at, left: 50 };
     let payment =
         AppliedPayment { id: order.payment, application: 1, provider: ProviderName::Stripe, merchant_account: "m" };
-    let bonus = Bonus { grant_id: order.grant, amount: order.money(10) };
+    let bonus = Bonus { grant_id: order.grant, amount: order.money(10), expires_at: None };
     let postings = top_up(order.of(), payment, order.money(50), Some(bonus));
     let rows = format!(
         "INSERT INTO top_up_orders (id, customer_id, currency, product, channel, provider, merchant_account, status,

@@ -356,6 +356,8 @@ fn all() -> Vec<Tampering> {
         orders(),
         payments(),
         operators::bank_transfers(),
+        operators::bonuses(),
+        operators::refund_requests(),
         operators::own_words(),
         take_backs::refunds(),
         sums(),

@@ -135,15 +135,17 @@ async fn a_bank_transfer_is_cny_from_fifty_or_usd() {
 async fn operators_say_where_paypal_is_for_and_which_currencies_cards_take() {
     let app = TestApp::spawn().await;
     let (operator, germany) = (app.operator(), resident(&app, "DE").await);
-    let rule =
-        |countries: &[&str]| json!({"enabled": true, "rank": 1, "processing_time": "instant", "countries": countries});
+    let rule = |countries: &[&str]| {
+        json!({"enabled": true, "rank": 1, "processing_time": "instant", "countries": countries,
+                                    "recommended": true})
+    };
     germany
         .post("/v1/top-up-orders", &order("paypal", "USD", "20", ""))
         .await
         .names("/channel", "channel_wrong_country");
     put(&operator, "/v1/admin/channel-rules/paypal/USD", &rule(&["VN", "DE"]), Some("*")).await.expect(200);
-    // It has the lowest rank, so it is also recommended.
-    assert_eq!(lines(&options(&germany, "USD", "").await)[..2], ["card +", "paypal *"]);
+    // It is recommended beside the card.
+    assert_eq!(lines(&options(&germany, "USD", "").await)[..2], ["card *", "paypal *"]);
     germany.post("/v1/top-up-orders", &order("paypal", "USD", "20", "")).await.expect(201);
     let france = resident(&app, "FR").await;
     let reason = said(&options(&france, "USD", "").await, "paypal")["reason"].clone();

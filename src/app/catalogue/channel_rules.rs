@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::app::{App, Caller, Error, Expected, Problems, Saved};
 use crate::domain::audit::AuditRecord;
-use crate::domain::catalogue::{ChannelRule, Percent};
+use crate::domain::catalogue::{ChannelRule, Percent, ProcessingDays};
 use crate::domain::code::Code;
 use crate::domain::country::Country;
 use crate::domain::money::{Currency, Money, format_amount};
@@ -27,6 +27,7 @@ pub struct NewRule {
     pub minimum: Option<Money>,
     pub maximum: Option<Money>,
     pub rank: i32,
+    pub recommended: bool,
     pub fee: Percent,
     /// Whether a refund gives the fee back.
     pub fee_refundable: bool,
@@ -34,6 +35,7 @@ pub struct NewRule {
     pub bonus: Percent,
     /// 1–100 characters.
     pub processing_time: String,
+    pub processing_days: Option<ProcessingDays>,
 }
 
 /// All rules, sorted by currency, product and rank.
@@ -50,7 +52,7 @@ pub async fn list(app: &App) -> Result<Vec<ChannelRule>, Error> {
 /// # Errors
 /// 422 naming every field that is wrong; 412 and 428 as [`Expected::check`].
 pub async fn put(app: &App, caller: &Caller, expected: &Expected, new: NewRule) -> Result<Saved<ChannelRule>, Error> {
-    check(&new)?;
+    check(&new, "")?;
     let new = draft(new, caller.actor());
     transact(&app.pool, async |conn| {
         if !new.product.is_main() && products::find(conn, &new.product).await?.is_none() {
@@ -74,31 +76,34 @@ pub async fn put(app: &App, caller: &Caller, expected: &Expected, new: NewRule) 
     .await
 }
 
-/// What is offered must be possible: a range of amounts, each country once, and something to credit.
-fn check(new: &NewRule) -> Result<(), Error> {
+/// What is offered must be possible: a range of amounts, each country once, and something to credit. `at` is the place
+/// of the rule in the body.
+pub(super) fn check(new: &NewRule, at: &str) -> Result<(), Error> {
     let mut problems = Problems::new();
     if new.minimum.zip(new.maximum).is_some_and(|(minimum, maximum)| minimum > maximum) {
-        problems.add("/maximum", Code::BelowMinimum, "must not be below the minimum");
+        problems.add(format!("{at}/maximum"), Code::BelowMinimum, "must not be below the minimum");
     }
-    for (at, country) in new.countries.iter().enumerate() {
-        if new.countries.iter().take(at).any(|before| before == country) {
-            problems.add(format!("/countries/{at}"), Code::Duplicate, "is there already");
+    for (n, country) in new.countries.iter().enumerate() {
+        if new.countries.iter().take(n).any(|before| before == country) {
+            problems.add(format!("{at}/countries/{n}"), Code::Duplicate, "is there already");
         }
     }
     if !(0..=1_000_000).contains(&new.rank) {
-        problems.add("/rank", Code::OutOfRange, "must be 0 to 1000000");
+        problems.add(format!("{at}/rank"), Code::OutOfRange, "must be 0 to 1000000");
     }
     if new.fee.value() + new.tax.value() >= rust_decimal::Decimal::ONE_HUNDRED {
-        problems.add("/fee_percent", Code::OutOfRange, "must leave something to credit, together with tax_percent");
+        let detail = "must leave something to credit, together with tax_percent";
+        problems.add(format!("{at}/fee_percent"), Code::OutOfRange, detail);
     }
     let has_price = !(new.fee.is_zero() && new.tax.is_zero() && new.bonus.is_zero());
     if new.channel == Channel::Balance && has_price {
-        problems.add("/channel", Code::NoPrice, "is paid by a transfer, which has no price: the percentages must be 0");
+        let detail = "is paid by a transfer, which has no price: the percentages must be 0";
+        problems.add(format!("{at}/channel"), Code::NoPrice, detail);
     }
     problems.finish()
 }
 
-fn draft(new: NewRule, updated_by: String) -> ChannelRule {
+pub(super) fn draft(new: NewRule, updated_by: String) -> ChannelRule {
     ChannelRule {
         channel: new.channel,
         currency: new.currency,
@@ -108,29 +113,35 @@ fn draft(new: NewRule, updated_by: String) -> ChannelRule {
         minimum: new.minimum,
         maximum: new.maximum,
         rank: new.rank,
+        recommended: new.recommended,
         fee: new.fee,
         fee_refundable: new.fee_refundable,
         tax: new.tax,
         bonus: new.bonus,
         processing_time: new.processing_time,
+        processing_days: new.processing_days,
         version: 1,
         updated_at: DateTime::UNIX_EPOCH,
         updated_by,
     }
 }
 
-fn describe(rule: &ChannelRule) -> Value {
+pub(super) fn describe(rule: &ChannelRule) -> Value {
     json!({
         "enabled": rule.enabled,
         "countries": rule.countries.iter().map(|country| country.code()).collect::<Vec<_>>(),
         "minimum": rule.minimum.map(format_amount),
         "maximum": rule.maximum.map(format_amount),
         "rank": rule.rank,
+        "recommended": rule.recommended,
         "fee_percent": rule.fee.to_string(),
         "fee_refundable": rule.fee_refundable,
         "tax_percent": rule.tax.to_string(),
         "bonus_percent": rule.bonus.to_string(),
         "processing_time": rule.processing_time,
+        "min_days": rule.processing_days.map(|days| days.min),
+        "max_days": rule.processing_days.map(|days| days.max),
+        "business_days": rule.processing_days.map(|days| days.business),
         "version": rule.version,
     })
 }
@@ -154,16 +165,18 @@ mod tests {
             minimum: Some(Money::new(10.into(), "USD".parse().unwrap()).unwrap()),
             maximum: None,
             rank: 1,
+            recommended: false,
             fee: percent("2.9"),
             fee_refundable: true,
             tax: Percent::default(),
             bonus: Percent::default(),
             processing_time: "instant".to_owned(),
+            processing_days: None,
         }
     }
 
     fn broken(rule: &NewRule) -> Vec<(String, Code)> {
-        match check(rule) {
+        match check(rule, "") {
             Err(Error::Invalid(errors)) => errors.into_iter().map(|error| (error.pointer, error.code)).collect(),
             _ => Vec::new(),
         }

@@ -4,7 +4,9 @@
 pub mod agreements;
 pub mod bank_account_changes;
 pub mod bank_accounts;
+pub mod bonus_tiers;
 pub mod channel_rules;
+pub mod currencies;
 pub mod products;
 pub mod top_up_options;
 
@@ -102,6 +104,8 @@ pub async fn offer(
         bank_account: accounts.into_iter().find(|account| account.currency == currency),
         rules: store::channel_rules::for_product(conn, product).await?,
         offered,
+        tiers: store::bonus_tiers::for_wallet(conn, currency, product).await?,
+        standing: store::bonus_tiers::standing(conn, customer).await?,
     })
 }
 

@@ -43,18 +43,8 @@ pub async fn put(
     expected: &Expected,
     new: NewOptions,
 ) -> Result<Saved<TopUpOptions>, Error> {
-    check(&new)?;
-    let NewOptions { product, presets, minimum, maximum, order_ttl_minutes } = new;
-    let new = TopUpOptions {
-        product,
-        presets,
-        minimum,
-        maximum,
-        order_ttl_minutes,
-        version: 1,
-        updated_at: DateTime::UNIX_EPOCH,
-        updated_by: caller.actor(),
-    };
+    check(&new, "")?;
+    let new = draft(new, caller.actor());
     transact(&app.pool, async |conn| {
         if !new.product.is_main() && products::find(conn, &new.product).await?.is_none() {
             return Err(Error::field("?product", Code::UnknownProduct, "is not a product of this platform"));
@@ -77,15 +67,16 @@ pub async fn put(
     .await
 }
 
-/// The presets lie in the range, each once, and an order waits neither too short nor too long.
-fn check(new: &NewOptions) -> Result<(), Error> {
+/// The presets lie in the range, each once, and an order waits neither too short nor too long. `at` is the place of the
+/// options in the body.
+pub(super) fn check(new: &NewOptions, at: &str) -> Result<(), Error> {
     let mut problems = Problems::new();
     if !(30..=1440).contains(&new.order_ttl_minutes) {
-        problems.add("/order_ttl_minutes", Code::OutOfRange, "must be 30 to 1440 minutes");
+        problems.add(format!("{at}/order_ttl_minutes"), Code::OutOfRange, "must be 30 to 1440 minutes");
     }
-    for (at, preset) in new.presets.iter().enumerate() {
-        let pointer = format!("/presets/{at}");
-        if new.presets.iter().take(at).any(|before| before == preset) {
+    for (n, preset) in new.presets.iter().enumerate() {
+        let pointer = format!("{at}/presets/{n}");
+        if new.presets.iter().take(n).any(|before| before == preset) {
             problems.add(&pointer, Code::Duplicate, "is there already");
         }
         if *preset < new.minimum || *preset > new.maximum {
@@ -93,12 +84,26 @@ fn check(new: &NewOptions) -> Result<(), Error> {
         }
     }
     if new.minimum > new.maximum {
-        problems.add("/maximum", Code::BelowMinimum, "must not be below the minimum");
+        problems.add(format!("{at}/maximum"), Code::BelowMinimum, "must not be below the minimum");
     }
     problems.finish()
 }
 
-fn describe(options: &TopUpOptions) -> Value {
+pub(super) fn draft(new: NewOptions, updated_by: String) -> TopUpOptions {
+    let NewOptions { product, presets, minimum, maximum, order_ttl_minutes } = new;
+    TopUpOptions {
+        product,
+        presets,
+        minimum,
+        maximum,
+        order_ttl_minutes,
+        version: 1,
+        updated_at: DateTime::UNIX_EPOCH,
+        updated_by,
+    }
+}
+
+pub(super) fn describe(options: &TopUpOptions) -> Value {
     json!({
         "presets": options.presets.iter().copied().map(format_amount).collect::<Vec<_>>(),
         "minimum": format_amount(options.minimum),
@@ -118,7 +123,7 @@ mod tests {
         let presets = presets.iter().copied().map(cny).collect();
         let (minimum, maximum) = (cny(minimum), cny(maximum));
         let new = NewOptions { product: Product::main(), presets, minimum, maximum, order_ttl_minutes: 60 };
-        match check(&new) {
+        match check(&new, "") {
             Err(Error::Invalid(errors)) => errors.into_iter().map(|error| (error.pointer, error.code)).collect(),
             _ => Vec::new(),
         }

@@ -9,7 +9,7 @@ use super::read::{OrderView, view};
 use super::second_attempt;
 use crate::app::catalogue::{self, FieldLocation};
 use crate::app::transfers::{self, NewTransfer};
-use crate::app::{App, Error, IdempotencyKey, Made, Problems, settlement};
+use crate::app::{App, Caller, Error, IdempotencyKey, Made, Problems, settlement};
 use crate::domain::attempt::Attempt;
 use crate::domain::catalogue::Price;
 use crate::domain::code::Code;
@@ -56,13 +56,19 @@ pub struct NewOrder {
 /// `agreement_changed` or `price_changed`; 402
 /// for channel `balance`. Errors of the provider; then the order is kept.
 #[tracing::instrument(name = "orders.create", skip_all, fields(customer = %new.customer, channel = %new.channel))]
-pub async fn create(app: &App, new: &NewOrder, key: &IdempotencyKey, actor: &str) -> Result<Made<OrderView>, Error> {
+pub async fn create(
+    app: &App,
+    new: &NewOrder,
+    key: &IdempotencyKey,
+    caller: &Caller,
+) -> Result<Made<OrderView>, Error> {
+    let actor = &caller.actor();
     let made = transact(&app.pool, async |conn| {
         if let Some(id) = key.claim(conn).await? {
             let order = orders::find(conn, id).await?.ok_or(Error::Internal("the order of an idempotency key"))?;
             return Ok(Made::again(order));
         }
-        let (offer, price) = price(conn, app, new).await?;
+        let (offer, price) = price(conn, app, new, caller).await?;
         require_room(conn, app, &new.customer).await?;
         let now = clock::now(conn).await?;
         let mut order = draft(app, new, &offer, &price, now)?;
@@ -86,11 +92,13 @@ pub async fn create(app: &App, new: &NewOrder, key: &IdempotencyKey, actor: &str
     Ok(Made { value: view(&mut conn, order).await?, replayed: made.replayed })
 }
 
-/// Prices the order by what is offered to its customer. Every field that the offer refuses is named.
-async fn price(conn: &mut Connection, app: &App, new: &NewOrder) -> Result<(Offer, Price), Error> {
+/// Prices the order by what is offered to its customer. Every field that the offer refuses is named. An operator can
+/// order less than customers can, for money that has arrived.
+async fn price(conn: &mut Connection, app: &App, new: &NewOrder, caller: &Caller) -> Result<(Offer, Price), Error> {
     let offered = catalogue::offered_channels(app);
     let currency = new.amount.currency();
     let offer = catalogue::offer(conn, offered, &new.customer, currency, &new.product, FieldLocation::Body).await?;
+    let offer = if caller.is_operator { offer.without_customers_minimum() } else { offer };
     if offer.profile.is_none() {
         return Err(Error::Unprocessable {
             code: Code::BillingProfileRequired,
@@ -152,6 +160,7 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
         Channel::BankTransfer => BANK_TRANSFER_WAITS,
         _ => Duration::minutes(i64::from(offer.options.order_ttl_minutes)),
     };
+    let days = offer.rule(new.channel).and_then(|rule| rule.processing_days);
     // A worker asks for the first time when an ordinary payer has had time to pay. Nobody can be asked about a bank
     // transfer.
     let asks = provider.is_some_and(|provider| provider.capabilities().notifies);
@@ -171,6 +180,7 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
         fee_refundable: price.fee_refundable,
         tax: price.tax,
         bonus: price.bonus,
+        bonus_terms: price.bonus_terms,
         credited_amount: price.credited,
         refunded_amount: Money::zero(offer.currency),
         reference: make_reference(rand::random()),
@@ -184,6 +194,7 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
         payer_ip: new.payer_ip,
         locale: new.locale.clone(),
         created_at: now,
+        due_at: days.map(|days| days.due_at(now, &app.settings.verification.calendar)),
         expires_at: now + waits,
         updated_at: now,
         ask_at: asks.then(|| now + Duration::seconds(60)),

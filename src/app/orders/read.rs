@@ -17,8 +17,11 @@ use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderFilter, OrderStatus, TimelineEntry};
 use crate::domain::page::{Page, Rows};
 use crate::domain::payment::{Channel, OrderPayment, ProviderName};
+use crate::domain::remitter::{self, RemitterCheck};
+use crate::domain::transfer_slip::TransferSlip;
 use crate::storage::{
-    Connection, adjustments, approvals, attempts, clock, order_lists, order_payments, orders, payments,
+    Connection, adjustments, approvals, attempts, billing_profiles, clock, order_lists, order_payments, orders,
+    payments, transfer_slips,
 };
 
 /// An order with its timeline and what its payer has to do next.
@@ -40,6 +43,10 @@ pub struct OrderView {
     pub payments: Vec<OrderPayment>,
     /// What the payer would get if all of it were refunded now; `None` for an order that cannot be refunded.
     pub refundable: Option<Money>,
+    /// The remitter of a bank transfer against the billing profile; `None` where there is nothing to compare.
+    pub remitter_check: Option<RemitterCheck>,
+    /// The proofs of a bank transfer.
+    pub slips: Vec<TransferSlip>,
 }
 
 /// One order with its timeline. A customer reads own orders only. Services and operators who name no customer read any
@@ -80,7 +87,8 @@ pub async fn owned(
 pub async fn view(conn: &mut Connection, order: Order) -> Result<OrderView, Error> {
     let view = whole_view(conn, order).await?;
     let timeline = view.timeline.into_iter().filter_map(TimelineEntry::for_customer).collect();
-    Ok(OrderView { timeline, ..view })
+    let slips = view.slips.into_iter().map(TransferSlip::for_customer).collect();
+    Ok(OrderView { timeline, slips, ..view })
 }
 
 async fn whole_view(conn: &mut Connection, order: Order) -> Result<OrderView, Error> {
@@ -88,10 +96,28 @@ async fn whole_view(conn: &mut Connection, order: Order) -> Result<OrderView, Er
     let timeline = orders::timeline(conn, order.id).await?;
     let next_action = next_action(&order, attempt.as_ref());
     let paypal_order_id = attempt.filter(|_| next_action.is_some()).and_then(|attempt| paypal_order(&attempt));
-    let refundable = refunds::refundable(conn, &order).await?;
+    let refundable = refunds::parts::at_most(conn, &order).await?;
     let arrived = if order.is_short() { payments::rest_of_order(conn, order.id).await? } else { Vec::new() };
     let (approval, reversal, payments) = (None, None, Vec::new());
-    Ok(OrderView { order, next_action, paypal_order_id, timeline, approval, reversal, arrived, payments, refundable })
+    let (mut remitter_check, mut slips) = (None, Vec::new());
+    if let Some(remitter) = &order.remitter {
+        let profile = billing_profiles::find(conn, &order.customer).await?;
+        remitter_check = profile.map(|profile| remitter::check(&remitter.name, &profile));
+        slips = transfer_slips::of_order(conn, order.id).await?;
+    }
+    Ok(OrderView {
+        order,
+        next_action,
+        paypal_order_id,
+        timeline,
+        approval,
+        reversal,
+        arrived,
+        payments,
+        refundable,
+        remitter_check,
+        slips,
+    })
 }
 
 /// The view with the payments, with what operators stated about a bank transfer, and with the timeline as it is.

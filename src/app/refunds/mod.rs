@@ -8,6 +8,7 @@ mod ask;
 pub(in crate::app) mod book;
 mod end;
 mod observe;
+pub(in crate::app) mod parts;
 
 pub use ask::ask_due;
 pub(in crate::app) use ask::send;
@@ -21,15 +22,17 @@ use serde_json::json;
 use uuid::Uuid;
 
 use self::book::RefundUpdate;
-use super::{App, Caller, Error, IdempotencyKey, Made, own_word};
+use super::{App, Caller, Error, IdempotencyKey, Made, own_word, refund_requests};
 use crate::domain::audit::AuditRecord;
 use crate::domain::code::Code;
+use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::own_word::MoveKind;
 use crate::domain::page::{Page, Rows};
 use crate::domain::payment::{Channel, Payment, RefundStatus};
+use crate::domain::permission::Permission;
 use crate::domain::refund::{Refund, RefundFilter, RefundState};
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, StorageError, audit, clock, ledger, orders, payments, refunds};
@@ -54,34 +57,12 @@ pub struct NewRefund {
 /// money is less than its share and `override_balance` is not set; 422 for an impossible amount.
 #[tracing::instrument(name = "refunds.request", skip_all, fields(order = %new.order_id))]
 pub async fn request(app: &App, caller: &Caller, new: &NewRefund, key: &IdempotencyKey) -> Result<Made<Refund>, Error> {
-    let actor = caller.actor();
     let made = transact(&app.pool, async |conn| {
         if let Some(id) = key.claim(conn).await? {
             return Ok(Made::again(id));
         }
-        let (mut order, payment) = refundable_order(conn, new.order_id).await?;
-        let amount = Money::positive(new.amount, order.currency())
-            .and_then(Money::require_minor_unit)
-            .map_err(|error| Error::field("/amount", error.code(), error.to_string()))?;
-        caller.require_not_own(&order.customer)?;
-        require_left(conn, &order, &payment, amount).await?;
-        let now = clock::now(conn).await?;
-        let mut refund = draft(new, &order, &payment, amount, &actor, now);
-        let kind = MoveKind::Refund;
-        let second_needed = !own_word::is_enough(conn, app, caller, kind, refund.id, &order.customer, amount).await?;
-        refund.second_needed = second_needed;
-        if !second_needed {
-            mark_started(app, &mut refund, now);
-        }
-        refunds::insert(conn, &refund).await?;
-        if !second_needed {
-            book::start(conn, Some(&order), &mut refund).await?;
-        }
-        let action = if second_needed { "proposed" } else { "started" };
-        let detail = format!("{}: {}", book::describe_refund(&refund), refund.reason);
-        book::record_on_order(conn, &mut order, &format!("refund_{action}"), &actor, &detail).await?;
-        audit(conn, &actor, action, &refund).await?;
-        key.record_resource(conn, refund.id, &order.customer).await?;
+        let (refund, customer) = make(conn, app, caller, new).await?;
+        key.record_resource(conn, refund.id, &customer).await?;
         Ok::<_, Error>(Made::new(refund.id))
     })
     .await?;
@@ -89,6 +70,43 @@ pub async fn request(app: &App, caller: &Caller, new: &NewRefund, key: &Idempote
         ask::send(app, made.value).await;
     }
     Ok(Made { value: get(app, Some(made.value)).await?, replayed: made.replayed })
+}
+
+/// Makes a refund in the caller's transaction, which must roll back on an error. One whose own word starts it is sent
+/// afterwards, by [`send`]. An operator without the permission `finance` only proposes it.
+///
+/// # Errors
+/// As [`request`].
+pub(in crate::app) async fn make(
+    conn: &mut Connection,
+    app: &App,
+    caller: &Caller,
+    new: &NewRefund,
+) -> Result<(Refund, CustomerId), Error> {
+    let actor = caller.actor();
+    let (mut order, payment) = refundable_order(conn, new.order_id).await?;
+    let amount = Money::positive(new.amount, order.currency())
+        .and_then(Money::require_minor_unit)
+        .map_err(|error| Error::field("/amount", error.code(), error.to_string()))?;
+    caller.require_not_own(&order.customer)?;
+    require_left(conn, &order, &payment, amount).await?;
+    let now = clock::now(conn).await?;
+    let mut refund = draft(new, &order, &payment, amount, &actor, now);
+    let is_enough = caller.permissions.contains(Permission::Finance)
+        && own_word::is_enough(conn, app, caller, MoveKind::Refund, refund.id, &order.customer, amount).await?;
+    refund.second_needed = !is_enough;
+    if is_enough {
+        mark_started(app, &mut refund, now);
+    }
+    refunds::insert(conn, &refund).await?;
+    if is_enough {
+        book::start(conn, Some(&order), &mut refund).await?;
+    }
+    let action = if is_enough { "started" } else { "proposed" };
+    let detail = format!("{}: {}", book::describe_refund(&refund), refund.reason);
+    book::record_on_order(conn, &mut order, &format!("refund_{action}"), &actor, &detail).await?;
+    audit(conn, &actor, action, &refund).await?;
+    Ok((refund, order.customer))
 }
 
 /// Approves a proposed refund. The proposer cannot approve it.
@@ -118,6 +136,7 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
         mark_started(app, &mut refund, clock::now(conn).await?);
         refunds::update(conn, &refund).await?;
         book::start(conn, Some(&order), &mut refund).await?;
+        refund_requests::follow(conn, &refund, &actor).await?;
         let detail = book::describe_refund(&refund);
         book::record_on_order(conn, &mut order, "refund_approved", &actor, &detail).await?;
         audit(conn, &actor, "approved", &refund).await?;
@@ -215,6 +234,7 @@ async fn settle_by_hand(
             return Err(Error::conflict(Code::RefundMovedOn, format!("the refund is {}", refund.state)));
         }
         book::record_update_locked(conn, order.as_mut(), &mut refund, update, &actor).await?;
+        refund_requests::follow(conn, &refund, &actor).await?;
         audit(conn, &actor, action, &refund).await
     })
     .await?;
@@ -271,21 +291,6 @@ async fn require_left(conn: &mut Connection, order: &Order, payment: &Payment, a
         Code::RefundExceedsPayment,
         format!("{left} of this order's payment is left to refund{disputed}{spent}"),
     ))
-}
-
-/// What the payer of an order would get if all of it were refunded now. `None` for an order that cannot be refunded.
-///
-/// # Errors
-/// Database errors.
-pub(in crate::app) async fn refundable(conn: &mut Connection, order: &Order) -> Result<Option<Money>, Error> {
-    if order.status() != OrderStatus::Completed || order.channel == Channel::Balance {
-        return Ok(None);
-    }
-    let Some(applied) = payments::application_to_order(conn, order).await? else { return Ok(None) };
-    let Some(payment) = payments::find(conn, applied.payment_id).await? else { return Ok(None) };
-    let bonus = ledger::bonus_of_order(conn, order).await?;
-    let returned = refunds::returned_so_far(conn, order).await?.with_bonus(bonus);
-    Ok(Some(returned.refundable(order, payment.amount, payment.refunded)))
 }
 
 fn draft(new: &NewRefund, order: &Order, payment: &Payment, amount: Money, actor: &str, now: DateTime<Utc>) -> Refund {

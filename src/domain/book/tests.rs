@@ -65,7 +65,7 @@ impl Desk {
 
     /// An order of the main wallet, with its bonus.
     fn order(&mut self, credited: &str, bonus: &str) {
-        let bonus = (bonus != "0").then(|| Bonus { grant_id: GRANT, amount: usd(bonus) });
+        let bonus = (bonus != "0").then(|| Bonus { grant_id: GRANT, amount: usd(bonus), expires_at: None });
         let payment =
             AppliedPayment { id: ORDER, application: 1, provider: ProviderName::Stripe, merchant_account: "m" };
         for posting in of_order(|order| top_up(order, payment, usd(credited), bonus)) {

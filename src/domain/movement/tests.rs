@@ -79,7 +79,7 @@ fn payment() -> AppliedPayment<'static> {
 /// The bonus of 5 that the order brought, as grant 0xB.
 fn order_bonus() -> Posting {
     let (customer, product) = (ann(), gpu());
-    let bonus = Bonus { grant_id: Uuid::from_u128(0xB), amount: usd("5") };
+    let bonus = Bonus { grant_id: Uuid::from_u128(0xB), amount: usd("5"), expires_at: None };
     top_up(order(&customer, &product), payment(), usd("97"), Some(bonus)).remove(1)
 }
 
@@ -116,7 +116,7 @@ fn new_hold() -> NewHold {
 #[test]
 fn a_top_up_credits_the_payment_and_grants_the_bonus() {
     let (customer, product) = (ann(), gpu());
-    let bonus = Bonus { grant_id: ID, amount: usd("5") };
+    let bonus = Bonus { grant_id: ID, amount: usd("5"), expires_at: None };
     let postings = top_up(order(&customer, &product), payment(), usd("97.00"), Some(bonus));
     let (key, order_id) = (format!("pay_{HEX}:2"), format!("tuo_{HEX}"));
     assert_eq!(postings.len(), 2);

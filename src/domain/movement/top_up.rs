@@ -1,5 +1,6 @@
 //! Top-up: a verified payment, or a part of one, becomes paid money of a wallet; its order may bring a bonus.
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::OfOrder;
@@ -31,6 +32,8 @@ pub struct AppliedPayment<'p> {
 pub struct Bonus {
     pub grant_id: Uuid,
     pub amount: Money,
+    /// When what is left of it expires.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// Credits an order's wallet: one posting for the money, and one for the bonus if there is one.
@@ -38,12 +41,12 @@ pub struct Bonus {
 pub fn top_up(order: OfOrder<'_>, payment: AppliedPayment<'_>, credited: Money, bonus: Option<Bonus>) -> Vec<Posting> {
     let mut postings = Vec::with_capacity(2);
     postings.push(credit(order.wallet(credited.currency()), payment, credited, order.shown()));
-    if let Some(Bonus { grant_id, amount }) = bonus {
+    if let Some(Bonus { grant_id, amount, expires_at }) = bonus {
         let terms = GrantTerms {
             id: grant_id,
             amount,
             priority: BONUS_PRIORITY,
-            expires_at: None,
+            expires_at,
             reason: "top-up bonus".to_owned(),
             order_id: Some(order.id),
             created_by: "system".to_owned(),

@@ -6,7 +6,8 @@
 mod sentences;
 
 use super::billing_profile::BillingProfile;
-use super::catalogue::{Agreement, BankAccount, ChannelRule, Price, TopUpOptions, price};
+use super::bonus::{BonusStanding, BonusTier, choose};
+use super::catalogue::{Agreement, BankAccount, ChannelRule, Price, ProcessingDays, TopUpOptions, price};
 use super::code::Code;
 use super::country::Country;
 use super::language::Language;
@@ -49,6 +50,9 @@ pub struct Offer {
     pub rules: Vec<ChannelRule>,
     /// The channels that this installation can serve.
     pub offered: Vec<ChannelOffer>,
+    /// The bonus tiers that serve this wallet, and what decides whether the customer gets one.
+    pub tiers: Vec<BonusTier>,
+    pub standing: BonusStanding,
 }
 
 /// Whether the customer can choose a channel, and for which amounts.
@@ -61,6 +65,8 @@ pub struct Eligibility {
     pub maximum: Money,
     /// `None` when no rule offers the channel.
     pub processing_time: Option<String>,
+    pub processing_days: Option<ProcessingDays>,
+    pub rank: i32,
     pub recommended: bool,
 }
 
@@ -148,12 +154,28 @@ impl Offer {
     #[must_use]
     pub fn channels(&self, amount: Option<Money>) -> Vec<Eligibility> {
         let mut all: Vec<_> = Channel::ALL.into_iter().map(|channel| self.judge(channel, amount)).collect();
-        let rank = |channel| self.rule(channel).map(|rule| rule.rank);
+        for one in &mut all {
+            let says_so = self.rule(one.channel).is_some_and(|rule| rule.recommended);
+            one.recommended = says_so && one.is_eligible();
+        }
+        if all.iter().any(|one| one.recommended) {
+            return all;
+        }
         // Among equal ranks the first channel wins, so the recommendation is stable.
-        if let Some(best) = all.iter_mut().filter(|one| one.is_eligible()).min_by_key(|one| rank(one.channel)) {
+        if let Some(best) = all.iter_mut().filter(|one| one.is_eligible()).min_by_key(|one| one.rank) {
             best.recommended = true;
         }
         all
+    }
+
+    /// The offer without the minimums that operators set for customers. Those of payment companies stay.
+    #[must_use]
+    pub fn without_customers_minimum(mut self) -> Self {
+        self.options.minimum = Money::smallest(self.currency);
+        for rule in &mut self.rules {
+            rule.minimum = None;
+        }
+        self
     }
 
     /// Whether the customer can choose this channel for this amount.
@@ -166,7 +188,15 @@ impl Offer {
     /// What an amount costs through a channel; `None` when no rule sets a price.
     #[must_use]
     pub fn price(&self, channel: Channel, amount: Money) -> Option<Result<Price, MoneyError>> {
-        self.rule(channel).map(|rule| price(rule, amount))
+        let rule = self.rule(channel)?;
+        Some(price(rule, amount).map(|price| {
+            // A payment from the wallet is a transfer.
+            if channel == Channel::Balance {
+                return price;
+            }
+            let (bonus, bonus_terms) = choose(&self.tiers, amount, price.bonus, &self.standing);
+            Price { bonus, bonus_terms, ..price }
+        }))
     }
 
     fn judge(&self, channel: Channel, amount: Option<Money>) -> Eligibility {
@@ -179,6 +209,8 @@ impl Offer {
             minimum,
             maximum,
             processing_time: rule.map(|rule| rule.processing_time.clone()),
+            processing_days: rule.and_then(|rule| rule.processing_days),
+            rank: rule.map_or(i32::MAX, |rule| rule.rank),
             recommended: false,
         }
     }

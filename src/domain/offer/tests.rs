@@ -25,11 +25,13 @@ fn rule(channel: Channel, code: &str, countries: &[&str], rank: i32) -> ChannelR
         minimum: None,
         maximum: None,
         rank,
+        recommended: false,
         fee: Percent::default(),
         fee_refundable: true,
         tax: Percent::default(),
         bonus: Percent::default(),
         processing_time: "instant".to_owned(),
+        processing_days: None,
         version: 1,
         updated_at: DateTime::UNIX_EPOCH,
         updated_by: "operator:ops".to_owned(),
@@ -83,6 +85,8 @@ fn offer(code: &str, country: Option<&str>, product: &str) -> Offer {
         bank_account: None,
         rules: rules(),
         offered: Channel::ALL.map(ChannelOffer::unlimited).to_vec(),
+        tiers: Vec::new(),
+        standing: BonusStanding::default(),
     }
 }
 
@@ -252,4 +256,40 @@ fn reasons_are_sentences_in_every_language() {
         let [english, chinese, vietnamese] = &texts;
         assert!(english != chinese && chinese != vietnamese, "{texts:?}");
     }
+}
+
+#[test]
+fn several_channels_are_recommended_where_rules_say_so() {
+    let mut offer = offer("CNY", None, "sms");
+    let recommended = |offer: &Offer| {
+        let all = offer.channels(None).into_iter().filter(|one| one.recommended);
+        all.map(|one| one.channel).collect::<Vec<_>>()
+    };
+    assert_eq!(recommended(&offer), [Channel::Card]);
+    for rule in offer.rules.iter_mut().filter(|rule| matches!(rule.channel, Channel::Balance | Channel::BankTransfer)) {
+        rule.recommended = true;
+    }
+    assert_eq!(recommended(&offer), [Channel::BankTransfer, Channel::Balance]);
+    // One that cannot be chosen is not recommended.
+    for rule in offer.rules.iter_mut().filter(|rule| rule.channel == Channel::BankTransfer) {
+        rule.enabled = false;
+    }
+    assert_eq!(recommended(&offer), [Channel::Balance]);
+    offer.product = Product::main();
+    assert_eq!(recommended(&offer), [Channel::Card]);
+}
+
+#[test]
+fn operators_are_not_bound_by_the_minimum_of_customers() {
+    let offer = offer("CNY", None, "");
+    let small = Some(money_of("0.01", "CNY"));
+    assert!(!offer.eligibility(Channel::BankTransfer, small).is_eligible());
+    let mut free = offer.without_customers_minimum();
+    assert!(free.eligibility(Channel::BankTransfer, small).is_eligible());
+    // A company's own minimum stays.
+    let least = Some(money_of("0.50", "CNY"));
+    for offered in free.offered.iter_mut().filter(|offered| offered.channel == Channel::Card) {
+        offered.limits = vec![(currency("CNY"), least, None)];
+    }
+    assert!(!free.eligibility(Channel::Card, small).is_eligible());
 }

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::bonus::BonusTerms;
 use super::customer::CustomerId;
 use super::money::{Currency, Money};
 use super::payment::{CardFlow, Channel, Observation, PaymentFact, ProviderName};
@@ -222,6 +223,7 @@ pub struct Order {
     pub fee_refundable: bool,
     pub tax: Money,
     pub bonus: Money,
+    pub bonus_terms: BonusTerms,
     /// What the wallet gets, or got.
     pub credited_amount: Money,
     /// The part of the received amount that went back to the payer or is on its way back.
@@ -239,6 +241,8 @@ pub struct Order {
     pub payer_ip: IpAddr,
     pub locale: Option<String>,
     pub created_at: DateTime<Utc>,
+    /// When its money has arrived at the latest, by what the channel promised; `None`: nothing was promised.
+    pub due_at: Option<DateTime<Utc>>,
     pub expires_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     /// When a worker asks the provider next; `None` once it asks no more.

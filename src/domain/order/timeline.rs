@@ -15,7 +15,7 @@ const AMONG_OPERATORS: [&str; 6] = [
 ];
 
 /// Events of an operator whose detail is written for the customer.
-const FOR_CUSTOMERS: [&str; 4] = ["credited", "failed", "cancelled", "bank_account_changed"];
+const FOR_CUSTOMERS: [&str; 5] = ["credited", "failed", "cancelled", "bank_account_changed", "refund_request_refused"];
 
 /// One line of an order's timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]

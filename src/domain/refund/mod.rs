@@ -6,6 +6,8 @@
 //! gave before. Therefore overlapping refunds and disputes are paid once, and the parts add up to the whole. Where the
 //! bonus is spent, the wallet gives money for it ([`super::take_back`]).
 
+pub mod refundable;
+
 use std::fmt;
 
 use chrono::{DateTime, Duration, Utc};
@@ -154,6 +156,8 @@ pub struct RefundFilter {
     /// Only those that wait for a person: proposals, bank transfers to send, and refunds that their company has not
     /// made for [`REFUSAL_IS_FINAL_FOR`].
     pub needs_operator: bool,
+    /// Only those for which the wallet was debited: no proposal, and none that was rejected.
+    pub started: bool,
 }
 
 /// How long to wait before the provider is asked again about a refund that started `age` ago and was asked about

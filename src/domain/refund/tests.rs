@@ -3,11 +3,15 @@
 use uuid::Uuid;
 
 use super::RefundState::{AwaitingSecondApproval, Failed, Pending, Succeeded};
+use super::refundable::{RefundBasis, Refundable};
 use super::*;
+use crate::domain::bonus::BonusTerms;
 use crate::domain::customer::CustomerId;
 use crate::domain::order::{Completion, OrderState};
 use crate::domain::payment::{Channel, DisputeStatus, ProviderName};
 use crate::domain::product::Product;
+use crate::domain::take_back::OrderBonus;
+use crate::domain::wallet::{StoredWallet, Wallet, WalletMarks, WalletParts};
 
 fn usd(text: &str) -> Money {
     Money::from_ledger(text.parse().unwrap(), "USD".parse().unwrap())
@@ -35,6 +39,7 @@ fn order() -> Order {
         fee_refundable: true,
         tax: usd("1"),
         bonus: usd("10"),
+        bonus_terms: BonusTerms::default(),
         credited_amount: usd("97"),
         refunded_amount: usd("0"),
         reference: "R".to_owned(),
@@ -48,6 +53,7 @@ fn order() -> Order {
         payer_ip: "::1".parse().unwrap(),
         locale: None,
         created_at: now(),
+        due_at: None,
         expires_at: now(),
         updated_at: now(),
         ask_at: None,
@@ -164,4 +170,84 @@ fn a_fee_that_is_not_refundable_stays() {
     assert_eq!(returned_so_far("98", "0", "48.5", "5").due(&order), due("48.5", "5"));
     // The company gave back the fee as well: that is our loss, not the wallet's.
     assert_eq!(returned_so_far("100", "0", "97", "10").due(&order), due("0", "0"));
+}
+
+/// A wallet of alice with so much paid money, of which a part is held.
+fn wallet(paid: Money, held: Money, debt: Money) -> Wallet {
+    let nothing = Money::zero(paid.currency());
+    let key = order().wallet();
+    StoredWallet {
+        key,
+        id: Uuid::nil(),
+        parts: WalletParts { paid, granted: nothing, held, debt, paid_in: nothing, paid_out: nothing },
+        entry_seq: 0,
+        version: 0,
+        marks: WalletMarks::default(),
+        bonus_owed: nothing,
+        guard: None,
+        low_balance: None,
+        grants: Vec::new(),
+        updated_at: now(),
+    }
+    .into()
+}
+
+fn cents(units: i64) -> Money {
+    Money::from_ledger(rust_decimal::Decimal::new(units, 2), "USD".parse().unwrap())
+}
+
+proptest::proptest! {
+    /// The parts add up, none is negative, and the wallet has money for the amount, and for no cent more of what is
+    /// spent or held.
+    #[test]
+    fn what_can_be_refunded_is_the_sum_of_its_parts(
+        (fee, tax, bonus) in (0_i64..900, 0_i64..900, 0_i64..2_000),
+        fee_goes_back in proptest::bool::ANY,
+        (refunded, disputed, spent_bonus) in (0_i64..10_000, 0_i64..10_000, 0_i64..2_000),
+        (paid, held, debt) in (0_i64..12_000, 0_i64..12_000, 0_i64..3_000),
+    ) {
+        let order = Order {
+            fee: cents(fee),
+            fee_refundable: fee_goes_back,
+            tax: cents(tax),
+            bonus: cents(bonus),
+            credited_amount: cents(10_000 - fee - tax),
+            ..order()
+        };
+        let refunded = cents(refunded).min(order.returnable());
+        let spent = cents(spent_bonus.min(bonus));
+        let grant = OrderBonus { grant_id: Uuid::nil(), spent, expired: cents(0) };
+        let mut returned = ReturnedSoFar::nothing(order.currency());
+        returned.refunded = refunded;
+        returned.disputed = cents(disputed).min(order.returnable() - refunded);
+        let returned = returned.with_bonus(Some(grant));
+        let due = returned.due(&order);
+        let returned = ReturnedSoFar { debited: due.money, bonus_taken: due.bonus, ..returned };
+        let wallet = wallet(cents(paid), cents(held.min(paid)), cents(debt));
+        let basis = |wallet| RefundBasis {
+            order: &order, paid: usd("100"), refunded, returned, bonus: Some(grant), wallet,
+        };
+        let parts = Refundable::of(&basis(Some(&wallet)));
+        let taken_off = [parts.fee, parts.disputed, parts.bonus, parts.spent, parts.held, parts.amount];
+        proptest::prop_assert!(taken_off.iter().all(|part| !part.is_negative()), "{parts:?}");
+        proptest::prop_assert_eq!(Money::sum(order.currency(), taken_off), parts.left_of_payment);
+        proptest::prop_assert_eq!(parts.left_of_payment, usd("100") - refunded);
+        proptest::prop_assert_eq!(parts.at_most(), returned.refundable(&order, usd("100"), refunded));
+        let asked = |refund: Money| {
+            let due = ReturnedSoFar { refunded: refunded + refund, ..returned }.due(&order);
+            due.money.or_zero() + due.bonus.or_zero()
+        };
+        if parts.amount.is_positive() {
+            proptest::prop_assert!(asked(parts.amount) <= wallet.movable(), "{parts:?}");
+        }
+        if (parts.spent + parts.held).is_positive() {
+            proptest::prop_assert!(asked(parts.amount + cents(1)) > wallet.movable(), "{parts:?}");
+        }
+        if parts.spent.is_positive() {
+            let beyond = parts.amount + parts.held + cents(1);
+            proptest::prop_assert!(asked(beyond) > wallet.movable_beyond_holds(), "{parts:?}");
+        }
+        // Without a wallet there is nothing to give.
+        proptest::prop_assert!(asked(Refundable::of(&basis(None)).amount).is_zero());
+    }
 }

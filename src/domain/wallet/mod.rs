@@ -162,6 +162,11 @@ impl Wallet {
         (self.unheld_paid() - self.debt).or_zero()
     }
 
+    /// The same if no hold reserved anything.
+    pub fn movable_beyond_holds(&self) -> Money {
+        (self.paid - self.debt).or_zero()
+    }
+
     /// Whether the fast path must leave this wallet alone, because its rules need a look.
     #[must_use]
     pub fn needs_full_path(&self) -> bool {

@@ -91,6 +91,26 @@ impl<const LIMIT: usize> FromRequest for RawBody<LIMIT> {
     }
 }
 
+/// A file as it was sent, of a caller with a token. Its media type is not read.
+#[derive(Debug)]
+pub struct FileBody<const LIMIT: usize> {
+    pub bytes: web::Bytes,
+    pub permit: Option<BodyPermit>,
+}
+
+impl<const LIMIT: usize> FromRequest for FileBody<LIMIT> {
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let arriving = Arriving::of(request, payload, |rules| Room::reserved(rules, LIMIT));
+        Box::pin(async move {
+            let (bytes, permit) = arriving?.read().await?;
+            Ok(Self { bytes, permit })
+        })
+    }
+}
+
 /// What holds for the bodies of all requests.
 #[derive(Debug, Clone)]
 pub struct BodyRules {

@@ -7,12 +7,13 @@ use crate::domain::code::Code;
 use crate::http::edge::words;
 
 /// Tags in the order in which readers see them, with their descriptions.
-pub(super) const TAGS: [(&str, &str); 28] = [
+pub(super) const TAGS: [(&str, &str); 29] = [
     ("balances", "A customer's wallets: their parts, and how they change."),
     ("top-up-options", "What a customer can top up: presets, limits, channels, the agreement, prices."),
     ("products", "Products that can hold a balance of their own."),
     ("billing-profile", "The payer's name and address. A customer needs one before the first order."),
     ("top-up-orders", "Orders that add money to a wallet, from creation to completion."),
+    ("refund-requests", "A customer asks for money back, and follows refunds and disputes."),
     ("transfers", "Transfers between a customer's main wallet and products."),
     ("account-flows", "Every movement of a customer's money, and what paid for it."),
     ("ledger", "The public keys with which the ledger is sealed."),

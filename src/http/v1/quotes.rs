@@ -15,7 +15,9 @@ use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::language::Speaks;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::CustomerQuery;
-use crate::http::edge::wire::{Amount, CurrencyCode, PaymentChannel, ProductCode, ProductFilter};
+use crate::http::edge::wire::{
+    Amount, BonusReasonCode, CurrencyCode, PaymentChannel, ProcessingDays, ProductCode, ProductFilter,
+};
 
 /// The top-up to price.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -61,6 +63,10 @@ pub struct Quote {
     tax: Option<Amount>,
     /// Promotional credit that comes in addition.
     bonus: Option<Amount>,
+    /// Why there is no bonus: another order of the customer reserves it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    bonus_reason_code: Option<BonusReasonCode>,
     /// amount − fee − tax.
     credited_amount: Option<Amount>,
     /// Every channel, including those that this customer cannot use for this amount.
@@ -79,13 +85,15 @@ pub struct QuotedChannel {
     /// The same for programs, one of the error codes; null if the customer can. The list may grow.
     #[schema(max_length = 64, example = "channel_wrong_currency")]
     reason_code: Option<String>,
-    /// Whether to preselect this channel.
+    /// Whether to recommend this channel. Several can be recommended.
     recommended: bool,
     minimum: Amount,
     maximum: Amount,
     /// How long the money takes to arrive; null for a channel that is not offered at all.
     #[schema(max_length = 100, example = "1 to 2 working days")]
     processing_time: Option<String>,
+    /// The same in days; null where nothing is promised.
+    processing_days: Option<ProcessingDays>,
     /// This and the following amounts are null if the channel has no price.
     fee: Option<Amount>,
     tax: Option<Amount>,
@@ -103,6 +111,7 @@ fn quoted(one: &Eligibility, price: Option<Price>, language: Language) -> Quoted
         minimum: Amount::from(one.minimum),
         maximum: Amount::from(one.maximum),
         processing_time: one.processing_time.clone(),
+        processing_days: one.processing_days.map(ProcessingDays::from),
         fee: price.map(|price| Amount::from(price.fee)),
         tax: price.map(|price| Amount::from(price.tax)),
         bonus: price.map(|price| Amount::from(price.bonus)),
@@ -121,6 +130,7 @@ impl Quote {
             fee: price.map(|price| Amount::from(price.fee)),
             tax: price.map(|price| Amount::from(price.tax)),
             bonus: price.map(|price| Amount::from(price.bonus)),
+            bonus_reason_code: price.and_then(|price| BonusReasonCode::of(&price.bonus_terms)),
             credited_amount: price.map(|price| Amount::from(price.credited)),
             channels: quote.channels.iter().map(|(one, price)| quoted(one, *price, language)).collect(),
         }

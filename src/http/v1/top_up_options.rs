@@ -4,18 +4,22 @@ use actix_web::{HttpResponse, get, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::{App, Problems, top_up_options};
-use crate::domain::catalogue::Agreement;
+use crate::app::catalogue::agreements;
+use crate::app::{App, Problems, Support, top_up_options};
+use crate::domain::bonus::{BonusStanding, BonusTier};
+use crate::domain::catalogue::{Agreement, BankAccount};
 use crate::domain::language::Language;
 use crate::domain::money::Currency;
 use crate::domain::offer::{Eligibility, Offer};
+use crate::domain::payment::Channel;
 use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::etag::IfNoneMatch;
 use crate::http::edge::extract::QueryParams;
 use crate::http::edge::language::Speaks;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::wire::{
-    AgreementVersion, Amount, CurrencyCode, CustomerIdText, PaymentChannel, ProductCode, ProductFilter,
+    AgreementVersion, Amount, BonusUseName, CurrencyCode, CustomerIdText, LanguageTag, PaymentChannel, ProcessingDays,
+    ProductCode, ProductFilter,
 };
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -47,6 +51,18 @@ pub struct TopUpOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     agreement: Option<AgreementLink>,
+    /// The account that takes bank transfers in this currency now. Absent where this customer cannot pay by bank
+    /// transfer. An order names the account of its own transfer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    bank_account: Option<OfferedBankAccount>,
+    /// What larger top-ups bring in addition, by amount. An order gets the best tier that fits it.
+    #[schema(max_items = 100)]
+    bonus_tiers: Vec<OfferedBonusTier>,
+    /// Whom to ask for help; absent where the platform names nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    support: Option<SupportContact>,
     /// Every channel, including those that this customer cannot use.
     #[schema(max_items = 10)]
     channels: Vec<ChannelOption>,
@@ -73,11 +89,93 @@ pub struct AgreementLink {
     version: AgreementVersion,
     #[schema(max_length = 500, example = "https://example.com/agreements/2026-11-01")]
     url: String,
+    /// The languages in which `/v1/agreements/{version}` serves its text.
+    #[schema(max_items = 20)]
+    languages: Vec<LanguageTag>,
 }
 
-impl From<Agreement> for AgreementLink {
-    fn from(agreement: Agreement) -> Self {
-        Self { version: AgreementVersion::new(agreement.version), url: agreement.url }
+impl AgreementLink {
+    fn of(agreement: Agreement, languages: &[String]) -> Self {
+        let languages = languages.iter().map(LanguageTag::new).collect();
+        Self { version: AgreementVersion::new(agreement.version), url: agreement.url, languages }
+    }
+}
+
+/// A bank account of the platform that takes transfers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OfferedBankAccount {
+    #[schema(max_length = 200, example = "Bank of China")]
+    bank_name: String,
+    #[schema(max_length = 200, example = "Example Platform Ltd.")]
+    account_name: String,
+    #[schema(max_length = 64, example = "6216600100001234567")]
+    account_number: String,
+    #[schema(max_length = 200, example = "Shenzhen Nanshan")]
+    branch: Option<String>,
+    /// The clearing code of the branch in China.
+    #[schema(max_length = 32, example = "104584000000")]
+    cnaps_code: Option<String>,
+    #[schema(max_length = 11, example = "BKCHCNBJ")]
+    swift_bic: Option<String>,
+    #[schema(max_length = 500, example = "Shenzhen, China")]
+    bank_address: Option<String>,
+}
+
+impl From<BankAccount> for OfferedBankAccount {
+    fn from(account: BankAccount) -> Self {
+        Self {
+            bank_name: account.bank_name,
+            account_name: account.account_name,
+            account_number: account.account_number,
+            branch: account.branch,
+            cnaps_code: account.cnaps_code,
+            swift_bic: account.swift_bic,
+            bank_address: account.bank_address,
+        }
+    }
+}
+
+/// A bonus for those who top up so much.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OfferedBonusTier {
+    from_amount: Amount,
+    bonus: Amount,
+    #[serde(rename = "use")]
+    used: BonusUseName,
+    /// After so many days what is left of the bonus expires; null: never.
+    #[schema(minimum = 1, maximum = 3650, example = 90)]
+    expires_after_days: Option<i32>,
+    /// Whether this customer gets it with an order that is made now.
+    available: bool,
+}
+
+impl OfferedBonusTier {
+    fn of(tier: &BonusTier, standing: &BonusStanding) -> Self {
+        Self {
+            from_amount: tier.from_amount.into(),
+            bonus: tier.bonus.into(),
+            used: tier.used.into(),
+            expires_after_days: tier.expires_after_days,
+            available: tier.is_available(standing),
+        }
+    }
+}
+
+/// Whom customers ask for help.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SupportContact {
+    #[schema(max_length = 254, example = "support@example.com")]
+    email: Option<String>,
+    #[schema(max_length = 500, example = "https://example.com/support")]
+    url: Option<String>,
+    #[schema(max_length = 50, example = "+86 755 0000 0000")]
+    phone: Option<String>,
+}
+
+impl SupportContact {
+    fn of(support: &Support) -> Option<Self> {
+        let Support { email, url, phone } = support.clone();
+        (email.is_some() || url.is_some() || phone.is_some()).then_some(Self { email, url, phone })
     }
 }
 
@@ -92,13 +190,17 @@ pub struct ChannelOption {
     /// The same for programs, one of the error codes; null if the customer can. The list may grow.
     #[schema(max_length = 64, example = "channel_wrong_currency")]
     reason_code: Option<String>,
-    /// Whether to preselect this channel.
+    /// Whether to recommend this channel. Several can be recommended.
     recommended: bool,
     minimum: Amount,
     maximum: Amount,
     /// How long the money takes to arrive; null for a channel that is not offered at all.
     #[schema(max_length = 100, example = "1 to 2 working days")]
     processing_time: Option<String>,
+    /// The same in days; absent where nothing is promised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    processing_days: Option<ProcessingDays>,
 }
 
 impl ChannelOption {
@@ -112,12 +214,21 @@ impl ChannelOption {
             minimum: Amount::from(one.minimum),
             maximum: Amount::from(one.maximum),
             processing_time: one.processing_time.clone(),
+            processing_days: one.processing_days.map(ProcessingDays::from),
         }
     }
 }
 
 impl TopUpOptions {
-    fn of(offer: Offer, currencies: Vec<Currency>, language: Language) -> Self {
+    fn of(
+        offer: Offer,
+        currencies: Vec<Currency>,
+        agreement_languages: &[String],
+        support: &Support,
+        language: Language,
+    ) -> Self {
+        let tiers = offer.tiers.iter();
+        let by_transfer = offer.eligibility(Channel::BankTransfer, None).is_eligible();
         Self {
             currency: CurrencyCode::of(offer.currency),
             currencies: currencies.into_iter().map(OfferedCurrency::from).collect(),
@@ -126,7 +237,10 @@ impl TopUpOptions {
             minimum: Amount::from(offer.options.minimum),
             maximum: Amount::from(offer.options.maximum),
             channels: offer.channels(None).iter().map(|one| ChannelOption::of(one, language)).collect(),
-            agreement: offer.agreement.map(AgreementLink::from),
+            bonus_tiers: tiers.map(|tier| OfferedBonusTier::of(tier, &offer.standing)).collect(),
+            support: SupportContact::of(support),
+            bank_account: offer.bank_account.filter(|_| by_transfer).map(OfferedBankAccount::from),
+            agreement: offer.agreement.map(|agreement| AgreementLink::of(agreement, agreement_languages)),
         }
     }
 }
@@ -157,5 +271,9 @@ pub async fn get_top_up_options(
     let product = ProductFilter::read_or_main(query.product.as_ref(), &mut problems, "?product");
     let product = problems.into_result(product)?;
     let (offer, currencies) = top_up_options::get(&app, &customer, currency, &product).await?;
-    known.answer(&TopUpOptions::of(offer, currencies, language))
+    let languages = match &offer.agreement {
+        Some(agreement) => agreements::languages(&app, &agreement.version).await?,
+        None => Vec::new(),
+    };
+    known.answer(&TopUpOptions::of(offer, currencies, &languages, &app.settings.support, language))
 }

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 
-use crate::domain::catalogue::{ChannelRule, Percent};
+use crate::domain::catalogue::{ChannelRule, Percent, ProcessingDays};
 use crate::domain::money::Currency;
 use crate::domain::payment::Channel;
 use crate::domain::product::Product;
@@ -25,11 +25,15 @@ struct ChannelRuleRow {
     minimum: Option<Decimal>,
     maximum: Option<Decimal>,
     rank: i32,
+    recommended: bool,
     fee_percent: Decimal,
     fee_refundable: bool,
     tax_percent: Decimal,
     bonus_percent: Decimal,
     processing_time: String,
+    min_days: Option<i32>,
+    max_days: Option<i32>,
+    business_days: bool,
     version: i64,
     updated_at: DateTime<Utc>,
     updated_by: String,
@@ -37,6 +41,12 @@ struct ChannelRuleRow {
 
 fn percent(share: Decimal) -> Result<Percent, StorageError> {
     Percent::new(share).ok_or_else(|| corrupt("percent", share))
+}
+
+fn processing_days(days: Option<(i32, i32)>, business: bool) -> Result<Option<ProcessingDays>, StorageError> {
+    let Some((min, max)) = days else { return Ok(None) };
+    let corrupt = || corrupt("processing days", format_args!("{min} to {max}"));
+    Ok(Some(ProcessingDays::new(min, max, business).ok_or_else(corrupt)?))
 }
 
 impl TryFrom<ChannelRuleRow> for ChannelRule {
@@ -54,11 +64,13 @@ impl TryFrom<ChannelRuleRow> for ChannelRule {
             minimum: row.minimum.map(|minimum| money_from_column(minimum, currency)).transpose()?,
             maximum: row.maximum.map(|maximum| money_from_column(maximum, currency)).transpose()?,
             rank: row.rank,
+            recommended: row.recommended,
             fee: percent(row.fee_percent)?,
             fee_refundable: row.fee_refundable,
             tax: percent(row.tax_percent)?,
             bonus: percent(row.bonus_percent)?,
             processing_time: row.processing_time,
+            processing_days: processing_days(row.min_days.zip(row.max_days), row.business_days)?,
             version: row.version,
             updated_at: row.updated_at,
             updated_by: row.updated_by,
@@ -77,11 +89,15 @@ struct ChannelRuleColumns<'a> {
     minimum: Option<Decimal>,
     maximum: Option<Decimal>,
     rank: i32,
+    recommended: bool,
     fee_percent: Decimal,
     fee_refundable: bool,
     tax_percent: Decimal,
     bonus_percent: Decimal,
     processing_time: &'a str,
+    min_days: Option<i32>,
+    max_days: Option<i32>,
+    business_days: bool,
     updated_by: &'a str,
 }
 
@@ -96,11 +112,15 @@ impl<'a> From<&'a ChannelRule> for ChannelRuleColumns<'a> {
             minimum: rule.minimum.map(|minimum| minimum.amount()),
             maximum: rule.maximum.map(|maximum| maximum.amount()),
             rank: rule.rank,
+            recommended: rule.recommended,
             fee_percent: rule.fee.value(),
             fee_refundable: rule.fee_refundable,
             tax_percent: rule.tax.value(),
             bonus_percent: rule.bonus.value(),
             processing_time: &rule.processing_time,
+            min_days: rule.processing_days.map(|days| days.min.cast_signed()),
+            max_days: rule.processing_days.map(|days| days.max.cast_signed()),
+            business_days: rule.processing_days.is_some_and(|days| days.business),
             updated_by: &rule.updated_by,
         }
     }

@@ -1,5 +1,5 @@
--- Corrections against what they correct: operators' adjustments against their records, and what was given back of usage
--- against that usage.
+-- Corrections against what they correct: operators' adjustments against their records, what was given back of usage
+-- against that usage, and refund requests against their refunds.
 WITH recorded AS (
     SELECT customer_id, 'adj_' || replace(id::text, '-', '') AS key, currency, product, amount
     FROM adjustments WHERE order_id IS NULL AND booked_at IS NOT NULL
@@ -34,3 +34,14 @@ LEFT JOIN (SELECT customer_id, wallet_id, key, counterpart, min(amount) AS amoun
     ON d.customer_id = r.customer_id AND d.wallet_id = r.wallet_id AND d.key = r.reference
     AND d.counterpart = r.counterpart
 WHERE d.amount IS NULL OR r.amount > -d.amount
+UNION ALL
+SELECT 'refund_request_refund', 'rrq_' || replace(q.id::text, '-', ''), q.customer_id,
+       'a refund of its order over at most ' || trim_scale(q.amount) || ' ' || q.currency || ' that '
+           || CASE q.status WHEN 'waiting' THEN 'waits' ELSE 'has started' END,
+       coalesce(trim_scale(r.amount) || ' ' || r.currency || ' ' || r.status, 'no refund')
+FROM refund_requests q
+LEFT JOIN refunds r ON r.id = q.refund_id
+WHERE (q.refund_id IS NOT NULL OR q.status = 'approved')
+  AND ((r.order_id, r.customer_id, r.currency) IS DISTINCT FROM (q.order_id, q.customer_id, q.currency)
+       OR r.amount > q.amount OR (q.status = 'waiting') <> (r.status = 'awaiting_second_approval')
+       OR q.status NOT IN ('waiting', 'approved'))

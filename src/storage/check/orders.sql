@@ -79,3 +79,11 @@ SELECT 'second_operator', 'grt_' || replace(p.id::text, '-', ''), p.customer_id,
 FROM grant_proposals p
 WHERE p.approved_by = p.proposed_by
    OR (p.approved_by IS NULL AND EXISTS (SELECT FROM grants g WHERE g.customer_id = p.customer_id AND g.id = p.id))
+UNION ALL
+SELECT 'order_bonus_once', 'tuo_' || replace(o.id::text, '-', ''), o.customer_id, 'the only order with its bonus tier',
+       'one of ' || o.orders
+FROM (SELECT id, customer_id, count(*) OVER (PARTITION BY customer_id, bonus_tier_id) AS orders,
+             row_number() OVER (PARTITION BY customer_id, bonus_tier_id ORDER BY created_at DESC, id DESC) AS n
+      FROM top_up_orders
+      WHERE bonus_once AND status IN ('pending', 'processing', 'completed')) AS o
+WHERE o.orders > 1 AND o.n = 1

@@ -107,6 +107,7 @@ pub const STEPS: &[Step] = &[
             rule("order_recharge_count", "an order has one recharge entry per application"),
             rule("order_recharge_amount", "an order's recharge entries are what was applied less fee and tax"),
             rule("recharge_without_order", "every recharge entry has its application"),
+            rule("order_bonus_once", "a once-only bonus tier is named by one order of a customer"),
             rule("second_operator", "what needs a second operator was approved by another one"),
         ],
     },
@@ -139,6 +140,7 @@ pub const STEPS: &[Step] = &[
         rules: &[
             rule("adjustment_entry", "an operator's correction has its record, over its amount"),
             rule("reversal_of_deduction", "no more of a usage is given back than it took, to the same wallet"),
+            rule("refund_request_refund", "a refund request led to a refund of its order, over what it asked at most"),
         ],
     },
     Step {

@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use crate::domain::customer::CustomerId;
 use crate::domain::seal::form::Texts;
-use crate::storage::StorageError;
 use crate::storage::schema::{customer_secrets, holds, taken_back_debts};
 use crate::storage::statement::{Cached, Parameters, Statement};
+use crate::storage::{StorageError, refund_requests, transfer_slips};
 
 struct ToErase {
     customer: String,
@@ -89,7 +89,8 @@ pub async fn erase(
     Err(StorageError::Corrupt(format!("{erased} of {wanted} entries were erased")))
 }
 
-/// Erases the same texts where they stand beside the entries: on holds, and on claims of taken-back money.
+/// Erases what stands beside the entries: the same texts on holds and on claims of taken-back money, and what the
+/// customer wrote and uploaded for operators.
 ///
 /// # Errors
 /// Database errors.
@@ -102,7 +103,8 @@ pub async fn erase_beside(conn: &mut AsyncPgConnection, customer: &CustomerId) -
         .set(taken_back_debts::description.eq(None::<String>))
         .execute(conn)
         .await?;
-    Ok(())
+    refund_requests::erase(conn, customer).await?;
+    transfer_slips::erase(conn, customer).await
 }
 
 /// Deletes the customer's secret: from then on nobody can tell which text a digest was made of.

@@ -13,6 +13,7 @@ WITH old AS (
           SELECT FROM top_up_orders o WHERE o.id = k.resource_id AND o.status IN ('pending', 'processing'))
       AND NOT EXISTS (
           SELECT FROM refunds r WHERE r.id = k.resource_id AND r.status IN ('awaiting_second_approval', 'pending'))
+      AND NOT EXISTS (SELECT FROM refund_requests q WHERE q.id = k.resource_id AND q.status = 'waiting')
       AND NOT EXISTS (
           SELECT FROM adjustments a WHERE a.order_id = k.resource_id AND a.booked_at IS NULL)
       AND NOT EXISTS (

@@ -2,7 +2,8 @@
 
 use super::{Tampering, is, tampering};
 use crate::fixture::{
-    BANK, BANK_CHANGE, BANK_ORDER, BANK_PAYMENT, FAILED_REFUND, GRANT, LAPSED, PAYMENT, REVERSED_ORDER, shown,
+    BANK, BANK_CHANGE, BANK_ORDER, BANK_PAYMENT, FAILED_REFUND, GRANT, LAPSED, ORDER, PAYMENT, PENDING_ORDER, REFUND,
+    REFUND_REQUEST, REVERSED_ORDER, shown,
 };
 
 pub(super) fn bank_transfers() -> Vec<Tampering> {
@@ -81,6 +82,42 @@ pub(super) fn bank_transfers() -> Vec<Tampering> {
             change,
         ),
     ]
+}
+
+pub(super) fn refund_requests() -> Vec<Tampering> {
+    let set = |set: &str| {
+        tampering(
+            "refund_request_refund",
+            format!("UPDATE refund_requests SET {set}"),
+            is(&shown("rrq", REFUND_REQUEST)),
+        )
+    };
+    vec![
+        set("amount = 6.99"),
+        set(&format!("order_id = '{BANK_ORDER}'")),
+        set(&format!("refund_id = '{FAILED_REFUND}', customer_id = 'bob'")),
+        set("refund_id = NULL"),
+        set("status = 'waiting', decided_by = NULL, decided_at = NULL"),
+        set("status = 'refused', answer = 'no'"),
+        tampering(
+            "refund_request_refund",
+            format!("DELETE FROM refunds WHERE id = '{REFUND}'"),
+            is(&shown("rrq", REFUND_REQUEST)),
+        ),
+    ]
+}
+
+pub(super) fn bonuses() -> Vec<Tampering> {
+    vec![tampering(
+        "order_bonus_once",
+        format!(
+            "DROP INDEX top_up_orders_bonus_once;
+                 UPDATE top_up_orders SET bonus_once = true, bonus_tier_id = '{ORDER}', customer_id = 'alice',
+                        created_at = created_at + CASE id WHEN '{PENDING_ORDER}' THEN interval '1 day' ELSE '0' END
+                 WHERE id IN ('{ORDER}', '{PENDING_ORDER}')"
+        ),
+        is(&shown("tuo", PENDING_ORDER)),
+    )]
 }
 
 pub(super) fn own_words() -> Vec<Tampering> {

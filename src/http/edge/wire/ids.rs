@@ -13,9 +13,11 @@ use crate::domain::id::IdKind;
 pub type TopUpOrderId = Text<Id<TopUpOrderObject>>;
 pub type WalletId = Text<Id<WalletObject>>;
 pub type TransferId = Text<Id<TransferObject>>;
+pub type TransferSlipId = Text<Id<TransferSlipObject>>;
 pub type HoldIdText = Text<Id<HoldObject>>;
 pub type PaymentIdText = Text<Id<PaymentObject>>;
 pub type RefundId = Text<Id<RefundObject>>;
+pub type RefundRequestId = Text<Id<RefundRequestObject>>;
 pub type DisputeId = Text<Id<DisputeObject>>;
 pub type GrantId = Text<Id<GrantObject>>;
 pub type EventId = Text<Id<EventObject>>;
@@ -23,6 +25,7 @@ pub type WebhookEndpointId = Text<Id<WebhookEndpointObject>>;
 pub type WebhookDeliveryId = Text<Id<WebhookDeliveryObject>>;
 pub type BankAccountId = Text<Id<BankAccountObject>>;
 pub type BankAccountChangeId = Text<Id<BankAccountChangeObject>>;
+pub type BonusTierId = Text<Id<BonusTierObject>>;
 pub type DecisionId = Text<Id<DecisionObject>>;
 pub type AdjustmentId = Text<Id<AdjustmentObject>>;
 pub type ApiKeyId = Text<Id<ApiKeyObject>>;
@@ -34,9 +37,11 @@ pub(super) fn forms() -> Vec<Inlined> {
         text::<Id<TopUpOrderObject>>(),
         text::<Id<WalletObject>>(),
         text::<Id<TransferObject>>(),
+        text::<Id<TransferSlipObject>>(),
         text::<Id<HoldObject>>(),
         text::<Id<PaymentObject>>(),
         text::<Id<RefundObject>>(),
+        text::<Id<RefundRequestObject>>(),
         text::<Id<DisputeObject>>(),
         text::<Id<GrantObject>>(),
         text::<Id<EventObject>>(),
@@ -44,6 +49,7 @@ pub(super) fn forms() -> Vec<Inlined> {
         text::<Id<WebhookDeliveryObject>>(),
         text::<Id<BankAccountObject>>(),
         text::<Id<BankAccountChangeObject>>(),
+        text::<Id<BonusTierObject>>(),
         text::<Id<DecisionObject>>(),
         text::<Id<AdjustmentObject>>(),
         text::<Id<ApiKeyObject>>(),
@@ -123,6 +129,15 @@ impl Object for TransferObject {
 }
 
 #[derive(Debug)]
+pub enum TransferSlipObject {}
+
+impl Object for TransferSlipObject {
+    const KIND: IdKind = IdKind::TransferSlip;
+    const NAME: &'static str = "TransferSlipId";
+    const NOUN: &'static str = "a transfer slip";
+}
+
+#[derive(Debug)]
 pub enum HoldObject {}
 
 impl Object for HoldObject {
@@ -147,6 +162,15 @@ impl Object for RefundObject {
     const KIND: IdKind = IdKind::Refund;
     const NAME: &'static str = "RefundId";
     const NOUN: &'static str = "a refund";
+}
+
+#[derive(Debug)]
+pub enum RefundRequestObject {}
+
+impl Object for RefundRequestObject {
+    const KIND: IdKind = IdKind::RefundRequest;
+    const NAME: &'static str = "RefundRequestId";
+    const NOUN: &'static str = "a refund request";
 }
 
 #[derive(Debug)]
@@ -221,6 +245,15 @@ impl Object for AdjustmentObject {
     const KIND: IdKind = IdKind::Adjustment;
     const NAME: &'static str = "AdjustmentId";
     const NOUN: &'static str = "an adjustment";
+}
+
+#[derive(Debug)]
+pub enum BonusTierObject {}
+
+impl Object for BonusTierObject {
+    const KIND: IdKind = IdKind::BonusTier;
+    const NAME: &'static str = "BonusTierId";
+    const NOUN: &'static str = "a bonus tier";
 }
 
 #[derive(Debug)]

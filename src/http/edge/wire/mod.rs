@@ -9,6 +9,7 @@
 
 pub mod amounts;
 pub mod audit;
+pub mod bonus;
 pub mod channels;
 pub mod events;
 pub mod ids;
@@ -33,11 +34,13 @@ use crate::domain::code::Code;
 
 pub use amounts::{Amount, SignedAmount};
 pub use audit::{Actor, AuditAction, AuditTarget, SearchText};
-pub use channels::PaymentChannel;
+pub use bonus::{BonusReasonCode, BonusUseName};
+pub use channels::{PaymentChannel, ProcessingDays};
 pub use events::{EventType, FeedCursor};
 pub use ids::{
-    AdjustmentId, ApiKeyId, BankAccountChangeId, BankAccountId, DecisionId, DisputeId, EventId, FlowIdText, GrantId,
-    HoldIdText, PaymentIdText, RefundId, TopUpOrderId, TransferId, WalletId, WebhookDeliveryId, WebhookEndpointId,
+    AdjustmentId, ApiKeyId, BankAccountChangeId, BankAccountId, BonusTierId, DecisionId, DisputeId, EventId,
+    FlowIdText, GrantId, HoldIdText, PaymentIdText, RefundId, RefundRequestId, TopUpOrderId, TransferId,
+    TransferSlipId, WalletId, WebhookDeliveryId, WebhookEndpointId,
 };
 pub use lists::{CursorText, Limit};
 pub use metadata::Metadata;

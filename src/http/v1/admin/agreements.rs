@@ -13,7 +13,7 @@ use crate::domain::code::Code;
 use crate::http::edge::auth::{ADMIN, Allowed, AsOperator};
 use crate::http::edge::extract::JsonBody;
 use crate::http::edge::problem::Failure;
-use crate::http::edge::wire::{Actor, AgreementVersion};
+use crate::http::edge::wire::{Actor, AgreementVersion, LanguageTag};
 
 /// All versions of the agreement.
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,6 +28,9 @@ pub struct Agreement {
     version: AgreementVersion,
     #[schema(max_length = 500, example = "https://example.com/agreements/2026-11-01")]
     url: String,
+    /// The languages in which its text is served under `/v1/agreements/{version}`.
+    #[schema(max_items = 20)]
+    languages: Vec<LanguageTag>,
     /// Whether new orders accept this version. One version is active.
     active: bool,
     created_at: DateTime<Utc>,
@@ -35,36 +38,76 @@ pub struct Agreement {
     updated_by: Actor,
 }
 
-impl From<catalogue::Agreement> for Agreement {
-    fn from(agreement: catalogue::Agreement) -> Self {
+impl Agreement {
+    fn of(agreement: catalogue::Agreement, languages: &[String]) -> Self {
         let catalogue::Agreement { version, url, active, created_at, updated_by } = agreement;
         let updated_by = Actor::new(updated_by);
-        Self { version: AgreementVersion::new(version), url, active, created_at, updated_by }
+        let languages = languages.iter().map(LanguageTag::new).collect();
+        Self { version: AgreementVersion::new(version), url, languages, active, created_at, updated_by }
     }
 }
 
 /// A new version of the agreement.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"version": "2026-12-01", "url": "https://example.com/agreements/2026-12-01"}))]
+#[schema(example = json!({
+    "version": "2026-12-01", "url": "https://example.com/agreements/2026-12-01",
+    "texts": [{"language": "en", "text": "By topping up you agree …"}]
+}))]
 pub struct AgreementRequest {
     version: AgreementVersion,
     /// The page where customers read it.
     #[schema(max_length = 500, example = "https://example.com/agreements/2026-12-01")]
     url: String,
+    /// The text in its languages, each once. Customers read it under `/v1/agreements/{version}`.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    texts: Vec<NewAgreementText>,
 }
 
+/// The text of an agreement in one language.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewAgreementText {
+    language: LanguageTag,
+    #[schema(min_length = 1, max_length = 200000, example = "By topping up you agree …")]
+    text: String,
+}
+
+/// The most bytes of a request with the texts of an agreement.
+const MAX_AGREEMENT_BYTES: usize = 2 << 20;
+
 impl AgreementRequest {
-    /// The name of the version, and its page.
-    fn read(self) -> Result<(String, String), Error> {
+    /// The name of the version, its page, and its texts.
+    fn read(self) -> Result<(String, String, Vec<catalogue::AgreementText>), Error> {
         let mut problems = Problems::new();
         let version = self.version.read(&mut problems, "/version");
+        if self.texts.len() > 20 {
+            problems.add("/texts", Code::TooMany, "must be 20 at most");
+        }
+        let mut texts: Vec<catalogue::AgreementText> = Vec::new();
+        for (n, new) in self.texts.iter().take(20).enumerate() {
+            let language = new.language.read(&mut problems, &format!("/texts/{n}/language"));
+            // A text has lines, so only its length is limited.
+            let text = new.text.trim();
+            if text.is_empty() || text.chars().count() > 200_000 {
+                problems.add(format!("/texts/{n}/text"), Code::Length, "must be 1 to 200000 characters");
+            }
+            if text.contains('\0') {
+                problems.add(format!("/texts/{n}/text"), Code::ControlCharacters, "must not have a NUL character");
+            }
+            let Some(language) = language else { continue };
+            if texts.iter().any(|before| before.language.eq_ignore_ascii_case(&language)) {
+                problems.add(format!("/texts/{n}/language"), Code::Duplicate, "is there already");
+            }
+            texts.push(catalogue::AgreementText { language, text: text.to_owned() });
+        }
         let page = Url::parse(&self.url).ok();
         let is_page = page.is_some_and(|page| matches!(page.scheme(), "https" | "http") && page.has_host());
         if !is_page || self.url.len() > 500 {
             problems.add("/url", Code::Malformed, "must be an absolute http(s) address of at most 500 characters");
         }
-        Ok((problems.into_result(version)?, self.url))
+        Ok((problems.into_result(version)?, self.url, texts))
     }
 }
 
@@ -79,7 +122,8 @@ impl AgreementRequest {
 )]
 #[get("/v1/admin/agreements")]
 pub async fn admin_list_agreements(_: AsOperator, app: web::Data<App>) -> Result<HttpResponse, Failure> {
-    let data = agreements::list(&app).await?.into_iter().map(Agreement::from).collect();
+    let all = agreements::list(&app).await?.into_iter();
+    let data = all.map(|(agreement, languages)| Agreement::of(agreement, &languages)).collect();
     Ok(HttpResponse::Ok().json(AgreementList { data }))
 }
 
@@ -100,12 +144,13 @@ pub async fn admin_list_agreements(_: AsOperator, app: web::Data<App>) -> Result
 #[post("/v1/admin/agreements")]
 pub async fn admin_publish_agreement(
     Allowed(caller): AsOperator<ADMIN>,
-    body: JsonBody<AgreementRequest>,
+    body: JsonBody<AgreementRequest, MAX_AGREEMENT_BYTES>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let (version, url) = body.value.read()?;
-    let published = agreements::publish(&app, &caller, &version, &url).await?;
-    Ok(HttpResponse::Created().json(Agreement::from(published)))
+    let (version, url, texts) = body.value.read()?;
+    let published = agreements::publish(&app, &caller, &version, &url, &texts).await?;
+    let languages = agreements::languages(&app, &version).await?;
+    Ok(HttpResponse::Created().json(Agreement::of(published, &languages)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -134,5 +179,6 @@ pub async fn admin_activate_agreement(
     // Nothing is published under another text, and PostgreSQL cannot even look for one with NUL.
     let version = path.version.named().ok_or(Error::NotFound("agreement"))?;
     let active = agreements::activate(&app, &caller, &version).await?;
-    Ok(HttpResponse::Ok().json(Agreement::from(active)))
+    let languages = agreements::languages(&app, &version).await?;
+    Ok(HttpResponse::Ok().json(Agreement::of(active, &languages)))
 }

@@ -14,6 +14,7 @@ use crate::http::v1::balances::body::Balance;
 use crate::http::v1::grants::body::Grant;
 use crate::http::v1::holds::body::{Hold, hold_body};
 use crate::http::v1::low_balance_alerts::body::{LowBalanceAlert, alert_body};
+use crate::http::v1::refund_requests::body::RefundRequest;
 use crate::http::v1::top_up_orders::body::{TopUpOrder, listed_order_body};
 use crate::http::v1::transfers::body::Transfer;
 use crate::http::v1::webhook_endpoints::body::WebhookEndpoint;
@@ -50,6 +51,9 @@ pub struct EventData {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     refund: Option<Refund>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    refund_request: Option<RefundRequest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     dispute: Option<Dispute>,
@@ -102,6 +106,7 @@ impl From<&Subject> for EventData {
             Subject::Order(order) => Self { order: Some(listed_order_body(order)), ..nothing },
             Subject::UnappliedPayment(payment) => Self { unapplied_payment: Some((&**payment).into()), ..nothing },
             Subject::Refund(refund) => Self { refund: Some(refund_body(refund)), ..nothing },
+            Subject::RefundRequest(request) => Self { refund_request: Some((&**request).into()), ..nothing },
             Subject::Dispute(dispute) => Self { dispute: Some(dispute_body(dispute)), ..nothing },
             Subject::Transfer(transfer) => Self { transfer: Some((&**transfer).into()), ..nothing },
             Subject::Balance(wallet) => {

@@ -134,7 +134,7 @@ pub async fn create_top_up_order(
     let customer = query.customer(&caller)?;
     let key = key.scoped(&caller, "create_top_up_order", customer.as_str(), &body.bytes);
     let new = new_order::read(customer, body.value, payer_ip)?;
-    let made = orders::create::create(&app, &new, &key, &caller.actor()).await?;
+    let made = orders::create::create(&app, &new, &key, &caller).await?;
     let body = order_body(&app, &made.value).await?;
     let id = TopUpOrderId::of(made.value.order.id);
     Ok(located(created(&body, made.replayed, StatusCode::OK), "/v1/top-up-orders", &id))

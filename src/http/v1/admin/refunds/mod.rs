@@ -178,7 +178,7 @@ pub async fn list_refunds(
         .with_optional("needs_operator", query.needs_operator);
     let asked = page::read(query.cursor.as_ref(), Sort::Newest, limit, &filters)?;
     let needs_operator = query.needs_operator == Some(true);
-    let filter = RefundFilter { states, order_id, customer, provider, needs_operator };
+    let filter = RefundFilter { states, order_id, customer, provider, needs_operator, started: false };
     let found = refunds::list(&app, &filter, &asked).await?;
     let cursors = page::cursors(&found, &filters, |refund| (refund.created_at, refund.id))?;
     let data = found.rows.iter().map(refund_body).collect();

@@ -3,6 +3,7 @@
 pub mod list;
 pub mod payment;
 pub mod reason;
+pub mod remitter;
 pub mod statement;
 
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ use uuid::Uuid;
 
 use self::payment::{OrderPayment, OrderVerification};
 use self::reason::{OrderReasonCode, ShortPayment};
+use self::remitter::OrderRemitter;
 use self::statement::{OrderApproval, OrderReversal};
 use crate::app::orders::read::NextStep;
 use crate::app::{App, Error, OrderView, orders};
@@ -21,9 +23,10 @@ use crate::domain::attempt;
 use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderStatus};
 use crate::http::edge::wire::{
-    Actor, AgreementVersion, Amount, CurrencyCode, CustomerIdText, PaymentChannel, ProductCode, ReferenceCode,
-    RemitterBank, RemitterName, RemitterRemarks, TopUpOrderId,
+    Actor, AgreementVersion, Amount, BonusReasonCode, CurrencyCode, CustomerIdText, PaymentChannel, ProductCode,
+    ReferenceCode, TopUpOrderId,
 };
+use crate::http::v1::transfer_slips::body::TransferSlip;
 
 /// The state of an order.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -89,6 +92,10 @@ pub struct TopUpOrder {
     tax: Amount,
     /// Promotional credit that the order brings in addition.
     bonus: Amount,
+    /// Why there is no bonus: another order of the customer reserves it. Absent where nothing was withheld.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    bonus_reason_code: Option<BonusReasonCode>,
     /// The amount that the wallet gets, or got.
     credited_amount: Amount,
     /// The amount that was proven to have arrived; null until then.
@@ -103,6 +110,8 @@ pub struct TopUpOrder {
     reference: ReferenceCode,
     /// The version of the agreement that the customer accepted.
     agreement_version: AgreementVersion,
+    /// When the customer accepted it.
+    agreement_accepted_at: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     remitter: Option<OrderRemitter>,
@@ -111,6 +120,8 @@ pub struct TopUpOrder {
     #[schema(nullable = false)]
     next_action: Option<NextAction>,
     created_at: DateTime<Utc>,
+    /// When the money of a payment made at once has arrived at the latest; null where nothing is promised.
+    due_at: Option<DateTime<Utc>>,
     expires_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     completed_at: Option<DateTime<Utc>>,
@@ -133,18 +144,14 @@ pub struct TopUpOrder {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 1000)]
     payments: Vec<OrderPayment>,
+    /// The proofs of the bank transfer that were uploaded. Lists leave them out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 3)]
+    transfer_slips: Vec<TransferSlip>,
     /// How long the bank transfer has waited for an operator. Operators alone see it, while the order is pending.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     verification: Option<OrderVerification>,
-}
-
-/// The sender of the bank transfer, as the customer declared it.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct OrderRemitter {
-    name: RemitterName,
-    bank: RemitterBank,
-    remarks: Option<RemitterRemarks>,
 }
 
 /// One thing that happened to an order.
@@ -316,7 +323,10 @@ pub async fn order_body(app: &App, view: &OrderView) -> Result<TopUpOrder, Error
         }
     };
     let is_short = view.order.is_short();
+    let check = view.remitter_check.as_ref();
     Ok(TopUpOrder {
+        remitter: view.order.remitter.as_ref().map(|remitter| OrderRemitter::from(remitter).checked(check)),
+        transfer_slips: view.slips.iter().map(TransferSlip::from).collect(),
         short_payment: is_short.then(|| ShortPayment::of(&view.order, &view.arrived)),
         approval: view.approval.as_ref().map(OrderApproval::from),
         reversal: view.reversal.as_ref().map(OrderReversal::from),
@@ -386,6 +396,7 @@ fn render(
         fee: Amount::from(order.fee),
         tax: Amount::from(order.tax),
         bonus: Amount::from(order.bonus),
+        bonus_reason_code: BonusReasonCode::of(&order.bonus_terms),
         credited_amount: Amount::from(order.credited_amount),
         received_amount: completion.map(|completion| Amount::from(completion.received)),
         refunded_amount: Amount::from(order.refunded_amount),
@@ -393,13 +404,11 @@ fn render(
         product: ProductCode::of_product(&order.product),
         reference: ReferenceCode::new(&order.reference),
         agreement_version: AgreementVersion::new(&order.agreement_version),
-        remitter: order.remitter.as_ref().map(|remitter| OrderRemitter {
-            name: RemitterName::new(&remitter.name),
-            bank: RemitterBank::new(&remitter.bank),
-            remarks: remitter.remarks.as_deref().map(RemitterRemarks::new),
-        }),
+        agreement_accepted_at: order.created_at,
+        remitter: order.remitter.as_ref().map(OrderRemitter::from),
         next_action,
         created_at: order.created_at,
+        due_at: order.due_at,
         expires_at: order.expires_at,
         updated_at: order.updated_at,
         completed_at: completion.map(|completion| completion.at),
@@ -408,6 +417,7 @@ fn render(
         approval: None,
         reversal: None,
         payments: Vec::new(),
+        transfer_slips: Vec::new(),
         verification: None,
     }
 }

@@ -1,0 +1,188 @@
+//! Bonus tiers: who tops up so much gets so much on top, for example 50 for 500.
+//!
+//! A tier can serve a customer once only. The order that names it reserves it: of the orders of one customer that are
+//! pending, processing or completed, one names it, also after a refund. An order made meanwhile has no bonus, and says
+//! why. An order that was cancelled, expired or failed frees it; money that still arrives for it brings the bonus only
+//! if no other order names it by then.
+
+use chrono::{DateTime, Duration, Utc};
+use uuid::Uuid;
+
+use super::money::{Currency, Money};
+use super::product::Product;
+
+/// How often a tier serves one customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BonusUse {
+    EveryTime,
+    Once,
+    /// With the first top-up that completes, and never again.
+    FirstTopUp,
+}
+
+impl BonusUse {
+    pub const ALL: [Self; 3] = [Self::EveryTime, Self::Once, Self::FirstTopUp];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::EveryTime => "every_time",
+            Self::Once => "once",
+            Self::FirstTopUp => "first_top_up",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|used| used.as_str() == text)
+    }
+
+    #[must_use]
+    pub fn is_once(self) -> bool {
+        self != Self::EveryTime
+    }
+}
+
+/// A tier. Its amounts are in one currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BonusTier {
+    pub id: Uuid,
+    /// The tiers of the main wallet also serve products that have none of their own.
+    pub product: Product,
+    /// An order over this amount or more gets the bonus.
+    pub from_amount: Money,
+    pub bonus: Money,
+    pub used: BonusUse,
+    /// After so many days what is left of the bonus expires; `None`: never.
+    pub expires_after_days: Option<i32>,
+    pub active: bool,
+    pub version: i64,
+    pub updated_at: DateTime<Utc>,
+    pub updated_by: String,
+}
+
+impl BonusTier {
+    #[must_use]
+    pub fn currency(&self) -> Currency {
+        self.from_amount.currency()
+    }
+
+    /// Whether the tier can still serve the customer.
+    #[must_use]
+    pub fn is_available(&self, standing: &BonusStanding) -> bool {
+        let is_over = self.used == BonusUse::FirstTopUp && standing.has_topped_up;
+        self.active && !is_over && !(self.used.is_once() && standing.reserved.contains(&self.id))
+    }
+}
+
+/// What decides whether a customer gets a tier.
+#[derive(Debug, Clone, Default)]
+pub struct BonusStanding {
+    /// The once-only tiers that orders of the customer name.
+    pub reserved: Vec<Uuid>,
+    /// Whether a top-up of the customer has completed.
+    pub has_topped_up: bool,
+}
+
+/// The bonus tier of an order, as it was when the order was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BonusTerms {
+    /// The tier that the order names; `None` where its bonus is a share of the amount, or nothing.
+    pub tier: Option<Uuid>,
+    /// Nobody else of the customer's orders may name the tier.
+    pub once: bool,
+    pub expires_after_days: Option<i32>,
+    /// The order has no bonus, because another order names the tier.
+    pub reserved: bool,
+}
+
+impl BonusTerms {
+    /// When what is left of the bonus expires that is granted now.
+    #[must_use]
+    pub fn expires_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.expires_after_days.map(|days| now + Duration::days(i64::from(days)))
+    }
+
+    /// The terms of an order whose tier another one names.
+    #[must_use]
+    pub fn withheld() -> Self {
+        Self { reserved: true, ..Self::default() }
+    }
+}
+
+/// The bonus of an order: that of the best tier, or `share` where that is more. Of two tiers with the same bonus the
+/// older one counts.
+#[must_use]
+pub fn choose(tiers: &[BonusTier], amount: Money, share: Money, standing: &BonusStanding) -> (Money, BonusTerms) {
+    let fits = |tier: &&BonusTier| {
+        tier.active && amount >= tier.from_amount && !(tier.used == BonusUse::FirstTopUp && standing.has_topped_up)
+    };
+    let best = tiers
+        .iter()
+        .filter(fits)
+        .max_by(|one, other| one.bonus.amount().cmp(&other.bonus.amount()).then(other.id.cmp(&one.id)));
+    match best.filter(|tier| tier.bonus > share) {
+        None => (share, BonusTerms::default()),
+        Some(tier) if tier.used.is_once() && standing.reserved.contains(&tier.id) => {
+            (Money::zero(amount.currency()), BonusTerms::withheld())
+        }
+        Some(tier) => {
+            let terms = BonusTerms {
+                tier: Some(tier.id),
+                once: tier.used.is_once(),
+                expires_after_days: tier.expires_after_days,
+                reserved: false,
+            };
+            (tier.bonus, terms)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn usd(text: &str) -> Money {
+        Money::new(text.parse().unwrap(), "USD".parse().unwrap()).unwrap()
+    }
+
+    fn tier(id: u128, from: &str, bonus: &str, used: BonusUse) -> BonusTier {
+        BonusTier {
+            id: Uuid::from_u128(id),
+            product: Product::main(),
+            from_amount: usd(from),
+            bonus: usd(bonus),
+            used,
+            expires_after_days: Some(30),
+            active: true,
+            version: 1,
+            updated_at: DateTime::UNIX_EPOCH,
+            updated_by: "ops".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_best_tier_counts_and_a_reserved_one_brings_nothing() {
+        let tiers = [
+            tier(1, "100", "5", BonusUse::EveryTime),
+            tier(2, "500", "50", BonusUse::Once),
+            tier(3, "10", "20", BonusUse::FirstTopUp),
+            BonusTier { active: false, ..tier(4, "10", "99", BonusUse::EveryTime) },
+        ];
+        let chosen = |amount: &str, share: &str, standing: &BonusStanding| {
+            let (bonus, terms) = choose(&tiers, usd(amount), usd(share), standing);
+            (bonus, terms.tier.map(|id| id.as_u128()), terms.reserved)
+        };
+        let fresh = BonusStanding::default();
+        assert_eq!(chosen("9.99", "0.50", &fresh), (usd("0.50"), None, false));
+        assert_eq!(chosen("10", "0", &fresh), (usd("20"), Some(3), false));
+        assert_eq!(chosen("500", "0", &fresh), (usd("50"), Some(2), false));
+        assert_eq!(chosen("500", "60", &fresh), (usd("60"), None, false));
+        let known = BonusStanding { reserved: vec![Uuid::from_u128(2)], has_topped_up: true };
+        assert_eq!(chosen("100", "0", &known), (usd("5"), Some(1), false));
+        assert_eq!(chosen("500", "0", &known), (usd("0"), None, true));
+        // The bonus that is not reserved is none of the tier's.
+        assert_eq!(chosen("500", "60", &known), (usd("60"), None, false));
+    }
+}

@@ -1,0 +1,52 @@
+//! Bonus tiers, as the API names how often they serve.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::bonus::{BonusTerms, BonusUse};
+
+/// How often a bonus tier serves one customer: each time, once, or with the first top-up only.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = BonusUse)]
+pub enum BonusUseName {
+    EveryTime,
+    Once,
+    FirstTopUp,
+}
+
+impl From<BonusUse> for BonusUseName {
+    fn from(used: BonusUse) -> Self {
+        match used {
+            BonusUse::EveryTime => Self::EveryTime,
+            BonusUse::Once => Self::Once,
+            BonusUse::FirstTopUp => Self::FirstTopUp,
+        }
+    }
+}
+
+impl From<BonusUseName> for BonusUse {
+    fn from(name: BonusUseName) -> Self {
+        match name {
+            BonusUseName::EveryTime => Self::EveryTime,
+            BonusUseName::Once => Self::Once,
+            BonusUseName::FirstTopUp => Self::FirstTopUp,
+        }
+    }
+}
+
+/// Why an order has no bonus, although a tier fits it.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BonusReasonCode {
+    /// The tier serves a customer once, and another order of the customer names it.
+    BonusReserved,
+}
+
+impl BonusReasonCode {
+    /// The reason of these terms; `None` where nothing was withheld.
+    #[must_use]
+    pub fn of(terms: &BonusTerms) -> Option<Self> {
+        terms.reserved.then_some(Self::BonusReserved)
+    }
+}
