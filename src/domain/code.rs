@@ -170,6 +170,8 @@ codes! {
     MadeWithKey = "made_with_key", [Problem(403)];
     /// The service has disabled the webhook endpoint; enable it first.
     WebhookEndpointDisabled = "webhook_endpoint_disabled", [Problem(409)];
+    /// What the books say of this time may still change; ask for an earlier time, or again in a moment.
+    TooRecent = "too_recent", [Problem(409)];
     /// Only a pending order can be cancelled; read the order for its state.
     OrderNotCancellable = "order_not_cancellable", [Problem(409)];
     /// The order is closed; if its money did arrive, approve it with `accept_late`.

@@ -22,6 +22,7 @@ pub enum IdKind {
     WebhookEndpoint,
     WebhookDelivery,
     ApiKey,
+    Paper,
 }
 
 impl IdKind {
@@ -45,6 +46,7 @@ impl IdKind {
             Self::WebhookEndpoint => "whe_",
             Self::WebhookDelivery => "whd_",
             Self::ApiKey => "key_",
+            Self::Paper => "pap_",
         }
     }
 

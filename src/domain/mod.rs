@@ -4,6 +4,7 @@
 //! the reason.
 
 pub mod account_flow;
+pub mod account_statement;
 pub mod adjustment;
 pub mod api_key;
 pub mod approval;
@@ -14,6 +15,7 @@ pub mod bank_transaction;
 pub mod billing_profile;
 pub mod book;
 pub mod business_days;
+pub mod calendar;
 pub mod catalogue;
 pub mod check;
 pub mod code;
@@ -39,6 +41,7 @@ pub mod offer;
 pub mod order;
 pub mod own_word;
 pub mod page;
+pub mod paper;
 pub mod payment;
 pub mod permission;
 pub mod posting;
@@ -46,6 +49,7 @@ pub mod product;
 pub mod reference;
 pub mod refund;
 mod refusal;
+pub mod report;
 mod reversal;
 pub mod seal;
 pub mod search;

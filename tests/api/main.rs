@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod account_statements;
 mod adjustments;
 mod answers;
 mod any_bytes;
@@ -37,12 +38,14 @@ mod hang_up;
 mod holds;
 mod lifecycle;
 mod others;
+mod papers;
 mod permissions;
 mod plans;
 mod process;
 mod races;
 mod read_only;
 mod refunds;
+mod reports;
 mod retention;
 mod roles;
 mod same_request;

@@ -22,11 +22,23 @@ use utoipa_actix_web::AppExt;
 use super::routes;
 use crate::http::edge::page::SortName;
 use crate::http::edge::problem::{InsufficientFunds, Problem, ProblemField, SpendCap};
+use crate::http::v1::admin::reports::body::{ReportPeriod, ReportSplit};
+use crate::http::v1::papers::page::PaperLanguage;
 use crate::http::v1::top_up_orders::body::list::OrderWorklist;
 
 /// The schemas of failures, and those that only parameters name.
 #[derive(OpenApi)]
-#[openapi(components(schemas(Problem, ProblemField, InsufficientFunds, SpendCap, SortName, OrderWorklist)))]
+#[openapi(components(schemas(
+    Problem,
+    ProblemField,
+    InsufficientFunds,
+    SpendCap,
+    SortName,
+    OrderWorklist,
+    ReportPeriod,
+    ReportSplit,
+    PaperLanguage
+)))]
 struct Base;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {

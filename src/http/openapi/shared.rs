@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::domain::code::Code;
 
 /// Tags in the order in which readers see them, with their descriptions.
-pub(super) const TAGS: [(&str, &str); 28] = [
+pub(super) const TAGS: [(&str, &str); 31] = [
     ("balances", "A customer's wallets: their parts, and how they change."),
     ("top-up-options", "What a customer can top up: presets, limits, channels, the agreement, prices."),
     ("products", "Products that can hold a balance of their own."),
@@ -31,6 +31,9 @@ pub(super) const TAGS: [(&str, &str); 28] = [
     ("admin-disputes", "For operators: payments that a payer contests."),
     ("admin-freezes", "For operators: stop a customer or one wallet."),
     ("api-keys", "Keys for operators and services that have no identity provider."),
+    ("papers", "Receipts for orders, and credit notes for what went back of them."),
+    ("admin-papers", "For operators: all receipts and credit notes, and the numbers of the state's invoices."),
+    ("admin-reports", "For operators: what is owed to customers, what happened, and the journal for accounting."),
     ("admin-audit", "For operators: who changed what, and whether the books agree."),
     ("provider-webhooks", "For payment companies: their notifications, and the pages that payers return to."),
     ("operations", "For the platform that runs the service: health and metrics."),

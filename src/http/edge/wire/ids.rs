@@ -26,6 +26,7 @@ pub type BankAccountChangeId = Text<Id<BankAccountChangeObject>>;
 pub type DecisionId = Text<Id<DecisionObject>>;
 pub type AdjustmentId = Text<Id<AdjustmentObject>>;
 pub type ApiKeyId = Text<Id<ApiKeyObject>>;
+pub type PaperId = Text<Id<PaperObject>>;
 /// The id of an account flow: its wallet, and its place in that wallet.
 pub type FlowIdText = Text<FlowForm>;
 
@@ -47,6 +48,7 @@ pub(super) fn forms() -> Vec<Inlined> {
         text::<Id<DecisionObject>>(),
         text::<Id<AdjustmentObject>>(),
         text::<Id<ApiKeyObject>>(),
+        text::<Id<PaperObject>>(),
         text::<FlowForm>(),
     ]
 }
@@ -221,6 +223,15 @@ impl Object for AdjustmentObject {
     const KIND: IdKind = IdKind::Adjustment;
     const NAME: &'static str = "AdjustmentId";
     const NOUN: &'static str = "an adjustment";
+}
+
+#[derive(Debug)]
+pub enum PaperObject {}
+
+impl Object for PaperObject {
+    const KIND: IdKind = IdKind::Paper;
+    const NAME: &'static str = "PaperId";
+    const NOUN: &'static str = "a paper";
 }
 
 #[derive(Debug)]

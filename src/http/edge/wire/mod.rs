@@ -9,12 +9,14 @@
 
 pub mod amounts;
 pub mod audit;
+pub mod calendar;
 pub mod channels;
 pub mod events;
 pub mod ids;
 pub mod lists;
 pub mod metadata;
 pub mod names;
+pub mod papers;
 pub mod texts;
 
 use std::borrow::{Borrow, Cow};
@@ -33,11 +35,13 @@ use crate::domain::code::Code;
 
 pub use amounts::{Amount, SignedAmount};
 pub use audit::{Actor, AuditAction, AuditTarget, SearchText};
+pub use calendar::MonthText;
 pub use channels::PaymentChannel;
 pub use events::{EventType, FeedCursor};
 pub use ids::{
     AdjustmentId, ApiKeyId, BankAccountChangeId, BankAccountId, DecisionId, DisputeId, EventId, FlowIdText, GrantId,
-    HoldIdText, PaymentIdText, RefundId, TopUpOrderId, TransferId, WalletId, WebhookDeliveryId, WebhookEndpointId,
+    HoldIdText, PaperId, PaymentIdText, RefundId, TopUpOrderId, TransferId, WalletId, WebhookDeliveryId,
+    WebhookEndpointId,
 };
 pub use lists::{CursorText, Limit};
 pub use metadata::Metadata;
@@ -45,6 +49,7 @@ pub use names::{
     AgreementVersion, CountryCode, CurrencyCode, CustomerIdText, DedupeId, LanguageTag, PercentText, ProductCode,
     ProductFilter, ProviderText, ReferenceCode, ReferenceFilter,
 };
+pub use papers::{EInvoiceNumber, EInvoiceUrl, PaperNumberText};
 pub use texts::{
     ApiKeyDescription, BankTransactionId, Description, EndpointDescription, GrantReason, Note, Reason, RemitterBank,
     RemitterName, RemitterRemarks, WebhookUrl,
@@ -238,6 +243,8 @@ pub fn inlined() -> Vec<Inlined> {
     all.extend(metadata::forms());
     all.extend(audit::forms());
     all.extend(events::forms());
+    all.extend(calendar::forms());
+    all.extend(papers::forms());
     all
 }
 
