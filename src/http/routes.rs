@@ -5,8 +5,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::health;
 use super::v1::{
     account_flows, account_statements, admin, balances, billing_profiles, events, explain, grants, holds, ledger_keys,
-    low_balance_alerts, papers, products, providers, quotes, reversals, spend_guards, top_up_options, top_up_orders,
-    transfers, usage, webhook_endpoints,
+    ledger_proof, low_balance_alerts, papers, products, providers, quotes, reversals, spend_guards, top_up_options,
+    top_up_orders, transfers, usage, webhook_endpoints,
 };
 
 /// Registers every operation of the API but the metrics.
@@ -122,6 +122,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::agreements::admin_activate_agreement);
     config
         .service(ledger_keys::list_ledger_keys)
+        .service(ledger_proof::prove_ledger)
         .service(explain::get_account_flow_paid_by)
         .service(explain::list_account_flow_paid_for)
         .service(explain::list_top_up_order_paid_for)

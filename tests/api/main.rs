@@ -42,6 +42,7 @@ mod papers;
 mod permissions;
 mod plans;
 mod process;
+mod proof;
 mod races;
 mod read_only;
 mod refunds;

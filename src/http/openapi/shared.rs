@@ -13,7 +13,7 @@ pub(super) const TAGS: [(&str, &str); 31] = [
     ("top-up-orders", "Orders that add money to a wallet, from creation to completion."),
     ("transfers", "Transfers between a customer's main wallet and products."),
     ("account-flows", "Every movement of a customer's money, and what paid for it."),
-    ("ledger", "The public keys with which the ledger is sealed."),
+    ("ledger", "The sealed entries of a customer, and the public keys that verify them."),
     ("usage", "Deductions for consumption, and their reversal."),
     ("holds", "Amounts that are reserved for running calls."),
     ("grants", "Promotional credit."),

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod grants;
 pub mod holds;
 pub mod ledger_keys;
+pub mod ledger_proof;
 pub mod low_balance_alerts;
 pub mod papers;
 pub mod products;
