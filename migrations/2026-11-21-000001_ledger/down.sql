@@ -4,7 +4,7 @@ DROP FUNCTION fast_path_covers(wallets, numeric);
 DROP FUNCTION fast_path_captures(wallets, uuid, numeric);
 DROP TABLE seal_walk, customer_secrets, seals, seal_keys, events, events_pruned, event_sequences, event_feed,
     worker_marks, spend_guards, holds, taken_back_debts, take_backs, frozen_wallets, frozen_customers, grant_uses,
-    grants, entries, entry_kinds, wallets, environment;
+    grants, entries, entry_kinds, wallets, calendar, environment;
 DROP FUNCTION entries_before(text, uuid, bigint, timestamptz, bigint, uuid);
 DROP FUNCTION entries_are_append_only();
 DROP FUNCTION entries_let_texts_be_erased();

@@ -17,6 +17,16 @@ CREATE TABLE environment (
     service_role text
 );
 
+-- The time zone in which the days of the reports and the months of the statements begin. `topup migrate` changes it
+-- only while nothing was ever booked: a day that was reported never gets other limits.
+CREATE TABLE calendar (
+    singleton boolean PRIMARY KEY DEFAULT true CONSTRAINT calendar_one_row CHECK (singleton),
+    -- A name of `pg_timezone_names`.
+    time_zone text NOT NULL DEFAULT 'UTC',
+    stamped_at timestamptz NOT NULL DEFAULT ledger_now()
+);
+INSERT INTO calendar DEFAULT VALUES;
+
 -- Rules about a single value are checked by its type. PostgreSQL prepares the CHECKs of a table again for every
 -- statement, and evaluates them also for columns that do not change. It prepares those of a type once per session, and
 -- evaluates them only where a value is assigned.

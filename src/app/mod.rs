@@ -6,6 +6,7 @@
 //! `?name` for a query parameter.
 
 pub mod account_flows;
+pub mod account_statements;
 pub mod adjustments;
 pub mod api_keys;
 pub mod audit;
@@ -32,11 +33,13 @@ pub mod notifications;
 pub mod orders;
 pub(in crate::app) mod own_word;
 mod ownership;
+pub mod papers;
 mod payments;
 pub mod precondition;
 pub mod quotes;
 pub mod refund_requests;
 pub mod refunds;
+pub mod reports;
 pub mod retention;
 pub mod return_origins;
 pub mod seals;
@@ -70,6 +73,8 @@ pub use webhook_endpoints::Webhooks;
 use crate::domain::business_days::VerificationPromise;
 use crate::domain::catalogue::Percent;
 use crate::domain::own_word::OwnWordRules;
+use crate::domain::paper::PaperRules;
+use crate::domain::report::journal::AccountNames;
 use crate::engine::{BalanceReader, Poster, Streams, Supervisor};
 use crate::providers::Registry;
 use crate::storage::pool::Pool;
@@ -128,4 +133,8 @@ pub struct Settings {
     pub support: Support,
     /// How entries are sealed; `None`: they are not.
     pub sealing: Option<Sealing>,
+    /// How accounts are named in the journal.
+    pub journal_accounts: AccountNames,
+    /// Who we are on our papers, and how they are numbered.
+    pub papers: PaperRules,
 }

@@ -8,6 +8,8 @@ mod jwt;
 mod keep;
 mod keys;
 mod log_format;
+mod papers;
+mod reports;
 mod roles;
 mod seal;
 mod support;
@@ -31,6 +33,8 @@ pub use self::jwt::JwtConfig;
 pub use self::keep::KeepConfig;
 pub use self::keys::KeyConfig;
 pub use self::log_format::LogFormat;
+pub use self::papers::PaperConfig;
+pub use self::reports::ReportConfig;
 pub use self::roles::RoleConfig;
 pub use self::seal::{SealConfig, SealMode};
 pub use self::support::SupportConfig;
@@ -182,6 +186,10 @@ pub struct Config {
     #[command(flatten)]
     pub business: BusinessConfig,
 
+    #[command(flatten)]
+    pub papers: PaperConfig,
+    #[command(flatten)]
+    pub reports: ReportConfig,
     #[command(flatten)]
     pub keep: KeepConfig,
     #[command(flatten)]

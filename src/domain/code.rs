@@ -172,6 +172,8 @@ codes! {
     WebhookEndpointDisabled = "webhook_endpoint_disabled", [Problem(409)];
     /// The order has as many transfer slips as an order may have; those that it has are kept.
     TooManyTransferSlips = "too_many_transfer_slips", [Problem(409)];
+    /// What the books say of this time may still change; ask for an earlier time, or again in a moment.
+    TooRecent = "too_recent", [Problem(409)];
     /// Only a pending order can be cancelled; read the order for its state.
     OrderNotCancellable = "order_not_cancellable", [Problem(409)];
     /// The order is closed; if its money did arrive, approve it with `accept_late`.

@@ -25,6 +25,7 @@ pub enum IdKind {
     WebhookEndpoint,
     WebhookDelivery,
     ApiKey,
+    Paper,
 }
 
 impl IdKind {
@@ -51,6 +52,7 @@ impl IdKind {
             Self::WebhookEndpoint => "whe_",
             Self::WebhookDelivery => "whd_",
             Self::ApiKey => "key_",
+            Self::Paper => "pap_",
         }
     }
 

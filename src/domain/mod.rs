@@ -4,6 +4,7 @@
 //! the reason.
 
 pub mod account_flow;
+pub mod account_statement;
 pub mod adjustment;
 pub mod api_key;
 pub mod approval;
@@ -15,6 +16,7 @@ pub mod billing_profile;
 pub mod bonus;
 pub mod book;
 pub mod business_days;
+pub mod calendar;
 pub mod catalogue;
 pub mod check;
 pub mod code;
@@ -41,6 +43,7 @@ pub mod offer;
 pub mod order;
 pub mod own_word;
 pub mod page;
+pub mod paper;
 pub mod payment;
 pub mod permission;
 pub mod posting;
@@ -50,6 +53,7 @@ pub mod refund;
 pub mod refund_request;
 mod refusal;
 pub mod remitter;
+pub mod report;
 mod reversal;
 pub mod seal;
 pub mod search;

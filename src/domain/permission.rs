@@ -2,9 +2,9 @@
 //!
 //! | permission | opens | and also |
 //! |---|---|---|
-//! | `read` | everything that only shows something | – |
+//! | `read` | what only shows something, but for the reports | – |
 //! | `support` | what a customer can do for himself, questions to payment companies, goodwill up to a limit | `read` |
-//! | `finance` | approvals, refunds, adjustments, unapplied payments, statements of banks | `read`, `support` |
+//! | `finance` | approvals, refunds, adjustments, unapplied payments, lines of banks, reports | `read`, `support` |
 //! | `admin` | the catalogue, our bank accounts, freezes | `read` |
 //!
 //! `admin` contains neither `support` nor `finance`: who names the bank account that payers are shown is not who moves

@@ -4,9 +4,10 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::health;
 use super::v1::{
-    account_flows, admin, agreements, balances, billing_profiles, disputes, events, explain, grants, holds,
-    ledger_keys, low_balance_alerts, products, providers, quotes, refund_requests, refunds, reversals, spend_guards,
-    top_up_options, top_up_orders, transfer_slips, transfers, usage, webhook_endpoints,
+    account_flows, account_statements, admin, agreements, balances, billing_profiles, disputes, events, explain,
+    grants, holds, ledger_keys, ledger_proof, low_balance_alerts, papers, products, providers, quotes,
+    refund_requests, refunds, reversals, spend_guards, top_up_options, top_up_orders, transfer_slips, transfers,
+    usage, webhook_endpoints,
 };
 
 /// Registers every operation of the API but the metrics.
@@ -35,6 +36,10 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(transfers::list_transfers)
         .service(transfers::get_transfer)
         .service(account_flows::list_account_flows)
+        .service(account_flows::export_account_flows)
+        .service(account_statements::get_account_statement)
+        .service(account_statements::export_account_statement)
+        .service(account_statements::list_past_balances)
         .service(reversals::create_usage_reversal)
         .service(usage::read::get_usage)
         .service(holds::get_hold)
@@ -75,6 +80,16 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::adjustments::get_adjustment)
         .service(admin::adjustments::approve_adjustment)
         .service(admin::adjustments::withdraw_adjustment)
+        .service(papers::get_receipt)
+        .service(papers::get_paper)
+        .service(papers::get_paper_page)
+        .service(admin::papers::list_papers)
+        .service(admin::papers::note_e_invoice)
+        .service(admin::reports::report_activity)
+        .service(admin::reports::report_roll_forward)
+        .service(admin::reports::list_report_entries)
+        .service(admin::reports::report_grant_ageing)
+        .service(admin::reports::export_journal)
         .service(admin::search::search)
         .service(admin::customers::list_customers)
         .service(admin::customers::get_customer)
@@ -130,6 +145,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::agreements::admin_activate_agreement);
     config
         .service(ledger_keys::list_ledger_keys)
+        .service(ledger_proof::prove_ledger)
         .service(explain::get_account_flow_paid_by)
         .service(explain::list_account_flow_paid_for)
         .service(explain::list_top_up_order_paid_for)

@@ -13,7 +13,7 @@ use crate::embedded::{Cluster, ClusterOptions, WatchedCluster};
 use crate::storage::connection::pooler;
 use crate::storage::pool::{self, Pool};
 use crate::storage::roles::{self, Made};
-use crate::storage::{Connection, durability, environment, migrations};
+use crate::storage::{Connection, calendar, durability, environment, migrations};
 
 /// What a database was found to be.
 #[derive(Debug)]
@@ -106,6 +106,7 @@ impl Database {
         let mut conn = Pool::with_role(&self.url, 1, &role)?.get().await?;
         none_pending(&mut conn).await?;
         let stamp = environment::read(&mut conn).await?.ok_or(StartError::Unstamped)?;
+        require_time_zone(config, calendar::time_zone(&mut conn).await?)?;
         match config.environment {
             Some(wanted) if wanted != stamp => Err(StartError::OtherStamp { stamp, wanted }),
             _ => Ok(Prepared { stamp, role }),
@@ -161,6 +162,12 @@ impl Database {
             }
             (None, None) => environment::stamp(&mut conn, self.usual_stamp(config)).await?,
         };
+        if let Some(wanted) = &config.reports.time_zone {
+            if !calendar::knows(&mut conn, wanted).await? {
+                return Err(StartError::UnknownTimeZone(wanted.clone()));
+            }
+            require_time_zone(config, calendar::stamp(&mut conn, wanted).await?)?;
+        }
         let (role, login) = (config.roles.database_role.as_deref(), config.roles.service_login.as_deref());
         let role = roles::make(&mut conn, role, login).await?;
         Ok(Migrated { ran, stamp, role })
@@ -206,6 +213,13 @@ impl Database {
             Some(cluster) => Ok(cluster.stop().await?),
             None => Ok(()),
         }
+    }
+}
+
+fn require_time_zone(config: &Config, stamped: String) -> Result<(), StartError> {
+    match &config.reports.time_zone {
+        Some(wanted) if *wanted != stamped => Err(StartError::OtherTimeZone { stamped, wanted: wanted.clone() }),
+        _ => Ok(()),
     }
 }
 

@@ -48,6 +48,13 @@ pub enum StartError {
          or correct TOPUP_ENVIRONMENT (a stamp can be changed by `topup migrate` only while nothing was ever booked)"
     )]
     OtherStamp { stamp: Environment, wanted: Environment },
+    #[error("TOPUP_TIME_ZONE: the database knows no time zone {0}; its names are in pg_timezone_names")]
+    UnknownTimeZone(String),
+    #[error(
+        "the days of the database begin in {stamped}, but TOPUP_TIME_ZONE says {wanted}: correct it (a time zone can \
+         be changed by `topup migrate` only while nothing was ever booked)"
+    )]
+    OtherTimeZone { stamped: String, wanted: String },
     #[error(
         "{provider} is configured with {credentials} credentials, but the database is stamped {stamp}: \
          use the credentials or the database of the right environment (TOPUP_ENVIRONMENT, then `topup migrate`)"

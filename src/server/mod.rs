@@ -33,6 +33,8 @@ use crate::config::{Config, DisputesTake, PosterConfig, PosterMode};
 use crate::domain::business_days::{BusinessCalendar, VerificationPromise};
 use crate::domain::environment::Environment;
 use crate::domain::own_word::OwnWordRules;
+use crate::domain::paper::PaperRules;
+use crate::domain::report::journal::AccountNames;
 use crate::domain::webhook::address::AddressRule;
 use crate::engine::{BalanceReader, Poster, PosterSettings, StreamSettings, Streams, Supervisor};
 use crate::http::v1::events;
@@ -276,6 +278,12 @@ fn app_settings(
         return_origins,
         disputes_take_at_once: config.disputes_take == DisputesTake::Opened,
         sealing,
+        papers: PaperRules {
+            seller: config.papers.seller(),
+            receipts: config.papers.receipt_series.clone(),
+            credit_notes: config.papers.credit_note_series.clone(),
+        },
+        journal_accounts: AccountNames::new(config.reports.journal_accounts.iter().cloned()),
     }
 }
 

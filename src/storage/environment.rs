@@ -37,7 +37,8 @@ pub async fn stamp(conn: &mut AsyncPgConnection, wanted: Environment) -> Result<
     Ok(wanted)
 }
 
-async fn is_used(conn: &mut AsyncPgConnection) -> Result<bool, StorageError> {
+/// Whether there is a wallet, an order or a payment.
+pub(super) async fn is_used(conn: &mut AsyncPgConnection) -> Result<bool, StorageError> {
     use diesel::dsl::exists;
     let wallets = diesel::select(exists(wallets::table.select(wallets::id))).get_result::<bool>(conn).await?;
     let orders =

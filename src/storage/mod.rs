@@ -3,6 +3,7 @@
 //! A balance changes in one place: [`ledger::post`].
 
 pub mod account_flows;
+pub mod account_statements;
 pub mod adjustments;
 pub mod api_keys;
 pub mod approvals;
@@ -10,6 +11,7 @@ pub mod attempts;
 pub mod audit;
 pub mod bank_transactions;
 pub mod billing_profiles;
+pub mod calendar;
 pub mod catalogue;
 pub mod check;
 pub mod clock;
@@ -37,6 +39,7 @@ pub mod order_payments;
 pub mod orders;
 pub mod own_word;
 pub mod page;
+pub mod papers;
 pub mod payments;
 pub mod pool;
 mod proposals;
@@ -44,6 +47,7 @@ pub mod provider_events;
 pub mod readiness;
 pub mod refund_requests;
 pub mod refunds;
+pub mod reports;
 pub mod retention;
 pub mod roles;
 pub mod schema;

@@ -14,9 +14,10 @@ use super::schema::environment;
 /// Any number that nobody else locks: two sessions that grant go one after the other.
 const LOCK: i64 = 0x0074_6f70_7571;
 /// Only ever added to.
-const ADDED_TO: &str = "entries, grant_uses, audit_log, seals, seal_keys, customer_secrets, agreement_texts";
+const ADDED_TO: &str =
+    "entries, grant_uses, audit_log, seals, seal_keys, customer_secrets, agreement_texts, report_days, report_sums";
 /// Written by `topup migrate` alone.
-const READ: &str = "environment, entry_kinds, __diesel_schema_migrations";
+const READ: &str = "environment, calendar, entry_kinds, __diesel_schema_migrations";
 
 /// Whether the session's user can take a role. From PostgreSQL 16 on, who makes a role is a member that may grant it,
 /// and may not take it.

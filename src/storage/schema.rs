@@ -302,6 +302,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    calendar (singleton) {
+        singleton -> Bool,
+        time_zone -> Text,
+        stamped_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     environment (singleton) {
         singleton -> Bool,
         stamp -> Text,
@@ -478,6 +486,49 @@ diesel::table! {
         moved_at -> Timestamptz,
         allowed -> Nullable<Numeric>,
         allowed_in_all -> Nullable<Numeric>,
+    }
+}
+
+diesel::table! {
+    paper_numbers (series, year) {
+        series -> Text,
+        year -> Int4,
+        last -> Int8,
+    }
+}
+
+diesel::table! {
+    papers (id) {
+        id -> Uuid,
+        kind -> Text,
+        series -> Text,
+        year -> Int4,
+        number -> Int8,
+        source -> Text,
+        order_id -> Uuid,
+        receipt_id -> Nullable<Uuid>,
+        customer_id -> Text,
+        currency -> Text,
+        amount -> Numeric,
+        fee -> Numeric,
+        tax -> Numeric,
+        credited -> Numeric,
+        happened_at -> Timestamptz,
+        issued_at -> Timestamptz,
+        seller -> Jsonb,
+        buyer -> Nullable<Jsonb>,
+        e_invoice_number -> Nullable<Text>,
+        e_invoice_url -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    papers_due (source) {
+        source -> Text,
+        kind -> Text,
+        order_id -> Uuid,
+        refund_id -> Nullable<Uuid>,
+        happened_at -> Timestamptz,
     }
 }
 
@@ -886,6 +937,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    report_days (day) {
+        day -> Date,
+        starts_at -> Timestamptz,
+        ends_at -> Timestamptz,
+        folded_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     seal_keys (id) {
         id -> Text,
         public_key -> Bytea,
@@ -934,6 +994,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     bank_transactions,
     billing_profiles,
     bonus_tiers,
+    calendar,
     channel_rules,
     customer_secrets,
     disputes,
@@ -954,12 +1015,16 @@ diesel::allow_tables_to_appear_in_same_query!(
     integrity_checks,
     order_events,
     own_word_moves,
+    paper_numbers,
+    papers,
+    papers_due,
     payment_applications,
     payments,
     products,
     provider_events,
     refund_requests,
     refunds,
+    report_days,
     seal_keys,
     seal_walk,
     seals,

@@ -1,6 +1,6 @@
 //! Work that needs no request: expiring orders, asking providers about orders and what was taken back, sweeping
 //! wallets, numbering and delivering events, deleting what was kept for long enough, checking the books, sealing
-//! entries.
+//! entries, folding days into reports, issuing papers.
 //!
 //! Each turn of a worker takes a bounded share of the work. Several processes share the work, and an item that fails
 //! does not stop the others.
@@ -9,8 +9,8 @@ mod turns;
 mod webhooks;
 
 pub use turns::{
-    ask_about_orders, expire_orders, find_take_backs, number_events, prune, seal_entries, sweep_wallets,
-    tell_expiring_grants,
+    ask_about_orders, expire_orders, find_take_backs, fold_reports, issue_papers, number_events, prune, seal_entries,
+    sweep_wallets, tell_expiring_grants,
 };
 
 use std::time::Duration;
@@ -38,10 +38,12 @@ enum Worker {
     Prune,
     CheckBooks,
     SealEntries,
+    FoldReports,
+    IssuePapers,
 }
 
 impl Worker {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::ExpireOrders,
         Self::AskAboutOrders,
         Self::AskAboutRefunds,
@@ -52,6 +54,8 @@ impl Worker {
         Self::Prune,
         Self::CheckBooks,
         Self::SealEntries,
+        Self::FoldReports,
+        Self::IssuePapers,
     ];
 
     /// Does one turn and returns how many items it found.
@@ -67,6 +71,8 @@ impl Worker {
             Self::Prune => prune(app).await,
             Self::CheckBooks => Ok(usize::from(integrity::check_if_due(app).await?)),
             Self::SealEntries => seal_entries(app).await,
+            Self::FoldReports => fold_reports(app).await,
+            Self::IssuePapers => issue_papers(app).await,
         }
     }
 
@@ -83,6 +89,8 @@ impl Worker {
             Self::Prune => "prune",
             Self::CheckBooks => "check_books",
             Self::SealEntries => "seal_entries",
+            Self::FoldReports => "fold_reports",
+            Self::IssuePapers => "issue_papers",
         }
     }
 

@@ -1,6 +1,8 @@
 //! One turn of each worker: it finds a share of the work and handles each item by itself.
 
-use crate::app::{App, Error, events, grants, orders, retention, seals, sweep, take_back_search};
+use chrono::Duration;
+
+use crate::app::{App, Error, events, grants, orders, papers, reports, retention, seals, sweep, take_back_search};
 
 /// The largest number of items of one turn.
 const SHARE: i64 = 50;
@@ -8,6 +10,13 @@ const SHARE: i64 = 50;
 /// The largest number of rows that one turn deletes of each kind, or of events that one turn handles. A batch takes a
 /// few milliseconds.
 const BATCH: i64 = 500;
+
+/// How long after its end a day is folded.
+const FOLDING_PATIENCE: Duration = Duration::minutes(5);
+
+/// How long after something happened its paper is issued: whoever happened before has committed by then, because a
+/// transaction of a request ends sooner.
+const ISSUING_PATIENCE: Duration = Duration::seconds(15);
 
 /// Expires the orders whose time is over. Returns how many were expired.
 ///
@@ -80,6 +89,22 @@ pub async fn tell_expiring_grants(app: &App) -> Result<usize, Error> {
 /// Database errors.
 pub async fn prune(app: &App) -> Result<usize, Error> {
     retention::prune(app, BATCH).await
+}
+
+/// Folds the next day into the reports, if it is over. Returns how many days were folded.
+///
+/// # Errors
+/// Database errors.
+pub async fn fold_reports(app: &App) -> Result<usize, Error> {
+    Ok(usize::from(reports::fold_if_due(app, FOLDING_PATIENCE).await?))
+}
+
+/// Issues the papers that are due. Returns how many were issued.
+///
+/// # Errors
+/// Database errors.
+pub async fn issue_papers(app: &App) -> Result<usize, Error> {
+    papers::issue_due(app, ISSUING_PATIENCE, SHARE).await
 }
 
 /// Seals what is ripe among the next wallets. Returns how many seals were made.

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod account_statements;
 mod adjustments;
 mod answers;
 mod any_bytes;
@@ -40,14 +41,17 @@ mod lifecycle;
 mod next_steps;
 mod offers;
 mod others;
+mod papers;
 mod permissions;
 mod plans;
 mod process;
+mod proof;
 mod races;
 mod read_only;
 mod reading_usage;
 mod refund_requests;
 mod refunds;
+mod reports;
 mod retention;
 mod roles;
 mod same_request;

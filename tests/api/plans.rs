@@ -7,11 +7,11 @@
 use std::fs;
 use std::path::Path;
 
-use chrono::Duration;
+use chrono::{Duration, Utc};
 use diesel_async::SimpleAsyncConnection;
 use reqwest::Method;
 use serde_json::json;
-use topup::app::{Sealing, seals};
+use topup::app::{Sealing, papers, seals};
 use topup::domain::environment::Environment;
 use topup::embedded::Cluster;
 use topup::storage::pool::{Pool, connect};
@@ -41,6 +41,8 @@ const GROWING: [&str; 28] = [
     "idempotency_keys",
     "order_events",
     "own_word_moves",
+    "papers",
+    "papers_due",
     "payment_applications",
     "payments",
     "refund_requests",
@@ -112,6 +114,8 @@ async fn no_statement_reads_a_growing_table_whole() {
     workers::ask_about_orders(app_state).await.unwrap();
     workers::sweep_wallets(app_state).await.unwrap();
     workers::prune(app_state).await.unwrap();
+    workers::fold_reports(app_state).await.unwrap();
+    papers::issue_due(app_state, Duration::zero(), 50).await.unwrap();
     // Slices in the middle of the wallets, with something to seal and with texts.
     let sealing = app_state.settings.sealing.as_ref().unwrap();
     let sealing = Sealing { pause: Duration::zero(), wallets: 100, ..sealing.clone() };
@@ -155,11 +159,18 @@ async fn no_statement_reads_a_growing_table_whole() {
         "/v1/admin/audit-log?limit=5&target=refund:7",
         "/v1/admin/audit-log?limit=5&customer_id=customer-17",
         "/v1/admin/customers?limit=5",
+        "/v1/admin/papers?limit=5",
+        "/v1/admin/papers?limit=5&customer_id=customer-17",
     ] {
         let page = operator.get(path).await.expect(200);
         if let Some(cursor) = page["next_cursor"].as_str() {
             operator.get(&format!("{path}&cursor={cursor}")).await.expect(200);
         }
+    }
+    let day = Utc::now().date_naive().pred_opt().unwrap();
+    for report in ["roll-forward?", "activity?limit=5&", "entries?limit=5&line=used&", "entries?limit=5&line=refunded&"]
+    {
+        operator.get(&format!("/v1/admin/reports/{report}from={day}&to={day}")).await.expect(200);
     }
     for text in ["tuo_0193a5a2", "REF17", "customer-17", "cs_17", "pi_17", "T17", "re_17", "dp_10017", "n@example.com"]
     {
@@ -184,6 +195,10 @@ async fn no_statement_reads_a_growing_table_whole() {
         customer.get(&format!("{path}&cursor={cursor}")).await.expect(200);
     }
     app.operator().get("/v1/grants?customer_id=customer-17&limit=2").await.expect(200);
+    customer.get("/v1/account-flows/export").await.expect(200);
+    customer.get("/v1/statements/2026-01").await.expect(200);
+    customer.get("/v1/past-balances?at=2026-01-02T00:00:00Z").await.expect(200);
+    app.customer("alice").get(&format!("/v1/top-up-orders/{first}/receipt")).await.expect(200);
     app.customer("alice").get(&format!("/v1/top-up-orders/{second}")).await.expect(200);
     app.customer("alice").get(&format!("/v1/top-up-orders/{second}/refundable")).await.expect(200);
     app.customer("alice").get(&format!("/v1/top-up-orders/{transfer}/transfer-slips")).await.expect(200);

@@ -166,4 +166,22 @@ INSERT INTO worker_marks VALUES ('holds', '2026-01-03') ON CONFLICT DO NOTHING;
 
 SET session_replication_role = origin;
 
+-- Papers: those that are due are due much later, and others were issued.
+INSERT INTO papers_due (source, kind, order_id, happened_at)
+SELECT 'tuo_y' || n, 'receipt', md5('o' || n)::uuid, '2126-01-01'::timestamptz + n * interval '1 second'
+FROM generate_series(1, 20000) n;
+INSERT INTO papers (id, kind, series, year, number, source, order_id, customer_id, currency, amount, fee, tax, credited,
+                    happened_at, issued_at, seller)
+SELECT md5('pp' || n)::uuid, 'receipt', 'R', 2025, n, 'tuo_x' || n, md5('o' || n)::uuid, 'customer-' || 1 + n % 3000,
+       'USD', 1, 0, 0, 1, '2026-01-01', '2026-01-01'::timestamptz + n * interval '1 second', '{"name": "x"}'
+FROM generate_series(1, 20000) n;
+
+-- Folded days: the last year, so that no worker folds now. A fold looks into each wallet, and the log would tell each
+-- look.
+INSERT INTO report_days (day, starts_at, ends_at)
+SELECT day, CASE n WHEN 365 THEN 'epoch' ELSE day::timestamptz END, day + 1
+FROM (SELECT n, current_date - n FROM generate_series(1, 365) n) AS d (n, day);
+INSERT INTO report_sums (day, currency, product, kind, counterpart, entries, amount, granted, debt, fee, tax)
+SELECT day, 'USD', 'p' || n, 2, 'usage', 1, -1, 0, 0, 0, 0 FROM report_days, generate_series(1, 50) n;
+
 ANALYZE;

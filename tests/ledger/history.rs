@@ -27,6 +27,7 @@ use topup::storage::pool::Pool;
 use topup::storage::transaction::transact;
 use uuid::Uuid;
 
+use crate::reports;
 use crate::support::{self, adjust, ask, assert_clean, book, database, grant, money, new_hold, usage, wallet};
 use crate::taking_back::{self, Dispute, Order};
 
@@ -381,6 +382,7 @@ async fn live_through(seed: u64, steps: usize) {
     assert_clean(&pool).await;
     the_book_holds_what_was_answered(&world).await;
     what_lapses_is_swept(&world).await;
+    reports::tie_out(&pool, &["ann", "ben"], seed).await;
 }
 
 async fn the_book_holds_what_was_answered(world: &World) {

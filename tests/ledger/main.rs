@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests play others, who have clocks of their own")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
+mod account_statements;
 mod clean;
 mod connections;
 mod constraints;
@@ -13,6 +14,7 @@ mod fixture;
 mod flows;
 mod history;
 mod regressions;
+mod reports;
 mod reversals;
 mod same_rows;
 mod seals;

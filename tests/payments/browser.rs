@@ -205,3 +205,33 @@ async fn the_reader_of_the_document_works_under_its_policy() {
     browser.close().await;
     stage.finish().await;
 }
+
+/// The longest texts that a profile takes still leave one sheet.
+#[tokio::test]
+async fn a_receipt_prints_on_one_sheet_in_each_language() {
+    let stage = Stage::new().await;
+    let profile = json!({
+        "name": "n".repeat(100), "email": "alice@example.com", "country": "VN", "company": "公司".repeat(40),
+        "address": "Số 12 Lý Thái Tổ, Hà Nội ".repeat(8), "tax_id": "0101234567",
+    });
+    let alice = stage.app.customer("alice");
+    alice.send(reqwest::Method::PUT, "/v1/billing-profile", Some(&profile), None).await.expect(200);
+    let order = stage.app.fund("alice", "VND", "1000000").await;
+    let path = format!("/v1/top-up-orders/{order}/receipt");
+    let issued = until("the receipt is issued", async || {
+        topup::app::papers::issue_due(&stage.app.server.app, chrono::Duration::zero(), 50).await.unwrap();
+        let receipt = alice.get(&path).await;
+        (receipt.status == 200).then(|| receipt["receipt"]["id"].as_str().unwrap().to_owned())
+    })
+    .await;
+    let browser = Browser::open().await;
+    for language in ["en", "zh-CN", "vi"] {
+        let page = alice.get(&format!("/v1/papers/{issued}/page?lang={language}")).await.expect(200);
+        let pdf = browser.print(&page.text).await;
+        let sheets = String::from_utf8_lossy(&pdf).matches("/Type /Page\n").count();
+        assert_eq!(sheets, 1, "{language}");
+        assert_eq!(browser.text("#total").await, "1000000 VND");
+        browser.photograph(&format!("receipt-{language}")).await;
+    }
+    browser.close().await;
+}

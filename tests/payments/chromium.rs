@@ -150,6 +150,14 @@ impl Browser {
         self.call(Method::GET, "/url", &Value::Null).await.unwrap().as_str().unwrap().to_owned()
     }
 
+    /// Prints a page on sheets of A4, as PDF.
+    pub async fn print(&self, html: &str) -> Vec<u8> {
+        self.goto(&format!("data:text/html;base64,{}", STANDARD.encode(html))).await;
+        let sheets = json!({"page": {"width": 21.0, "height": 29.7}, "background": true});
+        let printed = self.call(Method::POST, "/print", &sheets).await.unwrap();
+        STANDARD.decode(printed.as_str().unwrap()).unwrap()
+    }
+
     /// Saves a picture of the page for people.
     pub async fn photograph(&self, name: &str) {
         let picture = self.call(Method::GET, "/screenshot", &Value::Null).await.unwrap();

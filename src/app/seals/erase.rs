@@ -10,7 +10,7 @@ use crate::domain::audit::AuditRecord;
 use crate::domain::customer::CustomerId;
 use crate::domain::seal::form::digests;
 use crate::storage::seals::{self, erase};
-use crate::storage::{Connection, audit, roles};
+use crate::storage::{Connection, audit, papers, roles};
 
 /// How many entries are read and written at once.
 const PAGE: i64 = 1_000;
@@ -41,6 +41,7 @@ async fn erase_all(conn: &mut Connection, customer: &CustomerId) -> Result<usize
         erase::erase(conn, customer, page.collect()).await?;
     }
     erase::erase_beside(conn, customer).await?;
+    papers::erase_buyer(conn, customer).await?;
     erase::delete_secret(conn, customer).await?;
     let owner = format!("owner:{}", roles::session_user(conn).await?);
     let record = AuditRecord::new(&owner, "customer.texts_erased", format!("customer:{customer}"))

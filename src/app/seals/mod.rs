@@ -5,6 +5,7 @@
 //! seals: under more usage than that, the rest waits, and `topup_oldest_unsealed_seconds` grows.
 
 mod erase;
+mod proof;
 pub(in crate::app) mod verify;
 
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ use crate::storage::transaction::transact;
 use crate::storage::{Connection, clock};
 
 pub use erase::erase_texts;
+pub use proof::{ProvenStretch, prove};
 
 /// How an installation seals.
 #[derive(Debug, Clone)]

@@ -86,6 +86,15 @@ impl Stretch<'_> {
         hasher.finalize().into()
     }
 
+    /// What is hashed.
+    #[must_use]
+    pub fn content(&self, lines: &[Line]) -> Vec<u8> {
+        lines.iter().fold(self.head(), |mut content, line| {
+            content.extend(line.records());
+            content
+        })
+    }
+
     fn head(&self) -> Vec<u8> {
         let mut record = Record::new(b'S');
         record.number(FORM.into());

@@ -4,6 +4,7 @@ pub mod answers;
 pub mod auth;
 pub mod body_budget;
 pub mod connections;
+pub mod csv;
 pub mod etag;
 pub mod extract;
 pub mod head;

@@ -32,6 +32,8 @@ use crate::http::edge::problem::{InsufficientFunds, Problem, ProblemField, Spend
 use crate::http::v1::balances::messages::{
     StreamedBalanceAlert, StreamedEnd, StreamedEndReason, StreamedOrder, StreamedTakenBackDebt,
 };
+use crate::http::v1::admin::reports::body::{ReportPeriod, ReportSplit};
+use crate::http::v1::papers::page::PaperLanguage;
 use crate::http::v1::top_up_orders::body::list::OrderWorklist;
 
 /// The schemas of failures and of the messages of the stream, and those that only parameters name.
@@ -47,7 +49,10 @@ use crate::http::v1::top_up_orders::body::list::OrderWorklist;
     StreamedBalanceAlert,
     StreamedTakenBackDebt,
     StreamedEnd,
-    StreamedEndReason
+    StreamedEndReason,
+    ReportPeriod,
+    ReportSplit,
+    PaperLanguage
 )))]
 struct Base;
 

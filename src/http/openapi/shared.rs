@@ -7,7 +7,7 @@ use crate::domain::code::Code;
 use crate::http::edge::words;
 
 /// Tags in the order in which readers see them, with their descriptions.
-pub(super) const TAGS: [(&str, &str); 29] = [
+pub(super) const TAGS: [(&str, &str); 32] = [
     ("balances", "A customer's wallets: their parts, and how they change."),
     ("top-up-options", "What a customer can top up: presets, limits, channels, the agreement, prices."),
     ("products", "Products that can hold a balance of their own."),
@@ -16,7 +16,7 @@ pub(super) const TAGS: [(&str, &str); 29] = [
     ("refund-requests", "A customer asks for money back, and follows refunds and disputes."),
     ("transfers", "Transfers between a customer's main wallet and products."),
     ("account-flows", "Every movement of a customer's money, and what paid for it."),
-    ("ledger", "The public keys with which the ledger is sealed."),
+    ("ledger", "The sealed entries of a customer, and the public keys that verify them."),
     ("usage", "Deductions for consumption, and their reversal."),
     ("holds", "Amounts that are reserved for running calls."),
     ("grants", "Promotional credit."),
@@ -34,6 +34,9 @@ pub(super) const TAGS: [(&str, &str); 29] = [
     ("admin-disputes", "For operators: payments that a payer contests."),
     ("admin-freezes", "For operators: stop a customer or one wallet."),
     ("api-keys", "Keys for operators and services that have no identity provider."),
+    ("papers", "Receipts for orders, and credit notes for what went back of them."),
+    ("admin-papers", "For operators: all receipts and credit notes, and the numbers of the state's invoices."),
+    ("admin-reports", "For operators: what is owed to customers, what happened, and the journal for accounting."),
     ("admin-audit", "For operators: who changed what, and whether the books agree."),
     ("provider-webhooks", "For payment companies: their notifications, and the pages that payers return to."),
     ("operations", "For the platform that runs the service: health and metrics."),

@@ -1,6 +1,7 @@
 //! The endpoints under `/v1`, one file for each noun: its bodies, its document, its handlers.
 
 pub mod account_flows;
+pub mod account_statements;
 pub mod admin;
 pub mod agreements;
 pub mod balances;
@@ -11,7 +12,9 @@ pub mod explain;
 pub mod grants;
 pub mod holds;
 pub mod ledger_keys;
+pub mod ledger_proof;
 pub mod low_balance_alerts;
+pub mod papers;
 pub mod products;
 pub mod providers;
 pub mod quotes;

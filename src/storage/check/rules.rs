@@ -190,6 +190,24 @@ pub const STEPS: &[Step] = &[
             rule("refund_entry_without_refund", "every entry of taken-back money has its movement"),
         ],
     },
+    Step {
+        name: "reports",
+        sql: include_str!("report_days.sql"),
+        rules: &[
+            rule("report_sums", "the sums of a folded day are those of its entries, and of what was kept of payments"),
+            rule("report_days", "folded days follow each other without a gap, each from the end of the one before"),
+        ],
+    },
+    Step {
+        name: "papers",
+        sql: include_str!("papers.sql"),
+        rules: &[
+            rule("paper_numbers", "the papers of a series and year are numbered from 1 without a gap"),
+            rule("paper_of_each", "every completed order, refund and reversed approval has its paper, or it is due"),
+            rule("paper_amount", "a paper is over the amount that was received, or went back"),
+            rule("paper_credited", "no more of an order is credited by papers than was received for it"),
+        ],
+    },
 ];
 
 /// What holds for the seals. No statement checks it: hashes and signatures are computed anew.

@@ -223,6 +223,17 @@ impl Statement for OldestWriter {
     }
 }
 
+/// The moment before which every entry is committed: nothing can appear with an earlier time. It is now, or the start
+/// of the oldest transaction that may still write. Whoever reads entries up to it must ask for it first.
+///
+/// # Errors
+/// Database errors.
+pub async fn settled_until(conn: &mut AsyncPgConnection) -> Result<DateTime<Utc>, StorageError> {
+    let now = clock::now(conn).await?;
+    let writing: Option<DateTime<Utc>> = Cached(OldestWriter { now }).get_result(conn).await?;
+    Ok(writing.map_or(now, |writing| writing.min(now)))
+}
+
 /// Wallets with open holds whose time is over, for the sweep. A mark stores the expiry before which no hold is open, so
 /// the scan stays short however many closed holds there are.
 ///

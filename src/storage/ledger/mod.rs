@@ -42,7 +42,7 @@ use crate::domain::wallet_key::WalletKey;
 pub use entry_rows::{find_entries, find_entry};
 pub use find::{
     bonus_of_order, find_deduction, find_hold, find_reversals, key_of_wallet, open_holds, returned_to_lapsed_grants,
-    wallet_versions, wallets_of_holds, wallets_with_lapsed_holds,
+    settled_until, wallet_versions, wallets_of_holds, wallets_with_lapsed_holds,
 };
 pub(crate) use grant_rows::{ActiveGrant, GrantRow};
 pub use hold_rows::HoldRow;

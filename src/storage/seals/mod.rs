@@ -263,7 +263,31 @@ pub async fn after(
 ) -> Result<Vec<(Seal, String, String)>, StorageError> {
     let (customer, wallet, from) =
         last.map_or((String::new(), Uuid::nil(), 0), |s| (s.customer.as_str().to_owned(), s.wallet_id, s.from_seq));
-    let rows: Vec<SealOfWallet> = Cached(SealsAfter { customer, wallet, from, limit }).load(conn).await?;
+    page(conn, SealsAfter { customer, wallet, from, limit }).await
+}
+
+/// The seals of a customer that follow one of them, by wallet and stretch.
+///
+/// # Errors
+/// Database errors.
+pub async fn of_customer(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    last: Option<&Seal>,
+    limit: i64,
+) -> Result<Vec<(Seal, String, String)>, StorageError> {
+    let (wallet, from) = last.map_or((Uuid::nil(), 0), |seal| (seal.wallet_id, seal.from_seq));
+    let statement = SealsAfter { customer: customer.as_str().to_owned(), wallet, from, limit };
+    let mut found = page(conn, statement).await?;
+    found.retain(|(seal, ..)| seal.customer == *customer);
+    Ok(found)
+}
+
+async fn page(
+    conn: &mut AsyncPgConnection,
+    statement: SealsAfter,
+) -> Result<Vec<(Seal, String, String)>, StorageError> {
+    let rows: Vec<SealOfWallet> = Cached(statement).load(conn).await?;
     let read = |(seal, (currency, product)): SealOfWallet| {
         let (customer, wallet_id, from_seq, to_seq, form, previous, hash, key_id, signature, sealed_at) = seal;
         let seal = Seal {

@@ -29,6 +29,7 @@ pub type BonusTierId = Text<Id<BonusTierObject>>;
 pub type DecisionId = Text<Id<DecisionObject>>;
 pub type AdjustmentId = Text<Id<AdjustmentObject>>;
 pub type ApiKeyId = Text<Id<ApiKeyObject>>;
+pub type PaperId = Text<Id<PaperObject>>;
 /// The id of an account flow: its wallet, and its place in that wallet.
 pub type FlowIdText = Text<FlowForm>;
 
@@ -53,6 +54,7 @@ pub(super) fn forms() -> Vec<Inlined> {
         text::<Id<DecisionObject>>(),
         text::<Id<AdjustmentObject>>(),
         text::<Id<ApiKeyObject>>(),
+        text::<Id<PaperObject>>(),
         text::<FlowForm>(),
     ]
 }
@@ -254,6 +256,15 @@ impl Object for BonusTierObject {
     const KIND: IdKind = IdKind::BonusTier;
     const NAME: &'static str = "BonusTierId";
     const NOUN: &'static str = "a bonus tier";
+}
+
+#[derive(Debug)]
+pub enum PaperObject {}
+
+impl Object for PaperObject {
+    const KIND: IdKind = IdKind::Paper;
+    const NAME: &'static str = "PaperId";
+    const NOUN: &'static str = "a paper";
 }
 
 #[derive(Debug)]

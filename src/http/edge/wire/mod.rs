@@ -10,12 +10,14 @@
 pub mod amounts;
 pub mod audit;
 pub mod bonus;
+pub mod calendar;
 pub mod channels;
 pub mod events;
 pub mod ids;
 pub mod lists;
 pub mod metadata;
 pub mod names;
+pub mod papers;
 pub mod texts;
 
 use std::borrow::{Borrow, Cow};
@@ -35,11 +37,12 @@ use crate::domain::code::Code;
 pub use amounts::{Amount, SignedAmount};
 pub use audit::{Actor, AuditAction, AuditTarget, SearchText};
 pub use bonus::{BonusReasonCode, BonusUseName};
+pub use calendar::MonthText;
 pub use channels::{PaymentChannel, ProcessingDays};
 pub use events::{EventType, FeedCursor};
 pub use ids::{
     AdjustmentId, ApiKeyId, BankAccountChangeId, BankAccountId, BonusTierId, DecisionId, DisputeId, EventId,
-    FlowIdText, GrantId, HoldIdText, PaymentIdText, RefundId, RefundRequestId, TopUpOrderId, TransferId,
+    FlowIdText, GrantId, HoldIdText, PaperId, PaymentIdText, RefundId, RefundRequestId, TopUpOrderId, TransferId,
     TransferSlipId, WalletId, WebhookDeliveryId, WebhookEndpointId,
 };
 pub use lists::{CursorText, Limit};
@@ -48,6 +51,7 @@ pub use names::{
     AgreementVersion, CountryCode, CurrencyCode, CustomerIdText, DedupeId, LanguageTag, PercentText, ProductCode,
     ProductFilter, ProviderText, ReferenceCode, ReferenceFilter,
 };
+pub use papers::{EInvoiceNumber, EInvoiceUrl, PaperNumberText};
 pub use texts::{
     ApiKeyDescription, BankTransactionId, Description, EndpointDescription, GrantReason, Note, Reason, RemitterBank,
     RemitterName, RemitterRemarks, WebhookUrl,
@@ -241,6 +245,8 @@ pub fn inlined() -> Vec<Inlined> {
     all.extend(metadata::forms());
     all.extend(audit::forms());
     all.extend(events::forms());
+    all.extend(calendar::forms());
+    all.extend(papers::forms());
     all
 }
 

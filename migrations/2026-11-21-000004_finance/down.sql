@@ -1,0 +1,12 @@
+DROP TRIGGER adjustments_credited ON adjustments;
+DROP TRIGGER adjustments_credited_new ON adjustments;
+DROP TRIGGER refunds_credited ON refunds;
+DROP TRIGGER refunds_credited_new ON refunds;
+DROP TRIGGER top_up_orders_receipted ON top_up_orders;
+DROP TRIGGER top_up_orders_receipted_new ON top_up_orders;
+DROP FUNCTION reversal_is_due();
+DROP FUNCTION credit_note_is_due();
+DROP FUNCTION receipt_is_due();
+DROP TABLE papers_due, papers, paper_numbers;
+DROP FUNCTION papers_stay();
+DROP TABLE report_sums, report_days;

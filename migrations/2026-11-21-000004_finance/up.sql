@@ -1,0 +1,159 @@
+-- What finance reports, made of the entries after they were committed. Nothing here is written in the transaction of a
+-- booking.
+
+-- The days whose entries are folded into `report_sums`. A day is folded once no transaction can add an entry to it, and
+-- never again. The first day begins at the epoch, so no entry is older.
+CREATE TABLE report_days (
+    day date PRIMARY KEY,
+    starts_at timestamptz NOT NULL,
+    ends_at timestamptz NOT NULL,
+    folded_at timestamptz NOT NULL DEFAULT ledger_now(),
+    CONSTRAINT report_days_over CHECK (starts_at < ends_at AND ends_at <= folded_at)
+);
+CREATE TRIGGER report_days_no_change BEFORE UPDATE OR DELETE ON report_days
+    FOR EACH ROW EXECUTE FUNCTION entries_are_append_only();
+CREATE TRIGGER report_days_no_truncate BEFORE TRUNCATE ON report_days
+    FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
+
+-- The sums of a day's entries, by everything that reports are narrowed to.
+CREATE TABLE report_sums (
+    day date NOT NULL REFERENCES report_days (day),
+    currency currency_code NOT NULL,
+    product product_code NOT NULL,
+    kind entry_kind NOT NULL,
+    counterpart counterpart_name NOT NULL,
+    entries bigint NOT NULL CONSTRAINT report_sums_entries CHECK (entries > 0),
+    -- The sums of the entries' columns; a null counts as 0.
+    amount numeric(28, 8) NOT NULL,
+    granted numeric(28, 8) NOT NULL,
+    debt numeric(28, 8) NOT NULL,
+    -- What was kept of the payments that these recharges credit.
+    fee numeric(28, 8) NOT NULL,
+    tax numeric(28, 8) NOT NULL,
+    CONSTRAINT report_sums_pkey PRIMARY KEY (day, currency, product, kind, counterpart),
+    CONSTRAINT report_sums_kept CHECK (kind = /* RECHARGE */ 1 OR (fee = 0 AND tax = 0))
+);
+CREATE TRIGGER report_sums_no_change BEFORE UPDATE OR DELETE ON report_sums
+    FOR EACH ROW EXECUTE FUNCTION entries_are_append_only();
+CREATE TRIGGER report_sums_no_truncate BEFORE TRUNCATE ON report_sums
+    FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
+
+-- Our papers: receipts for completed orders, credit notes for what went back of them, and cancellations of credit notes
+-- whose refund failed after all. They are numbered without a gap for each series and year, in the order in which things
+-- happened, by a worker after the commit, and never changed.
+CREATE TABLE paper_numbers (
+    series text NOT NULL CONSTRAINT paper_numbers_series CHECK (series ~ '^[A-Z0-9-]{1,16}$'),
+    year integer NOT NULL,
+    last bigint NOT NULL CONSTRAINT paper_numbers_last CHECK (last > 0),
+    CONSTRAINT paper_numbers_pkey PRIMARY KEY (series, year)
+);
+CREATE TABLE papers (
+    id uuid PRIMARY KEY,
+    kind text NOT NULL CONSTRAINT papers_kind CHECK (kind IN ('receipt', 'credit_note', 'cancellation')),
+    series text NOT NULL,
+    year integer NOT NULL,
+    number bigint NOT NULL CONSTRAINT papers_number CHECK (number > 0),
+    -- What it is for: the order, the refund or the correction that reversed an approval; `rfd_…:failed`.
+    source text NOT NULL CONSTRAINT papers_one_for_each_source UNIQUE,
+    order_id uuid NOT NULL REFERENCES top_up_orders (id),
+    -- The receipt of the order, where this is not it.
+    receipt_id uuid REFERENCES papers (id),
+    customer_id text NOT NULL,
+    currency currency_code NOT NULL,
+    -- What the payer paid, or got back: credited + fee + tax.
+    amount numeric(24, 8) NOT NULL CONSTRAINT papers_amount CHECK (amount > 0),
+    fee numeric(24, 8) NOT NULL,
+    tax numeric(24, 8) NOT NULL,
+    credited numeric(24, 8) NOT NULL,
+    happened_at timestamptz NOT NULL,
+    issued_at timestamptz NOT NULL DEFAULT ledger_now(),
+    -- Who sold, and who bought, as they were named then. The buyer is personal data, which can be erased.
+    seller jsonb NOT NULL,
+    buyer jsonb,
+    -- The number and the file of the state's e-invoice, once there is one.
+    e_invoice_number text,
+    e_invoice_url text,
+    CONSTRAINT papers_number_once UNIQUE (series, year, number),
+    CONSTRAINT papers_refer_to_their_receipt CHECK ((kind = 'receipt') = (receipt_id IS NULL)),
+    CONSTRAINT papers_parts CHECK (amount = credited + fee + tax),
+    CONSTRAINT papers_e_invoice CHECK (e_invoice_url IS NULL OR e_invoice_number IS NOT NULL)
+);
+CREATE INDEX papers_by_order ON papers (order_id);
+CREATE INDEX papers_by_time ON papers (issued_at, id);
+CREATE INDEX papers_by_customer ON papers (customer_id, issued_at, id);
+
+-- Lets two changes of a paper through: the e-invoice is added, and the owner erases the buyer.
+CREATE FUNCTION papers_stay() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    changed papers := OLD;
+BEGIN
+    changed.e_invoice_number := NEW.e_invoice_number;
+    changed.e_invoice_url := NEW.e_invoice_url;
+    IF NEW.buyer IS NULL THEN
+        changed.buyer := NULL;
+    END IF;
+    IF NEW IS NOT DISTINCT FROM changed THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'papers are append-only: UPDATE refused' USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER papers_no_change BEFORE UPDATE ON papers FOR EACH ROW EXECUTE FUNCTION papers_stay();
+CREATE TRIGGER papers_no_delete BEFORE DELETE ON papers FOR EACH ROW EXECUTE FUNCTION entries_are_append_only();
+CREATE TRIGGER papers_no_truncate BEFORE TRUNCATE ON papers
+    FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
+
+-- What a paper is to be issued for. The row commits with what happened; the worker that issues the paper removes it.
+CREATE TABLE papers_due (
+    source text PRIMARY KEY,
+    kind text NOT NULL CONSTRAINT papers_due_kind CHECK (kind IN ('receipt', 'credit_note', 'cancellation')),
+    order_id uuid NOT NULL,
+    refund_id uuid,
+    happened_at timestamptz NOT NULL DEFAULT ledger_now()
+);
+CREATE INDEX papers_due_by_time ON papers_due (happened_at, source);
+
+-- A product that is paid from the wallet is no sale: the money was receipted when it came in.
+CREATE FUNCTION receipt_is_due() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO papers_due (source, kind, order_id, happened_at)
+    VALUES ('tuo_' || replace(NEW.id::text, '-', ''), 'receipt', NEW.id, NEW.completed_at)
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER top_up_orders_receipted_new AFTER INSERT ON top_up_orders FOR EACH ROW
+    WHEN (NEW.status = 'completed' AND NEW.channel <> 'balance') EXECUTE FUNCTION receipt_is_due();
+CREATE TRIGGER top_up_orders_receipted AFTER UPDATE ON top_up_orders FOR EACH ROW
+    WHEN (NEW.status = 'completed' AND OLD.status <> 'completed' AND NEW.channel <> 'balance')
+    EXECUTE FUNCTION receipt_is_due();
+
+CREATE FUNCTION credit_note_is_due() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    refund text := 'rfd_' || replace(NEW.id::text, '-', '');
+BEGIN
+    INSERT INTO papers_due (source, kind, order_id, refund_id)
+    VALUES (refund || CASE NEW.status WHEN 'failed' THEN ':failed' ELSE '' END,
+            CASE NEW.status WHEN 'failed' THEN 'cancellation' ELSE 'credit_note' END, NEW.order_id, NEW.id)
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER refunds_credited_new AFTER INSERT ON refunds FOR EACH ROW
+    WHEN (NEW.status = 'succeeded' AND NEW.order_id IS NOT NULL AND NEW.amount > NEW.from_unapplied)
+    EXECUTE FUNCTION credit_note_is_due();
+CREATE TRIGGER refunds_credited AFTER UPDATE ON refunds FOR EACH ROW
+    WHEN (NEW.status <> OLD.status AND (NEW.status = 'succeeded' OR OLD.status = 'succeeded')
+          AND NEW.order_id IS NOT NULL AND NEW.amount > NEW.from_unapplied)
+    EXECUTE FUNCTION credit_note_is_due();
+
+-- The approval was wrong: what was receipted never came.
+CREATE FUNCTION reversal_is_due() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO papers_due (source, kind, order_id, happened_at)
+    VALUES ('adj_' || replace(NEW.id::text, '-', ''), 'credit_note', NEW.order_id, NEW.booked_at)
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER adjustments_credited_new AFTER INSERT ON adjustments FOR EACH ROW
+    WHEN (NEW.booked_at IS NOT NULL AND NEW.order_id IS NOT NULL) EXECUTE FUNCTION reversal_is_due();
+CREATE TRIGGER adjustments_credited AFTER UPDATE ON adjustments FOR EACH ROW
+    WHEN (NEW.booked_at IS NOT NULL AND OLD.booked_at IS NULL AND NEW.order_id IS NOT NULL)
+    EXECUTE FUNCTION reversal_is_due();

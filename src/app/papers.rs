@@ -1,0 +1,171 @@
+//! Our papers: receipts and credit notes. A worker issues them after the commit of what they are for.
+
+use chrono::Duration;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::orders::read::owned;
+use super::{App, Caller, Error};
+use crate::domain::audit::AuditRecord;
+use crate::domain::billing_profile::BillingProfile;
+use crate::domain::id::IdKind;
+use crate::domain::page::{Page, Rows};
+use crate::domain::paper::{DuePaper, EInvoice, Paper, PaperAmounts, PaperFilter, PaperKind, PaperRules, Party};
+use crate::storage::transaction::transact;
+use crate::storage::{Connection, audit, billing_profiles, clock, ledger, orders, papers as store, refunds};
+
+/// Issues papers for what happened so long ago that nothing can appear before it, the oldest first. The transaction
+/// touches nothing but the papers: a number is used exactly when its paper is there. Returns how many were issued.
+///
+/// # Errors
+/// Database errors.
+pub async fn issue_due(app: &App, patience: Duration, limit: i64) -> Result<usize, Error> {
+    let rules = &app.settings.papers;
+    transact(&app.pool, async |conn| {
+        let before = ledger::settled_until(conn).await? - patience;
+        if store::due(conn, before, 1).await?.is_empty() || !store::may_issue(conn).await? {
+            return Ok::<_, Error>(0);
+        }
+        // Read under the right to issue: another process may have issued some meanwhile.
+        let due = store::due(conn, before, limit).await?;
+        for due in &due {
+            issue(conn, rules, due).await?;
+        }
+        Ok(due.len())
+    })
+    .await
+}
+
+async fn issue(conn: &mut Connection, rules: &PaperRules, due: &DuePaper) -> Result<(), Error> {
+    let order = orders::find(conn, due.order_id).await?.ok_or(Error::Internal("the order of a paper that is due"))?;
+    let earlier = store::of_order(conn, due.order_id).await?;
+    let receipt = earlier.iter().find(|paper| paper.kind == PaperKind::Receipt);
+    let amounts = match (due.kind, receipt) {
+        (PaperKind::Receipt, _) => PaperAmounts::of_order(&order),
+        (PaperKind::CreditNote, Some(receipt)) => credit_note(conn, due, receipt, &earlier).await?,
+        (PaperKind::Cancellation, Some(_)) => {
+            let cancelled = due.cancelled_source();
+            let note = earlier.iter().find(|paper| Some(&paper.source) == cancelled.as_ref());
+            note.ok_or(Error::Internal("the credit note that is cancelled"))?.amounts
+        }
+        (PaperKind::CreditNote | PaperKind::Cancellation, None) => {
+            return Err(Error::Internal("the receipt of an order of which something went back"));
+        }
+    };
+    let profile = billing_profiles::find(conn, &order.customer).await?;
+    let paper = Paper {
+        id: Uuid::now_v7(),
+        kind: due.kind,
+        number: store::next_number(conn, rules.series(due.kind), due.year).await?,
+        source: due.source.clone(),
+        order_id: due.order_id,
+        receipt_id: receipt.map(|receipt| receipt.id).filter(|_| due.kind != PaperKind::Receipt),
+        customer: order.customer.clone(),
+        amounts,
+        happened_at: due.happened_at,
+        issued_at: clock::now(conn).await?,
+        seller: rules.seller.clone(),
+        buyer: profile.as_ref().map(buyer),
+        e_invoice: None,
+    };
+    Ok(store::issue(conn, &paper).await?)
+}
+
+/// What a credit note is over: a refund, or all that is left of an order whose approval was wrong.
+async fn credit_note(
+    conn: &mut Connection,
+    due: &DuePaper,
+    receipt: &Paper,
+    earlier: &[Paper],
+) -> Result<PaperAmounts, Error> {
+    let before =
+        earlier.iter().fold(PaperAmounts::zero(receipt.amounts.amount.currency()), |sum, paper| match paper.kind {
+            PaperKind::Receipt => sum,
+            PaperKind::CreditNote => sum.plus(paper.amounts),
+            PaperKind::Cancellation => sum.minus(paper.amounts),
+        });
+    let Some(id) = due.refund_id else { return Ok(receipt.amounts.minus(before)) };
+    let refund = refunds::find(conn, id).await?.ok_or(Error::Internal("the refund of a credit note"))?;
+    Ok(receipt.amounts.of_return(before, refund.amount - refund.from_unapplied, refund.debited))
+}
+
+fn buyer(profile: &BillingProfile) -> Party {
+    Party {
+        name: profile.name.clone(),
+        company: profile.company.clone(),
+        address: profile.address.clone(),
+        country: Some(profile.country.code().to_owned()),
+        tax_id: profile.tax_id.clone(),
+        email: Some(profile.email.as_str().to_owned()),
+    }
+}
+
+/// The papers of an order.
+#[derive(Debug, Clone)]
+pub struct OrderPapers {
+    pub receipt: Paper,
+    /// Its credit notes and their cancellations, the oldest first.
+    pub credit_notes: Vec<Paper>,
+}
+
+/// The papers of an order. A customer reads those of own orders.
+///
+/// # Errors
+/// 404 for an order that does not exist, is another customer's, or has no receipt yet.
+pub async fn of_order(
+    app: &App,
+    caller: &Caller,
+    customer: Option<&str>,
+    order: Option<Uuid>,
+) -> Result<OrderPapers, Error> {
+    let mut conn = app.pool.get().await?;
+    let order = owned(&mut conn, caller, customer, order).await?;
+    let mut papers = store::of_order(&mut conn, order.id).await?.into_iter();
+    let receipt = papers.next().filter(|paper| paper.kind == PaperKind::Receipt).ok_or(Error::NotFound("receipt"))?;
+    Ok(OrderPapers { receipt, credit_notes: papers.collect() })
+}
+
+/// One paper. A customer reads own ones.
+///
+/// # Errors
+/// 404.
+pub async fn get(app: &App, caller: &Caller, customer: Option<&str>, id: Option<Uuid>) -> Result<Paper, Error> {
+    let missing = || Error::NotFound("paper");
+    let mut conn = app.pool.get().await?;
+    let paper = store::find(&mut conn, id.ok_or_else(missing)?).await?.ok_or_else(missing)?;
+    // Whoever may see the order may see its papers.
+    owned(&mut conn, caller, customer, Some(paper.order_id)).await.map_err(|error| match error {
+        Error::NotFound(_) => missing(),
+        other => other,
+    })?;
+    Ok(paper)
+}
+
+/// A page of papers.
+///
+/// # Errors
+/// Database errors.
+pub async fn list(app: &App, filter: &PaperFilter, page: &Page) -> Result<Rows<Paper>, Error> {
+    Ok(store::list(&mut *app.pool.get().await?, filter, page).await?)
+}
+
+/// Notes the state's invoice on a paper. It can be corrected.
+///
+/// # Errors
+/// 404.
+#[tracing::instrument(name = "papers.note_e_invoice", skip_all, fields(paper = ?id))]
+pub async fn note_e_invoice(app: &App, caller: &Caller, id: Option<Uuid>, invoice: EInvoice) -> Result<Paper, Error> {
+    let missing = || Error::NotFound("paper");
+    let (id, actor) = (id.ok_or_else(missing)?, caller.actor());
+    transact(&app.pool, async |conn| {
+        let shown = |invoice: &EInvoice| json!({ "number": invoice.number, "url": invoice.url });
+        let known = store::find(conn, id).await?.ok_or_else(missing)?;
+        let paper = store::note_e_invoice(conn, id, &invoice).await?.ok_or_else(missing)?;
+        let target = format!("paper:{}", IdKind::Paper.show(id));
+        let record = AuditRecord::new(&actor, "paper.e_invoice_noted", target).of(&paper.customer);
+        let record = record.from(known.e_invoice.as_ref().map(shown)).to(shown(&invoice));
+        audit::write(conn, &record).await?;
+        Ok(paper)
+    })
+    .await
+}

@@ -1,0 +1,164 @@
+//! The reports of finance, made of folded days. A worker folds a day once nothing can be added to it.
+
+use chrono::{Duration, NaiveDate};
+
+use super::{App, Error};
+use crate::domain::code::Code;
+use crate::domain::payment::Channel;
+use crate::domain::report::activity::{self, Activity, RowKey, Split};
+use crate::domain::report::entries::{Days, EntriesWanted, EntryPlace, ReportedEntry};
+use crate::domain::report::journal::{self, JournalLine};
+use crate::domain::report::{GrantAge, Line, RollForward};
+use crate::storage::connection::Purpose;
+use crate::storage::ledger;
+use crate::storage::reports as store;
+use crate::storage::transaction::TransactionError;
+
+/// The most days of one report.
+const MOST_DAYS: i64 = 366;
+/// The most days of a report by month, and of a roll-forward.
+const MOST_DAYS_BY_MONTH: i64 = 3_700;
+
+/// Folds the next day if it has been over for so long, and nobody who began before that may still write. Returns
+/// whether it did. If the database's clock is set back after the day's end, by a failover for example, entries of the
+/// day can still appear: the patience is for them.
+///
+/// # Errors
+/// Database errors.
+pub async fn fold_if_due(app: &App, patience: Duration) -> Result<bool, Error> {
+    {
+        let mut conn = app.pool.get().await?;
+        let next = store::next_day(&mut conn).await?;
+        if ledger::settled_until(&mut conn).await? < next.span.to + patience {
+            return Ok(false);
+        }
+    }
+    // A day of much usage takes longer than a statement of a request may.
+    let mut conn = app.pool.open(Purpose::Maintenance).await?;
+    let mut transaction = conn.build_transaction();
+    let folded = transaction.run(async |conn| {
+        if !store::may_fold(conn).await? {
+            return Ok::<_, Error>(None);
+        }
+        // Another process may have folded it meanwhile, and the statement that folds must see what is settled now.
+        let next = store::next_day(conn).await?;
+        if ledger::settled_until(conn).await? < next.span.to + patience {
+            return Ok(None);
+        }
+        Ok(Some((next.day, store::fold(conn, next).await?)))
+    });
+    match folded.await {
+        Ok(Some((day, entries))) => {
+            tracing::info!(%day, entries, "A day was folded into the reports");
+            Ok(true)
+        }
+        Ok(None) => Ok(false),
+        Err(error) if error.is_transient() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// What a report is narrowed to.
+#[derive(Debug, Clone)]
+pub struct Narrowed {
+    pub days: Days,
+    pub channel: Option<Channel>,
+}
+
+/// The last day that is folded; `None` before the first one.
+///
+/// # Errors
+/// Database errors.
+pub async fn last_day(app: &App) -> Result<Option<NaiveDate>, Error> {
+    let mut conn = app.pool.get().await?;
+    let next = store::next_day(&mut conn).await?;
+    let is_first = next.span.from == chrono::DateTime::UNIX_EPOCH;
+    Ok(next.day.pred_opt().filter(|_| !is_first))
+}
+
+/// Requires that all days are folded, and that they are in order and not too many.
+async fn require_folded(app: &App, days: &Days, most: i64) -> Result<(), Error> {
+    if days.from > days.to {
+        return Err(Error::field("?to", Code::OutOfRange, "must not be earlier than from"));
+    }
+    if (days.to - days.from).num_days() >= most {
+        return Err(Error::field("?from", Code::OutOfRange, format!("must be at most {most} days before to")));
+    }
+    match last_day(app).await? {
+        Some(last) if days.to <= last => Ok(()),
+        last => {
+            let last = last.map_or_else(|| "none yet".to_owned(), |last| last.to_string());
+            let detail = format!("a day is reported some minutes after its end; the last one is {last}");
+            Err(Error::conflict(Code::TooRecent, detail))
+        }
+    }
+}
+
+/// What happened in some days, by day or by month.
+///
+/// # Errors
+/// 409 `too_recent`, 422 for days out of order or too many, database errors.
+pub async fn activity(
+    app: &App,
+    narrowed: &Narrowed,
+    by_month: bool,
+    split: Split,
+) -> Result<Vec<(RowKey, Activity)>, Error> {
+    let most = if by_month { MOST_DAYS_BY_MONTH } else { MOST_DAYS };
+    require_folded(app, &narrowed.days, most).await?;
+    let mut sums = store::sums(&mut *app.pool.get().await?, &narrowed.days, by_month).await?;
+    sums.retain(|sum| activity::is_of(sum, None, narrowed.channel));
+    Ok(activity::rows(&sums, split))
+}
+
+/// What is owed to customers before some days and after them, and why it changed.
+///
+/// # Errors
+/// As [`activity()`].
+pub async fn roll_forward(app: &App, days: &Days) -> Result<Vec<RollForward>, Error> {
+    require_folded(app, days, MOST_DAYS_BY_MONTH).await?;
+    Ok(RollForward::of_each(&store::kind_sums(&mut *app.pool.get().await?, days).await?))
+}
+
+/// The journal of some days.
+///
+/// # Errors
+/// As [`activity()`].
+pub async fn journal(app: &App, days: &Days) -> Result<Vec<JournalLine>, Error> {
+    require_folded(app, days, MOST_DAYS).await?;
+    Ok(journal::lines(&store::sums(&mut *app.pool.get().await?, days, false).await?))
+}
+
+/// A page of the entries behind a line of a report.
+///
+/// # Errors
+/// As [`activity()`].
+pub async fn entries(
+    app: &App,
+    narrowed: &Narrowed,
+    line: Option<Line>,
+    after: Option<EntryPlace>,
+    limit: i64,
+) -> Result<(Vec<ReportedEntry>, Option<EntryPlace>), Error> {
+    let Days { from, to, currency, product } = narrowed.days.clone();
+    require_folded(app, &narrowed.days, MOST_DAYS_BY_MONTH).await?;
+    let lines = line.map_or_else(|| Line::ALL.to_vec(), |line| vec![line]);
+    let mut conn = app.pool.get().await?;
+    let Some(span) = store::span_of(&mut conn, from, to).await? else { return Ok((Vec::new(), None)) };
+    let wanted = EntriesWanted {
+        span,
+        kinds: lines.into_iter().flat_map(Line::kinds).collect(),
+        currency,
+        product,
+        channel: narrowed.channel,
+    };
+    Ok(store::entries(&mut conn, &wanted, after, limit).await?)
+}
+
+/// What is left of promotional credit now.
+///
+/// # Errors
+/// Database errors.
+pub async fn grant_ages(app: &App) -> Result<Vec<GrantAge>, Error> {
+    Ok(store::grant_ages(&mut *app.pool.get().await?).await?)
+}

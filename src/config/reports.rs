@@ -1,0 +1,19 @@
+//! When days begin, and how accounts are named.
+
+use clap::Args;
+
+use crate::domain::report::journal::AccountName;
+
+/// When the days of reports begin, and how accounts are named.
+#[derive(Debug, Clone, Args)]
+pub struct ReportConfig {
+    /// The time zone in which the days of reports and the months of statements begin, by its IANA name, for example
+    /// `Asia/Ho_Chi_Minh`. The first `topup migrate` stamps the database with it; it can be changed only while nothing
+    /// was ever booked. Unset: what the database is stamped with, UTC at first.
+    #[arg(id = "time-zone", long, env = "TOPUP_TIME_ZONE", value_name = "ZONE")]
+    pub time_zone: Option<String>,
+    /// The names of accounts in the journal, for example `usage=4000 Revenue,customer_paid=2100`. An account without a
+    /// name is called by its word.
+    #[arg(id = "journal-accounts", long, env = "TOPUP_JOURNAL_ACCOUNTS", value_name = "NAMES", value_delimiter = ',')]
+    pub journal_accounts: Vec<AccountName>,
+}

@@ -1,0 +1,252 @@
+//! Our papers: receipts for completed orders, credit notes for what went back of them, and cancellations of credit
+//! notes whose refund failed after all.
+//!
+//! A paper is issued after what it is for has happened, in the order in which things happened. It gets the next number
+//! of its series and year, and never changes. The state's invoice is another paper; only its number and its file are
+//! noted here.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::customer::CustomerId;
+use super::id::IdKind;
+use super::money::Money;
+use super::order::Order;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaperKind {
+    Receipt,
+    CreditNote,
+    /// Of a credit note.
+    Cancellation,
+}
+
+impl PaperKind {
+    pub const ALL: [Self; 3] = [Self::Receipt, Self::CreditNote, Self::Cancellation];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Receipt => "receipt",
+            Self::CreditNote => "credit_note",
+            Self::Cancellation => "cancellation",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// The number of a paper: `R-2026-000042`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaperNumber {
+    pub series: String,
+    pub year: i32,
+    pub number: i64,
+}
+
+impl fmt::Display for PaperNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{:06}", self.series, self.year, self.number)
+    }
+}
+
+/// What a paper is over. amount = credited + fee + tax.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PaperAmounts {
+    /// What the payer paid, or got back.
+    pub amount: Money,
+    pub fee: Money,
+    pub tax: Money,
+    /// What the wallet got, or gave.
+    pub credited: Money,
+}
+
+impl PaperAmounts {
+    /// What the receipt of a completed order is over.
+    #[must_use]
+    pub fn of_order(order: &Order) -> Self {
+        let Order { fee, tax, credited_amount: credited, .. } = *order;
+        Self { amount: credited + fee + tax, fee, tax, credited }
+    }
+
+    #[must_use]
+    pub fn zero(currency: super::money::Currency) -> Self {
+        let zero = Money::zero(currency);
+        Self { amount: zero, fee: zero, tax: zero, credited: zero }
+    }
+
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            amount: self.amount + other.amount,
+            fee: self.fee + other.fee,
+            tax: self.tax + other.tax,
+            credited: self.credited + other.credited,
+        }
+    }
+
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        Self {
+            amount: self.amount - other.amount,
+            fee: self.fee - other.fee,
+            tax: self.tax - other.tax,
+            credited: self.credited - other.credited,
+        }
+    }
+
+    /// What a credit note is over by which the payer got `amount`, for which the wallet gave `given`. `self` is the
+    /// receipt, and `before` the sum of the credit notes so far. What the payer got beyond what the wallet gave is fee
+    /// and tax, in the proportion of the receipt. The shares are computed from the sum of all credit notes, so those of
+    /// a whole refund in parts are the receipt's own.
+    #[must_use]
+    pub fn of_return(self, before: Self, amount: Money, given: Money) -> Self {
+        let (kept, kept_before) = (self.fee + self.tax, before.fee + before.tax);
+        let rest = (amount - given).or_zero().min(kept - kept_before);
+        let tax = match kept.is_zero() {
+            true => kept,
+            false => (kept_before + rest).pro_rata(self.tax, kept) - before.tax,
+        };
+        Self { amount, fee: rest - tax, tax, credited: amount - rest }
+    }
+}
+
+/// Who sold, or who bought, as the paper names them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Party {
+    pub name: String,
+    pub company: Option<String>,
+    pub address: Option<String>,
+    pub country: Option<String>,
+    pub tax_id: Option<String>,
+    pub email: Option<String>,
+}
+
+/// The state's invoice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EInvoice {
+    pub number: String,
+    /// Where its file is.
+    pub url: Option<String>,
+}
+
+/// A paper.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paper {
+    pub id: Uuid,
+    pub kind: PaperKind,
+    pub number: PaperNumber,
+    /// What it is for, as the API shows its id.
+    pub source: String,
+    pub order_id: Uuid,
+    /// The receipt, where this is not it.
+    pub receipt_id: Option<Uuid>,
+    pub customer: CustomerId,
+    pub amounts: PaperAmounts,
+    pub happened_at: DateTime<Utc>,
+    pub issued_at: DateTime<Utc>,
+    pub seller: Party,
+    /// `None` once it was erased, and for a customer without a billing profile.
+    pub buyer: Option<Party>,
+    pub e_invoice: Option<EInvoice>,
+}
+
+/// What a paper is to be issued for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DuePaper {
+    pub source: String,
+    pub kind: PaperKind,
+    pub order_id: Uuid,
+    pub refund_id: Option<Uuid>,
+    pub happened_at: DateTime<Utc>,
+    /// The year in which it happened, in the time zone of the calendar.
+    pub year: i32,
+}
+
+impl DuePaper {
+    /// The source of the credit note that a cancellation cancels.
+    #[must_use]
+    pub fn cancelled_source(&self) -> Option<String> {
+        self.refund_id.filter(|_| self.kind == PaperKind::Cancellation).map(|refund| IdKind::Refund.show(refund))
+    }
+}
+
+/// How an installation issues papers.
+#[derive(Debug, Clone)]
+pub struct PaperRules {
+    pub seller: Party,
+    /// The series of receipts, and that of credit notes and their cancellations.
+    pub receipts: String,
+    pub credit_notes: String,
+}
+
+impl PaperRules {
+    #[must_use]
+    pub fn series(&self, kind: PaperKind) -> &str {
+        match kind {
+            PaperKind::Receipt => &self.receipts,
+            PaperKind::CreditNote | PaperKind::Cancellation => &self.credit_notes,
+        }
+    }
+}
+
+/// Which papers a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct PaperFilter {
+    pub kind: Option<PaperKind>,
+    pub customer: Option<CustomerId>,
+    pub issued_from: Option<DateTime<Utc>>,
+    pub issued_to: Option<DateTime<Utc>>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+    use rust_decimal::Decimal;
+
+    use super::*;
+
+    fn usd(cents: i64) -> Money {
+        Money::from_ledger(Decimal::new(cents, 2), "USD".parse().unwrap())
+    }
+
+    #[test]
+    fn a_number_sorts_by_its_digits() {
+        let number = PaperNumber { series: "R".to_owned(), year: 2026, number: 42 };
+        assert_eq!(number.to_string(), "R-2026-000042");
+    }
+
+    proptest! {
+        /// Whatever the steps of a whole refund are, its credit notes are over the receipt's own figures.
+        #[test]
+        fn the_credit_notes_of_a_whole_refund_are_the_receipt(
+            credited in 1_i64..100_000,
+            fee in 0_i64..5_000,
+            tax in 0_i64..5_000,
+            cuts in proptest::collection::vec(0_i64..1_000, 0..5),
+        ) {
+            let whole = credited + fee + tax;
+            let receipt =
+                PaperAmounts { amount: usd(whole), fee: usd(fee), tax: usd(tax), credited: usd(credited) };
+            let mut ends: Vec<i64> = cuts.iter().map(|cut| whole * cut / 1_000).chain([whole]).collect();
+            ends.sort_unstable();
+            let mut before = PaperAmounts::zero(receipt.amount.currency());
+            let mut given = usd(0);
+            for end in ends {
+                let amount = usd(end) - before.amount;
+                let now = receipt.credited.pro_rata(usd(end), usd(whole));
+                let note = receipt.of_return(before, amount, now - given);
+                prop_assert_eq!(note.credited + note.fee + note.tax, note.amount);
+                (before, given) = (before.plus(note), now);
+            }
+            prop_assert_eq!(before, receipt);
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What happened in a stretch of days: money in, credit, consumption, and what went back.
+
+use chrono::NaiveDate;
+
+use super::{EntrySum, Line, channel_of};
+use crate::domain::money::{Currency, Money};
+use crate::domain::payment::Channel;
+use crate::domain::product::Product;
+
+/// By what rows are told apart, beside the period and the currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Split {
+    pub product: bool,
+    pub channel: bool,
+}
+
+/// Which row a sum belongs to. Rows are sorted by it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RowKey {
+    pub period: NaiveDate,
+    pub currency: Currency,
+    /// `None` where rows are not told apart by product.
+    pub product: Option<String>,
+    /// `None` where rows are not told apart by channel, and for what came or went by no channel.
+    pub channel: Option<&'static str>,
+}
+
+/// The figures of one row. Each is a sum of entries: positive where it is what its name says, and negative where more
+/// was returned than that.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Activity {
+    /// What arrived and was applied: credited + fee + tax.
+    pub gross: Money,
+    pub fee: Money,
+    pub tax: Money,
+    pub credited: Money,
+    pub granted: Money,
+    /// Consumption of topped-up money, and what was booked as debt.
+    pub used_paid: Money,
+    /// Consumption of promotional credit.
+    pub used_granted: Money,
+    pub expired: Money,
+    pub refunded: Money,
+    pub disputed: Money,
+    pub bonus_taken_back: Money,
+    /// Signed: positive where corrections gave more than they took.
+    pub adjusted: Money,
+    /// Signed: what came from other wallets less what went there.
+    pub transferred: Money,
+}
+
+impl Activity {
+    fn zero(currency: Currency) -> Self {
+        let zero = Money::zero(currency);
+        Self {
+            gross: zero,
+            fee: zero,
+            tax: zero,
+            credited: zero,
+            granted: zero,
+            used_paid: zero,
+            used_granted: zero,
+            expired: zero,
+            refunded: zero,
+            disputed: zero,
+            bonus_taken_back: zero,
+            adjusted: zero,
+            transferred: zero,
+        }
+    }
+
+    fn add(&mut self, sum: &EntrySum) {
+        let amount = sum.parts.amount;
+        match Line::of(sum.kind) {
+            Line::Credited => {
+                self.credited += amount;
+                self.fee += sum.fee;
+                self.tax += sum.tax;
+                self.gross += amount + sum.fee + sum.tax;
+            }
+            Line::Granted => self.granted += amount,
+            Line::Used => {
+                self.used_granted -= sum.parts.granted;
+                self.used_paid -= amount - sum.parts.granted;
+            }
+            Line::Expired => self.expired -= amount,
+            Line::Refunded => self.refunded -= amount,
+            Line::Disputed => self.disputed -= amount,
+            Line::BonusTakenBack => self.bonus_taken_back -= amount,
+            Line::Adjusted => self.adjusted += amount,
+            Line::Transferred => self.transferred += amount,
+        }
+    }
+
+    /// How much more is owed to customers through all of this.
+    #[must_use]
+    pub fn change(&self) -> Money {
+        let came = self.credited + self.granted + self.adjusted + self.transferred;
+        let used = self.used_paid + self.used_granted + self.expired;
+        came - used - self.refunded - self.disputed - self.bonus_taken_back
+    }
+}
+
+/// Puts sums into rows, in the order of their keys.
+#[must_use]
+pub fn rows(sums: &[EntrySum], split: Split) -> Vec<(RowKey, Activity)> {
+    let mut rows = std::collections::BTreeMap::<RowKey, Activity>::new();
+    for sum in sums {
+        let currency = sum.parts.amount.currency();
+        let key = RowKey {
+            period: sum.period,
+            currency,
+            product: split.product.then(|| sum.product.as_column().to_owned()),
+            channel: channel_of(&sum.counterpart).filter(|_| split.channel).map(Channel::as_str),
+        };
+        rows.entry(key).or_insert_with(|| Activity::zero(currency)).add(sum);
+    }
+    rows.into_iter().collect()
+}
+
+/// Whether a sum belongs to a product and a channel; `None` means any.
+#[must_use]
+pub fn is_of(sum: &EntrySum, product: Option<&Product>, channel: Option<Channel>) -> bool {
+    product.is_none_or(|product| sum.product == *product)
+        && channel.is_none_or(|channel| channel_of(&sum.counterpart) == Some(channel))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+    use rust_decimal::Decimal;
+
+    use super::*;
+    use crate::domain::counterpart::Counterpart;
+    use crate::domain::entry::{EntryKind, Sign};
+    use crate::domain::payment::ProviderName;
+    use crate::domain::report::Parts;
+
+    fn usd(cents: i64) -> Money {
+        Money::from_ledger(Decimal::new(cents, 2), "USD".parse().unwrap())
+    }
+
+    fn sum(kind: EntryKind, amount: i64, granted: i64, counterpart: Counterpart) -> EntrySum {
+        let kept = if kind == EntryKind::Recharge { usd(3) } else { usd(0) };
+        EntrySum {
+            period: "2026-11-26".parse().unwrap(),
+            product: Product::main(),
+            kind,
+            counterpart,
+            parts: Parts { entries: 1, amount: usd(amount), granted: usd(granted), debt: usd(0) },
+            fee: kept,
+            tax: kept,
+        }
+    }
+
+    /// No kind is left out of the row: whatever happens, the row says how much more is owed.
+    #[test]
+    fn every_kind_is_in_the_change_of_its_row() {
+        for kind in EntryKind::ALL {
+            let amount = if kind.sign() == Sign::Out { -70 } else { 70 };
+            let rows = rows(&[sum(kind, amount, amount / 2, Counterpart::Adjustment)], Split::default());
+            assert_eq!(rows[0].1.change(), usd(amount), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn rows_are_told_apart_as_asked() {
+        let sums = [
+            sum(EntryKind::Recharge, 94, 0, Counterpart::Provider(ProviderName::Stripe)),
+            sum(EntryKind::Recharge, 44, 0, Counterpart::Bank("x".to_owned())),
+            sum(EntryKind::Refund, -10, 0, Counterpart::Refund(ProviderName::Stripe)),
+            sum(EntryKind::Usage, -30, -20, Counterpart::Usage(None)),
+        ];
+        let all = rows(&sums, Split::default());
+        assert_eq!(all.len(), 1);
+        let one = all[0].1;
+        assert_eq!((one.gross, one.fee, one.tax, one.credited), (usd(150), usd(6), usd(6), usd(138)));
+        assert_eq!((one.used_paid, one.used_granted, one.refunded), (usd(10), usd(20), usd(10)));
+        let split = rows(&sums, Split { product: false, channel: true });
+        let channels: Vec<_> = split.iter().map(|(key, row)| (key.channel, row.gross, row.refunded)).collect();
+        assert_eq!(
+            channels,
+            [(None, usd(0), usd(0)), (Some("bank_transfer"), usd(50), usd(0)), (Some("card"), usd(100), usd(10))]
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! How papers look on the wire.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::paper;
+use crate::http::edge::wire::{
+    Amount, CurrencyCode, CustomerIdText, PaperId, PaperNumberText, SignedAmount, TopUpOrderId,
+};
+
+/// What a paper is.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PaperKind {
+    /// For a completed order.
+    Receipt,
+    /// For what went back of an order.
+    CreditNote,
+    /// Of a credit note whose refund failed after all.
+    Cancellation,
+}
+
+impl From<paper::PaperKind> for PaperKind {
+    fn from(kind: paper::PaperKind) -> Self {
+        match kind {
+            paper::PaperKind::Receipt => Self::Receipt,
+            paper::PaperKind::CreditNote => Self::CreditNote,
+            paper::PaperKind::Cancellation => Self::Cancellation,
+        }
+    }
+}
+
+impl From<PaperKind> for paper::PaperKind {
+    fn from(kind: PaperKind) -> Self {
+        match kind {
+            PaperKind::Receipt => Self::Receipt,
+            PaperKind::CreditNote => Self::CreditNote,
+            PaperKind::Cancellation => Self::Cancellation,
+        }
+    }
+}
+
+/// A receipt or a credit note. It never changes, but for the number and the file of the state's invoice.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Paper {
+    id: PaperId,
+    kind: PaperKind,
+    number: PaperNumberText,
+    customer_id: CustomerIdText,
+    /// The order that it belongs to.
+    order_id: TopUpOrderId,
+    /// The receipt of the order; null if this is it.
+    receipt_id: Option<PaperId>,
+    /// What it is for: the order, the refund, or the correction that reversed an approval.
+    #[schema(max_length = 64, example = "tuo_019336f2b0a87c0e8f6f5a2f4c1d9e3b")]
+    source: String,
+    currency: CurrencyCode,
+    /// What the payer paid, or got back: credited + fee + tax.
+    amount: Amount,
+    fee: SignedAmount,
+    tax: SignedAmount,
+    /// What the wallet got, or gave.
+    credited: SignedAmount,
+    /// When it happened.
+    happened_at: DateTime<Utc>,
+    issued_at: DateTime<Utc>,
+    seller: PaperParty,
+    /// The customer, as the billing profile was then. Absent if there was none, or if it was erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    buyer: Option<PaperParty>,
+    /// The state's invoice. Absent: there is none yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    e_invoice: Option<EInvoice>,
+}
+
+/// Who sold, or who bought.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PaperParty {
+    #[schema(max_length = 500, example = "Example Ltd.")]
+    name: String,
+    #[schema(max_length = 500, example = "Example Ltd.")]
+    company: Option<String>,
+    #[schema(max_length = 2000, example = "1 High Street")]
+    address: Option<String>,
+    #[schema(max_length = 2, example = "VN")]
+    country: Option<String>,
+    #[schema(max_length = 64, example = "0101234567")]
+    tax_id: Option<String>,
+    #[schema(max_length = 254, example = "billing@example.com")]
+    email: Option<String>,
+}
+
+/// The state's invoice.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EInvoice {
+    #[schema(max_length = 64, example = "1C26TAA-00000042")]
+    number: String,
+    /// Where its file is.
+    #[schema(max_length = 2048, example = "https://invoices.example.com/1C26TAA-00000042.pdf")]
+    url: Option<String>,
+}
+
+impl From<&paper::Party> for PaperParty {
+    fn from(party: &paper::Party) -> Self {
+        let paper::Party { name, company, address, country, tax_id, email } = party.clone();
+        Self { name, company, address, country, tax_id, email }
+    }
+}
+
+impl From<&paper::Paper> for Paper {
+    fn from(paper: &paper::Paper) -> Self {
+        let amounts = paper.amounts;
+        let invoice = |invoice: &paper::EInvoice| EInvoice { number: invoice.number.clone(), url: invoice.url.clone() };
+        Self {
+            id: PaperId::of(paper.id),
+            kind: paper.kind.into(),
+            number: PaperNumberText::of(&paper.number),
+            customer_id: CustomerIdText::of(&paper.customer),
+            order_id: TopUpOrderId::of(paper.order_id),
+            receipt_id: paper.receipt_id.map(PaperId::of),
+            source: paper.source.clone(),
+            currency: CurrencyCode::of(amounts.amount.currency()),
+            amount: amounts.amount.into(),
+            fee: amounts.fee.into(),
+            tax: amounts.tax.into(),
+            credited: amounts.credited.into(),
+            happened_at: paper.happened_at,
+            issued_at: paper.issued_at,
+            seller: (&paper.seller).into(),
+            buyer: paper.buyer.as_ref().map(PaperParty::from),
+            e_invoice: paper.e_invoice.as_ref().map(invoice),
+        }
+    }
+}

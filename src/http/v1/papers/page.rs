@@ -1,0 +1,191 @@
+//! The page of a paper, which prints on one sheet. It loads nothing and runs nothing, and every text of a person is
+//! escaped by the template.
+
+use std::sync::OnceLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use minijinja::{AutoEscape, Environment, context};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+
+use crate::app::Error;
+use crate::domain::money::format_amount;
+use crate::domain::paper::{Paper, PaperKind, Party};
+
+const TEMPLATE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("page.css");
+
+/// The language of a page.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub enum PaperLanguage {
+    #[default]
+    #[serde(rename = "en")]
+    En,
+    #[serde(rename = "zh-CN")]
+    ZhCn,
+    #[serde(rename = "vi")]
+    Vi,
+}
+
+/// The words of a page in one language.
+#[derive(Debug, Serialize)]
+struct Words {
+    lang: &'static str,
+    receipt: &'static str,
+    credit_note: &'static str,
+    cancellation: &'static str,
+    number: &'static str,
+    date: &'static str,
+    order: &'static str,
+    seller: &'static str,
+    buyer: &'static str,
+    tax_id: &'static str,
+    credited: &'static str,
+    fee: &'static str,
+    tax: &'static str,
+    total: &'static str,
+    e_invoice: &'static str,
+    note: &'static str,
+}
+
+const EN: Words = Words {
+    lang: "en",
+    receipt: "Receipt",
+    credit_note: "Credit note",
+    cancellation: "Cancellation of a credit note",
+    number: "Number",
+    date: "Date",
+    order: "Order",
+    seller: "Seller",
+    buyer: "Buyer",
+    tax_id: "Tax ID",
+    credited: "Prepaid balance",
+    fee: "Fee",
+    tax: "Tax",
+    total: "Total",
+    e_invoice: "Tax invoice",
+    note: "This paper is not a tax invoice.",
+};
+const ZH_CN: Words = Words {
+    lang: "zh-CN",
+    receipt: "收据",
+    credit_note: "贷项通知单",
+    cancellation: "贷项通知单作废",
+    number: "编号",
+    date: "日期",
+    order: "订单",
+    seller: "销售方",
+    buyer: "购买方",
+    tax_id: "税号",
+    credited: "预付余额",
+    fee: "手续费",
+    tax: "税额",
+    total: "合计",
+    e_invoice: "发票",
+    note: "本单据不是税务发票。",
+};
+const VI: Words = Words {
+    lang: "vi",
+    receipt: "Biên nhận",
+    credit_note: "Giấy báo có",
+    cancellation: "Hủy giấy báo có",
+    number: "Số",
+    date: "Ngày",
+    order: "Đơn hàng",
+    seller: "Bên bán",
+    buyer: "Bên mua",
+    tax_id: "Mã số thuế",
+    credited: "Số dư trả trước",
+    fee: "Phí",
+    tax: "Thuế",
+    total: "Tổng cộng",
+    e_invoice: "Hóa đơn điện tử",
+    note: "Chứng từ này không phải là hóa đơn thuế.",
+};
+
+impl PaperLanguage {
+    fn words(self) -> &'static Words {
+        match self {
+            Self::En => &EN,
+            Self::ZhCn => &ZH_CN,
+            Self::Vi => &VI,
+        }
+    }
+}
+
+/// What the page may do: use the one style that stands in it.
+#[must_use]
+pub fn policy() -> &'static str {
+    static POLICY: OnceLock<String> = OnceLock::new();
+    POLICY.get_or_init(|| {
+        let hash = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
+        format!(
+            "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
+    })
+}
+
+/// Renders a paper.
+///
+/// # Errors
+/// [`Error::Internal`] when the template does not fit the paper.
+pub fn render(paper: &Paper, language: PaperLanguage) -> Result<String, Error> {
+    static PAGES: OnceLock<Environment<'static>> = OnceLock::new();
+    let pages = PAGES.get_or_init(|| {
+        let mut pages = Environment::new();
+        pages.set_auto_escape_callback(|_| AutoEscape::Html);
+        pages
+    });
+    let words = language.words();
+    let title = match paper.kind {
+        PaperKind::Receipt => words.receipt,
+        PaperKind::CreditNote => words.credit_note,
+        PaperKind::Cancellation => words.cancellation,
+    };
+    let amounts = paper.amounts;
+    let lines = [(words.credited, amounts.credited), (words.fee, amounts.fee), (words.tax, amounts.tax)];
+    let shown = |(name, amount): &(&'static str, crate::domain::money::Money)| (*name, format_amount(*amount));
+    let lines: Vec<(&str, String)> =
+        lines.iter().filter(|(name, amount)| *name == words.credited || !amount.is_zero()).map(shown).collect();
+    let invoice = paper.e_invoice.as_ref().map(|invoice| invoice.number.as_str());
+    pages
+        .render_named_str(
+            "page.html",
+            TEMPLATE,
+            context! {
+                w => words,
+                title,
+                number => paper.number.to_string(),
+                date => paper.happened_at.format("%Y-%m-%d %H:%M UTC").to_string(),
+                order => crate::domain::id::IdKind::TopUpOrder.show(paper.order_id),
+                seller => party(&paper.seller),
+                buyer => paper.buyer.as_ref().map(party),
+                lines,
+                total => format_amount(amounts.amount),
+                currency => amounts.amount.currency().code(),
+                invoice,
+                style => minijinja::Value::from_safe_string(STYLE.to_owned()),
+            },
+        )
+        .map_err(|error| {
+            tracing::error!(%error, "The page of a paper cannot be rendered");
+            Error::Internal("a template that fits a paper")
+        })
+}
+
+/// The lines of a party, and its tax id.
+fn party(party: &Party) -> minijinja::Value {
+    let texts = [Some(party.name.as_str()), party.company.as_deref()];
+    let address = party.address.as_deref().unwrap_or_default().lines();
+    let rest = [party.country.as_deref(), party.email.as_deref()];
+    let lines: Vec<&str> = texts
+        .into_iter()
+        .flatten()
+        .chain(address)
+        .chain(rest.into_iter().flatten())
+        .filter(|line| !line.is_empty())
+        .collect();
+    context! { lines, tax_id => party.tax_id }
+}

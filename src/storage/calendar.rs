@@ -1,0 +1,74 @@
+//! The time zone of days and months, and where they begin.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Date, Text, Timestamptz};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use super::StorageError;
+use super::environment;
+use super::schema::calendar;
+use crate::domain::calendar::{Month, Span};
+
+/// The name of the time zone.
+///
+/// # Errors
+/// Database errors.
+pub async fn time_zone(conn: &mut AsyncPgConnection) -> Result<String, StorageError> {
+    Ok(calendar::table.select(calendar::time_zone).first(conn).await?)
+}
+
+/// Stamps the calendar of a database in which nothing was ever booked. Returns the time zone that is in force.
+///
+/// # Errors
+/// Database errors.
+pub async fn stamp(conn: &mut AsyncPgConnection, wanted: &str) -> Result<String, StorageError> {
+    let stamped = time_zone(conn).await?;
+    if stamped == wanted || environment::is_used(conn).await? {
+        return Ok(stamped);
+    }
+    diesel::update(calendar::table).set(calendar::time_zone.eq(wanted)).execute(conn).await?;
+    Ok(wanted.to_owned())
+}
+
+#[derive(QueryableByName)]
+struct Answer {
+    #[diesel(sql_type = Bool)]
+    yes: bool,
+}
+
+/// Whether the database knows a time zone by this name.
+///
+/// # Errors
+/// Database errors.
+pub async fn knows(conn: &mut AsyncPgConnection, zone: &str) -> Result<bool, StorageError> {
+    let sql = "SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = $1) AS yes";
+    Ok(diesel::sql_query(sql).bind::<Text, _>(zone).get_result::<Answer>(conn).await?.yes)
+}
+
+#[derive(QueryableByName)]
+struct Limits {
+    #[diesel(sql_type = Timestamptz)]
+    from: DateTime<Utc>,
+    #[diesel(sql_type = Timestamptz)]
+    to: DateTime<Utc>,
+}
+
+/// The first moment of one day, and that of a later one.
+///
+/// # Errors
+/// Database errors.
+pub async fn span(conn: &mut AsyncPgConnection, from: NaiveDate, to: NaiveDate) -> Result<Span, StorageError> {
+    let sql = "SELECT $1::timestamp AT TIME ZONE time_zone AS \"from\", $2::timestamp AT TIME ZONE time_zone AS \"to\" \
+               FROM calendar";
+    let limits: Limits = diesel::sql_query(sql).bind::<Date, _>(from).bind::<Date, _>(to).get_result(conn).await?;
+    Ok(Span { from: limits.from, to: limits.to })
+}
+
+/// When a month begins and ends.
+///
+/// # Errors
+/// Database errors.
+pub async fn month(conn: &mut AsyncPgConnection, month: Month) -> Result<Span, StorageError> {
+    span(conn, month.first_day(), month.next_first_day()).await
+}

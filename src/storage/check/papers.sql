@@ -1,0 +1,43 @@
+-- Papers: their numbers, what they are for, and their figures.
+WITH counted AS (
+    SELECT series, year, count(*) AS papers, max(number) AS highest, min(number) AS lowest
+    FROM papers
+    GROUP BY series, year
+), sources AS (
+    SELECT 'tuo_' || replace(id::text, '-', '') AS source, customer_id, received_amount AS amount
+    FROM top_up_orders
+    WHERE status = 'completed' AND channel <> 'balance'
+    UNION ALL
+    SELECT 'rfd_' || replace(id::text, '-', ''), customer_id, amount - from_unapplied
+    FROM refunds
+    WHERE status = 'succeeded' AND order_id IS NOT NULL AND amount > from_unapplied
+    UNION ALL
+    SELECT 'adj_' || replace(id::text, '-', ''), customer_id, NULL
+    FROM adjustments
+    WHERE booked_at IS NOT NULL AND order_id IS NOT NULL
+)
+SELECT 'paper_numbers' AS rule, coalesce(n.series, c.series) || '-' || coalesce(n.year, c.year) AS subject,
+       NULL::text AS customer, '1 to ' || coalesce(n.last, 0) AS expected,
+       coalesce(c.papers, 0) || ' papers, ' || coalesce(c.lowest, 0) || ' to ' || coalesce(c.highest, 0) AS found
+FROM paper_numbers n
+FULL JOIN counted c USING (series, year)
+WHERE (n.last = c.papers AND n.last = c.highest AND c.lowest = 1) IS NOT TRUE
+UNION ALL
+SELECT 'paper_of_each', s.source, s.customer_id, 'a paper, or one that is due', 'none'
+FROM sources s
+WHERE NOT EXISTS (SELECT FROM papers p WHERE p.source = s.source)
+  AND NOT EXISTS (SELECT FROM papers_due d WHERE d.source = s.source)
+UNION ALL
+SELECT 'paper_amount', p.source, p.customer_id, trim_scale(s.amount)::text, trim_scale(p.amount)::text
+FROM papers p
+JOIN sources s USING (source)
+WHERE p.amount <> s.amount
+UNION ALL
+SELECT 'paper_credited', 'tuo_' || replace(o.id::text, '-', ''), o.customer_id,
+       'at most ' || trim_scale(o.received_amount)::text, trim_scale(b.amount)::text
+FROM (SELECT order_id, sum(CASE kind WHEN 'credit_note' THEN amount ELSE -amount END) AS amount
+      FROM papers
+      WHERE kind <> 'receipt'
+      GROUP BY order_id) b
+JOIN top_up_orders o ON o.id = b.order_id
+WHERE b.amount > o.received_amount OR b.amount < 0

@@ -1,0 +1,295 @@
+//! Our papers, their numbers, and what papers are still to be issued for.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Int4, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::StorageError;
+use super::columns::{corrupt, currency_from_column, customer_from_column};
+use super::page::in_page;
+use super::schema::{paper_numbers, papers, papers_due};
+use super::statement::{Cached, Parameters, Statement};
+use crate::domain::customer::CustomerId;
+use crate::domain::money::Money;
+use crate::domain::page::{Page, Rows};
+use crate::domain::paper::{DuePaper, EInvoice, Paper, PaperAmounts, PaperFilter, PaperKind, PaperNumber, Party};
+
+/// Any number that nobody else locks: one process issues papers at a time.
+const ISSUING: i64 = 0x0074_6f70_7573;
+
+#[derive(QueryableByName)]
+struct Answer {
+    #[diesel(sql_type = Bool)]
+    yes: bool,
+}
+
+/// Takes the right to issue papers until the transaction ends; false where another process has it.
+///
+/// # Errors
+/// Database errors.
+pub async fn may_issue(conn: &mut AsyncPgConnection) -> Result<bool, StorageError> {
+    let asked = diesel::sql_query("SELECT pg_try_advisory_xact_lock($1) AS yes").bind::<BigInt, _>(ISSUING);
+    Ok(asked.get_result::<Answer>(conn).await?.yes)
+}
+
+struct Due {
+    before: DateTime<Utc>,
+    limit: i64,
+}
+
+impl Statement for Due {
+    const TEXT: &'static str = include_str!("sql/due_papers.sql");
+    type Row = (Text, Text, SqlUuid, Nullable<SqlUuid>, Timestamptz, Int4);
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Timestamptz, _>(&self.before)?;
+        parameters.add::<BigInt, _>(&self.limit)
+    }
+}
+
+#[derive(Queryable)]
+struct DueRow {
+    source: String,
+    kind: String,
+    order_id: Uuid,
+    refund_id: Option<Uuid>,
+    happened_at: DateTime<Utc>,
+    year: i32,
+}
+
+fn kind_from_column(kind: &str) -> Result<PaperKind, StorageError> {
+    PaperKind::parse(kind).ok_or_else(|| corrupt("the kind of a paper", kind))
+}
+
+/// What papers are to be issued for that happened before a moment, the oldest first.
+///
+/// # Errors
+/// Database errors.
+pub async fn due(
+    conn: &mut AsyncPgConnection,
+    before: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<DuePaper>, StorageError> {
+    let rows: Vec<DueRow> = Cached(Due { before, limit }).load(conn).await?;
+    let due = |row: DueRow| {
+        Ok(DuePaper {
+            kind: kind_from_column(&row.kind)?,
+            source: row.source,
+            order_id: row.order_id,
+            refund_id: row.refund_id,
+            happened_at: row.happened_at,
+            year: row.year,
+        })
+    };
+    rows.into_iter().map(due).collect()
+}
+
+/// Takes the next number of a series and year. It is used exactly when the transaction commits.
+///
+/// # Errors
+/// Database errors.
+pub async fn next_number(conn: &mut AsyncPgConnection, series: &str, year: i32) -> Result<PaperNumber, StorageError> {
+    let number = diesel::insert_into(paper_numbers::table)
+        .values((paper_numbers::series.eq(series), paper_numbers::year.eq(year), paper_numbers::last.eq(1)))
+        .on_conflict((paper_numbers::series, paper_numbers::year))
+        .do_update()
+        .set(paper_numbers::last.eq(paper_numbers::last + 1))
+        .returning(paper_numbers::last)
+        .get_result(conn)
+        .await?;
+    Ok(PaperNumber { series: series.to_owned(), year, number })
+}
+
+#[derive(Serialize, Deserialize)]
+struct PartyDocument {
+    name: String,
+    company: Option<String>,
+    address: Option<String>,
+    country: Option<String>,
+    tax_id: Option<String>,
+    email: Option<String>,
+}
+
+fn to_document(party: &Party) -> Result<serde_json::Value, StorageError> {
+    let Party { name, company, address, country, tax_id, email } = party.clone();
+    serde_json::to_value(PartyDocument { name, company, address, country, tax_id, email })
+        .map_err(|error| StorageError::Corrupt(format!("a party of a paper: {error}")))
+}
+
+fn from_document(document: serde_json::Value) -> Result<Party, StorageError> {
+    let PartyDocument { name, company, address, country, tax_id, email } = serde_json::from_value(document)
+        .map_err(|error| StorageError::Corrupt(format!("a party of a paper: {error}")))?;
+    Ok(Party { name, company, address, country, tax_id, email })
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = papers, check_for_backend(diesel::pg::Pg))]
+struct PaperRow {
+    id: Uuid,
+    kind: String,
+    series: String,
+    year: i32,
+    number: i64,
+    source: String,
+    order_id: Uuid,
+    receipt_id: Option<Uuid>,
+    customer_id: String,
+    currency: String,
+    amount: Decimal,
+    fee: Decimal,
+    tax: Decimal,
+    credited: Decimal,
+    happened_at: DateTime<Utc>,
+    issued_at: DateTime<Utc>,
+    seller: serde_json::Value,
+    buyer: Option<serde_json::Value>,
+    e_invoice_number: Option<String>,
+    e_invoice_url: Option<String>,
+}
+
+impl TryFrom<PaperRow> for Paper {
+    type Error = StorageError;
+
+    fn try_from(row: PaperRow) -> Result<Self, StorageError> {
+        let currency = currency_from_column(&row.currency)?;
+        let money = |amount| Money::from_ledger(amount, currency);
+        let url = row.e_invoice_url;
+        Ok(Self {
+            id: row.id,
+            kind: kind_from_column(&row.kind)?,
+            number: PaperNumber { series: row.series, year: row.year, number: row.number },
+            source: row.source,
+            order_id: row.order_id,
+            receipt_id: row.receipt_id,
+            customer: customer_from_column(&row.customer_id)?,
+            amounts: PaperAmounts {
+                amount: money(row.amount),
+                fee: money(row.fee),
+                tax: money(row.tax),
+                credited: money(row.credited),
+            },
+            happened_at: row.happened_at,
+            issued_at: row.issued_at,
+            seller: from_document(row.seller)?,
+            buyer: row.buyer.map(from_document).transpose()?,
+            e_invoice: row.e_invoice_number.map(|number| EInvoice { number, url }),
+        })
+    }
+}
+
+/// Writes a paper, and removes what it was due for.
+///
+/// # Errors
+/// Database errors.
+pub async fn issue(conn: &mut AsyncPgConnection, paper: &Paper) -> Result<(), StorageError> {
+    let amounts = &paper.amounts;
+    let row = PaperRow {
+        id: paper.id,
+        kind: paper.kind.as_str().to_owned(),
+        series: paper.number.series.clone(),
+        year: paper.number.year,
+        number: paper.number.number,
+        source: paper.source.clone(),
+        order_id: paper.order_id,
+        receipt_id: paper.receipt_id,
+        customer_id: paper.customer.as_str().to_owned(),
+        currency: amounts.amount.currency().code().to_owned(),
+        amount: amounts.amount.amount(),
+        fee: amounts.fee.amount(),
+        tax: amounts.tax.amount(),
+        credited: amounts.credited.amount(),
+        happened_at: paper.happened_at,
+        issued_at: paper.issued_at,
+        seller: to_document(&paper.seller)?,
+        buyer: paper.buyer.as_ref().map(to_document).transpose()?,
+        e_invoice_number: None,
+        e_invoice_url: None,
+    };
+    diesel::insert_into(papers::table).values(row).execute(conn).await?;
+    diesel::delete(papers_due::table.find(&paper.source)).execute(conn).await?;
+    Ok(())
+}
+
+/// The papers of an order, in the order in which they were issued: the receipt first.
+///
+/// # Errors
+/// Database errors.
+pub async fn of_order(conn: &mut AsyncPgConnection, order_id: Uuid) -> Result<Vec<Paper>, StorageError> {
+    let rows: Vec<PaperRow> = papers::table
+        .filter(papers::order_id.eq(order_id))
+        .order((papers::receipt_id.is_not_null(), papers::happened_at, papers::id))
+        .select(PaperRow::as_select())
+        .load(conn)
+        .await?;
+    rows.into_iter().map(Paper::try_from).collect()
+}
+
+/// A paper.
+///
+/// # Errors
+/// Database errors.
+pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Paper>, StorageError> {
+    let row: Option<PaperRow> = papers::table.find(id).select(PaperRow::as_select()).first(conn).await.optional()?;
+    row.map(Paper::try_from).transpose()
+}
+
+/// A page of papers.
+///
+/// # Errors
+/// Database errors.
+pub async fn list(
+    conn: &mut AsyncPgConnection,
+    filter: &PaperFilter,
+    page: &Page,
+) -> Result<Rows<Paper>, StorageError> {
+    let mut query = papers::table.select(PaperRow::as_select()).limit(page.to_read()).into_boxed();
+    if let Some(kind) = filter.kind {
+        query = query.filter(papers::kind.eq(kind.as_str()));
+    }
+    if let Some(customer) = &filter.customer {
+        query = query.filter(papers::customer_id.eq(customer.as_str()));
+    }
+    if let Some(from) = filter.issued_from {
+        query = query.filter(papers::issued_at.ge(from));
+    }
+    if let Some(to) = filter.issued_to {
+        query = query.filter(papers::issued_at.lt(to));
+    }
+    let query = in_page!(query, page, papers::issued_at, papers::id);
+    let rows: Vec<PaperRow> = query.load(conn).await?;
+    page.cut(rows).try_map(Paper::try_from)
+}
+
+/// Notes the state's invoice on a paper; `None` where there is no such paper.
+///
+/// # Errors
+/// Database errors.
+pub async fn note_e_invoice(
+    conn: &mut AsyncPgConnection,
+    id: Uuid,
+    invoice: &EInvoice,
+) -> Result<Option<Paper>, StorageError> {
+    let row: Option<PaperRow> = diesel::update(papers::table.find(id))
+        .set((papers::e_invoice_number.eq(Some(&invoice.number)), papers::e_invoice_url.eq(invoice.url.as_ref())))
+        .returning(PaperRow::as_select())
+        .get_result(conn)
+        .await
+        .optional()?;
+    row.map(Paper::try_from).transpose()
+}
+
+/// Erases who bought from a customer's papers. Only the owner of the database may.
+///
+/// # Errors
+/// Database errors.
+pub async fn erase_buyer(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<(), StorageError> {
+    diesel::update(papers::table.filter(papers::customer_id.eq(customer.as_str())))
+        .set(papers::buyer.eq(None::<serde_json::Value>))
+        .execute(conn)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! The entries behind a figure of a report.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Bool, Int2, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::counterpart_from_column;
+use crate::domain::account_flow::{AccountFlow, FlowId};
+use crate::domain::calendar::Span;
+use crate::domain::entry::EntryKind;
+use crate::domain::money::{Currency, Money};
+use crate::domain::payment::Channel;
+use crate::domain::product::Product;
+use crate::domain::report::Parts;
+use crate::domain::report::entries::{EntriesWanted, EntryPlace, ReportedEntry};
+use crate::storage::StorageError;
+use crate::storage::columns::{corrupt, currency_from_column, customer_from_column, entry_kind_from_column};
+use crate::storage::statement::{Cached, Parameters, Statement};
+
+struct Wallets {
+    customer: String,
+    of_currency: String,
+    of_product: String,
+    from: DateTime<Utc>,
+    currency: Option<&'static str>,
+    product: Option<String>,
+    limit: i64,
+}
+
+impl Statement for Wallets {
+    const TEXT: &'static str = include_str!("../sql/report_wallets.sql");
+    type Row = (Text, Text, Text, SqlUuid, BigInt);
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Text, _>(&self.customer)?;
+        parameters.add::<Text, _>(&self.of_currency)?;
+        parameters.add::<Text, _>(&self.of_product)?;
+        parameters.add::<Timestamptz, _>(&self.from)?;
+        parameters.add::<Nullable<Text>, _>(&self.currency)?;
+        parameters.add::<Nullable<Text>, _>(&self.product)?;
+        parameters.add::<BigInt, _>(&self.limit)
+    }
+}
+
+#[derive(Queryable)]
+struct WalletRow {
+    customer: String,
+    currency: String,
+    product: String,
+    id: Uuid,
+    entries: i64,
+}
+
+struct Entries {
+    customers: Vec<String>,
+    wallets: Vec<Uuid>,
+    counts: Vec<i64>,
+    after: i64,
+    span: Span,
+    kinds: Vec<i16>,
+    consumption: bool,
+    counterpart: Option<String>,
+    limit: i64,
+}
+
+impl Statement for Entries {
+    const TEXT: &'static str = include_str!("../sql/report_entries.sql");
+    type Row = (BigInt, BigInt, Int2, Numeric, Numeric, Numeric, Text, Text, Nullable<Text>, Timestamptz);
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Array<Text>, _>(&self.customers)?;
+        parameters.add::<Array<SqlUuid>, _>(&self.wallets)?;
+        parameters.add::<Array<BigInt>, _>(&self.counts)?;
+        parameters.add::<BigInt, _>(&self.after)?;
+        parameters.add::<Timestamptz, _>(&self.span.from)?;
+        parameters.add::<Timestamptz, _>(&self.span.to)?;
+        parameters.add::<Array<Int2>, _>(&self.kinds)?;
+        parameters.add::<Bool, _>(&self.consumption)?;
+        parameters.add::<Nullable<Text>, _>(&self.counterpart)?;
+        parameters.add::<BigInt, _>(&self.limit)
+    }
+}
+
+#[derive(Queryable)]
+struct EntryRow {
+    n: i64,
+    seq: i64,
+    kind: i16,
+    amount: Decimal,
+    granted: Decimal,
+    debt: Decimal,
+    counterpart: String,
+    key: String,
+    reference: Option<String>,
+    created_at: DateTime<Utc>,
+}
+
+/// How many wallets are looked at for a page of entries.
+const WALLETS_OF_PAGE: i64 = 1_000;
+
+/// A page of the entries behind a figure, by wallet and number, and where the next page begins, if there may be one. A
+/// page can be shorter than the limit though more follow, because it looks at so many wallets only.
+///
+/// # Errors
+/// Database errors.
+pub async fn entries(
+    conn: &mut AsyncPgConnection,
+    wanted: &EntriesWanted,
+    after: Option<EntryPlace>,
+    limit: i64,
+) -> Result<(Vec<ReportedEntry>, Option<EntryPlace>), StorageError> {
+    let after = after.unwrap_or_default();
+    let (customer, of_currency, of_product, _) = after.clone();
+    let wallets = Wallets {
+        customer,
+        of_currency,
+        of_product,
+        from: wanted.span.from,
+        currency: wanted.currency.map(Currency::code),
+        product: wanted.product.as_ref().map(|product| product.as_column().to_owned()),
+        limit: WALLETS_OF_PAGE + 1,
+    };
+    let mut wallets: Vec<WalletRow> = Cached(wallets).load(conn).await?;
+    // The first of the next page.
+    let next_wallet = usize::try_from(WALLETS_OF_PAGE).ok().and_then(|n| wallets.as_slice().get(n));
+    let next_wallet = next_wallet.map(|row| (row.customer.clone(), row.currency.clone(), row.product.clone(), 0));
+    wallets.truncate(usize::try_from(WALLETS_OF_PAGE).unwrap_or(usize::MAX));
+    let begins_there = |row: &WalletRow| (&row.customer, &row.currency, &row.product) == (&after.0, &after.1, &after.2);
+    let statement = Entries {
+        customers: wallets.iter().map(|row| row.customer.clone()).collect(),
+        wallets: wallets.iter().map(|row| row.id).collect(),
+        counts: wallets.iter().map(|row| row.entries).collect(),
+        after: if wallets.as_slice().first().is_some_and(begins_there) { after.3 } else { 0 },
+        span: wanted.span,
+        kinds: wanted.kinds.iter().map(|kind| kind.code()).collect(),
+        consumption: wanted.kinds.iter().any(|kind| EntryKind::CONSUMPTION.contains(kind)),
+        counterpart: wanted.channel.map(counterparts),
+        limit: limit + 1,
+    };
+    let mut rows: Vec<EntryRow> = Cached(statement).load(conn).await?;
+    let is_full = i64::try_from(rows.len()).is_ok_and(|found| found > limit);
+    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let mut found = Vec::with_capacity(rows.len());
+    let mut last = None;
+    for row in rows {
+        let wallet = usize::try_from(row.n - 1).ok().and_then(|n| wallets.get(n));
+        let wallet = wallet.ok_or_else(|| corrupt("the number of a wallet", row.n))?;
+        last = Some((wallet.customer.clone(), wallet.currency.clone(), wallet.product.clone(), row.seq));
+        found.push(reported(row, wallet)?);
+    }
+    Ok((found, if is_full { last } else { next_wallet }))
+}
+
+/// The counterparts of a channel, as a regular expression.
+fn counterparts(channel: Channel) -> String {
+    let name = match channel {
+        Channel::Card => "stripe",
+        Channel::Paypal => "paypal",
+        Channel::Vnpay => "vnpay",
+        Channel::Balance => "balance",
+        Channel::BankTransfer => return "^(bank:.*|(refund|dispute):bank)$".to_owned(),
+    };
+    format!("^(provider|refund|dispute):{name}$")
+}
+
+fn reported(row: EntryRow, wallet: &WalletRow) -> Result<ReportedEntry, StorageError> {
+    let currency = currency_from_column(&wallet.currency)?;
+    let money = |amount| Money::from_ledger(amount, currency);
+    let kind = entry_kind_from_column(row.kind)?;
+    Ok(ReportedEntry {
+        id: FlowId { wallet: wallet.id, seq: row.seq },
+        customer: customer_from_column(&wallet.customer)?,
+        product: Product::from_column(&wallet.product),
+        kind,
+        parts: Parts { entries: 1, amount: money(row.amount), granted: money(row.granted), debt: money(row.debt) },
+        counterpart: counterpart_from_column(&row.counterpart)?,
+        reference: AccountFlow::reference(kind, &row.key, row.reference),
+        created_at: row.created_at,
+    })
+}

@@ -1,0 +1,13 @@
+-- What papers are to be issued for, the oldest first, each with the year in which it happened.
+--
+-- $1 timestamptz only what happened before this moment
+-- $2 bigint at most this many
+--
+-- Returns the columns of `DueRow`.
+SELECT d.source, d.kind, d.order_id, d.refund_id, d.happened_at,
+       extract(year FROM d.happened_at AT TIME ZONE c.time_zone)::integer
+FROM papers_due d
+CROSS JOIN calendar c
+WHERE d.happened_at < $1
+ORDER BY d.happened_at, d.source
+LIMIT $2

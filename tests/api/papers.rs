@@ -1,0 +1,163 @@
+//! Receipts and credit notes: numbered without a gap in the order in which things happened, and over what they are for.
+
+use chrono::{Datelike, Duration, Utc};
+use futures_util::future::join_all;
+use reqwest::Method;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use topup::app::papers::issue_due;
+
+use crate::stage::{number, ordered, paid, quiet, read, until};
+use crate::support::{Reply, TestApp, execute};
+
+/// Issues whatever is due now.
+async fn issue(app: &TestApp) {
+    let all = async || {
+        issue_due(&app.server.app, Duration::zero(), 50).await.unwrap();
+        number(app, "count(*) FROM papers_due").await == 0
+    };
+    until("every paper is issued", all).await;
+}
+
+async fn papers(app: &TestApp, order: &str) -> Reply {
+    app.operator().get(&format!("/v1/top-up-orders/{order}/receipt")).await.expect(200)
+}
+
+async fn refund(app: &TestApp, order: &str, amount: &str) {
+    let body = json!({ "order_id": order, "amount": amount, "reason": "a test of papers" });
+    app.operator().post("/v1/admin/refunds", &body).await.expect(201);
+    quiet(app, "stripe").await;
+    let done = async || number(app, "count(*) FROM refunds WHERE status <> 'succeeded'").await == 0;
+    until("the refund has succeeded", done).await;
+}
+
+fn amount(value: &Value) -> Decimal {
+    value.as_str().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn an_order_has_a_receipt_and_each_refund_a_credit_note() {
+    let app = TestApp::spawn_with(|config| config.papers.seller_name = "Example & Söhne".to_owned()).await;
+    execute(&app.database, "UPDATE channel_rules SET fee_percent = 2.5, tax_percent = 1 WHERE channel = 'card'").await;
+    let profile = json!({
+        "name": "<script>alert(1)</script>", "email": "alice@example.com", "country": "VN", "tax_id": "0101234567",
+        "address": "12 Lý Thái Tổ, Hà Nội",
+    });
+    let alice = app.customer("alice");
+    alice.send(Method::PUT, "/v1/billing-profile", Some(&profile), None).await.expect(200);
+    let order = paid(&app, "alice", "card", "USD", "33.33").await;
+    let pending = ordered(&app, "alice", "card", "USD", "20").await;
+    let receipt = format!("/v1/top-up-orders/{order}/receipt");
+    issue(&app).await;
+    let found = alice.get(&receipt).await.expect(200);
+    let year = Utc::now().year();
+    let paper = &found["receipt"];
+    assert_eq!(paper["number"], format!("R-{year}-000001"));
+    let order_now = read(&app, &order).await;
+    for (figure, of_order) in
+        [("amount", "received_amount"), ("fee", "fee"), ("tax", "tax"), ("credited", "credited_amount")]
+    {
+        assert_eq!(paper[figure], order_now[of_order], "{figure}");
+    }
+    assert_eq!((&paper["buyer"]["tax_id"], &paper["e_invoice"]), (&json!("0101234567"), &Value::Null));
+    assert_eq!(paper["source"], order);
+    assert_eq!(found["credit_notes"], json!([]));
+    alice.get(&format!("/v1/top-up-orders/{pending}/receipt")).await.problem(404, "not_found");
+    app.customer("bob").get(&receipt).await.problem(404, "not_found");
+
+    // Refunds in three parts: their credit notes are the receipt, to the last cent.
+    for part in ["10.01", "0.57", "22.75"] {
+        refund(&app, &order, part).await;
+        issue(&app).await;
+    }
+    let found = papers(&app, &order).await;
+    let notes = found["credit_notes"].as_array().unwrap();
+    let numbers: Vec<&str> = notes.iter().map(|note| note["number"].as_str().unwrap()).collect();
+    assert_eq!(numbers, [1, 2, 3].map(|n| format!("C-{year}-00000{n}")));
+    for figure in ["amount", "fee", "tax", "credited"] {
+        let sum: Decimal = notes.iter().map(|note| amount(&note[figure])).sum();
+        assert_eq!(sum, amount(&found["receipt"][figure]), "{figure}");
+        assert!(notes.iter().all(|note| amount(&note[figure]) >= Decimal::ZERO), "{figure}");
+    }
+    assert_eq!(notes[0]["receipt_id"], found["receipt"]["id"]);
+    shows_a_page(&app, &found["receipt"]).await;
+    notes_the_states_invoice(&app, &found["receipt"]).await;
+
+    // A profile that changes afterwards changes no paper; nor does anybody else.
+    let other = json!({ "name": "Alice", "email": "alice@example.com", "country": "CN" });
+    alice.send(Method::PUT, "/v1/billing-profile", Some(&other), None).await.expect(200);
+    assert_eq!(papers(&app, &order).await["receipt"]["buyer"]["country"], "VN");
+    app.finish().await;
+}
+
+async fn shows_a_page(app: &TestApp, receipt: &Value) {
+    let path = format!("/v1/papers/{}/page", receipt["id"].as_str().unwrap());
+    for (query, words) in
+        [("", ["Receipt", "Tax ID"]), ("?lang=zh-CN", ["收据", "税号"]), ("?lang=vi", ["Biên nhận", "Mã số thuế"])]
+    {
+        let page = app.customer("alice").get(&format!("{path}{query}")).await.expect(200);
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+        assert!(!page.text.contains("<script"), "{}", page.text);
+        for text in words.into_iter().chain(["&lt;script&gt;", "Example &amp; Söhne", "33.33 USD", "12 Lý Thái Tổ"])
+        {
+            assert!(page.text.contains(text), "{text}: {}", page.text);
+        }
+    }
+    app.customer("bob").get(&path).await.problem(404, "not_found");
+    app.customer("alice").get(&format!("{path}?lang=de")).await.problem(422, "validation_failed");
+}
+
+async fn notes_the_states_invoice(app: &TestApp, receipt: &Value) {
+    let id = receipt["id"].as_str().unwrap();
+    let path = format!("/v1/admin/papers/{id}/e-invoice");
+    let invoice = json!({ "number": "1C26TAA-7", "url": "https://invoices.example.com/7.pdf" });
+    let noted = app.operator().send(Method::PUT, &path, Some(&invoice), None).await.expect(200);
+    assert_eq!(noted["e_invoice"], invoice);
+    assert_eq!(app.customer("alice").get(&format!("/v1/papers/{id}")).await.expect(200)["e_invoice"], invoice);
+    for (bad, pointer) in
+        [(json!({ "number": "" }), "/number"), (json!({ "number": "7", "url": "javascript:alert(1)" }), "/url")]
+    {
+        let refused = app.operator().send(Method::PUT, &path, Some(&bad), None).await.problem(422, "validation_failed");
+        assert_eq!(refused["errors"][0]["pointer"], pointer);
+    }
+    let target = format!("/v1/admin/audit-log?target=paper:{id}");
+    assert_eq!(app.operator().get(&target).await.expect(200)["data"][0]["action"], "paper.e_invoice_noted");
+    let list = app.operator().get("/v1/admin/papers?customer_id=alice&kind=receipt").await.expect(200);
+    assert_eq!((list["data"].as_array().unwrap().len(), &list["data"][0]["id"]), (1, &receipt["id"]));
+    assert_eq!(
+        app.operator().get("/v1/admin/papers?kind=credit_note&limit=2").await["data"].as_array().unwrap().len(),
+        2
+    );
+}
+
+/// Four processes issue at once, while orders complete: each order gets one receipt, without a gap, in order.
+#[tokio::test]
+async fn papers_that_are_issued_at_once_leave_no_gap() {
+    let app = TestApp::spawn().await;
+    let state = &app.server.app;
+    let fund = async |n: usize| app.fund(&format!("customer-{n}"), "CNY", "5.00").await;
+    let issuing = async || {
+        for _ in 0..12 {
+            issue_due(state, Duration::zero(), 2).await.unwrap();
+        }
+    };
+    let (orders, _) = tokio::join!(join_all((0..16).map(fund)), join_all((0..4).map(|_| issuing())));
+    issue(&app).await;
+    assert_eq!(orders.len(), 16);
+    let of = |what: &str| format!("{what} FROM papers WHERE kind = 'receipt'");
+    for what in ["count(*)", "max(number)", "count(DISTINCT number)", "count(DISTINCT order_id)"] {
+        assert_eq!(number(&app, &of(what)).await, 16, "{what}");
+    }
+    assert_eq!(number(&app, "last FROM paper_numbers WHERE series = 'R'").await, 16);
+
+    // What never came is taken off again, by a paper of its own.
+    let reversed = json!({ "reason": "never came", "reach": "order_wallet" });
+    let path = format!("/v1/admin/top-up-orders/{}/reverse", orders[0]);
+    app.operator().post(&path, &reversed).await.expect(200);
+    issue(&app).await;
+    let note = papers(&app, &orders[0]).await["credit_notes"][0].clone();
+    assert_eq!((&note["kind"], &note["amount"]), (&json!("credit_note"), &json!("5.00")));
+    app.finish().await;
+}

@@ -1,0 +1,116 @@
+//! What is broken behind the back of what finance reports: folded days, and papers.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use topup::domain::calendar::Span;
+use topup::storage::clock;
+use topup::storage::reports::{NextDay, fold, next_day};
+
+use super::{found_after, unguarded};
+use crate::fixture::{ORDER, REFUND, shown};
+use crate::support::answers;
+
+pub(super) const RULES: [&str; 6] =
+    ["report_sums", "report_days", "paper_numbers", "paper_of_each", "paper_amount", "paper_credited"];
+
+const RECHARGES: &str = "kind = 1 AND counterpart = 'provider:stripe' AND currency = 'USD'";
+
+#[tokio::test]
+async fn whatever_is_tampered_with_after_a_day_was_folded_is_named() {
+    let (_pool, mut conn) = unguarded(false).await;
+    let NextDay { day, .. } = next_day(&mut conn).await.unwrap();
+    let span = Span { from: DateTime::<Utc>::UNIX_EPOCH, to: clock::now(&mut conn).await.unwrap() };
+    let folded = fold(&mut conn, NextDay { day, span }).await.unwrap();
+    assert_eq!(answers(&mut conn, "SELECT count(*) FROM entries").await, [folded.to_string()]);
+    assert_eq!(
+        answers(&mut conn, "SELECT sum(fee) || ' ' || sum(tax) FROM report_sums").await,
+        ["2.00000000 1.00000000"]
+    );
+    let untouched = found_after(&mut conn, "").await;
+    assert!(untouched.is_clean(), "{:#?}", untouched.disagreements);
+
+    let sums = |sql: String| ("report_sums", sql);
+    let cases = [
+        sums(format!("UPDATE report_sums SET amount = amount + 0.00000001 WHERE {RECHARGES}")),
+        sums(format!("UPDATE report_sums SET entries = entries + 1 WHERE {RECHARGES}")),
+        sums(format!("UPDATE report_sums SET fee = 3 WHERE {RECHARGES}")),
+        sums(format!("UPDATE report_sums SET tax = 0 WHERE {RECHARGES}")),
+        sums("UPDATE report_sums SET granted = granted + 1 WHERE kind = 9 AND currency = 'USD'".to_owned()),
+        sums("UPDATE report_sums SET debt = debt + 1 WHERE kind = 9 AND currency = 'USD'".to_owned()),
+        sums("DELETE FROM report_sums WHERE kind = 15".to_owned()),
+        sums(
+            "INSERT INTO report_sums SELECT day, 'EUR', '', 1, 'provider:stripe', 1, 1, 0, 0, 0, 0 FROM report_days"
+                .to_owned(),
+        ),
+        sums("UPDATE report_sums SET day = day - 1 WHERE kind = 15".to_owned()),
+        sums("UPDATE payment_applications SET fee = fee + 1 WHERE fee > 0".to_owned()),
+        sums("UPDATE entries SET amount = amount + 1 WHERE kind = 5".to_owned()),
+        sums("UPDATE entries SET counterpart = 'refund:paypal' WHERE kind = 5".to_owned()),
+        (
+            "report_days",
+            "INSERT INTO report_days (day, starts_at, ends_at) SELECT day + 2, ends_at, ends_at + interval '1 second'
+             FROM report_days"
+                .to_owned(),
+        ),
+        (
+            "report_days",
+            "INSERT INTO report_days (day, starts_at, ends_at) SELECT day + 1, ends_at + interval '1 second',
+             ends_at + interval '2 seconds' FROM report_days"
+                .to_owned(),
+        ),
+    ];
+    for (rule, sql) in cases {
+        let report = found_after(&mut conn, &sql).await;
+        let found: BTreeSet<&str> = report.disagreements.iter().map(|one| one.rule.as_str()).collect();
+        assert!(found.contains(rule), "{sql}: {:#?}", report.disagreements);
+        let is_alone = sql.contains("report_") && !sql.contains("entries SET");
+        assert!(!is_alone || found.len() == 1, "{sql}: {found:?}");
+        let subjects = report.disagreements.iter().filter(|one| one.rule == rule);
+        let day = day.to_string();
+        assert!(subjects.clone().all(|one| one.subject.starts_with(&day[..8])), "{:#?}", report.disagreements);
+    }
+}
+
+/// Papers for an order of 100 and a refund of 7 of it.
+fn issued() -> String {
+    let (receipt, note) = (shown("tuo", ORDER), shown("rfd", REFUND));
+    let paper = |kind: &str, series: &str, source: &str, receipt: &str, parts: &str| {
+        format!(
+            "INSERT INTO papers (id, kind, series, year, number, source, order_id, receipt_id, customer_id, currency,
+                                 amount, fee, tax, credited, happened_at, seller)
+             VALUES (gen_random_uuid(), '{kind}', '{series}', 2026, 1, '{source}', '{ORDER}', {receipt}, 'alice', 'USD',
+                     {parts}, now(), '{{\"name\": \"x\"}}');
+             INSERT INTO paper_numbers (series, year, last) VALUES ('{series}', 2026, 1);
+             DELETE FROM papers_due WHERE source = '{source}';"
+        )
+    };
+    paper("receipt", "R", &receipt, "NULL", "100, 2, 1, 97")
+        + &paper("credit_note", "C", &note, "(SELECT id FROM papers)", "7, 0.14, 0.07, 6.79")
+}
+
+#[tokio::test]
+async fn whatever_is_tampered_with_in_papers_is_named() {
+    let (_pool, mut conn) = unguarded(false).await;
+    let issued = issued();
+    let untouched = found_after(&mut conn, &issued).await;
+    assert!(untouched.is_clean(), "{:#?}", untouched.disagreements);
+    let (receipt, note) = (shown("tuo", ORDER), shown("rfd", REFUND));
+    for (rule, subject, sql) in [
+        ("paper_numbers", "R-2026", "UPDATE papers SET number = 2 WHERE kind = 'receipt'"),
+        ("paper_numbers", "R-2026", "UPDATE paper_numbers SET last = 2 WHERE series = 'R'"),
+        ("paper_numbers", "C-2026", "DELETE FROM papers WHERE kind = 'credit_note'"),
+        ("paper_numbers", "C-2026", "DELETE FROM paper_numbers WHERE series = 'C'"),
+        ("paper_of_each", note.as_str(), "DELETE FROM papers WHERE kind = 'credit_note'"),
+        ("paper_of_each", &receipt, "UPDATE papers SET source = 'tuo_x' WHERE kind = 'receipt'"),
+        ("paper_of_each", "tuo_00000000000070008000000000000002", "DELETE FROM papers_due"),
+        ("paper_amount", &receipt, "UPDATE papers SET amount = 101, fee = 3 WHERE kind = 'receipt'"),
+        ("paper_amount", &note, "UPDATE papers SET amount = 8 WHERE kind = 'credit_note'"),
+        ("paper_credited", &receipt, "UPDATE papers SET amount = 100.01 WHERE kind = 'credit_note'"),
+        ("paper_credited", &receipt, "UPDATE papers SET kind = 'cancellation' WHERE kind = 'credit_note'"),
+    ] {
+        let report = found_after(&mut conn, &format!("{issued} {sql}")).await;
+        let named = report.disagreements.iter().any(|one| one.rule == rule && one.subject == subject);
+        assert!(named, "{sql}: {:#?}", report.disagreements);
+    }
+}
