@@ -168,7 +168,7 @@ pub struct ApiKeyPage {
 /// further keys (403 `made_with_key`). You see it this once. Nobody may have more than 20 keys that can be used.
 #[utoipa::path(
     tag = "api-keys",
-    operation_id = "createApiKey",
+    operation_id = "adminCreateApiKey",
     request_body = CreateApiKey,
     responses(
         (status = 201, description = "The key", body = ApiKey),
@@ -199,7 +199,7 @@ struct ApiKeysQuery {
 /// Your own keys, newest first, also those that have ended. An operator with the permission `admin` sees everybody's.
 #[utoipa::path(
     tag = "api-keys",
-    operation_id = "listApiKeys",
+    operation_id = "adminListApiKeys",
     params(ApiKeysQuery),
     responses((status = 200, description = "A page of keys", body = ApiKeyPage)),
     security(("bearer" = ["service", "operator"]))
@@ -237,7 +237,7 @@ struct KeyPath {
 /// within five seconds, and streams that it opened end. One that is revoked stays so.
 #[utoipa::path(
     tag = "api-keys",
-    operation_id = "revokeApiKey",
+    operation_id = "adminRevokeApiKey",
     params(KeyPath),
     responses((status = 200, description = "The key, which is revoked", body = ApiKey)),
     security(("bearer" = ["service", "operator"]))
