@@ -50,7 +50,7 @@ struct PapersQuery {
 /// The receipts, credit notes and cancellations of all customers, newest first.
 #[utoipa::path(
     tag = "admin-papers",
-    operation_id = "listPapers",
+    operation_id = "adminListPapers",
     params(PapersQuery),
     responses((status = 200, description = "A page of papers", body = PaperPage)),
     security(("bearer" = []))
@@ -109,7 +109,7 @@ pub struct NoteEInvoice {
 /// again corrects it.
 #[utoipa::path(
     tag = "admin-papers",
-    operation_id = "noteEInvoice",
+    operation_id = "adminNoteEInvoice",
     params(PaperPath),
     request_body = NoteEInvoice,
     responses((status = 200, description = "The paper", body = Paper)),

@@ -131,7 +131,7 @@ pub struct ApproveRefundRequest {
 /// refund, and waits for a new decision if that operator rejects it.
 #[utoipa::path(
     tag = "admin-refunds",
-    operation_id = "approveRefundRequest",
+    operation_id = "adminApproveRefundRequest",
     params(RefundRequestPath, IdempotencyHeader),
     request_body = ApproveRefundRequest,
     responses(
@@ -181,7 +181,7 @@ pub struct RefuseRefundRequest {
 /// The customer reads the reason. The same call again changes nothing.
 #[utoipa::path(
     tag = "admin-refunds",
-    operation_id = "refuseRefundRequest",
+    operation_id = "adminRefuseRefundRequest",
     params(RefundRequestPath),
     request_body = RefuseRefundRequest,
     responses(

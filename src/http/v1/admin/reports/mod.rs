@@ -99,7 +99,7 @@ fn place(key: &RowKey) -> RowPlace {
 /// figure is the sum of its entries, which `GET /v1/admin/reports/entries` lists.
 #[utoipa::path(
     tag = "admin-reports",
-    operation_id = "reportActivity",
+    operation_id = "adminReportActivity",
     params(ActivityQuery),
     responses(
         (status = 200, description = "A page of the report", body = ActivityReport),
@@ -142,7 +142,7 @@ pub async fn report_activity(
 /// day: for each currency, as of any past day. Opening and lines are the closing, to the last digit.
 #[utoipa::path(
     tag = "admin-reports",
-    operation_id = "reportRollForward",
+    operation_id = "adminReportRollForward",
     params(DaysQuery),
     responses(
         (status = 200, description = "The report", body = RollForwardReport),
@@ -188,7 +188,7 @@ struct EntriesQuery {
 /// Ask with the days, the line and the filters of the figure.
 #[utoipa::path(
     tag = "admin-reports",
-    operation_id = "listReportEntries",
+    operation_id = "adminListReportEntries",
     params(EntriesQuery),
     responses(
         (status = 200, description = "A page of entries", body = ReportEntryPage),
@@ -224,7 +224,7 @@ pub async fn list_report_entries(
 /// What is left of promotional credit now, for each currency, by how long ago it was given and by how soon it expires.
 #[utoipa::path(
     tag = "admin-reports",
-    operation_id = "reportGrantAgeing",
+    operation_id = "adminReportGrantAgeing",
     responses((status = 200, description = "The report", body = GrantAgeing)),
     security(("bearer" = ["operator:finance"]))
 )]
@@ -240,7 +240,7 @@ pub async fn report_grant_ageing(_: AsOperator<FINANCE>, app: web::Data<App>) ->
 /// account and side. On every day debits are credits in each currency. `TOPUP_JOURNAL_ACCOUNTS` names the accounts.
 #[utoipa::path(
     tag = "admin-reports",
-    operation_id = "exportJournal",
+    operation_id = "adminExportJournal",
     params(DaysQuery),
     responses(
         (status = 200, description = "The journal", body = String, content_type = "text/csv",
