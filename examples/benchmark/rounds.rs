@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use indicatif::ProgressBar;
 
 use crate::Outcome;
-use crate::cells::{Cell, Place, Sample, Services, Work};
+use crate::cells::{Cell, Sample, Services, Work};
 use crate::load::{Load, Request};
 use crate::service::Service;
 use crate::stage::Stage;
@@ -66,7 +66,10 @@ fn warm_up(stage: &Stage, services: &Services<'_>, cells: &[Cell], seconds: u64)
     };
     for (place, service) in &services.0 {
         run(service, place.database(), Request::Usage, true)?;
-        let holds = |cell: &Cell| matches!(&cell.work, Work::Http(load, at) if load.request == Request::HoldAndCapture && at == place);
+        let holds = |cell: &Cell| match &cell.work {
+            Work::Http(load, at) => load.request == Request::HoldAndCapture && at == place,
+            Work::Direct(_) | Work::Beside(..) => false,
+        };
         if cells.iter().any(holds) {
             run(service, place.database(), Request::HoldAndCapture, true)?;
             run(service, place.database(), Request::HoldAndCapture, false)?;

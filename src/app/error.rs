@@ -79,7 +79,9 @@ impl From<EngineError> for Error {
         let detail = error.to_string();
         let unavailable = |code, retry_after_seconds| Self::Unavailable { code, detail, retry_after_seconds };
         match error {
-            EngineError::Overloaded | EngineError::NotRead | EngineError::Unanswered => unavailable(Code::Overloaded, 1),
+            EngineError::Overloaded | EngineError::NotRead | EngineError::Unanswered => {
+                unavailable(Code::Overloaded, 1)
+            }
             EngineError::StreamsFull(_) => unavailable(Code::StreamsFull, 5),
             EngineError::ShuttingDown => unavailable(Code::ShuttingDown, 1),
             EngineError::Storage(error) => Self::Storage(error),

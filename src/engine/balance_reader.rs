@@ -1,7 +1,7 @@
 //! Reads balances: all questions that wait are answered by one read.
 //!
-//! Frontends poll balances, and gateways ask for them before every call. A read takes a connection and a few statements,
-//! whether it is for one customer or for a hundred. There is no timer: a question that meets an idle reader is answered
+//! Frontends poll balances, and gateways ask for them before every call. A read takes a connection and a few
+//! statements, whether it is for one customer or for a hundred. There is no timer: a question that meets an idle reader is answered
 //! at once, and what comes meanwhile is answered together by the next read.
 //!
 //! A read begins after its questions have come, so no answer is older than what its caller was told before.
@@ -64,9 +64,7 @@ impl BalanceReader {
         let shared = Arc::new(Shared { pool: pool.clone(), waiting: Mutex::default(), woken: Notify::new() });
         for _ in 0..READERS {
             let of_reader = Arc::clone(&shared);
-            tokio::spawn(
-                supervisor.clone().keep_running("balance_reader", move || answer_all(Arc::clone(&of_reader))),
-            );
+            tokio::spawn(supervisor.clone().keep_running("balance_reader", move || answer_all(Arc::clone(&of_reader))));
         }
         Self { shared }
     }
@@ -157,12 +155,18 @@ async fn answer(pool: &Pool, questions: Questions) {
     }
 }
 
-/// Answers those who asked for the same. An error goes to the first of them; the others are told to ask again.
+/// Answers those who asked for the same. An error that passes goes to the first of them; the others are told to ask
+/// again.
 fn send(replies: Vec<Reply>, answer: Result<Balances, StorageError>) {
     match answer {
         Ok(balances) => {
             for reply in replies {
                 let _gone = reply.send(Ok(balances.clone()));
+            }
+        }
+        Err(StorageError::Corrupt(what)) => {
+            for reply in replies {
+                let _gone = reply.send(Err(EngineError::Storage(StorageError::Corrupt(what.clone()))));
             }
         }
         Err(error) => {

@@ -5,9 +5,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::health;
 use super::v1::{
     account_flows, account_statements, admin, agreements, balances, billing_profiles, disputes, events, explain,
-    grants, holds, ledger_keys, ledger_proof, low_balance_alerts, papers, products, providers, quotes,
-    refund_requests, refunds, reversals, spend_guards, top_up_options, top_up_orders, transfer_slips, transfers,
-    usage, webhook_endpoints,
+    grants, holds, ledger_keys, ledger_proof, low_balance_alerts, papers, products, providers, quotes, refund_requests,
+    refunds, reversals, spend_guards, top_up_options, top_up_orders, transfer_slips, transfers, usage,
+    webhook_endpoints,
 };
 
 /// Registers every operation of the API but the metrics.

@@ -32,7 +32,7 @@ async fn a_billing_profile_is_made_replaced_and_checked() {
     assert_eq!(broken["errors"].as_array().unwrap().len(), 4);
     put(&alice, "/v1/billing-profile", &json!({"name": "A", "email": "a@b.vn"}), None)
         .await
-        .names("/country", "invalid_value");
+        .names("/country", "required");
 
     // Nobody else's profile is there; staff names whose it is, and is named itself.
     app.customer("bob").get("/v1/billing-profile?customer_id=alice").await.problem(404, "not_found");

@@ -30,6 +30,7 @@ mod every_operation;
 mod explain;
 mod faults;
 mod feed;
+mod feed_readers;
 mod filters;
 mod finding;
 mod freezes;

@@ -45,7 +45,7 @@ async fn processing_time_is_data_and_an_order_is_due() {
     for (days, pointer, code) in [
         (json!({ "min_days": 3, "max_days": 2, "business_days": true }), "/processing_days/max_days", "out_of_range"),
         (json!({ "min_days": 0, "max_days": 366, "business_days": true }), "/processing_days/max_days", "out_of_range"),
-        (json!({ "min_days": 0, "max_days": 1 }), "/processing_days/business_days", "invalid_value"),
+        (json!({ "min_days": 0, "max_days": 1 }), "/processing_days/business_days", "required"),
     ] {
         put(&operator, path, &rule(days), Some("*")).await.names(pointer, code);
     }

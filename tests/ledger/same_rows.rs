@@ -208,7 +208,8 @@ impl Side {
              WHERE u.customer_id = '{customer}'
              UNION ALL
              SELECT concat_ws(' ', 'entry', w.product, e.seq, e.kind, e.amount, e.balance_after, e.paid_in, e.paid_out,
-                    coalesce(e.granted, 0), coalesce(e.debt, 0), coalesce(e.grant_id::text, '-'), e.fingerprint, e.counterpart,
+                    coalesce(e.granted, 0), coalesce(e.debt, 0), coalesce(e.grant_id::text, '-'), e.fingerprint,
+                    e.counterpart,
                     CASE WHEN e.kind <> 11 THEN coalesce(h.key, e.key) END,
                     coalesce(h.key, e.reference, '-'), coalesce(e.description, '-'), coalesce(e.metadata::text, '-'),
                     coalesce(e.occurred_at::text, '-'))

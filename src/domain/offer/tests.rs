@@ -236,7 +236,7 @@ fn the_eligible_channel_of_the_lowest_rank_is_recommended() {
 /// Every reason is a sentence in every language, and tells its figures in each of them.
 #[test]
 fn reasons_are_sentences_in_every_language() {
-    let fifty: Money = Money::new(Decimal::from(50), "CNY".parse().unwrap()).unwrap();
+    let fifty = money_of("50", "CNY");
     let vietnam: Country = "VN".parse().unwrap();
     for (refusal, figure) in [
         (Ineligible::ProductsOnly, ""),

@@ -186,6 +186,7 @@ fn wallet(paid: Money, held: Money, debt: Money) -> Wallet {
         bonus_owed: nothing,
         guard: None,
         low_balance: None,
+        active_grant: None,
         grants: Vec::new(),
         updated_at: now(),
     }

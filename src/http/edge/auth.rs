@@ -1,7 +1,7 @@
 //! Authenticates callers by their tokens or API keys, and checks their scopes.
 //!
-//! Every path needs a token or a key unless [`PUBLIC`] lists it. A handler's first argument is an [`Allowed`]; it checks
-//! the scope, and an operator's permission, before the handler reads anything else of the request.
+//! Every path needs a token or a key unless [`PUBLIC`] lists it. A handler's first argument is an [`Allowed`]; it
+//! checks the scope, and an operator's permission, before the handler reads anything else of the request.
 
 use std::future::{Ready, ready};
 use std::pin::Pin;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::codes::{self, Takes};
 use super::{about, examples, inline, shared, webhooks};
 use crate::domain::code::Code;
-use crate::http::v1::balances::messages::MESSAGES;
+use crate::http::v1::balances::body::messages::MESSAGES;
 
 const METHODS: [&str; 7] = ["get", "put", "post", "patch", "delete", "head", "options"];
 /// Where the answer of a stream says that it is one.

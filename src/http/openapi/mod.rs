@@ -29,10 +29,10 @@ use utoipa_actix_web::AppExt;
 use super::routes;
 use crate::http::edge::page::SortName;
 use crate::http::edge::problem::{InsufficientFunds, Problem, ProblemField, SpendCap};
-use crate::http::v1::balances::messages::{
+use crate::http::v1::admin::reports::body::{ReportPeriod, ReportSplit};
+use crate::http::v1::balances::body::messages::{
     StreamedBalanceAlert, StreamedEnd, StreamedEndReason, StreamedOrder, StreamedTakenBackDebt,
 };
-use crate::http::v1::admin::reports::body::{ReportPeriod, ReportSplit};
 use crate::http::v1::papers::page::PaperLanguage;
 use crate::http::v1::top_up_orders::body::list::OrderWorklist;
 

@@ -92,7 +92,9 @@ pub struct QuotedChannel {
     /// How long the money takes to arrive; null for a channel that is not offered at all.
     #[schema(max_length = 100, example = "1 to 2 working days")]
     processing_time: Option<String>,
-    /// The same in days; null where nothing is promised.
+    /// The same in days; absent where nothing is promised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     processing_days: Option<ProcessingDays>,
     /// This and the following amounts are null if the channel has no price.
     fee: Option<Amount>,

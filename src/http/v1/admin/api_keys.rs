@@ -109,10 +109,8 @@ pub struct ApiKey {
     /// The address from which it was used last.
     #[schema(max_length = 64, example = "203.0.113.7")]
     last_used_from: Option<String>,
-    /// The key itself. You see it this once.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The key itself. You see it this once; afterwards it is null.
     #[schema(
-        nullable = false,
         max_length = 100,
         example = "tk_test_4f9c01d2e8a7b3654f9c01d2e8a7b3654f9c01d2e8a7b3654f9c01d2e8a7b365e0c1f2a3"
     )]

@@ -1,7 +1,6 @@
 //! `GET /v1/balances`: a customer's wallets.
 
 pub mod body;
-pub mod messages;
 pub mod stream;
 
 use actix_web::{HttpResponse, get, web};

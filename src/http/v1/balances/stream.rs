@@ -13,7 +13,7 @@ use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::messages::{render, token_expired};
+use super::body::messages::{render, token_expired};
 use crate::app::{App, Error, stream_tickets};
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;

@@ -12,7 +12,7 @@ use crate::app::refund_requests::{self, NewRefundRequest};
 use crate::app::{App, Error, Problems};
 use crate::domain::page::Sort;
 use crate::domain::refund_request::RefundRequestFilter;
-use crate::http::edge::answers::created;
+use crate::http::edge::answers::{created, located};
 use crate::http::edge::auth::{Allowed, AsCustomer, SUPPORT};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::idempotency::IdempotencyHeader;
@@ -96,7 +96,8 @@ pub async fn create_refund_request(
     let order_id = asked.order_id.named().ok_or(Error::NotFound("order"))?;
     let new = NewRefundRequest { order_id, amount: amount.flatten(), reason };
     let made = refund_requests::create(&app, &caller, &customer, &new, &key).await?;
-    Ok(created(&RefundRequest::from(&made.value).told_to(&caller), made.replayed, StatusCode::OK))
+    let answer = created(&RefundRequest::from(&made.value).told_to(&caller), made.replayed, StatusCode::OK);
+    Ok(located(answer, "/v1/refund-requests", &RefundRequestId::of(made.value.id)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

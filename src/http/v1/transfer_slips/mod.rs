@@ -13,7 +13,7 @@ use crate::app::{App, Error, transfer_slips};
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
 use crate::domain::transfer_slip::{MAX_SLIP_BYTES, SlipKind};
-use crate::http::edge::answers::created;
+use crate::http::edge::answers::{created, located};
 use crate::http::edge::auth::{Allowed, AsCustomer, SUPPORT};
 use crate::http::edge::extract::{FileBody, QueryParams};
 use crate::http::edge::problem::Failure;
@@ -51,7 +51,9 @@ pub async fn upload_transfer_slip(
     };
     let customer = query.customer_id.as_deref();
     let made = transfer_slips::upload(&app, &caller, customer, Some(order), kind, &file.bytes).await?;
-    Ok(created(&TransferSlip::from(&made.value).told_to(&caller), made.replayed, StatusCode::OK))
+    let answer = created(&TransferSlip::from(&made.value).told_to(&caller), made.replayed, StatusCode::OK);
+    let list = format!("/v1/top-up-orders/{}/transfer-slips", &*TopUpOrderId::of(order));
+    Ok(located(answer, &list, &TransferSlipId::of(made.value.id)))
 }
 
 /// List transfer slips

@@ -11,7 +11,8 @@
 -- Nothing that the worker has passed is open any more. The index has the closed holds as well, and the lower bound
 -- keeps them out of the scan. Without a mark there is no lower bound.
 SELECT h.customer_id, h.key, h.id, h.wallet_id, h.currency, h.product, h.fingerprint, h.amount, h.granted,
-       h.grant_id, h.grant_parts, h.description, h.metadata, h.created_at, h.expires_at, h.status, h.captured, h.closed_at
+       h.grant_id, h.grant_parts, h.description, h.metadata, h.created_at, h.expires_at, h.status, h.captured,
+       h.closed_at
 FROM holds h
 WHERE h.customer_id = ANY ($1)
   AND h.expires_at <= $3

@@ -14,13 +14,10 @@ pub struct OrderRemitter {
     bank: RemitterBank,
     remarks: Option<RemitterRemarks>,
     /// Whether the name is the name or the company of the billing profile. Case, marks, punctuation and the order of
-    /// words make no difference. Absent in lists, and without a profile.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// words make no difference. Null in lists, and without a profile.
     matches_billing_profile: Option<bool>,
     /// The name in the billing profile, if it is another.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, max_length = 200, example = "Demo Customer")]
+    #[schema(max_length = 200, example = "Demo Customer")]
     billing_name: Option<String>,
 }
 

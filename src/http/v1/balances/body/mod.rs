@@ -1,5 +1,7 @@
 //! How wallets look on the wire.
 
+pub mod messages;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;

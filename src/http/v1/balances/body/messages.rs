@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::body::Balance;
+use super::Balance;
 use crate::domain::event::{Event, EventKind, Subject};
 use crate::domain::order::Order;
 use crate::domain::wallet::Wallet;
