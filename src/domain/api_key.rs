@@ -188,6 +188,8 @@ pub struct LastUse {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     fn key() -> KeyText {

@@ -1,8 +1,8 @@
 //! Reads balances: all questions that wait are answered by one read.
 //!
 //! Frontends poll balances, and gateways ask for them before every call. A read takes a connection and a few
-//! statements, whether it is for one customer or for a hundred. There is no timer: a question that meets an idle reader is answered
-//! at once, and what comes meanwhile is answered together by the next read.
+//! statements, whether it is for one customer or for a hundred. There is no timer: a question that meets an idle reader
+//! is answered at once, and what comes meanwhile is answered together by the next read.
 //!
 //! A read begins after its questions have come, so no answer is older than what its caller was told before.
 

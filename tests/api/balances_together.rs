@@ -44,4 +44,6 @@ async fn a_customer_whose_rows_cannot_be_read_keeps_no_other_from_an_answer() {
             reply.problem(500, "internal_error");
         }
     }
+    execute(&app.database, "UPDATE wallets SET currency = 'CNY' WHERE customer_id = 'bob'").await;
+    app.finish().await;
 }

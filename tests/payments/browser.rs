@@ -216,7 +216,7 @@ async fn a_receipt_prints_on_one_sheet_in_each_language() {
     });
     let alice = stage.app.customer("alice");
     alice.send(reqwest::Method::PUT, "/v1/billing-profile", Some(&profile), None).await.expect(200);
-    let order = stage.app.fund("alice", "VND", "1000000").await;
+    let order = stage.app.fund("alice", "CNY", "1000.00").await;
     let path = format!("/v1/top-up-orders/{order}/receipt");
     let issued = until("the receipt is issued", async || {
         topup::app::papers::issue_due(&stage.app.server.app, chrono::Duration::zero(), 50).await.unwrap();
@@ -230,7 +230,7 @@ async fn a_receipt_prints_on_one_sheet_in_each_language() {
         let pdf = browser.print(&page.text).await;
         let sheets = String::from_utf8_lossy(&pdf).matches("/Type /Page\n").count();
         assert_eq!(sheets, 1, "{language}");
-        assert_eq!(browser.text("#total").await, "1000000 VND");
+        assert_eq!(browser.text("#total").await, "1000.00 CNY");
         browser.photograph(&format!("receipt-{language}")).await;
     }
     browser.close().await;

@@ -126,7 +126,7 @@ impl From<&api_key::ApiKey> for ApiKey {
         let (revoked, used) = (key.revoked.as_ref(), key.last_used.as_ref());
         Self {
             id: ApiKeyId::of(key.id),
-            owner: Actor::new(&key.owner.to_string()),
+            owner: Actor::new(key.owner.to_string()),
             hint: key.hint.clone(),
             description: ApiKeyDescription::new(&key.description),
             permissions: words(key.permissions),
