@@ -234,4 +234,5 @@ async fn a_receipt_prints_on_one_sheet_in_each_language() {
         browser.photograph(&format!("receipt-{language}")).await;
     }
     browser.close().await;
+    stage.app.finish().await;
 }

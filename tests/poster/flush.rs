@@ -2,7 +2,6 @@
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::future::join_all;
-use reqwest::Method;
 use serde_json::json;
 use topup::storage::pool::connect;
 
@@ -196,9 +195,9 @@ async fn a_batch_that_loses_the_database_half_way_is_told_of_no_refusal() {
     let app = one_at_a_time(1000).await;
     app.fund("alice", "CNY", "10.00").await;
     app.fund("mallory", "CNY", "10.00").await;
-    let cap = json!({ "daily_cap": "100.00" });
-    let guard = "/v1/spend-guards/CNY?customer_id=mallory";
-    app.service().send(Method::PUT, guard, Some(&cap), None).await.expect(201);
+    // Less credit than the usage takes: it splits, so the full path decides it.
+    let credit = json!({ "customer_id": "mallory", "currency": "CNY", "amount": "0.50", "reason": "a test" });
+    app.service().post("/v1/grants", &credit).await.expect(201);
     let mut locker = lock(&app, "mallory").await;
     let mut watcher = connect(&url(&app.database)).await.unwrap();
     let batch = json!({ "items": [usage("one", "alice", "1"), usage("two", "mallory", "1")] });
