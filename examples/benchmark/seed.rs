@@ -20,10 +20,10 @@ use crate::stage::{Database, Stage};
 /// Those over whom the load is spread: `c00001` and on. One more, `hot`, has the load of its own.
 pub const CUSTOMERS: u64 = 10_000;
 
-/// Every customer's money comes by a bank transfer that was applied to the wallet.
+/// Every customer's money comes by a card payment that was applied to the wallet.
 const PAYMENTS: &str =
     "INSERT INTO payments (id, provider, merchant_account, payment_id, currency, amount, applied, live, received_at)
-    SELECT gen_random_uuid(), 'bank', 'benchmark', CASE n WHEN 0 THEN 'hot' ELSE 'c' || lpad(n::text, 5, '0') END,
+    SELECT gen_random_uuid(), 'stripe', 'benchmark', CASE n WHEN 0 THEN 'hot' ELSE 'c' || lpad(n::text, 5, '0') END,
            'CNY', 1000000, 1000000, false, now()
     FROM generate_series(0, 10000) AS n";
 const APPLICATIONS: &str =
@@ -103,7 +103,7 @@ fn credit(customer: &str, payment: &str) -> Outcome<Posting> {
     let payment = AppliedPayment {
         id: payment.parse()?,
         application: 1,
-        provider: ProviderName::BankTransfer,
+        provider: ProviderName::Stripe,
         merchant_account: "benchmark",
     };
     let million = Money::new(1_000_000.into(), "CNY".parse()?)?;
