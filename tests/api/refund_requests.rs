@@ -7,6 +7,7 @@ use topup::domain::permission::Permission;
 use crate::audit::both_ways;
 use crate::refunds::refund;
 use crate::stage::{id, number, order, ordered, paid, play, quiet, timeline, with_status};
+use crate::support::sandbox::until;
 use crate::support::{Reply, TestApp, execute, permitted_token};
 
 async fn parts(app: &TestApp, order: &str) -> Reply {
@@ -137,8 +138,12 @@ async fn a_customer_asks_and_follows() {
     for event in ["refund_requested", "refund_request_withdrawn", "refund_request_refused", "refund_started"] {
         assert!(events.iter().any(|told| told == event), "{event}: {events:?}");
     }
-    let told = app.service().get("/v1/events?type=refund_request.approved").await.expect(200);
-    assert_eq!(told["data"][0]["data"]["refund_request"]["id"], json!(third), "{}", told.text);
+    let told = until("the feed tells it", async || {
+        let page = app.service().get("/v1/events?type=refund_request.approved").await.expect(200);
+        page["data"].get(0).cloned()
+    })
+    .await;
+    assert_eq!(told["data"]["refund_request"]["id"], json!(third), "{told}");
     let log = app.operator().get("/v1/admin/audit-log?customer_id=alice").await.expect(200);
     let actions: Vec<&str> = log["data"].as_array().unwrap().iter().map(|l| l["action"].as_str().unwrap()).collect();
     for action in ["refund_request.refused", "refund_request.approved", "refund.started"] {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::Caller;
 
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone)]
 pub struct Message {
@@ -27,7 +27,8 @@ pub struct Stream {
 
 impl Stream {
     pub async fn open(caller: &Caller<'_>, path: &str, last_event_id: Option<&str>) -> Self {
-        let mut request = caller.request(Method::GET, path);
+        // A stream is open for as long as a test: the time limit of a call is not its limit.
+        let mut request = caller.request(Method::GET, path).timeout(Duration::from_secs(600));
         if let Some(id) = last_event_id {
             request = request.header("last-event-id", id);
         }
