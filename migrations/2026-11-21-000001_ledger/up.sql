@@ -212,7 +212,8 @@ CREATE TABLE entries (
     -- What is left of description and metadata after their erasure: their digests, as they stand in the sealed form.
     text_digest text,
     CONSTRAINT entries_pkey PRIMARY KEY (customer_id, wallet_id, seq),
-    CONSTRAINT entries_key_once UNIQUE (customer_id, kind, key),
+    -- The key leads, so that keys made in order of time are written at one edge of the index.
+    CONSTRAINT entries_key_once UNIQUE (key, kind, customer_id),
     -- An adjustment goes either way; of the other kinds, these bring money in.
     CONSTRAINT entries_grant_of_consumption CHECK (
         grant_id IS NULL OR (granted < 0 AND kind IN (/* CONSUMPTION */ 2, 3))),
@@ -426,18 +427,22 @@ CREATE TABLE seal_walk (
 );
 INSERT INTO seal_walk DEFAULT VALUES;
 
--- Taken-back money. A refund, a dispute or a reversed approval (the source) takes money of an order from the
--- customer's wallets. One row for each movement: the entry `<source>:<n>` took it, and the entries `<source>:<n>:1`,
+-- Taken-back money. A refund, a dispute or a reversed approval (the source) takes money that an order, or a payment
+-- without an order, brought to the customer's wallets. One row for each movement: the entry `<source>:<n>` took it, and the entries `<source>:<n>:1`,
 -- `:2`, … gave it back.
 CREATE DOMAIN take_back_source AS text
     CONSTRAINT take_back_source_form CHECK (VALUE ~ '^(rfd|dsp|adj)_[0-9a-f]{32}$');
--- Money for the order's money, money for spent bonus, or bonus that was revoked.
-CREATE DOMAIN taken_part AS text CONSTRAINT taken_part_known CHECK (VALUE IN ('money', 'bonus_money', 'bonus'));
+-- Money for an order's money, money for what a payment brought to a wallet without an order, money for spent bonus, or
+-- bonus that was revoked.
+CREATE DOMAIN taken_part AS text
+    CONSTRAINT taken_part_known CHECK (VALUE IN ('money', 'wallet_money', 'bonus_money', 'bonus'));
 CREATE TABLE take_backs (
     source take_back_source NOT NULL,
     n integer NOT NULL CONSTRAINT take_backs_n CHECK (n > 0),
     part taken_part NOT NULL,
-    order_id uuid NOT NULL,
+    -- What brought the money: an order, or a payment that was applied to the wallet.
+    order_id uuid,
+    payment_id uuid,
     customer_id text NOT NULL,
     wallet_id uuid NOT NULL,
     -- Whom the source's own money is booked against.
@@ -451,10 +456,12 @@ CREATE TABLE take_backs (
     returns integer NOT NULL DEFAULT 0,
     taken_at timestamptz NOT NULL,
     CONSTRAINT take_backs_once PRIMARY KEY (source, n),
-    CONSTRAINT take_backs_bonus CHECK ((part = 'money') = (grant_id IS NULL)),
+    CONSTRAINT take_backs_brought_by
+        CHECK (num_nonnulls(order_id, payment_id) = 1 AND (part = 'wallet_money') = (payment_id IS NOT NULL)),
+    CONSTRAINT take_backs_bonus CHECK ((part IN ('money', 'wallet_money')) = (grant_id IS NULL)),
     CONSTRAINT take_backs_returns CHECK (returns >= 0 AND (returns > 0) = (given_back > 0))
 );
-CREATE INDEX take_backs_by_order ON take_backs (customer_id, order_id);
+CREATE INDEX take_backs_by_what_brought ON take_backs (customer_id, (coalesce(order_id, payment_id)));
 
 -- What of it is still claimed, because the wallets did not have it. A claim is on the customer in a currency: it is in
 -- no wallet's figures, and no entry is made until money is taken for it. Its rows are guarded by the locks of all
@@ -462,7 +469,8 @@ CREATE INDEX take_backs_by_order ON take_backs (customer_id, order_id);
 CREATE TABLE taken_back_debts (
     source take_back_source NOT NULL,
     part taken_part NOT NULL CONSTRAINT taken_back_debts_part CHECK (part <> 'bonus'),
-    order_id uuid NOT NULL,
+    order_id uuid,
+    payment_id uuid,
     customer_id customer_key NOT NULL,
     currency currency_code NOT NULL,
     counterpart counterpart_name NOT NULL,
@@ -471,7 +479,9 @@ CREATE TABLE taken_back_debts (
     amount numeric(24, 8) NOT NULL CONSTRAINT taken_back_debts_amount CHECK (amount > 0),
     created_at timestamptz NOT NULL,
     CONSTRAINT taken_back_debts_once PRIMARY KEY (source, part),
-    CONSTRAINT taken_back_debts_bonus CHECK ((part = 'money') = (grant_id IS NULL))
+    CONSTRAINT taken_back_debts_brought_by
+        CHECK (num_nonnulls(order_id, payment_id) = 1 AND (part = 'wallet_money') = (payment_id IS NOT NULL)),
+    CONSTRAINT taken_back_debts_bonus CHECK ((part IN ('money', 'wallet_money')) = (grant_id IS NULL))
 );
 CREATE INDEX taken_back_debts_by_customer ON taken_back_debts (customer_id, currency, created_at);
 

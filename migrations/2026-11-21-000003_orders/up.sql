@@ -317,10 +317,14 @@ CREATE TABLE refunds (
     currency text NOT NULL,
     -- What goes back to the payer.
     amount numeric(24, 8) NOT NULL CONSTRAINT refunds_amount CHECK (amount > 0),
-    -- The part of it that the unapplied rest of the payment gives; the order gives the other part.
+    -- The part of it that the unapplied rest of the payment gives, and the part that it asks of what the payment brought
+    -- to a wallet without an order; the order gives the other part.
     from_unapplied numeric(24, 8) NOT NULL DEFAULT 0,
+    from_wallet numeric(24, 8) NOT NULL DEFAULT 0,
     -- What the customer's wallets owe for it, and of the bonus: taken (take_backs) or claimed, less what came back.
     debited numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT refunds_debited CHECK (debited >= 0),
+    -- The same for what was brought to a wallet without an order.
+    wallet_taken numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT refunds_wallet_taken CHECK (wallet_taken >= 0),
     bonus_taken numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT refunds_bonus_taken CHECK (bonus_taken >= 0),
     status text NOT NULL CONSTRAINT refunds_status
         CHECK (status IN ('awaiting_second_approval', 'pending', 'succeeded', 'failed')),
@@ -347,7 +351,10 @@ CREATE TABLE refunds (
     key_fingerprint bytea,
     CONSTRAINT refunds_key_is_whole CHECK (num_nulls(key_caller, key, key_fingerprint) IN (0, 3)),
     CONSTRAINT refunds_from_unapplied
-        CHECK (from_unapplied BETWEEN 0 AND amount AND (order_id IS NOT NULL OR from_unapplied = amount)),
+        CHECK (from_unapplied >= 0 AND from_unapplied + from_wallet <= amount
+               AND (order_id IS NOT NULL OR from_unapplied + from_wallet = amount)),
+    CONSTRAINT refunds_from_wallet
+        CHECK (from_wallet >= 0 AND wallet_taken <= from_wallet AND (from_wallet = 0 OR customer_id IS NOT NULL)),
     CONSTRAINT refunds_at_provider_once UNIQUE (provider, provider_refund_id),
     CONSTRAINT refunds_second_pair_of_eyes
         CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by)
@@ -407,10 +414,12 @@ CREATE TABLE disputes (
     amount numeric(24, 8) NOT NULL,
     -- As in refunds.
     from_unapplied numeric(24, 8) NOT NULL DEFAULT 0,
+    from_wallet numeric(24, 8) NOT NULL DEFAULT 0,
     status text NOT NULL CONSTRAINT disputes_status CHECK (status IN ('open', 'won', 'lost')),
     reason text,
     -- What the customer's wallets owe for it, and of the bonus, as in refunds.
     taken_back numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT disputes_taken_back CHECK (taken_back >= 0),
+    wallet_taken numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT disputes_wallet_taken CHECK (wallet_taken >= 0),
     bonus_taken numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT disputes_bonus_taken CHECK (bonus_taken >= 0),
     restored boolean NOT NULL DEFAULT false,
     -- Whether the wallets give for it: from its opening, or only when it is lost, as the service was set then.
@@ -418,9 +427,13 @@ CREATE TABLE disputes (
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     CONSTRAINT disputes_from_unapplied
-        CHECK (from_unapplied BETWEEN 0 AND amount AND (order_id IS NOT NULL OR from_unapplied = amount)),
+        CHECK (from_unapplied >= 0 AND from_unapplied + from_wallet <= amount
+               AND (order_id IS NOT NULL OR from_unapplied + from_wallet = amount)),
+    CONSTRAINT disputes_from_wallet
+        CHECK (from_wallet >= 0 AND wallet_taken <= from_wallet AND (from_wallet = 0 OR customer_id IS NOT NULL)),
     CONSTRAINT disputes_once UNIQUE (provider, dispute_id),
-    CONSTRAINT disputes_uncharged_take_nothing CHECK (charged OR taken_back = 0 AND bonus_taken = 0),
+    CONSTRAINT disputes_uncharged_take_nothing
+        CHECK (charged OR taken_back = 0 AND bonus_taken = 0 AND wallet_taken = 0),
     CONSTRAINT disputes_lost_are_charged CHECK (charged OR status <> 'lost'),
     CONSTRAINT disputes_awaiting_an_id_are_lost CHECK (NOT awaits_id OR status = 'lost')
 );
@@ -660,6 +673,8 @@ CREATE TABLE stream_tickets (
     expires_at timestamptz NOT NULL,
     -- When the token ends by which it was made: the stream ends with it.
     token_ends_at timestamptz NOT NULL,
+    -- The API key by which it was made, if it was one: the stream ends with that, too.
+    api_key uuid REFERENCES api_keys (id),
     CONSTRAINT stream_tickets_digest CHECK (length(digest) = 32)
 );
 -- For deleting those that nobody used.

@@ -137,11 +137,11 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER refunds_credited_new AFTER INSERT ON refunds FOR EACH ROW
-    WHEN (NEW.status = 'succeeded' AND NEW.order_id IS NOT NULL AND NEW.amount > NEW.from_unapplied)
+    WHEN (NEW.status = 'succeeded' AND NEW.order_id IS NOT NULL AND NEW.amount > NEW.from_unapplied + NEW.from_wallet)
     EXECUTE FUNCTION credit_note_is_due();
 CREATE TRIGGER refunds_credited AFTER UPDATE ON refunds FOR EACH ROW
     WHEN (NEW.status <> OLD.status AND (NEW.status = 'succeeded' OR OLD.status = 'succeeded')
-          AND NEW.order_id IS NOT NULL AND NEW.amount > NEW.from_unapplied)
+          AND NEW.order_id IS NOT NULL AND NEW.amount > NEW.from_unapplied + NEW.from_wallet)
     EXECUTE FUNCTION credit_note_is_due();
 
 -- The approval was wrong: what was receipted never came.

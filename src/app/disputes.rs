@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::ownership::{self, PaymentOwner};
 use super::refunds::book::{self, TakeBackMode, TakeBackSource};
-use super::refunds::{add_to_timeline, lock};
+use super::refunds::{add_to_timeline, lock, wallet_credit};
 use super::{App, Error, settlement};
 use crate::domain::dispute::{Dispute, DisputeFilter};
 use crate::domain::id::IdKind;
@@ -17,7 +17,7 @@ use crate::domain::page::{Page, Rows};
 use crate::domain::payment::{DisputeFact, DisputeStatus, NotificationOutcome, Payment, ProviderName, RefundFact};
 use crate::domain::take_back::{Reach, TakeBackId};
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, clock, disputes, payments};
+use crate::storage::{Connection, clock, disputes, payments, wallet_credits};
 
 /// Records a verified statement about a dispute.
 ///
@@ -139,19 +139,23 @@ async fn open(
     let same_currency = fact.amount.currency() == payment.currency();
     let stated = if same_currency { fact.amount } else { payment.amount };
     let amount = stated.min(payment.amount);
+    let credit = wallet_credits::find(conn, payment).await?;
+    let parts = payment.divide(amount, order.is_some(), credit.as_ref());
     let mut dispute = Dispute {
         id: Uuid::now_v7(),
         payment_id: payment.id,
         order_id: order.as_ref().map(|order| order.id),
-        customer: order.as_ref().map(|order| order.customer.clone()),
+        customer: order.as_ref().map(|order| order.customer.clone()).or(credit.map(|credit| credit.customer)),
         provider: payment.provider,
         dispute_id: fact.dispute_id.clone(),
         awaits_id,
         amount,
-        from_unapplied: payment.rest_gives(amount, order.is_some()),
+        from_unapplied: parts.from_unapplied,
+        from_wallet: parts.from_wallet,
         status: fact.status,
         reason: fact.reason.clone(),
         taken_back: Money::zero(payment.currency()),
+        wallet_taken: Money::zero(payment.currency()),
         bonus_taken: Money::zero(payment.currency()),
         restored: false,
         charged,
@@ -159,11 +163,8 @@ async fn open(
         updated_at: now,
     };
     disputes::insert(conn, &dispute).await?;
-    if let Some(order) = &order
-        && fact.status.is_in_force()
-        && charged
-    {
-        move_wallet(conn, order, &mut dispute, TakeBackMode::Take(Reach::AllWallets)).await?;
+    if fact.status.is_in_force() && charged {
+        move_wallets(conn, order.as_ref(), payment, &mut dispute, TakeBackMode::Take(Reach::AllWallets)).await?;
     }
     record_change(conn, order.as_mut(), payment, &dispute, actor).await
 }
@@ -186,27 +187,29 @@ async fn follow(
     let is_due = dispute.status == DisputeStatus::Lost && !dispute.charged;
     dispute.charged |= is_due;
     disputes::update(conn, &dispute).await?;
-    if let Some(order) = &order {
-        if is_due {
-            move_wallet(conn, order, &mut dispute, TakeBackMode::Take(Reach::AllWallets)).await?;
-        } else if dispute.status == DisputeStatus::Won {
-            dispute.restored = true;
-            move_wallet(conn, order, &mut dispute, TakeBackMode::GiveBack).await?;
-        }
+    if is_due {
+        move_wallets(conn, order.as_ref(), payment, &mut dispute, TakeBackMode::Take(Reach::AllWallets)).await?;
+    } else if dispute.status == DisputeStatus::Won {
+        dispute.restored = true;
+        move_wallets(conn, order.as_ref(), payment, &mut dispute, TakeBackMode::GiveBack).await?;
     }
     record_change(conn, order.as_mut(), payment, &dispute, actor).await
 }
 
-async fn move_wallet(
+async fn move_wallets(
     conn: &mut Connection,
-    order: &Order,
+    order: Option<&Order>,
+    payment: &Payment,
     dispute: &mut Dispute,
     mode: TakeBackMode,
 ) -> Result<(), Error> {
     let source = TakeBackSource { id: TakeBackId::Dispute(dispute.id), provider: dispute.provider };
-    let moved = book::align_wallet(conn, order, source, mode).await?;
-    dispute.taken_back += moved.money;
-    dispute.bonus_taken += moved.bonus;
+    dispute.wallet_taken += wallet_credit::align(conn, payment, source, &mode).await?;
+    if let Some(order) = order {
+        let moved = book::align_wallet(conn, order, source, mode).await?;
+        dispute.taken_back += moved.money;
+        dispute.bonus_taken += moved.bonus;
+    }
     Ok(disputes::update(conn, dispute).await?)
 }
 

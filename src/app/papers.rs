@@ -86,7 +86,7 @@ async fn credit_note(
         });
     let Some(id) = due.refund_id else { return Ok(receipt.amounts.minus(before)) };
     let refund = refunds::find(conn, id).await?.ok_or(Error::Internal("the refund of a credit note"))?;
-    Ok(receipt.amounts.of_return(before, refund.amount - refund.from_unapplied, refund.debited))
+    Ok(receipt.amounts.of_return(before, refund.amount - refund.from_unapplied - refund.from_wallet, refund.debited))
 }
 
 fn buyer(profile: &BillingProfile) -> Party {

@@ -9,9 +9,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::{App, Error};
 use crate::domain::customer::CustomerId;
+use crate::storage::audit;
 use crate::storage::stream_tickets::{self, StreamTicket};
 
 /// How long a ticket can be used.
@@ -35,6 +37,8 @@ impl std::fmt::Debug for NewStreamTicket {
 pub struct OpenedStream {
     pub customer: CustomerId,
     pub token_ends_at: DateTime<Utc>,
+    /// The API key by which the ticket was made: the stream ends with it.
+    pub api_key: Option<Uuid>,
 }
 
 /// Makes a ticket for a customer's stream. `origin` is the site of the page that asks; `None` where no page does.
@@ -51,7 +55,8 @@ pub async fn create(
     let mut bytes = [0; 32];
     rand::fill(&mut bytes).map_err(|_| Error::Internal("random bytes from the system"))?;
     let text = URL_SAFE_NO_PAD.encode(bytes);
-    let ticket = StreamTicket { customer: customer.clone(), origin, token_ends_at };
+    let api_key = audit::acting_key();
+    let ticket = StreamTicket { customer: customer.clone(), origin, token_ends_at, api_key };
     let mut conn = app.pool.get().await?;
     let expires_at = stream_tickets::insert(&mut conn, &Sha256::digest(&text), &ticket, SECONDS).await?;
     Ok(NewStreamTicket { text, expires_at })
@@ -67,5 +72,9 @@ pub async fn take(app: &App, ticket: &str, origin: Option<&str>) -> Result<Optio
     let Some(taken) = stream_tickets::take(&mut conn, &Sha256::digest(ticket)).await? else { return Ok(None) };
     let own = url::Url::parse(&app.settings.public_url).ok().map(|url| url.origin().ascii_serialization());
     let is_meant = origin == taken.origin.as_deref() || (origin.is_none() && taken.origin == own);
-    Ok(is_meant.then_some(OpenedStream { customer: taken.customer, token_ends_at: taken.token_ends_at }))
+    Ok(is_meant.then_some(OpenedStream {
+        customer: taken.customer,
+        token_ends_at: taken.token_ends_at,
+        api_key: taken.api_key,
+    }))
 }

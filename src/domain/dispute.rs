@@ -15,7 +15,7 @@ pub struct Dispute {
     pub payment_id: Uuid,
     /// The order that the payment completed; `None` for a payment that served no order.
     pub order_id: Option<Uuid>,
-    /// The order's customer.
+    /// The customer of the order, or of the wallet that the payment was applied to.
     pub customer: Option<CustomerId>,
     pub provider: ProviderName,
     /// The provider's id of the dispute.
@@ -24,12 +24,16 @@ pub struct Dispute {
     /// id>` until a dispute of the same payment brings its own id.
     pub awaits_id: bool,
     pub amount: Money,
-    /// The part of it that the unapplied rest of the payment gives. The order gives the other part.
+    /// The part of it that the unapplied rest of the payment gives.
     pub from_unapplied: Money,
+    /// The part that it asks of what the payment brought to a wallet without an order. The order gives the other part.
+    pub from_wallet: Money,
     pub status: DisputeStatus,
     pub reason: Option<String>,
-    /// What the customer's wallets owe for it: taken, or still claimed, less what they got back.
+    /// What the customer's wallets owe for the order's money: taken, or still claimed, less what they got back.
     pub taken_back: Money,
+    /// The same for what was brought to a wallet without an order.
+    pub wallet_taken: Money,
     /// The same for the order's bonus: revoked, or taken or claimed as money where it was spent.
     pub bonus_taken: Money,
     pub restored: bool,
@@ -37,6 +41,14 @@ pub struct Dispute {
     pub charged: bool,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+}
+
+impl Dispute {
+    /// What the customer's wallets owe for money, without that for bonus.
+    #[must_use]
+    pub fn money_taken(&self) -> Money {
+        self.taken_back + self.wallet_taken
+    }
 }
 
 /// The conditions that a list of disputes has to meet. An empty list of statuses allows all of them.

@@ -13,7 +13,7 @@ use super::hold::Hold;
 use super::label::Label;
 use super::money::Money;
 use super::product::Product;
-use super::take_back::{Reach, TakeBackId, TakeBackOrigin};
+use super::take_back::{Reach, TakeBackId, TakeBackOrigin, TakenFrom};
 use super::wallet_key::WalletKey;
 
 pub use super::refusal::{CapReached, Refusal, Shortfall};
@@ -140,7 +140,7 @@ impl Collection {
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::domain) struct Restitution {
     pub id: TakeBackId,
-    pub order_id: Uuid,
+    pub of: TakenFrom,
     pub money: Money,
     pub bonus: Money,
     pub grant_id: Option<Uuid>,
@@ -318,10 +318,10 @@ impl Posting {
 
     /// The source and the order whose money it takes back or returns.
     #[must_use]
-    pub fn taken_back_of(&self) -> Option<(TakeBackId, Uuid)> {
+    pub fn taken_back_of(&self) -> Option<(TakeBackId, TakenFrom)> {
         match &self.change {
-            Change::Collect(asked) => Some((asked.origin.id, asked.origin.order_id)),
-            Change::GiveBack(given) => Some((given.id, given.order_id)),
+            Change::Collect(asked) => Some((asked.origin.id, asked.origin.of)),
+            Change::GiveBack(given) => Some((given.id, given.of)),
             _ => None,
         }
     }

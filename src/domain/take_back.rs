@@ -1,7 +1,8 @@
 //! Taken-back money: what a company or an operator took from us, and the customer's wallets give for it.
 //!
-//! **Sources.** A refund, a dispute and a reversed approval take back money of one order. Each is a source, and what it
-//! asks of the wallets is recorded in movements ([`Taken`]), numbered from 1. A movement is of one wallet.
+//! **Sources.** A refund, a dispute and a reversed approval take back money of one payment: what it brought to an order,
+//! and what it brought to a wallet without an order. Each is a source, and what it asks of the wallets is recorded in
+//! movements ([`Taken`]), numbered from 1. A movement is of one wallet.
 //!
 //! **Reach.** What has left already is taken by force ([`Reach::AllWallets`]): from the order's wallet, then from the
 //! main wallet, then from the products by code; only unheld paid money beyond the wallet's debt. What is missing is a
@@ -36,7 +37,7 @@ use super::money::{Currency, Money};
 use super::product::Product;
 use super::wallet_key::WalletKey;
 
-/// The source: the refund, dispute or reversed approval for which money of an order is taken back.
+/// The source: the refund, dispute or reversed approval for which money is taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TakeBackId {
     Refund(Uuid),
@@ -65,11 +66,57 @@ impl TakeBackId {
     }
 }
 
+/// What brought the money that is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakenFrom {
+    Order(Uuid),
+    /// A payment that an operator applied to a wallet, without an order.
+    Payment(Uuid),
+}
+
+impl TakenFrom {
+    /// The id as the API shows it: the reference of the entries.
+    #[must_use]
+    pub fn shown(self) -> String {
+        match self {
+            Self::Order(id) => IdKind::TopUpOrder.show(id),
+            Self::Payment(id) => IdKind::Payment.show(id),
+        }
+    }
+
+    #[must_use]
+    pub fn order(self) -> Option<Uuid> {
+        match self {
+            Self::Order(id) => Some(id),
+            Self::Payment(_) => None,
+        }
+    }
+
+    #[must_use]
+    pub fn payment(self) -> Option<Uuid> {
+        match self {
+            Self::Payment(id) => Some(id),
+            Self::Order(_) => None,
+        }
+    }
+
+    /// As what the money itself is taken; bonus has parts of its own.
+    #[must_use]
+    pub fn money(self) -> TakenPart {
+        match self {
+            Self::Order(_) => TakenPart::Money,
+            Self::Payment(_) => TakenPart::WalletMoney,
+        }
+    }
+}
+
 /// What a movement takes, and for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TakenPart {
     /// Paid money, for the order's money.
     Money,
+    /// Paid money, for what a payment brought to a wallet without an order.
+    WalletMoney,
     /// Paid money, for bonus that was spent.
     BonusMoney,
     /// Bonus that was still there.
@@ -77,12 +124,13 @@ pub enum TakenPart {
 }
 
 impl TakenPart {
-    pub const ALL: [Self; 3] = [Self::Money, Self::BonusMoney, Self::Bonus];
+    pub const ALL: [Self; 4] = [Self::Money, Self::WalletMoney, Self::BonusMoney, Self::Bonus];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Money => "money",
+            Self::WalletMoney => "wallet_money",
             Self::BonusMoney => "bonus_money",
             Self::Bonus => "bonus",
         }
@@ -109,8 +157,8 @@ pub enum Reach {
 #[derive(Debug, Clone, PartialEq)]
 pub struct TakeBackOrigin {
     pub id: TakeBackId,
-    pub order_id: Uuid,
-    /// Whom the order's money is booked against.
+    pub of: TakenFrom,
+    /// Whom the money is booked against.
     pub counterpart: Counterpart,
     /// What the entries say about it.
     pub description: Option<String>,
@@ -121,7 +169,7 @@ pub struct TakeBackOrigin {
 pub struct Claim {
     pub origin: TakeBackOrigin,
     pub customer: CustomerId,
-    /// Money or bonus money.
+    /// Any but [`TakenPart::Bonus`].
     pub part: TakenPart,
     /// The order's bonus, for bonus money.
     pub grant_id: Option<Uuid>,
@@ -137,7 +185,7 @@ pub struct Taken {
     /// Counts the movements of the source, from 1.
     pub n: i32,
     pub part: TakenPart,
-    /// The order's bonus, unless it is for the order's money.
+    /// The order's bonus, unless it is for money.
     pub grant_id: Option<Uuid>,
     pub wallet: WalletKey,
     pub wallet_id: Uuid,

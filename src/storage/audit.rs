@@ -27,6 +27,12 @@ pub async fn acting_with<F: Future>(key: Uuid, work: F) -> F::Output {
     KEY.scope(key, work).await
 }
 
+/// The API key on whose behalf this is done; `None` for a token.
+#[must_use]
+pub fn acting_key() -> Option<Uuid> {
+    KEY.try_with(|key| *key).ok()
+}
+
 /// Writes one entry.
 ///
 /// # Errors

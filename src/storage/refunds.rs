@@ -11,7 +11,7 @@ use super::clock::{NowOnce, later, ledger_now, seconds};
 use super::columns::{corrupt, currency_from_column, customer_from_column, provider_from_column};
 use super::page::in_page;
 use super::schema::{disputes, refunds};
-use crate::domain::money::Money;
+use crate::domain::money::{Currency, Money};
 use crate::domain::order::Order;
 use crate::domain::page::{Page, Rows};
 use crate::domain::payment::{DisputeStatus, ProviderName};
@@ -30,7 +30,9 @@ pub(super) struct RefundRow {
     currency: String,
     amount: Decimal,
     from_unapplied: Decimal,
+    from_wallet: Decimal,
     debited: Decimal,
+    wallet_taken: Decimal,
     bonus_taken: Decimal,
     status: String,
     reason: String,
@@ -60,7 +62,9 @@ impl From<&Refund> for RefundRow {
             currency: refund.amount.currency().code().to_owned(),
             amount: refund.amount.amount(),
             from_unapplied: refund.from_unapplied.amount(),
+            from_wallet: refund.from_wallet.amount(),
             debited: refund.debited.amount(),
+            wallet_taken: refund.wallet_taken.amount(),
             bonus_taken: refund.bonus_taken.amount(),
             status: refund.state.as_str().to_owned(),
             reason: refund.reason.clone(),
@@ -95,7 +99,9 @@ impl TryFrom<RefundRow> for Refund {
             provider_refund_id: row.provider_refund_id,
             amount: money(row.amount),
             from_unapplied: money(row.from_unapplied),
+            from_wallet: money(row.from_wallet),
             debited: money(row.debited),
+            wallet_taken: money(row.wallet_taken),
             bonus_taken: money(row.bonus_taken),
             state: state_from_column(&row.status)?,
             reason: row.reason,
@@ -190,7 +196,12 @@ pub async fn returned_so_far(conn: &mut AsyncPgConnection, order: &Order) -> Res
     let money = |amount| Money::from_ledger(amount, order.currency());
     let refunded: Vec<(String, Decimal, Decimal, Decimal)> = refunds::table
         .filter(refunds::order_id.eq(order.id))
-        .select((refunds::status, refunds::amount - refunds::from_unapplied, refunds::debited, refunds::bonus_taken))
+        .select((
+            refunds::status,
+            refunds::amount - refunds::from_unapplied - refunds::from_wallet,
+            refunds::debited,
+            refunds::bonus_taken,
+        ))
         .load(conn)
         .await?;
     for (status, amount, debited, bonus) in refunded {
@@ -205,7 +216,7 @@ pub async fn returned_so_far(conn: &mut AsyncPgConnection, order: &Order) -> Res
         .select((
             disputes::status,
             disputes::charged,
-            disputes::amount - disputes::from_unapplied,
+            disputes::amount - disputes::from_unapplied - disputes::from_wallet,
             disputes::taken_back,
             disputes::bonus_taken,
         ))
@@ -238,21 +249,32 @@ pub struct Source {
 /// # Errors
 /// Database errors.
 pub async fn sources_of_order(conn: &mut AsyncPgConnection, order: &Order) -> Result<Vec<Source>, StorageError> {
-    type Row = (Uuid, String, Decimal, Decimal, DateTime<Utc>);
-    let refunded: Vec<Row> = refunds::table
+    let refunded: Vec<SourceRow> = refunds::table
         .filter(refunds::order_id.eq(order.id))
         .select((refunds::id, refunds::provider, refunds::debited, refunds::bonus_taken, refunds::created_at))
         .load(conn)
         .await?;
-    let disputed: Vec<Row> = disputes::table
+    let disputed: Vec<SourceRow> = disputes::table
         .filter(disputes::order_id.eq(order.id))
         .select((disputes::id, disputes::provider, disputes::taken_back, disputes::bonus_taken, disputes::created_at))
         .load(conn)
         .await?;
+    sources(refunded, disputed, order.currency())
+}
+
+/// Id, provider, money, bonus and time of a source.
+pub(super) type SourceRow = (Uuid, String, Decimal, Decimal, DateTime<Utc>);
+
+/// Puts the sources together, the latest first.
+pub(super) fn sources(
+    refunded: Vec<SourceRow>,
+    disputed: Vec<SourceRow>,
+    currency: Currency,
+) -> Result<Vec<Source>, StorageError> {
     let refunded = refunded.into_iter().map(|row| (TakeBackId::Refund(row.0), row));
     let disputed = disputed.into_iter().map(|row| (TakeBackId::Dispute(row.0), row));
     let mut sources: Vec<_> = refunded.chain(disputed).collect();
-    let in_its_currency = |amount| Money::from_ledger(amount, order.currency());
+    let in_its_currency = |amount| Money::from_ledger(amount, currency);
     sources.sort_by(|(a, (.., first)), (b, (.., second))| second.cmp(first).then(b.cmp(a)));
     sources
         .into_iter()

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
 
 use super::columns::customer_from_column;
 use super::schema::stream_tickets as tickets;
@@ -17,6 +18,8 @@ pub struct StreamTicket {
     pub origin: Option<String>,
     /// When the token ends by which it was made.
     pub token_ends_at: DateTime<Utc>,
+    /// The API key by which it was made; `None` for a token.
+    pub api_key: Option<Uuid>,
 }
 
 /// Stores a ticket by its digest, and returns until when it can be used.
@@ -36,6 +39,7 @@ pub async fn insert(
             tickets::origin.eq(ticket.origin.as_deref()),
             tickets::expires_at.eq(clock::later(clock::ledger_now(), clock::seconds(seconds))),
             tickets::token_ends_at.eq(ticket.token_ends_at),
+            tickets::api_key.eq(ticket.api_key),
         ))
         .returning(tickets::expires_at)
         .get_result(conn)
@@ -47,14 +51,14 @@ pub async fn insert(
 /// # Errors
 /// Database errors.
 pub async fn take(conn: &mut AsyncPgConnection, digest: &[u8]) -> Result<Option<StreamTicket>, StorageError> {
-    type Row = (String, Option<String>, DateTime<Utc>);
+    type Row = (String, Option<String>, DateTime<Utc>, Option<Uuid>);
     let row: Option<Row> = diesel::delete(tickets::table.find(digest).filter(tickets::expires_at.gt(clock::NowOnce)))
-        .returning((tickets::customer_id, tickets::origin, tickets::token_ends_at))
+        .returning((tickets::customer_id, tickets::origin, tickets::token_ends_at, tickets::api_key))
         .get_result(conn)
         .await
         .optional()?;
-    row.map(|(id, origin, token_ends_at)| {
-        Ok(StreamTicket { customer: customer_from_column(&id)?, origin, token_ends_at })
+    row.map(|(id, origin, token_ends_at, api_key)| {
+        Ok(StreamTicket { customer: customer_from_column(&id)?, origin, token_ends_at, api_key })
     })
     .transpose()
 }

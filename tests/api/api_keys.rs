@@ -219,11 +219,16 @@ async fn a_revoked_key_is_refused_by_every_process_in_time() {
     // It works at once, also where it was not made.
     other.bearer(key.clone()).get("/v1/products").await.expect(200);
     app.bearer(key.clone()).get("/v1/products").await.expect(200);
-    let streams = join_all([&app, &other].map(|at| {
-        let request = at.bearer(key.clone()).request(Method::GET, "/v1/balances/stream?customer_id=alice");
-        async move { request.send().await.unwrap() }
-    }))
-    .await;
+    let keeper = app.bearer(key.clone());
+    let ticket = keeper.send(Method::POST, "/v1/balances/stream-tickets?customer_id=alice", None, None).await;
+    let by_ticket = format!("/v1/balances/stream-by-ticket?ticket={}", ticket.expect(201)["ticket"].as_str().unwrap());
+    let directly = "/v1/balances/stream?customer_id=alice";
+    let streams = [
+        app.bearer(key.clone()).request(Method::GET, directly),
+        other.bearer(key.clone()).request(Method::GET, directly),
+        other.anonymous().request(Method::GET, &by_ticket),
+    ];
+    let streams = join_all(streams.map(|request| async move { request.send().await.unwrap() })).await;
     let since = Instant::now();
     revoke(&app.operator(), &made.body).await.expect(200);
     refused(&app, &key, since).await;

@@ -67,6 +67,7 @@ mod transfer_slips;
 mod two_pairs;
 mod unapplied;
 mod unreadable;
+mod wallet_credits;
 mod webhook_endpoints;
 mod webhooks;
 mod what_was_shown;

@@ -8,7 +8,7 @@ use crate::stage::{balance, id, number, ordered, play, quiet, read, until, with_
 use crate::support::{Reply, TestApp, sandbox};
 use crate::tools::ask;
 
-async fn unapplied(app: &TestApp, filter: &str) -> Vec<Value> {
+pub async fn unapplied(app: &TestApp, filter: &str) -> Vec<Value> {
     let found = app.operator().get(&format!("/v1/admin/unapplied-payments?limit=100&{filter}")).await.expect(200);
     found["data"].as_array().unwrap().clone()
 }
@@ -18,7 +18,7 @@ fn rest(payments: &[Value]) -> Vec<&str> {
 }
 
 /// An order of 20 USD by card that was paid twice: the second payment's id.
-async fn paid_twice(app: &TestApp, customer: &str) -> (String, String) {
+pub async fn paid_twice(app: &TestApp, customer: &str) -> (String, String) {
     let order = ordered(app, customer, "card", "USD", "20.00").await;
     play(app, "stripe", &order, "pay-twice", json!({})).await;
     quiet(app, "stripe").await;
@@ -40,11 +40,11 @@ async fn paid_short(app: &TestApp) -> String {
     order
 }
 
-async fn decide(app: &TestApp, operator: &str, payment: &str, what: &str, body: Value) -> Reply {
+pub async fn decide(app: &TestApp, operator: &str, payment: &str, what: &str, body: Value) -> Reply {
     app.operator_named(operator).post(&format!("/v1/admin/unapplied-payments/{payment}/{what}"), &body).await
 }
 
-fn to_wallet(customer: &str, amount: Option<&str>) -> Value {
+pub fn to_wallet(customer: &str, amount: Option<&str>) -> Value {
     let mut body = json!({ "customer_id": customer, "reason": "wants to keep it" });
     if let Some(amount) = amount {
         body["amount"] = json!(amount);
@@ -221,7 +221,7 @@ async fn above_the_threshold_a_second_operator_decides_and_the_money_may_have_mo
         .as_str()
         .unwrap()
         .to_owned();
-    play(&app, "stripe", &company_id, "refund", json!({ "amount": "10.00" })).await;
+    play(&app, "stripe", &company_id, "refund", json!({ "amount": 1000 })).await;
     quiet(&app, "stripe").await;
     until("it is adopted", async || unapplied(&app, "").await.is_empty()).await;
     let approve = format!("/v1/admin/unapplied-decisions/{}/approve", id(&proposed));

@@ -92,7 +92,7 @@ func main() {
 	expect(response.Header.Get("Idempotent-Replayed") == "true", "and the answer says so")
 	approval := topup.NewApproveTopUpOrder(key(), "80.00", time.Now().UTC().Format("2006-01-02"))
 	approval.SetConfirmNotDuplicate(true)
-	approved := need(api.AdminTopUpOrdersAPI.ApproveTopUpOrder(operator, order.Id).
+	approved := need(api.AdminTopUpOrdersAPI.AdminApproveTopUpOrder(operator, order.Id).
 		ApproveTopUpOrder(*approval).IdempotencyKey(key()).Execute())
 	expect(approved.Status == topup.TOPUPORDERSTATUS_COMPLETED, "the order is %s", approved.Status)
 	select {

@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx
 from topup_client import AuthenticatedClient
 from topup_client.api.account_flows import list_account_flows
-from topup_client.api.admin_top_up_orders import approve_top_up_order
+from topup_client.api.admin_top_up_orders import admin_approve_top_up_order
 from topup_client.api.balances import list_balances
 from topup_client.api.billing_profile import save_billing_profile
 from topup_client.api.top_up_options import create_quote, get_top_up_options
@@ -72,7 +72,7 @@ with httpx.stream("GET", f"{URL}/v1/balances/stream", timeout=20,
     order = need(create_top_up_order.sync(client=customer, body=new, idempotency_key=idempotency_key))
     again = create_top_up_order.sync_detailed(client=customer, body=new, idempotency_key=idempotency_key)
     assert need(again.parsed).id == order.id and again.headers["Idempotent-Replayed"] == "true"
-    approved = need(approve_top_up_order.sync(order.id, client=operator, idempotency_key=key(), body=ApproveTopUpOrder(
+    approved = need(admin_approve_top_up_order.sync(order.id, client=operator, idempotency_key=key(), body=ApproveTopUpOrder(
         received_amount="80.00", bank_transaction_id=f"PY-{time.time_ns()}", received_on=date.today(),
         confirm_not_duplicate=True)))
     assert approved.status == TopUpOrderStatus.COMPLETED, approved.status

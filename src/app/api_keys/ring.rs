@@ -57,6 +57,10 @@ impl Known {
         self.keys.get(digest).filter(|kept| now < kept.ends_at).map(|kept| Arc::clone(&kept.key))
     }
 
+    fn by_id(&self, id: Uuid, now: Instant) -> Option<Arc<LiveKey>> {
+        self.keys.values().find(|kept| kept.key.id == id && now < kept.ends_at).map(|kept| Arc::clone(&kept.key))
+    }
+
     fn is_from(&self, moment: Instant) -> bool {
         self.asked_at.is_some_and(|asked_at| asked_at >= moment)
     }
@@ -74,8 +78,17 @@ impl KeyRing {
     /// When the keys must be read, and cannot be: then nobody knows whether this one has been revoked.
     pub async fn find(&self, text: &KeyText) -> Result<Option<Arc<LiveKey>>, Error> {
         let digest = text.digest();
+        self.look(|known, now| known.find(&digest, now)).await
+    }
+
+    /// Looks among the keys that can be used, and reads them where what was read is too old, or has not what is looked
+    /// for.
+    async fn look(
+        &self,
+        find: impl Fn(&Known, Instant) -> Option<Arc<LiveKey>>,
+    ) -> Result<Option<Arc<LiveKey>>, Error> {
         let arrived = Instant::now();
-        if let Some(found) = self.remembered(&digest, arrived) {
+        if let Some(found) = self.remembered(&find, arrived) {
             return Ok(Some(found));
         }
         let turn = Arc::clone(&self.0.reading).lock_owned().await;
@@ -90,13 +103,17 @@ impl KeyRing {
             });
             reading.await.map_err(|_| Error::Internal("the keys to be read without a panic"))??;
         }
-        Ok(self.known().find(&digest, Instant::now()))
+        Ok(find(&self.known(), Instant::now()))
     }
 
-    fn remembered(&self, digest: &KeyDigest, now: Instant) -> Option<Arc<LiveKey>> {
+    fn remembered(
+        &self,
+        find: impl Fn(&Known, Instant) -> Option<Arc<LiveKey>>,
+        now: Instant,
+    ) -> Option<Arc<LiveKey>> {
         let known = self.known();
         let is_fresh = known.asked_at.is_some_and(|asked_at| now < asked_at + FRESH);
-        if is_fresh { known.find(digest, now) } else { None }
+        if is_fresh { find(&known, now) } else { None }
     }
 
     fn known(&self) -> std::sync::RwLockReadGuard<'_, Known> {
@@ -123,6 +140,13 @@ impl KeyRing {
     /// Waits until a key can be used no more, or nobody knows whether it can.
     pub async fn ended(&self, text: &KeyText) {
         while let Ok(Some(_)) = self.find(text).await {
+            tokio::time::sleep(FRESH).await;
+        }
+    }
+
+    /// As [`KeyRing::ended`], of the key with this id.
+    pub async fn ended_by_id(&self, id: Uuid) {
+        while let Ok(Some(_)) = self.look(|known, now| known.by_id(id, now)).await {
             tokio::time::sleep(FRESH).await;
         }
     }

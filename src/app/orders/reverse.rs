@@ -182,7 +182,7 @@ async fn take_back_credit(
     let bonus = bonus.map(|bonus| (bonus.grant_id, order.bonus - bonus.expired));
     let origin = of_reversed_approval(order.into(), adjustment.id, &payment.merchant_account, &adjustment.reason);
     let asked = Asked { money: order.credited_amount, bonus, reach: adjustment.reach.into() };
-    post_all(conn, &[take_back(order.into(), origin, asked)]).await
+    post_all(conn, &[take_back(order, origin, asked)]).await
 }
 
 async fn audit(

@@ -4,18 +4,18 @@
 
 use uuid::Uuid;
 
+use super::wallet_credit;
 use crate::app::{App, Error};
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
-use crate::domain::movement::OfOrder;
 use crate::domain::movement::give_back::give_back;
 use crate::domain::movement::take_back::{Asked, of_dispute, of_refund, take_back};
 use crate::domain::order::Order;
-use crate::domain::payment::{ProviderName, RefundStatus};
+use crate::domain::payment::{Payment, ProviderName, RefundStatus};
 use crate::domain::posting::{Posting, PostingOutcome};
 use crate::domain::product::Product;
 use crate::domain::refund::{Due, Refund, RefundState};
-use crate::domain::take_back::{Reach, TakeBackId, TakeBackOrigin};
+use crate::domain::take_back::{Reach, TakeBackId, TakeBackOrigin, TakenFrom};
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, catalogue, clock, ledger, orders, payments, refunds};
 
@@ -31,10 +31,10 @@ impl TakeBackSource {
         Self { id: TakeBackId::Refund(refund.id), provider: refund.provider }
     }
 
-    fn origin(self, order: OfOrder<'_>) -> Result<TakeBackOrigin, Error> {
+    pub(super) fn origin(self, of: TakenFrom) -> Result<TakeBackOrigin, Error> {
         match self.id {
-            TakeBackId::Refund(id) => Ok(of_refund(order, id, self.provider)),
-            TakeBackId::Dispute(id) => Ok(of_dispute(order, id, self.provider)),
+            TakeBackId::Refund(id) => Ok(of_refund(of, id, self.provider)),
+            TakeBackId::Dispute(id) => Ok(of_dispute(of, id, self.provider)),
             TakeBackId::Adjustment(_) => Err(Error::Internal("a refund or a dispute")),
         }
     }
@@ -71,7 +71,7 @@ pub(in crate::app) async fn align_wallet(
             moved.bonus = bonus.map_or(moved.bonus, |(_, bonus)| bonus);
             if !moved.is_nothing() {
                 let asked = Asked { money: moved.money, bonus, reach };
-                postings.push(take_back(order.into(), source.origin(order.into())?, asked));
+                postings.push(take_back(order, source.origin(TakenFrom::Order(order.id))?, asked));
             }
         }
         TakeBackMode::GiveBack => {
@@ -87,8 +87,8 @@ pub(in crate::app) async fn align_wallet(
                 rest = Due { money: rest.money - back.money, bonus: rest.bonus - back.bonus };
                 let of_source = TakeBackSource { id: known.id, provider: known.provider };
                 let bonus = grant_id.map(|id| (id, back.bonus));
-                let origin = of_source.origin(order.into())?;
-                postings.push(give_back(order.into(), &origin, back.money, bonus));
+                let origin = of_source.origin(TakenFrom::Order(order.id))?;
+                postings.push(give_back(order, &origin, back.money, bonus));
                 if known.id == source.id {
                     moved = Due { money: -back.money, bonus: -back.bonus };
                 } else {
@@ -140,17 +140,20 @@ pub(in crate::app) async fn record_on_order(
 ///
 /// # Errors
 /// 402 or 409 of the wallet, unless an operator overrides the balance or the money has left already.
-pub(super) async fn start(conn: &mut Connection, order: Option<&Order>, refund: &mut Refund) -> Result<(), Error> {
+pub(super) async fn start(
+    conn: &mut Connection,
+    order: Option<&Order>,
+    payment: &Payment,
+    refund: &mut Refund,
+) -> Result<(), Error> {
     let reach = match (refund.ours, refund.override_balance) {
         // A refund from the provider's dashboard has left already, whatever the wallets hold.
         (false, _) => Reach::AllWallets,
         (true, true) => Reach::OrderWallet,
         (true, false) => Reach::Request { also: also_gives(conn, refund).await? },
     };
-    let mode = TakeBackMode::Take(reach);
     payments::add_refunded(conn, refund.payment_id, refund.amount).await?;
-    let Some(order) = order else { return Ok(()) };
-    move_wallet(conn, order, refund, mode).await
+    move_wallets(conn, order, payment, refund, TakeBackMode::Take(reach)).await
 }
 
 /// Writes a refund that the unapplied rest of a locked payment gives. No wallet owes anything for it.
@@ -180,15 +183,20 @@ async fn also_gives(conn: &mut Connection, refund: &Refund) -> Result<Vec<Produc
     Ok(std::iter::once(Product::main()).chain(returnable).collect())
 }
 
-async fn move_wallet(
+async fn move_wallets(
     conn: &mut Connection,
-    order: &Order,
+    order: Option<&Order>,
+    payment: &Payment,
     refund: &mut Refund,
     mode: TakeBackMode,
 ) -> Result<(), Error> {
-    let moved = align_wallet(conn, order, TakeBackSource::refund(refund), mode).await?;
-    refund.debited += moved.money;
-    refund.bonus_taken += moved.bonus;
+    let source = TakeBackSource::refund(refund);
+    refund.wallet_taken += wallet_credit::align(conn, payment, source, &mode).await?;
+    if let Some(order) = order {
+        let moved = align_wallet(conn, order, source, mode).await?;
+        refund.debited += moved.money;
+        refund.bonus_taken += moved.bonus;
+    }
     Ok(refunds::update(conn, refund).await?)
 }
 
@@ -209,27 +217,31 @@ pub(super) struct RefundUpdate {
 /// Database errors.
 pub(super) async fn record_update(app: &App, id: Uuid, update: &RefundUpdate, actor: &str) -> Result<bool, Error> {
     transact(&app.pool, async |conn| {
-        let (mut order, mut refund) = lock_with_order(conn, id).await?;
+        let (mut order, payment, mut refund) = lock_with_order(conn, id).await?;
         // A refusal says that our request made no refund. If the provider has reported one meanwhile, it made one.
         if update.provider_refund_id.is_none() && refund.provider_refund_id.is_some() {
             return Ok(false);
         }
-        record_update_locked(conn, order.as_mut(), &mut refund, update, actor).await
+        record_update_locked(conn, order.as_mut(), &payment, &mut refund, update, actor).await
     })
     .await
 }
 
 /// Locks a refund that is known to exist, after its order and its payment.
-pub(super) async fn lock_with_order(conn: &mut Connection, id: Uuid) -> Result<(Option<Order>, Refund), Error> {
+pub(super) async fn lock_with_order(
+    conn: &mut Connection,
+    id: Uuid,
+) -> Result<(Option<Order>, Payment, Refund), Error> {
     let expected = Error::Internal("a refund that was found before");
     let Some(known) = refunds::find(conn, id).await? else { return Err(expected) };
     let order = match known.order_id {
         Some(order) => orders::lock(conn, order).await?,
         None => None,
     };
-    payments::lock_by_id(conn, known.payment_id).await?;
+    let payment =
+        payments::lock_by_id(conn, known.payment_id).await?.ok_or(Error::Internal("the payment of a refund"))?;
     let refund = refunds::lock(conn, id).await?.ok_or(expected)?;
-    Ok((order, refund))
+    Ok((order, payment, refund))
 }
 
 /// Like [`record_update`], for a caller that holds the locks.
@@ -239,6 +251,7 @@ pub(super) async fn lock_with_order(conn: &mut Connection, id: Uuid) -> Result<(
 pub(super) async fn record_update_locked(
     conn: &mut Connection,
     order: Option<&mut Order>,
+    payment: &Payment,
     refund: &mut Refund,
     update: &RefundUpdate,
     actor: &str,
@@ -266,11 +279,9 @@ pub(super) async fn record_update_locked(
     let comes_back = next == RefundState::Failed && from.is_in_force();
     if comes_back {
         payments::add_refunded(conn, refund.payment_id, -refund.amount).await?;
+        move_wallets(conn, order.as_deref(), payment, refund, TakeBackMode::GiveBack).await?;
     }
     let Some(order) = order else { return Ok(true) };
-    if comes_back {
-        move_wallet(conn, order, refund, TakeBackMode::GiveBack).await?;
-    }
     let event = if next == RefundState::Failed { "refund_failed" } else { "refund_succeeded" };
     let why = refund.failure.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
     let detail = format!("{}{why}", describe_refund(refund));

@@ -9,6 +9,7 @@ pub(in crate::app) mod book;
 mod end;
 mod observe;
 pub(in crate::app) mod parts;
+pub(in crate::app) mod wallet_credit;
 
 pub use ask::ask_due;
 pub(in crate::app) use ask::send;
@@ -100,7 +101,7 @@ pub(in crate::app) async fn make(
     }
     refunds::insert(conn, &refund).await?;
     if is_enough {
-        book::start(conn, Some(&order), &mut refund).await?;
+        book::start(conn, Some(&order), &payment, &mut refund).await?;
     }
     let action = if is_enough { "started" } else { "proposed" };
     let detail = format!("{}: {}", book::describe_refund(&refund), refund.reason);
@@ -135,7 +136,7 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
         refund.approved_by = Some(actor.clone());
         mark_started(app, &mut refund, clock::now(conn).await?);
         refunds::update(conn, &refund).await?;
-        book::start(conn, Some(&order), &mut refund).await?;
+        book::start(conn, Some(&order), &payment, &mut refund).await?;
         refund_requests::follow(conn, &refund, &actor).await?;
         let detail = book::describe_refund(&refund);
         book::record_on_order(conn, &mut order, "refund_approved", &actor, &detail).await?;
@@ -216,7 +217,7 @@ async fn settle_by_hand(
 ) -> Result<Refund, Error> {
     let (actor, id) = (caller.actor(), seen.id);
     transact(&app.pool, async |conn| {
-        let (mut order, mut refund) = book::lock_with_order(conn, id).await?;
+        let (mut order, payment, mut refund) = book::lock_with_order(conn, id).await?;
         if let Some(customer) = &refund.customer {
             caller.require_not_own(customer)?;
         }
@@ -233,7 +234,7 @@ async fn settle_by_hand(
         if is_proposal && !is_failure || !refund.state.may_become(RefundState::from(update.status)) {
             return Err(Error::conflict(Code::RefundMovedOn, format!("the refund is {}", refund.state)));
         }
-        book::record_update_locked(conn, order.as_mut(), &mut refund, update, &actor).await?;
+        book::record_update_locked(conn, order.as_mut(), &payment, &mut refund, update, &actor).await?;
         refund_requests::follow(conn, &refund, &actor).await?;
         audit(conn, &actor, action, &refund).await
     })
@@ -303,6 +304,8 @@ fn draft(new: &NewRefund, order: &Order, payment: &Payment, amount: Money, actor
         provider_refund_id: None,
         amount,
         from_unapplied: Money::zero(order.currency()),
+        from_wallet: Money::zero(order.currency()),
+        wallet_taken: Money::zero(order.currency()),
         debited: Money::zero(order.currency()),
         bonus_taken: Money::zero(order.currency()),
         state: RefundState::AwaitingSecondApproval,
@@ -344,7 +347,7 @@ async fn audit(conn: &mut Connection, actor: &str, action: &str, refund: &Refund
         "failure": refund.failure,
         "override_balance": refund.override_balance,
         "from_products": refund.from_products,
-        "debited": refund.debited.amount().normalize().to_string(),
+        "debited": refund.money_taken().amount().normalize().to_string(),
     });
     let target = format!("refund:{}", IdKind::Refund.show(refund.id));
     let record = AuditRecord::new(actor, &format!("refund.{action}"), target).because(&refund.reason).to(detail);

@@ -12,7 +12,7 @@ use crate::domain::order::Order;
 use crate::domain::payment::{NotificationOutcome, Payment, ProviderName, RefundFact, RefundStatus};
 use crate::domain::refund::{Refund, RefundState};
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, clock, orders, payments, refunds};
+use crate::storage::{Connection, clock, orders, payments, refunds, wallet_credits};
 
 /// Records a verified statement about a refund. A refund that we do not know was started at the provider's dashboard.
 /// It is adopted, and the wallet gives for it even if it goes into debt.
@@ -154,17 +154,21 @@ async fn adopt_locked(
         return Ok(NotificationOutcome::AmountMismatch);
     }
     let amount = fact.amount.min(left);
+    let credit = wallet_credits::find(conn, payment).await?;
+    let parts = payment.divide(amount, order.is_some(), credit.as_ref());
     let now = clock::now(conn).await?;
     let mut refund = Refund {
         id: Uuid::now_v7(),
         order_id: order.as_ref().map(|order| order.id),
         payment_id: payment.id,
-        customer: order.as_ref().map(|order| order.customer.clone()),
+        customer: order.as_ref().map(|order| order.customer.clone()).or(credit.map(|credit| credit.customer)),
         provider: payment.provider,
         provider_refund_id: Some(fact.refund_id.clone()),
         amount,
-        from_unapplied: payment.rest_gives(amount, order.is_some()),
+        from_unapplied: parts.from_unapplied,
+        from_wallet: parts.from_wallet,
         debited: Money::zero(amount.currency()),
+        wallet_taken: Money::zero(amount.currency()),
         bonus_taken: Money::zero(amount.currency()),
         state: RefundState::from(fact.status),
         reason: "started at the provider".to_owned(),
@@ -184,7 +188,7 @@ async fn adopt_locked(
     refund.ask_at = refund.next_question_at(now);
     refunds::insert(conn, &refund).await?;
     if !failed {
-        book::start(conn, order.as_ref(), &mut refund).await?;
+        book::start(conn, order.as_ref(), payment, &mut refund).await?;
     }
     let beyond = if amount < fact.amount { format!(", stated as {}", fact.amount) } else { String::new() };
     match &mut order {

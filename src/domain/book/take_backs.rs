@@ -14,7 +14,7 @@ use crate::domain::movement::give_back::returned;
 use crate::domain::movement::take_back::taken;
 use crate::domain::posting::{Booked, Change, Collection, OnInsufficient, Posting, Refusal, Restitution, Shortfall};
 use crate::domain::product::Product;
-use crate::domain::take_back::{Claim, Reach, TakeBackId, TakeBackOrigin, Taken, TakenPart};
+use crate::domain::take_back::{Claim, Reach, TakeBackId, TakeBackOrigin, Taken, TakenFrom, TakenPart};
 use crate::domain::wallet::Wallet;
 use crate::domain::wallet_key::WalletKey;
 
@@ -46,7 +46,7 @@ impl Book {
         Ok(())
     }
 
-    /// Takes back an order's money and bonus. `home` is the order's wallet.
+    /// Takes back money, and an order's bonus. `home` is the wallet that it came to.
     pub(super) fn collect(&mut self, home: &WalletKey, asked: &Collection) -> Result<Booked, Refusal> {
         let Collection { origin, money, bonus, grant_id, reach } = asked;
         self.expire_lapsed_grants(home)?;
@@ -65,7 +65,7 @@ impl Book {
         if let Some(id) = grant_id {
             self.revoke(origin, home, *id, revoked)?;
         }
-        for (part, amount) in [(TakenPart::Money, money), (TakenPart::BonusMoney, bonus_money)] {
+        for (part, amount) in [(origin.of.money(), money), (TakenPart::BonusMoney, bonus_money)] {
             let grant_id = grant_id.filter(|_| part == TakenPart::BonusMoney);
             let of = For { origin, part, grant_id };
             let missing = match reach {
@@ -233,18 +233,19 @@ impl Book {
         }
     }
 
-    /// Gives back what a source took. `home` is the order's wallet.
+    /// Gives back what a source took. `home` is the wallet that the money came to first.
     pub(super) fn return_taken(&mut self, home: &WalletKey, given: &Restitution) -> Result<Booked, Refusal> {
-        let Restitution { id, money, bonus, grant_id, .. } = given;
+        let Restitution { id, of, money, bonus, grant_id } = given;
+        let of_money = of.money();
         let of_bonus = [TakenPart::BonusMoney, TakenPart::Bonus];
         let left = |parts: &[TakenPart]| self.take_backs.left(*id, parts, home.currency);
-        let (money_left, bonus_left) = (left(&[TakenPart::Money]), left(&of_bonus));
+        let (money_left, bonus_left) = (left(&[of_money]), left(&of_bonus));
         if *money > money_left || *bonus > bonus_left {
             return Err(Refusal::MoreThanTaken);
         }
         self.expire_lapsed_grants(home)?;
-        let struck = self.take_backs.strike(*id, TakenPart::Money, *money);
-        self.return_in_turn(*id, &[TakenPart::Money], *money - struck)?;
+        let struck = self.take_backs.strike(*id, of_money, *money);
+        self.return_in_turn(*id, &[of_money], *money - struck)?;
         let struck = self.take_backs.strike(*id, TakenPart::BonusMoney, *bonus);
         if let (Some(grant_id), Some(wallet)) = (grant_id, self.wallets.get_mut(home)) {
             wallet.owe_bonus(*grant_id, -struck);
@@ -315,7 +316,7 @@ impl Book {
     fn exchange_bonus(&mut self, key: &WalletKey, grant_id: Uuid, order_id: Uuid, amount: Money) -> Vec<WalletKey> {
         let mut rest = amount;
         let claims: Vec<Claim> = self.take_backs.claims.clone();
-        let of_order = |origin: &TakeBackOrigin, part| origin.order_id == order_id && part == TakenPart::BonusMoney;
+        let of_order = |origin: &TakeBackOrigin, part| origin.of == TakenFrom::Order(order_id) && part == TakenPart::BonusMoney;
         for claim in claims.iter().filter(|claim| of_order(&claim.origin, claim.part)) {
             let part = claim.amount.min(rest);
             if self.revoke(&claim.origin, key, grant_id, part).is_err() {

@@ -5,8 +5,7 @@
 
 use uuid::Uuid;
 
-use super::OfOrder;
-use super::take_back::label;
+use super::take_back::{Brought, label};
 use crate::domain::entry::EntryKind;
 use crate::domain::label::Label;
 use crate::domain::money::Money;
@@ -15,11 +14,17 @@ use crate::domain::take_back::{TakeBackId, TakeBackOrigin, Taken, TakenPart};
 
 /// Gives back `money` and `bonus` (with the grant that it is) of what a source took.
 #[must_use]
-pub fn give_back(order: OfOrder<'_>, origin: &TakeBackOrigin, money: Money, bonus: Option<(Uuid, Money)>) -> Posting {
-    let label = label(kind(origin.id, TakenPart::Money), origin, TakenPart::Money, origin.id.shown());
+pub fn give_back<'o>(
+    brought: impl Into<Brought<'o>>,
+    origin: &TakeBackOrigin,
+    money: Money,
+    bonus: Option<(Uuid, Money)>,
+) -> Posting {
+    let part = origin.of.money();
+    let label = label(kind(origin.id, part), origin, part, origin.id.shown());
     let (grant_id, bonus) = bonus.map_or((None, Money::zero(money.currency())), |(id, bonus)| (Some(id), bonus));
-    let wallet = order.wallet(money.currency());
-    let restitution = Restitution { id: origin.id, order_id: order.id, money, bonus, grant_id };
+    let wallet = brought.into().wallet(money);
+    let restitution = Restitution { id: origin.id, of: origin.of, money, bonus, grant_id };
     Posting::of_wallet(wallet, Change::GiveBack(restitution), label)
 }
 
@@ -33,8 +38,8 @@ fn kind(id: TakeBackId, part: TakenPart) -> EntryKind {
     match (part, id) {
         (TakenPart::BonusMoney, _) => EntryKind::BonusTakenReturned,
         (TakenPart::Bonus, _) => EntryKind::BonusRestored,
-        (TakenPart::Money, TakeBackId::Refund(_)) => EntryKind::RefundReturned,
-        (TakenPart::Money, TakeBackId::Dispute(_)) => EntryKind::DisputeReturned,
-        (TakenPart::Money, TakeBackId::Adjustment(_)) => EntryKind::Adjust,
+        (TakenPart::Money | TakenPart::WalletMoney, TakeBackId::Refund(_)) => EntryKind::RefundReturned,
+        (TakenPart::Money | TakenPart::WalletMoney, TakeBackId::Dispute(_)) => EntryKind::DisputeReturned,
+        (TakenPart::Money | TakenPart::WalletMoney, TakeBackId::Adjustment(_)) => EntryKind::Adjust,
     }
 }

@@ -1,25 +1,60 @@
-//! Take-back: a refund, a dispute or a reversed approval takes an order's money, and its share of the bonus.
+//! Take-back: a refund, a dispute or a reversed approval takes an order's money, and its share of the bonus. A refund
+//! and a dispute also take what their payment brought to a wallet without an order.
 //!
 //! One posting can make several movements, each with an entry of its own: the entry's key is `<source>:<n>`, and its
-//! reference is the order. The rules are in [`crate::domain::take_back`].
+//! reference is the order, or else the payment. The rules are in [`crate::domain::take_back`].
 
 use uuid::Uuid;
 
 use super::OfOrder;
 use crate::domain::counterpart::Counterpart;
+use crate::domain::customer::CustomerId;
 use crate::domain::entry::EntryKind;
 use crate::domain::fingerprint::fingerprint64;
-use crate::domain::id::IdKind;
 use crate::domain::label::Label;
 use crate::domain::money::Money;
+use crate::domain::order::Order;
 use crate::domain::payment::ProviderName;
 use crate::domain::posting::{Change, Collection, Posting};
-use crate::domain::take_back::{Reach, TakeBackId, TakeBackOrigin, TakenPart};
+use crate::domain::product::Product;
+use crate::domain::take_back::{Reach, TakeBackId, TakeBackOrigin, TakenFrom, TakenPart};
+use crate::domain::wallet_key::WalletKey;
+
+/// What brought the money to a wallet: the wallet that is asked first, whose currency comes with the money.
+#[derive(Debug, Clone, Copy)]
+pub struct Brought<'o> {
+    pub customer: &'o CustomerId,
+    pub product: &'o Product,
+}
+
+impl<'o> From<OfOrder<'o>> for Brought<'o> {
+    fn from(order: OfOrder<'o>) -> Self {
+        Self { customer: order.customer, product: order.product }
+    }
+}
+
+impl<'o> From<&'o Order> for Brought<'o> {
+    fn from(order: &'o Order) -> Self {
+        OfOrder::from(order).into()
+    }
+}
+
+impl From<OfOrder<'_>> for TakenFrom {
+    fn from(order: OfOrder<'_>) -> Self {
+        Self::Order(order.id)
+    }
+}
+
+impl Brought<'_> {
+    pub(super) fn wallet(self, money: Money) -> WalletKey {
+        WalletKey { customer: self.customer.clone(), currency: money.currency(), product: self.product.clone() }
+    }
+}
 
 /// What a source asks of the customer's wallets.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    /// For the order's money, zero or more.
+    /// For the money, zero or more.
     pub money: Money,
     /// For the order's bonus, zero or more, with the grant that it is.
     pub bonus: Option<(Uuid, Money)>,
@@ -28,16 +63,18 @@ pub struct Asked {
 
 /// The movements of a refund. The counterpart is the company that sends the money.
 #[must_use]
-pub fn of_refund(order: OfOrder<'_>, refund_id: Uuid, provider: ProviderName) -> TakeBackOrigin {
+pub fn of_refund(of: impl Into<TakenFrom>, refund_id: Uuid, provider: ProviderName) -> TakeBackOrigin {
+    let of = of.into();
     let (id, counterpart) = (TakeBackId::Refund(refund_id), Counterpart::Refund(provider));
-    TakeBackOrigin { id, order_id: order.id, counterpart, description: None }
+    TakeBackOrigin { id, of, counterpart, description: None }
 }
 
 /// The movements of a dispute. The counterpart is the company where the payer disputes.
 #[must_use]
-pub fn of_dispute(order: OfOrder<'_>, dispute_id: Uuid, provider: ProviderName) -> TakeBackOrigin {
+pub fn of_dispute(of: impl Into<TakenFrom>, dispute_id: Uuid, provider: ProviderName) -> TakeBackOrigin {
+    let of = of.into();
     let (id, counterpart) = (TakeBackId::Dispute(dispute_id), Counterpart::Dispute(provider));
-    TakeBackOrigin { id, order_id: order.id, counterpart, description: None }
+    TakeBackOrigin { id, of, counterpart, description: None }
 }
 
 /// The movements of a reversed approval: an operator approved a bank transfer that never came, or somebody else's. The
@@ -50,16 +87,16 @@ pub fn of_reversed_approval(
     reason: &str,
 ) -> TakeBackOrigin {
     let (id, counterpart) = (TakeBackId::Adjustment(adjustment_id), Counterpart::Bank(bank_account.to_owned()));
-    TakeBackOrigin { id, order_id: order.id, counterpart, description: Some(reason.to_owned()) }
+    TakeBackOrigin { id, of: TakenFrom::Order(order.id), counterpart, description: Some(reason.to_owned()) }
 }
 
 /// Takes what a source asks for.
 #[must_use]
-pub fn take_back(order: OfOrder<'_>, origin: TakeBackOrigin, asked: Asked) -> Posting {
-    let label = taken(&origin, TakenPart::Money, 0);
+pub fn take_back<'o>(brought: impl Into<Brought<'o>>, origin: TakeBackOrigin, asked: Asked) -> Posting {
+    let label = taken(&origin, origin.of.money(), 0);
     let Asked { money, bonus, reach } = asked;
     let (grant_id, bonus) = bonus.map_or((None, Money::zero(money.currency())), |(id, bonus)| (Some(id), bonus));
-    let wallet = order.wallet(money.currency());
+    let wallet = brought.into().wallet(money);
     let collection = Collection { origin, money, bonus, grant_id, reach };
     Posting::of_wallet(wallet, Change::Collect(Box::new(collection)), label)
 }
@@ -69,23 +106,23 @@ pub(in crate::domain) fn taken(origin: &TakeBackOrigin, part: TakenPart, n: i32)
     let kind = match (part, origin.id) {
         (TakenPart::BonusMoney, _) => EntryKind::BonusTaken,
         (TakenPart::Bonus, _) => EntryKind::BonusRevoked,
-        (TakenPart::Money, TakeBackId::Refund(_)) => EntryKind::Refund,
-        (TakenPart::Money, TakeBackId::Dispute(_)) => EntryKind::Dispute,
-        (TakenPart::Money, TakeBackId::Adjustment(_)) => EntryKind::Adjust,
+        (TakenPart::Money | TakenPart::WalletMoney, TakeBackId::Refund(_)) => EntryKind::Refund,
+        (TakenPart::Money | TakenPart::WalletMoney, TakeBackId::Dispute(_)) => EntryKind::Dispute,
+        (TakenPart::Money | TakenPart::WalletMoney, TakeBackId::Adjustment(_)) => EntryKind::Adjust,
     };
     label(kind, origin, part, format!("{}:{n}", origin.id.shown()))
 }
 
 /// What the entries of a source have in common.
 pub(super) fn label(kind: EntryKind, origin: &TakeBackOrigin, part: TakenPart, key: String) -> Label {
-    let order = IdKind::TopUpOrder.show(origin.order_id);
+    let reference = origin.of.shown();
     let counterpart = match part {
-        TakenPart::Money => origin.counterpart.clone(),
+        TakenPart::Money | TakenPart::WalletMoney => origin.counterpart.clone(),
         TakenPart::BonusMoney | TakenPart::Bonus => Counterpart::Promotion,
     };
-    let fingerprint = fingerprint64(&[&key, &order]);
+    let fingerprint = fingerprint64(&[&key, &reference]);
     Label {
-        reference: Some(order),
+        reference: Some(reference),
         description: origin.description.clone(),
         ..Label::new(kind, key, fingerprint, counterpart)
     }

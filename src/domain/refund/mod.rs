@@ -90,16 +90,20 @@ pub struct Refund {
     /// The order that the payment completed; `None` for a payment that served no order.
     pub order_id: Option<Uuid>,
     pub payment_id: Uuid,
-    /// The order's customer.
+    /// The customer of the order, or of the wallet that the payment was applied to.
     pub customer: Option<CustomerId>,
     pub provider: ProviderName,
     pub provider_refund_id: Option<String>,
     /// What goes back to the payer.
     pub amount: Money,
-    /// The part of it that the unapplied rest of the payment gives. The order gives the other part.
+    /// The part of it that the unapplied rest of the payment gives.
     pub from_unapplied: Money,
-    /// What the customer's wallets owe for it: taken, or still claimed, less what they got back.
+    /// The part that it asks of what the payment brought to a wallet without an order. The order gives the other part.
+    pub from_wallet: Money,
+    /// What the customer's wallets owe for the order's money: taken, or still claimed, less what they got back.
     pub debited: Money,
+    /// The same for what was brought to a wallet without an order.
+    pub wallet_taken: Money,
     /// The same for the order's bonus: revoked, or taken or claimed as money where it was spent.
     pub bonus_taken: Money,
     pub state: RefundState,
@@ -137,6 +141,12 @@ impl Refund {
     pub fn next_question_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.ask_at?;
         next_question(self.state, self.asked, now - self.since()).map(|wait| now + wait)
+    }
+
+    /// What the customer's wallets owe for money, without that for bonus.
+    #[must_use]
+    pub fn money_taken(&self) -> Money {
+        self.debited + self.wallet_taken
     }
 
     /// Whether the refund failed before its provider had a name for it.

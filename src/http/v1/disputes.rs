@@ -53,7 +53,7 @@ impl From<&Dispute> for CustomerDispute {
             status: dispute.status.into(),
             currency: CurrencyCode::of(dispute.amount.currency()),
             amount: dispute.amount.into(),
-            taken_back: dispute.taken_back.into(),
+            taken_back: dispute.money_taken().into(),
             bonus_taken: dispute.bonus_taken.into(),
             created_at: dispute.created_at,
             updated_at: dispute.updated_at,

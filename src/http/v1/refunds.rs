@@ -54,7 +54,7 @@ impl From<&Refund> for CustomerRefund {
             status: refund.state.into(),
             currency: CurrencyCode::of(refund.amount.currency()),
             amount: refund.amount.into(),
-            debited_amount: refund.debited.into(),
+            debited_amount: refund.money_taken().into(),
             bonus_taken: refund.bonus_taken.into(),
             created_at: refund.created_at,
             updated_at: refund.updated_at,

@@ -12,12 +12,13 @@ WITH booked AS MATERIALIZED (
     WHERE a.reversed_at IS NULL
     GROUP BY 1, 2
 ), claimed AS (
-    SELECT currency, counterpart, sum(amount) AS amount FROM taken_back_debts WHERE part = 'money' GROUP BY 1, 2
+    SELECT currency, counterpart, sum(amount) AS amount FROM taken_back_debts WHERE part IN ('money', 'wallet_money')
+    GROUP BY 1, 2
 ), refunded AS (
-    SELECT currency, 'refund:' || provider AS counterpart, sum(debited) AS amount
+    SELECT currency, 'refund:' || provider AS counterpart, sum(debited + wallet_taken) AS amount
     FROM refunds WHERE customer_id IS NOT NULL GROUP BY 1, 2
 ), disputed AS (
-    SELECT currency, 'dispute:' || provider AS counterpart, sum(taken_back) AS amount
+    SELECT currency, 'dispute:' || provider AS counterpart, sum(taken_back + wallet_taken) AS amount
     FROM disputes WHERE customer_id IS NOT NULL GROUP BY 1, 2
 )
 SELECT 'balances' AS name, currency, NULL::text AS counterpart,

@@ -10,7 +10,7 @@ WITH applied AS (
     SELECT e.customer_id, e.reference, count(*) AS entries, sum(e.amount) AS amount
     FROM entries e WHERE e.kind = /* RECHARGE */ 1 GROUP BY e.customer_id, e.reference
 ), refunded AS (
-    SELECT order_id, sum(amount - from_unapplied) AS amount
+    SELECT order_id, sum(amount - from_unapplied - from_wallet) AS amount
     FROM refunds WHERE status IN ('pending', 'succeeded') GROUP BY order_id
 ), judged AS (
     SELECT o.id, o.customer_id, o.status, o.status = 'completed' AS completed, o.credited_amount, o.refunded_amount,

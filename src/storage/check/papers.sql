@@ -8,9 +8,9 @@ WITH counted AS (
     FROM top_up_orders
     WHERE status = 'completed' AND channel <> 'balance'
     UNION ALL
-    SELECT 'rfd_' || replace(id::text, '-', ''), customer_id, amount - from_unapplied
+    SELECT 'rfd_' || replace(id::text, '-', ''), customer_id, amount - from_unapplied - from_wallet
     FROM refunds
-    WHERE status = 'succeeded' AND order_id IS NOT NULL AND amount > from_unapplied
+    WHERE status = 'succeeded' AND order_id IS NOT NULL AND amount > from_unapplied + from_wallet
     UNION ALL
     SELECT 'adj_' || replace(id::text, '-', ''), customer_id, NULL
     FROM adjustments

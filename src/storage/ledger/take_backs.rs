@@ -16,7 +16,7 @@ use crate::domain::counterpart::Counterpart;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, Money};
 use crate::domain::posting::Posting;
-use crate::domain::take_back::{Claim, TakeBackId, TakeBackOrigin, Taken, TakenPart};
+use crate::domain::take_back::{Claim, TakeBackId, TakeBackOrigin, Taken, TakenFrom, TakenPart};
 use crate::domain::wallet::{Effects, Wallet};
 use crate::domain::wallet_key::WalletKey;
 use crate::storage::StorageError;
@@ -54,7 +54,8 @@ pub(super) async fn keys_of(
     rows.iter().map(|(customer, currency, product)| wallet_key(customer, currency, product)).collect()
 }
 
-type ClaimRow = (String, String, Uuid, String, String, String, Option<Uuid>, Option<String>, Decimal, DateTime<Utc>);
+type Ids = (Option<Uuid>, Option<Uuid>);
+type ClaimRow = (String, String, Ids, String, String, String, Option<Uuid>, Option<String>, Decimal, DateTime<Utc>);
 
 fn source(text: &str) -> Result<TakeBackId, StorageError> {
     TakeBackId::parse(text).ok_or_else(|| corrupt("source of taken-back money", text))
@@ -64,16 +65,24 @@ fn part(text: &str) -> Result<TakenPart, StorageError> {
     TakenPart::parse(text).ok_or_else(|| corrupt("part of taken-back money", text))
 }
 
+fn taken_from(ids: Ids) -> Result<TakenFrom, StorageError> {
+    match ids {
+        (Some(order), None) => Ok(TakenFrom::Order(order)),
+        (None, Some(payment)) => Ok(TakenFrom::Payment(payment)),
+        _ => Err(corrupt("order or payment of taken-back money", "")),
+    }
+}
+
 fn counterpart(text: &str) -> Result<Counterpart, StorageError> {
     Counterpart::parse(text).ok_or_else(|| corrupt("counterpart", text))
 }
 
 fn claim(row: ClaimRow) -> Result<Claim, StorageError> {
-    let (id, of, order_id, customer, currency, other, grant_id, description, amount, created_at) = row;
+    let (id, what, of, customer, currency, other, grant_id, description, amount, created_at) = row;
     let WalletKey { customer, currency, .. } = wallet_key(&customer, &currency, "")?;
     let amount = Money::from_ledger(amount, currency);
-    let origin = TakeBackOrigin { id: source(&id)?, order_id, counterpart: counterpart(&other)?, description };
-    Ok(Claim { origin, customer, part: part(&of)?, grant_id, amount, created_at })
+    let origin = TakeBackOrigin { id: source(&id)?, of: taken_from(of)?, counterpart: counterpart(&other)?, description };
+    Ok(Claim { origin, customer, part: part(&what)?, grant_id, amount, created_at })
 }
 
 /// What is claimed of these customers, oldest first.
@@ -92,7 +101,7 @@ pub async fn claims_of(
         .select((
             taken_back_debts::source,
             taken_back_debts::part,
-            taken_back_debts::order_id,
+            (taken_back_debts::order_id, taken_back_debts::payment_id),
             taken_back_debts::customer_id,
             taken_back_debts::currency,
             taken_back_debts::counterpart,
@@ -108,14 +117,15 @@ pub async fn claims_of(
 
 struct ReadTakeBacks {
     customers: Vec<String>,
-    orders: Vec<Uuid>,
+    brought_by: Vec<Uuid>,
 }
 
 type TakenSql = (
     Text,
     Int4,
     Text,
-    SqlUuid,
+    Nullable<SqlUuid>,
+    Nullable<SqlUuid>,
     Text,
     Text,
     Text,
@@ -133,7 +143,8 @@ struct TakenRow {
     source: String,
     n: i32,
     part: String,
-    order_id: Uuid,
+    order_id: Option<Uuid>,
+    payment_id: Option<Uuid>,
     customer_id: String,
     currency: String,
     product: String,
@@ -152,7 +163,7 @@ impl Statement for ReadTakeBacks {
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<Array<Text>, _>(&self.customers)?;
-        parameters.add::<Array<SqlUuid>, _>(&self.orders)
+        parameters.add::<Array<SqlUuid>, _>(&self.brought_by)
     }
 }
 
@@ -162,7 +173,7 @@ impl TakenRow {
         Ok(Taken {
             origin: TakeBackOrigin {
                 id: source(&self.source)?,
-                order_id: self.order_id,
+                of: taken_from((self.order_id, self.payment_id))?,
                 counterpart: counterpart(&self.counterpart)?,
                 description: None,
             },
@@ -216,8 +227,9 @@ pub(super) async fn read(
         return Ok(TakeBacks::default());
     }
 
-    let mut orders: BTreeSet<Uuid> = named.iter().map(|(_, order)| *order).collect();
-    orders.extend(
+    let mut brought_by: BTreeSet<Uuid> =
+        named.iter().filter_map(|(_, of)| of.order().or(of.payment())).collect();
+    brought_by.extend(
         locked
             .values()
             .flat_map(Wallet::grants)
@@ -227,7 +239,7 @@ pub(super) async fn read(
     let owners: BTreeSet<&str> = locked.keys().map(|key| key.customer.as_str()).collect();
     let statement = ReadTakeBacks {
         customers: owners.into_iter().map(str::to_owned).collect(),
-        orders: orders.into_iter().collect(),
+        brought_by: brought_by.into_iter().collect(),
     };
     let rows: Vec<TakenRow> = Cached(statement).load(conn).await?;
     let taken: Vec<Taken> = rows.into_iter().map(TakenRow::into_taken).collect::<Result<_, _>>()?;
@@ -295,7 +307,8 @@ async fn save_claim(conn: &mut AsyncPgConnection, claim: &Claim) -> Result<(), S
         .values((
             taken_back_debts::source.eq(source),
             taken_back_debts::part.eq(part),
-            taken_back_debts::order_id.eq(claim.origin.order_id),
+            taken_back_debts::order_id.eq(claim.origin.of.order()),
+            taken_back_debts::payment_id.eq(claim.origin.of.payment()),
             taken_back_debts::customer_id.eq(claim.customer.as_str()),
             taken_back_debts::currency.eq(claim.amount.currency().code()),
             taken_back_debts::counterpart.eq(claim.origin.counterpart.to_string()),
@@ -317,7 +330,8 @@ struct SaveTakeBacks {
     sources: Vec<String>,
     numbers: Vec<i32>,
     parts: Vec<String>,
-    orders: Vec<Uuid>,
+    orders: Vec<Option<Uuid>>,
+    payments: Vec<Option<Uuid>>,
     customers: Vec<String>,
     wallet_ids: Vec<Uuid>,
     counterparts: Vec<String>,
@@ -335,7 +349,8 @@ impl SaveTakeBacks {
             rows.sources.push(taken.origin.id.shown());
             rows.numbers.push(taken.n);
             rows.parts.push(taken.part.as_str().to_owned());
-            rows.orders.push(taken.origin.order_id);
+            rows.orders.push(taken.origin.of.order());
+            rows.payments.push(taken.origin.of.payment());
             rows.customers.push(taken.wallet.customer.as_str().to_owned());
             rows.wallet_ids.push(taken.wallet_id);
             rows.counterparts.push(taken.origin.counterpart.to_string());
@@ -357,7 +372,8 @@ impl Statement for SaveTakeBacks {
         parameters.add::<Array<Text>, _>(&self.sources)?;
         parameters.add::<Array<Int4>, _>(&self.numbers)?;
         parameters.add::<Array<Text>, _>(&self.parts)?;
-        parameters.add::<Array<SqlUuid>, _>(&self.orders)?;
+        parameters.add::<Array<Nullable<SqlUuid>>, _>(&self.orders)?;
+        parameters.add::<Array<Nullable<SqlUuid>>, _>(&self.payments)?;
         parameters.add::<Array<Text>, _>(&self.customers)?;
         parameters.add::<Array<SqlUuid>, _>(&self.wallet_ids)?;
         parameters.add::<Array<Text>, _>(&self.counterparts)?;

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use super::body::messages::{render, token_expired};
 use crate::app::{App, Error, stream_tickets};
@@ -88,21 +89,34 @@ pub async fn stream_balances(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = query.customer(&caller)?;
-    open(&app, &customer, token_ends, &request).await
+    open(&app, &customer, (token_ends, None), &request).await
 }
 
-/// Opens a customer's stream, which ends with the token.
+/// Opens a customer's stream, which ends with the token, and with the API key by which a ticket was made.
 async fn open(
     app: &App,
     customer: &CustomerId,
-    token_ends: DateTime<Utc>,
+    (token_ends, api_key): (DateTime<Utc>, Option<Uuid>),
     request: &HttpRequest,
 ) -> Result<HttpResponse, Failure> {
     let last = request.headers().get("last-event-id").and_then(|value| value.to_str().ok());
     let listening = app.streams.listen(customer, last.and_then(Cursor::parse)).await.map_err(Error::from)?;
     #[expect(clippy::disallowed_methods, reason = "a token ends by the clock that it was checked by")]
     let left = (token_ends - Utc::now()).to_std().unwrap_or_default();
-    let open = Some((listening, Box::pin(tokio::time::sleep(left))));
+    let keys = app.api_keys.clone();
+    let ends = async move {
+        let key_end = async {
+            match api_key {
+                Some(key) => keys.ended_by_id(key).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(left) => (),
+            () = key_end => (),
+        }
+    };
+    let open = Some((listening, Box::pin(ends)));
     let messages = stream::unfold(open, async |open| {
         let (mut listening, mut token_end) = open?;
         let messages = tokio::select! {
@@ -202,7 +216,7 @@ pub async fn stream_balances_by_ticket(
         Failure::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, detail)
     };
     let opened = opened.ok_or_else(refused)?;
-    open(&app, &opened.customer, opened.token_ends_at, &request).await
+    open(&app, &opened.customer, (opened.token_ends_at, opened.api_key), &request).await
 }
 
 /// The site of the page that calls; browsers send it where the page is not ours.

@@ -13,5 +13,6 @@ CROSS JOIN LATERAL (SELECT coalesce(-sum(u.amount), 0) AS amount
                     WHERE u.customer_id = g.customer_id AND u.grant_id = g.id AND e.kind = /* EXPIRE */ 10) AS x
 CROSS JOIN LATERAL (SELECT coalesce(sum(t.taken - t.given_back), 0) AS amount
                     FROM take_backs t
-                    WHERE t.customer_id = g.customer_id AND t.order_id = g.order_id AND t.part = 'bonus') AS r
+                    WHERE t.customer_id = g.customer_id AND coalesce(t.order_id, t.payment_id) = g.order_id
+                      AND t.part = 'bonus') AS r
 WHERE g.customer_id = $1 AND g.order_id = $2

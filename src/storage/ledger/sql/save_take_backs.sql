@@ -4,21 +4,22 @@
 -- $1 text[] source
 -- $2 int[] number
 -- $3 text[] part
--- $4 uuid[] order
--- $5 text[] customer
--- $6 uuid[] wallet id
--- $7 text[] counterpart of the source's own money
--- $8 uuid[] grant; null where it is for the order's money
--- $9 numeric[] taken
--- $10 numeric[] given back
--- $11 int[] in how many entries it was given back
--- $12 timestamptz[] taken_at
+-- $4 uuid[] order that brought the money; null where it came to a wallet without an order
+-- $5 uuid[] payment that brought it then
+-- $6 text[] customer
+-- $7 uuid[] wallet id
+-- $8 text[] counterpart of the source's own money
+-- $9 uuid[] grant; null where it is for money
+-- $10 numeric[] taken
+-- $11 numeric[] given back
+-- $12 int[] in how many entries it was given back
+-- $13 timestamptz[] taken_at
 --
 -- Returns nothing.
-INSERT INTO take_backs (source, n, part, order_id, customer_id, wallet_id, counterpart, grant_id, taken, given_back,
-                        returns, taken_at)
+INSERT INTO take_backs (source, n, part, order_id, payment_id, customer_id, wallet_id, counterpart, grant_id, taken,
+                        given_back, returns, taken_at)
 SELECT *
-FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (source, n) DO UPDATE
 SET given_back = excluded.given_back,
     returns = excluded.returns

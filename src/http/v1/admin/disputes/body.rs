@@ -78,7 +78,7 @@ pub fn dispute_body(dispute: &dispute::Dispute) -> Dispute {
         status: dispute.status.into(),
         currency: CurrencyCode::of(dispute.amount.currency()),
         amount: Amount::from(dispute.amount),
-        taken_back: SignedAmount::from(dispute.taken_back),
+        taken_back: SignedAmount::from(dispute.money_taken()),
         bonus_taken: SignedAmount::from(dispute.bonus_taken),
         reason: dispute.reason.clone(),
         created_at: dispute.created_at,

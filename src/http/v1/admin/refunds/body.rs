@@ -97,7 +97,7 @@ pub fn refund_body(refund: &refund::Refund) -> Refund {
         status: refund.state.into(),
         currency: CurrencyCode::of(refund.amount.currency()),
         amount: Amount::from(refund.amount),
-        debited_amount: SignedAmount::from(refund.debited),
+        debited_amount: SignedAmount::from(refund.money_taken()),
         bonus_taken: SignedAmount::from(refund.bonus_taken),
         reason: Reason::new(&refund.reason),
         failure: refund.failure.clone(),

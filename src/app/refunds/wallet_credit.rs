@@ -1,0 +1,62 @@
+//! What a payment brought to a wallet without an order, against the refunds and disputes of the payment.
+//!
+//! The wallets give what is asked of it, once for the payment: a refund and a dispute may be about the same money. Each
+//! change moves them by the difference to what they gave before, as [`super::book`] does for orders.
+
+use super::book::{TakeBackMode, TakeBackSource, post_all};
+use crate::app::Error;
+use crate::domain::money::Money;
+use crate::domain::movement::give_back::give_back;
+use crate::domain::movement::take_back::{Asked, Brought, take_back};
+use crate::domain::payment::Payment;
+use crate::domain::take_back::TakenFrom;
+use crate::storage::{Connection, wallet_credits};
+
+/// Moves the customer's wallets by what is due for the refunds and disputes of a locked payment, in one direction.
+/// Returns what the source asks for beyond what it asked before; a negative amount went back to the wallets.
+///
+/// # Errors
+/// Database errors; 402 or 409 of the wallets for a voluntary refund.
+pub(in crate::app) async fn align(
+    conn: &mut Connection,
+    payment: &Payment,
+    source: TakeBackSource,
+    mode: &TakeBackMode,
+) -> Result<Money, Error> {
+    let nothing = Money::zero(payment.currency());
+    let Some(credit) = wallet_credits::find(conn, payment).await? else { return Ok(nothing) };
+    let of = TakenFrom::Payment(payment.id);
+    let brought = Brought { customer: &credit.customer, product: &credit.product };
+    match mode {
+        TakeBackMode::Take(reach) => {
+            let money = credit.due().or_zero();
+            if money.is_positive() {
+                let asked = Asked { money, bonus: None, reach: reach.clone() };
+                post_all(conn, &[take_back(brought, source.origin(of)?, asked)]).await?;
+            }
+            Ok(money)
+        }
+        TakeBackMode::GiveBack => {
+            let (mut rest, mut moved, mut postings) = ((-credit.due()).or_zero(), nothing, Vec::new());
+            let mut sources = wallet_credits::sources(conn, payment).await?;
+            // The cause comes first, then the latest.
+            sources.sort_by_key(|known| known.id != source.id);
+            for known in sources {
+                let back = rest.min(known.given.money);
+                if !back.is_positive() {
+                    continue;
+                }
+                rest -= back;
+                let of_source = TakeBackSource { id: known.id, provider: known.provider };
+                postings.push(give_back(brought, &of_source.origin(of)?, back, None));
+                if known.id == source.id {
+                    moved = -back;
+                } else {
+                    wallet_credits::lower_taken(conn, known.id, back).await?;
+                }
+            }
+            post_all(conn, &postings).await?;
+            Ok(moved)
+        }
+    }
+}
