@@ -63,18 +63,11 @@ impl Caller {
     /// The customer that a call is about. A customer acts for itself; a service or operator names the customer.
     ///
     /// # Errors
-    /// 422 when a service or operator names no customer, or an id is malformed; 404 when a customer names another one.
-    pub fn customer(&self, named: Option<&str>) -> Result<CustomerId, Error> {
+    /// 422 when a service or operator names no customer; 404 when a customer names another one.
+    pub fn customer(&self, named: Option<CustomerId>) -> Result<CustomerId, Error> {
         match named {
-            Some(named) => {
-                let id = CustomerId::new(named)
-                    .ok_or_else(|| Error::field("?customer_id", Code::Malformed, CustomerId::RULE))?;
-                if self.is_staff() || (self.is_customer && id.as_str() == self.subject) {
-                    Ok(id)
-                } else {
-                    Err(Error::NotFound("customer"))
-                }
-            }
+            Some(id) if self.is_staff() || (self.is_customer && id.as_str() == self.subject) => Ok(id),
+            Some(_) => Err(Error::NotFound("customer")),
             None if self.is_customer => CustomerId::new(&self.subject).ok_or_else(|| Error::Forbidden {
                 code: Code::NotACustomer,
                 detail: "the token's sub is not a customer id".to_owned(),

@@ -213,7 +213,7 @@ pub(super) async fn end_if_returned(conn: &mut Connection, payment: &Payment, ac
     if !payments::rest_of_order(conn, id).await?.is_empty() {
         return Ok(());
     }
-    let reason = Some("the money that did not complete the order went back".to_owned());
+    let reason = Some("the money that arrived was returned, or credited to a wallet".to_owned());
     move_to(conn, &mut order, OrderState::Failed(FailedBy::Return), reason, actor).await
 }
 

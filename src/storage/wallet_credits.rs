@@ -20,10 +20,7 @@ use crate::domain::take_back::TakeBackId;
 ///
 /// # Errors
 /// Database errors.
-pub async fn find(
-    conn: &mut AsyncPgConnection,
-    payment: &Payment,
-) -> Result<Option<WalletCredit>, StorageError> {
+pub async fn find(conn: &mut AsyncPgConnection, payment: &Payment) -> Result<Option<WalletCredit>, StorageError> {
     let row: Option<WalletCreditRow> = Cached(ReadWalletCredit(payment.id)).load(conn).await?.into_iter().next();
     let money = |amount| Money::from_ledger(amount, payment.currency());
     row.map(|(customer, product, amount, asked, taken)| {
@@ -56,10 +53,7 @@ impl Statement for ReadWalletCredit {
 ///
 /// # Errors
 /// Database errors.
-pub async fn sources(
-    conn: &mut AsyncPgConnection,
-    payment: &Payment,
-) -> Result<Vec<Source>, StorageError> {
+pub async fn sources(conn: &mut AsyncPgConnection, payment: &Payment) -> Result<Vec<Source>, StorageError> {
     let no_bonus = Decimal::ZERO.into_sql::<Numeric>();
     let refunded: Vec<SourceRow> = refunds::table
         .filter(refunds::payment_id.eq(payment.id))

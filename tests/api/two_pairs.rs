@@ -254,3 +254,20 @@ async fn a_refund_is_approved_or_rejected_and_never_both() {
     }
     app.finish().await;
 }
+
+/// He who says that a refund was sent does not say alone that it came back: the customer would have the money twice.
+#[tokio::test]
+async fn a_refund_that_was_sent_is_undone_by_another_operator() {
+    let app = TestApp::spawn_with(|config| above(config, "CNY:100")).await;
+    let order = app.fund("alice", "CNY", "100.00").await;
+    let operator = app.operator();
+    let refund = refund(&app, "ops", &order, "80.00").await.expect(201);
+    let line = json!({ "bank_transaction_id": "out-1" });
+    operator.post(&format!("/v1/admin/refunds/{}/mark-sent", id(&refund)), &line).await.expect(200);
+    let (reject, why) = (format!("/v1/admin/refunds/{}/reject", id(&refund)), json!({ "reason": "it came back" }));
+    operator.post(&reject, &why).await.problem(409, "second_operator_needed");
+    assert_eq!(app.available("alice", "CNY", "").await, "20.00");
+    assert_eq!(app.operator_named("ben").post(&reject, &why).await.expect(200)["status"], "failed");
+    assert_eq!(app.available("alice", "CNY", "").await, "100.00");
+    app.finish().await;
+}

@@ -8,13 +8,13 @@ use topup::domain::movement::OfOrder;
 use topup::domain::movement::capture::capture;
 use topup::domain::movement::give_back::give_back;
 use topup::domain::movement::release::release;
-use topup::domain::movement::take_back::{Asked, of_dispute, of_refund, of_reversed_approval, take_back};
+use topup::domain::movement::take_back::{Asked, Brought, of_dispute, of_refund, of_reversed_approval, take_back};
 use topup::domain::movement::top_up::{AppliedPayment, Bonus, top_up};
 use topup::domain::movement::transfer::transfer;
 use topup::domain::movement::usage::NewUsage;
 use topup::domain::payment::ProviderName;
 use topup::domain::posting::{Posting, PostingOutcome};
-use topup::domain::take_back::{Reach, TakeBackOrigin};
+use topup::domain::take_back::{Reach, TakeBackOrigin, TakenFrom};
 use topup::domain::wallet_key::WalletKey;
 use topup::storage::pool::Pool;
 use uuid::Uuid;
@@ -41,16 +41,19 @@ pub const REVERSED_PAYMENT: Uuid = id(16);
 pub const TO_CLAIMED: Uuid = id(17);
 pub const TO_ELLA: Uuid = id(18);
 pub const TO_FINN: Uuid = id(19);
+pub const TO_GINA: Uuid = id(20);
 pub const BANK: Uuid = id(21);
 pub const BANK_CHANGE: Uuid = id(22);
 pub const TRANSFER: Uuid = id(31);
 pub const ORDER_TRANSFER: Uuid = id(32);
 pub const REFUND: Uuid = id(41);
 pub const FAILED_REFUND: Uuid = id(42);
+pub const REFUND_OF_GINA: Uuid = id(46);
 pub const REFUND_REQUEST: Uuid = id(49);
 pub const DISPUTE: Uuid = id(43);
 pub const WON_DISPUTE: Uuid = id(44);
 pub const CLAIMING_DISPUTE: Uuid = id(45);
+pub const DISPUTE_OF_GINA: Uuid = id(47);
 pub const ADJUSTMENT: Uuid = id(51);
 pub const REVERSAL: Uuid = id(52);
 pub const GRANT: Uuid = id(61);
@@ -121,6 +124,19 @@ fn reversed(bank: &str) -> Vec<Posting> {
     postings
 }
 
+/// Gina's payment of 1,000 was applied to her wallet without an order. 200 are refunded at the company, 300 disputed.
+fn taken_of_a_wallet() -> Vec<Posting> {
+    let gina = wallet("gina", "VND", "");
+    let brought = Brought { customer: &gina.customer, product: &gina.product };
+    let of = TakenFrom::Payment(TO_GINA);
+    let asked = |amount: &str| Asked { money: money(&gina, dec(amount)), bonus: None, reach: Reach::AllWallets };
+    vec![
+        recharge(&gina, TO_GINA, dec("1000")),
+        take_back(brought, of_refund(of, REFUND_OF_GINA, ProviderName::Stripe), asked("200")),
+        take_back(brought, of_dispute(of, DISPUTE_OF_GINA, ProviderName::Stripe), asked("300")),
+    ]
+}
+
 /// Ella and Finn use what they topped up; Ella uses two grants before, and one of her usages is given back.
 async fn used(pool: &Pool) {
     let (ella, finn) = (wallet("ella", "VND", ""), wallet("finn", "VND", ""));
@@ -130,7 +146,7 @@ async fn used(pool: &Pool) {
         occurred_at: Some("2026-11-21T08:00:00Z".parse().unwrap()),
         ..usage(&ella, "e3", dec("30"))
     };
-    let postings = vec![
+    let mut postings = vec![
         recharge(&ella, TO_ELLA, dec("1000")),
         recharge(&finn, TO_FINN, dec("1000")),
         grant(&ella, FIRST_GRANT, dec("100"), 1, None),
@@ -141,6 +157,7 @@ async fn used(pool: &Pool) {
         usage(&ella, "e4", dec("70")).posting(),
         usage(&finn, "f1", dec("40")).posting(),
     ];
+    postings.extend(taken_of_a_wallet());
     let outcomes = book(pool, postings).await;
     assert!(outcomes.iter().all(|outcome| matches!(outcome, PostingOutcome::Booked(_))), "{outcomes:#?}");
     assert!(matches!(reverse(pool, &ella, "e4", "e4", None).await, PostingOutcome::Booked(_)));
@@ -150,11 +167,21 @@ async fn used(pool: &Pool) {
     let records = format!(
         "INSERT INTO payments (id, provider, merchant_account, payment_id, currency, amount, applied, live, received_at)
          VALUES ('{TO_ELLA}', 'stripe', 'm', 'pi_6', 'VND', 1000, 1000, false, now()),
-                ('{TO_FINN}', 'stripe', 'm', 'pi_7', 'VND', 1000, 1000, false, now());
+                ('{TO_FINN}', 'stripe', 'm', 'pi_7', 'VND', 1000, 1000, false, now()),
+                ('{TO_GINA}', 'stripe', 'm', 'pi_8', 'VND', 1000, 1000, false, now());
          INSERT INTO payment_applications (payment_id, n, customer_id, wallet_id, amount, applied_by, applied_at)
-         SELECT CASE customer_id WHEN 'ella' THEN '{TO_ELLA}'::uuid ELSE '{TO_FINN}' END, 1, customer_id, id, 1000,
-                'operator:carol', now()
-         FROM wallets WHERE customer_id IN ('ella', 'finn');
+         SELECT p.id, 1, p.customer, w.id, 1000, 'operator:carol', now()
+         FROM (VALUES ('{TO_ELLA}'::uuid, 'ella'), ('{TO_FINN}', 'finn'), ('{TO_GINA}', 'gina')) AS p (id, customer)
+         JOIN wallets w ON w.customer_id = p.customer;
+         INSERT INTO refunds (id, payment_id, customer_id, provider, provider_refund_id, currency, amount, from_wallet,
+         wallet_taken, status, reason, ours, proposed_by, created_at, updated_at)
+         VALUES ('{REFUND_OF_GINA}', '{TO_GINA}', 'gina', 'stripe', 're_8', 'VND', 200, 200, 200, 'succeeded',
+         'started at the provider', false, 'provider:stripe', now(), now());
+         UPDATE payments SET refunded = 200 WHERE id = '{TO_GINA}';
+         INSERT INTO disputes (id, payment_id, customer_id, provider, dispute_id, currency, amount, from_wallet,
+         wallet_taken, status, created_at, updated_at)
+         VALUES ('{DISPUTE_OF_GINA}', '{TO_GINA}', 'gina', 'stripe', 'du_8', 'VND', 300, 300, 300, 'open', now(),
+         now());
          INSERT INTO idempotency_keys (caller, operation, key, fingerprint, resource_id, customer_id)
          VALUES ('customer:alice', 'create_transfer', 'k', '\\x00', '{TRANSFER}', 'alice'),
                 ('operator:carol', 'create_refund', 'k', '\\x00', '{REFUND}', 'alice')"

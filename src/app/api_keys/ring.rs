@@ -106,11 +106,7 @@ impl KeyRing {
         Ok(find(&self.known(), Instant::now()))
     }
 
-    fn remembered(
-        &self,
-        find: impl Fn(&Known, Instant) -> Option<Arc<LiveKey>>,
-        now: Instant,
-    ) -> Option<Arc<LiveKey>> {
+    fn remembered(&self, find: impl Fn(&Known, Instant) -> Option<Arc<LiveKey>>, now: Instant) -> Option<Arc<LiveKey>> {
         let known = self.known();
         let is_fresh = known.asked_at.is_some_and(|asked_at| now < asked_at + FRESH);
         if is_fresh { find(&known, now) } else { None }

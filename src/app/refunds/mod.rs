@@ -206,6 +206,17 @@ pub async fn mark_sent(app: &App, caller: &Caller, id: Uuid, bank_transaction_id
     }
 }
 
+/// Requires that the operator on whose word the money was sent does not also say that it never arrived: the customer
+/// would have it twice.
+fn require_another_operator(app: &App, refund: &Refund, actor: &str) -> Result<(), Error> {
+    let sent_by = refund.approved_by.as_deref().unwrap_or(&refund.proposed_by);
+    if app.settings.own_word.any_threshold() && sent_by == actor {
+        let detail = "you sent this refund; another operator must say that it came back";
+        return Err(Error::conflict(Code::SecondOperatorNeeded, detail));
+    }
+    Ok(())
+}
+
 /// Records what an operator says about a refund. `seen` is the refund that the decision was based on: if it was
 /// approved, or its provider has made it, since then, the decision is void, and nobody gets the money twice.
 async fn settle_by_hand(
@@ -228,6 +239,9 @@ async fn settle_by_hand(
         let was_made = is_sent_by_provider(app, &refund) && refund.provider_refund_id.is_some();
         if refund.state != seen.state || is_failure && was_made {
             return Err(Error::conflict(Code::RefundMovedOn, format!("the refund is {}", refund.state)));
+        }
+        if refund.state == RefundState::Succeeded && is_failure {
+            require_another_operator(app, &refund, &actor)?;
         }
         // A proposal leaves its state by approval or rejection only.
         let is_proposal = refund.state == RefundState::AwaitingSecondApproval;

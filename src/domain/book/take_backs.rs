@@ -316,7 +316,8 @@ impl Book {
     fn exchange_bonus(&mut self, key: &WalletKey, grant_id: Uuid, order_id: Uuid, amount: Money) -> Vec<WalletKey> {
         let mut rest = amount;
         let claims: Vec<Claim> = self.take_backs.claims.clone();
-        let of_order = |origin: &TakeBackOrigin, part| origin.of == TakenFrom::Order(order_id) && part == TakenPart::BonusMoney;
+        let of_order =
+            |origin: &TakeBackOrigin, part| origin.of == TakenFrom::Order(order_id) && part == TakenPart::BonusMoney;
         for claim in claims.iter().filter(|claim| of_order(&claim.origin, claim.part)) {
             let part = claim.amount.min(rest);
             if self.revoke(&claim.origin, key, grant_id, part).is_err() {

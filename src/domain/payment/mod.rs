@@ -233,9 +233,13 @@ impl Payment {
     pub fn divide(&self, amount: Money, serves_order: bool, credit: Option<&WalletCredit>) -> TakenParts {
         let nothing = Money::zero(amount.currency());
         let from_rest = amount.min(self.rest());
-        let there = credit.map_or(nothing, |credit| {
-            if serves_order { (credit.amount - credit.asked).or_zero() } else { credit.amount }
-        });
+        let there =
+            credit.map_or(
+                nothing,
+                |credit| {
+                    if serves_order { (credit.amount - credit.asked).or_zero() } else { credit.amount }
+                },
+            );
         let from_wallet = (amount - from_rest).min(there);
         let from_unapplied = if serves_order { from_rest } else { amount - from_wallet };
         TakenParts { from_unapplied, from_wallet }

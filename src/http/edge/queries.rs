@@ -25,8 +25,16 @@ impl CustomerQuery {
     /// # Errors
     /// As [`Caller::customer`].
     pub fn customer(&self, caller: &Caller) -> Result<CustomerId, Error> {
-        caller.customer(self.customer_id.as_deref())
+        customer_of(caller, self.customer_id.as_ref())
     }
+}
+
+/// The customer that a call is about: whom the query names, or who calls.
+///
+/// # Errors
+/// As [`Caller::customer`]; 422 for an id that is malformed.
+pub fn customer_of(caller: &Caller, named: Option<&CustomerIdText>) -> Result<CustomerId, Error> {
+    caller.customer(CustomerIdText::filter(named, "?customer_id")?)
 }
 
 /// Which customer a call of an operator is about.
@@ -87,7 +95,7 @@ impl WalletQuery {
     /// # Errors
     /// 404 for an unknown currency and for another customer; 422 `?product` for a code that no product can have.
     pub fn wallet(&self, caller: &Caller, path: &CurrencyPath) -> Result<WalletKey, Error> {
-        let customer = caller.customer(self.customer_id.as_deref())?;
+        let customer = customer_of(caller, self.customer_id.as_ref())?;
         let currency = path.currency.named().ok_or(Error::NotFound("currency"))?;
         let code = self.product.as_deref().filter(|code| !code.is_empty()).map(ProductCode::new);
         let product = ProductCode::filter(code.as_ref(), "?product")?.unwrap_or_else(Product::main);
@@ -120,7 +128,7 @@ impl WalletsQuery {
     /// As [`Caller::customer`]; 422 for a malformed currency or product.
     pub fn filter(&self, caller: &Caller) -> Result<WalletsFilter, Error> {
         Ok(WalletsFilter {
-            customer: caller.customer(self.customer_id.as_deref())?,
+            customer: customer_of(caller, self.customer_id.as_ref())?,
             currency: CurrencyCode::filter(self.currency.as_ref(), "?currency")?,
             product: ProductFilter::filter(self.product.as_ref(), "?product")?,
         })

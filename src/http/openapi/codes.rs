@@ -77,7 +77,7 @@ const TABLE: &[(&str, &[&[Code]])] = &[
     ("adminCreateRefund", &[SPENDS, REFUND, COMPANY, &[NotFound]]),
     ("adminApproveRefund", &[SPENDS, REFUND, COMPANY, &[SecondOperatorNeeded, RefundNotAwaitingApproval]]),
     ("adminMarkRefundSent", &[&[RefundNotByHand, RefundMovedOn, BankTransactionUsed, OwnAccount]]),
-    ("adminRejectRefund", &[COMPANY, &[RefundNotRejectable, RefundMovedOn, OwnAccount]]),
+    ("adminRejectRefund", &[COMPANY, &[RefundNotRejectable, RefundMovedOn, SecondOperatorNeeded, OwnAccount]]),
     ("adminApplyUnappliedPayment", &[DECIDES, &[SecondOperatorNeeded, OwnAccount]]),
     ("adminReturnUnappliedPayment", &[DECIDES, COMPANY, &[BankTransactionUsed, SecondOperatorNeeded, OwnAccount]]),
     ("adminDismissUnappliedPayment", &[&[NothingUnapplied, DecisionWaiting]]),

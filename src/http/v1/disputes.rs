@@ -12,6 +12,7 @@ use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::extract::QueryParams;
 use crate::http::edge::page::{self, Filters};
 use crate::http::edge::problem::Failure;
+use crate::http::edge::queries::customer_of;
 use crate::http::edge::wire::{
     Amount, CurrencyCode, CursorText, CustomerIdText, DisputeId, Limit, SignedAmount, TopUpOrderId,
 };
@@ -89,7 +90,7 @@ pub async fn list_customer_disputes(
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let customer = caller.customer(query.customer_id.as_deref())?;
+    let customer = customer_of(&caller, query.customer_id.as_ref())?;
     let order_id = TopUpOrderId::filter(query.order.as_ref(), "?order")?;
     let filters = Filters::of(request.path()).with("customer_id", &customer).with_optional("order", order_id);
     let asked = page::read(query.cursor.as_ref(), Sort::Newest, Limit::read(query.limit)?, &filters)?;

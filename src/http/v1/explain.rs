@@ -17,7 +17,7 @@ use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::extract::QueryParams;
 use crate::http::edge::page::{self, Filters};
 use crate::http::edge::problem::Failure;
-use crate::http::edge::queries::{CustomerQuery, OrderPath};
+use crate::http::edge::queries::{CustomerQuery, OrderPath, customer_of};
 use crate::http::edge::wire::{
     Amount, CursorText, CustomerIdText, FlowIdText, GrantId, GrantReason, Limit, TopUpOrderId, TransferId,
 };
@@ -265,7 +265,7 @@ pub async fn list_account_flow_paid_for(
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let customer = caller.customer(query.customer_id.as_deref())?;
+    let customer = customer_of(&caller, query.customer_id.as_ref())?;
     let part = query.part()?;
     let filters = Filters::of(request.path())
         .with("customer_id", &customer)

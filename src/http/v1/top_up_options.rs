@@ -17,6 +17,7 @@ use crate::http::edge::etag::IfNoneMatch;
 use crate::http::edge::extract::QueryParams;
 use crate::http::edge::language::Speaks;
 use crate::http::edge::problem::Failure;
+use crate::http::edge::queries::customer_of;
 use crate::http::edge::wire::{
     AgreementVersion, Amount, BonusUseName, CurrencyCode, CustomerIdText, LanguageTag, PaymentChannel, ProcessingDays,
     ProductCode, ProductFilter,
@@ -265,7 +266,7 @@ pub async fn get_top_up_options(
     known: IfNoneMatch,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let customer = caller.customer(query.customer_id.as_deref())?;
+    let customer = customer_of(&caller, query.customer_id.as_ref())?;
     let mut problems = Problems::new();
     let currency = query.currency.as_ref().and_then(|currency| currency.read(&mut problems, "?currency"));
     let product = ProductFilter::read_or_main(query.product.as_ref(), &mut problems, "?product");

@@ -81,7 +81,8 @@ fn claim(row: ClaimRow) -> Result<Claim, StorageError> {
     let (id, what, of, customer, currency, other, grant_id, description, amount, created_at) = row;
     let WalletKey { customer, currency, .. } = wallet_key(&customer, &currency, "")?;
     let amount = Money::from_ledger(amount, currency);
-    let origin = TakeBackOrigin { id: source(&id)?, of: taken_from(of)?, counterpart: counterpart(&other)?, description };
+    let origin =
+        TakeBackOrigin { id: source(&id)?, of: taken_from(of)?, counterpart: counterpart(&other)?, description };
     Ok(Claim { origin, customer, part: part(&what)?, grant_id, amount, created_at })
 }
 
@@ -227,8 +228,7 @@ pub(super) async fn read(
         return Ok(TakeBacks::default());
     }
 
-    let mut brought_by: BTreeSet<Uuid> =
-        named.iter().filter_map(|(_, of)| of.order().or(of.payment())).collect();
+    let mut brought_by: BTreeSet<Uuid> = named.iter().filter_map(|(_, of)| of.order().or(of.payment())).collect();
     brought_by.extend(
         locked
             .values()

@@ -1,7 +1,10 @@
 //! What is broken behind the back of the rules about taken-back money.
 
 use super::{Tampering, is, tampering};
-use crate::fixture::{CLAIMED_ORDER, CLAIMING_DISPUTE, DISPUTE, FAILED_REFUND, ORDER, REFUND, REVERSAL, shown};
+use crate::fixture::{
+    CLAIMED_ORDER, CLAIMING_DISPUTE, DISPUTE, DISPUTE_OF_GINA, FAILED_REFUND, ORDER, REFUND, REFUND_OF_GINA, REVERSAL,
+    TO_GINA, shown,
+};
 
 pub(super) fn refunds() -> Vec<Tampering> {
     let (refund, dispute) = (is(&shown("rfd", REFUND)), is(&shown("dsp", DISPUTE)));
@@ -35,6 +38,22 @@ pub(super) fn refunds() -> Vec<Tampering> {
             "reversal_taken_back",
             format!("UPDATE adjustments SET amount = -29 WHERE id = '{REVERSAL}'"),
             is(&shown("adj", REVERSAL)),
+        ),
+        tampering(
+            "refund_wallet_taken",
+            format!("UPDATE refunds SET wallet_taken = 199 WHERE id = '{REFUND_OF_GINA}'"),
+            is(&shown("rfd", REFUND_OF_GINA)),
+        ),
+        tampering(
+            "dispute_wallet_taken",
+            movement(&shown("dsp", DISPUTE_OF_GINA), 1, "taken = taken + 1"),
+            is(&shown("dsp", DISPUTE_OF_GINA)),
+        ),
+        // Both are in force, and one of them takes nothing.
+        tampering(
+            "given_back_of_wallet",
+            format!("UPDATE disputes SET status = 'won' WHERE id = '{DISPUTE_OF_GINA}'"),
+            is(&shown("pay", TO_GINA)),
         ),
         // A refund that reached the payer took nothing from the wallet.
         tampering(

@@ -21,6 +21,7 @@ use crate::http::edge::csv::{self, Cell, Sheet};
 use crate::http::edge::extract::QueryParams;
 use crate::http::edge::page::{self, Filters};
 use crate::http::edge::problem::Failure;
+use crate::http::edge::queries::customer_of;
 use crate::http::edge::times;
 use crate::http::edge::wire::{CurrencyCode, CursorText, CustomerIdText, Limit, ProductFilter, TopUpOrderId};
 
@@ -122,7 +123,7 @@ fn filter(caller: &Caller, query: ExportQuery) -> Result<FlowFilter, Error> {
     let types = query.kind.into_iter().map(FlowType::from);
     let order = TopUpOrderId::filter(query.order.as_ref(), "?order")?;
     Ok(FlowFilter {
-        customer: caller.customer(query.customer_id.as_deref())?,
+        customer: customer_of(&caller, query.customer_id.as_ref())?,
         kinds: types.flat_map(FlowType::kinds).collect(),
         currency: CurrencyCode::filter(query.currency.as_ref(), "?currency")?,
         product: ProductFilter::filter(query.product.as_ref(), "?product")?,

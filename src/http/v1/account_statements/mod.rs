@@ -16,6 +16,7 @@ use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::csv::{self, Cell, Sheet};
 use crate::http::edge::extract::QueryParams;
 use crate::http::edge::problem::Failure;
+use crate::http::edge::queries::customer_of;
 use crate::http::edge::times;
 use crate::http::edge::wire::{CurrencyCode, CustomerIdText, MonthText, ProductFilter};
 
@@ -41,7 +42,7 @@ async fn read(
     app: &App,
 ) -> Result<(CustomerId, Month, statement::AccountStatement), Error> {
     let month = path.month.named().ok_or(Error::NotFound("statement"))?;
-    let customer = caller.customer(query.customer_id.as_deref())?;
+    let customer = customer_of(&caller, query.customer_id.as_ref())?;
     let currency = CurrencyCode::filter(query.currency.as_ref(), "?currency")?;
     let found = account_statements::of_month(app, &customer, month, currency).await?;
     Ok((customer, month, found))
@@ -153,7 +154,7 @@ pub async fn list_past_balances(
     QueryParams(query): QueryParams<PastBalancesQuery>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let customer = caller.customer(query.customer_id.as_deref())?;
+    let customer = customer_of(&caller, query.customer_id.as_ref())?;
     let currency = CurrencyCode::filter(query.currency.as_ref(), "?currency")?;
     let product = ProductFilter::filter(query.product.as_ref(), "?product")?;
     let found = account_statements::at_moment(&app, &customer, query.at, currency, product).await?;

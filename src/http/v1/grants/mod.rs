@@ -19,7 +19,7 @@ use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::idempotency::IdempotencyHeader;
 use crate::http::edge::page::{self, Filters};
 use crate::http::edge::problem::Failure;
-use crate::http::edge::queries::CustomerQuery;
+use crate::http::edge::queries::{CustomerQuery, customer_of};
 use crate::http::edge::times;
 use crate::http::edge::wire::{
     Amount, CurrencyCode, CursorText, CustomerIdText, GrantId, GrantReason, Limit, ProductCode,
@@ -137,7 +137,7 @@ pub async fn list_grants(
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let customer = caller.customer(query.customer_id.as_deref())?;
+    let customer = customer_of(&caller, query.customer_id.as_ref())?;
     let limit = Limit::read(query.limit)?;
     let filters = Filters::of(request.path()).with("customer_id", &customer);
     let asked = page::read(query.cursor.as_ref(), Sort::Newest, limit, &filters)?;

@@ -18,7 +18,7 @@ use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::idempotency::IdempotencyHeader;
 use crate::http::edge::page::{self, Filters};
 use crate::http::edge::problem::Failure;
-use crate::http::edge::queries::{CustomerQuery, OrderPath};
+use crate::http::edge::queries::{CustomerQuery, OrderPath, customer_of};
 use crate::http::edge::wire::{Amount, CursorText, CustomerIdText, Limit, Reason, RefundRequestId, TopUpOrderId};
 
 /// Tell what can be refunded
@@ -132,7 +132,7 @@ pub async fn list_refund_requests(
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let customer = caller.customer(query.customer_id.as_deref())?;
+    let customer = customer_of(&caller, query.customer_id.as_ref())?;
     let filter = RefundRequestFilter {
         states: query.status.iter().map(|name| (*name).into()).collect(),
         order_id: TopUpOrderId::filter(query.order.as_ref(), "?order")?,

@@ -18,7 +18,7 @@ use crate::http::edge::etag::IfNoneMatch;
 use crate::http::edge::extract::{ClientIp, JsonBody, QueryParams};
 use crate::http::edge::idempotency::IdempotencyHeader;
 use crate::http::edge::problem::Failure;
-use crate::http::edge::queries::{CustomerQuery, OrderPath};
+use crate::http::edge::queries::{CustomerQuery, OrderPath, customer_of};
 use crate::http::edge::wire::{
     AgreementVersion, Amount, CurrencyCode, LanguageTag, PaymentChannel, ProductCode, RemitterBank, RemitterName,
     RemitterRemarks, TopUpOrderId,
@@ -258,6 +258,6 @@ pub async fn list_top_up_orders(
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let customer = caller.customer(query.customer_id.as_deref())?;
+    let customer = customer_of(&caller, query.customer_id.as_ref())?;
     known.answer(&order_page(&app, request.path(), OrdersOf::Customer(customer), &query).await?)
 }

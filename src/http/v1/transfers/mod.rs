@@ -18,7 +18,7 @@ use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::idempotency::IdempotencyHeader;
 use crate::http::edge::page::{self, Filters};
 use crate::http::edge::problem::Failure;
-use crate::http::edge::queries::CustomerQuery;
+use crate::http::edge::queries::{CustomerQuery, customer_of};
 use crate::http::edge::wire::{Amount, CurrencyCode, CursorText, CustomerIdText, Limit, ProductCode, TransferId};
 
 /// Money to move between two wallets of one customer.
@@ -144,7 +144,7 @@ pub async fn list_transfers(
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let customer = caller.customer(query.customer_id.as_deref())?;
+    let customer = customer_of(&caller, query.customer_id.as_ref())?;
     let limit = Limit::read(query.limit)?;
     let currency = CurrencyCode::filter(query.currency.as_ref(), "?currency")?;
     let filters = Filters::of(request.path()).with("customer_id", &customer).with_optional("currency", currency);
