@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest as hash};
 use chrono::Utc;
 use jsonwebtoken::{Algorithm, Validation};
 use moka::sync::Cache;
-use sha2::{Digest, Sha256};
 
 use super::error::IdentitySettingsError;
 use super::jwks::Jwks;
@@ -164,5 +164,5 @@ impl fmt::Debug for TokenVerifier {
 
 /// The digest that a token is remembered by; `None` for a token that is too long.
 pub(super) fn digest(token: &str) -> Option<[u8; 32]> {
-    (token.len() <= MAX_TOKEN_BYTES).then(|| Sha256::digest(token).into())
+    (token.len() <= MAX_TOKEN_BYTES).then(|| hash(&SHA256, token.as_bytes()))?.as_ref().try_into().ok()
 }

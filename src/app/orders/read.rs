@@ -75,7 +75,8 @@ pub async fn owned(
     let theirs = if caller.is_staff() && customer.is_none() {
         true
     } else {
-        caller.customer(customer).map_err(|_| missing())? == order.customer
+        let named = customer.map(|text| CustomerId::new(text).ok_or_else(missing)).transpose()?;
+        caller.customer(named).map_err(|_| missing())? == order.customer
     };
     if theirs { Ok(order) } else { Err(missing()) }
 }
