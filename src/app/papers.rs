@@ -8,6 +8,7 @@ use super::orders::read::owned;
 use super::{App, Caller, Error};
 use crate::domain::audit::AuditRecord;
 use crate::domain::billing_profile::BillingProfile;
+use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
 use crate::domain::page::{Page, Rows};
 use crate::domain::paper::{DuePaper, EInvoice, Paper, PaperAmounts, PaperFilter, PaperKind, PaperRules, Party};
@@ -115,7 +116,7 @@ pub struct OrderPapers {
 pub async fn of_order(
     app: &App,
     caller: &Caller,
-    customer: Option<&str>,
+    customer: Option<&CustomerId>,
     order: Option<Uuid>,
 ) -> Result<OrderPapers, Error> {
     let mut conn = app.pool.get().await?;
@@ -129,7 +130,7 @@ pub async fn of_order(
 ///
 /// # Errors
 /// 404.
-pub async fn get(app: &App, caller: &Caller, customer: Option<&str>, id: Option<Uuid>) -> Result<Paper, Error> {
+pub async fn get(app: &App, caller: &Caller, customer: Option<&CustomerId>, id: Option<Uuid>) -> Result<Paper, Error> {
     let missing = || Error::NotFound("paper");
     let mut conn = app.pool.get().await?;
     let paper = store::find(&mut conn, id.ok_or_else(missing)?).await?.ok_or_else(missing)?;

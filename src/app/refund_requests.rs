@@ -47,7 +47,7 @@ pub struct ApprovalTerms {
 pub async fn refundable(
     app: &App,
     caller: &Caller,
-    customer: Option<&str>,
+    customer: Option<&CustomerId>,
     id: Option<Uuid>,
 ) -> Result<Refundable, Error> {
     let mut conn = app.pool.get().await?;

@@ -7,6 +7,7 @@ use super::orders::read::owned;
 use super::{App, Caller, Error, Made};
 use crate::domain::audit::AuditRecord;
 use crate::domain::code::Code;
+use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
 use crate::domain::order::OrderStatus;
 use crate::domain::payment::Channel;
@@ -22,7 +23,7 @@ use crate::storage::{audit, clock, orders, transfer_slips as store};
 pub async fn upload(
     app: &App,
     caller: &Caller,
-    customer: Option<&str>,
+    customer: Option<&CustomerId>,
     order: Option<Uuid>,
     kind: SlipKind,
     content: &[u8],
@@ -78,7 +79,7 @@ pub async fn upload(
 pub async fn list(
     app: &App,
     caller: &Caller,
-    customer: Option<&str>,
+    customer: Option<&CustomerId>,
     order: Option<Uuid>,
 ) -> Result<Vec<TransferSlip>, Error> {
     let mut conn = app.pool.get().await?;
@@ -93,7 +94,7 @@ pub async fn list(
 pub async fn open(
     app: &App,
     caller: &Caller,
-    customer: Option<&str>,
+    customer: Option<&CustomerId>,
     order: Option<Uuid>,
     id: Option<Uuid>,
 ) -> Result<(TransferSlip, Vec<u8>), Error> {

@@ -93,7 +93,7 @@ pub async fn what_it_paid_for(
 pub async fn order_paid_for(
     app: &App,
     caller: &Caller,
-    customer: Option<&str>,
+    customer: Option<&CustomerId>,
     order: Option<Uuid>,
     request: PageRequest,
 ) -> Result<PaidForPage, Error> {

@@ -6,6 +6,7 @@ use super::read::{OrderView, owned, view};
 use crate::app::{App, Caller, Error};
 use crate::domain::catalogue::AccountVersion;
 use crate::domain::code::Code;
+use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
 use crate::domain::order::Order;
 use crate::domain::payment::Channel;
@@ -33,7 +34,12 @@ pub(super) async fn version_of(conn: &mut Connection, order: &Order) -> Result<O
 ///
 /// # Errors
 /// 404; 409 `not_a_bank_transfer`, `order_not_open`, or `bank_account_closed` when no account takes transfers.
-pub async fn renew(app: &App, caller: &Caller, customer: Option<&str>, id: Option<Uuid>) -> Result<OrderView, Error> {
+pub async fn renew(
+    app: &App,
+    caller: &Caller,
+    customer: Option<&CustomerId>,
+    id: Option<Uuid>,
+) -> Result<OrderView, Error> {
     let actor = caller.actor();
     let known = {
         let mut conn = app.pool.get().await?;

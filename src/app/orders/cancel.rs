@@ -7,6 +7,7 @@ use super::read::{OrderView, owned, view};
 use crate::app::settlement::{self, EvidenceSource};
 use crate::app::{App, Caller, Error};
 use crate::domain::code::Code;
+use crate::domain::customer::CustomerId;
 use crate::domain::order::{FailedBy, Order, OrderState, OrderStatus};
 use crate::domain::payment::Observation;
 use crate::storage::transaction::transact;
@@ -20,7 +21,12 @@ use crate::storage::{attempts, orders};
 ///
 /// # Errors
 /// 404; 409 `order_not_cancellable` in any other state, and when the money turns out to have arrived.
-pub async fn cancel(app: &App, caller: &Caller, customer: Option<&str>, id: Option<Uuid>) -> Result<OrderView, Error> {
+pub async fn cancel(
+    app: &App,
+    caller: &Caller,
+    customer: Option<&CustomerId>,
+    id: Option<Uuid>,
+) -> Result<OrderView, Error> {
     let actor = caller.actor();
     let found = {
         let mut conn = app.pool.get().await?;

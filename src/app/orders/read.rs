@@ -13,6 +13,7 @@ use crate::domain::approval::Approval;
 use crate::domain::attempt::{Attempt, AttemptStatus, NextAction};
 use crate::domain::business_days::VerificationAge;
 use crate::domain::catalogue::AccountVersion;
+use crate::domain::customer::CustomerId;
 use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderFilter, OrderStatus, TimelineEntry};
 use crate::domain::page::{Page, Rows};
@@ -54,7 +55,12 @@ pub struct OrderView {
 ///
 /// # Errors
 /// 404 when the order does not exist or belongs to another customer.
-pub async fn get(app: &App, caller: &Caller, customer: Option<&str>, id: Option<Uuid>) -> Result<OrderView, Error> {
+pub async fn get(
+    app: &App,
+    caller: &Caller,
+    customer: Option<&CustomerId>,
+    id: Option<Uuid>,
+) -> Result<OrderView, Error> {
     let mut conn = app.pool.get().await?;
     let order = owned(&mut conn, caller, customer, id).await?;
     if caller.is_operator { view_for_operator(&mut conn, order).await } else { view(&mut conn, order).await }
@@ -67,7 +73,7 @@ pub async fn get(app: &App, caller: &Caller, customer: Option<&str>, id: Option<
 pub async fn owned(
     conn: &mut Connection,
     caller: &Caller,
-    customer: Option<&str>,
+    customer: Option<&CustomerId>,
     id: Option<Uuid>,
 ) -> Result<Order, Error> {
     let missing = || Error::NotFound("order");
@@ -75,8 +81,7 @@ pub async fn owned(
     let theirs = if caller.is_staff() && customer.is_none() {
         true
     } else {
-        let named = customer.map(|text| CustomerId::new(text).ok_or_else(missing)).transpose()?;
-        caller.customer(named).map_err(|_| missing())? == order.customer
+        caller.customer(customer.cloned()).map_err(|_| missing())? == order.customer
     };
     if theirs { Ok(order) } else { Err(missing()) }
 }
@@ -242,7 +247,12 @@ pub fn verification(app: &App, order: &Order, now: DateTime<Utc>) -> Option<Veri
 ///
 /// # Errors
 /// 404; errors of the provider.
-pub async fn verify(app: &App, caller: &Caller, customer: Option<&str>, id: Option<Uuid>) -> Result<OrderView, Error> {
+pub async fn verify(
+    app: &App,
+    caller: &Caller,
+    customer: Option<&CustomerId>,
+    id: Option<Uuid>,
+) -> Result<OrderView, Error> {
     let order = {
         let mut conn = app.pool.get().await?;
         owned(&mut conn, caller, customer, id).await?

@@ -27,6 +27,14 @@ impl CustomerQuery {
     pub fn customer(&self, caller: &Caller) -> Result<CustomerId, Error> {
         customer_of(caller, self.customer_id.as_ref())
     }
+
+    /// The customer whom the query names.
+    ///
+    /// # Errors
+    /// 422 for an id that is malformed.
+    pub fn named(&self) -> Result<Option<CustomerId>, Error> {
+        CustomerIdText::filter(self.customer_id.as_ref(), "?customer_id")
+    }
 }
 
 /// The customer that a call is about: whom the query names, or who calls.

@@ -299,7 +299,7 @@ pub async fn list_top_up_order_paid_for(
     let filters = Filters::of(request.path());
     let below = page::decode_cursor(query.cursor.as_ref(), &filters)?;
     let wanted = PageRequest { part: None, below, limit: Limit::read(query.limit)? };
-    let customer = query.customer_id.as_deref();
-    let found = explain::order_paid_for(&app, &caller, customer, path.order_id.named(), wanted).await?;
+    let customer = CustomerIdText::filter(query.customer_id.as_ref(), "?customer_id")?;
+    let found = explain::order_paid_for(&app, &caller, customer.as_ref(), path.order_id.named(), wanted).await?;
     Ok(HttpResponse::Ok().json(page_of(&found, &filters)?))
 }

@@ -44,7 +44,7 @@ pub async fn get_receipt(
     QueryParams(query): QueryParams<CustomerQuery>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let found = papers::of_order(&app, &caller, query.customer_id.as_deref(), path.order_id.named()).await?;
+    let found = papers::of_order(&app, &caller, query.named()?.as_ref(), path.order_id.named()).await?;
     Ok(HttpResponse::Ok().json(OrderPapers {
         receipt: Paper::from(&found.receipt),
         credit_notes: found.credit_notes.iter().map(Paper::from).collect(),
@@ -76,7 +76,7 @@ pub async fn get_paper(
     QueryParams(query): QueryParams<CustomerQuery>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let found = papers::get(&app, &caller, query.customer_id.as_deref(), path.paper_id.named()).await?;
+    let found = papers::get(&app, &caller, query.named()?.as_ref(), path.paper_id.named()).await?;
     Ok(HttpResponse::Ok().json(Paper::from(&found)))
 }
 
@@ -108,7 +108,13 @@ pub async fn get_paper_page(
     QueryParams(query): QueryParams<PageQuery>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let found = papers::get(&app, &caller, query.customer_id.as_deref(), path.paper_id.named()).await?;
+    let found = papers::get(
+        &app,
+        &caller,
+        CustomerIdText::filter(query.customer_id.as_ref(), "?customer_id")?.as_ref(),
+        path.paper_id.named(),
+    )
+    .await?;
     let page = page::render(&found, query.lang.unwrap_or_default())?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))

@@ -41,8 +41,8 @@ pub async fn get_top_up_order_refundable(
     QueryParams(query): QueryParams<CustomerQuery>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let customer = query.customer_id.as_deref();
-    let parts = refund_requests::refundable(&app, &caller, customer, path.order_id.named()).await?;
+    let customer = query.named()?;
+    let parts = refund_requests::refundable(&app, &caller, customer.as_ref(), path.order_id.named()).await?;
     Ok(HttpResponse::Ok().json(Refundable::from(&parts)))
 }
 

@@ -158,7 +158,7 @@ pub async fn get_top_up_order(
     known: IfNoneMatch,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let view = orders::read::get(&app, &caller, query.customer_id.as_deref(), path.order_id.named()).await?;
+    let view = orders::read::get(&app, &caller, query.named()?.as_ref(), path.order_id.named()).await?;
     known.answer(&order_body(&app, &view).await?)
 }
 
@@ -183,7 +183,7 @@ pub async fn cancel_top_up_order(
     QueryParams(query): QueryParams<CustomerQuery>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let view = orders::cancel::cancel(&app, &caller, query.customer_id.as_deref(), path.order_id.named()).await?;
+    let view = orders::cancel::cancel(&app, &caller, query.named()?.as_ref(), path.order_id.named()).await?;
     Ok(HttpResponse::Ok().json(order_body(&app, &view).await?))
 }
 
@@ -209,7 +209,7 @@ pub async fn verify_top_up_order(
     QueryParams(query): QueryParams<CustomerQuery>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let view = orders::read::verify(&app, &caller, query.customer_id.as_deref(), path.order_id.named()).await?;
+    let view = orders::read::verify(&app, &caller, query.named()?.as_ref(), path.order_id.named()).await?;
     Ok(HttpResponse::Ok().json(order_body(&app, &view).await?))
 }
 
@@ -235,8 +235,8 @@ pub async fn renew_top_up_order_bank_account(
     QueryParams(query): QueryParams<CustomerQuery>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let customer = query.customer_id.as_deref();
-    let view = orders::bank_account::renew(&app, &caller, customer, path.order_id.named()).await?;
+    let customer = query.named()?;
+    let view = orders::bank_account::renew(&app, &caller, customer.as_ref(), path.order_id.named()).await?;
     Ok(HttpResponse::Ok().json(order_body(&app, &view).await?))
 }
 

@@ -49,8 +49,8 @@ pub async fn upload_transfer_slip(
         let detail = "the content of the file is not that of a PDF, PNG or JPEG";
         return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::UnsupportedMediaType, detail));
     };
-    let customer = query.customer_id.as_deref();
-    let made = transfer_slips::upload(&app, &caller, customer, Some(order), kind, &file.bytes).await?;
+    let customer = query.named()?;
+    let made = transfer_slips::upload(&app, &caller, customer.as_ref(), Some(order), kind, &file.bytes).await?;
     let answer = created(&TransferSlip::from(&made.value).told_to(&caller), made.replayed, StatusCode::OK);
     let list = format!("/v1/top-up-orders/{}/transfer-slips", &*TopUpOrderId::of(order));
     Ok(located(answer, &list, &TransferSlipId::of(made.value.id)))
@@ -73,7 +73,7 @@ pub async fn list_transfer_slips(
     QueryParams(query): QueryParams<CustomerQuery>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let found = transfer_slips::list(&app, &caller, query.customer_id.as_deref(), path.order_id.named()).await?;
+    let found = transfer_slips::list(&app, &caller, query.named()?.as_ref(), path.order_id.named()).await?;
     let data = found.iter().map(|slip| TransferSlip::from(slip).told_to(&caller)).collect();
     Ok(HttpResponse::Ok().json(TransferSlipList { data }))
 }
@@ -106,7 +106,7 @@ pub async fn download_transfer_slip(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let (order, id) = (path.order_id.named(), path.slip_id.named());
-    let (slip, content) = transfer_slips::open(&app, &caller, query.customer_id.as_deref(), order, id).await?;
+    let (slip, content) = transfer_slips::open(&app, &caller, query.named()?.as_ref(), order, id).await?;
     let name = format!("attachment; filename=\"{}.{}\"", IdKind::TransferSlip.show(slip.id), slip.kind);
     Ok(HttpResponse::Ok()
         .content_type(slip.kind.media_type())
