@@ -354,7 +354,7 @@ CREATE TABLE refunds (
         CHECK (from_unapplied >= 0 AND from_unapplied + from_wallet <= amount
                AND (order_id IS NOT NULL OR from_unapplied + from_wallet = amount)),
     CONSTRAINT refunds_from_wallet
-        CHECK (from_wallet >= 0 AND wallet_taken <= from_wallet AND (from_wallet = 0 OR customer_id IS NOT NULL)),
+        CHECK (from_wallet >= 0 AND (from_wallet + wallet_taken = 0 OR customer_id IS NOT NULL)),
     CONSTRAINT refunds_at_provider_once UNIQUE (provider, provider_refund_id),
     CONSTRAINT refunds_second_pair_of_eyes
         CHECK (NOT second_needed OR approved_by IS NULL OR approved_by <> proposed_by)
@@ -430,7 +430,7 @@ CREATE TABLE disputes (
         CHECK (from_unapplied >= 0 AND from_unapplied + from_wallet <= amount
                AND (order_id IS NOT NULL OR from_unapplied + from_wallet = amount)),
     CONSTRAINT disputes_from_wallet
-        CHECK (from_wallet >= 0 AND wallet_taken <= from_wallet AND (from_wallet = 0 OR customer_id IS NOT NULL)),
+        CHECK (from_wallet >= 0 AND (from_wallet + wallet_taken = 0 OR customer_id IS NOT NULL)),
     CONSTRAINT disputes_once UNIQUE (provider, dispute_id),
     CONSTRAINT disputes_uncharged_take_nothing
         CHECK (charged OR taken_back = 0 AND bonus_taken = 0 AND wallet_taken = 0),

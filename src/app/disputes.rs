@@ -17,7 +17,7 @@ use crate::domain::page::{Page, Rows};
 use crate::domain::payment::{DisputeFact, DisputeStatus, NotificationOutcome, Payment, ProviderName, RefundFact};
 use crate::domain::take_back::{Reach, TakeBackId};
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, clock, disputes, payments, wallet_credits};
+use crate::storage::{Connection, clock, disputes, payments};
 
 /// Records a verified statement about a dispute.
 ///
@@ -139,19 +139,18 @@ async fn open(
     let same_currency = fact.amount.currency() == payment.currency();
     let stated = if same_currency { fact.amount } else { payment.amount };
     let amount = stated.min(payment.amount);
-    let credit = wallet_credits::find(conn, payment).await?;
-    let parts = payment.divide(amount, order.is_some(), credit.as_ref());
     let mut dispute = Dispute {
         id: Uuid::now_v7(),
         payment_id: payment.id,
         order_id: order.as_ref().map(|order| order.id),
-        customer: order.as_ref().map(|order| order.customer.clone()).or(credit.map(|credit| credit.customer)),
+        customer: order.as_ref().map(|order| order.customer.clone()),
         provider: payment.provider,
         dispute_id: fact.dispute_id.clone(),
         awaits_id,
         amount,
-        from_unapplied: parts.from_unapplied,
-        from_wallet: parts.from_wallet,
+        // Divided below.
+        from_unapplied: amount,
+        from_wallet: Money::zero(payment.currency()),
         status: fact.status,
         reason: fact.reason.clone(),
         taken_back: Money::zero(payment.currency()),
@@ -163,6 +162,7 @@ async fn open(
         updated_at: now,
     };
     disputes::insert(conn, &dispute).await?;
+    divide(conn, payment, &mut dispute).await?;
     if fact.status.is_in_force() && charged {
         move_wallets(conn, order.as_ref(), payment, &mut dispute, TakeBackMode::Take(Reach::AllWallets)).await?;
     }
@@ -187,6 +187,7 @@ async fn follow(
     let is_due = dispute.status == DisputeStatus::Lost && !dispute.charged;
     dispute.charged |= is_due;
     disputes::update(conn, &dispute).await?;
+    divide(conn, payment, &mut dispute).await?;
     if is_due {
         move_wallets(conn, order.as_ref(), payment, &mut dispute, TakeBackMode::Take(Reach::AllWallets)).await?;
     } else if dispute.status == DisputeStatus::Won {
@@ -194,6 +195,15 @@ async fn follow(
         move_wallets(conn, order.as_ref(), payment, &mut dispute, TakeBackMode::GiveBack).await?;
     }
     record_change(conn, order.as_mut(), payment, &dispute, actor).await
+}
+
+/// Divides the payment anew, and keeps the parts of this dispute.
+async fn divide(conn: &mut Connection, payment: &Payment, dispute: &mut Dispute) -> Result<(), Error> {
+    if let Some((parts, customer)) = wallet_credit::divide(conn, payment, TakeBackId::Dispute(dispute.id)).await? {
+        (dispute.from_unapplied, dispute.from_wallet) = (parts.from_unapplied, parts.from_wallet);
+        dispute.customer = dispute.customer.take().or(customer.filter(|_| parts.from_wallet.is_positive()));
+    }
+    Ok(())
 }
 
 async fn move_wallets(

@@ -1,5 +1,6 @@
 //! What payments brought to wallets without an order, and what refunds and disputes ask of it.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Numeric, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -9,11 +10,14 @@ use uuid::Uuid;
 use super::StorageError;
 use super::columns::{corrupt, customer_from_column};
 use super::refunds::{Source, SourceRow, sources as in_order};
-use super::schema::{disputes, refunds};
+use super::schema::{disputes, payment_applications as applications, refunds};
 use super::statement::{Cached, Parameters, Statement};
+use crate::domain::customer::CustomerId;
 use crate::domain::money::Money;
-use crate::domain::payment::{Payment, WalletCredit};
+use crate::domain::payment::division::{Standing, TakenParts, WalletCredit};
+use crate::domain::payment::{DisputeStatus, Payment};
 use crate::domain::product::Product;
+use crate::domain::refund::RefundState;
 use crate::domain::take_back::TakeBackId;
 
 /// What a locked payment brought to wallets without an order, and what its refunds and disputes ask of it.
@@ -46,6 +50,116 @@ impl Statement for ReadWalletCredit {
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<SqlUuid, _>(&self.0)
     }
+}
+
+/// The customer whom a locked payment serves, by an order or a wallet.
+///
+/// # Errors
+/// Database errors.
+pub async fn customer_served(conn: &mut AsyncPgConnection, payment: Uuid) -> Result<Option<CustomerId>, StorageError> {
+    let found: Option<String> = applications::table
+        .filter(applications::payment_id.eq(payment).and(applications::reversed_at.is_null()))
+        .select(applications::customer_id)
+        .first(conn)
+        .await
+        .optional()?;
+    found.as_deref().map(customer_from_column).transpose()
+}
+
+/// The refunds and disputes of a locked payment that are in force.
+///
+/// # Errors
+/// Database errors.
+pub async fn standing(conn: &mut AsyncPgConnection, payment: &Payment) -> Result<Vec<Standing>, StorageError> {
+    let money = |amount| Money::from_ledger(amount, payment.currency());
+    let parts = |unapplied, wallet| TakenParts { from_unapplied: money(unapplied), from_wallet: money(wallet) };
+    type Refunded = (Uuid, Option<Uuid>, Decimal, Decimal, Decimal, bool, DateTime<Utc>);
+    let in_force = RefundState::ALL.into_iter().filter(|state| state.is_in_force()).map(RefundState::as_str);
+    let refunded: Vec<Refunded> = refunds::table
+        .filter(refunds::payment_id.eq(payment.id).and(refunds::status.eq_any(in_force)))
+        .select((
+            refunds::id,
+            refunds::order_id,
+            refunds::amount,
+            refunds::from_unapplied,
+            refunds::from_wallet,
+            refunds::ours,
+            refunds::created_at,
+        ))
+        .load(conn)
+        .await?;
+    let refunded = refunded.into_iter().map(|(id, order, amount, unapplied, wallet, ours, created_at)| Standing {
+        id: TakeBackId::Refund(id),
+        has_order: order.is_some(),
+        amount: money(amount),
+        parts: parts(unapplied, wallet),
+        is_fixed: ours,
+        charged: true,
+        created_at,
+    });
+    type Disputed = (Uuid, Option<Uuid>, Decimal, Decimal, Decimal, bool, DateTime<Utc>);
+    let in_force = DisputeStatus::ALL.into_iter().filter(|status| status.is_in_force()).map(DisputeStatus::as_str);
+    let disputed: Vec<Disputed> = disputes::table
+        .filter(disputes::payment_id.eq(payment.id).and(disputes::status.eq_any(in_force)))
+        .select((
+            disputes::id,
+            disputes::order_id,
+            disputes::amount,
+            disputes::from_unapplied,
+            disputes::from_wallet,
+            disputes::charged,
+            disputes::created_at,
+        ))
+        .load(conn)
+        .await?;
+    let disputed = disputed.into_iter().map(|(id, order, amount, unapplied, wallet, charged, created_at)| Standing {
+        id: TakeBackId::Dispute(id),
+        has_order: order.is_some(),
+        amount: money(amount),
+        parts: parts(unapplied, wallet),
+        is_fixed: false,
+        charged,
+        created_at,
+    });
+    Ok(refunded.chain(disputed).collect())
+}
+
+/// Writes which parts of its payment a refund or dispute takes, and of whom, where it takes of a wallet.
+///
+/// # Errors
+/// Database errors.
+pub async fn write_parts(
+    conn: &mut AsyncPgConnection,
+    id: TakeBackId,
+    parts: TakenParts,
+    customer: Option<&CustomerId>,
+) -> Result<(), StorageError> {
+    let (unapplied, wallet) = (parts.from_unapplied.amount(), parts.from_wallet.amount());
+    let customer = customer.filter(|_| parts.from_wallet.is_positive()).map(CustomerId::as_str);
+    match id {
+        TakeBackId::Refund(id) => {
+            diesel::update(refunds::table.find(id))
+                .set((
+                    refunds::from_unapplied.eq(unapplied),
+                    refunds::from_wallet.eq(wallet),
+                    customer.map(|customer| refunds::customer_id.eq(customer)),
+                ))
+                .execute(conn)
+                .await?
+        }
+        TakeBackId::Dispute(id) => {
+            diesel::update(disputes::table.find(id))
+                .set((
+                    disputes::from_unapplied.eq(unapplied),
+                    disputes::from_wallet.eq(wallet),
+                    customer.map(|customer| disputes::customer_id.eq(customer)),
+                ))
+                .execute(conn)
+                .await?
+        }
+        TakeBackId::Adjustment(_) => return Err(corrupt("source of a payment's refunds", id.shown())),
+    };
+    Ok(())
 }
 
 /// The refunds and disputes of a payment that ask for what it brought to a wallet without an order, the latest first.

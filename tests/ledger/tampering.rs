@@ -333,7 +333,7 @@ fn payments() -> Vec<Tampering> {
         ),
         tampering(
             "disputes_debited",
-            "UPDATE disputes SET taken_back = 5 WHERE status = 'open'".to_owned(),
+            "UPDATE disputes SET taken_back = 5 WHERE status = 'open' AND currency = 'USD'".to_owned(),
             is("USD dispute:stripe"),
         ),
     ]

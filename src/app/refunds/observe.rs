@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::book::{self, RefundUpdate};
+use super::wallet_credit;
 use crate::app::ownership::{self, PaymentOwner};
 use crate::app::{App, Error, disputes, settlement};
 use crate::domain::code::Code;
@@ -11,8 +12,9 @@ use crate::domain::money::Money;
 use crate::domain::order::Order;
 use crate::domain::payment::{NotificationOutcome, Payment, ProviderName, RefundFact, RefundStatus};
 use crate::domain::refund::{Refund, RefundState};
+use crate::domain::take_back::TakeBackId;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, clock, orders, payments, refunds, wallet_credits};
+use crate::storage::{Connection, clock, orders, payments, refunds};
 
 /// Records a verified statement about a refund. A refund that we do not know was started at the provider's dashboard.
 /// It is adopted, and the wallet gives for it even if it goes into debt.
@@ -154,19 +156,18 @@ async fn adopt_locked(
         return Ok(NotificationOutcome::AmountMismatch);
     }
     let amount = fact.amount.min(left);
-    let credit = wallet_credits::find(conn, payment).await?;
-    let parts = payment.divide(amount, order.is_some(), credit.as_ref());
     let now = clock::now(conn).await?;
     let mut refund = Refund {
         id: Uuid::now_v7(),
         order_id: order.as_ref().map(|order| order.id),
         payment_id: payment.id,
-        customer: order.as_ref().map(|order| order.customer.clone()).or(credit.map(|credit| credit.customer)),
+        customer: order.as_ref().map(|order| order.customer.clone()),
         provider: payment.provider,
         provider_refund_id: Some(fact.refund_id.clone()),
         amount,
-        from_unapplied: parts.from_unapplied,
-        from_wallet: parts.from_wallet,
+        // Divided below.
+        from_unapplied: amount,
+        from_wallet: Money::zero(amount.currency()),
         debited: Money::zero(amount.currency()),
         wallet_taken: Money::zero(amount.currency()),
         bonus_taken: Money::zero(amount.currency()),
@@ -187,6 +188,10 @@ async fn adopt_locked(
     };
     refund.ask_at = refund.next_question_at(now);
     refunds::insert(conn, &refund).await?;
+    if let Some((parts, customer)) = wallet_credit::divide(conn, payment, TakeBackId::Refund(refund.id)).await? {
+        (refund.from_unapplied, refund.from_wallet) = (parts.from_unapplied, parts.from_wallet);
+        refund.customer = refund.customer.or(customer.filter(|_| parts.from_wallet.is_positive()));
+    }
     if !failed {
         book::start(conn, order.as_ref(), payment, &mut refund).await?;
     }

@@ -1,16 +1,40 @@
 //! What a payment brought to a wallet without an order, against the refunds and disputes of the payment.
 //!
-//! The wallets give what is asked of it, once for the payment: a refund and a dispute may be about the same money. Each
-//! change moves them by the difference to what they gave before, as [`super::book`] does for orders.
+//! The parts are divided by [`division`]. Each change moves the wallets by the difference to what they gave before, as
+//! [`super::book`] does for orders.
 
 use super::book::{TakeBackMode, TakeBackSource, post_all};
 use crate::app::Error;
+use crate::domain::customer::CustomerId;
 use crate::domain::money::Money;
 use crate::domain::movement::give_back::give_back;
 use crate::domain::movement::take_back::{Asked, Brought, take_back};
 use crate::domain::payment::Payment;
-use crate::domain::take_back::TakenFrom;
+use crate::domain::payment::division::{self, TakenParts};
+use crate::domain::take_back::{TakeBackId, TakenFrom};
 use crate::storage::{Connection, wallet_credits};
+
+/// Divides a locked payment anew among its refunds and disputes in force. Returns the parts of `id`, if it is one, and
+/// the customer whose wallets give.
+///
+/// # Errors
+/// Database errors.
+pub(in crate::app) async fn divide(
+    conn: &mut Connection,
+    payment: &Payment,
+    id: TakeBackId,
+) -> Result<Option<(TakenParts, Option<CustomerId>)>, Error> {
+    let credit = wallet_credits::find(conn, payment).await?;
+    let credited = credit.as_ref().map_or(Money::zero(payment.currency()), |credit| credit.amount);
+    let customer = credit.map(|credit| credit.customer);
+    let before = wallet_credits::standing(conn, payment).await?;
+    let mut standing = before.clone();
+    division::divide(payment.amount - payment.applied, credited, &mut standing);
+    for one in standing.iter().filter(|one| !before.contains(one)) {
+        wallet_credits::write_parts(conn, one.id, one.parts, customer.as_ref()).await?;
+    }
+    Ok(standing.iter().find(|one| one.id == id).map(|one| (one.parts, customer)))
+}
 
 /// Moves the customer's wallets by what is due for the refunds and disputes of a locked payment, in one direction.
 /// Returns what the source asks for beyond what it asked before; a negative amount went back to the wallets.

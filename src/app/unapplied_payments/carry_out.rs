@@ -15,7 +15,7 @@ use crate::domain::posting::PostingOutcome;
 use crate::domain::product::Product;
 use crate::domain::refund::{Refund, RefundState};
 use crate::domain::unapplied::{Decision, Destination};
-use crate::storage::{Connection, clock, ledger, orders, payments};
+use crate::storage::{Connection, clock, ledger, orders, payments, wallet_credits};
 
 /// How long this process has to ask the company before a worker does.
 const LEASE: Duration = Duration::seconds(90);
@@ -92,10 +92,25 @@ async fn complete(
         let detail = "is paid by another company or account; apply the money to the customer's wallet";
         return Err(wrong(Code::InvalidValue, detail));
     }
+    require_one_customer(conn, &payment, &order.customer).await?;
     payment.order_id = payment.order_id.or(Some(order.id));
     payment.apply(amount);
     payments::update_applied(conn, &payment).await?;
     settlement::complete(conn, order, &payment, amount, actor).await
+}
+
+/// Requires that a company's payment serves one customer: what the company takes back is taken from that customer.
+async fn require_one_customer(conn: &mut Connection, payment: &Payment, customer: &CustomerId) -> Result<(), Error> {
+    if payment.provider == ProviderName::BankTransfer {
+        return Ok(());
+    }
+    match wallet_credits::customer_served(conn, payment.id).await? {
+        Some(served) if served != *customer => {
+            let detail = format!("another part of this payment serves {served}; it serves one customer");
+            Err(Error::field("/customer_id", Code::InvalidValue, detail))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Credits a wallet with a part of a payment.
@@ -107,6 +122,7 @@ async fn credit(
     amount: Money,
     actor: &str,
 ) -> Result<(), Error> {
+    require_one_customer(conn, &payment, customer).await?;
     let n = payments::next_application(conn, payment.id).await?;
     let applied = AppliedPayment {
         id: payment.id,

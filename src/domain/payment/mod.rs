@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::customer::CustomerId;
 use super::money::{Currency, Money};
-use super::product::Product;
 
+pub mod division;
 mod notification;
 mod of_order;
 
@@ -223,28 +223,6 @@ impl Payment {
         self.amount - self.applied - self.unapplied_taken
     }
 
-    /// Divides an `amount` that is taken back from outside. The unapplied rest gives first, then the wallet that an
-    /// operator applied a part to, then the order.
-    ///
-    /// With an order, `credit` gives what was not asked of it before, because the order gives the others. Without one,
-    /// all of it is asked again: a refund and a dispute may be about the same money, and
-    /// [`WalletCredit::due`] takes it once.
-    #[must_use]
-    pub fn divide(&self, amount: Money, serves_order: bool, credit: Option<&WalletCredit>) -> TakenParts {
-        let nothing = Money::zero(amount.currency());
-        let from_rest = amount.min(self.rest());
-        let there =
-            credit.map_or(
-                nothing,
-                |credit| {
-                    if serves_order { (credit.amount - credit.asked).or_zero() } else { credit.amount }
-                },
-            );
-        let from_wallet = (amount - from_rest).min(there);
-        let from_unapplied = if serves_order { from_rest } else { amount - from_wallet };
-        TakenParts { from_unapplied, from_wallet }
-    }
-
     /// Whether a statement says of this payment what is recorded of it.
     #[must_use]
     pub fn agrees_with(&self, fact: &PaymentFact) -> bool {
@@ -299,36 +277,6 @@ pub struct Application {
     pub applied_at: DateTime<Utc>,
     /// When the approval was reversed. The application does not count from then on.
     pub reversed_at: Option<DateTime<Utc>>,
-}
-
-/// What a payment brought to the wallets of one customer without an order, and what was taken back of it. If it was
-/// applied to wallets of several customers, the last of them gives.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WalletCredit {
-    pub customer: CustomerId,
-    /// Of the wallet that was credited last. It gives first.
-    pub product: Product,
-    pub amount: Money,
-    /// What refunds and disputes in force ask of it; those that wait to be lost ask nothing.
-    pub asked: Money,
-    /// What the customer's wallets owe for them: taken, or still claimed, less what they got back.
-    pub taken: Money,
-}
-
-impl WalletCredit {
-    /// What the wallets have to give; a negative amount goes back to them. Where refunds and disputes ask for more than
-    /// was credited, they ask for the same money, which is given once.
-    #[must_use]
-    pub fn due(&self) -> Money {
-        self.asked.min(self.amount) - self.taken
-    }
-}
-
-/// Which parts of a payment a refund or dispute takes. An order gives what is left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TakenParts {
-    pub from_unapplied: Money,
-    pub from_wallet: Money,
 }
 
 /// What the provider says about one attempt at this moment.

@@ -1,4 +1,5 @@
--- What a payment brought to the wallets of one customer without an order. Of several customers it is the last.
+-- What a payment brought to wallets without an order. A company's payment serves one customer; of several customers of
+-- a bank transfer, which no company takes back, it is the last one.
 --
 -- $1 uuid payment
 --
