@@ -143,8 +143,8 @@ function ready(): void {
   const chosen = quote?.channels.find((one) => one.channel === channel && one.eligible);
   const currency = options.currency;
   const parts: string[] = [];
-  if (quote !== undefined && chosen?.credited_amount != null) {
-    const amounts = { amount: money(quote.amount, currency), credited: money(chosen.credited_amount, currency) };
+  if (chosen?.payable_amount != null && chosen.credited_amount != null) {
+    const amounts = { amount: money(chosen.payable_amount, currency), credited: money(chosen.credited_amount, currency) };
     parts.push(fill(say.total, amounts));
     if (chosen.fee != null && Number(chosen.fee) > 0) parts.push(fill(say.fee, { fee: money(chosen.fee, currency) }));
     if (chosen.bonus != null && Number(chosen.bonus) > 0) {
@@ -172,6 +172,7 @@ async function pay(): Promise<void> {
   // What was shown is what is ordered: the service refuses when it has changed meanwhile.
   if (options.agreement != null) body.agreement_version = options.agreement.version;
   if (chosen.credited_amount != null) body.expected_credited_amount = chosen.credited_amount;
+  if (chosen.payable_amount != null) body.expected_payable_amount = chosen.payable_amount;
   if (chosen.channel === "bank_transfer") {
     const [remitter_name, remitter_bank] = ["remitter-name", "remitter-bank"].map((id) => $<HTMLInputElement>(id).value);
     body.bank_transfer = { remitter_name: remitter_name!, remitter_bank: remitter_bank! };
@@ -211,7 +212,7 @@ function orderItem(order: Schemas["TopUpOrder"]): HTMLElement {
   item.dataset["status"] = order.status;
   item.append(
     make("span", `${day(order.created_at)} · ${channelName(order.channel)}`),
-    make("span", `${money(order.amount, order.currency)} · ${statusName(order.status)}`),
+    make("span", `${money(order.payable_amount, order.currency)} · ${statusName(order.status)}`),
   );
   if (order.reason != null) item.append(make("small", order.reason));
   const bank = order.next_action?.bank_transfer;

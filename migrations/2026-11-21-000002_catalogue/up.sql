@@ -43,6 +43,7 @@ CREATE TABLE top_up_options (
     product text NOT NULL DEFAULT '',
     -- The amounts that a payment page offers as buttons. Other amounts within the limits are accepted as well.
     presets numeric(24, 8)[] NOT NULL,
+    -- The limits of what is paid.
     minimum numeric(24, 8) NOT NULL CONSTRAINT top_up_options_minimum CHECK (minimum > 0),
     maximum numeric(24, 8) NOT NULL,
     -- After this time an unpaid order expires: between 30 minutes and 24 hours, as Stripe's payment pages do. A bank
@@ -67,19 +68,20 @@ CREATE TABLE channel_rules (
     enabled boolean NOT NULL DEFAULT true,
     -- The billing countries to which the channel is offered; empty means every country.
     countries text[] NOT NULL DEFAULT '{}',
-    -- Limits of the channel, within those of top_up_options; null means none.
+    -- Limits of what is paid through the channel, within those of top_up_options; null means none.
     minimum numeric(24, 8),
     maximum numeric(24, 8),
     -- The place among the channels.
     rank integer NOT NULL DEFAULT 100,
     -- Of the eligible channels those that say so are recommended; where none does, the one with the lowest rank.
     recommended boolean NOT NULL DEFAULT false,
-    -- Shares of the amount. An order keeps the amounts that they come to when it is made. Fee and tax are taken out of
-    -- what is paid; the bonus is granted credit on top.
+    -- Shares of the amount. An order keeps the amounts that they come to when it is made. The bonus is granted credit in
+    -- addition.
     fee_percent numeric(7, 4) NOT NULL DEFAULT 0 CONSTRAINT channel_rules_fee CHECK (fee_percent BETWEEN 0 AND 100),
+    -- Whether the payer pays the fee on top of the amount; otherwise it is taken off what is credited.
+    fee_on_top boolean NOT NULL DEFAULT false,
     -- Whether a refund gives the fee back, in proportion. Tax always goes back.
     fee_refundable boolean NOT NULL DEFAULT true,
-    tax_percent numeric(7, 4) NOT NULL DEFAULT 0 CONSTRAINT channel_rules_tax CHECK (tax_percent BETWEEN 0 AND 100),
     bonus_percent numeric(7, 4) NOT NULL DEFAULT 0
         CONSTRAINT channel_rules_bonus CHECK (bonus_percent BETWEEN 0 AND 100),
     -- Shown to the customer: "instant", "1 to 3 working days".

@@ -26,9 +26,14 @@ CREATE TABLE top_up_orders (
     declines integer NOT NULL DEFAULT 0 CONSTRAINT top_up_orders_declines CHECK (declines >= 0),
     -- A notification asked for a review of the money; the provider's answer to a question does not end it.
     held_for_review boolean NOT NULL DEFAULT false,
-    -- What the payer pays; frozen with fee, tax, bonus and merchant account when the order is created.
+    -- What the wallet is to get before fees; frozen with what the payer pays, fee, tax, bonus and merchant account when
+    -- the order is created.
     amount numeric(24, 8) NOT NULL CONSTRAINT top_up_orders_amount CHECK (amount > 0),
+    payable_amount numeric(24, 8) NOT NULL,
     fee numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT top_up_orders_fee CHECK (fee >= 0),
+    -- Whether the payer pays the fee on top of the amount; otherwise it is taken off what is credited.
+    fee_on_top boolean NOT NULL DEFAULT false,
+    -- What the payer pays of it on top of the amount.
     tax numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT top_up_orders_tax CHECK (tax >= 0),
     -- Whether a refund gives the fee back, as the channel's rule said when the order was created.
     fee_refundable boolean NOT NULL DEFAULT true,
@@ -82,7 +87,11 @@ CREATE TABLE top_up_orders (
         REFERENCES bank_account_versions MATCH FULL,
     CONSTRAINT top_up_orders_bonus_once_of_tier CHECK (NOT bonus_once OR bonus_tier_id IS NOT NULL),
     CONSTRAINT top_up_orders_reserved_has_none CHECK (NOT bonus_reserved OR (bonus = 0 AND bonus_tier_id IS NULL)),
+    CONSTRAINT top_up_orders_payable
+        CHECK (payable_amount = amount + tax + CASE WHEN fee_on_top THEN fee ELSE 0 END),
     CONSTRAINT top_up_orders_credit CHECK (credited_amount >= 0),
+    -- A bank transfer credits what arrived.
+    CONSTRAINT top_up_orders_to_credit CHECK (status = 'completed' OR credited_amount = payable_amount - fee - tax),
     CONSTRAINT top_up_orders_refunded_within CHECK (refunded_amount BETWEEN 0 AND coalesce(received_amount, 0))
 );
 -- A once-only bonus is reserved by the order that names it, also after a refund.
@@ -98,7 +107,7 @@ CREATE INDEX top_up_orders_by_account ON top_up_orders (bank_account_id, bank_ac
 -- What operators look for. A prefix is a range of text_pattern_ops, whatever the database's collation is.
 CREATE INDEX top_up_orders_by_reference ON top_up_orders (reference text_pattern_ops);
 CREATE INDEX top_up_orders_by_remitter ON top_up_orders (remitter_key text_pattern_ops) WHERE remitter_key IS NOT NULL;
-CREATE INDEX top_up_orders_by_amount ON top_up_orders (amount, created_at, id);
+CREATE INDEX top_up_orders_by_amount ON top_up_orders (payable_amount, created_at, id);
 CREATE INDEX top_up_orders_by_completion ON top_up_orders (completed_at) WHERE completed_at IS NOT NULL;
 CREATE INDEX top_up_orders_by_update ON top_up_orders (updated_at);
 CREATE INDEX top_up_orders_to_ask ON top_up_orders (ask_at) WHERE ask_at IS NOT NULL;

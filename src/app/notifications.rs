@@ -183,7 +183,7 @@ async fn settle_attempt(
         Located::Ours { order, attempt, .. } => (order, attempt),
     };
     // A statement about another amount is not about this order. Money of another amount is settled: it is kept.
-    let is_other_amount = locator.amount.is_some_and(|stated| stated != order.amount);
+    let is_other_amount = locator.amount.is_some_and(|stated| stated != order.payable);
     if is_other_amount && !matches!(observation, Observation::Paid(_)) {
         return Ok(NotificationOutcome::AmountMismatch);
     }
@@ -202,7 +202,7 @@ async fn settle_attempt(
         settlement = settlement::observe(app, order.id, observation, EvidenceSource::Notification, &actor).await?;
     }
     let is_second_payment = settlement.order.status() == OrderStatus::Completed
-        && matches!(observation, Observation::Paid(fact) if fact.amount == order.amount);
+        && matches!(observation, Observation::Paid(fact) if fact.amount == order.payable);
     Ok(match settlement.step {
         // It is kept, and its order is settled: the company need not send it again.
         SettlementStep::Mismatch if is_second_payment => NotificationOutcome::AlreadySettled,

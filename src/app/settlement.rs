@@ -109,7 +109,7 @@ pub fn attempt_ref(order: &Order, attempt: &Attempt) -> Result<Option<AttemptRef
         attempt: attempt.n,
         request_key: attempt.capture_key(order),
         provider_reference,
-        amount: order.amount,
+        amount: order.payable,
         flow: order.card_flow.unwrap_or_default(),
         created_at: attempt.created_at,
     }))

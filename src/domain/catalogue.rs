@@ -66,6 +66,7 @@ pub struct TopUpOptions {
     /// The options of the main wallet also apply to products that have none of their own.
     pub product: Product,
     pub presets: Vec<Money>,
+    /// The least and the most that can be paid.
     pub minimum: Money,
     pub maximum: Money,
     /// How long an order waits for its money: 30–1440 minutes. An order by bank transfer waits for days instead.
@@ -93,6 +94,7 @@ pub struct ChannelRule {
     pub enabled: bool,
     /// The countries of the customers who may use the channel. Empty means every country.
     pub countries: Vec<Country>,
+    /// The least and the most that can be paid.
     pub minimum: Option<Money>,
     pub maximum: Option<Money>,
     /// The place among the channels.
@@ -100,9 +102,10 @@ pub struct ChannelRule {
     /// Of the eligible channels those that say so are recommended; where none does, the one with the lowest rank.
     pub recommended: bool,
     pub fee: Percent,
+    /// Whether the payer pays the fee on top of the amount. Otherwise it is taken off what is credited.
+    pub fee_on_top: bool,
     /// Whether a refund gives the fee back, in proportion. Tax always goes back with what it was charged on.
     pub fee_refundable: bool,
-    pub tax: Percent,
     pub bonus: Percent,
     pub processing_time: String,
     /// The same as data; `None`: it is not stated.
@@ -218,33 +221,46 @@ impl fmt::Display for Percent {
     }
 }
 
-/// What an order costs and what it credits, all in its currency.
+/// What an order costs and what it credits, all in its currency. payable = credited + fee + tax.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Price {
-    /// What the customer pays.
+    /// What the wallet is to get before fees.
     pub amount: Money,
+    /// What the payer pays: amount + tax, and the fee where it comes on top.
+    pub payable: Money,
     pub fee: Money,
+    pub fee_on_top: bool,
     pub fee_refundable: bool,
+    /// What the payer pays of it on top of the amount.
     pub tax: Money,
     /// Promotional credit on top. It is not part of `credited`.
     pub bonus: Money,
     pub bonus_terms: BonusTerms,
-    /// amount − fee − tax: the paid money that the wallet receives.
+    /// The paid money that the wallet receives: the amount, less the fee where it does not come on top.
     pub credited: Money,
 }
 
 /// The price of an amount under a rule.
 ///
 /// # Errors
-/// [`MoneyError::NotPositive`] when fee and tax leave nothing to credit, [`MoneyError::TooLarge`].
+/// [`MoneyError::NotPositive`] when the fee leaves nothing to credit, [`MoneyError::TooLarge`].
 pub fn price(rule: &ChannelRule, amount: Money) -> Result<Price, MoneyError> {
     let fee = rule.fee.of(amount)?;
-    let tax = rule.tax.of(amount)?;
-    let bonus = rule.bonus.of(amount)?;
-    let left = amount.checked_sub(fee)?.checked_sub(tax)?;
-    let credited = Money::positive(left.amount(), left.currency())?;
-    let bonus_terms = BonusTerms::default();
-    Ok(Price { amount, fee, fee_refundable: rule.fee_refundable, tax, bonus, bonus_terms, credited })
+    let (payable, credited) = match rule.fee_on_top {
+        true => (amount.checked_add(fee)?, amount),
+        false => (amount, amount.checked_sub(fee)?),
+    };
+    Ok(Price {
+        amount,
+        payable,
+        fee,
+        fee_on_top: rule.fee_on_top,
+        fee_refundable: rule.fee_refundable,
+        tax: Money::zero(amount.currency()),
+        bonus: rule.bonus.of(amount)?,
+        bonus_terms: BonusTerms::default(),
+        credited: Money::positive(credited.amount(), credited.currency())?,
+    })
 }
 
 #[cfg(test)]
@@ -257,7 +273,7 @@ mod tests {
         Money::new(text.parse().unwrap(), currency.parse().unwrap()).unwrap()
     }
 
-    fn rule(currency: &str, fee: &str, tax: &str, bonus: &str) -> ChannelRule {
+    fn rule(currency: &str, fee: &str, fee_on_top: bool, bonus: &str) -> ChannelRule {
         let percent = |text: &str| Percent::new(text.parse().unwrap()).unwrap();
         ChannelRule {
             channel: Channel::Card,
@@ -270,8 +286,8 @@ mod tests {
             rank: 1,
             recommended: false,
             fee: percent(fee),
+            fee_on_top,
             fee_refundable: true,
-            tax: percent(tax),
             bonus: percent(bonus),
             processing_time: "instant".to_owned(),
             processing_days: None,
@@ -282,27 +298,33 @@ mod tests {
     }
 
     #[test]
-    fn fee_and_tax_come_off_and_the_bonus_stands_beside() {
-        let price = price(&rule("USD", "2.9", "10", "5"), money_of("100", "USD")).unwrap();
-        assert_eq!(price.fee, money_of("2.90", "USD"));
-        assert_eq!(price.tax, money_of("10", "USD"));
-        assert_eq!(price.bonus, money_of("5", "USD"));
-        assert_eq!(price.credited, money_of("87.10", "USD"));
+    fn the_fee_comes_off_or_on_top_and_the_bonus_stands_beside() {
+        for (on_top, payable, credited) in [(false, "100", "97.10"), (true, "102.90", "100")] {
+            let price = price(&rule("USD", "2.9", on_top, "5"), money_of("100", "USD")).unwrap();
+            assert_eq!((price.fee, price.bonus), (money_of("2.90", "USD"), money_of("5", "USD")));
+            assert_eq!((price.payable, price.credited), (money_of(payable, "USD"), money_of(credited, "USD")));
+        }
     }
 
     #[test]
     fn shares_round_half_to_even_at_the_minor_unit() {
         // 2.5 % of 0.60 is 0.015, of 1.00 is 0.025: both halves go to 0.02.
-        assert_eq!(price(&rule("USD", "2.5", "0", "0"), money_of("0.60", "USD")).unwrap().fee, money_of("0.02", "USD"));
-        assert_eq!(price(&rule("USD", "2.5", "0", "0"), money_of("1", "USD")).unwrap().fee, money_of("0.02", "USD"));
-        assert_eq!(price(&rule("VND", "0.5", "0", "0"), money_of("10100", "VND")).unwrap().fee, money_of("50", "VND"));
+        assert_eq!(
+            price(&rule("USD", "2.5", false, "0"), money_of("0.60", "USD")).unwrap().fee,
+            money_of("0.02", "USD")
+        );
+        assert_eq!(price(&rule("USD", "2.5", false, "0"), money_of("1", "USD")).unwrap().fee, money_of("0.02", "USD"));
+        assert_eq!(
+            price(&rule("VND", "0.5", false, "0"), money_of("10100", "VND")).unwrap().fee,
+            money_of("50", "VND")
+        );
     }
 
     #[test]
     fn an_order_that_would_credit_nothing_has_no_price() {
-        for (fee, tax) in [("100", "0"), ("60", "60"), ("50", "50")] {
-            assert_eq!(price(&rule("USD", fee, tax, "0"), money_of("10", "USD")), Err(MoneyError::NotPositive));
-        }
+        assert_eq!(price(&rule("USD", "100", false, "0"), money_of("10", "USD")), Err(MoneyError::NotPositive));
+        let on_top = price(&rule("USD", "100", true, "0"), money_of("10", "USD")).unwrap();
+        assert_eq!((on_top.payable, on_top.credited), (money_of("20", "USD"), money_of("10", "USD")));
     }
 
     #[test]
@@ -337,24 +359,27 @@ mod tests {
     proptest! {
         #[test]
         fn every_unit_paid_is_credited_or_named(
-            units in 1_i64..1_000_000_000_000, fee in 0_i64..=500_000, tax in 0_i64..=500_000,
+            units in 1_i64..1_000_000_000_000, fee in 0_i64..=1_000_000, on_top in prop::bool::ANY,
             bonus in 0_i64..=1_000_000,
             code in prop::sample::select(vec!["USD", "CNY", "VND"]),
         ) {
             let currency: Currency = code.parse().unwrap();
             let amount = Money::from_units(units, currency.exponent(), currency).unwrap();
             let percent = |units| Percent::new(Decimal::new(units, 4)).unwrap();
-            let rule = ChannelRule { fee: percent(fee), tax: percent(tax), bonus: percent(bonus),
-                ..rule(code, "0", "0", "0") };
-            if let Ok(price) = price(&rule, amount) {
-                let parts = price.credited.amount() + price.fee.amount() + price.tax.amount();
-                prop_assert_eq!(parts, amount.amount());
+            let rule = ChannelRule { fee: percent(fee), bonus: percent(bonus), ..rule(code, "0", on_top, "0") };
+            match price(&rule, amount) {
+            Ok(price) => {
+                prop_assert_eq!(price.credited + price.fee + price.tax, price.payable);
+                let (whole, part) = if on_top { (price.credited, price.payable) } else { (price.payable, amount) };
+                prop_assert_eq!(whole, amount);
+                prop_assert!(part >= amount);
                 for part in [price.credited, price.fee, price.tax, price.bonus] {
                     prop_assert!(part.amount() >= Decimal::ZERO);
                     prop_assert!(part.require_minor_unit().is_ok());
                 }
-            } else {
-                prop_assert!(fee + tax > 400_000, "a modest share always leaves something");
+            }
+            Err(MoneyError::TooLarge) => prop_assert!(on_top),
+            Err(_) => prop_assert!(!on_top && fee > 400_000, "a modest share always leaves something"),
             }
         }
     }

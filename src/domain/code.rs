@@ -314,7 +314,7 @@ codes! {
     BelowMinimum = "below_minimum", [Field];
     /// The amount is above the maximum; lower it, or choose another channel.
     AboveMaximum = "above_maximum", [Field];
-    /// Fee and tax would use up the whole amount; raise it.
+    /// The fee would use up the whole amount; raise it.
     NothingToCredit = "nothing_to_credit", [Field];
     /// The amount is more than is left to give back; ask for less.
     MoreThanTaken = "more_than_taken", [Field];

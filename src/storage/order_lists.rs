@@ -77,10 +77,10 @@ async fn narrowed<'f>(
         query = query.filter(orders::updated_at.lt(to));
     }
     if let Some(least) = filter.amount.least {
-        query = query.filter(orders::amount.ge(least.amount()));
+        query = query.filter(orders::payable_amount.ge(least.amount()));
     }
     if let Some(most) = filter.amount.most {
-        query = query.filter(orders::amount.le(most.amount()));
+        query = query.filter(orders::payable_amount.le(most.amount()));
     }
     if let Some(reference) = &filter.reference {
         query = query.filter(orders::reference.eq(reference));

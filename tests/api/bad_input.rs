@@ -176,6 +176,7 @@ async fn case_18_what_it_costs_is_not_the_clients_to_say() {
         "price",
         "fee",
         "tax",
+        "payable_amount",
         "bonus",
         "reason",
         "credited_amount",

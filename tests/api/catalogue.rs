@@ -141,15 +141,15 @@ async fn a_quote_tells_the_price_of_every_channel() {
     let (demo, operator) = (app.customer("demo"), app.operator());
     let costly = json!({
         "enabled": true, "rank": 10, "processing_time": "instant",
-        "fee_percent": "2.9", "tax_percent": "10", "bonus_percent": "5",
+        "fee_percent": "2.9", "fee_on_top": true, "bonus_percent": "5",
     });
     put(&operator, "/v1/admin/channel-rules/card/CNY", &costly, Some("\"1\"")).await.expect(200);
 
     let quote = demo.post("/v1/quotes", &json!({"currency": "CNY", "amount": "100"})).await.expect(200);
     assert_eq!(quote["channel"], "card");
     assert_eq!(
-        (&quote["amount"], &quote["fee"], &quote["tax"], &quote["bonus"], &quote["credited_amount"]),
-        (&json!("100.00"), &json!("2.90"), &json!("10.00"), &json!("5.00"), &json!("87.10"))
+        ["amount", "payable_amount", "fee", "tax", "bonus", "credited_amount"].map(|name| &quote[name]),
+        ["100.00", "102.90", "2.90", "0.00", "5.00", "100.00"]
     );
     let bank = channel(&quote, "bank_transfer");
     assert_eq!((&bank["eligible"], &bank["credited_amount"]), (&json!(true), &json!("100.00")));

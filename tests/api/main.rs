@@ -7,6 +7,7 @@ mod support;
 
 mod account_statements;
 mod adjustments;
+mod amounts;
 mod answers;
 mod any_bytes;
 mod api_keys;

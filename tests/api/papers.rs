@@ -38,7 +38,7 @@ fn amount(value: &Value) -> Decimal {
 #[tokio::test]
 async fn an_order_has_a_receipt_and_each_refund_a_credit_note() {
     let app = TestApp::spawn_with(|config| config.papers.seller_name = "Example & Söhne".to_owned()).await;
-    execute(&app.database, "UPDATE channel_rules SET fee_percent = 2.5, tax_percent = 1 WHERE channel = 'card'").await;
+    execute(&app.database, "UPDATE channel_rules SET fee_percent = 3.5 WHERE channel = 'card'").await;
     let profile = json!({
         "name": "<script>alert(1)</script>", "email": "alice@example.com", "country": "VN", "tax_id": "0101234567",
         "address": "12 Lý Thái Tổ, Hà Nội",

@@ -13,12 +13,12 @@ SELECT '2026-01-01'::timestamptz + n * interval '10 seconds', 1 + n / 3000, n, m
 FROM generate_series(0, 29999) n;
 
 INSERT INTO top_up_orders (id, customer_id, currency, product, channel, provider, merchant_account, status, failed_by,
-                           amount, credited_amount, received_amount, reference, agreement_version, remitter_name,
-                           remitter_bank, bank_account_id, bank_account_version, payer_ip, created_at, expires_at,
-                           updated_at, completed_at)
+                           amount, payable_amount, credited_amount, received_amount, reference, agreement_version,
+                           remitter_name, remitter_bank, bank_account_id, bank_account_version, payer_ip, created_at,
+                           expires_at, updated_at, completed_at)
 SELECT md5('o' || n)::uuid, 'customer-' || 1 + n % 3000, 'USD', '',
        CASE WHEN n % 500 = 0 THEN 'bank_transfer' ELSE 'card' END, CASE WHEN n % 500 = 0 THEN 'bank' ELSE 'stripe' END,
-       'default', s.status, CASE WHEN s.status = 'failed' THEN 'provider' END, 1, 1,
+       'default', s.status, CASE WHEN s.status = 'failed' THEN 'provider' END, 1, 1, 1,
        CASE WHEN s.status = 'completed' THEN 1 END, 'REF' || n, 'v1', 'r', 'b',
        (SELECT id FROM bank_accounts LIMIT 1), 1, '192.0.2.1',
        '2026-01-01'::timestamptz + n * interval '10 seconds', '2030-01-01', '2026-01-01',

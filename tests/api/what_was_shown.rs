@@ -25,6 +25,7 @@ async fn case_79_another_agreement_or_price_than_was_shown_makes_no_order() {
         alice.post("/v1/quotes", &json!({"currency": "CNY", "amount": "60", "channel": "card"})).await.expect(200);
     let consent = json!({
         "agreement_version": shown["agreement"]["version"], "expected_credited_amount": quote["credited_amount"],
+        "expected_payable_amount": quote["payable_amount"],
     });
     alice.post("/v1/top-up-orders", &order(consent.clone())).await.expect(201);
     let before = number(&app, "count(*) FROM top_up_orders").await;
@@ -33,6 +34,9 @@ async fn case_79_another_agreement_or_price_than_was_shown_makes_no_order() {
         .await;
     let refused = alice.post("/v1/top-up-orders", &order(consent.clone())).await.problem(409, "price_changed");
     assert_eq!(refused["detail"], "The wallet would get 54.00 CNY.");
+    execute(&app.database, "UPDATE channel_rules SET fee_on_top = true").await;
+    let refused = alice.post("/v1/top-up-orders", &order(consent.clone())).await.problem(409, "price_changed");
+    assert_eq!(refused["detail"], "The payer would pay 66.00 CNY.");
     let agreement = json!({"version": "2099-01-01", "url": "https://example.com/a"});
     app.operator().post("/v1/admin/agreements", &agreement).await.expect(201);
     app.operator().post("/v1/admin/agreements/2099-01-01/activate", &json!({})).await.expect(200);
@@ -41,14 +45,18 @@ async fn case_79_another_agreement_or_price_than_was_shown_makes_no_order() {
     assert_eq!(number(&app, "count(*) FROM top_up_orders").await, before);
 
     // What was read anew is taken, and recorded. Who names nothing takes what there is.
-    let anew = json!({"agreement_version": "2099-01-01", "expected_credited_amount": "54"});
+    let anew = json!({
+        "agreement_version": "2099-01-01", "expected_credited_amount": "60", "expected_payable_amount": "66",
+    });
     for body in [order(anew), order(json!({}))] {
         let made = alice.post("/v1/top-up-orders", &body).await.expect(201);
-        let recorded = (&made["agreement_version"], &made["credited_amount"]);
-        assert_eq!(recorded, (&json!("2099-01-01"), &json!("54.00")));
+        let recorded = ["agreement_version", "amount", "payable_amount", "credited_amount"].map(|name| &made[name]);
+        assert_eq!(recorded, ["2099-01-01", "60.00", "66.00", "60.00"]);
     }
-    let wrong = order(json!({"expected_credited_amount": "5e1"}));
-    alice.post("/v1/top-up-orders", &wrong).await.names("/expected_credited_amount", "not_a_plain_decimal");
+    for name in ["expected_credited_amount", "expected_payable_amount"] {
+        let wrong = order(json!({ name: "5e1" }));
+        alice.post("/v1/top-up-orders", &wrong).await.names(&format!("/{name}"), "not_a_plain_decimal");
+    }
     app.finish().await;
 }
 

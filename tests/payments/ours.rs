@@ -228,7 +228,7 @@ async fn case_67_shillings_and_kronur_are_written_with_two_decimals_at_stripe() 
     for (currency, amount, sent) in [("UGX", "50000", 5_000_000), ("ISK", "5000", 500_000)] {
         let options = json!({"presets": [], "minimum": "100", "maximum": "100000", "order_ttl_minutes": 60});
         put(&stage, &format!("/v1/admin/top-up-options/{currency}"), &options, None).await.expect(201);
-        let free = rule("0", "0", "0");
+        let free = rule("0", false, "0");
         put(&stage, &format!("/v1/admin/channel-rules/card/{currency}"), &free, None).await.expect(201);
         let mut wish = Way::Checkout.order();
         (wish["currency"], wish["amount"]) = (json!(currency), json!(amount));

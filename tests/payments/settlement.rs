@@ -333,10 +333,10 @@ pub async fn put(stage: &Stage, path: &str, body: &Value, if_match: Option<&str>
     Reply::of(if let Some(tag) = if_match { request.header("if-match", tag) } else { request }).await
 }
 
-pub fn rule(fee: &str, tax: &str, bonus: &str) -> Value {
+pub fn rule(fee: &str, fee_on_top: bool, bonus: &str) -> Value {
     json!({
         "enabled": true, "rank": 1, "processing_time": "instant",
-        "fee_percent": fee, "tax_percent": tax, "bonus_percent": bonus,
+        "fee_percent": fee, "fee_on_top": fee_on_top, "bonus_percent": bonus,
     })
 }
 
@@ -344,27 +344,27 @@ pub fn rule(fee: &str, tax: &str, bonus: &str) -> Value {
 async fn case_19_the_price_is_frozen_when_the_order_is_created() {
     let stage = Stage::new().await;
     let path = "/v1/admin/channel-rules/card/USD";
-    put(&stage, path, &rule("2.9", "10", "5"), Some("*")).await.expect(200);
+    put(&stage, path, &rule("2.9", true, "5"), Some("*")).await.expect(200);
     let placed = stage.place(Way::Checkout).await;
     // Before the payer pays, the operator changes every price and even disables the channel.
-    put(&stage, path, &rule("50", "20", "0"), Some("*")).await.expect(200);
-    let mut closed = rule("90", "0", "100");
+    put(&stage, path, &rule("50", false, "0"), Some("*")).await.expect(200);
+    let mut closed = rule("90", false, "100");
     closed["enabled"] = json!(false);
     put(&stage, path, &closed, Some("*")).await.expect(200);
 
     stage.play(&placed, "pay", json!({})).await;
     let order = stage.until(&placed, "completed").await;
     assert_eq!(
-        [&order["amount"], &order["fee"], &order["tax"], &order["bonus"], &order["credited_amount"]],
-        ["20.00", "0.58", "2.00", "1.00", "17.42"]
+        ["amount", "payable_amount", "received_amount", "fee", "bonus", "credited_amount"].map(|name| &order[name]),
+        ["20.00", "20.58", "20.58", "0.58", "1.00", "20.00"]
     );
     let mut flows: Vec<_> =
         stage.flows(&placed).await.iter().map(|flow| format!("{} {}", flow["type"], flow["amount"])).collect();
     flows.sort();
-    assert_eq!(flows, ["\"grant\" \"1.00\"", "\"recharge\" \"17.42\""]);
+    assert_eq!(flows, ["\"grant\" \"1.00\"", "\"recharge\" \"20.00\""]);
     let balances = stage.app.customer("demo").get("/v1/balances?currency=USD&product=").await.expect(200);
     let wallet = &balances["balances"][0];
-    assert_eq!([&wallet["paid"], &wallet["granted"], &wallet["available"]], ["17.42", "1.00", "18.42"]);
+    assert_eq!([&wallet["paid"], &wallet["granted"], &wallet["available"]], ["20.00", "1.00", "21.00"]);
     stage.finish().await;
 }
 
@@ -374,7 +374,7 @@ async fn case_20_currencies_without_decimals_to_the_company_and_back() {
     let options = json!({"presets": [], "minimum": "100", "maximum": "100000", "order_ttl_minutes": 60});
     put(&stage, "/v1/admin/top-up-options/JPY", &options, None).await.expect(201);
     for channel in ["card", "paypal"] {
-        put(&stage, &format!("/v1/admin/channel-rules/{channel}/JPY"), &rule("0", "0", "0"), None).await.expect(201);
+        put(&stage, &format!("/v1/admin/channel-rules/{channel}/JPY"), &rule("0", false, "0"), None).await.expect(201);
     }
     for (way, currency, amount) in [
         (Way::Checkout, "VND", "250000"),

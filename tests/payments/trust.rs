@@ -250,7 +250,11 @@ async fn case_08_half_a_payment_at_vnpay_is_kept_unapplied() {
 async fn case_08_paypals_money_is_compared_with_the_order() {
     let stage = Stage::new().await;
     for (change, reason, status) in [
-        ("amount = 21, credited_amount = 21", "20.00 USD arrived for an order over 21", "processing"),
+        (
+            "amount = 21, payable_amount = 21, credited_amount = 21",
+            "20.00 USD arrived for an order over 21",
+            "processing",
+        ),
         ("merchant_account = 'the old one'", "the payment is for another merchant account than the order's", "pending"),
     ] {
         let placed = stage.place(Way::Paypal).await;

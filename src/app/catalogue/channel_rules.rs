@@ -29,9 +29,10 @@ pub struct NewRule {
     pub rank: i32,
     pub recommended: bool,
     pub fee: Percent,
+    /// Whether the payer pays the fee on top of the amount. Otherwise it is taken off what is credited.
+    pub fee_on_top: bool,
     /// Whether a refund gives the fee back.
     pub fee_refundable: bool,
-    pub tax: Percent,
     pub bonus: Percent,
     /// 1–100 characters.
     pub processing_time: String,
@@ -91,11 +92,11 @@ pub(super) fn check(new: &NewRule, at: &str) -> Result<(), Error> {
     if !(0..=1_000_000).contains(&new.rank) {
         problems.add(format!("{at}/rank"), Code::OutOfRange, "must be 0 to 1000000");
     }
-    if new.fee.value() + new.tax.value() >= rust_decimal::Decimal::ONE_HUNDRED {
-        let detail = "must leave something to credit, together with tax_percent";
+    if !new.fee_on_top && new.fee.value() >= rust_decimal::Decimal::ONE_HUNDRED {
+        let detail = "must leave something to credit, unless the fee comes on top";
         problems.add(format!("{at}/fee_percent"), Code::OutOfRange, detail);
     }
-    let has_price = !(new.fee.is_zero() && new.tax.is_zero() && new.bonus.is_zero());
+    let has_price = !(new.fee.is_zero() && new.bonus.is_zero());
     if new.channel == Channel::Balance && has_price {
         let detail = "is paid by a transfer, which has no price: the percentages must be 0";
         problems.add(format!("{at}/channel"), Code::NoPrice, detail);
@@ -115,8 +116,8 @@ pub(super) fn draft(new: NewRule, updated_by: String) -> ChannelRule {
         rank: new.rank,
         recommended: new.recommended,
         fee: new.fee,
+        fee_on_top: new.fee_on_top,
         fee_refundable: new.fee_refundable,
-        tax: new.tax,
         bonus: new.bonus,
         processing_time: new.processing_time,
         processing_days: new.processing_days,
@@ -135,8 +136,8 @@ pub(super) fn describe(rule: &ChannelRule) -> Value {
         "rank": rule.rank,
         "recommended": rule.recommended,
         "fee_percent": rule.fee.to_string(),
+        "fee_on_top": rule.fee_on_top,
         "fee_refundable": rule.fee_refundable,
-        "tax_percent": rule.tax.to_string(),
         "bonus_percent": rule.bonus.to_string(),
         "processing_time": rule.processing_time,
         "min_days": rule.processing_days.map(|days| days.min),
@@ -167,8 +168,8 @@ mod tests {
             rank: 1,
             recommended: false,
             fee: percent("2.9"),
+            fee_on_top: false,
             fee_refundable: true,
-            tax: Percent::default(),
             bonus: Percent::default(),
             processing_time: "instant".to_owned(),
             processing_days: None,
@@ -184,8 +185,9 @@ mod tests {
 
     #[test]
     fn something_is_always_credited() {
-        let rule = NewRule { fee: percent("60"), tax: percent("40"), ..rule(Channel::Card) };
+        let rule = NewRule { fee: percent("100"), ..rule(Channel::Card) };
         assert_eq!(broken(&rule), [("/fee_percent".to_owned(), Code::OutOfRange)]);
+        assert_eq!(broken(&NewRule { fee_on_top: true, ..rule }), []);
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub struct NewOrder {
     pub agreement_version: Option<String>,
     /// What the customer was told that the wallet gets; `None` for what it gets now.
     pub expected_credited: Option<Money>,
+    /// What the customer was told that the payer pays; `None` for what it is now.
+    pub expected_payable: Option<Money>,
     pub return_url: Option<String>,
     pub card_flow: Option<CardFlow>,
     /// Set for bank transfers only.
@@ -129,10 +131,12 @@ fn require_what_was_shown(new: &NewOrder, offer: &Offer, price: &Price) -> Resul
         let detail = format!("the agreement in force is {}; the customer has to accept that one", agreement.version);
         return Err(Error::conflict(Code::AgreementChanged, detail));
     }
-    // A payment from the wallet has no price: all of it arrives.
-    let credited = if new.channel == Channel::Balance { price.amount } else { price.credited };
-    if new.expected_credited.is_some_and(|expected| expected != credited) {
-        let detail = format!("the wallet would get {credited}");
+    if new.expected_credited.is_some_and(|expected| expected != price.credited) {
+        let detail = format!("the wallet would get {}", price.credited);
+        return Err(Error::conflict(Code::PriceChanged, detail));
+    }
+    if new.expected_payable.is_some_and(|expected| expected != price.payable) {
+        let detail = format!("the payer would pay {}", price.payable);
         return Err(Error::conflict(Code::PriceChanged, detail));
     }
     Ok(())
@@ -176,7 +180,9 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
         declines: 0,
         held_for_review: false,
         amount: price.amount,
+        payable: price.payable,
         fee: price.fee,
+        fee_on_top: price.fee_on_top,
         fee_refundable: price.fee_refundable,
         tax: price.tax,
         bonus: price.bonus,
@@ -210,7 +216,7 @@ async fn pay_from_wallet(conn: &mut Connection, order: &mut Order, amount: Money
     transfers::book_transfer(conn, &transfer, Some(order.id)).await?;
     order.credited_amount = order.amount;
     let nothing = Money::zero(amount.currency());
-    (order.fee, order.tax, order.bonus) = (nothing, nothing, nothing);
+    (order.payable, order.fee, order.tax, order.bonus) = (order.amount, nothing, nothing, nothing);
     let completion = Completion { at: clock::now(conn).await?, received: order.amount };
     settlement::move_to(conn, order, OrderState::Completed(completion), None, actor).await
 }

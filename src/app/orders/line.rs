@@ -83,12 +83,12 @@ pub(super) async fn find_place(
         Ok(found) => found,
         Err(why) => return Err(refusal(conn, why, &known).await?),
     };
-    if !confirmed.difference && is_surprising(order.amount, line.received, app.settings.confirm_difference_above) {
+    if !confirmed.difference && is_surprising(order.payable, line.received, app.settings.confirm_difference_above) {
         return Err(Error::Unprocessable {
             code: Code::ConfirmDifference,
             detail: format!(
                 "{} arrived for an order over {}; send \"confirm_difference\": true if that is right",
-                line.received, order.amount
+                line.received, order.payable
             ),
         });
     }

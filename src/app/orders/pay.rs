@@ -204,7 +204,7 @@ fn customer_text(error: &ProviderError) -> String {
 }
 
 fn request(app: &App, order: &Order, attempt: &Attempt) -> Result<AttemptRequest, Error> {
-    let amount = order.amount;
+    let amount = order.payable;
     let shown = IdKind::TopUpOrder.show(order.id);
     let back = order.return_url.clone().unwrap_or_else(|| format!("{}/paid", app.settings.public_url));
     Ok(AttemptRequest {

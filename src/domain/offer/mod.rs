@@ -61,6 +61,7 @@ pub struct Eligibility {
     pub channel: Channel,
     /// `None` when the customer can choose the channel.
     pub refusal: Option<Ineligible>,
+    /// The least and the most that can be paid.
     pub minimum: Money,
     pub maximum: Money,
     /// `None` when no rule offers the channel.
@@ -105,7 +106,7 @@ pub enum Ineligible {
     OtherCountry(Vec<Country>),
     BelowMinimum(Money),
     AboveMaximum(Money),
-    /// Fee and tax would use up the whole amount.
+    /// The fee would use up the whole amount.
     NothingToCredit,
 }
 
@@ -249,12 +250,17 @@ impl Offer {
                 Some(_) => {}
             }
         }
-        match amount {
-            Some(amount) if amount.amount() < minimum.amount() => Some(Ineligible::BelowMinimum(minimum)),
-            Some(amount) if amount.amount() > maximum.amount() => Some(Ineligible::AboveMaximum(maximum)),
-            Some(amount) if price(rule, amount).is_err() => Some(Ineligible::NothingToCredit),
-            _ => None,
+        let amount = amount?;
+        let price = price(rule, amount);
+        // The limits are about what is paid. An amount without a price is judged as it is.
+        let paid = price.as_ref().map_or(amount, |price| price.payable);
+        if paid.amount() < minimum.amount() {
+            return Some(Ineligible::BelowMinimum(minimum));
         }
+        if paid.amount() > maximum.amount() || price == Err(MoneyError::TooLarge) {
+            return Some(Ineligible::AboveMaximum(maximum));
+        }
+        price.is_err().then_some(Ineligible::NothingToCredit)
     }
 
     /// The currencies in which the channel is offered.
@@ -272,7 +278,7 @@ impl Offer {
         currencies
     }
 
-    /// The range of amounts that the options, the rule and the provider all allow.
+    /// The range of payments that the options, the rule and the provider all allow.
     fn range(&self, rule: Option<&ChannelRule>, offered: Option<&ChannelOffer>) -> (Money, Money) {
         let own = offered.and_then(|offered| offered.limits.iter().find(|limit| limit.0 == self.currency));
         let minimums = [rule.and_then(|rule| rule.minimum), own.and_then(|own| own.1)];

@@ -36,7 +36,7 @@ impl Ineligible {
             Self::OtherCountry(countries) => format!("{name} is only for customers in {}.", named(countries)),
             Self::BelowMinimum(minimum) => format!("{name} takes {minimum} or more."),
             Self::AboveMaximum(maximum) => format!("{name} takes {maximum} at most."),
-            Self::NothingToCredit => format!("{name} of so little would leave nothing after fee and tax."),
+            Self::NothingToCredit => format!("{name} of so little would leave nothing after the fee."),
         }
     }
 
@@ -56,7 +56,7 @@ impl Ineligible {
             }
             Self::BelowMinimum(minimum) => format!("{name}的最低金额为 {minimum}。"),
             Self::AboveMaximum(maximum) => format!("{name}的最高金额为 {maximum}。"),
-            Self::NothingToCredit => format!("金额过低：扣除手续费和税费后，{name}没有可入账的金额。"),
+            Self::NothingToCredit => format!("金额过低：扣除手续费后，{name}没有可入账的金额。"),
         }
     }
 
@@ -83,7 +83,7 @@ impl Ineligible {
             Self::BelowMinimum(minimum) => format!("{name} nhận từ {minimum} trở lên."),
             Self::AboveMaximum(maximum) => format!("{name} nhận tối đa {maximum}."),
             Self::NothingToCredit => {
-                format!("{name}: số tiền quá nhỏ, sau phí và thuế không còn gì để ghi có.")
+                format!("{name}: số tiền quá nhỏ, sau phí không còn gì để ghi có.")
             }
         }
     }

@@ -27,8 +27,8 @@ fn rule(channel: Channel, code: &str, countries: &[&str], rank: i32) -> ChannelR
         rank,
         recommended: false,
         fee: Percent::default(),
+        fee_on_top: false,
         fee_refundable: true,
-        tax: Percent::default(),
         bonus: Percent::default(),
         processing_time: "instant".to_owned(),
         processing_days: None,
@@ -209,12 +209,26 @@ fn a_channel_that_is_switched_off_everywhere_is_not_offered() {
 }
 
 #[test]
-fn an_amount_that_fee_and_tax_eat_up_is_refused() {
+fn an_amount_that_the_fee_eats_up_is_refused() {
     let mut offer = offer("USD", None, "");
     for rule in &mut offer.rules {
         rule.fee = Percent::new("100".parse().unwrap()).unwrap();
     }
     assert_eq!(refusal(&offer, Channel::Card, Some("100")), Some(Ineligible::NothingToCredit));
+    assert_eq!(refusal(&offer, Channel::Card, Some("9")), Some(Ineligible::BelowMinimum(money_of("10", "USD"))));
+}
+
+#[test]
+fn the_limits_are_about_what_is_paid() {
+    let mut offer = offer("USD", None, "");
+    for rule in &mut offer.rules {
+        (rule.fee, rule.fee_on_top) = (Percent::new("25".parse().unwrap()).unwrap(), true);
+    }
+    assert_eq!(refusal(&offer, Channel::Card, Some("8")), None);
+    assert_eq!(refusal(&offer, Channel::Card, Some("7.99")), Some(Ineligible::BelowMinimum(money_of("10", "USD"))));
+    assert_eq!(refusal(&offer, Channel::Card, Some("800000")), None);
+    let most = Some(Ineligible::AboveMaximum(money_of("1000000", "USD")));
+    assert_eq!(refusal(&offer, Channel::Card, Some("800000.01")), most);
 }
 
 #[test]

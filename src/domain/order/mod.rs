@@ -216,11 +216,16 @@ pub struct Order {
     /// A provider's notification asked for a review of the money. A later signed notification or an operator ends the
     /// review; the provider's answer to our question does not.
     pub held_for_review: bool,
-    /// What the payer pays.
+    /// What the wallet is to get before fees.
     pub amount: Money,
+    /// What the payer pays: amount + tax, and the fee where it comes on top.
+    pub payable: Money,
     pub fee: Money,
+    /// Whether the payer pays the fee on top of the amount. Otherwise it is taken off what is credited.
+    pub fee_on_top: bool,
     /// Whether a refund gives the fee back, in proportion.
     pub fee_refundable: bool,
+    /// What the payer pays of it on top of the amount.
     pub tax: Money,
     pub bonus: Money,
     pub bonus_terms: BonusTerms,
@@ -317,16 +322,16 @@ impl Order {
         self.state == OrderState::Pending || self.was_declined()
     }
 
-    /// Divides a received amount, which is in the order's currency. For the ordered amount, fee, tax and bonus are
-    /// those frozen on the order. For another amount they are taken pro rata, rounded half even to the minor unit; but
-    /// the bonus is never more than the frozen one, because more money than was ordered earns no more.
+    /// Divides a received amount, which is in the order's currency, into credited + fee + tax, wherever the fee comes
+    /// from. For the payable amount, fee, tax and bonus are those frozen on the order. For another amount they are taken
+    /// pro rata, half even at the minor unit; but the bonus is never more than the frozen one.
     #[must_use]
     pub fn divide(&self, received: Money) -> Division {
-        if received == self.amount {
-            let credited = self.amount - self.fee - self.tax;
+        if received == self.payable {
+            let credited = self.payable - self.fee - self.tax;
             return Division { credited, fee: self.fee, tax: self.tax, bonus: self.bonus };
         }
-        let share = |part: Money| part.pro_rata(received, self.amount);
+        let share = |part: Money| part.pro_rata(received, self.payable);
         let (fee, tax) = (share(self.fee), share(self.tax));
         Division { credited: received - fee - tax, fee, tax, bonus: share(self.bonus).min(self.bonus) }
     }
@@ -335,7 +340,7 @@ impl Order {
 /// What an observation of the provider means for an order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// Verified money of the exact amount: credit it, whatever the order's status is.
+    /// Verified money of exactly the payable amount: credit it, whatever the order's status is.
     Complete(PaymentFact),
     /// Verified money that does not complete this order: keep it and say why.
     Keep(PaymentFact, String),
@@ -422,8 +427,8 @@ fn judge_money(order: &Order, fact: &PaymentFact, live_environment: bool) -> Ver
     if fact.amount.currency() != order.currency() {
         return short(format!("{} arrived for an order in {}", fact.amount, order.currency()));
     }
-    if fact.amount != order.amount {
-        return short(format!("{} arrived for an order over {}", fact.amount, order.amount.amount().normalize()));
+    if fact.amount != order.payable {
+        return short(format!("{} arrived for an order over {}", fact.amount, order.payable.amount().normalize()));
     }
     if order.status() == OrderStatus::Completed {
         return keep("a second payment for a completed order".to_owned());

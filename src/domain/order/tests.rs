@@ -53,7 +53,9 @@ fn order(state: OrderState) -> Order {
         declines: 0,
         held_for_review: false,
         amount: usd(100),
+        payable: usd(100),
         fee: usd(0),
+        fee_on_top: false,
         fee_refundable: true,
         tax: usd(0),
         bonus: usd(0),
@@ -123,7 +125,29 @@ fn the_providers_clock_expires_a_pending_order_and_fails_a_processing_one() {
 #[test]
 fn the_bonus_is_pro_rata_for_a_short_transfer_and_frozen_for_a_long_one() {
     let mut order = order(OrderState::Pending);
-    (order.amount, order.bonus) = (usd(100), usd(20));
+    order.bonus = usd(20);
     let bonus = |received| order.divide(usd(received)).bonus;
     assert_eq!([50, 100, 900].map(bonus), [10, 20, 20].map(usd));
+}
+
+/// What arrives is compared with what is payable, and divided by it: amount 100, a fee of 10 on top.
+#[test]
+fn a_fee_on_top_is_paid_and_not_taken_off() {
+    let order = Order { payable: usd(110), fee: usd(10), fee_on_top: true, ..order(OrderState::Pending) };
+    let parts = |received| {
+        let division = order.divide(usd(received));
+        (division.credited, division.fee)
+    };
+    assert_eq!(
+        [110, 11, 220].map(parts),
+        [(100, 10), (10, 1), (200, 20)].map(|(credited, fee)| (usd(credited), usd(fee)))
+    );
+    let fact = |amount| PaymentFact {
+        payment_id: "P".to_owned(),
+        amount: usd(amount),
+        merchant_account: "default".to_owned(),
+        live: false,
+    };
+    assert!(matches!(judge(&order, &Observation::Paid(fact(110)), false), Verdict::Complete(_)));
+    assert!(matches!(judge(&order, &Observation::Paid(fact(100)), false), Verdict::KeepShort(..)));
 }

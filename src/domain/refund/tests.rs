@@ -34,8 +34,10 @@ fn order() -> Order {
         reason: None,
         declines: 0,
         held_for_review: false,
-        amount: usd("100"),
+        amount: usd("99"),
+        payable: usd("100"),
         fee: usd("2"),
+        fee_on_top: false,
         fee_refundable: true,
         tax: usd("1"),
         bonus: usd("10"),
@@ -208,6 +210,7 @@ proptest::proptest! {
         (paid, held, debt) in (0_i64..12_000, 0_i64..12_000, 0_i64..3_000),
     ) {
         let order = Order {
+            amount: cents(10_000 - tax),
             fee: cents(fee),
             fee_refundable: fee_goes_back,
             tax: cents(tax),

@@ -52,13 +52,15 @@ impl QuoteRequest {
 pub struct Quote {
     currency: CurrencyCode,
     product: Option<ProductCode>,
-    /// The amount that the payer pays.
+    /// What the wallet is to get before fees.
     amount: Amount,
     /// The channel that the request names, or otherwise the recommended one; absent if no channel can be used.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     channel: Option<PaymentChannel>,
-    /// The fee of that channel. This and the following amounts are null if the channel has no price.
+    /// What the payer pays through that channel: credited + fee + tax. This and the following amounts are null if the
+    /// channel has no price.
+    payable_amount: Option<Amount>,
     fee: Option<Amount>,
     tax: Option<Amount>,
     /// Promotional credit that comes in addition.
@@ -67,7 +69,7 @@ pub struct Quote {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     bonus_reason_code: Option<BonusReasonCode>,
-    /// amount − fee − tax.
+    /// What the wallet gets: the amount, less the fee where the fee does not come on top.
     credited_amount: Option<Amount>,
     /// Every channel, including those that this customer cannot use for this amount.
     #[schema(max_items = 10)]
@@ -87,7 +89,9 @@ pub struct QuotedChannel {
     reason_code: Option<String>,
     /// Whether to recommend this channel. Several can be recommended.
     recommended: bool,
+    /// The least that can be paid.
     minimum: Amount,
+    /// The most that can be paid.
     maximum: Amount,
     /// How long the money takes to arrive; null for a channel that is not offered at all.
     #[schema(max_length = 100, example = "1 to 2 working days")]
@@ -96,7 +100,8 @@ pub struct QuotedChannel {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     processing_days: Option<ProcessingDays>,
-    /// This and the following amounts are null if the channel has no price.
+    /// What the payer pays. This and the following amounts are null if the channel has no price.
+    payable_amount: Option<Amount>,
     fee: Option<Amount>,
     tax: Option<Amount>,
     bonus: Option<Amount>,
@@ -114,6 +119,7 @@ fn quoted(one: &Eligibility, price: Option<Price>, language: Language) -> Quoted
         maximum: Amount::from(one.maximum),
         processing_time: one.processing_time.clone(),
         processing_days: one.processing_days.map(ProcessingDays::from),
+        payable_amount: price.map(|price| Amount::from(price.payable)),
         fee: price.map(|price| Amount::from(price.fee)),
         tax: price.map(|price| Amount::from(price.tax)),
         bonus: price.map(|price| Amount::from(price.bonus)),
@@ -129,6 +135,7 @@ impl Quote {
             product: ProductCode::of_product(&quote.product),
             amount: Amount::from(quote.amount),
             channel: quote.chosen.map(PaymentChannel::from),
+            payable_amount: price.map(|price| Amount::from(price.payable)),
             fee: price.map(|price| Amount::from(price.fee)),
             tax: price.map(|price| Amount::from(price.tax)),
             bonus: price.map(|price| Amount::from(price.bonus)),
@@ -141,7 +148,7 @@ impl Quote {
 
 /// Quote a top-up
 ///
-/// Shows fee, tax, bonus and credited amount before the order. For each channel it shows whether this customer can use
+/// Shows what the payer pays, fee, tax, bonus and credited amount before the order. For each channel it shows whether this customer can use
 /// it for this amount, and otherwise why not. The service stores nothing.
 #[utoipa::path(
     tag = "top-up-options",

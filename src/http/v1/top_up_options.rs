@@ -45,7 +45,9 @@ pub struct TopUpOptions {
     /// The amounts to offer, without unneeded decimals. The customer can choose any other amount within the limits.
     #[schema(max_items = 20, example = json!(["50", "100", "500", "1000"]))]
     presets: Vec<Amount>,
+    /// The least that can be paid: the amount, with a fee that comes on top of it.
     minimum: Amount,
+    /// The most that can be paid.
     maximum: Amount,
     /// The agreement that the customer accepts with an order. Absent: the operator has not published one, and nothing
     /// can be ordered yet.
@@ -193,7 +195,9 @@ pub struct ChannelOption {
     reason_code: Option<String>,
     /// Whether to recommend this channel. Several can be recommended.
     recommended: bool,
+    /// The least that can be paid.
     minimum: Amount,
+    /// The most that can be paid.
     maximum: Amount,
     /// How long the money takes to arrive; null for a channel that is not offered at all.
     #[schema(max_length = 100, example = "1 to 2 working days")]

@@ -4,18 +4,20 @@ WITH applied AS (
            coalesce('tuo_' || replace(a.order_id::text, '-', ''), 'pay_' || replace(a.payment_id::text, '-', ''))
                AS reference,
            p.amount AS paid, p.provider <> 'bank' AND a.applied_by NOT LIKE 'operator:%' AS by_company,
-           o.customer_id AS orderer, o.currency, o.product, o.amount AS ordered, s.fee AS fee_share, s.tax AS tax_share
+           o.customer_id AS orderer, o.currency, o.product, o.payable_amount AS ordered, s.fee AS fee_share, s.tax AS tax_share
     FROM payment_applications a
     JOIN payments p ON p.id = a.payment_id
     LEFT JOIN top_up_orders o ON o.id = a.order_id
-    -- As `Order::divide` of the service: pro rata of what was ordered, and more than the whole where more came. The
+    -- As `Order::divide` of the service: pro rata of what is payable, and more than the whole where more came. The
     -- factor keeps the part below the total, which `pro_rata` bounds it by.
     LEFT JOIN LATERAL (
-        SELECT CASE WHEN a.amount = o.amount THEN o.fee
-                    ELSE pro_rata(o.fee * a.amount * 1000000, 1, o.amount * 1000000, currency_exponent(o.currency))
+        SELECT CASE WHEN a.amount = o.payable_amount THEN o.fee
+                    ELSE pro_rata(o.fee * a.amount * 1000000, 1, o.payable_amount * 1000000,
+                                  currency_exponent(o.currency))
                END AS fee,
-               CASE WHEN a.amount = o.amount THEN o.tax
-                    ELSE pro_rata(o.tax * a.amount * 1000000, 1, o.amount * 1000000, currency_exponent(o.currency))
+               CASE WHEN a.amount = o.payable_amount THEN o.tax
+                    ELSE pro_rata(o.tax * a.amount * 1000000, 1, o.payable_amount * 1000000,
+                                  currency_exponent(o.currency))
                END AS tax
     ) AS s ON true
 ), granted AS (

@@ -1,4 +1,5 @@
--- An order is completed exactly when money was applied to it, and credited what was applied less fee and tax.
+-- An order is completed exactly when money was applied to it, and credited what was applied less fee and tax. What is
+-- payable is its amount with what comes on top.
 WITH applied AS (
     SELECT order_id, count(*) AS applications, count(*) FILTER (WHERE amount > fee + tax) AS credits,
            sum(amount - fee - tax) AS net, sum(amount) AS gross
@@ -22,7 +23,8 @@ WITH applied AS (
            coalesce(a.credits, 0) AS credits, coalesce(a.net, 0) AS net,
            coalesce(a.net, 0) + coalesce(m.amount, 0) AS received, o.received_amount,
            coalesce(a.gross, 0) + coalesce(m.amount, 0) AS gross,
-           coalesce(r.entries, 0) AS entries, coalesce(r.amount, 0) AS recharged
+           coalesce(r.entries, 0) AS entries, coalesce(r.amount, 0) AS recharged,
+           o.payable_amount, o.amount + o.tax + CASE WHEN o.fee_on_top THEN o.fee ELSE 0 END AS payable
     FROM top_up_orders o
     LEFT JOIN applied a ON a.order_id = o.id
     LEFT JOIN moved m ON m.order_id = o.id
@@ -40,6 +42,7 @@ CROSS JOIN LATERAL (VALUES
      trim_scale(j.received)::text, trim_scale(j.credited_amount)::text),
     ('order_received', NOT j.completed OR j.proofs = 0 OR j.gross = j.received_amount,
      trim_scale(j.gross)::text, trim_scale(j.received_amount)::text),
+    ('order_payable', j.payable_amount = j.payable, trim_scale(j.payable)::text, trim_scale(j.payable_amount)::text),
     ('order_refunded', j.refunded_amount = j.refunded,
      trim_scale(j.refunded)::text, trim_scale(j.refunded_amount)::text),
     ('order_recharge_count', j.entries = j.credits, j.credits || ' entries', j.entries || ' entries'),

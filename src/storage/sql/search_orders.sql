@@ -10,11 +10,11 @@
 -- $7 text the end of such ids
 -- $8 text the first normal form, or null
 -- $9 text the end of normal forms
--- $10 numeric the amount, or null
+-- $10 numeric what the payer pays, or null
 -- $11 text the customer, or null
 --
 -- Returns the columns of `FoundRow`.
-SELECT o.id, o.customer_id::text, f.matched, o.status, o.currency, o.amount, o.created_at
+SELECT o.id, o.customer_id::text, f.matched, o.status, o.currency, o.payable_amount, o.created_at
 FROM (
     (SELECT id, 'id' AS matched FROM top_up_orders WHERE id BETWEEN $2 AND $3 LIMIT $1)
     UNION ALL
@@ -31,7 +31,7 @@ FROM (
     (SELECT order_id, 'bank_transaction_id' FROM approvals WHERE identity ~>=~ $8 AND identity ~<~ $9
      ORDER BY identity USING ~<~ LIMIT $1)
     UNION ALL
-    (SELECT id, 'amount' FROM top_up_orders WHERE amount = $10 ORDER BY created_at DESC, id DESC LIMIT $1)
+    (SELECT id, 'amount' FROM top_up_orders WHERE payable_amount = $10 ORDER BY created_at DESC, id DESC LIMIT $1)
     UNION ALL
     (SELECT id, 'customer_id' FROM top_up_orders WHERE customer_id = $11 ORDER BY created_at DESC, id DESC LIMIT $1)
 ) f

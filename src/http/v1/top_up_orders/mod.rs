@@ -33,7 +33,8 @@ use crate::http::edge::wire::{
 }))]
 pub struct CreateTopUpOrder {
     currency: CurrencyCode,
-    /// One of the presets, or any other amount within the limits. It fits the currency's minor unit.
+    /// What the wallet is to get before fees: one of the presets, or any other amount whose payment is within the
+    /// limits. It fits the currency's minor unit.
     amount: Amount,
     channel: PaymentChannel,
     /// The product that gets the money; null or absent for the main wallet.
@@ -47,6 +48,9 @@ pub struct CreateTopUpOrder {
     /// What the customer was told that the wallet gets. If it would get another amount, the order is refused (409
     /// `price_changed`). Absent: the price of this moment is taken.
     expected_credited_amount: Option<Amount>,
+    /// What the customer was told that the payer pays. If it is another amount, the order is refused (409
+    /// `price_changed`). Absent: the price of this moment is taken.
+    expected_payable_amount: Option<Amount>,
     /// The page that the payer's browser goes to afterwards, on a site that the operator of the service allows. The
     /// service adds `order=<id>` to its query.
     #[schema(max_length = 1000, example = "https://app.example.com/wallet")]

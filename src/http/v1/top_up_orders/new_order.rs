@@ -9,7 +9,7 @@ use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::order::Remitter;
 use crate::domain::payment::Channel;
-use crate::http::edge::wire::{AgreementVersion, LanguageTag, ProductCode, RemitterRemarks};
+use crate::http::edge::wire::{AgreementVersion, Amount, LanguageTag, ProductCode, RemitterRemarks};
 use crate::providers::is_bank_code;
 
 /// Reads the order that a customer wants.
@@ -31,9 +31,9 @@ pub fn read(customer: CustomerId, asked: CreateTopUpOrder, payer_ip: IpAddr) -> 
     }
     let agreement_version =
         AgreementVersion::read_optional(asked.agreement_version.as_ref(), &mut problems, "/agreement_version");
-    let expected = asked.expected_credited_amount.as_ref().zip(currency);
-    let expected_credited =
-        expected.and_then(|(amount, currency)| amount.money(&mut problems, "/expected_credited_amount", currency));
+    let mut told = |amount: Option<&Amount>, pointer| amount?.money(&mut problems, pointer, currency?);
+    let expected_credited = told(asked.expected_credited_amount.as_ref(), "/expected_credited_amount");
+    let expected_payable = told(asked.expected_payable_amount.as_ref(), "/expected_payable_amount");
     for (of_channel, pointer, is_given) in [
         (Channel::BankTransfer, "/bank_transfer", asked.bank_transfer.is_some()),
         (Channel::Card, "/card", asked.card.is_some()),
@@ -61,6 +61,7 @@ pub fn read(customer: CustomerId, asked: CreateTopUpOrder, payer_ip: IpAddr) -> 
         product,
         agreement_version,
         expected_credited,
+        expected_payable,
         return_url: asked.return_url,
         card_flow: asked.card.map(|card| card.flow.into()),
         remitter,

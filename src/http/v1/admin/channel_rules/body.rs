@@ -26,11 +26,11 @@ pub struct AdminChannelRule {
     /// The channel is offered to customers with a billing profile of these countries. Empty: to all customers.
     #[schema(max_items = 250)]
     countries: Vec<CountryCode>,
-    /// The smallest amount; absent for the one of the top-up options.
+    /// The smallest payment; absent for the one of the top-up options.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     minimum: Option<Amount>,
-    /// The largest amount; absent for the one of the top-up options.
+    /// The largest payment; absent for the one of the top-up options.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     maximum: Option<Amount>,
@@ -40,12 +40,12 @@ pub struct AdminChannelRule {
     /// Whether the channel is recommended. If no channel that a customer can use says so, the one with the lowest rank
     /// is.
     recommended: bool,
-    /// The fee in percent of the amount. It reduces what is credited.
+    /// The fee in percent of the amount.
     fee_percent: PercentText,
+    /// Whether the payer pays the fee on top of the amount. Otherwise it is taken off what is credited.
+    fee_on_top: bool,
     /// Whether a refund gives the fee back to the payer, in proportion. Tax always goes back.
     fee_refundable: bool,
-    /// The tax in percent of the amount. It reduces what is credited.
-    tax_percent: PercentText,
     /// The bonus in percent of the amount, granted in addition.
     bonus_percent: PercentText,
     /// How long the money takes to arrive, in words for the customer.
@@ -76,8 +76,8 @@ impl From<ChannelRule> for AdminChannelRule {
             rank: rule.rank,
             recommended: rule.recommended,
             fee_percent: PercentText::new(rule.fee.to_string()),
+            fee_on_top: rule.fee_on_top,
             fee_refundable: rule.fee_refundable,
-            tax_percent: PercentText::new(rule.tax.to_string()),
             bonus_percent: PercentText::new(rule.bonus.to_string()),
             processing_time: rule.processing_time,
             processing_days: rule.processing_days.map(ProcessingDays::from),
@@ -101,10 +101,10 @@ pub struct ChannelRuleRequest {
     #[serde(default)]
     #[schema(max_items = 250)]
     countries: Vec<CountryCode>,
-    /// The smallest amount; absent for the one of the top-up options.
+    /// The smallest payment; absent for the one of the top-up options.
     #[schema(nullable = false)]
     minimum: Option<Amount>,
-    /// The largest amount; absent for the one of the top-up options.
+    /// The largest payment; absent for the one of the top-up options.
     #[schema(nullable = false)]
     maximum: Option<Amount>,
     /// The place among the channels.
@@ -114,18 +114,18 @@ pub struct ChannelRuleRequest {
     /// is.
     #[serde(default)]
     recommended: bool,
-    /// The fee in percent of the amount. It reduces what is credited.
+    /// The fee in percent of the amount.
     #[serde(default = "zero")]
     #[schema(default = "0")]
     fee_percent: PercentText,
+    /// Whether the payer pays the fee on top of the amount. Otherwise it is taken off what is credited.
+    #[serde(default)]
+    #[schema(default = false)]
+    fee_on_top: bool,
     /// Whether a refund gives the fee back to the payer, in proportion. Tax always goes back.
     #[serde(default = "yes")]
     #[schema(default = true)]
     fee_refundable: bool,
-    /// The tax in percent of the amount. It reduces what is credited.
-    #[serde(default = "zero")]
-    #[schema(default = "0")]
-    tax_percent: PercentText,
     /// The bonus in percent of the amount, granted in addition.
     #[serde(default = "zero")]
     #[schema(default = "0")]
@@ -152,7 +152,6 @@ impl ChannelRuleRequest {
             problems.add(format!("{at}/countries"), Code::TooMany, "must have 250 items at most");
         }
         let fee = self.fee_percent.read(problems, &format!("{at}/fee_percent"));
-        let tax = self.tax_percent.read(problems, &format!("{at}/tax_percent"));
         let bonus = self.bonus_percent.read(problems, &format!("{at}/bonus_percent"));
         let processing_time = problems.text(&format!("{at}/processing_time"), &self.processing_time, 1, 100);
         let processing_days =
@@ -168,8 +167,8 @@ impl ChannelRuleRequest {
             rank: self.rank,
             recommended: self.recommended,
             fee: fee?,
+            fee_on_top: self.fee_on_top,
             fee_refundable: self.fee_refundable,
-            tax: tax?,
             bonus: bonus?,
             processing_time: processing_time?,
             processing_days,

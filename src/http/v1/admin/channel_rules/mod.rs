@@ -109,7 +109,7 @@ mod tests {
     fn every_broken_field_is_named_at_once() {
         let request: ChannelRuleRequest = serde_json::from_value(serde_json::json!({
             "enabled": true, "countries": ["VN", "vn"], "minimum": "10.001", "rank": 1,
-            "fee_percent": "2.90001", "tax_percent": "-1", "processing_time": "",
+            "fee_percent": "2.90001", "bonus_percent": "-1", "processing_time": "",
         }))
         .unwrap();
         let path = RulePath { channel: "card".to_owned(), currency: CurrencyCode::new("USD") };
@@ -120,7 +120,7 @@ mod tests {
             ("/minimum", Code::TooPrecise),
             ("/countries/1", Code::UnknownCountry),
             ("/fee_percent", Code::OutOfRange),
-            ("/tax_percent", Code::NotAPlainDecimal),
+            ("/bonus_percent", Code::NotAPlainDecimal),
             ("/processing_time", Code::Required),
         ];
         let broken: Vec<_> = errors.iter().map(|error| (error.pointer.as_str(), error.code)).collect();

@@ -54,9 +54,9 @@ pub struct OrdersQuery {
     /// Only what was changed last before this moment.
     #[serde(default, deserialize_with = "times::moment")]
     pub updated_to: Option<DateTime<Utc>>,
-    /// Only orders over this amount or more. It needs `currency`.
+    /// Only orders of which the payer pays this amount or more. It needs `currency`.
     pub amount_from: Option<Amount>,
-    /// Only orders over this amount or less. It needs `currency`.
+    /// Only orders of which the payer pays this amount or less. It needs `currency`.
     pub amount_to: Option<Amount>,
     /// For operators: only what has to be worked on.
     pub worklist: Option<OrderWorklist>,

@@ -86,9 +86,13 @@ pub struct TopUpOrder {
     short_payment: Option<ShortPayment>,
     channel: PaymentChannel,
     currency: CurrencyCode,
-    /// The amount that the payer pays.
+    /// What the wallet is to get before fees.
     amount: Amount,
+    /// What the payer pays: amount + tax, and the fee where it comes on top.
+    payable_amount: Amount,
     fee: Amount,
+    /// Whether the payer pays the fee on top of the amount. Otherwise it is taken off what is credited.
+    fee_on_top: bool,
     tax: Amount,
     /// Promotional credit that the order brings in addition.
     bonus: Amount,
@@ -357,7 +361,7 @@ fn next_action(order: &Order, step: &NextStep) -> Option<NextAction> {
             NextAction {
                 bank_transfer: Some(BankTransferAction {
                     reference: ReferenceCode::new(&order.reference),
-                    amount: Amount::from(order.amount),
+                    amount: Amount::from(order.payable),
                     currency: CurrencyCode::of(order.currency()),
                     bank_name: account.bank_name,
                     account_name: account.account_name,
@@ -393,7 +397,9 @@ fn render(
         channel: order.channel.into(),
         currency: CurrencyCode::of(order.currency()),
         amount: Amount::from(order.amount),
+        payable_amount: Amount::from(order.payable),
         fee: Amount::from(order.fee),
+        fee_on_top: order.fee_on_top,
         tax: Amount::from(order.tax),
         bonus: Amount::from(order.bonus),
         bonus_reason_code: BonusReasonCode::of(&order.bonus_terms),

@@ -55,7 +55,7 @@ pub struct ShortPayment {
     /// What arrived, a sum for each currency.
     #[schema(max_items = 20)]
     arrived: Vec<ArrivedMoney>,
-    /// What is missing of the order's amount; zero where more arrived.
+    /// What is missing of what is payable; zero where more arrived.
     missing_amount: Amount,
 }
 
@@ -75,7 +75,7 @@ impl ShortPayment {
                 .iter()
                 .map(|sum| ArrivedMoney { currency: CurrencyCode::of(sum.currency()), amount: (*sum).into() })
                 .collect(),
-            missing_amount: (order.amount - own).max(nothing).into(),
+            missing_amount: (order.payable - own).max(nothing).into(),
         }
     }
 }
