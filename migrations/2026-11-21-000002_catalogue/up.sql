@@ -75,8 +75,8 @@ CREATE TABLE channel_rules (
     rank integer NOT NULL DEFAULT 100,
     -- Of the eligible channels those that say so are recommended; where none does, the one with the lowest rank.
     recommended boolean NOT NULL DEFAULT false,
-    -- Shares of the amount. An order keeps the amounts that they come to when it is made. The bonus is granted credit in
-    -- addition.
+    -- Shares of the amount. An order keeps the amounts that they come to when it is made. The bonus is granted credit
+    -- in addition.
     fee_percent numeric(7, 4) NOT NULL DEFAULT 0 CONSTRAINT channel_rules_fee CHECK (fee_percent BETWEEN 0 AND 100),
     -- Whether the payer pays the fee on top of the amount; otherwise it is taken off what is credited.
     fee_on_top boolean NOT NULL DEFAULT false,
@@ -214,9 +214,19 @@ CREATE TABLE billing_profiles (
     name text NOT NULL,
     email text NOT NULL,
     country text NOT NULL CONSTRAINT billing_profiles_country CHECK (country ~ '^[A-Z]{2}$'),
+    -- Street and house.
     address text,
+    city text,
+    -- State or province.
+    region text,
+    postal_code text,
+    phone text,
     tax_id text,
     company text,
+    -- What a special invoice of China names beside tax id and phone: the registered address, the bank and the account.
+    registered_address text,
+    bank_name text,
+    bank_account text,
     version bigint NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT ledger_now(),
     updated_at timestamptz NOT NULL DEFAULT ledger_now()

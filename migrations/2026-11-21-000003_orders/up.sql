@@ -65,6 +65,8 @@ CREATE TABLE top_up_orders (
     vnpay_bank_code text,
     payer_ip text NOT NULL,
     locale text,
+    -- Who buys: the billing profile as it was when the order was created. Personal data, which can be erased.
+    buyer jsonb,
     created_at timestamptz NOT NULL,
     -- When its money has arrived at the latest, by what the channel promises; null: nothing is promised.
     due_at timestamptz,
@@ -726,13 +728,14 @@ CREATE TABLE integrity_checks (
 );
 CREATE INDEX integrity_checks_by_time ON integrity_checks (as_of, seq);
 
--- Events of what is in this file: see `events`. An order tells of each new state, and of whatever else changes it.
+-- Events of what is in this file: see `events`. An order tells of each new state, and of whatever else changes it, but
+-- not who buys.
 CREATE FUNCTION tell_of_order() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO events (customer_id, type, noun, data)
     VALUES (NEW.customer_id,
             'order.' || CASE WHEN TG_OP = 'INSERT' OR NEW.status <> OLD.status THEN NEW.status ELSE 'updated' END,
-            'order', to_jsonb(NEW));
+            'order', to_jsonb(NEW) - 'buyer');
     RETURN NULL;
 END $$;
 CREATE TRIGGER top_up_orders_told_new AFTER INSERT ON top_up_orders FOR EACH ROW EXECUTE FUNCTION tell_of_order();

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{App, Caller, Error, Expected};
 use crate::domain::audit::AuditRecord;
-use crate::domain::billing_profile::{BillingProfile, Email};
+use crate::domain::billing_profile::{BillingDetails, BillingProfile, Email};
 use crate::domain::country::Country;
 use crate::domain::customer::CustomerId;
 use crate::storage::transaction::transact;
@@ -17,9 +17,7 @@ pub struct NewProfile {
     pub name: String,
     pub email: Email,
     pub country: Country,
-    pub address: Option<String>,
-    pub tax_id: Option<String>,
-    pub company: Option<String>,
+    pub details: BillingDetails,
 }
 
 // Personal data stays out of logs.
@@ -49,20 +47,10 @@ pub async fn put(
     expected: &Expected,
     new: NewProfile,
 ) -> Result<BillingProfile, Error> {
-    let NewProfile { name, email, country, address, tax_id, company } = new;
+    let NewProfile { name, email, country, details } = new;
     // The database sets version and time.
     let (version, updated_at) = (1, DateTime::UNIX_EPOCH);
-    let new = BillingProfile {
-        customer: customer.clone(),
-        name,
-        email,
-        country,
-        address,
-        tax_id,
-        company,
-        version,
-        updated_at,
-    };
+    let new = BillingProfile { customer: customer.clone(), name, email, country, details, version, updated_at };
     transact(&app.pool, async |conn| {
         let current = store::lock(conn, customer).await?;
         expected.check_if_said(current.as_ref().map(|current| current.version))?;

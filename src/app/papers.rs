@@ -7,13 +7,12 @@ use uuid::Uuid;
 use super::orders::read::owned;
 use super::{App, Caller, Error};
 use crate::domain::audit::AuditRecord;
-use crate::domain::billing_profile::BillingProfile;
 use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
 use crate::domain::page::{Page, Rows};
-use crate::domain::paper::{DuePaper, EInvoice, Paper, PaperAmounts, PaperFilter, PaperKind, PaperRules, Party};
+use crate::domain::paper::{DuePaper, EInvoice, Paper, PaperAmounts, PaperFilter, PaperKind, PaperRules};
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, audit, billing_profiles, clock, ledger, orders, papers as store, refunds};
+use crate::storage::{Connection, audit, clock, ledger, orders, papers as store, refunds};
 
 /// Issues papers for what happened so long ago that nothing can appear before it, the oldest first. The transaction
 /// touches nothing but the papers: a number is used exactly when its paper is there. Returns how many were issued.
@@ -53,7 +52,6 @@ async fn issue(conn: &mut Connection, rules: &PaperRules, due: &DuePaper) -> Res
             return Err(Error::Internal("the receipt of an order of which something went back"));
         }
     };
-    let profile = billing_profiles::find(conn, &order.customer).await?;
     let paper = Paper {
         id: Uuid::now_v7(),
         kind: due.kind,
@@ -66,7 +64,7 @@ async fn issue(conn: &mut Connection, rules: &PaperRules, due: &DuePaper) -> Res
         happened_at: due.happened_at,
         issued_at: clock::now(conn).await?,
         seller: rules.seller.clone(),
-        buyer: profile.as_ref().map(buyer),
+        buyer: order.buyer.clone(),
         e_invoice: None,
     };
     Ok(store::issue(conn, &paper).await?)
@@ -88,17 +86,6 @@ async fn credit_note(
     let Some(id) = due.refund_id else { return Ok(receipt.amounts.minus(before)) };
     let refund = refunds::find(conn, id).await?.ok_or(Error::Internal("the refund of a credit note"))?;
     Ok(receipt.amounts.of_return(before, refund.amount - refund.from_unapplied - refund.from_wallet, refund.debited))
-}
-
-fn buyer(profile: &BillingProfile) -> Party {
-    Party {
-        name: profile.name.clone(),
-        company: profile.company.clone(),
-        address: profile.address.clone(),
-        country: Some(profile.country.code().to_owned()),
-        tax_id: profile.tax_id.clone(),
-        email: Some(profile.email.as_str().to_owned()),
-    }
 }
 
 /// The papers of an order.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::Error;
 use crate::domain::adjustment::{Adjustment, ReversalReach};
-use crate::domain::billing_profile::{BillingProfile, Email};
+use crate::domain::billing_profile::{BillingDetails, BillingProfile, Email};
 use crate::domain::catalogue::{BankAccount, ChannelRule, Percent, ProcessingDays, ProductInfo, TopUpOptions};
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
@@ -253,9 +253,11 @@ fn profile() -> Result<BillingProfile, Error> {
         email: Email::new("demo@example.com").ok_or_else(|| wrong("e-mail"))?,
         // Where every channel can be tried.
         country: "VN".parse().map_err(wrong)?,
-        address: Some("1 Example Street, Hanoi".to_owned()),
-        tax_id: None,
-        company: None,
+        details: BillingDetails {
+            address: Some("1 Example Street".to_owned()),
+            city: Some("Hanoi".to_owned()),
+            ..BillingDetails::default()
+        },
         version: 1,
         updated_at: DateTime::UNIX_EPOCH,
     })

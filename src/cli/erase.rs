@@ -1,4 +1,4 @@
-//! `topup erase`: erases the texts of a customer's entries and holds, as the owner of the database.
+//! `topup erase`: erases a customer's personal data, as the owner of the database. Entries and seals stay.
 
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use crate::server::{self, Database};
 pub struct EraseArguments {
     /// The customer's id
     #[arg(long, value_name = "ID", value_parser = customer)]
-    customer: CustomerId,
+    pub(super) customer: CustomerId,
 }
 
 pub async fn run(config: Config, arguments: &EraseArguments) -> CommandOutcome {

@@ -9,6 +9,7 @@ mod erase;
 mod key;
 mod migrate;
 mod openapi;
+mod personal_data;
 mod providers;
 mod seal;
 mod seed;
@@ -46,8 +47,10 @@ enum Command {
     Check(check::CheckArguments),
     /// Export the heads of the chains of seals
     Seal(seal::SealArguments),
-    /// Erase the texts of a customer's entries; needs the URL of the database's owner
+    /// Erase a customer's personal data and the texts of the entries; needs the URL of the database's owner
     Erase(erase::EraseArguments),
+    /// Print what is stored of a customer: all that an erasure would erase
+    PersonalData(erase::EraseArguments),
     /// Add the demo catalogue where it is missing
     Seed,
     /// Print the OpenAPI document, or the page of error codes
@@ -90,6 +93,7 @@ async fn dispatch(CommandLine { command, config }: CommandLine) -> CommandOutcom
         Command::Check(arguments) => check::run(config, &arguments).await,
         Command::Seal(arguments) => seal::run(config, &arguments).await,
         Command::Erase(arguments) => erase::run(config, &arguments).await,
+        Command::PersonalData(arguments) => personal_data::run(config, &arguments).await,
         Command::Seed => seed::run(config).await,
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Providers => providers::run(&config),

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::domain::billing_profile::BillingDetails;
 use crate::domain::country::Country;
 use crate::domain::paper::Party;
 
@@ -14,6 +15,15 @@ pub struct PaperConfig {
     /// The address of the seller, with `; ` between its lines.
     #[arg(id = "seller-address", long, env = "TOPUP_SELLER_ADDRESS", value_name = "ADDRESS")]
     pub seller_address: Option<String>,
+    /// The city of the seller.
+    #[arg(id = "seller-city", long, env = "TOPUP_SELLER_CITY", value_name = "CITY")]
+    pub seller_city: Option<String>,
+    /// The state or the province of the seller.
+    #[arg(id = "seller-region", long, env = "TOPUP_SELLER_REGION", value_name = "REGION")]
+    pub seller_region: Option<String>,
+    /// The postal code of the seller.
+    #[arg(id = "seller-postal-code", long, env = "TOPUP_SELLER_POSTAL_CODE", value_name = "CODE")]
+    pub seller_postal_code: Option<String>,
     /// The country of the seller, by its two letters.
     #[arg(id = "seller-country", long, env = "TOPUP_SELLER_COUNTRY", value_name = "CODE")]
     pub seller_country: Option<Country>,
@@ -23,6 +33,15 @@ pub struct PaperConfig {
     /// The address to which customers write about papers.
     #[arg(id = "seller-email", long, env = "TOPUP_SELLER_EMAIL", value_name = "ADDRESS")]
     pub seller_email: Option<String>,
+    /// The phone number of the seller.
+    #[arg(id = "seller-phone", long, env = "TOPUP_SELLER_PHONE", value_name = "NUMBER")]
+    pub seller_phone: Option<String>,
+    /// The bank of the seller, which invoices of China and Vietnam name.
+    #[arg(id = "seller-bank-name", long, env = "TOPUP_SELLER_BANK_NAME", value_name = "NAME")]
+    pub seller_bank_name: Option<String>,
+    /// The seller's account at that bank.
+    #[arg(id = "seller-bank-account", long, env = "TOPUP_SELLER_BANK_ACCOUNT", value_name = "NUMBER")]
+    pub seller_bank_account: Option<String>,
     /// The series in which receipts are numbered. Numbers begin with 1 in each year.
     #[arg(
         id = "receipt-series", long, env = "TOPUP_RECEIPT_SERIES", value_name = "SERIES", default_value = "R",
@@ -43,11 +62,20 @@ impl PaperConfig {
     pub fn seller(&self) -> Party {
         Party {
             name: self.seller_name.clone(),
-            company: None,
-            address: self.seller_address.as_ref().map(|address| address.replace("; ", "\n")),
             country: self.seller_country.map(|country| country.code().to_owned()),
-            tax_id: self.seller_tax_id.clone(),
             email: self.seller_email.clone(),
+            details: BillingDetails {
+                address: self.seller_address.as_ref().map(|address| address.replace("; ", "\n")),
+                city: self.seller_city.clone(),
+                region: self.seller_region.clone(),
+                postal_code: self.seller_postal_code.clone(),
+                phone: self.seller_phone.clone(),
+                company: None,
+                tax_id: self.seller_tax_id.clone(),
+                registered_address: None,
+                bank_name: self.seller_bank_name.clone(),
+                bank_account: self.seller_bank_account.clone(),
+            },
         }
     }
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::country::Country;
 use super::customer::CustomerId;
+use super::paper::Party;
 
 /// A customer's billing details. The first order requires them.
 #[derive(Clone, PartialEq, Eq)]
@@ -12,11 +13,46 @@ pub struct BillingProfile {
     pub name: String,
     pub email: Email,
     pub country: Country,
-    pub address: Option<String>,
-    pub tax_id: Option<String>,
-    pub company: Option<String>,
+    pub details: BillingDetails,
     pub version: i64,
     pub updated_at: DateTime<Utc>,
+}
+
+impl BillingProfile {
+    /// The customer as papers name it. An order keeps this copy.
+    #[must_use]
+    pub fn party(&self) -> Party {
+        Party {
+            name: self.name.clone(),
+            country: Some(self.country.code().to_owned()),
+            email: Some(self.email.as_str().to_owned()),
+            details: self.details.clone(),
+        }
+    }
+}
+
+/// What papers and invoices name of somebody beside name, country and e-mail address.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct BillingDetails {
+    /// Street and house, in one line or several.
+    pub address: Option<String>,
+    pub city: Option<String>,
+    /// The state or the province.
+    pub region: Option<String>,
+    pub postal_code: Option<String>,
+    pub phone: Option<String>,
+    pub company: Option<String>,
+    pub tax_id: Option<String>,
+    /// The registered address of the company. A special invoice of China names it, with phone, bank and account.
+    pub registered_address: Option<String>,
+    pub bank_name: Option<String>,
+    pub bank_account: Option<String>,
+}
+
+impl std::fmt::Debug for BillingDetails {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BillingDetails(…)")
+    }
 }
 
 // Personal data stays out of logs.
@@ -109,5 +145,7 @@ mod tests {
     #[test]
     fn debug_output_shows_no_personal_data() {
         assert_eq!(format!("{:?}", Email::from_column("a@b.vn")), "Email(…)");
+        let details = BillingDetails { phone: Some("123".to_owned()), ..BillingDetails::default() };
+        assert!(!format!("{details:?} {:?}", Party { details: details.clone(), ..Party::default() }).contains("123"));
     }
 }

@@ -10,10 +10,11 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::billing_profile::BillingDetails;
 use super::customer::CustomerId;
 use super::id::IdKind;
 use super::money::Money;
-use super::order::Order;
+use super::order::{Division, Order};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PaperKind {
@@ -67,11 +68,11 @@ pub struct PaperAmounts {
 }
 
 impl PaperAmounts {
-    /// What the receipt of a completed order is over.
+    /// What the receipt of a completed order is over: what arrived, as it was divided.
     #[must_use]
     pub fn of_order(order: &Order) -> Self {
-        let Order { fee, tax, credited_amount: credited, .. } = *order;
-        Self { amount: credited + fee + tax, fee, tax, credited }
+        let Division { credited, fee, tax, .. } = order.divide(order.received());
+        Self { amount: order.received(), fee, tax, credited }
     }
 
     #[must_use]
@@ -117,14 +118,20 @@ impl PaperAmounts {
 }
 
 /// Who sold, or who bought, as the paper names them.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Party {
     pub name: String,
-    pub company: Option<String>,
-    pub address: Option<String>,
+    /// The two letters of the country.
     pub country: Option<String>,
-    pub tax_id: Option<String>,
     pub email: Option<String>,
+    pub details: BillingDetails,
+}
+
+// Personal data stays out of logs.
+impl fmt::Debug for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Party(…)")
+    }
 }
 
 /// The state's invoice.
@@ -151,7 +158,7 @@ pub struct Paper {
     pub happened_at: DateTime<Utc>,
     pub issued_at: DateTime<Utc>,
     pub seller: Party,
-    /// `None` once it was erased, and for a customer without a billing profile.
+    /// As the order keeps it. `None` once it was erased.
     pub buyer: Option<Party>,
     pub e_invoice: Option<EInvoice>,
 }

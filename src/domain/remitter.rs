@@ -20,7 +20,7 @@ pub enum RemitterCheck {
 /// Compares the remitter that a customer declares with the customer's profile.
 #[must_use]
 pub fn check(remitter: &str, profile: &BillingProfile) -> RemitterCheck {
-    let names = std::iter::once(profile.name.as_str()).chain(profile.company.as_deref());
+    let names = std::iter::once(profile.name.as_str()).chain(profile.details.company.as_deref());
     match names.into_iter().any(|name| is_same(remitter, name)) {
         true => RemitterCheck::Same,
         false => RemitterCheck::Differs(profile.name.clone()),

@@ -8,7 +8,7 @@ use super::StorageError;
 use super::clock::ledger_now;
 use super::columns::{corrupt, customer_from_column};
 use super::schema::billing_profiles as profiles;
-use crate::domain::billing_profile::{BillingProfile, Email};
+use crate::domain::billing_profile::{BillingDetails, BillingProfile, Email};
 use crate::domain::customer::CustomerId;
 
 #[derive(Queryable, Selectable)]
@@ -19,8 +19,15 @@ struct BillingProfileRow {
     email: String,
     country: String,
     address: Option<String>,
+    city: Option<String>,
+    region: Option<String>,
+    postal_code: Option<String>,
+    phone: Option<String>,
     tax_id: Option<String>,
     company: Option<String>,
+    registered_address: Option<String>,
+    bank_name: Option<String>,
+    bank_account: Option<String>,
     version: i64,
     updated_at: DateTime<Utc>,
 }
@@ -34,9 +41,18 @@ impl TryFrom<BillingProfileRow> for BillingProfile {
             name: row.name,
             email: Email::from_column(&row.email),
             country: row.country.parse().map_err(|_| corrupt("country", &row.country))?,
-            address: row.address,
-            tax_id: row.tax_id,
-            company: row.company,
+            details: BillingDetails {
+                address: row.address,
+                city: row.city,
+                region: row.region,
+                postal_code: row.postal_code,
+                phone: row.phone,
+                tax_id: row.tax_id,
+                company: row.company,
+                registered_address: row.registered_address,
+                bank_name: row.bank_name,
+                bank_account: row.bank_account,
+            },
             version: row.version,
             updated_at: row.updated_at,
         })
@@ -51,8 +67,15 @@ struct BillingProfileColumns<'a> {
     email: &'a str,
     country: &'a str,
     address: Option<&'a str>,
+    city: Option<&'a str>,
+    region: Option<&'a str>,
+    postal_code: Option<&'a str>,
+    phone: Option<&'a str>,
     tax_id: Option<&'a str>,
     company: Option<&'a str>,
+    registered_address: Option<&'a str>,
+    bank_name: Option<&'a str>,
+    bank_account: Option<&'a str>,
 }
 
 impl<'a> From<&'a BillingProfile> for BillingProfileColumns<'a> {
@@ -62,9 +85,16 @@ impl<'a> From<&'a BillingProfile> for BillingProfileColumns<'a> {
             name: &profile.name,
             email: profile.email.as_str(),
             country: profile.country.code(),
-            address: profile.address.as_deref(),
-            tax_id: profile.tax_id.as_deref(),
-            company: profile.company.as_deref(),
+            address: profile.details.address.as_deref(),
+            city: profile.details.city.as_deref(),
+            region: profile.details.region.as_deref(),
+            postal_code: profile.details.postal_code.as_deref(),
+            phone: profile.details.phone.as_deref(),
+            tax_id: profile.details.tax_id.as_deref(),
+            company: profile.details.company.as_deref(),
+            registered_address: profile.details.registered_address.as_deref(),
+            bank_name: profile.details.bank_name.as_deref(),
+            bank_account: profile.details.bank_account.as_deref(),
         }
     }
 }

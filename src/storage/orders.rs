@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::StorageError;
 use super::clock::{NowOnce, later, ledger_now, seconds};
 use super::columns::{corrupt, currency_from_column, customer_from_column, provider_from_column};
+use super::parties::{from_document, to_document};
 use super::schema::{order_events, top_up_orders as orders};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::bank_transaction::normal_form;
@@ -63,6 +64,7 @@ pub(super) struct OrderRow {
     vnpay_bank_code: Option<String>,
     payer_ip: String,
     locale: Option<String>,
+    buyer: Option<serde_json::Value>,
     created_at: DateTime<Utc>,
     due_at: Option<DateTime<Utc>>,
     expires_at: DateTime<Utc>,
@@ -126,6 +128,7 @@ impl From<&Order> for OrderRow {
             vnpay_bank_code: order.vnpay_bank_code.clone(),
             payer_ip: order.payer_ip.to_string(),
             locale: order.locale.clone(),
+            buyer: order.buyer.as_ref().map(to_document),
             created_at: order.created_at,
             due_at: order.due_at,
             expires_at: order.expires_at,
@@ -203,6 +206,7 @@ impl TryFrom<OrderRow> for Order {
             bank_account_version: row.bank_account_version,
             vnpay_bank_code: row.vnpay_bank_code,
             locale: row.locale,
+            buyer: row.buyer.map(from_document).transpose()?,
             created_at: row.created_at,
             due_at: row.due_at,
             expires_at: row.expires_at,

@@ -5,18 +5,18 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Int4, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::StorageError;
 use super::columns::{corrupt, currency_from_column, customer_from_column};
 use super::page::in_page;
+use super::parties::{from_document, to_document};
 use super::schema::{paper_numbers, papers, papers_due};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::customer::CustomerId;
 use crate::domain::money::Money;
 use crate::domain::page::{Page, Rows};
-use crate::domain::paper::{DuePaper, EInvoice, Paper, PaperAmounts, PaperFilter, PaperKind, PaperNumber, Party};
+use crate::domain::paper::{DuePaper, EInvoice, Paper, PaperAmounts, PaperFilter, PaperKind, PaperNumber};
 
 /// Any number that nobody else locks: one process issues papers at a time.
 const ISSUING: i64 = 0x0074_6f70_7573;
@@ -104,28 +104,6 @@ pub async fn next_number(conn: &mut AsyncPgConnection, series: &str, year: i32) 
     Ok(PaperNumber { series: series.to_owned(), year, number })
 }
 
-#[derive(Serialize, Deserialize)]
-struct PartyDocument {
-    name: String,
-    company: Option<String>,
-    address: Option<String>,
-    country: Option<String>,
-    tax_id: Option<String>,
-    email: Option<String>,
-}
-
-fn to_document(party: &Party) -> Result<serde_json::Value, StorageError> {
-    let Party { name, company, address, country, tax_id, email } = party.clone();
-    serde_json::to_value(PartyDocument { name, company, address, country, tax_id, email })
-        .map_err(|error| StorageError::Corrupt(format!("a party of a paper: {error}")))
-}
-
-fn from_document(document: serde_json::Value) -> Result<Party, StorageError> {
-    let PartyDocument { name, company, address, country, tax_id, email } = serde_json::from_value(document)
-        .map_err(|error| StorageError::Corrupt(format!("a party of a paper: {error}")))?;
-    Ok(Party { name, company, address, country, tax_id, email })
-}
-
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = papers, check_for_backend(diesel::pg::Pg))]
 struct PaperRow {
@@ -204,8 +182,8 @@ pub async fn issue(conn: &mut AsyncPgConnection, paper: &Paper) -> Result<(), St
         credited: amounts.credited.amount(),
         happened_at: paper.happened_at,
         issued_at: paper.issued_at,
-        seller: to_document(&paper.seller)?,
-        buyer: paper.buyer.as_ref().map(to_document).transpose()?,
+        seller: to_document(&paper.seller),
+        buyer: paper.buyer.as_ref().map(to_document),
         e_invoice_number: None,
         e_invoice_url: None,
     };

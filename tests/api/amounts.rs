@@ -1,5 +1,5 @@
-//! What the wallet is to get, and what the payer pays: a fee on top is paid, credited to nobody, and given back like any
-//! other fee.
+//! What the wallet is to get, and what the payer pays: a fee on top is paid, credited to nobody, and given back like
+//! any other fee.
 
 use chrono::Duration;
 use serde_json::json;
@@ -18,6 +18,14 @@ async fn with_a_fee_on_top(percent: &str) -> TestApp {
 
 fn amounts(of: &Reply) -> [Option<&str>; 5] {
     AMOUNTS.map(|name| of[name].as_str())
+}
+
+async fn issue(app: &TestApp) {
+    let all = async || {
+        issue_due(&app.server.app, Duration::zero(), 50).await.unwrap();
+        number(app, "count(*) FROM papers_due").await == 0
+    };
+    until("every paper is issued", all).await;
 }
 
 async fn refund(app: &TestApp, order: &str, amount: &str) -> Reply {
@@ -45,11 +53,7 @@ async fn a_card_pays_the_fee_on_top_and_a_refund_gives_it_back() {
     refund(&app, &order, "51.25").await.expect(201);
     assert_eq!(balance(&app, "alice", "USD").await["paid"], "0.00");
 
-    let all = async || {
-        issue_due(&app.server.app, Duration::zero(), 50).await.unwrap();
-        number(&app, "count(*) FROM papers_due").await == 0
-    };
-    until("every paper is issued", all).await;
+    issue(&app).await;
     let receipt =
         &app.customer("alice").get(&format!("/v1/top-up-orders/{order}/receipt")).await.expect(200)["receipt"];
     let figures = ["amount", "fee", "tax", "credited"].map(|name| &receipt[name]);
@@ -79,6 +83,9 @@ async fn a_bank_transfer_is_asked_for_with_the_fee_and_divided_by_it() {
         }
         let done = approve(&app.operator(), &order, received, &line).await.expect(200);
         assert_eq!((&done["received_amount"], &done["credited_amount"]), (&json!(received), &json!(credited)));
+        issue(&app).await;
+        let papers = app.customer("alice").get(&format!("/v1/top-up-orders/{order}/receipt")).await.expect(200);
+        assert_eq!(["amount", "fee", "credited"].map(|name| &papers["receipt"][name]), [received, fee, credited]);
         let kept = format!("count(*) FROM payment_applications WHERE amount = {received} AND fee = {fee}");
         assert_eq!(number(&app, &kept).await, 1);
     }
@@ -100,6 +107,9 @@ async fn short_money_and_limits_are_about_what_is_paid() {
 
     // Whoever pays the amount without the fee has paid short.
     let order = ordered(&app, "alice", "vnpay", "VND", "100000").await;
+    let page = read(&app, &order).await["next_action"]["redirect"]["url"].as_str().unwrap().to_owned();
+    assert!(page.contains("vnp_Amount=12500000&"), "{page}");
+    assert!(reqwest::get(page).await.unwrap().status().is_success());
     play(&app, "vnpay", &order, "pay-short", json!({ "amount": 10_000_000 })).await;
     quiet(&app, "vnpay").await;
     let short = read(&app, &order).await;

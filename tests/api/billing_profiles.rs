@@ -12,10 +12,14 @@ async fn a_billing_profile_is_made_replaced_and_checked() {
     let alice = app.customer("alice");
     alice.get("/v1/billing-profile").await.problem(404, "not_found");
     let full = json!({
-        "name": "Alice", "email": "alice@example.com", "country": "CN", "address": "1 Road", "tax_id": "9",
-        "company": "A Ltd"
+        "name": "Alice", "email": "alice@example.com", "country": "CN", "address": "1 Road", "city": "Shenzhen",
+        "region": "Guangdong", "postal_code": "518000", "phone": "+86 755 0000 0000", "tax_id": "9",
+        "company": "A Ltd", "registered_address": "2 Road", "bank_name": "Bank of China", "bank_account": "62 01",
     });
     let made = put(&alice, "/v1/billing-profile", &full, None).await.expect(200);
+    for (field, value) in full.as_object().unwrap() {
+        assert_eq!(&made[field.as_str()], value, "{field}");
+    }
     assert_eq!((made.header("etag"), made["company"].as_str()), (Some("\"1\""), Some("A Ltd")));
 
     // A replacement replaces all of it.

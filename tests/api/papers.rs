@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use topup::app::papers::issue_due;
 
-use crate::stage::{number, ordered, paid, quiet, read, until};
+use crate::stage::{number, ordered, paid, play, quiet, read, until};
 use crate::support::{Reply, TestApp, execute};
 
 /// Issues whatever is due now.
@@ -37,11 +37,15 @@ fn amount(value: &Value) -> Decimal {
 
 #[tokio::test]
 async fn an_order_has_a_receipt_and_each_refund_a_credit_note() {
-    let app = TestApp::spawn_with(|config| config.papers.seller_name = "Example & Söhne".to_owned()).await;
+    let app = TestApp::spawn_with(|config| {
+        config.papers.seller_name = "Example & Söhne".to_owned();
+        config.papers.seller_phone = Some("+84 2".to_owned());
+    })
+    .await;
     execute(&app.database, "UPDATE channel_rules SET fee_percent = 3.5 WHERE channel = 'card'").await;
     let profile = json!({
         "name": "<script>alert(1)</script>", "email": "alice@example.com", "country": "VN", "tax_id": "0101234567",
-        "address": "12 Lý Thái Tổ, Hà Nội",
+        "address": "12 Lý Thái Tổ", "city": "Hà Nội", "postal_code": "100000", "phone": "+84 1", "bank_name": "B",
     });
     let alice = app.customer("alice");
     alice.send(Method::PUT, "/v1/billing-profile", Some(&profile), None).await.expect(200);
@@ -59,7 +63,9 @@ async fn an_order_has_a_receipt_and_each_refund_a_credit_note() {
     {
         assert_eq!(paper[figure], order_now[of_order], "{figure}");
     }
-    assert_eq!((&paper["buyer"]["tax_id"], &paper["e_invoice"]), (&json!("0101234567"), &Value::Null));
+    let buyer = ["tax_id", "city", "postal_code", "phone", "bank_name"].map(|name| &paper["buyer"][name]);
+    assert_eq!(buyer, ["0101234567", "Hà Nội", "100000", "+84 1", "B"]);
+    assert_eq!((&paper["seller"]["phone"], &paper["e_invoice"]), (&json!("+84 2"), &Value::Null));
     assert_eq!(paper["source"], order);
     assert_eq!(found["credit_notes"], json!([]));
     alice.get(&format!("/v1/top-up-orders/{pending}/receipt")).await.problem(404, "not_found");
@@ -83,10 +89,14 @@ async fn an_order_has_a_receipt_and_each_refund_a_credit_note() {
     shows_a_page(&app, &found["receipt"]).await;
     notes_the_states_invoice(&app, &found["receipt"]).await;
 
-    // A profile that changes afterwards changes no paper; nor does anybody else.
+    // A profile that changes afterwards changes no paper, and none of an order that was made before.
     let other = json!({ "name": "Alice", "email": "alice@example.com", "country": "CN" });
     alice.send(Method::PUT, "/v1/billing-profile", Some(&other), None).await.expect(200);
     assert_eq!(papers(&app, &order).await["receipt"]["buyer"]["country"], "VN");
+    play(&app, "stripe", &pending, "pay", json!({})).await;
+    quiet(&app, "stripe").await;
+    issue(&app).await;
+    assert_eq!(papers(&app, &pending).await["receipt"]["buyer"]["country"], "VN");
     app.finish().await;
 }
 
@@ -100,8 +110,13 @@ async fn shows_a_page(app: &TestApp, receipt: &Value) {
         let policy = page.header("content-security-policy").unwrap();
         assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
         assert!(!page.text.contains("<script"), "{}", page.text);
-        for text in words.into_iter().chain(["&lt;script&gt;", "Example &amp; Söhne", "33.33 USD", "12 Lý Thái Tổ"])
-        {
+        for text in words.into_iter().chain([
+            "&lt;script&gt;",
+            "Example &amp; Söhne",
+            "33.33 USD",
+            "12 Lý Thái Tổ",
+            "100000 Hà Nội",
+        ]) {
             assert!(page.text.contains(text), "{text}: {}", page.text);
         }
     }

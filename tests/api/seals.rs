@@ -7,7 +7,7 @@ use topup::app::{Sealing, seals};
 use topup::domain::seal::Ripeness;
 
 use crate::process::{Home, command};
-use crate::stage::{number, until};
+use crate::stage::{number, ordered, read, until};
 use crate::support::{TestApp, execute};
 
 /// Seals all that there is.
@@ -90,8 +90,29 @@ async fn heads_are_exported_and_compared_and_texts_erased_on_the_command_line() 
     let again = run(&["seal", "export", file]);
     assert!(!again.status.success(), "a file that exists is kept: {}", said(&again));
 
+    // The pending order and the profile name a person as well; so do their events.
+    let order = ordered(&app, "alice", "bank_transfer", "CNY", "60").await;
+    let data = || String::from_utf8(run(&["personal-data", "--customer", "alice"]).stdout).unwrap();
+    let shown = data();
+    for (table, text) in [
+        ("billing_profiles", "alice@example.com"),
+        ("top_up_orders", "Test Bank"),
+        ("top_up_orders", "127.0.0.1"),
+        ("attempts", "alice@example.com"),
+        ("entries", "a call"),
+    ] {
+        let is_shown = |line: &str| line.contains(&format!("\"table\":\"{table}\"")) && line.contains(text);
+        assert!(shown.lines().any(is_shown), "{table} {text}: {shown}");
+    }
     let erased = run(&["erase", "--customer", "alice"]);
     assert!(erased.status.success() && said(&erased).contains("texts of 1 entries of alice"), "{}", said(&erased));
+    app.customer("alice").get("/v1/billing-profile").await.problem(404, "not_found");
+    let left = data();
+    assert!(!["alice@", "Test Bank", "127.0.0.1", "a call"].iter().any(|text| left.contains(text)), "{left}");
+    let kept = number(&app, "count(*) FROM events WHERE data::text ~ 'alice@|Test Bank|127.0.0.1|a call'").await;
+    assert_eq!(kept, 0);
+    assert_eq!(read(&app, &order).await["remitter"]["name"], "erased");
+    app.operator().get("/v1/events?limit=100").await.expect(200);
     let checked = run(&["check", "--heads", file]);
     assert!(checked.status.success(), "{}", said(&checked));
 

@@ -253,16 +253,15 @@ async fn fill(pool: &Pool) {
          account_number, active, proposed_by, proposed_at, approved_by, approved_at)
          VALUES ('{BANK_CHANGE}', '{BANK}', 0, 'USD', 'First', 'Topup', '1', true, 'carol', now(), 'dave', now());
          INSERT INTO top_up_orders (id, customer_id, currency, product, channel, provider, merchant_account, status,
-         amount, payable_amount, fee, tax, bonus, credited_amount,
-             received_amount, reference, agreement_version, remitter_name, remitter_bank,
-             bank_account_id, bank_account_version, payer_ip,
-             created_at, expires_at, updated_at, completed_at)
+         amount, payable_amount, fee, tax, bonus, credited_amount, received_amount, reference, agreement_version,
+         remitter_name, remitter_bank, bank_account_id, bank_account_version, payer_ip, created_at, expires_at,
+         updated_at, completed_at)
          VALUES ('{ORDER}', 'alice', 'USD', '', 'card', 'stripe', 'm', 'completed', 99, 100, 2, 1, 5, 97, 100, 'A', '1',
          NULL, NULL, NULL, NULL, '::1', now(), now(), now(), now()),
                 ('{BANK_ORDER}', 'alice', 'USD', '', 'bank_transfer', 'bank', '{bank}', 'completed', 200, 200, 0, 0, 0,
                 200, 200, 'B', '1', 'Alice', 'First', '{BANK}', 1, '::1', now(), now(), now(), now()),
-                ('{PENDING_ORDER}', 'alice', 'USD', '', 'card', 'stripe', 'm', 'pending', 10, 10, 0, 0, 0, 10, NULL, 'C',
-                '1', NULL, NULL, NULL, NULL, '::1', now(), now(), now(), NULL),
+                ('{PENDING_ORDER}', 'alice', 'USD', '', 'card', 'stripe', 'm', 'pending', 10, 10, 0, 0, 0, 10, NULL,
+                'C', '1', NULL, NULL, NULL, NULL, '::1', now(), now(), now(), NULL),
                 ('{BALANCE_ORDER}', 'alice', 'USD', 'whatsapp', 'balance', 'balance', '', 'completed', 30, 30, 0, 0, 0,
                 30, 30, 'D', '1', NULL, NULL, NULL, NULL, '::1', now(), now(), now(), now()),
                 ('{CLAIMED_ORDER}', 'carl', 'USD', '', 'card', 'stripe', 'm', 'completed', 50, 50, 0, 0, 5, 50, 50, 'E',

@@ -68,10 +68,10 @@ pub async fn order(pool: &Pool, at: WalletKey) -> (Order, Vec<Posting>, Vec<Post
     let postings = top_up(order.of(), payment, order.money(50), Some(bonus));
     let rows = format!(
         "INSERT INTO top_up_orders (id, customer_id, currency, product, channel, provider, merchant_account, status,
-             amount, payable_amount, bonus, credited_amount, received_amount, reference, agreement_version, payer_ip, created_at,
-             expires_at, updated_at, completed_at)
-         VALUES ('{id}', '{customer}', '{currency}', '{product}', 'card', 'stripe', 'm', 'completed', 50, 50, 10, 50, 50,
-             '{id}', '1', '::1', now(), now(), now(), now());
+             amount, payable_amount, bonus, credited_amount, received_amount, reference, agreement_version, payer_ip,
+             created_at, expires_at, updated_at, completed_at)
+         VALUES ('{id}', '{customer}', '{currency}', '{product}', 'card', 'stripe', 'm', 'completed', 50, 50, 10, 50,
+             50, '{id}', '1', '::1', now(), now(), now(), now());
          INSERT INTO payments (id, provider, merchant_account, payment_id, currency, amount, applied, order_id, live,
              received_at)
          VALUES ('{payment}', 'stripe', 'm', '{payment}', '{currency}', 50, 50, '{id}', false, now());

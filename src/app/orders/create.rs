@@ -11,6 +11,7 @@ use crate::app::catalogue::{self, FieldLocation};
 use crate::app::transfers::{self, NewTransfer};
 use crate::app::{App, Caller, Error, IdempotencyKey, Made, Problems, settlement};
 use crate::domain::attempt::Attempt;
+use crate::domain::billing_profile::BillingProfile;
 use crate::domain::catalogue::Price;
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
@@ -199,6 +200,7 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
         vnpay_bank_code: new.vnpay_bank_code.clone(),
         payer_ip: new.payer_ip,
         locale: new.locale.clone(),
+        buyer: offer.profile.as_ref().map(BillingProfile::party),
         created_at: now,
         due_at: days.map(|days| days.due_at(now, &app.settings.verification.calendar)),
         expires_at: now + waits,

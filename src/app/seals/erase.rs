@@ -1,5 +1,6 @@
-//! Erasure of a customer's texts: descriptions and metadata go, and their digests take their place, so that every seal
-//! still holds. Without the customer's secret, which is deleted, nobody can guess a text from its digest.
+//! Erasure of a customer's personal data, and its export before. Of the texts of entries, descriptions and metadata go,
+//! and their digests take their place, so that every seal still holds. Without the customer's secret, which is deleted,
+//! nobody can guess a text from its digest.
 
 use serde_json::json;
 use uuid::Uuid;
@@ -8,15 +9,16 @@ use super::make_secret;
 use crate::app::Error;
 use crate::domain::audit::AuditRecord;
 use crate::domain::customer::CustomerId;
+use crate::domain::id::IdKind;
 use crate::domain::seal::form::digests;
 use crate::storage::seals::{self, erase};
-use crate::storage::{Connection, audit, papers, roles};
+use crate::storage::{Connection, audit, papers, personal_data, roles};
 
 /// How many entries are read and written at once.
 const PAGE: i64 = 1_000;
 
-/// Erases the texts of a customer's entries and holds, and returns of how many entries. The connection is one of the
-/// database's owner; all of it is one transaction. No entry is sealed meanwhile.
+/// Erases the texts of a customer's entries, and all that is personal beside them. Returns of how many entries. The
+/// connection is one of the database's owner; all of it is one transaction. No entry is sealed meanwhile.
 ///
 /// # Errors
 /// Database errors, also where the session may not change entries.
@@ -42,6 +44,7 @@ async fn erase_all(conn: &mut Connection, customer: &CustomerId) -> Result<usize
     }
     erase::erase_beside(conn, customer).await?;
     papers::erase_buyer(conn, customer).await?;
+    personal_data::erase(conn, customer).await?;
     erase::delete_secret(conn, customer).await?;
     let owner = format!("owner:{}", roles::session_user(conn).await?);
     let record = AuditRecord::new(&owner, "customer.texts_erased", format!("customer:{customer}"))
@@ -49,4 +52,31 @@ async fn erase_all(conn: &mut Connection, customer: &CustomerId) -> Result<usize
         .to(json!({ "entries": erased }));
     audit::write(conn, &record).await?;
     Ok(erased)
+}
+
+/// Hands all that [`erase_texts`] would erase to `show`: the table, and what of a row is personal.
+///
+/// # Errors
+/// Database errors.
+pub async fn personal_data(
+    conn: &mut Connection,
+    customer: &CustomerId,
+    show: &mut (dyn FnMut(&str, serde_json::Value) + Send),
+) -> Result<(), Error> {
+    for (table, data) in personal_data::of_customer(conn, customer).await? {
+        show(&table, data);
+    }
+    let mut at = (Uuid::nil(), 0);
+    loop {
+        let page = erase::texts_after(conn, customer, at, PAGE).await?;
+        let Some((wallet, seq, _)) = page.last() else { return Ok(()) };
+        at = (*wallet, *seq);
+        for (wallet, seq, texts) in page {
+            let wallet = IdKind::Wallet.show(wallet);
+            let data = json!({
+                "wallet_id": wallet, "seq": seq, "description": texts.description, "metadata": texts.metadata,
+            });
+            show("entries", data);
+        }
+    }
 }

@@ -25,7 +25,7 @@ use crate::storage::seals::{self, Walk};
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, clock};
 
-pub use erase::erase_texts;
+pub use erase::{erase_texts, personal_data};
 pub use proof::{ProvenStretch, prove};
 
 /// How an installation seals.

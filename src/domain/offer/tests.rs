@@ -3,7 +3,7 @@
 use chrono::DateTime;
 
 use super::*;
-use crate::domain::billing_profile::Email;
+use crate::domain::billing_profile::{BillingDetails, Email};
 use crate::domain::catalogue::Percent;
 use crate::domain::customer::CustomerId;
 
@@ -58,9 +58,7 @@ fn profile(country: &str) -> BillingProfile {
         name: "Demo".to_owned(),
         email: Email::from_column("demo@example.com"),
         country: country.parse().unwrap(),
-        address: None,
-        tax_id: None,
-        company: None,
+        details: BillingDetails::default(),
         version: 1,
         updated_at: DateTime::UNIX_EPOCH,
     }

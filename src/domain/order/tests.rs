@@ -72,6 +72,7 @@ fn order(state: OrderState) -> Order {
         vnpay_bank_code: None,
         payer_ip: IpAddr::from([127, 0, 0, 1]),
         locale: None,
+        buyer: None,
         created_at: at(),
         due_at: None,
         expires_at: at(),

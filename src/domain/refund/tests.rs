@@ -54,6 +54,7 @@ fn order() -> Order {
         vnpay_bank_code: None,
         payer_ip: "::1".parse().unwrap(),
         locale: None,
+        buyer: None,
         created_at: now(),
         due_at: None,
         expires_at: now(),

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::app::billing_profiles::{self, NewProfile};
 use crate::app::{App, Error, Problems};
-use crate::domain::billing_profile::{self, Email};
+use crate::domain::billing_profile::{self, BillingDetails, Email};
 use crate::domain::code::Code;
 use crate::http::edge::answers::tagged;
 use crate::http::edge::auth::{Allowed, AsCustomer, SUPPORT};
@@ -22,7 +22,8 @@ use crate::http::edge::wire::{CountryCode, CustomerIdText};
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
-    "name": "Demo Customer", "email": "demo@example.com", "country": "VN", "address": "1 Example Street, Hanoi"
+    "name": "Demo Customer", "email": "demo@example.com", "country": "VN", "address": "1 Example Street",
+    "city": "Hanoi"
 }))]
 pub struct BillingProfileRequest {
     #[schema(min_length = 1, max_length = 200, example = "Demo Customer")]
@@ -31,12 +32,29 @@ pub struct BillingProfileRequest {
     email: String,
     /// The country as ISO 3166-1 writes it, in two upper-case letters. Some channels depend on it.
     country: CountryCode,
-    #[schema(max_length = 500, example = "1 Example Street, Hanoi")]
+    /// Street and house.
+    #[schema(max_length = 500, example = "1 Example Street")]
     address: Option<String>,
+    #[schema(max_length = 100, example = "Hanoi")]
+    city: Option<String>,
+    /// The state or the province.
+    #[schema(max_length = 100, example = "Hanoi")]
+    region: Option<String>,
+    #[schema(max_length = 20, example = "100000")]
+    postal_code: Option<String>,
+    #[schema(max_length = 30, example = "+84 24 0000 0000")]
+    phone: Option<String>,
     #[schema(max_length = 50, example = "0100109106")]
     tax_id: Option<String>,
     #[schema(max_length = 200, example = "Example JSC")]
     company: Option<String>,
+    /// The registered address of the company. A special invoice of China names it, with phone, bank and account.
+    #[schema(max_length = 500, example = "1 Example Street, Hanoi")]
+    registered_address: Option<String>,
+    #[schema(max_length = 200, example = "Bank of China")]
+    bank_name: Option<String>,
+    #[schema(max_length = 64, example = "6216600100001234567")]
+    bank_account: Option<String>,
 }
 
 // Personal data must not get into logs.
@@ -55,11 +73,21 @@ impl BillingProfileRequest {
             problems.add("/email", Code::Malformed, "must be an e-mail address such as name@example.com");
         }
         let country = self.country.read(&mut problems, "/country");
-        let address = problems.optional_text("/address", self.address.as_deref(), 500);
-        let tax_id = problems.optional_text("/tax_id", self.tax_id.as_deref(), 50);
-        let company = problems.optional_text("/company", self.company.as_deref(), 200);
+        let mut text = |pointer, text: &Option<String>, max| problems.optional_text(pointer, text.as_deref(), max);
+        let details = BillingDetails {
+            address: text("/address", &self.address, 500),
+            city: text("/city", &self.city, 100),
+            region: text("/region", &self.region, 100),
+            postal_code: text("/postal_code", &self.postal_code, 20),
+            phone: text("/phone", &self.phone, 30),
+            tax_id: text("/tax_id", &self.tax_id, 50),
+            company: text("/company", &self.company, 200),
+            registered_address: text("/registered_address", &self.registered_address, 500),
+            bank_name: text("/bank_name", &self.bank_name, 200),
+            bank_account: text("/bank_account", &self.bank_account, 64),
+        };
         let ((name, email), country) = problems.into_result(name.zip(email).zip(country))?;
-        Ok(NewProfile { name, email, country, address, tax_id, company })
+        Ok(NewProfile { name, email, country, details })
     }
 }
 
@@ -72,12 +100,29 @@ pub struct BillingProfile {
     #[schema(max_length = 254, example = "demo@example.com")]
     email: String,
     country: CountryCode,
-    #[schema(max_length = 500, example = "1 Example Street, Hanoi")]
+    /// Street and house.
+    #[schema(max_length = 500, example = "1 Example Street")]
     address: Option<String>,
+    #[schema(max_length = 100, example = "Hanoi")]
+    city: Option<String>,
+    /// The state or the province.
+    #[schema(max_length = 100, example = "Hanoi")]
+    region: Option<String>,
+    #[schema(max_length = 20, example = "100000")]
+    postal_code: Option<String>,
+    #[schema(max_length = 30, example = "+84 24 0000 0000")]
+    phone: Option<String>,
     #[schema(max_length = 50, example = "0100109106")]
     tax_id: Option<String>,
     #[schema(max_length = 200, example = "Example JSC")]
     company: Option<String>,
+    /// The registered address of the company. A special invoice of China names it, with phone, bank and account.
+    #[schema(max_length = 500, example = "1 Example Street, Hanoi")]
+    registered_address: Option<String>,
+    #[schema(max_length = 200, example = "Bank of China")]
+    bank_name: Option<String>,
+    #[schema(max_length = 64, example = "6216600100001234567")]
+    bank_account: Option<String>,
     /// A number that grows with every change. It is also the ETag: `"<version>"`.
     #[schema(minimum = 1, example = 1)]
     version: i64,
@@ -91,15 +136,22 @@ impl std::fmt::Debug for BillingProfile {
 }
 
 fn answer(profile: billing_profile::BillingProfile) -> HttpResponse {
-    let version = profile.version;
+    let (version, details) = (profile.version, profile.details);
     let body = BillingProfile {
         customer_id: CustomerIdText::of(&profile.customer),
         name: profile.name,
         email: profile.email.as_str().to_owned(),
         country: CountryCode::new(profile.country.code()),
-        address: profile.address,
-        tax_id: profile.tax_id,
-        company: profile.company,
+        address: details.address,
+        city: details.city,
+        region: details.region,
+        postal_code: details.postal_code,
+        phone: details.phone,
+        tax_id: details.tax_id,
+        company: details.company,
+        registered_address: details.registered_address,
+        bank_name: details.bank_name,
+        bank_account: details.bank_account,
         version,
         updated_at: profile.updated_at,
     };
@@ -167,8 +219,15 @@ mod tests {
             email: "a@example.vn".to_owned(),
             country: CountryCode::new("VN"),
             address: Some("  ".to_owned()),
-            tax_id: None,
             company: Some("Ánh Sáng".to_owned()),
+            city: None,
+            region: None,
+            postal_code: None,
+            phone: None,
+            tax_id: None,
+            registered_address: None,
+            bank_name: None,
+            bank_account: None,
         }
     }
 
@@ -176,8 +235,8 @@ mod tests {
     fn texts_are_trimmed_and_empty_ones_are_absent() {
         let profile = request().read().unwrap();
         assert_eq!(profile.name, "Nguyễn Văn A");
-        assert_eq!(profile.address, None);
-        assert_eq!(profile.company.as_deref(), Some("Ánh Sáng"));
+        assert_eq!(profile.details.address, None);
+        assert_eq!(profile.details.company.as_deref(), Some("Ánh Sáng"));
     }
 
     #[test]
@@ -188,10 +247,11 @@ mod tests {
             country: CountryCode::new("vn"),
             address: Some("x".repeat(501)),
             tax_id: Some("1\u{7}2".to_owned()),
-            company: None,
+            bank_account: Some("1".repeat(65)),
+            ..request()
         };
         let Err(Error::Invalid(errors)) = broken.read() else { panic!("accepted") };
         let pointers: Vec<_> = errors.iter().map(|error| error.pointer.as_str()).collect();
-        assert_eq!(pointers, ["/name", "/email", "/country", "/address", "/tax_id"]);
+        assert_eq!(pointers, ["/name", "/email", "/country", "/address", "/tax_id", "/bank_account"]);
     }
 }

@@ -148,8 +148,8 @@ impl Quote {
 
 /// Quote a top-up
 ///
-/// Shows what the payer pays, fee, tax, bonus and credited amount before the order. For each channel it shows whether this customer can use
-/// it for this amount, and otherwise why not. The service stores nothing.
+/// Shows what the payer pays, fee, tax, bonus and credited amount before the order. For each channel it shows whether
+/// this customer can use it for this amount, and otherwise why not. The service stores nothing.
 #[utoipa::path(
     tag = "top-up-options",
     operation_id = "createQuote",

@@ -4,7 +4,8 @@ WITH applied AS (
            coalesce('tuo_' || replace(a.order_id::text, '-', ''), 'pay_' || replace(a.payment_id::text, '-', ''))
                AS reference,
            p.amount AS paid, p.provider <> 'bank' AND a.applied_by NOT LIKE 'operator:%' AS by_company,
-           o.customer_id AS orderer, o.currency, o.product, o.payable_amount AS ordered, s.fee AS fee_share, s.tax AS tax_share
+           o.customer_id AS orderer, o.currency, o.product, o.payable_amount AS ordered, s.fee AS fee_share,
+           s.tax AS tax_share
     FROM payment_applications a
     JOIN payments p ON p.id = a.payment_id
     LEFT JOIN top_up_orders o ON o.id = a.order_id

@@ -38,12 +38,29 @@ pub struct CustomerProfile {
     #[schema(max_length = 254, example = "demo@example.com")]
     email: String,
     country: CountryCode,
-    #[schema(max_length = 500, example = "1 Example Street, Hanoi")]
+    /// Street and house.
+    #[schema(max_length = 500, example = "1 Example Street")]
     address: Option<String>,
+    #[schema(max_length = 100, example = "Hanoi")]
+    city: Option<String>,
+    /// The state or the province.
+    #[schema(max_length = 100, example = "Hanoi")]
+    region: Option<String>,
+    #[schema(max_length = 20, example = "100000")]
+    postal_code: Option<String>,
+    #[schema(max_length = 30, example = "+84 24 0000 0000")]
+    phone: Option<String>,
     #[schema(max_length = 50, example = "0100109106")]
     tax_id: Option<String>,
     #[schema(max_length = 200, example = "Example JSC")]
     company: Option<String>,
+    /// The registered address of the company. A special invoice of China names it, with phone, bank and account.
+    #[schema(max_length = 500, example = "1 Example Street, Hanoi")]
+    registered_address: Option<String>,
+    #[schema(max_length = 200, example = "Bank of China")]
+    bank_name: Option<String>,
+    #[schema(max_length = 64, example = "6216600100001234567")]
+    bank_account: Option<String>,
 }
 
 // Personal data must not get into logs.
@@ -55,13 +72,21 @@ impl std::fmt::Debug for CustomerProfile {
 
 impl From<BillingProfile> for CustomerProfile {
     fn from(profile: BillingProfile) -> Self {
+        let details = profile.details;
         Self {
             name: profile.name,
             email: profile.email.as_str().to_owned(),
             country: CountryCode::new(profile.country.code()),
-            address: profile.address,
-            tax_id: profile.tax_id,
-            company: profile.company,
+            address: details.address,
+            city: details.city,
+            region: details.region,
+            postal_code: details.postal_code,
+            phone: details.phone,
+            tax_id: details.tax_id,
+            company: details.company,
+            registered_address: details.registered_address,
+            bank_name: details.bank_name,
+            bank_account: details.bank_account,
         }
     }
 }

@@ -66,7 +66,7 @@ pub struct Paper {
     happened_at: DateTime<Utc>,
     issued_at: DateTime<Utc>,
     seller: PaperParty,
-    /// The customer, as the billing profile was then. Absent if there was none, or if it was erased.
+    /// The customer, as the billing profile was when the order was created. Absent once it was erased.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     buyer: Option<PaperParty>,
@@ -83,14 +83,30 @@ pub struct PaperParty {
     name: String,
     #[schema(max_length = 500, example = "Example Ltd.")]
     company: Option<String>,
+    /// Street and house, in one line or several.
     #[schema(max_length = 2000, example = "1 High Street")]
     address: Option<String>,
+    #[schema(max_length = 100, example = "Hanoi")]
+    city: Option<String>,
+    /// The state or the province.
+    #[schema(max_length = 100, example = "Hanoi")]
+    region: Option<String>,
+    #[schema(max_length = 20, example = "100000")]
+    postal_code: Option<String>,
     #[schema(max_length = 2, example = "VN")]
     country: Option<String>,
     #[schema(max_length = 64, example = "0101234567")]
     tax_id: Option<String>,
     #[schema(max_length = 254, example = "billing@example.com")]
     email: Option<String>,
+    #[schema(max_length = 50, example = "+84 24 0000 0000")]
+    phone: Option<String>,
+    #[schema(max_length = 500, example = "1 High Street, Hanoi")]
+    registered_address: Option<String>,
+    #[schema(max_length = 200, example = "Bank of China")]
+    bank_name: Option<String>,
+    #[schema(max_length = 64, example = "6216600100001234567")]
+    bank_account: Option<String>,
 }
 
 /// The state's invoice.
@@ -105,8 +121,22 @@ pub struct EInvoice {
 
 impl From<&paper::Party> for PaperParty {
     fn from(party: &paper::Party) -> Self {
-        let paper::Party { name, company, address, country, tax_id, email } = party.clone();
-        Self { name, company, address, country, tax_id, email }
+        let paper::Party { name, country, email, details } = party.clone();
+        Self {
+            name,
+            company: details.company,
+            address: details.address,
+            city: details.city,
+            region: details.region,
+            postal_code: details.postal_code,
+            country,
+            tax_id: details.tax_id,
+            email,
+            phone: details.phone,
+            registered_address: details.registered_address,
+            bank_name: details.bank_name,
+            bank_account: details.bank_account,
+        }
     }
 }
 

@@ -177,9 +177,18 @@ pub fn render(paper: &Paper, language: PaperLanguage) -> Result<String, Error> {
 
 /// The lines of a party, and its tax id.
 fn party(party: &Party) -> minijinja::Value {
-    let texts = [Some(party.name.as_str()), party.company.as_deref()];
-    let address = party.address.as_deref().unwrap_or_default().lines();
-    let rest = [party.country.as_deref(), party.email.as_deref()];
+    let details = &party.details;
+    let texts = [Some(party.name.as_str()), details.company.as_deref()];
+    let address = details.address.as_deref().unwrap_or_default().lines();
+    let place: Vec<&str> = [&details.postal_code, &details.city].into_iter().flatten().map(String::as_str).collect();
+    let place = place.join(" ");
+    let rest = [
+        Some(place.as_str()),
+        details.region.as_deref(),
+        party.country.as_deref(),
+        details.phone.as_deref(),
+        party.email.as_deref(),
+    ];
     let lines: Vec<&str> = texts
         .into_iter()
         .flatten()
@@ -187,5 +196,5 @@ fn party(party: &Party) -> minijinja::Value {
         .chain(rest.into_iter().flatten())
         .filter(|line| !line.is_empty())
         .collect();
-    context! { lines, tax_id => party.tax_id }
+    context! { lines, tax_id => details.tax_id }
 }

@@ -1,0 +1,83 @@
+//! Who sold and who bought, as a JSON document in a column.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::StorageError;
+use crate::domain::billing_profile::BillingDetails;
+use crate::domain::paper::Party;
+
+/// What a column holds. A part that is missing in it is absent.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PartyDocument {
+    name: String,
+    company: Option<String>,
+    address: Option<String>,
+    city: Option<String>,
+    region: Option<String>,
+    postal_code: Option<String>,
+    country: Option<String>,
+    tax_id: Option<String>,
+    email: Option<String>,
+    phone: Option<String>,
+    registered_address: Option<String>,
+    bank_name: Option<String>,
+    bank_account: Option<String>,
+}
+
+pub(super) fn to_document(party: &Party) -> Value {
+    let Party { name, country, email, details } = party;
+    let BillingDetails { address, city, region, postal_code, phone, .. } = details;
+    let BillingDetails { company, tax_id, registered_address, bank_name, bank_account, .. } = details;
+    serde_json::json!({
+        "name": name, "company": company, "address": address, "city": city, "region": region,
+        "postal_code": postal_code, "country": country, "tax_id": tax_id, "email": email, "phone": phone,
+        "registered_address": registered_address, "bank_name": bank_name, "bank_account": bank_account,
+    })
+}
+
+pub(super) fn from_document(document: Value) -> Result<Party, StorageError> {
+    let document: PartyDocument =
+        serde_json::from_value(document).map_err(|error| StorageError::Corrupt(format!("a party: {error}")))?;
+    let details = BillingDetails {
+        address: document.address,
+        city: document.city,
+        region: document.region,
+        postal_code: document.postal_code,
+        phone: document.phone,
+        company: document.company,
+        tax_id: document.tax_id,
+        registered_address: document.registered_address,
+        bank_name: document.bank_name,
+        bank_account: document.bank_account,
+    };
+    Ok(Party { name: document.name, country: document.country, email: document.email, details })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_party_is_read_back_as_it_was_written() {
+        let all = |text: &str| Some(text.to_owned());
+        let details = BillingDetails {
+            address: all("1"),
+            city: all("2"),
+            region: all("3"),
+            postal_code: all("4"),
+            phone: all("5"),
+            company: all("6"),
+            tax_id: all("7"),
+            registered_address: all("8"),
+            bank_name: all("9"),
+            bank_account: all("10"),
+        };
+        let party = Party { name: "A".to_owned(), country: all("VN"), email: all("a@b.vn"), details };
+        assert_eq!(from_document(to_document(&party)).unwrap(), party);
+        let short = from_document(serde_json::json!({ "name": "A" })).unwrap();
+        assert_eq!(short, Party { name: "A".to_owned(), ..Party::default() });
+    }
+}

@@ -1,0 +1,81 @@
+//! The personal data of one customer beside the entries. All of it can be shown, and erased by the owner of the
+//! database.
+
+use diesel::prelude::*;
+use diesel::sql_types::{Jsonb, Text};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde_json::Value;
+
+use super::StorageError;
+use super::schema::{attempts, billing_profiles, top_up_orders as orders};
+use super::statement::{Cached, Parameters, Statement};
+use crate::domain::customer::CustomerId;
+
+struct OfCustomer(String);
+
+impl Statement for OfCustomer {
+    const TEXT: &'static str = include_str!("sql/personal_data.sql");
+    type Row = (Text, Jsonb);
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Text, _>(&self.0)
+    }
+}
+
+/// What is stored of a customer: the table, and what of a row is personal.
+///
+/// # Errors
+/// Database errors.
+pub async fn of_customer(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+) -> Result<Vec<(String, Value)>, StorageError> {
+    Ok(Cached(OfCustomer(customer.as_str().to_owned())).load(conn).await?)
+}
+
+struct EraseEvents(String);
+
+impl Statement for EraseEvents {
+    const TEXT: &'static str = include_str!("sql/erase_events.sql");
+    type Row = ();
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Text, _>(&self.0)
+    }
+}
+
+/// Erases the billing profile, and who bought and who paid from orders, attempts and events. What a row needs by rule
+/// is replaced by a word that says so.
+///
+/// # Errors
+/// Database errors.
+pub async fn erase(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<(), StorageError> {
+    let customer = customer.as_str();
+    diesel::delete(billing_profiles::table.find(customer)).execute(conn).await?;
+    let of_customer = orders::table.filter(orders::customer_id.eq(customer));
+    let nothing = None::<String>;
+    diesel::update(of_customer)
+        .set((
+            orders::buyer.eq(None::<Value>),
+            orders::payer_ip.eq("0.0.0.0"),
+            orders::locale.eq(&nothing),
+            orders::return_url.eq(&nothing),
+        ))
+        .execute(conn)
+        .await?;
+    diesel::update(of_customer.filter(orders::remitter_name.is_not_null()))
+        .set((
+            orders::remitter_name.eq("erased"),
+            orders::remitter_bank.eq("erased"),
+            orders::remarks.eq(&nothing),
+            orders::remitter_key.eq(&nothing),
+        ))
+        .execute(conn)
+        .await?;
+    diesel::update(attempts::table.filter(attempts::order_id.eq_any(of_customer.select(orders::id))))
+        .set(attempts::customer_email.eq(&nothing))
+        .execute(conn)
+        .await?;
+    Cached(EraseEvents(customer.to_owned())).execute(conn).await?;
+    Ok(())
+}

@@ -1,0 +1,12 @@
+-- Erases who paid and what was written from the events of a customer. The state at the event stays.
+--
+-- $1 text customer
+UPDATE events
+SET data = data || CASE noun
+        WHEN 'order' THEN
+            '{"payer_ip": "0.0.0.0", "locale": null, "return_url": null, "remarks": null, "remitter_key": null}'::jsonb
+            || CASE WHEN data ->> 'remitter_name' IS NULL THEN '{}'
+                    ELSE '{"remitter_name": "erased", "remitter_bank": "erased"}' END::jsonb
+        WHEN 'refund_request' THEN '{"reason": "erased"}'
+        ELSE '{"description": null, "metadata": null}' END::jsonb
+WHERE customer_id = $1 AND noun IN ('order', 'refund_request', 'hold')

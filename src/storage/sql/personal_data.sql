@@ -1,0 +1,30 @@
+-- What is stored of a customer beside the texts of entries, which `texts_to_erase` reads.
+--
+-- $1 text customer
+--
+-- Returns the table, and what of a row is personal.
+SELECT 'billing_profiles', to_jsonb(p) FROM billing_profiles p WHERE p.customer_id = $1
+UNION ALL
+SELECT 'top_up_orders',
+       jsonb_build_object('id', o.id, 'created_at', o.created_at, 'buyer', o.buyer, 'remitter_name', o.remitter_name,
+                          'remitter_bank', o.remitter_bank, 'remarks', o.remarks, 'payer_ip', o.payer_ip,
+                          'locale', o.locale, 'return_url', o.return_url)
+FROM top_up_orders o WHERE o.customer_id = $1
+UNION ALL
+SELECT 'attempts', jsonb_build_object('order_id', a.order_id, 'n', a.n, 'customer_email', a.customer_email)
+FROM top_up_orders o JOIN attempts a ON a.order_id = o.id
+WHERE o.customer_id = $1 AND a.customer_email IS NOT NULL
+UNION ALL
+SELECT 'transfer_slips', to_jsonb(s) - 'content' FROM transfer_slips s WHERE s.customer_id = $1
+UNION ALL
+SELECT 'refund_requests', jsonb_build_object('id', r.id, 'created_at', r.created_at, 'reason', r.reason)
+FROM refund_requests r WHERE r.customer_id = $1
+UNION ALL
+SELECT 'papers', jsonb_build_object('id', p.id, 'issued_at', p.issued_at, 'buyer', p.buyer)
+FROM papers p WHERE p.customer_id = $1 AND p.buyer IS NOT NULL
+UNION ALL
+SELECT 'holds', jsonb_build_object('id', h.id, 'description', h.description, 'metadata', h.metadata)
+FROM holds h WHERE h.customer_id = $1 AND num_nonnulls(h.description, h.metadata) > 0
+UNION ALL
+SELECT 'taken_back_debts', jsonb_build_object('source', d.source, 'description', d.description)
+FROM taken_back_debts d WHERE d.customer_id = $1 AND d.description IS NOT NULL
