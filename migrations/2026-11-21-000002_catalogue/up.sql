@@ -99,6 +99,30 @@ CREATE TABLE channel_rules (
         AND (min_days IS NULL OR min_days BETWEEN 0 AND max_days AND max_days <= 365))
 );
 
+-- What a top-up is taxed with, by the country of the seller and of the customer. None are shipped.
+CREATE TABLE tax_rules (
+    seller_country text NOT NULL CONSTRAINT tax_rules_seller CHECK (seller_country ~ '^[A-Z]{2}$'),
+    -- The empty text: every country for whose customers no rule is found.
+    customer_country text NOT NULL CONSTRAINT tax_rules_customer CHECK (customer_country ~ '^([A-Z]{2})?$'),
+    -- Businesses whose tax id was verified; otherwise all other customers.
+    business boolean NOT NULL,
+    rate_percent numeric(7, 4) NOT NULL CONSTRAINT tax_rules_rate CHECK (rate_percent BETWEEN 0 AND 100),
+    -- The price contains the tax; otherwise the payer pays it on top.
+    inclusive boolean NOT NULL,
+    -- `never`: the use of the credit is taxed, and not its purchase.
+    taxed_at text NOT NULL CONSTRAINT tax_rules_at CHECK (taxed_at IN ('top_up', 'never')),
+    -- The business itself owes the tax, in its own country.
+    reverse_charge boolean NOT NULL,
+    enabled boolean NOT NULL,
+    version bigint NOT NULL DEFAULT 1,
+    updated_at timestamptz NOT NULL DEFAULT ledger_now(),
+    updated_by text NOT NULL,
+    CONSTRAINT tax_rules_pkey PRIMARY KEY (seller_country, customer_country, business),
+    CONSTRAINT tax_rules_never CHECK (taxed_at = 'top_up' OR (rate_percent = 0 AND NOT reverse_charge)),
+    CONSTRAINT tax_rules_reverse_charge
+        CHECK (NOT reverse_charge OR (business AND rate_percent = 0 AND customer_country <> seller_country))
+);
+
 -- Who tops up so much gets so much on top. Of a currency the tiers of the product decide, and those of '' where the
 -- product has none.
 CREATE TABLE bonus_tiers (
@@ -227,9 +251,14 @@ CREATE TABLE billing_profiles (
     registered_address text,
     bank_name text,
     bank_account text,
+    -- When and by whom the tax id was verified: the customer is a business since then. A change of it ends that.
+    tax_id_verified_at timestamptz,
+    tax_id_verified_by text,
     version bigint NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT ledger_now(),
-    updated_at timestamptz NOT NULL DEFAULT ledger_now()
+    updated_at timestamptz NOT NULL DEFAULT ledger_now(),
+    CONSTRAINT billing_profiles_verified_by_somebody CHECK ((tax_id_verified_at IS NULL) = (tax_id_verified_by IS NULL)
+        AND (tax_id_verified_at IS NULL OR tax_id IS NOT NULL))
 );
 -- What operators look for.
 CREATE INDEX billing_profiles_by_customer_prefix ON billing_profiles (customer_id text_pattern_ops);

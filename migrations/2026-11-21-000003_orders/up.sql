@@ -35,6 +35,11 @@ CREATE TABLE top_up_orders (
     fee_on_top boolean NOT NULL DEFAULT false,
     -- What the payer pays of it on top of the amount.
     tax numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT top_up_orders_tax CHECK (tax >= 0),
+    -- What tax the payable amount contains.
+    tax_included numeric(24, 8) NOT NULL DEFAULT 0
+        CONSTRAINT top_up_orders_tax_included CHECK (tax_included BETWEEN 0 AND payable_amount),
+    -- The rule by which it is taxed, as it was when the order was created; null: there was none.
+    tax_rule jsonb,
     -- Whether a refund gives the fee back, as the channel's rule said when the order was created.
     fee_refundable boolean NOT NULL DEFAULT true,
     bonus numeric(24, 8) NOT NULL DEFAULT 0 CONSTRAINT top_up_orders_bonus CHECK (bonus >= 0),
@@ -92,6 +97,8 @@ CREATE TABLE top_up_orders (
     CONSTRAINT top_up_orders_payable
         CHECK (payable_amount = amount + tax + CASE WHEN fee_on_top THEN fee ELSE 0 END),
     CONSTRAINT top_up_orders_credit CHECK (credited_amount >= 0),
+    CONSTRAINT top_up_orders_taxed_by_a_rule
+        CHECK ((tax = 0 OR tax_included = 0) AND (tax + tax_included = 0 OR tax_rule IS NOT NULL)),
     -- A bank transfer credits what arrived.
     CONSTRAINT top_up_orders_to_credit CHECK (status = 'completed' OR credited_amount = payable_amount - fee - tax),
     CONSTRAINT top_up_orders_refunded_within CHECK (refunded_amount BETWEEN 0 AND coalesce(received_amount, 0))
@@ -219,6 +226,8 @@ CREATE TABLE payment_applications (
     amount numeric(24, 8) NOT NULL CONSTRAINT payment_applications_amount CHECK (amount > 0),
     fee numeric(24, 8) NOT NULL DEFAULT 0,
     tax numeric(24, 8) NOT NULL DEFAULT 0,
+    -- What tax the amount contains.
+    tax_included numeric(24, 8) NOT NULL DEFAULT 0,
     applied_by text NOT NULL,
     applied_at timestamptz NOT NULL,
     -- The approval was wrong: the money is free for another order.

@@ -27,11 +27,12 @@ CREATE TABLE report_sums (
     amount numeric(28, 8) NOT NULL,
     granted numeric(28, 8) NOT NULL,
     debt numeric(28, 8) NOT NULL,
-    -- What was kept of the payments that these recharges credit.
+    -- What was kept of the payments that these recharges credit, and what tax they contain.
     fee numeric(28, 8) NOT NULL,
     tax numeric(28, 8) NOT NULL,
+    tax_included numeric(28, 8) NOT NULL,
     CONSTRAINT report_sums_pkey PRIMARY KEY (day, currency, product, kind, counterpart),
-    CONSTRAINT report_sums_kept CHECK (kind = /* RECHARGE */ 1 OR (fee = 0 AND tax = 0))
+    CONSTRAINT report_sums_kept CHECK (kind = /* RECHARGE */ 1 OR (fee = 0 AND tax = 0 AND tax_included = 0))
 );
 CREATE TRIGGER report_sums_no_change BEFORE UPDATE OR DELETE ON report_sums
     FOR EACH ROW EXECUTE FUNCTION entries_are_append_only();
@@ -65,6 +66,9 @@ CREATE TABLE papers (
     fee numeric(24, 8) NOT NULL,
     tax numeric(24, 8) NOT NULL,
     credited numeric(24, 8) NOT NULL,
+    -- What tax the amount contains, and the order's rule.
+    tax_included numeric(24, 8) NOT NULL CONSTRAINT papers_tax_included CHECK (tax_included BETWEEN 0 AND amount),
+    tax_rule jsonb,
     happened_at timestamptz NOT NULL,
     issued_at timestamptz NOT NULL DEFAULT ledger_now(),
     -- Who sold, and who bought, as they were named then. The buyer is personal data, which can be erased.

@@ -5,11 +5,12 @@ use serde_json::json;
 
 use super::{App, Caller, Error, Expected};
 use crate::domain::audit::AuditRecord;
-use crate::domain::billing_profile::{BillingDetails, BillingProfile, Email};
+use crate::domain::billing_profile::{BillingDetails, BillingProfile, Email, TaxIdVerification};
+use crate::domain::code::Code;
 use crate::domain::country::Country;
 use crate::domain::customer::CustomerId;
 use crate::storage::transaction::transact;
-use crate::storage::{audit, billing_profiles as store};
+use crate::storage::{audit, billing_profiles as store, clock};
 
 /// The profile that a caller saves. The texts are trimmed, and none is empty.
 #[derive(Clone)]
@@ -50,10 +51,23 @@ pub async fn put(
     let NewProfile { name, email, country, details } = new;
     // The database sets version and time.
     let (version, updated_at) = (1, DateTime::UNIX_EPOCH);
-    let new = BillingProfile { customer: customer.clone(), name, email, country, details, version, updated_at };
+    let new = BillingProfile {
+        customer: customer.clone(),
+        name,
+        email,
+        country,
+        details,
+        tax_id_verified: None,
+        version,
+        updated_at,
+    };
     transact(&app.pool, async |conn| {
         let current = store::lock(conn, customer).await?;
         expected.check_if_said(current.as_ref().map(|current| current.version))?;
+        let verified = current.as_ref();
+        let tax_id_verified =
+            verified.and_then(|current| current.verification_for(new.country, &new.name, &new.details));
+        let new = BillingProfile { tax_id_verified, ..new.clone() };
         // When two requests create the profile at the same time, the later one replaces the earlier.
         let saved = match store::insert(conn, &new).await? {
             Some(made) => made,
@@ -70,6 +84,40 @@ pub async fn put(
             )
             .await?;
         }
+        Ok(saved)
+    })
+    .await
+}
+
+/// Records that an operator has verified the tax id of a profile, or that it is not verified any more. From then on the
+/// customer is taxed as a business, or as a consumer.
+///
+/// # Errors
+/// 404 without a profile; 422 without a tax id; 412 and 428 as [`Expected::check`].
+#[tracing::instrument(name = "billing_profiles.verify_tax_id", skip_all, fields(customer = %customer))]
+pub async fn verify_tax_id(
+    app: &App,
+    caller: &Caller,
+    customer: &CustomerId,
+    expected: &Expected,
+    verified: bool,
+    reason: &str,
+) -> Result<BillingProfile, Error> {
+    let actor = &caller.actor();
+    transact(&app.pool, async |conn| {
+        let mut profile = store::lock(conn, customer).await?.ok_or(Error::NotFound("billing profile"))?;
+        expected.check(Some(profile.version))?;
+        if verified && profile.details.tax_id.is_none() {
+            return Err(Error::field("/verified", Code::InvalidValue, "must be false: the profile has no tax id"));
+        }
+        let before = profile.is_business();
+        let verification = TaxIdVerification { at: clock::now(conn).await?, by: actor.clone() };
+        profile.tax_id_verified = verified.then_some(verification);
+        let saved = store::update(conn, &profile).await?;
+        let shown = |verified: bool, version: i64| json!({ "verified": verified, "version": version });
+        let record = AuditRecord::new(actor, "billing_profile.tax_id_verified", format!("billing_profile:{customer}"));
+        let record = record.of(customer).because(reason).from(Some(shown(before, profile.version)));
+        audit::write(conn, &record.to(shown(verified, saved.version))).await?;
         Ok(saved)
     })
     .await

@@ -61,6 +61,7 @@ async fn issue(conn: &mut Connection, rules: &PaperRules, due: &DuePaper) -> Res
         receipt_id: receipt.map(|receipt| receipt.id).filter(|_| due.kind != PaperKind::Receipt),
         customer: order.customer.clone(),
         amounts,
+        tax_rule: order.tax_rule,
         happened_at: due.happened_at,
         issued_at: clock::now(conn).await?,
         seller: rules.seller.clone(),

@@ -47,9 +47,7 @@ impl Quote {
 pub async fn quote(app: &App, customer: &CustomerId, new: NewQuote) -> Result<Quote, Error> {
     let NewQuote { amount, channel, product } = new;
     let mut conn = app.pool.get().await?;
-    let offered = catalogue::offered_channels(app);
-    let offer =
-        catalogue::offer(&mut conn, offered, customer, amount.currency(), &product, FieldLocation::Body).await?;
+    let offer = catalogue::offer(&mut conn, app, customer, amount.currency(), &product, FieldLocation::Body).await?;
     let channels: Vec<_> = offer
         .channels(Some(amount))
         .into_iter()

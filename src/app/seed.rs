@@ -248,6 +248,7 @@ fn accounts() -> Result<[BankAccount; 2], Error> {
 
 fn profile() -> Result<BillingProfile, Error> {
     Ok(BillingProfile {
+        tax_id_verified: None,
         customer: CustomerId::new(DEMO_CUSTOMER).ok_or_else(|| wrong(DEMO_CUSTOMER))?,
         name: "Demo Customer".to_owned(),
         email: Email::new("demo@example.com").ok_or_else(|| wrong("e-mail"))?,
@@ -277,6 +278,7 @@ mod tests {
             product: Product::from_column(product),
             options: options().unwrap().into_iter().find(|options| options.currency() == currency).unwrap(),
             agreement: None,
+            tax_rule: None,
             profile: Some(profile().unwrap()),
             bank_account: accounts().unwrap().into_iter().find(|account| account.currency == currency),
             rules: rules().unwrap(),

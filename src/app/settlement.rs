@@ -339,6 +339,7 @@ pub(super) async fn try_complete(
         amount: received,
         fee: division.fee,
         tax: division.tax,
+        tax_included: division.tax_included,
         applied_by: actor.to_owned(),
         applied_at: now,
         reversed_at: None,
@@ -346,8 +347,7 @@ pub(super) async fn try_complete(
     payments::insert_application(conn, &application).await?;
 
     let detail = credit_detail(order, division.credited);
-    order.credited_amount = division.credited;
-    order.bonus = division.bonus;
+    (order.credited_amount, order.bonus) = (division.credited, division.bonus);
     move_to(conn, order, OrderState::Completed(Completion { at: now, received }), None, actor).await?;
     Ok(orders::add_to_timeline(conn, order, "credited", actor, Some(&detail)).await?)
 }

@@ -42,8 +42,7 @@ pub async fn get(
             last.or(currencies.first().copied()).ok_or_else(none)?
         }
     };
-    let offered = catalogue::offered_channels(app);
-    let offer = catalogue::offer(&mut conn, offered, customer, currency, product, FieldLocation::Query).await?;
+    let offer = catalogue::offer(&mut conn, app, customer, currency, product, FieldLocation::Query).await?;
     Ok((offer, currencies))
 }
 

@@ -14,11 +14,39 @@ pub struct BillingProfile {
     pub email: Email,
     pub country: Country,
     pub details: BillingDetails,
+    /// When and by whom the tax id was verified.
+    pub tax_id_verified: Option<TaxIdVerification>,
     pub version: i64,
     pub updated_at: DateTime<Utc>,
 }
 
+/// Somebody has made sure that the tax id exists and is the customer's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaxIdVerification {
+    pub at: DateTime<Utc>,
+    pub by: String,
+}
+
 impl BillingProfile {
+    /// Whether the customer is a business for tax: only where the tax id was verified.
+    #[must_use]
+    pub fn is_business(&self) -> bool {
+        self.tax_id_verified.is_some()
+    }
+
+    /// What of a verification still holds for other details: it is of a tax id, its country, and whose it is.
+    #[must_use]
+    pub fn verification_for(
+        &self,
+        country: Country,
+        name: &str,
+        details: &BillingDetails,
+    ) -> Option<TaxIdVerification> {
+        let verified = (self.country, &self.details.tax_id, &self.details.company, self.name.as_str());
+        let is_same = verified == (country, &details.tax_id, &details.company, name);
+        self.tax_id_verified.clone().filter(|_| is_same)
+    }
+
     /// The customer as papers name it. An order keeps this copy.
     #[must_use]
     pub fn party(&self) -> Party {

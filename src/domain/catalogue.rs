@@ -14,6 +14,7 @@ use super::money::{Currency, Money, MoneyError};
 use super::own_word::ProposalEnd;
 use super::payment::Channel;
 use super::product::Product;
+use super::tax::{AppliedTax, Tax};
 
 /// A product, as the catalogue describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,15 +204,27 @@ impl Percent {
         self.0.is_zero()
     }
 
+    /// What an amount contains of it, if the amount is all and this share on top: half to even at the minor unit.
+    ///
+    /// # Errors
+    /// [`MoneyError`] beyond the cap of amounts.
+    pub fn contained_in(self, amount: Money) -> Result<Money, MoneyError> {
+        let whole = Decimal::ONE_HUNDRED + self.0;
+        Self::rounded(amount.amount().checked_mul(self.0).ok_or(MoneyError::TooLarge)? / whole, amount.currency())
+    }
+
+    fn rounded(exact: Decimal, currency: Currency) -> Result<Money, MoneyError> {
+        let even = rust_decimal::RoundingStrategy::MidpointNearestEven;
+        Money::new(exact.round_dp_with_strategy(currency.exponent(), even), currency)
+    }
+
     /// This share of an amount, rounded half to even to the currency's minor unit.
     ///
     /// # Errors
     /// [`MoneyError`] beyond the cap of amounts.
     pub fn of(self, amount: Money) -> Result<Money, MoneyError> {
         let scaled = amount.amount().checked_mul(self.0).ok_or(MoneyError::TooLarge)? / Decimal::ONE_HUNDRED;
-        let rounded = scaled
-            .round_dp_with_strategy(amount.currency().exponent(), rust_decimal::RoundingStrategy::MidpointNearestEven);
-        Money::new(rounded, amount.currency())
+        Self::rounded(scaled, amount.currency())
     }
 }
 
@@ -233,6 +246,10 @@ pub struct Price {
     pub fee_refundable: bool,
     /// What the payer pays of it on top of the amount.
     pub tax: Money,
+    /// What of it the payable amount contains.
+    pub tax_included: Money,
+    /// The rule by which it is taxed.
+    pub tax_rule: Option<AppliedTax>,
     /// Promotional credit on top. It is not part of `credited`.
     pub bonus: Money,
     pub bonus_terms: BonusTerms,
@@ -240,23 +257,27 @@ pub struct Price {
     pub credited: Money,
 }
 
-/// The price of an amount under a rule.
+/// The price of an amount under a rule, and under the tax rule of the customer. What is taxed is what the payer pays
+/// for credit and fee.
 ///
 /// # Errors
 /// [`MoneyError::NotPositive`] when the fee leaves nothing to credit, [`MoneyError::TooLarge`].
-pub fn price(rule: &ChannelRule, amount: Money) -> Result<Price, MoneyError> {
+pub fn price(rule: &ChannelRule, amount: Money, tax_rule: Option<AppliedTax>) -> Result<Price, MoneyError> {
     let fee = rule.fee.of(amount)?;
-    let (payable, credited) = match rule.fee_on_top {
+    let (taxed, credited) = match rule.fee_on_top {
         true => (amount.checked_add(fee)?, amount),
         false => (amount, amount.checked_sub(fee)?),
     };
+    let tax = Tax::of(taxed, tax_rule)?;
     Ok(Price {
         amount,
-        payable,
+        payable: taxed.checked_add(tax.on_top)?,
         fee,
         fee_on_top: rule.fee_on_top,
         fee_refundable: rule.fee_refundable,
-        tax: Money::zero(amount.currency()),
+        tax: tax.on_top,
+        tax_included: tax.included,
+        tax_rule,
         bonus: rule.bonus.of(amount)?,
         bonus_terms: BonusTerms::default(),
         credited: Money::positive(credited.amount(), credited.currency())?,
@@ -267,6 +288,7 @@ pub fn price(rule: &ChannelRule, amount: Money) -> Result<Price, MoneyError> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::domain::tax::{TaxKey, TaxTerms, TaxedAt};
     use proptest::prelude::*;
 
     fn money_of(text: &str, currency: &str) -> Money {
@@ -297,10 +319,33 @@ mod tests {
         }
     }
 
+    fn tax(rate: i64, inclusive: bool) -> Option<AppliedTax> {
+        let seller: Country = "DE".parse().unwrap();
+        let key = TaxKey { seller, customer: None, business: false };
+        let rate = Percent::new(Decimal::new(rate, 4)).unwrap();
+        let terms = TaxTerms { rate, inclusive, at: TaxedAt::TopUp, reverse_charge: false };
+        Some(AppliedTax { key, version: 1, terms })
+    }
+
+    #[test]
+    fn tax_is_of_all_that_is_paid_for_credit_and_fee() {
+        for (on_top, inclusive, payable, on, included, credited) in [
+            (false, false, "119", "19", "0", "90"),
+            (true, false, "130.90", "20.90", "0", "100"),
+            (false, true, "100", "0", "15.97", "90"),
+            (true, true, "110", "0", "17.56", "100"),
+        ] {
+            let of = tax(190_000, inclusive);
+            let price = price(&rule("EUR", "10", on_top, "0"), money_of("100", "EUR"), of).unwrap();
+            let found = [price.payable, price.tax, price.tax_included, price.credited];
+            assert_eq!(found, [payable, on, included, credited].map(|text| money_of(text, "EUR")));
+        }
+    }
+
     #[test]
     fn the_fee_comes_off_or_on_top_and_the_bonus_stands_beside() {
         for (on_top, payable, credited) in [(false, "100", "97.10"), (true, "102.90", "100")] {
-            let price = price(&rule("USD", "2.9", on_top, "5"), money_of("100", "USD")).unwrap();
+            let price = price(&rule("USD", "2.9", on_top, "5"), money_of("100", "USD"), None).unwrap();
             assert_eq!((price.fee, price.bonus), (money_of("2.90", "USD"), money_of("5", "USD")));
             assert_eq!((price.payable, price.credited), (money_of(payable, "USD"), money_of(credited, "USD")));
         }
@@ -310,20 +355,23 @@ mod tests {
     fn shares_round_half_to_even_at_the_minor_unit() {
         // 2.5 % of 0.60 is 0.015, of 1.00 is 0.025: both halves go to 0.02.
         assert_eq!(
-            price(&rule("USD", "2.5", false, "0"), money_of("0.60", "USD")).unwrap().fee,
+            price(&rule("USD", "2.5", false, "0"), money_of("0.60", "USD"), None).unwrap().fee,
             money_of("0.02", "USD")
         );
-        assert_eq!(price(&rule("USD", "2.5", false, "0"), money_of("1", "USD")).unwrap().fee, money_of("0.02", "USD"));
         assert_eq!(
-            price(&rule("VND", "0.5", false, "0"), money_of("10100", "VND")).unwrap().fee,
+            price(&rule("USD", "2.5", false, "0"), money_of("1", "USD"), None).unwrap().fee,
+            money_of("0.02", "USD")
+        );
+        assert_eq!(
+            price(&rule("VND", "0.5", false, "0"), money_of("10100", "VND"), None).unwrap().fee,
             money_of("50", "VND")
         );
     }
 
     #[test]
     fn an_order_that_would_credit_nothing_has_no_price() {
-        assert_eq!(price(&rule("USD", "100", false, "0"), money_of("10", "USD")), Err(MoneyError::NotPositive));
-        let on_top = price(&rule("USD", "100", true, "0"), money_of("10", "USD")).unwrap();
+        assert_eq!(price(&rule("USD", "100", false, "0"), money_of("10", "USD"), None), Err(MoneyError::NotPositive));
+        let on_top = price(&rule("USD", "100", true, "0"), money_of("10", "USD"), None).unwrap();
         assert_eq!((on_top.payable, on_top.credited), (money_of("20", "USD"), money_of("10", "USD")));
     }
 
@@ -360,25 +408,27 @@ mod tests {
         #[test]
         fn every_unit_paid_is_credited_or_named(
             units in 1_i64..1_000_000_000_000, fee in 0_i64..=1_000_000, on_top in prop::bool::ANY,
-            bonus in 0_i64..=1_000_000,
+            bonus in 0_i64..=1_000_000, rate in 0_i64..=1_000_000, inclusive in prop::bool::ANY,
             code in prop::sample::select(vec!["USD", "CNY", "VND"]),
         ) {
             let currency: Currency = code.parse().unwrap();
             let amount = Money::from_units(units, currency.exponent(), currency).unwrap();
             let percent = |units| Percent::new(Decimal::new(units, 4)).unwrap();
             let rule = ChannelRule { fee: percent(fee), bonus: percent(bonus), ..rule(code, "0", on_top, "0") };
-            match price(&rule, amount) {
+            match price(&rule, amount, tax(rate, inclusive)) {
             Ok(price) => {
                 prop_assert_eq!(price.credited + price.fee + price.tax, price.payable);
-                let (whole, part) = if on_top { (price.credited, price.payable) } else { (price.payable, amount) };
+                let whole = if on_top { price.credited } else { price.payable - price.tax };
                 prop_assert_eq!(whole, amount);
-                prop_assert!(part >= amount);
-                for part in [price.credited, price.fee, price.tax, price.bonus] {
+                prop_assert!(price.payable >= amount && price.tax_included <= price.payable);
+                let other = if inclusive { price.tax } else { price.tax_included };
+                prop_assert!(other.is_zero());
+                for part in [price.credited, price.fee, price.tax, price.tax_included, price.bonus] {
                     prop_assert!(part.amount() >= Decimal::ZERO);
                     prop_assert!(part.require_minor_unit().is_ok());
                 }
             }
-            Err(MoneyError::TooLarge) => prop_assert!(on_top),
+            Err(MoneyError::TooLarge) => prop_assert!(on_top || !inclusive),
             Err(_) => prop_assert!(!on_top && fee > 400_000, "a modest share always leaves something"),
             }
         }

@@ -58,6 +58,7 @@ mod reversal;
 pub mod seal;
 pub mod search;
 pub mod take_back;
+pub mod tax;
 pub mod tax_id;
 pub mod transfer;
 pub mod transfer_slip;

@@ -11,10 +11,12 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::billing_profile::BillingDetails;
+use super::country::Country;
 use super::customer::CustomerId;
 use super::id::IdKind;
 use super::money::Money;
 use super::order::{Division, Order};
+use super::tax::AppliedTax;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PaperKind {
@@ -65,20 +67,22 @@ pub struct PaperAmounts {
     pub tax: Money,
     /// What the wallet got, or gave.
     pub credited: Money,
+    /// What tax the amount contains.
+    pub tax_included: Money,
 }
 
 impl PaperAmounts {
     /// What the receipt of a completed order is over: what arrived, as it was divided.
     #[must_use]
     pub fn of_order(order: &Order) -> Self {
-        let Division { credited, fee, tax, .. } = order.divide(order.received());
-        Self { amount: order.received(), fee, tax, credited }
+        let Division { credited, fee, tax, tax_included, .. } = order.divide(order.received());
+        Self { amount: order.received(), fee, tax, credited, tax_included }
     }
 
     #[must_use]
     pub fn zero(currency: super::money::Currency) -> Self {
         let zero = Money::zero(currency);
-        Self { amount: zero, fee: zero, tax: zero, credited: zero }
+        Self { amount: zero, fee: zero, tax: zero, credited: zero, tax_included: zero }
     }
 
     #[must_use]
@@ -88,6 +92,7 @@ impl PaperAmounts {
             fee: self.fee + other.fee,
             tax: self.tax + other.tax,
             credited: self.credited + other.credited,
+            tax_included: self.tax_included + other.tax_included,
         }
     }
 
@@ -98,6 +103,7 @@ impl PaperAmounts {
             fee: self.fee - other.fee,
             tax: self.tax - other.tax,
             credited: self.credited - other.credited,
+            tax_included: self.tax_included - other.tax_included,
         }
     }
 
@@ -113,7 +119,8 @@ impl PaperAmounts {
             true => kept,
             false => (kept_before + rest).pro_rata(self.tax, kept) - before.tax,
         };
-        Self { amount, fee: rest - tax, tax, credited: amount - rest }
+        let tax_included = (before.amount + amount).pro_rata(self.tax_included, self.amount) - before.tax_included;
+        Self { amount, fee: rest - tax, tax, credited: amount - rest, tax_included }
     }
 }
 
@@ -155,6 +162,8 @@ pub struct Paper {
     pub receipt_id: Option<Uuid>,
     pub customer: CustomerId,
     pub amounts: PaperAmounts,
+    /// The rule by which the order was taxed.
+    pub tax_rule: Option<AppliedTax>,
     pub happened_at: DateTime<Utc>,
     pub issued_at: DateTime<Utc>,
     pub seller: Party,
@@ -187,6 +196,8 @@ impl DuePaper {
 #[derive(Debug, Clone)]
 pub struct PaperRules {
     pub seller: Party,
+    /// By which country's rules we tax; `None`: we do not.
+    pub seller_country: Option<Country>,
     /// The series of receipts, and that of credit notes and their cancellations.
     pub receipts: String,
     pub credit_notes: String,
@@ -237,11 +248,15 @@ mod tests {
             credited in 1_i64..100_000,
             fee in 0_i64..5_000,
             tax in 0_i64..5_000,
+            included in 0_i64..1_000,
             cuts in proptest::collection::vec(0_i64..1_000, 0..5),
         ) {
             let whole = credited + fee + tax;
             let receipt =
-                PaperAmounts { amount: usd(whole), fee: usd(fee), tax: usd(tax), credited: usd(credited) };
+                PaperAmounts {
+                    amount: usd(whole), fee: usd(fee), tax: usd(tax), credited: usd(credited),
+                    tax_included: usd(whole * included / 1_000),
+                };
             let mut ends: Vec<i64> = cuts.iter().map(|cut| whole * cut / 1_000).chain([whole]).collect();
             ends.sort_unstable();
             let mut before = PaperAmounts::zero(receipt.amount.currency());

@@ -280,6 +280,7 @@ fn app_settings(
         sealing,
         papers: PaperRules {
             seller: config.papers.seller(),
+            seller_country: config.papers.seller_country,
             receipts: config.papers.receipt_series.clone(),
             credit_notes: config.papers.credit_note_series.clone(),
         },

@@ -8,7 +8,7 @@ use super::StorageError;
 use super::clock::ledger_now;
 use super::columns::{corrupt, customer_from_column};
 use super::schema::billing_profiles as profiles;
-use crate::domain::billing_profile::{BillingDetails, BillingProfile, Email};
+use crate::domain::billing_profile::{BillingDetails, BillingProfile, Email, TaxIdVerification};
 use crate::domain::customer::CustomerId;
 
 #[derive(Queryable, Selectable)]
@@ -28,6 +28,8 @@ struct BillingProfileRow {
     registered_address: Option<String>,
     bank_name: Option<String>,
     bank_account: Option<String>,
+    tax_id_verified_at: Option<DateTime<Utc>>,
+    tax_id_verified_by: Option<String>,
     version: i64,
     updated_at: DateTime<Utc>,
 }
@@ -53,6 +55,10 @@ impl TryFrom<BillingProfileRow> for BillingProfile {
                 bank_name: row.bank_name,
                 bank_account: row.bank_account,
             },
+            tax_id_verified: row
+                .tax_id_verified_at
+                .zip(row.tax_id_verified_by)
+                .map(|(at, by)| TaxIdVerification { at, by }),
             version: row.version,
             updated_at: row.updated_at,
         })
@@ -76,6 +82,8 @@ struct BillingProfileColumns<'a> {
     registered_address: Option<&'a str>,
     bank_name: Option<&'a str>,
     bank_account: Option<&'a str>,
+    tax_id_verified_at: Option<DateTime<Utc>>,
+    tax_id_verified_by: Option<&'a str>,
 }
 
 impl<'a> From<&'a BillingProfile> for BillingProfileColumns<'a> {
@@ -95,6 +103,8 @@ impl<'a> From<&'a BillingProfile> for BillingProfileColumns<'a> {
             registered_address: profile.details.registered_address.as_deref(),
             bank_name: profile.details.bank_name.as_deref(),
             bank_account: profile.details.bank_account.as_deref(),
+            tax_id_verified_at: profile.tax_id_verified.as_ref().map(|verified| verified.at),
+            tax_id_verified_by: profile.tax_id_verified.as_ref().map(|verified| verified.by.as_str()),
         }
     }
 }

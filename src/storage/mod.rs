@@ -36,6 +36,7 @@ pub mod low_balance_alerts;
 pub mod migrations;
 pub mod order_lists;
 pub mod order_payments;
+mod order_timeline;
 pub mod orders;
 pub mod own_word;
 pub mod page;

@@ -1,4 +1,4 @@
-//! Top-up orders and their timeline.
+//! Top-up orders.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -8,18 +8,21 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
+use super::catalogue::tax_rules;
 use super::clock::{NowOnce, later, ledger_now, seconds};
 use super::columns::{corrupt, currency_from_column, customer_from_column, provider_from_column};
 use super::parties::{from_document, to_document};
-use super::schema::{order_events, top_up_orders as orders};
+use super::schema::top_up_orders as orders;
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::bank_transaction::normal_form;
 use crate::domain::bonus::BonusTerms;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, Money};
-use crate::domain::order::{Awaited, Completion, FailedBy, Order, OrderState, OrderStatus, Remitter, TimelineEntry};
+use crate::domain::order::{Awaited, Completion, FailedBy, Order, OrderState, OrderStatus, Remitter};
 use crate::domain::payment::{CardFlow, Channel};
 use crate::domain::product::Product;
+
+pub use super::order_timeline::{add_to_timeline, timeline};
 
 #[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = orders, treat_none_as_null = true)]
@@ -43,6 +46,8 @@ pub(super) struct OrderRow {
     fee_on_top: bool,
     fee_refundable: bool,
     tax: Decimal,
+    tax_included: Decimal,
+    tax_rule: Option<serde_json::Value>,
     bonus: Decimal,
     bonus_tier_id: Option<Uuid>,
     bonus_once: bool,
@@ -107,6 +112,8 @@ impl From<&Order> for OrderRow {
             fee_on_top: order.fee_on_top,
             fee_refundable: order.fee_refundable,
             tax: order.tax.amount(),
+            tax_included: order.tax_included.amount(),
+            tax_rule: order.tax_rule.as_ref().map(tax_rules::to_document),
             bonus: order.bonus.amount(),
             bonus_tier_id: order.bonus_terms.tier,
             bonus_once: order.bonus_terms.once,
@@ -190,6 +197,8 @@ impl TryFrom<OrderRow> for Order {
             fee_on_top: row.fee_on_top,
             fee_refundable: row.fee_refundable,
             tax: money(row.tax),
+            tax_included: money(row.tax_included),
+            tax_rule: row.tax_rule.as_ref().map(tax_rules::from_document).transpose()?,
             bonus: money(row.bonus),
             bonus_terms: BonusTerms {
                 tier: row.bonus_tier_id,
@@ -376,61 +385,4 @@ impl Statement for Overdue {
 /// Database errors.
 pub async fn overdue(conn: &mut AsyncPgConnection, limit: i64) -> Result<Vec<Uuid>, StorageError> {
     Ok(Cached(Overdue(limit)).load(conn).await?)
-}
-
-#[derive(Debug, Queryable, Selectable)]
-#[diesel(table_name = order_events)]
-struct TimelineRow {
-    at: DateTime<Utc>,
-    event: String,
-    status: String,
-    actor: String,
-    detail: Option<String>,
-}
-
-impl TryFrom<TimelineRow> for TimelineEntry {
-    type Error = StorageError;
-
-    fn try_from(row: TimelineRow) -> Result<Self, StorageError> {
-        let status = OrderStatus::parse(&row.status).ok_or_else(|| corrupt("status", &row.status))?;
-        Ok(Self { at: row.at, event: row.event, status, actor: row.actor, detail: row.detail })
-    }
-}
-
-/// Adds a line to an order's timeline.
-///
-/// # Errors
-/// Database errors.
-pub async fn add_to_timeline(
-    conn: &mut AsyncPgConnection,
-    order: &Order,
-    event: &str,
-    actor: &str,
-    detail: Option<&str>,
-) -> Result<(), StorageError> {
-    diesel::insert_into(order_events::table)
-        .values((
-            order_events::order_id.eq(order.id),
-            order_events::event.eq(event),
-            order_events::status.eq(order.status().as_str()),
-            order_events::actor.eq(actor),
-            order_events::detail.eq(detail),
-        ))
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
-/// An order's timeline, oldest first.
-///
-/// # Errors
-/// Database errors.
-pub async fn timeline(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Vec<TimelineEntry>, StorageError> {
-    let rows: Vec<TimelineRow> = order_events::table
-        .filter(order_events::order_id.eq(id))
-        .order(order_events::seq)
-        .select(TimelineRow::as_select())
-        .load(conn)
-        .await?;
-    rows.into_iter().map(TimelineEntry::try_from).collect()
 }

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
+use super::catalogue::tax_rules;
 use super::columns::{corrupt, currency_from_column, customer_from_column};
 use super::page::in_page;
 use super::parties::{from_document, to_document};
@@ -121,6 +122,8 @@ struct PaperRow {
     fee: Decimal,
     tax: Decimal,
     credited: Decimal,
+    tax_included: Decimal,
+    tax_rule: Option<serde_json::Value>,
     happened_at: DateTime<Utc>,
     issued_at: DateTime<Utc>,
     seller: serde_json::Value,
@@ -149,7 +152,9 @@ impl TryFrom<PaperRow> for Paper {
                 fee: money(row.fee),
                 tax: money(row.tax),
                 credited: money(row.credited),
+                tax_included: money(row.tax_included),
             },
+            tax_rule: row.tax_rule.as_ref().map(tax_rules::from_document).transpose()?,
             happened_at: row.happened_at,
             issued_at: row.issued_at,
             seller: from_document(row.seller)?,
@@ -180,6 +185,8 @@ pub async fn issue(conn: &mut AsyncPgConnection, paper: &Paper) -> Result<(), St
         fee: amounts.fee.amount(),
         tax: amounts.tax.amount(),
         credited: amounts.credited.amount(),
+        tax_included: amounts.tax_included.amount(),
+        tax_rule: paper.tax_rule.as_ref().map(tax_rules::to_document),
         happened_at: paper.happened_at,
         issued_at: paper.issued_at,
         seller: to_document(&paper.seller),

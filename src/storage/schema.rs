@@ -205,6 +205,8 @@ diesel::table! {
         registered_address -> Nullable<Text>,
         bank_name -> Nullable<Text>,
         bank_account -> Nullable<Text>,
+        tax_id_verified_at -> Nullable<Timestamptz>,
+        tax_id_verified_by -> Nullable<Text>,
         version -> Int8,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
@@ -523,6 +525,8 @@ diesel::table! {
         fee -> Numeric,
         tax -> Numeric,
         credited -> Numeric,
+        tax_included -> Numeric,
+        tax_rule -> Nullable<Jsonb>,
         happened_at -> Timestamptz,
         issued_at -> Timestamptz,
         seller -> Jsonb,
@@ -552,6 +556,7 @@ diesel::table! {
         amount -> Numeric,
         fee -> Numeric,
         tax -> Numeric,
+        tax_included -> Numeric,
         applied_by -> Text,
         applied_at -> Timestamptz,
         reversed_at -> Nullable<Timestamptz>,
@@ -676,6 +681,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    tax_rules (seller_country, customer_country, business) {
+        seller_country -> Text,
+        customer_country -> Text,
+        business -> Bool,
+        rate_percent -> Numeric,
+        inclusive -> Bool,
+        taxed_at -> Text,
+        reverse_charge -> Bool,
+        enabled -> Bool,
+        version -> Int8,
+        updated_at -> Timestamptz,
+        updated_by -> Text,
+    }
+}
+
+diesel::table! {
     top_up_options (currency, product) {
         currency -> Text,
         product -> Text,
@@ -709,6 +730,8 @@ diesel::table! {
         fee -> Numeric,
         fee_on_top -> Bool,
         tax -> Numeric,
+        tax_included -> Numeric,
+        tax_rule -> Nullable<Jsonb>,
         fee_refundable -> Bool,
         bonus -> Numeric,
         bonus_tier_id -> Nullable<Uuid>,

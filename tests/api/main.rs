@@ -63,6 +63,7 @@ mod stream;
 mod stream_messages;
 mod streaming;
 mod taken_back;
+mod tax;
 mod tools;
 mod transfer_slips;
 mod two_pairs;

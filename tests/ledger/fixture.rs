@@ -26,6 +26,10 @@ use crate::support::{
 
 static FILLED: OnceCell<String> = OnceCell::const_new();
 
+/// 1.01 % of 99.
+const TAX_RULE: &str = r#"{"seller_country": "DE", "customer_country": "", "business": false, "version": 1,
+    "rate_percent": "1.01", "inclusive": false, "at": "top_up", "reverse_charge": false}"#;
+
 pub const ORDER: Uuid = id(1);
 pub const BANK_ORDER: Uuid = id(2);
 pub const PENDING_ORDER: Uuid = id(3);
@@ -255,19 +259,19 @@ async fn fill(pool: &Pool) {
          INSERT INTO top_up_orders (id, customer_id, currency, product, channel, provider, merchant_account, status,
          amount, payable_amount, fee, tax, bonus, credited_amount, received_amount, reference, agreement_version,
          remitter_name, remitter_bank, bank_account_id, bank_account_version, payer_ip, created_at, expires_at,
-         updated_at, completed_at)
+         updated_at, completed_at, tax_rule)
          VALUES ('{ORDER}', 'alice', 'USD', '', 'card', 'stripe', 'm', 'completed', 99, 100, 2, 1, 5, 97, 100, 'A', '1',
-         NULL, NULL, NULL, NULL, '::1', now(), now(), now(), now()),
+         NULL, NULL, NULL, NULL, '::1', now(), now(), now(), now(), '{TAX_RULE}'),
                 ('{BANK_ORDER}', 'alice', 'USD', '', 'bank_transfer', 'bank', '{bank}', 'completed', 200, 200, 0, 0, 0,
-                200, 200, 'B', '1', 'Alice', 'First', '{BANK}', 1, '::1', now(), now(), now(), now()),
+                200, 200, 'B', '1', 'Alice', 'First', '{BANK}', 1, '::1', now(), now(), now(), now(), NULL),
                 ('{PENDING_ORDER}', 'alice', 'USD', '', 'card', 'stripe', 'm', 'pending', 10, 10, 0, 0, 0, 10, NULL,
-                'C', '1', NULL, NULL, NULL, NULL, '::1', now(), now(), now(), NULL),
+                'C', '1', NULL, NULL, NULL, NULL, '::1', now(), now(), now(), NULL, NULL),
                 ('{BALANCE_ORDER}', 'alice', 'USD', 'whatsapp', 'balance', 'balance', '', 'completed', 30, 30, 0, 0, 0,
-                30, 30, 'D', '1', NULL, NULL, NULL, NULL, '::1', now(), now(), now(), now()),
+                30, 30, 'D', '1', NULL, NULL, NULL, NULL, '::1', now(), now(), now(), now(), NULL),
                 ('{CLAIMED_ORDER}', 'carl', 'USD', '', 'card', 'stripe', 'm', 'completed', 50, 50, 0, 0, 5, 50, 50, 'E',
-                '1', NULL, NULL, NULL, NULL, '::1', now(), now(), now(), now()),
+                '1', NULL, NULL, NULL, NULL, '::1', now(), now(), now(), now(), NULL),
                 ('{REVERSED_ORDER}', 'dora', 'USD', '', 'bank_transfer', 'bank', '{bank}', 'completed', 30, 30, 0, 0, 0,
-                30, 30, 'F', '1', 'Dora', 'First', '{BANK}', 1, '::1', now(), now(), now(), now());
+                30, 30, 'F', '1', 'Dora', 'First', '{BANK}', 1, '::1', now(), now(), now(), now(), NULL);
          INSERT INTO payments (id, provider, merchant_account, payment_id, currency, amount, applied, refunded,
          order_id, unapplied_reason, live, received_at)
          VALUES ('{PAYMENT}', 'stripe', 'm', 'pi_1', 'USD', 100, 100, 7, '{ORDER}', NULL, false, now()),

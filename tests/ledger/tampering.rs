@@ -269,6 +269,8 @@ fn orders() -> Vec<Tampering> {
         ),
         tampering("order_channel", update(BALANCE_ORDER, "channel = 'card'"), order(BALANCE_ORDER)),
         tampering("order_credited", update(ORDER, "credited_amount = 98"), order(ORDER)),
+        tampering("order_tax", update(ORDER, "tax_rule = NULL"), order(ORDER)),
+        tampering("order_tax", update(BANK_ORDER, "tax_included = 1"), order(BANK_ORDER)),
         tampering("order_payable", update(ORDER, "fee_on_top = true"), order(ORDER)),
         tampering("order_payable", update(PENDING_ORDER, "amount = 9"), order(PENDING_ORDER)),
         tampering("order_credited", update(BALANCE_ORDER, "credited_amount = 29"), order(BALANCE_ORDER)),

@@ -8,6 +8,7 @@ pub mod bonus_tiers;
 pub mod channel_rules;
 pub mod currencies;
 pub mod products;
+pub mod tax_rules;
 pub mod top_up_options;
 
 use crate::domain::code::Code;
@@ -21,6 +22,7 @@ use crate::domain::money::{Currency, Money};
 use crate::domain::offer::{ChannelOffer, Offer};
 use crate::domain::payment::Channel;
 use crate::domain::product::Product;
+use crate::domain::tax;
 use crate::storage::{billing_profiles, catalogue as store};
 
 /// Where a request carries its currency and product. An error names them there.
@@ -40,8 +42,7 @@ impl FieldLocation {
 }
 
 /// The channels that this installation can serve: every configured provider's channel, and payment from the wallet.
-#[must_use]
-pub fn offered_channels(app: &App) -> Vec<ChannelOffer> {
+fn offered_channels(app: &App) -> Vec<ChannelOffer> {
     let providers = app.providers.iter().map(|provider| {
         let can = provider.capabilities();
         ChannelOffer { channel: provider.channel(), currencies: can.currencies.clone(), limits: can.limits.clone() }
@@ -52,14 +53,14 @@ pub fn offered_channels(app: &App) -> Vec<ChannelOffer> {
 /// Reads everything that decides about an order of `currency` into `product` (or the main wallet): top-up options,
 /// agreement, channel rules, the customer's billing profile and our bank account. It takes no lock.
 ///
-/// `offered` is what [`offered_channels`] returns. This function does not check profile, agreement, channel and amount:
+/// This function does not check profile, agreement, channel and amount:
 /// the caller checks them on the [`Offer`], so that one answer names everything that is wrong.
 ///
 /// # Errors
 /// 422 naming `currency` (`currency_not_offered`) or `product` (`unknown_product`, `inactive_product`) at `location`.
 pub async fn offer(
     conn: &mut Connection,
-    offered: Vec<ChannelOffer>,
+    app: &App,
     customer: &CustomerId,
     currency: Currency,
     product: &Product,
@@ -87,7 +88,7 @@ pub async fn offer(
     };
     let accounts = store::bank_accounts::active(conn).await?;
     let with_account: Vec<Currency> = accounts.iter().map(|account| account.currency).collect();
-    let offered = offered
+    let offered = offered_channels(app)
         .into_iter()
         .map(|offer| match offer.channel {
             // Customers can transfer money only to an account that we have in that currency.
@@ -95,12 +96,20 @@ pub async fn offer(
             _ => offer,
         })
         .collect();
+    let profile = billing_profiles::find(conn, customer).await?;
+    let tax_rule = match (app.settings.papers.seller_country, &profile) {
+        (Some(seller), Some(profile)) => {
+            tax::choose(&store::tax_rules::list(conn).await?, seller, profile.country, profile.is_business())
+        }
+        _ => None,
+    };
     Ok(Offer {
         currency,
         product: product.clone(),
         options,
         agreement: store::agreements::active(conn).await?,
-        profile: billing_profiles::find(conn, customer).await?,
+        profile,
+        tax_rule,
         bank_account: accounts.into_iter().find(|account| account.currency == currency),
         rules: store::channel_rules::for_product(conn, product).await?,
         offered,

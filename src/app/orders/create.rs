@@ -98,9 +98,8 @@ pub async fn create(
 /// Prices the order by what is offered to its customer. Every field that the offer refuses is named. An operator can
 /// order less than customers can, for money that has arrived.
 async fn price(conn: &mut Connection, app: &App, new: &NewOrder, caller: &Caller) -> Result<(Offer, Price), Error> {
-    let offered = catalogue::offered_channels(app);
     let currency = new.amount.currency();
-    let offer = catalogue::offer(conn, offered, &new.customer, currency, &new.product, FieldLocation::Body).await?;
+    let offer = catalogue::offer(conn, app, &new.customer, currency, &new.product, FieldLocation::Body).await?;
     let offer = if caller.is_operator { offer.without_customers_minimum() } else { offer };
     if offer.profile.is_none() {
         return Err(Error::Unprocessable {
@@ -186,6 +185,8 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
         fee_on_top: price.fee_on_top,
         fee_refundable: price.fee_refundable,
         tax: price.tax,
+        tax_included: price.tax_included,
+        tax_rule: price.tax_rule,
         bonus: price.bonus,
         bonus_terms: price.bonus_terms,
         credited_amount: price.credited,

@@ -149,6 +149,7 @@ async fn credit(
         amount,
         fee: nothing,
         tax: nothing,
+        tax_included: nothing,
         applied_by: actor.to_owned(),
         applied_at: clock::now(conn).await?,
         reversed_at: None,

@@ -14,6 +14,7 @@ use super::language::Language;
 use super::money::{Currency, Money, MoneyError};
 use super::payment::Channel;
 use super::product::Product;
+use super::tax::AppliedTax;
 
 /// A channel that this installation can serve, with the limits of its provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct Offer {
     pub agreement: Option<Agreement>,
     /// `None` until the customer has filled it in. Nothing can be ordered before.
     pub profile: Option<BillingProfile>,
+    /// The tax rule for the customer; `None` where there is none, and until the profile says the country.
+    pub tax_rule: Option<AppliedTax>,
     /// Our bank account for this currency.
     pub bank_account: Option<BankAccount>,
     /// The rules that apply to this product, for every channel and currency.
@@ -190,7 +193,7 @@ impl Offer {
     #[must_use]
     pub fn price(&self, channel: Channel, amount: Money) -> Option<Result<Price, MoneyError>> {
         let rule = self.rule(channel)?;
-        Some(price(rule, amount).map(|price| {
+        Some(price(rule, amount, self.tax_on(channel)).map(|price| {
             // A payment from the wallet is a transfer.
             if channel == Channel::Balance {
                 return price;
@@ -198,6 +201,12 @@ impl Offer {
             let (bonus, bonus_terms) = choose(&self.tiers, amount, price.bonus, &self.standing);
             Price { bonus, bonus_terms, ..price }
         }))
+    }
+
+    /// The tax rule for payments through a channel. Money in the wallet was taxed when it came in.
+    #[must_use]
+    pub fn tax_on(&self, channel: Channel) -> Option<AppliedTax> {
+        self.tax_rule.filter(|_| channel != Channel::Balance)
     }
 
     fn judge(&self, channel: Channel, amount: Option<Money>) -> Eligibility {
@@ -251,7 +260,7 @@ impl Offer {
             }
         }
         let amount = amount?;
-        let price = price(rule, amount);
+        let price = price(rule, amount, self.tax_on(channel));
         // The limits are about what is paid. An amount without a price is judged as it is.
         let paid = price.as_ref().map_or(amount, |price| price.payable);
         if paid.amount() < minimum.amount() {

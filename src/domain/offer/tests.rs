@@ -54,6 +54,7 @@ fn rules() -> Vec<ChannelRule> {
 
 fn profile(country: &str) -> BillingProfile {
     BillingProfile {
+        tax_id_verified: None,
         customer: CustomerId::new("demo").unwrap(),
         name: "Demo".to_owned(),
         email: Email::from_column("demo@example.com"),
@@ -80,6 +81,7 @@ fn offer(code: &str, country: Option<&str>, product: &str) -> Offer {
         },
         agreement: None,
         profile: country.map(profile),
+        tax_rule: None,
         bank_account: None,
         rules: rules(),
         offered: Channel::ALL.map(ChannelOffer::unlimited).to_vec(),

@@ -14,6 +14,7 @@ use super::money::{Currency, Money};
 use super::paper::Party;
 use super::payment::{CardFlow, Channel, Observation, PaymentFact, ProviderName};
 use super::product::Product;
+use super::tax::AppliedTax;
 use super::wallet_key::WalletKey;
 
 mod filter;
@@ -61,6 +62,10 @@ pub struct Order {
     pub fee_refundable: bool,
     /// What the payer pays of it on top of the amount.
     pub tax: Money,
+    /// What of it the payable amount contains.
+    pub tax_included: Money,
+    /// The rule by which it is taxed, as it was when the order was created.
+    pub tax_rule: Option<AppliedTax>,
     pub bonus: Money,
     pub bonus_terms: BonusTerms,
     /// What the wallet gets, or got.
@@ -98,6 +103,8 @@ pub struct Division {
     pub credited: Money,
     pub fee: Money,
     pub tax: Money,
+    /// What tax all of it contains.
+    pub tax_included: Money,
     pub bonus: Money,
 }
 
@@ -159,17 +166,19 @@ impl Order {
     }
 
     /// Divides a received amount, which is in the order's currency, into credited + fee + tax, wherever the fee comes
-    /// from. For the payable amount, fee, tax and bonus are those frozen on the order. For another amount they are taken
-    /// pro rata, half even at the minor unit; but the bonus is never more than the frozen one.
+    /// from. For the payable amount, fee, tax and bonus are those frozen on the order. For another amount they are
+    /// taken pro rata, half even at the minor unit; but the bonus is never more than the frozen one.
     #[must_use]
     pub fn divide(&self, received: Money) -> Division {
         if received == self.payable {
             let credited = self.payable - self.fee - self.tax;
-            return Division { credited, fee: self.fee, tax: self.tax, bonus: self.bonus };
+            let Self { fee, tax, tax_included, bonus, .. } = *self;
+            return Division { credited, fee, tax, tax_included, bonus };
         }
         let share = |part: Money| part.pro_rata(received, self.payable);
         let (fee, tax) = (share(self.fee), share(self.tax));
-        Division { credited: received - fee - tax, fee, tax, bonus: share(self.bonus).min(self.bonus) }
+        let (tax_included, bonus) = (share(self.tax_included), share(self.bonus).min(self.bonus));
+        Division { credited: received - fee - tax, fee, tax, tax_included, bonus }
     }
 }
 

@@ -58,6 +58,8 @@ fn order(state: OrderState) -> Order {
         fee_on_top: false,
         fee_refundable: true,
         tax: usd(0),
+        tax_included: usd(0),
+        tax_rule: None,
         bonus: usd(0),
         bonus_terms: BonusTerms::default(),
         credited_amount: usd(100),

@@ -273,6 +273,8 @@ pub struct Application {
     pub amount: Money,
     pub fee: Money,
     pub tax: Money,
+    /// What tax the amount contains.
+    pub tax_included: Money,
     pub applied_by: String,
     pub applied_at: DateTime<Utc>,
     /// When the approval was reversed. The application does not count from then on.

@@ -40,6 +40,8 @@ fn order() -> Order {
         fee_on_top: false,
         fee_refundable: true,
         tax: usd("1"),
+        tax_included: usd("0"),
+        tax_rule: None,
         bonus: usd("10"),
         bonus_terms: BonusTerms::default(),
         credited_amount: usd("97"),

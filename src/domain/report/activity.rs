@@ -33,6 +33,8 @@ pub struct Activity {
     pub gross: Money,
     pub fee: Money,
     pub tax: Money,
+    /// What tax the gross contains.
+    pub tax_included: Money,
     pub credited: Money,
     pub granted: Money,
     /// Consumption of topped-up money, and what was booked as debt.
@@ -56,6 +58,7 @@ impl Activity {
             gross: zero,
             fee: zero,
             tax: zero,
+            tax_included: zero,
             credited: zero,
             granted: zero,
             used_paid: zero,
@@ -76,6 +79,7 @@ impl Activity {
                 self.credited += amount;
                 self.fee += sum.fee;
                 self.tax += sum.tax;
+                self.tax_included += sum.tax_included;
                 self.gross += amount + sum.fee + sum.tax;
             }
             Line::Granted => self.granted += amount,
@@ -151,6 +155,7 @@ mod tests {
             parts: Parts { entries: 1, amount: usd(amount), granted: usd(granted), debt: usd(0) },
             fee: kept,
             tax: kept,
+            tax_included: kept,
         }
     }
 
@@ -176,6 +181,7 @@ mod tests {
         assert_eq!(all.len(), 1);
         let one = all[0].1;
         assert_eq!((one.gross, one.fee, one.tax, one.credited), (usd(150), usd(6), usd(6), usd(138)));
+        assert_eq!(one.tax_included, usd(6));
         assert_eq!((one.used_paid, one.used_granted, one.refunded), (usd(10), usd(20), usd(10)));
         let split = rows(&sums, Split { product: false, channel: true });
         let channels: Vec<_> = split.iter().map(|(key, row)| (key.channel, row.gross, row.refunded)).collect();

@@ -34,7 +34,10 @@ pub enum Account {
     VnpayDisputes,
     BankTransferDisputes,
     Fee,
+    /// The tax that we owe.
     Tax,
+    /// The tax that prices contain. It is less of the revenue that the credit will be.
+    TaxIncluded,
     Usage,
     UsageGranted,
     Promotion,
@@ -43,7 +46,7 @@ pub enum Account {
 }
 
 impl Account {
-    pub const ALL: [(Self, &'static str); 22] = [
+    pub const ALL: [(Self, &'static str); 23] = [
         (Self::CustomerPaid, "customer_paid"),
         (Self::CustomerGranted, "customer_granted"),
         (Self::CustomerDebt, "customer_debt"),
@@ -61,6 +64,7 @@ impl Account {
         (Self::BankTransferDisputes, "bank_transfer_disputes"),
         (Self::Fee, "fee"),
         (Self::Tax, "tax"),
+        (Self::TaxIncluded, "tax_included"),
         (Self::Usage, "usage"),
         (Self::UsageGranted, "usage_granted"),
         (Self::Promotion, "promotion"),
@@ -182,7 +186,7 @@ pub fn lines(sums: &[EntrySum]) -> Vec<JournalLine> {
 }
 
 /// What a sum of entries credits to each account; negative: debits. All of it together is nothing.
-fn credits(sum: &EntrySum) -> [(Account, Money); 7] {
+fn credits(sum: &EntrySum) -> [(Account, Money); 8] {
     let parts = sum.parts;
     let other = Account::of(&sum.counterpart);
     // Consumption of promotional credit is no revenue, so it has an account of its own.
@@ -195,7 +199,8 @@ fn credits(sum: &EntrySum) -> [(Account, Money); 7] {
         (Account::CustomerGranted, parts.granted),
         (Account::CustomerDebt, -parts.debt),
         (Account::Fee, sum.fee),
-        (Account::Tax, sum.tax),
+        (Account::Tax, sum.tax + sum.tax_included),
+        (Account::TaxIncluded, -sum.tax_included),
         (other, -(parts.amount - of_granted + sum.fee + sum.tax)),
         (other_granted, -of_granted),
     ]
@@ -261,6 +266,7 @@ mod tests {
                 parts: Parts { entries: 1, amount: usd(amount), granted: usd(granted), debt: usd(debt) },
                 fee: usd(kept),
                 tax: usd(kept / 2),
+                tax_included: usd(kept / 3),
             }).collect();
             let lines = lines(&sums);
             let total = |side: fn(&JournalLine) -> Option<Money>| {

@@ -158,6 +158,8 @@ pub struct EntrySum {
     /// What was kept of the payments that recharges credit.
     pub fee: Money,
     pub tax: Money,
+    /// What tax these payments contain.
+    pub tax_included: Money,
 }
 
 /// The entries of one kind, before a stretch of days or in it.

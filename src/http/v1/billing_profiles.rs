@@ -1,7 +1,7 @@
 //! `/v1/billing-profile`: the name and address that a customer is billed under.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, get, put, web};
+use actix_web::{HttpResponse, get, post, put, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,13 +10,14 @@ use crate::app::billing_profiles::{self, NewProfile};
 use crate::app::{App, Error, Problems};
 use crate::domain::billing_profile::{self, BillingDetails, Email};
 use crate::domain::code::Code;
+use crate::domain::tax_id;
 use crate::http::edge::answers::tagged;
-use crate::http::edge::auth::{Allowed, AsCustomer, SUPPORT};
+use crate::http::edge::auth::{Allowed, AsCustomer, AsOperator, FINANCE, SUPPORT};
 use crate::http::edge::etag::IfMatch;
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
-use crate::http::edge::queries::CustomerQuery;
-use crate::http::edge::wire::{CountryCode, CustomerIdText};
+use crate::http::edge::queries::{CustomerPath, CustomerQuery};
+use crate::http::edge::wire::{CountryCode, CustomerIdText, Reason};
 
 /// The profile to save: whom the platform bills.
 #[derive(Deserialize, ToSchema)]
@@ -73,6 +74,12 @@ impl BillingProfileRequest {
             problems.add("/email", Code::Malformed, "must be an e-mail address such as name@example.com");
         }
         let country = self.country.read(&mut problems, "/country");
+        if let (Some(country), Some(tax_id)) = (country, self.tax_id.as_deref().filter(|id| !id.trim().is_empty()))
+            && !tax_id::is_plausible(country, tax_id.trim())
+        {
+            let detail = format!("is no tax id of {}: look for a typing error", country.name());
+            problems.add("/tax_id", Code::Malformed, detail);
+        }
         let mut text = |pointer, text: &Option<String>, max| problems.optional_text(pointer, text.as_deref(), max);
         let details = BillingDetails {
             address: text("/address", &self.address, 500),
@@ -123,6 +130,9 @@ pub struct BillingProfile {
     bank_name: Option<String>,
     #[schema(max_length = 64, example = "6216600100001234567")]
     bank_account: Option<String>,
+    /// When an operator verified the tax id, and by that made the customer a business for tax; null until then. A
+    /// change of name, company, country or tax id ends it.
+    tax_id_verified_at: Option<DateTime<Utc>>,
     /// A number that grows with every change. It is also the ETag: `"<version>"`.
     #[schema(minimum = 1, example = 1)]
     version: i64,
@@ -152,6 +162,7 @@ fn answer(profile: billing_profile::BillingProfile) -> HttpResponse {
         registered_address: details.registered_address,
         bank_name: details.bank_name,
         bank_account: details.bank_account,
+        tax_id_verified_at: profile.tax_id_verified.map(|verified| verified.at),
         version,
         updated_at: profile.updated_at,
     };
@@ -205,6 +216,47 @@ pub async fn save_billing_profile(
 ) -> Result<HttpResponse, Failure> {
     let customer = query.customer(&caller)?;
     Ok(answer(billing_profiles::put(&app, &caller, &customer, &expected, body.value.read()?).await?))
+}
+
+/// Whether the tax id of a profile is verified.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"verified": true, "reason": "valid at VIES on 2026-11-27"}))]
+pub struct TaxIdVerification {
+    /// `true`: the tax id exists and is the customer's. `false`: that is not known any more.
+    verified: bool,
+    reason: Reason,
+}
+
+/// Verify a tax id
+///
+/// Records that an operator has made sure that the tax id of the billing profile exists and is the customer's. From
+/// then on new orders of the customer are taxed as those of a business. `If-Match` names the version of the profile that was
+/// looked at: without it the call fails with 428 `if_match_required`, and with 412 if the profile has changed since.
+#[utoipa::path(
+    tag = "billing-profile",
+    operation_id = "adminVerifyTaxId",
+    params(CustomerPath, CustomerQuery, IfMatch),
+    request_body = TaxIdVerification,
+    responses((status = 200, description = "The profile as it is now", body = BillingProfile,
+        headers(("ETag" = String, description = "The version, to send as `If-Match`")))),
+    security(("bearer" = ["operator:finance"]))
+)]
+#[post("/v1/admin/customers/{customer_id}/verify-tax-id")]
+pub async fn admin_verify_tax_id(
+    Allowed(caller): AsOperator<FINANCE>,
+    path: web::Path<CustomerPath>,
+    QueryParams(query): QueryParams<CustomerQuery>,
+    IfMatch(expected): IfMatch,
+    body: JsonBody<TaxIdVerification>,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let customer = path.customer(&query)?;
+    let TaxIdVerification { verified, reason } = body.value;
+    let mut problems = Problems::new();
+    let reason = reason.read(&mut problems, "/reason");
+    let reason = problems.into_result(reason)?;
+    Ok(answer(billing_profiles::verify_tax_id(&app, &caller, &customer, &expected, verified, &reason).await?))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::http::edge::language::Speaks;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::CustomerQuery;
 use crate::http::edge::wire::{
-    Amount, BonusReasonCode, CurrencyCode, PaymentChannel, ProcessingDays, ProductCode, ProductFilter,
+    Amount, AppliedTax, BonusReasonCode, CurrencyCode, PaymentChannel, ProcessingDays, ProductCode, ProductFilter,
 };
 
 /// The top-up to price.
@@ -62,7 +62,14 @@ pub struct Quote {
     /// channel has no price.
     payable_amount: Option<Amount>,
     fee: Option<Amount>,
+    /// The tax that the payer pays on top.
     tax: Option<Amount>,
+    /// The tax that the payable amount contains.
+    tax_included: Option<Amount>,
+    /// The rule by which the top-up is taxed. Absent: there is none, or the customer has no billing profile yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    tax_rule: Option<AppliedTax>,
     /// Promotional credit that comes in addition.
     bonus: Option<Amount>,
     /// Why there is no bonus: another order of the customer reserves it.
@@ -104,6 +111,7 @@ pub struct QuotedChannel {
     payable_amount: Option<Amount>,
     fee: Option<Amount>,
     tax: Option<Amount>,
+    tax_included: Option<Amount>,
     bonus: Option<Amount>,
     credited_amount: Option<Amount>,
 }
@@ -122,6 +130,7 @@ fn quoted(one: &Eligibility, price: Option<Price>, language: Language) -> Quoted
         payable_amount: price.map(|price| Amount::from(price.payable)),
         fee: price.map(|price| Amount::from(price.fee)),
         tax: price.map(|price| Amount::from(price.tax)),
+        tax_included: price.map(|price| Amount::from(price.tax_included)),
         bonus: price.map(|price| Amount::from(price.bonus)),
         credited_amount: price.map(|price| Amount::from(price.credited)),
     }
@@ -138,6 +147,8 @@ impl Quote {
             payable_amount: price.map(|price| Amount::from(price.payable)),
             fee: price.map(|price| Amount::from(price.fee)),
             tax: price.map(|price| Amount::from(price.tax)),
+            tax_included: price.map(|price| Amount::from(price.tax_included)),
+            tax_rule: price.and_then(|price| price.tax_rule).map(AppliedTax::from),
             bonus: price.map(|price| Amount::from(price.bonus)),
             bonus_reason_code: price.and_then(|price| BonusReasonCode::of(&price.bonus_terms)),
             credited_amount: price.map(|price| Amount::from(price.credited)),

@@ -19,8 +19,8 @@ use crate::http::edge::language::Speaks;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::customer_of;
 use crate::http::edge::wire::{
-    AgreementVersion, Amount, BonusUseName, CurrencyCode, CustomerIdText, LanguageTag, PaymentChannel, ProcessingDays,
-    ProductCode, ProductFilter,
+    AgreementVersion, Amount, AppliedTax, BonusUseName, CurrencyCode, CustomerIdText, LanguageTag, PaymentChannel,
+    ProcessingDays, ProductCode, ProductFilter,
 };
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -59,6 +59,11 @@ pub struct TopUpOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     bank_account: Option<OfferedBankAccount>,
+    /// The rule by which top-ups of this customer are taxed. Absent: there is none, or the customer has no billing
+    /// profile yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    tax_rule: Option<AppliedTax>,
     /// What larger top-ups bring in addition, by amount. An order gets the best tier that fits it.
     #[schema(max_items = 100)]
     bonus_tiers: Vec<OfferedBonusTier>,
@@ -243,6 +248,7 @@ impl TopUpOptions {
             maximum: Amount::from(offer.options.maximum),
             channels: offer.channels(None).iter().map(|one| ChannelOption::of(one, language)).collect(),
             bonus_tiers: tiers.map(|tier| OfferedBonusTier::of(tier, &offer.standing)).collect(),
+            tax_rule: offer.tax_rule.map(AppliedTax::from),
             support: SupportContact::of(support),
             bank_account: offer.bank_account.filter(|_| by_transfer).map(OfferedBankAccount::from),
             agreement: offer.agreement.map(|agreement| AgreementLink::of(agreement, agreement_languages)),

@@ -10,4 +10,5 @@ pub mod bank_accounts;
 pub mod bonus_tiers;
 pub mod channel_rules;
 pub mod products;
+pub mod tax_rules;
 pub mod top_up_options;

@@ -5,7 +5,7 @@ WITH applied AS (
                AS reference,
            p.amount AS paid, p.provider <> 'bank' AND a.applied_by NOT LIKE 'operator:%' AS by_company,
            o.customer_id AS orderer, o.currency, o.product, o.payable_amount AS ordered, s.fee AS fee_share,
-           s.tax AS tax_share
+           s.tax AS tax_share, s.tax_included AS included_share
     FROM payment_applications a
     JOIN payments p ON p.id = a.payment_id
     LEFT JOIN top_up_orders o ON o.id = a.order_id
@@ -19,7 +19,11 @@ WITH applied AS (
                CASE WHEN a.amount = o.payable_amount THEN o.tax
                     ELSE pro_rata(o.tax * a.amount * 1000000, 1, o.payable_amount * 1000000,
                                   currency_exponent(o.currency))
-               END AS tax
+               END AS tax,
+               CASE WHEN a.amount = o.payable_amount THEN o.tax_included
+                    ELSE pro_rata(o.tax_included * a.amount * 1000000, 1, o.payable_amount * 1000000,
+                                  currency_exponent(o.currency))
+               END AS tax_included
     ) AS s ON true
 ), granted AS (
     SELECT customer_id, reference, sum(amount) AS amount, count(*) AS entries
@@ -42,9 +46,12 @@ CROSS JOIN LATERAL (VALUES
      OR (a.orderer, a.currency, a.product) IS NOT DISTINCT FROM (w.customer_id, w.currency, w.product),
      concat_ws(' ', a.orderer, a.currency, a.product), concat_ws(' ', w.customer_id, w.currency, w.product)),
     ('order_price',
-     a.order_id IS NULL OR (a.fee_share, a.tax_share) IS NOT DISTINCT FROM (a.fee, a.tax),
-     'fee ' || trim_scale(a.fee_share) || ', tax ' || trim_scale(a.tax_share),
-     'fee ' || trim_scale(a.fee) || ', tax ' || trim_scale(a.tax)),
+     a.order_id IS NULL
+     OR (a.fee_share, a.tax_share, a.included_share) IS NOT DISTINCT FROM (a.fee, a.tax, a.tax_included),
+     concat_ws(', ', 'fee ' || trim_scale(a.fee_share), 'tax ' || trim_scale(a.tax_share),
+               trim_scale(a.included_share) || ' included'),
+     concat_ws(', ', 'fee ' || trim_scale(a.fee), 'tax ' || trim_scale(a.tax),
+               trim_scale(a.tax_included) || ' included')),
     ('payment_exact',
      a.order_id IS NULL OR NOT a.by_company OR (a.paid = a.amount AND a.ordered = a.amount),
      trim_scale(a.amount) || ' paid and ordered',

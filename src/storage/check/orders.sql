@@ -24,11 +24,21 @@ WITH applied AS (
            coalesce(a.net, 0) + coalesce(m.amount, 0) AS received, o.received_amount,
            coalesce(a.gross, 0) + coalesce(m.amount, 0) AS gross,
            coalesce(r.entries, 0) AS entries, coalesce(r.amount, 0) AS recharged,
-           o.payable_amount, o.amount + o.tax + CASE WHEN o.fee_on_top THEN o.fee ELSE 0 END AS payable
+           o.tax, o.tax_included, t.tax AS tax_due, t.included AS included_due, o.payable_amount,
+           o.amount + o.tax + CASE WHEN o.fee_on_top THEN o.fee ELSE 0 END AS payable
     FROM top_up_orders o
     LEFT JOIN applied a ON a.order_id = o.id
     LEFT JOIN moved m ON m.order_id = o.id
     LEFT JOIN refunded f ON f.order_id = o.id
+    -- As `Tax::of` of the service: of what is paid for credit and fee.
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN b.inclusive THEN 0 ELSE pro_rata(b.base, b.rate, 100, b.exponent) END AS tax,
+               CASE WHEN b.inclusive THEN pro_rata(b.base, b.rate, 100 + b.rate, b.exponent) ELSE 0 END AS included
+        FROM (SELECT o.amount + CASE WHEN o.fee_on_top THEN o.fee ELSE 0 END AS base,
+                     coalesce((o.tax_rule ->> 'rate_percent')::numeric, 0) AS rate,
+                     coalesce((o.tax_rule ->> 'inclusive')::boolean, false) AS inclusive,
+                     currency_exponent(o.currency) AS exponent) AS b
+    ) AS t
     LEFT JOIN recharged r ON r.customer_id = o.customer_id AND r.reference = 'tuo_' || replace(o.id::text, '-', '')
 )
 SELECT v.rule, 'tuo_' || replace(j.id::text, '-', '') AS subject, j.customer_id AS customer, v.expected, v.found
@@ -42,6 +52,9 @@ CROSS JOIN LATERAL (VALUES
      trim_scale(j.received)::text, trim_scale(j.credited_amount)::text),
     ('order_received', NOT j.completed OR j.proofs = 0 OR j.gross = j.received_amount,
      trim_scale(j.gross)::text, trim_scale(j.received_amount)::text),
+    ('order_tax', (j.tax, j.tax_included) = (j.tax_due, j.included_due),
+     trim_scale(j.tax_due) || ', ' || trim_scale(j.included_due) || ' included',
+     trim_scale(j.tax) || ', ' || trim_scale(j.tax_included) || ' included'),
     ('order_payable', j.payable_amount = j.payable, trim_scale(j.payable)::text, trim_scale(j.payable_amount)::text),
     ('order_refunded', j.refunded_amount = j.refunded,
      trim_scale(j.refunded)::text, trim_scale(j.refunded_amount)::text),

@@ -103,6 +103,7 @@ pub const STEPS: &[Step] = &[
             rule("order_channel", "an order is paid the way its channel says"),
             rule("order_credited", "credited_amount is what was applied less fee and tax"),
             rule("order_received", "received_amount is what was applied"),
+            rule("order_tax", "tax is what the order's rule says of what is paid for credit and fee"),
             rule("order_payable", "payable_amount is the amount with what comes on top of it"),
             rule("order_refunded", "refunded_amount is the sum of the refunds that are pending or succeeded"),
             rule("order_recharge_count", "an order has one recharge entry per application"),

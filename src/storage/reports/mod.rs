@@ -121,7 +121,7 @@ struct Sums {
 
 impl Statement for Sums {
     const TEXT: &'static str = include_str!("../sql/report_sums.sql");
-    type Row = (Date, Text, Text, Int2, Text, BigInt, Numeric, Numeric, Numeric, Numeric, Numeric);
+    type Row = (Date, Text, Text, Int2, Text, BigInt, Numeric, Numeric, Numeric, Numeric, Numeric, Numeric);
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<Bool, _>(&self.by_month)?;
@@ -145,6 +145,7 @@ struct SumRow {
     debt: Decimal,
     fee: Decimal,
     tax: Decimal,
+    tax_included: Decimal,
 }
 
 fn counterpart_from_column(text: &str) -> Result<Counterpart, StorageError> {
@@ -170,6 +171,7 @@ impl TryFrom<SumRow> for EntrySum {
             },
             fee: money(row.fee),
             tax: money(row.tax),
+            tax_included: money(row.tax_included),
         })
     }
 }

@@ -10,9 +10,11 @@
 WITH folded AS (
     INSERT INTO report_days (day, starts_at, ends_at, folded_at) VALUES ($1, $2, $3, ledger_now()) RETURNING day
 ), sums AS (
-    INSERT INTO report_sums (day, currency, product, kind, counterpart, entries, amount, granted, debt, fee, tax)
+    INSERT INTO report_sums (day, currency, product, kind, counterpart, entries, amount, granted, debt, fee, tax,
+                             tax_included)
     SELECT f.day, w.currency, w.product, e.kind, e.counterpart, count(*), sum(e.amount), sum(coalesce(e.granted, 0)),
-           sum(coalesce(e.debt, 0)), sum(coalesce(a.fee, 0)), sum(coalesce(a.tax, 0))
+           sum(coalesce(e.debt, 0)), sum(coalesce(a.fee, 0)), sum(coalesce(a.tax, 0)),
+           sum(coalesce(a.tax_included, 0))
     FROM folded f
     CROSS JOIN (
         SELECT customer_id, id, currency, product,
@@ -29,7 +31,7 @@ WITH folded AS (
         OFFSET 0
     ) e
     LEFT JOIN LATERAL (
-        SELECT fee, tax
+        SELECT fee, tax, tax_included
         FROM payment_applications
         WHERE e.kind = /* RECHARGE */ 1
           AND payment_id = CASE WHEN e.key ~ '^pay_[0-9a-f]{32}:[0-9]{1,9}$' THEN substr(e.key, 5, 32)::uuid END

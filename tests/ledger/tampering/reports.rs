@@ -36,11 +36,13 @@ async fn whatever_is_tampered_with_after_a_day_was_folded_is_named() {
         sums(format!("UPDATE report_sums SET entries = entries + 1 WHERE {RECHARGES}")),
         sums(format!("UPDATE report_sums SET fee = 3 WHERE {RECHARGES}")),
         sums(format!("UPDATE report_sums SET tax = 0 WHERE {RECHARGES}")),
+        sums(format!("UPDATE report_sums SET tax_included = 1 WHERE {RECHARGES}")),
         sums("UPDATE report_sums SET granted = granted + 1 WHERE kind = 9 AND currency = 'USD'".to_owned()),
         sums("UPDATE report_sums SET debt = debt + 1 WHERE kind = 9 AND currency = 'USD'".to_owned()),
         sums("DELETE FROM report_sums WHERE kind = 15".to_owned()),
         sums(
-            "INSERT INTO report_sums SELECT day, 'EUR', '', 1, 'provider:stripe', 1, 1, 0, 0, 0, 0 FROM report_days"
+            "INSERT INTO report_sums SELECT day, 'EUR', '', 1, 'provider:stripe', 1, 1, 0, 0, 0, 0, 0
+             FROM report_days"
                 .to_owned(),
         ),
         sums("UPDATE report_sums SET day = day - 1 WHERE kind = 15".to_owned()),
@@ -78,9 +80,9 @@ fn issued() -> String {
     let paper = |kind: &str, series: &str, source: &str, receipt: &str, parts: &str| {
         format!(
             "INSERT INTO papers (id, kind, series, year, number, source, order_id, receipt_id, customer_id, currency,
-                                 amount, fee, tax, credited, happened_at, seller)
+                                 amount, fee, tax, credited, tax_included, happened_at, seller)
              VALUES (gen_random_uuid(), '{kind}', '{series}', 2026, 1, '{source}', '{ORDER}', {receipt}, 'alice', 'USD',
-                     {parts}, now(), '{{\"name\": \"x\"}}');
+                     {parts}, 0, now(), '{{\"name\": \"x\"}}');
              INSERT INTO paper_numbers (series, year, last) VALUES ('{series}', 2026, 1);
              DELETE FROM papers_due WHERE source = '{source}';"
         )

@@ -18,6 +18,7 @@ pub mod lists;
 pub mod metadata;
 pub mod names;
 pub mod papers;
+pub mod tax;
 pub mod texts;
 
 use std::borrow::{Borrow, Cow};
@@ -52,6 +53,7 @@ pub use names::{
     ProductFilter, ProviderText, ReferenceCode, ReferenceFilter,
 };
 pub use papers::{EInvoiceNumber, EInvoiceUrl, PaperNumberText};
+pub use tax::{AppliedTax, TaxedAtName};
 pub use texts::{
     ApiKeyDescription, BankTransactionId, Description, EndpointDescription, GrantReason, Note, Reason, RemitterBank,
     RemitterName, RemitterRemarks, WebhookUrl,

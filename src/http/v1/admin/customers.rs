@@ -61,6 +61,10 @@ pub struct CustomerProfile {
     bank_name: Option<String>,
     #[schema(max_length = 64, example = "6216600100001234567")]
     bank_account: Option<String>,
+    /// When the tax id was verified; null until then.
+    tax_id_verified_at: Option<DateTime<Utc>>,
+    /// Who verified it.
+    tax_id_verified_by: Option<Actor>,
 }
 
 // Personal data must not get into logs.
@@ -87,6 +91,8 @@ impl From<BillingProfile> for CustomerProfile {
             registered_address: details.registered_address,
             bank_name: details.bank_name,
             bank_account: details.bank_account,
+            tax_id_verified_at: profile.tax_id_verified.as_ref().map(|verified| verified.at),
+            tax_id_verified_by: profile.tax_id_verified.map(|verified| Actor::new(verified.by)),
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod refund_requests;
 pub mod refunds;
 pub mod reports;
 pub mod search;
+pub mod tax_rules;
 pub mod top_up_options;
 pub mod top_up_orders;
 pub mod unapplied_payments;

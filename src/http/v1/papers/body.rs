@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::domain::paper;
 use crate::http::edge::wire::{
-    Amount, CurrencyCode, CustomerIdText, PaperId, PaperNumberText, SignedAmount, TopUpOrderId,
+    Amount, AppliedTax, CurrencyCode, CustomerIdText, PaperId, PaperNumberText, SignedAmount, TopUpOrderId,
 };
 
 /// What a paper is.
@@ -62,6 +62,12 @@ pub struct Paper {
     tax: SignedAmount,
     /// What the wallet got, or gave.
     credited: SignedAmount,
+    /// What tax the amount contains.
+    tax_included: SignedAmount,
+    /// The rule by which the order was taxed. Absent: there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    tax_rule: Option<AppliedTax>,
     /// When it happened.
     happened_at: DateTime<Utc>,
     issued_at: DateTime<Utc>,
@@ -157,6 +163,8 @@ impl From<&paper::Paper> for Paper {
             fee: amounts.fee.into(),
             tax: amounts.tax.into(),
             credited: amounts.credited.into(),
+            tax_included: amounts.tax_included.into(),
+            tax_rule: paper.tax_rule.map(AppliedTax::from),
             happened_at: paper.happened_at,
             issued_at: paper.issued_at,
             seller: (&paper.seller).into(),

@@ -46,6 +46,8 @@ struct Words {
     fee: &'static str,
     tax: &'static str,
     total: &'static str,
+    included: &'static str,
+    reverse_charge: &'static str,
     e_invoice: &'static str,
     note: &'static str,
 }
@@ -65,6 +67,8 @@ const EN: Words = Words {
     fee: "Fee",
     tax: "Tax",
     total: "Total",
+    included: "Tax contained in it",
+    reverse_charge: "Reverse charge: the customer owes the tax.",
     e_invoice: "Tax invoice",
     note: "This paper is not a tax invoice.",
 };
@@ -83,6 +87,8 @@ const ZH_CN: Words = Words {
     fee: "手续费",
     tax: "税额",
     total: "合计",
+    included: "其中税额",
+    reverse_charge: "反向征收：税款由购买方缴纳。",
     e_invoice: "发票",
     note: "本单据不是税务发票。",
 };
@@ -101,6 +107,8 @@ const VI: Words = Words {
     fee: "Phí",
     tax: "Thuế",
     total: "Tổng cộng",
+    included: "Trong đó thuế",
+    reverse_charge: "Cơ chế nghĩa vụ đảo ngược: bên mua nộp thuế.",
     e_invoice: "Hóa đơn điện tử",
     note: "Chứng từ này không phải là hóa đơn thuế.",
 };
@@ -149,6 +157,9 @@ pub fn render(paper: &Paper, language: PaperLanguage) -> Result<String, Error> {
     let shown = |(name, amount): &(&'static str, crate::domain::money::Money)| (*name, format_amount(*amount));
     let lines: Vec<(&str, String)> =
         lines.iter().filter(|(name, amount)| *name == words.credited || !amount.is_zero()).map(shown).collect();
+    let rate = paper.tax_rule.filter(|rule| !rule.terms.rate.is_zero()).map(|rule| rule.terms.rate.to_string());
+    let included = Some(amounts.tax_included).filter(|tax| !tax.is_zero()).map(format_amount);
+    let reverse_charge = paper.tax_rule.is_some_and(|rule| rule.terms.reverse_charge);
     let invoice = paper.e_invoice.as_ref().map(|invoice| invoice.number.as_str());
     pages
         .render_named_str(
@@ -165,6 +176,9 @@ pub fn render(paper: &Paper, language: PaperLanguage) -> Result<String, Error> {
                 lines,
                 total => format_amount(amounts.amount),
                 currency => amounts.amount.currency().code(),
+                rate,
+                included,
+                reverse_charge,
                 invoice,
                 style => minijinja::Value::from_safe_string(STYLE.to_owned()),
             },

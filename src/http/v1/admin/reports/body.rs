@@ -110,7 +110,10 @@ pub struct ActivityRow {
     /// What arrived and was credited: credited + fee + tax.
     gross: SignedAmount,
     fee: SignedAmount,
+    /// The tax that payers paid on top.
     tax: SignedAmount,
+    /// The tax that the gross contains.
+    tax_included: SignedAmount,
     /// What wallets got of it.
     credited: SignedAmount,
     /// Promotional credit that was given.
@@ -146,6 +149,7 @@ impl ActivityRow {
             gross: row.gross.into(),
             fee: row.fee.into(),
             tax: row.tax.into(),
+            tax_included: row.tax_included.into(),
             credited: row.credited.into(),
             granted: row.granted.into(),
             used_paid: row.used_paid.into(),

@@ -5,11 +5,12 @@ pub mod payment;
 pub mod reason;
 pub mod remitter;
 pub mod statement;
+pub mod status;
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -17,54 +18,17 @@ use self::payment::{OrderPayment, OrderVerification};
 use self::reason::{OrderReasonCode, ShortPayment};
 use self::remitter::OrderRemitter;
 use self::statement::{OrderApproval, OrderReversal};
+pub use self::status::TopUpOrderStatus;
 use crate::app::orders::read::NextStep;
 use crate::app::{App, Error, OrderView, orders};
 use crate::domain::attempt;
 use crate::domain::money::Money;
-use crate::domain::order::{Order, OrderStatus};
+use crate::domain::order::Order;
 use crate::http::edge::wire::{
-    Actor, AgreementVersion, Amount, BonusReasonCode, CurrencyCode, CustomerIdText, PaymentChannel, ProductCode,
-    ReferenceCode, TopUpOrderId,
+    Actor, AgreementVersion, Amount, AppliedTax, BonusReasonCode, CurrencyCode, CustomerIdText, PaymentChannel,
+    ProductCode, ReferenceCode, TopUpOrderId,
 };
 use crate::http::v1::transfer_slips::body::TransferSlip;
-
-/// The state of an order.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TopUpOrderStatus {
-    Pending,
-    Processing,
-    Completed,
-    Cancelled,
-    Failed,
-    Expired,
-}
-
-impl From<OrderStatus> for TopUpOrderStatus {
-    fn from(status: OrderStatus) -> Self {
-        match status {
-            OrderStatus::Pending => Self::Pending,
-            OrderStatus::Processing => Self::Processing,
-            OrderStatus::Completed => Self::Completed,
-            OrderStatus::Cancelled => Self::Cancelled,
-            OrderStatus::Failed => Self::Failed,
-            OrderStatus::Expired => Self::Expired,
-        }
-    }
-}
-
-impl From<TopUpOrderStatus> for OrderStatus {
-    fn from(status: TopUpOrderStatus) -> Self {
-        match status {
-            TopUpOrderStatus::Pending => Self::Pending,
-            TopUpOrderStatus::Processing => Self::Processing,
-            TopUpOrderStatus::Completed => Self::Completed,
-            TopUpOrderStatus::Cancelled => Self::Cancelled,
-            TopUpOrderStatus::Failed => Self::Failed,
-            TopUpOrderStatus::Expired => Self::Expired,
-        }
-    }
-}
 
 /// A top-up order.
 #[derive(Debug, Serialize, ToSchema)]
@@ -93,7 +57,14 @@ pub struct TopUpOrder {
     fee: Amount,
     /// Whether the payer pays the fee on top of the amount. Otherwise it is taken off what is credited.
     fee_on_top: bool,
+    /// The tax that the payer pays on top of the amount.
     tax: Amount,
+    /// The tax that the payable amount contains.
+    tax_included: Amount,
+    /// The rule by which the order is taxed, as it was when the order was created. Absent: there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    tax_rule: Option<AppliedTax>,
     /// Promotional credit that the order brings in addition.
     bonus: Amount,
     /// Why there is no bonus: another order of the customer reserves it. Absent where nothing was withheld.
@@ -401,6 +372,8 @@ fn render(
         fee: Amount::from(order.fee),
         fee_on_top: order.fee_on_top,
         tax: Amount::from(order.tax),
+        tax_included: Amount::from(order.tax_included),
+        tax_rule: order.tax_rule.map(AppliedTax::from),
         bonus: Amount::from(order.bonus),
         bonus_reason_code: BonusReasonCode::of(&order.bonus_terms),
         credited_amount: Amount::from(order.credited_amount),
