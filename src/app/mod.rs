@@ -37,6 +37,7 @@ pub mod papers;
 mod payments;
 pub mod precondition;
 pub mod quotes;
+pub mod reconciliations;
 pub mod refund_requests;
 pub mod refunds;
 pub mod reports;

@@ -48,6 +48,7 @@ pub mod payment;
 pub mod permission;
 pub mod posting;
 pub mod product;
+pub mod reconciliation;
 pub mod reference;
 pub mod refund;
 pub mod refund_request;

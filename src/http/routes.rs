@@ -90,6 +90,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::reports::list_report_entries)
         .service(admin::reports::report_grant_ageing)
         .service(admin::reports::export_journal)
+        .service(admin::reconciliation::report_reconciliation)
         .service(admin::search::search)
         .service(admin::customers::list_customers)
         .service(admin::customers::get_customer)

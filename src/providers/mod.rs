@@ -50,12 +50,14 @@ use std::fmt::Debug;
 use std::net::IpAddr;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 pub use crate::domain::attempt::NextAction;
 pub use crate::domain::payment::{CardFlow, NotificationOutcome};
+use crate::domain::reconciliation::CompanyMovement;
 
+use crate::domain::calendar::Span;
 use crate::domain::id::IdKind;
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment::{
@@ -251,6 +253,17 @@ pub trait PaymentProvider: Debug + Send + Sync {
     /// a list returns none; its payments are asked about one by one.
     async fn take_backs_since(&self, _since: DateTime<Utc>) -> Result<Vec<TakeBack>, ProviderError> {
         Ok(Vec::new())
+    }
+
+    /// What the company lists as moved in a stretch of time: payments, refunds, disputes and payouts. `None` for a
+    /// company without such a list.
+    async fn movements(&self, _span: Span) -> Result<Option<Vec<CompanyMovement>>, ProviderError> {
+        Ok(None)
+    }
+
+    /// How long after a moment that list is complete up to it.
+    fn list_delay(&self) -> TimeDelta {
+        TimeDelta::zero()
     }
 
     /// Reads a dispute by the company's id of it. `None` if the company has no disputes.

@@ -48,6 +48,7 @@ pub mod pool;
 mod proposals;
 pub mod provider_events;
 pub mod readiness;
+pub mod reconciliation;
 pub mod refund_requests;
 pub mod refunds;
 pub mod reports;

@@ -51,6 +51,7 @@ mod proof;
 mod races;
 mod read_only;
 mod reading_usage;
+mod reconciliation;
 mod refund_requests;
 mod refunds;
 mod reports;

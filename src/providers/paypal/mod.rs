@@ -5,6 +5,7 @@ mod client;
 mod event;
 mod mapping;
 mod money;
+mod reporting;
 mod request;
 mod take_backs;
 mod transmission;
@@ -14,7 +15,7 @@ mod wire;
 pub(super) use event::handled as handled_events;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use self::client::{PaypalClient, path_segment};
 use self::mapping::PaypalAccount;
@@ -25,9 +26,11 @@ use super::{
     AttemptRef, AttemptRequest, Capabilities, Created, NextAction, NotificationError, NotificationOutcome,
     PaymentLookup, PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply, Returned, TakeBack,
 };
+use crate::domain::calendar::Span;
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::domain::payment::{Channel, DisputeFact, Notification, Observation, ProviderName, RefundFact};
+use crate::domain::reconciliation::CompanyMovement;
 use uuid::Uuid;
 
 const NAME: ProviderName = ProviderName::PayPal;
@@ -218,6 +221,14 @@ impl PaymentProvider for Paypal {
 
     async fn take_backs_since(&self, since: DateTime<Utc>) -> Result<Vec<TakeBack>, ProviderError> {
         self.disputes_since(since).await
+    }
+
+    async fn movements(&self, span: Span) -> Result<Option<Vec<CompanyMovement>>, ProviderError> {
+        self.transactions(span).await.map(Some)
+    }
+
+    fn list_delay(&self) -> TimeDelta {
+        reporting::DELAY
     }
 
     async fn read_dispute(&self, dispute_id: &str) -> Result<Option<DisputeFact>, ProviderError> {

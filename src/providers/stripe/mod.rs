@@ -1,5 +1,6 @@
 //! Cards through Stripe: Checkout Sessions (hosted page) and PaymentIntents (Elements).
 
+mod balance;
 mod client;
 mod event;
 mod mapping;
@@ -24,9 +25,11 @@ use super::{
     AttemptRef, AttemptRequest, Capabilities, CardFlow, Created, NextAction, NotificationError, NotificationOutcome,
     PaymentLookup, PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply, TakeBack,
 };
+use crate::domain::calendar::Span;
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::domain::payment::{Channel, DisputeFact, Notification, Observation, ProviderName, RefundFact};
+use crate::domain::reconciliation::CompanyMovement;
 
 const NAME: ProviderName = ProviderName::Stripe;
 /// Stripe's objects do not name our account. The name must not follow from the key, because a payment keeps its
@@ -327,6 +330,10 @@ impl PaymentProvider for Stripe {
 
     async fn take_backs_since(&self, since: DateTime<Utc>) -> Result<Vec<TakeBack>, ProviderError> {
         self.take_backs(&format!("created%5Bgte%5D={}", since.timestamp())).await
+    }
+
+    async fn movements(&self, span: Span) -> Result<Option<Vec<CompanyMovement>>, ProviderError> {
+        self.balance(span).await.map(Some)
     }
 
     async fn read_dispute(&self, dispute_id: &str) -> Result<Option<DisputeFact>, ProviderError> {

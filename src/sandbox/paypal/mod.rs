@@ -13,6 +13,7 @@ mod page;
 mod payments;
 mod problem;
 mod render;
+mod reporting;
 mod scenes;
 mod seal;
 
@@ -70,6 +71,7 @@ impl Paypal {
         payments::routes(config);
         page::routes(config);
         disputes::routes(config);
+        reporting::routes(config);
         dashboard::routes(config);
     }
 

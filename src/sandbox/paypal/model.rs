@@ -51,6 +51,16 @@ pub(super) enum RefundMode {
     Fails,
 }
 
+/// How the transaction search shows a payment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum ReportMode {
+    #[default]
+    True,
+    Omitted,
+    /// By 0.01.
+    Less,
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Unit {
     pub reference_id: String,
@@ -76,6 +86,7 @@ pub(super) struct Order {
     pub cancel_url: Option<String>,
     pub plan: Plan,
     pub refund_mode: RefundMode,
+    pub report_mode: ReportMode,
     pub silent: bool,
 }
 

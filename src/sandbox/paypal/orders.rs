@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Paypal;
 use super::check;
 use super::gate::{Call, Done, Effect};
-use super::model::{Books, Order, OrderStatus, Plan, RefundMode, Unit};
+use super::model::{Books, Order, OrderStatus, Plan, RefundMode, ReportMode, Unit};
 use super::money::Money;
 use super::problem::{Detail, Problem};
 use crate::sandbox::tools::{now, random_capitals};
@@ -114,6 +114,7 @@ fn new_order(body: &Value) -> Result<Order, Problem> {
         cancel_url: context("cancel_url"),
         plan: Plan::default(),
         refund_mode: RefundMode::default(),
+        report_mode: ReportMode::default(),
         silent: false,
     })
 }

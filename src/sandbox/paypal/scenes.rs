@@ -1,7 +1,7 @@
 //! The scenes that a person or a test can play on a PayPal order. Each button plays one.
 
 use super::Paypal;
-use super::model::{Books, OrderStatus, Plan, RefundMode};
+use super::model::{Books, OrderStatus, Plan, RefundMode, ReportMode};
 use super::money::Money;
 use super::render::PAYER_ID;
 use crate::sandbox::company::{Acted, Options, SceneError};
@@ -27,6 +27,8 @@ pub(super) const ACTIONS: &[(&str, &str)] = &[
     ("refunds-complete", "refunds of this order complete from now on"),
     ("refunds-pending", "refunds of this order stay pending from now on"),
     ("refunds-refused", "refunds of this order are refused from now on (REFUND_FAILED_INSUFFICIENT_FUNDS)"),
+    ("report-omits", "the transaction search leaves the payment out from now on"),
+    ("report-less", "the transaction search shows 0.01 less from now on"),
     ("reverse", "a chargeback takes the money back"),
     ("dispute-open", "the buyer opens a dispute"),
     ("dispute-update", "the dispute waits for the merchant"),
@@ -125,6 +127,11 @@ impl Paypal {
                         "refunds-refused" => RefundMode::Fails,
                         _ => RefundMode::Completes,
                     };
+                }
+            }
+            ("report-omits" | "report-less", _) => {
+                if let Some(order) = books.orders.get_mut(&subject.order) {
+                    order.report_mode = if action == "report-omits" { ReportMode::Omitted } else { ReportMode::Less };
                 }
             }
             (_, None) => return Err(refused("nothing was captured yet")),

@@ -7,7 +7,7 @@ use super::Stripe;
 use super::gate::{Access, Call, Here, Id, check_size};
 use super::model::{Books, Intent, IntentStatus, Session, SessionStatus, newest_first};
 use super::problem::Problem;
-use super::{money, refunds_disputes_events, render, rules};
+use super::{balance, money, refunds_disputes_events, render, rules};
 use crate::sandbox::tools::{random_id, same_secret, unix_now};
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -27,6 +27,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
             .route("/refunds/{id}", web::get().to(refunds_disputes_events::get_refund))
             .route("/disputes", web::get().to(refunds_disputes_events::list_disputes))
             .route("/disputes/{id}", web::get().to(refunds_disputes_events::get_dispute))
+            .route("/balance_transactions", web::get().to(balance::list))
             .route("/events", web::get().to(refunds_disputes_events::list_events))
             .route("/events/{id}", web::get().to(refunds_disputes_events::get_event))
             .default_service(web::to(unknown)),

@@ -1,6 +1,7 @@
 //! The simulated Stripe: Checkout, PaymentIntents, refunds, disputes, events.
 
 mod api;
+mod balance;
 mod confirm;
 mod dashboard;
 mod form;

@@ -61,6 +61,16 @@ pub(super) enum RefundMode {
     FailsAtOnce,
 }
 
+/// How the balance transactions show a payment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum ReportMode {
+    #[default]
+    True,
+    Omitted,
+    /// By one of the smallest unit.
+    Less,
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Intent {
     pub id: String,
@@ -81,6 +91,7 @@ pub(super) struct Intent {
     pub cancellation_reason: Option<String>,
     pub session: Option<String>,
     pub refund_mode: RefundMode,
+    pub report_mode: ReportMode,
     /// Whether the notifications of this payment are made, but not sent.
     pub silent: bool,
 }
@@ -106,6 +117,7 @@ impl Intent {
             cancellation_reason: None,
             session: None,
             refund_mode: RefundMode::default(),
+            report_mode: ReportMode::default(),
             silent: false,
         }
     }

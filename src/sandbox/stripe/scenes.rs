@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::model::{Books, Intent, IntentStatus, Metadata, RefundMode, RefundStatus, SessionStatus};
+use super::model::{Books, Intent, IntentStatus, Metadata, RefundMode, RefundStatus, ReportMode, SessionStatus};
 use super::{Stripe, render};
 use crate::sandbox::company::{Acted, Options, SceneError};
 
@@ -30,6 +30,8 @@ pub(super) const ACTIONS: &[(&str, &str)] = &[
     ("refunds-succeed", "refunds of this payment succeed from now on"),
     ("refunds-pending", "refunds of this payment stay pending from now on"),
     ("refunds-refused", "refunds of this payment fail at once from now on"),
+    ("report-omits", "the balance transactions leave the payment out from now on"),
+    ("report-less", "the balance transactions show one unit less from now on"),
     ("dispute-open", "the buyer disputes it, the money is withdrawn; option `amount`"),
     ("inquiry-open", "the buyer's bank only asks, no money is withdrawn"),
     ("inquiry-close", "the inquiry is closed"),
@@ -229,6 +231,11 @@ impl Stripe {
                     return Err(SceneError::Refused("no such refund is under way".to_owned()));
                 };
                 self.settle_refund(books, &id, status);
+            }
+            "report-omits" | "report-less" => {
+                if let Some(found) = books.intents.get_mut(intent) {
+                    found.report_mode = if action == "report-omits" { ReportMode::Omitted } else { ReportMode::Less };
+                }
             }
             "refunds-succeed" | "refunds-pending" | "refunds-refused" => {
                 if let Some(found) = books.intents.get_mut(intent) {

@@ -16,6 +16,7 @@ pub mod grants;
 pub mod integrity;
 pub mod papers;
 pub mod products;
+pub mod reconciliation;
 pub mod refund_requests;
 pub mod refunds;
 pub mod reports;

@@ -1,0 +1,124 @@
+//! Reconciliation: a day of a payment company against our records. The company's list is read in one go; a company
+//! without a list is asked about each of our payments.
+
+use chrono::{Duration, NaiveDate};
+
+use super::take_back_search::attempt_of;
+use super::{App, Error, settlement};
+use crate::domain::calendar::Span;
+use crate::domain::code::Code;
+use crate::domain::id::IdKind;
+use crate::domain::payment::{Observation, ProviderName};
+use crate::domain::reconciliation::{CompanyMovement, MovedKind, OwnMovement, Reconciliation, compare};
+use crate::providers::{PaymentProvider, TakeBack};
+use crate::storage::{calendar, clock, payments, reconciliation as store};
+
+/// How far a company's list is read beyond the day, at both ends: so late we may have recorded what it moved.
+const MARGIN: Duration = Duration::days(2);
+
+/// The comparison of a stretch of time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reconciled {
+    pub provider: ProviderName,
+    pub span: Span,
+    /// Whether the company has a list. Without one, nothing is found that we have no record of.
+    pub has_list: bool,
+    pub found: Reconciliation,
+}
+
+/// Compares a day, in the time zone of the installation.
+///
+/// # Errors
+/// 409 `too_recent` until the company's list of the day is complete; 503 for a provider that is not configured. Errors
+/// of the provider.
+pub async fn of_day(app: &App, provider: ProviderName, day: NaiveDate) -> Result<Reconciled, Error> {
+    let (span, now) = {
+        let mut conn = app.pool.get().await?;
+        let next = day.succ_opt().ok_or(Error::field("?day", Code::OutOfRange, "must be a day of this age"))?;
+        (calendar::span(&mut conn, day, next).await?, clock::now(&mut conn).await?)
+    };
+    let company = by_name(app, provider)?;
+    if span.to + company.list_delay() > now {
+        let hours = company.list_delay().num_hours();
+        let detail = format!("the list of {provider} is complete {hours} hours after the end of the day");
+        return Err(Error::conflict(Code::TooRecent, detail));
+    }
+    of_span(app, provider, span).await
+}
+
+fn by_name(app: &App, provider: ProviderName) -> Result<&dyn PaymentProvider, Error> {
+    let found = app.providers.by_name(provider).map(AsRef::as_ref);
+    found.ok_or_else(|| settlement::not_offered(provider))
+}
+
+/// Compares a stretch of time, which may not be over yet.
+///
+/// # Errors
+/// As [`of_day`].
+#[tracing::instrument(name = "reconciliations.of_span", skip_all, fields(%provider))]
+pub async fn of_span(app: &App, provider: ProviderName, span: Span) -> Result<Reconciled, Error> {
+    let company = by_name(app, provider)?;
+    let around = Span { from: span.from - MARGIN, to: span.to + MARGIN };
+    let Some(listed) = company.movements(around).await? else {
+        let own = of_payments(app, provider, span).await?;
+        let asked = ask(app, company, &own).await?;
+        return Ok(Reconciled { provider, span, has_list: false, found: compare(span, &asked, &own) });
+    };
+    let own = own(app, provider, span, &listed).await?;
+    Ok(Reconciled { provider, span, has_list: true, found: compare(span, &listed, &own) })
+}
+
+/// What is recorded in the stretch, and what the company names.
+async fn own(
+    app: &App,
+    provider: ProviderName,
+    span: Span,
+    listed: &[CompanyMovement],
+) -> Result<Vec<OwnMovement>, Error> {
+    let payments = listed.iter().filter_map(|one| one.payment_id.clone()).collect();
+    let refunds = listed.iter().filter(|one| one.kind == MovedKind::Refund).map(|one| one.id.clone()).collect();
+    Ok(store::own(&mut *app.pool.get().await?, provider, span, payments, refunds).await?)
+}
+
+/// What is recorded in the stretch, and the payments that it is about.
+async fn of_payments(app: &App, provider: ProviderName, span: Span) -> Result<Vec<OwnMovement>, Error> {
+    let mut conn = app.pool.get().await?;
+    let recorded = store::own(&mut conn, provider, span, Vec::new(), Vec::new()).await?;
+    let payments = recorded.into_iter().map(|one| one.payment_id).collect();
+    Ok(store::own(&mut conn, provider, span, payments, Vec::new()).await?)
+}
+
+/// Asks about each payment, and for what was taken back of it.
+async fn ask(app: &App, company: &dyn PaymentProvider, own: &[OwnMovement]) -> Result<Vec<CompanyMovement>, Error> {
+    let mut found: Vec<CompanyMovement> = Vec::new();
+    for one in own.iter().filter(|one| one.kind == MovedKind::Payment) {
+        let known = match IdKind::Payment.parse(&one.record) {
+            Some(id) => payments::find(&mut *app.pool.get().await?, id).await?,
+            None => None,
+        };
+        let payment = known.ok_or(Error::Internal("the payment of a movement"))?;
+        let attempt = attempt_of(app, &payment).await?;
+        let says = |kind, id: &str, amount| CompanyMovement {
+            kind,
+            id: id.to_owned(),
+            payment_id: Some(one.payment_id.clone()),
+            amount,
+            fee: None,
+            at: one.at,
+            marked: true,
+        };
+        if let Some(attempt) = &attempt
+            && let Observation::Paid(fact) = company.read(attempt).await?
+            && fact.payment_id == one.payment_id
+        {
+            found.push(says(MovedKind::Payment, &fact.payment_id, fact.amount));
+        }
+        for taken in company.take_backs_of(&one.payment_id, attempt.as_ref()).await? {
+            found.push(match taken {
+                TakeBack::Refund(fact) => says(MovedKind::Refund, &fact.refund_id, fact.amount),
+                TakeBack::Dispute(fact) => says(MovedKind::Dispute, &fact.dispute_id, fact.amount),
+            });
+        }
+    }
+    Ok(found)
+}

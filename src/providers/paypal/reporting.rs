@@ -1,0 +1,136 @@
+//! What PayPal's transaction search says that was moved (developer.paypal.com/docs/api/transaction-search/v1).
+//!
+//! It lists what is three hours old, and at most 31 days in one call.
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde::Deserialize;
+
+use super::{Paypal, money};
+use crate::domain::calendar::Span;
+use crate::domain::id::IdKind;
+use crate::domain::money::Money;
+use crate::domain::reconciliation::{CompanyMovement, MovedKind};
+use crate::providers::ProviderError;
+
+pub(super) const DELAY: TimeDelta = TimeDelta::hours(3);
+const MOST_DAYS: TimeDelta = TimeDelta::days(31);
+
+#[derive(Debug, Deserialize)]
+struct Page {
+    #[serde(default)]
+    transaction_details: Vec<Detail>,
+    #[serde(default)]
+    total_pages: u32,
+}
+
+#[derive(Debug, Deserialize)]
+struct Detail {
+    transaction_info: Info,
+}
+
+#[derive(Debug, Deserialize)]
+struct Info {
+    transaction_id: String,
+    /// The transaction that it is about.
+    paypal_reference_id: Option<String>,
+    #[serde(default)]
+    transaction_event_code: String,
+    transaction_initiation_date: String,
+    transaction_amount: Option<SignedAmount>,
+    fee_amount: Option<SignedAmount>,
+    /// `S` succeeded, `P` pending, `D` denied, `V` reversed.
+    #[serde(default)]
+    transaction_status: String,
+    custom_field: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SignedAmount {
+    currency_code: String,
+    value: String,
+}
+
+impl SignedAmount {
+    /// The amount without its sign, which says the direction.
+    fn read(&self) -> Result<Money, String> {
+        let value = self.value.strip_prefix('-').unwrap_or(&self.value);
+        money::from_wire(value, &self.currency_code).map_err(|error| format!("the amount of a transaction: {error}"))
+    }
+}
+
+impl Paypal {
+    /// The movements of a stretch of time.
+    pub(super) async fn transactions(&self, span: Span) -> Result<Vec<CompanyMovement>, ProviderError> {
+        let mut found = Vec::new();
+        let mut from = span.from;
+        while from < span.to {
+            let to = span.to.min(from + MOST_DAYS);
+            self.transactions_of_call(Span { from, to }, &mut found).await?;
+            from = to;
+        }
+        Ok(found)
+    }
+
+    async fn transactions_of_call(&self, span: Span, found: &mut Vec<CompanyMovement>) -> Result<(), ProviderError> {
+        let written = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let mut page = 1;
+        loop {
+            let query = form_urlencoded::Serializer::new(String::new())
+                .append_pair("start_date", &written(span.from))
+                .append_pair("end_date", &written(span.to))
+                .append_pair("fields", "transaction_info")
+                .append_pair("page_size", "500")
+                .append_pair("page", &page.to_string())
+                .finish();
+            let answer: Page = self.client.get(&format!("/v1/reporting/transactions?{query}")).await?;
+            for detail in &answer.transaction_details {
+                let read = movement(&detail.transaction_info).map_err(|reason| self.client.unavailable(&reason))?;
+                let Some(one) = read else { continue };
+                // The ends of two calls touch, and the money of a dispute is held before it is taken.
+                let is_same = |known: &CompanyMovement| {
+                    let same_dispute = one.kind == MovedKind::Dispute && known.payment_id == one.payment_id;
+                    known.id == one.id || (same_dispute && known.kind == one.kind)
+                };
+                if !found.iter().any(is_same) {
+                    found.push(one);
+                }
+            }
+            if page >= answer.total_pages {
+                return Ok(());
+            }
+            page += 1;
+        }
+    }
+}
+
+/// Reads one transaction. `None` for what is neither payment, refund, dispute nor payout, and for what did not succeed.
+fn movement(info: &Info) -> Result<Option<CompanyMovement>, String> {
+    // T-codes: developer.paypal.com/docs/transaction-search/transaction-event-codes
+    let kind = match info.transaction_event_code.as_str() {
+        "T1107" => MovedKind::Refund,
+        // Reversed, held for a dispute, charged back.
+        "T1106" | "T1110" | "T1201" => MovedKind::Dispute,
+        code if code.starts_with("T00") => MovedKind::Payment,
+        code if code.starts_with("T04") => MovedKind::Payout,
+        _ => return Ok(None),
+    };
+    let Some(amount) = info.transaction_amount.as_ref().filter(|_| info.transaction_status == "S") else {
+        return Ok(None);
+    };
+    let at: DateTime<Utc> = DateTime::parse_from_str(&info.transaction_initiation_date, "%Y-%m-%dT%H:%M:%S%z")
+        .or_else(|_| DateTime::parse_from_rfc3339(&info.transaction_initiation_date))
+        .map_err(|_| format!("the time of transaction {}", info.transaction_id))?
+        .into();
+    Ok(Some(CompanyMovement {
+        kind,
+        id: info.transaction_id.clone(),
+        payment_id: match kind {
+            MovedKind::Payment => Some(info.transaction_id.clone()),
+            _ => info.paypal_reference_id.clone(),
+        },
+        amount: amount.read()?,
+        fee: info.fee_amount.as_ref().map(SignedAmount::read).transpose()?,
+        at,
+        marked: info.custom_field.as_deref().is_some_and(|order| IdKind::TopUpOrder.parse(order).is_some()),
+    }))
+}

@@ -1,0 +1,108 @@
+//! A day of a company against our records: both sides agree, and each difference is named by its id.
+
+use chrono::{Duration, Utc};
+use serde_json::{Value, json};
+use topup::app::reconciliations::{Reconciled, of_span};
+use topup::domain::calendar::Span;
+use topup::domain::payment::ProviderName;
+use topup::domain::reconciliation::{DifferenceKind, MovedKind};
+
+use crate::stage::{ordered, paid, play, quiet, read};
+use crate::support::{TestApp, execute};
+
+/// The hour before now and the hour after.
+async fn reconciled(app: &TestApp, provider: ProviderName) -> Reconciled {
+    let now = Utc::now();
+    let span = Span { from: now - Duration::hours(1), to: now + Duration::hours(1) };
+    of_span(&app.server.app, provider, span).await.unwrap()
+}
+
+fn differences(day: &Reconciled) -> Vec<(DifferenceKind, MovedKind)> {
+    let mut found: Vec<_> = day.found.differences.iter().map(|one| (one.kind, one.moved)).collect();
+    found.sort();
+    found
+}
+
+async fn refund(app: &TestApp, order: &str, company: &str) {
+    let body = json!({ "order_id": order, "amount": "5.00", "reason": "a test of reconciliation" });
+    app.operator().post("/v1/admin/refunds", &body).await.expect(201);
+    quiet(app, company).await;
+}
+
+/// One agrees, with a refund and a dispute; of two the company says something else, and of one we do not know.
+async fn differs_as_asked(app: &TestApp, channel: &str, company: &str, provider: ProviderName, pay_silently: &str) {
+    let fine = paid(app, "alice", channel, "USD", "30.00").await;
+    refund(app, &fine, company).await;
+    let disputed = paid(app, "bob", channel, "USD", "10.00").await;
+    play(app, company, &disputed, "dispute-open", json!({})).await;
+    quiet(app, company).await;
+    let agreed = reconciled(app, provider).await;
+    assert!(agreed.has_list);
+    assert_eq!(differences(&agreed), [], "{:#?}", agreed.found);
+    let (kind, _, payments) = agreed.found.totals[0];
+    assert_eq!((kind, payments.company_count, payments.own_count), (MovedKind::Payment, 2, 2));
+    assert_eq!(payments.company_amount, payments.own_amount);
+    assert!(payments.company_fee.is_positive());
+    assert_eq!(agreed.found.totals.len(), 3, "payments, refunds and disputes: {:#?}", agreed.found.totals);
+
+    let omitted = paid(app, "carl", channel, "USD", "11.00").await;
+    play(app, company, &omitted, "report-omits", json!({})).await;
+    let less = paid(app, "dora", channel, "USD", "12.00").await;
+    play(app, company, &less, "report-less", json!({})).await;
+    let unknown = ordered(app, "ella", channel, "USD", "13.00").await;
+    play(app, company, &unknown, pay_silently, json!({})).await;
+    let now = reconciled(app, provider).await;
+    use DifferenceKind::{MissingHere, MissingThere, OtherAmount};
+    let mut expected = vec![(MissingThere, MovedKind::Payment), (OtherAmount, MovedKind::Payment)];
+    // PayPal captures only when it is asked to.
+    if provider == ProviderName::Stripe {
+        expected.insert(0, (MissingHere, MovedKind::Payment));
+    }
+    assert_eq!(differences(&now), expected, "{:#?}", now.found);
+    let other = now.found.differences.iter().find(|one| one.kind == OtherAmount).unwrap();
+    let (Some(company), Some(own)) = (other.company, other.own) else { panic!("{other:?}") };
+    assert_eq!((own - company).amount().to_string(), "0.01");
+    assert!(other.record.as_ref().unwrap().starts_with("pay_"));
+    assert_eq!(read(app, &unknown).await["status"], "pending");
+}
+
+#[tokio::test]
+async fn stripe_and_paypal_are_reconciled_by_their_lists() {
+    let app = TestApp::spawn().await;
+    differs_as_asked(&app, "card", "stripe", ProviderName::Stripe, "pay-never-notify").await;
+    differs_as_asked(&app, "paypal", "paypal", ProviderName::PayPal, "approve-never-notify").await;
+    // A payment that the company never took.
+    let invent = "INSERT INTO payments (id, provider, merchant_account, payment_id, currency, amount, unapplied_reason,
+                  live, received_at)
+                  VALUES (gen_random_uuid(), 'stripe', 'default', 'pi_invented', 'USD', 1, 'x', false, ledger_now())";
+    execute(&app.database, invent).await;
+    let named = reconciled(&app, ProviderName::Stripe).await;
+    assert!(named.found.differences.iter().any(|one| one.id == "pi_invented" && one.company.is_none()));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn vnpay_is_asked_about_each_payment_and_a_day_must_be_over() {
+    let app = TestApp::spawn().await;
+    let order = ordered(&app, "alice", "vnpay", "VND", "100000").await;
+    let page = read(&app, &order).await["next_action"]["redirect"]["url"].as_str().unwrap().to_owned();
+    let reference = page.split("vnp_TxnRef=").nth(1).unwrap().split('&').next().unwrap().to_owned();
+    assert!(reqwest::get(&page).await.unwrap().status().is_success());
+    play(&app, "vnpay", &reference, "pay", json!({})).await;
+    quiet(&app, "vnpay").await;
+    assert_eq!(read(&app, &order).await["status"], "completed");
+    let day = reconciled(&app, ProviderName::Vnpay).await;
+    assert!(!day.has_list);
+    assert_eq!((differences(&day), day.found.totals.len()), (vec![], 1), "{:#?}", day.found);
+
+    let path = |provider: &str, day: chrono::NaiveDate| {
+        format!("/v1/admin/reports/reconciliation?provider={provider}&day={day}")
+    };
+    let finance = app.operator();
+    let today = Utc::now().date_naive();
+    finance.get(&path("stripe", today)).await.problem(409, "too_recent");
+    let past = finance.get(&path("paypal", today - Duration::days(2))).await.expect(200);
+    assert_eq!((&past["differences"], &past["has_list"]), (&json!([]), &Value::Bool(true)));
+    finance.get(&path("bank", today)).await.names("?provider", "invalid_value");
+    app.finish().await;
+}
