@@ -6,12 +6,13 @@ use uuid::Uuid;
 
 use super::{App, Caller, Error};
 use crate::domain::audit::AuditRecord;
+use crate::domain::bank_statement::BankLine;
 use crate::domain::bank_transaction::{BankTransaction, Identity, UsedPart};
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::storage::transaction::transact;
-use crate::storage::{audit, bank_transactions, clock, payments};
+use crate::storage::{audit, bank_lines, bank_transactions, clock, payments};
 
 /// A line of the bank's statement with what is used of it.
 #[derive(Debug, Clone)]
@@ -55,6 +56,9 @@ pub async fn restate(
         let (known, used) = bank_transactions::lock(conn, payment_id).await?.ok_or_else(missing)?;
         let mut payment = payments::lock_by_id(conn, payment_id).await?.ok_or_else(missing)?;
         let before = known.amount;
+        if let Some(line) = bank_lines::of_payment(conn, payment_id).await? {
+            require_amount_of(&line, amount)?;
+        }
         let line = stated_anew(known, used, amount, &actor, clock::now(conn).await?)?;
         payment.restate(line.amount, &format!("{} arrived, as {actor} states anew: {reason}", line.amount));
         bank_transactions::restate(conn, &line, &payment).await?;
@@ -66,6 +70,15 @@ pub async fn restate(
         Ok(KnownTransaction { line, used, orders })
     })
     .await
+}
+
+/// What the bank's file says arrived, nobody states otherwise.
+fn require_amount_of(line: &BankLine, amount: Decimal) -> Result<(), Error> {
+    if line.line.amount.amount() == amount {
+        return Ok(());
+    }
+    let detail = format!("must be {}, as the bank's statement says", line.line.amount);
+    Err(Error::field("/amount", Code::OutOfRange, detail))
 }
 
 /// The line with its new amount. A line that was voided may be stated anew by an approval: it may come after all.

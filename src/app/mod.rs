@@ -11,6 +11,7 @@ pub mod adjustments;
 pub mod api_keys;
 pub mod audit;
 pub mod balances;
+pub mod bank_statements;
 pub mod bank_transactions;
 pub mod billing_profiles;
 pub mod caller;

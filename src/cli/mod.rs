@@ -6,6 +6,7 @@
 
 mod check;
 mod erase;
+mod import_statement;
 mod key;
 mod migrate;
 mod openapi;
@@ -51,6 +52,8 @@ enum Command {
     Erase(erase::EraseArguments),
     /// Print what is stored of a customer: all that an erasure would erase
     PersonalData(erase::EraseArguments),
+    /// Take a bank's statement: match its lines, and credit the orders that they name
+    ImportStatement(import_statement::ImportStatementArguments),
     /// Add the demo catalogue where it is missing
     Seed,
     /// Print the OpenAPI document, or the page of error codes
@@ -94,6 +97,7 @@ async fn dispatch(CommandLine { command, config }: CommandLine) -> CommandOutcom
         Command::Seal(arguments) => seal::run(config, &arguments).await,
         Command::Erase(arguments) => erase::run(config, &arguments).await,
         Command::PersonalData(arguments) => personal_data::run(config, &arguments).await,
+        Command::ImportStatement(arguments) => import_statement::run(config, &arguments).await,
         Command::Seed => seed::run(config).await,
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Providers => providers::run(&config),

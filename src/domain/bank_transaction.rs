@@ -16,7 +16,10 @@ use super::catalogue::Percent;
 use super::money::Money;
 
 /// What banks write where the payer gave no id.
-const PLACEHOLDERS: [&str; 2] = ["NONREF", "NOTPROVIDED"];
+const PLACEHOLDERS: [&str; 2] = ["NONREF", NO_ID];
+
+/// What stands for the bank's id of a line that has none.
+pub const NO_ID: &str = "NOTPROVIDED";
 
 /// Two equal amounts within so many days may be one transfer that was stated twice.
 pub const ALIKE_WITHIN_DAYS: i64 = 3;
@@ -68,6 +71,29 @@ impl Identity {
             }
         };
         if text.chars().count() > LONGEST { Err(NoIdentity::TooLong) } else { Ok(Self(text)) }
+    }
+
+    /// The identity of a line as a bank's file states it. Its text stands in for an id and a remitter that are missing.
+    #[must_use]
+    pub fn of_line(
+        bank_id: Option<&str>,
+        booked_on: NaiveDate,
+        amount: Money,
+        remitter: Option<&str>,
+        text: &str,
+    ) -> Self {
+        let by_id = bank_id.and_then(Self::by_id).filter(|known| known.0.chars().count() <= LONGEST);
+        by_id.unwrap_or_else(|| {
+            let names = [remitter.unwrap_or_default(), text].map(normal_form);
+            let who = names.into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| "UNKNOWN".to_owned());
+            Self(format!("none:{booked_on}:{}:{who}", amount.amount()).chars().take(LONGEST).collect())
+        })
+    }
+
+    /// Whether the bank gave an id to the line.
+    #[must_use]
+    pub fn is_by_id(&self) -> bool {
+        !self.0.starts_with("none:")
     }
 
     /// The identity that the bank's id alone gives. `None` for a placeholder.

@@ -202,6 +202,20 @@ codes! {
     /// The id is on record with another day or remitter; correct the figures, or, if the bank shows another line with
     /// this id, send `another_line: true`. A second operator must confirm it.
     AnotherLine = "another_line", [Problem(422)];
+    /// Several payments fit a line of the bank's statement; say first which one it is, at the line.
+    BankLineTied = "bank_line_tied", [Problem(409)];
+    /// It is known which payment the line is, so nobody can choose another one; read the line.
+    BankLineChosen = "bank_line_chosen", [Problem(409)];
+    /// The file cannot be read as a statement of this account; `detail` names the place and what is wrong there.
+    StatementUnreadable = "statement_unreadable", [Problem(422)];
+    /// The file is a statement of another account; name that account.
+    OtherAccount = "other_account", [Problem(422)];
+    /// The lines of the file do not make its closing balance, so nothing of it is taken over; ask the bank for a whole
+    /// file.
+    BalancesDisagree = "balances_disagree", [Problem(422)];
+    /// The file does not begin with the last closing balance of the account; upload what is missing first, or, if that
+    /// is right, send `confirm_gap=true`.
+    ConfirmGap = "confirm_gap", [Problem(422)];
     /// Services have granted as much as they may in 24 hours; let an operator give the credit.
     GrantAboveLimit = "grant_above_limit", [Problem(403)];
     /// Nothing here waits for a second operator; read the object for its state.

@@ -11,6 +11,7 @@ pub mod approval;
 pub mod attempt;
 pub mod audit;
 pub mod balances;
+pub mod bank_statement;
 pub mod bank_transaction;
 pub mod billing_profile;
 pub mod bonus;

@@ -33,6 +33,20 @@ pub fn parse_reference(text: &str) -> Option<String> {
     Some(PREFIX.chars().chain(values.iter().map(|value| letter(*value))).collect())
 }
 
+/// The references in a text of a bank, wherever they stand in it and however they are broken up. Each is named once.
+#[must_use]
+pub fn find_references(text: &str) -> Vec<String> {
+    let cleaned: String = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
+    let mut found = Vec::new();
+    for (at, _) in cleaned.match_indices(PREFIX) {
+        let window = cleaned.get(at..at + PREFIX.len() + DIGITS + 1);
+        if let Some(reference) = window.and_then(parse_reference).filter(|reference| !found.contains(reference)) {
+            found.push(reference);
+        }
+    }
+    found
+}
+
 /// The beginning of a reference, as [`parse_reference`] would read the whole. `None` for a text that begins none.
 #[must_use]
 pub fn reference_prefix(text: &str) -> Option<String> {
@@ -96,6 +110,14 @@ mod tests {
             wrong.swap(at, at + 1);
             prop_assert_eq!(parse_reference(std::str::from_utf8(&wrong).unwrap()), None);
         }
+    }
+
+    #[test]
+    fn finds_references_in_the_text_of_a_bank() {
+        let (one, two) = (make_reference(7), make_reference(1 << 30));
+        let text = format!("TUITION payment/{} {} and {one}; ref:{two}.TU", &one[..4], &one[4..].to_lowercase());
+        assert_eq!(find_references(&text), [one, two]);
+        assert_eq!(find_references("TUESDAY, TU0000000U"), Vec::<String>::new());
     }
 
     #[test]

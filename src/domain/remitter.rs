@@ -27,7 +27,9 @@ pub fn check(remitter: &str, profile: &BillingProfile) -> RemitterCheck {
     }
 }
 
-fn is_same(one: &str, other: &str) -> bool {
+/// Whether two names are one person's or company's, however banks write them.
+#[must_use]
+pub fn is_same(one: &str, other: &str) -> bool {
     let (one, other) = (words(one), words(other));
     one.concat() == other.concat() || sorted(one) == sorted(other)
 }

@@ -318,6 +318,22 @@ fn app(
     })
 }
 
+/// The service's use cases for a command that runs one of them: nothing is served, and no worker runs.
+///
+/// # Errors
+/// As [`Server::start`].
+pub fn use_cases(config: &Config, database: &Database, prepared: &Prepared) -> Result<App, StartError> {
+    let environment = prepared.stamp;
+    let public_url = config.public_url.as_ref().map_or("http://localhost", url::Url::as_str).to_owned();
+    let providers = Registry::new(&provider_settings::read(config, &public_url)?)?;
+    let origins = web::read_origins("TOPUP_RETURN_ORIGINS", &config.return_origins)?;
+    let return_origins = web::return_origins(origins.clone(), &origins, &public_url, false);
+    let rules = app_settings(config, environment, public_url, return_origins, None);
+    let addresses = AddressRule { allow_loopback: false };
+    let webhooks = Webhooks::new(Sender::new(addresses).map_err(StartError::Webhooks)?, events::body::text);
+    app(config, database.pool(prepared)?, rules, providers, webhooks)
+}
+
 fn poster_settings(config: &PosterConfig) -> PosterSettings {
     PosterSettings {
         batching: config.mode == PosterMode::On,

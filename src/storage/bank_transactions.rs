@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::columns::currency_from_column;
-use super::schema::{bank_accounts, bank_transactions as transactions, payment_applications, payments};
+use super::schema::{bank_accounts, bank_lines, bank_transactions as transactions, payment_applications, payments};
 use crate::domain::bank_transaction::{ALIKE_WITHIN_DAYS, BankTransaction, Identity, UsedPart};
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment::Payment;
@@ -75,7 +75,8 @@ pub async fn lock_account(conn: &mut AsyncPgConnection, account: Uuid) -> Result
     Ok(found.is_some())
 }
 
-/// The lines on record under an identity, in their order. Their payments are locked.
+/// The lines on record under an identity, in their order. Their payments are locked. A line of the bank's file with
+/// this identity counts, too, where an operator had mistyped the id of its payment.
 ///
 /// # Errors
 /// Database errors.
@@ -84,9 +85,21 @@ pub async fn lock_lines(
     account: Uuid,
     identity: &Identity,
 ) -> Result<Vec<(BankTransaction, UsedPart)>, StorageError> {
+    let of_file: Vec<Option<Uuid>> = bank_lines::table
+        .filter(bank_lines::bank_account_id.eq(account).and(bank_lines::identity.eq(identity.as_str())))
+        .filter(bank_lines::payment_id.is_not_null())
+        .select(bank_lines::payment_id)
+        .load(conn)
+        .await?;
+    let of_file: Vec<Uuid> = of_file.into_iter().flatten().collect();
+    let stated_so: Vec<Uuid> = transactions::table
+        .filter(transactions::bank_account_id.eq(account).and(transactions::identity.eq(identity.as_str())))
+        .select(transactions::payment_id)
+        .load(conn)
+        .await?;
     let rows: Vec<(TransactionRow, UsedRow)> = transactions::table
         .inner_join(payments::table.on(payments::id.eq(transactions::payment_id)))
-        .filter(transactions::bank_account_id.eq(account).and(transactions::identity.eq(identity.as_str())))
+        .filter(transactions::payment_id.eq_any(stated_so.into_iter().chain(of_file)))
         .order(transactions::n)
         .select((TransactionRow::as_select(), UsedRow::as_select()))
         .for_update()
@@ -212,6 +225,23 @@ pub async fn restate(
         .execute(conn)
         .await?;
     Ok(())
+}
+
+/// The number of the next line under an identity. The caller holds the account's lock.
+///
+/// # Errors
+/// Database errors.
+pub async fn next_number(
+    conn: &mut AsyncPgConnection,
+    account: Uuid,
+    identity: &Identity,
+) -> Result<i32, StorageError> {
+    let last: Option<i32> = transactions::table
+        .filter(transactions::bank_account_id.eq(account).and(transactions::identity.eq(identity.as_str())))
+        .select(diesel::dsl::max(transactions::n))
+        .get_result(conn)
+        .await?;
+    Ok(last.map_or(1, |last| last + 1))
 }
 
 /// The line that a payment stands for.

@@ -173,6 +173,71 @@ diesel::table! {
 }
 
 diesel::table! {
+    bank_lines (id) {
+        id -> Uuid,
+        bank_account_id -> Uuid,
+        fingerprint -> Bytea,
+        repeat -> Int4,
+        identity -> Text,
+        statement_id -> Uuid,
+        n -> Int4,
+        payment_id -> Nullable<Uuid>,
+        tie -> Array<Uuid>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    bank_statement_lines (statement_id, n) {
+        statement_id -> Uuid,
+        n -> Int4,
+        booked_on -> Date,
+        amount -> Numeric,
+        bank_id -> Nullable<Text>,
+        remitter -> Nullable<Text>,
+        remitter_account -> Nullable<Text>,
+        text -> Text,
+        fingerprint -> Bytea,
+        repeat -> Int4,
+    }
+}
+
+diesel::table! {
+    bank_statement_mappings (bank_account_id) {
+        bank_account_id -> Uuid,
+        mapping -> Jsonb,
+        updated_at -> Timestamptz,
+        updated_by -> Text,
+    }
+}
+
+diesel::table! {
+    bank_statements (id) {
+        id -> Uuid,
+        bank_account_id -> Uuid,
+        format -> Text,
+        sha256 -> Bytea,
+        currency -> Text,
+        opening -> Numeric,
+        closing -> Numeric,
+        from_day -> Date,
+        to_day -> Date,
+        lines -> Int4,
+        credits -> Numeric,
+        debits -> Numeric,
+        confirmed_gap -> Bool,
+        second_needed -> Bool,
+        uploaded_by -> Text,
+        uploaded_at -> Timestamptz,
+        approved_by -> Nullable<Text>,
+        approved_at -> Nullable<Timestamptz>,
+        withdrawn_by -> Nullable<Text>,
+        withdrawn_at -> Nullable<Timestamptz>,
+        applied_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     bank_transactions (payment_id) {
         payment_id -> Uuid,
         bank_account_id -> Uuid,
@@ -1031,6 +1096,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     bank_account_proposals,
     bank_account_versions,
     bank_accounts,
+    bank_lines,
+    bank_statement_lines,
+    bank_statement_mappings,
+    bank_statements,
     bank_transactions,
     billing_profiles,
     bonus_tiers,

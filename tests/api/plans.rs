@@ -22,11 +22,14 @@ use crate::stage::{approve, control, order, ordered, paid, play, quiet};
 use crate::support::TestApp;
 
 /// Tables that grow with the business. A sequential scan of one of them takes longer every day.
-const GROWING: [&str; 30] = [
+const GROWING: [&str; 33] = [
     "adjustments",
     "approvals",
     "attempts",
     "audit_log",
+    "bank_lines",
+    "bank_statement_lines",
+    "bank_statements",
     "bank_transactions",
     "billing_profiles",
     "customer_secrets",
@@ -146,6 +149,11 @@ async fn no_statement_reads_a_growing_table_whole() {
         "/v1/admin/grants?limit=5",
         "/v1/admin/grants?limit=5&expires_from=2027-01-01T00:00:00Z",
         "/v1/admin/bank-transactions?bank_transaction_id=t7",
+        "/v1/admin/bank-statements?limit=5",
+        "/v1/admin/bank-statements?limit=5&status=awaiting_second_approval",
+        "/v1/admin/bank-lines?limit=5",
+        "/v1/admin/bank-lines?limit=5&worklist=tied",
+        "/v1/admin/bank-lines?limit=5&worklist=unapplied",
         "/v1/admin/top-up-orders?limit=5&sort=oldest&worklist=awaiting_verification",
         "/v1/admin/top-up-orders?limit=5&sort=oldest&worklist=overdue",
         "/v1/admin/top-up-orders?limit=5&worklist=awaiting_second_operator",

@@ -159,6 +159,22 @@ SELECT md5('s' || n)::uuid, md5('o' || n)::uuid, 'customer-' || 1 + n % 3000, 1,
        'customer', '2026-01-03'
 FROM generate_series(1, 20000) n;
 
+-- The last year of an account's statements, each with 50 lines.
+INSERT INTO bank_statements (id, bank_account_id, format, sha256, currency, opening, closing, from_day, to_day, lines,
+                             credits, debits, confirmed_gap, second_needed, uploaded_by, uploaded_at, applied_at)
+SELECT md5('bs' || n)::uuid, (SELECT id FROM bank_accounts WHERE currency = 'USD'), 'csv', sha256(('bs' || n)::bytea),
+       'USD', n * 50, n * 50 + 50, '2026-01-01', '2026-01-01', 50, 50, 0, false, false, 'operator:ops',
+       '2026-01-01'::timestamptz + n * interval '1 second', '2026-01-01'
+FROM generate_series(1, 400) n;
+INSERT INTO bank_statement_lines (statement_id, n, booked_on, amount, text, fingerprint, repeat)
+SELECT md5('bs' || s)::uuid, n, '2026-01-01', 1, 'x', sha256((s || '-' || n)::bytea), 1
+FROM generate_series(1, 400) s, generate_series(1, 50) n;
+INSERT INTO bank_lines (id, bank_account_id, fingerprint, repeat, identity, statement_id, n, created_at)
+SELECT md5(s || '-' || n)::uuid, (SELECT id FROM bank_accounts WHERE currency = 'USD'),
+       sha256((s || '-' || n)::bytea), 1, 'none:' || s || '-' || n, md5('bs' || s)::uuid, n,
+       '2026-01-01'::timestamptz + (s * 50 + n) * interval '1 second'
+FROM generate_series(1, 400) s, generate_series(1, 50) n;
+
 INSERT INTO customer_secrets (customer_id, secret)
 SELECT 'customer-' || n, sha256('s') FROM generate_series(1, 3000) n;
 

@@ -48,6 +48,8 @@ pub const TO_FINN: Uuid = id(19);
 pub const TO_GINA: Uuid = id(20);
 pub const BANK: Uuid = id(21);
 pub const BANK_CHANGE: Uuid = id(22);
+pub const STATEMENT: Uuid = id(23);
+pub const BANK_LINE: Uuid = id(24);
 pub const TRANSFER: Uuid = id(31);
 pub const ORDER_TRANSFER: Uuid = id(32);
 pub const REFUND: Uuid = id(41);
@@ -286,6 +288,18 @@ async fn fill(pool: &Pool) {
          stated_by, stated_at)
          VALUES ('{BANK_PAYMENT}', '{BANK}', 'X', 1, 'x', 250, '2026-11-21', 'ALICE', 'carol', now()),
                 ('{REVERSED_PAYMENT}', '{BANK}', 'Y', 1, 'y', 30, '2026-11-21', 'DORA', 'carol', now());
+         INSERT INTO bank_statements (id, bank_account_id, format, sha256, currency, opening, closing, from_day, to_day,
+         lines, credits, debits, confirmed_gap, second_needed, uploaded_by, uploaded_at, approved_by, approved_at,
+         applied_at)
+         VALUES ('{STATEMENT}', '{BANK}', 'csv', sha256('f'), 'USD', 10, 35, '2026-11-21', '2026-11-21', 2, 30, 5,
+         false, true, 'carol', now(), 'dave', now(), now());
+         INSERT INTO bank_statement_lines (statement_id, n, booked_on, amount, text, fingerprint, repeat)
+         VALUES ('{STATEMENT}', 1, '2026-11-21', 30, '', sha256('1'), 1),
+                ('{STATEMENT}', 2, '2026-11-21', -5, '', sha256('2'), 1);
+         INSERT INTO bank_lines (id, bank_account_id, fingerprint, repeat, identity, statement_id, n, payment_id,
+         created_at)
+         VALUES ('{BANK_LINE}', '{BANK}', sha256('1'), 1, 'Y', '{STATEMENT}', 1, '{REVERSED_PAYMENT}', now()),
+                (gen_random_uuid(), '{BANK}', sha256('2'), 1, 'none:', '{STATEMENT}', 2, NULL, now());
          INSERT INTO approvals (order_id, received_amount, transaction_amount, bank_transaction_id, identity,
          bank_account_id, received_on, second_needed, proposed_by, proposed_at, approved_by, approved_at, payment_id)
          VALUES ('{BANK_ORDER}', 200, 250, 'x', 'X', '{BANK}', '2026-11-21', true, 'carol', now(), 'dave', now(),

@@ -361,6 +361,7 @@ fn all() -> Vec<Tampering> {
         orders(),
         payments(),
         operators::bank_transfers(),
+        operators::bank_statements(),
         operators::bonuses(),
         operators::refund_requests(),
         operators::own_words(),

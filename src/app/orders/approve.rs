@@ -10,7 +10,7 @@ use super::{audited, line};
 use crate::app::idempotency::{IdempotencyKey, Made};
 use crate::app::{App, Caller, Error, own_word, settlement};
 use crate::domain::approval::{Approval, Confirmation, Confirmed};
-use crate::domain::bank_transaction::{Place, StatedLine};
+use crate::domain::bank_transaction::{Identity, Place, StatedLine};
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
 use crate::domain::order::{Awaited, Order, OrderState, OrderStatus};
@@ -28,6 +28,8 @@ pub struct BankStatement {
     /// All that arrived by the line, where that is more than what serves the order.
     pub transaction_amount: Option<Decimal>,
     pub bank_transaction_id: String,
+    /// What identifies the line, where it is one of the bank's file. When absent, what the operator states does.
+    pub identity: Option<Identity>,
     /// Our account on which it arrived. When absent, it is the order's account.
     pub bank_account_id: Option<Uuid>,
     pub received_on: NaiveDate,
@@ -152,8 +154,18 @@ async fn propose(
     if alone {
         return credit(conn, order, &mut approval, found, actor).await;
     }
-    approvals::save(conn, &approval).await?;
-    audit(conn, order, actor, "approval_proposed", &approval).await?;
+    wait_for_second(conn, order, &approval, actor).await
+}
+
+/// Records a statement that waits for a second operator.
+pub(super) async fn wait_for_second(
+    conn: &mut Connection,
+    order: &mut Order,
+    approval: &Approval,
+    actor: &str,
+) -> Result<(), Error> {
+    approvals::save(conn, approval).await?;
+    audit(conn, order, actor, "approval_proposed", approval).await?;
     let reason = "we are confirming your transfer".to_owned();
     if order.state == OrderState::Pending {
         let waiting = OrderState::Processing(Awaited::SecondOperator);
@@ -225,7 +237,8 @@ fn describe(proposal: &Approval) -> String {
     text
 }
 
-async fn credit(
+/// Credits an order with a line that was placed.
+pub(super) async fn credit(
     conn: &mut Connection,
     order: &mut Order,
     approval: &mut Approval,

@@ -19,7 +19,7 @@ use crate::domain::id::IdKind;
 use crate::domain::money::{Money, MoneyError, format_amount};
 use crate::domain::order::Order;
 use crate::domain::payment::{Payment, PaymentFact, ProviderName};
-use crate::storage::{Connection, bank_transactions, payments};
+use crate::storage::{Connection, bank_lines, bank_transactions, payments};
 
 /// Reads the line that an operator states for an order, on one of our accounts.
 ///
@@ -44,15 +44,18 @@ pub(super) fn read(
         return Err(Error::field("/received_on", Code::InTheFuture, detail));
     }
     let (id, remitter) = (&statement.bank_transaction_id, statement.remitter_name.as_deref());
-    let identity =
-        Identity::of(id, statement.received_on, amount.unwrap_or(received), remitter).map_err(|why| match why {
-            NoIdentity::RemitterNeeded => Error::field(
-                "/remitter_name",
-                Code::Required,
-                "is required where the bank's id is a placeholder: day, amount and remitter identify the transfer",
-            ),
-            NoIdentity::TooLong => Error::field("/bank_transaction_id", Code::Length, "is too long in its normal form"),
-        })?;
+    let stated = match statement.identity.clone() {
+        Some(identity) => Ok(identity),
+        None => Identity::of(id, statement.received_on, amount.unwrap_or(received), remitter),
+    };
+    let identity = stated.map_err(|why| match why {
+        NoIdentity::RemitterNeeded => Error::field(
+            "/remitter_name",
+            Code::Required,
+            "is required where the bank's id is a placeholder: day, amount and remitter identify the transfer",
+        ),
+        NoIdentity::TooLong => Error::field("/bank_transaction_id", Code::Length, "is too long in its normal form"),
+    })?;
     Ok(StatedLine {
         account,
         stated_id: id.clone(),
@@ -69,8 +72,9 @@ pub(super) fn read(
 /// holds the lock of the account.
 ///
 /// # Errors
-/// 409 `bank_transaction_used`; 422 `another_line`, `confirm_difference` or `confirm_not_duplicate`, which names the
-/// other payment and its order; 422 for an amount that does not fit the line on record.
+/// 409 `bank_transaction_used` or `bank_line_tied`; 422 `another_line`, `confirm_difference` or
+/// `confirm_not_duplicate`, which names the other payment and its order; 422 for an amount that does not fit the line
+/// on record.
 pub(super) async fn find_place(
     conn: &mut Connection,
     app: &App,
@@ -78,6 +82,13 @@ pub(super) async fn find_place(
     line: &StatedLine,
     confirmed: Confirmed,
 ) -> Result<Place, Error> {
+    if bank_lines::is_tied(conn, line.account, &line.identity).await? {
+        let detail = format!(
+            "the bank's statement has {}, and several payments fit it; say first which one it is",
+            line.stated_id
+        );
+        return Err(Error::conflict(Code::BankLineTied, detail));
+    }
     let known = bank_transactions::lock_lines(conn, line.account, &line.identity).await?;
     let found = match place(line, &known) {
         Ok(found) => found,

@@ -5,6 +5,7 @@ pub mod approve;
 pub mod ask;
 mod audited;
 pub mod bank_account;
+pub(in crate::app) mod by_rule;
 pub mod cancel;
 pub mod create;
 pub mod expire;

@@ -22,7 +22,7 @@ use crate::domain::own_word::MoveKind;
 use crate::domain::payment::{Application, Channel, Payment};
 use crate::storage::transaction::transact;
 use crate::storage::{
-    Connection, StorageError, adjustments, bank_transactions, clock, ledger, orders, payments, refunds,
+    Connection, StorageError, adjustments, bank_lines, bank_transactions, clock, ledger, orders, payments, refunds,
 };
 
 /// The result of a reversal.
@@ -158,7 +158,10 @@ async fn undo_approval(
     payment.unapply(applied.amount, format!("the approval of {shown} was reversed: {}", adjustment.reason));
     payments::update_applied(conn, &payment).await?;
     payments::reverse_application(conn, applied, now).await?;
-    bank_transactions::open_amount(conn, payment.id).await?;
+    // Where the bank's file has the line, it is known what arrived.
+    if bank_lines::of_payment(conn, payment.id).await?.is_none() {
+        bank_transactions::open_amount(conn, payment.id).await?;
+    }
     let adjustment = Adjustment { booked_at: Some(now), ..adjustment };
     adjustments::save(conn, &adjustment).await?;
 

@@ -22,7 +22,7 @@ const REFUND: &[Code] =
     &[OrderNotCompleted, NotRefundable, RefundExceedsPayment, ApprovalReversed, AlreadyBooked, OwnAccount];
 const DECIDES: &[Code] =
     &[NothingUnapplied, DecisionWaiting, OrderAlreadyCompleted, NotRefundable, OrderMovedOn, AlreadyCredited];
-const LINE: &[Code] = &[BankTransactionUsed, ConfirmDifference, ConfirmNotDuplicate, AnotherLine];
+const LINE: &[Code] = &[BankTransactionUsed, BankLineTied, ConfirmDifference, ConfirmNotDuplicate, AnotherLine];
 const NOTIFIED: &[Code] = &[BadRequest, BodyTooSlow, BodyTooLarge, UnsupportedContentEncoding, Overloaded, TryAgain];
 
 /// The codes of an operation beside those that follow from its shape.
@@ -68,6 +68,14 @@ const TABLE: &[(&str, &[&[Code]])] = &[
         OrderAlreadyCompleted, OrderNotOpen, NotABankTransfer, SecondOperatorNeeded, ApprovalMismatch,
         ApprovalReversed, AlreadyCredited, OrderMovedOn, OwnAccount,
     ]]),
+    ("adminApplyBankLine", &[LINE, &[
+        OrderAlreadyCompleted, OrderNotOpen, NotABankTransfer, SecondOperatorNeeded, ApprovalMismatch, NothingUnapplied,
+        ApprovalReversed, AlreadyCredited, OrderMovedOn, OwnAccount,
+    ]]),
+    ("adminChooseBankLinePayment", &[&[BankLineChosen, BankTransactionUsed]]),
+    ("adminUploadBankStatement", &[&[NotFound, StatementUnreadable, OtherAccount, BalancesDisagree, ConfirmGap]]),
+    ("adminApproveBankStatement", &[&[NothingProposed, SecondOperatorNeeded, ConfirmGap]]),
+    ("adminWithdrawBankStatement", &[&[NothingProposed]]),
     ("adminRejectTopUpOrder", &[&[OrderNotOpen, NotABankTransfer, OrderMovedOn, OwnAccount]]),
     ("adminReverseTopUpOrder", &[SPENDS, &[
         NotABankTransfer, OrderNotCompleted, OrderRefunded, ApprovalReversed, ApprovalMismatch, SecondOperatorNeeded,

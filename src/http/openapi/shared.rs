@@ -28,7 +28,7 @@ pub(super) const TAGS: [(&str, &str); 32] = [
     ("webhooks", "What the service posts to the endpoints of partners: one entry for each type of event."),
     ("admin-catalogue", "For operators: products, top-up options, channels, bank accounts, agreements."),
     ("admin-top-up-orders", "For operators: the orders of all customers, and the approval of bank transfers."),
-    ("admin-payments", "For operators: payments that serve no order."),
+    ("admin-payments", "For operators: bank statements, and payments that serve no order."),
     ("admin-adjustments", "For operators: corrections of wallets."),
     ("admin-refunds", "For operators: money that goes back to the payer."),
     ("admin-disputes", "For operators: payments that a payer contests."),

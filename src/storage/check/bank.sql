@@ -22,8 +22,9 @@ CROSS JOIN LATERAL (VALUES
     ('bank_transaction_line',
      l.n IS NULL OR l.n = 1
      OR EXISTS (SELECT FROM approvals a
-                WHERE a.payment_id = l.id AND a.another_line AND a.approved_by <> a.proposed_by),
-     'another line, by two operators', 'line ' || l.n)
+                WHERE a.payment_id = l.id AND a.another_line AND a.approved_by <> a.proposed_by)
+     OR EXISTS (SELECT FROM bank_lines b WHERE b.payment_id = l.id),
+     'another line, by two operators or the bank''s file', 'line ' || l.n)
 ) AS v (rule, agrees, expected, found)
 WHERE NOT v.agrees
 UNION ALL

@@ -156,11 +156,24 @@ pub const STEPS: &[Step] = &[
         rules: &[
             rule("bank_transaction_payment", "a payment by bank transfer is one line of our account, over its amount"),
             rule("bank_transaction_identity", "a line is known by the normal form of what an operator wrote"),
-            rule("bank_transaction_line", "a second line under one id was confirmed by two operators"),
+            rule(
+                "bank_transaction_line",
+                "a second line under one id was confirmed by two operators, or by the bank's file",
+            ),
             rule("approval_payment", "an approved transfer serves its order with the amount that was stated"),
             rule("bank_account_version", "an account is its one open version, and no version is missing"),
             rule("order_bank_account", "an order by bank transfer names a version of an account in its currency"),
             rule("second_operator_of_account", "an approved change of an account was made, and by two operators"),
+        ],
+    },
+    Step {
+        name: "bank statements",
+        sql: include_str!("bank_statements.sql"),
+        rules: &[
+            rule("statement_sums", "the lines of a bank's file make its sums, and its closing balance"),
+            rule("statement_taken_over", "each line of a file that counts is on record, and none of another"),
+            rule("bank_line_payment", "a line on which money arrived is one payment over its amount, or a choice"),
+            rule("second_operator_of_statement", "a file that needs a second operator was approved by another one"),
         ],
     },
     Step {

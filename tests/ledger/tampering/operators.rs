@@ -2,9 +2,27 @@
 
 use super::{Tampering, is, tampering};
 use crate::fixture::{
-    BANK, BANK_CHANGE, BANK_ORDER, BANK_PAYMENT, FAILED_REFUND, GRANT, LAPSED, ORDER, PAYMENT, PENDING_ORDER, REFUND,
-    REFUND_REQUEST, REVERSED_ORDER, shown,
+    BANK, BANK_CHANGE, BANK_LINE, BANK_ORDER, BANK_PAYMENT, FAILED_REFUND, GRANT, LAPSED, ORDER, PAYMENT,
+    PENDING_ORDER, REFUND, REFUND_REQUEST, REVERSED_ORDER, STATEMENT, shown,
 };
+
+pub(super) fn bank_statements() -> Vec<Tampering> {
+    let (statement, line) = (is(&shown("bst", STATEMENT)), is(&shown("bln", BANK_LINE)));
+    let case = |rule, sql: &str, subject: &String| tampering(rule, sql.to_owned(), subject.clone());
+    vec![
+        case("statement_sums", "UPDATE bank_statements SET lines = 3", &statement),
+        case("statement_sums", "UPDATE bank_statements SET credits = 31, closing = 36", &statement),
+        case("statement_sums", "UPDATE bank_statements SET closing = 36", &statement),
+        case("statement_sums", "UPDATE bank_statement_lines SET amount = 31 WHERE n = 1", &statement),
+        case("statement_taken_over", "DELETE FROM bank_lines WHERE n = 2", &statement),
+        case("statement_taken_over", "UPDATE bank_statements SET applied_at = NULL", &statement),
+        case("bank_line_payment", "UPDATE bank_lines SET payment_id = NULL WHERE n = 1", &line),
+        case("bank_line_payment", &format!("UPDATE bank_lines SET payment_id = '{PAYMENT}' WHERE n = 1"), &line),
+        case("bank_line_payment", "UPDATE payments SET amount = 29 WHERE payment_id = 'Y'", &line),
+        case("second_operator_of_statement", "UPDATE bank_statements SET approved_by = 'carol'", &statement),
+        case("second_operator_of_statement", "UPDATE bank_statements SET approved_by = NULL", &statement),
+    ]
+}
 
 pub(super) fn bank_transfers() -> Vec<Tampering> {
     let (line, order) = (is(&shown("pay", BANK_PAYMENT)), is(&shown("tuo", BANK_ORDER)));

@@ -25,6 +25,8 @@ pub type WebhookEndpointId = Text<Id<WebhookEndpointObject>>;
 pub type WebhookDeliveryId = Text<Id<WebhookDeliveryObject>>;
 pub type BankAccountId = Text<Id<BankAccountObject>>;
 pub type BankAccountChangeId = Text<Id<BankAccountChangeObject>>;
+pub type BankStatementId = Text<Id<BankStatementObject>>;
+pub type BankLineId = Text<Id<BankLineObject>>;
 pub type BonusTierId = Text<Id<BonusTierObject>>;
 pub type DecisionId = Text<Id<DecisionObject>>;
 pub type AdjustmentId = Text<Id<AdjustmentObject>>;
@@ -50,6 +52,8 @@ pub(super) fn forms() -> Vec<Inlined> {
         text::<Id<WebhookDeliveryObject>>(),
         text::<Id<BankAccountObject>>(),
         text::<Id<BankAccountChangeObject>>(),
+        text::<Id<BankStatementObject>>(),
+        text::<Id<BankLineObject>>(),
         text::<Id<BonusTierObject>>(),
         text::<Id<DecisionObject>>(),
         text::<Id<AdjustmentObject>>(),
@@ -247,6 +251,24 @@ impl Object for AdjustmentObject {
     const KIND: IdKind = IdKind::Adjustment;
     const NAME: &'static str = "AdjustmentId";
     const NOUN: &'static str = "an adjustment";
+}
+
+#[derive(Debug)]
+pub enum BankStatementObject {}
+
+impl Object for BankStatementObject {
+    const KIND: IdKind = IdKind::BankStatement;
+    const NAME: &'static str = "BankStatementId";
+    const NOUN: &'static str = "a bank statement";
+}
+
+#[derive(Debug)]
+pub enum BankLineObject {}
+
+impl Object for BankLineObject {
+    const KIND: IdKind = IdKind::BankLine;
+    const NAME: &'static str = "BankLineId";
+    const NOUN: &'static str = "a line of a bank statement";
 }
 
 #[derive(Debug)]

@@ -42,9 +42,9 @@ pub use calendar::MonthText;
 pub use channels::{PaymentChannel, ProcessingDays};
 pub use events::{EventType, FeedCursor};
 pub use ids::{
-    AdjustmentId, ApiKeyId, BankAccountChangeId, BankAccountId, BonusTierId, DecisionId, DisputeId, EventId,
-    FlowIdText, GrantId, HoldIdText, PaperId, PaymentIdText, RefundId, RefundRequestId, TopUpOrderId, TransferId,
-    TransferSlipId, WalletId, WebhookDeliveryId, WebhookEndpointId,
+    AdjustmentId, ApiKeyId, BankAccountChangeId, BankAccountId, BankLineId, BankStatementId, BonusTierId, DecisionId,
+    DisputeId, EventId, FlowIdText, GrantId, HoldIdText, PaperId, PaymentIdText, RefundId, RefundRequestId,
+    TopUpOrderId, TransferId, TransferSlipId, WalletId, WebhookDeliveryId, WebhookEndpointId,
 };
 pub use lists::{CursorText, Limit};
 pub use metadata::Metadata;

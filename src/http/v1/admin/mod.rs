@@ -5,6 +5,8 @@ pub mod agreements;
 pub mod api_keys;
 pub mod audit_log;
 pub mod bank_accounts;
+pub mod bank_lines;
+pub mod bank_statements;
 pub mod bank_transactions;
 pub mod bonus_tiers;
 pub mod channel_rules;

@@ -161,6 +161,7 @@ fn read(asked: &ApproveTopUpOrder, problems: &mut Problems) -> Option<BankStatem
         received_amount: received_amount?,
         transaction_amount,
         bank_transaction_id: bank_transaction_id?,
+        identity: None,
         bank_account_id,
         received_on: asked.received_on,
         remitter_name,

@@ -1,0 +1,96 @@
+-- What operators work with beside orders and payments.
+
+-- How the CSV files of an account are read (`domain::bank_statement::csv`).
+CREATE TABLE bank_statement_mappings (
+    bank_account_id uuid PRIMARY KEY REFERENCES bank_accounts (id),
+    mapping jsonb NOT NULL,
+    updated_at timestamptz NOT NULL,
+    updated_by text NOT NULL
+);
+
+-- The files in which our banks say what happened. A file is one operator's statement; where its credits pass the
+-- threshold, nothing of it counts until a second operator has approved it.
+CREATE TABLE bank_statements (
+    id uuid PRIMARY KEY,
+    bank_account_id uuid NOT NULL REFERENCES bank_accounts (id),
+    format text NOT NULL CONSTRAINT bank_statements_format CHECK (format IN ('csv', 'camt053', 'mt940')),
+    sha256 bytea NOT NULL CONSTRAINT bank_statements_digest CHECK (octet_length(sha256) = 32),
+    currency text NOT NULL,
+    opening numeric(24, 8) NOT NULL,
+    closing numeric(24, 8) NOT NULL,
+    from_day date NOT NULL,
+    to_day date NOT NULL,
+    lines integer NOT NULL CONSTRAINT bank_statements_lines CHECK (lines >= 0),
+    credits numeric(24, 8) NOT NULL CONSTRAINT bank_statements_credits CHECK (credits >= 0),
+    debits numeric(24, 8) NOT NULL CONSTRAINT bank_statements_debits CHECK (debits >= 0),
+    -- The operator says that the opening balance is right, although it is not the last closing one.
+    confirmed_gap boolean NOT NULL,
+    second_needed boolean NOT NULL,
+    uploaded_by text NOT NULL,
+    uploaded_at timestamptz NOT NULL,
+    approved_by text,
+    approved_at timestamptz,
+    withdrawn_by text,
+    withdrawn_at timestamptz,
+    -- When its lines were taken over.
+    applied_at timestamptz,
+    CONSTRAINT bank_statements_balance CHECK (opening + credits - debits = closing),
+    CONSTRAINT bank_statements_days CHECK (from_day <= to_day),
+    CONSTRAINT bank_statements_second_pair_of_eyes CHECK (approved_by <> uploaded_by),
+    CONSTRAINT bank_statements_applied_by_two
+        CHECK (NOT second_needed OR applied_at IS NULL OR approved_by IS NOT NULL),
+    CONSTRAINT bank_statements_ended
+        CHECK ((approved_by IS NULL) = (approved_at IS NULL) AND (withdrawn_by IS NULL) = (withdrawn_at IS NULL)
+               AND (withdrawn_at IS NULL OR applied_at IS NULL))
+);
+CREATE UNIQUE INDEX bank_statements_file_once ON bank_statements (bank_account_id, sha256) WHERE withdrawn_at IS NULL;
+-- The last closing balance of an account.
+CREATE INDEX bank_statements_by_day ON bank_statements (bank_account_id, to_day, applied_at)
+    WHERE applied_at IS NOT NULL;
+CREATE INDEX bank_statements_by_account ON bank_statements (bank_account_id, uploaded_at, id);
+CREATE INDEX bank_statements_by_time ON bank_statements (uploaded_at, id);
+CREATE INDEX bank_statements_waiting ON bank_statements (uploaded_at, id)
+    WHERE applied_at IS NULL AND withdrawn_at IS NULL;
+
+-- The lines as each file has them.
+CREATE TABLE bank_statement_lines (
+    statement_id uuid NOT NULL REFERENCES bank_statements (id),
+    n integer NOT NULL CONSTRAINT bank_statement_lines_n CHECK (n > 0),
+    booked_on date NOT NULL,
+    -- Positive where money arrived.
+    amount numeric(24, 8) NOT NULL CONSTRAINT bank_statement_lines_amount CHECK (amount <> 0),
+    bank_id text,
+    remitter text,
+    remitter_account text,
+    text text NOT NULL,
+    -- What is equal of two files that contain the line, and its number among the lines of the file that are identical.
+    fingerprint bytea NOT NULL CONSTRAINT bank_statement_lines_digest CHECK (octet_length(fingerprint) = 32),
+    repeat integer NOT NULL CONSTRAINT bank_statement_lines_repeat CHECK (repeat > 0),
+    PRIMARY KEY (statement_id, n)
+);
+
+-- Each line once, however many files contain it.
+CREATE TABLE bank_lines (
+    id uuid PRIMARY KEY,
+    bank_account_id uuid NOT NULL REFERENCES bank_accounts (id),
+    fingerprint bytea NOT NULL,
+    repeat integer NOT NULL,
+    -- As in bank_transactions.
+    identity text NOT NULL,
+    -- Where it stands in the file that brought it.
+    statement_id uuid NOT NULL,
+    n integer NOT NULL,
+    -- The payment that stands for it: a credit is one payment, and a payment is one credit.
+    payment_id uuid CONSTRAINT bank_lines_one_payment UNIQUE REFERENCES payments (id),
+    -- The payments that fit it, while an operator has to choose.
+    tie uuid[] NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL,
+    CONSTRAINT bank_lines_once UNIQUE (bank_account_id, fingerprint, repeat),
+    CONSTRAINT bank_lines_place FOREIGN KEY (statement_id, n) REFERENCES bank_statement_lines (statement_id, n),
+    CONSTRAINT bank_lines_chosen CHECK (payment_id IS NULL OR tie = '{}')
+);
+CREATE INDEX bank_lines_by_place ON bank_lines (statement_id, n);
+CREATE INDEX bank_lines_by_identity ON bank_lines (bank_account_id, identity);
+CREATE INDEX bank_lines_tied ON bank_lines (created_at, id) WHERE tie <> '{}';
+CREATE INDEX bank_lines_tied_of_account ON bank_lines (bank_account_id) WHERE tie <> '{}';
+CREATE INDEX bank_lines_by_time ON bank_lines (created_at, id);

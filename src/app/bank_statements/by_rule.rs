@@ -1,0 +1,62 @@
+//! Crediting by rule: a line that names an order by its reference, and is over about its amount, completes it.
+//!
+//! Each order is a transaction of its own, so a process that is cut off loses nothing: the same file again goes on. It
+//! counts as moved by who uploaded the file. Whatever does not fit waits for an operator.
+
+use super::OnProgress;
+use crate::app::{App, Caller, Error, orders};
+use crate::domain::bank_statement::suggestion::suggest;
+use crate::domain::bank_statement::{BankStatement, StatementLine};
+use crate::domain::own_word::ProposalEnd;
+use crate::domain::permission::Permission;
+use crate::storage::{bank_lines, bank_matching};
+
+/// Credits what a statement brought, where a rule says to which order. Returns how many orders were credited.
+///
+/// # Errors
+/// Database errors.
+pub(super) async fn credit_all(app: &App, statement: &BankStatement, progress: OnProgress<'_>) -> Result<u32, Error> {
+    if statement.applied_at.is_none() {
+        return Ok(0);
+    }
+    let mut named = Vec::new();
+    {
+        let mut conn = app.pool.get().await?;
+        let lines = bank_lines::of_statement(&mut conn, statement.id).await?;
+        let texts: Vec<StatementLine> = lines.iter().map(|line| line.line.clone()).collect();
+        let orders = bank_matching::open_orders(&mut conn, statement.opening.currency(), &texts).await?;
+        for line in lines {
+            let order = suggest(&line.line, &orders).by_reference();
+            named.extend(order.zip(line.payment_id));
+        }
+    }
+    let uploader = operator(&statement.uploaded_by)?;
+    let second = match &statement.end {
+        Some(ProposalEnd::Approved { by, .. }) => Some(operator(by)?),
+        _ => None,
+    };
+    let mut credited = 0;
+    for (n, (order, payment)) in (1..).zip(&named) {
+        match orders::by_rule::credit_order(app, &uploader, second.as_ref(), *order, *payment).await {
+            Ok(done) => credited += u32::from(done),
+            Err(error @ (Error::Storage(_) | Error::Internal(_))) => return Err(error),
+            // The ledger may refuse a credit. The money stays unapplied, and an operator sees it.
+            Err(error) => tracing::warn!(%order, %error, "A line names an order and was not credited to it"),
+        }
+        progress(n, named.len());
+    }
+    Ok(credited)
+}
+
+/// The operator whom a statement names.
+fn operator(actor: &str) -> Result<Caller, Error> {
+    let subject = actor.strip_prefix("operator:").ok_or(Error::Internal("an operator who uploaded a statement"))?;
+    Ok(Caller {
+        subject: subject.to_owned(),
+        is_customer: false,
+        is_service: false,
+        is_operator: true,
+        permissions: Permission::Finance.into(),
+        api_key: None,
+    })
+}

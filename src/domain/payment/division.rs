@@ -1,0 +1,130 @@
+//! Which parts of a payment its refunds and disputes take.
+//!
+//! Money that a company took back comes from the unapplied rest first, then from the wallets that an operator applied a
+//! part to, then from the order. Whenever a refund or dispute comes, fails, is won or begins to count, the parts of all
+//! that are in force are divided anew, one after the other: so a refund and a dispute of different money take all of it,
+//! those of the same money take it once, and when one of them ends, the other stands for what it gave.
+//!
+//! Example: of a payment of 100, 10 serve nothing, 30 were applied to a wallet and 60 to an order. A refund of 100 takes
+//! 10, 30 and 60. A dispute of 100 finds nothing left, and asks the order, which gives each cent once. When the refund
+//! fails, the dispute asks for 10, 30 and 60.
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::customer::CustomerId;
+use crate::domain::money::Money;
+use crate::domain::product::Product;
+use crate::domain::take_back::TakeBackId;
+
+/// What a payment brought to the wallets of a customer without an order, and what was taken back of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WalletCredit {
+    pub customer: CustomerId,
+    /// Of the wallet that was credited last. It gives first.
+    pub product: Product,
+    pub amount: Money,
+    /// What refunds and disputes in force ask of it; those that wait to be lost ask nothing.
+    pub asked: Money,
+    /// What the customer's wallets owe for them: taken, or still claimed, less what they got back.
+    pub taken: Money,
+}
+
+impl WalletCredit {
+    /// What the wallets have to give; a negative amount goes back to them.
+    #[must_use]
+    pub fn due(&self) -> Money {
+        self.asked - self.taken
+    }
+}
+
+/// The parts of a payment that a refund or dispute takes. An order gives what is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TakenParts {
+    pub from_unapplied: Money,
+    pub from_wallet: Money,
+}
+
+/// A refund or dispute in force.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    pub id: TakeBackId,
+    /// Whether an order gives what is left. Otherwise nobody does, and it counts as taken of the rest.
+    pub has_order: bool,
+    pub amount: Money,
+    pub parts: TakenParts,
+    /// Whether it names its part itself: a refund of ours is of an order, or of the unapplied rest.
+    pub is_fixed: bool,
+    /// Whether it takes now, and not only when it is lost.
+    pub charged: bool,
+    pub created_at: DateTime<Utc>,
+}
+
+/// Divides anew. `unapplied` is what of the payment serves nothing, before anything is taken back; `credited` is what it
+/// brought to wallets without an order.
+pub fn divide(unapplied: Money, credited: Money, standing: &mut [Standing]) {
+    standing.sort_by_key(|one| (!one.is_fixed, !one.charged, one.created_at, one.id));
+    let (mut rest, mut credit) = (unapplied, credited);
+    for one in standing {
+        if !one.is_fixed {
+            let from_rest = one.amount.min(rest);
+            let from_wallet = (one.amount - from_rest).min(credit);
+            let from_unapplied = if one.has_order { from_rest } else { one.amount - from_wallet };
+            one.parts = TakenParts { from_unapplied, from_wallet };
+        }
+        rest = (rest - one.parts.from_unapplied).or_zero();
+        credit = (credit - one.parts.from_wallet).or_zero();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use uuid::Uuid;
+
+    fn usd(amount: i64) -> Money {
+        Money::from_ledger(amount.into(), "USD".parse().unwrap())
+    }
+
+    fn standing(n: u32, amount: i64) -> Standing {
+        Standing {
+            id: TakeBackId::Dispute(Uuid::from_u128(n.into())),
+            has_order: true,
+            amount: usd(amount),
+            parts: TakenParts { from_unapplied: usd(0), from_wallet: usd(0) },
+            is_fixed: false,
+            charged: true,
+            created_at: DateTime::from_timestamp(i64::from(n), 0).unwrap(),
+        }
+    }
+
+    /// 10 serve nothing, 30 were applied to a wallet, and 60 to an order, where there is one.
+    fn divided(has_order: bool, mut all: Vec<Standing>) -> Vec<(Money, Money)> {
+        all.iter_mut().for_each(|one| one.has_order = has_order);
+        divide(usd(10), usd(30), &mut all);
+        all.iter().map(|one| (one.parts.from_unapplied, one.parts.from_wallet)).collect()
+    }
+
+    #[test]
+    fn the_rest_gives_first_then_the_wallet_then_the_order() {
+        assert_eq!(divided(true, vec![standing(1, 8)]), [(usd(8), usd(0))]);
+        assert_eq!(divided(true, vec![standing(1, 25)]), [(usd(10), usd(15))]);
+        assert_eq!(divided(true, vec![standing(1, 100)]), [(usd(10), usd(30))]);
+        // One after the other they take different money.
+        let two = divided(true, vec![standing(1, 25), standing(2, 75)]);
+        assert_eq!(two, [(usd(10), usd(15)), (usd(0), usd(15))]);
+        // What is left when the first has ended.
+        assert_eq!(divided(true, vec![standing(2, 75)]), [(usd(10), usd(30))]);
+        // Without an order nobody else can give.
+        assert_eq!(divided(false, vec![standing(1, 50)]), [(usd(20), usd(30))]);
+        assert_eq!(divided(false, vec![standing(1, 40), standing(2, 40)]), [(usd(10), usd(30)), (usd(40), usd(0))]);
+    }
+
+    #[test]
+    fn what_names_its_part_keeps_it_and_what_waits_to_be_lost_comes_last() {
+        let fixed = Standing { is_fixed: true, ..standing(3, 60) };
+        assert_eq!(divided(true, vec![standing(1, 40), fixed]), [(usd(0), usd(0)), (usd(10), usd(30))]);
+        let waiting = Standing { charged: false, ..standing(1, 40) };
+        assert_eq!(divided(true, vec![waiting, standing(2, 40)]), [(usd(10), usd(30)), (usd(0), usd(0))]);
+    }
+}

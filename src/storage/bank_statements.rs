@@ -1,0 +1,312 @@
+//! Bank statements: the files of our banks with their lines, and how the CSV files of an account are read.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::StorageError;
+use super::columns::{corrupt, currency_from_column};
+use super::page::in_page;
+use super::proposals::EndColumns;
+use super::schema::{
+    bank_statement_lines as lines, bank_statement_mappings as mappings, bank_statements as statements,
+};
+use crate::domain::bank_statement::csv::CsvMapping;
+use crate::domain::bank_statement::{
+    BankStatement, StatementFormat, StatementLine, StatementState, StatementSums, number_repeats,
+};
+use crate::domain::money::{Currency, Money};
+use crate::domain::page::{Page, Rows};
+
+#[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = statements, treat_none_as_null = true)]
+struct StatementRow {
+    id: Uuid,
+    bank_account_id: Uuid,
+    format: String,
+    sha256: Vec<u8>,
+    currency: String,
+    opening: Decimal,
+    closing: Decimal,
+    from_day: NaiveDate,
+    to_day: NaiveDate,
+    lines: i32,
+    credits: Decimal,
+    debits: Decimal,
+    confirmed_gap: bool,
+    second_needed: bool,
+    uploaded_by: String,
+    uploaded_at: DateTime<Utc>,
+    approved_by: Option<String>,
+    approved_at: Option<DateTime<Utc>>,
+    withdrawn_by: Option<String>,
+    withdrawn_at: Option<DateTime<Utc>>,
+    applied_at: Option<DateTime<Utc>>,
+}
+
+impl From<&BankStatement> for StatementRow {
+    fn from(statement: &BankStatement) -> Self {
+        let end = EndColumns::from(statement.end.as_ref());
+        Self {
+            id: statement.id,
+            bank_account_id: statement.account,
+            format: statement.format.as_str().to_owned(),
+            sha256: statement.sha256.clone(),
+            currency: statement.opening.currency().code().to_owned(),
+            opening: statement.opening.amount(),
+            closing: statement.closing.amount(),
+            from_day: statement.from,
+            to_day: statement.to,
+            lines: statement.sums.lines,
+            credits: statement.sums.credits.amount(),
+            debits: statement.sums.debits.amount(),
+            confirmed_gap: statement.confirmed_gap,
+            second_needed: statement.second_needed,
+            uploaded_by: statement.uploaded_by.clone(),
+            uploaded_at: statement.uploaded_at,
+            approved_by: end.approved_by,
+            approved_at: end.approved_at,
+            withdrawn_by: end.withdrawn_by,
+            withdrawn_at: end.withdrawn_at,
+            applied_at: statement.applied_at,
+        }
+    }
+}
+
+impl TryFrom<StatementRow> for BankStatement {
+    type Error = StorageError;
+
+    fn try_from(row: StatementRow) -> Result<Self, StorageError> {
+        let currency = currency_from_column(&row.currency)?;
+        let money = |amount| Money::from_ledger(amount, currency);
+        let end = EndColumns {
+            approved_by: row.approved_by,
+            approved_at: row.approved_at,
+            withdrawn_by: row.withdrawn_by,
+            withdrawn_at: row.withdrawn_at,
+        };
+        Ok(Self {
+            id: row.id,
+            account: row.bank_account_id,
+            format: StatementFormat::parse(&row.format).ok_or_else(|| corrupt("format", &row.format))?,
+            sha256: row.sha256,
+            opening: money(row.opening),
+            closing: money(row.closing),
+            from: row.from_day,
+            to: row.to_day,
+            sums: StatementSums { lines: row.lines, credits: money(row.credits), debits: money(row.debits) },
+            confirmed_gap: row.confirmed_gap,
+            second_needed: row.second_needed,
+            uploaded_by: row.uploaded_by,
+            uploaded_at: row.uploaded_at,
+            end: end.read(),
+            applied_at: row.applied_at,
+        })
+    }
+}
+
+/// A line as its file has it.
+#[derive(Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = lines)]
+pub(super) struct LineRow {
+    statement_id: Uuid,
+    n: i32,
+    booked_on: NaiveDate,
+    amount: Decimal,
+    bank_id: Option<String>,
+    remitter: Option<String>,
+    remitter_account: Option<String>,
+    text: String,
+    fingerprint: Vec<u8>,
+    repeat: i32,
+}
+
+impl LineRow {
+    pub fn read(self, currency: Currency) -> StatementLine {
+        StatementLine {
+            booked_on: self.booked_on,
+            amount: Money::from_ledger(self.amount, currency),
+            bank_id: self.bank_id,
+            remitter: self.remitter,
+            remitter_account: self.remitter_account,
+            text: self.text,
+        }
+    }
+}
+
+/// Records a statement with its lines. CHECKs refuse balances that do not agree.
+///
+/// # Errors
+/// Database errors; a file that is on record violates `bank_statements_file_once`.
+pub async fn insert(
+    conn: &mut AsyncPgConnection,
+    statement: &BankStatement,
+    of: &[StatementLine],
+) -> Result<(), StorageError> {
+    diesel::insert_into(statements::table).values(StatementRow::from(statement)).execute(conn).await?;
+    let rows: Vec<LineRow> = (1..)
+        .zip(of.iter().zip(number_repeats(of)))
+        .map(|(n, (line, (fingerprint, repeat)))| LineRow {
+            statement_id: statement.id,
+            n,
+            booked_on: line.booked_on,
+            amount: line.amount.amount(),
+            bank_id: line.bank_id.clone(),
+            remitter: line.remitter.clone(),
+            remitter_account: line.remitter_account.clone(),
+            text: line.text.clone(),
+            fingerprint,
+            repeat,
+        })
+        .collect();
+    // A statement has 65,535 parameters at most.
+    for part in rows.chunks(1_000) {
+        diesel::insert_into(lines::table).values(part).execute(conn).await?;
+    }
+    Ok(())
+}
+
+/// Writes what became of a locked statement.
+///
+/// # Errors
+/// Database errors; a CHECK refuses the uploader's approval.
+pub async fn update(conn: &mut AsyncPgConnection, statement: &BankStatement) -> Result<(), StorageError> {
+    diesel::update(statements::table.find(statement.id)).set(StatementRow::from(statement)).execute(conn).await?;
+    Ok(())
+}
+
+/// # Errors
+/// Database errors.
+pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<BankStatement>, StorageError> {
+    let row: Option<StatementRow> =
+        statements::table.find(id).select(StatementRow::as_select()).first(conn).await.optional()?;
+    row.map(BankStatement::try_from).transpose()
+}
+
+/// The statement that a file of an account is, if it was not withdrawn. The caller holds the account's lock.
+///
+/// # Errors
+/// Database errors.
+pub async fn of_file(
+    conn: &mut AsyncPgConnection,
+    account: Uuid,
+    sha256: &[u8],
+) -> Result<Option<BankStatement>, StorageError> {
+    let row: Option<StatementRow> = statements::table
+        .filter(statements::bank_account_id.eq(account).and(statements::sha256.eq(sha256)))
+        .filter(statements::withdrawn_at.is_null())
+        .select(StatementRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
+    row.map(BankStatement::try_from).transpose()
+}
+
+/// The last statement of an account whose lines were taken over.
+///
+/// # Errors
+/// Database errors.
+pub async fn last_applied(conn: &mut AsyncPgConnection, account: Uuid) -> Result<Option<BankStatement>, StorageError> {
+    let row: Option<StatementRow> = statements::table
+        .filter(statements::bank_account_id.eq(account).and(statements::applied_at.is_not_null()))
+        .order((statements::to_day.desc(), statements::applied_at.desc()))
+        .select(StatementRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
+    row.map(BankStatement::try_from).transpose()
+}
+
+/// A page of statements.
+///
+/// # Errors
+/// Database errors.
+pub async fn list(
+    conn: &mut AsyncPgConnection,
+    account: Option<Uuid>,
+    state: Option<StatementState>,
+    page: &Page,
+) -> Result<Rows<BankStatement>, StorageError> {
+    let mut query = statements::table.select(StatementRow::as_select()).limit(page.to_read()).into_boxed();
+    if let Some(account) = account {
+        query = query.filter(statements::bank_account_id.eq(account));
+    }
+    query = match state {
+        Some(StatementState::Waiting) => {
+            query.filter(statements::applied_at.is_null().and(statements::withdrawn_at.is_null()))
+        }
+        Some(StatementState::Applied) => query.filter(statements::applied_at.is_not_null()),
+        Some(StatementState::Withdrawn) => query.filter(statements::withdrawn_at.is_not_null()),
+        None => query,
+    };
+    let query = in_page!(query, page, statements::uploaded_at, statements::id);
+    let rows: Vec<StatementRow> = query.load(conn).await?;
+    page.cut(rows).try_map(BankStatement::try_from)
+}
+
+/// The lines of a statement from number `after` on, in the order of the file, each with its number.
+///
+/// # Errors
+/// Database errors.
+pub async fn lines_after(
+    conn: &mut AsyncPgConnection,
+    statement: &BankStatement,
+    after: i32,
+    limit: i64,
+) -> Result<Vec<(i32, StatementLine)>, StorageError> {
+    let rows: Vec<LineRow> = lines::table
+        .filter(lines::statement_id.eq(statement.id).and(lines::n.gt(after)))
+        .order(lines::n)
+        .limit(limit)
+        .select(LineRow::as_select())
+        .load(conn)
+        .await?;
+    let currency = statement.opening.currency();
+    Ok(rows.into_iter().map(|row| (row.n, row.read(currency))).collect())
+}
+
+/// How the CSV files of an account are read, with who said so.
+///
+/// # Errors
+/// Database errors; a mapping of another version of this service.
+pub async fn mapping(
+    conn: &mut AsyncPgConnection,
+    account: Uuid,
+) -> Result<Option<(CsvMapping, DateTime<Utc>, String)>, StorageError> {
+    let row: Option<(serde_json::Value, DateTime<Utc>, String)> = mappings::table
+        .find(account)
+        .select((mappings::mapping, mappings::updated_at, mappings::updated_by))
+        .first(conn)
+        .await
+        .optional()?;
+    row.map(|(mapping, at, by)| {
+        let read = serde_json::from_value(mapping).map_err(|error| corrupt("mapping", &error.to_string()))?;
+        Ok((read, at, by))
+    })
+    .transpose()
+}
+
+/// Saves how the CSV files of an account are read.
+///
+/// # Errors
+/// Database errors.
+pub async fn save_mapping(
+    conn: &mut AsyncPgConnection,
+    account: Uuid,
+    mapping: &CsvMapping,
+    at: DateTime<Utc>,
+    by: &str,
+) -> Result<(), StorageError> {
+    let json = serde_json::to_value(mapping).map_err(|error| corrupt("mapping", &error.to_string()))?;
+    let set = (mappings::mapping.eq(json), mappings::updated_at.eq(at), mappings::updated_by.eq(by));
+    diesel::insert_into(mappings::table)
+        .values((mappings::bank_account_id.eq(account), set.clone()))
+        .on_conflict(mappings::bank_account_id)
+        .do_update()
+        .set(set)
+        .execute(conn)
+        .await?;
+    Ok(())
+}

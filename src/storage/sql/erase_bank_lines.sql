@@ -1,0 +1,8 @@
+-- Erases the texts of all lines, in whichever file, by which money of a customer arrived.
+--
+-- $1 text the customer
+UPDATE bank_statement_lines l
+SET remitter = NULL, remitter_account = NULL, text = 'erased'
+FROM bank_lines b, payment_applications a, bank_statements s
+WHERE a.customer_id = $1 AND b.payment_id = a.payment_id AND s.bank_account_id = b.bank_account_id
+  AND l.statement_id = s.id AND l.fingerprint = b.fingerprint AND l.repeat = b.repeat

@@ -1,0 +1,100 @@
+//! The files of our banks: which are believed, and the command that takes them.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::bank_statements::{
+    ACCOUNT, bank_order, csv, mapped, paid, reference, save_mapping, text, upload, upload_as,
+};
+use crate::process::{Home, command};
+use crate::stage::number;
+use crate::support::{Reply, TestApp};
+
+#[tokio::test]
+async fn nothing_of_a_file_counts_before_its_balances_agree() {
+    let app = TestApp::spawn().await;
+    let one = csv(1_000, &[("2026-11-20", "A-1", "Alice", "", 500), ("2026-11-21", "A-2", "Alice", "", 500)]);
+    upload(&app, one.clone()).await.problem(422, "statement_unreadable");
+    mapped(&app).await;
+    let broken = one.replace("500", "501").replace("5.00", "5.10");
+    let refused = upload(&app, broken).await.problem(422, "balances_disagree");
+    assert!(text(&refused, "detail").contains("closes with 20.00 CNY"), "{}", refused.text);
+    let plain = "Date,Id,Name,Text,Amount\n2026-11-20,A-1,Alice,,5.00\n";
+    let mapping = json!({ "date_column": "Date", "date_format": "%Y-%m-%d", "amount_column": "Amount" });
+    save_mapping(&app, &mapping).await.expect(200);
+    upload(&app, plain).await.names("?opening_balance", "required");
+    upload_as(&app, "ops", plain, "&opening_balance=1.00&closing_balance=7.00").await.problem(422, "balances_disagree");
+    let future = plain.replace("2026", "2099");
+    let query = "&opening_balance=1.00&closing_balance=6.00";
+    upload_as(&app, "ops", future, query).await.problem(422, "statement_unreadable");
+    for table in ["bank_statements", "bank_statement_lines", "bank_lines", "payments"] {
+        assert_eq!(number(&app, &format!("count(*) FROM {table}")).await, 0, "{table}");
+    }
+    upload_as(&app, "ops", plain, query).await.expect(201);
+    // The next file goes on where this one ended.
+    let next = "Date,Amount\n2026-11-21,1.00\n";
+    let gap = upload_as(&app, "ops", next, "&opening_balance=6.01&closing_balance=7.01").await;
+    assert!(text(&gap.problem(422, "confirm_gap"), "detail").contains("closed with 6.00 CNY"));
+    upload_as(&app, "ops", next, "&opening_balance=6.00&closing_balance=7.00").await.expect(201);
+    // Another account, and one that is not ours.
+    let camt = include_str!("../bank_statements/pinehill.camt053.xml");
+    let other = camt.replace("6200000000000000001", "999");
+    upload_as(&app, "ops", other, "&confirm_gap=true").await.problem(422, "other_account");
+    let path = "/v1/admin/bank-statements?bank_account_id=bac_00000000000000000000000000000000";
+    Reply::of(app.operator().request(Method::POST, path).body("x")).await.problem(404, "not_found");
+    for (field, value) in [
+        ("date_format", json!("%Q")),
+        ("date_format", json!("%Y-%m")),
+        ("delimiter", json!("é")),
+        ("amount_column", json!(null)),
+        ("credit_column", json!("In")),
+    ] {
+        let mut wrong = mapping.clone();
+        wrong[field] = value;
+        save_mapping(&app, &wrong).await.problem(422, "validation_failed");
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn the_command_imports_what_the_bank_sends() {
+    let app = TestApp::spawn().await;
+    let mapping = json!({
+        "encoding": "gbk", "date_column": "交易日期", "date_format": "%Y%m%d", "credit_column": "收入金额",
+        "debit_column": "支出金额", "bank_id_column": "交易流水号", "remitter_column": "对方户名",
+        "text_columns": ["摘要"], "balance_column": "账户余额"
+    });
+    let saved = save_mapping(&app, &mapping).await.expect(201);
+    assert_eq!((&saved["mapping"]["delimiter"], &saved["mapping"]["encoding"]), (&json!(","), &json!("gbk")));
+    let path = format!("/v1/admin/bank-accounts/{ACCOUNT}/statement-mapping");
+    assert_eq!(app.operator().get(&path).await.expect(200)["mapping"], saved["mapping"]);
+    let order = bank_order(&app, "alice", "100").await;
+    let named = reference(&app, &order).await;
+    let home = Home::new();
+    let file = home.0.join("statement.csv");
+    let bytes = include_bytes!("../bank_statements/huatong.csv");
+    let place = bytes.windows(11).position(|window| window == b"{REFERENCE}").unwrap();
+    let named_file = [&bytes[..place], named.as_bytes(), &bytes[place + 11..]].concat();
+    std::fs::write(&file, &named_file).unwrap();
+    let file = file.to_str().unwrap().to_owned();
+    let run = |account: &str| {
+        let arguments = ["import-statement", &file, "--account", account, "--operator", "night-shift"];
+        let done = command(&home.0, Some(&app.database), &arguments).output().unwrap();
+        (done.status.success(), String::from_utf8(done.stdout).unwrap() + &String::from_utf8(done.stderr).unwrap())
+    };
+    let (done, said) = run(ACCOUNT);
+    assert!(done && said.contains("4 lines: 1750.00 CNY arrived, 19.50 CNY left. 1 orders were credited"), "{said}");
+    let (done, said) = run(ACCOUNT);
+    assert!(done && said.contains("on record already"), "{said}");
+    let (done, said) = run("bac_00000000000000000000000000000000");
+    assert!(!done && said.contains("no such bank account"), "{said}");
+    assert_eq!(paid(&app, "alice").await, "100.00");
+    let shown = app.operator().get("/v1/admin/bank-statements").await.expect(200);
+    assert_eq!(shown["data"][0]["uploaded_by"], "operator:night-shift");
+    // Who asks to be forgotten is forgotten in the files, too.
+    let erased = command(&home.0, Some(&app.database), &["erase", "--customer", "alice"]).output().unwrap();
+    assert!(erased.status.success(), "{}", String::from_utf8_lossy(&erased.stderr));
+    assert_eq!(number(&app, "count(*) FROM bank_statement_lines WHERE remitter = '张三'").await, 0);
+    assert_eq!(number(&app, "count(*) FROM bank_statement_lines WHERE remitter IS NOT NULL").await, 3);
+    app.finish().await;
+}
