@@ -94,3 +94,20 @@ CREATE INDEX bank_lines_by_identity ON bank_lines (bank_account_id, identity);
 CREATE INDEX bank_lines_tied ON bank_lines (created_at, id) WHERE tie <> '{}';
 CREATE INDEX bank_lines_tied_of_account ON bank_lines (bank_account_id) WHERE tie <> '{}';
 CREATE INDEX bank_lines_by_time ON bank_lines (created_at, id);
+
+-- The work on a dispute. The dispute itself is the money.
+CREATE TABLE dispute_cases (
+    dispute_id uuid PRIMARY KEY REFERENCES disputes (id),
+    evidence_due_at timestamptz,
+    -- What the company charges us for it.
+    fee numeric(24, 8),
+    fee_currency text,
+    -- The file that was sent, once.
+    evidence text,
+    sent_by text,
+    sent_at timestamptz,
+    CONSTRAINT dispute_cases_fee CHECK ((fee IS NULL) = (fee_currency IS NULL) AND fee >= 0),
+    CONSTRAINT dispute_cases_sent CHECK (num_nulls(evidence, sent_by, sent_at) IN (0, 3))
+);
+-- What is due, the earliest first.
+CREATE INDEX dispute_cases_due ON dispute_cases (evidence_due_at) WHERE sent_at IS NULL;

@@ -17,7 +17,7 @@ use crate::domain::page::{Page, Rows};
 use crate::domain::payment::{DisputeFact, DisputeStatus, NotificationOutcome, Payment, ProviderName, RefundFact};
 use crate::domain::take_back::{Reach, TakeBackId};
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, clock, disputes, payments};
+use crate::storage::{Connection, clock, dispute_cases, disputes, payments};
 
 /// Records a verified statement about a dispute.
 ///
@@ -42,13 +42,15 @@ pub async fn observe(app: &App, provider: ProviderName, fact: &DisputeFact) -> R
             add_to_timeline(conn, order.as_ref(), &payment, "payment_questioned", &actor, &detail).await?;
             return Ok(NotificationOutcome::Recorded);
         }
-        match disputes::lock(conn, provider, &fact.dispute_id).await? {
-            Some(known) => follow(conn, order, &payment, known, fact, &actor).await,
+        let outcome = match disputes::lock(conn, provider, &fact.dispute_id).await? {
+            Some(known) => follow(conn, order, &payment, known, fact, &actor).await?,
             None => match awaiting_id(conn, &payment).await? {
-                Some(reversal) => give_id(conn, order, &payment, reversal, fact, &actor).await,
-                None => open(conn, order, &payment, fact, (false, charged), &actor).await,
+                Some(reversal) => give_id(conn, order, &payment, reversal, fact, &actor).await?,
+                None => open(conn, order, &payment, fact, (false, charged), &actor).await?,
             },
-        }
+        };
+        dispute_cases::note(conn, provider, fact).await?;
+        Ok(outcome)
     })
     .await
 }
@@ -95,6 +97,8 @@ fn lost_by(reversal: &RefundFact, dispute_id: String) -> DisputeFact {
         status: DisputeStatus::Lost,
         inquiry: false,
         reason: reversal.reason.clone(),
+        evidence_due_at: None,
+        fee: None,
     }
 }
 

@@ -18,6 +18,7 @@ pub mod caller;
 pub mod catalogue;
 pub mod check;
 pub mod customers;
+pub mod dispute_cases;
 pub mod disputes;
 pub mod error;
 pub mod events;

@@ -218,6 +218,10 @@ codes! {
     ConfirmGap = "confirm_gap", [Problem(422)];
     /// Services have granted as much as they may in 24 hours; let an operator give the credit.
     GrantAboveLimit = "grant_above_limit", [Problem(403)];
+    /// The dispute is decided, or the company has not named it yet; read it for its state.
+    DisputeClosed = "dispute_closed", [Problem(409)];
+    /// Evidence about the dispute was sent before, and a company takes it once; the rest is done on its own pages.
+    EvidenceSent = "evidence_sent", [Problem(409)];
     /// Nothing here waits for a second operator; read the object for its state.
     NothingProposed = "nothing_proposed", [Problem(409)];
     /// The customer's id is the `sub` of your token; another operator must decide.
@@ -399,39 +403,4 @@ impl fmt::Display for Code {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn each_code_is_another_word() {
-        let texts: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(texts.len(), Code::ALL.len());
-        for text in texts {
-            assert!(text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') && text.len() <= 64, "{text}");
-        }
-    }
-
-    /// `OrderNotOpen` is `order_not_open`, so that a reader of either finds the other.
-    #[test]
-    fn a_variant_is_named_as_its_text() {
-        for code in Code::ALL {
-            let variant = code.as_str().split('_').map(capitalized).collect::<String>();
-            assert_eq!(format!("{code:?}"), variant);
-        }
-    }
-
-    fn capitalized(word: &str) -> String {
-        let mut letters = word.chars();
-        letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
-    }
-
-    #[test]
-    fn a_meaning_is_one_line_of_sentences() {
-        for code in Code::ALL {
-            let meaning = code.meaning();
-            assert!(meaning.ends_with('.') && !meaning.contains(['\n', '|']), "{code}: {meaning}");
-        }
-    }
-}
+mod tests;

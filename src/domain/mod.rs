@@ -25,6 +25,7 @@ pub mod counterpart;
 pub mod country;
 pub mod customer;
 pub mod dispute;
+pub mod dispute_case;
 pub mod entry;
 mod entry_kind;
 pub mod environment;

@@ -58,6 +58,7 @@ pub use crate::domain::payment::{CardFlow, NotificationOutcome};
 use crate::domain::reconciliation::CompanyMovement;
 
 use crate::domain::calendar::Span;
+use crate::domain::dispute_case::Evidence;
 use crate::domain::id::IdKind;
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment::{
@@ -269,6 +270,13 @@ pub trait PaymentProvider: Debug + Send + Sync {
     /// Reads a dispute by the company's id of it. `None` if the company has no disputes.
     async fn read_dispute(&self, _dispute_id: &str) -> Result<Option<DisputeFact>, ProviderError> {
         Ok(None)
+    }
+
+    /// Sends the evidence about a dispute, and returns where the dispute stands then. A company takes it once. Where it
+    /// takes evidence on its own pages only, people send it.
+    async fn send_evidence(&self, _dispute_id: &str, _evidence: &Evidence) -> Result<DisputeFact, ProviderError> {
+        let detail = "evidence is sent on the company's own pages; copy the file there".to_owned();
+        Err(ProviderError::Unsupported { provider: self.name(), detail })
     }
 
     /// The refunds and disputes of one payment, as far as the company shows them. `attempt` is the attempt by which it

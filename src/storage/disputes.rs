@@ -113,6 +113,14 @@ pub async fn update(conn: &mut AsyncPgConnection, dispute: &Dispute) -> Result<(
     Ok(())
 }
 
+/// # Errors
+/// Database errors.
+pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Dispute>, StorageError> {
+    let row: Option<DisputeRow> =
+        disputes::table.find(id).select(DisputeRow::as_select()).first(conn).await.optional()?;
+    row.map(Dispute::try_from).transpose()
+}
+
 /// Locks a dispute by the provider's id. The caller has locked its order and its payment before.
 ///
 /// # Errors

@@ -21,6 +21,7 @@ pub mod clock;
 pub(crate) mod columns;
 pub mod connection;
 pub mod customers;
+pub mod dispute_cases;
 pub mod disputes;
 pub mod durability;
 pub mod environment;

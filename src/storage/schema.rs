@@ -320,6 +320,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    dispute_cases (dispute_id) {
+        dispute_id -> Uuid,
+        evidence_due_at -> Nullable<Timestamptz>,
+        fee -> Nullable<Numeric>,
+        fee_currency -> Nullable<Text>,
+        evidence -> Nullable<Text>,
+        sent_by -> Nullable<Text>,
+        sent_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     disputes (id) {
         id -> Uuid,
         payment_id -> Uuid,
@@ -1106,6 +1118,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     calendar,
     channel_rules,
     customer_secrets,
+    dispute_cases,
     disputes,
     entries,
     entry_kinds,

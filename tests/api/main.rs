@@ -25,6 +25,7 @@ mod bonus_tiers;
 mod catalogue;
 mod crash;
 mod customer_ids;
+mod dispute_work;
 mod disputes;
 mod document;
 mod doors;

@@ -1,3 +1,4 @@
+//! The tests of bank statements: files of three made-up banks, matching, and suggestions.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use chrono::NaiveDate;

@@ -378,6 +378,10 @@ pub struct DisputeFact {
     /// The payer's bank only asks so far. No money was taken; the inquiry may become a dispute.
     pub inquiry: bool,
     pub reason: Option<String>,
+    /// Until when it takes evidence, as far as it says so.
+    pub evidence_due_at: Option<DateTime<Utc>>,
+    /// What it charges us for the dispute, as far as it says so.
+    pub fee: Option<Money>,
 }
 
 #[cfg(test)]

@@ -76,6 +76,7 @@ const TABLE: &[(&str, &[&[Code]])] = &[
     ("adminUploadBankStatement", &[&[NotFound, StatementUnreadable, OtherAccount, BalancesDisagree, ConfirmGap]]),
     ("adminApproveBankStatement", &[&[NothingProposed, SecondOperatorNeeded, ConfirmGap]]),
     ("adminWithdrawBankStatement", &[&[NothingProposed]]),
+    ("adminSendDisputeEvidence", &[COMPANY, &[DisputeClosed, EvidenceSent, OwnAccount, ChannelNotOffered]]),
     ("adminRejectTopUpOrder", &[&[OrderNotOpen, NotABankTransfer, OrderMovedOn, OwnAccount]]),
     ("adminReverseTopUpOrder", &[SPENDS, &[
         NotABankTransfer, OrderNotCompleted, OrderRefunded, ApprovalReversed, ApprovalMismatch, SecondOperatorNeeded,

@@ -149,6 +149,9 @@ pub(super) fn dispute(dispute: &PaypalDispute) -> Result<DisputeFact, String> {
         status,
         inquiry: false,
         reason: dispute.reason.clone(),
+        evidence_due_at: dispute.seller_response_due_date.as_deref().and_then(|due| due.parse().ok()),
+        // PayPal tells its fee in reports only.
+        fee: None,
     })
 }
 

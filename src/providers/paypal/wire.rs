@@ -87,6 +87,8 @@ pub(super) struct PaypalDispute {
     pub reason: Option<String>,
     pub dispute_amount: Option<PaypalAmount>,
     pub dispute_outcome: Option<DisputeOutcome>,
+    /// Until when the seller may answer.
+    pub seller_response_due_date: Option<String>,
     #[serde(default)]
     pub disputed_transactions: Vec<DisputedTransaction>,
 }

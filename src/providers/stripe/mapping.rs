@@ -1,5 +1,6 @@
 //! Translates Stripe's objects into the domain's words. A translation that fails returns the reason as a text.
 
+use chrono::DateTime;
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -8,6 +9,7 @@ use super::money;
 use super::wire::{CheckoutSession, Expandable, PaymentIntent, StripeDispute, StripeMetadata, StripeRefund};
 use super::{MERCHANT_ACCOUNT, META_ATTEMPT, META_FLOW, META_ORDER, META_REFUND};
 use crate::domain::id::IdKind;
+use crate::domain::money::Money;
 use crate::domain::payment::{
     AttemptLocator, CardFlow, DisputeFact, DisputeStatus, Observation, PaymentFact, RefundFact, RefundStatus,
 };
@@ -138,7 +140,20 @@ pub(super) fn dispute(dispute: &StripeDispute) -> Result<DisputeFact, String> {
         status,
         inquiry: matches!(dispute.status.as_str(), "warning_needs_response" | "warning_under_review"),
         reason: dispute.reason.clone(),
+        evidence_due_at: dispute
+            .evidence_details
+            .as_ref()
+            .and_then(|details| DateTime::from_timestamp(details.due_by?, 0)),
+        fee: dispute_fee(dispute),
     })
+}
+
+/// What Stripe charges for a dispute: the sum of the fees, which are given back where it is won. `None` while nothing
+/// was moved, and for an amount that cannot be read: the dispute itself matters more.
+fn dispute_fee(dispute: &StripeDispute) -> Option<Money> {
+    let first = dispute.balance_transactions.first()?;
+    let units = dispute.balance_transactions.iter().filter(|moved| moved.currency == first.currency).map(|m| m.fee);
+    money::from_wire(units.sum::<i64>().max(0), &first.currency).ok()
 }
 
 /// The marks of an attempt, which our server writes into the metadata of everything that it makes. Metadata is set by

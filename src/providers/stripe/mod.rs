@@ -26,6 +26,7 @@ use super::{
     PaymentLookup, PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply, TakeBack,
 };
 use crate::domain::calendar::Span;
+use crate::domain::dispute_case::Evidence;
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::domain::payment::{Channel, DisputeFact, Notification, Observation, ProviderName, RefundFact};
@@ -221,8 +222,8 @@ fn ended(observation: Observation) -> Observation {
     }
 }
 
-/// A key for one call to end a session or a PaymentIntent. Ending it twice does no harm, but with a fixed key Stripe
-/// would return a stored error again for a day.
+/// A key for one call to end a session or a PaymentIntent, or to send evidence. Ending it twice does no harm, but with
+/// a fixed key Stripe would return a stored error again for a day.
 fn fresh_key() -> String {
     Uuid::now_v7().to_string()
 }
@@ -341,6 +342,15 @@ impl PaymentProvider for Stripe {
         let dispute: StripeDispute = self.client.get(&format!("/v1/disputes/{id}")).await?;
         self.require(dispute.id == id, "another dispute")?;
         mapping::dispute(&dispute).map(Some).map_err(|reason| self.client.unavailable(&reason))
+    }
+
+    /// Submits the evidence to the payer's bank at once (docs.stripe.com/api/disputes/update).
+    async fn send_evidence(&self, dispute_id: &str, evidence: &Evidence) -> Result<DisputeFact, ProviderError> {
+        let id = client::path_segment(dispute_id)?;
+        let form = request::evidence(evidence);
+        let dispute: StripeDispute = self.client.post(&format!("/v1/disputes/{id}"), &form, &fresh_key()).await?;
+        self.require(dispute.id == id, "another dispute")?;
+        mapping::dispute(&dispute).map_err(|reason| self.client.unavailable(&reason))
     }
 
     async fn take_backs_of(&self, payment_id: &str, _: Option<&AttemptRef>) -> Result<Vec<TakeBack>, ProviderError> {

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{META_ATTEMPT, META_FLOW, META_ORDER, META_REFUND, NAME, money};
+use crate::domain::dispute_case::Evidence;
 use crate::domain::id::IdKind;
 use crate::domain::money::{Money, MoneyError};
 use crate::providers::{AttemptRequest, ProviderError, RefundRequest};
@@ -99,6 +100,29 @@ pub(super) fn refund(request: &RefundRequest) -> Result<StripeForm, ProviderErro
         pair(&format!("metadata[{META_REFUND}]"), &IdKind::Refund.show(request.refund_id)),
         pair(&format!("metadata[{META_ORDER}]"), &IdKind::TopUpOrder.show(request.attempt.order_id)),
     ])
+}
+
+/// The evidence about a dispute, submitted at once. The fields are Stripe's own; what has none of its own stands in the
+/// free text (docs.stripe.com/api/disputes/evidence_object).
+pub(super) fn evidence(evidence: &Evidence) -> StripeForm {
+    let product = format!("Prepaid balance of {} for {}", evidence.amount, evidence.product);
+    let optional = [
+        ("customer_name", &evidence.customer_name),
+        ("customer_email_address", &evidence.customer_email),
+        ("billing_address", &evidence.billing_address),
+    ];
+    let mut form = vec![
+        pair("evidence[customer_purchase_ip]", &evidence.customer_ip),
+        pair("evidence[product_description]", &product),
+        pair("evidence[service_date]", &evidence.paid_on.to_string()),
+        pair("evidence[access_activity_log]", &evidence.usage_text()),
+        pair("evidence[uncategorized_text]", &evidence.text()),
+        pair("submit", "true"),
+    ];
+    form.extend(
+        optional.into_iter().filter_map(|(name, value)| Some(pair(&format!("evidence[{name}]"), value.as_deref()?))),
+    );
+    form
 }
 
 /// When the session expires. Stripe accepts 30 minutes to 24 hours after the arrival of the call by its own clock, and

@@ -91,6 +91,22 @@ pub(super) struct StripeDispute {
     pub currency: String,
     pub payment_intent: Option<Expandable<Value>>,
     pub reason: Option<String>,
+    pub evidence_details: Option<EvidenceDetails>,
+    #[serde(default)]
+    pub balance_transactions: Vec<BalanceTransaction>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct EvidenceDetails {
+    /// In seconds since the epoch.
+    pub due_by: Option<i64>,
+}
+
+/// What a dispute moves on our balance at Stripe, in the currency of that balance.
+#[derive(Debug, Deserialize)]
+pub(super) struct BalanceTransaction {
+    pub fee: i64,
+    pub currency: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -28,6 +28,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
             .route("/disputes", web::get().to(refunds_disputes_events::list_disputes))
             .route("/disputes/{id}", web::get().to(refunds_disputes_events::get_dispute))
             .route("/balance_transactions", web::get().to(balance::list))
+            .route("/disputes/{id}", web::post().to(refunds_disputes_events::update_dispute))
             .route("/events", web::get().to(refunds_disputes_events::list_events))
             .route("/events/{id}", web::get().to(refunds_disputes_events::get_event))
             .default_service(web::to(unknown)),

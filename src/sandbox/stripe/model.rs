@@ -170,6 +170,8 @@ pub(super) struct Dispute {
     pub currency: String,
     pub status: &'static str,
     pub metadata: Metadata,
+    /// What was submitted, once.
+    pub evidence: Metadata,
 }
 
 /// An event, as `GET /v1/events` shows it.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::model::{
-    Books, Charge, Dispute, Draft, Intent, IntentStatus, Refund, RefundMode, RefundStatus, SessionStatus,
+    Books, Charge, Dispute, Draft, Intent, IntentStatus, Metadata, Refund, RefundMode, RefundStatus, SessionStatus,
 };
 use super::problem::Problem;
 use super::{Stripe, money, render};
@@ -238,6 +238,7 @@ impl Stripe {
             currency: charge.currency.clone(),
             status: if inquiry { "warning_needs_response" } else { "needs_response" },
             metadata: charge.metadata.clone(),
+            evidence: Metadata::new(),
         };
         let id = dispute.id.clone();
         books.disputes.insert(id.clone(), dispute);
@@ -246,6 +247,20 @@ impl Stripe {
             self.tell_dispute(books, &id, "charge.dispute.funds_withdrawn");
         }
         Some(id)
+    }
+
+    /// Submits evidence, which the bank takes once, and only while it is wanted.
+    pub(super) fn submit_evidence(&self, books: &mut Books, id: &str, evidence: Metadata) -> Result<(), Problem> {
+        let Some(dispute) = books.disputes.get_mut(id) else {
+            return Err(Problem::missing("dispute", id, "dispute"));
+        };
+        if !dispute.evidence.is_empty() || !dispute.status.ends_with("needs_response") {
+            return Err(Problem::refused("This dispute is no longer accepting evidence."));
+        }
+        dispute.evidence = evidence;
+        let inquiry = dispute.status.starts_with("warning");
+        self.move_dispute(books, id, if inquiry { "warning_under_review" } else { "under_review" });
+        Ok(())
     }
 
     pub(super) fn move_dispute(&self, books: &mut Books, id: &str, status: &'static str) {

@@ -96,6 +96,21 @@ pub(super) async fn get_dispute(stripe: Here, request: HttpRequest, id: Id) -> H
     stripe.call("get_dispute", &request, &[], Access::Secret, rules::only_expand, work).await
 }
 
+pub(super) async fn update_dispute(stripe: Here, request: HttpRequest, id: Id, body: web::Bytes) -> HttpResponse {
+    let work = |stripe: &Stripe, books: &mut Books, call: &Call| {
+        // Without `submit` the evidence would only be staged, which nothing here does.
+        if call.form.text("submit") == Some("false") {
+            return Err(Problem::invalid("This sandbox submits evidence at once."));
+        }
+        stripe.submit_evidence(books, &id, call.form.map("evidence"))?;
+        match books.disputes.get(&*id) {
+            Some(dispute) => render::expand(books, render::dispute(dispute), call.expand(), &stripe.public_url),
+            None => Err(Problem::missing("dispute", &id, "dispute")),
+        }
+    };
+    stripe.call("update_dispute", &request, &body, Access::Secret, rules::update_dispute, work).await
+}
+
 pub(super) async fn list_events(stripe: Here, request: HttpRequest) -> HttpResponse {
     let work = |_: &Stripe, books: &mut Books, call: &Call| {
         let types = call.form.map("types");

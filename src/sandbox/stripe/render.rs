@@ -203,15 +203,20 @@ pub(super) fn dispute(dispute: &Dispute) -> Value {
         "id": dispute.id,
         "object": "dispute",
         "amount": dispute.amount,
-        "balance_transactions": [],
+        "balance_transactions": if dispute.status.starts_with("warning") { json!([]) } else {
+            json!([{
+                "id": format!("txn_{}", dispute.id), "object": "balance_transaction", "amount": -dispute.amount,
+                "currency": dispute.currency, "fee": 1500, "net": -dispute.amount - 1500, "type": "adjustment"
+            }])
+        },
         "charge": dispute.charge,
         "created": dispute.created,
         "currency": dispute.currency,
         "enhanced_eligibility_types": [],
-        "evidence": {},
+        "evidence": dispute.evidence,
         "evidence_details": {
-            "due_by": dispute.created + 7 * 86_400, "has_evidence": false, "past_due": false,
-            "submission_count": u8::from(settled)
+            "due_by": dispute.created + 7 * 86_400, "has_evidence": !dispute.evidence.is_empty(), "past_due": false,
+            "submission_count": u8::from(settled || !dispute.evidence.is_empty())
         },
         "is_charge_refundable": dispute.status.starts_with("warning"),
         "livemode": false,

@@ -136,6 +136,22 @@ pub(super) fn only_expand(_: &Version) -> Vec<Rule> {
     vec![may("expand[#]", Kind::Text(100))]
 }
 
+pub(super) fn update_dispute(_: &Version) -> Vec<Rule> {
+    let text = Kind::Text(20_000);
+    vec![
+        may("evidence[access_activity_log]", text),
+        may("evidence[billing_address]", text),
+        may("evidence[customer_email_address]", text),
+        may("evidence[customer_name]", text),
+        may("evidence[customer_purchase_ip]", text),
+        may("evidence[product_description]", text),
+        may("evidence[service_date]", text),
+        may("evidence[uncategorized_text]", text),
+        may("submit", Kind::Flag),
+        may("expand[#]", Kind::Text(100)),
+    ]
+}
+
 pub(super) fn get_intent(_: &Version) -> Vec<Rule> {
     vec![may("expand[#]", Kind::Text(100)), may("client_secret", Kind::Text(200))]
 }

@@ -1,6 +1,7 @@
 //! `/v1/admin/disputes`: payments that a payer contests at the bank or the payment company.
 
 pub mod body;
+pub mod work;
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,159 @@
+//! The work on disputes: what companies say of it, and the evidence that was sent.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{BigInt, Date, Numeric, Text, Timestamptz};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::StorageError;
+use super::columns::{corrupt, currency_from_column, provider_from_column};
+use super::schema::{dispute_cases as cases, disputes};
+use crate::domain::calendar::{Month, Span};
+use crate::domain::customer::CustomerId;
+use crate::domain::dispute_case::{DisputeCase, DisputeOutcome, SentEvidence};
+use crate::domain::money::Money;
+use crate::domain::payment::{DisputeFact, DisputeStatus, ProviderName};
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = cases)]
+struct CaseRow {
+    dispute_id: Uuid,
+    evidence_due_at: Option<DateTime<Utc>>,
+    fee: Option<Decimal>,
+    fee_currency: Option<String>,
+    evidence: Option<String>,
+    sent_by: Option<String>,
+    sent_at: Option<DateTime<Utc>>,
+}
+
+/// What a company says. An absent value leaves the one on record.
+#[derive(Debug, Insertable, AsChangeset)]
+#[diesel(table_name = cases)]
+struct Noted {
+    dispute_id: Uuid,
+    evidence_due_at: Option<DateTime<Utc>>,
+    fee: Option<Decimal>,
+    fee_currency: Option<&'static str>,
+}
+
+fn read(row: CaseRow) -> Result<(Uuid, DisputeCase), StorageError> {
+    let fee = match row.fee.zip(row.fee_currency) {
+        Some((fee, currency)) => Some(Money::from_ledger(fee, currency_from_column(&currency)?)),
+        None => None,
+    };
+    let sent = row.sent_by.zip(row.sent_at).zip(row.evidence);
+    let sent = sent.map(|((by, at), text)| SentEvidence { by, at, text });
+    Ok((row.dispute_id, DisputeCase { evidence_due_at: row.evidence_due_at, fee, sent }))
+}
+
+/// The cases of these disputes.
+///
+/// # Errors
+/// Database errors.
+pub async fn of(conn: &mut AsyncPgConnection, ids: &[Uuid]) -> Result<Vec<(Uuid, DisputeCase)>, StorageError> {
+    let rows: Vec<CaseRow> =
+        cases::table.filter(cases::dispute_id.eq_any(ids)).select(CaseRow::as_select()).load(conn).await?;
+    rows.into_iter().map(read).collect()
+}
+
+/// Writes what a company says of a dispute that is on record. What it does not say stays.
+///
+/// # Errors
+/// Database errors.
+pub async fn note(
+    conn: &mut AsyncPgConnection,
+    provider: ProviderName,
+    fact: &DisputeFact,
+) -> Result<(), StorageError> {
+    if fact.evidence_due_at.is_none() && fact.fee.is_none() {
+        return Ok(());
+    }
+    let known: Option<Uuid> = disputes::table
+        .filter(disputes::provider.eq(provider.as_str()).and(disputes::dispute_id.eq(&fact.dispute_id)))
+        .select(disputes::id)
+        .first(conn)
+        .await
+        .optional()?;
+    let Some(id) = known else { return Ok(()) };
+    let noted = Noted {
+        dispute_id: id,
+        evidence_due_at: fact.evidence_due_at,
+        fee: fact.fee.map(Money::amount),
+        fee_currency: fact.fee.map(|fee| fee.currency().code()),
+    };
+    diesel::insert_into(cases::table)
+        .values(&noted)
+        .on_conflict(cases::dispute_id)
+        .do_update()
+        .set(&noted)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Records the evidence that was sent. Returns false when some was sent before.
+///
+/// # Errors
+/// Database errors.
+pub async fn record_sent(conn: &mut AsyncPgConnection, id: Uuid, sent: &SentEvidence) -> Result<bool, StorageError> {
+    diesel::insert_into(cases::table).values(cases::dispute_id.eq(id)).on_conflict_do_nothing().execute(conn).await?;
+    let written = diesel::update(cases::table.find(id).filter(cases::sent_at.is_null()))
+        .set((cases::evidence.eq(&sent.text), cases::sent_by.eq(&sent.by), cases::sent_at.eq(sent.at)))
+        .execute(conn)
+        .await?;
+    Ok(written == 1)
+}
+
+/// Erases the evidence about a customer's orders.
+///
+/// # Errors
+/// Database errors.
+pub async fn erase(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<(), StorageError> {
+    let theirs = disputes::table.filter(disputes::customer_id.eq(customer.as_str())).select(disputes::id);
+    diesel::update(cases::table.filter(cases::dispute_id.eq_any(theirs)).filter(cases::sent_at.is_not_null()))
+        .set(cases::evidence.eq("erased"))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct OutcomeRow {
+    #[diesel(sql_type = Date)]
+    month: chrono::NaiveDate,
+    #[diesel(sql_type = Text)]
+    provider: String,
+    #[diesel(sql_type = Text)]
+    currency: String,
+    #[diesel(sql_type = Text)]
+    status: String,
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+    #[diesel(sql_type = Numeric)]
+    amount: Decimal,
+}
+
+/// How the disputes ended that were opened in a stretch of months, the newest month first.
+///
+/// # Errors
+/// Database errors.
+pub async fn outcomes(conn: &mut AsyncPgConnection, span: Span) -> Result<Vec<DisputeOutcome>, StorageError> {
+    let rows: Vec<OutcomeRow> = sql_query(include_str!("sql/dispute_outcomes.sql"))
+        .bind::<Timestamptz, _>(span.from)
+        .bind::<Timestamptz, _>(span.to)
+        .load(conn)
+        .await?;
+    let read = |row: OutcomeRow| {
+        Ok(DisputeOutcome {
+            month: Month::of(row.month).ok_or_else(|| corrupt("month", &row.month.to_string()))?,
+            provider: provider_from_column(&row.provider)?,
+            status: DisputeStatus::parse(&row.status).ok_or_else(|| corrupt("dispute status", &row.status))?,
+            count: row.count,
+            amount: Money::from_ledger(row.amount, currency_from_column(&row.currency)?),
+        })
+    };
+    rows.into_iter().map(read).collect()
+}

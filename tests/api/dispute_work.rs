@@ -1,0 +1,86 @@
+//! Disputes as work: what the company wants until when, the file of evidence, and how disputes end.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::stage::{paid, play, quiet, timeline, with_status};
+use crate::support::TestApp;
+
+async fn opened(app: &TestApp, company: &str, order: &str) -> String {
+    play(app, company, order, "dispute-open", json!({})).await;
+    quiet(app, company).await;
+    let listed = app.operator().get(&format!("/v1/admin/disputes?order={order}")).await.expect(200);
+    format!("/v1/admin/disputes/{}", listed["data"][0]["id"].as_str().unwrap())
+}
+
+async fn outcomes(app: &TestApp) -> Vec<Value> {
+    let month = chrono::Utc::now().format("%Y-%m").to_string();
+    let found = app.operator().get(&format!("/v1/admin/dispute-outcomes?from={month}&to={month}")).await.expect(200);
+    found["data"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn evidence_about_a_dispute_is_ready_and_is_sent_once() {
+    let app = TestApp::spawn().await;
+    let order = paid(&app, "alice", "card", "USD", "20.00").await;
+    let usage =
+        json!({ "id": "u-1", "customer_id": "alice", "currency": "USD", "amount": "5", "description": "a call" });
+    app.service().post("/v1/usage", &usage).await.expect(201);
+    let dispute = opened(&app, "stripe", &order).await;
+    let case = app.operator().get(&dispute).await.expect(200);
+    assert_eq!((&case["fee_amount"], &case["fee_currency"]), (&json!("15.00"), &json!("USD")));
+    let due: chrono::DateTime<chrono::Utc> = case["evidence_due_at"].as_str().unwrap().parse().unwrap();
+    assert!((6..=7).contains(&(due - chrono::Utc::now()).num_days()), "{due}");
+    // The company's charge is no money of the customer.
+    assert_eq!(case["dispute"]["amount"], "20.00");
+    let evidence = app.operator().get(&format!("{dispute}/evidence")).await.expect(200);
+    let text = evidence["text"].as_str().unwrap();
+    for part in ["alice@example.com", "agreement", "usage of 5 USD a call", "127.0.0.1", "completed"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!(evidence["order_id"], json!(order));
+
+    let note = json!({ "note": "the payer has confirmed it" });
+    app.service().post(&format!("{dispute}/evidence"), &note).await.problem(403, "insufficient_scope");
+    let answers = join_all(["anna", "ben", "cleo"].map(|name| {
+        let (app, path, note) = (&app, format!("{dispute}/evidence"), note.clone());
+        async move { app.operator_named(name).post(&path, &note).await }
+    }))
+    .await;
+    assert_eq!(with_status(&answers, 200), 1, "{answers:#?}");
+    quiet(&app, "stripe").await;
+    app.operator().post(&format!("{dispute}/evidence"), &note).await.problem(409, "evidence_sent");
+    let case = app.operator().get(&dispute).await.expect(200);
+    assert!(case["evidence_sent"].as_str().unwrap().contains("Note: the payer has confirmed it"), "{}", case.text);
+    assert_eq!(case["dispute"]["status"], "open");
+    assert!(timeline(&app, &order).await.contains(&"dispute_evidence_sent".to_owned()));
+    assert_eq!(outcomes(&app).await[0]["status"], "open");
+    play(&app, "stripe", &order, "dispute-win", json!({})).await;
+    quiet(&app, "stripe").await;
+    let won = &outcomes(&app).await[0];
+    assert_eq!((&won["status"], &won["count"], &won["amount"]), (&json!("won"), &json!(1), &json!("20.00")));
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn evidence_that_cannot_be_sent_says_why() {
+    let app = TestApp::spawn().await;
+    // PayPal takes evidence on its own pages only.
+    let order = paid(&app, "alice", "paypal", "USD", "20").await;
+    let dispute = opened(&app, "paypal", &order).await;
+    let send = format!("{dispute}/evidence");
+    app.operator().post(&send, &json!({})).await.problem(422, "provider_unsupported");
+    assert_eq!(app.operator().get(&dispute).await.expect(200)["evidence_sent"], json!(null));
+    app.operator().get(&send).await.expect(200);
+    app.operator_named("alice").post(&send, &json!({})).await.problem(403, "own_account");
+    // A decided one takes none.
+    let order = paid(&app, "bob", "card", "USD", "20.00").await;
+    let dispute = opened(&app, "stripe", &order).await;
+    play(&app, "stripe", &order, "dispute-lose", json!({})).await;
+    quiet(&app, "stripe").await;
+    app.operator().post(&format!("{dispute}/evidence"), &json!({})).await.problem(409, "dispute_closed");
+    let wrong = "/v1/admin/dispute-outcomes?from=2026-02&to=2026-01";
+    app.operator().get(wrong).await.names("?to", "out_of_range");
+    assert_eq!(outcomes(&app).await.len(), 2);
+    app.finish().await;
+}
