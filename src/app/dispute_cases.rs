@@ -69,14 +69,20 @@ pub async fn evidence(app: &App, caller: &Caller, id: Option<Uuid>, note: Option
     Ok(Evidence {
         order_id,
         reference: order.reference.clone(),
-        amount: order.amount,
+        amount: order.payable,
         product: order.product.in_words(),
         paid_on: order.completion().map_or(order.created_at, |completion| completion.at).date_naive(),
         customer_name: profile.as_ref().map(|profile| profile.name.clone()),
         customer_email: profile.as_ref().map(|profile| profile.email.as_str().to_owned()),
-        billing_address: profile
-            .as_ref()
-            .and_then(|profile| Some(format!("{}, {}", profile.address.as_ref()?, profile.country.code()))),
+        billing_address: profile.as_ref().and_then(|profile| {
+            let details = &profile.details;
+            let rest = [&details.city, &details.region, &details.postal_code].into_iter().flatten();
+            let parts: Vec<&str> = std::iter::once(details.address.as_deref()?)
+                .chain(rest.map(String::as_str))
+                .chain(std::iter::once(profile.country.code()))
+                .collect();
+            Some(parts.join(", "))
+        }),
         customer_ip: order.payer_ip.to_string(),
         consent: format!(
             "agreement {}, accepted {}",

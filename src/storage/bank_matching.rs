@@ -161,7 +161,7 @@ pub async fn open_orders(
             .and(orders::currency.eq(currency.code()))
             .and(orders::status.eq_any(statuses))
     };
-    let columns = (orders::id, orders::reference, orders::amount, orders::remitter_name, orders::created_at);
+    let columns = (orders::id, orders::reference, orders::payable_amount, orders::remitter_name, orders::created_at);
     type Row = (Uuid, String, Decimal, Option<String>, DateTime<Utc>);
     let references: BTreeSet<String> = lines.iter().flat_map(StatementLine::references).collect();
     let mut rows: Vec<Row> =
@@ -171,7 +171,7 @@ pub async fn open_orders(
         let amounts: BTreeSet<Decimal> = lines.iter().map(|line| line.amount.amount()).collect();
         let start = |day: NaiveDate| day.and_time(chrono::NaiveTime::MIN).and_utc();
         let alike: Vec<Row> = orders::table
-            .filter(waits().and(orders::amount.eq_any(amounts)))
+            .filter(waits().and(orders::payable_amount.eq_any(amounts)))
             .filter(orders::created_at.ge(start(from - Duration::days(OLDEST_DAYS + 1))))
             .filter(orders::created_at.lt(start(to + Duration::days(3))))
             .order((orders::created_at, orders::id))

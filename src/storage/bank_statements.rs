@@ -11,7 +11,7 @@ use super::columns::{corrupt, currency_from_column};
 use super::page::in_page;
 use super::proposals::EndColumns;
 use super::schema::{
-    bank_statement_lines as lines, bank_statement_mappings as mappings, bank_statements as statements,
+    bank_lines, bank_statement_lines as lines, bank_statement_mappings as mappings, bank_statements as statements,
 };
 use crate::domain::bank_statement::csv::CsvMapping;
 use crate::domain::bank_statement::{
@@ -134,6 +134,29 @@ impl LineRow {
             text: self.text,
         }
     }
+}
+
+/// Whether lines on which money arrived carry an id of the bank that an earlier file has for another line. The caller
+/// holds the account's lock.
+///
+/// # Errors
+/// Database errors.
+pub async fn says_ids_again(
+    conn: &mut AsyncPgConnection,
+    account: Uuid,
+    read: &[StatementLine],
+) -> Result<bool, StorageError> {
+    let credits = read.iter().filter(|line| line.is_credit() && line.identity().is_by_id());
+    let (ids, prints): (Vec<String>, Vec<Vec<u8>>) =
+        credits.map(|line| (line.identity().as_str().to_owned(), line.fingerprint())).unzip();
+    let found: Option<Uuid> = bank_lines::table
+        .filter(bank_lines::bank_account_id.eq(account).and(bank_lines::identity.eq_any(ids)))
+        .filter(bank_lines::fingerprint.ne_all(prints))
+        .select(bank_lines::id)
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(found.is_some())
 }
 
 /// Records a statement with its lines. CHECKs refuse balances that do not agree.

@@ -147,7 +147,8 @@ pub async fn by_identity(
 }
 
 /// A line like this one: of the same account and amount, at most three days apart, and by the same payer, or one of the
-/// payers is unknown. The line itself is not on record.
+/// payers is unknown. A line of the bank's file is like it whoever paid, because a bank writes names its own way. The
+/// line itself is not on record.
 ///
 /// # Errors
 /// Database errors.
@@ -166,7 +167,10 @@ pub async fn find_alike(
         .select((transactions::payment_id, transactions::stated_id))
         .into_boxed();
     if !payer.is_empty() {
-        query = query.filter(transactions::payer.eq_any([payer.to_owned(), String::new()]));
+        let of_file = diesel::dsl::exists(
+            bank_lines::table.filter(bank_lines::payment_id.eq(transactions::payment_id.nullable())),
+        );
+        query = query.filter(transactions::payer.eq_any([payer.to_owned(), String::new()]).or(of_file));
     }
     Ok(query.first(conn).await.optional()?)
 }

@@ -26,7 +26,9 @@ pub(super) async fn credit_all(app: &App, statement: &BankStatement, progress: O
         let texts: Vec<StatementLine> = lines.iter().map(|line| line.line.clone()).collect();
         let orders = bank_matching::open_orders(&mut conn, statement.opening.currency(), &texts).await?;
         for line in lines {
-            let order = suggest(&line.line, &orders).by_reference();
+            // A line that names several orders may be for all of them.
+            let is_one = line.line.references().len() == 1;
+            let order = suggest(&line.line, &orders).by_reference().filter(|_| is_one);
             named.extend(order.zip(line.payment_id));
         }
     }

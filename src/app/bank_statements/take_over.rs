@@ -19,7 +19,7 @@ const NOT_APPLIED: &str = "a line of the bank's statement that serves no order y
 /// Takes over the lines of a recorded statement.
 ///
 /// # Errors
-/// Database errors.
+/// 422 `confirm_gap` where the file begins where the last one ended, and has a line of an earlier file nevertheless.
 pub(super) async fn take_over(
     conn: &mut Connection,
     app: &App,
@@ -29,7 +29,15 @@ pub(super) async fn take_over(
     let most = i64::try_from(MAX_LINES).map_err(|_| Error::Internal("a limit of lines"))?;
     let all = bank_statements::lines_after(conn, statement, 0, most).await?;
     let identities: Vec<_> = all.iter().map(|(n, line)| (*n, line.identity())).collect();
-    bank_lines::take_over(conn, statement.id, &identities, now).await?;
+    let count = bank_lines::take_over(conn, statement.id, &identities, now).await?;
+    if count < identities.len() && !statement.confirmed_gap {
+        let detail = format!(
+            "the file begins where the last one ended, and an earlier file has {} of its lines; send \
+             \"confirm_gap=true\" if they are the same lines",
+            identities.len() - count
+        );
+        return Err(Error::Unprocessable { code: Code::ConfirmGap, detail });
+    }
     let new = bank_lines::of_statement(conn, statement.id).await?;
     settle(conn, app, &new, &statement.uploaded_by, now).await?;
     statement.applied_at = Some(now);

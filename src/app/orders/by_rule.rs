@@ -45,7 +45,9 @@ pub(in crate::app) async fn credit_order(
             && received.is_positive()
             && received.currency() == order.currency()
             && !line.amount_is_open
-            && !is_surprising(order.amount, received, app.settings.confirm_difference_above);
+            // A second line under one id of the bank may be the first one again.
+            && (line.n == 1 || !line.identity.is_by_id())
+            && !is_surprising(order.payable, received, app.settings.confirm_difference_above);
         if !is_usual {
             return Ok(false);
         }

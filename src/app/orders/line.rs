@@ -131,7 +131,7 @@ async fn require_no_duplicate(
     };
     let serves = describe_orders(conn, other, amount).await?;
     let detail = format!(
-        "{amount} of the same payer is on record already: {} ({stated_id}), which {serves}; send \
+        "{amount} of this or a like payer is on record already: {} ({stated_id}), which {serves}; send \
          \"confirm_not_duplicate\": true if this is another transfer",
         IdKind::Payment.show(other)
     );
