@@ -197,7 +197,8 @@ FROM generate_series(1, 20000) n;
 INSERT INTO report_days (day, starts_at, ends_at)
 SELECT day, CASE n WHEN 365 THEN 'epoch' ELSE day::timestamptz END, day + 1
 FROM (SELECT n, current_date - n FROM generate_series(1, 365) n) AS d (n, day);
-INSERT INTO report_sums (day, currency, product, kind, counterpart, entries, amount, granted, debt, fee, tax)
-SELECT day, 'USD', 'p' || n, 2, 'usage', 1, -1, 0, 0, 0, 0 FROM report_days, generate_series(1, 50) n;
+INSERT INTO report_sums (day, currency, product, kind, counterpart, entries, amount, granted, debt, fee, tax,
+                         tax_included)
+SELECT day, 'USD', 'p' || n, 2, 'usage', 1, -1, 0, 0, 0, 0, 0 FROM report_days, generate_series(1, 50) n;
 
 ANALYZE;

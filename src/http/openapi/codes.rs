@@ -94,6 +94,7 @@ const TABLE: &[(&str, &[&[Code]])] = &[
     ("adminWithdrawUnappliedDecision", &[PAIR]),
     ("adminRestateBankTransaction", &[&[OwnAccount]]),
     ("adminCreateApiKey", &[&[MadeWithKey, TooManyApiKeys]]),
+    ("adminReconcile", &[COMPANY]),
     ("adminApproveRefundRequest", &[SPENDS, REFUND, COMPANY, &[RefundRequestDecided, RefundProposed]]),
     ("adminRefuseRefundRequest", &[&[RefundRequestDecided, RefundProposed, OwnAccount]]),
     ("uploadTransferSlip", &[&[

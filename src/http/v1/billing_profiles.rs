@@ -231,8 +231,9 @@ pub struct TaxIdVerification {
 /// Verify a tax id
 ///
 /// Records that an operator has made sure that the tax id of the billing profile exists and is the customer's. From
-/// then on new orders of the customer are taxed as those of a business. `If-Match` names the version of the profile that was
-/// looked at: without it the call fails with 428 `if_match_required`, and with 412 if the profile has changed since.
+/// then on new orders of the customer are taxed as those of a business. `If-Match` names the version of the profile
+/// that was looked at: without it the call fails with 428 `if_match_required`, and with 412 if the profile has changed
+/// since.
 #[utoipa::path(
     tag = "billing-profile",
     operation_id = "adminVerifyTaxId",
