@@ -26,6 +26,7 @@ pub const OLDEST_DAYS: i64 = 14;
 pub struct OpenOrder {
     pub id: Uuid,
     pub reference: String,
+    /// What the payer pays.
     pub amount: Money,
     /// Who will pay, as the customer declares.
     pub remitter: Option<String>,

@@ -28,3 +28,14 @@ FROM holds h WHERE h.customer_id = $1 AND num_nonnulls(h.description, h.metadata
 UNION ALL
 SELECT 'taken_back_debts', jsonb_build_object('source', d.source, 'description', d.description)
 FROM taken_back_debts d WHERE d.customer_id = $1 AND d.description IS NOT NULL
+UNION ALL
+SELECT 'bank_statement_lines',
+       jsonb_build_object('statement_id', l.statement_id, 'remitter', l.remitter,
+                          'remitter_account', l.remitter_account, 'text', l.text)
+FROM bank_statement_lines l
+WHERE EXISTS (SELECT
+              FROM payment_applications a
+              JOIN bank_lines b ON b.payment_id = a.payment_id
+              JOIN bank_statements s ON s.bank_account_id = b.bank_account_id
+              WHERE a.customer_id = $1 AND l.statement_id = s.id AND l.fingerprint = b.fingerprint
+                AND l.repeat = b.repeat)
