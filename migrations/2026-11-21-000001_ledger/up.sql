@@ -428,8 +428,8 @@ CREATE TABLE seal_walk (
 INSERT INTO seal_walk DEFAULT VALUES;
 
 -- Taken-back money. A refund, a dispute or a reversed approval (the source) takes money that an order, or a payment
--- without an order, brought to the customer's wallets. One row for each movement: the entry `<source>:<n>` took it, and the entries `<source>:<n>:1`,
--- `:2`, … gave it back.
+-- without an order, brought to the customer's wallets. One row for each movement: the entry `<source>:<n>` took it, and
+-- the entries `<source>:<n>:1`, `:2`, … gave it back.
 CREATE DOMAIN take_back_source AS text
     CONSTRAINT take_back_source_form CHECK (VALUE ~ '^(rfd|dsp|adj)_[0-9a-f]{32}$');
 -- Money for an order's money, money for what a payment brought to a wallet without an order, money for spent bonus, or

@@ -337,8 +337,8 @@ CREATE TABLE refunds (
     currency text NOT NULL,
     -- What goes back to the payer.
     amount numeric(24, 8) NOT NULL CONSTRAINT refunds_amount CHECK (amount > 0),
-    -- The part of it that the unapplied rest of the payment gives, and the part that it asks of what the payment brought
-    -- to a wallet without an order; the order gives the other part.
+    -- The part of it that the unapplied rest of the payment gives, and the part that it asks of what the payment
+    -- brought to a wallet without an order; the order gives the other part.
     from_unapplied numeric(24, 8) NOT NULL DEFAULT 0,
     from_wallet numeric(24, 8) NOT NULL DEFAULT 0,
     -- What the customer's wallets owe for it, and of the bonus: taken (take_backs) or claimed, less what came back.

@@ -1,8 +1,8 @@
 //! Taken-back money: what a company or an operator took from us, and the customer's wallets give for it.
 //!
-//! **Sources.** A refund, a dispute and a reversed approval take back money of one payment: what it brought to an order,
-//! and what it brought to a wallet without an order. Each is a source, and what it asks of the wallets is recorded in
-//! movements ([`Taken`]), numbered from 1. A movement is of one wallet.
+//! **Sources.** A refund, a dispute and a reversed approval take back money of one payment: what it brought to an
+//! order, and what it brought to a wallet without an order. Each is a source, and what it asks of the wallets is
+//! recorded in movements ([`Taken`]), numbered from 1. A movement is of one wallet.
 //!
 //! **Reach.** What has left already is taken by force ([`Reach::AllWallets`]): from the order's wallet, then from the
 //! main wallet, then from the products by code; only unheld paid money beyond the wallet's debt. What is missing is a

@@ -168,19 +168,21 @@ pub async fn write_parts(
 /// # Errors
 /// Database errors.
 pub async fn sources(conn: &mut AsyncPgConnection, payment: &Payment) -> Result<Vec<Source>, StorageError> {
-    let no_bonus = Decimal::ZERO.into_sql::<Numeric>();
-    let refunded: Vec<SourceRow> = refunds::table
+    type Row = (Uuid, String, Decimal, DateTime<Utc>);
+    let refunded: Vec<Row> = refunds::table
         .filter(refunds::payment_id.eq(payment.id))
-        .select((refunds::id, refunds::provider, refunds::wallet_taken, no_bonus, refunds::created_at))
+        .select((refunds::id, refunds::provider, refunds::wallet_taken, refunds::created_at))
         .load(conn)
         .await?;
-    let no_bonus = Decimal::ZERO.into_sql::<Numeric>();
-    let disputed: Vec<SourceRow> = disputes::table
+    let disputed: Vec<Row> = disputes::table
         .filter(disputes::payment_id.eq(payment.id))
-        .select((disputes::id, disputes::provider, disputes::wallet_taken, no_bonus, disputes::created_at))
+        .select((disputes::id, disputes::provider, disputes::wallet_taken, disputes::created_at))
         .load(conn)
         .await?;
-    in_order(refunded, disputed, payment.currency())
+    let with_no_bonus = |rows: Vec<Row>| -> Vec<SourceRow> {
+        rows.into_iter().map(|(id, provider, money, at)| (id, provider, money, Decimal::ZERO, at)).collect()
+    };
+    in_order(with_no_bonus(refunded), with_no_bonus(disputed), payment.currency())
 }
 
 /// Lowers what a refund or dispute asks for of a payment's credit to a wallet. The caller holds the payment's lock.

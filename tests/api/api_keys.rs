@@ -216,19 +216,16 @@ async fn a_revoked_key_is_refused_by_every_process_in_time() {
     app.fund("alice", "CNY", "10").await;
     let made = create(&app.operator(), &wanted(&["read"])).await.expect(201);
     let key = text(&made);
-    // It works at once, also where it was not made.
+    // It works at once, everywhere.
     other.bearer(key.clone()).get("/v1/products").await.expect(200);
     app.bearer(key.clone()).get("/v1/products").await.expect(200);
-    let keeper = app.bearer(key.clone());
-    let ticket = keeper.send(Method::POST, "/v1/balances/stream-tickets?customer_id=alice", None, None).await;
-    let by_ticket = format!("/v1/balances/stream-by-ticket?ticket={}", ticket.expect(201)["ticket"].as_str().unwrap());
+    let (here, there, nobody) = (app.bearer(key.clone()), other.bearer(key.clone()), other.anonymous());
     let directly = "/v1/balances/stream?customer_id=alice";
-    let streams = [
-        app.bearer(key.clone()).request(Method::GET, directly),
-        other.bearer(key.clone()).request(Method::GET, directly),
-        other.anonymous().request(Method::GET, &by_ticket),
-    ];
-    let streams = join_all(streams.map(|request| async move { request.send().await.unwrap() })).await;
+    let ticket = here.send(Method::POST, "/v1/balances/stream-tickets?customer_id=alice", None, None).await.expect(201);
+    let by_ticket = format!("/v1/balances/stream-by-ticket?ticket={}", ticket["ticket"].as_str().unwrap());
+    let opened = [(here, directly), (there, directly), (nobody, &by_ticket)];
+    let opened = opened.map(|(who, path)| async move { who.request(Method::GET, path).send().await.unwrap() });
+    let streams = join_all(opened).await;
     let since = Instant::now();
     revoke(&app.operator(), &made.body).await.expect(200);
     refused(&app, &key, since).await;

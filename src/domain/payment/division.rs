@@ -1,12 +1,12 @@
 //! Which parts of a payment its refunds and disputes take.
 //!
 //! Money that a company took back comes from the unapplied rest first, then from the wallets that an operator applied a
-//! part to, then from the order. Whenever a refund or dispute comes, fails, is won or begins to count, the parts of all
-//! that are in force are divided anew, one after the other: so a refund and a dispute of different money take all of it,
-//! those of the same money take it once, and when one of them ends, the other stands for what it gave.
+//! part to, then from the order. Whenever a refund or dispute comes, fails, is won or begins to count, the parts of
+//! all that are in force are divided anew, one after the other. So a refund and a dispute of different money take all
+//! of it, and those of the same money take it once. When one of them ends, the other stands for what it gave.
 //!
-//! Example: of a payment of 100, 10 serve nothing, 30 were applied to a wallet and 60 to an order. A refund of 100 takes
-//! 10, 30 and 60. A dispute of 100 finds nothing left, and asks the order, which gives each cent once. When the refund
+//! Example: of a payment of 100, 10 serve nothing, 30 were applied to a wallet and 60 to an order. A refund of 100
+//! takes 10, 30 and 60. A dispute of 100 finds nothing left, and asks the order, which gives each cent once. When the refund
 //! fails, the dispute asks for 10, 30 and 60.
 
 use chrono::{DateTime, Utc};
@@ -59,8 +59,8 @@ pub struct Standing {
     pub created_at: DateTime<Utc>,
 }
 
-/// Divides anew. `unapplied` is what of the payment serves nothing, before anything is taken back; `credited` is what it
-/// brought to wallets without an order.
+/// Divides anew. `unapplied` is what of the payment serves nothing, before anything is taken back; `credited` is what
+/// it brought to wallets without an order.
 pub fn divide(unapplied: Money, credited: Money, standing: &mut [Standing]) {
     standing.sort_by_key(|one| (!one.is_fixed, !one.charged, one.created_at, one.id));
     let (mut rest, mut credit) = (unapplied, credited);
