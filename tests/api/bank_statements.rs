@@ -249,7 +249,7 @@ async fn a_line_that_names_an_order_completes_it_and_others_are_suggested() {
             (&today, "B-1", "Bob", &names[1], 10_000),
             (&today, "C-1", "Alice", "no reference", 30_000),
             (&today, "D-1", "Dora", "two at once", 11_000),
-            (&today, "E-1", "Erin", "", 5_000),
+            (&today, "E-1", "Erin", "", 5_500),
             (&today, "F-1", "Fred", "", 2_000),
         ],
     );
@@ -289,7 +289,7 @@ async fn a_line_that_names_an_order_completes_it_and_others_are_suggested() {
     let payment = |line: &str| of(line, "payment_id").as_str().unwrap().to_owned();
     let wallet = json!({ "customer_id": "erin", "reason": "paid without an order" });
     operator.post(&format!("/v1/admin/unapplied-payments/{}/apply", payment("E-1")), &wallet).await.expect(200);
-    assert_eq!(paid(&app, "erin").await, "50.00");
+    assert_eq!(paid(&app, "erin").await, "55.00");
     let back = json!({ "bank_transaction_id": "OUT-1", "reason": "not a customer" });
     let path = format!("/v1/admin/unapplied-payments/{}/return", payment("F-1"));
     let decision = operator.post(&path, &back).await.expect(202);

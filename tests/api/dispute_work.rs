@@ -35,7 +35,7 @@ async fn evidence_about_a_dispute_is_ready_and_is_sent_once() {
     assert_eq!(case["dispute"]["amount"], "20.00");
     let evidence = app.operator().get(&format!("{dispute}/evidence")).await.expect(200);
     let text = evidence["text"].as_str().unwrap();
-    for part in ["alice@example.com", "agreement", "usage of 5 USD a call", "127.0.0.1", "completed"] {
+    for part in ["alice@example.com", "agreement", "usage of 5.00 USD a call", "127.0.0.1", "completed"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert_eq!(evidence["order_id"], json!(order));
