@@ -305,7 +305,7 @@ pub async fn mapping(
         .await
         .optional()?;
     row.map(|(mapping, at, by)| {
-        let read = serde_json::from_value(mapping).map_err(|error| corrupt("mapping", &error.to_string()))?;
+        let read = serde_json::from_value(mapping).map_err(|error| corrupt("mapping", error))?;
         Ok((read, at, by))
     })
     .transpose()
@@ -322,7 +322,7 @@ pub async fn save_mapping(
     at: DateTime<Utc>,
     by: &str,
 ) -> Result<(), StorageError> {
-    let json = serde_json::to_value(mapping).map_err(|error| corrupt("mapping", &error.to_string()))?;
+    let json = serde_json::to_value(mapping).map_err(|error| corrupt("mapping", error))?;
     let set = (mappings::mapping.eq(json), mappings::updated_at.eq(at), mappings::updated_by.eq(by));
     diesel::insert_into(mappings::table)
         .values((mappings::bank_account_id.eq(account), set.clone()))

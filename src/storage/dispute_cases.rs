@@ -148,7 +148,7 @@ pub async fn outcomes(conn: &mut AsyncPgConnection, span: Span) -> Result<Vec<Di
         .await?;
     let read = |row: OutcomeRow| {
         Ok(DisputeOutcome {
-            month: Month::of(row.month).ok_or_else(|| corrupt("month", &row.month.to_string()))?,
+            month: Month::of(row.month).ok_or_else(|| corrupt("month", row.month))?,
             provider: provider_from_column(&row.provider)?,
             status: DisputeStatus::parse(&row.status).ok_or_else(|| corrupt("dispute status", &row.status))?,
             count: row.count,
