@@ -209,7 +209,7 @@ fn totals<'m>(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
     use rust_decimal::Decimal;
 

@@ -137,7 +137,7 @@ pub fn choose(rules: &[TaxRule], seller: Country, customer: Country, business: b
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
     use proptest::prelude::*;
     use rust_decimal::Decimal;

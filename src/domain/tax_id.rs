@@ -28,20 +28,20 @@ const CHECKS: [(&str, &str, Check); 29] = [
     ("CY", "CY", cyprus),
     ("CZ", "CZ", czechia),
     ("DE", "DE", germany),
-    ("DK", "DK", |n| has(n, 8) && !n.starts_with('0') && weighted(n, &[2, 7, 6, 5, 4, 3, 2, 1]) % 11 == 0),
-    ("EE", "EE", |n| has(n, 9) && weighted(n, &[3, 7, 1, 3, 7, 1, 3, 7, 1]) % 10 == 0),
+    ("DK", "DK", |n| has(n, 8) && !n.starts_with('0') && weighted(n, &[2, 7, 6, 5, 4, 3, 2, 1]).is_multiple_of(11)),
+    ("EE", "EE", |n| has(n, 9) && weighted(n, &[3, 7, 1, 3, 7, 1, 3, 7, 1]).is_multiple_of(10)),
     ("ES", "ES", spain),
-    ("FI", "FI", |n| has(n, 8) && weighted(n, &[7, 9, 10, 5, 8, 4, 2, 1]) % 11 == 0),
+    ("FI", "FI", |n| has(n, 8) && weighted(n, &[7, 9, 10, 5, 8, 4, 2, 1]).is_multiple_of(11)),
     ("FR", "FR", france),
     ("GR", "EL", |n| has(n, 9) && weighted(n, &[256, 128, 64, 32, 16, 8, 4, 2]) % 11 % 10 == last(n)),
     ("HR", "HR", |n| has(n, 11) && is_mod_11_10(n)),
-    ("HU", "HU", |n| has(n, 8) && weighted(n, &[9, 7, 3, 1, 9, 7, 3, 1]) % 10 == 0),
+    ("HU", "HU", |n| has(n, 8) && weighted(n, &[9, 7, 3, 1, 9, 7, 3, 1]).is_multiple_of(10)),
     ("IE", "IE", ireland),
     ("IT", "IT", |n| has(n, 11) && !n.starts_with("0000000") && luhn(n) == 0),
     ("LT", "LT", lithuania),
     ("LU", "LU", |n| has(n, 8) && n.split_at_checked(6).is_some_and(|(body, check)| value(body) % 89 == value(check))),
     ("LV", "LV", latvia),
-    ("MT", "MT", |n| has(n, 8) && !n.starts_with('0') && weighted(n, &[3, 4, 6, 7, 8, 9, 10, 1]) % 37 == 0),
+    ("MT", "MT", |n| has(n, 8) && !n.starts_with('0') && weighted(n, &[3, 4, 6, 7, 8, 9, 10, 1]).is_multiple_of(37)),
     ("NL", "NL", netherlands),
     ("PL", "PL", |n| has(n, 10) && weighted(n, &[6, 5, 7, 2, 3, 4, 5, 6, 7]) % 11 == last(n)),
     ("PT", "PT", |n| has(n, 9) && !n.starts_with('0') && (11 - weighted(n, &DOWN_FROM_9) % 11) % 11 % 10 == last(n)),
@@ -49,7 +49,7 @@ const CHECKS: [(&str, &str, Check); 29] = [
     ("SE", "SE", |n| has(n, 12) && n.strip_suffix("01").is_some_and(|n| luhn(n) == 0)),
     ("SI", "SI", |n| has(n, 8) && !n.starts_with('0') && slovenian(weighted(n, &DOWN_FROM_8) % 11) == Some(last(n))),
     // Of a company, or of a person as in Czechia.
-    ("SK", "SK", |n| has(n, 10) && (value(n) % 11 == 0 || czechia(n))),
+    ("SK", "SK", |n| has(n, 10) && (value(n).is_multiple_of(11) || czechia(n))),
     ("VN", "VN", vietnam),
 ];
 
@@ -120,7 +120,10 @@ fn belgium(number: &str) -> bool {
     // The older form leaves out the first 0.
     let number = if number.len() == 9 { format!("0{number}") } else { number.to_owned() };
     let Some((body, check)) = number.split_at_checked(8) else { return false };
-    has(&number, 10) && number.starts_with(['0', '1']) && value(body) > 0 && (value(body) + value(check)) % 97 == 0
+    has(&number, 10)
+        && number.starts_with(['0', '1'])
+        && value(body) > 0
+        && (value(body) + value(check)).is_multiple_of(97)
 }
 
 /// 9 digits of a company; 10 of a person, of a foreigner, or of others.
@@ -308,7 +311,7 @@ fn vietnam(number: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     fn plausible(country: &str, text: &str) -> bool {

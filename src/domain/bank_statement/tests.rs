@@ -234,16 +234,16 @@ fn what_several_fit_or_contradicts_is_a_tie() {
     let alike =
         [stated(1, "A-1", "2026-11-20", "100", Some("Alice"), None), stated(2, "A-2", "2026-11-21", "100", None, None)];
     let one = line("2026-11-20", "100", Some("Z"), Some("Alice"), "");
-    assert_eq!(match_lines(&[one.clone()], &alike), [tie(&[1, 2])]);
+    assert_eq!(match_lines(std::slice::from_ref(&one), &alike), [tie(&[1, 2])]);
     // Two lines and one payment.
     let two = [one.clone(), line("2026-11-20", "100", Some("Y"), Some("Alice"), "")];
     assert_eq!(match_lines(&two, &alike[..1]), [tie(&[1]), tie(&[1])]);
     // An id that is there, with another amount: nobody guesses who is right.
     let mistyped = [stated(1, "Z", "2026-11-20", "1000", Some("Alice"), None)];
-    assert_eq!(match_lines(&[one.clone()], &mistyped), [tie(&[1])]);
+    assert_eq!(match_lines(std::slice::from_ref(&one), &mistyped), [tie(&[1])]);
     // Once its approval is reversed, the line says what arrived.
     let open = [StatedPayment { amount_is_open: true, used: cny("0"), ..mistyped[0].clone() }];
-    assert_eq!(match_lines(&[one.clone()], &open), [Match::Bound(Uuid::from_u128(1))]);
+    assert_eq!(match_lines(std::slice::from_ref(&one), &open), [Match::Bound(Uuid::from_u128(1))]);
     let used = [StatedPayment { amount_is_open: true, used: cny("150"), ..mistyped[0].clone() }];
     assert_eq!(match_lines(&[one], &used), [tie(&[1])]);
 }

@@ -12,7 +12,7 @@ pub(super) async fn list(stripe: Here, request: HttpRequest) -> HttpResponse {
     let work = |_: &Stripe, books: &mut Books, call: &Call| {
         let whole = call.form.text("expand[0]") == Some("data.source");
         let mut all = transactions(books, whole);
-        all.sort_by_key(|one| std::cmp::Reverse(one["created"].as_i64()));
+        all.sort_by_key(|one| std::cmp::Reverse(one.get("created").and_then(Value::as_i64)));
         super::list::page(call, "/v1/balance_transactions", all)
     };
     stripe.call("list_balance_transactions", &request, &[], Access::Secret, rules::list_refunds, work).await
@@ -20,7 +20,7 @@ pub(super) async fn list(stripe: Here, request: HttpRequest) -> HttpResponse {
 
 fn transactions(books: &Books, whole: bool) -> Vec<Value> {
     let mode = |intent: &str| books.intents.get(intent).map(|found| found.report_mode).unwrap_or_default();
-    let source = |object: Value| if whole { object } else { object["id"].clone() };
+    let source = |object: Value| if whole { object } else { object.get("id").cloned().unwrap_or_default() };
     let mut all = Vec::new();
     for charge in books.charges.values().filter(|charge| charge.failure.is_none()) {
         let amount = match mode(&charge.intent) {
@@ -58,7 +58,7 @@ fn fee(charge: &Charge) -> i64 {
 }
 
 fn transaction(kind: &str, (amount, fee): (i64, i64), currency: &str, created: i64, source: Value) -> Value {
-    let of = source["id"].as_str().or(source.as_str()).unwrap_or_default();
+    let of = source.get("id").unwrap_or(&source).as_str().unwrap_or_default();
     json!({
         "id": format!("txn_{kind}_{of}"), "object": "balance_transaction", "amount": amount, "available_on": created,
         "created": created, "currency": currency, "description": null, "exchange_rate": null, "fee": fee,

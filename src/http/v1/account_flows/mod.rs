@@ -123,7 +123,7 @@ fn filter(caller: &Caller, query: ExportQuery) -> Result<FlowFilter, Error> {
     let types = query.kind.into_iter().map(FlowType::from);
     let order = TopUpOrderId::filter(query.order.as_ref(), "?order")?;
     Ok(FlowFilter {
-        customer: customer_of(&caller, query.customer_id.as_ref())?,
+        customer: customer_of(caller, query.customer_id.as_ref())?,
         kinds: types.flat_map(FlowType::kinds).collect(),
         currency: CurrencyCode::filter(query.currency.as_ref(), "?currency")?,
         product: ProductFilter::filter(query.product.as_ref(), "?product")?,

@@ -42,7 +42,7 @@ async fn read(
     app: &App,
 ) -> Result<(CustomerId, Month, statement::AccountStatement), Error> {
     let month = path.month.named().ok_or(Error::NotFound("statement"))?;
-    let customer = customer_of(&caller, query.customer_id.as_ref())?;
+    let customer = customer_of(caller, query.customer_id.as_ref())?;
     let currency = CurrencyCode::filter(query.currency.as_ref(), "?currency")?;
     let found = account_statements::of_month(app, &customer, month, currency).await?;
     Ok((customer, month, found))
