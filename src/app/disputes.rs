@@ -14,6 +14,7 @@ use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::domain::order::Order;
 use crate::domain::page::{Page, Rows};
+use crate::domain::payment::division::Standing;
 use crate::domain::payment::{DisputeFact, DisputeStatus, NotificationOutcome, Payment, ProviderName, RefundFact};
 use crate::domain::take_back::{Reach, TakeBackId};
 use crate::storage::transaction::transact;
@@ -152,8 +153,7 @@ async fn open(
         dispute_id: fact.dispute_id.clone(),
         awaits_id,
         amount,
-        // Divided below.
-        from_unapplied: amount,
+        from_unapplied: if order.is_some() { Money::zero(amount.currency()) } else { amount },
         from_wallet: Money::zero(payment.currency()),
         status: fact.status,
         reason: fact.reason.clone(),
@@ -165,8 +165,9 @@ async fn open(
         created_at: now,
         updated_at: now,
     };
+    let new = Standing::new(TakeBackId::Dispute(dispute.id), order.is_some(), amount, charged, now);
+    divide(conn, payment, &mut dispute, fact.status.is_in_force().then_some(new)).await?;
     disputes::insert(conn, &dispute).await?;
-    divide(conn, payment, &mut dispute).await?;
     if fact.status.is_in_force() && charged {
         move_wallets(conn, order.as_ref(), payment, &mut dispute, TakeBackMode::Take(Reach::AllWallets)).await?;
     }
@@ -191,7 +192,7 @@ async fn follow(
     let is_due = dispute.status == DisputeStatus::Lost && !dispute.charged;
     dispute.charged |= is_due;
     disputes::update(conn, &dispute).await?;
-    divide(conn, payment, &mut dispute).await?;
+    divide(conn, payment, &mut dispute, None).await?;
     if is_due {
         move_wallets(conn, order.as_ref(), payment, &mut dispute, TakeBackMode::Take(Reach::AllWallets)).await?;
     } else if dispute.status == DisputeStatus::Won {
@@ -202,8 +203,14 @@ async fn follow(
 }
 
 /// Divides the payment anew, and keeps the parts of this dispute.
-async fn divide(conn: &mut Connection, payment: &Payment, dispute: &mut Dispute) -> Result<(), Error> {
-    if let Some((parts, customer)) = wallet_credit::divide(conn, payment, TakeBackId::Dispute(dispute.id)).await? {
+async fn divide(
+    conn: &mut Connection,
+    payment: &Payment,
+    dispute: &mut Dispute,
+    new: Option<Standing>,
+) -> Result<(), Error> {
+    let id = TakeBackId::Dispute(dispute.id);
+    if let Some((parts, customer)) = wallet_credit::divide(conn, payment, id, new).await? {
         (dispute.from_unapplied, dispute.from_wallet) = (parts.from_unapplied, parts.from_wallet);
         dispute.customer = dispute.customer.take().or(customer.filter(|_| parts.from_wallet.is_positive()));
     }

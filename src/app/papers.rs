@@ -86,7 +86,9 @@ async fn credit_note(
         });
     let Some(id) = due.refund_id else { return Ok(receipt.amounts.minus(before)) };
     let refund = refunds::find(conn, id).await?.ok_or(Error::Internal("the refund of a credit note"))?;
-    Ok(receipt.amounts.of_return(before, refund.amount - refund.from_unapplied - refund.from_wallet, refund.debited))
+    let order = orders::find(conn, receipt.order_id).await?.ok_or(Error::Internal("the order of a receipt"))?;
+    let of_order = refund.amount - refund.from_unapplied - refund.from_wallet;
+    Ok(receipt.amounts.of_return(before, of_order, refund.debited, order.fee_refundable))
 }
 
 /// The papers of an order.

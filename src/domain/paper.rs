@@ -109,11 +109,12 @@ impl PaperAmounts {
 
     /// What a credit note is over by which the payer got `amount`, for which the wallet gave `given`. `self` is the
     /// receipt, and `before` the sum of the credit notes so far. What the payer got beyond what the wallet gave is fee
-    /// and tax, in the proportion of the receipt. The shares are computed from the sum of all credit notes, so those of
+    /// and tax, in the proportion of the receipt; where the fee is kept, it is tax alone. The shares are computed from the sum of all credit notes, so those of
     /// a whole refund in parts are the receipt's own.
     #[must_use]
-    pub fn of_return(self, before: Self, amount: Money, given: Money) -> Self {
-        let (kept, kept_before) = (self.fee + self.tax, before.fee + before.tax);
+    pub fn of_return(self, before: Self, amount: Money, given: Money, fee_refundable: bool) -> Self {
+        let fee = |of: Self| if fee_refundable { of.fee } else { Money::zero(of.fee.currency()) };
+        let (kept, kept_before) = (fee(self) + self.tax, fee(before) + before.tax);
         let rest = (amount - given).or_zero().min(kept - kept_before);
         let tax = match kept.is_zero() {
             true => kept,
@@ -241,6 +242,21 @@ mod tests {
         assert_eq!(number.to_string(), "R-2026-000042");
     }
 
+    /// 100 are credited, a fee of 10 is kept, and 20.90 of tax are on top.
+    #[test]
+    fn a_fee_that_is_kept_is_in_no_credit_note() {
+        let receipt = PaperAmounts {
+            amount: usd(13_090),
+            fee: usd(1_000),
+            tax: usd(2_090),
+            credited: usd(10_000),
+            tax_included: usd(0),
+        };
+        let nothing = PaperAmounts::zero(receipt.amount.currency());
+        let note = receipt.of_return(nothing, usd(12_090), usd(10_000), false);
+        assert_eq!((note.fee, note.tax, note.credited), (usd(0), usd(2_090), usd(10_000)));
+    }
+
     proptest! {
         /// Whatever the steps of a whole refund are, its credit notes are over the receipt's own figures.
         #[test]
@@ -264,7 +280,7 @@ mod tests {
             for end in ends {
                 let amount = usd(end) - before.amount;
                 let now = receipt.credited.pro_rata(usd(end), usd(whole));
-                let note = receipt.of_return(before, amount, now - given);
+                let note = receipt.of_return(before, amount, now - given, true);
                 prop_assert_eq!(note.credited + note.fee + note.tax, note.amount);
                 (before, given) = (before.plus(note), now);
             }

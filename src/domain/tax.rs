@@ -119,7 +119,8 @@ pub fn contradiction(key: TaxKey, terms: TaxTerms) -> Option<(&'static str, &'st
 }
 
 /// Finds the rule for a customer: that of the customer's country, and for businesses first. Reverse charge never
-/// applies in the seller's own country, not by the rule for all other countries either.
+/// applies in the seller's own country, not by the rule for all other countries either. Where the seller's own country
+/// has a rule, the one for all others is not for its customers.
 #[must_use]
 pub fn choose(rules: &[TaxRule], seller: Country, customer: Country, business: bool) -> Option<AppliedTax> {
     let find = |of: Option<Country>, business: bool| {
@@ -131,7 +132,12 @@ pub fn choose(rules: &[TaxRule], seller: Country, customer: Country, business: b
     };
     let of_business = || find(Some(customer), true).or_else(|| find(None, true));
     let of_consumer = || find(Some(customer), false).or_else(|| find(None, false));
-    let found = if business { of_business().or_else(of_consumer) } else { of_consumer() };
+    let at_home = || find(Some(customer), business).or_else(|| find(Some(customer), false));
+    let found = match (customer == seller).then(at_home).flatten() {
+        Some(rule) => Some(rule),
+        None if business => of_business().or_else(of_consumer),
+        None => of_consumer(),
+    };
     found.map(|rule| AppliedTax { key: rule.key, version: rule.version, terms: rule.terms })
 }
 
@@ -185,6 +191,9 @@ mod tests {
         assert_eq!(found("VN", false), ("0".to_owned(), false));
         // Never reverse charge at home, although no rule of Germany's businesses says otherwise.
         assert_eq!(found("DE", true), ("19".to_owned(), false));
+        let abroad = TaxRule { terms: terms("0", false), ..rules[2].clone() };
+        let at_home = [rules[0].clone(), abroad];
+        assert_eq!(rate(&at_home, "DE", true), Some(("19".to_owned(), false)), "not the rule for all others");
         assert_eq!(choose(&rules, country("FR"), country("DE"), false), None);
         let off: Vec<TaxRule> = rules.iter().cloned().map(|rule| TaxRule { enabled: false, ..rule }).collect();
         assert_eq!(rate(&off, "DE", false), None);

@@ -169,11 +169,22 @@ async fn case_78_two_equal_lines_are_two_and_the_same_file_twice_is_one() {
     assert_eq!((&imported["lines"], &imported["confirmed_gap"]), (&json!(5), &json!(true)));
     assert_eq!(number(&app, "count(*) FROM payments").await, 5);
     assert_eq!(number(&app, "sum(amount) FROM payments").await, 23);
-    // A file with one of them says nothing new, whatever else it contains.
+    // It begins where the last one ended, so one of them cannot be the same line, unless the operator says so.
     let tuesday = csv(2_300, &[("2026-11-20", "", "Alice", "coffee", 500), ("2026-11-22", "W-1", "Dora", "", 100)]);
-    upload(&app, tuesday).await.expect(201);
+    upload(&app, tuesday.clone()).await.problem(422, "confirm_gap");
+    assert_eq!(number(&app, "count(*) FROM payments").await, 5);
+    upload_as(&app, "ops", tuesday, "&confirm_gap=true").await.expect(201);
     assert_eq!(number(&app, "count(*) FROM payments").await, 6);
     assert_eq!(number(&app, "count(*) FROM bank_transactions WHERE n > 1").await, 2);
+    // An id of the bank that it gave to another line before waits for a second operator, and no rule credits it.
+    let order = bank_order(&app, "alice", "400").await;
+    let named = reference(&app, &order).await;
+    let again = csv(2_900, &[("2026-11-23", "Z-1", "Bob", &named, 40_000)]);
+    let waiting = upload_as(&app, "anna", again, "").await.expect(202);
+    let approve = format!("/v1/admin/bank-statements/{}/approve", text(&waiting, "id"));
+    app.operator_named("ben").post(&approve, &json!({})).await.expect(200);
+    assert_eq!(number(&app, "count(*) FROM payments").await, 7);
+    assert_eq!(read(&app, &order).await["status"], "pending");
     app.finish().await;
 }
 

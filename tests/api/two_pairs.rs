@@ -258,7 +258,7 @@ async fn a_refund_is_approved_or_rejected_and_never_both() {
 /// He who says that a refund was sent does not say alone that it came back: the customer would have the money twice.
 #[tokio::test]
 async fn a_refund_that_was_sent_is_undone_by_another_operator() {
-    let app = TestApp::spawn_with(|config| above(config, "CNY:100")).await;
+    let app = TestApp::spawn_with(|config| above(config, "CNY:1000")).await;
     let order = app.fund("alice", "CNY", "100.00").await;
     let operator = app.operator();
     let refund = refund(&app, "ops", &order, "80.00").await.expect(201);

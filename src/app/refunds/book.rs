@@ -278,7 +278,7 @@ pub(super) async fn record_update_locked(
     }
     let comes_back = next == RefundState::Failed && from.is_in_force();
     if comes_back {
-        wallet_credit::divide(conn, payment, TakeBackId::Refund(refund.id)).await?;
+        wallet_credit::divide(conn, payment, TakeBackId::Refund(refund.id), None).await?;
         payments::add_refunded(conn, refund.payment_id, -refund.amount).await?;
         move_wallets(conn, order.as_deref(), payment, refund, TakeBackMode::GiveBack).await?;
     }

@@ -10,6 +10,7 @@ use crate::app::{App, Error, disputes, settlement};
 use crate::domain::code::Code;
 use crate::domain::money::Money;
 use crate::domain::order::Order;
+use crate::domain::payment::division::Standing;
 use crate::domain::payment::{NotificationOutcome, Payment, ProviderName, RefundFact, RefundStatus};
 use crate::domain::refund::{Refund, RefundState};
 use crate::domain::take_back::TakeBackId;
@@ -165,8 +166,7 @@ async fn adopt_locked(
         provider: payment.provider,
         provider_refund_id: Some(fact.refund_id.clone()),
         amount,
-        // Divided below.
-        from_unapplied: amount,
+        from_unapplied: if order.is_some() { Money::zero(amount.currency()) } else { amount },
         from_wallet: Money::zero(amount.currency()),
         debited: Money::zero(amount.currency()),
         wallet_taken: Money::zero(amount.currency()),
@@ -187,11 +187,13 @@ async fn adopt_locked(
         asked: 0,
     };
     refund.ask_at = refund.next_question_at(now);
-    refunds::insert(conn, &refund).await?;
-    if let Some((parts, customer)) = wallet_credit::divide(conn, payment, TakeBackId::Refund(refund.id)).await? {
+    let new = Standing::new(TakeBackId::Refund(refund.id), order.is_some(), amount, true, now);
+    let divided = wallet_credit::divide(conn, payment, new.id, (!failed).then_some(new)).await?;
+    if let Some((parts, customer)) = divided {
         (refund.from_unapplied, refund.from_wallet) = (parts.from_unapplied, parts.from_wallet);
         refund.customer = refund.customer.or(customer.filter(|_| parts.from_wallet.is_positive()));
     }
+    refunds::insert(conn, &refund).await?;
     if !failed {
         book::start(conn, order.as_ref(), payment, &mut refund).await?;
     }

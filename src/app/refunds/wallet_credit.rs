@@ -10,12 +10,12 @@ use crate::domain::money::Money;
 use crate::domain::movement::give_back::give_back;
 use crate::domain::movement::take_back::{Asked, Brought, take_back};
 use crate::domain::payment::Payment;
-use crate::domain::payment::division::{self, TakenParts};
+use crate::domain::payment::division::{self, Standing, TakenParts};
 use crate::domain::take_back::{TakeBackId, TakenFrom};
 use crate::storage::{Connection, wallet_credits};
 
-/// Divides a locked payment anew among its refunds and disputes in force. Returns the parts of `id`, if it is one, and
-/// the customer whose wallets give.
+/// Divides a locked payment anew among its refunds and disputes in force, and one that is about to be written. Returns
+/// the parts of `id`, if it is one, and the customer whose wallets give.
 ///
 /// # Errors
 /// Database errors.
@@ -23,14 +23,16 @@ pub(in crate::app) async fn divide(
     conn: &mut Connection,
     payment: &Payment,
     id: TakeBackId,
+    new: Option<Standing>,
 ) -> Result<Option<(TakenParts, Option<CustomerId>)>, Error> {
     let credit = wallet_credits::find(conn, payment).await?;
     let credited = credit.as_ref().map_or(Money::zero(payment.currency()), |credit| credit.amount);
     let customer = credit.map(|credit| credit.customer);
     let before = wallet_credits::standing(conn, payment).await?;
-    let mut standing = before.clone();
+    let mut standing: Vec<Standing> = before.iter().cloned().chain(new).collect();
     division::divide(payment.amount - payment.applied, credited, &mut standing);
-    for one in standing.iter().filter(|one| !before.contains(one)) {
+    let is_written = |one: &&Standing| before.iter().any(|known| known.id == one.id && known.parts != one.parts);
+    for one in standing.iter().filter(is_written) {
         wallet_credits::write_parts(conn, one.id, one.parts, customer.as_ref()).await?;
     }
     Ok(standing.iter().find(|one| one.id == id).map(|one| (one.parts, customer)))

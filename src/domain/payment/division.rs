@@ -6,8 +6,8 @@
 //! of it, and those of the same money take it once. When one of them ends, the other stands for what it gave.
 //!
 //! Example: of a payment of 100, 10 serve nothing, 30 were applied to a wallet and 60 to an order. A refund of 100
-//! takes 10, 30 and 60. A dispute of 100 finds nothing left, and asks the order, which gives each cent once. When the refund
-//! fails, the dispute asks for 10, 30 and 60.
+//! takes 10, 30 and 60. A dispute of 100 finds nothing left, and asks the order, which gives each cent once. When the
+//! refund fails, the dispute asks for 10, 30 and 60.
 
 use chrono::{DateTime, Utc};
 
@@ -59,6 +59,16 @@ pub struct Standing {
     pub created_at: DateTime<Utc>,
 }
 
+impl Standing {
+    /// One that is about to count, of which nothing is divided yet.
+    #[must_use]
+    pub fn new(id: TakeBackId, has_order: bool, amount: Money, charged: bool, created_at: DateTime<Utc>) -> Self {
+        let nothing = Money::zero(amount.currency());
+        let parts = TakenParts { from_unapplied: nothing, from_wallet: nothing };
+        Self { id, has_order, amount, parts, is_fixed: false, charged, created_at }
+    }
+}
+
 /// Divides anew. `unapplied` is what of the payment serves nothing, before anything is taken back; `credited` is what
 /// it brought to wallets without an order.
 pub fn divide(unapplied: Money, credited: Money, standing: &mut [Standing]) {
@@ -87,15 +97,8 @@ mod tests {
     }
 
     fn standing(n: u32, amount: i64) -> Standing {
-        Standing {
-            id: TakeBackId::Dispute(Uuid::from_u128(n.into())),
-            has_order: true,
-            amount: usd(amount),
-            parts: TakenParts { from_unapplied: usd(0), from_wallet: usd(0) },
-            is_fixed: false,
-            charged: true,
-            created_at: DateTime::from_timestamp(i64::from(n), 0).unwrap(),
-        }
+        let (id, at) = (TakeBackId::Dispute(Uuid::from_u128(n.into())), DateTime::from_timestamp(n.into(), 0).unwrap());
+        Standing::new(id, true, usd(amount), true, at)
     }
 
     /// 10 serve nothing, 30 were applied to a wallet, and 60 to an order, where there is one.

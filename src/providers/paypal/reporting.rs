@@ -88,7 +88,9 @@ impl Paypal {
                 let Some(one) = read else { continue };
                 // The ends of two calls touch, and the money of a dispute is held before it is taken.
                 let is_same = |known: &CompanyMovement| {
-                    let same_dispute = one.kind == MovedKind::Dispute && known.payment_id == one.payment_id;
+                    let same_dispute = one.kind == MovedKind::Dispute
+                        && one.payment_id.is_some()
+                        && known.payment_id == one.payment_id;
                     known.id == one.id || (same_dispute && known.kind == one.kind)
                 };
                 if !found.iter().any(is_same) {

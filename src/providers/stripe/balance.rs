@@ -70,7 +70,11 @@ fn movement(transaction: &Value) -> Result<Option<CompanyMovement>, String> {
         kind,
         id,
         payment_id,
-        amount: amount(transaction, "amount")?,
+        // The balance may be in another currency than the payment, whose object says what the payer paid.
+        amount: match kind {
+            MovedKind::Payout => amount(transaction, "amount")?,
+            _ => amount(source, "amount").or_else(|_| amount(transaction, "amount"))?,
+        },
         fee: Some(amount(transaction, "fee")?),
         at: DateTime::<Utc>::from_timestamp(seconds, 0).ok_or("a time that is none")?,
         marked: metadata.is_some_and(|order| IdKind::TopUpOrder.parse(order).is_some()),

@@ -28,13 +28,11 @@ fn transactions(books: &Books, whole: bool) -> Vec<Value> {
             ReportMode::Less => charge.amount - 1,
             ReportMode::True => charge.amount,
         };
-        all.push(transaction(
-            "charge",
-            (amount, fee(charge)),
-            &charge.currency,
-            charge.created,
-            source(render::charge(charge)),
-        ));
+        let mut object = render::charge(charge);
+        if let Some(shown) = object.get_mut("amount") {
+            *shown = json!(amount);
+        }
+        all.push(transaction("charge", (amount, fee(charge)), &charge.currency, charge.created, source(object)));
     }
     for refund in books.refunds.values() {
         let object = || source(render::refund(refund));

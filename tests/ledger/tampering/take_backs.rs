@@ -27,7 +27,7 @@ pub(super) fn refunds() -> Vec<Tampering> {
         tampering("refund_bonus", movement(&shown("rfd", REFUND), 1, "given_back = 0.1, returns = 1"), refund),
         tampering(
             "dispute_taken_back",
-            "UPDATE disputes SET taken_back = 3 WHERE status = 'open'".to_owned(),
+            format!("UPDATE disputes SET taken_back = 3 WHERE id = '{DISPUTE}'"),
             dispute.clone(),
         ),
         tampering("dispute_bonus", movement(&shown("dsp", DISPUTE), 1, "given_back = 0.1, returns = 1"), dispute),
