@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn a_file_says_what_is_known_and_fits_the_company() {
         let text = evidence(1).text();
-        for said in ["TU0123456X", "20 USD", "agreement 1", "192.0.2.1", "Customer: Alice", "created", "usage 0"] {
+        for said in ["TU0123456X", "20.00 USD", "agreement 1", "192.0.2.1", "Customer: Alice", "created", "usage 0"] {
             assert!(text.contains(said), "{said}: {text}");
         }
         assert!(!text.contains("E-mail"), "{text}");

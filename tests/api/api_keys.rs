@@ -234,8 +234,7 @@ async fn a_revoked_key_is_refused_by_every_process_in_time() {
         while stream.chunk().await.unwrap().is_some() {}
     }
     assert!(since.elapsed() < REFUSED_WITHIN, "the streams ended only after {:?}", since.elapsed());
-    // A token of hers goes on.
-    app.operator().get("/v1/admin/refunds").await.expect(200);
+    app.operator().get("/v1/admin/refunds").await.expect(200); // A token of hers goes on.
     other.stop().await;
     app.finish().await;
 }
