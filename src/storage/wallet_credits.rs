@@ -73,7 +73,7 @@ pub async fn customer_served(conn: &mut AsyncPgConnection, payment: Uuid) -> Res
 pub async fn standing(conn: &mut AsyncPgConnection, payment: &Payment) -> Result<Vec<Standing>, StorageError> {
     let money = |amount| Money::from_ledger(amount, payment.currency());
     let parts = |unapplied, wallet| TakenParts { from_unapplied: money(unapplied), from_wallet: money(wallet) };
-    type Refunded = (Uuid, Option<Uuid>, Decimal, Decimal, Decimal, bool, DateTime<Utc>);
+    type Refunded = (Uuid, Option<Uuid>, Decimal, Decimal, Decimal, DateTime<Utc>);
     let in_force = RefundState::ALL.into_iter().filter(|state| state.is_in_force()).map(RefundState::as_str);
     let refunded: Vec<Refunded> = refunds::table
         .filter(refunds::payment_id.eq(payment.id).and(refunds::status.eq_any(in_force)))
@@ -83,17 +83,16 @@ pub async fn standing(conn: &mut AsyncPgConnection, payment: &Payment) -> Result
             refunds::amount,
             refunds::from_unapplied,
             refunds::from_wallet,
-            refunds::ours,
             refunds::created_at,
         ))
         .load(conn)
         .await?;
-    let refunded = refunded.into_iter().map(|(id, order, amount, unapplied, wallet, ours, created_at)| Standing {
+    let refunded = refunded.into_iter().map(|(id, order, amount, unapplied, wallet, created_at)| Standing {
         id: TakeBackId::Refund(id),
         has_order: order.is_some(),
         amount: money(amount),
         parts: parts(unapplied, wallet),
-        is_fixed: ours,
+        is_fixed: true,
         charged: true,
         created_at,
     });
@@ -124,41 +123,25 @@ pub async fn standing(conn: &mut AsyncPgConnection, payment: &Payment) -> Result
     Ok(refunded.chain(disputed).collect())
 }
 
-/// Writes which parts of its payment a refund or dispute takes, and of whom, where it takes of a wallet.
+/// Writes which parts of its payment a dispute takes, and of whom, where it takes of a wallet.
 ///
 /// # Errors
 /// Database errors.
 pub async fn write_parts(
     conn: &mut AsyncPgConnection,
-    id: TakeBackId,
+    dispute: Uuid,
     parts: TakenParts,
     customer: Option<&CustomerId>,
 ) -> Result<(), StorageError> {
-    let (unapplied, wallet) = (parts.from_unapplied.amount(), parts.from_wallet.amount());
     let customer = customer.filter(|_| parts.from_wallet.is_positive()).map(CustomerId::as_str);
-    match id {
-        TakeBackId::Refund(id) => {
-            diesel::update(refunds::table.find(id))
-                .set((
-                    refunds::from_unapplied.eq(unapplied),
-                    refunds::from_wallet.eq(wallet),
-                    customer.map(|customer| refunds::customer_id.eq(customer)),
-                ))
-                .execute(conn)
-                .await?
-        }
-        TakeBackId::Dispute(id) => {
-            diesel::update(disputes::table.find(id))
-                .set((
-                    disputes::from_unapplied.eq(unapplied),
-                    disputes::from_wallet.eq(wallet),
-                    customer.map(|customer| disputes::customer_id.eq(customer)),
-                ))
-                .execute(conn)
-                .await?
-        }
-        TakeBackId::Adjustment(_) => return Err(corrupt("source of a payment's refunds", id.shown())),
-    };
+    diesel::update(disputes::table.find(dispute))
+        .set((
+            disputes::from_unapplied.eq(parts.from_unapplied.amount()),
+            disputes::from_wallet.eq(parts.from_wallet.amount()),
+            customer.map(|customer| disputes::customer_id.eq(customer)),
+        ))
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

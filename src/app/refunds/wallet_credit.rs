@@ -14,8 +14,8 @@ use crate::domain::payment::division::{self, Standing, TakenParts};
 use crate::domain::take_back::{TakeBackId, TakenFrom};
 use crate::storage::{Connection, wallet_credits};
 
-/// Divides a locked payment anew among its refunds and disputes in force, and one that is about to be written. Returns
-/// the parts of `id`, if it is one, and the customer whose wallets give.
+/// Divides a locked payment anew among its disputes in force, and a refund or dispute that is about to be written.
+/// Returns the parts of `id`, if it is one, and the customer whose wallets give.
 ///
 /// # Errors
 /// Database errors.
@@ -31,9 +31,11 @@ pub(in crate::app) async fn divide(
     let before = wallet_credits::standing(conn, payment).await?;
     let mut standing: Vec<Standing> = before.iter().cloned().chain(new).collect();
     division::divide(payment.amount - payment.applied, credited, &mut standing);
-    let is_written = |one: &&Standing| before.iter().any(|known| known.id == one.id && known.parts != one.parts);
-    for one in standing.iter().filter(is_written) {
-        wallet_credits::write_parts(conn, one.id, one.parts, customer.as_ref()).await?;
+    let is_changed = |one: &Standing| before.iter().any(|known| known.id == one.id && known.parts != one.parts);
+    for one in standing.iter().filter(|one| is_changed(one)) {
+        if let TakeBackId::Dispute(dispute) = one.id {
+            wallet_credits::write_parts(conn, dispute, one.parts, customer.as_ref()).await?;
+        }
     }
     Ok(standing.iter().find(|one| one.id == id).map(|one| (one.parts, customer)))
 }

@@ -1,9 +1,10 @@
 //! Which parts of a payment its refunds and disputes take.
 //!
 //! Money that a company took back comes from the unapplied rest first, then from the wallets that an operator applied a
-//! part to, then from the order. Whenever a refund or dispute comes, fails, is won or begins to count, the parts of
-//! all that are in force are divided anew, one after the other. So a refund and a dispute of different money take all
-//! of it, and those of the same money take it once. When one of them ends, the other stands for what it gave.
+//! part to, then from the order. A refund keeps its parts. Whenever a refund or dispute comes, fails, is won or begins
+//! to count, the disputes in force are divided anew over what refunds leave, one after the other. So a refund and a
+//! dispute of different money take all of it, and those of the same money take it once. When the refund fails, the
+//! dispute stands for what it gave.
 //!
 //! Example: of a payment of 100, 10 serve nothing, 30 were applied to a wallet and 60 to an order. A refund of 100
 //! takes 10, 30 and 60. A dispute of 100 finds nothing left, and asks the order, which gives each cent once. When the
@@ -52,7 +53,8 @@ pub struct Standing {
     pub has_order: bool,
     pub amount: Money,
     pub parts: TakenParts,
-    /// Whether it names its part itself: a refund of ours is of an order, or of the unapplied rest.
+    /// Whether its parts stand: those of a refund on record do, because a credit note names them. Refunds never
+    /// overlap, because together they are at most the payment.
     pub is_fixed: bool,
     /// Whether it takes now, and not only when it is lost.
     pub charged: bool,
@@ -72,7 +74,8 @@ impl Standing {
 /// Divides anew. `unapplied` is what of the payment serves nothing, before anything is taken back; `credited` is what
 /// it brought to wallets without an order.
 pub fn divide(unapplied: Money, credited: Money, standing: &mut [Standing]) {
-    standing.sort_by_key(|one| (!one.is_fixed, !one.charged, one.created_at, one.id));
+    let is_dispute = |one: &Standing| matches!(one.id, TakeBackId::Dispute(_));
+    standing.sort_by_key(|one| (!one.is_fixed, is_dispute(one), !one.charged, one.created_at, one.id));
     let (mut rest, mut credit) = (unapplied, credited);
     for one in standing {
         if !one.is_fixed {
@@ -124,9 +127,12 @@ mod tests {
     }
 
     #[test]
-    fn what_names_its_part_keeps_it_and_what_waits_to_be_lost_comes_last() {
+    fn a_refund_keeps_its_parts_and_what_waits_to_be_lost_comes_last() {
         let fixed = Standing { is_fixed: true, ..standing(3, 60) };
         assert_eq!(divided(true, vec![standing(1, 40), fixed]), [(usd(0), usd(0)), (usd(10), usd(30))]);
+        // A refund that comes after a dispute of the same money takes its parts: they stay when the dispute is won.
+        let refund = Standing { id: TakeBackId::Refund(Uuid::from_u128(2)), ..standing(2, 100) };
+        assert_eq!(divided(true, vec![standing(1, 100), refund]), [(usd(10), usd(30)), (usd(0), usd(0))]);
         let waiting = Standing { charged: false, ..standing(1, 40) };
         assert_eq!(divided(true, vec![waiting, standing(2, 40)]), [(usd(10), usd(30)), (usd(0), usd(0))]);
     }
