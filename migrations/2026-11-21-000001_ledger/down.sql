@@ -9,6 +9,7 @@ DROP FUNCTION entries_before(text, uuid, bigint, timestamptz, bigint, uuid);
 DROP FUNCTION entries_are_append_only();
 DROP FUNCTION entries_let_texts_be_erased();
 DROP FUNCTION fast_path_refused();
+DROP FUNCTION hold_key_used();
 DROP FUNCTION place_event();
 DROP FUNCTION tell_of_grant();
 DROP FUNCTION tell_of_disabled_endpoint();

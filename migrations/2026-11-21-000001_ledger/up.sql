@@ -229,7 +229,7 @@ CREATE INDEX entries_by_kind_and_time ON entries (customer_id, kind, created_at,
 CREATE INDEX entries_paid_for_products ON entries (customer_id, counterpart, created_at)
     WHERE kind = /* USAGE */ 2 AND counterpart <> 'usage';
 -- What belongs to an order or a transfer, and what was given back of a usage. Usage itself refers to nothing, and a
--- capture refers to its hold, whose id is its key.
+-- capture refers to its hold.
 CREATE INDEX entries_by_reference ON entries (customer_id, reference)
     WHERE reference IS NOT NULL AND kind NOT IN (/* CONSUMPTION */ 2, 3);
 -- Which incoming money paid for what: a deduction took the range of the wallet's line that ends at its paid_out, and
@@ -575,6 +575,13 @@ CREATE INDEX holds_by_customer_and_expiry ON holds (customer_id, expires_at);
 CREATE FUNCTION fast_path_refused() RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'the fast path does not take this' USING ERRCODE = 'TP001';
+END $$;
+
+-- The same where it finds that the key of a new hold belongs to one that was captured, whether its row is still there or
+-- not. It fails as the table's own key would.
+CREATE FUNCTION hold_key_used() RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a hold with this key was captured' USING ERRCODE = 'unique_violation', CONSTRAINT = 'holds_pkey';
 END $$;
 
 -- Who set the caps of a wallet's spend guard. The caps, and what they count, stand in the wallet's row.

@@ -22,7 +22,7 @@ pub struct Retention {
     pub notifications: u16,
     /// Notifications that concerned nothing of ours.
     pub foreign_notifications: u16,
-    /// Closed holds that charged nothing.
+    /// Closed holds.
     pub holds: u16,
 }
 
@@ -43,6 +43,9 @@ pub async fn prune(app: &App, limit: i64) -> Result<usize, Error> {
     let (foreign, all) = (days(keep.foreign_notifications), days(keep.notifications));
     let notifications = retention::prune_provider_events(&mut conn, foreign, all, limit).await?;
     let tickets = stream_tickets::prune(&mut conn).await?;
-    let holds = retention::prune_holds(&mut conn, days(keep.holds), limit).await?;
-    Ok(usize::try_from(keys + events + deliveries + notifications + holds).map_or(usize::MAX, |rows| rows + tickets))
+    drop(conn);
+    let holds =
+        transact(&app.pool, async |conn| Ok::<_, Error>(retention::prune_holds(conn, days(keep.holds), limit).await?));
+    let rows = usize::try_from(keys + events + deliveries + notifications).unwrap_or(usize::MAX);
+    Ok(rows.saturating_add(tickets).saturating_add(holds.await?))
 }

@@ -8,6 +8,7 @@ use super::{App, Error};
 use crate::domain::account_flow::FlowId;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::{Entry, EntryKind};
+use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::domain::posting::{Booked, PostingOutcome, Refusal};
 use crate::domain::product::Product;
@@ -210,6 +211,9 @@ pub struct Reversal {
 pub async fn reverse(app: &App, new: &NewReversal) -> Result<Reversal, Error> {
     transact(&app.pool, async |conn| {
         let missing = || Error::NotFound("usage");
+        if let Some(hold) = IdKind::Hold.parse(&new.usage_id) {
+            ledger::keep_hold(conn, hold).await?;
+        }
         let (original, hold) = ledger::find_deduction(conn, &new.customer, &new.usage_id).await?.ok_or_else(missing)?;
         let wallet = ledger::key_of_wallet(conn, &new.customer, original.wallet_id).await?.ok_or_else(missing)?;
         // Under the wallet's lock, so that two reversals count each other. Where another wallet than the product's own
@@ -222,7 +226,7 @@ pub async fn reverse(app: &App, new: &NewReversal) -> Result<Reversal, Error> {
             }
             return reversal(conn, &entry, &wallet, true).await;
         }
-        let reversed = ledger::find_reversals(conn, &new.customer, &new.usage_id).await?;
+        let reversed = ledger::find_reversals(conn, &new.customer, original.label.reversed_as()).await?;
         let posting = new.posting(wallet.clone(), &original, hold.as_ref(), &reversed).map_err(Error::refused)?;
         match ledger::post(conn, &[posting]).await?.pop() {
             Some(PostingOutcome::Booked(Booked { entry: Some(entry), .. })) => {

@@ -16,7 +16,7 @@ pub struct KeepConfig {
         value_parser = clap::value_parser!(u16).range(2..)
     )]
     pub idempotency_keys: u16,
-    /// For how many days events are kept. A reader of the feed who has not come so far for longer starts anew, and an
+    /// For how many days events are kept. A feed reader that falls further behind gets 410 and starts again; an
     /// older `Last-Event-ID` of the balance stream gets the full state.
     #[arg(
         id = "keep-events-days",
@@ -58,7 +58,8 @@ pub struct KeepConfig {
         value_parser = clap::value_parser!(u16).range(1..)
     )]
     pub foreign_notifications: u16,
-    /// For how many days closed holds are kept that charged nothing; at least 2. Their ids can be used again then.
+    /// For how many days closed holds are kept; at least 2. Then the id of a hold that charged nothing can be used again,
+    /// and nothing more can be given back of what a hold charged, unless something was given back before.
     #[arg(
         id = "keep-holds-days",
         long,

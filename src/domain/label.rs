@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::counterpart::Counterpart;
-use super::entry::EntryKind;
+use super::entry_kind::EntryKind;
 use super::product::Product;
 
 /// What an entry was for, and how a repeated request is recognised. Only [`super::movement`] makes new ones.
@@ -39,6 +39,12 @@ impl Label {
         self.kind
     }
 
+    /// The same with another key: a capture gets its hold's.
+    #[must_use]
+    pub fn with_key(self, key: String) -> Self {
+        Self { key, ..self }
+    }
+
     /// The key by which a repeated request is recognised. It is unique per customer and kind.
     #[must_use]
     pub fn key(&self) -> &str {
@@ -66,6 +72,13 @@ impl Label {
     #[must_use]
     pub fn reference(&self) -> Option<&str> {
         self.reference.as_deref()
+    }
+
+    /// Of usage and captures: the id by which reversals name it. A capture has its hold's, although the hold's key is
+    /// its key.
+    #[must_use]
+    pub fn reversed_as(&self) -> &str {
+        self.reference.as_deref().unwrap_or(&self.key)
     }
 
     #[must_use]

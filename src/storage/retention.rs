@@ -1,10 +1,13 @@
 //! Deletes what is needed only for a while, in small batches.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{Array, BigInt, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
 
 use super::StorageError;
+use super::ledger::HOLD_SWEEPER;
 use super::statement::{Cached, Parameters, Statement};
 
 /// How long something is kept, in seconds.
@@ -119,18 +122,35 @@ pub async fn prune_provider_events(
     Ok(Cached(Notifications { foreign, age, limit }).get_result(conn).await?)
 }
 
-struct Holds {
+struct OldHolds {
     age: Seconds,
     limit: i64,
 }
 
-impl Statement for Holds {
-    const TEXT: &'static str = include_str!("sql/prune_holds.sql");
-    type Row = BigInt;
+impl Statement for OldHolds {
+    const TEXT: &'static str = include_str!("sql/old_holds.sql");
+    type Row = (SqlUuid, Timestamptz);
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<BigInt, _>(&self.age)?;
         parameters.add::<BigInt, _>(&self.limit)?;
+        parameters.add::<Text, _>(&HOLD_PRUNER)?;
+        parameters.add::<Text, _>(&HOLD_SWEEPER)
+    }
+}
+
+struct PruneHolds {
+    ids: Vec<Uuid>,
+    reached: DateTime<Utc>,
+}
+
+impl Statement for PruneHolds {
+    const TEXT: &'static str = include_str!("sql/prune_holds.sql");
+    type Row = ();
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Array<SqlUuid>, _>(&self.ids)?;
+        parameters.add::<Timestamptz, _>(&self.reached)?;
         parameters.add::<Text, _>(&HOLD_PRUNER)
     }
 }
@@ -138,10 +158,15 @@ impl Statement for Holds {
 /// The name of the row in `worker_marks` that stores up to which expiry holds were looked at.
 const HOLD_PRUNER: &str = "holds_pruned";
 
-/// Deletes holds that charged nothing and whose time was over longer than `age` ago. Returns at how many it looked.
+/// Deletes closed holds whose time was over longer than `age` ago, but those of which something was given back. The
+/// caller's transaction keeps reversals of them waiting. Returns at how many holds it looked.
 ///
 /// # Errors
 /// [`StorageError`].
-pub async fn prune_holds(conn: &mut AsyncPgConnection, age: Seconds, limit: i64) -> Result<i64, StorageError> {
-    Ok(Cached(Holds { age, limit }).get_result(conn).await?)
+pub async fn prune_holds(conn: &mut AsyncPgConnection, age: Seconds, limit: i64) -> Result<usize, StorageError> {
+    let old: Vec<(Uuid, DateTime<Utc>)> = Cached(OldHolds { age, limit }).load(conn).await?;
+    let Some((_, reached)) = old.last() else { return Ok(0) };
+    let statement = PruneHolds { ids: old.iter().map(|(id, _)| *id).collect(), reached: *reached };
+    Cached(statement).execute(conn).await?;
+    Ok(old.len())
 }

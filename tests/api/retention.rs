@@ -105,43 +105,99 @@ async fn notifications_are_kept_for_a_while_and_longer_when_they_concern_us() {
     app.finish().await;
 }
 
-/// What a hold charged stays with its hold; a hold that charged nothing is forgotten, while it is opened again.
+/// Closed holds are forgotten, while they are opened, captured and reversed again. What they charged stays.
 #[tokio::test]
-async fn holds_that_charged_nothing_are_forgotten() {
+async fn closed_holds_are_forgotten_and_charge_nothing_again() {
     let app = TestApp::spawn().await;
     app.fund("alice", "CNY", "50.00").await;
     let service = app.service();
     let body = |id: &str| json!({"id": id, "customer_id": "alice", "currency": "CNY", "amount": "2", "expires_in": 60});
+    let capture = async |hold: &str, amount: &str| {
+        service.post(&format!("/v1/holds/{hold}/capture"), &json!({ "amount": amount })).await
+    };
+    let ends = [("released", None), ("captured", Some("1.50")), ("returned", Some("3")), ("nothing", Some("0"))];
     let mut holds = Vec::new();
-    for (name, end) in [("released", "release"), ("captured", "capture"), ("nothing", "capture"), ("open", "")] {
+    for (name, end) in ends.into_iter().chain([("open", None)]) {
         let hold = service.post("/v1/holds", &body(name)).await.expect(201)["hold_id"].as_str().unwrap().to_owned();
-        let amount = if name == "nothing" { json!({"amount": "0"}) } else { json!({"amount": "1.50"}) };
-        let sent = if end == "release" { json!({}) } else { amount };
-        if !end.is_empty() {
-            service.post(&format!("/v1/holds/{hold}/{end}"), &sent).await.expect(200);
+        match (name, end) {
+            ("released", _) => {
+                service.post(&format!("/v1/holds/{hold}/release"), &json!({})).await.expect(200);
+            }
+            (_, Some(amount)) => {
+                capture(&hold, amount).await.expect(200);
+            }
+            _ => {}
         }
         holds.push(hold);
     }
-    let older = |days: u32| {
-        format!(
-            "UPDATE holds SET created_at = created_at - interval '{days} days', expires_at = expires_at - interval
-             '{days} days', closed_at = closed_at - interval '{days} days' WHERE status <> 'open'"
-        )
+    let give_back = async |id: &str, usage: &str| {
+        let reversal = json!({ "id": id, "customer_id": "alice", "usage_id": usage, "amount": "0.50" });
+        service.post("/v1/usage/reversals", &reversal).await
     };
-    execute(&app.database, &older(29)).await;
+    give_back("first", &holds[2]).await.expect(201);
+
+    // All of it happened so many days earlier.
+    let older = async |days: u32| {
+        execute(&app.database, "ALTER TABLE entries DISABLE TRIGGER entries_no_change").await;
+        let by = format!("interval '{days} days'");
+        execute(
+            &app.database,
+            &format!(
+                "UPDATE holds SET created_at = created_at - {by}, expires_at = expires_at - {by},
+                                  closed_at = closed_at - {by} WHERE status <> 'open'"
+            ),
+        )
+        .await;
+        execute(&app.database, &format!("UPDATE entries SET created_at = created_at - {by}")).await;
+        execute(&app.database, "ALTER TABLE entries ENABLE TRIGGER entries_no_change").await;
+    };
+    until("the sweeper has looked", async || {
+        number(&app, "count(*) FROM worker_marks WHERE worker = 'holds'").await == 1
+    })
+    .await;
+    older(29).await;
     prune(&app).await;
-    assert_eq!(number(&app, "count(*) FROM holds").await, 4);
-    execute(&app.database, &older(2)).await;
-    let again = async || service.post("/v1/holds", &body("released")).await;
-    let (repeated, ()) = tokio::join!(again(), prune(&app));
-    assert!(matches!(repeated.status, 200 | 201), "{}", repeated.text);
+    assert_eq!(number(&app, "count(*) FROM holds").await, 5);
+    older(2).await;
+    let again = async |id: &str| service.post("/v1/holds", &body(id)).await;
+    let (released, captured, charged, returned, ()) = tokio::join!(
+        again("released"),
+        again("captured"),
+        capture(&holds[1], "1.50"),
+        give_back("second", &holds[1]),
+        prune(&app),
+    );
+    assert!(matches!(released.status, 200 | 201), "{}", released.text);
+    assert!(matches!(captured.status, 200 | 409), "{}", captured.text);
+    assert!(matches!(charged.status, 200 | 404), "{}", charged.text);
+    assert!(matches!(returned.status, 201 | 404), "{}", returned.text);
     prune(&app).await;
-    for (hold, status) in holds.iter().zip([404, 200, 404, 200]) {
+    // The one of which something was given back stays, and so does the captured one if its reversal was faster.
+    let kept = if returned.status == 201 { 200 } else { 404 };
+    for (hold, status) in holds.iter().zip([404, kept, 200, 404, 200]) {
         service.get(&format!("/v1/holds/{hold}")).await.expect(status);
     }
-    // A forgotten id opens another hold; a captured one is still known.
-    let reopened = again().await;
+
+    // The id of a hold that charged nothing opens another one. That of a captured one charges nothing again, in
+    // whatever company it comes.
+    let reopened = again("released").await;
     assert!(matches!(reopened.status, 200 | 201) && reopened["hold_id"] != holds[0].as_str(), "{}", reopened.text);
-    assert_eq!(service.post("/v1/holds", &body("captured")).await.expect(200)["hold_id"], holds[1].as_str());
+    let (alone, other, known) = tokio::join!(again("captured"), again("new"), again("returned"));
+    if returned.status == 404 {
+        alone.problem(409, "hold_closed");
+    } else {
+        assert_eq!(alone.expect(200)["hold_id"], holds[1].as_str());
+    }
+    other.expect(201);
+    assert_eq!(known.expect(200)["hold_id"], holds[2].as_str());
+    assert_eq!(number(&app, "count(*) FROM entries WHERE kind = 3").await, 2);
+
+    // More can be given back only of the hold that stays, and no more than was taken.
+    give_back("third", &holds[2]).await.expect(201);
+    let rest = json!({ "id": "rest", "customer_id": "alice", "usage_id": holds[2], "amount": "2.01" });
+    service.post("/v1/usage/reversals", &rest).await.names("/amount", "more_than_taken");
+    if returned.status == 404 {
+        give_back("fourth", &holds[1]).await.problem(404, "not_found");
+    }
     app.finish().await;
 }

@@ -228,7 +228,7 @@ pub async fn reversal(
 ) -> Result<Posting, Refusal> {
     let mut conn = pool.get().await.unwrap();
     let (original, hold) = find_deduction(&mut conn, &at.customer, usage).await.unwrap().unwrap();
-    let reversed = find_reversals(&mut conn, &at.customer, usage).await.unwrap();
+    let reversed = find_reversals(&mut conn, &at.customer, original.label.reversed_as()).await.unwrap();
     let new = NewReversal { id: key.to_owned(), customer: at.customer.clone(), usage_id: usage.to_owned(), amount };
     new.posting(at.clone(), &original, hold.as_ref(), &reversed)
 }

@@ -74,7 +74,7 @@ impl Units {
             purse.owed.extend(std::iter::repeat_n(id(entry), owed));
             self.taken.insert(id(entry), Taken { paid, owed, ..Taken::default() });
             match label.kind() {
-                EntryKind::Usage | EntryKind::Capture => self.usages.insert(label.key().to_owned(), id(entry)),
+                EntryKind::Usage | EntryKind::Capture => self.usages.insert(label.reversed_as().to_owned(), id(entry)),
                 EntryKind::TransferOut => self.transfers.insert(label.key().to_owned(), id(entry)),
                 _ => None,
             };
@@ -133,7 +133,7 @@ impl Story {
                 continue;
             };
             if matches!(entry.label.kind(), EntryKind::Usage | EntryKind::Capture) {
-                self.usages.push(entry.label.key().to_owned());
+                self.usages.push(entry.label.reversed_as().to_owned());
             }
             self.entries.push(entry);
         }

@@ -156,9 +156,8 @@ pub async fn verify(database: &SecretString, acknowledged: &Acknowledged) {
     )
     .await;
     let captures = booked(
-        "SELECT h.customer_id AS customer, h.key, count(*) AS times FROM holds h \
-         LEFT JOIN entries e ON e.customer_id = h.customer_id AND e.kind = 3 AND e.amount = -0.01 \
-              AND e.key = 'hold_' || replace(h.id::text, '-', '') \
+        "SELECT h.customer_id AS customer, h.key, count(e.seq) AS times FROM holds h \
+         LEFT JOIN entries e ON e.customer_id = h.customer_id AND e.kind = 3 AND e.amount = -0.01 AND e.key = h.key \
          WHERE h.status = 'captured' GROUP BY 1, 2",
     )
     .await;

@@ -98,8 +98,8 @@ impl<'c> History<'c> {
     ) -> Result<Option<ReversedUsage>, Error> {
         let found = ledger::find_deduction(conn, self.customer, usage).await?;
         let Some((usage, _)) = found.filter(|(usage, _)| usage.wallet_id == *wallet) else { return Ok(None) };
-        let key = vec![usage.label.key().to_owned()];
-        let reversals = store::reversals_of(conn, self.customer, *wallet, key, MAX_REVERSALS).await?;
+        let id = vec![usage.label.reversed_as().to_owned()];
+        let reversals = store::reversals_of(conn, self.customer, *wallet, id, MAX_REVERSALS).await?;
         let returned = self.returned_money(conn, &usage, &reversals).await?;
         Ok(Some((usage, returned)))
     }

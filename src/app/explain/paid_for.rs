@@ -118,7 +118,7 @@ enum CreditUse {
     Granted(Money),
     /// A range of the wallet's line of paid money.
     Paid(MoneyRange),
-    /// A range of what was repaid of the debit's debt.
+    /// Debt of this debit that the credit repaid, as a range of that debt.
     RepaidDebt(MoneyRange),
 }
 
@@ -158,7 +158,7 @@ async fn explain_credit(
     let mut items = Vec::new();
     for (entry, used) in page.uses {
         let arrival = arrivals.get(entry.label.key()).copied().filter(|_| entry.label.kind() == EntryKind::TransferOut);
-        let returned = match reversals.get(entry.label.key()).filter(|_| is_usage(&entry)) {
+        let returned = match reversals.get(entry.label.reversed_as()).filter(|_| is_usage(&entry)) {
             Some(reversals) => {
                 let returned = history.returned_money(conn, &entry, reversals).await?;
                 complete &= returned.len() == reversals.len();
@@ -234,7 +234,7 @@ async fn reversals(
     uses: &[(Entry, CreditUse)],
 ) -> Result<(HashMap<String, Vec<Entry>>, bool), Error> {
     let usages = uses.iter().filter(|(entry, used)| is_usage(entry) && !matches!(used, CreditUse::Granted(_)));
-    let usages: Vec<String> = usages.map(|(entry, _)| entry.label.key().to_owned()).collect();
+    let usages: Vec<String> = usages.map(|(entry, _)| entry.label.reversed_as().to_owned()).collect();
     let mut by_usage: HashMap<String, Vec<Entry>> = HashMap::new();
     if usages.is_empty() {
         return Ok((by_usage, true));

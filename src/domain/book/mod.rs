@@ -23,11 +23,13 @@ use super::wallet_key::WalletKey;
 
 pub use state::TakeBacks;
 
-/// What was booked under a key before.
+/// What a key means that was used before.
 #[derive(Debug, Clone)]
-pub struct KnownPosting {
-    pub fingerprint: i64,
-    pub booked: Booked,
+pub enum KnownKey {
+    /// It booked this.
+    Booked { fingerprint: i64, booked: Booked },
+    /// It opened a hold that was captured and deleted since. Of what it asked for only the charge is left.
+    CapturedHold,
 }
 
 /// The locked wallets and holds of one call, and what its postings change.
@@ -35,7 +37,7 @@ pub struct KnownPosting {
 pub struct Book {
     now: DateTime<Utc>,
     wallets: BTreeMap<WalletKey, Wallet>,
-    known: HashMap<DedupeKey, KnownPosting>,
+    known: HashMap<DedupeKey, KnownKey>,
     holds: HashMap<Uuid, Hold>,
     effects: BTreeMap<WalletKey, Effects>,
     new_holds: Vec<Uuid>,
@@ -50,7 +52,7 @@ impl Book {
         now: DateTime<Utc>,
         wallets: BTreeMap<WalletKey, Wallet>,
         holds: HashMap<Uuid, Hold>,
-        known: HashMap<DedupeKey, KnownPosting>,
+        known: HashMap<DedupeKey, KnownKey>,
         take_backs: TakeBacks,
     ) -> Self {
         Self { now, wallets, known, holds, effects: BTreeMap::new(), new_holds: Vec::new(), take_backs }
@@ -71,12 +73,16 @@ impl Book {
     /// Decides one posting after all before it.
     pub fn decide(&mut self, posting: &Posting) -> PostingOutcome {
         let dedupe = posting.dedupe_key();
-        if let Some(known) = dedupe.as_ref().and_then(|key| self.known.get(key)) {
-            return if known.fingerprint == posting.label.fingerprint {
-                PostingOutcome::Replayed(self.with_wallet(known.booked.clone(), posting))
-            } else {
-                PostingOutcome::Refused(Refusal::KeyReused)
-            };
+        match dedupe.as_ref().and_then(|key| self.known.get(key)) {
+            Some(KnownKey::Booked { fingerprint, booked }) if *fingerprint == posting.label.fingerprint => {
+                return PostingOutcome::Replayed(self.with_wallet(booked.clone(), posting));
+            }
+            Some(KnownKey::Booked { .. }) => return PostingOutcome::Refused(Refusal::KeyReused),
+            Some(KnownKey::CapturedHold) => {
+                let status = HoldStatus::Captured.as_str();
+                return PostingOutcome::Refused(Refusal::HoldClosed { status });
+            }
+            None => {}
         }
         let hold = posting.hold().and_then(|id| self.holds.get(&id)).cloned();
         if let Some(done) = hold.as_ref().filter(|hold| is_done(&posting.change, hold)) {
@@ -97,7 +103,7 @@ impl Book {
                 }
                 if let Some(key) = dedupe {
                     let fingerprint = posting.label.fingerprint;
-                    self.known.insert(key, KnownPosting { fingerprint, booked: booked.clone() });
+                    self.known.insert(key, KnownKey::Booked { fingerprint, booked: booked.clone() });
                 }
                 PostingOutcome::Booked(booked)
             }

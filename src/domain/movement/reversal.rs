@@ -48,7 +48,7 @@ impl NewReversal {
         let parts = parts_to_give_back(original, hold, reversed, amount)?;
         let counterpart = original.label.counterpart.clone();
         let label = Label {
-            reference: Some(self.usage_id.clone()),
+            reference: Some(original.label.reversed_as().to_owned()),
             ..Label::new(EntryKind::Reversal, self.id.clone(), self.fingerprint(), counterpart)
         };
         Ok(Posting::of_wallet(wallet, Change::Reverse { parts }, label))

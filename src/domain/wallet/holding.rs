@@ -98,11 +98,12 @@ impl Wallet {
         if amount.is_zero() {
             return Ok(booked);
         }
-        // The entry tells what the hold was for, unless the capture says more.
+        // The entry tells what the hold was for, unless the capture says more. It keeps the hold's key, so that the key
+        // charges nobody twice once the hold is deleted.
         let label = &Label {
             description: booking.label.description.clone().or_else(|| hold.description.clone()),
             metadata: booking.label.metadata.clone().or_else(|| hold.metadata.clone()),
-            ..booking.label.clone()
+            ..booking.label.clone().with_key(hold.key.clone())
         };
         let entry = &mut Booking { label, now, effects: booking.effects };
         let entry = self.write_entry(-amount, uses, self.nothing(), entry).entry;

@@ -28,10 +28,10 @@ SELECT 'reversal_of_deduction', 'wal_' || replace(r.wallet_id::text, '-', '') ||
        coalesce('at most ' || trim_scale(-d.amount) || ' of ' || r.reference, 'a usage or a capture'),
        trim_scale(r.amount) || coalesce(' of ' || r.reference, '')
 FROM returned r
-LEFT JOIN (SELECT customer_id, wallet_id, key, counterpart, min(amount) AS amount
+LEFT JOIN (SELECT customer_id, wallet_id, coalesce(reference, key) AS id, counterpart, min(amount) AS amount
            FROM entries WHERE kind IN (/* CONSUMPTION */ 2, 3)
-           GROUP BY customer_id, wallet_id, key, counterpart) AS d
-    ON d.customer_id = r.customer_id AND d.wallet_id = r.wallet_id AND d.key = r.reference
+           GROUP BY 1, 2, 3, 4) AS d
+    ON d.customer_id = r.customer_id AND d.wallet_id = r.wallet_id AND d.id = r.reference
     AND d.counterpart = r.counterpart
 WHERE d.amount IS NULL OR r.amount > -d.amount
 UNION ALL

@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::hold_rows::HoldRow;
-use crate::domain::book::KnownPosting;
+use crate::domain::book::KnownKey;
 use crate::domain::counterpart::Counterpart;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::{Entry, EntryKind};
@@ -137,7 +137,7 @@ impl Statement for FindHolds {
 pub(super) async fn find_known(
     conn: &mut AsyncPgConnection,
     postings: &[Posting],
-) -> Result<HashMap<DedupeKey, KnownPosting>, StorageError> {
+) -> Result<HashMap<DedupeKey, KnownKey>, StorageError> {
     let mut wanted = FindEntries { customers: Vec::new(), kinds: Vec::new(), keys: Vec::new() };
     let mut wanted_holds = FindHolds { customers: Vec::new(), keys: Vec::new() };
     for DedupeKey { customer, kind, key } in postings.iter().filter_map(Posting::dedupe_key) {
@@ -161,23 +161,39 @@ pub(super) async fn find_known(
             let entry = row.into_entry()?;
             let key = DedupeKey { customer, kind: Some(entry.label.kind()), key: entry.label.key().to_owned() };
             let fingerprint = entry.label.fingerprint();
-            known.insert(
-                key,
-                KnownPosting { fingerprint, booked: Booked { wallet: None, entry: Some(entry), hold: None } },
-            );
+            let booked = Booked { wallet: None, entry: Some(entry), hold: None };
+            known.insert(key, KnownKey::Booked { fingerprint, booked });
         }
     }
     if !wanted_holds.keys.is_empty() {
+        // What the row of a hold says goes before what its capture says.
+        for (customer, key) in captured_before(conn, &wanted_holds).await? {
+            known.insert(DedupeKey { customer, kind: None, key }, KnownKey::CapturedHold);
+        }
         let rows: Vec<HoldRow> = Cached(wanted_holds).load(conn).await?;
         for row in rows {
             let hold = row.into_hold()?;
             let customer = hold.wallet.customer.as_str().to_owned();
             let key = DedupeKey { customer, kind: None, key: hold.key.clone() };
             let booked = Booked { wallet: Some(hold.wallet.clone()), entry: None, hold: Some(hold.clone()) };
-            known.insert(key, KnownPosting { fingerprint: hold.fingerprint, booked });
+            known.insert(key, KnownKey::Booked { fingerprint: hold.fingerprint, booked });
         }
     }
     Ok(known)
+}
+
+/// The customers and keys among these whose hold was captured, whether its row is still there or not.
+async fn captured_before(
+    conn: &mut AsyncPgConnection,
+    holds: &FindHolds,
+) -> Result<Vec<(String, String)>, StorageError> {
+    let captures = FindEntries {
+        customers: holds.customers.clone(),
+        kinds: vec![EntryKind::Capture.code(); holds.keys.len()],
+        keys: holds.keys.clone(),
+    };
+    let rows: Vec<EntryRow> = Cached(captures).load(conn).await?;
+    Ok(rows.into_iter().map(|row| (row.customer_id, row.key)).collect())
 }
 
 /// The entries of a customer by their kind and keys.

@@ -36,21 +36,28 @@ pub async fn find_deduction(
     customer: &CustomerId,
     id: &str,
 ) -> Result<Option<(Entry, Option<Hold>)>, StorageError> {
-    let found = match find_entry(conn, customer, EntryKind::Usage, id).await? {
-        Some(entry) => Some(entry),
-        None => find_entry(conn, customer, EntryKind::Capture, id).await?,
-    };
-    let Some(mut entry) = found else { return Ok(None) };
-    if entry.granted.is_zero() {
-        return Ok(Some((entry, None)));
+    if let Some(mut usage) = find_entry(conn, customer, EntryKind::Usage, id).await? {
+        usage.grant_uses = uses(conn, customer, &usage).await?;
+        return Ok(Some((usage, None)));
     }
-    entry.grant_uses = uses(conn, customer, &entry).await?;
-    let captured = (entry.label.kind() == EntryKind::Capture).then(|| IdKind::Hold.parse(entry.label.key())).flatten();
-    let hold = match captured {
-        Some(id) => find_hold(conn, id).await?,
-        None => None,
+    let Some(id) = IdKind::Hold.parse(id) else { return Ok(None) };
+    let Some(hold) = find_hold(conn, id).await?.filter(|hold| hold.wallet.customer == *customer) else {
+        return Ok(None);
     };
-    Ok(Some((entry, hold)))
+    let Some(mut capture) = find_entry(conn, customer, EntryKind::Capture, &hold.key).await? else { return Ok(None) };
+    capture.grant_uses = uses(conn, customer, &capture).await?;
+    let hold = (!capture.granted.is_zero()).then_some(hold);
+    Ok(Some((capture, hold)))
+}
+
+/// Keeps a hold from being deleted until the transaction ends. Returns whether it is there.
+///
+/// # Errors
+/// Database errors.
+pub async fn keep_hold(conn: &mut AsyncPgConnection, id: Uuid) -> Result<bool, StorageError> {
+    let kept: Option<Uuid> =
+        holds::table.filter(holds::id.eq(id)).select(holds::id).for_key_share().first(conn).await.optional()?;
+    Ok(kept.is_some())
 }
 
 /// The grants that an entry used, in burn order.
@@ -59,7 +66,7 @@ pub(super) async fn uses(
     customer: &CustomerId,
     entry: &Entry,
 ) -> Result<Vec<(Uuid, Money)>, StorageError> {
-    if entry.only_grant().is_some() {
+    if entry.granted.is_zero() || entry.only_grant().is_some() {
         return Ok(entry.grant_uses.clone());
     }
     let used = grants::customer_id.eq(grant_uses::customer_id).and(grants::id.eq(grant_uses::grant_id));

@@ -109,7 +109,7 @@ pub(super) async fn lock_lapsed_holds(
 
 /// The name of the row in `worker_marks` that stores the expiry before which every hold is closed. The worker never
 /// moves it past the start of a transaction that may still open a hold ([`super::wallets_with_lapsed_holds`]).
-pub(super) const HOLD_SWEEPER: &str = "holds";
+pub(in crate::storage) const HOLD_SWEEPER: &str = "holds";
 
 /// How far before the mark a scan begins nevertheless. The clock may have been set back since the mark was made, or the
 /// database may have moved to a machine whose clock is behind.

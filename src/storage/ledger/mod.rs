@@ -34,6 +34,7 @@ use uuid::Uuid;
 use super::StorageError;
 use crate::domain::book::Book;
 use crate::domain::customer::CustomerId;
+use crate::domain::money::Currency;
 use crate::domain::movement::expiry::sweep;
 use crate::domain::posting::{Posting, PostingOutcome};
 use crate::domain::wallet::Wallet;
@@ -41,10 +42,11 @@ use crate::domain::wallet_key::WalletKey;
 
 pub use entry_rows::{find_entries, find_entry};
 pub use find::{
-    bonus_of_order, find_deduction, find_hold, find_reversals, key_of_wallet, open_holds, returned_to_lapsed_grants,
-    settled_until, wallet_versions, wallets_of_holds, wallets_with_lapsed_holds,
+    bonus_of_order, find_deduction, find_hold, find_reversals, keep_hold, key_of_wallet, open_holds,
+    returned_to_lapsed_grants, settled_until, wallet_versions, wallets_of_holds, wallets_with_lapsed_holds,
 };
 pub(crate) use grant_rows::{ActiveGrant, GrantRow};
+pub(in crate::storage) use hold_rows::HOLD_SWEEPER;
 pub use hold_rows::HoldRow;
 pub use keys::wallet_key as key_from_columns;
 pub(in crate::storage) use load::{WalletRow, WalletSql};
@@ -91,8 +93,29 @@ pub async fn lock_all_wallets(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
 ) -> Result<(Vec<Wallet>, DateTime<Utc>), StorageError> {
+    lock_wallets_where(conn, customer, |_| true).await
+}
+
+/// [`lock_all_wallets`] of one currency.
+///
+/// # Errors
+/// Database errors.
+pub async fn lock_wallets_of(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    currency: Currency,
+) -> Result<(Vec<Wallet>, DateTime<Utc>), StorageError> {
+    lock_wallets_where(conn, customer, |key| key.currency == currency).await
+}
+
+async fn lock_wallets_where(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    is_wanted: impl Fn(&WalletKey) -> bool,
+) -> Result<(Vec<Wallet>, DateTime<Utc>), StorageError> {
     take_backs::close_gates(conn, &BTreeSet::from([customer.clone()])).await?;
     let mut keys = take_backs::keys_of(conn, [customer]).await?;
+    keys.retain(is_wanted);
     keys.sort();
     let (wallets, now) = load::lock_wallets(conn, &keys, Vec::new()).await?;
     Ok((wallets.into_values().collect(), now))

@@ -53,8 +53,11 @@ SELECT greatest(
           AND coalesce(
               (SELECT o.created_at FROM entries o
                WHERE o.customer_id = $3 AND o.kind = /* USAGE */ 2 AND o.key = r.reference),
-              (SELECT o.created_at FROM entries o
-               WHERE o.customer_id = $3 AND o.kind = /* CAPTURE */ 3 AND o.key = r.reference)
+              (SELECT o.created_at
+               FROM holds h
+               JOIN entries o ON o.customer_id = h.customer_id AND o.kind = /* CAPTURE */ 3 AND o.key = h.key
+               WHERE h.id = CASE WHEN r.reference ~ '^hold_[0-9a-f]{32}$' THEN substr(r.reference, 6)::uuid END
+                 AND h.customer_id = $3)
           ) < $2
     ), 0)
 ) + coalesce((

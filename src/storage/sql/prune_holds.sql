@@ -1,26 +1,18 @@
--- Looks at the next holds by their expiry, deletes those that are closed and charged nothing, and returns at how many
--- it looked. What a captured hold charged stands in an entry that names it, so that one stays, and a mark remembers how
--- far this came.
+-- Deletes holds that are closed, and moves the mark to the latest expiry. What a captured hold charged stands in an
+-- entry whose key is the hold's, so that the key charges nobody twice. If something of it was given back, the hold
+-- stays: it says to which parts the rest must be given back.
 --
--- No index names a column that a capture changes, because every capture would then write all indexes of the table anew.
---
--- $1 bigint the age in seconds
--- $2 bigint about how many holds
+-- $1 uuid[] id of each hold
+-- $2 timestamptz the latest expiry among them
 -- $3 text name of the mark
-WITH old AS (
-    SELECT id, expires_at
-    FROM holds
-    WHERE expires_at > coalesce((SELECT reached FROM worker_marks WHERE worker = $3), '-infinity')
-      AND expires_at < (SELECT ledger_now()) - $1 * interval '1 second'
-    ORDER BY expires_at
-    FETCH FIRST $2 ROWS WITH TIES
-), gone AS (
+WITH gone AS (
     DELETE FROM holds h
-    WHERE h.id = ANY (ARRAY (SELECT id FROM old))
-      AND (h.status IN ('released', 'expired') OR h.captured = 0)
-), reached AS (
-    INSERT INTO worker_marks (worker, reached)
-    SELECT $3, max(expires_at) FROM old HAVING count(*) > 0
-    ON CONFLICT (worker) DO UPDATE SET reached = greatest(worker_marks.reached, excluded.reached)
+    WHERE h.id = ANY ($1)
+      AND h.status <> 'open'
+      AND NOT EXISTS (SELECT FROM entries r
+                      WHERE r.customer_id = h.customer_id AND r.kind = /* REVERSAL */ 4
+                        AND r.reference = 'hold_' || replace(h.id::text, '-', ''))
 )
-SELECT count(*) FROM old
+INSERT INTO worker_marks (worker, reached)
+VALUES ($3, $2)
+ON CONFLICT (worker) DO UPDATE SET reached = greatest(worker_marks.reached, excluded.reached)

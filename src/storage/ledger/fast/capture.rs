@@ -112,7 +112,7 @@ fn booked(row: Captured, item: &HoldCapture<'_>) -> Result<Booked, StorageError>
     let entry = Entry {
         wallet_id: row.wallet_id,
         seq: row.seq,
-        label: item.label.clone(),
+        label: item.label.clone().with_key(row.key.clone()),
         amount: -captured,
         granted: if row.grant_id.is_some() { -captured } else { money(Decimal::ZERO) },
         debt: money(Decimal::ZERO),

@@ -78,7 +78,7 @@ WITH closed AS (
     INSERT INTO entries (created_at, seq, fingerprint, wallet_id, kind, customer_id, amount, balance_after,
                          paid_in, paid_out, counterpart, key, granted, grant_id, reference, description, metadata)
     SELECT moved_at, seq, asked, wallet_id, /* CAPTURE */ 3 AS kind, customer_id, -taken, balance_after,
-           paid_in, paid_out_after, 'usage', 'hold_' || replace(id::text, '-', ''),
+           paid_in, paid_out_after, 'usage', key,
            CASE WHEN grant_id IS NOT NULL THEN -taken END, grant_id,
            'hold_' || replace(id::text, '-', ''), description, metadata
     FROM placed

@@ -2,7 +2,8 @@
 --
 -- Each wallet is updated once, by the total of its holds: they reserve of its active grant, or of its paid money where
 -- it has no grant. Where `fast_path_covers` does not allow that, the wallet is not updated, gets no hold and is not
--- returned: `ledger::post` decides its holds.
+-- returned: `ledger::post` decides its holds. If a key belongs to another hold, also to a captured one that is
+-- deleted, the statement fails as a whole.
 --
 -- Per wallet, in key order:
 -- $1 text[] customer
@@ -47,5 +48,9 @@ WITH moved AS (
         generate_series(1, $14)
     ) AS i (g, id, amount, seconds, key, fingerprint, description, metadata, n)
     JOIN moved m ON m.g = i.g
+    -- LIMIT forces one index look-up per hold, as in `fast_known_holds.sql`.
+    WHERE (SELECT hold_key_used() FROM entries e
+           WHERE e.key = i.key AND e.kind = /* CAPTURE */ 3 AND e.customer_id = m.customer_id
+           LIMIT 1) IS NULL
 )
 SELECT g, id, active_grant, now FROM moved
