@@ -30,7 +30,7 @@
 //! - `sandbox`, `embedded`: simulated payment companies, and a PostgreSQL of our own. Both are Cargo features, on by
 //!   default, and no part of the production build.
 //!
-//! A noun has the same name in every layer: `http/v1/transfers.rs`, `app/transfers.rs`, `storage/transfers.rs`,
+//! A noun has the same name in every layer: `http/v1/transfers/`, `app/transfers.rs`, `storage/transfers.rs`,
 //! `domain/transfer.rs`.
 //!
 //! # The rules about money
@@ -39,7 +39,8 @@
 //! 2. Every entry names both sides, the wallet and the counterpart, and is never changed afterwards.
 //! 3. An amount is [`domain::money::Money`] and keeps its currency; amounts of two currencies are never added.
 //! 4. Every rule about money is in [`domain`], where it is tested without a database.
-//! 5. State is columns and enums. No decision reads a sentence, a timeline or the text of an error.
+//! 5. State is columns and enums. No decision reads a sentence, a timeline or the text of an error; a text is compared
+//!    with the one before it only to not write it twice.
 //! 6. What cannot happen is an internal error, logged with what was expected; it is never a plausible default.
 //! 7. No provider is called inside a transaction.
 //! 8. All SQL asks one clock, `ledger_now()`.
@@ -51,6 +52,7 @@
 //! - [`docs::debugging`]: an order that is stuck, a slow flush, the SQL, a case to reproduce
 //! - [`docs::error_codes`]: every `code` of the API
 //! - [`docs::seals`]: what a seal covers, byte by byte
+//! - [`docs::identity_providers`]: the settings that each identity provider needs
 //! - [`docs::hard_cases`]: the known ways in which top-up systems lose money, and their tests
 
 pub mod app;

@@ -94,7 +94,8 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
     transact(&app.pool, async |conn| {
         let missing = || Error::NotFound("adjustment");
         if key.claim(conn).await?.is_some() {
-            return Ok(Made::again(store::find(conn, id).await?.ok_or_else(missing)?));
+            let missing = Error::Internal("the adjustment of a recorded idempotency key");
+            return Ok(Made::again(store::find(conn, id).await?.ok_or(missing)?));
         }
         let mut adjustment = store::lock(conn, id).await?.ok_or_else(missing)?;
         caller.require_not_own(&adjustment.customer)?;

@@ -38,7 +38,7 @@ pub async fn find(app: &App, bank_transaction_id: &str) -> Result<Vec<KnownTrans
     Ok(found)
 }
 
-/// States anew what arrived by a line. Zero voids it: nothing arrived. The part that serves orders stays.
+/// Corrects what arrived by a line. Zero voids the line: nothing arrived. The part that serves orders stays.
 ///
 /// # Errors
 /// 404; 422 for an amount that is less than what is used of the line.
@@ -54,7 +54,8 @@ pub async fn restate(
     transact(&app.pool, async |conn| {
         let missing = || Error::NotFound("bank transaction");
         let (known, used) = bank_transactions::lock(conn, payment_id).await?.ok_or_else(missing)?;
-        let mut payment = payments::lock_by_id(conn, payment_id).await?.ok_or_else(missing)?;
+        let payment = payments::lock_by_id(conn, payment_id).await?;
+        let mut payment = payment.ok_or(Error::Internal("the payment of a bank transaction"))?;
         let before = known.amount;
         if let Some(line) = bank_lines::of_payment(conn, payment_id).await? {
             require_amount_of(&line, amount)?;
@@ -72,7 +73,7 @@ pub async fn restate(
     .await
 }
 
-/// What the bank's file says arrived, nobody states otherwise.
+/// An amount in the bank's file cannot be corrected by hand.
 fn require_amount_of(line: &BankLine, amount: Decimal) -> Result<(), Error> {
     if line.line.amount.amount() == amount {
         return Ok(());
@@ -94,8 +95,10 @@ fn stated_anew(
         .and_then(Money::require_minor_unit)
         .map_err(|error| wrong(error.code(), error.to_string()))?;
     let amount = known.restated(amount, used).map_err(|_| {
-        let detail =
-            format!("must be at least what is used: {} serves orders, {} went back", used.applied, used.refunded);
+        let detail = format!(
+            "must be at least what is used: {} serves orders, {} went back of what served nothing, {} went back in all",
+            used.applied, used.unapplied_taken, used.refunded
+        );
         wrong(Code::OutOfRange, detail)
     })?;
     let amount_is_open = amount.amount().is_zero();

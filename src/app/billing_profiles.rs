@@ -5,10 +5,11 @@ use serde_json::json;
 
 use super::{App, Caller, Error, Expected};
 use crate::domain::audit::AuditRecord;
-use crate::domain::billing_profile::{BillingDetails, BillingProfile, Email, TaxIdVerification};
+use crate::domain::billing_profile::{BillingProfile, Email, TaxIdVerification};
 use crate::domain::code::Code;
 use crate::domain::country::Country;
 use crate::domain::customer::CustomerId;
+use crate::domain::party::BillingDetails;
 use crate::storage::transaction::transact;
 use crate::storage::{audit, billing_profiles as store, clock};
 

@@ -6,15 +6,16 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::ownership::{self, PaymentOwner};
-use super::refunds::book::{self, TakeBackMode, TakeBackSource};
+use super::refunds::book;
+use super::refunds::source::{TakeBackMode, TakeBackSource};
 use super::refunds::{add_to_timeline, lock, wallet_credit};
 use super::{App, Error, settlement};
 use crate::domain::dispute::{Dispute, DisputeFilter};
+use crate::domain::division::Standing;
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::domain::order::Order;
 use crate::domain::page::{Page, Rows};
-use crate::domain::payment::division::Standing;
 use crate::domain::payment::{DisputeFact, DisputeStatus, NotificationOutcome, Payment, ProviderName, RefundFact};
 use crate::domain::take_back::{Reach, TakeBackId};
 use crate::storage::transaction::transact;
@@ -225,6 +226,9 @@ async fn move_wallets(
     mode: TakeBackMode,
 ) -> Result<(), Error> {
     let source = TakeBackSource { id: TakeBackId::Dispute(dispute.id), provider: dispute.provider };
+    if let Some(order) = order {
+        book::sweep_bonus(conn, order).await?;
+    }
     dispute.wallet_taken += wallet_credit::align(conn, payment, source, &mode).await?;
     if let Some(order) = order {
         let moved = book::align_wallet(conn, order, source, mode).await?;
@@ -253,12 +257,10 @@ async fn record_change(
     let detail = format!("{shown} over {amount} {}{why}", dispute.amount.currency());
     match order {
         Some(order) => book::record_on_order(conn, order, event, actor, &detail).await?,
-        None => {
-            add_to_timeline(conn, None, payment, event, actor, &detail).await?;
-            if dispute.status == DisputeStatus::Lost {
-                settlement::end_if_returned(conn, payment, actor).await?;
-            }
-        }
+        None => add_to_timeline(conn, None, payment, event, actor, &detail).await?,
+    }
+    if dispute.status == DisputeStatus::Lost {
+        settlement::end_if_returned(conn, payment, actor).await?;
     }
     Ok(NotificationOutcome::Recorded)
 }

@@ -119,7 +119,8 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
     transact(&app.pool, async |conn| {
         let missing = || Error::NotFound("grant");
         if key.claim(conn).await?.is_some() {
-            let known = grant_proposals::find(conn, id).await?.ok_or_else(missing)?;
+            let missing = Error::Internal("the grant of a recorded idempotency key");
+            let known = grant_proposals::find(conn, id).await?.ok_or(missing)?;
             return Ok(Made::again(find(conn, &known.grant.customer, id).await?));
         }
         let proposal = grant_proposals::lock(conn, id).await?.ok_or_else(missing)?;

@@ -36,7 +36,6 @@ pub mod orders;
 pub(in crate::app) mod own_word;
 mod ownership;
 pub mod papers;
-mod payments;
 pub mod precondition;
 pub mod quotes;
 pub mod reconciliations;
@@ -74,9 +73,9 @@ pub use seals::Sealing;
 pub use webhook_endpoints::Webhooks;
 
 use crate::domain::business_days::VerificationPromise;
-use crate::domain::catalogue::Percent;
 use crate::domain::own_word::OwnWordRules;
 use crate::domain::paper::PaperRules;
+use crate::domain::percent::Percent;
 use crate::domain::report::journal::AccountNames;
 use crate::engine::{BalanceReader, Poster, Streams, Supervisor};
 use crate::providers::Registry;

@@ -4,8 +4,9 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::ownership::{self, Located, PaymentOwner};
+use super::settlement::recording::{NAMES_NO_ORDER, keep_unmatched};
 use super::settlement::{self, EvidenceSource, SettlementStep};
-use super::{App, Error, disputes, payments, refunds};
+use super::{App, Error, disputes, refunds};
 use crate::domain::attempt::Attempt;
 use crate::domain::code::Code;
 use crate::domain::order::{Order, OrderStatus};
@@ -220,7 +221,7 @@ async fn keep_if_paid(
     observation: &Observation,
 ) -> Result<NotificationOutcome, Error> {
     if let Observation::Paid(fact) = observation {
-        payments::keep_unmatched(app, provider, fact, payments::NAMES_NO_ORDER).await?;
+        keep_unmatched(app, provider, fact, NAMES_NO_ORDER).await?;
     }
     Ok(NotificationOutcome::UnknownOrder)
 }

@@ -7,8 +7,9 @@ use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::{Money, MoneyError};
 use crate::domain::own_word::{Move, MoveKind, counts_since};
+use crate::domain::payment::Payment;
 use crate::domain::permission::Permission;
-use crate::storage::{Connection, clock, own_word};
+use crate::storage::{Connection, clock, orders, own_word, wallet_credits};
 
 /// Whether an operator moves this on his own word. If so, the move is recorded in the caller's transaction, which then
 /// must carry it out. If not, a second operator is needed. Moves of one operator in one currency are decided one after
@@ -120,4 +121,24 @@ pub(in crate::app) async fn record_service_grant(
     let allowance = app.settings.own_word.of_services(moved.amount.currency());
     own_word::insert(conn, moved, allowance, at).await?;
     Ok(own_word::add_to_minute(conn, moved.amount, at).await?)
+}
+
+/// Requires that a payment is not the operator's own money: that of the order which it names, or of whom it serves.
+///
+/// # Errors
+/// 403 `own_account`.
+pub(super) async fn require_not_own_payment(
+    conn: &mut Connection,
+    caller: &Caller,
+    payment: &Payment,
+) -> Result<(), Error> {
+    let named = match payment.order_id {
+        Some(id) => orders::find(conn, id).await?.map(|order| order.customer),
+        None => None,
+    };
+    let served = wallet_credits::customer_served(conn, payment.id).await?;
+    for customer in named.iter().chain(&served) {
+        caller.require_not_own(customer)?;
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Whose a payment is. Only a reference that we stored, or data that our server wrote at the company, makes it ours.
 //! What a payer's browser can set proves nothing.
 
-use super::payments::{NAMES_NO_ORDER, keep_unmatched};
+use super::settlement::recording::{NAMES_NO_ORDER, keep_unmatched};
 use super::settlement::{self, EvidenceSource};
 use super::{App, Error};
 use crate::domain::attempt::Attempt;

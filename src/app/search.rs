@@ -35,7 +35,7 @@ pub async fn find(app: &App, text: &str) -> Result<Findings, Error> {
 fn one_each(found: Vec<Found>) -> Vec<Found> {
     let mut kept: Vec<Found> = Vec::new();
     for one in found {
-        let is_known = |known: &Found| known.id == one.id && (one.id.is_some() || known.customer == one.customer);
+        let is_known = |known: &Found| known.id == one.id;
         if !kept.iter().any(is_known) {
             kept.push(one);
         }

@@ -7,6 +7,7 @@ use super::{App, Error};
 use crate::domain::movement::expiry::sweep;
 use crate::domain::posting::Posting;
 use crate::domain::wallet_key::WalletKey;
+use crate::storage::connection::sqlstate::Passing;
 use crate::storage::transaction::transact;
 use crate::storage::{grants, ledger};
 
@@ -23,10 +24,29 @@ pub async fn sweep_lapsed(app: &App, limit: i64) -> Result<usize, Error> {
     };
     wallets.sort();
     wallets.dedup();
-    let count = wallets.len();
-    let sweeps: Vec<Posting> = wallets.into_iter().map(sweep).collect();
+    match post(app, &wallets).await {
+        Ok(()) => return Ok(wallets.len()),
+        Err(Error::Storage(error)) if error.passing().is_some_and(Passing::ends_connection) => return Err(error.into()),
+        Err(_) => {}
+    }
+    // One of them may be locked for long, or cannot be decided: the others do not wait for it.
+    let (mut swept, mut last_error) = (0, None);
+    for wallet in &wallets {
+        match post(app, std::slice::from_ref(wallet)).await {
+            Ok(()) => swept += 1,
+            Err(error) => {
+                tracing::warn!(%error, wallet = ?wallet, "A wallet with lapsed holds or grants was not swept");
+                last_error = Some(error);
+            }
+        }
+    }
+    last_error.filter(|_| swept == 0).map_or(Ok(swept), Err)
+}
+
+async fn post(app: &App, wallets: &[WalletKey]) -> Result<(), Error> {
+    let sweeps: Vec<Posting> = wallets.iter().cloned().map(sweep).collect();
     if !sweeps.is_empty() {
         transact(&app.pool, async |conn| Ok::<_, Error>(ledger::post(conn, &sweeps).await?)).await?;
     }
-    Ok(count)
+    Ok(())
 }

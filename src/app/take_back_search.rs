@@ -139,7 +139,8 @@ pub async fn ask_about(app: &App, payment: &Payment) -> Result<(), Error> {
     Ok(())
 }
 
-/// Asks about every payment of a completed order, for an operator who looks into it.
+/// Asks about every payment of a completed order, for an operator who looks into it: those that name the order, and the
+/// one that completed it, which may name another.
 ///
 /// # Errors
 /// Errors of the provider.
@@ -149,7 +150,12 @@ pub async fn ask_about_order(app: &App, order: &Order) -> Result<(), Error> {
     }
     let of_order = {
         let mut conn = app.pool.get().await?;
-        payments::of_order(&mut conn, order.id).await?
+        let mut found = payments::of_order(&mut conn, order.id).await?;
+        let completed_by = payments::application_to_order(&mut conn, order).await?.map(|served| served.payment_id);
+        if let Some(id) = completed_by.filter(|id| found.iter().all(|payment| payment.id != *id)) {
+            found.extend(payments::find(&mut conn, id).await?);
+        }
+        found
     };
     for payment in &of_order {
         ask_about(app, payment).await?;

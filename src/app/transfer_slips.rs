@@ -33,7 +33,7 @@ pub async fn upload(
     transact(&app.pool, async |conn| {
         let known = owned(conn, caller, customer, order).await?;
         // The lock counts the slips: one upload of an order after the other.
-        let order = orders::lock(conn, known.id).await?.ok_or(Error::NotFound("order"))?;
+        let order = orders::lock(conn, known.id).await?.ok_or(Error::Internal("the order that was found before"))?;
         if order.channel != Channel::BankTransfer {
             return Err(Error::conflict(Code::NotABankTransfer, "only a bank transfer has transfer slips"));
         }

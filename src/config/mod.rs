@@ -23,10 +23,10 @@ use clap::{Args, Command, FromArgMatches};
 use secrecy::SecretString;
 use url::Url;
 
-use crate::domain::catalogue::Percent;
 use crate::domain::environment::Environment;
 use crate::domain::money::parse_plain_decimal;
 use crate::domain::own_word::CurrencyLimit;
+use crate::domain::percent::Percent;
 
 pub use self::business::BusinessConfig;
 pub use self::jwt::JwtConfig;

@@ -2,9 +2,9 @@
 
 use clap::Args;
 
-use crate::domain::billing_profile::BillingDetails;
 use crate::domain::country::Country;
-use crate::domain::paper::Party;
+use crate::domain::party::BillingDetails;
+use crate::domain::party::Party;
 
 /// Who we are on our papers, and how they are numbered.
 #[derive(Debug, Clone, Args)]

@@ -1,7 +1,6 @@
 //! Account flows: the entries of the ledger as a customer sees them.
 
 use std::fmt;
-use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -9,69 +8,10 @@ use uuid::Uuid;
 
 use super::customer::CustomerId;
 use super::entry::{Entry, EntryKind};
+use super::flow_type::FlowType;
 use super::id::IdKind;
 use super::money::{Currency, Money};
 use super::product::Product;
-
-/// The type of an account flow. Several kinds of entry share one type: a customer does not need to know whether usage
-/// was booked at once or captured from a hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FlowType {
-    Recharge,
-    Consume,
-    Refund,
-    TransferIn,
-    TransferOut,
-    Grant,
-    Expire,
-    Adjust,
-}
-
-impl FlowType {
-    pub const ALL: [Self; 8] = [
-        Self::Recharge,
-        Self::Consume,
-        Self::Refund,
-        Self::TransferIn,
-        Self::TransferOut,
-        Self::Grant,
-        Self::Expire,
-        Self::Adjust,
-    ];
-
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Recharge => "recharge",
-            Self::Consume => "consume",
-            Self::Refund => "refund",
-            Self::TransferIn => "transfer_in",
-            Self::TransferOut => "transfer_out",
-            Self::Grant => "grant",
-            Self::Expire => "expire",
-            Self::Adjust => "adjust",
-        }
-    }
-
-    /// The kinds of entry that have this type.
-    pub fn kinds(self) -> impl Iterator<Item = EntryKind> {
-        EntryKind::ALL.into_iter().filter(move |kind| Self::from(*kind) == self)
-    }
-}
-
-impl From<EntryKind> for FlowType {
-    fn from(kind: EntryKind) -> Self {
-        kind.flow_type()
-    }
-}
-
-impl FromStr for FlowType {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        Self::ALL.into_iter().find(|flow| flow.as_str() == text).ok_or(())
-    }
-}
 
 /// Names one entry: its wallet, and its number in that wallet. The API shows it as `flw_<wallet>_<number>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -6,8 +6,8 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::account_flow::FlowType;
 use super::entry::EntryKind;
+use super::flow_type::FlowType;
 use super::money::{Currency, Money};
 use super::product::Product;
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::country::Country;
 use super::customer::CustomerId;
-use super::paper::Party;
+use super::party::{BillingDetails, Party};
 
 /// A customer's billing details. The first order requires them.
 #[derive(Clone, PartialEq, Eq)]
@@ -56,30 +56,6 @@ impl BillingProfile {
             email: Some(self.email.as_str().to_owned()),
             details: self.details.clone(),
         }
-    }
-}
-
-/// What papers and invoices name of somebody beside name, country and e-mail address.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct BillingDetails {
-    /// Street and house, in one line or several.
-    pub address: Option<String>,
-    pub city: Option<String>,
-    /// The state or the province.
-    pub region: Option<String>,
-    pub postal_code: Option<String>,
-    pub phone: Option<String>,
-    pub company: Option<String>,
-    pub tax_id: Option<String>,
-    /// The registered address of the company. A special invoice of China names it, with phone, bank and account.
-    pub registered_address: Option<String>,
-    pub bank_name: Option<String>,
-    pub bank_account: Option<String>,
-}
-
-impl std::fmt::Debug for BillingDetails {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("BillingDetails(…)")
     }
 }
 

@@ -1,10 +1,7 @@
 //! The catalogue, which operators edit: products, top-up options, channel rules with their prices, bank accounts and
 //! agreements.
 
-use std::fmt;
-
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::bonus::BonusTerms;
@@ -13,6 +10,7 @@ use super::country::Country;
 use super::money::{Currency, Money, MoneyError};
 use super::own_word::ProposalEnd;
 use super::payment::Channel;
+use super::percent::Percent;
 use super::product::Product;
 use super::tax::{AppliedTax, Tax};
 
@@ -182,58 +180,6 @@ pub struct BankAccountChange {
     pub end: Option<ProposalEnd>,
 }
 
-/// A share in percent: 0–100, with at most four decimals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Percent(Decimal);
-
-impl Percent {
-    /// The only constructor; `None` when the share is out of range or has too many decimals.
-    #[must_use]
-    pub fn new(share: Decimal) -> Option<Self> {
-        let share = share.normalize();
-        (share >= Decimal::ZERO && share <= Decimal::ONE_HUNDRED && share.scale() <= 4).then_some(Self(share))
-    }
-
-    #[must_use]
-    pub fn value(self) -> Decimal {
-        self.0
-    }
-
-    #[must_use]
-    pub fn is_zero(self) -> bool {
-        self.0.is_zero()
-    }
-
-    /// What an amount contains of it, if the amount is all and this share on top: half to even at the minor unit.
-    ///
-    /// # Errors
-    /// [`MoneyError`] beyond the cap of amounts.
-    pub fn contained_in(self, amount: Money) -> Result<Money, MoneyError> {
-        let whole = Decimal::ONE_HUNDRED + self.0;
-        Self::rounded(amount.amount().checked_mul(self.0).ok_or(MoneyError::TooLarge)? / whole, amount.currency())
-    }
-
-    fn rounded(exact: Decimal, currency: Currency) -> Result<Money, MoneyError> {
-        let even = rust_decimal::RoundingStrategy::MidpointNearestEven;
-        Money::new(exact.round_dp_with_strategy(currency.exponent(), even), currency)
-    }
-
-    /// This share of an amount, rounded half to even to the currency's minor unit.
-    ///
-    /// # Errors
-    /// [`MoneyError`] beyond the cap of amounts.
-    pub fn of(self, amount: Money) -> Result<Money, MoneyError> {
-        let scaled = amount.amount().checked_mul(self.0).ok_or(MoneyError::TooLarge)? / Decimal::ONE_HUNDRED;
-        Self::rounded(scaled, amount.currency())
-    }
-}
-
-impl fmt::Display for Percent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 /// What an order costs and what it credits, all in its currency. payable = credited + fee + tax.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Price {
@@ -290,6 +236,7 @@ mod tests {
     use super::*;
     use crate::domain::tax::{TaxKey, TaxTerms, TaxedAt};
     use proptest::prelude::*;
+    use rust_decimal::Decimal;
 
     fn money_of(text: &str, currency: &str) -> Money {
         Money::new(text.parse().unwrap(), currency.parse().unwrap()).unwrap()

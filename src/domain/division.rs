@@ -49,7 +49,8 @@ pub struct TakenParts {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Standing {
     pub id: TakeBackId,
-    /// Whether an order gives what is left. Otherwise nobody does, and it counts as taken of the rest.
+    /// Whether an order's wallet gives the rest. Without an order nobody does, and the rest counts as taken from the
+    /// unapplied part.
     pub has_order: bool,
     pub amount: Money,
     pub parts: TakenParts,

@@ -3,7 +3,7 @@
 //! A new kind takes a line in [`EntryKind`], in [`EntryKind::ALL`] and in the table (`facts`), and its place in the
 //! sets below; a migration adds it to `entry_kinds` and to the CHECKs. The tests compare all of these with each other.
 
-use super::account_flow::FlowType;
+use super::flow_type::FlowType;
 
 /// What an entry records. The numbers stand in `entries.kind` and in the table `entry_kinds`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -245,6 +245,19 @@ impl EntryKind {
         ("OPENS_A_GRANT", &Self::OPENS_A_GRANT),
         ("PROMOTIONS", &Self::PROMOTIONS),
     ];
+}
+
+impl From<EntryKind> for FlowType {
+    fn from(kind: EntryKind) -> Self {
+        kind.flow_type()
+    }
+}
+
+impl FlowType {
+    /// The kinds of entry that have this type.
+    pub fn kinds(self) -> impl Iterator<Item = EntryKind> {
+        EntryKind::ALL.into_iter().filter(move |kind| Self::from(*kind) == self)
+    }
 }
 
 #[cfg(test)]

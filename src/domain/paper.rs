@@ -10,12 +10,12 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::billing_profile::BillingDetails;
 use super::country::Country;
 use super::customer::CustomerId;
 use super::id::IdKind;
 use super::money::Money;
 use super::order::{Division, Order};
+use super::party::Party;
 use super::tax::AppliedTax;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,36 +109,25 @@ impl PaperAmounts {
 
     /// What a credit note is over by which the payer got `amount`, for which the wallet gave `given`. `self` is the
     /// receipt, and `before` the sum of the credit notes so far. What the payer got beyond what the wallet gave is fee
-    /// and tax, in the proportion of the receipt; where the fee is kept, it is tax alone. The shares are computed from
-    /// the sum of all credit notes, so those of a whole refund in parts are the receipt's own.
+    /// and tax, in the proportion of the receipt; where the fee is kept, it is tax alone, without the tax on the fee. The
+    /// shares are computed from the sum of all credit notes, so those of a whole refund in parts are the receipt's own.
     #[must_use]
     pub fn of_return(self, before: Self, amount: Money, given: Money, fee_refundable: bool) -> Self {
-        let fee = |of: Self| if fee_refundable { of.fee } else { Money::zero(of.fee.currency()) };
-        let (kept, kept_before) = (fee(self) + self.tax, fee(before) + before.tax);
-        let rest = (amount - given).or_zero().min(kept - kept_before);
-        let tax = match kept.is_zero() {
-            true => kept,
-            false => (kept_before + rest).pro_rata(self.tax, kept) - before.tax,
+        let (fee, whole_tax) = match fee_refundable {
+            true => (self.fee, self.tax),
+            false => {
+                let on_fee = self.tax.pro_rata(self.fee, self.fee + self.credited);
+                (Money::zero(self.fee.currency()), self.tax - on_fee)
+            }
+        };
+        let (beside, beside_before) = (fee + whole_tax, before.fee + before.tax);
+        let rest = (amount - given).or_zero().min(beside - beside_before);
+        let tax = match beside.is_zero() {
+            true => beside,
+            false => (beside_before + rest).pro_rata(whole_tax, beside) - before.tax,
         };
         let tax_included = (before.amount + amount).pro_rata(self.tax_included, self.amount) - before.tax_included;
         Self { amount, fee: rest - tax, tax, credited: amount - rest, tax_included }
-    }
-}
-
-/// Who sold, or who bought, as the paper names them.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct Party {
-    pub name: String,
-    /// The two letters of the country.
-    pub country: Option<String>,
-    pub email: Option<String>,
-    pub details: BillingDetails,
-}
-
-// Personal data stays out of logs.
-impl fmt::Debug for Party {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Party(…)")
     }
 }
 
@@ -242,7 +231,7 @@ mod tests {
         assert_eq!(number.to_string(), "R-2026-000042");
     }
 
-    /// 100 are credited, a fee of 10 is kept, and 20.90 of tax are on top.
+    /// 100 are credited, a fee of 10 is kept, and 20.90 of tax are on top, 1.90 of them on the fee.
     #[test]
     fn a_fee_that_is_kept_is_in_no_credit_note() {
         let receipt = PaperAmounts {
@@ -253,8 +242,8 @@ mod tests {
             tax_included: usd(0),
         };
         let nothing = PaperAmounts::zero(receipt.amount.currency());
-        let note = receipt.of_return(nothing, usd(12_090), usd(10_000), false);
-        assert_eq!((note.fee, note.tax, note.credited), (usd(0), usd(2_090), usd(10_000)));
+        let note = receipt.of_return(nothing, usd(11_900), usd(10_000), false);
+        assert_eq!((note.fee, note.tax, note.credited), (usd(0), usd(1_900), usd(10_000)));
     }
 
     proptest! {

@@ -106,12 +106,18 @@ pub enum FoundKind {
     Customer,
 }
 
+/// The id of what was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FoundId {
+    Ours(IdKind, Uuid),
+    Customer(CustomerId),
+}
+
 /// One thing that was found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
     pub kind: FoundKind,
-    /// `None` for a customer.
-    pub id: Option<Uuid>,
+    pub id: FoundId,
     pub customer: Option<CustomerId>,
     /// What the text matched: `id`, `reference`, `amount`, …
     pub matched: String,

@@ -149,7 +149,7 @@ pub enum Reach {
     Request { also: Vec<Product> },
     /// The order's wallet; what it lacks becomes its debt.
     OrderWallet,
-    /// All wallets of the customer in that currency; what they lack is claimed.
+    /// All wallets of the customer in that currency. What they cannot give becomes a claim on the customer.
     AllWallets,
 }
 

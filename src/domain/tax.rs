@@ -6,9 +6,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::catalogue::Percent;
 use super::country::Country;
 use super::money::{Money, MoneyError};
+use super::percent::Percent;
 
 /// When credit is taxed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

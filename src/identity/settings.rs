@@ -11,7 +11,7 @@ use super::keys::Key;
 /// The largest clock difference that may be tolerated.
 const MAX_LEEWAY: Duration = Duration::from_secs(300);
 
-/// Claims that mean something else.
+/// Standard claims, which cannot name a customer.
 const OUR_CLAIMS: [&str; 8] = ["sub", "iss", "aud", "exp", "nbf", "iat", "jti", "scope"];
 
 /// The sources of keys, and the claims that a token must have. At least one source is needed. Several may be set, for

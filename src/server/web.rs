@@ -33,11 +33,12 @@ use crate::http::edge::metrics::measure;
 use crate::http::edge::problem::{ProblemPages, fill_in};
 use crate::http::edge::request_id::{self, RequestSpan};
 use crate::http::edge::security::secure;
+use crate::http::edge::shape::Document;
 use crate::http::edge::tasks::{Deadline, carry_out};
 use crate::http::health::Measured;
 use crate::http::v1::providers::MAX_NOTIFICATION_BYTES;
 use crate::http::v1::usage::MAX_BATCH_BYTES;
-use crate::http::{docs, pages, routes};
+use crate::http::{docs, openapi, pages, routes};
 use crate::identity::{Limiter, TokenVerifier};
 use crate::telemetry;
 
@@ -54,6 +55,8 @@ const PATIENCE: Patience = Patience {
 const LINGER: Duration = Duration::from_secs(1);
 /// How many connections may be open above the limit for the moment in which others are ended for them.
 const IN_PASSING: usize = 32;
+/// How many connections may read the metrics at a time, where they have a listener of their own.
+const MOST_READERS: usize = 32;
 /// How many closed connections may keep their places until their requests have ended.
 const LEAVING: usize = 32;
 
@@ -183,7 +186,13 @@ fn serve_metrics(
             .wrap(from_fn(fill_in))
             .wrap(from_fn(secure))
     };
-    let server = HttpServer::new(service).workers(1).disable_signals().listen(listener).map_err(StartError::Web)?.run();
+    let server = HttpServer::new(service)
+        .workers(1)
+        .max_connections(MOST_READERS)
+        .disable_signals()
+        .listen(listener)
+        .map_err(StartError::Web)?
+        .run();
     let handle = server.handle();
     let task = tokio::spawn(async move {
         if let Err(error) = server.await {
@@ -225,6 +234,7 @@ pub fn start(
         callers: budget(),
         strangers: budget(),
     });
+    let document = Data::new(Document(openapi::document));
     let deadline = Data::new(Deadline(Duration::from_secs(config.request_seconds.get())));
     let (has_metrics, has_docs) = (metrics_listener.is_none(), config.docs);
     let (metrics_app, metrics_measured, metrics_pages) = (app.clone(), measured.clone(), pages.clone());
@@ -238,6 +248,7 @@ pub fn start(
             .app_data(rules.clone())
             .app_data(pages.clone())
             .app_data(deadline.clone())
+            .app_data(document.clone())
             .configure(routes::configure)
             .configure(if has_metrics { routes::metrics } else { nothing })
             .configure(if has_docs { docs::configure } else { docs::plain })

@@ -105,7 +105,7 @@ pub async fn save(conn: &mut AsyncPgConnection, approval: &Approval) -> Result<(
     Ok(())
 }
 
-/// The statement about an order. The caller holds the order's lock where he will write.
+/// What an operator stated about an order. Lock the order first if you will write.
 ///
 /// # Errors
 /// Database errors.

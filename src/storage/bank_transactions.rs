@@ -37,6 +37,7 @@ struct UsedRow {
     currency: String,
     applied: Decimal,
     refunded: Decimal,
+    unapplied_taken: Decimal,
 }
 
 fn known((row, used): (TransactionRow, UsedRow)) -> Result<(BankTransaction, UsedPart), StorageError> {
@@ -56,7 +57,12 @@ fn known((row, used): (TransactionRow, UsedRow)) -> Result<(BankTransaction, Use
         stated_by: row.stated_by,
         stated_at: row.stated_at,
     };
-    Ok((transaction, UsedPart { applied: money(used.applied), refunded: money(used.refunded) }))
+    let part = UsedPart {
+        applied: money(used.applied),
+        refunded: money(used.refunded),
+        unapplied_taken: money(used.unapplied_taken),
+    };
+    Ok((transaction, part))
 }
 
 /// Locks one of our accounts until the transaction ends, so that whoever states a line sees all lines that were stated

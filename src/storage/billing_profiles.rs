@@ -8,8 +8,9 @@ use super::StorageError;
 use super::clock::ledger_now;
 use super::columns::{corrupt, customer_from_column};
 use super::schema::billing_profiles as profiles;
-use crate::domain::billing_profile::{BillingDetails, BillingProfile, Email, TaxIdVerification};
+use crate::domain::billing_profile::{BillingProfile, Email, TaxIdVerification};
 use crate::domain::customer::CustomerId;
+use crate::domain::party::BillingDetails;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = profiles, check_for_backend(diesel::pg::Pg))]

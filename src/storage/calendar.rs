@@ -59,8 +59,7 @@ struct Limits {
 /// # Errors
 /// Database errors.
 pub async fn span(conn: &mut AsyncPgConnection, from: NaiveDate, to: NaiveDate) -> Result<Span, StorageError> {
-    let sql = "SELECT $1::timestamp AT TIME ZONE time_zone AS \"from\", $2::timestamp AT TIME ZONE time_zone AS \"to\" \
-               FROM calendar";
+    let sql = include_str!("sql/day_span.sql");
     let limits: Limits = diesel::sql_query(sql).bind::<Date, _>(from).bind::<Date, _>(to).get_result(conn).await?;
     Ok(Span { from: limits.from, to: limits.to })
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::StorageError;
 use super::columns::{corrupt, currency_from_column, customer_from_column, provider_from_column};
 use super::page::in_page;
-use super::schema::disputes;
+use super::schema::{disputes, payments};
 use crate::domain::dispute::{Dispute, DisputeFilter};
 use crate::domain::money::Money;
 use crate::domain::page::{Page, Rows};
@@ -192,4 +192,15 @@ pub async fn list(
     let query = in_page!(query, page, disputes::created_at, disputes::id);
     let rows: Vec<DisputeRow> = query.limit(page.to_read()).load(conn).await?;
     page.cut(rows).try_map(Dispute::try_from)
+}
+
+/// Whether a payment that names an order is disputed, and nobody has decided.
+///
+/// # Errors
+/// Database errors.
+pub async fn are_open_about(conn: &mut AsyncPgConnection, order: Uuid) -> Result<bool, StorageError> {
+    let of_order = payments::table.filter(payments::order_id.eq(order)).select(payments::id);
+    let open = disputes::table
+        .filter(disputes::payment_id.eq_any(of_order).and(disputes::status.eq(DisputeStatus::Open.as_str())));
+    Ok(diesel::select(diesel::dsl::exists(open)).get_result(conn).await?)
 }

@@ -6,11 +6,6 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::StorageError;
 
-/// With any of these off, a crash of the server may lose or damage money that callers were told is booked
-/// (postgresql.org/docs/current/runtime-config-wal.html).
-const OFF: &str = "SELECT name FROM pg_settings
-    WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes') AND setting = 'off' ORDER BY name";
-
 #[derive(QueryableByName)]
 struct Setting {
     #[diesel(sql_type = Text)]
@@ -22,6 +17,6 @@ struct Setting {
 /// # Errors
 /// Database errors.
 pub async fn switched_off(conn: &mut AsyncPgConnection) -> Result<Vec<String>, StorageError> {
-    let settings: Vec<Setting> = sql_query(OFF).get_results(conn).await?;
+    let settings: Vec<Setting> = sql_query(include_str!("sql/switched_off_settings.sql")).get_results(conn).await?;
     Ok(settings.into_iter().map(|setting| setting.name).collect())
 }

@@ -4,8 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::StorageError;
-use crate::domain::billing_profile::BillingDetails;
-use crate::domain::paper::Party;
+use crate::domain::party::{BillingDetails, Party};
 
 /// What a column holds. A part that is missing in it is absent.
 #[derive(Default, Deserialize)]

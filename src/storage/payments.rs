@@ -396,30 +396,28 @@ pub async fn rest_of_order(conn: &mut AsyncPgConnection, order: Uuid) -> Result<
     Ok(sums)
 }
 
-/// Counts anew what refunds and disputes took of the part of a locked payment that serves nothing. Together they take
-/// at most the part itself.
+/// Recomputes how much refunds and disputes took of the unapplied part of a locked payment, at most that part.
 ///
 /// # Errors
 /// Database errors.
 pub async fn recount_unapplied(conn: &mut AsyncPgConnection, payment: Uuid) -> Result<(), StorageError> {
-    let in_force = |word: &str| RefundState::parse(word).is_some_and(RefundState::is_in_force);
-    let refunded: Vec<(String, Decimal)> = refunds::table
-        .filter(refunds::payment_id.eq(payment))
-        .select((refunds::status, refunds::from_unapplied))
+    let in_force = RefundState::ALL.into_iter().filter(|state| state.is_in_force()).map(RefundState::as_str);
+    let refunded: Vec<Decimal> = refunds::table
+        .filter(refunds::payment_id.eq(payment).and(refunds::status.eq_any(in_force)))
+        .select(refunds::from_unapplied)
         .load(conn)
         .await?;
-    let refunded: Decimal = refunded.iter().filter(|(status, _)| in_force(status)).map(|(_, amount)| *amount).sum();
-    let in_force = |word: &str| DisputeStatus::parse(word).is_some_and(DisputeStatus::is_in_force);
-    let disputed: Vec<(String, Decimal)> = disputes::table
-        .filter(disputes::payment_id.eq(payment))
-        .select((disputes::status, disputes::from_unapplied))
+    let in_force = DisputeStatus::ALL.into_iter().filter(|status| status.is_in_force()).map(DisputeStatus::as_str);
+    let disputed: Vec<Decimal> = disputes::table
+        .filter(disputes::payment_id.eq(payment).and(disputes::status.eq_any(in_force)))
+        .select(disputes::from_unapplied)
         .load(conn)
         .await?;
-    let disputed: Decimal = disputed.iter().filter(|(status, _)| in_force(status)).map(|(_, amount)| *amount).sum();
+    let taken: Decimal = refunded.iter().chain(&disputed).sum();
     let (amount, applied): (Decimal, Decimal) =
         payments::table.find(payment).select((payments::amount, payments::applied)).first(conn).await?;
     diesel::update(payments::table.find(payment))
-        .set(payments::unapplied_taken.eq((refunded + disputed).min(amount - applied)))
+        .set(payments::unapplied_taken.eq(taken.min(amount - applied)))
         .execute(conn)
         .await?;
     Ok(())

@@ -18,7 +18,7 @@ use super::connection::{self, PATIENCE, Purpose, Session, Timeline};
 use super::share::{self, Seat, Share, Shares};
 
 /// How old a connection may become. A server that was replaced behind the same address keeps no connection for longer.
-const OLDEST: Duration = Duration::from_secs(30 * 60);
+pub const OLDEST: Duration = Duration::from_secs(30 * 60);
 
 /// How long a connection may be unused before it is tried with a query: a host can vanish without a word.
 const UNTRIED: Duration = Duration::from_secs(15);

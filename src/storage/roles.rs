@@ -5,10 +5,12 @@
 
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
-use diesel::sql_types::{Bool, Nullable, Text};
+use diesel::sql_types::{Bool, Text};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
 use super::StorageError;
+use super::connection::role::quote;
+use super::connection::sqlstate;
 use super::schema::environment;
 
 /// Any number that nobody else locks: two sessions that grant go one after the other.
@@ -19,28 +21,19 @@ const ADDED_TO: &str =
 /// Written by `topup migrate` alone.
 const READ: &str = "environment, calendar, entry_kinds, __diesel_schema_migrations";
 
-/// Whether the session's user can take a role. From PostgreSQL 16 on, who makes a role is a member that may grant it,
-/// and may not take it.
-const CAN_TAKE: &str = "SELECT coalesce((
-        SELECT pg_has_role(session_user, oid,
-                           CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)
-        FROM pg_roles WHERE rolname = $1), false) AS yes";
+const CAN_TAKE: &str = include_str!("sql/can_take_role.sql");
 const EXISTS: &str = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1) AS yes";
-/// Whether one role can take another, as in [`CAN_TAKE`].
-const IS_MEMBER: &str = "SELECT EXISTS (
-        SELECT FROM pg_roles m, pg_roles r
-        WHERE m.rolname = $1 AND r.rolname = $2
-          AND pg_has_role(m.oid, r.oid,
-                          CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)
-    ) AS yes";
+const IS_MEMBER: &str = include_str!("sql/is_member_of_role.sql");
+const MAY_CREATE: &str = "SELECT has_schema_privilege($1, 'public', 'CREATE') AS yes";
+const REVOKE_CREATE: &str = "REVOKE CREATE ON SCHEMA public FROM PUBLIC";
 /// Whether the session's user owns a table, or is a superuser.
 const OWNS: &str =
     "SELECT pg_has_role(session_user, relowner, 'MEMBER') AS yes FROM pg_class WHERE oid = to_regclass($1)";
 
 #[derive(QueryableByName)]
 struct Name {
-    #[diesel(sql_type = Nullable<Text>)]
-    name: Option<String>,
+    #[diesel(sql_type = Text)]
+    name: String,
 }
 
 #[derive(QueryableByName)]
@@ -57,7 +50,7 @@ pub struct Made {
     pub left: Vec<String>,
 }
 
-async fn name(conn: &mut AsyncPgConnection, sql: &str) -> Result<Option<String>, StorageError> {
+async fn name(conn: &mut AsyncPgConnection, sql: &str) -> Result<String, StorageError> {
     Ok(diesel::sql_query(sql).get_result::<Name>(conn).await?.name)
 }
 
@@ -75,12 +68,12 @@ async fn is_member(conn: &mut AsyncPgConnection, member: &str, of: &str) -> Resu
 /// # Errors
 /// Database errors.
 pub async fn session_user(conn: &mut AsyncPgConnection) -> Result<String, StorageError> {
-    Ok(name(conn, "SELECT session_user::text AS name").await?.unwrap_or_default())
+    name(conn, "SELECT session_user::text AS name").await
 }
 
 /// The role's usual name. Roles belong to the cluster, so it contains the name of the database.
 async fn usual(conn: &mut AsyncPgConnection) -> Result<String, StorageError> {
-    Ok(format!("topup_{}", name(conn, "SELECT current_database()::text AS name").await?.unwrap_or_default()))
+    Ok(format!("topup_{}", name(conn, "SELECT current_database()::text AS name").await?))
 }
 
 /// The name of the role: the configured one, or else the one that `topup migrate` noted down, or else the usual one.
@@ -139,6 +132,15 @@ pub async fn make(
     }
     if is_there {
         grant(conn, &role).await?;
+        // Up to PostgreSQL 14 everybody may make tables, functions and triggers in the schema.
+        if ask(conn, MAY_CREATE, &role).await? {
+            let mut refused = Vec::new();
+            attempt(conn, REVOKE_CREATE.to_owned(), &mut refused).await?;
+            // Who does not own the schema gets a warning only.
+            if ask(conn, MAY_CREATE, &role).await? {
+                left.push(format!("{REVOKE_CREATE};"));
+            }
+        }
     }
     Ok(Made { role, left })
 }
@@ -186,10 +188,6 @@ async fn attempt(conn: &mut AsyncPgConnection, statement: String, left: &mut Vec
     Ok(())
 }
 
-/// What PostgreSQL says to users who may not do something with roles, version by version, or who name a role that is
-/// not there.
-const FORBIDDEN: [&str; 5] = ["permission denied", "must have", "must be", "Only roles with", "does not exist"];
-
 enum Why {
     Exists,
     Forbidden,
@@ -198,15 +196,13 @@ enum Why {
 }
 
 impl Why {
-    /// Diesel does not keep the SQLSTATE, so the message tells.
     fn of(error: &DieselError) -> Self {
-        let DieselError::DatabaseError(kind, info) = error else { return Self::Other };
-        let message = info.message();
-        match kind {
-            diesel::result::DatabaseErrorKind::UniqueViolation => Self::Exists,
-            _ if message.contains("already exists") => Self::Exists,
-            _ if message.contains("concurrently updated") => Self::Raced,
-            _ if FORBIDDEN.iter().any(|part| message.contains(part)) => Self::Forbidden,
+        let DieselError::DatabaseError(_, info) = error else { return Self::Other };
+        match sqlstate::state_of(info.message()).as_deref() {
+            Some("42710" | "23505") => Self::Exists,
+            // A role that is not there may be made by the administrator as well.
+            Some("42501" | "42704") => Self::Forbidden,
+            Some("XX000") => Self::Raced,
             _ => Self::Other,
         }
     }
@@ -226,25 +222,4 @@ pub async fn can_take(conn: &mut AsyncPgConnection, role: &str) -> Result<bool, 
 /// Database errors.
 pub async fn session_owns_entries(conn: &mut AsyncPgConnection) -> Result<bool, StorageError> {
     ask(conn, OWNS, "entries").await
-}
-
-/// The statement by which a session takes a role.
-#[must_use]
-pub(super) fn taking(role: &str) -> String {
-    format!("SET ROLE {}", quote(role))
-}
-
-/// A name as SQL writes it.
-fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_quoted() {
-        assert_eq!(taking("a\"; DROP"), "SET ROLE \"a\"\"; DROP\"");
-    }
 }

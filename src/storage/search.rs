@@ -12,7 +12,7 @@ use super::columns::{currency_from_column, customer_from_column};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
-use crate::domain::search::{Found, FoundKind, IdRange, Prefix, SearchTerms};
+use crate::domain::search::{Found, FoundId, FoundKind, IdRange, Prefix, SearchTerms};
 
 type FoundColumns =
     (Nullable<SqlUuid>, Nullable<Text>, Text, Nullable<Text>, Nullable<Text>, Nullable<Numeric>, Nullable<Timestamptz>);
@@ -31,10 +31,19 @@ struct FoundRow {
 impl FoundRow {
     fn into_found(self, kind: FoundKind) -> Result<Found, StorageError> {
         let currency = self.currency.as_deref().map(currency_from_column).transpose()?;
+        let customer = self.customer_id.as_deref().map(customer_from_column).transpose()?;
+        let missing = || StorageError::Corrupt(format!("a {kind:?} was found without its id"));
+        let ours = |ids| self.id.map(|id| FoundId::Ours(ids, id)).ok_or_else(missing);
         Ok(Found {
             kind,
-            id: self.id,
-            customer: self.customer_id.as_deref().map(customer_from_column).transpose()?,
+            id: match kind {
+                FoundKind::Order => ours(IdKind::TopUpOrder)?,
+                FoundKind::Payment => ours(IdKind::Payment)?,
+                FoundKind::Refund => ours(IdKind::Refund)?,
+                FoundKind::Dispute => ours(IdKind::Dispute)?,
+                FoundKind::Customer => FoundId::Customer(customer.clone().ok_or_else(missing)?),
+            },
+            customer,
             matched: self.matched,
             status: self.status,
             money: self.amount.zip(currency).map(|(amount, currency)| Money::from_ledger(amount, currency)),

@@ -50,8 +50,8 @@ where
     repeat(pool, work, E::is_transient).await
 }
 
-/// The same for work that has better things to do than to wait for a lock of somebody else: the first lock that is kept
-/// for longer than the session waits ends it.
+/// Like [`transact`], for work that should not wait: it ends at the first lock that another session holds for longer
+/// than the lock time-out.
 ///
 /// # Errors
 /// Of `work`, and of the database; [`super::connection::sqlstate::Passing::Locked`] among them.

@@ -14,6 +14,7 @@ use super::schema::unapplied_decisions as decisions;
 use crate::domain::money::Money;
 use crate::domain::page::{Page, Rows};
 use crate::domain::product::Product;
+use crate::domain::refund::Refund;
 use crate::domain::unapplied::{Decision, Destination};
 
 #[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
@@ -174,4 +175,18 @@ pub async fn waiting(conn: &mut AsyncPgConnection, page: &Page) -> Result<Rows<D
     let query = in_page!(query, page, decisions::proposed_at, decisions::id);
     let rows: Vec<DecisionRow> = query.load(conn).await?;
     page.cut(rows).try_map(Decision::try_from)
+}
+
+/// Whether a refund is the return that an operator has made by a bank transfer.
+///
+/// # Errors
+/// Database errors.
+pub async fn was_by_hand(conn: &mut AsyncPgConnection, refund: &Refund) -> Result<bool, StorageError> {
+    let by_hand: Option<Option<String>> = decisions::table
+        .filter(decisions::payment_id.eq(refund.payment_id).and(decisions::refund_id.eq(refund.id)))
+        .select(decisions::bank_transaction_id)
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(by_hand.flatten().is_some())
 }

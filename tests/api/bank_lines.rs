@@ -230,6 +230,30 @@ async fn one_transfer_serves_two_orders_when_its_amount_is_stated() {
     app.finish().await;
 }
 
+/// What went back of a line's rest is used, as what serves an order is.
+#[tokio::test]
+async fn what_went_back_of_a_line_serves_no_order() {
+    let app = TestApp::spawn().await;
+    let first = bank_order(&app, "alice", "100").await;
+    let whole = with(unconfirmed("100.00", "T"), json!({ "transaction_amount": "160.00" }));
+    state(&app, "ops", &first, &whole).await.expect(200);
+    let payment = unapplied(&app).await[0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/admin/unapplied-payments/{payment}/return");
+    let by_hand = json!({ "bank_transaction_id": "OUT-1", "amount": "40", "reason": "too much" });
+    let proposed = app.operator_named("anna").post(&path, &by_hand).await.expect(202);
+    let approve = format!("/v1/admin/unapplied-decisions/{}/approve", proposed["id"].as_str().unwrap());
+    app.operator_named("ben").post(&approve, &json!({})).await.expect(200);
+
+    let more = bank_order(&app, "alice", "60").await;
+    let refused = state(&app, "ops", &more, &unconfirmed("60.00", "T")).await.problem(409, "bank_transaction_used");
+    says(&refused, &["20.00 of its 160.00 CNY is left"]);
+    let restate = format!("/v1/admin/bank-transactions/{payment}/restate");
+    let to = |amount: &str| json!({ "amount": amount, "reason": "read again" });
+    app.operator().post(&restate, &to("139.99")).await.names("/amount", "out_of_range");
+    app.operator().post(&restate, &to("140")).await.expect(200);
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn an_amount_that_differs_much_is_confirmed() {
     let app = TestApp::spawn().await;
@@ -246,7 +270,7 @@ async fn an_amount_that_differs_much_is_confirmed() {
     app.finish().await;
     let app = TestApp::spawn_with(|config| {
         *config = topup::config::Config {
-            confirm_difference_above: topup::domain::catalogue::Percent::new("0.5".parse().unwrap()).unwrap(),
+            confirm_difference_above: topup::domain::percent::Percent::new("0.5".parse().unwrap()).unwrap(),
             ..config.clone()
         }
     })

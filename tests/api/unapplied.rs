@@ -189,6 +189,41 @@ async fn what_was_sent_by_hand_needs_two_operators() {
     app.finish().await;
 }
 
+/// The bank sends it back: it is in the inbox again, although the company can refund. Nobody decides about his own.
+#[tokio::test]
+async fn what_was_sent_by_hand_may_come_back() {
+    let app = TestApp::spawn().await;
+    paid_short(&app).await;
+    let payment = unapplied(&app, "").await[0].clone();
+    let id = payment["id"].as_str().unwrap();
+    let by_hand = json!({ "bank_transaction_id": "OUT-78", "reason": "short" });
+    decide(&app, "alice", id, "return", by_hand.clone()).await.problem(403, "own_account");
+    let proposed = decide(&app, "anna", id, "return", by_hand).await.expect(202);
+    let approve = format!("/v1/admin/unapplied-decisions/{}/approve", proposed["id"].as_str().unwrap());
+    app.operator_named("alice").post(&approve, &json!({})).await.problem(403, "own_account");
+    let done = app.operator_named("ben").post(&approve, &json!({})).await.expect(200);
+    assert!(unapplied(&app, "").await.is_empty());
+    let reject = format!("/v1/admin/refunds/{}/reject", done["refund_id"].as_str().unwrap());
+    let ended = app.operator_named("carol").post(&reject, &json!({ "reason": "account closed" })).await.expect(200);
+    assert_eq!(ended["status"], "failed");
+    assert_eq!(rest(&unapplied(&app, "").await), rest(&[payment.clone()]));
+    app.finish().await;
+}
+
+/// What the company takes back is taken from the order that its payment served, so it serves one.
+#[tokio::test]
+async fn a_companys_payment_serves_one_order() {
+    let app = TestApp::spawn().await;
+    let (_, payment) = paid_twice(&app, "alice").await;
+    let orders = [ordered(&app, "alice", "card", "USD", "8").await, ordered(&app, "alice", "card", "USD", "12").await];
+    let to = |order: &str, amount: &str| json!({ "order_id": order, "amount": amount, "reason": "the second time" });
+    decide(&app, "ops", &payment, "apply", to(&orders[0], "8")).await.expect(200);
+    decide(&app, "ops", &payment, "apply", to(&orders[1], "12")).await.names("/order_id", "invalid_value");
+    decide(&app, "ops", &payment, "apply", to_wallet("alice", Some("12"))).await.expect(200);
+    assert_eq!(balance(&app, "alice", "USD").await["paid"], "40.00");
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn a_short_order_is_completed_by_what_arrived() {
     let app = TestApp::spawn().await;

@@ -62,12 +62,17 @@ async fn the_writable_server_with_the_highest_timeline_is_used() {
     let backwards = format!("host={new_at},{old_at} port={} user={} dbname=topup", old.port(), old.user());
     let pool = Pool::new(&backwards.into(), 2).unwrap();
     until_server(&pool, &old_at).await;
+    let before = pool.lane().await.unwrap();
 
     // It is promoted: a recovery that ends starts a new timeline. The old primary still writes.
     execute(&new, "ALTER SYSTEM RESET default_transaction_read_only").await;
     File::create(new.data_dir().join("data/recovery.signal")).unwrap();
     new.stop().await.unwrap();
     let new = Cluster::start(&for_new).await.unwrap();
+    // Once one connection has met it, those that were opened before write no more.
+    assert!(before.is_fit());
+    assert_eq!(server(&pool).await.unwrap(), new_at);
+    assert!(!before.is_fit());
     let pool = Pool::new(&url.clone().into(), 2).unwrap();
     assert_eq!(server(&pool).await.unwrap(), new_at);
 

@@ -5,7 +5,7 @@ use topup::domain::code::Code;
 use crate::sources;
 
 /// The file that defines the codes, below `src`.
-const DEFINITIONS: &str = "domain/code.rs";
+const DEFINITIONS: &str = "domain/code/mod.rs";
 
 /// Whether the code names this variant, and not one whose name only begins with it.
 fn names(code: &str, variant: &str) -> bool {

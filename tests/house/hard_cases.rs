@@ -11,16 +11,18 @@ fn number(name: &str) -> u32 {
     name.split('_').nth(1).and_then(|digits| digits.parse().ok()).unwrap_or_else(|| panic!("{name} has no number"))
 }
 
-/// Every `fn case_…` below a folder.
-fn tests_below(folder: &Path, found: &mut BTreeSet<String>) {
+/// Every `fn case_…` below a folder, with its file as the table names it: `api/races`, `domain/webhook`.
+fn tests_below(root: &Path, folder: &Path, found: &mut BTreeSet<(String, String)>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            tests_below(&path, found);
+            tests_below(root, &path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).unwrap();
             let names = text.split("fn case_").skip(1).filter_map(|rest| rest.split('(').next());
-            found.extend(names.filter(|name| is_name(name)).map(|name| format!("case_{name}")));
+            let file = path.strip_prefix(root).unwrap().with_extension("").to_str().unwrap().to_owned();
+            let file = file.trim_end_matches("/mod").trim_end_matches("/tests").to_owned();
+            found.extend(names.filter(|name| is_name(name)).map(|name| (file.clone(), format!("case_{name}"))));
         }
     }
 }
@@ -29,13 +31,14 @@ fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_digit()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// The names of each line of the table, with the number of its case.
-fn table() -> Vec<(u32, String)> {
+/// The tests of each line of the table, as file and name, with the number of its case.
+fn table() -> Vec<(u32, (String, String))> {
     let mut named = Vec::new();
     for line in TABLE.lines() {
         let Some(case) = line.split('|').nth(1).and_then(|cell| cell.trim().parse::<u32>().ok()) else { continue };
-        let names = line.split('`').skip(1).step_by(2).filter(|text| text.starts_with("case_"));
-        named.extend(names.map(|name| (case, name.to_owned())));
+        let quoted: Vec<&str> = line.split('`').skip(1).step_by(2).collect();
+        let tests = quoted.windows(2).filter(|pair| pair[1].starts_with("case_"));
+        named.extend(tests.map(|pair| (case, (pair[0].to_owned(), pair[1].to_owned()))));
     }
     named
 }
@@ -44,9 +47,10 @@ fn table() -> Vec<(u32, String)> {
 fn the_table_of_hard_cases_names_every_test_and_no_other() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = BTreeSet::new();
-    tests_below(&root.join("src"), &mut found);
-    tests_below(&root.join("tests"), &mut found);
-    let listed: BTreeSet<String> = table().into_iter().map(|(_, name)| name).collect();
+    for folder in [root.join("src"), root.join("tests")] {
+        tests_below(&folder, &folder, &mut found);
+    }
+    let listed: BTreeSet<(String, String)> = table().into_iter().map(|(_, test)| test).collect();
     assert!(found.len() > 70, "the tests were not found");
     let (missing, gone): (Vec<_>, Vec<_>) = (found.difference(&listed).collect(), listed.difference(&found).collect());
     assert!(missing.is_empty(), "src/docs/hard_cases.md does not list {missing:#?}");
@@ -55,7 +59,7 @@ fn the_table_of_hard_cases_names_every_test_and_no_other() {
 
 #[test]
 fn every_test_stands_on_the_line_of_its_case() {
-    for (case, name) in table() {
+    for (case, (_, name)) in table() {
         assert_eq!(number(&name), case, "{name}");
     }
 }

@@ -1,6 +1,7 @@
 //! Holds the house's import rule: imports only point down, and each technology has its rooms.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod circles;
 mod codes;
 mod hard_cases;
 mod sql;

@@ -4,7 +4,8 @@ use uuid::Uuid;
 
 use super::take_over::{bind, new_payment, settle};
 use crate::app::idempotency::{IdempotencyKey, Made};
-use crate::app::orders::approve::{self, Approved, BankStatement as Stated};
+use crate::app::orders::approve::{self, Approved};
+use crate::app::orders::line::StatedTransfer;
 use crate::app::{App, Caller, Error};
 use crate::domain::approval::Confirmed;
 use crate::domain::audit::AuditRecord;
@@ -140,7 +141,8 @@ pub struct LineForOrder {
     pub accept_late: bool,
 }
 
-/// Approves an order with a line: as `orders::approve`, with what the bank says.
+/// Approves an order by a line of the bank's file. Amount, day and remitter come from the line; otherwise it is
+/// `orders::approve`.
 ///
 /// # Errors
 /// 404; 409 `bank_line_tied` or `nothing_unapplied`; as `orders::approve`.
@@ -160,7 +162,7 @@ pub async fn apply(
         let transaction = bank_transactions::of_payment(&mut conn, payment).await?.ok_or_else(missing)?;
         (line, transaction, payments::find(&mut conn, payment).await?.ok_or_else(missing)?)
     };
-    let stated = Stated {
+    let stated = StatedTransfer {
         received_amount: asked.amount.unwrap_or_else(|| payment.rest().amount()),
         transaction_amount: None,
         bank_transaction_id: transaction.stated_id,

@@ -6,7 +6,7 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::bank_accounts::{self, Changed, describe, target};
+use super::bank_account_writes::{Changed, describe, insert, replace, target};
 use crate::app::{App, Caller, Error};
 use crate::domain::audit::AuditRecord;
 use crate::domain::catalogue::{BankAccount, BankAccountChange};
@@ -52,14 +52,14 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid) -> Result<BankAccount
         }
         let account = &change.account;
         let saved = match account.version {
-            0 => bank_accounts::insert(conn, &actor, account).await?,
+            0 => insert(conn, &actor, account).await?,
             base => {
                 let current = catalogue::bank_accounts::lock(conn, account.id).await?;
-                let current = current.ok_or(Error::NotFound("bank account"))?;
+                let current = current.ok_or(Error::Internal("the bank account of a change"))?;
                 if current.version != base {
                     return Err(Error::PreconditionFailed);
                 }
-                bank_accounts::replace(conn, &actor, &current, account).await?
+                replace(conn, &actor, &current, account).await?
             }
         };
         let end = ProposalEnd::Approved { by: actor.clone(), at: clock::now(conn).await? };

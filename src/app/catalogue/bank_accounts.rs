@@ -1,19 +1,18 @@
 //! Bank accounts: our own accounts, which customers transfer money to.
 
 use chrono::DateTime;
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::bank_account_changes;
+pub use super::bank_account_writes::Changed;
+use super::bank_account_writes::{exists, insert, replace};
 use crate::app::{App, Caller, Error, Expected};
-use crate::domain::audit::AuditRecord;
-use crate::domain::catalogue::{BankAccount, BankAccountChange};
+use crate::domain::catalogue::BankAccount;
 use crate::domain::code::Code;
-use crate::domain::id::IdKind;
 use crate::domain::money::Currency;
+use crate::storage::Connection;
 use crate::storage::catalogue::bank_accounts as store;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, StorageError, audit, events, orders};
 
 /// The account that an operator saves. The texts are trimmed, and none is empty.
 #[derive(Debug, Clone)]
@@ -37,14 +36,6 @@ pub struct NewAccount {
 /// Database errors.
 pub async fn list(app: &App) -> Result<Vec<BankAccount>, Error> {
     Ok(store::list(&mut *app.pool.get().await?).await?)
-}
-
-/// What became of a change.
-#[derive(Debug, Clone)]
-pub enum Changed {
-    Saved(BankAccount),
-    /// It waits for a second operator. Payers are shown what they were shown before.
-    Proposed(BankAccountChange),
 }
 
 /// Adds an account, or proposes to add it where changes need two operators.
@@ -96,47 +87,11 @@ pub async fn update(
     .await
 }
 
-pub(super) async fn insert(conn: &mut Connection, actor: &str, new: &BankAccount) -> Result<BankAccount, Error> {
-    let value = store::insert(conn, new).await.map_err(number_taken)?;
-    let record = AuditRecord::new(actor, "bank_account.created", target(value.id));
-    audit::write(conn, &record.to(describe(&value))).await?;
-    Ok(value)
-}
-
-pub(super) async fn replace(
-    conn: &mut Connection,
-    actor: &str,
-    current: &BankAccount,
-    new: &BankAccount,
-) -> Result<BankAccount, Error> {
-    let value = store::update(conn, new).await.map_err(number_taken)?;
-    // Whoever looks at an order now sees that its account is closed; the stream tells those who look already.
-    for order in orders::open_on_account(conn, current.id, current.version).await? {
-        events::order_shown_anew(conn, order.id).await?;
-    }
-    let record = AuditRecord::new(actor, "bank_account.updated", target(new.id));
-    audit::write(conn, &record.from(Some(describe(current))).to(describe(&value))).await?;
-    Ok(value)
-}
-
-/// How the audit log names an account.
-pub(super) fn target(id: Uuid) -> String {
-    format!("bank_account:{}", IdKind::BankAccount.show(id))
-}
-
 async fn require_free_number(conn: &mut Connection, new: &BankAccount) -> Result<(), Error> {
     let taken = |known: &BankAccount| {
         known.id != new.id && known.currency == new.currency && known.account_number == new.account_number
     };
     if store::list(conn).await?.iter().any(taken) { Err(exists()) } else { Ok(()) }
-}
-
-fn exists() -> Error {
-    Error::conflict(Code::BankAccountExists, "there is an account with this number and currency already")
-}
-
-fn number_taken(error: StorageError) -> Error {
-    if error.violates("bank_accounts_number_once") { exists() } else { error.into() }
 }
 
 fn draft(id: Uuid, new: NewAccount, updated_by: String) -> BankAccount {
@@ -155,19 +110,4 @@ fn draft(id: Uuid, new: NewAccount, updated_by: String) -> BankAccount {
         updated_at: DateTime::UNIX_EPOCH,
         updated_by,
     }
-}
-
-pub(super) fn describe(account: &BankAccount) -> Value {
-    json!({
-        "currency": account.currency.code(),
-        "bank_name": account.bank_name,
-        "account_name": account.account_name,
-        "account_number": account.account_number,
-        "branch": account.branch,
-        "cnaps_code": account.cnaps_code,
-        "swift_bic": account.swift_bic,
-        "bank_address": account.bank_address,
-        "active": account.active,
-        "version": account.version,
-    })
 }

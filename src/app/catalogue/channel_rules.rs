@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 
 use crate::app::{App, Caller, Error, Expected, Problems, Saved};
 use crate::domain::audit::AuditRecord;
-use crate::domain::catalogue::{ChannelRule, Percent, ProcessingDays};
+use crate::domain::catalogue::{ChannelRule, ProcessingDays};
 use crate::domain::code::Code;
 use crate::domain::country::Country;
 use crate::domain::money::{Currency, Money, format_amount};
 use crate::domain::payment::Channel;
+use crate::domain::percent::Percent;
 use crate::domain::product::Product;
 use crate::storage::audit;
 use crate::storage::catalogue::{channel_rules as store, products};

@@ -3,6 +3,7 @@
 
 pub mod agreements;
 pub mod bank_account_changes;
+mod bank_account_writes;
 pub mod bank_accounts;
 pub mod bonus_tiers;
 pub mod channel_rules;

@@ -1,16 +1,15 @@
 //! The approval of bank transfers: an operator states what arrived.
 
-use chrono::NaiveDate;
-use rust_decimal::Decimal;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::line::StatedTransfer;
 use super::read::{OrderView, view_for_operator};
 use super::{audited, line};
 use crate::app::idempotency::{IdempotencyKey, Made};
 use crate::app::{App, Caller, Error, own_word, settlement};
-use crate::domain::approval::{Approval, Confirmation, Confirmed};
-use crate::domain::bank_transaction::{Identity, Place, StatedLine};
+use crate::domain::approval::{Approval, Confirmation};
+use crate::domain::bank_transaction::{Place, StatedLine};
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
 use crate::domain::order::{Awaited, Order, OrderState, OrderStatus};
@@ -19,29 +18,6 @@ use crate::domain::payment::Channel;
 use crate::storage::catalogue::bank_accounts;
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, approvals, bank_transactions, clock, orders};
-
-/// What an operator saw in the bank.
-#[derive(Debug, Clone)]
-pub struct BankStatement {
-    /// The part that serves the order, in the order's currency.
-    pub received_amount: Decimal,
-    /// All that arrived by the line, where that is more than what serves the order.
-    pub transaction_amount: Option<Decimal>,
-    pub bank_transaction_id: String,
-    /// What identifies the line, where it is one of the bank's file. When absent, what the operator states does.
-    pub identity: Option<Identity>,
-    /// Our account on which it arrived. When absent, it is the order's account.
-    pub bank_account_id: Option<Uuid>,
-    pub received_on: NaiveDate,
-    /// Who sent it, as the bank says.
-    pub remitter_name: Option<String>,
-    /// It is another line than the one on record under the same id.
-    pub another_line: bool,
-    pub confirmed: Confirmed,
-    pub note: Option<String>,
-    /// Credit the money although the order was cancelled or rejected.
-    pub accept_late: bool,
-}
 
 /// The result of an approval.
 #[derive(Debug, Clone)]
@@ -64,7 +40,7 @@ pub async fn approve(
     app: &App,
     caller: &Caller,
     id: Uuid,
-    statement: &BankStatement,
+    statement: &StatedTransfer,
     key: &IdempotencyKey,
 ) -> Result<Made<Approved>, Error> {
     let actor = caller.actor();
@@ -94,7 +70,7 @@ pub async fn approve(
     Ok(Made { value: Approved { order, awaiting_second }, replayed })
 }
 
-fn check_state(order: &Order, statement: &BankStatement) -> Result<(), Error> {
+fn check_state(order: &Order, statement: &StatedTransfer) -> Result<(), Error> {
     if order.channel != Channel::BankTransfer {
         return Err(Error::conflict(Code::NotABankTransfer, "only bank transfers are approved by hand"));
     }
@@ -111,7 +87,7 @@ fn check_state(order: &Order, statement: &BankStatement) -> Result<(), Error> {
 }
 
 /// Reads the stated line, and locks the account on which it arrived.
-async fn read_line(conn: &mut Connection, order: &Order, statement: &BankStatement) -> Result<StatedLine, Error> {
+async fn read_line(conn: &mut Connection, order: &Order, statement: &StatedTransfer) -> Result<StatedLine, Error> {
     let account = statement
         .bank_account_id
         .or(order.bank_account_id)
@@ -134,7 +110,7 @@ async fn propose(
     caller: &Caller,
     order: &mut Order,
     stated: StatedLine,
-    statement: &BankStatement,
+    statement: &StatedTransfer,
 ) -> Result<(), Error> {
     let actor = &caller.actor();
     let found = line::find_place(conn, app, order, &stated, statement.confirmed).await?;
@@ -181,7 +157,7 @@ async fn replace(
     order: &Order,
     proposal: Approval,
     stated: StatedLine,
-    statement: &BankStatement,
+    statement: &StatedTransfer,
 ) -> Result<(), Error> {
     if proposal.line == stated && proposal.note == statement.note {
         return Err(Error::conflict(Code::SecondOperatorNeeded, "another operator must confirm this approval"));
@@ -206,7 +182,7 @@ async fn confirm(
     order: &mut Order,
     mut proposal: Approval,
     stated: &StatedLine,
-    statement: &BankStatement,
+    statement: &StatedTransfer,
     actor: &str,
 ) -> Result<(), Error> {
     if !proposal.agrees_with(stated) {

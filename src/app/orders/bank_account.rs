@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::read::{OrderView, owned, view};
+use super::read::{OrderView, owned, version_of, view};
 use crate::app::{App, Caller, Error};
 use crate::domain::catalogue::AccountVersion;
 use crate::domain::code::Code;
@@ -10,9 +10,9 @@ use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
 use crate::domain::order::Order;
 use crate::domain::payment::Channel;
-use crate::storage::catalogue::{bank_account_changes, bank_accounts};
+use crate::storage::catalogue::bank_accounts;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, clock, orders};
+use crate::storage::{clock, orders};
 
 /// Our bank account to which an order is paid, as its payer was shown it.
 ///
@@ -21,11 +21,6 @@ use crate::storage::{Connection, clock, orders};
 pub async fn shown(app: &App, order: &Order) -> Result<Option<AccountVersion>, Error> {
     let mut conn = app.pool.get().await?;
     version_of(&mut conn, order).await
-}
-
-pub(super) async fn version_of(conn: &mut Connection, order: &Order) -> Result<Option<AccountVersion>, Error> {
-    let Some((account, version)) = order.bank_account_id.zip(order.bank_account_version) else { return Ok(None) };
-    Ok(bank_account_changes::version(conn, account, version).await?)
 }
 
 /// Gives an order whose account was closed the account that takes transfers now: the same one in its new version, or
@@ -46,7 +41,7 @@ pub async fn renew(
         owned(&mut conn, caller, customer, id).await?.id
     };
     let order = transact(&app.pool, async |conn| {
-        let mut order = orders::lock(conn, known).await?.ok_or(Error::NotFound("order"))?;
+        let mut order = orders::lock(conn, known).await?.ok_or(Error::Internal("the order that was found before"))?;
         if order.channel != Channel::BankTransfer {
             return Err(Error::conflict(Code::NotABankTransfer, "only a bank transfer is paid to a bank account"));
         }

@@ -16,7 +16,8 @@ use crate::storage::{approvals, bank_transactions, clock, orders, payments};
 const NOTE: &str = "by rule: the bank's line names the order by its reference";
 
 /// Credits an order with the whole of a payment that a line of the bank's file is. `second` has approved the file with
-/// who uploaded it. Returns false, and changes nothing, where an operator has to look at it, or somebody has. Where the
+/// who uploaded it. Returns false and changes nothing
+/// when an operator must decide, or has decided. Where the
 /// uploader's word is not enough, the credit waits for a second operator as any other approval.
 ///
 /// # Errors

@@ -4,10 +4,10 @@
 //! Everything here happens under the lock of our bank account, so that two operators who state the same transfer see
 //! each other's lines.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::approve::BankStatement;
 use crate::app::{App, Error};
 use crate::domain::approval::Confirmed;
 use crate::domain::bank_transaction::{
@@ -21,6 +21,29 @@ use crate::domain::order::Order;
 use crate::domain::payment::{Payment, PaymentFact, ProviderName};
 use crate::storage::{Connection, bank_lines, bank_transactions, payments};
 
+/// What an operator saw in the bank.
+#[derive(Debug, Clone)]
+pub struct StatedTransfer {
+    /// The part that serves the order, in the order's currency.
+    pub received_amount: Decimal,
+    /// All that arrived by the line, where that is more than what serves the order.
+    pub transaction_amount: Option<Decimal>,
+    pub bank_transaction_id: String,
+    /// What identifies the line, where it is one of the bank's file. When absent, what the operator states does.
+    pub identity: Option<Identity>,
+    /// Our account on which it arrived. When absent, it is the order's account.
+    pub bank_account_id: Option<Uuid>,
+    pub received_on: NaiveDate,
+    /// Who sent it, as the bank says.
+    pub remitter_name: Option<String>,
+    /// It is another line than the one on record under the same id.
+    pub another_line: bool,
+    pub confirmed: Confirmed,
+    pub note: Option<String>,
+    /// Credit the money although the order was cancelled or rejected.
+    pub accept_late: bool,
+}
+
 /// Reads the line that an operator states for an order, on one of our accounts.
 ///
 /// # Errors
@@ -28,7 +51,7 @@ use crate::storage::{Connection, bank_lines, bank_transactions, payments};
 pub(super) fn read(
     order: &Order,
     account: Uuid,
-    statement: &BankStatement,
+    statement: &StatedTransfer,
     now: DateTime<Utc>,
 ) -> Result<StatedLine, Error> {
     let money = |pointer: &'static str, amount| {
@@ -141,11 +164,12 @@ async fn require_no_duplicate(
 /// Which orders a line serves, and what is left of it.
 async fn describe_orders(conn: &mut Connection, payment_id: Uuid, amount: Money) -> Result<String, Error> {
     let served = bank_transactions::orders_served(conn, payment_id, amount.currency()).await?;
-    let left = amount - Money::sum(amount.currency(), served.iter().map(|(_, part)| *part));
+    let payment =
+        payments::find(conn, payment_id).await?.ok_or(Error::Internal("the payment of a bank transaction"))?;
     let parts: Vec<String> =
         served.into_iter().map(|(order, part)| format!("{} ({part})", IdKind::TopUpOrder.show(order))).collect();
     let serves = if parts.is_empty() { "serves no order".to_owned() } else { format!("serves {}", parts.join(", ")) };
-    Ok(format!("{serves}; {} of its {amount} is left", format_amount(left)))
+    Ok(format!("{serves}; {} of its {amount} is left", format_amount(payment.rest())))
 }
 
 async fn refusal(conn: &mut Connection, why: Misplaced, known: &[(BankTransaction, UsedPart)]) -> Result<Error, Error> {
@@ -170,9 +194,9 @@ async fn refusal(conn: &mut Connection, why: Misplaced, known: &[(BankTransactio
             Error::Unprocessable { code: Code::AnotherLine, detail }
         }
         Misplaced::Amount => {
-            let on_record = known
-                .first()
-                .map(|(line, used)| format!("; {} is on record, of which {} is used", line.amount, used.applied));
+            let on_record = known.first().map(|(line, used)| {
+                format!("; {} is on record, of which {} is used", line.amount, used.applied + used.unapplied_taken)
+            });
             let detail = format!(
                 "must be all that arrived by this transfer, and at least what is used of it{}",
                 on_record.unwrap_or_default()

@@ -9,7 +9,7 @@ pub(in crate::app) mod by_rule;
 pub mod cancel;
 pub mod create;
 pub mod expire;
-mod line;
+pub mod line;
 pub mod pay;
 pub mod read;
 pub mod reject;

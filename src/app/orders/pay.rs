@@ -180,7 +180,7 @@ async fn keep(app: &App, order: &Order, attempt: &Attempt, created: &Created, ac
     .await;
     match kept {
         Err(Error::Storage(error)) if error.violates("attempts_reference_once") => {
-            let detail = "a reference that another order has".to_owned();
+            let detail = "its reference already belongs to another order".to_owned();
             Err(ProviderError::Mismatch { provider: order.provider, detail }.into())
         }
         kept => kept,

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::bank_account;
 use crate::app::settlement::{self, EvidenceSource};
 use crate::app::{App, Caller, Error, refunds, take_back_search};
 use crate::domain::adjustment::Adjustment;
@@ -20,6 +19,7 @@ use crate::domain::page::{Page, Rows};
 use crate::domain::payment::{Channel, OrderPayment, ProviderName};
 use crate::domain::remitter::{self, RemitterCheck};
 use crate::domain::transfer_slip::TransferSlip;
+use crate::storage::catalogue::bank_account_changes;
 use crate::storage::{
     Connection, adjustments, approvals, attempts, billing_profiles, clock, order_lists, order_payments, orders,
     payments, transfer_slips,
@@ -84,6 +84,12 @@ pub async fn owned(
         caller.customer(customer.cloned()).map_err(|_| missing())? == order.customer
     };
     if theirs { Ok(order) } else { Err(missing()) }
+}
+
+/// Our bank account to which an order is paid, in the version that its payer was shown.
+pub(super) async fn version_of(conn: &mut Connection, order: &Order) -> Result<Option<AccountVersion>, Error> {
+    let Some((account, version)) = order.bank_account_id.zip(order.bank_account_version) else { return Ok(None) };
+    Ok(bank_account_changes::version(conn, account, version).await?)
 }
 
 /// Adds next action and timeline to an order, as its customer may see them.
@@ -170,7 +176,7 @@ pub async fn next_steps(app: &App, listed: &[Order]) -> Result<HashMap<Uuid, Nex
             None => None,
             Some(version) if accounts.contains_key(&version) => accounts.get(&version).cloned(),
             Some(version) => {
-                let found = bank_account::version_of(&mut conn, order).await?;
+                let found = version_of(&mut conn, order).await?;
                 accounts.extend(found.clone().map(|found| (version, found)));
                 found
             }

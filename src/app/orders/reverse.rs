@@ -11,12 +11,14 @@ use uuid::Uuid;
 use super::audited;
 use super::read::{OrderView, view_for_operator};
 use crate::app::idempotency::{IdempotencyKey, Made};
-use crate::app::refunds::book::post_all;
+use crate::app::refunds::book::sweep_bonus;
+use crate::app::refunds::source::post_all;
 use crate::app::{App, Caller, Error, own_word};
 use crate::domain::adjustment::{Adjustment, ReversalReach};
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
-use crate::domain::movement::take_back::{Asked, of_reversed_approval, take_back};
+use crate::domain::movement::reversed_approval::of_reversed_approval;
+use crate::domain::movement::take_back::{Asked, take_back};
 use crate::domain::order::{Completion, Order};
 use crate::domain::own_word::MoveKind;
 use crate::domain::payment::{Application, Channel, Payment};
@@ -181,6 +183,7 @@ async fn take_back_credit(
     adjustment: &Adjustment,
     payment: &Payment,
 ) -> Result<(), Error> {
+    sweep_bonus(conn, order).await?;
     let bonus = ledger::bonus_of_order(conn, order).await?;
     let bonus = bonus.map(|bonus| (bonus.grant_id, order.bonus - bonus.expired));
     let origin = of_reversed_approval(order.into(), adjustment.id, &payment.merchant_account, &adjustment.reason);

@@ -4,48 +4,21 @@
 
 use uuid::Uuid;
 
+use super::source::{TakeBackMode, TakeBackSource, post_all};
 use super::wallet_credit;
 use crate::app::{App, Error};
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
+use crate::domain::movement::expiry::sweep;
 use crate::domain::movement::give_back::give_back;
-use crate::domain::movement::take_back::{Asked, of_dispute, of_refund, take_back};
+use crate::domain::movement::take_back::{Asked, take_back};
 use crate::domain::order::Order;
-use crate::domain::payment::{Payment, ProviderName, RefundStatus};
-use crate::domain::posting::{Posting, PostingOutcome};
+use crate::domain::payment::{Payment, RefundStatus};
 use crate::domain::product::Product;
 use crate::domain::refund::{Due, Refund, RefundState};
-use crate::domain::take_back::{Reach, TakeBackId, TakeBackOrigin, TakenFrom};
+use crate::domain::take_back::{Reach, TakeBackId, TakenFrom};
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, catalogue, clock, ledger, orders, payments, refunds};
-
-/// The refund or dispute that takes an order's money back from the customer's wallets.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::app) struct TakeBackSource {
-    pub id: TakeBackId,
-    pub provider: ProviderName,
-}
-
-impl TakeBackSource {
-    fn refund(refund: &Refund) -> Self {
-        Self { id: TakeBackId::Refund(refund.id), provider: refund.provider }
-    }
-
-    pub(super) fn origin(self, of: TakenFrom) -> Result<TakeBackOrigin, Error> {
-        match self.id {
-            TakeBackId::Refund(id) => Ok(of_refund(of, id, self.provider)),
-            TakeBackId::Dispute(id) => Ok(of_dispute(of, id, self.provider)),
-            TakeBackId::Adjustment(_) => Err(Error::Internal("a refund or a dispute")),
-        }
-    }
-}
-
-/// How the wallets are brought in line with what went back to an order's payer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::app) enum TakeBackMode {
-    Take(Reach),
-    GiveBack,
-}
 
 /// Moves the customer's wallets by what is due for the refunds and disputes of an order, in one direction. Returns what
 /// the source asks for beyond what it asked before; a negative amount went back to the wallets. What other sources of
@@ -101,17 +74,16 @@ pub(in crate::app) async fn align_wallet(
     Ok(moved)
 }
 
-/// Books take-backs and give-backs, which belong together.
+/// Writes the expiry of an order's bonus, where its time is over: what expired unspent is not owed. The customer's
+/// wallets of that currency stay locked, so that none of it is spent before it is taken back. It comes before any
+/// posting of the transaction, because all gates are closed before a wallet is locked.
 ///
 /// # Errors
-/// A refusal of the ledger: the caller's transaction must be rolled back.
-pub(in crate::app) async fn post_all(conn: &mut Connection, postings: &[Posting]) -> Result<(), Error> {
-    for outcome in ledger::post(conn, postings).await? {
-        match outcome {
-            PostingOutcome::Booked(_) => {}
-            PostingOutcome::Replayed(_) => return Err(Error::conflict(Code::AlreadyBooked, "this was booked before")),
-            PostingOutcome::Refused(refusal) => return Err(Error::refused(refusal)),
-        }
+/// Database errors.
+pub(in crate::app) async fn sweep_bonus(conn: &mut Connection, order: &Order) -> Result<(), Error> {
+    if order.bonus.is_positive() {
+        ledger::lock_wallets_of(conn, &order.customer, order.currency()).await?;
+        ledger::post(conn, &[sweep(order.wallet())]).await?;
     }
     Ok(())
 }
@@ -191,6 +163,9 @@ async fn move_wallets(
     mode: TakeBackMode,
 ) -> Result<(), Error> {
     let source = TakeBackSource::refund(refund);
+    if let Some(order) = order {
+        sweep_bonus(conn, order).await?;
+    }
     refund.wallet_taken += wallet_credit::align(conn, payment, source, &mode).await?;
     if let Some(order) = order {
         let moved = align_wallet(conn, order, source, mode).await?;

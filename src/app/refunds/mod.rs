@@ -9,6 +9,7 @@ pub(in crate::app) mod book;
 mod end;
 mod observe;
 pub(in crate::app) mod parts;
+pub(in crate::app) mod source;
 pub(in crate::app) mod wallet_credit;
 
 pub use ask::ask_due;
@@ -36,7 +37,7 @@ use crate::domain::payment::{Channel, Payment, RefundStatus};
 use crate::domain::permission::Permission;
 use crate::domain::refund::{Refund, RefundFilter, RefundState};
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, StorageError, audit, clock, ledger, orders, payments, refunds};
+use crate::storage::{Connection, StorageError, audit, clock, ledger, orders, payments, refunds, unapplied_decisions};
 
 /// The refund that an operator requests.
 #[derive(Debug, Clone)]
@@ -127,7 +128,7 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
         let order_id = known.order_id.ok_or(Error::Internal("an order for every proposed refund"))?;
         let (mut order, payment) = refundable_order(conn, order_id).await?;
         caller.require_not_own(&order.customer)?;
-        let mut refund = refunds::lock(conn, id).await?.ok_or_else(missing)?;
+        let mut refund = refunds::lock(conn, id).await?.ok_or(Error::Internal("the refund that was found before"))?;
         require_awaiting_approval(&refund)?;
         if refund.proposed_by == actor {
             return Err(Error::conflict(Code::SecondOperatorNeeded, "another operator must approve this refund"));
@@ -168,7 +169,8 @@ fn require_awaiting_approval(refund: &Refund) -> Result<(), Error> {
 pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Result<Refund, Error> {
     let refund = get(app, Some(id)).await?;
     let is_over = refund.state == RefundState::Failed;
-    if refund.state != RefundState::AwaitingSecondApproval && !is_over && is_sent_by_provider(app, &refund) {
+    let is_proposal = refund.state == RefundState::AwaitingSecondApproval;
+    if !is_proposal && !is_over && is_sent_by_provider(app, &refund) && !was_sent_by_hand(app, &refund).await? {
         end::ask_before_ending(app, &refund).await?;
     }
     let update =
@@ -232,11 +234,13 @@ async fn settle_by_hand(
         if let Some(customer) = &refund.customer {
             caller.require_not_own(customer)?;
         }
+        own_word::require_not_own_payment(conn, caller, &payment).await?;
         let is_failure = update.status == RefundStatus::Failed;
         if refund.state == RefundState::Failed && is_failure {
             return Ok(());
         }
-        let was_made = is_sent_by_provider(app, &refund) && refund.provider_refund_id.is_some();
+        let by_hand = unapplied_decisions::was_by_hand(conn, &refund).await?;
+        let was_made = is_sent_by_provider(app, &refund) && !by_hand && refund.provider_refund_id.is_some();
         if refund.state != seen.state || is_failure && was_made {
             return Err(Error::conflict(Code::RefundMovedOn, format!("the refund is {}", refund.state)));
         }
@@ -351,6 +355,11 @@ fn mark_started(app: &App, refund: &mut Refund, now: DateTime<Utc>) {
 /// will send it later.
 fn is_sent_by_provider(app: &App, refund: &Refund) -> bool {
     app.providers.by_name(refund.provider).is_none_or(|provider| provider.capabilities().can_refund)
+}
+
+/// Whether an operator sent it in place of its provider.
+async fn was_sent_by_hand(app: &App, refund: &Refund) -> Result<bool, Error> {
+    Ok(unapplied_decisions::was_by_hand(&mut *app.pool.get().await?, refund).await?)
 }
 
 async fn audit(conn: &mut Connection, actor: &str, action: &str, refund: &Refund) -> Result<(), Error> {

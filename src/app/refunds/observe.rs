@@ -6,11 +6,12 @@ use uuid::Uuid;
 use super::book::{self, RefundUpdate};
 use super::wallet_credit;
 use crate::app::ownership::{self, PaymentOwner};
+use crate::app::settlement::recording::lock_orders;
 use crate::app::{App, Error, disputes, settlement};
 use crate::domain::code::Code;
+use crate::domain::division::Standing;
 use crate::domain::money::Money;
 use crate::domain::order::Order;
-use crate::domain::payment::division::Standing;
 use crate::domain::payment::{NotificationOutcome, Payment, ProviderName, RefundFact, RefundStatus};
 use crate::domain::refund::{Refund, RefundState};
 use crate::domain::take_back::TakeBackId;
@@ -101,22 +102,14 @@ async fn adopt(
     .await
 }
 
-/// Locks the order that a payment completed, if there is one, and then the payment. Without such an order, the one that
-/// the payment names is locked, because it may end when the money goes back; it is not returned.
+/// Locks the order that a payment completed, if there is one, and the one that the payment names, which may end when the
+/// money goes back; then the payment. Returns the first order.
 ///
 /// # Errors
 /// 503 when the payment was applied to an order in between.
 pub(in crate::app) async fn lock(conn: &mut Connection, payment_id: Uuid) -> Result<(Option<Order>, Payment), Error> {
-    let order = match payments::order_served(conn, payment_id).await? {
-        Some(order) => orders::lock(conn, order).await?,
-        None => {
-            let named = payments::find(conn, payment_id).await?.and_then(|payment| payment.order_id);
-            if let Some(named) = named {
-                orders::lock(conn, named).await?;
-            }
-            None
-        }
-    };
+    let served = payments::order_served(conn, payment_id).await?;
+    let order = lock_orders(conn, served, payment_id).await?.filter(|_| served.is_some());
     let payment =
         payments::lock_by_id(conn, payment_id).await?.ok_or(Error::Internal("a payment that was found before"))?;
     if order.is_none() && payments::order_served(conn, payment_id).await?.is_some() {
@@ -205,8 +198,10 @@ async fn adopt_locked(
         }
         None => {
             add_to_timeline(conn, None, payment, "payment_refunded", actor, &fact.amount.to_string()).await?;
-            settlement::end_if_returned(conn, payment, actor).await?;
         }
+    }
+    if !failed {
+        settlement::end_if_returned(conn, payment, actor).await?;
     }
     Ok(NotificationOutcome::Recorded)
 }

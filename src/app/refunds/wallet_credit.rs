@@ -3,14 +3,14 @@
 //! The parts are divided by [`division`]. Each change moves the wallets by the difference to what they gave before, as
 //! [`super::book`] does for orders.
 
-use super::book::{TakeBackMode, TakeBackSource, post_all};
+use super::source::{TakeBackMode, TakeBackSource, post_all};
 use crate::app::Error;
 use crate::domain::customer::CustomerId;
+use crate::domain::division::{self, Standing, TakenParts};
 use crate::domain::money::Money;
 use crate::domain::movement::give_back::give_back;
 use crate::domain::movement::take_back::{Asked, Brought, take_back};
 use crate::domain::payment::Payment;
-use crate::domain::payment::division::{self, Standing, TakenParts};
 use crate::domain::take_back::{TakeBackId, TakenFrom};
 use crate::storage::{Connection, wallet_credits};
 

@@ -7,19 +7,22 @@
 use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
+pub(in crate::app) mod recording;
+
 use super::catalogue::bonus_tiers;
 use super::{App, Error};
 use crate::domain::attempt::{Attempt, AttemptStatus};
 use crate::domain::code::Code;
 use crate::domain::money::Money;
 use crate::domain::movement::OfOrder;
-use crate::domain::movement::top_up::{AppliedPayment, Bonus, top_up};
+use crate::domain::movement::bonus::Bonus;
+use crate::domain::movement::top_up::{AppliedPayment, top_up};
 use crate::domain::order::{Awaited, Completion, Division, FailedBy, Order, OrderState, OrderStatus, Verdict, judge};
 use crate::domain::payment::{Application, Observation, Payment, ProviderName};
 use crate::domain::posting::{PostingOutcome, Refusal};
 use crate::providers::AttemptRef;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, attempts, clock, ledger, orders, payments};
+use crate::storage::{Connection, attempts, clock, disputes, ledger, orders, payments};
 
 /// What an observation led to.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,7 +131,8 @@ pub async fn observe(
     actor: &str,
 ) -> Result<Settlement, Error> {
     transact(&app.pool, async |conn| {
-        let mut order = orders::lock(conn, order_id).await?.ok_or(Error::NotFound("order"))?;
+        let mut order =
+            orders::lock(conn, order_id).await?.ok_or(Error::Internal("the order that was found before"))?;
         let was_held = hold_for_review(conn, &mut order, observation, source, actor).await?;
         let verdict = judge(&order, observation, app.settings.live);
         let step = match follow(conn, &mut order, verdict, source, actor).await? {
@@ -210,7 +214,8 @@ pub(super) async fn wait_for_rest(
 pub(super) async fn end_if_returned(conn: &mut Connection, payment: &Payment, actor: &str) -> Result<(), Error> {
     let Some(id) = payment.order_id else { return Ok(()) };
     let Some(mut order) = orders::lock(conn, id).await?.filter(Order::is_short) else { return Ok(()) };
-    if !payments::rest_of_order(conn, id).await?.is_empty() {
+    let is_left = !payments::rest_of_order(conn, id).await?.is_empty();
+    if is_left || disputes::are_open_about(conn, id).await? {
         return Ok(());
     }
     let reason = Some("the money that arrived was returned, or credited to a wallet".to_owned());
@@ -228,14 +233,10 @@ async fn follow(
     match verdict {
         Verdict::Complete(fact) => {
             let withhold = reason_to_withhold(order, source).map(Withheld::Unconfirmed);
-            super::payments::apply(conn, order, &fact, withhold, actor).await
+            recording::apply(conn, order, &fact, withhold, actor).await
         }
-        Verdict::Keep(fact, why) => {
-            super::payments::apply(conn, order, &fact, Some(Withheld::NotMeant(why)), actor).await
-        }
-        Verdict::KeepShort(fact, why) => {
-            super::payments::apply(conn, order, &fact, Some(Withheld::Short(why)), actor).await
-        }
+        Verdict::Keep(fact, why) => recording::apply(conn, order, &fact, Some(Withheld::NotMeant(why)), actor).await,
+        Verdict::KeepShort(fact, why) => recording::apply(conn, order, &fact, Some(Withheld::Short(why)), actor).await,
         Verdict::Become(state, reason) => {
             move_to(conn, order, state, Some(reason), actor).await?;
             Ok(SettlementStep::Recorded)

@@ -1,12 +1,15 @@
 //! Recording verified payments: each once, corrected while nothing of it has become money, and applied to its order.
 
-use super::settlement::{self, NotCredited, SettlementStep, Withheld};
-use super::{App, Error};
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use super::{NotCredited, SettlementStep, Withheld};
+use crate::app::{App, Error, settlement};
 use crate::domain::order::Order;
 use crate::domain::payment::{Payment, PaymentFact, ProviderName};
 use crate::storage::transaction::{savepoint, transact};
 use crate::storage::{Connection, clock, disputes, orders, payments};
-use uuid::Uuid;
 
 /// Records a payment that concerns a locked order. Credits the order unless it is withheld; the reason is stored as the
 /// unapplied reason.
@@ -151,13 +154,13 @@ async fn is_whole(conn: &mut Connection, payment: &Payment) -> Result<bool, Erro
 }
 
 /// Why a payment is unapplied that carries our marks, but names no order.
-pub(super) const NAMES_NO_ORDER: &str = "the payment names no order of this provider";
+pub(in crate::app) const NAMES_NO_ORDER: &str = "the payment names no order of this provider";
 
 /// Records a verified payment that carries our marks but belongs to no order. A later statement corrects it.
 ///
 /// # Errors
 /// Database errors.
-pub(super) async fn keep_unmatched(
+pub(in crate::app) async fn keep_unmatched(
     app: &App,
     provider: ProviderName,
     fact: &PaymentFact,
@@ -178,4 +181,26 @@ pub(super) async fn keep_unmatched(
         Ok(())
     })
     .await
+}
+
+/// Locks the order that the money serves, and the one that the payment names, which may end with it. Orders are locked
+/// before payments, and two orders by their ids. Returns the first, or else the second.
+///
+/// # Errors
+/// Database errors.
+pub(in crate::app) async fn lock_orders(
+    conn: &mut Connection,
+    target: Option<Uuid>,
+    payment_id: Uuid,
+) -> Result<Option<Order>, Error> {
+    let named = payments::find(conn, payment_id).await?.and_then(|payment| payment.order_id);
+    let ids: BTreeSet<Uuid> = target.into_iter().chain(named).collect();
+    let mut wanted = None;
+    for id in ids {
+        let order = orders::lock(conn, id).await?;
+        if Some(id) == target.or(named) {
+            wanted = order;
+        }
+    }
+    Ok(wanted)
 }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::app::{Error, refunds, settlement};
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
+use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::domain::movement::top_up::{AppliedPayment, top_up_without_order};
 use crate::domain::order::{Order, OrderStatus};
@@ -69,7 +70,8 @@ async fn note(
     }
 }
 
-/// Completes an order with a payment that the company made for another purpose, or with another amount.
+/// Completes an order with a payment that the company made for another purpose, or with another amount. A company's
+/// payment serves one order: what the company takes back is taken from that one.
 async fn complete(
     conn: &mut Connection,
     order: &mut Order,
@@ -93,6 +95,11 @@ async fn complete(
         return Err(wrong(Code::InvalidValue, detail));
     }
     require_one_customer(conn, &payment, &order.customer).await?;
+    if let Some(served) = payments::order_served(conn, payment.id).await? {
+        let served = IdKind::TopUpOrder.show(served);
+        let detail = format!("cannot get this money: the payment serves {served}; apply the rest to a wallet");
+        return Err(wrong(Code::InvalidValue, &detail));
+    }
     payment.order_id = payment.order_id.or(Some(order.id));
     payment.apply(amount);
     payments::update_applied(conn, &payment).await?;

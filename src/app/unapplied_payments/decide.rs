@@ -2,12 +2,11 @@
 //!
 //! Locks are taken in this order: order, payment, decision, the operator's own word, wallets.
 
-use std::collections::BTreeSet;
-
 use serde_json::json;
 use uuid::Uuid;
 
 use super::carry_out::carry_out;
+use crate::app::settlement::recording::lock_orders;
 use crate::app::{App, Caller, Error, IdempotencyKey, Made, own_word, refunds};
 use crate::domain::audit::AuditRecord;
 use crate::domain::code::Code;
@@ -21,9 +20,7 @@ use crate::domain::payment::{Payment, ProviderName};
 use crate::domain::product::Product;
 use crate::domain::unapplied::{Decision, Destination};
 use crate::storage::transaction::transact;
-use crate::storage::{
-    Connection, audit, bank_transactions, catalogue, clock, orders, payments, unapplied_decisions as store,
-};
+use crate::storage::{Connection, audit, bank_transactions, catalogue, clock, payments, unapplied_decisions as store};
 
 /// What an operator wants to become of unapplied money.
 #[derive(Debug, Clone)]
@@ -72,9 +69,7 @@ pub async fn decide(
         let amount = amount(&payment, new.amount)?;
         let destination = destination(conn, app, &payment, order.as_ref(), &new.wanted).await?;
         require_own_environment(app, &payment, &destination)?;
-        if let Some(customer) = destination.customer() {
-            caller.require_not_own(customer)?;
-        }
+        require_not_own(conn, caller, &destination, &payment).await?;
         let id = Uuid::now_v7();
         let alone = is_enough(conn, app, caller, id, &destination, amount).await?;
         let mut decision = Decision {
@@ -135,13 +130,14 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
         if decision.proposed_by == actor {
             return Err(Error::conflict(Code::SecondOperatorNeeded, "another operator must approve this decision"));
         }
-        if let Some(customer) = decision.destination.customer() {
-            caller.require_not_own(customer)?;
-        }
+        require_not_own(conn, caller, &decision.destination, &payment).await?;
         require_known_amount(conn, &payment).await?;
         require_own_environment(app, &payment, &decision.destination)?;
         if amount(&payment, Some(decision.amount.amount()))? != decision.amount {
-            let detail = format!("the payment was stated anew: {} of it is left unapplied", payment.rest());
+            let detail = format!(
+                "the amount of this payment was corrected meanwhile: {} of it is left unapplied",
+                payment.rest()
+            );
             return Err(Error::conflict(Code::NothingUnapplied, detail));
         }
         decision.end = Some(ProposalEnd::Approved { by: actor.clone(), at: clock::now(conn).await? });
@@ -202,19 +198,17 @@ async fn lock_order(conn: &mut Connection, new: &NewDecision) -> Result<Option<O
     Ok(Some(lock_orders(conn, Some(id), new.payment_id).await?.ok_or_else(unknown)?))
 }
 
-/// Locks the order that the money serves, and the one that the payment names, which may end with it. Orders are locked
-/// before payments, and two orders by their ids. Returns the first, or else the second.
-async fn lock_orders(conn: &mut Connection, target: Option<Uuid>, payment_id: Uuid) -> Result<Option<Order>, Error> {
-    let named = payments::find(conn, payment_id).await?.and_then(|payment| payment.order_id);
-    let ids: BTreeSet<Uuid> = target.into_iter().chain(named).collect();
-    let mut wanted = None;
-    for id in ids {
-        let order = orders::lock(conn, id).await?;
-        if Some(id) == target.or(named) {
-            wanted = order;
-        }
+/// Refuses a decision about the operator's own money: where it goes to, or came from.
+async fn require_not_own(
+    conn: &mut Connection,
+    caller: &Caller,
+    destination: &Destination,
+    payment: &Payment,
+) -> Result<(), Error> {
+    if let Some(customer) = destination.customer() {
+        caller.require_not_own(customer)?;
     }
-    Ok(wanted)
+    own_word::require_not_own_payment(conn, caller, payment).await
 }
 
 /// Refuses to make money of one environment the money of the other: a test payment that reached a live database is

@@ -180,7 +180,10 @@ impl Courier {
         }
         let done = match event {
             Some(event) => {
-                let attempt = self.attempt(event).await;
+                let attempt = match (self.app.webhooks.render)(event) {
+                    Ok(body) => self.attempt(event, &body).await,
+                    Err(error) => self.unwritten(&error),
+                };
                 self.record(due, &attempt).await
             }
             None => self.give_up(due).await,
@@ -191,17 +194,11 @@ impl Courier {
         }
     }
 
-    async fn attempt(&self, event: &Event) -> Attempt {
+    async fn attempt(&self, event: &Event, body: &str) -> Attempt {
         let id = IdKind::Event.show(event.id);
-        let body = (self.app.webhooks.render)(event);
         let at = self.now + self.began.elapsed();
-        let message = Message {
-            url: &self.endpoint.url,
-            id: &id,
-            timestamp: at.timestamp(),
-            body: &body,
-            secrets: &self.secrets,
-        };
+        let message =
+            Message { url: &self.endpoint.url, id: &id, timestamp: at.timestamp(), body, secrets: &self.secrets };
         let outcome = self.app.webhooks.sender.send(message).await;
         Attempt {
             at,
@@ -210,6 +207,12 @@ impl Courier {
             error: outcome.error,
             body: outcome.body,
         }
+    }
+
+    /// A try of an event that cannot be written: it fails like one that the endpoint refuses.
+    fn unwritten(&self, error: &Error) -> Attempt {
+        let at = self.now + self.began.elapsed();
+        Attempt { at, milliseconds: 0, status: None, error: Some(error.to_string()), body: None }
     }
 
     async fn record(&self, due: &Due, attempt: &Attempt) -> Result<(), Error> {

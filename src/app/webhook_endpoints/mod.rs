@@ -31,13 +31,13 @@ const DATABASE: usize = 4;
 pub struct Webhooks {
     pub sender: Sender,
     /// Writes an event as the API shows it.
-    pub render: fn(&Event) -> String,
+    pub render: fn(&Event) -> Result<String, Error>,
     database: Arc<Semaphore>,
 }
 
 impl Webhooks {
     #[must_use]
-    pub fn new(sender: Sender, render: fn(&Event) -> String) -> Self {
+    pub fn new(sender: Sender, render: fn(&Event) -> Result<String, Error>) -> Self {
         Self { sender, render, database: Arc::new(Semaphore::new(DATABASE)) }
     }
 }

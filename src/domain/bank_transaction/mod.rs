@@ -12,8 +12,8 @@ use rust_decimal::Decimal;
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
-use super::catalogue::Percent;
 use super::money::Money;
+use super::percent::Percent;
 
 /// What banks write where the payer gave no id.
 const PLACEHOLDERS: [&str; 2] = ["NONREF", NO_ID];
@@ -168,6 +168,15 @@ pub struct UsedPart {
     pub applied: Money,
     /// What went back to the payer or is on its way back.
     pub refunded: Money,
+    /// The part of it that served nothing.
+    pub unapplied_taken: Money,
+}
+
+impl UsedPart {
+    /// The least that the line can come to.
+    fn least(&self) -> Decimal {
+        (self.applied.amount() + self.unapplied_taken.amount()).max(self.refunded.amount())
+    }
 }
 
 /// Which line a statement is about.
@@ -202,12 +211,12 @@ pub fn place(stated: &StatedLine, known: &[(BankTransaction, UsedPart)]) -> Resu
     if whole.amount() < stated.received.amount() {
         return Err(Misplaced::Amount);
     }
-    let last = known.iter().map(|(line, _)| line.n).max();
-    match (last, stated.another_line) {
-        (None, false) => return Ok(Place::New { n: 1, amount: whole }),
-        (None, true) => return Err(Misplaced::NoFirstLine),
-        (Some(last), true) => return Ok(Place::New { n: last + 1, amount: whole }),
-        (Some(_), false) => {}
+    let Some(((first, _), others)) = known.split_first() else {
+        return if stated.another_line { Err(Misplaced::NoFirstLine) } else { Ok(Place::New { n: 1, amount: whole }) };
+    };
+    if stated.another_line {
+        let last = others.iter().map(|(line, _)| line.n).fold(first.n, i32::max);
+        return Ok(Place::New { n: last + 1, amount: whole });
     }
     let mut refusal = None;
     for (line, used) in known.iter().filter(|(line, _)| line.is_stated_by(stated)) {
@@ -216,8 +225,7 @@ pub fn place(stated: &StatedLine, known: &[(BankTransaction, UsedPart)]) -> Resu
             Err(why) => refusal = Some(why),
         }
     }
-    let first = known.first().map_or_else(Uuid::nil, |(line, _)| line.payment_id);
-    Err(refusal.unwrap_or(Misplaced::AnotherLine(first)))
+    Err(refusal.unwrap_or(Misplaced::AnotherLine(first.payment_id)))
 }
 
 impl BankTransaction {
@@ -240,7 +248,8 @@ impl BankTransaction {
         if stated.amount.is_some_and(|amount| amount != self.amount) {
             return Err(Misplaced::Amount);
         }
-        if needed.amount() > self.amount.amount() { Err(Misplaced::Used(self.payment_id)) } else { Ok(self.amount) }
+        let used = UsedPart { applied: needed, ..used };
+        if used.least() > self.amount.amount() { Err(Misplaced::Used(self.payment_id)) } else { Ok(self.amount) }
     }
 
     /// The amount of a line that is stated anew: never less than what is used of it. Zero voids the line.
@@ -248,9 +257,8 @@ impl BankTransaction {
     /// # Errors
     /// [`Misplaced::Amount`].
     pub fn restated(&self, amount: Money, used: UsedPart) -> Result<Money, Misplaced> {
-        let least = used.applied.amount().max(used.refunded.amount());
         let is_money = amount.amount() >= Decimal::ZERO && amount.currency() == self.amount.currency();
-        if is_money && amount.amount() >= least { Ok(amount) } else { Err(Misplaced::Amount) }
+        if is_money && amount.amount() >= used.least() { Ok(amount) } else { Err(Misplaced::Amount) }
     }
 }
 

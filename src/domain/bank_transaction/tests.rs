@@ -48,7 +48,7 @@ fn line(n: i32, amount: &str) -> BankTransaction {
 }
 
 fn used(applied: &str) -> UsedPart {
-    UsedPart { applied: money(applied), refunded: money("0") }
+    UsedPart { applied: money(applied), refunded: money("0"), unapplied_taken: money("0") }
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_line_whose_approval_was_reversed_is_worth_what_is_stated_next() {
 
     assert_eq!(open.restated(money("0"), used("0")), Ok(money("0")));
     assert_eq!(open.restated(money("59.99"), used("60")), Err(Misplaced::Amount));
-    let refunded = UsedPart { applied: money("0"), refunded: money("30") };
+    let refunded = UsedPart { applied: money("0"), refunded: money("30"), unapplied_taken: money("30") };
     assert_eq!(open.restated(money("29"), refunded), Err(Misplaced::Amount));
     assert_eq!(open.restated(money("30"), refunded), Ok(money("30")));
 }

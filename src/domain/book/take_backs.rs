@@ -159,8 +159,7 @@ impl Book {
         let n = self.take_backs.next(of.origin.id);
         let label = taken(of.origin, of.part, n);
         let booked = self.apply(key, &Change::TakeBack { amount }, &label, None)?;
-        self.record(of, n, key, amount, &booked);
-        Ok(())
+        self.record(of, n, key, amount, &booked)
     }
 
     /// One movement: revokes bonus that is there.
@@ -177,12 +176,12 @@ impl Book {
         let n = self.take_backs.next(origin.id);
         let label = taken(origin, TakenPart::Bonus, n);
         let booked = self.apply(key, &Change::RevokeGrant { grant_id, amount }, &label, None)?;
-        self.record(For { origin, part: TakenPart::Bonus, grant_id: Some(grant_id) }, n, key, amount, &booked);
-        Ok(())
+        self.record(For { origin, part: TakenPart::Bonus, grant_id: Some(grant_id) }, n, key, amount, &booked)
     }
 
-    fn record(&mut self, of: For<'_>, n: i32, key: &WalletKey, amount: Money, booked: &Booked) {
-        let Some(entry) = &booked.entry else { return };
+    /// Records a movement, which has an entry: nobody takes more than there is.
+    fn record(&mut self, of: For<'_>, n: i32, key: &WalletKey, amount: Money, booked: &Booked) -> Result<(), Refusal> {
+        let entry = booked.entry.as_ref().ok_or(Refusal::MoreThanTaken)?;
         self.take_backs.changed_taken.insert((of.origin.id, n));
         self.take_backs.taken.push(Taken {
             origin: of.origin.clone(),
@@ -196,6 +195,7 @@ impl Book {
             returns: 0,
             taken_at: entry.created_at,
         });
+        Ok(())
     }
 
     /// Claims what the wallets lacked, and marks all of them.
@@ -273,6 +273,13 @@ impl Book {
 
     /// Gives back a part of one movement. Nothing makes no entry.
     fn return_one(&mut self, taken: &Taken, amount: Money) -> Result<(), Refusal> {
+        self.credit_back(taken, amount)?;
+        self.settle_bonus_owed(taken, amount);
+        Ok(())
+    }
+
+    /// [`Self::return_one`] without settling what is owed for a bonus.
+    fn credit_back(&mut self, taken: &Taken, amount: Money) -> Result<(), Refusal> {
         if !amount.is_positive() {
             return Ok(());
         }
@@ -282,15 +289,13 @@ impl Book {
         };
         self.apply(&taken.wallet, &change, &returned(taken), None)?;
         self.take_backs.give_back(taken.origin.id, taken.n, amount);
-        if let (TakenPart::BonusMoney, Some(grant_id)) = (taken.part, taken.grant_id) {
-            self.settle_bonus_owed(&taken.wallet, grant_id, amount);
-        }
         Ok(())
     }
 
-    /// Money for a bonus is given back: it is owed no longer. The grant lies in the order's wallet.
-    fn settle_bonus_owed(&mut self, beside: &WalletKey, grant_id: Uuid, amount: Money) {
-        let keys: Vec<WalletKey> = self.wallets_beside(beside).collect();
+    /// Money that was taken for a bonus is given back: it is owed no longer. The grant lies in the order's wallet.
+    fn settle_bonus_owed(&mut self, taken: &Taken, amount: Money) {
+        let (TakenPart::BonusMoney, Some(grant_id)) = (taken.part, taken.grant_id) else { return };
+        let keys: Vec<WalletKey> = self.wallets_beside(&taken.wallet).collect();
         for key in keys {
             if let Some(wallet) = self.wallets.get_mut(&key) {
                 wallet.owe_bonus(grant_id, -amount);
@@ -332,10 +337,12 @@ impl Book {
         let movements: Vec<Taken> = self.take_backs.taken.iter().rev().cloned().collect();
         for taken in movements.iter().filter(|taken| of_order(&taken.origin, taken.part)) {
             let part = taken.outstanding().min(rest);
-            // A wallet that cannot hold the money any more keeps the bonus instead.
-            if self.return_one(taken, part).is_err() || self.revoke(&taken.origin, key, grant_id, part).is_err() {
+            // A wallet that cannot hold the money any more keeps the bonus instead. The bonus is owed until it is revoked:
+            // what is owed of a grant whose time is over does not expire.
+            if self.credit_back(taken, part).is_err() || self.revoke(&taken.origin, key, grant_id, part).is_err() {
                 break;
             }
+            self.settle_bonus_owed(taken, part);
             rest -= part;
             touched.push(taken.wallet.clone());
         }

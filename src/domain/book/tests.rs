@@ -7,13 +7,17 @@ use super::*;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::EntryKind;
 use crate::domain::movement::OfOrder;
+use crate::domain::movement::bonus::Bonus;
 use crate::domain::movement::capture::capture;
+use crate::domain::movement::dispute::of_dispute;
+use crate::domain::movement::expiry::sweep;
 use crate::domain::movement::give_back::give_back;
 use crate::domain::movement::hold::NewHold;
+use crate::domain::movement::refund::of_refund;
 use crate::domain::movement::release::release;
 use crate::domain::movement::reversal::NewReversal;
-use crate::domain::movement::take_back::{Asked, of_dispute, of_refund, take_back};
-use crate::domain::movement::top_up::{AppliedPayment, Bonus, top_up, top_up_without_order};
+use crate::domain::movement::take_back::{Asked, take_back};
+use crate::domain::movement::top_up::{AppliedPayment, top_up, top_up_without_order};
 use crate::domain::movement::transfer::transfer;
 use crate::domain::movement::usage::NewUsage;
 use crate::domain::payment::ProviderName;
@@ -65,7 +69,11 @@ impl Desk {
 
     /// An order of the main wallet, with its bonus.
     fn order(&mut self, credited: &str, bonus: &str) {
-        let bonus = (bonus != "0").then(|| Bonus { grant_id: GRANT, amount: usd(bonus), expires_at: None });
+        self.order_with_expiry(credited, bonus, None);
+    }
+
+    fn order_with_expiry(&mut self, credited: &str, bonus: &str, expires_at: Option<DateTime<Utc>>) {
+        let bonus = (bonus != "0").then(|| Bonus { grant_id: GRANT, amount: usd(bonus), expires_at });
         let payment =
             AppliedPayment { id: ORDER, application: 1, provider: ProviderName::Stripe, merchant_account: "m" };
         for posting in of_order(|order| top_up(order, payment, usd(credited), bonus)) {
@@ -74,6 +82,9 @@ impl Desk {
     }
 
     fn top_up(&mut self, product: &str, amount: &str) {
+        if amount == "0" {
+            return;
+        }
         self.1 += 1;
         let id = Uuid::from_u128(self.1);
         let payment = AppliedPayment { id, application: 1, provider: ProviderName::Stripe, merchant_account: "m" };
@@ -287,6 +298,28 @@ fn a_spent_bonus_is_taken_as_money_and_exchanged_when_it_returns() {
     assert_eq!(kinds(&desk), (2, 1, 1));
     desk.win(FIRST, "90", "18");
     assert_eq!((desk.paid(), desk.granted()), (usds(["5", "95", "0"]), usd("20")));
+}
+
+/// What is owed of a bonus does not expire: it ends what was taken, or is claimed, for it.
+#[test]
+fn a_bonus_that_returns_after_its_expiry_is_exchanged_too() {
+    for topped_up in ["0", "20"] {
+        let mut desk = Desk::new();
+        let tomorrow = desk.0.now + Duration::days(1);
+        desk.order_with_expiry("100", "20", Some(tomorrow));
+        let spent = desk.spend("u", "", "20");
+        desk.top_up("gpu", topped_up);
+        desk.dispute(FIRST, "100", "20");
+        desk.0.now = tomorrow + Duration::days(1);
+        let reversal = NewReversal { id: "r".to_owned(), customer: ann(), usage_id: "u".to_owned(), amount: None };
+        desk.book(&reversal.posting(key(""), spent.entry.as_ref().unwrap(), None, &[]).unwrap());
+        assert_eq!((desk.paid(), desk.granted(), desk.claimed()), (usds(["0", topped_up, "0"]), usd("0"), vec![]));
+        assert!(desk.0.wallets.values().all(|wallet| wallet.bonus_owed().amount().is_zero()));
+        // The money comes back whole, and the bonus for as long as nothing has looked at its expiry.
+        desk.win(FIRST, "100", "20");
+        desk.book(&sweep(key("")));
+        assert_eq!((desk.paid(), desk.granted()), (usds(["100", topped_up, "0"]), usd("0")));
+    }
 }
 
 #[test]

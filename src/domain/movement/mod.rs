@@ -5,7 +5,8 @@
 //!
 //! | movement | entry kind | counterpart | effect on the wallet |
 //! |---|---|---|---|
-//! | [`top_up`] | recharge, and bonus | `provider:…` or `bank:…`, `promotion` | paid money comes in, and a bonus |
+//! | [`top_up`] | recharge | `provider:…` or `bank:…` | paid money comes in |
+//! | [`bonus`] | bonus | `promotion` | promotional credit comes in with an order's money |
 //! | [`usage`] | usage | `usage` | granted credit, then paid money leaves |
 //! | [`hold`], [`release`], [`extend`] | none | | an amount is reserved, freed, reserved for longer |
 //! | [`capture`] | capture | `usage` | the actual amount of a hold leaves |
@@ -13,7 +14,10 @@
 //! | [`transfer`] | transfer_out, transfer_in | `transfer` | unheld paid money moves between two wallets |
 //! | [`grant`] | grant | `promotion` | promotional credit comes in |
 //! | [`expiry`] | expire | `promotion` | what lapsed is written down |
-//! | [`take_back`] | refund, dispute, adjust | `refund:…`, `dispute:…`, … | an order's money is taken back |
+//! | [`take_back`] | | | an order's money is taken back, for one of the three: |
+//! | [`refund`] | refund | `refund:…` | it goes back to its payer |
+//! | [`dispute`] | dispute | `dispute:…` | its payer contests it |
+//! | [`reversed_approval`] | adjust | `bank:…` | it never came |
 //! | | bonus_revoked, bonus_taken | `promotion` | so is its bonus; where that is spent, money for it |
 //! | [`give_back`] | refund_returned, dispute_returned, adjust | `refund:…`, … | what was taken back returns |
 //! | | bonus_restored, bonus_taken_returned | `promotion` | so does the bonus, and the money for it |
@@ -23,14 +27,18 @@
 //! `transfer`, so that the two entries add up to zero.
 
 pub mod adjustment;
+pub mod bonus;
 pub mod capture;
+pub mod dispute;
 pub mod expiry;
 pub mod extend;
 pub mod give_back;
 pub mod grant;
 pub mod hold;
+pub mod refund;
 pub mod release;
 pub mod reversal;
+pub mod reversed_approval;
 pub mod take_back;
 pub mod top_up;
 pub mod transfer;

@@ -2,7 +2,8 @@
 //! and a dispute also take what their payment brought to a wallet without an order.
 //!
 //! One posting can make several movements, each with an entry of its own: the entry's key is `<source>:<n>`, and its
-//! reference is the order, or else the payment. The rules are in [`crate::domain::take_back`].
+//! reference is the order, or else the payment. Who takes is [`super::refund`], [`super::dispute`] or
+//! [`super::reversed_approval`]. The rules are in [`crate::domain::take_back`].
 
 use uuid::Uuid;
 
@@ -14,7 +15,6 @@ use crate::domain::fingerprint::fingerprint64;
 use crate::domain::label::Label;
 use crate::domain::money::Money;
 use crate::domain::order::Order;
-use crate::domain::payment::ProviderName;
 use crate::domain::posting::{Change, Collection, Posting};
 use crate::domain::product::Product;
 use crate::domain::take_back::{Reach, TakeBackId, TakeBackOrigin, TakenFrom, TakenPart};
@@ -59,35 +59,6 @@ pub struct Asked {
     /// For the order's bonus, zero or more, with the grant that it is.
     pub bonus: Option<(Uuid, Money)>,
     pub reach: Reach,
-}
-
-/// The movements of a refund. The counterpart is the company that sends the money.
-#[must_use]
-pub fn of_refund(of: impl Into<TakenFrom>, refund_id: Uuid, provider: ProviderName) -> TakeBackOrigin {
-    let of = of.into();
-    let (id, counterpart) = (TakeBackId::Refund(refund_id), Counterpart::Refund(provider));
-    TakeBackOrigin { id, of, counterpart, description: None }
-}
-
-/// The movements of a dispute. The counterpart is the company where the payer disputes.
-#[must_use]
-pub fn of_dispute(of: impl Into<TakenFrom>, dispute_id: Uuid, provider: ProviderName) -> TakeBackOrigin {
-    let of = of.into();
-    let (id, counterpart) = (TakeBackId::Dispute(dispute_id), Counterpart::Dispute(provider));
-    TakeBackOrigin { id, of, counterpart, description: None }
-}
-
-/// The movements of a reversed approval: an operator approved a bank transfer that never came, or somebody else's. The
-/// counterpart is our bank account that it was booked on.
-#[must_use]
-pub fn of_reversed_approval(
-    order: OfOrder<'_>,
-    adjustment_id: Uuid,
-    bank_account: &str,
-    reason: &str,
-) -> TakeBackOrigin {
-    let (id, counterpart) = (TakeBackId::Adjustment(adjustment_id), Counterpart::Bank(bank_account.to_owned()));
-    TakeBackOrigin { id, of: TakenFrom::Order(order.id), counterpart, description: Some(reason.to_owned()) }
 }
 
 /// Takes what a source asks for.

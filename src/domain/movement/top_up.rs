@@ -1,9 +1,9 @@
 //! Top-up: a verified payment, or a part of one, becomes paid money of a wallet; its order may bring a bonus.
 
-use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::OfOrder;
+use super::bonus::Bonus;
 use crate::domain::counterpart::Counterpart;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::EntryKind;
@@ -12,7 +12,7 @@ use crate::domain::id::IdKind;
 use crate::domain::label::Label;
 use crate::domain::money::Money;
 use crate::domain::payment::ProviderName;
-use crate::domain::posting::{Change, GrantTerms, Posting};
+use crate::domain::posting::{Change, Posting};
 use crate::domain::product::Product;
 use crate::domain::wallet_key::WalletKey;
 
@@ -27,32 +27,14 @@ pub struct AppliedPayment<'p> {
     pub merchant_account: &'p str,
 }
 
-/// The bonus that an order brings.
-#[derive(Debug, Clone, Copy)]
-pub struct Bonus {
-    pub grant_id: Uuid,
-    pub amount: Money,
-    /// When what is left of it expires.
-    pub expires_at: Option<DateTime<Utc>>,
-}
-
 /// Credits an order's wallet: one posting for the money, and one for the bonus if there is one.
 #[must_use]
 pub fn top_up(order: OfOrder<'_>, payment: AppliedPayment<'_>, credited: Money, bonus: Option<Bonus>) -> Vec<Posting> {
     let mut postings = Vec::with_capacity(2);
     postings.push(credit(order.wallet(credited.currency()), payment, credited, order.shown()));
-    if let Some(Bonus { grant_id, amount, expires_at }) = bonus {
-        let terms = GrantTerms {
-            id: grant_id,
-            amount,
-            priority: BONUS_PRIORITY,
-            expires_at,
-            reason: "top-up bonus".to_owned(),
-            order_id: Some(order.id),
-            created_by: "system".to_owned(),
-        };
+    if let Some(bonus) = bonus {
         let label = label(EntryKind::Bonus, payment, credited, order.shown(), Counterpart::Promotion);
-        postings.push(Posting::of_wallet(order.wallet(amount.currency()), Change::Grant { terms }, label));
+        postings.push(bonus.posting(order, label));
     }
     postings
 }
@@ -68,9 +50,6 @@ pub fn top_up_without_order(
     let wallet = WalletKey { customer: customer.clone(), currency: credited.currency(), product: product.clone() };
     credit(wallet, payment, credited, IdKind::Payment.show(payment.id))
 }
-
-/// The priority of a bonus among the customer's grants, the same as that of an ordinary grant.
-const BONUS_PRIORITY: i16 = 100;
 
 fn credit(wallet: WalletKey, payment: AppliedPayment<'_>, credited: Money, reference: String) -> Posting {
     let counterpart = Counterpart::of_payment(payment.provider, payment.merchant_account);

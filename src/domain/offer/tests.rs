@@ -3,9 +3,10 @@
 use chrono::DateTime;
 
 use super::*;
-use crate::domain::billing_profile::{BillingDetails, Email};
-use crate::domain::catalogue::Percent;
+use crate::domain::billing_profile::Email;
 use crate::domain::customer::CustomerId;
+use crate::domain::party::BillingDetails;
+use crate::domain::percent::Percent;
 
 fn currency(code: &str) -> Currency {
     code.parse().unwrap()

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::bonus::BonusTerms;
 use super::customer::CustomerId;
 use super::money::{Currency, Money};
-use super::paper::Party;
+use super::party::Party;
 use super::payment::{CardFlow, Channel, Observation, PaymentFact, ProviderName};
 use super::product::Product;
 use super::tax::AppliedTax;
@@ -139,11 +139,15 @@ impl Order {
         self.completion().map_or(Money::zero(self.currency()), |completion| completion.received)
     }
 
-    /// What of the received amount a refund can give back: all of it, or all but the fee.
+    /// What of the received amount a refund can give back: all of it, or all but the fee and the tax on the fee.
     #[must_use]
     pub fn returnable(&self) -> Money {
         let received = self.received();
-        if self.fee_refundable { received } else { received - self.divide(received).fee }
+        if self.fee_refundable || received.is_zero() {
+            return received;
+        }
+        let Division { fee, tax, .. } = self.divide(received);
+        received - fee - tax.pro_rata(fee, received - tax)
     }
 
     /// Whether the last capture was declined and the payer can try again. The table of moves has no way back to
@@ -265,10 +269,10 @@ fn judge_money(order: &Order, fact: &PaymentFact, live_environment: bool) -> Ver
     if fact.live != live_environment {
         return keep("the payment is from the wrong environment (test or live)".to_owned());
     }
-    if fact.merchant_account != order.merchant_account {
-        return keep("the payment is for another merchant account than the order's".to_owned());
-    }
     let short = |why: String| Verdict::KeepShort(fact.clone(), why);
+    if fact.merchant_account != order.merchant_account {
+        return short("the payment is for another merchant account than the order's".to_owned());
+    }
     if fact.amount.currency() != order.currency() {
         return short(format!("{} arrived for an order in {}", fact.amount, order.currency()));
     }

@@ -9,7 +9,6 @@ use uuid::Uuid;
 use super::customer::CustomerId;
 use super::money::{Currency, Money};
 
-pub mod division;
 mod notification;
 mod of_order;
 

@@ -16,7 +16,7 @@ use crate::domain::wallet::Wallet;
 pub struct Refundable {
     /// What of the order's payment has not gone back.
     pub left_of_payment: Money,
-    /// The part of it that is a fee, which the order's rule does not give back.
+    /// Of what is left: the fee that is not refundable, with the tax on it.
     pub fee: Money,
     /// The part that the payer contests elsewhere.
     pub disputed: Money,
@@ -26,7 +26,7 @@ pub struct Refundable {
     pub spent: Money,
     /// The part for which the wallet's money is reserved by open holds.
     pub held: Money,
-    /// The payer can get this.
+    /// What the payer can get now.
     pub amount: Money,
 }
 

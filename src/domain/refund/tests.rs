@@ -165,14 +165,15 @@ fn old_news_of_a_dispute_are_none() {
     }
 }
 
-/// The fee of 2 stays: the payer can get 98, tax included, and the wallet gives all of its 97 for that.
+/// The fee of 2 stays, and 2 cents of the tax of 1, which is on 99. The payer can get 97.98, and the wallet gives all of
+/// its 97 for that.
 #[test]
 fn a_fee_that_is_not_refundable_stays() {
     let order = Order { fee_refundable: false, ..order() };
     let none = returned_so_far("0", "0", "0", "0");
-    assert_eq!(none.refundable(&order, usd("100"), usd("0")), usd("98"));
-    assert_eq!(returned_so_far("49", "0", "0", "0").due(&order), due("48.5", "5"));
-    assert_eq!(returned_so_far("98", "0", "48.5", "5").due(&order), due("48.5", "5"));
+    assert_eq!(none.refundable(&order, usd("100"), usd("0")), usd("97.98"));
+    assert_eq!(returned_so_far("48.99", "0", "0", "0").due(&order), due("48.5", "5"));
+    assert_eq!(returned_so_far("97.98", "0", "48.5", "5").due(&order), due("48.5", "5"));
     // The company gave back the fee as well: that is our loss, not the wallet's.
     assert_eq!(returned_so_far("100", "0", "97", "10").due(&order), due("0", "0"));
 }

@@ -3,8 +3,6 @@
 //! A stretch is a text of records. A record is a letter, its fields and a line feed. A field is `<bytes>:<text>,` with
 //! the length of the text in bytes, or `-,` for a null. So no text can pretend to be another field.
 
-use std::io::Write;
-
 use chrono::{DateTime, SecondsFormat, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use rust_decimal::Decimal;
@@ -50,11 +48,15 @@ impl Record {
 }
 
 fn field(to: &mut Vec<u8>, text: Option<&str>) {
-    // Writing to a Vec cannot fail.
-    let _ = match text {
-        Some(text) => write!(to, "{}:{text},", text.len()),
-        None => to.write_all(b"-,"),
-    };
+    match text {
+        Some(text) => to.extend(text_field(text).into_bytes()),
+        None => to.extend(b"-,"),
+    }
+}
+
+/// A text with its length in bytes.
+fn text_field(text: &str) -> String {
+    format!("{}:{text},", text.len())
 }
 
 fn time(at: DateTime<Utc>) -> String {
@@ -238,20 +240,16 @@ fn keyed(secret: &[u8], bytes: &[u8]) -> String {
 /// Names and texts of metadata as fields, by the names' bytes. A value that is no text, which the API does not take,
 /// stands as JSON.
 fn metadata_text(metadata: &Value) -> String {
-    let mut fields = Vec::new();
     match metadata {
         Value::Object(texts) => {
             let mut texts: Vec<(&String, &Value)> = texts.iter().collect();
             texts.sort_by_key(|(name, _)| *name);
-            for (name, value) in texts {
-                field(&mut fields, Some(name));
-                match value {
-                    Value::String(text) => field(&mut fields, Some(text)),
-                    other => field(&mut fields, Some(&other.to_string())),
-                }
-            }
+            let value = |value: &Value| match value {
+                Value::String(text) => text_field(text),
+                other => text_field(&other.to_string()),
+            };
+            texts.into_iter().map(|(name, said)| text_field(name) + &value(said)).collect()
         }
-        other => field(&mut fields, Some(&other.to_string())),
+        other => text_field(&other.to_string()),
     }
-    String::from_utf8(fields).unwrap_or_default()
 }

@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use rand::Rng;
 
 use super::parked::{self, Cause};
 use super::queue::Job;
@@ -14,7 +15,7 @@ use crate::domain::posting::{Booked, FastPosting, Posting, PostingOutcome, Repea
 use crate::domain::wallet_key::WalletKey;
 use crate::engine::EngineError;
 use crate::storage::ledger::fast;
-use crate::storage::pool::Own;
+use crate::storage::pool::{OLDEST, Own};
 use crate::storage::{Connection, StorageError};
 
 /// The pause between two tries to reach the database.
@@ -54,8 +55,12 @@ async fn fail_waiting(shared: &Shared, error: &StorageError) {
 async fn serve(shared: &Arc<Shared>, conn: &Own) {
     let (queue, settings) = (&shared.queue, &shared.settings);
     let mut flushes = FuturesUnordered::new();
+    // Lanes that were opened together are not all replaced together.
+    let (opened, oldest) = (Instant::now(), OLDEST.mul_f64(rand::rng().random_range(0.5..=1.0)));
     let mut lost = false;
     loop {
+        // Another connection may have met a server that has taken over: nothing more is booked on this one then.
+        lost |= !conn.is_fit() || opened.elapsed() > oldest;
         while !lost && flushes.len() < settings.pipeline {
             let jobs = queue.take(settings);
             if jobs.is_empty() {
@@ -68,7 +73,7 @@ async fn serve(shared: &Arc<Shared>, conn: &Own) {
         }
         tokio::select! {
             biased;
-            Some(alive) = flushes.next(), if !flushes.is_empty() => lost |= !alive || !conn.is_fit(),
+            Some(alive) = flushes.next(), if !flushes.is_empty() => lost |= !alive,
             () = queue.arrived.notified(), if !lost && flushes.len() < settings.pipeline => {}
         }
     }

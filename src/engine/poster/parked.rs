@@ -84,7 +84,8 @@ impl Parked {
         self.load.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the parking of those whose time is over, forgets who has nothing to do here, and counts the rest.
+    /// Unparks wallets whose time is over, forgets wallets that have no postings here, and counts those that are still
+    /// parked.
     fn tidy(&self, subjects: &mut HashMap<WalletKey, Subject>) {
         let now = Instant::now();
         subjects.retain(|_, subject| {

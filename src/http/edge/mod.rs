@@ -16,7 +16,7 @@ pub mod problem;
 pub mod queries;
 pub mod request_id;
 pub mod security;
-mod shape;
+pub mod shape;
 mod shortfalls;
 pub mod tasks;
 pub mod times;

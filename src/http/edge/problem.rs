@@ -206,7 +206,7 @@ impl From<Error> for Failure {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(retry_after_seconds)
             }
             Error::Internal(expected) => {
-                tracing::error!(expected, "an invariant does not hold; the request fails with 500");
+                tracing::error!(expected, "An invariant does not hold; the request fails with 500");
                 internal()
             }
             Error::Storage(error) => {
@@ -215,11 +215,11 @@ impl From<Error> for Failure {
                     let detail = "too many requests of this caller are being carried out; repeat this one in a moment";
                     Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded, detail).retry_after(1)
                 } else if error.passing().is_some() || error.is_transient() {
-                    tracing::error!(error = %error, "the database cannot be used now; the request fails with 503");
+                    tracing::error!(error = %error, "The database cannot be used now; the request fails with 503");
                     let detail = "the database is busy or unreachable";
                     Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::DatabaseUnavailable, detail).retry_after(1)
                 } else {
-                    tracing::error!(error = %error, "a database statement failed; the request fails with 500");
+                    tracing::error!(error = %error, "A database statement failed; the request fails with 500");
                     internal()
                 }
             }

@@ -5,33 +5,34 @@
 
 use std::collections::BTreeSet;
 
-use actix_web::HttpRequest;
+use actix_web::{HttpRequest, web};
 use chrono::{DateTime, Datelike, NaiveDate};
 use serde_json::{Map, Value};
 
 use super::times::YEARS;
 use crate::app::error::FieldError;
 use crate::domain::code::Code;
-use crate::http::openapi;
 
 /// The longest name that a pointer repeats; a longer one is cut.
 const LONGEST_NAME: usize = 100;
 
+/// The document by whose schemas requests are judged. The server gives it, because it is made from the handlers.
+#[derive(Debug, Clone, Copy)]
+pub struct Document(pub fn() -> &'static Value);
+
 /// What is wrong with a body. Nothing where the body fits its schema, or the operation is not in the document.
 pub(super) fn of_body(request: &HttpRequest, body: &Value) -> Vec<FieldError> {
-    let schema = operation(request).and_then(|found| found.pointer("/requestBody/content/application~1json/schema"));
-    let mut found = Found::default();
-    if let Some(schema) = schema {
+    let Some((operation, mut found)) = operation(request) else { return Vec::new() };
+    if let Some(schema) = operation.pointer("/requestBody/content/application~1json/schema") {
         found.check(schema, body, "");
     }
-    found.0
+    found.errors
 }
 
 /// What is wrong with a query.
 pub(super) fn of_query(request: &HttpRequest) -> Vec<FieldError> {
-    let Some(operation) = operation(request) else { return Vec::new() };
+    let Some((operation, mut found)) = operation(request) else { return Vec::new() };
     let pairs: Vec<(String, String)> = form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect();
-    let mut found = Found::default();
     let known: Vec<(&str, &Value)> = operation.get("parameters").map(query_parameters).unwrap_or_default();
     let unknown: BTreeSet<&str> = pairs
         .iter()
@@ -46,11 +47,20 @@ pub(super) fn of_query(request: &HttpRequest) -> Vec<FieldError> {
             pairs.iter().filter(|(given, _)| given == name).map(|(_, value)| value.as_str()).collect();
         found.check_parameter(name, parameter, &values);
     }
-    found.0
+    found.errors
 }
 
-fn operation(request: &HttpRequest) -> Option<&'static Value> {
-    openapi::operation(&request.match_pattern()?, request.method().as_str())
+/// The operation of a request, and an empty list of what is wrong.
+fn operation(request: &HttpRequest) -> Option<(&'static Value, Found)> {
+    let Some(document) = request.app_data::<web::Data<Document>>() else {
+        tracing::error!("The document is missing, so no request is judged by it");
+        return None;
+    };
+    let Document(document) = ***document;
+    let document = document();
+    let path = document.get("paths")?.get(request.match_pattern()?)?;
+    let operation = path.get(request.method().as_str().to_ascii_lowercase())?;
+    Some((operation, Found { document, errors: Vec::new() }))
 }
 
 fn query_parameters(parameters: &Value) -> Vec<(&str, &Value)> {
@@ -75,12 +85,9 @@ struct Resolved<'s> {
 }
 
 impl<'s> Resolved<'s> {
-    fn of(schema: &'s Value) -> Self
-    where
-        'static: 's,
-    {
+    fn of(schema: &'s Value, document: &'s Value) -> Self {
         let reference = schema.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix('#'));
-        let target = reference.and_then(|pointer| openapi::document().pointer(pointer));
+        let target = reference.and_then(|pointer| document.pointer(pointer));
         Self { beside: schema, schema: target.unwrap_or(schema) }
     }
 
@@ -158,16 +165,18 @@ const fn kind(value: &Value) -> &'static str {
     }
 }
 
-#[derive(Default)]
-struct Found(Vec<FieldError>);
+struct Found {
+    document: &'static Value,
+    errors: Vec<FieldError>,
+}
 
 impl Found {
     fn add(&mut self, pointer: impl Into<String>, code: Code, detail: impl Into<String>) {
-        self.0.push(FieldError { pointer: pointer.into(), code, detail: detail.into() });
+        self.errors.push(FieldError { pointer: pointer.into(), code, detail: detail.into() });
     }
 
     fn check(&mut self, schema: &Value, value: &Value, at: &str) {
-        let schema = Resolved::of(schema);
+        let schema = Resolved::of(schema, self.document);
         let types = schema.types();
         match value {
             Value::Null if types.contains(&"null") => {}
@@ -229,7 +238,7 @@ impl Found {
 
     fn check_parameter(&mut self, name: &str, parameter: &Value, values: &[&str]) {
         let at = format!("?{name}");
-        let Some(schema) = parameter.get("schema").map(Resolved::of) else { return };
+        let Some(schema) = parameter.get("schema").map(|schema| Resolved::of(schema, self.document)) else { return };
         if values.is_empty() {
             if parameter.get("required").and_then(Value::as_bool).unwrap_or_default() {
                 self.add(at, Code::Required, "is required");
@@ -237,7 +246,7 @@ impl Found {
             return;
         }
         let (item, is_list) = match schema.schema.get("items") {
-            Some(items) => (Resolved::of(items), true),
+            Some(items) => (Resolved::of(items, self.document), true),
             None => (schema, false),
         };
         if values.len() > 1 && !is_list {
@@ -246,7 +255,7 @@ impl Found {
         }
         let types = item.types();
         for value in values {
-            let before = self.0.len();
+            let before = self.errors.len();
             let is_read = match types.first().copied() {
                 Some("integer") => value.parse::<i64>().is_ok(),
                 Some("boolean") => matches!(*value, "true" | "false"),
@@ -258,7 +267,7 @@ impl Found {
             if !is_read {
                 self.add(&at, Code::InvalidValue, item.rule());
             }
-            if let Some(noted) = self.0.get_mut(before).filter(|_| is_list) {
+            if let Some(noted) = self.errors.get_mut(before).filter(|_| is_list) {
                 noted.detail.push_str("; leave it out for all");
             }
         }

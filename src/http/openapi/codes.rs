@@ -30,7 +30,7 @@ const NOTIFIED: &[Code] = &[BadRequest, BodyTooSlow, BodyTooLarge, UnsupportedCo
 const TABLE: &[(&str, &[&[Code]])] = &[
     ("createUsage", &[SPENDS, &[SpendCapReached]]),
     ("createUsageReversal", &[&[NotFound, WalletFrozen, CustomerFrozen]]),
-    ("createHold", &[SPENDS, &[SpendCapReached]]),
+    ("createHold", &[SPENDS, &[SpendCapReached, HoldClosed]]),
     ("captureHold", &[SPENDS, &[SpendCapReached, HoldExpired, HoldClosed]]),
     ("releaseHold", &[&[HoldExpired, HoldClosed]]),
     ("extendHold", &[&[HoldExpired, HoldClosed]]),

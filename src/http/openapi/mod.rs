@@ -92,12 +92,6 @@ pub fn breaking_changes(released: &Value) -> Vec<String> {
     compare::breaking(released, document())
 }
 
-/// An operation of the document, by its path template and its method.
-#[must_use]
-pub fn operation(path: &str, method: &str) -> Option<&'static Value> {
-    document().get("paths")?.get(path)?.get(method.to_ascii_lowercase())
-}
-
 /// The methods of a path template in upper case, for the `Allow` header.
 #[must_use]
 pub fn methods(path: &str) -> Vec<String> {

@@ -8,8 +8,9 @@ use utoipa::ToSchema;
 
 use crate::app::billing_profiles::{self, NewProfile};
 use crate::app::{App, Error, Problems};
-use crate::domain::billing_profile::{self, BillingDetails, Email};
+use crate::domain::billing_profile::{self, Email};
 use crate::domain::code::Code;
+use crate::domain::party::BillingDetails;
 use crate::domain::tax_id;
 use crate::http::edge::answers::tagged;
 use crate::http::edge::auth::{Allowed, AsCustomer, AsOperator, FINANCE, SUPPORT};

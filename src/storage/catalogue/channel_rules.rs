@@ -5,9 +5,10 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 
-use crate::domain::catalogue::{ChannelRule, Percent, ProcessingDays};
+use crate::domain::catalogue::{ChannelRule, ProcessingDays};
 use crate::domain::money::Currency;
 use crate::domain::payment::Channel;
+use crate::domain::percent::Percent;
 use crate::domain::product::Product;
 use crate::storage::StorageError;
 use crate::storage::clock::ledger_now;

@@ -6,8 +6,8 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use crate::domain::catalogue::Percent;
 use crate::domain::country::Country;
+use crate::domain::percent::Percent;
 use crate::domain::tax::{AppliedTax, TaxKey, TaxRule, TaxTerms, TaxedAt};
 use crate::storage::StorageError;
 use crate::storage::clock::ledger_now;

@@ -67,14 +67,7 @@ struct TotalRow {
 /// # Errors
 /// Database errors.
 pub async fn prepare(conn: &mut AsyncPgConnection) -> Result<DateTime<Utc>, StorageError> {
-    // Compiling the expressions takes longer than it saves on all but the largest books.
-    // A worker runs it on a connection whose statements otherwise end after some seconds.
-    sql_query(
-        "SELECT set_config('work_mem', '256MB', true), set_config('jit', 'off', true), \
-                set_config('statement_timeout', '0', true)",
-    )
-    .execute(conn)
-    .await?;
+    sql_query(include_str!("../sql/prepare_check.sql")).execute(conn).await?;
     clock::now(conn).await
 }
 
@@ -86,7 +79,7 @@ pub async fn disagreements(
     conn: &mut AsyncPgConnection,
     step: &Step,
 ) -> Result<Vec<(Disagreement, i64)>, StorageError> {
-    let sql = format!("WITH step AS (\n{}\n)\n{}", step.sql, include_str!("check/listed.sql"));
+    let sql = format!("WITH step AS (\n{}\n)\n{}", step.sql, include_str!("listed.sql"));
     let rows: Vec<DisagreementRow> = sql_query(sql).bind::<BigInt, _>(LISTED).load(conn).await?;
     let split = |row: DisagreementRow| {
         let DisagreementRow { rule, subject, customer, expected, found, total } = row;
@@ -100,7 +93,7 @@ pub async fn disagreements(
 /// # Errors
 /// Database errors.
 pub async fn figures(conn: &mut AsyncPgConnection) -> Result<Vec<Figure>, StorageError> {
-    let rows: Vec<FigureRow> = sql_query(include_str!("check/figures.sql")).load(conn).await?;
+    let rows: Vec<FigureRow> = sql_query(include_str!("figures.sql")).load(conn).await?;
     let figure = |FigureRow { name, currency, counterpart, expected, found }| Figure {
         name,
         currency,
@@ -116,7 +109,7 @@ pub async fn figures(conn: &mut AsyncPgConnection) -> Result<Vec<Figure>, Storag
 /// # Errors
 /// Database errors.
 pub async fn totals(conn: &mut AsyncPgConnection) -> Result<Vec<Total>, StorageError> {
-    let rows: Vec<TotalRow> = sql_query(include_str!("check/totals.sql")).load(conn).await?;
+    let rows: Vec<TotalRow> = sql_query(include_str!("totals.sql")).load(conn).await?;
     let total =
         |TotalRow { name, currency, counterpart, count, sum }| Total { name, currency, counterpart, count, sum };
     Ok(rows.into_iter().map(total).collect())

@@ -41,7 +41,9 @@ WITH records AS (
           FROM records WHERE order_id IS NOT NULL AND returned IS NOT NULL GROUP BY order_id) AS r
     JOIN top_up_orders o ON o.id = r.order_id
     CROSS JOIN LATERAL (SELECT CASE WHEN o.fee_refundable THEN o.received_amount
-                                    ELSE o.received_amount - coalesce(sum(p.fee), 0) END
+                                    ELSE o.received_amount - coalesce(sum(p.fee)
+                                        + pro_rata(sum(p.tax), sum(p.fee), sum(p.amount - p.tax),
+                                                   currency_exponent(o.currency)), 0) END
                         FROM payment_applications p
                         WHERE p.order_id = o.id AND p.reversed_at IS NULL) AS a (returnable)
     LEFT JOIN expired x ON x.customer_id = o.customer_id AND x.order_id = o.id

@@ -179,9 +179,7 @@ fn tls_settings() -> Result<rustls::ClientConfig, StorageError> {
 
 /// The timeline of a server that can be written to: the first eight digits of the name of the log file that it writes.
 async fn timeline(client: &Client) -> Result<Option<u32>, StorageError> {
-    const ASK: &str = "SELECT CASE WHEN NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::bool \
-                       THEN pg_walfile_name(pg_current_wal_lsn()) END";
-    let row = client.query_one(ASK, &[]).await.map_err(|error| unreachable(&error))?;
+    let row = client.query_one(include_str!("../sql/timeline.sql"), &[]).await.map_err(|error| unreachable(&error))?;
     let file: Option<String> = row.try_get(0).map_err(|error| unreachable(&error))?;
     let digits = file.as_deref().and_then(|file| file.get(..8));
     Ok(digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()))

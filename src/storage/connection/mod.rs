@@ -5,6 +5,7 @@
 
 mod hosts;
 pub mod pooler;
+pub mod role;
 pub mod sqlstate;
 mod stream;
 
@@ -16,7 +17,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use self::hosts::Timeline;
 use self::stream::Health;
-use super::{StorageError, roles};
+use super::StorageError;
 
 /// How long the database may take to open a session, and its host to acknowledge what it was sent.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -105,7 +106,7 @@ pub async fn open(
         let (client, health, timeline) = hosts::connect(url.expose_secret(), seen).await?;
         let mut conn = AsyncPgConnection::try_from(client).await.map_err(|error| unreachable(&error))?;
         match role {
-            Some(role) => conn.batch_execute(&format!("{}; {}", purpose.settings(), roles::taking(role))).await?,
+            Some(role) => conn.batch_execute(&format!("{}; {}", purpose.settings(), role::taking(role))).await?,
             None => conn.batch_execute(purpose.settings()).await?,
         }
         Ok(Session { conn, used: Instant::now(), health, timeline, seen: seen.clone() })

@@ -2,9 +2,9 @@
 //!
 //! Diesel hands out an error's message and, for a few states only, its kind. Messages are translated by the server, so
 //! no decision may read one. [`Listener`] therefore follows the messages of the protocol as they arrive and remembers,
-//! for each error that can pass, which SQLSTATE came with which message. [`of_message`] looks a message up: the state
-//! decides, and the message is only the key. The listener sees an error before diesel does, so a look-up never comes
-//! too early.
+//! for each error that somebody asks about, which SQLSTATE came with which message. [`of_message`] and [`state_of`] look
+//! a message up: the state decides, and the message is only the key. The listener sees an error before diesel does, so a
+//! look-up never comes too early.
 //!
 //! Format of messages and of error fields: PostgreSQL documentation, "Message Formats" and "Error and Notice Message
 //! Fields".
@@ -58,20 +58,31 @@ const REMEMBERED: usize = 512;
 /// Longest error that is read, in bytes. A longer one has a long detail, which comes after state and message.
 const LONGEST: usize = 16 * 1024;
 
-static MESSAGES: LazyLock<Mutex<HashMap<String, Passing>>> = LazyLock::new(Mutex::default);
+/// States that do not pass, and decide what `topup migrate` does about roles: 42501 insufficient privilege, 42704
+/// undefined object, 42710 duplicate object, 23505 unique violation, XX000 internal error (two sessions that write one
+/// row of a catalogue).
+const OF_ROLES: [&str; 5] = ["42501", "42704", "42710", "23505", "XX000"];
+
+static MESSAGES: LazyLock<Mutex<HashMap<String, String>>> = LazyLock::new(Mutex::default);
 
 /// Why the error with this message passes.
 #[must_use]
 pub fn of_message(message: &str) -> Option<Passing> {
-    MESSAGES.lock().unwrap_or_else(PoisonError::into_inner).get(message).copied()
+    Passing::of_state(&state_of(message)?)
 }
 
-fn remember(message: &str, passing: Passing) {
+/// The state of the error with this message, if it passes or concerns roles.
+#[must_use]
+pub fn state_of(message: &str) -> Option<String> {
+    MESSAGES.lock().unwrap_or_else(PoisonError::into_inner).get(message).cloned()
+}
+
+fn remember(message: &str, state: &str) {
     let mut messages = MESSAGES.lock().unwrap_or_else(PoisonError::into_inner);
     if messages.len() >= REMEMBERED && !messages.contains_key(message) {
         messages.clear();
     }
-    messages.insert(message.to_owned(), passing);
+    messages.insert(message.to_owned(), state.to_owned());
 }
 
 /// Follows the messages that a server sends on one connection.
@@ -162,16 +173,19 @@ impl Listener {
     }
 }
 
-/// Remembers an error that passes. Fields are a type byte and a text that ends with a zero byte, each.
+/// Remembers an error that somebody asks about, and returns why it passes. Fields are a type byte and a text that ends with a zero byte, each.
 fn learn(fields: &[u8]) -> Option<Passing> {
     let field = |kind: u8| {
         let of_kind = |field: &&[u8]| field.first() == Some(&kind);
         let text = fields.split(|byte| *byte == 0).find(of_kind)?.get(1..)?;
         std::str::from_utf8(text).ok()
     };
-    let passing = Passing::of_state(field(b'C')?)?;
-    remember(field(b'M')?, passing);
-    Some(passing)
+    let state = field(b'C')?;
+    let passing = Passing::of_state(state);
+    if passing.is_some() || OF_ROLES.contains(&state) {
+        remember(field(b'M')?, state);
+    }
+    passing
 }
 
 #[cfg(test)]
@@ -199,6 +213,8 @@ mod tests {
         assert_eq!(listener.hear(&sent), Some(Passing::Locked));
         assert_eq!(of_message("storniere Anfrage wegen Zeitüberschreitung"), Some(Passing::Locked));
         assert_eq!(of_message("canceling statement due to lock timeout, as nobody said"), None);
+        assert_eq!(listener.hear(&error("42501", "keine Berechtigung")), None);
+        assert_eq!(state_of("keine Berechtigung").as_deref(), Some("42501"));
     }
 
     #[test]

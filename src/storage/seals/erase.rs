@@ -30,7 +30,7 @@ impl Statement for ToErase {
     }
 }
 
-/// The next entries of a customer that have texts, after this one: wallet, number and texts.
+/// The customer's next entries with texts, after the given entry: wallet, number and texts.
 ///
 /// # Errors
 /// Database errors.

@@ -14,7 +14,7 @@ WITH old AS (
     UNION ALL
     (SELECT id
      FROM provider_events
-     WHERE processed_at IS NOT NULL AND received_at < (SELECT ledger_now()) - $2 * interval '1 second'
+     WHERE received_at < (SELECT ledger_now()) - $2 * interval '1 second'
      ORDER BY received_at
      LIMIT $3)
 ), gone AS (

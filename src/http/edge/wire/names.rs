@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use super::{BrokenRule, Form, Inlined, Shape, Show, Text, TextRule, text};
 use crate::app::Problems;
-use crate::domain::catalogue::Percent;
 use crate::domain::code::Code;
 use crate::domain::country::{Country, UnknownCountry};
 use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, MoneyError, parse_plain_decimal};
 use crate::domain::payment::ProviderName;
+use crate::domain::percent::Percent;
 use crate::domain::product::Product;
 use crate::domain::reference::parse_reference;
 

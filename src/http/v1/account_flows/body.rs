@@ -6,7 +6,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::app::account_flows::FlowCauses;
-use crate::domain::account_flow::{self, FlowType};
+use crate::domain::account_flow;
+use crate::domain::flow_type::FlowType;
 use crate::http::edge::wire::{
     CurrencyCode, Description, FlowIdText, Metadata, PaymentChannel, ProductCode, ReferenceCode, SignedAmount,
 };

@@ -13,7 +13,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use self::body::{AccountFlow, AccountFlowType};
 use crate::app::{App, Caller, Error, account_flows};
-use crate::domain::account_flow::{self, FlowFilter, FlowType};
+use crate::domain::account_flow::{self, FlowFilter};
+use crate::domain::flow_type::FlowType;
 use crate::domain::id::IdKind;
 use crate::domain::product::Product;
 use crate::http::edge::auth::{Allowed, AsCustomer};

@@ -28,8 +28,10 @@ pub struct BankTransaction {
     amount: Amount,
     /// The part that serves orders or wallets.
     applied_amount: Amount,
-    /// The part that serves no order.
+    /// The part that serves nothing.
     unapplied_amount: Amount,
+    /// What went back of the part that served nothing. The three are the amount.
+    returned_amount: Amount,
     received_on: NaiveDate,
     remitter_name: Option<RemitterName>,
     /// The orders that it serves.
@@ -67,7 +69,8 @@ impl From<&KnownTransaction> for BankTransaction {
             currency: CurrencyCode::of(line.amount.currency()),
             amount: line.amount.into(),
             applied_amount: used.applied.into(),
-            unapplied_amount: Amount::from(line.amount - used.applied),
+            unapplied_amount: Amount::from(line.amount - used.applied - used.unapplied_taken),
+            returned_amount: used.unapplied_taken.into(),
             received_on: line.received_on,
             remitter_name: line.remitter.as_deref().map(RemitterName::new),
             orders: orders.iter().map(served).collect(),
@@ -125,7 +128,7 @@ pub struct RestateBankTransaction {
     reason: Reason,
 }
 
-/// State a bank transfer anew
+/// Correct the amount of a bank transfer
 ///
 /// Corrects the amount that arrived by a bank transfer, for example after an approval with a mistyped amount was
 /// reversed. The amount 0 voids the transfer: it leaves the list of unapplied payments. What already serves an order or

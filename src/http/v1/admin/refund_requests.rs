@@ -30,7 +30,7 @@ struct AdminRefundRequestsQuery {
     customer_id: Option<CustomerIdText>,
     /// Only requests about this order.
     order: Option<TopUpOrderId>,
-    /// Which requests come first; the newest when absent.
+    /// The order of the list: `newest` first, which is the default, or `oldest`.
     sort: Option<SortName>,
     cursor: Option<CursorText>,
     limit: Option<Limit>,

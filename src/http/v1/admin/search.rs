@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::{App, search as finder};
-use crate::domain::id::IdKind;
-use crate::domain::search::{Found, FoundKind};
+use crate::domain::search::{Found, FoundId, FoundKind};
 use crate::http::edge::auth::AsOperator;
 use crate::http::edge::extract::QueryParams;
 use crate::http::edge::problem::Failure;
@@ -59,18 +58,19 @@ pub enum SearchResultType {
 
 impl From<&Found> for SearchResult {
     fn from(found: &Found) -> Self {
-        let (kind, ids) = match found.kind {
-            FoundKind::Order => (SearchResultType::Order, IdKind::TopUpOrder),
-            FoundKind::Payment => (SearchResultType::Payment, IdKind::Payment),
-            FoundKind::Refund => (SearchResultType::Refund, IdKind::Refund),
-            FoundKind::Dispute => (SearchResultType::Dispute, IdKind::Dispute),
-            FoundKind::Customer => (SearchResultType::Customer, IdKind::Wallet),
-        };
-        let customer = found.customer.as_ref();
         Self {
-            kind,
-            id: found.id.map(|id| ids.show(id)).or_else(|| customer.map(ToString::to_string)).unwrap_or_default(),
-            customer_id: customer.map(CustomerIdText::of),
+            kind: match found.kind {
+                FoundKind::Order => SearchResultType::Order,
+                FoundKind::Payment => SearchResultType::Payment,
+                FoundKind::Refund => SearchResultType::Refund,
+                FoundKind::Dispute => SearchResultType::Dispute,
+                FoundKind::Customer => SearchResultType::Customer,
+            },
+            id: match &found.id {
+                FoundId::Ours(kind, id) => kind.show(*id),
+                FoundId::Customer(customer) => customer.to_string(),
+            },
+            customer_id: found.customer.as_ref().map(CustomerIdText::of),
             matched: found.matched.clone(),
             status: found.status.clone(),
             currency: found.money.map(|money| CurrencyCode::of(money.currency())),

@@ -6,7 +6,8 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::app::orders::approve::{self, BankStatement};
+use crate::app::orders::approve;
+use crate::app::orders::line::StatedTransfer;
 use crate::app::orders::{read, reject, reverse};
 use crate::app::{App, Error, Problems};
 use crate::domain::adjustment::ReversalReach;
@@ -143,7 +144,7 @@ pub async fn approve_top_up_order(
     Ok(repeatable(&body, made.replayed, decided(made.value.awaiting_second)))
 }
 
-fn read(asked: &ApproveTopUpOrder, problems: &mut Problems) -> Option<BankStatement> {
+fn read(asked: &ApproveTopUpOrder, problems: &mut Problems) -> Option<StatedTransfer> {
     let received_amount = asked.received_amount.decimal(problems, "/received_amount");
     let bank_transaction_id = asked.bank_transaction_id.read(problems, "/bank_transaction_id");
     let transaction_amount =
@@ -157,7 +158,7 @@ fn read(asked: &ApproveTopUpOrder, problems: &mut Problems) -> Option<BankStatem
         }
         id
     });
-    Some(BankStatement {
+    Some(StatedTransfer {
         received_amount: received_amount?,
         transaction_amount,
         bank_transaction_id: bank_transaction_id?,

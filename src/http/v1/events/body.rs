@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::app::Error;
 use crate::domain::event::{self, Subject};
 use crate::http::edge::wire::{CustomerIdText, EventId, EventType};
 use crate::http::v1::admin::disputes::body::{Dispute, dispute_body};
@@ -81,9 +82,11 @@ pub struct EventData {
 }
 
 /// An event as a webhook carries it.
-#[must_use]
-pub fn text(event: &event::Event) -> String {
-    serde_json::to_string(&Event::from(event)).unwrap_or_default()
+///
+/// # Errors
+/// [`Error::Internal`] for an event that JSON cannot hold.
+pub fn text(event: &event::Event) -> Result<String, Error> {
+    serde_json::to_string(&Event::from(event)).map_err(|_| Error::Internal("an event that JSON can hold"))
 }
 
 impl From<&event::Event> for Event {

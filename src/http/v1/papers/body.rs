@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::paper;
+use crate::domain::{paper, party};
 use crate::http::edge::wire::{
     Amount, AppliedTax, CurrencyCode, CustomerIdText, PaperId, PaperNumberText, SignedAmount, TopUpOrderId,
 };
@@ -125,9 +125,9 @@ pub struct EInvoice {
     url: Option<String>,
 }
 
-impl From<&paper::Party> for PaperParty {
-    fn from(party: &paper::Party) -> Self {
-        let paper::Party { name, country, email, details } = party.clone();
+impl From<&party::Party> for PaperParty {
+    fn from(party: &party::Party) -> Self {
+        let party::Party { name, country, email, details } = party.clone();
         Self {
             name,
             company: details.company,

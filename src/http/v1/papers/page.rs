@@ -12,7 +12,8 @@ use utoipa::ToSchema;
 
 use crate::app::Error;
 use crate::domain::money::format_amount;
-use crate::domain::paper::{Paper, PaperKind, Party};
+use crate::domain::paper::{Paper, PaperKind};
+use crate::domain::party::Party;
 
 const TEMPLATE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");

@@ -76,7 +76,7 @@ pub struct CreateUsage {
     /// A text for the customer's account flows.
     description: Option<Description>,
     metadata: Option<Metadata>,
-    /// When the consumption happened; absent for now.
+    /// When the consumption happened. Absent: no other time than that of the booking is recorded.
     #[serde(default, deserialize_with = "times::moment")]
     occurred_at: Option<DateTime<Utc>>,
 }

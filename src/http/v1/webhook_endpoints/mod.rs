@@ -215,8 +215,8 @@ pub async fn enable_webhook_endpoint(
 
 /// Replace the secret of a webhook endpoint
 ///
-/// Makes a new secret, which the answer shows this once. For 24 hours every message has two signatures, one with each
-/// secret. A secret that was being replaced already ends now.
+/// Makes a new secret, and shows it in this answer only. For 24 hours every message carries two signatures, by the old
+/// and by the new secret. If a replacement is still under way, its old secret ends now.
 #[utoipa::path(
     tag = "webhook-endpoints",
     operation_id = "rotateWebhookEndpointSecret",

@@ -31,9 +31,9 @@ pub struct UnappliedPayment {
     unapplied_amount: Amount,
     /// The order that the payment names; null if it names none of the platform's orders.
     order_id: Option<TopUpOrderId>,
-    /// Why the payment was not applied.
+    /// Why the payment was not applied; null once nothing of it is left.
     #[schema(max_length = 2000, example = "19.99 USD arrived for an order over 20")]
-    reason: String,
+    reason: Option<String>,
     /// Whether the company says that this is real money. False for test money.
     live: bool,
     received_at: DateTime<Utc>,
@@ -50,7 +50,7 @@ impl From<&Payment> for UnappliedPayment {
             amount: payment.amount.into(),
             unapplied_amount: payment.rest().into(),
             order_id: payment.order_id.map(TopUpOrderId::of),
-            reason: payment.unapplied_reason.clone().unwrap_or_default(),
+            reason: payment.unapplied_reason.clone(),
             live: payment.live,
             received_at: payment.received_at,
         }

@@ -51,7 +51,7 @@ struct UnappliedPaymentsQuery {
     /// `true`: the payments that were set aside, instead of those that wait for an operator.
     #[serde(default)]
     dismissed: bool,
-    /// Which payments come first; the newest when absent.
+    /// The order of the list: `newest` first, which is the default, or `oldest`.
     sort: Option<SortName>,
     /// `true`: the answer has the sums of the whole list.
     #[serde(default)]

@@ -131,9 +131,12 @@ impl From<StreamEnd> for StreamedEndReason {
     }
 }
 
+fn still_here() -> sse::Event {
+    sse::Event::Comment("still here".into())
+}
+
 /// Writes a message.
 pub fn render(message: &Message) -> sse::Event {
-    let still_here = || sse::Event::Comment("still here".into());
     let written = match &message.update {
         StreamUpdate::Probe => return still_here(),
         StreamUpdate::Balance(wallet) => write("balance.updated", &Balance::from(&**wallet)),
@@ -155,14 +158,22 @@ pub fn render(message: &Message) -> sse::Event {
         }
         StreamUpdate::End(why) => write("stream.end", &StreamedEnd { reason: (*why).into() }),
     };
-    written.id(message.cursor.to_string()).into()
+    written.map_or_else(still_here, |written| written.id(message.cursor.to_string()).into())
 }
 
 /// The message after which a stream ends with its token. It has no id: the cursor of the message before stays.
 pub fn token_expired() -> sse::Event {
-    write("stream.end", &StreamedEnd { reason: StreamedEndReason::TokenExpired }).into()
+    let written = write("stream.end", &StreamedEnd { reason: StreamedEndReason::TokenExpired });
+    written.map_or_else(still_here, Into::into)
 }
 
-fn write<T: Serialize>(name: &'static str, data: &T) -> sse::Data {
-    sse::Data::new(serde_json::to_string(data).unwrap_or_default()).event(name)
+/// `None` for data that JSON cannot hold, which cannot happen.
+fn write<T: Serialize>(name: &'static str, data: &T) -> Option<sse::Data> {
+    match serde_json::to_string(data) {
+        Ok(text) => Some(sse::Data::new(text).event(name)),
+        Err(error) => {
+            tracing::error!(%error, name, "A message of the stream is not JSON");
+            None
+        }
+    }
 }

@@ -42,25 +42,25 @@ pub struct OrdersQuery {
     pub created_from: Option<DateTime<Utc>>,
     #[serde(default, deserialize_with = "times::moment")]
     pub created_to: Option<DateTime<Utc>>,
-    /// Only what was completed at this moment or later.
+    /// Only orders that were completed at this moment or later.
     #[serde(default, deserialize_with = "times::moment")]
     pub completed_from: Option<DateTime<Utc>>,
-    /// Only what was completed before this moment.
+    /// Only orders that were completed before this moment.
     #[serde(default, deserialize_with = "times::moment")]
     pub completed_to: Option<DateTime<Utc>>,
-    /// Only what was changed last at this moment or later.
+    /// Only orders whose last change was at this moment or later.
     #[serde(default, deserialize_with = "times::moment")]
     pub updated_from: Option<DateTime<Utc>>,
-    /// Only what was changed last before this moment.
+    /// Only orders whose last change was before this moment.
     #[serde(default, deserialize_with = "times::moment")]
     pub updated_to: Option<DateTime<Utc>>,
     /// Only orders of which the payer pays this amount or more. It needs `currency`.
     pub amount_from: Option<Amount>,
     /// Only orders of which the payer pays this amount or less. It needs `currency`.
     pub amount_to: Option<Amount>,
-    /// For operators: only what has to be worked on.
+    /// For operators: only orders with work of this kind.
     pub worklist: Option<OrderWorklist>,
-    /// Which orders come first; the newest when absent.
+    /// The order of the list: `newest` first, which is the default, or `oldest`.
     pub sort: Option<SortName>,
     /// `true`: the answer says how many orders the whole list has, up to 10,000.
     #[serde(default)]
