@@ -300,6 +300,13 @@ CREATE TRIGGER entries_no_truncate BEFORE TRUNCATE ON entries
     FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
 REVOKE UPDATE, DELETE, TRUNCATE ON entries FROM PUBLIC;
 
+-- What a caller attaches to an order, a transfer or a grant: its own name of it, and texts. Both may be personal.
+CREATE DOMAIN client_reference AS text
+    CONSTRAINT client_reference_length CHECK (length(VALUE) BETWEEN 1 AND 200);
+-- PostgreSQL writes more spaces than a caller, whose JSON has at most 2,048 bytes.
+CREATE DOMAIN client_metadata AS jsonb
+    CONSTRAINT client_metadata_is_small CHECK (jsonb_typeof(VALUE) = 'object' AND octet_length(VALUE::text) <= 4096);
+
 -- Promotional credit. wallets.granted is the sum of remaining in `current_grants`.
 CREATE TABLE grants (
     customer_id text NOT NULL,
@@ -325,6 +332,8 @@ CREATE TABLE grants (
     used_to bigint NOT NULL DEFAULT 0,
     -- Whether an event has told that it expires soon.
     told_expiring boolean NOT NULL DEFAULT false,
+    client_reference client_reference,
+    metadata client_metadata,
     -- The Idempotency-Key that made it, once its row in idempotency_keys is pruned.
     key_caller text,
     key text,
@@ -334,6 +343,8 @@ CREATE TABLE grants (
     CONSTRAINT grants_parts CHECK (held >= 0 AND held <= remaining AND remaining <= amount)
 );
 CREATE UNIQUE INDEX grants_by_key ON grants (key_caller, key) WHERE key IS NOT NULL;
+CREATE INDEX grants_by_client_reference ON grants (customer_id, client_reference, created_at, id)
+    WHERE client_reference IS NOT NULL;
 CREATE INDEX grants_live ON grants (customer_id, wallet_id) WHERE remaining > 0;
 CREATE INDEX grants_expiring ON grants (expires_at, id) WHERE remaining > 0 AND expires_at IS NOT NULL;
 

@@ -72,6 +72,8 @@ CREATE TABLE top_up_orders (
     locale text,
     -- Who buys: the billing profile as it was when the order was created. Personal data, which can be erased.
     buyer jsonb,
+    client_reference client_reference,
+    metadata client_metadata,
     created_at timestamptz NOT NULL,
     -- When its money has arrived at the latest, by what the channel promises; null: nothing is promised.
     due_at timestamptz,
@@ -116,6 +118,8 @@ CREATE INDEX top_up_orders_by_account ON top_up_orders (bank_account_id, bank_ac
 -- What operators look for. A prefix is a range of text_pattern_ops, whatever the database's collation is.
 CREATE INDEX top_up_orders_by_reference ON top_up_orders (reference text_pattern_ops);
 CREATE INDEX top_up_orders_by_remitter ON top_up_orders (remitter_key text_pattern_ops) WHERE remitter_key IS NOT NULL;
+CREATE INDEX top_up_orders_by_client_reference ON top_up_orders (client_reference, created_at, id)
+    WHERE client_reference IS NOT NULL;
 CREATE INDEX top_up_orders_by_amount ON top_up_orders (payable_amount, created_at, id);
 CREATE INDEX top_up_orders_by_completion ON top_up_orders (completed_at) WHERE completed_at IS NOT NULL;
 CREATE INDEX top_up_orders_by_update ON top_up_orders (updated_at);
@@ -314,6 +318,8 @@ CREATE TABLE transfers (
     from_product text NOT NULL,
     to_product text NOT NULL,
     order_id uuid REFERENCES top_up_orders (id),
+    client_reference client_reference,
+    metadata client_metadata,
     created_at timestamptz NOT NULL,
     -- The Idempotency-Key that made it, once its row in idempotency_keys is pruned.
     key_caller text,
@@ -325,6 +331,8 @@ CREATE TABLE transfers (
 );
 CREATE UNIQUE INDEX transfers_by_key ON transfers (key_caller, key, (order_id IS NULL)) WHERE key IS NOT NULL;
 CREATE INDEX transfers_by_time ON transfers (customer_id, created_at, id);
+CREATE INDEX transfers_by_client_reference ON transfers (customer_id, client_reference, created_at, id)
+    WHERE client_reference IS NOT NULL;
 CREATE INDEX transfers_by_order ON transfers (order_id) WHERE order_id IS NOT NULL;
 
 CREATE TABLE refunds (
@@ -550,6 +558,8 @@ CREATE TABLE grant_proposals (
     priority smallint NOT NULL,
     expires_at timestamptz,
     reason text NOT NULL,
+    client_reference client_reference,
+    metadata client_metadata,
     proposed_by text NOT NULL,
     proposed_at timestamptz NOT NULL,
     approved_by text,

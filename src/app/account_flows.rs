@@ -7,29 +7,30 @@ use uuid::Uuid;
 
 use super::{App, Error};
 use crate::domain::account_flow::{AccountFlow, FlowCause, FlowFilter, FlowPosition};
-use crate::domain::payment::Channel;
+use crate::domain::client_data::ClientData;
+use crate::domain::order::ToldOrder;
 use crate::domain::product::Product;
 use crate::domain::transfer::Transfer;
-use crate::storage::{account_flows as store, ledger, orders, transfers};
+use crate::storage::{account_flows as store, grants, ledger, orders, transfers};
 
 /// How many flows are read at once for an export.
 const EXPORTED_AT_ONCE: i64 = 1_000;
 
-/// What a statement tells about the orders and transfers that caused flows.
+/// What a statement tells about the orders, transfers and grants that caused flows.
 #[derive(Debug, Clone, Default)]
 pub struct FlowCauses {
-    /// The channel and the short code of each order.
-    orders: HashMap<Uuid, (Channel, String)>,
+    orders: HashMap<Uuid, ToldOrder>,
     transfers: HashMap<Uuid, Transfer>,
+    grants: HashMap<Uuid, ClientData>,
 }
 
 impl FlowCauses {
-    /// The channel and the short code of the order that caused a flow.
+    /// The order that caused a flow.
     #[must_use]
-    pub fn order(&self, flow: &AccountFlow) -> Option<&(Channel, String)> {
+    pub fn order(&self, flow: &AccountFlow) -> Option<&ToldOrder> {
         match flow.cause()? {
             FlowCause::Order(id) => self.orders.get(&id),
-            FlowCause::Transfer(_) => None,
+            FlowCause::Transfer(_) | FlowCause::Grant(_) => None,
         }
     }
 
@@ -37,10 +38,20 @@ impl FlowCauses {
     #[must_use]
     pub fn other_wallet(&self, flow: &AccountFlow) -> Option<&Product> {
         match flow.cause()? {
-            FlowCause::Order(_) => None,
+            FlowCause::Order(_) | FlowCause::Grant(_) => None,
             FlowCause::Transfer(id) => {
                 self.transfers.get(&id).map(|moved| if moved.from == flow.product { &moved.to } else { &moved.from })
             }
+        }
+    }
+
+    /// What a caller attached to the order, the transfer or the grant that caused a flow.
+    #[must_use]
+    pub fn client(&self, flow: &AccountFlow) -> Option<&ClientData> {
+        match flow.cause()? {
+            FlowCause::Order(id) => self.orders.get(&id).map(|order| &order.client),
+            FlowCause::Transfer(id) => self.transfers.get(&id).map(|transfer| &transfer.client),
+            FlowCause::Grant(id) => self.grants.get(&id),
         }
     }
 }
@@ -64,23 +75,32 @@ pub async fn list(
 /// # Errors
 /// Database errors.
 pub async fn causes(app: &App, filter: &FlowFilter, flows: &[AccountFlow]) -> Result<FlowCauses, Error> {
-    let (mut of_orders, mut of_transfers) = (Vec::new(), Vec::new());
+    let (mut of_orders, mut of_transfers, mut of_grants) = (Vec::new(), Vec::new(), Vec::new());
     for cause in flows.iter().filter_map(AccountFlow::cause) {
         match cause {
             FlowCause::Order(id) => of_orders.push(id),
             FlowCause::Transfer(id) => of_transfers.push(id),
+            FlowCause::Grant(id) => of_grants.push(id),
         }
     }
-    if of_orders.is_empty() && of_transfers.is_empty() {
-        return Ok(FlowCauses::default());
+    let customer = &filter.customer;
+    let mut causes = FlowCauses::default();
+    if of_orders.is_empty() && of_transfers.is_empty() && of_grants.is_empty() {
+        return Ok(causes);
     }
     let mut conn = app.pool.get().await?;
-    let orders = orders::channels_of(&mut conn, &filter.customer, &of_orders).await?;
-    let transfers = transfers::find_all(&mut conn, &filter.customer, &of_transfers).await?;
-    Ok(FlowCauses {
-        orders: orders.into_iter().map(|(id, channel, reference)| (id, (channel, reference))).collect(),
-        transfers: transfers.into_iter().map(|transfer| (transfer.id, transfer)).collect(),
-    })
+    if !of_orders.is_empty() {
+        let orders = orders::told(&mut conn, customer, &of_orders).await?;
+        causes.orders = orders.into_iter().map(|order| (order.id, order)).collect();
+    }
+    if !of_transfers.is_empty() {
+        let transfers = transfers::find_all(&mut conn, customer, &of_transfers).await?;
+        causes.transfers = transfers.into_iter().map(|transfer| (transfer.id, transfer)).collect();
+    }
+    if !of_grants.is_empty() {
+        causes.grants = grants::attached(&mut conn, customer, &of_grants).await?.into_iter().collect();
+    }
+    Ok(causes)
 }
 
 /// All flows, newest first, in pages that are read as they are needed. The export ends where every entry is known, so

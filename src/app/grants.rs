@@ -223,9 +223,14 @@ pub async fn get(app: &App, customer: &CustomerId, id: Option<Uuid>) -> Result<W
 ///
 /// # Errors
 /// Database errors.
-pub async fn list(app: &App, customer: &CustomerId, page: &Page) -> Result<Rows<WalletGrant>, Error> {
+pub async fn list(
+    app: &App,
+    customer: &CustomerId,
+    client_reference: Option<&str>,
+    page: &Page,
+) -> Result<Rows<WalletGrant>, Error> {
     let mut conn = app.pool.get().await?;
-    Ok(store::list(&mut conn, customer, page).await?)
+    Ok(store::list(&mut conn, customer, client_reference, page).await?)
 }
 
 /// How long before its expiry a grant tells of it.

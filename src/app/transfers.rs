@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{App, Error, IdempotencyKey, Made};
+use crate::domain::client_data::ClientData;
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, Money};
@@ -24,6 +25,7 @@ pub struct NewTransfer {
     pub amount: Money,
     pub from: Product,
     pub to: Product,
+    pub client: ClientData,
 }
 
 /// Moves unheld paid money between two wallets of one customer.
@@ -105,6 +107,7 @@ pub async fn book_transfer(
         from: new.from.clone(),
         to: new.to.clone(),
         order_id,
+        client: new.client.clone(),
         created_at: created_at.ok_or(Error::Internal("an entry for each side of a transfer"))?,
     };
     store::insert(conn, &booked).await?;
@@ -128,9 +131,9 @@ pub async fn get(app: &App, customer: &CustomerId, id: Option<Uuid>) -> Result<T
 pub async fn list(
     app: &App,
     customer: &CustomerId,
-    currency: Option<Currency>,
+    (currency, client_reference): (Option<Currency>, Option<&str>),
     page: &Page,
 ) -> Result<Rows<Transfer>, Error> {
     let mut conn = app.pool.get().await?;
-    Ok(store::list(&mut conn, customer, currency, page).await?)
+    Ok(store::list(&mut conn, customer, (currency, client_reference), page).await?)
 }

@@ -68,6 +68,7 @@ pub struct AccountFlow {
 pub enum FlowCause {
     Order(Uuid),
     Transfer(Uuid),
+    Grant(Uuid),
 }
 
 impl AccountFlow {
@@ -94,7 +95,7 @@ impl AccountFlow {
         .find_map(|(kind, name)| kind.parse(reference).map(|_| name))
     }
 
-    /// The order or the transfer that the reference names.
+    /// The order, the transfer or the grant that the reference names.
     #[must_use]
     pub fn cause(&self) -> Option<FlowCause> {
         let reference = self.reference.as_deref()?;
@@ -102,7 +103,8 @@ impl AccountFlow {
             return None;
         }
         let order = IdKind::TopUpOrder.parse(reference).map(FlowCause::Order);
-        order.or_else(|| IdKind::Transfer.parse(reference).map(FlowCause::Transfer))
+        let transfer = || IdKind::Transfer.parse(reference).map(FlowCause::Transfer);
+        order.or_else(transfer).or_else(|| IdKind::Grant.parse(reference).map(FlowCause::Grant))
     }
 
     /// The flow of an entry in the wallet of this product.

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::client_data::ClientData;
 use super::money::Money;
 use super::movement::grant::NewGrant;
 use super::own_word::ProposalEnd;
@@ -65,6 +66,7 @@ impl Grant {
 pub struct WalletGrant {
     pub wallet: WalletKey,
     pub grant: Grant,
+    pub client: ClientData,
 }
 
 /// A grant that waits for a second operator, or did.

@@ -20,6 +20,7 @@ pub mod business_days;
 pub mod calendar;
 pub mod catalogue;
 pub mod check;
+pub mod client_data;
 pub mod code;
 pub mod counterpart;
 pub mod country;

@@ -8,6 +8,7 @@ use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::client_data::ClientData;
 use super::entry::{Entry, EntryKind};
 use super::hold::Hold;
 use super::label::Label;
@@ -111,6 +112,7 @@ pub(in crate::domain) struct GrantTerms {
     pub reason: String,
     pub order_id: Option<Uuid>,
     pub created_by: String,
+    pub client: ClientData,
 }
 
 /// What a source asks of the customer's wallets.

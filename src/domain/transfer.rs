@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::client_data::ClientData;
 use super::customer::CustomerId;
 use super::money::Money;
 use super::product::Product;
@@ -18,5 +19,6 @@ pub struct Transfer {
     pub to: Product,
     /// The order that this transfer paid, for orders of the channel `balance`.
     pub order_id: Option<Uuid>,
+    pub client: ClientData,
     pub created_at: DateTime<Utc>,
 }

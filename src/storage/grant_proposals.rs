@@ -11,6 +11,7 @@ use super::columns::{currency_from_column, customer_from_column};
 use super::page::in_page;
 use super::proposals::EndColumns;
 use super::schema::grant_proposals as proposals;
+use crate::domain::client_data::ClientData;
 use crate::domain::grant::GrantProposal;
 use crate::domain::money::Money;
 use crate::domain::movement::grant::NewGrant;
@@ -28,6 +29,8 @@ struct ProposalRow {
     priority: i16,
     expires_at: Option<DateTime<Utc>>,
     reason: String,
+    client_reference: Option<String>,
+    metadata: Option<serde_json::Value>,
     proposed_by: String,
     proposed_at: DateTime<Utc>,
     approved_by: Option<String>,
@@ -49,6 +52,8 @@ impl From<&GrantProposal> for ProposalRow {
             priority: grant.priority,
             expires_at: grant.expires_at,
             reason: grant.reason.clone(),
+            client_reference: grant.client.reference.clone(),
+            metadata: grant.client.metadata.clone(),
             proposed_by: grant.created_by.clone(),
             proposed_at: proposal.proposed_at,
             approved_by: end.approved_by,
@@ -79,6 +84,7 @@ impl TryFrom<ProposalRow> for GrantProposal {
                 priority: row.priority,
                 reason: row.reason,
                 created_by: row.proposed_by,
+                client: ClientData { reference: row.client_reference, metadata: row.metadata },
             },
             proposed_at: row.proposed_at,
             end: end.read(),

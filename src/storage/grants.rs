@@ -8,10 +8,11 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
-use super::ledger::{ActiveGrant, GrantRow, key_from_columns};
+use super::ledger::{ActiveGrant, AttachedRow, GrantRow, key_from_columns};
 use super::page::in_page;
 use super::schema::{grants, wallets};
 use super::statement::{Cached, Parameters, Statement};
+use crate::domain::client_data::ClientData;
 use crate::domain::customer::CustomerId;
 use crate::domain::grant::WalletGrant;
 use crate::domain::order::TimeRange;
@@ -37,9 +38,28 @@ pub async fn find(
 pub async fn list(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
+    client_reference: Option<&str>,
     page: &Page,
 ) -> Result<Rows<WalletGrant>, StorageError> {
-    load(conn, customer, Which::All, page).await
+    let which = client_reference.map_or(Which::All, |reference| Which::Named(reference.to_owned()));
+    load(conn, customer, which, page).await
+}
+
+/// What callers attached to those of these grants that are the customer's.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn attached(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    ids: &[Uuid],
+) -> Result<Vec<(Uuid, ClientData)>, StorageError> {
+    let rows: Vec<(Uuid, AttachedRow)> = grants::table
+        .filter(grants::customer_id.eq(customer.as_str()).and(grants::id.eq_any(ids)))
+        .select((grants::id, AttachedRow::as_select()))
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(|(id, attached)| (id, attached.into())).collect())
 }
 
 /// A customer's grants of which something is left, newest first.
@@ -58,6 +78,8 @@ pub async fn left(
 enum Which {
     All,
     One(Uuid),
+    /// Those with this client reference.
+    Named(String),
     /// Those of which something is left.
     Left,
 }
@@ -73,21 +95,27 @@ async fn load(
             wallets::table.on(wallets::customer_id.eq(grants::customer_id).and(wallets::id.eq(grants::wallet_id))),
         )
         .filter(grants::customer_id.eq(customer.as_str().to_owned()))
-        .select((GrantRow::as_select(), ActiveGrant::as_select(), wallets::currency, wallets::product))
+        .select((
+            GrantRow::as_select(),
+            AttachedRow::as_select(),
+            ActiveGrant::as_select(),
+            wallets::currency,
+            wallets::product,
+        ))
         .limit(page.to_read())
         .into_boxed();
     match which {
         Which::All => {}
         Which::One(id) => query = query.filter(grants::id.eq(id)),
+        Which::Named(reference) => query = query.filter(grants::client_reference.eq(reference)),
         Which::Left => query = query.filter(grants::remaining.gt(Decimal::ZERO)),
     }
     let query = in_page!(query, page, grants::created_at, grants::id);
-    let rows: Vec<(GrantRow, ActiveGrant, String, String)> = query.load(conn).await?;
-    let grant = |(row, active, currency, product): (GrantRow, ActiveGrant, String, String)| {
+    let rows: Vec<(GrantRow, AttachedRow, ActiveGrant, String, String)> = query.load(conn).await?;
+    page.cut(rows).try_map(|(row, attached, active, currency, product)| {
         let wallet = key_from_columns(customer.as_str(), &currency, &product)?;
-        Ok(WalletGrant { grant: row.into_current(active, wallet.currency), wallet })
-    };
-    page.cut(rows).try_map(grant)
+        Ok(WalletGrant { grant: row.into_current(active, wallet.currency), wallet, client: attached.into() })
+    })
 }
 
 /// A page of all customers' grants that expire in a range, those first that expire first. Something is left of them.
@@ -106,6 +134,7 @@ pub async fn expiring(
         .filter(grants::remaining.gt(Decimal::ZERO).and(grants::expires_at.is_not_null()))
         .select((
             GrantRow::as_select(),
+            AttachedRow::as_select(),
             ActiveGrant::as_select(),
             wallets::customer_id,
             wallets::currency,
@@ -120,10 +149,10 @@ pub async fn expiring(
         query = query.filter(grants::expires_at.lt(to));
     }
     let query = in_page!(query, page, grants::expires_at, grants::id);
-    let rows: Vec<(GrantRow, ActiveGrant, String, String, String)> = query.load(conn).await?;
-    page.cut(rows).try_map(|(row, active, customer, currency, product)| {
+    let rows: Vec<(GrantRow, AttachedRow, ActiveGrant, String, String, String)> = query.load(conn).await?;
+    page.cut(rows).try_map(|(row, attached, active, customer, currency, product)| {
         let wallet = key_from_columns(&customer, &currency, &product)?;
-        Ok(WalletGrant { grant: row.into_current(active, wallet.currency), wallet })
+        Ok(WalletGrant { grant: row.into_current(active, wallet.currency), wallet, client: attached.into() })
     })
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::StorageError;
 use super::columns::{corrupt, customer_from_column};
 use super::disputes::DisputeRow;
-use super::ledger::{GrantRow, HoldRow, WalletRow, WalletSql, key_from_columns};
+use super::ledger::{AttachedRow, GrantRow, HoldRow, WalletRow, WalletSql, key_from_columns};
 use super::orders::OrderRow;
 use super::payments::PaymentRow;
 use super::refund_requests::RefundRequestRow;
@@ -50,10 +50,11 @@ kept!(Disputes, "sql/kept_disputes.sql", SqlTypeOf<AsSelect<DisputeRow, Pg>>);
 kept!(Transfers, "sql/kept_transfers.sql", SqlTypeOf<AsSelect<TransferRow, Pg>>);
 kept!(Holds, "sql/kept_holds.sql", SqlTypeOf<AsSelect<HoldRow, Pg>>);
 kept!(Wallets, "sql/kept_wallets.sql", WalletSql);
-kept!(Grants, "sql/kept_grants.sql", (SqlTypeOf<AsSelect<GrantRow, Pg>>, Text, Text, Text));
+kept!(Grants, "sql/kept_grants.sql", GrantSql);
 kept!(WebhookEndpoints, "sql/kept_webhook_endpoints.sql", SqlTypeOf<AsSelect<EndpointRow, Pg>>);
 kept!(FrozenCustomers, "sql/kept_frozen_customers.sql", FrozenSql);
 
+type GrantSql = (SqlTypeOf<AsSelect<GrantRow, Pg>>, SqlTypeOf<AsSelect<AttachedRow, Pg>>, Text, Text, Text);
 type FrozenSql = (Text, Nullable<Text>, Nullable<Text>, Nullable<Timestamptz>);
 type FrozenRow = (String, Option<String>, Option<String>, Option<DateTime<Utc>>);
 
@@ -93,10 +94,11 @@ pub(super) async fn read(
             each(rows, |row| Ok(Subject::Balance(Box::new(row.into_wallet_alone()?))))
         }
         "grant" => {
-            let rows: Vec<(GrantRow, String, String, String)> = Cached(Grants(rows)).load(conn).await?;
-            each(rows, |(row, customer, currency, product)| {
+            let rows: Vec<(GrantRow, AttachedRow, String, String, String)> = Cached(Grants(rows)).load(conn).await?;
+            each(rows, |(row, attached, customer, currency, product)| {
                 let wallet = key_from_columns(&customer, &currency, &product)?;
-                Ok(Subject::Grant(Box::new(WalletGrant { grant: row.into_grant(wallet.currency), wallet })))
+                let grant = row.into_grant(wallet.currency);
+                Ok(Subject::Grant(Box::new(WalletGrant { grant, wallet, client: attached.into() })))
             })
         }
         "hold" => {

@@ -85,6 +85,9 @@ async fn narrowed<'f>(
     if let Some(reference) = &filter.reference {
         query = query.filter(orders::reference.eq(reference));
     }
+    if let Some(reference) = &filter.client_reference {
+        query = query.filter(orders::client_reference.eq(reference));
+    }
     let is_unverified =
         orders::status.eq(OrderStatus::Pending.as_str()).and(orders::channel.eq(Channel::BankTransfer.as_str()));
     Ok(match filter.worklist {

@@ -16,10 +16,11 @@ use super::schema::top_up_orders as orders;
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::bank_transaction::normal_form;
 use crate::domain::bonus::BonusTerms;
+use crate::domain::client_data::ClientData;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, Money};
-use crate::domain::order::{Awaited, Completion, FailedBy, Order, OrderState, OrderStatus, Remitter};
-use crate::domain::payment::{CardFlow, Channel};
+use crate::domain::order::{Awaited, Completion, FailedBy, Order, OrderState, OrderStatus, Remitter, ToldOrder};
+use crate::domain::payment::CardFlow;
 use crate::domain::product::Product;
 
 pub use super::order_timeline::{add_to_timeline, timeline};
@@ -70,6 +71,8 @@ pub(super) struct OrderRow {
     payer_ip: String,
     locale: Option<String>,
     buyer: Option<serde_json::Value>,
+    client_reference: Option<String>,
+    metadata: Option<serde_json::Value>,
     created_at: DateTime<Utc>,
     due_at: Option<DateTime<Utc>>,
     expires_at: DateTime<Utc>,
@@ -136,6 +139,8 @@ impl From<&Order> for OrderRow {
             payer_ip: order.payer_ip.to_string(),
             locale: order.locale.clone(),
             buyer: order.buyer.as_ref().map(to_document),
+            client_reference: order.client.reference.clone(),
+            metadata: order.client.metadata.clone(),
             created_at: order.created_at,
             due_at: order.due_at,
             expires_at: order.expires_at,
@@ -216,6 +221,7 @@ impl TryFrom<OrderRow> for Order {
             vnpay_bank_code: row.vnpay_bank_code,
             locale: row.locale,
             buyer: row.buyer.map(from_document).transpose()?,
+            client: ClientData { reference: row.client_reference, metadata: row.metadata },
             created_at: row.created_at,
             due_at: row.due_at,
             expires_at: row.expires_at,
@@ -252,22 +258,27 @@ pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Order
     row.map(Order::try_from).transpose()
 }
 
-/// The channel and the short code of those of these orders that are the customer's.
+/// What lists tell about those of these orders that are the customer's.
 ///
 /// # Errors
 /// Database errors.
-pub async fn channels_of(
+pub async fn told(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     ids: &[Uuid],
-) -> Result<Vec<(Uuid, Channel, String)>, StorageError> {
-    let rows: Vec<(Uuid, String, String)> = orders::table
+) -> Result<Vec<ToldOrder>, StorageError> {
+    type Row = (Uuid, String, String, Option<String>, Option<serde_json::Value>);
+    let rows: Vec<Row> = orders::table
         .filter(orders::id.eq_any(ids).and(orders::customer_id.eq(customer.as_str())))
-        .select((orders::id, orders::channel, orders::reference))
+        .select((orders::id, orders::channel, orders::reference, orders::client_reference, orders::metadata))
         .load(conn)
         .await?;
-    let known = |channel: String| channel.parse().map_err(|()| corrupt("channel", &channel));
-    rows.into_iter().map(|(id, channel, reference)| Ok((id, known(channel)?, reference))).collect()
+    rows.into_iter()
+        .map(|(id, channel, reference, client_reference, metadata)| {
+            let channel = channel.parse().map_err(|()| corrupt("channel", &channel))?;
+            Ok(ToldOrder { id, channel, reference, client: ClientData { reference: client_reference, metadata } })
+        })
+        .collect()
 }
 
 /// Reads an order and locks its row until the transaction ends.

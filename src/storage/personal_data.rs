@@ -7,7 +7,9 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 
 use super::StorageError;
-use super::schema::{attempts, billing_profiles, top_up_orders as orders};
+use super::schema::{
+    attempts, billing_profiles, grant_proposals as proposals, grants, top_up_orders as orders, transfers,
+};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::customer::CustomerId;
 
@@ -44,7 +46,7 @@ impl Statement for EraseEvents {
     }
 }
 
-/// Erases the billing profile, and who bought and who paid from orders, attempts and events. What a row needs by rule
+/// Erases the billing profile, who bought and who paid from orders, attempts and events, and what callers attached. What a row needs by rule
 /// is replaced by a word that says so.
 ///
 /// # Errors
@@ -60,7 +62,21 @@ pub async fn erase(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Resul
             orders::payer_ip.eq("0.0.0.0"),
             orders::locale.eq(&nothing),
             orders::return_url.eq(&nothing),
+            orders::client_reference.eq(&nothing),
+            orders::metadata.eq(None::<Value>),
         ))
+        .execute(conn)
+        .await?;
+    diesel::update(transfers::table.filter(transfers::customer_id.eq(customer)))
+        .set((transfers::client_reference.eq(&nothing), transfers::metadata.eq(None::<Value>)))
+        .execute(conn)
+        .await?;
+    diesel::update(grants::table.filter(grants::customer_id.eq(customer)))
+        .set((grants::client_reference.eq(&nothing), grants::metadata.eq(None::<Value>)))
+        .execute(conn)
+        .await?;
+    diesel::update(proposals::table.filter(proposals::customer_id.eq(customer)))
+        .set((proposals::client_reference.eq(&nothing), proposals::metadata.eq(None::<Value>)))
         .execute(conn)
         .await?;
     diesel::update(of_customer.filter(orders::remitter_name.is_not_null()))

@@ -456,6 +456,8 @@ diesel::table! {
         priority -> Int2,
         expires_at -> Nullable<Timestamptz>,
         reason -> Text,
+        client_reference -> Nullable<Text>,
+        metadata -> Nullable<Jsonb>,
         proposed_by -> Text,
         proposed_at -> Timestamptz,
         approved_by -> Nullable<Text>,
@@ -490,6 +492,8 @@ diesel::table! {
         order_id -> Nullable<Uuid>,
         created_by -> Text,
         created_at -> Timestamptz,
+        client_reference -> Nullable<Text>,
+        metadata -> Nullable<Jsonb>,
         used_to -> Int8,
         told_expiring -> Bool,
     }
@@ -832,6 +836,8 @@ diesel::table! {
         payer_ip -> Text,
         locale -> Nullable<Text>,
         buyer -> Nullable<Jsonb>,
+        client_reference -> Nullable<Text>,
+        metadata -> Nullable<Jsonb>,
         created_at -> Timestamptz,
         due_at -> Nullable<Timestamptz>,
         expires_at -> Timestamptz,
@@ -867,6 +873,8 @@ diesel::table! {
         from_product -> Text,
         to_product -> Text,
         order_id -> Nullable<Uuid>,
+        client_reference -> Nullable<Text>,
+        metadata -> Nullable<Jsonb>,
         created_at -> Timestamptz,
     }
 }

@@ -10,6 +10,7 @@ use super::StorageError;
 use super::columns::{currency_from_column, customer_from_column, money_from_column};
 use super::page::in_page;
 use super::schema::transfers;
+use crate::domain::client_data::ClientData;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::Currency;
 use crate::domain::page::{Page, Rows};
@@ -26,6 +27,8 @@ pub(super) struct TransferRow {
     from_product: String,
     to_product: String,
     order_id: Option<Uuid>,
+    client_reference: Option<String>,
+    metadata: Option<serde_json::Value>,
     created_at: DateTime<Utc>,
 }
 
@@ -40,6 +43,7 @@ impl TryFrom<TransferRow> for Transfer {
             from: Product::from_column(&row.from_product),
             to: Product::from_column(&row.to_product),
             order_id: row.order_id,
+            client: ClientData { reference: row.client_reference, metadata: row.metadata },
             created_at: row.created_at,
         })
     }
@@ -57,6 +61,8 @@ pub async fn insert(conn: &mut AsyncPgConnection, transfer: &Transfer) -> Result
             transfers::from_product.eq(transfer.from.as_column()),
             transfers::to_product.eq(transfer.to.as_column()),
             transfers::order_id.eq(transfer.order_id),
+            transfers::client_reference.eq(transfer.client.reference.as_deref()),
+            transfers::metadata.eq(transfer.client.metadata.as_ref()),
             transfers::created_at.eq(transfer.created_at),
         ))
         .execute(conn)
@@ -100,7 +106,7 @@ pub async fn find_all(
 pub async fn list(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
-    currency: Option<Currency>,
+    (currency, client_reference): (Option<Currency>, Option<&str>),
     page: &Page,
 ) -> Result<Rows<Transfer>, StorageError> {
     let mut query = transfers::table
@@ -110,6 +116,9 @@ pub async fn list(
         .into_boxed();
     if let Some(currency) = currency {
         query = query.filter(transfers::currency.eq(currency.code()));
+    }
+    if let Some(reference) = client_reference {
+        query = query.filter(transfers::client_reference.eq(reference.to_owned()));
     }
     let query = in_page!(query, page, transfers::created_at, transfers::id);
     let rows: Vec<TransferRow> = query.load(conn).await?;

@@ -23,6 +23,7 @@ mod billing_profiles;
 mod bonus;
 mod bonus_tiers;
 mod catalogue;
+mod client_data;
 mod crash;
 mod customer_ids;
 mod dispute_work;

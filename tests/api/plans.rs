@@ -135,6 +135,7 @@ async fn no_statement_reads_a_growing_table_whole() {
         "/v1/admin/top-up-orders?limit=5&customer_id=customer-17",
         "/v1/admin/top-up-orders?limit=5&channel=bank_transfer",
         "/v1/admin/top-up-orders?limit=5&created_from=2026-01-05T00:00:00Z&created_to=2026-01-06T00:00:00Z",
+        "/v1/admin/top-up-orders?limit=5&client_reference=cart-17",
         "/v1/admin/refunds?limit=5",
         "/v1/admin/refunds?limit=5&status=pending",
         "/v1/admin/refunds?limit=5&customer_id=customer-17",
@@ -205,6 +206,10 @@ async fn no_statement_reads_a_growing_table_whole() {
         customer.get(&format!("{path}&cursor={cursor}")).await.expect(200);
     }
     app.operator().get("/v1/grants?customer_id=customer-17&limit=2").await.expect(200);
+    for path in ["/v1/top-up-orders", "/v1/transfers", "/v1/grants"] {
+        let page = customer.get(&format!("{path}?client_reference=cart-16")).await.expect(200);
+        assert_eq!(page["data"].as_array().unwrap().len(), 1, "{path}");
+    }
     customer.get("/v1/account-flows/export").await.expect(200);
     customer.get("/v1/statements/2026-01").await.expect(200);
     customer.get("/v1/past-balances?at=2026-01-02T00:00:00Z").await.expect(200);
@@ -236,6 +241,12 @@ async fn no_statement_reads_a_growing_table_whole() {
     let statements = logged(&log, from);
     assert!(statements.len() > 200, "the plans are in the log: {}", statements.len());
     assert!(statements.iter().any(|plan| plan.contains("INSERT INTO seals")), "something was sealed");
+    let by_reference = |plan: &&String| plan.starts_with("SELECT") && plan.contains("\"client_reference\" = $");
+    let mut by_reference = statements.iter().filter(by_reference).peekable();
+    assert!(by_reference.peek().is_some(), "lists were filtered by client reference");
+    for plan in by_reference {
+        assert!(plan.contains("_by_client_reference"), "{plan}");
+    }
     let whole: Vec<&String> = statements.iter().filter(|plan| reads_a_growing_table_whole(plan)).collect();
     assert!(whole.is_empty(), "{} statements: {whole:#?}", whole.len());
     cluster.stop().await.unwrap();

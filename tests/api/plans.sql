@@ -15,14 +15,14 @@ FROM generate_series(0, 29999) n;
 INSERT INTO top_up_orders (id, customer_id, currency, product, channel, provider, merchant_account, status, failed_by,
                            amount, payable_amount, credited_amount, received_amount, reference, agreement_version,
                            remitter_name, remitter_bank, bank_account_id, bank_account_version, payer_ip, created_at,
-                           expires_at, updated_at, completed_at)
+                           expires_at, updated_at, completed_at, client_reference)
 SELECT md5('o' || n)::uuid, 'customer-' || 1 + n % 3000, 'USD', '',
        CASE WHEN n % 500 = 0 THEN 'bank_transfer' ELSE 'card' END, CASE WHEN n % 500 = 0 THEN 'bank' ELSE 'stripe' END,
        'default', s.status, CASE WHEN s.status = 'failed' THEN 'provider' END, 1, 1, 1,
        CASE WHEN s.status = 'completed' THEN 1 END, 'REF' || n, 'v1', 'r', 'b',
        (SELECT id FROM bank_accounts LIMIT 1), 1, '192.0.2.1',
        '2026-01-01'::timestamptz + n * interval '10 seconds', '2030-01-01', '2026-01-01',
-       CASE WHEN s.status = 'completed' THEN '2026-01-02'::timestamptz END
+       CASE WHEN s.status = 'completed' THEN '2026-01-02'::timestamptz END, 'cart-' || n
 FROM generate_series(1, 30000) n
 CROSS JOIN LATERAL (
     SELECT CASE n % 1000 WHEN 1 THEN 'failed' WHEN 2 THEN 'pending' ELSE 'completed' END AS status
@@ -93,13 +93,14 @@ SELECT md5('d' || n)::uuid, md5('p' || n)::uuid, md5('o' || n)::uuid, 'customer-
        '2026-01-03'::timestamptz + n * interval '1 minute', '2026-01-03'
 FROM generate_series(10001, 20000) n;
 
-INSERT INTO transfers (customer_id, id, currency, amount, from_product, to_product, created_at)
-SELECT 'customer-' || 1 + n % 3000, md5('t' || n)::uuid, 'USD', 1, '', 'sms', '2026-01-03'
+INSERT INTO transfers (customer_id, id, currency, amount, from_product, to_product, created_at, client_reference)
+SELECT 'customer-' || 1 + n % 3000, md5('t' || n)::uuid, 'USD', 1, '', 'sms', '2026-01-03', 'cart-' || n
 FROM generate_series(1, 20000) n;
 
-INSERT INTO grants (customer_id, id, wallet_id, amount, remaining, expires_at, reason, created_by, created_at)
+INSERT INTO grants (customer_id, id, wallet_id, amount, remaining, expires_at, reason, created_by, created_at,
+                    client_reference)
 SELECT 'customer-' || 1 + n % 3000, md5('g' || n)::uuid, md5('w' || 1 + n % 3000)::uuid, 1, 0, '2026-01-03', 'trial',
-       'meter', '2026-01-01'
+       'meter', '2026-01-01', 'cart-' || n
 FROM generate_series(1, 20000) n;
 
 INSERT INTO grant_uses (customer_id, wallet_id, seq, grant_id, amount)

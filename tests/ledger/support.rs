@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
 use topup::app::check;
+use topup::domain::client_data::ClientData;
 use topup::domain::check::Report;
 use topup::domain::money::Money;
 use topup::domain::movement::adjustment::NewAdjustment;
@@ -209,6 +210,7 @@ pub fn grant(at: &WalletKey, id: Uuid, amount: Decimal, priority: i16, expires_a
         priority,
         reason: "welcome".to_owned(),
         created_by: "test".to_owned(),
+        client: ClientData::none(),
     };
     grant.posting(id)
 }

@@ -120,6 +120,7 @@ async fn case_69_a_thousand_grants_in_one_wallet_stop_no_other_customer() {
         priority: 1,
         reason: "welcome".to_owned(),
         created_by: "ops".to_owned(),
+        client: topup::domain::client_data::ClientData::none(),
     };
     let grants: Vec<Posting> = (0..1000).map(|_| grant.posting(Uuid::now_v7())).collect();
     transact(&app.server.app.pool, async |conn| ledger::post(conn, &grants).await).await.unwrap();

@@ -13,6 +13,7 @@ use crate::app::{App, Caller, Error, IdempotencyKey, Made, Problems, settlement}
 use crate::domain::attempt::Attempt;
 use crate::domain::billing_profile::BillingProfile;
 use crate::domain::catalogue::Price;
+use crate::domain::client_data::ClientData;
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::Money;
@@ -49,6 +50,7 @@ pub struct NewOrder {
     pub vnpay_bank_code: Option<String>,
     pub payer_ip: IpAddr,
     pub locale: Option<String>,
+    pub client: ClientData,
 }
 
 /// Creates an order and starts its payment. The order is committed before the provider is called. A repetition with the
@@ -202,6 +204,7 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
         payer_ip: new.payer_ip,
         locale: new.locale.clone(),
         buyer: offer.profile.as_ref().map(BillingProfile::party),
+        client: new.client.clone(),
         created_at: now,
         due_at: days.map(|days| days.due_at(now, &app.settings.verification.calendar)),
         expires_at: now + waits,
@@ -214,8 +217,13 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
 
 /// Pays a product from the wallet: the transfer is booked and the order completes in the same transaction.
 async fn pay_from_wallet(conn: &mut Connection, order: &mut Order, amount: Money, actor: &str) -> Result<(), Error> {
-    let transfer =
-        NewTransfer { customer: order.customer.clone(), amount, from: Product::main(), to: order.product.clone() };
+    let transfer = NewTransfer {
+        customer: order.customer.clone(),
+        amount,
+        from: Product::main(),
+        to: order.product.clone(),
+        client: ClientData::none(),
+    };
     transfers::book_transfer(conn, &transfer, Some(order.id)).await?;
     order.credited_amount = order.amount;
     let nothing = Money::zero(amount.currency());

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::OfOrder;
+use crate::domain::client_data::ClientData;
 use crate::domain::label::Label;
 use crate::domain::money::Money;
 use crate::domain::posting::{Change, GrantTerms, Posting};
@@ -31,6 +32,7 @@ impl Bonus {
             reason: "top-up bonus".to_owned(),
             order_id: Some(order.id),
             created_by: "system".to_owned(),
+            client: ClientData::none(),
         };
         Posting::of_wallet(order.wallet(self.amount.currency()), Change::Grant { terms }, label)
     }

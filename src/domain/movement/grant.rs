@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use crate::domain::client_data::ClientData;
 use crate::domain::counterpart::Counterpart;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::EntryKind;
@@ -27,6 +28,7 @@ pub struct NewGrant {
     pub priority: i16,
     pub reason: String,
     pub created_by: String,
+    pub client: ClientData,
 }
 
 impl NewGrant {
@@ -42,6 +44,7 @@ impl NewGrant {
             reason: self.reason.clone(),
             order_id: None,
             created_by: self.created_by.clone(),
+            client: self.client.clone(),
         };
         let fingerprint = fingerprint64(&[&shown]);
         let label = Label {

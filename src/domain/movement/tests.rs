@@ -21,6 +21,7 @@ use super::top_up::{AppliedPayment, top_up, top_up_without_order};
 use super::transfer::transfer;
 use super::usage::NewUsage;
 use super::*;
+use crate::domain::client_data::ClientData;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::fingerprint::fingerprint64;
 use crate::domain::money::Money;
@@ -230,13 +231,18 @@ fn a_grant_is_promotion() {
         priority: 3,
         reason: "welcome".to_owned(),
         created_by: "op".to_owned(),
+        client: ClientData { reference: Some("cart-7".to_owned()), metadata: None },
     };
     let posting = new.posting(ID);
     let shown = format!("grt_{HEX}");
     assert_eq!(says(&posting), (EntryKind::Grant, "promotion".to_owned(), shown.clone(), Some(shown.as_str())));
     assert_eq!(posting.label().description(), Some("welcome"));
     assert_eq!(posting.label().fingerprint(), fingerprint64(&[&shown]));
-    let entry = booked(&posting).entry.unwrap();
+    let mut effects = Effects::default();
+    let mut wallet = Wallet::empty(wallet(&gpu()), now());
+    wallet.apply(&posting.change, &posting.label, None, now(), &mut effects).unwrap();
+    assert_eq!(effects.attached, [(ID, new.client)]);
+    let entry = effects.entries.pop().unwrap();
     assert_eq!((entry.amount, entry.granted), (usd("7"), usd("7")));
 }
 

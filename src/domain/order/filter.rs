@@ -50,5 +50,6 @@ pub struct OrderFilter {
     pub updated: TimeRange,
     pub amount: AmountRange,
     pub reference: Option<String>,
+    pub client_reference: Option<String>,
     pub worklist: Option<Worklist>,
 }

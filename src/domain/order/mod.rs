@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::bonus::BonusTerms;
+use super::client_data::ClientData;
 use super::customer::CustomerId;
 use super::money::{Currency, Money};
 use super::party::Party;
@@ -86,6 +87,7 @@ pub struct Order {
     pub locale: Option<String>,
     /// Who buys, as the billing profile said when the order was created. `None` once it was erased.
     pub buyer: Option<Party>,
+    pub client: ClientData,
     pub created_at: DateTime<Utc>,
     /// When its money has arrived at the latest, by what the channel promised; `None`: nothing was promised.
     pub due_at: Option<DateTime<Utc>>,
@@ -95,6 +97,15 @@ pub struct Order {
     pub ask_at: Option<DateTime<Utc>>,
     pub asked: i32,
     pub version: i64,
+}
+
+/// What lists of other things tell about an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldOrder {
+    pub id: Uuid,
+    pub channel: Channel,
+    pub reference: String,
+    pub client: ClientData,
 }
 
 /// How an amount that arrived is divided. All parts are in the order's currency.

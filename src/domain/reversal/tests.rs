@@ -4,6 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::client_data::ClientData;
 use crate::domain::counterpart::Counterpart;
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::EntryKind;
@@ -52,6 +53,7 @@ fn give(wallet: &mut Wallet, n: u128, (amount, priority): (u32, i16)) {
         reason: String::new(),
         order_id: None,
         created_by: String::new(),
+        client: ClientData::none(),
     };
     post(wallet, None, &Change::Grant { terms });
 }

@@ -18,6 +18,9 @@ impl Wallet {
         self.grants.push(Grant::opened(terms, booking.now));
         self.grants.sort_by(burn_order);
         self.granted += terms.amount;
+        if !terms.client.is_none() {
+            booking.effects.attached.push((terms.id, terms.client.clone()));
+        }
         Ok(self.write_entry(terms.amount, vec![(terms.id, terms.amount)], self.nothing(), booking))
     }
 

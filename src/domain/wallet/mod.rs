@@ -18,6 +18,7 @@ use uuid::Uuid;
 use self::holding::open;
 use self::limits::is_too_large;
 pub use self::stored::{StoredWallet, WalletMarks, WalletParts};
+use super::client_data::ClientData;
 use super::entry::Entry;
 use super::grant::Grant;
 use super::guard::{Crossing, LowBalance, SpendGuard};
@@ -59,6 +60,8 @@ pub struct Effects {
     pub holds: Vec<Hold>,
     /// How available crossed the threshold of the low-balance alert just now, in this order.
     pub crossings: Vec<Crossing>,
+    /// What was attached to grants that were opened.
+    pub attached: Vec<(Uuid, ClientData)>,
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use crate::domain::client_data::ClientData;
 use crate::domain::grant::Grant;
 use crate::domain::money::{Currency, Money};
 use crate::storage::schema::{grants, wallets};
@@ -25,6 +26,20 @@ pub(crate) struct GrantRow {
     order_id: Option<Uuid>,
     created_by: String,
     created_at: DateTime<Utc>,
+}
+
+/// What a caller attached to a grant. Postings do not need it, so wallets are loaded without it.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = grants)]
+pub(crate) struct AttachedRow {
+    client_reference: Option<String>,
+    metadata: Option<serde_json::Value>,
+}
+
+impl From<AttachedRow> for ClientData {
+    fn from(row: AttachedRow) -> Self {
+        Self { reference: row.client_reference, metadata: row.metadata }
+    }
 }
 
 /// What a wallet's row says of its active grant. Where there is one, it is newer than the grant's own row.

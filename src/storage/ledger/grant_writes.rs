@@ -5,14 +5,15 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Int2, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Int2, Jsonb, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use crate::domain::client_data::ClientData;
 use crate::domain::entry::Entry;
 use crate::domain::grant::Grant;
-use crate::domain::wallet::Wallet;
+use crate::domain::wallet::{Effects, Wallet};
 use crate::storage::StorageError;
 use crate::storage::statement::{Cached, Parameters, Statement};
 
@@ -20,15 +21,17 @@ use crate::storage::statement::{Cached, Parameters, Statement};
 /// row says it.
 pub(super) async fn all(
     conn: &mut AsyncPgConnection,
-    wallets: &[&Wallet],
+    changed: &[(&Wallet, &Effects)],
     entries: &[(&Wallet, &Entry)],
 ) -> Result<(), StorageError> {
     let used_now = entries.iter().filter_map(|(_, entry)| entry.only_grant());
-    let used: HashSet<Uuid> = wallets.iter().filter_map(|wallet| wallet.active_when_read).chain(used_now).collect();
+    let used: HashSet<Uuid> =
+        changed.iter().filter_map(|(wallet, _)| wallet.active_when_read).chain(used_now).collect();
     let mut grants = UpsertGrants::default();
-    for wallet in wallets {
+    for (wallet, effects) in changed {
         for grant in wallet.grants() {
-            grants.push(wallet, grant, used.contains(&grant.id));
+            let attached = effects.attached.iter().find(|(id, _)| *id == grant.id).map(|(_, attached)| attached);
+            grants.push(wallet, grant, attached, used.contains(&grant.id));
         }
     }
     if !grants.ids.is_empty() {
@@ -66,10 +69,12 @@ struct UpsertGrants {
     created_at: Vec<DateTime<Utc>>,
     owed: Vec<Decimal>,
     used_to: Vec<i64>,
+    client_references: Vec<Option<String>>,
+    metadata: Vec<Option<serde_json::Value>>,
 }
 
 impl UpsertGrants {
-    fn push(&mut self, wallet: &Wallet, grant: &Grant, is_used: bool) {
+    fn push(&mut self, wallet: &Wallet, grant: &Grant, attached: Option<&ClientData>, is_used: bool) {
         self.customers.push(wallet.key.customer.as_str().to_owned());
         self.ids.push(grant.id);
         self.wallet_ids.push(wallet.id);
@@ -84,6 +89,8 @@ impl UpsertGrants {
         self.created_at.push(grant.created_at);
         self.owed.push(grant.owed.amount());
         self.used_to.push(if is_used { wallet.entry_seq } else { 0 });
+        self.client_references.push(attached.and_then(|attached| attached.reference.clone()));
+        self.metadata.push(attached.and_then(|attached| attached.metadata.clone()));
     }
 }
 
@@ -107,7 +114,8 @@ impl Statement for UpsertGrants {
         parameters.add::<Array<Timestamptz>, _>(&self.created_at)?;
         parameters.add::<Array<Numeric>, _>(&self.owed)?;
         parameters.add::<Array<BigInt>, _>(&self.used_to)?;
-        Ok(())
+        parameters.add::<Array<Nullable<Text>>, _>(&self.client_references)?;
+        parameters.add::<Array<Nullable<Jsonb>>, _>(&self.metadata)
     }
 }
 

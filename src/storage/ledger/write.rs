@@ -37,7 +37,7 @@ pub(super) async fn all(
     if !with_entries.is_empty() {
         Cached(InsertEntries::new(&with_entries)).execute(conn).await?;
     }
-    grant_writes::all(conn, &wallets, &with_entries).await?;
+    grant_writes::all(conn, changed, &with_entries).await?;
     hold_writes::all(conn, changed, new_holds).await?;
     event_writes::all(conn, changed).await
 }

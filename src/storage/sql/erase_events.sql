@@ -4,9 +4,11 @@
 UPDATE events
 SET data = data || CASE noun
         WHEN 'order' THEN
-            '{"payer_ip": "0.0.0.0", "locale": null, "return_url": null, "remarks": null, "remitter_key": null}'::jsonb
+            '{"payer_ip": "0.0.0.0", "locale": null, "return_url": null, "remarks": null, "remitter_key": null,
+              "client_reference": null, "metadata": null}'::jsonb
             || CASE WHEN data ->> 'remitter_name' IS NULL THEN '{}'
                     ELSE '{"remitter_name": "erased", "remitter_bank": "erased"}' END::jsonb
         WHEN 'refund_request' THEN '{"reason": "erased"}'
-        ELSE '{"description": null, "metadata": null}' END::jsonb
-WHERE customer_id = $1 AND noun IN ('order', 'refund_request', 'hold')
+        WHEN 'hold' THEN '{"description": null, "metadata": null}'
+        ELSE '{"client_reference": null, "metadata": null}' END::jsonb
+WHERE customer_id = $1 AND noun IN ('order', 'refund_request', 'hold', 'transfer', 'grant')

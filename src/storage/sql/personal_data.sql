@@ -8,7 +8,8 @@ UNION ALL
 SELECT 'top_up_orders',
        jsonb_build_object('id', o.id, 'created_at', o.created_at, 'buyer', o.buyer, 'remitter_name', o.remitter_name,
                           'remitter_bank', o.remitter_bank, 'remarks', o.remarks, 'payer_ip', o.payer_ip,
-                          'locale', o.locale, 'return_url', o.return_url)
+                          'locale', o.locale, 'return_url', o.return_url, 'client_reference', o.client_reference,
+                          'metadata', o.metadata)
 FROM top_up_orders o WHERE o.customer_id = $1
 UNION ALL
 SELECT 'attempts', jsonb_build_object('order_id', a.order_id, 'n', a.n, 'customer_email', a.customer_email)
@@ -25,6 +26,15 @@ FROM papers p WHERE p.customer_id = $1 AND p.buyer IS NOT NULL
 UNION ALL
 SELECT 'holds', jsonb_build_object('id', h.id, 'description', h.description, 'metadata', h.metadata)
 FROM holds h WHERE h.customer_id = $1 AND num_nonnulls(h.description, h.metadata) > 0
+UNION ALL
+SELECT 'transfers', jsonb_build_object('id', t.id, 'client_reference', t.client_reference, 'metadata', t.metadata)
+FROM transfers t WHERE t.customer_id = $1 AND num_nonnulls(t.client_reference, t.metadata) > 0
+UNION ALL
+SELECT 'grants', jsonb_build_object('id', g.id, 'client_reference', g.client_reference, 'metadata', g.metadata)
+FROM grants g WHERE g.customer_id = $1 AND num_nonnulls(g.client_reference, g.metadata) > 0
+UNION ALL
+SELECT 'grant_proposals', jsonb_build_object('id', p.id, 'client_reference', p.client_reference, 'metadata', p.metadata)
+FROM grant_proposals p WHERE p.customer_id = $1 AND num_nonnulls(p.client_reference, p.metadata) > 0
 UNION ALL
 SELECT 'taken_back_debts', jsonb_build_object('source', d.source, 'description', d.description)
 FROM taken_back_debts d WHERE d.customer_id = $1 AND d.description IS NOT NULL

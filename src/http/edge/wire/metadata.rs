@@ -1,4 +1,4 @@
-//! Metadata: what callers attach to their usage and holds.
+//! What callers attach: metadata to usage, holds, orders, transfers and grants, and to the last three a reference too.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,9 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::Inlined;
+use super::{ClientReference, Inlined};
 use crate::app::Problems;
+use crate::domain::client_data::ClientData;
 use crate::domain::code::Code;
 
 /// Texts by name, of bounded size.
@@ -32,6 +33,18 @@ impl Metadata {
             return None;
         }
         Some(json)
+    }
+}
+
+/// Reads what a request attaches to an order, a transfer or a grant.
+pub fn read_client_data(
+    reference: Option<&ClientReference>,
+    metadata: Option<Metadata>,
+    problems: &mut Problems,
+) -> ClientData {
+    ClientData {
+        reference: ClientReference::read_optional(reference, problems, "/client_reference"),
+        metadata: Metadata::read_optional(metadata, problems, "/metadata"),
     }
 }
 

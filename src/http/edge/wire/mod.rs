@@ -47,7 +47,7 @@ pub use ids::{
     TopUpOrderId, TransferId, TransferSlipId, WalletId, WebhookDeliveryId, WebhookEndpointId,
 };
 pub use lists::{CursorText, Limit};
-pub use metadata::Metadata;
+pub use metadata::{Metadata, read_client_data};
 pub use names::{
     AgreementVersion, CountryCode, CurrencyCode, CustomerIdText, DedupeId, LanguageTag, PercentText, ProductCode,
     ProductFilter, ProviderText, ReferenceCode, ReferenceFilter,
@@ -55,7 +55,7 @@ pub use names::{
 pub use papers::{EInvoiceNumber, EInvoiceUrl, PaperNumberText};
 pub use tax::{AppliedTax, TaxedAtName};
 pub use texts::{
-    ApiKeyDescription, BankTransactionId, Description, EndpointDescription, GrantReason, Note, Reason, RemitterBank,
+    ApiKeyDescription, BankTransactionId, ClientReference, Description, EndpointDescription, GrantReason, Note, Reason, RemitterBank,
     RemitterName, RemitterRemarks, WebhookUrl,
 };
 

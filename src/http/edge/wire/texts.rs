@@ -22,6 +22,8 @@ pub type EndpointDescription = Text<Line<EndpointDescriptionLine>>;
 pub type ApiKeyDescription = Text<Line<ApiKeyDescriptionLine>>;
 /// Where webhooks go.
 pub type WebhookUrl = Text<Line<WebhookUrlLine>>;
+/// A caller's own name of an order, a transfer or a grant.
+pub type ClientReference = Text<Line<ClientReferenceLine>>;
 pub type RemitterName = Text<Line<RemitterNameLine>>;
 pub type RemitterBank = Text<Line<RemitterBankLine>>;
 pub type RemitterRemarks = Text<Line<RemitterRemarksLine>>;
@@ -36,6 +38,7 @@ pub(super) fn forms() -> Vec<Inlined> {
         text::<Line<EndpointDescriptionLine>>(),
         text::<Line<ApiKeyDescriptionLine>>(),
         text::<Line<WebhookUrlLine>>(),
+        text::<Line<ClientReferenceLine>>(),
         text::<Line<RemitterNameLine>>(),
         text::<Line<RemitterBankLine>>(),
         text::<Line<RemitterRemarksLine>>(),
@@ -169,6 +172,16 @@ impl Written for WebhookUrlLine {
     const NAME: &'static str = "WebhookUrl";
     const MAX: usize = 2000;
     const EXAMPLE: &'static str = "https://shop.example.com/topup-events";
+}
+
+#[derive(Debug)]
+pub enum ClientReferenceLine {}
+
+impl Written for ClientReferenceLine {
+    const NAME: &'static str = "ClientReference";
+    const MAX: usize = 200;
+    const EXAMPLE: &'static str = "cart-2026-0042";
+    const REQUIRED: bool = false;
 }
 
 #[derive(Debug)]

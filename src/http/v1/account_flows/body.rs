@@ -9,7 +9,8 @@ use crate::app::account_flows::FlowCauses;
 use crate::domain::account_flow;
 use crate::domain::flow_type::FlowType;
 use crate::http::edge::wire::{
-    CurrencyCode, Description, FlowIdText, Metadata, PaymentChannel, ProductCode, ReferenceCode, SignedAmount,
+    ClientReference, CurrencyCode, Description, FlowIdText, Metadata, PaymentChannel, ProductCode, ReferenceCode,
+    SignedAmount,
 };
 
 /// What a flow did.
@@ -87,7 +88,9 @@ pub struct AccountFlow {
     #[schema(nullable = false)]
     other_wallet: Option<OtherWallet>,
     description: Option<Description>,
-    /// What the platform attached to the usage.
+    /// The caller's own reference of the order, transfer or grant that the reference names. Lists alone tell it.
+    client_reference: Option<ClientReference>,
+    /// What the caller attached to the usage, or (in lists) to the order, transfer or grant that the reference names.
     #[schema(value_type = Option<Metadata>)]
     metadata: Option<Value>,
     /// When the usage happened, as the platform said; null where it said nothing.
@@ -104,13 +107,15 @@ pub struct OtherWallet {
 impl AccountFlow {
     /// A flow with what is known about its cause.
     pub fn of(flow: &account_flow::AccountFlow, causes: &FlowCauses) -> Self {
-        let order = causes.order(flow);
+        let (order, client) = (causes.order(flow), causes.client(flow));
         Self {
-            channel: order.map(|(channel, _)| (*channel).into()),
-            order_reference: order.map(|(_, reference)| ReferenceCode::new(reference)),
+            channel: order.map(|order| order.channel.into()),
+            order_reference: order.map(|order| ReferenceCode::new(&order.reference)),
             other_wallet: causes
                 .other_wallet(flow)
                 .map(|product| OtherWallet { product: ProductCode::of_product(product) }),
+            client_reference: client.and_then(|client| client.reference.as_deref()).map(ClientReference::new),
+            metadata: flow.metadata.clone().or_else(|| client?.metadata.clone()),
             ..Self::from(flow)
         }
     }
@@ -131,6 +136,7 @@ impl From<&account_flow::AccountFlow> for AccountFlow {
             order_reference: None,
             other_wallet: None,
             description: flow.description.as_deref().map(Description::new),
+            client_reference: None,
             metadata: flow.metadata.clone(),
             occurred_at: flow.occurred_at,
             created_at: flow.created_at,

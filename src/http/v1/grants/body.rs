@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::app::Caller;
@@ -9,7 +10,8 @@ use crate::domain::grant::{GrantProposal, WalletGrant};
 use crate::domain::money::Money;
 use crate::domain::own_word::ProposalEnd;
 use crate::http::edge::wire::{
-    Actor, Amount, CurrencyCode, CursorText, CustomerIdText, GrantId, GrantReason, ProductCode,
+    Actor, Amount, ClientReference, CurrencyCode, CursorText, CustomerIdText, GrantId, GrantReason, Metadata,
+    ProductCode,
 };
 
 /// Where a grant stands.
@@ -41,6 +43,11 @@ pub struct Grant {
     priority: i16,
     expires_at: Option<DateTime<Utc>>,
     reason: GrantReason,
+    /// The reference that the caller gave the grant.
+    client_reference: Option<ClientReference>,
+    /// What the caller attached to the grant.
+    #[schema(value_type = Option<Metadata>)]
+    metadata: Option<Value>,
     /// Who gave the credit, or proposed to give it; only operators learn which operator it was.
     created_by: Actor,
     created_at: DateTime<Utc>,
@@ -66,7 +73,7 @@ impl Grant {
 }
 
 impl From<&WalletGrant> for Grant {
-    fn from(WalletGrant { wallet, grant }: &WalletGrant) -> Self {
+    fn from(WalletGrant { wallet, grant, client }: &WalletGrant) -> Self {
         Self {
             id: GrantId::of(grant.id),
             status: GrantStatus::Given,
@@ -79,6 +86,8 @@ impl From<&WalletGrant> for Grant {
             priority: grant.priority,
             expires_at: grant.expires_at,
             reason: GrantReason::new(&grant.reason),
+            client_reference: client.reference.as_deref().map(ClientReference::new),
+            metadata: client.metadata.clone(),
             created_by: Actor::new(&grant.created_by),
             created_at: grant.created_at,
         }
@@ -107,6 +116,8 @@ impl From<&GrantProposal> for Grant {
             priority: grant.priority,
             expires_at: grant.expires_at,
             reason: GrantReason::new(&grant.reason),
+            client_reference: grant.client.reference.as_deref().map(ClientReference::new),
+            metadata: grant.client.metadata.clone(),
             created_by: Actor::new(&grant.created_by),
             created_at: proposal.proposed_at,
         }

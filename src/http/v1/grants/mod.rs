@@ -22,7 +22,8 @@ use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::{CustomerQuery, customer_of};
 use crate::http::edge::times;
 use crate::http::edge::wire::{
-    Amount, CurrencyCode, CursorText, CustomerIdText, GrantId, GrantReason, Limit, ProductCode,
+    Amount, ClientReference, CurrencyCode, CursorText, CustomerIdText, GrantId, GrantReason, Limit, Metadata,
+    ProductCode, read_client_data,
 };
 
 /// Promotional credit to give to a customer.
@@ -48,9 +49,12 @@ pub struct CreateGrant {
     priority: Option<i16>,
     /// Why the credit was given.
     reason: GrantReason,
+    /// Your own reference, for example of a cart. It need not be unique, and the customer sees it.
+    client_reference: Option<ClientReference>,
+    metadata: Option<Metadata>,
 }
 
-fn read(asked: &CreateGrant, caller: &Caller, problems: &mut Problems) -> Option<NewGrant> {
+fn read(asked: CreateGrant, caller: &Caller, problems: &mut Problems) -> Option<NewGrant> {
     let customer = asked.customer_id.read(problems, "/customer_id");
     let currency = asked.currency.read(problems, "/currency");
     let amount = currency.and_then(|currency| asked.amount.positive_money(problems, "/amount", currency));
@@ -60,6 +64,7 @@ fn read(asked: &CreateGrant, caller: &Caller, problems: &mut Problems) -> Option
     if !(0..=1000).contains(&priority) {
         problems.add("/priority", Code::OutOfRange, "must be 0 to 1000");
     }
+    let client = read_client_data(asked.client_reference.as_ref(), asked.metadata, problems);
     Some(NewGrant {
         customer: customer?,
         amount: amount?,
@@ -68,6 +73,7 @@ fn read(asked: &CreateGrant, caller: &Caller, problems: &mut Problems) -> Option
         priority,
         reason: reason?,
         created_by: caller.actor(),
+        client,
     })
 }
 
@@ -100,7 +106,7 @@ pub async fn create_grant(
 ) -> Result<HttpResponse, Failure> {
     let key = key.scoped(&caller, "create_grant", "", &body.bytes);
     let mut problems = Problems::new();
-    let new = read(&body.value, &caller, &mut problems);
+    let new = read(body.value, &caller, &mut problems);
     let made = grants::create(&app, &caller, &problems.into_result(new)?, &key).await?;
     Ok(match &made.value {
         Granted::Given(given) => {
@@ -116,6 +122,8 @@ pub async fn create_grant(
 #[into_params(parameter_in = Query)]
 struct GrantsQuery {
     customer_id: Option<CustomerIdText>,
+    /// Only grants with exactly this client reference.
+    client_reference: Option<ClientReference>,
     cursor: Option<CursorText>,
     limit: Option<Limit>,
 }
@@ -139,9 +147,12 @@ pub async fn list_grants(
 ) -> Result<HttpResponse, Failure> {
     let customer = customer_of(&caller, query.customer_id.as_ref())?;
     let limit = Limit::read(query.limit)?;
-    let filters = Filters::of(request.path()).with("customer_id", &customer);
+    let reference = ClientReference::filter(query.client_reference.as_ref(), "?client_reference")?;
+    let filters = Filters::of(request.path())
+        .with("customer_id", &customer)
+        .with_optional("client_reference", reference.as_ref());
     let asked = page::read(query.cursor.as_ref(), Sort::Newest, limit, &filters)?;
-    let found = grants::list(&app, &customer, &asked).await?;
+    let found = grants::list(&app, &customer, reference.as_deref(), &asked).await?;
     let cursors = page::cursors(&found, &filters, |found| (found.grant.created_at, found.grant.id))?;
     let data = found.rows.iter().map(|found| Grant::from(found).told_to(&caller)).collect();
     Ok(HttpResponse::Ok().json(GrantPage {

@@ -20,8 +20,8 @@ use crate::http::edge::idempotency::IdempotencyHeader;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::{CustomerQuery, OrderPath, customer_of};
 use crate::http::edge::wire::{
-    AgreementVersion, Amount, CurrencyCode, LanguageTag, PaymentChannel, ProductCode, RemitterBank, RemitterName,
-    RemitterRemarks, TopUpOrderId,
+    AgreementVersion, Amount, ClientReference, CurrencyCode, LanguageTag, Metadata, PaymentChannel, ProductCode,
+    RemitterBank, RemitterName, RemitterRemarks, TopUpOrderId,
 };
 
 /// A top-up order. The service computes fee, tax and bonus, so the request does not name them.
@@ -57,6 +57,9 @@ pub struct CreateTopUpOrder {
     return_url: Option<String>,
     /// The language of the payment page, as BCP 47 writes it.
     locale: Option<LanguageTag>,
+    /// Your own reference, for example of a cart. It need not be unique, and the customer sees it.
+    client_reference: Option<ClientReference>,
+    metadata: Option<Metadata>,
     #[schema(nullable = false)]
     card: Option<CardOptions>,
     #[schema(nullable = false)]

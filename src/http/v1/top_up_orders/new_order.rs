@@ -9,7 +9,9 @@ use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::order::Remitter;
 use crate::domain::payment::Channel;
-use crate::http::edge::wire::{AgreementVersion, Amount, LanguageTag, ProductCode, RemitterRemarks};
+use crate::http::edge::wire::{
+    AgreementVersion, Amount, LanguageTag, ProductCode, RemitterRemarks, read_client_data,
+};
 use crate::providers::is_bank_code;
 
 /// Reads the order that a customer wants.
@@ -54,6 +56,7 @@ pub fn read(customer: CustomerId, asked: CreateTopUpOrder, payer_ip: IpAddr) -> 
     let vnpay_bank_code = asked.vnpay.and_then(|vnpay| bank_code(&mut problems, vnpay));
     let locale = LanguageTag::read_optional(asked.locale.as_ref(), &mut problems, "/locale");
     check_return_url(&mut problems, asked.return_url.as_deref());
+    let client = read_client_data(asked.client_reference.as_ref(), asked.metadata, &mut problems);
     let read = amount.zip(product).map(|(amount, product)| NewOrder {
         customer,
         amount,
@@ -68,6 +71,7 @@ pub fn read(customer: CustomerId, asked: CreateTopUpOrder, payer_ip: IpAddr) -> 
         vnpay_bank_code,
         payer_ip,
         locale,
+        client,
     });
     problems.into_result(read)
 }

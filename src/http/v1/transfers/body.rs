@@ -2,10 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::domain::transfer;
-use crate::http::edge::wire::{Amount, CurrencyCode, CustomerIdText, ProductCode, TopUpOrderId, TransferId};
+use crate::http::edge::wire::{
+    Amount, ClientReference, CurrencyCode, CustomerIdText, Metadata, ProductCode, TopUpOrderId, TransferId,
+};
 
 /// A transfer that was booked.
 #[derive(Debug, Serialize, ToSchema)]
@@ -20,6 +23,11 @@ pub struct Transfer {
     to_product: Option<ProductCode>,
     /// The order that the transfer paid, if it was paid through the channel `balance`.
     order_id: Option<TopUpOrderId>,
+    /// The reference that the caller gave the transfer.
+    client_reference: Option<ClientReference>,
+    /// What the caller attached to the transfer.
+    #[schema(value_type = Option<Metadata>)]
+    metadata: Option<Value>,
     created_at: DateTime<Utc>,
 }
 
@@ -33,6 +41,8 @@ impl From<&transfer::Transfer> for Transfer {
             from_product: ProductCode::of_product(&transfer.from),
             to_product: ProductCode::of_product(&transfer.to),
             order_id: transfer.order_id.map(TopUpOrderId::of),
+            client_reference: transfer.client.reference.as_deref().map(ClientReference::new),
+            metadata: transfer.client.metadata.clone(),
             created_at: transfer.created_at,
         }
     }

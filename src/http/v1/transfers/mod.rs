@@ -19,7 +19,10 @@ use crate::http::edge::idempotency::IdempotencyHeader;
 use crate::http::edge::page::{self, Filters};
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::{CustomerQuery, customer_of};
-use crate::http::edge::wire::{Amount, CurrencyCode, CursorText, CustomerIdText, Limit, ProductCode, TransferId};
+use crate::http::edge::wire::{
+    Amount, ClientReference, CurrencyCode, CursorText, CustomerIdText, Limit, Metadata, ProductCode, TransferId,
+    read_client_data,
+};
 
 /// Money to move between two wallets of one customer.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -33,6 +36,9 @@ pub struct CreateTransfer {
     from_product: Option<ProductCode>,
     /// The product that gets the money. Null for the main wallet, if the product that gives it allows that.
     to_product: Option<ProductCode>,
+    /// Your own reference, for example of a cart. It need not be unique, and the customer sees it.
+    client_reference: Option<ClientReference>,
+    metadata: Option<Metadata>,
 }
 
 /// A page of transfers.
@@ -46,12 +52,13 @@ pub struct TransferPage {
     has_more: bool,
 }
 
-fn read(asked: &CreateTransfer, customer: CustomerId, problems: &mut Problems) -> Option<NewTransfer> {
+fn read(asked: CreateTransfer, customer: CustomerId, problems: &mut Problems) -> Option<NewTransfer> {
     let currency = asked.currency.read(problems, "/currency");
     let amount = currency.and_then(|currency| asked.amount.in_minor_unit(problems, "/amount", currency));
     let from = ProductCode::read_or_main(asked.from_product.as_ref(), problems, "/from_product");
     let to = ProductCode::read_or_main(asked.to_product.as_ref(), problems, "/to_product");
-    Some(NewTransfer { customer, amount: amount?, from: from?, to: to? })
+    let client = read_client_data(asked.client_reference.as_ref(), asked.metadata, problems);
+    Some(NewTransfer { customer, amount: amount?, from: from?, to: to?, client })
 }
 
 /// Move money between wallets
@@ -83,7 +90,7 @@ pub async fn create_transfer(
     let customer = query.customer(&caller)?;
     let key = key.scoped(&caller, "create_transfer", customer.as_str(), &body.bytes);
     let mut problems = Problems::new();
-    let new = read(&body.value, customer, &mut problems);
+    let new = read(body.value, customer, &mut problems);
     let made = transfers::create(&app, &problems.into_result(new)?, &key).await?;
     let answer = created(&Transfer::from(&made.value), made.replayed, StatusCode::OK);
     Ok(located(answer, "/v1/transfers", &TransferId::of(made.value.id)))
@@ -123,6 +130,8 @@ pub async fn get_transfer(
 struct TransfersQuery {
     customer_id: Option<CustomerIdText>,
     currency: Option<CurrencyCode>,
+    /// Only transfers with exactly this client reference.
+    client_reference: Option<ClientReference>,
     cursor: Option<CursorText>,
     limit: Option<Limit>,
 }
@@ -147,9 +156,13 @@ pub async fn list_transfers(
     let customer = customer_of(&caller, query.customer_id.as_ref())?;
     let limit = Limit::read(query.limit)?;
     let currency = CurrencyCode::filter(query.currency.as_ref(), "?currency")?;
-    let filters = Filters::of(request.path()).with("customer_id", &customer).with_optional("currency", currency);
+    let reference = ClientReference::filter(query.client_reference.as_ref(), "?client_reference")?;
+    let filters = Filters::of(request.path())
+        .with("customer_id", &customer)
+        .with_optional("currency", currency)
+        .with_optional("client_reference", reference.as_ref());
     let asked = page::read(query.cursor.as_ref(), Sort::Newest, limit, &filters)?;
-    let found = transfers::list(&app, &customer, currency, &asked).await?;
+    let found = transfers::list(&app, &customer, (currency, reference.as_deref()), &asked).await?;
     let cursors = page::cursors(&found, &filters, |row| (row.created_at, row.id))?;
     let data = found.rows.iter().map(Transfer::from).collect();
     Ok(HttpResponse::Ok().json(TransferPage {

@@ -16,14 +16,16 @@
 -- $13 numeric[] owed
 -- $14 bigint[] the number of the wallet's last entry where an entry can have used the grant since its row was written;
 --     0 otherwise
+-- $15 text[] client reference of a new grant, or null
+-- $16 jsonb[] metadata of a new grant, or null
 --
 -- Returns nothing.
 --
 -- The condition at the end spares unchanged grants a new row version: one posting touches few of a wallet's grants.
 INSERT INTO grants AS g (customer_id, id, wallet_id, amount, remaining, held, priority, expires_at, reason, order_id,
-                         created_by, created_at, owed, used_to)
+                         created_by, created_at, owed, used_to, client_reference, metadata)
 SELECT *
-FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (customer_id, id) DO UPDATE
 SET remaining = excluded.remaining,
     held = excluded.held,

@@ -14,7 +14,7 @@ use crate::domain::payment::Channel;
 use crate::http::edge::page::{self, Filters, ListTotal, SortName};
 use crate::http::edge::times;
 use crate::http::edge::wire::{
-    Amount, CurrencyCode, CursorText, CustomerIdText, Limit, PaymentChannel, ProductFilter, ReferenceFilter,
+    Amount, ClientReference, CurrencyCode, CursorText, CustomerIdText, Limit, PaymentChannel, ProductFilter, ReferenceFilter,
 };
 
 /// Which orders a list shows.
@@ -35,6 +35,8 @@ pub struct OrdersQuery {
     pub currency: Option<CurrencyCode>,
     /// Only the order with this reference code, as it came through a bank. Case, spaces and punctuation do not matter.
     pub reference: Option<ReferenceFilter>,
+    /// Only orders with exactly this client reference.
+    pub client_reference: Option<ClientReference>,
     /// `true`: only orders about which a statement or a reversal waits for a second operator.
     #[serde(default)]
     pub awaiting_second_approval: bool,
@@ -180,6 +182,7 @@ fn read(
     let product = ProductFilter::filter(query.product.as_ref(), "?product")?;
     let currency = CurrencyCode::filter(query.currency.as_ref(), "?currency")?;
     let reference = ReferenceFilter::filter(query.reference.as_ref(), "?reference")?;
+    let client_reference = ClientReference::filter(query.client_reference.as_ref(), "?client_reference")?;
     let second = query.awaiting_second_approval.then_some(OrderWorklist::AwaitingSecondOperator);
     let worklist = query.worklist.or(second);
     if query.worklist.is_some() && !is_for_operator {
@@ -204,6 +207,7 @@ fn read(
         .with_optional("product", product.as_ref().map(|product| product.as_column()))
         .with_optional("currency", currency)
         .with_optional("reference", reference.as_ref())
+        .with_optional("client_reference", client_reference.as_ref())
         .with_optional("awaiting_second_approval", query.awaiting_second_approval.then_some("true"))
         .with_moment("created_from", query.created_from)
         .with_moment("created_to", query.created_to)
@@ -226,6 +230,7 @@ fn read(
         updated: TimeRange { from: query.updated_from, to: query.updated_to },
         amount,
         reference,
+        client_reference,
         worklist: worklist.map(|worklist| worklist.at(app, now)),
     };
     Ok((filter, filters))

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -25,8 +26,8 @@ use crate::domain::attempt;
 use crate::domain::money::Money;
 use crate::domain::order::Order;
 use crate::http::edge::wire::{
-    Actor, AgreementVersion, Amount, AppliedTax, BonusReasonCode, CurrencyCode, CustomerIdText, PaymentChannel,
-    ProductCode, ReferenceCode, TopUpOrderId,
+    Actor, AgreementVersion, Amount, AppliedTax, BonusReasonCode, ClientReference, CurrencyCode, CustomerIdText,
+    Metadata, PaymentChannel, ProductCode, ReferenceCode, TopUpOrderId,
 };
 use crate::http::v1::transfer_slips::body::TransferSlip;
 
@@ -87,6 +88,11 @@ pub struct TopUpOrder {
     agreement_version: AgreementVersion,
     /// When the customer accepted it.
     agreement_accepted_at: DateTime<Utc>,
+    /// The reference that the caller gave the order.
+    client_reference: Option<ClientReference>,
+    /// What the caller attached to the order.
+    #[schema(value_type = Option<Metadata>)]
+    metadata: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     remitter: Option<OrderRemitter>,
@@ -384,6 +390,8 @@ fn render(
         reference: ReferenceCode::new(&order.reference),
         agreement_version: AgreementVersion::new(&order.agreement_version),
         agreement_accepted_at: order.created_at,
+        client_reference: order.client.reference.as_deref().map(ClientReference::new),
+        metadata: order.client.metadata.clone(),
         remitter: order.remitter.as_ref().map(OrderRemitter::from),
         next_action,
         created_at: order.created_at,
