@@ -21,4 +21,4 @@ DROP FUNCTION wallet_gate(text);
 DROP FUNCTION ledger_now();
 DROP SEQUENCE event_positions;
 DROP DOMAIN customer_key, currency_code, product_code, dedupe_key, counterpart_name, entry_number, entry_kind,
-    wallet_part, spend_cap, take_back_source, taken_part;
+    wallet_part, spend_cap, take_back_source, taken_part, client_reference, client_metadata;

@@ -14,7 +14,10 @@ CREATE TABLE environment (
     stamp text NOT NULL CONSTRAINT environment_stamp CHECK (stamp IN ('test', 'live')),
     stamped_at timestamptz NOT NULL DEFAULT ledger_now(),
     -- The role that the service takes in every session; null until `topup migrate` has made it.
-    service_role text
+    service_role text,
+    -- Signs the quotes of this database: a random number of 244 bits.
+    quote_secret bytea NOT NULL
+        DEFAULT sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
 );
 
 -- The time zone in which the days of the reports and the months of the statements begin. `topup migrate` changes it

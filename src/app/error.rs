@@ -1,5 +1,6 @@
 //! The errors of use cases. Each has a stable code that callers branch on and a text that a person reads.
 
+use crate::domain::catalogue::Price;
 use crate::domain::code::Code;
 use crate::domain::money::{Money, MoneyError};
 use crate::domain::posting::{CapReached, Refusal, Shortfall};
@@ -31,6 +32,9 @@ pub enum Error {
     /// 409: the current state of the thing does not allow this operation.
     #[error("{detail}")]
     Conflict { code: Code, detail: String },
+    /// 409: the order has another price than was told.
+    #[error("{detail}")]
+    PriceChanged { detail: String, price: Box<Price> },
     /// 422: the request is well formed, but something else must happen first.
     #[error("{detail}")]
     Unprocessable { code: Code, detail: String },

@@ -1,13 +1,18 @@
-//! Quotes: what an amount costs, before the customer places an order.
+//! Quotes: what an amount costs, before the customer places an order, and what fixes it for a while.
+
+use chrono::{DateTime, Utc};
 
 use super::catalogue::{self, FieldLocation};
 use super::{App, Error};
 use crate::domain::catalogue::Price;
+use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::Money;
 use crate::domain::offer::Eligibility;
 use crate::domain::payment::Channel;
 use crate::domain::product::Product;
+use crate::domain::quote::{FixedPrices, QuoteKey};
+use crate::storage::{Connection, clock, environment};
 
 /// The quote that a caller requests.
 #[derive(Debug, Clone)]
@@ -28,6 +33,15 @@ pub struct Quote {
     pub chosen: Option<Channel>,
     /// Every channel, with its price where a rule sets one that leaves something to credit.
     pub channels: Vec<(Eligibility, Option<Price>)>,
+    /// What fixes these prices, and until when; `None` where the customer can choose no channel.
+    pub signed: Option<SignedQuote>,
+}
+
+/// A quote as an order names it.
+#[derive(Debug, Clone)]
+pub struct SignedQuote {
+    pub text: String,
+    pub expires_at: DateTime<Utc>,
 }
 
 impl Quote {
@@ -39,7 +53,7 @@ impl Quote {
     }
 }
 
-/// Prices an amount. Nothing is stored: an order computes and keeps its own price when it is created.
+/// Prices an amount, and signs the prices. Nothing is stored.
 ///
 /// # Errors
 /// 422 for a currency or product that is not offered. A channel that the customer cannot choose is not an error: the
@@ -58,5 +72,41 @@ pub async fn quote(app: &App, customer: &CustomerId, new: NewQuote) -> Result<Qu
         .collect();
     let recommended = channels.iter().map(|(one, _)| one).filter(|one| one.recommended).min_by_key(|one| one.rank);
     let recommended = recommended.map(|one| one.channel);
-    Ok(Quote { amount, product, chosen: channel.or(recommended), channels })
+    let fixed = FixedPrices::of(&offer, amount, clock::now(&mut conn).await?);
+    let signed = match fixed.prices.is_empty() {
+        true => None,
+        false => Some(SignedQuote { text: fixed.sign(&key(&mut conn).await?, customer), expires_at: fixed.expires_at }),
+    };
+    Ok(Quote { amount, product, chosen: channel.or(recommended), channels, signed })
+}
+
+/// What a quote fixes, which was made for this customer, amount and product.
+///
+/// # Errors
+/// 422 `/quote_id`: `invalid_quote` for any other text, `quote_expired`.
+pub async fn read(
+    conn: &mut Connection,
+    text: &str,
+    customer: &CustomerId,
+    amount: Money,
+    product: &Product,
+) -> Result<FixedPrices, Error> {
+    let refused = |code, detail: &str| Err(Error::field("/quote_id", code, detail));
+    let Ok(fixed) = FixedPrices::read(text, &key(conn).await?, customer) else {
+        return refused(Code::InvalidQuote, "is not a quote of this customer");
+    };
+    if fixed.expires_at < clock::now(conn).await? {
+        return refused(Code::QuoteExpired, "has expired; ask for a new quote");
+    }
+    if fixed.amount != amount {
+        return refused(Code::InvalidQuote, "is a quote of another amount");
+    }
+    if fixed.product != *product {
+        return refused(Code::InvalidQuote, "is a quote of another product");
+    }
+    Ok(fixed)
+}
+
+async fn key(conn: &mut Connection) -> Result<QuoteKey, Error> {
+    environment::quote_key(conn).await?.ok_or(Error::Internal("a stamp of the database"))
 }

@@ -287,6 +287,7 @@ mod tests {
             offered: Channel::ALL.map(ChannelOffer::unlimited).to_vec(),
             tiers: Vec::new(),
             standing: BonusStanding::default(),
+            fixed: None,
         }
     }
 

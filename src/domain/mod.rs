@@ -55,6 +55,7 @@ pub mod percent;
 pub mod permission;
 pub mod posting;
 pub mod product;
+pub mod quote;
 pub mod reconciliation;
 pub mod reference;
 pub mod refund;

@@ -6,6 +6,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use super::StorageError;
 use super::schema::{environment, payments, top_up_orders, wallets};
 use crate::domain::environment::Environment;
+use crate::domain::quote::QuoteKey;
 
 /// Reads the stamp; `None` when the database has none yet.
 ///
@@ -14,6 +15,20 @@ use crate::domain::environment::Environment;
 pub async fn read(conn: &mut AsyncPgConnection) -> Result<Option<Environment>, StorageError> {
     let stamp: Option<String> = environment::table.select(environment::stamp).first(conn).await.optional()?;
     stamp.map(|stamp| stamp.parse().map_err(|_| StorageError::Corrupt(format!("environment {stamp}")))).transpose()
+}
+
+/// The key that signs the quotes of this database; `None` where it has no stamp yet.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn quote_key(conn: &mut AsyncPgConnection) -> Result<Option<QuoteKey>, StorageError> {
+    let row: Option<(String, Vec<u8>)> =
+        environment::table.select((environment::stamp, environment::quote_secret)).first(conn).await.optional()?;
+    row.map(|(stamp, secret)| {
+        let known = stamp.parse().map_err(|_| StorageError::Corrupt(format!("environment {stamp}")))?;
+        Ok(QuoteKey::new(&secret, known))
+    })
+    .transpose()
 }
 
 /// Stamps a database that has no stamp. An unused database, without wallets, orders and payments, can be stamped again.

@@ -403,6 +403,7 @@ diesel::table! {
         stamp -> Text,
         stamped_at -> Timestamptz,
         service_role -> Nullable<Text>,
+        quote_secret -> Bytea,
     }
 }
 

@@ -9,7 +9,7 @@ use super::read::{OrderView, view};
 use super::second_attempt;
 use crate::app::catalogue::{self, FieldLocation};
 use crate::app::transfers::{self, NewTransfer};
-use crate::app::{App, Caller, Error, IdempotencyKey, Made, Problems, settlement};
+use crate::app::{App, Caller, Error, IdempotencyKey, Made, Problems, quotes, settlement};
 use crate::domain::attempt::Attempt;
 use crate::domain::billing_profile::BillingProfile;
 use crate::domain::catalogue::Price;
@@ -21,6 +21,7 @@ use crate::domain::offer::Offer;
 use crate::domain::order::{Completion, Order, OrderState, Remitter};
 use crate::domain::payment::{CardFlow, Channel, ProviderName};
 use crate::domain::product::Product;
+use crate::domain::quote::Fixed;
 use crate::domain::reference::make_reference;
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, attempts, clock, orders};
@@ -39,6 +40,8 @@ pub struct NewOrder {
     pub product: Product,
     /// The agreement that the customer has read; `None` for the one that is in force.
     pub agreement_version: Option<String>,
+    /// The quote that fixes the price; `None` for the price of now.
+    pub quote: Option<String>,
     /// What the customer was told that the wallet gets; `None` for what it gets now.
     pub expected_credited: Option<Money>,
     /// What the customer was told that the payer pays; `None` for what it is now.
@@ -114,9 +117,28 @@ async fn price(conn: &mut Connection, app: &App, new: &NewOrder, caller: &Caller
         let detail = "must be a page of a site that this service sends payers back to";
         problems.add("/return_url", Code::ReturnUrlNotAllowed, detail);
     }
+    let (offer, kept) = match &new.quote {
+        None => (offer, true),
+        Some(quote) => {
+            let fixed = quotes::read(conn, quote, &new.customer, new.amount, &new.product).await?;
+            match fixed.price(&offer, new.channel) {
+                Fixed::Price(price) => (offer.fixing(new.channel, price), true),
+                Fixed::Changed => (offer, false),
+                Fixed::NotQuoted => {
+                    let detail = "has no price for this channel; ask for a new quote";
+                    problems.add("/quote_id", Code::InvalidQuote, detail);
+                    (offer, true)
+                }
+            }
+        }
+    };
     let price = catalogue::check(&offer, new.channel, new.amount, &mut problems);
     let price = problems.into_result(price)?;
     require_what_was_shown(new, &offer, &price)?;
+    if !kept {
+        let detail = format!("the quote cannot be kept: the payer would pay {} now", price.payable);
+        return Err(Error::PriceChanged { detail, price: Box::new(price) });
+    }
     Ok((offer, price))
 }
 
@@ -135,11 +157,11 @@ fn require_what_was_shown(new: &NewOrder, offer: &Offer, price: &Price) -> Resul
     }
     if new.expected_credited.is_some_and(|expected| expected != price.credited) {
         let detail = format!("the wallet would get {}", price.credited);
-        return Err(Error::conflict(Code::PriceChanged, detail));
+        return Err(Error::PriceChanged { detail, price: Box::new(*price) });
     }
     if new.expected_payable.is_some_and(|expected| expected != price.payable) {
         let detail = format!("the payer would pay {}", price.payable);
-        return Err(Error::conflict(Code::PriceChanged, detail));
+        return Err(Error::PriceChanged { detail, price: Box::new(*price) });
     }
     Ok(())
 }

@@ -128,8 +128,13 @@ codes! {
     IdempotencyInFlight = "idempotency_in_flight", [Problem(409)];
     /// The agreement is no longer the one that the request names; show the new one, and ask for consent again.
     AgreementChanged = "agreement_changed", [Problem(409)];
-    /// The order would credit another amount than the request expects; quote it again.
+    /// The order has another price than the request expects, or its quote cannot be kept; `price_changed` has the price
+    /// of now. Show it, and send the order with it or with a new quote.
     PriceChanged = "price_changed", [Problem(409)];
+    /// The text is no quote of this customer, or it is one of another top-up; ask for a quote of this one.
+    InvalidQuote = "invalid_quote", [Field];
+    /// The quote is older than 15 minutes; ask for a new one.
+    QuoteExpired = "quote_expired", [Field];
     /// The key or id was used before with other content; use a new one for a new request.
     IdempotencyKeyReused = "idempotency_key_reused", [Problem(422)];
 

@@ -14,6 +14,7 @@ use super::language::Language;
 use super::money::{Currency, Money, MoneyError};
 use super::payment::Channel;
 use super::product::Product;
+use super::quote::Taxpayer;
 use super::tax::AppliedTax;
 
 /// A channel that this installation can serve, with the limits of its provider.
@@ -56,6 +57,8 @@ pub struct Offer {
     /// The bonus tiers that serve this wallet, and what decides whether the customer gets one.
     pub tiers: Vec<BonusTier>,
     pub standing: BonusStanding,
+    /// What a quote fixes for its amount through a channel. It takes the place of the rule's price.
+    pub fixed: Option<(Channel, Price)>,
 }
 
 /// Whether the customer can choose a channel, and for which amounts.
@@ -193,6 +196,9 @@ impl Offer {
     #[must_use]
     pub fn price(&self, channel: Channel, amount: Money) -> Option<Result<Price, MoneyError>> {
         let rule = self.rule(channel)?;
+        if let Some(price) = self.fixed_price(channel, amount) {
+            return Some(Ok(price));
+        }
         Some(price(rule, amount, self.tax_on(channel)).map(|price| {
             // A payment from the wallet is a transfer.
             if channel == Channel::Balance {
@@ -201,6 +207,24 @@ impl Offer {
             let (bonus, bonus_terms) = choose(&self.tiers, amount, price.bonus, &self.standing);
             Price { bonus, bonus_terms, ..price }
         }))
+    }
+
+    /// The offer with the price of a channel that a quote fixes.
+    #[must_use]
+    pub fn fixing(self, channel: Channel, price: Price) -> Self {
+        Self { fixed: Some((channel, price)), ..self }
+    }
+
+    fn fixed_price(&self, channel: Channel, amount: Money) -> Option<Price> {
+        let fixed = self.fixed.filter(|(of, price)| *of == channel && price.amount == amount);
+        fixed.map(|(_, price)| price)
+    }
+
+    /// What decides about the customer's tax; `None` until the profile says it.
+    #[must_use]
+    pub fn taxpayer(&self) -> Option<Taxpayer> {
+        let profile = self.profile.as_ref()?;
+        Some(Taxpayer { country: profile.country, business: profile.is_business() })
     }
 
     /// The tax rule for payments through a channel. Money in the wallet was taxed when it came in.
@@ -260,7 +284,8 @@ impl Offer {
             }
         }
         let amount = amount?;
-        let price = price(rule, amount, self.tax_on(channel));
+        let fixed = self.fixed_price(channel, amount);
+        let price = fixed.map_or_else(|| price(rule, amount, self.tax_on(channel)), Ok);
         // The limits are about what is paid. An amount without a price is judged as it is.
         let paid = price.as_ref().map_or(amount, |price| price.payable);
         if paid.amount() < minimum.amount() {
@@ -305,4 +330,4 @@ impl Offer {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::domain) mod tests;

@@ -12,7 +12,7 @@ fn currency(code: &str) -> Currency {
     code.parse().unwrap()
 }
 
-fn money_of(text: &str, code: &str) -> Money {
+pub(in crate::domain) fn money_of(text: &str, code: &str) -> Money {
     Money::new(text.parse().unwrap(), currency(code)).unwrap()
 }
 
@@ -53,7 +53,7 @@ fn rules() -> Vec<ChannelRule> {
     ]
 }
 
-fn profile(country: &str) -> BillingProfile {
+pub(in crate::domain) fn profile(country: &str) -> BillingProfile {
     BillingProfile {
         tax_id_verified: None,
         customer: CustomerId::new("demo").unwrap(),
@@ -66,7 +66,7 @@ fn profile(country: &str) -> BillingProfile {
     }
 }
 
-fn offer(code: &str, country: Option<&str>, product: &str) -> Offer {
+pub(in crate::domain) fn offer(code: &str, country: Option<&str>, product: &str) -> Offer {
     Offer {
         currency: currency(code),
         product: Product::from_column(product),
@@ -88,6 +88,7 @@ fn offer(code: &str, country: Option<&str>, product: &str) -> Offer {
         offered: Channel::ALL.map(ChannelOffer::unlimited).to_vec(),
         tiers: Vec::new(),
         standing: BonusStanding::default(),
+        fixed: None,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::app::error::FieldError;
 use crate::domain::code::Code;
 use crate::providers::ProviderError;
 
-pub use super::shortfalls::{InsufficientFunds, SpendCap, TakenBackDebt};
+pub use super::shortfalls::{ChangedPrice, InsufficientFunds, SpendCap, TakenBackDebt};
 
 /// Why a request failed (RFC 9457).
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -56,6 +56,10 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub spend_cap: Option<SpendCap>,
+    /// What the order costs now, with `price_changed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub price_changed: Option<ChangedPrice>,
     /// The sum that ends the stop, with `taken_back_debt`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -110,6 +114,7 @@ pub struct Failure {
     errors: Vec<FieldError>,
     insufficient_funds: Option<Box<InsufficientFunds>>,
     spend_cap: Option<Box<SpendCap>>,
+    price_changed: Option<Box<ChangedPrice>>,
     taken_back_debt: Option<Box<TakenBackDebt>>,
     retry_after: Option<u64>,
 }
@@ -124,6 +129,7 @@ impl Failure {
             errors: Vec::new(),
             insufficient_funds: None,
             spend_cap: None,
+            price_changed: None,
             taken_back_debt: None,
             retry_after: None,
         }
@@ -158,6 +164,7 @@ impl Failure {
                 .collect(),
             insufficient_funds: self.insufficient_funds.as_deref().cloned(),
             spend_cap: self.spend_cap.as_deref().cloned(),
+            price_changed: self.price_changed.as_deref().cloned(),
             taken_back_debt: self.taken_back_debt.as_deref().cloned(),
         }
     }
@@ -175,6 +182,10 @@ impl From<Error> for Failure {
             Error::Conflict { code: code @ Code::IdempotencyInFlight, detail } => {
                 Self::new(StatusCode::CONFLICT, code, detail).retry_after(1)
             }
+            Error::PriceChanged { price, .. } => Self {
+                price_changed: Some(Box::new((*price).into())),
+                ..Self::new(StatusCode::CONFLICT, Code::PriceChanged, detail)
+            },
             Error::Conflict { code, detail } => Self::new(StatusCode::CONFLICT, code, detail),
             Error::Unprocessable { code, detail } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail),
             Error::BadRequest { code, detail } => Self::new(StatusCode::BAD_REQUEST, code, detail),

@@ -1,10 +1,11 @@
-//! The figures of a refusal by the ledger: what is missing, which cap is reached, what is owed.
+//! The figures of a refusal: what is missing, which cap is reached, what is owed, what an order costs now.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::wire::{Amount, CurrencyCode, ProductCode, SignedAmount};
+use crate::domain::catalogue::Price;
 use crate::domain::money::Money;
 use crate::domain::posting::{CapReached, Shortfall};
 
@@ -33,6 +34,40 @@ pub struct TakenBackDebt {
 impl From<Money> for TakenBackDebt {
     fn from(sum: Money) -> Self {
         Self { currency: CurrencyCode::of(sum.currency()), amount: sum.into() }
+    }
+}
+
+/// What an order costs now, where the request expects another price.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ChangedPrice {
+    pub currency: CurrencyCode,
+    /// What the wallet is to get before fees.
+    pub amount: Amount,
+    /// What the payer pays: credited + fee + tax.
+    pub payable_amount: Amount,
+    pub fee: Amount,
+    /// The tax that the payer pays on top.
+    pub tax: Amount,
+    /// The tax that the payable amount contains.
+    pub tax_included: Amount,
+    /// Promotional credit that comes in addition.
+    pub bonus: Amount,
+    /// What the wallet gets.
+    pub credited_amount: Amount,
+}
+
+impl From<Price> for ChangedPrice {
+    fn from(price: Price) -> Self {
+        Self {
+            currency: CurrencyCode::of(price.amount.currency()),
+            amount: price.amount.into(),
+            payable_amount: price.payable.into(),
+            fee: price.fee.into(),
+            tax: price.tax.into(),
+            tax_included: price.tax_included.into(),
+            bonus: price.bonus.into(),
+            credited_amount: price.credited.into(),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `POST /v1/quotes`: the price of a top-up before the order.
 
 use actix_web::{HttpResponse, post, web};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -17,6 +18,7 @@ use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::CustomerQuery;
 use crate::http::edge::wire::{
     Amount, AppliedTax, BonusReasonCode, CurrencyCode, PaymentChannel, ProcessingDays, ProductCode, ProductFilter,
+    QuoteId,
 };
 
 /// The top-up to price.
@@ -47,9 +49,14 @@ impl QuoteRequest {
     }
 }
 
-/// What an amount costs and brings. An order keeps the price of the moment in which it is created.
+/// What an amount costs and brings. An order that names the quote gets this price.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Quote {
+    /// What fixes these prices: send it with the order. It is good for this customer, amount and product, through each
+    /// channel that is eligible here, and for any number of orders. Null if no channel can be used.
+    quote_id: Option<QuoteId>,
+    /// Until when the quote is good: for 15 minutes.
+    expires_at: Option<DateTime<Utc>>,
     currency: CurrencyCode,
     product: Option<ProductCode>,
     /// What the wallet is to get before fees.
@@ -140,6 +147,8 @@ impl Quote {
     fn of(quote: &quotes::Quote, language: Language) -> Self {
         let price = quote.price();
         Self {
+            quote_id: quote.signed.as_ref().map(|signed| QuoteId::new(&signed.text)),
+            expires_at: quote.signed.as_ref().map(|signed| signed.expires_at),
             currency: CurrencyCode::of(quote.amount.currency()),
             product: ProductCode::of_product(&quote.product),
             amount: Amount::from(quote.amount),
@@ -161,6 +170,10 @@ impl Quote {
 ///
 /// Shows what the payer pays, fee, tax, bonus and credited amount before the order. For each channel it shows whether
 /// this customer can use it for this amount, and otherwise why not. The service stores nothing.
+///
+/// An order that names `quote_id` gets fee, tax, bonus and credited amount as quoted, although the operator has changed
+/// them meanwhile. It is refused with 409 `price_changed` where the customer's country or tax status has changed the
+/// tax, or where the bonus serves once and was given meanwhile. A channel that was closed meanwhile stays closed.
 #[utoipa::path(
     tag = "top-up-options",
     operation_id = "createQuote",

@@ -55,8 +55,8 @@ pub use names::{
 pub use papers::{EInvoiceNumber, EInvoiceUrl, PaperNumberText};
 pub use tax::{AppliedTax, TaxedAtName};
 pub use texts::{
-    ApiKeyDescription, BankTransactionId, ClientReference, Description, EndpointDescription, GrantReason, Note, Reason, RemitterBank,
-    RemitterName, RemitterRemarks, WebhookUrl,
+    ApiKeyDescription, BankTransactionId, ClientReference, Description, EndpointDescription, GrantReason, Note,
+    QuoteId, Reason, RemitterBank, RemitterName, RemitterRemarks, WebhookUrl,
 };
 
 /// How a kind of text looks in the document.

@@ -22,6 +22,8 @@ pub type EndpointDescription = Text<Line<EndpointDescriptionLine>>;
 pub type ApiKeyDescription = Text<Line<ApiKeyDescriptionLine>>;
 /// Where webhooks go.
 pub type WebhookUrl = Text<Line<WebhookUrlLine>>;
+/// A quote, which nobody but the service reads.
+pub type QuoteId = Text<QuoteForm>;
 /// A caller's own name of an order, a transfer or a grant.
 pub type ClientReference = Text<Line<ClientReferenceLine>>;
 pub type RemitterName = Text<Line<RemitterNameLine>>;
@@ -38,6 +40,7 @@ pub(super) fn forms() -> Vec<Inlined> {
         text::<Line<EndpointDescriptionLine>>(),
         text::<Line<ApiKeyDescriptionLine>>(),
         text::<Line<WebhookUrlLine>>(),
+        text::<QuoteForm>(),
         text::<Line<ClientReferenceLine>>(),
         text::<Line<RemitterNameLine>>(),
         text::<Line<RemitterBankLine>>(),
@@ -172,6 +175,34 @@ impl Written for WebhookUrlLine {
     const NAME: &'static str = "WebhookUrl";
     const MAX: usize = 2000;
     const EXAMPLE: &'static str = "https://shop.example.com/topup-events";
+}
+
+#[derive(Debug)]
+pub enum QuoteForm {}
+
+impl Form for QuoteForm {
+    const NAME: &'static str = "QuoteId";
+
+    fn shape() -> Shape {
+        Shape {
+            pattern: Some(Cow::Borrowed("^quo_[A-Za-z0-9_-]+$")),
+            max_length: 4000,
+            example: Cow::Borrowed("quo_eyJjdXJyZW5jeSI6IkNOWSIsImFtb3VudCI6IjEwMCJ9"),
+            ..Shape::default()
+        }
+    }
+}
+
+impl TextRule for QuoteForm {
+    type Value = String;
+
+    fn parse(text: &str) -> Result<String, BrokenRule> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        match text.strip_prefix("quo_") {
+            Some(rest) if !rest.is_empty() && text.len() <= 4000 && rest.bytes().all(is_plain) => Ok(text.to_owned()),
+            _ => Err(BrokenRule::new(Code::InvalidQuote, "is not a quote of this service")),
+        }
+    }
 }
 
 #[derive(Debug)]

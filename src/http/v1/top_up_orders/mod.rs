@@ -21,7 +21,7 @@ use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::{CustomerQuery, OrderPath, customer_of};
 use crate::http::edge::wire::{
     AgreementVersion, Amount, ClientReference, CurrencyCode, LanguageTag, Metadata, PaymentChannel, ProductCode,
-    RemitterBank, RemitterName, RemitterRemarks, TopUpOrderId,
+    QuoteId, RemitterBank, RemitterName, RemitterRemarks, TopUpOrderId,
 };
 
 /// A top-up order. The service computes fee, tax and bonus, so the request does not name them.
@@ -45,6 +45,9 @@ pub struct CreateTopUpOrder {
     /// The version of the agreement that the customer has read. If another one is in force, the order is refused (409
     /// `agreement_changed`). Absent: the one that is in force is recorded.
     agreement_version: Option<AgreementVersion>,
+    /// The quote that the customer was shown. It fixes fee, tax, bonus and what is credited. If it cannot be kept, the
+    /// order is refused (409 `price_changed`). Absent: the price of this moment is taken.
+    quote_id: Option<QuoteId>,
     /// What the customer was told that the wallet gets. If it would get another amount, the order is refused (409
     /// `price_changed`). Absent: the price of this moment is taken.
     expected_credited_amount: Option<Amount>,

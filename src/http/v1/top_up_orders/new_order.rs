@@ -10,7 +10,7 @@ use crate::domain::customer::CustomerId;
 use crate::domain::order::Remitter;
 use crate::domain::payment::Channel;
 use crate::http::edge::wire::{
-    AgreementVersion, Amount, LanguageTag, ProductCode, RemitterRemarks, read_client_data,
+    AgreementVersion, Amount, LanguageTag, ProductCode, QuoteId, RemitterRemarks, read_client_data,
 };
 use crate::providers::is_bank_code;
 
@@ -33,6 +33,7 @@ pub fn read(customer: CustomerId, asked: CreateTopUpOrder, payer_ip: IpAddr) -> 
     }
     let agreement_version =
         AgreementVersion::read_optional(asked.agreement_version.as_ref(), &mut problems, "/agreement_version");
+    let quote = QuoteId::read_optional(asked.quote_id.as_ref(), &mut problems, "/quote_id");
     let mut told = |amount: Option<&Amount>, pointer| amount?.money(&mut problems, pointer, currency?);
     let expected_credited = told(asked.expected_credited_amount.as_ref(), "/expected_credited_amount");
     let expected_payable = told(asked.expected_payable_amount.as_ref(), "/expected_payable_amount");
@@ -63,6 +64,7 @@ pub fn read(customer: CustomerId, asked: CreateTopUpOrder, payer_ip: IpAddr) -> 
         channel,
         product,
         agreement_version,
+        quote,
         expected_credited,
         expected_payable,
         return_url: asked.return_url,
