@@ -74,6 +74,8 @@ CREATE TABLE top_up_orders (
     buyer jsonb,
     client_reference client_reference,
     metadata client_metadata,
+    -- The transfer that paid it, where it was paid from the main wallet.
+    transfer_id uuid CONSTRAINT top_up_orders_transfer CHECK (transfer_id IS NULL OR channel = 'balance'),
     created_at timestamptz NOT NULL,
     -- When its money has arrived at the latest, by what the channel promises; null: nothing is promised.
     due_at timestamptz,

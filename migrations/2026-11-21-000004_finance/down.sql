@@ -9,4 +9,6 @@ DROP FUNCTION credit_note_is_due();
 DROP FUNCTION receipt_is_due();
 DROP TABLE papers_due, papers, paper_numbers;
 DROP FUNCTION papers_stay();
-DROP TABLE report_sums, report_days;
+DROP TABLE usage_sums, report_sums, report_days;
+DROP FUNCTION usage_product(text, text);
+DROP FUNCTION usage_labels(jsonb, text[]);

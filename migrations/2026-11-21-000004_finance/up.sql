@@ -8,6 +8,8 @@ CREATE TABLE report_days (
     starts_at timestamptz NOT NULL,
     ends_at timestamptz NOT NULL,
     folded_at timestamptz NOT NULL DEFAULT ledger_now(),
+    -- The keys of metadata by which the usage of the day was summed.
+    usage_keys text[] NOT NULL DEFAULT '{}' CONSTRAINT report_days_usage_keys CHECK (cardinality(usage_keys) <= 3),
     CONSTRAINT report_days_over CHECK (starts_at < ends_at AND ends_at <= folded_at)
 );
 CREATE TRIGGER report_days_no_change BEFORE UPDATE OR DELETE ON report_days
@@ -38,6 +40,33 @@ CREATE TRIGGER report_sums_no_change BEFORE UPDATE OR DELETE ON report_sums
     FOR EACH ROW EXECUTE FUNCTION entries_are_append_only();
 CREATE TRIGGER report_sums_no_truncate BEFORE TRUNCATE ON report_sums
     FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
+
+-- What of its metadata a usage is summed by. Values are cut, because the sums are kept for years.
+CREATE FUNCTION usage_labels(metadata jsonb, keys text[]) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(jsonb_object_agg(key, left(metadata ->> key, 100)), '{}')
+    FROM unnest(keys) AS key
+    WHERE metadata ? key
+$$;
+-- The product that was used: the wallet's, or the one that the counterpart names where another wallet paid.
+CREATE FUNCTION usage_product(counterpart text, wallet_product text)
+    RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN starts_with(counterpart, 'usage:') THEN substr(counterpart, 7) ELSE wallet_product END
+$$;
+-- The usage of folded days, summed by customer, day, product and labels, and what reversals gave back. Rows are added
+-- with their day; only the erasure of a customer's texts changes some, because labels can be personal.
+CREATE TABLE usage_sums (
+    customer_id text NOT NULL,
+    day date NOT NULL REFERENCES report_days (day),
+    currency currency_code NOT NULL,
+    product product_code NOT NULL,
+    labels jsonb NOT NULL,
+    uses bigint NOT NULL,
+    amount numeric(28, 8) NOT NULL CONSTRAINT usage_sums_amount CHECK (amount >= 0),
+    reversals bigint NOT NULL,
+    reversed numeric(28, 8) NOT NULL CONSTRAINT usage_sums_reversed CHECK (reversed >= 0),
+    CONSTRAINT usage_sums_pkey PRIMARY KEY (customer_id, day, currency, product, labels),
+    CONSTRAINT usage_sums_counts CHECK (uses >= 0 AND reversals >= 0 AND uses + reversals > 0)
+);
 
 -- Our papers: receipts for completed orders, credit notes for what went back of them, and cancellations of credit notes
 -- whose refund failed after all. They are numbered without a gap for each series and year, in the order in which things

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{App, Error};
 use crate::domain::account_flow::{AccountFlow, FlowCause, FlowFilter, FlowPosition};
 use crate::domain::client_data::ClientData;
+use crate::domain::entry::EntryKind;
 use crate::domain::order::ToldOrder;
 use crate::domain::product::Product;
 use crate::domain::transfer::Transfer;
@@ -36,12 +37,15 @@ impl FlowCauses {
 
     /// The other wallet of the transfer that caused a flow: a product's, or the main wallet.
     #[must_use]
-    pub fn other_wallet(&self, flow: &AccountFlow) -> Option<&Product> {
+    pub fn other_wallet(&self, flow: &AccountFlow) -> Option<Product> {
         match flow.cause()? {
+            FlowCause::Order(_) if flow.kind == EntryKind::TransferIn => Some(Product::main()),
             FlowCause::Order(_) | FlowCause::Grant(_) => None,
-            FlowCause::Transfer(id) => {
-                self.transfers.get(&id).map(|moved| if moved.from == flow.product { &moved.to } else { &moved.from })
-            }
+            FlowCause::Transfer(id) => self
+                .transfers
+                .get(&id)
+                .map(|moved| if moved.from == flow.product { &moved.to } else { &moved.from })
+                .cloned(),
         }
     }
 

@@ -57,6 +57,8 @@ pub mod transfer_slips;
 pub mod transfers;
 pub mod unapplied_payments;
 pub mod usage;
+pub mod usage_lists;
+pub mod usage_sums;
 pub mod webhook_endpoints;
 
 use std::sync::Arc;
@@ -77,6 +79,7 @@ use crate::domain::own_word::OwnWordRules;
 use crate::domain::paper::PaperRules;
 use crate::domain::percent::Percent;
 use crate::domain::report::journal::AccountNames;
+use crate::domain::usage_sum::UsageKeys;
 use crate::engine::{BalanceReader, Poster, Streams, Supervisor};
 use crate::providers::Registry;
 use crate::storage::pool::Pool;
@@ -137,6 +140,8 @@ pub struct Settings {
     pub sealing: Option<Sealing>,
     /// How accounts are named in the journal.
     pub journal_accounts: AccountNames,
+    /// By which keys of their metadata usage is summed.
+    pub usage_keys: UsageKeys,
     /// Who we are on our papers, and how they are numbered.
     pub papers: PaperRules,
 }

@@ -15,7 +15,7 @@ use crate::storage::reports as store;
 use crate::storage::transaction::TransactionError;
 
 /// The most days of one report.
-const MOST_DAYS: i64 = 366;
+pub(super) const MOST_DAYS: i64 = 366;
 /// The most days of a report by month, and of a roll-forward.
 const MOST_DAYS_BY_MONTH: i64 = 3_700;
 
@@ -45,7 +45,7 @@ pub async fn fold_if_due(app: &App, patience: Duration) -> Result<bool, Error> {
         if ledger::settled_until(conn).await? < next.span.to + patience {
             return Ok(None);
         }
-        Ok(Some((next.day, store::fold(conn, next).await?)))
+        Ok(Some((next.day, store::fold(conn, next, &app.settings.usage_keys).await?)))
     });
     match folded.await {
         Ok(Some((day, entries))) => {
@@ -77,7 +77,10 @@ pub async fn last_day(app: &App) -> Result<Option<NaiveDate>, Error> {
 }
 
 /// Requires that all days are folded, and that they are in order and not too many.
-async fn require_folded(app: &App, days: &Days, most: i64) -> Result<(), Error> {
+///
+/// # Errors
+/// 409 `too_recent`, 422 for days out of order or too many, database errors.
+pub(super) async fn require_folded(app: &App, days: &Days, most: i64) -> Result<(), Error> {
     if days.from > days.to {
         return Err(Error::field("?to", Code::OutOfRange, "must not be earlier than from"));
     }

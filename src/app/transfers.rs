@@ -8,7 +8,7 @@ use crate::domain::client_data::ClientData;
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, Money};
-use crate::domain::movement::transfer::transfer;
+use crate::domain::movement::transfer::{payment_from_wallet, transfer};
 use crate::domain::page::{Page, Rows};
 use crate::domain::posting::{PostingOutcome, Refusal};
 use crate::domain::product::Product;
@@ -75,8 +75,8 @@ async fn check_products(conn: &mut Connection, new: &NewTransfer) -> Result<(), 
     Ok(())
 }
 
-/// Books both sides of a transfer in the caller's transaction. On an error one side may be booked already: the caller
-/// must roll the transaction back.
+/// Books both sides of a transfer in the caller's transaction. One that pays an order leaves the main wallet. On an
+/// error one side may be booked already: the caller must roll the transaction back.
 ///
 /// # Errors
 /// 402 when unheld paid money is short.
@@ -86,7 +86,10 @@ pub async fn book_transfer(
     order_id: Option<Uuid>,
 ) -> Result<Transfer, Error> {
     let id = Uuid::now_v7();
-    let postings = transfer(id, &new.customer, new.amount, &new.from, &new.to);
+    let postings = match order_id {
+        Some(order) => payment_from_wallet(id, order, &new.customer, new.amount, &new.to),
+        None => transfer(id, &new.customer, new.amount, &new.from, &new.to),
+    };
     // Both entries lie in one transaction, but each wallet has its own clock: the transfer carries the later time.
     let mut created_at: Option<DateTime<Utc>> = None;
     for outcome in ledger::post(conn, &postings).await? {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::{App, Error};
-use crate::domain::account_flow::FlowId;
+use crate::domain::account_flow::{FlowId, FlowPosition};
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::id::IdKind;
@@ -172,6 +172,12 @@ impl UsageRecord {
     #[must_use]
     pub fn flow(&self) -> FlowId {
         FlowId::of(&self.entry)
+    }
+
+    /// Where it stands in a list.
+    #[must_use]
+    pub fn position(&self) -> FlowPosition {
+        (self.entry.created_at, self.entry.seq, self.entry.wallet_id)
     }
 }
 

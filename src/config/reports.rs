@@ -1,10 +1,11 @@
-//! When days begin, and how accounts are named.
+//! When days begin, how accounts are named, and by what usage is summed.
 
 use clap::Args;
 
 use crate::domain::report::journal::AccountName;
+use crate::domain::usage_sum::UsageKeys;
 
-/// When the days of reports begin, and how accounts are named.
+/// When the days of reports begin, how accounts are named, and by what usage is summed.
 #[derive(Debug, Clone, Args)]
 pub struct ReportConfig {
     /// The time zone in which the days of reports and the months of statements begin, by its IANA name, for example
@@ -16,4 +17,9 @@ pub struct ReportConfig {
     /// name is called by its word.
     #[arg(id = "journal-accounts", long, env = "TOPUP_JOURNAL_ACCOUNTS", value_name = "NAMES", value_delimiter = ',')]
     pub journal_accounts: Vec<AccountName>,
+    /// The keys of metadata by which usage is summed, at most three, for example `model,region`. They are folded with
+    /// each day, so a change counts from the next day on. A key with many values makes as many rows a day for each
+    /// customer. Unset: usage is summed by product alone.
+    #[arg(id = "usage-keys", long, env = "TOPUP_USAGE_KEYS", value_name = "KEYS", default_value = "")]
+    pub usage_keys: UsageKeys,
 }

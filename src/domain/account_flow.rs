@@ -133,7 +133,11 @@ impl AccountFlow {
 
     #[must_use]
     pub fn flow_type(&self) -> FlowType {
-        self.kind.into()
+        match (self.kind, self.cause()) {
+            // A product's wallet was topped up, by an order that the main wallet paid.
+            (EntryKind::TransferIn, Some(FlowCause::Order(_))) => FlowType::Recharge,
+            (kind, _) => kind.into(),
+        }
     }
 
     /// Where this flow stands in a list of flows.
@@ -143,12 +147,49 @@ impl AccountFlow {
     }
 }
 
+/// Which of the transfers that came into wallets a list shows: those that paid orders are recharges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TransfersIn {
+    #[default]
+    All,
+    ForOrders,
+    Others,
+}
+
+impl TransfersIn {
+    /// Whether they have to belong to an order; `None` where it does not matter.
+    #[must_use]
+    pub fn for_orders(self) -> Option<bool> {
+        match self {
+            Self::All => None,
+            Self::ForOrders => Some(true),
+            Self::Others => Some(false),
+        }
+    }
+}
+
+/// The kinds of entry that have one of these types, and which transfers that came in. No type means every one.
+#[must_use]
+pub fn kinds_of(types: &[FlowType]) -> (Vec<EntryKind>, TransfersIn) {
+    let mut kinds: Vec<EntryKind> = types.iter().flat_map(|flow| flow.kinds()).collect();
+    let transfers_in = match (types.contains(&FlowType::Recharge), types.contains(&FlowType::TransferIn)) {
+        (true, false) => TransfersIn::ForOrders,
+        (false, true) => TransfersIn::Others,
+        (true, true) | (false, false) => TransfersIn::All,
+    };
+    if transfers_in == TransfersIn::ForOrders {
+        kinds.push(EntryKind::TransferIn);
+    }
+    (kinds, transfers_in)
+}
+
 /// Which flows a list shows.
 #[derive(Debug, Clone)]
 pub struct FlowFilter {
     pub customer: CustomerId,
     /// Only these kinds; every kind when empty.
     pub kinds: Vec<EntryKind>,
+    pub transfers_in: TransfersIn,
     pub currency: Option<Currency>,
     pub product: Option<Product>,
     /// Only flows with this reference, as the API shows it: an order, a transfer, a grant, or a usage that was given
@@ -165,6 +206,7 @@ impl FlowFilter {
         Self {
             customer,
             kinds: Vec::new(),
+            transfers_in: TransfersIn::All,
             currency: None,
             product: None,
             reference: None,
@@ -187,6 +229,19 @@ mod tests {
             assert!(flow.kinds().next().is_some(), "{flow:?}");
             assert_eq!(flow.as_str().parse(), Ok(flow));
         }
+    }
+
+    #[test]
+    fn a_transfer_that_paid_an_order_is_a_recharge_where_it_arrived() {
+        use FlowType::{Recharge, TransferIn, TransferOut};
+        assert_eq!(kinds_of(&[]), (vec![], TransfersIn::All));
+        assert_eq!(kinds_of(&[Recharge]), (vec![EntryKind::Recharge, EntryKind::TransferIn], TransfersIn::ForOrders));
+        assert_eq!(kinds_of(&[TransferIn]), (vec![EntryKind::TransferIn], TransfersIn::Others));
+        assert_eq!(
+            kinds_of(&[Recharge, TransferIn]),
+            (vec![EntryKind::Recharge, EntryKind::TransferIn], TransfersIn::All)
+        );
+        assert_eq!(kinds_of(&[TransferOut]), (vec![EntryKind::TransferOut], TransfersIn::All));
     }
 
     #[test]

@@ -72,6 +72,7 @@ pub mod tax_id;
 pub mod transfer;
 pub mod transfer_slip;
 pub mod unapplied;
+pub mod usage_sum;
 pub mod wallet;
 pub mod wallet_key;
 pub mod webhook;

@@ -41,6 +41,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(account_statements::export_account_statement)
         .service(account_statements::list_past_balances)
         .service(reversals::create_usage_reversal)
+        .service(usage::list::list_usage)
+        .service(usage::summary::get_usage_summary)
         .service(usage::read::get_usage)
         .service(holds::get_hold)
         .service(holds::release_hold)

@@ -285,6 +285,7 @@ fn app_settings(
             credit_notes: config.papers.credit_note_series.clone(),
         },
         journal_accounts: AccountNames::new(config.reports.journal_accounts.iter().cloned()),
+        usage_keys: config.reports.usage_keys.clone(),
     }
 }
 

@@ -15,6 +15,7 @@ use super::StorageError;
 use super::columns::{currency_from_column, entry_kind_from_column};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::account_flow::{AccountFlow, FlowFilter, FlowId, FlowPosition};
+use crate::domain::customer::CustomerId;
 use crate::domain::entry::EntryKind;
 use crate::domain::money::Money;
 use crate::domain::product::Product;
@@ -69,6 +70,8 @@ struct Page {
     after_wallet: Uuid,
     currency: Option<String>,
     product: Option<String>,
+    /// Whether transfers that came in have to belong to an order; `None` where it does not matter.
+    for_orders: Option<bool>,
     limit: i64,
 }
 
@@ -119,7 +122,7 @@ impl Statement for ByKind {
         parameters.add::<Nullable<Text>, _>(&page.currency)?;
         parameters.add::<Nullable<Text>, _>(&page.product)?;
         parameters.add::<BigInt, _>(&page.limit)?;
-        Ok(())
+        parameters.add::<Nullable<Bool>, _>(&page.for_orders)
     }
 }
 
@@ -147,7 +150,7 @@ impl Statement for ByWallet {
         parameters.add::<Nullable<Text>, _>(&page.product)?;
         parameters.add::<Array<Int2>, _>(&page.kinds)?;
         parameters.add::<BigInt, _>(&page.limit)?;
-        Ok(())
+        parameters.add::<Nullable<Bool>, _>(&page.for_orders)
     }
 }
 
@@ -175,7 +178,7 @@ impl Statement for ByReference {
         parameters.add::<Nullable<Text>, _>(&page.currency)?;
         parameters.add::<Nullable<Text>, _>(&page.product)?;
         parameters.add::<BigInt, _>(&page.limit)?;
-        Ok(())
+        parameters.add::<Nullable<Bool>, _>(&page.for_orders)
     }
 }
 
@@ -203,6 +206,7 @@ pub async fn list(
         after_wallet,
         currency: filter.currency.map(|currency| currency.code().to_owned()),
         product: filter.product.as_ref().map(|product| product.as_column().to_owned()),
+        for_orders: filter.transfers_in.for_orders(),
         limit,
     };
     if let Some(reference) = filter.reference.clone() {
@@ -215,6 +219,33 @@ pub async fn list(
         return flows(Cached(ByWallet { page: page.before_its_end(), from_newest }).load(conn).await?);
     }
     flows(Cached(ByKind(page)).load(conn).await?)
+}
+
+struct ReversedOfUsages {
+    customer: String,
+    ids: Vec<String>,
+}
+
+impl Statement for ReversedOfUsages {
+    const TEXT: &'static str = include_str!("sql/reversed_of_usages.sql");
+    type Row = (Text, Numeric);
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Text, _>(&self.customer)?;
+        parameters.add::<Array<Text>, _>(&self.ids)
+    }
+}
+
+/// What was given back of those of these usages of which something was.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn reversed(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    ids: Vec<String>,
+) -> Result<Vec<(String, Decimal)>, StorageError> {
+    Ok(Cached(ReversedOfUsages { customer: customer.as_str().to_owned(), ids }).load(conn).await?)
 }
 
 fn flows(rows: Vec<FlowRow>) -> Result<Vec<AccountFlow>, StorageError> {

@@ -70,6 +70,7 @@ pub mod transfer_slips;
 pub mod transfers;
 pub mod unapplied_decisions;
 pub mod unapplied_payments;
+pub mod usage_sums;
 pub mod wallet_credits;
 pub mod webhook_deliveries;
 pub mod webhook_endpoints;

@@ -6,11 +6,11 @@ use diesel::sql_types::{Jsonb, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 
-use super::StorageError;
 use super::schema::{
     attempts, billing_profiles, grant_proposals as proposals, grants, top_up_orders as orders, transfers,
 };
 use super::statement::{Cached, Parameters, Statement};
+use super::{StorageError, usage_sums};
 use crate::domain::customer::CustomerId;
 
 struct OfCustomer(String);
@@ -46,13 +46,14 @@ impl Statement for EraseEvents {
     }
 }
 
-/// Erases the billing profile, who bought and who paid from orders, attempts and events, and what callers attached. What a row needs by rule
-/// is replaced by a word that says so.
+/// Erases the billing profile, who bought and who paid from orders, attempts and events, what callers attached, and the
+/// labels of usage. What a row needs by rule is replaced by a word that says so. The caller holds off the worker that
+/// folds.
 ///
 /// # Errors
 /// Database errors.
-pub async fn erase(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<(), StorageError> {
-    let customer = customer.as_str();
+pub async fn erase(conn: &mut AsyncPgConnection, of: &CustomerId) -> Result<(), StorageError> {
+    let customer = of.as_str();
     diesel::delete(billing_profiles::table.find(customer)).execute(conn).await?;
     let of_customer = orders::table.filter(orders::customer_id.eq(customer));
     let nothing = None::<String>;
@@ -93,5 +94,5 @@ pub async fn erase(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Resul
         .execute(conn)
         .await?;
     Cached(EraseEvents(customer.to_owned())).execute(conn).await?;
-    Ok(())
+    usage_sums::erase_labels(conn, of).await
 }

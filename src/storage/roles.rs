@@ -16,8 +16,8 @@ use super::schema::environment;
 /// Any number that nobody else locks: two sessions that grant go one after the other.
 const LOCK: i64 = 0x0074_6f70_7571;
 /// Only ever added to.
-const ADDED_TO: &str =
-    "entries, grant_uses, audit_log, seals, seal_keys, customer_secrets, agreement_texts, report_days, report_sums";
+const ADDED_TO: &str = "entries, grant_uses, audit_log, seals, seal_keys, customer_secrets, agreement_texts, \
+     report_days, report_sums, usage_sums";
 /// Written by `topup migrate` alone.
 const READ: &str = "environment, calendar, entry_kinds, __diesel_schema_migrations";
 

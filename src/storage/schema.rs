@@ -839,6 +839,7 @@ diesel::table! {
         buyer -> Nullable<Jsonb>,
         client_reference -> Nullable<Text>,
         metadata -> Nullable<Jsonb>,
+        transfer_id -> Nullable<Uuid>,
         created_at -> Timestamptz,
         due_at -> Nullable<Timestamptz>,
         expires_at -> Timestamptz,

@@ -201,5 +201,8 @@ FROM (SELECT n, current_date - n FROM generate_series(1, 365) n) AS d (n, day);
 INSERT INTO report_sums (day, currency, product, kind, counterpart, entries, amount, granted, debt, fee, tax,
                          tax_included)
 SELECT day, 'USD', 'p' || n, 2, 'usage', 1, -1, 0, 0, 0, 0, 0 FROM report_days, generate_series(1, 50) n;
+INSERT INTO usage_sums (customer_id, day, currency, product, labels, uses, amount, reversals, reversed)
+SELECT 'customer-' || n, day, 'USD', '', '{"model": "x"}', 1, 1, 0, 0
+FROM report_days, generate_series(1, 100) n WHERE day > current_date - 200;
 
 ANALYZE;

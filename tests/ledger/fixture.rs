@@ -14,7 +14,7 @@ use topup::domain::movement::release::release;
 use topup::domain::movement::reversed_approval::of_reversed_approval;
 use topup::domain::movement::take_back::{Asked, Brought, take_back};
 use topup::domain::movement::top_up::{AppliedPayment, top_up};
-use topup::domain::movement::transfer::transfer;
+use topup::domain::movement::transfer::{payment_from_wallet, transfer};
 use topup::domain::movement::usage::NewUsage;
 use topup::domain::payment::ProviderName;
 use topup::domain::posting::{Posting, PostingOutcome};
@@ -233,7 +233,7 @@ async fn fill(pool: &Pool) {
     postings.push(grant(&main, GRANT, dec("20"), 100, Some(Utc::now() + Duration::days(300))));
     postings.push(grant(&main, LAPSED, dec("3"), 100, Some(Utc::now() - Duration::days(1))));
     postings.extend(moved(TRANSFER, "10"));
-    postings.extend(moved(ORDER_TRANSFER, "30"));
+    postings.extend(payment_from_wallet(ORDER_TRANSFER, BALANCE_ORDER, &main.customer, usd("30"), &product.product));
     postings.extend([
         booked_usage(&main, "u1", dec("8.00000001")),
         hold(&main, "h-open", OPEN, "12"),
@@ -346,6 +346,7 @@ async fn fill(pool: &Pool) {
          VALUES ('{ADJUSTMENT}', 'alice', 'USD', -1, 'correction', true, 'carol', 'dave', now(), now(), NULL),
                 ('{REVERSAL}', 'dora', 'USD', -30, 'never came', true, 'carol', 'dave', now(), now(),
                 '{REVERSED_ORDER}');
+         UPDATE top_up_orders SET transfer_id = '{ORDER_TRANSFER}' WHERE id = '{BALANCE_ORDER}';
          UPDATE grants SET created_by = 'service:meter' WHERE id = '{GRANT}';
          UPDATE grants SET created_by = 'operator:carol' WHERE id = '{LAPSED}';
          INSERT INTO grant_proposals (id, customer_id, currency, amount, priority, reason, proposed_by, proposed_at,

@@ -1,7 +1,7 @@
 //! A page of flows costs a page, whatever it is narrowed to, and pages leave nothing out.
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use topup::domain::account_flow::{AccountFlow, FlowFilter, FlowPosition};
+use topup::domain::account_flow::{AccountFlow, FlowFilter, FlowPosition, TransfersIn};
 use topup::domain::customer::CustomerId;
 use topup::domain::entry::EntryKind;
 use topup::domain::product::Product;
@@ -15,6 +15,7 @@ fn filter(customer: &str) -> FlowFilter {
     FlowFilter {
         customer: CustomerId::new(customer).unwrap(),
         kinds: Vec::new(),
+        transfers_in: TransfersIn::All,
         currency: None,
         product: None,
         reference: None,

@@ -5,6 +5,7 @@ use topup::domain::calendar::Span;
 use topup::domain::money::Money;
 use topup::domain::report::entries::{Days, EntriesWanted};
 use topup::domain::report::{Line, RollForward, journal};
+use topup::domain::usage_sum::UsageKeys;
 use topup::storage::clock;
 use topup::storage::pool::Pool;
 use topup::storage::reports::{NextDay, entries, fold, kind_sums, next_day, sums};
@@ -23,7 +24,10 @@ pub async fn tie_out(pool: &Pool, customers: &[&str], seed: u64) {
     let first = NextDay { day, span: Span { from: DateTime::UNIX_EPOCH, to: middle } };
     let until = clock::now(&mut conn).await.unwrap();
     let second = NextDay { day: day.succ_opt().unwrap(), span: Span { from: middle, to: until } };
-    let folded = [fold(&mut conn, first).await.unwrap(), fold(&mut conn, second).await.unwrap()];
+    let folded = [
+        fold(&mut conn, first, &"model".parse().unwrap()).await.unwrap(),
+        fold(&mut conn, second, &UsageKeys::default()).await.unwrap(),
+    ];
     assert!(folded[0] > 0 && folded[1] > 0);
     let all: i64 = ask(pool, "SELECT count(*) FROM entries").await.remove(0).parse().unwrap();
     assert_eq!(folded[0] + folded[1], all);

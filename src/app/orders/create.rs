@@ -227,6 +227,7 @@ fn draft(app: &App, new: &NewOrder, offer: &Offer, price: &Price, now: DateTime<
         locale: new.locale.clone(),
         buyer: offer.profile.as_ref().map(BillingProfile::party),
         client: new.client.clone(),
+        transfer_id: None,
         created_at: now,
         due_at: days.map(|days| days.due_at(now, &app.settings.verification.calendar)),
         expires_at: now + waits,
@@ -246,7 +247,7 @@ async fn pay_from_wallet(conn: &mut Connection, order: &mut Order, amount: Money
         to: order.product.clone(),
         client: ClientData::none(),
     };
-    transfers::book_transfer(conn, &transfer, Some(order.id)).await?;
+    order.transfer_id = Some(transfers::book_transfer(conn, &transfer, Some(order.id)).await?.id);
     order.credited_amount = order.amount;
     let nothing = Money::zero(amount.currency());
     (order.payable, order.fee, order.tax, order.bonus) = (order.amount, nothing, nothing, nothing);

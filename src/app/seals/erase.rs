@@ -12,13 +12,14 @@ use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
 use crate::domain::seal::form::digests;
 use crate::storage::seals::{self, erase};
-use crate::storage::{Connection, audit, papers, personal_data, roles};
+use crate::storage::{Connection, audit, papers, personal_data, reports, roles};
 
 /// How many entries are read and written at once.
 const PAGE: i64 = 1_000;
 
 /// Erases the texts of a customer's entries, and all that is personal beside them. Returns of how many entries. The
-/// connection is one of the database's owner; all of it is one transaction. No entry is sealed meanwhile.
+/// connection is one of the database's owner; all of it is one transaction. No entry is sealed and no day is
+/// folded meanwhile.
 ///
 /// # Errors
 /// Database errors, also where the session may not change entries.
@@ -28,6 +29,7 @@ pub async fn erase_texts(conn: &mut Connection, customer: &CustomerId) -> Result
 
 async fn erase_all(conn: &mut Connection, customer: &CustomerId) -> Result<usize, Error> {
     seals::stop_walk(conn).await?;
+    reports::stop_folding(conn).await?;
     let known = seals::secrets(conn, std::slice::from_ref(customer)).await?.pop();
     let secret = match known {
         Some((_, secret)) => secret,

@@ -18,7 +18,7 @@ use super::reversal::NewReversal;
 use super::reversed_approval::of_reversed_approval;
 use super::take_back::{Asked, take_back, taken};
 use super::top_up::{AppliedPayment, top_up, top_up_without_order};
-use super::transfer::transfer;
+use super::transfer::{payment_from_wallet, transfer};
 use super::usage::NewUsage;
 use super::*;
 use crate::domain::client_data::ClientData;
@@ -219,6 +219,16 @@ fn the_two_sides_of_a_transfer_add_up_to_zero() {
     assert_eq!((out.wallet().unwrap(), into.wallet().unwrap()), (&wallet(&Product::main()), &wallet(&gpu())));
     assert_eq!((amount(&out), amount(&into)), (usd("-4"), usd("4")));
     assert_eq!(out.label().fingerprint(), fingerprint64(&[&shown]));
+}
+
+#[test]
+fn a_payment_from_the_wallet_is_a_transfer_whose_arrival_refers_to_the_order() {
+    let order = Uuid::from_u128(7);
+    let [out, into] = payment_from_wallet(ID, order, &ann(), usd("4"), &gpu());
+    let [plain_out, plain_into] = transfer(ID, &ann(), usd("4"), &Product::main(), &gpu());
+    assert_eq!((&out, into.change.clone()), (&plain_out, plain_into.change));
+    let shown = IdKind::TopUpOrder.show(order);
+    assert_eq!(says(&into), (EntryKind::TransferIn, "transfer".to_owned(), format!("trf_{HEX}"), Some(shown.as_str())));
 }
 
 #[test]

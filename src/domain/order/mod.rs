@@ -88,6 +88,8 @@ pub struct Order {
     /// Who buys, as the billing profile said when the order was created. `None` once it was erased.
     pub buyer: Option<Party>,
     pub client: ClientData,
+    /// The transfer that paid it, where it was paid from the main wallet.
+    pub transfer_id: Option<Uuid>,
     pub created_at: DateTime<Utc>,
     /// When its money has arrived at the latest, by what the channel promised; `None`: nothing was promised.
     pub due_at: Option<DateTime<Utc>>,

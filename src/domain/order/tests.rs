@@ -75,6 +75,8 @@ fn order(state: OrderState) -> Order {
         payer_ip: IpAddr::from([127, 0, 0, 1]),
         locale: None,
         buyer: None,
+        client: ClientData::none(),
+        transfer_id: None,
         created_at: at(),
         due_at: None,
         expires_at: at(),

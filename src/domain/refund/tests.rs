@@ -6,6 +6,7 @@ use super::RefundState::{AwaitingSecondApproval, Failed, Pending, Succeeded};
 use super::refundable::{RefundBasis, Refundable};
 use super::*;
 use crate::domain::bonus::BonusTerms;
+use crate::domain::client_data::ClientData;
 use crate::domain::customer::CustomerId;
 use crate::domain::order::{Completion, OrderState};
 use crate::domain::payment::{Channel, DisputeStatus, ProviderName};
@@ -57,6 +58,8 @@ fn order() -> Order {
         payer_ip: "::1".parse().unwrap(),
         locale: None,
         buyer: None,
+        client: ClientData::none(),
+        transfer_id: None,
         created_at: now(),
         due_at: None,
         expires_at: now(),

@@ -92,6 +92,7 @@ pub const STEPS: &[Step] = &[
             rule("transfer_entries", "a transfer has one entry out and one in, over its amount"),
             rule("transfer_entry_without_transfer", "every transfer entry has its transfer"),
             rule("transfers_net_to_zero", "a customer's transfers net to zero in every currency"),
+            rule("transfer_of_order", "an order that the main wallet paid names the transfer that names it"),
         ],
     },
     Step {
@@ -215,6 +216,11 @@ pub const STEPS: &[Step] = &[
             rule("report_sums", "the sums of a folded day are those of its entries, and of what was kept of payments"),
             rule("report_days", "folded days follow each other without a gap, each from the end of the one before"),
         ],
+    },
+    Step {
+        name: "usage",
+        sql: include_str!("usage_sums.sql"),
+        rules: &[rule("usage_sums", "the sums of usage of a folded day are those of its entries")],
     },
     Step {
         name: "papers",

@@ -4,7 +4,7 @@ mod entries;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Date, Int2, Integer, Nullable, Numeric, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Bool, Date, Int2, Integer, Nullable, Numeric, Text, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 
@@ -12,12 +12,14 @@ use super::StorageError;
 use super::columns::{corrupt, currency_from_column, entry_kind_from_column};
 use super::schema::report_days;
 use super::statement::{Cached, Parameters, Statement};
+use super::usage_sums;
 use crate::domain::calendar::Span;
 use crate::domain::counterpart::Counterpart;
 use crate::domain::money::{Currency, Money};
 use crate::domain::product::Product;
 use crate::domain::report::entries::Days;
 use crate::domain::report::{AgeBucket, EntrySum, ExpiryBucket, GrantAge, KindSum, Parts};
+use crate::domain::usage_sum::UsageKeys;
 
 pub use entries::entries;
 
@@ -66,7 +68,16 @@ pub async fn may_fold(conn: &mut AsyncPgConnection) -> Result<bool, StorageError
     Ok(asked.get_result::<Answer>(conn).await?.yes)
 }
 
-struct Fold(NextDay);
+/// Holds off whoever folds until the transaction ends.
+///
+/// # Errors
+/// Database errors.
+pub async fn stop_folding(conn: &mut AsyncPgConnection) -> Result<(), StorageError> {
+    diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(FOLDING).execute(conn).await?;
+    Ok(())
+}
+
+struct Fold(NextDay, Vec<String>);
 
 impl Statement for Fold {
     const TEXT: &'static str = include_str!("../sql/fold_report_day.sql");
@@ -75,16 +86,20 @@ impl Statement for Fold {
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<Date, _>(&self.0.day)?;
         parameters.add::<Timestamptz, _>(&self.0.span.from)?;
-        parameters.add::<Timestamptz, _>(&self.0.span.to)
+        parameters.add::<Timestamptz, _>(&self.0.span.to)?;
+        parameters.add::<Array<Text>, _>(&self.1)
     }
 }
 
-/// Folds a day: no entry may be added to it any more. Returns how many entries it has.
+/// Folds a day, and its usage by these keys of metadata: no entry may be added to it any more. Returns how many entries
+/// it has.
 ///
 /// # Errors
 /// Database errors.
-pub async fn fold(conn: &mut AsyncPgConnection, day: NextDay) -> Result<i64, StorageError> {
-    Ok(Cached(Fold(day)).get_result(conn).await?)
+pub async fn fold(conn: &mut AsyncPgConnection, day: NextDay, keys: &UsageKeys) -> Result<i64, StorageError> {
+    let folded = Cached(Fold(day, keys.as_slice().to_vec())).get_result(conn).await?;
+    usage_sums::fold(conn, day, keys).await?;
+    Ok(folded)
 }
 
 /// From when to when some days last, as far as they are folded; `None` where none of them is.

@@ -11,6 +11,7 @@
 -- $8 text currency, or null
 -- $9 text product, or null
 -- $10 bigint at most this many flows
+-- $11 bool whether transfers that came in have to belong to an order, or null
 --
 -- Returns the columns of `FlowRow`, the newest first.
 --
@@ -30,6 +31,7 @@ CROSS JOIN LATERAL (
       AND (created_at, seq, wallet_id) < ($3, $4, $5)
       AND created_at >= coalesce($6, '-infinity')
       AND created_at < coalesce($7, 'infinity')
+      AND ($11::boolean IS NULL OR kind <> /* TRANSFER_IN */ 7 OR starts_with(reference, 'tuo_') = $11)
       AND (($8::text IS NULL AND $9::text IS NULL)
            OR coalesce(wallet_id, $5) = ANY (ARRAY (
                SELECT id

@@ -12,6 +12,7 @@
 -- $9 text currency, or null
 -- $10 text product, or null
 -- $11 bigint at most this many flows
+-- $12 bool whether transfers that came in have to belong to an order, or null
 --
 -- Returns the columns of `FlowRow`, the newest first.
 SELECT e.wallet_id, e.seq, e.kind, e.amount, w.currency, w.product, e.balance_after, e.key, e.reference, e.description,
@@ -24,6 +25,7 @@ FROM (
 ) e
 JOIN wallets w ON w.customer_id = $1 AND w.id = e.wallet_id
 WHERE e.kind = ANY ($3)
+  AND ($12::boolean IS NULL OR e.kind <> /* TRANSFER_IN */ 7 OR starts_with(e.reference, 'tuo_') = $12)
   AND (e.created_at, e.seq, e.wallet_id) < ($4, $5, $6)
   AND e.created_at >= coalesce($7, '-infinity')
   AND e.created_at < coalesce($8, 'infinity')

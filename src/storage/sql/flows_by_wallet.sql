@@ -12,6 +12,7 @@
 -- $8 text product, or null
 -- $9 smallint[] kinds
 -- $10 bigint at most this many flows
+-- $11 bool whether transfers that came in have to belong to an order, or null
 --
 -- Returns the columns of `FlowRow`, the newest first.
 --
@@ -39,6 +40,7 @@ CROSS JOIN LATERAL (
       AND seq <= w.newest
       AND seq > w.below
       AND coalesce(kind, 0::smallint) = ANY ($9)
+      AND ($11::boolean IS NULL OR kind <> /* TRANSFER_IN */ 7 OR starts_with(reference, 'tuo_') = $11)
     ORDER BY seq DESC
     LIMIT $10
 ) e

@@ -5,10 +5,13 @@
 -- $1 date the day
 -- $2 timestamptz its beginning
 -- $3 timestamptz its end
+-- $4 text[] the keys of metadata by which usage is summed
 --
 -- Returns how many entries were folded.
 WITH folded AS (
-    INSERT INTO report_days (day, starts_at, ends_at, folded_at) VALUES ($1, $2, $3, ledger_now()) RETURNING day
+    INSERT INTO report_days (day, starts_at, ends_at, folded_at, usage_keys)
+    VALUES ($1, $2, $3, ledger_now(), $4)
+    RETURNING day
 ), sums AS (
     INSERT INTO report_sums (day, currency, product, kind, counterpart, entries, amount, granted, debt, fee, tax,
                              tax_included)

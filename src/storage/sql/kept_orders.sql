@@ -9,7 +9,8 @@ SELECT o.id, o.customer_id, o.currency, o.product, o.channel, o.provider, o.merc
        o.bonus_reserved, o.credited_amount, o.received_amount, o.refunded_amount, o.reference, o.agreement_version,
        o.return_url, o.card_flow, o.remitter_name, o.remitter_bank, o.remarks, o.remitter_key, o.bank_account_id,
        o.bank_account_version, o.vnpay_bank_code, o.payer_ip, o.locale, o.buyer, o.client_reference,
-       o.metadata, o.created_at, o.due_at, o.expires_at, o.updated_at, o.completed_at, o.ask_at, o.asked, o.version
+       o.metadata, o.transfer_id, o.created_at, o.due_at, o.expires_at, o.updated_at, o.completed_at, o.ask_at,
+       o.asked, o.version
 FROM unnest($1) WITH ORDINALITY AS kept (data, n)
 CROSS JOIN LATERAL jsonb_populate_record(NULL::top_up_orders, kept.data) o
 ORDER BY kept.n

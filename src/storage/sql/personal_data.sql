@@ -36,6 +36,9 @@ UNION ALL
 SELECT 'grant_proposals', jsonb_build_object('id', p.id, 'client_reference', p.client_reference, 'metadata', p.metadata)
 FROM grant_proposals p WHERE p.customer_id = $1 AND num_nonnulls(p.client_reference, p.metadata) > 0
 UNION ALL
+SELECT 'usage_sums', jsonb_build_object('day', u.day, 'product', u.product, 'labels', u.labels)
+FROM usage_sums u WHERE u.customer_id = $1 AND u.labels <> '{}'
+UNION ALL
 SELECT 'taken_back_debts', jsonb_build_object('source', d.source, 'description', d.description)
 FROM taken_back_debts d WHERE d.customer_id = $1 AND d.description IS NOT NULL
 UNION ALL

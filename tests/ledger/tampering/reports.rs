@@ -3,16 +3,26 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use diesel_async::SimpleAsyncConnection;
 use topup::domain::calendar::Span;
+use topup::domain::usage_sum::UsageKeys;
 use topup::storage::clock;
 use topup::storage::reports::{NextDay, fold, next_day};
 
 use super::{found_after, unguarded};
-use crate::fixture::{ORDER, REFUND, shown};
+use crate::fixture::{BALANCE_ORDER, ORDER, ORDER_TRANSFER, REFUND, TRANSFER, shown};
 use crate::support::answers;
 
-pub(super) const RULES: [&str; 6] =
-    ["report_sums", "report_days", "paper_numbers", "paper_of_each", "paper_amount", "paper_credited"];
+pub(super) const RULES: [&str; 8] = [
+    "report_sums",
+    "report_days",
+    "usage_sums",
+    "transfer_of_order",
+    "paper_numbers",
+    "paper_of_each",
+    "paper_amount",
+    "paper_credited",
+];
 
 const RECHARGES: &str = "kind = 1 AND counterpart = 'provider:stripe' AND currency = 'USD'";
 
@@ -21,7 +31,7 @@ async fn whatever_is_tampered_with_after_a_day_was_folded_is_named() {
     let (_pool, mut conn) = unguarded(false).await;
     let NextDay { day, .. } = next_day(&mut conn).await.unwrap();
     let span = Span { from: DateTime::<Utc>::UNIX_EPOCH, to: clock::now(&mut conn).await.unwrap() };
-    let folded = fold(&mut conn, NextDay { day, span }).await.unwrap();
+    let folded = fold(&mut conn, NextDay { day, span }, &UsageKeys::default()).await.unwrap();
     assert_eq!(answers(&mut conn, "SELECT count(*) FROM entries").await, [folded.to_string()]);
     assert_eq!(
         answers(&mut conn, "SELECT sum(fee) || ' ' || sum(tax) FROM report_sums").await,
@@ -71,6 +81,68 @@ async fn whatever_is_tampered_with_after_a_day_was_folded_is_named() {
         let subjects = report.disagreements.iter().filter(|one| one.rule == rule);
         let day = day.to_string();
         assert!(subjects.clone().all(|one| one.subject.starts_with(&day[..8])), "{:#?}", report.disagreements);
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_tampered_with_in_the_sums_of_usage_is_named() {
+    let (_pool, mut conn) = unguarded(false).await;
+    // Labels may be personal, so no report names them.
+    let label = "UPDATE entries SET metadata = '{\"model\": \"zoe\"}' WHERE key = 'u1' AND kind = 2";
+    conn.batch_execute(label).await.unwrap();
+    let NextDay { day, .. } = next_day(&mut conn).await.unwrap();
+    let span = Span { from: DateTime::<Utc>::UNIX_EPOCH, to: clock::now(&mut conn).await.unwrap() };
+    fold(&mut conn, NextDay { day, span }, &"region,model".parse().unwrap()).await.unwrap();
+    let labelled = "SELECT count(*) FROM usage_sums WHERE labels = '{\"model\": \"zoe\"}' AND uses = 1";
+    assert_eq!(answers(&mut conn, labelled).await, ["1"]);
+    let untouched = found_after(&mut conn, "").await;
+    assert!(untouched.is_clean(), "{:#?}", untouched.disagreements);
+    for sql in [
+        "UPDATE usage_sums SET uses = uses + 1 WHERE labels <> '{}'",
+        "UPDATE usage_sums SET amount = amount + 0.00000001 WHERE labels <> '{}'",
+        "UPDATE usage_sums SET labels = '{\"model\": \"b\"}' WHERE labels <> '{}'",
+        "UPDATE usage_sums SET customer_id = 'nobody' WHERE labels <> '{}'",
+        "UPDATE usage_sums SET day = day - 1 WHERE labels <> '{}'",
+        "UPDATE usage_sums SET reversed = reversed + 1 WHERE reversals > 0",
+        "UPDATE usage_sums SET reversals = reversals + 1 WHERE reversals > 0",
+        "DELETE FROM usage_sums WHERE labels <> '{}'",
+        "INSERT INTO usage_sums SELECT 'nobody', day, 'EUR', '', '{}', 1, 1, 0, 0 FROM report_days",
+        "UPDATE report_days SET usage_keys = '{}'",
+        "UPDATE entries SET metadata = '{\"model\": \"b\"}' WHERE key = 'u1' AND kind = 2",
+    ] {
+        let report = found_after(&mut conn, sql).await;
+        let found: BTreeSet<&str> = report.disagreements.iter().map(|one| one.rule.as_str()).collect();
+        assert!(found.contains("usage_sums"), "{sql}: {:#?}", report.disagreements);
+        assert!(sql.contains("entries") || found.len() == 1, "{sql}: {found:?}");
+        assert!(report.disagreements.iter().all(|one| !one.subject.contains("zoe")), "{:#?}", report.disagreements);
+    }
+}
+
+#[tokio::test]
+async fn an_order_and_the_transfer_that_paid_it_name_each_other() {
+    let (_pool, mut conn) = unguarded(false).await;
+    let (order, transfer) = (shown("tuo", BALANCE_ORDER), shown("trf", ORDER_TRANSFER));
+    for (rule, subject, sql) in [
+        (
+            "transfer_of_order",
+            &order,
+            format!("UPDATE top_up_orders SET transfer_id = NULL WHERE id = '{BALANCE_ORDER}'"),
+        ),
+        (
+            "transfer_of_order",
+            &order,
+            format!("UPDATE top_up_orders SET transfer_id = '{TRANSFER}' WHERE id = '{BALANCE_ORDER}'"),
+        ),
+        ("transfer_of_order", &order, format!("UPDATE transfers SET order_id = NULL WHERE id = '{ORDER_TRANSFER}'")),
+        (
+            "transfer_entries",
+            &transfer,
+            format!("UPDATE entries SET reference = '{transfer}' WHERE reference = '{order}' AND kind = 7"),
+        ),
+    ] {
+        let report = found_after(&mut conn, &sql).await;
+        let named = report.disagreements.iter().any(|one| one.rule == rule && one.subject == *subject);
+        assert!(named, "{sql}: {:#?}", report.disagreements);
     }
 }
 

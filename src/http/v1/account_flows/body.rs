@@ -113,7 +113,7 @@ impl AccountFlow {
             order_reference: order.map(|order| ReferenceCode::new(&order.reference)),
             other_wallet: causes
                 .other_wallet(flow)
-                .map(|product| OtherWallet { product: ProductCode::of_product(product) }),
+                .map(|product| OtherWallet { product: ProductCode::of_product(&product) }),
             client_reference: client.and_then(|client| client.reference.as_deref()).map(ClientReference::new),
             metadata: flow.metadata.clone().or_else(|| client?.metadata.clone()),
             ..Self::from(flow)

@@ -78,7 +78,8 @@ struct ExportQuery {
 /// List account flows
 ///
 /// Every movement of the customer's wallets, newest first: recharges, consumption, transfers, refunds, grants, expiries
-/// and adjustments.
+/// and adjustments. An order that the main wallet paid is a `recharge` of its product, and a `transfer_out` of the main
+/// wallet.
 #[utoipa::path(
     tag = "account-flows",
     operation_id = "listAccountFlows",
@@ -121,11 +122,13 @@ impl From<FlowsQuery> for ExportQuery {
 }
 
 fn filter(caller: &Caller, query: ExportQuery) -> Result<FlowFilter, Error> {
-    let types = query.kind.into_iter().map(FlowType::from);
+    let types: Vec<FlowType> = query.kind.into_iter().map(FlowType::from).collect();
+    let (kinds, transfers_in) = account_flow::kinds_of(&types);
     let order = TopUpOrderId::filter(query.order.as_ref(), "?order")?;
     Ok(FlowFilter {
         customer: customer_of(caller, query.customer_id.as_ref())?,
-        kinds: types.flat_map(FlowType::kinds).collect(),
+        kinds,
+        transfers_in,
         currency: CurrencyCode::filter(query.currency.as_ref(), "?currency")?,
         product: ProductFilter::filter(query.product.as_ref(), "?product")?,
         reference: order.map(|order| IdKind::TopUpOrder.show(order)),

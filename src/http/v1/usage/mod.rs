@@ -1,6 +1,9 @@
 //! `/v1/usage`: deductions for consumption, one at a time or in batches.
 
+pub mod body;
+pub mod list;
 pub mod read;
+pub mod summary;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, post, web};

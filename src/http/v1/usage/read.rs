@@ -1,71 +1,16 @@
 //! `GET /v1/usage/{usage_id}`: what became of one usage.
 
 use actix_web::{HttpResponse, get, web};
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
-use super::UsageStatus;
-use crate::app::App;
-use crate::app::usage::{self, UsageRecord as Found};
+use super::body::UsageRecord;
+use crate::app::{App, usage};
 use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::extract::QueryParams;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::CustomerQuery;
-use crate::http::edge::wire::{
-    Amount, CurrencyCode, CustomerIdText, DedupeId, Description, FlowIdText, Metadata, ProductCode, SignedAmount,
-};
-
-/// A booked usage, with everything that was stated about it.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct UsageRecord {
-    id: DedupeId,
-    customer_id: CustomerIdText,
-    status: UsageStatus,
-    currency: CurrencyCode,
-    /// The amount that was deducted.
-    amount: Amount,
-    /// What reversals have given back of it.
-    reversed_amount: Amount,
-    /// The product whose wallet paid; null for the main wallet.
-    product: Option<ProductCode>,
-    /// The balance of that wallet after the usage: paid + granted − debt.
-    balance_after: SignedAmount,
-    /// The part of the amount that became debt.
-    debt: Amount,
-    description: Option<Description>,
-    /// As it was sent; null where nothing was, and after the customer's texts were erased.
-    #[schema(value_type = Option<Metadata>)]
-    metadata: Option<Value>,
-    /// When the consumption happened, as the caller said; null where nothing was said.
-    occurred_at: Option<DateTime<Utc>>,
-    created_at: DateTime<Utc>,
-    /// The account flow of the usage.
-    account_flow_id: FlowIdText,
-}
-
-impl From<&Found> for UsageRecord {
-    fn from(found: &Found) -> Self {
-        let (entry, wallet) = (&found.entry, &found.wallet);
-        Self {
-            id: DedupeId::new(entry.label.key()),
-            customer_id: CustomerIdText::of(&wallet.customer),
-            status: UsageStatus::Booked,
-            currency: CurrencyCode::of(wallet.currency),
-            amount: Amount::from(-entry.amount),
-            reversed_amount: found.reversed.into(),
-            product: ProductCode::of_product(&wallet.product),
-            balance_after: entry.balance_after.into(),
-            debt: entry.debt.into(),
-            description: entry.label.description().map(Description::new),
-            metadata: entry.label.metadata().cloned(),
-            occurred_at: entry.label.occurred_at(),
-            created_at: entry.created_at,
-            account_flow_id: FlowIdText::of(found.flow()),
-        }
-    }
-}
+use crate::http::edge::wire::DedupeId;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
@@ -77,7 +22,7 @@ struct UsagePath {
 /// Get usage
 ///
 /// One usage by the id under which the platform booked it: whether it was booked, what paid, and what was given back
-/// since. Usage of nothing is not stored, so it is not found.
+/// since. Usage of nothing is not stored, so it is not found. A usage with the id `summary` is found in lists only.
 #[utoipa::path(
     tag = "usage",
     operation_id = "getUsage",

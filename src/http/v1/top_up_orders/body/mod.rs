@@ -27,7 +27,7 @@ use crate::domain::money::Money;
 use crate::domain::order::Order;
 use crate::http::edge::wire::{
     Actor, AgreementVersion, Amount, AppliedTax, BonusReasonCode, ClientReference, CurrencyCode, CustomerIdText,
-    Metadata, PaymentChannel, ProductCode, ReferenceCode, TopUpOrderId,
+    Metadata, PaymentChannel, ProductCode, ReferenceCode, TopUpOrderId, TransferId,
 };
 use crate::http::v1::transfer_slips::body::TransferSlip;
 
@@ -88,6 +88,8 @@ pub struct TopUpOrder {
     agreement_version: AgreementVersion,
     /// When the customer accepted it.
     agreement_accepted_at: DateTime<Utc>,
+    /// The transfer that paid the order, if it was paid through the channel `balance`.
+    transfer_id: Option<TransferId>,
     /// The reference that the caller gave the order.
     client_reference: Option<ClientReference>,
     /// What the caller attached to the order.
@@ -390,6 +392,7 @@ fn render(
         reference: ReferenceCode::new(&order.reference),
         agreement_version: AgreementVersion::new(&order.agreement_version),
         agreement_accepted_at: order.created_at,
+        transfer_id: order.transfer_id.map(TransferId::of),
         client_reference: order.client.reference.as_deref().map(ClientReference::new),
         metadata: order.client.metadata.clone(),
         remitter: order.remitter.as_ref().map(OrderRemitter::from),

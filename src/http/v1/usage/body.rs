@@ -1,0 +1,62 @@
+//! How a usage on record looks on the wire.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::UsageStatus;
+use crate::app::usage::UsageRecord as Found;
+use crate::http::edge::wire::{
+    Amount, CurrencyCode, CustomerIdText, DedupeId, Description, FlowIdText, Metadata, ProductCode, SignedAmount,
+};
+
+/// A booked usage, with everything that was stated about it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UsageRecord {
+    id: DedupeId,
+    customer_id: CustomerIdText,
+    status: UsageStatus,
+    currency: CurrencyCode,
+    /// The amount that was deducted.
+    amount: Amount,
+    /// What reversals have given back of it.
+    reversed_amount: Amount,
+    /// The product whose wallet paid; null for the main wallet.
+    product: Option<ProductCode>,
+    /// The balance of that wallet after the usage: paid + granted − debt.
+    balance_after: SignedAmount,
+    /// The part of the amount that became debt.
+    debt: Amount,
+    description: Option<Description>,
+    /// As it was sent; null where nothing was, and after the customer's texts were erased.
+    #[schema(value_type = Option<Metadata>)]
+    metadata: Option<Value>,
+    /// When the consumption happened, as the caller said; null where nothing was said.
+    occurred_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+    /// The account flow of the usage.
+    account_flow_id: FlowIdText,
+}
+
+impl From<&Found> for UsageRecord {
+    fn from(found: &Found) -> Self {
+        let (entry, wallet) = (&found.entry, &found.wallet);
+        Self {
+            id: DedupeId::new(entry.label.key()),
+            customer_id: CustomerIdText::of(&wallet.customer),
+            status: UsageStatus::Booked,
+            currency: CurrencyCode::of(wallet.currency),
+            amount: Amount::from(-entry.amount),
+            reversed_amount: found.reversed.into(),
+            product: ProductCode::of_product(&wallet.product),
+            balance_after: entry.balance_after.into(),
+            debt: entry.debt.into(),
+            description: entry.label.description().map(Description::new),
+            metadata: entry.label.metadata().cloned(),
+            occurred_at: entry.label.occurred_at(),
+            created_at: entry.created_at,
+            account_flow_id: FlowIdText::of(found.flow()),
+        }
+    }
+}

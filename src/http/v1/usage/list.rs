@@ -1,0 +1,83 @@
+//! `GET /v1/usage`: the usage of a customer.
+
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::body::UsageRecord;
+use crate::app::usage::UsageRecord as Found;
+use crate::app::{App, usage_lists};
+use crate::domain::account_flow::FlowFilter;
+use crate::domain::product::Product;
+use crate::http::edge::auth::{Allowed, AsCustomer};
+use crate::http::edge::extract::QueryParams;
+use crate::http::edge::page::{self, Filters};
+use crate::http::edge::problem::Failure;
+use crate::http::edge::queries::customer_of;
+use crate::http::edge::times;
+use crate::http::edge::wire::{CurrencyCode, CursorText, CustomerIdText, Limit, ProductFilter};
+
+/// A page of usage.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UsagePage {
+    #[schema(max_items = 100)]
+    data: Vec<UsageRecord>,
+    next_cursor: Option<CursorText>,
+    has_more: bool,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct UsageQuery {
+    customer_id: Option<CustomerIdText>,
+    /// Only usage that this product's wallet paid; empty for the main wallet.
+    product: Option<ProductFilter>,
+    currency: Option<CurrencyCode>,
+    #[serde(default, deserialize_with = "times::moment")]
+    created_from: Option<DateTime<Utc>>,
+    #[serde(default, deserialize_with = "times::moment")]
+    created_to: Option<DateTime<Utc>>,
+    cursor: Option<CursorText>,
+    limit: Option<Limit>,
+}
+
+/// List usage
+///
+/// The usage that was booked for the customer, newest first. What holds captured is no part of it; the account flows
+/// have both.
+#[utoipa::path(
+    tag = "usage",
+    operation_id = "listUsage",
+    params(UsageQuery),
+    responses((status = 200, description = "A page of usage", body = UsagePage)),
+    security(("bearer" = []))
+)]
+#[get("/v1/usage")]
+pub async fn list_usage(
+    Allowed(caller): AsCustomer,
+    QueryParams(query): QueryParams<UsageQuery>,
+    request: HttpRequest,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let limit = Limit::read(query.limit)?;
+    let filter = FlowFilter {
+        currency: CurrencyCode::filter(query.currency.as_ref(), "?currency")?,
+        product: ProductFilter::filter(query.product.as_ref(), "?product")?,
+        created_from: query.created_from,
+        created_to: query.created_to,
+        ..FlowFilter::all_of(customer_of(&caller, query.customer_id.as_ref())?)
+    };
+    let filters = Filters::of(request.path())
+        .with("customer_id", &filter.customer)
+        .with_optional("currency", filter.currency)
+        .with_optional("product", filter.product.as_ref().map(Product::as_column))
+        .with_moment("created_from", filter.created_from)
+        .with_moment("created_to", filter.created_to);
+    let after = page::decode_cursor(query.cursor.as_ref(), &filters)?;
+    let mut found = usage_lists::list(&app, &filter, after, limit + 1).await?;
+    let (rows, next_cursor) = page::cut(&mut found, limit, &filters, Found::position)?;
+    let data = rows.iter().map(UsageRecord::from).collect();
+    Ok(HttpResponse::Ok().json(UsagePage { data, has_more: next_cursor.is_some(), next_cursor }))
+}

@@ -1,0 +1,154 @@
+//! Usage of folded days, summed by customer, day, product and labels.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Date, Jsonb, Nullable, Numeric, Text, Timestamptz};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::StorageError;
+use super::columns::{corrupt, currency_from_column};
+use super::reports::NextDay;
+use super::statement::{Cached, Parameters, Statement};
+use crate::domain::customer::CustomerId;
+use crate::domain::money::{Currency, Money};
+use crate::domain::product::Product;
+use crate::domain::report::entries::Days;
+use crate::domain::usage_sum::{UsageKeys, UsageSum, UsageSumPlace};
+
+struct Fold {
+    day: NaiveDate,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    keys: Vec<String>,
+}
+
+impl Statement for Fold {
+    const TEXT: &'static str = include_str!("sql/fold_usage_day.sql");
+    type Row = BigInt;
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Date, _>(&self.day)?;
+        parameters.add::<Timestamptz, _>(&self.from)?;
+        parameters.add::<Timestamptz, _>(&self.to)?;
+        parameters.add::<Array<Text>, _>(&self.keys)
+    }
+}
+
+/// Folds the usage of a day, in the transaction that folds the day.
+///
+/// # Errors
+/// Database errors.
+pub(super) async fn fold(conn: &mut AsyncPgConnection, day: NextDay, keys: &UsageKeys) -> Result<i64, StorageError> {
+    let NextDay { day, span } = day;
+    let statement = Fold { day, from: span.from, to: span.to, keys: keys.as_slice().to_vec() };
+    Ok(Cached(statement).get_result(conn).await?)
+}
+
+struct Listed {
+    customer: String,
+    from: NaiveDate,
+    to: NaiveDate,
+    currency: Option<&'static str>,
+    product: Option<String>,
+    after: (NaiveDate, String, String, Value),
+    limit: i64,
+}
+
+impl Statement for Listed {
+    const TEXT: &'static str = include_str!("sql/usage_sums.sql");
+    type Row = (Date, Text, Text, Jsonb, BigInt, Numeric, BigInt, Numeric);
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Text, _>(&self.customer)?;
+        parameters.add::<Date, _>(&self.from)?;
+        parameters.add::<Date, _>(&self.to)?;
+        parameters.add::<Nullable<Text>, _>(&self.currency)?;
+        parameters.add::<Nullable<Text>, _>(&self.product)?;
+        parameters.add::<Date, _>(&self.after.0)?;
+        parameters.add::<Text, _>(&self.after.1)?;
+        parameters.add::<Text, _>(&self.after.2)?;
+        parameters.add::<Jsonb, _>(&self.after.3)?;
+        parameters.add::<BigInt, _>(&self.limit)
+    }
+}
+
+#[derive(Queryable)]
+struct SumRow {
+    day: NaiveDate,
+    currency: String,
+    product: String,
+    labels: Value,
+    uses: i64,
+    amount: Decimal,
+    reversals: i64,
+    reversed: Decimal,
+}
+
+impl TryFrom<SumRow> for UsageSum {
+    type Error = StorageError;
+
+    fn try_from(row: SumRow) -> Result<Self, StorageError> {
+        let currency = currency_from_column(&row.currency)?;
+        let labels = serde_json::from_value(row.labels).map_err(|_| corrupt("labels", "not an object of texts"))?;
+        Ok(Self {
+            day: row.day,
+            product: Product::from_column(&row.product),
+            labels,
+            uses: row.uses,
+            amount: Money::from_ledger(row.amount, currency),
+            reversals: row.reversals,
+            reversed: Money::from_ledger(row.reversed, currency),
+        })
+    }
+}
+
+/// The rows of some days after a place, or from the first one on.
+///
+/// # Errors
+/// Database errors.
+pub async fn list(
+    conn: &mut AsyncPgConnection,
+    customer: &CustomerId,
+    days: &Days,
+    after: Option<UsageSumPlace>,
+    limit: i64,
+) -> Result<Vec<UsageSum>, StorageError> {
+    // No row is on a day before the first one.
+    let (day, currency, product, labels) = after
+        .unwrap_or_else(|| (days.from.pred_opt().unwrap_or(days.from), String::new(), String::new(), BTreeMap::new()));
+    let statement = Listed {
+        customer: customer.as_str().to_owned(),
+        from: days.from,
+        to: days.to,
+        currency: days.currency.map(Currency::code),
+        product: days.product.as_ref().map(|product| product.as_column().to_owned()),
+        after: (day, currency, product, json!(labels)),
+        limit,
+    };
+    let rows: Vec<SumRow> = Cached(statement).load(conn).await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+struct EraseLabels(String);
+
+impl Statement for EraseLabels {
+    const TEXT: &'static str = include_str!("sql/erase_usage_labels.sql");
+    type Row = ();
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<Text, _>(&self.0)
+    }
+}
+
+/// Erases the labels of a customer's usage. The caller holds off the worker that folds.
+///
+/// # Errors
+/// Database errors.
+pub(super) async fn erase_labels(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<(), StorageError> {
+    Cached(EraseLabels(customer.as_str().to_owned())).execute(conn).await?;
+    Ok(())
+}
