@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::every_operation::{all, role};
-use crate::stage::{order, profile};
+use crate::stage::{approve, order, ordered, profile};
 use crate::support::{Reply, TestApp, token};
 use crate::tools::with;
 
@@ -200,5 +200,34 @@ async fn reasons_are_told_in_the_language_that_is_asked_for() {
     assert_eq!(reason("fr").await, "VNPay takes VND only.");
     assert_eq!(reason("zh-CN,zh;q=0.9,en;q=0.8").await, "VNPay仅支持 VND。");
     assert_eq!(reason("vi").await, "VNPay chỉ nhận VND.");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn an_order_says_in_the_customers_language_why_it_is_stuck() {
+    let app = TestApp::spawn_with(|config| config.second_approval_above = vec!["USD:10".parse().unwrap()]).await;
+    let waits = ordered(&app, "alice", "bank_transfer", "USD", "20").await;
+    approve(&app.operator(), &waits, "20.00", "a line").await.expect(202);
+    let rejected = ordered(&app, "alice", "bank_transfer", "USD", "20").await;
+    let words = json!({ "reason": "the name is another one" });
+    app.operator().post(&format!("/v1/admin/top-up-orders/{rejected}/reject"), &words).await.expect(200);
+    let alice = app.customer("alice");
+    let told = async |path: &str, language: &str| {
+        Reply::of(alice.request(Method::GET, path).header("accept-language", language)).await.expect(200).body
+    };
+    for (language, said) in [
+        ("en", "we are confirming your transfer"),
+        ("zh-CN", "我们正在确认您的转账。"),
+        ("vi", "Chúng tôi đang xác nhận khoản chuyển tiền của bạn."),
+    ] {
+        let one = told(&format!("/v1/top-up-orders/{waits}"), language).await;
+        assert_eq!((&one["reason"], &one["reason_code"]), (&json!(said), &json!("awaiting_second_operator")));
+        let listed = told("/v1/top-up-orders?status=processing", language).await;
+        assert_eq!(listed["data"][0]["reason"], one["reason"], "{language}");
+        // An operator wrote to this customer.
+        let other = told(&format!("/v1/top-up-orders/{rejected}"), language).await;
+        assert!(other["reason"].as_str().unwrap().contains("the name is another one"), "{language}: {other:#}");
+        assert_eq!(other["reason_code"], "rejected");
+    }
     app.finish().await;
 }

@@ -19,10 +19,12 @@ use super::tax::AppliedTax;
 use super::wallet_key::WalletKey;
 
 mod filter;
+mod reason;
 mod state;
 mod timeline;
 
 pub use filter::{AmountRange, OrderFilter, TimeRange, Worklist};
+pub use reason::OrderReason;
 pub use state::{Awaited, Completion, FailedBy, OrderState, OrderStatus};
 pub use timeline::TimelineEntry;
 

@@ -13,6 +13,7 @@ use crate::app::{App, Error, Problems};
 use crate::domain::adjustment::ReversalReach;
 use crate::domain::approval::Confirmed;
 use crate::domain::code::Code;
+use crate::domain::language::Language;
 use crate::http::edge::answers::repeatable;
 use crate::http::edge::auth::{Allowed, AsOperator, FINANCE};
 use crate::http::edge::extract::{JsonBody, QueryParams};
@@ -43,7 +44,8 @@ pub async fn admin_list_top_up_orders(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = CustomerIdText::filter(query.customer_id.as_ref(), "?customer_id")?;
-    Ok(HttpResponse::Ok().json(order_page(&app, request.path(), OrdersOf::ForOperator(customer), &query).await?))
+    let of = OrdersOf::ForOperator(customer);
+    Ok(HttpResponse::Ok().json(order_page(&app, request.path(), of, &query, Language::English).await?))
 }
 
 /// Show an order to an operator

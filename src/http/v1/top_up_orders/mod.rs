@@ -17,6 +17,7 @@ use crate::http::edge::auth::{Allowed, AsCustomer, SUPPORT};
 use crate::http::edge::etag::IfNoneMatch;
 use crate::http::edge::extract::{ClientIp, JsonBody, QueryParams};
 use crate::http::edge::idempotency::IdempotencyHeader;
+use crate::http::edge::language::Speaks;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::{CustomerQuery, OrderPath, customer_of};
 use crate::http::edge::wire::{
@@ -120,7 +121,7 @@ pub struct VnpayOptions {
 #[utoipa::path(
     tag = "top-up-orders",
     operation_id = "createTopUpOrder",
-    params(CustomerQuery, IdempotencyHeader),
+    params(CustomerQuery, IdempotencyHeader, Speaks),
     request_body = CreateTopUpOrder,
     responses(
         (status = 201, description = "The new order", body = TopUpOrder),
@@ -139,13 +140,14 @@ pub async fn create_top_up_order(
     QueryParams(query): QueryParams<CustomerQuery>,
     ClientIp(payer_ip): ClientIp,
     body: JsonBody<CreateTopUpOrder>,
+    Speaks(language): Speaks,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = query.customer(&caller)?;
     let key = key.scoped(&caller, "create_top_up_order", customer.as_str(), &body.bytes);
     let new = new_order::read(customer, body.value, payer_ip)?;
     let made = orders::create::create(&app, &new, &key, &caller).await?;
-    let body = order_body(&app, &made.value).await?;
+    let body = order_body(&app, &made.value).await?.told_in(&made.value.order, language);
     let id = TopUpOrderId::of(made.value.order.id);
     Ok(located(created(&body, made.replayed, StatusCode::OK), "/v1/top-up-orders", &id))
 }
@@ -156,7 +158,7 @@ pub async fn create_top_up_order(
 #[utoipa::path(
     tag = "top-up-orders",
     operation_id = "getTopUpOrder",
-    params(OrderPath, CustomerQuery, IfNoneMatch),
+    params(OrderPath, CustomerQuery, Speaks, IfNoneMatch),
     responses((status = 200, description = "The order", body = TopUpOrder)),
     security(("bearer" = []))
 )]
@@ -166,10 +168,11 @@ pub async fn get_top_up_order(
     path: web::Path<OrderPath>,
     QueryParams(query): QueryParams<CustomerQuery>,
     known: IfNoneMatch,
+    Speaks(language): Speaks,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let view = orders::read::get(&app, &caller, query.named()?.as_ref(), path.order_id.named()).await?;
-    known.answer(&order_body(&app, &view).await?)
+    known.answer(&order_body(&app, &view).await?.told_in(&view.order, language))
 }
 
 /// Cancel a top-up order
@@ -179,7 +182,7 @@ pub async fn get_top_up_order(
 #[utoipa::path(
     tag = "top-up-orders",
     operation_id = "cancelTopUpOrder",
-    params(OrderPath, CustomerQuery),
+    params(OrderPath, CustomerQuery, Speaks),
     responses(
         (status = 200, description = "The cancelled order", body = TopUpOrder),
         (status = 409, description = "`order_not_cancellable`"),
@@ -191,10 +194,11 @@ pub async fn cancel_top_up_order(
     Allowed(caller): AsCustomer<SUPPORT>,
     path: web::Path<OrderPath>,
     QueryParams(query): QueryParams<CustomerQuery>,
+    Speaks(language): Speaks,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let view = orders::cancel::cancel(&app, &caller, query.named()?.as_ref(), path.order_id.named()).await?;
-    Ok(HttpResponse::Ok().json(order_body(&app, &view).await?))
+    Ok(HttpResponse::Ok().json(order_body(&app, &view).await?.told_in(&view.order, language)))
 }
 
 /// Verify a top-up order
@@ -205,7 +209,7 @@ pub async fn cancel_top_up_order(
 #[utoipa::path(
     tag = "top-up-orders",
     operation_id = "verifyTopUpOrder",
-    params(OrderPath, CustomerQuery),
+    params(OrderPath, CustomerQuery, Speaks),
     responses(
         (status = 200, description = "The order as it is now", body = TopUpOrder),
         (status = 502, description = "The payment company did not answer"),
@@ -217,10 +221,11 @@ pub async fn verify_top_up_order(
     Allowed(caller): AsCustomer<SUPPORT>,
     path: web::Path<OrderPath>,
     QueryParams(query): QueryParams<CustomerQuery>,
+    Speaks(language): Speaks,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let view = orders::read::verify(&app, &caller, query.named()?.as_ref(), path.order_id.named()).await?;
-    Ok(HttpResponse::Ok().json(order_body(&app, &view).await?))
+    Ok(HttpResponse::Ok().json(order_body(&app, &view).await?.told_in(&view.order, language)))
 }
 
 /// Ask for the bank account that takes transfers now
@@ -230,7 +235,7 @@ pub async fn verify_top_up_order(
 #[utoipa::path(
     tag = "top-up-orders",
     operation_id = "renewTopUpOrderBankAccount",
-    params(OrderPath, CustomerQuery),
+    params(OrderPath, CustomerQuery, Speaks),
     responses(
         (status = 200, description = "The order with the account to transfer to", body = TopUpOrder),
         (status = 409, description = "`bank_account_closed`: no account takes transfers in this currency; or \
@@ -243,11 +248,12 @@ pub async fn renew_top_up_order_bank_account(
     Allowed(caller): AsCustomer<SUPPORT>,
     path: web::Path<OrderPath>,
     QueryParams(query): QueryParams<CustomerQuery>,
+    Speaks(language): Speaks,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = query.named()?;
     let view = orders::bank_account::renew(&app, &caller, customer.as_ref(), path.order_id.named()).await?;
-    Ok(HttpResponse::Ok().json(order_body(&app, &view).await?))
+    Ok(HttpResponse::Ok().json(order_body(&app, &view).await?.told_in(&view.order, language)))
 }
 
 /// List top-up orders
@@ -256,7 +262,7 @@ pub async fn renew_top_up_order_bank_account(
 #[utoipa::path(
     tag = "top-up-orders",
     operation_id = "listTopUpOrders",
-    params(OrdersQuery, IfNoneMatch),
+    params(OrdersQuery, Speaks, IfNoneMatch),
     responses((status = 200, description = "A page of orders", body = OrderPage)),
     security(("bearer" = []))
 )]
@@ -266,8 +272,9 @@ pub async fn list_top_up_orders(
     QueryParams(query): QueryParams<OrdersQuery>,
     known: IfNoneMatch,
     request: HttpRequest,
+    Speaks(language): Speaks,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let customer = customer_of(&caller, query.customer_id.as_ref())?;
-    known.answer(&order_page(&app, request.path(), OrdersOf::Customer(customer), &query).await?)
+    known.answer(&order_page(&app, request.path(), OrdersOf::Customer(customer), &query, language).await?)
 }

@@ -8,13 +8,15 @@ use super::{TopUpOrder, TopUpOrderStatus, order_bodies, order_bodies_for_operato
 use crate::app::{App, Error, Problems, orders};
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
+use crate::domain::language::Language;
 use crate::domain::order::{AmountRange, OrderFilter, OrderStatus, TimeRange, Worklist};
 use crate::domain::page::Sort;
 use crate::domain::payment::Channel;
 use crate::http::edge::page::{self, Filters, ListTotal, SortName};
 use crate::http::edge::times;
 use crate::http::edge::wire::{
-    Amount, ClientReference, CurrencyCode, CursorText, CustomerIdText, Limit, PaymentChannel, ProductFilter, ReferenceFilter,
+    Amount, ClientReference, CurrencyCode, CursorText, CustomerIdText, Limit, PaymentChannel, ProductFilter,
+    ReferenceFilter,
 };
 
 /// Which orders a list shows.
@@ -139,7 +141,13 @@ pub enum OrdersOf {
 ///
 /// # Errors
 /// 422 for a filter, a cursor or a limit that breaks its rule.
-pub async fn order_page(app: &App, path: &str, of: OrdersOf, query: &OrdersQuery) -> Result<OrderPage, Error> {
+pub async fn order_page(
+    app: &App,
+    path: &str,
+    of: OrdersOf,
+    query: &OrdersQuery,
+    language: Language,
+) -> Result<OrderPage, Error> {
     let (customer, is_for_operator) = match of {
         OrdersOf::Customer(customer) => (Some(customer), false),
         OrdersOf::ForOperator(customer) => (customer, true),
@@ -159,8 +167,9 @@ pub async fn order_page(app: &App, path: &str, of: OrdersOf, query: &OrdersQuery
         true => order_bodies_for_operators(app, &found.rows, &steps, now),
         false => order_bodies(&found.rows, &steps),
     };
+    let told = found.rows.iter().zip(data).map(|(order, body)| body.told_in(order, language));
     Ok(OrderPage {
-        data,
+        data: told.collect(),
         previous_cursor: cursors.previous,
         has_more: cursors.next.is_some(),
         next_cursor: cursors.next,

@@ -16,15 +16,16 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use self::payment::{OrderPayment, OrderVerification};
-use self::reason::{OrderReasonCode, ShortPayment};
+use self::reason::ShortPayment;
 use self::remitter::OrderRemitter;
 use self::statement::{OrderApproval, OrderReversal};
 pub use self::status::TopUpOrderStatus;
 use crate::app::orders::read::NextStep;
 use crate::app::{App, Error, OrderView, orders};
 use crate::domain::attempt;
+use crate::domain::language::Language;
 use crate::domain::money::Money;
-use crate::domain::order::Order;
+use crate::domain::order::{Order, OrderReason};
 use crate::http::edge::wire::{
     Actor, AgreementVersion, Amount, AppliedTax, BonusReasonCode, ClientReference, CurrencyCode, CustomerIdText,
     Metadata, PaymentChannel, ProductCode, ReferenceCode, TopUpOrderId, TransferId,
@@ -37,14 +38,14 @@ pub struct TopUpOrder {
     id: TopUpOrderId,
     customer_id: CustomerIdText,
     status: TopUpOrderStatus,
-    /// Why the order is stuck, held for review, refused or failed; null otherwise.
+    /// Why the order is stuck, held for review, refused or failed; null otherwise. In events it is English.
     #[schema(max_length = 2000, example = "we are confirming your transfer")]
     reason: Option<String>,
     /// The same for programs; null unless the order is processing or failed: `awaiting_provider`, `payment_declined`,
     /// `awaiting_second_operator`, `short_payment`, `payment_failed`, `given_up`, `rejected`, `out_of_time`,
     /// `payment_returned`. This list may grow.
-    #[schema(value_type = Option<String>, max_length = 64, pattern = "^[a-z0-9_]+$", example = "awaiting_provider")]
-    reason_code: Option<OrderReasonCode>,
+    #[schema(max_length = 64, pattern = "^[a-z0-9_]+$", example = "awaiting_provider")]
+    reason_code: Option<String>,
     /// What arrived of the money and what is missing, while the order waits for that; absent in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -244,6 +245,15 @@ pub struct BankAccountClosedAction {
     account_number: String,
 }
 
+impl TopUpOrder {
+    /// The order with its reason in a language of customers.
+    #[must_use]
+    pub fn told_in(self, order: &Order, language: Language) -> Self {
+        let said = OrderReason::of(order.state).and_then(|reason| reason.sentence(language)).map(str::to_owned);
+        Self { reason: said.or(self.reason), ..self }
+    }
+}
+
 /// Orders as lists show them: with their next action, and without a timeline.
 pub fn order_bodies(orders: &[Order], steps: &HashMap<Uuid, NextStep>) -> Vec<TopUpOrder> {
     let action = |order: &Order| steps.get(&order.id).and_then(|step| next_action(order, step));
@@ -371,7 +381,7 @@ fn render(
         customer_id: CustomerIdText::of(&order.customer),
         status: order.status().into(),
         reason: order.reason.clone(),
-        reason_code: OrderReasonCode::of(order.state),
+        reason_code: OrderReason::of(order.state).map(|reason| reason.as_str().to_owned()),
         short_payment: None,
         channel: order.channel.into(),
         currency: CurrencyCode::of(order.currency()),
