@@ -42,7 +42,7 @@ CREATE DOMAIN dedupe_key AS text CONSTRAINT dedupe_key_length CHECK (length(VALU
 CREATE DOMAIN counterpart_name AS text CONSTRAINT counterpart_named CHECK (VALUE <> '');
 CREATE DOMAIN entry_number AS bigint CONSTRAINT entry_number_positive CHECK (VALUE > 0);
 -- One of the numbers in `entry_kinds`.
-CREATE DOMAIN entry_kind AS smallint CONSTRAINT entry_kind_known CHECK (VALUE BETWEEN 1 AND 18);
+CREATE DOMAIN entry_kind AS smallint CONSTRAINT entry_kind_known CHECK (VALUE BETWEEN 1 AND 22);
 CREATE DOMAIN wallet_part AS numeric(24, 8) CONSTRAINT wallet_part_not_negative CHECK (VALUE >= 0);
 CREATE DOMAIN spend_cap AS numeric(24, 8) CONSTRAINT spend_cap_positive CHECK (VALUE > 0);
 
@@ -58,6 +58,10 @@ CREATE TABLE wallets (
     -- An operator's stop, of this wallet and of all wallets of the customer: nothing may be spent.
     frozen boolean NOT NULL DEFAULT false,
     customer_frozen boolean NOT NULL DEFAULT false,
+    -- The account is being closed, or is closed (closings): nothing goes out but by the closing. From the moment on at
+    -- which it gives back what is left, it is closed: payments, credit and corrections do not come in either.
+    closing boolean NOT NULL DEFAULT false,
+    closed boolean NOT NULL DEFAULT false,
     -- Whether the customer owes taken-back money in this currency (taken_back_debts): nothing new may be spent, and
     -- unheld paid money that appears is taken for it. All wallets of customer and currency have it, or none.
     claimed boolean NOT NULL DEFAULT false,
@@ -116,7 +120,7 @@ CREATE TABLE wallets (
         WHEN guard_day IS NULL THEN num_nonnulls(daily_cap, monthly_cap, spent_today, spent_this_month) = 0
         ELSE num_nonnulls(daily_cap, monthly_cap) > 0 AND num_nulls(spent_today, spent_this_month) = 0 END),
     CONSTRAINT wallets_needs_full_path_is_kept CHECK (
-        needs_full_path = (debt > 0 OR frozen OR customer_frozen OR claimed))
+        needs_full_path = (debt > 0 OR frozen OR customer_frozen OR claimed OR closing) AND closing >= closed)
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05);
 -- Operators look for customers by the beginning of an id. Only a new wallet is written to it.
 CREATE INDEX wallets_by_customer_prefix ON wallets (customer_id text_pattern_ops);
@@ -174,7 +178,11 @@ INSERT INTO entry_kinds (kind, name, flow_type) VALUES
     (15, 'dispute', 'refund'),
     (16, 'dispute_returned', 'refund'),
     (17, 'bonus_taken', 'refund'),
-    (18, 'bonus_taken_returned', 'refund');
+    (18, 'bonus_taken_returned', 'refund'),
+    (19, 'payout', 'refund'),
+    (20, 'payout_returned', 'refund'),
+    (21, 'write_off', 'adjust'),
+    (22, 'write_off_recovered', 'adjust');
 
 -- One immutable row per movement of money. It names both sides: the wallet that it changes, and the counterpart. So the
 -- books balance by construction, without a row for each counterpart that all writers would have to lock.
@@ -221,7 +229,7 @@ CREATE TABLE entries (
     CONSTRAINT entries_grant_of_consumption CHECK (
         grant_id IS NULL OR (granted < 0 AND kind IN (/* CONSUMPTION */ 2, 3))),
     CONSTRAINT entries_sign CHECK (amount <> 0 AND (
-        kind = /* ADJUST */ 11 OR (amount > 0) = (kind IN (/* BRINGS_MONEY */ 1, 4, 6, 7, 9, 12, 14, 16, 18))))
+        kind = /* ADJUST */ 11 OR (amount > 0) = (kind IN (/* BRINGS_MONEY */ 1, 4, 6, 7, 9, 12, 14, 16, 18, 20, 21))))
 );
 -- Every usage must be written to each index that contains it, so ordinary usage is in the two indexes above only. It is
 -- listed by a walk down its wallets. Rare kinds are found by kind. The wallet is left out of the index: entries of two
@@ -238,7 +246,7 @@ CREATE INDEX entries_by_reference ON entries (customer_id, reference)
 -- Which incoming money paid for what: a deduction took the range of the wallet's line that ends at its paid_out, and
 -- the entries whose paid_in reaches into that range brought it.
 CREATE INDEX entries_paid_in ON entries (customer_id, wallet_id, paid_in)
-    WHERE kind IN (/* BRINGS_PAID_MONEY */ 1, 4, 6, 7, 11, 16, 18);
+    WHERE kind IN (/* BRINGS_PAID_MONEY */ 1, 4, 6, 7, 11, 16, 18, 20, 21);
 -- Which payment repaid which debt: while there is debt, paid_in stands still. Few entries move debt.
 CREATE INDEX entries_debt ON entries (customer_id, wallet_id, paid_in, seq) WHERE debt IS NOT NULL;
 
@@ -541,7 +549,11 @@ BEGIN
     NEW.claimed := EXISTS (SELECT FROM taken_back_debts d
                            WHERE d.customer_id = NEW.customer_id AND d.currency = NEW.currency);
     NEW.customer_frozen := EXISTS (SELECT FROM frozen_customers f WHERE f.customer_id = NEW.customer_id);
-    NEW.needs_full_path := NEW.needs_full_path OR NEW.claimed OR NEW.customer_frozen;
+    SELECT true, c.state <> 'waiting' INTO NEW.closing, NEW.closed
+    FROM closings c WHERE c.customer_id = NEW.customer_id AND c.state <> 'withdrawn';
+    NEW.closing := coalesce(NEW.closing, false);
+    NEW.closed := coalesce(NEW.closed, false);
+    NEW.needs_full_path := NEW.needs_full_path OR NEW.claimed OR NEW.customer_frozen OR NEW.closing;
     RETURN NEW;
 END $$;
 CREATE INDEX wallets_by_id ON wallets (id);

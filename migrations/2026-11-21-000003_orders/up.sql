@@ -366,6 +366,8 @@ CREATE TABLE refunds (
     override_balance boolean NOT NULL DEFAULT false,
     -- What the order's wallet lacks is taken from the main wallet and from products whose money may go back.
     from_products boolean NOT NULL DEFAULT false,
+    -- The closing of an account that made it.
+    closing_id uuid,
     proposed_by text NOT NULL,
     approved_by text,
     second_needed boolean NOT NULL DEFAULT false,
@@ -393,6 +395,7 @@ CREATE UNIQUE INDEX refunds_by_key ON refunds (key_caller, key) WHERE key IS NOT
 CREATE INDEX refunds_by_order ON refunds (order_id);
 CREATE INDEX refunds_by_payment ON refunds (payment_id);
 CREATE INDEX refunds_by_customer ON refunds (customer_id, created_at, id);
+CREATE INDEX refunds_by_closing ON refunds (closing_id) WHERE closing_id IS NOT NULL;
 CREATE INDEX refunds_by_status ON refunds (status, created_at, id);
 CREATE INDEX refunds_by_time ON refunds (created_at, id);
 CREATE INDEX refunds_by_company_id ON refunds (provider_refund_id text_pattern_ops)

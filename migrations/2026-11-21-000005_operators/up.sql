@@ -111,3 +111,97 @@ CREATE TABLE dispute_cases (
 );
 -- What is due, the earliest first.
 CREATE INDEX dispute_cases_due ON dispute_cases (evidence_due_at) WHERE sent_at IS NULL;
+
+-- Accounts that are being closed, or are closed (`domain::closing`). The wallets' columns `closing` and `closed` say
+-- the same, and are written with it under the locks of all wallets of the customer. Such a row is locked after the
+-- wallets.
+CREATE TABLE closings (
+    id uuid PRIMARY KEY,
+    customer_id customer_key NOT NULL,
+    state text NOT NULL CONSTRAINT closings_state
+        CHECK (state IN ('waiting', 'refunding', 'payout', 'closed', 'reopened', 'withdrawn')),
+    reason text NOT NULL,
+    started_by text NOT NULL,
+    started_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    closed_at timestamptz,
+    -- When a worker looks at it next; null: no more.
+    due_at timestamptz,
+    CONSTRAINT closings_closed CHECK ((state = 'closed') = (closed_at IS NOT NULL)),
+    CONSTRAINT closings_go_on CHECK ((state IN ('closed', 'withdrawn')) = (due_at IS NULL))
+);
+-- One closing for a customer; one that was withdrawn is history.
+CREATE UNIQUE INDEX closings_one_of_customer ON closings (customer_id) WHERE state <> 'withdrawn';
+CREATE INDEX closings_due ON closings (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX closings_by_time ON closings (started_at, id);
+CREATE INDEX closings_by_state ON closings (state, started_at, id);
+ALTER TABLE refunds ADD CONSTRAINT refunds_of_closing FOREIGN KEY (closing_id) REFERENCES closings (id);
+ALTER TABLE refunds ADD CONSTRAINT refunds_of_closing_are_ours
+    CHECK (closing_id IS NULL OR (ours AND customer_id IS NOT NULL AND NOT override_balance AND NOT from_products));
+
+-- The rest of an account that is being closed, which goes to the customer by a bank transfer that operators make. The
+-- wallet gives the money when the second operator approves; it gets it back where the transfer does not arrive.
+CREATE TABLE payouts (
+    id uuid PRIMARY KEY,
+    closing_id uuid NOT NULL REFERENCES closings (id),
+    customer_id customer_key NOT NULL,
+    currency currency_code NOT NULL,
+    -- What the bank sends, and what the main wallet gives: the same to the last decimal that the ledger has.
+    amount numeric(24, 8) NOT NULL CONSTRAINT payouts_amount CHECK (amount > 0),
+    debited numeric(24, 8) NOT NULL
+        CONSTRAINT payouts_debited CHECK (debited > 0 AND abs(debited - amount) <= 0.5),
+    bank_account_id uuid NOT NULL REFERENCES bank_accounts (id),
+    -- To whom: personal data, which can be erased.
+    beneficiary jsonb,
+    status text NOT NULL CONSTRAINT payouts_status
+        CHECK (status IN ('awaiting_second_approval', 'pending', 'succeeded', 'failed')),
+    -- The bank's id of the transfer, in its normal form.
+    bank_transaction_id text,
+    failure text,
+    proposed_by text NOT NULL,
+    proposed_at timestamptz NOT NULL,
+    approved_by text,
+    approved_at timestamptz,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT payouts_second_pair_of_eyes CHECK (approved_by <> proposed_by),
+    CONSTRAINT payouts_approved CHECK ((approved_by IS NULL) = (approved_at IS NULL)),
+    CONSTRAINT payouts_moved_by_two CHECK (status NOT IN ('pending', 'succeeded') OR approved_by IS NOT NULL),
+    CONSTRAINT payouts_sent CHECK (status <> 'succeeded' OR bank_transaction_id IS NOT NULL),
+    CONSTRAINT payouts_failures_say_why CHECK ((status = 'failed') = (failure IS NOT NULL)),
+    CONSTRAINT payouts_transfer_once UNIQUE (bank_account_id, bank_transaction_id)
+);
+-- One at a time in each currency.
+CREATE UNIQUE INDEX payouts_one_open ON payouts (closing_id, currency)
+    WHERE status IN ('awaiting_second_approval', 'pending');
+CREATE INDEX payouts_by_closing ON payouts (closing_id, proposed_at, id);
+CREATE INDEX payouts_by_customer ON payouts (customer_id, proposed_at, id);
+CREATE INDEX payouts_by_status ON payouts (status, proposed_at, id);
+CREATE INDEX payouts_by_time ON payouts (proposed_at, id);
+
+-- What closed accounts owe, and two operators give up. An approved one is booked.
+CREATE TABLE write_offs (
+    id uuid PRIMARY KEY,
+    customer_id customer_key NOT NULL,
+    currency currency_code NOT NULL,
+    amount numeric(24, 8) NOT NULL CONSTRAINT write_offs_amount CHECK (amount > 0),
+    -- What came of it after all.
+    recovered numeric(24, 8) NOT NULL DEFAULT 0,
+    reason text NOT NULL,
+    proposed_by text NOT NULL,
+    proposed_at timestamptz NOT NULL,
+    approved_by text,
+    approved_at timestamptz,
+    withdrawn_by text,
+    withdrawn_at timestamptz,
+    CONSTRAINT write_offs_recovered
+        CHECK (recovered BETWEEN 0 AND amount AND (recovered = 0 OR approved_by IS NOT NULL)),
+    CONSTRAINT write_offs_second_pair_of_eyes CHECK (approved_by <> proposed_by),
+    CONSTRAINT write_offs_ended
+        CHECK ((approved_by IS NULL) = (approved_at IS NULL) AND (withdrawn_by IS NULL) = (withdrawn_at IS NULL)
+               AND (approved_by IS NULL OR withdrawn_by IS NULL))
+);
+CREATE UNIQUE INDEX write_offs_one_waiting ON write_offs (customer_id, currency)
+    WHERE approved_by IS NULL AND withdrawn_by IS NULL;
+CREATE INDEX write_offs_to_recover ON write_offs (customer_id) WHERE recovered < amount;
+CREATE INDEX write_offs_by_customer ON write_offs (customer_id, proposed_at, id);
+CREATE INDEX write_offs_by_time ON write_offs (proposed_at, id);

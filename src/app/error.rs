@@ -130,6 +130,8 @@ impl Error {
             Refusal::CustomerFrozen => {
                 Self::conflict(Code::CustomerFrozen, "an operator has frozen the customer's wallets")
             }
+            Refusal::AccountClosed => Self::conflict(Code::AccountClosed, "the account is being closed, or is closed"),
+            Refusal::NotClosing => Self::Internal("an account that is being closed"),
             Refusal::Frozen => Self::conflict(Code::WalletFrozen, "an operator has frozen the wallet"),
             Refusal::TooLarge => Self::field("/amount", Code::TooLarge, "is more than the wallet can hold"),
             Refusal::HoldNotFound => Self::NotFound("hold"),

@@ -17,6 +17,7 @@ pub mod billing_profiles;
 pub mod caller;
 pub mod catalogue;
 pub mod check;
+pub mod closings;
 pub mod customers;
 pub mod dispute_cases;
 pub mod disputes;
@@ -36,6 +37,7 @@ pub mod orders;
 pub(in crate::app) mod own_word;
 mod ownership;
 pub mod papers;
+pub mod payouts;
 pub mod precondition;
 pub mod quotes;
 pub mod reconciliations;
@@ -60,6 +62,7 @@ pub mod usage;
 pub mod usage_lists;
 pub mod usage_sums;
 pub mod webhook_endpoints;
+pub mod write_offs;
 
 use std::sync::Arc;
 
@@ -134,6 +137,8 @@ pub struct Settings {
     pub return_origins: ReturnOrigins,
     /// Whether a dispute takes the money when it is opened. If not, it does so when it is lost.
     pub disputes_take_at_once: bool,
+    /// How many days after its last contestable payment the rest of a closed account is paid out.
+    pub closing_payout_days: u16,
     /// Whom customers ask for help.
     pub support: Support,
     /// How entries are sealed; `None`: they are not.

@@ -8,9 +8,10 @@ use crate::domain::client_data::ClientData;
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, Money};
+use crate::domain::movement::closing::gather;
 use crate::domain::movement::transfer::{payment_from_wallet, transfer};
 use crate::domain::page::{Page, Rows};
-use crate::domain::posting::{PostingOutcome, Refusal};
+use crate::domain::posting::{Posting, PostingOutcome, Refusal};
 use crate::domain::product::Product;
 use crate::domain::transfer::Transfer;
 use crate::storage::transaction::transact;
@@ -90,6 +91,25 @@ pub async fn book_transfer(
         Some(order) => payment_from_wallet(id, order, &new.customer, new.amount, &new.to),
         None => transfer(id, &new.customer, new.amount, &new.from, &new.to),
     };
+    book(conn, id, postings, new, order_id).await
+}
+
+/// The same between the wallets of an account that is being closed.
+///
+/// # Errors
+/// As [`book_transfer`].
+pub(in crate::app) async fn book_gathered(conn: &mut Connection, new: &NewTransfer) -> Result<Transfer, Error> {
+    let id = Uuid::now_v7();
+    book(conn, id, gather(id, &new.customer, new.amount, &new.from, &new.to), new, None).await
+}
+
+async fn book(
+    conn: &mut Connection,
+    id: Uuid,
+    postings: [Posting; 2],
+    new: &NewTransfer,
+    order_id: Option<Uuid>,
+) -> Result<Transfer, Error> {
     // Both entries lie in one transaction, but each wallet has its own clock: the transfer carries the later time.
     let mut created_at: Option<DateTime<Utc>> = None;
     for outcome in ledger::post(conn, &postings).await? {

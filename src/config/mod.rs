@@ -4,6 +4,7 @@
 //! counts as unset. Pass secrets by the environment, because all users of the machine can see the flags of a process.
 
 mod business;
+mod closing;
 mod jwt;
 mod keep;
 mod keys;
@@ -29,6 +30,7 @@ use crate::domain::own_word::CurrencyLimit;
 use crate::domain::percent::Percent;
 
 pub use self::business::BusinessConfig;
+pub use self::closing::ClosingConfig;
 pub use self::jwt::JwtConfig;
 pub use self::keep::KeepConfig;
 pub use self::keys::KeyConfig;
@@ -185,6 +187,8 @@ pub struct Config {
 
     #[command(flatten)]
     pub business: BusinessConfig,
+    #[command(flatten)]
+    pub closing: ClosingConfig,
 
     #[command(flatten)]
     pub papers: PaperConfig,

@@ -90,6 +90,8 @@ impl AccountFlow {
             (IdKind::Dispute, "dispute"),
             (IdKind::Adjustment, "adjustment"),
             (IdKind::UnappliedDecision, "unapplied_decision"),
+            (IdKind::Payout, "payout"),
+            (IdKind::WriteOff, "write_off"),
         ]
         .into_iter()
         .find_map(|(kind, name)| kind.parse(reference).map(|_| name))

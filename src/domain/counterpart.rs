@@ -26,6 +26,10 @@ pub enum Counterpart {
     Dispute(ProviderName),
     /// A correction by an operator.
     Adjustment,
+    /// A bank transfer of ours to the customer of an account that closes.
+    Payout,
+    /// What a closed account owed, and we gave up.
+    WriteOff,
 }
 
 impl Counterpart {
@@ -52,6 +56,8 @@ impl Counterpart {
                 "promotion" => Some(Self::Promotion),
                 "transfer" => Some(Self::Transfer),
                 "adjustment" => Some(Self::Adjustment),
+                "payout" => Some(Self::Payout),
+                "write_off" => Some(Self::WriteOff),
                 _ => None,
             },
         }
@@ -79,6 +85,8 @@ impl fmt::Display for Counterpart {
             Self::Refund(name) => write!(f, "refund:{name}"),
             Self::Dispute(name) => write!(f, "dispute:{name}"),
             Self::Adjustment => f.write_str("adjustment"),
+            Self::Payout => f.write_str("payout"),
+            Self::WriteOff => f.write_str("write_off"),
         }
     }
 }
@@ -99,6 +107,8 @@ mod tests {
             (Counterpart::Refund(ProviderName::Vnpay), "refund:vnpay"),
             (Counterpart::Dispute(ProviderName::PayPal), "dispute:paypal"),
             (Counterpart::Adjustment, "adjustment"),
+            (Counterpart::Payout, "payout"),
+            (Counterpart::WriteOff, "write_off"),
         ];
         for (counterpart, text) in all {
             assert_eq!(counterpart.to_string(), text);

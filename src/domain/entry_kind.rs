@@ -44,6 +44,14 @@ pub enum EntryKind {
     BonusTaken,
     /// That money, when the bonus or the order's money returned.
     BonusTakenReturned,
+    /// The rest of an account that closes, paid out by the bank.
+    Payout,
+    /// The money of a payout that did not arrive.
+    PayoutReturned,
+    /// What a closed account owed, and we gave up.
+    WriteOff,
+    /// Money that came after all for what was given up.
+    WriteOffRecovered,
 }
 
 /// The sign of an entry's amount.
@@ -70,7 +78,7 @@ const fn facts(code: i16, name: &'static str, flow: FlowType, sign: Sign) -> Kin
 }
 
 impl EntryKind {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::Recharge,
         Self::Usage,
         Self::Capture,
@@ -89,6 +97,10 @@ impl EntryKind {
         Self::DisputeReturned,
         Self::BonusTaken,
         Self::BonusTakenReturned,
+        Self::Payout,
+        Self::PayoutReturned,
+        Self::WriteOff,
+        Self::WriteOffRecovered,
     ];
 
     /// The table: the number in the column, the name in `entry_kinds`, the type that a customer sees, the sign.
@@ -112,6 +124,10 @@ impl EntryKind {
             Self::DisputeReturned => facts(16, "dispute_returned", FlowType::Refund, Sign::In),
             Self::BonusTaken => facts(17, "bonus_taken", FlowType::Refund, Sign::Out),
             Self::BonusTakenReturned => facts(18, "bonus_taken_returned", FlowType::Refund, Sign::In),
+            Self::Payout => facts(19, "payout", FlowType::Refund, Sign::Out),
+            Self::PayoutReturned => facts(20, "payout_returned", FlowType::Refund, Sign::In),
+            Self::WriteOff => facts(21, "write_off", FlowType::Adjust, Sign::In),
+            Self::WriteOffRecovered => facts(22, "write_off_recovered", FlowType::Adjust, Sign::Out),
         }
     }
 
@@ -148,7 +164,7 @@ impl EntryKind {
     /// The kinds that a spend guard counts: consumption, and its reversals.
     pub const SPENDING: [Self; 3] = [Self::Usage, Self::Capture, Self::Reversal];
     /// The kinds that a spend guard does not count.
-    pub const OTHER_THAN_SPENDING: [Self; 15] = [
+    pub const OTHER_THAN_SPENDING: [Self; 19] = [
         Self::Recharge,
         Self::Refund,
         Self::RefundReturned,
@@ -164,9 +180,13 @@ impl EntryKind {
         Self::DisputeReturned,
         Self::BonusTaken,
         Self::BonusTakenReturned,
+        Self::Payout,
+        Self::PayoutReturned,
+        Self::WriteOff,
+        Self::WriteOffRecovered,
     ];
     /// The kinds that can bring paid money into a wallet.
-    pub const BRINGS_PAID_MONEY: [Self; 7] = [
+    pub const BRINGS_PAID_MONEY: [Self; 9] = [
         Self::Recharge,
         Self::Reversal,
         Self::RefundReturned,
@@ -174,9 +194,11 @@ impl EntryKind {
         Self::Adjust,
         Self::DisputeReturned,
         Self::BonusTakenReturned,
+        Self::PayoutReturned,
+        Self::WriteOff,
     ];
     /// The kinds whose amount is always positive. An adjustment can have either sign.
-    pub const BRINGS_MONEY: [Self; 9] = [
+    pub const BRINGS_MONEY: [Self; 11] = [
         Self::Recharge,
         Self::Reversal,
         Self::RefundReturned,
@@ -186,9 +208,11 @@ impl EntryKind {
         Self::BonusRestored,
         Self::DisputeReturned,
         Self::BonusTakenReturned,
+        Self::PayoutReturned,
+        Self::WriteOff,
     ];
     /// The kinds whose amount is always negative.
-    pub const TAKES_MONEY: [Self; 8] = [
+    pub const TAKES_MONEY: [Self; 10] = [
         Self::Usage,
         Self::Capture,
         Self::Refund,
@@ -197,6 +221,8 @@ impl EntryKind {
         Self::BonusRevoked,
         Self::Dispute,
         Self::BonusTaken,
+        Self::Payout,
+        Self::WriteOffRecovered,
     ];
     /// The two sides of a transfer.
     pub const TRANSFERS: [Self; 2] = [Self::TransferIn, Self::TransferOut];
@@ -221,6 +247,10 @@ impl EntryKind {
         Self::BonusTaken,
         Self::BonusTakenReturned,
     ];
+    /// The kinds in which the rest of an account that closes is paid out.
+    pub const PAYOUTS: [Self; 2] = [Self::Payout, Self::PayoutReturned];
+    /// The kinds in which a closed account's debt is given up, and recovered.
+    pub const WRITE_OFFS: [Self; 2] = [Self::WriteOff, Self::WriteOffRecovered];
     /// The kinds that open a grant.
     pub const OPENS_A_GRANT: [Self; 2] = [Self::Grant, Self::Bonus];
     /// The kinds that move granted credit only.
@@ -228,7 +258,7 @@ impl EntryKind {
 
     /// The sets of kinds by the names that SQL gives them: `kind IN (/* CONSUMPTION */ 2, 3)`. A test compares every
     /// such list with these.
-    pub const SETS: [(&str, &[Self]); 15] = [
+    pub const SETS: [(&str, &[Self]); 17] = [
         ("CONSUMPTION", &Self::CONSUMPTION),
         ("SPENDING", &Self::SPENDING),
         ("OTHER_THAN_SPENDING", &Self::OTHER_THAN_SPENDING),
@@ -242,6 +272,8 @@ impl EntryKind {
         ("BONUS_MONEY", &Self::BONUS_MONEY),
         ("TAKES_BACK", &Self::TAKES_BACK),
         ("TAKE_BACKS", &Self::TAKE_BACKS),
+        ("PAYOUTS", &Self::PAYOUTS),
+        ("WRITE_OFFS", &Self::WRITE_OFFS),
         ("OPENS_A_GRANT", &Self::OPENS_A_GRANT),
         ("PROMOTIONS", &Self::PROMOTIONS),
     ];
@@ -275,7 +307,7 @@ mod tests {
             assert_eq!(EntryKind::from_code(at), Some(kind));
             assert_eq!(EntryKind::ALL.into_iter().filter(|other| other.name() == kind.name()).count(), 1);
         }
-        assert_eq!((EntryKind::from_code(0), EntryKind::from_code(19)), (None, None));
+        assert_eq!((EntryKind::from_code(0), EntryKind::from_code(23)), (None, None));
     }
 
     #[test]

@@ -55,6 +55,10 @@ pub(in crate::domain) enum Change {
     Withdraw {
         amount: Money,
     },
+    /// The same of an account that is being closed, which nothing else leaves.
+    PayOut {
+        amount: Money,
+    },
     /// Money is taken from one wallet by force: unheld paid money, the rest becomes debt.
     TakeBack {
         amount: Money,
@@ -131,7 +135,7 @@ impl Collection {
     /// takes back, and the reversal of a wrong approval, are not voluntary.
     pub fn is_voluntary(&self) -> bool {
         match self.reach {
-            Reach::Request { .. } => true,
+            Reach::Request { .. } | Reach::Closing => true,
             Reach::OrderWallet => matches!(self.origin.id, TakeBackId::Refund(_)),
             Reach::AllWallets => false,
         }
@@ -312,6 +316,7 @@ impl Posting {
                 Reach::Request { also } => {
                     also.iter().map(|product| WalletKey { product: product.clone(), ..own.clone() }).collect()
                 }
+                Reach::Closing => vec![WalletKey { product: Product::main(), ..own.clone() }],
                 Reach::OrderWallet | Reach::AllWallets => Vec::new(),
             },
             _ => Vec::new(),

@@ -40,6 +40,10 @@ pub enum Refusal {
     Frozen,
     #[error("the customer is frozen")]
     CustomerFrozen,
+    #[error("the account is being closed, or is closed")]
+    AccountClosed,
+    #[error("the account is not being closed")]
+    NotClosing,
     /// The sum that ends it.
     #[error("{0} of taken-back money is owed")]
     TakenBackDebt(Money),

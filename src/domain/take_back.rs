@@ -147,6 +147,9 @@ impl TakenPart {
 pub enum Reach {
     /// The order's wallet, then the wallets of these products; refused where their unheld paid money is less.
     Request { also: Vec<Product> },
+    /// The order's wallet, then the main wallet, of an account that is being closed: its closing has gathered the money
+    /// there. Refused where their unheld paid money is less.
+    Closing,
     /// The order's wallet; what it lacks becomes its debt.
     OrderWallet,
     /// All wallets of the customer in that currency. What they cannot give becomes a claim on the customer.

@@ -4,9 +4,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::health;
 use super::v1::{
-    account_flows, account_statements, admin, agreements, balances, billing_profiles, disputes, events, explain,
-    grants, holds, ledger_keys, ledger_proof, low_balance_alerts, papers, products, providers, quotes, refund_requests,
-    refunds, reversals, spend_guards, top_up_options, top_up_orders, transfer_slips, transfers, usage,
+    account_closings, account_flows, account_statements, admin, agreements, balances, billing_profiles, disputes,
+    events, explain, grants, holds, ledger_keys, ledger_proof, low_balance_alerts, papers, products, providers, quotes,
+    refund_requests, refunds, reversals, spend_guards, top_up_options, top_up_orders, transfer_slips, transfers, usage,
     webhook_endpoints,
 };
 
@@ -62,6 +62,23 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(admin::top_up_orders::reject_top_up_order)
         .service(admin::top_up_orders::reverse_top_up_order)
         .service(admin::top_up_orders::withdraw_top_up_order_proposal)
+        .service(account_closings::get_account_closing)
+        .service(admin::closings::close_customer)
+        .service(admin::closings::advance_closing)
+        .service(admin::closings::withdraw_closing)
+        .service(admin::closings::get_closing)
+        .service(admin::closings::list_closings)
+        .service(admin::payouts::create_payout)
+        .service(admin::payouts::list_payouts)
+        .service(admin::payouts::get_payout)
+        .service(admin::payouts::approve_payout)
+        .service(admin::payouts::mark_payout_sent)
+        .service(admin::payouts::reject_payout)
+        .service(admin::write_offs::create_write_off)
+        .service(admin::write_offs::list_write_offs)
+        .service(admin::write_offs::get_write_off)
+        .service(admin::write_offs::approve_write_off)
+        .service(admin::write_offs::withdraw_write_off)
         .service(admin::refunds::create_refund)
         .service(admin::refunds::list_refunds)
         .service(admin::refunds::get_refund)

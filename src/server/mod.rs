@@ -261,6 +261,7 @@ fn app_settings(
             calendar: BusinessCalendar::new(config.business.offset, config.business.holidays.iter().copied()),
             days: config.business.verification_days,
         },
+        closing_payout_days: config.closing.payout_days,
         support: Support {
             email: config.support.email.clone(),
             url: config.support.url.clone(),

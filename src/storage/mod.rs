@@ -18,6 +18,7 @@ pub mod calendar;
 pub mod catalogue;
 pub mod check;
 pub mod clock;
+pub mod closings;
 pub(crate) mod columns;
 pub mod connection;
 pub mod customers;
@@ -47,6 +48,7 @@ pub mod page;
 pub mod papers;
 mod parties;
 pub mod payments;
+pub mod payouts;
 pub mod personal_data;
 pub mod pool;
 mod proposals;
@@ -75,6 +77,7 @@ pub mod wallet_credits;
 pub mod webhook_deliveries;
 pub mod webhook_endpoints;
 pub mod worker_marks;
+pub mod write_offs;
 
 pub use diesel_async::AsyncPgConnection as Connection;
 

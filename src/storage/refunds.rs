@@ -11,6 +11,7 @@ use super::clock::{NowOnce, later, ledger_now, seconds};
 use super::columns::{corrupt, currency_from_column, customer_from_column, provider_from_column};
 use super::page::in_page;
 use super::schema::{disputes, refunds};
+use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::Order;
 use crate::domain::page::{Page, Rows};
@@ -40,6 +41,7 @@ pub(super) struct RefundRow {
     ours: bool,
     override_balance: bool,
     from_products: bool,
+    closing_id: Option<Uuid>,
     proposed_by: String,
     approved_by: Option<String>,
     second_needed: bool,
@@ -72,6 +74,7 @@ impl From<&Refund> for RefundRow {
             ours: refund.ours,
             override_balance: refund.override_balance,
             from_products: refund.from_products,
+            closing_id: refund.closing_id,
             proposed_by: refund.proposed_by.clone(),
             approved_by: refund.approved_by.clone(),
             second_needed: refund.second_needed,
@@ -109,6 +112,7 @@ impl TryFrom<RefundRow> for Refund {
             ours: row.ours,
             override_balance: row.override_balance,
             from_products: row.from_products,
+            closing_id: row.closing_id,
             proposed_by: row.proposed_by,
             approved_by: row.approved_by,
             second_needed: row.second_needed,
@@ -185,6 +189,17 @@ pub async fn has_unnamed(conn: &mut AsyncPgConnection, payment_id: Uuid, amount:
         .filter(refunds::payment_id.eq(payment_id).and(refunds::amount.eq(amount.amount())))
         .filter(refunds::status.eq(RefundState::Pending.as_str()).and(refunds::provider_refund_id.is_null()));
     Ok(diesel::select(diesel::dsl::exists(unnamed)).get_result(conn).await?)
+}
+
+/// Whether a refund of the customer waits for a second operator.
+///
+/// # Errors
+/// Database errors.
+pub async fn has_proposal(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<bool, StorageError> {
+    let waiting = refunds::table
+        .filter(refunds::customer_id.eq(customer.as_str()))
+        .filter(refunds::status.eq(RefundState::AwaitingSecondApproval.as_str()));
+    Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn).await?)
 }
 
 /// What went back of an order so far, and what its wallet gave for it. The caller holds the order's lock.

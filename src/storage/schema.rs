@@ -733,6 +733,7 @@ diesel::table! {
         ours -> Bool,
         override_balance -> Bool,
         from_products -> Bool,
+        closing_id -> Nullable<Uuid>,
         proposed_by -> Text,
         approved_by -> Nullable<Text>,
         second_needed -> Bool,
@@ -915,6 +916,8 @@ diesel::table! {
         frozen -> Bool,
         customer_frozen -> Bool,
         claimed -> Bool,
+        closing -> Bool,
+        closed -> Bool,
         needs_full_path -> Bool,
         low_balance_threshold -> Nullable<Numeric>,
         fast_floor -> Numeric,
@@ -1107,6 +1110,58 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    closings (id) {
+        id -> Uuid,
+        customer_id -> Text,
+        state -> Text,
+        reason -> Text,
+        started_by -> Text,
+        started_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        closed_at -> Nullable<Timestamptz>,
+        due_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    payouts (id) {
+        id -> Uuid,
+        closing_id -> Uuid,
+        customer_id -> Text,
+        currency -> Text,
+        amount -> Numeric,
+        debited -> Numeric,
+        bank_account_id -> Uuid,
+        beneficiary -> Nullable<Jsonb>,
+        status -> Text,
+        bank_transaction_id -> Nullable<Text>,
+        failure -> Nullable<Text>,
+        proposed_by -> Text,
+        proposed_at -> Timestamptz,
+        approved_by -> Nullable<Text>,
+        approved_at -> Nullable<Timestamptz>,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    write_offs (id) {
+        id -> Uuid,
+        customer_id -> Text,
+        currency -> Text,
+        amount -> Numeric,
+        recovered -> Numeric,
+        reason -> Text,
+        proposed_by -> Text,
+        proposed_at -> Timestamptz,
+        approved_by -> Nullable<Text>,
+        approved_at -> Nullable<Timestamptz>,
+        withdrawn_by -> Nullable<Text>,
+        withdrawn_at -> Nullable<Timestamptz>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     adjustments,
     agreement_texts,
@@ -1127,6 +1182,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     bonus_tiers,
     calendar,
     channel_rules,
+    closings,
     customer_secrets,
     dispute_cases,
     disputes,
@@ -1152,6 +1208,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     papers_due,
     payment_applications,
     payments,
+    payouts,
     products,
     provider_events,
     refund_requests,
@@ -1174,5 +1231,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     webhook_deliveries,
     webhook_endpoints,
     webhook_secrets,
-    worker_marks
+    worker_marks,
+    write_offs
 );

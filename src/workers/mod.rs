@@ -1,6 +1,6 @@
 //! Work that needs no request: expiring orders, asking providers about orders and what was taken back, sweeping
 //! wallets, numbering and delivering events, deleting what was kept for long enough, checking the books, sealing
-//! entries, folding days into reports, issuing papers.
+//! entries, folding days into reports, issuing papers, closing accounts.
 //!
 //! Each turn of a worker takes a bounded share of the work. Several processes share the work, and an item that fails
 //! does not stop the others.
@@ -9,8 +9,8 @@ mod turns;
 mod webhooks;
 
 pub use turns::{
-    ask_about_orders, expire_orders, find_take_backs, fold_reports, issue_papers, number_events, prune, seal_entries,
-    sweep_wallets, tell_expiring_grants,
+    ask_about_orders, close_accounts, expire_orders, find_take_backs, fold_reports, issue_papers, number_events, prune,
+    seal_entries, sweep_wallets, tell_expiring_grants,
 };
 
 use std::time::Duration;
@@ -40,10 +40,11 @@ enum Worker {
     SealEntries,
     FoldReports,
     IssuePapers,
+    CloseAccounts,
 }
 
 impl Worker {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::ExpireOrders,
         Self::AskAboutOrders,
         Self::AskAboutRefunds,
@@ -56,6 +57,7 @@ impl Worker {
         Self::SealEntries,
         Self::FoldReports,
         Self::IssuePapers,
+        Self::CloseAccounts,
     ];
 
     /// Does one turn and returns how many items it found.
@@ -73,6 +75,7 @@ impl Worker {
             Self::SealEntries => seal_entries(app).await,
             Self::FoldReports => fold_reports(app).await,
             Self::IssuePapers => issue_papers(app).await,
+            Self::CloseAccounts => close_accounts(app).await,
         }
     }
 
@@ -91,6 +94,7 @@ impl Worker {
             Self::SealEntries => "seal_entries",
             Self::FoldReports => "fold_reports",
             Self::IssuePapers => "issue_papers",
+            Self::CloseAccounts => "close_accounts",
         }
     }
 

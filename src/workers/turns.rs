@@ -2,7 +2,9 @@
 
 use chrono::Duration;
 
-use crate::app::{App, Error, events, grants, orders, papers, reports, retention, seals, sweep, take_back_search};
+use crate::app::{
+    App, Error, closings, events, grants, orders, papers, reports, retention, seals, sweep, take_back_search,
+};
 
 /// The largest number of items of one turn.
 const SHARE: i64 = 50;
@@ -116,4 +118,12 @@ pub async fn seal_entries(app: &App) -> Result<usize, Error> {
         Some(sealing) => seals::seal_slice(&app.pool, sealing).await,
         None => Ok(0),
     }
+}
+
+/// Takes the next steps of accounts that are being closed. Returns how many there were.
+///
+/// # Errors
+/// Database errors.
+pub async fn close_accounts(app: &App) -> Result<usize, Error> {
+    closings::advance_due(app, SHARE).await
 }

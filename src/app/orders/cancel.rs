@@ -64,6 +64,28 @@ pub async fn cancel(
     view(&mut conn, order).await
 }
 
+/// Cancels an order of an account that is being closed, if its payment has not begun. Returns whether it did.
+///
+/// # Errors
+/// Database errors.
+pub(in crate::app) async fn cancel_for_closing(app: &App, id: Uuid, actor: &str) -> Result<bool, Error> {
+    let reason = || Some("the account is being closed".to_owned());
+    let cancelled = transact(&app.pool, async |conn| {
+        let Some(mut order) = orders::lock(conn, id).await? else { return Ok(None) };
+        let end = match order.state {
+            OrderState::Pending => OrderState::Cancelled,
+            OrderState::Processing(_) if order.was_declined() => OrderState::Failed(FailedBy::Operator),
+            _ => return Ok(None),
+        };
+        settlement::move_to(conn, &mut order, end, reason(), actor).await?;
+        Ok::<_, Error>(Some(order))
+    })
+    .await?;
+    let Some(order) = cancelled else { return Ok(false) };
+    end_at_provider(app, &order, actor).await;
+    Ok(true)
+}
+
 fn not_cancellable(status: OrderStatus) -> Error {
     Error::conflict(Code::OrderNotCancellable, format!("only a pending order can be cancelled; this one is {status}"))
 }

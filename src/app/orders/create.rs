@@ -9,7 +9,7 @@ use super::read::{OrderView, view};
 use super::second_attempt;
 use crate::app::catalogue::{self, FieldLocation};
 use crate::app::transfers::{self, NewTransfer};
-use crate::app::{App, Caller, Error, IdempotencyKey, Made, Problems, quotes, settlement};
+use crate::app::{App, Caller, Error, IdempotencyKey, Made, Problems, closings, quotes, settlement};
 use crate::domain::attempt::Attempt;
 use crate::domain::billing_profile::BillingProfile;
 use crate::domain::catalogue::Price;
@@ -76,6 +76,7 @@ pub async fn create(
             let order = orders::find(conn, id).await?.ok_or(Error::Internal("the order of an idempotency key"))?;
             return Ok(Made::again(order));
         }
+        closings::require_open(conn, &new.customer).await?;
         let (offer, price) = price(conn, app, new, caller).await?;
         require_room(conn, app, &new.customer).await?;
         let now = clock::now(conn).await?;

@@ -121,6 +121,7 @@ pub(super) async fn start(
     let reach = match (refund.ours, refund.override_balance) {
         // A refund from the provider's dashboard has left already, whatever the wallets hold.
         (false, _) => Reach::AllWallets,
+        (true, _) if refund.closing_id.is_some() => Reach::Closing,
         (true, true) => Reach::OrderWallet,
         (true, false) => Reach::Request { also: also_gives(conn, refund).await? },
     };

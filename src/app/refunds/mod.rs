@@ -6,6 +6,7 @@
 
 mod ask;
 pub(in crate::app) mod book;
+pub(in crate::app) mod closing;
 mod end;
 mod observe;
 pub(in crate::app) mod parts;
@@ -332,6 +333,7 @@ fn draft(new: &NewRefund, order: &Order, payment: &Payment, amount: Money, actor
         ours: true,
         override_balance: new.override_balance,
         from_products: new.from_products,
+        closing_id: None,
         proposed_by: actor.to_owned(),
         approved_by: None,
         second_needed: true,

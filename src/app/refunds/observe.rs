@@ -170,6 +170,7 @@ async fn adopt_locked(
         ours: false,
         override_balance: false,
         from_products: false,
+        closing_id: None,
         proposed_by: actor.to_owned(),
         approved_by: None,
         second_needed: false,

@@ -6,8 +6,10 @@ use uuid::Uuid;
 
 use super::{NotCredited, SettlementStep, Withheld};
 use crate::app::{App, Error, settlement};
+use crate::domain::closing;
 use crate::domain::order::Order;
 use crate::domain::payment::{Payment, PaymentFact, ProviderName};
+use crate::domain::posting::Refusal;
 use crate::storage::transaction::{savepoint, transact};
 use crate::storage::{Connection, clock, disputes, orders, payments};
 
@@ -103,7 +105,10 @@ async fn credit(
             Ok(SettlementStep::Recorded)
         }
         Err(NotCredited::Refused(refusal)) => {
-            let why = format!("the ledger refuses the credit: {refusal}");
+            let why = match refusal {
+                Refusal::AccountClosed => closing::KEPT_UNAPPLIED.to_owned(),
+                refusal => format!("the ledger refuses the credit: {refusal}"),
+            };
             payment.unapply(payment.amount, why.clone());
             payments::update_applied(conn, &payment).await?;
             if kept_for.as_ref() != Some(&why) {

@@ -199,6 +199,7 @@ fn draft(decision: &Decision, payment: &Payment, now: chrono::DateTime<chrono::U
         ours: true,
         override_balance: false,
         from_products: false,
+        closing_id: None,
         proposed_by: decision.proposed_by.clone(),
         approved_by,
         second_needed: decision.second_needed,

@@ -252,7 +252,10 @@ fn is_done(change: &Change, hold: &Hold) -> bool {
 /// Why a posting on a wallet that does not exist is refused.
 fn without_wallet(key: &WalletKey, change: &Change) -> Refusal {
     match change {
-        Change::Deduct { amount, .. } | Change::Withdraw { amount } | Change::OpenHold { amount, .. } => {
+        Change::Deduct { amount, .. }
+        | Change::Withdraw { amount }
+        | Change::PayOut { amount }
+        | Change::OpenHold { amount, .. } => {
             let nothing = Money::zero(key.currency);
             Refusal::Insufficient(Shortfall {
                 wallet: key.clone(),

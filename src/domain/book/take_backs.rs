@@ -33,7 +33,7 @@ impl Book {
         let claimed = self.take_backs.claimed(&key.customer, key.currency);
         let is_refused = match &posting.change {
             Change::Deduct { on_insufficient, .. } => *on_insufficient == OnInsufficient::Refuse,
-            Change::OpenHold { .. } | Change::Withdraw { .. } => true,
+            Change::OpenHold { .. } | Change::Withdraw { .. } | Change::PayOut { .. } => true,
             Change::Collect(asked) => asked.is_voluntary(),
             Change::Capture { amount } => hold.is_some_and(|hold| {
                 hold.status == HoldStatus::Open && !hold.is_lapsed(self.now) && *amount > hold.amount.amount()
@@ -58,6 +58,10 @@ impl Book {
         if asked.is_voluntary()
             && let Some(wallet) = self.wallets.get(home)
         {
+            match reach {
+                Reach::Closing => wallet.require_closing()?,
+                _ => wallet.require_open()?,
+            }
             wallet.require_not_frozen()?;
         }
         self.require_from(home, &givers, reach, money + bonus_money)?;
@@ -73,7 +77,7 @@ impl Book {
                     self.take(home, of, amount)?;
                     nothing
                 }
-                Reach::Request { .. } | Reach::AllWallets => self.take_in_turn(&givers, of, amount)?,
+                Reach::Request { .. } | Reach::Closing | Reach::AllWallets => self.take_in_turn(&givers, of, amount)?,
             };
             if missing.is_positive() {
                 self.claim(home, of, missing);
@@ -88,13 +92,11 @@ impl Book {
     /// The wallets that give, in their order.
     fn givers(&self, home: &WalletKey, reach: &Reach) -> Vec<WalletKey> {
         let of_product = |product: &Product| WalletKey { product: product.clone(), ..home.clone() };
+        let is_free = |key: &WalletKey| self.wallets.get(key).is_some_and(|wallet| wallet.require_not_frozen().is_ok());
         let others: Vec<WalletKey> = match reach {
             Reach::OrderWallet => Vec::new(),
-            Reach::Request { also } => {
-                let is_free =
-                    |key: &WalletKey| self.wallets.get(key).is_some_and(|wallet| wallet.require_not_frozen().is_ok());
-                also.iter().map(of_product).filter(is_free).collect()
-            }
+            Reach::Request { also } => also.iter().map(of_product).filter(is_free).collect(),
+            Reach::Closing => std::iter::once(of_product(&Product::main())).filter(is_free).collect(),
             // The main wallet is the first of them, because its product is the empty text.
             Reach::AllWallets => self.wallets_beside(home).collect(),
         };
@@ -123,7 +125,7 @@ impl Book {
         match reach {
             Reach::AllWallets => Ok(()),
             Reach::OrderWallet => wallet.require_room_for_debt(required),
-            Reach::Request { .. } => {
+            Reach::Request { .. } | Reach::Closing => {
                 let wallets = givers.iter().filter_map(|key| self.wallets.get(key));
                 let there = Money::sum(home.currency, wallets.map(Wallet::movable));
                 if there >= required {

@@ -22,6 +22,10 @@
 //! | [`give_back`] | refund_returned, dispute_returned, adjust | `refund:…`, … | what was taken back returns |
 //! | | bonus_restored, bonus_taken_returned | `promotion` | so does the bonus, and the money for it |
 //! | [`adjustment`] | adjust | `adjustment` | an operator's correction |
+//! | [`closing`] | transfer_out, transfer_in | `transfer` | the money of an account that closes is gathered |
+//! | | payout, payout_returned | `payout` | its rest is paid out by the bank, and comes back |
+//! | [`write_off`] | write_off | `write_off` | what a closed account owes is given up |
+//! | | write_off_recovered | `write_off` | money that comes after all is taken for it |
 //!
 //! Example: `transfer(id, &customer, amount, &from, &to)` returns two postings, one for each wallet, both against
 //! `transfer`, so that the two entries add up to zero.
@@ -29,6 +33,7 @@
 pub mod adjustment;
 pub mod bonus;
 pub mod capture;
+pub mod closing;
 pub mod dispute;
 pub mod expiry;
 pub mod extend;
@@ -43,6 +48,7 @@ pub mod take_back;
 pub mod top_up;
 pub mod transfer;
 pub mod usage;
+pub mod write_off;
 
 use uuid::Uuid;
 

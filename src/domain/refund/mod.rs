@@ -116,6 +116,8 @@ pub struct Refund {
     pub override_balance: bool,
     /// What the order's wallet lacks is taken from the main wallet and from products whose money may go back.
     pub from_products: bool,
+    /// The closing of an account that made it.
+    pub closing_id: Option<Uuid>,
     pub proposed_by: String,
     pub approved_by: Option<String>,
     pub second_needed: bool,

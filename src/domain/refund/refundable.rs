@@ -78,6 +78,14 @@ impl Refundable {
 }
 
 impl RefundBasis<'_> {
+    /// The largest refund of the order for which so much of the customer's money is enough.
+    #[must_use]
+    pub fn at_most(&self, there: Money) -> Money {
+        let of_order = self.order.returnable() - self.returned.refunded;
+        let base = (self.paid - self.refunded).min(of_order).or_zero();
+        self.largest((base - self.returned.disputed - self.returned.bonus_spent).or_zero(), there)
+    }
+
     /// What the wallet has to give in money for a refund.
     fn asked_of_wallet(&self, refund: Money) -> Money {
         let due = ReturnedSoFar { refunded: self.returned.refunded + refund, ..self.returned }.due(self.order);

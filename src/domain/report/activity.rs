@@ -49,6 +49,8 @@ pub struct Activity {
     pub adjusted: Money,
     /// Signed: what came from other wallets less what went there.
     pub transferred: Money,
+    pub paid_out: Money,
+    pub written_off: Money,
 }
 
 impl Activity {
@@ -69,6 +71,8 @@ impl Activity {
             bonus_taken_back: zero,
             adjusted: zero,
             transferred: zero,
+            paid_out: zero,
+            written_off: zero,
         }
     }
 
@@ -93,15 +97,17 @@ impl Activity {
             Line::BonusTakenBack => self.bonus_taken_back -= amount,
             Line::Adjusted => self.adjusted += amount,
             Line::Transferred => self.transferred += amount,
+            Line::PaidOut => self.paid_out -= amount,
+            Line::WrittenOff => self.written_off += amount,
         }
     }
 
     /// How much more is owed to customers through all of this.
     #[must_use]
     pub fn change(&self) -> Money {
-        let came = self.credited + self.granted + self.adjusted + self.transferred;
+        let came = self.credited + self.granted + self.adjusted + self.transferred + self.written_off;
         let used = self.used_paid + self.used_granted + self.expired;
-        came - used - self.refunded - self.disputed - self.bonus_taken_back
+        came - used - self.refunded - self.disputed - self.bonus_taken_back - self.paid_out
     }
 }
 

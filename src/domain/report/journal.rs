@@ -43,10 +43,14 @@ pub enum Account {
     Promotion,
     Transfers,
     Adjustments,
+    /// The rest of accounts that close.
+    Payouts,
+    /// What closed accounts owed, and we gave up.
+    WriteOffs,
 }
 
 impl Account {
-    pub const ALL: [(Self, &'static str); 23] = [
+    pub const ALL: [(Self, &'static str); 25] = [
         (Self::CustomerPaid, "customer_paid"),
         (Self::CustomerGranted, "customer_granted"),
         (Self::CustomerDebt, "customer_debt"),
@@ -70,6 +74,8 @@ impl Account {
         (Self::Promotion, "promotion"),
         (Self::Transfers, "transfers"),
         (Self::Adjustments, "adjustments"),
+        (Self::Payouts, "payouts"),
+        (Self::WriteOffs, "write_offs"),
     ];
 
     #[must_use]
@@ -100,6 +106,8 @@ impl Account {
             Counterpart::Promotion => Self::Promotion,
             Counterpart::Transfer => Self::Transfers,
             Counterpart::Adjustment => Self::Adjustments,
+            Counterpart::Payout => Self::Payouts,
+            Counterpart::WriteOff => Self::WriteOffs,
         }
     }
 }
@@ -246,6 +254,8 @@ mod tests {
             4 => Counterpart::Refund(ProviderName::PayPal),
             5 => Counterpart::Dispute(ProviderName::Stripe),
             6 => Counterpart::Transfer,
+            7 => Counterpart::Payout,
+            8 => Counterpart::WriteOff,
             _ => Counterpart::Adjustment,
         }
     }
@@ -254,7 +264,7 @@ mod tests {
         #[test]
         fn debits_are_credits(
             sums in proptest::collection::vec(
-                (0_usize..8, 0_usize..18, -1_000_000_i64..1_000_000, -1_000_i64..1_000, -1_000_i64..1_000, 0_i64..500),
+                (0_usize..10, 0_usize..22, -1_000_000_i64..1_000_000, -1_000_i64..1_000, -1_000_i64..1_000, 0_i64..500),
                 1..30,
             )
         ) {

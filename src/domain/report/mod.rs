@@ -38,10 +38,14 @@ pub enum Line {
     Adjusted,
     /// Money between the wallets of one customer: nothing in sum, but something for each product.
     Transferred,
+    /// The rest of accounts that close, which the bank paid out, less what came back.
+    PaidOut,
+    /// What closed accounts owed, and we gave up, less what came after all.
+    WrittenOff,
 }
 
 impl Line {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Credited,
         Self::Granted,
         Self::Used,
@@ -51,6 +55,8 @@ impl Line {
         Self::BonusTakenBack,
         Self::Adjusted,
         Self::Transferred,
+        Self::PaidOut,
+        Self::WrittenOff,
     ];
 
     #[must_use]
@@ -65,6 +71,8 @@ impl Line {
             Self::BonusTakenBack => "bonus_taken_back",
             Self::Adjusted => "adjusted",
             Self::Transferred => "transferred",
+            Self::PaidOut => "paid_out",
+            Self::WrittenOff => "written_off",
         }
     }
 
@@ -84,6 +92,8 @@ impl Line {
             | EntryKind::BonusTakenReturned => Self::BonusTakenBack,
             EntryKind::Adjust => Self::Adjusted,
             EntryKind::TransferIn | EntryKind::TransferOut => Self::Transferred,
+            EntryKind::Payout | EntryKind::PayoutReturned => Self::PaidOut,
+            EntryKind::WriteOff | EntryKind::WriteOffRecovered => Self::WrittenOff,
         }
     }
 
@@ -98,10 +108,12 @@ impl Line {
 pub fn channel_of(counterpart: &Counterpart) -> Option<Channel> {
     let provider = match counterpart {
         Counterpart::Provider(name) | Counterpart::Refund(name) | Counterpart::Dispute(name) => *name,
-        Counterpart::Bank(_) => ProviderName::BankTransfer,
-        Counterpart::Usage(_) | Counterpart::Promotion | Counterpart::Transfer | Counterpart::Adjustment => {
-            return None;
-        }
+        Counterpart::Bank(_) | Counterpart::Payout => ProviderName::BankTransfer,
+        Counterpart::Usage(_)
+        | Counterpart::Promotion
+        | Counterpart::Transfer
+        | Counterpart::Adjustment
+        | Counterpart::WriteOff => return None,
     };
     Some(match provider {
         ProviderName::Stripe => Channel::Card,

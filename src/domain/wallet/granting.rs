@@ -12,6 +12,7 @@ use crate::domain::posting::{Booked, GrantTerms, Refusal};
 
 impl Wallet {
     pub(super) fn grant(&mut self, terms: &GrantTerms, booking: &mut Booking<'_>) -> Result<Booked, Refusal> {
+        self.require_may_receive(booking.label)?;
         if is_too_large(self.granted + terms.amount) {
             return Err(Refusal::TooLarge);
         }

@@ -28,6 +28,7 @@ impl Wallet {
         expires_at: DateTime<Utc>,
         booking: &mut Booking<'_>,
     ) -> Result<Booked, Refusal> {
+        self.require_open()?;
         self.require_not_frozen()?;
         self.require_available(amount)?;
         self.require_within_caps(amount, booking.now)?;
@@ -66,6 +67,7 @@ impl Wallet {
         let now = booking.now;
         let beyond = (amount - hold.amount).or_zero();
         if beyond.is_positive() {
+            self.require_open()?;
             self.require_not_frozen()?;
             self.require_available(beyond)?;
             self.require_within_caps(beyond, now)?;

@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
 use super::Wallet;
+use crate::domain::counterpart::Counterpart;
+use crate::domain::entry::EntryKind;
 use crate::domain::freeze::Frozen;
+use crate::domain::label::Label;
 use crate::domain::money::Money;
 use crate::domain::posting::{Refusal, Shortfall};
 
@@ -22,6 +25,49 @@ impl Wallet {
             return Err(Refusal::CustomerFrozen);
         }
         if self.marks.frozen { Err(Refusal::Frozen) } else { Ok(()) }
+    }
+
+    /// Whether the customer's account is being closed, or is closed.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.marks.closing
+    }
+
+    /// Whether the closing gives back what is left, or has.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.marks.closed
+    }
+
+    /// Requires that the account is not being closed: for what spends or moves money beside the closing.
+    pub(in crate::domain) fn require_open(&self) -> Result<(), Refusal> {
+        if self.marks.closing { Err(Refusal::AccountClosed) } else { Ok(()) }
+    }
+
+    /// Requires that the account is being closed: for what only a closing does.
+    pub(in crate::domain) fn require_closing(&self) -> Result<(), Refusal> {
+        if self.marks.closing { Ok(()) } else { Err(Refusal::NotClosing) }
+    }
+
+    /// Refuses what a closed account takes no more: payments, promotional credit, and corrections either way. What was
+    /// taken from it before returns, and so does usage that is reversed.
+    pub(in crate::domain) fn require_may_receive(&self, label: &Label) -> Result<(), Refusal> {
+        let is_new = match label.kind {
+            EntryKind::Recharge | EntryKind::Bonus | EntryKind::Grant => true,
+            // The reversal of an approval is booked against our bank.
+            EntryKind::Adjust => label.counterpart == Counterpart::Adjustment,
+            _ => false,
+        };
+        if self.marks.closed && is_new { Err(Refusal::AccountClosed) } else { Ok(()) }
+    }
+
+    /// Marks the wallet as the closing of its account says.
+    pub fn mark_closing(&mut self, closing: bool, closed: bool, now: DateTime<Utc>) {
+        if (self.marks.closing, self.marks.closed) != (closing, closed) {
+            (self.marks.closing, self.marks.closed) = (closing, closed);
+            self.version += 1;
+            self.updated_at = self.written_at(now);
+        }
     }
 
     pub(in crate::domain) fn require_room_for_debt(&self, more: Money) -> Result<(), Refusal> {

@@ -173,8 +173,8 @@ impl Wallet {
     /// Whether the fast path must leave this wallet alone, because its rules need a look.
     #[must_use]
     pub fn needs_full_path(&self) -> bool {
-        let WalletMarks { frozen, customer_frozen, claimed } = self.marks;
-        self.debt.is_positive() || frozen || customer_frozen || claimed
+        let WalletMarks { frozen, customer_frozen, claimed, closing, closed: _ } = self.marks;
+        self.debt.is_positive() || frozen || customer_frozen || claimed || closing
     }
 
     /// The first grant in burn order of which something remains: the one that the next usage takes from, unless holds
@@ -275,7 +275,14 @@ impl Wallet {
         match change {
             Change::Credit { amount } => self.credit(*amount, booking),
             Change::Deduct { amount, on_insufficient } => self.deduct(*amount, *on_insufficient, booking),
-            Change::Withdraw { amount } => self.withdraw(*amount, booking),
+            Change::Withdraw { amount } => {
+                self.require_open()?;
+                self.withdraw(*amount, booking)
+            }
+            Change::PayOut { amount } => {
+                self.require_closing()?;
+                self.withdraw(*amount, booking)
+            }
             Change::TakeBack { amount } => self.take_back(*amount, booking),
             Change::Grant { terms } => self.grant(terms, booking),
             Change::RevokeGrant { grant_id, amount } => Ok(self.revoke_grant(*grant_id, *amount, booking)),
@@ -302,6 +309,7 @@ impl Wallet {
     }
 
     fn credit(&mut self, amount: Money, booking: &mut Booking<'_>) -> Result<Booked, Refusal> {
+        self.require_may_receive(booking.label)?;
         if is_too_large(self.paid_in + amount) {
             return Err(Refusal::TooLarge);
         }
@@ -318,6 +326,7 @@ impl Wallet {
         booking: &mut Booking<'_>,
     ) -> Result<Booked, Refusal> {
         if on_insufficient == OnInsufficient::Refuse {
+            self.require_open()?;
             self.require_not_frozen()?;
             self.require_available(amount)?;
             self.require_within_caps(amount, booking.now)?;
@@ -347,6 +356,7 @@ impl Wallet {
     }
 
     fn take_back(&mut self, amount: Money, booking: &mut Booking<'_>) -> Result<Booked, Refusal> {
+        self.require_may_receive(booking.label)?;
         let from_paid = self.movable().min(amount);
         let into_debt = amount - from_paid;
         self.require_room_for_debt(into_debt)?;

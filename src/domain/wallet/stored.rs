@@ -35,6 +35,10 @@ pub struct WalletMarks {
     pub customer_frozen: bool,
     /// Taken-back money is claimed from the customer in this currency.
     pub claimed: bool,
+    /// The customer's account is being closed, or is closed: nothing goes out but by the closing.
+    pub closing: bool,
+    /// The closing gives back what is left, or has: no payment, credit or correction comes in.
+    pub closed: bool,
 }
 
 /// The running parts of a wallet, all in its currency, as the columns have them.

@@ -23,9 +23,9 @@ A customer's token reaches only the objects of that customer. A service or an op
 `customer_id`. `security` lists the scopes of which a token needs one.\n\n\
 **Permissions.** Each operation for operators names the permission that it needs: `read` (everything that only shows \
 something), `support` (what a customer can do himself, questions to payment companies, goodwill up to a limit), \
-`finance` (approvals, refunds, money; contains `support`), `admin` (catalogue, bank accounts, freezes). `support`, \
-`finance` and `admin` contain `read`. Where the installation names no claim for permissions, every operator has all \
-of them.";
+`finance` (approvals, refunds, money; contains `support`), `admin` (catalogue, bank accounts, freezes, closing \
+accounts). `support`, `finance` and `admin` contain `read`. Where the installation names no claim for permissions, \
+every operator has all of them.";
 
 const POLICY: &str = "\
 **Versions.** The paths begin with `/v1`. Within it the API only grows: new operations, new optional parameters and \

@@ -15,13 +15,20 @@ use crate::domain::code::Place;
 const COMPANY: &[Code] =
     &[ProviderUnavailable, ProviderRefused, ProviderBusy, ProviderMisconfigured, ProviderUnsupported, TryAgain];
 /// What spends money of a wallet.
-const SPENDS: &[Code] = &[InsufficientFunds, TakenBackDebt, WalletFrozen, CustomerFrozen];
+const SPENDS: &[Code] = &[InsufficientFunds, TakenBackDebt, WalletFrozen, CustomerFrozen, AccountClosed];
 /// What two operators decide.
 const PAIR: &[Code] = &[NothingProposed, SecondOperatorNeeded, OwnAccount];
 const REFUND: &[Code] =
     &[OrderNotCompleted, NotRefundable, RefundExceedsPayment, ApprovalReversed, AlreadyBooked, OwnAccount];
-const DECIDES: &[Code] =
-    &[NothingUnapplied, DecisionWaiting, OrderAlreadyCompleted, NotRefundable, OrderMovedOn, AlreadyCredited];
+const DECIDES: &[Code] = &[
+    NothingUnapplied,
+    DecisionWaiting,
+    OrderAlreadyCompleted,
+    NotRefundable,
+    OrderMovedOn,
+    AlreadyCredited,
+    AccountClosed,
+];
 const LINE: &[Code] = &[BankTransactionUsed, BankLineTied, ConfirmDifference, ConfirmNotDuplicate, AnotherLine];
 const NOTIFIED: &[Code] = &[BadRequest, BodyTooSlow, BodyTooLarge, UnsupportedContentEncoding, Overloaded, TryAgain];
 
@@ -35,7 +42,7 @@ const TABLE: &[(&str, &[&[Code]])] = &[
     ("releaseHold", &[&[HoldExpired, HoldClosed]]),
     ("extendHold", &[&[HoldExpired, HoldClosed]]),
     ("createTransfer", &[SPENDS]),
-    ("createGrant", &[&[GrantAboveLimit, OwnAccount]]),
+    ("createGrant", &[&[GrantAboveLimit, OwnAccount, AccountClosed]]),
     ("createTopUpOrder", &[SPENDS, COMPANY, &[
         BillingProfileRequired, AgreementNotPublished, TooManyOpenOrders, AgreementChanged, PriceChanged,
     ]]),
@@ -60,17 +67,29 @@ const TABLE: &[(&str, &[&[Code]])] = &[
     ("adminCreateAdjustment", &[SPENDS, &[OwnAccount]]),
     ("adminApproveAdjustment", &[SPENDS, PAIR]),
     ("adminWithdrawAdjustment", &[PAIR]),
-    ("adminApproveGrant", &[PAIR, &[ValidationFailed]]),
+    ("adminApproveGrant", &[PAIR, &[ValidationFailed, AccountClosed]]),
+    ("adminCloseCustomer", &[&[OwnAccount]]),
+    ("adminAdvanceClosing", &[SPENDS, &[OwnAccount]]),
+    ("adminWithdrawClosing", &[&[ClosingMovedOn, OwnAccount]]),
+    ("adminCreatePayout", &[&[
+        NotFound, ClosingMovedOn, PayoutMovedOn, PayoutTooEarly, BillingProfileRequired, OwnAccount,
+    ]]),
+    ("adminApprovePayout", &[SPENDS, &[PayoutMovedOn, SecondOperatorNeeded, OwnAccount]]),
+    ("adminMarkPayoutSent", &[&[PayoutMovedOn, BankTransactionUsed, OwnAccount]]),
+    ("adminRejectPayout", &[&[SecondOperatorNeeded, OwnAccount]]),
+    ("adminCreateWriteOff", &[&[NotFound, NothingOwed, OwnAccount]]),
+    ("adminApproveWriteOff", &[PAIR, &[NothingOwed]]),
+    ("adminWithdrawWriteOff", &[PAIR]),
     ("adminWithdrawGrant", &[PAIR]),
     ("adminRevokeGrant", &[&[GrantEnded, OwnAccount]]),
     ("adminChangeGrantExpiry", &[&[GrantEnded, OwnAccount]]),
     ("adminApproveTopUpOrder", &[LINE, &[
         OrderAlreadyCompleted, OrderNotOpen, NotABankTransfer, SecondOperatorNeeded, ApprovalMismatch,
-        ApprovalReversed, AlreadyCredited, OrderMovedOn, OwnAccount,
+        ApprovalReversed, AlreadyCredited, OrderMovedOn, OwnAccount, AccountClosed,
     ]]),
     ("adminApplyBankLine", &[LINE, &[
         OrderAlreadyCompleted, OrderNotOpen, NotABankTransfer, SecondOperatorNeeded, ApprovalMismatch, NothingUnapplied,
-        ApprovalReversed, AlreadyCredited, OrderMovedOn, OwnAccount,
+        ApprovalReversed, AlreadyCredited, OrderMovedOn, OwnAccount, AccountClosed,
     ]]),
     ("adminChooseBankLinePayment", &[&[BankLineChosen, BankTransactionUsed]]),
     ("adminUploadBankStatement", &[&[NotFound, StatementUnreadable, OtherAccount, BalancesDisagree, ConfirmGap]]),

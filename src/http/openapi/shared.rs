@@ -7,7 +7,7 @@ use crate::domain::code::Code;
 use crate::http::edge::words;
 
 /// Tags in the order in which readers see them, with their descriptions.
-pub(super) const TAGS: [(&str, &str); 32] = [
+pub(super) const TAGS: [(&str, &str); 34] = [
     ("balances", "A customer's wallets: their parts, and how they change."),
     ("top-up-options", "What a customer can top up: presets, limits, channels, the agreement, prices."),
     ("products", "Products that can hold a balance of their own."),
@@ -15,6 +15,7 @@ pub(super) const TAGS: [(&str, &str); 32] = [
     ("top-up-orders", "Orders that add money to a wallet, from creation to completion."),
     ("refund-requests", "A customer asks for money back, and follows refunds and disputes."),
     ("transfers", "Transfers between a customer's main wallet and products."),
+    ("account-closing", "The customer follows the closing of his account."),
     ("account-flows", "Every movement of a customer's money, and what paid for it."),
     ("ledger", "The sealed entries of a customer, and the public keys that verify them."),
     ("usage", "Deductions for consumption, and their reversal."),
@@ -33,6 +34,7 @@ pub(super) const TAGS: [(&str, &str); 32] = [
     ("admin-refunds", "For operators: money that goes back to the payer."),
     ("admin-disputes", "For operators: payments that a payer contests."),
     ("admin-freezes", "For operators: stop a customer or one wallet."),
+    ("admin-closings", "For operators: close an account, pay out its rest, write off what it owes."),
     ("api-keys", "Keys for operators and services that have no identity provider."),
     ("papers", "Receipts for orders, and credit notes for what went back of them."),
     ("admin-papers", "For operators: all receipts and credit notes, and the numbers of the state's invoices."),

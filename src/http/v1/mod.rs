@@ -1,5 +1,6 @@
 //! The endpoints under `/v1`, one file for each noun: its bodies, its document, its handlers.
 
+pub mod account_closings;
 pub mod account_flows;
 pub mod account_statements;
 pub mod admin;

@@ -22,8 +22,8 @@ WITH chain AS (
            c.paid_in = c.paid_in_sum OR c.paid_in = c.paid_in_before + greatest(c.paid, 0) AS paid_in_agrees,
            c.paid_out = c.paid_out_sum OR c.paid_out = c.paid_out_before + greatest(-c.paid, 0) AS paid_out_agrees,
            CASE
-               WHEN c.kind IN (/* BRINGS_MONEY */ 1, 4, 6, 7, 9, 12, 14, 16, 18) THEN c.amount > 0
-               WHEN c.kind IN (/* TAKES_MONEY */ 2, 3, 5, 8, 10, 13, 15, 17) THEN c.amount < 0
+               WHEN c.kind IN (/* BRINGS_MONEY */ 1, 4, 6, 7, 9, 12, 14, 16, 18, 20, 21) THEN c.amount > 0
+               WHEN c.kind IN (/* TAKES_MONEY */ 2, 3, 5, 8, 10, 13, 15, 17, 19, 22) THEN c.amount < 0
                ELSE c.amount <> 0
            END AS sign_agrees,
            CASE
@@ -35,7 +35,9 @@ WITH chain AS (
                WHEN c.kind IN (/* PROMOTIONS */ 9, 10, 12, 13, 14) OR c.kind IN (/* BONUS_MONEY */ 17, 18)
                    THEN c.counterpart = 'promotion'
                WHEN c.kind IN (/* DISPUTES */ 15, 16) THEN c.counterpart LIKE 'dispute:_%'
-               ELSE c.counterpart NOT IN ('', 'usage', 'transfer', 'promotion')
+               WHEN c.kind IN (/* PAYOUTS */ 19, 20) THEN c.counterpart = 'payout'
+               WHEN c.kind IN (/* WRITE_OFFS */ 21, 22) THEN c.counterpart = 'write_off'
+               ELSE c.counterpart NOT IN ('', 'usage', 'transfer', 'promotion', 'payout', 'write_off')
            END AS counterpart_agrees,
            c.kind IN (SELECT kind FROM entry_kinds) AS kind_agrees
     FROM chain c

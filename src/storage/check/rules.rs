@@ -39,6 +39,10 @@ pub const STEPS: &[Step] = &[
                 "wallet_frozen",
                 "a wallet is marked as frozen just as the freezes say (1: the wallet, 2: the customer)",
             ),
+            rule(
+                "wallet_closing",
+                "a wallet is marked just as the closing of its account says (1: nothing goes out, 2: nothing comes in)",
+            ),
             rule("wallet_bonus_owed", "bonus_owed is the sum of what is owed for the wallet's grants"),
             rule("wallet_active_grant", "the active grant is the first in burn order of which something remains"),
             rule("wallet_grants_until", "grants_until is the first expiry of a grant of which something remains"),
@@ -207,6 +211,19 @@ pub const STEPS: &[Step] = &[
             rule("take_back_returned", "what was given back of a movement is what its entries returned"),
             rule("take_back_without_source", "every movement and claim has its refund, dispute or reversed approval"),
             rule("refund_entry_without_refund", "every entry of taken-back money has its movement"),
+        ],
+    },
+    Step {
+        name: "closings",
+        sql: include_str!("closings.sql"),
+        rules: &[
+            rule("closing_empty", "a closed account has no money and no credit, and nothing is under way to it"),
+            rule("closing_refund", "a refund that a closing made is of its customer"),
+            rule("payout_entry", "a payout that was approved left the wallet once, and returned once if it failed"),
+            rule("payout_entry_without_payout", "every payout entry has its payout"),
+            rule("payout_of_closing", "a payout is of the customer whose account is closed"),
+            rule("second_operator_of_payout", "payouts and write-offs were approved by another operator"),
+            rule("write_off_entry", "an approved write-off has its entries, over what of it was not recovered"),
         ],
     },
     Step {

@@ -48,7 +48,7 @@ CROSS JOIN LATERAL (VALUES
     ('wallet_held_grants', coalesce(h.granted, 0), coalesce(g.held, 0)),
     ('wallet_parts', 0, least(0, w.paid, w.granted, w.held, w.debt, w.paid - (w.held - coalesce(g.held, 0)))),
     ('wallet_needs_full_path',
-     (w.debt > 0 OR w.frozen OR w.customer_frozen OR w.claimed)::integer::numeric,
+     (w.debt > 0 OR w.frozen OR w.customer_frozen OR w.claimed OR w.closing)::integer::numeric,
      w.needs_full_path::integer::numeric),
     ('wallet_claimed', (c.customer_id IS NOT NULL)::integer::numeric, w.claimed::integer::numeric),
     ('wallet_free_while_claimed', 0,
@@ -58,6 +58,10 @@ CROSS JOIN LATERAL (VALUES
      (EXISTS (SELECT FROM frozen_wallets f WHERE f.customer_id = w.customer_id AND f.wallet_id = w.id))::integer
      + 2 * (EXISTS (SELECT FROM frozen_customers f WHERE f.customer_id = w.customer_id))::integer,
      w.frozen::integer + 2 * w.customer_frozen::integer),
+    ('wallet_closing',
+     coalesce((SELECT 1 + 2 * (s.state <> 'waiting')::integer FROM closings s
+               WHERE s.customer_id = w.customer_id AND s.state <> 'withdrawn'), 0),
+     w.closing::integer + 2 * w.closed::integer),
     ('wallet_bonus_owed', coalesce(g.owed, 0), w.bonus_owed),
     ('wallet_guard',
      (EXISTS (SELECT FROM spend_guards s WHERE s.customer_id = w.customer_id AND s.wallet_id = w.id))::integer,

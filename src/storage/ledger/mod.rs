@@ -9,7 +9,7 @@
 //!
 //! Locks are always taken in this order: holds by id, then the gate of a customer's wallets (`wallet_gate`), then
 //! wallets by key. Where taken-back money stands open, all wallets of the customer and currency are locked; that guards
-//! its claims and movements (`take_backs`).
+//! its claims and movements (`take_backs`). The row of a closing comes last (`storage::closings`).
 
 mod entry_rows;
 mod event_writes;
@@ -31,7 +31,7 @@ use chrono::{DateTime, Utc};
 use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
-use super::StorageError;
+use super::{StorageError, closings};
 use crate::domain::book::Book;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::Currency;
@@ -68,6 +68,11 @@ pub async fn post(conn: &mut AsyncPgConnection, postings: &[Posting]) -> Result<
     let changed = book.changed();
     write::all(conn, &changed, book.new_holds()).await?;
     take_backs::write(conn, book.take_backs(), &changed).await?;
+    let closing: Vec<&Wallet> =
+        changed.iter().map(|(wallet, _)| *wallet).filter(|wallet| wallet.is_closing()).collect();
+    if let Some(now) = closing.iter().map(|wallet| wallet.updated_at).max() {
+        closings::follow(conn, &closing, now).await?;
+    }
     Ok(outcomes)
 }
 

@@ -9,7 +9,7 @@ use crate::domain::customer::CustomerId;
 use crate::domain::seal::form::Texts;
 use crate::storage::schema::{customer_secrets, holds, taken_back_debts};
 use crate::storage::statement::{Cached, Parameters, Statement};
-use crate::storage::{StorageError, bank_lines, dispute_cases, refund_requests, transfer_slips};
+use crate::storage::{StorageError, bank_lines, dispute_cases, payouts, refund_requests, transfer_slips};
 
 struct ToErase {
     customer: String,
@@ -105,6 +105,7 @@ pub async fn erase_beside(conn: &mut AsyncPgConnection, customer: &CustomerId) -
         .await?;
     bank_lines::erase(conn, customer).await?;
     dispute_cases::erase(conn, customer).await?;
+    payouts::erase(conn, customer).await?;
     refund_requests::erase(conn, customer).await?;
     transfer_slips::erase(conn, customer).await
 }

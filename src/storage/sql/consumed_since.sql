@@ -37,7 +37,7 @@ SELECT greatest(
         SELECT sum(amount)
         FROM entries, last
         WHERE customer_id = $3
-          AND kind = ANY (/* OTHER_THAN_SPENDING */ '{1,5,6,7,8,9,10,11,12,13,14,15,16,17,18}')
+          AND kind = ANY (/* OTHER_THAN_SPENDING */ '{1,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22}')
           AND created_at >= $2
           AND wallet_id = $4
           AND seq > last.low

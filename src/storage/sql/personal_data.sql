@@ -21,6 +21,12 @@ UNION ALL
 SELECT 'refund_requests', jsonb_build_object('id', r.id, 'created_at', r.created_at, 'reason', r.reason)
 FROM refund_requests r WHERE r.customer_id = $1
 UNION ALL
+SELECT 'payouts', jsonb_build_object('id', p.id, 'created_at', p.proposed_at, 'beneficiary', p.beneficiary)
+FROM payouts p WHERE p.customer_id = $1 AND p.beneficiary IS NOT NULL
+UNION ALL
+SELECT 'closings', jsonb_build_object('id', c.id, 'started_at', c.started_at, 'reason', c.reason)
+FROM closings c WHERE c.customer_id = $1
+UNION ALL
 SELECT 'papers', jsonb_build_object('id', p.id, 'issued_at', p.issued_at, 'buyer', p.buyer)
 FROM papers p WHERE p.customer_id = $1 AND p.buyer IS NOT NULL
 UNION ALL

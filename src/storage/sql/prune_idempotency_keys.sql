@@ -22,6 +22,8 @@ WITH old AS (
       -- These keys are few. A part of a payment that is decided about once more would be another part.
       AND NOT EXISTS (SELECT FROM unapplied_decisions d WHERE d.id = k.resource_id)
       AND NOT EXISTS (SELECT FROM adjustments a WHERE a.id = k.resource_id)
+      AND NOT EXISTS (SELECT FROM payouts p WHERE p.id = k.resource_id)
+      AND NOT EXISTS (SELECT FROM write_offs w WHERE w.id = k.resource_id)
     ORDER BY k.created_at
     LIMIT $2
     FOR UPDATE SKIP LOCKED

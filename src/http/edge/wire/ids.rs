@@ -29,6 +29,9 @@ pub type BankStatementId = Text<Id<BankStatementObject>>;
 pub type BankLineId = Text<Id<BankLineObject>>;
 pub type BonusTierId = Text<Id<BonusTierObject>>;
 pub type DecisionId = Text<Id<DecisionObject>>;
+pub type ClosingId = Text<Id<ClosingObject>>;
+pub type PayoutId = Text<Id<PayoutObject>>;
+pub type WriteOffId = Text<Id<WriteOffObject>>;
 pub type AdjustmentId = Text<Id<AdjustmentObject>>;
 pub type ApiKeyId = Text<Id<ApiKeyObject>>;
 pub type PaperId = Text<Id<PaperObject>>;
@@ -57,6 +60,9 @@ pub(super) fn forms() -> Vec<Inlined> {
         text::<Id<BonusTierObject>>(),
         text::<Id<DecisionObject>>(),
         text::<Id<AdjustmentObject>>(),
+        text::<Id<ClosingObject>>(),
+        text::<Id<PayoutObject>>(),
+        text::<Id<WriteOffObject>>(),
         text::<Id<ApiKeyObject>>(),
         text::<Id<PaperObject>>(),
         text::<FlowForm>(),
@@ -287,6 +293,33 @@ impl Object for PaperObject {
     const KIND: IdKind = IdKind::Paper;
     const NAME: &'static str = "PaperId";
     const NOUN: &'static str = "a paper";
+}
+
+#[derive(Debug)]
+pub enum ClosingObject {}
+
+impl Object for ClosingObject {
+    const KIND: IdKind = IdKind::Closing;
+    const NAME: &'static str = "ClosingId";
+    const NOUN: &'static str = "a closing";
+}
+
+#[derive(Debug)]
+pub enum PayoutObject {}
+
+impl Object for PayoutObject {
+    const KIND: IdKind = IdKind::Payout;
+    const NAME: &'static str = "PayoutId";
+    const NOUN: &'static str = "a payout";
+}
+
+#[derive(Debug)]
+pub enum WriteOffObject {}
+
+impl Object for WriteOffObject {
+    const KIND: IdKind = IdKind::WriteOff;
+    const NAME: &'static str = "WriteOffId";
+    const NOUN: &'static str = "a write-off";
 }
 
 #[derive(Debug)]

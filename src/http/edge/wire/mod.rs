@@ -42,9 +42,10 @@ pub use calendar::MonthText;
 pub use channels::{PaymentChannel, ProcessingDays};
 pub use events::{EventType, FeedCursor};
 pub use ids::{
-    AdjustmentId, ApiKeyId, BankAccountChangeId, BankAccountId, BankLineId, BankStatementId, BonusTierId, DecisionId,
-    DisputeId, EventId, FlowIdText, GrantId, HoldIdText, PaperId, PaymentIdText, RefundId, RefundRequestId,
-    TopUpOrderId, TransferId, TransferSlipId, WalletId, WebhookDeliveryId, WebhookEndpointId,
+    AdjustmentId, ApiKeyId, BankAccountChangeId, BankAccountId, BankLineId, BankStatementId, BonusTierId, ClosingId,
+    DecisionId, DisputeId, EventId, FlowIdText, GrantId, HoldIdText, PaperId, PaymentIdText, PayoutId, RefundId,
+    RefundRequestId, TopUpOrderId, TransferId, TransferSlipId, WalletId, WebhookDeliveryId, WebhookEndpointId,
+    WriteOffId,
 };
 pub use lists::{CursorText, Limit};
 pub use metadata::{Metadata, read_client_data};

@@ -17,14 +17,14 @@ SELECT e.customer_id, e.wallet_id, e.seq, e.kind, e.key, e.fingerprint, e.counte
 FROM entries e
 WHERE e.customer_id = $1
   AND e.wallet_id = $2
-  AND e.kind IN (/* BRINGS_PAID_MONEY */ 1, 4, 6, 7, 11, 16, 18)
+  AND e.kind IN (/* BRINGS_PAID_MONEY */ 1, 4, 6, 7, 11, 16, 18, 20, 21)
   AND e.paid_in > $3
   AND e.paid_in <= coalesce((
       SELECT paid_in
       FROM entries
       WHERE customer_id = $1
         AND wallet_id = $2
-        AND kind IN (/* BRINGS_PAID_MONEY */ 1, 4, 6, 7, 11, 16, 18)
+        AND kind IN (/* BRINGS_PAID_MONEY */ 1, 4, 6, 7, 11, 16, 18, 20, 21)
         AND paid_in >= $4
       ORDER BY paid_in
       LIMIT 1

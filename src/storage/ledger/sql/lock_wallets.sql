@@ -27,8 +27,8 @@ WITH wanted AS (
     ORDER BY w.customer_id COLLATE "C", w.currency COLLATE "C", w.product COLLATE "C"
     FOR UPDATE OF w
 )
-SELECT w.customer_id, w.currency, w.product, w.id, w.frozen, w.customer_frozen, w.claimed, w.low_balance_threshold,
-       w.fast_floor, w.bonus_owed, w.daily_cap, w.monthly_cap, w.guard_day, w.active_grant, w.active_remaining,
-       w.active_held, w.spent_today, w.spent_this_month, w.granted, w.held, w.debt, w.paid, w.paid_in, w.paid_out,
-       w.entry_seq, w.version, w.updated_at, ledger_now()
+SELECT w.customer_id, w.currency, w.product, w.id, w.frozen, w.customer_frozen, w.claimed, w.closing, w.closed,
+       w.low_balance_threshold, w.fast_floor, w.bonus_owed, w.daily_cap, w.monthly_cap, w.guard_day, w.active_grant,
+       w.active_remaining, w.active_held, w.spent_today, w.spent_this_month, w.granted, w.held, w.debt, w.paid,
+       w.paid_in, w.paid_out, w.entry_seq, w.version, w.updated_at, ledger_now()
 FROM w

@@ -34,6 +34,10 @@ pub enum ReportLine {
     Adjusted,
     /// Money between the wallets of one customer: nothing in sum, but something for each product.
     Transferred,
+    /// The rest of accounts that close, which the bank paid out, less what came back.
+    PaidOut,
+    /// What closed accounts owed, and we gave up, less what came after all.
+    WrittenOff,
 }
 
 impl From<Line> for ReportLine {
@@ -48,6 +52,8 @@ impl From<Line> for ReportLine {
             Line::BonusTakenBack => Self::BonusTakenBack,
             Line::Adjusted => Self::Adjusted,
             Line::Transferred => Self::Transferred,
+            Line::PaidOut => Self::PaidOut,
+            Line::WrittenOff => Self::WrittenOff,
         }
     }
 }
@@ -64,6 +70,8 @@ impl From<ReportLine> for Line {
             ReportLine::BonusTakenBack => Self::BonusTakenBack,
             ReportLine::Adjusted => Self::Adjusted,
             ReportLine::Transferred => Self::Transferred,
+            ReportLine::PaidOut => Self::PaidOut,
+            ReportLine::WrittenOff => Self::WrittenOff,
         }
     }
 }
@@ -134,6 +142,10 @@ pub struct ActivityRow {
     adjusted: SignedAmount,
     /// What came from other wallets less what went there: zero, unless the report tells products apart.
     transferred: SignedAmount,
+    /// The rest of accounts that close, which the bank paid out, less what came back.
+    paid_out: SignedAmount,
+    /// What closed accounts owed, and we gave up, less what came after all.
+    written_off: SignedAmount,
     /// How much more is owed to customers through all of this.
     change: SignedAmount,
 }
@@ -160,6 +172,8 @@ impl ActivityRow {
             bonus_taken_back: row.bonus_taken_back.into(),
             adjusted: row.adjusted.into(),
             transferred: row.transferred.into(),
+            paid_out: row.paid_out.into(),
+            written_off: row.written_off.into(),
             change: row.change().into(),
         }
     }

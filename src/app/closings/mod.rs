@@ -1,0 +1,197 @@
+//! Closing an account: an operator starts it, and a worker moves it on ([`steps`]).
+//!
+//! Starting it twice changes nothing. Every step is a transaction of its own and finds out what is to do from the
+//! books, so a process that stops between two of them loses nothing, and two processes do nothing twice.
+//!
+//! Locks are taken in this order: order, payment, own word, wallets (all of the customer, by key), closing, payout.
+
+mod steps;
+
+use chrono::{DateTime, Duration, Utc};
+use serde_json::json;
+use uuid::Uuid;
+
+pub use self::steps::{advance, advance_due};
+
+use super::{App, Caller, Error};
+use crate::domain::audit::AuditRecord;
+use crate::domain::closing::{Closing, ClosingFilter, ClosingState, Waits};
+use crate::domain::code::Code;
+use crate::domain::customer::CustomerId;
+use crate::domain::id::IdKind;
+use crate::domain::money::{Currency, Money};
+use crate::domain::page::{Page, Rows};
+use crate::domain::payout::Payout;
+use crate::domain::write_off::Owed;
+use crate::storage::transaction::transact;
+use crate::storage::{Connection, audit, clock, closings as store, ledger, payouts};
+
+/// A closing with what there is to know about it.
+#[derive(Debug, Clone)]
+pub struct ClosingView {
+    pub closing: Closing,
+    pub waits: Waits,
+    /// What the account has that can be paid out, and what it owes: a sum for each currency that has one.
+    pub left: Vec<Money>,
+    pub owed: Vec<Money>,
+    /// Newest first.
+    pub payouts: Vec<Payout>,
+    /// When the rest can be paid out at the earliest.
+    pub payout_from: Option<DateTime<Utc>>,
+}
+
+/// Starts to close an account: from now on nothing goes out but by the closing. The first step is taken at once. An
+/// account that is being closed already stays so, with the first reason.
+///
+/// # Errors
+/// 404 for an id of which nothing is known; 403 `own_account`.
+#[tracing::instrument(name = "closings.start", skip_all, fields(customer = %customer))]
+pub async fn start(app: &App, caller: &Caller, customer: &CustomerId, reason: &str) -> Result<ClosingView, Error> {
+    caller.require_not_own(customer)?;
+    transact(&app.pool, async |conn| {
+        let (wallets, now) = ledger::lock_all_wallets(conn, customer).await?;
+        if store::lock(conn, customer).await?.is_some() {
+            return Ok(());
+        }
+        if !store::is_customer(conn, customer).await? {
+            return Err(Error::NotFound("customer"));
+        }
+        let closing = Closing {
+            id: Uuid::now_v7(),
+            customer: customer.clone(),
+            state: ClosingState::Waiting,
+            reason: reason.to_owned(),
+            started_by: caller.actor(),
+            started_at: now,
+            updated_at: now,
+            closed_at: None,
+            due_at: Some(now),
+        };
+        store::insert(conn, &closing).await?;
+        for mut wallet in wallets {
+            wallet.mark_closing(true, false, now);
+            store::save_marks(conn, &wallet).await?;
+        }
+        record(conn, &caller.actor(), "started", &closing).await
+    })
+    .await?;
+    try_to_advance(app, customer, &caller.actor()).await;
+    get(app, customer).await
+}
+
+/// Ends a closing that still waits; the account is as before, but for the orders that were cancelled. Repeating it
+/// changes nothing.
+///
+/// # Errors
+/// 404 for an account that was never being closed; 409 `closing_moved_on`; 403 `own_account`.
+#[tracing::instrument(name = "closings.withdraw", skip_all, fields(customer = %customer))]
+pub async fn withdraw(app: &App, caller: &Caller, customer: &CustomerId, reason: &str) -> Result<Closing, Error> {
+    caller.require_not_own(customer)?;
+    transact(&app.pool, async |conn| {
+        let (wallets, now) = ledger::lock_all_wallets(conn, customer).await?;
+        let mut closing = store::lock(conn, customer).await?.ok_or(Error::NotFound("closing"))?;
+        if !closing.state.may_become(ClosingState::Withdrawn) {
+            let detail = format!("the closing is {}: money may have gone back already", closing.state);
+            return Err(Error::conflict(Code::ClosingMovedOn, detail));
+        }
+        closing.become_state(ClosingState::Withdrawn, now);
+        store::update(conn, &closing).await?;
+        for mut wallet in wallets {
+            wallet.mark_closing(false, false, now);
+            store::save_marks(conn, &wallet).await?;
+        }
+        let record = Closing { reason: reason.to_owned(), ..closing.clone() };
+        self::record(conn, &caller.actor(), "withdrawn", &record).await?;
+        Ok(closing)
+    })
+    .await
+}
+
+/// Takes the next steps, as far as they can be taken now.
+///
+/// # Errors
+/// 404. What a payment company or the ledger refuses is tried again by a worker.
+pub async fn ask_for_next_step(app: &App, caller: &Caller, customer: &CustomerId) -> Result<ClosingView, Error> {
+    caller.require_not_own(customer)?;
+    get(app, customer).await?;
+    advance(app, customer, &caller.actor()).await?;
+    get(app, customer).await
+}
+
+/// Takes the next steps after something has changed. A failure loses nothing: a worker tries again.
+pub(in crate::app) async fn try_to_advance(app: &App, customer: &CustomerId, actor: &str) {
+    if let Err(error) = advance(app, customer, actor).await {
+        tracing::warn!(%customer, %error, "A step of a closing was not taken; a worker takes it");
+    }
+}
+
+/// The closing of an account.
+///
+/// # Errors
+/// 404.
+pub async fn get(app: &App, customer: &CustomerId) -> Result<ClosingView, Error> {
+    let mut conn = app.pool.get().await?;
+    let closing = store::of_customer(&mut conn, customer).await?.ok_or(Error::NotFound("closing"))?;
+    view(&mut conn, app, closing).await
+}
+
+async fn view(conn: &mut Connection, app: &App, closing: Closing) -> Result<ClosingView, Error> {
+    let wallets = ledger::read_wallets(conn, &closing.customer).await?;
+    let claims = ledger::claims_of(conn, [&closing.customer]).await?;
+    let mut currencies: Vec<Currency> = wallets.iter().map(|wallet| wallet.key.currency).collect();
+    currencies.sort();
+    currencies.dedup();
+    let movable = |currency: &Currency| {
+        let own = wallets.iter().filter(|wallet| wallet.key.currency == *currency);
+        Money::sum(*currency, own.map(|wallet| wallet.movable()))
+    };
+    let owed = |currency: &Currency| Owed::of(*currency, &wallets, &claims).total();
+    Ok(ClosingView {
+        waits: store::waits(conn, &closing.customer).await?,
+        left: currencies.iter().map(movable).filter(|money| money.is_positive()).collect(),
+        owed: currencies.iter().map(owed).filter(|money| money.is_positive()).collect(),
+        payouts: payouts::of_closing(conn, closing.id).await?,
+        payout_from: payout_from(conn, app, &closing.customer).await?,
+        closing,
+    })
+}
+
+/// A page of closings, newest first.
+///
+/// # Errors
+/// Database errors.
+pub async fn list(app: &App, filter: &ClosingFilter, page: &Page) -> Result<Rows<Closing>, Error> {
+    Ok(store::list(&mut *app.pool.get().await?, filter, page).await?)
+}
+
+/// Refuses what needs an account that is not being closed.
+///
+/// # Errors
+/// 409 `account_closed`.
+pub(in crate::app) async fn require_open(conn: &mut Connection, customer: &CustomerId) -> Result<(), Error> {
+    match store::of_customer(conn, customer).await? {
+        None => Ok(()),
+        Some(_) => Err(Error::conflict(Code::AccountClosed, "the account is being closed, or is closed")),
+    }
+}
+
+/// From when on the rest can be paid out: some days after the last payment that its payer can contest.
+///
+/// # Errors
+/// Database errors.
+pub(in crate::app) async fn payout_from(
+    conn: &mut Connection,
+    app: &App,
+    customer: &CustomerId,
+) -> Result<Option<DateTime<Utc>>, Error> {
+    let days = Duration::days(i64::from(app.settings.closing_payout_days));
+    Ok(store::last_contestable(conn, customer).await?.map(|last| last + days))
+}
+
+/// Writes to the audit log what became of a closing.
+async fn record(conn: &mut Connection, actor: &str, action: &str, closing: &Closing) -> Result<(), Error> {
+    let target = format!("closing:{}", IdKind::Closing.show(closing.id));
+    let record = AuditRecord::new(actor, &format!("closing.{action}"), target).of(&closing.customer);
+    let state = json!({ "state": closing.state.as_str(), "at": clock::now(conn).await? });
+    Ok(audit::write(conn, &record.because(&closing.reason).to(state)).await?)
+}

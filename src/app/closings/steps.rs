@@ -1,0 +1,233 @@
+//! The steps of a closing: what each state does, and what must hold before the next one.
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::record;
+use crate::app::orders::cancel::cancel_for_closing;
+use crate::app::transfers::{self, NewTransfer};
+use crate::app::{App, Caller, Error, refunds, write_offs};
+use crate::domain::closing::{Closing, ClosingState};
+use crate::domain::customer::CustomerId;
+use crate::domain::movement::expiry::sweep;
+use crate::domain::payout::rest_of;
+use crate::domain::permission::Permission;
+use crate::domain::posting::Posting;
+use crate::domain::product::Product;
+use crate::domain::refund::RefundState;
+use crate::domain::wallet::Wallet;
+use crate::storage::transaction::transact;
+use crate::storage::{Connection, closings as store, grants, ledger, refunds as refund_rows};
+
+/// How long one process has for the steps of a closing.
+const LEASE_SECONDS: i32 = 90;
+/// How long a closing rests that waits for something.
+const PAUSE: Duration = Duration::minutes(1);
+/// The same where people have days for it.
+const LONG_PAUSE: Duration = Duration::minutes(10);
+/// The most steps of one turn: a closing has three, and may be reopened meanwhile.
+const MOST: usize = 8;
+
+/// Takes the steps of the closings that are due, at most of `limit`. Several processes share them, and one that fails
+/// does not stop the others. Returns how many there were.
+///
+/// # Errors
+/// Database errors, when none can be claimed.
+pub async fn advance_due(app: &App, limit: i64) -> Result<usize, Error> {
+    let due =
+        transact(&app.pool, async |conn| Ok::<_, Error>(store::claim_due(conn, limit, LEASE_SECONDS).await?)).await?;
+    for closing in &due {
+        if let Err(error) = advance(app, &closing.customer, "system").await {
+            tracing::warn!(closing = %closing.id, %error, "A step of a closing failed; the next turn tries again");
+        }
+    }
+    Ok(due.len())
+}
+
+/// Takes the next steps of an account's closing, as far as they can be taken now.
+///
+/// # Errors
+/// A refusal of the ledger; database errors. What was committed before stays.
+#[tracing::instrument(name = "closings.advance", skip_all, fields(customer = %customer))]
+pub async fn advance(app: &App, customer: &CustomerId, actor: &str) -> Result<(), Error> {
+    for _ in 0..MOST {
+        let closing = store::of_customer(&mut *app.pool.get().await?, customer).await?;
+        let Some(closing) = closing else { return Ok(()) };
+        let has_moved = match closing.state {
+            ClosingState::Waiting | ClosingState::Reopened => leave_waiting(app, &closing, actor).await?,
+            ClosingState::Refunding => refund(app, &closing, actor).await?,
+            ClosingState::Payout => finish(app, &closing, actor, None).await?,
+            ClosingState::Closed | ClosingState::Withdrawn => false,
+        };
+        if !has_moved {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The wallets of an account under their locks, and its closing, if it is still the one that was read.
+async fn lock(conn: &mut Connection, known: &Closing) -> Result<Option<(Vec<Wallet>, Closing, DateTime<Utc>)>, Error> {
+    let (wallets, now) = ledger::lock_all_wallets(conn, &known.customer).await?;
+    let closing = store::lock(conn, &known.customer).await?;
+    let closing = closing.filter(|closing| closing.id == known.id && closing.state == known.state);
+    Ok(closing.map(|closing| (wallets, closing, now)))
+}
+
+/// Cancels the orders whose payment has not begun. When nothing is open any more, promotional credit is forfeited, the
+/// money is gathered in the main wallets, and nothing comes in from then on. All of that is one transaction, so what
+/// arrives is either there before, and goes back with the rest, or is kept unapplied.
+async fn leave_waiting(app: &App, known: &Closing, actor: &str) -> Result<bool, Error> {
+    let open = store::open_orders(&mut *app.pool.get().await?, &known.customer).await?;
+    for order in open {
+        cancel_for_closing(app, order, actor).await?;
+    }
+    transact(&app.pool, async |conn| {
+        let Some((wallets, mut closing, now)) = lock(conn, known).await? else { return Ok(false) };
+        let waits = store::waits(conn, &known.customer).await?;
+        if !waits.is_nothing() || wallets.iter().any(|wallet| wallet.held().is_positive()) {
+            closing.due_at = Some(now + PAUSE);
+            store::update(conn, &closing).await?;
+            return Ok(false);
+        }
+        closing.become_state(ClosingState::Refunding, now);
+        store::update(conn, &closing).await?;
+        // The marks are written before anything is booked, which counts the version of a wallet on.
+        for mut wallet in wallets.clone() {
+            wallet.mark_closing(true, true, now);
+            store::save_marks(conn, &wallet).await?;
+        }
+        forfeit(conn, &wallets, now).await?;
+        gather(conn, &known.customer).await?;
+        record(conn, actor, "refunding", &closing).await?;
+        Ok::<_, Error>(true)
+    })
+    .await
+}
+
+/// Forfeits what is left of promotional credit: it expires now, by the entries of every expiry.
+async fn forfeit(conn: &mut Connection, wallets: &[Wallet], now: DateTime<Utc>) -> Result<(), Error> {
+    for wallet in wallets {
+        for grant in wallet.grants().iter().filter(|grant| grant.remaining.is_positive() && !grant.is_lapsed(now)) {
+            grants::set_expiry(conn, &wallet.key.customer, grant.id, Some(now)).await?;
+        }
+    }
+    let sweeps: Vec<Posting> = wallets.iter().map(|wallet| sweep(wallet.key.clone())).collect();
+    ledger::post(conn, &sweeps).await?;
+    Ok(())
+}
+
+/// Moves the money of products to the main wallet of its currency, and then pays with it what products owe, and what
+/// was written off before.
+async fn gather(conn: &mut Connection, customer: &CustomerId) -> Result<(), Error> {
+    let main = Product::main();
+    let (wallets, _) = ledger::lock_all_wallets(conn, customer).await?;
+    for wallet in wallets.iter().filter(|wallet| !wallet.key.product.is_main() && wallet.movable().is_positive()) {
+        let (from, to) = (wallet.key.product.clone(), main.clone());
+        let moved = NewTransfer { customer: customer.clone(), amount: wallet.movable(), from, to };
+        transfers::book_gathered(conn, &moved).await?;
+    }
+    for owing in wallets.iter().filter(|wallet| !wallet.key.product.is_main() && wallet.debt().is_positive()) {
+        let (wallets, _) = ledger::lock_all_wallets(conn, customer).await?;
+        let is_main = |wallet: &&Wallet| wallet.key.currency == owing.key.currency && wallet.key.product.is_main();
+        let Some(there) = wallets.iter().find(is_main).map(Wallet::movable) else { continue };
+        let amount = there.min(owing.debt());
+        if amount.is_positive() {
+            let (from, to) = (main.clone(), owing.key.product.clone());
+            transfers::book_gathered(conn, &NewTransfer { customer: customer.clone(), amount, from, to }).await?;
+        }
+    }
+    write_offs::recover_from(conn, customer).await
+}
+
+/// Refunds payments, newest first, each in a transaction of its own, and asks the companies afterwards. One that waits
+/// for a second operator stops the others: its money is not taken yet.
+async fn refund(app: &App, known: &Closing, actor: &str) -> Result<bool, Error> {
+    let starter = starter(known)?;
+    let orders = {
+        let mut conn = app.pool.get().await?;
+        let waits = store::waits(&mut conn, &known.customer).await?;
+        let is_stopped = waits.freezes > 0 || refund_rows::has_proposal(&mut conn, &known.customer).await?;
+        if is_stopped { None } else { Some(store::orders_to_refund(&mut conn, known).await?) }
+    };
+    let Some(orders) = orders else { return rest(app, known, PAUSE).await };
+    // A refund that failed has given its money back to the wallet of its order.
+    transact(&app.pool, async |conn| match lock(conn, known).await? {
+        Some(_) => gather(conn, &known.customer).await,
+        None => Ok(()),
+    })
+    .await?;
+    for order in orders {
+        // An account may have thousands of orders whose money is spent.
+        if !has_money(app, &known.customer).await? {
+            break;
+        }
+        let made =
+            transact(&app.pool, async |conn| refunds::closing::make(conn, app, &starter, known, order).await).await?;
+        match made {
+            Some(refund) if refund.state == RefundState::AwaitingSecondApproval => {
+                return rest(app, known, PAUSE).await;
+            }
+            Some(refund) => refunds::send(app, refund.id).await,
+            None => {}
+        }
+    }
+    finish(app, known, actor, Some(ClosingState::Payout)).await
+}
+
+/// Ends the closing where nothing is left and nothing is on its way, or goes on to `next` where something is left.
+async fn finish(app: &App, known: &Closing, actor: &str, next: Option<ClosingState>) -> Result<bool, Error> {
+    transact(&app.pool, async |conn| {
+        let Some((_, mut closing, now)) = lock(conn, known).await? else { return Ok(false) };
+        gather(conn, &known.customer).await?;
+        let waits = store::waits(conn, &known.customer).await?;
+        let (wallets, _) = ledger::lock_all_wallets(conn, &known.customer).await?;
+        let is_left = wallets.iter().any(|wallet| rest_of(wallet).is_some());
+        let is_under_way = waits.open_refunds > 0 || waits.open_payouts > 0;
+        let state = match (is_under_way, is_left, next) {
+            (false, false, _) => Some(ClosingState::Closed),
+            (false, true, Some(next)) => Some(next),
+            _ => None,
+        };
+        match state {
+            Some(state) => closing.become_state(state, now),
+            None => closing.due_at = Some(now + if next.is_some() { PAUSE } else { LONG_PAUSE }),
+        }
+        store::update(conn, &closing).await?;
+        if let Some(state) = state {
+            record(conn, actor, state.as_str(), &closing).await?;
+        }
+        Ok::<_, Error>(state.is_some())
+    })
+    .await
+}
+
+/// Whether a wallet has money that can go back.
+async fn has_money(app: &App, customer: &CustomerId) -> Result<bool, Error> {
+    let wallets = ledger::read_wallets(&mut *app.pool.get().await?, customer).await?;
+    Ok(wallets.iter().any(|wallet| rest_of(wallet).is_some()))
+}
+
+/// Lets a closing rest.
+async fn rest(app: &App, known: &Closing, pause: Duration) -> Result<bool, Error> {
+    transact(&app.pool, async |conn| {
+        if let Some((_, mut closing, now)) = lock(conn, known).await? {
+            closing.due_at = Some(now + pause);
+            store::update(conn, &closing).await?;
+        }
+        Ok::<_, Error>(false)
+    })
+    .await
+}
+
+/// Who started a closing: its refunds count as moved by this operator.
+fn starter(closing: &Closing) -> Result<Caller, Error> {
+    let subject = closing.started_by.strip_prefix("operator:").ok_or(Error::Internal("an operator who closes"))?;
+    Ok(Caller {
+        subject: subject.to_owned(),
+        is_customer: false,
+        is_service: false,
+        is_operator: true,
+        permissions: Permission::Finance.into(),
+        api_key: None,
+    })
+}

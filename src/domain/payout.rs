@@ -1,0 +1,64 @@
+//! Payouts: the rest of an account that is being closed goes to the customer by one bank transfer in each currency.
+//!
+//! Two operators decide: the first proposes, and the wallet gives the money when the second approves. Then an operator
+//! makes the transfer at the bank, and records it. One that does not arrive is given back to the wallet, and the rest
+//! is paid out anew.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::customer::CustomerId;
+use super::money::Money;
+use super::refund::RefundState;
+use super::wallet::Wallet;
+
+/// To whom the bank transfer goes: the billing profile, as it was when the payout was proposed. Personal data, which
+/// can be erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beneficiary {
+    pub name: String,
+    pub bank_name: Option<String>,
+    pub account: String,
+}
+
+/// A payout. It moves through the states of a refund that people send.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Payout {
+    pub id: Uuid,
+    pub closing_id: Uuid,
+    pub customer: CustomerId,
+    /// What the bank sends: it fits the smallest unit of the currency.
+    pub amount: Money,
+    /// What the main wallet gives: all that it has, down to the last decimal.
+    pub debited: Money,
+    /// Our account that sends it.
+    pub bank_account_id: Uuid,
+    /// `None` once it is erased.
+    pub beneficiary: Option<Beneficiary>,
+    pub state: RefundState,
+    /// The bank's id of the transfer, once it was made.
+    pub bank_transaction_id: Option<String>,
+    /// Why it was rejected, or did not arrive.
+    pub failure: Option<String>,
+    pub proposed_by: String,
+    pub proposed_at: DateTime<Utc>,
+    pub approved_by: Option<String>,
+    pub approved_at: Option<DateTime<Utc>>,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Which payouts a list shows. An empty list of states allows all of them.
+#[derive(Debug, Clone, Default)]
+pub struct PayoutFilter {
+    pub customer: Option<CustomerId>,
+    pub states: Vec<RefundState>,
+}
+
+/// What can be paid out of a wallet: what it gives, and what the bank sends of it, rounded once. `None` where that is
+/// nothing.
+#[must_use]
+pub fn rest_of(wallet: &Wallet) -> Option<(Money, Money)> {
+    let debited = wallet.movable();
+    let amount = debited.round_to_minor_unit();
+    amount.is_positive().then_some((debited, amount))
+}
