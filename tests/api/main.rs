@@ -24,6 +24,8 @@ mod bonus;
 mod bonus_tiers;
 mod catalogue;
 mod client_data;
+mod closing_races;
+mod closings;
 mod crash;
 mod customer_ids;
 mod dispute_work;

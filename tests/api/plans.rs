@@ -22,7 +22,7 @@ use crate::stage::{approve, control, order, ordered, paid, play, quiet};
 use crate::support::TestApp;
 
 /// Tables that grow with the business. A sequential scan of one of them takes longer every day.
-const GROWING: [&str; 35] = [
+const GROWING: [&str; 38] = [
     "adjustments",
     "approvals",
     "attempts",
@@ -32,6 +32,7 @@ const GROWING: [&str; 35] = [
     "bank_statements",
     "bank_transactions",
     "billing_profiles",
+    "closings",
     "customer_secrets",
     "dispute_cases",
     "disputes",
@@ -49,6 +50,7 @@ const GROWING: [&str; 35] = [
     "papers_due",
     "payment_applications",
     "payments",
+    "payouts",
     "refund_requests",
     "refunds",
     "seals",
@@ -58,6 +60,7 @@ const GROWING: [&str; 35] = [
     "usage_sums",
     "webhook_attempts",
     "webhook_deliveries",
+    "write_offs",
 ];
 
 /// 30,000 orders of 3,000 customers. They need not add up: nothing checks these books.

@@ -181,6 +181,22 @@ SELECT 'customer-' || n, sha256('s') FROM generate_series(1, 3000) n;
 
 INSERT INTO worker_marks VALUES ('holds', '2026-01-03') ON CONFLICT DO NOTHING;
 
+-- Every customer but those who act closed his account long ago, with a payout and a write-off.
+INSERT INTO closings (id, customer_id, state, reason, started_by, started_at, updated_at, closed_at)
+SELECT md5('cl' || n)::uuid, 'customer-' || n, 'closed', 'x', 'operator:ops',
+       '2026-01-01'::timestamptz + n * interval '1 second', '2026-01-02', '2026-01-02'
+FROM generate_series(1, 3000) n;
+INSERT INTO payouts (id, closing_id, customer_id, currency, amount, debited, bank_account_id, status,
+                     bank_transaction_id, proposed_by, proposed_at, approved_by, approved_at, updated_at)
+SELECT md5('po' || n)::uuid, md5('cl' || n)::uuid, 'customer-' || n, 'USD', 1, 1,
+       (SELECT id FROM bank_accounts WHERE currency = 'USD'), 'succeeded', 'OUT' || n, 'operator:ops',
+       '2026-01-01'::timestamptz + n * interval '1 second', 'operator:ann', '2026-01-02', '2026-01-02'
+FROM generate_series(1, 3000) n;
+INSERT INTO write_offs (id, customer_id, currency, amount, reason, proposed_by, proposed_at, approved_by, approved_at)
+SELECT md5('wo' || n)::uuid, 'customer-' || n, 'USD', 1, 'x', 'operator:ops',
+       '2026-01-01'::timestamptz + n * interval '1 second', 'operator:ann', '2026-01-02'
+FROM generate_series(1, 3000) n;
+
 SET session_replication_role = origin;
 
 -- Papers: those that are due are due much later, and others were issued.

@@ -121,7 +121,9 @@ async fn rolls_forward(app: &TestApp, path: &str) {
             "disputed 0.00",
             "bonus_taken_back 0.00",
             "adjusted 0.00",
-            "transferred 0.00"
+            "transferred 0.00",
+            "paid_out 0.00",
+            "written_off 0.00"
         ]
     );
     let product = app.operator().get(&format!("{path}&product=whatsapp")).await.expect(200);

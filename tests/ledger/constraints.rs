@@ -50,6 +50,8 @@ async fn the_database_refuses_what_cannot_be() {
     let mut refused: Vec<(String, &str)> = [
         ("UPDATE wallets SET claimed = true", "wallets_needs_full_path_is_kept"),
         ("UPDATE wallets SET customer_frozen = true", "wallets_needs_full_path_is_kept"),
+        ("UPDATE wallets SET closing = true", "wallets_needs_full_path_is_kept"),
+        ("UPDATE wallets SET closed = true, needs_full_path = false", "wallets_needs_full_path_is_kept"),
         ("UPDATE wallets SET bonus_owed = -1", "wallet_part_not_negative"),
         ("UPDATE wallets SET paid = -1, paid_out = paid_in + 1", "wallet_part_not_negative"),
         ("UPDATE wallets SET granted = -1", "wallet_part_not_negative"),
@@ -92,7 +94,7 @@ async fn the_database_refuses_what_cannot_be() {
         (new_entry(r#"{"key": ""}"#), "dedupe_key_length"),
         (new_entry(r#"{"counterpart": ""}"#), "counterpart_named"),
         (new_entry(r#"{"kind": 0}"#), "entry_kind_known"),
-        (new_entry(r#"{"kind": 19}"#), "entry_kind_known"),
+        (new_entry(r#"{"kind": 23}"#), "entry_kind_known"),
         (take_back("taken = 0"), "take_backs_taken"),
         (take_back("given_back = 5.01, returns = 1"), "take_backs_given_back"),
         (take_back("given_back = 1"), "take_backs_returns"),

@@ -7,6 +7,7 @@ use tokio::sync::OnceCell;
 use topup::domain::movement::OfOrder;
 use topup::domain::movement::bonus::Bonus;
 use topup::domain::movement::capture::capture;
+use topup::domain::movement::closing::pay_out;
 use topup::domain::movement::dispute::of_dispute;
 use topup::domain::movement::give_back::give_back;
 use topup::domain::movement::refund::of_refund;
@@ -16,10 +17,15 @@ use topup::domain::movement::take_back::{Asked, Brought, take_back};
 use topup::domain::movement::top_up::{AppliedPayment, top_up};
 use topup::domain::movement::transfer::{payment_from_wallet, transfer};
 use topup::domain::movement::usage::NewUsage;
+use topup::domain::movement::write_off::postings;
 use topup::domain::payment::ProviderName;
+use topup::domain::payout::Payout;
 use topup::domain::posting::{Posting, PostingOutcome};
+use topup::domain::refund::RefundState;
 use topup::domain::take_back::{Reach, TakeBackOrigin, TakenFrom};
 use topup::domain::wallet_key::WalletKey;
+use topup::domain::write_off::{Owed, WriteOff};
+use topup::storage::ledger;
 use topup::storage::pool::Pool;
 use uuid::Uuid;
 
@@ -54,6 +60,7 @@ pub const BANK: Uuid = id(21);
 pub const BANK_CHANGE: Uuid = id(22);
 pub const STATEMENT: Uuid = id(23);
 pub const BANK_LINE: Uuid = id(24);
+pub const TO_HUGO: Uuid = id(25);
 pub const TRANSFER: Uuid = id(31);
 pub const ORDER_TRANSFER: Uuid = id(32);
 pub const REFUND: Uuid = id(41);
@@ -75,6 +82,9 @@ pub const SECOND_GRANT: Uuid = id(66);
 pub const OPEN: Uuid = id(71);
 pub const CAPTURED: Uuid = id(72);
 pub const RELEASED: Uuid = id(73);
+pub const CLOSING: Uuid = id(81);
+pub const PAYOUT: Uuid = id(82);
+pub const WRITE_OFF: Uuid = id(83);
 
 const fn id(n: u128) -> Uuid {
     Uuid::from_u128((0x7 << 76) | (0x8 << 60) | n)
@@ -197,6 +207,65 @@ async fn used(pool: &Pool) {
                 ('operator:carol', 'create_refund', 'k', '\\x00', '{REFUND}', 'alice')"
     );
     pool.get().await.unwrap().batch_execute(&records).await.unwrap();
+}
+
+/// Hugo's account is closed. His 40 were paid out, and two operators gave up the 5 that he used afterwards.
+async fn closed(pool: &Pool) {
+    let hugo = wallet("hugo", "USD", "");
+    let usd = |amount: &str| money(&hugo, dec(amount));
+    let (by, second, now) = ("carol".to_owned(), "dave".to_owned(), Utc::now());
+    let payout = Payout {
+        id: PAYOUT,
+        closing_id: CLOSING,
+        customer: hugo.customer.clone(),
+        amount: usd("40"),
+        debited: usd("40"),
+        bank_account_id: BANK,
+        beneficiary: None,
+        state: RefundState::Succeeded,
+        bank_transaction_id: Some("OUT1".to_owned()),
+        failure: None,
+        proposed_by: by.clone(),
+        proposed_at: now,
+        approved_by: Some(second),
+        approved_at: Some(now),
+        updated_at: now,
+    };
+    let write_off = WriteOff {
+        id: WRITE_OFF,
+        customer: hugo.customer.clone(),
+        amount: usd("5"),
+        recovered: usd("0"),
+        reason: "gone".to_owned(),
+        proposed_by: by,
+        proposed_at: now,
+        end: None,
+    };
+    book(pool, vec![recharge(&hugo, TO_HUGO, dec("40"))]).await;
+    let records = format!(
+        "INSERT INTO payments (id, provider, merchant_account, payment_id, currency, amount, applied, live, received_at)
+         VALUES ('{TO_HUGO}', 'stripe', 'm', 'pi_9', 'USD', 40, 40, false, now());
+         INSERT INTO payment_applications (payment_id, n, customer_id, wallet_id, amount, applied_by, applied_at)
+         SELECT '{TO_HUGO}', 1, 'hugo', id, 40, 'operator:carol', now() FROM wallets WHERE customer_id = 'hugo';
+         INSERT INTO closings (id, customer_id, state, reason, started_by, started_at, updated_at, closed_at)
+         VALUES ('{CLOSING}', 'hugo', 'closed', 'asked for', 'operator:carol', now(), now(), now());
+         INSERT INTO payouts (id, closing_id, customer_id, currency, amount, debited, bank_account_id, status,
+         bank_transaction_id, proposed_by, proposed_at, approved_by, approved_at, updated_at)
+         VALUES ('{PAYOUT}', '{CLOSING}', 'hugo', 'USD', 40, 40, '{BANK}', 'succeeded', 'OUT1', 'carol', now(), 'dave',
+         now(), now());
+         INSERT INTO write_offs (id, customer_id, currency, amount, reason, proposed_by, proposed_at, approved_by,
+         approved_at)
+         VALUES ('{WRITE_OFF}', 'hugo', 'USD', 5, 'gone', 'carol', now(), 'dave', now());
+         UPDATE wallets SET closing = true, closed = true, needs_full_path = true WHERE customer_id = 'hugo'"
+    );
+    pool.get().await.unwrap().batch_execute(&records).await.unwrap();
+    book(pool, vec![pay_out(&payout)]).await;
+    book(pool, vec![booked_usage(&hugo, "h1", dec("5"))]).await;
+    let wallets = ledger::read_wallets(&mut pool.get().await.unwrap(), &hugo.customer).await.unwrap();
+    let owed = Owed::of(hugo.currency, &wallets, &[]);
+    assert_eq!(owed.total(), write_off.amount);
+    let outcomes = book(pool, postings(&write_off, &owed)).await;
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, PostingOutcome::Booked(_))), "{outcomes:#?}");
 }
 
 async fn fill(pool: &Pool) {
@@ -364,4 +433,5 @@ async fn fill(pool: &Pool) {
     );
     pool.get().await.unwrap().batch_execute(&records).await.unwrap();
     used(pool).await;
+    closed(pool).await;
 }

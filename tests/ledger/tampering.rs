@@ -1,5 +1,6 @@
 //! Every rule is broken once, behind the ledger's back, and must be reported with its subject.
 
+mod closings;
 mod operators;
 mod reports;
 mod review;
@@ -88,14 +89,7 @@ fn wallets() -> Vec<Tampering> {
         set("wallet_claimed", "claimed = true"),
         set("wallet_bonus_owed", "bonus_owed = 1"),
         set("wallet_frozen", "customer_frozen = true"),
-        tampering(
-            "wallet_frozen",
-            format!(
-                "INSERT INTO frozen_wallets (customer_id, wallet_id, reason, frozen_by, frozen_at)
-                 VALUES ('alice', {MAIN_ID}, 'r', 'o', now())"
-            ),
-            the_wallet(MAIN_ID),
-        ),
+        set("wallet_closing", "closing = true"),
         tampering(
             "wallet_claimed",
             "UPDATE wallets SET claimed = false WHERE customer_id = 'carl'".to_owned(),
@@ -362,6 +356,7 @@ fn all() -> Vec<Tampering> {
         payments(),
         operators::bank_transfers(),
         operators::bank_statements(),
+        closings::closings(),
         operators::bonuses(),
         operators::refund_requests(),
         operators::own_words(),

@@ -28,7 +28,7 @@ const PUT_RIGHT: &str = "
             SELECT g.id, g.remaining, g.held, min(g.expires_at) OVER ()
             FROM grants g WHERE g.customer_id = w.customer_id AND g.wallet_id = w.id AND g.remaining > 0
             ORDER BY g.priority, g.expires_at, g.created_at, g.id LIMIT 1),
-        needs_full_path = f.debt > 0 OR frozen OR customer_frozen OR claimed
+        needs_full_path = f.debt > 0 OR frozen OR customer_frozen OR claimed OR closing
     FROM (SELECT customer_id, wallet_id, max(n) AS n, max(paid_in) AS paid_in, max(paid_out) AS paid_out,
                  coalesce(sum(granted), 0) AS granted, coalesce(sum(debt), 0) AS debt
           FROM moved GROUP BY customer_id, wallet_id) AS f
