@@ -6,6 +6,7 @@ use super::record;
 use crate::app::orders::cancel::cancel_for_closing;
 use crate::app::transfers::{self, NewTransfer};
 use crate::app::{App, Caller, Error, refunds, write_offs};
+use crate::domain::client_data::ClientData;
 use crate::domain::closing::{Closing, ClosingState};
 use crate::domain::customer::CustomerId;
 use crate::domain::movement::expiry::sweep;
@@ -123,7 +124,8 @@ async fn gather(conn: &mut Connection, customer: &CustomerId) -> Result<(), Erro
     let (wallets, _) = ledger::lock_all_wallets(conn, customer).await?;
     for wallet in wallets.iter().filter(|wallet| !wallet.key.product.is_main() && wallet.movable().is_positive()) {
         let (from, to) = (wallet.key.product.clone(), main.clone());
-        let moved = NewTransfer { customer: customer.clone(), amount: wallet.movable(), from, to };
+        let moved =
+            NewTransfer { customer: customer.clone(), amount: wallet.movable(), from, to, client: ClientData::none() };
         transfers::book_gathered(conn, &moved).await?;
     }
     for owing in wallets.iter().filter(|wallet| !wallet.key.product.is_main() && wallet.debt().is_positive()) {
@@ -133,7 +135,8 @@ async fn gather(conn: &mut Connection, customer: &CustomerId) -> Result<(), Erro
         let amount = there.min(owing.debt());
         if amount.is_positive() {
             let (from, to) = (main.clone(), owing.key.product.clone());
-            transfers::book_gathered(conn, &NewTransfer { customer: customer.clone(), amount, from, to }).await?;
+            let moved = NewTransfer { customer: customer.clone(), amount, from, to, client: ClientData::none() };
+            transfers::book_gathered(conn, &moved).await?;
         }
     }
     write_offs::recover_from(conn, customer).await

@@ -6,9 +6,10 @@ use uuid::Uuid;
 
 use super::{FixedPrices, Taxpayer};
 use crate::domain::bonus::BonusTerms;
-use crate::domain::catalogue::{Percent, Price};
+use crate::domain::catalogue::Price;
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment::Channel;
+use crate::domain::percent::Percent;
 use crate::domain::product::Product;
 use crate::domain::tax::{AppliedTax, TaxKey, TaxTerms, TaxedAt};
 
