@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::bonus::{BonusTerms, BonusTier, BonusUse};
-use crate::domain::catalogue::Percent;
 use crate::domain::offer::tests::{money_of, offer, profile};
+use crate::domain::percent::Percent;
 use crate::domain::tax::{AppliedTax, TaxKey, TaxTerms, TaxedAt};
 
 fn key(environment: Environment) -> QuoteKey {
