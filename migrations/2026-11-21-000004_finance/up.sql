@@ -42,10 +42,14 @@ CREATE TRIGGER report_sums_no_truncate BEFORE TRUNCATE ON report_sums
     FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
 
 -- What of its metadata a usage is summed by. Values are cut, because the sums are kept for years.
+-- Most usage has none, and PostgreSQL replaces the call by this expression.
 CREATE FUNCTION usage_labels(metadata jsonb, keys text[]) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT coalesce(jsonb_object_agg(key, left(metadata ->> key, 100)), '{}')
-    FROM unnest(keys) AS key
-    WHERE metadata ? key
+    SELECT CASE
+        WHEN metadata IS NULL OR cardinality(keys) = 0 THEN '{}'
+        ELSE (SELECT coalesce(jsonb_object_agg(key, left(metadata ->> key, 100)), '{}')
+              FROM unnest(keys) AS key
+              WHERE metadata ? key)
+    END
 $$;
 -- The product that was used: the wallet's, or the one that the counterpart names where another wallet paid.
 CREATE FUNCTION usage_product(counterpart text, wallet_product text)

@@ -11,7 +11,7 @@ use crate::domain::money::Money;
 use crate::domain::offer::Eligibility;
 use crate::domain::payment::Channel;
 use crate::domain::product::Product;
-use crate::domain::quote::{FixedPrices, QuoteKey};
+use crate::domain::quote::{FixedPrices, QUOTE_LIFE, QuoteKey};
 use crate::storage::{Connection, clock, environment};
 
 /// The quote that a caller requests.
@@ -95,7 +95,11 @@ pub async fn read(
     let Ok(fixed) = FixedPrices::read(text, &key(conn).await?, customer) else {
         return refused(Code::InvalidQuote, "is not a quote of this customer");
     };
-    if fixed.expires_at < clock::now(conn).await? {
+    let now = clock::now(conn).await?;
+    if fixed.expires_at > now + QUOTE_LIFE {
+        return refused(Code::InvalidQuote, "is not a quote that this service made");
+    }
+    if fixed.expires_at < now {
         return refused(Code::QuoteExpired, "has expired; ask for a new quote");
     }
     if fixed.amount != amount {

@@ -181,7 +181,7 @@ impl UsageRecord {
     }
 }
 
-/// A usage of the customer, by the id under which it was booked.
+/// A usage of the customer, by the id under which it was booked, or a captured hold by the hold's id.
 ///
 /// # Errors
 /// 404.
@@ -189,9 +189,9 @@ pub async fn find(app: &App, customer: &CustomerId, id: Option<&str>) -> Result<
     let missing = || Error::NotFound("usage");
     let id = id.ok_or_else(missing)?;
     let mut conn = app.pool.get().await?;
-    let entry = ledger::find_entry(&mut conn, customer, EntryKind::Usage, id).await?.ok_or_else(missing)?;
+    let (entry, _) = ledger::find_deduction(&mut conn, customer, id).await?.ok_or_else(missing)?;
     let wallet = ledger::key_of_wallet(&mut conn, customer, entry.wallet_id).await?.ok_or_else(missing)?;
-    let reversals = ledger::find_reversals(&mut conn, customer, id).await?;
+    let reversals = ledger::find_reversals(&mut conn, customer, entry.label.reversed_as()).await?;
     let reversed = Money::sum(wallet.currency, reversals.iter().map(|reversal| reversal.amount));
     Ok(UsageRecord { entry, wallet, reversed })
 }

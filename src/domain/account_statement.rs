@@ -49,8 +49,17 @@ pub struct Movement {
 pub struct KindSum {
     pub wallet: Uuid,
     pub kind: EntryKind,
+    /// Whether these are the transfers into a product that paid orders.
+    pub pays_order: bool,
     pub count: i64,
     pub amount: Money,
+}
+
+impl KindSum {
+    /// As `AccountFlow::flow_type` says of each of them.
+    fn flow_type(&self) -> FlowType {
+        if self.pays_order { FlowType::Recharge } else { self.kind.flow_type() }
+    }
 }
 
 /// A wallet at both ends of a stretch of time.
@@ -90,7 +99,7 @@ impl WalletStatement {
             amount: ends.closing.balance - ends.opening.balance - moved,
         };
         let others =
-            own.into_iter().map(|sum| Movement { flow: sum.kind.flow_type(), count: sum.count, amount: sum.amount });
+            own.into_iter().map(|sum| Movement { flow: sum.flow_type(), count: sum.count, amount: sum.amount });
         let movements = by_type(currency, others.chain([consumed]));
         let WalletEnds { wallet, product, opening, closing, .. } = ends;
         Self { wallet, product, opening, movements, closing }
@@ -205,7 +214,7 @@ mod tests {
     }
 
     fn sum(wallet: u128, kind: EntryKind, count: i64, cents: i64) -> KindSum {
-        KindSum { wallet: Uuid::from_u128(wallet), kind, count, amount: usd(cents) }
+        KindSum { wallet: Uuid::from_u128(wallet), kind, pays_order: false, count, amount: usd(cents) }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Int2, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Int2, Nullable, Numeric, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -107,7 +107,7 @@ struct Sums {
 
 impl Statement for Sums {
     const TEXT: &'static str = include_str!("sql/statement_sums.sql");
-    type Row = (SqlUuid, Int2, BigInt, Numeric);
+    type Row = (SqlUuid, Int2, Bool, BigInt, Numeric);
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<Array<Int2>, _>(&self.kinds)?;
@@ -135,14 +135,14 @@ pub async fn sums(
         from: span.from,
         to: span.to,
     };
-    let rows: Vec<(Uuid, i16, i64, Decimal)> = Cached(statement).load(conn).await?;
+    let rows: Vec<(Uuid, i16, bool, i64, Decimal)> = Cached(statement).load(conn).await?;
     let mut found = Vec::with_capacity(rows.len());
-    for (wallet, kind, count, amount) in rows {
+    for (wallet, kind, pays_order, count, amount) in rows {
         let kind = entry_kind_from_column(kind)?;
         // Wallets that were not asked for are left out.
         if let Some(ends) = wallets.iter().find(|ends| ends.wallet == wallet) {
             let amount = Money::from_ledger(amount, ends.opening.balance.currency());
-            found.push(KindSum { wallet, kind, count, amount });
+            found.push(KindSum { wallet, kind, pays_order, count, amount });
         }
     }
     Ok(found)

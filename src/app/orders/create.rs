@@ -120,9 +120,8 @@ async fn price(conn: &mut Connection, app: &App, new: &NewOrder, caller: &Caller
     }
     let (offer, kept) = match &new.quote {
         None => (offer, true),
-        Some(quote) => {
-            let fixed = quotes::read(conn, quote, &new.customer, new.amount, &new.product).await?;
-            match fixed.price(&offer, new.channel) {
+        Some(quote) => match quotes::read(conn, quote, &new.customer, new.amount, &new.product).await {
+            Ok(fixed) => match fixed.price(&offer, new.channel) {
                 Fixed::Price(price) => (offer.fixing(new.channel, price), true),
                 Fixed::Changed => (offer, false),
                 Fixed::NotQuoted => {
@@ -130,8 +129,15 @@ async fn price(conn: &mut Connection, app: &App, new: &NewOrder, caller: &Caller
                     problems.add("/quote_id", Code::InvalidQuote, detail);
                     (offer, true)
                 }
+            },
+            Err(Error::Invalid(found)) => {
+                for one in found {
+                    problems.add(one.pointer, one.code, one.detail);
+                }
+                (offer, true)
             }
-        }
+            Err(error) => return Err(error),
+        },
     };
     let price = catalogue::check(&offer, new.channel, new.amount, &mut problems);
     let price = problems.into_result(price)?;
@@ -246,7 +252,7 @@ async fn pay_from_wallet(conn: &mut Connection, order: &mut Order, amount: Money
         amount,
         from: Product::main(),
         to: order.product.clone(),
-        client: ClientData::none(),
+        client: order.client.clone(),
     };
     order.transfer_id = Some(transfers::book_transfer(conn, &transfer, Some(order.id)).await?.id);
     order.credited_amount = order.amount;

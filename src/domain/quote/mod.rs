@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
+use super::bonus::BonusUse;
 use super::catalogue::Price;
 use super::country::Country;
 use super::customer::CustomerId;
@@ -76,7 +77,7 @@ pub struct Taxpayer {
 pub struct FixedPrices {
     pub amount: Money,
     pub product: Product,
-    /// The last second in which it is good.
+    /// It is good until this second begins.
     pub expires_at: DateTime<Utc>,
     /// `None` for a customer without a billing profile.
     pub taxpayer: Option<Taxpayer>,
@@ -141,12 +142,11 @@ impl FixedPrices {
         if offer.price(channel, self.amount) == Some(Ok(*fixed)) {
             return Fixed::Price(*fixed);
         }
-        let is_taxed_elsewhere = self.taxpayer != offer.taxpayer();
-        let is_bonus_gone = fixed.bonus_terms.once
-            && !offer
-                .tiers
-                .iter()
-                .any(|tier| Some(tier.id) == fixed.bonus_terms.tier && tier.is_available(&offer.standing));
+        let is_taxed_elsewhere = self.taxpayer != offer.taxpayer() && offer.tax_on(channel) != fixed.tax_rule;
+        let is_bonus_gone = fixed.bonus_terms.tier.filter(|_| fixed.bonus_terms.once).is_some_and(|tier| {
+            let is_of_first = offer.tiers.iter().any(|known| known.id == tier && known.used == BonusUse::FirstTopUp);
+            offer.standing.reserved.contains(&tier) || is_of_first && offer.standing.has_topped_up
+        });
         if is_taxed_elsewhere || is_bonus_gone { Fixed::Changed } else { Fixed::Price(*fixed) }
     }
 }

@@ -77,6 +77,9 @@ pub fn encode_cursor<P: Serialize>(position: &P, filters: &Filters) -> Result<Cu
     Ok(CursorText::new(URL_SAFE_NO_PAD.encode(json)))
 }
 
+/// NUL as JSON writes it.
+const NUL: &[u8] = br"\u0000";
+
 /// Reads a cursor.
 ///
 /// # Errors
@@ -85,6 +88,11 @@ pub fn decode_cursor<P: DeserializeOwned>(cursor: Option<&CursorText>, filters: 
     let Some(cursor) = cursor else { return Ok(None) };
     let bad = |detail| Error::field("?cursor", Code::InvalidCursor, detail);
     let json = URL_SAFE_NO_PAD.decode(cursor.as_bytes()).map_err(|_| bad("is not a cursor of this API"))?;
+    // No position has one, and PostgreSQL takes none in a text.
+    let has_nul = json.windows(NUL.len()).any(|part| part == NUL);
+    if has_nul {
+        return Err(bad("is not a cursor of this API"));
+    }
     let (fingerprint, position): (String, P) =
         serde_json::from_slice(&json).map_err(|_| bad("is not a cursor of this API"))?;
     if fingerprint == filters.fingerprint() {

@@ -6,11 +6,12 @@
 -- $3 timestamptz the beginning
 -- $4 timestamptz the end
 --
--- Returns the columns of `SumRow`.
-SELECT e.wallet_id, k.kind, count(*), sum(e.amount)
+-- Returns for each: the wallet, the kind, whether the transfers paid orders, how many entries, and their sum.
+SELECT e.wallet_id, k.kind, coalesce(k.kind = /* TRANSFER_IN */ 7 AND starts_with(e.reference, 'tuo_'), false),
+       count(*), sum(e.amount)
 FROM unnest($1) AS k (kind)
 CROSS JOIN LATERAL (
-    SELECT wallet_id, amount
+    SELECT wallet_id, amount, reference
     FROM entries
     WHERE customer_id = $2
       AND kind = k.kind
@@ -19,4 +20,4 @@ CROSS JOIN LATERAL (
       AND created_at < $4
     OFFSET 0
 ) e
-GROUP BY e.wallet_id, k.kind
+GROUP BY 1, 2, 3

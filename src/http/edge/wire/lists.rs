@@ -30,7 +30,8 @@ impl Form for CursorForm {
 
     fn shape() -> Shape {
         Shape {
-            max_length: 512,
+            // A place among sums by labels contains the labels: three of 100 characters each.
+            max_length: 2_048,
             example: Cow::Borrowed("WyI5ZjM1IiwiLi4uIl0"),
             null: Some("Where the next page begins: send it as `cursor`. Null on the last page."),
             ..Shape::default()

@@ -14,6 +14,7 @@ use crate::http::edge::wire::{
 /// A booked usage, with everything that was stated about it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UsageRecord {
+    /// The id under which the platform booked it; of a captured hold its `hold_id`.
     id: DedupeId,
     customer_id: CustomerIdText,
     status: UsageStatus,
@@ -43,7 +44,7 @@ impl From<&Found> for UsageRecord {
     fn from(found: &Found) -> Self {
         let (entry, wallet) = (&found.entry, &found.wallet);
         Self {
-            id: DedupeId::new(entry.label.key()),
+            id: DedupeId::new(entry.label.reversed_as()),
             customer_id: CustomerIdText::of(&wallet.customer),
             status: UsageStatus::Booked,
             currency: CurrencyCode::of(wallet.currency),

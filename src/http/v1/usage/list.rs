@@ -45,8 +45,7 @@ struct UsageQuery {
 
 /// List usage
 ///
-/// The usage that was booked for the customer, newest first. What holds captured is no part of it; the account flows
-/// have both.
+/// The usage that was booked for the customer, and what holds captured, newest first.
 #[utoipa::path(
     tag = "usage",
     operation_id = "listUsage",

@@ -15,7 +15,7 @@ use crate::http::edge::wire::DedupeId;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 struct UsagePath {
-    /// The id under which the usage was booked, percent-encoded.
+    /// The id under which the usage was booked, percent-encoded, or the `hold_id` of a captured hold.
     usage_id: DedupeId,
 }
 

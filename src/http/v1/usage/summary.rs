@@ -7,7 +7,8 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::{App, usage_sums};
+use crate::app::{App, Error, usage_sums};
+use crate::domain::code::Code;
 use crate::domain::product::Product;
 use crate::domain::report::entries::Days;
 use crate::domain::usage_sum::{UsageSum, UsageSumPlace};
@@ -123,6 +124,9 @@ pub async fn get_usage_summary(
         .with_optional("currency", days.currency)
         .with_optional("product", days.product.as_ref().map(Product::as_column));
     let after: Option<UsageSumPlace> = page::decode_cursor(query.cursor.as_ref(), &filters)?;
+    if after.as_ref().is_some_and(|(day, ..)| *day < days.from || *day > days.to) {
+        return Err(Error::field("?cursor", Code::InvalidCursor, "is not a cursor of this API").into());
+    }
     let mut found = usage_sums::list(&app, &customer, &days, after, limit + 1).await?;
     let (rows, next_cursor) = page::cut(&mut found, limit, &filters, UsageSum::place)?;
     let data = rows.iter().map(UsageSummaryRow::from).collect();
