@@ -603,8 +603,8 @@ BEGIN
     RAISE EXCEPTION 'the fast path does not take this' USING ERRCODE = 'TP001';
 END $$;
 
--- The same where it finds that the key of a new hold belongs to one that was captured, whether its row is still there or
--- not. It fails as the table's own key would.
+-- The same where it finds that the key of a new hold belongs to one that was captured, whether its row is still there
+-- or not. It fails as the table's own key would.
 CREATE FUNCTION hold_key_used() RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'a hold with this key was captured' USING ERRCODE = 'unique_violation', CONSTRAINT = 'holds_pkey';

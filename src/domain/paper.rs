@@ -109,8 +109,9 @@ impl PaperAmounts {
 
     /// What a credit note is over by which the payer got `amount`, for which the wallet gave `given`. `self` is the
     /// receipt, and `before` the sum of the credit notes so far. What the payer got beyond what the wallet gave is fee
-    /// and tax, in the proportion of the receipt; where the fee is kept, it is tax alone, without the tax on the fee. The
-    /// shares are computed from the sum of all credit notes, so those of a whole refund in parts are the receipt's own.
+    /// and tax, in the proportion of the receipt; where the fee is kept, it is tax alone, without the tax on the fee.
+    /// The shares are computed from the sum of all credit notes, so those of a whole refund in parts are the receipt's
+    /// own.
     #[must_use]
     pub fn of_return(self, before: Self, amount: Money, given: Money, fee_refundable: bool) -> Self {
         let (fee, whole_tax) = match fee_refundable {

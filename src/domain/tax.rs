@@ -141,6 +141,14 @@ pub fn choose(rules: &[TaxRule], seller: Country, customer: Country, business: b
     found.map(|rule| AppliedTax { key: rule.key, version: rule.version, terms: rule.terms })
 }
 
+/// What decides about a customer's tax, beside the operator's rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taxpayer {
+    pub country: Country,
+    /// Whether the customer is a business whose tax id was verified.
+    pub business: bool,
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]

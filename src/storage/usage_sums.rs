@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::StorageError;
 use super::columns::{corrupt, currency_from_column};
-use super::reports::NextDay;
 use super::statement::{Cached, Parameters, Statement};
+use crate::domain::calendar::Span;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, Money};
 use crate::domain::product::Product;
@@ -42,8 +42,12 @@ impl Statement for Fold {
 ///
 /// # Errors
 /// Database errors.
-pub(super) async fn fold(conn: &mut AsyncPgConnection, day: NextDay, keys: &UsageKeys) -> Result<i64, StorageError> {
-    let NextDay { day, span } = day;
+pub(super) async fn fold(
+    conn: &mut AsyncPgConnection,
+    day: NaiveDate,
+    span: Span,
+    keys: &UsageKeys,
+) -> Result<i64, StorageError> {
     let statement = Fold { day, from: span.from, to: span.to, keys: keys.as_slice().to_vec() };
     Ok(Cached(statement).get_result(conn).await?)
 }

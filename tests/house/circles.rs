@@ -23,11 +23,20 @@ const ROOMS: [&str; 14] = [
 ];
 
 /// Modules that may need each other, and why.
-const WANTED: [(&str, &[&str], &str); 1] = [(
-    "app",
-    &["disputes", "orders", "refund_requests", "refunds", "take_back_search"],
-    "money that goes back is one subject: a refund may be a reversed dispute, ends its request, and is looked for",
-)];
+const WANTED: [(&str, &[&str], &str); 2] = [
+    (
+        "app",
+        &["closings", "disputes", "orders", "refund_requests", "refunds", "take_back_search"],
+        "money that goes back is one subject: a refund may be a reversed dispute, ends its request or an account, and is \
+         looked for",
+    ),
+    (
+        "domain",
+        &["grant", "movement", "payout", "refund", "wallet", "write_off"],
+        "a wallet expires its grants by a movement, and a payout and a write-off are both judged by the wallet and made \
+         a movement",
+    ),
+];
 
 /// The module of a room to which a file belongs; `None` for the room's own file.
 fn module<'s>(room: &str, name: &'s str) -> Option<&'s str> {

@@ -37,8 +37,13 @@ fn table() -> Vec<(u32, (String, String))> {
     for line in TABLE.lines() {
         let Some(case) = line.split('|').nth(1).and_then(|cell| cell.trim().parse::<u32>().ok()) else { continue };
         let quoted: Vec<&str> = line.split('`').skip(1).step_by(2).collect();
-        let tests = quoted.windows(2).filter(|pair| pair[1].starts_with("case_"));
-        named.extend(tests.map(|pair| (case, (pair[0].to_owned(), pair[1].to_owned()))));
+        let mut file = "";
+        for text in quoted {
+            match text.starts_with("case_") {
+                true => named.push((case, (file.to_owned(), text.to_owned()))),
+                false => file = text,
+            }
+        }
     }
     named
 }

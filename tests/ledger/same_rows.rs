@@ -214,7 +214,8 @@ impl Side {
                     coalesce(h.key, e.reference, '-'), coalesce(e.description, '-'), coalesce(e.metadata::text, '-'),
                     coalesce(e.occurred_at::text, '-'))
              FROM entries e JOIN wallets w ON w.customer_id = e.customer_id AND w.id = e.wallet_id
-             LEFT JOIN holds h ON h.customer_id = e.customer_id AND 'hold_' || replace(h.id::text, '-', '') = e.reference
+             LEFT JOIN holds h ON h.customer_id = e.customer_id
+                              AND 'hold_' || replace(h.id::text, '-', '') = e.reference
              WHERE e.customer_id = '{customer}'
              UNION ALL
              SELECT concat_ws(' ', 'hold', key, currency, product, fingerprint, amount, granted,

@@ -102,8 +102,8 @@ async fn adopt(
     .await
 }
 
-/// Locks the order that a payment completed, if there is one, and the one that the payment names, which may end when the
-/// money goes back; then the payment. Returns the first order.
+/// Locks the order that a payment completed, if there is one, and the one that the payment names, which may end when
+/// the money goes back; then the payment. Returns the first order.
 ///
 /// # Errors
 /// 503 when the payment was applied to an order in between.

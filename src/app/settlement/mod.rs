@@ -214,8 +214,7 @@ pub(super) async fn wait_for_rest(
 pub(super) async fn end_if_returned(conn: &mut Connection, payment: &Payment, actor: &str) -> Result<(), Error> {
     let Some(id) = payment.order_id else { return Ok(()) };
     let Some(mut order) = orders::lock(conn, id).await?.filter(Order::is_short) else { return Ok(()) };
-    let is_left = !payments::rest_of_order(conn, id).await?.is_empty();
-    if is_left || disputes::are_open_about(conn, id).await? {
+    if !payments::rest_of_order(conn, id).await?.is_empty() || disputes::are_open_about(conn, id).await? {
         return Ok(());
     }
     let reason = Some("the money that arrived was returned, or credited to a wallet".to_owned());

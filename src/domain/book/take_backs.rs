@@ -339,8 +339,8 @@ impl Book {
         let movements: Vec<Taken> = self.take_backs.taken.iter().rev().cloned().collect();
         for taken in movements.iter().filter(|taken| of_order(&taken.origin, taken.part)) {
             let part = taken.outstanding().min(rest);
-            // A wallet that cannot hold the money any more keeps the bonus instead. The bonus is owed until it is revoked:
-            // what is owed of a grant whose time is over does not expire.
+            // A wallet that cannot hold the money any more keeps the bonus instead. The bonus is owed until it is
+            // revoked: what is owed of a grant whose time is over does not expire.
             if self.credit_back(taken, part).is_err() || self.revoke(&taken.origin, key, grant_id, part).is_err() {
                 break;
             }

@@ -14,8 +14,7 @@ use super::language::Language;
 use super::money::{Currency, Money, MoneyError};
 use super::payment::Channel;
 use super::product::Product;
-use super::quote::Taxpayer;
-use super::tax::AppliedTax;
+use super::tax::{AppliedTax, Taxpayer};
 
 /// A channel that this installation can serve, with the limits of its provider.
 #[derive(Debug, Clone, PartialEq, Eq)]

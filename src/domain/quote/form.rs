@@ -4,13 +4,14 @@ use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{FixedPrices, Taxpayer};
+use super::FixedPrices;
 use crate::domain::bonus::BonusTerms;
 use crate::domain::catalogue::Price;
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment::Channel;
 use crate::domain::percent::Percent;
 use crate::domain::product::Product;
+use crate::domain::tax::Taxpayer;
 use crate::domain::tax::{AppliedTax, TaxKey, TaxTerms, TaxedAt};
 
 #[derive(Serialize, Deserialize)]

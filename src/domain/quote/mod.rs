@@ -14,13 +14,13 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::bonus::BonusUse;
 use super::catalogue::Price;
-use super::country::Country;
 use super::customer::CustomerId;
 use super::environment::Environment;
 use super::money::Money;
 use super::offer::Offer;
 use super::payment::Channel;
 use super::product::Product;
+use super::tax::Taxpayer;
 
 /// How long a quote is good.
 pub const QUOTE_LIFE: TimeDelta = TimeDelta::minutes(15);
@@ -63,14 +63,6 @@ impl QuoteKey {
 /// Why a text is no quote for this customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoQuote;
-
-/// What decides about a customer's tax, beside the operator's rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Taxpayer {
-    pub country: Country,
-    /// Whether the customer is a business whose tax id was verified.
-    pub business: bool,
-}
 
 /// The prices of a top-up that a quote fixes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -168,8 +168,8 @@ fn old_news_of_a_dispute_are_none() {
     }
 }
 
-/// The fee of 2 stays, and 2 cents of the tax of 1, which is on 99. The payer can get 97.98, and the wallet gives all of
-/// its 97 for that.
+/// The fee of 2 stays, and 2 cents of the tax of 1, which is on 99. The payer can get 97.98, and the wallet gives all
+/// of its 97 for that.
 #[test]
 fn a_fee_that_is_not_refundable_stays() {
     let order = Order { fee_refundable: false, ..order() };

@@ -22,8 +22,8 @@ pub struct CreateUsageReversal {
     /// Your own id of the reversal, unique for each customer.
     id: DedupeId,
     customer_id: CustomerIdText,
-    /// The id of the usage, or the `hold_id` of a captured hold. Closed holds are kept for a while only (30 days, unless
-    /// the operator has set another time).
+    /// The id of the usage, or the `hold_id` of a captured hold. Closed holds are kept for a while only: 30 days,
+    /// unless the operator has set another time.
     usage_id: DedupeId,
     /// The amount to give back. Absent: all that is left. It cannot be more than what is left of the deduction.
     amount: Option<Amount>,

@@ -2,9 +2,9 @@
 //!
 //! Diesel hands out an error's message and, for a few states only, its kind. Messages are translated by the server, so
 //! no decision may read one. [`Listener`] therefore follows the messages of the protocol as they arrive and remembers,
-//! for each error that somebody asks about, which SQLSTATE came with which message. [`of_message`] and [`state_of`] look
-//! a message up: the state decides, and the message is only the key. The listener sees an error before diesel does, so a
-//! look-up never comes too early.
+//! for each error that somebody asks about, which SQLSTATE came with which message. [`of_message`] and [`state_of`]
+//! look a message up: the state decides, and the message is only the key. The listener sees an error before diesel
+//! does, so a look-up never comes too early.
 //!
 //! Format of messages and of error fields: PostgreSQL documentation, "Message Formats" and "Error and Notice Message
 //! Fields".
@@ -173,7 +173,8 @@ impl Listener {
     }
 }
 
-/// Remembers an error that somebody asks about, and returns why it passes. Fields are a type byte and a text that ends with a zero byte, each.
+/// Remembers an error that somebody asks about, and returns why it passes. Fields are a type byte and a text that ends
+/// with a zero byte, each.
 fn learn(fields: &[u8]) -> Option<Passing> {
     let field = |kind: u8| {
         let of_kind = |field: &&[u8]| field.first() == Some(&kind);

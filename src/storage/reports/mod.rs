@@ -98,7 +98,7 @@ impl Statement for Fold {
 /// Database errors.
 pub async fn fold(conn: &mut AsyncPgConnection, day: NextDay, keys: &UsageKeys) -> Result<i64, StorageError> {
     let folded = Cached(Fold(day, keys.as_slice().to_vec())).get_result(conn).await?;
-    usage_sums::fold(conn, day, keys).await?;
+    usage_sums::fold(conn, day.day, day.span, keys).await?;
     Ok(folded)
 }
 

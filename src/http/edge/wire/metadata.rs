@@ -51,7 +51,10 @@ pub fn read_client_data(
 impl PartialSchema for Metadata {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
-            .description(Some("Your own texts by name: up to 2,048 bytes of JSON. The service stores them, and sums usage by those that the operator has named."))
+            .description(Some(
+                "Your own texts by name: up to 2,048 bytes of JSON. The service stores them, and sums usage by those \
+                 that the operator has named.",
+            ))
             .additional_properties(Some(ObjectBuilder::new().schema_type(Type::String)))
             .into()
     }
