@@ -5,8 +5,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use crate::config::Config;
 
 /// The files that the process needs besides connections of callers and of the database: its log, its libraries, calls
-/// to payment companies, the sandbox, the metrics' own listener, and connections on their way out.
-const OTHERS: usize = 192;
+/// to payment companies, the sandbox.
+const OTHERS: usize = 96;
 /// The fewest connections of callers. Below it the limit of open files is too low to serve anybody.
 const FEWEST: usize = 16;
 
