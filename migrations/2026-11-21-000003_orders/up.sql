@@ -241,6 +241,7 @@ CREATE TABLE payment_applications (
     PRIMARY KEY (payment_id, n)
 );
 CREATE INDEX payment_applications_by_order ON payment_applications (order_id);
+CREATE INDEX payment_applications_to_wallets ON payment_applications (customer_id) WHERE order_id IS NULL;
 
 -- What operators stated of the lines of our bank statements. Each is a payment, whose payment_id is the identity, with
 -- `#n` from the second line on.
@@ -400,6 +401,10 @@ CREATE INDEX refunds_by_status ON refunds (status, created_at, id);
 CREATE INDEX refunds_by_time ON refunds (created_at, id);
 CREATE INDEX refunds_by_company_id ON refunds (provider_refund_id text_pattern_ops)
     WHERE provider_refund_id IS NOT NULL;
+-- A transfer that an operator made serves one refund or payout, however its id is written.
+CREATE INDEX refunds_by_bank_transfer ON refunds
+    (upper(regexp_replace(normalize(provider_refund_id, NFKC), '[[:space:][:punct:]]', '', 'g')))
+    WHERE provider = 'bank';
 CREATE INDEX refunds_by_amount ON refunds (amount, created_at);
 CREATE INDEX refunds_to_ask ON refunds (ask_at) WHERE ask_at IS NOT NULL;
 

@@ -122,6 +122,8 @@ CREATE TABLE closings (
         CHECK (state IN ('waiting', 'refunding', 'payout', 'closed', 'reopened', 'withdrawn')),
     reason text NOT NULL,
     started_by text NOT NULL,
+    -- Whether who started it could move money; otherwise each refund waits for another operator.
+    starter_has_finance boolean NOT NULL,
     started_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     closed_at timestamptz,
@@ -146,10 +148,10 @@ CREATE TABLE payouts (
     closing_id uuid NOT NULL REFERENCES closings (id),
     customer_id customer_key NOT NULL,
     currency currency_code NOT NULL,
-    -- What the bank sends, and what the main wallet gives: the same to the last decimal that the ledger has.
+    -- What the bank sends, in whole smallest units, and what the main wallet gives, to the last decimal.
     amount numeric(24, 8) NOT NULL CONSTRAINT payouts_amount CHECK (amount > 0),
     debited numeric(24, 8) NOT NULL
-        CONSTRAINT payouts_debited CHECK (debited > 0 AND abs(debited - amount) <= 0.5),
+        CONSTRAINT payouts_debited CHECK (debited >= amount AND debited - amount < 1),
     bank_account_id uuid NOT NULL REFERENCES bank_accounts (id),
     -- To whom: personal data, which can be erased.
     beneficiary jsonb,
@@ -177,6 +179,7 @@ CREATE INDEX payouts_by_closing ON payouts (closing_id, proposed_at, id);
 CREATE INDEX payouts_by_customer ON payouts (customer_id, proposed_at, id);
 CREATE INDEX payouts_by_status ON payouts (status, proposed_at, id);
 CREATE INDEX payouts_by_time ON payouts (proposed_at, id);
+CREATE INDEX payouts_by_bank_transaction ON payouts (bank_transaction_id) WHERE bank_transaction_id IS NOT NULL;
 
 -- What closed accounts owe, and two operators give up. An approved one is booked.
 CREATE TABLE write_offs (

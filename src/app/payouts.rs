@@ -19,7 +19,6 @@ use crate::domain::id::IdKind;
 use crate::domain::money::{Currency, Money};
 use crate::domain::movement::closing::{pay_out, return_payout};
 use crate::domain::page::{Page, Rows};
-use crate::domain::payment::ProviderName;
 use crate::domain::payout::{Beneficiary, Payout, PayoutFilter, rest_of};
 use crate::domain::posting::{Posting, PostingOutcome};
 use crate::domain::refund::RefundState;
@@ -27,7 +26,7 @@ use crate::domain::wallet::Wallet;
 use crate::storage::catalogue::bank_accounts;
 use crate::storage::transaction::transact;
 use crate::storage::{
-    Connection, audit, billing_profiles, clock, closings as closing_rows, ledger, payouts as store, refunds,
+    Connection, audit, billing_profiles, clock, closings as closing_rows, ledger, payouts as store, sent_transfers,
 };
 
 /// A payout as an operator proposes it. It is over all that is left in the currency.
@@ -54,15 +53,17 @@ pub async fn propose(app: &App, caller: &Caller, new: &NewPayout, key: &Idempote
             return Ok(Made::again(known.ok_or(Error::Internal("the payout of a recorded idempotency key"))?));
         }
         caller.require_not_own(&new.customer)?;
-        let (wallets, now) = ledger::lock_all_wallets(conn, &new.customer).await?;
+        let (_, now) = ledger::lock_all_wallets(conn, &new.customer).await?;
         let closing = closing_rows::lock(conn, &new.customer).await?.ok_or(Error::NotFound("closing"))?;
         require_payout(&closing)?;
+        require_undisputed(conn, &new.customer).await?;
         if let Some(from) = closings::payout_from(conn, app, &new.customer).await?.filter(|from| *from > now) {
             let from = from.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
             let detail = format!("a payment of this customer can still be contested; pay out from {from} on");
             return Err(Error::conflict(Code::PayoutTooEarly, detail));
         }
-        let (debited, amount) = main_rest(&wallets, new.currency)
+        let (debited, amount) = main_rest(conn, &new.customer, new.currency)
+            .await?
             .ok_or_else(|| moved_on(format!("nothing is left in {}", new.currency.code())))?;
         require_our_account(conn, new).await?;
         let payout = Payout {
@@ -101,15 +102,30 @@ fn require_payout(closing: &Closing) -> Result<(), Error> {
     Err(Error::conflict(Code::ClosingMovedOn, detail))
 }
 
+/// A disputed payment may take its money when the dispute is lost.
+async fn require_undisputed(conn: &mut Connection, customer: &CustomerId) -> Result<(), Error> {
+    if closing_rows::waits(conn, customer).await?.open_disputes == 0 {
+        return Ok(());
+    }
+    let detail = "a payment of this customer is disputed; pay out when the dispute has ended";
+    Err(Error::conflict(Code::PayoutTooEarly, detail))
+}
+
 fn moved_on(detail: impl Into<String>) -> Error {
     Error::conflict(Code::PayoutMovedOn, detail)
 }
 
-/// What can be paid out of the main wallet, in which a closing gathers all money: what it gives, and what the bank
-/// sends.
-fn main_rest(wallets: &[Wallet], currency: Currency) -> Option<(Money, Money)> {
-    let main = wallets.iter().find(|wallet| wallet.key.currency == currency && wallet.key.product.is_main());
-    main.and_then(rest_of)
+/// What can be paid out of the main wallet, after all money was gathered there and has paid what the account owes: what
+/// it gives, and what the bank sends. The caller holds the locks of the wallets.
+async fn main_rest(
+    conn: &mut Connection,
+    customer: &CustomerId,
+    currency: Currency,
+) -> Result<Option<(Money, Money)>, Error> {
+    closings::tidy(conn, customer).await?;
+    let (wallets, _) = ledger::lock_all_wallets(conn, customer).await?;
+    let is_main = |wallet: &&Wallet| wallet.key.currency == currency && wallet.key.product.is_main();
+    Ok(wallets.iter().find(is_main).and_then(rest_of))
 }
 
 async fn require_our_account(conn: &mut Connection, new: &NewPayout) -> Result<(), Error> {
@@ -137,8 +153,8 @@ async fn beneficiary(conn: &mut Connection, new: &NewPayout) -> Result<Beneficia
 /// Approves a payout: the wallet gives the money. The proposer cannot approve it.
 ///
 /// # Errors
-/// 404; 409 `payout_moved_on`, also where the account has another sum now, or `second_operator_needed`; 402 or 409 of
-/// the wallet; 403 `own_account`.
+/// 404; 409 `payout_moved_on`, also where the account has another sum now, `second_operator_needed`, or
+/// `payout_too_early` while a payment is disputed; 402 or 409 of the wallet; 403 `own_account`.
 #[tracing::instrument(name = "payouts.approve", skip_all, fields(payout = %id))]
 pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey) -> Result<Made<Payout>, Error> {
     let actor = caller.actor();
@@ -148,14 +164,16 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid, key: &IdempotencyKey)
             return Ok(Made::again(known));
         }
         caller.require_not_own(&known.customer)?;
-        let (wallets, mut payout, now) = lock(conn, &known).await?;
+        let (mut payout, now) = lock(conn, &known).await?;
         if payout.state != RefundState::AwaitingSecondApproval {
             return Err(moved_on(format!("the payout is {}", payout.state)));
         }
         if payout.proposed_by == actor {
             return Err(Error::conflict(Code::SecondOperatorNeeded, "another operator must approve this payout"));
         }
-        if main_rest(&wallets, payout.amount.currency()) != Some((payout.debited, payout.amount)) {
+        require_undisputed(conn, &payout.customer).await?;
+        let rest = main_rest(conn, &payout.customer, payout.amount.currency()).await?;
+        if rest != Some((payout.debited, payout.amount)) {
             return Err(moved_on("the account has another sum now; reject this payout and propose it anew"));
         }
         payout.state = RefundState::Pending;
@@ -185,23 +203,22 @@ pub async fn mark_sent(app: &App, caller: &Caller, id: Uuid, bank_transaction_id
     let payout = transact(&app.pool, async |conn| {
         let known = store::find(conn, id).await?.ok_or(Error::NotFound("payout"))?;
         caller.require_not_own(&known.customer)?;
-        let (_, mut payout, now) = lock(conn, &known).await?;
+        let (mut payout, now) = lock(conn, &known).await?;
         if payout.state == RefundState::Succeeded && payout.bank_transaction_id.as_ref() == Some(&transfer) {
             return Ok(payout);
         }
         if payout.state != RefundState::Pending {
             return Err(moved_on(format!("the payout is {}", payout.state)));
         }
-        let used =
-            || Error::conflict(Code::BankTransactionUsed, "this bank transaction belongs to another payout or refund");
-        if refunds::by_provider_id(conn, ProviderName::BankTransfer, bank_transaction_id).await?.is_some() {
-            return Err(used());
+        sent_transfers::lock_id(conn, &transfer).await?;
+        if sent_transfers::is_of_refund(conn, bank_transaction_id, None).await? {
+            return Err(transfer_used());
         }
         payout.state = RefundState::Succeeded;
         payout.bank_transaction_id = Some(transfer.clone());
         payout.updated_at = now;
         store::update(conn, &payout).await.map_err(|error| match error.violates("payouts_transfer_once") {
-            true => used(),
+            true => transfer_used(),
             false => error.into(),
         })?;
         record(conn, &caller.actor(), "sent", &payout).await?;
@@ -210,6 +227,27 @@ pub async fn mark_sent(app: &App, caller: &Caller, id: Uuid, bank_transaction_id
     .await?;
     closings::try_to_advance(app, &payout.customer, &caller.actor()).await;
     Ok(payout)
+}
+
+fn transfer_used() -> Error {
+    Error::conflict(Code::BankTransactionUsed, "this bank transaction belongs to another payout or refund")
+}
+
+/// Requires that the bank transfer by which a refund was sent is not that of another refund or payout, however its id is
+/// written. It holds until the transaction ends.
+///
+/// # Errors
+/// 409 `bank_transaction_used`.
+pub(in crate::app) async fn require_free_transfer(
+    conn: &mut Connection,
+    refund: Uuid,
+    bank_transaction_id: &str,
+) -> Result<(), Error> {
+    let normal = normal_form(bank_transaction_id);
+    sent_transfers::lock_id(conn, &normal).await?;
+    let is_used = sent_transfers::is_of_refund(conn, bank_transaction_id, Some(refund)).await?
+        || sent_transfers::is_of_payout(conn, &normal).await?;
+    if is_used { Err(transfer_used()) } else { Ok(()) }
 }
 
 /// Rejects a payout that waits, or records that its transfer was not made, or came back: the wallet has the money
@@ -223,7 +261,7 @@ pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Resul
     let payout = transact(&app.pool, async |conn| {
         let known = store::find(conn, id).await?.ok_or(Error::NotFound("payout"))?;
         caller.require_not_own(&known.customer)?;
-        let (_, mut payout, now) = lock(conn, &known).await?;
+        let (mut payout, now) = lock(conn, &known).await?;
         if payout.state == RefundState::Failed {
             return Ok(payout);
         }
@@ -249,11 +287,11 @@ pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Resul
 }
 
 /// Locks the wallets of a payout's customer, its closing, and the payout.
-async fn lock(conn: &mut Connection, known: &Payout) -> Result<(Vec<Wallet>, Payout, DateTime<Utc>), Error> {
-    let (wallets, now) = ledger::lock_all_wallets(conn, &known.customer).await?;
+async fn lock(conn: &mut Connection, known: &Payout) -> Result<(Payout, DateTime<Utc>), Error> {
+    let (_, now) = ledger::lock_all_wallets(conn, &known.customer).await?;
     closing_rows::lock(conn, &known.customer).await?;
     let payout = store::lock(conn, known.id).await?.ok_or(Error::Internal("a payout that was found before"))?;
-    Ok((wallets, payout, now))
+    Ok((payout, now))
 }
 
 async fn book(conn: &mut Connection, posting: Posting) -> Result<(), Error> {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::orders::read::owned;
 use super::refunds::{self, NewRefund, parts};
-use super::{App, Caller, Error, IdempotencyKey, Made};
+use super::{App, Caller, Error, IdempotencyKey, Made, closings};
 use crate::domain::audit::AuditRecord;
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
@@ -67,8 +67,8 @@ async fn parts_of(conn: &mut Connection, order: &Order) -> Result<Refundable, Er
 /// Asks for a refund. Nothing moves until an operator approves it.
 ///
 /// # Errors
-/// 404; 409 `order_not_completed`, `not_refundable`, `refund_exceeds_payment` or `refund_request_waiting`; 422 for an
-/// impossible amount.
+/// 404; 409 `account_closed`, `order_not_completed`, `not_refundable`, `refund_exceeds_payment` or
+/// `refund_request_waiting`; 422 for an impossible amount.
 #[tracing::instrument(name = "refund_requests.create", skip_all, fields(order = %new.order_id))]
 pub async fn create(
     app: &App,
@@ -85,6 +85,10 @@ pub async fn create(
         }
         let order = orders::lock(conn, new.order_id).await?.filter(|order| order.customer == *customer);
         let order = order.ok_or(Error::NotFound("order"))?;
+        if closings::is_shut(conn, customer).await? {
+            let detail = "the account is closed, and its closing gives back what is left";
+            return Err(Error::conflict(Code::AccountClosed, detail));
+        }
         let parts = parts_of(conn, &order).await?;
         let amount = wanted(&order, &parts, new.amount)?;
         let request = RefundRequest {

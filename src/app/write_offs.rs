@@ -5,7 +5,7 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{App, Caller, Error, IdempotencyKey, Made};
+use super::{App, Caller, Error, IdempotencyKey, Made, closings};
 use crate::domain::audit::AuditRecord;
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
@@ -17,12 +17,13 @@ use crate::domain::page::{Page, Rows};
 use crate::domain::posting::PostingOutcome;
 use crate::domain::write_off::{Owed, WriteOff, WriteOffFilter};
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, audit, clock, closings, ledger, write_offs as store};
+use crate::storage::{Connection, audit, clock, closings as closing_rows, ledger, write_offs as store};
 
 /// Proposes to give up all that an account owes in one currency.
 ///
 /// # Errors
-/// 404 for an account that is not being closed; 409 `nothing_owed`; 403 `own_account`.
+/// 404 for an account that is not being closed; 409 `closing_moved_on` while its closing waits and can be withdrawn, or
+/// `nothing_owed`; 403 `own_account`.
 #[tracing::instrument(name = "write_offs.propose", skip_all, fields(customer = %customer))]
 pub async fn propose(
     app: &App,
@@ -173,10 +174,16 @@ pub async fn list(app: &App, filter: &WriteOffFilter, page: &Page) -> Result<Row
     Ok(store::list(&mut *app.pool.get().await?, filter, page).await?)
 }
 
-/// What an account owes, under the locks of its wallets.
+/// What an account owes after all that it has paid for it, under the locks of its wallets.
 async fn lock_owed(conn: &mut Connection, customer: &CustomerId, currency: Currency) -> Result<Owed, Error> {
+    ledger::lock_all_wallets(conn, customer).await?;
+    let closing = closing_rows::lock(conn, customer).await?.ok_or(Error::NotFound("closing"))?;
+    if !closing.state.is_shut() {
+        let detail = format!("the closing is {}: what the account owes may still be paid", closing.state);
+        return Err(Error::conflict(Code::ClosingMovedOn, detail));
+    }
+    closings::tidy(conn, customer).await?;
     let (wallets, _) = ledger::lock_all_wallets(conn, customer).await?;
-    closings::lock(conn, customer).await?.ok_or(Error::NotFound("closing"))?;
     let claims = ledger::claims_of(conn, [customer]).await?;
     Ok(Owed::of(currency, &wallets, &claims))
 }

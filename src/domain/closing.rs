@@ -3,16 +3,22 @@
 //! | state | what happens | how it goes on |
 //! |---|---|---|
 //! | `waiting` | nothing new goes out; pending orders are cancelled | when nothing is open any more ([`Waits`]) |
-//! | `refunding` | credit is forfeited, payments are refunded, newest first | when all refunds have ended |
+//! | `refunding` | payments are refunded, newest first | when all refunds and disputes have ended |
 //! | `payout` | two operators pay out the rest by bank, after some days | when nothing is left |
 //! | `closed` | nothing is left; payments stay unapplied ([`KEPT_UNAPPLIED`]) | money that comes back reopens it |
 //! | `reopened` | a refund, a dispute or usage brought money back | as `waiting` |
 //! | `withdrawn` | an operator ended the closing while it waited; the account is as before | never |
 //!
+//! Granted credit is forfeited when a closing leaves `waiting` or `reopened`, and again whenever some comes back later,
+//! by usage that is reversed or a refund that fails. What is smaller than the smallest unit of the currency is nothing.
+//!
 //! What is left of an account came from its newest payments, because the oldest money is spent first, and companies
 //! refuse refunds of old payments. So payments are refunded newest first, each to its source, and at most what is left
 //! of it. A payment whose refund failed is not tried again: its money is part of the rest, and so is what an operator
-//! credited without an order.
+//! credited without an order. A proposal that the second operator rejected was no refund, and is made again.
+//!
+//! While a payment is disputed and the wallets have given nothing for it, no other refund starts and nothing is paid
+//! out: the money would go twice if the dispute is lost.
 //!
 //! Debt stops no closing: who owes has nothing left to give back. It stays listed until it is paid or written off.
 
@@ -100,6 +106,8 @@ pub struct Closing {
     pub state: ClosingState,
     pub reason: String,
     pub started_by: String,
+    /// Whether who started it could move money. Otherwise each refund waits for another operator.
+    pub starter_has_finance: bool,
     pub started_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub closed_at: Option<DateTime<Utc>>,

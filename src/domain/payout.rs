@@ -54,11 +54,11 @@ pub struct PayoutFilter {
     pub states: Vec<RefundState>,
 }
 
-/// What can be paid out of a wallet: what it gives, and what the bank sends of it, rounded once. `None` where that is
-/// nothing.
+/// What can be paid out of a wallet: what it gives, and what the bank sends of it, in whole smallest units. What is
+/// below one unit stays with us. `None` where that is all there is.
 #[must_use]
 pub fn rest_of(wallet: &Wallet) -> Option<(Money, Money)> {
     let debited = wallet.movable();
-    let amount = debited.round_to_minor_unit();
+    let amount = debited.round_down_to_minor_unit();
     amount.is_positive().then_some((debited, amount))
 }

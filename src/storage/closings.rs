@@ -27,6 +27,7 @@ struct ClosingRow {
     state: String,
     reason: String,
     started_by: String,
+    starter_has_finance: bool,
     started_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     closed_at: Option<DateTime<Utc>>,
@@ -41,6 +42,7 @@ impl From<&Closing> for ClosingRow {
             state: closing.state.as_str().to_owned(),
             reason: closing.reason.clone(),
             started_by: closing.started_by.clone(),
+            starter_has_finance: closing.starter_has_finance,
             started_at: closing.started_at,
             updated_at: closing.updated_at,
             closed_at: closing.closed_at,
@@ -59,6 +61,7 @@ impl TryFrom<ClosingRow> for Closing {
             state: ClosingState::parse(&row.state).ok_or_else(|| corrupt("state of a closing", &row.state))?,
             reason: row.reason,
             started_by: row.started_by,
+            starter_has_finance: row.starter_has_finance,
             started_at: row.started_at,
             updated_at: row.updated_at,
             closed_at: row.closed_at,
@@ -133,6 +136,8 @@ pub async fn list(
         let claimed = taken_back_debts::table.filter(taken_back_debts::customer_id.eq(closings::customer_id));
         let owing =
             wallets::table.filter(wallets::customer_id.eq(closings::customer_id).and(wallets::debt.gt(Decimal::ZERO)));
+        // Of an account that is open again nothing is to be written off.
+        query = query.filter(closings::state.ne(ClosingState::Withdrawn.as_str()));
         query = query.filter(exists(claimed).or(exists(owing)));
     }
     let query = in_page!(query, page, closings::started_at, closings::id);
@@ -262,7 +267,8 @@ impl Statement for LastContestable {
     }
 }
 
-/// When the customer's last payment by a payment company came, which its payer can contest. `None`: none came.
+/// When the customer's last payment by a payment company came of which something stands, so that its payer can contest
+/// it. `None`: there is none.
 ///
 /// # Errors
 /// Database errors.

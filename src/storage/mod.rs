@@ -63,6 +63,7 @@ pub mod roles;
 pub mod schema;
 pub mod seals;
 pub mod search;
+pub mod sent_transfers;
 mod share;
 pub mod spend_guards;
 pub mod statement;

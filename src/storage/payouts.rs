@@ -169,12 +169,14 @@ pub async fn list(
     page.cut(rows).try_map(Payout::try_from)
 }
 
-/// Erases to whom a customer's payouts went.
+/// Erases to whom a customer's payouts went. One that has not ended keeps it: somebody has to make the transfer yet.
 ///
 /// # Errors
 /// Database errors.
 pub async fn erase(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<(), StorageError> {
+    let ended = [RefundState::Succeeded.as_str(), RefundState::Failed.as_str()];
     diesel::update(payouts::table.filter(payouts::customer_id.eq(customer.as_str())))
+        .filter(payouts::status.eq_any(ended))
         .set(payouts::beneficiary.eq(None::<Value>))
         .execute(conn)
         .await?;

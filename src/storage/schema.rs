@@ -1117,6 +1117,7 @@ diesel::table! {
         state -> Text,
         reason -> Text,
         started_by -> Text,
+        starter_has_finance -> Bool,
         started_at -> Timestamptz,
         updated_at -> Timestamptz,
         closed_at -> Nullable<Timestamptz>,

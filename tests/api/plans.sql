@@ -182,8 +182,9 @@ SELECT 'customer-' || n, sha256('s') FROM generate_series(1, 3000) n;
 INSERT INTO worker_marks VALUES ('holds', '2026-01-03') ON CONFLICT DO NOTHING;
 
 -- Every customer but those who act closed his account long ago, with a payout and a write-off.
-INSERT INTO closings (id, customer_id, state, reason, started_by, started_at, updated_at, closed_at)
-SELECT md5('cl' || n)::uuid, 'customer-' || n, 'closed', 'x', 'operator:ops',
+INSERT INTO closings (id, customer_id, state, reason, started_by, starter_has_finance, started_at, updated_at,
+                      closed_at)
+SELECT md5('cl' || n)::uuid, 'customer-' || n, 'closed', 'x', 'operator:ops', true,
        '2026-01-01'::timestamptz + n * interval '1 second', '2026-01-02', '2026-01-02'
 FROM generate_series(1, 3000) n;
 INSERT INTO payouts (id, closing_id, customer_id, currency, amount, debited, bank_account_id, status,

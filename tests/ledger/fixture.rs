@@ -247,8 +247,9 @@ async fn closed(pool: &Pool) {
          VALUES ('{TO_HUGO}', 'stripe', 'm', 'pi_9', 'USD', 40, 40, false, now());
          INSERT INTO payment_applications (payment_id, n, customer_id, wallet_id, amount, applied_by, applied_at)
          SELECT '{TO_HUGO}', 1, 'hugo', id, 40, 'operator:carol', now() FROM wallets WHERE customer_id = 'hugo';
-         INSERT INTO closings (id, customer_id, state, reason, started_by, started_at, updated_at, closed_at)
-         VALUES ('{CLOSING}', 'hugo', 'closed', 'asked for', 'operator:carol', now(), now(), now());
+         INSERT INTO closings (id, customer_id, state, reason, started_by, starter_has_finance, started_at, updated_at,
+         closed_at)
+         VALUES ('{CLOSING}', 'hugo', 'closed', 'asked for', 'operator:carol', true, now(), now(), now());
          INSERT INTO payouts (id, closing_id, customer_id, currency, amount, debited, bank_account_id, status,
          bank_transaction_id, proposed_by, proposed_at, approved_by, approved_at, updated_at)
          VALUES ('{PAYOUT}', '{CLOSING}', 'hugo', 'USD', 40, 40, '{BANK}', 'succeeded', 'OUT1', 'carol', now(), 'dave',

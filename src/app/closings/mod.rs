@@ -11,6 +11,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
+pub(in crate::app) use self::steps::tidy;
 pub use self::steps::{advance, advance_due};
 
 use super::{App, Caller, Error};
@@ -22,6 +23,7 @@ use crate::domain::id::IdKind;
 use crate::domain::money::{Currency, Money};
 use crate::domain::page::{Page, Rows};
 use crate::domain::payout::Payout;
+use crate::domain::permission::Permission;
 use crate::domain::write_off::Owed;
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, audit, clock, closings as store, ledger, payouts};
@@ -41,7 +43,8 @@ pub struct ClosingView {
 }
 
 /// Starts to close an account: from now on nothing goes out but by the closing. The first step is taken at once. An
-/// account that is being closed already stays so, with the first reason.
+/// account that is being closed already stays so, with the first reason. Refunds go on his own word only where the
+/// operator who starts it may move money.
 ///
 /// # Errors
 /// 404 for an id of which nothing is known; 403 `own_account`.
@@ -62,6 +65,7 @@ pub async fn start(app: &App, caller: &Caller, customer: &CustomerId, reason: &s
             state: ClosingState::Waiting,
             reason: reason.to_owned(),
             started_by: caller.actor(),
+            starter_has_finance: caller.permissions.contains(Permission::Finance),
             started_at: now,
             updated_at: now,
             closed_at: None,
@@ -79,11 +83,11 @@ pub async fn start(app: &App, caller: &Caller, customer: &CustomerId, reason: &s
     get(app, customer).await
 }
 
-/// Ends a closing that still waits; the account is as before, but for the orders that were cancelled. Repeating it
-/// changes nothing.
+/// Ends a closing that still waits; the account is as before, but for the orders that were cancelled.
 ///
 /// # Errors
-/// 404 for an account that was never being closed; 409 `closing_moved_on`; 403 `own_account`.
+/// 404 for an account that is not being closed, such as one whose closing was withdrawn before; 409
+/// `closing_moved_on`; 403 `own_account`.
 #[tracing::instrument(name = "closings.withdraw", skip_all, fields(customer = %customer))]
 pub async fn withdraw(app: &App, caller: &Caller, customer: &CustomerId, reason: &str) -> Result<Closing, Error> {
     caller.require_not_own(customer)?;
@@ -164,15 +168,25 @@ pub async fn list(app: &App, filter: &ClosingFilter, page: &Page) -> Result<Rows
     Ok(store::list(&mut *app.pool.get().await?, filter, page).await?)
 }
 
-/// Refuses what needs an account that is not being closed.
+/// Refuses what needs an account that is not being closed. A closing that starts waits until the caller's transaction
+/// ends. Call it before any wallet is locked.
 ///
 /// # Errors
 /// 409 `account_closed`.
 pub(in crate::app) async fn require_open(conn: &mut Connection, customer: &CustomerId) -> Result<(), Error> {
+    ledger::pass_gate(conn, customer).await?;
     match store::of_customer(conn, customer).await? {
         None => Ok(()),
         Some(_) => Err(Error::conflict(Code::AccountClosed, "the account is being closed, or is closed")),
     }
+}
+
+/// Whether nothing comes into an account any more.
+///
+/// # Errors
+/// Database errors.
+pub(in crate::app) async fn is_shut(conn: &mut Connection, customer: &CustomerId) -> Result<bool, Error> {
+    Ok(store::of_customer(conn, customer).await?.is_some_and(|closing| closing.state.is_shut()))
 }
 
 /// From when on the rest can be paid out: some days after the last payment that its payer can contest.

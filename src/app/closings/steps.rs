@@ -93,27 +93,40 @@ async fn leave_waiting(app: &App, known: &Closing, actor: &str) -> Result<bool, 
         closing.become_state(ClosingState::Refunding, now);
         store::update(conn, &closing).await?;
         // The marks are written before anything is booked, which counts the version of a wallet on.
-        for mut wallet in wallets.clone() {
+        for mut wallet in wallets {
             wallet.mark_closing(true, true, now);
             store::save_marks(conn, &wallet).await?;
         }
-        forfeit(conn, &wallets, now).await?;
-        gather(conn, &known.customer).await?;
+        tidy(conn, &known.customer).await?;
         record(conn, actor, "refunding", &closing).await?;
         Ok::<_, Error>(true)
     })
     .await
 }
 
-/// Forfeits what is left of promotional credit: it expires now, by the entries of every expiry.
+/// Forfeits what there is of promotional credit, and gathers the money of an account that is being closed, in the
+/// caller's transaction. Both come back later as well, by usage that is reversed, or a refund that fails.
+///
+/// # Errors
+/// A refusal of the ledger; database errors.
+pub(in crate::app) async fn tidy(conn: &mut Connection, customer: &CustomerId) -> Result<(), Error> {
+    let (wallets, now) = ledger::lock_all_wallets(conn, customer).await?;
+    forfeit(conn, &wallets, now).await?;
+    gather(conn, customer).await
+}
+
+/// Forfeits promotional credit: it expires now, by the entries of every expiry.
 async fn forfeit(conn: &mut Connection, wallets: &[Wallet], now: DateTime<Utc>) -> Result<(), Error> {
-    for wallet in wallets {
+    let with_credit = || wallets.iter().filter(|wallet| wallet.granted().is_positive());
+    for wallet in with_credit() {
         for grant in wallet.grants().iter().filter(|grant| grant.remaining.is_positive() && !grant.is_lapsed(now)) {
             grants::set_expiry(conn, &wallet.key.customer, grant.id, Some(now)).await?;
         }
     }
-    let sweeps: Vec<Posting> = wallets.iter().map(|wallet| sweep(wallet.key.clone())).collect();
-    ledger::post(conn, &sweeps).await?;
+    let sweeps: Vec<Posting> = with_credit().map(|wallet| sweep(wallet.key.clone())).collect();
+    if !sweeps.is_empty() {
+        ledger::post(conn, &sweeps).await?;
+    }
     Ok(())
 }
 
@@ -143,19 +156,22 @@ async fn gather(conn: &mut Connection, customer: &CustomerId) -> Result<(), Erro
 }
 
 /// Refunds payments, newest first, each in a transaction of its own, and asks the companies afterwards. One that waits
-/// for a second operator stops the others: its money is not taken yet.
+/// for a second operator stops the others: its money is not taken yet. So does a payment in dispute for which the
+/// wallets have given nothing: it cannot be refunded, and its money must not go by another payment meanwhile.
 async fn refund(app: &App, known: &Closing, actor: &str) -> Result<bool, Error> {
     let starter = starter(known)?;
     let orders = {
         let mut conn = app.pool.get().await?;
         let waits = store::waits(&mut conn, &known.customer).await?;
-        let is_stopped = waits.freezes > 0 || refund_rows::has_proposal(&mut conn, &known.customer).await?;
+        let is_stopped = waits.freezes > 0
+            || waits.open_disputes > 0
+            || refund_rows::has_proposal(&mut conn, &known.customer).await?;
         if is_stopped { None } else { Some(store::orders_to_refund(&mut conn, known).await?) }
     };
     let Some(orders) = orders else { return rest(app, known, PAUSE).await };
     // A refund that failed has given its money back to the wallet of its order.
     transact(&app.pool, async |conn| match lock(conn, known).await? {
-        Some(_) => gather(conn, &known.customer).await,
+        Some(_) => tidy(conn, &known.customer).await,
         None => Ok(()),
     })
     .await?;
@@ -177,18 +193,19 @@ async fn refund(app: &App, known: &Closing, actor: &str) -> Result<bool, Error> 
     finish(app, known, actor, Some(ClosingState::Payout)).await
 }
 
-/// Ends the closing where nothing is left and nothing is on its way, or goes on to `next` where something is left.
+/// Ends the closing where nothing is left and nothing is on its way, or goes on to `next` where something is left that
+/// no dispute may take.
 async fn finish(app: &App, known: &Closing, actor: &str, next: Option<ClosingState>) -> Result<bool, Error> {
     transact(&app.pool, async |conn| {
         let Some((_, mut closing, now)) = lock(conn, known).await? else { return Ok(false) };
-        gather(conn, &known.customer).await?;
+        tidy(conn, &known.customer).await?;
         let waits = store::waits(conn, &known.customer).await?;
         let (wallets, _) = ledger::lock_all_wallets(conn, &known.customer).await?;
-        let is_left = wallets.iter().any(|wallet| rest_of(wallet).is_some());
+        let is_left = wallets.iter().any(|wallet| rest_of(wallet).is_some() || wallet.granted().is_positive());
         let is_under_way = waits.open_refunds > 0 || waits.open_payouts > 0;
         let state = match (is_under_way, is_left, next) {
             (false, false, _) => Some(ClosingState::Closed),
-            (false, true, Some(next)) => Some(next),
+            (false, true, Some(next)) if waits.open_disputes == 0 => Some(next),
             _ => None,
         };
         match state {
@@ -222,7 +239,8 @@ async fn rest(app: &App, known: &Closing, pause: Duration) -> Result<bool, Error
     .await
 }
 
-/// Who started a closing: its refunds count as moved by this operator.
+/// Who started a closing: its refunds count as moved by this operator, and wait for another one where this one could
+/// not have made them.
 fn starter(closing: &Closing) -> Result<Caller, Error> {
     let subject = closing.started_by.strip_prefix("operator:").ok_or(Error::Internal("an operator who closes"))?;
     Ok(Caller {
@@ -230,7 +248,7 @@ fn starter(closing: &Closing) -> Result<Caller, Error> {
         is_customer: false,
         is_service: false,
         is_operator: true,
-        permissions: Permission::Finance.into(),
+        permissions: if closing.starter_has_finance { Permission::Finance } else { Permission::Admin }.into(),
         api_key: None,
     })
 }

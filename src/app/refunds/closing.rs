@@ -7,14 +7,15 @@ use crate::app::{App, Caller, Error, own_word};
 use crate::domain::closing::{Closing, ClosingState};
 use crate::domain::money::Money;
 use crate::domain::own_word::MoveKind;
+use crate::domain::permission::Permission;
 use crate::domain::product::Product;
 use crate::domain::refund::Refund;
 use crate::domain::refund::refundable::RefundBasis;
 use crate::storage::{Connection, closings, ledger, own_word as moves, refunds};
 
 /// Refunds as much of an order as its payment can give back and the account has, in the caller's transaction. It counts
-/// as moved by who started the closing: where his word is not enough, it waits for a second operator. `None` where
-/// nothing of the order can go back.
+/// as moved by who started the closing: where his word is not enough, or he may not move money, it waits for a second
+/// operator. `None` where nothing of the order can go back.
 ///
 /// Locks are taken in the order of every refund: order, payment, own word, wallets, closing.
 ///
@@ -40,8 +41,9 @@ pub(in crate::app) async fn make(
     if !closings::lock(conn, &closing.customer).await?.as_ref().is_some_and(is_at_it) {
         return Ok(None);
     }
-    // Its money is not taken yet, so nothing else may count on it.
-    if refunds::has_proposal(conn, &closing.customer).await? {
+    // The money of a proposal, or of a disputed payment, is not taken yet, so nothing else may count on it.
+    let is_disputed = closings::waits(conn, &closing.customer).await?.open_disputes > 0;
+    if is_disputed || refunds::has_proposal(conn, &closing.customer).await? {
         return Ok(None);
     }
     let home = order.wallet();
@@ -66,8 +68,8 @@ pub(in crate::app) async fn make(
         from_products: false,
     };
     let mut refund = Refund { closing_id: Some(closing.id), ..draft(&new, &order, &payment, amount, &actor, now) };
-    let is_enough =
-        own_word::is_enough(conn, app, starter, MoveKind::Refund, refund.id, &order.customer, amount).await?;
+    let is_enough = starter.permissions.contains(Permission::Finance)
+        && own_word::is_enough(conn, app, starter, MoveKind::Refund, refund.id, &order.customer, amount).await?;
     refund.second_needed = !is_enough;
     if is_enough {
         mark_started(app, &mut refund, now);

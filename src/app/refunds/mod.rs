@@ -25,7 +25,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use self::book::RefundUpdate;
-use super::{App, Caller, Error, IdempotencyKey, Made, own_word, refund_requests};
+use super::{App, Caller, Error, IdempotencyKey, Made, own_word, payouts, refund_requests};
 use crate::domain::audit::AuditRecord;
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
@@ -34,7 +34,7 @@ use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::own_word::MoveKind;
 use crate::domain::page::{Page, Rows};
-use crate::domain::payment::{Channel, Payment, RefundStatus};
+use crate::domain::payment::{Channel, Payment, ProviderName, RefundStatus};
 use crate::domain::permission::Permission;
 use crate::domain::refund::{Refund, RefundFilter, RefundState};
 use crate::storage::transaction::transact;
@@ -252,6 +252,9 @@ async fn settle_by_hand(
         let is_proposal = refund.state == RefundState::AwaitingSecondApproval;
         if is_proposal && !is_failure || !refund.state.may_become(RefundState::from(update.status)) {
             return Err(Error::conflict(Code::RefundMovedOn, format!("the refund is {}", refund.state)));
+        }
+        if let (ProviderName::BankTransfer, Some(transfer)) = (refund.provider, &update.provider_refund_id) {
+            payouts::require_free_transfer(conn, id, transfer).await?;
         }
         book::record_update_locked(conn, order.as_mut(), &payment, &mut refund, update, &actor).await?;
         refund_requests::follow(conn, &refund, &actor).await?;

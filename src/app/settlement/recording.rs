@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::{NotCredited, SettlementStep, Withheld};
-use crate::app::{App, Error, settlement};
+use crate::app::{App, Error, closings, settlement};
 use crate::domain::closing;
 use crate::domain::order::Order;
 use crate::domain::payment::{Payment, PaymentFact, ProviderName};
@@ -44,9 +44,17 @@ pub(super) async fn apply(
 /// Leaves a recorded payment unapplied.
 async fn keep(conn: &mut Connection, order: &mut Order, held: &Withheld, actor: &str) -> Result<SettlementStep, Error> {
     if let Withheld::Short(why) = held {
-        settlement::wait_for_rest(conn, order, why, actor).await?;
+        wait_for_rest(conn, order, why, actor).await?;
     }
     Ok(held.step())
+}
+
+/// Makes an order wait for the rest. Into an account that is shut no rest comes: the order ends as one without money.
+async fn wait_for_rest(conn: &mut Connection, order: &mut Order, why: &str, actor: &str) -> Result<(), Error> {
+    if closings::is_shut(conn, &order.customer).await? {
+        return Ok(());
+    }
+    settlement::wait_for_rest(conn, order, why, actor).await
 }
 
 /// Judges a payment anew that was recorded before: its order may have become known since, or its first statement may
@@ -114,7 +122,7 @@ async fn credit(
             if kept_for.as_ref() != Some(&why) {
                 orders::add_to_timeline(conn, order, "payment_unapplied", actor, Some(&why)).await?;
             }
-            settlement::wait_for_rest(conn, order, &why, actor).await?;
+            wait_for_rest(conn, order, &why, actor).await?;
             Ok(SettlementStep::Mismatch)
         }
         Err(NotCredited::Failed(error)) => Err(error),

@@ -3,7 +3,7 @@
 use chrono::Duration;
 use uuid::Uuid;
 
-use crate::app::{Error, refunds, settlement};
+use crate::app::{Error, payouts, refunds, settlement};
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
@@ -45,6 +45,9 @@ pub(super) async fn carry_out(
         }
         Destination::Payer { .. } | Destination::PayerByHand { .. } => {
             let refund = draft(decision, &payment, now);
+            if let Destination::PayerByHand { bank_transaction_id } = &decision.destination {
+                payouts::require_free_transfer(conn, refund.id, bank_transaction_id).await?;
+            }
             refunds::record_of_rest(conn, &refund).await?;
             decision.refund_id = Some(refund.id);
             note(conn, order, "payment_returned", actor, &decision.reason).await?;

@@ -151,12 +151,13 @@ codes! {
     WalletFrozen = "wallet_frozen", [Problem(409)];
     /// The account is being closed, or is closed: nothing new goes out or comes in; ask the operator.
     AccountClosed = "account_closed", [Problem(409)];
-    /// The account is not being closed, or its closing has come further; read the closing for its state.
+    /// The account is not being closed, or its closing has come further, or not that far; read the closing for its
+    /// state.
     ClosingMovedOn = "closing_moved_on", [Problem(409)];
     /// The payout is in a state that the operation cannot change, or the money has changed; read it again.
     PayoutMovedOn = "payout_moved_on", [Problem(409)];
     /// The rest of a closed account is paid out only some days after its last payment, which may be contested until
-    /// then; `detail` says when.
+    /// then, and not while a payment is disputed; `detail` says when.
     PayoutTooEarly = "payout_too_early", [Problem(409)];
     /// The account owes nothing in this currency, or another sum than was proposed; read the closing.
     NothingOwed = "nothing_owed", [Problem(409)];

@@ -207,6 +207,13 @@ impl Money {
         Self { amount, currency: self.currency }
     }
 
+    /// Cuts what is below the currency's minor unit: nobody can send it.
+    #[must_use]
+    pub fn round_down_to_minor_unit(self) -> Self {
+        let amount = self.amount.round_dp_with_strategy(self.currency.exponent(), RoundingStrategy::ToZero);
+        Self { amount, currency: self.currency }
+    }
+
     /// The amount as an integer of units of 10^-`exponent`: what a payment company's wire format takes.
     ///
     /// # Errors

@@ -1,19 +1,20 @@
 -- Closings against wallets, payouts and write-offs against their entries, and refunds against the closing that made
 -- them.
 WITH payout_entries AS (
-    SELECT customer_id, reference,
-           count(*) FILTER (WHERE kind = /* PAYOUT */ 19) AS out,
-           count(*) FILTER (WHERE kind = /* PAYOUT_RETURNED */ 20) AS back,
-           sum(amount) AS net, max(abs(amount)) AS amount
-    FROM entries WHERE kind IN (/* PAYOUTS */ 19, 20)
-    GROUP BY customer_id, reference
+    SELECT e.customer_id, e.reference, w.currency, w.product,
+           count(*) FILTER (WHERE e.kind = /* PAYOUT */ 19) AS out,
+           count(*) FILTER (WHERE e.kind = /* PAYOUT_RETURNED */ 20) AS back,
+           sum(e.amount) AS net, max(abs(e.amount)) AS amount
+    FROM entries e JOIN wallets w ON w.customer_id = e.customer_id AND w.id = e.wallet_id
+    WHERE e.kind IN (/* PAYOUTS */ 19, 20)
+    GROUP BY e.customer_id, e.reference, w.currency, w.product
 ), write_off_entries AS (
     SELECT e.customer_id, e.reference, w.currency, sum(e.amount) AS amount
     FROM entries e JOIN wallets w ON w.customer_id = e.customer_id AND w.id = e.wallet_id
     WHERE e.kind IN (/* WRITE_OFFS */ 21, 22)
     GROUP BY e.customer_id, e.reference, w.currency
 ), left_over AS (
-    SELECT w.customer_id, bool_or(w.paid - w.held - w.debt > power(10::numeric, -currency_exponent(w.currency)) / 2
+    SELECT w.customer_id, bool_or(w.paid - w.held - w.debt >= power(10::numeric, -currency_exponent(w.currency))
                                   OR w.granted > 0 OR w.held > 0) AS something
     FROM wallets w WHERE w.closed GROUP BY w.customer_id
 )
@@ -42,6 +43,7 @@ SELECT 'payout_entry', 'pot_' || replace(p.id::text, '-', ''), p.customer_id,
 FROM payouts p
 LEFT JOIN payout_entries e
     ON e.customer_id = p.customer_id AND e.reference = 'pot_' || replace(p.id::text, '-', '')
+    AND e.currency = p.currency AND e.product = ''
 CROSS JOIN LATERAL (SELECT (p.approved_at IS NOT NULL)::integer,
                            (p.approved_at IS NOT NULL AND p.status = 'failed')::integer) AS w (out, back)
 WHERE (coalesce(e.out, 0), coalesce(e.back, 0)) <> (w.out, w.back)
@@ -50,7 +52,8 @@ UNION ALL
 SELECT 'payout_entry_without_payout', coalesce(e.reference, 'an entry without one'), e.customer_id, 'a payout', 'none'
 FROM payout_entries e
 WHERE NOT EXISTS (SELECT FROM payouts p
-                  WHERE p.customer_id = e.customer_id AND 'pot_' || replace(p.id::text, '-', '') = e.reference)
+                  WHERE p.customer_id = e.customer_id AND 'pot_' || replace(p.id::text, '-', '') = e.reference
+                    AND p.currency = e.currency AND e.product = '')
 UNION ALL
 SELECT 'payout_of_closing', 'pot_' || replace(p.id::text, '-', ''), p.customer_id, 'the customer of its closing',
        c.customer_id

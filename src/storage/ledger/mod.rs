@@ -101,6 +101,15 @@ pub async fn lock_all_wallets(
     lock_wallets_where(conn, customer, |_| true).await
 }
 
+/// Passes the gate of a customer's wallets together with others until the transaction ends: whoever marks all wallets
+/// of the customer waits for it, and is waited for. Call it before any wallet is locked.
+///
+/// # Errors
+/// Database errors.
+pub async fn pass_gate(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<(), StorageError> {
+    take_backs::pass_gate(conn, customer).await
+}
+
 /// [`lock_all_wallets`] of one currency.
 ///
 /// # Errors

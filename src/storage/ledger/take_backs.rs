@@ -40,6 +40,15 @@ pub(super) async fn close_gates(
     Ok(())
 }
 
+/// Passes the gate of a customer's wallets together with others.
+pub(super) async fn pass_gate(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<(), StorageError> {
+    sql_query("SELECT pg_advisory_xact_lock_shared(wallet_gate($1))")
+        .bind::<Text, _>(customer.as_str())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// The keys of all wallets of these customers.
 pub(super) async fn keys_of(
     conn: &mut AsyncPgConnection,

@@ -1,15 +1,22 @@
--- When the last payment came by a payment company that serves a customer.
+-- When the last payment came by a payment company that serves a customer, and of which something stands: what went back
+-- whole, nobody can contest.
 --
 -- $1 text customer
 --
 -- Returns the time, or null.
-SELECT greatest(
-    (SELECT max(p.received_at)
-     FROM top_up_orders o
-     JOIN payment_applications a ON a.order_id = o.id
-     JOIN payments p ON p.id = a.payment_id
-     WHERE o.customer_id = $1 AND p.provider <> 'bank'),
-    (SELECT max(p.received_at)
-     FROM top_up_orders o
-     JOIN payments p ON p.order_id = o.id
-     WHERE o.customer_id = $1 AND p.provider <> 'bank'))
+SELECT max(p.received_at)
+FROM payments p
+WHERE p.provider <> 'bank' AND p.refunded < p.amount
+  AND p.id IN (SELECT a.payment_id
+               FROM top_up_orders o
+               JOIN payment_applications a ON a.order_id = o.id
+               WHERE o.customer_id = $1
+               UNION
+               SELECT q.id
+               FROM top_up_orders o
+               JOIN payments q ON q.order_id = o.id
+               WHERE o.customer_id = $1
+               UNION
+               SELECT a.payment_id
+               FROM payment_applications a
+               WHERE a.customer_id = $1 AND a.order_id IS NULL)

@@ -73,8 +73,8 @@ pub struct CreateRefundRequest {
     responses(
         (status = 201, description = "The new request", body = RefundRequest),
         (status = 200, description = "The request that was made with this key before", body = RefundRequest),
-        (status = 409, description = "`refund_request_waiting`, `refund_exceeds_payment`, `order_not_completed`, \
-            `not_refundable`, or the same request is still being processed"),
+        (status = 409, description = "`account_closed`, `refund_request_waiting`, `refund_exceeds_payment`, \
+            `order_not_completed`, `not_refundable`, or the same request is still being processed"),
     ),
     security(("bearer" = ["customer", "service", "operator:support"]))
 )]

@@ -38,8 +38,9 @@ impl ClosingReason {
 ///
 /// From now on nothing new goes out of the wallets (409 `account_closed`), pending orders are cancelled, and no order
 /// is made. When no order, hold, refund and unapplied payment is open any more, granted credit is forfeited, and
-/// payments are refunded to their sources, newest first. The rest is paid out by bank transfer. A worker takes each
-/// step as soon as it can be taken. An account that is being closed already stays so, with the first reason.
+/// payments are refunded to their sources, newest first; each refund waits for another operator where you lack the
+/// permission `finance`. No money goes while a payment is disputed. The rest is paid out by bank transfer. A
+/// worker takes each step as soon as it can be taken. An account that is being closed already stays so, with the first reason.
 #[utoipa::path(
     tag = "admin-closings",
     operation_id = "adminCloseCustomer",
@@ -85,7 +86,7 @@ pub async fn advance_closing(
 /// Withdraw a closing
 ///
 /// Ends a closing that is `waiting`: the account is as before, but for the orders that were cancelled. Later it cannot
-/// be withdrawn, because money may have gone back.
+/// be withdrawn, because money may have gone back. Once it is withdrawn, there is no closing to withdraw: 404.
 #[utoipa::path(
     tag = "admin-closings",
     operation_id = "adminWithdrawClosing",

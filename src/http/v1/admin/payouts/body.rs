@@ -33,9 +33,9 @@ pub struct Payout {
     customer_id: CustomerIdText,
     status: RefundStatusName,
     currency: CurrencyCode,
-    /// What the bank sends.
+    /// What the bank sends, in whole smallest units of the currency.
     amount: Amount,
-    /// What the main wallet gives for it: the same, to the last decimal that it has.
+    /// What the main wallet gives for it: all that it has, to the last decimal.
     debited_amount: Amount,
     /// Our account that sends it.
     bank_account_id: BankAccountId,

@@ -76,7 +76,7 @@ fn answer(made: &Made<payout::Payout>) -> HttpResponse {
 ///
 /// Proposes to pay out all that is left of an account in one currency, to the name in the billing profile. The closing
 /// must be in the status `payout`, and so many days must have passed since the last payment that can be contested as
-/// the service is set to. Nothing moves until a second operator approves it.
+/// the service is set to, and no payment may be disputed. Nothing moves until a second operator approves it.
 #[utoipa::path(
     tag = "admin-closings",
     operation_id = "adminCreatePayout",
@@ -197,7 +197,7 @@ pub async fn get_payout(
     responses(
         (status = 200, description = "The money has left the wallet", body = Payout),
         (status = 202, description = "The same request was repeated while it waits", body = Payout),
-        (status = 409, description = "`payout_moved_on` or `second_operator_needed`"),
+        (status = 409, description = "`payout_moved_on`, `second_operator_needed` or `payout_too_early`"),
     ),
     security(("bearer" = ["operator:finance"]))
 )]
