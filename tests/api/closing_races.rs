@@ -31,9 +31,12 @@ async fn a_closing_races_usage_transfers_holds_a_top_up_and_itself() {
         }));
         let move_it = json!({ "currency": "USD", "amount": "3.00", "from_product": null, "to_product": "gpu" });
         let transfers = join_all((0..4).map(|_| own.post("/v1/transfers", &move_it)));
+        let order = crate::stage::order("card", "USD", "5.00");
+        let orders = join_all((0..4).map(|_| own.post("/v1/top-up-orders", &order)));
         let closes = join_all((0..3).map(|_| close(&operator, customer)));
         let pays = play(&app, "stripe", &pending, "pay", json!({}));
-        let (usages, holds, transfers, closes, _) = futures_util::join!(usages, holds, transfers, closes, pays);
+        let (usages, holds, transfers, _, closes, _) =
+            futures_util::join!(usages, holds, transfers, orders, closes, pays);
         assert_eq!(with_status(&closes, 200), 3);
         assert!(closes.iter().all(|reply| reply["id"] == closes[0]["id"]));
         for reply in usages.iter().chain(&holds).chain(&transfers) {
@@ -59,6 +62,10 @@ async fn a_closing_races_usage_transfers_holds_a_top_up_and_itself() {
             closing(&app, customer).await["status"] == "closed"
         })
         .await;
+        let open = format!(
+            "count(*) FROM top_up_orders WHERE customer_id = '{customer}' AND status IN ('pending', 'processing')"
+        );
+        assert_eq!(number(&app, &open).await, 0, "{customer}");
         quiet(&app, "stripe").await;
         // Of all that came, what was used stays with us, and all else went back, to the cent.
         let used = with_status(&usages, 201);
