@@ -26,9 +26,20 @@ const ROOMS: [&str; 14] = [
 const WANTED: [(&str, &[&str], &str); 2] = [
     (
         "app",
-        &["closings", "disputes", "orders", "refund_requests", "refunds", "take_back_search"],
-        "money that goes back is one subject: a refund may be a reversed dispute, ends its request or an account, and is \
-         looked for",
+        &[
+            "closings",
+            "disputes",
+            "orders",
+            "ownership",
+            "payouts",
+            "refund_requests",
+            "refunds",
+            "settlement",
+            "take_back_search",
+            "write_offs",
+        ],
+        "money that goes back is one subject: a refund may be a reversed dispute, ends its request, and is looked for; and \
+         an account that closes refunds and pays out, while what still arrives for it reopens it",
     ),
     (
         "domain",
