@@ -233,8 +233,8 @@ fn transfer_used() -> Error {
     Error::conflict(Code::BankTransactionUsed, "this bank transaction belongs to another payout or refund")
 }
 
-/// Requires that the bank transfer by which a refund was sent is not that of another refund or payout, however its id is
-/// written. It holds until the transaction ends.
+/// Requires that the bank transfer by which a refund was sent is not that of another refund or payout, however its id
+/// is written. It holds until the transaction ends.
 ///
 /// # Errors
 /// 409 `bank_transaction_used`.

@@ -38,14 +38,14 @@ const WANTED: [(&str, &[&str], &str); 2] = [
             "take_back_search",
             "write_offs",
         ],
-        "money that goes back is one subject: a refund may be a reversed dispute, ends its request, and is looked for; and \
-         an account that closes refunds and pays out, while what still arrives for it reopens it",
+        "money that goes back is one subject: a refund may be a reversed dispute, ends its request, and is looked for; \
+         and an account that closes refunds and pays out, while what still arrives for it reopens it",
     ),
     (
         "domain",
         &["grant", "movement", "payout", "refund", "wallet", "write_off"],
-        "a wallet expires its grants by a movement, and a payout and a write-off are both judged by the wallet and made \
-         a movement",
+        "a wallet expires its grants by a movement, and a payout and a write-off are both judged by the wallet and \
+         made a movement",
     ),
 ];
 

@@ -101,8 +101,8 @@ fn answer(made: &Made<write_off::WriteOff>) -> HttpResponse {
 
 /// Propose a write-off
 ///
-/// Proposes to give up all that an account owes in one currency which is being closed, or is closed: the debt of its
-/// wallets, and taken-back money, less what the account has. Its closing must not wait any more. Nothing is booked until
+/// Proposes to give up all that an account owes in one currency which is being closed, or is closed: the debt of
+/// its wallets, and taken-back money, less what the account has. Its closing must not wait any more. Nothing is booked until
 /// a second operator approves it.
 #[utoipa::path(
     tag = "admin-closings",
@@ -113,8 +113,8 @@ fn answer(made: &Made<write_off::WriteOff>) -> HttpResponse {
         (status = 202, description = "`awaiting_second_approval`: another operator must approve it", body = WriteOff),
         (status = 200, description = "The same request made it before, and it has ended", body = WriteOff),
         (status = 404, description = "The account is not being closed"),
-        (status = 409, description = "`closing_moved_on` while the closing waits; `nothing_owed`: it owes nothing, or a \
-            write-off waits already"),
+        (status = 409, description = "`closing_moved_on` while the closing waits; `nothing_owed`: it owes nothing, or \
+            a write-off waits already"),
     ),
     security(("bearer" = ["operator:finance"]))
 )]

@@ -40,7 +40,8 @@ impl ClosingReason {
 /// is made. When no order, hold, refund and unapplied payment is open any more, granted credit is forfeited, and
 /// payments are refunded to their sources, newest first; each refund waits for another operator where you lack the
 /// permission `finance`. No money goes while a payment is disputed. The rest is paid out by bank transfer. A
-/// worker takes each step as soon as it can be taken. An account that is being closed already stays so, with the first reason.
+/// worker takes each step as soon as it can be taken. An account that is being closed already stays so, with the first
+/// reason.
 #[utoipa::path(
     tag = "admin-closings",
     operation_id = "adminCloseCustomer",
