@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use topup::domain::client_data::ClientData;
 use topup::domain::customer::CustomerId;
 use topup::domain::money::Money;
 use topup::domain::movement::grant::NewGrant;
@@ -188,6 +189,7 @@ pub fn prepare(stage: &Stage, database: &str) -> Outcome<()> {
         priority: 100,
         reason: "benchmark".to_owned(),
         created_by: "benchmark".to_owned(),
+        client: ClientData::none(),
     };
     let grants: Vec<Posting> = (0..GRANTS).map(|_| grant.posting(Uuid::now_v7())).collect();
     stage.runtime.block_on(async {

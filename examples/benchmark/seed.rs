@@ -1,5 +1,6 @@
 //! Creates customers with money and ten million entries. The books agree afterwards.
 
+use topup::domain::client_data::ClientData;
 use topup::domain::customer::CustomerId;
 use topup::domain::money::Money;
 use topup::domain::movement::grant::NewGrant;
@@ -84,6 +85,7 @@ fn grant_all(stage: &Stage, name: &str) -> Outcome<()> {
             priority: 100,
             reason: "benchmark".to_owned(),
             created_by: "benchmark".to_owned(),
+            client: ClientData::none(),
         };
         grants.push(grant.posting(Uuid::now_v7()));
     }
