@@ -206,7 +206,7 @@ async fn what_was_sent_by_hand_may_come_back() {
     let reject = format!("/v1/admin/refunds/{}/reject", done["refund_id"].as_str().unwrap());
     let ended = app.operator_named("carol").post(&reject, &json!({ "reason": "account closed" })).await.expect(200);
     assert_eq!(ended["status"], "failed");
-    assert_eq!(rest(&unapplied(&app, "").await), rest(&[payment.clone()]));
+    assert_eq!(rest(&unapplied(&app, "").await), rest(std::slice::from_ref(&payment)));
     app.finish().await;
 }
 

@@ -104,7 +104,7 @@ async fn a_page_finds_the_currencies_and_a_code_for_every_reason() {
 
 const FIGURES: [&str; 6] = ["payable_amount", "fee", "tax", "tax_included", "bonus", "credited_amount"];
 
-fn figures<'r>(of: &'r Value) -> [&'r Value; 6] {
+fn figures(of: &Value) -> [&Value; 6] {
     FIGURES.map(|name| &of[name])
 }
 

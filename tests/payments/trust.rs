@@ -255,7 +255,11 @@ async fn case_08_paypals_money_is_compared_with_the_order() {
             "20.00 USD arrived for an order over 21",
             "processing",
         ),
-        ("merchant_account = 'the old one'", "the payment is for another merchant account than the order's", "pending"),
+        (
+            "merchant_account = 'the old one'",
+            "the payment is for another merchant account than the order's",
+            "processing",
+        ),
     ] {
         let placed = stage.place(Way::Paypal).await;
         let id = placed.id.trim_start_matches("tuo_");

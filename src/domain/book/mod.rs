@@ -25,6 +25,7 @@ pub use state::TakeBacks;
 
 /// What a key means that was used before.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are the large one")]
 pub enum KnownKey {
     /// It booked this.
     Booked { fingerprint: i64, booked: Booked },

@@ -79,6 +79,7 @@ pub struct FixedPrices {
 
 /// What a quote says about an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are the large one")]
 pub enum Fixed {
     /// The order costs this.
     Price(Price),

@@ -102,8 +102,8 @@ fn answer(made: &Made<write_off::WriteOff>) -> HttpResponse {
 /// Propose a write-off
 ///
 /// Proposes to give up all that an account owes in one currency which is being closed, or is closed: the debt of
-/// its wallets, and taken-back money, less what the account has. Its closing must not wait any more. Nothing is booked until
-/// a second operator approves it.
+/// its wallets, and taken-back money, less what the account has. Its closing must not wait any more. Nothing is booked
+/// until a second operator approves it.
 #[utoipa::path(
     tag = "admin-closings",
     operation_id = "adminCreateWriteOff",
