@@ -77,7 +77,7 @@ async fn freeze(conn: &mut Connection, actor: &str, frozen: &Frozen, reason: &st
     freezes::insert(conn, &freeze).await?;
     for mut wallet in wallets.into_iter().filter(|wallet| frozen.wallet().is_none_or(|id| wallet.id == id)) {
         wallet.mark_frozen(frozen, true, now);
-        freezes::save_marks(conn, &wallet).await?;
+        ledger::save_marks(conn, &wallet).await?;
     }
     write_audit(conn, actor, "frozen", frozen, reason).await?;
     Ok(freeze)
@@ -91,7 +91,7 @@ async fn unfreeze(conn: &mut Connection, actor: &str, frozen: &Frozen, reason: &
     freezes::delete(conn, frozen).await?;
     for mut wallet in wallets.into_iter().filter(|wallet| frozen.wallet().is_none_or(|id| wallet.id == id)) {
         wallet.mark_frozen(frozen, false, now);
-        freezes::save_marks(conn, &wallet).await?;
+        ledger::save_marks(conn, &wallet).await?;
     }
     write_audit(conn, actor, "unfrozen", frozen, reason).await
 }

@@ -192,25 +192,6 @@ pub(in crate::storage) async fn follow(
     Ok(())
 }
 
-/// Writes the marks of locked wallets.
-///
-/// # Errors
-/// Database errors.
-pub async fn save_marks(conn: &mut AsyncPgConnection, wallet: &Wallet) -> Result<(), StorageError> {
-    let key = (wallet.key.customer.as_str(), wallet.key.currency.code(), wallet.key.product.as_column());
-    diesel::update(wallets::table.find(key))
-        .set((
-            wallets::closing.eq(wallet.is_closing()),
-            wallets::closed.eq(wallet.is_closed()),
-            wallets::needs_full_path.eq(wallet.needs_full_path()),
-            wallets::version.eq(wallet.version),
-            wallets::updated_at.eq(wallet.updated_at),
-        ))
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
 struct WaitsOf(String);
 
 impl Statement for WaitsOf {

@@ -10,7 +10,6 @@ use super::StorageError;
 use super::schema::{frozen_customers, frozen_wallets, wallets};
 use crate::domain::customer::CustomerId;
 use crate::domain::freeze::{Freeze, Frozen};
-use crate::domain::wallet::Wallet;
 use crate::domain::wallet_key::WalletKey;
 
 /// The freeze that stands.
@@ -109,25 +108,6 @@ pub async fn delete(conn: &mut AsyncPgConnection, frozen: &Frozen) -> Result<(),
             diesel::delete(frozen_wallets::table.find((customer.as_str(), *id))).execute(conn).await?
         }
     };
-    Ok(())
-}
-
-/// Writes the marks of locked wallets.
-///
-/// # Errors
-/// Database errors.
-pub async fn save_marks(conn: &mut AsyncPgConnection, wallet: &Wallet) -> Result<(), StorageError> {
-    let key = (wallet.key.customer.as_str(), wallet.key.currency.code(), wallet.key.product.as_column());
-    diesel::update(wallets::table.find(key))
-        .set((
-            wallets::frozen.eq(wallet.is_frozen()),
-            wallets::customer_frozen.eq(wallet.is_customer_frozen()),
-            wallets::needs_full_path.eq(wallet.needs_full_path()),
-            wallets::version.eq(wallet.version),
-            wallets::updated_at.eq(wallet.updated_at),
-        ))
-        .execute(conn)
-        .await?;
     Ok(())
 }
 

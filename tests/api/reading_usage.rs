@@ -112,9 +112,12 @@ async fn usage_is_listed_down_the_wallets() {
         book(&app, usage).await;
     }
     book(&app, json!({ "id": "u0", "customer_id": "bob", "currency": "CNY", "amount": "1" })).await;
-    let held = json!({ "id": "h", "customer_id": "alice", "currency": "CNY", "amount": "1", "expires_in": 60 });
+    let held = json!({
+        "id": "h", "customer_id": "alice", "currency": "CNY", "amount": "1", "expires_in": 60, "metadata": metadata,
+    });
     let held = app.service().post("/v1/holds", &held).await.expect(201);
-    let capture = format!("/v1/holds/{}/capture", held["hold_id"].as_str().unwrap());
+    let hold = held["hold_id"].as_str().unwrap();
+    let capture = format!("/v1/holds/{hold}/capture");
     app.service().post(&capture, &json!({ "amount": "1" })).await.expect(200);
     for (id, amount) in [("r1", "0.5"), ("r2", "0.25")] {
         let reversal = json!({ "id": id, "customer_id": "alice", "usage_id": "u3", "amount": amount });
@@ -126,10 +129,11 @@ async fn usage_is_listed_down_the_wallets() {
         let rows = all_pages(&alice, &format!("/v1/usage?{filter}")).await;
         rows.iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(listed("").await, ["u4", "u3", "u2", "u1", "u0"]);
+    // A captured hold stands among them by its own id.
+    assert_eq!(listed("").await, [hold, "u4", "u3", "u2", "u1", "u0"]);
     assert_eq!(listed("currency=USD").await, ["u1"]);
     assert_eq!(listed("product=sms").await, ["u2"]);
-    assert_eq!(listed("product=&currency=CNY").await, ["u4", "u3", "u0"]);
+    assert_eq!(listed("product=&currency=CNY").await, [hold, "u4", "u3", "u0"]);
     assert_eq!(listed("created_to=2020-01-01T00:00:00Z").await, [""; 0]);
     for row in all_pages(&alice, "/v1/usage?").await {
         let id = row["id"].as_str().unwrap();

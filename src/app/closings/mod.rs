@@ -74,7 +74,7 @@ pub async fn start(app: &App, caller: &Caller, customer: &CustomerId, reason: &s
         store::insert(conn, &closing).await?;
         for mut wallet in wallets {
             wallet.mark_closing(true, false, now);
-            store::save_marks(conn, &wallet).await?;
+            ledger::save_marks(conn, &wallet).await?;
         }
         record(conn, &caller.actor(), "started", &closing).await
     })
@@ -102,7 +102,7 @@ pub async fn withdraw(app: &App, caller: &Caller, customer: &CustomerId, reason:
         store::update(conn, &closing).await?;
         for mut wallet in wallets {
             wallet.mark_closing(false, false, now);
-            store::save_marks(conn, &wallet).await?;
+            ledger::save_marks(conn, &wallet).await?;
         }
         let record = Closing { reason: reason.to_owned(), ..closing.clone() };
         self::record(conn, &caller.actor(), "withdrawn", &record).await?;

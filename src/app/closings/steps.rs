@@ -95,7 +95,7 @@ async fn leave_waiting(app: &App, known: &Closing, actor: &str) -> Result<bool, 
         // The marks are written before anything is booked, which counts the version of a wallet on.
         for mut wallet in wallets {
             wallet.mark_closing(true, true, now);
-            store::save_marks(conn, &wallet).await?;
+            ledger::save_marks(conn, &wallet).await?;
         }
         tidy(conn, &known.customer).await?;
         record(conn, actor, "refunding", &closing).await?;

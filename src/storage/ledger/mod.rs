@@ -22,6 +22,7 @@ mod hold_rows;
 mod hold_writes;
 mod keys;
 mod load;
+mod marks;
 mod take_backs;
 mod write;
 
@@ -51,6 +52,7 @@ pub use hold_rows::HoldRow;
 pub use keys::wallet_key as key_from_columns;
 pub(in crate::storage) use load::{WalletRow, WalletSql};
 pub use load::{lock_wallet, read_wallets, read_wallets_of};
+pub use marks::save_marks;
 pub use take_backs::claims_of;
 
 /// Books postings, in the order given, inside the caller's transaction.

@@ -7,11 +7,13 @@
 -- $3 text name of the mark
 WITH gone AS (
     DELETE FROM holds h
-    WHERE h.id = ANY ($1)
+    -- ARRAY and LIMIT force one index look-up per hold, however many there are.
+    WHERE h.id = ANY (ARRAY (SELECT unnest($1)))
       AND h.status <> 'open'
-      AND NOT EXISTS (SELECT FROM entries r
-                      WHERE r.customer_id = h.customer_id AND r.kind = /* REVERSAL */ 4
-                        AND r.reference = 'hold_' || replace(h.id::text, '-', ''))
+      AND (SELECT true FROM entries r
+           WHERE r.customer_id = h.customer_id AND r.kind = /* REVERSAL */ 4
+             AND r.reference = 'hold_' || replace(h.id::text, '-', '')
+           LIMIT 1) IS NULL
 )
 INSERT INTO worker_marks (worker, reached)
 VALUES ($3, $2)
