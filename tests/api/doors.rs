@@ -120,7 +120,7 @@ async fn case_71_a_body_that_stops_is_ended_with_408() {
 #[tokio::test]
 async fn case_71_a_thousand_half_bodies_keep_no_customer_out() {
     let (home, database) = (Home::new(), database().await);
-    let process = Process::start_with(&home.0, Some(&database), &["--sandbox=off"], Some(384)).await;
+    let process = Process::start_with(&home.0, Some(&database), &["--sandbox=off"], Some(256)).await;
     let http = http();
     let balances = async || {
         let request = http.get(format!("{}/v1/balances", process.base)).bearer_auth(token("alice", Scope::Customer));
