@@ -1,4 +1,4 @@
-//! Account flows: every movement of a customer's wallets, with what a statement tells about its cause.
+//! Account flows: every movement of a customer's wallets, with what a statement says about its cause.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use crate::storage::{account_flows as store, grants, ledger, orders, transfers};
 /// How many flows are read at once for an export.
 const EXPORTED_AT_ONCE: i64 = 1_000;
 
-/// What a statement tells about the orders, transfers and grants that caused flows.
+/// What a statement says about the orders, transfers and grants that caused flows.
 #[derive(Debug, Clone, Default)]
 pub struct FlowCauses {
     orders: HashMap<Uuid, ToldOrder>,

@@ -16,7 +16,7 @@ pub struct Caller {
     pub is_operator: bool,
     /// What an operator may do; of others none.
     pub permissions: Permissions,
-    /// The API key that the caller showed; `None` for a token. Only the audit log tells the two apart.
+    /// The API key that the caller showed; `None` for a token. Only the audit log distinguishes the two.
     pub api_key: Option<Uuid>,
 }
 

@@ -30,7 +30,7 @@ pub async fn run(pool: &Pool, progress: &mut (dyn FnMut(Progress) + Send)) -> Re
     run_against(pool, &[], progress).await
 }
 
-/// The same, and that the chains of seals still have these heads.
+/// As [`run`], and also checks that the chains of seals still have these heads.
 ///
 /// # Errors
 /// Database errors.
@@ -43,7 +43,7 @@ pub async fn run_against(
     conn.build_transaction().repeatable_read().read_only().run(async |conn| examine(conn, heads, progress).await).await
 }
 
-/// The same within the caller's transaction, whose changes it sees.
+/// As [`run`], but within the caller's transaction, whose changes it sees.
 ///
 /// # Errors
 /// Database errors.

@@ -115,7 +115,7 @@ pub async fn send(app: &App, caller: &Caller, id: Option<Uuid>, note: Option<Str
     let dispute = &view.dispute;
     let provider = app.providers.by_name(dispute.provider);
     let provider = provider.ok_or_else(|| settlement::not_offered(dispute.provider))?;
-    // The same file has the same key: what was cut off can be sent again.
+    // The idempotency key follows from the file, so a call that was cut off can be sent again.
     let fact = provider.send_evidence(&dispute.dispute_id, &evidence).await?;
     let actor = caller.actor();
     transact(&app.pool, async |conn| {

@@ -32,7 +32,7 @@ pub enum Error {
     /// 409: the current state of the thing does not allow this operation.
     #[error("{detail}")]
     Conflict { code: Code, detail: String },
-    /// 409: the order has another price than was told.
+    /// 409: the order has another price than the request expects.
     #[error("{detail}")]
     PriceChanged { detail: String, price: Box<Price> },
     /// 422: the request is well formed, but something else must happen first.
@@ -187,7 +187,7 @@ impl Problems {
         None
     }
 
-    /// The same for an optional text. An empty text counts as absent.
+    /// As [`Problems::text`], for an optional text. An empty text counts as absent.
     pub fn optional_text(&mut self, pointer: &str, text: Option<&str>, max: usize) -> Option<String> {
         let text = text.map(str::trim).filter(|text| !text.is_empty())?;
         self.text(pointer, text, 1, max)

@@ -233,15 +233,15 @@ pub async fn list(
     Ok(store::list(&mut conn, customer, client_reference, page).await?)
 }
 
-/// How long before its expiry a grant tells of it.
+/// How long before its expiry a grant is announced.
 const EXPIRING: TimeDelta = TimeDelta::days(7);
 /// The pause after a round that has found all.
 const ROUND: TimeDelta = TimeDelta::seconds(60);
 /// How far a round looks back before the end of the round before: a grant may have been committed late, or skipped.
 const LATE: TimeDelta = TimeDelta::hours(1);
 
-/// Tells of grants that expire soon, at most of `limit`. Several processes share the rounds. Returns how many there
-/// were.
+/// Writes events about grants that expire soon, at most `limit` of them. Several processes share the rounds. Returns
+/// how many there were.
 ///
 /// # Errors
 /// Database errors.

@@ -24,7 +24,7 @@ type Outcome = Result<(), &'static str>;
 pub struct LastCheck(Arc<Mutex<Option<(Instant, Outcome)>>>);
 
 /// Checks that the parts of this process run, that the database can be written to, and that it has the schema of this
-/// version. The database is checked at most once a second, whoever asks.
+/// version. The database is checked at most once a second, however many callers ask.
 ///
 /// # Errors
 /// [`Error::Unavailable`] otherwise, also when the check takes longer than three seconds.

@@ -121,7 +121,7 @@ pub struct Settings {
     pub live: bool,
     /// How many days an API key lives at most.
     pub key_max_days: u16,
-    /// When an operator's word needs a second one, and what services may grant.
+    /// When an operator needs a second one, and what services may grant.
     pub own_word: OwnWordRules,
     /// A bank transfer whose amount differs from the order's by more than this share must be confirmed.
     pub confirm_difference_above: Percent,

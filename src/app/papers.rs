@@ -124,7 +124,7 @@ pub async fn get(app: &App, caller: &Caller, customer: Option<&CustomerId>, id: 
     let missing = || Error::NotFound("paper");
     let mut conn = app.pool.get().await?;
     let paper = store::find(&mut conn, id.ok_or_else(missing)?).await?.ok_or_else(missing)?;
-    // Whoever may see the order may see its papers.
+    // A caller who may see the order may see its papers.
     owned(&mut conn, caller, customer, Some(paper.order_id)).await.map_err(|error| match error {
         Error::NotFound(_) => missing(),
         other => other,

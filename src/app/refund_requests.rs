@@ -263,7 +263,8 @@ pub(in crate::app) async fn follow(conn: &mut Connection, refund: &Refund, actor
     Ok(store::update(conn, &request).await?)
 }
 
-/// Records on the order's timeline what a customer, or somebody for him, did; and in the audit log what operators did.
+/// Records on the order's timeline what a customer, or an operator for him, did; and in the audit log what operators
+/// did.
 async fn record(
     conn: &mut Connection,
     order: &Order,

@@ -94,7 +94,7 @@ pub async fn book_transfer(
     book(conn, id, postings, new, order_id).await
 }
 
-/// The same between the wallets of an account that is being closed.
+/// As [`book_transfer`], between the wallets of an account that is being closed.
 ///
 /// # Errors
 /// As [`book_transfer`].

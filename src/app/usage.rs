@@ -174,7 +174,7 @@ impl UsageRecord {
         FlowId::of(&self.entry)
     }
 
-    /// Where it stands in a list.
+    /// The place of the usage in a list.
     #[must_use]
     pub fn position(&self) -> FlowPosition {
         (self.entry.created_at, self.entry.seq, self.entry.wallet_id)

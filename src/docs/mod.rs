@@ -42,7 +42,7 @@ pub mod error_codes {
 pub mod hard_cases {
     #![doc = include_str!("hard_cases.md")]
 }
-/// What a seal covers, byte by byte: for whoever writes a verifier.
+/// What a seal covers, byte by byte, for the author of a verifier.
 pub mod seals {
     #![doc = include_str!("seals.md")]
 }

@@ -63,7 +63,7 @@ pub struct AccountFlow {
     pub created_at: DateTime<Utc>,
 }
 
-/// The thing that caused a flow, as far as a list of flows tells more about it.
+/// The cause of a flow, for the causes about which a list of flows says more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FlowCause {
     Order(Uuid),
@@ -142,7 +142,7 @@ impl AccountFlow {
         }
     }
 
-    /// Where this flow stands in a list of flows.
+    /// The place of this flow in a list of flows.
     #[must_use]
     pub fn position(&self) -> FlowPosition {
         (self.created_at, self.id.seq, self.id.wallet)

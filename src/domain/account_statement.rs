@@ -106,7 +106,7 @@ impl WalletStatement {
     }
 }
 
-/// The statement of all wallets of one currency. What moved between them stands in both directions.
+/// The statement of all wallets of one currency. What moved between two of them is shown in both directions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CurrencyStatement {
     pub currency: Currency,

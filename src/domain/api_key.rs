@@ -43,8 +43,8 @@ impl KeyText {
         Self((unchecked + &check).into())
     }
 
-    /// Reads a text that somebody sent as a key. The check digits tell a mistyped key from an unknown one, without the
-    /// database.
+    /// Reads a text that somebody sent as a key. The check digits distinguish a mistyped key from an unknown one,
+    /// without the database.
     ///
     /// # Errors
     /// For a text of another form, and for a key of the other environment.
@@ -66,7 +66,7 @@ impl KeyText {
         Ok(Self(text.to_owned().into()))
     }
 
-    /// The text, for whoever made the key.
+    /// The text of the key, which only its maker sees.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
@@ -153,7 +153,7 @@ impl fmt::Display for KeyOwner {
     }
 }
 
-/// A key as everybody who may see it sees it: without its text.
+/// A key as it is shown: without its text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApiKey {
     pub id: Uuid,

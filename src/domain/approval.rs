@@ -1,7 +1,7 @@
 //! Approvals: an operator states that a bank transfer arrived. Above a threshold a second operator confirms it.
 //!
 //! The second operator sees what the first one stated, and states the same. The first one may replace or withdraw his
-//! statement meanwhile; whoever replaces a statement that needs a second operator still needs one.
+//! statement meanwhile. A statement that replaces one which needs a second operator needs one, too.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::order::Order;
 use super::payment::ProviderName;
 
-/// Where an attempt stands.
+/// The status of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AttemptStatus {
     /// It can still be paid.

@@ -22,7 +22,7 @@ pub struct AuditRecord {
     pub reason: Option<String>,
     /// What the change replaced; `None` when nothing was there.
     pub before: Option<Value>,
-    /// What stands since then, or what was asked for; `None` when nothing is there any more.
+    /// The value after the change, or what was asked for; `None` when nothing is there any more.
     pub after: Option<Value>,
 }
 
@@ -58,7 +58,7 @@ impl AuditRecord {
         Self { before, ..self }
     }
 
-    /// Shows what stands since then.
+    /// Adds the value after the change.
     #[must_use]
     pub fn to(self, after: Value) -> Self {
         Self { after: Some(after), ..self }

@@ -107,7 +107,7 @@ pub struct ChannelRule {
     pub fee_refundable: bool,
     pub bonus: Percent,
     pub processing_time: String,
-    /// The same as data; `None`: it is not stated.
+    /// `processing_time` as data; `None`: it is not stated.
     pub processing_days: Option<ProcessingDays>,
     pub version: i64,
     pub updated_at: DateTime<Utc>,

@@ -1,7 +1,7 @@
 //! The report of `topup check`: the rules that the books must obey, and what breaks them.
 //!
-//! It tells what the database holds, and that may be a currency or an amount that this program would never write. So
-//! its amounts are bare numbers beside the text of a currency.
+//! A report shows what the database holds, even a currency or an amount that this program would never write. So its
+//! amounts are bare numbers, and its currencies are texts.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;

@@ -19,7 +19,7 @@ impl Country {
         self.0.0
     }
 
-    /// The English name, as it stands in a sentence: `Vietnam`, `the Netherlands`.
+    /// The English name, as a sentence uses it: `Vietnam`, `the Netherlands`.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.0.1

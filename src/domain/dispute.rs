@@ -32,9 +32,9 @@ pub struct Dispute {
     pub reason: Option<String>,
     /// What the customer's wallets owe for the order's money: taken, or still claimed, less what they got back.
     pub taken_back: Money,
-    /// The same for what was brought to a wallet without an order.
+    /// What was taken back of a credit without an order.
     pub wallet_taken: Money,
-    /// The same for the order's bonus: revoked, or taken or claimed as money where it was spent.
+    /// What was taken back of the order's bonus: revoked, or taken or claimed as money where it was spent.
     pub bonus_taken: Money,
     pub restored: bool,
     /// Whether the wallets give for it: from its opening, or only when it is lost, as the service was set then.

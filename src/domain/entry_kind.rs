@@ -5,7 +5,7 @@
 
 use super::flow_type::FlowType;
 
-/// What an entry records. The numbers stand in `entries.kind` and in the table `entry_kinds`.
+/// What an entry records. The numbers are stored in `entries.kind` and in the table `entry_kinds`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EntryKind {
     /// A verified payment became paid money.

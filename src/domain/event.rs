@@ -1,4 +1,4 @@
-//! Events: what happened to orders, money and wallets. The feed, the webhooks and the balance stream tell them.
+//! Events: what happened to orders, money and wallets. The feed, the webhooks and the balance stream carry them.
 //!
 //! An event carries the state of its subject at that moment. A customer's events have a gapless sequence, in the order
 //! in which they became visible. The feed has a gapless number over all customers.

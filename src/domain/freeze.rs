@@ -38,7 +38,7 @@ impl Frozen {
     }
 }
 
-/// A freeze that stands.
+/// A freeze that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Freeze {
     pub frozen: Frozen,

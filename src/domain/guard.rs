@@ -132,7 +132,7 @@ impl LowBalance {
         Self { threshold, armed: available >= threshold }
     }
 
-    /// Notes a change of what is available. Returns what is to be told.
+    /// Notes a change of what is available. Returns the alerts to send.
     pub(in crate::domain) fn observe(&mut self, before: Money, after: Money) -> Option<Crossing> {
         let was_armed = std::mem::replace(&mut self.armed, after >= self.threshold);
         match (was_armed, self.armed) {

@@ -39,7 +39,7 @@ impl Label {
         self.kind
     }
 
-    /// The same with another key: a capture gets its hold's.
+    /// This label with another key: a capture gets the key of its hold.
     #[must_use]
     pub fn with_key(self, key: String) -> Self {
         Self { key, ..self }

@@ -1,4 +1,4 @@
-//! Two pairs of eyes: how much of an operator's word is enough alone, and when a second operator must agree.
+//! Two pairs of eyes: how much an operator may move alone, and when a second operator must agree.
 //!
 //! What counts is the sum of what this operator moved on his own word in one currency in the last 24 hours, this move
 //! included: for one customer, and so for each order of that customer, and, by a threshold of its own, for all

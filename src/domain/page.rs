@@ -1,4 +1,4 @@
-//! Pages of lists. A page begins beside a row that the reader knows, never at a number of rows, so rows that appear
+//! Pages of lists. A page begins next to a row that the reader knows, never at a number of rows, so rows that appear
 //! meanwhile move nothing.
 
 use chrono::{DateTime, Utc};
@@ -21,7 +21,7 @@ pub enum Place<P> {
     Start,
     /// Its first row follows this one.
     After(P),
-    /// Its last row stands before this one: the list is read backwards.
+    /// The last row of the page is the one before this: the list is read backwards.
     Before(P),
 }
 
@@ -65,7 +65,7 @@ impl<P: Clone> Page<P> {
         matches!(self.place, Place::Before(_)) != (self.sort == Sort::Oldest)
     }
 
-    /// How many rows must be read: one more than the page has, which tells whether the list goes on.
+    /// How many rows must be read: one more than the page has, which shows whether the list continues.
     #[must_use]
     pub fn to_read(&self) -> i64 {
         self.limit.saturating_add(1)

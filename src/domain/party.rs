@@ -19,7 +19,7 @@ impl fmt::Debug for Party {
     }
 }
 
-/// What papers and invoices name of somebody beside name, country and e-mail address.
+/// What papers and invoices say about a party in addition to name, country and e-mail address.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct BillingDetails {
     /// Street and house, in one line or several.

@@ -55,7 +55,7 @@ pub(in crate::domain) enum Change {
     Withdraw {
         amount: Money,
     },
-    /// The same of an account that is being closed, which nothing else leaves.
+    /// As `Withdraw`, for an account that is being closed: `Withdraw` moves nothing of it.
     PayOut {
         amount: Money,
     },
@@ -176,7 +176,7 @@ pub struct Posting {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DedupeKey {
     pub customer: String,
-    /// `None` for a hold: its key stands in the table of holds, and is unique per customer there.
+    /// `None` for a hold: its key is stored in the table of holds, and is unique per customer there.
     pub kind: Option<EntryKind>,
     pub key: String,
 }
@@ -215,7 +215,7 @@ pub struct HoldOpening<'p> {
     pub label: &'p Label,
 }
 
-/// The capture of a hold. Its wallet stands in the hold, and so does the currency of the amount.
+/// The capture of a hold. The hold names the wallet and the currency of the amount.
 #[derive(Debug, Clone, Copy)]
 pub struct HoldCapture<'p> {
     pub hold_id: Uuid,
@@ -397,7 +397,7 @@ impl Posting {
 #[derive(Debug, Clone, PartialEq)]
 pub enum PostingOutcome {
     Booked(Booked),
-    /// The same key with the same content was booked before; this is what it was.
+    /// A posting with the same key and content was booked before, with this result.
     Replayed(Booked),
     Refused(Refusal),
 }

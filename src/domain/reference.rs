@@ -33,7 +33,7 @@ pub fn parse_reference(text: &str) -> Option<String> {
     Some(PREFIX.chars().chain(values.iter().map(|value| letter(*value))).collect())
 }
 
-/// The references in a text of a bank, wherever they stand in it and however they are broken up. Each is named once.
+/// The references in a text of a bank, wherever they are in it and however they are broken up. Each is named once.
 #[must_use]
 pub fn find_references(text: &str) -> Vec<String> {
     let cleaned: String = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();

@@ -54,7 +54,7 @@ pub struct RefundRequest {
     pub refund_id: Option<Uuid>,
     /// Who decided, and when; `None` while it waits.
     pub decided: Option<(String, DateTime<Utc>)>,
-    /// What the customer is told about a refusal.
+    /// What the customer reads about a refusal.
     pub answer: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The remitter's name against the billing profile: money that somebody else sends deserves a look.
+//! The remitter's name against the billing profile: an operator should look at money that another person sends.
 //!
 //! Banks write names in capitals, without marks, and the family name first or last. So marks, case, punctuation and the
 //! order of words make no difference.

@@ -1,7 +1,7 @@
 //! Transfer slips: the payer's proof of a bank transfer, as a file.
 //!
-//! What a file is, its content tells; what the uploader says about it is not read. A slip is personal data: it leaves
-//! with the erasure of its customer.
+//! The content of a file decides what the file is; what the uploader says about it is not read. A slip is personal
+//! data: it leaves with the erasure of its customer.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ pub enum SlipKind {
 impl SlipKind {
     pub const ALL: [Self; 3] = [Self::Pdf, Self::Png, Self::Jpeg];
 
-    /// The kind that the first bytes of a file tell.
+    /// The kind of a file, by its first bytes.
     #[must_use]
     pub fn of(content: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| content.starts_with(kind.signature()))
@@ -77,7 +77,7 @@ pub struct TransferSlip {
     pub id: Uuid,
     pub order_id: Uuid,
     pub customer: CustomerId,
-    /// Counts the slips of an order from 1.
+    /// The number of the slip among those of its order, from 1.
     pub n: i16,
     pub kind: SlipKind,
     pub bytes: i32,

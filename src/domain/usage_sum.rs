@@ -70,7 +70,7 @@ pub struct UsageSum {
 pub type UsageSumPlace = (NaiveDate, String, String, BTreeMap<String, String>);
 
 impl UsageSum {
-    /// Where this row stands in the list.
+    /// The place of this row in the list.
     #[must_use]
     pub fn place(&self) -> UsageSumPlace {
         let currency = self.amount.currency().code().to_owned();

@@ -57,7 +57,7 @@ impl Postmaster {
     }
 }
 
-/// Whether a process of the cluster runs, whoever started it.
+/// Whether a process of the cluster runs, no matter which process started it.
 pub(super) fn runs(home: &Home) -> Result<bool, EmbeddedError> {
     Ok(lock(home)?.is_none())
 }

@@ -4,7 +4,7 @@
 //! statements, whether it is for one customer or for a hundred. There is no timer: a question that meets an idle reader
 //! is answered at once, and what comes meanwhile is answered together by the next read.
 //!
-//! A read begins after its questions have come, so no answer is older than what its caller was told before.
+//! A read begins after its questions have come, so no answer is older than one that its caller got before.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +30,7 @@ const WAITING: usize = 20_000;
 type Reply = oneshot::Sender<Result<Balances, EngineError>>;
 type Questions = Vec<(CustomerId, Vec<Reply>)>;
 
-/// Who waits, by customer: somebody who asks very often is read once, and holds up nobody.
+/// Who waits, by customer: a customer who asks very often is read once, and delays no other.
 #[derive(Default)]
 struct Waiting {
     /// Who came first.
@@ -155,7 +155,7 @@ async fn answer(pool: &Pool, questions: Questions) {
     }
 }
 
-/// Answers those who asked for the same. An error that passes goes to the first of them; the others are told to ask
+/// Answers those who asked for the same. An error that passes goes to the first of them; the others get an error to ask
 /// again.
 fn send(replies: Vec<Reply>, answer: Result<Balances, StorageError>) {
     match answer {

@@ -22,8 +22,8 @@ impl Supervisor {
         self.down.load(Ordering::SeqCst) == 0
     }
 
-    /// Runs a part until it returns, and starts it again after each panic. What the part had in hand is dropped, which
-    /// tells its callers that the outcome is not known.
+    /// Runs a part until it returns, and starts it again after each panic. The jobs of the part are dropped. Their
+    /// callers get the error that the outcome is not known.
     pub async fn keep_running<F, Fut>(self, part: &'static str, run: F)
     where
         F: Fn() -> Fut + Send,

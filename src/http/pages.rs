@@ -49,7 +49,7 @@ fn place_in_words(place: Place) -> String {
 /// What a code means, as HTML.
 fn text(code: Code) -> String {
     let escaped = code.meaning().replace('&', "&amp;").replace('<', "&lt;");
-    // Every second part stands between backticks.
+    // Every second part was between backticks.
     let parts = escaped.split('`').enumerate();
     parts.map(|(n, part)| if n % 2 == 1 { format!("<code>{part}</code>") } else { part.to_owned() }).collect()
 }
@@ -61,7 +61,7 @@ fn html(title: &str, body: &str) -> HttpResponse {
 }
 
 /// What a payer sees who comes back from a payment company, where the order names no page of the shop. It says nothing
-/// of the order: whoever comes here has shown no token.
+/// of the order: a visitor of this page has shown no token.
 async fn paid() -> HttpResponse {
     html(
         "Top-up",

@@ -53,7 +53,7 @@ impl Key {
         if key.is_strong() { Ok(key) } else { Err(IdentitySettingsError::WeakPublicKey) }
     }
 
-    /// An elliptic key is for the algorithm of its curve, which its length tells.
+    /// An elliptic key is for the algorithm of its curve, which its length determines.
     fn elliptic(decoding: DecodingKey) -> Option<Self> {
         let algorithms: &'static [Algorithm] = match decoding.kind() {
             DecodingKeyKind::SecretOrDer(point) if point.len() == P256_BYTES => &[Algorithm::ES256],
@@ -66,7 +66,7 @@ impl Key {
     fn is_strong(&self) -> bool {
         match self.decoding.kind() {
             DecodingKeyKind::SecretOrDer(bytes) if self.is_for(Algorithm::EdDSA) => bytes.len() == ED25519_BYTES,
-            // Its curve was told by its length.
+            // Its length has determined its curve.
             DecodingKeyKind::SecretOrDer(_) if !self.is_for(Algorithm::RS256) && !self.is_for(Algorithm::PS256) => true,
             DecodingKeyKind::SecretOrDer(bytes) => bytes.len() >= MIN_RSA_BYTES,
             DecodingKeyKind::RsaModulusExponent { n, .. } => {

@@ -71,7 +71,8 @@ impl IdentitySettings {
             if claim.as_deref() == Some("") {
                 return Err(IdentitySettingsError::Empty(what));
             }
-            // Supabase lets its users write this claim, so whoever trusted it would let in anybody as anybody.
+            // Supabase lets its users write this claim. An installation that trusted it would let every user act as
+            // every customer.
             if claim.as_deref() == Some("user_metadata") {
                 return Err(IdentitySettingsError::UserClaim(what));
             }

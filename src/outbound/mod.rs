@@ -42,7 +42,7 @@ pub struct Sender {
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'m> {
     pub url: &'m str,
-    /// The same for every attempt.
+    /// The id of the event, which stays the same in every attempt.
     pub id: &'m str,
     /// Of the attempt, in seconds since 1970.
     pub timestamp: i64,

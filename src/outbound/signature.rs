@@ -31,7 +31,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text, for whoever made the endpoint, and for keeping it.
+    /// The secret as text: to show it once to the maker of the endpoint, and to store it.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()

@@ -250,7 +250,7 @@ pub trait PaymentProvider: Debug + Send + Sync {
         Err(ProviderError::Unsupported { provider: self.name(), detail })
     }
 
-    /// The refunds and disputes that the company lists as made since a time, whoever made them. A company without such
+    /// The refunds and disputes that the company lists as made since a time, by us or by others. A company without such
     /// a list returns none; its payments are asked about one by one.
     async fn take_backs_since(&self, _since: DateTime<Utc>) -> Result<Vec<TakeBack>, ProviderError> {
         Ok(Vec::new())
@@ -272,7 +272,7 @@ pub trait PaymentProvider: Debug + Send + Sync {
         Ok(None)
     }
 
-    /// Sends the evidence about a dispute, and returns where the dispute stands then. A company takes it once. Where it
+    /// Sends the evidence about a dispute, and returns the dispute's status then. A company takes it once. Where it
     /// takes evidence on its own pages only, people send it.
     async fn send_evidence(&self, _dispute_id: &str, _evidence: &Evidence) -> Result<DisputeFact, ProviderError> {
         let detail = "evidence is sent on the company's own pages; copy the file there".to_owned();

@@ -1,9 +1,10 @@
 //! Simulates Stripe, PayPal and VNPay on this machine over HTTP.
 //!
 //! The sandbox is an independent party. It shares no code with the rest of the crate, speaks each company's wire
-//! format, keeps state, and checks our requests as strictly as the company does. It tells our service what happened by
-//! notifications that are signed as the company signs them. Our provider code calls it without a change; only the base
-//! URLs differ. It makes money from nothing, so it listens on loopback only, and does not start with live keys.
+//! format, keeps state, and checks our requests as strictly as the company does. It reports what happened to our
+//! service by notifications that are signed as the company signs them. Our provider code calls it without a change;
+//! only the base URLs differ. It makes money from nothing, so it listens on loopback only, and does not start with live
+//! keys.
 //!
 //! # In a browser
 //! `GET /` lists the simulated companies. The redirect of a top-up order leads to a payment page:

@@ -32,7 +32,7 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// Signs a token that this installation accepts. The permissions are an operator's, and stand in the token only
+    /// Signs a token that this installation accepts. The permissions are an operator's. The token contains them only
     /// where the installation has a claim for them.
     ///
     /// # Errors

@@ -23,8 +23,7 @@ pub fn read(config: &Config, public_url: &str) -> Result<ProviderSettings, Start
     })
 }
 
-/// What an operator enters at each company. Without a public URL, the name of its variable stands in
-/// its place.
+/// What an operator enters at each company. Without a public URL, the name of its variable takes its place.
 #[must_use]
 pub fn endpoint_guides(config: &Config) -> Vec<EndpointGuide> {
     let public_url = config.public_url.as_ref().map_or("<TOPUP_PUBLIC_URL>", |url| url.as_str());

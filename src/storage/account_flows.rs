@@ -76,7 +76,7 @@ struct Page {
 }
 
 impl Page {
-    /// The same page, with the filter's end as a position. No entry lies at that position, because numbers begin at 1.
+    /// This page, with the filter's end as a position. No entry lies at that position, because numbers begin at 1.
     fn before_its_end(mut self) -> Self {
         if let Some(to) = self.to.filter(|to| *to <= self.after_at) {
             (self.after_at, self.after_seq, self.after_wallet) = (to, 0, Uuid::nil());

@@ -78,7 +78,7 @@ fn action_to_column(action: &NextAction) -> Value {
     }
 }
 
-/// The error names no value: a client secret may stand in the column.
+/// The error names no value: the column may contain a client secret.
 fn action_from_column(column: Value) -> Result<NextAction, StorageError> {
     let text = |pointer: &str| {
         let value = column.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
@@ -233,7 +233,7 @@ pub async fn renew(
     Ok(until.flatten().map(Lease))
 }
 
-/// Gives the right back after a call that failed. Nothing changes when the right is somebody else's by now.
+/// Gives the right back after a call that failed. Nothing changes when another process has the right by now.
 ///
 /// # Errors
 /// Database errors.

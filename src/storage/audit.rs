@@ -22,7 +22,7 @@ tokio::task_local! {
     static KEY: Uuid;
 }
 
-/// Does some work on behalf of somebody who showed this API key.
+/// Does some work on behalf of a caller who showed this API key.
 pub async fn acting_with<F: Future>(key: Uuid, work: F) -> F::Output {
     KEY.scope(key, work).await
 }

@@ -65,8 +65,8 @@ fn known((row, used): (TransactionRow, UsedRow)) -> Result<(BankTransaction, Use
     Ok((transaction, part))
 }
 
-/// Locks one of our accounts until the transaction ends, so that whoever states a line sees all lines that were stated
-/// before. Returns false for an unknown account.
+/// Locks one of our accounts until the transaction ends, so that an operator's statement of a line is compared with all
+/// lines that were stated before. Returns false for an unknown account.
 ///
 /// # Errors
 /// Database errors.
@@ -114,7 +114,8 @@ pub async fn lock_lines(
     rows.into_iter().map(known).collect()
 }
 
-/// One line, with its payment locked. Whoever needs both locks takes them here, in one order: a line, then its payment.
+/// One line, with its payment locked. A use case that needs both locks takes them here, in one order: a line, then its
+/// payment.
 ///
 /// # Errors
 /// Database errors.
@@ -153,8 +154,8 @@ pub async fn by_identity(
 }
 
 /// A line like this one: of the same account and amount, at most three days apart, and by the same payer, or one of the
-/// payers is unknown. A line of the bank's file is like it whoever paid, because a bank writes names its own way. The
-/// line itself is not on record.
+/// payers is unknown. A line of the bank's file is alike even under another name, because a bank writes names its own
+/// way. The line itself is not on record.
 ///
 /// # Errors
 /// Database errors.

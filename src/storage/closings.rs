@@ -103,7 +103,7 @@ pub async fn of_customer(conn: &mut AsyncPgConnection, customer: &CustomerId) ->
     row.map(Closing::try_from).transpose()
 }
 
-/// The same, and locks it. The caller holds the locks of the customer's wallets, if any.
+/// As [`of_customer`], and locks the row. The caller holds the locks of the customer's wallets, if any.
 ///
 /// # Errors
 /// Database errors.
@@ -248,8 +248,8 @@ impl Statement for LastContestable {
     }
 }
 
-/// When the customer's last payment by a payment company came of which something stands, so that its payer can contest
-/// it. `None`: there is none.
+/// When the customer's last payment by a payment company arrived that was not refunded in full, so that its payer can
+/// contest it. `None`: there is none.
 ///
 /// # Errors
 /// Database errors.

@@ -1,4 +1,4 @@
-//! Customers, of whom there is no table: whoever has a wallet, a billing profile or an order is one.
+//! Customers, of whom there is no table: an id with a wallet, a billing profile or an order is one.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};

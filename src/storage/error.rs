@@ -60,7 +60,7 @@ impl StorageError {
         matches!(self, Self::ShareUsedUp)
     }
 
-    /// Whether somebody else keeps a lock for longer than the session waits for it.
+    /// Whether another session held a lock for longer than this one waits for it.
     #[must_use]
     pub fn is_locked(&self) -> bool {
         self.passing() == Some(Passing::Locked)

@@ -30,7 +30,7 @@ impl Statement for OrderShownAnew {
     }
 }
 
-/// Tells of an order whose row stays the same, although what the API shows of it has changed.
+/// Writes an event for an order whose row stays the same, although what the API shows of it has changed.
 ///
 /// # Errors
 /// [`StorageError`].

@@ -20,7 +20,7 @@ use super::schema::{event_feed, events};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::event::{Event, EventFilter, FeedPosition};
 
-/// The advisory lock of whoever numbers events.
+/// The advisory lock of the process that numbers events.
 pub const LOCK: i64 = 0x0045_5645_4e54_5321;
 
 diesel::define_sql_function! {
@@ -51,7 +51,7 @@ pub async fn number(conn: &mut AsyncPgConnection, limit: i64) -> Result<i64, Sto
     Ok(Cached(Number(limit)).get_result(conn).await?)
 }
 
-/// The last number that was given, and what stands for number 0.
+/// The last number that was given, and the id that stands for number 0.
 ///
 /// # Errors
 /// [`StorageError`].

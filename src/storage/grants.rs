@@ -213,7 +213,7 @@ impl Statement for TellExpiring {
     }
 }
 
-/// Tells of at most `limit` grants that expire within a time and have not told it, those first that expire first.
+/// Writes events for at most `limit` grants that expire within a time and have no such event, in the order of expiry.
 /// Returns how many there were, and when the last of them expires.
 ///
 /// # Errors

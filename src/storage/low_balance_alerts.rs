@@ -1,4 +1,4 @@
-//! Low-balance alerts: the threshold of a wallet, which stands on the wallet's row.
+//! Low-balance alerts: the threshold of a wallet, which is stored in the wallet's row.
 
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};

@@ -261,7 +261,7 @@ pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Order
     row.map(Order::try_from).transpose()
 }
 
-/// What lists tell about those of these orders that are the customer's.
+/// What lists show of those of these orders that are the customer's.
 ///
 /// # Errors
 /// Database errors.

@@ -124,7 +124,7 @@ pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Payou
     row.map(Payout::try_from).transpose()
 }
 
-/// The same, and locks it.
+/// As [`find`], and locks the row.
 ///
 /// # Errors
 /// Database errors.

@@ -57,7 +57,7 @@ pub struct PoolStatus {
 
 impl Pool {
     /// A pool of at most `size` connections; none is opened yet. Call it inside a tokio runtime: all connections are
-    /// driven there, whoever asks for them.
+    /// driven there, on whatever runtime a caller asks for one.
     ///
     /// # Errors
     /// [`StorageError::Unreachable`] when the pool cannot be built, or outside a runtime.
@@ -65,7 +65,7 @@ impl Pool {
         Self::build(url, size, None)
     }
 
-    /// The same, whose sessions all take a role, those of [`Pool::open`] too.
+    /// As [`Pool::new`]. Each session takes a role, those of [`Pool::open`] too.
     ///
     /// # Errors
     /// As [`Pool::new`].
@@ -216,7 +216,8 @@ impl Drop for Pooled {
     }
 }
 
-/// Whether somebody else can use a connection: it is fit, and no transaction is open on it or was being begun or ended.
+/// Whether another borrower can use a connection: it is fit, and no transaction is open on it or was being begun or
+/// ended.
 fn is_reusable(session: &mut Session) -> bool {
     type Transactions = <AsyncPgConnection as AsyncConnection>::TransactionManager;
     let conn = &mut session.conn;

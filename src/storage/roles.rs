@@ -1,4 +1,4 @@
-//! The database role of the service: what it may do in every session, whoever has opened it.
+//! The database role of the service: what it may do in every session, whichever user has opened the session.
 //!
 //! The role may add entries, grant uses, seals and audit lines, and can neither change nor remove any. It owns nothing.
 //! `topup migrate` makes it as the owner of the database; every session of the service takes it (`SET ROLE`).
@@ -110,7 +110,7 @@ pub async fn make(
     let mut left = Vec::new();
     let quoted = quote(&role);
     if !ask(conn, EXISTS, &role).await? {
-        // Somebody else may have made it meanwhile.
+        // Another session may have made it meanwhile.
         attempt(conn, format!("CREATE ROLE {quoted} NOLOGIN"), &mut left).await?;
     }
     let is_there = ask(conn, EXISTS, &role).await?;

@@ -1,6 +1,6 @@
 //! A caller's share of the connections: no caller keeps the others from the database.
 //!
-//! The edge carries out each request under the [`Share`] of its caller. Whoever has a seat of the share may borrow a
+//! The edge carries out each request under the [`Share`] of its caller. A request with a seat of the share may borrow a
 //! connection; the seat is given back together with the connection. A request that holds a connection gets further ones
 //! without another seat, because it would otherwise wait for itself. Shares count per process.
 

@@ -1,4 +1,4 @@
-//! Statements that stand in `.sql` files, prepared once per connection.
+//! Statements from `.sql` files, prepared once per connection.
 //!
 //! Diesel's `sql_query` is parsed and planned again at every call. A query with a static query id is prepared once
 //! and then kept in the connection's statement cache, so every hot statement of the ledger is one of these.

@@ -7,8 +7,8 @@ use diesel_async::{AsyncConnection, AsyncPgConnection};
 use super::StorageError;
 use super::pool::Pool;
 
-/// How often a transaction runs before a serialization failure, a deadlock or a lock that somebody else keeps is given
-/// up as unavailable. A lock is waited for 500 ms each time.
+/// How often a transaction runs before a serialization failure, a deadlock or a lock that another session holds is
+/// given up as unavailable. A lock is waited for 500 ms each time.
 const TRIES: u32 = 5;
 
 /// An async closure over `T` whose future has a name, so that it can be required to be `Send`.
@@ -24,7 +24,7 @@ where
     type Fut = Fut;
 }
 
-/// An error of a transaction's body that can tell whether the database asked to run it again.
+/// An error of a transaction's body that knows whether the database asked to run it again.
 pub trait TransactionError: From<diesel::result::Error> + From<StorageError> + Send {
     fn is_transient(&self) -> bool;
 }

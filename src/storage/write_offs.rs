@@ -104,7 +104,7 @@ pub async fn find(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<Write
     row.map(WriteOff::try_from).transpose()
 }
 
-/// The same, and locks it. The wallets of its customer are locked before.
+/// As [`find`], and locks the row. The caller holds the locks of the customer's wallets.
 ///
 /// # Errors
 /// Database errors.

@@ -107,7 +107,7 @@ impl Worker {
         }
     }
 
-    /// Does one turn after the other until it is told to stop.
+    /// Does one turn after the other until the service stops.
     async fn run(self, app: App, every: Duration, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
             let found_work = match self.turn(&app).await {

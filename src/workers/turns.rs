@@ -16,7 +16,7 @@ const BATCH: i64 = 500;
 /// How long after its end a day is folded.
 const FOLDING_PATIENCE: Duration = Duration::minutes(5);
 
-/// How long after something happened its paper is issued: whoever happened before has committed by then, because a
+/// How long after something happened its paper is issued: whatever happened before has committed by then, because a
 /// transaction of a request ends sooner.
 const ISSUING_PATIENCE: Duration = Duration::seconds(15);
 
@@ -53,7 +53,7 @@ pub async fn ask_about_orders(app: &App) -> Result<usize, Error> {
     Ok(claimed.len())
 }
 
-/// Asks companies for refunds and disputes that nobody told us of. Returns how much there was to ask.
+/// Asks companies for refunds and disputes whose notification did not arrive. Returns how much there was to ask.
 ///
 /// # Errors
 /// Database errors.
@@ -77,7 +77,7 @@ pub async fn number_events(app: &App) -> Result<usize, Error> {
     events::number(app, BATCH).await
 }
 
-/// Tells of promotional credit that expires soon. Returns how much there was.
+/// Writes events about promotional credit that expires soon. Returns how much there was.
 ///
 /// # Errors
 /// Database errors.

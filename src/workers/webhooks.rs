@@ -14,7 +14,7 @@ const ENDPOINTS: usize = 256;
 /// The pause between two looks for endpoints with something to deliver.
 const EVERY: Duration = Duration::from_millis(200);
 
-/// Delivers until it is told to stop. What is in flight then is ended, and sent again by whoever comes next.
+/// Delivers until the service stops. Deliveries in flight are then cut off, and the next process sends them again.
 pub(super) async fn run(app: App, mut stop: watch::Receiver<bool>) {
     let holder = Uuid::now_v7();
     let mut tasks = JoinSet::new();

@@ -32,7 +32,7 @@ pub struct KeyRing(Arc<Ring>);
 struct Ring {
     pool: Pool,
     known: RwLock<Known>,
-    /// Held by whoever reads.
+    /// Held by the task that reads.
     reading: Arc<Mutex<()>>,
     /// When the use of a key was noted last, and from where.
     noted: RwLock<HashMap<Uuid, (Instant, IpAddr)>>,
@@ -92,7 +92,7 @@ impl KeyRing {
             return Ok(Some(found));
         }
         let turn = Arc::clone(&self.0.reading).lock_owned().await;
-        // Somebody else may have read while this request waited.
+        // Another request may have read while this one waited.
         if !self.known().is_from(arrived) {
             let ring = self.clone();
             // In a task of its own, so that a caller who hangs up ends no reading that others wait for.

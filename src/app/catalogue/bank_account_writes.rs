@@ -33,7 +33,7 @@ pub(super) async fn replace(
     new: &BankAccount,
 ) -> Result<BankAccount, Error> {
     let value = store::update(conn, new).await.map_err(number_taken)?;
-    // Whoever looks at an order now sees that its account is closed; the stream tells those who look already.
+    // A customer who looks at an order now sees that its account is closed; the stream tells those who look already.
     for order in orders::open_on_account(conn, current.id, current.version).await? {
         events::order_shown_anew(conn, order.id).await?;
     }

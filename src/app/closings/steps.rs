@@ -23,7 +23,7 @@ use crate::storage::{Connection, closings as store, grants, ledger, refunds as r
 const LEASE_SECONDS: i32 = 90;
 /// How long a closing rests that waits for something.
 const PAUSE: Duration = Duration::minutes(1);
-/// The same where people have days for it.
+/// The pause before the next look at a closing that waits for people, who have days for it.
 const LONG_PAUSE: Duration = Duration::minutes(10);
 /// The most steps of one turn: a closing has three, and may be reopened meanwhile.
 const MOST: usize = 8;

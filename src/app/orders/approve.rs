@@ -194,7 +194,7 @@ async fn confirm(
     credit(conn, order, &mut proposal, found, actor).await
 }
 
-/// What a proposal states, for whoever states something else.
+/// What a proposal states, for an operator who states something else.
 fn describe(proposal: &Approval) -> String {
     let line = &proposal.line;
     let mut text = format!(

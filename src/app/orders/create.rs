@@ -42,9 +42,9 @@ pub struct NewOrder {
     pub agreement_version: Option<String>,
     /// The quote that fixes the price; `None` for the price of now.
     pub quote: Option<String>,
-    /// What the customer was told that the wallet gets; `None` for what it gets now.
+    /// What the wallet gets, as the customer was shown; `None` for what it gets now.
     pub expected_credited: Option<Money>,
-    /// What the customer was told that the payer pays; `None` for what it is now.
+    /// What the payer pays, as the customer was shown; `None` for what it is now.
     pub expected_payable: Option<Money>,
     pub return_url: Option<String>,
     pub card_flow: Option<CardFlow>,

@@ -265,7 +265,7 @@ pub async fn verify(
     };
     let source = if caller.is_operator { EvidenceSource::AnswerToOperator } else { EvidenceSource::Answer };
     settlement::settle(app, order.id, source, &caller.actor()).await?;
-    // Completed is final, but what was taken back of its money may not have been told.
+    // A completed order stays completed, but its money may have been taken back without a notification.
     if caller.is_operator {
         take_back_search::ask_about_order(app, &order).await?;
     }

@@ -2,8 +2,8 @@
 //!
 //! The credit stays in the book. Compensating entries take it back: from the order's wallet, into debt where the money
 //! is spent; or from all wallets of the customer, as a dispute does. The bank transfer is unapplied again, so it can
-//! serve the right order. What was stated of its amount may be the mistake, so it is stated anew by whoever uses it
-//! next ([`crate::domain::bank_transaction`]).
+//! serve the right order. The stated amount may be the mistake, so the operator who uses the transfer next states it
+//! anew ([`crate::domain::bank_transaction`]).
 
 use serde_json::json;
 use uuid::Uuid;

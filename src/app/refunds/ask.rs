@@ -57,8 +57,8 @@ pub async fn ask_due(app: &App) -> Result<usize, Error> {
     Ok(due.len())
 }
 
-/// Sends a refund, or reads where it stands, and records the answer. A refund can be sent again safely, because our id
-/// of it is the provider's idempotency key.
+/// Sends a refund, or reads its status, and records the answer. A refund can be sent again safely, because our id of it
+/// is the provider's idempotency key.
 #[tracing::instrument(name = "refunds.ask", skip_all, fields(refund = %refund.id))]
 async fn ask(app: &App, refund: &Refund) -> Result<(), Error> {
     let Some(provider) = app.providers.by_name(refund.provider) else {

@@ -19,7 +19,8 @@ pub(in crate::app) async fn at_most(conn: &mut Connection, order: &Order) -> Res
     Ok(Some(returned.refundable(order, payment.amount, payment.refunded)))
 }
 
-/// The same in parts, with what the order's wallet has. `None` for an order that cannot be refunded.
+/// What can be refunded of an order, in parts, and what the order's wallet has. `None` for an order that cannot be
+/// refunded.
 ///
 /// # Errors
 /// Database errors.

@@ -1,8 +1,8 @@
 //! Sealing: a worker walks all wallets by key, a slice at a time, and seals what is ripe.
 //!
-//! One process seals at a time: whoever has the row of the walk locked. It takes no other lock, because sealed entries
-//! never change, so nobody waits for it. A turn is bounded by the number of wallets it looks at and of entries it
-//! seals: under more usage than that, the rest waits, and `topup_oldest_unsealed_seconds` grows.
+//! One process seals at a time: the process that has locked the row of the walk. It takes no other lock, because sealed
+//! entries never change, so nobody waits for it. A turn is bounded by the number of wallets it looks at and of entries
+//! it seals: under more usage than that, the rest waits, and `topup_oldest_unsealed_seconds` grows.
 
 mod erase;
 mod proof;

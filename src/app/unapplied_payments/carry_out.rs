@@ -59,7 +59,7 @@ pub(super) async fn carry_out(
     Ok(())
 }
 
-/// Tells the order that a payment names what became of the money. Customers do not read the reason.
+/// Records on the order that a payment names what became of the money. Customers do not read the reason.
 async fn note(
     conn: &mut Connection,
     order: Option<&mut Order>,

@@ -1,7 +1,7 @@
 //! CSV files. Each bank names its columns as it likes, so each account has a mapping.
 //!
-//! What stands before the row with the names of the columns is looked through for balances only. Behind it every row is
-//! a line, unless it begins with a label that the mapping names.
+//! The rows before the names of the columns are searched for balances only. Behind it every row is a line, unless it
+//! begins with a label that the mapping names.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use super::text::{self, TextEncoding};
 use super::{MAX_LINES, ReadStatement, StatementFormat, StatementLine, Texts, Unreadable, days, money};
 use crate::domain::money::{Currency, Money};
 
-/// Where the amount of a line stands.
+/// Which columns have the amount of a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AmountColumns {
@@ -24,7 +24,7 @@ pub enum AmountColumns {
 /// How the CSV files of an account are read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CsvMapping {
-    /// `None`: the mark at the beginning tells, else it is UTF-8.
+    /// `None`: the mark at the beginning decides, else it is UTF-8.
     pub encoding: Option<TextEncoding>,
     /// One ASCII character.
     pub delimiter: u8,
@@ -39,9 +39,9 @@ pub struct CsvMapping {
     pub remitter_account: Option<String>,
     /// The columns whose texts are joined.
     pub text: Vec<String>,
-    /// The balance after each line. It tells the balances of the file.
+    /// The balance after each line. It gives the balances of the file.
     pub balance: Option<String>,
-    /// The words that stand before the balances of the file.
+    /// The words before the balances of the file.
     pub opening_label: Option<String>,
     pub closing_label: Option<String>,
     /// Rows that begin with one of these words are no lines.

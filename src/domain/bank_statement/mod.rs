@@ -60,7 +60,7 @@ impl StatementFormat {
         Self::ALL.into_iter().find(|format| format.as_str() == text)
     }
 
-    /// What the content of a file tells.
+    /// The form of a file, by its content.
     fn of(text: &str) -> Self {
         let start = text.trim_start();
         match () {
@@ -146,14 +146,14 @@ impl StatementLine {
         hasher.finalize().to_vec()
     }
 
-    /// The references of ours that stand in it.
+    /// The references of ours in the text of the line.
     #[must_use]
     pub fn references(&self) -> Vec<String> {
         find_references(&self.text)
     }
 }
 
-/// The texts of a line as they stand in the file.
+/// The texts of a line as the file has them.
 #[derive(Debug, Clone, Default)]
 struct Texts {
     bank_id: Option<String>,
@@ -183,7 +183,8 @@ pub struct ReadStatement {
     pub lines: Vec<StatementLine>,
 }
 
-/// Reads a file of an account in this currency. Its content tells its form; a CSV needs the mapping of its columns.
+/// Reads a file of an account in this currency. The content of the file decides its form; a CSV needs the mapping of
+/// its columns.
 ///
 /// # Errors
 /// [`Unreadable`].
@@ -276,7 +277,7 @@ impl BankStatement {
     }
 }
 
-/// Where a statement stands.
+/// The status of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatementState {
     Waiting,

@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::Unreadable;
 
-/// How a file's characters are written, where no mark at its beginning tells.
+/// How a file's characters are written, unless a mark at its beginning says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TextEncoding {

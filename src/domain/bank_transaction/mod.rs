@@ -4,8 +4,8 @@
 //! `NOTPROVIDED` is no identity: such a line is known by its day, its amount and its remitter. Banks do repeat ids, so
 //! a genuine second line under a known identity is the line 2 of it, which an operator must claim by name.
 //!
-//! A line whose approval was reversed keeps its place, but nobody knows what truly arrived. Its amount is stated anew
-//! by whoever uses it next, or it is voided. Therefore a mistyped amount can be credited once and never again.
+//! A line whose approval was reversed keeps its place, but nobody knows what truly arrived. The operator who uses it
+//! next states its amount anew, or it is voided. Therefore a mistyped amount can be credited once and never again.
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use rust_decimal::Decimal;
@@ -45,8 +45,8 @@ pub enum NoIdentity {
     TooLong,
 }
 
-/// What tells the lines of one of our accounts apart: the bank's id in its normal form, or day, amount and remitter of
-/// a line without an id.
+/// What distinguishes the lines of one of our accounts: the bank's id in its normal form, or day, amount and remitter
+/// of a line without an id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity(String);
 

@@ -48,7 +48,7 @@ pub struct DebtEpisode {
     repayments: Vec<Repayment>,
     /// What reversals cancelled, by the number of the debit.
     cancelled_of: HashMap<i64, Decimal>,
-    /// The same, by the number of the reversal.
+    /// The cancelled debt of each reversal, by the reversal's number.
     cancelled_by: HashMap<i64, Decimal>,
     /// What is still owed of each debit.
     owed: HashMap<i64, Decimal>,
@@ -160,7 +160,7 @@ impl DebtEpisode {
         self.cancelled_of.get(&debit).copied().unwrap_or_default()
     }
 
-    /// Whether this episode tells all that became of a debit's debt so far.
+    /// Whether this episode contains all that became of a debit's debt so far.
     #[must_use]
     pub fn knows_all_of(&self, debit: i64) -> bool {
         self.replayed_to.is_none_or(|last| debit <= last && self.owed.get(&debit).is_none_or(Decimal::is_zero))

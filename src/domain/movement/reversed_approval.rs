@@ -6,8 +6,8 @@ use super::OfOrder;
 use crate::domain::counterpart::Counterpart;
 use crate::domain::take_back::{TakeBackId, TakeBackOrigin, TakenFrom};
 
-/// The movements of a reversed approval: an operator approved a bank transfer that never came, or somebody else's. The
-/// counterpart is our bank account that it was booked on.
+/// The movements of a reversed approval: an operator approved a bank transfer that never came, or that another customer
+/// sent. The counterpart is our bank account that it was booked on.
 #[must_use]
 pub fn of_reversed_approval(
     order: OfOrder<'_>,

@@ -21,8 +21,8 @@ pub fn transfer(id: Uuid, customer: &CustomerId, amount: Money, from: &Product, 
     sides(&shown, customer, amount, (from, &shown), (to, &shown))
 }
 
-/// The same where the transfer pays an order from the main wallet. The entry in the product's wallet refers to the
-/// order: there it is a recharge.
+/// As [`transfer`], where the transfer pays an order from the main wallet. The entry in the product's wallet refers to
+/// the order: there it is a recharge.
 #[must_use]
 pub fn payment_from_wallet(
     id: Uuid,

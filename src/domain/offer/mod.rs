@@ -88,7 +88,7 @@ impl Eligibility {
         self.refusal.as_ref().map(|refusal| refusal.sentence(self.channel, language))
     }
 
-    /// The same for programs.
+    /// The reason as a code, for programs.
     #[must_use]
     pub fn reason_code(&self) -> Option<String> {
         self.refusal.as_ref().map(|refusal| refusal.code().to_string())

@@ -249,7 +249,7 @@ fn the_eligible_channel_of_the_lowest_rank_is_recommended() {
     assert_eq!(recommended(&offer("CNY", None, ""), Some("9")), None);
 }
 
-/// Every reason is a sentence in every language, and tells its figures in each of them.
+/// Every reason is a sentence in every language, and contains its figures in each of them.
 #[test]
 fn reasons_are_sentences_in_every_language() {
     let fifty = money_of("50", "CNY");

@@ -103,7 +103,7 @@ pub struct Order {
     pub version: i64,
 }
 
-/// What lists of other things tell about an order.
+/// What lists of other things show of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToldOrder {
     pub id: Uuid,
@@ -208,7 +208,7 @@ pub enum Verdict {
     Complete(PaymentFact),
     /// Verified money that does not complete this order: keep it and say why.
     Keep(PaymentFact, String),
-    /// The same for money that the payer meant for this order: if it is pending, it waits for the rest.
+    /// The money is kept unapplied, and the payer meant it for this order: a pending order waits for the rest.
     KeepShort(PaymentFact, String),
     /// Move to this state; the text is for people.
     Become(OrderState, String),
@@ -232,7 +232,7 @@ pub fn judge(order: &Order, observation: &Observation, live_environment: bool) -
         Observation::ReadyToCapture if is_open => Verdict::Capture,
         // The order is closed here, so the money is not captured; the provider releases it by itself.
         Observation::ReadyToCapture => Verdict::Nothing,
-        // Money is on record. No word about another try ends the order or says whom it waits for.
+        // Money is on record. A message about another try neither ends the order nor changes whom it waits for.
         Observation::Declined { reason }
         | Observation::InFlight { reason }
         | Observation::Review { reason }

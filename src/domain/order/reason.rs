@@ -61,7 +61,7 @@ impl OrderReason {
     }
 
     /// The reason as a sentence for customers who do not read English. `None` for English: there the order's own text
-    /// says more. What an operator wrote is told as it was written.
+    /// says more. What an operator wrote is shown as it was written.
     #[must_use]
     pub const fn sentence(self, language: Language) -> Option<&'static str> {
         match language {

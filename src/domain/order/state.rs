@@ -1,4 +1,4 @@
-//! Where an order stands, and how it may move.
+//! The states of an order, and how it may move between them.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::money::Money;
 
-/// Where an order stands: the six words of the API.
+/// The state of an order: the six words of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OrderStatus {
     Pending,

@@ -55,7 +55,7 @@ impl FromStr for Channel {
     }
 }
 
-/// The code behind a channel, or the bank itself. The word stands in paths, counterparts and columns.
+/// The code behind a channel, or the bank itself. Its name is used in paths, counterparts and columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ProviderName {
     Stripe,
@@ -127,7 +127,7 @@ impl CardFlow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentFact {
     /// The provider's id of the payment: Stripe's PaymentIntent, PayPal's capture, VNPay's `TxnRef:TransactionNo`, or
-    /// the bank's transaction id. A company's id is unique at that company, whichever account of ours tells of it. A
+    /// the bank's transaction id. A company's id is unique at that company, whichever of our accounts reports it. A
     /// bank's is unique for one account.
     pub payment_id: String,
     /// The gross amount that arrived, before the provider's own fee.
@@ -304,7 +304,7 @@ pub enum Observation {
     Expired,
 }
 
-/// Where a refund at the provider stands.
+/// The status of a refund at the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefundStatus {
     Pending,
@@ -329,7 +329,7 @@ pub struct RefundFact {
     pub reversal: bool,
 }
 
-/// Where a dispute (chargeback) stands.
+/// The status of a dispute (chargeback).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DisputeStatus {
     Open,

@@ -1,4 +1,4 @@
-//! Quotes: prices that a customer was told, as a signed text that comes back with the order.
+//! Quotes: prices that a customer was shown, as a signed text that the order returns.
 //!
 //! Nothing is stored. The signature also covers the customer and the environment, so a quote is good for nobody else.
 //! It fixes fee, tax, credited amount and bonus of each channel for 15 minutes, however often it is used. Three things

@@ -19,7 +19,7 @@ use super::order::Order;
 use super::payment::{ProviderName, RefundStatus};
 use super::take_back::OrderBonus;
 
-/// Where a refund stands in our books.
+/// The state of a refund in our books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefundState {
     /// Proposed; nothing has moved.
@@ -102,9 +102,9 @@ pub struct Refund {
     pub from_wallet: Money,
     /// What the customer's wallets owe for the order's money: taken, or still claimed, less what they got back.
     pub debited: Money,
-    /// The same for what was brought to a wallet without an order.
+    /// What was taken of a credit without an order.
     pub wallet_taken: Money,
-    /// The same for the order's bonus: revoked, or taken or claimed as money where it was spent.
+    /// What was taken of the order's bonus: revoked, or taken or claimed as money where it was spent.
     pub bonus_taken: Money,
     pub state: RefundState,
     pub reason: String,
@@ -263,7 +263,7 @@ impl ReturnedSoFar {
         Due { money: share(order.credited_amount) - self.debited, bonus: bonus - self.bonus_taken }
     }
 
-    /// The same, with what became of the order's bonus.
+    /// As [`ReturnedSoFar::due`], with what became of the order's bonus.
     #[must_use]
     pub fn with_bonus(self, bonus: Option<OrderBonus>) -> Self {
         match bonus {

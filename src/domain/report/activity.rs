@@ -7,7 +7,7 @@ use crate::domain::money::{Currency, Money};
 use crate::domain::payment::Channel;
 use crate::domain::product::Product;
 
-/// By what rows are told apart, beside the period and the currency.
+/// By what rows are separated, in addition to the period and the currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Split {
     pub product: bool,
@@ -19,9 +19,9 @@ pub struct Split {
 pub struct RowKey {
     pub period: NaiveDate,
     pub currency: Currency,
-    /// `None` where rows are not told apart by product.
+    /// `None` where rows are not separated by product.
     pub product: Option<String>,
-    /// `None` where rows are not told apart by channel, and for what came or went by no channel.
+    /// `None` where rows are not separated by channel, and for money that moved by no channel.
     pub channel: Option<&'static str>,
 }
 

@@ -237,8 +237,8 @@ fn keyed(secret: &[u8], bytes: &[u8]) -> String {
     hex::encode(mac.finalize().into_bytes())
 }
 
-/// Names and texts of metadata as fields, by the names' bytes. A value that is no text, which the API does not take,
-/// stands as JSON.
+/// Names and texts of metadata as fields, by the names' bytes. A value that is no text, which the API does not accept,
+/// is written as JSON.
 fn metadata_text(metadata: &Value) -> String {
     match metadata {
         Value::Object(texts) => {

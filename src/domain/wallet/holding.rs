@@ -100,8 +100,8 @@ impl Wallet {
         if amount.is_zero() {
             return Ok(booked);
         }
-        // The entry tells what the hold was for, unless the capture says more. It keeps the hold's key, so that the key
-        // charges nobody twice once the hold is deleted.
+        // The entry has the description of the hold, unless the capture has one. It keeps the hold's key, so that the
+        // key charges nobody twice once the hold is deleted.
         let label = &Label {
             description: booking.label.description.clone().or_else(|| hold.description.clone()),
             metadata: booking.label.metadata.clone().or_else(|| hold.metadata.clone()),

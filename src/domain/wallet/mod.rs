@@ -165,7 +165,7 @@ impl Wallet {
         (self.unheld_paid() - self.debt).or_zero()
     }
 
-    /// The same if no hold reserved anything.
+    /// As [`Wallet::movable`], if no hold reserved anything.
     pub fn movable_beyond_holds(&self) -> Money {
         (self.paid - self.debt).or_zero()
     }

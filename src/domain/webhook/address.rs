@@ -54,7 +54,7 @@ impl AddressRule {
 }
 
 /// Whether an address belongs to a host of the internet: not private, loopback, link-local, shared, reserved or a
-/// multicast, and no address by which clouds tell their machines secrets.
+/// multicast, and no address at which clouds give their machines secrets.
 #[must_use]
 pub fn is_public(address: IpAddr) -> bool {
     match address {

@@ -1,8 +1,8 @@
 //! The full path: lock, decide, write. When a transaction fails, its postings are split and each half is posted again,
-//! until the posting that fails stands alone, so that it fails none of its neighbours.
+//! until the posting that fails is alone, so that no other fails with it.
 //!
-//! An error that passes is not split, because it would come back for each half. A lock that somebody else keeps is left
-//! to [`super::parked`], which knows whose wallet it is.
+//! An error that passes is not split, because it would come back for each half. A posting that meets the lock of
+//! another session is left to [`super::parked`], which knows whose wallet it is.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -27,7 +27,7 @@ pub(super) fn post<'a>(pool: &'a Pool, postings: &'a [Posting]) -> Pin<Box<dyn F
             };
             tries += 1;
             // A key that another process wrote a moment ago is found and replayed by the next try. After a lost
-            // connection the keys tell what was booked.
+            // connection, the keys show what was booked.
             let again = error.violated_unique().is_some() || error.is_connection_lost();
             if again && tries < 3 {
                 continue;

@@ -80,7 +80,7 @@ async fn serve(shared: &Arc<Shared>, conn: &Own) {
 }
 
 /// Writes jobs by the fast path and answers those that are wholly booked. The others go on to [`leftovers`], or, where
-/// a statement met a lock of somebody else, to [`parked`]. Returns false when the connection was lost meanwhile.
+/// a statement met a lock of another session, to [`parked`]. Returns false when the connection was lost meanwhile.
 async fn flush(jobs: Vec<Job>, shared: &Arc<Shared>, conn: &Connection) -> bool {
     let jobs = if shared.parked.is_empty() { jobs } else { parked::divert(shared, jobs, Some(conn)).await };
     if jobs.is_empty() {
@@ -172,7 +172,7 @@ type FastResults = Vec<Option<Booked>>;
 /// What became of a flush on the fast path.
 struct Tried {
     settled: FastResults,
-    /// The places of the postings whose statement met a lock of somebody else.
+    /// The places of the postings whose statement met a lock of another session.
     locked: Vec<usize>,
     /// Whether the connection is still there.
     alive: bool,

@@ -33,7 +33,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
-/// Answers jobs, and returns those with postings that met a lock of somebody else.
+/// Answers jobs, and returns those with postings that met a lock of another session.
 pub(super) async fn decide(shared: &Shared, mut jobs: Vec<Job>) -> Vec<Job> {
     let places: Vec<(usize, usize)> =
         jobs.iter().enumerate().flat_map(|(n, job)| job.open_places().map(move |place| (n, place))).collect();

@@ -5,10 +5,10 @@
 //! There is no timer: an idle service writes a single posting at once. No answer leaves before its commit.
 //!
 //! A flush tries the fast path ([`crate::storage::ledger::fast`]) and answers each request that is wholly booked.
-//! [`leftovers`] decides the rest under locks, beside the lane, which goes on. A wallet whose lock somebody else keeps
-//! is parked, and [`parked`] writes its postings alone until that works again, so that only the first flush that meets
-//! such a wallet waits for it. A request that has no answer after ten seconds gets 503; its postings may still be
-//! booked, and the same ids show whether they are.
+//! [`leftovers`] decides the rest under locks, beside the lane, which goes on. A wallet whose lock another session
+//! holds for long is parked, and [`parked`] writes its postings alone until that works again, so that only the first
+//! flush that meets such a wallet waits for it. A request that has no answer after ten seconds gets 503; its postings
+//! may still be booked, and the same ids show whether they are.
 //!
 //! Postings of one request are booked in their order; between requests no order is promised. A caller who disconnects
 //! changes nothing: what was queued is booked.
@@ -49,8 +49,8 @@ pub struct PosterSettings {
     pub lanes: usize,
     /// Flushes outstanding on one connection.
     pub pipeline: usize,
-    /// How many postings may wait. Beyond it, callers get 503 `overloaded`; into an empty queue every request goes. The
-    /// same number again may wait for the full path, and to be written alone.
+    /// How many postings may wait. Beyond it, callers get 503 `overloaded`; into an empty queue every request goes. As
+    /// many again may wait for the full path, and as many to be written alone.
     pub queue: usize,
     /// The memory that waiting postings may take, in bytes. The same rule holds.
     pub queue_bytes: usize,
@@ -70,7 +70,7 @@ impl Default for PosterSettings {
 /// Why it is not known what became of a posting.
 #[derive(Debug)]
 enum Trouble {
-    /// Somebody else kept the lock of its wallet.
+    /// Another session held the lock of its wallet for too long.
     Locked,
     Storage(StorageError),
 }

@@ -1,4 +1,4 @@
-//! Parked wallets: a lock that somebody else keeps makes nobody wait but the requests of that wallet.
+//! Parked wallets: only the requests of a wallet wait for the session that holds its lock.
 //!
 //! When a transaction of several wallets meets such a lock, it is not known whose wallet it was. So all of them are
 //! parked, and the postings are written again, each wallet alone: all but one succeed at once, which ends their
@@ -309,7 +309,7 @@ fn group(jobs: &[Job], found: &HoldWallets) -> Vec<Group> {
                 }
                 own = Some(node);
             }
-            // A hold that nobody knows has no wallet: it stands alone.
+            // A hold that nobody knows has no wallet: it is a group of its own.
             members.push((own.unwrap_or_else(|| forest.add()), n, place));
         }
     }

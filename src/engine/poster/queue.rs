@@ -15,8 +15,8 @@ pub(super) type Answer = Result<Vec<PostingAnswer>, EngineError>;
 
 /// The postings of one request, and the channel that takes their answers.
 ///
-/// The poster does not stop before every job is answered or dropped. The caller of a dropped job is told that the
-/// outcome is not known.
+/// The poster does not stop before every job is answered or dropped. The caller of a dropped job gets the error that
+/// the outcome is not known.
 pub(super) struct Job {
     pub(super) postings: Vec<Posting>,
     /// The answers so far, by posting. Empty until the first is known.

@@ -44,7 +44,7 @@ pub struct StreamSettings {
     pub per_customer: usize,
 }
 
-/// One update, and how far the listener has come with it.
+/// One update, and the listener's cursor after it.
 #[derive(Debug, Clone)]
 pub struct Message {
     pub cursor: Cursor,
@@ -111,7 +111,7 @@ struct Listener {
     claims: Vec<Money>,
     /// Takes one turn's messages at a time: a slow reader gets messages less often, and takes no memory.
     messages: mpsc::Sender<Vec<Message>>,
-    /// Tells the reader why the stream ends, past the messages that wait.
+    /// Carries the reason why the stream ends to the reader, past the messages that wait.
     end: Option<oneshot::Sender<StreamEnd>>,
 }
 

@@ -149,7 +149,7 @@ async fn principal(gate: &Gate, request: &HttpRequest) -> Result<(Arc<Principal>
     verified.map(|principal| (principal, None))
 }
 
-/// The owner of an API key that can be used. Whether it is unknown, expired or revoked is not told.
+/// The owner of an API key that can be used. The answer does not say whether the key is unknown, expired or revoked.
 async fn key_principal(gate: &Gate, request: &HttpRequest, text: &str) -> Result<(Arc<Principal>, KeyText), Failure> {
     let text = KeyText::read(text, gate.environment).map_err(|refusal| unauthorized(refusal.to_string()))?;
     let unknown = || unauthorized("the API key is unknown, expired or revoked".to_owned());

@@ -1,8 +1,8 @@
 //! Tables as CSV (RFC 4180, UTF-8), for spreadsheets and programs.
 //!
 //! A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula. So a text that a person or a partner
-//! wrote stands behind an apostrophe when it begins like one. Numbers, times and the service's own words stand as they
-//! are.
+//! wrote gets an apostrophe in front when it begins like one. Numbers, times and the service's own words are written as
+//! they are.
 
 use std::borrow::Cow;
 
@@ -32,7 +32,7 @@ impl<'c> Cell<'c> {
         Self(word.into())
     }
 
-    /// A text that somebody wrote.
+    /// A text that a person or a partner wrote.
     #[must_use]
     pub fn text(text: &'c str) -> Self {
         let harmless = !text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])

@@ -151,7 +151,7 @@ impl Room {
 /// A body that has not been read yet.
 struct Arriving {
     body: Payload,
-    /// `None` for a body whose length the head does not tell.
+    /// `None` for a body whose length the head does not state.
     length: Option<usize>,
     room: Room,
     deadline: Duration,
@@ -262,7 +262,7 @@ fn what_is_wrong<T: DeserializeOwned>(request: &HttpRequest, bytes: &[u8], is_ob
     if !found.is_empty() {
         return Error::Invalid(found).into();
     }
-    // What the schema does not show: a field that stands twice, a number that does not fit.
+    // What the schema does not show: a field that occurs twice, a number that does not fit.
     let mut json = serde_json::Deserializer::from_slice(bytes);
     match serde_path_to_error::deserialize::<_, T>(&mut json) {
         Err(error) if error.inner().is_data() => {
@@ -331,7 +331,7 @@ pub struct ClientIp(pub IpAddr);
 pub struct TrustProxy(pub bool);
 
 impl ClientIp {
-    /// The address of whoever sent a request.
+    /// The address of the client that sent a request.
     #[must_use]
     pub fn of(request: &HttpRequest) -> Self {
         let peer = request.peer_addr().map(|address| address.ip());

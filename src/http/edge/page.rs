@@ -181,7 +181,7 @@ pub struct Cursors {
     pub next: Option<CursorText>,
 }
 
-/// Writes the cursors to the pages beside a page; `position` tells the place of a row.
+/// Writes the cursors to the pages beside a page; `position` returns the place of a row.
 ///
 /// # Errors
 /// When a position cannot be written.

@@ -94,7 +94,7 @@ impl ProblemPages {
         Self(public_url.trim_end_matches('/').to_owned())
     }
 
-    /// The pages that a request is told of.
+    /// The pages to which the problems of a request refer.
     #[must_use]
     pub fn told(request: &HttpRequest) -> Self {
         request.app_data::<web::Data<Self>>().map(|pages| pages.get_ref().clone()).unwrap_or_default()

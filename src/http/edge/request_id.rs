@@ -14,7 +14,7 @@ use crate::identity::Principal;
 
 static HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request. It stands in the answer, in every log line and in every problem.
+/// The id of a request. The answer, every log line and every problem contain it.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 

@@ -78,7 +78,7 @@ fn cut(name: &str) -> String {
     name.chars().take(LONGEST_NAME).collect()
 }
 
-/// A schema, with what stands beside the reference to it.
+/// A schema, with the fields next to the reference to it.
 struct Resolved<'s> {
     beside: &'s Value,
     schema: &'s Value,

@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 
 use crate::app::error::FieldError;
 
-/// How many broken rules the sentence about a request tells. The problem's `errors` has more.
+/// How many broken rules the sentence about a request names. The problem's `errors` has more.
 const TOLD: usize = 3;
 
 /// Makes a sentence of an error's text.

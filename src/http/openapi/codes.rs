@@ -32,7 +32,7 @@ const DECIDES: &[Code] = &[
 const LINE: &[Code] = &[BankTransactionUsed, BankLineTied, ConfirmDifference, ConfirmNotDuplicate, AnotherLine];
 const NOTIFIED: &[Code] = &[BadRequest, BodyTooSlow, BodyTooLarge, UnsupportedContentEncoding, Overloaded, TryAgain];
 
-/// The codes of an operation beside those that follow from its shape.
+/// The codes of an operation in addition to those that follow from its shape.
 #[rustfmt::skip]
 const TABLE: &[(&str, &[&[Code]])] = &[
     ("createUsage", &[SPENDS, &[SpendCapReached]]),
@@ -195,7 +195,7 @@ pub(super) fn of(takes: Takes<'_>, named: &[(u16, Code)]) -> BTreeMap<u16, Vec<C
     by_status
 }
 
-/// The statuses with which a code stands as the code of a problem.
+/// The statuses of the problems that have this code.
 fn statuses(code: Code) -> impl Iterator<Item = u16> {
     code.places().iter().filter_map(|place| match place {
         Place::Problem(status) => Some(*status),

@@ -41,14 +41,14 @@ fn replace(value: &mut Value, texts: &BTreeMap<&str, Inlined>) {
     }
 }
 
-/// The schema for a reference. What stands beside the reference (a description, a default) replaces the schema's own.
+/// The schema for a reference. A field next to the reference (a description, a default) replaces the schema's own.
 fn required(value: &Value, texts: &BTreeMap<&str, Inlined>) -> Option<Map<String, Value>> {
     let reference = value.as_object()?;
     let text = referred(reference, texts).filter(|text| !NULLABLE.contains(&text.name))?;
     written_out(reference, text)
 }
 
-/// The schema, with what stands beside the reference to it.
+/// The schema, with the fields next to the reference to it.
 fn written_out(reference: &Map<String, Value>, text: &Inlined) -> Option<Map<String, Value>> {
     let mut schema = text.schema.as_object()?.clone();
     let beside = reference.iter().filter(|(name, _)| *name != "$ref");

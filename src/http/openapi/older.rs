@@ -1,7 +1,7 @@
 //! The document in the older format 3.0, for tools that do not read 3.1.
 //!
 //! 3.0 knows no type `null`, no fields beside a reference, no webhooks, no roles of a bearer token, and one example a
-//! schema. Nothing else of the API gets lost: what stood beside a reference moves into an `allOf`.
+//! schema. Nothing else of the API gets lost: the fields next to a reference move into an `allOf`.
 
 use serde_json::{Map, Value, json};
 
@@ -23,7 +23,7 @@ pub(super) fn older(document: &Value) -> Value {
 fn walk(name: &str, value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            // What stands in an example is nobody's schema.
+            // What an example contains is no schema.
             for (name, field) in fields.iter_mut().filter(|(name, _)| !matches!(name.as_str(), "example" | "examples"))
             {
                 walk(name, field);

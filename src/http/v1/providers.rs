@@ -32,7 +32,7 @@ async fn receive(
         .collect();
     let raw = RawNotification { headers, query: request.query_string().to_owned(), body: body.to_vec() };
     let reply = notifications::receive(app, provider, &raw).await?;
-    // A company looks at the status alone; whoever else calls reads a problem.
+    // A company looks at the status alone; any other caller reads a problem.
     if reply.status == 400 {
         // A sentence for the operator, whom the company shows the answer.
         let said = reply.content_type.starts_with("text/plain").then_some(reply.body.trim());

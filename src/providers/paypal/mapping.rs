@@ -150,7 +150,7 @@ pub(super) fn dispute(dispute: &PaypalDispute) -> Result<DisputeFact, String> {
         inquiry: false,
         reason: dispute.reason.clone(),
         evidence_due_at: dispute.seller_response_due_date.as_deref().and_then(|due| due.parse().ok()),
-        // PayPal tells its fee in reports only.
+        // PayPal states its fee in reports only.
         fee: None,
     })
 }

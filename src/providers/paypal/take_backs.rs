@@ -1,4 +1,4 @@
-//! Asks PayPal for refunds and disputes. Disputes have a list; the refunds of a capture stand in its order.
+//! Asks PayPal for refunds and disputes. Disputes have a list; the order of a capture lists its refunds.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 

@@ -68,7 +68,7 @@ pub(super) fn parse(body: &[u8], live: bool) -> Result<Notification, Notificatio
     let carries = HANDLED.iter().find(|(name, _)| *name == event.kind).map(|(_, carries)| *carries);
     let fact = match carries {
         None => Fact::Ignored,
-        // The money is on the account of somebody else.
+        // The money is on a connected account, which is not ours.
         Some(_) if event.account.is_some() => Fact::Foreign,
         Some(carries) => fact(&event.kind, carries, &event.data.object).map_err(|reason| {
             let unread = UnreadableNotification::of(&event.id, &event.kind, reason);

@@ -102,8 +102,8 @@ pub(super) fn refund(request: &RefundRequest) -> Result<StripeForm, ProviderErro
     ])
 }
 
-/// The evidence about a dispute, submitted at once. The fields are Stripe's own; what has none of its own stands in the
-/// free text (docs.stripe.com/api/disputes/evidence_object).
+/// The evidence about a dispute, submitted at once. The fields are Stripe's own; what has none of its own is written
+/// into the free text (docs.stripe.com/api/disputes/evidence_object).
 pub(super) fn evidence(evidence: &Evidence) -> StripeForm {
     let product = format!("Prepaid balance of {} for {}", evidence.amount, evidence.product);
     let optional = [

@@ -2,7 +2,7 @@
 //!
 //! Diesel hands out an error's message and, for a few states only, its kind. Messages are translated by the server, so
 //! no decision may read one. [`Listener`] therefore follows the messages of the protocol as they arrive and remembers,
-//! for each error that somebody asks about, which SQLSTATE came with which message. [`of_message`] and [`state_of`]
+//! for each error that a caller asks about, which SQLSTATE came with which message. [`of_message`] and [`state_of`]
 //! look a message up: the state decides, and the message is only the key. The listener sees an error before diesel
 //! does, so a look-up never comes too early.
 //!
@@ -17,7 +17,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 pub enum Passing {
     /// 40001, 40P01: two transactions met. The same one may succeed at once.
     Conflict,
-    /// 55P03: somebody else holds a lock for longer than this session waits.
+    /// 55P03: another session holds a lock for longer than this one waits.
     Locked,
     /// 57014: a statement took too long.
     TooSlow,
@@ -173,8 +173,8 @@ impl Listener {
     }
 }
 
-/// Remembers an error that somebody asks about, and returns why it passes. Fields are a type byte and a text that ends
-/// with a zero byte, each.
+/// Remembers an error that a caller may ask about, and returns why it passes. Fields are a type byte and a text that
+/// ends with a zero byte, each.
 fn learn(fields: &[u8]) -> Option<Passing> {
     let field = |kind: u8| {
         let of_kind = |field: &&[u8]| field.first() == Some(&kind);

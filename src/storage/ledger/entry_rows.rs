@@ -80,7 +80,7 @@ pub(super) fn entries_of_wallets() -> _ {
 }
 
 impl EntryRow {
-    /// The entry, with the grant that its row names. Uses that stand in rows of their own are read by
+    /// The entry, with the grant that its row names. Uses that have rows of their own are read by
     /// [`super::find::uses`].
     pub(crate) fn into_entry(self) -> Result<Entry, StorageError> {
         let kind = EntryKind::from_code(self.kind)

@@ -231,7 +231,8 @@ impl Statement for OldestWriter {
 }
 
 /// The moment before which every entry is committed: nothing can appear with an earlier time. It is now, or the start
-/// of the oldest transaction that may still write. Whoever reads entries up to it must ask for it first.
+/// of the oldest transaction that may still write. A caller that reads entries up to this time must ask for the time
+/// first.
 ///
 /// # Errors
 /// Database errors.

@@ -106,7 +106,7 @@ impl Statement for UpdateHolds {
     }
 }
 
-/// The parts of several grants. One alone stands in a column.
+/// The parts of several grants. A single part is stored in a column.
 fn grant_parts_to_json(hold: &Hold) -> Option<serde_json::Value> {
     (hold.grant_parts.len() > 1).then(|| {
         hold.grant_parts

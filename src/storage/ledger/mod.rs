@@ -8,7 +8,7 @@
 //! [`fast`] writes the same rows for the common case in one statement. It decides nothing.
 //!
 //! Locks are always taken in this order: holds by id, then the gate of a customer's wallets (`wallet_gate`), then
-//! wallets by key. Where taken-back money stands open, all wallets of the customer and currency are locked; that guards
+//! wallets by key. Where taken-back money is claimed, all wallets of the customer and currency are locked; that guards
 //! its claims and movements (`take_backs`). The row of a closing comes last (`storage::closings`).
 
 mod entry_rows;
@@ -103,8 +103,8 @@ pub async fn lock_all_wallets(
     lock_wallets_where(conn, customer, |_| true).await
 }
 
-/// Passes the gate of a customer's wallets together with others until the transaction ends: whoever marks all wallets
-/// of the customer waits for it, and is waited for. Call it before any wallet is locked.
+/// Passes the gate of a customer's wallets together with others until the transaction ends: a transaction that marks
+/// all wallets of the customer waits for this one, and this one for that. Call it before any wallet is locked.
 ///
 /// # Errors
 /// Database errors.

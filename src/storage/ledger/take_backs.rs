@@ -201,7 +201,7 @@ impl TakenRow {
 }
 
 /// Reads what of taken-back money the postings and the locked wallets concern. Most calls concern none and read
-/// nothing. `wanted` has the wallets that were to be locked: for one that does not exist only the table of claims tells
+/// nothing. `wanted` has the wallets that were to be locked: for one that does not exist only the table of claims says
 /// whether its customer may spend.
 ///
 /// # Errors

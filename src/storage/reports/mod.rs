@@ -68,7 +68,7 @@ pub async fn may_fold(conn: &mut AsyncPgConnection) -> Result<bool, StorageError
     Ok(asked.get_result::<Answer>(conn).await?.yes)
 }
 
-/// Holds off whoever folds until the transaction ends.
+/// Keeps every process from folding until the transaction ends.
 ///
 /// # Errors
 /// Database errors.

@@ -89,7 +89,7 @@ pub async fn erase(
     Err(StorageError::Corrupt(format!("{erased} of {wanted} entries were erased")))
 }
 
-/// Erases what stands beside the entries: the same texts on holds and on claims of taken-back money, and what the
+/// Erases what is stored outside the entries: the same texts on holds and on claims of taken-back money, and what the
 /// customer wrote and uploaded for operators.
 ///
 /// # Errors

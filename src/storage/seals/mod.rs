@@ -61,7 +61,7 @@ pub async fn read_walk(conn: &mut AsyncPgConnection) -> Result<Walk, StorageErro
     Ok(walk(seal_walk::table.select(WALK).first(conn).await?))
 }
 
-/// Locks the walk if its next slice is due. `None` when it is not, or when somebody else seals.
+/// Locks the walk if its next slice is due. `None` when it is not due, or when another process seals.
 ///
 /// # Errors
 /// Database errors.

@@ -220,7 +220,7 @@ impl State {
         self.since = Instant::now();
     }
 
-    /// Whoever polls the connection next gets an error.
+    /// The next poll of the connection returns an error.
     fn end(&mut self, why: &'static str) {
         if !std::mem::replace(&mut self.has_ended, true) {
             metrics::counter!("topup_http_connections_ended_total", "why" => why).increment(1);

@@ -72,7 +72,7 @@ async fn an_answer_that_nobody_reads_ends_the_connection() {
     assert_eq!(send(&mut ours, b"12345678").await.unwrap(), 8);
     let stuck = tokio::spawn(async move { (send(&mut ours, b"9").await, ours) });
     tokio::task::yield_now().await;
-    // Whoever reads slowly, but does read, is served.
+    // A client that reads slowly, but does read, is served.
     let mut bytes = [0; 8];
     let mut into = ReadBuf::new(&mut bytes);
     poll_fn(|context| Pin::new(&mut theirs).poll_read(context, &mut into)).await.unwrap();

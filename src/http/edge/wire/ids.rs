@@ -1,4 +1,4 @@
-//! Ids of the service's own objects: a prefix that tells what the id names, and a UUID.
+//! Ids of the service's own objects: a prefix for the kind of object, and a UUID.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;

@@ -118,7 +118,7 @@ impl BrokenRule {
     }
 }
 
-/// A text of one kind, as it stands in a request or an answer. It is not checked before it is read.
+/// A text of one kind, as a request or an answer contains it. It is not checked before it is read.
 pub struct Text<F>(String, PhantomData<fn() -> F>);
 
 impl<F> Text<F> {

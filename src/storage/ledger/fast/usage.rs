@@ -81,7 +81,7 @@ impl Statement for KnownUsage {
 ///
 /// # Errors
 /// Database errors. Nothing was booked, except that after a lost connection this is not known: a repetition with the
-/// same keys tells.
+/// same keys shows it.
 pub async fn usage(conn: &AsyncPgConnection, items: &[Deduction<'_>]) -> Result<Vec<Option<Booked>>, StorageError> {
     match move_usage(conn, items).await {
         Err(error) if is_repeated(&error, "entries_key_once", items.len()) => {}
