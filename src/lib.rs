@@ -18,7 +18,7 @@
 //! - [`workers`]: loops that need no request.
 //! - [`app`]: use cases, which load, ask the domain and save. Only this layer opens transactions. All money that
 //!   arrives takes one path, [`app::settlement`].
-//! - [`engine`]: what runs by itself beside the requests. [`engine::poster`] writes usage, [`engine::balance_reader`]
+//! - [`engine`]: what runs by itself, outside requests. [`engine::poster`] writes usage, [`engine::balance_reader`]
 //!   reads balances for many at once, [`engine::stream`] sends them.
 //! - [`storage`]: PostgreSQL by diesel, with statements in `.sql` files. Functions take a connection and return domain
 //!   types; rows are private.

@@ -130,7 +130,7 @@ pub async fn export(
     }))
 }
 
-/// An export, and where it has come to.
+/// An export, and the place up to which it has read.
 struct Export {
     app: App,
     filter: FlowFilter,

@@ -142,7 +142,7 @@ pub async fn list(app: &App, filter: &AdjustmentFilter, page: &Page) -> Result<R
     Ok(store::list(&mut *app.pool.get().await?, filter, page).await?)
 }
 
-/// One correction.
+/// Reads an adjustment.
 ///
 /// # Errors
 /// 404.

@@ -28,7 +28,7 @@ pub struct DisputeView {
     pub case: DisputeCase,
 }
 
-/// One dispute.
+/// Reads a dispute.
 ///
 /// # Errors
 /// 404.

@@ -209,7 +209,7 @@ async fn find(conn: &mut Connection, customer: &CustomerId, id: Uuid) -> Result<
     store::find(conn, customer, id).await?.ok_or(Error::Internal("a grant that was given"))
 }
 
-/// One grant of a customer.
+/// Reads a grant of a customer.
 ///
 /// # Errors
 /// 404.

@@ -116,7 +116,7 @@ pub async fn of_order(
     Ok(OrderPapers { receipt, credit_notes: papers.collect() })
 }
 
-/// One paper. A customer reads own ones.
+/// Reads a paper. A customer reads own ones.
 ///
 /// # Errors
 /// 404.

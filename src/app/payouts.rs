@@ -305,7 +305,7 @@ async fn book(conn: &mut Connection, posting: Posting) -> Result<(), Error> {
     Ok(())
 }
 
-/// One payout.
+/// Reads a payout.
 ///
 /// # Errors
 /// 404.

@@ -298,7 +298,7 @@ async fn note(
     Ok(audit::write(conn, &AuditRecord { reason: reason.map(str::to_owned), ..record }).await?)
 }
 
-/// One request; with a customer, only one of his.
+/// Reads a request; with a customer, only one of his.
 ///
 /// # Errors
 /// 404.
@@ -309,7 +309,7 @@ pub async fn get(app: &App, customer: Option<&CustomerId>, id: Option<Uuid>) -> 
     found.filter(|request| customer.is_none_or(|customer| request.customer == *customer)).ok_or_else(missing)
 }
 
-/// One request with what of its order can be refunded now.
+/// Reads a request, and what can be refunded of its order now.
 ///
 /// # Errors
 /// 404.

@@ -157,7 +157,7 @@ pub(in crate::app) async fn recover_from(conn: &mut Connection, customer: &Custo
     Ok(())
 }
 
-/// One write-off.
+/// Reads a write-off.
 ///
 /// # Errors
 /// 404.

@@ -56,7 +56,7 @@ pub struct KindSum {
 }
 
 impl KindSum {
-    /// As `AccountFlow::flow_type` says of each of them.
+    /// As `AccountFlow::flow_type` decides it for each of them.
     fn flow_type(&self) -> FlowType {
         if self.pays_order { FlowType::Recharge } else { self.kind.flow_type() }
     }

@@ -3,7 +3,7 @@
 use super::money::Money;
 use super::wallet::Wallet;
 
-/// A customer's wallets, and what is claimed from the customer beside them.
+/// A customer's wallets, and the taken-back money that is claimed from the customer.
 #[derive(Debug, Clone, Default)]
 pub struct Balances {
     /// Sorted by currency; the main wallet comes first.

@@ -1,9 +1,9 @@
 //! Bonus tiers: who tops up so much gets so much on top, for example 50 for 500.
 //!
-//! A tier can serve a customer once only. The order that names it reserves it: of the orders of one customer that are
-//! pending, processing or completed, one names it, also after a refund. An order made meanwhile has no bonus, and says
-//! why. An order that was cancelled, expired or failed frees it; money that still arrives for it brings the bonus only
-//! if no other order names it by then.
+//! A tier can be limited to one bonus for each customer. The order that names it reserves it: of the orders of one
+//! customer that are pending, processing or completed, one names it, also after a refund. An order made meanwhile has
+//! no bonus, and says why. An order that was cancelled, expired or failed frees it; money that still arrives for it
+//! brings the bonus only if no other order names it by then.
 
 use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::money::{Currency, Money};
 use super::product::Product;
 
-/// How often a tier serves one customer.
+/// How often one customer gets the bonus of a tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BonusUse {
     EveryTime,
@@ -47,7 +47,7 @@ impl BonusUse {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BonusTier {
     pub id: Uuid,
-    /// The tiers of the main wallet also serve products that have none of their own.
+    /// The tiers of the main wallet also apply to products that have none of their own.
     pub product: Product,
     /// An order over this amount or more gets the bonus.
     pub from_amount: Money,
@@ -67,7 +67,7 @@ impl BonusTier {
         self.from_amount.currency()
     }
 
-    /// Whether the tier can still serve the customer.
+    /// Whether the customer can still get the tier's bonus.
     #[must_use]
     pub fn is_available(&self, standing: &BonusStanding) -> bool {
         let is_over = self.used == BonusUse::FirstTopUp && standing.has_topped_up;

@@ -12,7 +12,7 @@ use super::payment::{DisputeStatus, ProviderName};
 /// The most characters of one text of the evidence. Stripe takes 20,000 for each, and 150,000 for all.
 const MAX_TEXT: usize = 20_000;
 
-/// What is known of a dispute beside its money.
+/// What is known about a dispute other than its money.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DisputeCase {
     /// Until when the company takes evidence, as far as it says so.

@@ -287,7 +287,7 @@ impl Posting {
         self.wallet().filter(|_| makes)
     }
 
-    /// The wallet of the product whose guard counted what a reversal gives back, beside the wallet that paid.
+    /// The wallet of the product whose guard counted what a reversal gives back, where another wallet paid.
     #[must_use]
     pub fn guarded_as_well(&self) -> Option<WalletKey> {
         match (&self.change, self.wallet()) {
@@ -308,7 +308,7 @@ impl Posting {
         }
     }
 
-    /// Wallets of the same customer and currency that it may take from beside its own.
+    /// The other wallets of the same customer and currency from which the posting may take.
     #[must_use]
     pub fn also_takes_from(&self) -> Vec<WalletKey> {
         match (&self.change, self.wallet()) {

@@ -141,7 +141,7 @@ pub fn choose(rules: &[TaxRule], seller: Country, customer: Country, business: b
     found.map(|rule| AppliedTax { key: rule.key, version: rule.version, terms: rule.terms })
 }
 
-/// What decides about a customer's tax, beside the operator's rules.
+/// What decides about a customer's tax, together with the operator's rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taxpayer {
     pub country: Country,

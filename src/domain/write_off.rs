@@ -50,7 +50,7 @@ pub struct Owed {
 }
 
 impl Owed {
-    /// What the wallets and the claims of one customer say of a currency.
+    /// What one customer's wallets owe in a currency, and what is claimed of taken-back money.
     #[must_use]
     pub fn of(currency: Currency, wallets: &[Wallet], claims: &[Claim]) -> Self {
         let debts = wallets

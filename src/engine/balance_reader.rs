@@ -20,7 +20,8 @@ use crate::storage::StorageError;
 use crate::storage::ledger;
 use crate::storage::pool::Pool;
 
-/// Readers at work at the same time: while one waits for the database, another one serves who came meanwhile.
+/// Readers at work at the same time: while one waits for the database, another one answers the callers that came
+/// meanwhile.
 const READERS: usize = 2;
 /// Customers in one read.
 const CUSTOMERS: usize = 256;
@@ -129,7 +130,7 @@ async fn answer_all(shared: Arc<Shared>) {
             shared.woken.notified().await;
             continue;
         }
-        // Who has gone meanwhile wants no answer.
+        // A caller that has gone meanwhile wants no answer.
         questions.retain(|(_, replies)| replies.iter().any(|reply| !reply.is_closed()));
         answer(&shared.pool, questions).await;
     }

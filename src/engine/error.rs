@@ -2,7 +2,7 @@
 
 use crate::storage::StorageError;
 
-/// A request that an engine could not serve. All but [`EngineError::Storage`] pass by themselves.
+/// Why an engine could not carry out a request. All but [`EngineError::Storage`] pass by themselves.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// Too much waits to be written, or to be read.

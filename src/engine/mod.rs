@@ -1,4 +1,4 @@
-//! What runs by itself beside the requests: the poster, which writes usage and holds, the reader of balances, and the
+//! What runs by itself, outside requests: the poster, which writes usage and holds, the reader of balances, and the
 //! balance streams.
 //!
 //! Use cases hand their work over and wait for the answer. An engine has loops and, for the poster, a thread of its

@@ -1,5 +1,5 @@
-//! `/openapi.json`, Swagger UI at `/docs/` with the guides in Markdown beside it, and the answer to requests that no
-//! route takes. An installation can leave all but the last out.
+//! `/openapi.json`, Swagger UI at `/docs/` with the guides in Markdown, and the answer to requests that no route takes.
+//! An installation can leave all but the last out.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};

@@ -41,7 +41,7 @@ struct SignedClaims<'a> {
     permissions: Option<BTreeMap<&'a str, String>>,
 }
 
-/// What a token of ours says of its holder.
+/// What a token of ours says about its holder.
 #[derive(Debug, Clone, Copy)]
 pub struct Holder<'a> {
     pub subject: &'a str,

@@ -200,7 +200,7 @@ async fn a_key_taken_back_stops_being_good() {
     let stale = after(STALE_SECONDS);
     verifier.verify_at(&other, stale - 1).await.unwrap();
     assert_eq!(endpoint.requests().await, 0);
-    // The keys are old now: they are still used for this answer, and fetched again beside it.
+    // The keys are old now: they are still used for this answer, and fetched again meanwhile.
     verifier.verify_at(&token, stale).await.unwrap();
     endpoint.requested().await;
     soon(async || verifier.cached_at(&digest(&other).unwrap(), stale).is_none()).await;

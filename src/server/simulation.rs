@@ -20,7 +20,7 @@ struct Simulated {
 
 impl Simulated {
     /// `on` simulates every company whose base URL is not configured. `auto` also leaves out companies with
-    /// credentials, and simulates none beside a database that is not our own.
+    /// credentials, and simulates none where the database is not our own.
     ///
     /// # Errors
     /// [`StartError::SandboxOnLive`] when the configuration asks for simulation on a database that is stamped live.

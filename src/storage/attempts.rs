@@ -102,7 +102,7 @@ pub async fn insert(conn: &mut AsyncPgConnection, attempt: &Attempt) -> Result<(
     Ok(())
 }
 
-/// One attempt of an order, by its number.
+/// Reads an attempt of an order, by its number.
 ///
 /// # Errors
 /// Database errors.

@@ -30,7 +30,7 @@ struct TransactionRow {
     stated_at: DateTime<Utc>,
 }
 
-/// What the payment of a line says of it.
+/// The columns of a line's payment.
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = payments)]
 struct UsedRow {
@@ -114,8 +114,8 @@ pub async fn lock_lines(
     rows.into_iter().map(known).collect()
 }
 
-/// One line, with its payment locked. A use case that needs both locks takes them here, in one order: a line, then its
-/// payment.
+/// Reads a line, and locks its payment. A use case that needs both locks takes them here, in one order: a line, then
+/// its payment.
 ///
 /// # Errors
 /// Database errors.

@@ -16,7 +16,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use super::StorageError;
 
 diesel::define_sql_function! {
-    /// The time, for values that a statement writes. A condition that an index serves needs [`NowOnce`].
+    /// The time, for values that a statement writes. A condition that uses an index needs [`NowOnce`].
     fn ledger_now() -> Timestamptz;
 }
 

@@ -1,4 +1,4 @@
-//! The work on disputes: what companies say of it, and the evidence that was sent.
+//! The work on disputes: what companies say about it, and the evidence that was sent.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -59,7 +59,7 @@ pub async fn of(conn: &mut AsyncPgConnection, ids: &[Uuid]) -> Result<Vec<(Uuid,
     rows.into_iter().map(read).collect()
 }
 
-/// Writes what a company says of a dispute that is on record. What it does not say stays.
+/// Writes what a company says about a dispute that is on record. What it does not say stays.
 ///
 /// # Errors
 /// Database errors.

@@ -115,7 +115,7 @@ pub async fn update(conn: &mut AsyncPgConnection, payout: &Payout) -> Result<(),
     Ok(())
 }
 
-/// One payout.
+/// Reads a payout.
 ///
 /// # Errors
 /// Database errors.

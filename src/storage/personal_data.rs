@@ -1,4 +1,4 @@
-//! The personal data of one customer beside the entries. All of it can be shown, and erased by the owner of the
+//! The personal data of one customer outside the entries. All of it can be shown, and erased by the owner of the
 //! database.
 
 use diesel::prelude::*;

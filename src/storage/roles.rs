@@ -136,7 +136,7 @@ pub async fn make(
         if ask(conn, MAY_CREATE, &role).await? {
             let mut refused = Vec::new();
             attempt(conn, REVOKE_CREATE.to_owned(), &mut refused).await?;
-            // Who does not own the schema gets a warning only.
+            // A user who does not own the schema gets a warning only.
             if ask(conn, MAY_CREATE, &role).await? {
                 left.push(format!("{REVOKE_CREATE};"));
             }

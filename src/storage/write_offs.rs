@@ -94,7 +94,7 @@ pub async fn update(conn: &mut AsyncPgConnection, write_off: &WriteOff) -> Resul
     Ok(())
 }
 
-/// One write-off.
+/// Reads a write-off.
 ///
 /// # Errors
 /// Database errors.

@@ -147,7 +147,7 @@ impl KeyRing {
         }
     }
 
-    /// Notes the use of a key, beside the request.
+    /// Notes the use of a key, without delaying the request.
     pub fn note(&self, id: Uuid, from: IpAddr) {
         if !self.is_to_note(id, from, Instant::now()) {
             return;

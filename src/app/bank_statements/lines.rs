@@ -130,7 +130,7 @@ pub async fn choose(
     read(app, Some(id)).await
 }
 
-/// What an operator says of a line and an order.
+/// What an operator states about a line and an order.
 #[derive(Debug, Clone)]
 pub struct LineForOrder {
     pub order: Uuid,

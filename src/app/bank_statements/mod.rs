@@ -29,7 +29,7 @@ use crate::storage::catalogue::bank_accounts;
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, audit, bank_statements as store, bank_transactions, clock};
 
-/// What an operator says of a file.
+/// What an operator states about a file.
 #[derive(Debug, Clone, Default)]
 pub struct Upload {
     pub account: Uuid,
@@ -122,7 +122,7 @@ pub async fn upload(
     Ok(made.map(|statement| Imported { statement, credited }))
 }
 
-/// Approves a file that waits, and takes over its lines. Who uploaded it cannot approve it.
+/// Approves a file that waits, and takes over its lines. The operator who uploaded the statement cannot approve it.
 ///
 /// # Errors
 /// 404; 409 `nothing_proposed` or `second_operator_needed`; 422 `confirm_gap` where another file came between.

@@ -239,8 +239,8 @@ async fn rest(app: &App, known: &Closing, pause: Duration) -> Result<bool, Error
     .await
 }
 
-/// Who started a closing: its refunds count as moved by this operator, and wait for another one where this one could
-/// not have made them.
+/// The operator who started a closing: its refunds count as moved by this operator, and wait for another one where this
+/// one could not have made them.
 fn starter(closing: &Closing) -> Result<Caller, Error> {
     let subject = closing.started_by.strip_prefix("operator:").ok_or(Error::Internal("an operator who closes"))?;
     Ok(Caller {

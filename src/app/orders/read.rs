@@ -31,7 +31,7 @@ pub struct OrderView {
     pub order: Order,
     /// `None` once the payer has nothing to do.
     pub next_action: Option<NextAction>,
-    /// PayPal's id of the order, for the buttons of its JavaScript SDK; `None` beside no next action at PayPal.
+    /// PayPal's id of the order, for the buttons of its JavaScript SDK; `None` where the next action is not at PayPal.
     pub paypal_order_id: Option<String>,
     pub timeline: Vec<TimelineEntry>,
     /// What operators stated about a bank transfer. Only they see it.
@@ -50,8 +50,8 @@ pub struct OrderView {
     pub slips: Vec<TransferSlip>,
 }
 
-/// One order with its timeline. A customer reads own orders only. Services and operators who name no customer read any
-/// order.
+/// Reads an order with its timeline. A customer reads own orders only. Services and operators who name no customer read
+/// any order.
 ///
 /// # Errors
 /// 404 when the order does not exist or belongs to another customer.

@@ -264,7 +264,7 @@ async fn settle_by_hand(
     get(app, Some(id)).await
 }
 
-/// One refund.
+/// Reads a refund.
 ///
 /// # Errors
 /// 404.

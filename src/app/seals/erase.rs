@@ -17,9 +17,8 @@ use crate::storage::{Connection, audit, papers, personal_data, reports, roles};
 /// How many entries are read and written at once.
 const PAGE: i64 = 1_000;
 
-/// Erases the texts of a customer's entries, and all that is personal beside them. Returns of how many entries. The
-/// connection is one of the database's owner; all of it is one transaction. No entry is sealed and no day is
-/// folded meanwhile.
+/// Erases the texts of a customer's entries, and all other personal data. Returns of how many entries. The connection
+/// is one of the database's owner; all of it is one transaction. No entry is sealed and no day is folded meanwhile.
 ///
 /// # Errors
 /// Database errors, also where the session may not change entries.

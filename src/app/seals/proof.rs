@@ -40,7 +40,7 @@ pub fn prove(app: App, customer: CustomerId) -> impl Stream<Item = Result<Vec<Pr
     })
 }
 
-/// A proof, and where it has come to.
+/// A proof, and the place up to which it has read.
 struct Proof {
     app: App,
     customer: CustomerId,

@@ -229,7 +229,7 @@ pub async fn delete(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<(), 
     .await
 }
 
-/// Gives an endpoint a new secret. The old one signs beside it for 24 hours.
+/// Gives an endpoint a new secret. The old one also signs for 24 hours.
 ///
 /// # Errors
 /// 404.

@@ -131,8 +131,8 @@ impl StatementLine {
         Identity::of_line(self.bank_id.as_deref(), self.booked_on, self.amount, self.remitter.as_deref(), &self.text)
     }
 
-    /// What two files say of the same line. Where the bank gives an id, its texts do not matter: they differ between
-    /// the formats of one bank.
+    /// Whether two files say the same about a line. Where the bank gives an id, its texts do not matter: they differ
+    /// between the formats of one bank.
     #[must_use]
     pub fn fingerprint(&self) -> Vec<u8> {
         let identity = self.identity();
@@ -215,7 +215,7 @@ fn days(lines: &[StatementLine]) -> Option<(NaiveDate, NaiveDate)> {
     days().min().zip(days().max())
 }
 
-/// What a statement comes to.
+/// What a statement adds up to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StatementSums {
     pub lines: i32,

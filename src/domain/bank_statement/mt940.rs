@@ -103,7 +103,7 @@ fn short_day(digits: &str) -> Option<NaiveDate> {
     NaiveDate::parse_from_str(&format!("20{digits}"), "%Y%m%d").ok()
 }
 
-/// `2611201120CR500,00NTRFTU0123456X//BANK-7`, with what field 86 says of it.
+/// `2611201120CR500,00NTRFTU0123456X//BANK-7`, with the text of its field 86.
 fn read_line(field: &Field<'_>, said: &str, currency: Currency) -> Result<Option<StatementLine>, String> {
     let whole = field.lines.first().copied().unwrap_or_default();
     let wrong = || format!("`{whole}` is not a line");

@@ -50,7 +50,8 @@ impl TextEncoding {
     }
 }
 
-/// Reads a file's characters. Its byte order mark decides, else what is said of the account, else it is UTF-8.
+/// Reads a file's characters. Its byte order mark decides, or else the mapping of the account. Without both it is
+/// UTF-8.
 ///
 /// # Errors
 /// [`Unreadable`] for bytes that are no text in this encoding: no character is guessed.
@@ -63,7 +64,7 @@ pub fn decode(bytes: &[u8], said: Option<TextEncoding>) -> Result<String, Unread
     }
 }
 
-/// Reads an amount: with spaces or marks between thousands, with a sign on either side or in brackets, beside the name
+/// Reads an amount: with spaces or marks between thousands, with a sign on either side or in brackets, next to the name
 /// or the sign of a currency. `None` for what can be read in two ways.
 #[must_use]
 pub fn amount(text: &str, decimal_comma: bool) -> Option<Decimal> {

@@ -129,7 +129,8 @@ pub struct StatedLine {
     /// The bank's id as the operator wrote it.
     pub stated_id: String,
     pub identity: Identity,
-    /// All that arrived by the line. Where it is absent, it is what serves the order, beside what serves others.
+    /// All that arrived by the line. Where it is absent, it is the part that serves the order, plus the parts that
+    /// serve others.
     pub amount: Option<Money>,
     /// The part that serves the order.
     pub received: Money,
@@ -173,7 +174,7 @@ pub struct UsedPart {
 }
 
 impl UsedPart {
-    /// The least that the line can come to.
+    /// The least that the line can amount to.
     fn least(&self) -> Decimal {
         (self.applied.amount() + self.unapplied_taken.amount()).max(self.refunded.amount())
     }
@@ -184,7 +185,7 @@ impl UsedPart {
 pub enum Place {
     /// The line `n` under its identity, over `amount`, of which nobody has stated anything so far.
     New { n: i32, amount: Money },
-    /// A line on record with enough left. `amount` is what the line comes to from now on.
+    /// A line on record with enough left. `amount` is the line's amount from now on.
     Known { payment_id: Uuid, amount: Money },
 }
 
@@ -237,7 +238,7 @@ impl BankTransaction {
         agrees || self.amount_is_open
     }
 
-    /// What the line comes to when the stated part is taken of it.
+    /// The line's amount when the stated part is taken of it.
     fn take(&self, stated: &StatedLine, used: UsedPart) -> Result<Money, Misplaced> {
         let too_much = |_| Misplaced::Used(self.payment_id);
         let needed = used.applied.checked_add(stated.received).map_err(too_much)?;

@@ -2,7 +2,7 @@
 //! [`crate::domain::take_back`].
 //!
 //! Whatever concerns a claim is decided under the locks of all wallets of the customer and currency, so that no wallet
-//! can gain money beside it, and its last cent can clear the mark of all of them.
+//! can gain money unseen, and its last cent can clear the mark of all of them.
 
 use uuid::Uuid;
 

@@ -139,13 +139,13 @@ impl Money {
         Self::new(amount, currency)
     }
 
-    /// One of a currency's minor unit.
+    /// The smallest amount of a currency, one of its minor unit.
     #[must_use]
     pub fn smallest(currency: Currency) -> Self {
         Self { amount: Decimal::new(1, currency.exponent()), currency }
     }
 
-    /// Nothing of a currency.
+    /// Zero of a currency.
     #[must_use]
     pub fn zero(currency: Currency) -> Self {
         Self { amount: Decimal::ZERO, currency }

@@ -1,4 +1,4 @@
-//! Bonus: promotional credit that an order brings beside its money.
+//! Bonus: promotional credit that an order brings in addition to its money.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -22,7 +22,7 @@ pub struct Bonus {
 }
 
 impl Bonus {
-    /// The posting beside that of the order's money. The label is made of the same payment.
+    /// The posting that follows the one of the order's money. The label is made of the same payment.
     pub(super) fn posting(self, order: OfOrder<'_>, label: Label) -> Posting {
         let terms = GrantTerms {
             id: self.grant_id,

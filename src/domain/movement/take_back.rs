@@ -2,7 +2,7 @@
 //! and a dispute also take what their payment brought to a wallet without an order.
 //!
 //! One posting can make several movements, each with an entry of its own: the entry's key is `<source>:<n>`, and its
-//! reference is the order, or else the payment. Who takes is [`super::refund`], [`super::dispute`] or
+//! reference is the order, or else the payment. The movements that take are [`super::refund`], [`super::dispute`] and
 //! [`super::reversed_approval`]. The rules are in [`crate::domain::take_back`].
 
 use uuid::Uuid;

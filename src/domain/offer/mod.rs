@@ -53,7 +53,7 @@ pub struct Offer {
     pub rules: Vec<ChannelRule>,
     /// The channels that this installation can serve.
     pub offered: Vec<ChannelOffer>,
-    /// The bonus tiers that serve this wallet, and what decides whether the customer gets one.
+    /// The bonus tiers of this wallet, and what decides whether the customer gets one.
     pub tiers: Vec<BonusTier>,
     pub standing: BonusStanding,
     /// What a quote fixes for its amount through a channel. It takes the place of the rule's price.

@@ -222,7 +222,7 @@ impl Payment {
         self.amount - self.applied - self.unapplied_taken
     }
 
-    /// Whether a statement says of this payment what is recorded of it.
+    /// Whether a statement about this payment agrees with what is recorded.
     #[must_use]
     pub fn agrees_with(&self, fact: &PaymentFact) -> bool {
         self.amount == fact.amount

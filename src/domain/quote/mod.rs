@@ -2,8 +2,8 @@
 //!
 //! Nothing is stored. The signature also covers the customer and the environment, so a quote is good for nobody else.
 //! It fixes fee, tax, credited amount and bonus of each channel for 15 minutes, however often it is used. Three things
-//! it cannot fix: whether a channel is offered, the tax of somebody who is taxed elsewhere by now, and a bonus that
-//! serves once.
+//! it cannot fix: whether a channel is offered, the tax of somebody who is taxed elsewhere by now, and a bonus that a
+//! customer gets once.
 
 mod form;
 

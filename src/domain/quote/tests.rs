@@ -48,7 +48,8 @@ fn once() -> BonusTier {
     }
 }
 
-/// Quotes of 100 CNY with every kind of price: with fees and taxes of both kinds, and with a bonus that serves once.
+/// Quotes of 100 CNY with every kind of price: with fees and taxes of both kinds, and with a bonus that a customer gets
+/// once.
 fn offers() -> Vec<Offer> {
     let mut with_fee = offer("CNY", Some("VN"), "gpu");
     for (n, rule) in (1..).zip(&mut with_fee.rules) {
@@ -162,7 +163,7 @@ fn a_quote_cannot_fix_another_taxpayer_s_tax_or_a_bonus_that_is_gone() {
     let mut given = offer.clone();
     given.standing.reserved.push(once().id);
     assert_eq!(fixed.price(&given, Channel::Card), Fixed::Changed);
-    // Also once the tier serves every time: the order would name what another one has reserved.
+    // Also when a customer gets the tier's bonus every time: the order would name what another one has reserved.
     given.tiers[0].used = BonusUse::EveryTime;
     assert_eq!(fixed.price(&given, Channel::Card), Fixed::Changed);
     // A tier that was only closed is kept, like a price.

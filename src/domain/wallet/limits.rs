@@ -39,7 +39,7 @@ impl Wallet {
         self.marks.closed
     }
 
-    /// Requires that the account is not being closed: for what spends or moves money beside the closing.
+    /// Requires that the account is not being closed: for what spends or moves money outside the closing.
     pub(in crate::domain) fn require_open(&self) -> Result<(), Refusal> {
         if self.marks.closing { Err(Refusal::AccountClosed) } else { Ok(()) }
     }

@@ -53,7 +53,7 @@ pub struct Wallet {
     pub updated_at: DateTime<Utc>,
 }
 
-/// What is to be written beside the wallet itself after a change.
+/// What must be written in addition to the wallet itself after a change.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Effects {
     pub entries: Vec<Entry>,

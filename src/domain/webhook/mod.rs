@@ -19,7 +19,7 @@ pub const JITTER: i64 = 200;
 /// How long every attempt of an endpoint may fail before it is disabled.
 pub const FAILS_AT_MOST: TimeDelta = TimeDelta::days(5);
 
-/// How long a secret signs beside the one that replaces it.
+/// How long a secret still signs after another has replaced it.
 pub const ROTATION: TimeDelta = TimeDelta::hours(24);
 
 /// How many endpoints one owner may have.

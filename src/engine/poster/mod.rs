@@ -5,16 +5,16 @@
 //! There is no timer: an idle service writes a single posting at once. No answer leaves before its commit.
 //!
 //! A flush tries the fast path ([`crate::storage::ledger::fast`]) and answers each request that is wholly booked.
-//! [`leftovers`] decides the rest under locks, beside the lane, which goes on. A wallet whose lock another session
-//! holds for long is parked, and [`parked`] writes its postings alone until that works again, so that only the first
-//! flush that meets such a wallet waits for it. A request that has no answer after ten seconds gets 503; its postings
-//! may still be booked, and the same ids show whether they are.
+//! [`leftovers`] decides the rest under locks, while the lane goes on. A wallet whose lock another session holds for
+//! long is parked, and [`parked`] writes its postings alone until that works again, so that only the first flush that
+//! meets such a wallet waits for it. A request that has no answer after ten seconds gets 503; its postings may still be
+//! booked, and the same ids show whether they are.
 //!
 //! Postings of one request are booked in their order; between requests no order is promised. A caller who disconnects
 //! changes nothing: what was queued is booked.
 //!
-//! All of this runs on a thread of its own beside the HTTP workers, so that the tasks that drive the connections of the
-//! lanes wake up on the same core as the lane that waits for them. A lane that panics is started again.
+//! All of this runs on a thread of its own, apart from the HTTP workers, so that the tasks that drive the connections
+//! of the lanes wake up on the same core as the lane that waits for them. A lane that panics is started again.
 
 mod full_path;
 mod lane;

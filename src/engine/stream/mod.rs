@@ -55,7 +55,7 @@ pub struct Message {
 pub enum StreamUpdate {
     Balance(Box<Wallet>),
     Event(Event),
-    /// What is claimed of the customer beside the wallets has changed: all of it.
+    /// The taken-back money that is claimed of the customer has changed: all of it.
     Claims(Vec<Money>),
     /// Everything that there was has been sent; what follows happens from now on. It carries what is claimed.
     Live(Vec<Money>),

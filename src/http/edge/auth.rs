@@ -197,7 +197,7 @@ pub const FINANCE: u8 = Permission::Finance.bit();
 pub const ADMIN: u8 = Permission::Admin.bit();
 
 /// The verified caller, who has one of the scopes in the mask. A caller without one gets 403, and so does an operator
-/// without the permission. Who has another scope of the mask beside it acts in that one.
+/// without the permission. A caller who also has another scope of the mask acts in that one.
 #[derive(Debug)]
 pub struct Allowed<const SCOPES: u8, const PERMISSION: u8 = READ>(pub Caller);
 

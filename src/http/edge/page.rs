@@ -174,14 +174,14 @@ enum Written<P> {
     Forwards(P),
 }
 
-/// Where the pages beside a page begin.
+/// Where the pages before and after a page begin.
 #[derive(Debug, Clone)]
 pub struct Cursors {
     pub previous: Option<CursorText>,
     pub next: Option<CursorText>,
 }
 
-/// Writes the cursors to the pages beside a page; `position` returns the place of a row.
+/// Writes the cursors to the pages before and after a page; `position` returns the place of a row.
 ///
 /// # Errors
 /// When a position cannot be written.

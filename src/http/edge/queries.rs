@@ -87,7 +87,7 @@ pub struct CurrencyPath {
     pub currency: CurrencyCode,
 }
 
-/// One of a customer's wallets, beside the currency in the path.
+/// One of a customer's wallets, together with the currency in the path.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

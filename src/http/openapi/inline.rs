@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::http::edge::wire::{self, Inlined};
 
 const SCHEMAS: &str = "#/components/schemas/";
-/// The schemas with a name that are written out where null is allowed beside them.
+/// The named schemas that are written out where null is also allowed.
 const NULLABLE: [&str; 2] = ["Amount", "SignedAmount"];
 
 /// Replaces the references, and takes the schemas out of the components.

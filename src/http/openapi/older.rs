@@ -1,6 +1,6 @@
 //! The document in the older format 3.0, for tools that do not read 3.1.
 //!
-//! 3.0 knows no type `null`, no fields beside a reference, no webhooks, no roles of a bearer token, and one example a
+//! 3.0 knows no type `null`, no fields next to a reference, no webhooks, no roles of a bearer token, and one example a
 //! schema. Nothing else of the API gets lost: the fields next to a reference move into an `allOf`.
 
 use serde_json::{Map, Value, json};

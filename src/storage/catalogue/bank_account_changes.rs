@@ -187,7 +187,7 @@ impl TryFrom<VersionRow> for AccountVersion {
     }
 }
 
-/// One version of an account, as it was shown to payers.
+/// Reads one version of an account, as it was shown to payers.
 ///
 /// # Errors
 /// [`StorageError`].

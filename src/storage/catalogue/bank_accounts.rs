@@ -99,7 +99,7 @@ pub async fn list(conn: &mut AsyncPgConnection) -> Result<Vec<BankAccount>, Stor
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// One account, active or not.
+/// Reads an account, active or not.
 ///
 /// # Errors
 /// [`StorageError`].

@@ -99,7 +99,7 @@ pub async fn list(conn: &mut AsyncPgConnection) -> Result<Vec<BonusTier>, Storag
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// The active tiers that serve a wallet: the product's own, or the main wallet's where it has none.
+/// The active tiers of a wallet: the product's own, or the main wallet's where it has none.
 ///
 /// # Errors
 /// [`StorageError`].

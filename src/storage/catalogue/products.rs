@@ -68,7 +68,7 @@ pub async fn list(conn: &mut AsyncPgConnection) -> Result<Vec<ProductInfo>, Stor
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
-/// One product.
+/// Reads a product.
 ///
 /// # Errors
 /// [`StorageError`].

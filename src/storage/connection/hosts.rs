@@ -88,7 +88,7 @@ pub(super) async fn connect(url: &str, seen: &Timeline) -> Result<(Client, Arc<H
 
 type Place = (Host, u16);
 
-/// The hosts of a URL with their ports. An address (`hostaddr`) stands for the name beside it.
+/// The hosts of a URL with their ports. An address (`hostaddr`) replaces the name at the same place of the list.
 fn places(config: &Config) -> Vec<Place> {
     let ports = config.get_ports();
     let port = |n: usize| ports.get(n).or_else(|| ports.first()).copied().unwrap_or(5432);

@@ -29,7 +29,7 @@ pub async fn connections_keep_their_session(url: &SecretString) -> Result<bool, 
     }
 }
 
-/// The process that serves a session. The simple protocol needs no prepared statement.
+/// The server process of a session. The simple protocol needs no prepared statement.
 async fn backend(client: &Client, sql: &str) -> Result<String, StorageError> {
     let answer = client.simple_query(sql).await.map_err(|error| unreachable(&error))?;
     let pid = answer.iter().find_map(|message| match message {

@@ -42,7 +42,7 @@ impl From<AttachedRow> for ClientData {
     }
 }
 
-/// What a wallet's row says of its active grant. Where there is one, it is newer than the grant's own row.
+/// The columns of a wallet's row about its active grant. Where there is one, it is newer than the grant's own row.
 #[derive(Debug, Clone, Copy, Queryable, Selectable)]
 #[diesel(table_name = wallets)]
 pub(crate) struct ActiveGrant {
@@ -58,7 +58,8 @@ impl ActiveGrant {
 }
 
 impl GrantRow {
-    /// The grant as it is, with what its wallet says of the active one. The amounts are in the wallet's currency.
+    /// The grant as it is now. Of the active grant, the wallet's row has the newer figures. The amounts are in the
+    /// wallet's currency.
     pub(crate) fn into_current(self, active: ActiveGrant, currency: Currency) -> Grant {
         match active {
             ActiveGrant { active_grant: Some(id), active_remaining: Some(remaining), active_held: Some(held) }

@@ -206,7 +206,7 @@ impl TakenRow {
 ///
 /// # Errors
 /// [`StorageError::Overtaken`] when a claim was made, or a wallet, while this transaction waited for its locks: then
-/// not all wallets are locked that money could come to.
+/// not all wallets to which money could come are locked.
 pub(super) async fn read(
     conn: &mut AsyncPgConnection,
     postings: &[Posting],

@@ -1,4 +1,4 @@
-//! Texts of the feed: types of events, and where a reader has come to.
+//! Texts of the feed: types of events, and positions in the feed.
 
 use std::borrow::Cow;
 
