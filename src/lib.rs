@@ -1,6 +1,6 @@
 //! `topup`: a self-hosted wallet and top-up service over PostgreSQL.
 //!
-//! This page is the map of the source. [`docs::architecture`] walks a usage and a card payment through it.
+//! This page is the map of the source. [`docs::architecture`] walks a usage, a card payment and an event through it.
 //!
 //! # The layers
 //! Imports only point down; `tests/house` checks it. Each folder is bound to one technology.
@@ -46,7 +46,7 @@
 //! 8. All SQL asks one clock, `ledger_now()`.
 //!
 //! # The guides
-//! - [`docs::architecture`]: the layers, and two walks through them
+//! - [`docs::architecture`]: the layers, and three walks through them
 //! - [`docs::adding_an_endpoint`], [`docs::adding_a_provider`], [`docs::adding_an_entry_kind`],
 //!   [`docs::adding_a_setting`], [`docs::adding_a_migration`]: what to write, and which test says what is missing
 //! - [`docs::debugging`]: an order that is stuck, a slow flush, the SQL, a case to reproduce

@@ -1,4 +1,4 @@
-//! Customers as operators see them: who there is, and everything of one.
+//! Customers as operators see them: the list, and one page with everything of a customer.
 
 use super::spend_guards::GuardedWallet;
 use super::{App, Error, balances, spend_guards};

@@ -1,4 +1,4 @@
-//! Disputes as work: the file of evidence, sending it, and how disputes end.
+//! The work on disputes: the file of evidence, sending it, and a count of how disputes ended.
 
 use serde_json::json;
 use uuid::Uuid;

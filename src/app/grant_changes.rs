@@ -1,7 +1,7 @@
 //! Changes of grants that were given: an operator moves the expiry, or revokes what is left.
 //!
-//! What holds reserve of a grant stays capturable until they end, as after any expiry; what they give back then
-//! expires.
+//! The part of a grant that holds have reserved stays capturable until the holds end, as after any expiry. What a hold
+//! then gives back expires.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;

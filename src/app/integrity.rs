@@ -1,5 +1,5 @@
-//! What the last check of the books found. A check reads everything, so a worker runs it by the clock, and an operator
-//! runs `topup check` at any time; a request only shows the result.
+//! What the last check of the books found. A check reads everything, so a worker runs it at fixed intervals, and an
+//! operator runs `topup check` at any time; a request only shows the result.
 
 use chrono::Duration;
 

@@ -1,5 +1,5 @@
-//! Whose a payment is. Only a reference that we stored, or data that our server wrote at the company, makes it ours.
-//! What a payer's browser can set proves nothing.
+//! Whether a payment is ours: only a reference that we stored, or data that our server wrote at the company, makes it
+//! ours. What a payer's browser can set proves nothing.
 
 use super::settlement::recording::{NAMES_NO_ORDER, keep_unmatched};
 use super::settlement::{self, EvidenceSource};

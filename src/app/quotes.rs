@@ -1,4 +1,4 @@
-//! Quotes: what an amount costs, before the customer places an order, and what fixes it for a while.
+//! Quotes: the price of an order before the customer places it, and the signed text that fixes this price for a while.
 
 use chrono::{DateTime, Utc};
 

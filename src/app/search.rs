@@ -1,4 +1,4 @@
-//! What operators look for.
+//! The search of operators for orders, payments, refunds, disputes and customers.
 
 use super::{App, Error};
 use crate::domain::code::Code;

@@ -1,8 +1,8 @@
 //! Guides for people who change this crate. Each module is one page.
 //!
-//! Start with [`architecture`]: it walks one usage and one card payment through the layers.
+//! Start with [`architecture`]: it walks a usage, a card payment and an event through the layers.
 
-/// The layers, and two walks through them.
+/// The layers, and three walks through them.
 pub mod architecture {
     #![doc = include_str!("architecture.md")]
 }

@@ -10,17 +10,19 @@
 //! | `withdrawn` | an operator ended the closing while it waited; the account is as before | never |
 //!
 //! Granted credit is forfeited when a closing leaves `waiting` or `reopened`, and again whenever some comes back later,
-//! by usage that is reversed or a refund that fails. What is smaller than the smallest unit of the currency is nothing.
+//! by usage that is reversed or a refund that fails. An amount below the smallest unit of the currency counts as
+//! nothing.
 //!
 //! What is left of an account came from its newest payments, because the oldest money is spent first, and companies
 //! refuse refunds of old payments. So payments are refunded newest first, each to its source, and at most what is left
 //! of it. A payment whose refund failed is not tried again: its money is part of the rest, and so is what an operator
-//! credited without an order. A proposal that the second operator rejected was no refund, and is made again.
+//! credited without an order. A refund that the second operator rejected is proposed again.
 //!
 //! While a payment is disputed and the wallets have given nothing for it, no other refund starts and nothing is paid
 //! out: the money would go twice if the dispute is lost.
 //!
-//! Debt stops no closing: who owes has nothing left to give back. It stays listed until it is paid or written off.
+//! Debt stops no closing, because a customer who owes has nothing left to get back. The debt stays listed until it is
+//! paid or written off.
 
 use std::fmt;
 

@@ -1,10 +1,10 @@
 //! Which parts of a payment its refunds and disputes take.
 //!
 //! Money that a company took back comes from the unapplied rest first, then from the wallets that an operator applied a
-//! part to, then from the order. A refund keeps its parts. Whenever a refund or dispute comes, fails, is won or begins
-//! to count, the disputes in force are divided anew over what refunds leave, one after the other. So a refund and a
-//! dispute of different money take all of it, and those of the same money take it once. When the refund fails, the
-//! dispute stands for what it gave.
+//! part to, then from the order. A refund keeps its parts. Whenever a refund or dispute appears, fails, is won or
+//! begins to count, the disputes in force are divided anew over what refunds leave, one after the other. So a refund
+//! and a dispute of different money take all of it, and those of the same money take it once. When the refund fails,
+//! the dispute takes the parts that the refund gave.
 //!
 //! Example: of a payment of 100, 10 serve nothing, 30 were applied to a wallet and 60 to an order. A refund of 100
 //! takes 10, 30 and 60. A dispute of 100 finds nothing left, and asks the order, which gives each cent once. When the

@@ -1,4 +1,4 @@
-//! The hash of what a caller requested: a repeated key with another content is noticed by it.
+//! The hash of what a caller requested. It shows when a key is repeated with another content.
 
 use aws_lc_rs::digest::{Context, SHA256};
 

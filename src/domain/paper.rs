@@ -1,9 +1,8 @@
 //! Our papers: receipts for completed orders, credit notes for what went back of them, and cancellations of credit
 //! notes whose refund failed after all.
 //!
-//! A paper is issued after what it is for has happened, in the order in which things happened. It gets the next number
-//! of its series and year, and never changes. The state's invoice is another paper; only its number and its file are
-//! noted here.
+//! A paper is issued after the event that it is for, in the order of events. It gets the next number of its series and
+//! year, and never changes. The state's invoice is another paper; only its number and its file are noted here.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
 //! Payouts: the rest of an account that is being closed goes to the customer by one bank transfer in each currency.
 //!
 //! Two operators decide: the first proposes, and the wallet gives the money when the second approves. Then an operator
-//! makes the transfer at the bank, and records it. One that does not arrive is given back to the wallet, and the rest
-//! is paid out anew.
+//! makes the transfer at the bank, and records it. A payout that does not arrive is given back to the wallet, and the
+//! rest is paid out anew.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;

@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | `read` | what only shows something, but for the reports | – |
 //! | `support` | what a customer can do for himself, questions to payment companies, goodwill up to a limit | `read` |
-//! | `finance` | approvals, refunds, adjustments, unapplied payments, lines of banks, reports | `read`, `support` |
-//! | `admin` | the catalogue, our bank accounts, freezes | `read` |
+//! | `finance` | approvals, refunds, adjustments, unapplied payments, bank lines, payouts, reports | `read`, `support` |
+//! | `admin` | the catalogue, our bank accounts, freezes, closings, webhooks | `read` |
 //!
 //! `admin` contains neither `support` nor `finance`: who names the bank account that payers are shown is not who moves
 //! the money.

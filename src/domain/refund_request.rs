@@ -1,6 +1,6 @@
 //! Refund requests: a customer asks for money of a completed order; an operator approves or refuses.
 //!
-//! An order has one request that waits at most. While a second operator has to approve the refund that a request led
+//! An order has at most one request that waits. While a second operator has to approve the refund that a request led
 //! to, the request waits and names that refund; it is approved when the money leaves.
 
 use chrono::{DateTime, Utc};

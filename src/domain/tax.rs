@@ -1,8 +1,8 @@
 //! The tax that a top-up bears.
 //!
-//! Rules are the operator's data, and none are shipped. A rule is of the seller's country and the customer's, and of
-//! consumers or of businesses. A customer is a business only where somebody has verified the tax id. An order keeps the
-//! rule by which it was taxed.
+//! Rules are the operator's data, and none are shipped. A rule is for one country of the seller, one of the customer,
+//! and for consumers or businesses. A customer is a business only if an operator has verified the tax id. An order
+//! keeps the rule by which it was taxed.
 
 use chrono::{DateTime, Utc};
 

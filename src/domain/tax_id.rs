@@ -1,8 +1,8 @@
 //! Tax ids: their form and their check digits in the 27 countries of the EU, in China and in Vietnam.
 //!
-//! A check finds typing errors and no more. That a tax id exists, and whose it is, an operator verifies. What follows
-//! is as the EU Commission (VIES, "structure of VAT numbers") and the authorities of the countries publish it; the
-//! vectors of the tests are from python-stdnum 2.2, which shares nothing with this file.
+//! A check finds typing errors and no more. An operator verifies that a tax id exists, and whose it is. What follows is
+//! as the EU Commission (VIES, "structure of VAT numbers") and the authorities of the countries publish it; the vectors
+//! of the tests are from python-stdnum 2.2, which shares nothing with this file.
 
 use super::country::Country;
 

@@ -1,8 +1,8 @@
 //! What operators decide about money that serves no order: it is applied, it goes back, or it is set aside.
 //!
-//! A decision concerns a part of the payment's unapplied rest, and takes it once: [`crate::domain::payment::Payment`]
-//! never has less than nothing left. Where one operator's word is not enough, the decision waits for another one, and
-//! moves nothing until then; if the rest has become smaller meanwhile, it is refused.
+//! A decision concerns a part of the payment's unapplied rest, and takes it once: the rest of a
+//! [`crate::domain::payment::Payment`] never becomes negative. Where one operator's word is not enough, the decision
+//! waits for another one, and moves nothing until then; if the rest has become smaller meanwhile, it is refused.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;

@@ -1,5 +1,5 @@
-//! Sums of usage by customer, day, product, and by a few labels that platforms attach to their usage: what a customer
-//! used of which model, for example. The installation names the labels, and they are folded with the day.
+//! Sums of usage by customer, day, product, and by a few labels that platforms attach to their usage: for example, how
+//! much a customer used of each model. The installation names the labels, and they are folded with the day.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;

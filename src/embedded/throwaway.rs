@@ -1,4 +1,4 @@
-//! A cluster for tests that ends, and removes its folder, with the process that started it.
+//! A cluster for tests. It stops, and its folder is removed, when the process that started it ends.
 
 use std::fs;
 use std::io::Read;

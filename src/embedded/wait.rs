@@ -1,4 +1,4 @@
-//! Waits for a condition by asking for it again and again.
+//! Waits for a condition by checking it again and again.
 
 use std::thread;
 use std::time::{Duration, Instant};

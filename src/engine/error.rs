@@ -1,4 +1,4 @@
-//! Why an engine does not take or does not finish a piece of work.
+//! Why an engine refuses or does not finish a piece of work.
 
 use crate::storage::StorageError;
 

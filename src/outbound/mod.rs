@@ -1,8 +1,9 @@
-//! Requests to addresses that partners choose: signed as Standard Webhooks 1.0 says, and never to an address inside.
+//! Requests to addresses that partners choose: signed as Standard Webhooks 1.0 says, and never to an address of a
+//! private network.
 //!
 //! The address is checked where the connection is made: the resolver of this client returns public addresses only, so a
-//! name that means another address a moment later leads nowhere. Redirects are not followed, and no proxy of the
-//! environment is used.
+//! name that resolves to a private address a moment later cannot be called. Redirects are not followed, and no proxy of
+//! the environment is used.
 
 mod resolver;
 mod signature;

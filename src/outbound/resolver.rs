@@ -1,4 +1,4 @@
-//! Looks up hosts, and returns the addresses only that may be called.
+//! Looks up hosts, and returns only the addresses that may be called.
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 

@@ -2,7 +2,7 @@
 //!
 //! # Adding a provider
 //! 1. Write `providers/<company>.rs` with a type that implements [`PaymentProvider`].
-//! 2. Add one line to [`Registry::new`], and its settings to [`settings::ProviderSettings`]. `config.rs` and
+//! 2. Add one line to [`Registry::new`], and its settings to [`settings::ProviderSettings`]. `config/mod.rs` and
 //!    `server/provider_settings.rs` read the variables that fill them.
 //! 3. If the company sends notifications, or sends payers back to a page of ours, it needs paths that do not change.
 //!    Add their routes to `http/v1/providers.rs` and `http/routes.rs`; the code behind them is shared.

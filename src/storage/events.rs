@@ -1,5 +1,5 @@
-//! Events. Most are written by triggers of the tables that they are about, in the transaction of the change that they
-//! report; those of balances, holds and expired grants by the ledger. See the table `events`.
+//! Events. Triggers of the tables write most of them, in the transaction of the change that they report. The ledger
+//! writes those of balances, holds and expired grants. See the table `events`.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Payments of which their company said, when asked, that they are not ours.
+//! Payments that are not ours, as their company has answered our question.
 
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};

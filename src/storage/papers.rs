@@ -1,4 +1,4 @@
-//! Our papers, their numbers, and what papers are still to be issued for.
+//! Our papers, their numbers, and the orders and refunds for which papers must still be issued.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;

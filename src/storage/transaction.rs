@@ -1,4 +1,4 @@
-//! Transactions that run again when PostgreSQL asks for it.
+//! Transactions that run again when PostgreSQL asks for a retry.
 
 use std::future::Future;
 

@@ -1,4 +1,4 @@
-//! Payments with money that serves nothing.
+//! Payments with unapplied money: a part that serves no order and no wallet.
 
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;

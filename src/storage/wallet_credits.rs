@@ -1,4 +1,4 @@
-//! What payments brought to wallets without an order, and what refunds and disputes ask of it.
+//! Credits without an order: what payments brought to wallets directly, and what refunds and disputes ask of it.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;

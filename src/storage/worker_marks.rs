@@ -1,4 +1,4 @@
-//! How far each worker has come: one row for each name.
+//! The mark of each worker: how far it has worked. There is one row for each name.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;

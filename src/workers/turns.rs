@@ -1,4 +1,4 @@
-//! One turn of each worker: it finds a share of the work and handles each item by itself.
+//! One turn of each worker. A turn finds a share of the work and handles each item by itself.
 
 use chrono::Duration;
 

@@ -1,7 +1,7 @@
 //! API keys: operators and services make them for themselves, and the command line makes them for anybody.
 //!
-//! A key acts as its owner and opens no more than its maker could open. No key makes a key, so what was revoked leaves
-//! nothing behind.
+//! A key acts as its owner and opens no more than its maker could open. A key cannot make another key, so a revoked key
+//! leaves none behind.
 
 mod ring;
 

@@ -1,8 +1,8 @@
 //! The keys that can be used, as this process remembers them.
 //!
 //! Each process reads all of them together, so that a request with a key costs no statement of its own, and a flood of
-//! unknown keys costs one read at a time. What was read counts for [`FRESH`], and then nothing: a key that is revoked
-//! anywhere is refused here after that time, and a process that cannot read the database lets no key in.
+//! unknown keys costs one read at a time. What was read is valid for [`FRESH`]. So a key that is revoked anywhere is
+//! refused here after that time, and a process that cannot read the database accepts no key.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

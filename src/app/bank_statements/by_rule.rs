@@ -1,7 +1,8 @@
-//! Crediting by rule: a line that names an order by its reference, and is over about its amount, completes it.
+//! Crediting by rule: a line that names an order by its reference completes the order, if it is over about the order's
+//! amount.
 //!
-//! Each order is a transaction of its own, so a process that is cut off loses nothing: the same file again goes on. It
-//! counts as moved by who uploaded the file. Whatever does not fit waits for an operator.
+//! Each order is credited in a transaction of its own. If the process is cut off, an upload of the same file continues.
+//! A credit counts as moved by the operator who uploaded the file. A line that does not fit waits for an operator.
 
 use super::OnProgress;
 use crate::app::{App, Caller, Error, orders};

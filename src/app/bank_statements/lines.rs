@@ -1,4 +1,4 @@
-//! Lines of our banks' files as work: which payment a line is, and which order it is for.
+//! The lines of our banks' files as a worklist: operators say which payment a line is, and which order it is for.
 
 use uuid::Uuid;
 

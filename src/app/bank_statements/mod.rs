@@ -2,8 +2,8 @@
 //!
 //! Nothing of a file counts before its balances agree, and where its credits pass the threshold, before a second
 //! operator has approved it. Then its lines are taken over in one transaction: each is one payment, or an operator has
-//! to choose which. What names an order by its reference is credited afterwards, order by order, on the uploader's
-//! word.
+//! to choose which. A line that names an order by its reference is credited afterwards, order by order, on the
+//! uploader's word.
 
 mod by_rule;
 pub mod lines;

@@ -1,6 +1,7 @@
 //! Taking over the lines of a statement: each credit gets its payment, or waits for an operator who chooses.
 //!
-//! All of this happens under the lock of the account. So does a statement by hand, and each sees the other's payments.
+//! All of this happens under the lock of the account. An operator's statement by hand takes the same lock, so each sees
+//! the other's payments.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;

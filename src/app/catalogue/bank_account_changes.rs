@@ -1,7 +1,7 @@
 //! Changes of bank accounts that wait for a second operator.
 //!
-//! Whoever changes the account that payers are shown diverts their money, so once any threshold of second operators is
-//! set, every change needs two. Without thresholds one operator is enough, as for everything else.
+//! A change of the account that payers are shown diverts their money. So once any threshold of second operators is set,
+//! every change needs two. Without thresholds one operator is enough, as for everything else.
 
 use serde_json::json;
 use uuid::Uuid;

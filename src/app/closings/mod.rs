@@ -1,7 +1,7 @@
 //! Closing an account: an operator starts it, and a worker moves it on ([`steps`]).
 //!
-//! Starting it twice changes nothing. Every step is a transaction of its own and finds out what is to do from the
-//! books, so a process that stops between two of them loses nothing, and two processes do nothing twice.
+//! Starting it twice changes nothing. Every step is a transaction of its own, and finds out from the books what is to
+//! do. So a process that stops between two steps loses nothing, and two processes never do the same step twice.
 //!
 //! Locks are taken in this order: order, payment, own word, wallets (all of the customer, by key), closing, payout.
 

@@ -1,4 +1,5 @@
-//! What paid for a debit: the way back from what it took to where the money came to the customer.
+//! What paid for a debit: the way back from the money that it took to the credits with which that money came to the
+//! customer.
 
 use std::collections::HashMap;
 

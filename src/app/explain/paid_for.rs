@@ -1,5 +1,4 @@
-//! What a credit paid for: the way forward from what it brought to the debits that used it, and to the debt that it
-//! repaid.
+//! What a credit paid for: the way forward from its money to the debits that used it, and to the debt that it repaid.
 
 use std::collections::HashMap;
 

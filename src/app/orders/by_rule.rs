@@ -1,5 +1,5 @@
-//! The credit of an order by a line of the bank's file that names its reference. Nobody looks at it but a rule, so the
-//! rule is narrow: whatever is unusual is left for an operator.
+//! The credit of an order by a line of the bank's file that names its reference. No person looks at such a credit, so
+//! the rule is narrow: anything unusual is left for an operator.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! Whose refund or dispute moves the wallets, in which direction, and how that is booked.
+//! The source of a movement: which refund or dispute moves the wallets, in which direction, and how that is booked.
 
 use crate::app::Error;
 use crate::domain::code::Code;

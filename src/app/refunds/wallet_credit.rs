@@ -1,4 +1,5 @@
-//! What a payment brought to a wallet without an order, against the refunds and disputes of the payment.
+//! Credits without an order: what a payment brought to a wallet directly, and what the payment's refunds and disputes
+//! take of it.
 //!
 //! The parts are divided by [`division`]. Each change moves the wallets by the difference to what they gave before, as
 //! [`super::book`] does for orders.

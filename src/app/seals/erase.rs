@@ -1,5 +1,5 @@
-//! Erasure of a customer's personal data, and its export before. Of the texts of entries, descriptions and metadata go,
-//! and their digests take their place, so that every seal still holds. Without the customer's secret, which is deleted,
+//! Exports a customer's personal data, and erases it. Of an entry, the description and the metadata are erased, and
+//! their digests take their place, so that every seal still holds. Without the customer's secret, which is deleted,
 //! nobody can guess a text from its digest.
 
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! Settlement: the one path on which an order learns about its money.
 //!
-//! A notification, a return page, a worker's question and the customer's `verify` all end in [`observe`]. It decides
+//! A notification, a return page, a worker's question and the customer's `verify` all call [`observe`]. It decides
 //! under the order's row lock and commits payment, credit and the order's move together. A second observation of the
 //! same payment finds it recorded and changes nothing.
 

@@ -1,5 +1,5 @@
-//! Payments that serve no order, or not with all of their money. They wait for an operator, who applies them, sends
-//! them back, or sets them aside.
+//! Unapplied payments: those that serve no order, or serve one with a part of their money only. They wait for an
+//! operator, who applies them, sends them back, or sets them aside.
 
 mod carry_out;
 pub mod decide;

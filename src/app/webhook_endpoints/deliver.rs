@@ -2,7 +2,7 @@
 //!
 //! One process at a time delivers to an endpoint, under a lease that it renews. So the bounds on what is in flight to
 //! an endpoint hold for all processes together. The first attempts of a customer's events leave one after the other, in
-//! the order of the feed; a failed one holds nothing back, because its further attempts are on their own. A process
+//! the order of the feed; a failed one delays no other, because its further attempts are sent independently. A process
 //! that dies loses its lease, and what it had sent and not recorded is sent again, with the same id.
 
 use std::collections::BTreeMap;

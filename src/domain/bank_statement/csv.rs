@@ -1,7 +1,7 @@
 //! CSV files. Each bank names its columns as it likes, so each account has a mapping.
 //!
-//! The rows before the names of the columns are searched for balances only. Behind it every row is a line, unless it
-//! begins with a label that the mapping names.
+//! The rows before the names of the columns are searched for balances only. Every row after the names is a line, unless
+//! it begins with a label that the mapping names.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,8 +1,8 @@
-//! Which payment, stated by an operator before, a line of a file is.
+//! Finds the payment that a line of a file is, among those that operators have stated.
 //!
 //! First the bank's id decides, then the order's reference in the line, then account, amount, day and remitter. Where
-//! one line and one payment fit each other alone, they are bound. In any other case an operator chooses: two lines that
-//! fit one payment are not one line and a gift.
+//! one line and one payment fit each other alone, they are bound. In any other case an operator chooses: of two lines
+//! that fit one payment, one is another payment.
 
 use std::collections::HashSet;
 

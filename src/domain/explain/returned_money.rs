@@ -1,8 +1,8 @@
 //! Finds which money a reversal gave back: ranges of the money that had paid for the usage.
 //!
 //! A reversal gives back debt before paid money (`domain::reversal`). Credit that goes back to grants does not concern
-//! this module. Debt that is still owed is cancelled, so no money comes back for it. Of repaid debt, what was repaid
-//! first comes back first. Of paid money, the end of the usage's range comes back first.
+//! this module. Debt that is still owed is cancelled, so no money comes back for it. Of repaid debt, the part that was
+//! repaid first comes back first. Of paid money, the end of the usage's range comes back first.
 
 use rust_decimal::Decimal;
 

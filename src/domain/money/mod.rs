@@ -1,6 +1,6 @@
 //! Money: an exact decimal amount in one currency. Never a float.
 //!
-//! Two precisions live side by side: orders, transfers and refunds fit the currency's minor unit
+//! There are two precisions: orders, transfers and refunds fit the currency's minor unit
 //! ([`Money::require_minor_unit`]); usage, holds and grants go down to [`MAX_SCALE`] decimals.
 
 mod arithmetic;

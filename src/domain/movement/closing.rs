@@ -1,7 +1,7 @@
 //! Closing: the money of an account that is being closed is gathered in its main wallets, and its rest is paid out.
 //!
-//! Nobody else can move this money: the wallets of such an account refuse every other withdrawal. What payments can be
-//! given back for goes by [`super::take_back`], as for any refund.
+//! Nothing else can move this money: the wallets of such an account refuse every other withdrawal. Money that can go
+//! back to its payment is moved by [`super::take_back`], as for any refund.
 
 use uuid::Uuid;
 

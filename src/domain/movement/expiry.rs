@@ -1,6 +1,6 @@
 //! Expiry: holds and grants whose time is over are written down.
 //!
-//! Every posting expires what has lapsed in its wallet before it is decided. A sweep does that and nothing else.
+//! Before a posting is decided, what has lapsed in its wallet expires. A sweep is a posting that does nothing else.
 
 use uuid::Uuid;
 

@@ -1,9 +1,9 @@
 //! Quotes: prices that a customer was shown, as a signed text that the order returns.
 //!
 //! Nothing is stored. The signature also covers the customer and the environment, so a quote is good for nobody else.
-//! It fixes fee, tax, credited amount and bonus of each channel for 15 minutes, however often it is used. Three things
-//! it cannot fix: whether a channel is offered, the tax of somebody who is taxed elsewhere by now, and a bonus that a
-//! customer gets once.
+//! It fixes fee, tax, credited amount and bonus of each channel for 15 minutes, however often it is used. A quote
+//! cannot fix three things: whether a channel is offered, the tax of a customer who is now taxed elsewhere, and a bonus
+//! that a customer gets once.
 
 mod form;
 

@@ -1,8 +1,8 @@
 //! The journal: the entries of a day as double-entry lines for an accounting system.
 //!
 //! What a customer has is three accounts: paid money and promotional credit, which we owe, and debt, which is owed to
-//! us. The other side of an entry is the account of its counterpart. Debits are credits in every sum of entries, so
-//! they are in every day.
+//! us. The other side of an entry is the account of its counterpart. Debits equal credits in every sum of entries, and
+//! so in every day.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;

@@ -1,8 +1,8 @@
 //! The reports of finance: what is owed to customers and how it changed, and what happened in a stretch of days.
 //!
-//! All of them are made of sums of entries, one for each day, currency, product, kind and counterpart, so a figure is
-//! equal to its entries to the last digit. An entry's kind decides its line in the roll-forward, and its counterpart
-//! the channel.
+//! All of them are made of sums of entries, one for each day, currency, product, kind and counterpart, so a figure
+//! equals the sum of its entries to the last digit. An entry's kind decides its line in the roll-forward, and its
+//! counterpart the channel.
 
 pub mod activity;
 pub mod entries;

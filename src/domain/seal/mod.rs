@@ -1,7 +1,8 @@
 //! Seals: each wallet's entries are hashed in stretches, each stretch with the one before it, and signed.
 //!
-//! Whoever changes, moves or removes a sealed entry must rewrite the chain from there on, which the signatures prevent
-//! for all who do not have the key, and heads kept elsewhere for those who have. [`form`] says what is hashed.
+//! To change, move or remove a sealed entry unnoticed, the whole chain from there on must be rewritten. Without the key
+//! the signatures prevent that. Against an owner of the key, heads that are kept elsewhere show it. [`form`] says what
+//! is hashed.
 
 pub mod form;
 pub mod heads;

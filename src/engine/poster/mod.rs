@@ -1,8 +1,8 @@
 //! The poster: writes the usage and holds of many requests in few transactions.
 //!
-//! A request puts its postings into a bounded queue. A lane takes what waits there and writes it in one flush. While
-//! that flush is on its way to the disk, the lane collects the next one and sends it after it on the same connection.
-//! There is no timer: an idle service writes a single posting at once. No answer leaves before its commit.
+//! A request puts its postings into a bounded queue. A lane takes all postings that wait there and writes them in one
+//! flush. While that flush is on its way to the disk, the lane collects the next one, and sends it on the same
+//! connection. There is no timer: an idle service writes a single posting at once. No answer leaves before its commit.
 //!
 //! A flush tries the fast path ([`crate::storage::ledger::fast`]) and answers each request that is wholly booked.
 //! [`leftovers`] decides the rest under locks, while the lane goes on. A wallet whose lock another session holds for

@@ -2,8 +2,8 @@
 //!
 //! When a transaction of several wallets meets such a lock, it is not known whose wallet it was. So all of them are
 //! parked, and the postings are written again, each wallet alone: all but one succeed at once, which ends their
-//! parking. The postings of the one come here from then on, without a try elsewhere. They are tried until their callers
-//! have stopped waiting.
+//! parking. From then on, the postings of the wallet that is still locked come here at once. They are tried until their
+//! callers have stopped waiting.
 //!
 //! One transaction at a time is under way per wallet, and at most a quarter of the pool is used for all of them.
 //!

@@ -1,4 +1,4 @@
-//! Jobs, and the bounded line in which they wait for the next who takes them, in the order of arrival.
+//! Jobs, and the bounded queue in which they wait, in the order of arrival, for a lane or a worker to take them.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -10,7 +10,7 @@
 //! [`Cursor`] says how far a listener has come. With it, a listener goes on after a broken connection.
 //!
 //! A customer has a few streams at a time. A new one ends the oldest: a page that is loaded again and again opens a
-//! stream each time, and those of before are dead without having said so.
+//! stream each time, and the earlier ones are dead, but their connections do not show it.
 
 mod cursor;
 

@@ -1,7 +1,8 @@
 //! What is wrong with the shape of a request: every field at once, in the words of this API.
 //!
-//! Serde stops at the first field that it cannot read, and speaks of Rust's types. So a request that serde refuses is
-//! held against the schema that the document shows for its operation. What serde reads is not looked at here.
+//! Serde stops at the first field that it cannot read, and its messages name Rust's types. So a request that serde
+//! refuses is held against the schema that the document shows for its operation. What serde reads is not looked at
+//! here.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Moments and days that callers send, for serde: only those that PostgreSQL and RFC 3339 can both write.
+//! Moments and days that callers send, for serde. Only those are accepted that both PostgreSQL and RFC 3339 can write.
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Deserializer};

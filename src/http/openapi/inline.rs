@@ -1,8 +1,8 @@
 //! Puts the schemas of [`wire`] in the place of references to them.
 //!
 //! The derive macros write a newtype as a reference, and an optional one as a `oneOf` of the reference and null.
-//! Generators turn the first into a class around a text and stumble over the second; a plain text with a pattern suits
-//! all of them. Amounts have a schema with a name; only one that may be null is written out in its place.
+//! Generators turn the first into a class around a text, and handle the second badly. A plain text with a pattern works
+//! in all of them. Amounts have a schema with a name; only one that may be null is written out in its place.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! The connections of the HTTP server: none stays without progress, and strangers cannot keep customers out.
+//! The connections of the HTTP server: a connection without progress is closed, and strangers cannot keep customers
+//! out.
 //!
 //! actix ends a connection whose first head comes slowly, and one that is idle between two requests. [`Connections`]
 //! also ends the others: later heads that come slowly, bodies of which nobody waits for the rest, and clients that do

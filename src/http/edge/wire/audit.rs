@@ -1,4 +1,4 @@
-//! What operators look for: who did something, what, and to what; and any name that money has.
+//! Texts of the audit log and of the search: who did something, what, and to what; and any name that money has.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Bonus tiers, as the API names how often they serve.
+//! How often a customer gets the bonus of a tier, as the API names it.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

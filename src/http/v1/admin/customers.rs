@@ -1,4 +1,4 @@
-//! `/v1/admin/customers`: who there is, and everything of one customer.
+//! `/v1/admin/customers`: the list of customers, and everything of one.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! `/v1/admin/bank-lines`: the lines of our banks' statements as work.
+//! `/v1/admin/bank-lines`: the lines of our banks' statements as a worklist.
 
 pub mod body;
 
