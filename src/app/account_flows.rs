@@ -107,8 +107,8 @@ pub async fn causes(app: &App, filter: &FlowFilter, flows: &[AccountFlow]) -> Re
     Ok(causes)
 }
 
-/// All flows, newest first, in pages that are read as they are needed. The export ends where every entry is known, so
-/// however long it takes, no flow is missing or comes twice.
+/// All flows, newest first, in pages that are read as they are needed. The export ends at the last moment whose entries
+/// are all known. So no flow is missing or occurs twice, however long the export takes.
 ///
 /// # Errors
 /// Database errors, before the first page; afterwards they are the last item of the stream.

@@ -12,7 +12,8 @@ use crate::domain::product::Product;
 use crate::storage::account_statements::{self as store, WhichWallets};
 use crate::storage::{calendar, ledger};
 
-/// The statement of a month. That of a month that is not over ends where everything is known.
+/// The statement of a month. If the month is not over, the statement ends at the last moment whose entries are all
+/// known.
 ///
 /// # Errors
 /// 404 for a month that has not begun; database errors.
@@ -23,7 +24,7 @@ pub async fn of_month(
     currency: Option<Currency>,
 ) -> Result<AccountStatement, Error> {
     let mut conn = app.pool.get().await?;
-    // It must be known before anything is read.
+    // Ask for this moment before anything else is read.
     let settled = ledger::settled_until(&mut conn).await?;
     let Span { from, to: end } = calendar::month(&mut conn, month).await?;
     if settled <= from {

@@ -46,7 +46,7 @@ pub async fn change_expiry(
             return Ok(known);
         }
         grants::set_expiry(conn, customer, known.grant.id, expires_at).await?;
-        // It may burn in another order now, which the wallet's row says.
+        // The grants may burn in another order now. The wallet's row stores which one is next.
         ledger::post(conn, &[sweep(known.wallet.clone())]).await?;
         record(conn, "expiry_changed", caller, &known, expires_at, reason).await?;
         find(conn, customer, known.grant.id).await

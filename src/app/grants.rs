@@ -237,7 +237,7 @@ pub async fn list(
 const EXPIRING: TimeDelta = TimeDelta::days(7);
 /// The pause after a round that has found all.
 const ROUND: TimeDelta = TimeDelta::seconds(60);
-/// How far a round looks back before the end of the round before: a grant may have been committed late, or skipped.
+/// How far a round looks back into the range of the previous round: a grant may have been committed late, or skipped.
 const LATE: TimeDelta = TimeDelta::hours(1);
 
 /// Writes events about grants that expire soon, at most `limit` of them. Several processes share the rounds. Returns

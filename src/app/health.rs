@@ -13,10 +13,10 @@ use crate::storage::{StorageError, migrations, readiness};
 /// A load balancer needs an answer soon, so a later answer counts as not ready.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// For how long a check answers for the next ones. Anybody may ask, so that a crowd costs one connection.
+/// For how long the result of a check is used again. Anybody may ask, and a crowd of callers costs one connection.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Whether the database can be booked in now, or why not.
+/// Whether money can be booked now, or why not.
 type Outcome = Result<(), &'static str>;
 
 /// The last check of the database. Clones share it.

@@ -79,8 +79,8 @@ async fn process(
         let stored = as_it_came(provider.name(), raw, &notification.event_id, &notification.event_type);
         store::store(&mut conn, &stored).await?
     };
-    // Only a notification that was recorded or is foreign is not processed again. Every other outcome, above all a
-    // failure, may change.
+    // A notification that was recorded, or is foreign, is not processed again. Any other outcome may change, above all
+    // a failure.
     match before {
         Some(NotificationOutcome::Recorded) => return Ok(NotificationOutcome::AlreadySettled),
         Some(NotificationOutcome::Foreign) => return Ok(NotificationOutcome::Foreign),
@@ -205,7 +205,7 @@ async fn settle_attempt(
     let is_second_payment = settlement.order.status() == OrderStatus::Completed
         && matches!(observation, Observation::Paid(fact) if fact.amount == order.payable);
     Ok(match settlement.step {
-        // It is kept, and its order is settled: the company need not send it again.
+        // The second payment is kept, and its order is settled: the company need not send it again.
         SettlementStep::Mismatch if is_second_payment => NotificationOutcome::AlreadySettled,
         SettlementStep::Recorded | SettlementStep::Capture => NotificationOutcome::Recorded,
         SettlementStep::Known | SettlementStep::Unchanged => NotificationOutcome::AlreadySettled,

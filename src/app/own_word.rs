@@ -123,7 +123,8 @@ pub(in crate::app) async fn record_service_grant(
     Ok(own_word::add_to_minute(conn, moved.amount, at).await?)
 }
 
-/// Requires that a payment is not the operator's own money: that of the order which it names, or of whom it serves.
+/// Requires that a payment is not the operator's own money: neither the order that it names nor the customer that it
+/// serves is his.
 ///
 /// # Errors
 /// 403 `own_account`.

@@ -21,7 +21,7 @@ pub(super) enum Located {
         attempt: Option<Box<Attempt>>,
         is_superseded: bool,
     },
-    /// It carries our marks, but names no order of this provider.
+    /// The payment carries our marks, but names no order of this provider.
     UnknownOrder,
     Foreign,
 }

@@ -33,7 +33,7 @@ pub struct Quote {
     pub chosen: Option<Channel>,
     /// Every channel, with its price where a rule sets one that leaves something to credit.
     pub channels: Vec<(Eligibility, Option<Price>)>,
-    /// What fixes these prices, and until when; `None` where the customer can choose no channel.
+    /// The text that fixes these prices, and its expiry; `None` where the customer can choose no channel.
     pub signed: Option<SignedQuote>,
 }
 
@@ -80,7 +80,7 @@ pub async fn quote(app: &App, customer: &CustomerId, new: NewQuote) -> Result<Qu
     Ok(Quote { amount, product, chosen: channel.or(recommended), channels, signed })
 }
 
-/// What a quote fixes, which was made for this customer, amount and product.
+/// Reads the prices that a quote fixes. It must have been made for this customer, amount and product.
 ///
 /// # Errors
 /// 422 `/quote_id`: `invalid_quote` for any other text, `quote_expired`.

@@ -13,7 +13,7 @@ use crate::domain::reconciliation::{CompanyMovement, MovedKind, OwnMovement, Rec
 use crate::providers::{PaymentProvider, TakeBack};
 use crate::storage::{calendar, clock, payments, reconciliation as store};
 
-/// How far a company's list is read beyond the day, at both ends: so late we may have recorded what it moved.
+/// How far a company's list is read beyond the day, at both ends: we may have recorded a movement so much later.
 const MARGIN: Duration = Duration::days(2);
 
 /// The comparison of a stretch of time.

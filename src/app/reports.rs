@@ -19,9 +19,9 @@ pub(super) const MOST_DAYS: i64 = 366;
 /// The most days of a report by month, and of a roll-forward.
 const MOST_DAYS_BY_MONTH: i64 = 3_700;
 
-/// Folds the next day if it has been over for so long, and nobody who began before that may still write. Returns
-/// whether it did. If the database's clock is set back after the day's end, by a failover for example, entries of the
-/// day can still appear: the patience is for them.
+/// Folds the next day if it has been over for so long, and no transaction that began before then may still write.
+/// Returns whether it did. If the database's clock is set back after the day's end, by a failover for example, entries
+/// of the day can still appear: the patience is for them.
 ///
 /// # Errors
 /// Database errors.

@@ -46,7 +46,7 @@ const OPTIONS: [(&str, &[u32], u32, u32); 3] = [
     ("VND", &[100_000, 200_000, 500_000, 1_000_000], 10_000, 500_000_000),
 ];
 
-/// Channel, currency, countries, minimum, rank, processing time, the same in days.
+/// Channel, currency, countries, minimum, rank, processing time as a text and in days.
 type DemoRule = (Channel, &'static str, &'static [&'static str], Option<u32>, i32, &'static str, (i32, i32));
 
 const RULES: [DemoRule; 10] = [

@@ -12,8 +12,7 @@ use crate::domain::money::Money;
 use crate::domain::wallet_key::WalletKey;
 use crate::storage::{account_flows, ledger};
 
-/// A page of a customer's usage and captured holds, newest first, as far as the filter lets it through. Its kinds do
-/// not matter.
+/// A page of a customer's usage and captured holds that match the filter, newest first. The filter's kinds are ignored.
 ///
 /// # Errors
 /// Database errors.

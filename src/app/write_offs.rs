@@ -127,8 +127,8 @@ pub async fn withdraw(app: &App, caller: &Caller, id: Uuid) -> Result<WriteOff, 
     .await
 }
 
-/// Takes what an account has for what was written off of its debts, in the caller's transaction, which holds the locks
-/// of its wallets.
+/// Takes an account's money for those of its debts that were written off, in the caller's transaction, which holds the
+/// locks of its wallets.
 ///
 /// # Errors
 /// A refusal of the ledger; database errors.
@@ -174,7 +174,7 @@ pub async fn list(app: &App, filter: &WriteOffFilter, page: &Page) -> Result<Row
     Ok(store::list(&mut *app.pool.get().await?, filter, page).await?)
 }
 
-/// What an account owes after all that it has paid for it, under the locks of its wallets.
+/// What an account still owes after its own money has paid for it, under the locks of its wallets.
 async fn lock_owed(conn: &mut Connection, customer: &CustomerId, currency: Currency) -> Result<Owed, Error> {
     ledger::lock_all_wallets(conn, customer).await?;
     let closing = closing_rows::lock(conn, customer).await?.ok_or(Error::NotFound("closing"))?;

@@ -73,7 +73,7 @@ pub enum FlowCause {
 
 impl AccountFlow {
     /// What kind of thing the reference names: `usage`, `top_up_order`, `transfer`, `hold`, and others. `None` where
-    /// there is no reference, or a text of before.
+    /// there is no reference, or an older text.
     #[must_use]
     pub fn reference_type(&self) -> Option<&'static str> {
         let reference = self.reference.as_deref()?;
@@ -170,7 +170,7 @@ impl TransfersIn {
     }
 }
 
-/// The kinds of entry that have one of these types, and which transfers that came in. No type means every one.
+/// The kinds of entry that have one of these types, and which transfers that came in. An empty list means every type.
 #[must_use]
 pub fn kinds_of(types: &[FlowType]) -> (Vec<EntryKind>, TransfersIn) {
     let mut kinds: Vec<EntryKind> = types.iter().flat_map(|flow| flow.kinds()).collect();

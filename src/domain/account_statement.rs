@@ -161,7 +161,7 @@ pub struct AccountStatement {
     /// The name of the time zone in which its first and last day begin.
     pub time_zone: String,
     pub from: DateTime<Utc>,
-    /// Its end: that of the month, or as far as everything is known of a month that is not over.
+    /// Its end: that of the month, or, while the month is not over, the last moment whose entries are all known.
     pub to: DateTime<Utc>,
     /// Whether nothing can be added to it any more.
     pub is_complete: bool,

@@ -119,7 +119,7 @@ impl KeyRole {
     }
 }
 
-/// Whom a key acts as: `operator:alice`, as he is named wherever he acts.
+/// Whom a key acts as: `operator:alice`, the name that timelines and the audit log show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyOwner {
     role: KeyRole,

@@ -65,7 +65,7 @@ impl fmt::Debug for NextAction {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
     pub order_id: Uuid,
-    /// Counts the attempts of one order from 1.
+    /// The number of the attempt among those of its order, from 1.
     pub n: i32,
     pub provider: ProviderName,
     /// The idempotency key of the call that creates the attempt at the provider: `<order>-<n>`.

@@ -20,7 +20,7 @@ pub struct BillingProfile {
     pub updated_at: DateTime<Utc>,
 }
 
-/// Somebody has made sure that the tax id exists and is the customer's.
+/// An operator has made sure that the tax id exists and is the customer's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaxIdVerification {
     pub at: DateTime<Utc>,
@@ -34,7 +34,7 @@ impl BillingProfile {
         self.tax_id_verified.is_some()
     }
 
-    /// What of a verification still holds for other details: it is of a tax id, its country, and whose it is.
+    /// The verification, if it still holds for other details: it is about the tax id, its country, and whose it is.
     #[must_use]
     pub fn verification_for(
         &self,

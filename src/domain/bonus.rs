@@ -89,7 +89,7 @@ pub struct BonusStanding {
 pub struct BonusTerms {
     /// The tier that the order names; `None` where its bonus is a share of the amount, or nothing.
     pub tier: Option<Uuid>,
-    /// Nobody else of the customer's orders may name the tier.
+    /// No other order of the customer may name the tier.
     pub once: bool,
     pub expires_after_days: Option<i32>,
     /// The order has no bonus, because another order names the tier.
@@ -97,7 +97,7 @@ pub struct BonusTerms {
 }
 
 impl BonusTerms {
-    /// When what is left of the bonus expires that is granted now.
+    /// When a bonus that is granted now expires, as far as it is left.
     #[must_use]
     pub fn expires_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.expires_after_days.map(|days| now + Duration::days(i64::from(days)))

@@ -29,7 +29,8 @@ impl BusinessCalendar {
         !matches!(day.weekday(), Weekday::Sat | Weekday::Sun) && !self.holidays.contains(&day)
     }
 
-    /// How many business days have begun since the day of `from`: what came on Monday has waited one on Tuesday.
+    /// How many business days have begun since the day of `from`: a transfer that came on Monday has waited one day on
+    /// Tuesday.
     #[must_use]
     pub fn since(&self, from: DateTime<Utc>, now: DateTime<Utc>) -> u32 {
         let (first, today) = (self.day(from), self.day(now));
@@ -62,7 +63,7 @@ impl BusinessCalendar {
     pub fn overdue_before(&self, days: u32, now: DateTime<Utc>) -> DateTime<Utc> {
         let mut day = self.day(now);
         let mut left = days.min(LONGEST);
-        // Every day of ten years could be a holiday; then nothing is overdue that is younger.
+        // Every day of ten years could be a holiday; then nothing younger is overdue.
         for _ in 0..3_653 {
             if self.counts(day) {
                 if left == 0 {

@@ -47,8 +47,8 @@ pub struct AgreementText {
     pub text: String,
 }
 
-/// The language in which somebody reads who wants these, the preferred one first: the same language, or another form of
-/// it, or English, or else the first. `None` where there is none.
+/// The best language for a reader who wants these, the preferred one first: the same language, or another form of it,
+/// or English, or else the first. `None` where there is none.
 #[must_use]
 pub fn language_for<'l>(languages: &'l [String], wanted: &[String]) -> Option<&'l String> {
     let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_lowercase();
@@ -98,7 +98,8 @@ pub struct ChannelRule {
     pub maximum: Option<Money>,
     /// The place among the channels.
     pub rank: i32,
-    /// Of the eligible channels those that say so are recommended; where none does, the one with the lowest rank.
+    /// Whether the channel is recommended where it is eligible. If no eligible channel is, the one with the lowest rank
+    /// is recommended.
     pub recommended: bool,
     pub fee: Percent,
     /// Whether the payer pays the fee on top of the amount. Otherwise it is taken off what is credited.
@@ -190,9 +191,9 @@ pub struct Price {
     pub fee: Money,
     pub fee_on_top: bool,
     pub fee_refundable: bool,
-    /// What the payer pays of it on top of the amount.
+    /// The tax that the payer pays on top of the amount.
     pub tax: Money,
-    /// What of it the payable amount contains.
+    /// The tax that the payable amount contains.
     pub tax_included: Money,
     /// The rule by which it is taxed.
     pub tax_rule: Option<AppliedTax>,

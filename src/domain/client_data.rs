@@ -13,7 +13,7 @@ pub struct ClientData {
 }
 
 impl ClientData {
-    /// What is attached where nobody attached anything.
+    /// Nothing is attached.
     #[must_use]
     pub fn none() -> Self {
         Self::default()

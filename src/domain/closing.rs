@@ -108,7 +108,7 @@ pub struct Closing {
     pub state: ClosingState,
     pub reason: String,
     pub started_by: String,
-    /// Whether who started it could move money. Otherwise each refund waits for another operator.
+    /// Whether the operator who started it could move money. Otherwise each refund waits for another operator.
     pub starter_has_finance: bool,
     pub started_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -126,8 +126,8 @@ impl Closing {
         self.due_at = next.is_at_work().then_some(now);
     }
 
-    /// What follows where something was booked in wallets of the account: the next step is due at once, and a closed
-    /// account in which there is money again is reopened. Returns whether something changed.
+    /// Reacts to a booking in wallets of the account: the next step is due at once, and a closed account in which there
+    /// is money again is reopened. Returns whether something changed.
     pub fn follow(&mut self, wallets: &[&Wallet], now: DateTime<Utc>) -> bool {
         if self.state == ClosingState::Closed {
             let has_money = wallets.iter().any(|wallet| rest_of(wallet).is_some() || wallet.granted().is_positive());
@@ -149,7 +149,7 @@ pub struct Waits {
     /// Orders whose payment has begun.
     pub open_orders: i64,
     pub open_holds: i64,
-    /// Payments of the customer that serve nothing; an operator applies or returns them.
+    /// Unapplied payments of the customer; an operator applies or returns them.
     pub unapplied_payments: i64,
     /// An operator stopped the customer or a wallet, and must end that first.
     pub freezes: i64,

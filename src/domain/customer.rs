@@ -14,7 +14,7 @@ impl CustomerId {
     /// The one constructor; `None` when the text breaks the rule.
     ///
     /// Identity providers write ids such as `auth0|a/b+c`, so most characters are allowed. The six that are not would
-    /// change their meaning in a path or a log line even if somebody forgets to encode them. `.` and `..` are steps in
+    /// change their meaning in a path or a log line even if a caller forgets to encode them. `.` and `..` are steps in
     /// a path, and `~` stands in a path for the customer that the query names.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {

@@ -54,7 +54,7 @@ pub struct Standing {
     pub has_order: bool,
     pub amount: Money,
     pub parts: TakenParts,
-    /// Whether its parts stand: those of a refund on record do, because a credit note names them. Refunds never
+    /// Whether its parts are fixed: those of a refund on record are, because a credit note names them. Refunds never
     /// overlap, because together they are at most the payment.
     pub is_fixed: bool,
     /// Whether it takes now, and not only when it is lost.
@@ -63,7 +63,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// One that is about to count, of which nothing is divided yet.
+    /// A refund or dispute that is about to count, and has no parts yet.
     #[must_use]
     pub fn new(id: TakeBackId, has_order: bool, amount: Money, charged: bool, created_at: DateTime<Utc>) -> Self {
         let nothing = Money::zero(amount.currency());
@@ -72,8 +72,8 @@ impl Standing {
     }
 }
 
-/// Divides anew. `unapplied` is what of the payment serves nothing, before anything is taken back; `credited` is what
-/// it brought to wallets without an order.
+/// Divides anew. `unapplied` is the part of the payment that serves nothing, before anything is taken back; `credited`
+/// is what it brought to wallets without an order.
 pub fn divide(unapplied: Money, credited: Money, standing: &mut [Standing]) {
     let is_dispute = |one: &Standing| matches!(one.id, TakeBackId::Dispute(_));
     standing.sort_by_key(|one| (!one.is_fixed, is_dispute(one), !one.charged, one.created_at, one.id));

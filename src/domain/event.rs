@@ -170,8 +170,8 @@ pub struct Event {
     pub created_at: DateTime<Utc>,
 }
 
-/// Where a reader of the feed has come to: the last event that it has read, by number and id. The id proves that the
-/// number names the same event as then. It does not after a restore, which gives the number to another event.
+/// The position of a reader in the feed: the last event that it has read, by number and id. The id proves that the
+/// number still names the same event. After a restore it may name another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FeedPosition {
     pub number: i64,
@@ -191,7 +191,7 @@ pub struct EventFilter {
 #[derive(Debug, Clone)]
 pub struct FeedPage {
     pub events: Vec<Event>,
-    /// Where the reader has come to with this page. It moves on over events that the filter leaves out, too.
+    /// The reader's position after this page. It also passes events that the filter leaves out.
     pub reached: FeedPosition,
     /// Whether the feed goes on after that.
     pub has_more: bool,

@@ -66,7 +66,7 @@ impl Hold {
         Money::sum(self.wallet.currency, self.grant_parts.iter().map(|(_, amount)| *amount))
     }
 
-    /// The grant, where it reserves of one alone.
+    /// The grant, if the hold reserves credit of exactly one.
     #[must_use]
     pub fn only_grant(&self) -> Option<Uuid> {
         match self.grant_parts.as_slice() {

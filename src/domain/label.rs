@@ -74,8 +74,8 @@ impl Label {
         self.reference.as_deref()
     }
 
-    /// Of usage and captures: the id by which reversals name it. A capture has its hold's, although the hold's key is
-    /// its key.
+    /// For usage and captures, the id by which reversals name the entry. For a capture it is the hold's id, although
+    /// the capture has the hold's key.
     #[must_use]
     pub fn reversed_as(&self) -> &str {
         self.reference.as_deref().unwrap_or(&self.key)

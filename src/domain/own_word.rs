@@ -26,7 +26,7 @@ use super::money::{Currency, Money, parse_plain_decimal};
 /// How long a move counts.
 pub const COUNTS_FOR: Duration = Duration::hours(24);
 
-/// What an operator or a service moves.
+/// The kinds of move that count for an operator or a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MoveKind {
     /// A bank transfer is credited.
@@ -170,7 +170,7 @@ impl OwnWordRules {
         Allowance { of_customer, in_all: in_all.and_then(|limit| limit.most) }
     }
 
-    /// What an operator may grant whose permissions end at goodwill. A currency without a limit has no goodwill.
+    /// What an operator may grant whose permissions allow goodwill only. A currency without a limit has no goodwill.
     #[must_use]
     pub fn of_goodwill(&self, currency: Currency) -> Allowance {
         let most = named(&self.goodwill, currency).map_or(Some(Money::zero(currency)), |limit| limit.most);

@@ -57,7 +57,7 @@ impl fmt::Display for PaperNumber {
     }
 }
 
-/// What a paper is over. amount = credited + fee + tax.
+/// The amounts of a paper: amount = credited + fee + tax.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PaperAmounts {
     /// What the payer paid, or got back.
@@ -71,7 +71,7 @@ pub struct PaperAmounts {
 }
 
 impl PaperAmounts {
-    /// What the receipt of a completed order is over: what arrived, as it was divided.
+    /// The amounts of the receipt of a completed order: the received amount, as it was divided.
     #[must_use]
     pub fn of_order(order: &Order) -> Self {
         let Division { credited, fee, tax, tax_included, .. } = order.divide(order.received());
@@ -106,11 +106,11 @@ impl PaperAmounts {
         }
     }
 
-    /// What a credit note is over by which the payer got `amount`, for which the wallet gave `given`. `self` is the
-    /// receipt, and `before` the sum of the credit notes so far. What the payer got beyond what the wallet gave is fee
-    /// and tax, in the proportion of the receipt; where the fee is kept, it is tax alone, without the tax on the fee.
-    /// The shares are computed from the sum of all credit notes, so those of a whole refund in parts are the receipt's
-    /// own.
+    /// The amounts of a credit note for a return of `amount` to the payer, for which the wallet gave `given`. `self` is
+    /// the receipt, and `before` the sum of the credit notes so far. What the payer got beyond what the wallet gave is
+    /// fee and tax, in the proportion of the receipt; where the fee is kept, it is tax alone, without the tax on the
+    /// fee. The shares are computed from the sum of all credit notes, so those of a whole refund in parts are the
+    /// receipt's own.
     #[must_use]
     pub fn of_return(self, before: Self, amount: Money, given: Money, fee_refundable: bool) -> Self {
         let (fee, whole_tax) = match fee_refundable {
@@ -148,7 +148,7 @@ pub struct Paper {
     /// What it is for, as the API shows its id.
     pub source: String,
     pub order_id: Uuid,
-    /// The receipt, where this is not it.
+    /// The receipt that this paper refers to; `None` for a receipt.
     pub receipt_id: Option<Uuid>,
     pub customer: CustomerId,
     pub amounts: PaperAmounts,

@@ -28,7 +28,7 @@ impl Percent {
         self.0.is_zero()
     }
 
-    /// What an amount contains of it, if the amount is all and this share on top: half to even at the minor unit.
+    /// The part of an amount that is this share on top of the other part, rounded half to even to the minor unit.
     ///
     /// # Errors
     /// [`MoneyError`] beyond the cap of amounts.

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `read` | what only shows something, but for the reports | – |
 //! | `support` | what a customer can do for himself, questions to payment companies, goodwill up to a limit | `read` |
-//! | `finance` | approvals, refunds, adjustments, unapplied payments, bank lines, payouts, reports | `read`, `support` |
+//! | `finance` | approvals, refunds, adjustments, unapplied money, bank lines, payouts, reports | `read`, `support` |
 //! | `admin` | the catalogue, our bank accounts, freezes, closings, webhooks | `read` |
 //!
 //! `admin` contains neither `support` nor `finance`: who names the bank account that payers are shown is not who moves

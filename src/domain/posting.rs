@@ -142,7 +142,7 @@ impl Collection {
     }
 }
 
-/// What of a source goes back to the wallets.
+/// What goes back to the wallets, of what a source took.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::domain) struct Restitution {
     pub id: TakeBackId,

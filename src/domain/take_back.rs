@@ -100,7 +100,7 @@ impl TakenFrom {
         }
     }
 
-    /// As what the money itself is taken; bonus has parts of its own.
+    /// The part as which the money itself is taken; bonus has parts of its own.
     #[must_use]
     pub fn money(self) -> TakenPart {
         match self {
@@ -185,7 +185,7 @@ pub struct Claim {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Taken {
     pub origin: TakeBackOrigin,
-    /// Counts the movements of the source, from 1.
+    /// The number of the movement among those of its source, from 1.
     pub n: i32,
     pub part: TakenPart,
     /// The order's bonus, unless it is for money.

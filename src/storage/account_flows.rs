@@ -236,7 +236,7 @@ impl Statement for ReversedOfUsages {
     }
 }
 
-/// What was given back of those of these usages of which something was.
+/// What was given back of these usages. A usage of which nothing was given back is left out.
 ///
 /// # Errors
 /// [`StorageError`].

@@ -168,8 +168,8 @@ impl Statement for Lapsed {
     }
 }
 
-/// What of the wallets' grants had expired at a moment and was written off only later, but for what holds reserved.
-/// `wallets` are as at that moment.
+/// The credit of the wallets' grants that had expired at a moment and was written off only later, without what holds
+/// had reserved. `wallets` are as at that moment.
 ///
 /// # Errors
 /// Database errors.

@@ -142,7 +142,7 @@ pub async fn note_use(conn: &mut AsyncPgConnection, id: Uuid, from: &str) -> Res
     Ok(())
 }
 
-/// Reads a key for the rest of the transaction, so that nobody else ends it meanwhile.
+/// Reads a key for the rest of the transaction, so that no other transaction revokes it meanwhile.
 ///
 /// # Errors
 /// Database errors.

@@ -62,8 +62,8 @@ macro_rules! joined {
     };
 }
 
-/// Takes over the lines of a statement that are on record by no earlier file: of identical lines as many as the file
-/// with most of them has. `identities` are those of all its lines, in the order of the file. Returns how many are new.
+/// Takes over the lines of a statement that no earlier file has. Of identical lines, as many are kept as the file with
+/// most of them has. `identities` are those of all its lines, in the order of the file. Returns how many are new.
 ///
 /// # Errors
 /// Database errors.
@@ -142,7 +142,7 @@ pub async fn is_tied(conn: &mut AsyncPgConnection, account: Uuid, identity: &Ide
     Ok(found.is_some())
 }
 
-/// Says which payment stands for a line. A payment that stands for another line violates `bank_lines_one_payment`.
+/// Records which payment stands for a line. A payment that stands for another line violates `bank_lines_one_payment`.
 ///
 /// # Errors
 /// Database errors.
@@ -155,7 +155,7 @@ pub async fn bind(conn: &mut AsyncPgConnection, line: Uuid, payment: Uuid) -> Re
     Ok(())
 }
 
-/// Says which payments fit a line, so that an operator chooses.
+/// Records which payments fit a line, so that an operator chooses one.
 ///
 /// # Errors
 /// Database errors.

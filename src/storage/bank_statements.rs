@@ -290,7 +290,7 @@ pub async fn lines_after(
     Ok(rows.into_iter().map(|row| (row.n, row.read(currency))).collect())
 }
 
-/// How the CSV files of an account are read, with who said so.
+/// How the CSV files of an account are read, and who saved that.
 ///
 /// # Errors
 /// Database errors; a mapping of another version of this service.

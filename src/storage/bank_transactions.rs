@@ -182,7 +182,7 @@ pub async fn find_alike(
     Ok(query.first(conn).await.optional()?)
 }
 
-/// Records a line together with its payment, which is written before in the same transaction.
+/// Records a line. Its payment was written earlier in the same transaction.
 ///
 /// # Errors
 /// Database errors.

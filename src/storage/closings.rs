@@ -171,7 +171,7 @@ pub async fn claim_due(
     rows.into_iter().map(Closing::try_from).collect()
 }
 
-/// What follows where something was booked in wallets of accounts that are being closed, or are closed. The caller
+/// Does what follows when something was booked in wallets of accounts that are being closed, or are closed. The caller
 /// holds their locks.
 pub(in crate::storage) async fn follow(
     conn: &mut AsyncPgConnection,

@@ -194,7 +194,7 @@ pub async fn list(
     page.cut(rows).try_map(Dispute::try_from)
 }
 
-/// Whether a payment that names an order is disputed, and nobody has decided.
+/// Whether a payment that names an order has a dispute that is not decided.
 ///
 /// # Errors
 /// Database errors.

@@ -12,7 +12,7 @@ struct Setting {
     name: String,
 }
 
-/// The settings of this session that are off and must be on for that.
+/// The settings of this session that are off, although a confirmed commit needs them to survive a crash.
 ///
 /// # Errors
 /// Database errors.

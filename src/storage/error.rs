@@ -28,7 +28,7 @@ pub enum StorageError {
 const RACED_KEYS: [&str; 3] = ["entries_key_once", "holds_pkey", "top_up_orders_bonus_once"];
 
 impl StorageError {
-    /// Why the error passes by itself; `None` for a bug. A caller hears 503 for an error that passes and 500 for a bug.
+    /// Why the error passes by itself; `None` for a bug. A caller gets 503 for an error that passes and 500 for a bug.
     #[must_use]
     pub fn passing(&self) -> Option<Passing> {
         match self {

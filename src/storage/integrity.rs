@@ -135,7 +135,7 @@ impl TryFrom<CheckRow> for KeptCheck {
     }
 }
 
-/// Keeps the result of a check, and forgets those that are old.
+/// Keeps the result of a check, and deletes those that are old.
 ///
 /// # Errors
 /// Database errors.

@@ -19,7 +19,7 @@ use crate::domain::money::Money;
 use crate::domain::page::{Page, Rows};
 use crate::domain::paper::{DuePaper, EInvoice, Paper, PaperAmounts, PaperFilter, PaperKind, PaperNumber};
 
-/// Any number that nobody else locks: one process issues papers at a time.
+/// Any number that no other code locks: one process issues papers at a time.
 const ISSUING: i64 = 0x0074_6f70_7573;
 
 #[derive(QueryableByName)]
@@ -66,7 +66,7 @@ fn kind_from_column(kind: &str) -> Result<PaperKind, StorageError> {
     PaperKind::parse(kind).ok_or_else(|| corrupt("the kind of a paper", kind))
 }
 
-/// What papers are to be issued for that happened before a moment, the oldest first.
+/// The events before a moment for which papers must be issued, the oldest first.
 ///
 /// # Errors
 /// Database errors.
@@ -164,7 +164,7 @@ impl TryFrom<PaperRow> for Paper {
     }
 }
 
-/// Writes a paper, and removes what it was due for.
+/// Writes a paper, and removes the row that says that it is due.
 ///
 /// # Errors
 /// Database errors.

@@ -24,7 +24,7 @@ impl Statement for OfCustomer {
     }
 }
 
-/// What is stored of a customer: the table, and what of a row is personal.
+/// The personal data of a customer: the table, and the personal part of each row.
 ///
 /// # Errors
 /// Database errors.
@@ -47,8 +47,8 @@ impl Statement for EraseEvents {
 }
 
 /// Erases the billing profile, who bought and who paid from orders, attempts and events, what callers attached, and the
-/// labels of usage. What a row needs by rule is replaced by a word that says so. The caller holds off the worker that
-/// folds.
+/// labels of usage. A text that a CHECK requires is replaced by a word that says so. The caller holds off the worker
+/// that folds.
 ///
 /// # Errors
 /// Database errors.

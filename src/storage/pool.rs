@@ -20,7 +20,8 @@ use super::share::{self, Seat, Share, Shares};
 /// How old a connection may become. A server that was replaced behind the same address keeps no connection for longer.
 pub const OLDEST: Duration = Duration::from_secs(30 * 60);
 
-/// How long a connection may be unused before it is tried with a query: a host can vanish without a word.
+/// How long a connection may be unused before it is tried with a query: a host can vanish without closing its
+/// connections.
 const UNTRIED: Duration = Duration::from_secs(15);
 
 /// How long that query may take.

@@ -159,7 +159,7 @@ impl Statement for PruneHolds {
 const HOLD_PRUNER: &str = "holds_pruned";
 
 /// Deletes closed holds whose time was over longer than `age` ago, but those of which something was given back. The
-/// caller's transaction keeps reversals of them waiting. Returns at how many holds it looked.
+/// caller's transaction keeps reversals of them waiting. Returns the number of holds that it looked at.
 ///
 /// # Errors
 /// [`StorageError`].

@@ -13,7 +13,7 @@ use super::connection::role::quote;
 use super::connection::sqlstate;
 use super::schema::environment;
 
-/// Any number that nobody else locks: two sessions that grant go one after the other.
+/// Any number that no other code locks: two sessions that grant go one after the other.
 const LOCK: i64 = 0x0074_6f70_7571;
 /// Only ever added to.
 const ADDED_TO: &str = "entries, grant_uses, audit_log, seals, seal_keys, customer_secrets, agreement_texts, \
@@ -168,7 +168,7 @@ async fn grant(conn: &mut AsyncPgConnection, role: &str) -> Result<(), StorageEr
 
 /// Runs one statement about roles. A lack of privileges leaves it to the administrator.
 async fn attempt(conn: &mut AsyncPgConnection, statement: String, left: &mut Vec<String>) -> Result<(), StorageError> {
-    /// The rows of roles are written without waiting for each other; who comes second tries again.
+    /// The rows of roles are written without waiting for each other; the second session tries again.
     const TRIES: u32 = 5;
     for tried in 1.. {
         let done = conn.transaction::<_, DieselError, _>(async |conn| conn.batch_execute(&statement).await).await;

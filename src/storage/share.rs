@@ -39,8 +39,8 @@ impl Shares {
         Self { seats: Cache::builder().max_capacity(CALLERS).time_to_idle(REMEMBERED).build(), connections }
     }
 
-    /// The share of a caller for one request: one of so many parts of the pool, and at least one connection. A caller
-    /// is always asked for with the same number of parts.
+    /// The share of a caller for one request: one of so many parts of the pool, and at least one connection. All
+    /// requests of one caller must name the same number of parts.
     pub(super) fn of(&self, caller: String, parts: usize) -> Share {
         let seats = (self.connections / parts).max(1);
         Share { shares: self.clone(), caller, seats, held: Arc::default() }
@@ -76,7 +76,7 @@ impl Drop for Seat {
     }
 }
 
-/// A seat for the request that asks. `None` for work that is no request's.
+/// A seat for the request that asks. `None` outside requests.
 ///
 /// # Errors
 /// [`StorageError::ShareUsedUp`] after 10 s.

@@ -178,7 +178,7 @@ pub async fn count(conn: &mut AsyncPgConnection, owner: &str) -> Result<i64, Sto
         .await?)
 }
 
-/// Makes a secret the current one. The one before goes on until `ends`; one that was ending already ends now.
+/// Makes a secret the current one. The previous one signs until `ends`. One that was to end later ends now.
 ///
 /// # Errors
 /// Database errors.
@@ -249,8 +249,8 @@ impl Statement for Claim {
     }
 }
 
-/// Claims enabled endpoints with something to deliver that nobody else delivers to, the one first that has waited
-/// longest.
+/// Claims enabled endpoints that have something to deliver and that no other process delivers to, in the order in which
+/// they have waited.
 ///
 /// # Errors
 /// Database errors.

@@ -142,7 +142,7 @@ fn sees_all(caller: &Caller) -> bool {
     caller.is_operator && caller.permissions.contains(Permission::Admin)
 }
 
-/// Revokes a key: one of the caller's own, or anybody's for an operator who has `admin`. One that is revoked stays so.
+/// Revokes a key: one of the caller's own, or anybody's for an operator who has `admin`. A revoked key stays revoked.
 ///
 /// # Errors
 /// 404.

@@ -17,7 +17,7 @@ use crate::domain::api_key::{KeyDigest, KeyText};
 use crate::storage::api_keys::{self as store, LiveKey};
 use crate::storage::pool::Pool;
 
-/// How long what was read counts. Keys that are revoked must be refused within five seconds.
+/// How long the keys that were read are valid. Keys that are revoked must be refused within five seconds.
 const FRESH: Duration = Duration::from_secs(2);
 /// How often the use of a key is noted; from another address at once, but not more often than [`FRESH`].
 const NOTED_EVERY: Duration = Duration::from_secs(60);
@@ -81,8 +81,8 @@ impl KeyRing {
         self.look(|known, now| known.find(&digest, now)).await
     }
 
-    /// Looks among the keys that can be used, and reads them where what was read is too old, or has not what is looked
-    /// for.
+    /// Looks for a key among those that were read. Reads them anew if they are too old, or if the key is not among
+    /// them.
     async fn look(
         &self,
         find: impl Fn(&Known, Instant) -> Option<Arc<LiveKey>>,

@@ -59,7 +59,7 @@ async fn view(conn: &mut Connection, lines: Vec<BankLine>) -> Result<Vec<LineVie
         let payment = known.iter().find(|payment| Some(payment.id) == line.payment_id).cloned();
         seen.push(LineView { line, payment, suggestion: Suggestion::Nothing });
     }
-    // Only what serves nothing needs an order.
+    // Only an unapplied payment needs an order.
     let is_open = |view: &LineView| view.payment.as_ref().is_some_and(|payment| payment.rest().is_positive());
     let currencies: Vec<_> =
         seen.iter().filter(|view| is_open(view)).map(|view| view.line.line.amount.currency()).collect();

@@ -47,10 +47,11 @@ pub struct Imported {
     pub credited: u32,
 }
 
-/// Learns how many lines of a statement are done, of how many.
+/// Called with the number of a statement's lines that are done, and the number of all its lines.
 pub type OnProgress<'p> = &'p (dyn Fn(usize, usize) + Send + Sync);
 
-/// Takes a file of a bank. The same file again is the same statement; what is left to do for it goes on.
+/// Takes a file of a bank. A repeated upload of the same file finds the same statement, and continues what is left to
+/// do for it.
 ///
 /// # Errors
 /// 404; 422 `statement_unreadable`, `other_account`, `balances_disagree` or `confirm_gap`, or for balances that are
@@ -87,8 +88,8 @@ pub async fn upload(
         }
         let now = clock::now(conn).await?;
         require_past(&read, latest_day(now))?;
-        // A bank's id that an earlier file has with another day or amount may be the same money: two operators say that
-        // it is not.
+        // A bank's id that an earlier file has with another day or amount may be the same money: two operators must
+        // confirm that it is not.
         let again = store::says_ids_again(conn, account.id, &read.lines).await?;
         let alone = alone && !again;
         let mut statement = BankStatement {
@@ -205,7 +206,7 @@ pub async fn lines_of_file(
     Ok(store::lines_after(&mut conn, &statement, after, limit + 1).await?)
 }
 
-/// Reads a statement under the lock of its account, which everybody takes who changes one.
+/// Reads a statement under the lock of its account, which every change of a statement takes.
 async fn lock(conn: &mut Connection, id: Uuid) -> Result<BankStatement, Error> {
     let missing = || Error::NotFound("bank statement");
     let known = store::find(conn, id).await?.ok_or_else(missing)?;

@@ -14,7 +14,7 @@ use crate::domain::code::Code;
 use crate::domain::payment::{Payment, PaymentFact, ProviderName};
 use crate::storage::{Connection, bank_lines, bank_matching, bank_statements, bank_transactions, payments};
 
-/// Why a payment serves nothing that a file brought.
+/// Why a payment that a file brought is unapplied.
 const NOT_APPLIED: &str = "a line of the bank's statement that serves no order yet";
 
 /// Takes over the lines of a recorded statement.
@@ -45,7 +45,7 @@ pub(super) async fn take_over(
     Ok(())
 }
 
-/// Says of lines of one account which payments they are. Debits are none.
+/// Decides which payment each of these lines of one account is. A debit is no payment.
 ///
 /// # Errors
 /// Database errors.
@@ -70,7 +70,8 @@ pub(super) async fn settle(
     Ok(())
 }
 
-/// Binds a line to a payment that an operator stated. The bank knows what arrived, so its amount and its day hold.
+/// Binds a line to a payment that an operator stated. The bank knows what arrived, so the amount and the day of the
+/// file count.
 ///
 /// # Errors
 /// 409 `bank_transaction_used` when more of the payment is used than the line holds.
@@ -105,7 +106,7 @@ pub(super) async fn bind(
     Ok(bank_lines::bind(conn, line.id, payment_id).await?)
 }
 
-/// Records the payment that a line is, about which nobody has said anything. It serves nothing yet.
+/// Records a payment for a line that nobody has stated before. The payment is unapplied.
 ///
 /// # Errors
 /// Database errors.

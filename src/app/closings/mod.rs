@@ -43,8 +43,8 @@ pub struct ClosingView {
 }
 
 /// Starts to close an account: from now on nothing goes out but by the closing. The first step is taken at once. An
-/// account that is being closed already stays so, with the first reason. Refunds go on his own word only where the
-/// operator who starts it may move money.
+/// account that is being closed already stays so, with the first reason. If the operator who starts it may not move
+/// money, all refunds wait for a second operator.
 ///
 /// # Errors
 /// 404 for an id of which nothing is known; 403 `own_account`.

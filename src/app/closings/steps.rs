@@ -28,8 +28,8 @@ const LONG_PAUSE: Duration = Duration::minutes(10);
 /// The most steps of one turn: a closing has three, and may be reopened meanwhile.
 const MOST: usize = 8;
 
-/// Takes the steps of the closings that are due, at most of `limit`. Several processes share them, and one that fails
-/// does not stop the others. Returns how many there were.
+/// Takes the steps of the closings that are due, at most `limit` of them. Several processes share them, and one that
+/// fails does not stop the others. Returns how many there were.
 ///
 /// # Errors
 /// Database errors, when none can be claimed.
@@ -92,7 +92,7 @@ async fn leave_waiting(app: &App, known: &Closing, actor: &str) -> Result<bool, 
         }
         closing.become_state(ClosingState::Refunding, now);
         store::update(conn, &closing).await?;
-        // The marks are written before anything is booked, which counts the version of a wallet on.
+        // The marks are written before anything is booked, because a booking increases the version of a wallet.
         for mut wallet in wallets {
             wallet.mark_closing(true, true, now);
             ledger::save_marks(conn, &wallet).await?;
@@ -105,7 +105,7 @@ async fn leave_waiting(app: &App, known: &Closing, actor: &str) -> Result<bool, 
 }
 
 /// Forfeits what there is of promotional credit, and gathers the money of an account that is being closed, in the
-/// caller's transaction. Both come back later as well, by usage that is reversed, or a refund that fails.
+/// caller's transaction. Credit and money can come back later, too, by usage that is reversed or a refund that fails.
 ///
 /// # Errors
 /// A refusal of the ledger; database errors.
@@ -155,9 +155,10 @@ async fn gather(conn: &mut Connection, customer: &CustomerId) -> Result<(), Erro
     write_offs::recover_from(conn, customer).await
 }
 
-/// Refunds payments, newest first, each in a transaction of its own, and asks the companies afterwards. One that waits
-/// for a second operator stops the others: its money is not taken yet. So does a payment in dispute for which the
-/// wallets have given nothing: it cannot be refunded, and its money must not go by another payment meanwhile.
+/// Refunds payments, newest first, each in a transaction of its own, and asks the companies afterwards. A refund that
+/// waits for a second operator stops the others, because its money is not taken yet. A payment in dispute for which the
+/// wallets have given nothing stops them, too: it cannot be refunded, and its money must not go by another payment
+/// meanwhile.
 async fn refund(app: &App, known: &Closing, actor: &str) -> Result<bool, Error> {
     let starter = starter(known)?;
     let orders = {

@@ -15,10 +15,9 @@ use crate::storage::{approvals, bank_transactions, clock, orders, payments};
 
 const NOTE: &str = "by rule: the bank's line names the order by its reference";
 
-/// Credits an order with the whole of a payment that a line of the bank's file is. `second` has approved the file with
-/// who uploaded it. Returns false and changes nothing
-/// when an operator must decide, or has decided. Where the
-/// uploader's word is not enough, the credit waits for a second operator as any other approval.
+/// Credits an order with the whole payment of a line of the bank's file. `second` is the operator who approved the file
+/// that another one uploaded. Returns false and changes nothing when an operator must decide, or has decided. Where the
+/// uploader's word is not enough, the credit waits for a second operator, as any other approval does.
 ///
 /// # Errors
 /// A refusal of the ledger; database errors.

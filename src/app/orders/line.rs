@@ -29,7 +29,7 @@ pub struct StatedTransfer {
     /// All that arrived by the line, where that is more than what serves the order.
     pub transaction_amount: Option<Decimal>,
     pub bank_transaction_id: String,
-    /// What identifies the line, where it is one of the bank's file. When absent, what the operator states does.
+    /// The identity of a line of the bank's file. When absent, what the operator states identifies the line.
     pub identity: Option<Identity>,
     /// Our account on which it arrived. When absent, it is the order's account.
     pub bank_account_id: Option<Uuid>,

@@ -137,7 +137,7 @@ impl<'a> Held<'a> {
 }
 
 /// Gives the right to call back after any error, so that the same request can go on at once. A final refusal makes the
-/// order fail. Returns the error that the caller hears.
+/// order fail. Returns the error that the caller gets.
 async fn give_up(app: &App, order: &Order, held: Held<'_>, error: Error) -> Error {
     if let Err(error) = held.release().await {
         tracing::warn!(%error, "The lease on a call to a payment company was not given back; it ends by itself");

@@ -25,7 +25,7 @@ pub(in crate::app) async fn send(app: &App, id: Uuid) {
             let mut conn = app.pool.get().await?;
             refunds::find(&mut conn, id).await?.ok_or(Error::Internal("the refund that was committed"))?
         };
-        // A refund that people send by hand has no time for a question.
+        // A refund that operators send by hand has no next question.
         let is_theirs_to_send = refund.ask_at.is_some() && refund.provider_refund_id.is_none();
         if refund.state == RefundState::Pending && is_theirs_to_send {
             ask(app, &refund).await?;
@@ -91,7 +91,8 @@ async fn ask(app: &App, refund: &Refund) -> Result<(), Error> {
     };
     let changed = book::record_update(app, refund.id, &update, &format!("provider:{}", refund.provider)).await?;
     if let Some(made) = made.filter(|made| !changed && made.status != RefundStatus::Failed) {
-        // An operator may have ended the refund during the call. What was made after all is taken back.
+        // An operator may have ended the refund during the call. If the company made it nevertheless, it is taken back
+        // like one that was started there.
         observe::observe(app, refund.provider, &made, None).await?;
     }
     Ok(())

@@ -75,8 +75,8 @@ pub async fn request(app: &App, caller: &Caller, new: &NewRefund, key: &Idempote
     Ok(Made { value: get(app, Some(made.value)).await?, replayed: made.replayed })
 }
 
-/// Makes a refund in the caller's transaction, which must roll back on an error. One whose own word starts it is sent
-/// afterwards, by [`send`]. An operator without the permission `finance` only proposes it.
+/// Makes a refund in the caller's transaction, which must roll back on an error. A refund that needs no second operator
+/// is sent afterwards, by [`send`]. An operator without the permission `finance` only proposes it.
 ///
 /// # Errors
 /// As [`request`].

@@ -21,7 +21,7 @@ use crate::storage::{Connection, clock, ledger, orders, payments, wallet_credits
 /// How long this process has to ask the company before a worker does.
 const LEASE: Duration = Duration::seconds(90);
 
-/// Does what the decision says with a locked payment, of which enough is left. The order is locked too, where the money
+/// Does what the decision says with a locked payment, of which enough is left. The order is locked too, if the money
 /// serves one, or the payment names one.
 ///
 /// # Errors

@@ -235,7 +235,7 @@ async fn require_known_amount(conn: &mut Connection, payment: &Payment) -> Resul
     Ok(())
 }
 
-/// The part of the rest that is meant.
+/// The part of the rest that a decision is about.
 fn amount(payment: &Payment, asked: Option<rust_decimal::Decimal>) -> Result<Money, Error> {
     let rest = payment.rest();
     if !rest.is_positive() {

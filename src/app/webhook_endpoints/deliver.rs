@@ -82,7 +82,7 @@ async fn keep_lease(app: &App, holder: Uuid, endpoint: Uuid) -> Result<(), Error
     }
 }
 
-/// One endpoint in the hands of this process.
+/// The delivery to one endpoint by this process.
 struct Courier {
     app: App,
     endpoint: Leased,

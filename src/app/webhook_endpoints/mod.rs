@@ -58,7 +58,7 @@ pub struct WithSecret {
     pub secret: Secret,
 }
 
-/// How far a request to deliver again came.
+/// What a request to deliver again has done.
 #[derive(Debug, Clone, Copy)]
 pub struct Redelivered {
     /// How many deliveries were made or begun anew.

@@ -81,7 +81,7 @@ fn by_figures(line: &StatementLine, payment: &StatedPayment) -> Fit {
     if fits { Fit::Yes } else { Fit::No }
 }
 
-/// Says for each line, on which money arrived, what it is.
+/// Decides for each line on which money arrived which payment it is.
 #[must_use]
 pub fn match_lines(lines: &[StatementLine], stated: &[StatedPayment]) -> Vec<Match> {
     let mut found: Vec<Match> = vec![Match::Free; lines.len()];

@@ -306,7 +306,7 @@ pub enum LineList {
     All,
     /// An operator has to choose a payment.
     Tied,
-    /// Something of the money serves nothing yet.
+    /// A part of the money is unapplied.
     Unapplied,
 }
 

@@ -146,7 +146,7 @@ pub struct BankTransaction {
     pub payment_id: Uuid,
     pub account: Uuid,
     pub identity: Identity,
-    /// Counts the lines under one identity from 1.
+    /// The number of the line among those under its identity, from 1.
     pub n: i32,
     pub stated_id: String,
     /// All that arrived. Zero for a line that was voided.

@@ -56,7 +56,7 @@ impl TakeBacks {
         *last
     }
 
-    /// What of a source's parts has not been given back, claims included. `currency` is the source's.
+    /// The amount of a source's parts that has not been given back, claims included. `currency` is the source's.
     pub(super) fn left(&self, id: TakeBackId, parts: &[TakenPart], currency: Currency) -> Money {
         let claims = self.claims.iter().filter(|claim| claim.origin.id == id && parts.contains(&claim.part));
         let taken = self.taken.iter().filter(|taken| taken.origin.id == id && parts.contains(&taken.part));

@@ -153,7 +153,7 @@ impl Book {
         Ok(rest)
     }
 
-    /// One movement: takes from one wallet, into debt where it has less. Nothing makes no movement.
+    /// One movement: takes from one wallet, into debt where it has less. An amount of zero makes no movement.
     fn take(&mut self, key: &WalletKey, of: For<'_>, amount: Money) -> Result<(), Refusal> {
         if !amount.is_positive() {
             return Ok(());
@@ -273,7 +273,7 @@ impl Book {
         Ok(())
     }
 
-    /// Gives back a part of one movement. Nothing makes no entry.
+    /// Gives back a part of one movement. An amount of zero makes no entry.
     fn return_one(&mut self, taken: &Taken, amount: Money) -> Result<(), Refusal> {
         self.credit_back(taken, amount)?;
         self.settle_bonus_owed(taken, amount);

@@ -13,7 +13,7 @@ use rust_decimal::Decimal;
 use super::{Currency, Money};
 
 impl Money {
-    /// The sum of amounts in `currency`; zero of nothing.
+    /// The sum of amounts in `currency`; zero where there are none.
     #[must_use]
     pub fn sum(currency: Currency, amounts: impl IntoIterator<Item = Self>) -> Self {
         amounts.into_iter().fold(Self::zero(currency), Add::add)

@@ -167,7 +167,7 @@ impl Money {
         self.currency
     }
 
-    /// Holds the amount to the currency's minor unit.
+    /// Requires that the amount fits the currency's minor unit.
     ///
     /// # Errors
     /// [`MoneyError::TooPrecise`] when finer (`10.001` USD, `0.5` VND).

@@ -20,7 +20,7 @@ use crate::domain::wallet_key::WalletKey;
 #[derive(Debug, Clone, Copy)]
 pub struct AppliedPayment<'p> {
     pub id: Uuid,
-    /// Counts the applications of this payment, from 1. Payment and number are the dedupe key.
+    /// The number of the application among those of its payment, from 1. Payment and number are the dedupe key.
     pub application: i64,
     pub provider: ProviderName,
     /// Our account at the provider; for a bank transfer, our bank account.

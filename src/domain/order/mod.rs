@@ -63,9 +63,9 @@ pub struct Order {
     pub fee_on_top: bool,
     /// Whether a refund gives the fee back, in proportion.
     pub fee_refundable: bool,
-    /// What the payer pays of it on top of the amount.
+    /// The tax that the payer pays on top of the amount.
     pub tax: Money,
-    /// What of it the payable amount contains.
+    /// The tax that the payable amount contains.
     pub tax_included: Money,
     /// The rule by which it is taxed, as it was when the order was created.
     pub tax_rule: Option<AppliedTax>,

@@ -263,7 +263,7 @@ impl Payment {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Application {
     pub payment_id: Uuid,
-    /// Counts the applications of one payment from 1.
+    /// The number of the application among those of its payment, from 1.
     pub n: i32,
     /// `None` for an application to a wallet.
     pub order_id: Option<Uuid>,

@@ -15,7 +15,7 @@ use crate::domain::counterpart::Counterpart;
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment::Channel;
 
-/// An account of the journal. Its word is its name where the installation gives it no other.
+/// An account of the journal. Its word is its name, unless the installation gives it another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Account {
     CustomerPaid,

@@ -90,7 +90,7 @@ impl Wallet {
         self.granted -= amount;
     }
 
-    /// What of a grant is there and not held.
+    /// The part of a grant that is left and not held.
     pub(in crate::domain) fn unheld_of_grant(&self, id: Uuid) -> Money {
         self.grants.iter().find(|grant| grant.id == id).map_or(self.nothing(), Grant::unheld)
     }

@@ -160,7 +160,7 @@ impl Wallet {
         Money::zero(self.key.currency)
     }
 
-    /// What may travel or be refunded: unheld paid money beyond the debt.
+    /// What may be transferred or refunded: unheld paid money beyond the debt.
     pub fn movable(&self) -> Money {
         (self.unheld_paid() - self.debt).or_zero()
     }
@@ -170,7 +170,7 @@ impl Wallet {
         (self.paid - self.debt).or_zero()
     }
 
-    /// Whether the fast path must leave this wallet alone, because its rules need a look.
+    /// Whether the fast path must leave this wallet alone, because its rules must be checked.
     #[must_use]
     pub fn needs_full_path(&self) -> bool {
         let WalletMarks { frozen, customer_frozen, claimed, closing, closed: _ } = self.marks;

@@ -8,7 +8,7 @@ use super::{Shared, Trouble, full_path};
 use crate::domain::posting::Posting;
 use crate::engine::EngineError;
 
-/// Hands jobs over to the workers. One that finds no room is answered 503.
+/// Hands jobs over to the workers. A job that finds no room is answered 503.
 pub(super) fn push(shared: &Shared, jobs: Vec<Job>) {
     for job in jobs {
         if let Err(job) = shared.leftovers.push(job, &shared.settings) {
@@ -17,7 +17,7 @@ pub(super) fn push(shared: &Shared, jobs: Vec<Job>) {
     }
 }
 
-/// One worker. Takes what waits, up to a flush, and decides it in one transaction.
+/// One worker: it takes the jobs that wait, up to the size of a flush, and decides them in one transaction.
 pub(super) async fn run(shared: Arc<Shared>) {
     loop {
         let jobs = shared.leftovers.take(&shared.settings);

@@ -49,10 +49,10 @@ pub struct PosterSettings {
     pub lanes: usize,
     /// Flushes outstanding on one connection.
     pub pipeline: usize,
-    /// How many postings may wait. Beyond it, callers get 503 `overloaded`; into an empty queue every request goes. As
-    /// many again may wait for the full path, and as many to be written alone.
+    /// How many postings may wait. Beyond it, callers get 503 `overloaded`; an empty queue takes any request. As many
+    /// again may wait for the full path, and as many to be written alone.
     pub queue: usize,
-    /// The memory that waiting postings may take, in bytes. The same rule holds.
+    /// The memory that waiting postings may take, in bytes. An empty queue takes any request here, too.
     pub queue_bytes: usize,
     /// Postings in one flush. A single request with more is written in one flush too.
     pub flush: usize,

@@ -145,8 +145,8 @@ fn holds(jobs: &[Job]) -> Vec<Uuid> {
     postings.filter_map(Posting::hold).collect()
 }
 
-/// Sends the jobs that concern a parked wallet on their own way, and returns the others. The look-up of holds runs on
-/// the given connection, or on one of the pool.
+/// Takes out the jobs that concern a parked wallet, which are then written alone, and returns the others. The look-up
+/// of holds runs on the given connection, or on one of the pool.
 pub(super) async fn divert(shared: &Arc<Shared>, jobs: Vec<Job>, conn: Option<&Connection>) -> Vec<Job> {
     let ids = holds(&jobs);
     let found = match conn {
@@ -371,7 +371,7 @@ async fn write_group(shared: &Shared, group: Group, cause: Cause) -> (Vec<(usize
     (places, answers)
 }
 
-/// Takes turns in the order of the wallets, as everybody does.
+/// Takes turns in the order of the wallets, so that no two groups wait for each other.
 async fn take_all(turns: Vec<Arc<tokio::sync::Mutex<()>>>) -> Vec<OwnedMutexGuard<()>> {
     let mut taken = Vec::with_capacity(turns.len());
     for turn in turns {

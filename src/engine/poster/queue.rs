@@ -88,7 +88,7 @@ impl Drop for Unanswered {
     }
 }
 
-/// How much waits at one place, and the limit of it.
+/// How much waits in one queue, and the limit of that.
 #[derive(Debug, Default)]
 pub(super) struct Load {
     pub(super) postings: usize,
@@ -96,7 +96,7 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// Adds a job if there is room. An empty place takes any job: a batch larger than the limit must be possible at
+    /// Adds a job if there is room. An empty queue takes any job, because a batch larger than the limit must pass at
     /// some time.
     pub(super) fn admit(&mut self, job: &Job, settings: &PosterSettings) -> bool {
         let postings = self.postings + job.postings.len();

@@ -29,7 +29,7 @@ pub(super) fn start(shared: &Arc<Shared>, supervisor: &Supervisor) -> std::io::R
     Ok(())
 }
 
-/// Whatever ends the thread, nobody waits for it afterwards.
+/// However the thread ends, no caller waits for it afterwards.
 struct End {
     shared: Arc<Shared>,
     supervisor: Supervisor,

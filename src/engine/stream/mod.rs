@@ -369,7 +369,7 @@ impl Listener {
 
     fn end(mut self, why: StreamEnd) {
         if let Some(end) = self.end.take() {
-            // A reader who is gone hears nothing.
+            // A reader who is gone gets nothing.
             let _gone = end.send(why);
         }
     }

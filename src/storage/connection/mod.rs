@@ -33,9 +33,8 @@ pub enum Purpose {
     /// Writes the flushes of the poster: as `Requests`, with the plan of its statements held.
     ///
     /// The statements find wallets and holds by index only, so that they lock them in the order in which the arrays
-    /// name them. They are planned once, for arrays of any length: PostgreSQL would think the plan for the very arrays
-    /// cheaper each time, and plan for longer than the work takes. `pg_stat_activity` shows the session as `topup
-    /// lane`.
+    /// name them. They are planned once, for arrays of any length: otherwise PostgreSQL would plan them for the arrays
+    /// of each call, which takes longer than the work. `pg_stat_activity` shows the session as `topup lane`.
     Lane,
     /// `check`, exports, `migrate`: they read or change whole tables.
     ///

@@ -166,7 +166,7 @@ pub(super) async fn find_known(
         }
     }
     if !wanted_holds.keys.is_empty() {
-        // What the row of a hold says goes before what its capture says.
+        // The row of a hold takes precedence over its capture.
         for (customer, key) in captured_before(conn, &wanted_holds).await? {
             known.insert(DedupeKey { customer, kind: None, key }, KnownKey::CapturedHold);
         }

@@ -15,7 +15,7 @@ use crate::domain::wallet::{Effects, Wallet};
 use crate::storage::StorageError;
 use crate::storage::statement::{Cached, Parameters, Statement};
 
-/// Writes the events of changed wallets, which are written already.
+/// Writes the events of changed wallets. The wallets themselves are written before.
 pub(super) async fn all(conn: &mut AsyncPgConnection, changed: &[(&Wallet, &Effects)]) -> Result<(), StorageError> {
     let expired: Vec<(&Wallet, Uuid)> = changed
         .iter()

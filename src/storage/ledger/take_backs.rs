@@ -200,7 +200,7 @@ impl TakenRow {
     }
 }
 
-/// Reads what of taken-back money the postings and the locked wallets concern. Most calls concern none and read
+/// Reads the taken-back money that concerns the postings and the locked wallets. Most calls concern none and read
 /// nothing. `wanted` has the wallets that were to be locked: for one that does not exist only the table of claims says
 /// whether its customer may spend.
 ///
@@ -269,7 +269,8 @@ pub(super) async fn read(
     Ok(TakeBacks::new(claims, taken, last.collect::<Result<HashMap<_, _>, StorageError>>()?))
 }
 
-/// Writes what has changed. When a claim has ended, no wallet may be in the making that still gets its mark.
+/// Writes what has changed. When a claim has ended, no other transaction may be making a wallet that still gets the
+/// claim's mark.
 pub(super) async fn write(
     conn: &mut AsyncPgConnection,
     take_backs: &TakeBacks,
