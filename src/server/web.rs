@@ -45,7 +45,7 @@ use crate::telemetry;
 /// Longer than the idle timeout of load balancers (60 s). A balancer must not send a request into a connection that we
 /// have just closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long a connection may do nothing. actix closes an idle one properly, so ours is the longer time there.
+/// How long a connection may do nothing. actix closes an idle one properly, so our own limit for idle ones is longer.
 const PATIENCE: Patience = Patience {
     head: Duration::from_secs(10),
     idle: Duration::from_secs(KEEP_ALIVE.as_secs() + 5),

@@ -58,7 +58,7 @@ pub fn is_public(path: &str) -> bool {
 pub struct Gate {
     pub verifier: Arc<TokenVerifier>,
     pub keys: KeyRing,
-    /// The environment whose keys are let in.
+    /// The environment whose keys are accepted.
     pub environment: Environment,
     pub customers: Arc<Limiter>,
     pub services: Arc<Limiter>,
@@ -158,7 +158,7 @@ async fn key_principal(gate: &Gate, request: &HttpRequest, text: &str) -> Result
     Ok((Arc::new(Principal::of_key(key.id, &key.owner, key.permissions, key.expires_at)), text))
 }
 
-/// A stream that ends when the key ends with which it was opened. Other bodies are sent at once.
+/// A stream that ends when the API key with which it was opened ends. Other bodies are sent at once.
 fn while_good(body: BoxBody, keys: KeyRing, key: KeyText) -> BoxBody {
     if body.size() != BodySize::Stream {
         return body;

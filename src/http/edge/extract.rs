@@ -120,7 +120,7 @@ pub struct BodyRules {
     pub deadline: Duration,
     /// The memory for the large bodies of callers with a token.
     pub callers: BodyBudget,
-    /// The memory for the large bodies of payment companies, and of anybody who calls as if.
+    /// The memory for the large bodies of payment companies, and of anybody who calls in their name.
     pub strangers: BodyBudget,
 }
 

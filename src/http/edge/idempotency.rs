@@ -66,7 +66,8 @@ impl FromRequest for IdempotencyHeader {
         let Some(value) = sent.next() else {
             return bad(Code::IdempotencyKeyRequired, "send an Idempotency-Key header, for example a UUID");
         };
-        // A proxy or a library added the other one. Whichever were taken, a retry might be taken for a new request.
+        // A proxy or a library added the other one. Whichever of the two were used, a retry might count as a new
+        // request.
         if sent.any(|other| other != value) {
             return bad(Code::IdempotencyKeyMalformed, "two different Idempotency-Key headers were sent; send one");
         }

@@ -88,7 +88,7 @@ pub fn decode_cursor<P: DeserializeOwned>(cursor: Option<&CursorText>, filters: 
     let Some(cursor) = cursor else { return Ok(None) };
     let bad = |detail| Error::field("?cursor", Code::InvalidCursor, detail);
     let json = URL_SAFE_NO_PAD.decode(cursor.as_bytes()).map_err(|_| bad("is not a cursor of this API"))?;
-    // No position has one, and PostgreSQL takes none in a text.
+    // No position has a NUL, and PostgreSQL takes none in a text.
     let has_nul = json.windows(NUL.len()).any(|part| part == NUL);
     if has_nul {
         return Err(bad("is not a cursor of this API"));

@@ -38,7 +38,7 @@ pub(super) fn add_to(headers: &mut HeaderMap, path: &str) {
     add(X_CONTENT_TYPE_OPTIONS, "nosniff");
     add(REFERRER_POLICY, "no-referrer");
     add(CONTENT_SECURITY_POLICY, if path.starts_with("/docs/") { SWAGGER_UI } else { NOTHING });
-    // Answers about money are nobody's to keep.
+    // No cache may keep an answer about money.
     if path.starts_with("/v1/") {
         add(CACHE_CONTROL, "no-store");
     }

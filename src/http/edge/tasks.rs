@@ -27,7 +27,7 @@ use crate::identity::{Principal, Scope};
 pub struct Deadline(pub Duration);
 
 /// Whose share of the database connections the calls without a token use: those of payment companies, and of anybody
-/// who calls as if.
+/// who calls in their name.
 const WITHOUT_TOKEN: &str = "without a token";
 /// The share of the calls about the service's own health, which strangers must not make wait.
 const HEALTH: &str = "health";

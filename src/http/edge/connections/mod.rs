@@ -129,8 +129,8 @@ impl Connections {
     }
 
     /// Waits for the requests of a closed connection, so that a shutdown waits for them. It does not wait when as many
-    /// closed connections as are allowed `above` the limit have requests left, because each of them keeps a place at
-    /// the door: the work of clients that hang up goes on, and only a shutdown may cut it short.
+    /// closed connections as are allowed `above` the limit have requests left, because each of them would keep the
+    /// place of a connection: the work of clients that hang up goes on, and only a shutdown may cut it short.
     pub async fn see_off(&self, connection: &Connection) {
         if self.leaving.fetch_add(1, Ordering::Relaxed) < self.above {
             connection.settled().await;
