@@ -11,9 +11,8 @@
 //! orders, settlement, notifications and refunds only use the trait. A value that only one company needs from the
 //! customer, such as VNPay's bank code, is a field of the order and of [`AttemptRequest`].
 //!
-//! A new channel is a new word of the public API. Add it to [`Channel`], with its default customers in
-//! `domain/offer/mod.rs`, to `PaymentChannel` among the wire types, and by a migration to the constraint
-//! `channel_rules_channel`.
+//! A new channel is a new word of the public API. Add it to [`Channel`], with its name in `domain/offer/sentences.rs`,
+//! to `PaymentChannel` among the wire types, and by a migration to the constraint `channel_rules_channel`.
 //!
 //! `bank_transfer.rs` is the smallest example, because it has no company to call. Each company needs a table for the
 //! form of its amounts, because companies differ from ISO 4217 and from each other.
