@@ -44,7 +44,7 @@ async fn check(config: &Config, database: &Database, heads: &[Head]) -> Result<R
     .await;
     bar.finish_and_clear();
     let report = report?;
-    // What was found counts, also where it cannot be kept: on a standby, for example.
+    // The result counts even where it cannot be kept, for example on a standby.
     if let Err(error) = integrity::keep(&pool, &report, "topup check").await {
         tracing::warn!(%error, "The result of the check was not kept, so /v1/admin/integrity shows an older one");
     }

@@ -136,8 +136,8 @@ async fn answer_all(shared: Arc<Shared>) {
     }
 }
 
-/// Answers questions by one read. If a customer's rows make no sense, each customer is read alone, so that this one
-/// keeps no other from an answer. Any other error concerns all of them.
+/// Answers questions by one read. If the rows of one customer are corrupt, each customer is read alone, so that the
+/// others still get an answer. Any other error concerns all of them.
 async fn answer(pool: &Pool, questions: Questions) {
     let customers: Vec<&CustomerId> = questions.iter().map(|(customer, _)| customer).collect();
     match read(pool, &customers).await {

@@ -17,7 +17,7 @@ use crate::storage::{Connection, audit, papers, personal_data, reports, roles};
 /// How many entries are read and written at once.
 const PAGE: i64 = 1_000;
 
-/// Erases the texts of a customer's entries, and all other personal data. Returns of how many entries. The connection
+/// Erases the texts of a customer's entries, and all other personal data. Returns the number of entries. The connection
 /// is one of the database's owner; all of it is one transaction. No entry is sealed and no day is folded meanwhile.
 ///
 /// # Errors
@@ -55,7 +55,7 @@ async fn erase_all(conn: &mut Connection, customer: &CustomerId) -> Result<usize
     Ok(erased)
 }
 
-/// Hands all that [`erase_texts`] would erase to `show`: the table, and what of a row is personal.
+/// Hands all that [`erase_texts`] would erase to `show`: the table, and the personal part of each row.
 ///
 /// # Errors
 /// Database errors.

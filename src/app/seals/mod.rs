@@ -37,7 +37,7 @@ pub struct Sealing {
     pub wallets: i64,
     /// After so many entries a turn seals no further wallet.
     pub entries: i64,
-    /// From one turn to the next, of all processes together.
+    /// The pause between two turns, of all processes together.
     pub pause: Duration,
 }
 
@@ -56,8 +56,8 @@ impl Sealing {
     }
 }
 
-/// Looks at the next slice of wallets and seals what is ripe, if the slice is due and nobody else seals. Returns how
-/// many seals it made.
+/// Looks at the next slice of wallets and seals what is ripe, if the slice is due and no other process seals. Returns
+/// how many seals it made.
 ///
 /// # Errors
 /// Database errors.
@@ -127,8 +127,8 @@ fn choose<'w>(slice: &'w [SealedWallet], sealing: &Sealing, now: DateTime<Utc>) 
     (slice.len(), ripe)
 }
 
-/// When the oldest entry of a wallet was made that is still unsealed. After a stretch that is the next one, which is
-/// not older than the last of the stretch.
+/// When the oldest entry of a wallet was made that is still unsealed. If a stretch was sealed, that is the entry after
+/// it, which is not older than the stretch's last one.
 fn oldest_left(wallet: &SealedWallet, made: &[(Seal, DateTime<Utc>)]) -> Option<DateTime<Utc>> {
     let last = made.iter().rfind(|(seal, _)| seal.wallet_id == wallet.wallet_id && seal.customer == wallet.customer);
     match last {

@@ -14,7 +14,7 @@ use crate::storage::seals;
 /// How many seals are read at once: up to a thousand times as many entries are in memory.
 const PAGE: i64 = 5;
 
-/// A sealed stretch with what its hash is of.
+/// A sealed stretch with the text that its hash is of.
 #[derive(Debug, Clone)]
 pub struct ProvenStretch {
     pub seal: Seal,

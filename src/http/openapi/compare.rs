@@ -120,7 +120,7 @@ impl<'d> Comparison<'d> {
 
     fn resolved(&mut self, at: &str, before: &'d Value, now: &'d Value, way: Way) {
         let (was, is) = (texts(before, "type"), texts(now, "type"));
-        // Who gets something must be ready for all that comes; who is sent something, for all that came.
+        // A reader must be ready for all values that come; a server must still take all values that came before.
         let (wide, narrow) = if way == Way::Got { (&was, &is) } else { (&is, &was) };
         if !narrow.is_subset(wide) {
             self.add(at, &format!("was of type {} and is of type {}", list(&was), list(&is)));

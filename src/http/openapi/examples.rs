@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// How deep an example shows what is in what.
+/// How many levels of nested objects an example shows.
 const DEPTH: usize = 12;
 
 pub(super) fn add(document: &mut Value) {

@@ -10,7 +10,7 @@ use crate::domain::code::Code;
 use crate::http::v1::balances::body::messages::MESSAGES;
 
 const METHODS: [&str; 7] = ["get", "put", "post", "patch", "delete", "head", "options"];
-/// Where the answer of a stream says that it is one.
+/// Where an answer that is a stream has its content, as a JSON pointer.
 const STREAM: &str = "/content/text~1event-stream";
 const SCOPES: [&str; 3] = ["customer", "service", "operator"];
 

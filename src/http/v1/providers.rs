@@ -34,7 +34,7 @@ async fn receive(
     let reply = notifications::receive(app, provider, &raw).await?;
     // A company looks at the status alone; any other caller reads a problem.
     if reply.status == 400 {
-        // A sentence for the operator, whom the company shows the answer.
+        // A sentence for the operator, because the company shows the answer to the operator.
         let said = reply.content_type.starts_with("text/plain").then_some(reply.body.trim());
         let detail = said.unwrap_or("the notification is not signed for this service, or cannot be read");
         return Err(Failure::new(StatusCode::BAD_REQUEST, Code::BadRequest, detail));

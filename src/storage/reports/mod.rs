@@ -23,7 +23,7 @@ use crate::domain::usage_sum::UsageKeys;
 
 pub use entries::entries;
 
-/// Any number that nobody else locks: one process folds at a time.
+/// Any number that no other code locks: one process folds at a time.
 const FOLDING: i64 = 0x0074_6f70_7572;
 
 /// A day that is folded next.

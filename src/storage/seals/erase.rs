@@ -110,7 +110,7 @@ pub async fn erase_beside(conn: &mut AsyncPgConnection, customer: &CustomerId) -
     transfer_slips::erase(conn, customer).await
 }
 
-/// Deletes the customer's secret: from then on nobody can tell which text a digest was made of.
+/// Deletes the customer's secret: from then on nobody can find out which text a digest was made of.
 ///
 /// # Errors
 /// Database errors.

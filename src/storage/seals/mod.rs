@@ -21,18 +21,19 @@ use crate::domain::seal::{Hash, NO_SEAL, Seal, SealedWallet};
 
 pub use lines::lines;
 
-/// How far the walk has come that seals all wallets.
+/// The walk over all wallets that seals them, and how far it is.
 #[derive(Debug, Clone, Default)]
 pub struct Walk {
     /// Customer, currency and product of the last wallet that was looked at.
     pub at: (String, String, String),
-    /// When the oldest entry was made that the last whole walk left unsealed, and that this one left so far.
+    /// When the oldest entry was made that the last whole walk left unsealed.
     pub oldest: Option<DateTime<Utc>>,
+    /// As `oldest`, for the part that this walk has looked at.
     pub oldest_so_far: Option<DateTime<Utc>>,
 }
 
 impl Walk {
-    /// When the oldest entry was made that was seen and is not known to be sealed.
+    /// When the oldest entry was made that was seen unsealed and may be so still.
     #[must_use]
     pub fn oldest_unsealed(&self) -> Option<DateTime<Utc>> {
         [self.oldest, self.oldest_so_far].into_iter().flatten().min()
@@ -77,7 +78,7 @@ pub async fn lock_due_walk(conn: &mut AsyncPgConnection) -> Result<Option<Walk>,
     Ok(row.map(walk))
 }
 
-/// Waits until nobody seals, and keeps it so until the transaction ends.
+/// Waits until no process seals, and keeps it so until the transaction ends.
 ///
 /// # Errors
 /// Database errors.
@@ -355,7 +356,7 @@ pub async fn secrets(
     rows.into_iter().map(|(customer, secret)| Ok((customer_from_column(&customer)?, secret))).collect()
 }
 
-/// Gives a customer its secret. The caller has locked the walk, so nobody else makes or deletes one.
+/// Gives a customer its secret. The caller has locked the walk, so no other process makes or deletes one.
 ///
 /// # Errors
 /// Database errors.

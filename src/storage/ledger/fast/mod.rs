@@ -91,7 +91,7 @@ fn group<'p>(items: &[(&'p WalletKey, Decimal)]) -> Groups<'p> {
     groups
 }
 
-/// What the labels of a flush say, in the order of its items.
+/// The columns of the labels of a flush, in the order of its items.
 struct Labels {
     keys: Vec<String>,
     fingerprints: Vec<i64>,
