@@ -34,7 +34,8 @@ impl Caller {
         format!("{role}:{}", self.subject)
     }
 
-    /// Requires that the money is not the caller's own: an operator moves none of a customer whose id is his `sub`.
+    /// Requires that the money is not the caller's own: an operator may not move money of a customer whose id is the
+    /// operator's `sub`.
     ///
     /// # Errors
     /// 403 `own_account`.

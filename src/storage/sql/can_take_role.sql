@@ -1,5 +1,5 @@
--- Whether the session's user can take a role. From PostgreSQL 16 on, who makes a role is a member that may grant it,
--- and may not take it.
+-- Whether the session's user can take a role. From PostgreSQL 16 on, the user who makes a role is a member that may
+-- grant the role, but may not take it.
 --
 -- $1 text the role
 SELECT coalesce((

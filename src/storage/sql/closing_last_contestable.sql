@@ -1,5 +1,5 @@
--- When the last payment came by a payment company that serves a customer, and of which something stands: what went back
--- whole, nobody can contest.
+-- When a customer's last payment by a payment company arrived of which something is left. A payment that was refunded
+-- in full cannot be contested.
 --
 -- $1 text customer
 --

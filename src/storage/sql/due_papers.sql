@@ -1,4 +1,4 @@
--- What papers are to be issued for, the oldest first, each with the year in which it happened.
+-- The events for which papers must be issued, the oldest first, each with the year in which it happened.
 --
 -- $1 timestamptz only what happened before this moment
 -- $2 bigint at most this many

@@ -1,7 +1,7 @@
 -- Locks the next holds by their expiry, so that no reversal of what they charged begins meanwhile.
 --
 -- No index names a column that a capture changes, because every capture would then write all indexes of the table anew.
--- A mark remembers how far the look has come.
+-- A mark stores how far this look-up has come.
 --
 -- $1 bigint the age in seconds
 -- $2 bigint about how many holds

@@ -1,5 +1,5 @@
--- The orders that wait for their payer (`Order::awaits_payer`) although their time is over, the oldest first.
--- The states stand here as in the index `top_up_orders_to_expire`.
+-- The orders that wait for their payer (`Order::awaits_payer`) although their time is over, the oldest first. The
+-- states are written as in the index `top_up_orders_to_expire`.
 -- $1 bigint the largest number of orders
 SELECT id
 FROM top_up_orders

@@ -1,5 +1,6 @@
--- What of a customer's grants had expired at a moment and was written off only later: what is left of it now, and what
--- was written off since, less what came back to it meanwhile. What a hold reserved, and a capture took, had not lapsed.
+-- The credit of a customer's grants that had expired at a moment and was written off only later: what is left of the
+-- grants now, and what was written off since, less what came back to them meanwhile. What a hold reserved, and a
+-- capture took, had not lapsed.
 --
 -- $1 text customer
 -- $2 timestamptz the moment

@@ -1,8 +1,8 @@
--- What is stored of a customer beside the texts of entries, which `texts_to_erase` reads.
+-- The personal data of a customer, without the texts of entries, which `texts_to_erase` reads.
 --
 -- $1 text customer
 --
--- Returns the table, and what of a row is personal.
+-- Returns the table, and the personal part of each row.
 SELECT 'billing_profiles', to_jsonb(p) FROM billing_profiles p WHERE p.customer_id = $1
 UNION ALL
 SELECT 'top_up_orders',

@@ -2,7 +2,7 @@
 --
 -- An event is deleted when the one after it in the feed is old enough. So the last event stays, and a reader who has
 -- come up to an event has the whole time to read the next one. They are deleted in the order of the feed, so a gap is
--- never left behind them. An event without a number was not told yet.
+-- never left behind them. An event without a number is not in the feed yet.
 --
 -- $1 bigint the age in seconds
 -- $2 bigint the largest number of events

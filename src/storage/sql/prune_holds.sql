@@ -1,6 +1,6 @@
--- Deletes holds that are closed, and moves the mark to the latest expiry. What a captured hold charged stands in an
--- entry whose key is the hold's, so that the key charges nobody twice. If something of it was given back, the hold
--- stays: it says to which parts the rest must be given back.
+-- Deletes holds that are closed, and moves the mark to the latest expiry. What a captured hold charged is an entry
+-- whose key is the hold's, so that the key charges nobody twice. If something of it was given back, the hold stays: it
+-- says to which parts the rest must be given back.
 --
 -- $1 uuid[] id of each hold
 -- $2 timestamptz the latest expiry among them

@@ -1,6 +1,6 @@
 -- Deletes the oldest stored notifications whose age is reached, and returns how many rows. Notifications that concerned
--- nothing of ours are kept for a shorter time, as are the answers about foreign payments. The outcomes stand here as in
--- the index `provider_events_to_forget`.
+-- nothing of ours are kept for a shorter time, as are the answers about foreign payments. The outcomes are written as
+-- in the index `provider_events_to_forget`.
 --
 -- $1 bigint the age of foreign and ignored ones in seconds
 -- $2 bigint the age of all in seconds

@@ -1,4 +1,4 @@
--- The entries of stretches, as they stand in the sealed form, in any order.
+-- The entries of stretches, as the sealed form has them, in any order.
 --
 -- Per stretch:
 -- $1 text[] customer

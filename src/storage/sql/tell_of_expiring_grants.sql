@@ -1,6 +1,6 @@
--- Writes the events of grants that expire soon and have not told it. A grant that another writer has locked is
--- skipped, because waiting for it would reverse the order of locks; a later turn tells of it. `remaining > 0` stands
--- here as in the index `grants_expiring`.
+-- Writes the events of grants that expire soon and have no such event. A grant that another writer has locked is
+-- skipped, because waiting for it would reverse the order of locks; a later turn writes its event. `remaining > 0` is
+-- written as in the index `grants_expiring`.
 --
 -- $1 timestamptz those that expire at this moment or later
 -- $2 timestamptz those that expire at this moment or before

@@ -1,4 +1,4 @@
--- The wallets with an expired grant that still has credit which no hold reserves. `remaining > 0` stands here as in the
+-- The wallets with an expired grant that still has credit which no hold reserves. `remaining > 0` is written as in the
 -- index `grants_expiring`.
 -- $1 bigint the largest number of wallets
 SELECT DISTINCT w.customer_id, w.currency, w.product

@@ -8,8 +8,8 @@
 -- Returns seq, kind, key, reference and debt of each entry, and how much paid money had come in before it (for an entry
 -- that repaid debt). In the order of the entries.
 --
--- While there is debt, paid_in stands still, so an episode's entries share one value of it. The condition on the first
--- branch leaves out the entry that ended the episode before.
+-- While there is debt, paid_in does not change, so an episode's entries share one value of it. The condition on the
+-- first branch leaves out the entry that ended the episode before.
 SELECT seq, kind, key, reference, debt, before
 FROM (
     (

@@ -1,6 +1,6 @@
 -- Writes the events of wallets whose available amount crossed the threshold of their alert.
 --
--- Per event, in the order in which they are told:
+-- Per event, in the order in which readers get them:
 -- $1 text[] customer
 -- $2 text[] currency
 -- $3 text[] product
