@@ -19,8 +19,8 @@ use crate::domain::guard::SetBy;
 use crate::domain::money::Money;
 use crate::domain::wallet::Wallet;
 
-/// Writes the caps and running counts of a locked wallet, or removes them when the wallet has no guard. Returns who set
-/// them now.
+/// Writes the caps and running counts of a locked wallet, or removes them when the wallet has no guard. Returns by whom
+/// and when they were set now.
 ///
 /// # Errors
 /// [`StorageError`].

@@ -115,7 +115,7 @@ pub(in crate::app) async fn tidy(conn: &mut Connection, customer: &CustomerId) -
     gather(conn, customer).await
 }
 
-/// Forfeits promotional credit: it expires now, by the entries of every expiry.
+/// Forfeits promotional credit: it expires now, and its entries are those of any expiry.
 async fn forfeit(conn: &mut Connection, wallets: &[Wallet], now: DateTime<Utc>) -> Result<(), Error> {
     let with_credit = || wallets.iter().filter(|wallet| wallet.granted().is_positive());
     for wallet in with_credit() {

@@ -57,8 +57,8 @@ impl CustomerPath {
     /// The customer that path and query name.
     ///
     /// # Errors
-    /// 404 for an id that no customer can have; 422 `?customer_id` for such an id in the query, where `~` stands
-    /// without one, and where both name a customer.
+    /// 404 for an id that no customer can have; 422 `?customer_id` for such an id in the query, where the path has `~`
+    /// and the query names nobody, and where both name a customer.
     pub fn customer(&self, query: &CustomerQuery) -> Result<CustomerId, Error> {
         let refused = |code, detail: &str| Err(Error::field("?customer_id", code, detail));
         let named = match (&*self.customer_id, &query.customer_id) {
