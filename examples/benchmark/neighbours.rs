@@ -86,7 +86,7 @@ impl Neighbour {
             }
             Self::HangsUp => running.parts.push(Part::Client(HangingUp::start(&services.at(Place::Plain)?.url)?)),
             Self::Frozen => {
-                let second = Service::start(stage, Place::Plain.database(), &[("TOPUP_LOG", "error")])?;
+                let second = Service::start(stage, Place::Plain.database(), &[("TOPUP_LOG", "topup=info")])?;
                 let load = meter(&second.url)?;
                 std::thread::sleep(Duration::from_millis(500));
                 let pid = Pid::from_raw(i32::try_from(second.pid())?);

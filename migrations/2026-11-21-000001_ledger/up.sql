@@ -685,6 +685,8 @@ CREATE TABLE webhook_endpoints (
     id uuid PRIMARY KEY,
     -- The caller who made it: `service:meter`.
     owner text NOT NULL,
+    -- The API key by which it was made, or by which its URL or secret was changed last; null: by a token.
+    api_key uuid,
     url text NOT NULL,
     description text,
     -- The types of events that it gets; empty: all.
@@ -704,6 +706,9 @@ CREATE TABLE webhook_endpoints (
 );
 CREATE INDEX webhook_endpoints_by_owner ON webhook_endpoints (owner, created_at, id);
 CREATE INDEX webhook_endpoints_by_time ON webhook_endpoints (created_at, id);
+CREATE INDEX webhook_endpoints_by_key ON webhook_endpoints (api_key) WHERE api_key IS NOT NULL;
+CREATE INDEX webhook_endpoints_in_use ON webhook_endpoints (leased_until) WHERE status IN ('enabled', 'paused');
+CREATE INDEX webhook_endpoints_deleted ON webhook_endpoints (id) WHERE status = 'deleted';
 
 -- The secrets that sign. They stand here as they are, because a signature needs them.
 CREATE TABLE webhook_secrets (

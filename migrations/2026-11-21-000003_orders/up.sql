@@ -662,6 +662,8 @@ CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 CREATE TABLE api_keys (
     id uuid PRIMARY KEY,
     owner text NOT NULL CONSTRAINT api_keys_owner CHECK (owner ~ '^(operator|service):.'),
+    -- The customer that the owner is, as the maker's token said.
+    own_customer text,
     -- The SHA-256 of the key's text, which is kept nowhere, and the beginning of the text.
     digest bytea NOT NULL CONSTRAINT api_keys_digest_once UNIQUE
         CONSTRAINT api_keys_digest CHECK (octet_length(digest) = 32),

@@ -11,6 +11,8 @@ use crate::domain::permission::Permissions;
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub subject: String,
+    /// The customer that the caller is. A person who is an operator may be a customer, too.
+    pub own_customer: Option<CustomerId>,
     pub is_customer: bool,
     pub is_service: bool,
     pub is_operator: bool,
@@ -20,39 +22,72 @@ pub struct Caller {
     pub api_key: Option<Uuid>,
 }
 
+/// Who reads an answer or an event. Only operators learn which operator did something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    Operator,
+    Other,
+}
+
+impl Reader {
+    /// Who reads what is sent to an actor such as `service:meter`.
+    #[must_use]
+    pub fn of_actor(actor: &str) -> Self {
+        if actor.starts_with("operator:") { Self::Operator } else { Self::Other }
+    }
+
+    /// Who did something, as this reader may learn it.
+    #[must_use]
+    pub fn told(self, actor: &str) -> &str {
+        if self == Self::Operator || !actor.starts_with("operator:") { actor } else { "operator" }
+    }
+}
+
 impl Caller {
+    /// An operator on whose word the service acts, for example later, or from the command line.
+    #[must_use]
+    pub fn operator(subject: &str, permissions: Permissions) -> Self {
+        Self {
+            subject: subject.to_owned(),
+            own_customer: CustomerId::new(subject),
+            is_customer: false,
+            is_service: false,
+            is_operator: true,
+            permissions,
+            api_key: None,
+        }
+    }
+
     /// The caller's name in timelines, the audit log and idempotency scopes, for example `operator:alice`.
     #[must_use]
     pub fn actor(&self) -> String {
-        let role = if self.is_operator {
-            "operator"
+        if self.is_operator {
+            format!("operator:{}", self.subject)
         } else if self.is_service {
-            "service"
+            format!("service:{}", self.subject)
         } else {
-            "customer"
-        };
-        format!("{role}:{}", self.subject)
+            format!("customer:{}", self.own_customer.as_ref().map_or(&*self.subject, CustomerId::as_str))
+        }
     }
 
-    /// Requires that the money is not the caller's own: an operator may not move money of a customer whose id is the
-    /// operator's `sub`.
+    /// Requires that the money is not the caller's own: an operator may not move money of the customer that the same
+    /// person is, by the operator's `sub` or by the claim that names a customer.
     ///
     /// # Errors
     /// 403 `own_account`.
     pub fn require_not_own(&self, customer: &CustomerId) -> Result<(), Error> {
-        if customer.as_str() != self.subject {
+        if customer.as_str() != self.subject && self.own_customer.as_ref() != Some(customer) {
             return Ok(());
         }
         Err(Error::Forbidden {
             code: Code::OwnAccount,
-            detail: "this is the account of a customer with your own sub; another operator must decide".to_owned(),
+            detail: "this is your own account as a customer; another operator must decide".to_owned(),
         })
     }
 
-    /// Who did something, as this caller may read it: which operator it was, only operators learn.
     #[must_use]
-    pub fn told<'a>(&self, actor: &'a str) -> &'a str {
-        if self.is_operator || !actor.starts_with("operator:") { actor } else { "operator" }
+    pub fn reader(&self) -> Reader {
+        if self.is_operator { Reader::Operator } else { Reader::Other }
     }
 
     /// Whether the caller may act for any customer.
@@ -67,11 +102,11 @@ impl Caller {
     /// 422 when a service or operator names no customer; 404 when a customer names another one.
     pub fn customer(&self, named: Option<CustomerId>) -> Result<CustomerId, Error> {
         match named {
-            Some(id) if self.is_staff() || (self.is_customer && id.as_str() == self.subject) => Ok(id),
+            Some(id) if self.is_staff() || (self.is_customer && self.own_customer.as_ref() == Some(&id)) => Ok(id),
             Some(_) => Err(Error::NotFound("customer")),
-            None if self.is_customer => CustomerId::new(&self.subject).ok_or_else(|| Error::Forbidden {
+            None if self.is_customer => self.own_customer.clone().ok_or_else(|| Error::Forbidden {
                 code: Code::NotACustomer,
-                detail: "the token's sub is not a customer id".to_owned(),
+                detail: "the token names no customer".to_owned(),
             }),
             None => Err(Error::field("?customer_id", Code::Required, "must be named by a service or an operator")),
         }

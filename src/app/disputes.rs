@@ -11,7 +11,7 @@ use super::refunds::source::{TakeBackMode, TakeBackSource};
 use super::refunds::{add_to_timeline, lock, wallet_credit};
 use super::{App, Error, settlement};
 use crate::domain::dispute::{Dispute, DisputeFilter};
-use crate::domain::division::Standing;
+use crate::domain::division::TakenShare;
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::domain::order::Order;
@@ -166,7 +166,7 @@ async fn open(
         created_at: now,
         updated_at: now,
     };
-    let new = Standing::new(TakeBackId::Dispute(dispute.id), order.is_some(), amount, charged, now);
+    let new = TakenShare::new(TakeBackId::Dispute(dispute.id), order.is_some(), amount, charged, now);
     divide(conn, payment, &mut dispute, fact.status.is_in_force().then_some(new)).await?;
     disputes::insert(conn, &dispute).await?;
     if fact.status.is_in_force() && charged {
@@ -208,7 +208,7 @@ async fn divide(
     conn: &mut Connection,
     payment: &Payment,
     dispute: &mut Dispute,
-    new: Option<Standing>,
+    new: Option<TakenShare>,
 ) -> Result<(), Error> {
     let id = TakeBackId::Dispute(dispute.id);
     if let Some((parts, customer)) = wallet_credit::divide(conn, payment, id, new).await? {

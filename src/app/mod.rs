@@ -66,7 +66,7 @@ pub mod write_offs;
 
 use std::sync::Arc;
 
-pub use caller::Caller;
+pub use caller::{Caller, Reader};
 pub use catalogue::products::KnownProducts;
 pub use error::{Error, Problems};
 pub use idempotency::{IdempotencyKey, Made};

@@ -11,7 +11,9 @@ use crate::domain::attempt::Attempt;
 use crate::domain::code::Code;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::payment::{AttemptLocator, Fact, Notification, NotificationOutcome, Observation, ProviderName};
-use crate::providers::{NotificationError, PaymentProvider, RawNotification, Reply, Subject, UnreadableNotification};
+use crate::providers::{
+    NotificationError, NotificationSubject, PaymentProvider, RawNotification, Reply, UnreadableNotification,
+};
 use crate::storage::provider_events::{self as store, ReceivedEvent};
 
 /// Takes one notification and returns the reply that its company expects.
@@ -138,10 +140,12 @@ async fn keep_unread(
         store::fail(&mut conn, event, &unread.reason).await?;
     }
     let is_foreign = match unread.about.as_deref() {
-        Some(Subject::Attempt(locator)) => {
+        Some(NotificationSubject::Attempt(locator)) => {
             matches!(ownership::locate(app, provider, locator).await?, Located::Foreign)
         }
-        Some(Subject::Payment(id)) => ownership::of_payment(app, provider, Some(id)).await? == PaymentOwner::Foreign,
+        Some(NotificationSubject::Payment(id)) => {
+            ownership::of_payment(app, provider, Some(id)).await? == PaymentOwner::Foreign
+        }
         None => false,
     };
     if is_foreign {

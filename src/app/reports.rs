@@ -8,7 +8,7 @@ use crate::domain::payment::Channel;
 use crate::domain::report::activity::{self, Activity, RowKey, Split};
 use crate::domain::report::entries::{Days, EntriesWanted, EntryPlace, ReportedEntry};
 use crate::domain::report::journal::{self, JournalLine};
-use crate::domain::report::{GrantAge, Line, RollForward};
+use crate::domain::report::{GrantAge, ReportLine, RollForward};
 use crate::storage::connection::Purpose;
 use crate::storage::ledger;
 use crate::storage::reports as store;
@@ -139,18 +139,18 @@ pub async fn journal(app: &App, days: &Days) -> Result<Vec<JournalLine>, Error> 
 pub async fn entries(
     app: &App,
     narrowed: &Narrowed,
-    line: Option<Line>,
+    line: Option<ReportLine>,
     after: Option<EntryPlace>,
     limit: i64,
 ) -> Result<(Vec<ReportedEntry>, Option<EntryPlace>), Error> {
     let Days { from, to, currency, product } = narrowed.days.clone();
     require_folded(app, &narrowed.days, MOST_DAYS_BY_MONTH).await?;
-    let lines = line.map_or_else(|| Line::ALL.to_vec(), |line| vec![line]);
+    let lines = line.map_or_else(|| ReportLine::ALL.to_vec(), |line| vec![line]);
     let mut conn = app.pool.get().await?;
     let Some(span) = store::span_of(&mut conn, from, to).await? else { return Ok((Vec::new(), None)) };
     let wanted = EntriesWanted {
         span,
-        kinds: lines.into_iter().flat_map(Line::kinds).collect(),
+        kinds: lines.into_iter().flat_map(ReportLine::kinds).collect(),
         currency,
         product,
         channel: narrowed.channel,

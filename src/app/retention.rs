@@ -5,7 +5,7 @@
 
 use super::{App, Error};
 use crate::storage::transaction::transact;
-use crate::storage::{retention, stream_tickets};
+use crate::storage::{StorageError, retention, stream_tickets};
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -26,26 +26,53 @@ pub struct Retention {
     pub holds: u16,
 }
 
-/// Deletes at most `limit` of each kind. Returns how many rows were deleted.
+/// Deletes at most `limit` of each kind. A kind that fails does not stop the others. Returns how many rows were deleted.
 ///
 /// # Errors
-/// Database errors.
+/// The first failure, when every kind has had its turn.
 pub async fn prune(app: &App, limit: i64) -> Result<usize, Error> {
     let keep = app.settings.retention;
     let days = |days: u16| i64::from(days) * DAY;
-    let keys = transact(&app.pool, async |conn| {
-        Ok::<_, Error>(retention::prune_idempotency_keys(conn, days(keep.idempotency_keys), limit).await?)
-    });
-    let keys = keys.await?;
-    let mut conn = app.pool.get().await?;
-    let events = retention::prune_events(&mut conn, days(keep.events), limit).await?;
-    let deliveries = retention::prune_webhook_deliveries(&mut conn, days(keep.webhook_deliveries), limit).await?;
     let (foreign, all) = (days(keep.foreign_notifications), days(keep.notifications));
-    let notifications = retention::prune_provider_events(&mut conn, foreign, all, limit).await?;
-    let tickets = stream_tickets::prune(&mut conn).await?;
-    drop(conn);
-    let holds =
-        transact(&app.pool, async |conn| Ok::<_, Error>(retention::prune_holds(conn, days(keep.holds), limit).await?));
-    let rows = usize::try_from(keys + events + deliveries + notifications).unwrap_or(usize::MAX);
-    Ok(rows.saturating_add(tickets).saturating_add(holds.await?))
+    let pool = &app.pool;
+    let turns = [
+        ("idempotency keys", {
+            let age = days(keep.idempotency_keys);
+            transact(pool, async |conn| rows(retention::prune_idempotency_keys(conn, age, limit).await)).await
+        }),
+        ("events", {
+            let age = days(keep.events);
+            transact(pool, async |conn| rows(retention::prune_events(conn, age, limit).await)).await
+        }),
+        ("deliveries of webhooks", {
+            let age = days(keep.webhook_deliveries);
+            transact(pool, async |conn| rows(retention::prune_webhook_deliveries(conn, age, limit).await)).await
+        }),
+        ("webhook endpoints", {
+            transact(pool, async |conn| rows(retention::prune_webhook_endpoints(conn, limit).await)).await
+        }),
+        ("notifications", {
+            transact(pool, async |conn| rows(retention::prune_provider_events(conn, foreign, all, limit).await)).await
+        }),
+        ("stream tickets", transact(pool, async |conn| Ok::<_, Error>(stream_tickets::prune(conn).await?)).await),
+        ("holds", {
+            let age = days(keep.holds);
+            transact(pool, async |conn| Ok::<_, Error>(retention::prune_holds(conn, age, limit).await?)).await
+        }),
+    ];
+    let (mut deleted, mut failure) = (0_usize, None);
+    for (what, turn) in turns {
+        match turn {
+            Ok(rows) => deleted = deleted.saturating_add(rows),
+            Err(error) => {
+                tracing::warn!(%error, what, "Pruning failed; the next turn tries again");
+                failure = failure.or(Some(error));
+            }
+        }
+    }
+    failure.map_or(Ok(deleted), Err)
+}
+
+fn rows(counted: Result<i64, StorageError>) -> Result<usize, Error> {
+    Ok(usize::try_from(counted?).unwrap_or(usize::MAX))
 }

@@ -58,14 +58,7 @@ async fn import(
 ) -> Result<(Imported, bool), Failed> {
     let prepared = database.prepare(config).await?;
     let app = server::use_cases(config, database, &prepared)?;
-    let caller = Caller {
-        subject: arguments.operator.clone(),
-        is_customer: false,
-        is_service: false,
-        is_operator: true,
-        permissions: Permission::Finance.into(),
-        api_key: None,
-    };
+    let caller = Caller::operator(&arguments.operator, Permission::Finance.into());
     let upload = Upload {
         account: arguments.account,
         opening: arguments.opening_balance,

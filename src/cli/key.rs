@@ -6,6 +6,7 @@ use super::{CommandOutcome, Failed};
 use crate::app::api_keys::{self, NewKey};
 use crate::config::Config;
 use crate::domain::api_key::KeyOwner;
+use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
 use crate::domain::permission::Permission;
 use crate::server::{self, Database};
@@ -29,6 +30,9 @@ struct CreateArguments {
     /// Whom the key acts as: operator:alice or service:meter
     #[arg(long, value_name = "OWNER", value_parser = owner)]
     owner: KeyOwner,
+    /// The customer that the owner is too, if its id is another name than the owner's: the key decides nothing about it
+    #[arg(long, value_name = "CUSTOMER", value_parser = customer)]
+    own_customer: Option<CustomerId>,
     /// What a key of an operator opens; repeat it for several. `finance` contains `support`, and all contain `read`
     #[arg(long, value_name = "PERMISSION")]
     permission: Vec<Permission>,
@@ -73,18 +77,28 @@ async fn work(config: &Config, database: &Database, arguments: &KeyArguments) ->
                 days: create.days,
             };
             let max = config.keys.max_days;
-            let made = api_keys::create_for(&pool, &create.owner, prepared.stamp, max, &new).await.map_err(said)?;
+            let own = create.own_customer.as_ref();
+            let made =
+                api_keys::create_for(&pool, &create.owner, own, prepared.stamp, max, &new).await.map_err(said)?;
             eprintln!("{} for {} until {}", IdKind::ApiKey.show(made.key.id), made.key.owner, made.key.expires_at);
             Ok(made.text.expose().to_owned())
         }
         KeyCommand::Revoke(RevokeArguments { owner: Some(owner), .. }) => {
             let ended = api_keys::revoke_all(&pool, owner).await.map_err(said)?;
-            Ok(format!("{} keys of {owner} are revoked; running services refuse them in five seconds.", ended.len()))
+            Ok(format!(
+                "{} keys of {owner} are revoked; running services refuse them in five seconds. \
+                 Webhook endpoints that they made or changed last are paused.",
+                ended.len()
+            ))
         }
         KeyCommand::Revoke(RevokeArguments { id, .. }) => {
             let id = id.as_deref().and_then(|id| IdKind::ApiKey.parse(id)).ok_or("is no id of a key: key_…")?;
             let key = api_keys::revoke_one(&pool, id).await.map_err(said)?;
-            Ok(format!("The key of {} is revoked; running services refuse it in five seconds.", key.owner))
+            Ok(format!(
+                "The key of {} is revoked; running services refuse it in five seconds. \
+                 Webhook endpoints that it made or changed last are paused.",
+                key.owner
+            ))
         }
     }
 }
@@ -105,6 +119,10 @@ fn said(error: crate::app::Error) -> Failed {
 
 fn owner(text: &str) -> Result<KeyOwner, String> {
     KeyOwner::parse(text).ok_or_else(|| "must be operator:NAME or service:NAME".to_owned())
+}
+
+fn customer(text: &str) -> Result<CustomerId, String> {
+    CustomerId::new(text).ok_or_else(|| "must be a customer's id".to_owned())
 }
 
 fn description(text: &str) -> Result<String, String> {

@@ -29,8 +29,9 @@ pub struct JwtConfig {
     /// The `aud` that tokens must have. Unset: any. Set it if other applications use the same keys.
     #[arg(id = "jwt-audience", long, env = "TOPUP_JWT_AUDIENCE", value_name = "NAME")]
     pub audience: Option<String>,
-    /// The claim that names a customer. Unset: `sub`. Services and operators are always named by `sub`. It must be a
-    /// claim that users cannot write themselves.
+    /// The claim that names a customer. Unset: `sub`. Services and operators are always named by `sub`; an
+    /// operator whose token has the claim, too, decides nothing about that customer. It must be a claim that users
+    /// cannot write themselves.
     #[arg(id = "jwt-customer-claim", long, env = "TOPUP_JWT_CUSTOMER_CLAIM", value_name = "NAME")]
     pub customer_claim: Option<String>,
     /// The claim with the scopes, as a list or separated by spaces. Unset: `scope`, or else `scp`.

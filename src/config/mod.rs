@@ -50,7 +50,7 @@ pub struct Config {
     #[arg(long, env, hide_env_values = true, value_name = "URL", value_parser = secret)]
     pub database_url: Option<SecretString>,
     /// Whether a database stamped live may run with `synchronous_commit`, `fsync` or `full_page_writes` off. A crash of
-    /// PostgreSQL then loses bookings that callers were told of.
+    /// PostgreSQL then loses bookings that were confirmed to callers.
     #[arg(
         long, env = "TOPUP_ALLOW_UNSAFE_COMMITS", value_name = "BOOL", default_value = "false",
         num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set

@@ -47,7 +47,7 @@ pub struct TakenParts {
 
 /// A refund or dispute in force.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Standing {
+pub struct TakenShare {
     pub id: TakeBackId,
     /// Whether an order's wallet gives the rest. Without an order nobody does, and the rest counts as taken from the
     /// unapplied part.
@@ -62,7 +62,7 @@ pub struct Standing {
     pub created_at: DateTime<Utc>,
 }
 
-impl Standing {
+impl TakenShare {
     /// A refund or dispute that is about to count, and has no parts yet.
     #[must_use]
     pub fn new(id: TakeBackId, has_order: bool, amount: Money, charged: bool, created_at: DateTime<Utc>) -> Self {
@@ -74,8 +74,8 @@ impl Standing {
 
 /// Divides anew. `unapplied` is the part of the payment that serves nothing, before anything is taken back; `credited`
 /// is what it brought to wallets without an order.
-pub fn divide(unapplied: Money, credited: Money, standing: &mut [Standing]) {
-    let is_dispute = |one: &Standing| matches!(one.id, TakeBackId::Dispute(_));
+pub fn divide(unapplied: Money, credited: Money, standing: &mut [TakenShare]) {
+    let is_dispute = |one: &TakenShare| matches!(one.id, TakeBackId::Dispute(_));
     standing.sort_by_key(|one| (!one.is_fixed, is_dispute(one), !one.charged, one.created_at, one.id));
     let (mut rest, mut credit) = (unapplied, credited);
     for one in standing {
@@ -100,13 +100,13 @@ mod tests {
         Money::from_ledger(amount.into(), "USD".parse().unwrap())
     }
 
-    fn standing(n: u32, amount: i64) -> Standing {
+    fn standing(n: u32, amount: i64) -> TakenShare {
         let (id, at) = (TakeBackId::Dispute(Uuid::from_u128(n.into())), DateTime::from_timestamp(n.into(), 0).unwrap());
-        Standing::new(id, true, usd(amount), true, at)
+        TakenShare::new(id, true, usd(amount), true, at)
     }
 
     /// 10 serve nothing, 30 were applied to a wallet, and 60 to an order, where there is one.
-    fn divided(has_order: bool, mut all: Vec<Standing>) -> Vec<(Money, Money)> {
+    fn divided(has_order: bool, mut all: Vec<TakenShare>) -> Vec<(Money, Money)> {
         all.iter_mut().for_each(|one| one.has_order = has_order);
         divide(usd(10), usd(30), &mut all);
         all.iter().map(|one| (one.parts.from_unapplied, one.parts.from_wallet)).collect()
@@ -129,12 +129,12 @@ mod tests {
 
     #[test]
     fn a_refund_keeps_its_parts_and_what_waits_to_be_lost_comes_last() {
-        let fixed = Standing { is_fixed: true, ..standing(3, 60) };
+        let fixed = TakenShare { is_fixed: true, ..standing(3, 60) };
         assert_eq!(divided(true, vec![standing(1, 40), fixed]), [(usd(0), usd(0)), (usd(10), usd(30))]);
         // A refund that comes after a dispute of the same money takes its parts: they stay when the dispute is won.
-        let refund = Standing { id: TakeBackId::Refund(Uuid::from_u128(2)), ..standing(2, 100) };
+        let refund = TakenShare { id: TakeBackId::Refund(Uuid::from_u128(2)), ..standing(2, 100) };
         assert_eq!(divided(true, vec![standing(1, 100), refund]), [(usd(10), usd(30)), (usd(0), usd(0))]);
-        let waiting = Standing { charged: false, ..standing(1, 40) };
+        let waiting = TakenShare { charged: false, ..standing(1, 40) };
         assert_eq!(divided(true, vec![waiting, standing(2, 40)]), [(usd(10), usd(30)), (usd(0), usd(0))]);
     }
 }

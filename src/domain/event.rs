@@ -72,7 +72,7 @@ kinds! {
     UnappliedPaymentOpened = "unapplied_payment.opened";
     /// The part of a payment that serves nothing has changed.
     UnappliedPaymentChanged = "unapplied_payment.changed";
-    /// Nothing of a payment is left that serves nothing.
+    /// No part of the payment is unapplied any more.
     UnappliedPaymentSettled = "unapplied_payment.settled";
     /// A refund was proposed, and a second operator must approve it.
     RefundAwaitingSecondApproval = "refund.awaiting_second_approval";
@@ -104,8 +104,8 @@ kinds! {
     BalanceRecovered = "balance.recovered";
     /// Promotional credit was given.
     GrantGiven = "grant.given";
-    /// Promotional credit expires within seven days. Credit that is given for a shorter time tells this at once, or not
-    /// at all.
+    /// Promotional credit expires within seven days. For credit with a shorter life the event comes at once, or not at
+    /// all.
     GrantExpiring = "grant.expiring";
     /// What was left of promotional credit has expired.
     GrantExpired = "grant.expired";
@@ -118,7 +118,7 @@ kinds! {
     /// The service has disabled a webhook endpoint, because it is gone or has failed for too long. Only its owner and
     /// operators see this.
     WebhookEndpointDisabled = "webhook_endpoint.disabled";
-    /// A test that somebody asked for. Only the owner of the endpoint and operators see it.
+    /// A test that its owner or an operator asked for. Only the owner of the endpoint and operators see it.
     WebhookEndpointTest = "webhook_endpoint.test";
 }
 

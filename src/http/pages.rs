@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError, web};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::domain::code::{Code, Place};
+use crate::domain::code::{Appearance, Code};
 use crate::http::edge::problem::Failure;
 
 /// Registers the pages. They need no token, and are not part of the document.
@@ -38,11 +38,11 @@ async fn page(code: web::Path<String>) -> HttpResponse {
     html(code.as_str(), &body)
 }
 
-fn place_in_words(place: Place) -> String {
+fn place_in_words(place: Appearance) -> String {
     match place {
-        Place::Problem(status) => format!("as the <code>code</code> of an answer with the status {status}"),
-        Place::OtherProblem => "as the <code>code</code> of an answer with a status of 4xx".to_owned(),
-        Place::Field => "in <code>errors</code> of an answer with the status 422, beside the field".to_owned(),
+        Appearance::Problem(status) => format!("as the <code>code</code> of an answer with the status {status}"),
+        Appearance::OtherProblem => "as the <code>code</code> of an answer with a status of 4xx".to_owned(),
+        Appearance::Field => "in <code>errors</code> of an answer with the status 422, beside the field".to_owned(),
     }
 }
 

@@ -129,6 +129,8 @@ impl fmt::Debug for Credential {
 pub struct Principal {
     /// The token's `sub`, or the claim that names a customer. It follows the rule of a customer id.
     pub subject: String,
+    /// The customer that the caller is. A person who is an operator may be a customer, too.
+    pub customer: Option<CustomerId>,
     pub scopes: Scopes,
     /// What the scope `operator` opens. Other scopes have no permissions.
     pub permissions: Permissions,
@@ -145,25 +147,26 @@ const KEY_ISSUER: &str = "urn:topup:api-keys";
 impl Principal {
     /// The owner of an API key, who acts with it.
     #[must_use]
-    pub fn of_key(key: Uuid, owner: &KeyOwner, permissions: Permissions, expires_at: DateTime<Utc>) -> Self {
+    pub fn of_key(
+        key: Uuid,
+        owner: &KeyOwner,
+        customer: Option<CustomerId>,
+        permissions: Permissions,
+        expires_at: DateTime<Utc>,
+    ) -> Self {
         let scope = match owner.role() {
             KeyRole::Operator => Scope::Operator,
             KeyRole::Service => Scope::Service,
         };
         Self {
             subject: owner.subject().to_owned(),
+            customer: customer.or_else(|| CustomerId::new(owner.subject())),
             scopes: scope.into(),
             permissions,
             credential: Credential::of(Some(KEY_ISSUER), owner.subject()),
             expires_at,
             api_key: Some(key),
         }
-    }
-
-    /// The customer that this caller *is*; `None` for a service or an operator.
-    #[must_use]
-    pub fn customer_id(&self) -> Option<CustomerId> {
-        if self.scopes.contains(Scope::Customer) { CustomerId::new(&self.subject) } else { None }
     }
 }
 
@@ -187,20 +190,5 @@ mod tests {
         assert_ne!(one, Credential::of(Some("https://id.example"), "bob"));
         assert_ne!(one, Credential::of(None, "alice"));
         assert_ne!(Credential::of(Some("ab"), "c"), Credential::of(Some("a"), "bc"));
-    }
-
-    #[test]
-    fn only_a_customer_is_a_customer() {
-        let principal = |scopes| Principal {
-            subject: "cust_1".to_owned(),
-            scopes,
-            permissions: Permissions::ALL,
-            credential: Credential::of(None, "cust_1"),
-            expires_at: DateTime::UNIX_EPOCH,
-            api_key: None,
-        };
-        assert_eq!(principal(Scope::Customer.into()).customer_id(), CustomerId::new("cust_1"));
-        assert_eq!(principal(Scope::Service.into()).customer_id(), None);
-        assert_eq!(principal(Scopes::default()).customer_id(), None);
     }
 }

@@ -118,8 +118,19 @@ impl Claims {
         };
         let scopes = scope.and_then(words).map(Scopes::of_words).unwrap_or_default();
         let subject = self.subject(scopes, names)?;
+        let customer = self.customer(names);
         let credential = Credential::of(self.iss.as_deref(), &subject);
-        Ok((Principal { subject, scopes, permissions, credential, expires_at, api_key: None }, exp))
+        Ok((Principal { subject, customer, scopes, permissions, credential, expires_at, api_key: None }, exp))
+    }
+
+    /// The customer that the caller is, whatever else: the one under the claim of the settings, or under `sub` where
+    /// they name no claim.
+    fn customer(&self, names: &ClaimNames) -> Option<CustomerId> {
+        let id = match names.customer.as_deref() {
+            None | Some("sub") => self.sub.as_deref(),
+            Some(claim) => self.others.get(claim).and_then(Value::as_str),
+        };
+        id.and_then(CustomerId::new)
     }
 
     /// Who calls: the customer under the claim of the settings, and anybody else under `sub`.

@@ -60,12 +60,12 @@ pub struct UnreadableNotification {
     pub event: Option<(String, String)>,
     pub reason: String,
     /// What it is about, if that can be read. A notification about something that is not ours need not be read.
-    pub about: Option<Box<Subject>>,
+    pub about: Option<Box<NotificationSubject>>,
 }
 
 /// What a notification is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Subject {
+pub enum NotificationSubject {
     Attempt(AttemptLocator),
     /// As [`crate::domain::payment::PaymentFact::payment_id`].
     Payment(String),
@@ -79,7 +79,7 @@ impl UnreadableNotification {
     }
 
     #[must_use]
-    pub fn about(self, about: Option<Subject>) -> Self {
+    pub fn about(self, about: Option<NotificationSubject>) -> Self {
         Self { about: about.map(Box::new), ..self }
     }
 }

@@ -41,7 +41,7 @@ mod vnpay;
 
 pub use vnpay::is_bank_code;
 
-pub use error::{NotificationError, ProviderError, Subject, UnreadableNotification};
+pub use error::{NotificationError, NotificationSubject, ProviderError, UnreadableNotification};
 pub use guide::{EndpointGuide, endpoint_guides};
 pub use registry::Registry;
 

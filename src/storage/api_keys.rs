@@ -12,6 +12,7 @@ use super::columns::corrupt;
 use super::page::in_page;
 use super::schema::api_keys;
 use crate::domain::api_key::{ApiKey, KeyDigest, KeyOwner, LastUse, Revoked};
+use crate::domain::customer::CustomerId;
 use crate::domain::page::{Page, Rows};
 use crate::domain::permission::{Permission, Permissions};
 
@@ -57,11 +58,17 @@ fn owner_from_column(text: &str) -> Result<KeyOwner, StorageError> {
 
 /// # Errors
 /// Database errors.
-pub async fn insert(conn: &mut AsyncPgConnection, key: &ApiKey, digest: &KeyDigest) -> Result<(), StorageError> {
+pub async fn insert(
+    conn: &mut AsyncPgConnection,
+    key: &ApiKey,
+    own_customer: Option<&CustomerId>,
+    digest: &KeyDigest,
+) -> Result<(), StorageError> {
     diesel::insert_into(api_keys::table)
         .values((
             api_keys::id.eq(key.id),
             api_keys::owner.eq(key.owner.to_string()),
+            api_keys::own_customer.eq(own_customer.map(CustomerId::as_str)),
             api_keys::digest.eq(digest.as_slice()),
             api_keys::hint.eq(&key.hint),
             api_keys::description.eq(&key.description),
@@ -92,6 +99,8 @@ pub async fn count(conn: &mut AsyncPgConnection, owner: &KeyOwner) -> Result<i64
 pub struct LiveKey {
     pub id: Uuid,
     pub owner: KeyOwner,
+    /// The customer that the owner is, as the token said with which the key was made.
+    pub own_customer: Option<CustomerId>,
     pub permissions: Permissions,
     pub expires_at: DateTime<Utc>,
 }
@@ -101,6 +110,7 @@ struct LiveRow {
     digest: Vec<u8>,
     id: Uuid,
     owner: String,
+    own_customer: Option<String>,
     permissions: Vec<String>,
     expires_at: DateTime<Utc>,
 }
@@ -114,7 +124,14 @@ pub async fn live(conn: &mut AsyncPgConnection) -> Result<(Vec<(KeyDigest, LiveK
     let now = super::clock::now(conn).await?;
     let rows: Vec<LiveRow> = api_keys::table
         .filter(api_keys::revoked_at.is_null().and(api_keys::expires_at.gt(NowOnce)))
-        .select((api_keys::digest, api_keys::id, api_keys::owner, api_keys::permissions, api_keys::expires_at))
+        .select((
+            api_keys::digest,
+            api_keys::id,
+            api_keys::owner,
+            api_keys::own_customer,
+            api_keys::permissions,
+            api_keys::expires_at,
+        ))
         .load(conn)
         .await?;
     let read = |row: LiveRow| {
@@ -122,6 +139,7 @@ pub async fn live(conn: &mut AsyncPgConnection) -> Result<(Vec<(KeyDigest, LiveK
         let key = LiveKey {
             id: row.id,
             owner: owner_from_column(&row.owner)?,
+            own_customer: row.own_customer.as_deref().and_then(CustomerId::new),
             permissions: Permissions::parse(row.permissions.iter().map(String::as_str)),
             expires_at: row.expires_at,
         };

@@ -16,7 +16,7 @@ use crate::domain::money::{Currency, Money};
 use crate::domain::order::Order;
 use crate::domain::page::{Page, Rows};
 use crate::domain::payment::{DisputeStatus, ProviderName};
-use crate::domain::refund::{Due, REFUSAL_IS_FINAL_FOR, Refund, RefundFilter, RefundState, ReturnedSoFar};
+use crate::domain::refund::{Demand, REFUSAL_IS_FINAL_FOR, Refund, RefundFilter, RefundState, ReturnedSoFar};
 use crate::domain::take_back::TakeBackId;
 
 #[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
@@ -256,7 +256,7 @@ pub async fn returned_so_far(conn: &mut AsyncPgConnection, order: &Order) -> Res
 pub struct Source {
     pub id: TakeBackId,
     pub provider: ProviderName,
-    pub given: Due,
+    pub given: Demand,
 }
 
 /// The refunds and disputes of an order that ask for something, the latest first. The caller holds the order's lock.
@@ -294,7 +294,7 @@ pub(super) fn sources(
     sources
         .into_iter()
         .map(|(id, (_, provider, money, bonus, _))| {
-            let given = Due { money: in_its_currency(money), bonus: in_its_currency(bonus) };
+            let given = Demand { money: in_its_currency(money), bonus: in_its_currency(bonus) };
             Ok(Source { id, provider: provider_from_column(&provider)?, given })
         })
         .collect()
@@ -304,7 +304,7 @@ pub(super) fn sources(
 ///
 /// # Errors
 /// Database errors.
-pub async fn lower_given(conn: &mut AsyncPgConnection, id: TakeBackId, by: Due) -> Result<(), StorageError> {
+pub async fn lower_given(conn: &mut AsyncPgConnection, id: TakeBackId, by: Demand) -> Result<(), StorageError> {
     match id {
         TakeBackId::Refund(id) => {
             diesel::update(refunds::table.find(id))

@@ -91,6 +91,25 @@ pub async fn prune_webhook_deliveries(
     Ok(Cached(Deliveries { age, limit }).get_result(conn).await?)
 }
 
+struct Endpoints(i64);
+
+impl Statement for Endpoints {
+    const TEXT: &'static str = include_str!("sql/prune_webhook_endpoints.sql");
+    type Row = BigInt;
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<BigInt, _>(&self.0)
+    }
+}
+
+/// Removes deleted endpoints of webhooks that no delivery refers to. Returns how many were removed.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn prune_webhook_endpoints(conn: &mut AsyncPgConnection, limit: i64) -> Result<i64, StorageError> {
+    Ok(Cached(Endpoints(limit)).get_result(conn).await?)
+}
+
 struct Notifications {
     foreign: Seconds,
     age: Seconds,

@@ -82,6 +82,7 @@ diesel::table! {
     api_keys (id) {
         id -> Uuid,
         owner -> Text,
+        own_customer -> Nullable<Text>,
         digest -> Bytea,
         hint -> Text,
         description -> Text,
@@ -976,6 +977,7 @@ diesel::table! {
     webhook_endpoints (id) {
         id -> Uuid,
         owner -> Text,
+        api_key -> Nullable<Uuid>,
         url -> Text,
         description -> Nullable<Text>,
         types -> Array<Text>,

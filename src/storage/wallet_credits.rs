@@ -13,7 +13,7 @@ use super::refunds::{Source, SourceRow, sources as in_order};
 use super::schema::{disputes, payment_applications as applications, refunds};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::customer::CustomerId;
-use crate::domain::division::{Standing, TakenParts, WalletCredit};
+use crate::domain::division::{TakenParts, TakenShare, WalletCredit};
 use crate::domain::money::Money;
 use crate::domain::payment::{DisputeStatus, Payment};
 use crate::domain::product::Product;
@@ -70,7 +70,7 @@ pub async fn customer_served(conn: &mut AsyncPgConnection, payment: Uuid) -> Res
 ///
 /// # Errors
 /// Database errors.
-pub async fn standing(conn: &mut AsyncPgConnection, payment: &Payment) -> Result<Vec<Standing>, StorageError> {
+pub async fn standing(conn: &mut AsyncPgConnection, payment: &Payment) -> Result<Vec<TakenShare>, StorageError> {
     let money = |amount| Money::from_ledger(amount, payment.currency());
     let parts = |unapplied, wallet| TakenParts { from_unapplied: money(unapplied), from_wallet: money(wallet) };
     type Refunded = (Uuid, Option<Uuid>, Decimal, Decimal, Decimal, DateTime<Utc>);
@@ -87,7 +87,7 @@ pub async fn standing(conn: &mut AsyncPgConnection, payment: &Payment) -> Result
         ))
         .load(conn)
         .await?;
-    let refunded = refunded.into_iter().map(|(id, order, amount, unapplied, wallet, created_at)| Standing {
+    let refunded = refunded.into_iter().map(|(id, order, amount, unapplied, wallet, created_at)| TakenShare {
         id: TakeBackId::Refund(id),
         has_order: order.is_some(),
         amount: money(amount),
@@ -111,7 +111,7 @@ pub async fn standing(conn: &mut AsyncPgConnection, payment: &Payment) -> Result
         ))
         .load(conn)
         .await?;
-    let disputed = disputed.into_iter().map(|(id, order, amount, unapplied, wallet, charged, created_at)| Standing {
+    let disputed = disputed.into_iter().map(|(id, order, amount, unapplied, wallet, charged, created_at)| TakenShare {
         id: TakeBackId::Dispute(id),
         has_order: order.is_some(),
         amount: money(amount),

@@ -14,11 +14,11 @@ use super::columns::corrupt;
 use super::schema::{webhook_attempts as attempts, webhook_deliveries as deliveries};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::event::EventKind;
-use crate::domain::webhook::{Attempt, Delivery, DeliveryStatus};
+use crate::domain::webhook::{Delivery, DeliveryAttempt, DeliveryStatus};
 
 /// A delivery that is to be tried now.
 #[derive(Debug, Clone, Queryable)]
-pub struct Due {
+pub struct DueDelivery {
     pub id: Uuid,
     pub number: i64,
     /// Empty where the event is about no customer.
@@ -31,7 +31,11 @@ pub struct Due {
 ///
 /// # Errors
 /// Database errors.
-pub async fn due_first(conn: &mut AsyncPgConnection, endpoint: Uuid, limit: i64) -> Result<Vec<Due>, StorageError> {
+pub async fn due_first(
+    conn: &mut AsyncPgConnection,
+    endpoint: Uuid,
+    limit: i64,
+) -> Result<Vec<DueDelivery>, StorageError> {
     Ok(deliveries::table
         .filter(deliveries::endpoint_id.eq(endpoint))
         .filter(deliveries::attempts.eq(0).and(deliveries::due_at.is_not_null()))
@@ -46,7 +50,11 @@ pub async fn due_first(conn: &mut AsyncPgConnection, endpoint: Uuid, limit: i64)
 ///
 /// # Errors
 /// Database errors.
-pub async fn due_again(conn: &mut AsyncPgConnection, endpoint: Uuid, limit: i64) -> Result<Vec<Due>, StorageError> {
+pub async fn due_again(
+    conn: &mut AsyncPgConnection,
+    endpoint: Uuid,
+    limit: i64,
+) -> Result<Vec<DueDelivery>, StorageError> {
     Ok(deliveries::table
         .filter(deliveries::endpoint_id.eq(endpoint))
         .filter(deliveries::attempts.gt(0).and(deliveries::due_at.le(NowOnce.nullable())))
@@ -72,7 +80,7 @@ pub async fn give_up(conn: &mut AsyncPgConnection, id: Uuid) -> Result<(), Stora
 struct Recorded {
     delivery: Uuid,
     before: i32,
-    attempt: Attempt,
+    attempt: DeliveryAttempt,
     becomes: &'static str,
     pause: Option<i64>,
 }
@@ -101,8 +109,8 @@ impl Statement for Recorded {
 /// Database errors.
 pub async fn record(
     conn: &mut AsyncPgConnection,
-    due: &Due,
-    attempt: &Attempt,
+    due: &DueDelivery,
+    attempt: &DeliveryAttempt,
     becomes: DeliveryStatus,
     pause: Option<i64>,
 ) -> Result<(), StorageError> {
@@ -226,10 +234,10 @@ async fn complete(conn: &mut AsyncPgConnection, rows: Vec<DeliveryRow>) -> Resul
         .select(AttemptRow::as_select())
         .load(conn)
         .await?;
-    let mut of: HashMap<Uuid, Vec<Attempt>> = HashMap::new();
+    let mut of: HashMap<Uuid, Vec<DeliveryAttempt>> = HashMap::new();
     for row in made {
         let AttemptRow { delivery_id, at, milliseconds, status, error, body } = row;
-        of.entry(delivery_id).or_default().push(Attempt { at, milliseconds, status, error, body });
+        of.entry(delivery_id).or_default().push(DeliveryAttempt { at, milliseconds, status, error, body });
     }
     rows.into_iter()
         .map(|row| {

@@ -15,7 +15,7 @@ use super::schema::{webhook_endpoints as endpoints, webhook_secrets as secrets};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::event::EventKind;
 use crate::domain::page::{Page, Rows};
-use crate::domain::webhook::{EndpointStatus, Leased, WebhookEndpoint};
+use crate::domain::webhook::{EndpointStatus, Target, WebhookEndpoint};
 
 /// The status of an endpoint that is shown no more.
 const DELETED: &str = "deleted";
@@ -59,13 +59,20 @@ fn types(endpoint: &WebhookEndpoint) -> Vec<&'static str> {
     endpoint.kinds.iter().map(|kind| kind.as_str()).collect()
 }
 
+/// `api_key` is the key that the caller showed, as in [`note_key`].
+///
 /// # Errors
 /// Database errors.
-pub async fn insert(conn: &mut AsyncPgConnection, endpoint: &WebhookEndpoint) -> Result<(), StorageError> {
+pub async fn insert(
+    conn: &mut AsyncPgConnection,
+    endpoint: &WebhookEndpoint,
+    api_key: Option<Uuid>,
+) -> Result<(), StorageError> {
     diesel::insert_into(endpoints::table)
         .values((
             endpoints::id.eq(endpoint.id),
             endpoints::owner.eq(&endpoint.owner),
+            endpoints::api_key.eq(api_key),
             endpoints::url.eq(&endpoint.url),
             endpoints::description.eq(&endpoint.description),
             endpoints::types.eq(types(endpoint)),
@@ -100,6 +107,33 @@ pub async fn update(conn: &mut AsyncPgConnection, endpoint: &WebhookEndpoint) ->
         .execute(conn)
         .await?;
     Ok(())
+}
+
+/// Notes the API key with which a locked endpoint was changed; `None` for a token.
+///
+/// # Errors
+/// Database errors.
+pub async fn note_key(conn: &mut AsyncPgConnection, id: Uuid, api_key: Option<Uuid>) -> Result<(), StorageError> {
+    diesel::update(endpoints::table.find(id)).set(endpoints::api_key.eq(api_key)).execute(conn).await?;
+    Ok(())
+}
+
+/// Pauses the enabled endpoints that an API key made or changed last, and returns them.
+///
+/// # Errors
+/// Database errors.
+pub async fn pause_of_key(
+    conn: &mut AsyncPgConnection,
+    api_key: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Vec<WebhookEndpoint>, StorageError> {
+    let enabled = endpoints::status.eq(EndpointStatus::Enabled.as_str());
+    let rows: Vec<EndpointRow> = diesel::update(endpoints::table.filter(endpoints::api_key.eq(api_key).and(enabled)))
+        .set((endpoints::status.eq(EndpointStatus::Paused.as_str()), endpoints::updated_at.eq(now)))
+        .returning(EndpointRow::as_returning())
+        .get_results(conn)
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
 }
 
 /// Takes an endpoint out of use, with its secrets.
@@ -203,7 +237,7 @@ pub async fn add_secret(
 ///
 /// # Errors
 /// Database errors.
-pub async fn secrets(conn: &mut AsyncPgConnection, endpoint: Uuid) -> Result<Vec<String>, StorageError> {
+async fn secrets(conn: &mut AsyncPgConnection, endpoint: Uuid) -> Result<Vec<String>, StorageError> {
     Ok(secrets::table
         .filter(secrets::endpoint_id.eq(endpoint))
         .filter(secrets::ends_at.is_null().or(secrets::ends_at.gt(NowOnce.nullable())))
@@ -240,7 +274,7 @@ struct Claim {
 
 impl Statement for Claim {
     const TEXT: &'static str = include_str!("sql/claim_webhook_endpoints.sql");
-    type Row = (SqlUuid, diesel::sql_types::Text);
+    type Row = SqlUuid;
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<SqlUuid, _>(&self.holder)?;
@@ -259,9 +293,29 @@ pub async fn claim(
     holder: Uuid,
     seconds: i64,
     limit: i64,
-) -> Result<Vec<Leased>, StorageError> {
-    let rows: Vec<(Uuid, String)> = Cached(Claim { holder, seconds, limit }).load(conn).await?;
-    Ok(rows.into_iter().map(|(id, url)| Leased { id, url }).collect())
+) -> Result<Vec<Uuid>, StorageError> {
+    Ok(Cached(Claim { holder, seconds, limit }).load(conn).await?)
+}
+
+/// Where an endpoint takes events, while it is enabled and `holder` has its lease.
+///
+/// # Errors
+/// Database errors.
+pub async fn target(
+    conn: &mut AsyncPgConnection,
+    holder: Uuid,
+    endpoint: Uuid,
+) -> Result<Option<Target>, StorageError> {
+    let found: Option<(String, String)> = endpoints::table
+        .find(endpoint)
+        .filter(endpoints::lease.eq(holder).and(endpoints::status.eq(EndpointStatus::Enabled.as_str())))
+        .select((endpoints::owner, endpoints::url))
+        .first(conn)
+        .await
+        .optional()?;
+    let Some((owner, url)) = found else { return Ok(None) };
+    let secrets = secrets(conn, endpoint).await?;
+    Ok(Some(Target { owner, url, secrets }))
 }
 
 /// Extends a lease. Returns false when it is lost, or the endpoint takes nothing any more.

@@ -30,9 +30,8 @@ pub(super) async fn run(app: App, mut stop: watch::Receiver<bool>) {
                 for endpoint in claimed {
                     let app = app.clone();
                     tasks.spawn(async move {
-                        let id = endpoint.id;
                         if let Err(error) = deliver::work(&app, holder, endpoint).await {
-                            tracing::warn!(%error, endpoint = %id, "Deliveries were interrupted; they are tried again");
+                            tracing::warn!(%error, %endpoint, "Deliveries were interrupted; they are tried again");
                         }
                     });
                 }

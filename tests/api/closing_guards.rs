@@ -71,7 +71,7 @@ async fn who_may_not_move_money_closes_an_account_but_sends_no_refund() {
     fay.post(&approve, &json!({})).await.expect(200);
     quiet(&app, "stripe").await;
     until("the account is closed", async || {
-        fay.get("/v1/admin/customers/alice/closing").await.expect(200)["status"] == "closed"
+        fay.post("/v1/admin/customers/alice/close/advance", &json!({})).await.expect(200)["status"] == "closed"
     })
     .await;
     app.finish().await;

@@ -233,7 +233,7 @@ fn every_operation_names_its_codes() {
             let codes = named.get(status).unwrap_or_else(|| panic!("{at}: {status} names no code"));
             for code in codes.as_array().unwrap() {
                 let code = Code::ALL.iter().find(|known| known.as_str() == code).unwrap();
-                let place = topup::domain::code::Place::Problem(status.parse().unwrap());
+                let place = topup::domain::code::Appearance::Problem(status.parse().unwrap());
                 assert!(code.places().contains(&place), "{at}: {code} is no code of {status}");
                 assert!(response["description"].as_str().unwrap().contains(code.as_str()), "{at}: {code}");
             }

@@ -140,6 +140,10 @@ INSERT INTO webhook_endpoints (id, owner, url, types, status, created_at, update
 SELECT md5('h' || n)::uuid, 'service:meter', 'https://example.com/', '{webhook_endpoint.test}', 'enabled', '2026-01-02',
        '2026-01-02'
 FROM generate_series(1, 20) n;
+-- Endpoints that were deleted.
+INSERT INTO webhook_endpoints (id, owner, url, status, created_at, updated_at)
+SELECT md5('x' || n)::uuid, 'service:loop', 'https://example.com/', 'deleted', '2026-01-02', '2026-01-02'
+FROM generate_series(1, 20000) n;
 INSERT INTO webhook_deliveries (id, endpoint_id, number, event_id, customer_id, type, status, attempts, tries, due_at)
 SELECT md5('q' || n)::uuid, md5('h' || 1 + n % 20)::uuid, n, md5('v' || n)::uuid, 'customer-' || 1 + n % 3000,
        'customer.unfrozen', 'delivered', 1, 1, NULL

@@ -5,6 +5,11 @@ use diesel::{QueryableByName, sql_query};
 use diesel_async::RunQueryDsl;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use topup::app::api_keys::{NewKey, create_for};
+use topup::domain::api_key::KeyOwner;
+use topup::domain::customer::CustomerId;
+use topup::domain::environment::Environment;
+use topup::domain::permission::Permissions;
 
 pub use crate::stage::until;
 use crate::support::{Reply, TestApp};
@@ -19,6 +24,20 @@ pub async fn ask(app: &TestApp, sql: &str) -> Vec<String> {
     let sql = format!("SELECT answer::text FROM ({sql}) AS a (answer)");
     let rows: Vec<Answer> = sql_query(sql).load(&mut app.server.app.pool.get().await.unwrap()).await.unwrap();
     rows.into_iter().map(|row| row.answer).collect()
+}
+
+/// An API key as the command line makes it.
+pub async fn key(app: &TestApp, owner: &str, permissions: Permissions) -> String {
+    key_of(app, owner, None, permissions).await
+}
+
+/// The same, for an owner who is this customer, too.
+pub async fn key_of(app: &TestApp, owner: &str, customer: Option<&str>, permissions: Permissions) -> String {
+    let new = NewKey { description: "a test".to_owned(), permissions, days: 1 };
+    let owner = KeyOwner::parse(owner).unwrap();
+    let own = customer.and_then(CustomerId::new);
+    let made = create_for(&app.server.app.pool, &owner, own.as_ref(), Environment::Test, 90, &new).await.unwrap();
+    made.text.expose().to_owned()
 }
 
 pub fn usage(customer: &str, id: &str, amount: &str) -> Value {

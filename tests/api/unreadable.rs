@@ -1,5 +1,7 @@
 //! Bodies and cursors that nobody can read: refused by name, and nothing is written.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 
 use crate::bad_input::counts;
@@ -57,6 +59,12 @@ async fn case_21_bodies_and_cursors_that_cannot_be_read() {
         for nonsense in ["x", "%00", "WyI5ZjM1Il0", &"A".repeat(600)] {
             alice.get(&format!("{path}?cursor={nonsense}")).await.names("?cursor", "invalid_cursor");
         }
+        // A year that PostgreSQL cannot hold.
+        let real = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).unwrap()).unwrap();
+        let at = real.find("\"20").unwrap();
+        let strange = format!("{}\"-200000{}", &real[..at], &real[at + 5..]);
+        let forged = URL_SAFE_NO_PAD.encode(strange);
+        alice.get(&format!("{path}?limit=1&currency=CNY&cursor={forged}")).await.names("?cursor", "invalid_cursor");
         for limit in ["0", "-1", "101"] {
             alice.get(&format!("{path}?limit={limit}")).await.names("?limit", "out_of_range");
         }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use topup::domain::calendar::Span;
 use topup::domain::money::Money;
 use topup::domain::report::entries::{Days, EntriesWanted};
-use topup::domain::report::{Line, RollForward, journal};
+use topup::domain::report::{ReportLine, RollForward, journal};
 use topup::domain::usage_sum::UsageKeys;
 use topup::storage::clock;
 use topup::storage::pool::Pool;
@@ -47,11 +47,11 @@ pub async fn tie_out(pool: &Pool, customers: &[&str], seed: u64) {
         );
         let told = [closing.paid(), closing.granted, closing.debt].map(shown).join(" ");
         assert_eq!(ask(pool, &wallets).await, [told]);
-        let transferred = roll.lines.iter().find(|(line, _)| *line == Line::Transferred).unwrap().1;
+        let transferred = roll.lines.iter().find(|(line, _)| *line == ReportLine::Transferred).unwrap().1;
         let opening_too = kind_sums(&mut conn, &Days { from: first.day, ..days.clone() }).await.unwrap();
         let both = RollForward::of_each(&opening_too);
         let both = both.iter().find(|other| other.currency == roll.currency).unwrap();
-        let whole = both.lines.iter().find(|(line, _)| *line == Line::Transferred).unwrap().1;
+        let whole = both.lines.iter().find(|(line, _)| *line == ReportLine::Transferred).unwrap().1;
         // A transfer may lie on both sides of the middle; all of them net to nothing.
         assert!(whole.amount.is_zero() && transferred.entries <= whole.entries);
     }

@@ -4,7 +4,7 @@ use std::ops::Index;
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;
-use topup::domain::code::{Code, Place};
+use topup::domain::code::{Appearance, Code};
 
 use super::documented;
 
@@ -63,14 +63,14 @@ impl Reply {
         let code = self.body["code"].as_str().unwrap_or_else(|| panic!("no code: {context}"));
         let page = self.body["type"].as_str().unwrap_or_default();
         assert!(page.starts_with("http") && page.ends_with(&format!("/problems/{code}")), "{context}");
-        let usual = [Place::Problem(self.status), Place::OtherProblem];
+        let usual = [Appearance::Problem(self.status), Appearance::OtherProblem];
         assert!(
             places(code).iter().any(|place| usual.contains(place)),
             "{code} is not defined for this status: {context}"
         );
         for error in self.body["errors"].as_array().into_iter().flatten() {
             let code = error["code"].as_str().unwrap_or_else(|| panic!("no code: {context}"));
-            assert!(places(code).contains(&Place::Field), "{code} is not defined for a field: {context}");
+            assert!(places(code).contains(&Appearance::Field), "{code} is not defined for a field: {context}");
         }
         for field in ["title", "detail", "request_id"] {
             assert!(self.body[field].as_str().is_some_and(|text| !text.is_empty()), "no {field}: {context}");
@@ -102,6 +102,6 @@ impl Index<&str> for Reply {
 }
 
 /// Where the definition of a code says that it stands; nowhere for a text that is no code.
-fn places(code: &str) -> &'static [Place] {
+fn places(code: &str) -> &'static [Appearance] {
     Code::ALL.iter().find(|known| known.as_str() == code).map_or(&[], |code| code.places())
 }

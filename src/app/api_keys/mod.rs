@@ -1,7 +1,7 @@
 //! API keys: operators and services make them for themselves, and the command line makes them for anybody.
 //!
 //! A key acts as its owner and opens no more than its maker could open. A key cannot make another key, so a revoked key
-//! leaves none behind.
+//! leaves none behind; the webhook endpoints that it made or changed last are paused.
 
 mod ring;
 
@@ -12,10 +12,11 @@ use uuid::Uuid;
 
 pub use self::ring::KeyRing;
 
-use super::{App, Caller, Error};
+use super::{App, Caller, Error, webhook_endpoints};
 use crate::domain::api_key::{ApiKey, KEYS, KeyOwner, KeyRole, KeyText, Revoked};
 use crate::domain::audit::AuditRecord;
 use crate::domain::code::Code;
+use crate::domain::customer::CustomerId;
 use crate::domain::environment::Environment;
 use crate::domain::id::IdKind;
 use crate::domain::page::{Page, Rows};
@@ -59,31 +60,40 @@ pub async fn create(app: &App, caller: &Caller, new: &NewKey) -> Result<WithText
         return Err(Error::Forbidden { code: Code::InsufficientPermission, detail });
     }
     let environment = if app.settings.live { Environment::Live } else { Environment::Test };
-    make(&app.pool, &owner, &owner.to_string(), environment, app.settings.key_max_days, new).await
+    let maker = Maker { name: &owner.to_string(), own_customer: caller.own_customer.as_ref() };
+    make(&app.pool, &owner, &maker, environment, app.settings.key_max_days, new).await
 }
 
 fn owner_of(caller: &Caller) -> Result<KeyOwner, Error> {
     KeyOwner::parse(&caller.actor()).ok_or(Error::Internal("an operator or a service, whom only the edge lets in"))
 }
 
-/// Makes a key for anybody, on the command line.
+/// Makes a key for anybody, on the command line. `own_customer` is the customer that the owner is, where its id is not
+/// the owner's name.
 ///
 /// # Errors
 /// 409 `too_many_api_keys`; 422.
 pub async fn create_for(
     pool: &Pool,
     owner: &KeyOwner,
+    own_customer: Option<&CustomerId>,
     environment: Environment,
     max_days: u16,
     new: &NewKey,
 ) -> Result<WithText, Error> {
-    make(pool, owner, SYSTEM, environment, max_days, new).await
+    make(pool, owner, &Maker { name: SYSTEM, own_customer }, environment, max_days, new).await
+}
+
+struct Maker<'m> {
+    name: &'m str,
+    /// The customer that the key's owner is.
+    own_customer: Option<&'m CustomerId>,
 }
 
 async fn make(
     pool: &Pool,
     owner: &KeyOwner,
-    by: &str,
+    maker: &Maker<'_>,
     environment: Environment,
     max_days: u16,
     new: &NewKey,
@@ -114,14 +124,14 @@ async fn make(
             hint: text.hint(),
             description: new.description.clone(),
             permissions: new.permissions,
-            created_by: by.to_owned(),
+            created_by: maker.name.to_owned(),
             created_at: now,
             expires_at: now + TimeDelta::days(new.days.into()),
             revoked: None,
             last_used: None,
         };
-        store::insert(conn, &key, &text.digest()).await?;
-        write_audit(conn, by, "created", &key).await?;
+        store::insert(conn, &key, maker.own_customer, &text.digest()).await?;
+        write_audit(conn, maker.name, "created", &key).await?;
         Ok(key)
     })
     .await?;
@@ -192,6 +202,7 @@ async fn end(conn: &mut Connection, by: &str, key: ApiKey) -> Result<ApiKey, Err
     }
     let revoked = Revoked { at: clock::now(conn).await?, by: by.to_owned() };
     store::revoke(conn, key.id, &revoked).await?;
+    webhook_endpoints::pause_of_key(conn, by, key.id).await?;
     write_audit(conn, by, "revoked", &key).await?;
     Ok(ApiKey { revoked: Some(revoked), ..key })
 }

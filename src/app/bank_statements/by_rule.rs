@@ -54,12 +54,5 @@ pub(super) async fn credit_all(app: &App, statement: &BankStatement, progress: O
 /// The operator whom a statement names.
 fn operator(actor: &str) -> Result<Caller, Error> {
     let subject = actor.strip_prefix("operator:").ok_or(Error::Internal("an operator who uploaded a statement"))?;
-    Ok(Caller {
-        subject: subject.to_owned(),
-        is_customer: false,
-        is_service: false,
-        is_operator: true,
-        permissions: Permission::Finance.into(),
-        api_key: None,
-    })
+    Ok(Caller::operator(subject, Permission::Finance.into()))
 }

@@ -244,12 +244,6 @@ async fn rest(app: &App, known: &Closing, pause: Duration) -> Result<bool, Error
 /// one could not have made them.
 fn starter(closing: &Closing) -> Result<Caller, Error> {
     let subject = closing.started_by.strip_prefix("operator:").ok_or(Error::Internal("an operator who closes"))?;
-    Ok(Caller {
-        subject: subject.to_owned(),
-        is_customer: false,
-        is_service: false,
-        is_operator: true,
-        permissions: if closing.starter_has_finance { Permission::Finance } else { Permission::Admin }.into(),
-        api_key: None,
-    })
+    let permission = if closing.starter_has_finance { Permission::Finance } else { Permission::Admin };
+    Ok(Caller::operator(subject, permission.into()))
 }

@@ -9,7 +9,7 @@ use super::{audited, line};
 use crate::app::idempotency::{IdempotencyKey, Made};
 use crate::app::{App, Caller, Error, own_word, settlement};
 use crate::domain::approval::{Approval, Confirmation};
-use crate::domain::bank_transaction::{Place, StatedLine};
+use crate::domain::bank_transaction::{LinePlace, StatedLine};
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
 use crate::domain::order::{Awaited, Order, OrderState, OrderStatus};
@@ -218,7 +218,7 @@ pub(super) async fn credit(
     conn: &mut Connection,
     order: &mut Order,
     approval: &mut Approval,
-    found: Place,
+    found: LinePlace,
     actor: &str,
 ) -> Result<(), Error> {
     let now = clock::now(conn).await?;

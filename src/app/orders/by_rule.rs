@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::approve::{credit, wait_for_second};
 use crate::app::{App, Caller, Error, own_word};
 use crate::domain::approval::{Approval, Confirmed};
-use crate::domain::bank_transaction::{Place, StatedLine, is_surprising};
+use crate::domain::bank_transaction::{LinePlace, StatedLine, is_surprising};
 use crate::domain::order::OrderStatus;
 use crate::domain::own_word::MoveKind;
 use crate::domain::payment::Channel;
@@ -82,7 +82,7 @@ pub(in crate::app) async fn credit_order(
                 return Ok(false);
             }
         };
-        let found = Place::Known { payment_id, amount: line.amount };
+        let found = LinePlace::Known { payment_id, amount: line.amount };
         credit(conn, &mut order, &mut approval, found, &who).await?;
         Ok::<_, Error>(true)
     })

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::app::{App, Error};
 use crate::domain::approval::Confirmed;
 use crate::domain::bank_transaction::{
-    BankTransaction, Identity, Misplaced, NoIdentity, Place, StatedLine, UsedPart, is_surprising, latest_day,
+    BankTransaction, Identity, LinePlace, Misplaced, NoIdentity, StatedLine, UsedPart, is_surprising, latest_day,
     normal_form, place,
 };
 use crate::domain::code::Code;
@@ -104,7 +104,7 @@ pub(super) async fn find_place(
     order: &Order,
     line: &StatedLine,
     confirmed: Confirmed,
-) -> Result<Place, Error> {
+) -> Result<LinePlace, Error> {
     if bank_lines::is_tied(conn, line.account, &line.identity).await? {
         let detail = format!(
             "the bank's statement has {}, and several payments fit it; say first which one it is",
@@ -126,7 +126,7 @@ pub(super) async fn find_place(
             ),
         });
     }
-    if let Place::New { amount, .. } = found
+    if let LinePlace::New { amount, .. } = found
         && !confirmed.not_duplicate
     {
         require_no_duplicate(conn, order, line, amount).await?;
@@ -219,7 +219,7 @@ pub(super) async fn record_payment(
     conn: &mut Connection,
     order: &Order,
     line: &StatedLine,
-    found: Place,
+    found: LinePlace,
     actor: &str,
     now: DateTime<Utc>,
 ) -> Result<Payment, Error> {
@@ -238,7 +238,7 @@ pub(super) async fn record_payment(
         stated_at: now,
     };
     match found {
-        Place::New { n, amount } => {
+        LinePlace::New { n, amount } => {
             let fact = PaymentFact {
                 payment_id: line.identity.payment_id(n),
                 amount,
@@ -253,7 +253,7 @@ pub(super) async fn record_payment(
             bank_transactions::insert(conn, &stated(payment.id, n, amount)).await?;
             Ok(payment)
         }
-        Place::Known { payment_id, amount } => {
+        LinePlace::Known { payment_id, amount } => {
             let missing = || Error::Internal("the payment of a line on record");
             let (known, _) = bank_transactions::lock(conn, payment_id).await?.ok_or_else(missing)?;
             let mut payment = payments::lock_by_id(conn, payment_id).await?.ok_or_else(missing)?;

@@ -15,7 +15,7 @@ use crate::domain::movement::take_back::{Asked, take_back};
 use crate::domain::order::Order;
 use crate::domain::payment::{Payment, RefundStatus};
 use crate::domain::product::Product;
-use crate::domain::refund::{Due, Refund, RefundState};
+use crate::domain::refund::{Demand, Refund, RefundState};
 use crate::domain::take_back::{Reach, TakeBackId, TakenFrom};
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, catalogue, clock, ledger, orders, payments, refunds};
@@ -31,11 +31,11 @@ pub(in crate::app) async fn align_wallet(
     order: &Order,
     source: TakeBackSource,
     mode: TakeBackMode,
-) -> Result<Due, Error> {
+) -> Result<Demand, Error> {
     let bonus = ledger::bonus_of_order(conn, order).await?;
     let grant_id = bonus.map(|bonus| bonus.grant_id);
     let due = refunds::returned_so_far(conn, order).await?.with_bonus(bonus).due(order);
-    let mut moved = Due::nothing(order.currency());
+    let mut moved = Demand::nothing(order.currency());
     let mut postings = Vec::new();
     match mode {
         TakeBackMode::Take(reach) => {
@@ -48,22 +48,23 @@ pub(in crate::app) async fn align_wallet(
             }
         }
         TakeBackMode::GiveBack => {
-            let mut rest = Due { money: (-due.money).or_zero(), bonus: (-due.bonus).or_zero() };
+            let mut rest = Demand { money: (-due.money).or_zero(), bonus: (-due.bonus).or_zero() };
             let mut sources = refunds::sources_of_order(conn, order).await?;
             // The cause comes first, then the latest.
             sources.sort_by_key(|known| known.id != source.id);
             for known in sources {
-                let back = Due { money: rest.money.min(known.given.money), bonus: rest.bonus.min(known.given.bonus) };
+                let back =
+                    Demand { money: rest.money.min(known.given.money), bonus: rest.bonus.min(known.given.bonus) };
                 if back.is_nothing() {
                     continue;
                 }
-                rest = Due { money: rest.money - back.money, bonus: rest.bonus - back.bonus };
+                rest = Demand { money: rest.money - back.money, bonus: rest.bonus - back.bonus };
                 let of_source = TakeBackSource { id: known.id, provider: known.provider };
                 let bonus = grant_id.map(|id| (id, back.bonus));
                 let origin = of_source.origin(TakenFrom::Order(order.id))?;
                 postings.push(give_back(order, &origin, back.money, bonus));
                 if known.id == source.id {
-                    moved = Due { money: -back.money, bonus: -back.bonus };
+                    moved = Demand { money: -back.money, bonus: -back.bonus };
                 } else {
                     refunds::lower_given(conn, known.id, back).await?;
                 }

@@ -9,7 +9,7 @@ use crate::app::ownership::{self, PaymentOwner};
 use crate::app::settlement::recording::lock_orders;
 use crate::app::{App, Error, disputes, settlement};
 use crate::domain::code::Code;
-use crate::domain::division::Standing;
+use crate::domain::division::TakenShare;
 use crate::domain::money::Money;
 use crate::domain::order::Order;
 use crate::domain::payment::{NotificationOutcome, Payment, ProviderName, RefundFact, RefundStatus};
@@ -181,7 +181,7 @@ async fn adopt_locked(
         asked: 0,
     };
     refund.ask_at = refund.next_question_at(now);
-    let new = Standing::new(TakeBackId::Refund(refund.id), order.is_some(), amount, true, now);
+    let new = TakenShare::new(TakeBackId::Refund(refund.id), order.is_some(), amount, true, now);
     let divided = wallet_credit::divide(conn, payment, new.id, (!failed).then_some(new)).await?;
     if let Some((parts, customer)) = divided {
         (refund.from_unapplied, refund.from_wallet) = (parts.from_unapplied, parts.from_wallet);

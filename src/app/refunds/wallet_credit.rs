@@ -7,7 +7,7 @@
 use super::source::{TakeBackMode, TakeBackSource, post_all};
 use crate::app::Error;
 use crate::domain::customer::CustomerId;
-use crate::domain::division::{self, Standing, TakenParts};
+use crate::domain::division::{self, TakenParts, TakenShare};
 use crate::domain::money::Money;
 use crate::domain::movement::give_back::give_back;
 use crate::domain::movement::take_back::{Asked, Brought, take_back};
@@ -24,15 +24,15 @@ pub(in crate::app) async fn divide(
     conn: &mut Connection,
     payment: &Payment,
     id: TakeBackId,
-    new: Option<Standing>,
+    new: Option<TakenShare>,
 ) -> Result<Option<(TakenParts, Option<CustomerId>)>, Error> {
     let credit = wallet_credits::find(conn, payment).await?;
     let credited = credit.as_ref().map_or(Money::zero(payment.currency()), |credit| credit.amount);
     let customer = credit.map(|credit| credit.customer);
     let before = wallet_credits::standing(conn, payment).await?;
-    let mut standing: Vec<Standing> = before.iter().cloned().chain(new).collect();
+    let mut standing: Vec<TakenShare> = before.iter().cloned().chain(new).collect();
     division::divide(payment.amount - payment.applied, credited, &mut standing);
-    let is_changed = |one: &Standing| before.iter().any(|known| known.id == one.id && known.parts != one.parts);
+    let is_changed = |one: &TakenShare| before.iter().any(|known| known.id == one.id && known.parts != one.parts);
     for one in standing.iter().filter(|one| is_changed(one)) {
         if let TakeBackId::Dispute(dispute) = one.id {
             wallet_credits::write_parts(conn, dispute, one.parts, customer.as_ref()).await?;

@@ -16,7 +16,7 @@ use rand::RngCore;
 
 use super::{App, Error};
 use crate::domain::customer::CustomerId;
-use crate::domain::seal::form::{Line, StoredLine, Stretch};
+use crate::domain::seal::form::{SealLine, StoredLine, Stretch};
 use crate::domain::seal::heads::Head;
 use crate::domain::seal::key::{SealKey, SealPublicKey};
 use crate::domain::seal::{Hash, Ripeness, Seal, SealedWallet};
@@ -171,7 +171,7 @@ async fn seal(
 }
 
 /// The lines of a stretch with their digests; `None` where a text has no secret.
-fn lines(stored: Vec<StoredLine>, secret: Option<&[u8]>, stretch: &Stretch<'_>) -> Option<Vec<Line>> {
+fn lines(stored: Vec<StoredLine>, secret: Option<&[u8]>, stretch: &Stretch<'_>) -> Option<Vec<SealLine>> {
     stored.into_iter().map(|stored| stored.digested(secret, stretch.wallet_id)).collect()
 }
 

@@ -16,13 +16,13 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::app::{App, Error};
+use crate::app::{App, Error, Reader};
 use crate::domain::event::Event;
 use crate::domain::id::IdKind;
-use crate::domain::webhook::{Attempt, DeliveryStatus, FAILS_AT_MOST, JITTER, Leased, pause_after};
+use crate::domain::webhook::{DeliveryAttempt, DeliveryStatus, FAILS_AT_MOST, JITTER, Target, pause_after};
 use crate::outbound::{Message, Secret};
 use crate::storage::transaction::transact;
-use crate::storage::webhook_deliveries::{self as deliveries, Due};
+use crate::storage::webhook_deliveries::{self as deliveries, DueDelivery};
 use crate::storage::{clock, feed, webhook_endpoints as endpoints};
 
 /// How long a lease lasts without being renewed.
@@ -41,7 +41,7 @@ const AGAIN_AT_ONCE: usize = 4;
 ///
 /// # Errors
 /// Database errors.
-pub async fn claim(app: &App, holder: Uuid, limit: usize) -> Result<Vec<Leased>, Error> {
+pub async fn claim(app: &App, holder: Uuid, limit: usize) -> Result<Vec<Uuid>, Error> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut conn = app.pool.get().await?;
     Ok(endpoints::claim(&mut conn, holder, LEASE_SECONDS.into(), limit).await?)
@@ -60,10 +60,9 @@ pub async fn release_all(app: &App, holder: Uuid) -> Result<(), Error> {
 ///
 /// # Errors
 /// Database errors. What was not recorded is sent again.
-pub async fn work(app: &App, holder: Uuid, endpoint: Leased) -> Result<(), Error> {
-    let id = endpoint.id;
+pub async fn work(app: &App, holder: Uuid, id: Uuid) -> Result<(), Error> {
     let done = tokio::select! {
-        done = rounds(app, holder, endpoint) => done,
+        done = rounds(app, holder, id) => done,
         lost = keep_lease(app, holder, id) => lost,
     };
     let mut conn = app.pool.get().await?;
@@ -85,8 +84,9 @@ async fn keep_lease(app: &App, holder: Uuid, endpoint: Uuid) -> Result<(), Error
 /// The delivery to one endpoint by this process.
 struct Courier {
     app: App,
-    endpoint: Leased,
-    secrets: Vec<Secret>,
+    /// Who holds the lease.
+    holder: Uuid,
+    endpoint: Uuid,
     /// The database's time when the round began.
     now: DateTime<Utc>,
     began: Instant,
@@ -97,26 +97,25 @@ struct Courier {
     again: Semaphore,
 }
 
-async fn rounds(app: &App, holder: Uuid, endpoint: Leased) -> Result<(), Error> {
+async fn rounds(app: &App, holder: Uuid, endpoint: Uuid) -> Result<(), Error> {
     let ends = Instant::now() + TURN;
     while Instant::now() < ends {
         let (first, again, courier) = {
             let _turn = database(app).await;
             let mut conn = app.pool.get().await?;
             // A paused endpoint gets no further round.
-            if !endpoints::renew(&mut conn, holder, endpoint.id, LEASE_SECONDS).await? {
+            if !endpoints::renew(&mut conn, holder, endpoint, LEASE_SECONDS).await? {
                 return Ok(());
             }
-            let first = deliveries::due_first(&mut conn, endpoint.id, FIRST).await?;
-            let again = deliveries::due_again(&mut conn, endpoint.id, AGAIN).await?;
+            let first = deliveries::due_first(&mut conn, endpoint, FIRST).await?;
+            let again = deliveries::due_again(&mut conn, endpoint, AGAIN).await?;
             if first.is_empty() && again.is_empty() {
                 return Ok(());
             }
-            let secrets = endpoints::secrets(&mut conn, endpoint.id).await?;
             let courier = Courier {
                 app: app.clone(),
-                endpoint: endpoint.clone(),
-                secrets: secrets.into_iter().map(Secret::from_kept).collect(),
+                holder,
+                endpoint,
                 now: clock::now(&mut conn).await?,
                 began: Instant::now(),
                 ends,
@@ -126,7 +125,7 @@ async fn rounds(app: &App, holder: Uuid, endpoint: Leased) -> Result<(), Error> 
             };
             let numbers = first.iter().chain(&again).map(|due| due.number).collect();
             let events = feed::at(&mut conn, numbers).await?;
-            let find = |due: Due| (events.get(&due.number).cloned(), due);
+            let find = |due: DueDelivery| (events.get(&due.number).cloned(), due);
             let first: Vec<_> = first.into_iter().map(find).collect();
             let again: Vec<_> = again.into_iter().map(find).collect();
             (first, again, Arc::new(courier))
@@ -140,7 +139,7 @@ async fn rounds(app: &App, holder: Uuid, endpoint: Leased) -> Result<(), Error> 
 }
 
 /// A delivery and its event, if it is still kept.
-type Load = (Option<Event>, Due);
+type Load = (Option<Event>, DueDelivery);
 
 /// Delivers a round. Dropping this ends what is in flight.
 async fn run(first: Vec<Load>, again: Vec<Load>, courier: &Arc<Courier>) {
@@ -174,33 +173,44 @@ async fn run(first: Vec<Load>, again: Vec<Load>, courier: &Arc<Courier>) {
 
 impl Courier {
     /// Makes one attempt, and records it.
-    async fn deliver(&self, event: Option<&Event>, due: &Due) {
+    async fn deliver(&self, event: Option<&Event>, due: &DueDelivery) {
         if self.is_over.load(Ordering::SeqCst) || Instant::now() >= self.ends {
             return;
         }
-        let done = match event {
-            Some(event) => {
-                let attempt = match (self.app.webhooks.render)(event) {
-                    Ok(body) => self.attempt(event, &body).await,
-                    Err(error) => self.unwritten(&error),
-                };
-                self.record(due, &attempt).await
-            }
-            None => self.give_up(due).await,
-        };
-        if let Err(error) = done {
+        if let Err(error) = self.try_once(event, due).await {
             self.is_over.store(true, Ordering::SeqCst);
-            tracing::warn!(%error, endpoint = %self.endpoint.id, "A delivery was not recorded; it is sent again");
+            tracing::warn!(%error, endpoint = %self.endpoint, "A delivery was not recorded; it is sent again");
         }
     }
 
-    async fn attempt(&self, event: &Event, body: &str) -> Attempt {
+    async fn try_once(&self, event: Option<&Event>, due: &DueDelivery) -> Result<(), Error> {
+        let Some(event) = event else { return self.give_up(due).await };
+        let Some(target) = self.target().await? else {
+            self.is_over.store(true, Ordering::SeqCst);
+            return Ok(());
+        };
+        let attempt = match (self.app.webhooks.render)(event, Reader::of_actor(&target.owner)) {
+            Ok(body) => self.attempt(&target, event, &body).await,
+            Err(error) => self.unwritten(&error),
+        };
+        self.record(due, &attempt).await
+    }
+
+    /// Where the endpoint takes events now. It is read before each attempt: after the answer to a request that changes
+    /// the URL or the secret, or that pauses or deletes the endpoint, no attempt begins by the old settings.
+    async fn target(&self) -> Result<Option<Target>, Error> {
+        let _turn = database(&self.app).await;
+        let mut conn = self.app.pool.get().await?;
+        Ok(endpoints::target(&mut conn, self.holder, self.endpoint).await?)
+    }
+
+    async fn attempt(&self, target: &Target, event: &Event, body: &str) -> DeliveryAttempt {
         let id = IdKind::Event.show(event.id);
         let at = self.now + self.began.elapsed();
-        let message =
-            Message { url: &self.endpoint.url, id: &id, timestamp: at.timestamp(), body, secrets: &self.secrets };
+        let secrets: Vec<Secret> = target.secrets.iter().cloned().map(Secret::from_kept).collect();
+        let message = Message { url: &target.url, id: &id, timestamp: at.timestamp(), body, secrets: &secrets };
         let outcome = self.app.webhooks.sender.send(message).await;
-        Attempt {
+        DeliveryAttempt {
             at,
             milliseconds: i32::try_from(outcome.took.as_millis()).unwrap_or(i32::MAX),
             status: outcome.status.map(i32::from),
@@ -210,12 +220,12 @@ impl Courier {
     }
 
     /// A try of an event that cannot be written: it fails like one that the endpoint refuses.
-    fn unwritten(&self, error: &Error) -> Attempt {
+    fn unwritten(&self, error: &Error) -> DeliveryAttempt {
         let at = self.now + self.began.elapsed();
-        Attempt { at, milliseconds: 0, status: None, error: Some(error.to_string()), body: None }
+        DeliveryAttempt { at, milliseconds: 0, status: None, error: Some(error.to_string()), body: None }
     }
 
-    async fn record(&self, due: &Due, attempt: &Attempt) -> Result<(), Error> {
+    async fn record(&self, due: &DueDelivery, attempt: &DeliveryAttempt) -> Result<(), Error> {
         let pause =
             if attempt.succeeded() { None } else { pause_after(due.tries + 1, rand::rng().random_range(0..=JITTER)) };
         let becomes = match pause {
@@ -230,7 +240,7 @@ impl Courier {
         let _turn = database(&self.app).await;
         transact(&self.app.pool, async |conn| {
             deliveries::record(conn, due, attempt, becomes, pause).await?;
-            Ok::<_, Error>(endpoints::answered(conn, self.endpoint.id, ended, failing_before).await?)
+            Ok::<_, Error>(endpoints::answered(conn, self.endpoint, ended, failing_before).await?)
         })
         .await?;
         if attempt.is_gone() {
@@ -239,7 +249,7 @@ impl Courier {
         Ok(())
     }
 
-    async fn give_up(&self, due: &Due) -> Result<(), Error> {
+    async fn give_up(&self, due: &DueDelivery) -> Result<(), Error> {
         let mut conn = self.app.pool.get().await?;
         Ok(deliveries::give_up(&mut conn, due.id).await?)
     }

@@ -4,13 +4,13 @@ pub mod deliver;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use tokio::sync::Semaphore;
 use url::Url;
 use uuid::Uuid;
 
-use super::{App, Caller, Error};
+use super::{App, Caller, Error, Reader};
 use crate::domain::audit::AuditRecord;
 use crate::domain::code::Code;
 use crate::domain::event::{Event, EventKind};
@@ -21,23 +21,25 @@ use crate::outbound::{Secret, Sender};
 use crate::storage::transaction::transact;
 use crate::storage::{Connection, audit, clock, webhook_deliveries as deliveries, webhook_endpoints as store};
 
-/// How many events one request delivers once more at most.
+/// How many events one request to deliver once more looks at.
 const AT_ONCE: i64 = 10_000;
 /// How many deliveries use the database at the same time, so that they leave connections to requests.
 const DATABASE: usize = 4;
+
+/// Writes an event as the API shows it to a reader.
+pub type Render = fn(&Event, Reader) -> Result<String, Error>;
 
 /// What deliveries need.
 #[derive(Debug, Clone)]
 pub struct Webhooks {
     pub sender: Sender,
-    /// Writes an event as the API shows it.
-    pub render: fn(&Event) -> Result<String, Error>,
+    pub render: Render,
     database: Arc<Semaphore>,
 }
 
 impl Webhooks {
     #[must_use]
-    pub fn new(sender: Sender, render: fn(&Event) -> Result<String, Error>) -> Self {
+    pub fn new(sender: Sender, render: Render) -> Self {
         Self { sender, render, database: Arc::new(Semaphore::new(DATABASE)) }
     }
 }
@@ -91,9 +93,9 @@ pub async fn create(app: &App, caller: &Caller, new: &EndpointSettings) -> Resul
             created_at: now,
             updated_at: now,
         };
-        store::insert(conn, &endpoint).await?;
+        store::insert(conn, &endpoint, caller.api_key).await?;
         store::add_secret(conn, endpoint.id, secret.expose(), now, now).await?;
-        write_audit(conn, caller, "created", &endpoint).await?;
+        write_audit(conn, &owner, "created", &endpoint).await?;
         Ok(endpoint)
     })
     .await?;
@@ -158,7 +160,8 @@ pub async fn replace(
         endpoint.kinds.clone_from(&new.kinds);
         endpoint.updated_at = clock::now(conn).await?;
         store::update(conn, &endpoint).await?;
-        write_audit(conn, caller, "changed", &endpoint).await?;
+        store::note_key(conn, endpoint.id, caller.api_key).await?;
+        write_audit(conn, &caller.actor(), "changed", &endpoint).await?;
         Ok(endpoint)
     })
     .await
@@ -185,6 +188,7 @@ pub async fn enable(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<Webh
     transact(&app.pool, async |conn| {
         let mut endpoint = lock(conn, caller, id).await?;
         endpoint.failing_since = None;
+        store::note_key(conn, endpoint.id, caller.api_key).await?;
         set_status(conn, caller, endpoint, EndpointStatus::Enabled, "enabled").await
     })
     .await
@@ -211,7 +215,7 @@ async fn set_status(
         endpoint.status = status;
         endpoint.updated_at = clock::now(conn).await?;
         store::update(conn, &endpoint).await?;
-        write_audit(conn, caller, word, &endpoint).await?;
+        write_audit(conn, &caller.actor(), word, &endpoint).await?;
     }
     Ok(endpoint)
 }
@@ -224,7 +228,7 @@ pub async fn delete(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<(), 
     transact(&app.pool, async |conn| {
         let endpoint = lock(conn, caller, id).await?;
         store::delete(conn, endpoint.id).await?;
-        write_audit(conn, caller, "deleted", &endpoint).await
+        write_audit(conn, &caller.actor(), "deleted", &endpoint).await
     })
     .await
 }
@@ -239,7 +243,8 @@ pub async fn rotate_secret(app: &App, caller: &Caller, id: Option<Uuid>) -> Resu
         let endpoint = lock(conn, caller, id).await?;
         let now = clock::now(conn).await?;
         store::add_secret(conn, endpoint.id, secret.expose(), now, now + ROTATION).await?;
-        write_audit(conn, caller, "secret_rotated", &endpoint).await?;
+        store::note_key(conn, endpoint.id, caller.api_key).await?;
+        write_audit(conn, &caller.actor(), "secret_rotated", &endpoint).await?;
         Ok::<_, Error>(endpoint)
     })
     .await?;
@@ -312,16 +317,31 @@ pub async fn redeliver_since(
         Ok::<_, Error>(deliveries::redeliver_since(conn, endpoint.id, since, AT_ONCE).await?)
     })
     .await?;
-    Ok(Redelivered { deliveries, next_since: last.filter(|_| found >= AT_ONCE) })
+    // All events of the last moment were looked at.
+    let next_since = last.filter(|_| found >= AT_ONCE).map(|last| last + TimeDelta::microseconds(1));
+    Ok(Redelivered { deliveries, next_since })
+}
+
+/// Pauses the endpoints that a revoked API key made, or whose URL or secret it changed last: whoever had the key may
+/// listen there. Their deliveries wait until the owner enables them.
+///
+/// # Errors
+/// Database errors.
+pub(in crate::app) async fn pause_of_key(conn: &mut Connection, actor: &str, api_key: Uuid) -> Result<(), Error> {
+    let now = clock::now(conn).await?;
+    for endpoint in store::pause_of_key(conn, api_key, now).await? {
+        write_audit(conn, actor, "paused", &endpoint).await?;
+    }
+    Ok(())
 }
 
 async fn write_audit(
     conn: &mut Connection,
-    caller: &Caller,
+    actor: &str,
     action: &str,
     endpoint: &WebhookEndpoint,
 ) -> Result<(), Error> {
     let target = format!("webhook_endpoint:{}", IdKind::WebhookEndpoint.show(endpoint.id));
-    let record = AuditRecord::new(&caller.actor(), &format!("webhook_endpoint.{action}"), target);
+    let record = AuditRecord::new(actor, &format!("webhook_endpoint.{action}"), target);
     Ok(audit::write(conn, &record.to(json!({ "url": endpoint.url, "owner": endpoint.owner }))).await?)
 }

@@ -182,7 +182,7 @@ impl UsedPart {
 
 /// Which line a statement is about.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Place {
+pub enum LinePlace {
     /// The line `n` under its identity, over `amount`, of which nobody has stated anything so far.
     New { n: i32, amount: Money },
     /// A line on record with enough left. `amount` is the line's amount from now on.
@@ -207,22 +207,26 @@ pub enum Misplaced {
 ///
 /// # Errors
 /// [`Misplaced`].
-pub fn place(stated: &StatedLine, known: &[(BankTransaction, UsedPart)]) -> Result<Place, Misplaced> {
+pub fn place(stated: &StatedLine, known: &[(BankTransaction, UsedPart)]) -> Result<LinePlace, Misplaced> {
     let whole = stated.amount.unwrap_or(stated.received);
     if whole.amount() < stated.received.amount() {
         return Err(Misplaced::Amount);
     }
     let Some(((first, _), others)) = known.split_first() else {
-        return if stated.another_line { Err(Misplaced::NoFirstLine) } else { Ok(Place::New { n: 1, amount: whole }) };
+        return if stated.another_line {
+            Err(Misplaced::NoFirstLine)
+        } else {
+            Ok(LinePlace::New { n: 1, amount: whole })
+        };
     };
     if stated.another_line {
         let last = others.iter().map(|(line, _)| line.n).fold(first.n, i32::max);
-        return Ok(Place::New { n: last + 1, amount: whole });
+        return Ok(LinePlace::New { n: last + 1, amount: whole });
     }
     let mut refusal = None;
     for (line, used) in known.iter().filter(|(line, _)| line.is_stated_by(stated)) {
         match line.take(stated, *used) {
-            Ok(amount) => return Ok(Place::Known { payment_id: line.payment_id, amount }),
+            Ok(amount) => return Ok(LinePlace::Known { payment_id: line.payment_id, amount }),
             Err(why) => refusal = Some(why),
         }
     }

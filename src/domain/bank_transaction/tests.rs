@@ -87,14 +87,14 @@ fn an_identity_has_a_bound_although_its_normal_form_may_grow() {
 
 #[test]
 fn a_line_serves_as_many_orders_as_it_is_worth() {
-    assert_eq!(place(&stated("T", "100"), &[]), Ok(Place::New { n: 1, amount: money("100") }));
+    assert_eq!(place(&stated("T", "100"), &[]), Ok(LinePlace::New { n: 1, amount: money("100") }));
     let whole = StatedLine { amount: Some(money("160")), ..stated("T", "100") };
-    assert_eq!(place(&whole, &[]), Ok(Place::New { n: 1, amount: money("160") }));
+    assert_eq!(place(&whole, &[]), Ok(LinePlace::New { n: 1, amount: money("160") }));
     assert_eq!(place(&StatedLine { amount: Some(money("99")), ..stated("T", "100") }, &[]), Err(Misplaced::Amount));
 
     let known = [(line(1, "160"), used("100"))];
     let first = known[0].0.payment_id;
-    assert_eq!(place(&stated("T", "60"), &known), Ok(Place::Known { payment_id: first, amount: money("160") }));
+    assert_eq!(place(&stated("T", "60"), &known), Ok(LinePlace::Known { payment_id: first, amount: money("160") }));
     assert_eq!(place(&stated("T", "60.01"), &known), Err(Misplaced::Used(first)));
     assert_eq!(place(&StatedLine { amount: Some(money("161")), ..stated("T", "60") }, &known), Err(Misplaced::Amount));
 }
@@ -109,7 +109,7 @@ fn another_line_under_a_known_id_must_be_claimed() {
     ] {
         assert_eq!(place(&other, &known), Err(Misplaced::AnotherLine(first)));
         let claimed = StatedLine { another_line: true, ..other };
-        assert_eq!(place(&claimed, &known), Ok(Place::New { n: 3, amount: money("100") }));
+        assert_eq!(place(&claimed, &known), Ok(LinePlace::New { n: 3, amount: money("100") }));
     }
     let unknown = StatedLine { remitter: None, ..stated("T", "100") };
     assert_eq!(place(&unknown, &known), Err(Misplaced::Used(second)));
@@ -121,7 +121,7 @@ fn a_line_whose_approval_was_reversed_is_worth_what_is_stated_next() {
     let open = BankTransaction { amount_is_open: true, ..line(1, "900") };
     let known = |applied: &str| [(open.clone(), used(applied))];
     let takes = |stated: &StatedLine, applied: &str| place(stated, &known(applied));
-    let of = |amount: &str| Ok(Place::Known { payment_id: open.payment_id, amount: money(amount) });
+    let of = |amount: &str| Ok(LinePlace::Known { payment_id: open.payment_id, amount: money(amount) });
     assert_eq!(takes(&stated("T", "90"), "0"), of("90"));
     // What serves other orders stays.
     assert_eq!(takes(&stated("T", "90"), "60"), of("150"));

@@ -7,7 +7,7 @@ use std::fmt;
 
 /// Where a code stands in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Appearance {
     /// As the `code` of a problem with this HTTP status.
     Problem(u16),
     /// As the `code` of a problem with a 4xx status for which there is no other code.
@@ -16,7 +16,7 @@ pub enum Place {
     Field,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Appearance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Problem(status) => write!(f, "{status}"),
@@ -50,8 +50,8 @@ macro_rules! codes {
 
             /// Where answers have this code.
             #[must_use]
-            pub const fn places(self) -> &'static [Place] {
-                use Place::{Field, OtherProblem, Problem};
+            pub const fn places(self) -> &'static [Appearance] {
+                use Appearance::{Field, OtherProblem, Problem};
                 match self {
                     $(Self::$variant => &[$($place),+],)+
                 }
@@ -241,7 +241,8 @@ codes! {
     EvidenceSent = "evidence_sent", [Problem(409)];
     /// Nothing here waits for a second operator; read the object for its state.
     NothingProposed = "nothing_proposed", [Problem(409)];
-    /// The customer's id is the `sub` of your token; another operator must decide.
+    /// You are this customer, by the `sub` of your token or by its claim that names a customer; another operator must
+    /// decide.
     OwnAccount = "own_account", [Problem(403)];
     /// The figures differ from those of the first operator; state the same figures, or reject the order.
     ApprovalMismatch = "approval_mismatch", [Problem(409)];

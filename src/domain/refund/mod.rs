@@ -220,12 +220,12 @@ pub struct ReturnedSoFar {
 
 /// What a wallet has to give. A negative amount goes back to the wallet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Due {
+pub struct Demand {
     pub money: Money,
     pub bonus: Money,
 }
 
-impl Due {
+impl Demand {
     #[must_use]
     pub fn nothing(currency: Currency) -> Self {
         Self { money: Money::zero(currency), bonus: Money::zero(currency) }
@@ -254,13 +254,13 @@ impl ReturnedSoFar {
 
     /// What the wallet of a completed order has to give now, beyond what it gave before.
     #[must_use]
-    pub fn due(&self, order: &Order) -> Due {
+    pub fn due(&self, order: &Order) -> Demand {
         let returnable = order.returnable();
         let returned = (self.refunded + self.charged).min(returnable);
         let is_all = returned == returnable || returnable.is_zero();
         let share = |whole: Money| if is_all { whole } else { whole.pro_rata(returned, returnable) };
         let bonus = (share(order.bonus) - self.bonus_expired).or_zero();
-        Due { money: share(order.credited_amount) - self.debited, bonus: bonus - self.bonus_taken }
+        Demand { money: share(order.credited_amount) - self.debited, bonus: bonus - self.bonus_taken }
     }
 
     /// As [`ReturnedSoFar::due`], with what became of the order's bonus.

@@ -82,8 +82,8 @@ fn returned_so_far(refunded: &str, disputed: &str, debited: &str, bonus_taken: &
     }
 }
 
-fn due(money: &str, bonus: &str) -> Due {
-    Due { money: usd(money), bonus: usd(bonus) }
+fn due(money: &str, bonus: &str) -> Demand {
+    Demand { money: usd(money), bonus: usd(bonus) }
 }
 
 #[test]

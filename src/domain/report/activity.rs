@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::{EntrySum, Line, channel_of};
+use super::{EntrySum, ReportLine, channel_of};
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment::Channel;
 use crate::domain::product::Product;
@@ -78,27 +78,27 @@ impl Activity {
 
     fn add(&mut self, sum: &EntrySum) {
         let amount = sum.parts.amount;
-        match Line::of(sum.kind) {
-            Line::Credited => {
+        match ReportLine::of(sum.kind) {
+            ReportLine::Credited => {
                 self.credited += amount;
                 self.fee += sum.fee;
                 self.tax += sum.tax;
                 self.tax_included += sum.tax_included;
                 self.gross += amount + sum.fee + sum.tax;
             }
-            Line::Granted => self.granted += amount,
-            Line::Used => {
+            ReportLine::Granted => self.granted += amount,
+            ReportLine::Used => {
                 self.used_granted -= sum.parts.granted;
                 self.used_paid -= amount - sum.parts.granted;
             }
-            Line::Expired => self.expired -= amount,
-            Line::Refunded => self.refunded -= amount,
-            Line::Disputed => self.disputed -= amount,
-            Line::BonusTakenBack => self.bonus_taken_back -= amount,
-            Line::Adjusted => self.adjusted += amount,
-            Line::Transferred => self.transferred += amount,
-            Line::PaidOut => self.paid_out -= amount,
-            Line::WrittenOff => self.written_off += amount,
+            ReportLine::Expired => self.expired -= amount,
+            ReportLine::Refunded => self.refunded -= amount,
+            ReportLine::Disputed => self.disputed -= amount,
+            ReportLine::BonusTakenBack => self.bonus_taken_back -= amount,
+            ReportLine::Adjusted => self.adjusted += amount,
+            ReportLine::Transferred => self.transferred += amount,
+            ReportLine::PaidOut => self.paid_out -= amount,
+            ReportLine::WrittenOff => self.written_off += amount,
         }
     }
 

@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use chrono::NaiveDate;
 
-use super::{EntrySum, Line, channel_of};
+use super::{EntrySum, ReportLine, channel_of};
 use crate::domain::counterpart::Counterpart;
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment::Channel;
@@ -167,18 +167,18 @@ pub struct JournalLine {
     pub debit: Option<Money>,
     pub credit: Option<Money>,
     /// Why: the line of the roll-forward.
-    pub line: Line,
+    pub line: ReportLine,
 }
 
 /// The lines of days: one for each day, currency, line of the roll-forward, account and side.
 #[must_use]
 pub fn lines(sums: &[EntrySum]) -> Vec<JournalLine> {
-    let mut sides: BTreeMap<(NaiveDate, Currency, Line, Account, bool), Money> = BTreeMap::new();
+    let mut sides: BTreeMap<(NaiveDate, Currency, ReportLine, Account, bool), Money> = BTreeMap::new();
     for sum in sums {
         let currency = sum.parts.amount.currency();
         for (account, credit) in credits(sum) {
             let is_debit = credit.is_negative();
-            let key = (sum.period, currency, Line::of(sum.kind), account, is_debit);
+            let key = (sum.period, currency, ReportLine::of(sum.kind), account, is_debit);
             *sides.entry(key).or_insert(Money::zero(currency)) += if is_debit { -credit } else { credit };
         }
     }

@@ -19,7 +19,7 @@ use super::product::Product;
 /// Why what is owed to customers changed. In every currency, what was owed before a stretch of days, plus all lines, is
 /// what is owed after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Line {
+pub enum ReportLine {
     /// Payments that were credited.
     Credited,
     /// Promotional credit that was given.
@@ -44,7 +44,7 @@ pub enum Line {
     WrittenOff,
 }
 
-impl Line {
+impl ReportLine {
     pub const ALL: [Self; 11] = [
         Self::Credited,
         Self::Granted,
@@ -188,7 +188,7 @@ pub struct RollForward {
     pub currency: Currency,
     pub opening: Parts,
     /// Every line, in order, those without an entry too.
-    pub lines: Vec<(Line, Parts)>,
+    pub lines: Vec<(ReportLine, Parts)>,
     pub closing: Parts,
 }
 
@@ -206,8 +206,8 @@ impl RollForward {
         let roll = |currency| Self {
             currency,
             opening: sum_of(currency, &|sum| sum.is_before),
-            lines: Line::ALL
-                .map(|line| (line, sum_of(currency, &|sum| !sum.is_before && Line::of(sum.kind) == line)))
+            lines: ReportLine::ALL
+                .map(|line| (line, sum_of(currency, &|sum| !sum.is_before && ReportLine::of(sum.kind) == line)))
                 .into(),
             closing: sum_of(currency, &|_| true),
         };
@@ -266,12 +266,12 @@ mod tests {
 
     #[test]
     fn every_kind_stands_in_exactly_one_line() {
-        let listed: Vec<EntryKind> = Line::ALL.into_iter().flat_map(Line::kinds).collect();
+        let listed: Vec<EntryKind> = ReportLine::ALL.into_iter().flat_map(ReportLine::kinds).collect();
         assert_eq!(listed.len(), EntryKind::ALL.len());
         for kind in EntryKind::ALL {
             assert_eq!(listed.iter().filter(|listed| **listed == kind).count(), 1, "{kind:?}");
         }
-        assert!(Line::ALL.into_iter().all(|line| line.kinds().next().is_some()));
+        assert!(ReportLine::ALL.into_iter().all(|line| line.kinds().next().is_some()));
     }
 
     #[test]
@@ -295,7 +295,7 @@ mod tests {
             assert_eq!(lines, one.closing);
         }
         let usd = rolled.last().unwrap();
-        let used = usd.lines.iter().find(|(line, _)| *line == Line::Used).unwrap().1;
+        let used = usd.lines.iter().find(|(line, _)| *line == ReportLine::Used).unwrap().1;
         assert_eq!((used.amount, used.paid(), used.granted), {
             let money = |cents| Money::from_ledger(Decimal::new(cents, 2), "USD".parse().unwrap());
             (money(-400), money(-100), money(-300))

@@ -79,7 +79,7 @@ pub struct Stretch<'s> {
 impl Stretch<'_> {
     /// The hash of the stretch with these entries, in the order of their numbers.
     #[must_use]
-    pub fn hash(&self, lines: &[Line]) -> Hash {
+    pub fn hash(&self, lines: &[SealLine]) -> Hash {
         let mut hasher = Sha256::new();
         hasher.update(self.head());
         for line in lines {
@@ -90,7 +90,7 @@ impl Stretch<'_> {
 
     /// What is hashed.
     #[must_use]
-    pub fn content(&self, lines: &[Line]) -> Vec<u8> {
+    pub fn content(&self, lines: &[SealLine]) -> Vec<u8> {
         lines.iter().fold(self.head(), |mut content, line| {
             content.extend(line.records());
             content
@@ -113,7 +113,7 @@ impl Stretch<'_> {
 
 /// An entry's columns as the database has them, with its grant uses. The texts are digests already.
 #[derive(Debug, Clone)]
-pub struct Line {
+pub struct SealLine {
     pub(crate) seq: i64,
     pub(crate) kind: i16,
     pub(crate) key: String,
@@ -134,7 +134,7 @@ pub struct Line {
     pub(crate) grant_uses: Vec<(Uuid, Decimal)>,
 }
 
-impl Line {
+impl SealLine {
     /// The record of the entry, and one for each use of a grant.
     #[must_use]
     pub fn records(&self) -> Vec<u8> {
@@ -182,7 +182,7 @@ impl Texts {
 /// An entry as the database has it: its line without digests, unless its texts were erased, and its texts.
 #[derive(Debug, Clone)]
 pub struct StoredLine {
-    pub(crate) line: Line,
+    pub(crate) line: SealLine,
     pub(crate) texts: Texts,
 }
 
@@ -200,7 +200,7 @@ impl StoredLine {
 
     /// The line with the digests of the texts; `None` where they need a secret and there is none.
     #[must_use]
-    pub fn digested(mut self, secret: Option<&[u8]>, wallet_id: Uuid) -> Option<Line> {
+    pub fn digested(mut self, secret: Option<&[u8]>, wallet_id: Uuid) -> Option<SealLine> {
         if self.has_texts() {
             self.line.texts = digests(&self.texts, secret?, wallet_id, self.line.seq);
         }

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::customer::CustomerId;
-use form::{Line, Record, Stretch};
+use form::{Record, SealLine, Stretch};
 use heads::Head;
 use key::{SealKey, SealPublicKey};
 
@@ -118,7 +118,7 @@ pub struct Seal {
 impl Seal {
     /// Seals a stretch.
     #[must_use]
-    pub fn new(stretch: &Stretch<'_>, lines: &[Line], key: &SealKey, sealed_at: DateTime<Utc>) -> Self {
+    pub fn new(stretch: &Stretch<'_>, lines: &[SealLine], key: &SealKey, sealed_at: DateTime<Utc>) -> Self {
         let mut seal = Self {
             customer: stretch.customer.clone(),
             wallet_id: stretch.wallet_id,

@@ -18,8 +18,8 @@ fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-fn line() -> Line {
-    Line {
+fn line() -> SealLine {
+    SealLine {
         seq: 1,
         kind: 2,
         key: "a,b\n2:x".to_owned(),

@@ -103,11 +103,13 @@ pub struct WebhookEndpoint {
     pub updated_at: DateTime<Utc>,
 }
 
-/// An endpoint that a process delivers to until its lease ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leased {
-    pub id: Uuid,
+/// Where and how an endpoint takes events now.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Target {
+    pub owner: String,
     pub url: String,
+    /// The secrets that sign, the current one first.
+    pub secrets: Vec<String>,
 }
 
 /// The status of a delivery.
@@ -146,12 +148,12 @@ pub struct Delivery {
     pub due_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     /// The oldest first.
-    pub attempts: Vec<Attempt>,
+    pub attempts: Vec<DeliveryAttempt>,
 }
 
 /// One attempt of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
+pub struct DeliveryAttempt {
     pub at: DateTime<Utc>,
     pub milliseconds: i32,
     /// The status of the answer; `None` without one.
@@ -162,7 +164,7 @@ pub struct Attempt {
     pub body: Option<String>,
 }
 
-impl Attempt {
+impl DeliveryAttempt {
     /// Whether the partner has the event.
     #[must_use]
     pub fn succeeded(&self) -> bool {

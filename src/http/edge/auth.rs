@@ -155,7 +155,10 @@ async fn key_principal(gate: &Gate, request: &HttpRequest, text: &str) -> Result
     let unknown = || unauthorized("the API key is unknown, expired or revoked".to_owned());
     let key = gate.keys.find(&text).await?.ok_or_else(unknown)?;
     gate.keys.note(key.id, ClientIp::of(request).0);
-    Ok((Arc::new(Principal::of_key(key.id, &key.owner, key.permissions, key.expires_at)), text))
+    Ok((
+        Arc::new(Principal::of_key(key.id, &key.owner, key.own_customer.clone(), key.permissions, key.expires_at)),
+        text,
+    ))
 }
 
 /// A stream that ends when the API key with which it was opened ends. Other bodies are sent at once.
@@ -232,6 +235,7 @@ impl<const SCOPES: u8, const PERMISSION: u8> FromRequest for Allowed<SCOPES, PER
         let is_operator = principal.scopes.contains(Scope::Operator) && is_permitted;
         ready(Ok(Self(Caller {
             subject: principal.subject.clone(),
+            own_customer: principal.customer.clone(),
             is_customer: principal.scopes.contains(Scope::Customer),
             is_service: principal.scopes.contains(Scope::Service),
             is_operator,

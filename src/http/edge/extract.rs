@@ -336,11 +336,12 @@ impl ClientIp {
     pub fn of(request: &HttpRequest) -> Self {
         let peer = request.peer_addr().map(|address| address.ip());
         let trusted = request.app_data::<web::Data<TrustProxy>>().is_some_and(|trust| trust.0);
-        // The proxy wrote the last address; the caller may have sent the ones before it.
+        // The proxy wrote the last address of the last line; the caller may have sent all before it.
         let forwarded = request
             .headers()
-            .get("x-forwarded-for")
+            .get_all("x-forwarded-for")
             .filter(|_| trusted)
+            .last()
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.rsplit(',').next())
             .and_then(|address| address.trim().parse().ok());

@@ -36,6 +36,13 @@ pub fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::E
     Ok(day)
 }
 
+/// Whether a text is a moment or a day outside the years that are accepted.
+pub(super) fn is_out_of_range(text: &str) -> bool {
+    let year =
+        text.parse::<DateTime<Utc>>().map(|at| at.year()).or_else(|_| text.parse::<NaiveDate>().map(|day| day.year()));
+    year.is_ok_and(|year| !YEARS.contains(&year))
+}
+
 fn in_range<E: serde::de::Error>(year: Option<i32>) -> Result<(), E> {
     if year.is_none_or(|year| YEARS.contains(&year)) {
         Ok(())

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::domain::code::Appearance;
 use crate::domain::code::Code::{self, *};
-use crate::domain::code::Place;
 
 /// What a payment company's answer leads to.
 const COMPANY: &[Code] =
@@ -198,8 +198,8 @@ pub(super) fn of(takes: Takes<'_>, named: &[(u16, Code)]) -> BTreeMap<u16, Vec<C
 /// The statuses of the problems that have this code.
 fn statuses(code: Code) -> impl Iterator<Item = u16> {
     code.places().iter().filter_map(|place| match place {
-        Place::Problem(status) => Some(*status),
-        Place::OtherProblem | Place::Field => None,
+        Appearance::Problem(status) => Some(*status),
+        Appearance::OtherProblem | Appearance::Field => None,
     })
 }
 
@@ -208,7 +208,7 @@ pub(super) fn named(status: u16, description: &str) -> Vec<(u16, Code)> {
     let words = description.split('`').skip(1).step_by(2);
     words
         .filter_map(|word| Code::ALL.iter().find(|code| code.as_str() == word))
-        .filter(|code| code.places().contains(&Place::Problem(status)))
+        .filter(|code| code.places().contains(&Appearance::Problem(status)))
         .map(|code| (status, *code))
         .collect()
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::spend_guards::{self, Caps, GuardedWallet};
-use crate::app::{App, Caller, Error, Problems};
+use crate::app::{App, Error, Problems, Reader};
 use crate::domain::code::Code;
 use crate::domain::guard::{day_ends, month_ends};
 use crate::domain::money::{Currency, Money};
@@ -51,8 +51,8 @@ pub struct SpendGuard {
 
 impl SpendGuard {
     /// The caps as this caller may read them.
-    fn told_to(self, caller: &Caller) -> Self {
-        Self { set_by: Actor::new(caller.told(&self.set_by)), ..self }
+    fn told_to(self, reader: Reader) -> Self {
+        Self { set_by: Actor::new(reader.told(&self.set_by)), ..self }
     }
 }
 
@@ -101,7 +101,7 @@ pub async fn list_spend_guards(
 ) -> Result<HttpResponse, Failure> {
     let filter = query.filter(&caller)?;
     let found = spend_guards::list(&app, &filter.customer, filter.currency, filter.product.as_ref()).await?;
-    let data = found.into_iter().map(|guarded| SpendGuard::from(guarded).told_to(&caller)).collect();
+    let data = found.into_iter().map(|guarded| SpendGuard::from(guarded).told_to(caller.reader())).collect();
     Ok(HttpResponse::Ok().json(SpendGuardList { data }))
 }
 
@@ -134,7 +134,7 @@ pub async fn save_spend_guard(
     let wallet = query.wallet(&caller, &path)?;
     let caps = read(&body.value, wallet.currency)?;
     let saved = spend_guards::set(&app, &caller, &wallet, caps).await?;
-    Ok(replaced(saved.created, &SpendGuard::from(saved.value).told_to(&caller)))
+    Ok(replaced(saved.created, &SpendGuard::from(saved.value).told_to(caller.reader())))
 }
 
 fn read(asked: &SpendGuardRequest, currency: Currency) -> Result<Caps, Error> {

@@ -195,7 +195,7 @@ pub struct ChannelOption {
     /// Why the customer cannot use the channel, in words for the customer; null if the customer can.
     #[schema(max_length = 5000, example = "VNPay takes VND only.")]
     reason: Option<String>,
-    /// The same for programs, one of the error codes; null if the customer can. The list may grow.
+    /// The reason for programs, one of the error codes; null if the customer can. The list may grow.
     #[schema(max_length = 64, example = "channel_wrong_currency")]
     reason_code: Option<String>,
     /// Whether to recommend this channel. Several can be recommended.
@@ -207,7 +207,7 @@ pub struct ChannelOption {
     /// How long the money takes to arrive; null for a channel that is not offered at all.
     #[schema(max_length = 100, example = "1 to 2 working days")]
     processing_time: Option<String>,
-    /// The same in days; absent where nothing is promised.
+    /// The processing time in days; absent where nothing is promised.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     processing_days: Option<ProcessingDays>,

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::mapping::{self, PaypalAccount};
 use super::wire::{ApprovalReversed, PaypalCapture, PaypalDispute, PaypalEvent, PaypalOrder, PaypalRefund};
 use crate::domain::payment::{AttemptLocator, Fact, Notification, Observation, RefundStatus};
-use crate::providers::{NotificationError, Subject, UnreadableNotification};
+use crate::providers::{NotificationError, NotificationSubject, UnreadableNotification};
 
 /// The resource that a kind of event carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,12 +101,14 @@ fn fact(carries: Carries, resource: &Value, account: &PaypalAccount) -> Result<F
 }
 
 /// What a resource is about that cannot be read as a whole.
-fn subject(carries: Carries, resource: &Value) -> Option<Subject> {
+fn subject(carries: Carries, resource: &Value) -> Option<NotificationSubject> {
     match carries {
         Carries::Approved | Carries::ApprovalReversed | Carries::Capture => {
-            Some(Subject::Attempt(mapping::locator_of(resource)))
+            Some(NotificationSubject::Attempt(mapping::locator_of(resource)))
         }
-        Carries::Refund | Carries::Reversal | Carries::Dispute => mapping::payment_of(resource).map(Subject::Payment),
+        Carries::Refund | Carries::Reversal | Carries::Dispute => {
+            mapping::payment_of(resource).map(NotificationSubject::Payment)
+        }
     }
 }
 

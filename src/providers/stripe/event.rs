@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::mapping;
 use super::wire::{CheckoutSession, EventKind, PaymentIntent, StripeDispute, StripeEvent, StripeRefund};
 use crate::domain::payment::{Fact, Notification, Observation};
-use crate::providers::{NotificationError, Subject, UnreadableNotification};
+use crate::providers::{NotificationError, NotificationSubject, UnreadableNotification};
 
 /// The object that a kind of event carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,10 +93,10 @@ fn fact(kind: &str, carries: Carries, object: &Value) -> Result<Fact, String> {
 }
 
 /// What an object is about that cannot be read as a whole.
-fn subject(carries: Carries, object: &Value) -> Option<Subject> {
+fn subject(carries: Carries, object: &Value) -> Option<NotificationSubject> {
     match carries {
-        Carries::Session | Carries::Intent => Some(Subject::Attempt(mapping::locator_of(object))),
-        Carries::Refund | Carries::Dispute => mapping::payment_of(object).map(Subject::Payment),
+        Carries::Session | Carries::Intent => Some(NotificationSubject::Attempt(mapping::locator_of(object))),
+        Carries::Refund | Carries::Dispute => mapping::payment_of(object).map(NotificationSubject::Payment),
     }
 }
 

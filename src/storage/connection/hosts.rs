@@ -132,7 +132,7 @@ async fn open(config: &Config, (host, port): &Place) -> Result<(Client, Arc<Heal
     let of_connection = Arc::clone(&health);
     tokio::spawn(async move {
         if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection to the database has ended");
+            tracing::debug!(%error, "A connection to the database has ended");
         }
         of_connection.end();
     });

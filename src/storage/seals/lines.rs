@@ -9,7 +9,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use crate::domain::seal::form::{Line, NO_TEXTS, StoredLine, Stretch, Texts};
+use crate::domain::seal::form::{NO_TEXTS, SealLine, StoredLine, Stretch, Texts};
 use crate::storage::StorageError;
 use crate::storage::columns::corrupt;
 use crate::storage::statement::{Cached, Parameters, Statement};
@@ -108,7 +108,7 @@ fn stored(
     (counterpart, reference, occurred_at, created_at, text_digest, description, metadata): RestRow,
     grant_uses: Vec<(Uuid, Decimal)>,
 ) -> StoredLine {
-    let line = Line {
+    let line = SealLine {
         seq,
         kind,
         key,

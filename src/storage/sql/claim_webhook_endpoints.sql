@@ -5,13 +5,16 @@
 -- $2 bigint for how many seconds
 -- $3 bigint at most this many
 --
--- Returns id and URL.
+-- Plan note: the second condition on the status is that of the index.
+--
+-- Returns their ids.
 UPDATE webhook_endpoints w
 SET lease = $1, leased_until = (SELECT ledger_now()) + $2 * interval '1 second'
 FROM (
     SELECT e.id
     FROM webhook_endpoints e
     WHERE e.status = 'enabled'
+      AND e.status IN ('enabled', 'paused')
       AND (e.leased_until IS NULL OR e.leased_until < (SELECT ledger_now()))
       AND (EXISTS (SELECT FROM webhook_deliveries d
                    WHERE d.endpoint_id = e.id AND d.attempts = 0 AND d.due_at IS NOT NULL)
@@ -22,4 +25,4 @@ FROM (
     FOR UPDATE SKIP LOCKED
 ) c
 WHERE w.id = c.id
-RETURNING w.id, w.url
+RETURNING w.id

@@ -1,5 +1,5 @@
 -- Deletes the oldest deliveries whose age is reached, with their attempts, and returns how many. One that still waits
--- stays as long as its event: it may have been asked for again.
+-- is deleted, too, if it has been due for that long. One that was asked for again later stays as long as its event.
 --
 -- Plan note: a scalar subquery is one look-up for each row. EXISTS may become a hash of all events.
 --
@@ -10,7 +10,9 @@ WITH gone AS (
     WHERE id = ANY (ARRAY (
         SELECT id FROM webhook_deliveries
         WHERE created_at < (SELECT ledger_now()) - $1 * interval '1 second'
-          AND (due_at IS NULL OR (SELECT e.number FROM events e WHERE e.number = webhook_deliveries.number) IS NULL)
+          AND (due_at IS NULL
+               OR due_at < (SELECT ledger_now()) - $1 * interval '1 second'
+               OR (SELECT e.number FROM events e WHERE e.number = webhook_deliveries.number) IS NULL)
         ORDER BY created_at
         LIMIT $2
         FOR UPDATE SKIP LOCKED))

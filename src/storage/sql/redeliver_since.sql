@@ -1,19 +1,21 @@
--- Delivers the events since a moment once more to an endpoint that wants them. One that was never delivered there gets
+-- Delivers the events since a moment once more to an endpoint, if it wants them. One that was never delivered there gets
 -- a delivery; one that is at rest is tried again; one that waits is left alone.
 --
 -- $1 uuid the endpoint
 -- $2 timestamptz since when
--- $3 bigint at most this many events, the oldest first
+-- $3 bigint looks at so many events, the oldest first, and at all that are as old as the last of these
 --
--- Returns how many events there were, how many deliveries were made or begun anew, and the time of the last event.
-WITH wanted AS (
-    SELECT e.number, e.id, e.customer_id, e.type, e.created_at
-    FROM webhook_endpoints w
-    JOIN events e ON e.created_at >= $2 AND e.number IS NOT NULL
-     AND webhook_wants(w.id, w.owner, w.types, e.type, e.owner, e.data ->> 'id')
-    WHERE w.id = $1
+-- Returns how many events it looked at, how many deliveries were made or begun anew, and the time of the last event.
+WITH seen AS (
+    SELECT e.number, e.id, e.customer_id, e.type, e.owner, e.data ->> 'id' AS subject, e.created_at
+    FROM events e
+    WHERE e.created_at >= $2 AND e.number IS NOT NULL
     ORDER BY e.created_at
-    LIMIT $3
+    FETCH FIRST ($3) ROWS WITH TIES
+), wanted AS (
+    SELECT s.number, s.id, s.customer_id, s.type
+    FROM seen s
+    JOIN webhook_endpoints w ON w.id = $1 AND webhook_wants(w.id, w.owner, w.types, s.type, s.owner, s.subject)
 ), told AS (
     INSERT INTO webhook_deliveries AS d (endpoint_id, number, event_id, customer_id, type)
     SELECT $1, number, id, coalesce(customer_id, ''), type FROM wanted ORDER BY number
@@ -21,4 +23,4 @@ WITH wanted AS (
     WHERE d.status <> 'pending'
     RETURNING 1
 )
-SELECT (SELECT count(*) FROM wanted), (SELECT count(*) FROM told), (SELECT max(created_at) FROM wanted)
+SELECT (SELECT count(*) FROM seen), (SELECT count(*) FROM told), (SELECT max(created_at) FROM seen)

@@ -94,6 +94,8 @@ enum Rank {
     Stranger,
     IdleCustomer,
     Newcomer,
+    /// A customer whose last request was a moment ago: the next one may be on its way.
+    BusyCustomer,
 }
 
 impl Connections {
@@ -198,7 +200,7 @@ impl Connection {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A caller has shown a valid token.
+    /// A caller has shown a valid token, or a ticket that was made with one.
     pub fn know(&self) {
         self.state().is_known = true;
     }
@@ -248,8 +250,9 @@ impl State {
         let is_new = now.saturating_duration_since(self.since) < SETTLED;
         match (self.is_known, self.phase) {
             (true, Phase::Serving) => None,
-            (_, _) if is_new => Some(Rank::Newcomer),
+            (true, _) if is_new => Some(Rank::BusyCustomer),
             (true, _) => Some(Rank::IdleCustomer),
+            (false, _) if is_new => Some(Rank::Newcomer),
             (false, _) => Some(Rank::Stranger),
         }
     }

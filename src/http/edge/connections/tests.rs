@@ -124,6 +124,23 @@ async fn strangers_make_room_before_customers_and_the_oldest_first() {
 }
 
 #[tokio::test]
+async fn a_crowd_of_newcomers_ends_no_customer_who_is_at_work() {
+    let home = Connections::new(4, 1, PATIENCE);
+    let (_theirs, customer) = pair(&home);
+    customer.connection.know();
+    let mut crowd: Vec<_> = (0..3).map(|_| pair(&home)).collect();
+    // The customer's last request is older than every newcomer, and younger than a second.
+    age(&customer, SECOND / 2);
+    let newest = pair(&home);
+    assert!(!has_ended(&customer) && has_ended(&crowd[0].1) && !has_ended(&newest.1));
+    crowd.remove(0);
+    // Later the customer is idle, and the crowd is still new.
+    age(&customer, SECOND);
+    let _last = pair(&home);
+    assert!(has_ended(&customer));
+}
+
+#[tokio::test]
 async fn a_connection_is_settled_when_its_tasks_are() {
     let connection = Arc::new(Connection::new());
     let task = connection.task().unwrap();

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::domain::bonus::{BonusTerms, BonusUse};
 
-/// How often a bonus tier serves one customer: each time, once, or with the first top-up only.
+/// How often one customer gets the bonus of a tier: each time, once, or with the first top-up only.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = BonusUse)]

@@ -77,18 +77,18 @@ pub struct AccountFlow {
     /// `refund`, `dispute`, `adjustment`, `unapplied_decision`. The list may grow.
     #[schema(max_length = 64, pattern = "^[a-z_]+$", example = "top_up_order")]
     reference_type: Option<String>,
-    /// How the order was paid that the reference names; absent for other things. Lists alone tell it.
+    /// How the order was paid that the reference names; absent for other things. Only lists contain it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     channel: Option<PaymentChannel>,
     /// The short code of the order that the reference names, as people know it; null for other things.
     order_reference: Option<ReferenceCode>,
-    /// The other wallet of a transfer; absent for other things. Lists alone tell it.
+    /// The other wallet of a transfer; absent for other things. Only lists contain it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     other_wallet: Option<OtherWallet>,
     description: Option<Description>,
-    /// The caller's own reference of the order, transfer or grant that the reference names. Lists alone tell it.
+    /// The caller's own reference of the order, transfer or grant that the reference names. Only lists contain it.
     client_reference: Option<ClientReference>,
     /// What the caller attached to the usage, or (in lists) to the order, transfer or grant that the reference names.
     #[schema(value_type = Option<Metadata>)]

@@ -232,7 +232,8 @@ struct KeyPath {
 /// Revoke an API key
 ///
 /// Ends a key: one of your own, or anybody's with the permission `admin`. Every process of the service refuses it
-/// within five seconds, and streams that it opened end. One that is revoked stays so.
+/// within five seconds, streams that it opened end, and webhook endpoints that it made or changed last are paused until
+/// their owner enables them. One that is revoked stays so.
 #[utoipa::path(
     tag = "api-keys",
     operation_id = "adminRevokeApiKey",

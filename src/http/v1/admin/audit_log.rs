@@ -39,7 +39,7 @@ pub struct AuditLogEntry {
     /// What the change replaced; null if nothing was there.
     #[schema(value_type = Option<Object>)]
     before: Option<Map<String, Value>>,
-    /// What stands since then, or what was asked for; null if nothing is there any more.
+    /// The value after the change, or what was asked for; null if nothing is there any more.
     #[schema(value_type = Option<Object>)]
     after: Option<Map<String, Value>>,
 }

@@ -220,7 +220,7 @@ pub struct Customer {
     /// Taken-back money that is claimed from the customer, one sum for each currency.
     #[schema(max_items = 200)]
     taken_back_debt: Vec<TakenBackDebt>,
-    /// The freezes that stand; none: the customer is not frozen.
+    /// The freezes that have not ended; none: the customer is not frozen.
     #[schema(max_items = 1000)]
     freezes: Vec<CustomerFreeze>,
     /// The orders that wait for money, newest first, up to 50.

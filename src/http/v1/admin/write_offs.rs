@@ -30,7 +30,7 @@ pub struct CreateWriteOff {
     reason: Reason,
 }
 
-/// Where a write-off stands.
+/// The status of a write-off.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WriteOffStatus {

@@ -17,7 +17,7 @@ use crate::http::edge::wire::CustomerIdText;
 /// List balances
 ///
 /// The customer's wallets: for each currency the main wallet, and one wallet for each product. A wallet appears with
-/// its first movement. Beside the wallets stands what the customer owes of taken-back money in each currency.
+/// its first movement. The answer also has the taken-back money that the customer owes, by currency.
 #[utoipa::path(
     tag = "balances",
     operation_id = "listBalances",

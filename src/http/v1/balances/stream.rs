@@ -2,6 +2,7 @@
 //! open it.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -20,6 +21,7 @@ use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::engine::stream::{Cursor, StreamUpdate};
 use crate::http::edge::auth::{Allowed, AsCustomer, TokenEnd};
+use crate::http::edge::connections::Connection;
 use crate::http::edge::extract::QueryParams;
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::CustomerQuery;
@@ -216,6 +218,9 @@ pub async fn stream_balances_by_ticket(
         Failure::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, detail)
     };
     let opened = opened.ok_or_else(refused)?;
+    if let Some(connection) = request.conn_data::<Arc<Connection>>() {
+        connection.know();
+    }
     open(&app, &opened.customer, (opened.token_ends_at, opened.api_key), &request).await
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::Error;
+use crate::app::{Error, Reader};
 use crate::domain::event::{self, Subject};
 use crate::http::edge::wire::{CustomerIdText, EventId, EventType};
 use crate::http::v1::admin::disputes::body::{Dispute, dispute_body};
@@ -81,49 +81,50 @@ pub struct EventData {
     webhook_endpoint: Option<WebhookEndpoint>,
 }
 
-/// An event as a webhook carries it.
+/// An event as a webhook carries it to a reader.
 ///
 /// # Errors
 /// [`Error::Internal`] for an event that JSON cannot hold.
-pub fn text(event: &event::Event) -> Result<String, Error> {
-    serde_json::to_string(&Event::from(event)).map_err(|_| Error::Internal("an event that JSON can hold"))
+pub fn text(event: &event::Event, reader: Reader) -> Result<String, Error> {
+    serde_json::to_string(&Event::of(event, reader)).map_err(|_| Error::Internal("an event that JSON can hold"))
 }
 
-impl From<&event::Event> for Event {
-    fn from(event: &event::Event) -> Self {
+impl Event {
+    /// The event as this reader may see it.
+    pub fn of(event: &event::Event, reader: Reader) -> Self {
         Self {
             id: EventId::of(event.id),
             kind: EventType::of(event.kind),
             timestamp: event.created_at,
             customer_id: event.customer.as_ref().map(CustomerIdText::of),
             sequence: event.sequence,
-            data: EventData::from(&event.subject),
+            data: EventData::of(&event.subject, reader),
         }
     }
 }
 
-impl From<&Subject> for EventData {
-    fn from(subject: &Subject) -> Self {
+impl EventData {
+    fn of(subject: &Subject, reader: Reader) -> Self {
         let nothing = Self::default();
         match subject {
             Subject::Order(order) => Self { order: Some(listed_order_body(order)), ..nothing },
             Subject::UnappliedPayment(payment) => Self { unapplied_payment: Some((&**payment).into()), ..nothing },
-            Subject::Refund(refund) => Self { refund: Some(refund_body(refund)), ..nothing },
-            Subject::RefundRequest(request) => Self { refund_request: Some((&**request).into()), ..nothing },
+            Subject::Refund(refund) => Self { refund: Some(refund_body(refund).told_to(reader)), ..nothing },
+            Subject::RefundRequest(request) => {
+                Self { refund_request: Some(RefundRequest::from(&**request).told_to(reader)), ..nothing }
+            }
             Subject::Dispute(dispute) => Self { dispute: Some(dispute_body(dispute)), ..nothing },
             Subject::Transfer(transfer) => Self { transfer: Some((&**transfer).into()), ..nothing },
             Subject::Balance(wallet) => {
                 Self { balance: Some((&**wallet).into()), low_balance_alert: alert_body(wallet), ..nothing }
             }
-            Subject::Grant(grant) => Self { grant: Some((&**grant).into()), ..nothing },
+            Subject::Grant(grant) => Self { grant: Some(Grant::from(&**grant).told_to(reader)), ..nothing },
             Subject::Hold(hold) => Self { hold: Some(hold_body(hold, None)), ..nothing },
             Subject::WebhookEndpoint(endpoint) => Self { webhook_endpoint: Some((&**endpoint).into()), ..nothing },
             Subject::Customer(customer, freeze) => {
                 let ended = || Freeze::ended(customer, None);
-                Self {
-                    customer: Some(freeze.as_ref().map_or_else(ended, |freeze| (**freeze).clone().into())),
-                    ..nothing
-                }
+                let freeze = freeze.as_ref().map_or_else(ended, |freeze| Freeze::from((**freeze).clone()));
+                Self { customer: Some(freeze.told_to(reader)), ..nothing }
             }
         }
     }

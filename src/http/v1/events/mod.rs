@@ -75,7 +75,7 @@ pub async fn list_events(
     let reader = (!caller.is_operator).then(|| caller.actor());
     let page = events::list(&app, &EventFilter { kinds, customer, reader }, after, limit).await?;
     Ok(HttpResponse::Ok().json(EventPage {
-        data: page.events.iter().map(Event::from).collect(),
+        data: page.events.iter().map(|event| Event::of(event, caller.reader())).collect(),
         next_cursor: FeedCursor::of(page.reached),
         has_more: page.has_more,
     }))

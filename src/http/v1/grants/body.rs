@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::app::Caller;
+use crate::app::Reader;
 use crate::domain::grant::{GrantProposal, WalletGrant};
 use crate::domain::money::Money;
 use crate::domain::own_word::ProposalEnd;
@@ -14,7 +14,7 @@ use crate::http::edge::wire::{
     ProductCode,
 };
 
-/// Where a grant stands.
+/// The status of a grant.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantStatus {
@@ -65,10 +65,10 @@ pub struct GrantPage {
 }
 
 impl Grant {
-    /// The grant as this caller may read it.
+    /// The grant as this reader may see it.
     #[must_use]
-    pub fn told_to(self, caller: &Caller) -> Self {
-        Self { created_by: Actor::new(caller.told(&self.created_by)), ..self }
+    pub fn told_to(self, reader: Reader) -> Self {
+        Self { created_by: Actor::new(reader.told(&self.created_by)), ..self }
     }
 }
 

@@ -154,7 +154,7 @@ pub async fn list_grants(
     let asked = page::read(query.cursor.as_ref(), Sort::Newest, limit, &filters)?;
     let found = grants::list(&app, &customer, reference.as_deref(), &asked).await?;
     let cursors = page::cursors(&found, &filters, |found| (found.grant.created_at, found.grant.id))?;
-    let data = found.rows.iter().map(|found| Grant::from(found).told_to(&caller)).collect();
+    let data = found.rows.iter().map(|found| Grant::from(found).told_to(caller.reader())).collect();
     Ok(HttpResponse::Ok().json(GrantPage {
         data,
         previous_cursor: cursors.previous,
@@ -188,5 +188,5 @@ pub async fn get_grant(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let found = grants::get(&app, &query.customer(&caller)?, path.grant_id.named()).await?;
-    Ok(HttpResponse::Ok().json(Grant::from(&found).told_to(&caller)))
+    Ok(HttpResponse::Ok().json(Grant::from(&found).told_to(caller.reader())))
 }

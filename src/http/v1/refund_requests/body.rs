@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::app::Caller;
+use crate::app::Reader;
 use crate::domain::refund::refundable;
 use crate::domain::refund_request::{self, RefundRequestState};
 use crate::http::edge::wire::{
@@ -145,16 +145,16 @@ impl From<&refund_request::RefundRequest> for RefundRequest {
 }
 
 impl RefundRequest {
-    /// The request as this caller may read it.
+    /// The request as this reader may see it.
     #[must_use]
-    pub fn told_to(self, caller: &Caller) -> Self {
-        if caller.is_operator {
+    pub fn told_to(self, reader: Reader) -> Self {
+        if reader == Reader::Operator {
             return self;
         }
         let waits = matches!(self.status, RefundRequestStatusName::Waiting);
         Self {
-            asked_by: Actor::new(caller.told(&self.asked_by)),
-            decided_by: self.decided_by.map(|by| Actor::new(caller.told(&by))),
+            asked_by: Actor::new(reader.told(&self.asked_by)),
+            decided_by: self.decided_by.map(|by| Actor::new(reader.told(&by))),
             refund_id: self.refund_id.filter(|_| !waits),
             ..self
         }

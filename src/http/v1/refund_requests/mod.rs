@@ -96,7 +96,7 @@ pub async fn create_refund_request(
     let order_id = asked.order_id.named().ok_or(Error::NotFound("order"))?;
     let new = NewRefundRequest { order_id, amount: amount.flatten(), reason };
     let made = refund_requests::create(&app, &caller, &customer, &new, &key).await?;
-    let answer = created(&RefundRequest::from(&made.value).told_to(&caller), made.replayed, StatusCode::OK);
+    let answer = created(&RefundRequest::from(&made.value).told_to(caller.reader()), made.replayed, StatusCode::OK);
     Ok(located(answer, "/v1/refund-requests", &RefundRequestId::of(made.value.id)))
 }
 
@@ -146,7 +146,7 @@ pub async fn list_refund_requests(
     let found = refund_requests::list(&app, &filter, &asked).await?;
     let cursors = page::cursors(&found, &filters, |row| (row.created_at, row.id))?;
     Ok(HttpResponse::Ok().json(RefundRequestPage {
-        data: found.rows.iter().map(|row| RefundRequest::from(row).told_to(&caller)).collect(),
+        data: found.rows.iter().map(|row| RefundRequest::from(row).told_to(caller.reader())).collect(),
         previous_cursor: cursors.previous,
         has_more: cursors.next.is_some(),
         next_cursor: cursors.next,
@@ -179,7 +179,7 @@ pub async fn get_refund_request(
 ) -> Result<HttpResponse, Failure> {
     let customer = query.customer(&caller)?;
     let found = refund_requests::get(&app, Some(&customer), path.refund_request_id.named()).await?;
-    Ok(HttpResponse::Ok().json(RefundRequest::from(&found).told_to(&caller)))
+    Ok(HttpResponse::Ok().json(RefundRequest::from(&found).told_to(caller.reader())))
 }
 
 /// Withdraw a refund request
@@ -204,5 +204,5 @@ pub async fn withdraw_refund_request(
 ) -> Result<HttpResponse, Failure> {
     let customer = query.customer(&caller)?;
     let withdrawn = refund_requests::withdraw(&app, &caller, &customer, path.refund_request_id.named()).await?;
-    Ok(HttpResponse::Ok().json(RefundRequest::from(&withdrawn).told_to(&caller)))
+    Ok(HttpResponse::Ok().json(RefundRequest::from(&withdrawn).told_to(caller.reader())))
 }

@@ -49,10 +49,10 @@ pub struct CreateTopUpOrder {
     /// The quote that the customer was shown. It fixes fee, tax, bonus and what is credited. If it cannot be kept, the
     /// order is refused (409 `price_changed`). Absent: the price of this moment is taken.
     quote_id: Option<QuoteId>,
-    /// What the customer was told that the wallet gets. If it would get another amount, the order is refused (409
+    /// What the wallet gets, as the customer was shown. If it would get another amount, the order is refused (409
     /// `price_changed`). Absent: the price of this moment is taken.
     expected_credited_amount: Option<Amount>,
-    /// What the customer was told that the payer pays. If it is another amount, the order is refused (409
+    /// What the payer pays, as the customer was shown. If it is another amount, the order is refused (409
     /// `price_changed`). Absent: the price of this moment is taken.
     expected_payable_amount: Option<Amount>,
     /// The page that the payer's browser goes to afterwards, on a site that the operator of the service allows. The

@@ -8,7 +8,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::app::Caller;
+use crate::app::Reader;
 use crate::domain::transfer_slip::{self, SlipKind};
 use crate::http::edge::wire::{Actor, TopUpOrderId, TransferSlipId};
 
@@ -85,10 +85,10 @@ impl From<&transfer_slip::TransferSlip> for TransferSlip {
 }
 
 impl TransferSlip {
-    /// The slip as this caller may read it.
+    /// The slip as this reader may see it.
     #[must_use]
-    pub fn told_to(self, caller: &Caller) -> Self {
-        Self { uploaded_by: Actor::new(caller.told(&self.uploaded_by)), ..self }
+    pub fn told_to(self, reader: Reader) -> Self {
+        Self { uploaded_by: Actor::new(reader.told(&self.uploaded_by)), ..self }
     }
 }
 

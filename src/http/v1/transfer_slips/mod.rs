@@ -22,7 +22,7 @@ use crate::http::edge::wire::{TopUpOrderId, TransferSlipId};
 
 /// Upload a transfer slip
 ///
-/// The payer's proof of a bank transfer: a PDF, PNG or JPEG file, which its content tells. The body is the file itself.
+/// The payer's proof of a bank transfer: a PDF, PNG or JPEG file by its content. The body is the file itself.
 /// An order has three slips at most, and takes them until its money has arrived. The same file again is the same slip.
 #[utoipa::path(
     tag = "top-up-orders",
@@ -51,7 +51,7 @@ pub async fn upload_transfer_slip(
     };
     let customer = query.named()?;
     let made = transfer_slips::upload(&app, &caller, customer.as_ref(), Some(order), kind, &file.bytes).await?;
-    let answer = created(&TransferSlip::from(&made.value).told_to(&caller), made.replayed, StatusCode::OK);
+    let answer = created(&TransferSlip::from(&made.value).told_to(caller.reader()), made.replayed, StatusCode::OK);
     let list = format!("/v1/top-up-orders/{}/transfer-slips", &*TopUpOrderId::of(order));
     Ok(located(answer, &list, &TransferSlipId::of(made.value.id)))
 }
@@ -74,7 +74,7 @@ pub async fn list_transfer_slips(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let found = transfer_slips::list(&app, &caller, query.named()?.as_ref(), path.order_id.named()).await?;
-    let data = found.iter().map(|slip| TransferSlip::from(slip).told_to(&caller)).collect();
+    let data = found.iter().map(|slip| TransferSlip::from(slip).told_to(caller.reader())).collect();
     Ok(HttpResponse::Ok().json(TransferSlipList { data }))
 }
 

@@ -150,7 +150,8 @@ pub struct WebhookRedelivery {
     /// How many deliveries were made, or are tried again.
     #[schema(minimum = 0, example = 12)]
     deliveries: i64,
-    /// Where to go on: one call covers 10,000 events. Null when it was all.
+    /// Where to go on: one call looks at 10,000 events, also of types that the endpoint does not want. Null when it was
+    /// all.
     next_since: Option<DateTime<Utc>>,
 }
 

@@ -51,7 +51,7 @@ pub struct AdminChannelRule {
     /// How long the money takes to arrive, in words for the customer.
     #[schema(max_length = 100, example = "1 to 2 working days")]
     processing_time: String,
-    /// The same in days; absent where nothing is promised. An order is due at the end of its last day.
+    /// The processing time in days; absent where nothing is promised. An order is due at the end of its last day.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     processing_days: Option<ProcessingDays>,
@@ -133,7 +133,7 @@ pub struct ChannelRuleRequest {
     /// How long the money takes to arrive, in words for the customer.
     #[schema(min_length = 1, max_length = 100, example = "1 to 2 working days")]
     processing_time: String,
-    /// The same in days; absent: nothing is promised. An order is due at the end of its last day.
+    /// The processing time in days; absent: nothing is promised. An order is due at the end of its last day.
     #[schema(nullable = false)]
     processing_days: Option<ProcessingDays>,
 }

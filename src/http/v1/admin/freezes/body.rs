@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::app::Reader;
 use crate::domain::customer::CustomerId;
 use crate::domain::freeze;
 use crate::http::edge::wire::{Actor, CustomerIdText, Reason, WalletId};
@@ -15,7 +16,7 @@ pub struct Freeze {
     /// The wallet; null for all wallets of the customer.
     wallet_id: Option<WalletId>,
     frozen: bool,
-    /// Why it is frozen. This and the next two are null when it is not.
+    /// Why it is frozen. This and the next two are null when it is not. Only operators learn the reason.
     reason: Option<Reason>,
     frozen_by: Option<Actor>,
     frozen_at: Option<DateTime<Utc>>,
@@ -35,6 +36,16 @@ impl From<freeze::Freeze> for Freeze {
 }
 
 impl Freeze {
+    /// The freeze as this reader may see it.
+    #[must_use]
+    pub fn told_to(self, reader: Reader) -> Self {
+        Self {
+            reason: self.reason.filter(|_| reader == Reader::Operator),
+            frozen_by: self.frozen_by.map(|by| Actor::new(reader.told(&by))),
+            ..self
+        }
+    }
+
     pub fn ended(customer: &CustomerId, wallet_id: Option<WalletId>) -> Self {
         let customer_id = Some(CustomerIdText::of(customer));
         Self { customer_id, wallet_id, frozen: false, reason: None, frozen_by: None, frozen_at: None }

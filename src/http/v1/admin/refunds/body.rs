@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::app::Reader;
 use crate::domain::refund::{self, RefundState};
 use crate::http::edge::wire::{
     Actor, Amount, CurrencyCode, CustomerIdText, PaymentIdText, ProviderText, Reason, RefundId, SignedAmount,
@@ -82,6 +83,18 @@ impl From<RefundStatusName> for RefundState {
             RefundStatusName::Pending => Self::Pending,
             RefundStatusName::Succeeded => Self::Succeeded,
             RefundStatusName::Failed => Self::Failed,
+        }
+    }
+}
+
+impl Refund {
+    /// The refund as this reader may see it.
+    #[must_use]
+    pub fn told_to(self, reader: Reader) -> Self {
+        Self {
+            proposed_by: Actor::new(reader.told(&self.proposed_by)),
+            approved_by: self.approved_by.map(|by| Actor::new(reader.told(&by))),
+            ..self
         }
     }
 }

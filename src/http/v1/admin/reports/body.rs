@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::domain::payment::Channel;
 use crate::domain::report::activity::{Activity, RowKey};
 use crate::domain::report::entries::ReportedEntry;
-use crate::domain::report::{self, AgeBucket, ExpiryBucket, GrantAge, Line, Parts};
+use crate::domain::report::{self, AgeBucket, ExpiryBucket, GrantAge, Parts};
 use crate::http::edge::wire::{
     CurrencyCode, CursorText, CustomerIdText, FlowIdText, PaymentChannel, ProductCode, SignedAmount,
 };
@@ -40,25 +40,25 @@ pub enum ReportLine {
     WrittenOff,
 }
 
-impl From<Line> for ReportLine {
-    fn from(line: Line) -> Self {
+impl From<report::ReportLine> for ReportLine {
+    fn from(line: report::ReportLine) -> Self {
         match line {
-            Line::Credited => Self::Credited,
-            Line::Granted => Self::Granted,
-            Line::Used => Self::Used,
-            Line::Expired => Self::Expired,
-            Line::Refunded => Self::Refunded,
-            Line::Disputed => Self::Disputed,
-            Line::BonusTakenBack => Self::BonusTakenBack,
-            Line::Adjusted => Self::Adjusted,
-            Line::Transferred => Self::Transferred,
-            Line::PaidOut => Self::PaidOut,
-            Line::WrittenOff => Self::WrittenOff,
+            report::ReportLine::Credited => Self::Credited,
+            report::ReportLine::Granted => Self::Granted,
+            report::ReportLine::Used => Self::Used,
+            report::ReportLine::Expired => Self::Expired,
+            report::ReportLine::Refunded => Self::Refunded,
+            report::ReportLine::Disputed => Self::Disputed,
+            report::ReportLine::BonusTakenBack => Self::BonusTakenBack,
+            report::ReportLine::Adjusted => Self::Adjusted,
+            report::ReportLine::Transferred => Self::Transferred,
+            report::ReportLine::PaidOut => Self::PaidOut,
+            report::ReportLine::WrittenOff => Self::WrittenOff,
         }
     }
 }
 
-impl From<ReportLine> for Line {
+impl From<ReportLine> for report::ReportLine {
     fn from(line: ReportLine) -> Self {
         match line {
             ReportLine::Credited => Self::Credited,
@@ -84,7 +84,7 @@ pub enum ReportPeriod {
     Month,
 }
 
-/// By what rows are told apart, beside the period and the currency.
+/// By what rows are separated, in addition to the period and the currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReportSplit {
@@ -238,7 +238,10 @@ impl From<Parts> for OwedParts {
 
 impl From<&report::RollForward> for RollForward {
     fn from(rolled: &report::RollForward) -> Self {
-        let line = |(line, parts): &(Line, Parts)| RollForwardLine { line: (*line).into(), change: (*parts).into() };
+        let line = |(line, parts): &(report::ReportLine, Parts)| RollForwardLine {
+            line: (*line).into(),
+            change: (*parts).into(),
+        };
         Self {
             currency: CurrencyCode::of(rolled.currency),
             opening: rolled.opening.into(),
@@ -286,7 +289,7 @@ impl From<&ReportedEntry> for ReportEntry {
             customer_id: CustomerIdText::of(&entry.customer),
             currency: CurrencyCode::of(entry.parts.amount.currency()),
             product: ProductCode::of_product(&entry.product),
-            line: Line::of(entry.kind).into(),
+            line: report::ReportLine::of(entry.kind).into(),
             kind: entry.kind.name().to_owned(),
             change: entry.parts.into(),
             counterpart: entry.counterpart.to_string(),

@@ -15,7 +15,7 @@ use crate::app::reports::{self, Narrowed};
 use crate::app::{App, Error};
 use crate::domain::payment::Channel;
 use crate::domain::product::Product;
-use crate::domain::report::Line;
+use crate::domain::report;
 use crate::domain::report::activity::{RowKey, Split};
 use crate::domain::report::entries::{Days, EntryPlace};
 use crate::http::edge::auth::{AsOperator, FINANCE};
@@ -207,8 +207,9 @@ pub async fn list_report_entries(
     let EntriesQuery { from, to, line, currency, product, channel, cursor, .. } = query;
     let narrowed =
         Narrowed { days: DaysQuery { from, to, currency, product }.days()?, channel: channel.map(Channel::from) };
-    let line = line.map(Line::from);
-    let filters = filters(&request, &narrowed.days, narrowed.channel).with_optional("line", line.map(Line::as_str));
+    let line = line.map(report::ReportLine::from);
+    let filters =
+        filters(&request, &narrowed.days, narrowed.channel).with_optional("line", line.map(report::ReportLine::as_str));
     let after: Option<EntryPlace> = page::decode_cursor(cursor.as_ref(), &filters)?;
     let (found, next) = reports::entries(&app, &narrowed, line, after, limit).await?;
     let next_cursor = next.map(|place| page::encode_cursor(&place, &filters)).transpose()?;

@@ -137,7 +137,7 @@ pub enum DecisionDestination {
     PayerByHand,
 }
 
-/// Where a decision stands.
+/// The status of a decision.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DecisionStatus {

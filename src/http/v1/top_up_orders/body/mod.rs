@@ -41,7 +41,7 @@ pub struct TopUpOrder {
     /// Why the order is stuck, held for review, refused or failed; null otherwise. In events it is English.
     #[schema(max_length = 2000, example = "we are confirming your transfer")]
     reason: Option<String>,
-    /// The same for programs; null unless the order is processing or failed: `awaiting_provider`, `payment_declined`,
+    /// The reason for programs; null unless the order is processing or failed: `awaiting_provider`, `payment_declined`,
     /// `awaiting_second_operator`, `short_payment`, `payment_failed`, `given_up`, `rejected`, `out_of_time`,
     /// `payment_returned`. This list may grow.
     #[schema(max_length = 64, pattern = "^[a-z0-9_]+$", example = "awaiting_provider")]
