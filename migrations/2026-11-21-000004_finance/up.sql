@@ -96,9 +96,9 @@ CREATE TABLE papers (
     currency currency_code NOT NULL,
     -- What the payer paid, or got back: credited + fee + tax.
     amount numeric(24, 8) NOT NULL CONSTRAINT papers_amount CHECK (amount > 0),
-    fee numeric(24, 8) NOT NULL,
-    tax numeric(24, 8) NOT NULL,
-    credited numeric(24, 8) NOT NULL,
+    fee numeric(24, 8) NOT NULL CONSTRAINT papers_fee CHECK (fee BETWEEN 0 AND amount),
+    tax numeric(24, 8) NOT NULL CONSTRAINT papers_tax CHECK (tax BETWEEN 0 AND amount),
+    credited numeric(24, 8) NOT NULL CONSTRAINT papers_credited CHECK (credited BETWEEN 0 AND amount),
     -- What tax the amount contains, and the order's rule.
     tax_included numeric(24, 8) NOT NULL CONSTRAINT papers_tax_included CHECK (tax_included BETWEEN 0 AND amount),
     tax_rule jsonb,
@@ -145,7 +145,11 @@ CREATE TABLE papers_due (
     kind text NOT NULL CONSTRAINT papers_due_kind CHECK (kind IN ('receipt', 'credit_note', 'cancellation')),
     order_id uuid NOT NULL,
     refund_id uuid,
-    happened_at timestamptz NOT NULL DEFAULT ledger_now()
+    happened_at timestamptz NOT NULL DEFAULT ledger_now(),
+    -- Why it could not be issued, and when that is tried again. Others go on meanwhile.
+    failure text,
+    try_at timestamptz,
+    CONSTRAINT papers_due_set_aside CHECK ((failure IS NULL) = (try_at IS NULL))
 );
 CREATE INDEX papers_due_by_time ON papers_due (happened_at, source);
 

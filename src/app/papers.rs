@@ -11,11 +11,15 @@ use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
 use crate::domain::page::{Page, Rows};
 use crate::domain::paper::{DuePaper, EInvoice, Paper, PaperAmounts, PaperFilter, PaperKind, PaperRules};
-use crate::storage::transaction::transact;
+use crate::storage::transaction::{savepoint, transact};
 use crate::storage::{Connection, audit, clock, ledger, orders, papers as store, refunds};
 
+/// When a paper that could not be issued is tried again.
+const TRIED_AGAIN_AFTER: Duration = Duration::hours(1);
+
 /// Issues papers for what happened so long ago that nothing can appear before it, the oldest first. The transaction
-/// touches nothing but the papers: a number is used exactly when its paper is there. Returns how many were issued.
+/// touches nothing but the papers: a number is used exactly when its paper is there. A paper that cannot be issued uses
+/// no number and is set aside, and the others go on. Returns how many were issued.
 ///
 /// # Errors
 /// Database errors.
@@ -28,12 +32,26 @@ pub async fn issue_due(app: &App, patience: Duration, limit: i64) -> Result<usiz
         }
         // Read under the right to issue: another process may have issued some meanwhile.
         let due = store::due(conn, before, limit).await?;
+        let mut issued = 0;
         for due in &due {
-            issue(conn, rules, due).await?;
+            issued += usize::from(issue_or_set_aside(conn, rules, due).await?);
         }
-        Ok(due.len())
+        Ok(issued)
     })
     .await
+}
+
+/// Whether the paper was issued. An error that passes undoes all of it, so that it runs again.
+async fn issue_or_set_aside(conn: &mut Connection, rules: &PaperRules, due: &DuePaper) -> Result<bool, Error> {
+    let error = match savepoint(conn, async |conn| issue(conn, rules, due).await).await {
+        Ok(()) => return Ok(true),
+        Err(Error::Storage(error)) if error.is_transient() || error.passing().is_some() => return Err(error.into()),
+        Err(error) => error,
+    };
+    tracing::error!(paper_of = %due.source, %error, "A paper cannot be issued; it is set aside, and the others go on");
+    let try_at = clock::now(conn).await? + TRIED_AGAIN_AFTER;
+    store::set_aside(conn, due, &error.to_string(), try_at).await?;
+    Ok(false)
 }
 
 async fn issue(conn: &mut Connection, rules: &PaperRules, due: &DuePaper) -> Result<(), Error> {

@@ -106,11 +106,12 @@ impl PaperAmounts {
         }
     }
 
-    /// The amounts of a credit note for a return of `amount` to the payer, for which the wallet gave `given`. `self` is
-    /// the receipt, and `before` the sum of the credit notes so far. What the payer got beyond what the wallet gave is
-    /// fee and tax, in the proportion of the receipt; where the fee is kept, it is tax alone, without the tax on the
-    /// fee. The shares are computed from the sum of all credit notes, so those of a whole refund in parts are the
-    /// receipt's own.
+    /// What a credit note is over by which the payer got `amount`, for which the wallet gave `given`. `self` is the
+    /// receipt, and `before` the sum of the credit notes so far. What the payer got beyond what the wallet gave is fee
+    /// and tax, in the proportion of the receipt; where the fee is kept, it is tax alone, without the tax on the fee.
+    /// The shares are computed from the sum of all credit notes, so those of a whole refund in parts are the receipt's
+    /// own. No part is negative: where a note that was cancelled left more in the sum than its share, this note has
+    /// nothing of that part, and the next one makes up for it.
     #[must_use]
     pub fn of_return(self, before: Self, amount: Money, given: Money, fee_refundable: bool) -> Self {
         let (fee, whole_tax) = match fee_refundable {
@@ -121,12 +122,13 @@ impl PaperAmounts {
             }
         };
         let (beside, beside_before) = (fee + whole_tax, before.fee + before.tax);
-        let rest = (amount - given).or_zero().min(beside - beside_before);
+        let rest = (amount - given).or_zero().min((beside - beside_before).or_zero());
         let tax = match beside.is_zero() {
             true => beside,
-            false => (beside_before + rest).pro_rata(whole_tax, beside) - before.tax,
+            false => ((beside_before + rest).pro_rata(whole_tax, beside) - before.tax).or_zero().min(rest),
         };
-        let tax_included = (before.amount + amount).pro_rata(self.tax_included, self.amount) - before.tax_included;
+        let included = (before.amount + amount).pro_rata(self.tax_included, self.amount);
+        let tax_included = (included - before.tax_included).or_zero().min(amount);
         Self { amount, fee: rest - tax, tax, credited: amount - rest, tax_included }
     }
 }
@@ -246,15 +248,42 @@ mod tests {
         assert_eq!((note.fee, note.tax, note.credited), (usd(0), usd(1_900), usd(10_000)));
     }
 
+    /// What a credit note over an amount is, after those that stand.
+    fn note(receipt: PaperAmounts, standing: &[PaperAmounts], amount: Money) -> PaperAmounts {
+        let before = standing.iter().fold(PaperAmounts::zero(amount.currency()), |sum, note| sum.plus(*note));
+        let credited = receipt.credited.pro_rata(before.amount + amount, receipt.amount);
+        receipt.of_return(before, amount, (credited - before.credited).or_zero(), true)
+    }
+
+    /// Two refunds of 0.30 of 100.00 with 0.99 of tax in it, of which the first fails, and one of 0.10.
+    #[test]
+    fn a_small_refund_after_a_cancelled_note_has_no_negative_part() {
+        let receipt = PaperAmounts {
+            amount: usd(10_000),
+            fee: usd(0),
+            tax: usd(0),
+            credited: usd(10_000),
+            tax_included: usd(99),
+        };
+        let cancelled = note(receipt, &[], usd(30));
+        let standing = note(receipt, &[cancelled], usd(30));
+        assert_eq!((cancelled.tax_included, standing.tax_included), (usd(0), usd(1)));
+        let small = note(receipt, &[standing], usd(10));
+        assert_eq!((small.tax_included, small.credited), (usd(0), usd(10)));
+        let last = note(receipt, &[standing, small], usd(9_960));
+        assert_eq!(standing.plus(small).plus(last), receipt);
+    }
+
     proptest! {
-        /// Whatever the steps of a whole refund are, its credit notes are over the receipt's own figures.
+        /// Whatever the steps of a whole refund are, and whichever of them fail, its credit notes are over the
+        /// receipt's own figures, and each has its parts.
         #[test]
         fn the_credit_notes_of_a_whole_refund_are_the_receipt(
             credited in 1_i64..100_000,
             fee in 0_i64..5_000,
             tax in 0_i64..5_000,
-            included in 0_i64..1_000,
-            cuts in proptest::collection::vec(0_i64..1_000, 0..5),
+            included in 0_i64..=1_000,
+            steps in proptest::collection::vec((0_i64..1_000, proptest::option::of(0_usize..8)), 0..8),
         ) {
             let whole = credited + fee + tax;
             let receipt =
@@ -262,18 +291,28 @@ mod tests {
                     amount: usd(whole), fee: usd(fee), tax: usd(tax), credited: usd(credited),
                     tax_included: usd(whole * included / 1_000),
                 };
-            let mut ends: Vec<i64> = cuts.iter().map(|cut| whole * cut / 1_000).chain([whole]).collect();
-            ends.sort_unstable();
-            let mut before = PaperAmounts::zero(receipt.amount.currency());
-            let mut given = usd(0);
-            for end in ends {
-                let amount = usd(end) - before.amount;
-                let now = receipt.credited.pro_rata(usd(end), usd(whole));
-                let note = receipt.of_return(before, amount, now - given, true);
+            let mut standing: Vec<PaperAmounts> = Vec::new();
+            let mut left = whole;
+            for (share, cancelled) in steps.into_iter().chain([(1_000, None)]) {
+                let cents = left * share / 1_000;
+                if cents == 0 {
+                    continue;
+                }
+                let note = note(receipt, &standing, usd(cents));
+                prop_assert_eq!(note.amount, usd(cents));
                 prop_assert_eq!(note.credited + note.fee + note.tax, note.amount);
-                (before, given) = (before.plus(note), now);
+                for part in [note.credited, note.fee, note.tax, note.tax_included] {
+                    prop_assert!(!part.is_negative() && part <= note.amount, "{:?}", note);
+                }
+                standing.push(note);
+                left -= cents;
+                if let Some(nth) = cancelled {
+                    let failed = standing.swap_remove(nth % standing.len());
+                    left += failed.amount.to_units(2).unwrap();
+                }
             }
-            prop_assert_eq!(before, receipt);
+            let sum = standing.into_iter().fold(PaperAmounts::zero(receipt.amount.currency()), PaperAmounts::plus);
+            prop_assert_eq!(sum, receipt);
         }
     }
 }

@@ -89,6 +89,23 @@ pub async fn due(
     rows.into_iter().map(due).collect()
 }
 
+/// Sets a paper aside that could not be issued: it is tried again at the given time.
+///
+/// # Errors
+/// Database errors.
+pub async fn set_aside(
+    conn: &mut AsyncPgConnection,
+    due: &DuePaper,
+    failure: &str,
+    try_at: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    diesel::update(papers_due::table.find(&due.source))
+        .set((papers_due::failure.eq(Some(failure)), papers_due::try_at.eq(Some(try_at))))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Takes the next number of a series and year. It is used exactly when the transaction commits.
 ///
 /// # Errors

@@ -626,6 +626,8 @@ diesel::table! {
         order_id -> Uuid,
         refund_id -> Nullable<Uuid>,
         happened_at -> Timestamptz,
+        failure -> Nullable<Text>,
+        try_at -> Nullable<Timestamptz>,
     }
 }
 

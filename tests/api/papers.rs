@@ -176,3 +176,27 @@ async fn papers_that_are_issued_at_once_leave_no_gap() {
     assert_eq!((&note["kind"], &note["amount"]), (&json!("credit_note"), &json!("5.00")));
     app.finish().await;
 }
+
+/// The row of a paper cannot be written: it uses no number, the papers after it are issued, and it is issued later.
+#[tokio::test]
+async fn a_paper_that_cannot_be_issued_is_set_aside() {
+    let app = TestApp::spawn().await;
+    let refused = "ALTER TABLE papers ADD CONSTRAINT refused CHECK (customer_id <> 'alice')";
+    execute(&app.database, refused).await;
+    let first = app.fund("alice", "CNY", "5.00").await;
+    let second = app.fund("bob", "CNY", "5.00").await;
+    let others = async || {
+        issue_due(&app.server.app, Duration::zero(), 1).await.unwrap();
+        number(&app, "count(*) FROM papers").await == 1
+    };
+    until("the papers of others are issued", others).await;
+    let year = Utc::now().year();
+    assert_eq!(papers(&app, &second).await["receipt"]["number"], format!("R-{year}-000001"));
+    assert_eq!(number(&app, "count(*) FROM papers_due WHERE failure IS NOT NULL AND try_at > now()").await, 1);
+    assert_eq!(issue_due(&app.server.app, Duration::zero(), 1).await.unwrap(), 0);
+
+    execute(&app.database, "ALTER TABLE papers DROP CONSTRAINT refused; UPDATE papers_due SET try_at = now()").await;
+    issue(&app).await;
+    assert_eq!(papers(&app, &first).await["receipt"]["number"], format!("R-{year}-000002"));
+    app.finish().await;
+}

@@ -28,6 +28,11 @@ FROM sources s
 WHERE NOT EXISTS (SELECT FROM papers p WHERE p.source = s.source)
   AND NOT EXISTS (SELECT FROM papers_due d WHERE d.source = s.source)
 UNION ALL
+SELECT 'paper_issued', d.source, o.customer_id, 'issued', d.failure
+FROM papers_due d
+LEFT JOIN top_up_orders o ON o.id = d.order_id
+WHERE d.failure IS NOT NULL
+UNION ALL
 SELECT 'paper_amount', p.source, p.customer_id, trim_scale(s.amount)::text, trim_scale(p.amount)::text
 FROM papers p
 JOIN sources s USING (source)

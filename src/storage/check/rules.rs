@@ -245,6 +245,7 @@ pub const STEPS: &[Step] = &[
         rules: &[
             rule("paper_numbers", "the papers of a series and year are numbered from 1 without a gap"),
             rule("paper_of_each", "every completed order, refund and reversed approval has its paper, or it is due"),
+            rule("paper_issued", "no paper was set aside because it could not be issued"),
             rule("paper_amount", "a paper is over the amount that was received, or went back"),
             rule("paper_credited", "no more of an order is credited by papers than was received for it"),
         ],

@@ -13,13 +13,14 @@ use super::{found_after, unguarded};
 use crate::fixture::{BALANCE_ORDER, ORDER, ORDER_TRANSFER, REFUND, TRANSFER, shown};
 use crate::support::answers;
 
-pub(super) const RULES: [&str; 8] = [
+pub(super) const RULES: [&str; 9] = [
     "report_sums",
     "report_days",
     "usage_sums",
     "transfer_of_order",
     "paper_numbers",
     "paper_of_each",
+    "paper_issued",
     "paper_amount",
     "paper_credited",
 ];
@@ -178,6 +179,11 @@ async fn whatever_is_tampered_with_in_papers_is_named() {
         ("paper_of_each", note.as_str(), "DELETE FROM papers WHERE kind = 'credit_note'"),
         ("paper_of_each", &receipt, "UPDATE papers SET source = 'tuo_x' WHERE kind = 'receipt'"),
         ("paper_of_each", "tuo_00000000000070008000000000000002", "DELETE FROM papers_due"),
+        (
+            "paper_issued",
+            "tuo_00000000000070008000000000000002",
+            "UPDATE papers_due SET failure = 'refused', try_at = now()",
+        ),
         ("paper_amount", &receipt, "UPDATE papers SET amount = 101, fee = 3 WHERE kind = 'receipt'"),
         ("paper_amount", &note, "UPDATE papers SET amount = 8 WHERE kind = 'credit_note'"),
         ("paper_credited", &receipt, "UPDATE papers SET amount = 100.01 WHERE kind = 'credit_note'"),
