@@ -106,7 +106,7 @@ async fn credit_note(
     let refund = refunds::find(conn, id).await?.ok_or(Error::Internal("the refund of a credit note"))?;
     let order = orders::find(conn, receipt.order_id).await?.ok_or(Error::Internal("the order of a receipt"))?;
     let of_order = refund.amount - refund.from_unapplied - refund.from_wallet;
-    Ok(receipt.amounts.of_return(before, of_order, refund.debited, order.fee_refundable))
+    Ok(receipt.amounts.of_return(before, of_order, order.fee_refundable))
 }
 
 /// The papers of an order.

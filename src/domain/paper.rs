@@ -106,30 +106,40 @@ impl PaperAmounts {
         }
     }
 
-    /// What a credit note is over by which the payer got `amount`, for which the wallet gave `given`. `self` is the
-    /// receipt, and `before` the sum of the credit notes so far. What the payer got beyond what the wallet gave is fee
-    /// and tax, in the proportion of the receipt; where the fee is kept, it is tax alone, without the tax on the fee.
+    /// What a credit note is over by which the payer got `amount`. `self` is the receipt, and `before` the sum of the
+    /// credit notes so far. The credit's share is that of `ReturnedSoFar::due`, computed from the papers alone: what the
+    /// wallet gave for one refund also depends on disputes, and on what became of the refund later. The rest is fee and
+    /// tax, in the proportion of the receipt; where the fee is kept, it is tax alone, without the tax on the fee.
+    ///
     /// The shares are computed from the sum of all credit notes, so those of a whole refund in parts are the receipt's
     /// own. No part is negative: where a note that was cancelled left more in the sum than its share, this note has
     /// nothing of that part, and the next one makes up for it.
     #[must_use]
-    pub fn of_return(self, before: Self, amount: Money, given: Money, fee_refundable: bool) -> Self {
-        let (fee, whole_tax) = match fee_refundable {
-            true => (self.fee, self.tax),
-            false => {
-                let on_fee = self.tax.pro_rata(self.fee, self.fee + self.credited);
-                (Money::zero(self.fee.currency()), self.tax - on_fee)
-            }
+    pub fn of_return(self, before: Self, amount: Money, fee_refundable: bool) -> Self {
+        let zero = Money::zero(self.amount.currency());
+        let (kept_fee, kept_tax) = match fee_refundable {
+            true => (zero, zero),
+            false => (self.fee, self.tax.pro_rata(self.fee, self.fee + self.credited)),
         };
-        let (beside, beside_before) = (fee + whole_tax, before.fee + before.tax);
-        let rest = (amount - given).or_zero().min((beside - beside_before).or_zero());
+        let returnable = self.amount - kept_fee - kept_tax;
+        let so_far = (before.amount + amount).min(returnable);
+        let credited = if returnable.is_zero() { self.credited } else { self.credited.pro_rata(so_far, returnable) };
+        let beside = returnable - self.credited;
         let tax = match beside.is_zero() {
-            true => beside,
-            false => ((beside_before + rest).pro_rata(whole_tax, beside) - before.tax).or_zero().min(rest),
+            true => zero,
+            false => (so_far - credited).pro_rata(self.tax - kept_tax, beside),
         };
         let included = (before.amount + amount).pro_rata(self.tax_included, self.amount);
-        let tax_included = (included - before.tax_included).or_zero().min(amount);
-        Self { amount, fee: rest - tax, tax, credited: amount - rest, tax_included }
+        before.next(amount, credited, tax, included)
+    }
+
+    /// The note over `amount` after which the notes are over these sums in all, as far as it has room for them.
+    fn next(self, amount: Money, credited: Money, tax: Money, tax_included: Money) -> Self {
+        let part = |sum: Money, before: Money, room: Money| (sum - before).or_zero().min(room);
+        let credited = part(credited, self.credited, amount);
+        let tax = part(tax, self.tax, amount - credited);
+        let tax_included = part(tax_included, self.tax_included, amount);
+        Self { amount, fee: amount - credited - tax, tax, credited, tax_included }
     }
 }
 
@@ -244,15 +254,14 @@ mod tests {
             tax_included: usd(0),
         };
         let nothing = PaperAmounts::zero(receipt.amount.currency());
-        let note = receipt.of_return(nothing, usd(11_900), usd(10_000), false);
+        let note = receipt.of_return(nothing, usd(11_900), false);
         assert_eq!((note.fee, note.tax, note.credited), (usd(0), usd(1_900), usd(10_000)));
     }
 
     /// What a credit note over an amount is, after those that stand.
     fn note(receipt: PaperAmounts, standing: &[PaperAmounts], amount: Money) -> PaperAmounts {
         let before = standing.iter().fold(PaperAmounts::zero(amount.currency()), |sum, note| sum.plus(*note));
-        let credited = receipt.credited.pro_rata(before.amount + amount, receipt.amount);
-        receipt.of_return(before, amount, (credited - before.credited).or_zero(), true)
+        receipt.of_return(before, amount, true)
     }
 
     /// Two refunds of 0.30 of 100.00 with 0.99 of tax in it, of which the first fails, and one of 0.10.

@@ -83,6 +83,33 @@ async fn an_order_is_taxed_by_the_rule_of_its_day() {
     app.finish().await;
 }
 
+/// The refund fails before its credit note is issued: the wallet has its money again, and the note and what cancels it
+/// state the refund's share nevertheless.
+#[tokio::test]
+async fn a_credit_note_states_the_share_of_its_refund_whatever_the_wallet_gives_for_it_later() {
+    let app = seller().await;
+    rule(&app, "DE/consumer", json!({ "rate_percent": "19", "at": "top_up" })).await;
+    profile(&app, "alice", "DE", None).await;
+    let order = ordered(&app, "alice", "card", "USD", "100").await;
+    play(&app, "stripe", &order, "pay", json!({})).await;
+    quiet(&app, "stripe").await;
+    let refund = json!({ "order_id": order, "amount": "11.90", "reason": "a test of tax" });
+    app.operator().post("/v1/admin/refunds", &refund).await.expect(201);
+    quiet(&app, "stripe").await;
+    until("it succeeds", async || number(&app, "count(*) FROM refunds WHERE status = 'succeeded'").await == 1).await;
+    play(&app, "stripe", &order, "refund-fail", json!({})).await;
+    quiet(&app, "stripe").await;
+    assert_eq!(number(&app, "count(*) FROM refunds WHERE status = 'failed' AND debited = 0").await, 1);
+    let papers = receipt(&app, "alice", &order).await;
+    let of = |paper: &Value| ["amount", "fee", "tax", "credited"].map(|name| paper[name].as_str().unwrap().to_owned());
+    assert_eq!(of(&papers["receipt"]), ["119.00", "0.00", "19.00", "100.00"]);
+    for n in 0..2 {
+        assert_eq!(of(&papers["credit_notes"][n]), ["11.90", "0.00", "1.90", "10.00"], "{n}");
+    }
+    assert_eq!(papers["credit_notes"][1]["kind"], "cancellation");
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn a_price_that_contains_its_tax_credits_all_of_it() {
     let app = seller().await;

@@ -15,6 +15,13 @@ WITH counted AS (
     SELECT 'adj_' || replace(id::text, '-', ''), customer_id, NULL
     FROM adjustments
     WHERE booked_at IS NOT NULL AND order_id IS NOT NULL
+), returned AS (
+    SELECT p.order_id, sum(s.sign * p.amount) AS amount, sum(s.sign * p.credited) AS credited,
+           sum(s.sign * p.fee) AS fee, sum(s.sign * p.tax) AS tax, sum(s.sign * p.tax_included) AS tax_included
+    FROM papers p
+    CROSS JOIN LATERAL (SELECT CASE p.kind WHEN 'credit_note' THEN 1 ELSE -1 END) AS s (sign)
+    WHERE p.kind <> 'receipt'
+    GROUP BY p.order_id
 )
 SELECT 'paper_numbers' AS rule, coalesce(n.series, c.series) || '-' || coalesce(n.year, c.year) AS subject,
        NULL::text AS customer, '1 to ' || coalesce(n.last, 0) AS expected,
@@ -40,9 +47,17 @@ WHERE p.amount <> s.amount
 UNION ALL
 SELECT 'paper_credited', 'tuo_' || replace(o.id::text, '-', ''), o.customer_id,
        'at most ' || trim_scale(o.received_amount)::text, trim_scale(b.amount)::text
-FROM (SELECT order_id, sum(CASE kind WHEN 'credit_note' THEN amount ELSE -amount END) AS amount
-      FROM papers
-      WHERE kind <> 'receipt'
-      GROUP BY order_id) b
+FROM returned b
 JOIN top_up_orders o ON o.id = b.order_id
 WHERE b.amount > o.received_amount OR b.amount < 0
+UNION ALL
+SELECT 'paper_parts', 'tuo_' || replace(r.order_id::text, '-', ''), r.customer_id,
+       'at most ' || concat_ws(', ', trim_scale(r.credited), trim_scale(r.fee), trim_scale(r.tax),
+                               trim_scale(r.tax_included)),
+       concat_ws(', ', trim_scale(b.credited), trim_scale(b.fee), trim_scale(b.tax), trim_scale(b.tax_included))
+FROM returned b
+JOIN papers r ON r.order_id = b.order_id AND r.kind = 'receipt'
+WHERE b.credited NOT BETWEEN 0 AND r.credited
+   OR b.fee NOT BETWEEN 0 AND r.fee
+   OR b.tax NOT BETWEEN 0 AND r.tax
+   OR b.tax_included NOT BETWEEN 0 AND r.tax_included

@@ -248,6 +248,7 @@ pub const STEPS: &[Step] = &[
             rule("paper_issued", "no paper was set aside because it could not be issued"),
             rule("paper_amount", "a paper is over the amount that was received, or went back"),
             rule("paper_credited", "no more of an order is credited by papers than was received for it"),
+            rule("paper_parts", "the credit, fee and tax of an order's credit notes are at most its receipt's"),
         ],
     },
 ];

@@ -13,7 +13,7 @@ use super::{found_after, unguarded};
 use crate::fixture::{BALANCE_ORDER, ORDER, ORDER_TRANSFER, REFUND, TRANSFER, shown};
 use crate::support::answers;
 
-pub(super) const RULES: [&str; 9] = [
+pub(super) const RULES: [&str; 10] = [
     "report_sums",
     "report_days",
     "usage_sums",
@@ -23,6 +23,7 @@ pub(super) const RULES: [&str; 9] = [
     "paper_issued",
     "paper_amount",
     "paper_credited",
+    "paper_parts",
 ];
 
 const RECHARGES: &str = "kind = 1 AND counterpart = 'provider:stripe' AND currency = 'USD'";
@@ -188,6 +189,10 @@ async fn whatever_is_tampered_with_in_papers_is_named() {
         ("paper_amount", &note, "UPDATE papers SET amount = 8 WHERE kind = 'credit_note'"),
         ("paper_credited", &receipt, "UPDATE papers SET amount = 100.01 WHERE kind = 'credit_note'"),
         ("paper_credited", &receipt, "UPDATE papers SET kind = 'cancellation' WHERE kind = 'credit_note'"),
+        ("paper_parts", &receipt, "UPDATE papers SET tax = 1.01, credited = 5.85 WHERE kind = 'credit_note'"),
+        ("paper_parts", &receipt, "UPDATE papers SET fee = 2.01, credited = 4.92 WHERE kind = 'credit_note'"),
+        ("paper_parts", &receipt, "UPDATE papers SET tax_included = 0.01 WHERE kind = 'credit_note'"),
+        ("paper_parts", &receipt, "UPDATE papers SET tax = 95, credited = 3 WHERE kind = 'receipt'"),
     ] {
         let report = found_after(&mut conn, &format!("{issued} {sql}")).await;
         let named = report.disagreements.iter().any(|one| one.rule == rule && one.subject == subject);
