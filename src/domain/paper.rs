@@ -107,9 +107,10 @@ impl PaperAmounts {
     }
 
     /// What a credit note is over by which the payer got `amount`. `self` is the receipt, and `before` the sum of the
-    /// credit notes so far. The credit's share is that of `ReturnedSoFar::due`, computed from the papers alone: what the
-    /// wallet gave for one refund also depends on disputes, and on what became of the refund later. The rest is fee and
-    /// tax, in the proportion of the receipt; where the fee is kept, it is tax alone, without the tax on the fee.
+    /// credit notes so far. The credit's share is that of `ReturnedSoFar::due`, computed from the papers alone: what
+    /// the wallet gave for one refund also depends on disputes, and on what became of the refund later. The rest is fee
+    /// and tax, in the proportion of the receipt. Where the fee is kept, it is tax alone, without the tax on the fee;
+    /// what the company gave back beyond that is the fee and the tax on it.
     ///
     /// The shares are computed from the sum of all credit notes, so those of a whole refund in parts are the receipt's
     /// own. No part is negative: where a note that was cancelled left more in the sum than its share, this note has
@@ -121,16 +122,20 @@ impl PaperAmounts {
             true => (zero, zero),
             false => (self.fee, self.tax.pro_rata(self.fee, self.fee + self.credited)),
         };
-        let returnable = self.amount - kept_fee - kept_tax;
-        let so_far = (before.amount + amount).min(returnable);
+        let kept = kept_fee + kept_tax;
+        let returnable = self.amount - kept;
+        let returned = (before.amount + amount).min(self.amount);
+        let so_far = returned.min(returnable);
         let credited = if returnable.is_zero() { self.credited } else { self.credited.pro_rata(so_far, returnable) };
         let beside = returnable - self.credited;
         let tax = match beside.is_zero() {
             true => zero,
             false => (so_far - credited).pro_rata(self.tax - kept_tax, beside),
         };
-        let included = (before.amount + amount).pro_rata(self.tax_included, self.amount);
-        before.next(amount, credited, tax, included)
+        let beyond = returned - so_far;
+        let tax_beyond = if kept.is_zero() { zero } else { beyond - beyond.pro_rata(kept_fee, kept) };
+        let included = returned.pro_rata(self.tax_included, self.amount);
+        before.next(amount, credited, tax + tax_beyond, included)
     }
 
     /// The note over `amount` after which the notes are over these sums in all, as far as it has room for them.
@@ -258,10 +263,27 @@ mod tests {
         assert_eq!((note.fee, note.tax, note.credited), (usd(0), usd(1_900), usd(10_000)));
     }
 
+    /// The same receipt, of which the company gave all back, at once and in two parts.
+    #[test]
+    fn a_fee_that_the_company_gave_back_is_in_a_credit_note() {
+        let receipt = PaperAmounts {
+            amount: usd(13_090),
+            fee: usd(1_000),
+            tax: usd(2_090),
+            credited: usd(10_000),
+            tax_included: usd(0),
+        };
+        let nothing = PaperAmounts::zero(receipt.amount.currency());
+        assert_eq!(receipt.of_return(nothing, receipt.amount, false), receipt);
+        let first = receipt.of_return(nothing, usd(11_900), false);
+        let second = receipt.of_return(first, usd(1_190), false);
+        assert_eq!((second.fee, second.tax, second.credited), (usd(1_000), usd(190), usd(0)));
+    }
+
     /// What a credit note over an amount is, after those that stand.
-    fn note(receipt: PaperAmounts, standing: &[PaperAmounts], amount: Money) -> PaperAmounts {
+    fn note(receipt: PaperAmounts, standing: &[PaperAmounts], amount: Money, refundable: bool) -> PaperAmounts {
         let before = standing.iter().fold(PaperAmounts::zero(amount.currency()), |sum, note| sum.plus(*note));
-        receipt.of_return(before, amount, true)
+        receipt.of_return(before, amount, refundable)
     }
 
     /// Two refunds of 0.30 of 100.00 with 0.99 of tax in it, of which the first fails, and one of 0.10.
@@ -274,12 +296,12 @@ mod tests {
             credited: usd(10_000),
             tax_included: usd(99),
         };
-        let cancelled = note(receipt, &[], usd(30));
-        let standing = note(receipt, &[cancelled], usd(30));
+        let cancelled = note(receipt, &[], usd(30), true);
+        let standing = note(receipt, &[cancelled], usd(30), true);
         assert_eq!((cancelled.tax_included, standing.tax_included), (usd(0), usd(1)));
-        let small = note(receipt, &[standing], usd(10));
+        let small = note(receipt, &[standing], usd(10), true);
         assert_eq!((small.tax_included, small.credited), (usd(0), usd(10)));
-        let last = note(receipt, &[standing, small], usd(9_960));
+        let last = note(receipt, &[standing, small], usd(9_960), true);
         assert_eq!(standing.plus(small).plus(last), receipt);
     }
 
@@ -292,6 +314,7 @@ mod tests {
             fee in 0_i64..5_000,
             tax in 0_i64..5_000,
             included in 0_i64..=1_000,
+            refundable in proptest::bool::ANY,
             steps in proptest::collection::vec((0_i64..1_000, proptest::option::of(0_usize..8)), 0..8),
         ) {
             let whole = credited + fee + tax;
@@ -307,7 +330,7 @@ mod tests {
                 if cents == 0 {
                     continue;
                 }
-                let note = note(receipt, &standing, usd(cents));
+                let note = note(receipt, &standing, usd(cents), refundable);
                 prop_assert_eq!(note.amount, usd(cents));
                 prop_assert_eq!(note.credited + note.fee + note.tax, note.amount);
                 for part in [note.credited, note.fee, note.tax, note.tax_included] {
