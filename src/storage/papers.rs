@@ -37,6 +37,15 @@ pub async fn may_issue(conn: &mut AsyncPgConnection) -> Result<bool, StorageErro
     Ok(asked.get_result::<Answer>(conn).await?.yes)
 }
 
+/// Waits until nobody issues papers, and keeps it so until the transaction ends.
+///
+/// # Errors
+/// Database errors.
+pub async fn stop_issuing(conn: &mut AsyncPgConnection) -> Result<(), StorageError> {
+    diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(ISSUING).execute(conn).await?;
+    Ok(())
+}
+
 struct Due {
     before: DateTime<Utc>,
     limit: i64,

@@ -1,14 +1,18 @@
 //! Receipts and credit notes: numbered without a gap in the order in which things happened, and over what they are for.
 
 use chrono::{Datelike, Duration, Utc};
+use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join_all;
 use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use topup::app::papers::issue_due;
+use topup::app::seals::erase_texts;
+use topup::domain::customer::CustomerId;
+use topup::storage::pool::connect;
 
 use crate::stage::{number, ordered, paid, play, quiet, read, until};
-use crate::support::{Reply, TestApp, execute};
+use crate::support::{Reply, TestApp, execute, url};
 
 /// Issues whatever is due now.
 async fn issue(app: &TestApp) {
@@ -198,5 +202,31 @@ async fn a_paper_that_cannot_be_issued_is_set_aside() {
     execute(&app.database, "ALTER TABLE papers DROP CONSTRAINT refused; UPDATE papers_due SET try_at = now()").await;
     issue(&app).await;
     assert_eq!(papers(&app, &first).await["receipt"]["number"], format!("R-{year}-000002"));
+    app.finish().await;
+}
+
+/// A paper is due while the customer is erased. It waits for the erasure, and names nobody.
+#[tokio::test]
+async fn no_paper_is_issued_while_its_buyer_is_erased() {
+    let app = TestApp::spawn().await;
+    let order = paid(&app, "alice", "card", "USD", "20").await;
+    assert_eq!(number(&app, "count(*) FROM top_up_orders WHERE buyer IS NOT NULL").await, 1);
+    // Holds the erasure up in the middle.
+    let mut holder = connect(&url(&app.database)).await.unwrap();
+    holder.batch_execute("BEGIN; LOCK TABLE billing_profiles IN SHARE MODE").await.unwrap();
+    let mut owner = connect(&url(&app.database)).await.unwrap();
+    let alice = CustomerId::new("alice").unwrap();
+    let erasure = erase_texts(&mut owner, &alice);
+    let meanwhile = async {
+        let held_up = "count(*) FROM pg_locks WHERE NOT granted AND relation = 'billing_profiles'::regclass";
+        until("the erasure is held up", async || number(&app, held_up).await == 1).await;
+        assert_eq!(issue_due(&app.server.app, Duration::zero(), 50).await.unwrap(), 0);
+        holder.batch_execute("ROLLBACK").await.unwrap();
+    };
+    let (erased, ()) = tokio::join!(erasure, meanwhile);
+    erased.unwrap();
+    issue(&app).await;
+    assert_eq!(papers(&app, &order).await["receipt"]["buyer"], Value::Null);
+    assert_eq!(number(&app, "count(*) FROM papers WHERE buyer IS NULL").await, 1);
     app.finish().await;
 }

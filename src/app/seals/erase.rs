@@ -17,8 +17,9 @@ use crate::storage::{Connection, audit, papers, personal_data, reports, roles};
 /// How many entries are read and written at once.
 const PAGE: i64 = 1_000;
 
-/// Erases the texts of a customer's entries, and all other personal data. Returns the number of entries. The connection
-/// is one of the database's owner; all of it is one transaction. No entry is sealed and no day is folded meanwhile.
+/// Erases the texts of a customer's entries, and all that is personal beside them. Returns of how many entries. The
+/// connection is one of the database's owner; all of it is one transaction. No entry is sealed, no day is
+/// folded and no paper is issued meanwhile.
 ///
 /// # Errors
 /// Database errors, also where the session may not change entries.
@@ -29,6 +30,7 @@ pub async fn erase_texts(conn: &mut Connection, customer: &CustomerId) -> Result
 async fn erase_all(conn: &mut Connection, customer: &CustomerId) -> Result<usize, Error> {
     seals::stop_walk(conn).await?;
     reports::stop_folding(conn).await?;
+    papers::stop_issuing(conn).await?;
     let known = seals::secrets(conn, std::slice::from_ref(customer)).await?.pop();
     let secret = match known {
         Some((_, secret)) => secret,
