@@ -161,7 +161,7 @@ fn counterparts(channel: Channel) -> String {
         Channel::Paypal => "paypal",
         Channel::Vnpay => "vnpay",
         Channel::Balance => "balance",
-        Channel::BankTransfer => return "^(bank:.*|(refund|dispute):bank)$".to_owned(),
+        Channel::BankTransfer => return "^(bank:.*|(provider|refund|dispute):bank|payout)$".to_owned(),
     };
     format!("^(provider|refund|dispute):{name}$")
 }
@@ -180,4 +180,38 @@ fn reported(row: EntryRow, wallet: &WalletRow) -> Result<ReportedEntry, StorageE
         reference: AccountFlow::reference(kind, &row.key, row.reference),
         created_at: row.created_at,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::domain::counterpart::Counterpart;
+    use crate::domain::payment::ProviderName;
+    use crate::domain::report::channel_of;
+
+    #[test]
+    fn the_pattern_of_a_channel_is_of_its_counterparts_and_no_others() {
+        let mut all = vec![
+            Counterpart::Bank("0193:x".to_owned()),
+            Counterpart::Usage(None),
+            Counterpart::Usage(Product::new("payout")),
+            Counterpart::Promotion,
+            Counterpart::Transfer,
+            Counterpart::Adjustment,
+            Counterpart::Payout,
+            Counterpart::WriteOff,
+        ];
+        for name in ProviderName::ALL {
+            all.extend([Counterpart::Provider(name), Counterpart::Refund(name), Counterpart::Dispute(name)]);
+        }
+        for channel in Channel::ALL {
+            let pattern = regex_lite::Regex::new(&counterparts(channel)).unwrap();
+            for counterpart in &all {
+                let is_of_channel = channel_of(counterpart) == Some(channel);
+                assert_eq!(pattern.is_match(&counterpart.to_string()), is_of_channel, "{channel}: {counterpart}");
+            }
+        }
+    }
 }
