@@ -8,7 +8,8 @@ use super::{App, Error, settlement};
 use crate::domain::calendar::Span;
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
-use crate::domain::payment::{Observation, ProviderName};
+use crate::domain::money::Money;
+use crate::domain::payment::{Observation, ProviderName, RefundFact, RefundStatus};
 use crate::domain::reconciliation::{CompanyMovement, MovedKind, OwnMovement, Reconciliation, compare};
 use crate::providers::{PaymentProvider, TakeBack};
 use crate::storage::{calendar, clock, payments, reconciliation as store};
@@ -60,8 +61,12 @@ pub async fn of_span(app: &App, provider: ProviderName, span: Span) -> Result<Re
     let company = by_name(app, provider)?;
     let around = Span { from: span.from - MARGIN, to: span.to + MARGIN };
     let Some(listed) = company.movements(around).await? else {
-        let own = of_payments(app, provider, span).await?;
-        let asked = ask(app, company, &own).await?;
+        let recorded = of_payments(app, provider, span).await?;
+        let said = ask(app, company, &recorded).await?;
+        let payments = recorded.iter().map(|one| one.payment_id.clone()).collect();
+        let refunds = said.iter().flat_map(Said::names_of_refunds).collect();
+        let own = store::own(&mut *app.pool.get().await?, provider, span, payments, refunds).await?;
+        let asked: Vec<CompanyMovement> = said.iter().flat_map(|one| one.movements(&own)).collect();
         return Ok(Reconciled { provider, span, has_list: false, found: compare(span, &asked, &own) });
     };
     let own = own(app, provider, span, &listed).await?;
@@ -88,9 +93,17 @@ async fn of_payments(app: &App, provider: ProviderName, span: Span) -> Result<Ve
     Ok(store::own(&mut conn, provider, span, payments, Vec::new()).await?)
 }
 
+/// What a company without a list says of one of our payments. It shows the last refund of a payment only.
+struct Said<'p> {
+    payment: &'p OwnMovement,
+    /// What was paid. `None`: it knows no such payment.
+    paid: Option<Money>,
+    taken_back: Vec<TakeBack>,
+}
+
 /// Asks about each payment, and for what was taken back of it.
-async fn ask(app: &App, company: &dyn PaymentProvider, own: &[OwnMovement]) -> Result<Vec<CompanyMovement>, Error> {
-    let mut found: Vec<CompanyMovement> = Vec::new();
+async fn ask<'p>(app: &App, company: &dyn PaymentProvider, own: &'p [OwnMovement]) -> Result<Vec<Said<'p>>, Error> {
+    let mut said = Vec::new();
     for one in own.iter().filter(|one| one.kind == MovedKind::Payment) {
         let known = match IdKind::Payment.parse(&one.record) {
             Some(id) => payments::find(&mut *app.pool.get().await?, id).await?,
@@ -98,27 +111,71 @@ async fn ask(app: &App, company: &dyn PaymentProvider, own: &[OwnMovement]) -> R
         };
         let payment = known.ok_or(Error::Internal("the payment of a movement"))?;
         let attempt = attempt_of(app, &payment).await?;
-        let says = |kind, id: &str, amount| CompanyMovement {
-            kind,
-            id: id.to_owned(),
-            payment_id: Some(one.payment_id.clone()),
-            amount,
-            fee: None,
-            at: one.at,
-            marked: true,
-        };
+        let mut paid = None;
         if let Some(attempt) = &attempt
             && let Observation::Paid(fact) = company.read(attempt).await?
             && fact.payment_id == one.payment_id
         {
-            found.push(says(MovedKind::Payment, &fact.payment_id, fact.amount));
+            paid = Some(fact.amount);
         }
-        for taken in company.take_backs_of(&one.payment_id, attempt.as_ref()).await? {
-            found.push(match taken {
-                TakeBack::Refund(fact) => says(MovedKind::Refund, &fact.refund_id, fact.amount),
-                TakeBack::Dispute(fact) => says(MovedKind::Dispute, &fact.dispute_id, fact.amount),
-            });
-        }
+        let taken_back = company.take_backs_of(&one.payment_id, attempt.as_ref()).await?;
+        // Once a payment was refunded, its last movement says no more of it than that it was there.
+        let is_refunded = taken_back.iter().any(|taken| matches!(taken, TakeBack::Refund(_)));
+        let paid = paid.or(is_refunded.then_some(one.amount));
+        said.push(Said { payment: one, paid, taken_back });
     }
-    Ok(found)
+    Ok(said)
+}
+
+impl Said<'_> {
+    /// The refunds that were made, not those that the company refused.
+    fn refunds(&self) -> impl Iterator<Item = &RefundFact> {
+        self.taken_back.iter().filter_map(|taken| match taken {
+            TakeBack::Refund(fact) => (fact.status != RefundStatus::Failed).then_some(fact),
+            TakeBack::Dispute(_) => None,
+        })
+    }
+
+    /// By which names we may have its refunds on record. Until the company has an id, ours is the name.
+    fn names_of_refunds(&self) -> Vec<String> {
+        let own_name = |fact: &RefundFact| fact.our_refund_id.map(|id| IdKind::Refund.show(id));
+        self.refunds().flat_map(|fact| [Some(fact.refund_id.clone()), own_name(fact)]).flatten().collect()
+    }
+
+    /// What the company says that it moved. A refund that we have on record was made when we recorded it.
+    fn movements(&self, own: &[OwnMovement]) -> Vec<CompanyMovement> {
+        let Self { payment, paid, taken_back } = self;
+        let says = |kind, id: &str, amount, at| CompanyMovement {
+            kind,
+            id: id.to_owned(),
+            payment_id: Some(payment.payment_id.clone()),
+            amount,
+            fee: None,
+            at,
+            marked: true,
+        };
+        let mut found: Vec<CompanyMovement> = Vec::new();
+        found.extend(paid.map(|amount| says(MovedKind::Payment, &payment.payment_id, amount, payment.at)));
+        for taken in taken_back {
+            if let TakeBack::Dispute(fact) = taken {
+                found.push(says(MovedKind::Dispute, &fact.dispute_id, fact.amount, payment.at));
+            }
+        }
+        let ours = own.iter().filter(|one| one.kind == MovedKind::Refund && one.payment_id == payment.payment_id);
+        let ours: Vec<&OwnMovement> = ours.collect();
+        for fact in self.refunds() {
+            let own_name = fact.our_refund_id.map(|id| IdKind::Refund.show(id));
+            let is_known = |one: &&OwnMovement| one.id == fact.refund_id || Some(&one.record) == own_name.as_ref();
+            let known = ours.iter().copied().find(is_known);
+            let (id, at) = known.map_or((&fact.refund_id, payment.at), |known| (&known.id, known.at));
+            found.push(says(MovedKind::Refund, id, fact.amount, at));
+            // The company shows those before it no more, so they count as we have them.
+            let before = ours.iter().filter(|one| match known {
+                Some(known) => one.id != known.id && one.at <= known.at,
+                None => true,
+            });
+            found.extend(before.map(|one| says(MovedKind::Refund, &one.id, one.amount, one.at)));
+        }
+        found
+    }
 }

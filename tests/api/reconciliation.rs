@@ -106,3 +106,40 @@ async fn vnpay_is_asked_about_each_payment_and_a_day_must_be_over() {
     finance.get(&path("bank", today)).await.names("?provider", "invalid_value");
     app.finish().await;
 }
+
+/// A payment of three days ago, of which two parts went back today: VNPay shows the last of them, and nothing of the
+/// payment any more.
+#[tokio::test]
+async fn a_payment_that_was_refunded_on_another_day_is_reconciled_on_both() {
+    let app = TestApp::spawn().await;
+    let order = ordered(&app, "alice", "vnpay", "VND", "100000").await;
+    let page = read(&app, &order).await["next_action"]["redirect"]["url"].as_str().unwrap().to_owned();
+    let reference = page.split("vnp_TxnRef=").nth(1).unwrap().split('&').next().unwrap().to_owned();
+    assert!(reqwest::get(&page).await.unwrap().status().is_success());
+    play(&app, "vnpay", &reference, "pay", json!({})).await;
+    quiet(&app, "vnpay").await;
+    assert_eq!(read(&app, &order).await["status"], "completed");
+    execute(&app.database, "UPDATE payments SET received_at = received_at - interval '3 days'").await;
+    for amount in ["10000", "20000"] {
+        let body = json!({ "order_id": order, "amount": amount, "reason": "a test of reconciliation" });
+        app.operator().post("/v1/admin/refunds", &body).await.expect(201);
+        quiet(&app, "vnpay").await;
+    }
+
+    let of_hours_around = async |at: chrono::DateTime<Utc>| {
+        let span = Span { from: at - Duration::hours(1), to: at + Duration::hours(1) };
+        of_span(&app.server.app, ProviderName::Vnpay, span).await.unwrap()
+    };
+    let now = Utc::now();
+    for (at, moved, count, amount) in
+        [(now - Duration::days(3), MovedKind::Payment, 1, "100000"), (now, MovedKind::Refund, 2, "30000")]
+    {
+        let day = of_hours_around(at).await;
+        assert_eq!(differences(&day), [], "{moved:?}: {:#?}", day.found);
+        let [(kind, _, total)] = day.found.totals.as_slice() else { panic!("{moved:?}: {:#?}", day.found) };
+        assert_eq!((*kind, total.company_count, total.own_count), (moved, count, count));
+        assert_eq!(total.company_amount, total.own_amount);
+        assert_eq!(total.own_amount.amount(), amount.parse::<rust_decimal::Decimal>().unwrap());
+    }
+    app.finish().await;
+}
