@@ -7,7 +7,7 @@ use topup::domain::calendar::Span;
 use topup::domain::payment::ProviderName;
 use topup::domain::reconciliation::{DifferenceKind, MovedKind};
 
-use crate::stage::{ordered, paid, play, quiet, read};
+use crate::stage::{number, ordered, paid, play, quiet, read};
 use crate::support::{TestApp, execute};
 
 /// The hour before now and the hour after.
@@ -78,6 +78,23 @@ async fn stripe_and_paypal_are_reconciled_by_their_lists() {
     execute(&app.database, invent).await;
     let named = reconciled(&app, ProviderName::Stripe).await;
     assert!(named.found.differences.iter().any(|one| one.id == "pi_invented" && one.company.is_none()));
+    app.finish().await;
+}
+
+/// Stripe lists the refund on its day, and its failure so late that the list of the day ends before.
+#[tokio::test]
+async fn a_refund_that_failed_later_is_no_unknown_money() {
+    let app = TestApp::spawn().await;
+    let order = paid(&app, "alice", "card", "USD", "30.00").await;
+    play(&app, "stripe", &order, "report-fails-later", json!({})).await;
+    refund(&app, &order, "stripe").await;
+    play(&app, "stripe", &order, "refund-fail", json!({})).await;
+    quiet(&app, "stripe").await;
+    assert_eq!(number(&app, "count(*) FROM refunds WHERE status = 'failed'").await, 1);
+    let day = reconciled(&app, ProviderName::Stripe).await;
+    assert_eq!(differences(&day), [], "{:#?}", day.found);
+    let refunds = day.found.totals.iter().find(|(kind, ..)| *kind == MovedKind::Refund).unwrap().2;
+    assert_eq!((refunds.company_count, refunds.company_amount), (1, refunds.own_amount));
     app.finish().await;
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Stripe;
 use super::gate::{Access, Call, Here};
-use super::model::{Books, Charge, RefundStatus, ReportMode};
+use super::model::{Books, Charge, LATE, RefundStatus, ReportMode};
 use super::{render, rules};
 
 pub(super) async fn list(stripe: Here, request: HttpRequest) -> HttpResponse {
@@ -26,7 +26,7 @@ fn transactions(books: &Books, whole: bool) -> Vec<Value> {
         let amount = match mode(&charge.intent) {
             ReportMode::Omitted => continue,
             ReportMode::Less => charge.amount - 1,
-            ReportMode::True => charge.amount,
+            ReportMode::True | ReportMode::RefundsFailLater => charge.amount,
         };
         let mut object = render::charge(charge);
         if let Some(shown) = object.get_mut("amount") {
@@ -39,7 +39,8 @@ fn transactions(books: &Books, whole: bool) -> Vec<Value> {
         let failed = matches!(refund.status, RefundStatus::Failed | RefundStatus::Canceled);
         all.push(transaction("refund", (-refund.amount, 0), &refund.currency, refund.created, object()));
         if failed {
-            all.push(transaction("refund_failure", (refund.amount, 0), &refund.currency, refund.created, object()));
+            let at = refund.created + if mode(&refund.intent) == ReportMode::RefundsFailLater { LATE } else { 0 };
+            all.push(transaction("refund_failure", (refund.amount, 0), &refund.currency, at, object()));
         }
     }
     let withdrawn = books.disputes.values().filter(|dispute| !dispute.status.starts_with("warning"));

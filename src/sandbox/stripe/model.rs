@@ -69,7 +69,12 @@ pub(super) enum ReportMode {
     Omitted,
     /// By one of the smallest unit.
     Less,
+    /// As it is, but a refund that fails does so after [`LATE`].
+    RefundsFailLater,
 }
+
+/// Later than any list of a day reaches.
+pub(super) const LATE: i64 = 10 * 24 * 3600;
 
 #[derive(Debug, Clone)]
 pub(super) struct Intent {

@@ -32,6 +32,7 @@ pub(super) const ACTIONS: &[(&str, &str)] = &[
     ("refunds-refused", "refunds of this payment fail at once from now on"),
     ("report-omits", "the balance transactions leave the payment out from now on"),
     ("report-less", "the balance transactions show one unit less from now on"),
+    ("report-fails-later", "the balance transactions show that a refund failed, ten days after it"),
     ("dispute-open", "the buyer disputes it, the money is withdrawn; option `amount`"),
     ("inquiry-open", "the buyer's bank only asks, no money is withdrawn"),
     ("inquiry-close", "the inquiry is closed"),
@@ -232,9 +233,13 @@ impl Stripe {
                 };
                 self.settle_refund(books, &id, status);
             }
-            "report-omits" | "report-less" => {
+            "report-omits" | "report-less" | "report-fails-later" => {
                 if let Some(found) = books.intents.get_mut(intent) {
-                    found.report_mode = if action == "report-omits" { ReportMode::Omitted } else { ReportMode::Less };
+                    found.report_mode = match action {
+                        "report-omits" => ReportMode::Omitted,
+                        "report-less" => ReportMode::Less,
+                        _ => ReportMode::RefundsFailLater,
+                    };
                 }
             }
             "refunds-succeed" | "refunds-pending" | "refunds-refused" => {

@@ -1,4 +1,5 @@
--- Our records of a company: those of a stretch of time, and those of everything that the company names.
+-- What we have on record of a company: what was recorded in a stretch of time, and what the company names. It names a
+-- refund that failed later, where its list ends before that.
 --
 -- $1 text provider
 -- $2 timestamptz from
@@ -16,8 +17,9 @@ SELECT 'refund', r.provider_refund_id, p.payment_id, r.amount, r.currency, coale
        'rfd_' || replace(r.id::text, '-', '')
 FROM refunds r
 JOIN payments p ON p.id = r.payment_id
-WHERE r.provider = $1 AND r.provider_refund_id IS NOT NULL AND r.status IN ('pending', 'succeeded')
-  AND ((coalesce(r.started_at, r.created_at) >= $2 AND coalesce(r.started_at, r.created_at) < $3)
+WHERE r.provider = $1 AND r.provider_refund_id IS NOT NULL
+  AND ((r.status IN ('pending', 'succeeded') AND coalesce(r.started_at, r.created_at) >= $2
+        AND coalesce(r.started_at, r.created_at) < $3)
        OR r.provider_refund_id = ANY ($5))
 UNION ALL
 SELECT 'dispute', d.dispute_id, p.payment_id, d.amount, d.currency, d.created_at,
