@@ -552,6 +552,7 @@ CREATE TABLE adjustments (
     CONSTRAINT adjustments_booked_by_two CHECK (NOT second_needed OR booked_at IS NULL OR approved_by IS NOT NULL)
 );
 
+CREATE INDEX adjustments_reversals ON adjustments (booked_at) WHERE order_id IS NOT NULL AND booked_at IS NOT NULL;
 CREATE INDEX adjustments_waiting ON adjustments (order_id) WHERE booked_at IS NULL;
 CREATE INDEX adjustments_open ON adjustments (created_at, id)
     WHERE order_id IS NULL AND booked_at IS NULL AND withdrawn_at IS NULL;

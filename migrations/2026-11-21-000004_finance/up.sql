@@ -24,17 +24,22 @@ CREATE TABLE report_sums (
     product product_code NOT NULL,
     kind entry_kind NOT NULL,
     counterpart counterpart_name NOT NULL,
-    entries bigint NOT NULL CONSTRAINT report_sums_entries CHECK (entries > 0),
+    -- A reversed approval can have no entry on its day, where the wallets had nothing to give.
+    entries bigint NOT NULL
+        CONSTRAINT report_sums_entries CHECK (entries > 0 OR (entries = 0 AND kind = /* ADJUST */ 11)),
     -- The sums of the entries' columns; a null counts as 0.
     amount numeric(28, 8) NOT NULL,
     granted numeric(28, 8) NOT NULL,
     debt numeric(28, 8) NOT NULL,
-    -- What was kept of the payments that these recharges credit, and what tax they contain.
+    -- What was kept of the payments that these recharges credit, and what tax they contain. Where an approval was
+    -- reversed, the negative of what its recharge had.
     fee numeric(28, 8) NOT NULL,
     tax numeric(28, 8) NOT NULL,
     tax_included numeric(28, 8) NOT NULL,
     CONSTRAINT report_sums_pkey PRIMARY KEY (day, currency, product, kind, counterpart),
-    CONSTRAINT report_sums_kept CHECK (kind = /* RECHARGE */ 1 OR (fee = 0 AND tax = 0 AND tax_included = 0))
+    CONSTRAINT report_sums_kept CHECK (
+        kind = /* RECHARGE */ 1 OR (kind = /* ADJUST */ 11 AND fee <= 0 AND tax <= 0 AND tax_included <= 0)
+        OR (fee = 0 AND tax = 0 AND tax_included = 0))
 );
 CREATE TRIGGER report_sums_no_change BEFORE UPDATE OR DELETE ON report_sums
     FOR EACH ROW EXECUTE FUNCTION entries_are_append_only();

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use diesel_async::SimpleAsyncConnection;
+use reqwest::Method;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use topup::app::reports::fold_if_due;
@@ -10,7 +11,8 @@ use topup::storage::calendar;
 use topup::storage::pool::connect;
 use topup::storage::reports::next_day;
 
-use crate::stage::{number, paid, quiet, until};
+use crate::catalogue::put;
+use crate::stage::{approve, number, ordered, paid, quiet, until};
 use crate::support::{TestApp, database, execute, url};
 
 /// Lets the calendar's day end in a moment, by a time zone of its own.
@@ -84,6 +86,46 @@ async fn a_day_is_folded_once_nobody_can_add_to_it_and_adds_up() {
     finance.get(&path("activity", &ask(tomorrow, next.day))).await.names("?to", "out_of_range");
     finance.get(&path("activity", &ask(next.day - Duration::days(366), next.day))).await.names("?from", "out_of_range");
     finance.get("/v1/admin/reports/activity?from=yesterday&to=2026-11-01").await.problem(422, "validation_failed");
+    app.finish().await;
+}
+
+/// 100 and 19 of tax on top were approved for the wrong order, and then for the right one.
+#[tokio::test]
+async fn a_reversed_approval_takes_its_tax_off_the_reports() {
+    let app = TestApp::spawn_with(|config| config.papers.seller_country = Some("DE".parse().unwrap())).await;
+    let terms = json!({ "rate_percent": "19", "at": "top_up" });
+    put(&app.operator(), "/v1/admin/tax-rules/DE/DE/consumer", &terms, None).await.expect(201);
+    let mut orders = Vec::new();
+    for customer in ["alice", "bob"] {
+        let profile = json!({ "name": customer, "email": "a@example.com", "country": "DE" });
+        app.customer(customer).send(Method::PUT, "/v1/billing-profile", Some(&profile), None).await.expect(200);
+        orders.push(ordered(&app, customer, "bank_transfer", "CNY", "100").await);
+    }
+    approve(&app.operator(), &orders[0], "119.00", "line-1").await.expect(200);
+    let wrong = json!({ "reason": "the transfer was another customer's", "reach": "order_wallet" });
+    app.operator().post(&format!("/v1/admin/top-up-orders/{}/reverse", orders[0]), &wrong).await.expect(200);
+    approve(&app.operator(), &orders[1], "119.00", "line-1").await.expect(200);
+
+    let_the_day_end(&app).await;
+    let next = next_day(&mut connect(&url(&app.database)).await.unwrap()).await.unwrap();
+    let state = &app.server.app;
+    until("the day is folded", async || fold_if_due(state, Duration::zero()).await.unwrap()).await;
+    let report = async |name: &str| {
+        let path = format!("/v1/admin/reports/{name}?from={0}&to={0}", next.day);
+        app.operator().get(&path).await.expect(200)
+    };
+    let activity = report("activity").await;
+    let row = &activity["data"][0];
+    let figures = ["gross", "tax", "fee", "credited", "adjusted", "change"].map(|name| row[name].as_str().unwrap());
+    assert_eq!(figures, ["119.00", "19.00", "0.00", "200.00", "-100.00", "100.00"]);
+    let journal = report("journal").await;
+    let net = |account: &str| {
+        let of_account = journal.text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let of_account = of_account.filter(|cells| cells.get(1) == Some(&account));
+        let side = |cell: &str| cell.parse().unwrap_or(Decimal::ZERO);
+        of_account.map(|cells| side(cells[2]) - side(cells[3])).sum::<Decimal>().normalize().to_string()
+    };
+    assert_eq!(["bank_transfer", "tax", "customer_paid"].map(net), ["119", "-19", "-100"]);
     app.finish().await;
 }
 

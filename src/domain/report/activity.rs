@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 
 use super::{EntrySum, ReportLine, channel_of};
+use crate::domain::counterpart::Counterpart;
 use crate::domain::money::{Currency, Money};
 use crate::domain::payment::Channel;
 use crate::domain::product::Product;
@@ -29,7 +30,7 @@ pub struct RowKey {
 /// was returned than that.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Activity {
-    /// What arrived and was applied: credited + fee + tax.
+    /// What arrived and was applied: credited + fee + tax, less what reversed approvals took back of it.
     pub gross: Money,
     pub fee: Money,
     pub tax: Money,
@@ -95,7 +96,16 @@ impl Activity {
             ReportLine::Refunded => self.refunded -= amount,
             ReportLine::Disputed => self.disputed -= amount,
             ReportLine::BonusTakenBack => self.bonus_taken_back -= amount,
-            ReportLine::Adjusted => self.adjusted += amount,
+            ReportLine::Adjusted => {
+                self.adjusted += amount;
+                self.fee += sum.fee;
+                self.tax += sum.tax;
+                self.tax_included += sum.tax_included;
+                // The approval of a bank transfer was reversed: its money was not for this.
+                if matches!(sum.counterpart, Counterpart::Bank(_)) {
+                    self.gross += amount + sum.fee + sum.tax;
+                }
+            }
             ReportLine::Transferred => self.transferred += amount,
             ReportLine::PaidOut => self.paid_out -= amount,
             ReportLine::WrittenOff => self.written_off += amount,
@@ -142,7 +152,6 @@ mod tests {
     use rust_decimal::Decimal;
 
     use super::*;
-    use crate::domain::counterpart::Counterpart;
     use crate::domain::entry::{EntryKind, Sign};
     use crate::domain::payment::ProviderName;
     use crate::domain::report::Parts;
@@ -173,6 +182,21 @@ mod tests {
             let rows = rows(&[sum(kind, amount, amount / 2, Counterpart::Adjustment)], Split::default());
             assert_eq!(rows[0].1.change(), usd(amount), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn a_reversed_approval_takes_off_what_its_recharge_was() {
+        let bank = || Counterpart::Bank("x".to_owned());
+        let reversed =
+            EntrySum { fee: usd(-3), tax: usd(-3), tax_included: usd(-3), ..sum(EntryKind::Adjust, -44, 0, bank()) };
+        let sums = [
+            sum(EntryKind::Recharge, 44, 0, bank()),
+            reversed,
+            sum(EntryKind::Adjust, -10, 0, Counterpart::Adjustment),
+        ];
+        let row = rows(&sums, Split::default())[0].1;
+        assert_eq!((row.gross, row.fee, row.tax, row.tax_included), (usd(0), usd(0), usd(0), usd(0)));
+        assert_eq!((row.credited, row.adjusted, row.change()), (usd(44), usd(-54), usd(-10)));
     }
 
     #[test]

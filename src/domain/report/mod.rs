@@ -167,7 +167,7 @@ pub struct EntrySum {
     pub kind: EntryKind,
     pub counterpart: Counterpart,
     pub parts: Parts,
-    /// What was kept of the payments that recharges credit.
+    /// What was kept of the payments that recharges credit; negative for the reversals of approvals.
     pub fee: Money,
     pub tax: Money,
     /// What tax these payments contain.

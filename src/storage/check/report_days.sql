@@ -8,15 +8,26 @@ WITH days AS (
 ), applied AS (
     SELECT 'pay_' || replace(payment_id::text, '-', '') || ':' || n AS key, fee, tax, tax_included
     FROM payment_applications
-), booked AS (
-    SELECT l.days[width_bucket(e.created_at, l.starts)] AS day, w.currency, w.product, e.kind, e.counterpart,
-           count(*) AS entries, sum(e.amount) AS amount, sum(coalesce(e.granted, 0)) AS granted,
-           sum(coalesce(e.debt, 0)) AS debt, sum(coalesce(a.fee, 0)) AS fee, sum(coalesce(a.tax, 0)) AS tax,
-           sum(coalesce(a.tax_included, 0)) AS tax_included
-    FROM limits l
-    JOIN entries e ON e.created_at < l.over
+), moved AS (
+    SELECT e.created_at AS at, w.currency::text, w.product::text, e.kind::smallint, e.counterpart::text, 1 AS entries,
+           e.amount, coalesce(e.granted, 0) AS granted, coalesce(e.debt, 0) AS debt, coalesce(a.fee, 0) AS fee,
+           coalesce(a.tax, 0) AS tax, coalesce(a.tax_included, 0) AS tax_included
+    FROM entries e
     JOIN wallets w ON w.customer_id = e.customer_id AND w.id = e.wallet_id
     LEFT JOIN applied a ON e.kind = /* RECHARGE */ 1 AND a.key = e.key
+    UNION ALL
+    SELECT r.booked_at, r.currency, r.product, /* ADJUST */ 11::smallint, 'bank:' || p.merchant_account, 0, 0, 0, 0,
+           -a.fee, -a.tax, -a.tax_included
+    FROM adjustments r
+    JOIN payment_applications a ON a.order_id = r.order_id AND a.reversed_at IS NOT NULL
+    JOIN payments p ON p.id = a.payment_id
+    WHERE r.booked_at IS NOT NULL AND a.fee + a.tax + a.tax_included > 0
+), booked AS (
+    SELECT l.days[width_bucket(m.at, l.starts)] AS day, m.currency, m.product, m.kind, m.counterpart,
+           sum(m.entries) AS entries, sum(m.amount) AS amount, sum(m.granted) AS granted, sum(m.debt) AS debt,
+           sum(m.fee) AS fee, sum(m.tax) AS tax, sum(m.tax_included) AS tax_included
+    FROM limits l
+    JOIN moved m ON m.at < l.over
     GROUP BY 1, 2, 3, 4, 5
 ), compared AS (
     SELECT concat_ws(' ', day, currency, nullif(product, ''), counterpart) || ' kind ' || kind AS subject,

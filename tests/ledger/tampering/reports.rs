@@ -59,6 +59,8 @@ async fn whatever_is_tampered_with_after_a_day_was_folded_is_named() {
         ),
         sums("UPDATE report_sums SET day = day - 1 WHERE kind = 15".to_owned()),
         sums("UPDATE payment_applications SET fee = fee + 1 WHERE fee > 0".to_owned()),
+        sums("UPDATE payment_applications SET tax = 1 WHERE reversed_at IS NOT NULL".to_owned()),
+        sums("UPDATE report_sums SET tax = -1 WHERE kind = 11 AND counterpart LIKE 'bank:%'".to_owned()),
         sums("UPDATE entries SET amount = amount + 1 WHERE kind = 5".to_owned()),
         sums("UPDATE entries SET counterpart = 'refund:paypal' WHERE kind = 5".to_owned()),
         (

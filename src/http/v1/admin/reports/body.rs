@@ -115,7 +115,7 @@ pub struct ActivityRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     channel: Option<PaymentChannel>,
-    /// What arrived and was credited: credited + fee + tax.
+    /// What arrived and was credited: credited + fee + tax, less what reversed approvals took back of it.
     gross: SignedAmount,
     fee: SignedAmount,
     /// The tax that payers paid on top.
