@@ -158,7 +158,8 @@ pub async fn approve(
         let new = NewRefund {
             order_id: request.order_id,
             amount,
-            reason: request.reason.clone(),
+            // Without the customer's own words, which an erasure of the request takes.
+            reason: format!("the customer asked for it: {}", IdKind::RefundRequest.show(request.id)),
             override_balance: terms.override_balance,
             from_products: terms.from_products,
         };

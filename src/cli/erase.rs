@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::{CommandOutcome, Failed};
-use crate::app::seals;
+use crate::app::{Error, seals};
 use crate::config::Config;
 use crate::domain::customer::CustomerId;
 use crate::server::{self, Database};
@@ -30,7 +30,10 @@ async fn erase(config: &Config, database: &Database, customer: &CustomerId) -> R
     database.prepare(config).await?;
     let mut conn = database.own_connection().await?;
     let erased = seals::erase_texts(&mut conn, customer).await;
-    Ok(erased.map_err(|error| format!("nothing was erased: {error}; DATABASE_URL must name the database's owner"))?)
+    Ok(erased.map_err(|error| match error {
+        Error::Conflict { detail, .. } => format!("nothing was erased: {detail}"),
+        error => format!("nothing was erased: {error}; DATABASE_URL must name the database's owner"),
+    })?)
 }
 
 fn customer(text: &str) -> Result<CustomerId, String> {

@@ -288,3 +288,15 @@ pub async fn open_orders(conn: &mut AsyncPgConnection, customer: &CustomerId) ->
         .load(conn)
         .await?)
 }
+
+/// Erases why a customer's account is closed, in the words of an operator.
+///
+/// # Errors
+/// Database errors.
+pub async fn erase(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<(), StorageError> {
+    diesel::update(closings::table.filter(closings::customer_id.eq(customer.as_str())))
+        .set(closings::reason.eq("erased"))
+        .execute(conn)
+        .await?;
+    Ok(())
+}

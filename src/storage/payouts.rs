@@ -169,6 +169,21 @@ pub async fn list(
     page.cut(rows).try_map(Payout::try_from)
 }
 
+/// A payout of a customer that has not ended.
+///
+/// # Errors
+/// Database errors.
+pub async fn under_way(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<Option<Uuid>, StorageError> {
+    let open = [RefundState::AwaitingSecondApproval.as_str(), RefundState::Pending.as_str()];
+    let found = payouts::table
+        .filter(payouts::customer_id.eq(customer.as_str()))
+        .filter(payouts::status.eq_any(open))
+        .select(payouts::id)
+        .first(conn)
+        .await;
+    Ok(found.optional()?)
+}
+
 /// Erases to whom a customer's payouts went. One that has not ended keeps it: somebody has to make the transfer yet.
 ///
 /// # Errors

@@ -154,3 +154,15 @@ pub async fn list(
     let rows: Vec<WriteOffRow> = query.load(conn).await?;
     page.cut(rows).try_map(WriteOff::try_from)
 }
+
+/// Erases why a customer's debt is given up, in the words of an operator.
+///
+/// # Errors
+/// Database errors.
+pub async fn erase(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<(), StorageError> {
+    diesel::update(write_offs::table.filter(write_offs::customer_id.eq(customer.as_str())))
+        .set(write_offs::reason.eq("erased"))
+        .execute(conn)
+        .await?;
+    Ok(())
+}

@@ -34,6 +34,7 @@ mod disputes;
 mod document;
 mod doors;
 mod edge;
+mod erasure;
 mod every_operation;
 mod explain;
 mod faults;

@@ -63,7 +63,8 @@ pub(in crate::app) async fn make(
     let new = super::NewRefund {
         order_id,
         amount: amount.amount(),
-        reason: format!("the account is being closed: {}", closing.reason),
+        // Without the operator's words about the customer, which an erasure of the closing takes.
+        reason: "the account is being closed".to_owned(),
         override_balance: false,
         from_products: false,
     };

@@ -8,11 +8,12 @@ use uuid::Uuid;
 use super::make_secret;
 use crate::app::Error;
 use crate::domain::audit::AuditRecord;
+use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
 use crate::domain::seal::form::digests;
 use crate::storage::seals::{self, erase};
-use crate::storage::{Connection, audit, papers, personal_data, reports, roles};
+use crate::storage::{Connection, audit, papers, payouts, personal_data, reports, roles};
 
 /// How many entries are read and written at once.
 const PAGE: i64 = 1_000;
@@ -22,6 +23,7 @@ const PAGE: i64 = 1_000;
 /// folded and no paper is issued meanwhile.
 ///
 /// # Errors
+/// 409 `payout_moved_on` while a payout of the customer is under way, because somebody has to make the transfer yet.
 /// Database errors, also where the session may not change entries.
 pub async fn erase_texts(conn: &mut Connection, customer: &CustomerId) -> Result<usize, Error> {
     conn.build_transaction().run(async |conn| erase_all(conn, customer).await).await
@@ -31,6 +33,10 @@ async fn erase_all(conn: &mut Connection, customer: &CustomerId) -> Result<usize
     seals::stop_walk(conn).await?;
     reports::stop_folding(conn).await?;
     papers::stop_issuing(conn).await?;
+    if let Some(id) = payouts::under_way(conn, customer).await? {
+        let detail = format!("payout {} is under way", IdKind::Payout.show(id));
+        return Err(Error::conflict(Code::PayoutMovedOn, detail));
+    }
     let known = seals::secrets(conn, std::slice::from_ref(customer)).await?.pop();
     let secret = match known {
         Some((_, secret)) => secret,

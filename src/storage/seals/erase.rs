@@ -9,7 +9,9 @@ use crate::domain::customer::CustomerId;
 use crate::domain::seal::form::Texts;
 use crate::storage::schema::{customer_secrets, holds, taken_back_debts};
 use crate::storage::statement::{Cached, Parameters, Statement};
-use crate::storage::{StorageError, bank_lines, dispute_cases, payouts, refund_requests, transfer_slips};
+use crate::storage::{
+    StorageError, bank_lines, closings, dispute_cases, payouts, refund_requests, transfer_slips, write_offs,
+};
 
 struct ToErase {
     customer: String,
@@ -89,8 +91,8 @@ pub async fn erase(
     Err(StorageError::Corrupt(format!("{erased} of {wanted} entries were erased")))
 }
 
-/// Erases what is stored outside the entries: the same texts on holds and on claims of taken-back money, and what the
-/// customer wrote and uploaded for operators.
+/// Erases what stands beside the entries: the same texts on holds and on claims of taken-back money, what the customer
+/// wrote and uploaded for operators, and what operators wrote about the end of the account.
 ///
 /// # Errors
 /// Database errors.
@@ -104,10 +106,12 @@ pub async fn erase_beside(conn: &mut AsyncPgConnection, customer: &CustomerId) -
         .execute(conn)
         .await?;
     bank_lines::erase(conn, customer).await?;
+    closings::erase(conn, customer).await?;
     dispute_cases::erase(conn, customer).await?;
     payouts::erase(conn, customer).await?;
     refund_requests::erase(conn, customer).await?;
-    transfer_slips::erase(conn, customer).await
+    transfer_slips::erase(conn, customer).await?;
+    write_offs::erase(conn, customer).await
 }
 
 /// Deletes the customer's secret: from then on nobody can find out which text a digest was made of.

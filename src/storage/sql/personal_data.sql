@@ -27,6 +27,13 @@ UNION ALL
 SELECT 'closings', jsonb_build_object('id', c.id, 'started_at', c.started_at, 'reason', c.reason)
 FROM closings c WHERE c.customer_id = $1
 UNION ALL
+SELECT 'write_offs', jsonb_build_object('id', w.id, 'proposed_at', w.proposed_at, 'reason', w.reason)
+FROM write_offs w WHERE w.customer_id = $1
+UNION ALL
+SELECT 'dispute_cases', jsonb_build_object('dispute_id', c.dispute_id, 'sent_at', c.sent_at, 'evidence', c.evidence)
+FROM disputes d JOIN dispute_cases c ON c.dispute_id = d.id
+WHERE d.customer_id = $1 AND c.evidence IS NOT NULL
+UNION ALL
 SELECT 'papers', jsonb_build_object('id', p.id, 'issued_at', p.issued_at, 'buyer', p.buyer)
 FROM papers p WHERE p.customer_id = $1 AND p.buyer IS NOT NULL
 UNION ALL
