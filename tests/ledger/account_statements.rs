@@ -7,12 +7,14 @@ use topup::domain::account_statement::{CurrencyStatement, PastBalance, Standing,
 use topup::domain::calendar::Span;
 use topup::domain::customer::CustomerId;
 use topup::domain::money::Money;
+use topup::domain::movement::capture::capture;
+use topup::domain::movement::release::release;
 use topup::storage::account_statements::{WhichWallets, ends, lapsed, sums};
 use topup::storage::ledger::settled_until;
 use topup::storage::pool::Pool;
 use uuid::Uuid;
 
-use crate::support::{adjust, ask, book, database, dec, grant, money, usage, wallet};
+use crate::support::{adjust, ask, book, database, dec, grant, money, new_hold, usage, wallet};
 
 fn shown(money: Money) -> String {
     money.amount().normalize().to_string()
@@ -113,6 +115,39 @@ async fn credit_that_expired_is_gone_at_its_second_and_written_off_later() {
     }
     let before = past(&pool, "alice", DateTime::UNIX_EPOCH).await.remove(0);
     assert_eq!(before.booked, Standing::zero(at.currency));
+}
+
+/// Of a grant of 5 that expires, holds reserve 3. Whatever becomes of them, 3 were there at the moment of the expiry.
+#[tokio::test]
+async fn a_past_balance_stays_the_same_when_a_hold_ends() {
+    let (pool, _) = database(2).await;
+    let at = wallet("alice", "USD", "");
+    let [released, captured, open] = [71, 72, 73].map(Uuid::from_u128);
+    book(&pool, vec![adjust(&at, "a", dec("10"))]).await;
+    let expiry = DateTime::from_timestamp_millis(Utc::now().timestamp_millis() + 2_000).unwrap();
+    let hold = |key: &str, id: Uuid, amount: &str| new_hold(&at, key, dec(amount), Duration::minutes(5)).posting(id);
+    book(&pool, vec![grant(&at, Uuid::from_u128(7), dec("5"), 1, Some(expiry))]).await;
+    book(&pool, vec![hold("h1", released, "1.5"), hold("h2", captured, "1"), hold("h3", open, "0.5")]).await;
+    let wait = format!(
+        "SELECT pg_sleep(greatest(0, extract(epoch FROM '{}'::timestamptz - clock_timestamp()))::float8 + 0.001)",
+        expiry.to_rfc3339()
+    );
+    ask(&pool, &wait).await;
+    let usd = |amount: &str| money(&at, dec(amount));
+    let then = async |step: &str| {
+        let past = past(&pool, "alice", expiry).await.remove(0);
+        let told = (past.total(), past.booked.paid, past.granted_less_debt());
+        assert_eq!(told, (usd("13"), usd("10"), usd("3")), "{step}");
+    };
+    then("nothing is written off").await;
+    book(&pool, vec![usage(&at, "v", dec("1")).posting()]).await;
+    then("what no hold reserves is written off").await;
+    book(&pool, vec![release(released)]).await;
+    then("a hold is released").await;
+    book(&pool, vec![capture(captured, dec("0.4"))]).await;
+    then("a hold is captured in part").await;
+    let now = past(&pool, "alice", Utc::now()).await.remove(0);
+    assert_eq!((now.total(), now.granted_less_debt()), (usd("9.5"), usd("0.5")));
 }
 
 async fn past(pool: &Pool, customer: &str, at: DateTime<Utc>) -> Vec<PastBalance> {
