@@ -98,6 +98,20 @@ async fn a_refund_that_failed_later_is_no_unknown_money() {
     app.finish().await;
 }
 
+/// PayPal shows such a payment with another status.
+#[tokio::test]
+async fn a_payment_that_paypal_reversed_later_is_not_missing_there() {
+    let app = TestApp::spawn().await;
+    let order = paid(&app, "alice", "paypal", "USD", "30.00").await;
+    play(&app, "paypal", &order, "reverse", json!({})).await;
+    quiet(&app, "paypal").await;
+    let day = reconciled(&app, ProviderName::PayPal).await;
+    assert!(day.found.differences.iter().all(|one| one.moved != MovedKind::Payment), "{:#?}", day.found);
+    let (kind, _, payments) = day.found.totals[0];
+    assert_eq!((kind, payments.company_count, payments.own_count), (MovedKind::Payment, 1, 1));
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn vnpay_is_asked_about_each_payment_and_a_day_must_be_over() {
     let app = TestApp::spawn().await;

@@ -116,9 +116,13 @@ fn movement(info: &Info) -> Result<Option<CompanyMovement>, String> {
         code if code.starts_with("T04") => MovedKind::Payout,
         _ => return Ok(None),
     };
-    let Some(amount) = info.transaction_amount.as_ref().filter(|_| info.transaction_status == "S") else {
-        return Ok(None);
+    // S: it succeeded. V: it succeeded, and was reversed later; what was taken back is a transaction of its own.
+    let happened = match info.transaction_status.as_str() {
+        "S" => true,
+        "V" => kind == MovedKind::Payment,
+        _ => false,
     };
+    let Some(amount) = info.transaction_amount.as_ref().filter(|_| happened) else { return Ok(None) };
     let at: DateTime<Utc> = DateTime::parse_from_str(&info.transaction_initiation_date, "%Y-%m-%dT%H:%M:%S%z")
         .or_else(|_| DateTime::parse_from_rfc3339(&info.transaction_initiation_date))
         .map_err(|_| format!("the time of transaction {}", info.transaction_id))?
@@ -135,4 +139,29 @@ fn movement(info: &Info) -> Result<Option<CompanyMovement>, String> {
         at,
         marked: info.custom_field.as_deref().is_some_and(|order| IdKind::TopUpOrder.parse(order).is_some()),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_payment_that_was_reversed_later_was_made() {
+        let read = |code: &str, status: &str| {
+            let info = json!({
+                "transaction_id": "8AB", "paypal_reference_id": "7CD", "transaction_event_code": code,
+                "transaction_initiation_date": "2026-11-21T10:00:00+0000", "transaction_status": status,
+                "transaction_amount": { "currency_code": "USD", "value": "10.00" },
+            });
+            movement(&serde_json::from_value(info).unwrap()).unwrap().map(|one| one.kind)
+        };
+        let made = [("T0006", "S"), ("T0006", "V"), ("T0006", "P"), ("T0006", "D"), ("T1107", "S"), ("T1107", "V")];
+        let kinds = made.map(|(code, status)| read(code, status));
+        let (payment, refund) = (Some(MovedKind::Payment), Some(MovedKind::Refund));
+        assert_eq!(kinds, [payment, payment, None, None, refund, None]);
+    }
 }

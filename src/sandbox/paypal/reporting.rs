@@ -58,7 +58,14 @@ fn transactions(books: &Books) -> Vec<(DateTime<Utc>, Value)> {
         let amount = capture.amount.of(capture.amount.value - less);
         let custom = capture.custom_id.as_deref();
         let fee = Some(capture.amount.fee());
-        all.push((capture.created, detail("T0006", &capture.id, None, &amount, fee, custom, capture.created)));
+        let mut paid = detail("T0006", &capture.id, None, &amount, fee, custom, capture.created);
+        if capture.charged_back
+            && let Some(status) = paid.pointer_mut("/transaction_info/transaction_status")
+        {
+            // It succeeded, and was reversed later.
+            *status = json!("V");
+        }
+        all.push((capture.created, paid));
         if capture.charged_back {
             let id = format!("{}-CB", capture.id);
             let taken = negative(&capture.amount);
