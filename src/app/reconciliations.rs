@@ -156,19 +156,23 @@ impl Said<'_> {
         };
         let mut found: Vec<CompanyMovement> = Vec::new();
         found.extend(paid.map(|amount| says(MovedKind::Payment, &payment.payment_id, amount, payment.at)));
-        for taken in taken_back {
-            if let TakeBack::Dispute(fact) = taken {
-                found.push(says(MovedKind::Dispute, &fact.dispute_id, fact.amount, payment.at));
-            }
-        }
         let ours = own.iter().filter(|one| one.kind == MovedKind::Refund && one.payment_id == payment.payment_id);
         let ours: Vec<&OwnMovement> = ours.collect();
-        for fact in self.refunds() {
+        for taken in taken_back {
+            let fact = match taken {
+                TakeBack::Refund(fact) => fact,
+                TakeBack::Dispute(fact) => {
+                    found.push(says(MovedKind::Dispute, &fact.dispute_id, fact.amount, payment.at));
+                    continue;
+                }
+            };
             let own_name = fact.our_refund_id.map(|id| IdKind::Refund.show(id));
             let is_known = |one: &&OwnMovement| one.id == fact.refund_id || Some(&one.record) == own_name.as_ref();
             let known = ours.iter().copied().find(is_known);
-            let (id, at) = known.map_or((&fact.refund_id, payment.at), |known| (&known.id, known.at));
-            found.push(says(MovedKind::Refund, id, fact.amount, at));
+            if fact.status != RefundStatus::Failed {
+                let (id, at) = known.map_or((&fact.refund_id, payment.at), |known| (&known.id, known.at));
+                found.push(says(MovedKind::Refund, id, fact.amount, at));
+            }
             // The company shows those before it no more, so they count as we have them.
             let before = ours.iter().filter(|one| match known {
                 Some(known) => one.id != known.id && one.at <= known.at,

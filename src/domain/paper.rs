@@ -106,11 +106,11 @@ impl PaperAmounts {
         }
     }
 
-    /// What a credit note is over by which the payer got `amount`. `self` is the receipt, and `before` the sum of the
-    /// credit notes so far. The credit's share is that of `ReturnedSoFar::due`, computed from the papers alone: what
-    /// the wallet gave for one refund also depends on disputes, and on what became of the refund later. The rest is fee
-    /// and tax, in the proportion of the receipt. Where the fee is kept, it is tax alone, without the tax on the fee;
-    /// what the company gave back beyond that is the fee and the tax on it.
+    /// The amounts of a credit note for a return of `amount` to the payer. `self` is the receipt, and `before` the sum
+    /// of the credit notes so far. The credit's share is that of `ReturnedSoFar::due`, computed from the papers alone:
+    /// what the wallet gave for one refund also depends on disputes, and on what became of the refund later. The rest
+    /// is fee and tax, in the proportion of the receipt. Where the fee is kept, it is tax alone, without the tax on the
+    /// fee; what the company gave back beyond that is the fee and the tax on it.
     ///
     /// The shares are computed from the sum of all credit notes, so those of a whole refund in parts are the receipt's
     /// own. No part is negative: where a note that was cancelled left more in the sum than its share, this note has

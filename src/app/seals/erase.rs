@@ -18,9 +18,9 @@ use crate::storage::{Connection, audit, papers, payouts, personal_data, reports,
 /// How many entries are read and written at once.
 const PAGE: i64 = 1_000;
 
-/// Erases the texts of a customer's entries, and all that is personal beside them. Returns of how many entries. The
-/// connection is one of the database's owner; all of it is one transaction. No entry is sealed, no day is
-/// folded and no paper is issued meanwhile.
+/// Erases the texts of a customer's entries, and all other personal data. Returns the number of entries. The connection
+/// is one of the database's owner; all of it is one transaction. No entry is sealed, no day is folded and no paper is
+/// issued meanwhile.
 ///
 /// # Errors
 /// 409 `payout_moved_on` while a payout of the customer is under way, because somebody has to make the transfer yet.

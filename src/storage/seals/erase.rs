@@ -91,8 +91,8 @@ pub async fn erase(
     Err(StorageError::Corrupt(format!("{erased} of {wanted} entries were erased")))
 }
 
-/// Erases what stands beside the entries: the same texts on holds and on claims of taken-back money, what the customer
-/// wrote and uploaded for operators, and what operators wrote about the end of the account.
+/// Erases what is stored outside the entries: the same texts on holds and on claims of taken-back money, what the
+/// customer wrote and uploaded for operators, and what operators wrote about the end of the account.
 ///
 /// # Errors
 /// Database errors.

@@ -1,4 +1,4 @@
--- What we have on record of a company: what was recorded in a stretch of time, and what the company names. It names a
+-- Our records of a company: those of a stretch of time, and those of everything that the company names. It names a
 -- refund that failed later, where its list ends before that.
 --
 -- $1 text provider

@@ -1,6 +1,7 @@
--- What of a customer's grants had expired at a moment and was written off only later: what is left of it now, and what
--- was written off since, less what came back to it meanwhile. What a capture took later had not lapsed, nor had what a
--- hold reserved then, whatever became of the hold. So the answer stays the same for as long as holds are kept.
+-- The credit of a customer's grants that had expired at a moment and was written off only later: what is left of the
+-- grants now, and what was written off since, less what came back to them meanwhile. What a capture took later had not
+-- lapsed, nor had what a hold reserved then, whatever became of the hold. So the answer stays the same while holds are
+-- kept.
 --
 -- $1 text customer
 -- $2 timestamptz the moment
