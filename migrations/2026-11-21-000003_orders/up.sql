@@ -199,7 +199,8 @@ CREATE TABLE payments (
     received_at timestamptz NOT NULL,
     -- When the company is asked next what was taken back of it; null: it lists that by itself, or no more.
     ask_at timestamptz,
-    -- When an operator set it aside: its unapplied rest is no work any more. The audit log says who and why.
+    -- When an operator set it aside: its unapplied rest is no work any more, until it grows. The audit log says who and
+    -- why.
     dismissed_at timestamptz,
     -- A bank transfer that never came was voided: it is nothing.
     CONSTRAINT payments_amount CHECK (amount > 0 OR (amount = 0 AND provider = 'bank')),
@@ -222,6 +223,17 @@ CREATE INDEX payments_by_transaction_no ON payments (split_part(payment_id, ':',
     WHERE provider = 'vnpay';
 CREATE INDEX payments_by_amount ON payments (amount, received_at);
 CREATE INDEX payments_to_ask ON payments (ask_at) WHERE ask_at IS NOT NULL;
+
+-- An operator set aside what he saw. When more of the payment serves nothing, whatever the cause, it is work again.
+CREATE FUNCTION payments_come_back() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.dismissed_at := NULL;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER payments_come_back BEFORE UPDATE ON payments FOR EACH ROW
+    WHEN (OLD.dismissed_at IS NOT NULL
+          AND NEW.amount - NEW.applied - NEW.unapplied_taken > OLD.amount - OLD.applied - OLD.unapplied_taken)
+    EXECUTE FUNCTION payments_come_back();
 
 CREATE TABLE payment_applications (
     payment_id uuid NOT NULL REFERENCES payments (id),

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::stage::{balance, id, number, ordered, play, quiet, read, until, with_status};
+use crate::stage::{balance, id, number, ordered, play, quiet, read, statement, until, with_status};
 use crate::support::{Reply, TestApp, sandbox};
 use crate::tools::ask;
 
@@ -285,5 +285,38 @@ async fn what_is_set_aside_leaves_the_list_and_stays_on_record() {
     decide(&app, "ops", &payment, "apply", to_wallet("alice", None)).await.expect(200);
     assert!(unapplied(&app, "dismissed=true").await.is_empty());
     decide(&app, "ops", &payment, "dismiss", json!({ "reason": "r" })).await.problem(409, "nothing_unapplied");
+    app.finish().await;
+}
+
+/// The rest of 5 was not worth the work; the whole transfer is.
+#[tokio::test]
+async fn what_is_set_aside_comes_back_when_it_grows() {
+    let app = TestApp::spawn().await;
+    let order = ordered(&app, "alice", "bank_transfer", "CNY", "100").await;
+    let mut stated = statement("100.00", "line-1");
+    stated["transaction_amount"] = json!("105.00");
+    let path = format!("/v1/admin/top-up-orders/{order}");
+    app.operator().post(&format!("{path}/approve"), &stated).await.expect(200);
+    let payment = unapplied(&app, "").await[0]["id"].as_str().unwrap().to_owned();
+    let dismiss = async || decide(&app, "ops", &payment, "dismiss", json!({ "reason": "5 CNY" })).await.expect(200);
+    dismiss().await;
+    assert_eq!(rest(&unapplied(&app, "dismissed=true").await), ["5.00"]);
+
+    // A part of it goes back, and the bank returns that: what is left then is more than what was left before.
+    let by_hand = json!({ "bank_transaction_id": "OUT-79", "amount": "2.00", "reason": "asked for" });
+    let proposed = decide(&app, "anna", &payment, "return", by_hand).await.expect(202);
+    let approve = format!("/v1/admin/unapplied-decisions/{}/approve", id(&proposed));
+    let done = app.operator_named("ben").post(&approve, &json!({})).await.expect(200);
+    assert_eq!(rest(&unapplied(&app, "dismissed=true").await), ["3.00"], "what shrinks stays aside");
+    let reject = format!("/v1/admin/refunds/{}/reject", done["refund_id"].as_str().unwrap());
+    app.operator_named("carol").post(&reject, &json!({ "reason": "account closed" })).await.expect(200);
+    assert_eq!(rest(&unapplied(&app, "").await), ["5.00"]);
+    assert!(unapplied(&app, "dismissed=true").await.is_empty());
+
+    dismiss().await;
+    let reason = json!({ "reason": "another customer's", "reach": "order_wallet" });
+    app.operator().post(&format!("{path}/reverse"), &reason).await.expect(200);
+    assert_eq!(rest(&unapplied(&app, "").await), ["105.00"]);
+    assert!(unapplied(&app, "dismissed=true").await.is_empty());
     app.finish().await;
 }

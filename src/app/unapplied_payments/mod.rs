@@ -33,8 +33,8 @@ pub async fn totals(app: &App, filter: &UnappliedFilter) -> Result<Vec<(i64, Mon
     Ok(store::totals(&mut *app.pool.get().await?, filter).await?)
 }
 
-/// Sets a payment aside: its rest is kept, and is no work any more. It can still be applied or returned. Repeating it
-/// changes nothing.
+/// Sets a payment aside: its rest is kept, and is no work any more. It can still be applied or returned. When the rest
+/// grows, the database brings it back. Repeating it changes nothing.
 ///
 /// # Errors
 /// 404; 409 `nothing_unapplied`.
