@@ -46,8 +46,10 @@ CREATE TABLE top_up_orders (
     -- The tier that the bonus comes from, whether it serves a customer once, and after how many days it expires.
     bonus_tier_id uuid REFERENCES bonus_tiers (id),
     bonus_once boolean NOT NULL DEFAULT false,
+    -- It is the bonus of the customer's first top-up, whichever tier gives it.
+    bonus_first boolean NOT NULL DEFAULT false,
     bonus_days integer,
-    -- The order has no bonus, because another order of the customer names the tier.
+    -- The order has no bonus, because another order of the customer names the tier, or was the first top-up.
     bonus_reserved boolean NOT NULL DEFAULT false,
     -- What the wallet gets of it, or got: a bank transfer credits what arrived.
     credited_amount numeric(24, 8) NOT NULL,
@@ -97,6 +99,7 @@ CREATE TABLE top_up_orders (
     CONSTRAINT top_up_orders_account_shown FOREIGN KEY (bank_account_id, bank_account_version)
         REFERENCES bank_account_versions MATCH FULL,
     CONSTRAINT top_up_orders_bonus_once_of_tier CHECK (NOT bonus_once OR bonus_tier_id IS NOT NULL),
+    CONSTRAINT top_up_orders_bonus_first_serves_once CHECK (NOT bonus_first OR bonus_once),
     CONSTRAINT top_up_orders_reserved_has_none CHECK (NOT bonus_reserved OR (bonus = 0 AND bonus_tier_id IS NULL)),
     CONSTRAINT top_up_orders_payable
         CHECK (payable_amount = amount + tax + CASE WHEN fee_on_top THEN fee ELSE 0 END),
@@ -110,6 +113,9 @@ CREATE TABLE top_up_orders (
 -- A once-only bonus is reserved by the order that names it, also after a refund.
 CREATE UNIQUE INDEX top_up_orders_bonus_once ON top_up_orders (customer_id, bonus_tier_id)
     WHERE bonus_once AND status IN ('pending', 'processing', 'completed');
+-- A customer tops up for the first time once, however many tiers reward that.
+CREATE UNIQUE INDEX top_up_orders_bonus_first ON top_up_orders (customer_id)
+    WHERE bonus_first AND status IN ('pending', 'processing', 'completed');
 CREATE INDEX top_up_orders_by_customer ON top_up_orders (customer_id, created_at, id);
 CREATE INDEX top_up_orders_by_time ON top_up_orders (created_at, id);
 -- Operators list rare states (failed, held for review) among many completed orders.

@@ -4,6 +4,9 @@
 //! customer that are pending, processing or completed, one names it, also after a refund. An order made meanwhile has
 //! no bonus, and says why. An order that was cancelled, expired or failed frees it; money that still arrives for it
 //! brings the bonus only if no other order names it by then.
+//!
+//! The tiers for the first top-up are reserved together: one order of a customer names one of them. It brings the bonus
+//! only if no other top-up completes before it.
 
 use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
@@ -71,7 +74,7 @@ impl BonusTier {
     #[must_use]
     pub fn is_available(&self, standing: &BonusStanding) -> bool {
         let is_over = self.used == BonusUse::FirstTopUp && standing.has_topped_up;
-        self.active && !is_over && !(self.used.is_once() && standing.reserved.contains(&self.id))
+        self.active && !is_over && !standing.is_reserved(self)
     }
 }
 
@@ -80,8 +83,22 @@ impl BonusTier {
 pub struct BonusStanding {
     /// The once-only tiers that orders of the customer name.
     pub reserved: Vec<Uuid>,
+    /// Whether an order of the customer names a tier for the first top-up.
+    pub is_first_reserved: bool,
     /// Whether a top-up of the customer has completed.
     pub has_topped_up: bool,
+}
+
+impl BonusStanding {
+    /// Whether an order of the customer has taken what the tier gives.
+    #[must_use]
+    pub fn is_reserved(&self, tier: &BonusTier) -> bool {
+        match tier.used {
+            BonusUse::EveryTime => false,
+            BonusUse::Once => self.reserved.contains(&tier.id),
+            BonusUse::FirstTopUp => self.is_first_reserved || self.reserved.contains(&tier.id),
+        }
+    }
 }
 
 /// The bonus tier of an order, as it was when the order was made.
@@ -91,8 +108,10 @@ pub struct BonusTerms {
     pub tier: Option<Uuid>,
     /// No other order of the customer may name the tier.
     pub once: bool,
+    /// It is for the customer's first top-up: no other order has a bonus for that.
+    pub first: bool,
     pub expires_after_days: Option<i32>,
-    /// The order has no bonus, because another order names the tier.
+    /// The order has no bonus, because another order names the tier, or was the first top-up.
     pub reserved: bool,
 }
 
@@ -103,7 +122,7 @@ impl BonusTerms {
         self.expires_after_days.map(|days| now + Duration::days(i64::from(days)))
     }
 
-    /// The terms of an order whose tier another one names.
+    /// The terms of an order whose bonus another one has, or has made void.
     #[must_use]
     pub fn withheld() -> Self {
         Self { reserved: true, ..Self::default() }
@@ -123,13 +142,12 @@ pub fn choose(tiers: &[BonusTier], amount: Money, share: Money, standing: &Bonus
         .max_by(|one, other| one.bonus.amount().cmp(&other.bonus.amount()).then(other.id.cmp(&one.id)));
     match best.filter(|tier| tier.bonus > share) {
         None => (share, BonusTerms::default()),
-        Some(tier) if tier.used.is_once() && standing.reserved.contains(&tier.id) => {
-            (Money::zero(amount.currency()), BonusTerms::withheld())
-        }
+        Some(tier) if standing.is_reserved(tier) => (Money::zero(amount.currency()), BonusTerms::withheld()),
         Some(tier) => {
             let terms = BonusTerms {
                 tier: Some(tier.id),
                 once: tier.used.is_once(),
+                first: tier.used == BonusUse::FirstTopUp,
                 expires_after_days: tier.expires_after_days,
                 reserved: false,
             };
@@ -179,10 +197,28 @@ mod tests {
         assert_eq!(chosen("10", "0", &fresh), (usd("20"), Some(3), false));
         assert_eq!(chosen("500", "0", &fresh), (usd("50"), Some(2), false));
         assert_eq!(chosen("500", "60", &fresh), (usd("60"), None, false));
-        let known = BonusStanding { reserved: vec![Uuid::from_u128(2)], has_topped_up: true };
+        let reserved = vec![Uuid::from_u128(2)];
+        let known = BonusStanding { reserved, has_topped_up: true, ..BonusStanding::default() };
         assert_eq!(chosen("100", "0", &known), (usd("5"), Some(1), false));
         assert_eq!(chosen("500", "0", &known), (usd("0"), None, true));
         // The bonus that is not reserved is none of the tier's.
         assert_eq!(chosen("500", "60", &known), (usd("60"), None, false));
+    }
+
+    #[test]
+    fn the_tiers_for_the_first_top_up_are_reserved_together() {
+        let tiers = [tier(1, "10", "2", BonusUse::FirstTopUp), tier(2, "500", "50", BonusUse::FirstTopUp)];
+        let another = tier(3, "10", "1", BonusUse::Once);
+        let fresh = BonusStanding::default();
+        let (_, terms) = choose(&tiers, usd("10"), usd("0"), &fresh);
+        assert_eq!((terms.tier, terms.once, terms.first), (Some(tiers[0].id), true, true));
+        let (_, terms) = choose(std::slice::from_ref(&another), usd("10"), usd("0"), &fresh);
+        assert_eq!((terms.tier, terms.once, terms.first), (Some(another.id), true, false));
+        let taken = BonusStanding { reserved: vec![tiers[0].id], is_first_reserved: true, has_topped_up: false };
+        for amount in ["10", "500"] {
+            assert_eq!(choose(&tiers, usd(amount), usd("0"), &taken), (usd("0"), BonusTerms::withheld()), "{amount}");
+        }
+        assert!(tiers.iter().all(|tier| tier.is_available(&fresh) && !tier.is_available(&taken)));
+        assert!(another.is_available(&taken));
     }
 }

@@ -25,7 +25,8 @@ pub enum StorageError {
 
 /// Unique keys that two transactions may write at the same moment. The second one finds the first one's row when it
 /// runs again.
-const RACED_KEYS: [&str; 3] = ["entries_key_once", "holds_pkey", "top_up_orders_bonus_once"];
+const RACED_KEYS: [&str; 4] =
+    ["entries_key_once", "holds_pkey", "top_up_orders_bonus_once", "top_up_orders_bonus_first"];
 
 impl StorageError {
     /// Why the error passes by itself; `None` for a bug. A caller gets 503 for an error that passes and 500 for a bug.

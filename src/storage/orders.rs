@@ -52,6 +52,7 @@ pub(super) struct OrderRow {
     bonus: Decimal,
     bonus_tier_id: Option<Uuid>,
     bonus_once: bool,
+    bonus_first: bool,
     bonus_days: Option<i32>,
     bonus_reserved: bool,
     credited_amount: Decimal,
@@ -121,6 +122,7 @@ impl From<&Order> for OrderRow {
             bonus: order.bonus.amount(),
             bonus_tier_id: order.bonus_terms.tier,
             bonus_once: order.bonus_terms.once,
+            bonus_first: order.bonus_terms.first,
             bonus_days: order.bonus_terms.expires_after_days,
             bonus_reserved: order.bonus_terms.reserved,
             credited_amount: order.credited_amount.amount(),
@@ -210,6 +212,7 @@ impl TryFrom<OrderRow> for Order {
             bonus_terms: BonusTerms {
                 tier: row.bonus_tier_id,
                 once: row.bonus_once,
+                first: row.bonus_first,
                 expires_after_days: row.bonus_days,
                 reserved: row.bonus_reserved,
             },

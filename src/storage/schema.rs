@@ -822,6 +822,7 @@ diesel::table! {
         bonus -> Numeric,
         bonus_tier_id -> Nullable<Uuid>,
         bonus_once -> Bool,
+        bonus_first -> Bool,
         bonus_days -> Nullable<Int4>,
         bonus_reserved -> Bool,
         credited_amount -> Numeric,

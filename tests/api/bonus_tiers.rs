@@ -166,6 +166,82 @@ async fn the_first_top_up_brings_its_bonus_once() {
     app.finish().await;
 }
 
+/// Two tiers for the first top-up, and two orders that wait: one of them has a bonus, and so has one of many at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_tiers_for_the_first_top_up_one_brings_its_bonus() {
+    let app = TestApp::spawn().await;
+    tier(&app, "50", "10", "first_top_up").await;
+    tier(&app, "500", "50", "first_top_up").await;
+    profile(&app, "alice").await;
+    let alice = app.customer("alice");
+    let (small, large) = (place(&alice, "100.00").await, place(&alice, "500.00").await);
+    assert_eq!((bonus(&small), bonus(&large)), (("10.00", None), ("0.00", Some("bonus_reserved"))));
+    let shown = alice.get("/v1/top-up-options?currency=CNY").await.expect(200);
+    let available: Vec<_> = shown["bonus_tiers"].as_array().unwrap().iter().map(|tier| &tier["available"]).collect();
+    assert_eq!(available, [false, false]);
+    for (order, amount) in [(&small, "100.00"), (&large, "500.00")] {
+        arrived(&app, order, amount).await.expect(200);
+    }
+    let now = balance(&app, "alice", "CNY").await;
+    assert_eq!((&now["paid"], &now["granted"]), (&json!("600.00"), &json!("10.00")));
+
+    profile(&app, "bob").await;
+    let bob = app.customer("bob");
+    let asked = ["100.00", "500.00"].map(|amount| order("bank_transfer", "CNY", amount));
+    let mut won = Vec::new();
+    for round in 0..4 {
+        let made = join_all((0..4).map(|n| bob.post("/v1/top-up-orders", &asked[n % 2]))).await;
+        assert_eq!(with_status(&made, 201), 4, "{round}: {made:#?}");
+        let (winners, others): (Vec<_>, Vec<_>) = made.into_iter().partition(|made| bonus(made).0 != "0.00");
+        assert_eq!(winners.len(), 1, "{round}");
+        for made in winners.iter().chain(&others) {
+            cancel(&bob, made).await;
+        }
+        won.extend(winners);
+    }
+    // Each was closed with a bonus. Whose money comes first has it.
+    let late = won.iter().map(|order| arrived(&app, order, order["amount"].as_str().unwrap()));
+    let answers = join_all(late).await;
+    assert_eq!(with_status(&answers, 200), 4, "{answers:#?}");
+    let given = "count(*) FROM top_up_orders WHERE customer_id = 'bob' AND status = 'completed' AND bonus > 0";
+    assert_eq!(number(&app, given).await, 1);
+    assert_eq!(number(&app, "count(*) FROM grants WHERE customer_id = 'bob'").await, 1);
+    app.finish().await;
+}
+
+/// An order reserves the bonus, but another one is paid before it, and is the first top-up.
+#[tokio::test]
+async fn the_first_top_up_is_the_first_that_completes() {
+    let app = TestApp::spawn().await;
+    let made = tier(&app, "50", "10", "first_top_up").await;
+    profile(&app, "alice").await;
+    let alice = app.customer("alice");
+    let (reserved, other) = (place(&alice, "100.00").await, place(&alice, "100.00").await);
+    assert_eq!(bonus(&reserved), ("10.00", None));
+    for order in [&other, &reserved] {
+        arrived(&app, order, "100.00").await.expect(200);
+    }
+    let late = read(&app, &id(&reserved)).await;
+    assert_eq!((&late["status"], bonus(&late)), (&json!("completed"), ("0.00", Some("bonus_reserved"))));
+    let now = balance(&app, "alice", "CNY").await;
+    assert_eq!((&now["paid"], &now["granted"]), (&json!("200.00"), &json!("0.00")));
+
+    // Nor does a quote keep it, although the tier is closed, so that nobody reads there any more whom it is for.
+    profile(&app, "bob").await;
+    let bob = app.customer("bob");
+    let priced = json!({ "currency": "CNY", "amount": "100.00", "channel": "bank_transfer" });
+    let quote = bob.post("/v1/quotes", &priced).await.expect(200);
+    assert_eq!(quote["bonus"], "10.00");
+    app.fund("bob", "USD", "10.00").await;
+    let off = json!({ "from_amount": "50", "bonus": "10", "use": "first_top_up", "active": false });
+    let path = format!("/v1/admin/bonus-tiers/{}", id(&made));
+    put(&app.operator(), &path, &off, made.header("etag")).await.expect(200);
+    let mut body = order("bank_transfer", "CNY", "100.00");
+    body["quote_id"] = quote["quote_id"].clone();
+    bob.post("/v1/top-up-orders", &body).await.problem(409, "price_changed");
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn operators_edit_tiers_by_version() {
     let app = TestApp::spawn().await;

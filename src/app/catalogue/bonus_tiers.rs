@@ -96,14 +96,18 @@ pub async fn replace(
     .await
 }
 
-/// Takes the bonus off an order that was closed, if another order of the customer names its once-only tier by now. If
-/// that happens at the same moment, the unique index of the tier runs this transaction again.
+/// Takes the bonus off an order that was closed, if another order of the customer names its once-only tier by now, and
+/// the bonus for the first top-up off an order that is not the first to complete. If another order takes the bonus at
+/// the same moment, a unique index runs this transaction again.
 ///
 /// # Errors
 /// Database errors.
 pub(in crate::app) async fn withhold_reserved(conn: &mut Connection, order: &mut Order) -> Result<(), Error> {
-    let is_late = order.bonus_terms.once && !order.status().is_open();
-    if is_late && store::is_reserved_by_another(conn, order).await? {
+    let terms = order.bonus_terms;
+    let is_late = terms.once && !order.status().is_open();
+    let is_gone = is_late && store::is_reserved_by_another(conn, order).await?
+        || terms.first && store::has_topped_up(conn, &order.customer).await?;
+    if is_gone {
         order.bonus = Money::zero(order.currency());
         order.bonus_terms = BonusTerms::withheld();
     }

@@ -36,9 +36,9 @@ struct KeptTax(String, Option<String>, bool, i64, String, bool, String, bool);
 #[derive(Serialize, Deserialize)]
 struct KeptPrice(String, String, bool, bool, String, String, bool, String, KeptTerms);
 
-/// Tier, once, days, reserved.
+/// Tier, once, for the first top-up, days, reserved.
 #[derive(Serialize, Deserialize)]
-struct KeptTerms(Option<String>, bool, Option<i32>, bool);
+struct KeptTerms(Option<String>, bool, bool, Option<i32>, bool);
 
 pub(super) fn write(fixed: &FixedPrices) -> Vec<u8> {
     let text = |money: Money| money.amount().normalize().to_string();
@@ -66,6 +66,7 @@ pub(super) fn write(fixed: &FixedPrices) -> Vec<u8> {
                     KeptTerms(
                         terms.tier.map(|tier| tier.as_simple().to_string()),
                         terms.once,
+                        terms.first,
                         terms.expires_after_days,
                         terms.reserved,
                     ),
@@ -117,7 +118,7 @@ fn money(text: &str, currency: Currency) -> Option<Money> {
 
 fn read_price(kept: &KeptPrice, amount: Money, tax_rule: Option<AppliedTax>) -> Option<(Channel, Price)> {
     let KeptPrice(channel, fee, fee_on_top, fee_refundable, tax, tax_included, is_taxed, bonus, terms) = kept;
-    let KeptTerms(tier, once, expires_after_days, reserved) = terms;
+    let KeptTerms(tier, once, first, expires_after_days, reserved) = terms;
     let money = |text: &str| money(text, amount.currency());
     let (fee, tax) = (money(fee)?, money(tax)?);
     let (taxed, credited) = match fee_on_top {
@@ -138,7 +139,13 @@ fn read_price(kept: &KeptPrice, amount: Money, tax_rule: Option<AppliedTax>) -> 
         tax_included: money(tax_included)?,
         tax_rule: tax_rule.filter(|_| *is_taxed),
         bonus: money(bonus)?,
-        bonus_terms: BonusTerms { tier, once: *once, expires_after_days: *expires_after_days, reserved: *reserved },
+        bonus_terms: BonusTerms {
+            tier,
+            once: *once,
+            first: *first,
+            expires_after_days: *expires_after_days,
+            reserved: *reserved,
+        },
         credited,
     };
     Some((channel.parse().ok()?, price))

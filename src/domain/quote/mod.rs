@@ -12,7 +12,6 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
-use super::bonus::BonusUse;
 use super::catalogue::Price;
 use super::customer::CustomerId;
 use super::environment::Environment;
@@ -50,7 +49,7 @@ impl QuoteKey {
 
     /// What is signed: each part with its length, so that nothing can move from one part to another.
     fn message(&self, customer: &CustomerId, payload: &[u8]) -> Vec<u8> {
-        let parts = [b"topup quote 1".as_slice(), self.environment.as_str().as_bytes(), customer.as_str().as_bytes()];
+        let parts = [b"topup quote 2".as_slice(), self.environment.as_str().as_bytes(), customer.as_str().as_bytes()];
         let mut message = Vec::with_capacity(payload.len() + 200);
         for part in parts.into_iter().chain([payload]) {
             message.extend(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
@@ -136,10 +135,11 @@ impl FixedPrices {
             return Fixed::Price(*fixed);
         }
         let is_taxed_elsewhere = self.taxpayer != offer.taxpayer() && offer.tax_on(channel) != fixed.tax_rule;
-        let is_bonus_gone = fixed.bonus_terms.tier.filter(|_| fixed.bonus_terms.once).is_some_and(|tier| {
-            let is_of_first = offer.tiers.iter().any(|known| known.id == tier && known.used == BonusUse::FirstTopUp);
-            offer.standing.reserved.contains(&tier) || is_of_first && offer.standing.has_topped_up
-        });
+        let (terms, standing) = (fixed.bonus_terms, &offer.standing);
+        // What the tier was when the quote was made counts: operators may have closed or changed it since then.
+        let is_first_gone = terms.first && (standing.is_first_reserved || standing.has_topped_up);
+        let is_tier_taken = terms.once && terms.tier.is_some_and(|tier| standing.reserved.contains(&tier));
+        let is_bonus_gone = is_first_gone || is_tier_taken;
         if is_taxed_elsewhere || is_bonus_gone { Fixed::Changed } else { Fixed::Price(*fixed) }
     }
 }

@@ -60,10 +60,19 @@ fn offers() -> Vec<Offer> {
     }
     let mut with_tier = offer("CNY", None, "");
     with_tier.tiers.push(once());
+    let mut with_first = offer("CNY", None, "");
+    with_first.tiers.push(BonusTier { used: BonusUse::FirstTopUp, ..once() });
     let mut withheld = with_tier.clone();
     withheld.standing.reserved.push(once().id);
     let plain = offer("CNY", Some("VN"), "");
-    vec![plain.clone(), taxed(with_fee.clone(), "19", false), taxed(with_fee, "7", true), with_tier, withheld]
+    vec![
+        plain.clone(),
+        taxed(with_fee.clone(), "19", false),
+        taxed(with_fee, "7", true),
+        with_tier,
+        with_first,
+        withheld,
+    ]
 }
 
 fn quoted(offer: &Offer) -> FixedPrices {
@@ -158,7 +167,7 @@ fn a_quote_cannot_fix_another_taxpayer_s_tax_or_a_bonus_that_is_gone() {
     let fixed = quoted(&offer);
     assert_eq!(
         fixed.prices[0].1.bonus_terms,
-        BonusTerms { tier: Some(once().id), once: true, expires_after_days: Some(30), reserved: false }
+        BonusTerms { tier: Some(once().id), once: true, first: false, expires_after_days: Some(30), reserved: false }
     );
     let mut given = offer.clone();
     given.standing.reserved.push(once().id);
@@ -166,6 +175,21 @@ fn a_quote_cannot_fix_another_taxpayer_s_tax_or_a_bonus_that_is_gone() {
     // Also when a customer gets the tier's bonus every time: the order would name what another one has reserved.
     given.tiers[0].used = BonusUse::EveryTime;
     assert_eq!(fixed.price(&given, Channel::Card), Fixed::Changed);
+    // A bonus for the first top-up is gone with that, and with the order that names another such tier, also when the
+    // tier was closed or serves otherwise since then.
+    let mut first = offer.clone();
+    first.tiers[0].used = BonusUse::FirstTopUp;
+    let fixed_first = quoted(&first);
+    assert!(fixed_first.prices[0].1.bonus_terms.first);
+    assert!(matches!(fixed_first.price(&Offer { tiers: Vec::new(), ..first.clone() }, Channel::Card), Fixed::Price(_)));
+    for tiers in [first.tiers.clone(), offer.tiers.clone(), Vec::new()] {
+        let mut topped_up = Offer { tiers, ..first.clone() };
+        topped_up.standing.has_topped_up = true;
+        assert_eq!(fixed_first.price(&topped_up, Channel::Card), Fixed::Changed);
+        topped_up.standing.has_topped_up = false;
+        topped_up.standing.is_first_reserved = true;
+        assert_eq!(fixed_first.price(&topped_up, Channel::Card), Fixed::Changed);
+    }
     // A tier that was only closed is kept, like a price.
     let closed = Offer { tiers: Vec::new(), ..offer.clone() };
     assert!(matches!(fixed.price(&closed, Channel::Card), Fixed::Price(_)));

@@ -17,7 +17,8 @@ use crate::storage::clock::ledger_now;
 use crate::storage::columns::{corrupt, currency_from_column, money_from_column};
 use crate::storage::schema::{bonus_tiers as tiers, top_up_orders as orders};
 
-/// The statuses in which an order reserves its tier; the unique index `top_up_orders_bonus_once` names the same.
+/// The statuses in which an order reserves its tier; the unique indexes `top_up_orders_bonus_once` and
+/// `top_up_orders_bonus_first` name the same.
 const RESERVING: [OrderStatus; 3] = [OrderStatus::Pending, OrderStatus::Processing, OrderStatus::Completed];
 
 #[derive(Queryable, Selectable)]
@@ -125,29 +126,44 @@ pub async fn for_wallet(
 /// # Errors
 /// [`StorageError`].
 pub async fn standing(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<BonusStanding, StorageError> {
-    let reserved: Vec<Option<Uuid>> = orders::table
+    let reserving: Vec<(Option<Uuid>, bool)> = orders::table
         .filter(orders::customer_id.eq(customer.as_str()).and(orders::bonus_once))
         .filter(orders::status.eq_any(RESERVING.map(OrderStatus::as_str)))
-        .select(orders::bonus_tier_id)
+        .select((orders::bonus_tier_id, orders::bonus_first))
         .load(conn)
         .await?;
+    Ok(BonusStanding {
+        is_first_reserved: reserving.iter().any(|(_, is_first)| *is_first),
+        reserved: reserving.into_iter().filter_map(|(tier, _)| tier).collect(),
+        has_topped_up: has_topped_up(conn, customer).await?,
+    })
+}
+
+/// Whether a top-up of the customer has completed.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn has_topped_up(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<bool, StorageError> {
     let completed = orders::table
         .filter(orders::customer_id.eq(customer.as_str()).and(orders::status.eq(OrderStatus::Completed.as_str())))
         .filter(orders::channel.ne(Channel::Balance.as_str()));
-    let has_topped_up = diesel::select(diesel::dsl::exists(completed)).get_result(conn).await?;
-    Ok(BonusStanding { reserved: reserved.into_iter().flatten().collect(), has_topped_up })
+    Ok(diesel::select(diesel::dsl::exists(completed)).get_result(conn).await?)
 }
 
-/// Whether another order of the customer names the once-only tier of this one.
+/// Whether another order of the customer names the once-only tier of this one, or one for the first top-up as this one
+/// does.
 ///
 /// # Errors
 /// [`StorageError`].
 pub async fn is_reserved_by_another(conn: &mut AsyncPgConnection, order: &Order) -> Result<bool, StorageError> {
-    let others = orders::table
-        .filter(orders::customer_id.eq(order.customer.as_str()).and(orders::id.ne(order.id)))
-        .filter(orders::bonus_once.and(orders::bonus_tier_id.eq(order.bonus_terms.tier)))
-        .filter(orders::status.eq_any(RESERVING.map(OrderStatus::as_str)));
-    Ok(diesel::select(diesel::dsl::exists(others)).get_result(conn).await?)
+    let reserving: Vec<(Option<Uuid>, bool)> = orders::table
+        .filter(orders::customer_id.eq(order.customer.as_str()).and(orders::bonus_once))
+        .filter(orders::status.eq_any(RESERVING.map(OrderStatus::as_str)).and(orders::id.ne(order.id)))
+        .select((orders::bonus_tier_id, orders::bonus_first))
+        .load(conn)
+        .await?;
+    let terms = order.bonus_terms;
+    Ok(reserving.into_iter().any(|(tier, is_first)| tier == terms.tier || is_first && terms.first))
 }
 
 /// # Errors

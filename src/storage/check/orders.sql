@@ -103,3 +103,11 @@ FROM (SELECT id, customer_id, count(*) OVER (PARTITION BY customer_id, bonus_tie
       FROM top_up_orders
       WHERE bonus_once AND status IN ('pending', 'processing', 'completed')) AS o
 WHERE o.orders > 1 AND o.n = 1
+UNION ALL
+SELECT 'order_bonus_first', 'tuo_' || replace(o.id::text, '-', ''), o.customer_id,
+       'the only order with a bonus for the first top-up', 'one of ' || o.orders
+FROM (SELECT id, customer_id, count(*) OVER (PARTITION BY customer_id) AS orders,
+             row_number() OVER (PARTITION BY customer_id ORDER BY created_at DESC, id DESC) AS n
+      FROM top_up_orders
+      WHERE bonus_first AND status IN ('pending', 'processing', 'completed')) AS o
+WHERE o.orders > 1 AND o.n = 1

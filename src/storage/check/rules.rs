@@ -115,6 +115,7 @@ pub const STEPS: &[Step] = &[
             rule("order_recharge_amount", "an order's recharge entries are what was applied less fee and tax"),
             rule("recharge_without_order", "every recharge entry has its application"),
             rule("order_bonus_once", "a once-only bonus tier is named by one order of a customer"),
+            rule("order_bonus_first", "one order of a customer has a bonus for the first top-up"),
             rule("second_operator", "what needs a second operator was approved by another one"),
         ],
     },

@@ -126,16 +126,19 @@ pub(super) fn refund_requests() -> Vec<Tampering> {
 }
 
 pub(super) fn bonuses() -> Vec<Tampering> {
-    vec![tampering(
-        "order_bonus_once",
-        format!(
-            "DROP INDEX top_up_orders_bonus_once;
-                 UPDATE top_up_orders SET bonus_once = true, bonus_tier_id = '{ORDER}', customer_id = 'alice',
+    let twice = |rule, index: &str, set: &str| {
+        let sql = format!(
+            "DROP INDEX {index};
+                 UPDATE top_up_orders SET bonus_once = true, {set}, customer_id = 'alice',
                         created_at = created_at + CASE id WHEN '{PENDING_ORDER}' THEN interval '1 day' ELSE '0' END
                  WHERE id IN ('{ORDER}', '{PENDING_ORDER}')"
-        ),
-        is(&shown("tuo", PENDING_ORDER)),
-    )]
+        );
+        tampering(rule, sql, is(&shown("tuo", PENDING_ORDER)))
+    };
+    vec![
+        twice("order_bonus_once", "top_up_orders_bonus_once", &format!("bonus_tier_id = '{ORDER}'")),
+        twice("order_bonus_first", "top_up_orders_bonus_first", "bonus_first = true, bonus_tier_id = id"),
+    ]
 }
 
 pub(super) fn own_words() -> Vec<Tampering> {

@@ -39,7 +39,7 @@ impl From<BonusUseName> for BonusUse {
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BonusReasonCode {
-    /// The tier serves a customer once, and another order of the customer names it.
+    /// The tier serves a customer once, and another order of the customer names it, or was the first top-up.
     BonusReserved,
 }
 
