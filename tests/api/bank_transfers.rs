@@ -222,7 +222,7 @@ async fn case_27_what_cannot_be_reversed_says_why() {
     let refund = anna.post("/v1/admin/refunds", &refund).await.expect(201);
     anna.post(&path(&pending), &reason).await.problem(409, "order_refunded");
     let reject = format!("/v1/admin/refunds/{}/reject", refund["id"].as_str().unwrap());
-    anna.post(&reject, &json!({ "reason": "a typing mistake" })).await.expect(200);
+    ben.post(&reject, &json!({ "reason": "a typing mistake" })).await.expect(200);
     let once = anna.post_with_key(&path(&pending), &reason, "once").await.expect(200);
     let again = anna.post_with_key(&path(&pending), &reason, "once").await.expect(200);
     assert_eq!((again.header("idempotent-replayed"), &again["version"]), (Some("true"), &once["version"]));

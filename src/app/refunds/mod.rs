@@ -165,7 +165,8 @@ fn require_awaiting_approval(refund: &Refund) -> Result<(), Error> {
 ///
 /// # Errors
 /// 404; 409 `refund_not_rejectable` while the provider decides about the refund; 409 `refund_moved_on` when the
-/// provider has made it after all. Errors of the provider, which is asked before a refund is ended.
+/// provider has made it after all; 409 `second_operator_needed` for an operator on whose word money goes by hand.
+/// Errors of the provider, which is asked before a refund is ended.
 #[tracing::instrument(name = "refunds.reject", skip_all, fields(refund = %id))]
 pub async fn reject(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Result<Refund, Error> {
     let refund = get(app, Some(id)).await?;
@@ -209,12 +210,12 @@ pub async fn mark_sent(app: &App, caller: &Caller, id: Uuid, bank_transaction_id
     }
 }
 
-/// Requires that the operator on whose word the money was sent does not also say that it never arrived: the customer
-/// would have it twice.
+/// Requires that no operator on whose word the money goes by hand also says that it did not arrive: the customer would
+/// have it twice. Nobody but him may know that it was sent.
 fn require_another_operator(app: &App, refund: &Refund, actor: &str) -> Result<(), Error> {
-    let sent_by = refund.approved_by.as_deref().unwrap_or(&refund.proposed_by);
-    if app.settings.own_word.any_threshold() && sent_by == actor {
-        let detail = "you sent this refund; another operator must say that it came back";
+    let by_whom = [Some(&refund.proposed_by), refund.approved_by.as_ref(), refund.sent_by.as_ref()];
+    if app.settings.own_word.any_threshold() && by_whom.into_iter().flatten().any(|by| by == actor) {
+        let detail = "you had a part in sending this refund; another operator must say that it did not arrive";
         return Err(Error::conflict(Code::SecondOperatorNeeded, detail));
     }
     Ok(())
@@ -245,7 +246,8 @@ async fn settle_by_hand(
         if refund.state != seen.state || is_failure && was_made {
             return Err(Error::conflict(Code::RefundMovedOn, format!("the refund is {}", refund.state)));
         }
-        if refund.state == RefundState::Succeeded && is_failure {
+        let goes_by_hand = by_hand || !is_sent_by_provider(app, &refund) || refund.state == RefundState::Succeeded;
+        if is_failure && refund.state.is_in_force() && goes_by_hand {
             require_another_operator(app, &refund, &actor)?;
         }
         // A proposal leaves its state by approval or rejection only.
@@ -255,6 +257,9 @@ async fn settle_by_hand(
         }
         if let (ProviderName::BankTransfer, Some(transfer)) = (refund.provider, &update.provider_refund_id) {
             payouts::require_free_transfer(conn, id, transfer).await?;
+        }
+        if !is_failure {
+            refund.sent_by = Some(actor.clone());
         }
         book::record_update_locked(conn, order.as_mut(), &payment, &mut refund, update, &actor).await?;
         refund_requests::follow(conn, &refund, &actor).await?;
@@ -339,6 +344,7 @@ fn draft(new: &NewRefund, order: &Order, payment: &Payment, amount: Money, actor
         closing_id: None,
         proposed_by: actor.to_owned(),
         approved_by: None,
+        sent_by: None,
         second_needed: true,
         created_at: now,
         started_at: None,

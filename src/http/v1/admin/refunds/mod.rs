@@ -290,8 +290,8 @@ pub struct RejectRefund {
 /// Rejects a proposed refund, or a refund by bank transfer that did not arrive, or ends a refund that the payment
 /// company still refuses after 20 hours. Before such a refund is ended, the company is asked for all refunds of the
 /// payment, and one that it has made is recorded instead. The wallet gets back what it gave. The same call again
-/// changes nothing. Where a threshold for a second operator is set, the operator on whose word a transfer was sent does
-/// not say that it came back: `second_operator_needed`.
+/// changes nothing. Where a threshold for a second operator is set, who proposed, approved or sent a refund by bank
+/// transfer does not say that it did not arrive: `second_operator_needed`.
 #[utoipa::path(
     tag = "admin-refunds",
     operation_id = "adminRejectRefund",
