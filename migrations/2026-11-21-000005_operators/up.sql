@@ -9,7 +9,7 @@ CREATE TABLE bank_statement_mappings (
 );
 
 -- The files in which our banks say what happened. A file is one operator's statement; where its credits pass the
--- threshold, nothing of it counts until a second operator has approved it.
+-- threshold, with those of his other files of 24 hours, nothing of it counts until a second operator has approved it.
 CREATE TABLE bank_statements (
     id uuid PRIMARY KEY,
     bank_account_id uuid NOT NULL REFERENCES bank_accounts (id),
@@ -51,6 +51,10 @@ CREATE INDEX bank_statements_by_account ON bank_statements (bank_account_id, upl
 CREATE INDEX bank_statements_by_time ON bank_statements (uploaded_at, id);
 CREATE INDEX bank_statements_waiting ON bank_statements (uploaded_at, id)
     WHERE applied_at IS NULL AND withdrawn_at IS NULL;
+
+-- What an operator took over on his own word.
+CREATE INDEX bank_statements_on_own_word ON bank_statements (uploaded_by, currency, uploaded_at)
+    WHERE NOT second_needed;
 
 -- The lines as each file has them.
 CREATE TABLE bank_statement_lines (

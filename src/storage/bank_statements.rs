@@ -1,6 +1,7 @@
 //! Bank statements: the files of our banks with their lines, and how the CSV files of an account are read.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use diesel::dsl::{not, sum};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
@@ -157,6 +158,25 @@ pub async fn says_ids_again(
         .await
         .optional()?;
     Ok(found.is_some())
+}
+
+/// What arrived by the files in a currency that an operator took over on his own word since then.
+///
+/// # Errors
+/// Database errors.
+pub async fn credits_on_own_word(
+    conn: &mut AsyncPgConnection,
+    operator: &str,
+    currency: Currency,
+    since: DateTime<Utc>,
+) -> Result<Money, StorageError> {
+    let credits: Option<Decimal> = statements::table
+        .filter(statements::uploaded_by.eq(operator).and(statements::currency.eq(currency.code())))
+        .filter(statements::uploaded_at.ge(since).and(not(statements::second_needed)))
+        .select(sum(statements::credits))
+        .get_result(conn)
+        .await?;
+    Ok(Money::from_ledger(credits.unwrap_or_default(), currency))
 }
 
 /// Records a statement with its lines. CHECKs refuse balances that do not agree.

@@ -35,6 +35,15 @@ pub async fn lock_operator(
     lock(conn, format!("own word\n{operator}\n{currency}")).await
 }
 
+/// Locks what one operator takes over of our banks' files in a currency, until the transaction ends. It is another lock
+/// than [`lock_operator`], because it is held while payments are locked. Take it after the lock of the account.
+///
+/// # Errors
+/// Database errors.
+pub async fn lock_files(conn: &mut AsyncPgConnection, operator: &str, currency: Currency) -> Result<(), StorageError> {
+    lock(conn, format!("bank files\n{operator}\n{currency}")).await
+}
+
 /// Locks what services grant to a customer in a currency, until the transaction ends. A lock of one wallet would not
 /// do: the limit counts all wallets of the customer.
 ///

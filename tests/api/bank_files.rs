@@ -1,14 +1,15 @@
 //! The files of our banks: which are believed, and the command that takes them.
 
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
 use crate::bank_statements::{
-    ACCOUNT, bank_order, csv, mapped, paid, reference, save_mapping, text, upload, upload_as,
+    ACCOUNT, above, bank_order, csv, mapped, paid, reference, save_mapping, text, upload, upload_as, upload_to,
 };
 use crate::process::{Home, command};
-use crate::stage::number;
-use crate::support::{Reply, TestApp};
+use crate::stage::{number, with_status};
+use crate::support::{Reply, TestApp, execute};
 
 #[tokio::test]
 async fn nothing_of_a_file_counts_before_its_balances_agree() {
@@ -96,5 +97,36 @@ async fn the_command_imports_what_the_bank_sends() {
     assert!(erased.status.success(), "{}", String::from_utf8_lossy(&erased.stderr));
     assert_eq!(number(&app, "count(*) FROM bank_statement_lines WHERE remitter = '张三'").await, 0);
     assert_eq!(number(&app, "count(*) FROM bank_statement_lines WHERE remitter IS NOT NULL").await, 3);
+    app.finish().await;
+}
+
+/// A file that is cut into parts needs a second operator as the whole does, also where the parts are of several
+/// accounts and come at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_files_of_one_operator_add_up() {
+    let app = TestApp::spawn_with(|config| above(config, "50000")).await;
+    mapped(&app).await;
+    let part = |n: i64, opening: i64| csv(opening, &[(&format!("2026-11-{n}"), &format!("P-{n}"), "A", "", 3_000_000)]);
+    upload_as(&app, "anna", part(20, 0), "").await.expect(201);
+    upload_as(&app, "anna", part(21, 3_000_000), "").await.expect(202);
+    // It is his word, and not another's; and after a day it counts no more.
+    upload_as(&app, "ben", part(22, 3_000_000), "").await.expect(201);
+    execute(&app.database, "UPDATE bank_statements SET uploaded_at = uploaded_at - interval '24 hours 1 second'").await;
+    upload_as(&app, "anna", part(23, 6_000_000), "").await.expect(201);
+
+    let more = "INSERT INTO bank_accounts (id, currency, bank_name, account_name, account_number, active)
+         SELECT ('01930000-0000-7000-8000-00000000010' || n)::uuid, 'CNY', 'Bank', 'Company', 'more ' || n, false
+         FROM generate_series(1, 4) n";
+    execute(&app.database, more).await;
+    let read_alike = "INSERT INTO bank_statement_mappings (bank_account_id, mapping, updated_at, updated_by)
+         SELECT a.id, m.mapping, m.updated_at, m.updated_by FROM bank_accounts a, bank_statement_mappings m
+         WHERE a.account_number LIKE 'more %'";
+    execute(&app.database, read_alike).await;
+    let answers = join_all((1..=4).map(|n| {
+        let (app, file) = (&app, part(20 + n, 0));
+        async move { upload_to(app, "cleo", &format!("bac_0193000000007000800000000000010{n}"), file, "").await }
+    }))
+    .await;
+    assert_eq!((with_status(&answers, 201), with_status(&answers, 202)), (1, 3), "{answers:#?}");
     app.finish().await;
 }

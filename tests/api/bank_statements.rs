@@ -37,7 +37,11 @@ pub fn csv(opening: i64, lines: &[(&str, &str, &str, &str, i64)]) -> String {
 }
 
 pub async fn upload_as(app: &TestApp, operator: &str, file: impl Into<Vec<u8>>, query: &str) -> Reply {
-    let path = format!("/v1/admin/bank-statements?bank_account_id={ACCOUNT}{query}");
+    upload_to(app, operator, ACCOUNT, file, query).await
+}
+
+pub async fn upload_to(app: &TestApp, operator: &str, account: &str, file: impl Into<Vec<u8>>, query: &str) -> Reply {
+    let path = format!("/v1/admin/bank-statements?bank_account_id={account}{query}");
     let caller = app.operator_named(operator);
     let request = caller.request(Method::POST, &path).header("content-type", "application/octet-stream");
     Reply::of(request.body(file.into())).await
@@ -69,7 +73,7 @@ pub fn text<'v>(value: &'v impl std::ops::Index<&'static str, Output = Value>, f
     value[field].as_str().unwrap()
 }
 
-fn above(config: &mut topup::config::Config, amount: &str) {
+pub fn above(config: &mut topup::config::Config, amount: &str) {
     config.second_approval_above.push(format!("CNY:{amount}").parse().unwrap());
 }
 
@@ -225,13 +229,15 @@ async fn above_the_threshold_a_second_operator_approves_the_file() {
     let by_two =
         "count(*) FROM approvals WHERE second_needed AND proposed_by = 'operator:anna' AND approved_by <> proposed_by";
     assert_eq!(number(&app, by_two).await, 2);
-    // Files below it are the uploader's word, which adds up.
+    // Files below it are the uploader's word, to which all counts that he gives the customer.
+    let goodwill = json!({ "customer_id": "carl", "currency": "CNY", "amount": "500.00", "reason": "goodwill" });
+    app.operator_named("erin").post("/v1/grants", &goodwill).await.expect(201);
     let orders = [bank_order(&app, "carl", "600").await, bank_order(&app, "carl", "700").await];
     for (n, (order, cents)) in orders.iter().zip([60_000, 70_000]).enumerate() {
         let named = reference(&app, order).await;
         let opening = 130_000 + 60_000 * i64::try_from(n).unwrap();
         let file = csv(opening, &[("2026-11-21", &format!("C-{n}"), "Carl", &named, cents)]);
-        upload_as(&app, "anna", file, "").await.expect(201);
+        upload_as(&app, ["anna", "erin"][n], file, "").await.expect(201);
     }
     assert_eq!(paid(&app, "carl").await, "600.00");
     assert_eq!(read(&app, &orders[1]).await["status"], "processing");

@@ -1,9 +1,10 @@
 //! Bank statements: an operator uploads a file of a bank, and what it says is taken over.
 //!
 //! Nothing of a file counts before its balances agree, and where its credits pass the threshold, before a second
-//! operator has approved it. Then its lines are taken over in one transaction: each is one payment, or an operator has
-//! to choose which. A line that names an order by its reference is credited afterwards, order by order, on the
-//! uploader's word.
+//! operator has approved it. What the uploader took over alone in the last 24 hours counts towards the threshold, so
+//! that nobody passes it by cutting a file into parts. Then the lines of a file are taken over in one transaction: each
+//! is one payment, or an operator has to choose which. A line that names an order by its reference is credited
+//! afterwards, order by order, on the uploader's word.
 
 mod by_rule;
 pub mod lines;
@@ -23,11 +24,11 @@ use crate::domain::catalogue::BankAccount;
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
 use crate::domain::money::{Currency, Money};
-use crate::domain::own_word::{Moved, ProposalEnd};
+use crate::domain::own_word::{Moved, ProposalEnd, counts_since};
 use crate::domain::page::{Page, Rows};
 use crate::storage::catalogue::bank_accounts;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, audit, bank_statements as store, bank_transactions, clock};
+use crate::storage::{Connection, audit, bank_statements as store, bank_transactions, clock, own_word};
 
 /// What an operator states about a file.
 #[derive(Debug, Clone, Default)]
@@ -76,9 +77,6 @@ pub async fn upload(
     let (opening, closing) = balances(upload, &read, account.currency)?;
     let sums = StatementSums::of(&read.lines, account.currency);
     require_agreement(opening, closing, sums)?;
-    let allowance = app.settings.own_word.of_operator(account.currency);
-    let nothing = Money::zero(account.currency);
-    let alone = allowance.covers(sums.credits, Moved { of_customer: nothing, in_all: nothing });
     let sha256 = Sha256::digest(file).to_vec();
     let actor = caller.actor();
     let made = transact(&app.pool, async |conn| {
@@ -86,12 +84,17 @@ pub async fn upload(
         if let Some(known) = store::of_file(conn, account.id, &sha256).await? {
             return Ok(Made::again(known));
         }
+        own_word::lock_files(conn, &actor, account.currency).await?;
         let now = clock::now(conn).await?;
         require_past(&read, latest_day(now))?;
+        let before = store::credits_on_own_word(conn, &actor, account.currency, counts_since(now)).await?;
+        // A file names no customer, so all of it counts as one customer's, too.
+        let before = Moved { of_customer: before, in_all: before };
+        let is_enough = app.settings.own_word.of_operator(account.currency).covers(sums.credits, before);
         // A bank's id that an earlier file has with another day or amount may be the same money: two operators must
         // confirm that it is not.
         let again = store::says_ids_again(conn, account.id, &read.lines).await?;
-        let alone = alone && !again;
+        let alone = is_enough && !again;
         let mut statement = BankStatement {
             id: Uuid::now_v7(),
             account: account.id,
