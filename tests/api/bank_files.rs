@@ -5,10 +5,10 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::bank_statements::{
-    ACCOUNT, above, bank_order, csv, mapped, paid, reference, save_mapping, text, upload, upload_as, upload_to,
+    ACCOUNT, above, bank_order, csv, lines, mapped, paid, reference, save_mapping, text, upload, upload_as, upload_to,
 };
 use crate::process::{Home, command};
-use crate::stage::{number, with_status};
+use crate::stage::{approve, number, with_status};
 use crate::support::{Reply, TestApp, execute};
 
 #[tokio::test]
@@ -128,5 +128,30 @@ async fn the_files_of_one_operator_add_up() {
     }))
     .await;
     assert_eq!((with_status(&answers, 201), with_status(&answers, 202)), (1, 3), "{answers:#?}");
+    app.finish().await;
+}
+
+/// While an operator has to choose between two lines, a third one does not take the payment from them.
+#[tokio::test]
+async fn a_later_file_takes_no_payment_about_which_an_operator_has_to_choose() {
+    let app = TestApp::spawn().await;
+    mapped(&app).await;
+    let order = bank_order(&app, "alice", "100").await;
+    approve(&app.operator(), &order, "100.00", "hand-1").await.expect(200);
+    let line = |day, id| (day, id, "Alice", "", 10_000);
+    upload(&app, csv(0, &[line("2026-11-21", "L-1"), line("2026-11-21", "L-2")])).await.expect(201);
+    assert_eq!(lines(&app, "worklist=tied").await.len(), 2);
+    upload(&app, csv(20_000, &[line("2026-11-22", "L-3")])).await.expect(201);
+    let tied = lines(&app, "worklist=tied").await;
+    assert_eq!(tied.len(), 3, "{tied:#?}");
+    assert_eq!(number(&app, "count(*) FROM bank_lines WHERE payment_id IS NOT NULL").await, 0);
+    assert_eq!(number(&app, "count(*) FROM payments").await, 1);
+    // Once it is chosen, the others are payments of their own.
+    let last = tied.iter().find(|line| line["bank_transaction_id"] == "L-3").unwrap();
+    let choose = format!("/v1/admin/bank-lines/{}/choose", text(last, "id"));
+    let body = json!({ "payment_id": last["tied_payments"][0], "reason": "the slip says so" });
+    app.operator().post(&choose, &body).await.expect(200);
+    assert!(lines(&app, "worklist=tied").await.is_empty());
+    assert_eq!(number(&app, "count(*) FROM payments").await, 3);
     app.finish().await;
 }

@@ -51,7 +51,7 @@ pub async fn upload(app: &TestApp, file: impl Into<Vec<u8>>) -> Reply {
     upload_as(app, "ops", file, "").await
 }
 
-async fn lines(app: &TestApp, query: &str) -> Vec<Value> {
+pub async fn lines(app: &TestApp, query: &str) -> Vec<Value> {
     let listed = app.operator().get(&format!("/v1/admin/bank-lines?limit=100&{query}")).await.expect(200);
     listed["data"].as_array().unwrap().clone()
 }

@@ -39,13 +39,16 @@ pub(super) async fn take_over(
         );
         return Err(Error::Unprocessable { code: Code::ConfirmGap, detail });
     }
-    let new = bank_lines::of_statement(conn, statement.id).await?;
-    settle(conn, app, &new, &statement.uploaded_by, now).await?;
+    // A payment that fits a tied line, too, is nobody's alone, so all of them are looked at together.
+    let mut lines = bank_lines::tied(conn, statement.account).await?;
+    lines.extend(bank_lines::of_statement(conn, statement.id).await?);
+    settle(conn, app, &lines, &statement.uploaded_by, now).await?;
     statement.applied_at = Some(now);
     Ok(())
 }
 
-/// Decides which payment each of these lines of one account is. A debit is no payment.
+/// Decides which payment each of these lines of one account is. A debit is no payment. The lines about which an
+/// operator has to choose are among them.
 ///
 /// # Errors
 /// Database errors.
