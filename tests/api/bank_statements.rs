@@ -323,7 +323,7 @@ async fn a_line_that_names_an_order_completes_it_and_others_are_suggested() {
 async fn nothing_is_credited_by_rule_while_several_payments_fit() {
     let app = TestApp::spawn().await;
     mapped(&app).await;
-    // Two payments by hand that nobody can tell apart, and an order that waits.
+    // Two payments by hand that nobody can tell apart, and an order that waits, which one line names.
     let orders = [
         bank_order(&app, "alice", "100").await,
         bank_order(&app, "alice", "100").await,
@@ -338,11 +338,14 @@ async fn nothing_is_credited_by_rule_while_several_payments_fit() {
         &[
             ("2026-11-21", "A-1", "Alice", "", 10_000),
             ("2026-11-21", "A-2", "Alice", "", 10_000),
-            ("2026-11-22", "A-3", "Alice", &named, 10_000),
+            ("2026-11-22", "A-3", "Alice", "", 10_000),
+            ("2026-11-22", "A-4", "Alice", &named, 10_000),
         ],
     );
-    upload(&app, file).await.expect(201);
-    assert_eq!(paid(&app, "alice").await, "200.00");
+    let imported = upload(&app, file).await.expect(201);
+    assert_eq!(imported["credited_orders"], 1, "{}", imported.text);
+    assert_eq!(read(&app, &orders[2]).await["status"], "completed");
+    assert_eq!(paid(&app, "alice").await, "300.00");
     let tied = lines(&app, "worklist=tied").await;
     assert_eq!(tied.len(), 3);
     assert!(
@@ -354,7 +357,8 @@ async fn nothing_is_credited_by_rule_while_several_payments_fit() {
     let other = bank_order(&app, "bob", "100").await;
     approve(&app.operator(), &other, "100.00", "a3").await.problem(409, "bank_line_tied");
     let apply = format!("/v1/admin/bank-lines/{}/apply", text(&of("A-3"), "id"));
-    app.operator().post(&apply, &json!({ "order_id": orders[2] })).await.problem(409, "bank_line_tied");
+    let next = bank_order(&app, "alice", "100").await;
+    app.operator().post(&apply, &json!({ "order_id": next })).await.problem(409, "bank_line_tied");
     let strange = json!({ "payment_id": "pay_00000000000000000000000000000000", "reason": "a guess" });
     app.operator().post(&choose("A-1"), &strange).await.names("/payment_id", "invalid_value");
     let first = of("A-1")["tied_payments"][0].clone();
@@ -367,13 +371,13 @@ async fn nothing_is_credited_by_rule_while_several_payments_fit() {
     assert_eq!(with_status(&answers, 200), 1, "{answers:#?}");
     // Two lines are left for one payment. The third is a payment of its own, so the second one is the payment by hand.
     assert_eq!(lines(&app, "worklist=tied").await.len(), 2);
-    let own = json!({ "payment_id": null, "reason": "it names another order" });
+    let own = json!({ "payment_id": null, "reason": "it is another transfer" });
     app.operator().post(&choose("A-3"), &own).await.expect(200);
     assert_eq!(lines(&app, "worklist=tied").await, Vec::<Value>::new());
     app.operator().post(&choose("A-2"), &own).await.problem(409, "bank_line_chosen");
-    assert_eq!(number(&app, "count(*) FROM payments").await, 3);
-    app.operator().post(&apply, &json!({ "order_id": orders[2] })).await.expect(200);
-    assert_eq!(paid(&app, "alice").await, "300.00");
+    assert_eq!(number(&app, "count(*) FROM payments").await, 4);
+    app.operator().post(&apply, &json!({ "order_id": next })).await.expect(200);
+    assert_eq!(paid(&app, "alice").await, "400.00");
     app.finish().await;
 }
 

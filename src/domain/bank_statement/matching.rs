@@ -1,8 +1,9 @@
 //! Finds the payment that a line of a file is, among those that operators have stated.
 //!
-//! First the bank's id decides, then the order's reference in the line, then account, amount, day and remitter. Where
-//! one line and one payment fit each other alone, they are bound. In any other case an operator chooses: of two lines
-//! that fit one payment, one is another payment.
+//! First the bank's id decides, then the order's reference in the line, then account, amount, day and remitter. A line
+//! that names other orders than the payment serves is another payment, whatever its figures are. Where one line and one
+//! payment fit each other alone, they are bound. In any other case an operator chooses: of two lines that fit one
+//! payment, one is another payment.
 
 use std::collections::HashSet;
 
@@ -76,8 +77,14 @@ fn by_figures(line: &StatementLine, payment: &StatedPayment) -> Fit {
     let is_payer = |remitter: &String| {
         payment.payers.is_empty() || payment.payers.iter().any(|payer| remitter::is_same(payer, remitter))
     };
-    let fits =
-        payment.amount == line.amount && days <= ALIKE_WITHIN_DAYS && line.remitter.as_ref().is_none_or(is_payer);
+    let references = line.references();
+    let is_for_others = !references.is_empty()
+        && !payment.references.is_empty()
+        && !payment.references.iter().any(|reference| references.contains(reference));
+    let fits = payment.amount == line.amount
+        && days <= ALIKE_WITHIN_DAYS
+        && !is_for_others
+        && line.remitter.as_ref().is_none_or(is_payer);
     if fits { Fit::Yes } else { Fit::No }
 }
 

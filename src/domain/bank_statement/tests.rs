@@ -229,6 +229,24 @@ fn a_line_and_a_payment_that_fit_alone_are_one() {
 }
 
 #[test]
+fn a_line_that_names_another_order_is_another_payment() {
+    let (ours, other) = (make_reference(77), make_reference(78));
+    let by_hand = [stated(1, "A-l", "2026-11-20", "100", Some("Alice"), Some(&ours))];
+    let unnamed = [stated(1, "A-l", "2026-11-20", "100", Some("Alice"), None)];
+    let named = line("2026-11-20", "100", Some("A-1"), Some("Alice"), &format!("for {other}"));
+    let plain = line("2026-11-20", "100", Some("A-1"), Some("Alice"), "thank you");
+    let bound = Match::Bound(Uuid::from_u128(1));
+    for (line, payments, wanted) in [
+        (&named, &by_hand, Match::Free),
+        (&plain, &by_hand, bound.clone()),
+        (&named, &unnamed, bound.clone()),
+        (&plain, &unnamed, bound),
+    ] {
+        assert_eq!(match_lines(std::slice::from_ref(line), payments), [wanted], "{line:?}");
+    }
+}
+
+#[test]
 fn what_several_fit_or_contradicts_is_a_tie() {
     let tie = |ids: &[u128]| Match::Tie(ids.iter().map(|n| Uuid::from_u128(*n)).collect());
     let alike =
