@@ -320,3 +320,20 @@ async fn what_is_set_aside_comes_back_when_it_grows() {
     assert!(unapplied(&app, "dismissed=true").await.is_empty());
     app.finish().await;
 }
+
+/// A transfer that an operator stated is of the environment that it was stated in, as a company's payment is.
+#[tokio::test]
+async fn the_rest_of_a_transfer_by_hand_is_applied() {
+    let app = TestApp::spawn().await;
+    let order = ordered(&app, "alice", "bank_transfer", "CNY", "100").await;
+    let mut stated = statement("60.00", "line-1");
+    stated["transaction_amount"] = json!("100.00");
+    app.operator().post(&format!("/v1/admin/top-up-orders/{order}/approve"), &stated).await.expect(200);
+    let found = unapplied(&app, &format!("order={order}")).await;
+    assert_eq!(rest(&found), ["40.00"]);
+    let payment = found[0]["id"].as_str().unwrap();
+    decide(&app, "ops", payment, "apply", to_wallet("alice", Some("40.00"))).await.expect(200);
+    assert_eq!(balance(&app, "alice", "CNY").await["paid"], "100.00");
+    assert!(unapplied(&app, "").await.is_empty());
+    app.finish().await;
+}

@@ -128,7 +128,7 @@ async fn propose(
         confirmation: None,
     };
     if alone {
-        return credit(conn, order, &mut approval, found, actor).await;
+        return credit(conn, app, order, &mut approval, found, actor).await;
     }
     wait_for_second(conn, order, &approval, actor).await
 }
@@ -191,7 +191,7 @@ async fn confirm(
     }
     proposal.confirmed = proposal.confirmed.or(statement.confirmed);
     let found = line::find_place(conn, app, order, &proposal.line, proposal.confirmed).await?;
-    credit(conn, order, &mut proposal, found, actor).await
+    credit(conn, app, order, &mut proposal, found, actor).await
 }
 
 /// What a proposal states, for an operator who states something else.
@@ -216,13 +216,14 @@ fn describe(proposal: &Approval) -> String {
 /// Credits an order with a line that was placed.
 pub(super) async fn credit(
     conn: &mut Connection,
+    app: &App,
     order: &mut Order,
     approval: &mut Approval,
     found: LinePlace,
     actor: &str,
 ) -> Result<(), Error> {
     let now = clock::now(conn).await?;
-    let payment = line::record_payment(conn, order, &approval.line, found, actor, now).await?;
+    let payment = line::record_payment(conn, app, order, &approval.line, found, actor, now).await?;
     approval.confirmation = Some(Confirmation { by: actor.to_owned(), at: now, payment_id: payment.id });
     approvals::save(conn, approval).await?;
     orders::add_to_timeline(conn, order, "approved", actor, approval.note.as_deref()).await?;

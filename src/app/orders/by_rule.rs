@@ -83,7 +83,7 @@ pub(in crate::app) async fn credit_order(
             }
         };
         let found = LinePlace::Known { payment_id, amount: line.amount };
-        credit(conn, &mut order, &mut approval, found, &who).await?;
+        credit(conn, app, &mut order, &mut approval, found, &who).await?;
         Ok::<_, Error>(true)
     })
     .await

@@ -217,6 +217,7 @@ async fn refusal(conn: &mut Connection, why: Misplaced, known: &[(BankTransactio
 /// Database errors.
 pub(super) async fn record_payment(
     conn: &mut Connection,
+    app: &App,
     order: &Order,
     line: &StatedLine,
     found: LinePlace,
@@ -243,7 +244,7 @@ pub(super) async fn record_payment(
                 payment_id: line.identity.payment_id(n),
                 amount,
                 merchant_account: line.account.as_simple().to_string(),
-                live: true,
+                live: app.settings.live,
             };
             let mut payment = Payment::unapplied(ProviderName::BankTransfer, &fact, Some(order.id), String::new(), now);
             payment.apply(line.received);
