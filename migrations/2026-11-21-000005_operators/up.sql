@@ -98,6 +98,7 @@ CREATE INDEX bank_lines_by_identity ON bank_lines (bank_account_id, identity);
 CREATE INDEX bank_lines_tied ON bank_lines (created_at, id) WHERE tie <> '{}';
 CREATE INDEX bank_lines_tied_of_account ON bank_lines (bank_account_id) WHERE tie <> '{}';
 CREATE INDEX bank_lines_by_time ON bank_lines (created_at, id);
+CREATE INDEX bank_lines_by_account ON bank_lines (bank_account_id, created_at, id);
 
 -- The work on a dispute. The dispute itself is the money.
 CREATE TABLE dispute_cases (

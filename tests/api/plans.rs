@@ -18,6 +18,7 @@ use topup::storage::pool::{Pool, connect};
 use topup::storage::{environment, migrations, roles};
 use topup::workers;
 
+use crate::bank_statements::ACCOUNT;
 use crate::stage::{approve, control, order, ordered, paid, play, quiet};
 use crate::support::TestApp;
 
@@ -183,6 +184,7 @@ async fn no_statement_reads_a_growing_table_whole() {
             operator.get(&format!("{path}&cursor={cursor}")).await.expect(200);
         }
     }
+    operator.get(&format!("/v1/admin/bank-lines?limit=5&bank_account_id={ACCOUNT}")).await.expect(200);
     let day = Utc::now().date_naive().pred_opt().unwrap();
     for report in ["roll-forward?", "activity?limit=5&", "entries?limit=5&line=used&", "entries?limit=5&line=refunded&"]
     {
@@ -255,6 +257,16 @@ async fn no_statement_reads_a_growing_table_whole() {
     assert!(by_reference.peek().is_some(), "lists were filtered by client reference");
     for plan in by_reference {
         assert!(plan.contains("_by_client_reference"), "{plan}");
+    }
+    let of_account = |plan: &&String| {
+        plan.starts_with("SELECT")
+            && plan.contains("\"bank_lines\".\"bank_account_id\" = $")
+            && plan.contains("ORDER BY")
+    };
+    let mut of_account = statements.iter().filter(of_account).peekable();
+    assert!(of_account.peek().is_some(), "lines were listed by account");
+    for plan in of_account {
+        assert!(plan.contains("bank_lines_by_account"), "{plan}");
     }
     let whole: Vec<&String> = statements.iter().filter(|plan| reads_a_growing_table_whole(plan)).collect();
     assert!(whole.is_empty(), "{} statements: {whole:#?}", whole.len());
