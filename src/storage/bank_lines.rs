@@ -1,9 +1,10 @@
 //! Lines of our banks' files, each once, and the payments that stand for them.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
@@ -12,9 +13,11 @@ use super::columns::currency_from_column;
 use super::page::in_page;
 use super::payments::PaymentRow;
 use super::schema::{bank_lines, bank_statement_lines, bank_statements, payments};
-use crate::domain::bank_statement::{BankLine, LineList};
+use crate::domain::bank_statement::repeats::SaidCredit;
+use crate::domain::bank_statement::{BankLine, BankStatement, LineList};
 use crate::domain::bank_transaction::Identity;
 use crate::domain::customer::CustomerId;
+use crate::domain::money::{Currency, Money};
 use crate::domain::page::{Page, Rows};
 use crate::domain::payment::Payment;
 
@@ -84,6 +87,79 @@ pub async fn take_over(
         .bind::<diesel::sql_types::Timestamptz, _>(at)
         .execute(conn)
         .await?)
+}
+
+/// What [`SaidRow`] reads.
+macro_rules! said {
+    () => {
+        (
+            bank_statement_lines::statement_id,
+            bank_statement_lines::n,
+            bank_statement_lines::booked_on,
+            bank_statement_lines::amount,
+            bank_statement_lines::fingerprint,
+            bank_statement_lines::repeat,
+            bank_statement_lines::bank_id,
+        )
+    };
+}
+
+type SaidRow = (Uuid, i32, NaiveDate, Decimal, Vec<u8>, i32, Option<String>);
+
+fn said(row: SaidRow, currency: Currency) -> SaidCredit {
+    let (statement_id, n, booked_on, amount, fingerprint, repeat, bank_id) = row;
+    SaidCredit {
+        statement_id,
+        n,
+        booked_on,
+        amount: Money::from_ledger(amount, currency),
+        fingerprint,
+        repeat,
+        has_id: bank_id.is_some_and(|id| Identity::by_id(&id).is_some()),
+    }
+}
+
+/// The credits of a recorded statement, in the order of the file.
+///
+/// # Errors
+/// Database errors.
+pub async fn credits_said(
+    conn: &mut AsyncPgConnection,
+    statement: &BankStatement,
+) -> Result<Vec<SaidCredit>, StorageError> {
+    let rows: Vec<SaidRow> = bank_statement_lines::table
+        .filter(bank_statement_lines::statement_id.eq(statement.id).and(bank_statement_lines::amount.gt(Decimal::ZERO)))
+        .order(bank_statement_lines::n)
+        .select(said!())
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(|row| said(row, statement.opening.currency())).collect())
+}
+
+/// The credits of an account that are on record of the days of a statement. The caller holds the account's lock.
+///
+/// # Errors
+/// Database errors.
+pub async fn credits_on_record(
+    conn: &mut AsyncPgConnection,
+    statement: &BankStatement,
+) -> Result<Vec<SaidCredit>, StorageError> {
+    let (from, to) = (statement.from, statement.to);
+    let rows: Vec<SaidRow> = bank_lines::table
+        .inner_join(
+            bank_statement_lines::table.on(bank_statement_lines::statement_id
+                .eq(bank_lines::statement_id)
+                .and(bank_statement_lines::n.eq(bank_lines::n))),
+        )
+        .inner_join(bank_statements::table.on(bank_statements::id.eq(bank_lines::statement_id)))
+        .filter(bank_statements::bank_account_id.eq(statement.account).and(bank_statements::applied_at.is_not_null()))
+        .filter(bank_statements::to_day.ge(from).and(bank_statements::from_day.le(to)))
+        .filter(bank_statement_lines::booked_on.between(from, to).and(bank_statement_lines::amount.gt(Decimal::ZERO)))
+        .order((bank_lines::created_at, bank_lines::id))
+        .select(said!())
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(|row| said(row, statement.opening.currency())).collect())
 }
 
 /// The lines that a statement brought, in the order of the file.

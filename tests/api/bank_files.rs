@@ -155,3 +155,48 @@ async fn a_later_file_takes_no_payment_about_which_an_operator_has_to_choose() {
     assert_eq!(number(&app, "count(*) FROM payments").await, 3);
     app.finish().await;
 }
+
+/// A CSV without ids, the bank's camt.053, and the CSV as another mapping reads it: the money is there once.
+#[tokio::test]
+async fn the_same_days_in_other_words_bring_no_money_again() {
+    let app = TestApp::spawn().await;
+    let mut mapping = json!({
+        "date_column": "Date", "date_format": "%Y-%m-%d", "amount_column": "Amount", "remitter_column": "Name",
+        "text_columns": ["Text"], "balance_column": "Balance"
+    });
+    save_mapping(&app, &mapping).await.expect(201);
+    let mut rows = vec![
+        ("2026-11-19", "", "Alice Example", "top up", 10_000),
+        ("2026-11-20", "", "Carol & Sons", "invoice 17", 40_000),
+        ("2026-11-21", "", "Bob Example", "thanks", 125_000),
+        ("2026-11-21", "", "Example Hosting", "Rechnung 77", -1_950),
+    ];
+    let first = upload(&app, csv(1_000_000, &rows)).await.expect(201);
+    assert_eq!(text(&first, "closing_balance"), "11730.50");
+    let camt = include_str!("../bank_statements/pinehill.camt053.xml");
+    upload(&app, camt).await.problem(422, "confirm_gap");
+    let refused = upload_as(&app, "ops", camt, "&confirm_gap=true").await.problem(422, "lines_on_record");
+    let said = text(&refused, "detail");
+    assert!(
+        said.contains("lines 1, 2)") && said.contains("line 1 over") && said.contains(text(&first, "id")),
+        "{said}"
+    );
+    // Now the ids are read as well.
+    mapping["bank_id_column"] = json!("Id");
+    save_mapping(&app, &mapping).await.expect(200);
+    for (row, id) in rows.iter_mut().zip(["PH-1", "PH-2", "PH-3", "PH-4"]) {
+        row.1 = id;
+    }
+    let with_ids = csv(1_000_000, &rows);
+    upload_as(&app, "ops", with_ids, "&confirm_gap=true").await.problem(422, "lines_on_record");
+    assert_eq!(number(&app, "sum(amount) FROM payments").await, 1_750);
+    assert_eq!(number(&app, "count(*) FROM bank_statements").await, 1);
+    // In the same words the days are the same, and what is new of them is new.
+    for row in &mut rows {
+        row.1 = "";
+    }
+    rows.push(("2026-11-21", "", "Dora Example", "top up", 12_500));
+    upload_as(&app, "ops", csv(1_000_000, &rows), "&confirm_gap=true").await.expect(201);
+    assert_eq!(number(&app, "sum(amount) FROM payments").await, 1_875);
+    app.finish().await;
+}

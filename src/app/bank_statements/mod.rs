@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::{App, Caller, Error, Made};
 use crate::domain::audit::AuditRecord;
+use crate::domain::bank_statement::repeats::said_otherwise;
 use crate::domain::bank_statement::{self, BankStatement, ReadStatement, StatementLine, StatementState, StatementSums};
 use crate::domain::bank_transaction::{latest_day, normal_form};
 use crate::domain::catalogue::BankAccount;
@@ -28,7 +29,10 @@ use crate::domain::own_word::{Moved, ProposalEnd, counts_since};
 use crate::domain::page::{Page, Rows};
 use crate::storage::catalogue::bank_accounts;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, audit, bank_statements as store, bank_transactions, clock, own_word};
+use crate::storage::{Connection, audit, bank_lines, bank_statements as store, bank_transactions, clock, own_word};
+
+/// The most lines that a refusal names.
+const LINES_NAMED: usize = 20;
 
 /// What an operator states about a file.
 #[derive(Debug, Clone, Default)]
@@ -55,8 +59,8 @@ pub type OnProgress<'p> = &'p (dyn Fn(usize, usize) + Send + Sync);
 /// do for it.
 ///
 /// # Errors
-/// 404; 422 `statement_unreadable`, `other_account`, `balances_disagree` or `confirm_gap`, or for balances that are
-/// missing.
+/// 404; 422 `statement_unreadable`, `other_account`, `balances_disagree`, `confirm_gap` or `lines_on_record`, or for
+/// balances that are missing.
 #[tracing::instrument(name = "bank_statements.upload", skip_all, fields(account = %upload.account))]
 pub async fn upload(
     app: &App,
@@ -77,6 +81,9 @@ pub async fn upload(
     let (opening, closing) = balances(upload, &read, account.currency)?;
     let sums = StatementSums::of(&read.lines, account.currency);
     require_agreement(opening, closing, sums)?;
+    // The days of balances may be fewer than those of the lines.
+    let days = || read.lines.iter().map(|line| line.booked_on);
+    let (from, to) = (days().fold(read.from, Ord::min), days().fold(read.to, Ord::max));
     let sha256 = Sha256::digest(file).to_vec();
     let actor = caller.actor();
     let made = transact(&app.pool, async |conn| {
@@ -102,8 +109,8 @@ pub async fn upload(
             sha256: sha256.clone(),
             opening,
             closing,
-            from: read.from,
-            to: read.to,
+            from,
+            to,
             sums,
             confirmed_gap: upload.confirm_gap,
             second_needed: !alone,
@@ -114,6 +121,7 @@ pub async fn upload(
         };
         require_no_gap(conn, &statement).await?;
         store::insert(conn, &statement, &read.lines).await?;
+        require_no_repeats(conn, &statement).await?;
         record(conn, "uploaded", &actor, &statement).await?;
         if alone {
             take_over::take_over(conn, app, &mut statement, now).await?;
@@ -129,7 +137,8 @@ pub async fn upload(
 /// Approves a file that waits, and takes over its lines. The operator who uploaded the statement cannot approve it.
 ///
 /// # Errors
-/// 404; 409 `nothing_proposed` or `second_operator_needed`; 422 `confirm_gap` where another file came between.
+/// 404; 409 `nothing_proposed` or `second_operator_needed`; 422 `confirm_gap` or `lines_on_record` where another file
+/// came between.
 #[tracing::instrument(name = "bank_statements.approve", skip_all, fields(statement = %id))]
 pub async fn approve(app: &App, caller: &Caller, id: Uuid) -> Result<Imported, Error> {
     let actor = caller.actor();
@@ -140,6 +149,7 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid) -> Result<Imported, E
             return Err(Error::conflict(Code::SecondOperatorNeeded, "another operator must approve this statement"));
         }
         require_no_gap(conn, &statement).await?;
+        require_no_repeats(conn, &statement).await?;
         let now = clock::now(conn).await?;
         statement.end = Some(ProposalEnd::Approved { by: actor.clone(), at: now });
         take_over::take_over(conn, app, &mut statement, now).await?;
@@ -290,6 +300,33 @@ async fn require_no_gap(conn: &mut Connection, statement: &BankStatement) -> Res
         statement.opening, last.closing, last.to
     );
     Err(Error::Unprocessable { code: Code::ConfirmGap, detail })
+}
+
+/// A recorded file that says a credit in other words than an earlier one would bring the same money again.
+async fn require_no_repeats(conn: &mut Connection, statement: &BankStatement) -> Result<(), Error> {
+    let on_record = bank_lines::credits_on_record(conn, statement).await?;
+    if on_record.is_empty() {
+        return Ok(());
+    }
+    let last = store::last_applied(conn, statement.account).await?;
+    let goes_on = last.is_some_and(|last| last.closing == statement.opening);
+    let of_file = bank_lines::credits_said(conn, statement).await?;
+    let found = said_otherwise(&of_file, &on_record, goes_on);
+    let Some((new, known)) = found.first() else { return Ok(()) };
+    let numbers: Vec<String> = found.iter().take(LINES_NAMED).map(|(new, _)| new.n.to_string()).collect();
+    let detail = format!(
+        "{} of the file's credits may be on record in other words (lines {}{}): line {} over {} of {} may be line {} \
+         of {}; nothing of the file is taken over; send these days as they were sent before",
+        found.len(),
+        numbers.join(", "),
+        if found.len() > LINES_NAMED { ", …" } else { "" },
+        new.n,
+        new.amount,
+        new.booked_on,
+        known.n,
+        IdKind::BankStatement.show(known.statement_id)
+    );
+    Err(Error::Unprocessable { code: Code::LinesOnRecord, detail })
 }
 
 async fn record(conn: &mut Connection, action: &str, actor: &str, statement: &BankStatement) -> Result<(), Error> {

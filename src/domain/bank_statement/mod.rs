@@ -1,7 +1,8 @@
 //! Bank statements: the files in which a bank says what happened on one of our accounts.
 //!
 //! A file is believed as a whole or not at all: its opening balance and its lines make its closing balance. Where files
-//! overlap, the same line is one line: of identical lines there are as many as the file with most of them has.
+//! overlap, the same line is one line: of identical lines there are as many as the file with most of them has. Credits
+//! that are on record in other words are refused ([`repeats`]).
 //!
 //! A line on which money arrived is one payment. If an operator has stated this payment before, [`matching`] finds it;
 //! [`suggestion`] says which order a new one may be for.
@@ -10,6 +11,7 @@ pub mod camt053;
 pub mod csv;
 pub mod matching;
 pub mod mt940;
+pub mod repeats;
 pub mod suggestion;
 pub mod text;
 

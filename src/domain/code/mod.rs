@@ -233,6 +233,8 @@ codes! {
     /// The file does not begin with the last closing balance of the account; upload what is missing first, or, if that
     /// is right, send `confirm_gap=true`.
     ConfirmGap = "confirm_gap", [Problem(422)];
+    /// Credits of the file may be on record already in other words; send these days as they were sent before.
+    LinesOnRecord = "lines_on_record", [Problem(422)];
     /// Services have granted as much as they may in 24 hours; let an operator give the credit.
     GrantAboveLimit = "grant_above_limit", [Problem(403)];
     /// The dispute is decided, or the company has not named it yet; read it for its state.

@@ -93,8 +93,10 @@ const TABLE: &[(&str, &[&[Code]])] = &[
         ApprovalReversed, AlreadyCredited, OrderMovedOn, OwnAccount, AccountClosed,
     ]]),
     ("adminChooseBankLinePayment", &[&[BankLineChosen, BankTransactionUsed]]),
-    ("adminUploadBankStatement", &[&[NotFound, StatementUnreadable, OtherAccount, BalancesDisagree, ConfirmGap]]),
-    ("adminApproveBankStatement", &[&[NothingProposed, SecondOperatorNeeded, ConfirmGap]]),
+    ("adminUploadBankStatement", &[&[
+        NotFound, StatementUnreadable, OtherAccount, BalancesDisagree, ConfirmGap, LinesOnRecord,
+    ]]),
+    ("adminApproveBankStatement", &[&[NothingProposed, SecondOperatorNeeded, ConfirmGap, LinesOnRecord]]),
     ("adminWithdrawBankStatement", &[&[NothingProposed]]),
     ("adminSendDisputeEvidence", &[COMPANY, &[DisputeClosed, EvidenceSent, OwnAccount, ChannelNotOffered]]),
     ("adminRejectTopUpOrder", &[&[OrderNotOpen, NotABankTransfer, OrderMovedOn, OwnAccount]]),
