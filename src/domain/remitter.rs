@@ -30,8 +30,28 @@ pub fn check(remitter: &str, profile: &BillingProfile) -> RemitterCheck {
 /// Whether two names are one person's or company's, however banks write them.
 #[must_use]
 pub fn is_same(one: &str, other: &str) -> bool {
-    let (one, other) = (words(one), words(other));
-    one.concat() == other.concat() || sorted(one) == sorted(other)
+    Name::of(one).is_same(&Name::of(other))
+}
+
+/// A name that is compared with many others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    joined: String,
+    sorted: Vec<String>,
+}
+
+impl Name {
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        let words = words(name);
+        Self { joined: words.concat(), sorted: sorted(words) }
+    }
+
+    /// As [`is_same`].
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.joined == other.joined || self.sorted == other.sorted
+    }
 }
 
 /// The words of a name in upper case, without marks.

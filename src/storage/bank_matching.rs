@@ -1,6 +1,6 @@
 //! What lines of our banks' files are compared with: payments that operators stated, and orders that wait for money.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use diesel::prelude::*;
@@ -35,7 +35,8 @@ pub async fn stated(
     let ids = candidates(conn, account, lines).await?;
     let bound: Vec<Option<Uuid>> =
         bank_lines::table.filter(bank_lines::payment_id.eq_any(&ids)).select(bank_lines::payment_id).load(conn).await?;
-    let ids: Vec<Uuid> = ids.into_iter().filter(|id| !bound.contains(&Some(*id))).collect();
+    let bound: HashSet<Uuid> = bound.into_iter().flatten().collect();
+    let ids: Vec<Uuid> = ids.into_iter().filter(|id| !bound.contains(id)).collect();
     type Row = (Uuid, String, Decimal, bool, NaiveDate, Option<String>, Decimal);
     let rows: Vec<Row> = transactions::table
         .inner_join(payments::table.on(payments::id.eq(transactions::payment_id)))
@@ -143,9 +144,37 @@ async fn orders_of(
     Ok(found)
 }
 
+/// Whether an order waits for a bank transfer in a currency. An expired order waits, too: verified money always wins.
+macro_rules! waits {
+    ($currency:expr) => {{
+        let statuses = [OrderStatus::Pending, OrderStatus::Processing, OrderStatus::Expired].map(OrderStatus::as_str);
+        orders::channel
+            .eq(Channel::BankTransfer.as_str())
+            .and(orders::currency.eq($currency.code()))
+            .and(orders::status.eq_any(statuses))
+    }};
+}
+
+/// The orders in a currency that wait for a bank transfer and whose reference one of these lines names, by reference.
+///
+/// # Errors
+/// Database errors.
+pub async fn named_orders(
+    conn: &mut AsyncPgConnection,
+    currency: Currency,
+    lines: &[StatementLine],
+) -> Result<HashMap<String, Uuid>, StorageError> {
+    let references: BTreeSet<String> = lines.iter().flat_map(StatementLine::references).collect();
+    let rows: Vec<(String, Uuid)> = orders::table
+        .filter(waits!(currency).and(orders::reference.eq_any(references)))
+        .select((orders::reference, orders::id))
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().collect())
+}
+
 /// The orders in a currency that wait for a bank transfer and may be meant by one of these lines: those whose reference
-/// they name, and those over one of their amounts that are not much older. An expired order waits, too: verified money
-/// always wins.
+/// they name, and those over one of their amounts that are not much older.
 ///
 /// # Errors
 /// Database errors.
@@ -154,24 +183,20 @@ pub async fn open_orders(
     currency: Currency,
     lines: &[StatementLine],
 ) -> Result<Vec<OpenOrder>, StorageError> {
-    let waits = || {
-        let statuses = [OrderStatus::Pending, OrderStatus::Processing, OrderStatus::Expired].map(OrderStatus::as_str);
-        orders::channel
-            .eq(Channel::BankTransfer.as_str())
-            .and(orders::currency.eq(currency.code()))
-            .and(orders::status.eq_any(statuses))
-    };
     let columns = (orders::id, orders::reference, orders::payable_amount, orders::remitter_name, orders::created_at);
     type Row = (Uuid, String, Decimal, Option<String>, DateTime<Utc>);
     let references: BTreeSet<String> = lines.iter().flat_map(StatementLine::references).collect();
-    let mut rows: Vec<Row> =
-        orders::table.filter(waits().and(orders::reference.eq_any(references))).select(columns).load(conn).await?;
+    let mut rows: Vec<Row> = orders::table
+        .filter(waits!(currency).and(orders::reference.eq_any(references)))
+        .select(columns)
+        .load(conn)
+        .await?;
     let days = || lines.iter().map(|line| line.booked_on);
     if let Some((from, to)) = days().min().zip(days().max()) {
         let amounts: BTreeSet<Decimal> = lines.iter().map(|line| line.amount.amount()).collect();
         let start = |day: NaiveDate| day.and_time(chrono::NaiveTime::MIN).and_utc();
         let alike: Vec<Row> = orders::table
-            .filter(waits().and(orders::payable_amount.eq_any(amounts)))
+            .filter(waits!(currency).and(orders::payable_amount.eq_any(amounts)))
             .filter(orders::created_at.ge(start(from - Duration::days(OLDEST_DAYS + 1))))
             .filter(orders::created_at.lt(start(to + Duration::days(3))))
             .order((orders::created_at, orders::id))

@@ -6,7 +6,6 @@
 
 use super::OnProgress;
 use crate::app::{App, Caller, Error, orders};
-use crate::domain::bank_statement::suggestion::suggest;
 use crate::domain::bank_statement::{BankStatement, StatementLine};
 use crate::domain::own_word::ProposalEnd;
 use crate::domain::permission::Permission;
@@ -25,12 +24,12 @@ pub(super) async fn credit_all(app: &App, statement: &BankStatement, progress: O
         let mut conn = app.pool.get().await?;
         let lines = bank_lines::of_statement(&mut conn, statement.id).await?;
         let texts: Vec<StatementLine> = lines.iter().map(|line| line.line.clone()).collect();
-        let orders = bank_matching::open_orders(&mut conn, statement.opening.currency(), &texts).await?;
+        let orders = bank_matching::named_orders(&mut conn, statement.opening.currency(), &texts).await?;
         for line in lines {
             // A line that names several orders may be for all of them.
-            let is_one = line.line.references().len() == 1;
-            let order = suggest(&line.line, &orders).by_reference().filter(|_| is_one);
-            named.extend(order.zip(line.payment_id));
+            let references = line.line.references();
+            let [reference] = references.as_slice() else { continue };
+            named.extend(orders.get(reference).copied().zip(line.payment_id));
         }
     }
     let uploader = operator(&statement.uploaded_by)?;

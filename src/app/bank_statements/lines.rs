@@ -1,5 +1,7 @@
 //! The lines of our banks' files as a worklist: operators say which payment a line is, and which order it is for.
 
+use std::collections::{BTreeSet, HashMap};
+
 use uuid::Uuid;
 
 use super::take_over::{bind, new_payment, settle};
@@ -13,6 +15,7 @@ use crate::domain::bank_statement::suggestion::{Suggestion, suggest};
 use crate::domain::bank_statement::{BankLine, LineList, StatementLine};
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
+use crate::domain::money::Currency;
 use crate::domain::page::{Page, Rows};
 use crate::domain::payment::Payment;
 use crate::storage::transaction::transact;
@@ -53,25 +56,21 @@ async fn found(conn: &mut Connection, id: Option<Uuid>) -> Result<BankLine, Erro
 
 async fn view(conn: &mut Connection, lines: Vec<BankLine>) -> Result<Vec<LineView>, Error> {
     let ids: Vec<Uuid> = lines.iter().filter_map(|line| line.payment_id).collect();
-    let known = store::payments_of(conn, &ids).await?;
+    let known: HashMap<Uuid, Payment> =
+        store::payments_of(conn, &ids).await?.into_iter().map(|payment| (payment.id, payment)).collect();
     let mut seen: Vec<LineView> = Vec::with_capacity(lines.len());
     for line in lines {
-        let payment = known.iter().find(|payment| Some(payment.id) == line.payment_id).cloned();
+        let payment = line.payment_id.and_then(|id| known.get(&id)).cloned();
         seen.push(LineView { line, payment, suggestion: Suggestion::Nothing });
     }
     // Only an unapplied payment needs an order.
     let is_open = |view: &LineView| view.payment.as_ref().is_some_and(|payment| payment.rest().is_positive());
-    let currencies: Vec<_> =
+    let currencies: BTreeSet<Currency> =
         seen.iter().filter(|view| is_open(view)).map(|view| view.line.line.amount.currency()).collect();
     for currency in currencies {
-        let in_currency = |view: &&mut LineView| {
-            is_open(view) && view.suggestion == Suggestion::Nothing && view.line.line.amount.currency() == currency
-        };
+        let in_currency = |view: &&mut LineView| is_open(view) && view.line.line.amount.currency() == currency;
         let mut open: Vec<&mut LineView> = seen.iter_mut().filter(in_currency).collect();
         let texts: Vec<StatementLine> = open.iter().map(|view| view.line.line.clone()).collect();
-        if texts.is_empty() {
-            continue;
-        }
         let orders = bank_matching::open_orders(conn, currency, &texts).await?;
         for view in &mut open {
             view.suggestion = suggest(&view.line.line, &orders);

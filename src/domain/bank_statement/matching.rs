@@ -5,15 +5,15 @@
 //! payment fit each other alone, they are bound. In any other case an operator chooses: of two lines that fit one
 //! payment, one is another payment.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use chrono::NaiveDate;
+use chrono::{Duration, NaiveDate};
 use uuid::Uuid;
 
 use super::StatementLine;
 use crate::domain::bank_transaction::{ALIKE_WITHIN_DAYS, Identity};
 use crate::domain::money::Money;
-use crate::domain::remitter;
+use crate::domain::remitter::Name;
 
 /// A payment that an operator stated, and that no line stands for yet. It is on the account of the lines.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,69 +52,146 @@ enum Fit {
     Yes,
 }
 
-type Rule = fn(&StatementLine, &StatedPayment) -> Fit;
-
-fn by_id(line: &StatementLine, payment: &StatedPayment) -> Fit {
-    let identity = line.identity();
-    if !identity.is_by_id() || identity != payment.identity {
-        return Fit::No;
-    }
-    let is_restated = payment.amount_is_open && payment.used <= line.amount;
-    if is_restated || payment.amount == line.amount { Fit::Yes } else { Fit::Doubtful }
+/// In the order in which they decide.
+#[derive(Debug, Clone, Copy)]
+enum Rule {
+    Id,
+    Reference,
+    Figures,
 }
 
-fn by_reference(line: &StatementLine, payment: &StatedPayment) -> Fit {
-    let references = line.references();
-    match payment.references.iter().any(|reference| references.contains(reference)) {
-        true if payment.amount == line.amount => Fit::Yes,
-        true => Fit::Doubtful,
-        false => Fit::No,
+/// A line with what is compared of it: reading it out of the texts takes long.
+struct ReadLine<'l> {
+    line: &'l StatementLine,
+    identity: Identity,
+    references: Vec<String>,
+    remitter: Option<Name>,
+}
+
+impl<'l> ReadLine<'l> {
+    fn of(line: &'l StatementLine) -> Self {
+        Self {
+            line,
+            identity: line.identity(),
+            references: line.references(),
+            remitter: line.remitter.as_deref().map(Name::of),
+        }
     }
 }
 
-fn by_figures(line: &StatementLine, payment: &StatedPayment) -> Fit {
-    let days = (line.booked_on - payment.received_on).num_days().abs();
-    let is_payer = |remitter: &String| {
-        payment.payers.is_empty() || payment.payers.iter().any(|payer| remitter::is_same(payer, remitter))
-    };
-    let references = line.references();
-    let is_for_others = !references.is_empty()
-        && !payment.references.is_empty()
-        && !payment.references.iter().any(|reference| references.contains(reference));
-    let fits = payment.amount == line.amount
-        && days <= ALIKE_WITHIN_DAYS
-        && !is_for_others
-        && line.remitter.as_ref().is_none_or(is_payer);
-    if fits { Fit::Yes } else { Fit::No }
+/// A payment with its place among all of them, and with what is compared of it.
+struct Known<'p> {
+    n: usize,
+    payment: &'p StatedPayment,
+    payers: Vec<Name>,
+}
+
+impl Known<'_> {
+    /// How well it fits a line for which the rule found it.
+    fn fit(&self, rule: Rule, line: &ReadLine<'_>) -> Fit {
+        let is_equal = self.payment.amount == line.line.amount;
+        let holds = match rule {
+            Rule::Id => is_equal || self.payment.amount_is_open && self.payment.used <= line.line.amount,
+            Rule::Reference => is_equal,
+            Rule::Figures if self.has_figures_of(line) => true,
+            Rule::Figures => return Fit::No,
+        };
+        if holds { Fit::Yes } else { Fit::Doubtful }
+    }
+
+    /// Whether a payment of the line's amount and days may be the line's.
+    fn has_figures_of(&self, line: &ReadLine<'_>) -> bool {
+        let references = &self.payment.references;
+        let is_for_others = !line.references.is_empty()
+            && !references.is_empty()
+            && !references.iter().any(|reference| line.references.contains(reference));
+        let is_payer =
+            |remitter: &Name| self.payers.is_empty() || self.payers.iter().any(|payer| payer.is_same(remitter));
+        !is_for_others && line.remitter.as_ref().is_none_or(is_payer)
+    }
+}
+
+/// Where payments are found: a file has thousands of lines, and an account thousands of payments.
+#[derive(Default)]
+struct Index<'k> {
+    by_id: HashMap<&'k str, Vec<&'k Known<'k>>>,
+    by_reference: HashMap<&'k str, Vec<&'k Known<'k>>>,
+    by_figures: HashMap<(Money, NaiveDate), Vec<&'k Known<'k>>>,
+}
+
+impl<'k> Index<'k> {
+    fn of(all: &'k [Known<'k>]) -> Self {
+        let mut index = Self::default();
+        for known in all {
+            let payment = known.payment;
+            index.by_id.entry(payment.identity.as_str()).or_default().push(known);
+            for reference in &payment.references {
+                index.by_reference.entry(reference.as_str()).or_default().push(known);
+            }
+            index.by_figures.entry((payment.amount, payment.received_on)).or_default().push(known);
+        }
+        index
+    }
+
+    /// The payments that fit a line by a rule, in their order.
+    fn fitting(&self, rule: Rule, line: &ReadLine<'_>) -> Vec<(&'k Known<'k>, Fit)> {
+        let mut found: Vec<&'k Known<'k>> = match rule {
+            Rule::Id if line.identity.is_by_id() => {
+                self.by_id.get(line.identity.as_str()).into_iter().flatten().copied().collect()
+            }
+            Rule::Id => Vec::new(),
+            Rule::Reference => {
+                let named = line.references.iter().filter_map(|reference| self.by_reference.get(reference.as_str()));
+                named.flatten().copied().collect()
+            }
+            Rule::Figures => {
+                let near = (-ALIKE_WITHIN_DAYS..=ALIKE_WITHIN_DAYS).map(Duration::days);
+                let days = near.filter_map(|days| line.line.booked_on.checked_add_signed(days));
+                let alike = days.filter_map(|day| self.by_figures.get(&(line.line.amount, day)));
+                alike.flatten().copied().collect()
+            }
+        };
+        found.sort_by_key(|known| known.n);
+        found.dedup_by_key(|known| known.n);
+        found.into_iter().map(|known| (known, known.fit(rule, line))).filter(|(_, fit)| *fit != Fit::No).collect()
+    }
 }
 
 /// Decides for each line on which money arrived which payment it is.
 #[must_use]
 pub fn match_lines(lines: &[StatementLine], stated: &[StatedPayment]) -> Vec<Match> {
+    let lines: Vec<ReadLine<'_>> = lines.iter().map(ReadLine::of).collect();
+    let name_all =
+        |payment: &StatedPayment| -> Vec<Name> { payment.payers.iter().map(|payer| Name::of(payer)).collect() };
+    let all: Vec<Known<'_>> =
+        stated.iter().enumerate().map(|(n, payment)| Known { n, payment, payers: name_all(payment) }).collect();
+    let index = Index::of(&all);
     let mut found: Vec<Match> = vec![Match::Free; lines.len()];
-    let mut taken: HashSet<Uuid> = HashSet::new();
-    let rules: [Rule; 3] = [by_id, by_reference, by_figures];
-    for rule in rules {
-        let open: Vec<&StatedPayment> = stated.iter().filter(|payment| !taken.contains(&payment.id)).collect();
-        let fitting: Vec<Vec<(Uuid, Fit)>> = lines
+    let mut taken: HashSet<usize> = HashSet::new();
+    for rule in [Rule::Id, Rule::Reference, Rule::Figures] {
+        let fitting: Vec<Vec<(&Known<'_>, Fit)>> = lines
             .iter()
             .zip(&found)
             .map(|(line, found)| match found {
                 Match::Free => {
-                    let fits = open.iter().map(|payment| (payment.id, rule(line, payment)));
-                    fits.filter(|(_, fit)| *fit != Fit::No).collect()
+                    let fits = index.fitting(rule, line).into_iter();
+                    fits.filter(|(known, _)| !taken.contains(&known.n)).collect()
                 }
                 _ => Vec::new(),
             })
             .collect();
-        let wanted = |id: Uuid| fitting.iter().filter(|fits| fits.iter().any(|(other, _)| *other == id)).count();
+        // How many lines each of them fits.
+        let mut wanted: HashMap<usize, usize> = HashMap::new();
+        for (known, _) in fitting.iter().flatten() {
+            *wanted.entry(known.n).or_default() += 1;
+        }
         for (place, fits) in found.iter_mut().zip(&fitting) {
             match fits.as_slice() {
                 [] => continue,
-                [(id, Fit::Yes)] if wanted(*id) == 1 => *place = Match::Bound(*id),
-                several => *place = Match::Tie(several.iter().map(|(id, _)| *id).collect()),
+                [(known, Fit::Yes)] if wanted.get(&known.n) == Some(&1) => *place = Match::Bound(known.payment.id),
+                several => *place = Match::Tie(several.iter().map(|(known, _)| known.payment.id).collect()),
             }
-            taken.extend(fits.iter().map(|(id, _)| *id));
+            taken.extend(fits.iter().map(|(known, _)| known.n));
         }
     }
     found

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::StatementLine;
 use crate::domain::money::Money;
-use crate::domain::remitter;
+use crate::domain::remitter::Name;
 
 const REFERENCE: u16 = 100;
 const AMOUNT_AND_REMITTER: u16 = 60;
@@ -43,43 +43,30 @@ pub enum Suggestion {
     Tie,
 }
 
-impl Suggestion {
-    /// The order whose reference the payer wrote.
-    #[must_use]
-    pub fn by_reference(self) -> Option<Uuid> {
-        match self {
-            Self::Order(id, score) if score >= REFERENCE => Some(id),
-            _ => None,
-        }
-    }
-}
-
-/// The score of an order for a line on which money arrived.
-#[must_use]
-pub fn score(line: &StatementLine, order: &OpenOrder) -> u16 {
-    let has_reference = line.references().contains(&order.reference);
+/// The score of an order for a line on which money arrived, and which has these references and this remitter.
+fn score(line: &StatementLine, references: &[String], remitter: Option<&Name>, order: &OpenOrder) -> u16 {
+    let has_reference = references.contains(&order.reference);
     let has_amount = line.amount == order.amount;
-    let has_remitter = line
-        .remitter
-        .as_deref()
-        .zip(order.remitter.as_deref())
-        .is_some_and(|(one, other)| remitter::is_same(one, other));
+    // Comparing names takes long, and there are thousands of orders.
+    let declared = order.remitter.as_deref().filter(|_| has_amount).map(Name::of);
+    let has_remitter = remitter.zip(declared.as_ref()).is_some_and(|(one, other)| one.is_same(other));
     // A bank's day may be one behind ours.
     let age = line.booked_on - order.created_on;
     let is_near = age >= Duration::days(-1) && age <= Duration::days(OLDEST_DAYS);
     let points = |holds: bool, points: u16| if holds { points } else { 0 };
     points(has_reference, REFERENCE)
-        + points(has_amount && has_remitter, AMOUNT_AND_REMITTER)
+        + points(has_remitter, AMOUNT_AND_REMITTER)
         + points(has_amount && is_near, AMOUNT_AND_DATE)
 }
 
 /// The order that is suggested for a line.
 #[must_use]
 pub fn suggest(line: &StatementLine, orders: &[OpenOrder]) -> Suggestion {
+    let (references, remitter) = (line.references(), line.remitter.as_deref().map(Name::of));
     let mut best = Suggestion::Nothing;
     let mut highest = 0;
     for order in orders {
-        let score = score(line, order);
+        let score = score(line, &references, remitter.as_ref(), order);
         if score > highest {
             highest = score;
             best = Suggestion::Order(order.id, score);

@@ -246,6 +246,28 @@ fn a_line_that_names_another_order_is_another_payment() {
     }
 }
 
+/// Each of 5,000 lines finds its payment among 5,000, by its id, its order or its figures. Comparing each line with
+/// each payment would take minutes, while the account is locked.
+#[test]
+fn thousands_of_lines_are_matched_with_thousands_of_payments() {
+    let mut payments = Vec::new();
+    let mut lines = Vec::new();
+    for n in 0..5_000_u32 {
+        let (amount, payer) = (format!("{}.25", n + 1), format!("Payer {n} of Many"));
+        let reference = make_reference(u64::from(n) * 7_919);
+        payments.push(stated(u128::from(n), &format!("P-{n}"), "2026-11-20", &amount, Some(&payer), Some(&reference)));
+        let words = "thank you very much ".repeat(20);
+        lines.push(match n % 3 {
+            0 => line("2026-11-20", &amount, Some(&format!("p {n}")), None, &words),
+            1 => line("2026-11-29", &amount, Some(&format!("L-{n}")), Some("Somebody"), &format!("{words}{reference}")),
+            _ => line("2026-11-21", &amount, Some(&format!("L-{n}")), Some(&payer), &words),
+        });
+    }
+    lines.reverse();
+    let wanted: Vec<Match> = (0..5_000_u128).rev().map(|n| Match::Bound(Uuid::from_u128(n))).collect();
+    assert!(match_lines(&lines, &payments) == wanted);
+}
+
 #[test]
 fn what_several_fit_or_contradicts_is_a_tie() {
     let tie = |ids: &[u128]| Match::Tie(ids.iter().map(|n| Uuid::from_u128(*n)).collect());
