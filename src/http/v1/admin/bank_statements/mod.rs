@@ -43,11 +43,13 @@ struct UploadQuery {
 ///
 /// A file of a bank: camt.053, MT940, or a CSV whose columns the account's mapping names; the content tells which. The
 /// body is the file itself. Nothing of it counts unless its opening balance and its lines make its closing balance, and
-/// it begins where the last statement of the account ended. Where its credits pass the threshold, a second operator
-/// approves the file (202). The same file again is the same statement.
+/// it begins where the last statement of the account ended. Where its credits and those that you took over alone in the
+/// last 24 hours pass the threshold, a second operator approves the file (202). The same file again is the same
+/// statement.
 ///
-/// Each line on which money arrived is one payment: one that an operator has stated by hand, or a new one. A line that
-/// names an order by its reference, over about the order's amount, completes it. The lines say what is left to do.
+/// Each line on which money arrived is one payment: one that an operator has stated by hand, or a new one. A file that
+/// has a line of an earlier file in other words, for example in another format, is refused (`lines_on_record`). A line
+/// that names an order by its reference, over about the order's amount, completes it. The lines say what is left to do.
 #[utoipa::path(
     tag = "admin-payments",
     operation_id = "adminUploadBankStatement",
