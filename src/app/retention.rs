@@ -26,7 +26,8 @@ pub struct Retention {
     pub holds: u16,
 }
 
-/// Deletes at most `limit` of each kind. A kind that fails does not stop the others. Returns how many rows were deleted.
+/// Deletes at most `limit` of each kind. A kind that fails does not stop the others. Returns how many rows were
+/// deleted.
 ///
 /// # Errors
 /// The first failure, when every kind has had its turn.

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use topup::config::Config;
-use topup::domain::api_key::{KeyOwner, KeyText};
+use topup::domain::api_key::KeyText;
 use topup::domain::environment::Environment;
 use topup::domain::permission::{Permission, Permissions};
 use topup::storage::pool::connect;

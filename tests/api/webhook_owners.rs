@@ -10,7 +10,7 @@ use topup::domain::permission::Permissions;
 use wiremock::ResponseTemplate;
 
 use crate::stage::{number, paid, quiet, until};
-use crate::support::{TestApp, execute};
+use crate::support::{Caller, TestApp, execute};
 use crate::tools::{grant, key};
 use crate::webhooks::{Partner, ask, at, deliveries, endpoint, event, types};
 
@@ -63,14 +63,14 @@ async fn only_operators_learn_which_operator_did_something() {
     let freeze = json!({ "reason": "a stolen card" });
     app.operator().post("/v1/admin/customers/alice/freeze", &freeze).await.expect(200);
     let (told, known) = (partner.events(4).await, console.events(4).await);
-    let page = |caller: crate::support::Caller<'_>| async move {
+    let page = async |caller: &Caller<'_>| {
         caller.get("/v1/events?customer_id=alice&limit=100").await.expect(200).text.clone()
     };
-    for text in [serde_json::to_string(&told).unwrap(), page(app.service()).await] {
+    for text in [serde_json::to_string(&told).unwrap(), page(&app.service()).await] {
         assert!(text.contains(r#""operator""#) && !text.contains("operator:"), "{text}");
         assert!(!text.contains("a stolen card"), "{text}");
     }
-    for text in [serde_json::to_string(&known).unwrap(), page(app.operator()).await] {
+    for text in [serde_json::to_string(&known).unwrap(), page(&app.operator()).await] {
         assert!(text.contains("operator:ops") && text.contains("a stolen card"), "{text}");
     }
     app.finish().await;

@@ -1,5 +1,5 @@
--- Delivers the events since a moment once more to an endpoint, if it wants them. One that was never delivered there gets
--- a delivery; one that is at rest is tried again; one that waits is left alone.
+-- Delivers the events since a moment once more to an endpoint, if it wants them. One that was never delivered there
+-- gets a delivery; one that is at rest is tried again; one that waits is left alone.
 --
 -- $1 uuid the endpoint
 -- $2 timestamptz since when
