@@ -637,7 +637,7 @@ CREATE TABLE events (
     -- Of what `data` is a row.
     noun text NOT NULL CONSTRAINT events_noun CHECK (noun IN (
         'order', 'unapplied_payment', 'refund', 'refund_request', 'dispute', 'transfer', 'balance', 'grant', 'hold',
-        'customer', 'webhook_endpoint')),
+        'customer', 'closing', 'webhook_endpoint')),
     -- The only service that may read it, beside operators; null: every service.
     owner text,
     data jsonb NOT NULL,

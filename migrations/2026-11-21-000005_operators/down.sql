@@ -1,4 +1,5 @@
 ALTER TABLE refunds DROP CONSTRAINT refunds_of_closing, DROP CONSTRAINT refunds_of_closing_are_ours;
 DROP TABLE write_offs, payouts, closings;
+DROP FUNCTION tell_of_closing;
 DROP TABLE dispute_cases;
 DROP TABLE bank_lines, bank_statement_lines, bank_statements, bank_statement_mappings;

@@ -142,6 +142,18 @@ CREATE UNIQUE INDEX closings_one_of_customer ON closings (customer_id) WHERE sta
 CREATE INDEX closings_due ON closings (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX closings_by_time ON closings (started_at, id);
 CREATE INDEX closings_by_state ON closings (state, started_at, id);
+
+-- A closing tells of each new state: see `events`.
+CREATE FUNCTION tell_of_closing() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO events (customer_id, type, noun, data)
+    VALUES (NEW.customer_id, 'closing.' || NEW.state, 'closing', to_jsonb(NEW));
+    RETURN NULL;
+END $$;
+CREATE TRIGGER closings_told_new AFTER INSERT ON closings FOR EACH ROW EXECUTE FUNCTION tell_of_closing();
+CREATE TRIGGER closings_told AFTER UPDATE ON closings FOR EACH ROW
+    WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION tell_of_closing();
+
 ALTER TABLE refunds ADD CONSTRAINT refunds_of_closing FOREIGN KEY (closing_id) REFERENCES closings (id);
 ALTER TABLE refunds ADD CONSTRAINT refunds_of_closing_are_ours
     CHECK (closing_id IS NULL OR (ours AND customer_id IS NOT NULL AND NOT override_balance AND NOT from_products));

@@ -6,6 +6,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::closing::Closing;
 use super::customer::CustomerId;
 use super::dispute::Dispute;
 use super::freeze::Freeze;
@@ -115,6 +116,18 @@ kinds! {
     CustomerFrozen = "customer.frozen";
     /// An operator has ended the freeze of a customer.
     CustomerUnfrozen = "customer.unfrozen";
+    /// An operator starts to close an account, and nothing new goes out of its wallets.
+    ClosingWaiting = "closing.waiting";
+    /// Nothing of an account that is being closed is open any more, and its payments are refunded.
+    ClosingRefunding = "closing.refunding";
+    /// The refunds of a closing have ended, and operators pay out the rest by bank transfer.
+    ClosingPayout = "closing.payout";
+    /// An account is closed, and nothing is left of its money.
+    ClosingClosed = "closing.closed";
+    /// Money came back to an account that was closed, and its closing goes on.
+    ClosingReopened = "closing.reopened";
+    /// An operator ended a closing while it waited, and the account is open.
+    ClosingWithdrawn = "closing.withdrawn";
     /// The service has disabled a webhook endpoint, because it is gone or has failed for too long. Only its owner and
     /// operators see this.
     WebhookEndpointDisabled = "webhook_endpoint.disabled";
@@ -150,6 +163,7 @@ pub enum Subject {
     Hold(Box<Hold>),
     /// A customer whose wallets are all frozen, or none of them by that.
     Customer(CustomerId, Option<Box<Freeze>>),
+    Closing(Box<Closing>),
     WebhookEndpoint(Box<WebhookEndpoint>),
 }
 

@@ -21,7 +21,7 @@ use crate::domain::wallet::Wallet;
 
 #[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = closings, treat_none_as_null = true)]
-struct ClosingRow {
+pub(super) struct ClosingRow {
     id: Uuid,
     customer_id: String,
     state: String,

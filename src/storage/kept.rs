@@ -12,6 +12,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 
 use super::StorageError;
+use super::closings::ClosingRow;
 use super::columns::{corrupt, customer_from_column};
 use super::disputes::DisputeRow;
 use super::ledger::{AttachedRow, GrantRow, HoldRow, WalletRow, WalletSql, key_from_columns};
@@ -53,6 +54,7 @@ kept!(Wallets, "sql/kept_wallets.sql", WalletSql);
 kept!(Grants, "sql/kept_grants.sql", GrantSql);
 kept!(WebhookEndpoints, "sql/kept_webhook_endpoints.sql", SqlTypeOf<AsSelect<EndpointRow, Pg>>);
 kept!(FrozenCustomers, "sql/kept_frozen_customers.sql", FrozenSql);
+kept!(Closings, "sql/kept_closings.sql", SqlTypeOf<AsSelect<ClosingRow, Pg>>);
 
 type GrantSql = (SqlTypeOf<AsSelect<GrantRow, Pg>>, SqlTypeOf<AsSelect<AttachedRow, Pg>>, Text, Text, Text);
 type FrozenSql = (Text, Nullable<Text>, Nullable<Text>, Nullable<Timestamptz>);
@@ -108,6 +110,10 @@ pub(super) async fn read(
         "customer" => {
             let rows: Vec<FrozenRow> = Cached(FrozenCustomers(rows)).load(conn).await?;
             each(rows, customer)
+        }
+        "closing" => {
+            let rows: Vec<ClosingRow> = Cached(Closings(rows)).load(conn).await?;
+            each(rows, |row| Ok(Subject::Closing(Box::new(row.try_into()?))))
         }
         "webhook_endpoint" => {
             let rows: Vec<EndpointRow> = Cached(WebhookEndpoints(rows)).load(conn).await?;

@@ -24,6 +24,7 @@ mod bonus;
 mod bonus_tiers;
 mod catalogue;
 mod client_data;
+mod closing_events;
 mod closing_guards;
 mod closing_races;
 mod closings;

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::app::{Error, Reader};
 use crate::domain::event::{self, Subject};
 use crate::http::edge::wire::{CustomerIdText, EventId, EventType};
+use crate::http::v1::admin::closings::body::Closing;
 use crate::http::v1::admin::disputes::body::{Dispute, dispute_body};
 use crate::http::v1::admin::freezes::body::Freeze;
 use crate::http::v1::admin::refunds::body::{Refund, refund_body};
@@ -78,6 +79,9 @@ pub struct EventData {
     customer: Option<Freeze>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
+    closing: Option<Closing>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     webhook_endpoint: Option<WebhookEndpoint>,
 }
 
@@ -121,6 +125,7 @@ impl EventData {
             Subject::Grant(grant) => Self { grant: Some(Grant::from(&**grant).told_to(reader)), ..nothing },
             Subject::Hold(hold) => Self { hold: Some(hold_body(hold, None)), ..nothing },
             Subject::WebhookEndpoint(endpoint) => Self { webhook_endpoint: Some((&**endpoint).into()), ..nothing },
+            Subject::Closing(closing) => Self { closing: Some((&**closing).into()), ..nothing },
             Subject::Customer(customer, freeze) => {
                 let ended = || Freeze::ended(customer, None);
                 let freeze = freeze.as_ref().map_or_else(ended, |freeze| Freeze::from((**freeze).clone()));
