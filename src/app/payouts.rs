@@ -145,7 +145,9 @@ async fn beneficiary(conn: &mut Connection, new: &NewPayout) -> Result<Beneficia
     })?;
     let account = new.account.clone().or(profile.details.bank_account);
     let account = account.ok_or_else(|| {
-        Error::field("/account", Code::Required, "is required where the billing profile names no bank account")
+        let detail = "is missing: the billing profile names no bank account; name one here, or let the customer add \
+                      `bank_account` to the profile";
+        Error::field("/account", Code::Required, detail)
     })?;
     Ok(Beneficiary { name: profile.name, bank_name: profile.details.bank_name, account })
 }

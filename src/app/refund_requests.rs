@@ -10,6 +10,7 @@ use super::orders::read::owned;
 use super::refunds::{self, NewRefund, parts};
 use super::{App, Caller, Error, IdempotencyKey, Made, closings};
 use crate::domain::audit::AuditRecord;
+use crate::domain::closing::ANSWER_TO_REFUND_REQUESTS;
 use crate::domain::code::Code;
 use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
@@ -85,10 +86,7 @@ pub async fn create(
         }
         let order = orders::lock(conn, new.order_id).await?.filter(|order| order.customer == *customer);
         let order = order.ok_or(Error::NotFound("order"))?;
-        if closings::is_shut(conn, customer).await? {
-            let detail = "the account is closed, and its closing gives back what is left";
-            return Err(Error::conflict(Code::AccountClosed, detail));
-        }
+        closings::require_open(conn, customer).await?;
         let parts = parts_of(conn, &order).await?;
         let amount = wanted(&order, &parts, new.amount)?;
         let request = RefundRequest {
@@ -192,14 +190,50 @@ pub async fn refuse(app: &App, caller: &Caller, id: Uuid, reason: &str) -> Resul
         }
         caller.require_not_own(&known.customer)?;
         let (order, request) = lock_waiting(conn, id).await?;
-        let now = clock::now(conn).await?;
-        let request = request.decide(RefundRequestState::Refused, &actor, now, Some(reason));
-        store::update(conn, &request).await?;
-        orders::add_to_timeline(conn, &order, "refund_request_refused", &actor, Some(reason)).await?;
-        note(conn, &request, "refused", &actor, Some(reason)).await?;
-        Ok::<_, Error>(request)
+        book_refusal(conn, &order, request, &actor, reason).await
     })
     .await
+}
+
+async fn book_refusal(
+    conn: &mut Connection,
+    order: &Order,
+    request: RefundRequest,
+    actor: &str,
+    reason: &str,
+) -> Result<RefundRequest, Error> {
+    let now = clock::now(conn).await?;
+    let request = request.decide(RefundRequestState::Refused, actor, now, Some(reason));
+    store::update(conn, &request).await?;
+    orders::add_to_timeline(conn, order, "refund_request_refused", actor, Some(reason)).await?;
+    note(conn, &request, "refused", actor, Some(reason)).await?;
+    Ok(request)
+}
+
+/// Refuses the requests of an account that is being closed, each in a transaction of its own: the closing gives back
+/// what is left. A request whose refund waits for a second operator is left to that operator, and ends here once the
+/// refund is rejected.
+///
+/// # Errors
+/// Database errors.
+pub(in crate::app) async fn end_for_closing(app: &App, customer: &CustomerId, actor: &str) -> Result<(), Error> {
+    let undecided = store::undecided(&mut *app.pool.get().await?, customer).await?;
+    for id in undecided {
+        transact(&app.pool, async |conn| {
+            let (order, request) = match lock_waiting(conn, id).await {
+                Ok(found) => found,
+                // Somebody has decided it meanwhile.
+                Err(Error::Conflict { .. }) => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            if closings::is_closing(conn, customer).await? {
+                book_refusal(conn, &order, request, actor, ANSWER_TO_REFUND_REQUESTS).await?;
+            }
+            Ok::<_, Error>(())
+        })
+        .await?;
+    }
+    Ok(())
 }
 
 /// Withdraws a request of the customer. Withdrawing it again changes nothing.

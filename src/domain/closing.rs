@@ -2,7 +2,7 @@
 //!
 //! | state | what happens | how it goes on |
 //! |---|---|---|
-//! | `waiting` | nothing new goes out; pending orders are cancelled | when nothing is open any more ([`Waits`]) |
+//! | `waiting` | nothing new goes out; pending orders and refund requests end | when nothing is open ([`Waits`]) |
 //! | `refunding` | payments are refunded, newest first | when all refunds and disputes have ended |
 //! | `payout` | two operators pay out the rest by bank, after some days | when nothing is left |
 //! | `closed` | nothing is left; payments stay unapplied ([`KEPT_UNAPPLIED`]) | money that comes back reopens it |
@@ -32,6 +32,9 @@ use uuid::Uuid;
 use super::customer::CustomerId;
 use super::payout::rest_of;
 use super::wallet::Wallet;
+
+/// What a customer is told whose refund request ends by a closing.
+pub const ANSWER_TO_REFUND_REQUESTS: &str = "the account is being closed, and its closing gives back what is left";
 
 /// Why a payment that arrives for a closed account stays unapplied.
 pub const KEPT_UNAPPLIED: &str = "account_closed";
@@ -155,6 +158,8 @@ pub struct Waits {
     pub freezes: i64,
     /// Disputes for which the wallets have given nothing yet.
     pub open_disputes: i64,
+    /// Refund requests that are not ended yet: a closing refuses them.
+    pub open_refund_requests: i64,
     /// Refunds that wait for a second operator, or are on their way.
     pub open_refunds: i64,
     /// Payouts that wait for a second operator, or are to be sent.
@@ -171,6 +176,7 @@ impl Waits {
             ("unapplied_payments", self.unapplied_payments),
             ("freezes", self.freezes),
             ("open_disputes", self.open_disputes),
+            ("open_refund_requests", self.open_refund_requests),
             ("open_refunds", self.open_refunds),
             ("open_payouts", self.open_payouts),
         ]

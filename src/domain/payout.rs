@@ -21,6 +21,35 @@ pub struct Beneficiary {
     pub account: String,
 }
 
+/// What is missing before the rest can be paid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingDetails {
+    /// The customer has no billing profile, so there is no name.
+    BillingProfile,
+    /// The billing profile names no bank account, and the operator has named none.
+    BankAccount,
+}
+
+impl MissingDetails {
+    /// What is missing of a customer whose profile names this bank account.
+    #[must_use]
+    pub fn of(profile: Option<Option<&str>>) -> Option<Self> {
+        match profile {
+            None => Some(Self::BillingProfile),
+            Some(None) => Some(Self::BankAccount),
+            Some(Some(_)) => None,
+        }
+    }
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BillingProfile => "billing_profile",
+            Self::BankAccount => "bank_account",
+        }
+    }
+}
+
 /// A payout. It moves through the states of a refund that people send.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Payout {

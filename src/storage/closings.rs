@@ -196,7 +196,7 @@ struct WaitsOf(String);
 
 impl Statement for WaitsOf {
     const TEXT: &'static str = include_str!("sql/closing_waits.sql");
-    type Row = (BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt);
+    type Row = (BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt);
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<Text, _>(&self.0)
@@ -208,9 +208,19 @@ impl Statement for WaitsOf {
 /// # Errors
 /// Database errors.
 pub async fn waits(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<Waits, StorageError> {
-    let (open_orders, open_holds, unapplied_payments, freezes, open_disputes, open_refunds, open_payouts) =
+    let counts: (i64, i64, i64, i64, i64, i64, i64, i64) =
         Cached(WaitsOf(customer.as_str().to_owned())).get_result(conn).await?;
-    Ok(Waits { open_orders, open_holds, unapplied_payments, freezes, open_disputes, open_refunds, open_payouts })
+    let (open_orders, open_holds, unapplied_payments, freezes, open_disputes, open_refund_requests, ..) = counts;
+    Ok(Waits {
+        open_orders,
+        open_holds,
+        unapplied_payments,
+        freezes,
+        open_disputes,
+        open_refund_requests,
+        open_refunds: counts.6,
+        open_payouts: counts.7,
+    })
 }
 
 struct ToRefund {

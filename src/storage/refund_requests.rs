@@ -126,6 +126,21 @@ pub async fn of_refund(conn: &mut AsyncPgConnection, refund: Uuid) -> Result<Opt
     row.map(RefundRequest::try_from).transpose()
 }
 
+/// The requests of a customer that wait for a decision, but for those whose refund waits for a second operator.
+///
+/// # Errors
+/// Database errors.
+pub async fn undecided(conn: &mut AsyncPgConnection, customer: &CustomerId) -> Result<Vec<Uuid>, StorageError> {
+    Ok(refund_requests::table
+        .filter(refund_requests::customer_id.eq(customer.as_str()))
+        .filter(refund_requests::status.eq(RefundRequestState::Waiting.as_str()))
+        .filter(refund_requests::refund_id.is_null())
+        .order((refund_requests::created_at, refund_requests::id))
+        .select(refund_requests::id)
+        .load(conn)
+        .await?)
+}
+
 /// A page of requests.
 ///
 /// # Errors

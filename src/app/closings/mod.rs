@@ -22,17 +22,19 @@ use crate::domain::customer::CustomerId;
 use crate::domain::id::IdKind;
 use crate::domain::money::{Currency, Money};
 use crate::domain::page::{Page, Rows};
-use crate::domain::payout::Payout;
+use crate::domain::payout::{MissingDetails, Payout};
 use crate::domain::permission::Permission;
 use crate::domain::write_off::Owed;
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, audit, clock, closings as store, ledger, payouts};
+use crate::storage::{Connection, audit, billing_profiles, clock, closings as store, ledger, payouts};
 
 /// A closing with what there is to know about it.
 #[derive(Debug, Clone)]
 pub struct ClosingView {
     pub closing: Closing,
     pub waits: Waits,
+    /// Without it the rest cannot be paid out; `None` where nothing is missing, or nothing is to be paid out.
+    pub missing: Option<MissingDetails>,
     /// What the account has that can be paid out, and what it owes: a sum for each currency that has one.
     pub left: Vec<Money>,
     pub owed: Vec<Money>,
@@ -150,8 +152,17 @@ async fn view(conn: &mut Connection, app: &App, closing: Closing) -> Result<Clos
         Money::sum(*currency, own.map(|wallet| wallet.movable()))
     };
     let owed = |currency: &Currency| Owed::of(*currency, &wallets, &claims).total();
+    let waits = store::waits(conn, &closing.customer).await?;
+    let missing = match closing.state {
+        ClosingState::Payout if waits.open_payouts == 0 => {
+            let profile = billing_profiles::find(conn, &closing.customer).await?;
+            MissingDetails::of(profile.as_ref().map(|profile| profile.details.bank_account.as_deref()))
+        }
+        _ => None,
+    };
     Ok(ClosingView {
-        waits: store::waits(conn, &closing.customer).await?,
+        waits,
+        missing,
         left: currencies.iter().map(movable).filter(|money| money.is_positive()).collect(),
         owed: currencies.iter().map(owed).filter(|money| money.is_positive()).collect(),
         payouts: payouts::of_closing(conn, closing.id).await?,
@@ -174,11 +185,20 @@ pub async fn list(app: &App, filter: &ClosingFilter, page: &Page) -> Result<Rows
 /// # Errors
 /// 409 `account_closed`.
 pub(in crate::app) async fn require_open(conn: &mut Connection, customer: &CustomerId) -> Result<(), Error> {
-    ledger::pass_gate(conn, customer).await?;
-    match store::of_customer(conn, customer).await? {
-        None => Ok(()),
-        Some(_) => Err(Error::conflict(Code::AccountClosed, "the account is being closed, or is closed")),
+    match is_closing(conn, customer).await? {
+        false => Ok(()),
+        true => Err(Error::conflict(Code::AccountClosed, "the account is being closed, or is closed")),
     }
+}
+
+/// Whether an account is being closed, or is closed. That stays so until the caller's transaction ends. Call it before
+/// any wallet is locked.
+///
+/// # Errors
+/// Database errors.
+pub(in crate::app) async fn is_closing(conn: &mut Connection, customer: &CustomerId) -> Result<bool, Error> {
+    ledger::pass_gate(conn, customer).await?;
+    Ok(store::of_customer(conn, customer).await?.is_some())
 }
 
 /// Whether nothing comes into an account any more.

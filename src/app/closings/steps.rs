@@ -5,7 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::record;
 use crate::app::orders::cancel::cancel_for_closing;
 use crate::app::transfers::{self, NewTransfer};
-use crate::app::{App, Caller, Error, refunds, write_offs};
+use crate::app::{App, Caller, Error, refund_requests, refunds, write_offs};
 use crate::domain::client_data::ClientData;
 use crate::domain::closing::{Closing, ClosingState};
 use crate::domain::customer::CustomerId;
@@ -74,14 +74,15 @@ async fn lock(conn: &mut Connection, known: &Closing) -> Result<Option<(Vec<Wall
     Ok(closing.map(|closing| (wallets, closing, now)))
 }
 
-/// Cancels the orders whose payment has not begun. When nothing is open any more, promotional credit is forfeited, the
-/// money is gathered in the main wallets, and nothing comes in from then on. All of that is one transaction, so what
-/// arrives is either there before, and goes back with the rest, or is kept unapplied.
+/// Cancels the orders whose payment has not begun, and ends refund requests. When nothing is open any more, promotional
+/// credit is forfeited, the money is gathered in the main wallets, and nothing comes in from then on. All of that is
+/// one transaction, so what arrives is either there before, and goes back with the rest, or is kept unapplied.
 async fn leave_waiting(app: &App, known: &Closing, actor: &str) -> Result<bool, Error> {
     let open = store::open_orders(&mut *app.pool.get().await?, &known.customer).await?;
     for order in open {
         cancel_for_closing(app, order, actor).await?;
     }
+    refund_requests::end_for_closing(app, &known.customer, actor).await?;
     transact(&app.pool, async |conn| {
         let Some((wallets, mut closing, now)) = lock(conn, known).await? else { return Ok(false) };
         let waits = store::waits(conn, &known.customer).await?;
@@ -161,6 +162,7 @@ async fn gather(conn: &mut Connection, customer: &CustomerId) -> Result<(), Erro
 /// meanwhile.
 async fn refund(app: &App, known: &Closing, actor: &str) -> Result<bool, Error> {
     let starter = starter(known)?;
+    refund_requests::end_for_closing(app, &known.customer, actor).await?;
     let orders = {
         let mut conn = app.pool.get().await?;
         let waits = store::waits(&mut conn, &known.customer).await?;
@@ -203,7 +205,7 @@ async fn finish(app: &App, known: &Closing, actor: &str, next: Option<ClosingSta
         let waits = store::waits(conn, &known.customer).await?;
         let (wallets, _) = ledger::lock_all_wallets(conn, &known.customer).await?;
         let is_left = wallets.iter().any(|wallet| rest_of(wallet).is_some() || wallet.granted().is_positive());
-        let is_under_way = waits.open_refunds > 0 || waits.open_payouts > 0;
+        let is_under_way = waits.open_refund_requests > 0 || waits.open_refunds > 0 || waits.open_payouts > 0;
         let state = match (is_under_way, is_left, next) {
             (false, false, _) => Some(ClosingState::Closed),
             (false, true, Some(next)) if waits.open_disputes == 0 => Some(next),

@@ -58,8 +58,9 @@ impl From<ClosingStatusName> for ClosingState {
 /// Something that a closing waits for.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ClosingWait {
-    /// `open_orders`, `open_holds`, `unapplied_payments`, `freezes`, `open_disputes`, `open_refunds` or `open_payouts`;
-    /// the list may grow.
+    /// `open_orders`, `open_holds`, `unapplied_payments`, `freezes`, `open_disputes`, `open_refund_requests`,
+    /// `open_refunds`, `open_payouts`; and where the rest is to be paid out, `billing_profile` for a customer without
+    /// one, or `bank_account` where the profile names no bank account. The list may grow.
     #[schema(max_length = 40, pattern = "^[a-z_]+$", example = "open_holds")]
     what: String,
     /// How many there are.
@@ -73,7 +74,8 @@ pub fn waits(view: &ClosingView) -> Vec<ClosingWait> {
     if !view.closing.state.is_at_work() {
         return Vec::new();
     }
-    let named = view.waits.named().into_iter();
+    let missing = view.missing.map(|missing| (missing.as_str(), 1));
+    let named = view.waits.named().into_iter().chain(missing);
     named.map(|(what, count)| ClosingWait { what: what.to_owned(), count }).collect()
 }
 

@@ -36,12 +36,12 @@ impl ClosingReason {
 
 /// Close an account
 ///
-/// From now on nothing new goes out of the wallets (409 `account_closed`), pending orders are cancelled, and no order
-/// is made. When no order, hold, refund and unapplied payment is open any more, granted credit is forfeited, and
-/// payments are refunded to their sources, newest first; each refund waits for another operator where you lack the
-/// permission `finance`. No money goes while a payment is disputed. The rest is paid out by bank transfer. A
-/// worker takes each step as soon as it can be taken. An account that is being closed already stays so, with the first
-/// reason.
+/// From now on nothing new goes out of the wallets (409 `account_closed`), pending orders are cancelled, refund
+/// requests are refused, and no order and no refund request is made. When no order, hold, refund and unapplied payment
+/// is open any more, granted credit is forfeited, and payments are refunded to their sources, newest first; each refund
+/// waits for another operator where you lack the permission `finance`. No money goes while a payment is disputed. The
+/// rest is paid out by bank transfer. A worker takes each step as soon as it can be taken. An account that is being
+/// closed already stays so, with the first reason.
 #[utoipa::path(
     tag = "admin-closings",
     operation_id = "adminCloseCustomer",

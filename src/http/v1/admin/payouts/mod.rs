@@ -87,7 +87,11 @@ fn answer(made: &Made<payout::Payout>) -> HttpResponse {
         (status = 200, description = "The payout that the same request made before, which has moved on", body = Payout),
         (status = 404, description = "The account is not being closed"),
         (status = 409, description = "`closing_moved_on`, `payout_moved_on` or `payout_too_early`"),
-        (status = 422, description = "`billing_profile_required`: there is no name to which it could be paid"),
+        (
+            status = 422,
+            description = "`billing_profile_required`: there is no name to which it could be paid; or `errors` names \
+                `/account`: neither the request nor the billing profile names the customer's bank account",
+        ),
     ),
     security(("bearer" = ["operator:finance"]))
 )]
