@@ -104,6 +104,8 @@ CREATE INDEX bank_lines_by_account ON bank_lines (bank_account_id, created_at, i
 CREATE TABLE dispute_cases (
     dispute_id uuid PRIMARY KEY REFERENCES disputes (id),
     evidence_due_at timestamptz,
+    -- Whether the dispute is open: kept by the triggers below, for the index.
+    is_open boolean NOT NULL,
     -- What the company charges us for it.
     fee numeric(24, 8),
     fee_currency text,
@@ -115,7 +117,25 @@ CREATE TABLE dispute_cases (
     CONSTRAINT dispute_cases_sent CHECK (num_nulls(evidence, sent_by, sent_at) IN (0, 3))
 );
 -- What is due, the earliest first.
-CREATE INDEX dispute_cases_due ON dispute_cases (evidence_due_at) WHERE sent_at IS NULL;
+CREATE INDEX dispute_cases_due ON dispute_cases (evidence_due_at, dispute_id)
+    WHERE is_open AND sent_at IS NULL AND evidence_due_at IS NOT NULL;
+
+-- A decision that is being written is waited for, and one that comes later finds this row.
+CREATE FUNCTION open_dispute_case() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    SELECT d.status = 'open' INTO NEW.is_open FROM disputes d WHERE d.id = NEW.dispute_id FOR SHARE;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER dispute_cases_opened BEFORE INSERT ON dispute_cases
+    FOR EACH ROW EXECUTE FUNCTION open_dispute_case();
+
+CREATE FUNCTION follow_dispute() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE dispute_cases SET is_open = (NEW.status = 'open') WHERE dispute_id = NEW.id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER disputes_followed AFTER UPDATE ON disputes FOR EACH ROW
+    WHEN (OLD.status <> NEW.status) EXECUTE FUNCTION follow_dispute();
 
 -- Accounts that are being closed, or are closed (`domain::closing`). The wallets' columns `closing` and `closed` say
 -- the same, and are written with it under the locks of all wallets of the customer. Such a row is locked after the

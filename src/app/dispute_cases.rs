@@ -1,5 +1,7 @@
 //! The work on disputes: the file of evidence, sending it, and a count of how disputes ended.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 use uuid::Uuid;
 
@@ -8,9 +10,10 @@ use super::{App, Caller, Error, settlement};
 use crate::domain::audit::AuditRecord;
 use crate::domain::calendar::{Month, Span};
 use crate::domain::code::Code;
-use crate::domain::dispute::Dispute;
+use crate::domain::dispute::{Dispute, DisputeFilter, EvidenceDue};
 use crate::domain::dispute_case::{DisputeCase, DisputeOutcome, Evidence, SentEvidence};
 use crate::domain::id::IdKind;
+use crate::domain::page::{Page, Rows};
 use crate::domain::paper::PaperKind;
 use crate::domain::payment::DisputeStatus;
 use crate::storage::transaction::transact;
@@ -43,6 +46,27 @@ async fn with_case(conn: &mut Connection, dispute: Dispute) -> Result<DisputeVie
     let known = store::of(conn, &[dispute.id]).await?.pop();
     let case = known.map(|(_, case)| case).unwrap_or_default();
     Ok(DisputeView { dispute, case })
+}
+
+/// A page of disputes, each with the work on it: newest or oldest first, or the worklist of evidence by when it is due.
+///
+/// # Errors
+/// Database errors.
+pub async fn list(
+    app: &App,
+    filter: &DisputeFilter,
+    due: Option<EvidenceDue>,
+    page: &Page,
+) -> Result<Rows<DisputeView>, Error> {
+    let mut conn = app.pool.get().await?;
+    if let Some(due) = due {
+        let found = store::due(&mut conn, filter, due, page).await?;
+        return found.try_map(|(dispute, case)| Ok(DisputeView { dispute, case }));
+    }
+    let found = disputes::list(&mut conn, filter, page).await?;
+    let ids: Vec<Uuid> = found.rows.iter().map(|dispute| dispute.id).collect();
+    let mut cases: HashMap<Uuid, DisputeCase> = store::of(&mut conn, &ids).await?.into_iter().collect();
+    found.try_map(|dispute| Ok(DisputeView { case: cases.remove(&dispute.id).unwrap_or_default(), dispute }))
 }
 
 /// The file of evidence about a dispute, made of what is on record now.

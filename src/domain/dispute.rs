@@ -58,3 +58,11 @@ pub struct DisputeFilter {
     pub order_id: Option<Uuid>,
     pub customer: Option<CustomerId>,
 }
+
+/// The worklist of evidence: open disputes whose evidence the company takes until some time, and that nobody has sent.
+/// It is sorted by that time.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct EvidenceDue {
+    /// Only what is due before this.
+    pub before: Option<DateTime<Utc>>,
+}

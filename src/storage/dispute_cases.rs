@@ -10,11 +10,15 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::columns::{corrupt, currency_from_column, provider_from_column};
+use super::disputes::DisputeRow;
+use super::page::in_page;
 use super::schema::{dispute_cases as cases, disputes};
 use crate::domain::calendar::{Month, Span};
 use crate::domain::customer::CustomerId;
+use crate::domain::dispute::{Dispute, DisputeFilter, EvidenceDue};
 use crate::domain::dispute_case::{DisputeCase, DisputeOutcome, SentEvidence};
 use crate::domain::money::Money;
+use crate::domain::page::{Page, Rows};
 use crate::domain::payment::{DisputeFact, DisputeStatus, ProviderName};
 
 #[derive(Debug, Queryable, Selectable)]
@@ -57,6 +61,44 @@ pub async fn of(conn: &mut AsyncPgConnection, ids: &[Uuid]) -> Result<Vec<(Uuid,
     let rows: Vec<CaseRow> =
         cases::table.filter(cases::dispute_id.eq_any(ids)).select(CaseRow::as_select()).load(conn).await?;
     rows.into_iter().map(read).collect()
+}
+
+/// A page of open disputes whose evidence is due and was not sent. A row's place is the time until which the company
+/// takes evidence, and the dispute's id.
+///
+/// # Errors
+/// Database errors.
+pub async fn due(
+    conn: &mut AsyncPgConnection,
+    filter: &DisputeFilter,
+    due: EvidenceDue,
+    page: &Page,
+) -> Result<Rows<(Dispute, DisputeCase)>, StorageError> {
+    let mut query = cases::table
+        .inner_join(disputes::table.on(disputes::id.eq(cases::dispute_id)))
+        // As in the index `dispute_cases_due`.
+        .filter(cases::is_open)
+        .filter(cases::sent_at.is_null())
+        .filter(cases::evidence_due_at.is_not_null())
+        .select((DisputeRow::as_select(), CaseRow::as_select()))
+        .limit(page.to_read())
+        .into_boxed();
+    if let Some(before) = due.before {
+        query = query.filter(cases::evidence_due_at.lt(before));
+    }
+    if !filter.statuses.is_empty() {
+        let statuses: Vec<&str> = filter.statuses.iter().map(|status| status.as_str()).collect();
+        query = query.filter(disputes::status.eq_any(statuses));
+    }
+    if let Some(order_id) = filter.order_id {
+        query = query.filter(disputes::order_id.eq(order_id));
+    }
+    if let Some(customer) = &filter.customer {
+        query = query.filter(disputes::customer_id.eq(customer.as_str()));
+    }
+    let query = in_page!(query, page, cases::evidence_due_at, cases::dispute_id);
+    let rows: Vec<(DisputeRow, CaseRow)> = query.load(conn).await?;
+    page.cut(rows).try_map(|(dispute, case)| Ok((dispute.try_into()?, read(case)?.1)))
 }
 
 /// Writes what a company says about a dispute that is on record. What it does not say stays.

@@ -324,6 +324,7 @@ diesel::table! {
     dispute_cases (dispute_id) {
         dispute_id -> Uuid,
         evidence_due_at -> Nullable<Timestamptz>,
+        is_open -> Bool,
         fee -> Nullable<Numeric>,
         fee_currency -> Nullable<Text>,
         evidence -> Nullable<Text>,

@@ -3,8 +3,9 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::stage::{paid, play, quiet, timeline, with_status};
-use crate::support::TestApp;
+use crate::audit::both_ways;
+use crate::stage::{number, paid, play, quiet, timeline, with_status};
+use crate::support::{TestApp, execute};
 
 async fn opened(app: &TestApp, company: &str, order: &str) -> String {
     play(app, company, order, "dispute-open", json!({})).await;
@@ -82,5 +83,59 @@ async fn evidence_that_cannot_be_sent_says_why() {
     let wrong = "/v1/admin/dispute-outcomes?from=2026-02&to=2026-01";
     app.operator().get(wrong).await.names("?to", "out_of_range");
     assert_eq!(outcomes(&app).await.len(), 2);
+    app.finish().await;
+}
+
+/// What is due is listed by when it is due, and leaves the list when evidence is sent, or somebody has decided.
+#[tokio::test]
+async fn evidence_that_is_due_is_a_worklist() {
+    let app = TestApp::spawn().await;
+    let mut made = Vec::new();
+    for customer in ["alice", "bob", "cleo", "dora"] {
+        let order = paid(&app, customer, "card", "USD", "20.00").await;
+        let path = opened(&app, "stripe", &order).await;
+        made.push((order, path.rsplit('/').next().unwrap().to_owned()));
+    }
+    // The one that was opened last is due first; of one the company says no day.
+    for (n, (_, id)) in made.iter().enumerate() {
+        let day = 20 - n;
+        let due = format!(
+            "UPDATE dispute_cases c SET evidence_due_at = '2030-01-{day}' FROM disputes d
+             WHERE d.id = c.dispute_id AND replace(d.id::text, '-', '') = '{}'",
+            id.trim_start_matches("dsp_")
+        );
+        execute(&app.database, &due).await;
+    }
+    let nameless = "UPDATE dispute_cases c SET evidence_due_at = NULL FROM disputes d
+                    WHERE d.id = c.dispute_id AND d.customer_id = 'cleo'";
+    execute(&app.database, nameless).await;
+    let operator = app.operator();
+    let listed = async |query: &str| {
+        let pages = both_ways(&operator, &format!("/v1/admin/disputes?{query}"), 1).await;
+        let of = |row: &Value| row["customer_id"].as_str().unwrap().to_owned();
+        pages.concat().iter().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(listed("sort=oldest").await, ["alice", "bob", "cleo", "dora"]);
+    assert_eq!(listed("worklist=evidence_due").await, ["dora", "bob", "alice"]);
+    assert_eq!(listed("worklist=evidence_due&sort=newest").await, ["alice", "bob", "dora"]);
+    assert_eq!(listed("evidence_due_before=2030-01-19T00:00:00Z").await, ["dora"]);
+    assert_eq!(listed("worklist=evidence_due&customer_id=bob&status=open").await, ["bob"]);
+    assert_eq!(listed("worklist=evidence_due&status=won").await, [""; 0]);
+    operator.get("/v1/admin/disputes?worklist=lost").await.names("?worklist", "invalid_value");
+    let first = operator.get("/v1/admin/disputes?worklist=evidence_due&limit=1").await.expect(200);
+    assert_eq!(first["data"][0]["evidence"]["due_at"], "2030-01-17T00:00:00Z", "{}", first.text);
+    let cursor = first["next_cursor"].as_str().unwrap();
+    operator.get(&format!("/v1/admin/disputes?cursor={cursor}")).await.names("?cursor", "invalid_cursor");
+
+    let send = format!("/v1/admin/disputes/{}/evidence", made[3].1);
+    operator.post(&send, &json!({})).await.expect(200);
+    play(&app, "stripe", &made[1].0, "dispute-lose", json!({})).await;
+    quiet(&app, "stripe").await;
+    assert_eq!(listed("worklist=evidence_due").await, ["alice"]);
+    let all = operator.get("/v1/admin/disputes?customer_id=dora").await.expect(200);
+    assert!(all["data"][0]["evidence"]["sent_at"].is_string(), "{}", all.text);
+    let wrong = "count(*) FROM dispute_cases c JOIN disputes d ON d.id = c.dispute_id
+                 WHERE c.is_open <> (d.status = 'open')";
+    assert_eq!(number(&app, wrong).await, 0);
     app.finish().await;
 }

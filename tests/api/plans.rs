@@ -150,6 +150,8 @@ async fn no_statement_reads_a_growing_table_whole() {
         "/v1/admin/refund-requests?limit=5&customer_id=customer-17",
         "/v1/admin/disputes?limit=5",
         "/v1/admin/disputes?limit=5&status=open",
+        "/v1/admin/disputes?limit=5&worklist=evidence_due",
+        "/v1/admin/disputes?limit=5&evidence_due_before=2026-06-01T00:00:00Z&sort=newest",
         "/v1/admin/dispute-outcomes?from=2025-12&to=2025-12",
         "/v1/admin/disputes?limit=5&customer_id=customer-17",
         "/v1/admin/unapplied-payments?limit=5",

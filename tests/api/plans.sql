@@ -92,6 +92,9 @@ SELECT md5('d' || n)::uuid, md5('p' || n)::uuid, md5('o' || n)::uuid, 'customer-
        'dp_' || n, 'USD', 1, CASE WHEN n % 1000 = 0 THEN 'open' ELSE 'won' END,
        '2026-01-03'::timestamptz + n * interval '1 minute', '2026-01-03'
 FROM generate_series(10001, 20000) n;
+INSERT INTO dispute_cases (dispute_id, evidence_due_at, is_open)
+SELECT md5('d' || n)::uuid, '2026-01-10'::timestamptz + n * interval '1 minute', n % 1000 = 0
+FROM generate_series(10001, 20000) n;
 
 INSERT INTO transfers (customer_id, id, currency, amount, from_product, to_product, created_at, client_reference)
 SELECT 'customer-' || 1 + n % 3000, md5('t' || n)::uuid, 'USD', 1, '', 'sms', '2026-01-03', 'cart-' || n

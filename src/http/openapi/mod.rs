@@ -29,6 +29,7 @@ use utoipa_actix_web::AppExt;
 use super::routes;
 use crate::http::edge::page::SortName;
 use crate::http::edge::problem::{InsufficientFunds, Problem, ProblemField, SpendCap};
+use crate::http::v1::admin::disputes::DisputeWorklist;
 use crate::http::v1::admin::reports::body::{ReportPeriod, ReportSplit};
 use crate::http::v1::balances::body::messages::{
     StreamedBalanceAlert, StreamedEnd, StreamedEndReason, StreamedOrder, StreamedTakenBackDebt,
@@ -45,6 +46,7 @@ use crate::http::v1::top_up_orders::body::list::OrderWorklist;
     SpendCap,
     SortName,
     OrderWorklist,
+    DisputeWorklist,
     StreamedOrder,
     StreamedBalanceAlert,
     StreamedTakenBackDebt,

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::app::dispute_cases::DisputeView;
 use crate::domain::dispute;
 use crate::domain::payment::DisputeStatus;
 use crate::http::edge::wire::{
@@ -35,6 +36,19 @@ pub struct Dispute {
     reason: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+    /// Operators see it in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    evidence: Option<DisputeEvidenceState>,
+}
+
+/// How far the evidence about a dispute is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DisputeEvidenceState {
+    /// Until when the company takes evidence; null where it does not say.
+    due_at: Option<DateTime<Utc>>,
+    /// When evidence was sent; null until then.
+    sent_at: Option<DateTime<Utc>>,
 }
 
 /// The state of a dispute.
@@ -83,5 +97,13 @@ pub fn dispute_body(dispute: &dispute::Dispute) -> Dispute {
         reason: dispute.reason.clone(),
         created_at: dispute.created_at,
         updated_at: dispute.updated_at,
+        evidence: None,
     }
+}
+
+/// A dispute of a list for operators.
+pub fn listed_dispute_body(view: &DisputeView) -> Dispute {
+    let sent_at = view.case.sent.as_ref().map(|sent| sent.at);
+    let evidence = DisputeEvidenceState { due_at: view.case.evidence_due_at, sent_at };
+    Dispute { evidence: Some(evidence), ..dispute_body(&view.dispute) }
 }
