@@ -10,6 +10,7 @@ use crate::domain::account_flow::{AccountFlow, FlowCause, FlowFilter, FlowPositi
 use crate::domain::client_data::ClientData;
 use crate::domain::entry::EntryKind;
 use crate::domain::order::ToldOrder;
+use crate::domain::page::{Page, Place, Rows};
 use crate::domain::product::Product;
 use crate::domain::transfer::Transfer;
 use crate::storage::{account_flows as store, grants, ledger, orders, transfers};
@@ -64,14 +65,9 @@ impl FlowCauses {
 ///
 /// # Errors
 /// Database errors.
-pub async fn list(
-    app: &App,
-    filter: &FlowFilter,
-    after: Option<FlowPosition>,
-    limit: i64,
-) -> Result<Vec<AccountFlow>, Error> {
+pub async fn list(app: &App, filter: &FlowFilter, page: &Page<FlowPosition>) -> Result<Rows<AccountFlow>, Error> {
     let mut conn = app.pool.get().await?;
-    Ok(store::list(&mut conn, filter, after, limit).await?)
+    Ok(store::page(&mut conn, filter, page).await?)
 }
 
 /// What caused these flows, which are all of one customer.
@@ -118,15 +114,17 @@ pub async fn export(
 ) -> Result<impl Stream<Item = Result<Vec<AccountFlow>, Error>>, Error> {
     let settled = ledger::settled_until(&mut *app.pool.get().await?).await?;
     filter.created_to = Some(filter.created_to.map_or(settled, |to| to.min(settled)));
-    let begin = Export { app, filter, after: None, is_over: false };
+    let begin = Export { app, filter, place: Place::Start, is_over: false };
     Ok(stream::unfold(begin, |mut export| async {
         if export.is_over {
             return None;
         }
         let page = export.page().await;
-        export.is_over = page.as_ref().map_or(true, |page| page.len() < usize_of(EXPORTED_AT_ONCE));
-        export.after = page.as_ref().ok().and_then(|page| page.last()).map(AccountFlow::position);
-        Some((page, export))
+        export.is_over = page.as_ref().map_or(true, |page| !page.has_next);
+        if let Some(last) = page.as_ref().ok().and_then(|page| page.rows.last()) {
+            export.place = Place::After(last.position());
+        }
+        Some((page.map(|page| page.rows), export))
     }))
 }
 
@@ -134,19 +132,16 @@ pub async fn export(
 struct Export {
     app: App,
     filter: FlowFilter,
-    after: Option<FlowPosition>,
+    place: Place<FlowPosition>,
     is_over: bool,
 }
 
 impl Export {
     /// The next page. The answer has begun, so the request's share of connections has ended; each page takes part in
     /// the customer's share anew.
-    async fn page(&self) -> Result<Vec<AccountFlow>, Error> {
+    async fn page(&self) -> Result<Rows<AccountFlow>, Error> {
         let share = self.app.pool.share_of_customer(self.filter.customer.as_str());
-        share.hold(list(&self.app, &self.filter, self.after, EXPORTED_AT_ONCE)).await
+        let page = Page { place: self.place, ..Page::newest(EXPORTED_AT_ONCE) };
+        share.hold(list(&self.app, &self.filter, &page)).await
     }
-}
-
-fn usize_of(n: i64) -> usize {
-    usize::try_from(n).unwrap_or(usize::MAX)
 }

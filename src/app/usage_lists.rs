@@ -9,6 +9,7 @@ use super::{App, Error};
 use crate::domain::account_flow::{AccountFlow, FlowFilter, FlowId, FlowPosition};
 use crate::domain::entry::{Entry, EntryKind};
 use crate::domain::money::Money;
+use crate::domain::page::{Page, Rows};
 use crate::domain::wallet_key::WalletKey;
 use crate::storage::{account_flows, ledger};
 
@@ -16,19 +17,14 @@ use crate::storage::{account_flows, ledger};
 ///
 /// # Errors
 /// Database errors.
-pub async fn list(
-    app: &App,
-    filter: &FlowFilter,
-    after: Option<FlowPosition>,
-    limit: i64,
-) -> Result<Vec<UsageRecord>, Error> {
+pub async fn list(app: &App, filter: &FlowFilter, page: &Page<FlowPosition>) -> Result<Rows<UsageRecord>, Error> {
     // Both kinds, so that the walk never passes over many entries of the other one.
     let of_usage = FlowFilter { kinds: EntryKind::CONSUMPTION.to_vec(), ..filter.clone() };
     let mut conn = app.pool.get().await?;
-    let flows = account_flows::list(&mut conn, &of_usage, after, limit).await?;
-    let ids: Vec<String> = flows.iter().filter_map(|flow| flow.reference.clone()).collect();
+    let flows = account_flows::page(&mut conn, &of_usage, page).await?;
+    let ids: Vec<String> = flows.rows.iter().filter_map(|flow| flow.reference.clone()).collect();
     let mut of_wallets: HashMap<Uuid, Vec<i64>> = HashMap::new();
-    for flow in &flows {
+    for flow in &flows.rows {
         of_wallets.entry(flow.id.wallet).or_default().push(flow.id.seq);
     }
     let mut entries: HashMap<FlowId, Entry> = HashMap::new();
@@ -47,5 +43,5 @@ pub async fn list(
         let given_back = reversed.get(entry.label.reversed_as()).copied().unwrap_or_default();
         Ok(UsageRecord { entry, wallet, reversed: Money::from_ledger(given_back, currency) })
     };
-    flows.into_iter().map(record).collect()
+    flows.try_map(record)
 }

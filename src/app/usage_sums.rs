@@ -2,6 +2,7 @@
 
 use super::{App, Error, reports};
 use crate::domain::customer::CustomerId;
+use crate::domain::page::{Page, Rows};
 use crate::domain::report::entries::Days;
 use crate::domain::usage_sum::{UsageSum, UsageSumPlace};
 use crate::storage::usage_sums as store;
@@ -14,10 +15,9 @@ pub async fn list(
     app: &App,
     customer: &CustomerId,
     days: &Days,
-    after: Option<UsageSumPlace>,
-    limit: i64,
-) -> Result<Vec<UsageSum>, Error> {
+    page: &Page<UsageSumPlace>,
+) -> Result<Rows<UsageSum>, Error> {
     reports::require_folded(app, days, reports::MOST_DAYS).await?;
     let mut conn = app.pool.get().await?;
-    Ok(store::list(&mut conn, customer, days, after, limit).await?)
+    Ok(store::list(&mut conn, customer, days, page).await?)
 }

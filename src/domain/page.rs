@@ -71,6 +71,21 @@ impl<P: Clone> Page<P> {
         self.limit.saturating_add(1)
     }
 
+    /// Makes the page where all rows are at hand, in the ascending order of their places.
+    #[must_use]
+    pub fn pick<T>(&self, mut rows: Vec<T>, place: impl Fn(&T) -> P) -> Rows<T>
+    where
+        P: Ord,
+    {
+        if !self.ascends() {
+            rows.reverse();
+        }
+        if let Some(bound) = self.bound() {
+            rows.retain(|row| if self.ascends() { place(row) > bound } else { place(row) < bound });
+        }
+        self.cut(rows)
+    }
+
     /// Makes the page of the rows that were read, in the order in which they were read.
     #[must_use]
     pub fn cut<T>(&self, mut rows: Vec<T>) -> Rows<T> {
@@ -107,13 +122,7 @@ mod tests {
 
     /// The numbers 1 to 9, read as a database would.
     fn read(page: &Page<i32>) -> Rows<i32> {
-        let mut all: Vec<i32> = (1..10).collect();
-        if !page.ascends() {
-            all.reverse();
-        }
-        let beyond = |row: &i32| page.bound().is_none_or(|at| if page.ascends() { *row > at } else { *row < at });
-        let limit = usize::try_from(page.to_read()).unwrap_or_default();
-        page.cut(all.into_iter().filter(beyond).take(limit).collect())
+        page.pick((1..10).collect(), |row| *row)
     }
 
     #[test]

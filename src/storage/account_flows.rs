@@ -1,7 +1,8 @@
 //! Pages of account flows: a customer's entries, newest first. A page goes on after a position, not after a number of
 //! rows, so a late page costs no more than the first one.
 //!
-//! Three statements list flows. Which one is used depends on what the filter names: see [`list`].
+//! Three statements list flows, and each has a twin (`BACK`) that reads a page backwards. Which one is used depends on
+//! what the filter names: see [`page`].
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -18,6 +19,7 @@ use crate::domain::account_flow::{AccountFlow, FlowFilter, FlowId, FlowPosition}
 use crate::domain::customer::CustomerId;
 use crate::domain::entry::EntryKind;
 use crate::domain::money::Money;
+use crate::domain::page::{Page, Place, Rows};
 use crate::domain::product::Product;
 
 /// An entry with its wallet's currency and product.
@@ -60,14 +62,15 @@ impl TryFrom<FlowRow> for AccountFlow {
 }
 
 /// The parameters that the three statements share.
-struct Page {
+struct Asked {
     customer: String,
     kinds: Vec<i16>,
     from: Option<DateTime<Utc>>,
     to: Option<DateTime<Utc>>,
-    after_at: DateTime<Utc>,
-    after_seq: i64,
-    after_wallet: Uuid,
+    /// The position beside which the page lies: it comes after it, or before it where it is read backwards.
+    at: DateTime<Utc>,
+    seq: i64,
+    wallet: Uuid,
     currency: Option<String>,
     product: Option<String>,
     /// Whether transfers that came in have to belong to an order; `None` where it does not matter.
@@ -75,11 +78,11 @@ struct Page {
     limit: i64,
 }
 
-impl Page {
+impl Asked {
     /// This page, with the filter's end as a position. No entry lies at that position, because numbers begin at 1.
     fn before_its_end(mut self) -> Self {
-        if let Some(to) = self.to.filter(|to| *to <= self.after_at) {
-            (self.after_at, self.after_seq, self.after_wallet) = (to, 0, Uuid::nil());
+        if let Some(to) = self.to.filter(|to| *to <= self.at) {
+            (self.at, self.seq, self.wallet) = (to, 0, Uuid::nil());
         }
         self
     }
@@ -104,19 +107,22 @@ type FlowSql = (
 
 /// Lists any kinds but consumption. Each kind is one index scan that stops after a page; the scans are merged. A page
 /// costs the same at any depth. Consumption has no such index, because every usage would have to write it.
-struct ByKind(Page);
+struct ByKind<const BACK: bool>(Asked);
 
-impl Statement for ByKind {
-    const TEXT: &'static str = include_str!("sql/flows_by_kind.sql");
+impl<const BACK: bool> Statement for ByKind<BACK> {
+    const TEXT: &'static str = match BACK {
+        false => include_str!("sql/flows_by_kind.sql"),
+        true => include_str!("sql/flows_by_kind_back.sql"),
+    };
     type Row = FlowSql;
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         let page = &self.0;
         parameters.add::<Array<Int2>, _>(&page.kinds)?;
         parameters.add::<Text, _>(&page.customer)?;
-        parameters.add::<Timestamptz, _>(&page.after_at)?;
-        parameters.add::<BigInt, _>(&page.after_seq)?;
-        parameters.add::<SqlUuid, _>(&page.after_wallet)?;
+        parameters.add::<Timestamptz, _>(&page.at)?;
+        parameters.add::<BigInt, _>(&page.seq)?;
+        parameters.add::<SqlUuid, _>(&page.wallet)?;
         parameters.add::<Nullable<Timestamptz>, _>(&page.from)?;
         parameters.add::<Nullable<Timestamptz>, _>(&page.to)?;
         parameters.add::<Nullable<Text>, _>(&page.currency)?;
@@ -130,7 +136,7 @@ impl Statement for ByKind {
 /// Where a page begins and ends within a wallet is found by binary search, unless the page begins at the newest entry.
 /// Each wallet costs a page, however few entries it has, and a walk passes over entries of other kinds.
 struct ByWallet {
-    page: Page,
+    page: Asked,
     from_newest: bool,
 }
 
@@ -141,10 +147,33 @@ impl Statement for ByWallet {
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         let page = &self.page;
         parameters.add::<Bool, _>(&self.from_newest)?;
-        parameters.add::<Timestamptz, _>(&page.after_at)?;
-        parameters.add::<BigInt, _>(&page.after_seq)?;
-        parameters.add::<SqlUuid, _>(&page.after_wallet)?;
+        parameters.add::<Timestamptz, _>(&page.at)?;
+        parameters.add::<BigInt, _>(&page.seq)?;
+        parameters.add::<SqlUuid, _>(&page.wallet)?;
         parameters.add::<Nullable<Timestamptz>, _>(&page.from)?;
+        parameters.add::<Text, _>(&page.customer)?;
+        parameters.add::<Nullable<Text>, _>(&page.currency)?;
+        parameters.add::<Nullable<Text>, _>(&page.product)?;
+        parameters.add::<Array<Int2>, _>(&page.kinds)?;
+        parameters.add::<BigInt, _>(&page.limit)?;
+        parameters.add::<Nullable<Bool>, _>(&page.for_orders)
+    }
+}
+
+/// [`ByWallet`], read backwards.
+struct ByWalletBack(Asked);
+
+impl Statement for ByWalletBack {
+    const TEXT: &'static str = include_str!("sql/flows_by_wallet_back.sql");
+    type Row = FlowSql;
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        let page = &self.0;
+        parameters.add::<Timestamptz, _>(&page.at)?;
+        parameters.add::<BigInt, _>(&page.seq)?;
+        parameters.add::<SqlUuid, _>(&page.wallet)?;
+        parameters.add::<Nullable<Timestamptz>, _>(&page.from)?;
+        parameters.add::<Nullable<Timestamptz>, _>(&page.to)?;
         parameters.add::<Text, _>(&page.customer)?;
         parameters.add::<Nullable<Text>, _>(&page.currency)?;
         parameters.add::<Nullable<Text>, _>(&page.product)?;
@@ -156,13 +185,16 @@ impl Statement for ByWallet {
 
 /// Lists the entries with one reference. There are few of them, so they are read and sorted. Captures are many, and no
 /// index of references contains them.
-struct ByReference {
-    page: Page,
+struct ByReference<const BACK: bool> {
+    page: Asked,
     reference: String,
 }
 
-impl Statement for ByReference {
-    const TEXT: &'static str = include_str!("sql/flows_by_reference.sql");
+impl<const BACK: bool> Statement for ByReference<BACK> {
+    const TEXT: &'static str = match BACK {
+        false => include_str!("sql/flows_by_reference.sql"),
+        true => include_str!("sql/flows_by_reference_back.sql"),
+    };
     type Row = FlowSql;
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
@@ -170,9 +202,9 @@ impl Statement for ByReference {
         parameters.add::<Text, _>(&page.customer)?;
         parameters.add::<Text, _>(&self.reference)?;
         parameters.add::<Array<Int2>, _>(&page.kinds)?;
-        parameters.add::<Timestamptz, _>(&page.after_at)?;
-        parameters.add::<BigInt, _>(&page.after_seq)?;
-        parameters.add::<SqlUuid, _>(&page.after_wallet)?;
+        parameters.add::<Timestamptz, _>(&page.at)?;
+        parameters.add::<BigInt, _>(&page.seq)?;
+        parameters.add::<SqlUuid, _>(&page.wallet)?;
         parameters.add::<Nullable<Timestamptz>, _>(&page.from)?;
         parameters.add::<Nullable<Timestamptz>, _>(&page.to)?;
         parameters.add::<Nullable<Text>, _>(&page.currency)?;
@@ -182,7 +214,47 @@ impl Statement for ByReference {
     }
 }
 
-/// A page of flows after a position, or from the newest flow when there is none.
+/// A page of flows, newest first. It can be read from either side.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn page(
+    conn: &mut AsyncPgConnection,
+    filter: &FlowFilter,
+    page: &Page<FlowPosition>,
+) -> Result<Rows<AccountFlow>, StorageError> {
+    let rows = match page.place {
+        Place::Start => list(conn, filter, None, page.to_read()).await?,
+        Place::After(position) => list(conn, filter, Some(position), page.to_read()).await?,
+        Place::Before(position) => list_back(conn, filter, position, page.to_read()).await?,
+    };
+    Ok(page.cut(rows))
+}
+
+fn asked(filter: &FlowFilter, (at, seq, wallet): FlowPosition, limit: i64) -> Asked {
+    let kinds = if filter.kinds.is_empty() { EntryKind::ALL.to_vec() } else { filter.kinds.clone() };
+    Asked {
+        customer: filter.customer.as_str().to_owned(),
+        kinds: kinds.into_iter().map(EntryKind::code).collect(),
+        from: filter.created_from,
+        to: filter.created_to,
+        at,
+        seq,
+        wallet,
+        currency: filter.currency.map(|currency| currency.code().to_owned()),
+        product: filter.product.as_ref().map(|product| product.as_column().to_owned()),
+        for_orders: filter.transfers_in.for_orders(),
+        limit,
+    }
+}
+
+/// Whether consumption is asked for. Most entries are consumption, so a walk down the wallets meets it soon, and may
+/// meet other kinds late.
+fn has_consumption(page: &Asked) -> bool {
+    page.kinds.iter().any(|kind| [EntryKind::Usage.code(), EntryKind::Capture.code()].contains(kind))
+}
+
+/// At most so many flows after a position, or from the newest flow when there is none.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -192,33 +264,34 @@ pub async fn list(
     after: Option<FlowPosition>,
     limit: i64,
 ) -> Result<Vec<AccountFlow>, StorageError> {
-    let kinds = if filter.kinds.is_empty() { EntryKind::ALL.to_vec() } else { filter.kinds.clone() };
     // Without a position the page begins after every possible entry.
     let end_of_time = (DateTime::<Utc>::MAX_UTC, i64::MAX, Uuid::max());
-    let (after_at, after_seq, after_wallet) = after.unwrap_or(end_of_time);
-    let page = Page {
-        customer: filter.customer.as_str().to_owned(),
-        kinds: kinds.into_iter().map(EntryKind::code).collect(),
-        from: filter.created_from,
-        to: filter.created_to,
-        after_at,
-        after_seq,
-        after_wallet,
-        currency: filter.currency.map(|currency| currency.code().to_owned()),
-        product: filter.product.as_ref().map(|product| product.as_column().to_owned()),
-        for_orders: filter.transfers_in.for_orders(),
-        limit,
-    };
+    let page = asked(filter, after.unwrap_or(end_of_time), limit);
     if let Some(reference) = filter.reference.clone() {
-        return flows(Cached(ByReference { page, reference }).load(conn).await?);
+        return flows(Cached(ByReference::<false> { page, reference }).load(conn).await?);
     }
-    // Most entries are consumption. A walk down the wallets therefore meets it soon, and may meet other kinds late.
-    let consumption = page.kinds.iter().any(|kind| [EntryKind::Usage.code(), EntryKind::Capture.code()].contains(kind));
-    if consumption {
+    if has_consumption(&page) {
         let from_newest = after.is_none() && page.to.is_none();
         return flows(Cached(ByWallet { page: page.before_its_end(), from_newest }).load(conn).await?);
     }
-    flows(Cached(ByKind(page)).load(conn).await?)
+    flows(Cached(ByKind::<false>(page)).load(conn).await?)
+}
+
+/// At most so many flows before a position, the nearest first.
+async fn list_back(
+    conn: &mut AsyncPgConnection,
+    filter: &FlowFilter,
+    before: FlowPosition,
+    limit: i64,
+) -> Result<Vec<AccountFlow>, StorageError> {
+    let page = asked(filter, before, limit);
+    if let Some(reference) = filter.reference.clone() {
+        return flows(Cached(ByReference::<true> { page, reference }).load(conn).await?);
+    }
+    if has_consumption(&page) {
+        return flows(Cached(ByWalletBack(page)).load(conn).await?);
+    }
+    flows(Cached(ByKind::<true>(page)).load(conn).await?)
 }
 
 struct ReversedOfUsages {

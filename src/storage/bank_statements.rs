@@ -289,25 +289,29 @@ pub async fn list(
     page.cut(rows).try_map(BankStatement::try_from)
 }
 
-/// The lines of a statement from number `after` on, in the order of the file, each with its number.
+/// A page of the lines of a statement, in the order of the file, each with its number, which is its place.
 ///
 /// # Errors
 /// Database errors.
-pub async fn lines_after(
+pub async fn lines(
     conn: &mut AsyncPgConnection,
     statement: &BankStatement,
-    after: i32,
-    limit: i64,
-) -> Result<Vec<(i32, StatementLine)>, StorageError> {
-    let rows: Vec<LineRow> = lines::table
-        .filter(lines::statement_id.eq(statement.id).and(lines::n.gt(after)))
-        .order(lines::n)
-        .limit(limit)
-        .select(LineRow::as_select())
-        .load(conn)
-        .await?;
+    page: &Page<i32>,
+) -> Result<Rows<(i32, StatementLine)>, StorageError> {
+    let of_statement =
+        lines::table.filter(lines::statement_id.eq(statement.id)).limit(page.to_read()).select(LineRow::as_select());
+    let rows: Vec<LineRow> = match page.ascends() {
+        true => {
+            let later = lines::n.gt(page.bound().unwrap_or(i32::MIN));
+            of_statement.filter(later).order(lines::n.asc()).load(conn).await?
+        }
+        false => {
+            let earlier = lines::n.lt(page.bound().unwrap_or(i32::MAX));
+            of_statement.filter(earlier).order(lines::n.desc()).load(conn).await?
+        }
+    };
     let currency = statement.opening.currency();
-    Ok(rows.into_iter().map(|row| (row.n, row.read(currency))).collect())
+    page.cut(rows).try_map(|row| Ok((row.n, row.read(currency))))
 }
 
 /// How the CSV files of an account are read, and who saved that.

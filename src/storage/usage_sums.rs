@@ -15,6 +15,7 @@ use super::statement::{Cached, Parameters, Statement};
 use crate::domain::calendar::Span;
 use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, Money};
+use crate::domain::page::{Page, Rows};
 use crate::domain::product::Product;
 use crate::domain::report::entries::Days;
 use crate::domain::usage_sum::{UsageKeys, UsageSum, UsageSumPlace};
@@ -52,18 +53,21 @@ pub(super) async fn fold(
     Ok(Cached(statement).get_result(conn).await?)
 }
 
-struct Listed {
+struct Listed<const BACK: bool> {
     customer: String,
     from: NaiveDate,
     to: NaiveDate,
     currency: Option<&'static str>,
     product: Option<String>,
-    after: (NaiveDate, String, String, Value),
+    beside: (NaiveDate, String, String, Value),
     limit: i64,
 }
 
-impl Statement for Listed {
-    const TEXT: &'static str = include_str!("sql/usage_sums.sql");
+impl<const BACK: bool> Statement for Listed<BACK> {
+    const TEXT: &'static str = match BACK {
+        false => include_str!("sql/usage_sums.sql"),
+        true => include_str!("sql/usage_sums_back.sql"),
+    };
     type Row = (Date, Text, Text, Jsonb, BigInt, Numeric, BigInt, Numeric);
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
@@ -72,10 +76,10 @@ impl Statement for Listed {
         parameters.add::<Date, _>(&self.to)?;
         parameters.add::<Nullable<Text>, _>(&self.currency)?;
         parameters.add::<Nullable<Text>, _>(&self.product)?;
-        parameters.add::<Date, _>(&self.after.0)?;
-        parameters.add::<Text, _>(&self.after.1)?;
-        parameters.add::<Text, _>(&self.after.2)?;
-        parameters.add::<Jsonb, _>(&self.after.3)?;
+        parameters.add::<Date, _>(&self.beside.0)?;
+        parameters.add::<Text, _>(&self.beside.1)?;
+        parameters.add::<Text, _>(&self.beside.2)?;
+        parameters.add::<Jsonb, _>(&self.beside.3)?;
         parameters.add::<BigInt, _>(&self.limit)
     }
 }
@@ -110,7 +114,7 @@ impl TryFrom<SumRow> for UsageSum {
     }
 }
 
-/// The rows of some days after a place, or from the first one on.
+/// A page of the rows of some days, the oldest day first.
 ///
 /// # Errors
 /// Database errors.
@@ -118,23 +122,29 @@ pub async fn list(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     days: &Days,
-    after: Option<UsageSumPlace>,
-    limit: i64,
-) -> Result<Vec<UsageSum>, StorageError> {
+    page: &Page<UsageSumPlace>,
+) -> Result<Rows<UsageSum>, StorageError> {
+    let rows: Vec<SumRow> = match page.ascends() {
+        true => Cached(listed::<false>(customer, days, page)).load(conn).await?,
+        false => Cached(listed::<true>(customer, days, page)).load(conn).await?,
+    };
+    page.cut(rows).try_map(TryInto::try_into)
+}
+
+fn listed<const BACK: bool>(customer: &CustomerId, days: &Days, page: &Page<UsageSumPlace>) -> Listed<BACK> {
     // No row is on a day before the first one.
-    let (day, currency, product, labels) = after
+    let (day, currency, product, labels) = page
+        .bound()
         .unwrap_or_else(|| (days.from.pred_opt().unwrap_or(days.from), String::new(), String::new(), BTreeMap::new()));
-    let statement = Listed {
+    Listed {
         customer: customer.as_str().to_owned(),
         from: days.from,
         to: days.to,
         currency: days.currency.map(Currency::code),
         product: days.product.as_ref().map(|product| product.as_column().to_owned()),
-        after: (day, currency, product, json!(labels)),
-        limit,
-    };
-    let rows: Vec<SumRow> = Cached(statement).load(conn).await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+        beside: (day, currency, product, json!(labels)),
+        limit: page.to_read(),
+    }
 }
 
 struct EraseLabels(String);

@@ -14,6 +14,7 @@ use super::columns::corrupt;
 use super::schema::{webhook_attempts as attempts, webhook_deliveries as deliveries};
 use super::statement::{Cached, Parameters, Statement};
 use crate::domain::event::EventKind;
+use crate::domain::page::{Page, Rows};
 use crate::domain::webhook::{Delivery, DeliveryAttempt, DeliveryStatus};
 
 /// A delivery that is to be tried now.
@@ -191,25 +192,32 @@ struct AttemptRow {
     body: Option<String>,
 }
 
-/// A page of an endpoint's deliveries with their attempts, the newest event first. `before` is the number of the last
-/// event of the page before.
+/// A page of an endpoint's deliveries with their attempts, the newest event first. A row's place is the number of its
+/// event.
 ///
 /// # Errors
 /// Database errors.
 pub async fn list(
     conn: &mut AsyncPgConnection,
     endpoint: Uuid,
-    before: Option<i64>,
-    limit: i64,
-) -> Result<Vec<Delivery>, StorageError> {
-    let rows: Vec<DeliveryRow> = deliveries::table
-        .filter(deliveries::endpoint_id.eq(endpoint).and(deliveries::number.lt(before.unwrap_or(i64::MAX))))
-        .order(deliveries::number.desc())
-        .limit(limit)
-        .select(DeliveryRow::as_select())
-        .load(conn)
-        .await?;
-    complete(conn, rows).await
+    page: &Page<i64>,
+) -> Result<Rows<Delivery>, StorageError> {
+    let of_endpoint = deliveries::table
+        .filter(deliveries::endpoint_id.eq(endpoint))
+        .limit(page.to_read())
+        .select(DeliveryRow::as_select());
+    let rows: Vec<DeliveryRow> = match page.ascends() {
+        true => {
+            let above = deliveries::number.gt(page.bound().unwrap_or(i64::MIN));
+            of_endpoint.filter(above).order(deliveries::number.asc()).load(conn).await?
+        }
+        false => {
+            let below = deliveries::number.lt(page.bound().unwrap_or(i64::MAX));
+            of_endpoint.filter(below).order(deliveries::number.desc()).load(conn).await?
+        }
+    };
+    let Rows { rows, has_previous, has_next } = page.cut(rows);
+    Ok(Rows { rows: complete(conn, rows).await?, has_previous, has_next })
 }
 
 /// A delivery of an endpoint.

@@ -9,6 +9,7 @@ use topup::storage::clock;
 use topup::storage::pool::connect;
 use topup::storage::reports::{NextDay, fold, next_day};
 
+use crate::audit::both_ways;
 use crate::stage::{id, order, paid};
 use crate::support::{Caller, TestApp, url};
 use crate::tools::transfer;
@@ -77,15 +78,11 @@ async fn flows_tell_what_caused_them() {
 }
 
 /// Pages of two rows, up to the end.
+/// All rows of a list, which is the same from both sides.
 async fn all_pages(caller: &Caller<'_>, path: &str) -> Vec<Value> {
-    let (mut all, mut cursor) = (Vec::new(), String::new());
-    loop {
-        let page = caller.get(&format!("{path}&limit=2{cursor}")).await.expect(200);
-        all.extend(page["data"].as_array().unwrap().clone());
-        let Some(next) = page["next_cursor"].as_str() else { return all };
-        assert_eq!(page["data"].as_array().unwrap().len(), 2);
-        cursor = format!("&cursor={next}");
-    }
+    let pages = both_ways(caller, path, 2).await;
+    assert!(pages.iter().rev().skip(1).all(|page| page.len() == 2));
+    pages.concat()
 }
 
 async fn book(app: &TestApp, usage: Value) {
@@ -264,9 +261,9 @@ async fn an_order_paid_from_the_wallet_is_a_recharge_of_its_product() {
     assert_eq!(listed["data"][0]["transfer_id"], Value::Null);
 
     let amounts = async |filter: String| {
-        let page = alice.get(&format!("/v1/account-flows?{filter}")).await.expect(200);
+        let pages = both_ways(&alice, &format!("/v1/account-flows?{filter}"), 1).await;
         let of = |row: &Value| format!("{} {}", row["type"].as_str().unwrap(), row["amount"].as_str().unwrap());
-        page["data"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+        pages.concat().iter().map(of).collect::<Vec<_>>()
     };
     assert_eq!(amounts("type=recharge&product=sms".to_owned()).await, ["recharge 30.00"]);
     assert_eq!(amounts("type=recharge".to_owned()).await, ["recharge 30.00", "recharge 100.00"]);
@@ -279,6 +276,11 @@ async fn an_order_paid_from_the_wallet_is_a_recharge_of_its_product() {
     assert_eq!(amounts(of_order.clone()).await, ["recharge 30.00"]);
     assert_eq!(amounts(format!("{of_order}&type=transfer_in")).await, [""; 0]);
     assert_eq!(amounts("product=sms".to_owned()).await, ["recharge 30.00", "transfer_in 10.00"]);
+    let all = ["recharge 30.00", "transfer_out -30.00", "transfer_in 10.00", "transfer_out -10.00", "recharge 100.00"];
+    let mut found = amounts("created_from=2020-01-01T00:00:00Z&created_to=2099-01-01T00:00:00Z".to_owned()).await;
+    assert_eq!(found.pop().as_deref(), Some(all[4]));
+    found.sort_unstable();
+    assert_eq!(found, [all[0], all[2], all[3], all[1]]);
     let page = alice.get(&format!("/v1/account-flows?{of_order}")).await.expect(200);
     let flow = &page["data"][0];
     assert_eq!((&flow["channel"], &flow["other_wallet"]), (&json!("balance"), &json!({ "product": null })));

@@ -11,6 +11,7 @@ use topup::storage::calendar;
 use topup::storage::pool::connect;
 use topup::storage::reports::next_day;
 
+use crate::audit::both_ways;
 use crate::catalogue::put;
 use crate::stage::{approve, number, ordered, paid, quiet, until};
 use crate::support::{TestApp, database, execute, url};
@@ -188,14 +189,7 @@ async fn tells_what_happened(app: &TestApp, days: &str) {
     ] {
         assert_eq!(row[figure], value, "{figure}");
     }
-    let mut rows = Vec::new();
-    let mut cursor = String::new();
-    loop {
-        let page = app.operator().get(&format!("{path}&by=month&split=channel&limit=1{cursor}")).await.expect(200);
-        rows.extend(page["data"].as_array().unwrap().clone());
-        let Some(next) = page["next_cursor"].as_str() else { break };
-        cursor = format!("&cursor={next}");
-    }
+    let rows = both_ways(&app.operator(), &format!("{path}&by=month&split=channel"), 1).await.concat();
     let channels: Vec<(&Value, &Value)> = rows.iter().map(|row| (&row["channel"], &row["gross"])).collect();
     let text = |text: &'static str| json!(text);
     assert_eq!(

@@ -11,6 +11,7 @@ use standardwebhooks::Webhook;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
+use crate::audit::both_ways;
 use crate::stage::{number, until};
 use crate::support::{Caller, Reply, TestApp, execute, token};
 use crate::tools::transfer;
@@ -143,6 +144,7 @@ async fn case_53_a_webhook_carries_the_state_at_the_event_and_can_be_sent_again(
         deliveries(&service, &made).await.iter().all(|delivery| delivery["status"] == "delivered")
     })
     .await;
+    assert_eq!(both_ways(&service, &at(&made, "/deliveries"), 1).await.len(), 2);
     let first = deliveries(&service, &made).await[0].clone();
     let again = format!("/deliveries/{}/redeliver", first["id"].as_str().unwrap());
     ask(&service, &made, &again, 202).await;

@@ -4,8 +4,9 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use topup::domain::account_flow::{AccountFlow, FlowFilter, FlowPosition, TransfersIn};
 use topup::domain::customer::CustomerId;
 use topup::domain::entry::EntryKind;
+use topup::domain::page::{Page, Place};
 use topup::domain::product::Product;
-use topup::storage::account_flows::list;
+use topup::storage::account_flows::{list, page};
 use topup::storage::ledger::explain::entry;
 
 use crate::explain::{HISTORY, scans};
@@ -39,13 +40,18 @@ async fn a_page_reads_a_page() {
     for mode in ["force_generic_plan", "force_custom_plan"] {
         conn.batch_execute(&format!("DISCARD PLANS; SET plan_cache_mode = {mode}")).await.unwrap();
         for filter in &narrowed {
-            let mut after = None;
+            let (mut after, mut pages) = (None, Vec::new());
             for _ in 0..3 {
                 let (fetched, page) = read(&mut conn, filter, after).await;
                 assert_eq!(page.len(), 50, "{mode} {filter:?}");
                 assert!(fetched < 250, "{mode} {filter:?}: {fetched}");
                 after = page.last().map(AccountFlow::position);
+                pages.push(page);
             }
+            let before = pages[2][0].position();
+            let (fetched, page) = read_back(&mut conn, filter, before).await;
+            assert!(fetched < 250, "{mode} {filter:?} backwards: {fetched}");
+            assert_eq!(page, pages[1], "{mode} {filter:?}");
         }
     }
 }
@@ -63,6 +69,17 @@ async fn read(
     conn.batch_execute("COMMIT").await.unwrap();
     assert_eq!(now.whole, before.whole, "{filter:?}");
     (now.fetched - before.fetched, page)
+}
+
+/// The same, of the page before a position.
+async fn read_back(conn: &mut AsyncPgConnection, filter: &FlowFilter, before: FlowPosition) -> (i64, Vec<AccountFlow>) {
+    conn.batch_execute("BEGIN").await.unwrap();
+    let first = scans(conn).await;
+    let found = page(conn, filter, &Page { place: Place::Before(before), ..Page::newest(50) }).await.unwrap();
+    let now = scans(conn).await;
+    conn.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(now.whole, first.whole, "{filter:?}");
+    (now.fetched - first.fetched, found.rows)
 }
 
 /// An order has few entries, whatever its customer has.
@@ -188,5 +205,19 @@ async fn twins_are_on_one_page_each() {
             keys.extend(page.into_iter().map(|flow| format!("{}{}", flow.product, flow.id.seq)));
         }
         assert_eq!(keys, ["p33", "p23", "p13", "p32", "p22", "p12", "p31", "p21", "p11"], "pages of {size}");
+        let (mut back, mut before) = (Vec::new(), after.unwrap());
+        // A walk down the wallets, and a look-up by kind.
+        for kinds in [Vec::new(), vec![EntryKind::Adjust]] {
+            let of_kinds = FlowFilter { kinds, ..filter("twin") };
+            loop {
+                let asked = Page { place: Place::Before(before), ..Page::newest(size) };
+                let found = page(&mut conn, &of_kinds, &asked).await.unwrap();
+                let Some(first) = found.rows.first() else { break };
+                before = first.position();
+                back.splice(0..0, found.rows.iter().map(|flow| format!("{}{}", flow.product, flow.id.seq)));
+            }
+            assert_eq!(back, keys[..8], "backwards, pages of {size}");
+            (back, before) = (Vec::new(), after.unwrap());
+        }
     }
 }

@@ -204,19 +204,14 @@ pub async fn read(app: &App, id: Option<Uuid>) -> Result<BankStatement, Error> {
     store::find(&mut conn, id.ok_or_else(missing)?).await?.ok_or_else(missing)
 }
 
-/// The lines of a file after this number, each with its own; one more than `limit`, if there are more.
+/// A page of the lines of a file, each with its number.
 ///
 /// # Errors
 /// 404.
-pub async fn lines_of_file(
-    app: &App,
-    id: Option<Uuid>,
-    after: i32,
-    limit: i64,
-) -> Result<Vec<(i32, StatementLine)>, Error> {
+pub async fn lines_of_file(app: &App, id: Option<Uuid>, page: &Page<i32>) -> Result<Rows<(i32, StatementLine)>, Error> {
     let statement = read(app, id).await?;
     let mut conn = app.pool.get().await?;
-    Ok(store::lines_after(&mut conn, &statement, after, limit + 1).await?)
+    Ok(store::lines(&mut conn, &statement, page).await?)
 }
 
 /// Reads a statement under the lock of its account, which every change of a statement takes.

@@ -11,6 +11,7 @@ use crate::domain::bank_statement::matching::{Match, match_lines};
 use crate::domain::bank_statement::{BankLine, BankStatement, MAX_LINES, StatementLine};
 use crate::domain::bank_transaction::{BankTransaction, NO_ID, normal_form};
 use crate::domain::code::Code;
+use crate::domain::page::{Page, Place, Sort};
 use crate::domain::payment::{Payment, PaymentFact, ProviderName};
 use crate::storage::{Connection, bank_lines, bank_matching, bank_statements, bank_transactions, payments};
 
@@ -28,7 +29,8 @@ pub(super) async fn take_over(
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     let most = i64::try_from(MAX_LINES).map_err(|_| Error::Internal("a limit of lines"))?;
-    let all = bank_statements::lines_after(conn, statement, 0, most).await?;
+    let whole = Page { place: Place::Start, sort: Sort::Oldest, limit: most };
+    let all = bank_statements::lines(conn, statement, &whole).await?.rows;
     let identities: Vec<_> = all.iter().map(|(n, line)| (*n, line.identity())).collect();
     let count = bank_lines::take_over(conn, statement.id, &identities, now).await?;
     if count < identities.len() && !statement.confirmed_gap {

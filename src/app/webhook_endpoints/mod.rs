@@ -272,12 +272,11 @@ pub async fn list_deliveries(
     app: &App,
     caller: &Caller,
     id: Option<Uuid>,
-    before: Option<i64>,
-    limit: i64,
-) -> Result<Vec<Delivery>, Error> {
+    page: &Page<i64>,
+) -> Result<Rows<Delivery>, Error> {
     let endpoint = get(app, caller, id).await?;
     let mut conn = app.pool.get().await?;
-    Ok(deliveries::list(&mut conn, endpoint.id, before, limit).await?)
+    Ok(deliveries::list(&mut conn, endpoint.id, page).await?)
 }
 
 /// Lets a delivery be tried again now, with a new schedule of attempts. One that waits is left alone.

@@ -210,21 +210,6 @@ pub fn cursors<T, P: Serialize>(
     })
 }
 
-/// Cuts a list that is only read forwards, and has one row more than the page when there are more: returns the page and
-/// the next cursor.
-pub fn cut<'r, T, P: Serialize>(
-    rows: &'r mut Vec<T>,
-    limit: i64,
-    filters: &Filters,
-    position: impl Fn(&T) -> P,
-) -> Result<(&'r [T], Option<CursorText>), Error> {
-    let limit = usize::try_from(limit).map_err(|_| Error::Internal("a page size above zero"))?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let cursor = rows.last().filter(|_| more).map(|last| encode_cursor(&position(last), filters)).transpose()?;
-    Ok((rows, cursor))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

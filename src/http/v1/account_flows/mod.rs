@@ -16,6 +16,7 @@ use crate::app::{App, Caller, Error, account_flows};
 use crate::domain::account_flow::{self, FlowFilter};
 use crate::domain::flow_type::FlowType;
 use crate::domain::id::IdKind;
+use crate::domain::page::Sort;
 use crate::domain::product::Product;
 use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::csv::{self, Cell, Sheet};
@@ -31,6 +32,8 @@ use crate::http::edge::wire::{CurrencyCode, CursorText, CustomerIdText, Limit, P
 pub struct AccountFlowPage {
     #[schema(max_items = 100)]
     data: Vec<AccountFlow>,
+    /// Where the page before ends: send it as `cursor`. Null on the first page.
+    previous_cursor: Option<CursorText>,
     next_cursor: Option<CursorText>,
     has_more: bool,
 }
@@ -106,12 +109,16 @@ pub async fn list_account_flows(
         .with_optional("order", TopUpOrderId::filter(order.as_ref(), "?order")?)
         .with_moment("created_from", filter.created_from)
         .with_moment("created_to", filter.created_to);
-    let after = page::decode_cursor(cursor.as_ref(), &filters)?;
-    let mut found = account_flows::list(&app, &filter, after, limit + 1).await?;
-    let (rows, next_cursor) = page::cut(&mut found, limit, &filters, account_flow::AccountFlow::position)?;
-    let causes = account_flows::causes(&app, &filter, rows).await?;
-    let data = rows.iter().map(|flow| AccountFlow::of(flow, &causes)).collect();
-    Ok(HttpResponse::Ok().json(AccountFlowPage { data, has_more: next_cursor.is_some(), next_cursor }))
+    let asked = page::read(cursor.as_ref(), Sort::Newest, limit, &filters)?;
+    let found = account_flows::list(&app, &filter, &asked).await?;
+    let cursors = page::cursors(&found, &filters, account_flow::AccountFlow::position)?;
+    let causes = account_flows::causes(&app, &filter, &found.rows).await?;
+    Ok(HttpResponse::Ok().json(AccountFlowPage {
+        data: found.rows.iter().map(|flow| AccountFlow::of(flow, &causes)).collect(),
+        previous_cursor: cursors.previous,
+        has_more: cursors.next.is_some(),
+        next_cursor: cursors.next,
+    }))
 }
 
 impl From<FlowsQuery> for ExportQuery {

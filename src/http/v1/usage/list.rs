@@ -9,6 +9,7 @@ use super::body::UsageRecord;
 use crate::app::usage::UsageRecord as Found;
 use crate::app::{App, usage_lists};
 use crate::domain::account_flow::FlowFilter;
+use crate::domain::page::Sort;
 use crate::domain::product::Product;
 use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::extract::QueryParams;
@@ -23,6 +24,8 @@ use crate::http::edge::wire::{CurrencyCode, CursorText, CustomerIdText, Limit, P
 pub struct UsagePage {
     #[schema(max_items = 100)]
     data: Vec<UsageRecord>,
+    /// Where the page before ends: send it as `cursor`. Null on the first page.
+    previous_cursor: Option<CursorText>,
     next_cursor: Option<CursorText>,
     has_more: bool,
 }
@@ -60,7 +63,6 @@ pub async fn list_usage(
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let limit = Limit::read(query.limit)?;
     let filter = FlowFilter {
         currency: CurrencyCode::filter(query.currency.as_ref(), "?currency")?,
         product: ProductFilter::filter(query.product.as_ref(), "?product")?,
@@ -74,9 +76,13 @@ pub async fn list_usage(
         .with_optional("product", filter.product.as_ref().map(Product::as_column))
         .with_moment("created_from", filter.created_from)
         .with_moment("created_to", filter.created_to);
-    let after = page::decode_cursor(query.cursor.as_ref(), &filters)?;
-    let mut found = usage_lists::list(&app, &filter, after, limit + 1).await?;
-    let (rows, next_cursor) = page::cut(&mut found, limit, &filters, Found::position)?;
-    let data = rows.iter().map(UsageRecord::from).collect();
-    Ok(HttpResponse::Ok().json(UsagePage { data, has_more: next_cursor.is_some(), next_cursor }))
+    let asked = page::read(query.cursor.as_ref(), Sort::Newest, Limit::read(query.limit)?, &filters)?;
+    let found = usage_lists::list(&app, &filter, &asked).await?;
+    let cursors = page::cursors(&found, &filters, Found::position)?;
+    Ok(HttpResponse::Ok().json(UsagePage {
+        data: found.rows.iter().map(UsageRecord::from).collect(),
+        previous_cursor: cursors.previous,
+        has_more: cursors.next.is_some(),
+        next_cursor: cursors.next,
+    }))
 }

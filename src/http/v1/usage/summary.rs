@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::{App, Error, usage_sums};
 use crate::domain::code::Code;
+use crate::domain::page::{Page, Sort};
 use crate::domain::product::Product;
 use crate::domain::report::entries::Days;
 use crate::domain::usage_sum::{UsageSum, UsageSumPlace};
@@ -50,6 +51,8 @@ pub struct UsageSummaryRow {
 pub struct UsageSummary {
     #[schema(max_items = 100)]
     data: Vec<UsageSummaryRow>,
+    /// Where the page before ends: send it as `cursor`. Null on the first page.
+    previous_cursor: Option<CursorText>,
     next_cursor: Option<CursorText>,
     has_more: bool,
 }
@@ -123,12 +126,16 @@ pub async fn get_usage_summary(
         .with("to", days.to)
         .with_optional("currency", days.currency)
         .with_optional("product", days.product.as_ref().map(Product::as_column));
-    let after: Option<UsageSumPlace> = page::decode_cursor(query.cursor.as_ref(), &filters)?;
-    if after.as_ref().is_some_and(|(day, ..)| *day < days.from || *day > days.to) {
+    let asked: Page<UsageSumPlace> = page::read(query.cursor.as_ref(), Sort::Oldest, limit, &filters)?;
+    if asked.bound().is_some_and(|(day, ..)| day < days.from || day > days.to) {
         return Err(Error::field("?cursor", Code::InvalidCursor, "is not a cursor of this API").into());
     }
-    let mut found = usage_sums::list(&app, &customer, &days, after, limit + 1).await?;
-    let (rows, next_cursor) = page::cut(&mut found, limit, &filters, UsageSum::place)?;
-    let data = rows.iter().map(UsageSummaryRow::from).collect();
-    Ok(HttpResponse::Ok().json(UsageSummary { data, has_more: next_cursor.is_some(), next_cursor }))
+    let found = usage_sums::list(&app, &customer, &days, &asked).await?;
+    let cursors = page::cursors(&found, &filters, UsageSum::place)?;
+    Ok(HttpResponse::Ok().json(UsageSummary {
+        data: found.rows.iter().map(UsageSummaryRow::from).collect(),
+        previous_cursor: cursors.previous,
+        has_more: cursors.next.is_some(),
+        next_cursor: cursors.next,
+    }))
 }

@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::body::WebhookDelivery;
 use crate::app::{App, webhook_endpoints};
+use crate::domain::page::Sort;
 use crate::http::edge::auth::{ADMIN, Allowed, AsStaff};
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::page::{self, Filters};
@@ -45,6 +46,8 @@ struct DeliveriesQuery {
 pub struct WebhookDeliveryPage {
     #[schema(max_items = 100)]
     data: Vec<WebhookDelivery>,
+    /// Where the page before ends: send it as `cursor`. Null on the first page.
+    previous_cursor: Option<CursorText>,
     next_cursor: Option<CursorText>,
     has_more: bool,
 }
@@ -68,14 +71,16 @@ pub async fn list_webhook_deliveries(
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let limit = Limit::read(query.limit)?;
     let filters = Filters::of(request.path());
-    let before = page::decode_cursor(query.cursor.as_ref(), &filters)?;
-    let id = path.endpoint_id.named();
-    let mut found = webhook_endpoints::list_deliveries(&app, &caller, id, before, limit + 1).await?;
-    let (rows, next_cursor) = page::cut(&mut found, limit, &filters, |delivery| delivery.number)?;
-    let data = rows.iter().map(WebhookDelivery::from).collect();
-    Ok(HttpResponse::Ok().json(WebhookDeliveryPage { data, has_more: next_cursor.is_some(), next_cursor }))
+    let asked = page::read(query.cursor.as_ref(), Sort::Newest, Limit::read(query.limit)?, &filters)?;
+    let found = webhook_endpoints::list_deliveries(&app, &caller, path.endpoint_id.named(), &asked).await?;
+    let cursors = page::cursors(&found, &filters, |delivery| delivery.number)?;
+    Ok(HttpResponse::Ok().json(WebhookDeliveryPage {
+        data: found.rows.iter().map(WebhookDelivery::from).collect(),
+        previous_cursor: cursors.previous,
+        has_more: cursors.next.is_some(),
+        next_cursor: cursors.next,
+    }))
 }
 
 /// A test event that is on its way.

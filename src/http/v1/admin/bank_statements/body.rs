@@ -198,6 +198,8 @@ impl From<&(i32, StatementLine)> for BankStatementLine {
 pub struct BankStatementLinePage {
     #[schema(max_items = 100)]
     pub data: Vec<BankStatementLine>,
+    /// Where the page before ends: send it as `cursor`. Null on the first page.
+    pub previous_cursor: Option<CursorText>,
     pub next_cursor: Option<CursorText>,
     pub has_more: bool,
 }

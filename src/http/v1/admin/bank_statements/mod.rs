@@ -197,15 +197,15 @@ pub async fn list_bank_statement_lines(
     request: HttpRequest,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let limit = Limit::read(query.limit)?;
     let filters = Filters::of(request.path());
-    let after: i32 = page::decode_cursor(query.cursor.as_ref(), &filters)?.unwrap_or_default();
-    let mut found = bank_statements::lines_of_file(&app, path.statement_id.named(), after, limit).await?;
-    let (rows, next_cursor) = page::cut(&mut found, limit, &filters, |(n, _)| *n)?;
+    let asked = page::read(query.cursor.as_ref(), Sort::Oldest, Limit::read(query.limit)?, &filters)?;
+    let found = bank_statements::lines_of_file(&app, path.statement_id.named(), &asked).await?;
+    let cursors = page::cursors(&found, &filters, |(n, _)| *n)?;
     Ok(HttpResponse::Ok().json(BankStatementLinePage {
-        data: rows.iter().map(BankStatementLine::from).collect(),
-        has_more: next_cursor.is_some(),
-        next_cursor,
+        data: found.rows.iter().map(BankStatementLine::from).collect(),
+        previous_cursor: cursors.previous,
+        has_more: cursors.next.is_some(),
+        next_cursor: cursors.next,
     }))
 }
 

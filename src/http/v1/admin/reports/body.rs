@@ -98,6 +98,8 @@ pub struct ActivityReport {
     /// The oldest period first.
     #[schema(max_items = 100)]
     pub data: Vec<ActivityRow>,
+    /// Where the page before ends: send it as `cursor`. Null on the first page.
+    pub previous_cursor: Option<CursorText>,
     pub next_cursor: Option<CursorText>,
     pub has_more: bool,
 }

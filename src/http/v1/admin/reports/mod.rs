@@ -13,6 +13,7 @@ use self::body::{
 };
 use crate::app::reports::{self, Narrowed};
 use crate::app::{App, Error};
+use crate::domain::page::{Page, Sort};
 use crate::domain::payment::Channel;
 use crate::domain::product::Product;
 use crate::domain::report;
@@ -125,14 +126,15 @@ pub async fn report_activity(
         .with("by_month", by_month)
         .with("by_product", split.product)
         .with("by_channel", split.channel);
-    let after: Option<RowPlace> = page::decode_cursor(cursor.as_ref(), &filters)?;
-    let mut rows = reports::activity(&app, &narrowed, by_month, split).await?;
-    rows.retain(|(key, _)| after.as_ref().is_none_or(|after| place(key) > *after));
-    let (rows, next_cursor) = page::cut(&mut rows, limit, &filters, |(key, _)| place(key))?;
+    let asked: Page<RowPlace> = page::read(cursor.as_ref(), Sort::Oldest, limit, &filters)?;
+    let rows = reports::activity(&app, &narrowed, by_month, split).await?;
+    let found = asked.pick(rows, |(key, _)| place(key));
+    let cursors = page::cursors(&found, &filters, |(key, _)| place(key))?;
     Ok(HttpResponse::Ok().json(ActivityReport {
-        data: rows.iter().map(|(key, row)| ActivityRow::of(key, row)).collect(),
-        has_more: next_cursor.is_some(),
-        next_cursor,
+        data: found.rows.iter().map(|(key, row)| ActivityRow::of(key, row)).collect(),
+        previous_cursor: cursors.previous,
+        has_more: cursors.next.is_some(),
+        next_cursor: cursors.next,
     }))
 }
 
