@@ -9,6 +9,7 @@ SET data = data || CASE noun
             || CASE WHEN data ->> 'remitter_name' IS NULL THEN '{}'
                     ELSE '{"remitter_name": "erased", "remitter_bank": "erased"}' END::jsonb
         WHEN 'refund_request' THEN '{"reason": "erased"}'
+        WHEN 'closing' THEN '{"reason": "erased"}'
         WHEN 'hold' THEN '{"description": null, "metadata": null}'
         ELSE '{"client_reference": null, "metadata": null}' END::jsonb
-WHERE customer_id = $1 AND noun IN ('order', 'refund_request', 'hold', 'transfer', 'grant')
+WHERE customer_id = $1 AND noun IN ('order', 'refund_request', 'closing', 'hold', 'transfer', 'grant')
