@@ -62,13 +62,13 @@ pub struct AgreementRequest {
     /// The text in its languages, each once. Customers read it under `/v1/agreements/{version}`.
     #[serde(default)]
     #[schema(max_items = 20)]
-    texts: Vec<NewAgreementText>,
+    texts: Vec<AgreementTextRequest>,
 }
 
 /// The text of an agreement in one language.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewAgreementText {
+pub struct AgreementTextRequest {
     language: LanguageTag,
     #[schema(min_length = 1, max_length = 200000, example = "By topping up you agree …")]
     text: String,
