@@ -129,6 +129,7 @@ struct PastBalancesQuery {
     /// The moment. It must lie so far back that no entry of it can still be added: a moment ago is enough, unless a
     /// booking takes long just now.
     #[serde(deserialize_with = "times::required_moment")]
+    #[param(example = "2026-11-21T09:00:00Z")]
     at: DateTime<Utc>,
     currency: Option<CurrencyCode>,
     product: Option<ProductFilter>,

@@ -26,6 +26,7 @@ struct ReconciliationQuery {
     provider: String,
     /// The day, in the time zone of the installation. It must be over.
     #[serde(deserialize_with = "times::day")]
+    #[param(example = "2026-11-21")]
     day: NaiveDate,
 }
 

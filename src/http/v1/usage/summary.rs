@@ -79,9 +79,11 @@ struct UsageSummaryQuery {
     customer_id: Option<CustomerIdText>,
     /// The first day.
     #[serde(deserialize_with = "times::day")]
+    #[param(example = "2026-11-01")]
     from: NaiveDate,
     /// The last day. It must be over.
     #[serde(deserialize_with = "times::day")]
+    #[param(example = "2026-11-21")]
     to: NaiveDate,
     currency: Option<CurrencyCode>,
     /// Only usage of this product; empty for usage of no product.

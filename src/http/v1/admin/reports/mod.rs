@@ -33,9 +33,11 @@ use crate::http::edge::wire::{CurrencyCode, CursorText, Limit, PaymentChannel, P
 struct DaysQuery {
     /// The first day.
     #[serde(deserialize_with = "times::day")]
+    #[param(example = "2026-11-01")]
     from: NaiveDate,
     /// The last day. It must be over.
     #[serde(deserialize_with = "times::day")]
+    #[param(example = "2026-11-21")]
     to: NaiveDate,
     currency: Option<CurrencyCode>,
     product: Option<ProductFilter>,
@@ -58,9 +60,11 @@ impl DaysQuery {
 struct ActivityQuery {
     /// The first day.
     #[serde(deserialize_with = "times::day")]
+    #[param(example = "2026-11-01")]
     from: NaiveDate,
     /// The last day. It must be over.
     #[serde(deserialize_with = "times::day")]
+    #[param(example = "2026-11-21")]
     to: NaiveDate,
     /// Whether a row is a day or a month; a day when absent.
     by: Option<ReportPeriod>,
@@ -170,9 +174,11 @@ pub async fn report_roll_forward(
 struct EntriesQuery {
     /// The first day.
     #[serde(deserialize_with = "times::day")]
+    #[param(example = "2026-11-01")]
     from: NaiveDate,
     /// The last day. It must be over.
     #[serde(deserialize_with = "times::day")]
+    #[param(example = "2026-11-21")]
     to: NaiveDate,
     /// Only what belongs to this line of the roll-forward.
     line: Option<ReportLine>,
