@@ -253,11 +253,18 @@ fn secure(path: &str, operation: &mut Value) -> Vec<String> {
 }
 
 fn share_parameters(operation: &mut Value) {
+    let customer_is_in_path = has_parameter(operation, "path", "customer_id");
     let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
     for parameter in parameters.into_iter().flatten() {
         if is_parameter(parameter, "header", "Idempotency-Key") {
             *parameter = json!({ "$ref": "#/components/parameters/IdempotencyKey" });
-        } else if let Some(parameter) = parameter.as_object_mut() {
+            continue;
+        }
+        let stands_for_path = customer_is_in_path && is_parameter(parameter, "query", "customer_id");
+        if let Some(parameter) = parameter.as_object_mut() {
+            if stands_for_path {
+                parameter.insert("description".to_owned(), json!(shared::CUSTOMER_BESIDE_PATH));
+            }
             describe_parameter(parameter);
         }
     }
