@@ -60,6 +60,11 @@ async fn evidence_about_a_dispute_is_ready_and_is_sent_once() {
     quiet(&app, "stripe").await;
     let won = &outcomes(&app).await[0];
     assert_eq!((&won["status"], &won["count"], &won["amount"]), (&json!("won"), &json!(1), &json!("20.00")));
+
+    // Nothing was used of this one.
+    let unused = paid(&app, "bob", "card", "USD", "20.00").await;
+    let dispute = opened(&app, "stripe", &unused).await;
+    app.operator().post(&format!("{dispute}/evidence"), &note).await.expect(200);
     app.finish().await;
 }
 

@@ -12,16 +12,23 @@ const lists = {
   adj_: "/v1/admin/adjustments?limit=1",
   bac_: "/v1/admin/bank-accounts",
   bch_: "/v1/admin/bank-account-changes",
+  bln_: "/v1/admin/bank-lines?limit=1",
+  bst_: "/v1/admin/bank-statements?limit=1",
   dec_: "/v1/admin/unapplied-decisions?limit=1",
+  dsp_: "/v1/admin/disputes?limit=1",
   flw_: "/v1/account-flows?limit=1&customer_id=demo",
   grt_: "/v1/grants?limit=1&customer_id=demo",
   key_: "/v1/admin/api-keys?limit=1",
+  pap_: "/v1/admin/papers?limit=1",
   pay_: "/v1/admin/unapplied-payments?limit=1",
+  pot_: "/v1/admin/payouts?limit=1",
   rfd_: "/v1/admin/refunds?limit=1",
+  rrq_: "/v1/refund-requests?limit=1&customer_id=demo",
   trf_: "/v1/transfers?limit=1&customer_id=demo",
   tuo_: "/v1/top-up-orders?limit=1&customer_id=demo",
   wal_: "/v1/balances?customer_id=demo",
   whe_: "/v1/webhook-endpoints?limit=1",
+  wof_: "/v1/admin/write-offs?limit=1",
 };
 const shown = {};
 
@@ -31,9 +38,11 @@ const ids = (text) => {
   return found;
 };
 
-const newest = async (kind, headers) => {
-  if (kind in lists) {
-    const url = own(lists[kind], headers.Authorization);
+const newest = async (kind, path, headers) => {
+  // What is only proposed stands in a list of its own.
+  const list = path.includes("/grant-proposals/") ? "/v1/admin/grant-proposals?limit=1" : lists[kind];
+  if (list !== undefined) {
+    const url = own(list, headers.Authorization);
     const answer = await fetch(url, { headers: { Authorization: headers.Authorization ?? "" } });
     if (answer.ok) return ids(await answer.text())[kind] ?? shown[kind];
   }
@@ -66,7 +75,7 @@ const prepare = async (request) => {
   }
   const body = typeof request.body === "string" ? request.body : "";
   for (const [id, kind] of [...`${request.url} ${body}`.matchAll(exampleId)]) {
-    const found = await newest(kind, headers);
+    const found = await newest(kind, request.url, headers);
     if (found === undefined) continue;
     request.url = request.url.replaceAll(id, found);
     if (body !== "") request.body = request.body.replaceAll(id, found);

@@ -106,7 +106,10 @@ pub(super) fn refund(request: &RefundRequest) -> Result<StripeForm, ProviderErro
 /// into the free text (docs.stripe.com/api/disputes/evidence_object).
 pub(super) fn evidence(evidence: &Evidence) -> StripeForm {
     let product = format!("Prepaid balance of {} for {}", evidence.amount, evidence.product);
+    // Stripe refuses an empty text, and nothing may have been used yet.
+    let usage = Some(evidence.usage_text()).filter(|usage| !usage.is_empty());
     let optional = [
+        ("access_activity_log", &usage),
         ("customer_name", &evidence.customer_name),
         ("customer_email_address", &evidence.customer_email),
         ("billing_address", &evidence.billing_address),
@@ -115,7 +118,6 @@ pub(super) fn evidence(evidence: &Evidence) -> StripeForm {
         pair("evidence[customer_purchase_ip]", &evidence.customer_ip),
         pair("evidence[product_description]", &product),
         pair("evidence[service_date]", &evidence.paid_on.to_string()),
-        pair("evidence[access_activity_log]", &evidence.usage_text()),
         pair("evidence[uncategorized_text]", &evidence.text()),
         pair("submit", "true"),
     ];
