@@ -52,7 +52,7 @@ impl IntoParams for IfMatch {
 }
 
 fn header(name: &str, description: &str) -> ParameterBuilder {
-    let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(200));
+    let text = ObjectBuilder::new().schema_type(Type::String);
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Header)

@@ -30,7 +30,7 @@ impl FromRequest for Speaks {
 /// An operation names the header; its description is the same everywhere.
 impl IntoParams for Speaks {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(200));
+        let text = ObjectBuilder::new().schema_type(Type::String);
         let description = "The language of the texts for customers: `en`, `zh-CN` or `vi`; English where it names \
                            none of them. Codes are the same in all languages.";
         vec![

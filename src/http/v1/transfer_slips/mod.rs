@@ -95,7 +95,11 @@ struct TransferSlipPath {
     tag = "top-up-orders",
     operation_id = "downloadTransferSlip",
     params(TransferSlipPath, CustomerQuery),
-    responses((status = 200, description = "The file", body = SlipFile, content_type = "application/octet-stream")),
+    responses((
+        status = 200,
+        description = "The file",
+        content((SlipFile = "application/pdf"), (SlipFile = "image/jpeg"), (SlipFile = "image/png"))
+    )),
     security(("bearer" = []))
 )]
 #[get("/v1/top-up-orders/{order_id}/transfer-slips/{slip_id}")]
