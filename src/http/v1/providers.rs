@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use tokio::sync::Semaphore;
+use utoipa::ToSchema;
 
 use crate::app::settlement::{self, EvidenceSource};
 use crate::app::{App, Error, notifications, orders};
@@ -100,6 +101,17 @@ pub async fn paypal_notification(
     receive(&app, ProviderName::PayPal, &request, &body.bytes).await
 }
 
+/// What VNPay expects as the answer to its notification.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({ "RspCode": "00", "Message": "Confirm Success" }))]
+pub struct VnpayAnswer {
+    /// `00` where the notification was taken. The other codes are VNPay's.
+    #[schema(rename = "RspCode", max_length = 2)]
+    pub code: String,
+    #[schema(rename = "Message", max_length = 100)]
+    pub message: String,
+}
+
 /// Receive a notification from VNPay
 ///
 /// VNPay sends and signs its notification (IPN) in the query, and expects `RspCode` and `Message` in the answer.
@@ -107,7 +119,7 @@ pub async fn paypal_notification(
     tag = "provider-webhooks",
     operation_id = "receiveVnpayIpn",
     responses(
-        (status = 200, description = "`RspCode` and `Message`", body = String, content_type = "application/json"),
+        (status = 200, description = "`RspCode` and `Message`", body = VnpayAnswer),
         (status = 503, description = "VNPay is not configured"),
     )
 )]
