@@ -63,6 +63,9 @@ class Browser:
         self.call("POST", f"/element/{element}/clear")
         self.call("POST", f"/element/{element}/value", {"text": text})
 
+    def choose_file(self, css: str, file: str) -> None:
+        self.call("POST", f"/element/{self.find(css)}/value", {"text": file})
+
     def text(self, css: str) -> str:
         return self.call("GET", f"/element/{self.find(css)}/text")
 
