@@ -52,11 +52,16 @@ jq '{id, status, amount}' <<< "$refund"
 say 'Money that serves no order'
 call GET '/v1/admin/unapplied-payments?limit=5' | jq -r '.data[] | [.id, .amount, .currency, .reason] | @tsv'
 
+say 'He wants his account closed: what does it wait for? He stays after all'
+account=/v1/admin/customers/~ who="customer_id=$(jq -rn --arg id "$customer" '$id | @uri')"
+call POST "$account/close?$who" '{"reason":"asked for it"}' | jq '{status, waits_for}'
+call POST "$account/close/withdraw?$who" '{"reason":"stays"}' | jq '{status}'
+
 say 'Who did what to this order'
 call GET "/v1/admin/audit-log?target=top_up_order:$id" | jq -r '.data[] | [.created_at, .actor, .action] | @tsv'
 
 say 'Do the books agree'
-call GET /v1/admin/integrity | jq -c 'del(.. | .figures?)' | cut -c -300
+call GET /v1/admin/integrity | jq -c '.last_check // {agrees: "not checked yet: run topup check"} | {agrees, as_of}'
 
 say 'A refusal says what to do'
 call POST "/v1/admin/top-up-orders/$id/approve" '{"received_amount":"80.00","bank_transaction_id":"X","received_on":"2026-01-01"}' ||
