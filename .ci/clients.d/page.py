@@ -8,6 +8,7 @@ import http.server
 import json
 import os
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -93,6 +94,12 @@ try:
     browser.click("#pay")
     order = pending("60.00")
     browser.find(f"#orders [data-order={order}] dl")
+    with tempfile.NamedTemporaryFile(suffix=".pdf") as slip:
+        slip.write(b"%PDF-1.4\n%%EOF\n")
+        slip.flush()
+        browser.choose_file(f"#orders [data-order={order}] input[type=file]", slip.name)
+        browser.until("the slip has arrived", lambda: "slip" in browser.text("#message"))
+    assert call("GET", f"/v1/top-up-orders/{order}/transfer-slips?customer_id=demo")["data"], "no slip of the order"
     call("POST", f"/v1/admin/top-up-orders/{order}/approve", {
         "received_amount": "60.00", "bank_transaction_id": f"PAGE-{time.time_ns()}",
         "received_on": time.strftime("%Y-%m-%d", time.gmtime()), "confirm_not_duplicate": True})
@@ -113,6 +120,33 @@ try:
         "return [...document.querySelectorAll('#flows li')].every((item) => item.innerText.includes('Top-up'))"))
     choose("#flow-type", "")
 
+    # By the two other companies, each in its currency: to its page, and back.
+    for currency, amount, channel in (("USD", "11", "paypal"), ("VND", "120000", "vnpay")):
+        choose("#currency", currency)
+        browser.until(f"{currency} is chosen", lambda: browser.run(
+            "return document.querySelector('#currency').value === arguments[0] && !!document.querySelector('#price').innerText",
+            currency))
+        browser.write("#amount", amount)
+        browser.until(f"{channel} is offered", lambda: browser.run(
+            "return document.querySelector(`#channels [value=${arguments[0]}]`)?.disabled === false", channel))
+        browser.click(f"#channels [value={channel}]")
+        if not browser.run("return document.querySelector('#agree').checked"):
+            browser.click("#agree")
+        browser.click("#pay")
+        browser.until(f"the page of {channel}", lambda: f"/{channel}/" in browser.run("return location.href"))
+        if channel == "paypal":
+            browser.click("#approve")
+        else:
+            browser.click("#pay")
+            browser.write("#otp", "123456")
+            browser.click("#otp-submit")
+        browser.until(f"back from {channel}", lambda: f":{PORT}/" in browser.run("return location.href"))
+        browser.until(f"{channel} is paid", lambda: "paid" in browser.text("#message"))
+
+    # What was topped up stands in the statement of the month.
+    browser.run("document.querySelector('#month').dispatchEvent(new Event('change'))")
+    browser.until("the statement", lambda: "Top-up" in browser.text("#statement"))
+
     errors = [entry for entry in browser.call("POST", "/se/log", {"type": "browser"})
               if entry["level"] == "SEVERE" and "422" not in entry["message"] and "favicon" not in entry["message"]]
     assert not errors, errors
@@ -123,6 +157,7 @@ try:
             assert wide <= width, f"{width}: the page is {wide} wide"
             if PICTURES:
                 browser.picture(f"{PICTURES}/page-{width}-{scheme}.png")
-    print("the top-up page: languages, card, bank transfer, cancel, filter, live balance, light and dark, narrow and wide")
+    print("the top-up page: languages, card, PayPal, VNPay, bank transfer with slip, cancel, filter, live balance, statement, "
+          "light and dark, narrow and wide")
 finally:
     browser.close()

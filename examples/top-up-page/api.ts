@@ -23,10 +23,11 @@ export function api(service: Service, language: () => string) {
       Authorization: `Bearer ${await service.token()}`,
       "Accept-Language": language(),
     };
-    if (body !== undefined) headers["Content-Type"] = "application/json";
+    const isFile = body instanceof Blob;
+    if (body !== undefined) headers["Content-Type"] = isFile ? "application/octet-stream" : "application/json";
     if (key !== undefined) headers["Idempotency-Key"] = key;
     const init: RequestInit = { method, headers };
-    if (body !== undefined) init.body = JSON.stringify(body);
+    if (body !== undefined) init.body = isFile ? body : JSON.stringify(body);
     if (signal !== undefined) init.signal = signal;
     const response = await fetch(service.url + path, init);
     if (!response.ok) throw new Refused((await response.json()) as Schemas["Problem"]);
@@ -45,6 +46,9 @@ export function api(service: Service, language: () => string) {
     getOrder: (id: string) => json<Schemas["TopUpOrder"]>("GET", `/v1/top-up-orders/${id}`),
     /** Asks the payment company now: for the page that the payer returns to. */
     verify: (id: string) => json<Schemas["TopUpOrder"]>("POST", `/v1/top-up-orders/${id}/verify`),
+    /** The payer's proof of a bank transfer: a PDF, PNG or JPEG. */
+    slip: (id: string, file: File) => json<Schemas["TransferSlip"]>("POST", `/v1/top-up-orders/${id}/transfer-slips`, file),
+    statement: (month: string) => json<Schemas["AccountStatement"]>("GET", `/v1/statements/${month}`),
     cancel: (id: string) => json<Schemas["TopUpOrder"]>("POST", `/v1/top-up-orders/${id}/cancel`),
     balances: () => json<Schemas["BalanceList"]>("GET", "/v1/balances"),
     flows: (type: string, cursor?: string) =>

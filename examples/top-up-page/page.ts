@@ -169,10 +169,9 @@ async function pay(): Promise<void> {
     agreement_accepted: $<HTMLInputElement>("agree").checked,
     return_url: location.href.split(/[?#]/)[0]!,
   };
-  // What was shown is what is ordered: the service refuses when it has changed meanwhile.
+  // What was shown is what is ordered: the quote fixes the price, and the service refuses what has changed meanwhile.
   if (options.agreement != null) body.agreement_version = options.agreement.version;
-  if (chosen.credited_amount != null) body.expected_credited_amount = chosen.credited_amount;
-  if (chosen.payable_amount != null) body.expected_payable_amount = chosen.payable_amount;
+  if (quote.quote_id != null) body.quote_id = quote.quote_id;
   if (chosen.channel === "bank_transfer") {
     const [remitter_name, remitter_bank] = ["remitter-name", "remitter-bank"].map((id) => $<HTMLInputElement>(id).value);
     body.bank_transfer = { remitter_name: remitter_name!, remitter_bank: remitter_bank! };
@@ -206,6 +205,21 @@ function showBalance(balance: Schemas["Balance"]): void {
   $("balances").replaceChildren(...items);
 }
 
+/** The payer shows that the transfer was made; an operator looks at it. */
+function slipUpload(order: string): HTMLElement {
+  const label = make("label", say.slip, "file");
+  const chooser = Object.assign(document.createElement("input"), { type: "file", accept: ".pdf,.png,.jpg,.jpeg" });
+  chooser.onchange = () =>
+    void attempt(async () => {
+      const file = chooser.files?.[0];
+      if (file === undefined) return;
+      await call.slip(order, file);
+      tell(say.slipSent);
+    });
+  label.append(chooser);
+  return label;
+}
+
 function orderItem(order: Schemas["TopUpOrder"]): HTMLElement {
   const item = make("li");
   item.dataset["order"] = order.id;
@@ -224,7 +238,7 @@ function orderItem(order: Schemas["TopUpOrder"]): HTMLElement {
     ]) {
       list.append(make("dt", name), make("dd", value));
     }
-    item.append(list);
+    item.append(list, slipUpload(order.id));
   }
   const redirect = order.next_action?.redirect;
   if (redirect != null) {
@@ -271,6 +285,27 @@ async function showFlows(cursor?: string): Promise<void> {
   showPage("flows", items, page.next_cursor, (next) => void attempt(() => showFlows(next)));
 }
 
+async function showStatement(): Promise<void> {
+  const month = $<HTMLInputElement>("month").value;
+  if (month === "") return;
+  const statement = await call.statement(month);
+  const items = statement.currencies.flatMap((one) =>
+    one.wallets.map((wallet) => {
+      const item = make("li");
+      const amount = (standing: Schemas["Standing"]): string => money(standing.balance, one.currency);
+      const moved = (line: Schemas["StatementMovement"]): string =>
+        `${say[line.type] ?? line.type} ${money(line.amount, one.currency)}`;
+      item.append(
+        make("span", wallet.product ?? say.main),
+        make("strong", `${amount(wallet.opening)} → ${amount(wallet.closing)}`),
+        make("small", wallet.movements.map(moved).join(" · ")),
+      );
+      return item;
+    }),
+  );
+  $("statement").replaceChildren(...(items.length > 0 ? items : [make("li", say.none, "faint")]));
+}
+
 function label(): void {
   say = texts(language);
   document.documentElement.lang = language;
@@ -278,7 +313,8 @@ function label(): void {
   const names: [string, keyof Texts][] = [
     ["title", "title"], ["balance-title", "balance"], ["top-up-title", "topUp"], ["currency-label", "currency"],
     ["amount-label", "amount"], ["channel-label", "channel"], ["remitter-label", "remitter"], ["pay", "pay"],
-    ["orders-title", "orders"], ["flows-title", "flows"], ["more-orders", "more"], ["more-flows", "more"],
+    ["orders-title", "orders"], ["flows-title", "flows"], ["statement-title", "statement"],
+    ["more-orders", "more"], ["more-flows", "more"],
   ];
   for (const [id, text] of names) $(id).textContent = say[text];
   $<HTMLInputElement>("remitter-name").placeholder = say.name;
@@ -302,7 +338,7 @@ async function start(): Promise<void> {
   label();
   $<HTMLSelectElement>("language").value = language;
   const returned = comeBack().catch(() => tell(say.failed, true));
-  await Promise.all([choose(), showOrders(), showFlows()]);
+  await Promise.all([choose(), showOrders(), showFlows(), showStatement()]);
   for (const balance of (await call.balances()).balances) showBalance(balance);
   await returned;
 }
@@ -316,6 +352,8 @@ $("currency").onchange = () => void attempt(() => choose($<HTMLSelectElement>("c
 $("amount").oninput = () => void price();
 for (const id of ["agree", "remitter-name", "remitter-bank"]) $(id).oninput = ready;
 $("flow-type").onchange = () => void attempt(() => showFlows());
+$<HTMLInputElement>("month").value = new Date().toISOString().slice(0, 7);
+$("month").onchange = () => void attempt(showStatement);
 $<HTMLFormElement>("form").onsubmit = (event) => {
   event.preventDefault();
   void attempt(pay);

@@ -17,7 +17,8 @@ const en = {
   transfer_out: "Transfer out", grant: "Gift", expire: "Gift expired", adjust: "Correction",
   channel_wrong_currency: "Not in this currency.", channel_wrong_country: "Not in your country.",
   below_minimum: "The amount is too small.", above_maximum: "The amount is too large.",
-  products_only: "For products only.",
+  products_only: "For products only.", slip: "Show the transfer slip", slipSent: "Thank you. We look at the slip.",
+  statement: "Statement of a month",
 };
 export type Texts = typeof en;
 
@@ -36,6 +37,7 @@ const zh: Texts = {
   transfer_out: "转出", grant: "赠送", expire: "赠送过期", adjust: "调整",
   channel_wrong_currency: "不支持该币种。", channel_wrong_country: "您所在的国家不可用。",
   below_minimum: "金额过小。", above_maximum: "金额过大。", products_only: "仅限产品。",
+  slip: "上传转账凭证", slipSent: "谢谢，凭证已收到。", statement: "月度账单",
 };
 
 const vi: Texts = {
@@ -53,7 +55,8 @@ const vi: Texts = {
   consume: "Sử dụng", refund: "Hoàn tiền", transfer_in: "Chuyển vào", transfer_out: "Chuyển ra", grant: "Quà tặng",
   expire: "Quà hết hạn", adjust: "Điều chỉnh", channel_wrong_currency: "Không dùng được với tiền tệ này.",
   channel_wrong_country: "Không dùng được ở nước bạn.", below_minimum: "Số tiền quá nhỏ.",
-  above_maximum: "Số tiền quá lớn.", products_only: "Chỉ cho sản phẩm.",
+  above_maximum: "Số tiền quá lớn.", products_only: "Chỉ cho sản phẩm.", slip: "Gửi chứng từ chuyển khoản",
+  slipSent: "Cảm ơn. Chúng tôi sẽ xem chứng từ.", statement: "Sao kê tháng",
 };
 
 const all: Record<Language, Texts> = { en, "zh-CN": zh, vi };
