@@ -63,9 +63,8 @@ async fn only_operators_learn_which_operator_did_something() {
     let freeze = json!({ "reason": "a stolen card" });
     app.operator().post("/v1/admin/customers/alice/freeze", &freeze).await.expect(200);
     let (told, known) = (partner.events(4).await, console.events(4).await);
-    let page = async |caller: &Caller<'_>| {
-        caller.get("/v1/events?customer_id=alice&limit=100").await.expect(200).text.clone()
-    };
+    let page =
+        async |caller: &Caller<'_>| caller.get("/v1/events?customer_id=alice&limit=100").await.expect(200).text.clone();
     for text in [serde_json::to_string(&told).unwrap(), page(&app.service()).await] {
         assert!(text.contains(r#""operator""#) && !text.contains("operator:"), "{text}");
         assert!(!text.contains("a stolen card"), "{text}");

@@ -71,7 +71,8 @@ pub(super) const PARAMETERS: [UsualParameter; 7] = [
 ];
 
 /// The query parameter `customer_id` beside a path that has one. It has no example, because both together are refused.
-pub(super) const CUSTOMER_BESIDE_PATH: &str = "The customer, where `~` stands in the path; otherwise it must be absent.";
+pub(super) const CUSTOMER_BESIDE_PATH: &str =
+    "The customer, where `~` stands in the path; otherwise it must be absent.";
 
 /// A failure that operations share.
 struct SharedFailure {
