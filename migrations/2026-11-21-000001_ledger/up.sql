@@ -264,7 +264,8 @@ DECLARE
     is_before boolean;
 BEGIN
     IF wallet = before_wallet THEN
-        RETURN least(entry_seq, before_seq - 1);
+        -- A forged cursor may name any number.
+        RETURN least(entry_seq, greatest(before_seq, 1) - 1);
     END IF;
     WHILE high - low > 1 LOOP
         middle := (low + high) / 2;

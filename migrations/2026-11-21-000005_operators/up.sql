@@ -27,6 +27,9 @@ CREATE TABLE bank_statements (
     confirmed_gap boolean NOT NULL,
     second_needed boolean NOT NULL,
     uploaded_by text NOT NULL,
+    -- The customers that these operators are, as their tokens said: a file credits no order of theirs.
+    uploader_customer text,
+    approver_customer text,
     uploaded_at timestamptz NOT NULL,
     approved_by text,
     approved_at timestamptz,

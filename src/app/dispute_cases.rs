@@ -143,12 +143,14 @@ pub async fn send(app: &App, caller: &Caller, id: Option<Uuid>, note: Option<Str
     let fact = provider.send_evidence(&dispute.dispute_id, &evidence).await?;
     let actor = caller.actor();
     transact(&app.pool, async |conn| {
+        // The order's lock comes before the dispute's, as where a company tells of the dispute.
+        let order = orders::lock(conn, evidence.order_id).await?;
         let sent = SentEvidence { by: actor.clone(), at: clock::now(conn).await?, text: evidence.text() };
         if !store::record_sent(conn, dispute.id, &sent).await? {
             return Err(sent_before());
         }
         store::note(conn, dispute.provider, &fact).await?;
-        if let Some(order) = orders::find(conn, evidence.order_id).await? {
+        if let Some(order) = order {
             let shown = IdKind::Dispute.show(dispute.id);
             orders::add_to_timeline(conn, &order, "dispute_evidence_sent", &actor, Some(&shown)).await?;
         }

@@ -1,7 +1,7 @@
 //! Reconciliation: a day of a payment company against our records. The company's list is read in one go; a company
 //! without a list is asked about each of our payments.
 
-use chrono::{Duration, NaiveDate};
+use chrono::{DateTime, Duration, NaiveDate, Utc};
 
 use super::take_back_search::attempt_of;
 use super::{App, Error, settlement};
@@ -65,11 +65,16 @@ pub async fn of_span(app: &App, provider: ProviderName, span: Span) -> Result<Re
         let said = ask(app, company, &recorded).await?;
         let payments = recorded.iter().map(|one| one.payment_id.clone()).collect();
         let refunds = said.iter().flat_map(Said::names_of_refunds).collect();
-        let own = store::own(&mut *app.pool.get().await?, provider, span, payments, refunds).await?;
+        let own = {
+            let mut conn = app.pool.get().await?;
+            // It was asked just now.
+            let now = clock::now(&mut conn).await?;
+            store::own(&mut conn, provider, span, payments, refunds, now).await?
+        };
         let asked: Vec<CompanyMovement> = said.iter().flat_map(|one| one.movements(&own)).collect();
         return Ok(Reconciled { provider, span, has_list: false, found: compare(span, &asked, &own) });
     };
-    let own = own(app, provider, span, &listed).await?;
+    let own = own(app, provider, span, &listed, around.to).await?;
     Ok(Reconciled { provider, span, has_list: true, found: compare(span, &listed, &own) })
 }
 
@@ -79,18 +84,19 @@ async fn own(
     provider: ProviderName,
     span: Span,
     listed: &[CompanyMovement],
+    list_ends: DateTime<Utc>,
 ) -> Result<Vec<OwnMovement>, Error> {
     let payments = listed.iter().filter_map(|one| one.payment_id.clone()).collect();
     let refunds = listed.iter().filter(|one| one.kind == MovedKind::Refund).map(|one| one.id.clone()).collect();
-    Ok(store::own(&mut *app.pool.get().await?, provider, span, payments, refunds).await?)
+    Ok(store::own(&mut *app.pool.get().await?, provider, span, payments, refunds, list_ends).await?)
 }
 
 /// What is recorded in the stretch, and the payments that it is about.
 async fn of_payments(app: &App, provider: ProviderName, span: Span) -> Result<Vec<OwnMovement>, Error> {
     let mut conn = app.pool.get().await?;
-    let recorded = store::own(&mut conn, provider, span, Vec::new(), Vec::new()).await?;
+    let recorded = store::own(&mut conn, provider, span, Vec::new(), Vec::new(), span.to).await?;
     let payments = recorded.into_iter().map(|one| one.payment_id).collect();
-    Ok(store::own(&mut conn, provider, span, payments, Vec::new()).await?)
+    Ok(store::own(&mut conn, provider, span, payments, Vec::new(), span.to).await?)
 }
 
 /// What a company without a list says of one of our payments. It shows the last refund of a payment only.

@@ -170,6 +170,16 @@ pub async fn lock(conn: &mut AsyncPgConnection, id: Uuid) -> Result<Option<ApiKe
     row.map(TryInto::try_into).transpose()
 }
 
+/// Whether a key has not been revoked. No other transaction revokes it until this one ends.
+///
+/// # Errors
+/// Database errors.
+pub async fn stays(conn: &mut AsyncPgConnection, id: Uuid) -> Result<bool, StorageError> {
+    let revoked_at: Option<Option<DateTime<Utc>>> =
+        api_keys::table.find(id).select(api_keys::revoked_at).for_share().first(conn).await.optional()?;
+    Ok(revoked_at == Some(None))
+}
+
 /// Reads all keys of an owner that are not revoked, in the order in which they were made, like [`lock`].
 ///
 /// # Errors

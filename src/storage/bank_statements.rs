@@ -18,6 +18,7 @@ use crate::domain::bank_statement::csv::CsvMapping;
 use crate::domain::bank_statement::{
     BankStatement, StatementFormat, StatementLine, StatementState, StatementSums, number_repeats,
 };
+use crate::domain::customer::CustomerId;
 use crate::domain::money::{Currency, Money};
 use crate::domain::page::{Page, Rows};
 
@@ -39,6 +40,8 @@ struct StatementRow {
     confirmed_gap: bool,
     second_needed: bool,
     uploaded_by: String,
+    uploader_customer: Option<String>,
+    approver_customer: Option<String>,
     uploaded_at: DateTime<Utc>,
     approved_by: Option<String>,
     approved_at: Option<DateTime<Utc>>,
@@ -66,6 +69,8 @@ impl From<&BankStatement> for StatementRow {
             confirmed_gap: statement.confirmed_gap,
             second_needed: statement.second_needed,
             uploaded_by: statement.uploaded_by.clone(),
+            uploader_customer: statement.uploader_customer.as_ref().map(|id| id.as_str().to_owned()),
+            approver_customer: statement.approver_customer.as_ref().map(|id| id.as_str().to_owned()),
             uploaded_at: statement.uploaded_at,
             approved_by: end.approved_by,
             approved_at: end.approved_at,
@@ -101,6 +106,8 @@ impl TryFrom<StatementRow> for BankStatement {
             confirmed_gap: row.confirmed_gap,
             second_needed: row.second_needed,
             uploaded_by: row.uploaded_by,
+            uploader_customer: row.uploader_customer.as_deref().and_then(CustomerId::new),
+            approver_customer: row.approver_customer.as_deref().and_then(CustomerId::new),
             uploaded_at: row.uploaded_at,
             end: end.read(),
             applied_at: row.applied_at,

@@ -80,6 +80,8 @@ pub async fn due(
         .filter(cases::is_open)
         .filter(cases::sent_at.is_null())
         .filter(cases::evidence_due_at.is_not_null())
+        // Evidence is about an order.
+        .filter(disputes::order_id.is_not_null())
         .select((DisputeRow::as_select(), CaseRow::as_select()))
         .limit(page.to_read())
         .into_boxed();

@@ -19,6 +19,7 @@ struct Own {
     span: Span,
     payments: Vec<String>,
     refunds: Vec<String>,
+    list_ends: DateTime<Utc>,
 }
 
 impl Statement for Own {
@@ -30,7 +31,8 @@ impl Statement for Own {
         parameters.add::<Timestamptz, _>(&self.span.from)?;
         parameters.add::<Timestamptz, _>(&self.span.to)?;
         parameters.add::<Array<Text>, _>(&self.payments)?;
-        parameters.add::<Array<Text>, _>(&self.refunds)
+        parameters.add::<Array<Text>, _>(&self.refunds)?;
+        parameters.add::<Timestamptz, _>(&self.list_ends)
     }
 }
 
@@ -45,7 +47,8 @@ struct OwnRow {
     record: String,
 }
 
-/// What was recorded in a stretch of time of a provider, and what of these payments and refunds is on record.
+/// What was recorded in a stretch of time of a provider, and what of these payments and refunds is on record. A refund
+/// that failed before the company's list ends is not: the company contradicts us there.
 ///
 /// # Errors
 /// Database errors.
@@ -55,8 +58,9 @@ pub async fn own(
     span: Span,
     payments: Vec<String>,
     refunds: Vec<String>,
+    list_ends: DateTime<Utc>,
 ) -> Result<Vec<OwnMovement>, StorageError> {
-    let wanted = Own { provider: provider.as_str(), span, payments, refunds };
+    let wanted = Own { provider: provider.as_str(), span, payments, refunds, list_ends };
     let rows: Vec<OwnRow> = Cached(wanted).load(conn).await?;
     let read = |row: OwnRow| {
         Ok(OwnMovement {

@@ -229,6 +229,8 @@ diesel::table! {
         confirmed_gap -> Bool,
         second_needed -> Bool,
         uploaded_by -> Text,
+        uploader_customer -> Nullable<Text>,
+        approver_customer -> Nullable<Text>,
         uploaded_at -> Timestamptz,
         approved_by -> Nullable<Text>,
         approved_at -> Nullable<Timestamptz>,

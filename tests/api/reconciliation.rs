@@ -91,6 +91,10 @@ async fn a_refund_that_failed_later_is_no_unknown_money() {
     play(&app, "stripe", &order, "refund-fail", json!({})).await;
     quiet(&app, "stripe").await;
     assert_eq!(number(&app, "count(*) FROM refunds WHERE status = 'failed'").await, 1);
+    // As if it had failed before the list ends: then the company should not count it.
+    let day = reconciled(&app, ProviderName::Stripe).await;
+    assert_eq!(differences(&day).len(), 1, "{:#?}", day.found);
+    execute(&app.database, "UPDATE refunds SET updated_at = updated_at + interval '5 days'").await;
     let day = reconciled(&app, ProviderName::Stripe).await;
     assert_eq!(differences(&day), [], "{:#?}", day.found);
     let refunds = day.found.totals.iter().find(|(kind, ..)| *kind == MovedKind::Refund).unwrap().2;

@@ -272,11 +272,11 @@ async fn a_refund_that_was_sent_is_undone_by_another_operator() {
     app.finish().await;
 }
 
-/// While it waits to be sent, nobody but him who sends it may know that it is under way.
+/// Who approved it could send the money, and have it in the wallet once more.
 #[tokio::test]
-async fn a_refund_that_waits_to_be_sent_is_undone_by_an_operator_who_had_no_part_in_it() {
+async fn a_refund_that_waits_to_be_sent_is_undone_by_another_operator_than_who_approved_it() {
     let app = TestApp::spawn_with(|config| above(config, "CNY:1000")).await;
-    let [anna, ben, cleo, dora] = ["anna", "ben", "cleo", "dora"].map(|name| app.operator_named(name));
+    let [anna, ben, cleo] = ["anna", "ben", "cleo"].map(|name| app.operator_named(name));
     let order = ordered(&app, "alice", "bank_transfer", "CNY", "5000").await;
     approve(&anna, &order, "5000.00", "in-1").await.expect(202);
     approve(&ben, &order, "5000.00", "in-1").await.expect(200);
@@ -292,20 +292,15 @@ async fn a_refund_that_waits_to_be_sent_is_undone_by_an_operator_who_had_no_part
     let reject = |path: &str| format!("{path}/reject");
 
     let waiting = refunded().await;
-    for involved in [&anna, &ben] {
-        involved.post(&reject(&waiting), &why).await.problem(409, "second_operator_needed");
-    }
+    ben.post(&reject(&waiting), &why).await.problem(409, "second_operator_needed");
     assert_eq!(app.available("alice", "CNY", "").await, "3000.00");
-    assert_eq!(cleo.post(&reject(&waiting), &why).await.expect(200)["status"], "failed");
+    assert_eq!(anna.post(&reject(&waiting), &why).await.expect(200)["status"], "failed");
     assert_eq!(app.available("alice", "CNY", "").await, "5000.00");
 
-    // Who states that it was sent has a part in it, too.
     let sent = refunded().await;
     cleo.post(&format!("{sent}/mark-sent"), &json!({ "bank_transaction_id": "out-1" })).await.expect(200);
-    for involved in [&anna, &ben, &cleo] {
-        involved.post(&reject(&sent), &why).await.problem(409, "second_operator_needed");
-    }
-    assert_eq!(dora.post(&reject(&sent), &why).await.expect(200)["status"], "failed");
+    ben.post(&reject(&sent), &why).await.problem(409, "second_operator_needed");
+    assert_eq!(anna.post(&reject(&sent), &why).await.expect(200)["status"], "failed");
     assert_eq!(app.available("alice", "CNY", "").await, "5000.00");
 
     // A proposal moves no money: whoever made it takes it back.

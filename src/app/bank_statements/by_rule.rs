@@ -7,6 +7,7 @@
 use super::OnProgress;
 use crate::app::{App, Caller, Error, orders};
 use crate::domain::bank_statement::{BankStatement, StatementLine};
+use crate::domain::customer::CustomerId;
 use crate::domain::own_word::ProposalEnd;
 use crate::domain::permission::Permission;
 use crate::storage::{bank_lines, bank_matching};
@@ -32,9 +33,9 @@ pub(super) async fn credit_all(app: &App, statement: &BankStatement, progress: O
             named.extend(orders.get(reference).copied().zip(line.payment_id));
         }
     }
-    let uploader = operator(&statement.uploaded_by)?;
+    let uploader = operator(&statement.uploaded_by, statement.uploader_customer.as_ref())?;
     let second = match &statement.end {
-        Some(ProposalEnd::Approved { by, .. }) => Some(operator(by)?),
+        Some(ProposalEnd::Approved { by, .. }) => Some(operator(by, statement.approver_customer.as_ref())?),
         _ => None,
     };
     let mut credited = 0;
@@ -50,8 +51,9 @@ pub(super) async fn credit_all(app: &App, statement: &BankStatement, progress: O
     Ok(credited)
 }
 
-/// The operator whom a statement names.
-fn operator(actor: &str) -> Result<Caller, Error> {
+/// The operator whom a statement names, with the customer that this operator is.
+fn operator(actor: &str, own_customer: Option<&CustomerId>) -> Result<Caller, Error> {
     let subject = actor.strip_prefix("operator:").ok_or(Error::Internal("an operator who uploaded a statement"))?;
-    Ok(Caller::operator(subject, Permission::Finance.into()))
+    let operator = Caller::operator(subject, Permission::Finance.into());
+    Ok(Caller { own_customer: own_customer.cloned().or(operator.own_customer), ..operator })
 }

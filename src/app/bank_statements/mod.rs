@@ -115,6 +115,8 @@ pub async fn upload(
             confirmed_gap: upload.confirm_gap,
             second_needed: !alone,
             uploaded_by: actor.clone(),
+            uploader_customer: caller.own_customer.clone(),
+            approver_customer: None,
             uploaded_at: now,
             end: None,
             applied_at: None,
@@ -152,6 +154,7 @@ pub async fn approve(app: &App, caller: &Caller, id: Uuid) -> Result<Imported, E
         require_no_repeats(conn, &statement).await?;
         let now = clock::now(conn).await?;
         statement.end = Some(ProposalEnd::Approved { by: actor.clone(), at: now });
+        statement.approver_customer.clone_from(&caller.own_customer);
         take_over::take_over(conn, app, &mut statement, now).await?;
         store::update(conn, &statement).await?;
         record(conn, "approved", &actor, &statement).await?;

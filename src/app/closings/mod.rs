@@ -85,7 +85,8 @@ pub async fn start(app: &App, caller: &Caller, customer: &CustomerId, reason: &s
     get(app, customer).await
 }
 
-/// Ends a closing that still waits; the account is as before, but for the orders that were cancelled.
+/// Ends a closing that still waits; the account is as before, but for the orders that were cancelled and the refund
+/// requests that were refused.
 ///
 /// # Errors
 /// 404 for an account that is not being closed, such as one whose closing was withdrawn before; 409

@@ -210,12 +210,12 @@ pub async fn mark_sent(app: &App, caller: &Caller, id: Uuid, bank_transaction_id
     }
 }
 
-/// Requires that no operator on whose word the money goes by hand also says that it did not arrive: the customer would
-/// have it twice. Nobody but him may know that it was sent.
+/// Requires that the operator on whose word the money goes by hand does not also say that it did not arrive: the
+/// customer would have it twice. Of two operators the other one can always say so.
 fn require_another_operator(app: &App, refund: &Refund, actor: &str) -> Result<(), Error> {
-    let by_whom = [Some(&refund.proposed_by), refund.approved_by.as_ref(), refund.sent_by.as_ref()];
-    if app.settings.own_word.any_threshold() && by_whom.into_iter().flatten().any(|by| by == actor) {
-        let detail = "you had a part in sending this refund; another operator must say that it did not arrive";
+    let by = refund.approved_by.as_ref().unwrap_or(&refund.proposed_by);
+    if app.settings.own_word.any_threshold() && by == actor {
+        let detail = "this refund goes on your word; another operator must say that it did not arrive";
         return Err(Error::conflict(Code::SecondOperatorNeeded, detail));
     }
     Ok(())

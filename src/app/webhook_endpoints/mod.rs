@@ -19,7 +19,9 @@ use crate::domain::page::{Page, Rows};
 use crate::domain::webhook::{Delivery, ENDPOINTS, EndpointStatus, ROTATION, WebhookEndpoint};
 use crate::outbound::{Secret, Sender};
 use crate::storage::transaction::transact;
-use crate::storage::{Connection, audit, clock, webhook_deliveries as deliveries, webhook_endpoints as store};
+use crate::storage::{
+    Connection, api_keys, audit, clock, webhook_deliveries as deliveries, webhook_endpoints as store,
+};
 
 /// How many events one request to deliver once more looks at.
 const AT_ONCE: i64 = 10_000;
@@ -77,6 +79,7 @@ pub async fn create(app: &App, caller: &Caller, new: &EndpointSettings) -> Resul
     let url = check_url(app, &new.url)?;
     let (owner, secret) = (caller.actor(), Secret::generate());
     let endpoint = transact(&app.pool, async |conn| {
+        require_key(conn, caller).await?;
         if store::count(conn, &owner).await? >= ENDPOINTS {
             let detail = format!("no caller may have more than {ENDPOINTS} endpoints: delete one first");
             return Err(Error::conflict(Code::TooManyWebhookEndpoints, detail));
@@ -129,6 +132,18 @@ pub async fn list(app: &App, caller: &Caller, page: &Page) -> Result<Rows<Webhoo
     Ok(store::list(&mut conn, owner.as_deref(), page).await?)
 }
 
+/// Requires that the caller's key has not been revoked, and keeps it so until the transaction ends: a key that a process
+/// still knows must not listen anew after its endpoints were paused. The key's lock comes before the endpoint's.
+async fn require_key(conn: &mut Connection, caller: &Caller) -> Result<(), Error> {
+    match caller.api_key {
+        Some(key) if !api_keys::stays(conn, key).await? => {
+            let detail = "the API key has been revoked".to_owned();
+            Err(Error::Forbidden { code: Code::InsufficientScope, detail })
+        }
+        _ => Ok(()),
+    }
+}
+
 fn missing() -> Error {
     Error::NotFound("webhook endpoint")
 }
@@ -154,6 +169,7 @@ pub async fn replace(
 ) -> Result<WebhookEndpoint, Error> {
     let url = check_url(app, &new.url)?;
     transact(&app.pool, async |conn| {
+        require_key(conn, caller).await?;
         let mut endpoint = lock(conn, caller, id).await?;
         endpoint.url.clone_from(&url);
         endpoint.description.clone_from(&new.description);
@@ -186,6 +202,7 @@ pub async fn pause(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<Webho
 /// 404.
 pub async fn enable(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<WebhookEndpoint, Error> {
     transact(&app.pool, async |conn| {
+        require_key(conn, caller).await?;
         let mut endpoint = lock(conn, caller, id).await?;
         endpoint.failing_since = None;
         store::note_key(conn, endpoint.id, caller.api_key).await?;
@@ -240,6 +257,7 @@ pub async fn delete(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<(), 
 pub async fn rotate_secret(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<WithSecret, Error> {
     let secret = Secret::generate();
     let endpoint = transact(&app.pool, async |conn| {
+        require_key(conn, caller).await?;
         let endpoint = lock(conn, caller, id).await?;
         let now = clock::now(conn).await?;
         store::add_secret(conn, endpoint.id, secret.expose(), now, now + ROTATION).await?;

@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 use self::csv::CsvMapping;
 use super::bank_transaction::Identity;
+use super::customer::CustomerId;
 use super::money::{Currency, Money};
 use super::own_word::ProposalEnd;
 use super::reference::find_references;
@@ -265,6 +266,10 @@ pub struct BankStatement {
     pub confirmed_gap: bool,
     pub second_needed: bool,
     pub uploaded_by: String,
+    /// The customer that the operator who uploaded it is, as the token said, and that of the second operator: the file
+    /// credits no order of theirs.
+    pub uploader_customer: Option<CustomerId>,
+    pub approver_customer: Option<CustomerId>,
     pub uploaded_at: DateTime<Utc>,
     pub end: Option<ProposalEnd>,
     /// When its lines were taken over.

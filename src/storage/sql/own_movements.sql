@@ -6,6 +6,7 @@
 -- $3 timestamptz to
 -- $4 text[] the company's ids of payments
 -- $5 text[] its ids of refunds
+-- $6 timestamptz the end of its list: a refund that had failed before should not be in it
 --
 -- Returns the columns of `OwnRow`.
 SELECT 'payment', p.payment_id, p.payment_id, p.amount, p.currency, p.received_at,
@@ -20,7 +21,7 @@ JOIN payments p ON p.id = r.payment_id
 WHERE r.provider = $1 AND r.provider_refund_id IS NOT NULL
   AND ((r.status IN ('pending', 'succeeded') AND coalesce(r.started_at, r.created_at) >= $2
         AND coalesce(r.started_at, r.created_at) < $3)
-       OR r.provider_refund_id = ANY ($5))
+       OR (r.provider_refund_id = ANY ($5) AND (r.status <> 'failed' OR r.updated_at >= $6)))
 UNION ALL
 SELECT 'dispute', d.dispute_id, p.payment_id, d.amount, d.currency, d.created_at,
        'dsp_' || replace(d.id::text, '-', '')

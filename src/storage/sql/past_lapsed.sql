@@ -36,7 +36,9 @@ CROSS JOIN LATERAL (
           AND u.grant_id = g.id
     ) AS c (amount)
     WHERE l.amount <> 0 AND h.customer_id = $1 AND h.wallet_id = w.id AND h.granted > 0 AND h.created_at <= $2
-      AND h.expires_at > $2 AND (h.closed_at IS NULL OR h.closed_at > $2) AND p.amount > 0
+      -- A hold lives for seven days at most (`MAX_HOLD_LIFE`), so the index on its end finds the few.
+      AND h.expires_at > $2 AND h.expires_at <= $2 + interval '7 days'
+      AND (h.closed_at IS NULL OR h.closed_at > $2) AND p.amount > 0
 ) r
 GROUP BY w.id
 HAVING sum(l.amount - r.amount) <> 0

@@ -40,6 +40,8 @@ const EVERY: Duration = Duration::from_millis(500);
 const LINGER: Duration = Duration::from_secs(1);
 /// A connection of this age has had the time to send a request. Younger ones are ended last.
 const SETTLED: Duration = Duration::from_secs(1);
+/// So long after a customer's request the next one may be on its way.
+const BUSY: Duration = Duration::from_secs(5);
 /// The most requests of one connection that may still run after their answers, because their deadlines passed.
 const TASKS: u32 = 64;
 
@@ -247,12 +249,12 @@ impl State {
 
     /// `None` for a connection that is not ended to make room.
     fn rank(&self, now: Instant) -> Option<Rank> {
-        let is_new = now.saturating_duration_since(self.since) < SETTLED;
+        let age = now.saturating_duration_since(self.since);
         match (self.is_known, self.phase) {
             (true, Phase::Serving) => None,
-            (true, _) if is_new => Some(Rank::BusyCustomer),
+            (true, _) if age < BUSY => Some(Rank::BusyCustomer),
             (true, _) => Some(Rank::IdleCustomer),
-            (false, _) if is_new => Some(Rank::Newcomer),
+            (false, _) if age < SETTLED => Some(Rank::Newcomer),
             (false, _) => Some(Rank::Stranger),
         }
     }

@@ -125,7 +125,7 @@ impl EventData {
             Subject::Grant(grant) => Self { grant: Some(Grant::from(&**grant).told_to(reader)), ..nothing },
             Subject::Hold(hold) => Self { hold: Some(hold_body(hold, None)), ..nothing },
             Subject::WebhookEndpoint(endpoint) => Self { webhook_endpoint: Some((&**endpoint).into()), ..nothing },
-            Subject::Closing(closing) => Self { closing: Some((&**closing).into()), ..nothing },
+            Subject::Closing(closing) => Self { closing: Some(Closing::from(&**closing).told_to(reader)), ..nothing },
             Subject::Customer(customer, freeze) => {
                 let ended = || Freeze::ended(customer, None);
                 let freeze = freeze.as_ref().map_or_else(ended, |freeze| Freeze::from((**freeze).clone()));

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::app::Reader;
 use crate::app::closings::ClosingView;
 use crate::domain::closing::{self, ClosingState};
 use crate::domain::money::Money;
@@ -98,7 +99,8 @@ pub struct Closing {
     id: ClosingId,
     customer_id: CustomerIdText,
     status: ClosingStatusName,
-    reason: Reason,
+    /// Why it is closed. Only operators learn the reason; for others it is null.
+    reason: Option<Reason>,
     started_by: Actor,
     started_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -108,13 +110,25 @@ pub struct Closing {
     next_step_at: Option<DateTime<Utc>>,
 }
 
+impl Closing {
+    /// The closing as this reader may see it.
+    #[must_use]
+    pub fn told_to(self, reader: Reader) -> Self {
+        Self {
+            reason: self.reason.filter(|_| reader == Reader::Operator),
+            started_by: Actor::new(reader.told(&self.started_by)),
+            ..self
+        }
+    }
+}
+
 impl From<&closing::Closing> for Closing {
     fn from(closing: &closing::Closing) -> Self {
         Self {
             id: ClosingId::of(closing.id),
             customer_id: CustomerIdText::of(&closing.customer),
             status: closing.state.into(),
-            reason: Reason::new(&closing.reason),
+            reason: Some(Reason::new(&closing.reason)),
             started_by: Actor::new(&closing.started_by),
             started_at: closing.started_at,
             updated_at: closing.updated_at,
@@ -156,13 +170,13 @@ pub struct ClosingDetails {
 
 impl From<&ClosingView> for ClosingDetails {
     fn from(view: &ClosingView) -> Self {
-        let Closing { id, customer_id, status, reason, started_by, started_at, updated_at, closed_at, next_step_at } =
+        let Closing { id, customer_id, status, reason: _, started_by, started_at, updated_at, closed_at, next_step_at } =
             Closing::from(&view.closing);
         Self {
             id,
             customer_id,
             status,
-            reason,
+            reason: Reason::new(&view.closing.reason),
             started_by,
             started_at,
             updated_at,

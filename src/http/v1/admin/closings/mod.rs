@@ -86,7 +86,8 @@ pub async fn advance_closing(
 
 /// Withdraw a closing
 ///
-/// Ends a closing that is `waiting`: the account is as before, but for the orders that were cancelled. Later it cannot
+/// Ends a closing that is `waiting`: the account is as before, but for the orders that were cancelled and the refund
+/// requests that were refused. Later it cannot
 /// be withdrawn, because money may have gone back. Once it is withdrawn, there is no closing to withdraw: 404.
 #[utoipa::path(
     tag = "admin-closings",
