@@ -709,6 +709,7 @@ CREATE INDEX webhook_endpoints_by_owner ON webhook_endpoints (owner, created_at,
 CREATE INDEX webhook_endpoints_by_time ON webhook_endpoints (created_at, id);
 CREATE INDEX webhook_endpoints_by_key ON webhook_endpoints (api_key) WHERE api_key IS NOT NULL;
 CREATE INDEX webhook_endpoints_in_use ON webhook_endpoints (leased_until) WHERE status IN ('enabled', 'paused');
+CREATE INDEX webhook_endpoints_leased ON webhook_endpoints (lease) WHERE lease IS NOT NULL;
 CREATE INDEX webhook_endpoints_deleted ON webhook_endpoints (id) WHERE status = 'deleted';
 
 -- The secrets that sign. They stand here as they are, because a signature needs them.

@@ -1,6 +1,7 @@
 -- Removes deleted endpoints whose deliveries are pruned, and returns how many.
 --
--- Plan note: a scalar subquery is one look-up for each row. EXISTS may become a hash of all deliveries.
+-- Plan note: the inner order is that of an index. Without it the planner reads all deliveries for each endpoint, because
+-- it expects to find one at once.
 --
 -- $1 bigint the largest number of endpoints
 WITH gone AS (
@@ -8,7 +9,7 @@ WITH gone AS (
     WHERE id = ANY (ARRAY (
         SELECT e.id FROM webhook_endpoints e
         WHERE e.status = 'deleted'
-          AND (SELECT true FROM webhook_deliveries d WHERE d.endpoint_id = e.id LIMIT 1) IS NULL
+          AND (SELECT d.number FROM webhook_deliveries d WHERE d.endpoint_id = e.id ORDER BY d.number LIMIT 1) IS NULL
         LIMIT $1
         FOR UPDATE SKIP LOCKED))
     RETURNING 1
