@@ -1,7 +1,7 @@
 -- Removes deleted endpoints whose deliveries are pruned, and returns how many.
 --
--- Plan note: the inner order is that of an index. Without it the planner reads all deliveries for each endpoint, because
--- it expects to find one at once.
+-- Plan note: the inner order is that of an index. Without it the planner reads all deliveries for each endpoint,
+-- because it expects to find one at once.
 --
 -- $1 bigint the largest number of endpoints
 WITH gone AS (
