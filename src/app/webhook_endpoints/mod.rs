@@ -132,8 +132,8 @@ pub async fn list(app: &App, caller: &Caller, page: &Page) -> Result<Rows<Webhoo
     Ok(store::list(&mut conn, owner.as_deref(), page).await?)
 }
 
-/// Requires that the caller's key has not been revoked, and keeps it so until the transaction ends: a key that a process
-/// still knows must not listen anew after its endpoints were paused. The key's lock comes before the endpoint's.
+/// Requires that the caller's key has not been revoked, and keeps it so until the transaction ends: a key that a
+/// process still knows must not listen anew after its endpoints were paused. The key's lock comes before the endpoint's.
 async fn require_key(conn: &mut Connection, caller: &Caller) -> Result<(), Error> {
     match caller.api_key {
         Some(key) if !api_keys::stays(conn, key).await? => {

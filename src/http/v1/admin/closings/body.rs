@@ -170,7 +170,7 @@ pub struct ClosingDetails {
 
 impl From<&ClosingView> for ClosingDetails {
     fn from(view: &ClosingView) -> Self {
-        let Closing { id, customer_id, status, reason: _, started_by, started_at, updated_at, closed_at, next_step_at } =
+        let Closing { id, customer_id, status, started_by, started_at, updated_at, closed_at, next_step_at, .. } =
             Closing::from(&view.closing);
         Self {
             id,
