@@ -133,7 +133,7 @@ pub async fn list(app: &App, caller: &Caller, page: &Page) -> Result<Rows<Webhoo
 }
 
 /// Requires that the caller's key has not been revoked, and keeps it so until the transaction ends: a key that a
-/// process still knows must not listen anew after its endpoints were paused. The key's lock comes before the endpoint's.
+/// process still knows must not listen anew after its endpoints were paused. The key is locked before the endpoint.
 async fn require_key(conn: &mut Connection, caller: &Caller) -> Result<(), Error> {
     match caller.api_key {
         Some(key) if !api_keys::stays(conn, key).await? => {
