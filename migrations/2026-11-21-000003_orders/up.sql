@@ -389,8 +389,6 @@ CREATE TABLE refunds (
     closing_id uuid,
     proposed_by text NOT NULL,
     approved_by text,
-    -- Who stated that its bank transfer was made.
-    sent_by text,
     second_needed boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL,
     -- When the wallet was debited: on approval where one was needed.

@@ -742,7 +742,6 @@ diesel::table! {
         closing_id -> Nullable<Uuid>,
         proposed_by -> Text,
         approved_by -> Nullable<Text>,
-        sent_by -> Nullable<Text>,
         second_needed -> Bool,
         created_at -> Timestamptz,
         started_at -> Nullable<Timestamptz>,

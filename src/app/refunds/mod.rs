@@ -258,9 +258,6 @@ async fn settle_by_hand(
         if let (ProviderName::BankTransfer, Some(transfer)) = (refund.provider, &update.provider_refund_id) {
             payouts::require_free_transfer(conn, id, transfer).await?;
         }
-        if !is_failure {
-            refund.sent_by = Some(actor.clone());
-        }
         book::record_update_locked(conn, order.as_mut(), &payment, &mut refund, update, &actor).await?;
         refund_requests::follow(conn, &refund, &actor).await?;
         audit(conn, &actor, action, &refund).await
@@ -344,7 +341,6 @@ fn draft(new: &NewRefund, order: &Order, payment: &Payment, amount: Money, actor
         closing_id: None,
         proposed_by: actor.to_owned(),
         approved_by: None,
-        sent_by: None,
         second_needed: true,
         created_at: now,
         started_at: None,

@@ -173,7 +173,6 @@ async fn adopt_locked(
         closing_id: None,
         proposed_by: actor.to_owned(),
         approved_by: None,
-        sent_by: None,
         second_needed: false,
         created_at: now,
         started_at: Some(now),

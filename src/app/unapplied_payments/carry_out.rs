@@ -205,7 +205,6 @@ fn draft(decision: &Decision, payment: &Payment, now: chrono::DateTime<chrono::U
         closing_id: None,
         proposed_by: decision.proposed_by.clone(),
         approved_by,
-        sent_by: None,
         second_needed: decision.second_needed,
         created_at: now,
         started_at: Some(now),

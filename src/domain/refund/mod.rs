@@ -120,8 +120,6 @@ pub struct Refund {
     pub closing_id: Option<Uuid>,
     pub proposed_by: String,
     pub approved_by: Option<String>,
-    /// Who stated that its bank transfer was made.
-    pub sent_by: Option<String>,
     pub second_needed: bool,
     pub created_at: DateTime<Utc>,
     /// When the wallet was debited: for a refund that needs approval, when it was approved.
