@@ -124,10 +124,17 @@ def moved() -> None:
     call("POST", "/v1/transfers?customer_id=demo", {"currency": "CNY", "amount": "5.00", "to_product": "whatsapp"})
 
 
-def granted(amount: str = "5.00", scope: str = "operator") -> None:
+def granted(amount: str = "5.00", scope: str = "operator") -> str:
     expires = (date.today() + timedelta(days=60)).isoformat()
-    call("POST", "/v1/grants", {"customer_id": "demo", "currency": "CNY", "amount": amount, "reason": "to try",
-                                "expires_at": f"{expires}T00:00:00Z"}, scope)
+    return call("POST", "/v1/grants", {"customer_id": "demo", "currency": "CNY", "amount": amount, "reason": "to try",
+                                       "expires_at": f"{expires}T00:00:00Z"}, scope)["id"]
+
+
+def grant_changed(scope: str) -> None:
+    """Two operators have given a grant, and one wants to revoke it."""
+    grant = granted(MUCH)
+    call("POST", f"/v1/admin/grant-proposals/{grant}/approve", scope="other")
+    call("POST", f"/v1/admin/grants/{grant}/revoke?customer_id=demo", {"reason": "to try"}, scope)
 
 
 def adjusted(scope: str = "operator") -> None:
@@ -237,6 +244,8 @@ BEFORE = {
     "getAccountFlowPaidBy": used, "getTransfer": moved, "getGrant": granted,
     "adminRevokeGrant": granted, "adminChangeGrantExpiry": granted,
     "adminApproveGrant": lambda: granted(MUCH, "other"), "adminWithdrawGrant": lambda: granted(MUCH),
+    "adminApproveGrantChange": lambda: grant_changed("other"),
+    "adminWithdrawGrantChange": lambda: grant_changed("operator"),
     "adminApproveAdjustment": lambda: adjusted("other"), "adminWithdrawAdjustment": adjusted,
     "adminApproveBankAccountChange": lambda: account_changed("other"),
     "adminWithdrawBankAccountChange": lambda: account_changed("operator"),

@@ -1,7 +1,7 @@
 DROP TABLE integrity_checks, audit_log, api_keys, stream_tickets, idempotency_keys, foreign_payments,
     provider_events, service_grant_sums,
     own_word_moves,
-    grant_proposals, adjustments, unapplied_decisions, disputes, refund_requests, refunds, transfers,
+    grant_changes, grant_proposals, adjustments, unapplied_decisions, disputes, refund_requests, refunds, transfers,
     approvals, bank_transactions, payment_applications, payments, transfer_slips, order_events, attempts, top_up_orders;
 DROP FUNCTION payments_come_back();
 DROP FUNCTION api_keys_only_end();

@@ -603,12 +603,45 @@ CREATE TABLE grant_proposals (
 CREATE INDEX grant_proposals_waiting ON grant_proposals (proposed_at, id)
     WHERE approved_at IS NULL AND withdrawn_at IS NULL;
 
+-- Revocations of given grants, and changes of their expiry. One that needs no second operator is made at once.
+CREATE TABLE grant_changes (
+    id uuid PRIMARY KEY,
+    customer_id text NOT NULL,
+    grant_id uuid NOT NULL,
+    currency text NOT NULL,
+    -- What was left of the grant.
+    amount numeric(24, 8) NOT NULL CONSTRAINT grant_changes_amount CHECK (amount > 0),
+    -- What is left expires when the change is made. Else it expires at `expires_at`; null: never.
+    revokes boolean NOT NULL,
+    expires_at timestamptz,
+    reason text NOT NULL,
+    second_needed boolean NOT NULL,
+    proposed_by text NOT NULL,
+    proposed_at timestamptz NOT NULL,
+    approved_by text,
+    approved_at timestamptz,
+    withdrawn_by text,
+    withdrawn_at timestamptz,
+    CONSTRAINT grant_changes_of_grant FOREIGN KEY (customer_id, grant_id) REFERENCES grants (customer_id, id),
+    CONSTRAINT grant_changes_revocation CHECK (NOT revokes OR expires_at IS NULL),
+    CONSTRAINT grant_changes_second_pair_of_eyes CHECK (approved_by <> proposed_by),
+    CONSTRAINT grant_changes_ended
+        CHECK ((approved_by IS NULL) = (approved_at IS NULL) AND (withdrawn_by IS NULL) = (withdrawn_at IS NULL)
+               AND num_nonnulls(approved_by, withdrawn_by) <= second_needed::int)
+);
+CREATE UNIQUE INDEX grant_changes_one_waiting ON grant_changes (customer_id, grant_id)
+    WHERE second_needed AND approved_at IS NULL AND withdrawn_at IS NULL;
+CREATE INDEX grant_changes_waiting ON grant_changes (proposed_at, id)
+    WHERE second_needed AND approved_at IS NULL AND withdrawn_at IS NULL;
+CREATE INDEX grant_changes_by_grant ON grant_changes (customer_id, grant_id);
+
 -- What operators moved on their own word, and what services granted: it counts for 24 hours towards the next decision.
 CREATE TABLE own_word_moves (
     customer_id text NOT NULL,
     kind text NOT NULL CONSTRAINT own_word_moves_kind
-        CHECK (kind IN ('approval', 'reversal', 'refund', 'grant', 'service_grant', 'adjustment', 'application')),
-    -- The order of an approval; else the refund, the grant or the adjustment.
+        CHECK (kind IN ('approval', 'reversal', 'refund', 'grant', 'service_grant', 'grant_change', 'adjustment',
+                        'application')),
+    -- The order of an approval; else the refund, the grant, the change of a grant, the adjustment or the decision.
     subject uuid NOT NULL,
     actor text NOT NULL,
     currency text NOT NULL,

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::client_data::ClientData;
+use super::customer::CustomerId;
 use super::money::Money;
 use super::movement::grant::NewGrant;
 use super::own_word::ProposalEnd;
@@ -55,6 +56,12 @@ impl Grant {
         self.expires_at.is_some_and(|at| at <= now)
     }
 
+    /// Whether its end can be changed no more: nothing is left of it, or its time is over.
+    #[must_use]
+    pub fn has_ended(&self, now: DateTime<Utc>) -> bool {
+        self.is_lapsed(now) || !self.remaining.is_positive()
+    }
+
     #[must_use]
     pub fn unheld(&self) -> Money {
         self.remaining - self.held
@@ -79,6 +86,54 @@ pub struct GrantProposal {
     pub proposed_at: DateTime<Utc>,
     /// `None` while it waits.
     pub end: Option<ProposalEnd>,
+}
+
+/// What an operator makes of the end of a grant that was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewEnd {
+    /// What is left expires when the change is made.
+    Revoked,
+    /// The grant expires at this moment; `None`: never.
+    Moved(Option<DateTime<Utc>>),
+}
+
+/// A change of a grant's end. It counts for all that is left of the grant, also for what holds reserve: if they give it
+/// back, it expires as well.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GrantChange {
+    pub id: Uuid,
+    pub customer: CustomerId,
+    pub grant_id: Uuid,
+    /// What was left of the grant when the change was asked for.
+    pub amount: Money,
+    pub new_end: NewEnd,
+    pub reason: String,
+    pub second_needed: bool,
+    pub proposed_by: String,
+    pub proposed_at: DateTime<Utc>,
+    /// `None` while it waits for a second operator, and where none was needed.
+    pub end: Option<ProposalEnd>,
+}
+
+impl GrantChange {
+    /// When it was made. `None` while it waits, or when it was withdrawn.
+    #[must_use]
+    pub fn made_at(&self) -> Option<DateTime<Utc>> {
+        match &self.end {
+            None if !self.second_needed => Some(self.proposed_at),
+            Some(ProposalEnd::Approved { at, .. }) => Some(*at),
+            None | Some(ProposalEnd::Withdrawn { .. }) => None,
+        }
+    }
+
+    /// When the grant expires by it; `None`: never, or the revocation is not made yet.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<DateTime<Utc>> {
+        match self.new_end {
+            NewEnd::Revoked => self.made_at(),
+            NewEnd::Moved(at) => at,
+        }
+    }
 }
 
 /// Burn order: priority, then earliest expiry (never last), then oldest.

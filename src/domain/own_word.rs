@@ -3,8 +3,9 @@
 //! What counts is the sum of what this operator moved on his own word in one currency in the last 24 hours, this move
 //! included: for one customer, and so for each order of that customer, and, by a threshold of its own, for all
 //! customers together. So nothing is gained by splitting an amount. The direction does not matter: money given and
-//! money taken add up. A proposal that waits for a second operator counts nothing, and what two operators moved counts
-//! for neither.
+//! money taken add up. A change of when a grant ends counts for all that is left of the grant, whether it ends sooner
+//! or later. A proposal that waits for a second operator counts nothing, and what two operators moved counts for
+//! neither.
 //!
 //! Without any threshold one operator is always enough. Once any is set, a currency without one needs two operators
 //! for every amount; `VND:none` switches that off by name.
@@ -41,10 +42,12 @@ pub enum MoveKind {
     Adjustment,
     /// Unapplied money is applied to an order or a wallet.
     Application,
+    /// A grant is revoked, or its expiry is moved: it counts for all that is left of the grant.
+    GrantChange,
 }
 
 impl MoveKind {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Approval,
         Self::Reversal,
         Self::Refund,
@@ -52,6 +55,7 @@ impl MoveKind {
         Self::ServiceGrant,
         Self::Adjustment,
         Self::Application,
+        Self::GrantChange,
     ];
 
     #[must_use]
@@ -64,6 +68,7 @@ impl MoveKind {
             Self::ServiceGrant => "service_grant",
             Self::Adjustment => "adjustment",
             Self::Application => "application",
+            Self::GrantChange => "grant_change",
         }
     }
 }
@@ -72,7 +77,7 @@ impl MoveKind {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Move {
     pub kind: MoveKind,
-    /// The order of an approval; else the refund, the grant or the adjustment.
+    /// The order of an approval; else the refund, the grant, the change of a grant, the adjustment or the decision.
     pub subject: Uuid,
     pub actor: String,
     pub customer: CustomerId,

@@ -31,6 +31,7 @@ pub mod events;
 pub mod feed;
 pub mod foreign_payments;
 pub mod freezes;
+pub mod grant_changes;
 pub mod grant_proposals;
 pub mod grants;
 pub mod idempotency;

@@ -452,6 +452,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    grant_changes (id) {
+        id -> Uuid,
+        customer_id -> Text,
+        grant_id -> Uuid,
+        currency -> Text,
+        amount -> Numeric,
+        revokes -> Bool,
+        expires_at -> Nullable<Timestamptz>,
+        reason -> Text,
+        second_needed -> Bool,
+        proposed_by -> Text,
+        proposed_at -> Timestamptz,
+        approved_by -> Nullable<Text>,
+        approved_at -> Nullable<Timestamptz>,
+        withdrawn_by -> Nullable<Text>,
+        withdrawn_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     grant_proposals (id) {
         id -> Uuid,
         customer_id -> Text,
@@ -1204,6 +1224,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     foreign_payments,
     frozen_customers,
     frozen_wallets,
+    grant_changes,
     grant_proposals,
     grant_uses,
     grants,

@@ -106,6 +106,12 @@ SELECT 'customer-' || 1 + n % 3000, md5('g' || n)::uuid, md5('w' || 1 + n % 3000
        'meter', '2026-01-01', 'cart-' || n
 FROM generate_series(1, 20000) n;
 
+INSERT INTO grant_changes (id, customer_id, grant_id, currency, amount, revokes, reason, second_needed, proposed_by,
+                           proposed_at)
+SELECT md5('c' || n)::uuid, 'customer-' || 1 + n % 3000, md5('g' || n)::uuid, 'USD', 1, true, 'r', false, 'ops',
+       '2026-01-03'
+FROM generate_series(1, 20000) n;
+
 INSERT INTO grant_uses (customer_id, wallet_id, seq, grant_id, amount)
 SELECT 'customer-' || 1 + n % 3000, md5('w' || 1 + n % 3000)::uuid, 1 + n / 3000, md5('g' || n)::uuid, -1
 FROM generate_series(1, 20000) n;

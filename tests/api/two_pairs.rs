@@ -168,6 +168,103 @@ async fn a_grant_above_the_threshold_is_given_by_a_second_operator() {
     app.finish().await;
 }
 
+async fn revoke(app: &TestApp, operator: &str, customer: &str, grant: &str) -> Reply {
+    let path = format!("/v1/admin/grants/{grant}/revoke?customer_id={customer}");
+    app.operator_named(operator).post(&path, &json!({ "reason": "a mistake" })).await
+}
+
+async fn decide(app: &TestApp, operator: &str, change: &str, action: &str) -> Reply {
+    app.operator_named(operator).post(&format!("/v1/admin/grant-changes/{change}/{action}"), &json!({})).await
+}
+
+#[tokio::test]
+async fn case_58_what_is_changed_about_the_end_of_a_grant_counts_for_all_that_is_left() {
+    let app = TestApp::spawn_with(|config| above(config, "CNY:1000")).await;
+    let given = id(&grant(&app, "ben", "alice", "CNY", "600.00").await.expect(201));
+    let own = id(&grant(&app, "anna", "alice", "CNY", "500.00").await.expect(201));
+    let small = id(&grant(&app, "ben", "alice", "CNY", "0.01").await.expect(201));
+    let until = async |grant: &str, at: &str| {
+        let path = format!("/v1/admin/grants/{grant}/expiry?customer_id=alice");
+        let body = json!({ "expires_at": at, "reason": "the campaign" });
+        app.operator_named("anna").post(&path, &body).await
+    };
+    // She gave 500, and moves the end of 500. To move it to where it is counts nothing.
+    for _ in 0..2 {
+        until(&own, "2999-01-01T00:00:00.123456789Z").await.expect(200);
+    }
+    let moved = "sum(amount) FROM own_word_moves WHERE actor = 'operator:anna'";
+    assert_eq!(number(&app, moved).await, 1000);
+    let sooner = until(&small, "2998-01-01T00:00:00.123456789Z").await.expect(202);
+    assert_eq!((&sooner["status"], &sooner["kind"]), (&json!("awaiting_second_approval"), &json!("expiry")));
+    assert_eq!((&sooner["amount"], &sooner["grant_id"]), (&json!("0.01"), &json!(small)));
+    assert_eq!(id(&until(&small, "2998-01-01T00:00:00.123456789Z").await.expect(202)), id(&sooner));
+    let proposed = revoke(&app, "anna", "alice", &given).await.expect(202);
+    assert_eq!((&proposed["kind"], &proposed["expires_at"]), (&json!("revocation"), &Value::Null));
+    // A repetition finds the proposal, nothing else is changed meanwhile, and the grant is as it was.
+    assert_eq!(id(&revoke(&app, "anna", "alice", &given).await.expect(202)), id(&proposed));
+    until(&given, "2998-01-01T00:00:00Z").await.problem(409, "change_proposed");
+    revoke(&app, "ben", "alice", &given).await.problem(409, "change_proposed");
+    assert_eq!(app.available("alice", "CNY", "").await, "1100.01");
+    let listed = app.operator().get("/v1/admin/grant-changes").await.expect(200);
+    let ids: Vec<&str> = listed["data"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, [id(&proposed), id(&sooner)]);
+
+    let first = id(&proposed);
+    decide(&app, "anna", &first, "approve").await.problem(409, "second_operator_needed");
+    decide(&app, "alice", &first, "approve").await.problem(403, "own_account");
+    // Of two at once, one approves, and may repeat it.
+    for _ in 0..2 {
+        let approvals = ["ben", "cleo"].map(|name| decide(&app, name, &first, "approve"));
+        let answers = join_all(approvals).await;
+        assert_eq!((with_status(&answers, 200), with_status(&answers, 409)), (1, 1), "{answers:#?}");
+        assert!(answers.iter().any(|answer| answer["status"] == "made"), "{answers:#?}");
+    }
+    decide(&app, "anna", &first, "withdraw").await.problem(409, "nothing_proposed");
+    assert_eq!(app.available("alice", "CNY", "").await, "500.01");
+    for _ in 0..2 {
+        let withdrawn = decide(&app, "anna", &id(&sooner), "withdraw").await.expect(200);
+        assert_eq!(withdrawn["status"], "withdrawn");
+    }
+    decide(&app, "ben", &id(&sooner), "approve").await.problem(409, "nothing_proposed");
+
+    // What two moved counts for neither, and a day later nothing counts any more.
+    assert_eq!(number(&app, moved).await, 1000);
+    execute(&app.database, "UPDATE own_word_moves SET moved_at = moved_at - interval '24 hours 1 second'").await;
+    revoke(&app, "anna", "alice", &own).await.expect(200);
+    assert_eq!(app.available("alice", "CNY", "").await, "0.01");
+
+    // What was spent meanwhile is not revoked.
+    let spent = id(&grant(&app, "anna", "alice", "USD", "5.00").await.expect(202));
+    let approve = format!("/v1/admin/grant-proposals/{spent}/approve");
+    app.operator_named("ben").post(&approve, &json!({})).await.expect(201);
+    let late = id(&revoke(&app, "anna", "alice", &spent).await.expect(202));
+    let usage = json!({ "id": "u", "customer_id": "alice", "currency": "USD", "amount": "5.00" });
+    app.service().post("/v1/usage", &usage).await.expect(201);
+    decide(&app, "ben", &late, "approve").await.problem(409, "grant_ended");
+
+    let mut conn = topup::storage::pool::connect(&url(&app.database)).await.unwrap();
+    let alone = "UPDATE grant_changes SET approved_by = proposed_by, approved_at = now() WHERE withdrawn_by IS NULL
+         AND approved_by IS NULL AND second_needed";
+    let refused = conn.batch_execute(alone).await.unwrap_err().to_string();
+    assert!(refused.contains("grant_changes_second_pair_of_eyes"), "{refused}");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn case_58_revocations_of_one_operator_at_once_add_up_as_well() {
+    let app = TestApp::spawn_with(|config| above(config, "CNY:1000")).await;
+    for customer in ["alice", "bob", "cleo"] {
+        let first = id(&grant(&app, "ben", customer, "CNY", "600.00").await.expect(201));
+        let second = id(&grant(&app, "dora", customer, "CNY", "600.00").await.expect(201));
+        let revoked = [&first, &second].map(|given| revoke(&app, "anna", customer, given));
+        let answers = join_all(revoked).await;
+        assert_eq!((with_status(&answers, 200), with_status(&answers, 202)), (1, 1), "{answers:#?}");
+        assert_eq!(app.available(customer, "CNY", "").await, "600.00");
+    }
+    assert_eq!(number(&app, "sum(amount) FROM own_word_moves WHERE actor = 'operator:anna'").await, 1800);
+    app.finish().await;
+}
+
 #[tokio::test]
 async fn a_grant_whose_time_is_over_is_not_approved() {
     let app = TestApp::spawn_with(|config| above(config, "CNY:1")).await;

@@ -278,7 +278,7 @@ codes! {
     AgreementExists = "agreement_exists", [Problem(409)];
     /// The currency has options or channel rules already; change those instead.
     CurrencyExists = "currency_exists", [Problem(409)];
-    /// A change of this account waits for a second operator; approve or withdraw it first.
+    /// A change of this account or grant waits for a second operator; approve or withdraw it first.
     ChangeProposed = "change_proposed", [Problem(409)];
     /// The bank account of the order was closed, and no other takes transfers in its currency; choose another channel.
     BankAccountClosed = "bank_account_closed", [Problem(409)];

@@ -82,8 +82,10 @@ const TABLE: &[(&str, &[&[Code]])] = &[
     ("adminApproveWriteOff", &[PAIR, &[NothingOwed, WalletFrozen, CustomerFrozen]]),
     ("adminWithdrawWriteOff", &[PAIR]),
     ("adminWithdrawGrant", &[PAIR]),
-    ("adminRevokeGrant", &[&[GrantEnded, OwnAccount]]),
-    ("adminChangeGrantExpiry", &[&[GrantEnded, OwnAccount]]),
+    ("adminRevokeGrant", &[&[ChangeProposed, OwnAccount]]),
+    ("adminChangeGrantExpiry", &[&[GrantEnded, ChangeProposed, OwnAccount]]),
+    ("adminApproveGrantChange", &[PAIR, &[GrantEnded, ValidationFailed]]),
+    ("adminWithdrawGrantChange", &[&[NothingProposed]]),
     ("adminApproveTopUpOrder", &[LINE, &[
         OrderAlreadyCompleted, OrderNotOpen, NotABankTransfer, SecondOperatorNeeded, ApprovalMismatch,
         ApprovalReversed, AlreadyCredited, OrderMovedOn, OwnAccount, AccountClosed,

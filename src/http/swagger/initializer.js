@@ -17,6 +17,7 @@ const lists = {
   dec_: "/v1/admin/unapplied-decisions?limit=1",
   dsp_: "/v1/admin/disputes?limit=1",
   flw_: "/v1/account-flows?limit=1&customer_id=demo",
+  gch_: "/v1/admin/grant-changes?limit=1",
   grt_: "/v1/grants?limit=1&customer_id=demo",
   key_: "/v1/admin/api-keys?limit=1",
   pap_: "/v1/admin/papers?limit=1",

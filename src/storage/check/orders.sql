@@ -96,6 +96,11 @@ FROM grant_proposals p
 WHERE p.approved_by = p.proposed_by
    OR (p.approved_by IS NULL AND EXISTS (SELECT FROM grants g WHERE g.customer_id = p.customer_id AND g.id = p.id))
 UNION ALL
+SELECT 'second_operator', 'gch_' || replace(c.id::text, '-', ''), c.customer_id,
+       'approved by somebody other than ' || c.proposed_by, c.approved_by
+FROM grant_changes c
+WHERE c.approved_by = c.proposed_by
+UNION ALL
 SELECT 'order_bonus_once', 'tuo_' || replace(o.id::text, '-', ''), o.customer_id, 'the only order with its bonus tier',
        'one of ' || o.orders
 FROM (SELECT id, customer_id, count(*) OVER (PARTITION BY customer_id, bonus_tier_id) AS orders,

@@ -19,6 +19,9 @@ WITH done AS (
     WHERE g.order_id IS NULL AND (g.created_by LIKE 'service:%' OR g.created_by LIKE 'operator:%')
       AND NOT EXISTS (SELECT FROM grant_proposals p WHERE p.id = g.id AND p.approved_by IS NOT NULL)
     UNION ALL
+    SELECT 'grant_change', c.id, c.proposed_by, c.customer_id, c.currency, c.amount
+    FROM grant_changes c WHERE NOT c.second_needed
+    UNION ALL
     SELECT 'application', d.id, d.proposed_by, d.customer_id, d.currency, d.amount
     FROM unapplied_decisions d
     WHERE d.done_at IS NOT NULL AND NOT d.second_needed AND d.destination IN ('order', 'wallet')
@@ -41,7 +44,8 @@ WITH done AS (
 )
 SELECT 'own_word_recorded' AS rule,
        CASE coalesce(d.kind, m.kind) WHEN 'approval' THEN 'tuo_' WHEN 'refund' THEN 'rfd_' WHEN 'grant' THEN 'grt_'
-            WHEN 'service_grant' THEN 'grt_' WHEN 'application' THEN 'dec_' ELSE 'adj_' END
+            WHEN 'service_grant' THEN 'grt_' WHEN 'application' THEN 'dec_'
+            WHEN 'grant_change' THEN 'gch_' ELSE 'adj_' END
        || replace(coalesce(d.subject, m.subject)::text, '-', '') AS subject,
        coalesce(d.customer_id, m.customer_id) AS customer,
        coalesce(d.kind || ' of ' || trim_scale(d.amount) || ' ' || d.currency || ' by ' || d.actor, 'nothing')
@@ -62,3 +66,15 @@ SELECT 'service_grant_sums', currency, NULL, trim_scale(coalesce(m.amount, 0))::
        trim_scale(coalesce(c.amount, 0))::text
 FROM moved m FULL JOIN counted c USING (currency, minute)
 WHERE m.amount IS DISTINCT FROM c.amount
+UNION ALL
+SELECT 'grant_change_made', 'gch_' || replace(c.id::text, '-', ''), c.customer_id,
+       'expires: ' || coalesce(c.expires_at::text, 'never'), 'expires: ' || coalesce(g.expires_at::text, 'never')
+FROM (SELECT DISTINCT ON (customer_id, grant_id)
+             id, customer_id, grant_id, CASE WHEN revokes THEN made_at ELSE expires_at END AS expires_at
+      FROM (SELECT *, CASE WHEN second_needed THEN approved_at ELSE proposed_at END AS made_at FROM grant_changes) AS m
+      WHERE made_at IS NOT NULL
+      ORDER BY customer_id, grant_id, made_at DESC, id DESC) AS c
+LEFT JOIN grants g ON g.customer_id = c.customer_id AND g.id = c.grant_id
+WHERE g.expires_at IS DISTINCT FROM c.expires_at
+  -- An account that closes lets every grant expire.
+  AND NOT EXISTS (SELECT FROM closings k WHERE k.customer_id = c.customer_id)

@@ -188,6 +188,7 @@ pub const STEPS: &[Step] = &[
         rules: &[
             rule("own_word_recorded", "what was moved on one's own word is recorded once, over its amount"),
             rule("own_word_within", "the sum of 24 hours on one's own word is within what was allowed"),
+            rule("grant_change_made", "a grant expires when its last change says"),
             rule("service_grant_sums", "the sums per minute are what services granted"),
         ],
     },

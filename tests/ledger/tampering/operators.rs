@@ -1,10 +1,15 @@
 //! What is broken behind the back of the rules about operators: bank transfers, bank accounts, one's own word.
 
+use uuid::Uuid;
+
 use super::{Tampering, is, tampering};
 use crate::fixture::{
     BANK, BANK_CHANGE, BANK_LINE, BANK_ORDER, BANK_PAYMENT, FAILED_REFUND, GRANT, LAPSED, ORDER, PAYMENT,
     PENDING_ORDER, REFUND, REFUND_REQUEST, REVERSED_ORDER, STATEMENT, shown,
 };
+
+/// A change of a grant that nobody asked for.
+const CHANGE: Uuid = Uuid::from_u128(0x9999);
 
 pub(super) fn bank_statements() -> Vec<Tampering> {
     let (statement, line) = (is(&shown("bst", STATEMENT)), is(&shown("bln", BANK_LINE)));
@@ -144,7 +149,19 @@ pub(super) fn bonuses() -> Vec<Tampering> {
 pub(super) fn own_words() -> Vec<Tampering> {
     let (refund, grant) = (is(&shown("rfd", FAILED_REFUND)), is(&shown("grt", GRANT)));
     let moves = |set: &str| format!("UPDATE own_word_moves SET {set} WHERE kind = 'refund'");
+    let changed = is(&shown("gch", CHANGE));
+    let change = |until: &str, second: &str| {
+        format!(
+            "INSERT INTO grant_changes (id, customer_id, grant_id, currency, amount, revokes, expires_at, reason,
+                                        proposed_by, proposed_at, second_needed, approved_by, approved_at)
+             SELECT '{CHANGE}', customer_id, id, 'USD', 20, false, {until}, 'longer', 'carol', now(), {second}
+             FROM grants WHERE id = '{GRANT}'"
+        )
+    };
     vec![
+        tampering("own_word_recorded", change("expires_at", "false, NULL, NULL"), changed.clone()),
+        tampering("grant_change_made", change("NULL", "true, 'dave', now()"), changed.clone()),
+        tampering("second_operator", change("expires_at", "true, 'carol', now()"), changed),
         tampering("own_word_recorded", moves("amount = 5"), refund.clone()),
         tampering("own_word_recorded", moves("actor = 'dave'"), refund.clone()),
         tampering("own_word_recorded", "DELETE FROM own_word_moves WHERE kind = 'refund'".to_owned(), refund.clone()),

@@ -20,6 +20,7 @@ pub type RefundId = Text<Id<RefundObject>>;
 pub type RefundRequestId = Text<Id<RefundRequestObject>>;
 pub type DisputeId = Text<Id<DisputeObject>>;
 pub type GrantId = Text<Id<GrantObject>>;
+pub type GrantChangeId = Text<Id<GrantChangeObject>>;
 pub type EventId = Text<Id<EventObject>>;
 pub type WebhookEndpointId = Text<Id<WebhookEndpointObject>>;
 pub type WebhookDeliveryId = Text<Id<WebhookDeliveryObject>>;
@@ -50,6 +51,7 @@ pub(super) fn forms() -> Vec<Inlined> {
         text::<Id<RefundRequestObject>>(),
         text::<Id<DisputeObject>>(),
         text::<Id<GrantObject>>(),
+        text::<Id<GrantChangeObject>>(),
         text::<Id<EventObject>>(),
         text::<Id<WebhookEndpointObject>>(),
         text::<Id<WebhookDeliveryObject>>(),
@@ -329,6 +331,15 @@ impl Object for DecisionObject {
     const KIND: IdKind = IdKind::UnappliedDecision;
     const NAME: &'static str = "DecisionId";
     const NOUN: &'static str = "a decision";
+}
+
+#[derive(Debug)]
+pub enum GrantChangeObject {}
+
+impl Object for GrantChangeObject {
+    const KIND: IdKind = IdKind::GrantChange;
+    const NAME: &'static str = "GrantChangeId";
+    const NOUN: &'static str = "a change of a grant";
 }
 
 #[derive(Debug)]

@@ -43,9 +43,9 @@ pub use channels::{PaymentChannel, ProcessingDays};
 pub use events::{EventType, FeedCursor};
 pub use ids::{
     AdjustmentId, ApiKeyId, BankAccountChangeId, BankAccountId, BankLineId, BankStatementId, BonusTierId, ClosingId,
-    DecisionId, DisputeId, EventId, FlowIdText, GrantId, HoldIdText, PaperId, PaymentIdText, PayoutId, RefundId,
-    RefundRequestId, TopUpOrderId, TransferId, TransferSlipId, WalletId, WebhookDeliveryId, WebhookEndpointId,
-    WriteOffId,
+    DecisionId, DisputeId, EventId, FlowIdText, GrantChangeId, GrantId, HoldIdText, PaperId, PaymentIdText, PayoutId,
+    RefundId, RefundRequestId, TopUpOrderId, TransferId, TransferSlipId, WalletId, WebhookDeliveryId,
+    WebhookEndpointId, WriteOffId,
 };
 pub use lists::{CursorText, Limit};
 pub use metadata::{Metadata, read_client_data};

@@ -4,20 +4,19 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
-use crate::app::{App, Error, Problems, grant_changes, grants};
+use crate::app::{App, Error, grant_changes, grants};
 use crate::domain::order::TimeRange;
 use crate::domain::page::Sort;
 use crate::http::edge::answers::created;
 use crate::http::edge::auth::{Allowed, AsOperator, FINANCE, SUPPORT};
-use crate::http::edge::extract::{JsonBody, QueryParams};
+use crate::http::edge::extract::QueryParams;
 use crate::http::edge::idempotency::IdempotencyHeader;
 use crate::http::edge::page::{self, Filters};
 use crate::http::edge::problem::Failure;
-use crate::http::edge::queries::CustomerQuery;
 use crate::http::edge::times;
-use crate::http::edge::wire::{CursorText, GrantId, Limit, Reason};
+use crate::http::edge::wire::{CursorText, GrantId, Limit};
 use crate::http::v1::grants::body::{Grant, GrantPage};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -162,83 +161,4 @@ pub async fn list_expiring_grants(
         has_more: cursors.next.is_some(),
         next_cursor: cursors.next,
     }))
-}
-
-/// Why a grant is revoked.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({ "reason": "given to the wrong customer" }))]
-pub struct RevokeGrant {
-    reason: Reason,
-}
-
-/// When a grant shall expire.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({ "expires_at": "2030-01-01T00:00:00Z", "reason": "the campaign goes on" }))]
-pub struct ChangeGrantExpiry {
-    /// The credit cannot be spent from this moment on; null if it never expires.
-    #[serde(deserialize_with = "times::moment")]
-    #[schema(required = true)]
-    expires_at: Option<DateTime<Utc>>,
-    reason: Reason,
-}
-
-/// Revoke a grant
-///
-/// What is left of the grant expires at once. What open holds reserve of it can still be captured. Repeating it changes
-/// nothing.
-#[utoipa::path(
-    tag = "grants",
-    operation_id = "adminRevokeGrant",
-    params(GrantProposalPath, CustomerQuery),
-    request_body = RevokeGrant,
-    responses((status = 200, description = "The grant", body = Grant)),
-    security(("bearer" = ["operator:finance"]))
-)]
-#[post("/v1/admin/grants/{grant_id}/revoke")]
-pub async fn revoke_grant(
-    Allowed(caller): AsOperator<FINANCE>,
-    path: web::Path<GrantProposalPath>,
-    QueryParams(query): QueryParams<CustomerQuery>,
-    body: JsonBody<RevokeGrant>,
-    app: web::Data<App>,
-) -> Result<HttpResponse, Failure> {
-    let customer = query.customer(&caller)?;
-    let mut problems = Problems::new();
-    let reason = body.value.reason.read(&mut problems, "/reason");
-    let reason = problems.into_result(reason)?;
-    let grant = grant_changes::revoke(&app, &caller, &customer, path.grant_id.named(), &reason).await?;
-    Ok(HttpResponse::Ok().json(Grant::from(&grant)))
-}
-
-/// Change when a grant expires
-///
-/// Moves the expiry of a grant of which something is left and whose time is not over.
-#[utoipa::path(
-    tag = "grants",
-    operation_id = "adminChangeGrantExpiry",
-    params(GrantProposalPath, CustomerQuery),
-    request_body = ChangeGrantExpiry,
-    responses(
-        (status = 200, description = "The grant", body = Grant),
-        (status = 409, description = "`grant_ended`"),
-    ),
-    security(("bearer" = ["operator:finance"]))
-)]
-#[post("/v1/admin/grants/{grant_id}/expiry")]
-pub async fn change_grant_expiry(
-    Allowed(caller): AsOperator<FINANCE>,
-    path: web::Path<GrantProposalPath>,
-    QueryParams(query): QueryParams<CustomerQuery>,
-    body: JsonBody<ChangeGrantExpiry>,
-    app: web::Data<App>,
-) -> Result<HttpResponse, Failure> {
-    let customer = query.customer(&caller)?;
-    let mut problems = Problems::new();
-    let reason = body.value.reason.read(&mut problems, "/reason");
-    let reason = problems.into_result(reason)?;
-    let (id, expires_at) = (path.grant_id.named(), body.value.expires_at);
-    let grant = grant_changes::change_expiry(&app, &caller, &customer, id, expires_at, &reason).await?;
-    Ok(HttpResponse::Ok().json(Grant::from(&grant)))
 }

@@ -15,6 +15,7 @@ pub mod currencies;
 pub mod customers;
 pub mod disputes;
 pub mod freezes;
+pub mod grant_changes;
 pub mod grants;
 pub mod integrity;
 pub mod papers;
