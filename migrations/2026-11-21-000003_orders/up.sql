@@ -563,6 +563,11 @@ CREATE TABLE adjustments (
     allow_debt boolean NOT NULL DEFAULT false,
     withdrawn_by text,
     withdrawn_at timestamptz,
+    -- The Idempotency-Key that made it, once its row in idempotency_keys is pruned.
+    key_caller text,
+    key text,
+    key_fingerprint bytea,
+    CONSTRAINT adjustments_key_is_whole CHECK (num_nulls(key_caller, key, key_fingerprint) IN (0, 3)),
     CONSTRAINT adjustments_ended
         CHECK ((withdrawn_by IS NULL) = (withdrawn_at IS NULL) AND (withdrawn_at IS NULL OR booked_at IS NULL)),
     CONSTRAINT adjustments_second_pair_of_eyes
@@ -570,6 +575,7 @@ CREATE TABLE adjustments (
     CONSTRAINT adjustments_booked_by_two CHECK (NOT second_needed OR booked_at IS NULL OR approved_by IS NOT NULL)
 );
 
+CREATE UNIQUE INDEX adjustments_by_key ON adjustments (key_caller, key) WHERE key IS NOT NULL;
 CREATE INDEX adjustments_reversals ON adjustments (booked_at) WHERE order_id IS NOT NULL AND booked_at IS NOT NULL;
 CREATE INDEX adjustments_waiting ON adjustments (order_id) WHERE booked_at IS NULL;
 CREATE INDEX adjustments_open ON adjustments (created_at, id)

@@ -1,7 +1,7 @@
 //! What is needed only for a while is deleted by age.
 //!
-//! A late repetition moves no money: a key that made a transfer, an order paid from the wallet, a grant or a refund
-//! stays on the row of that movement, so the repetition is answered from there.
+//! A late repetition moves no money: a key that made a transfer, an order paid from the wallet, a grant, a refund or an
+//! adjustment stays on the row of that movement, so the repetition is answered from there.
 
 use super::{App, Error};
 use crate::storage::transaction::transact;

@@ -28,8 +28,8 @@ impl Statement for Keys {
     }
 }
 
-/// Deletes idempotency keys older than `age` whose resource is at rest. The key of a transfer, a grant or a refund
-/// moves to that row. Returns how many were deleted.
+/// Deletes idempotency keys older than `age` whose resource is at rest. The key of a transfer, a grant, a refund or an
+/// adjustment moves to that row. Returns how many were deleted.
 ///
 /// # Errors
 /// [`StorageError`].

@@ -19,17 +19,21 @@ async fn prune(app: &TestApp) {
     while workers::prune(&app.server.app).await.unwrap() > 0 {}
 }
 
-/// A transfer, a refund, a grant and an order paid from the wallet: where, by whom, and with which body.
-fn payers<'a>(app: &'a TestApp, paid: &str) -> [(Caller<'a>, &'static str, Value); 4] {
+/// A transfer, a refund, a grant, an adjustment and an order paid from the wallet: where, by whom, and with which body.
+fn payers<'a>(app: &'a TestApp, paid: &str) -> [(Caller<'a>, &'static str, Value); 5] {
     let transfer = json!({ "currency": "USD", "amount": "1", "to_product": "sms" });
     let mut from_wallet = order("balance", "USD", "2");
     from_wallet["product"] = json!("sms");
     let refund = json!({ "order_id": paid, "amount": "5", "reason": "asked" });
     let grant = json!({ "customer_id": "alice", "currency": "USD", "amount": "2", "reason": "trial" });
+    let adjustment = json!({
+        "customer_id": "alice", "currency": "USD", "direction": "up", "amount": "3", "reason": "billed twice"
+    });
     [
         (app.customer("alice"), "/v1/transfers", transfer),
         (app.operator(), "/v1/admin/refunds", refund),
         (app.service(), "/v1/grants", grant),
+        (app.operator(), "/v1/admin/adjustments", adjustment),
         (app.customer("alice"), "/v1/top-up-orders", from_wallet),
     ]
 }
@@ -85,6 +89,25 @@ async fn a_request_repeated_after_its_key_was_pruned_pays_nothing_twice() {
     assert_eq!(number(&app, "count(*) FROM idempotency_keys").await, 0);
     // An order that nobody paid is no money: the same key makes another one.
     app.customer("alice").post("/v1/top-up-orders", &order("bank_transfer", "USD", "7")).await.expect(201);
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn the_key_of_a_proposed_adjustment_stays_until_it_has_ended() {
+    let app = TestApp::spawn_with(|config| config.second_approval_above = vec!["USD:1".parse().unwrap()]).await;
+    let body =
+        json!({ "customer_id": "alice", "currency": "USD", "direction": "up", "amount": "3", "reason": "twice" });
+    let asked = async || app.operator().post_with_key("/v1/admin/adjustments", &body, "one-key").await;
+    let proposed = id(&asked().await.expect(202));
+    age(&app, 36).await;
+    prune(&app).await;
+    assert_eq!(number(&app, "count(*) FROM idempotency_keys").await, 1);
+    let withdraw = format!("/v1/admin/adjustments/{proposed}/withdraw");
+    app.operator().post(&withdraw, &json!({})).await.expect(200);
+    prune(&app).await;
+    assert_eq!(number(&app, "count(*) FROM idempotency_keys").await, 0);
+    let again = asked().await.expect(200);
+    assert_eq!((id(&again), &again["status"]), (proposed, &json!("withdrawn")));
     app.finish().await;
 }
 

@@ -12,6 +12,8 @@ WHERE NOT CASE k.operation
         OR EXISTS (SELECT FROM grant_proposals p WHERE p.customer_id = k.customer_id AND p.id = k.resource_id)
     WHEN 'create_refund' THEN EXISTS (
         SELECT FROM refunds r WHERE r.id = k.resource_id AND r.customer_id = k.customer_id)
+    WHEN 'create_adjustment' THEN EXISTS (
+        SELECT FROM adjustments j WHERE j.id = k.resource_id AND j.customer_id = k.customer_id)
     WHEN 'create_refund_request' THEN EXISTS (
         SELECT FROM refund_requests q WHERE q.id = k.resource_id AND q.customer_id = k.customer_id)
     ELSE true

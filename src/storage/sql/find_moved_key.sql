@@ -16,3 +16,5 @@ UNION ALL
 SELECT key_fingerprint, id FROM grants WHERE $2 = 'create_grant' AND key_caller = $1 AND key = $3
 UNION ALL
 SELECT key_fingerprint, id FROM refunds WHERE $2 = 'create_refund' AND key_caller = $1 AND key = $3
+UNION ALL
+SELECT key_fingerprint, id FROM adjustments WHERE $2 = 'create_adjustment' AND key_caller = $1 AND key = $3

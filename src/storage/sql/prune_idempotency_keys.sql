@@ -1,7 +1,7 @@
 -- Deletes the oldest idempotency keys whose age is reached and whose resource is at rest, and returns how many. A key
--- that made a transfer, an order paid from the wallet, a grant or a refund moves to the row of the transfer, the grant
--- or the refund. A repetition of the request finds it there, so it is answered and moves nothing twice. An order or a
--- proposal that has ended refuses a repetition of what ended it.
+-- that made a transfer, an order paid from the wallet, a grant, a refund or an adjustment moves to the row of what it
+-- made. A repetition of the request finds it there, so it is answered and moves nothing twice. An order or a proposal
+-- that has ended refuses a repetition of what ended it.
 --
 -- $1 bigint the age in seconds
 -- $2 bigint the largest number of keys
@@ -17,11 +17,13 @@ WITH old AS (
       AND NOT EXISTS (
           SELECT FROM adjustments a WHERE a.order_id = k.resource_id AND a.booked_at IS NULL)
       AND NOT EXISTS (
+          SELECT FROM adjustments a
+          WHERE a.id = k.resource_id AND a.booked_at IS NULL AND a.withdrawn_at IS NULL)
+      AND NOT EXISTS (
           SELECT FROM grant_proposals g
           WHERE g.id = k.resource_id AND g.approved_at IS NULL AND g.withdrawn_at IS NULL)
       -- These keys are few. A part of a payment that is decided about once more would be another part.
       AND NOT EXISTS (SELECT FROM unapplied_decisions d WHERE d.id = k.resource_id)
-      AND NOT EXISTS (SELECT FROM adjustments a WHERE a.id = k.resource_id)
       AND NOT EXISTS (SELECT FROM payouts p WHERE p.id = k.resource_id)
       AND NOT EXISTS (SELECT FROM write_offs w WHERE w.id = k.resource_id)
     ORDER BY k.created_at
@@ -50,5 +52,10 @@ WITH old AS (
     SET key_caller = gone.caller, key = gone.key, key_fingerprint = gone.fingerprint
     FROM gone
     WHERE gone.operation = 'create_refund' AND r.id = gone.resource_id
+), of_adjustments AS (
+    UPDATE adjustments a
+    SET key_caller = gone.caller, key = gone.key, key_fingerprint = gone.fingerprint
+    FROM gone
+    WHERE gone.operation = 'create_adjustment' AND a.id = gone.resource_id
 )
 SELECT count(*) FROM gone
