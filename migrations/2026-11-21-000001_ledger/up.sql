@@ -17,7 +17,11 @@ CREATE TABLE environment (
     service_role text,
     -- Signs the quotes of this database: a random number of 244 bits.
     quote_secret bytea NOT NULL
-        DEFAULT sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
+        DEFAULT sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())),
+    -- Names this database in our marks at the payment companies, whose accounts other deployments may share: 64 random
+    -- bits.
+    deployment text NOT NULL DEFAULT encode(substring(sha256(uuid_send(gen_random_uuid())) FOR 8), 'hex')
+        CONSTRAINT environment_deployment CHECK (deployment ~ '^[0-9a-f]{16}$')
 );
 
 -- The time zone in which the days of the reports and the months of the statements begin. `topup migrate` changes it

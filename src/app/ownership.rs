@@ -1,5 +1,5 @@
 //! Whether a payment is ours: only a reference that we stored, or data that our server wrote at the company, makes it
-//! ours. What a payer's browser can set proves nothing.
+//! ours. What a payer's browser can set proves nothing, nor does the data of another deployment.
 
 use super::settlement::recording::{NAMES_NO_ORDER, keep_unmatched};
 use super::settlement::{self, EvidenceSource};

@@ -26,6 +26,7 @@ pub mod code;
 pub mod counterpart;
 pub mod country;
 pub mod customer;
+pub mod deployment;
 pub mod dispute;
 pub mod dispute_case;
 pub mod division;

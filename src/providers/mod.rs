@@ -28,6 +28,8 @@
 //! - A notification is a fact only if [`PaymentProvider::verify`] returns it. The signature covers the raw bytes.
 //! - An [`AttemptLocator`] names an order only by what our server wrote at the company. What a payer's browser can set
 //!   (Stripe's `client_reference_id`, PayPal's `custom_id`) may contradict a response, but never names an order.
+//! - Our marks name our [`Deployment`](crate::domain::deployment::Deployment). Other deployments may share the account,
+//!   and a mark of another one names no order of ours.
 
 mod bank_transfer;
 mod error;

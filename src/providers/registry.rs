@@ -25,19 +25,24 @@ impl Registry {
     pub fn new(settings: &ProviderSettings) -> Result<Self, ProviderSettingsError> {
         let public_url = settings::base_url(&settings.public_url, "public URL")?;
         let mut registry = Self { providers: vec![Arc::new(BankTransfer::new())] };
-        let timeouts = settings.timeouts;
-        registry.add(ProviderName::Stripe, settings.stripe.as_ref(), |s| s.missing(), |s| Stripe::new(s, timeouts))?;
+        let (timeouts, deployment) = (settings.timeouts, settings.deployment);
+        registry.add(
+            ProviderName::Stripe,
+            settings.stripe.as_ref(),
+            |s| s.missing(),
+            |s| Stripe::new(s, timeouts, deployment),
+        )?;
         registry.add(
             ProviderName::PayPal,
             settings.paypal.as_ref(),
             |s| s.missing(),
-            |s| Paypal::new(s, &public_url, timeouts),
+            |s| Paypal::new(s, &public_url, timeouts, deployment),
         )?;
         registry.add(
             ProviderName::Vnpay,
             settings.vnpay.as_ref(),
             |s| s.missing(),
-            |s| Vnpay::new(s, &public_url, timeouts),
+            |s| Vnpay::new(s, &public_url, timeouts, deployment),
         )?;
         Ok(registry)
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::domain::deployment::Deployment;
+
 /// The Stripe API version of our calls and of our webhook endpoint. In it the card filter is called
 /// `payment_method_types`, a name that version 2026-09-30.endive removed. Later versions work too
 /// ([`StripeSettings::api_version`]).
@@ -19,6 +21,7 @@ pub const VNPAY_API_URL: &str = "https://merchant.vnpay.vn/merchant_webapi/api/t
 pub struct ProviderSettings {
     /// The URL by which browsers reach this service, without a slash at the end. Return pages are below it.
     pub public_url: String,
+    pub deployment: Deployment,
     pub timeouts: Timeouts,
     pub stripe: Option<StripeSettings>,
     pub paypal: Option<PaypalSettings>,

@@ -7,6 +7,7 @@ use super::StartError;
 use super::absent::WatchedCluster;
 use crate::app::seed;
 use crate::config::Config;
+use crate::domain::deployment::Deployment;
 use crate::domain::environment::Environment;
 #[cfg(feature = "embedded")]
 use crate::embedded::{Cluster, ClusterOptions, WatchedCluster};
@@ -19,6 +20,7 @@ use crate::storage::{Connection, calendar, durability, environment, migrations};
 #[derive(Debug)]
 pub struct Prepared {
     pub stamp: Environment,
+    pub deployment: Deployment,
     /// The role that the service's sessions take.
     pub role: String,
 }
@@ -29,6 +31,7 @@ pub struct Migrated {
     /// How many migrations ran.
     pub ran: usize,
     pub stamp: Environment,
+    pub deployment: Deployment,
     pub role: Made,
 }
 
@@ -89,7 +92,8 @@ impl Database {
     pub async fn prepare(&self, config: &Config) -> Result<Prepared, StartError> {
         if self.is_embedded() {
             let migrated = self.migrate(config).await?;
-            return Ok(Prepared { stamp: migrated.stamp, role: migrated.role.role });
+            let Migrated { stamp, deployment, role, .. } = migrated;
+            return Ok(Prepared { stamp, deployment, role: role.role });
         }
         if !pooler::connections_keep_their_session(&self.url).await? {
             return Err(StartError::TransactionPooler);
@@ -106,10 +110,11 @@ impl Database {
         let mut conn = Pool::with_role(&self.url, 1, &role)?.get().await?;
         none_pending(&mut conn).await?;
         let stamp = environment::read(&mut conn).await?.ok_or(StartError::Unstamped)?;
+        let deployment = environment::deployment(&mut conn).await?.ok_or(StartError::Unstamped)?;
         require_time_zone(config, calendar::time_zone(&mut conn).await?)?;
         match config.environment {
             Some(wanted) if wanted != stamp => Err(StartError::OtherStamp { stamp, wanted }),
-            _ => Ok(Prepared { stamp, role }),
+            _ => Ok(Prepared { stamp, deployment, role }),
         }
     }
 
@@ -170,7 +175,8 @@ impl Database {
         }
         let (role, login) = (config.roles.database_role.as_deref(), config.roles.service_login.as_deref());
         let role = roles::make(&mut conn, role, login).await?;
-        Ok(Migrated { ran, stamp, role })
+        let deployment = environment::deployment(&mut conn).await?.ok_or(StartError::Unstamped)?;
+        Ok(Migrated { ran, stamp, deployment, role })
     }
 
     /// Adds the demo catalogue and the demo customer's first money where they are missing.

@@ -118,7 +118,7 @@ impl Server {
             .public_url
             .as_ref()
             .map_or_else(|| base_url.clone(), |url| url.as_str().trim_end_matches('/').to_owned());
-        let mut settings = provider_settings::read(config, &public_url)?;
+        let mut settings = provider_settings::read(config, &public_url, prepared.deployment)?;
         let sandbox = simulation::start(config, database.is_embedded(), environment, &base_url, &mut settings).await?;
         let return_origins = web::return_origins(return_origins, &origins, &public_url, sandbox.is_some());
         let is_played = sandbox.is_some() && !environment.is_live();
@@ -327,7 +327,7 @@ fn app(
 pub fn use_cases(config: &Config, database: &Database, prepared: &Prepared) -> Result<App, StartError> {
     let environment = prepared.stamp;
     let public_url = config.public_url.as_ref().map_or("http://localhost", url::Url::as_str).to_owned();
-    let providers = Registry::new(&provider_settings::read(config, &public_url)?)?;
+    let providers = Registry::new(&provider_settings::read(config, &public_url, prepared.deployment)?)?;
     let origins = web::read_origins("TOPUP_RETURN_ORIGINS", &config.return_origins)?;
     let return_origins = web::return_origins(origins.clone(), &origins, &public_url, false);
     let rules = app_settings(config, environment, public_url, return_origins, None);

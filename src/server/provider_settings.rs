@@ -2,6 +2,7 @@
 
 use super::StartError;
 use crate::config::{Config, PaypalVerifyMode};
+use crate::domain::deployment::Deployment;
 use crate::domain::environment::Environment;
 use crate::providers::settings::{
     PAYPAL_BASE_URL, PaypalSettings, PaypalVerify, ProviderSettings, STRIPE_API_VERSION, STRIPE_BASE_URL,
@@ -13,9 +14,10 @@ use crate::providers::{self, EndpointGuide, Registry};
 ///
 /// # Errors
 /// [`StartError::File`] when the file of PayPal's root certificates cannot be read.
-pub fn read(config: &Config, public_url: &str) -> Result<ProviderSettings, StartError> {
+pub fn read(config: &Config, public_url: &str, deployment: Deployment) -> Result<ProviderSettings, StartError> {
     Ok(ProviderSettings {
         public_url: public_url.to_owned(),
+        deployment,
         timeouts: Timeouts::default(),
         stripe: stripe(config),
         paypal: paypal(config)?,

@@ -5,6 +5,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::StorageError;
 use super::schema::{environment, payments, top_up_orders, wallets};
+use crate::domain::deployment::Deployment;
 use crate::domain::environment::Environment;
 use crate::domain::quote::QuoteKey;
 
@@ -29,6 +30,15 @@ pub async fn quote_key(conn: &mut AsyncPgConnection) -> Result<Option<QuoteKey>,
         Ok(QuoteKey::new(&secret, known))
     })
     .transpose()
+}
+
+/// The name of this database at the payment companies; `None` where it has no stamp yet.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn deployment(conn: &mut AsyncPgConnection) -> Result<Option<Deployment>, StorageError> {
+    let name: Option<String> = environment::table.select(environment::deployment).first(conn).await.optional()?;
+    name.map(|name| name.parse().map_err(|_| StorageError::Corrupt(format!("deployment {name}")))).transpose()
 }
 
 /// Stamps a database that has no stamp. An unused database, without wallets, orders and payments, can be stamped again.

@@ -408,6 +408,7 @@ diesel::table! {
         stamped_at -> Timestamptz,
         service_role -> Nullable<Text>,
         quote_secret -> Bytea,
+        deployment -> Text,
     }
 }
 

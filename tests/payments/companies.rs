@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::signing::{vnpay_calls, vnpay_ipn, vnpay_query, vnpay_says};
 use crate::stage::{PAYPAL_CLIENT, PAYPAL_SECRET, Placed, STRIPE_KEY, Stage, VNPAY_SECRET, Way, events};
-use crate::support::Reply;
+use crate::support::{DEPLOYMENT, Reply};
 
 #[tokio::test]
 async fn case_09_a_completed_session_that_is_unpaid_waits_for_its_money() {
@@ -235,7 +235,7 @@ async fn case_12_vnpays_ipn_is_answered_in_vnpays_order() {
     stage.mute("vnpay", true).await;
     let placed = stage.place(Way::Vnpay).await;
     let right = vnpay_says(&placed.at, 200_000);
-    let mut unknown = vnpay_says("0197f2c0a1b27c3d8e4f5a6b7c8d9e0fA1", 1);
+    let mut unknown = vnpay_says(&format!("0197f2c0a1b27c3d8e4f5a6b7c8d9e0fA1D{DEPLOYMENT}"), 1);
     let short = vnpay_says(&placed.at, 199_999);
 
     // The signature is checked first, whatever else is wrong.

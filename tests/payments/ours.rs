@@ -1,13 +1,18 @@
 //! What is ours: only references that we stored, and data that our server wrote, make a payment ours.
 
+use chrono::{TimeDelta, Utc};
 use reqwest::Method;
 use serde_json::{Value, json};
+use topup::app::reconciliations::of_span;
+use topup::config::SandboxMode;
+use topup::domain::calendar::Span;
+use topup::domain::payment::ProviderName;
 
 use crate::companies::{capture_behind_our_back, paypal_order, stripe_calls};
 use crate::settlement::{put, rule};
-use crate::signing::{paid_session, stripe_event, stripe_says, stripe_sends, vnpay_ipn, vnpay_says};
+use crate::signing::{marks, paid_session, stripe_event, stripe_says, stripe_sends, vnpay_ipn, vnpay_says};
 use crate::stage::{Placed, STRIPE_WEBHOOK, Stage, Way, events, known_keys};
-use crate::support::{Reply, TestApp};
+use crate::support::{Reply, TestApp, database, execute};
 
 /// A paid session of a payment link. Its `client_reference_id` comes from the payer's URL.
 fn linked_session(order: &str) -> Value {
@@ -59,7 +64,7 @@ async fn case_62_another_sale_of_our_stripe_account_is_not_credited_and_not_kept
     without_flow["payment_link"] = Value::Null;
     without_flow["metadata"] = json!({"order_id": placed.id});
     let mut marked = linked_session(&placed.id);
-    marked["metadata"] = json!({"order_id": placed.id, "attempt": "1", "flow": "checkout"});
+    marked["metadata"] = marks(&placed.id);
     let mut shop = paid_session("cs_test_b2_of_the_shop", "cart-4711", 4500, "usd");
     shop["metadata"] = json!({"cart": "4711"});
     for session in [linked_session(&placed.id), without_flow, marked, shop] {
@@ -219,6 +224,72 @@ async fn a_take_back_that_comes_before_its_payment_settles_it_first() {
     })
     .await;
     stage.finish().await;
+}
+
+/// A second deployment with a database of its own. It has the accounts of the first one, which hears of everything.
+async fn second_deployment(first: &Stage) -> Stage {
+    let database = database().await;
+    execute(&database, "UPDATE environment SET deployment = DEFAULT").await;
+    let at = first.app.server.sandbox_url().unwrap();
+    let url = |path: &str| Some(format!("{at}{path}").parse::<url::Url>().unwrap());
+    let app = TestApp::try_spawn(&database, |config| {
+        known_keys(config);
+        config.sandbox = SandboxMode::Off;
+        config.stripe.base_url = url("/stripe");
+        config.paypal.base_url = url("/paypal");
+        config.vnpay.pay_url = url("/vnpay/paymentv2/vpcpay.html");
+        config.vnpay.api_url = url("/vnpay/merchant_webapi/api/transaction");
+    });
+    Stage::of(app.await.unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// Waits until every notification about a payment was answered, whatever the answer is.
+async fn answered(stage: &Stage, placed: &Placed) {
+    crate::stage::until("every notification was answered", async || {
+        let was = |one: &Value| one["attempts"].as_array().is_some_and(|attempts| !attempts.is_empty());
+        let told = stage.deliveries(placed).await;
+        (!told.is_empty() && told.iter().all(was)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn case_83_deployments_that_share_an_account_credit_their_own_payments_only() {
+    let first = Stage::new().await;
+    let second = second_deployment(&first).await;
+    for way in Way::ALL {
+        let (own, other) = (first.place(way).await, second.place(way).await);
+        for placed in [&own, &other] {
+            first.play(placed, way.pays(), json!({})).await;
+        }
+        first.until(&own, "completed").await;
+        first.is_credited(&own).await;
+        second.verify(&other).await.expect(200);
+        second.is_credited(&other).await;
+        // VNPay tells of no refund.
+        if way != Way::Vnpay {
+            first.play(&other, "refund", json!({})).await;
+        }
+        answered(&first, &other).await;
+    }
+    for stage in [&first, &second] {
+        assert_eq!(stage.ask("SELECT count(*) FROM payments").await, ["4"]);
+        assert_eq!(stage.unapplied().await, Vec::<Value>::new());
+    }
+    assert_eq!(first.ask("SELECT count(*) FROM refunds").await, ["0"]);
+    let foreign = "SELECT DISTINCT provider FROM provider_events WHERE outcome = 'foreign' ORDER BY provider";
+    assert_eq!(first.ask(foreign).await, ["paypal", "stripe", "vnpay"]);
+    assert_eq!(first.ask("SELECT count(*) FROM provider_events WHERE outcome = 'unknown_order'").await, ["0"]);
+    // A day of the shared account is compared without the other deployment's payments.
+    let (now, hour) = (Utc::now(), TimeDelta::hours(1));
+    for provider in [ProviderName::Stripe, ProviderName::PayPal] {
+        let span = Span { from: now - hour, to: now + hour };
+        let day = of_span(&first.app.server.app, provider, span).await.unwrap();
+        assert_eq!(day.found.differences, [], "{:#?}", day.found);
+        assert!(day.found.foreign > 0, "{:#?}", day.found);
+    }
+    second.finish().await;
+    first.finish().await;
 }
 
 /// Uganda's shilling has no decimals, but Stripe writes it with two (docs.stripe.com/currencies, special cases).

@@ -9,7 +9,7 @@ use sha2::{Sha256, Sha512};
 use uuid::Uuid;
 
 use crate::stage::{Placed, STRIPE_WEBHOOK, Stage, VNPAY_SECRET, VNPAY_TERMINAL};
-use crate::support::Reply;
+use crate::support::{DEPLOYMENT, Reply};
 
 /// The `Stripe-Signature` of a body.
 pub fn stripe_signature(secret: &str, body: &str) -> String {
@@ -27,13 +27,18 @@ pub fn stripe_event(kind: &str, object: &Value) -> Value {
     })
 }
 
+/// What our server writes into the metadata of a session for this order.
+pub fn marks(order: &str) -> Value {
+    json!({"order_id": order, "attempt": "1", "flow": "checkout", "deployment": DEPLOYMENT})
+}
+
 /// A paid Checkout Session for this order, with the amount in the minor unit.
 pub fn paid_session(session: &str, order: &str, units: i64, currency: &str) -> Value {
     json!({
         "id": session, "object": "checkout.session", "mode": "payment", "status": "complete",
         "payment_status": "paid", "payment_intent": format!("pi_{}", Uuid::now_v7().as_simple()),
         "amount_total": units, "currency": currency, "client_reference_id": order,
-        "metadata": {"order_id": order, "attempt": "1", "flow": "checkout"}, "livemode": false,
+        "metadata": marks(order), "livemode": false,
     })
 }
 

@@ -9,7 +9,7 @@ use crate::signing::{
     paid_session, stripe_event, stripe_says, stripe_sends, vnpay_calls, vnpay_ipn, vnpay_query, vnpay_says,
 };
 use crate::stage::{STRIPE_WEBHOOK, Stage, VNPAY_SECRET, Way, known_keys, until};
-use crate::support::{Reply, TestApp};
+use crate::support::{DEPLOYMENT, Reply, TestApp};
 
 /// The number of rows that a notification could write.
 const WRITTEN: &str = "SELECT (SELECT count(*) FROM provider_events) || ' ' || (SELECT count(*) FROM payments) || ' '
@@ -146,7 +146,7 @@ async fn case_07_a_providers_word_counts_for_its_own_orders_only() {
 
     let event = stripe_event("checkout.session.completed", &paid_session("cs_test_other", &paypal.id, 2000, "usd"));
     stripe_says(&stage, &event).await.expect(200);
-    let txn_ref = format!("{}A1", card.id.trim_start_matches("tuo_"));
+    let txn_ref = format!("{}A1D{DEPLOYMENT}", card.id.trim_start_matches("tuo_"));
     assert_eq!(vnpay_ipn(&stage, &vnpay_says(&txn_ref, 20)).await, "01");
     let foreign = paypal_order(&stage, &vnpay.id).await;
     stage.play(&foreign, "approve", json!({})).await;

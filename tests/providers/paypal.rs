@@ -30,14 +30,19 @@ async fn played() -> (MockServer, Arc<dyn PaymentProvider>) {
     (server, provider)
 }
 
+/// The order and the deployment, as our `custom_id` names them.
+fn mark() -> String {
+    format!("{}-{DEPLOYMENT}", order())
+}
+
 fn capture(status: &str) -> Value {
     json!({"id": "3C679366HH908993F", "status": status, "amount": {"currency_code": "USD", "value": "10.05"},
-        "custom_id": order(),
+        "custom_id": mark(),
         "status_details": if status == "PENDING" { json!({"reason": "ECHECK"}) } else { json!(null) }})
 }
 
 fn paypal_order(status: &str, captures: Vec<Value>) -> Value {
-    let mut unit = json!({"reference_id": "default", "custom_id": order(), "invoice_id": format!("{}-1", order()),
+    let mut unit = json!({"reference_id": "default", "custom_id": mark(), "invoice_id": format!("{}-1", order()),
         "amount": {"currency_code": "USD", "value": "10.05"}});
     if !captures.is_empty() {
         unit["payments"] = json!({"captures": captures});
@@ -99,7 +104,7 @@ async fn an_order_is_asked_for_as_the_protocol_says() {
     assert_eq!(
         sent.body_json::<Value>().unwrap(),
         json!({"intent": "CAPTURE",
-            "purchase_units": [{"reference_id": "default", "custom_id": order(), "invoice_id": format!("{}-1", order()),
+            "purchase_units": [{"reference_id": "default", "custom_id": mark(), "invoice_id": format!("{}-1", order()),
                 "description": "Wallet top-up", "amount": {"currency_code": "USD", "value": "10.05"}}],
             "payment_source": {"paypal": {"experience_context": {"return_url": back,
             "cancel_url": format!("{back}&cancelled=true"),
@@ -212,6 +217,7 @@ async fn an_answer_about_another_order_or_amount_is_refused() {
     for (pointer, value) in [
         ("/id", json!("8XX00000XX000000X")),
         ("/purchase_units/0/custom_id", json!("tuo_00000000000000000000000000000001")),
+        ("/purchase_units/0/custom_id", json!(format!("{}-00c0ffee00c0ffef", order()))),
         ("/purchase_units/0/amount/value", json!("1.00")),
         ("/purchase_units/0/amount/currency_code", json!("EUR")),
     ] {

@@ -26,7 +26,7 @@ pub fn session(status: &str, payment_status: &str) -> Value {
         "url": "https://checkout.stripe.com/c/pay/cs_test_1",
         "status": status, "payment_status": payment_status, "payment_intent": null, "amount_total": 1005,
         "currency": "usd", "expires_at": 1_795_250_000, "client_reference_id": order(),
-        "metadata": {"order_id": order(), "attempt": "1", "flow": "checkout"}, "livemode": false,
+        "metadata": marks("checkout"), "livemode": false,
     })
 }
 
@@ -34,7 +34,7 @@ pub fn intent(status: &str) -> Value {
     json!({
         "id": "pi_1", "object": "payment_intent", "status": status, "amount": 1005, "amount_received": 0,
         "currency": "usd", "client_secret": "pi_1_secret_abc", "last_payment_error": null,
-        "metadata": {"order_id": order(), "attempt": "1", "flow": "elements"}, "livemode": false,
+        "metadata": marks("elements"), "livemode": false,
     })
 }
 
@@ -96,9 +96,11 @@ async fn a_session_is_asked_for_as_the_protocol_says() {
         ("metadata[order_id]", &order),
         ("metadata[attempt]", "1"),
         ("metadata[flow]", "checkout"),
+        ("metadata[deployment]", DEPLOYMENT),
         ("payment_intent_data[metadata][order_id]", &order),
         ("payment_intent_data[metadata][attempt]", "1"),
         ("payment_intent_data[metadata][flow]", "checkout"),
+        ("payment_intent_data[metadata][deployment]", DEPLOYMENT),
         ("customer_email", "an@shop.test"),
         ("locale", "vi"),
     ]
@@ -161,6 +163,7 @@ async fn elements_get_a_client_secret_that_no_log_can_hold() {
     assert_eq!(field(&form, "amount"), Some("1005"));
     assert_eq!(field(&form, "receipt_email"), Some("an@shop.test"));
     assert_eq!(field(&form, "metadata[flow]"), Some("elements"));
+    assert_eq!(field(&form, "metadata[deployment]"), Some(DEPLOYMENT));
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ async fn events_become_facts() {
 #[tokio::test]
 async fn a_sessions_own_payment_intent_is_found_by_the_order() {
     let (_server, provider) = played().await;
-    let of_session = json!({"metadata": {"order_id": order(), "attempt": "1", "flow": "checkout"}});
+    let of_session = json!({"metadata": marks("checkout")});
     let object = with(intent("succeeded"), of_session.clone());
     let Fact::Attempt { locator, .. } = fact(&*provider, "payment_intent.succeeded", &object).await else { panic!() };
     assert_eq!((locator.provider_reference, locator.order_id), (None, Some(order_id())));
@@ -69,9 +69,10 @@ async fn a_sessions_own_payment_intent_is_found_by_the_order() {
 async fn only_all_of_our_marks_name_an_order() {
     let (_server, provider) = played().await;
     let paid = with(session("complete", "paid"), json!({"payment_intent": "pi_1"}));
-    let marks = json!({"order_id": order(), "attempt": "1", "flow": "checkout"});
-    for missing in ["order_id", "attempt", "flow"] {
-        for value in [Value::Null, json!("x")] {
+    let marks = marks("checkout");
+    for missing in ["order_id", "attempt", "flow", "deployment"] {
+        // The last is another deployment on the same account.
+        for value in [Value::Null, json!("x"), json!("00c0ffee00c0ffef")] {
             let mut some = marks.clone();
             match value {
                 Value::Null => drop(some.as_object_mut().unwrap().remove(missing)),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
 use topup::domain::id::IdKind;
 use topup::domain::money::Money;
 use topup::domain::payment::Observation;
@@ -14,6 +15,8 @@ use uuid::Uuid;
 use wiremock::Request;
 
 pub const ORDER: &str = "0197f2c0a1b27c3d8e4f5a6b7c8d9e0f";
+/// Our deployment.
+pub const DEPLOYMENT: &str = "00c0ffee00c0ffee";
 pub const REFUND: &str = "0197f2c0a1b27c3d8e4f5a6b7c8d9eff";
 
 pub fn order_id() -> Uuid {
@@ -22,6 +25,11 @@ pub fn order_id() -> Uuid {
 
 pub fn order() -> String {
     IdKind::TopUpOrder.show(order_id())
+}
+
+/// Our marks in the metadata of what was made at Stripe for the order.
+pub fn marks(flow: &str) -> Value {
+    json!({"order_id": order(), "attempt": "1", "flow": flow, "deployment": DEPLOYMENT})
 }
 
 pub fn refund_id() -> String {
@@ -49,6 +57,7 @@ pub fn timeouts() -> Timeouts {
 pub fn nothing() -> ProviderSettings {
     ProviderSettings {
         public_url: "https://topup.test".to_owned(),
+        deployment: DEPLOYMENT.parse().unwrap(),
         timeouts: timeouts(),
         stripe: None,
         paypal: None,

@@ -16,7 +16,7 @@ use crate::support::*;
 
 const SECRET: &[u8] = b"SECRETSECRETSECRETSECRETSECRET12";
 const API: &str = "/merchant_webapi/api/transaction";
-const REFERENCE: &str = "0197f2c0a1b27c3d8e4f5a6b7c8d9e0fA1";
+const REFERENCE: &str = "0197f2c0a1b27c3d8e4f5a6b7c8d9e0fA1D00c0ffee00c0ffee";
 
 fn hmac(text: &str) -> String {
     let mut mac = Hmac::<sha2::Sha512>::new_from_slice(SECRET).unwrap();
@@ -363,6 +363,9 @@ async fn a_refund_that_does_not_say_whose_it_is_is_nobodys() {
     }
 }
 
+/// A reference that names no deployment. It is ours only if we stored it.
+const UNMARKED: &str = "0197f2c0a1b27c3d8e4f5a6b7c8d9e0fA1";
+
 // Accepted by npm vnpay 2.5.0, VNPay.verifyIpnCall.
 const IPN: &str = "vnp_Amount=50000000&vnp_BankCode=NCB&vnp_BankTranNo=VNP14422574&vnp_CardType=ATM\
     &vnp_OrderInfo=Wallet+top-up%3A+1.5&vnp_PayDate=20261121153500&vnp_ResponseCode=00&vnp_TmnCode=DEMOV210\
@@ -379,17 +382,20 @@ fn ipn(query: &str) -> RawNotification {
 async fn an_ipn_is_a_fact_when_signed_for_our_terminal() {
     let provider = provider("http://127.0.0.1:9/api");
     let said = provider.verify(&ipn(IPN)).await.unwrap();
-    assert_eq!(said.event_id, format!("{REFERENCE}:14422574:00:00:50000000"));
+    assert_eq!(said.event_id, format!("{UNMARKED}:14422574:00:00:50000000"));
     assert_eq!(said.created_at, Some(at() + TimeDelta::minutes(5)));
     let Fact::Attempt { locator, observation } = said.fact else { panic!() };
-    assert_eq!(short(&observation), format!("Paid {REFERENCE}:14422574 500000 VND"));
-    assert_eq!((locator.provider_reference.as_deref(), locator.order_id), (Some(REFERENCE), Some(order_id())));
+    assert_eq!(short(&observation), format!("Paid {UNMARKED}:14422574 500000 VND"));
+    assert_eq!((locator.provider_reference.as_deref(), locator.order_id), (Some(UNMARKED), None));
 
     for forged in [IPN.replace("50000000", "60000000"), IPN.split("&vnp_SecureHash").next().unwrap().to_owned()] {
         assert!(matches!(provider.verify(&ipn(&forged)).await, Err(NotificationError::BadSignature(_))));
     }
     let unsigned = IPN.split("&vnp_SecureHash").next().unwrap();
     let signed = |query: String| format!("{query}&vnp_SecureHash={}", hmac(&query));
+    let marked = signed(unsigned.replace(UNMARKED, REFERENCE));
+    let Fact::Attempt { locator, .. } = provider.verify(&ipn(&marked)).await.unwrap().fact else { panic!() };
+    assert_eq!((locator.provider_reference.as_deref(), locator.order_id), (Some(REFERENCE), Some(order_id())));
     let other = signed(unsigned.replace("DEMOV210", "OTHER210"));
     assert!(matches!(provider.verify(&ipn(&other)).await, Err(NotificationError::BadSignature(_))));
     let cut = signed(unsigned.split("&vnp_TransactionStatus").next().unwrap().to_owned());

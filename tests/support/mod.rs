@@ -41,6 +41,8 @@ pub use reply::Reply;
 pub const SECRET: &str = "a secret of the tests, long enough for HS256";
 /// Signs the seals of all tests.
 pub const SEAL_KEY: &str = "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";
+/// The deployment of all databases of the tests.
+pub const DEPLOYMENT: &str = "00c0ffee00c0ffee";
 /// A migrated and seeded database. The database of each test is a copy of it.
 const TEMPLATE: &str = "template_topup";
 const HOUR: Duration = Duration::from_secs(3600);
@@ -78,6 +80,7 @@ pub async fn database() -> String {
             migrations::run(&url(TEMPLATE)).await.unwrap();
             let mut conn = connect(&url(TEMPLATE)).await.unwrap();
             environment::stamp(&mut conn, Environment::Test).await.unwrap();
+            execute(TEMPLATE, &format!("UPDATE environment SET deployment = '{DEPLOYMENT}'")).await;
             roles::make(&mut conn, None, None).await.unwrap();
             drop(conn);
             let pool = Pool::new(&url(TEMPLATE), 1).unwrap();

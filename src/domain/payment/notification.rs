@@ -13,7 +13,8 @@ pub struct AttemptLocator {
     /// The provider's reference (`cs_…`, PayPal's order id, VNPay's TxnRef). It makes a payment ours if we stored it
     /// with an attempt.
     pub provider_reference: Option<String>,
-    /// Our order id, from data that our server wrote and that only an operator of the account could change.
+    /// Our order id, from data that our server wrote and that only an operator of the account could change. Data of
+    /// another deployment names none.
     pub order_id: Option<Uuid>,
     /// The number of the attempt, from the same data.
     pub attempt: Option<i32>,

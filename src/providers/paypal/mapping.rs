@@ -1,9 +1,11 @@
 //! Translates PayPal's objects into the domain's words. A translation that fails returns the reason as a text.
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::money;
 use super::wire::{PaypalAmount, PaypalCapture, PaypalDispute, PaypalOrder, PaypalRefund};
+use crate::domain::deployment::Deployment;
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::domain::payment::{
@@ -15,6 +17,17 @@ use crate::domain::payment::{
 pub(super) struct PaypalAccount {
     pub name: String,
     pub live: bool,
+}
+
+/// Our mark of an order, in `custom_id`: the order and the deployment. PayPal takes 127 characters.
+pub(super) fn mark(order_id: Uuid, deployment: Deployment) -> String {
+    format!("{}-{deployment}", IdKind::TopUpOrder.show(order_id))
+}
+
+/// Whether a text is our mark of an order.
+pub(super) fn is_mark(text: &str, deployment: Deployment) -> bool {
+    let is_ours = |(order, of): (&str, &str)| IdKind::TopUpOrder.parse(order).is_some() && of.parse() == Ok(deployment);
+    text.split_once('-').is_some_and(is_ours)
 }
 
 /// The observation of an order. `COMPLETED` does not prove a payment; only the captures do.

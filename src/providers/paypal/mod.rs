@@ -27,6 +27,7 @@ use super::{
     PaymentLookup, PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply, Returned, TakeBack,
 };
 use crate::domain::calendar::Span;
+use crate::domain::deployment::Deployment;
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::domain::payment::{Channel, DisputeFact, Notification, Observation, ProviderName, RefundFact};
@@ -41,6 +42,7 @@ pub struct Paypal {
     client: PaypalClient,
     verifier: NotificationVerifier,
     account: PaypalAccount,
+    deployment: Deployment,
     public_url: String,
     capabilities: Capabilities,
 }
@@ -48,7 +50,12 @@ pub struct Paypal {
 impl Paypal {
     /// # Errors
     /// [`ProviderSettingsError`] for unusable URLs or roots, or the simulator's webhook id.
-    pub fn new(settings: &PaypalSettings, public_url: &str, timeouts: Timeouts) -> Result<Self, ProviderSettingsError> {
+    pub fn new(
+        settings: &PaypalSettings,
+        public_url: &str,
+        timeouts: Timeouts,
+        deployment: Deployment,
+    ) -> Result<Self, ProviderSettingsError> {
         let client = PaypalClient::new(settings, timeouts)?;
         let host = settings::host(&client.base_url).unwrap_or_default();
         Ok(Self {
@@ -59,6 +66,7 @@ impl Paypal {
                 live: host.ends_with(".paypal.com") && !host.contains("sandbox"),
             },
             client,
+            deployment,
             public_url: settings::base_url(public_url, "public URL")?,
             capabilities: Capabilities {
                 currencies: Some(money::supported()),
@@ -92,7 +100,7 @@ impl Paypal {
     /// Requires that a PayPal order is about our order. A paid amount is not compared here: settlement does that.
     fn about(&self, order: &PaypalOrder, order_id: Uuid, amount: Option<Money>) -> Result<(), ProviderError> {
         let Some(unit) = order.purchase_units.first() else { return Ok(()) };
-        let ours = IdKind::TopUpOrder.show(order_id);
+        let ours = mapping::mark(order_id, self.deployment);
         require(unit.custom_id.as_ref().is_none_or(|stated| *stated == ours), "another customer's order")?;
         match (&unit.amount, amount) {
             (Some(stated), Some(amount)) => {
@@ -142,7 +150,7 @@ impl PaymentProvider for Paypal {
     }
 
     async fn create(&self, request: &AttemptRequest) -> Result<Created, ProviderError> {
-        let body = request::order(request, &self.public_url)?.to_string();
+        let body = request::order(request, &self.public_url, self.deployment)?.to_string();
         let order: PaypalOrder = self.client.post("/v2/checkout/orders", body, Some(&request.request_key)).await?;
         path_segment(&order.id)?;
         self.about(&order, request.order_id, Some(request.amount))?;

@@ -5,9 +5,9 @@
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::Deserialize;
 
-use super::{Paypal, money};
+use super::{Paypal, mapping, money};
 use crate::domain::calendar::Span;
-use crate::domain::id::IdKind;
+use crate::domain::deployment::Deployment;
 use crate::domain::money::Money;
 use crate::domain::reconciliation::{CompanyMovement, MovedKind};
 use crate::providers::ProviderError;
@@ -84,7 +84,8 @@ impl Paypal {
                 .finish();
             let answer: Page = self.client.get(&format!("/v1/reporting/transactions?{query}")).await?;
             for detail in &answer.transaction_details {
-                let read = movement(&detail.transaction_info).map_err(|reason| self.client.unavailable(&reason))?;
+                let read = movement(&detail.transaction_info, self.deployment);
+                let read = read.map_err(|reason| self.client.unavailable(&reason))?;
                 let Some(one) = read else { continue };
                 // The ends of two calls touch, and the money of a dispute is held before it is taken.
                 let is_same = |known: &CompanyMovement| {
@@ -106,7 +107,7 @@ impl Paypal {
 }
 
 /// Reads one transaction. `None` for what is neither payment, refund, dispute nor payout, and for what did not succeed.
-fn movement(info: &Info) -> Result<Option<CompanyMovement>, String> {
+fn movement(info: &Info, deployment: Deployment) -> Result<Option<CompanyMovement>, String> {
     // T-codes: developer.paypal.com/docs/transaction-search/transaction-event-codes
     let kind = match info.transaction_event_code.as_str() {
         "T1107" => MovedKind::Refund,
@@ -137,7 +138,7 @@ fn movement(info: &Info) -> Result<Option<CompanyMovement>, String> {
         amount: amount.read()?,
         fee: info.fee_amount.as_ref().map(SignedAmount::read).transpose()?,
         at,
-        marked: info.custom_field.as_deref().is_some_and(|order| IdKind::TopUpOrder.parse(order).is_some()),
+        marked: info.custom_field.as_deref().is_some_and(|mark| mapping::is_mark(mark, deployment)),
     }))
 }
 
@@ -157,7 +158,8 @@ mod tests {
                 "transaction_initiation_date": "2026-11-21T10:00:00+0000", "transaction_status": status,
                 "transaction_amount": { "currency_code": "USD", "value": "10.00" },
             });
-            movement(&serde_json::from_value(info).unwrap()).unwrap().map(|one| one.kind)
+            let ours = "00c0ffee00c0ffee".parse().unwrap();
+            movement(&serde_json::from_value(info).unwrap(), ours).unwrap().map(|one| one.kind)
         };
         let made = [("T0006", "S"), ("T0006", "V"), ("T0006", "P"), ("T0006", "D"), ("T1107", "S"), ("T1107", "V")];
         let kinds = made.map(|(code, status)| read(code, status));

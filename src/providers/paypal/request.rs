@@ -2,13 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::{NAME, money};
+use super::{NAME, mapping, money};
+use crate::domain::deployment::Deployment;
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::providers::{AttemptRequest, ProviderError, RefundRequest, return_page};
 
 /// `POST /v2/checkout/orders`. It sends no `application_context`, which is deprecated.
-pub(super) fn order(request: &AttemptRequest, public_url: &str) -> Result<Value, ProviderError> {
+pub(super) fn order(
+    request: &AttemptRequest,
+    public_url: &str,
+    deployment: Deployment,
+) -> Result<Value, ProviderError> {
     let order = IdKind::TopUpOrder.show(request.order_id);
     let page = return_page(public_url, NAME, request.order_id);
     let mut context = json!({
@@ -26,7 +31,7 @@ pub(super) fn order(request: &AttemptRequest, public_url: &str) -> Result<Value,
         "intent": "CAPTURE",
         "purchase_units": [{
             "reference_id": "default",
-            "custom_id": order,
+            "custom_id": mapping::mark(request.order_id, deployment),
             // Some accounts refuse a repeated invoice id, so each attempt has its own.
             "invoice_id": format!("{order}-{}", request.attempt),
             "description": request.description.chars().take(127).collect::<String>(),

@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{META_ORDER, Stripe, money};
+use super::{META_DEPLOYMENT, META_ORDER, Stripe, money};
 use crate::domain::calendar::Span;
+use crate::domain::deployment::Deployment;
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::domain::reconciliation::{CompanyMovement, MovedKind};
@@ -23,7 +24,7 @@ impl Stripe {
         let counts = |one: &&Value| !is_failure(one) && source_id(one).is_none_or(|id| !failed.contains(id));
         let mut found = Vec::new();
         for one in listed.iter().filter(counts) {
-            found.extend(movement(one).map_err(|reason| self.client.unavailable(&reason))?);
+            found.extend(movement(one, self.deployment).map_err(|reason| self.client.unavailable(&reason))?);
         }
         Ok(found)
     }
@@ -42,7 +43,7 @@ fn is_failure(transaction: &Value) -> bool {
 }
 
 /// Reads one balance transaction. `None` for what is neither payment, refund, dispute nor payout.
-fn movement(transaction: &Value) -> Result<Option<CompanyMovement>, String> {
+fn movement(transaction: &Value, deployment: Deployment) -> Result<Option<CompanyMovement>, String> {
     let kind = match text(transaction, "type") {
         Some("charge" | "payment") => MovedKind::Payment,
         Some("refund" | "payment_refund") => MovedKind::Refund,
@@ -64,7 +65,7 @@ fn movement(transaction: &Value) -> Result<Option<CompanyMovement>, String> {
         _ => text(source, "id").map(str::to_owned),
     };
     let Some(id) = id else { return Ok(None) };
-    let metadata = source.get("metadata").and_then(|metadata| text(metadata, META_ORDER));
+    let mark = |name| source.get("metadata").and_then(|metadata| text(metadata, name));
     let seconds = units(transaction, "created")?;
     Ok(Some(CompanyMovement {
         kind,
@@ -77,7 +78,8 @@ fn movement(transaction: &Value) -> Result<Option<CompanyMovement>, String> {
         },
         fee: Some(amount(transaction, "fee")?),
         at: DateTime::<Utc>::from_timestamp(seconds, 0).ok_or("a time that is none")?,
-        marked: metadata.is_some_and(|order| IdKind::TopUpOrder.parse(order).is_some()),
+        marked: mark(META_ORDER).is_some_and(|order| IdKind::TopUpOrder.parse(order).is_some())
+            && mark(META_DEPLOYMENT).is_some_and(|of| of.parse() == Ok(deployment)),
     }))
 }
 

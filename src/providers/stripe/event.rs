@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::mapping;
 use super::wire::{CheckoutSession, EventKind, PaymentIntent, StripeDispute, StripeEvent, StripeRefund};
+use crate::domain::deployment::Deployment;
 use crate::domain::payment::{Fact, Notification, Observation};
 use crate::providers::{NotificationError, NotificationSubject, UnreadableNotification};
 
@@ -50,12 +51,12 @@ pub(in crate::providers) fn handled() -> Vec<&'static str> {
 const THIN: &str = "This endpoint at Stripe sends thin events, which carry no object. Choose snapshot payloads for it \
     in Stripe's dashboard; `topup providers` lists the events.";
 
-/// Reads an event. `live` is the mode of our key.
+/// Reads an event. `live` is the mode of our key, and `deployment` is ours.
 ///
 /// # Errors
 /// [`NotificationError::Malformed`] when an event of a kind that we need cannot be read.
 /// [`NotificationError::WrongForm`] for a thin event.
-pub(super) fn parse(body: &[u8], live: bool) -> Result<Notification, NotificationError> {
+pub(super) fn parse(body: &[u8], live: bool, deployment: Deployment) -> Result<Notification, NotificationError> {
     let is_thin = || serde_json::from_slice(body).is_ok_and(|kind: EventKind| kind.object == "v2.core.event");
     // Only the place, because serde's own text quotes the event.
     let event: StripeEvent = serde_json::from_slice(body).map_err(|error| match is_thin() {
@@ -70,9 +71,9 @@ pub(super) fn parse(body: &[u8], live: bool) -> Result<Notification, Notificatio
         None => Fact::Ignored,
         // The money is on a connected account, which is not ours.
         Some(_) if event.account.is_some() => Fact::Foreign,
-        Some(carries) => fact(&event.kind, carries, &event.data.object).map_err(|reason| {
+        Some(carries) => fact(&event.kind, carries, &event.data.object, deployment).map_err(|reason| {
             let unread = UnreadableNotification::of(&event.id, &event.kind, reason);
-            NotificationError::Malformed(unread.about(subject(carries, &event.data.object)))
+            NotificationError::Malformed(unread.about(subject(carries, &event.data.object, deployment)))
         })?,
     };
     // Our orders are all of one mode. Only money of the other mode that carries our marks needs an operator.
@@ -82,10 +83,10 @@ pub(super) fn parse(body: &[u8], live: bool) -> Result<Notification, Notificatio
     Ok(Notification { event_id: event.id, event_type: event.kind, created_at, fact })
 }
 
-fn fact(kind: &str, carries: Carries, object: &Value) -> Result<Fact, String> {
+fn fact(kind: &str, carries: Carries, object: &Value, deployment: Deployment) -> Result<Fact, String> {
     match carries {
-        Carries::Session => session(kind, &read(object)?),
-        Carries::Intent => intent(kind, &read(object)?),
+        Carries::Session => session(kind, &read(object)?, deployment),
+        Carries::Intent => intent(kind, &read(object)?, deployment),
         Carries::Refund | Carries::Dispute if mapping::payment_of(object).is_none() => Ok(Fact::Foreign),
         Carries::Refund => mapping::refund(&read::<StripeRefund>(object)?).map(Fact::Refund),
         Carries::Dispute => mapping::dispute(&read::<StripeDispute>(object)?).map(Fact::Dispute),
@@ -93,14 +94,16 @@ fn fact(kind: &str, carries: Carries, object: &Value) -> Result<Fact, String> {
 }
 
 /// What an object is about that cannot be read as a whole.
-fn subject(carries: Carries, object: &Value) -> Option<NotificationSubject> {
+fn subject(carries: Carries, object: &Value, deployment: Deployment) -> Option<NotificationSubject> {
     match carries {
-        Carries::Session | Carries::Intent => Some(NotificationSubject::Attempt(mapping::locator_of(object))),
+        Carries::Session | Carries::Intent => {
+            Some(NotificationSubject::Attempt(mapping::locator_of(object, deployment)))
+        }
         Carries::Refund | Carries::Dispute => mapping::payment_of(object).map(NotificationSubject::Payment),
     }
 }
 
-fn session(kind: &str, session: &CheckoutSession) -> Result<Fact, String> {
+fn session(kind: &str, session: &CheckoutSession, deployment: Deployment) -> Result<Fact, String> {
     // Subscriptions and card set-ups of the same account are not ours, nor are sessions of payment links. Nor is a
     // session with nothing to pay, because our orders have a positive amount.
     let other_mode = session.mode.as_deref().is_some_and(|mode| mode != "payment");
@@ -115,16 +118,17 @@ fn session(kind: &str, session: &CheckoutSession) -> Result<Fact, String> {
         "checkout.session.expired" if session.payment_status != "paid" => Observation::Expired,
         _ => mapping::session(session)?,
     };
-    Ok(Fact::Attempt { locator: mapping::session_locator(session), observation })
+    Ok(Fact::Attempt { locator: mapping::session_locator(session, deployment), observation })
 }
 
-fn intent(kind: &str, intent: &PaymentIntent) -> Result<Fact, String> {
+fn intent(kind: &str, intent: &PaymentIntent, deployment: Deployment) -> Result<Fact, String> {
     // A session that expires cancels its PaymentIntent. This event names the order only, so we use
     // `checkout.session.expired`, which names the attempt.
-    if kind == "payment_intent.canceled" && mapping::belongs_to_checkout(intent) {
+    if kind == "payment_intent.canceled" && mapping::belongs_to_checkout(intent, deployment) {
         return Ok(Fact::Ignored);
     }
-    Ok(Fact::Attempt { locator: mapping::intent_locator(intent), observation: mapping::intent(intent)? })
+    let locator = mapping::intent_locator(intent, deployment);
+    Ok(Fact::Attempt { locator, observation: mapping::intent(intent)? })
 }
 
 fn read<'a, T: Deserialize<'a>>(object: &'a Value) -> Result<T, String> {

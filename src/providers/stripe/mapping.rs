@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::money;
 use super::wire::{CheckoutSession, Expandable, PaymentIntent, StripeDispute, StripeMetadata, StripeRefund};
-use super::{MERCHANT_ACCOUNT, META_ATTEMPT, META_FLOW, META_ORDER, META_REFUND};
+use super::{MERCHANT_ACCOUNT, META_ATTEMPT, META_DEPLOYMENT, META_FLOW, META_ORDER, META_REFUND};
+use crate::domain::deployment::Deployment;
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
 use crate::domain::payment::{
@@ -165,8 +166,9 @@ pub(super) struct Marks {
     pub flow: CardFlow,
 }
 
-/// Our marks; `None` unless all of them are there.
-pub(super) fn marks(metadata: Option<&StripeMetadata>) -> Option<Marks> {
+/// Our marks; `None` unless all of them are there, and they are of this deployment.
+pub(super) fn marks(metadata: Option<&StripeMetadata>, deployment: Deployment) -> Option<Marks> {
+    meta(metadata, META_DEPLOYMENT)?.parse::<Deployment>().ok().filter(|of| *of == deployment)?;
     Some(Marks {
         order_id: order_of(metadata)?,
         attempt: meta(metadata, META_ATTEMPT)?.parse().ok().filter(|n| *n > 0)?,
@@ -184,20 +186,21 @@ fn locator(reference: Option<&str>, marks: Option<Marks>) -> AttemptLocator {
 }
 
 /// The attempt of a session. `client_reference_id` is not read: on payment links the payer's URL sets it.
-pub(super) fn session_locator(session: &CheckoutSession) -> AttemptLocator {
-    locator(Some(&session.id), marks(session.metadata.as_ref()))
+pub(super) fn session_locator(session: &CheckoutSession, deployment: Deployment) -> AttemptLocator {
+    locator(Some(&session.id), marks(session.metadata.as_ref(), deployment))
 }
 
 /// The attempt of a PaymentIntent. The PaymentIntent of a Checkout session is not the reference that we stored with the
 /// attempt, so only the order can be named.
-pub(super) fn intent_locator(intent: &PaymentIntent) -> AttemptLocator {
-    locator((!belongs_to_checkout(intent)).then_some(&intent.id), marks(intent.metadata.as_ref()))
+pub(super) fn intent_locator(intent: &PaymentIntent, deployment: Deployment) -> AttemptLocator {
+    let reference = (!belongs_to_checkout(intent, deployment)).then_some(intent.id.as_str());
+    locator(reference, marks(intent.metadata.as_ref(), deployment))
 }
 
 /// The attempt of a session or a PaymentIntent that cannot be read as a whole.
-pub(super) fn locator_of(object: &Value) -> AttemptLocator {
+pub(super) fn locator_of(object: &Value, deployment: Deployment) -> AttemptLocator {
     let metadata = object.get("metadata").and_then(|metadata| StripeMetadata::deserialize(metadata).ok());
-    locator(object.get("id").and_then(Value::as_str), marks(metadata.as_ref()))
+    locator(object.get("id").and_then(Value::as_str), marks(metadata.as_ref(), deployment))
 }
 
 /// The payment of a refund or a dispute that cannot be read as a whole.
@@ -206,8 +209,8 @@ pub(super) fn payment_of(object: &Value) -> Option<String> {
     payment.as_str().or_else(|| payment.get("id")?.as_str()).map(str::to_owned)
 }
 
-pub(super) fn belongs_to_checkout(intent: &PaymentIntent) -> bool {
-    marks(intent.metadata.as_ref()).is_some_and(|marks| marks.flow == CardFlow::Checkout)
+pub(super) fn belongs_to_checkout(intent: &PaymentIntent, deployment: Deployment) -> bool {
+    marks(intent.metadata.as_ref(), deployment).is_some_and(|marks| marks.flow == CardFlow::Checkout)
 }
 
 /// Whether a session states another order than the one that it was made for.

@@ -26,6 +26,7 @@ use super::{
     PaymentLookup, PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply, TakeBack,
 };
 use crate::domain::calendar::Span;
+use crate::domain::deployment::Deployment;
 use crate::domain::dispute_case::Evidence;
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
@@ -43,6 +44,7 @@ const FIRST_SENDING: TimeDelta = TimeDelta::seconds(60);
 const META_ORDER: &str = "order_id";
 const META_ATTEMPT: &str = "attempt";
 const META_FLOW: &str = "flow";
+const META_DEPLOYMENT: &str = "deployment";
 const META_REFUND: &str = "refund_id";
 
 /// The provider of the channel `card`.
@@ -53,6 +55,7 @@ pub struct Stripe {
     /// Two while one is replaced at Stripe.
     webhook_secrets: Vec<SecretString>,
     live: bool,
+    deployment: Deployment,
     dialect: request::Dialect,
     capabilities: Capabilities,
 }
@@ -60,12 +63,17 @@ pub struct Stripe {
 impl Stripe {
     /// # Errors
     /// [`ProviderSettingsError`] for an unusable base URL.
-    pub fn new(settings: &StripeSettings, timeouts: Timeouts) -> Result<Self, ProviderSettingsError> {
+    pub fn new(
+        settings: &StripeSettings,
+        timeouts: Timeouts,
+        deployment: Deployment,
+    ) -> Result<Self, ProviderSettingsError> {
         Ok(Self {
             client: StripeClient::new(settings, timeouts)?,
             publishable_key: settings.publishable_key.trim().to_owned(),
             webhook_secrets: settings.webhook_secrets(),
             live: settings.secret_key.expose_secret().contains("_live_"),
+            deployment,
             dialect: request::Dialect::of(&settings.api_version),
             capabilities: Capabilities {
                 currencies: None,
@@ -165,7 +173,7 @@ impl Stripe {
     }
 
     async fn create_session(&self, request: &AttemptRequest) -> Result<Created, ProviderError> {
-        let form = request::session(request, self.dialect)?;
+        let form = request::session(request, self.dialect, self.deployment)?;
         let session: CheckoutSession = self.client.post("/v1/checkout/sessions", &form, &request.request_key).await?;
         self.about(&session, request.order_id, request.amount)?;
         let url = session.url.ok_or_else(|| self.client.unavailable("a session without a page"))?;
@@ -181,7 +189,7 @@ impl Stripe {
             let detail = "no publishable key is configured for the card pop-up".to_owned();
             return Err(ProviderError::Unsupported { provider: NAME, detail });
         }
-        let form = request::intent(request, self.dialect)?;
+        let form = request::intent(request, self.dialect, self.deployment)?;
         let intent: PaymentIntent = self.client.post("/v1/payment_intents", &form, &request.request_key).await?;
         self.intent_about(&intent, request.order_id, request.amount)?;
         let value = intent.client_secret.ok_or_else(|| self.client.unavailable("no client secret"))?;
@@ -312,7 +320,7 @@ impl PaymentProvider for Stripe {
         {
             return self.refund_fact(&known, request);
         }
-        let form = request::refund(request)?;
+        let form = request::refund(request, self.deployment)?;
         let key = IdKind::Refund.show(request.refund_id);
         let refund: StripeRefund = self.client.post("/v1/refunds", &form, &key).await?;
         self.refund_fact(&refund, request)
@@ -368,14 +376,14 @@ impl PaymentProvider for Stripe {
             Err(error) => return Err(error),
         };
         let observation = mapping::intent(&intent).ok();
-        let mut locator = mapping::intent_locator(&intent);
+        let mut locator = mapping::intent_locator(&intent, self.deployment);
         if locator.order_id.is_none()
             && let Some(session) = self.session_of(id).await?
         {
             if session.payment_link.as_ref().is_some_and(|link| !link.is_null()) {
                 return Ok(PaymentLookup::Unknown);
             }
-            locator = mapping::session_locator(&session);
+            locator = mapping::session_locator(&session, self.deployment);
         }
         Ok(PaymentLookup::Found { locator, observation })
     }
@@ -388,7 +396,7 @@ impl PaymentProvider for Stripe {
         let header =
             raw.header("stripe-signature").ok_or(NotificationError::BadSignature("no Stripe-Signature header"))?;
         signature::verify(header, &raw.body, &self.webhook_secrets, Utc::now())?;
-        event::parse(&raw.body, self.live)
+        event::parse(&raw.body, self.live, self.deployment)
     }
 
     fn reply(&self, outcome: NotificationOutcome) -> Reply {

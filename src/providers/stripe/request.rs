@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{META_ATTEMPT, META_FLOW, META_ORDER, META_REFUND, NAME, money};
+use super::{META_ATTEMPT, META_DEPLOYMENT, META_FLOW, META_ORDER, META_REFUND, NAME, money};
+use crate::domain::deployment::Deployment;
 use crate::domain::dispute_case::Evidence;
 use crate::domain::id::IdKind;
 use crate::domain::money::{Money, MoneyError};
@@ -43,7 +44,11 @@ const LOCALES: [&str; 41] = [
 
 /// `POST /v1/checkout/sessions`. It sends no `ui_mode`, because the hosted page is the default, and its name has
 /// changed.
-pub(super) fn session(request: &AttemptRequest, dialect: Dialect) -> Result<StripeForm, ProviderError> {
+pub(super) fn session(
+    request: &AttemptRequest,
+    dialect: Dialect,
+    deployment: Deployment,
+) -> Result<StripeForm, ProviderError> {
     let order = IdKind::TopUpOrder.show(request.order_id);
     let mut form = vec![
         pair("mode", "payment"),
@@ -60,8 +65,9 @@ pub(super) fn session(request: &AttemptRequest, dialect: Dialect) -> Result<Stri
         pair("adaptive_pricing[enabled]", "false"),
         pair("payment_intent_data[description]", &request.description),
     ];
-    metadata(&mut form, "metadata", request, "checkout");
-    metadata(&mut form, "payment_intent_data[metadata]", request, "checkout");
+    for prefix in ["metadata", "payment_intent_data[metadata]"] {
+        metadata(&mut form, prefix, request, "checkout", deployment);
+    }
     if let Some(email) = &request.customer_email {
         form.push(pair("customer_email", email));
     }
@@ -72,14 +78,18 @@ pub(super) fn session(request: &AttemptRequest, dialect: Dialect) -> Result<Stri
 }
 
 /// `POST /v1/payment_intents`, for Elements.
-pub(super) fn intent(request: &AttemptRequest, dialect: Dialect) -> Result<StripeForm, ProviderError> {
+pub(super) fn intent(
+    request: &AttemptRequest,
+    dialect: Dialect,
+    deployment: Deployment,
+) -> Result<StripeForm, ProviderError> {
     let mut form = vec![
         pair("amount", &units(request.amount)?.to_string()),
         pair("currency", &request.amount.currency().code().to_ascii_lowercase()),
         dialect.card_filter(),
         pair("description", &request.description),
     ];
-    metadata(&mut form, "metadata", request, "elements");
+    metadata(&mut form, "metadata", request, "elements", deployment);
     if let Some(email) = &request.customer_email {
         form.push(pair("receipt_email", email));
     }
@@ -87,7 +97,7 @@ pub(super) fn intent(request: &AttemptRequest, dialect: Dialect) -> Result<Strip
 }
 
 /// `POST /v1/refunds`. The amount is always sent, because without it Stripe refunds the whole rest.
-pub(super) fn refund(request: &RefundRequest) -> Result<StripeForm, ProviderError> {
+pub(super) fn refund(request: &RefundRequest, deployment: Deployment) -> Result<StripeForm, ProviderError> {
     // Stripe accepts three words only. The real reason is kept here.
     let reason = match request.reason.as_str() {
         reason @ ("duplicate" | "fraudulent") => reason,
@@ -99,6 +109,7 @@ pub(super) fn refund(request: &RefundRequest) -> Result<StripeForm, ProviderErro
         pair("reason", reason),
         pair(&format!("metadata[{META_REFUND}]"), &IdKind::Refund.show(request.refund_id)),
         pair(&format!("metadata[{META_ORDER}]"), &IdKind::TopUpOrder.show(request.attempt.order_id)),
+        pair(&format!("metadata[{META_DEPLOYMENT}]"), &deployment.to_string()),
     ])
 }
 
@@ -140,10 +151,11 @@ fn session_expiry(request: &AttemptRequest) -> DateTime<Utc> {
     (request.expires_at + TimeDelta::minutes(35)).clamp(earliest, latest)
 }
 
-fn metadata(form: &mut StripeForm, prefix: &str, request: &AttemptRequest, flow: &str) {
+fn metadata(form: &mut StripeForm, prefix: &str, request: &AttemptRequest, flow: &str, deployment: Deployment) {
     form.push(pair(&format!("{prefix}[{META_ORDER}]"), &IdKind::TopUpOrder.show(request.order_id)));
     form.push(pair(&format!("{prefix}[{META_ATTEMPT}]"), &request.attempt.to_string()));
     form.push(pair(&format!("{prefix}[{META_FLOW}]"), flow));
+    form.push(pair(&format!("{prefix}[{META_DEPLOYMENT}]"), &deployment.to_string()));
 }
 
 /// The language if Stripe has it, else its first part: `vi-VN` becomes `vi`.

@@ -3,6 +3,7 @@
 use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
 use uuid::Uuid;
 
+use crate::domain::deployment::Deployment;
 use crate::domain::money::{Currency, Money, MoneyError};
 use crate::domain::payment::{AttemptLocator, Observation, PaymentFact};
 
@@ -57,15 +58,23 @@ pub(super) fn amount_from_wire(text: &str) -> Option<Money> {
     Money::from_units(units, 2, dong().ok()?).ok()
 }
 
-/// Our reference of an attempt. VNPay requires it to be unique within a day, and of `[A-Za-z0-9]`; it is always unique.
-pub(super) fn transaction_reference(order_id: Uuid, attempt: i32) -> String {
-    format!("{}A{attempt}", order_id.as_simple())
+/// Our reference of an attempt, which is always unique. VNPay requires it to be unique within a day, and to be 1 to 100
+/// letters and digits.
+pub(super) fn transaction_reference(order_id: Uuid, attempt: i32, deployment: Deployment) -> String {
+    format!("{}A{attempt}D{deployment}", order_id.as_simple())
+}
+
+/// Our marks in a reference: order and attempt. `None` for a reference of another deployment.
+fn marks(transaction_reference: &str, deployment: Deployment) -> Option<(Uuid, i32)> {
+    let (order, rest) = transaction_reference.split_once('A')?;
+    let (n, of) = rest.split_once('D')?;
+    of.parse::<Deployment>().ok().filter(|of| *of == deployment)?;
+    Some((Uuid::try_parse(order).ok()?, n.parse().ok()?))
 }
 
 /// The attempt that an IPN names. The reference is a part of the link that our server signs, so it is a mark of ours.
-pub(super) fn locator(transaction_reference: &str, amount: Money) -> AttemptLocator {
-    let marks = transaction_reference.split_once('A');
-    let marks = marks.and_then(|(order, n)| Some((Uuid::try_parse(order).ok()?, n.parse().ok()?)));
+pub(super) fn locator(transaction_reference: &str, amount: Money, deployment: Deployment) -> AttemptLocator {
+    let marks = marks(transaction_reference, deployment);
     AttemptLocator {
         provider_reference: Some(transaction_reference.to_owned()),
         order_id: marks.map(|(order, _)| order),
@@ -186,11 +195,17 @@ mod tests {
     #[test]
     fn references_lead_back_to_the_order() {
         let order: Uuid = "0197f2c0-a1b2-7c3d-8e4f-5a6b7c8d9e0f".parse().unwrap();
-        let reference = transaction_reference(order, 12);
-        assert_eq!(reference, "0197f2c0a1b27c3d8e4f5a6b7c8d9e0fA12");
+        let ours = "00c0ffee00c0ffee".parse().unwrap();
+        let reference = transaction_reference(order, 12, ours);
+        assert_eq!(reference, "0197f2c0a1b27c3d8e4f5a6b7c8d9e0fA12D00c0ffee00c0ffee");
         let amount = amount_from_wire("100").unwrap();
-        assert_eq!(locator(&reference, amount).order_id, Some(order));
-        assert_eq!(locator("SOMETHING", amount).order_id, None);
+        let named = locator(&reference, amount, ours);
+        assert_eq!((named.order_id, named.attempt), (Some(order), Some(12)));
+        let others = transaction_reference(order, 12, "00c0ffee00c0ffef".parse().unwrap());
+        for unmarked in ["SOMETHING", "0197f2c0a1b27c3d8e4f5a6b7c8d9e0fA12", &others] {
+            let named = locator(unmarked, amount, ours);
+            assert_eq!((named.provider_reference.as_deref(), named.order_id), (Some(unmarked), None));
+        }
         assert_eq!(transaction_no(&payment_id(&reference, "144")), Some("144"));
     }
 

@@ -21,6 +21,7 @@ use super::{
     PaymentProvider, ProviderError, RawNotification, RefundRequest, Reply, Returned, TakeBack, UnreadableNotification,
     return_page,
 };
+use crate::domain::deployment::Deployment;
 use crate::domain::money::Money;
 use crate::domain::payment::{Channel, Fact, Notification, Observation, ProviderName, RefundFact};
 
@@ -36,6 +37,7 @@ pub struct Vnpay {
     pay_url: String,
     public_url: String,
     live: bool,
+    deployment: Deployment,
     api: VnpayApi,
     capabilities: Capabilities,
 }
@@ -43,7 +45,12 @@ pub struct Vnpay {
 impl Vnpay {
     /// # Errors
     /// [`ProviderSettingsError`] for unusable URLs.
-    pub fn new(settings: &VnpaySettings, public_url: &str, timeouts: Timeouts) -> Result<Self, ProviderSettingsError> {
+    pub fn new(
+        settings: &VnpaySettings,
+        public_url: &str,
+        timeouts: Timeouts,
+        deployment: Deployment,
+    ) -> Result<Self, ProviderSettingsError> {
         let pay_url = settings::base_url(&settings.pay_url, "VNPay pay URL")?;
         let dong = mapping::dong().map_err(|error| ProviderSettingsError::Client(error.to_string()))?;
         let largest = Money::from_units(mapping::MAX_DONG, 0, dong).ok();
@@ -52,6 +59,7 @@ impl Vnpay {
             hash_secret: settings.hash_secret.clone(),
             live: settings::host(&pay_url).is_some_and(|host| host == "vnpay.vn" || host.ends_with(".vnpay.vn")),
             pay_url,
+            deployment,
             public_url: settings::base_url(public_url, "public URL")?,
             api: VnpayApi::new(settings, timeouts)?,
             capabilities: Capabilities {
@@ -64,6 +72,10 @@ impl Vnpay {
                 notifies: true,
             },
         })
+    }
+
+    fn reference(&self, request: &AttemptRequest) -> String {
+        mapping::transaction_reference(request.order_id, request.attempt, self.deployment)
     }
 
     fn parameters(&self, request: &AttemptRequest) -> Result<signing::VnpayParameters, ProviderError> {
@@ -83,7 +95,7 @@ impl Vnpay {
             ("vnp_OrderInfo", request.description.chars().take(255).collect()),
             ("vnp_OrderType", "other".to_owned()),
             ("vnp_ReturnUrl", harmless(&return_page(&self.public_url, NAME, request.order_id))),
-            ("vnp_TxnRef", mapping::transaction_reference(request.order_id, request.attempt)),
+            ("vnp_TxnRef", self.reference(request)),
         ];
         if let Some(bank) = &request.bank_code {
             if !is_bank_code(bank) {
@@ -148,7 +160,7 @@ impl PaymentProvider for Vnpay {
         let parameters = self.parameters(request)?;
         let query = signing::signed_query(&self.hash_secret, &parameters);
         Ok(Created {
-            provider_reference: mapping::transaction_reference(request.order_id, request.attempt),
+            provider_reference: self.reference(request),
             next_action: NextAction::Redirect { url: format!("{}?{query}", self.pay_url) },
             expires_at: Some(request.expires_at),
         })
@@ -222,7 +234,10 @@ impl PaymentProvider for Vnpay {
             event_id,
             event_type: EVENT_TYPE.to_owned(),
             created_at: value(&parameters, "vnp_PayDate").and_then(mapping::read_stamp),
-            fact: Fact::Attempt { locator: mapping::locator(stated.transaction_reference, stated.amount), observation },
+            fact: Fact::Attempt {
+                locator: mapping::locator(stated.transaction_reference, stated.amount, self.deployment),
+                observation,
+            },
         })
     }
 

@@ -224,12 +224,14 @@ fn find(books: &Books, id: &str) -> Option<Subject> {
     if let Some(capture) = books.captures.get(capture) {
         return Some(Subject { order: capture.order.clone(), refund: None });
     }
+    // The merchant's reference may be more than the id that people know: `tuo_…-1`.
+    let is_named = |reference: Option<&String>| {
+        let rest = reference.and_then(|reference| reference.strip_prefix(id));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
     let order = books.orders.get(id).or_else(|| {
         books.orders.values().find(|order| {
-            order
-                .units
-                .iter()
-                .any(|unit| unit.custom_id.as_deref() == Some(id) || unit.invoice_id.as_deref() == Some(id))
+            order.units.iter().any(|unit| is_named(unit.custom_id.as_ref()) || is_named(unit.invoice_id.as_ref()))
         })
     })?;
     Some(Subject { order: order.id.clone(), refund: None })
