@@ -107,6 +107,8 @@ CREATE INDEX bank_lines_by_account ON bank_lines (bank_account_id, created_at, i
 CREATE TABLE dispute_cases (
     dispute_id uuid PRIMARY KEY REFERENCES disputes (id),
     evidence_due_at timestamptz,
+    -- Whether the company waits for evidence: by its status when it last told or was asked.
+    awaits_evidence boolean NOT NULL DEFAULT true,
     -- Whether the dispute is open: kept by the triggers below, for the index.
     is_open boolean NOT NULL,
     -- What the company charges us for it.
@@ -121,7 +123,7 @@ CREATE TABLE dispute_cases (
 );
 -- What is due, the earliest first.
 CREATE INDEX dispute_cases_due ON dispute_cases (evidence_due_at, dispute_id)
-    WHERE is_open AND sent_at IS NULL AND evidence_due_at IS NOT NULL;
+    WHERE is_open AND awaits_evidence AND sent_at IS NULL AND evidence_due_at IS NOT NULL;
 
 -- A decision that is being written is waited for, and one that comes later finds this row.
 CREATE FUNCTION open_dispute_case() RETURNS trigger LANGUAGE plpgsql AS $$

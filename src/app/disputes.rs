@@ -100,6 +100,7 @@ fn lost_by(reversal: &RefundFact, dispute_id: String) -> DisputeFact {
         inquiry: false,
         reason: reversal.reason.clone(),
         evidence_due_at: None,
+        awaits_evidence: false,
         fee: None,
     }
 }

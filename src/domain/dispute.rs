@@ -59,8 +59,8 @@ pub struct DisputeFilter {
     pub customer: Option<CustomerId>,
 }
 
-/// The worklist of evidence: open disputes whose evidence the company takes until some time, and that nobody has sent.
-/// It is sorted by that time.
+/// The worklist of evidence: open disputes whose evidence the company waits for until some time, and that nobody has
+/// sent. It is sorted by that time.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct EvidenceDue {
     /// Only what is due before this.

@@ -17,6 +17,9 @@ const MAX_TEXT: usize = 20_000;
 pub struct DisputeCase {
     /// Until when the company takes evidence, as far as it says so.
     pub evidence_due_at: Option<DateTime<Utc>>,
+    /// Whether the company waits for evidence, by its status when it last told or was asked. A notification that comes
+    /// late is put right when the dispute is asked about.
+    pub awaits_evidence: bool,
     /// What the company charges us for the dispute, as far as it says so. It is no money of the customer.
     pub fee: Option<Money>,
     pub sent: Option<SentEvidence>,

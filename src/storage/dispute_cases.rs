@@ -26,6 +26,7 @@ use crate::domain::payment::{DisputeFact, DisputeStatus, ProviderName};
 struct CaseRow {
     dispute_id: Uuid,
     evidence_due_at: Option<DateTime<Utc>>,
+    awaits_evidence: bool,
     fee: Option<Decimal>,
     fee_currency: Option<String>,
     evidence: Option<String>,
@@ -39,6 +40,7 @@ struct CaseRow {
 struct Noted {
     dispute_id: Uuid,
     evidence_due_at: Option<DateTime<Utc>>,
+    awaits_evidence: bool,
     fee: Option<Decimal>,
     fee_currency: Option<&'static str>,
 }
@@ -50,7 +52,8 @@ fn read(row: CaseRow) -> Result<(Uuid, DisputeCase), StorageError> {
     };
     let sent = row.sent_by.zip(row.sent_at).zip(row.evidence);
     let sent = sent.map(|((by, at), text)| SentEvidence { by, at, text });
-    Ok((row.dispute_id, DisputeCase { evidence_due_at: row.evidence_due_at, fee, sent }))
+    let (evidence_due_at, awaits_evidence) = (row.evidence_due_at, row.awaits_evidence);
+    Ok((row.dispute_id, DisputeCase { evidence_due_at, awaits_evidence, fee, sent }))
 }
 
 /// The cases of these disputes.
@@ -63,8 +66,8 @@ pub async fn of(conn: &mut AsyncPgConnection, ids: &[Uuid]) -> Result<Vec<(Uuid,
     rows.into_iter().map(read).collect()
 }
 
-/// A page of open disputes whose evidence is due and was not sent. A row's place is the time until which the company
-/// takes evidence, and the dispute's id.
+/// A page of open disputes whose evidence the company waits for, and nobody has sent. A row's place is the time until
+/// which the company takes evidence, and the dispute's id.
 ///
 /// # Errors
 /// Database errors.
@@ -78,6 +81,7 @@ pub async fn due(
         .inner_join(disputes::table.on(disputes::id.eq(cases::dispute_id)))
         // As in the index `dispute_cases_due`.
         .filter(cases::is_open)
+        .filter(cases::awaits_evidence)
         .filter(cases::sent_at.is_null())
         .filter(cases::evidence_due_at.is_not_null())
         // Evidence is about an order.
@@ -112,9 +116,6 @@ pub async fn note(
     provider: ProviderName,
     fact: &DisputeFact,
 ) -> Result<(), StorageError> {
-    if fact.evidence_due_at.is_none() && fact.fee.is_none() {
-        return Ok(());
-    }
     let known: Option<Uuid> = disputes::table
         .filter(disputes::provider.eq(provider.as_str()).and(disputes::dispute_id.eq(&fact.dispute_id)))
         .select(disputes::id)
@@ -125,6 +126,7 @@ pub async fn note(
     let noted = Noted {
         dispute_id: id,
         evidence_due_at: fact.evidence_due_at,
+        awaits_evidence: fact.awaits_evidence,
         fee: fact.fee.map(Money::amount),
         fee_currency: fact.fee.map(|fee| fee.currency().code()),
     };

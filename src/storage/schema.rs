@@ -326,6 +326,7 @@ diesel::table! {
     dispute_cases (dispute_id) {
         dispute_id -> Uuid,
         evidence_due_at -> Nullable<Timestamptz>,
+        awaits_evidence -> Bool,
         is_open -> Bool,
         fee -> Nullable<Numeric>,
         fee_currency -> Nullable<Text>,

@@ -137,6 +137,22 @@ async fn evidence_that_is_due_is_a_worklist() {
     play(&app, "stripe", &made[1].0, "dispute-lose", json!({})).await;
     quiet(&app, "stripe").await;
     assert_eq!(listed("worklist=evidence_due").await, ["alice"]);
+    // PayPal takes evidence on its own pages, and says that it has some. Then it may ask for more.
+    let order = paid(&app, "erin", "paypal", "USD", "20.00").await;
+    let path = opened(&app, "paypal", &order).await;
+    for (scene, due) in [("dispute-answer", false), ("dispute-update", true), ("dispute-answer", false)] {
+        assert_eq!(operator.get(&path).await.expect(200)["evidence_awaited"], !due);
+        play(&app, "paypal", &order, scene, json!({})).await;
+        quiet(&app, "paypal").await;
+        let expected = if due { vec!["erin", "alice"] } else { vec!["alice"] };
+        assert_eq!(listed("worklist=evidence_due").await, expected, "{scene}");
+    }
+    // So does evidence that was sent in Stripe's dashboard.
+    play(&app, "stripe", &made[0].0, "dispute-update", json!({})).await;
+    quiet(&app, "stripe").await;
+    assert_eq!(listed("worklist=evidence_due").await, [""; 0]);
+    let all = operator.get("/v1/admin/disputes?customer_id=alice").await.expect(200);
+    assert_eq!((&all["data"][0]["status"], &all["data"][0]["evidence"]["awaited"]), (&json!("open"), &json!(false)));
     let all = operator.get("/v1/admin/disputes?customer_id=dora").await.expect(200);
     assert!(all["data"][0]["evidence"]["sent_at"].is_string(), "{}", all.text);
     let wrong = "count(*) FROM dispute_cases c JOIN disputes d ON d.id = c.dispute_id

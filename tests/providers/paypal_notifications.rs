@@ -225,7 +225,10 @@ async fn refunds_and_disputes_become_facts() {
     assert_eq!((said.status, said.our_refund_id), (RefundStatus::Succeeded, None));
 
     for (status, outcome, expected) in [
+        ("OPEN", json!(null), DisputeStatus::Open),
         ("WAITING_FOR_SELLER_RESPONSE", json!(null), DisputeStatus::Open),
+        ("WAITING_FOR_BUYER_RESPONSE", json!(null), DisputeStatus::Open),
+        ("UNDER_REVIEW", json!(null), DisputeStatus::Open),
         ("RESOLVED", json!({"outcome_code": "RESOLVED_BUYER_FAVOUR"}), DisputeStatus::Lost),
         ("RESOLVED", json!({"outcome_code": "RESOLVED_SELLER_FAVOUR"}), DisputeStatus::Won),
         ("RESOLVED", json!({"outcome_code": "CANCELED_BY_BUYER"}), DisputeStatus::Won),
@@ -237,5 +240,6 @@ async fn refunds_and_disputes_become_facts() {
             "disputed_transactions": [{"seller_transaction_id": "3C679366HH908993F"}]});
         let Fact::Dispute(said) = fact("CUSTOMER.DISPUTE.RESOLVED", resource).await else { panic!() };
         assert_eq!((said.status, said.payment_id.as_deref()), (expected, Some("3C679366HH908993F")));
+        assert_eq!(said.awaits_evidence, matches!(status, "OPEN" | "WAITING_FOR_SELLER_RESPONSE"), "{status}");
     }
 }

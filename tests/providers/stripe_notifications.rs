@@ -130,14 +130,17 @@ async fn refunds_and_disputes_become_facts() {
     let dashboard = with(stripe_refund("succeeded"), json!({"metadata": {}}));
     let Fact::Refund(said) = fact(&*provider, "refund.created", &dashboard).await else { panic!() };
     assert_eq!(said.our_refund_id, None);
-    for (status, expected) in [
-        ("needs_response", DisputeStatus::Open),
-        ("won", DisputeStatus::Won),
-        ("warning_closed", DisputeStatus::Won),
-        ("lost", DisputeStatus::Lost),
+    for (status, expected, awaits_evidence) in [
+        ("needs_response", DisputeStatus::Open, true),
+        ("under_review", DisputeStatus::Open, false),
+        ("a_status_of_tomorrow", DisputeStatus::Open, true),
+        ("won", DisputeStatus::Won, false),
+        ("warning_closed", DisputeStatus::Won, false),
+        ("lost", DisputeStatus::Lost, false),
     ] {
         let Fact::Dispute(said) = fact(&*provider, "charge.dispute.closed", &dispute(status)).await else { panic!() };
         assert_eq!((said.status, said.payment_id.as_deref(), said.inquiry), (expected, Some("pi_1"), false));
+        assert_eq!(said.awaits_evidence, awaits_evidence, "{status}");
     }
     for asking in ["warning_needs_response", "warning_under_review"] {
         let said = fact(&*provider, "charge.dispute.created", &dispute(asking)).await;

@@ -379,6 +379,8 @@ pub struct DisputeFact {
     pub reason: Option<String>,
     /// Until when it takes evidence, as far as it says so.
     pub evidence_due_at: Option<DateTime<Utc>>,
+    /// Whether its status says that it waits for our evidence. Evidence may have been sent on its own pages.
+    pub awaits_evidence: bool,
     /// What it charges us for the dispute, as far as it says so.
     pub fee: Option<Money>,
 }

@@ -163,6 +163,11 @@ pub(super) fn dispute(dispute: &PaypalDispute) -> Result<DisputeFact, String> {
         inquiry: false,
         reason: dispute.reason.clone(),
         evidence_due_at: dispute.seller_response_due_date.as_deref().and_then(|due| due.parse().ok()),
+        // A status that we do not know is shown to an operator.
+        awaits_evidence: !matches!(
+            dispute.status.as_deref(),
+            Some("WAITING_FOR_BUYER_RESPONSE" | "UNDER_REVIEW" | "RESOLVED")
+        ),
         // PayPal states its fee in reports only.
         fee: None,
     })

@@ -145,6 +145,11 @@ pub(super) fn dispute(dispute: &StripeDispute) -> Result<DisputeFact, String> {
             .evidence_details
             .as_ref()
             .and_then(|details| DateTime::from_timestamp(details.due_by?, 0)),
+        // A status that we do not know is shown to an operator.
+        awaits_evidence: !matches!(
+            dispute.status.as_str(),
+            "under_review" | "warning_under_review" | "won" | "lost" | "warning_closed" | "prevented"
+        ),
         fee: dispute_fee(dispute),
     })
 }

@@ -94,6 +94,7 @@ fn row(books: &Books, order: &Order, number: u32) -> String {
     }
     if state.contains("dispute") {
         buttons += &button("dispute-update", "Ask the merchant");
+        buttons += &button("dispute-answer", "Answer the dispute");
         buttons += &button("dispute-win", "Win the dispute");
         buttons += &button("dispute-lose", "Lose the dispute");
     }

@@ -1,6 +1,6 @@
 //! PayPal's objects as JSON (developer.paypal.com/docs/api/orders/v2, payments/v2).
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
 use super::Paypal;
@@ -227,6 +227,10 @@ impl Paypal {
                 format!("{}/v1/customer/disputes/{}", self.api_url, dispute.id), "self", "GET"
             )]
         }));
+        if matches!(dispute.status, "OPEN" | "WAITING_FOR_SELLER_RESPONSE") {
+            let due = time(dispute.created + TimeDelta::days(10));
+            fields.insert("seller_response_due_date".to_owned(), due.into());
+        }
         if let Some(outcome) = dispute.outcome {
             fields.insert(
                 "dispute_outcome".to_owned(),

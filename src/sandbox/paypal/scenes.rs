@@ -32,6 +32,7 @@ pub(super) const ACTIONS: &[(&str, &str)] = &[
     ("reverse", "a chargeback takes the money back"),
     ("dispute-open", "the buyer opens a dispute"),
     ("dispute-update", "the dispute waits for the merchant"),
+    ("dispute-answer", "the merchant answers on PayPal's own pages, and PayPal reviews it"),
     ("dispute-win", "resolved in the seller's favour"),
     ("dispute-lose", "resolved in the buyer's favour"),
 ];
@@ -183,6 +184,7 @@ impl Paypal {
         let (status, outcome) = match action {
             "dispute-win" => ("RESOLVED", Some("RESOLVED_SELLER_FAVOUR")),
             "dispute-lose" => ("RESOLVED", Some("RESOLVED_BUYER_FAVOUR")),
+            "dispute-answer" => ("UNDER_REVIEW", None),
             _ => ("WAITING_FOR_SELLER_RESPONSE", None),
         };
         self.move_dispute(books, &id, status, outcome);

@@ -47,6 +47,8 @@ pub struct Dispute {
 pub struct DisputeEvidenceState {
     /// Until when the company takes evidence; null where it does not say.
     due_at: Option<DateTime<Utc>>,
+    /// Whether the company waits for evidence. It does not once it has some, also where that was sent on its own pages.
+    awaited: bool,
     /// When evidence was sent; null until then.
     sent_at: Option<DateTime<Utc>>,
 }
@@ -104,6 +106,7 @@ pub fn dispute_body(dispute: &dispute::Dispute) -> Dispute {
 /// A dispute of a list for operators.
 pub fn listed_dispute_body(view: &DisputeView) -> Dispute {
     let sent_at = view.case.sent.as_ref().map(|sent| sent.at);
-    let evidence = DisputeEvidenceState { due_at: view.case.evidence_due_at, sent_at };
+    let (due_at, awaited) = (view.case.evidence_due_at, view.case.awaits_evidence);
+    let evidence = DisputeEvidenceState { due_at, awaited, sent_at };
     Dispute { evidence: Some(evidence), ..dispute_body(&view.dispute) }
 }

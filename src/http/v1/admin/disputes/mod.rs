@@ -44,8 +44,8 @@ struct DisputesQuery {
     order: Option<TopUpOrderId>,
     /// Only disputes of this customer.
     customer_id: Option<CustomerIdText>,
-    /// `evidence_due`: only open disputes whose evidence the company takes until some time, and nobody has sent. The
-    /// list is then sorted by that time, the earliest first.
+    /// `evidence_due`: only open disputes whose evidence the company waits for until some time, and nobody has sent.
+    /// The list is then sorted by that time, the earliest first.
     worklist: Option<DisputeWorklist>,
     /// Only that worklist, and of it what is due before this time.
     #[serde(default, deserialize_with = "times::moment")]
@@ -61,7 +61,7 @@ struct DisputesQuery {
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DisputeWorklist {
-    /// The company takes evidence, and nobody has sent any.
+    /// The company waits for evidence, and nobody has sent any.
     EvidenceDue,
 }
 

@@ -22,6 +22,8 @@ pub struct DisputeCase {
     dispute: Dispute,
     /// Until when the company takes evidence; null where it does not say.
     evidence_due_at: Option<DateTime<Utc>>,
+    /// Whether the company waits for evidence. It does not once it has some, also where that was sent on its own pages.
+    evidence_awaited: bool,
     /// What the company charges the platform for the dispute; null where it does not say.
     fee_amount: Option<Amount>,
     fee_currency: Option<CurrencyCode>,
@@ -39,6 +41,7 @@ impl From<&DisputeView> for DisputeCase {
         Self {
             dispute: dispute_body(&view.dispute),
             evidence_due_at: view.case.evidence_due_at,
+            evidence_awaited: view.case.awaits_evidence,
             fee_amount: view.case.fee.map(Amount::from),
             fee_currency: view.case.fee.map(|fee| CurrencyCode::of(fee.currency())),
             evidence_sent_by: sent.map(|sent| Actor::new(&sent.by)),
