@@ -482,6 +482,8 @@ CREATE TABLE disputes (
     charged boolean NOT NULL DEFAULT true,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
+    -- When the company was asked last about it, or told of it first: open ones are asked about in turn.
+    asked_at timestamptz NOT NULL DEFAULT ledger_now(),
     CONSTRAINT disputes_from_unapplied
         CHECK (from_unapplied >= 0 AND from_unapplied + from_wallet <= amount
                AND (order_id IS NOT NULL OR from_unapplied + from_wallet = amount)),
@@ -497,7 +499,7 @@ CREATE INDEX disputes_by_order ON disputes (order_id);
 CREATE INDEX disputes_by_payment ON disputes (payment_id);
 CREATE INDEX disputes_by_customer ON disputes (customer_id, created_at, id);
 CREATE INDEX disputes_by_status ON disputes (status, created_at, id);
-CREATE INDEX disputes_open ON disputes (provider, created_at, id) WHERE status = 'open';
+CREATE INDEX disputes_open ON disputes (provider, asked_at, id) WHERE status = 'open';
 CREATE INDEX disputes_by_company_id ON disputes (dispute_id text_pattern_ops);
 CREATE INDEX disputes_by_amount ON disputes (amount, created_at);
 CREATE INDEX disputes_by_time ON disputes (created_at, id);

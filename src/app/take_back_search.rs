@@ -1,10 +1,12 @@
 //! Finding refunds and disputes whose notification was lost: companies are asked for them.
 //!
 //! Where a company lists them by time, its list is read every half hour, from a mark that moves only when everything on
-//! the list was recorded. Disputes that are open are read one by one in the same round. Where a company has no list,
-//! each payment is asked about on days 1, 3, 7, 14 and 30. No transaction is open during a call.
+//! the list was recorded. Open disputes are read one by one in the same round: some hundreds of them, in turn, so that
+//! each is asked about however many there are. Where a company has no list, each payment is asked about on days 1, 3, 7,
+//! 14 and 30. No transaction is open during a call.
 
 use chrono::Duration;
+use uuid::Uuid;
 
 use super::settlement::attempt_ref;
 use super::{App, Error, disputes, refunds};
@@ -24,6 +26,8 @@ const OVERLAP: Duration = Duration::hours(2);
 const FIRST: Duration = Duration::days(30);
 /// The largest number of payments of one turn.
 const SHARE: i64 = 20;
+/// The largest number of open disputes of one round.
+const DISPUTES: i64 = 500;
 /// For how long the other processes leave a claimed payment alone. It is longer than any call.
 const LEASE_SECONDS: i32 = 120;
 
@@ -65,19 +69,15 @@ async fn read_lists(app: &App, provider: &dyn PaymentProvider) -> Result<(), Err
         let now = clock::now(&mut conn).await?;
         let reached = worker_marks::find(&mut conn, &mark).await?;
         let since = reached.map_or(now - FIRST, |reached| reached - OVERLAP);
-        (since, now, known_disputes::open_at(&mut conn, name).await?)
+        (since, now, known_disputes::next_to_ask(&mut conn, name, DISPUTES).await?)
     };
     let mut failed = None;
     for found in provider.take_backs_since(since).await? {
         // One that cannot be recorded now does not stop the others, but the mark waits for it.
         failed = record(app, name, &found).await.err().or(failed);
     }
-    for dispute in open {
-        match provider.read_dispute(&dispute).await {
-            Ok(Some(fact)) => failed = disputes::observe(app, name, &fact).await.err().or(failed),
-            Ok(None) => {}
-            Err(error) => failed = Some(error.into()),
-        }
+    for (id, dispute) in open {
+        failed = ask_about_dispute(app, provider, id, &dispute).await.err().or(failed);
     }
     match failed {
         Some(error) => Err(error),
@@ -86,6 +86,18 @@ async fn read_lists(app: &App, provider: &dyn PaymentProvider) -> Result<(), Err
             Ok(worker_marks::set(&mut conn, &mark, started).await?)
         }
     }
+}
+
+/// Asks about one open dispute. Whatever the company says, the others come first from now on.
+async fn ask_about_dispute(app: &App, provider: &dyn PaymentProvider, id: Uuid, dispute: &str) -> Result<(), Error> {
+    let asked = match provider.read_dispute(dispute).await {
+        Ok(Some(fact)) => disputes::observe(app, provider.name(), &fact).await.map(|_| ()),
+        Ok(None) => Ok(()),
+        Err(error) => Err(error.into()),
+    };
+    let mut conn = app.pool.get().await?;
+    known_disputes::note_asked(&mut conn, id).await?;
+    asked
 }
 
 async fn record(app: &App, provider: ProviderName, found: &TakeBack) -> Result<(), Error> {

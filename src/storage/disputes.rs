@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::StorageError;
+use super::clock::ledger_now;
 use super::columns::{corrupt, currency_from_column, customer_from_column, provider_from_column};
 use super::page::in_page;
 use super::schema::{disputes, payments};
@@ -154,19 +155,33 @@ pub async fn of_payment(conn: &mut AsyncPgConnection, payment_id: Uuid) -> Resul
     rows.into_iter().map(Dispute::try_from).collect()
 }
 
-/// The provider's ids of the disputes that are open, the oldest first, at most a few hundred.
+/// The disputes that are open and were not asked about for the longest time, at most `share`: our ids and the
+/// provider's.
 ///
 /// # Errors
 /// Database errors.
-pub async fn open_at(conn: &mut AsyncPgConnection, provider: ProviderName) -> Result<Vec<String>, StorageError> {
+pub async fn next_to_ask(
+    conn: &mut AsyncPgConnection,
+    provider: ProviderName,
+    share: i64,
+) -> Result<Vec<(Uuid, String)>, StorageError> {
     Ok(disputes::table
         .filter(disputes::provider.eq(provider.as_str()).and(disputes::awaits_id.eq(false)))
         .filter(disputes::status.eq(DisputeStatus::Open.as_str()))
-        .order((disputes::created_at, disputes::id))
-        .limit(500)
-        .select(disputes::dispute_id)
+        .order((disputes::asked_at, disputes::id))
+        .limit(share)
+        .select((disputes::id, disputes::dispute_id))
         .load(conn)
         .await?)
+}
+
+/// Notes that the company was asked about a dispute, whatever it said: then it is the turn of others.
+///
+/// # Errors
+/// Database errors.
+pub async fn note_asked(conn: &mut AsyncPgConnection, id: Uuid) -> Result<(), StorageError> {
+    diesel::update(disputes::table.find(id)).set(disputes::asked_at.eq(ledger_now())).execute(conn).await?;
+    Ok(())
 }
 
 /// A page of disputes, newest first. `after` is the position of the last dispute of the page before.

@@ -358,6 +358,7 @@ diesel::table! {
         charged -> Bool,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        asked_at -> Timestamptz,
     }
 }
 

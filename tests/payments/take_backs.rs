@@ -3,6 +3,8 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use topup::app::refunds;
+use topup::domain::payment::ProviderName;
+use topup::storage::disputes;
 use topup::workers;
 
 use crate::ours::payment_of;
@@ -65,6 +67,39 @@ async fn case_59_a_lost_refund_and_a_lost_dispute_are_found_at_stripe() {
     for event in ["refund_adopted", "dispute_opened", "dispute_won"] {
         assert_eq!(events(&order).iter().filter(|one| **one == event).count(), 1, "{order:#}");
     }
+    stage.finish().await;
+}
+
+/// A round asks about the disputes that were not asked about for the longest time.
+#[tokio::test]
+async fn open_disputes_are_asked_about_in_turn() {
+    let stage = Stage::new().await;
+    for _ in 0..3 {
+        let placed = completed(&stage, Way::Checkout).await;
+        stage.play(&placed, "dispute-open", json!({})).await;
+        has(&stage, &placed, "dispute_opened").await;
+    }
+    // No round of the service comes in between.
+    let later = "INSERT INTO worker_marks (worker, reached) VALUES ('take_backs_next:stripe', now() + interval '1 day')
+                 ON CONFLICT (worker) DO UPDATE SET reached = excluded.reached";
+    stage.execute(later).await;
+    let turn = async || {
+        let mut conn = stage.app.server.app.pool.get().await.unwrap();
+        let asked = disputes::next_to_ask(&mut conn, ProviderName::Stripe, 2).await.unwrap();
+        for (id, _) in &asked {
+            disputes::note_asked(&mut conn, *id).await.unwrap();
+        }
+        asked
+    };
+    let asked = [turn().await, turn().await, turn().await].concat();
+    let (first, again) = asked.split_at(3);
+    assert!(first == again && first[0] != first[1] && first[1] != first[2] && first[2] != first[0], "{asked:?}");
+    stage.execute("UPDATE disputes SET asked_at = 'epoch'").await;
+    next_round(&stage).await;
+    until("the round has asked about each", async || {
+        (stage.ask("SELECT count(*) FROM disputes WHERE asked_at = 'epoch'").await == ["0"]).then_some(())
+    })
+    .await;
     stage.finish().await;
 }
 
