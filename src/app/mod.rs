@@ -87,6 +87,9 @@ use crate::engine::{BalanceReader, Poster, Streams, Supervisor};
 use crate::providers::Registry;
 use crate::storage::pool::Pool;
 
+/// Called with how much of long work is done, and how much there is.
+pub type OnProgress<'p> = &'p (dyn Fn(usize, usize) + Send + Sync);
+
 /// What every use case needs. Clones share it.
 #[derive(Debug, Clone)]
 pub struct App {

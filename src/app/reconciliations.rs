@@ -4,7 +4,7 @@
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 
 use super::take_back_search::attempt_of;
-use super::{App, Error, settlement};
+use super::{App, Error, OnProgress, settlement};
 use crate::domain::calendar::Span;
 use crate::domain::code::Code;
 use crate::domain::id::IdKind;
@@ -27,12 +27,28 @@ pub struct Reconciled {
     pub found: Reconciliation,
 }
 
-/// Compares a day, in the time zone of the installation.
+/// The company with a name.
+///
+/// # Errors
+/// What the name must be, where it is none or the name of no company, such as the bank.
+pub fn company(name: &str) -> Result<ProviderName, &'static str> {
+    let named: Option<ProviderName> = name.parse().ok();
+    let company = named.filter(|name| !matches!(name, ProviderName::BankTransfer | ProviderName::Balance));
+    company.ok_or("must be stripe, paypal or vnpay")
+}
+
+/// Compares a day, in the time zone of the installation. `progress` is called for a company without a list, with the
+/// number of payments.
 ///
 /// # Errors
 /// 409 `too_recent` until the company's list of the day is complete; 503 for a provider that is not configured. Errors
 /// of the provider.
-pub async fn of_day(app: &App, provider: ProviderName, day: NaiveDate) -> Result<Reconciled, Error> {
+pub async fn of_day(
+    app: &App,
+    provider: ProviderName,
+    day: NaiveDate,
+    progress: OnProgress<'_>,
+) -> Result<Reconciled, Error> {
     let (span, now) = {
         let mut conn = app.pool.get().await?;
         let next = day.succ_opt().ok_or(Error::field("?day", Code::OutOfRange, "must be a day of this age"))?;
@@ -44,7 +60,7 @@ pub async fn of_day(app: &App, provider: ProviderName, day: NaiveDate) -> Result
         let detail = format!("the list of {provider} is complete {hours} hours after the end of the day");
         return Err(Error::conflict(Code::TooRecent, detail));
     }
-    of_span(app, provider, span).await
+    compared(app, provider, span, progress).await
 }
 
 fn by_name(app: &App, provider: ProviderName) -> Result<&dyn PaymentProvider, Error> {
@@ -56,13 +72,22 @@ fn by_name(app: &App, provider: ProviderName) -> Result<&dyn PaymentProvider, Er
 ///
 /// # Errors
 /// As [`of_day`].
-#[tracing::instrument(name = "reconciliations.of_span", skip_all, fields(%provider))]
 pub async fn of_span(app: &App, provider: ProviderName, span: Span) -> Result<Reconciled, Error> {
+    compared(app, provider, span, &|_, _| ()).await
+}
+
+#[tracing::instrument(name = "reconciliations.compared", skip_all, fields(%provider))]
+async fn compared(
+    app: &App,
+    provider: ProviderName,
+    span: Span,
+    progress: OnProgress<'_>,
+) -> Result<Reconciled, Error> {
     let company = by_name(app, provider)?;
     let around = Span { from: span.from - MARGIN, to: span.to + MARGIN };
     let Some(listed) = company.movements(around).await? else {
         let recorded = of_payments(app, provider, span).await?;
-        let said = ask(app, company, &recorded).await?;
+        let said = ask(app, company, &recorded, progress).await?;
         let payments = recorded.iter().map(|one| one.payment_id.clone()).collect();
         let refunds = said.iter().flat_map(Said::names_of_refunds).collect();
         let own = {
@@ -108,9 +133,17 @@ struct Said<'p> {
 }
 
 /// Asks about each payment, and for what was taken back of it.
-async fn ask<'p>(app: &App, company: &dyn PaymentProvider, own: &'p [OwnMovement]) -> Result<Vec<Said<'p>>, Error> {
+async fn ask<'p>(
+    app: &App,
+    company: &dyn PaymentProvider,
+    own: &'p [OwnMovement],
+    progress: OnProgress<'_>,
+) -> Result<Vec<Said<'p>>, Error> {
     let mut said = Vec::new();
-    for one in own.iter().filter(|one| one.kind == MovedKind::Payment) {
+    let payments: Vec<&OwnMovement> = own.iter().filter(|one| one.kind == MovedKind::Payment).collect();
+    let of = payments.len();
+    for one in payments {
+        progress(said.len(), of);
         let known = match IdKind::Payment.parse(&one.record) {
             Some(id) => payments::find(&mut *app.pool.get().await?, id).await?,
             None => None,

@@ -7,9 +7,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::{CommandOutcome, Failed};
+use super::{CommandOutcome, Failed, in_words};
+use crate::app::Caller;
 use crate::app::bank_statements::{self, Imported, Upload};
-use crate::app::{Caller, Error};
 use crate::config::Config;
 use crate::domain::id::IdKind;
 use crate::domain::money::parse_plain_decimal;
@@ -75,21 +75,8 @@ async fn import(
     bar.finish_and_clear();
     app.poster.drain().await;
     app.pool.close();
-    let made = made.map_err(in_words)?;
+    let made = made.map_err(|error| in_words(error).to_string().replace("\"confirm_gap=true\"", "--confirm-gap"))?;
     Ok((made.value, made.replayed))
-}
-
-/// The broken rules in the words of the command line.
-fn in_words(error: Error) -> Failed {
-    match error {
-        Error::Invalid(errors) => {
-            let said = errors
-                .iter()
-                .map(|error| format!("--{} {}", error.pointer.trim_start_matches('?').replace('_', "-"), error.detail));
-            said.collect::<Vec<_>>().join("; ").into()
-        }
-        other => other.to_string().replace("\"confirm_gap=true\"", "--confirm-gap").into(),
-    }
 }
 
 fn said(imported: &Imported, known: bool) -> String {

@@ -1,8 +1,8 @@
 //! The command line: one file per command.
 //!
 //! A command prints its result to standard output, and all else to standard error. A command that fails prints one
-//! sentence with the reason and the next step. Exit codes: 0 done, 1 failed (or `check` found a disagreement), 2 wrong
-//! usage.
+//! sentence with the reason and the next step. Exit codes: 0 done, 1 failed (or `check` found a disagreement, or
+//! `reconcile` a difference), 2 wrong usage.
 
 mod check;
 mod erase;
@@ -12,6 +12,7 @@ mod migrate;
 mod openapi;
 mod personal_data;
 mod providers;
+mod reconcile;
 mod seal;
 mod seed;
 mod serve;
@@ -22,6 +23,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::app::Error;
 use crate::config::Config;
 
 /// Why a command failed: its text is the sentence that the terminal shows.
@@ -54,6 +56,8 @@ enum Command {
     PersonalData(erase::EraseArguments),
     /// Take a bank's statement: match its lines, and credit the orders that they name
     ImportStatement(import_statement::ImportStatementArguments),
+    /// Compare a day of a payment company with the records, and fail if they differ
+    Reconcile(reconcile::ReconcileArguments),
     /// Add the demo catalogue where it is missing
     Seed,
     /// Print the OpenAPI document, or the page of error codes
@@ -98,11 +102,25 @@ async fn dispatch(CommandLine { command, config }: CommandLine) -> CommandOutcom
         Command::Erase(arguments) => erase::run(config, &arguments).await,
         Command::PersonalData(arguments) => personal_data::run(config, &arguments).await,
         Command::ImportStatement(arguments) => import_statement::run(config, &arguments).await,
+        Command::Reconcile(arguments) => reconcile::run(config, &arguments).await,
         Command::Seed => seed::run(config).await,
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Providers => providers::run(&config),
         Command::Token(arguments) => token::run(&config, &arguments),
         Command::Key(arguments) => key::run(config, &arguments).await,
+    }
+}
+
+/// The error of a use case, with its broken rules in the words of the command line.
+fn in_words(error: Error) -> Failed {
+    match error {
+        Error::Invalid(errors) => {
+            let said = errors
+                .iter()
+                .map(|error| format!("--{} {}", error.pointer.trim_start_matches('?').replace('_', "-"), error.detail));
+            said.collect::<Vec<_>>().join("; ").into()
+        }
+        other => other.into(),
     }
 }
 

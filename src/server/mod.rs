@@ -328,6 +328,7 @@ pub fn use_cases(config: &Config, database: &Database, prepared: &Prepared) -> R
     let environment = prepared.stamp;
     let public_url = config.public_url.as_ref().map_or("http://localhost", url::Url::as_str).to_owned();
     let providers = Registry::new(&provider_settings::read(config, &public_url, prepared.deployment)?)?;
+    provider_settings::check_stamp(&providers, environment)?;
     let origins = web::read_origins("TOPUP_RETURN_ORIGINS", &config.return_origins)?;
     let return_origins = web::return_origins(origins.clone(), &origins, &public_url, false);
     let rules = app_settings(config, environment, public_url, return_origins, None);

@@ -7,6 +7,7 @@ use topup::domain::calendar::Span;
 use topup::domain::payment::ProviderName;
 use topup::domain::reconciliation::{DifferenceKind, MovedKind};
 
+use crate::process::{Home, command};
 use crate::stage::{number, ordered, paid, play, quiet, read};
 use crate::support::{TestApp, execute};
 
@@ -139,6 +140,56 @@ async fn vnpay_is_asked_about_each_payment_and_a_day_must_be_over() {
     let past = finance.get(&path("paypal", today - Duration::days(2))).await.expect(200);
     assert_eq!((&past["differences"], &past["has_list"]), (&json!([]), &Value::Bool(true)));
     finance.get(&path("bank", today)).await.names("?provider", "invalid_value");
+    app.finish().await;
+}
+
+/// The command and the API say the same of a day, here that the company never took a payment.
+#[tokio::test]
+async fn the_command_prints_the_report_of_the_api() {
+    let (key, secret) = ("sk_test_of_the_command", "whsec_of_the_command");
+    let app = TestApp::spawn_with(|config| {
+        config.stripe.secret_key = Some(key.into());
+        config.stripe.webhook_secret = Some(secret.into());
+    })
+    .await;
+    let yesterday = Utc::now() - Duration::days(1);
+    let invent = format!(
+        "INSERT INTO payments (id, provider, merchant_account, payment_id, currency, amount, unapplied_reason, live,
+                               received_at)
+         VALUES (gen_random_uuid(), 'stripe', 'default', 'pi_invented', 'USD', 1, 'x', false, '{yesterday}')"
+    );
+    execute(&app.database, &invent).await;
+    let day = yesterday.date_naive().to_string();
+    let at = format!("{}/stripe", app.server.sandbox_url().unwrap());
+    let run = async |provider: &'static str, day: String| {
+        let (database, at) = (app.database.clone(), at.clone());
+        let ran = tokio::task::spawn_blocking(move || {
+            let home = Home::new();
+            let mut command = command(&home.0, Some(&database), &["reconcile", "--provider", provider, "--day", &day]);
+            command.env("TOPUP_STRIPE_SECRET_KEY", key).env("TOPUP_STRIPE_WEBHOOK_SECRET", secret);
+            command.env("TOPUP_STRIPE_BASE_URL", at).output().unwrap()
+        });
+        let ran = ran.await.unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (ran.status.code(), text(ran.stdout), text(ran.stderr))
+    };
+    let (code, report, said) = run("stripe", day.clone()).await;
+    assert_eq!((code, said.as_str()), (Some(1), ""), "{report}");
+    let path = format!("/v1/admin/reports/reconciliation?provider=stripe&day={day}");
+    let shown = app.operator().get(&path).await.expect(200);
+    assert_eq!(serde_json::from_str::<Value>(&report).unwrap(), shown.body);
+    assert_eq!(shown["differences"][0]["id"], "pi_invented");
+    let (code, report, _) = run("stripe", (yesterday - Duration::days(9)).date_naive().to_string()).await;
+    assert_eq!(code, Some(0), "{report}");
+    for (provider, day, code, sentence) in [
+        ("paypal", day.clone(), 1, "paypal is not configured"),
+        ("stripe", Utc::now().date_naive().to_string(), 1, "is complete"),
+        ("bank", day.clone(), 2, "must be stripe, paypal or vnpay"),
+    ] {
+        let (ended, report, said) = run(provider, day).await;
+        assert_eq!((ended, report.as_str()), (Some(code), ""), "{said}");
+        assert!(said.contains(sentence), "{said}");
+    }
     app.finish().await;
 }
 

@@ -4,8 +4,7 @@
 //! Each order is credited in a transaction of its own. If the process is cut off, an upload of the same file continues.
 //! A credit counts as moved by the operator who uploaded the file. A line that does not fit waits for an operator.
 
-use super::OnProgress;
-use crate::app::{App, Caller, Error, orders};
+use crate::app::{App, Caller, Error, OnProgress, orders};
 use crate::domain::bank_statement::{BankStatement, StatementLine};
 use crate::domain::customer::CustomerId;
 use crate::domain::own_word::ProposalEnd;

@@ -16,7 +16,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{App, Caller, Error, Made};
+use super::{App, Caller, Error, Made, OnProgress};
 use crate::domain::audit::AuditRecord;
 use crate::domain::bank_statement::repeats::said_otherwise;
 use crate::domain::bank_statement::{self, BankStatement, ReadStatement, StatementLine, StatementState, StatementSums};
@@ -51,9 +51,6 @@ pub struct Imported {
     pub statement: BankStatement,
     pub credited: u32,
 }
-
-/// Called with the number of a statement's lines that are done, and the number of all its lines.
-pub type OnProgress<'p> = &'p (dyn Fn(usize, usize) + Send + Sync);
 
 /// Takes a file of a bank. A repeated upload of the same file finds the same statement, and continues what is left to
 /// do for it.

@@ -9,7 +9,6 @@ use crate::app::reconciliations::{self, Reconciled};
 use crate::app::{App, Error};
 use crate::domain::code::Code;
 use crate::domain::money::{Currency, Money};
-use crate::domain::payment::ProviderName;
 use crate::domain::reconciliation::{CompanyMovement, Difference, DifferenceKind, MovedKind, MovedTotal};
 use crate::http::edge::auth::{AsOperator, FINANCE};
 use crate::http::edge::extract::QueryParams;
@@ -165,7 +164,11 @@ fn payout(one: &CompanyMovement) -> ReconciliationPayout {
     ReconciliationPayout { id, currency, amount: one.amount.into(), at: one.at }
 }
 
-fn render(day: &Reconciled) -> Result<ReconciliationReport, Error> {
+/// The report of a day.
+///
+/// # Errors
+/// 500 for a difference without an amount, which cannot happen.
+pub fn report(day: &Reconciled) -> Result<ReconciliationReport, Error> {
     Ok(ReconciliationReport {
         provider: ProviderText::new(day.provider.as_str()),
         from: day.span.from,
@@ -200,10 +203,8 @@ pub async fn report_reconciliation(
     QueryParams(query): QueryParams<ReconciliationQuery>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    let provider = query.provider.parse::<ProviderName>().ok();
-    let provider = provider.filter(|name| !matches!(name, ProviderName::BankTransfer | ProviderName::Balance));
-    let provider =
-        provider.ok_or_else(|| Error::field("?provider", Code::InvalidValue, "must be stripe, paypal or vnpay"))?;
-    let day = reconciliations::of_day(&app, provider, query.day).await?;
-    Ok(HttpResponse::Ok().json(render(&day)?))
+    let provider = reconciliations::company(&query.provider)
+        .map_err(|detail| Error::field("?provider", Code::InvalidValue, detail))?;
+    let day = reconciliations::of_day(&app, provider, query.day, &|_, _| ()).await?;
+    Ok(HttpResponse::Ok().json(report(&day)?))
 }
