@@ -79,14 +79,14 @@ async fn goes_on(stage: &Stage, way: Way, key: &str, kept: &Value) {
     let expected = format!("{}-1", id.trim_start_matches("tuo_"));
     assert!(keys.len() >= 2 && keys.iter().all(|key| *key == expected), "{keys:?}");
     let known = stage.company(reqwest::Method::GET, &format!("/control/{}/payments", way.company()), &json!({})).await;
-    let things = known.expect(200).text.matches(&format!(r#""{}":"{id}""#, named(way))).count();
+    let things = known.expect(200).text.matches(&format!(r#""{}":"{id}"#, named(way))).count();
     assert_eq!(things, 1, "{way:?} {id}");
     stage.play(&placed, way.pays(), json!({})).await;
     stage.until(&placed, "completed").await;
     stage.is_credited(&placed).await;
 }
 
-/// The field in which the company's list of payments names our order.
+/// The field in which the company's list of payments names our order. PayPal's names our deployment after it.
 fn named(way: Way) -> &'static str {
     match way {
         Way::Checkout => "client_reference_id",

@@ -26,8 +26,9 @@ pub(super) fn mark(order_id: Uuid, deployment: Deployment) -> String {
 
 /// Whether a text is our mark of an order.
 pub(super) fn is_mark(text: &str, deployment: Deployment) -> bool {
-    let is_ours = |(order, of): (&str, &str)| IdKind::TopUpOrder.parse(order).is_some() && of.parse() == Ok(deployment);
-    text.split_once('-').is_some_and(is_ours)
+    text.split_once('-').is_some_and(|(order, of)| {
+        IdKind::TopUpOrder.parse(order).is_some() && of.parse::<Deployment>() == Ok(deployment)
+    })
 }
 
 /// The observation of an order. `COMPLETED` does not prove a payment; only the captures do.

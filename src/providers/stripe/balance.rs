@@ -79,7 +79,7 @@ fn movement(transaction: &Value, deployment: Deployment) -> Result<Option<Compan
         fee: Some(amount(transaction, "fee")?),
         at: DateTime::<Utc>::from_timestamp(seconds, 0).ok_or("a time that is none")?,
         marked: mark(META_ORDER).is_some_and(|order| IdKind::TopUpOrder.parse(order).is_some())
-            && mark(META_DEPLOYMENT).is_some_and(|of| of.parse() == Ok(deployment)),
+            && mark(META_DEPLOYMENT).is_some_and(|of| of.parse::<Deployment>() == Ok(deployment)),
     }))
 }
 
