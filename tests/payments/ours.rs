@@ -265,6 +265,7 @@ async fn case_83_deployments_that_share_an_account_credit_their_own_payments_onl
         first.until(&own, "completed").await;
         first.is_credited(&own).await;
         second.verify(&other).await.expect(200);
+        second.until(&other, "completed").await;
         second.is_credited(&other).await;
         // VNPay tells of no refund.
         if way != Way::Vnpay {
