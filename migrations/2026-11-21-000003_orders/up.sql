@@ -578,7 +578,6 @@ CREATE TABLE adjustments (
 );
 
 CREATE UNIQUE INDEX adjustments_by_key ON adjustments (key_caller, key) WHERE key IS NOT NULL;
-CREATE INDEX adjustments_reversals ON adjustments (booked_at) WHERE order_id IS NOT NULL AND booked_at IS NOT NULL;
 CREATE INDEX adjustments_waiting ON adjustments (order_id) WHERE booked_at IS NULL;
 CREATE INDEX adjustments_open ON adjustments (created_at, id)
     WHERE order_id IS NULL AND booked_at IS NULL AND withdrawn_at IS NULL;

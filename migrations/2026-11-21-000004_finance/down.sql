@@ -7,6 +7,7 @@ DROP TRIGGER top_up_orders_receipted_new ON top_up_orders;
 DROP FUNCTION reversal_is_due();
 DROP FUNCTION credit_note_is_due();
 DROP FUNCTION receipt_is_due();
+DROP VIEW reported_papers;
 DROP TABLE papers_due, papers, paper_numbers;
 DROP FUNCTION papers_stay();
 DROP TABLE usage_sums, report_sums, report_days;

@@ -24,22 +24,23 @@ CREATE TABLE report_sums (
     product product_code NOT NULL,
     kind entry_kind NOT NULL,
     counterpart counterpart_name NOT NULL,
-    -- A reversed approval can have no entry on its day, where the wallets had nothing to give.
-    entries bigint NOT NULL
-        CONSTRAINT report_sums_entries CHECK (entries > 0 OR (entries = 0 AND kind = /* ADJUST */ 11)),
+    -- Fee and tax of a paper can have no entry on its day, where the wallets had nothing to give, or gave earlier.
+    entries bigint NOT NULL CONSTRAINT report_sums_entries CHECK (entries >= 0),
     -- The sums of the entries' columns; a null counts as 0.
     amount numeric(28, 8) NOT NULL,
     granted numeric(28, 8) NOT NULL,
     debt numeric(28, 8) NOT NULL,
-    -- What was kept of the payments that these recharges credit, and what tax they contain. Where an approval was
-    -- reversed, the negative of what its recharge had.
+    -- Fee and tax of the day's papers (`reported_papers`).
     fee numeric(28, 8) NOT NULL,
     tax numeric(28, 8) NOT NULL,
     tax_included numeric(28, 8) NOT NULL,
     CONSTRAINT report_sums_pkey PRIMARY KEY (day, currency, product, kind, counterpart),
-    CONSTRAINT report_sums_kept CHECK (
-        kind = /* RECHARGE */ 1 OR (kind = /* ADJUST */ 11 AND fee <= 0 AND tax <= 0 AND tax_included <= 0)
-        OR (fee = 0 AND tax = 0 AND tax_included = 0))
+    CONSTRAINT report_sums_kept CHECK (CASE
+        WHEN kind IN (/* RECHARGE */ 1, /* REFUND_RETURNED */ 6) THEN least(fee, tax, tax_included) >= 0
+        WHEN kind IN (/* REFUND */ 5, /* ADJUST */ 11) THEN greatest(fee, tax, tax_included) <= 0
+        ELSE fee = 0 AND tax = 0 AND tax_included = 0
+    END),
+    CONSTRAINT report_sums_of_something CHECK (entries > 0 OR fee <> 0 OR tax <> 0 OR tax_included <> 0)
 );
 CREATE TRIGGER report_sums_no_change BEFORE UPDATE OR DELETE ON report_sums
     FOR EACH ROW EXECUTE FUNCTION entries_are_append_only();
@@ -123,6 +124,30 @@ CREATE TABLE papers (
 CREATE INDEX papers_by_order ON papers (order_id);
 CREATE INDEX papers_by_time ON papers (issued_at, id);
 CREATE INDEX papers_by_customer ON papers (customer_id, issued_at, id);
+CREATE INDEX papers_by_event ON papers (happened_at);
+
+-- Where the fee and the tax of a paper stand in the reports. A receipt's stand beside its recharge; those of a credit
+-- note, as negatives, beside the refund or the reversed approval; and a cancellation's beside what returned.
+CREATE VIEW reported_papers AS
+SELECT p.happened_at, p.currency, o.product,
+       (CASE
+            WHEN p.kind = 'receipt' THEN /* RECHARGE */ 1
+            WHEN p.kind = 'cancellation' THEN /* REFUND_RETURNED */ 6
+            WHEN p.source LIKE 'adj\_%' THEN /* ADJUST */ 11
+            ELSE /* REFUND */ 5
+        END)::smallint AS kind,
+       CASE
+           WHEN p.kind <> 'receipt' AND p.source LIKE 'rfd\_%' THEN 'refund:' || m.provider
+           WHEN m.provider = 'bank' THEN 'bank:' || m.merchant_account
+           ELSE 'provider:' || m.provider
+       END AS counterpart,
+       s.sign * p.fee AS fee, s.sign * p.tax AS tax, s.sign * p.tax_included AS tax_included
+FROM papers p
+JOIN top_up_orders o ON o.id = p.order_id
+JOIN payment_applications a ON a.order_id = p.order_id
+JOIN payments m ON m.id = a.payment_id
+CROSS JOIN LATERAL (SELECT CASE WHEN p.kind = 'credit_note' THEN -1 ELSE 1 END) AS s (sign)
+WHERE p.fee + p.tax + p.tax_included > 0;
 
 -- Lets two changes of a paper through: the e-invoice is added, and the owner erases the buyer.
 CREATE FUNCTION papers_stay() RETURNS trigger LANGUAGE plpgsql AS $$

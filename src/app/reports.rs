@@ -10,18 +10,16 @@ use crate::domain::report::entries::{Days, EntriesWanted, EntryPlace, ReportedEn
 use crate::domain::report::journal::{self, JournalLine};
 use crate::domain::report::{GrantAge, ReportLine, RollForward};
 use crate::storage::connection::Purpose;
-use crate::storage::ledger;
-use crate::storage::reports as store;
+use crate::storage::reports::{self as store, NextDay};
 use crate::storage::transaction::TransactionError;
+use crate::storage::{Connection, ledger, papers};
 
 /// The most days of one report.
 pub(super) const MOST_DAYS: i64 = 366;
 /// The most days of a report by month, and of a roll-forward.
 const MOST_DAYS_BY_MONTH: i64 = 3_700;
 
-/// Folds the next day if it has been over for so long, and no transaction that began before then may still write.
-/// Returns whether it did. If the database's clock is set back after the day's end, by a failover for example, entries
-/// of the day can still appear: the patience is for them.
+/// Folds the next day if it is ready. Returns whether it did.
 ///
 /// # Errors
 /// Database errors.
@@ -29,7 +27,7 @@ pub async fn fold_if_due(app: &App, patience: Duration) -> Result<bool, Error> {
     {
         let mut conn = app.pool.get().await?;
         let next = store::next_day(&mut conn).await?;
-        if ledger::settled_until(&mut conn).await? < next.span.to + patience {
+        if !is_ready(&mut conn, next, patience).await? {
             return Ok(false);
         }
     }
@@ -42,7 +40,7 @@ pub async fn fold_if_due(app: &App, patience: Duration) -> Result<bool, Error> {
         }
         // Another process may have folded it meanwhile, and the statement that folds must see what is settled now.
         let next = store::next_day(conn).await?;
-        if ledger::settled_until(conn).await? < next.span.to + patience {
+        if !is_ready(conn, next, patience).await? {
             return Ok(None);
         }
         Ok(Some((next.day, store::fold(conn, next, &app.settings.usage_keys).await?)))
@@ -56,6 +54,17 @@ pub async fn fold_if_due(app: &App, patience: Duration) -> Result<bool, Error> {
         Err(error) if error.is_transient() => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Whether a day has been over for so long, no transaction that began before then may still write, and every paper of
+/// the day is issued, because its fee and tax are in the reports. If the database's clock is set back after the day's
+/// end, by a failover for example, entries of the day can still appear: the patience is for them.
+async fn is_ready(conn: &mut Connection, next: NextDay, patience: Duration) -> Result<bool, Error> {
+    let end = next.span.to;
+    if ledger::settled_until(conn).await? < end + patience {
+        return Ok(false);
+    }
+    Ok(papers::oldest_due(conn).await?.is_none_or(|due| due >= end))
 }
 
 /// What a report is narrowed to.

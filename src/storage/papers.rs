@@ -98,6 +98,15 @@ pub async fn due(
     rows.into_iter().map(due).collect()
 }
 
+/// When the oldest event happened for which a paper is still due.
+///
+/// # Errors
+/// Database errors.
+pub async fn oldest_due(conn: &mut AsyncPgConnection) -> Result<Option<DateTime<Utc>>, StorageError> {
+    let oldest = papers_due::table.order((papers_due::happened_at, papers_due::source)).select(papers_due::happened_at);
+    Ok(oldest.first(conn).await.optional()?)
+}
+
 /// Sets a paper aside that could not be issued: it is tried again at the given time.
 ///
 /// # Errors

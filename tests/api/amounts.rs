@@ -1,11 +1,11 @@
 //! What the wallet is to get, and what the payer pays: a fee on top is paid, credited to nobody, and given back like
 //! any other fee.
 
-use chrono::Duration;
 use serde_json::json;
-use topup::app::papers::issue_due;
 
-use crate::stage::{approve, balance, number, order, ordered, paid, play, profile, quiet, read, unconfirmed, until};
+use crate::stage::{
+    approve, balance, issue_papers, number, order, ordered, paid, play, profile, quiet, read, unconfirmed,
+};
 use crate::support::{Reply, TestApp, execute};
 
 const AMOUNTS: [&str; 5] = ["amount", "payable_amount", "received_amount", "fee", "credited_amount"];
@@ -18,14 +18,6 @@ async fn with_a_fee_on_top(percent: &str) -> TestApp {
 
 fn amounts(of: &Reply) -> [Option<&str>; 5] {
     AMOUNTS.map(|name| of[name].as_str())
-}
-
-async fn issue(app: &TestApp) {
-    let all = async || {
-        issue_due(&app.server.app, Duration::zero(), 50).await.unwrap();
-        number(app, "count(*) FROM papers_due").await == 0
-    };
-    until("every paper is issued", all).await;
 }
 
 async fn refund(app: &TestApp, order: &str, amount: &str) -> Reply {
@@ -53,7 +45,7 @@ async fn a_card_pays_the_fee_on_top_and_a_refund_gives_it_back() {
     refund(&app, &order, "51.25").await.expect(201);
     assert_eq!(balance(&app, "alice", "USD").await["paid"], "0.00");
 
-    issue(&app).await;
+    issue_papers(&app).await;
     let receipt =
         &app.customer("alice").get(&format!("/v1/top-up-orders/{order}/receipt")).await.expect(200)["receipt"];
     let figures = ["amount", "fee", "tax", "credited"].map(|name| &receipt[name]);
@@ -83,7 +75,7 @@ async fn a_bank_transfer_is_asked_for_with_the_fee_and_divided_by_it() {
         }
         let done = approve(&app.operator(), &order, received, &line).await.expect(200);
         assert_eq!((&done["received_amount"], &done["credited_amount"]), (&json!(received), &json!(credited)));
-        issue(&app).await;
+        issue_papers(&app).await;
         let papers = app.customer("alice").get(&format!("/v1/top-up-orders/{order}/receipt")).await.expect(200);
         assert_eq!(["amount", "fee", "credited"].map(|name| &papers["receipt"][name]), [received, fee, credited]);
         let kept = format!("count(*) FROM payment_applications WHERE amount = {received} AND fee = {fee}");

@@ -1,17 +1,15 @@
 //! Erasure: nothing personal of a customer is left in any table, and a payout that is under way stops it.
 
-use chrono::Duration;
 use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 use reqwest::Method;
 use serde_json::{Value, json};
-use topup::app::papers::issue_due;
 use topup::app::seals::{erase_texts, personal_data};
 use topup::domain::customer::CustomerId;
 use topup::storage::Connection;
 use topup::storage::pool::connect;
 
-use crate::stage::{approve, id, number, order, play, quiet, until};
+use crate::stage::{approve, id, issue_papers, order, play, quiet};
 use crate::support::{TestApp, execute, url};
 
 /// Stands in everything that is personal.
@@ -101,11 +99,7 @@ async fn live(app: &TestApp) {
     quiet(app, "stripe").await;
     operator.post("/v1/admin/customers/alice/close", &json!({ "reason": MARK })).await.expect(200);
     quiet(app, "stripe").await;
-    let issued = async || {
-        issue_due(&app.server.app, Duration::zero(), 50).await.unwrap();
-        number(app, "count(*) FROM papers_due").await == 0
-    };
-    until("every paper is issued", issued).await;
+    issue_papers(app).await;
 }
 
 /// What operators do where no test needs its steps: evidence, a write-off that was withdrawn, a payout that waits.

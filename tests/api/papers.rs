@@ -11,17 +11,8 @@ use topup::app::seals::erase_texts;
 use topup::domain::customer::CustomerId;
 use topup::storage::pool::connect;
 
-use crate::stage::{number, ordered, paid, play, quiet, read, until};
+use crate::stage::{issue_papers, number, ordered, paid, play, quiet, read, until};
 use crate::support::{Reply, TestApp, execute, url};
-
-/// Issues whatever is due now.
-async fn issue(app: &TestApp) {
-    let all = async || {
-        issue_due(&app.server.app, Duration::zero(), 50).await.unwrap();
-        number(app, "count(*) FROM papers_due").await == 0
-    };
-    until("every paper is issued", all).await;
-}
 
 async fn papers(app: &TestApp, order: &str) -> Reply {
     app.operator().get(&format!("/v1/top-up-orders/{order}/receipt")).await.expect(200)
@@ -56,7 +47,7 @@ async fn an_order_has_a_receipt_and_each_refund_a_credit_note() {
     let order = paid(&app, "alice", "card", "USD", "33.33").await;
     let pending = ordered(&app, "alice", "card", "USD", "20").await;
     let receipt = format!("/v1/top-up-orders/{order}/receipt");
-    issue(&app).await;
+    issue_papers(&app).await;
     let found = alice.get(&receipt).await.expect(200);
     let year = Utc::now().year();
     let paper = &found["receipt"];
@@ -78,7 +69,7 @@ async fn an_order_has_a_receipt_and_each_refund_a_credit_note() {
     // Refunds in three parts: their credit notes are the receipt, to the last cent.
     for part in ["10.01", "0.57", "22.75"] {
         refund(&app, &order, part).await;
-        issue(&app).await;
+        issue_papers(&app).await;
     }
     let found = papers(&app, &order).await;
     let notes = found["credit_notes"].as_array().unwrap();
@@ -99,7 +90,7 @@ async fn an_order_has_a_receipt_and_each_refund_a_credit_note() {
     assert_eq!(papers(&app, &order).await["receipt"]["buyer"]["country"], "VN");
     play(&app, "stripe", &pending, "pay", json!({})).await;
     quiet(&app, "stripe").await;
-    issue(&app).await;
+    issue_papers(&app).await;
     assert_eq!(papers(&app, &pending).await["receipt"]["buyer"]["country"], "VN");
     app.finish().await;
 }
@@ -163,7 +154,7 @@ async fn papers_that_are_issued_at_once_leave_no_gap() {
         }
     };
     let (orders, _) = tokio::join!(join_all((0..16).map(fund)), join_all((0..4).map(|_| issuing())));
-    issue(&app).await;
+    issue_papers(&app).await;
     assert_eq!(orders.len(), 16);
     let of = |what: &str| format!("{what} FROM papers WHERE kind = 'receipt'");
     for what in ["count(*)", "max(number)", "count(DISTINCT number)", "count(DISTINCT order_id)"] {
@@ -175,7 +166,7 @@ async fn papers_that_are_issued_at_once_leave_no_gap() {
     let reversed = json!({ "reason": "never came", "reach": "order_wallet" });
     let path = format!("/v1/admin/top-up-orders/{}/reverse", orders[0]);
     app.operator().post(&path, &reversed).await.expect(200);
-    issue(&app).await;
+    issue_papers(&app).await;
     let note = papers(&app, &orders[0]).await["credit_notes"][0].clone();
     assert_eq!((&note["kind"], &note["amount"]), (&json!("credit_note"), &json!("5.00")));
     app.finish().await;
@@ -200,7 +191,7 @@ async fn a_paper_that_cannot_be_issued_is_set_aside() {
     assert_eq!(issue_due(&app.server.app, Duration::zero(), 1).await.unwrap(), 0);
 
     execute(&app.database, "ALTER TABLE papers DROP CONSTRAINT refused; UPDATE papers_due SET try_at = now()").await;
-    issue(&app).await;
+    issue_papers(&app).await;
     assert_eq!(papers(&app, &first).await["receipt"]["number"], format!("R-{year}-000002"));
     app.finish().await;
 }
@@ -225,7 +216,7 @@ async fn no_paper_is_issued_while_its_buyer_is_erased() {
     };
     let (erased, ()) = tokio::join!(erasure, meanwhile);
     erased.unwrap();
-    issue(&app).await;
+    issue_papers(&app).await;
     assert_eq!(papers(&app, &order).await["receipt"]["buyer"], Value::Null);
     assert_eq!(number(&app, "count(*) FROM papers WHERE buyer IS NULL").await, 1);
     app.finish().await;

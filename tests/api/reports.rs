@@ -13,7 +13,7 @@ use topup::storage::reports::next_day;
 
 use crate::audit::both_ways;
 use crate::catalogue::put;
-use crate::stage::{approve, number, ordered, paid, quiet, until};
+use crate::stage::{approve, issue_papers, number, ordered, paid, play, quiet, until};
 use crate::support::{TestApp, database, execute, url};
 
 /// Lets the calendar's day end in a moment, by a time zone of its own.
@@ -65,6 +65,8 @@ async fn a_day_is_folded_once_nobody_can_add_to_it_and_adds_up() {
     // Somebody who began on that day may still commit an entry of it.
     assert!(!fold_if_due(state, Duration::zero()).await.unwrap());
     conn.batch_execute("COMMIT").await.unwrap();
+    assert!(!fold_if_due(state, Duration::zero()).await.unwrap(), "papers of the day are due");
+    issue_papers(&app).await;
     assert!(!fold_if_due(state, Duration::minutes(5)).await.unwrap(), "the clock may be set back");
     let both = tokio::join!(fold_if_due(state, Duration::zero()), fold_if_due(state, Duration::zero()));
     assert!(both.0.unwrap() ^ both.1.unwrap(), "one of two processes folds it");
@@ -90,26 +92,41 @@ async fn a_day_is_folded_once_nobody_can_add_to_it_and_adds_up() {
     app.finish().await;
 }
 
-/// 100 and 19 of tax on top were approved for the wrong order, and then for the right one.
+/// 100 and 19 of tax on top were approved for the wrong order, and then for the right one. A card pays the same, of
+/// which 59.50 are refunded, and 11.90 in a refund that fails after all.
 #[tokio::test]
-async fn a_reversed_approval_takes_its_tax_off_the_reports() {
+async fn what_went_back_takes_its_tax_off_the_reports_as_the_papers_do() {
     let app = TestApp::spawn_with(|config| config.papers.seller_country = Some("DE".parse().unwrap())).await;
     let terms = json!({ "rate_percent": "19", "at": "top_up" });
     put(&app.operator(), "/v1/admin/tax-rules/DE/DE/consumer", &terms, None).await.expect(201);
     let mut orders = Vec::new();
-    for customer in ["alice", "bob"] {
+    for (customer, channel) in [("alice", "bank_transfer"), ("bob", "bank_transfer"), ("carol", "card")] {
         let profile = json!({ "name": customer, "email": "a@example.com", "country": "DE" });
         app.customer(customer).send(Method::PUT, "/v1/billing-profile", Some(&profile), None).await.expect(200);
-        orders.push(ordered(&app, customer, "bank_transfer", "CNY", "100").await);
+        orders.push(ordered(&app, customer, channel, "CNY", "100").await);
     }
     approve(&app.operator(), &orders[0], "119.00", "line-1").await.expect(200);
     let wrong = json!({ "reason": "the transfer was another customer's", "reach": "order_wallet" });
     app.operator().post(&format!("/v1/admin/top-up-orders/{}/reverse", orders[0]), &wrong).await.expect(200);
     approve(&app.operator(), &orders[1], "119.00", "line-1").await.expect(200);
+    play(&app, "stripe", &orders[2], "pay", json!({})).await;
+    quiet(&app, "stripe").await;
+    let refund = async |amount: &str| {
+        let body = json!({ "order_id": orders[2], "amount": amount, "reason": "a test of reports" });
+        app.operator().post("/v1/admin/refunds", &body).await.expect(201);
+        quiet(&app, "stripe").await;
+        let succeeded = "count(*) FROM refunds WHERE status = 'succeeded'";
+        until("it succeeds", async || number(&app, succeeded).await == 1).await;
+    };
+    refund("11.90").await;
+    play(&app, "stripe", &orders[2], "refund-fail", json!({})).await;
+    quiet(&app, "stripe").await;
+    refund("59.50").await;
 
     let_the_day_end(&app).await;
     let next = next_day(&mut connect(&url(&app.database)).await.unwrap()).await.unwrap();
     let state = &app.server.app;
+    issue_papers(&app).await;
     until("the day is folded", async || fold_if_due(state, Duration::zero()).await.unwrap()).await;
     let report = async |name: &str| {
         let path = format!("/v1/admin/reports/{name}?from={0}&to={0}", next.day);
@@ -117,8 +134,15 @@ async fn a_reversed_approval_takes_its_tax_off_the_reports() {
     };
     let activity = report("activity").await;
     let row = &activity["data"][0];
-    let figures = ["gross", "tax", "fee", "credited", "adjusted", "change"].map(|name| row[name].as_str().unwrap());
-    assert_eq!(figures, ["119.00", "19.00", "0.00", "200.00", "-100.00", "100.00"]);
+    let figures = ["gross", "tax", "fee", "credited", "adjusted", "refunded", "change"];
+    let figures = figures.map(|name| row[name].as_str().unwrap());
+    assert_eq!(figures, ["238.00", "38.00", "0.00", "300.00", "-100.00", "50.00", "150.00"]);
+    assert_eq!((&row["returned_tax"], &row["returned_fee"]), (&json!("9.50"), &json!("0.00")));
+    let papers = app.operator().get("/v1/admin/papers?limit=100").await.expect(200);
+    let papers = papers["data"].as_array().unwrap();
+    let tax = |paper: &Value| amount(&paper["tax"]) + amount(&paper["tax_included"]);
+    let due = papers.iter().map(|paper| if paper["kind"] == "credit_note" { -tax(paper) } else { tax(paper) });
+    assert_eq!((papers.len(), due.sum::<Decimal>()), (7, amount(&row["tax_due"])));
     let journal = report("journal").await;
     let net = |account: &str| {
         let of_account = journal.text.lines().map(|line| line.split(',').collect::<Vec<_>>());
@@ -126,7 +150,8 @@ async fn a_reversed_approval_takes_its_tax_off_the_reports() {
         let side = |cell: &str| cell.parse().unwrap_or(Decimal::ZERO);
         of_account.map(|cells| side(cells[2]) - side(cells[3])).sum::<Decimal>().normalize().to_string()
     };
-    assert_eq!(["bank_transfer", "tax", "customer_paid"].map(net), ["119", "-19", "-100"]);
+    assert_eq!(["bank_transfer", "card", "card_refunds"].map(net), ["119", "119", "-59.5"]);
+    assert_eq!(["tax", "customer_paid"].map(net), ["-28.5", "-150"]);
     app.finish().await;
 }
 
@@ -186,6 +211,8 @@ async fn tells_what_happened(app: &TestApp, days: &str) {
         ("used_paid", "7.00000001"),
         ("used_granted", "3.00"),
         ("refunded", "9.70"),
+        ("returned_fee", "0.30"),
+        ("tax_due", "0.00"),
     ] {
         assert_eq!(row[figure], value, "{figure}");
     }
@@ -237,9 +264,16 @@ async fn keeps_a_journal(app: &TestApp, path: &str) {
         accounts.push(format!("{} {}{}", cells[1], cells[2], cells[3]));
     }
     assert_eq!(debits, credits);
-    for account in
-        ["card 100.00", "fee 3.00", "bank_transfer 50.00", "usage 9.00000001", "usage 2.00", "usage_granted 3.00"]
-    {
+    for account in [
+        "card 100.00",
+        "card_refunds 10.00",
+        "fee 3.00",
+        "fee 0.30",
+        "bank_transfer 50.00",
+        "usage 9.00000001",
+        "usage 2.00",
+        "usage_granted 3.00",
+    ] {
         assert!(accounts.iter().any(|line| line == account), "{account}: {accounts:?}");
     }
 }

@@ -1,9 +1,11 @@
 //! What the tests of money share: orders, payments played at the sandbox, a look into the tables, patience.
 
+use chrono::Duration;
 use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
 use reqwest::Method;
 use serde_json::{Value, json};
+use topup::app::papers::issue_due;
 use topup::storage::pool::connect;
 
 use crate::support::{Caller, Reply, TestApp, sandbox, url};
@@ -131,6 +133,15 @@ pub async fn fault(app: &TestApp, company: &str, fault: Value) {
 pub async fn quiet(app: &TestApp, company: &str) {
     let told = async || !deliveries(app, company).await.iter().any(|delivery| delivery["progress"] == "pending");
     until("every notification is delivered", told).await;
+}
+
+/// Issues whatever paper is due now.
+pub async fn issue_papers(app: &TestApp) {
+    let all = async || {
+        issue_due(&app.server.app, Duration::zero(), 50).await.unwrap();
+        number(app, "count(*) FROM papers_due").await == 0
+    };
+    until("every paper is issued", all).await;
 }
 
 /// How many answers have this status.

@@ -1,13 +1,11 @@
 //! Tax: rules are the operator's, a business is whom an operator has verified, and an order keeps the rule by which it
 //! was made.
 
-use chrono::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
-use topup::app::papers::issue_due;
 
 use crate::catalogue::put;
-use crate::stage::{approve, number, order, ordered, play, quiet, read, until};
+use crate::stage::{approve, issue_papers, number, order, ordered, play, quiet, read, until};
 use crate::support::{Reply, TestApp, execute};
 
 const RULES: &str = "/v1/admin/tax-rules";
@@ -36,11 +34,7 @@ fn figures<'r>(reply: &'r Reply, names: &[&str]) -> Vec<&'r str> {
 }
 
 async fn receipt(app: &TestApp, customer: &str, order: &str) -> Reply {
-    let all = async || {
-        issue_due(&app.server.app, Duration::zero(), 50).await.unwrap();
-        number(app, "count(*) FROM papers_due").await == 0
-    };
-    until("every paper is issued", all).await;
+    issue_papers(app).await;
     app.customer(customer).get(&format!("/v1/top-up-orders/{order}/receipt")).await.expect(200)
 }
 

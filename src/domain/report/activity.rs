@@ -45,6 +45,11 @@ pub struct Activity {
     pub expired: Money,
     pub refunded: Money,
     pub disputed: Money,
+    /// What credit notes give back of fee and tax beside the credit, less what their cancellations undo.
+    pub returned_fee: Money,
+    pub returned_tax: Money,
+    /// What tax the credit notes contain.
+    pub returned_tax_included: Money,
     pub bonus_taken_back: Money,
     /// Signed: positive where corrections gave more than they took.
     pub adjusted: Money,
@@ -69,6 +74,9 @@ impl Activity {
             expired: zero,
             refunded: zero,
             disputed: zero,
+            returned_fee: zero,
+            returned_tax: zero,
+            returned_tax_included: zero,
             bonus_taken_back: zero,
             adjusted: zero,
             transferred: zero,
@@ -93,7 +101,12 @@ impl Activity {
                 self.used_paid -= amount - sum.parts.granted;
             }
             ReportLine::Expired => self.expired -= amount,
-            ReportLine::Refunded => self.refunded -= amount,
+            ReportLine::Refunded => {
+                self.refunded -= amount;
+                self.returned_fee -= sum.fee;
+                self.returned_tax -= sum.tax;
+                self.returned_tax_included -= sum.tax_included;
+            }
             ReportLine::Disputed => self.disputed -= amount,
             ReportLine::BonusTakenBack => self.bonus_taken_back -= amount,
             ReportLine::Adjusted => {
@@ -110,6 +123,12 @@ impl Activity {
             ReportLine::PaidOut => self.paid_out -= amount,
             ReportLine::WrittenOff => self.written_off += amount,
         }
+    }
+
+    /// The tax that is due: that of receipts, less that of credit notes.
+    #[must_use]
+    pub fn tax_due(&self) -> Money {
+        self.tax + self.tax_included - self.returned_tax - self.returned_tax_included
     }
 
     /// How much more is owed to customers through all of this.
@@ -197,6 +216,27 @@ mod tests {
         let row = rows(&sums, Split::default())[0].1;
         assert_eq!((row.gross, row.fee, row.tax, row.tax_included), (usd(0), usd(0), usd(0), usd(0)));
         assert_eq!((row.credited, row.adjusted, row.change()), (usd(44), usd(-54), usd(-10)));
+    }
+
+    /// A refund over 10 that is credited with 0.30 of fee and 0.20 of tax in it, and one of the same that fails later.
+    #[test]
+    fn credit_notes_take_their_tax_off_what_is_due() {
+        let stripe = || Counterpart::Refund(ProviderName::Stripe);
+        let of_papers = |kind, amount, (fee, tax)| EntrySum {
+            fee: usd(fee),
+            tax: usd(tax),
+            tax_included: usd(tax),
+            ..sum(kind, amount, 0, stripe())
+        };
+        let sums = [
+            sum(EntryKind::Recharge, 94, 0, Counterpart::Provider(ProviderName::Stripe)),
+            of_papers(EntryKind::Refund, -19, (-60, -40)),
+            of_papers(EntryKind::RefundReturned, 9, (30, 20)),
+        ];
+        let row = rows(&sums, Split::default())[0].1;
+        assert_eq!((row.fee, row.tax, row.refunded), (usd(3), usd(3), usd(10)));
+        assert_eq!((row.returned_fee, row.returned_tax, row.returned_tax_included), (usd(30), usd(20), usd(20)));
+        assert_eq!((row.tax_due(), row.change()), (usd(3 + 3 - 20 - 20), usd(84)));
     }
 
     #[test]

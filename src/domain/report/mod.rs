@@ -3,6 +3,10 @@
 //! All of them are made of sums of entries, one for each day, currency, product, kind and counterpart, so a figure
 //! equals the sum of its entries to the last digit. An entry's kind decides its line in the roll-forward, and its
 //! counterpart the channel.
+//!
+//! No entry has a fee or a tax: those figures are the papers' ([`PaperAmounts`](super::paper::PaperAmounts)), which say
+//! how a payment and what went back of it are divided. A paper belongs to the day on which its event happened. So the
+//! tax that is due for some days is that of their receipts less that of their credit notes, to the last digit.
 
 pub mod activity;
 pub mod entries;
@@ -167,10 +171,11 @@ pub struct EntrySum {
     pub kind: EntryKind,
     pub counterpart: Counterpart,
     pub parts: Parts,
-    /// What was kept of the payments that recharges credit; negative for the reversals of approvals.
+    /// What the receipts of recharges name; the negative of what the credit notes of refunds and of reversed approvals
+    /// name; and what the cancellations of credit notes name.
     pub fee: Money,
     pub tax: Money,
-    /// What tax these payments contain.
+    /// What tax the papers' amounts contain.
     pub tax_included: Money,
 }
 

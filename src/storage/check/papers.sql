@@ -45,6 +45,14 @@ FROM papers p
 JOIN sources s USING (source)
 WHERE p.amount <> s.amount
 UNION ALL
+SELECT 'paper_receipt', p.source, p.customer_id,
+       concat_ws(', ', trim_scale(a.amount), trim_scale(a.fee), trim_scale(a.tax), trim_scale(a.tax_included)),
+       concat_ws(', ', trim_scale(p.amount), trim_scale(p.fee), trim_scale(p.tax), trim_scale(p.tax_included))
+FROM papers p
+LEFT JOIN payment_applications a ON a.order_id = p.order_id
+WHERE p.kind = 'receipt'
+  AND (p.amount, p.fee, p.tax, p.tax_included) IS DISTINCT FROM (a.amount, a.fee, a.tax, a.tax_included)
+UNION ALL
 SELECT 'paper_credited', 'tuo_' || replace(o.id::text, '-', ''), o.customer_id,
        'at most ' || trim_scale(o.received_amount)::text, trim_scale(b.amount)::text
 FROM returned b

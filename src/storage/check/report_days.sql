@@ -1,27 +1,19 @@
--- The folded days against the entries, and against each other.
+-- The folded days against the entries and the papers, and against each other.
 WITH days AS (
     SELECT day, starts_at, lag(day) OVER (ORDER BY day) AS day_before, lag(ends_at) OVER (ORDER BY day) AS ended_before
     FROM report_days
 ), limits AS (
     SELECT array_agg(day ORDER BY day) AS days, array_agg(starts_at ORDER BY day) AS starts, max(ends_at) AS over
     FROM report_days
-), applied AS (
-    SELECT 'pay_' || replace(payment_id::text, '-', '') || ':' || n AS key, fee, tax, tax_included
-    FROM payment_applications
 ), moved AS (
     SELECT e.created_at AS at, w.currency::text, w.product::text, e.kind::smallint, e.counterpart::text, 1 AS entries,
-           e.amount, coalesce(e.granted, 0) AS granted, coalesce(e.debt, 0) AS debt, coalesce(a.fee, 0) AS fee,
-           coalesce(a.tax, 0) AS tax, coalesce(a.tax_included, 0) AS tax_included
+           e.amount, coalesce(e.granted, 0) AS granted, coalesce(e.debt, 0) AS debt, 0 AS fee, 0 AS tax,
+           0 AS tax_included
     FROM entries e
     JOIN wallets w ON w.customer_id = e.customer_id AND w.id = e.wallet_id
-    LEFT JOIN applied a ON e.kind = /* RECHARGE */ 1 AND a.key = e.key
     UNION ALL
-    SELECT r.booked_at, r.currency, r.product, /* ADJUST */ 11::smallint, 'bank:' || p.merchant_account, 0, 0, 0, 0,
-           -a.fee, -a.tax, -a.tax_included
-    FROM adjustments r
-    JOIN payment_applications a ON a.order_id = r.order_id AND a.reversed_at IS NOT NULL
-    JOIN payments p ON p.id = a.payment_id
-    WHERE r.booked_at IS NOT NULL AND a.fee + a.tax + a.tax_included > 0
+    SELECT happened_at, currency::text, product::text, kind, counterpart, 0, 0, 0, 0, fee, tax, tax_included
+    FROM reported_papers
 ), booked AS (
     SELECT l.days[width_bucket(m.at, l.starts)] AS day, m.currency, m.product, m.kind, m.counterpart,
            sum(m.entries) AS entries, sum(m.amount) AS amount, sum(m.granted) AS granted, sum(m.debt) AS debt,

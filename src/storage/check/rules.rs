@@ -232,7 +232,7 @@ pub const STEPS: &[Step] = &[
         name: "reports",
         sql: include_str!("report_days.sql"),
         rules: &[
-            rule("report_sums", "the sums of a folded day are those of its entries, and of what was kept of payments"),
+            rule("report_sums", "the sums of a folded day are those of its entries, and the fee and tax of its papers"),
             rule("report_days", "folded days follow each other without a gap, each from the end of the one before"),
         ],
     },
@@ -249,6 +249,7 @@ pub const STEPS: &[Step] = &[
             rule("paper_of_each", "every completed order, refund and reversed approval has its paper, or it is due"),
             rule("paper_issued", "no paper was set aside because it could not be issued"),
             rule("paper_amount", "a paper is over the amount that was received, or went back"),
+            rule("paper_receipt", "an order's receipt is over its payment, with the fee and tax that were kept of it"),
             rule("paper_credited", "no more of an order is credited by papers than was received for it"),
             rule("paper_parts", "the credit, fee and tax of an order's credit notes are at most its receipt's"),
         ],

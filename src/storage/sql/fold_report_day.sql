@@ -1,7 +1,8 @@
 -- Folds a day: writes the sums of its entries. No index by time contains all entries, because every usage would have to
 -- write it. So the wallets that were touched since the day began are read, and the day's stretch of each is found by
--- binary search. An approval that was reversed on the day takes the fee and the tax of its recharge off again, also
--- where the wallets had nothing to give, so that no entry tells of it.
+-- binary search. Fee and tax are those of the day's papers, which must all be issued: a receipt's stand beside the
+-- recharge, those of a credit note are taken off beside the refund or the reversed approval, and a cancellation undoes
+-- its credit note. They can stand alone, where the wallets had nothing to give, or gave on another day.
 --
 -- $1 date the day
 -- $2 timestamptz its beginning
@@ -21,8 +22,7 @@ WITH folded AS (
     FROM folded f
     CROSS JOIN (
         SELECT w.currency::text, w.product::text, e.kind::smallint, e.counterpart::text, 1 AS entries, e.amount,
-               coalesce(e.granted, 0) AS granted, coalesce(e.debt, 0) AS debt, coalesce(a.fee, 0) AS fee,
-               coalesce(a.tax, 0) AS tax, coalesce(a.tax_included, 0) AS tax_included
+               coalesce(e.granted, 0) AS granted, coalesce(e.debt, 0) AS debt, 0 AS fee, 0 AS tax, 0 AS tax_included
         FROM (
             SELECT customer_id, id, currency, product,
                    entries_before(customer_id, id, entry_seq, $2, 0, '00000000-0000-0000-0000-000000000000') AS before,
@@ -32,27 +32,15 @@ WITH folded AS (
             OFFSET 0
         ) w
         CROSS JOIN LATERAL (
-            SELECT kind, counterpart, amount, granted, debt, key
+            SELECT kind, counterpart, amount, granted, debt
             FROM entries
             WHERE customer_id = w.customer_id AND wallet_id = w.id AND seq > w.before AND seq <= w.after
             OFFSET 0
         ) e
-        LEFT JOIN LATERAL (
-            SELECT fee, tax, tax_included
-            FROM payment_applications
-            WHERE e.kind = /* RECHARGE */ 1
-              AND payment_id = CASE WHEN e.key ~ '^pay_[0-9a-f]{32}:[0-9]{1,9}$' THEN substr(e.key, 5, 32)::uuid END
-              AND n = CASE WHEN e.key ~ '^pay_[0-9a-f]{32}:[0-9]{1,9}$' THEN split_part(e.key, ':', 2)::integer END
-            OFFSET 0
-        ) a ON true
         UNION ALL
-        SELECT r.currency, r.product, /* ADJUST */ 11::smallint, 'bank:' || p.merchant_account, 0, 0, 0, 0, -a.fee,
-               -a.tax, -a.tax_included
-        FROM adjustments r
-        JOIN payment_applications a ON a.order_id = r.order_id AND a.reversed_at IS NOT NULL
-        JOIN payments p ON p.id = a.payment_id
-        WHERE r.order_id IS NOT NULL AND r.booked_at >= $2 AND r.booked_at < $3
-          AND a.fee + a.tax + a.tax_included > 0
+        SELECT p.currency::text, p.product::text, p.kind, p.counterpart, 0, 0, 0, 0, p.fee, p.tax, p.tax_included
+        FROM reported_papers p
+        WHERE p.happened_at >= $2 AND p.happened_at < $3
     ) m
     GROUP BY f.day, m.currency, m.product, m.kind, m.counterpart
     RETURNING entries

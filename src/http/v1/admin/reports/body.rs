@@ -104,7 +104,8 @@ pub struct ActivityReport {
     pub has_more: bool,
 }
 
-/// What happened in one period and currency. Every figure is a sum of account flows.
+/// What happened in one period and currency. Every figure is a sum of account flows; those of fee and tax are sums of
+/// papers.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ActivityRow {
     /// The day, or the first day of the month.
@@ -136,6 +137,14 @@ pub struct ActivityRow {
     expired: SignedAmount,
     /// What wallets gave for refunds.
     refunded: SignedAmount,
+    /// The fee that credit notes gave back, less what their cancellations undid.
+    returned_fee: SignedAmount,
+    /// The tax, paid on top, that credit notes gave back. In the same way.
+    returned_tax: SignedAmount,
+    /// The tax that the amounts of credit notes contain. In the same way.
+    returned_tax_included: SignedAmount,
+    /// The tax that is due: tax + tax_included − returned_tax − returned_tax_included.
+    tax_due: SignedAmount,
     /// What wallets gave for disputes, less what was won back.
     disputed: SignedAmount,
     /// Bonus that went with refunds and disputes, and money in place of spent bonus.
@@ -170,6 +179,10 @@ impl ActivityRow {
             used_granted: row.used_granted.into(),
             expired: row.expired.into(),
             refunded: row.refunded.into(),
+            returned_fee: row.returned_fee.into(),
+            returned_tax: row.returned_tax.into(),
+            returned_tax_included: row.returned_tax_included.into(),
+            tax_due: row.tax_due().into(),
             disputed: row.disputed.into(),
             bonus_taken_back: row.bonus_taken_back.into(),
             adjusted: row.adjusted.into(),
@@ -197,7 +210,7 @@ pub struct RollForward {
     currency: CurrencyCode,
     /// Before the first day.
     opening: OwedParts,
-    #[schema(max_items = 9)]
+    #[schema(max_items = 11)]
     lines: Vec<RollForwardLine>,
     /// At the end of the last day.
     closing: OwedParts,
