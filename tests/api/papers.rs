@@ -35,12 +35,14 @@ async fn an_order_has_a_receipt_and_each_refund_a_credit_note() {
     let app = TestApp::spawn_with(|config| {
         config.papers.seller_name = "Example & Söhne".to_owned();
         config.papers.seller_phone = Some("+84 2".to_owned());
+        config.papers.seller_bank_account = Some("00-7".to_owned());
     })
     .await;
     execute(&app.database, "UPDATE channel_rules SET fee_percent = 3.5 WHERE channel = 'card'").await;
     let profile = json!({
         "name": "<script>alert(1)</script>", "email": "alice@example.com", "country": "VN", "tax_id": "0101234565",
         "address": "12 Lý Thái Tổ", "city": "Hà Nội", "postal_code": "100000", "phone": "+84 1", "bank_name": "B",
+        "registered_address": "1 Phố Huế", "bank_account": "19-2",
     });
     let alice = app.customer("alice");
     alice.send(Method::PUT, "/v1/billing-profile", Some(&profile), None).await.expect(200);
@@ -97,22 +99,31 @@ async fn an_order_has_a_receipt_and_each_refund_a_credit_note() {
 
 async fn shows_a_page(app: &TestApp, receipt: &Value) {
     let path = format!("/v1/papers/{}/page", receipt["id"].as_str().unwrap());
-    for (query, words) in
-        [("", ["Receipt", "Tax ID"]), ("?lang=zh-CN", ["收据", "税号"]), ("?lang=vi", ["Biên nhận", "Mã số thuế"])]
-    {
+    for (query, title, words) in [
+        ("", "Receipt", ["Tax ID", "Registered address", "Phone", "Bank", "Account"]),
+        ("?lang=zh-CN", "收据", ["税号", "注册地址", "电话", "开户行", "账号"]),
+        ("?lang=vi", "Biên nhận", ["Mã số thuế", "Địa chỉ đăng ký", "Điện thoại", "Ngân hàng", "Số tài khoản"]),
+    ] {
         let page = app.customer("alice").get(&format!("{path}{query}")).await.expect(200);
         assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
         let policy = page.header("content-security-policy").unwrap();
         assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
         assert!(!page.text.contains("<script"), "{}", page.text);
-        for text in words.into_iter().chain([
-            "&lt;script&gt;",
-            "Example &amp; Söhne",
-            "33.33 USD",
-            "12 Lý Thái Tổ",
-            "100000 Hà Nội",
-        ]) {
+        for text in [title, "&lt;script&gt;", "Example &amp; Söhne", "33.33 USD", "12 Lý Thái Tổ", "100000 Hà Nội"]
+        {
             assert!(page.text.contains(text), "{text}: {}", page.text);
+        }
+        let [tax_id, registered, phone, bank, account] = words;
+        for (word, text) in [
+            (tax_id, "0101234565"),
+            (registered, "1 Phố Huế"),
+            (phone, "+84 1"),
+            (phone, "+84 2"),
+            (bank, "B"),
+            (account, "19-2"),
+            (account, "00-7"),
+        ] {
+            assert!(page.text.contains(&format!("<p>{word}: {text}</p>")), "{word}: {}", page.text);
         }
     }
     app.customer("bob").get(&path).await.problem(404, "not_found");

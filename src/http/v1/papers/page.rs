@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use crate::app::Error;
 use crate::domain::money::format_amount;
 use crate::domain::paper::{Paper, PaperKind};
-use crate::domain::party::Party;
+use crate::domain::party::{BillingDetails, Party};
 
 const TEMPLATE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
@@ -43,6 +43,10 @@ struct Words {
     seller: &'static str,
     buyer: &'static str,
     tax_id: &'static str,
+    registered_address: &'static str,
+    phone: &'static str,
+    bank: &'static str,
+    account: &'static str,
     credited: &'static str,
     fee: &'static str,
     tax: &'static str,
@@ -64,6 +68,10 @@ const EN: Words = Words {
     seller: "Seller",
     buyer: "Buyer",
     tax_id: "Tax ID",
+    registered_address: "Registered address",
+    phone: "Phone",
+    bank: "Bank",
+    account: "Account",
     credited: "Prepaid balance",
     fee: "Fee",
     tax: "Tax",
@@ -84,6 +92,10 @@ const ZH_CN: Words = Words {
     seller: "销售方",
     buyer: "购买方",
     tax_id: "税号",
+    registered_address: "注册地址",
+    phone: "电话",
+    bank: "开户行",
+    account: "账号",
     credited: "预付余额",
     fee: "手续费",
     tax: "税额",
@@ -104,6 +116,10 @@ const VI: Words = Words {
     seller: "Bên bán",
     buyer: "Bên mua",
     tax_id: "Mã số thuế",
+    registered_address: "Địa chỉ đăng ký",
+    phone: "Điện thoại",
+    bank: "Ngân hàng",
+    account: "Số tài khoản",
     credited: "Số dư trả trước",
     fee: "Phí",
     tax: "Thuế",
@@ -172,8 +188,9 @@ pub fn render(paper: &Paper, language: PaperLanguage) -> Result<String, Error> {
                 number => paper.number.to_string(),
                 date => paper.happened_at.format("%Y-%m-%d %H:%M UTC").to_string(),
                 order => crate::domain::id::IdKind::TopUpOrder.show(paper.order_id),
-                seller => party(&paper.seller),
-                buyer => paper.buyer.as_ref().map(party),
+                size => size(paper),
+                seller => party(&paper.seller, words),
+                buyer => paper.buyer.as_ref().map(|buyer| party(buyer, words)),
                 lines,
                 total => format_amount(amounts.amount),
                 currency => amounts.amount.currency().code(),
@@ -190,20 +207,32 @@ pub fn render(paper: &Paper, language: PaperLanguage) -> Result<String, Error> {
         })
 }
 
-/// The lines of a party, and its tax id.
-fn party(party: &Party) -> minijinja::Value {
+/// The class of the parties' texts: long ones are printed smaller, so that the paper is one sheet.
+fn size(paper: &Paper) -> &'static str {
+    let width = |text: &str| text.chars().map(|c| if c < '\u{2e80}' { 1 } else { 2 }).sum::<usize>();
+    let length = |party: &Party| {
+        let Party { name, country: _, email, details } = party;
+        let BillingDetails { address, city, region, postal_code, phone, .. } = details;
+        let BillingDetails { company, tax_id, registered_address, bank_name, bank_account, .. } = details;
+        let first = [email, address, city, region, postal_code, phone];
+        let second = [company, tax_id, registered_address, bank_name, bank_account];
+        width(name) + first.into_iter().chain(second).flatten().map(|text| width(text)).sum::<usize>()
+    };
+    match length(&paper.seller).max(paper.buyer.as_ref().map_or(0, length)) {
+        ..=600 => "",
+        601..=1500 => "long",
+        _ => "longest",
+    }
+}
+
+/// The lines of a party, and what stands under its own word.
+fn party(party: &Party, words: &Words) -> minijinja::Value {
     let details = &party.details;
     let texts = [Some(party.name.as_str()), details.company.as_deref()];
     let address = details.address.as_deref().unwrap_or_default().lines();
     let place: Vec<&str> = [&details.postal_code, &details.city].into_iter().flatten().map(String::as_str).collect();
     let place = place.join(" ");
-    let rest = [
-        Some(place.as_str()),
-        details.region.as_deref(),
-        party.country.as_deref(),
-        details.phone.as_deref(),
-        party.email.as_deref(),
-    ];
+    let rest = [Some(place.as_str()), details.region.as_deref(), party.country.as_deref(), party.email.as_deref()];
     let lines: Vec<&str> = texts
         .into_iter()
         .flatten()
@@ -211,5 +240,14 @@ fn party(party: &Party) -> minijinja::Value {
         .chain(rest.into_iter().flatten())
         .filter(|line| !line.is_empty())
         .collect();
-    context! { lines, tax_id => details.tax_id }
+    let facts = [
+        (words.tax_id, &details.tax_id),
+        (words.registered_address, &details.registered_address),
+        (words.phone, &details.phone),
+        (words.bank, &details.bank_name),
+        (words.account, &details.bank_account),
+    ];
+    let facts: Vec<(&str, &str)> =
+        facts.into_iter().filter_map(|(word, text)| Some((word, text.as_deref()?))).collect();
+    context! { lines, facts }
 }
