@@ -206,32 +206,55 @@ async fn the_reader_of_the_document_works_under_its_policy() {
     stage.finish().await;
 }
 
-/// The longest texts that a profile takes still leave one sheet.
-#[tokio::test]
-async fn a_receipt_prints_on_one_sheet_in_each_language() {
-    let stage = Stage::new().await;
-    let profile = json!({
+/// What a company in Vietnam or China has on its invoices.
+fn company() -> Value {
+    json!({
         "name": "n".repeat(100), "email": "alice@example.com", "country": "VN", "company": "公司".repeat(40),
-        "address": "Số 12 Lý Thái Tổ, Hà Nội ".repeat(8), "tax_id": "0101234565",
-    });
-    let alice = stage.app.customer("alice");
-    alice.send(reqwest::Method::PUT, "/v1/billing-profile", Some(&profile), None).await.expect(200);
-    let order = stage.app.fund("alice", "CNY", "1000.00").await;
-    let path = format!("/v1/top-up-orders/{order}/receipt");
-    let issued = until("the receipt is issued", async || {
-        topup::app::papers::issue_due(&stage.app.server.app, chrono::Duration::zero(), 50).await.unwrap();
-        let receipt = alice.get(&path).await;
-        (receipt.status == 200).then(|| receipt["receipt"]["id"].as_str().unwrap().to_owned())
+        "address": "Số 12 Lý Thái Tổ, Hà Nội ".repeat(8), "tax_id": "0101234565", "phone": "+84 24 3825 0000",
+        "registered_address": "北京市朝阳区建国路１号", "bank_name": "Ngân hàng Ngoại thương", "bank_account": "0011",
     })
-    .await;
+}
+
+/// The longest texts that a profile takes.
+fn longest() -> Value {
+    let text = |length| "龍".repeat(length);
+    json!({
+        "name": text(200), "email": "alice@example.com", "country": "VN", "company": text(200), "address": text(500),
+        "city": text(100), "region": text(100), "postal_code": text(20), "phone": text(30), "tax_id": "0101234565",
+        "registered_address": text(500), "bank_name": text(200), "bank_account": text(64),
+    })
+}
+
+#[tokio::test]
+async fn a_receipt_prints_on_one_sheet_in_each_language_and_every_letter_has_its_glyph() {
+    let stage = Stage::new().await;
     let browser = Browser::open().await;
-    for language in ["en", "zh-CN", "vi"] {
-        let page = alice.get(&format!("/v1/papers/{issued}/page?lang={language}")).await.expect(200);
-        let pdf = browser.print(&page.text).await;
-        let sheets = String::from_utf8_lossy(&pdf).matches("/Type /Page\n").count();
-        assert_eq!(sheets, 1, "{language}");
-        assert_eq!(browser.text("#total").await, "1000.00 CNY");
-        browser.photograph(&format!("receipt-{language}")).await;
+    for (customer, profile, languages) in
+        [("alice", company(), &["en", "zh-CN", "vi"][..]), ("bob", longest(), &["vi"][..])]
+    {
+        let caller = stage.app.customer(customer);
+        caller.send(reqwest::Method::PUT, "/v1/billing-profile", Some(&profile), None).await.expect(200);
+        let order = stage.app.fund(customer, "CNY", "1000.00").await;
+        let path = format!("/v1/top-up-orders/{order}/receipt");
+        let issued = until("the receipt is issued", async || {
+            topup::app::papers::issue_due(&stage.app.server.app, chrono::Duration::zero(), 50).await.unwrap();
+            let receipt = caller.get(&path).await;
+            (receipt.status == 200).then(|| receipt["receipt"]["id"].as_str().unwrap().to_owned())
+        })
+        .await;
+        for language in languages {
+            let page = caller.get(&format!("/v1/papers/{issued}/page?lang={language}")).await.expect(200);
+            let pdf = browser.print(&page.text).await;
+            let sheets = String::from_utf8_lossy(&pdf).matches("/Type /Page\n").count();
+            assert_eq!(sheets, 1, "{customer}, {language}");
+            assert_eq!(browser.text("#total").await, "1000.00 CNY");
+            browser.photograph(&format!("receipt-{customer}-{language}")).await;
+            let missing = browser.missing_glyphs().await;
+            assert!(
+                missing.is_empty(),
+                "no font has {missing}; install fonts with: apt-get install fonts-dejavu-core fonts-wqy-microhei"
+            );
+        }
     }
     browser.close().await;
     stage.app.finish().await;

@@ -158,6 +158,28 @@ impl Browser {
         STANDARD.decode(printed.as_str().unwrap()).unwrap()
     }
 
+    /// The characters of the page that no font of this machine has. Each is drawn as the box that stands for a private
+    /// character, which no font has.
+    pub async fn missing_glyphs(&self) -> String {
+        let script = r"
+            const canvas = document.createElement('canvas');
+            canvas.width = canvas.height = 64;
+            const pen = canvas.getContext('2d', { willReadFrequently: true });
+            pen.font = `32px ${getComputedStyle(document.body).fontFamily}`;
+            const drawn = text => {
+                pen.clearRect(0, 0, 64, 64);
+                pen.fillText(text, 8, 48);
+                return canvas.toDataURL();
+            };
+            const box = drawn('\u{10fffd}');
+            if (box === drawn(' ')) return null;
+            const shown = new Set(document.body.innerText.replace(/\s/g, ''));
+            return [...shown].filter(character => drawn(character) === box).join('');
+        ";
+        let found = self.call(Method::POST, "/execute/sync", &json!({"script": script, "args": []})).await.unwrap();
+        found.as_str().unwrap_or_else(|| panic!("a character that no font has leaves nothing to see")).to_owned()
+    }
+
     /// Saves a picture of the page for people.
     pub async fn photograph(&self, name: &str) {
         let picture = self.call(Method::GET, "/screenshot", &Value::Null).await.unwrap();
