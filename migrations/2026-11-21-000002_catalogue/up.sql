@@ -254,11 +254,18 @@ CREATE TABLE billing_profiles (
     -- When and by whom the tax id was verified: the customer is a business since then. A change of it ends that.
     tax_id_verified_at timestamptz,
     tax_id_verified_by text,
+    -- The answer on which that rests, where a checker such as VIES gave one: who, when, and under which number.
+    tax_id_checker text,
+    tax_id_checked_at timestamptz,
+    tax_id_consultation text,
     version bigint NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT ledger_now(),
     updated_at timestamptz NOT NULL DEFAULT ledger_now(),
     CONSTRAINT billing_profiles_verified_by_somebody CHECK ((tax_id_verified_at IS NULL) = (tax_id_verified_by IS NULL)
-        AND (tax_id_verified_at IS NULL OR tax_id IS NOT NULL))
+        AND (tax_id_verified_at IS NULL OR tax_id IS NOT NULL)),
+    CONSTRAINT billing_profiles_checked CHECK ((tax_id_checker IS NULL) = (tax_id_checked_at IS NULL)
+        AND (tax_id_checker IS NULL OR tax_id_verified_at IS NOT NULL)
+        AND (tax_id_consultation IS NULL OR tax_id_checker IS NOT NULL))
 );
 -- What operators look for.
 CREATE INDEX billing_profiles_by_customer_prefix ON billing_profiles (customer_id text_pattern_ops);

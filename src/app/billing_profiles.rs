@@ -1,15 +1,15 @@
 //! Billing profiles: the details that a customer is billed with.
 
-use chrono::DateTime;
+use chrono::{DateTime, Duration};
 use serde_json::json;
 
 use super::{App, Caller, Error, Expected};
 use crate::domain::audit::AuditRecord;
-use crate::domain::billing_profile::{BillingProfile, Email, TaxIdVerification};
+use crate::domain::billing_profile::{BillingProfile, Email};
 use crate::domain::code::Code;
 use crate::domain::country::Country;
 use crate::domain::customer::CustomerId;
-use crate::domain::party::BillingDetails;
+use crate::domain::party::{BillingDetails, TaxIdCheck, TaxIdVerification};
 use crate::storage::transaction::transact;
 use crate::storage::{audit, billing_profiles as store, clock};
 
@@ -104,21 +104,75 @@ pub async fn verify_tax_id(
     verified: bool,
     reason: &str,
 ) -> Result<BillingProfile, Error> {
+    let said = Said { verified, of: "/verified", check: None, reason: Some(reason) };
+    judge_tax_id(app, caller, customer, expected, "billing_profile.tax_id_verified", said).await
+}
+
+/// How much later than the database's clock a checker's may be.
+const CHECKER_IS_AHEAD: Duration = Duration::minutes(5);
+
+/// Keeps the answer of a checker about the tax id of a profile. It counts like an operator's word: where the tax id is
+/// valid, the customer is taxed as a business from then on, and otherwise as a consumer. An answer that it is not valid
+/// stands in the audit log only.
+///
+/// # Errors
+/// 404 without a profile; 422 without a tax id, and for an answer from the future; 412 and 428 as [`Expected::check`].
+#[tracing::instrument(name = "billing_profiles.record_tax_id_check", skip_all, fields(customer = %customer))]
+pub async fn record_tax_id_check(
+    app: &App,
+    caller: &Caller,
+    customer: &CustomerId,
+    expected: &Expected,
+    valid: bool,
+    check: &TaxIdCheck,
+) -> Result<BillingProfile, Error> {
+    let said = Said { verified: valid, of: "/valid", check: Some(check), reason: None };
+    judge_tax_id(app, caller, customer, expected, "billing_profile.tax_id_checked", said).await
+}
+
+/// What is said about a tax id, in which field of the request, and on what it rests.
+#[derive(Clone, Copy)]
+struct Said<'s> {
+    verified: bool,
+    of: &'static str,
+    check: Option<&'s TaxIdCheck>,
+    reason: Option<&'s str>,
+}
+
+async fn judge_tax_id(
+    app: &App,
+    caller: &Caller,
+    customer: &CustomerId,
+    expected: &Expected,
+    action: &str,
+    said: Said<'_>,
+) -> Result<BillingProfile, Error> {
     let actor = &caller.actor();
     transact(&app.pool, async |conn| {
+        let Said { verified, of, check, reason } = said;
         let mut profile = store::lock(conn, customer).await?.ok_or(Error::NotFound("billing profile"))?;
         expected.check(Some(profile.version))?;
         if verified && profile.details.tax_id.is_none() {
-            return Err(Error::field("/verified", Code::InvalidValue, "must be false: the profile has no tax id"));
+            return Err(Error::field(of, Code::InvalidValue, "must be false: the profile has no tax id"));
+        }
+        let now = clock::now(conn).await?;
+        if check.is_some_and(|check| check.checked_at > now + CHECKER_IS_AHEAD) {
+            return Err(Error::field("/checked_at", Code::OutOfRange, "must not lie in the future"));
         }
         let before = profile.is_business();
-        let verification = TaxIdVerification { at: clock::now(conn).await?, by: actor.clone() };
+        let verification = TaxIdVerification { at: now, by: actor.clone(), check: check.cloned() };
         profile.tax_id_verified = verified.then_some(verification);
         let saved = store::update(conn, &profile).await?;
         let shown = |verified: bool, version: i64| json!({ "verified": verified, "version": version });
-        let record = AuditRecord::new(actor, "billing_profile.tax_id_verified", format!("billing_profile:{customer}"));
-        let record = record.of(customer).because(reason).from(Some(shown(before, profile.version)));
-        audit::write(conn, &record.to(shown(verified, saved.version))).await?;
+        let mut after = shown(verified, saved.version);
+        if let (Some(check), Some(after)) = (check, after.as_object_mut()) {
+            after.insert("checker".to_owned(), json!(check.checker));
+            after.insert("checked_at".to_owned(), json!(check.checked_at));
+            after.insert("consultation".to_owned(), json!(check.consultation));
+        }
+        let record = AuditRecord::new(actor, action, format!("billing_profile:{customer}")).of(customer);
+        let record = AuditRecord { reason: reason.map(str::to_owned), ..record };
+        audit::write(conn, &record.from(Some(shown(before, profile.version))).to(after)).await?;
         Ok(saved)
     })
     .await

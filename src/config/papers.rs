@@ -76,6 +76,7 @@ impl PaperConfig {
                 bank_name: self.seller_bank_name.clone(),
                 bank_account: self.seller_bank_account.clone(),
             },
+            tax_id_verified: None,
         }
     }
 }

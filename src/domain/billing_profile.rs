@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::country::Country;
 use super::customer::CustomerId;
-use super::party::{BillingDetails, Party};
+use super::party::{BillingDetails, Party, TaxIdVerification};
 
 /// A customer's billing details. The first order requires them.
 #[derive(Clone, PartialEq, Eq)]
@@ -18,13 +18,6 @@ pub struct BillingProfile {
     pub tax_id_verified: Option<TaxIdVerification>,
     pub version: i64,
     pub updated_at: DateTime<Utc>,
-}
-
-/// An operator has made sure that the tax id exists and is the customer's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TaxIdVerification {
-    pub at: DateTime<Utc>,
-    pub by: String,
 }
 
 impl BillingProfile {
@@ -55,6 +48,7 @@ impl BillingProfile {
             country: Some(self.country.code().to_owned()),
             email: Some(self.email.as_str().to_owned()),
             details: self.details.clone(),
+            tax_id_verified: self.tax_id_verified.clone(),
         }
     }
 }

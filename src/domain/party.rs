@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+
 /// Who sold, or who bought, as the paper names them.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Party {
@@ -10,6 +12,8 @@ pub struct Party {
     pub country: Option<String>,
     pub email: Option<String>,
     pub details: BillingDetails,
+    /// When and by whom the tax id was verified; `None` where nobody did, and for the seller.
+    pub tax_id_verified: Option<TaxIdVerification>,
 }
 
 // Personal data stays out of logs.
@@ -41,4 +45,23 @@ impl fmt::Debug for BillingDetails {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("BillingDetails(…)")
     }
+}
+
+/// Somebody has made sure that the tax id exists and is the customer's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaxIdVerification {
+    pub at: DateTime<Utc>,
+    /// The operator, or the service that stored a checker's answer.
+    pub by: String,
+    /// The answer on which it rests; `None` where an operator has looked.
+    pub check: Option<TaxIdCheck>,
+}
+
+/// What a checker of tax ids, such as VIES, has confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaxIdCheck {
+    pub checker: String,
+    pub checked_at: DateTime<Utc>,
+    /// The number under which the checker keeps its answer.
+    pub consultation: Option<String>,
 }

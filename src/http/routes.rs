@@ -161,7 +161,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(refunds::list_customer_refunds)
         .service(disputes::list_customer_disputes)
         .service(billing_profiles::get_billing_profile)
-        .service(billing_profiles::save_billing_profile);
+        .service(billing_profiles::save_billing_profile)
+        .service(billing_profiles::record_tax_id_check);
     config
         .service(admin::products::admin_list_products)
         .service(admin::products::admin_save_product)

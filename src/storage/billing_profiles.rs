@@ -8,9 +8,9 @@ use super::StorageError;
 use super::clock::ledger_now;
 use super::columns::{corrupt, customer_from_column};
 use super::schema::billing_profiles as profiles;
-use crate::domain::billing_profile::{BillingProfile, Email, TaxIdVerification};
+use crate::domain::billing_profile::{BillingProfile, Email};
 use crate::domain::customer::CustomerId;
-use crate::domain::party::BillingDetails;
+use crate::domain::party::{BillingDetails, TaxIdCheck, TaxIdVerification};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = profiles, check_for_backend(diesel::pg::Pg))]
@@ -31,6 +31,9 @@ struct BillingProfileRow {
     bank_account: Option<String>,
     tax_id_verified_at: Option<DateTime<Utc>>,
     tax_id_verified_by: Option<String>,
+    tax_id_checker: Option<String>,
+    tax_id_checked_at: Option<DateTime<Utc>>,
+    tax_id_consultation: Option<String>,
     version: i64,
     updated_at: DateTime<Utc>,
 }
@@ -39,6 +42,9 @@ impl TryFrom<BillingProfileRow> for BillingProfile {
     type Error = StorageError;
 
     fn try_from(row: BillingProfileRow) -> Result<Self, StorageError> {
+        let consultation = row.tax_id_consultation;
+        let check = row.tax_id_checker.zip(row.tax_id_checked_at);
+        let check = check.map(|(checker, checked_at)| TaxIdCheck { checker, checked_at, consultation });
         Ok(Self {
             customer: customer_from_column(&row.customer_id)?,
             name: row.name,
@@ -56,10 +62,11 @@ impl TryFrom<BillingProfileRow> for BillingProfile {
                 bank_name: row.bank_name,
                 bank_account: row.bank_account,
             },
-            tax_id_verified: row
-                .tax_id_verified_at
-                .zip(row.tax_id_verified_by)
-                .map(|(at, by)| TaxIdVerification { at, by }),
+            tax_id_verified: row.tax_id_verified_at.zip(row.tax_id_verified_by).map(|(at, by)| TaxIdVerification {
+                at,
+                by,
+                check,
+            }),
             version: row.version,
             updated_at: row.updated_at,
         })
@@ -85,10 +92,15 @@ struct BillingProfileColumns<'a> {
     bank_account: Option<&'a str>,
     tax_id_verified_at: Option<DateTime<Utc>>,
     tax_id_verified_by: Option<&'a str>,
+    tax_id_checker: Option<&'a str>,
+    tax_id_checked_at: Option<DateTime<Utc>>,
+    tax_id_consultation: Option<&'a str>,
 }
 
 impl<'a> From<&'a BillingProfile> for BillingProfileColumns<'a> {
     fn from(profile: &'a BillingProfile) -> Self {
+        let verified = profile.tax_id_verified.as_ref();
+        let check = verified.and_then(|verified| verified.check.as_ref());
         Self {
             customer_id: profile.customer.as_str(),
             name: &profile.name,
@@ -104,8 +116,11 @@ impl<'a> From<&'a BillingProfile> for BillingProfileColumns<'a> {
             registered_address: profile.details.registered_address.as_deref(),
             bank_name: profile.details.bank_name.as_deref(),
             bank_account: profile.details.bank_account.as_deref(),
-            tax_id_verified_at: profile.tax_id_verified.as_ref().map(|verified| verified.at),
-            tax_id_verified_by: profile.tax_id_verified.as_ref().map(|verified| verified.by.as_str()),
+            tax_id_verified_at: verified.map(|verified| verified.at),
+            tax_id_verified_by: verified.map(|verified| verified.by.as_str()),
+            tax_id_checker: check.map(|check| check.checker.as_str()),
+            tax_id_checked_at: check.map(|check| check.checked_at),
+            tax_id_consultation: check.and_then(|check| check.consultation.as_deref()),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Who sold and who bought, as a JSON document in a column.
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::StorageError;
-use crate::domain::party::{BillingDetails, Party};
+use crate::domain::party::{BillingDetails, Party, TaxIdCheck, TaxIdVerification};
 
 /// What a column holds. A part that is missing in it is absent.
 #[derive(Default, Deserialize)]
@@ -23,16 +24,34 @@ struct PartyDocument {
     registered_address: Option<String>,
     bank_name: Option<String>,
     bank_account: Option<String>,
+    tax_id_verified: Option<VerificationDocument>,
+}
+
+#[derive(Deserialize)]
+struct VerificationDocument {
+    at: DateTime<Utc>,
+    by: String,
+    check: Option<CheckDocument>,
+}
+
+#[derive(Deserialize)]
+struct CheckDocument {
+    checker: String,
+    checked_at: DateTime<Utc>,
+    consultation: Option<String>,
 }
 
 pub(super) fn to_document(party: &Party) -> Value {
-    let Party { name, country, email, details } = party;
+    let Party { name, country, email, details, tax_id_verified } = party;
     let BillingDetails { address, city, region, postal_code, phone, .. } = details;
     let BillingDetails { company, tax_id, registered_address, bank_name, bank_account, .. } = details;
-    serde_json::json!({
+    let check = |TaxIdCheck { checker, checked_at, consultation }: &TaxIdCheck| json!({ "checker": checker, "checked_at": checked_at, "consultation": consultation });
+    let verified = |TaxIdVerification { at, by, check: of_checker }: &TaxIdVerification| json!({ "at": at, "by": by, "check": of_checker.as_ref().map(check) });
+    json!({
         "name": name, "company": company, "address": address, "city": city, "region": region,
         "postal_code": postal_code, "country": country, "tax_id": tax_id, "email": email, "phone": phone,
         "registered_address": registered_address, "bank_name": bank_name, "bank_account": bank_account,
+        "tax_id_verified": tax_id_verified.as_ref().map(verified),
     })
 }
 
@@ -51,7 +70,19 @@ pub(super) fn from_document(document: Value) -> Result<Party, StorageError> {
         bank_name: document.bank_name,
         bank_account: document.bank_account,
     };
-    Ok(Party { name: document.name, country: document.country, email: document.email, details })
+    let check = |CheckDocument { checker, checked_at, consultation }| TaxIdCheck { checker, checked_at, consultation };
+    let verified = |document: VerificationDocument| TaxIdVerification {
+        at: document.at,
+        by: document.by,
+        check: document.check.map(check),
+    };
+    Ok(Party {
+        name: document.name,
+        country: document.country,
+        email: document.email,
+        details,
+        tax_id_verified: document.tax_id_verified.map(verified),
+    })
 }
 
 #[cfg(test)]
@@ -74,7 +105,11 @@ mod tests {
             bank_name: all("9"),
             bank_account: all("10"),
         };
-        let party = Party { name: "A".to_owned(), country: all("VN"), email: all("a@b.vn"), details };
+        let (at, checked_at) = (DateTime::UNIX_EPOCH, DateTime::from_timestamp_micros(1_700_000_000_000_001).unwrap());
+        let check = Some(TaxIdCheck { checker: "VIES".to_owned(), checked_at, consultation: all("11") });
+        let tax_id_verified = Some(TaxIdVerification { at, by: "service:billing".to_owned(), check });
+        let (name, country, email) = ("A".to_owned(), all("VN"), all("a@b.vn"));
+        let party = Party { name, country, email, details, tax_id_verified };
         assert_eq!(from_document(to_document(&party)).unwrap(), party);
         let short = from_document(serde_json::json!({ "name": "A" })).unwrap();
         assert_eq!(short, Party { name: "A".to_owned(), ..Party::default() });

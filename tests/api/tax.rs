@@ -126,7 +126,7 @@ async fn a_price_that_contains_its_tax_credits_all_of_it() {
 }
 
 #[tokio::test]
-async fn a_business_is_whose_tax_id_an_operator_has_verified() {
+async fn a_business_is_whose_tax_id_an_operator_or_a_checker_has_verified() {
     let app = seller().await;
     rule(&app, "DE/consumer", json!({ "rate_percent": "19", "at": "top_up" })).await;
     rule(&app, "other/business", json!({ "rate_percent": "0", "at": "top_up", "reverse_charge": true })).await;
@@ -158,6 +158,33 @@ async fn a_business_is_whose_tax_id_an_operator_has_verified() {
     assert!(profile(&app, "acme", "FR", Some("FR40303265045")).await["tax_id_verified_at"].is_string());
     assert!(profile(&app, "acme", "FR", Some("FR 23 334175221")).await["tax_id_verified_at"].is_null());
     assert_eq!(tax("acme").await, plain("20.00"));
+
+    // A service keeps what a checker has answered. The order and its papers keep it, too.
+    let checked = async |version: i64, valid: bool, checked_at: &str| {
+        let body = json!({ "checker": "VIES", "valid": valid, "checked_at": checked_at, "consultation": "WAPI7" });
+        let request = app.service().request(Method::POST, "/v1/billing-profile/record-tax-id-check?customer_id=acme");
+        Reply::of(request.header("if-match", format!("\"{version}\"")).json(&body)).await
+    };
+    let version = app.customer("acme").get("/v1/billing-profile").await["version"].as_i64().unwrap();
+    let at = "2026-01-02T03:04:05Z";
+    checked(version - 1, true, at).await.problem(412, "precondition_failed");
+    checked(version, true, "2126-01-01T00:00:00Z").await.names("/checked_at", "out_of_range");
+    let kept = checked(version, true, at).await.expect(200);
+    let answer = ["tax_id_checker", "tax_id_checked_at", "tax_id_consultation"];
+    assert_eq!(answer.map(|name| kept[name].as_str().unwrap()), ["VIES", at, "WAPI7"]);
+    assert_eq!(tax("acme").await, ("0.00".to_owned(), true));
+    let of_business = ordered(&app, "acme", "card", "USD", "50").await;
+    checked(version + 1, false, at).await.expect(200);
+    assert_eq!(tax("acme").await, plain("20.00"));
+    play(&app, "stripe", &of_business, "pay", json!({})).await;
+    quiet(&app, "stripe").await;
+    let buyer = receipt(&app, "acme", &of_business).await["receipt"]["buyer"].clone();
+    assert_eq!(answer.map(|name| buyer[name].as_str().unwrap()), ["VIES", at, "WAPI7"]);
+    assert_eq!(buyer["tax_id_verified_at"], kept["tax_id_verified_at"]);
+    let by = "count(*) FROM top_up_orders WHERE buyer #>> '{tax_id_verified,by}' = 'service:meter'";
+    assert_eq!(number(&app, by).await, 1);
+    let audited = "count(*) FROM audit_log WHERE action = 'billing_profile.tax_id_checked'";
+    assert_eq!(number(&app, audited).await, 2);
 
     // Never reverse charge at home.
     profile(&app, "gmbh", "DE", Some("DE136695976")).await;

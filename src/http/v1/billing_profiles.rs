@@ -10,14 +10,15 @@ use crate::app::billing_profiles::{self, NewProfile};
 use crate::app::{App, Error, Problems};
 use crate::domain::billing_profile::{self, Email};
 use crate::domain::code::Code;
-use crate::domain::party::BillingDetails;
+use crate::domain::party::{BillingDetails, TaxIdCheck};
 use crate::domain::tax_id;
 use crate::http::edge::answers::tagged;
-use crate::http::edge::auth::{Allowed, AsCustomer, AsOperator, FINANCE, SUPPORT};
+use crate::http::edge::auth::{Allowed, AsCustomer, AsOperator, AsStaff, FINANCE, SUPPORT};
 use crate::http::edge::etag::IfMatch;
 use crate::http::edge::extract::{JsonBody, QueryParams};
 use crate::http::edge::problem::Failure;
 use crate::http::edge::queries::{CustomerPath, CustomerQuery};
+use crate::http::edge::times;
 use crate::http::edge::wire::{CountryCode, CustomerIdText, Reason};
 
 /// The profile to save: whom the platform bills.
@@ -131,9 +132,16 @@ pub struct BillingProfile {
     bank_name: Option<String>,
     #[schema(max_length = 64, example = "6216600100001234567")]
     bank_account: Option<String>,
-    /// When an operator verified the tax id, and by that made the customer a business for tax; null until then. A
-    /// change of name, company, country or tax id ends it.
+    /// When the tax id was verified, which made the customer a business for tax; null until then. A change of name,
+    /// company, country or tax id ends it.
     tax_id_verified_at: Option<DateTime<Utc>>,
+    /// The checker whose answer that rests on; null where an operator has looked.
+    #[schema(max_length = 50, example = "VIES")]
+    tax_id_checker: Option<String>,
+    tax_id_checked_at: Option<DateTime<Utc>>,
+    /// The number under which the checker keeps its answer.
+    #[schema(max_length = 100, example = "WAPIAAAAY0jnJxk5")]
+    tax_id_consultation: Option<String>,
     /// A number that grows with every change. It is also the ETag: `"<version>"`.
     #[schema(minimum = 1, example = 1)]
     version: i64,
@@ -147,7 +155,8 @@ impl std::fmt::Debug for BillingProfile {
 }
 
 fn answer(profile: billing_profile::BillingProfile) -> HttpResponse {
-    let (version, details) = (profile.version, profile.details);
+    let (version, details, verified) = (profile.version, profile.details, profile.tax_id_verified);
+    let check = verified.as_ref().and_then(|verified| verified.check.as_ref());
     let body = BillingProfile {
         customer_id: CustomerIdText::of(&profile.customer),
         name: profile.name,
@@ -163,7 +172,10 @@ fn answer(profile: billing_profile::BillingProfile) -> HttpResponse {
         registered_address: details.registered_address,
         bank_name: details.bank_name,
         bank_account: details.bank_account,
-        tax_id_verified_at: profile.tax_id_verified.map(|verified| verified.at),
+        tax_id_verified_at: verified.as_ref().map(|verified| verified.at),
+        tax_id_checker: check.map(|check| check.checker.clone()),
+        tax_id_checked_at: check.map(|check| check.checked_at),
+        tax_id_consultation: check.and_then(|check| check.consultation.clone()),
         version,
         updated_at: profile.updated_at,
     };
@@ -259,6 +271,57 @@ pub async fn admin_verify_tax_id(
     let reason = reason.read(&mut problems, "/reason");
     let reason = problems.into_result(reason)?;
     Ok(answer(billing_profiles::verify_tax_id(&app, &caller, &customer, &expected, verified, &reason).await?))
+}
+
+/// What a checker of tax ids has answered.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "checker": "VIES", "valid": true, "checked_at": "2026-11-21T09:30:00Z", "consultation": "WAPIAAAAY0jnJxk5"
+}))]
+pub struct TaxIdAnswer {
+    #[schema(min_length = 1, max_length = 50, example = "VIES")]
+    checker: String,
+    /// Whether the tax id exists and is the customer's.
+    valid: bool,
+    /// When it answered.
+    #[serde(deserialize_with = "times::required_moment")]
+    checked_at: DateTime<Utc>,
+    /// The number under which the checker keeps its answer.
+    #[schema(max_length = 100, example = "WAPIAAAAY0jnJxk5")]
+    consultation: Option<String>,
+}
+
+/// Record a check of the tax id
+///
+/// Keeps what a checker such as VIES has answered about the tax id of the billing profile. A valid tax id makes the
+/// customer a business for tax, as an operator's word does, and one that is not valid ends that. `If-Match` names the
+/// version of the profile whose tax id was checked: without it the call fails with 428 `if_match_required`, and with 412
+/// if the profile has changed since.
+#[utoipa::path(
+    tag = "billing-profile",
+    operation_id = "recordTaxIdCheck",
+    params(CustomerQuery, IfMatch),
+    request_body = TaxIdAnswer,
+    responses((status = 200, description = "The profile as it is now", body = BillingProfile,
+        headers(("ETag" = String, description = "The version, to send as `If-Match`")))),
+    security(("bearer" = ["service", "operator:finance"]))
+)]
+#[post("/v1/billing-profile/record-tax-id-check")]
+pub async fn record_tax_id_check(
+    Allowed(caller): AsStaff<FINANCE>,
+    QueryParams(query): QueryParams<CustomerQuery>,
+    IfMatch(expected): IfMatch,
+    body: JsonBody<TaxIdAnswer>,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let customer = query.customer(&caller)?;
+    let TaxIdAnswer { checker, valid, checked_at, consultation } = body.value;
+    let mut problems = Problems::new();
+    let checker = problems.text("/checker", &checker, 1, 50);
+    let consultation = problems.optional_text("/consultation", consultation.as_deref(), 100);
+    let check = TaxIdCheck { checker: problems.into_result(checker)?, checked_at, consultation };
+    Ok(answer(billing_profiles::record_tax_id_check(&app, &caller, &customer, &expected, valid, &check).await?))
 }
 
 #[cfg(test)]

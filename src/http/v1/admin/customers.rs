@@ -63,8 +63,15 @@ pub struct CustomerProfile {
     bank_account: Option<String>,
     /// When the tax id was verified; null until then.
     tax_id_verified_at: Option<DateTime<Utc>>,
-    /// Who verified it.
+    /// Who verified it, or stored the answer of the checker.
     tax_id_verified_by: Option<Actor>,
+    /// The checker whose answer that rests on; null where an operator has looked.
+    #[schema(max_length = 50, example = "VIES")]
+    tax_id_checker: Option<String>,
+    tax_id_checked_at: Option<DateTime<Utc>>,
+    /// The number under which the checker keeps its answer.
+    #[schema(max_length = 100, example = "WAPIAAAAY0jnJxk5")]
+    tax_id_consultation: Option<String>,
 }
 
 // Personal data must not get into logs.
@@ -76,7 +83,8 @@ impl std::fmt::Debug for CustomerProfile {
 
 impl From<BillingProfile> for CustomerProfile {
     fn from(profile: BillingProfile) -> Self {
-        let details = profile.details;
+        let (details, verified) = (profile.details, profile.tax_id_verified);
+        let check = verified.as_ref().and_then(|verified| verified.check.as_ref());
         Self {
             name: profile.name,
             email: profile.email.as_str().to_owned(),
@@ -91,8 +99,11 @@ impl From<BillingProfile> for CustomerProfile {
             registered_address: details.registered_address,
             bank_name: details.bank_name,
             bank_account: details.bank_account,
-            tax_id_verified_at: profile.tax_id_verified.as_ref().map(|verified| verified.at),
-            tax_id_verified_by: profile.tax_id_verified.map(|verified| Actor::new(verified.by)),
+            tax_id_verified_at: verified.as_ref().map(|verified| verified.at),
+            tax_id_checker: check.map(|check| check.checker.clone()),
+            tax_id_checked_at: check.map(|check| check.checked_at),
+            tax_id_consultation: check.and_then(|check| check.consultation.clone()),
+            tax_id_verified_by: verified.map(|verified| Actor::new(verified.by)),
         }
     }
 }

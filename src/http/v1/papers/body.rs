@@ -113,6 +113,15 @@ pub struct PaperParty {
     bank_name: Option<String>,
     #[schema(max_length = 64, example = "6216600100001234567")]
     bank_account: Option<String>,
+    /// When the tax id was verified, if it was when the order was created; null for a consumer.
+    tax_id_verified_at: Option<DateTime<Utc>>,
+    /// The checker whose answer that rests on; null where an operator has looked.
+    #[schema(max_length = 50, example = "VIES")]
+    tax_id_checker: Option<String>,
+    tax_id_checked_at: Option<DateTime<Utc>>,
+    /// The number under which the checker keeps its answer.
+    #[schema(max_length = 100, example = "WAPIAAAAY0jnJxk5")]
+    tax_id_consultation: Option<String>,
 }
 
 /// The state's invoice.
@@ -127,7 +136,11 @@ pub struct EInvoice {
 
 impl From<&party::Party> for PaperParty {
     fn from(party: &party::Party) -> Self {
-        let party::Party { name, country, email, details } = party.clone();
+        let party::Party { name, country, email, details, tax_id_verified } = party.clone();
+        let tax_id_verified_at = tax_id_verified.as_ref().map(|verified| verified.at);
+        let check = tax_id_verified.and_then(|verified| verified.check);
+        let tax_id_checked_at = check.as_ref().map(|check| check.checked_at);
+        let (tax_id_checker, consultation) = check.map(|check| (check.checker, check.consultation)).unzip();
         Self {
             name,
             company: details.company,
@@ -142,6 +155,10 @@ impl From<&party::Party> for PaperParty {
             registered_address: details.registered_address,
             bank_name: details.bank_name,
             bank_account: details.bank_account,
+            tax_id_verified_at,
+            tax_id_checker,
+            tax_id_checked_at,
+            tax_id_consultation: consultation.flatten(),
         }
     }
 }

@@ -211,7 +211,7 @@ pub fn render(paper: &Paper, language: PaperLanguage) -> Result<String, Error> {
 fn size(paper: &Paper) -> &'static str {
     let width = |text: &str| text.chars().map(|c| if c < '\u{2e80}' { 1 } else { 2 }).sum::<usize>();
     let length = |party: &Party| {
-        let Party { name, country: _, email, details } = party;
+        let Party { name, email, details, .. } = party;
         let BillingDetails { address, city, region, postal_code, phone, .. } = details;
         let BillingDetails { company, tax_id, registered_address, bank_name, bank_account, .. } = details;
         let first = [email, address, city, region, postal_code, phone];
