@@ -250,9 +250,14 @@ async fn what_is_wrong_with_a_rule_or_a_tax_id_is_named() {
     assert_eq!(operator.get(RULES).await.expect(200)["data"], json!([]));
     rule(&app, "FR/business", reverse("0")).await;
     put(&operator, &format!("{RULES}/DE/FR/business"), &reverse("0"), None).await.problem(428, "if_match_required");
+    // `*` is any version of a rule that is there.
+    put(&operator, &format!("{RULES}/DE/FR/business"), &reverse("0"), Some("*")).await.expect(200);
+    put(&operator, &format!("{RULES}/DE/IT/business"), &reverse("0"), Some("*"))
+        .await
+        .problem(412, "precondition_failed");
     let listed = operator.get(RULES).await.expect(200);
-    assert_eq!((&listed["data"][0]["customer_country"], &listed["data"][0]["version"]), (&json!("FR"), &json!(1)));
-    assert_eq!(number(&app, "count(*) FROM audit_log WHERE target = 'tax_rule:DE:FR:business'").await, 1);
+    assert_eq!((&listed["data"][0]["customer_country"], &listed["data"][0]["version"]), (&json!("FR"), &json!(2)));
+    assert_eq!(number(&app, "count(*) FROM audit_log WHERE target = 'tax_rule:DE:FR:business'").await, 2);
 
     let typo = json!({ "name": "A", "email": "a@example.com", "country": "DE", "tax_id": "DE136695967" });
     put(&app.customer("alice"), "/v1/billing-profile", &typo, None).await.names("/tax_id", "malformed");
