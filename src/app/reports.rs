@@ -1,6 +1,6 @@
 //! The reports of finance, made of folded days. A worker folds a day once nothing can be added to it.
 
-use chrono::{Duration, NaiveDate};
+use chrono::{DateTime, Duration, NaiveDate, SecondsFormat};
 
 use super::{App, Error};
 use crate::domain::code::Code;
@@ -12,7 +12,7 @@ use crate::domain::report::{GrantAge, ReportLine, RollForward};
 use crate::storage::connection::Purpose;
 use crate::storage::reports::{self as store, NextDay};
 use crate::storage::transaction::TransactionError;
-use crate::storage::{Connection, ledger, papers};
+use crate::storage::{Connection, clock, ledger, papers};
 
 /// The most days of one report.
 pub(super) const MOST_DAYS: i64 = 366;
@@ -75,14 +75,9 @@ pub struct Narrowed {
 }
 
 /// The last day that is folded; `None` before the first one.
-///
-/// # Errors
-/// Database errors.
-pub async fn last_day(app: &App) -> Result<Option<NaiveDate>, Error> {
-    let mut conn = app.pool.get().await?;
-    let next = store::next_day(&mut conn).await?;
-    let is_first = next.span.from == chrono::DateTime::UNIX_EPOCH;
-    Ok(next.day.pred_opt().filter(|_| !is_first))
+fn last_before(next: NextDay) -> Option<NaiveDate> {
+    let is_first = next.span.from == DateTime::UNIX_EPOCH;
+    next.day.pred_opt().filter(|_| !is_first)
 }
 
 /// Requires that all days are folded, and that they are in order and not too many.
@@ -96,14 +91,30 @@ pub(super) async fn require_folded(app: &App, days: &Days, most: i64) -> Result<
     if (days.to - days.from).num_days() >= most {
         return Err(Error::field("?from", Code::OutOfRange, format!("must be at most {most} days before to")));
     }
-    match last_day(app).await? {
+    let mut conn = app.pool.get().await?;
+    let next = store::next_day(&mut conn).await?;
+    match last_before(next) {
         Some(last) if days.to <= last => Ok(()),
         last => {
             let last = last.map_or_else(|| "none yet".to_owned(), |last| last.to_string());
-            let detail = format!("a day is reported some minutes after its end; the last one is {last}");
-            Err(Error::conflict(Code::TooRecent, detail))
+            let waits = what_waits(&mut conn, next).await?;
+            Err(Error::conflict(Code::TooRecent, format!("{waits}; the last reported day is {last}")))
         }
     }
+}
+
+/// When the next day is reported, or what it waits for.
+async fn what_waits(conn: &mut Connection, next: NextDay) -> Result<String, Error> {
+    let (day, end) = (next.day, next.span.to);
+    if clock::now(conn).await? < end {
+        let end = end.to_rfc3339_opts(SecondsFormat::Secs, true);
+        return Ok(format!("{day} is reported some minutes after its end at {end}"));
+    }
+    let waits_for_papers = papers::oldest_due(conn).await?.is_some_and(|due| due < end);
+    Ok(match waits_for_papers {
+        true => format!("{day} has ended and waits until all of its receipts and credit notes are issued"),
+        false => format!("{day} has ended and is reported in some minutes"),
+    })
 }
 
 /// What happened in some days, by day or by month.

@@ -53,7 +53,13 @@ async fn a_day_is_folded_once_nobody_can_add_to_it_and_adds_up() {
     let today = Utc::now().date_naive();
     let ask = |from: NaiveDate, to: NaiveDate| format!("from={from}&to={to}");
     let path = |report: &str, days: &str| format!("/v1/admin/reports/{report}?{days}");
-    finance.get(&path("roll-forward", &ask(today, today))).await.problem(409, "too_recent");
+    let too_recent = async |report: &str, days: &str| {
+        let refused = finance.get(&path(report, days)).await.problem(409, "too_recent");
+        refused["detail"].as_str().unwrap().to_owned()
+    };
+    let refused = too_recent("roll-forward", &ask(today, today)).await;
+    let is_told = refused.contains("is reported some minutes after its end at ") && refused.ends_with("is none yet");
+    assert!(is_told, "{refused}");
 
     let_the_day_end(&app).await;
     let mut conn = connect(&url(&app.database)).await.unwrap();
@@ -66,6 +72,8 @@ async fn a_day_is_folded_once_nobody_can_add_to_it_and_adds_up() {
     assert!(!fold_if_due(state, Duration::zero()).await.unwrap());
     conn.batch_execute("COMMIT").await.unwrap();
     assert!(!fold_if_due(state, Duration::zero()).await.unwrap(), "papers of the day are due");
+    let refused = too_recent("roll-forward", &ask(next.day, next.day)).await;
+    assert!(refused.contains("has ended and waits until all of its receipts"), "{refused}");
     issue_papers(&app).await;
     assert!(!fold_if_due(state, Duration::minutes(5)).await.unwrap(), "the clock may be set back");
     let both = tokio::join!(fold_if_due(state, Duration::zero()), fold_if_due(state, Duration::zero()));
@@ -85,7 +93,8 @@ async fn a_day_is_folded_once_nobody_can_add_to_it_and_adds_up() {
     assert_eq!((&age["grants"], &age["remaining"]), (&json!(1), &json!("7.00")));
 
     let tomorrow = next.day.succ_opt().unwrap();
-    finance.get(&path("journal", &ask(next.day, tomorrow))).await.problem(409, "too_recent");
+    let refused = too_recent("journal", &ask(next.day, tomorrow)).await;
+    assert!(refused.starts_with(&tomorrow.to_string()) && refused.ends_with(&next.day.to_string()), "{refused}");
     finance.get(&path("activity", &ask(tomorrow, next.day))).await.names("?to", "out_of_range");
     finance.get(&path("activity", &ask(next.day - Duration::days(366), next.day))).await.names("?from", "out_of_range");
     finance.get("/v1/admin/reports/activity?from=yesterday&to=2026-11-01").await.problem(422, "validation_failed");
