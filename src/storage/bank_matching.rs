@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Array, Date, Numeric, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -13,10 +14,11 @@ use super::schema::{
     bank_lines, bank_transactions as transactions, payment_applications as applications, payments,
     top_up_orders as orders,
 };
+use super::statement::{Cached, Parameters, Statement};
 use crate::domain::bank_statement::StatementLine;
-use crate::domain::bank_statement::matching::StatedPayment;
+use crate::domain::bank_statement::matching::{StatedPayment, stretches};
 use crate::domain::bank_statement::suggestion::{OLDEST_DAYS, OpenOrder};
-use crate::domain::bank_transaction::{ALIKE_WITHIN_DAYS, Identity};
+use crate::domain::bank_transaction::Identity;
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::OrderStatus;
 use crate::domain::payment::Channel;
@@ -71,6 +73,37 @@ pub async fn stated(
     Ok(rows.into_iter().map(read).collect())
 }
 
+struct ByFigures {
+    account: Uuid,
+    amounts: Vec<Decimal>,
+    first_days: Vec<NaiveDate>,
+    last_days: Vec<NaiveDate>,
+}
+
+impl ByFigures {
+    fn of(account: Uuid, lines: &[StatementLine]) -> Self {
+        let stretches = stretches(lines);
+        Self {
+            account,
+            amounts: stretches.iter().map(|stretch| stretch.amount.amount()).collect(),
+            first_days: stretches.iter().map(|stretch| stretch.first_day).collect(),
+            last_days: stretches.iter().map(|stretch| stretch.last_day).collect(),
+        }
+    }
+}
+
+impl Statement for ByFigures {
+    const TEXT: &'static str = include_str!("sql/bank_transactions_by_figures.sql");
+    type Row = SqlUuid;
+
+    fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
+        parameters.add::<SqlUuid, _>(&self.account)?;
+        parameters.add::<Array<Numeric>, _>(&self.amounts)?;
+        parameters.add::<Array<Date>, _>(&self.first_days)?;
+        parameters.add::<Array<Date>, _>(&self.last_days)
+    }
+}
+
 /// By the bank's id, by a reference, or by amount and day: each is found in an index.
 async fn candidates(
     conn: &mut AsyncPgConnection,
@@ -99,20 +132,7 @@ async fn candidates(
         .select(transactions::payment_id)
         .load(conn)
         .await?;
-    let amounts: BTreeSet<Decimal> = lines.iter().map(|line| line.amount.amount()).collect();
-    let days = || lines.iter().map(|line| line.booked_on);
-    let by_figures: Vec<Uuid> = match days().min().zip(days().max()) {
-        Some((from, to)) => {
-            let near = Duration::days(ALIKE_WITHIN_DAYS);
-            transactions::table
-                .filter(of_account.and(transactions::amount.eq_any(amounts)))
-                .filter(transactions::received_on.between(from - near, to + near))
-                .select(transactions::payment_id)
-                .load(conn)
-                .await?
-        }
-        None => Vec::new(),
-    };
+    let by_figures: Vec<Uuid> = Cached(ByFigures::of(account, lines)).load(conn).await?;
     let all: BTreeSet<Uuid> = by_id.into_iter().chain(by_reference).chain(by_figures).collect();
     Ok(all.into_iter().collect())
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::csv::{AmountColumns, CsvMapping};
-use super::matching::{Match, StatedPayment, match_lines};
+use super::matching::{Match, StatedPayment, match_lines, stretches};
 use super::suggestion::{OpenOrder, Suggestion, suggest};
 use super::text::TextEncoding;
 use super::*;
@@ -207,6 +207,29 @@ fn stated(n: u128, id: &str, day: &str, amount: &str, payer: Option<&str>, refer
         payers: payer.map(str::to_owned).into_iter().collect(),
         references: reference.map(str::to_owned).into_iter().collect(),
     }
+}
+
+/// What payments are read for lines: an old line that is still tied must not make an upload read all payments since.
+#[test]
+fn an_old_line_adds_its_own_days_and_not_all_days_since() {
+    let lines = [
+        line("2026-11-20", "100", Some("A"), None, ""),
+        line("2026-01-10", "100", Some("old"), None, ""),
+        line("2026-11-24", "100", Some("B"), None, ""),
+        line("2026-11-20", "100", Some("C"), None, ""),
+        line("2026-11-20", "300", Some("D"), None, ""),
+    ];
+    let found: Vec<(Money, String, String)> = stretches(&lines)
+        .into_iter()
+        .map(|found| (found.amount, found.first_day.to_string(), found.last_day.to_string()))
+        .collect();
+    let days = |amount, first: &str, last: &str| (cny(amount), first.to_owned(), last.to_owned());
+    let wanted = [
+        days("100", "2026-01-07", "2026-01-13"),
+        days("100", "2026-11-17", "2026-11-27"),
+        days("300", "2026-11-17", "2026-11-23"),
+    ];
+    assert_eq!(found, wanted);
 }
 
 #[test]
