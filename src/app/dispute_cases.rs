@@ -76,7 +76,7 @@ pub async fn list(
 pub async fn evidence(app: &App, caller: &Caller, id: Option<Uuid>, note: Option<String>) -> Result<Evidence, Error> {
     let view = read(app, id).await?;
     let order_id = view.dispute.order_id.ok_or(Error::NotFound("order of this dispute"))?;
-    let request = PageRequest { part: None, below: None, limit: USES };
+    let request = PageRequest { part: None, page: Page::newest(USES) };
     let used = explain::order_paid_for(app, caller, None, Some(order_id), request).await?;
     let mut conn = app.pool.get().await?;
     let order = orders::find(&mut conn, order_id).await?.ok_or(Error::Internal("the order of a dispute"))?;

@@ -187,6 +187,11 @@ async fn an_order_lists_the_debts_that_it_repaid() {
     assert_eq!(items(&page), pairs(&[("4.00", "u3")]));
     let page = of_order(&second, &format!("?limit=1&cursor={}", page["next_cursor"].as_str().unwrap())).await;
     assert_eq!((items(&page), &page["has_more"]), (pairs(&[("0.50", "u2")]), &json!(false)));
+    // And back.
+    let page = of_order(&second, &format!("?limit=1&cursor={}", page["previous_cursor"].as_str().unwrap())).await;
+    assert_eq!((items(&page), &page["has_more"]), (pairs(&[("4.00", "u3")]), &json!(true)));
+    let page = of_order(&second, &format!("?limit=1&cursor={}", page["previous_cursor"].as_str().unwrap())).await;
+    assert_eq!((items(&page), &page["previous_cursor"]), (pairs(&[("1.00", "u4")]), &Value::Null));
 
     let all = flows(&app, "alice", "consume").await;
     let flow = all.iter().find(|flow| flow["reference"] == "u2").unwrap()["id"].as_str().unwrap();

@@ -9,6 +9,7 @@ use topup::domain::customer::CustomerId;
 use topup::domain::entry::EntryKind;
 use topup::domain::explain::MoneyRange;
 use topup::domain::money::Money;
+use topup::domain::page::{Page, Place};
 use topup::storage::ledger::explain;
 use topup::storage::ledger::lock_wallet;
 use topup::storage::spend_guards;
@@ -112,7 +113,7 @@ async fn debt_is_followed_by_index_and_not_without_end() {
     conn.batch_execute(OWING).await.unwrap();
     let (customer, wallet): (CustomerId, Uuid) = (CustomerId::new("big").unwrap(), WALLET.parse().unwrap());
     let flow = |seq| Some(FlowId { wallet, seq });
-    let request = PageRequest { part: None, below: None, limit: 10 };
+    let request = PageRequest { part: None, page: Page::newest(10) };
 
     conn.batch_execute("BEGIN").await.unwrap();
     let (moves, whole) = explain::debt_changes(&mut conn, &customer, wallet, usd("9999"), 100).await.unwrap();
@@ -175,11 +176,14 @@ async fn the_last_entry_of_a_wallet_is_told_once() {
         UPDATE wallets SET paid_in = 60005, paid_out = 60001, paid = 4, entry_seq = 60602 WHERE customer_id = 'big'";
     conn.batch_execute(more).await.unwrap();
     let flow = Some(FlowId { wallet: WALLET.parse().unwrap(), seq: 60_601 });
-    let request = PageRequest { part: None, below: None, limit: 1 };
-    for below in [None, Some(60_603)] {
-        let request = PageRequest { below, ..request };
+    for (place, beside) in [
+        (Place::Start, (None, None)),
+        (Place::After(60_603), (Some(60_602), None)),
+        (Place::Before(0), (None, Some(1))),
+    ] {
+        let request = PageRequest { part: None, page: Page { place, ..Page::newest(1) } };
         let page = what_it_paid_for(&mut conn, &CustomerId::new("big").unwrap(), flow, request).await.unwrap();
-        assert_eq!((page.items.len(), page.next), (1, None));
+        assert_eq!((page.items.len(), (page.previous, page.next)), (1, beside));
     }
 }
 
@@ -259,7 +263,7 @@ async fn a_reversal_that_cannot_be_explained_is_not_told_as_complete() {
     let tampered = "ALTER TABLE entries DISABLE TRIGGER USER; UPDATE entries SET amount = -10 WHERE key = 'u'";
     conn.batch_execute(tampered).await.unwrap();
     let wallet = lock_wallet(&mut conn, &at).await.unwrap().unwrap().0.id;
-    let request = PageRequest { part: None, below: None, limit: 10 };
+    let request = PageRequest { part: None, page: Page::newest(10) };
     let page = what_it_paid_for(&mut conn, &at.customer, Some(FlowId { wallet, seq: 1 }), request).await.unwrap();
     assert_eq!((page.items.len(), page.items[0].went_on.len(), page.complete), (1, 0, false));
     let told = what_paid_for(&mut conn, &at.customer, Some(FlowId { wallet, seq: 4 })).await.unwrap();
@@ -281,7 +285,7 @@ async fn what_went_back_into_a_grant_is_told_by_the_grant_alone() {
 
     let mut conn = pool.get().await.unwrap();
     let wallet = lock_wallet(&mut conn, &at).await.unwrap().unwrap().0.id;
-    let request = PageRequest { part: None, below: None, limit: 10 };
+    let request = PageRequest { part: None, page: Page::newest(10) };
     for (seq, paid_for, complete) in
         [(1, vec![6, 3], true), (2, vec![6, 3], true), (4, vec![], false), (5, vec![], false)]
     {
@@ -308,7 +312,7 @@ async fn what_used_a_grant_is_told_after_it_was_given_back_and_another_grant_cam
 
     let mut conn = pool.get().await.unwrap();
     let wallet = lock_wallet(&mut conn, &at).await.unwrap().unwrap().0.id;
-    let request = PageRequest { part: None, below: None, limit: 10 };
+    let request = PageRequest { part: None, page: Page::newest(10) };
     for (opened, used) in [(1, vec![3, 2]), (6, vec![7])] {
         let page =
             what_it_paid_for(&mut conn, &at.customer, Some(FlowId { wallet, seq: opened }), request).await.unwrap();

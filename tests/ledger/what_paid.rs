@@ -7,7 +7,7 @@ use chrono::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rust_decimal::Decimal;
-use topup::app::explain::{PageRequest, PaidByCredit, what_it_paid_for, what_paid_for};
+use topup::app::explain::{PageRequest, PaidByCredit, PaidForPage, what_it_paid_for, what_paid_for};
 use topup::domain::account_flow::FlowId;
 use topup::domain::customer::CustomerId;
 use topup::domain::entry::{Entry, EntryKind};
@@ -15,6 +15,7 @@ use topup::domain::explain::MoneyRange;
 use topup::domain::money::Money;
 use topup::domain::movement::capture::capture;
 use topup::domain::movement::transfer::transfer;
+use topup::domain::page::{Page, Place};
 use topup::domain::posting::{Booked, Posting, PostingOutcome};
 use topup::domain::wallet_key::WalletKey;
 use topup::storage::Connection;
@@ -199,7 +200,7 @@ fn customer() -> CustomerId {
 /// How many units of which origin an entry took, as money and as debt that was repaid.
 type Told = BTreeMap<(FlowId, FlowId, bool), usize>;
 
-/// Walks on from what came in, page by page, with every part that went on.
+/// Walks on from what came in, page by page, with every part that went on. The way back shows the same pages.
 fn walk<'w>(
     conn: &'w mut Connection,
     origin: FlowId,
@@ -208,11 +209,15 @@ fn walk<'w>(
     told: &'w mut Told,
 ) -> Pin<Box<dyn Future<Output = usize> + 'w>> {
     Box::pin(async move {
-        let (mut below, mut sum) = (None, 0);
-        loop {
-            let request = PageRequest { part, below, limit: 2 };
-            let page = what_it_paid_for(conn, &customer(), Some(at), request).await.unwrap();
+        let request = |place| PageRequest { part, page: Page { place, ..Page::newest(2) } };
+        let shown = |page: &PaidForPage| -> Vec<(i64, Money, bool)> {
+            page.items.iter().map(|item| (item.entry.seq, item.amount, item.debt)).collect()
+        };
+        let (mut place, mut sum, mut pages) = (Place::Start, 0, Vec::new());
+        let mut previous = loop {
+            let page = what_it_paid_for(conn, &customer(), Some(at), request(place)).await.unwrap();
             assert!(page.complete && page.items.len() <= 2);
+            pages.push(shown(&page));
             for item in page.items {
                 assert_eq!(item.debt, item.entry.seq < at.seq);
                 sum += units(item.amount);
@@ -225,10 +230,18 @@ fn walk<'w>(
                 }
                 assert!(on <= units(item.amount));
             }
-            let Some(next) = page.next else { return sum };
-            assert!(below.is_none_or(|below| next < below));
-            below = Some(next);
+            let Some(next) = page.next else { break page.previous };
+            assert!(!matches!(place, Place::After(below) if next >= below));
+            place = Place::After(next);
+        };
+        while let Some(above) = previous {
+            let page = what_it_paid_for(conn, &customer(), Some(at), request(Place::Before(above))).await.unwrap();
+            pages.pop();
+            assert_eq!(Some(&shown(&page)), pages.last());
+            previous = page.previous;
         }
+        assert_eq!(pages.len(), 1);
+        sum
     })
 }
 

@@ -15,13 +15,15 @@
 mod history;
 mod paid_by;
 mod paid_for;
+mod uses;
 
 use std::collections::HashMap;
 
 use uuid::Uuid;
 
 pub use self::paid_by::{PaidBy, PaidByCredit, PaidByGrant, what_paid_for};
-pub use self::paid_for::{NextFlow, PageRequest, PaidForItem, PaidForPage, order_paid_for, what_it_paid_for};
+pub use self::paid_for::{NextFlow, PaidForItem, PaidForPage, order_paid_for, what_it_paid_for};
+pub use self::uses::PageRequest;
 use super::{App, Error};
 use crate::domain::account_flow::FlowId;
 use crate::domain::customer::CustomerId;

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::history::{History, MAX_REVERSALS};
+use super::uses::{CreditUse, PageRequest, uses_of_grant, uses_of_money};
 use super::{find, wallet_of};
 use crate::app::{App, Caller, Error, orders};
 use crate::domain::account_flow::FlowId;
@@ -16,25 +17,13 @@ use crate::domain::explain::MoneyRange;
 use crate::domain::explain::returned_money::ReturnedMoney;
 use crate::domain::id::IdKind;
 use crate::domain::money::Money;
+use crate::domain::page::Place;
 use crate::domain::wallet_key::WalletKey;
 use crate::storage::ledger::{self, explain as store};
 use crate::storage::{Connection, payments, transfers};
 
-/// One page reads about this many entries of a wallet at most, including those that used nothing of the credit.
-const MAX_ENTRIES_READ: i64 = 5_000;
 /// One item names at most this many flows with which its money went on.
 const MAX_NEXT_FLOWS: usize = 100;
-
-/// Which page of what a credit paid for.
-#[derive(Debug, Clone, Copy)]
-pub struct PageRequest {
-    /// Restricts the page to a part of what the credit brought as a whole: debt repayment first, then the rest.
-    pub part: Option<MoneyRange>,
-    /// Only entries below this number.
-    pub below: Option<i64>,
-    /// The size of the page: at least 1.
-    pub limit: i64,
-}
 
 /// A debit that the credit paid for, or whose debt it repaid.
 #[derive(Debug)]
@@ -63,6 +52,8 @@ pub struct NextFlow {
 pub struct PaidForPage {
     /// Newest first.
     pub items: Vec<PaidForItem>,
+    /// The page before this one lies above this number; `None` on the first page.
+    pub previous: Option<i64>,
     /// The next page lies below this number; `None` on the last page.
     pub next: Option<i64>,
     /// False in two cases. Some of it is not known: there were too many changes of debt or reversals, or a reversal
@@ -109,24 +100,6 @@ pub async fn order_paid_for(
     let entry = ledger::find_entry(&mut conn, &order.customer, kind, &key).await?;
     let entry = entry.ok_or(Error::Internal("the entry of an order's money"))?;
     explain_credit(&mut conn, &order.customer, &entry, request).await
-}
-
-/// How a debit used the credit.
-enum CreditUse {
-    /// An amount of the grant that the credit opened.
-    Granted(Money),
-    /// A range of the wallet's line of paid money.
-    Paid(MoneyRange),
-    /// Debt of this debit that the credit repaid, as a range of that debt.
-    RepaidDebt(MoneyRange),
-}
-
-/// A page of debits with their uses of the credit.
-#[derive(Default)]
-struct UsesPage {
-    uses: Vec<(Entry, CreditUse)>,
-    next: Option<i64>,
-    complete: bool,
 }
 
 async fn explain_credit(
@@ -182,7 +155,15 @@ async fn explain_credit(
             entry,
         });
     }
-    Ok(PaidForPage { items, next: page.next, complete })
+    if request.is_backwards() {
+        items.reverse();
+    }
+    let (previous, next) = match request.page.place {
+        Place::Start => (None, page.goes_on),
+        Place::After(below) => (Some(below.saturating_sub(1)), page.goes_on),
+        Place::Before(above) => (page.goes_on, Some(above.saturating_add(1))),
+    };
+    Ok(PaidForPage { items, previous, next, complete })
 }
 
 fn is_usage(entry: &Entry) -> bool {
@@ -246,129 +227,4 @@ async fn reversals(
         by_usage.entry(usage).or_default().push(reversal);
     }
     Ok((by_usage, whole))
-}
-
-/// The debits that used a credit's money: first those that took it from the balance, then those whose debt it repaid,
-/// which are older than the credit.
-async fn uses_of_money(
-    conn: &mut Connection,
-    history: &mut History<'_>,
-    credit: &Entry,
-    request: PageRequest,
-) -> Result<UsesPage, Error> {
-    let mut repayments = Vec::new();
-    // On the line of what the credit brought as a whole, everything below the border repaid debt.
-    let (mut border, mut complete) = (Decimal::ZERO, true);
-    if credit.debt.is_negative() {
-        let debts = history.debts(conn, credit).await?;
-        complete = debts.reaches(credit.seq);
-        border = -credit.debt.amount();
-        if credit.label.kind() == EntryKind::Reversal {
-            if !complete {
-                // The debt that the reversal cancelled is not money that it brought. How much that was is not known, so
-                // no position on the reversal's line is known either.
-                return Ok(UsesPage::default());
-            }
-            border -= debts.cancelled_by(credit.seq);
-        }
-        repayments = debts.repayments_by(credit.seq).to_vec();
-    }
-    let requested = |range: &MoneyRange| request.part.map_or(Some(*range), |part| part.overlap(range));
-    let in_balance = MoneyRange::credited_by(credit).and_then(|credited| {
-        let part = requested(&credited.translate(credited.from, border))?;
-        Some(part.translate(border, credited.from))
-    });
-    let mut page = UsesPage { complete: true, ..UsesPage::default() };
-    if let Some(range) = in_balance {
-        page = uses_of_range(conn, history.customer, credit.wallet_id, range, request).await?;
-    }
-    page.complete = complete;
-    if page.next.is_some() {
-        return Ok(page);
-    }
-    let below = request.below.unwrap_or(i64::MAX);
-    let mut debts: Vec<(i64, MoneyRange)> = repayments
-        .iter()
-        .filter(|repayment| repayment.debit < below)
-        .filter_map(|repayment| {
-            let part = requested(&repayment.of_credit)?;
-            Some((repayment.debit, part.translate(repayment.of_credit.from, repayment.of_debt.from)))
-        })
-        .collect();
-    debts.sort_by_key(|(debit, _)| -*debit);
-    let room = usize::try_from(request.limit).unwrap_or(usize::MAX).saturating_sub(page.uses.len());
-    page.next = debts.get(room).map(|(debit, _)| *debit + 1);
-    debts.truncate(room);
-    if debts.is_empty() {
-        return Ok(page);
-    }
-    let numbers = debts.iter().map(|(debit, _)| *debit).collect();
-    let debits = store::entries_by_seq(conn, history.customer, credit.wallet_id, numbers).await?;
-    for debit in debits.into_iter().rev() {
-        if let Some((_, part)) = debts.iter().find(|(seq, _)| *seq == debit.seq) {
-            page.uses.push((debit, CreditUse::RepaidDebt(*part)));
-        }
-    }
-    Ok(page)
-}
-
-/// The debits that took a range of a wallet's paid money.
-async fn uses_of_range(
-    conn: &mut Connection,
-    customer: &CustomerId,
-    wallet: Uuid,
-    range: MoneyRange,
-    request: PageRequest,
-) -> Result<UsesPage, Error> {
-    let limit = request.limit;
-    let (first, last) = store::debits_between(conn, customer, wallet, range).await?;
-    let mut from = last.min(request.below.unwrap_or(i64::MAX).saturating_sub(1));
-    let mut uses = Vec::new();
-    let (mut read, mut chunk) = (0, limit + 1);
-    while from >= first && read < MAX_ENTRIES_READ {
-        let entries = store::entries_down(conn, customer, wallet, from, first, chunk).await?;
-        if entries.is_empty() {
-            return Ok(UsesPage { uses, next: None, complete: true });
-        }
-        for entry in entries {
-            // The entry with the first number may not be written yet, so progress is counted by the entries that are.
-            from = entry.seq - 1;
-            let taken = MoneyRange::debited_by(&entry).and_then(|debited| debited.overlap(&range));
-            let Some(taken) = taken else { continue };
-            if uses.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
-                return Ok(UsesPage { uses, next: Some(entry.seq + 1), complete: true });
-            }
-            uses.push((entry, CreditUse::Paid(taken)));
-        }
-        read += chunk;
-        chunk = 500;
-    }
-    Ok(UsesPage { uses, next: (from >= first).then_some(from + 1), complete: true })
-}
-
-/// How many entries one page looks at to find those that used a grant.
-const WALK: i64 = 50_000;
-
-/// The debits that used a grant. A page may be shorter than asked for although more follows.
-async fn uses_of_grant(
-    conn: &mut Connection,
-    customer: &CustomerId,
-    grant: Uuid,
-    request: PageRequest,
-) -> Result<UsesPage, Error> {
-    let limit = request.limit;
-    let Some(range) = store::uses_of_grant(conn, customer, grant).await? else {
-        return Ok(UsesPage { uses: Vec::new(), next: None, complete: true });
-    };
-    let up_to = range.last.min(request.below.map_or(i64::MAX, |below| below - 1));
-    let after = range.opened.max(up_to - WALK);
-    let mut found = store::debits_of_grant(conn, customer, (range.wallet, grant), (after, up_to), limit + 1).await?;
-    let more = found.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-    if more {
-        found.pop();
-    }
-    let rest = (after > range.opened).then_some(after + 1);
-    let next = found.last().filter(|_| more).map(|(entry, _)| entry.seq).or(rest);
-    let uses = found.into_iter().map(|(entry, amount)| (entry, CreditUse::Granted(amount))).collect();
-    Ok(UsesPage { uses, next, complete: true })
 }

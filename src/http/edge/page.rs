@@ -203,10 +203,18 @@ pub fn cursors<T, P: Serialize>(
 ) -> Result<Cursors, Error> {
     let first = found.rows.first().filter(|_| found.has_previous);
     let last = found.rows.last().filter(|_| found.has_next);
-    let backwards = |row| encode_cursor(&Written::Backwards(BACKWARDS.to_owned(), position(row)), filters);
+    cursors_at(first.map(&position), last.map(&position), filters)
+}
+
+/// Writes the cursors to the page that ends before one place, and to the page that begins after another.
+///
+/// # Errors
+/// When a position cannot be written.
+pub fn cursors_at<P: Serialize>(previous: Option<P>, next: Option<P>, filters: &Filters) -> Result<Cursors, Error> {
+    let backwards = |position| encode_cursor(&Written::Backwards(BACKWARDS.to_owned(), position), filters);
     Ok(Cursors {
-        previous: first.map(backwards).transpose()?,
-        next: last.map(|row| encode_cursor(&position(row), filters)).transpose()?,
+        previous: previous.map(backwards).transpose()?,
+        next: next.map(|position| encode_cursor(&position, filters)).transpose()?,
     })
 }
 

@@ -12,6 +12,7 @@ use crate::domain::code::Code;
 use crate::domain::entry::Entry;
 use crate::domain::explain::MoneyRange;
 use crate::domain::money::{Money, parse_plain_decimal};
+use crate::domain::page::Sort;
 use crate::domain::wallet_key::WalletKey;
 use crate::http::edge::auth::{Allowed, AsCustomer};
 use crate::http::edge::extract::QueryParams;
@@ -187,6 +188,8 @@ impl FlowPaidForQuery {
 pub struct PaidForPage {
     #[schema(max_items = 100)]
     data: Vec<PaidForItem>,
+    /// Where the page before ends: send it as `cursor`. Null on the first page.
+    previous_cursor: Option<CursorText>,
     next_cursor: Option<CursorText>,
     has_more: bool,
     /// False if the answer leaves something out. Either there is too much debt or too many reversals to follow, or the
@@ -238,10 +241,12 @@ fn page_of(found: &explain::PaidForPage, filters: &Filters) -> Result<PaidForPag
             went_on: item.went_on.iter().map(went_on).collect(),
         }
     };
+    let cursors = page::cursors_at(found.previous, found.next, filters)?;
     Ok(PaidForPage {
         data: found.items.iter().map(item).collect(),
-        next_cursor: found.next.map(|next| page::encode_cursor(&next, filters)).transpose()?,
-        has_more: found.next.is_some(),
+        previous_cursor: cursors.previous,
+        has_more: cursors.next.is_some(),
+        next_cursor: cursors.next,
         complete: found.complete,
     })
 }
@@ -271,8 +276,8 @@ pub async fn list_account_flow_paid_for(
         .with("customer_id", &customer)
         .with_optional("part_from", part.map(|part| part.from.normalize()))
         .with_optional("part_amount", part.map(|part| part.length().normalize()));
-    let below = page::decode_cursor(query.cursor.as_ref(), &filters)?;
-    let wanted = PageRequest { part, below, limit: Limit::read(query.limit)? };
+    let page = page::read(query.cursor.as_ref(), Sort::Newest, Limit::read(query.limit)?, &filters)?;
+    let wanted = PageRequest { part, page };
     let found = explain::paid_for(&app, &customer, path.flow_id.named(), wanted).await?;
     Ok(HttpResponse::Ok().json(page_of(&found, &filters)?))
 }
@@ -297,8 +302,8 @@ pub async fn list_top_up_order_paid_for(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let filters = Filters::of(request.path());
-    let below = page::decode_cursor(query.cursor.as_ref(), &filters)?;
-    let wanted = PageRequest { part: None, below, limit: Limit::read(query.limit)? };
+    let page = page::read(query.cursor.as_ref(), Sort::Newest, Limit::read(query.limit)?, &filters)?;
+    let wanted = PageRequest { part: None, page };
     let customer = CustomerIdText::filter(query.customer_id.as_ref(), "?customer_id")?;
     let found = explain::order_paid_for(&app, &caller, customer.as_ref(), path.order_id.named(), wanted).await?;
     Ok(HttpResponse::Ok().json(page_of(&found, &filters)?))

@@ -126,26 +126,27 @@ pub async fn debits_between(
     Ok((Cached(first).get_result(conn).await?, Cached(last).get_result(conn).await?))
 }
 
-/// The entries of a wallet between two numbers, newest first.
+/// The entries of a wallet from one number to another, the newest first, or upwards.
 ///
 /// # Errors
 /// [`StorageError`].
-pub async fn entries_down(
+pub async fn entries_between(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     wallet: Uuid,
-    from: i64,
-    down_to: i64,
+    (first, last): (i64, i64),
+    upwards: bool,
     limit: i64,
 ) -> Result<Vec<Entry>, StorageError> {
-    let rows: Vec<EntryRow> = entries_of_wallets()
+    let between = entries_of_wallets()
         .filter(entries::customer_id.eq(customer.as_str()).and(entries::wallet_id.eq(wallet)))
-        .filter(entries::seq.le(from).and(entries::seq.ge(down_to)))
-        .order(entries::seq.desc())
+        .filter(entries::seq.ge(first).and(entries::seq.le(last)))
         .limit(limit)
-        .select(EntryRow::as_select())
-        .load(conn)
-        .await?;
+        .select(EntryRow::as_select());
+    let rows: Vec<EntryRow> = match upwards {
+        true => between.order(entries::seq.asc()).load(conn).await?,
+        false => between.order(entries::seq.desc()).load(conn).await?,
+    };
     rows.into_iter().map(EntryRow::into_entry).collect()
 }
 
@@ -185,31 +186,34 @@ pub async fn uses_of_grant(
     Ok(Cached(statement).get_result(conn).await.optional()?)
 }
 
-struct DebitsOfGrant {
+struct DebitsOfGrant<const UPWARDS: bool> {
     customer: String,
     wallet: Uuid,
     grant: Uuid,
-    after: i64,
-    up_to: i64,
+    first: i64,
+    last: i64,
     limit: i64,
 }
 
-impl Statement for DebitsOfGrant {
-    const TEXT: &'static str = include_str!("../sql/explain_debits_of_grant.sql");
+impl<const UPWARDS: bool> Statement for DebitsOfGrant<UPWARDS> {
+    const TEXT: &'static str = match UPWARDS {
+        false => include_str!("../sql/explain_debits_of_grant.sql"),
+        true => include_str!("../sql/explain_debits_of_grant_back.sql"),
+    };
     type Row = (BigInt, Numeric);
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
         parameters.add::<Text, _>(&self.customer)?;
         parameters.add::<SqlUuid, _>(&self.wallet)?;
         parameters.add::<SqlUuid, _>(&self.grant)?;
-        parameters.add::<BigInt, _>(&self.after)?;
-        parameters.add::<BigInt, _>(&self.up_to)?;
+        parameters.add::<BigInt, _>(&self.first)?;
+        parameters.add::<BigInt, _>(&self.last)?;
         parameters.add::<BigInt, _>(&self.limit)
     }
 }
 
-/// The entries after one number and up to another that took from a grant, newest first, each with the amount that the
-/// grant paid.
+/// The entries from one number to another that took from a grant, the newest first or upwards, each with the amount
+/// that the grant paid.
 ///
 /// # Errors
 /// [`StorageError`].
@@ -217,18 +221,31 @@ pub async fn debits_of_grant(
     conn: &mut AsyncPgConnection,
     customer: &CustomerId,
     (wallet, grant): (Uuid, Uuid),
-    (after, up_to): (i64, i64),
+    (first, last): (i64, i64),
+    upwards: bool,
     limit: i64,
 ) -> Result<Vec<(Entry, Money)>, StorageError> {
-    let statement = DebitsOfGrant { customer: customer.as_str().to_owned(), wallet, grant, after, up_to, limit };
-    let rows: Vec<(i64, Decimal)> = Cached(statement).load(conn).await?;
+    let customer_id = customer.as_str().to_owned();
+    let rows: Vec<(i64, Decimal)> = match upwards {
+        true => {
+            let statement = DebitsOfGrant::<true> { customer: customer_id, wallet, grant, first, last, limit };
+            Cached(statement).load(conn).await?
+        }
+        false => {
+            let statement = DebitsOfGrant::<false> { customer: customer_id, wallet, grant, first, last, limit };
+            Cached(statement).load(conn).await?
+        }
+    };
     let used: HashMap<i64, Decimal> = rows.into_iter().collect();
-    let found = entries_by_seq(conn, customer, wallet, used.keys().copied().collect()).await?;
+    let mut found = entries_by_seq(conn, customer, wallet, used.keys().copied().collect()).await?;
+    if !upwards {
+        found.reverse();
+    }
     let with_use = |entry: Entry| {
         let used = Money::from_ledger(used.get(&entry.seq).copied()?, entry.currency());
         Some((entry, used))
     };
-    Ok(found.into_iter().rev().filter_map(with_use).collect())
+    Ok(found.into_iter().filter_map(with_use).collect())
 }
 
 /// The reasons of grants.

@@ -3,7 +3,7 @@
 -- $1 text customer
 -- $2 uuid wallet
 -- $3 uuid grant
--- $4 bigint the number before the first entry of the stretch
+-- $4 bigint the number of the first entry of the stretch
 -- $5 bigint the number of its last entry
 -- $6 bigint at most this many
 --
@@ -14,7 +14,7 @@
 (
     SELECT e.seq, -e.granted AS used
     FROM entries e
-    WHERE e.customer_id = $1 AND e.wallet_id = $2 AND e.seq > $4 AND e.seq <= $5 AND e.grant_id = $3
+    WHERE e.customer_id = $1 AND e.wallet_id = $2 AND e.seq >= $4 AND e.seq <= $5 AND e.grant_id = $3
     ORDER BY e.seq DESC
     LIMIT $6
 )
@@ -22,7 +22,7 @@ UNION ALL
 (
     SELECT u.seq, -u.amount
     FROM grant_uses u
-    WHERE u.customer_id = $1 AND u.wallet_id = $2 AND u.grant_id = $3 AND u.seq > $4 AND u.seq <= $5 AND u.amount < 0
+    WHERE u.customer_id = $1 AND u.wallet_id = $2 AND u.grant_id = $3 AND u.seq >= $4 AND u.seq <= $5 AND u.amount < 0
     ORDER BY u.seq DESC
     LIMIT $6
 )
