@@ -4,9 +4,10 @@ use chrono::{DateTime, Duration, NaiveDate, SecondsFormat};
 
 use super::{App, Error};
 use crate::domain::code::Code;
+use crate::domain::page::Page;
 use crate::domain::payment::Channel;
 use crate::domain::report::activity::{self, Activity, RowKey, Split};
-use crate::domain::report::entries::{Days, EntriesWanted, EntryPlace, ReportedEntry};
+use crate::domain::report::entries::{Days, EntriesPage, EntriesWanted, EntryPlace};
 use crate::domain::report::journal::{self, JournalLine};
 use crate::domain::report::{GrantAge, ReportLine, RollForward};
 use crate::storage::connection::Purpose;
@@ -160,14 +161,13 @@ pub async fn entries(
     app: &App,
     narrowed: &Narrowed,
     line: Option<ReportLine>,
-    after: Option<EntryPlace>,
-    limit: i64,
-) -> Result<(Vec<ReportedEntry>, Option<EntryPlace>), Error> {
+    page: &Page<EntryPlace>,
+) -> Result<EntriesPage, Error> {
     let Days { from, to, currency, product } = narrowed.days.clone();
     require_folded(app, &narrowed.days, MOST_DAYS_BY_MONTH).await?;
     let lines = line.map_or_else(|| ReportLine::ALL.to_vec(), |line| vec![line]);
     let mut conn = app.pool.get().await?;
-    let Some(span) = store::span_of(&mut conn, from, to).await? else { return Ok((Vec::new(), None)) };
+    let Some(span) = store::span_of(&mut conn, from, to).await? else { return Ok(EntriesPage::default()) };
     let wanted = EntriesWanted {
         span,
         kinds: lines.into_iter().flat_map(ReportLine::kinds).collect(),
@@ -175,7 +175,7 @@ pub async fn entries(
         product,
         channel: narrowed.channel,
     };
-    Ok(store::entries(&mut conn, &wanted, after, limit).await?)
+    Ok(store::entries(&mut conn, &wanted, page).await?)
 }
 
 /// What is left of promotional credit now.

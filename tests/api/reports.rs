@@ -241,14 +241,7 @@ async fn tells_what_happened(app: &TestApp, days: &str) {
 
 async fn lists_the_entries(app: &TestApp, days: &str) {
     let list = async |filter: &str| {
-        let (mut found, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let path = format!("/v1/admin/reports/entries?{days}&limit=1{filter}{cursor}");
-            let page = app.operator().get(&path).await.expect(200);
-            found.extend(page["data"].as_array().unwrap().clone());
-            let Some(next) = page["next_cursor"].as_str() else { break found };
-            cursor = format!("&cursor={next}");
-        }
+        both_ways(&app.operator(), &format!("/v1/admin/reports/entries?{days}{filter}"), 1).await.concat()
     };
     let used = list("&line=used").await;
     let sum: Decimal = used.iter().map(|entry| amount(&entry["change"]["total"])).sum();

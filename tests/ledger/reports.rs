@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use topup::domain::calendar::Span;
 use topup::domain::money::Money;
+use topup::domain::page::{Page, Place, Sort};
 use topup::domain::report::entries::{Days, EntriesWanted};
 use topup::domain::report::{ReportLine, RollForward, journal};
 use topup::domain::usage_sum::UsageKeys;
@@ -75,15 +76,25 @@ pub async fn tie_out(pool: &Pool, customers: &[&str], seed: u64) {
                 product: None,
                 channel: None,
             };
-            let (mut after, mut found) = (None, Vec::new());
-            loop {
-                let (page, next) = entries(&mut conn, &wanted, after, 7).await.unwrap();
-                found.extend(page);
-                let Some(next) = next else { break };
-                after = Some(next);
-            }
+            let (mut place, mut pages) = (Place::Start, Vec::new());
+            let page = |place| Page { place, sort: Sort::Oldest, limit: 7 };
+            let mut previous = loop {
+                let found = entries(&mut conn, &wanted, &page(place)).await.unwrap();
+                pages.push(found.entries);
+                let Some(next) = found.next else { break found.previous };
+                place = Place::After(next);
+            };
+            let found = pages.concat();
             let amount = Money::sum(roll.currency, found.iter().map(|entry| entry.parts.amount));
             assert_eq!((found.len() as i64, amount), (parts.entries, parts.amount), "{line:?}");
+            // The way back shows the same pages.
+            while let Some(place) = previous {
+                let found = entries(&mut conn, &wanted, &page(Place::Before(place))).await.unwrap();
+                pages.pop();
+                assert_eq!(Some(&found.entries), pages.last(), "{line:?}");
+                previous = found.previous;
+            }
+            assert_eq!(pages.len(), 1);
         }
     }
 }

@@ -47,3 +47,13 @@ pub struct ReportedEntry {
 
 /// The key of a wallet, and the number of one of its entries: how far a list of entries has come.
 pub type EntryPlace = (String, String, String, i64);
+
+/// A page of entries, by wallet and number. It can be shorter than its limit, or empty, though there are more beside it.
+#[derive(Debug, Clone, Default)]
+pub struct EntriesPage {
+    pub entries: Vec<ReportedEntry>,
+    /// Where the page before this one ends; `None` on the first page.
+    pub previous: Option<EntryPlace>,
+    /// Where the next page begins; `None` on the last page.
+    pub next: Option<EntryPlace>,
+}

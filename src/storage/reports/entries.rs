@@ -12,15 +12,16 @@ use crate::domain::account_flow::{AccountFlow, FlowId};
 use crate::domain::calendar::Span;
 use crate::domain::entry::EntryKind;
 use crate::domain::money::{Currency, Money};
+use crate::domain::page::{Page, Place};
 use crate::domain::payment::Channel;
 use crate::domain::product::Product;
 use crate::domain::report::Parts;
-use crate::domain::report::entries::{EntriesWanted, EntryPlace, ReportedEntry};
+use crate::domain::report::entries::{EntriesPage, EntriesWanted, EntryPlace, ReportedEntry};
 use crate::storage::StorageError;
 use crate::storage::columns::{corrupt, currency_from_column, customer_from_column, entry_kind_from_column};
 use crate::storage::statement::{Cached, Parameters, Statement};
 
-struct Wallets {
+struct AskedWallets {
     customer: String,
     of_currency: String,
     of_product: String,
@@ -30,18 +31,24 @@ struct Wallets {
     limit: i64,
 }
 
-impl Statement for Wallets {
-    const TEXT: &'static str = include_str!("../sql/report_wallets.sql");
+struct Wallets<const BACK: bool>(AskedWallets);
+
+impl<const BACK: bool> Statement for Wallets<BACK> {
+    const TEXT: &'static str = match BACK {
+        false => include_str!("../sql/report_wallets.sql"),
+        true => include_str!("../sql/report_wallets_back.sql"),
+    };
     type Row = (Text, Text, Text, SqlUuid, BigInt);
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
-        parameters.add::<Text, _>(&self.customer)?;
-        parameters.add::<Text, _>(&self.of_currency)?;
-        parameters.add::<Text, _>(&self.of_product)?;
-        parameters.add::<Timestamptz, _>(&self.from)?;
-        parameters.add::<Nullable<Text>, _>(&self.currency)?;
-        parameters.add::<Nullable<Text>, _>(&self.product)?;
-        parameters.add::<BigInt, _>(&self.limit)
+        let asked = &self.0;
+        parameters.add::<Text, _>(&asked.customer)?;
+        parameters.add::<Text, _>(&asked.of_currency)?;
+        parameters.add::<Text, _>(&asked.of_product)?;
+        parameters.add::<Timestamptz, _>(&asked.from)?;
+        parameters.add::<Nullable<Text>, _>(&asked.currency)?;
+        parameters.add::<Nullable<Text>, _>(&asked.product)?;
+        parameters.add::<BigInt, _>(&asked.limit)
     }
 }
 
@@ -54,11 +61,12 @@ struct WalletRow {
     entries: i64,
 }
 
-struct Entries {
+struct AskedEntries {
     customers: Vec<String>,
     wallets: Vec<Uuid>,
     counts: Vec<i64>,
-    after: i64,
+    /// The entries of the first wallet come after this number, or before it where the page is read backwards.
+    beyond: i64,
     span: Span,
     kinds: Vec<i16>,
     consumption: bool,
@@ -66,21 +74,27 @@ struct Entries {
     limit: i64,
 }
 
-impl Statement for Entries {
-    const TEXT: &'static str = include_str!("../sql/report_entries.sql");
+struct Entries<const BACK: bool>(AskedEntries);
+
+impl<const BACK: bool> Statement for Entries<BACK> {
+    const TEXT: &'static str = match BACK {
+        false => include_str!("../sql/report_entries.sql"),
+        true => include_str!("../sql/report_entries_back.sql"),
+    };
     type Row = (BigInt, BigInt, Int2, Numeric, Numeric, Numeric, Text, Text, Nullable<Text>, Timestamptz);
 
     fn bind<'b>(&'b self, parameters: &mut Parameters<'_, 'b>) -> QueryResult<()> {
-        parameters.add::<Array<Text>, _>(&self.customers)?;
-        parameters.add::<Array<SqlUuid>, _>(&self.wallets)?;
-        parameters.add::<Array<BigInt>, _>(&self.counts)?;
-        parameters.add::<BigInt, _>(&self.after)?;
-        parameters.add::<Timestamptz, _>(&self.span.from)?;
-        parameters.add::<Timestamptz, _>(&self.span.to)?;
-        parameters.add::<Array<Int2>, _>(&self.kinds)?;
-        parameters.add::<Bool, _>(&self.consumption)?;
-        parameters.add::<Nullable<Text>, _>(&self.counterpart)?;
-        parameters.add::<BigInt, _>(&self.limit)
+        let asked = &self.0;
+        parameters.add::<Array<Text>, _>(&asked.customers)?;
+        parameters.add::<Array<SqlUuid>, _>(&asked.wallets)?;
+        parameters.add::<Array<BigInt>, _>(&asked.counts)?;
+        parameters.add::<BigInt, _>(&asked.beyond)?;
+        parameters.add::<Timestamptz, _>(&asked.span.from)?;
+        parameters.add::<Timestamptz, _>(&asked.span.to)?;
+        parameters.add::<Array<Int2>, _>(&asked.kinds)?;
+        parameters.add::<Bool, _>(&asked.consumption)?;
+        parameters.add::<Nullable<Text>, _>(&asked.counterpart)?;
+        parameters.add::<BigInt, _>(&asked.limit)
     }
 }
 
@@ -101,20 +115,19 @@ struct EntryRow {
 /// How many wallets are looked at for a page of entries.
 const WALLETS_OF_PAGE: i64 = 1_000;
 
-/// A page of the entries behind a figure, by wallet and number, and where the next page begins, if there may be one. A
-/// page can be shorter than the limit though more follow, because it looks at so many wallets only.
+/// A page of the entries behind a figure, the oldest of each wallet first. It looks at so many wallets only.
 ///
 /// # Errors
 /// Database errors.
 pub async fn entries(
     conn: &mut AsyncPgConnection,
     wanted: &EntriesWanted,
-    after: Option<EntryPlace>,
-    limit: i64,
-) -> Result<(Vec<ReportedEntry>, Option<EntryPlace>), StorageError> {
-    let after = after.unwrap_or_default();
-    let (customer, of_currency, of_product, _) = after.clone();
-    let wallets = Wallets {
+    page: &Page<EntryPlace>,
+) -> Result<EntriesPage, StorageError> {
+    let is_backwards = !page.ascends();
+    let place = page.bound().unwrap_or_default();
+    let (customer, of_currency, of_product, seq) = place.clone();
+    let asked = AskedWallets {
         customer,
         of_currency,
         of_product,
@@ -123,26 +136,35 @@ pub async fn entries(
         product: wanted.product.as_ref().map(|product| product.as_column().to_owned()),
         limit: WALLETS_OF_PAGE + 1,
     };
-    let mut wallets: Vec<WalletRow> = Cached(wallets).load(conn).await?;
-    // The first of the next page.
+    let mut wallets: Vec<WalletRow> = match is_backwards {
+        false => Cached(Wallets::<false>(asked)).load(conn).await?,
+        true => Cached(Wallets::<true>(asked)).load(conn).await?,
+    };
+    // No entry has one of these numbers.
+    let end = if is_backwards { i64::MAX } else { 0 };
+    // The first that is read after this page.
     let next_wallet = usize::try_from(WALLETS_OF_PAGE).ok().and_then(|n| wallets.as_slice().get(n));
-    let next_wallet = next_wallet.map(|row| (row.customer.clone(), row.currency.clone(), row.product.clone(), 0));
+    let next_wallet = next_wallet.map(|row| (row.customer.clone(), row.currency.clone(), row.product.clone(), end));
     wallets.truncate(usize::try_from(WALLETS_OF_PAGE).unwrap_or(usize::MAX));
-    let begins_there = |row: &WalletRow| (&row.customer, &row.currency, &row.product) == (&after.0, &after.1, &after.2);
-    let statement = Entries {
+    let begins_there = |row: &WalletRow| (&row.customer, &row.currency, &row.product) == (&place.0, &place.1, &place.2);
+    let asked = AskedEntries {
         customers: wallets.iter().map(|row| row.customer.clone()).collect(),
         wallets: wallets.iter().map(|row| row.id).collect(),
         counts: wallets.iter().map(|row| row.entries).collect(),
-        after: if wallets.as_slice().first().is_some_and(begins_there) { after.3 } else { 0 },
+        // A forged cursor may name any number.
+        beyond: if wallets.as_slice().first().is_some_and(begins_there) { seq.max(0) } else { end },
         span: wanted.span,
         kinds: wanted.kinds.iter().map(|kind| kind.code()).collect(),
         consumption: wanted.kinds.iter().any(|kind| EntryKind::CONSUMPTION.contains(kind)),
         counterpart: wanted.channel.map(counterparts),
-        limit: limit + 1,
+        limit: page.to_read(),
     };
-    let mut rows: Vec<EntryRow> = Cached(statement).load(conn).await?;
-    let is_full = i64::try_from(rows.len()).is_ok_and(|found| found > limit);
-    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let mut rows: Vec<EntryRow> = match is_backwards {
+        false => Cached(Entries::<false>(asked)).load(conn).await?,
+        true => Cached(Entries::<true>(asked)).load(conn).await?,
+    };
+    let is_full = i64::try_from(rows.len()).is_ok_and(|found| found > page.limit);
+    rows.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
     let mut found = Vec::with_capacity(rows.len());
     let mut last = None;
     for row in rows {
@@ -151,7 +173,17 @@ pub async fn entries(
         last = Some((wallet.customer.clone(), wallet.currency.clone(), wallet.product.clone(), row.seq));
         found.push(reported(row, wallet)?);
     }
-    Ok((found, if is_full { last } else { next_wallet }))
+    if is_backwards {
+        found.reverse();
+    }
+    let goes_on = if is_full { last } else { next_wallet };
+    let moved = |by| (place.0.clone(), place.1.clone(), place.2.clone(), place.3.saturating_add(by));
+    let (previous, next) = match page.place {
+        Place::Start => (None, goes_on),
+        Place::After(_) => (Some(moved(1)), goes_on),
+        Place::Before(_) => (goes_on, Some(moved(-1))),
+    };
+    Ok(EntriesPage { entries: found, previous, next })
 }
 
 /// The counterparts of a channel, as a regular expression.

@@ -271,6 +271,8 @@ impl From<&report::RollForward> for RollForward {
 pub struct ReportEntryPage {
     #[schema(max_items = 100)]
     pub data: Vec<ReportEntry>,
+    /// Where the page before ends: send it as `cursor`. Null on the first page.
+    pub previous_cursor: Option<CursorText>,
     pub next_cursor: Option<CursorText>,
     /// Whether there may be more. A page can be shorter than its limit, or empty, and have more after it.
     pub has_more: bool,

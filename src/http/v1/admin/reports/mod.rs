@@ -219,13 +219,14 @@ pub async fn list_report_entries(
     let line = line.map(report::ReportLine::from);
     let filters =
         filters(&request, &narrowed.days, narrowed.channel).with_optional("line", line.map(report::ReportLine::as_str));
-    let after: Option<EntryPlace> = page::decode_cursor(cursor.as_ref(), &filters)?;
-    let (found, next) = reports::entries(&app, &narrowed, line, after, limit).await?;
-    let next_cursor = next.map(|place| page::encode_cursor(&place, &filters)).transpose()?;
+    let asked: Page<EntryPlace> = page::read(cursor.as_ref(), Sort::Oldest, limit, &filters)?;
+    let found = reports::entries(&app, &narrowed, line, &asked).await?;
+    let cursors = page::cursors_at(found.previous, found.next, &filters)?;
     Ok(HttpResponse::Ok().json(ReportEntryPage {
-        data: found.iter().map(ReportEntry::from).collect(),
-        has_more: next_cursor.is_some(),
-        next_cursor,
+        data: found.entries.iter().map(ReportEntry::from).collect(),
+        previous_cursor: cursors.previous,
+        has_more: cursors.next.is_some(),
+        next_cursor: cursors.next,
     }))
 }
 
