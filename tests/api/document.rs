@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use topup::domain::code::Code;
 
 use crate::support::TestApp;
@@ -161,7 +161,13 @@ fn generators_find_nothing_that_they_stumble_over() {
         if !is_schema(at) {
             return;
         }
-        let stumbles = matches!(name, "oneOf" | "allOf" | "anyOf" | "discriminator")
+        let is_reference_or_null = || {
+            let one_of = value.as_array().unwrap();
+            let references = one_of.iter().filter(|one| one.get("$ref").is_some());
+            references.count() == 1 && one_of.len() == 2 && one_of.contains(&json!({ "type": "null" }))
+        };
+        let stumbles = matches!(name, "allOf" | "anyOf" | "discriminator")
+            || (name == "oneOf" && !is_reference_or_null())
             || (name == "format" && matches!(value.as_str(), Some("decimal" | "double" | "float")))
             || (name == "type" && value == "array" && !at.is_empty() && needs_max_items(document, at));
         if stumbles {
@@ -241,7 +247,8 @@ fn every_operation_names_its_codes() {
     }
 }
 
-/// In answers a value that may be null is always there; an object that may be left out is never null.
+/// In answers every field is always there. Two unions leave out what is not theirs. One schema is also a request's:
+/// what is read of it can be sent again.
 #[test]
 fn what_is_absent_has_one_form() {
     let document = topup::http::openapi::document();
@@ -253,23 +260,17 @@ fn what_is_absent_has_one_form() {
             }
         }
     }
-    let mut sent = BTreeSet::new();
-    for (_, _, operation) in operations() {
-        collect(document, &operation["requestBody"], &mut sent);
-    }
-    let mut wrong = Vec::new();
-    for name in got.difference(&sent).filter(|name| !name.ends_with("/Problem")) {
+    let mut optional = BTreeSet::new();
+    for name in &got {
         let schema = document.pointer(name.trim_start_matches('#')).unwrap();
         let required: BTreeSet<&str> =
             schema["required"].as_array().into_iter().flatten().map(|name| name.as_str().unwrap()).collect();
-        for (field, of_field) in schema["properties"].as_object().into_iter().flatten() {
-            let is_plain = of_field.get("$ref").is_none() && of_field["type"] != "array";
-            if is_plain && !required.contains(field.as_str()) {
-                wrong.push(format!("{name}/{field}"));
-            }
+        let mut fields = schema["properties"].as_object().into_iter().flatten();
+        if fields.any(|(field, _)| !required.contains(field.as_str())) {
+            optional.insert(name.rsplit('/').next().unwrap());
         }
     }
-    assert!(wrong.is_empty(), "these values may be left out: {wrong:#?}");
+    assert_eq!(optional, BTreeSet::from(["EventData", "Problem", "StatementMapping"]), "they leave fields out");
 }
 
 fn collect(document: &Value, part: &Value, found: &mut BTreeSet<String>) {

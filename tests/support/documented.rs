@@ -1,4 +1,5 @@
-//! Holds every answer that a test sees against the document: its status, its media type, and the code of a problem.
+//! Holds every answer that a test sees against the document: its status, its media type, the code of a problem, and its
+//! fields.
 
 use serde_json::Value;
 
@@ -30,7 +31,14 @@ pub fn check(reply: &Reply) {
     };
     if !reply.text.is_empty() {
         let kind = reply.header("content-type").unwrap_or_default().split(';').next().unwrap().to_owned();
-        assert!(response["content"].get(&kind).is_some(), "the media type {kind} is not documented: {context}");
+        let content = response["content"].get(&kind);
+        let content = content.unwrap_or_else(|| panic!("the media type {kind} is not documented: {context}"));
+        // What payment companies want to read is not described.
+        if kind.ends_with("json") && content["schema"].get("$ref").is_some() {
+            let mut found = Vec::new();
+            misfits(document, &content["schema"], &reply.body, "", &mut found);
+            assert!(found.is_empty(), "not as documented: {found:#?} {context}");
+        }
     }
     if let Some(code) = code {
         let codes = operation["x-error-codes"][&status].as_array().into_iter().flatten();
@@ -38,6 +46,50 @@ pub fn check(reply: &Reply) {
     }
     if reply.status == 201 && response["headers"].get("Location").is_some() {
         assert!(reply.header("location").is_some_and(|path| path.starts_with(&reply.path)), "no Location: {context}");
+    }
+}
+
+/// What of a value is not as its schema says: fields that are missing or unknown, values of other types or of no list.
+pub fn misfits(document: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let target = document.pointer(reference.trim_start_matches('#')).unwrap();
+        return misfits(document, target, value, at, found);
+    }
+    if let Some(one_of) = schema["oneOf"].as_array() {
+        let reference = one_of.iter().find(|one| one.get("$ref").is_some() && !value.is_null());
+        return reference.into_iter().for_each(|reference| misfits(document, reference, value, at, found));
+    }
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let kinds = &schema["type"];
+    if *kinds != kind && kinds.as_array().is_none_or(|kinds| !kinds.iter().any(|one| one == kind)) {
+        return found.push(format!("{at} is {kind}, and not {kinds}"));
+    }
+    if schema["enum"].as_array().is_some_and(|values| !values.contains(value)) {
+        found.push(format!("{at} is {value}, which is not in the list"));
+    }
+    for (n, item) in value.as_array().into_iter().flatten().enumerate() {
+        misfits(document, &schema["items"], item, &format!("{at}/{n}"), found);
+    }
+    let Some(fields) = value.as_object() else { return };
+    for name in schema["required"].as_array().into_iter().flatten().map(|name| name.as_str().unwrap()) {
+        if !fields.contains_key(name) {
+            found.push(format!("{at}/{name} is missing"));
+        }
+    }
+    for (name, field) in fields {
+        let of_field = schema["properties"].get(name).or_else(|| schema.get("additionalProperties"));
+        match of_field.filter(|of_field| of_field.is_object()) {
+            Some(of_field) => misfits(document, of_field, field, &format!("{at}/{name}"), found),
+            None => found.push(format!("{at}/{name} is unknown")),
+        }
     }
 }
 

@@ -10,7 +10,7 @@
 //! ```
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod documented;
+pub mod documented;
 mod reply;
 pub mod sandbox;
 

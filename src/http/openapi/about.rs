@@ -13,10 +13,11 @@ parameter. In a request, null and a field that is left out mean the same where t
 the codes of each operation, and `type` leads to a page about the code. `errors` names every field that breaks a \
 rule. Any operation may also answer what HTTP itself asks for: 400 `bad_request`, 405 `method_not_allowed`, 406 \
 `not_acceptable`.\n\n\
-**What is absent.** In an answer, a field with a text, a number, a time or a list is always there; it is null where \
-there is nothing to say. An object, or a value of an `enum`, that does not apply is left out, such as `next_action` \
-where the payer has nothing to do: a reference that may be null is a `oneOf`, over which code generators stumble. \
-For the same reason a choice is a `type` beside optional objects, of which the one that `type` names is there.";
+**What is absent.** An answer always has all of its fields. A field is null where it does not apply or there is \
+nothing to say, such as `next_action` where the payer has nothing to do. A choice is a `type` beside objects of which \
+the one that `type` names is not null: over a `oneOf` of several objects code generators stumble, so each `oneOf` \
+here is one reference or null. Two objects leave out what is not theirs, because they grow with every new kind: \
+`data` of an event has the object that its type is about, and a problem has the fields that belong to its `code`.";
 
 const CALLERS: &str = "\
 A customer's token reaches only the objects of that customer. A service or an operator names the customer with \

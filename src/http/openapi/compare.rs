@@ -2,11 +2,14 @@
 //!
 //! A client that follows the document's policy takes new operations, new optional parameters and fields of requests,
 //! new fields of answers, new statuses of failures, and new values of open lists. It does not take what this module
-//! finds. It reads plain schemas as this service writes them: references, objects, lists, enums, no `oneOf`.
+//! finds. It reads plain schemas as this service writes them: objects, lists, enums, references, and references that
+//! may be null.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+
+use super::nullable;
 
 /// Which way a schema goes: what clients send, or what they get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +111,11 @@ impl<'d> Comparison<'d> {
 
     fn schema(&mut self, at: &str, before: Option<&'d Value>, now: Option<&'d Value>, way: Way) {
         let (Some(before), Some(now)) = (before, now) else { return };
+        let (inner_before, inner_now) = (nullable::reference(before), nullable::reference(now));
+        if way == Way::Got && inner_now.is_some() && !nullable::may_be_null(before) {
+            self.add(at, "may now be null");
+        }
+        let (before, now) = (inner_before.unwrap_or(before), inner_now.unwrap_or(now));
         let name = |schema: &Value| schema.get("$ref").and_then(Value::as_str).unwrap_or_default().to_owned();
         let pair = (name(before), name(now));
         if !pair.0.is_empty() && self.open.contains(&pair) {
@@ -327,6 +335,12 @@ mod tests {
             (
                 changed(&schema("TopUpOrderStatus", "/enum"), |all| all.as_array_mut().unwrap().push(json!("new"))),
                 "GET /v1/top-up-orders 200/data[]/status may now have the value new",
+            ),
+            (
+                changed(&schema("TopUpOrder", "/properties/status"), |field| {
+                    *field = json!({ "oneOf": [field.take(), { "type": "null" }] });
+                }),
+                "GET /v1/top-up-orders 200/data[]/status may now be null",
             ),
             (changed("/webhooks", without("order.completed")), "webhook order.completed is gone"),
         ];

@@ -4,6 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::nullable;
+
 /// How many levels of nested objects an example shows.
 const DEPTH: usize = 12;
 
@@ -35,8 +37,10 @@ fn compose(document: &Value, schema: &Value, depth: usize) -> Option<Value> {
     if let Some(first) = schema.pointer("/enum/0") {
         return Some(first.clone());
     }
+    if nullable::may_be_null(schema) {
+        return Some(Value::Null);
+    }
     let kind = match schema.get("type")? {
-        Value::Array(kinds) if kinds.contains(&json!("null")) => return Some(Value::Null),
         Value::Array(kinds) => kinds.first()?.as_str()?,
         one => one.as_str()?,
     };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::codes::{self, Takes};
-use super::{about, examples, inline, shared, webhooks};
+use super::{about, examples, inline, nullable, shared, webhooks};
 use crate::domain::code::Code;
 use crate::http::v1::balances::body::messages::MESSAGES;
 
@@ -70,7 +70,8 @@ pub(super) fn finish(mut generated: Value) -> Value {
     document
 }
 
-/// Makes the fields of answers that may be null required: the service always sends them.
+/// Makes the fields of answers that may be null required: the service always sends them. What is left is what a union
+/// leaves out: `data` of an event has the object that its type is about, and a problem has the fields of its code.
 fn require_nulls(document: &mut Value) {
     let (mut sent, mut got) = (BTreeSet::new(), BTreeSet::from(["#/components/schemas/Event".to_owned()]));
     let operations = document.get("paths").and_then(Value::as_object).into_iter().flatten();
@@ -83,10 +84,9 @@ fn require_nulls(document: &mut Value) {
         let Some(schema) = document.pointer_mut(name.trim_start_matches('#')).and_then(Value::as_object_mut) else {
             continue;
         };
-        let may_be_null = |field: &Value| texts(field.get("type")).iter().any(|kind| kind == "null");
         let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
         let nulls: Vec<Value> =
-            properties.filter(|(_, field)| may_be_null(field)).map(|(name, _)| json!(name)).collect();
+            properties.filter(|(_, field)| nullable::may_be_null(field)).map(|(name, _)| json!(name)).collect();
         if let Some(required) = schema.entry("required").or_insert_with(|| json!([])).as_array_mut() {
             required.extend(nulls);
         }

@@ -1,13 +1,14 @@
 //! Puts the schemas of [`wire`] in the place of references to them.
 //!
 //! The derive macros write a newtype as a reference, and an optional one as a `oneOf` of the reference and null.
-//! Generators turn the first into a class around a text, and handle the second badly. A plain text with a pattern works
-//! in all of them. Amounts have a schema with a name; only one that may be null is written out in its place.
+//! Generators turn both into a class around a text. A plain text with a pattern works in all of them. Amounts have a
+//! schema with a name; only one that may be null is written out in its place.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::nullable;
 use crate::http::edge::wire::{self, Inlined};
 
 const SCHEMAS: &str = "#/components/schemas/";
@@ -58,13 +59,9 @@ fn written_out(reference: &Map<String, Value>, text: &Inlined) -> Option<Map<Str
 
 /// The schema for a `oneOf` of a reference and null.
 fn optional(value: &Value, texts: &BTreeMap<&str, Inlined>) -> Option<Map<String, Value>> {
-    let one_of = value.as_object()?.get("oneOf")?.as_array()?;
-    let reference = one_of.iter().find(|item| item.get("$ref").is_some())?;
-    if one_of.len() != 2 || !one_of.contains(&json!({ "type": "null" })) {
-        return None;
-    }
-    let text = referred(reference.as_object()?, texts)?;
-    let mut schema = written_out(reference.as_object()?, text)?;
+    let reference = nullable::reference(value)?.as_object()?;
+    let text = referred(reference, texts)?;
+    let mut schema = written_out(reference, text)?;
     let kind = schema.get("type").cloned()?;
     schema.insert("type".to_owned(), json!([kind, "null"]));
     if let Some(meaning) = text.null.filter(|_| reference.get("description").is_none()) {

@@ -6,8 +6,8 @@
 //! operator needs; without one it is `read`. The table in
 //! `codes` has the error codes of each operation. `finish` adds what all operations have in common: the failures with
 //! their codes, the request id, the descriptions of usual parameters. `examples` composes an example for each answer,
-//! and `inline` writes out the schemas of wire texts. `older` writes the document in the format 3.0, and `compare`
-//! finds what a change would break.
+//! `inline` writes out the schemas of wire texts, and `nullable` knows the references that may be null. `older` writes
+//! the document in the format 3.0, and `compare` finds what a change would break.
 
 mod about;
 mod codes;
@@ -16,6 +16,7 @@ pub mod error_codes;
 mod examples;
 mod finish;
 mod inline;
+mod nullable;
 mod older;
 mod shared;
 mod webhooks;

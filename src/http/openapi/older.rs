@@ -1,9 +1,12 @@
 //! The document in the older format 3.0, for tools that do not read 3.1.
 //!
 //! 3.0 knows no type `null`, no fields next to a reference, no webhooks, no roles of a bearer token, and one example a
-//! schema. Nothing else of the API gets lost: the fields next to a reference move into an `allOf`.
+//! schema. Nothing else of the API gets lost: a reference with fields next to it moves into an `allOf`, and so does one
+//! that may be null.
 
 use serde_json::{Map, Value, json};
+
+use super::nullable;
 
 /// The document in 3.0.
 pub(super) fn older(document: &Value) -> Value {
@@ -21,6 +24,12 @@ pub(super) fn older(document: &Value) -> Value {
 }
 
 fn walk(name: &str, value: &mut Value) {
+    if let Some(mut reference) = nullable::reference(value).cloned() {
+        if let Some(fields) = reference.as_object_mut() {
+            fields.insert("nullable".to_owned(), json!(true));
+        }
+        *value = reference;
+    }
     match value {
         Value::Object(fields) => {
             // What an example contains is no schema.
@@ -89,6 +98,7 @@ mod tests {
             "components": { "schemas": { "A": { "type": "object", "properties": {
                 "type": { "type": ["string", "null"], "examples": ["x", "y"] },
                 "b": { "$ref": "#/components/schemas/B", "description": "d" },
+                "c": { "oneOf": [{ "type": "null" }, { "$ref": "#/components/schemas/B" }] },
             } } } },
         }));
         assert_eq!(older["openapi"], "3.0.3");
@@ -99,5 +109,6 @@ mod tests {
         let fields = &older["components"]["schemas"]["A"]["properties"];
         assert_eq!(fields["type"], json!({ "type": "string", "nullable": true, "example": "x" }));
         assert_eq!(fields["b"], json!({ "allOf": [{ "$ref": "#/components/schemas/B" }], "description": "d" }));
+        assert_eq!(fields["c"], json!({ "allOf": [{ "$ref": "#/components/schemas/B" }], "nullable": true }));
     }
 }

@@ -61,9 +61,7 @@ pub struct Quote {
     product: Option<ProductCode>,
     /// What the wallet is to get before fees.
     amount: Amount,
-    /// The channel that the request names, or otherwise the recommended one; absent if no channel can be used.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// The channel that the request names, or otherwise the recommended one; null if no channel can be used.
     channel: Option<PaymentChannel>,
     /// What the payer pays through that channel: credited + fee + tax. This and the following amounts are null if the
     /// channel has no price.
@@ -73,15 +71,11 @@ pub struct Quote {
     tax: Option<Amount>,
     /// The tax that the payable amount contains.
     tax_included: Option<Amount>,
-    /// The rule by which the top-up is taxed. Absent: there is none, or the customer has no billing profile yet.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// The rule by which the top-up is taxed. Null: there is none, or the customer has no billing profile yet.
     tax_rule: Option<AppliedTax>,
     /// Promotional credit that comes in addition.
     bonus: Option<Amount>,
-    /// Why there is no bonus: another order of the customer reserves it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// Why there is no bonus: another order of the customer reserves it. Null where nothing was withheld.
     bonus_reason_code: Option<BonusReasonCode>,
     /// What the wallet gets: the amount, less the fee where the fee does not come on top.
     credited_amount: Option<Amount>,
@@ -110,9 +104,7 @@ pub struct QuotedChannel {
     /// How long the money takes to arrive; null for a channel that is not offered at all.
     #[schema(max_length = 100, example = "1 to 2 working days")]
     processing_time: Option<String>,
-    /// The processing time in days; absent where nothing is promised.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// The processing time in days; null where nothing is promised.
     processing_days: Option<ProcessingDays>,
     /// What the payer pays. This and the following amounts are null if the channel has no price.
     payable_amount: Option<Amount>,

@@ -49,27 +49,19 @@ pub struct TopUpOptions {
     minimum: Amount,
     /// The most that can be paid.
     maximum: Amount,
-    /// The agreement that the customer accepts with an order. Absent: the operator has not published one, and nothing
+    /// The agreement that the customer accepts with an order. Null: the operator has not published one, and nothing
     /// can be ordered yet.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     agreement: Option<AgreementLink>,
-    /// The account that takes bank transfers in this currency now. Absent where this customer cannot pay by bank
+    /// The account that takes bank transfers in this currency now. Null where this customer cannot pay by bank
     /// transfer. An order names the account of its own transfer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     bank_account: Option<OfferedBankAccount>,
-    /// The rule by which top-ups of this customer are taxed. Absent: there is none, or the customer has no billing
+    /// The rule by which top-ups of this customer are taxed. Null: there is none, or the customer has no billing
     /// profile yet.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     tax_rule: Option<AppliedTax>,
     /// What larger top-ups bring in addition, by amount. An order gets the best tier that fits it.
     #[schema(max_items = 100)]
     bonus_tiers: Vec<OfferedBonusTier>,
-    /// Whom to ask for help; absent where the platform names nobody.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// Whom to ask for help; null where the platform names nobody.
     support: Option<SupportContact>,
     /// Every channel, including those that this customer cannot use.
     #[schema(max_items = 10)]
@@ -207,9 +199,7 @@ pub struct ChannelOption {
     /// How long the money takes to arrive; null for a channel that is not offered at all.
     #[schema(max_length = 100, example = "1 to 2 working days")]
     processing_time: Option<String>,
-    /// The processing time in days; absent where nothing is promised.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// The processing time in days; null where nothing is promised.
     processing_days: Option<ProcessingDays>,
 }
 

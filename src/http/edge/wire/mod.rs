@@ -5,7 +5,7 @@
 //! rule that the text breaks. An answer is written with `CurrencyCode::of(currency)`.
 //!
 //! The derive macros refer to the schema of such a type by its name. `openapi::finish` puts the schema itself in that
-//! place, because generators handle an optional reference badly: it becomes a `oneOf` with null.
+//! place, because generators would make a class of each text.
 
 pub mod amounts;
 pub mod audit;

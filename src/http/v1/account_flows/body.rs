@@ -77,15 +77,11 @@ pub struct AccountFlow {
     /// `refund`, `dispute`, `adjustment`, `unapplied_decision`. The list may grow.
     #[schema(max_length = 64, pattern = "^[a-z_]+$", example = "top_up_order")]
     reference_type: Option<String>,
-    /// How the order was paid that the reference names; absent for other things. Only lists contain it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// How the order was paid that the reference names; null for other things, and outside of lists.
     channel: Option<PaymentChannel>,
     /// The short code of the order that the reference names, as people know it; null for other things.
     order_reference: Option<ReferenceCode>,
-    /// The other wallet of a transfer; absent for other things. Only lists contain it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// The other wallet of a transfer; null for other things, and outside of lists.
     other_wallet: Option<OtherWallet>,
     description: Option<Description>,
     /// The caller's own reference of the order, transfer or grant that the reference names. Only lists contain it.

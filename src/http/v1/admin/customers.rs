@@ -114,9 +114,7 @@ pub struct ListedCustomerBody {
     customer_id: CustomerIdText,
     /// Whether an operator has frozen the customer, or one of the wallets.
     frozen: bool,
-    /// Absent until the customer has saved one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// Null until the customer has saved one.
     profile: Option<CustomerProfile>,
 }
 
@@ -222,9 +220,7 @@ impl From<GuardedWallet> for CustomerGuard {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Customer {
     customer_id: CustomerIdText,
-    /// Absent until the customer has saved one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// Null until the customer has saved one.
     profile: Option<CustomerProfile>,
     #[schema(max_items = 1000)]
     balances: Vec<Balance>,

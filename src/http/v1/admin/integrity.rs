@@ -15,9 +15,7 @@ use crate::http::edge::wire::{CurrencyCode, CustomerIdText};
 /// What the last check of the books found.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Integrity {
-    /// Absent before the first check.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// Null before the first check.
     last_check: Option<IntegrityCheck>,
 }
 

@@ -64,21 +64,15 @@ pub struct Paper {
     credited: SignedAmount,
     /// What tax the amount contains.
     tax_included: SignedAmount,
-    /// The rule by which the order was taxed. Absent: there was none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// The rule by which the order was taxed. Null: there was none.
     tax_rule: Option<AppliedTax>,
     /// When it happened.
     happened_at: DateTime<Utc>,
     issued_at: DateTime<Utc>,
     seller: PaperParty,
-    /// The customer, as the billing profile was when the order was created. Absent once it was erased.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// The customer, as the billing profile was when the order was created. Null once it was erased.
     buyer: Option<PaperParty>,
-    /// The state's invoice. Absent: there is none yet.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// The state's invoice. Null: there is none yet.
     e_invoice: Option<EInvoice>,
 }
 

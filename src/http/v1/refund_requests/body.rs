@@ -106,9 +106,7 @@ pub struct RefundRequest {
     /// What the customer is told about a refusal.
     answer: Option<Reason>,
     created_at: DateTime<Utc>,
-    /// What of the order can be refunded now. Operators see it on a single request.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// What of the order can be refunded now. Operators see it on a single request; null elsewhere.
     refundable: Option<Refundable>,
 }
 

@@ -130,9 +130,7 @@ pub struct UsageResult {
     status: UsageResultStatus,
     /// The balance of the wallet that paid, after the item; only with `booked` and `replayed`.
     balance_after: Option<SignedAmount>,
-    /// Why the item was refused; only with `refused`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// Why the item was refused; null unless it is `refused`.
     problem: Option<Problem>,
 }
 

@@ -26,13 +26,9 @@ pub struct AdminChannelRule {
     /// The channel is offered to customers with a billing profile of these countries. Empty: to all customers.
     #[schema(max_items = 250)]
     countries: Vec<CountryCode>,
-    /// The smallest payment; absent for the one of the top-up options.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// The smallest payment; null for the one of the top-up options.
     minimum: Option<Amount>,
-    /// The largest payment; absent for the one of the top-up options.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// The largest payment; null for the one of the top-up options.
     maximum: Option<Amount>,
     /// The place among the channels.
     #[schema(minimum = 0, maximum = 1_000_000, example = 10)]
@@ -51,9 +47,7 @@ pub struct AdminChannelRule {
     /// How long the money takes to arrive, in words for the customer.
     #[schema(max_length = 100, example = "1 to 2 working days")]
     processing_time: String,
-    /// The processing time in days; absent where nothing is promised. An order is due at the end of its last day.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// The processing time in days; null where nothing is promised. An order is due at the end of its last day.
     processing_days: Option<ProcessingDays>,
     /// A number that grows with every change. It is also the ETag: `"<version>"`.
     #[schema(minimum = 1, example = 1)]

@@ -36,9 +36,7 @@ pub struct Dispute {
     reason: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
-    /// Operators see it in lists.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// Operators see it in lists; null elsewhere.
     evidence: Option<DisputeEvidenceState>,
 }
 

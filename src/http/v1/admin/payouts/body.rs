@@ -39,9 +39,7 @@ pub struct Payout {
     debited_amount: Amount,
     /// Our account that sends it.
     bank_account_id: BankAccountId,
-    /// Absent once it was erased.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// Null once it was erased.
     beneficiary: Option<PayoutBeneficiary>,
     /// The bank's id of the transfer, in its normal form; null until it was made.
     #[schema(max_length = 200, example = "20261122000045")]

@@ -114,9 +114,7 @@ pub struct ActivityRow {
     /// The product of the wallets, where the report tells products apart; the empty text is the main wallet.
     #[schema(max_length = 32, example = "whatsapp")]
     product: Option<String>,
-    /// The channel by which the money came or went, where the report tells channels apart. Absent: none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// The channel by which the money came or went, where the report tells channels apart. Null: none.
     channel: Option<PaymentChannel>,
     /// What arrived and was credited: credited + fee + tax, less what reversed approvals took back of it.
     gross: SignedAmount,

@@ -82,9 +82,8 @@ pub struct UnappliedPaymentPage {
     pub previous_cursor: Option<CursorText>,
     pub next_cursor: Option<CursorText>,
     pub has_more: bool,
-    /// The sums of the whole list, one for each currency; absent without `with_total`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, max_items = 200)]
+    /// The sums of the whole list, one for each currency; null without `with_total`.
+    #[schema(max_items = 200)]
     pub totals: Option<Vec<UnappliedTotal>>,
 }
 

@@ -82,9 +82,7 @@ pub struct OrderPage {
     previous_cursor: Option<CursorText>,
     next_cursor: Option<CursorText>,
     has_more: bool,
-    /// How many orders the whole list has; absent without `with_total`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// How many orders the whole list has; null without `with_total`.
     total: Option<ListTotal>,
 }
 

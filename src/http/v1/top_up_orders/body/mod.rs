@@ -46,9 +46,7 @@ pub struct TopUpOrder {
     /// `payment_returned`. This list may grow.
     #[schema(max_length = 64, pattern = "^[a-z0-9_]+$", example = "awaiting_provider")]
     reason_code: Option<String>,
-    /// What arrived of the money and what is missing, while the order waits for that; absent in lists.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// What arrived of the money and what is missing, while the order waits for that; null in lists.
     short_payment: Option<ShortPayment>,
     channel: PaymentChannel,
     currency: CurrencyCode,
@@ -63,15 +61,11 @@ pub struct TopUpOrder {
     tax: Amount,
     /// The tax that the payable amount contains.
     tax_included: Amount,
-    /// The rule by which the order is taxed, as it was when the order was created. Absent: there was none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// The rule by which the order is taxed, as it was when the order was created. Null: there was none.
     tax_rule: Option<AppliedTax>,
     /// Promotional credit that the order brings in addition.
     bonus: Amount,
-    /// Why there is no bonus: another order of the customer reserves it. Absent where nothing was withheld.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// Why there is no bonus: another order of the customer reserves it. Null where nothing was withheld.
     bonus_reason_code: Option<BonusReasonCode>,
     /// The amount that the wallet gets, or got.
     credited_amount: Amount,
@@ -96,12 +90,8 @@ pub struct TopUpOrder {
     /// What the caller attached to the order.
     #[schema(value_type = Option<Metadata>)]
     metadata: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     remitter: Option<OrderRemitter>,
-    /// What the payer has to do next; absent when there is nothing to do, and in events.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// What the payer has to do next; null when there is nothing to do, and in events.
     next_action: Option<NextAction>,
     created_at: DateTime<Utc>,
     /// When the money of a payment made at once has arrived at the latest; null where nothing is promised.
@@ -115,26 +105,18 @@ pub struct TopUpOrder {
     /// Everything that happened to the order, oldest first. Lists and events leave it empty.
     #[schema(max_items = 1000)]
     timeline: Vec<OrderEvent>,
-    /// What an operator stated about the bank transfer. Operators alone see it, and lists leave it out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// What an operator stated about the bank transfer. Operators alone see it; null in lists.
     approval: Option<OrderApproval>,
-    /// The reversal of the approval. Operators alone see it, and lists leave it out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    /// The reversal of the approval. Operators alone see it; null in lists.
     reversal: Option<OrderReversal>,
     /// The payments that name the order or serve it, the oldest first. Operators alone see them, and lists leave them
     /// out.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 1000)]
     payments: Vec<OrderPayment>,
-    /// The proofs of the bank transfer that were uploaded. Lists leave them out.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// The proofs of the bank transfer that were uploaded. Lists leave it empty.
     #[schema(max_items = 3)]
     transfer_slips: Vec<TransferSlip>,
     /// How long the bank transfer has waited for an operator. Operators alone see it, while the order is pending.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     verification: Option<OrderVerification>,
 }
 
@@ -159,17 +141,9 @@ pub struct OrderEvent {
 pub struct NextAction {
     #[serde(rename = "type")]
     kind: NextActionType,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     redirect: Option<RedirectAction>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     client_secret: Option<ClientSecretAction>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     bank_transfer: Option<BankTransferAction>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     bank_account_closed: Option<BankAccountClosedAction>,
 }
 
